@@ -1,0 +1,129 @@
+package outbox
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// The number of events on a page of Search.
+const (
+	DefaultPage = 100
+	MaxPage     = 1000
+)
+
+// ErrCursor is returned by Search for a cursor that it didn't make.
+var ErrCursor = errors.New("outbox: the cursor is not one of a page before")
+
+// Query selects events for an audit trail. Zero fields select everything.
+type Query struct {
+	AggregateID string
+	ActorID     string
+	Types       []string  // any of these
+	From, To    time.Time // From is included, To is not
+
+	After string // the Next of the page before
+	Limit int    // 1 to MaxPage; 0 means DefaultPage
+}
+
+// Page is a part of the events that a Query selects, newest first.
+type Page struct {
+	Events []orders.Event
+	Next   string // for Query.After; empty on the last page
+}
+
+// Search returns a page of the events of prefix that q selects, newest first;
+// those of one instant by aggregate and Seq, descending. Events appended
+// between two pages make none repeat and none go missing.
+func Search(ctx context.Context, idb bun.IDB, prefix string, q Query) (Page, error) {
+	if err := checkPrefix(prefix); err != nil {
+		return Page{}, err
+	}
+	if q.Limit == 0 {
+		q.Limit = DefaultPage
+	}
+	if q.Limit < 1 || q.Limit > MaxPage {
+		return Page{}, fmt.Errorf("outbox: search: limit is %d and must be in 1 to %d", q.Limit, MaxPage)
+	}
+	var rows []eventRow
+	sel := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(prefix)).
+		OrderExpr("e.at DESC, e.aggregate_id DESC, e.seq DESC").Limit(int64(q.Limit) + 1)
+	if q.AggregateID != "" {
+		sel.Where("e.aggregate_id = ?", q.AggregateID)
+	}
+	if q.ActorID != "" {
+		sel.Where("e.actor_id = ?", q.ActorID)
+	}
+	if len(q.Types) > 0 {
+		sel.Where("e.type IN (?)", bun.List(q.Types))
+	}
+	if !q.From.IsZero() {
+		sel.Where("e.at >= ?", sqldb.At(q.From))
+	}
+	if !q.To.IsZero() {
+		sel.Where("e.at < ?", sqldb.At(q.To))
+	}
+	if q.After != "" {
+		c, err := parseCursor(q.After)
+		if err != nil {
+			return Page{}, err
+		}
+		sel.Where("(e.at, e.aggregate_id, e.seq) < (?, ?, ?)", c.at, c.aggregateID, c.seq)
+	}
+	if err := sel.Scan(ctx); err != nil {
+		return Page{}, fmt.Errorf("outbox: search %s: %w", prefix, err)
+	}
+	var p Page
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		last := rows[q.Limit-1]
+		p.Next = cursor{last.At, last.AggregateID, last.Seq}.String()
+	}
+	p.Events = eventsOf(rows)
+	return p, nil
+}
+
+// cursor is the place of an event in the order of Search.
+type cursor struct {
+	at          sqldb.Time
+	aggregateID string
+	seq         int
+}
+
+func (c cursor) String() string {
+	text := fmt.Sprintf("%d %d %s", c.at.Time().UnixMicro(), c.seq, c.aggregateID)
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
+}
+
+func parseCursor(s string) (cursor, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return cursor{}, ErrCursor
+	}
+	parts := strings.SplitN(string(raw), " ", 3)
+	if len(parts) != 3 {
+		return cursor{}, ErrCursor
+	}
+	micros, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return cursor{}, ErrCursor
+	}
+	seq, err := strconv.Atoi(parts[1])
+	if err != nil || seq < 1 || strings.ContainsRune(parts[2], 0) {
+		return cursor{}, ErrCursor
+	}
+	at := time.UnixMicro(micros).UTC()
+	if at.Year() < 1 || at.Year() > 9999 {
+		return cursor{}, ErrCursor
+	}
+	return cursor{sqldb.At(at), parts[2], seq}, nil
+}

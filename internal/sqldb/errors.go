@@ -1,0 +1,155 @@
+package sqldb
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// ErrBusy is in the chain of an error of Tx that gave up because other work
+// kept getting in the way. Nothing was changed; the caller may try later.
+var ErrBusy = errors.New("sqldb: the database is busy")
+
+// Codes of PostgreSQL, https://www.postgresql.org/docs/current/errcodes-appendix.html.
+const (
+	pgUnique             = "23505"
+	pgCheck              = "23514"
+	pgSerialization      = "40001"
+	pgDeadlock           = "40P01"
+	pgTooManyConnections = "53300"
+	pgLockNotAvailable   = "55P03"
+)
+
+// IsBusy reports whether err says that the database was too busy with other
+// work: ErrBusy, a lock that wasn't free in time, a deadlock, a serialization
+// failure, or no connection left. The statement changed nothing.
+func IsBusy(err error) bool {
+	if errors.Is(err, ErrBusy) || isRetryable(err) {
+		return true
+	}
+	switch pgCode(err) {
+	case pgLockNotAvailable, pgTooManyConnections:
+		return true
+	}
+	return false
+}
+
+// IsUnique reports whether err is the violation of a unique constraint, a
+// unique index or a primary key, and the name of it. On SQLite the name is
+// made from the columns, as PostgreSQL names such constraints by default:
+// table_column_column_key, or table_pkey.
+func IsUnique(err error) (constraint string, ok bool) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.ConstraintName, pg.Code == pgUnique
+	}
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch lite.Code() {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+			return sqliteUniqueName(lite.Error(), false), true
+		case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+			return sqliteUniqueName(lite.Error(), true), true
+		}
+	}
+	return "", false
+}
+
+// IsCheck reports whether err is the violation of a CHECK constraint, and its
+// name; on SQLite that is its text where it was declared without a name.
+func IsCheck(err error) (constraint string, ok bool) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.ConstraintName, pg.Code == pgCheck
+	}
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code() == sqlite3.SQLITE_CONSTRAINT_CHECK {
+		return sqliteDetail(lite.Error(), "CHECK constraint failed: "), true
+	}
+	return "", false
+}
+
+// isRetryable reports whether the transaction was rolled back because of
+// others and may succeed when run again.
+func isRetryable(err error) bool {
+	switch pgCode(err) {
+	case pgSerialization, pgDeadlock:
+		return true
+	}
+	return isSQLiteBusy(err)
+}
+
+// isDefinite reports whether the failure of a commit is an answer of the
+// database, which means that it rolled back, or comes from database/sql having
+// rolled back before. Anything else, a cut connection for one, may hide a
+// commit that took place.
+func isDefinite(err error) bool {
+	// The latter: a statement failed before, so the server rolled back instead.
+	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) {
+		return true
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// 08xxx: connection; 57P01 to 57P03: the server is going down and may
+		// have committed before it said so.
+		return !strings.HasPrefix(pg.Code, "08") && !strings.HasPrefix(pg.Code, "57P")
+	}
+	// SQLite answers from inside the process. A failure of the disk is the
+	// one case in which a commit may yet be found in the log.
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		return lite.Code()&0xff != sqlite3.SQLITE_IOERR
+	}
+	return false
+}
+
+func isSQLiteBusy(err error) bool {
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	switch lite.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return true
+	}
+	return false
+}
+
+func pgCode(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
+}
+
+// sqliteUniqueName turns "...: UNIQUE constraint failed: orders.a, orders.b
+// (2067)" into "orders_a_b_key". An index on an expression is the one case in
+// which SQLite gives a name: "UNIQUE constraint failed: index 'x'".
+func sqliteUniqueName(msg string, primary bool) string {
+	detail := sqliteDetail(msg, "UNIQUE constraint failed: ")
+	if index, ok := strings.CutPrefix(detail, "index '"); ok {
+		return strings.TrimSuffix(index, "'")
+	}
+	var name strings.Builder
+	for i, column := range strings.Split(detail, ", ") {
+		table, column, _ := strings.Cut(column, ".")
+		if i == 0 {
+			name.WriteString(table)
+			if primary {
+				return name.String() + "_pkey"
+			}
+		}
+		name.WriteString("_" + column)
+	}
+	return name.String() + "_key"
+}
+
+// sqliteDetail returns what follows prefix in msg, less the code at its end.
+func sqliteDetail(msg, prefix string) string {
+	if _, after, ok := strings.Cut(msg, prefix); ok {
+		msg = after
+	}
+	if i := strings.LastIndex(msg, " ("); i >= 0 {
+		msg = msg[:i]
+	}
+	return msg
+}
