@@ -1,0 +1,61 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+)
+
+// Products lists the catalogue by id.
+func (s *Service) Products(ctx context.Context) ([]Product, error) { return s.store.Products(ctx) }
+
+// Product returns a product, or ErrNotFound.
+func (s *Service) Product(ctx context.Context, id int64) (Product, error) {
+	return s.store.Product(ctx, id)
+}
+
+// SaveProduct creates a product when id is 0, in the service's currency, or
+// changes product id. change gets the product as it is under the lock and may
+// run more than once; what it leaves is validated. A change of Stock is
+// recorded as an adjustment by the stamp's actor. A stamp without an instant
+// means now.
+func (s *Service) SaveProduct(ctx context.Context, id int64, by Stamp, change func(*Product) error) (Product, error) {
+	if by.At = instant(by.At); by.At.IsZero() {
+		by.At = s.now()
+	}
+	return s.store.SaveProduct(ctx, id, by, func(p *Product) error {
+		was := p.ID
+		if p.Currency == "" {
+			p.Currency = s.cfg.Currency
+		}
+		if err := change(p); err != nil {
+			return err
+		}
+		if p.ID != was {
+			return &Error{Code: CodeInvalid, Field: "id", Message: fmt.Sprintf("product %d can't become product %d", was, p.ID)}
+		}
+		if p.Currency != s.cfg.Currency {
+			return &Error{Code: CodeCurrencyMismatch, Field: "currency", Message: fmt.Sprintf("the product is priced in %q; this shop sells in %s", string(p.Currency), s.cfg.Currency)}
+		}
+		return p.Validate()
+	})
+}
+
+// Restock puts units back on the shelf, once per Ref; it reports whether
+// this call did it.
+func (s *Service) Restock(ctx context.Context, r Restock, by Actor) (bool, error) {
+	if err := r.Validate(); err != nil {
+		return false, err
+	}
+	return s.store.Restock(ctx, r, Stamp{At: s.now(), By: by})
+}
+
+// Validate reports the first field that is out of its range.
+func (r Restock) Validate() error {
+	if r.Ref == "" {
+		return &Error{Code: CodeInvalid, Field: "ref", Message: "it is empty; it makes the restock happen once"}
+	}
+	if err := checkText("ref", r.Ref, 200); err != nil {
+		return err
+	}
+	return checkQuantity(r.Quantity)
+}

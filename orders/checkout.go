@@ -1,0 +1,176 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// CheckoutRequest asks for an order of a cart.
+type CheckoutRequest struct {
+	Customer       Actor         // who buys; the ID is required
+	CartID         string        // empty: the customer's open cart
+	IdempotencyKey string        // empty: none; at most 200 letters, unique per customer
+	Method         PaymentMethod // cash or card
+	Token          string        // for a card: the payment method at the provider, never a card number
+	Source         string        // "web", "api", ...; at most 40 letters
+}
+
+// Validate reports the first field that is wrong.
+func (r CheckoutRequest) Validate() error {
+	if r.Customer.ID == "" {
+		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
+	}
+	switch r.Method {
+	case PayCash:
+	case PayCard:
+		if r.Token == "" {
+			return &Error{Code: CodeInvalid, Field: "token", Message: "a card payment needs a payment method of the provider"}
+		}
+	default:
+		return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(r.Method)))}
+	}
+	for _, f := range []struct {
+		name, value string
+		most        int
+	}{{"cart_id", r.CartID, 64}, {"idempotency_key", r.IdempotencyKey, 200}, {"token", r.Token, 200}, {"source", r.Source, 40}} {
+		if err := checkText(f.name, f.value, f.most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Checkout turns a cart into an order and has it paid.
+//
+// Cash completes at once. A card is charged at the provider: the answer done
+// completes the order; a definite no cancels it, gives stock and cart back,
+// and is a *Error with CodePaymentDeclined beside the cancelled order;
+// anything else, and silence for PaymentWait, queues it with its stock held,
+// to be charged later under the same key.
+//
+// Asking again with the same cart or the same idempotency key returns the
+// first order (and its decline again). The key with another cart, method or
+// card is CodeIdempotencyMismatch. Other refusals are CodeInvalid,
+// CodeCartEmpty, CodeOutOfStock and ErrNotFound; nothing is saved then.
+//
+// When ctx ends first, the order stands and its charge goes on.
+func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
+	start := s.cfg.Now()
+	if err := r.Validate(); err != nil {
+		return Order{}, err
+	}
+	lease := s.cfg.NewID()
+	o, placed, err := s.place(ctx, r, lease)
+	if err != nil {
+		if CodeOf(err) == "" {
+			s.cfg.Observer.Submitted(r.Source)
+			s.cfg.Observer.Failed(r.Source, err)
+		}
+		return Order{}, err
+	}
+	if !placed {
+		return s.again(ctx, r, o)
+	}
+
+	s.cfg.Observer.Submitted(r.Source)
+	if o.NeedsCharge() {
+		if o, err = s.chargeNow(ctx, o, lease); err != nil {
+			s.cfg.Observer.Failed(r.Source, err)
+			return o, err
+		}
+	}
+	switch {
+	case o.Status == StatusCompleted:
+		s.cfg.Observer.Accepted(o, StatusCompleted, s.cfg.Now().Sub(start))
+	case o.Status == StatusCancelled:
+		s.cfg.Observer.Declined(o)
+	default:
+		s.cfg.Observer.Accepted(o, StatusQueued, s.cfg.Now().Sub(start))
+	}
+	return o, declined(o)
+}
+
+// place commits the order, its stock and the intent to charge it.
+func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (Order, bool, error) {
+	terms, err := s.cfg.Terms(ctx)
+	if err != nil {
+		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
+	}
+	st := Stamp{At: s.now(), By: r.Customer}
+	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey},
+		func(p Placement) (*Order, error) {
+			if len(p.Cart.Items) == 0 {
+				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}
+			}
+			items, err := p.Cart.items(p.Products)
+			if err != nil {
+				return nil, err
+			}
+			for _, it := range items {
+				if it.Quantity > it.Product.Stock {
+					return nil, outOfStock(it.Product, it.Quantity)
+				}
+			}
+			lines, err := Price(items, *s.cfg.Pricing)
+			if err != nil {
+				return nil, err
+			}
+			for i := range lines {
+				lines[i].ID = s.cfg.NewID()
+			}
+			d := Draft{
+				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
+				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
+				PaymentID: s.cfg.NewID(), Method: r.Method,
+			}
+			if r.Method == PayCard {
+				d.Token = r.Token
+			}
+			o, err := Place(d, st)
+			if err != nil {
+				return nil, err
+			}
+			if !o.NeedsCharge() {
+				return o, o.Complete(st, "")
+			}
+			o.Lease(lease, st.At.Add(s.cfg.Lease))
+			return o, nil
+		})
+}
+
+// again answers a checkout whose order is there already.
+func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
+	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
+		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == PayCard && r.Token != o.Payment.Token) {
+		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
+			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
+	}
+	s.mu.Lock()
+	c := s.inFlight[o.ID]
+	s.mu.Unlock()
+	if c != nil {
+		wait := time.NewTimer(s.cfg.PaymentWait)
+		defer wait.Stop()
+		select {
+		case <-c.done:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		fresh, err := s.store.Order(ctx, o.ID)
+		if err != nil {
+			return o, err
+		}
+		o = fresh
+	}
+	return o, declined(o)
+}
+
+// declined is the refusal of an order that the provider declined, else nil.
+func declined(o Order) error {
+	if o.Status != StatusCancelled || o.Payment.Status != PaymentDeclined {
+		return nil
+	}
+	return &Error{Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode,
+		Message: "the payment was declined (" + o.Payment.DeclineCode + "); the cart is kept, try another card or pay cash"}
+}

@@ -1,0 +1,160 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config is what a Service is made of. Store, Gateway and Currency are
+// required; every other zero value has the default its comment names.
+type Config struct {
+	Store   Store
+	Gateway Gateway
+	// Currency is that of every product and order.
+	Currency Currency
+	// Terms returns the id of the policy version in force, which each new
+	// order keeps. Default: none, the empty id.
+	Terms func(ctx context.Context) (termsID string, err error)
+	// Pricing is what is added to list prices. Default: DefaultRules.
+	Pricing *Rules
+	// PaymentWait is how long Checkout waits for the provider before it answers
+	// queued; the attempt in flight goes on. More than 0; default 2 s.
+	PaymentWait time.Duration
+	// CallTimeout ends one call of the provider. Default 500 ms.
+	CallTimeout time.Duration
+	// Lease is how long a payment belongs to whoever charges it, renewed before
+	// it runs out. At least twice CallTimeout, at most 10 s; default 10 s.
+	Lease time.Duration
+	// QueueLimit is how long after the purchase a queued order is given up:
+	// withdrawn at the provider and then cancelled. Default 24 h.
+	QueueLimit time.Duration
+	// Parallel is how many payments one ChargeDue settles at a time. Default 8.
+	Parallel int
+	// Observer is told what happens. Default: nobody.
+	Observer Observer
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// NewID makes ids. Default: UUIDv7.
+	NewID func() string
+	// Jitter spreads a distance, so that what failed together does not come
+	// back together. Default: a random duration from d/2 to d*3/2.
+	Jitter func(d time.Duration) time.Duration
+}
+
+const maxLease = 10 * time.Second
+
+// Validate reports the first field that is wrong, after defaults.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	bad := func(field, message string) error {
+		return &Error{Code: CodeInvalid, Field: "Config." + field, Message: message}
+	}
+	switch {
+	case c.Store == nil:
+		return bad("Store", "it is nil; ordersdb and orderstest have one")
+	case c.Gateway == nil:
+		return bad("Gateway", "it is nil; card payments need one")
+	case c.PaymentWait <= 0:
+		return bad("PaymentWait", fmt.Sprintf("%s is not more than 0", c.PaymentWait))
+	case c.CallTimeout <= 0 || c.CallTimeout > maxLease/2:
+		return bad("CallTimeout", fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxLease/2))
+	case c.Lease < 2*c.CallTimeout || c.Lease > maxLease:
+		return bad("Lease", fmt.Sprintf("%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease))
+	case c.QueueLimit <= 0:
+		return bad("QueueLimit", fmt.Sprintf("%s is not more than 0", c.QueueLimit))
+	case c.Parallel < 1:
+		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
+	}
+	if p, err := ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
+		return bad("Currency", fmt.Sprintf("%q is not an ISO 4217 currency code in upper case, such as USD", string(c.Currency)))
+	}
+	if err := c.Pricing.Validate(); err != nil {
+		return fmt.Errorf("Config.Pricing: %w", err)
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Terms == nil {
+		c.Terms = func(context.Context) (string, error) { return "", nil }
+	}
+	if c.Pricing == nil {
+		r := DefaultRules()
+		c.Pricing = &r
+	}
+	if c.PaymentWait == 0 {
+		c.PaymentWait = 2 * time.Second
+	}
+	if c.CallTimeout == 0 {
+		c.CallTimeout = 500 * time.Millisecond
+	}
+	if c.Lease == 0 {
+		c.Lease = maxLease
+	}
+	if c.QueueLimit == 0 {
+		c.QueueLimit = 24 * time.Hour
+	}
+	if c.Parallel == 0 {
+		c.Parallel = 8
+	}
+	if c.Observer == nil {
+		c.Observer = NopObserver{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.NewID == nil {
+		// Must can't fire: crypto/rand has not returned an error since Go 1.24.
+		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	if c.Jitter == nil {
+		c.Jitter = func(d time.Duration) time.Duration {
+			if d <= 0 {
+				return 0
+			}
+			return d/2 + rand.N(d+1)
+		}
+	}
+	return c
+}
+
+// Observer is told what happens to orders, for metrics. Its methods are
+// called from many goroutines, after the commit, and must not block. Embed
+// NopObserver to implement some of them.
+type Observer interface {
+	// Submitted: a checkout that was no mistake of the caller. Exactly one of
+	// Accepted, Declined and Failed follows.
+	Submitted(source string)
+	// Accepted: the checkout is answered; mode is StatusCompleted or
+	// StatusQueued, took the time from the call to the answer.
+	Accepted(o Order, mode Status, took time.Duration)
+	// Declined: the provider said a definite no at checkout.
+	Declined(o Order)
+	// Failed: no order came of it, or nobody waited for the answer.
+	Failed(source string, err error)
+	// Settled: an order answered as queued is now completed or cancelled; took
+	// is the time since it was placed.
+	Settled(o Order, took time.Duration)
+}
+
+// NopObserver is an Observer that ignores everything.
+type NopObserver struct{}
+
+// Submitted does nothing.
+func (NopObserver) Submitted(string) {}
+
+// Accepted does nothing.
+func (NopObserver) Accepted(Order, Status, time.Duration) {}
+
+// Declined does nothing.
+func (NopObserver) Declined(Order) {}
+
+// Failed does nothing.
+func (NopObserver) Failed(string, error) {}
+
+// Settled does nothing.
+func (NopObserver) Settled(Order, time.Duration) {}

@@ -1,0 +1,64 @@
+package orders
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNotFound is returned (wrapped) for what does not exist.
+var ErrNotFound = errors.New("orders: not found")
+
+// Code is the stable name of a refusal.
+type Code string
+
+// The codes of this package.
+const (
+	CodeNotFound            Code = "NOT_FOUND"
+	CodeInvalid             Code = "INVALID"              // a field is out of its range
+	CodeCartEmpty           Code = "CART_EMPTY"           // nothing to order
+	CodeOutOfStock          Code = "OUT_OF_STOCK"         // fewer units than asked for; Available says how many
+	CodePaymentDeclined     Code = "PAYMENT_DECLINED"     // a definite no; Reason holds the provider's code
+	CodeTransition          Code = "TRANSITION"           // the state does not allow it
+	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"    // it can't be cancelled: it may be paid
+	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
+	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
+	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request
+	CodeLeaseLost           Code = "LEASE_LOST"           // another worker has taken over
+)
+
+// Error is a refusal with a stable code. Message is a sentence for a person
+// and names the thing and what is allowed.
+type Error struct {
+	Code      Code
+	Field     string // the field or thing at fault, when there is one
+	Message   string
+	ProductID int64  // for CodeOutOfStock
+	Available int    // for CodeOutOfStock: units that can be had
+	Reason    string // for CodePaymentDeclined: the provider's decline code
+	Err       error  // cause, when there is one
+}
+
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return fmt.Sprintf("orders: %s: %s: %s", e.Code, e.Field, e.Message)
+	}
+	return fmt.Sprintf("orders: %s: %s", e.Code, e.Message)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports an Error with CodeNotFound as ErrNotFound.
+func (e *Error) Is(target error) bool { return target == ErrNotFound && e.Code == CodeNotFound }
+
+// CodeOf returns the code of the first Error in err's chain, or "".
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	if errors.Is(err, ErrNotFound) {
+		return CodeNotFound
+	}
+	return ""
+}

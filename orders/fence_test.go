@@ -1,0 +1,133 @@
+package orders_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+// scripted answers some calls itself.
+type scripted struct {
+	orders.Gateway
+	create  func(orders.ChargeRequest) orders.Answer
+	confirm func(orders.ChargeRequest, string) orders.Answer
+	before  func(orders.ChargeRequest)
+}
+
+func (g *scripted) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
+	if g.create != nil {
+		return g.create(r)
+	}
+	return g.Gateway.CreatePayment(ctx, r)
+}
+
+func (g *scripted) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+	if g.before != nil {
+		g.before(r)
+	}
+	if g.confirm != nil {
+		return g.confirm(r, reference)
+	}
+	return g.Gateway.ConfirmPayment(ctx, r, reference)
+}
+
+func (g *scripted) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+	if g.before != nil {
+		g.before(r)
+	}
+	return g.Gateway.CancelPayment(ctx, r, reference)
+}
+
+// TestALateWorkerHidesNothing: what a worker without a lease learned of an
+// earlier call must not cover that a later confirm may have captured.
+func TestALateWorkerHidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, nil)
+		s.fill(3)
+		wake := make(chan struct{})
+		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{Gateway: s.gateway, create: func(orders.ChargeRequest) orders.Answer {
+			<-wake
+			return orders.Answer{Outcome: orders.OutcomeUnknown}
+		}}})
+		must(t, err)
+		o, err := paused.Checkout(t.Context(), card(""))
+		must(t, err)
+		time.Sleep(15 * time.Second)
+		s.gateway.Script(orderstest.CallConfirm, orderstest.FaultLostAfter)
+		_, err = s.ChargeDue(t.Context(), 1)
+		must(t, err)
+		before := s.order(o.ID)
+		s.expect("payment", before.Payment.Status, orders.PaymentUnknown)
+		close(wake)
+		must(t, paused.Close(t.Context()))
+		s.expect("order", s.order(o.ID), before)
+	})
+}
+
+// TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst: the confirm without an
+// answer may still be on its way, and must find the payment closed.
+func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, nil)
+		s.fill(3)
+		confirms := 0
+		var late func()
+		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{Gateway: s.gateway, confirm: func(r orders.ChargeRequest, ref string) orders.Answer {
+			if confirms++; confirms == 1 {
+				late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
+				return orders.Answer{Outcome: orders.OutcomeUnknown}
+			}
+			return orders.Answer{Outcome: orders.OutcomeRefused, Code: "card_declined"}
+		}}})
+		must(t, err)
+		o, err := svc.Checkout(t.Context(), card(""))
+		must(t, err)
+		time.Sleep(time.Second)
+		_, err = svc.ChargeDue(t.Context(), 1)
+		must(t, err)
+		o = s.order(o.ID)
+		s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.DeclineCode}, "[cancelled declined card_declined]")
+		late()
+		s.expect("charges", len(s.gateway.Charges()), 0)
+	})
+}
+
+func TestEveryCallIsMadeUnderALeaseThatOutlastsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, nil)
+		s.fill(3)
+		const timeout = 4 * time.Second
+		calls := 0
+		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", CallTimeout: timeout, Lease: 2 * timeout, PaymentWait: time.Minute, Gateway: &scripted{
+			Gateway: s.gateway,
+			before: func(r orders.ChargeRequest) {
+				calls++
+				if left := time.Until(s.order(r.OrderID).Payment.Work.LeaseUntil); left < timeout {
+					t.Errorf("call %d: the lease lasts %s, the call may last %s", calls, left, timeout)
+				}
+			},
+			create: func(r orders.ChargeRequest) orders.Answer {
+				time.Sleep(timeout + 500*time.Millisecond)
+				return s.gateway.CreatePayment(t.Context(), r)
+			},
+			confirm: func(orders.ChargeRequest, string) orders.Answer {
+				time.Sleep(timeout + 500*time.Millisecond)
+				if calls == 1 {
+					return orders.Answer{Outcome: orders.OutcomeUnknown}
+				}
+				return orders.Answer{Outcome: orders.OutcomeRefused}
+			},
+		}})
+		must(t, err)
+		_, err = svc.Checkout(t.Context(), card(""))
+		must(t, err)
+		time.Sleep(time.Second)
+		_, err = svc.ChargeDue(t.Context(), 1) // look up, confirm, cancel
+		must(t, err)
+		s.expect("calls", calls, 3)
+	})
+}

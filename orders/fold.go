@@ -1,0 +1,195 @@
+package orders
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The types of an order's events.
+const (
+	EventPlaced          = "order.placed"
+	EventQueued          = "order.queued"
+	EventCompleted       = "order.completed"
+	EventCancelled       = "order.cancelled"
+	EventDelivered       = "order.delivered"
+	EventCharging        = "order.charging"         // a confirm is about to be sent
+	EventChargeAttempted = "order.charge_attempted" // an attempt ended without settling the order
+	EventChargeWithdrawn = "order.charge_withdrawn" // the provider will never capture it
+)
+
+// payload is the data of an event. The same apply serves the change itself
+// and Fold, so that the two can't differ.
+type payload interface {
+	apply(o *Order, at time.Time)
+}
+
+// record applies the data to the order and notes the event.
+func (o *Order) record(s Stamp, typ string, data payload) error {
+	e, err := NewEvent(o.ID, o.Version+1, typ, s, data)
+	if err != nil {
+		return err
+	}
+	data.apply(o, e.At)
+	o.Version, o.UpdatedAt = e.Seq, e.At
+	o.changes = append(o.changes, e)
+	return nil
+}
+
+// Fold replays the events of one order, in order of Seq from 1, and returns
+// the order they make. Leases are not history; they are left zero.
+func Fold(events []Event) (Order, error) {
+	var o Order
+	if len(events) == 0 {
+		return o, &Error{Code: CodeNotFound, Field: "events", Message: "there are no events to fold"}
+	}
+	o.ID = events[0].AggregateID
+	for i, e := range events {
+		if e.AggregateID != o.ID || e.Seq != i+1 {
+			return Order{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, o.ID, i+1)}
+		}
+		var data payload
+		switch e.Type {
+		case EventPlaced:
+			data = &placed{}
+		case EventQueued:
+			data = &queued{}
+		case EventCompleted:
+			data = &completed{}
+		case EventCancelled:
+			data = &cancelled{}
+		case EventDelivered:
+			data = &delivered{}
+		case EventCharging:
+			data = &charging{}
+		case EventChargeAttempted:
+			data = &chargeAttempted{}
+		case EventChargeWithdrawn:
+			data = &chargeWithdrawn{}
+		default:
+			return Order{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s has the type %s, which no order has", e.ID, quoted(e.Type))}
+		}
+		if err := json.Unmarshal(e.Data, data); err != nil {
+			return Order{}, fmt.Errorf("fold event %s (%s): %w", e.ID, e.Type, err)
+		}
+		at := instant(e.At)
+		data.apply(&o, at)
+		o.Version, o.UpdatedAt = e.Seq, at
+	}
+	return o, nil
+}
+
+// Saved is the order as a store keeps it: without the events recorded since
+// it was loaded, sharing nothing with o.
+func (o Order) Saved() Order {
+	o.changes = nil
+	o.Lines = slices.Clone(o.Lines)
+	return o
+}
+
+type placed struct {
+	Number         string        `json:"number"`
+	CustomerID     string        `json:"customer_id"`
+	CartID         string        `json:"cart_id,omitempty"`
+	IdempotencyKey string        `json:"idempotency_key,omitempty"`
+	TermsID        string        `json:"terms_id,omitempty"`
+	Source         string        `json:"source,omitempty"`
+	Currency       Currency      `json:"currency"`
+	Lines          []placedLine  `json:"lines"`
+	PaymentID      string        `json:"payment_id"`
+	Method         PaymentMethod `json:"method"`
+	Token          string        `json:"token,omitempty"`
+	Key            string        `json:"key"`
+	Amount         int64         `json:"amount"`
+}
+
+type placedLine struct {
+	ID           string     `json:"id"`
+	ProductID    int64      `json:"product_id"`
+	Name         string     `json:"name"`
+	Category     string     `json:"category,omitempty"`
+	FinalSale    bool       `json:"final_sale,omitempty"`
+	Quantity     int        `json:"quantity"`
+	UnitList     int64      `json:"unit_list"`
+	UnitDiscount int64      `json:"unit_discount"`
+	Paid         Components `json:"paid"`
+}
+
+func (p *placed) apply(o *Order, at time.Time) {
+	o.Number, o.CustomerID, o.CartID, o.IdempotencyKey = p.Number, p.CustomerID, p.CartID, p.IdempotencyKey
+	o.TermsID, o.Source, o.Currency = p.TermsID, p.Source, p.Currency
+	o.Status, o.PlacedAt = StatusSubmitted, at
+	o.Lines = make([]Line, len(p.Lines))
+	for i, l := range p.Lines {
+		o.Lines[i] = Line(l)
+	}
+	o.Payment = Payment{ID: p.PaymentID, Method: p.Method, Amount: p.Amount, Status: PaymentPending, Token: p.Token, Key: p.Key}
+	if o.NeedsCharge() {
+		// Whoever charges may send from now on, so the row says so first.
+		o.Payment.FirstSentAt, o.Payment.Work.NextAt = at, at
+	}
+}
+
+type queued struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+func (*queued) apply(o *Order, _ time.Time) { o.Status = StatusQueued }
+
+type completed struct {
+	Reference string `json:"reference,omitempty"`
+	Note      string `json:"note,omitempty"` // what a person saw at the provider
+}
+
+func (c *completed) apply(o *Order, at time.Time) {
+	o.Status, o.CompletedAt = StatusCompleted, at
+	o.Payment.Status, o.Payment.CapturedAt, o.Payment.Reference = PaymentCaptured, at, c.Reference
+	o.Payment.Work = Work{Attempts: o.Payment.Work.Attempts}
+}
+
+type cancelled struct {
+	Reason      string        `json:"reason,omitempty"`
+	DeclineCode string        `json:"decline_code,omitempty"`
+	Payment     PaymentStatus `json:"payment"`
+}
+
+func (c *cancelled) apply(o *Order, at time.Time) {
+	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
+	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
+	o.Payment.Work = Work{Attempts: o.Payment.Work.Attempts}
+}
+
+type delivered struct {
+	At time.Time `json:"at"`
+}
+
+func (d *delivered) apply(o *Order, _ time.Time) { o.DeliveredAt = d.At }
+
+type charging struct {
+	Reference string `json:"reference"`
+}
+
+func (c *charging) apply(o *Order, _ time.Time) {
+	o.Payment.Reference, o.Payment.Status = c.Reference, PaymentUnknown
+}
+
+type chargeAttempted struct {
+	Outcome   Outcome       `json:"outcome"`
+	Code      string        `json:"code,omitempty"`
+	LastError string        `json:"last_error"`
+	Payment   PaymentStatus `json:"payment"`
+	KeyRound  int           `json:"key_round,omitempty"`
+	Attempts  int           `json:"attempts"`
+	NextAt    time.Time     `json:"next_at"`
+	GaveUp    bool          `json:"gave_up,omitempty"`
+}
+
+func (c *chargeAttempted) apply(o *Order, _ time.Time) {
+	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
+	o.Payment.Work = Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, GaveUp: c.GaveUp}
+}
+
+type chargeWithdrawn struct{}
+
+func (*chargeWithdrawn) apply(o *Order, _ time.Time) { o.Payment.Status = PaymentCancelled }

@@ -1,0 +1,150 @@
+package orders
+
+import "time"
+
+// Status is the state of an Order. A cart is not an order.
+type Status string
+
+// The states of an order and where they lead:
+//
+//	submitted -> completed | queued | cancelled
+//	queued    -> completed | cancelled
+//
+// completed and cancelled are final.
+const (
+	StatusSubmitted Status = "submitted" // placed, its payment not yet answered; shown as QUEUED
+	StatusQueued    Status = "queued"    // accepted, charged later under the same key
+	StatusCompleted Status = "completed" // accepted and paid
+	StatusCancelled Status = "cancelled" // certainly unpaid; its stock is released
+)
+
+// Accepted reports whether an order in this state counts as accepted.
+func (s Status) Accepted() bool { return s == StatusCompleted || s == StatusQueued }
+
+// Order is what a customer bought, at the prices and terms of that moment.
+// It is a value: functions of this package change it and record Events.
+type Order struct {
+	ID             string // UUIDv7
+	Number         string // what people read: ORD-YYYYMMDD-..., unique
+	CustomerID     string
+	CartID         string // the cart it was made of; at most one order not cancelled per cart
+	IdempotencyKey string // the caller's key, unique per customer; empty when none was given
+	TermsID        string // the policy version in force at purchase; opaque here
+	Source         string // where it came from: "web", "api", "demo", "partner"
+	Currency       Currency
+	Status         Status
+	Lines          []Line
+	Payment        Payment
+	PlacedAt       time.Time
+	CompletedAt    time.Time // zero until completed
+	CancelledAt    time.Time // zero until cancelled
+	CancelReason   string
+	DeliveredAt    time.Time // zero until delivery is recorded
+	UpdatedAt      time.Time
+	Version        int // number of events so far; the store refuses a stale save
+
+	changes []Event
+}
+
+// Line is one product of an order, with a snapshot of what mattered then.
+type Line struct {
+	ID           string // UUIDv7
+	ProductID    int64
+	Name         string
+	Category     string
+	FinalSale    bool
+	Quantity     int
+	UnitList     int64 // list price of one unit, minor units
+	UnitDiscount int64 // discount on one unit, minor units, rounded half up
+	Paid         Components
+}
+
+// Components are the parts of what was paid for a line, or given back for it,
+// in minor units of the order's currency. None is negative.
+type Components struct {
+	Price    int64 `json:"price"` // after discounts
+	Duty     int64 `json:"duty"`
+	Shipping int64 `json:"shipping"`
+}
+
+// Total is the sum of the components.
+func (c Components) Total() int64 { return c.Price + c.Duty + c.Shipping }
+
+// PaymentMethod is how an order is paid.
+type PaymentMethod string
+
+// The payment methods of an order.
+const (
+	PayCash PaymentMethod = "cash"
+	PayCard PaymentMethod = "card"
+)
+
+// PaymentStatus is what is known of a payment.
+type PaymentStatus string
+
+// The states of a payment.
+const (
+	PaymentPending   PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
+	PaymentUnknown   PaymentStatus = "unknown"   // a confirm is about to be sent, or was and has no usable answer: it may be captured
+	PaymentCaptured  PaymentStatus = "captured"  // the money is here
+	PaymentDeclined  PaymentStatus = "declined"  // a definite no
+	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured
+)
+
+// Payment is the payment of an order, with the work of charging it later.
+type Payment struct {
+	ID     string // UUIDv7
+	Method PaymentMethod
+	Amount int64 // minor units; the sum of what all lines paid
+	Status PaymentStatus
+	// Token stands for the card at the provider (a payment method id). A card
+	// number is never stored.
+	Token string
+	// Key is the idempotency key of the charge, frozen when the order is placed.
+	Key string
+	// KeyRound counts the keys given up because the provider had stored a
+	// server error under them and would replay it for ever. A new key is safe:
+	// one payment object captures at most once, whatever the key.
+	KeyRound int
+	// Reference is the provider's id of the payment (a PaymentIntent), empty until known.
+	Reference string
+	// FirstSentAt is when the creation of the payment object may first have
+	// been sent, zero before. It is committed before the call.
+	FirstSentAt time.Time
+	CapturedAt  time.Time
+	DeclineCode string // the provider's code of a definite no
+	Work        Work
+}
+
+// Work is a thing to be done later, kept on the row it belongs to. A worker
+// claims it with a lease; it may finish only while Token still matches.
+type Work struct {
+	NextAt     time.Time // when to try next; zero: nothing to do
+	Attempts   int
+	LeaseUntil time.Time
+	LeaseToken string
+	LastError  string
+	GaveUp     bool // stands in the queue for a person
+}
+
+// Changes returns the events recorded since the order was loaded or made.
+func (o *Order) Changes() []Event { return o.changes }
+
+// Total is what the order cost in all, in minor units.
+func (o *Order) Total() int64 {
+	var t int64
+	for _, l := range o.Lines {
+		t += l.Paid.Total()
+	}
+	return t
+}
+
+// Line returns the line with the id, and whether there is one.
+func (o *Order) Line(id string) (Line, bool) {
+	for _, l := range o.Lines {
+		if l.ID == id {
+			return l, true
+		}
+	}
+	return Line{}, false
+}

@@ -1,0 +1,66 @@
+package ordersdb_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+// BenchmarkCheckout measures cash checkouts of one hot product by 1 and by 32
+// customers at once; the carts are filled before the clock starts.
+func BenchmarkCheckout(b *testing.B) {
+	for _, kind := range []struct {
+		name string
+		open func(testing.TB) *sqldb.DB
+	}{{"sqlite", sqldbtest.SQLite}, {"postgres", sqldbtest.Postgres}} {
+		for _, submitters := range []int{1, 32} {
+			b.Run(fmt.Sprintf("%s/submitters=%d", kind.name, submitters), func(b *testing.B) {
+				benchmarkCheckout(b, kind.open(b), submitters)
+			})
+		}
+	}
+}
+
+func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
+	migrated(b, db)
+	s, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+		p.Name, p.Price, p.Stock = "Mouse", 1999, orders.MaxStock
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range b.N {
+		if _, err := s.AddToCart(ctx, fmt.Sprint(i), p.ID, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range submitters {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, Method: orders.PayCash}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
+}

@@ -1,0 +1,24 @@
+// Package ordersdb keeps orders in PostgreSQL or SQLite: an orders.Store with
+// its migrations.
+//
+// # Order of locks
+//
+// Every transaction locks in one order: the order and its payment, then carts
+// by id, then products by id. Those that place orders lock no order; they
+// insert new ones.
+//
+// # Combined intake
+//
+// Place calls that meet are carried out by one transaction: their carts and
+// products are locked together, each order is decided on what the ones before
+// it left, and all are written by one statement a table. A call that comes
+// alone starts at once and waits for nobody; those that come while a
+// transaction runs are the next one. Each is answered after its own commit.
+// One that is refused costs the others nothing; when the database refuses a
+// combined transaction, its orders are tried one by one.
+//
+// # Events
+//
+// Each save writes the order's events to orders_events in its transaction,
+// for a dispatcher of internal/outbox with the prefix "orders".
+package ordersdb

@@ -1,0 +1,62 @@
+package ordersdb_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+func ExampleNew() {
+	if err := sell(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// completed 19.99 USD, 9 left
+}
+
+func sell(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "shop")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	db, err := ordersdb.Open(ctx, filepath.Join(dir, "shop.db"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := ordersdb.Migrate(ctx, db); err != nil {
+		return err
+	}
+	shop, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	if err != nil {
+		return err
+	}
+	defer shop.Close(ctx)
+
+	mouse, err := shop.SaveProduct(ctx, 0, orders.Stamp{By: orders.System("example")}, func(p *orders.Product) error {
+		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := shop.AddToCart(ctx, "ann", mouse.ID, 1); err != nil {
+		return err
+	}
+	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: "ann"}, Method: orders.PayCash})
+	if err != nil {
+		return err
+	}
+	if mouse, err = shop.Product(ctx, mouse.ID); err != nil {
+		return err
+	}
+	fmt.Printf("%s %s, %d left\n", o.Status, orders.NewMoney(o.Total(), o.Currency), mouse.Stock)
+	return nil
+}

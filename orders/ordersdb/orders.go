@@ -1,0 +1,330 @@
+package ordersdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// eventPrefix names the tables of this store's events.
+const eventPrefix = "orders"
+
+// Order implements orders.Store.
+func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
+	if !storable(id) {
+		return orders.Order{}, notFound("order", fmt.Sprintf("%q", id))
+	}
+	found, err := loadOrders(ctx, s.db.Read, []string{id})
+	if err != nil {
+		return orders.Order{}, fmt.Errorf("ordersdb: order %s: %w", id, err)
+	}
+	if len(found) == 0 {
+		return orders.Order{}, notFound("order", id)
+	}
+	return found[0], nil
+}
+
+// Events implements orders.Store.
+func (s *Store) Events(ctx context.Context, id string) ([]orders.Event, error) {
+	if !storable(id) {
+		return nil, notFound("order", fmt.Sprintf("%q", id))
+	}
+	events, err := outbox.Events(ctx, s.db.Read, eventPrefix, id)
+	if err != nil {
+		return nil, fmt.Errorf("ordersdb: %w", err)
+	}
+	if len(events) == 0 {
+		return nil, notFound("order", id)
+	}
+	return events, nil
+}
+
+// loadOrders loads the orders with the ids, in order of id, with one statement
+// each for orders, lines and payments, however many there are.
+func loadOrders(ctx context.Context, db bun.IDB, ids []string) ([]orders.Order, error) {
+	var rows []orderRow
+	if err := db.NewSelect().Model(&rows).Where("o.id IN (?)", bun.List(ids)).Order("o.id").Scan(ctx); err != nil {
+		return nil, err
+	}
+	return withDetails(ctx, db, rows)
+}
+
+// withDetails adds lines and payments, keeping the order of rows.
+func withDetails(ctx context.Context, db bun.IDB, rows []orderRow) ([]orders.Order, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	found, at, ids := make([]orders.Order, len(rows)), map[string]int{}, make([]string, len(rows))
+	for i, r := range rows {
+		found[i], ids[i], at[r.ID] = r.order(), r.ID, i
+	}
+	var lines []lineRow
+	if err := db.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id", "l.position").Scan(ctx); err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		o := &found[at[l.OrderID]]
+		o.Lines = append(o.Lines, l.line())
+	}
+	var payments []paymentRow
+	if err := db.NewSelect().Model(&payments).Where("pay.order_id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	for _, p := range payments {
+		found[at[p.OrderID]].Payment = p.payment()
+	}
+	return found, nil
+}
+
+// List implements orders.Store.
+func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, error) {
+	q = q.Normalize()
+	if !storable(q.CustomerID) || !storable(q.Text) {
+		return nil, 0, nil
+	}
+	var rows []orderRow
+	sel := s.db.Read.NewSelect().Model(&rows).Order("o.placed_at DESC", "o.id DESC").
+		Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize))
+	if len(q.IDs) > 0 {
+		ids := slices.DeleteFunc(slices.Clone(q.IDs), func(id string) bool { return !storable(id) })
+		if len(ids) == 0 {
+			return nil, 0, nil
+		}
+		sel = sel.Where("o.id IN (?)", bun.List(ids))
+	}
+	if q.CustomerID != "" {
+		sel = sel.Where("o.customer_id = ?", q.CustomerID)
+	}
+	if len(q.Status) > 0 {
+		sel = sel.Where("o.status IN (?)", bun.List(q.Status))
+		if !slices.Contains(q.Status, orders.StatusCompleted) && !slices.Contains(q.Status, orders.StatusCancelled) {
+			// True of all of them, and what the index of open orders asks for.
+			sel = sel.Where("o.completed_at IS NULL AND o.cancelled_at IS NULL")
+		}
+	}
+	if q.NeedPerson {
+		sel = sel.Where("o.id IN (SELECT order_id FROM payments WHERE gave_up)")
+	}
+	if !q.From.IsZero() {
+		sel = sel.Where("o.placed_at >= ?", sqldb.At(q.From))
+	}
+	if !q.To.IsZero() {
+		sel = sel.Where("o.placed_at < ?", sqldb.At(q.To))
+	}
+	if q.Text != "" {
+		sel = sel.Where(`o.search LIKE ? ESCAPE '\'`, "%"+likeEscape.Replace(strings.ToLower(q.Text))+"%")
+	}
+	n, err := sel.ScanAndCount(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
+	}
+	found, err := withDetails(ctx, s.db.Read, rows)
+	if err != nil {
+		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
+	}
+	return found, int(n), nil
+}
+
+var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// Update implements orders.Store.
+func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order) error) (orders.Order, error) {
+	if !storable(id) {
+		return orders.Order{}, notFound("order", fmt.Sprintf("%q", id))
+	}
+	var saved orders.Order
+	err := retryUnique(func() error {
+		return s.db.Tx(ctx, "ordersdb: update order", func(ctx context.Context, tx bun.Tx) error {
+			var err error
+			saved, err = s.update(ctx, tx, id, change)
+			return err
+		})
+	})
+	if err != nil {
+		return orders.Order{}, refusal(err)
+	}
+	return saved, nil
+}
+
+func (s *Store) update(ctx context.Context, tx bun.Tx, id string, change func(*orders.Order) error) (orders.Order, error) {
+	was, err := lockOrder(ctx, tx, id)
+	if err != nil {
+		return orders.Order{}, err
+	}
+	o := was.Saved()
+	if err := change(&o); err != nil {
+		return orders.Order{}, err
+	}
+	if err := checkChanges(o, was.Version); err != nil {
+		return orders.Order{}, err
+	}
+	if row := rowOfOrder(o); row != rowOfOrder(was) {
+		_, err := tx.NewUpdate().Model(&row).WherePK().
+			Column("status", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
+		if err != nil {
+			return orders.Order{}, err
+		}
+	}
+	if row := rowOfPayment(o); row != rowOfPayment(was) {
+		if _, err := tx.NewUpdate().Model(&row).WherePK().ExcludeColumn("id", "order_id", "method", "amount_minor", "key").Exec(ctx); err != nil {
+			return orders.Order{}, err
+		}
+	}
+	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
+		if err := s.release(ctx, tx, o); err != nil {
+			return orders.Order{}, err
+		}
+	}
+	if events := o.Changes(); len(events) > 0 {
+		if err := outbox.Append(ctx, tx, eventPrefix, events); err != nil {
+			return orders.Order{}, err
+		}
+	}
+	return o.Saved(), nil
+}
+
+// lockOrder loads an order with its row and that of its payment locked. The
+// payment's too, because Claim leases payments without locking their orders.
+func lockOrder(ctx context.Context, tx bun.Tx, id string) (orders.Order, error) {
+	var row orderRow
+	err := sqldb.ForUpdate(tx.NewSelect().Model(&row).Where("o.id = ?", id)).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return orders.Order{}, notFound("order", id)
+	}
+	if err != nil {
+		return orders.Order{}, err
+	}
+	o := row.order()
+	var payment paymentRow
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&payment).Where("pay.order_id = ?", id)).Scan(ctx); err != nil {
+		return orders.Order{}, err
+	}
+	o.Payment = payment.payment()
+	var lines []lineRow
+	if err := tx.NewSelect().Model(&lines).Where("l.order_id = ?", id).Order("l.position").Scan(ctx); err != nil {
+		return orders.Order{}, err
+	}
+	for _, l := range lines {
+		o.Lines = append(o.Lines, l.line())
+	}
+	return o, nil
+}
+
+// release gives back what a cancelled order held: its cart, unless the
+// customer has another one with something in it, and its units.
+func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
+	var carts []cartRow
+	err := sqldb.ForUpdate(tx.NewSelect().Model(&carts).
+		Where("c.id = ? OR (c.customer_id = ? AND c.order_id IS NULL)", o.CartID, o.CustomerID).Order("c.id")).Scan(ctx)
+	if err != nil {
+		return err
+	}
+	own, other := false, ""
+	for _, c := range carts {
+		if c.ID != o.CartID {
+			other = c.ID
+		} else if c.OrderID != nil && *c.OrderID == o.ID {
+			own = true
+		}
+	}
+	if own && other != "" {
+		items, err := tx.NewSelect().Table("cart_items").Where("cart_id = ?", other).Count(ctx)
+		if err != nil {
+			return err
+		}
+		if items > 0 {
+			own = false
+		} else if _, err := tx.NewDelete().Table("carts").Where("id = ?", other).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	if own {
+		if _, err := tx.NewUpdate().Table("carts").Set("order_id = NULL").Where("id = ?", o.CartID).Exec(ctx); err != nil {
+			return err
+		}
+	}
+
+	back := units(o)
+	ids := slices.Sorted(maps.Keys(back))
+	var locked []int64
+	err = lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"), s.db.Dialect).
+		Scan(ctx, &locked)
+	if err != nil {
+		return err
+	}
+	return addStock(ctx, tx, back, ids)
+}
+
+// Claim implements orders.Store.
+func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]orders.Order, error) {
+	due := func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Model((*paymentRow)(nil)).Column("pay.id").
+			Where("pay.next_at IS NOT NULL AND NOT pay.gave_up").
+			Where("pay.next_at <= ?", sqldb.At(now)).
+			Where("(pay.lease_until IS NULL OR pay.lease_until <= ?)", sqldb.At(now)).
+			Order("pay.id")
+	}
+	if limit < 1 {
+		return nil, nil
+	}
+	// Most of the time nothing is due: find that out without a transaction.
+	any, err := due(s.db.Read.NewSelect()).Limit(1).Exists(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ordersdb: claim payments: %w", err)
+	}
+	if !any {
+		return nil, nil
+	}
+	var claimed []orders.Order
+	err = s.db.Tx(ctx, "ordersdb: claim payments", func(ctx context.Context, tx bun.Tx) error {
+		claimed = nil
+		var ids, orderIDs []string
+		if err := sqldb.SkipLocked(due(tx.NewSelect()).Limit(int64(limit))).Scan(ctx, &ids); err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		err := tx.NewUpdate().Model((*paymentRow)(nil)).
+			Set("lease_until = ?", sqldb.At(now.Add(lease))).Set("lease_token = ?", token).
+			Where("id IN (?)", bun.List(ids)).Returning("order_id").Scan(ctx, &orderIDs)
+		if err != nil {
+			return err
+		}
+		claimed, err = loadOrders(ctx, tx, orderIDs)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(claimed, func(a, b orders.Order) int { return strings.Compare(a.Payment.ID, b.Payment.ID) })
+	return claimed, nil
+}
+
+// checkChanges refuses a save that is not the stored version and its events.
+func checkChanges(o orders.Order, version int) error {
+	if n := len(o.Changes()); o.Version != version+n {
+		return fmt.Errorf("ordersdb: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, n, version)
+	}
+	return nil
+}
+
+// units sums the order's units by product.
+func units(o orders.Order) map[int64]int {
+	n := make(map[int64]int, len(o.Lines))
+	for _, l := range o.Lines {
+		n[l.ProductID] += l.Quantity
+	}
+	return n
+}

@@ -1,0 +1,235 @@
+package ordersdb
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// placeAll places the orders of all calls in one transaction. A refusal of one
+// is in its err; the error returned is of the transaction, and then nothing of
+// any of them was saved.
+func (s *Store) placeAll(ctx context.Context, batch []*placing) error {
+	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.Tx) error {
+		b := &book{
+			db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
+			earlier: map[string]orders.Order{}, keys: map[[2]string]string{}, sold: map[int64]int{},
+		}
+		for _, step := range []func(context.Context) error{b.lockCarts, b.loadEarlier, b.lockProducts} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+		}
+		for _, p := range batch {
+			p.order, p.placed, p.err = b.decide(p)
+		}
+		return b.save(ctx)
+	})
+}
+
+// book is what one transaction of intake works on.
+type book struct {
+	db    *sqldb.DB
+	tx    bun.Tx
+	batch []*placing
+
+	byID     map[string]*orders.Cart // carts, locked
+	open     map[string]*orders.Cart // customer -> open cart
+	earlier  map[string]orders.Order
+	keys     map[[2]string]string // customer and idempotency key -> order
+	products map[int64]orders.Product
+
+	placed []*orders.Order
+	sold   map[int64]int // product -> units taken, as negative numbers
+}
+
+func (b *book) lockCarts(ctx context.Context) error {
+	var ids, customers []string
+	for _, p := range b.batch {
+		if p.req.CartID != "" {
+			ids = append(ids, p.req.CartID)
+		} else {
+			customers = append(customers, p.req.CustomerID)
+		}
+	}
+	var rows []cartRow
+	q := b.tx.NewSelect().Model(&rows).Order("c.id")
+	if len(ids) > 0 {
+		q = q.WhereOr("c.id IN (?)", bun.List(ids))
+	}
+	if len(customers) > 0 {
+		q = q.WhereOr("(c.order_id IS NULL AND c.customer_id IN (?))", bun.List(customers))
+	}
+	if err := sqldb.ForUpdate(q).Scan(ctx); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		c := r.cart()
+		b.byID[r.ID] = c
+		if r.OrderID == nil {
+			b.open[r.CustomerID] = c
+		}
+	}
+	return nil
+}
+
+// loadEarlier loads the orders that the carts have already, and those made
+// under the idempotency keys.
+func (b *book) loadEarlier(ctx context.Context) error {
+	var ids []string
+	for _, c := range b.byID {
+		if c.OrderID != "" {
+			ids = append(ids, c.OrderID)
+		}
+	}
+	var keyed []struct{ ID, CustomerID, IdempotencyKey string }
+	q := b.tx.NewSelect().Table("orders").Column("id", "customer_id", "idempotency_key")
+	any := false
+	for _, p := range b.batch {
+		if p.req.IdempotencyKey != "" {
+			q = q.WhereOr("(customer_id = ? AND idempotency_key = ? AND idempotency_key <> '')", p.req.CustomerID, p.req.IdempotencyKey)
+			any = true
+		}
+	}
+	if any {
+		if err := q.Scan(ctx, &keyed); err != nil {
+			return err
+		}
+	}
+	for _, k := range keyed {
+		b.keys[[2]string{k.CustomerID, k.IdempotencyKey}] = k.ID
+		ids = append(ids, k.ID)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := loadOrders(ctx, b.tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, o := range found {
+		b.earlier[o.ID] = o
+	}
+	return nil
+}
+
+// lockProducts loads the items of the carts that can be ordered, and locks
+// their products in order of id.
+func (b *book) lockProducts(ctx context.Context) error {
+	wanted := map[string]*orders.Cart{}
+	for id, c := range b.byID {
+		if _, ok := b.orderOf(c); !ok {
+			wanted[id] = c
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	var err error
+	b.products, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.db.Dialect), wanted)
+	return err
+}
+
+// orderOf is the order made of the cart that is not cancelled, if any.
+func (b *book) orderOf(c *orders.Cart) (orders.Order, bool) {
+	o, ok := b.earlier[c.OrderID]
+	return o, ok && o.Status != orders.StatusCancelled
+}
+
+// decide settles one call by what is there and what the calls before it took.
+func (b *book) decide(p *placing) (orders.Order, bool, error) {
+	r := p.req
+	if id, ok := b.keys[[2]string{r.CustomerID, r.IdempotencyKey}]; ok && r.IdempotencyKey != "" {
+		return b.earlier[id].Saved(), false, nil
+	}
+	c := b.open[r.CustomerID]
+	if r.CartID != "" {
+		c = b.byID[r.CartID]
+		if c == nil || c.CustomerID != r.CustomerID {
+			return orders.Order{}, false, notFound("cart", r.CartID)
+		}
+	}
+	if c == nil {
+		c = &orders.Cart{CustomerID: r.CustomerID}
+	}
+	if o, ok := b.orderOf(c); ok {
+		return o.Saved(), false, nil
+	}
+	placement := orders.Placement{Cart: *c, Products: make(map[int64]orders.Product, len(c.Items))}
+	placement.Cart.Items = slices.Clone(c.Items)
+	for _, it := range c.Items {
+		placement.Products[it.ProductID] = b.products[it.ProductID]
+	}
+	o, err := p.decide(placement)
+	if err != nil {
+		return orders.Order{}, false, err
+	}
+	if err := checkChanges(*o, 0); err != nil {
+		return orders.Order{}, false, err
+	}
+	for id, n := range units(*o) {
+		product := b.products[id]
+		product.Stock -= n
+		b.products[id] = product
+		b.sold[id] -= n
+	}
+	b.placed = append(b.placed, o)
+	saved := o.Saved()
+	b.earlier[o.ID] = saved
+	c.OrderID = o.ID
+	if r.IdempotencyKey != "" {
+		b.keys[[2]string{r.CustomerID, r.IdempotencyKey}] = o.ID
+	}
+	return saved, true, nil
+}
+
+// save writes everything that was decided, one statement a table.
+func (b *book) save(ctx context.Context) error {
+	if len(b.placed) == 0 {
+		return nil
+	}
+	var (
+		orderRows   []orderRow
+		lines       []lineRow
+		payments    []paymentRow
+		events      []orders.Event
+		cartIDs     []string
+		assignments strings.Builder
+		args        []any
+	)
+	for _, o := range b.placed {
+		orderRows = append(orderRows, rowOfOrder(*o))
+		lines = append(lines, rowsOfLines(*o)...)
+		payments = append(payments, rowOfPayment(*o))
+		events = append(events, o.Changes()...)
+		if o.CartID != "" {
+			cartIDs = append(cartIDs, o.CartID)
+			assignments.WriteString(" WHEN ? THEN ?")
+			args = append(args, o.CartID, o.ID)
+		}
+	}
+	if err := addStock(ctx, b.tx, b.sold, slices.SortedFunc(maps.Keys(b.sold), cmp.Compare[int64])); err != nil {
+		return err
+	}
+	for _, rows := range []any{&orderRows, &lines, &payments} {
+		if _, err := b.tx.NewInsert().Model(rows).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	if len(cartIDs) > 0 {
+		_, err := b.tx.NewUpdate().Table("carts").Set("order_id = CASE id"+assignments.String()+" END", args...).
+			Where("id IN (?)", bun.List(cartIDs)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	return outbox.Append(ctx, b.tx, eventPrefix, events)
+}

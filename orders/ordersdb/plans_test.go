@@ -1,0 +1,153 @@
+package ordersdb_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+// TestEveryStatementFindsItsRowsByIndex records what a shop sends to the
+// database and asks for the plans: none reads a whole table, however the
+// tables grow. Tables with few rows are read whole by right, so PostgreSQL is
+// told to avoid that where it can.
+func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		migrated(t, db)
+		plain := db.Write // without the counter
+		c := count(db)
+		exercise(t, db)
+		statements, _ := c.take()
+		seen := map[string]bool{}
+		for _, q := range statements {
+			verb, _, _ := strings.Cut(q, " ")
+			// The catalogue is listed whole.
+			if verb == "INSERT" || strings.HasSuffix(q, `FROM "products" AS "p" ORDER BY "p"."id"`) || seen[q] {
+				continue
+			}
+			seen[q] = true
+			for _, line := range plan(t, db.Dialect, plain, q) {
+				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") && !strings.HasPrefix(line, "SCAN CONSTANT") {
+					t.Errorf("%s\nis carried out by %s", q, line)
+				}
+			}
+		}
+		if len(seen) < 25 {
+			t.Errorf("only %d statements were seen", len(seen))
+		}
+	})
+}
+
+func plan(t *testing.T, dialect sqldb.Dialect, db *bun.DB, query string) []string {
+	t.Helper()
+	var lines []string
+	if dialect == sqldb.SQLite {
+		var rows []struct {
+			ID, Parent, Notused int
+			Detail              string
+		}
+		if err := db.NewRaw("EXPLAIN QUERY PLAN "+strings.ReplaceAll(query, "?", "")).Scan(t.Context(), &rows); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		for _, r := range rows {
+			lines = append(lines, r.Detail)
+		}
+		return lines
+	}
+	err := db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
+			return err
+		}
+		return tx.NewRaw("EXPLAIN "+query).Scan(ctx, &lines)
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return lines
+}
+
+// exercise does everything a shop does.
+func exercise(t *testing.T, db *sqldb.DB) {
+	t.Helper()
+	ctx := t.Context()
+	gateway := &orderstest.Gateway{}
+	store := ordersdb.New(db)
+	s, err := orders.New(orders.Config{Store: store, Gateway: gateway, Currency: "USD",
+		Jitter: func(time.Duration) time.Duration { return 0 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ids []int64
+	for i := range 3 {
+		p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+			p.Name, p.Price, p.Stock = fmt.Sprintf("P%d", i), 1000, 100
+			return nil
+		})
+		must(err)
+		ids = append(ids, p.ID)
+	}
+	_, err = s.SaveProduct(ctx, ids[0], orders.Stamp{}, func(p *orders.Product) error { p.Stock++; return nil })
+	must(err)
+	_, err = s.Product(ctx, ids[0])
+	must(err)
+	_, err = s.Restock(ctx, orders.Restock{Ref: "r", ProductID: ids[0], Quantity: 1}, orders.System("test"))
+	must(err)
+	ann := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
+	buy := func(m orders.PaymentMethod, key string) orders.Order {
+		for _, id := range ids {
+			_, err := s.AddToCart(ctx, "ann", id, 1)
+			must(err)
+		}
+		view, err := s.Cart(ctx, "ann")
+		must(err)
+		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: view.Cart.ID, IdempotencyKey: key, Method: m, Token: orderstest.TokenPays})
+		must(err)
+		return o
+	}
+	buy(orders.PayCash, "")
+	_, err = s.AddToCart(ctx, "ann", ids[1], 2)
+	must(err)
+	_, err = s.SetCartQuantity(ctx, "ann", ids[1], 0)
+	must(err)
+	o := buy(orders.PayCard, "key")
+	_, err = s.RecordDelivery(ctx, o.ID, time.Now(), ann)
+	must(err)
+	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: orders.PayCard, Token: orderstest.TokenPays})
+	must(err)
+	gateway.Script(orderstest.CallConfirm, orderstest.FaultNothing)
+	o = buy(orders.PayCard, "")
+	_, err = s.AddToCart(ctx, "ann", ids[0], 1)
+	must(err)
+	_, err = s.ClearCart(ctx, "ann")
+	must(err)
+	_, err = s.Cancel(ctx, o.ID, ann, "test")
+	must(err)
+	gateway.Script(orderstest.CallCreate, orderstest.FaultNothing)
+	buy(orders.PayCard, "")
+	_, err = s.ChargeDue(ctx, 10)
+	must(err)
+	for _, q := range []orders.Query{
+		{}, {CustomerID: "ann"}, {CustomerID: "ann", Text: "p1"}, {From: time.Now().Add(-time.Hour), To: time.Now()},
+		{NeedPerson: true}, {Status: []orders.Status{orders.StatusQueued, orders.StatusSubmitted}}, {CustomerID: "ann", Status: []orders.Status{orders.StatusCompleted}},
+	} {
+		_, _, err := s.Orders(ctx, q)
+		must(err)
+	}
+	_, err = s.Events(ctx, o.ID)
+	must(err)
+}

@@ -1,0 +1,133 @@
+package ordersdb_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+// counter counts the statements a database is sent, commits apart.
+type counter struct {
+	mu         sync.Mutex
+	statements []string
+	commits    int
+}
+
+func (c *counter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (c *counter) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case e.Query == "COMMIT":
+		c.commits++
+	case e.Query == "BEGIN", e.Query == "ROLLBACK":
+	default:
+		c.statements = append(c.statements, e.Query)
+	}
+}
+
+// take returns the counts and begins again.
+func (c *counter) take() (statements []string, commits int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	statements, commits = c.statements, c.commits
+	c.statements, c.commits = nil, 0
+	return statements, commits
+}
+
+func count(db *sqldb.DB) *counter {
+	c := &counter{}
+	db.Write, db.Read = db.Write.WithQueryHook(c), db.Read.WithQueryHook(c)
+	return c
+}
+
+// TestStatementsPerCheckout holds the cost of each step: a regression shows
+// here before it shows under load.
+func TestStatementsPerCheckout(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		migrated(t, db)
+		gateway := &orderstest.Gateway{}
+		s, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway, Currency: "USD"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := t.Context()
+		var ids []int64
+		for _, name := range []string{"Laptop", "Mouse", "Keyboard"} {
+			p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+				p.Name, p.Price, p.Stock = name, 1000, 1000
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, p.ID)
+		}
+		c := count(db)
+		check := func(what string, wantStatements, wantCommits int) {
+			t.Helper()
+			statements, commits := c.take()
+			if len(statements) != wantStatements || commits != wantCommits {
+				t.Errorf("%s: %d statements and %d commits, want %d and %d:\n%s",
+					what, len(statements), commits, wantStatements, wantCommits, strings.Join(statements, "\n"))
+			}
+		}
+		fill := func(customer string) {
+			t.Helper()
+			for _, id := range ids {
+				if _, err := s.AddToCart(ctx, customer, id, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		fill("ann")
+		c.take()
+		if _, err := s.AddToCart(ctx, "ann", ids[0], 1); err != nil {
+			t.Fatal(err)
+		}
+		check("add to cart", 4, 1)
+
+		ann := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash}); err != nil {
+			t.Fatal(err)
+		}
+		check("checkout of three products, cash", 8, 1)
+
+		fill("ann")
+		c.take()
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCard, Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
+			t.Fatal(err)
+		}
+		// 9 to place (the key is looked up), 6 to store the reference before the
+		// confirm, 6 to complete.
+		check("checkout of three products, card", 21, 3)
+
+		for i := range 5 {
+			who := fmt.Sprintf("customer-%d", i)
+			fill(who)
+			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.PayCash}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.take()
+		if _, _, err := s.Orders(ctx, orders.Query{}); err != nil {
+			t.Fatal(err)
+		}
+		check("page of orders", 4, 0)
+		if n, err := s.ChargeDue(ctx, 10); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		check("nothing due", 1, 0)
+	})
+}

@@ -1,0 +1,139 @@
+package ordersdb
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+//go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
+var migrations embed.FS
+
+// Open opens a database for this store and the other stores of the module,
+// which share it: a postgres:// URL, or else the path of a SQLite file, made
+// when absent. Close it when no store uses it any more.
+//
+//	db, err := ordersdb.Open(ctx, "shop.db")
+//	...
+//	defer db.Close()
+//	err = ordersdb.Migrate(ctx, db)
+//	store := ordersdb.New(db)
+func Open(ctx context.Context, url string) (*sqldb.DB, error) {
+	if strings.Contains(url, "://") {
+		return sqldb.Open(ctx, sqldb.Config{URL: url})
+	}
+	return sqldb.Open(ctx, sqldb.Config{File: url})
+}
+
+// Migrations are the migrations of this store.
+func Migrations() sqldb.Set {
+	return sqldb.Set{Name: "orders", PG: folder("migrations/postgres"), SQLite: folder("migrations/sqlite")}
+}
+
+func folder(name string) fs.FS {
+	sub, err := fs.Sub(migrations, name)
+	if err != nil {
+		return errFS{err} // reported by Migrate; it can't be, the name is valid
+	}
+	return sub
+}
+
+type errFS struct{ err error }
+
+func (e errFS) Open(string) (fs.File, error) { return nil, e.err }
+
+// Migrate brings the tables of this store in db to the newest version. A
+// program with several stores passes the Migrations of all to sqldb.Migrate.
+func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx, db, Migrations()) }
+
+// Store is an orders.Store on PostgreSQL or SQLite. It is safe for
+// concurrent use, and by many processes on one database.
+type Store struct {
+	db     *sqldb.DB
+	intake intake
+}
+
+var _ orders.Store = (*Store)(nil)
+
+// New returns a Store on a database that was migrated.
+func New(db *sqldb.DB) *Store { return &Store{db: db} }
+
+// retryUnique runs f again when what it inserts was inserted by somebody else
+// meanwhile: it finds the other's row then, or makes a new id.
+func retryUnique(f func() error) error {
+	const tries = 4
+	var err error
+	for range tries {
+		if err = f(); err == nil {
+			return nil
+		}
+		if _, ok := sqldb.IsUnique(err); !ok {
+			return err
+		}
+	}
+	return err
+}
+
+func notFound(what string, id any) error {
+	return &orders.Error{Code: orders.CodeNotFound, Field: what, Message: fmt.Sprintf("there is no %s %v", what, id)}
+}
+
+// storable reports whether a text can be in a column at all. PostgreSQL
+// refuses others with an error; nothing has such an id.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// lockProducts locks products for a change of their stock. It is weaker than
+// FOR UPDATE: rows that refer to a product can be inserted meanwhile.
+func lockProducts(q *bun.SelectQuery, dialect sqldb.Dialect) *bun.SelectQuery {
+	if dialect == sqldb.Postgres {
+		return q.For("NO KEY UPDATE OF p")
+	}
+	return q
+}
+
+// refusal is err as the caller of a store knows it: a refusal of package
+// orders without the store's operation around it.
+func refusal(err error) error {
+	var e *orders.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return err
+}
+
+var errNoRows = errors.New("ordersdb: a row that was locked is gone")
+
+// addStock adds deltas to the stock of products that are locked, in one
+// statement.
+func addStock(ctx context.Context, tx bun.IDB, deltas map[int64]int, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var delta strings.Builder
+	args := make([]any, 0, 2*len(ids))
+	delta.WriteString("stock = stock + CASE id")
+	for _, id := range ids {
+		delta.WriteString(" WHEN ? THEN ?")
+		args = append(args, id, deltas[id])
+	}
+	delta.WriteString(" END")
+	res, err := tx.NewUpdate().Table("products").Set(delta.String(), args...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil {
+		return err
+	} else if n != int64(len(ids)) {
+		return errNoRows
+	}
+	return nil
+}

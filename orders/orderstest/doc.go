@@ -1,0 +1,8 @@
+// Package orderstest helps to test what stands on package orders: a Store in
+// memory, a payment Gateway with a ledger of its own and faults on demand,
+// gopter generators, and TestStore, the conformance suite for any orders.Store.
+//
+//	func TestMyStore(t *testing.T) {
+//		orderstest.TestStore(t, func(t *testing.T) orders.Store { return mystore.Open(t) })
+//	}
+package orderstest

@@ -1,0 +1,268 @@
+package orderstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Call names a method of orders.Gateway.
+type Call string
+
+// The calls of a gateway.
+const (
+	CallCreate  Call = "create"
+	CallConfirm Call = "confirm"
+	CallFind    Call = "find"
+	CallCancel  Call = "cancel"
+)
+
+// Fault is what goes wrong with one call.
+type Fault string
+
+// The faults. "Before" and "after" are before and after the effect.
+const (
+	FaultNone        Fault = ""
+	FaultLostBefore  Fault = "lost before"  // no effect, no answer
+	FaultLostAfter   Fault = "lost after"   // the effect, no answer
+	FaultHangBefore  Fault = "hang before"  // no effect, silent until the caller gives up
+	FaultHangAfter   Fault = "hang after"   // the effect, silent until the caller gives up
+	Fault5xx         Fault = "5xx"          // no effect, a server error
+	FaultStored5xx   Fault = "stored 5xx"   // no effect, a server error that is replayed under its key
+	FaultNothing     Fault = "nothing"      // rate limited, or not even sent
+	FaultPending     Fault = "pending"      // the effect, decided later: the answer is pending
+	FaultDecline     Fault = "decline"      // a definite no
+	FaultWrongAmount Fault = "wrong amount" // the effect, an answer that names another amount
+)
+
+// Tokens that a Gateway knows; any other one pays too.
+const (
+	TokenPays     = "pm_card_visa"
+	TokenDeclined = "pm_card_chargeDeclined"
+)
+
+// Charge is money that truly moved.
+type Charge struct {
+	Reference string
+	OrderID   string
+	Amount    int64 // minor units
+	Currency  orders.Currency
+}
+
+// Gateway is an orders.Gateway with a ledger of its own: what happened to
+// the money, whatever the caller was told. It keeps answers by idempotency key
+// as Stripe does. The zero value is ready; it is safe for concurrent use.
+type Gateway struct {
+	mu       sync.Mutex
+	objects  map[string]*object // by reference
+	answers  map[string]orders.Answer
+	requests map[string]orders.ChargeRequest // what each key was used for
+	script   map[Call][]Fault
+	always   map[Call]Fault
+	calls    map[Call]int
+	charges  []Charge
+	misuse   []string
+}
+
+type object struct {
+	request orders.ChargeRequest
+	state   string // open, captured, cancelled
+}
+
+var _ orders.Gateway = (*Gateway)(nil)
+
+// Script makes the next calls of a kind go wrong, in order; FaultNone lets one
+// pass. After them Always counts again.
+func (g *Gateway) Script(c Call, faults ...Fault) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.init()
+	g.script[c] = append(g.script[c], faults...)
+}
+
+// Always makes every call of a kind go wrong from now on, until it is set to
+// FaultNone.
+func (g *Gateway) Always(c Call, f Fault) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.init()
+	g.always[c] = f
+}
+
+// Charges is the ledger: what was captured, in order.
+func (g *Gateway) Charges() []Charge {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.charges)
+}
+
+// Calls is how many calls of a kind arrived.
+func (g *Gateway) Calls(c Call) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.calls[c]
+}
+
+// Misuse lists what no caller may do: one key with different parameters, a
+// request without a key or an amount.
+func (g *Gateway) Misuse() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.misuse)
+}
+
+// PruneKeys forgets every idempotency key, as a provider does after a day.
+func (g *Gateway) PruneKeys() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answers, g.requests = nil, nil
+}
+
+func (g *Gateway) init() {
+	if g.objects == nil {
+		g.objects, g.calls = map[string]*object{}, map[Call]int{}
+		g.script, g.always = map[Call][]Fault{}, map[Call]Fault{}
+	}
+	if g.answers == nil {
+		g.answers, g.requests = map[string]orders.Answer{}, map[string]orders.ChargeRequest{}
+	}
+}
+
+// CreatePayment implements orders.Gateway.
+func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
+	return g.do(ctx, CallCreate, r, func(*object) (orders.Answer, string) {
+		ref := fmt.Sprintf("pi_%05d", len(g.objects)+1)
+		g.objects[ref] = &object{request: r, state: "open"}
+		return orders.Answer{Outcome: orders.OutcomeDone, Reference: ref, HTTP: 200}, ref
+	}, "")
+}
+
+// ConfirmPayment implements orders.Gateway.
+func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+	return g.do(ctx, CallConfirm, r, func(p *object) (orders.Answer, string) {
+		switch {
+		case p == nil || p.state == "cancelled":
+			return refused("payment_intent_unexpected_state"), reference
+		case p.state == "captured":
+			return done(p, reference), reference
+		case r.Token == TokenDeclined:
+			return refused("generic_decline"), reference
+		}
+		p.state = "captured"
+		g.charges = append(g.charges, Charge{Reference: reference, OrderID: p.request.OrderID, Amount: p.request.Amount, Currency: p.request.Currency})
+		return done(p, reference), reference
+	}, reference)
+}
+
+// FindPayment implements orders.Gateway.
+func (g *Gateway) FindPayment(ctx context.Context, reference string) orders.Answer {
+	return g.do(ctx, CallFind, orders.ChargeRequest{}, func(p *object) (orders.Answer, string) {
+		switch {
+		case p == nil:
+			return orders.Answer{Outcome: orders.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
+		case p.state == "captured":
+			return done(p, reference), reference
+		case p.state == "cancelled":
+			return refused("canceled"), reference
+		}
+		return orders.Answer{Outcome: orders.OutcomeNothing, Reference: reference, Status: "requires_confirmation", HTTP: 200}, reference
+	}, reference)
+}
+
+// CancelPayment implements orders.Gateway.
+func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+	return g.do(ctx, CallCancel, r, func(p *object) (orders.Answer, string) {
+		if p != nil && p.state == "captured" {
+			return refused("payment_intent_unexpected_state"), reference
+		}
+		if p != nil {
+			p.state = "cancelled"
+		}
+		return orders.Answer{Outcome: orders.OutcomeDone, Reference: reference, HTTP: 200}, reference
+	}, reference)
+}
+
+func done(p *object, reference string) orders.Answer {
+	return orders.Answer{Outcome: orders.OutcomeDone, Reference: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
+}
+
+func refused(code string) orders.Answer {
+	return orders.Answer{Outcome: orders.OutcomeRefused, Code: code, Message: "refused: " + code, HTTP: 402}
+}
+
+// do carries out one call with the fault that is due.
+func (g *Gateway) do(ctx context.Context, c Call, r orders.ChargeRequest, effect func(*object) (orders.Answer, string), reference string) orders.Answer {
+	a, hang := g.locked(c, r, effect, reference)
+	if hang {
+		<-ctx.Done()
+	}
+	return a
+}
+
+func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (orders.Answer, string), reference string) (a orders.Answer, hang bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.init()
+	g.calls[c]++
+	fault := g.always[c]
+	if q := g.script[c]; len(q) > 0 {
+		fault, g.script[c] = q[0], q[1:]
+	}
+	lost := orders.Answer{Outcome: orders.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken := orders.Answer{Outcome: orders.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+	switch fault {
+	case FaultNothing:
+		return orders.Answer{Outcome: orders.OutcomeNothing, Code: "rate_limit", Message: "try later", HTTP: 429}, false
+	case FaultLostBefore:
+		return lost, false
+	case FaultHangBefore:
+		return lost, true
+	case Fault5xx:
+		return broken, false
+	}
+
+	key := string(c) + " " + r.Key
+	if c != CallFind {
+		if r.Key == "" || r.Amount <= 0 {
+			g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
+		}
+		if before, used := g.requests[key]; used && before != r {
+			g.misuse = append(g.misuse, fmt.Sprintf("key %q of order %s used for different parameters", key, r.OrderID))
+		}
+		g.requests[key] = r
+		if stored, ok := g.answers[key]; ok {
+			stored.Replayed = true
+			a = stored
+		}
+	}
+	if a.Outcome == "" {
+		switch fault {
+		case FaultDecline:
+			a = refused("card_declined")
+		case FaultStored5xx:
+			a = broken
+		default:
+			var ref string
+			a, ref = effect(g.objects[reference])
+			if fault == FaultWrongAmount && g.objects[ref] != nil {
+				a.Amount = g.objects[ref].request.Amount + 1
+			}
+			if fault == FaultPending {
+				a = orders.Answer{Outcome: orders.OutcomePending, Reference: ref, Status: "processing", HTTP: 200}
+			}
+		}
+		if c != CallFind {
+			g.answers[key] = a
+		}
+	}
+	switch fault {
+	case FaultLostAfter:
+		return lost, false
+	case FaultHangAfter:
+		return lost, true
+	}
+	return a, false
+}

@@ -1,0 +1,135 @@
+package orderstest_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/prop"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+func ExampleGateway() {
+	ctx := context.Background()
+	g := &orderstest.Gateway{}
+	g.Script(orderstest.CallConfirm, orderstest.FaultLostAfter)
+	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
+	created := g.CreatePayment(ctx, r)
+	fmt.Println(g.ConfirmPayment(ctx, r, created.Reference).Outcome)
+	fmt.Println(g.FindPayment(ctx, created.Reference).Outcome)
+	fmt.Println(g.ConfirmPayment(ctx, r, created.Reference).Replayed)
+	fmt.Println(len(g.Charges()))
+	// Output:
+	// unknown
+	// done
+	// true
+	// 1
+}
+
+func ExampleNewStore() {
+	ctx := context.Background()
+	store := orderstest.NewStore()
+	p, err := store.SaveProduct(ctx, 0, orders.Stamp{At: time.Now()}, func(p *orders.Product) error {
+		p.Name, p.Currency, p.Stock = "Mouse", "USD", 10
+		return nil
+	})
+	fmt.Println(p.ID, p.Stock, err)
+	// Output:
+	// 1 10 <nil>
+}
+
+func TestGatewayKeepsItsLedger(t *testing.T) {
+	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
+	for _, c := range []struct {
+		name    string
+		run     func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer
+		want    orders.Outcome
+		charges int
+	}{
+		{"a confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			return g.ConfirmPayment(t.Context(), r, ref)
+		}, orders.OutcomeDone, 1},
+		{"a declined card", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			bad := r
+			bad.Token = orderstest.TokenDeclined
+			return g.ConfirmPayment(t.Context(), bad, ref)
+		}, orders.OutcomeRefused, 0},
+		{"a confirm after cancel", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			g.CancelPayment(t.Context(), r, ref)
+			return g.ConfirmPayment(t.Context(), r, ref)
+		}, orders.OutcomeRefused, 0},
+		{"a cancel after confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			g.ConfirmPayment(t.Context(), r, ref)
+			return g.CancelPayment(t.Context(), r, ref)
+		}, orders.OutcomeRefused, 1},
+		{"twice, keys forgotten", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			g.ConfirmPayment(t.Context(), r, ref)
+			g.PruneKeys()
+			return g.ConfirmPayment(t.Context(), r, ref)
+		}, orders.OutcomeDone, 1},
+		{"looking up what is open", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			return g.FindPayment(t.Context(), ref)
+		}, orders.OutcomeNothing, 0},
+		{"looking up what is not there", func(t *testing.T, g *orderstest.Gateway, _ string) orders.Answer {
+			return g.FindPayment(t.Context(), "pi_x")
+		}, orders.OutcomeUnknown, 0},
+		{"a stored error, again and again", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+			g.Script(orderstest.CallConfirm, orderstest.FaultStored5xx)
+			g.ConfirmPayment(t.Context(), r, ref)
+			return g.ConfirmPayment(t.Context(), r, ref)
+		}, orders.OutcomeUnknown, 0},
+	} {
+		g := &orderstest.Gateway{}
+		a := c.run(t, g, g.CreatePayment(t.Context(), r).Reference)
+		if a.Outcome != c.want || len(g.Charges()) != c.charges {
+			t.Errorf("%s: %+v and charges %v; want %s and %d", c.name, a, g.Charges(), c.want, c.charges)
+		}
+	}
+}
+
+func TestGatewayHangsUntilTheCallerGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &orderstest.Gateway{}
+		r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
+		ref := g.CreatePayment(t.Context(), r).Reference
+		g.Script(orderstest.CallConfirm, orderstest.FaultHangAfter)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		a := g.ConfirmPayment(ctx, r, ref)
+		if a.Outcome != orders.OutcomeUnknown || time.Since(start) != time.Minute || len(g.Charges()) != 1 {
+			t.Errorf("%+v after %s, charges %v", a, time.Since(start), g.Charges())
+		}
+	})
+}
+
+func TestGatewayNotesMisuse(t *testing.T) {
+	g := &orderstest.Gateway{}
+	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
+	g.CreatePayment(t.Context(), r)
+	r.Amount = 2
+	g.CreatePayment(t.Context(), r)
+	r.Key = ""
+	g.CreatePayment(t.Context(), r)
+	if len(g.Misuse()) != 2 {
+		t.Errorf("noted: %v", g.Misuse())
+	}
+}
+
+// TestGenerators: what they make is accepted by the package they are for.
+func TestGenerators(t *testing.T) {
+	p := gopter.NewProperties(nil)
+	p.Property("items can be priced, orders are completed", prop.ForAll(
+		func(items []orders.Item, r orders.Rules, o orders.Order) bool {
+			if _, err := orders.Price(items, r); err != nil {
+				return orders.CodeOf(err) == orders.CodeOverflow
+			}
+			return o.Status == orders.StatusCompleted && o.Total() == o.Payment.Amount && len(o.Lines) > 0
+		}, orderstest.GenItems(), orderstest.GenRules(), orderstest.GenOrder()))
+	p.TestingRun(t)
+}

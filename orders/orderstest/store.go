@@ -1,0 +1,338 @@
+package orderstest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Store is an orders.Store in memory: the same promises as ordersdb, one lock
+// around everything. Make one with NewStore.
+type Store struct {
+	mu       sync.Mutex
+	nextID   int64
+	products map[int64]orders.Product
+	carts    map[string]orders.Cart  // by id
+	open     map[string]string       // customer -> id of the open cart
+	orders   map[string]orders.Order // by id
+	keys     map[[2]string]string    // customer and idempotency key -> order
+	numbers  map[string]string       // order number -> order
+	events   map[string][]orders.Event
+	refs     map[string]bool // restocks done
+}
+
+var _ orders.Store = (*Store)(nil)
+
+// NewStore returns an empty Store.
+func NewStore() *Store {
+	return &Store{
+		products: map[int64]orders.Product{}, carts: map[string]orders.Cart{}, open: map[string]string{},
+		orders: map[string]orders.Order{}, keys: map[[2]string]string{}, numbers: map[string]string{},
+		events: map[string][]orders.Event{}, refs: map[string]bool{},
+	}
+}
+
+func notFound(what string, id any) error {
+	return &orders.Error{Code: orders.CodeNotFound, Field: what, Message: fmt.Sprintf("there is no %s %v", what, id)}
+}
+
+// Product implements orders.Store.
+func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Product{}, err
+	}
+	p, ok := s.products[id]
+	if !ok {
+		return orders.Product{}, notFound("product", id)
+	}
+	return p, nil
+}
+
+// Products implements orders.Store.
+func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(s.products), func(a, b orders.Product) int { return cmp.Compare(a.ID, b.ID) }), nil
+}
+
+// SaveProduct implements orders.Store.
+func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, change func(*orders.Product) error) (orders.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Product{}, err
+	}
+	p, ok := s.products[id]
+	if id != 0 && !ok {
+		return orders.Product{}, notFound("product", id)
+	}
+	if err := change(&p); err != nil {
+		return orders.Product{}, err
+	}
+	p.UpdatedAt = instant(st.At)
+	if id == 0 {
+		s.nextID++
+		id, p.CreatedAt = s.nextID, p.UpdatedAt
+	}
+	p.ID = id
+	s.products[id] = p
+	return p, nil
+}
+
+// Restock implements orders.Store.
+func (s *Store) Restock(ctx context.Context, r orders.Restock, st orders.Stamp) (bool, error) {
+	if err := r.Validate(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	p, ok := s.products[r.ProductID]
+	if !ok {
+		return false, notFound("product", r.ProductID)
+	}
+	if s.refs[r.Ref] {
+		return false, nil
+	}
+	s.refs[r.Ref] = true
+	p.Stock += r.Quantity
+	s.products[p.ID] = p
+	return true, nil
+}
+
+// Cart implements orders.Store.
+func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[int64]orders.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Cart{}, nil, err
+	}
+	id, ok := s.open[customerID]
+	if !ok {
+		return orders.Cart{CustomerID: customerID}, map[int64]orders.Product{}, nil
+	}
+	c := copyCart(s.carts[id])
+	return c, s.productsOf(c, nil), nil
+}
+
+// UpdateCart implements orders.Store.
+func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
+	change func(*orders.Cart, map[int64]orders.Product) error) (orders.Cart, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Cart{}, err
+	}
+	c := orders.Cart{ID: newCartID, CustomerID: customerID}
+	if id, ok := s.open[customerID]; ok {
+		c = copyCart(s.carts[id])
+	}
+	products := s.productsOf(c, productIDs)
+	if err := change(&c, products); err != nil {
+		return orders.Cart{}, err
+	}
+	for _, it := range c.Items {
+		if _, ok := s.products[it.ProductID]; !ok {
+			return orders.Cart{}, notFound("product", it.ProductID)
+		}
+	}
+	c.UpdatedAt = instant(c.UpdatedAt)
+	s.carts[c.ID], s.open[customerID] = copyCart(c), c.ID
+	return copyCart(c), nil
+}
+
+func (s *Store) productsOf(c orders.Cart, more []int64) map[int64]orders.Product {
+	products := map[int64]orders.Product{}
+	for _, it := range c.Items {
+		products[it.ProductID] = s.products[it.ProductID]
+	}
+	for _, id := range more {
+		if p, ok := s.products[id]; ok {
+			products[id] = p
+		}
+	}
+	return products
+}
+
+// Order implements orders.Store.
+func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Order{}, err
+	}
+	o, ok := s.orders[id]
+	if !ok {
+		return orders.Order{}, notFound("order", id)
+	}
+	return o.Saved(), nil
+}
+
+// Update implements orders.Store.
+func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order) error) (orders.Order, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Order{}, err
+	}
+	was, ok := s.orders[id]
+	if !ok {
+		return orders.Order{}, notFound("order", id)
+	}
+	o := was.Saved()
+	if err := change(&o); err != nil {
+		return orders.Order{}, err
+	}
+	if err := checkChanges(o, was.Version); err != nil {
+		return orders.Order{}, err
+	}
+	s.events[id] = append(s.events[id], o.Changes()...)
+	s.orders[id] = o.Saved()
+	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
+		for productID, n := range units(o) {
+			p := s.products[productID]
+			p.Stock += n
+			s.products[productID] = p
+		}
+		s.reopen(o)
+	}
+	return o.Saved(), nil
+}
+
+// reopen gives the customer the cart of a cancelled order back, unless they
+// have another one with something in it.
+func (s *Store) reopen(o orders.Order) {
+	cart, ok := s.carts[o.CartID]
+	if !ok || cart.OrderID != o.ID {
+		return
+	}
+	if other, ok := s.open[o.CustomerID]; ok {
+		if len(s.carts[other].Items) > 0 {
+			return
+		}
+		delete(s.carts, other)
+	}
+	cart.OrderID = ""
+	s.carts[cart.ID], s.open[o.CustomerID] = cart, cart.ID
+}
+
+// List implements orders.Store.
+func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	q = q.Normalize()
+	var found []orders.Order
+	for _, o := range s.orders {
+		if matches(o, q) {
+			found = append(found, o.Saved())
+		}
+	}
+	slices.SortFunc(found, func(a, b orders.Order) int {
+		return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), cmp.Compare(b.ID, a.ID))
+	})
+	from := min((q.Page-1)*q.PageSize, len(found))
+	return found[from:min(from+q.PageSize, len(found))], len(found), nil
+}
+
+func matches(o orders.Order, q orders.Query) bool {
+	switch {
+	case len(q.IDs) > 0 && !slices.Contains(q.IDs, o.ID),
+		q.CustomerID != "" && o.CustomerID != q.CustomerID,
+		len(q.Status) > 0 && !slices.Contains(q.Status, o.Status),
+		q.NeedPerson && !o.Payment.Work.GaveUp,
+		!q.From.IsZero() && o.PlacedAt.Before(q.From),
+		!q.To.IsZero() && !o.PlacedAt.Before(q.To):
+		return false
+	}
+	text := strings.ToLower(q.Text)
+	return text == "" || strings.Contains(strings.ToLower(o.Number), text) ||
+		slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
+}
+
+// Claim implements orders.Store.
+func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]orders.Order, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var due []orders.Order
+	for _, o := range s.orders {
+		w := o.Payment.Work
+		if !w.NextAt.IsZero() && !w.NextAt.After(now) && !w.LeaseUntil.After(now) && !w.GaveUp {
+			due = append(due, o.Saved())
+		}
+	}
+	slices.SortFunc(due, func(a, b orders.Order) int { return cmp.Or(a.PlacedAt.Compare(b.PlacedAt), cmp.Compare(a.ID, b.ID)) })
+	due = due[:min(len(due), max(limit, 0))]
+	for i := range due {
+		due[i].Lease(token, now.Add(lease))
+		s.orders[due[i].ID] = due[i].Saved()
+	}
+	return due, nil
+}
+
+// Events implements orders.Store.
+func (s *Store) Events(ctx context.Context, id string) ([]orders.Event, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if _, ok := s.orders[id]; !ok {
+		return nil, notFound("order", id)
+	}
+	return slices.Clone(s.events[id]), nil
+}
+
+// checkChanges refuses a save that is not the stored version and its events.
+func checkChanges(o orders.Order, version int) error {
+	changes := o.Changes()
+	if o.Version != version+len(changes) {
+		return fmt.Errorf("orderstest: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, len(changes), version)
+	}
+	for i, e := range changes {
+		if e.Seq != version+1+i || e.AggregateID != o.ID {
+			return fmt.Errorf("orderstest: save of order %s: event %s stands where seq %d belongs", o.ID, e.ID, version+1+i)
+		}
+	}
+	return nil
+}
+
+// units sums the order's units by product.
+func units(o orders.Order) map[int64]int {
+	n := map[int64]int{}
+	for _, l := range o.Lines {
+		n[l.ProductID] += l.Quantity
+	}
+	return n
+}
+
+func copyCart(c orders.Cart) orders.Cart {
+	c.Items = slices.Clone(c.Items)
+	return c
+}
+
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}

@@ -1,0 +1,81 @@
+package orderstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Place implements orders.Store.
+func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return orders.Order{}, false, err
+	}
+	if id, ok := s.keys[[2]string{r.CustomerID, r.IdempotencyKey}]; ok && r.IdempotencyKey != "" {
+		return s.orders[id].Saved(), false, nil
+	}
+	cartID := r.CartID
+	if cartID == "" {
+		cartID = s.open[r.CustomerID]
+	}
+	cart, ok := s.carts[cartID]
+	switch {
+	case !ok && r.CartID == "":
+		cart = orders.Cart{CustomerID: r.CustomerID}
+	case !ok || cart.CustomerID != r.CustomerID:
+		return orders.Order{}, false, notFound("cart", r.CartID)
+	}
+	if o, ok := s.orders[cart.OrderID]; ok && o.Status != orders.StatusCancelled {
+		return o.Saved(), false, nil
+	}
+	for try := 0; ; try++ {
+		o, err := decide(orders.Placement{Cart: copyCart(cart), Products: s.productsOf(cart, nil)})
+		if err != nil {
+			return orders.Order{}, false, err
+		}
+		if _, taken := s.numbers[o.Number]; taken && try < 3 {
+			continue // decide makes new ids
+		}
+		saved, err := s.insert(*o, cart)
+		return saved, err == nil, err
+	}
+}
+
+func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
+	if _, taken := s.orders[o.ID]; taken {
+		return orders.Order{}, fmt.Errorf("orderstest: order id %s is taken", o.ID)
+	}
+	if _, taken := s.numbers[o.Number]; taken {
+		return orders.Order{}, fmt.Errorf("orderstest: order number %s is taken", o.Number)
+	}
+	if err := checkChanges(o, 0); err != nil {
+		return orders.Order{}, err
+	}
+	taken := units(o)
+	for id, n := range taken {
+		if p, ok := s.products[id]; !ok || p.Stock < n {
+			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, n, id, p.Stock)
+		}
+	}
+	for id, n := range taken {
+		p := s.products[id]
+		p.Stock -= n
+		s.products[id] = p
+	}
+	s.events[o.ID] = slices.Clone(o.Changes())
+	o = o.Saved()
+	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
+	if o.IdempotencyKey != "" {
+		s.keys[[2]string{o.CustomerID, o.IdempotencyKey}] = o.ID
+	}
+	cart.OrderID = o.ID
+	s.carts[cart.ID] = cart
+	if s.open[cart.CustomerID] == cart.ID {
+		delete(s.open, cart.CustomerID)
+	}
+	return o.Saved(), nil
+}

@@ -1,0 +1,142 @@
+package orderstest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// claim lists the ids of what a claim at the instant gets.
+func (b *bench) claim(now time.Time, token string, limit int) []string {
+	b.Helper()
+	claimed, err := b.store.Claim(b.ctx, now, 10*time.Second, token, limit)
+	b.ok(err)
+	var ids []string
+	for _, o := range claimed {
+		ids = append(ids, o.ID)
+		b.equal("lease", []any{o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil}, []any{token, now.Add(10 * time.Second)})
+		stored, err := b.store.Order(b.ctx, o.ID)
+		b.ok(err)
+		b.equal("claimed order", o, stored)
+	}
+	return ids
+}
+
+func testClaim(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, b.bought(customer(i), p.ID, 1).ID)
+	}
+	b.equal("nothing is due before its time", b.claim(b.now.Add(-time.Microsecond), "w", 9), []string(nil))
+	// The first is due later, the second stands for a person, the third is done.
+	b.update(ids[0], func(o *orders.Order) error {
+		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
+	})
+	b.update(ids[1], func(o *orders.Order) error {
+		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, NextAt: b.now, GaveUp: true})
+	})
+	b.update(ids[2], func(o *orders.Order) error { return o.Complete(b.stamp(), "pi_1") })
+	b.equal("limited", b.claim(b.now, "w1", 1), ids[3:4])
+	b.equal("the rest", b.claim(b.now, "w2", 9), ids[4:])
+	b.equal("leased", b.claim(b.now.Add(9*time.Second), "w3", 9), []string(nil))
+	b.equal("the lease ran out", b.claim(b.now.Add(10*time.Second), "w4", 1), ids[3:4])
+	b.equal("limit 0", b.claim(b.now.Add(time.Hour), "w5", 0), []string(nil))
+	b.equal("all due, oldest first", b.claim(b.now.Add(time.Hour), "w6", 9), []string{ids[0], ids[3], ids[4]})
+	for _, id := range ids {
+		b.folded(id)
+	}
+}
+
+func testClaimRace(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	const n = 30
+	for i := range n {
+		b.bought(customer(i), p.ID, 1)
+	}
+	var mu sync.Mutex
+	got := map[string]int{}
+	together(6, func(i int) {
+		for range 3 * n {
+			claimed, err := b.store.Claim(b.ctx, b.now, time.Minute, fmt.Sprintf("worker-%d", i), 4)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if len(claimed) > 4 {
+				t.Errorf("%d claimed, asked for 4", len(claimed))
+			}
+			mu.Lock()
+			for _, o := range claimed {
+				got[o.ID]++
+			}
+			all := len(got) == n
+			mu.Unlock()
+			if all {
+				return
+			}
+		}
+	})
+	b.equal("payments claimed", len(got), n)
+	for id, times := range got {
+		if times != 1 {
+			t.Errorf("order %s was claimed %d times", id, times)
+		}
+	}
+}
+
+func testFencing(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	o := b.bought("ann", p.ID, 1)
+	b.equal("first worker", b.claim(b.now, "slow", 1), []string{o.ID})
+	b.equal("second worker", b.claim(b.now.Add(time.Minute), "quick", 1), []string{o.ID})
+	finish := func(token string) error {
+		_, err := b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
+			if err := o.Held(token); err != nil {
+				return err
+			}
+			return o.Complete(b.stamp(), "pi_"+token)
+		})
+		return err
+	}
+	b.code(finish("slow"), orders.CodeLeaseLost)
+	b.ok(finish("quick"))
+	b.code(finish("slow"), orders.CodeLeaseLost)
+	b.code(finish("quick"), orders.CodeLeaseLost)
+	stored, err := b.store.Order(b.ctx, o.ID)
+	b.ok(err)
+	b.equal("reference", stored.Payment.Reference, "pi_quick")
+}
+
+func testClaimAgainstUpdate(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	o := b.bought("ann", p.ID, 1)
+	for round := range 20 {
+		now, token := b.now.Add(time.Duration(round)*time.Minute), fmt.Sprintf("w%d", round)
+		var claimed []orders.Order
+		together(2, func(i int) {
+			var err error
+			if i == 0 {
+				claimed, err = b.store.Claim(b.ctx, now, 30*time.Second, token, 1)
+			} else {
+				_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
+					if o.Held(token) == nil {
+						return nil // the claim came first
+					}
+					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeNothing, NextAt: b.now})
+				})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		stored, err := b.store.Order(b.ctx, o.ID)
+		b.ok(err)
+		if len(claimed) == 1 && stored.Held(token) != nil {
+			t.Fatalf("round %d: the claim was given and then overwritten", round)
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package orderstest
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+func testPlace(t *testing.T, b *bench) {
+	mouse, desk := b.product("Mouse", 3), b.product("Desk's <b>", 2)
+	cartID := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 2}, orders.CartItem{ProductID: mouse.ID, Quantity: 1})
+	var made *orders.Order
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k-1"}, func(p orders.Placement) (*orders.Order, error) {
+		b.equal("cart in the placement", p.Cart.ID, cartID)
+		b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
+		o, err := b.decide("k-1")(p)
+		o.Lease("worker", b.now.Add(10e9))
+		made = o
+		return o, err
+	})
+	b.ok(err)
+	if !placed {
+		t.Fatal("placed is false")
+	}
+	b.equal("placed order", o, made.Saved())
+	stored, err := b.store.Order(b.ctx, o.ID)
+	b.ok(err)
+	b.equal("stored order", stored, o)
+	b.equal("stock", []int{b.stock(mouse.ID), b.stock(desk.ID)}, []int{2, 0})
+	b.folded(o.ID)
+
+	c, _, err := b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("open cart after the order", c, orders.Cart{CustomerID: "ann"})
+}
+
+func testPlaceRefused(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
+	_, placed, err := b.place("ann", id, "k")
+	b.code(err, orders.CodeOutOfStock)
+	b.equal("placed", placed, false)
+	_, _, err = b.place("bob", "", "k")
+	b.code(err, orders.CodeCartEmpty)
+	b.equal("stock", b.stock(p.ID), 3)
+	_, n, err := b.store.List(b.ctx, orders.Query{})
+	b.ok(err)
+	b.equal("orders", n, 0)
+	c, _, err := b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("the cart is still open", c.ID, id)
+
+	b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 3})
+	_, placed, err = b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("the key is free after a refusal", placed, true)
+}
+
+func testPlaceBeyondStock(t *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
+	_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
+		return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: 4}}, "")
+	})
+	if err == nil {
+		t.Error("4 of 3 units were sold")
+	}
+	b.equal("stock", b.stock(p.ID), 3)
+}
+
+func testPlaceSameCart(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	for round := range 10 {
+		id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 2})
+		var mu sync.Mutex
+		ids, placed := map[string]bool{}, 0
+		together(4, func(i int) {
+			o, did, err := b.place("ann", id, fmt.Sprintf("key-%d-%d", round, i))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[o.ID] = true
+			if did {
+				placed++
+			}
+		})
+		b.equal("orders of one cart", []int{len(ids), placed}, []int{1, 1})
+		b.equal("stock", b.stock(p.ID), 100-2*(round+1))
+	}
+}
+
+func testPlaceSameKey(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	first, _, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 5})
+	again, placed, err := b.place("ann", "", "k")
+	b.ok(err)
+	b.equal("the order of the key", []any{again, placed}, []any{first, false})
+	b.equal("stock", b.stock(p.ID), 99)
+
+	// A cancelled order still answers for its key.
+	_, err = b.store.Update(b.ctx, first.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+	b.ok(err)
+	again, placed, err = b.place("ann", "", "k")
+	b.ok(err)
+	b.equal("the order of the key", []any{again.ID, again.Status, placed}, []any{first.ID, orders.StatusCancelled, false})
+
+	var placements atomic.Int64
+	together(6, func(int) {
+		if _, did, err := b.place("ann", "", "k2"); err != nil {
+			t.Error(err)
+		} else if did {
+			placements.Add(1)
+		}
+	})
+	b.equal("orders of one key", placements.Load(), int64(1))
+}
+
+func testPlaceKeyOfOther(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	for _, who := range []string{"ann", "bob"} {
+		_, placed, err := b.place(who, b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1}), "same key")
+		b.ok(err)
+		b.equal("placed for "+who, placed, true)
+	}
+}
+
+func testPlaceCartOfOther(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	_, _, err := b.place("bob", id, "")
+	b.code(err, orders.CodeNotFound)
+	_, _, err = b.place("ann", "no-such-cart", "")
+	b.code(err, orders.CodeNotFound)
+	_, _, err = b.place("ann", id, "")
+	b.ok(err)
+	_, _, err = b.place("bob", id, "")
+	b.code(err, orders.CodeNotFound)
+}
+
+func testLastUnits(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	const buyers = 200
+	for i := range buyers {
+		b.cart(customer(i), orders.CartItem{ProductID: p.ID, Quantity: 1})
+	}
+	var sold, refused atomic.Int64
+	together(buyers, func(i int) {
+		_, placed, err := b.place(customer(i), "", "")
+		switch {
+		case err == nil && placed:
+			sold.Add(1)
+		case orders.CodeOf(err) == orders.CodeOutOfStock:
+			refused.Add(1)
+		default:
+			t.Errorf("buyer %d: placed %v, %v", i, placed, err)
+		}
+	})
+	b.equal("sold and refused", []int64{sold.Load(), refused.Load()}, []int64{100, 100})
+	b.equal("stock", b.stock(p.ID), 0)
+	_, n, err := b.store.List(b.ctx, orders.Query{})
+	b.ok(err)
+	b.equal("orders", n, 100)
+}
+
+func testManyProducts(t *testing.T, b *bench) {
+	var products []orders.Product
+	for i := range 5 {
+		products = append(products, b.product(fmt.Sprintf("P%d", i), 1000))
+	}
+	const buyers = 40
+	sold := map[int64]int{}
+	for i := range buyers {
+		// Each cart names its products in another order.
+		var items []orders.CartItem
+		for k := range 3 {
+			p := products[(i*(k+1)+k)%5]
+			dup := false
+			for _, it := range items {
+				dup = dup || it.ProductID == p.ID
+			}
+			if !dup {
+				items = append(items, orders.CartItem{ProductID: p.ID, Quantity: k + 1})
+				sold[p.ID] += k + 1
+			}
+		}
+		b.cart(customer(i), items...)
+	}
+	together(buyers, func(i int) {
+		if _, _, err := b.place(customer(i), "", ""); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, p := range products {
+		b.equal("stock of "+p.Name, b.stock(p.ID), 1000-sold[p.ID])
+	}
+}
+
+func testNumberTaken(t *testing.T, b *bench) {
+	p := b.product("Mouse", 10)
+	first := b.bought("ann", p.ID, 1)
+	id := b.cart("bob", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	tries := 0
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "bob", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
+		o, err := b.decide("")(pl)
+		if tries++; tries == 1 {
+			o.Number = first.Number
+		}
+		return o, err
+	})
+	b.ok(err)
+	if !placed || o.Number == first.Number || tries < 2 {
+		t.Errorf("placed %v as %s after %d tries", placed, o.Number, tries)
+	}
+	b.equal("stock", b.stock(p.ID), 8)
+}
+
+// testPlaceAgainstCart: what is put in a cart while it is ordered is in the
+// order or in the customer's next cart, never lost and never in both.
+func testPlaceAgainstCart(t *testing.T, b *bench) {
+	p, q := b.product("Mouse", 1000), b.product("Desk", 1000)
+	for i := range 25 {
+		who := customer(i)
+		b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1})
+		var o orders.Order
+		together(2, func(k int) {
+			var err error
+			if k == 0 {
+				o, _, err = b.place(who, "", "")
+			} else {
+				_, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{q.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
+					c.Items = append(c.Items, orders.CartItem{ProductID: q.ID, Quantity: 1})
+					return nil
+				})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		c, _, err := b.store.Cart(b.ctx, who)
+		b.ok(err)
+		if len(o.Lines)+len(c.Items) != 2 {
+			t.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines), len(c.Items))
+		}
+	}
+}

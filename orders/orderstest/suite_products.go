@@ -1,0 +1,175 @@
+package orderstest
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+func testProducts(t *testing.T, b *bench) {
+	want := orders.Product{
+		Name: "Laptop 15\" <O'Brien> \\ ? é", Category: "Select Drop Union", Price: 123_456_789, Currency: "KWD", Stock: 17,
+		FinalSale: true, DiscountBP: 3333, ShippingWeight: 1500, CountryOfOrigin: "USA", RequiresShipping: true,
+	}
+	got, err := b.store.SaveProduct(b.ctx, 0, b.stamp(), func(p *orders.Product) error {
+		b.equal("new product", *p, orders.Product{})
+		*p = want
+		return nil
+	})
+	b.ok(err)
+	want.ID, want.CreatedAt, want.UpdatedAt = got.ID, b.now, b.now
+	b.equal("saved product", got, want)
+	if got.ID < 1 {
+		t.Fatalf("id %d; ids begin at 1", got.ID)
+	}
+	stored, err := b.store.Product(b.ctx, got.ID)
+	b.ok(err)
+	b.equal("stored product", stored, want)
+
+	created := b.now
+	b.now = b.now.Add(time.Hour)
+	want.Price, want.Stock, want.Category, want.FinalSale, want.UpdatedAt = 0, 0, "", false, b.now
+	got, err = b.store.SaveProduct(b.ctx, want.ID, b.stamp(), func(p *orders.Product) error {
+		if p.CreatedAt != created {
+			t.Errorf("created at %v, want %v", p.CreatedAt, created)
+		}
+		p.Price, p.Stock, p.Category, p.FinalSale = 0, 0, "", false
+		return nil
+	})
+	b.ok(err)
+	b.equal("changed product", got, want)
+
+	second := b.product("Mouse", 3)
+	all, err := b.store.Products(b.ctx)
+	b.ok(err)
+	b.equal("products by id", all, []orders.Product{want, second})
+}
+
+func testProductChangeFails(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	no := errors.New("no")
+	for _, id := range []int64{0, p.ID} {
+		_, err := b.store.SaveProduct(b.ctx, id, b.stamp(), func(p *orders.Product) error {
+			p.Name, p.Currency, p.Stock = "other", "USD", 99
+			return no
+		})
+		if !errors.Is(err, no) {
+			b.Errorf("error %v, want that of the change", err)
+		}
+	}
+	all, err := b.store.Products(b.ctx)
+	b.ok(err)
+	b.equal("products", all, []orders.Product{p})
+}
+
+func testRestock(t *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	var did atomic.Int64
+	together(10, func(int) {
+		ok, err := b.store.Restock(b.ctx, orders.Restock{Ref: "return-line-1", ProductID: p.ID, Quantity: 2}, b.stamp())
+		if err != nil {
+			t.Error(err)
+		}
+		if ok {
+			did.Add(1)
+		}
+	})
+	b.equal("restocks that did it", did.Load(), int64(1))
+	b.equal("stock", b.stock(p.ID), 5)
+	ok, err := b.store.Restock(b.ctx, orders.Restock{Ref: "return-line-2", ProductID: p.ID, Quantity: 1}, b.stamp())
+	b.ok(err)
+	b.equal("another ref", ok, true)
+	b.equal("stock", b.stock(p.ID), 6)
+	for _, bad := range []orders.Restock{{ProductID: p.ID, Quantity: 1}, {Ref: "x", ProductID: p.ID}, {Ref: "x", ProductID: p.ID, Quantity: -1}} {
+		_, err := b.store.Restock(b.ctx, bad, b.stamp())
+		b.code(err, orders.CodeInvalid)
+	}
+	_, err = b.store.Restock(b.ctx, orders.Restock{Ref: "x", ProductID: 99, Quantity: 1}, b.stamp())
+	b.code(err, orders.CodeNotFound)
+	b.equal("stock", b.stock(p.ID), 6)
+}
+
+func testCart(t *testing.T, b *bench) {
+	c, products, err := b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("no cart", c, orders.Cart{CustomerID: "ann"})
+	b.equal("products of no cart", len(products), 0)
+
+	mouse, desk := b.product("Mouse", 3), b.product("Desk", 1)
+	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 1}, orders.CartItem{ProductID: mouse.ID, Quantity: 2})
+	want := orders.Cart{ID: id, CustomerID: "ann", UpdatedAt: b.now,
+		Items: []orders.CartItem{{ProductID: desk.ID, Quantity: 1}, {ProductID: mouse.ID, Quantity: 2}}}
+	c, products, err = b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("cart", c, want)
+	b.equal("products of the cart", products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
+
+	lamp := b.product("Lamp", 9)
+	c, err = b.store.UpdateCart(b.ctx, "ann", newID(), []int64{lamp.ID, 99}, func(c *orders.Cart, products map[int64]orders.Product) error {
+		b.equal("cart under the lock", *c, want)
+		b.equal("products under the lock", products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk, lamp.ID: lamp})
+		c.Items = []orders.CartItem{{ProductID: mouse.ID, Quantity: 3}, {ProductID: lamp.ID, Quantity: 9}}
+		return nil
+	})
+	b.ok(err)
+	want.Items = []orders.CartItem{{ProductID: mouse.ID, Quantity: 3}, {ProductID: lamp.ID, Quantity: 9}}
+	b.equal("changed cart", c, want)
+	c, _, err = b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("stored cart", c, want)
+	b.equal("a cart takes nothing off the stock", b.stock(lamp.ID), 9)
+
+	if c, _, err = b.store.Cart(b.ctx, "bob"); err != nil || c.ID != "" {
+		t.Errorf("someone else's cart: %+v, %v", c, err)
+	}
+	c, err = b.store.UpdateCart(b.ctx, "ann", newID(), nil, func(c *orders.Cart, _ map[int64]orders.Product) error {
+		c.Items = nil
+		return nil
+	})
+	b.ok(err)
+	b.equal("emptied cart", len(c.Items), 0)
+	b.equal("the same cart", c.ID, id)
+}
+
+func testCartChangeFails(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	no := errors.New("no")
+	_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
+		c.Items = []orders.CartItem{{ProductID: p.ID, Quantity: 1}}
+		return no
+	})
+	if !errors.Is(err, no) {
+		b.Errorf("error %v, want that of the change", err)
+	}
+	_, err = b.store.UpdateCart(b.ctx, "ann", newID(), nil, func(c *orders.Cart, _ map[int64]orders.Product) error {
+		c.Items = []orders.CartItem{{ProductID: 99, Quantity: 1}}
+		return nil
+	})
+	b.code(err, orders.CodeNotFound)
+	c, _, err := b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("items", len(c.Items), 0)
+}
+
+func testCartRace(t *testing.T, b *bench) {
+	p := b.product("Mouse", 300)
+	together(20, func(int) {
+		_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
+			if len(c.Items) == 0 {
+				c.Items = []orders.CartItem{{ProductID: p.ID}}
+			}
+			c.Items[0].Quantity++
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	c, _, err := b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	b.equal("items", c.Items, []orders.CartItem{{ProductID: p.ID, Quantity: 20}})
+}

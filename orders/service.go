@@ -1,0 +1,106 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// Service sells: it keeps carts, turns them into orders, and charges for
+// them. Make one with New; it is safe for concurrent use.
+type Service struct {
+	cfg   Config
+	store Store
+
+	// life ends when Close gives up waiting; charges in flight run under it,
+	// not under the request that started them.
+	life context.Context
+	end  context.CancelFunc
+
+	mu       sync.Mutex
+	closed   bool
+	running  sync.WaitGroup
+	inFlight map[string]*charge // by order id
+}
+
+// New returns a Service, or says which field of the Config is wrong.
+func New(c Config) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	s := &Service{cfg: c, store: c.Store, inFlight: make(map[string]*charge)}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Close waits until the charges in flight have been answered and recorded,
+// or until ctx ends, and then cuts them; what is cut is recovered by its
+// lease. Afterwards card orders are queued without an attempt. Closing again
+// is harmless.
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	defer s.end()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("orders: close: charges still in flight: %w", ctx.Err())
+	}
+}
+
+// now is the instant a step happens, as it is stored.
+func (s *Service) now() time.Time { return instant(s.cfg.Now()) }
+
+// worker is the actor of what the service does on its own.
+func (s *Service) worker() Stamp { return Stamp{At: s.now(), By: System("payments")} }
+
+// Order returns the order, or ErrNotFound.
+func (s *Service) Order(ctx context.Context, id string) (Order, error) {
+	return s.store.Order(ctx, id)
+}
+
+// Orders returns a page of orders, newest first, and how many match.
+func (s *Service) Orders(ctx context.Context, q Query) ([]Order, int, error) {
+	if q.Page < 0 || q.PageSize < 0 || q.PageSize > MaxPageSize {
+		return nil, 0, &Error{Code: CodeInvalid, Field: "page", Message: fmt.Sprintf("page %d of %d orders; pages start at 1 and hold 1 to %d", q.Page, q.PageSize, MaxPageSize)}
+	}
+	return s.store.List(ctx, q.Normalize())
+}
+
+// Events returns the audit trail of an order, oldest first.
+func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
+	return s.store.Events(ctx, id)
+}
+
+// RecordDelivery records when the goods of a completed order arrived.
+func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, by Actor) (Order, error) {
+	return s.store.Update(ctx, id, func(o *Order) error {
+		return o.RecordDelivery(Stamp{At: s.now(), By: by}, at)
+	})
+}
+
+// checkText reports a text that is too long, or no text.
+func checkText(field, value string, most int) error {
+	if n := utf8.RuneCountInString(value); n > most {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("it has %d letters; at most %d", n, most)}
+	}
+	if !utf8.ValidString(value) {
+		return &Error{Code: CodeInvalid, Field: field, Message: "it holds bytes that are no text; UTF-8 is allowed"}
+	}
+	for i := 0; i < len(value); i++ {
+		if value[i] == 0 {
+			return &Error{Code: CodeInvalid, Field: field, Message: "it holds a NUL byte"}
+		}
+	}
+	return nil
+}

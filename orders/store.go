@@ -1,0 +1,121 @@
+package orders
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps products, carts and orders. It is coarse and atomic: every
+// method is one transaction of its own; no transaction crosses a package or
+// rides in a context. Callbacks are pure and may run more than once (a
+// serialization failure is retried); calling a store inside one is a bug.
+// What is not there is ErrNotFound. Implementations are safe for concurrent
+// use; orderstest holds the suite that each one passes.
+type Store interface {
+	ProductStore
+	CartStore
+	OrderStore
+}
+
+// ProductStore keeps the catalogue and its stock.
+type ProductStore interface {
+	Product(ctx context.Context, id int64) (Product, error)
+	// Products lists the catalogue by id.
+	Products(ctx context.Context) ([]Product, error)
+	// SaveProduct creates a product when id is 0 (the callback gets the zero
+	// Product), or loads product id locked, runs change, and saves it. A
+	// change of Stock is recorded as an adjustment with the stamp.
+	SaveProduct(ctx context.Context, id int64, s Stamp, change func(*Product) error) (Product, error)
+	// Restock puts units back on the shelf, once per Ref: a second call with
+	// the same Ref changes nothing and reports false.
+	Restock(ctx context.Context, r Restock, s Stamp) (bool, error)
+}
+
+// Restock says which units go back on the shelf.
+type Restock struct {
+	Ref       string // what makes it happen once, for instance the return line's id
+	ProductID int64
+	Quantity  int // 1 or more
+}
+
+// CartStore keeps the open cart of each customer.
+type CartStore interface {
+	// Cart returns the customer's open cart with the products it names; a cart
+	// with no items and no id when the customer has none.
+	Cart(ctx context.Context, customerID string) (Cart, map[int64]Product, error)
+	// UpdateCart loads the open cart locked (newCartID is used when there is
+	// none yet), with the products it names and those in productIDs, runs
+	// change and saves the cart.
+	UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
+		change func(*Cart, map[int64]Product) error) (Cart, error)
+}
+
+// OrderStore keeps orders with their payments.
+type OrderStore interface {
+	// Place turns a cart into an order in one transaction: it locks the cart
+	// and its products in id order and calls decide with what it found. decide
+	// returns the new order, or an error and then nothing is saved. The store
+	// takes the order's units off the stock, saves the order with its lines,
+	// payment and events, and closes the cart. When the cart has an order that
+	// is not cancelled, or the customer used the IdempotencyKey before, that
+	// order is returned with placed false and decide is not called. A CartID
+	// that is not the customer's is ErrNotFound. The store may carry out
+	// several Place calls in one transaction; each one fails alone, and
+	// returns only after its own commit.
+	Place(ctx context.Context, r PlaceRequest, decide func(Placement) (*Order, error)) (o Order, placed bool, err error)
+	Order(ctx context.Context, id string) (Order, error)
+	// Update loads the order locked, runs change, and saves it with its
+	// events. When it became cancelled, its units go back to stock and its
+	// cart is open again, in the same transaction (unless the customer
+	// already has another open cart with items; then it stays closed).
+	Update(ctx context.Context, id string, change func(*Order) error) (Order, error)
+	// List returns a page of orders, newest first, and how many match.
+	List(ctx context.Context, q Query) ([]Order, int, error)
+	// Claim leases up to limit orders whose payment work is due (Work.NextAt
+	// at or before now, not leased, not given up), oldest first, and returns
+	// them as they are after the claim.
+	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Order, error)
+	// Events returns the events of an order in order of Seq.
+	Events(ctx context.Context, id string) ([]Event, error)
+}
+
+// PlaceRequest names the cart to be ordered.
+type PlaceRequest struct {
+	CustomerID     string
+	CartID         string // empty: the customer's open cart
+	IdempotencyKey string // empty: none
+}
+
+// Placement is what Place found under the lock. Changing it changes nothing.
+type Placement struct {
+	Cart     Cart
+	Products map[int64]Product
+}
+
+// Query selects orders. Zero fields select all.
+type Query struct {
+	IDs        []string // those that are no order are left out
+	CustomerID string
+	Status     []Status
+	NeedPerson bool      // only those in the queue for a person (Work.GaveUp)
+	From, To   time.Time // PlacedAt in [From, To)
+	Text       string    // part of the order number or of a product's name, any case
+	Page       int       // 1 is the first; 0 means 1
+	PageSize   int       // 1 to 1000; 0 means 20
+}
+
+// MaxPageSize is the most orders of one page.
+const MaxPageSize = 1000
+
+// Normalize returns q with a Page of 1 or more (a billion at most) and a
+// PageSize of 1 to MaxPageSize, 20 when it was 0.
+func (q Query) Normalize() Query {
+	q.Page = min(max(q.Page, 1), 1_000_000_000)
+	switch {
+	case q.PageSize <= 0:
+		q.PageSize = 20
+	case q.PageSize > MaxPageSize:
+		q.PageSize = MaxPageSize
+	}
+	return q
+}

@@ -1,0 +1,273 @@
+package orders
+
+import (
+	"fmt"
+	"time"
+)
+
+// Draft is what an order is made of.
+type Draft struct {
+	ID             string // UUIDv7
+	CustomerID     string
+	CartID         string
+	IdempotencyKey string
+	TermsID        string
+	Source         string
+	Currency       Currency
+	Lines          []Line // priced, with ids
+	PaymentID      string // UUIDv7
+	Method         PaymentMethod
+	Token          string // for a card: the payment method at the provider
+}
+
+// Place makes a submitted order of the draft. A card payment of more than
+// nothing is due at once; the caller who means to charge it itself leases it.
+func Place(d Draft, s Stamp) (*Order, error) {
+	for _, f := range []struct{ name, value string }{
+		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID}, {"Currency", string(d.Currency)},
+	} {
+		if f.value == "" {
+			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+	}
+	if d.Method != PayCash && d.Method != PayCard {
+		return nil, &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(d.Method)))}
+	}
+	if len(d.Lines) == 0 {
+		return nil, &Error{Code: CodeCartEmpty, Field: "lines", Message: "there is nothing to order"}
+	}
+	var amount int64
+	lines := make([]placedLine, len(d.Lines))
+	for i, l := range d.Lines {
+		if l.ID == "" || l.Paid.Price < 0 || l.Paid.Duty < 0 || l.Paid.Shipping < 0 {
+			return nil, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("line %d has no id, or a negative amount", i+1)}
+		}
+		if err := checkQuantity(l.Quantity); err != nil {
+			return nil, err
+		}
+		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
+			var err error
+			if amount, err = addChecked(amount, part); err != nil {
+				return nil, err
+			}
+		}
+		lines[i] = placedLine(l)
+	}
+	o := &Order{ID: d.ID}
+	return o, o.record(s, EventPlaced, &placed{
+		Number:         Number(d.ID, s.At),
+		CustomerID:     d.CustomerID,
+		CartID:         d.CartID,
+		IdempotencyKey: d.IdempotencyKey,
+		TermsID:        d.TermsID,
+		Source:         d.Source,
+		Currency:       d.Currency,
+		Lines:          lines,
+		PaymentID:      d.PaymentID,
+		Method:         d.Method,
+		Token:          d.Token,
+		Key:            "charge-" + d.PaymentID,
+		Amount:         amount,
+	})
+}
+
+// NeedsCharge reports whether the provider has to be asked for the money:
+// a card payment of more than nothing that is not settled.
+func (o *Order) NeedsCharge() bool {
+	return o.Payment.Method == PayCard && o.Payment.Amount > 0 && o.open()
+}
+
+func (o *Order) open() bool { return o.Status == StatusSubmitted || o.Status == StatusQueued }
+
+// Complete records that the money is here. reference is the provider's id of
+// the payment, empty for cash.
+func (o *Order) Complete(s Stamp, reference string) error {
+	if !o.open() {
+		return o.refuse("completed")
+	}
+	if reference == "" {
+		reference = o.Payment.Reference
+	}
+	if o.NeedsCharge() && reference == "" {
+		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by card and can't be completed without the provider's reference"}
+	}
+	return o.record(s, EventCompleted, &completed{Reference: reference})
+}
+
+// Queue accepts the order although its payment is not settled: it is charged
+// later under the same key, its stock held. reason is for staff.
+func (o *Order) Queue(s Stamp, reason string) error {
+	if o.Status != StatusSubmitted {
+		return o.refuse("queued")
+	}
+	return o.record(s, EventQueued, &queued{Reason: reason})
+}
+
+// Decline records the provider's definite no: the order is cancelled and its
+// stock goes back. code is the provider's decline code.
+func (o *Order) Decline(s Stamp, code, reason string) error {
+	if !o.open() {
+		return o.refuse("declined")
+	}
+	return o.record(s, EventCancelled, &cancelled{Reason: reason, DeclineCode: code, Payment: PaymentDeclined})
+}
+
+// Withdraw records the provider's word that the payment never will be
+// captured. It is what makes an order that may be paid certainly unpaid.
+func (o *Order) Withdraw(s Stamp) error {
+	if !o.open() {
+		return o.refuse("withdrawn")
+	}
+	return o.record(s, EventChargeWithdrawn, &chargeWithdrawn{})
+}
+
+// CertainlyUnpaid reports whether nobody can have been charged and nobody
+// will be: no payment object was ever confirmed, or the provider has said so.
+func (o *Order) CertainlyUnpaid() bool {
+	switch o.Payment.Status {
+	case PaymentDeclined, PaymentCancelled:
+		return true
+	case PaymentPending:
+		return o.Payment.Reference == ""
+	}
+	return false
+}
+
+// Cancel ends the order unpaid; its stock goes back. It is refused with
+// CodePaymentUncertain while the order is not CertainlyUnpaid.
+func (o *Order) Cancel(s Stamp, reason string) error {
+	if !o.open() {
+		return o.refuse("cancelled")
+	}
+	if !o.CertainlyUnpaid() {
+		return &Error{Code: CodePaymentUncertain, Field: "payment",
+			Message: "order " + o.Number + " may be paid; it can be cancelled only after the provider has withdrawn the payment"}
+	}
+	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
+}
+
+// Resolve settles an order whose payment was given up to a person, who has
+// seen at the provider whether it was captured and says why. It is refused for
+// any other order: those settle themselves.
+func (o *Order) Resolve(s Stamp, captured bool, reason string) error {
+	if !o.open() || !o.Payment.Work.GaveUp {
+		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and does not wait for a person", o.Number, o.Status)}
+	}
+	if reason == "" {
+		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say what the provider shows"}
+	}
+	if captured {
+		return o.record(s, EventCompleted, &completed{Reference: o.Payment.Reference, Note: reason})
+	}
+	if err := o.Withdraw(s); err != nil {
+		return err
+	}
+	return o.Cancel(s, reason)
+}
+
+// RecordDelivery records when the goods arrived: not before the day of the
+// purchase and not after the stamp. A later call corrects an earlier one.
+func (o *Order) RecordDelivery(s Stamp, at time.Time) error {
+	if o.Status != StatusCompleted {
+		return o.refuse("delivered")
+	}
+	at = instant(at)
+	if at.Before(o.PlacedAt.Truncate(24*time.Hour)) || at.After(instant(s.At)) {
+		return &Error{Code: CodeInvalid, Field: "delivered_at",
+			Message: fmt.Sprintf("%s is not between the purchase on %s and now", at.Format(time.DateOnly), o.PlacedAt.Format(time.DateOnly))}
+	}
+	if at.Equal(o.DeliveredAt) {
+		return nil
+	}
+	return o.record(s, EventDelivered, &delivered{At: at})
+}
+
+// Confirming records, before a confirm is sent, which payment object it is
+// sent for. From here until an answer the payment may be captured, and a crash
+// leaves it PaymentUnknown, to be looked up.
+func (o *Order) Confirming(s Stamp, reference string) error {
+	if !o.NeedsCharge() {
+		return o.refuse("charged")
+	}
+	if reference == "" || o.Payment.Reference != "" && o.Payment.Reference != reference {
+		return &Error{Code: CodeInvalid, Field: "reference",
+			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number, quoted(o.Payment.Reference), quoted(reference))}
+	}
+	return o.record(s, EventCharging, &charging{Reference: reference})
+}
+
+// ChargeResult is how an attempt to charge ended without settling the order.
+type ChargeResult struct {
+	Outcome Outcome
+	Code    string // the provider's
+	Message string // for staff
+	// MayBeCaptured: a confirm was sent and nobody can tell what it did. When
+	// false, no confirm of this order is without an answer.
+	MayBeCaptured bool
+	NewKey        bool      // the provider replays a stored error: use the next key
+	NextAt        time.Time // when to try next
+	GaveUp        bool      // a person has to look at it
+}
+
+// ChargeAttempted records an attempt that did not settle the order, and
+// releases its lease.
+func (o *Order) ChargeAttempted(s Stamp, r ChargeResult) error {
+	if !o.NeedsCharge() {
+		return o.refuse("charged")
+	}
+	status := PaymentPending
+	if r.MayBeCaptured {
+		status = PaymentUnknown
+	}
+	round := o.Payment.KeyRound
+	if r.NewKey {
+		round++
+	}
+	lastError := string(r.Outcome)
+	if r.Code != "" {
+		lastError += " " + r.Code
+	}
+	if r.Message != "" {
+		lastError += ": " + r.Message
+	}
+	return o.record(s, EventChargeAttempted, &chargeAttempted{
+		Outcome: r.Outcome, Code: r.Code, LastError: lastError, Payment: status,
+		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), GaveUp: r.GaveUp,
+	})
+}
+
+// Lease gives the payment's work to the holder of token until the instant. It
+// is no event: a lease is not history.
+func (o *Order) Lease(token string, until time.Time) {
+	o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil = token, instant(until)
+}
+
+// Held reports as CodeLeaseLost that the work is not, or no longer, leased
+// under the token.
+func (o *Order) Held(token string) error {
+	if token == "" || o.Payment.Work.LeaseToken != token {
+		return &Error{Code: CodeLeaseLost, Field: "payment", Message: "another worker has taken over the payment of order " + o.Number}
+	}
+	return nil
+}
+
+// ChargeRequest is what the provider is asked for, the same on every attempt.
+func (o *Order) ChargeRequest() ChargeRequest {
+	key := o.Payment.Key
+	if o.Payment.KeyRound > 0 {
+		key = fmt.Sprintf("%s-%d", key, o.Payment.KeyRound)
+	}
+	return ChargeRequest{Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency, Token: o.Payment.Token}
+}
+
+func (o *Order) refuse(to string) error {
+	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and can't be %s", o.Number, o.Status, to)}
+}
+
+// instant is t as it is stored: UTC, microseconds; zero stays zero.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
