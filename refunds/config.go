@@ -1,0 +1,185 @@
+package refunds
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Config is what a Service is made of. Store and Gateway are required; every
+// other zero value has the default its comment names.
+type Config struct {
+	Store   Store
+	Gateway Gateway
+	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
+	// default 500 ms.
+	CallTimeout time.Duration
+	// Lease is how long a refund belongs to whoever carries it out, renewed
+	// before each call. At least twice CallTimeout, at most 10 s; default 10 s.
+	Lease time.Duration
+	// Wait is how long Refund goes on trying before it answers with an open
+	// state and leaves the rest to the worker. Default 2 s.
+	Wait time.Duration
+	// FirstRetry is the distance to the second call under a key that got no
+	// answer. It doubles for RetryFor in all; then come the look-ups. Defaults
+	// 100 ms and 5 s.
+	FirstRetry time.Duration
+	RetryFor   time.Duration
+	// LookupFirst is how long after the first call look-ups begin, and their
+	// first distance; it grows threefold, to at most LookupMax. Defaults 1 s and 6 h.
+	LookupFirst time.Duration
+	LookupMax   time.Duration
+	// AbsenceGrace is how long after a stored server error a refund must have
+	// been absent at the provider to count as a definite no. Default 1 h.
+	AbsenceGrace time.Duration
+	// KeyMaxAge is how long a key is sent again. It must be shorter than the
+	// provider keeps keys: Stripe may forget them after 24 h
+	// (https://docs.stripe.com/api/idempotent_requests). Default 23 h.
+	KeyMaxAge time.Duration
+	// Parallel is how many refunds one PursueDue carries out at a time. Default 8.
+	Parallel int
+	// Observer is told what happens. Default: nobody.
+	Observer Observer
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// NewID makes ids. Default: UUIDv7.
+	NewID func() string
+	// Jitter spreads a distance, so that what failed together does not come
+	// back together. Default: a random duration from d/2 to d*3/2.
+	Jitter func(d time.Duration) time.Duration
+}
+
+const maxLease = 10 * time.Second
+
+// Validate reports the first field that is wrong, after defaults.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: "Config." + field, Message: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case c.Store == nil:
+		return bad("Store", "it is nil; refundsdb and refundstest have one")
+	case c.Gateway == nil:
+		return bad("Gateway", "it is nil; card refunds need one")
+	case c.CallTimeout <= 0 || c.CallTimeout > maxLease/2:
+		return bad("CallTimeout", "%s is out of range; more than 0, at most %s", c.CallTimeout, maxLease/2)
+	case c.Lease < 2*c.CallTimeout || c.Lease > maxLease:
+		return bad("Lease", "%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease)
+	case c.LookupMax < c.LookupFirst:
+		return bad("LookupMax", "%s is less than LookupFirst, %s", c.LookupMax, c.LookupFirst)
+	case c.Parallel < 1:
+		return bad("Parallel", "%d is not 1 or more", c.Parallel)
+	}
+	for _, f := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
+		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge},
+	} {
+		if f.d <= 0 {
+			return bad(f.name, "%s is not more than 0", f.d)
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	for _, f := range []struct {
+		d   *time.Duration
+		def time.Duration
+	}{
+		{&c.CallTimeout, 500 * time.Millisecond}, {&c.Lease, maxLease}, {&c.Wait, 2 * time.Second},
+		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
+		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
+		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour},
+	} {
+		if *f.d == 0 {
+			*f.d = f.def
+		}
+	}
+	if c.Parallel == 0 {
+		c.Parallel = 8
+	}
+	if c.Observer == nil {
+		c.Observer = NopObserver{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.NewID == nil {
+		// Must can't fire: crypto/rand has not returned an error since Go 1.24.
+		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	if c.Jitter == nil {
+		c.Jitter = func(d time.Duration) time.Duration {
+			if d <= 0 {
+				return 0
+			}
+			return d/2 + rand.N(d+1)
+		}
+	}
+	return c
+}
+
+// distance is how long after the n-th fruitless try (0 for the first) the
+// next one is due: FirstRetry doubling for RetryFor in all, then LookupFirst
+// growing threefold with jitter.
+func (c Config) distance(n int) time.Duration {
+	var sum time.Duration
+	for d := c.FirstRetry; sum+d <= c.RetryFor; d *= 2 {
+		if n == 0 {
+			return d
+		}
+		sum += d
+		n--
+	}
+	return c.lookupDistance(n)
+}
+
+func (c Config) lookupDistance(n int) time.Duration {
+	d := c.LookupFirst
+	for ; n > 0 && d < c.LookupMax; n-- {
+		d *= 3
+	}
+	return min(c.Jitter(min(d, c.LookupMax)), c.LookupMax)
+}
+
+// idleDistance is the distance where nothing happened: short enough to go on
+// soon after an outage, growing so that a long one does not fill the trail.
+func (c Config) idleDistance(n int) time.Duration {
+	const first, most = time.Second, time.Minute
+	return c.Jitter(min(first<<min(n, 6), most))
+}
+
+// Observer is told what happens to refunds, for metrics. Its methods are
+// called from many goroutines, after the commit, and must not block. Embed
+// NopObserver to implement some of them.
+type Observer interface {
+	// Completed: the refund succeeded.
+	Completed(r Refund)
+	// Failed: an attempt certainly did not pay.
+	Failed(r Refund)
+	// Queued: the refund now stands in the queue for a person.
+	Queued(r Refund)
+	// Reversed: the provider took a succeeded refund back.
+	Reversed(r Refund)
+}
+
+// NopObserver is an Observer that ignores everything.
+type NopObserver struct{}
+
+// Completed does nothing.
+func (NopObserver) Completed(Refund) {}
+
+// Failed does nothing.
+func (NopObserver) Failed(Refund) {}
+
+// Queued does nothing.
+func (NopObserver) Queued(Refund) {}
+
+// Reversed does nothing.
+func (NopObserver) Reversed(Refund) {}

@@ -1,0 +1,54 @@
+// Package refunds pays money back exactly once: quotes, methods, intents,
+// attempts, look-ups, and store credit.
+//
+// # The pure core
+//
+// NewQuote says what units are worth: of n units paid together the first k are
+// worth floor(paid x k / n), and each step pays the difference to what was
+// given before, so that everything returned, in any order, sums to what was
+// paid.
+//
+// A Refund is an intent with its attempts. It changes by its methods alone;
+// each takes a Stamp, checks the state machine (see Status), and records an
+// Event. Fold turns the events back into the same refund.
+//
+// # The service
+//
+//	svc, err := refunds.New(refunds.Config{Store: store, Gateway: gateway})
+//	r, err := svc.Refund(ctx, refunds.Request{
+//		Reference: returnID, OrderID: order.ID, PaymentID: order.Payment.ID, // and so on
+//		Method: refunds.OriginalMethod,
+//		Quote:  refunds.QuoteRequest{Currency: "USD", Lines: lines},
+//	})
+//
+// Refund answers with a state. Succeeded and failed are certain; what is still
+// open is carried on by PursueDue, which a worker calls every second or so.
+//
+// # Why no refund happens twice
+//
+// The intent, its amount held against the payment's balance, and the
+// idempotency key of its attempt are committed before the provider is called,
+// and no transaction is held across the call. Every call ends as done, a
+// definite no, nothing happened, or unknown, and unknown is never failed:
+//
+//   - The same key is sent again only while the provider still knows it
+//     (Config.KeyMaxAge) and has never answered under it, and from one second
+//     on only after a look-up over all pages did not find the refund.
+//   - A server error that the provider stored under the key is never sent
+//     again: the refund is looked up. Absent for Config.AbsenceGrace after
+//     that answer is a definite no.
+//   - Where nobody can tell, the refund stands in the queue for a person
+//     (Query.NeedPerson, Resolve) and goes on holding its amount.
+//   - A new key is made only after a definite no.
+//
+// Whoever carries out a refund holds a lease of at most 10 s with a fencing
+// token; what it found out is saved only while the token is still the row's. So
+// a process that was stopped and comes back overwrites nothing, and one that
+// died is replaced when its lease ends.
+//
+// # Errors
+//
+// Refusals are *Error with a stable Code (CodeOf finds it); what does not
+// exist is ErrNotFound. Any other error is trouble below, and the request may
+// be sent again.
+package refunds

@@ -1,0 +1,248 @@
+package refunds
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// The types of a refund's events.
+const (
+	EventCreated         = "refund.created"           // decided, with its first attempt
+	EventAttemptCreated  = "refund.attempt_created"   // a new attempt after one that failed
+	EventSubmitted       = "refund.submitted"         // about to be sent to the provider, or paid by hand
+	EventDeferred        = "refund.deferred"          // nothing happened; the same key is sent later
+	EventUnknown         = "refund.unknown"           // nobody can tell yet
+	EventPending         = "refund.pending"           // the provider decides later
+	EventRequiresAction  = "refund.requires_action"   // the provider waits for a person
+	EventSucceeded       = "refund.succeeded"         // the money went back
+	EventFailed          = "refund.failed"            // it certainly did not
+	EventReversed        = "refund.reversed"          // the provider took it back later
+	EventQueuedForPerson = "refund.queued_for_person" // nobody but a person can tell
+	EventResolved        = "refund.resolved"          // a person has told; succeeded or failed follows
+)
+
+// payload is the data of an event. The same apply serves the change itself
+// and Fold, so that the two can't differ.
+type payload interface {
+	apply(r *Refund, at time.Time)
+}
+
+// record applies the data to the refund and notes the event.
+func (r *Refund) record(s Stamp, typ string, data payload) error {
+	e, err := orders.NewEvent(r.ID, r.Version+1, typ, s, data)
+	if err != nil {
+		return err
+	}
+	data.apply(r, e.At)
+	r.Version, r.UpdatedAt = e.Seq, e.At
+	r.changes = append(r.changes, e)
+	return nil
+}
+
+// Fold replays the events of one refund, in order of Seq from 1, and returns
+// the refund they make. Of Work it gives Attempts, LastError and GaveUp: when
+// to try next and who holds the lease is not history, and is left zero.
+func Fold(events []Event) (Refund, error) {
+	var r Refund
+	if len(events) == 0 {
+		return r, notFound("event to fold", "")
+	}
+	r.ID = events[0].AggregateID
+	for i, e := range events {
+		if e.AggregateID != r.ID || e.Seq != i+1 {
+			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, r.ID, i+1)}
+		}
+		data := payloadOf(e.Type)
+		if data == nil || (e.Type == EventCreated) != (i == 0) {
+			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s can't have the type %q", e.ID, e.Type)}
+		}
+		if err := json.Unmarshal(e.Data, data); err != nil {
+			return Refund{}, fmt.Errorf("refunds: fold event %s (%s): %w", e.ID, e.Type, err)
+		}
+		at := instant(e.At)
+		data.apply(&r, at)
+		r.Version, r.UpdatedAt = e.Seq, at
+	}
+	r.Work.NextAt = time.Time{}
+	return r, nil
+}
+
+func payloadOf(typ string) payload {
+	switch typ {
+	case EventCreated:
+		return &created{}
+	case EventAttemptCreated:
+		return &attemptCreated{}
+	case EventSubmitted:
+		return &submitted{}
+	case EventDeferred, EventUnknown, EventPending, EventRequiresAction:
+		return &tried{}
+	case EventSucceeded:
+		return &succeeded{}
+	case EventFailed:
+		return &failed{}
+	case EventReversed:
+		return &reversed{}
+	case EventQueuedForPerson:
+		return &queuedForPerson{}
+	case EventResolved:
+		return &resolved{}
+	}
+	return nil
+}
+
+type created struct {
+	Reference string         `json:"reference"`
+	OrderID   string         `json:"order_id"`
+	PaymentID string         `json:"payment_id"`
+	Customer  string         `json:"customer"`
+	Attempt   attemptCreated `json:"attempt"`
+}
+
+func (c *created) apply(r *Refund, at time.Time) {
+	r.Reference, r.OrderID, r.PaymentID, r.Customer = c.Reference, c.OrderID, c.PaymentID, c.Customer
+	r.CreatedAt = at
+	c.Attempt.apply(r, at)
+	r.setStatus(StatusCreated)
+}
+
+type attemptCreated struct {
+	ID               string       `json:"id"`
+	Method           Method       `json:"method"`
+	Key              string       `json:"key,omitempty"`
+	PaymentReference string       `json:"payment_reference,omitempty"`
+	PaidBy           Actor        `json:"paid_by,omitzero"`
+	Request          QuoteRequest `json:"request"`
+	Quote            Quote        `json:"quote"`
+}
+
+func (c *attemptCreated) apply(r *Refund, at time.Time) {
+	r.Method, r.Request, r.Quote = c.Method, c.Request, c.Quote
+	r.Attempts = append(r.Attempts, Attempt{
+		ID: c.ID, Number: len(r.Attempts) + 1, Method: c.Method, Amount: c.Quote.Amount,
+		Key: c.Key, PaymentReference: c.PaymentReference, PaidBy: c.PaidBy, CreatedAt: at,
+	})
+	r.setStatus(StatusSubmitted)
+	r.Work = Work{NextAt: at}
+}
+
+type submitted struct {
+	// Sending: the provider is about to be called.
+	Sending bool `json:"sending,omitempty"`
+}
+
+func (d *submitted) apply(r *Refund, at time.Time) {
+	r.setStatus(StatusSubmitted)
+	if a := r.Attempt(); d.Sending && a.FirstSentAt.IsZero() {
+		a.FirstSentAt = at
+	}
+}
+
+// tried is an attempt to settle the refund that did not.
+type tried struct {
+	Status      Status  `json:"status"` // of the refund from now on
+	Outcome     Outcome `json:"outcome"`
+	Code        string  `json:"code,omitempty"`
+	LastError   string  `json:"last_error,omitempty"`
+	Reference   string  `json:"reference,omitempty"`
+	Sent        int     `json:"sent"`  // calls under the key so far
+	Tries       int     `json:"tries"` // without success so far
+	Answered    bool    `json:"answered,omitempty"`
+	StoredError bool    `json:"stored_error,omitempty"`
+	Unsent      bool    `json:"unsent,omitempty"` // certainly no call had an effect
+}
+
+func (t *tried) apply(r *Refund, at time.Time) {
+	r.setStatus(t.Status)
+	a := r.Attempt()
+	a.Sent, a.StoredError = t.Sent, t.StoredError
+	if t.Reference != "" {
+		a.ProviderReference = t.Reference
+	}
+	if t.Answered && a.AnsweredAt.IsZero() {
+		a.AnsweredAt = at
+	}
+	if t.Unsent {
+		a.FirstSentAt = time.Time{}
+	}
+	r.Work.Attempts, r.Work.LastError, r.Work.GaveUp = t.Tries, t.LastError, false
+}
+
+type succeeded struct {
+	Reference string `json:"reference,omitempty"`
+	Sent      int    `json:"sent,omitempty"`
+}
+
+func (d *succeeded) apply(r *Refund, at time.Time) {
+	if d.Reference != "" {
+		r.Attempt().ProviderReference = d.Reference
+	}
+	r.settle(StatusSucceeded, d.Sent, at)
+}
+
+type failed struct {
+	Code      string `json:"code,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Reference string `json:"reference,omitempty"`
+	Sent      int    `json:"sent,omitempty"`
+}
+
+func (d *failed) apply(r *Refund, at time.Time) {
+	a := r.Attempt()
+	a.FailureCode, a.FailureReason = d.Code, d.Reason
+	if d.Reference != "" {
+		a.ProviderReference = d.Reference
+	}
+	r.settle(StatusFailed, d.Sent, at)
+}
+
+type reversed struct {
+	Code   string `json:"code,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (d *reversed) apply(r *Refund, at time.Time) {
+	a := r.Attempt()
+	a.FailureCode, a.FailureReason = d.Code, d.Reason
+	r.settle(StatusReversed, a.Sent, at)
+}
+
+type queuedForPerson struct {
+	Reason string `json:"reason"`
+}
+
+func (d *queuedForPerson) apply(r *Refund, _ time.Time) {
+	r.Work.GaveUp, r.Work.LastError = true, d.Reason
+}
+
+type resolved struct {
+	Paid      bool   `json:"paid"`
+	Reason    string `json:"reason"`
+	Reference string `json:"reference,omitempty"`
+}
+
+func (*resolved) apply(r *Refund, _ time.Time) { r.Work.GaveUp = false }
+
+func (r *Refund) setStatus(s Status) { r.Status, r.Attempt().Status = s, s }
+
+// settle ends the current attempt. Whoever held its lease has lost it.
+func (r *Refund) settle(s Status, sent int, at time.Time) {
+	r.setStatus(s)
+	a := r.Attempt()
+	a.Sent, a.SettledAt = sent, at
+	if a.Key != "" && a.AnsweredAt.IsZero() {
+		a.AnsweredAt = at
+	}
+	r.Work = Work{Attempts: r.Work.Attempts}
+}
+
+// instant is t as it is stored: UTC, microseconds; zero stays zero.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}

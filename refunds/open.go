@@ -1,0 +1,112 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Refund pays back what the request names and answers with the state.
+//
+// The intent is quoted and held against the payment's balance under its lock,
+// and committed before the provider is called. One refund that is not reversed
+// exists per reference, so asking again never pays again:
+//
+//   - none, or a reversed one: a new refund is opened and carried out;
+//   - an open one: the next try is brought to now, and made here unless
+//     somebody else is at it;
+//   - a succeeded one is answered as it is;
+//   - a failed one gets a new attempt, by the method and with a quote of now.
+//
+// Card refunds are tried for up to Config.Wait or until ctx ends; then the
+// answer is an open state (submitted, unknown, pending), and PursueDue goes on.
+// Cash and store credit succeed at once, without a call to the provider, and so
+// does a refund of nothing.
+//
+// Errors: CodeInvalid, CodeNothingToRefund, CodeMethod, CodeBalance: nothing
+// was changed. Any other error is trouble below; the same request may be sent
+// again. A provider that said no is no error: the status is failed.
+func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
+	if err := r.validate(); err != nil {
+		return Refund{}, err
+	}
+	method, methodErr := r.resolve()
+	t := &try{s: s, token: s.cfg.NewID()}
+	var mine, nothing bool // to be carried out here; of no amount and done
+	saved, err := s.store.Open(ctx, r.openRequest(), func(b Book, current *Refund) (*Refund, error) {
+		st := Stamp{At: s.now(), By: r.By}
+		t.doubt, mine, nothing = false, true, false
+		if current != nil && current.Status != StatusFailed {
+			if current.Status == StatusSucceeded || current.Leased(st.At) {
+				mine = false
+				current.Hurry(st.At)
+				return current, nil
+			}
+			t.doubt = !current.Attempt().FirstSentAt.IsZero()
+			s.lease(current, t.token)
+			return current, nil
+		}
+		if methodErr != nil {
+			return nil, methodErr
+		}
+		request := r.Quote
+		if len(request.Lines) == 0 && current != nil {
+			request = current.Request
+		}
+		quote, err := NewQuote(request, b.Given)
+		if err != nil {
+			return nil, err
+		}
+		if quote.Currency != b.Balance.Currency {
+			return nil, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
+		}
+		if quote.Amount > b.Balance.Available() {
+			return nil, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
+				"%s can't be refunded; %s of the payment is left",
+				orders.NewMoney(quote.Amount, r.Currency), orders.NewMoney(b.Balance.Available(), r.Currency))}
+		}
+		attempt := AttemptDraft{
+			ID: s.cfg.NewID(), Method: method, PaymentReference: r.PaymentReference, PaidBy: r.By, Request: request, Quote: quote,
+		}
+		next := current
+		if next != nil {
+			err = next.Retry(attempt, st)
+		} else {
+			next, err = Create(Draft{
+				ID: s.cfg.NewID(), Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer, Attempt: attempt,
+			}, st)
+		}
+		if err == nil {
+			err = next.Submit(st)
+		}
+		if err == nil && quote.Amount == 0 {
+			mine, nothing = false, true
+			err = next.Succeed(st, "")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if quote.Amount > 0 {
+			s.lease(next, t.token)
+		}
+		return next, nil
+	})
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.Reference, err)
+	}
+	if !mine {
+		if nothing {
+			s.cfg.Observer.Completed(saved)
+		}
+		return saved, nil
+	}
+	t.r = saved
+	return t.carryOut(ctx, s.cfg.Wait)
+}
+
+func (s *Service) lease(r *Refund, token string) {
+	now := s.now()
+	r.Lease(token, now.Add(s.cfg.Lease))
+	r.Hurry(now)
+}

@@ -1,0 +1,153 @@
+package refunds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// PursueDue carries on up to limit refunds that are due, as a worker does
+// every second or so: those whose caller died at any point, those nobody can
+// tell about yet, those the provider decides later, and those where nothing
+// happened. It returns how many it tried.
+//
+// Each is claimed for a lease, tried once, and recorded while the lease token
+// still matches. Age alone never fails a refund: it ends by the provider's
+// answer, or stands in the queue for a person (Work.GaveUp).
+//
+// It stops early when the provider takes no calls, so that an outage costs a
+// few probes and not the whole queue. When ctx ends, calls in flight are
+// answered and recorded, and no new ones begin. Any number of processes may
+// call it at once.
+func (s *Service) PursueDue(ctx context.Context, limit int) (n int, err error) {
+	for n < limit && ctx.Err() == nil {
+		token := s.cfg.NewID()
+		due, err := s.store.Claim(ctx, s.now(), s.cfg.Lease, token, min(s.cfg.Parallel, limit-n))
+		if err != nil {
+			return n, fmt.Errorf("refunds: claim due refunds: %w", err)
+		}
+		if len(due) == 0 {
+			break
+		}
+		n += len(due)
+		outcomes, errs := make([]Outcome, len(due)), make([]error, len(due))
+		var wg sync.WaitGroup
+		for i, r := range due {
+			wg.Go(func() {
+				t := &try{s: s, r: r, token: token, doubt: !r.Attempt().FirstSentAt.IsZero()}
+				_, outcomes[i], errs[i] = t.run(context.WithoutCancel(ctx), 0)
+			})
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return n, err
+		}
+		for _, o := range outcomes {
+			if o == OutcomeNothing {
+				return n, nil
+			}
+		}
+	}
+	return n, nil
+}
+
+// Check looks the refund up at the provider now, whatever a message said, and
+// records what is there: the way to handle a webhook, because states that
+// arrive late or twice or in the wrong order then do no harm. An open refund
+// that somebody else is carrying out is only brought forward. A succeeded one
+// that the provider has since failed becomes reversed. A failed one that the
+// provider paid is CodeContradiction: nothing is changed, and a person has to
+// look. A settled refund that could not be looked up is an error; a webhook is
+// then refused, so that it comes again. by is recorded with a reversal.
+func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error) {
+	r, err := s.store.Refund(ctx, id)
+	if err != nil {
+		return Refund{}, err
+	}
+	a := r.Attempt()
+	if r.Method.Manual() || a.Amount == 0 || r.Status == StatusReversed || r.Status == StatusCreated {
+		return r, nil
+	}
+	if r.Status.Open() {
+		t := &try{s: s, token: s.cfg.NewID(), looked: true}
+		mine := false
+		t.r, err = s.store.Update(ctx, id, func(_ Book, r *Refund) error {
+			t.doubt = !r.Attempt().FirstSentAt.IsZero()
+			mine = r.Status.Open() && t.doubt && !r.Leased(s.now())
+			if mine {
+				s.lease(r, t.token)
+			} else {
+				r.Hurry(s.now())
+			}
+			return nil
+		})
+		if err != nil || !mine {
+			return t.r, err
+		}
+		return t.carryOut(ctx, 0)
+	}
+
+	call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	answer := s.cfg.Gateway.FindRefund(call, r.GatewayRequest())
+	cancel()
+	switch {
+	case r.Status == StatusSucceeded && answer.Outcome == OutcomeRefused:
+		return s.Reverse(ctx, id, answer.Reference, answer.Code, describe(answer), by)
+	case r.Status == StatusFailed && (answer.Outcome == OutcomeDone || answer.Outcome == OutcomePending):
+		return r, &Error{Code: CodeContradiction, Field: "refund", Message: fmt.Sprintf(
+			"refund %s failed here, and the provider has it as %s %s", id, answer.Reference, answer.Status)}
+	case answer.Outcome == OutcomeDone && answer.Amount != 0 && answer.Amount != a.Amount:
+		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
+			"refund %s is of %d minor units, and the provider says %d", id, a.Amount, answer.Amount)}
+	case answer.Outcome != OutcomeDone && answer.Outcome != OutcomeRefused && answer.Outcome != OutcomeNothing &&
+		answer.Outcome != OutcomePending && answer.Outcome != OutcomeRequiresAction:
+		return r, fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, describe(answer))
+	}
+	return r, nil
+}
+
+// Reverse records that the provider took a succeeded refund back: the balance
+// and the units are free again. providerReference, when not empty, must be that
+// of the current attempt; a message about another one is CodeInvalid. Reversing
+// again answers with the state. Store credit is taken back, and where the
+// customer has spent it, that is CodeCreditTooLow and nothing is changed.
+func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reason string, by Actor) (Refund, error) {
+	changed := false
+	r, err := s.store.Update(ctx, id, func(_ Book, r *Refund) error {
+		if a := r.Attempt(); providerReference != "" && a.ProviderReference != providerReference {
+			return &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+				"%q is not the refund of the current attempt, which is %q", providerReference, a.ProviderReference)}
+		}
+		if changed = r.Status != StatusReversed; !changed {
+			return nil
+		}
+		return r.Reverse(Stamp{At: s.now(), By: by}, code, reason)
+	})
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: reverse %s: %w", id, err)
+	}
+	if changed {
+		s.cfg.Observer.Reversed(r)
+	}
+	return r, nil
+}
+
+// Resolve ends a refund that stands in the queue for a person, by the word of
+// one: the provider paid (paid), or it did not. reason is required and says how
+// they know; providerReference is the provider's id of the refund, if known. A
+// refund that is not in the queue is CodeTransition.
+func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
+	r, err := s.store.Update(ctx, id, func(_ Book, r *Refund) error {
+		return r.Resolve(Stamp{At: s.now(), By: by}, paid, reason, providerReference)
+	})
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
+	}
+	if paid {
+		s.cfg.Observer.Completed(r)
+	} else {
+		s.cfg.Observer.Failed(r)
+	}
+	return r, nil
+}

@@ -1,0 +1,241 @@
+package refunds
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Quote is what would be paid back, and how it splits. It is a function of
+// its QuoteRequest and of what was given before, and of nothing else.
+type Quote struct {
+	Currency Currency    `json:"currency"`
+	Lines    []QuoteLine `json:"lines"`
+	Fees     []Fee       `json:"fees,omitempty"`
+	Gross    int64       `json:"gross"`    // sum of the lines, minor units
+	FeesSum  int64       `json:"fees_sum"` // sum of the fees taken, minor units
+	Amount   int64       `json:"amount"`   // gross less fees, never below zero
+	// ByTerms is what the pinned terms alone would have paid; what Amount has
+	// above it is leakage, added by overrides.
+	ByTerms int64 `json:"by_terms"`
+}
+
+// QuoteLine is what one order line gives back now.
+type QuoteLine struct {
+	OrderLineID string     `json:"order_line_id"`
+	Units       int        `json:"units"`
+	Given       Components `json:"given"`
+}
+
+// FeeKind names a fee.
+type FeeKind string
+
+// The fees of a quote.
+const (
+	RestockingFee     FeeKind = "restocking_fee"
+	ReturnShippingFee FeeKind = "return_shipping_fee"
+)
+
+// Fee is a fee as it was taken.
+type Fee struct {
+	Kind        FeeKind `json:"kind"`
+	OrderLineID string  `json:"order_line_id,omitempty"` // empty for the whole case
+	Amount      int64   `json:"amount"`                  // minor units
+}
+
+// FeeRule is a fee as the terms state it. Percent is of the line's price
+// component given back now (of all lines when OrderLineID is empty), rounded
+// half up; Fixed is per unit on a line, once for the whole case. Both may be
+// set and are added then.
+type FeeRule struct {
+	Kind        FeeKind `json:"kind"`
+	OrderLineID string  `json:"order_line_id,omitempty"`
+	PercentBP   int     `json:"percent_bp,omitempty"` // basis points, 0 to 10000
+	Fixed       int64   `json:"fixed,omitempty"`      // minor units
+	Waived      bool    `json:"waived,omitempty"`     // by a recorded override: not taken, but part of ByTerms
+}
+
+// QuoteRequest says which units come back and what the terms take off. It is
+// kept with the refund: a new attempt after a failed one quotes it again.
+type QuoteRequest struct {
+	Currency Currency           `json:"currency"`
+	Lines    []QuoteRequestLine `json:"lines"`
+	Fees     []FeeRule          `json:"fees,omitempty"`
+}
+
+// QuoteRequestLine is one order line with units to give back.
+type QuoteRequestLine struct {
+	OrderLineID string     `json:"order_line_id"`
+	Bought      int        `json:"bought"` // units bought on the line
+	Paid        Components `json:"paid"`   // what the whole line was paid
+	Units       int        `json:"units"`  // units to give back now
+	// Overridden: the line is given back by override only; the terms alone
+	// would pay nothing for it.
+	Overridden bool `json:"overridden,omitempty"`
+}
+
+// Given is what earlier refunds of the order that are not failed or reversed
+// gave for one line.
+type Given struct {
+	Units      int
+	Components Components
+}
+
+// NewQuote values the units of r by the floor law: of what was paid for all n
+// units of a line, the first k are worth floor(paid x k / n) in each component
+// (price, duty, shipping), and these units pay the difference to what was given
+// before. A component is never negative, and with zero fees everything given
+// back, in any order and any grouping, sums to exactly what was paid.
+//
+// Fees come off last, in the order of r.Fees, each at most what is left, so
+// that Amount is never negative. A waived fee is not taken; it lowers ByTerms
+// alone, as do lines that are given back by override only.
+//
+// given is what earlier refunds that are not failed or reversed gave, by order
+// line id; lines that are absent gave nothing. Errors are *Error with
+// CodeInvalid (a value out of its range; Field names the line or fee) or
+// CodeNothingToRefund (no lines).
+func NewQuote(r QuoteRequest, given map[string]Given) (Quote, error) {
+	if err := r.validate(given); err != nil {
+		return Quote{}, err
+	}
+	q := Quote{Currency: r.Currency, Lines: make([]QuoteLine, len(r.Lines))}
+	var byTerms int64
+	for i, l := range r.Lines {
+		before := given[l.OrderLineID]
+		now := l.Paid.Share(before.Units+l.Units, l.Bought).Sub(before.Components)
+		// What was reversed may have been the smaller steps, so that those
+		// still given are ahead of the law for a while.
+		now = orders.Components{Price: max(0, now.Price), Duty: max(0, now.Duty), Shipping: max(0, now.Shipping)}
+		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: l.Units, Given: now}
+		q.Gross += now.Total()
+		if !l.Overridden {
+			byTerms += now.Total()
+		}
+	}
+	taken, err := q.fees(r, false)
+	if err != nil {
+		return Quote{}, err
+	}
+	q.Amount = q.Gross
+	for _, f := range taken {
+		f.Amount = min(f.Amount, q.Amount)
+		q.Amount -= f.Amount
+		q.FeesSum += f.Amount
+		q.Fees = append(q.Fees, f)
+	}
+	stated, err := q.fees(r, true)
+	if err != nil {
+		return Quote{}, err
+	}
+	for _, f := range stated {
+		byTerms -= min(f.Amount, byTerms)
+	}
+	q.ByTerms = byTerms
+	return q, nil
+}
+
+// Leakage is what overrides added to the refund: Amount above ByTerms, 0 or
+// more minor units.
+func (q Quote) Leakage() int64 { return max(0, q.Amount-q.ByTerms) }
+
+// fees computes each fee before it meets what is left: those that are taken,
+// or those the terms alone would take.
+func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
+	var fees []Fee
+	for _, rule := range r.Fees {
+		if rule.Waived && !byTerms {
+			continue
+		}
+		var price int64
+		units := 0
+		for i, l := range r.Lines {
+			if (rule.OrderLineID == "" || rule.OrderLineID == l.OrderLineID) && !(byTerms && l.Overridden) {
+				price += q.Lines[i].Given.Price
+				units += l.Units
+			}
+		}
+		if units == 0 {
+			continue // the terms give no such line back, so they take nothing off it
+		}
+		if rule.OrderLineID == "" {
+			units = 1
+		}
+		amount, err := orders.MulBP(price, rule.PercentBP)
+		if err != nil {
+			return nil, &Error{Code: CodeInvalid, Field: string(rule.Kind), Message: "its percentage can't be computed", Err: err}
+		}
+		// Far more than any refund is as good as all of it.
+		if rule.Fixed > (math.MaxInt64-amount)/int64(units) {
+			amount = math.MaxInt64
+		} else {
+			amount += rule.Fixed * int64(units)
+		}
+		if amount > 0 {
+			fees = append(fees, Fee{Kind: rule.Kind, OrderLineID: rule.OrderLineID, Amount: amount})
+		}
+	}
+	return fees, nil
+}
+
+func (r QuoteRequest) validate(given map[string]Given) error {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	if len(r.Lines) == 0 {
+		return &Error{Code: CodeNothingToRefund, Field: "lines", Message: "there are no units to give back"}
+	}
+	if r.Currency == "" {
+		return bad("currency", "it is empty; an ISO 4217 code such as USD is needed")
+	}
+	seen := make(map[string]bool, len(r.Lines))
+	left := int64(math.MaxInt64)
+	for i, l := range r.Lines {
+		name := "line " + l.OrderLineID
+		if l.OrderLineID == "" {
+			return bad(fmt.Sprintf("line %d", i+1), "it has no order line id")
+		}
+		if seen[l.OrderLineID] {
+			return bad(name, "it is named twice; one entry with all units is allowed")
+		}
+		seen[l.OrderLineID] = true
+		before := given[l.OrderLineID]
+		switch {
+		case l.Bought < 1:
+			return bad(name, "%d units were bought; 1 or more are needed", l.Bought)
+		case l.Units < 1:
+			return bad(name, "%d units can't be given back; 1 or more are allowed", l.Units)
+		case before.Units < 0 || before.Units > l.Bought:
+			return bad(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
+		case l.Units > l.Bought-before.Units:
+			return bad(name, "%d units can't be given back; %d of %d bought are left", l.Units, l.Bought-before.Units, l.Bought)
+		}
+		for _, part := range []struct {
+			name  string
+			minor int64
+		}{{"price", l.Paid.Price}, {"duty", l.Paid.Duty}, {"shipping", l.Paid.Shipping}} {
+			if part.minor < 0 {
+				return bad(name, "the %s paid is %d minor units; 0 or more are allowed", part.name, part.minor)
+			}
+			if part.minor > left {
+				return bad(name, "the lines sum to more than %d minor units", int64(math.MaxInt64))
+			}
+			left -= part.minor
+		}
+	}
+	for i, f := range r.Fees {
+		name := fmt.Sprintf("fee %d", i+1)
+		switch {
+		case f.Kind != RestockingFee && f.Kind != ReturnShippingFee:
+			return bad(name, "its kind is %q; %s or %s", string(f.Kind), RestockingFee, ReturnShippingFee)
+		case f.PercentBP < 0 || f.PercentBP > 10000:
+			return bad(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
+		case f.Fixed < 0:
+			return bad(name, "it is %d minor units; 0 or more are allowed", f.Fixed)
+		case f.OrderLineID != "" && !seen[f.OrderLineID]:
+			return bad(name, "it is for line %s, which is not given back", f.OrderLineID)
+		}
+	}
+	return nil
+}

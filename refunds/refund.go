@@ -1,0 +1,141 @@
+package refunds
+
+import (
+	"slices"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Words shared with package orders.
+type (
+	Actor      = orders.Actor
+	Stamp      = orders.Stamp
+	Event      = orders.Event
+	Currency   = orders.Currency
+	Components = orders.Components
+	Outcome    = orders.Outcome
+	Work       = orders.Work
+)
+
+// Method is how money goes back.
+type Method string
+
+// The methods of a refund. OriginalMethod is a wish: it becomes card or cash,
+// whichever the order was paid with, before an intent is recorded.
+const (
+	Card           Method = "card"
+	Cash           Method = "cash"
+	StoreCredit    Method = "store_credit"
+	OriginalMethod Method = "original_method"
+)
+
+// Manual reports whether the method never touches the payment provider.
+func (m Method) Manual() bool { return m == Cash || m == StoreCredit }
+
+// Status is the state of a refund, and of each of its attempts.
+type Status string
+
+// The states of a refund and where they lead:
+//
+//	created -> submitted -> succeeded | failed | pending | requires_action | unknown
+//	pending, requires_action, unknown -> succeeded | failed
+//	failed -> (a new attempt) submitted
+//	succeeded -> reversed
+//
+// While it is open a refund follows the provider's word: unknown may become
+// pending or requires_action, and these two one another. Reversed is final;
+// failed ends with the next attempt, if there is one.
+const (
+	StatusCreated        Status = "created"         // decided and committed, nothing sent
+	StatusSubmitted      Status = "submitted"       // about to be sent, or sent and not answered yet
+	StatusPending        Status = "pending"         // the provider has it and decides later
+	StatusRequiresAction Status = "requires_action" // the provider waits for a person
+	StatusUnknown        Status = "unknown"         // nobody can tell; it is looked up, never paid again
+	StatusSucceeded      Status = "succeeded"       // the money went back
+	StatusFailed         Status = "failed"          // certainly did not; may be tried again
+	StatusReversed       Status = "reversed"        // succeeded once, the provider took it back
+)
+
+// Open reports whether the refund is still under way.
+func (s Status) Open() bool {
+	switch s {
+	case StatusCreated, StatusSubmitted, StatusPending, StatusRequiresAction, StatusUnknown:
+		return true
+	}
+	return false
+}
+
+// Holds reports whether a refund in this state counts against what was
+// captured: every state but failed and reversed.
+func (s Status) Holds() bool { return s.Open() || s == StatusSucceeded }
+
+// Refund is a RefundIntent (what was decided) with its RefundAttempts (the
+// legs: one intent on one payment, under one key). It is a value; functions
+// of this package change it and record Events.
+type Refund struct {
+	ID        string // UUIDv7
+	Reference string // what it is for, the id of a return; at most one refund not reversed per reference
+	OrderID   string
+	PaymentID string
+	Customer  string       // id of the customer the money goes to
+	Method    Method       // of the current attempt; card, cash or store_credit
+	Request   QuoteRequest // what Quote was made from, kept for the next attempt
+	Quote     Quote        // of the current attempt
+	Status    Status
+	Attempts  []Attempt // in order; the last one is the current one
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int // number of events so far
+	Work      Work
+
+	changes []Event
+}
+
+// Attempt is one leg. What it sends is frozen before the first call.
+type Attempt struct {
+	ID                string // UUIDv7; in the metadata at the provider, to look it up
+	Number            int    // 1 for the first
+	Method            Method
+	Status            Status
+	Amount            int64  // minor units
+	Key               string // idempotency key; empty for manual methods
+	PaymentReference  string // the provider's PaymentIntent; empty for manual methods
+	ProviderReference string // the provider's id of the refund, or MANUAL-CAS-00042
+	FailureCode       string
+	FailureReason     string // for staff
+	Sent              int    // calls made under the key, less those that a crash cut
+	CreatedAt         time.Time
+	// FirstSentAt is committed before the first call that may have an effect;
+	// the age of the key counts from here. Zero: certainly no call had one,
+	// because none was made or the provider said of each that nothing happened.
+	FirstSentAt time.Time
+	AnsweredAt  time.Time // first answer that said anything, a replayed 5xx included
+	// StoredError: the provider keeps a server error under the key and will
+	// replay it for ever; the refund can only be looked up.
+	StoredError bool
+	SettledAt   time.Time // when it succeeded, failed or was reversed
+	PaidBy      Actor     // manual methods: who handed it out; set when it is decided
+}
+
+// Changes returns the events recorded since the refund was loaded or made.
+func (r *Refund) Changes() []Event { return r.changes }
+
+// Saved is the refund as a store keeps it: without the events recorded since
+// it was loaded, sharing nothing with r that changes.
+func (r Refund) Saved() Refund {
+	r.changes = nil
+	r.Attempts = slices.Clone(r.Attempts)
+	return r
+}
+
+// Amount is what the refund pays, in minor units.
+func (r Refund) Amount() int64 { return r.Quote.Amount }
+
+// Attempt returns the current attempt, nil before the first.
+func (r *Refund) Attempt() *Attempt {
+	if len(r.Attempts) == 0 {
+		return nil
+	}
+	return &r.Attempts[len(r.Attempts)-1]
+}

@@ -1,0 +1,114 @@
+package refundsdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+type creditBalanceRow struct {
+	bun.BaseModel `bun:"table:store_credit_balances,alias:cb"`
+
+	CustomerID   string `bun:",pk"`
+	Currency     string `bun:",pk"`
+	BalanceMinor int64
+}
+
+// Credit implements refunds.Store.
+func (s *Store) Credit(ctx context.Context, e refunds.CreditEntry) (bool, error) {
+	did := false
+	err := s.db.Tx(ctx, "refundsdb: store credit", func(ctx context.Context, tx bun.Tx) (err error) {
+		did, err = addCredit(ctx, tx, e)
+		return err
+	})
+	return did && err == nil, refusal(err)
+}
+
+// addCredit appends an entry under the lock of the customer's balance.
+func addCredit(ctx context.Context, tx bun.Tx, e refunds.CreditEntry) (bool, error) {
+	if err := e.Validate(); err != nil {
+		return false, err
+	}
+	balance := creditBalanceRow{CustomerID: e.CustomerID, Currency: string(e.Currency)}
+	_, err := tx.NewInsert().Model(&balance).On("CONFLICT (customer_id, currency) DO NOTHING").Returning("NULL").Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&balance).WherePK()).Scan(ctx); err != nil {
+		return false, err
+	}
+	row := rowOfCredit(e)
+	res, err := tx.NewInsert().Model(&row).On("CONFLICT (ref) DO NOTHING").Returning("NULL").Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	switch {
+	case e.Amount > math.MaxInt64-balance.BalanceMinor:
+		return false, &refunds.Error{Code: refunds.CodeInvalid, Field: "amount", Message: "the balance would be beyond the range of minor units"}
+	case balance.BalanceMinor+e.Amount < 0:
+		return false, &refunds.Error{Code: refunds.CodeCreditTooLow, Field: "amount", Message: fmt.Sprintf(
+			"%d minor units of store credit can't be taken; there are %d", -e.Amount, balance.BalanceMinor)}
+	}
+	_, err = tx.NewUpdate().Model((*creditBalanceRow)(nil)).Set("balance_minor = ?", balance.BalanceMinor+e.Amount).
+		Where("customer_id = ?", e.CustomerID).Where("currency = ?", string(e.Currency)).Exec(ctx)
+	return err == nil, err
+}
+
+// CreditBalance implements refunds.Store.
+func (s *Store) CreditBalance(ctx context.Context, customerID string, c refunds.Currency) (int64, error) {
+	if !storable(customerID) || !storable(string(c)) {
+		return 0, nil
+	}
+	var row creditBalanceRow
+	err := s.db.Read.NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?", string(c)).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("refundsdb: store credit of customer %s: %w", customerID, err)
+	}
+	return row.BalanceMinor, nil
+}
+
+// CreditEntries implements refunds.Store.
+func (s *Store) CreditEntries(ctx context.Context, customerID string) ([]refunds.CreditEntry, error) {
+	if !storable(customerID) {
+		return nil, nil
+	}
+	var rows []creditRow
+	err := s.db.Read.NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC", "e.id DESC").Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("refundsdb: store credit of customer %s: %w", customerID, err)
+	}
+	var entries []refunds.CreditEntry
+	for _, r := range rows {
+		entries = append(entries, r.entry())
+	}
+	return entries, nil
+}
+
+// NextManualReference implements refunds.Store.
+func (s *Store) NextManualReference(ctx context.Context, m refunds.Method) (string, error) {
+	if _, err := refunds.ManualReference(m, 0); err != nil {
+		return "", err
+	}
+	var n int64
+	err := s.db.Tx(ctx, "refundsdb: manual reference", func(ctx context.Context, tx bun.Tx) error {
+		return tx.NewRaw(`INSERT INTO refund_manual_counters (method, last) VALUES (?, 1)
+			ON CONFLICT (method) DO UPDATE SET last = refund_manual_counters.last + 1 RETURNING last`, string(m)).Scan(ctx, &n)
+	})
+	if err != nil {
+		return "", err
+	}
+	return refunds.ManualReference(m, n)
+}

@@ -1,0 +1,12 @@
+// Package refundsdb keeps refunds, balances and store credit in PostgreSQL or
+// SQLite: it is a refunds.Store.
+//
+//	if err := refundsdb.Migrate(ctx, db); err != nil { ... }
+//	svc, err := refunds.New(refunds.Config{Store: refundsdb.New(db), Gateway: gateway})
+//
+// Each method is one transaction. Open and Update lock the balance rows of the
+// refund's order first, so that decisions about one order follow each other;
+// CHECK constraints repeat that no payment gives back more than was captured
+// and that no store credit is below zero. Events are written in the same
+// transaction into refunds_events, for the outbox dispatcher; see EventPrefix.
+package refundsdb

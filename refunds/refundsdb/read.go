@@ -1,0 +1,229 @@
+package refundsdb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// read loads the one refund that where selects.
+func (s *Store) read(ctx context.Context, what, id string, where func(*bun.SelectQuery) *bun.SelectQuery) (refunds.Refund, error) {
+	if !storable(id) {
+		return refunds.Refund{}, notFound(what, id)
+	}
+	r, err := oneRefund(ctx, s.db.Read, where(s.db.Read.NewSelect()).Limit(1))
+	if err != nil {
+		return refunds.Refund{}, fmt.Errorf("refundsdb: %s %s: %w", what, id, err)
+	}
+	if r == nil {
+		return refunds.Refund{}, notFound(what, id)
+	}
+	return *r, nil
+}
+
+// Refund implements refunds.Store.
+func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
+	return s.read(ctx, "refund", id, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("r.id = ?", id) })
+}
+
+// ByReference implements refunds.Store.
+func (s *Store) ByReference(ctx context.Context, reference string) (refunds.Refund, error) {
+	return s.read(ctx, "refund of", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("r.reference = ?", reference).
+			OrderExpr("CASE WHEN r.status = ? THEN 1 ELSE 0 END, r.created_at DESC, r.id DESC", refunds.StatusReversed)
+	})
+}
+
+// ByProviderReference implements refunds.Store.
+func (s *Store) ByProviderReference(ctx context.Context, reference string) (refunds.Refund, error) {
+	return s.read(ctx, "refund with the provider's reference", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
+		of := s.db.Read.NewSelect().Model((*attemptRow)(nil)).Column("a.refund_id").
+			Where("a.provider_reference = ?", reference).Where("a.provider_reference <> ''")
+		return q.Where("r.id IN (?)", of)
+	})
+}
+
+// ByReferences implements refunds.Store.
+func (s *Store) ByReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+	const chunk = 1000
+	found := make(map[string]refunds.Refund, len(references))
+	references = slices.DeleteFunc(slices.Clone(references), func(r string) bool { return !storable(r) })
+	for some := range slices.Chunk(references, chunk) {
+		var rows []refundRow
+		err := s.db.Read.NewSelect().Model(&rows).Where("r.reference IN (?)", bun.List(some)).Scan(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
+		}
+		best := make(map[string]refundRow, len(rows))
+		for _, r := range rows {
+			if b, ok := best[r.Reference]; !ok || beats(r, b) {
+				best[r.Reference] = r
+			}
+		}
+		rows = rows[:0]
+		for _, r := range best {
+			rows = append(rows, r)
+		}
+		all, err := withAttempts(ctx, s.db.Read, rows)
+		if err != nil {
+			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
+		}
+		for _, r := range all {
+			found[r.Reference] = r
+		}
+	}
+	return found, nil
+}
+
+// beats reports whether a stands for the reference rather than b.
+func beats(a, b refundRow) bool {
+	reversed := string(refunds.StatusReversed)
+	if (a.Status == reversed) != (b.Status == reversed) {
+		return b.Status == reversed
+	}
+	if c := a.CreatedAt.Time().Compare(b.CreatedAt.Time()); c != 0 {
+		return c > 0
+	}
+	return a.ID > b.ID
+}
+
+// List implements refunds.Store.
+func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error) {
+	q = q.Normalize()
+	if !storable(q.OrderID) {
+		return nil, 0, nil
+	}
+	var rows []refundRow
+	sel := s.db.Read.NewSelect().Model(&rows)
+	if q.OrderID != "" {
+		sel.Where("r.order_id = ?", q.OrderID)
+	}
+	if len(q.Status) > 0 {
+		sel.Where("r.status IN (?)", bun.List(q.Status))
+	}
+	if q.NeedPerson {
+		sel.Where("r.gave_up")
+	}
+	if !q.From.IsZero() {
+		sel.Where("r.created_at >= ?", sqldb.At(q.From))
+	}
+	if !q.To.IsZero() {
+		sel.Where("r.created_at < ?", sqldb.At(q.To))
+	}
+	total, err := sel.Clone().Count(ctx)
+	if err == nil && total > 0 {
+		err = sel.Order("r.created_at DESC", "r.id DESC").Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("refundsdb: list refunds: %w", err)
+	}
+	all, err := withAttempts(ctx, s.db.Read, rows)
+	if err != nil {
+		return nil, 0, fmt.Errorf("refundsdb: list refunds: %w", err)
+	}
+	return all, int(total), nil
+}
+
+// Claim implements refunds.Store.
+func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]refunds.Refund, error) {
+	if limit < 1 {
+		return nil, nil
+	}
+	due := func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Model((*refundRow)(nil)).Column("r.id").
+			Where("r.next_at IS NOT NULL").Where("r.next_at <= ?", sqldb.At(now)).
+			Where("(r.lease_token = '' OR r.lease_until IS NULL OR r.lease_until <= ?)", sqldb.At(now)).
+			Order("r.next_at", "r.id")
+	}
+	// Most of the time nothing is due: find that out without a transaction.
+	some, err := due(s.db.Read.NewSelect()).Limit(1).Exists(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("refundsdb: claim refunds: %w", err)
+	}
+	if !some {
+		return nil, nil
+	}
+	var claimed []refunds.Refund
+	err = s.db.Tx(ctx, "refundsdb: claim refunds", func(ctx context.Context, tx bun.Tx) error {
+		claimed = nil
+		var ids []string
+		if err := sqldb.SkipLocked(due(tx.NewSelect()).Limit(int64(limit))).Scan(ctx, &ids); err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		var rows []refundRow
+		_, err := tx.NewUpdate().Model((*refundRow)(nil)).
+			Set("lease_until = ?", sqldb.At(now.Add(lease))).Set("lease_token = ?", token).
+			Where("id IN (?)", bun.List(ids)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if err := tx.NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+			return err
+		}
+		claimed, err = withAttempts(ctx, tx, rows)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(claimed, func(a, b refunds.Refund) int {
+		if c := a.Work.NextAt.Compare(b.Work.NextAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return claimed, nil
+}
+
+// Events implements refunds.Store.
+func (s *Store) Events(ctx context.Context, id string) ([]refunds.Event, error) {
+	if !storable(id) {
+		return nil, notFound("refund", id)
+	}
+	events, err := outbox.Events(ctx, s.db.Read, EventPrefix, id)
+	if err != nil {
+		return nil, fmt.Errorf("refundsdb: events of refund %s: %w", id, err)
+	}
+	if len(events) == 0 {
+		return nil, notFound("refund", id)
+	}
+	return events, nil
+}
+
+// Book implements refunds.Store.
+func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, error) {
+	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
+		return refunds.Book{}, notFound("refund of", r.Reference)
+	}
+	var balances []balanceRow
+	err := s.db.Read.NewSelect().Model(&balances).Where("b.payment_id = ?", r.PaymentID).Scan(ctx)
+	if err != nil {
+		return refunds.Book{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
+	}
+	var rows []refundRow
+	err = s.db.Read.NewSelect().Model(&rows).Column("r.id").
+		Where("r.reference = ?", r.Reference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
+	if err != nil {
+		return refunds.Book{}, fmt.Errorf("refundsdb: refund of %s: %w", r.Reference, err)
+	}
+	var current *refunds.Refund
+	if len(rows) > 0 {
+		current = &refunds.Refund{ID: rows[0].ID}
+	}
+	book, err := readBook(ctx, s.db.Read, balances, r, current)
+	if err != nil {
+		return refunds.Book{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
+	}
+	return book, nil
+}

@@ -1,0 +1,170 @@
+package refundsdb
+
+import (
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+type balanceRow struct {
+	bun.BaseModel `bun:"table:refund_balance,alias:b"`
+
+	PaymentID     string `bun:",pk"`
+	OrderID       string
+	Currency      string
+	CapturedMinor int64
+	ReservedMinor int64
+	RefundedMinor int64
+}
+
+func (r balanceRow) balance() refunds.Balance {
+	return refunds.Balance{
+		PaymentID: r.PaymentID, Currency: refunds.Currency(r.Currency),
+		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor,
+	}
+}
+
+type refundRow struct {
+	bun.BaseModel `bun:"table:refunds,alias:r"`
+
+	ID          string `bun:",pk"`
+	Reference   string
+	OrderID     string
+	PaymentID   string
+	CustomerID  string
+	Method      string
+	Currency    string
+	AmountMinor int64
+	Request     sqldb.JSON[refunds.QuoteRequest]
+	Quote       sqldb.JSON[refunds.Quote]
+	Status      string
+	CreatedAt   sqldb.Time
+	UpdatedAt   sqldb.Time
+	Version     int64
+	NextAt      sqldb.Time
+	Attempts    int
+	LeaseUntil  sqldb.Time
+	LeaseToken  string
+	LastError   string
+	GaveUp      bool
+}
+
+func rowOfRefund(r *refunds.Refund) refundRow {
+	return refundRow{
+		ID: r.ID, Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
+		Method: string(r.Method), Currency: string(r.Quote.Currency), AmountMinor: r.Amount(),
+		Request: sqldb.AsJSON(r.Request), Quote: sqldb.AsJSON(r.Quote), Status: string(r.Status),
+		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
+		NextAt: sqldb.At(r.Work.NextAt), Attempts: r.Work.Attempts, LeaseUntil: sqldb.At(r.Work.LeaseUntil),
+		LeaseToken: r.Work.LeaseToken, LastError: r.Work.LastError, GaveUp: r.Work.GaveUp,
+	}
+}
+
+func (r refundRow) refund() refunds.Refund {
+	return refunds.Refund{
+		ID: r.ID, Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
+		Method: refunds.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version),
+		Work: refunds.Work{
+			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
+			LeaseToken: r.LeaseToken, LastError: r.LastError, GaveUp: r.GaveUp,
+		},
+	}
+}
+
+type lineRow struct {
+	bun.BaseModel `bun:"table:refund_lines,alias:l"`
+
+	RefundID      string `bun:",pk"`
+	OrderLineID   string `bun:",pk"`
+	Units         int64
+	PriceMinor    int64
+	DutyMinor     int64
+	ShippingMinor int64
+}
+
+func rowsOfLines(r *refunds.Refund) []lineRow {
+	rows := make([]lineRow, len(r.Quote.Lines))
+	for i, l := range r.Quote.Lines {
+		rows[i] = lineRow{
+			RefundID: r.ID, OrderLineID: l.OrderLineID, Units: int64(l.Units),
+			PriceMinor: l.Given.Price, DutyMinor: l.Given.Duty, ShippingMinor: l.Given.Shipping,
+		}
+	}
+	return rows
+}
+
+type attemptRow struct {
+	bun.BaseModel `bun:"table:refund_attempts,alias:a"`
+
+	ID                string `bun:",pk"`
+	RefundID          string
+	Number            int
+	Method            string
+	Status            string
+	AmountMinor       int64
+	Key               string
+	PaymentReference  string
+	ProviderReference string
+	FailureCode       string
+	FailureReason     string
+	Sent              int
+	StoredError       bool
+	CreatedAt         sqldb.Time
+	FirstSentAt       sqldb.Time
+	AnsweredAt        sqldb.Time
+	SettledAt         sqldb.Time
+	PaidByKind        string
+	PaidByID          string
+	PaidByName        string
+}
+
+func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
+	return attemptRow{
+		ID: a.ID, RefundID: refundID, Number: a.Number, Method: string(a.Method), Status: string(a.Status), AmountMinor: a.Amount,
+		Key: a.Key, PaymentReference: a.PaymentReference, ProviderReference: a.ProviderReference,
+		FailureCode: a.FailureCode, FailureReason: a.FailureReason, Sent: a.Sent, StoredError: a.StoredError,
+		CreatedAt: sqldb.At(a.CreatedAt), FirstSentAt: sqldb.At(a.FirstSentAt), AnsweredAt: sqldb.At(a.AnsweredAt), SettledAt: sqldb.At(a.SettledAt),
+		PaidByKind: string(a.PaidBy.Kind), PaidByID: a.PaidBy.ID, PaidByName: a.PaidBy.Name,
+	}
+}
+
+func (r attemptRow) attempt() refunds.Attempt {
+	return refunds.Attempt{
+		ID: r.ID, Number: r.Number, Method: refunds.Method(r.Method), Status: refunds.Status(r.Status), Amount: r.AmountMinor,
+		Key: r.Key, PaymentReference: r.PaymentReference, ProviderReference: r.ProviderReference,
+		FailureCode: r.FailureCode, FailureReason: r.FailureReason, Sent: r.Sent, StoredError: r.StoredError,
+		CreatedAt: r.CreatedAt.Time(), FirstSentAt: r.FirstSentAt.Time(), AnsweredAt: r.AnsweredAt.Time(), SettledAt: r.SettledAt.Time(),
+		PaidBy: actor(r.PaidByKind, r.PaidByID, r.PaidByName),
+	}
+}
+
+type creditRow struct {
+	bun.BaseModel `bun:"table:store_credit_entries,alias:e"`
+
+	ID          string `bun:",pk"`
+	CustomerID  string
+	Currency    string
+	AmountMinor int64
+	Ref         string
+	Note        string
+	At          sqldb.Time
+	ByKind      string
+	ByID        string
+	ByName      string
+}
+
+func rowOfCredit(e refunds.CreditEntry) creditRow {
+	return creditRow{
+		ID: e.ID, CustomerID: e.CustomerID, Currency: string(e.Currency), AmountMinor: e.Amount, Ref: e.Ref, Note: e.Note,
+		At: sqldb.At(e.At), ByKind: string(e.By.Kind), ByID: e.By.ID, ByName: e.By.Name,
+	}
+}
+
+func (r creditRow) entry() refunds.CreditEntry {
+	return refunds.CreditEntry{
+		ID: r.ID, CustomerID: r.CustomerID, Currency: refunds.Currency(r.Currency), Amount: r.AmountMinor, Ref: r.Ref, Note: r.Note,
+		At: r.At.Time(), By: actor(r.ByKind, r.ByID, r.ByName),
+	}
+}

@@ -1,0 +1,320 @@
+package refundstest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Store is a refunds.Store in memory: the same promises as refundsdb, one lock
+// around everything. Make one with NewStore.
+type Store struct {
+	mu       sync.Mutex
+	refunds  map[string]refunds.Refund  // by id
+	balances map[string]refunds.Balance // by payment
+	byRef    map[string][]string        // reference -> ids, oldest first
+	byOrder  map[string][]string        // order -> ids
+	keys     map[string]string          // idempotency key -> attempt
+	events   map[string][]refunds.Event // by refund
+	credit   []refunds.CreditEntry      // in order of arrival
+	refs     map[string]bool            // of credit
+	counters map[refunds.Method]int64
+}
+
+var _ refunds.Store = (*Store)(nil)
+
+// NewStore returns an empty Store.
+func NewStore() *Store {
+	return &Store{
+		refunds: map[string]refunds.Refund{}, balances: map[string]refunds.Balance{},
+		byRef: map[string][]string{}, byOrder: map[string][]string{}, keys: map[string]string{},
+		events: map[string][]refunds.Event{}, refs: map[string]bool{}, counters: map[refunds.Method]int64{},
+	}
+}
+
+func notFound(what, id string) error {
+	return fmt.Errorf("refundstest: there is no %s %q: %w", what, id, refunds.ErrNotFound)
+}
+
+// lock takes the store's lock, unless ctx has ended.
+func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
+	s.mu.Lock()
+	if err := ctx.Err(); err != nil {
+		s.mu.Unlock()
+		return nil, err
+	}
+	return s.mu.Unlock, nil
+}
+
+// Open implements refunds.Store.
+func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	defer unlock()
+	var before, current *refunds.Refund
+	if found, ok := s.current(r.Reference); ok && found.Status != refunds.StatusReversed {
+		if err := r.Check(&found); err != nil {
+			return refunds.Refund{}, err
+		}
+		copied := found.Saved()
+		before, current = &found, &copied
+	}
+	next, err := decide(s.book(r, before), current)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	if before != nil && next.ID != before.ID {
+		return refunds.Refund{}, fmt.Errorf("refundstest: reference %s has refund %s and can't get another", r.Reference, before.ID)
+	}
+	return s.save(before, next, r)
+}
+
+// Update implements refunds.Store.
+func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	defer unlock()
+	before, ok := s.refunds[id]
+	if !ok {
+		return refunds.Refund{}, notFound("refund", id)
+	}
+	after := before.Saved()
+	r := refunds.OpenRequest{OrderID: before.OrderID, PaymentID: before.PaymentID}
+	if err := change(s.book(r, &before), &after); err != nil {
+		return refunds.Refund{}, err
+	}
+	return s.save(&before, &after, r)
+}
+
+// save carries out the change or nothing of it.
+func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refunds.Refund, error) {
+	if err := refunds.CheckSave(before, after); err != nil {
+		return refunds.Refund{}, err
+	}
+	balance := s.balance(r)
+	effect := refunds.EffectOf(before, *after)
+	if err := balance.Apply(effect); err != nil {
+		return refunds.Refund{}, err
+	}
+	for _, a := range after.Attempts {
+		if owner, used := s.keys[a.Key]; used && owner != a.ID {
+			return refunds.Refund{}, fmt.Errorf("refundstest: the key %s is that of attempt %s", a.Key, owner)
+		}
+	}
+	if effect.Credit != nil {
+		if _, err := s.addCredit(*effect.Credit); err != nil {
+			return refunds.Refund{}, err
+		}
+	}
+	saved := after.Saved()
+	if before == nil {
+		s.byRef[saved.Reference] = append(s.byRef[saved.Reference], saved.ID)
+		s.byOrder[saved.OrderID] = append(s.byOrder[saved.OrderID], saved.ID)
+	}
+	for _, a := range saved.Attempts {
+		if a.Key != "" {
+			s.keys[a.Key] = a.ID
+		}
+	}
+	s.balances[balance.PaymentID] = balance
+	s.refunds[saved.ID] = saved
+	s.events[saved.ID] = append(s.events[saved.ID], after.Changes()...)
+	return saved.Saved(), nil
+}
+
+// balance is that of the payment, or what it is seeded with.
+func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
+	if b, ok := s.balances[r.PaymentID]; ok {
+		return b
+	}
+	return refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured}
+}
+
+// book is what a decision about the refund (nil for none) stands on.
+func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.Book {
+	given := map[string]refunds.Given{}
+	for _, id := range s.byOrder[r.OrderID] {
+		other := s.refunds[id]
+		if !other.Status.Holds() || current != nil && id == current.ID {
+			continue
+		}
+		for _, l := range other.Quote.Lines {
+			g := given[l.OrderLineID]
+			g.Units += l.Units
+			g.Components = g.Components.Add(l.Given)
+			given[l.OrderLineID] = g
+		}
+	}
+	return refunds.Book{Balance: s.balance(r), Given: given}
+}
+
+// current is the refund of the reference that is not reversed, else the
+// latest reversed one.
+func (s *Store) current(reference string) (refunds.Refund, bool) {
+	ids := s.byRef[reference]
+	if len(ids) == 0 {
+		return refunds.Refund{}, false
+	}
+	return s.refunds[ids[len(ids)-1]], true
+}
+
+// Refund implements refunds.Store.
+func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	defer unlock()
+	r, ok := s.refunds[id]
+	if !ok {
+		return refunds.Refund{}, notFound("refund", id)
+	}
+	return r.Saved(), nil
+}
+
+// ByReference implements refunds.Store.
+func (s *Store) ByReference(ctx context.Context, reference string) (refunds.Refund, error) {
+	found, err := s.ByReferences(ctx, []string{reference})
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	r, ok := found[reference]
+	if !ok {
+		return refunds.Refund{}, notFound("refund of", reference)
+	}
+	return r, nil
+}
+
+// ByReferences implements refunds.Store.
+func (s *Store) ByReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	found := make(map[string]refunds.Refund, len(references))
+	for _, ref := range references {
+		if r, ok := s.current(ref); ok {
+			found[ref] = r.Saved()
+		}
+	}
+	return found, nil
+}
+
+// ByProviderReference implements refunds.Store.
+func (s *Store) ByProviderReference(ctx context.Context, reference string) (refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	defer unlock()
+	for _, r := range s.refunds {
+		for _, a := range r.Attempts {
+			if reference != "" && a.ProviderReference == reference {
+				return r.Saved(), nil
+			}
+		}
+	}
+	return refunds.Refund{}, notFound("refund with the provider's reference", reference)
+}
+
+// List implements refunds.Store.
+func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unlock()
+	q = q.Normalize()
+	var all []refunds.Refund
+	for _, r := range s.refunds {
+		switch {
+		case q.OrderID != "" && r.OrderID != q.OrderID,
+			len(q.Status) > 0 && !slices.Contains(q.Status, r.Status),
+			q.NeedPerson && !r.Work.GaveUp,
+			!q.From.IsZero() && r.CreatedAt.Before(q.From),
+			!q.To.IsZero() && !r.CreatedAt.Before(q.To):
+			continue
+		}
+		all = append(all, r.Saved())
+	}
+	slices.SortFunc(all, func(a, b refunds.Refund) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
+	first := min(len(all), (q.Page-1)*q.PageSize)
+	return all[first:min(len(all), first+q.PageSize)], len(all), nil
+}
+
+// Claim implements refunds.Store.
+func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var due []refunds.Refund
+	for _, r := range s.refunds {
+		if r.Status.Open() && !r.Work.NextAt.IsZero() && !r.Work.NextAt.After(now) && !r.Leased(now) {
+			due = append(due, r.Saved())
+		}
+	}
+	slices.SortFunc(due, func(a, b refunds.Refund) int {
+		return cmp.Or(a.Work.NextAt.Compare(b.Work.NextAt), cmp.Compare(a.ID, b.ID))
+	})
+	due = due[:min(len(due), max(limit, 0))]
+	for i := range due {
+		due[i].Lease(token, now.Add(lease))
+		s.refunds[due[i].ID] = due[i].Saved()
+	}
+	return due, nil
+}
+
+// Events implements refunds.Store.
+func (s *Store) Events(ctx context.Context, id string) ([]refunds.Event, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if len(s.events[id]) == 0 {
+		return nil, notFound("refund", id)
+	}
+	return slices.Clone(s.events[id]), nil
+}
+
+// NextManualReference implements refunds.Store.
+func (s *Store) NextManualReference(ctx context.Context, m refunds.Method) (string, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	ref, err := refunds.ManualReference(m, s.counters[m]+1)
+	if err == nil {
+		s.counters[m]++
+	}
+	return ref, err
+}
+
+// Book implements refunds.Store.
+func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return refunds.Book{}, err
+	}
+	defer unlock()
+	var current *refunds.Refund
+	if found, ok := s.current(r.Reference); ok && found.Status != refunds.StatusReversed {
+		current = &found
+	}
+	return s.book(r, current), nil
+}

@@ -1,0 +1,462 @@
+package refundstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+const lease = 10 * time.Second
+
+func (b *bench) claim(token string, limit int) []refunds.Refund {
+	b.Helper()
+	got, err := b.store.Claim(b.ctx, b.now, lease, token, limit)
+	b.ok(err)
+	return got
+}
+
+func testClaim(b *bench) {
+	var ids []string
+	for i := range 5 {
+		r := b.opened(newPlan(1))
+		// In the opposite order, and not all of them due.
+		r = b.update(r.ID, func(r *refunds.Refund) error {
+			r.Work.NextAt = b.now.Add(time.Duration(2-i) * time.Minute)
+			return nil
+		})
+		ids = append(ids, r.ID)
+	}
+	b.answer(ids[4], refunds.OutcomeDone)
+	b.equal("claimed with a limit of none", len(b.claim("t0", 0)), 0)
+	got := b.claim("t1", 10)
+	b.equal("claimed", len(got), 2)
+	if len(got) == 2 {
+		b.equal("order", []string{got[0].ID, got[1].ID}, []string{ids[3], ids[2]})
+		b.equal("lease", []any{got[0].Held("t1"), got[0].Work.LeaseUntil}, []any{nil, b.now.Add(lease)})
+		b.stored(got[0])
+	}
+	b.equal("claimed again", len(b.claim("t2", 10)), 0)
+	b.now = b.now.Add(lease)
+	b.equal("claimed after the lease", len(b.claim("t3", 1)), 1)
+	b.now = b.now.Add(2 * time.Minute)
+	b.equal("claimed when due", len(b.claim("t4", 10)), 4)
+}
+
+func testClaimRace(b *bench) {
+	for range 60 {
+		b.opened(newPlan(1))
+	}
+	var mu sync.Mutex
+	owners := map[string]string{}
+	together(8, func(i int) {
+		token := fmt.Sprint("token-", i)
+		for {
+			got, err := b.store.Claim(b.ctx, b.now, lease, token, 3)
+			if err != nil {
+				b.Error(err)
+			}
+			if len(got) == 0 {
+				return
+			}
+			mu.Lock()
+			for _, r := range got {
+				if other, ok := owners[r.ID]; ok {
+					b.Errorf("refund %s is claimed by %s and %s", r.ID, other, token)
+				}
+				owners[r.ID] = token
+			}
+			mu.Unlock()
+		}
+	})
+	b.equal("claimed", len(owners)+len(b.claim("rest", 100)), 60)
+}
+
+func testFencing(b *bench) {
+	r := b.opened(newPlan(1))
+	b.claim("slow", 1)
+	b.now = b.now.Add(lease + time.Second)
+	b.claim("fast", 1)
+	finish := func(token string) error {
+		_, err := b.store.Update(b.ctx, r.ID, func(_ refunds.Book, r *refunds.Refund) error {
+			if err := r.Held(token); err != nil {
+				return err
+			}
+			if err := r.Submit(b.stamp()); err != nil {
+				return err
+			}
+			return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: token}})
+		})
+		return err
+	}
+	b.code(finish("slow"), refunds.CodeLeaseLost)
+	b.ok(finish("fast"))
+	b.code(finish("fast"), refunds.CodeLeaseLost)
+	got, err := b.store.Refund(b.ctx, r.ID)
+	b.ok(err)
+	b.equal("who finished it", got.Attempt().ProviderReference, "fast")
+	b.equal("work", got.Work, refunds.Work{})
+}
+
+func testClaimAgainstUpdate(b *bench) {
+	for range 20 {
+		r := b.opened(newPlan(1))
+		var claimed []refunds.Refund
+		together(2, func(i int) {
+			if i == 0 {
+				got, err := b.store.Claim(b.ctx, b.now, lease, "worker", 1)
+				if err != nil {
+					b.Error(err)
+				}
+				claimed = got
+				return
+			}
+			if _, err := b.store.Update(b.ctx, r.ID, func(_ refunds.Book, r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
+				b.Error(err)
+			}
+		})
+		claimed = append(claimed, b.claim("worker", 1)...) // skipped while it was locked
+		b.equal("claimed", len(claimed), 1)
+		got, err := b.store.Refund(b.ctx, r.ID)
+		b.ok(err)
+		b.equal("lease and status", []any{got.Held("worker"), got.Status}, []any{nil, refunds.StatusSubmitted})
+	}
+}
+
+func testFold(b *bench) {
+	p := newPlan(3)
+	check := func(id string) {
+		b.Helper()
+		events, err := b.store.Events(b.ctx, id)
+		b.ok(err)
+		got, err := refunds.Fold(events)
+		b.ok(err)
+		want, err := b.store.Refund(b.ctx, id)
+		b.ok(err)
+		want.Lease("", time.Time{})
+		want.Work.NextAt = time.Time{}
+		b.equal("refund folded from its events", got, want)
+	}
+	id := b.opened(p).ID
+	check(id)
+	for _, o := range []refunds.Outcome{refunds.OutcomeNothing, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeRefused} {
+		b.now = b.now.Add(time.Second)
+		if o == refunds.OutcomeUnknown {
+			b.update(id, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
+			check(id)
+		}
+		b.answer(id, o)
+		check(id)
+	}
+	p.method = refunds.StoreCredit
+	b.opened(p)
+	check(id)
+	_, err := b.succeeded(id)
+	b.ok(err)
+	check(id)
+	b.update(id, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "mistake", "entered twice") })
+	check(id)
+
+	id = b.opened(newPlan(1)).ID
+	b.update(id, func(r *refunds.Refund) error {
+		if err := r.Submit(b.stamp()); err != nil {
+			return err
+		}
+		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown}, GaveUp: "nobody can tell", Doubt: true})
+	})
+	check(id)
+	b.update(id, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "their support says no", "") })
+	check(id)
+}
+
+func testManualReferences(b *bench) {
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	together(60, func(i int) {
+		m := refunds.Cash
+		if i%2 == 0 {
+			m = refunds.StoreCredit
+		}
+		ref, err := b.store.NextManualReference(b.ctx, m)
+		if err != nil {
+			b.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[ref] {
+			b.Errorf("%s was given twice", ref)
+		}
+		seen[ref] = true
+	})
+	for _, want := range []string{"MANUAL-CAS-00001", "MANUAL-CAS-00030", "MANUAL-STO-00001", "MANUAL-STO-00030"} {
+		if !seen[want] {
+			b.Errorf("%s was left out", want)
+		}
+	}
+	_, err := b.store.NextManualReference(b.ctx, refunds.Card)
+	b.code(err, refunds.CodeMethod)
+}
+
+func (b *bench) credit(amount int64, ref string) (bool, error) {
+	return b.store.Credit(b.ctx, refunds.CreditEntry{
+		ID: newID(), CustomerID: "ann", Currency: "USD", Amount: amount, Ref: ref, Note: "a note", At: b.now, By: b.stamp().By,
+	})
+}
+
+func (b *bench) creditIs(customer string, c refunds.Currency, want int64) {
+	b.Helper()
+	got, err := b.store.CreditBalance(b.ctx, customer, c)
+	b.ok(err)
+	b.equal("store credit", got, want)
+	entries, err := b.store.CreditEntries(b.ctx, customer)
+	b.ok(err)
+	var sum int64
+	for _, e := range entries {
+		if e.Currency == c {
+			sum += e.Amount
+		}
+	}
+	b.equal("sum of the entries", sum, want)
+}
+
+func testCredit(b *bench) {
+	b.creditIs("ann", "USD", 0)
+	did, err := b.credit(500, "a")
+	b.ok(err)
+	b.equal("first", did, true)
+	b.now = b.now.Add(time.Second)
+	did, err = b.credit(500, "a")
+	b.ok(err)
+	b.equal("same ref again", did, false)
+	did, err = b.credit(-200, "b")
+	b.ok(err)
+	b.equal("spent", did, true)
+	_, err = b.credit(-301, "c")
+	b.code(err, refunds.CodeCreditTooLow)
+	b.creditIs("ann", "USD", 300)
+	b.creditIs("ann", "KWD", 0)
+	b.creditIs("bob", "USD", 0)
+	entries, err := b.store.CreditEntries(b.ctx, "ann")
+	b.ok(err)
+	b.equal("entries", len(entries), 2)
+	if len(entries) == 2 {
+		b.equal("newest", []any{entries[0].Ref, entries[0].Amount, entries[0].At, entries[0].By, entries[0].Note}, []any{"b", int64(-200), b.now, b.stamp().By, "a note"})
+	}
+	// A refused entry leaves its ref free.
+	_, err = b.credit(-300, "c")
+	b.ok(err)
+	b.creditIs("ann", "USD", 0)
+	_, err = b.credit(0, "d")
+	b.code(err, refunds.CodeInvalid)
+}
+
+func testCreditRace(b *bench) {
+	_, err := b.credit(100, "grant")
+	b.ok(err)
+	var spent, refused atomic.Int64
+	together(40, func(i int) {
+		switch did, err := b.credit(-7, fmt.Sprint("spend-", i/2)); {
+		case err == nil && did:
+			spent.Add(1)
+		case refunds.CodeOf(err) == refunds.CodeCreditTooLow:
+			refused.Add(1)
+		case err != nil:
+			b.Error(err)
+		}
+	})
+	b.equal("spent", spent.Load(), int64(14))
+	b.creditIs("ann", "USD", 100-14*7)
+}
+
+func testStoreCredit(b *bench) {
+	p := newPlan(3)
+	p.method = refunds.StoreCredit
+	r := b.opened(p)
+	b.creditIs("customer-1", "USD", 0)
+	r, err := b.succeeded(r.ID)
+	b.ok(err)
+	b.creditIs("customer-1", "USD", r.Amount())
+	entries, err := b.store.CreditEntries(b.ctx, "customer-1")
+	b.ok(err)
+	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now, "refund " + r.Attempt().ProviderReference})
+	b.update(r.ID, func(*refunds.Refund) error { return nil })
+	b.creditIs("customer-1", "USD", r.Amount())
+	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "mistake", "") })
+	b.creditIs("customer-1", "USD", 0)
+	b.holds(p, 0, 0)
+}
+
+func testStoreCreditSpent(b *bench) {
+	p := newPlan(3)
+	p.method = refunds.StoreCredit
+	r, err := b.succeeded(b.opened(p).ID)
+	b.ok(err)
+	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD", Amount: -1, Ref: "spent", At: b.now})
+	b.ok(err)
+	_, err = b.store.Update(b.ctx, r.ID, func(_ refunds.Book, r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "") })
+	b.code(err, refunds.CodeCreditTooLow)
+	b.stored(r)
+	b.holds(p, 0, r.Amount())
+	b.creditIs("customer-1", "USD", r.Amount()-1)
+}
+
+func testListPages(b *bench) {
+	var ids []string
+	for range 7 {
+		b.now = b.now.Add(time.Minute)
+		ids = append([]string{b.opened(newPlan(1)).ID}, ids...)
+	}
+	var got []string
+	for page := 1; page <= 4; page++ {
+		some, n, err := b.store.List(b.ctx, refunds.Query{Page: page, PageSize: 3})
+		b.ok(err)
+		b.equal("total", n, 7)
+		for _, r := range some {
+			got = append(got, r.ID)
+			b.stored(r)
+		}
+	}
+	b.equal("refunds over all pages", got, ids)
+}
+
+func testListFilters(b *bench) {
+	p := newPlan(1)
+	start := b.now
+	created := b.opened(p)
+	b.now = b.now.Add(time.Hour)
+	done := b.answer(b.opened(p.other()).ID, refunds.OutcomeDone)
+	b.now = b.now.Add(time.Hour)
+	stuck := b.opened(newPlan(1))
+	b.update(stuck.ID, func(r *refunds.Refund) error {
+		if err := r.Submit(b.stamp()); err != nil {
+			return err
+		}
+		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown}, GaveUp: "nobody can tell"})
+	})
+	for _, c := range []struct {
+		name string
+		q    refunds.Query
+		want []string
+	}{
+		{"all", refunds.Query{}, []string{stuck.ID, done.ID, created.ID}},
+		{"by order", refunds.Query{OrderID: p.order}, []string{done.ID, created.ID}},
+		{"by status", refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded, refunds.StatusUnknown}}, []string{stuck.ID, done.ID}},
+		{"for a person", refunds.Query{NeedPerson: true}, []string{stuck.ID}},
+		{"by time", refunds.Query{From: start.Add(time.Hour), To: start.Add(2 * time.Hour)}, []string{done.ID}},
+		{"none", refunds.Query{OrderID: "nobody's"}, nil},
+	} {
+		got, n, err := b.store.List(b.ctx, c.q)
+		b.ok(err)
+		var ids []string
+		for _, r := range got {
+			ids = append(ids, r.ID)
+		}
+		b.equal(c.name, ids, c.want)
+		b.equal(c.name+": total", n, len(c.want))
+	}
+}
+
+func testByReference(b *bench) {
+	p, q := newPlan(1), newPlan(2)
+	first, second := b.opened(p), b.answer(b.opened(q).ID, refunds.OutcomeRefused)
+	got, err := b.store.ByReferences(b.ctx, []string{p.reference, "nobody's", q.reference, p.reference})
+	b.ok(err)
+	b.equal("refunds by reference", got, map[string]refunds.Refund{p.reference: first, q.reference: second})
+	got, err = b.store.ByReferences(b.ctx, nil)
+	b.ok(err)
+	b.equal("refunds of no reference", got, map[string]refunds.Refund{})
+
+	pending := b.answer(first.ID, refunds.OutcomePending)
+	found, err := b.store.ByProviderReference(b.ctx, "re_"+pending.Attempt().ID)
+	b.ok(err)
+	b.equal("refund by the provider's reference", found, pending)
+}
+
+func testNotFound(b *bench) {
+	for _, id := range []string{"", newID(), "nul\x00byte", "not\xffutf8"} {
+		_, err := b.store.Refund(b.ctx, id)
+		b.missing("Refund", err)
+		_, err = b.store.ByReference(b.ctx, id)
+		b.missing("ByReference", err)
+		_, err = b.store.ByProviderReference(b.ctx, id)
+		b.missing("ByProviderReference", err)
+		_, err = b.store.Events(b.ctx, id)
+		b.missing("Events", err)
+		_, err = b.store.Update(b.ctx, id, func(refunds.Book, *refunds.Refund) error {
+			b.Error("a change of nothing was run")
+			return nil
+		})
+		b.missing("Update", err)
+		found, err := b.store.ByReferences(b.ctx, []string{id})
+		b.ok(err)
+		b.equal("ByReferences", len(found), 0)
+		n, err := b.store.CreditBalance(b.ctx, id, "USD")
+		b.ok(err)
+		b.equal("CreditBalance", n, int64(0))
+	}
+}
+
+func testContext(b *bench) {
+	p := newPlan(1)
+	r := b.opened(p)
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	never := func(string) { b.Error("a callback was run in a context that has ended") }
+	_, err := b.store.Open(ctx, p.open(), func(_ refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
+		never("Open")
+		return r, nil
+	})
+	errs := []error{err}
+	_, err = b.store.Update(ctx, r.ID, func(refunds.Book, *refunds.Refund) error {
+		never("Update")
+		return nil
+	})
+	errs = append(errs, err)
+	_, err = b.store.Refund(ctx, r.ID)
+	errs = append(errs, err)
+	_, err = b.store.Claim(ctx, b.now, lease, "t", 1)
+	errs = append(errs, err)
+	_, err = b.store.NextManualReference(ctx, refunds.Cash)
+	errs = append(errs, err)
+	_, err = b.store.Credit(ctx, refunds.CreditEntry{ID: newID(), CustomerID: "c", Currency: "USD", Amount: 1, Ref: "r", At: b.now})
+	errs = append(errs, err)
+	for i, err := range errs {
+		if !errors.Is(err, context.Canceled) {
+			b.Errorf("call %d: error %v, want that of the context", i, err)
+		}
+	}
+	b.stored(r)
+}
+
+func testPairs(b *bench) {
+	gateway := &Gateway{}
+	s, err := refunds.New(refunds.Config{Store: b.store, Gateway: gateway})
+	b.ok(err)
+	plans := make([]plan, 100)
+	for i := range plans {
+		plans[i] = newPlan(10)
+	}
+	together(200, func(i int) {
+		p := plans[i/2]
+		_, err := s.Refund(b.ctx, refunds.Request{
+			Reference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: orders.PayCard, PaymentReference: "pi_" + p.payment,
+			Captured: captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
+		})
+		if err != nil {
+			b.Error(err)
+		}
+	})
+	b.equal("refunds at the provider", len(gateway.Ledger()), 100)
+	for _, p := range plans {
+		b.equal("paid back", gateway.PaidOut("pi_"+p.payment), int64(captured-4))
+		b.holds(p, 0, captured-4)
+	}
+	_, n, err := b.store.List(b.ctx, refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded}})
+	b.ok(err)
+	b.equal("succeeded", n, 100)
+}

@@ -1,0 +1,182 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Service pays money back: it quotes, opens refunds, carries them out and
+// finishes what was left. Make one with New; it is safe for concurrent use,
+// in any number of processes on one store.
+type Service struct {
+	cfg   Config
+	store Store
+}
+
+// New returns a Service, or says which field of the Config is wrong.
+func New(c Config) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	return &Service{cfg: c, store: c.Store}, nil
+}
+
+// now is the instant a step happens, as it is stored.
+func (s *Service) now() time.Time { return instant(s.cfg.Now()) }
+
+// worker is the actor of what the service does on its own.
+func (s *Service) worker() Stamp { return Stamp{At: s.now(), By: orders.System("refunds")} }
+
+// Request asks for a refund.
+type Request struct {
+	Reference        string // what it is for, the id of a return
+	OrderID          string
+	PaymentID        string
+	PaymentMethod    orders.PaymentMethod // how the order was paid
+	PaymentReference string               // the provider's id of a card payment
+	Captured         int64                // minor units of the whole payment; seeds the balance on first use
+	Currency         Currency             // of the payment
+	Customer         string               // id of who gets the money
+	Method           Method               // empty: original_method
+	Allowed          []Method             // by the terms; empty: all
+	// Quote says which units come back. Without lines, a new attempt after a
+	// failed one quotes what the failed one did.
+	Quote QuoteRequest
+	By    Actor // who asks; for a manual method also who hands it out
+}
+
+func (r Request) openRequest() OpenRequest {
+	return OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
+}
+
+const maxID = 255
+
+func (r Request) validate() error {
+	for _, f := range []struct{ name, value string }{
+		{"reference", r.Reference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer", r.Customer},
+	} {
+		if f.value == "" {
+			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+		if err := checkText(f.name, f.value, maxID); err != nil {
+			return err
+		}
+	}
+	if err := checkText("payment_reference", r.PaymentReference, maxID); err != nil {
+		return err
+	}
+	if r.Captured < 0 {
+		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf("%d minor units; 0 or more are allowed", r.Captured)}
+	}
+	if p, err := orders.ParseCurrency(string(r.Currency)); err != nil || p != r.Currency {
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))}
+	}
+	for _, l := range r.Quote.Lines {
+		if err := checkText("line", l.OrderLineID, maxID); err != nil {
+			return err
+		}
+	}
+	if len(r.Quote.Lines) > 0 && r.Quote.Currency != r.Currency {
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
+	}
+	switch r.Method {
+	case "", Card, Cash, StoreCredit, OriginalMethod:
+		return nil
+	}
+	return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; card, cash, store_credit or original_method", string(r.Method))}
+}
+
+// resolve turns the wish for a method into one, and refuses what the payment
+// or the terms do not allow.
+func (r Request) resolve() (Method, error) {
+	original := Cash
+	if r.PaymentMethod == orders.PayCard {
+		original = Card
+	}
+	m := r.Method
+	if m == "" || m == OriginalMethod {
+		m = original
+	}
+	allowed := len(r.Allowed) == 0 || slices.Contains(r.Allowed, m) || m == original && slices.Contains(r.Allowed, OriginalMethod)
+	if !allowed {
+		words := make([]string, len(r.Allowed))
+		for i, a := range r.Allowed {
+			words[i] = string(a)
+		}
+		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("the terms do not allow %s; allowed: %s", m, strings.Join(words, ", "))}
+	}
+	if m == Card && r.PaymentMethod != orders.PayCard {
+		return "", &Error{Code: CodeMethod, Field: "method", Message: "the order was not paid by card, so no card can be refunded; cash or store_credit"}
+	}
+	if m == Card && r.PaymentReference == "" {
+		return "", &Error{Code: CodeMethod, Field: "payment_reference", Message: "the card payment has no reference of the provider, so it can't be refunded there"}
+	}
+	return m, nil
+}
+
+// Preview quotes what Refund would pay now, and the balance it is held
+// against, without recording anything.
+func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error) {
+	if err := r.validate(); err != nil {
+		return Quote{}, Balance{}, err
+	}
+	book, err := s.store.Book(ctx, r.openRequest())
+	if err != nil {
+		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.Reference, err)
+	}
+	q, err := NewQuote(r.Quote, book.Given)
+	return q, book.Balance, err
+}
+
+// ByID returns the refund, or ErrNotFound.
+func (s *Service) ByID(ctx context.Context, id string) (Refund, error) {
+	return s.store.Refund(ctx, id)
+}
+
+// ByReference returns the refund of the reference that is not reversed, or
+// else the latest reversed one, or ErrNotFound.
+func (s *Service) ByReference(ctx context.Context, reference string) (Refund, error) {
+	return s.store.ByReference(ctx, reference)
+}
+
+// ByReferences is ByReference for many; those without a refund are left out.
+func (s *Service) ByReferences(ctx context.Context, references []string) (map[string]Refund, error) {
+	return s.store.ByReferences(ctx, references)
+}
+
+// ByProviderReference returns the refund with an attempt of that provider
+// reference (re_... or MANUAL-CAS-00042), or ErrNotFound.
+func (s *Service) ByProviderReference(ctx context.Context, reference string) (Refund, error) {
+	return s.store.ByProviderReference(ctx, reference)
+}
+
+// List returns a page of refunds, newest first, and how many match.
+func (s *Service) List(ctx context.Context, q Query) ([]Refund, int, error) {
+	if q.Page < 0 || q.PageSize < 0 || q.PageSize > MaxPageSize {
+		return nil, 0, &Error{Code: CodeInvalid, Field: "page", Message: fmt.Sprintf("page %d of %d refunds; pages start at 1 and hold 1 to %d", q.Page, q.PageSize, MaxPageSize)}
+	}
+	return s.store.List(ctx, q.Normalize())
+}
+
+// Events returns the audit trail of a refund, oldest first.
+func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
+	return s.store.Events(ctx, id)
+}
+
+// checkText reports a text that is too long, or no text.
+func checkText(field, value string, most int) error {
+	if n := utf8.RuneCountInString(value); n > most {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("it has %d letters; at most %d", n, most)}
+	}
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return &Error{Code: CodeInvalid, Field: field, Message: "it holds bytes that are no text; UTF-8 without NUL is allowed"}
+	}
+	return nil
+}

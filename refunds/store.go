@@ -1,0 +1,153 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Store keeps refunds, the balance of each payment, and store credit. It is
+// coarse and atomic: every method is one transaction of its own. Callbacks
+// are pure and may run more than once. What is not there is ErrNotFound.
+// Implementations are safe for concurrent use; refundstest holds the suite
+// that each one passes.
+type Store interface {
+	RefundStore
+	CreditStore
+}
+
+// RefundStore keeps refunds and balances.
+type RefundStore interface {
+	// Open locks the balance of the payment (seeding it from r on first use),
+	// and runs decide with the book and with the refund of the reference that
+	// is not reversed, or nil. decide returns that refund changed, a new one,
+	// or the same unchanged (nothing is saved then). The store saves refund,
+	// attempts, given lines, balance and events, and carries out EffectOf. A
+	// reference that belongs to another payment is CodeInvalid.
+	Open(ctx context.Context, r OpenRequest, decide func(Book, *Refund) (*Refund, error)) (Refund, error)
+	// Update loads the refund and its balance locked, runs change, and saves as
+	// Open does.
+	// The reservation follows the refund's status: it is moved to refunded on
+	// success and freed on failed and reversed. When a store credit attempt
+	// became succeeded, its entry is written in the same transaction; when it
+	// became reversed, the opposite entry.
+	Update(ctx context.Context, id string, change func(Book, *Refund) error) (Refund, error)
+	Refund(ctx context.Context, id string) (Refund, error)
+	// ByReference returns the refund of the reference that is not reversed, or
+	// else the latest reversed one.
+	ByReference(ctx context.Context, reference string) (Refund, error)
+	// ByReferences is ByReference for many at once; references without a
+	// refund are left out.
+	ByReferences(ctx context.Context, references []string) (map[string]Refund, error)
+	// List returns a page of the refunds that q selects, newest first (by
+	// CreatedAt, then ID), and how many it selects.
+	List(ctx context.Context, q Query) ([]Refund, int, error)
+	// Claim leases up to limit open refunds whose work is due (Work.NextAt is
+	// set and not after now, and no lease runs at now) until now + lease, the
+	// earliest due first, and returns them as they are after the claim. Two
+	// claims never get the same refund.
+	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Refund, error)
+	// Events returns the refund's events in order; none is ErrNotFound.
+	Events(ctx context.Context, id string) ([]Event, error)
+	// NextManualReference returns the next reference of a manual method, such
+	// as MANUAL-CAS-00042 or MANUAL-STO-00007. None is given twice.
+	NextManualReference(ctx context.Context, m Method) (string, error)
+	// ByProviderReference returns the refund with an attempt of that provider
+	// reference, a manual one included.
+	ByProviderReference(ctx context.Context, reference string) (Refund, error)
+	// Book reads what Open would find, without a lock and without seeding: a
+	// preview, true at some instant.
+	Book(ctx context.Context, r OpenRequest) (Book, error)
+}
+
+// CreditStore keeps the ledger of store credit.
+type CreditStore interface {
+	// Credit appends an entry, once per Ref: a second call with the same Ref
+	// changes nothing and reports false. An entry that would bring the balance
+	// below zero is refused with CodeCreditTooLow.
+	Credit(ctx context.Context, e CreditEntry) (bool, error)
+	// CreditBalance is the sum of the customer's entries in the currency.
+	CreditBalance(ctx context.Context, customerID string, c Currency) (int64, error)
+	// CreditEntries returns the customer's entries, newest first.
+	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
+}
+
+// OpenRequest names the payment a refund is on, with what the balance is
+// seeded from.
+type OpenRequest struct {
+	Reference string
+	OrderID   string
+	PaymentID string
+	Captured  int64 // minor units
+	Currency  Currency
+}
+
+// Check refuses a refund of the reference that is on another payment: two
+// things must not share a reference. Stores call it in Open.
+func (r OpenRequest) Check(current *Refund) error {
+	if current != nil && (current.OrderID != r.OrderID || current.PaymentID != r.PaymentID) {
+		return &Error{Code: CodeInvalid, Field: "reference", Message: fmt.Sprintf(
+			"%s is refunded on payment %s already; it can't be on payment %s", r.Reference, current.PaymentID, r.PaymentID)}
+	}
+	return nil
+}
+
+// Book is what the store found under the lock.
+type Book struct {
+	Balance Balance
+	// Given is by order line id, over all refunds of the order that are not
+	// failed or reversed, the one at hand left out.
+	Given map[string]Given
+}
+
+// Balance is what a payment can still give back.
+// Always Reserved + Refunded <= Captured.
+type Balance struct {
+	PaymentID string
+	Currency  Currency
+	Captured  int64 // minor units
+	Reserved  int64 // held by open refunds
+	Refunded  int64 // succeeded
+}
+
+// Available is what can still be refunded, in minor units.
+func (b Balance) Available() int64 { return b.Captured - b.Reserved - b.Refunded }
+
+// CreditEntry is one movement of a customer's store credit.
+type CreditEntry struct {
+	ID         string // unique; a UUIDv7, or made of an attempt's id
+	CustomerID string
+	Currency   Currency
+	Amount     int64  // minor units; negative when spent
+	Ref        string // what makes it happen once, for instance the attempt's id
+	Note       string
+	At         time.Time
+	By         Actor
+}
+
+// Query selects refunds. Zero fields select all.
+type Query struct {
+	OrderID    string
+	Status     []Status
+	NeedPerson bool      // only those in the queue for a person
+	From, To   time.Time // CreatedAt in [From, To)
+	Page       int       // 1 is the first; 0 means 1
+	PageSize   int       // 1 to 1000; 0 means 100
+}
+
+// Pages of a List.
+const (
+	DefaultPageSize = 100
+	MaxPageSize     = 1000
+)
+
+// Normalize fills in the defaults of Page and PageSize and clips them to
+// their ranges. Stores call it.
+func (q Query) Normalize() Query {
+	q.Page = max(q.Page, 1)
+	if q.PageSize <= 0 {
+		q.PageSize = DefaultPageSize
+	}
+	q.PageSize = min(q.PageSize, MaxPageSize)
+	return q
+}

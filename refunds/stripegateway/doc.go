@@ -1,0 +1,34 @@
+// Package stripegateway moves money through Stripe's API: it is the gateway
+// of package orders (payments) and of package refunds.
+//
+// One Gateway is made per process and shared. It sends each call once: the
+// library's own retries are off, because a hidden retry would escape the rows
+// that record what was sent. It keeps no state of its own.
+//
+// # Outcomes
+//
+// Every way a call can end becomes an orders.Outcome by one function,
+// classify, from the transport error, the HTTP status, and Stripe's error
+// type and code:
+//
+//	no usable answer (timeout, cut connection, refused)   unknown
+//	2xx, a known object state                             that of the state
+//	2xx, a state we don't know                            unknown
+//	400 invalid_request_error                             refused
+//	400 idempotency_error (same key, other parameters)    unknown
+//	400 payment_intent_unexpected_state                   that of the state told
+//	401, 403 (the key of the account)                     nothing happened
+//	402 card_error                                        refused
+//	404 resource_missing                                  refused
+//	409, and any lock_timeout (still in flight)           nothing happened
+//	429 (rate limited)                                    nothing happened
+//	5xx, stored and replayed ones too                     unknown
+//	anything else                                         unknown
+//
+// A 4xx counts only with an error object of Stripe's shape in it; a page from
+// a proxy in between is unknown. Sources: docs.stripe.com/error-handling,
+// /error-codes, /api/idempotent_requests, /rate-limits.
+//
+// A key's outcome "nothing happened" speaks of this call alone: an earlier
+// call under the same key may still have had its effect.
+package stripegateway

@@ -1,0 +1,296 @@
+package refunds
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Draft is what a refund is made of.
+type Draft struct {
+	ID        string // UUIDv7
+	Reference string
+	OrderID   string
+	PaymentID string
+	Customer  string
+	Attempt   AttemptDraft
+}
+
+// AttemptDraft is what an attempt is made of. All of it is frozen.
+type AttemptDraft struct {
+	ID               string // UUIDv7
+	Method           Method // card, cash or store_credit
+	PaymentReference string // for a card: the provider's id of the payment
+	PaidBy           Actor  // for a manual method: who hands it out
+	Request          QuoteRequest
+	Quote            Quote
+}
+
+func (d AttemptDraft) check() error {
+	bad := func(field, message string) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: message}
+	}
+	switch {
+	case d.ID == "":
+		return bad("attempt", "its id is empty")
+	case d.Method != Card && !d.Method.Manual():
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method of an attempt; card, cash or store_credit", string(d.Method))}
+	case d.Method == Card && d.PaymentReference == "" && d.Quote.Amount > 0:
+		return bad("payment_reference", "a card refund needs the provider's id of the payment")
+	case d.Quote.Amount < 0:
+		return bad("amount", fmt.Sprintf("%d minor units can't be refunded; 0 or more", d.Quote.Amount))
+	}
+	return nil
+}
+
+func (d AttemptDraft) created() attemptCreated {
+	// As they come back from a store: their own, and nil where empty.
+	d.Request.Lines, d.Request.Fees = slices.Clone(d.Request.Lines), append([]FeeRule(nil), d.Request.Fees...)
+	d.Quote.Lines, d.Quote.Fees = slices.Clone(d.Quote.Lines), append([]Fee(nil), d.Quote.Fees...)
+	c := attemptCreated{ID: d.ID, Method: d.Method, Request: d.Request, Quote: d.Quote}
+	if d.Method.Manual() {
+		c.PaidBy = d.PaidBy
+	} else {
+		c.Key, c.PaymentReference = "refund-"+d.ID, d.PaymentReference
+	}
+	return c
+}
+
+// Create makes a created refund of the draft: decided, nothing sent. It is due
+// at once; whoever means to send it leases it.
+func Create(d Draft, s Stamp) (*Refund, error) {
+	for _, f := range []struct{ name, value string }{
+		{"id", d.ID}, {"reference", d.Reference}, {"order_id", d.OrderID}, {"payment_id", d.PaymentID}, {"customer", d.Customer},
+	} {
+		if f.value == "" {
+			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+	}
+	if err := d.Attempt.check(); err != nil {
+		return nil, err
+	}
+	r := &Refund{ID: d.ID}
+	return r, r.record(s, EventCreated, &created{
+		Reference: d.Reference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer, Attempt: d.Attempt.created(),
+	})
+}
+
+// Retry begins a new attempt after one that failed, by any method, with a
+// quote and a key of its own. The refund is submitted from here: it is due at
+// once, and nothing was sent yet.
+func (r *Refund) Retry(d AttemptDraft, s Stamp) error {
+	if r.Status != StatusFailed {
+		return r.refuse("tried again; only a failed one can")
+	}
+	if err := d.check(); err != nil {
+		return err
+	}
+	c := d.created()
+	return r.record(s, EventAttemptCreated, &c)
+}
+
+// Submit records that the attempt is about to be carried out. For a card the
+// age of the key counts from here, so it is committed before the call. A
+// submitted attempt is submitted again when nothing happened before.
+func (r *Refund) Submit(s Stamp) error {
+	if r.Status != StatusCreated && r.Status != StatusSubmitted {
+		return r.refuse("submitted")
+	}
+	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == Card && r.Amount() > 0})
+}
+
+// Result is how a try to settle a card attempt ended.
+type Result struct {
+	Answer Answer
+	// Calls is how many calls were made under the key since the last Result.
+	Calls int
+	// Tries is how many tries are counted; they set the distance to the next.
+	Tries int
+	// Doubt: a call under the key may have had an effect and has no answer.
+	Doubt bool
+	// StoredError: the provider replays a server error under the key.
+	StoredError bool
+	// GaveUp says why a person has to look at it; empty when none has to.
+	GaveUp string
+	// NextAt is when to try next, zero for not by itself.
+	NextAt time.Time
+}
+
+// Answered records how a try ended and releases the lease. Done succeeds and
+// refused fails the attempt; pending and requires_action are followed; what
+// did nothing is sent again later; all else is unknown. An answer that names
+// another amount changes no state and goes to the queue for a person.
+func (r *Refund) Answered(s Stamp, res Result) error {
+	if !r.Status.Open() || r.Status == StatusCreated {
+		return r.refuse("answered")
+	}
+	if a := res.Answer; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != OutcomeRefused {
+		res.Answer.Outcome = OutcomeUnknown
+		res.GaveUp = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+		res.Answer.Message, res.NextAt = res.GaveUp, time.Time{}
+	}
+	sent := r.Attempt().Sent + res.Calls
+	switch res.Answer.Outcome {
+	case OutcomeDone:
+		return r.record(s, EventSucceeded, &succeeded{Reference: res.Answer.Reference, Sent: sent})
+	case OutcomeRefused:
+		return r.record(s, EventFailed, &failed{Code: res.Answer.Code, Reason: describe(res.Answer), Reference: res.Answer.Reference, Sent: sent})
+	}
+
+	t := &tried{
+		Outcome: res.Answer.Outcome, Code: res.Answer.Code, LastError: describe(res.Answer), Reference: res.Answer.Reference,
+		Sent: sent, Tries: r.Work.Attempts + res.Tries,
+		StoredError: r.Attempt().StoredError || res.StoredError,
+	}
+	if t.Outcome == OutcomeNothing {
+		t.Reference = "" // there is no refund to name
+	}
+	typ := EventUnknown
+	switch {
+	case res.Answer.Outcome == OutcomePending:
+		t.Status, t.Answered, typ = StatusPending, true, EventPending
+	case res.Answer.Outcome == OutcomeRequiresAction:
+		t.Status, t.Answered, typ = StatusRequiresAction, true, EventRequiresAction
+	case r.Status == StatusPending:
+		t.Status, typ = StatusPending, EventPending
+	case r.Status == StatusRequiresAction:
+		t.Status, typ = StatusRequiresAction, EventRequiresAction
+	case res.Answer.Outcome == OutcomeNothing && !res.Doubt && r.Status == StatusSubmitted:
+		t.Status, t.Unsent, typ = StatusSubmitted, true, EventDeferred
+	default:
+		t.Status, t.Answered = StatusUnknown, t.StoredError || t.Reference != ""
+	}
+	if t.Status != r.Status && t.Status != StatusUnknown && t.Status != StatusSubmitted {
+		t.Tries = 1 // the provider has it now: look-ups start near again
+	}
+	if err := r.record(s, typ, t); err != nil {
+		return err
+	}
+	if res.GaveUp != "" {
+		if err := r.record(s, EventQueuedForPerson, &queuedForPerson{Reason: res.GaveUp}); err != nil {
+			return err
+		}
+	}
+	r.Work.NextAt = instant(res.NextAt)
+	r.Lease("", time.Time{})
+	return nil
+}
+
+// describe is an answer in one line, for staff.
+func describe(a Answer) string {
+	var parts []string
+	for _, p := range []string{string(a.Outcome), a.Code} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	text := strings.Join(parts, " ")
+	if a.Message != "" {
+		text += ": " + a.Message
+	}
+	return text
+}
+
+// Succeed records a refund that took no provider: one by a manual method, with
+// its reference such as MANUAL-CAS-00042, or one of nothing.
+func (r *Refund) Succeed(s Stamp, reference string) error {
+	switch {
+	case r.Status != StatusSubmitted:
+		return r.refuse("paid by hand")
+	case r.Amount() > 0 && !r.Method.Manual():
+		return &Error{Code: CodeMethod, Field: "method", Message: "a card refund succeeds by the provider's answer alone"}
+	case r.Amount() > 0 && reference == "":
+		return &Error{Code: CodeInvalid, Field: "reference", Message: "a refund by hand needs a reference such as MANUAL-CAS-00042"}
+	}
+	return r.record(s, EventSucceeded, &succeeded{Reference: reference})
+}
+
+// MaxReason is the largest number of characters of a reason.
+const MaxReason = 2000
+
+// Resolve ends a refund that stands in the queue for a person by that person's
+// word: the provider paid it, or it did not. reason says how they know, 1 to
+// MaxReason characters; reference is the provider's id of the refund if known.
+func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
+	if !r.Status.Open() || !r.Work.GaveUp {
+		return r.refuse("resolved; only one in the queue for a person can")
+	}
+	reason = strings.TrimSpace(reason)
+	if err := checkText("reason", reason, MaxReason); err != nil {
+		return err
+	}
+	if reason == "" {
+		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say how you know"}
+	}
+	if err := checkText("provider_reference", reference, maxID); err != nil {
+		return err
+	}
+	if err := r.record(s, EventResolved, &resolved{Paid: paid, Reason: reason, Reference: reference}); err != nil {
+		return err
+	}
+	sent := r.Attempt().Sent
+	if paid {
+		return r.record(s, EventSucceeded, &succeeded{Reference: reference, Sent: sent})
+	}
+	return r.record(s, EventFailed, &failed{Code: FailureResolved, Reason: reason, Reference: reference, Sent: sent})
+}
+
+// Codes of a failed attempt that are ours and not the provider's.
+const (
+	FailureAbsent   = "absent"             // looked up after the grace, and not there
+	FailureResolved = "resolved_by_person" // a person said that the provider did not pay
+)
+
+// Reverse records that the provider took a succeeded refund back. It frees the
+// balance and the units; a new refund of the same reference may be opened.
+func (r *Refund) Reverse(s Stamp, code, reason string) error {
+	if r.Status != StatusSucceeded {
+		return r.refuse("reversed")
+	}
+	return r.record(s, EventReversed, &reversed{Code: code, Reason: reason})
+}
+
+// Lease gives the work to the holder of token until the instant, while there
+// is work: a settled refund has none. It is no event: a lease is not history.
+func (r *Refund) Lease(token string, until time.Time) {
+	if !r.Status.Open() {
+		token, until = "", time.Time{}
+	}
+	r.Work.LeaseToken, r.Work.LeaseUntil = token, instant(until)
+}
+
+// Leased reports whether somebody holds the lease at the instant.
+func (r *Refund) Leased(at time.Time) bool {
+	return r.Work.LeaseToken != "" && instant(at).Before(r.Work.LeaseUntil)
+}
+
+// Held reports as CodeLeaseLost that the work is not, or no longer, leased
+// under the token.
+func (r *Refund) Held(token string) error {
+	if token == "" || r.Work.LeaseToken != token {
+		return &Error{Code: CodeLeaseLost, Field: "refund", Message: "another worker has taken over refund " + r.ID}
+	}
+	return nil
+}
+
+// Hurry brings the next try to the instant. It is no event.
+func (r *Refund) Hurry(at time.Time) {
+	if at = instant(at); r.Status.Open() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt)) {
+		r.Work.NextAt = at
+	}
+}
+
+// GatewayRequest is what the provider is asked for, the same on every call of
+// the attempt.
+func (r *Refund) GatewayRequest() GatewayRequest {
+	a := r.Attempt()
+	return GatewayRequest{
+		Key: a.Key, PaymentReference: a.PaymentReference, Amount: a.Amount, Currency: r.Quote.Currency,
+		RefundID: r.ID, AttemptID: a.ID, OrderID: r.OrderID,
+	}
+}
+
+func (r *Refund) refuse(to string) error {
+	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("refund %s is %s and can't be %s", r.ID, r.Status, to)}
+}

@@ -1,0 +1,206 @@
+package refunds_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/gen"
+	"github.com/leanovate/gopter/prop"
+
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// allowed is the state machine of domain.md, with the provider's word followed
+// while a refund is open.
+var allowed = map[refunds.Status][]refunds.Status{
+	"":                           {refunds.StatusCreated},
+	refunds.StatusCreated:        {refunds.StatusSubmitted},
+	refunds.StatusSubmitted:      {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending, refunds.StatusRequiresAction, refunds.StatusUnknown},
+	refunds.StatusUnknown:        {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending, refunds.StatusRequiresAction},
+	refunds.StatusPending:        {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusRequiresAction},
+	refunds.StatusRequiresAction: {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending},
+	refunds.StatusFailed:         {refunds.StatusSubmitted},
+	refunds.StatusSucceeded:      {refunds.StatusReversed},
+	refunds.StatusReversed:       nil,
+}
+
+func may(from, to refunds.Status) bool {
+	if from == to {
+		return true
+	}
+	for _, s := range allowed[from] {
+		if s == to {
+			return true
+		}
+	}
+	return false
+}
+
+// op is one thing somebody tries with a refund.
+type op struct {
+	kind    int
+	outcome refunds.Outcome
+	flags   int
+}
+
+func genOp() gopter.Gen {
+	return gopter.CombineGens(
+		gen.IntRange(0, 11),
+		gen.OneConstOf(refunds.OutcomeDone, refunds.OutcomeRefused, refunds.OutcomeNothing, refunds.OutcomePending,
+			refunds.OutcomeRequiresAction, refunds.OutcomeUnknown, refunds.Outcome("never heard of")),
+		gen.IntRange(0, 63),
+	).Map(func(v []any) op { return op{v[0].(int), v[1].(refunds.Outcome), v[2].(int)} })
+}
+
+func (o op) flag(i int) bool { return o.flags>>i&1 == 1 }
+
+func (o op) draft(n int) refunds.AttemptDraft {
+	methods := []refunds.Method{refunds.Card, refunds.Card, refunds.Cash, refunds.StoreCredit}
+	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3, Units: 1 + o.flags%3, Paid: refunds.Components{Price: 1000}}}}
+	if o.flag(5) {
+		q.Lines[0].Paid.Price = 0
+	}
+	quote, err := refunds.NewQuote(q, nil)
+	if err != nil {
+		panic(err)
+	}
+	return refunds.AttemptDraft{ID: fmt.Sprint("attempt-", n), Method: methods[o.flags%4], PaymentReference: "pi_1", PaidBy: kim, Request: q, Quote: quote}
+}
+
+func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
+	switch o.kind {
+	case 0, 1:
+		return r.Submit(st)
+	case 2:
+		return r.Succeed(st, map[bool]string{true: "MANUAL-CAS-00001"}[o.flag(0)])
+	case 3:
+		return r.Retry(o.draft(len(r.Attempts)+1), st)
+	case 4:
+		return r.Resolve(st, o.flag(0), map[bool]string{true: "they said so"}[o.flag(1)], "re_9")
+	case 5:
+		return r.Reverse(st, "code", "reason")
+	case 6:
+		r.Lease("token", st.At.Add(time.Second))
+		return nil
+	case 7:
+		r.Hurry(st.At)
+		return nil
+	}
+	res := refunds.Result{
+		Answer: refunds.Answer{Outcome: o.outcome, Code: "code", Message: "message"}, Calls: o.flags % 3, Tries: 1,
+		Doubt: o.flag(0), StoredError: o.flag(1), NextAt: st.At.Add(time.Hour),
+	}
+	if o.flag(2) {
+		res.Answer.Reference = "re_1"
+	}
+	if o.flag(3) {
+		res.Answer.Amount = r.Amount() + int64(o.flags%2)
+	}
+	if o.flag(4) && o.flag(5) {
+		res.GaveUp = "nobody can tell"
+	}
+	return r.Answered(st, res)
+}
+
+// TestTheStateMachine: I5 and I11 for the pure core, whatever is tried.
+func TestTheStateMachine(t *testing.T) {
+	params := gopter.DefaultTestParameters()
+	params.MinSuccessfulTests = 500
+	properties := gopter.NewProperties(params)
+	properties.Property("only the transitions of the design, and events that fold to the state", prop.ForAll(
+		func(first op, ops []op) string {
+			now := time.Date(2026, 5, 4, 10, 0, 0, 987_654_321, time.UTC)
+			r, err := refunds.Create(refunds.Draft{
+				ID: "r", Reference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: first.draft(1),
+			}, refunds.Stamp{At: now, By: kim})
+			if err != nil {
+				return err.Error()
+			}
+			for i, o := range ops {
+				now = now.Add(time.Second)
+				before, events := r.Saved(), len(r.Changes())
+				err := o.apply(r, refunds.Stamp{At: now, By: kim})
+				made := r.Changes()[events:]
+				switch {
+				case err != nil && refunds.CodeOf(err) == "":
+					return fmt.Sprintf("step %d: an error without a code: %v", i, err)
+				case err != nil && (len(made) != 0 || !reflect.DeepEqual(before, r.Saved())):
+					return fmt.Sprintf("step %d: refused (%v) and changed", i, err)
+				case !may(before.Status, r.Status):
+					return fmt.Sprintf("step %d: %s became %s", i, before.Status, r.Status)
+				case r.Attempt().Status != r.Status:
+					return fmt.Sprintf("step %d: refund %s, attempt %s", i, r.Status, r.Attempt().Status)
+				case r.Version != len(r.Changes()):
+					return fmt.Sprintf("step %d: version %d with %d events", i, r.Version, len(r.Changes()))
+				case !r.Status.Open() && (r.Work.GaveUp || !r.Work.NextAt.IsZero() || r.Work.LeaseToken != ""):
+					return fmt.Sprintf("step %d: %s with work %+v", i, r.Status, r.Work)
+				}
+				for j, a := range before.Attempts {
+					b := r.Attempts[j]
+					if a.ID != b.ID || a.Key != b.Key || a.Amount != b.Amount || a.PaymentReference != b.PaymentReference || a.Method != b.Method {
+						return fmt.Sprintf("step %d: the frozen attempt %+v became %+v", i, a, b)
+					}
+					if j < len(before.Attempts)-1 && a != b {
+						return fmt.Sprintf("step %d: the old attempt %+v became %+v", i, a, b)
+					}
+				}
+				folded, err := refunds.Fold(r.Changes())
+				if err != nil {
+					return err.Error()
+				}
+				want := r.Saved()
+				want.Lease("", time.Time{})
+				want.Work.NextAt = time.Time{}
+				if !reflect.DeepEqual(folded, want) {
+					return fmt.Sprintf("step %d: folds to\n%+v, is\n%+v", i, folded, want)
+				}
+			}
+			return ""
+		}, genOp(), gen.SliceOf(genOp())))
+	properties.TestingRun(t)
+}
+
+func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
+	st := refunds.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: kim}
+	r, err := refunds.Create(refunds.Draft{ID: "r", Reference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Submit(st); err != nil {
+		t.Fatal(err)
+	}
+	e := r.Changes()
+	odd := e[1]
+	odd.Type = "refund.vanished"
+	broken := e[1]
+	broken.Data = []byte("{")
+	for name, events := range map[string][]refunds.Event{
+		"nothing": nil, "a gap": {e[1]}, "twice": {e[0], e[0]}, "an unknown type": {e[0], odd}, "no JSON": {e[0], broken},
+	} {
+		if _, err := refunds.Fold(events); err == nil {
+			t.Errorf("%s: it was folded", name)
+		}
+	}
+}
+
+func TestAttemptsAreChecked(t *testing.T) {
+	st := refunds.Stamp{At: time.Now(), By: kim}
+	for want, spoil := range map[string]func(*refunds.Draft){
+		"id":                func(d *refunds.Draft) { d.ID = "" },
+		"reference":         func(d *refunds.Draft) { d.Reference = "" },
+		"attempt":           func(d *refunds.Draft) { d.Attempt.ID = "" },
+		"method":            func(d *refunds.Draft) { d.Attempt.Method = refunds.OriginalMethod },
+		"payment_reference": func(d *refunds.Draft) { d.Attempt.PaymentReference = "" },
+		"amount":            func(d *refunds.Draft) { d.Attempt.Quote.Amount = -1 },
+	} {
+		d := refunds.Draft{ID: "r", Reference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}
+		spoil(&d)
+		if _, err := refunds.Create(d, st); err == nil || !strings.Contains(err.Error(), want+":") {
+			t.Errorf("error %v does not name %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,308 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// recordFor is how long the answer of a call is tried to be saved when the
+// caller has gone away.
+const recordFor = 5 * time.Second
+
+// try carries out the current attempt of a refund leased under the token. It
+// is used by one goroutine.
+type try struct {
+	s     *Service
+	r     Refund // as last saved
+	token string
+
+	// doubt: a call under the key may have had an effect and has no answer.
+	// Sends of others count, so it is set where the attempt was sent before.
+	doubt  bool
+	stored bool // the provider replays a server error under the key
+	looked bool // look up before anything is sent
+
+	calls int // CreateRefund calls not yet recorded
+	tries int // fruitless tries not yet recorded
+}
+
+// carryOut tries for up to wait and records what came of it. The refund as
+// saved is returned also when another worker has taken over meanwhile.
+func (t *try) carryOut(ctx context.Context, wait time.Duration) (Refund, error) {
+	r, _, err := t.run(ctx, wait)
+	return r, err
+}
+
+// run is carryOut that also tells the last outcome.
+func (t *try) run(ctx context.Context, wait time.Duration) (Refund, Outcome, error) {
+	if t.r.Method.Manual() || t.r.Amount() == 0 {
+		r, err := t.byHand(ctx)
+		return r, OutcomeDone, err
+	}
+	start := t.s.now()
+	for {
+		res, err := t.step(ctx)
+		if err != nil {
+			r, err := t.lost(ctx, err)
+			return r, OutcomeUnknown, err
+		}
+		if again, in := t.again(res); !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) {
+			r, err := t.record(ctx, res)
+			return r, res.Answer.Outcome, err
+		}
+	}
+}
+
+// again tells whether another try in this run makes sense, and when.
+func (t *try) again(res Result) (bool, time.Duration) {
+	switch {
+	case res.GaveUp != "", t.stored:
+		return false, 0
+	case res.Answer.Outcome == OutcomeNothing && res.Answer.HTTP == 0:
+		return false, 0 // not even sent: the breaker is open
+	case res.Answer.Outcome == OutcomeUnknown, res.Answer.Outcome == OutcomeNothing:
+		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.distance(t.r.Work.Attempts + t.tries - 1)
+	}
+	return false, 0
+}
+
+// step makes one try: a send under the attempt's key where that is safe and
+// tells most, else a look-up. It fails only when the store does.
+//
+// A send is safe when it can't pay twice: no call before may have had an
+// effect, or the key is young and nothing was ever answered under it. After
+// LookupFirst it is preceded by a look-up that found nothing, so that even a
+// provider that forgets keys too early is not asked twice.
+func (t *try) step(ctx context.Context) (Result, error) {
+	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
+		// Commit that the provider is about to be called.
+		r, err := t.update(ctx, func(r *Refund) error { return r.Submit(t.s.worker()) })
+		if err != nil {
+			return Result{}, err
+		}
+		t.r, t.doubt = r, false
+	}
+	a := t.r.Attempt()
+	t.stored = t.stored || a.StoredError
+	age := t.s.now().Sub(a.FirstSentAt)
+
+	if t.looked || t.following() || t.stored || t.doubt && age >= t.s.cfg.LookupFirst {
+		found, err := t.call(ctx, t.s.cfg.Gateway.FindRefund)
+		switch {
+		case err != nil:
+			return Result{}, err
+		case found.Outcome != OutcomeNothing:
+			return t.found(found, age), nil
+		}
+		if t.following() || a.ProviderReference != "" || t.stored || age >= t.s.cfg.KeyMaxAge {
+			return t.absent(found, age), nil
+		}
+	}
+
+	answer, err := t.call(ctx, t.s.cfg.Gateway.CreateRefund)
+	if err != nil {
+		return Result{}, err
+	}
+	t.calls++
+	switch {
+	case answer.Outcome == OutcomeUnknown && answer.Replayed && answer.HTTP >= http.StatusInternalServerError:
+		t.stored = true
+		found, err := t.call(ctx, t.s.cfg.Gateway.FindRefund)
+		if err != nil {
+			return Result{}, err
+		}
+		if found.Outcome != OutcomeNothing && found.Outcome != OutcomeUnknown {
+			return t.found(found, age), nil
+		}
+		return t.result(answer, ""), nil
+	case answer.Outcome == OutcomeRefused && t.doubt:
+		// Refused now; an earlier call without an answer may have paid.
+		found, err := t.call(ctx, t.s.cfg.Gateway.FindRefund)
+		if err != nil {
+			return Result{}, err
+		}
+		if found.Outcome == OutcomeNothing {
+			return t.result(answer, ""), nil
+		}
+		return t.found(found, age), nil
+	case answer.Outcome == OutcomeUnknown:
+		t.doubt = true
+	}
+	return t.result(answer, ""), nil
+}
+
+// following reports whether the provider has the refund and decides later.
+func (t *try) following() bool {
+	return t.r.Status == StatusPending || t.r.Status == StatusRequiresAction
+}
+
+// found is the result of a look-up that was not "absent".
+func (t *try) found(a Answer, age time.Duration) Result {
+	if a.Outcome == OutcomeUnknown && age >= t.s.cfg.KeyMaxAge && !t.following() {
+		// Shown to a person, and still looked up from time to time.
+		return t.result(a, "it was never answered, its key is too old to be sent again, and it can't be looked up")
+	}
+	return t.result(a, "")
+}
+
+// absent is the result of a look-up that read every page without finding the
+// refund, where the key can't be sent again.
+func (t *try) absent(a Answer, age time.Duration) Result {
+	attempt := t.r.Attempt()
+	a.Outcome = OutcomeUnknown
+	a.Message = "looked up and not there"
+	since := t.s.now().Sub(attempt.AnsweredAt)
+	switch {
+	case attempt.AnsweredAt.IsZero() && !t.stored:
+		res := t.result(a, "it was never answered, its key is too old to be sent again, and the provider does not have it")
+		res.NextAt = time.Time{}
+		return res
+	case attempt.AnsweredAt.IsZero() || since < t.s.cfg.AbsenceGrace:
+		return t.result(a, "")
+	case attempt.ProviderReference != "":
+		res := t.result(a, fmt.Sprintf("the provider had it as %s and does not list it any more", attempt.ProviderReference))
+		res.NextAt = time.Time{}
+		return res
+	}
+	a.Outcome, a.Code = OutcomeRefused, FailureAbsent
+	a.Message = fmt.Sprintf("the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
+	return t.result(a, "")
+}
+
+// result is the state of this run after an answer.
+func (t *try) result(a Answer, gaveUp string) Result {
+	t.tries++
+	now, n := t.s.now(), t.r.Work.Attempts+t.tries-1
+	res := Result{Answer: a, Calls: t.calls, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, GaveUp: gaveUp}
+	in := t.s.cfg.distance(n)
+	switch {
+	case gaveUp != "":
+		in = t.s.cfg.LookupMax
+	case a.Outcome == OutcomePending && t.r.Status != StatusPending,
+		a.Outcome == OutcomeRequiresAction && t.r.Status != StatusRequiresAction:
+		in = t.s.cfg.lookupDistance(0)
+	case t.following():
+		in = t.s.cfg.lookupDistance(n)
+	case t.stored:
+		in = t.s.cfg.lookupDistance(n)
+		answered := t.r.Attempt().AnsweredAt
+		if answered.IsZero() {
+			answered = now
+		}
+		// Not past the end of the grace, when absence becomes an answer.
+		if left := answered.Add(t.s.cfg.AbsenceGrace).Sub(now); left > 0 {
+			in = min(in, left)
+		}
+	case a.Outcome == OutcomeNothing && !t.doubt:
+		in = t.s.cfg.idleDistance(n)
+	}
+	res.NextAt = now.Add(in)
+	return res
+}
+
+// call makes one provider call within CallTimeout, under a lease that lasts
+// longer. A caller that goes away does not cut it: that would only add doubt.
+// An outcome nobody knows is OutcomeUnknown.
+func (t *try) call(ctx context.Context, f func(context.Context, GatewayRequest) Answer) (Answer, error) {
+	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.CallTimeout+t.s.cfg.Lease/4 {
+		r, err := t.update(ctx, func(r *Refund) error {
+			r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
+			return nil
+		})
+		if err != nil {
+			return Answer{}, err
+		}
+		t.r = r
+	}
+	if !t.r.Leased(t.s.now()) {
+		return Answer{}, t.r.Held("") // stopped for longer than the lease since it was saved
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.s.cfg.CallTimeout)
+	defer cancel()
+	a := f(ctx, t.r.GatewayRequest())
+	switch a.Outcome {
+	case OutcomeDone, OutcomeRefused, OutcomeNothing, OutcomePending, OutcomeRequiresAction:
+	default:
+		a.Outcome = OutcomeUnknown
+	}
+	return a, nil
+}
+
+// byHand carries out a refund that takes no provider.
+func (t *try) byHand(ctx context.Context) (Refund, error) {
+	reference := ""
+	if t.r.Amount() > 0 {
+		var err error
+		if reference, err = t.s.store.NextManualReference(ctx, t.r.Method); err != nil {
+			return t.r, fmt.Errorf("refunds: refund %s by %s: %w", t.r.ID, t.r.Method, err)
+		}
+	}
+	r, err := t.update(ctx, func(r *Refund) error {
+		st := Stamp{At: t.s.now(), By: r.Attempt().PaidBy}
+		if r.Status == StatusCreated {
+			if err := r.Submit(st); err != nil {
+				return err
+			}
+		}
+		return r.Succeed(st, reference)
+	})
+	if err != nil {
+		return t.lost(ctx, err)
+	}
+	t.s.cfg.Observer.Completed(r)
+	return r, nil
+}
+
+// record saves the result while the lease still holds.
+func (t *try) record(ctx context.Context, res Result) (Refund, error) {
+	gaveUp := t.r.Work.GaveUp
+	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(), res) })
+	if err != nil {
+		return t.lost(ctx, err)
+	}
+	switch {
+	case r.Status == StatusSucceeded:
+		t.s.cfg.Observer.Completed(r)
+	case r.Status == StatusFailed:
+		t.s.cfg.Observer.Failed(r)
+	case r.Work.GaveUp && !gaveUp:
+		t.s.cfg.Observer.Queued(r)
+	}
+	return r, nil
+}
+
+// update saves a change under the lease token, also when the caller has gone.
+func (t *try) update(ctx context.Context, change func(*Refund) error) (Refund, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordFor)
+	defer cancel()
+	return t.s.store.Update(ctx, t.r.ID, func(_ Book, r *Refund) error {
+		if err := r.Held(t.token); err != nil {
+			return err
+		}
+		return change(r)
+	})
+}
+
+// lost answers after a save that failed: where another worker has taken over,
+// with the state it left, and else with the error. What is not saved is found
+// out again when the lease has run out.
+func (t *try) lost(ctx context.Context, err error) (Refund, error) {
+	if CodeOf(err) == CodeLeaseLost {
+		return t.s.store.Refund(ctx, t.r.ID)
+	}
+	return t.r, fmt.Errorf("refunds: carry out refund %s: %w", t.r.ID, err)
+}
+
+// sleep waits for d; false when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
