@@ -1,0 +1,56 @@
+package resilience
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// Budget bounds retries to a share of the calls made, over all who use it. Each
+// call puts the share into it and each retry takes a whole one out. So a
+// dependency that fails altogether sees that share more load, and not several
+// times as much. Share one Budget among the retriers of one dependency.
+type Budget struct {
+	percent int64
+	limit   int64        // in hundredths of a retry, like the balance
+	balance atomic.Int64 // between 0 and limit
+}
+
+// NewBudget returns a budget of percent retries per 100 calls, 0 to 100, that
+// starts with, and never holds more than, reserve retries (1 to 1,000,000): so
+// many pass in a burst, or in a program that calls rarely.
+func NewBudget(percent, reserve int) (*Budget, error) {
+	if percent < 0 || percent > 100 {
+		return nil, fmt.Errorf("resilience: retry budget of %d percent, allowed is 0 to 100", percent)
+	}
+	if reserve < 1 || reserve > 1_000_000 {
+		return nil, fmt.Errorf("resilience: retry budget with a reserve of %d, allowed is 1 to 1,000,000", reserve)
+	}
+	b := &Budget{percent: int64(percent), limit: int64(reserve) * 100}
+	b.balance.Store(b.limit)
+	return b, nil
+}
+
+// Left returns how many retries the budget could pay at this moment.
+func (b *Budget) Left() int { return int(b.balance.Load() / 100) }
+
+func (b *Budget) deposit() {
+	for {
+		have := b.balance.Load()
+		then := min(have+b.percent, b.limit)
+		if then == have || b.balance.CompareAndSwap(have, then) {
+			return
+		}
+	}
+}
+
+func (b *Budget) withdraw() bool {
+	for {
+		have := b.balance.Load()
+		if have < 100 {
+			return false
+		}
+		if b.balance.CompareAndSwap(have, have-100) {
+			return true
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package resilience
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrOpen is what every [OpenError] is, for errors.Is.
+var ErrOpen = errors.New("circuit breaker is open")
+
+// OpenError is the refusal of a breaker. The call was not made.
+type OpenError struct {
+	// Name is the breaker's.
+	Name string
+	// RetryAfter is how long from now the breaker refuses for sure, rounded up to
+	// the next 1/64 of the time it is open for; never more than that time. While
+	// half-open it is the longest wait for the place of a probe. Zero means that
+	// no end is known (forced open).
+	RetryAfter time.Duration
+}
+
+// Error says which breaker refused and when to come back.
+func (e *OpenError) Error() string {
+	if e.RetryAfter <= 0 {
+		return fmt.Sprintf("circuit breaker %q is open: call refused", e.Name)
+	}
+	return fmt.Sprintf("circuit breaker %q is open: call refused, try again in %v", e.Name, e.RetryAfter)
+}
+
+// Is reports whether target is [ErrOpen].
+func (e *OpenError) Is(target error) bool { return target == ErrOpen }
+
+// refusalSteps is into how many steps RetryAfter is divided.
+const refusalSteps = 64
+
+// refusals holds the errors of one generation, made once: a refusal must not
+// allocate, least of all in a flood.
+type refusals struct {
+	step int64
+	errs [refusalSteps + 1]OpenError
+}
+
+func newRefusals(name string, total int64) *refusals {
+	r := &refusals{step: max(1, (total+refusalSteps-1)/refusalSteps)}
+	for i := range r.errs {
+		r.errs[i] = OpenError{Name: name, RetryAfter: time.Duration(min(int64(i)*r.step, total))}
+	}
+	return r
+}
+
+// after returns the refusal for a wait of at least remaining.
+func (r *refusals) after(remaining int64) *OpenError {
+	i := (remaining + r.step - 1) / r.step
+	return &r.errs[min(max(i, 0), refusalSteps)]
+}
