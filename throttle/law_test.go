@@ -1,0 +1,232 @@
+package throttle
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/gen"
+	"github.com/leanovate/gopter/prop"
+)
+
+// arrival is a request that was admitted.
+type arrival struct {
+	at   time.Duration
+	cost int64
+}
+
+// breaks looks for a stretch of time in which more was admitted than the law
+// (I13) allows: the burst, and what the rate gives in that time.
+func breaks(l Limit, admitted []arrival) string {
+	sorted := slices.Clone(admitted)
+	slices.SortStableFunc(sorted, func(a, b arrival) int { return int(a.at - b.at) })
+	for i := range sorted {
+		var sum int64
+		for j := i; j < len(sorted); j++ {
+			sum += sorted[j].cost
+			w := sorted[j].at - sorted[i].at
+			// Exactly w*Count/Per, and not the interval, which is rounded.
+			if allowed := l.Burst + int64(w)*l.Count/int64(l.Per); sum > allowed {
+				return fmt.Sprintf("%d units in %v, allowed are %d", sum, w, allowed)
+			}
+		}
+	}
+	return ""
+}
+
+// leaky is the limiter written the other way: a bucket that leaks (the
+// continuous-state form of the algorithm). It holds for a clock that does not run
+// backwards.
+type leaky struct {
+	level, last int64 // ns
+}
+
+func (p *leaky) allow(l Limit, now, cost int64) bool {
+	level := max(0, p.level-(now-p.last))
+	if level+cost*int64(l.Interval()) > int64(l.Tolerance()) {
+		return false
+	}
+	p.level, p.last = level+cost*int64(l.Interval()), now
+	return true
+}
+
+func TestPropertyAThrottleAdmitsAtMostItsRateAndItsBurst(t *testing.T) {
+	parameters := gopter.DefaultTestParameters()
+	parameters.MinSuccessfulTests = 300
+	properties := gopter.NewProperties(parameters)
+	run := func(count, per, burst int64, seed uint64, backwards bool) string {
+		l := Limit{Count: count, Per: time.Duration(per), Burst: burst}
+		rng := rand.New(rand.NewPCG(seed, 1))
+		s, k := mustSingle(t, l), mustKeyed(t, l, 2)
+		var reference leaky
+		var now int64
+		var admitted []arrival
+		for range 120 {
+			// Around the interval, often exactly, often at once, sometimes a pause.
+			switch rng.IntN(5) {
+			case 0:
+				now += int64(l.Interval())
+			case 1:
+				now += rng.Int64N(2*int64(l.Interval()) + 1)
+			case 2:
+				now += rng.Int64N(int64(l.Tolerance()) + 1)
+			}
+			at := now
+			if backwards && rng.IntN(4) == 0 {
+				at = max(0, now-rng.Int64N(2*int64(l.Interval())+1))
+			}
+			cost := 1 + rng.Int64N(min(burst, 4))
+			d, err := s.take(at, cost)
+			e, err2 := k.take("a", at, cost)
+			if err != nil || err2 != nil || d != e {
+				return fmt.Sprintf("Single %+v, %v; Keyed %+v, %v", d, err, e, err2)
+			}
+			if !backwards && d.Allowed != reference.allow(l, at, cost) {
+				return fmt.Sprintf("at %d a cost of %d: %+v, the reference differs", at, cost, d)
+			}
+			if d.Allowed {
+				admitted = append(admitted, arrival{time.Duration(at), cost})
+			} else if _, ok := s.gcra.next(s.tat.Load(), at+int64(d.RetryAfter), cost); !ok {
+				return fmt.Sprintf("RetryAfter %v is too short", d.RetryAfter)
+			}
+		}
+		return breaks(l, admitted)
+	}
+	for _, backwards := range []bool{false, true} {
+		properties.Property(fmt.Sprintf("in every stretch of time (clock running backwards: %v)", backwards), prop.ForAll(
+			func(count, per, burst int64, seed uint64) string { return run(count, per, burst, seed, backwards) },
+			gen.Int64Range(1, 1000), gen.Int64Range(1000, int64(10*time.Second)), gen.Int64Range(1, 50), gen.UInt64(),
+		))
+	}
+	properties.TestingRun(t)
+}
+
+// TestKeyedFollowsAMapOfPlainLimiters compares a small store, in which keys are
+// forgotten all the time, with a map that forgets nothing.
+func TestKeyedFollowsAMapOfPlainLimiters(t *testing.T) {
+	l := PerSecond(10, 3)
+	k := mustKeyed(t, l, 40)
+	rng := rand.New(rand.NewPCG(1, 2))
+	reference := map[string]*leaky{}
+	keys := manyKeys(2000)
+	var now int64
+	refused, forgotten := 0, 0
+	for step := range 200_000 {
+		now += rng.Int64N(int64(ms(20)))
+		key := keys[rng.IntN(len(keys))]
+		if rng.IntN(3) > 0 {
+			key = keys[rng.IntN(8)] // some come often
+		}
+		p := reference[key]
+		if p == nil {
+			p = &leaky{}
+			reference[key] = p
+		}
+		cost := 1 + rng.Int64N(3)
+		d, err := k.take(key, now, cost)
+		if err != nil {
+			t.Fatalf("step %d: %v", step, err)
+		}
+		if want := p.allow(l, now, cost); d.Allowed != want {
+			t.Fatalf("step %d at %v: key %s, cost %d: %+v, the reference says %v", step, time.Duration(now), key, cost, d, want)
+		}
+		if !d.Allowed {
+			refused++
+		}
+	}
+	for i := range k.stripes {
+		if k.stripes[i].forgotten.Load() > 0 {
+			forgotten++
+		}
+	}
+	if refused < 1000 || forgotten == 0 {
+		t.Errorf("%d refused, keys forgotten in %d stripes: the run proves little", refused, forgotten)
+	}
+}
+
+// TestKeyedHoldsTheLawUnderRace has 64 goroutines ask for a few keys while a
+// crowd of others pushes them out of their slots.
+func TestKeyedHoldsTheLawUnderRace(t *testing.T) {
+	l := Limit{Count: 1000, Per: time.Second, Burst: 3}
+	k := mustKeyed(t, l, 24)
+	var clock atomic.Int64
+	var mu sync.Mutex
+	admitted := map[string][]arrival{}
+	var wg sync.WaitGroup
+	full := 0
+	for i := range 64 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 9))
+			mine := map[string][]arrival{}
+			misses := 0
+			for n := range 1500 {
+				// Each goroutine reads the clock a little late or early.
+				now := clock.Add(int64(100*time.Microsecond)) - rng.Int64N(int64(50*time.Microsecond))
+				key := fmt.Sprint("crowd ", i, n)
+				if rng.IntN(2) == 0 {
+					key = fmt.Sprint("key ", rng.IntN(5))
+				}
+				d, err := k.take(key, now, 1)
+				if err != nil {
+					misses++
+					continue
+				}
+				if d.Allowed {
+					mine[key] = append(mine[key], arrival{time.Duration(now), 1})
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			full += misses
+			for key, list := range mine {
+				admitted[key] = append(admitted[key], list...)
+			}
+		})
+	}
+	wg.Wait()
+	for n := range 5 {
+		list := admitted[fmt.Sprint("key ", n)]
+		if broken := breaks(l, list); broken != "" {
+			t.Errorf("key %d: %s", n, broken)
+		}
+		if len(list) < 500 {
+			t.Errorf("key %d was admitted only %d times: the run proves little", n, len(list))
+		}
+	}
+	if full > 64*1500/2 {
+		t.Errorf("the store was full %d times", full)
+	}
+}
+
+func TestSingleHoldsTheLawUnderRace(t *testing.T) {
+	l := Limit{Count: 1000, Per: time.Second, Burst: 20}
+	s := mustSingle(t, l)
+	var clock atomic.Int64
+	var mu sync.Mutex
+	var admitted []arrival
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for range 500 {
+				now := clock.Add(int64(100 * time.Microsecond))
+				if d, _ := s.take(now, 1); d.Allowed {
+					mu.Lock()
+					admitted = append(admitted, arrival{time.Duration(now), 1})
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if broken := breaks(l, admitted); broken != "" {
+		t.Error(broken)
+	}
+	if n := len(admitted); n < 3000 {
+		t.Errorf("%d of about 3220 were admitted", n)
+	}
+}

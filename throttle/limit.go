@@ -1,0 +1,114 @@
+package throttle
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limit is a rate with a burst: Count units per Per, of which up to Burst may
+// come at once. One request costs one unit unless it says otherwise.
+type Limit struct {
+	// Count is how many units may pass in Per, 1 to one per nanosecond.
+	Count int64
+	// Per is the time that Count refers to, at most a year.
+	Per time.Duration
+	// Burst is how many units may come at once after a pause, at least 1. The
+	// time to earn it, Burst * Per / Count, is at most ten years.
+	Burst int64
+}
+
+// PerSecond returns the limit of count units a second with the given burst.
+func PerSecond(count, burst int64) Limit {
+	return Limit{Count: count, Per: time.Second, Burst: burst}
+}
+
+const (
+	maxPer       = 366 * 24 * time.Hour
+	maxTolerance = 10 * 366 * 24 * time.Hour
+)
+
+// Validate reports the first field that is out of its range.
+func (l Limit) Validate() error {
+	switch {
+	case l.Per <= 0 || l.Per > maxPer:
+		return fmt.Errorf("throttle: Limit.Per is %v, allowed is 1ns to %v", l.Per, maxPer)
+	case l.Count <= 0 || l.Count > int64(l.Per):
+		return fmt.Errorf("throttle: Limit.Count is %d, allowed is 1 to %d (one per nanosecond of Per)", l.Count, int64(l.Per))
+	case l.Burst <= 0 || l.Burst > int64(maxTolerance/l.Interval()):
+		return fmt.Errorf("throttle: Limit.Burst is %d, allowed is 1 to %d at %d per %v",
+			l.Burst, int64(maxTolerance/l.Interval()), l.Count, l.Per)
+	}
+	return nil
+}
+
+// Interval is the time that one unit takes: Per / Count, rounded up to whole
+// nanoseconds. Per and Count must be positive.
+func (l Limit) Interval() time.Duration {
+	return (l.Per-1)/time.Duration(l.Count) + 1
+}
+
+// Tolerance is the time in which the burst is earned: Burst intervals.
+func (l Limit) Tolerance() time.Duration {
+	return time.Duration(l.Burst) * l.Interval()
+}
+
+// String returns a limit as people say it, such as "100 per 1s, burst 5".
+func (l Limit) String() string {
+	return fmt.Sprintf("%d per %v, burst %d", l.Count, l.Per, l.Burst)
+}
+
+// Decision is the answer of a limiter.
+type Decision struct {
+	// Allowed says whether the request may pass; its cost is then taken.
+	Allowed bool
+	// Limit is the burst: the most that Remaining can be.
+	Limit int64
+	// Remaining is how many units could pass now, after this decision.
+	Remaining int64
+	// RetryAfter is how long from now the same request will pass, if no other
+	// comes before it. Zero when it was allowed.
+	RetryAfter time.Duration
+	// ResetAfter is how long from now Remaining will be Limit again, if nothing
+	// is taken.
+	ResetAfter time.Duration
+}
+
+// gcra is a limit in the form in which it is computed with. Instants are ns
+// since the limiter's own beginning, never negative.
+type gcra struct {
+	interval, tolerance, burst int64
+}
+
+func (l Limit) gcra() gcra {
+	return gcra{interval: int64(l.Interval()), tolerance: int64(l.Tolerance()), burst: l.Burst}
+}
+
+// next returns the theoretical arrival time that a cost of 0 to burst at now
+// would leave of tat, and whether that is admitted. A cost of 0 only looks.
+func (g gcra) next(tat, now, cost int64) (next int64, ok bool) {
+	next = max(tat, now) + cost*g.interval
+	return next, cost == 0 || next-now <= g.tolerance
+}
+
+// admitted is the decision after next has become the tat. It is kept apart from
+// next, because what is reckoned between the reading and the swapping of a tat
+// adds to the chance that the swap fails.
+func (g gcra) admitted(next, now int64) Decision {
+	return Decision{
+		Allowed:    true,
+		Limit:      g.burst,
+		Remaining:  max(0, g.tolerance-(next-now)) / g.interval,
+		ResetAfter: time.Duration(next - now),
+	}
+}
+
+// refused is the decision that leaves tat as it is.
+func (g gcra) refused(tat, next, now int64) Decision {
+	ahead := max(tat-now, 0)
+	return Decision{
+		Limit:      g.burst,
+		Remaining:  max(0, g.tolerance-ahead) / g.interval,
+		RetryAfter: time.Duration(next - now - g.tolerance),
+		ResetAfter: time.Duration(ahead),
+	}
+}
