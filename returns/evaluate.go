@@ -1,0 +1,241 @@
+package returns
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Evaluate judges a request against the terms pinned to its order. It reports
+// every rule that fails, not only the first, and depends on nothing but its
+// arguments: the same ones give the same verdict at any time, anywhere.
+//
+// claims are the units of the order's lines that earlier returns hold. at is
+// the instant of the request.
+func Evaluate(t Terms, o orders.Order, claims Claims, a Ask, at time.Time) Verdict {
+	v := Verdict{TermsID: t.ID, At: at}
+	v.Findings = evaluateCase(t.Policy, o, a)
+	open := len(orderFindings(t.Policy, o, a)) == 0
+	eligible := len(v.Findings) == 0
+	for i, item := range a.Items {
+		l := evaluateLine(t.Policy, o, claims, a, i, at, open)
+		l.Requested = item.Quantity
+		l.Eligible = len(l.Findings) == 0
+		eligible = eligible && l.Eligible
+		v.Lines = append(v.Lines, l)
+	}
+	v.Eligible = eligible
+	return v
+}
+
+// Returnable says of every line of an order how many units its owner could
+// return now, until when, and, where it is none, why not. Rules about what
+// only a request can tell (its reason, its photos) are left out; the window is
+// the longest that some allowed reason gives.
+func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerdict {
+	a := Ask{CustomerID: o.CustomerID, Reason: bestReason(t.Policy), Items: make([]AskItem, len(o.Lines))}
+	for i, l := range o.Lines {
+		a.Items[i] = AskItem{OrderLineID: l.ID, Quantity: 1}
+	}
+	whole := orderFindings(t.Policy, o, a)
+	out := make([]LineVerdict, len(o.Lines))
+	for i, line := range o.Lines {
+		a.Reason = bestReasonFor(t.Policy, line.Category)
+		l := evaluateLine(t.Policy, o, claims, a, i, at, len(whole) == 0)
+		l.Requested = 0
+		l.Findings = append(slices.Clone(whole), l.Findings...)
+		l.Eligible = len(l.Findings) == 0
+		out[i] = l
+	}
+	return out
+}
+
+// evaluateCase applies the rules about the request as a whole.
+func evaluateCase(p Policy, o orders.Order, a Ask) []Finding {
+	f := orderFindings(p, o, a)
+	if allowed := p.reasons(); !slices.Contains(allowed, a.Reason) {
+		f = append(f, Finding{Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)), Nearest: text(string(allowed[0]))})
+	}
+	if len(a.Items) == 0 {
+		f = append(f, Finding{Code: NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)})
+	}
+	return append(f, photoFindings(p, a)...)
+}
+
+// orderFindings applies the rules that the order fails whatever is asked of it.
+func orderFindings(p Policy, o orders.Order, a Ask) []Finding {
+	var f []Finding
+	if !p.Enabled {
+		f = append(f, Finding{Code: ReturnsDisabled})
+	}
+	if a.CustomerID != o.CustomerID {
+		f = append(f, Finding{Code: NotYourOrder})
+	}
+	if o.Status != orders.StatusCompleted {
+		nearest := text(string(orders.StatusCompleted))
+		if o.Status == orders.StatusCancelled {
+			nearest = Value{} // final
+		}
+		f = append(f, Finding{Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(orders.StatusCompleted)), Nearest: nearest})
+	}
+	if o.Payment.Status != orders.PaymentCaptured {
+		f = append(f, Finding{Code: PaymentNotCaptured, Fact: text(string(o.Payment.Status)), Limit: text(string(orders.PaymentCaptured)), Nearest: text(string(orders.PaymentCaptured))})
+	}
+	return f
+}
+
+func photoFindings(p Policy, a Ask) []Finding {
+	var f []Finding
+	n := len(a.Photos)
+	if p.PhotosRequired > n && (len(p.PhotosRequiredFor) == 0 || slices.Contains(p.PhotosRequiredFor, a.Reason)) {
+		f = append(f, Finding{Code: PhotosRequired, Fact: number(n), Limit: number(p.PhotosRequired), Nearest: number(p.PhotosRequired)})
+	}
+	if n > p.MaxPhotos {
+		f = append(f, Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(p.MaxPhotos), Nearest: number(p.MaxPhotos)})
+	}
+	for _, kind := range a.Photos {
+		if !slices.Contains(p.PhotoTypes, kind) {
+			f = append(f, Finding{Code: PhotoTypeNotAllowed, Fact: text(kind), Limit: text(join(p.PhotoTypes)), Nearest: text(firstOf(p.PhotoTypes))})
+			break
+		}
+	}
+	return f
+}
+
+// evaluateLine applies the rules about item i of the request. open is whether
+// the order as a whole can be returned from.
+func evaluateLine(p Policy, o orders.Order, claims Claims, a Ask, i int, at time.Time, open bool) LineVerdict {
+	item := a.Items[i]
+	v := LineVerdict{OrderLineID: item.OrderLineID}
+	fail := func(f Finding) {
+		f.Line = item.OrderLineID
+		v.Findings = append(v.Findings, f)
+	}
+	for _, earlier := range a.Items[:i] {
+		if earlier.OrderLineID == item.OrderLineID {
+			fail(Finding{Code: DuplicateLine, Fact: text(item.OrderLineID), Limit: number(1), Nearest: number(1)})
+			break
+		}
+	}
+	line, found := o.Line(item.OrderLineID)
+	if !found {
+		fail(Finding{Code: LineNotFound, Fact: text(item.OrderLineID)})
+		return v
+	}
+	left := max(0, line.Quantity-claims[line.ID])
+	most := min(left, p.MaxQuantity)
+	days := p.window(line.Category, a.Reason)
+	v.Deadline = windowStart(o).Add(time.Duration(days) * day)
+	expired := at.After(v.Deadline)
+	final := p.FinalSale && line.FinalSale
+	if open && !expired && !final {
+		v.Returnable = most
+	}
+	if expired {
+		fail(Finding{Code: WindowExpired, Fact: moment(at), Limit: number(days), Deadline: v.Deadline, Nearest: moment(v.Deadline)})
+	}
+	if final {
+		fail(Finding{Code: FinalSale, Fact: text(line.Name)})
+	}
+	nearest := func() Value {
+		if most == 0 {
+			return Value{}
+		}
+		return number(most)
+	}
+	q := item.Quantity
+	if q < 1 {
+		fail(Finding{Code: QuantityNotPositive, Fact: number(q), Limit: number(1), Nearest: nearest()})
+	}
+	if q > p.MaxQuantity {
+		fail(Finding{Code: QuantityOverPolicy, Fact: number(q), Limit: number(p.MaxQuantity), Nearest: nearest()})
+	}
+	if q > line.Quantity {
+		fail(Finding{Code: QuantityOverPurchased, Fact: number(q), Limit: number(line.Quantity), Nearest: nearest()})
+	} else if q > left {
+		fail(Finding{Code: AlreadyReturned, Fact: number(line.Quantity - left), Limit: number(line.Quantity), Nearest: nearest()})
+	}
+	return v
+}
+
+const day = 24 * time.Hour
+
+// windowStart is the instant the return window counts from: delivery when it
+// is known, else the purchase.
+func windowStart(o orders.Order) time.Time {
+	if !o.DeliveredAt.IsZero() {
+		return o.DeliveredAt
+	}
+	return o.PlacedAt
+}
+
+// window is how many days a line of the category may be returned for the
+// reason: the most specific exception, else the rule.
+func (p Policy) window(category string, r Reason) int {
+	days, best := p.WindowDays, 0
+	for _, w := range p.Windows {
+		if w.Category != "" && !strings.EqualFold(w.Category, category) || w.Reason != "" && w.Reason != r {
+			continue
+		}
+		rank := 0
+		if w.Category != "" {
+			rank++
+		}
+		if w.Reason != "" {
+			rank += 2
+		}
+		if rank > best {
+			days, best = w.Days, rank
+		}
+	}
+	return days
+}
+
+// bestReason is an allowed reason; bestReasonFor the one with the longest
+// window for a category.
+func bestReason(p Policy) Reason { return p.reasons()[0] }
+
+func bestReasonFor(p Policy, category string) Reason {
+	best, days := bestReason(p), -1
+	for _, r := range p.reasons() {
+		if d := p.window(category, r); d > days {
+			best, days = r, d
+		}
+	}
+	return best
+}
+
+// AllReasons are the reasons there are.
+func AllReasons() []Reason {
+	return []Reason{ReasonDamaged, ReasonWrongItem, ReasonNotAsDescribed, ReasonOther}
+}
+
+var allReasons = AllReasons()
+
+func (p Policy) reasons() []Reason {
+	if len(p.Reasons) == 0 {
+		return allReasons
+	}
+	return p.Reasons
+}
+
+func number(n int) Value       { return Value{Kind: ValueInt, Int: int64(n)} }
+func text(s string) Value      { return Value{Kind: ValueText, Text: s} }
+func moment(t time.Time) Value { return Value{Kind: ValueTime, Time: t} }
+
+func firstOf(s []string) string {
+	if len(s) == 0 {
+		return ""
+	}
+	return s[0]
+}
+
+func join[T ~string](words []T) string {
+	s := make([]string, len(words))
+	for i, w := range words {
+		s[i] = string(w)
+	}
+	return strings.Join(s, ", ")
+}

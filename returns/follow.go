@@ -1,0 +1,135 @@
+package returns
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Quote says what a case would pay back now, and the balance of its payment.
+func (s *Service) Quote(ctx context.Context, id string, m refunds.Method) (refunds.Quote, refunds.Balance, error) {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return refunds.Quote{}, refunds.Balance{}, fmt.Errorf("returns: quote %s: %w", id, err)
+	}
+	request, err := s.refundRequest(ctx, r, m, Actor{})
+	if err != nil {
+		return refunds.Quote{}, refunds.Balance{}, err
+	}
+	return s.cfg.Refunder.Preview(ctx, request)
+}
+
+func (s *Service) refundRequest(ctx context.Context, r Return, m refunds.Method, by Actor) (refunds.Request, error) {
+	o, err := s.cfg.Orders.Order(ctx, r.OrderID)
+	if err != nil {
+		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
+	}
+	terms, err := s.termsByID(ctx, r.TermsID)
+	if err != nil {
+		return refunds.Request{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
+	}
+	return r.RefundRequest(o, terms.Policy, m, by)
+}
+
+// Refund pays a case back, or goes on with a refund that is open, and does
+// what follows before it answers: a refund that succeeded makes an approved
+// case refunded and puts its units back on the shelf. A refund that did not
+// succeed leaves the case as it is; the answer carries its state. Asking again
+// for a case that is refunded changes nothing.
+func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Actor) (Return, refunds.Refund, error) {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
+	}
+	request, err := s.refundRequest(ctx, r, m, by)
+	if err != nil {
+		return r, refunds.Refund{}, err
+	}
+	if r.Status != StatusApproved && r.Status != StatusRefunded {
+		// Noted before the money moves, so that the case is not cancelled under it.
+		if r, err = s.update(ctx, "start refund", id, func(r *Return) error { return r.StartEarlyRefund(s.stamp(by)) }); err != nil {
+			return Return{}, refunds.Refund{}, err
+		}
+		// The case may have moved on in between; what is asked for is what it is now.
+		if request, err = s.refundRequest(ctx, r, m, by); err != nil {
+			return r, refunds.Refund{}, err
+		}
+	}
+	refund, err := s.cfg.Refunder.Refund(ctx, request)
+	if err != nil {
+		if refund.ID == "" {
+			err = s.unstart(ctx, id, by, err)
+		}
+		return r, refund, err
+	}
+	changed, err := s.refundChanged(ctx, refund, by)
+	if err != nil {
+		return r, refund, err
+	}
+	return changed, refund, nil
+}
+
+// unstart takes back the note of an early refund that was refused before it
+// was opened.
+func (s *Service) unstart(ctx context.Context, id string, by Actor, cause error) error {
+	_, err := s.update(ctx, "refund refused", id, func(r *Return) error { return r.RefundFailed(s.stamp(by)) })
+	if err != nil {
+		return fmt.Errorf("%w (and the case could not note it: %w)", cause, err)
+	}
+	return cause
+}
+
+// RefundChanged has the case of a refund follow the state it is in. It may be
+// called any number of times, in any order: a dispatcher calls it for what a
+// crash cut off.
+func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
+	_, err := s.refundChanged(ctx, refund, Actor{Kind: "system", Name: "refunds"})
+	return err
+}
+
+func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by Actor) (Return, error) {
+	change := func(*Return) error { return nil }
+	switch refund.Status {
+	case refunds.StatusSucceeded:
+		change = func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(by)) }
+	case refunds.StatusFailed:
+		change = func(r *Return) error { return r.RefundFailed(s.stamp(by)) }
+	case refunds.StatusReversed:
+		change = func(r *Return) error { return r.RefundReversed(s.stamp(by)) }
+	}
+	r, err := s.update(ctx, "follow refund", refund.Reference, change)
+	if err != nil {
+		return Return{}, err
+	}
+	return s.follow(ctx, r)
+}
+
+// Follow does what a case owes in its state: the restock of accepted units,
+// each exactly once. It may be called any number of times.
+func (s *Service) Follow(ctx context.Context, id string) error {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return fmt.Errorf("returns: follow %s: %w", id, err)
+	}
+	_, err = s.follow(ctx, r)
+	return err
+}
+
+func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
+	terms, err := s.termsByID(ctx, r.TermsID)
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
+	}
+	due := r.RestockDue(terms.Policy)
+	if len(due) == 0 {
+		return r, nil
+	}
+	by := Actor{Kind: "system", Name: "returns"}
+	for _, d := range due {
+		if _, err := s.cfg.Restocker.Restock(ctx, d, by); err != nil {
+			return Return{}, fmt.Errorf("returns: restock of %s: %w", r.ID, err)
+		}
+	}
+	return s.update(ctx, "mark restocked", r.ID, func(r *Return) error { return r.MarkRestocked(s.stamp(by)) })
+}

@@ -1,0 +1,121 @@
+package returns
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reasons are the codes of all findings, those of the case first, each once.
+func (v Verdict) Reasons() []NonReturnableReason {
+	var out []NonReturnableReason
+	add := func(findings []Finding) {
+		for _, f := range findings {
+			seen := false
+			for _, c := range out {
+				seen = seen || c == f.Code
+			}
+			if !seen {
+				out = append(out, f.Code)
+			}
+		}
+	}
+	add(v.Findings)
+	for _, l := range v.Lines {
+		add(l.Findings)
+	}
+	return out
+}
+
+// First is the finding to name first, and whether there is one.
+func (v Verdict) First() (Finding, bool) {
+	if len(v.Findings) > 0 {
+		return v.Findings[0], true
+	}
+	for _, l := range v.Lines {
+		if len(l.Findings) > 0 {
+			return l.Findings[0], true
+		}
+	}
+	return Finding{}, false
+}
+
+// Message says in words what is wrong and what would change it. Words are made
+// only here, from the facts of the finding.
+func (f Finding) Message() string {
+	const date = "2 January 2006, 15:04 MST"
+	switch f.Code {
+	case ReturnsDisabled:
+		return "Returns are not taken at the moment. Contact us if something is wrong with your order."
+	case NotYourOrder:
+		return "This order belongs to another account. Sign in with the account that bought it."
+	case OrderNotCompleted:
+		if f.Nearest.Kind == ValueNone {
+			return "This order was cancelled, so there is nothing to return."
+		}
+		return "This order is not completed yet. Try again when it is."
+	case PaymentNotCaptured:
+		return "The payment of this order has not arrived, so there is nothing to pay back yet."
+	case WindowExpired:
+		return fmt.Sprintf("The return window of %s ended on %s.", count(f.Limit.Int, "day", "days"), f.Deadline.UTC().Format(date))
+	case FinalSale:
+		return fmt.Sprintf("%s was sold as final sale, which can't be returned.", f.Fact.Text)
+	case LineNotFound:
+		return "The order has no such item. Choose items from the order's list."
+	case DuplicateLine:
+		return "The same item is named more than once. Name it once, with the whole quantity."
+	case QuantityNotPositive:
+		return fmt.Sprintf("The quantity is %d. It must be 1 or more.", f.Fact.Int)
+	case QuantityOverPolicy:
+		return fmt.Sprintf("The quantity is %d. At most %d of an item can be returned in one request.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+	case QuantityOverPurchased:
+		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+	case AlreadyReturned:
+		if f.Nearest.Kind == ValueNone {
+			return "All units of this item are in a return already."
+		}
+		return fmt.Sprintf("%d of %d units of this item are in a return already.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+	case ReasonNotAllowed:
+		return fmt.Sprintf("%q is not a reason we take. Choose one of: %s.", f.Fact.Text, f.Limit.Text)
+	case PhotosRequired:
+		return fmt.Sprintf("Add at least %s that shows the problem.", count(f.Limit.Int, "photo", "photos"))
+	case TooManyPhotos:
+		return fmt.Sprintf("There are %d photos. At most %d can be added.", f.Fact.Int, f.Limit.Int)
+	case PhotoTypeNotAllowed:
+		return fmt.Sprintf("A photo is of the type %s. Photos can be %s.", f.Fact.Text, f.Limit.Text)
+	case NoLines:
+		return "Choose at least one item and how many of it come back."
+	}
+	return "This can't be returned."
+}
+
+func (f Finding) upTo() string {
+	if f.Nearest.Kind == ValueNone {
+		return ""
+	}
+	return fmt.Sprintf(" You can return up to %d.", f.Nearest.Int)
+}
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Message says all findings in words, each once.
+func (v Verdict) Message() string {
+	var words []string
+	add := func(findings []Finding) {
+		for _, f := range findings {
+			m := f.Message()
+			if len(words) == 0 || words[len(words)-1] != m {
+				words = append(words, m)
+			}
+		}
+	}
+	add(v.Findings)
+	for _, l := range v.Lines {
+		add(l.Findings)
+	}
+	return strings.Join(words, " ")
+}

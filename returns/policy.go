@@ -1,0 +1,86 @@
+package returns
+
+import (
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Terms is a published version of a policy. It is pinned to an order at
+// purchase and never changed or deleted, so that publishing the next version
+// changes no existing order.
+type Terms struct {
+	ID          string // UUIDv7; the TermsID of an order
+	Version     int    // 1 for the first, without gaps
+	Policy      Policy
+	PublishedAt time.Time
+	PublishedBy Actor
+	Note        string // why it was published
+}
+
+// Policy is the rules of returning, as data.
+type Policy struct {
+	// Enabled is whether returns are taken at all.
+	Enabled bool `json:"enabled"`
+	// WindowDays is how long after delivery (purchase, when delivery is not
+	// known) something may be returned: to the end of the instant that many
+	// times 24 hours later. 0 or more.
+	WindowDays int `json:"window_days"`
+	// Windows are exceptions by category and reason; the most specific one
+	// that matches counts (both, then reason, then category).
+	Windows []Window `json:"windows,omitempty"`
+	// FinalSale is whether lines sold as final sale are refused.
+	FinalSale bool `json:"final_sale"`
+	// MaxQuantity is the largest quantity per line in one request, 1 or more.
+	MaxQuantity int `json:"max_quantity"`
+	// Reasons that may be given; empty means all.
+	Reasons []Reason `json:"reasons,omitempty"`
+	// PhotosRequired is the least number of photos, 0 for none.
+	PhotosRequired int `json:"photos_required"`
+	// PhotosRequiredFor limits that to some reasons; empty means all.
+	PhotosRequiredFor []Reason `json:"photos_required_for,omitempty"`
+	// MaxPhotos is the largest number of photos of a case.
+	MaxPhotos int `json:"max_photos"`
+	// PhotoTypes are the image types taken: jpeg, png, gif, webp.
+	PhotoTypes []string `json:"photo_types"`
+	// RestockingFees and ReturnShippingFees: the first rule that matches
+	// counts for a line (restocking) or for the case (return shipping).
+	RestockingFees     []FeeRule `json:"restocking_fees,omitempty"`
+	ReturnShippingFees []FeeRule `json:"return_shipping_fees,omitempty"`
+	// Methods a refund may be paid by; empty means all.
+	Methods []refunds.Method `json:"methods,omitempty"`
+	// RefundFrom is the first status from which a refund may be paid without
+	// an override: approved (the default when empty), received or authorized.
+	RefundFrom Status `json:"refund_from,omitempty"`
+	// RestockAt says when accepted units go back on the shelf.
+	RestockAt RestockPoint `json:"restock_at"`
+	// AutoAuthorize authorises an eligible request at once.
+	AutoAuthorize bool `json:"auto_authorize"`
+	// Currency of the fixed fees.
+	Currency orders.Currency `json:"currency"`
+}
+
+// Window is an exception to Policy.WindowDays. Empty fields match all.
+type Window struct {
+	Category string `json:"category,omitempty"`
+	Reason   Reason `json:"reason,omitempty"`
+	Days     int    `json:"days"`
+}
+
+// FeeRule is a fee for some reasons or conditions. Empty fields match all.
+type FeeRule struct {
+	Reason    Reason    `json:"reason,omitempty"`
+	Condition Condition `json:"condition,omitempty"`
+	PercentBP int       `json:"percent_bp,omitempty"` // basis points, 0 to 10000
+	Fixed     int64     `json:"fixed,omitempty"`      // minor units, 0 or more
+}
+
+// RestockPoint is when accepted units with disposition restock go back.
+type RestockPoint string
+
+// The restock points. AtRefund means on becoming refunded.
+const (
+	RestockAtRefund     RestockPoint = "refund"
+	RestockAtInspection RestockPoint = "inspection"
+)

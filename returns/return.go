@@ -1,0 +1,226 @@
+package returns
+
+import (
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Words shared with package orders.
+type (
+	Actor = orders.Actor
+	Stamp = orders.Stamp
+	Event = orders.Event
+)
+
+// Status is the state of a Return.
+type Status string
+
+// The states of a return and where they lead:
+//
+//	pending_customer_info -> pending_authorization | cancelled
+//	pending_authorization -> pending_customer_info | authorized | rejected | cancelled
+//	authorized            -> in_transit | received | rejected | cancelled
+//	in_transit            -> received
+//	received              -> under_inspection
+//	under_inspection      -> approved | rejected
+//	approved              -> refunded
+//
+// refunded, rejected and cancelled are final.
+const (
+	StatusPendingCustomerInfo  Status = "pending_customer_info"
+	StatusPendingAuthorization Status = "pending_authorization"
+	StatusAuthorized           Status = "authorized"
+	StatusInTransit            Status = "in_transit"
+	StatusReceived             Status = "received"
+	StatusUnderInspection      Status = "under_inspection"
+	StatusApproved             Status = "approved"
+	StatusRefunded             Status = "refunded"
+	StatusRejected             Status = "rejected"
+	StatusCancelled            Status = "cancelled"
+)
+
+// Reason is why something comes back.
+type Reason string
+
+// The reasons for a return.
+const (
+	ReasonDamaged        Reason = "DAMAGED"
+	ReasonWrongItem      Reason = "WRONG_ITEM"
+	ReasonNotAsDescribed Reason = "NOT_AS_DESCRIBED"
+	ReasonOther          Reason = "OTHER"
+)
+
+// Return is one return case (an RMA): some units of one order. It is a value;
+// functions of this package change it and record Events.
+type Return struct {
+	ID         string // UUIDv7
+	RMA        string // RMA-YYYYMMDD-NNNNN, empty until authorised, unique
+	OrderID    string
+	CustomerID string
+	TermsID    string // the policy version pinned to the order
+	Status     Status
+	Reason     Reason
+	Details    string
+	Lines      []Line
+	Evidence   []Evidence
+	Shipment   *ReverseShipment
+	Receipts   []Receipt
+	Inspection *Inspection
+	Overrides  []Override
+	Tasks      []Task
+	Decision   string  // notes of the last authorise, reject or request for information
+	Verdict    Verdict // of the request, as it was judged then
+	Filed      Actor   // who asked: the customer, or staff for them
+	RefundID   string  // of the refund that succeeded, empty before
+	// EarlyRefund says that a refund was asked for before approval and has not
+	// failed: the case can no longer be cancelled, and a rejection opens a task.
+	EarlyRefund bool
+	Restocked   bool // the units that go back on the shelf are there
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	ClosedAt    time.Time // zero until refunded, rejected or cancelled
+	Version     int       // number of events so far
+
+	changes []Event
+}
+
+// Line is some units of one order line.
+type Line struct {
+	ID          string // UUIDv7
+	OrderLineID string
+	ProductID   int64
+	Name        string
+	Category    string
+	Quantity    int // units asked for; they are claimed until decided
+	Received    int // units that arrived, more than Quantity when over
+	Accepted    int // units accepted by inspection
+	Acceptance  Acceptance
+	Disposition Disposition // of the accepted units (of all, when none is accepted); empty until inspected
+	Condition   Condition   // empty when not recorded
+	Note        string
+}
+
+// Acceptance is what the inspection decided on a line.
+type Acceptance string
+
+// The acceptances of a line. Manual means that a person has yet to decide;
+// the case stays under inspection until nobody has to.
+const (
+	AcceptancePending  Acceptance = "pending"
+	AcceptanceAccepted Acceptance = "accepted"
+	AcceptanceRejected Acceptance = "rejected"
+	AcceptanceManual   Acceptance = "manual"
+)
+
+// Disposition is where units go after inspection.
+type Disposition string
+
+// The dispositions.
+const (
+	Restock          Disposition = "restock"
+	Quarantine       Disposition = "quarantine"
+	Refurbish        Disposition = "refurbish"
+	Scrap            Disposition = "scrap"
+	ReturnToCustomer Disposition = "return_to_customer"
+	Missing          Disposition = "missing"
+)
+
+// Condition is the state goods came back in.
+type Condition string
+
+// The conditions.
+const (
+	ConditionNew       Condition = "NEW"
+	ConditionOpened    Condition = "OPENED"
+	ConditionUsed      Condition = "USED"
+	ConditionDamaged   Condition = "DAMAGED"
+	ConditionDefective Condition = "DEFECTIVE"
+)
+
+// Evidence is a stored photo: a JPEG or PNG made by us.
+type Evidence struct {
+	ID          string    `json:"id"` // UUIDv7
+	Path        string    `json:"path"`
+	ContentType string    `json:"content_type"` // image/jpeg or image/png
+	Bytes       int64     `json:"bytes"`
+	Width       int       `json:"width"`  // pixels
+	Height      int       `json:"height"` // pixels
+	UploadedAt  time.Time `json:"uploaded_at"`
+}
+
+// ReverseShipment is how goods travel back.
+type ReverseShipment struct {
+	Carrier        string    `json:"carrier"`
+	TrackingNumber string    `json:"tracking_number"`
+	ShippedAt      time.Time `json:"shipped_at"`
+	ReceivedAt     time.Time `json:"received_at"` // zero until the first receipt
+	Notes          string    `json:"notes,omitempty"`
+}
+
+// ReceiptKind says how what arrived compares with what was announced.
+type ReceiptKind string
+
+// The kinds of a receipt. Partial: fewer so far, the rest may follow. Short:
+// inspected with fewer than announced. Over: more of some line than announced.
+const (
+	ReceiptFull    ReceiptKind = "full"
+	ReceiptPartial ReceiptKind = "partial"
+	ReceiptShort   ReceiptKind = "short"
+	ReceiptOver    ReceiptKind = "over"
+)
+
+// Receipt is one arrival of goods.
+type Receipt struct {
+	At    time.Time      `json:"at"`
+	Kind  ReceiptKind    `json:"kind"`
+	Lines map[string]int `json:"lines"` // units of this arrival by order line id
+	Notes string         `json:"notes,omitempty"`
+}
+
+// InspectionResult is the outcome of an inspection for the whole case.
+type InspectionResult string
+
+// The results of an inspection.
+const (
+	InspectionApproved  InspectionResult = "APPROVED"
+	InspectionPartially InspectionResult = "PARTIALLY_APPROVED"
+	InspectionRejected  InspectionResult = "REJECTED"
+)
+
+// Inspection records who looked and what they found.
+type Inspection struct {
+	Result      InspectionResult `json:"result"`
+	InspectedBy string           `json:"inspected_by"`
+	InspectedAt time.Time        `json:"inspected_at"`
+	Notes       string           `json:"notes,omitempty"`
+}
+
+// Override is a decision by staff to set rules aside: who, why, which.
+type Override struct {
+	Rules  []string  `json:"rules"` // NonReturnableReasons, fee kinds, or the Rule constants
+	Reason string    `json:"reason"`
+	By     Actor     `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// Rules that an override may set aside beside the NonReturnableReasons.
+const (
+	RuleRestockingFee     = "RESTOCKING_FEE"
+	RuleReturnShippingFee = "RETURN_SHIPPING_FEE"
+	RuleRefundMethod      = "REFUND_METHOD"
+	RuleRefundEarly       = "REFUND_BEFORE_APPROVAL"
+)
+
+// Task is something that a person has to look at.
+type Task struct {
+	ID       int       `json:"id"` // 1 for the first of the case
+	Kind     string    `json:"kind"`
+	Note     string    `json:"note"`
+	OpenedAt time.Time `json:"opened_at"`
+	ClosedAt time.Time `json:"closed_at"` // zero while open
+	ClosedBy Actor     `json:"closed_by"`
+}
+
+// Changes returns the events recorded since the return was loaded or made.
+func (r *Return) Changes() []Event { return r.changes }

@@ -1,0 +1,469 @@
+package returns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Config says what a Service stands on. Store, Orders, Refunder, Restocker
+// and Evidence are required; the zero value of the rest is documented.
+type Config struct {
+	Store     Store
+	Orders    Orders
+	Refunder  Refunder
+	Restocker Restocker
+	Evidence  EvidenceStore
+	Limits    ImageLimits
+	// Decoders is how many photos are decoded at a time, which bounds the
+	// memory they take. 0: one a processor.
+	Decoders int
+	Now      func() time.Time // nil: time.Now
+	NewID    func() string    // nil: UUIDv7
+	Observer Observer         // nil: none
+}
+
+// Observer hears of facts after they are committed. Its methods return fast.
+type Observer interface {
+	ReturnCreated(r Return)
+	ReturnTransition(r Return, from, to Status)
+}
+
+// NopObserver hears nothing; embed it to implement only some methods.
+type NopObserver struct{}
+
+// ReturnCreated implements Observer.
+func (NopObserver) ReturnCreated(Return) {}
+
+// ReturnTransition implements Observer.
+func (NopObserver) ReturnTransition(Return, Status, Status) {}
+
+// Validate reports the first field that is missing or wrong.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Store", c.Store == nil}, {"Orders", c.Orders == nil}, {"Refunder", c.Refunder == nil},
+		{"Restocker", c.Restocker == nil}, {"Evidence", c.Evidence == nil},
+	} {
+		if f.missing {
+			return &Error{Code: CodeInvalid, Field: "Config." + f.name, Message: "It is nil, but required."}
+		}
+	}
+	if c.Decoders < 0 {
+		return &Error{Code: CodeInvalid, Field: "Config.Decoders", Message: fmt.Sprintf("It is %d; 0 or more are allowed.", c.Decoders)}
+	}
+	return c.Limits.validate()
+}
+
+// Service runs return cases: what is asked, decided, received, inspected and
+// paid back. Make one with New; it is safe for concurrent use, in any number
+// of processes on one store.
+type Service struct {
+	cfg      Config
+	store    Store
+	decoders chan struct{}
+}
+
+// New returns a Service, or says which field of the Config is wrong.
+func New(c Config) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.NewID == nil {
+		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	if c.Observer == nil {
+		c.Observer = NopObserver{}
+	}
+	if c.Decoders == 0 {
+		c.Decoders = runtime.GOMAXPROCS(0)
+	}
+	c.Limits = c.Limits.withDefaults()
+	return &Service{cfg: c, store: c.Store, decoders: make(chan struct{}, c.Decoders)}, nil
+}
+
+func (s *Service) stamp(by Actor) Stamp {
+	return Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by}
+}
+
+// update changes a case and tells the observer of each transition.
+func (s *Service) update(ctx context.Context, op, id string, change func(*Return) error) (Return, error) {
+	var steps []Status
+	r, err := s.store.Update(ctx, id, func(r *Return) error {
+		steps = []Status{r.Status}
+		seen := len(r.Changes())
+		if err := change(r); err != nil {
+			return err
+		}
+		steps = append(steps, statusesOf(r.Changes()[seen:])...)
+		return nil
+	})
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: %s %s: %w", op, id, err)
+	}
+	for i := 1; i < len(steps); i++ {
+		if steps[i] != steps[i-1] {
+			s.cfg.Observer.ReturnTransition(r, steps[i-1], steps[i])
+		}
+	}
+	return r, nil
+}
+
+// statusOf is the status that each type of event leads to.
+var statusOf = map[string]Status{
+	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo, EventInfoProvided: StatusPendingAuthorization,
+	EventAuthorized: StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled, EventShipped: StatusInTransit,
+	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved, EventRefunded: StatusRefunded,
+}
+
+func statusesOf(events []Event) []Status {
+	var out []Status
+	for _, e := range events {
+		if status, ok := statusOf[e.Type]; ok {
+			out = append(out, status)
+		}
+	}
+	return out
+}
+
+// owned refuses a customer who is not the case's own. Staff and the system pass.
+func owned(r *Return, by Actor) error {
+	if by.Kind == orders.ActorCustomer && by.ID != r.CustomerID {
+		return &Error{Code: CodeForbidden, Message: "This case belongs to another account."}
+	}
+	return nil
+}
+
+// Request is a request for a return.
+type Request struct {
+	OrderID    string
+	CustomerID string // whose order it must be
+	Reason     Reason
+	Details    string // at most 2000 characters
+	Items      []AskItem
+	Photos     []Upload
+	By         Actor
+	Override   *Override // staff only: rules to set aside, with the reason
+}
+
+// Upload is a photo as it was sent. Nothing about it is trusted.
+type Upload struct {
+	Name string // file name, for messages only
+	Body io.Reader
+}
+
+// Request files a return. The policy pinned to the order judges it under the
+// lock of the order's units, so that of two requests for the last unit one is
+// refused. Customers are held to the verdict: a refusal has the code of the
+// first finding and carries the Verdict. Staff may set rules aside with an
+// Override that names each rule that failed.
+func (s *Service) Request(ctx context.Context, q Request) (Return, error) { return s.file(ctx, q, "") }
+
+// FileDemo files a request and authorises it under an RMA number of the
+// caller's choice, which the day's counter does not know: for demo data only.
+func (s *Service) FileDemo(ctx context.Context, q Request, rma string) (Return, error) {
+	if rma == "" {
+		return Return{}, &Error{Code: CodeInvalid, Field: "rma", Message: "It is empty."}
+	}
+	return s.file(ctx, q, rma)
+}
+
+func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, error) {
+	if q.Override != nil && q.By.Kind != orders.ActorStaff {
+		return Return{}, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
+	}
+	if err := checkText("details", q.Details, maxDetails); err != nil {
+		return Return{}, err
+	}
+	o, err := s.cfg.Orders.Order(ctx, q.OrderID)
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
+	}
+	terms, err := s.termsOf(ctx, o)
+	if err != nil {
+		return Return{}, err
+	}
+	photos, err := s.clean(ctx, q.Photos, terms.Policy.MaxPhotos)
+	if err != nil {
+		return Return{}, err
+	}
+	ask := Ask{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items, Photos: photos.types()}
+	now := s.stamp(q.By)
+	// What the policy refuses whatever the claims are is refused before any
+	// photo is stored; the claims decide under the lock.
+	if v := Evaluate(terms, o, nil, ask, now.At); !v.Eligible {
+		if _, err := allow(v, q.Override); err != nil {
+			return Return{}, err
+		}
+	}
+	evidence, err := s.keep(ctx, photos, now.At)
+	if err != nil {
+		return Return{}, err
+	}
+	id := s.cfg.NewID()
+	lineIDs := make([]string, len(q.Items))
+	for i := range lineIDs {
+		lineIDs[i] = s.cfg.NewID()
+	}
+	r, err := s.store.Create(ctx, o, func(claims Claims) (*Return, error) {
+		v := Evaluate(terms, o, claims, ask, now.At)
+		override, err := allow(v, q.Override)
+		if err != nil {
+			return nil, err
+		}
+		d := Draft{
+			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
+			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
+		}
+		for i, item := range q.Items {
+			bought, _ := o.Line(item.OrderLineID)
+			d.Lines = append(d.Lines, Line{
+				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
+			})
+		}
+		r, err := File(d, now)
+		if err == nil && demoRMA != "" {
+			err = r.AssignRMA(demoRMA, now)
+		}
+		return r, err
+	})
+	if err != nil {
+		return Return{}, errors.Join(err, s.forget(ctx, evidence))
+	}
+	s.cfg.Observer.ReturnCreated(r)
+	if r.Status == StatusAuthorized {
+		s.cfg.Observer.ReturnTransition(r, StatusPendingAuthorization, StatusAuthorized)
+	}
+	return r, nil
+}
+
+// allow passes a verdict that is eligible, or whose every failed rule the
+// override names; it returns the override where it was needed.
+func allow(v Verdict, o *Override) (*Override, error) {
+	if v.Eligible {
+		if o == nil {
+			return nil, nil
+		}
+		return o, o.validate() // nothing to set aside now, but fees may be waived
+	}
+	if o != nil {
+		if err := o.validate(); err != nil {
+			return nil, err
+		}
+		open := remaining(v, o.Rules)
+		if len(open) == 0 {
+			return o, nil
+		}
+		return nil, &Error{Code: Code(open[0].Code), Field: open[0].Line, Message: open[0].Message(), Verdict: &v}
+	}
+	f, _ := v.First()
+	return nil, &Error{Code: Code(f.Code), Field: f.Line, Message: v.Message(), Verdict: &v}
+}
+
+// remaining are the findings that the rules do not name.
+func remaining(v Verdict, rules []string) []Finding {
+	named := map[string]bool{}
+	for _, r := range rules {
+		named[r] = true
+	}
+	var out []Finding
+	add := func(findings []Finding) {
+		for _, f := range findings {
+			if !named[string(f.Code)] {
+				out = append(out, f)
+			}
+		}
+	}
+	add(v.Findings)
+	for _, l := range v.Lines {
+		add(l.Findings)
+	}
+	return out
+}
+
+// termsOf are the terms pinned to the order; an order without any has the
+// current ones.
+func (s *Service) termsOf(ctx context.Context, o orders.Order) (Terms, error) {
+	t, err := s.termsByID(ctx, o.TermsID)
+	if err != nil {
+		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.ID, err)
+	}
+	return t, nil
+}
+
+func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
+	if id == "" {
+		return s.store.CurrentTerms(ctx)
+	}
+	return s.store.Terms(ctx, id)
+}
+
+// ProvideInfo adds what the customer answers to a request for information.
+func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads []Upload, by Actor) (Return, error) {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: provide info %s: %w", id, err)
+	}
+	if err := owned(&r, by); err != nil {
+		return Return{}, err
+	}
+	terms, err := s.termsByID(ctx, r.TermsID)
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: terms of %s: %w", id, err)
+	}
+	most := terms.Policy.MaxPhotos
+	photos, err := s.clean(ctx, uploads, most-len(r.Evidence))
+	if err != nil {
+		return Return{}, err
+	}
+	if f := photoFindings(terms.Policy, Ask{Photos: photos.types()}); len(uploads) > 0 && len(f) > 0 && f[0].Code != PhotosRequired {
+		return Return{}, &Error{Code: Code(f[0].Code), Field: "photos", Message: f[0].Message()}
+	}
+	now := s.stamp(by)
+	evidence, err := s.keep(ctx, photos, now.At)
+	if err != nil {
+		return Return{}, err
+	}
+	r, err = s.update(ctx, "provide info", id, func(r *Return) error {
+		if len(r.Evidence)+len(evidence) > most {
+			return &Error{Code: Code(TooManyPhotos), Field: "photos", Message: fmt.Sprintf("The case has %d photos already; at most %d are allowed.", len(r.Evidence), most)}
+		}
+		return r.ProvideInfo(details, evidence, now)
+	})
+	if err != nil {
+		return Return{}, errors.Join(err, s.forget(ctx, evidence))
+	}
+	return r, nil
+}
+
+// RequestInfo asks the customer for something.
+func (s *Service) RequestInfo(ctx context.Context, id, note string, by Actor) (Return, error) {
+	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(note, s.stamp(by)) })
+}
+
+// Authorize lets the customer send the goods; the case gets its RMA number.
+func (s *Service) Authorize(ctx context.Context, id, notes string, by Actor) (Return, error) {
+	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(notes, s.stamp(by)) })
+}
+
+// Reject ends a case before the goods are inspected.
+func (s *Service) Reject(ctx context.Context, id, notes string, by Actor) (Return, error) {
+	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(notes, s.stamp(by)) })
+}
+
+// Ship notes that the goods are on their way.
+func (s *Service) Ship(ctx context.Context, id string, d Shipment, by Actor) (Return, error) {
+	return s.update(ctx, "ship", id, func(r *Return) error { return r.Ship(d, s.stamp(by)) })
+}
+
+// Receive notes what has arrived; no lines means all that is outstanding.
+func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, notes string, by Actor) (Return, error) {
+	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(lines, notes, s.stamp(by)) })
+}
+
+// Inspect decides on the goods, and does what follows from it: the restock
+// where the policy does it at inspection.
+func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by Actor) (Return, error) {
+	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(by)) })
+	if err != nil {
+		return Return{}, err
+	}
+	return s.follow(ctx, r)
+}
+
+// Cancel ends a case before work on the goods has started.
+func (s *Service) Cancel(ctx context.Context, id string, by Actor) (Return, error) {
+	return s.update(ctx, "cancel", id, func(r *Return) error {
+		if err := owned(r, by); err != nil {
+			return err
+		}
+		return r.Cancel(s.stamp(by))
+	})
+}
+
+// Override records that staff set rules aside on a case.
+func (s *Service) Override(ctx context.Context, id string, o Override, by Actor) (Return, error) {
+	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(by)) })
+}
+
+// CloseTask notes that a person has dealt with a task.
+func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by Actor) (Return, error) {
+	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(by)) })
+}
+
+// Return reads a case.
+func (s *Service) Return(ctx context.Context, id string) (Return, error) {
+	return s.store.Return(ctx, id)
+}
+
+// Returns reads a page of cases, newest first, and how many match.
+func (s *Service) Returns(ctx context.Context, q Query) ([]Return, int, error) {
+	return s.store.List(ctx, q)
+}
+
+// Counts says how many cases are in each status.
+func (s *Service) Counts(ctx context.Context) (map[Status]int, error) { return s.store.Counts(ctx) }
+
+// Events are the events of a case, in order.
+func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
+	return s.store.Events(ctx, id)
+}
+
+// Returnable says of every line of the orders what its owner could return now,
+// by order id: see the function of that name.
+func (s *Service) Returnable(ctx context.Context, list ...orders.Order) (map[string][]LineVerdict, error) {
+	ids := make([]string, len(list))
+	for i, o := range list {
+		ids[i] = o.ID
+	}
+	claims, err := s.store.Claims(ctx, ids...)
+	if err != nil {
+		return nil, fmt.Errorf("returns: returnable: %w", err)
+	}
+	now := s.cfg.Now().UTC()
+	pinned := map[string]Terms{}
+	out := make(map[string][]LineVerdict, len(list))
+	for _, o := range list {
+		t, ok := pinned[o.TermsID]
+		if !ok {
+			if t, err = s.termsOf(ctx, o); err != nil {
+				return nil, err
+			}
+			pinned[o.TermsID] = t
+		}
+		out[o.ID] = Returnable(t, o, claims, now)
+	}
+	return out, nil
+}
+
+// OpenEvidence reads a photo of a case. Who may see it is the caller's to ask.
+func (s *Service) OpenEvidence(ctx context.Context, id, evidenceID string) (io.ReadCloser, Evidence, error) {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return nil, Evidence{}, err
+	}
+	for _, e := range r.Evidence {
+		if e.ID == evidenceID {
+			body, err := s.cfg.Evidence.Open(ctx, e.Path)
+			return body, e, err
+		}
+	}
+	return nil, Evidence{}, fmt.Errorf("returns: photo %s of %s: %w", clip(evidenceID), id, ErrNotFound)
+}
+
+var _ Refunder = (*refunds.Service)(nil)
+var _ Orders = (*orders.Service)(nil)
+var _ Restocker = (*orders.Service)(nil)

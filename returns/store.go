@@ -1,0 +1,99 @@
+package returns
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Store keeps return cases, the unit guard, and published terms. It is coarse
+// and atomic: every method is one transaction of its own. Callbacks are pure
+// and may run more than once. What is not there is ErrNotFound.
+// Implementations are safe for concurrent use; returnstest holds the suite
+// that each one passes.
+type Store interface {
+	CaseStore
+	TermsStore
+}
+
+// CaseStore keeps return cases and how many units of each order line they
+// claim: return_units(order_line_id, bought, claimed, CHECK claimed <= bought).
+type CaseStore interface {
+	// Create locks the unit rows of the order in id order (seeding them from
+	// the order on first use), runs decide with the units claimed so far, and
+	// saves the return that decide gives, with its claims and events. A return
+	// that is authorised already gets its RMA number in the same transaction.
+	Create(ctx context.Context, o orders.Order, decide func(Claims) (*Return, error)) (Return, error)
+	// Update loads the return and its unit rows locked, runs change, and saves.
+	// Claims follow Return.Held. A return that has become authorised without an
+	// RMA number gets the next one of the day in the same transaction.
+	Update(ctx context.Context, id string, change func(*Return) error) (Return, error)
+	Return(ctx context.Context, id string) (Return, error)
+	// List returns a page of returns, newest first, and how many match.
+	List(ctx context.Context, q Query) ([]Return, int, error)
+	// Claims returns the units claimed of the lines of the orders, by order
+	// line id; lines never claimed are left out.
+	Claims(ctx context.Context, orderIDs ...string) (Claims, error)
+	// Counts says how many returns are in each status.
+	Counts(ctx context.Context) (map[Status]int, error)
+	Events(ctx context.Context, id string) ([]Event, error)
+}
+
+// TermsStore keeps published policy versions. None is changed or deleted.
+type TermsStore interface {
+	// Publish appends the next version. Two at once get different versions.
+	Publish(ctx context.Context, t Terms) (Terms, error)
+	Terms(ctx context.Context, id string) (Terms, error)
+	// CurrentTerms returns the latest version; ErrNotFound before the first.
+	CurrentTerms(ctx context.Context) (Terms, error)
+	// AllTerms returns every version, latest first.
+	AllTerms(ctx context.Context) ([]Terms, error)
+}
+
+// Query selects returns. Zero fields select all.
+type Query struct {
+	CustomerID string
+	OrderID    string
+	Status     []Status
+	OpenTasks  bool      // only those with an open task
+	From, To   time.Time // CreatedAt in [From, To)
+	Text       string    // part of the RMA number or of a product's name, any case
+	Page       int       // 1 is the first; 0 means 1
+	PageSize   int       // 1 to 1000; 0 means 100
+}
+
+// Orders is what returns needs of the orders: *orders.Service has it.
+type Orders interface {
+	Order(ctx context.Context, id string) (orders.Order, error)
+}
+
+// Restocker puts accepted units back on the shelf, once per Ref:
+// *orders.Service has it.
+type Restocker interface {
+	Restock(ctx context.Context, r orders.Restock, by orders.Actor) (bool, error)
+}
+
+// Refunder pays money back: *refunds.Service has it.
+type Refunder interface {
+	// Refund opens the refund of a return, or goes on with it, and answers
+	// with its state.
+	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
+	// Preview quotes without recording anything.
+	Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error)
+}
+
+// EvidenceStore keeps photos. Paths are made by this package, relative, with
+// forward slashes. Implementations are safe for concurrent use.
+type EvidenceStore interface {
+	// Put stores data under path, whole or not at all.
+	Put(ctx context.Context, path string, data []byte) error
+	// Open reads what is stored; ErrNotFound when nothing is.
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Delete removes it; nothing to remove is no error.
+	Delete(ctx context.Context, path string) error
+	// List calls f with every path under prefix, until f returns an error.
+	List(ctx context.Context, prefix string, f func(path string) error) error
+}

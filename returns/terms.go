@@ -1,0 +1,43 @@
+package returns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// PublishTerms publishes the next version of the policy. Orders placed from
+// now on are bound to it; existing orders keep theirs.
+func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by Actor) (Terms, error) {
+	if err := p.Validate(); err != nil {
+		return Terms{}, err
+	}
+	if err := checkText("note", note, maxNote); err != nil {
+		return Terms{}, err
+	}
+	now := s.stamp(by)
+	t, err := s.store.Publish(ctx, Terms{ID: s.cfg.NewID(), Policy: p, PublishedAt: now.At, PublishedBy: by, Note: note})
+	if err != nil {
+		return Terms{}, fmt.Errorf("returns: publish terms: %w", err)
+	}
+	return t, nil
+}
+
+// EnsureTerms publishes p as the first version when there is none, and returns
+// the current version.
+func (s *Service) EnsureTerms(ctx context.Context, p Policy, by Actor) (Terms, error) {
+	t, err := s.store.CurrentTerms(ctx)
+	if !errors.Is(err, ErrNotFound) {
+		return t, err
+	}
+	return s.PublishTerms(ctx, p, "the settings of the first start", by)
+}
+
+// CurrentTerms are the terms that an order placed now is bound to.
+func (s *Service) CurrentTerms(ctx context.Context) (Terms, error) { return s.store.CurrentTerms(ctx) }
+
+// Terms reads a version by its id.
+func (s *Service) Terms(ctx context.Context, id string) (Terms, error) { return s.store.Terms(ctx, id) }
+
+// AllTerms reads every version, latest first.
+func (s *Service) AllTerms(ctx context.Context) ([]Terms, error) { return s.store.AllTerms(ctx) }

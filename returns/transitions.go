@@ -1,0 +1,346 @@
+package returns
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of what people write, in characters.
+const (
+	maxDetails = 2000
+	maxNote    = 2000
+	maxName    = 200
+)
+
+// next is where each status leads. What is not in it is final.
+var next = map[Status][]Status{
+	StatusPendingCustomerInfo:  {StatusPendingAuthorization, StatusCancelled},
+	StatusPendingAuthorization: {StatusPendingCustomerInfo, StatusAuthorized, StatusRejected, StatusCancelled},
+	StatusAuthorized:           {StatusInTransit, StatusReceived, StatusRejected, StatusCancelled},
+	StatusInTransit:            {StatusReceived},
+	StatusReceived:             {StatusUnderInspection},
+	StatusUnderInspection:      {StatusApproved, StatusRejected},
+	StatusApproved:             {StatusRefunded},
+}
+
+// Next is where a case in this status can go; nothing for a final one.
+func (s Status) Next() []Status { return slices.Clone(next[s]) }
+
+// Final reports whether a case in this status stays in it.
+func (s Status) Final() bool { return len(next[s]) == 0 }
+
+// Statuses are all statuses, in the order a case passes them.
+func Statuses() []Status {
+	return []Status{
+		StatusPendingCustomerInfo, StatusPendingAuthorization, StatusAuthorized, StatusInTransit, StatusReceived,
+		StatusUnderInspection, StatusApproved, StatusRefunded, StatusRejected, StatusCancelled,
+	}
+}
+
+// may reports, as CodeTransition, that the case can't go to a status.
+func (r *Return) may(to Status, action string) error {
+	if slices.Contains(next[r.Status], to) {
+		return nil
+	}
+	var from []string
+	for _, s := range Statuses() {
+		if slices.Contains(next[s], to) {
+			from = append(from, words(s))
+		}
+	}
+	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+		"The case is %s, so it can't be %s; that is possible from: %s.", words(r.Status), action, strings.Join(from, ", "))}
+}
+
+func words(s Status) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// Draft is what a case is made of.
+type Draft struct {
+	ID         string // UUIDv7
+	OrderID    string
+	CustomerID string
+	TermsID    string
+	Reason     Reason
+	Details    string
+	Lines      []Line // ids, order lines, snapshots and quantities
+	Evidence   []Evidence
+	Verdict    Verdict
+	Override   *Override // the rules that were set aside, if any
+	Authorize  bool      // the policy authorises it at once
+}
+
+// File makes a case that waits for authorisation, or that is authorised where
+// the policy says so.
+func File(d Draft, s Stamp) (*Return, error) {
+	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
+		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
+	}
+	seen := map[string]bool{}
+	lines := slices.Clone(d.Lines)
+	for i := range lines {
+		l := &lines[i]
+		if l.ID == "" || l.OrderLineID == "" || l.Quantity < 1 || seen[l.OrderLineID] {
+			return nil, &Error{Code: CodeInvalid, Field: fmt.Sprintf("lines[%d]", i), Message: "A line needs an id, an order line of its own, and a quantity of 1 or more."}
+		}
+		seen[l.OrderLineID] = true
+		l.Received, l.Accepted, l.Acceptance, l.Disposition, l.Condition = 0, 0, AcceptancePending, "", ""
+	}
+	if err := checkText("details", d.Details, maxDetails); err != nil {
+		return nil, err
+	}
+	r := &Return{ID: d.ID}
+	if err := r.record(s, EventRequested, &requested{
+		OrderID: d.OrderID, CustomerID: d.CustomerID, TermsID: d.TermsID, Reason: d.Reason, Details: d.Details,
+		Lines: lines, Evidence: d.Evidence, Verdict: d.Verdict,
+	}); err != nil {
+		return nil, err
+	}
+	if d.Override != nil {
+		if err := r.Override(*d.Override, s); err != nil {
+			return nil, err
+		}
+	}
+	if d.Authorize {
+		return r, r.record(s, EventAuthorized, &authorized{Notes: "authorised by the policy"})
+	}
+	return r, nil
+}
+
+// RequestInfo asks the customer for something.
+func (r *Return) RequestInfo(note string, s Stamp) error {
+	if err := r.may(StatusPendingCustomerInfo, "sent back to the customer"); err != nil {
+		return err
+	}
+	if err := needText("note", note, maxNote, "Say what the customer should tell or show."); err != nil {
+		return err
+	}
+	return r.record(s, EventInfoRequested, &infoRequested{Note: note})
+}
+
+// ProvideInfo adds what the customer answered: details, photos, or both.
+func (r *Return) ProvideInfo(details string, photos []Evidence, s Stamp) error {
+	if r.Status != StatusPendingCustomerInfo {
+		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("Nothing was asked of you: the case is %s.", words(r.Status))}
+	}
+	if err := checkText("details", details, maxDetails); err != nil {
+		return err
+	}
+	if strings.TrimSpace(details) == "" && len(photos) == 0 {
+		return &Error{Code: CodeInvalid, Field: "details", Message: "Write what was asked for, or add a photo."}
+	}
+	return r.record(s, EventInfoProvided, &infoProvided{Details: details, Evidence: photos})
+}
+
+// Authorize lets the customer send the goods. The store gives the case its
+// RMA number in the same transaction.
+func (r *Return) Authorize(notes string, s Stamp) error {
+	if err := r.may(StatusAuthorized, "authorised"); err != nil {
+		return err
+	}
+	if err := checkText("decision_notes", notes, maxNote); err != nil {
+		return err
+	}
+	return r.record(s, EventAuthorized, &authorized{Notes: notes})
+}
+
+// NeedsRMA reports whether the case is authorised and has no RMA number yet.
+func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
+
+// AssignRMA gives the case its RMA number, once.
+func (r *Return) AssignRMA(rma string, s Stamp) error {
+	if !r.NeedsRMA() || rma == "" {
+		return &Error{Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one."}
+	}
+	return r.record(s, EventRMAAssigned, &rmaAssigned{RMA: rma})
+}
+
+// RMANumber is the number n (1 for the first) of a UTC day: RMA-20260131-00042.
+func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
+
+// Reject ends a case without taking the goods back. All units are released.
+func (r *Return) Reject(notes string, s Stamp) error {
+	if r.Status == StatusUnderInspection {
+		return &Error{Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides."}
+	}
+	if err := r.may(StatusRejected, "rejected"); err != nil {
+		return err
+	}
+	if err := checkText("decision_notes", notes, maxNote); err != nil {
+		return err
+	}
+	return r.reject(notes, s)
+}
+
+func (r *Return) reject(notes string, s Stamp) error {
+	if err := r.record(s, EventRejected, &rejected{Notes: notes}); err != nil {
+		return err
+	}
+	if r.EarlyRefund {
+		return r.OpenTask(TaskRefundedButRejected, "A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.", s)
+	}
+	return nil
+}
+
+// Cancel ends a case before work on the goods has started.
+func (r *Return) Cancel(s Stamp) error {
+	if err := r.may(StatusCancelled, "cancelled"); err != nil {
+		return err
+	}
+	if r.EarlyRefund {
+		return &Error{Code: CodeTransition, Field: "refund", Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us."}
+	}
+	return r.record(s, EventCancelled, &cancelled{})
+}
+
+// Shipment is how the goods are sent.
+type Shipment struct{ Carrier, TrackingNumber, Notes string }
+
+// Ship notes that the goods are on their way.
+func (r *Return) Ship(d Shipment, s Stamp) error {
+	if err := r.may(StatusInTransit, "sent"); err != nil {
+		return err
+	}
+	if err := needText("carrier", d.Carrier, maxName, "Name the carrier, such as UPS."); err != nil {
+		return err
+	}
+	if err := needText("tracking_number", d.TrackingNumber, maxName, "Give the tracking number."); err != nil {
+		return err
+	}
+	if err := checkText("notes", d.Notes, maxNote); err != nil {
+		return err
+	}
+	return r.record(s, EventShipped, &shipped{Carrier: d.Carrier, TrackingNumber: d.TrackingNumber, Notes: d.Notes})
+}
+
+// Override records that staff set rules aside: who, why, and which.
+func (r *Return) Override(o Override, s Stamp) error {
+	if s.By.Kind != "staff" && s.By.Kind != "system" {
+		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
+	}
+	if r.Status.Final() {
+		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; there is nothing left to override.", words(r.Status))}
+	}
+	if err := o.validate(); err != nil {
+		return err
+	}
+	return r.record(s, EventOverridden, &overridden{Rules: slices.Clone(o.Rules), Reason: o.Reason})
+}
+
+func (o Override) validate() error {
+	if err := needText("reason", o.Reason, maxNote, "Say why the rules are set aside."); err != nil {
+		return err
+	}
+	if len(o.Rules) == 0 {
+		return &Error{Code: CodeInvalid, Field: "rules", Message: "Name the rules that are set aside: " + strings.Join(Rules(), ", ") + "."}
+	}
+	for _, rule := range o.Rules {
+		if !slices.Contains(Rules(), rule) {
+			return &Error{Code: CodeInvalid, Field: "rules", Message: fmt.Sprintf("%q is not a rule; one of %s.", clip(rule), strings.Join(Rules(), ", "))}
+		}
+	}
+	return nil
+}
+
+// Rules are all rules that an override may name. Those about what can't be
+// true (an order of somebody else, more units than were bought) are not.
+func Rules() []string {
+	return []string{
+		string(ReturnsDisabled), string(WindowExpired), string(FinalSale), string(QuantityOverPolicy), string(ReasonNotAllowed),
+		string(PhotosRequired), string(TooManyPhotos), RuleRestockingFee, RuleReturnShippingFee, RuleRefundMethod, RuleRefundEarly,
+	}
+}
+
+// Overridden reports whether a recorded override sets the rule aside.
+func (r *Return) Overridden(rule string) bool {
+	for _, o := range r.Overrides {
+		if slices.Contains(o.Rules, rule) {
+			return true
+		}
+	}
+	return false
+}
+
+// Held is how many units of each order line the case claims: all that were
+// asked for until the inspection has decided, then those accepted, and none
+// when it is rejected or cancelled.
+func (r *Return) Held() map[string]int {
+	held := make(map[string]int, len(r.Lines))
+	for _, l := range r.Lines {
+		switch r.Status {
+		case StatusRejected, StatusCancelled:
+		case StatusApproved, StatusRefunded:
+			held[l.OrderLineID] = l.Accepted
+		default:
+			held[l.OrderLineID] = l.Quantity
+		}
+	}
+	return held
+}
+
+// OpenTasks are the tasks that nobody has closed.
+func (r *Return) OpenTasks() []Task {
+	var open []Task
+	for _, t := range r.Tasks {
+		if t.ClosedAt.IsZero() {
+			open = append(open, t)
+		}
+	}
+	return open
+}
+
+// The kinds of tasks.
+const (
+	TaskRefundedButRejected = "refunded_but_rejected"
+	TaskRefundedTooMuch     = "refunded_more_than_accepted"
+	TaskRefundReversed      = "refund_reversed"
+)
+
+// OpenTask puts the case before a person. One of a kind is open at a time.
+func (r *Return) OpenTask(kind, note string, s Stamp) error {
+	for _, t := range r.OpenTasks() {
+		if t.Kind == kind {
+			return nil
+		}
+	}
+	return r.record(s, EventTaskOpened, &taskOpened{ID: len(r.Tasks) + 1, Kind: kind, Note: note})
+}
+
+// CloseTask notes that a person has dealt with a task, and how.
+func (r *Return) CloseTask(id int, note string, s Stamp) error {
+	for _, t := range r.OpenTasks() {
+		if t.ID == id {
+			if err := needText("note", note, maxNote, "Say what was done."); err != nil {
+				return err
+			}
+			return r.record(s, EventTaskClosed, &taskClosed{ID: id, Note: note})
+		}
+	}
+	return &Error{Code: CodeInvalid, Field: "task", Message: fmt.Sprintf("The case has no open task %d.", id)}
+}
+
+func checkText(field, value string, most int) error {
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return &Error{Code: CodeInvalid, Field: field, Message: "It holds bytes that are no text."}
+	}
+	if n := utf8.RuneCountInString(value); n > most {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("It has %d characters; at most %d are allowed.", n, most)}
+	}
+	return nil
+}
+
+func needText(field, value string, most int, hint string) error {
+	if strings.TrimSpace(value) == "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: hint}
+	}
+	return checkText(field, value, most)
+}
+
+// clip shortens what somebody sent, for a message that quotes it.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}

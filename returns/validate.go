@@ -1,0 +1,125 @@
+package returns
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Limits of what a policy may say.
+const (
+	maxWindowDays = 36500
+	maxUnits      = 1_000_000
+	maxPhotoCount = 100
+	maxRules      = 200
+)
+
+// ImageTypes are the types of photo there are.
+func ImageTypes() []string { return []string{"jpeg", "png", "gif", "webp"} }
+
+// Validate reports the first field that is wrong, as CodeInvalid.
+func (p Policy) Validate() error {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	if p.WindowDays < 0 || p.WindowDays > maxWindowDays {
+		return bad("window_days", "%d days; 0 to %d are allowed", p.WindowDays, maxWindowDays)
+	}
+	if n := max(len(p.Windows), len(p.RestockingFees), len(p.ReturnShippingFees)); n > maxRules {
+		return bad("rules", "%d rules of one kind; at most %d", n, maxRules)
+	}
+	for i, w := range p.Windows {
+		field := fmt.Sprintf("windows[%d]", i)
+		switch {
+		case w.Days < 0 || w.Days > maxWindowDays:
+			return bad(field+".days", "%d days; 0 to %d are allowed", w.Days, maxWindowDays)
+		case w.Category == "" && w.Reason == "":
+			return bad(field, "it names neither a category nor a reason; window_days is the rule for all")
+		case w.Reason != "" && !slices.Contains(allReasons, w.Reason):
+			return bad(field+".reason", "%q is not a reason; one of %s", w.Reason, join(allReasons))
+		}
+		for _, other := range p.Windows[:i] {
+			if other.Category == w.Category && other.Reason == w.Reason {
+				return bad(field, "a window for this category and reason is there already")
+			}
+		}
+	}
+	if p.MaxQuantity < 1 || p.MaxQuantity > maxUnits {
+		return bad("max_quantity", "%d units; 1 to %d are allowed", p.MaxQuantity, maxUnits)
+	}
+	for _, list := range []struct {
+		field string
+		r     []Reason
+	}{{"reasons", p.Reasons}, {"photos_required_for", p.PhotosRequiredFor}} {
+		for _, r := range list.r {
+			if !slices.Contains(allReasons, r) {
+				return bad(list.field, "%q is not a reason; one of %s", r, join(allReasons))
+			}
+		}
+	}
+	if p.MaxPhotos < 0 || p.MaxPhotos > maxPhotoCount {
+		return bad("max_photos", "%d photos; 0 to %d are allowed", p.MaxPhotos, maxPhotoCount)
+	}
+	if p.PhotosRequired < 0 || p.PhotosRequired > p.MaxPhotos {
+		return bad("photos_required", "%d photos; 0 to max_photos (%d) are allowed", p.PhotosRequired, p.MaxPhotos)
+	}
+	for _, t := range p.PhotoTypes {
+		if !slices.Contains(ImageTypes(), t) {
+			return bad("photo_types", "%q is not an image type; one of %s", t, join(ImageTypes()))
+		}
+	}
+	if p.MaxPhotos > 0 && len(p.PhotoTypes) == 0 {
+		return bad("photo_types", "there is none; name at least one of %s", join(ImageTypes()))
+	}
+	return p.validateMoney(bad)
+}
+
+func (p Policy) validateMoney(bad func(field, format string, args ...any) error) error {
+	if c, err := orders.ParseCurrency(string(p.Currency)); err != nil || c != p.Currency {
+		return bad("currency", "%q is not an ISO 4217 code in upper case, such as USD", p.Currency)
+	}
+	for _, list := range []struct {
+		field string
+		fees  []FeeRule
+	}{{"restocking_fees", p.RestockingFees}, {"return_shipping_fees", p.ReturnShippingFees}} {
+		for i, f := range list.fees {
+			field := fmt.Sprintf("%s[%d]", list.field, i)
+			switch {
+			case f.Reason != "" && !slices.Contains(allReasons, f.Reason):
+				return bad(field+".reason", "%q is not a reason; one of %s", f.Reason, join(allReasons))
+			case f.Condition != "" && !slices.Contains(AllConditions(), f.Condition):
+				return bad(field+".condition", "%q is not a condition; one of %s", f.Condition, join(AllConditions()))
+			case f.PercentBP < 0 || f.PercentBP > 10000:
+				return bad(field+".percent_bp", "%d basis points; 0 to 10000 are allowed", f.PercentBP)
+			case f.Fixed < 0:
+				return bad(field+".fixed", "%d minor units; 0 or more are allowed", f.Fixed)
+			}
+		}
+	}
+	for _, m := range p.Methods {
+		if !slices.Contains(methods, m) {
+			return bad("methods", "%q is not a method; one of %s", m, join(methods))
+		}
+	}
+	if !slices.Contains([]Status{"", StatusApproved, StatusReceived, StatusAuthorized}, p.RefundFrom) {
+		return bad("refund_from", "%q is not a status to refund from; approved, received or authorized", p.RefundFrom)
+	}
+	if p.RestockAt != RestockAtRefund && p.RestockAt != RestockAtInspection {
+		return bad("restock_at", "%q is not a restock point; refund or inspection", p.RestockAt)
+	}
+	return nil
+}
+
+var methods = []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit, refunds.OriginalMethod}
+
+// AllConditions are the conditions there are.
+func AllConditions() []Condition {
+	return []Condition{ConditionNew, ConditionOpened, ConditionUsed, ConditionDamaged, ConditionDefective}
+}
+
+// AllDispositions are the dispositions there are.
+func AllDispositions() []Disposition {
+	return []Disposition{Restock, Quarantine, Refurbish, Scrap, ReturnToCustomer, Missing}
+}

@@ -1,0 +1,96 @@
+package returns
+
+import "time"
+
+// NonReturnableReason is the code of a rule that a request fails.
+type NonReturnableReason string
+
+// The codes, each with what Fact, Limit and Nearest of its Finding hold.
+const (
+	ReturnsDisabled       NonReturnableReason = "RETURNS_DISABLED"
+	NotYourOrder          NonReturnableReason = "NOT_YOUR_ORDER"
+	OrderNotCompleted     NonReturnableReason = "ORDER_NOT_COMPLETED"
+	PaymentNotCaptured    NonReturnableReason = "PAYMENT_NOT_CAPTURED"
+	WindowExpired         NonReturnableReason = "WINDOW_EXPIRED"
+	FinalSale             NonReturnableReason = "FINAL_SALE"
+	LineNotFound          NonReturnableReason = "LINE_NOT_FOUND"
+	DuplicateLine         NonReturnableReason = "DUPLICATE_LINE"
+	QuantityNotPositive   NonReturnableReason = "QUANTITY_NOT_POSITIVE"
+	QuantityOverPolicy    NonReturnableReason = "QUANTITY_OVER_POLICY"
+	QuantityOverPurchased NonReturnableReason = "QUANTITY_OVER_PURCHASED"
+	AlreadyReturned       NonReturnableReason = "ALREADY_RETURNED"
+	ReasonNotAllowed      NonReturnableReason = "REASON_NOT_ALLOWED"
+	PhotosRequired        NonReturnableReason = "PHOTOS_REQUIRED"
+	TooManyPhotos         NonReturnableReason = "TOO_MANY_PHOTOS"
+	PhotoTypeNotAllowed   NonReturnableReason = "PHOTO_TYPE_NOT_ALLOWED"
+	NoLines               NonReturnableReason = "NO_LINES"
+)
+
+// Verdict is what a policy says of a request: on the case and on each line.
+// It depends on nothing but the inputs of Evaluate.
+type Verdict struct {
+	TermsID  string        `json:"terms_id"`
+	At       time.Time     `json:"at"`       // the instant it was judged for
+	Eligible bool          `json:"eligible"` // no rule failed, on the case or on a line
+	Findings []Finding     `json:"findings,omitempty"`
+	Lines    []LineVerdict `json:"lines,omitempty"` // in the order of the request
+}
+
+// LineVerdict is the verdict on one line of the request.
+type LineVerdict struct {
+	OrderLineID string    `json:"order_line_id"`
+	Requested   int       `json:"requested"`
+	Returnable  int       `json:"returnable"` // units that would pass now, 0 or more
+	Deadline    time.Time `json:"deadline"`   // last instant of the window; zero when there is none
+	Eligible    bool      `json:"eligible"`
+	Findings    []Finding `json:"findings,omitempty"`
+}
+
+// Finding is one failed rule: the fact it used, the limit, and the nearest
+// value that would pass. Words are rendered from it by Message.
+type Finding struct {
+	Code     NonReturnableReason `json:"code"`
+	Line     string              `json:"line,omitempty"` // order line id, empty for the case
+	Fact     Value               `json:"fact"`
+	Limit    Value               `json:"limit"`
+	Deadline time.Time           `json:"deadline"` // zero where there is none
+	Nearest  Value               `json:"nearest"`  // Kind none when nothing would pass
+}
+
+// ValueKind says which field of a Value counts.
+type ValueKind string
+
+// The kinds of a Value.
+const (
+	ValueNone ValueKind = ""     // there is none
+	ValueInt  ValueKind = "int"  // Int: units, photos, days
+	ValueTime ValueKind = "time" // Time
+	ValueText ValueKind = "text" // Text: a status, a reason, a type, a list of them
+)
+
+// Value is a fact, a limit or a nearest passing value.
+type Value struct {
+	Kind ValueKind `json:"kind,omitempty"`
+	Int  int64     `json:"int,omitempty"`
+	Text string    `json:"text,omitempty"`
+	Time time.Time `json:"time"`
+}
+
+// Ask is what is asked for: input of Evaluate.
+type Ask struct {
+	CustomerID string // who asks; compared with the order's customer
+	Reason     Reason
+	Items      []AskItem
+	Photos     []string // the type of each photo: jpeg, png, gif, webp, or what else was sent
+}
+
+// AskItem is one line of a request.
+type AskItem struct {
+	OrderLineID string
+	Quantity    int
+}
+
+// Claims is how many units of each order line are in returns that are not
+// rejected or cancelled, and not released, by order line id: input of
+// Evaluate.
+type Claims map[string]int
