@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -224,3 +225,15 @@ type Task struct {
 
 // Changes returns the events recorded since the return was loaded or made.
 func (r *Return) Changes() []Event { return r.changes }
+
+// Saved is the return as a store keeps it: without the events recorded since
+// it was loaded, and sharing nothing that a change could reach.
+func (r Return) Saved() Return {
+	r.changes = nil
+	r.Lines = slices.Clone(r.Lines)
+	r.Evidence = slices.Clone(r.Evidence)
+	r.Receipts = slices.Clone(r.Receipts)
+	r.Overrides = slices.Clone(r.Overrides)
+	r.Tasks = slices.Clone(r.Tasks)
+	return r
+}

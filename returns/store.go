@@ -65,6 +65,23 @@ type Query struct {
 	PageSize   int       // 1 to 1000; 0 means 100
 }
 
+// Pages of a List.
+const (
+	DefaultPageSize = 100
+	MaxPageSize     = 1000
+)
+
+// Normalize fills in the defaults of Page and PageSize and clips them to
+// their ranges. Stores call it.
+func (q Query) Normalize() Query {
+	q.Page = max(q.Page, 1)
+	if q.PageSize <= 0 {
+		q.PageSize = DefaultPageSize
+	}
+	q.PageSize = min(q.PageSize, MaxPageSize)
+	return q
+}
+
 // Orders is what returns needs of the orders: *orders.Service has it.
 type Orders interface {
 	Order(ctx context.Context, id string) (orders.Order, error)

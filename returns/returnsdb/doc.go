@@ -1,0 +1,15 @@
+// Package returnsdb keeps return cases, the units they claim, and published
+// terms in PostgreSQL or SQLite, with their migrations.
+//
+// It stands in the same database as the other stores of the module, whose
+// handle it takes:
+//
+//	db, err := ordersdb.Open(ctx, "shop.db")
+//	...
+//	err = returnsdb.Migrate(ctx, db)
+//	store := returnsdb.New(db)
+//
+// A change locks the unit rows of its order first, in order of the line's id,
+// then the case, so that of two requests for the last unit one waits and is
+// then refused. Events are written in the same transaction.
+package returnsdb

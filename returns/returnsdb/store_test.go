@@ -1,0 +1,59 @@
+package returnsdb_test
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnsdb"
+)
+
+// migrated returns the database with the tables of this store.
+func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
+	t.Helper()
+	if err := returnsdb.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
+	set := returnsdb.Migrations()
+	for dialect, files := range map[sqldb.Dialect]fs.FS{sqldb.Postgres: set.PG, sqldb.SQLite: set.SQLite} {
+		text, err := fs.ReadFile(files, "00001_returns.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), outbox.DDL(dialect, returnsdb.EventPrefix)) {
+			t.Errorf("the migration for %s has other tables than outbox.DDL", dialect)
+		}
+	}
+}
+
+func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		s := returnsdb.New(migrated(t, db))
+		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+		for want := 1; want <= 2; want++ {
+			terms, err := s.Publish(t.Context(), returns.Terms{ID: fmt.Sprint("t", want), Policy: returns.Policy{WindowDays: 30}, PublishedAt: at, PublishedBy: orders.System("test")})
+			if err != nil || terms.Version != want {
+				t.Fatalf("published version %d, %v; want %d", terms.Version, err, want)
+			}
+		}
+		for _, statement := range []string{"UPDATE terms SET note = 'x'", "DELETE FROM terms"} {
+			if _, err := db.Write.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "never changed or deleted") {
+				t.Errorf("%s: %v", statement, err)
+			}
+		}
+		if all, err := s.AllTerms(t.Context()); err != nil || len(all) != 2 || all[0].Version != 2 {
+			t.Errorf("all terms: %+v, %v", all, err)
+		}
+	})
+}
