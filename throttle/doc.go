@@ -14,9 +14,10 @@
 // is concurrency: it lets so many run, so many wait, and turns away at once
 // those that could not be answered in time.
 //
-// Limits shared by several processes need a shared store; such a limiter
-// satisfies [Limiter] like the two here. Code that takes a Limiter, as [Guard]
-// and [Middleware] do, works with each.
+// Use package redisthrottle for a limit that several processes share. It
+// satisfies [Limiter] like the two here; code that takes a Limiter, as [Guard]
+// and [Middleware] do, works with each. For another store, [Limit.Decide] is the
+// arithmetic, and package throttletest the proof.
 //
 // # The law
 //

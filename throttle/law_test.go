@@ -3,7 +3,6 @@ package throttle
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,47 +11,16 @@ import (
 	"github.com/leanovate/gopter"
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
+
+	"github.com/returnkit/returnkit/throttle/internal/law"
 )
 
-// arrival is a request that was admitted.
-type arrival struct {
-	at   time.Duration
-	cost int64
+func breaks(l Limit, admitted []law.Arrival) string {
+	return law.Breaks(l.Count, l.Per, l.Burst, admitted)
 }
 
-// breaks looks for a stretch of time in which more was admitted than the law
-// (I13) allows: the burst, and what the rate gives in that time.
-func breaks(l Limit, admitted []arrival) string {
-	sorted := slices.Clone(admitted)
-	slices.SortStableFunc(sorted, func(a, b arrival) int { return int(a.at - b.at) })
-	for i := range sorted {
-		var sum int64
-		for j := i; j < len(sorted); j++ {
-			sum += sorted[j].cost
-			w := sorted[j].at - sorted[i].at
-			// Exactly w*Count/Per, and not the interval, which is rounded.
-			if allowed := l.Burst + int64(w)*l.Count/int64(l.Per); sum > allowed {
-				return fmt.Sprintf("%d units in %v, allowed are %d", sum, w, allowed)
-			}
-		}
-	}
-	return ""
-}
-
-// leaky is the limiter written the other way: a bucket that leaks (the
-// continuous-state form of the algorithm). It holds for a clock that does not run
-// backwards.
-type leaky struct {
-	level, last int64 // ns
-}
-
-func (p *leaky) allow(l Limit, now, cost int64) bool {
-	level := max(0, p.level-(now-p.last))
-	if level+cost*int64(l.Interval()) > int64(l.Tolerance()) {
-		return false
-	}
-	p.level, p.last = level+cost*int64(l.Interval()), now
-	return true
+func (l Limit) leaky() *law.Leaky {
+	return &law.Leaky{Interval: l.Interval(), Tolerance: l.Tolerance()}
 }
 
 func TestPropertyAThrottleAdmitsAtMostItsRateAndItsBurst(t *testing.T) {
@@ -63,9 +31,9 @@ func TestPropertyAThrottleAdmitsAtMostItsRateAndItsBurst(t *testing.T) {
 		l := Limit{Count: count, Per: time.Duration(per), Burst: burst}
 		rng := rand.New(rand.NewPCG(seed, 1))
 		s, k := mustSingle(t, l), mustKeyed(t, l, 2)
-		var reference leaky
+		reference := l.leaky()
 		var now int64
-		var admitted []arrival
+		var admitted []law.Arrival
 		for range 120 {
 			// Around the interval, often exactly, often at once, sometimes a pause.
 			switch rng.IntN(5) {
@@ -86,11 +54,11 @@ func TestPropertyAThrottleAdmitsAtMostItsRateAndItsBurst(t *testing.T) {
 			if err != nil || err2 != nil || d != e {
 				return fmt.Sprintf("Single %+v, %v; Keyed %+v, %v", d, err, e, err2)
 			}
-			if !backwards && d.Allowed != reference.allow(l, at, cost) {
+			if !backwards && d.Allowed != reference.Allow(time.Duration(at), cost) {
 				return fmt.Sprintf("at %d a cost of %d: %+v, the reference differs", at, cost, d)
 			}
 			if d.Allowed {
-				admitted = append(admitted, arrival{time.Duration(at), cost})
+				admitted = append(admitted, law.Arrival{At: time.Duration(at), Cost: cost})
 			} else if _, ok := s.gcra.next(s.tat.Load(), at+int64(d.RetryAfter), cost); !ok {
 				return fmt.Sprintf("RetryAfter %v is too short", d.RetryAfter)
 			}
@@ -112,7 +80,7 @@ func TestKeyedFollowsAMapOfPlainLimiters(t *testing.T) {
 	l := PerSecond(10, 3)
 	k := mustKeyed(t, l, 40)
 	rng := rand.New(rand.NewPCG(1, 2))
-	reference := map[string]*leaky{}
+	reference := map[string]*law.Leaky{}
 	keys := manyKeys(2000)
 	var now int64
 	refused, forgotten := 0, 0
@@ -124,7 +92,7 @@ func TestKeyedFollowsAMapOfPlainLimiters(t *testing.T) {
 		}
 		p := reference[key]
 		if p == nil {
-			p = &leaky{}
+			p = l.leaky()
 			reference[key] = p
 		}
 		cost := 1 + rng.Int64N(3)
@@ -132,7 +100,7 @@ func TestKeyedFollowsAMapOfPlainLimiters(t *testing.T) {
 		if err != nil {
 			t.Fatalf("step %d: %v", step, err)
 		}
-		if want := p.allow(l, now, cost); d.Allowed != want {
+		if want := p.Allow(time.Duration(now), cost); d.Allowed != want {
 			t.Fatalf("step %d at %v: key %s, cost %d: %+v, the reference says %v", step, time.Duration(now), key, cost, d, want)
 		}
 		if !d.Allowed {
@@ -156,13 +124,13 @@ func TestKeyedHoldsTheLawUnderRace(t *testing.T) {
 	k := mustKeyed(t, l, 24)
 	var clock atomic.Int64
 	var mu sync.Mutex
-	admitted := map[string][]arrival{}
+	admitted := map[string][]law.Arrival{}
 	var wg sync.WaitGroup
 	full := 0
 	for i := range 64 {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(i), 9))
-			mine := map[string][]arrival{}
+			mine := map[string][]law.Arrival{}
 			misses := 0
 			for n := range 1500 {
 				// Each goroutine reads the clock a little late or early.
@@ -177,7 +145,7 @@ func TestKeyedHoldsTheLawUnderRace(t *testing.T) {
 					continue
 				}
 				if d.Allowed {
-					mine[key] = append(mine[key], arrival{time.Duration(now), 1})
+					mine[key] = append(mine[key], law.Arrival{At: time.Duration(now), Cost: 1})
 				}
 			}
 			mu.Lock()
@@ -208,7 +176,7 @@ func TestSingleHoldsTheLawUnderRace(t *testing.T) {
 	s := mustSingle(t, l)
 	var clock atomic.Int64
 	var mu sync.Mutex
-	var admitted []arrival
+	var admitted []law.Arrival
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
@@ -216,7 +184,7 @@ func TestSingleHoldsTheLawUnderRace(t *testing.T) {
 				now := clock.Add(int64(100 * time.Microsecond))
 				if d, _ := s.take(now, 1); d.Allowed {
 					mu.Lock()
-					admitted = append(admitted, arrival{time.Duration(now), 1})
+					admitted = append(admitted, law.Arrival{At: time.Duration(now), Cost: 1})
 					mu.Unlock()
 				}
 			}

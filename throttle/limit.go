@@ -102,6 +102,26 @@ func (g gcra) admitted(next, now int64) Decision {
 	}
 }
 
+// Decide is the decision on a cost when the key's theoretical arrival time lies
+// ahead of now by so much (zero or less: not at all). It is the arithmetic of
+// this package for limiters that keep that time elsewhere, in a database or
+// another process: if the cost is allowed, the time ahead becomes
+// [Decision.ResetAfter], and otherwise it stays as it is. Reading it and writing
+// it back must be one atomic step of theirs.
+//
+// The limit must be valid. The only error is a *[CostError].
+func (l Limit) Decide(ahead time.Duration, cost int64) (Decision, error) {
+	g := l.gcra()
+	if err := g.check(cost); err != nil {
+		return Decision{Limit: g.burst}, err
+	}
+	next, ok := g.next(int64(ahead), 0, cost)
+	if !ok {
+		return g.refused(int64(ahead), next, 0), nil
+	}
+	return g.admitted(next, 0), nil
+}
+
 // refused is the decision that leaves tat as it is.
 func (g gcra) refused(tat, next, now int64) Decision {
 	ahead := max(tat-now, 0)

@@ -11,72 +11,23 @@ import (
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
-func TestDecisionSteps(t *testing.T) {
-	type step struct {
+func TestAClockThatJumpsBackAdmitsNothingTwice(t *testing.T) {
+	l := PerSecond(10, 1)
+	s, k := mustSingle(t, l), mustKeyed(t, l, 1)
+	for i, step := range []struct {
 		at   time.Duration
-		cost int64
 		want Decision
-	}
-	tests := []struct {
-		name  string
-		limit Limit
-		steps []step
 	}{
-		{"without a burst, one unit per interval", PerSecond(10, 1), []step{
-			{0, 1, Decision{true, 1, 0, 0, ms(100)}},
-			{0, 1, Decision{false, 1, 0, ms(100), ms(100)}},
-			{ms(99), 1, Decision{false, 1, 0, ms(1), ms(1)}},
-			{ms(100), 1, Decision{true, 1, 0, 0, ms(100)}},
-		}},
-		{"a burst comes at once, then the rate", PerSecond(10, 3), []step{
-			{0, 1, Decision{true, 3, 2, 0, ms(100)}},
-			{0, 1, Decision{true, 3, 1, 0, ms(200)}},
-			{0, 1, Decision{true, 3, 0, 0, ms(300)}},
-			{0, 1, Decision{false, 3, 0, ms(100), ms(300)}},
-			{ms(100), 1, Decision{true, 3, 0, 0, ms(300)}},
-			{ms(250), 1, Decision{true, 3, 0, 0, ms(250)}},
-			{ms(250), 1, Decision{false, 3, 0, ms(50), ms(250)}},
-		}},
-		{"a pause earns the burst and no more", PerSecond(10, 3), []step{
-			{0, 3, Decision{true, 3, 0, 0, ms(300)}},
-			{time.Hour, 3, Decision{true, 3, 0, 0, ms(300)}},
-			{time.Hour, 1, Decision{false, 3, 0, ms(100), ms(300)}},
-		}},
-		{"a refusal takes nothing", PerSecond(10, 3), []step{
-			{0, 2, Decision{true, 3, 1, 0, ms(200)}},
-			{0, 2, Decision{false, 3, 1, ms(100), ms(200)}},
-			{0, 2, Decision{false, 3, 1, ms(100), ms(200)}},
-			{0, 1, Decision{true, 3, 0, 0, ms(300)}},
-		}},
-		{"a cost of 0 only looks", PerSecond(10, 3), []step{
-			{0, 0, Decision{true, 3, 3, 0, 0}},
-			{0, 3, Decision{true, 3, 0, 0, ms(300)}},
-			{0, 0, Decision{true, 3, 0, 0, ms(300)}},
-			{ms(150), 0, Decision{true, 3, 1, 0, ms(150)}},
-		}},
-		{"a clock that jumps back admits nothing twice", PerSecond(10, 1), []step{
-			{time.Hour, 1, Decision{true, 1, 0, 0, ms(100)}},
-			{time.Hour - time.Second, 1, Decision{false, 1, 0, ms(1100), ms(1100)}},
-			{time.Hour + ms(100), 1, Decision{true, 1, 0, 0, ms(100)}},
-		}},
-		{"an interval that is not whole is rounded against the client", PerSecond(3, 1), []step{
-			{0, 1, Decision{true, 1, 0, 0, 333_333_334}},
-			{333_333_333, 1, Decision{false, 1, 0, 1, 1}},
-			{333_333_334, 1, Decision{true, 1, 0, 0, 333_333_334}},
-		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s, k := mustSingle(t, tt.limit), mustKeyed(t, tt.limit, 1)
-			for i, step := range tt.steps {
-				if d, err := s.TakeAt(s.base.Add(step.at), step.cost); d != step.want || err != nil {
-					t.Errorf("Single, step %d (%v, cost %d): %+v, %v, want %+v", i, step.at, step.cost, d, err, step.want)
-				}
-				if d, err := k.TakeAt(k.base.Add(step.at), "a", step.cost); d != step.want || err != nil {
-					t.Errorf("Keyed, step %d (%v, cost %d): %+v, %v, want %+v", i, step.at, step.cost, d, err, step.want)
-				}
-			}
-		})
+		{time.Hour, Decision{true, 1, 0, 0, ms(100)}},
+		{time.Hour - time.Second, Decision{false, 1, 0, ms(1100), ms(1100)}},
+		{time.Hour + ms(100), Decision{true, 1, 0, 0, ms(100)}},
+	} {
+		if d, err := s.TakeAt(s.base.Add(step.at), 1); d != step.want || err != nil {
+			t.Errorf("Single, step %d: %+v, %v, want %+v", i, d, err, step.want)
+		}
+		if d, err := k.TakeAt(k.base.Add(step.at), "a", 1); d != step.want || err != nil {
+			t.Errorf("Keyed, step %d: %+v, %v, want %+v", i, d, err, step.want)
+		}
 	}
 }
 

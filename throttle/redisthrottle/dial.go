@@ -1,0 +1,62 @@
+package redisthrottle
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Dial returns a client of one Redis with settings that suit a [Limiter]: all
+// decisions share connections and are pipelined, none is sent twice, and a
+// connection that is silent for a second is given up. The URL begins with
+// redis://, rediss:// (TLS) or unix://.
+//
+// A Redis that cannot be reached, or is loading, is no error: the client
+// connects when it is first used, and again after each loss. A URL that makes no
+// sense is one, and a password that is refused.
+func Dial(url string) (rueidis.Client, error) {
+	opt, err := rueidis.ParseURL(url)
+	if err != nil {
+		// The parser's words repeat the URL, which may hold a password.
+		return nil, errors.New("redisthrottle: the Redis URL cannot be read, allowed is redis://user:password@host:port/db, rediss:// or unix:///path")
+	}
+	opt.ForceSingleClient = true // the one that outlives a failed first connection
+	opt.AlwaysPipelining = true  // or the first deadline that passes cuts the connection
+	opt.DisableCache = true
+	opt.DisableRetry = true
+	opt.Dialer.Timeout = time.Second
+	opt.Dialer.KeepAlive = time.Second // also when a silent connection is tried
+	opt.ConnWriteTimeout = time.Second
+	opt.DialCtxFn = detached(opt.DialCtxFn)
+	client, err := rueidis.NewClient(opt)
+	if client == nil {
+		return nil, fmt.Errorf("redisthrottle: connect to Redis: %w", err)
+	}
+	if refused, ok := rueidis.IsRedisErr(err); ok && !refused.IsLoading() {
+		client.Close()
+		return nil, fmt.Errorf("redisthrottle: connect to Redis: %w", err)
+	}
+	return client, nil
+}
+
+type dialer = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error)
+
+// detached connects on its own time. The first decision pays for the connection
+// of all, and its budget may well be shorter than a handshake.
+func detached(dial dialer) dialer {
+	return func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+		ctx = context.WithoutCancel(ctx)
+		switch {
+		case dial != nil:
+			return dial(ctx, addr, d, t)
+		case t != nil:
+			return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+		}
+		return d.DialContext(ctx, "tcp", addr)
+	}
+}

@@ -1,0 +1,29 @@
+package redisthrottle
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/returnkit/returnkit/throttle"
+)
+
+// NewClocked returns a limiter whose clock is set by each call of the second
+// result, in place of the server's.
+func NewClocked(client rueidis.Client, prefix string, limit throttle.Limit) (take func(time.Time, string, int64) (throttle.Decision, error), err error) {
+	l, err := newLimiter(client, prefix, limit, "local sec, nsec = tonumber(ARGV[3]), tonumber(ARGV[4])")
+	if err != nil {
+		return nil, err
+	}
+	return func(at time.Time, key string, cost int64) (throttle.Decision, error) {
+		return l.take(context.Background(), key, cost, strconv.FormatInt(at.Unix(), 10), strconv.Itoa(at.Nanosecond()))
+	}, nil
+}
+
+// MaxInFlight is for tests of the bound.
+const MaxInFlight = maxInFlight
+
+// InFlight returns how many decisions wait for Redis.
+func (l *Limiter) InFlight() int { return int(l.inFlight.Load()) }

@@ -1,0 +1,217 @@
+package redisthrottle_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/redistest"
+	"github.com/returnkit/returnkit/throttle"
+	"github.com/returnkit/returnkit/throttle/redisthrottle"
+)
+
+const (
+	budget = 15 * time.Millisecond
+	// slack is for a busy machine to wake a goroutine.
+	slack = time.Second
+)
+
+// TestRedisKilledInTheMiddle has requests come through a shop's middleware while
+// Redis dies and comes back. The fail mode alone says what they get.
+func TestRedisKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		mode throttle.FailMode
+		down throttle.Result
+		code int
+	}{
+		{throttle.FailOpen, throttle.FailedOpen, http.StatusOK},
+		{throttle.FailClosed, throttle.FailedClosed, http.StatusServiceUnavailable},
+	} {
+		t.Run(tt.mode.String(), func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			var results sync.Map // throttle.Result -> *atomic.Int64
+			count := func(r throttle.Result) *atomic.Int64 {
+				n, _ := results.LoadOrStore(r, new(atomic.Int64))
+				return n.(*atomic.Int64)
+			}
+			guard, err := throttle.NewGuard(throttle.GuardConfig{
+				Limiter:   newLimiter(t, dial(t, server.URL()), throttle.PerSecond(100, 1000)),
+				OnFailure: tt.mode,
+				Budget:    budget,
+				Observe:   func(v throttle.Verdict) { count(v.Result).Add(1) },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mw, err := throttle.Middleware(throttle.MiddlewareConfig{Guard: guard, Policy: "checkout", Key: throttle.FixedKey("checkout")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := mw(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+
+			stop := make(chan struct{})
+			var wg sync.WaitGroup
+			var worst atomic.Int64
+			for range 16 {
+				wg.Go(func() {
+					tick := time.NewTicker(time.Millisecond)
+					defer tick.Stop()
+					for {
+						select {
+						case <-stop:
+							return
+						case <-tick.C:
+						}
+						w := httptest.NewRecorder()
+						start := time.Now()
+						h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/checkout", nil))
+						raise(&worst, int64(time.Since(start)))
+						if w.Code != http.StatusOK && w.Code != http.StatusTooManyRequests && w.Code != tt.code {
+							t.Errorf("a request got %d", w.Code)
+						}
+						if said := strings.ToLower(w.Body.String()); strings.Contains(said, "redis") || strings.Contains(said, "connect") || strings.Contains(said, "deadline") {
+							t.Errorf("a request was told %q", said)
+						}
+					}
+				})
+			}
+			await(t, "decisions", func() bool { return count(throttle.Admitted).Load() > 50 })
+			server.Kill()
+			await(t, "failures", func() bool { return count(tt.down).Load() > 50 })
+			server.Restart(t)
+			before := count(throttle.Admitted).Load()
+			await(t, "decisions again", func() bool { return count(throttle.Admitted).Load() > before+50 })
+			close(stop)
+			wg.Wait()
+			if d := time.Duration(worst.Load()); d > budget+slack {
+				t.Errorf("a request took %v with a budget of %v", d, budget)
+			}
+			for _, r := range []throttle.Result{throttle.FailedOpen, throttle.FailedClosed, throttle.Cancelled, throttle.RefusedCost} {
+				if n := count(r).Load(); r != tt.down && n > 0 {
+					t.Errorf("%d verdicts were %s", n, r)
+				}
+			}
+		})
+	}
+}
+
+// TestARedisThatDoesNotAnswer holds the time budget of more decisions than may
+// wait for it.
+func TestARedisThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := dial(t, server.URL())
+	l := newLimiter(t, client, throttle.PerSecond(1_000_000, 1_000_000))
+	if err := client.Do(t.Context(), client.B().ClientPause().Timeout(60_000).All().Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	var busy, late atomic.Int64
+	var wg sync.WaitGroup
+	gate := make(chan struct{})
+	for range redisthrottle.MaxInFlight + 500 {
+		wg.Go(func() {
+			<-gate
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			_, err := l.Take(ctx, "a", 1)
+			switch {
+			case errors.Is(err, redisthrottle.ErrBusy):
+				busy.Add(1)
+			case errors.Is(err, context.DeadlineExceeded):
+				late.Add(1)
+			default:
+				t.Errorf("a decision of a paused Redis: %v", err)
+			}
+			if took := time.Since(start); took > 200*time.Millisecond+5*slack {
+				t.Errorf("a decision took %v", took)
+			}
+		})
+	}
+	close(gate)
+	wg.Wait()
+	if busy.Load() < 1 || late.Load() < 1 {
+		t.Errorf("%d were turned away, %d timed out", busy.Load(), late.Load())
+	}
+	// The silent connection is given up, and the next one serves.
+	server.Kill()
+	server.Restart(t)
+	await(t, "an answer", func() bool { d, err := l.Take(t.Context(), "a", 1); return err == nil && d.Allowed })
+	await(t, "nothing waiting", func() bool { return l.InFlight() == 0 })
+}
+
+// TestAServerThatAcceptsAndSaysNothing is the worst there can be at the other
+// end: the connection stands, the first word never comes.
+func TestAServerThatAcceptsAndSaysNothing(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Skipf("a Unix socket in the test's folder: %v", err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			if _, err := listener.Accept(); err != nil {
+				return
+			}
+		}
+	}()
+	l := newLimiter(t, dial(t, "unix://"+listener.Addr().String()), throttle.PerSecond(1, 1))
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), budget)
+			defer cancel()
+			start := time.Now()
+			if _, err := l.Take(ctx, "a", 1); err == nil || time.Since(start) > budget+slack/2 {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestAShopMayStartBeforeItsRedis dials first and starts the server then.
+func TestAShopMayStartBeforeItsRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Kill()
+	l := newLimiter(t, dial(t, server.URL()), throttle.PerSecond(1, 1))
+	if _, err := l.Take(t.Context(), "a", 1); err == nil {
+		t.Error("a decision without a Redis")
+	}
+	server.Restart(t)
+	await(t, "an answer", func() bool { _, err := l.Take(t.Context(), "a", 1); return err == nil })
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 20 s for %s", what)
+		}
+		<-tick.C
+	}
+}
+
+func raise(v *atomic.Int64, to int64) {
+	for {
+		have := v.Load()
+		if have >= to || v.CompareAndSwap(have, to) {
+			return
+		}
+	}
+}
