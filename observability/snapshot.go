@@ -1,0 +1,100 @@
+package observability
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Snapshot is all of a [Metrics] at one moment, by metric name. Series are
+// sorted by their labels. Numbers come from the counters that /metrics shows;
+// those of one name that are recorded at the very moment may or may not be in.
+type Snapshot struct {
+	Counters   map[string][]Sample       `json:"counters"`
+	Gauges     map[string][]Sample       `json:"gauges"`
+	Histograms map[string][]Distribution `json:"histograms"`
+	Events     []Event                   `json:"events"` // oldest first, at most 100
+}
+
+// Sample is the value of one series.
+type Sample struct {
+	Labels map[string]string `json:"labels"`
+	Value  float64           `json:"value"`
+}
+
+// Distribution describes the observations of one series.
+type Distribution struct {
+	Labels map[string]string `json:"labels"`
+	Stats  Stats             `json:"stats"`
+}
+
+// Stats are in the unit of the metric's name: milliseconds for _ms, seconds
+// for _seconds. Count and Avg are over all time since the start; Min, Max and
+// P95 over the window that ends with the latest observation (five minutes by
+// default). P95 is by nearest rank and off by at most 3.2 % or half a
+// microsecond, whichever is more; the others are exact to the microsecond.
+type Stats struct {
+	Count uint64  `json:"count"`
+	Avg   float64 `json:"avg"`
+	Min   float64 `json:"min"`
+	Max   float64 `json:"max"`
+	P95   float64 `json:"p95"`
+}
+
+// Snapshot returns the numbers of this moment.
+func (m *Metrics) Snapshot() Snapshot {
+	s := Snapshot{
+		Counters:   map[string][]Sample{},
+		Gauges:     map[string][]Sample{},
+		Histograms: map[string][]Distribution{},
+		Events:     m.Events(),
+	}
+	for _, f := range m.families {
+		f.snapshot(&s)
+	}
+	return s
+}
+
+// SnapshotHandler answers with the snapshot as JSON. Who may see it is up to
+// the caller.
+func (m *Metrics) SnapshotHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := json.Marshal(m.Snapshot())
+		if err != nil {
+			http.Error(w, "the snapshot can't be encoded", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(append(body, '\n')) // the reader may be gone
+	})
+}
+
+// NewRegistry returns a registry with the Go runtime, the process, and the
+// given collectors. It fails when two of them use one name.
+func NewRegistry(cs ...prometheus.Collector) (*prometheus.Registry, error) {
+	reg := prometheus.NewRegistry()
+	cs = append([]prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}, cs...)
+	for _, c := range cs {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return reg, nil
+}
+
+// PrometheusHandler serves what g gathers, as text or, for those who ask for
+// it, as OpenMetrics with exemplars. Five scrapes run at a time, more get 503.
+// Who may see it is up to the caller.
+func PrometheusHandler(g prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: 5,
+	})
+}
