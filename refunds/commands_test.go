@@ -67,6 +67,11 @@ func (w *world) finish() {
 	w.start()
 	w.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
 	w.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+	for i := range 6 {
+		if _, err := w.svc.Release(w.t.Context(), dispute(i/3, fmt.Sprint("dp_", i%3))); err != nil {
+			w.bad = append(w.bad, err.Error())
+		}
+	}
 	for range 60 {
 		w.advance(20 * time.Minute)
 		if _, err := w.svc.PursueDue(w.t.Context(), 1000); err != nil {
@@ -194,11 +199,21 @@ func genAction() gopter.Gen {
 			_, _ = w.svc.Resolve(w.t.Context(), r.ID, paid, "looked at the provider's page", kim, "")
 		}}
 	})
+	hold := gopter.CombineGens(num(2), num(3), gen.Bool()).Map(func(v []any) commands.Command {
+		order, ref, closed := v[0].(int), fmt.Sprint("dp_", v[1].(int)), v[2].(bool)
+		return action{fmt.Sprintf("dispute %s of order %d, closed: %v", ref, order, closed), func(w *world) {
+			if closed {
+				_, _ = w.svc.Release(w.t.Context(), dispute(order, ref))
+			} else {
+				_, _ = w.svc.Hold(w.t.Context(), dispute(order, ref))
+			}
+		}}
+	})
 	end := gen.Const(0).Map(func(int) commands.Command {
 		return action{"everything comes to its end", func(w *world) { w.finish() }}
 	})
 	return gen.Frequency(map[int]gopter.Gen{
-		8: refund, 4: twice, 7: fault, 3: lookup, 6: pass, 9: work, 2: crash, 5: restart, 1: gen.OneGenOf(bank, person, end),
+		8: refund, 4: twice, 7: fault, 6: pass, 9: work, 2: crash, 5: restart, 1: gen.OneGenOf(bank, person, end), 3: gen.OneGenOf(lookup, hold),
 	})
 }
 

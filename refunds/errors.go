@@ -24,6 +24,7 @@ const (
 	CodeCreditTooLow    Code = "CREDIT_TOO_LOW"     // store credit would go below zero
 	CodeLeaseLost       Code = "LEASE_LOST"         // another worker has taken over
 	CodeContradiction   Code = "CONTRADICTION"      // the provider says something else than we recorded
+	CodeAmountChanged   Code = "AMOUNT_CHANGED"     // the refund is of another amount than Request.Expect
 )
 
 // Error is a refusal with a stable code. Message is a sentence for a person

@@ -22,6 +22,8 @@ const (
 	EventReversed        = "refund.reversed"          // the provider took it back later
 	EventQueuedForPerson = "refund.queued_for_person" // nobody but a person can tell
 	EventResolved        = "refund.resolved"          // a person has told; succeeded or failed follows
+	EventHeld            = "refund.held"              // not to be sent until it is released
+	EventReleased        = "refund.released"          // may be sent again
 )
 
 // payload is the data of an event. The same apply serves the change itself
@@ -90,6 +92,10 @@ func payloadOf(typ string) payload {
 		return &queuedForPerson{}
 	case EventResolved:
 		return &resolved{}
+	case EventHeld:
+		return &held{}
+	case EventReleased:
+		return &released{}
 	}
 	return nil
 }
@@ -153,6 +159,7 @@ type tried struct {
 	Answered    bool    `json:"answered,omitempty"`
 	StoredError bool    `json:"stored_error,omitempty"`
 	Unsent      bool    `json:"unsent,omitempty"` // certainly no call had an effect
+	Answers     []Said  `json:"answers,omitempty"`
 }
 
 func (t *tried) apply(r *Refund, at time.Time) {
@@ -168,12 +175,13 @@ func (t *tried) apply(r *Refund, at time.Time) {
 	if t.Unsent {
 		a.FirstSentAt = time.Time{}
 	}
-	r.Work.Attempts, r.Work.LastError, r.Work.GaveUp = t.Tries, t.LastError, false
+	r.Work.Attempts, r.Work.LastError, r.Work.GaveUp = t.Tries, t.LastError, r.Waits()
 }
 
 type succeeded struct {
 	Reference string `json:"reference,omitempty"`
 	Sent      int    `json:"sent,omitempty"`
+	Answers   []Said `json:"answers,omitempty"`
 }
 
 func (d *succeeded) apply(r *Refund, at time.Time) {
@@ -188,6 +196,7 @@ type failed struct {
 	Reason    string `json:"reason,omitempty"`
 	Reference string `json:"reference,omitempty"`
 	Sent      int    `json:"sent,omitempty"`
+	Answers   []Said `json:"answers,omitempty"`
 }
 
 func (d *failed) apply(r *Refund, at time.Time) {
@@ -236,7 +245,7 @@ func (r *Refund) settle(s Status, sent int, at time.Time) {
 	if a.Key != "" && a.AnsweredAt.IsZero() {
 		a.AnsweredAt = at
 	}
-	r.Work = Work{Attempts: r.Work.Attempts}
+	r.Work, r.HeldBy = Work{Attempts: r.Work.Attempts}, ""
 }
 
 // instant is t as it is stored: UTC, microseconds; zero stays zero.

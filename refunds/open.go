@@ -17,15 +17,20 @@ import (
 //   - an open one: the next try is brought to now, and made here unless
 //     somebody else is at it;
 //   - a succeeded one is answered as it is;
-//   - a failed one gets a new attempt, by the method and with a quote of now.
+//   - a failed one gets a new attempt, by the method and with a quote of now;
+//   - one that AwaitsChoice, after the provider took the one before it back, is
+//     paid by the method that is asked for.
+//
+// While the payment is held (see Service.Hold) a refund is opened and holds its
+// amount, and is not carried out: it stands in the queue for a person.
 //
 // Card refunds are tried for up to Config.Wait or until ctx ends; then the
 // answer is an open state (submitted, unknown, pending), and PursueDue goes on.
 // Cash and store credit succeed at once, without a call to the provider, and so
 // does a refund of nothing.
 //
-// Errors: CodeInvalid, CodeNothingToRefund, CodeMethod, CodeBalance: nothing
-// was changed. Any other error is trouble below; the same request may be sent
+// Errors: CodeInvalid, CodeNothingToRefund, CodeMethod, CodeBalance,
+// CodeAmountChanged: nothing was changed. Any other error is trouble below; the same request may be sent
 // again. A provider that said no is no error: the status is failed.
 func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 	if err := r.validate(); err != nil {
@@ -33,12 +38,16 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 	}
 	method, methodErr := r.resolve()
 	t := &try{s: s, token: s.cfg.NewID()}
-	var mine, nothing bool // to be carried out here; of no amount and done
+	var mine, nothing, held bool // to be carried out here; of no amount and done; held from the start
 	saved, err := s.store.Open(ctx, r.openRequest(), func(b Book, current *Refund) (*Refund, error) {
 		st := Stamp{At: s.now(), By: r.By}
-		t.doubt, mine, nothing = false, true, false
-		if current != nil && current.Status != StatusFailed {
-			if current.Status == StatusSucceeded || current.Leased(st.At) {
+		t.doubt, mine, nothing, held = false, true, false, false
+		awaits := current != nil && current.Waits() && current.HeldBy == AwaitsChoice
+		if current != nil && current.Status != StatusFailed && !awaits {
+			if err := r.expects(current.Amount()); err != nil {
+				return nil, err
+			}
+			if current.Status == StatusSucceeded || current.Leased(st.At) || current.Waits() {
 				mine = false
 				current.Hurry(st.At)
 				return current, nil
@@ -54,6 +63,10 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		if len(request.Lines) == 0 && current != nil {
 			request = current.Request
 		}
+		free := b.Balance.Available()
+		if awaits {
+			free += current.Amount()
+		}
 		quote, err := NewQuote(request, b.Given)
 		if err != nil {
 			return nil, err
@@ -61,21 +74,33 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		if quote.Currency != b.Balance.Currency {
 			return nil, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
 		}
-		if quote.Amount > b.Balance.Available() {
+		if quote.Amount > free {
 			return nil, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
 				"%s can't be refunded; %s of the payment is left",
-				orders.NewMoney(quote.Amount, r.Currency), orders.NewMoney(b.Balance.Available(), r.Currency))}
+				orders.NewMoney(quote.Amount, r.Currency), orders.NewMoney(free, r.Currency))}
+		}
+		if err := r.expects(quote.Amount); err != nil {
+			return nil, err
 		}
 		attempt := AttemptDraft{
 			ID: s.cfg.NewID(), Method: method, PaymentReference: r.PaymentReference, PaidBy: r.By, Request: request, Quote: quote,
 		}
 		next := current
+		if awaits {
+			if err := next.withdraw(st, FailureWithdrawn, "paid by the method that was asked for instead"); err != nil {
+				return nil, err
+			}
+		}
 		if next != nil {
 			err = next.Retry(attempt, st)
 		} else {
 			next, err = Create(Draft{
 				ID: s.cfg.NewID(), Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer, Attempt: attempt,
 			}, st)
+		}
+		if hold, ok := b.Balance.Hold(); ok && err == nil && quote.Amount > 0 {
+			mine, held = false, true
+			return next, next.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
 		}
 		if err == nil {
 			err = next.Submit(st)
@@ -96,8 +121,11 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.Reference, err)
 	}
 	if !mine {
-		if nothing {
+		switch {
+		case nothing:
 			s.cfg.Observer.Completed(saved)
+		case held:
+			s.cfg.Observer.Queued(saved)
 		}
 		return saved, nil
 	}

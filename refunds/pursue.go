@@ -66,8 +66,11 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 		return Refund{}, err
 	}
 	a := r.Attempt()
-	if r.Method.Manual() || a.Amount == 0 || r.Status == StatusReversed || r.Status == StatusCreated {
+	if r.Method.Manual() || a.Amount == 0 || r.Status == StatusCreated {
 		return r, nil
+	}
+	if r.Status == StatusReversed {
+		return r, s.offer(ctx, r, by) // in case a crash came between the two
 	}
 	if r.Status.Open() {
 		t := &try{s: s, token: s.cfg.NewID(), looked: true}
@@ -108,10 +111,15 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 }
 
 // Reverse records that the provider took a succeeded refund back: the balance
-// and the units are free again. providerReference, when not empty, must be that
-// of the current attempt; a message about another one is CodeInvalid. Reversing
-// again answers with the state. Store credit is taken back, and where the
-// customer has spent it, that is CodeCreditTooLow and nothing is changed.
+// and the units are free again. What was paid by card is still owed, so a new
+// refund of the same reference is opened: it holds the amount, stands in the
+// queue for a person, and is paid when Refund is asked for the reference again,
+// by the method that is named there; store credit always works (AwaitsChoice).
+//
+// providerReference, when not empty, must be that of the current attempt; a
+// message about another one is CodeInvalid. Reversing again answers with the
+// state. Store credit that is reversed is taken back, and where the customer
+// has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reason string, by Actor) (Refund, error) {
 	changed := false
 	r, err := s.store.Update(ctx, id, func(_ Book, r *Refund) error {
@@ -130,7 +138,51 @@ func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reas
 	if changed {
 		s.cfg.Observer.Reversed(r)
 	}
-	return r, nil
+	return r, s.offer(ctx, r, by)
+}
+
+// offer opens the refund that is owed after one by card was reversed, unless
+// there is one or nothing is left to give. It may be called any number of times.
+func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
+	if reversed.Method != Card || reversed.Amount() == 0 {
+		return nil
+	}
+	opened := false
+	errNone := errors.New("nothing is owed")
+	open := OpenRequest{
+		Reference: reversed.Reference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Currency: reversed.Quote.Currency,
+	}
+	saved, err := s.store.Open(ctx, open, func(b Book, current *Refund) (*Refund, error) {
+		opened = false
+		if current != nil {
+			return current, nil
+		}
+		quote, err := NewQuote(reversed.Request, b.Given)
+		if err != nil || quote.Amount == 0 || quote.Amount > b.Balance.Available() {
+			return nil, errNone // given back by another refund since
+		}
+		st := Stamp{At: s.now(), By: by}
+		next, err := Create(Draft{
+			ID: s.cfg.NewID(), Reference: reversed.Reference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
+			Attempt: AttemptDraft{ID: s.cfg.NewID(), Method: StoreCredit, PaidBy: by, Request: reversed.Request, Quote: quote},
+		}, st)
+		if err != nil {
+			return nil, err
+		}
+		opened = true
+		return next, next.Hold(st, AwaitsChoice, fmt.Sprintf(
+			"the provider took refund %s back; choose how to pay it again, store credit always works", reversed.Attempt().ProviderReference))
+	})
+	switch {
+	case errors.Is(err, errNone):
+		return nil
+	case err != nil:
+		return fmt.Errorf("refunds: open a new refund for %s after %s was reversed: %w", reversed.Reference, reversed.ID, err)
+	}
+	if opened {
+		s.cfg.Observer.Queued(saved)
+	}
+	return nil
 }
 
 // Resolve ends a refund that stands in the queue for a person, by the word of

@@ -87,7 +87,10 @@ type Refund struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Version   int // number of events so far
-	Work      Work
+	// HeldBy is what keeps the refund from being sent: the Ref of a Hold of its
+	// payment, or AwaitsChoice. Empty: nothing does.
+	HeldBy string
+	Work   Work
 
 	changes []Event
 }

@@ -49,7 +49,20 @@ type Request struct {
 	// Quote says which units come back. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
 	Quote QuoteRequest
-	By    Actor // who asks; for a manual method also who hands it out
+	// Expect, when not nil, is the amount in minor units that the caller means to
+	// pay back. Any other is CodeAmountChanged, and nothing is paid.
+	Expect *int64
+	By     Actor // who asks; for a manual method also who hands it out
+}
+
+// expects refuses an amount that is not the one the caller means.
+func (r Request) expects(amount int64) error {
+	if r.Expect == nil || *r.Expect == amount {
+		return nil
+	}
+	return &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
+		"the refund of %s is now %s and not %s; look at it again",
+		r.Reference, orders.NewMoney(amount, r.Currency), orders.NewMoney(*r.Expect, r.Currency))}
 }
 
 func (r Request) openRequest() OpenRequest {

@@ -32,6 +32,11 @@ type RefundStore interface {
 	// became succeeded, its entry is written in the same transaction; when it
 	// became reversed, the opposite entry.
 	Update(ctx context.Context, id string, change func(Book, *Refund) error) (Refund, error)
+	// UpdatePayment locks the balance of the payment as Open does, runs change
+	// with it and with the payment's open refunds, oldest first, and saves the
+	// balance's Holds, and each refund as Update does: all of it or nothing. It
+	// returns these refunds. A payment of another order is CodeInvalid.
+	UpdatePayment(ctx context.Context, r OpenRequest, change func(*Balance, []*Refund) error) ([]Refund, error)
 	Refund(ctx context.Context, id string) (Refund, error)
 	// ByReference returns the refund of the reference that is not reversed, or
 	// else the latest reversed one.
@@ -58,6 +63,27 @@ type RefundStore interface {
 	// Book reads what Open would find, without a lock and without seeding: a
 	// preview, true at some instant.
 	Book(ctx context.Context, r OpenRequest) (Book, error)
+	// Legs returns what was to be paid back through the provider: card attempts
+	// of more than nothing that q selects.
+	Legs(ctx context.Context, q LegQuery) ([]Leg, error)
+}
+
+// Leg is one card attempt with the refund it belongs to.
+type Leg struct {
+	Refund  Refund
+	Attempt Attempt
+}
+
+// LegQuery selects card attempts of more than nothing: those of IDs where
+// there are any, in any order; else those with CreatedAt in [From, To), in
+// order of CreatedAt and ID, after the place that AfterAt and AfterID name, up
+// to Limit.
+type LegQuery struct {
+	IDs      []string // at most MaxPageSize
+	From, To time.Time
+	AfterAt  time.Time // of the last Attempt of the page before; zero for the first
+	AfterID  string
+	Limit    int // 1 to MaxPageSize
 }
 
 // CreditStore keeps the ledger of store credit.
@@ -105,9 +131,10 @@ type Book struct {
 type Balance struct {
 	PaymentID string
 	Currency  Currency
-	Captured  int64 // minor units
-	Reserved  int64 // held by open refunds
-	Refunded  int64 // succeeded
+	Captured  int64  // minor units
+	Reserved  int64  // held by open refunds
+	Refunded  int64  // succeeded
+	Holds     []Hold // in order of arrival, released ones too; nil for none
 }
 
 // Available is what can still be refunded, in minor units.

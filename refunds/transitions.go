@@ -97,6 +97,9 @@ func (r *Refund) Submit(s Stamp) error {
 	if r.Status != StatusCreated && r.Status != StatusSubmitted {
 		return r.refuse("submitted")
 	}
+	if r.Waits() {
+		return r.refuse("submitted while it is held")
+	}
 	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == Card && r.Amount() > 0})
 }
 
@@ -115,6 +118,9 @@ type Result struct {
 	GaveUp string
 	// NextAt is when to try next, zero for not by itself.
 	NextAt time.Time
+	// Answers are all that the provider said since the last Result, in order:
+	// the evidence for a person.
+	Answers []Said
 }
 
 // Answered records how a try ended and releases the lease. Done succeeds and
@@ -133,15 +139,15 @@ func (r *Refund) Answered(s Stamp, res Result) error {
 	sent := r.Attempt().Sent + res.Calls
 	switch res.Answer.Outcome {
 	case OutcomeDone:
-		return r.record(s, EventSucceeded, &succeeded{Reference: res.Answer.Reference, Sent: sent})
+		return r.record(s, EventSucceeded, &succeeded{Reference: res.Answer.Reference, Sent: sent, Answers: res.Answers})
 	case OutcomeRefused:
-		return r.record(s, EventFailed, &failed{Code: res.Answer.Code, Reason: describe(res.Answer), Reference: res.Answer.Reference, Sent: sent})
+		return r.record(s, EventFailed, &failed{Code: res.Answer.Code, Reason: describe(res.Answer), Reference: res.Answer.Reference, Sent: sent, Answers: res.Answers})
 	}
 
 	t := &tried{
 		Outcome: res.Answer.Outcome, Code: res.Answer.Code, LastError: describe(res.Answer), Reference: res.Answer.Reference,
 		Sent: sent, Tries: r.Work.Attempts + res.Tries,
-		StoredError: r.Attempt().StoredError || res.StoredError,
+		StoredError: r.Attempt().StoredError || res.StoredError, Answers: res.Answers,
 	}
 	if t.Outcome == OutcomeNothing {
 		t.Reference = "" // there is no refund to name
@@ -173,6 +179,9 @@ func (r *Refund) Answered(s Stamp, res Result) error {
 		}
 	}
 	r.Work.NextAt = instant(res.NextAt)
+	if r.Waits() {
+		r.Work.NextAt = time.Time{} // held while it was on its way, and nothing came of it
+	}
 	r.Lease("", time.Time{})
 	return nil
 }
@@ -198,6 +207,8 @@ func (r *Refund) Succeed(s Stamp, reference string) error {
 	switch {
 	case r.Status != StatusSubmitted:
 		return r.refuse("paid by hand")
+	case r.Waits():
+		return r.refuse("paid while it is held")
 	case r.Amount() > 0 && !r.Method.Manual():
 		return &Error{Code: CodeMethod, Field: "method", Message: "a card refund succeeds by the provider's answer alone"}
 	case r.Amount() > 0 && reference == "":
@@ -212,6 +223,7 @@ const MaxReason = 2000
 // Resolve ends a refund that stands in the queue for a person by that person's
 // word: the provider paid it, or it did not. reason says how they know, 1 to
 // MaxReason characters; reference is the provider's id of the refund if known.
+// One that is held and was never sent can't have been paid.
 func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
 	if !r.Status.Open() || !r.Work.GaveUp {
 		return r.refuse("resolved; only one in the queue for a person can")
@@ -226,20 +238,27 @@ func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
 	if err := checkText("provider_reference", reference, maxID); err != nil {
 		return err
 	}
+	if paid && r.Waits() {
+		return r.refuse("resolved as paid; it is held and was never sent")
+	}
 	if err := r.record(s, EventResolved, &resolved{Paid: paid, Reason: reason, Reference: reference}); err != nil {
 		return err
 	}
 	sent := r.Attempt().Sent
-	if paid {
+	switch {
+	case paid:
 		return r.record(s, EventSucceeded, &succeeded{Reference: reference, Sent: sent})
+	case r.Waits():
+		return r.withdraw(s, FailureResolved, reason)
 	}
 	return r.record(s, EventFailed, &failed{Code: FailureResolved, Reason: reason, Reference: reference, Sent: sent})
 }
 
 // Codes of a failed attempt that are ours and not the provider's.
 const (
-	FailureAbsent   = "absent"             // looked up after the grace, and not there
-	FailureResolved = "resolved_by_person" // a person said that the provider did not pay
+	FailureAbsent    = "absent"             // looked up after the grace, and not there
+	FailureResolved  = "resolved_by_person" // a person said that the provider did not pay
+	FailureWithdrawn = "withdrawn"          // never sent; another attempt took its place
 )
 
 // Reverse records that the provider took a succeeded refund back. It frees the
@@ -274,9 +293,10 @@ func (r *Refund) Held(token string) error {
 	return nil
 }
 
-// Hurry brings the next try to the instant. It is no event.
+// Hurry brings the next try to the instant, unless the refund waits for a
+// person. It is no event.
 func (r *Refund) Hurry(at time.Time) {
-	if at = instant(at); r.Status.Open() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt)) {
+	if at = instant(at); r.Status.Open() && !r.Waits() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt)) {
 		r.Work.NextAt = at
 	}
 }

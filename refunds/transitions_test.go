@@ -49,7 +49,7 @@ type op struct {
 
 func genOp() gopter.Gen {
 	return gopter.CombineGens(
-		gen.IntRange(0, 11),
+		gen.IntRange(0, 14),
 		gen.OneConstOf(refunds.OutcomeDone, refunds.OutcomeRefused, refunds.OutcomeNothing, refunds.OutcomePending,
 			refunds.OutcomeRequiresAction, refunds.OutcomeUnknown, refunds.Outcome("never heard of")),
 		gen.IntRange(0, 63),
@@ -89,6 +89,10 @@ func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
 	case 7:
 		r.Hurry(st.At)
 		return nil
+	case 8, 9:
+		return r.Hold(st, []string{"dp_1", "dp_2", refunds.AwaitsChoice, ""}[o.flags%4], "disputed")
+	case 10:
+		return r.Release(st, "won")
 	}
 	res := refunds.Result{
 		Answer: refunds.Answer{Outcome: o.outcome, Code: "code", Message: "message"}, Calls: o.flags % 3, Tries: 1,
@@ -130,8 +134,10 @@ func TestTheStateMachine(t *testing.T) {
 					return fmt.Sprintf("step %d: an error without a code: %v", i, err)
 				case err != nil && (len(made) != 0 || !reflect.DeepEqual(before, r.Saved())):
 					return fmt.Sprintf("step %d: refused (%v) and changed", i, err)
-				case !may(before.Status, r.Status):
-					return fmt.Sprintf("step %d: %s became %s", i, before.Status, r.Status)
+				case r.Waits() && (!r.Work.GaveUp || !r.Work.NextAt.IsZero()):
+					return fmt.Sprintf("step %d: held, and not before a person: %+v", i, r.Work)
+				case !r.Status.Open() && r.HeldBy != "":
+					return fmt.Sprintf("step %d: %s and held by %s", i, r.Status, r.HeldBy)
 				case r.Attempt().Status != r.Status:
 					return fmt.Sprintf("step %d: refund %s, attempt %s", i, r.Status, r.Attempt().Status)
 				case r.Version != len(r.Changes()):
@@ -147,6 +153,13 @@ func TestTheStateMachine(t *testing.T) {
 					if j < len(before.Attempts)-1 && a != b {
 						return fmt.Sprintf("step %d: the old attempt %+v became %+v", i, a, b)
 					}
+				}
+				for n, from := events, before.Status; n < len(r.Changes()); n++ {
+					then, err := refunds.Fold(r.Changes()[:n+1])
+					if err != nil || !may(from, then.Status) {
+						return fmt.Sprintf("step %d: %s became %s (%v)", i, from, then.Status, err)
+					}
+					from = then.Status
 				}
 				folded, err := refunds.Fold(r.Changes())
 				if err != nil {

@@ -2,8 +2,10 @@ package refunds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -24,6 +26,7 @@ type try struct {
 	stored bool // the provider replays a server error under the key
 	looked bool // look up before anything is sent
 
+	said  []Said
 	calls int // CreateRefund calls not yet recorded
 	tries int // fruitless tries not yet recorded
 }
@@ -37,6 +40,10 @@ func (t *try) carryOut(ctx context.Context, wait time.Duration) (Refund, error) 
 
 // run is carryOut that also tells the last outcome.
 func (t *try) run(ctx context.Context, wait time.Duration) (Refund, Outcome, error) {
+	if t.r.Waits() {
+		r, err := t.setAside(ctx)
+		return r, OutcomeDone, err
+	}
 	if t.r.Method.Manual() || t.r.Amount() == 0 {
 		r, err := t.byHand(ctx)
 		return r, OutcomeDone, err
@@ -44,15 +51,45 @@ func (t *try) run(ctx context.Context, wait time.Duration) (Refund, Outcome, err
 	start := t.s.now()
 	for {
 		res, err := t.step(ctx)
+		if errors.Is(err, errWaits) {
+			r, err := t.setAside(ctx)
+			return r, OutcomeDone, err
+		}
 		if err != nil {
 			r, err := t.lost(ctx, err)
 			return r, OutcomeUnknown, err
 		}
-		if again, in := t.again(res); !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) {
+		again, in := t.again(res)
+		if !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) || t.heldMeanwhile(ctx) {
 			r, err := t.record(ctx, res)
 			return r, res.Answer.Outcome, err
 		}
 	}
+}
+
+// errWaits says that the refund was held before anything of it was sent.
+var errWaits = errors.New("refunds: it is held")
+
+// setAside gives the lease of a refund back that waits for a person.
+func (t *try) setAside(ctx context.Context) (Refund, error) {
+	r, err := t.update(ctx, func(r *Refund) error {
+		if r.Waits() {
+			r.Work.NextAt = time.Time{}
+		}
+		r.Lease("", time.Time{})
+		return nil
+	})
+	if err != nil {
+		return t.lost(ctx, err)
+	}
+	return r, nil
+}
+
+// heldMeanwhile reports whether the refund was held since it was read, so that
+// nothing more is sent. A read that fails holds nothing: the next save fails too.
+func (t *try) heldMeanwhile(ctx context.Context) bool {
+	r, err := t.s.store.Refund(ctx, t.r.ID)
+	return err == nil && r.HeldBy != "" && t.r.HeldBy == ""
 }
 
 // again tells whether another try in this run makes sense, and when.
@@ -74,11 +111,17 @@ func (t *try) again(res Result) (bool, time.Duration) {
 // A send is safe when it can't pay twice: no call before may have had an
 // effect, or the key is young and nothing was ever answered under it. After
 // LookupFirst it is preceded by a look-up that found nothing, so that even a
-// provider that forgets keys too early is not asked twice.
+// provider that forgets keys too early is not asked twice. While the refund is
+// held it is looked up and not sent.
 func (t *try) step(ctx context.Context) (Result, error) {
 	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
 		// Commit that the provider is about to be called.
-		r, err := t.update(ctx, func(r *Refund) error { return r.Submit(t.s.worker()) })
+		r, err := t.update(ctx, func(r *Refund) error {
+			if r.Waits() {
+				return errWaits
+			}
+			return r.Submit(t.s.worker())
+		})
 		if err != nil {
 			return Result{}, err
 		}
@@ -88,20 +131,21 @@ func (t *try) step(ctx context.Context) (Result, error) {
 	t.stored = t.stored || a.StoredError
 	age := t.s.now().Sub(a.FirstSentAt)
 
-	if t.looked || t.following() || t.stored || t.doubt && age >= t.s.cfg.LookupFirst {
-		found, err := t.call(ctx, t.s.cfg.Gateway.FindRefund)
+	held := t.r.HeldBy != ""
+	if t.looked || t.following() || t.stored || held || t.doubt && age >= t.s.cfg.LookupFirst {
+		found, err := t.find(ctx)
 		switch {
 		case err != nil:
 			return Result{}, err
 		case found.Outcome != OutcomeNothing:
 			return t.found(found, age), nil
 		}
-		if t.following() || a.ProviderReference != "" || t.stored || age >= t.s.cfg.KeyMaxAge {
+		if t.following() || a.ProviderReference != "" || t.stored || held || age >= t.s.cfg.KeyMaxAge {
 			return t.absent(found, age), nil
 		}
 	}
 
-	answer, err := t.call(ctx, t.s.cfg.Gateway.CreateRefund)
+	answer, err := t.call(ctx, CallCreate, t.s.cfg.Gateway.CreateRefund)
 	if err != nil {
 		return Result{}, err
 	}
@@ -109,7 +153,7 @@ func (t *try) step(ctx context.Context) (Result, error) {
 	switch {
 	case answer.Outcome == OutcomeUnknown && answer.Replayed && answer.HTTP >= http.StatusInternalServerError:
 		t.stored = true
-		found, err := t.call(ctx, t.s.cfg.Gateway.FindRefund)
+		found, err := t.find(ctx)
 		if err != nil {
 			return Result{}, err
 		}
@@ -119,7 +163,7 @@ func (t *try) step(ctx context.Context) (Result, error) {
 		return t.result(answer, ""), nil
 	case answer.Outcome == OutcomeRefused && t.doubt:
 		// Refused now; an earlier call without an answer may have paid.
-		found, err := t.call(ctx, t.s.cfg.Gateway.FindRefund)
+		found, err := t.find(ctx)
 		if err != nil {
 			return Result{}, err
 		}
@@ -155,6 +199,8 @@ func (t *try) absent(a Answer, age time.Duration) Result {
 	a.Message = "looked up and not there"
 	since := t.s.now().Sub(attempt.AnsweredAt)
 	switch {
+	case t.r.HeldBy != "" && attempt.AnsweredAt.IsZero() && !t.stored && age < t.s.cfg.KeyMaxAge:
+		return t.result(a, "") // it may be released while its key is young
 	case attempt.AnsweredAt.IsZero() && !t.stored:
 		res := t.result(a, "it was never answered, its key is too old to be sent again, and the provider does not have it")
 		res.NextAt = time.Time{}
@@ -175,7 +221,7 @@ func (t *try) absent(a Answer, age time.Duration) Result {
 func (t *try) result(a Answer, gaveUp string) Result {
 	t.tries++
 	now, n := t.s.now(), t.r.Work.Attempts+t.tries-1
-	res := Result{Answer: a, Calls: t.calls, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, GaveUp: gaveUp}
+	res := Result{Answer: a, Calls: t.calls, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, GaveUp: gaveUp, Answers: t.said}
 	in := t.s.cfg.distance(n)
 	switch {
 	case gaveUp != "":
@@ -205,7 +251,7 @@ func (t *try) result(a Answer, gaveUp string) Result {
 // call makes one provider call within CallTimeout, under a lease that lasts
 // longer. A caller that goes away does not cut it: that would only add doubt.
 // An outcome nobody knows is OutcomeUnknown.
-func (t *try) call(ctx context.Context, f func(context.Context, GatewayRequest) Answer) (Answer, error) {
+func (t *try) call(ctx context.Context, name string, f func(context.Context, GatewayRequest) Answer) (Answer, error) {
 	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.CallTimeout+t.s.cfg.Lease/4 {
 		r, err := t.update(ctx, func(r *Refund) error {
 			r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
@@ -227,7 +273,17 @@ func (t *try) call(ctx context.Context, f func(context.Context, GatewayRequest) 
 	default:
 		a.Outcome = OutcomeUnknown
 	}
+	for _, text := range []*string{&a.Reference, &a.Code, &a.Status, &a.Message} {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
+	}
+	t.said = append(t.said, said(name, t.s.now(), a))
+	t.said = t.said[max(0, len(t.said)-maxSaid):]
 	return a, nil
+}
+
+// find looks the refund up.
+func (t *try) find(ctx context.Context) (Answer, error) {
+	return t.call(ctx, CallFind, t.s.cfg.Gateway.FindRefund)
 }
 
 // byHand carries out a refund that takes no provider.
@@ -241,6 +297,9 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 	}
 	r, err := t.update(ctx, func(r *Refund) error {
 		st := Stamp{At: t.s.now(), By: r.Attempt().PaidBy}
+		if r.Waits() {
+			return errWaits
+		}
 		if r.Status == StatusCreated {
 			if err := r.Submit(st); err != nil {
 				return err
@@ -248,6 +307,9 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 		}
 		return r.Succeed(st, reference)
 	})
+	if errors.Is(err, errWaits) {
+		return t.setAside(ctx)
+	}
 	if err != nil {
 		return t.lost(ctx, err)
 	}

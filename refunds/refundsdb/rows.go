@@ -16,12 +16,14 @@ type balanceRow struct {
 	CapturedMinor int64
 	ReservedMinor int64
 	RefundedMinor int64
+	Holds         sqldb.JSON[[]refunds.Hold]
 }
 
 func (r balanceRow) balance() refunds.Balance {
 	return refunds.Balance{
 		PaymentID: r.PaymentID, Currency: refunds.Currency(r.Currency),
 		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor,
+		Holds: r.Holds.V,
 	}
 }
 
@@ -48,6 +50,7 @@ type refundRow struct {
 	LeaseToken  string
 	LastError   string
 	GaveUp      bool
+	HeldBy      string
 }
 
 func rowOfRefund(r *refunds.Refund) refundRow {
@@ -58,6 +61,7 @@ func rowOfRefund(r *refunds.Refund) refundRow {
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
 		NextAt: sqldb.At(r.Work.NextAt), Attempts: r.Work.Attempts, LeaseUntil: sqldb.At(r.Work.LeaseUntil),
 		LeaseToken: r.Work.LeaseToken, LastError: r.Work.LastError, GaveUp: r.Work.GaveUp,
+		HeldBy: r.HeldBy,
 	}
 }
 
@@ -65,7 +69,7 @@ func (r refundRow) refund() refunds.Refund {
 	return refunds.Refund{
 		ID: r.ID, Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
 		Method: refunds.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
-		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version),
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HeldBy: r.HeldBy,
 		Work: refunds.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
 			LeaseToken: r.LeaseToken, LastError: r.LastError, GaveUp: r.GaveUp,

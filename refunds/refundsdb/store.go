@@ -64,12 +64,7 @@ func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(ref
 	var saved refunds.Refund
 	open := func() error {
 		return s.db.Tx(ctx, "refundsdb: open refund", func(ctx context.Context, tx bun.Tx) error {
-			seed := &balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency), CapturedMinor: r.Captured}
-			_, err := tx.NewInsert().Model(seed).On("CONFLICT (payment_id) DO NOTHING").Returning("NULL").Exec(ctx)
-			if err != nil {
-				return err
-			}
-			balances, err := lockBalances(ctx, tx.NewSelect().Where("b.order_id = ?", r.OrderID))
+			balances, err := lockPayment(ctx, tx, r)
 			if err != nil {
 				return err
 			}

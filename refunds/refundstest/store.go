@@ -24,6 +24,7 @@ type Store struct {
 	credit   []refunds.CreditEntry      // in order of arrival
 	refs     map[string]bool            // of credit
 	counters map[refunds.Method]int64
+	orders   map[string]string // payment -> order
 }
 
 var _ refunds.Store = (*Store)(nil)
@@ -33,7 +34,7 @@ func NewStore() *Store {
 	return &Store{
 		refunds: map[string]refunds.Refund{}, balances: map[string]refunds.Balance{},
 		byRef: map[string][]string{}, byOrder: map[string][]string{}, keys: map[string]string{},
-		events: map[string][]refunds.Event{}, refs: map[string]bool{}, counters: map[refunds.Method]int64{},
+		events: map[string][]refunds.Event{}, refs: map[string]bool{}, counters: map[refunds.Method]int64{}, orders: map[string]string{},
 	}
 }
 
@@ -95,6 +96,54 @@ func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book,
 	return s.save(&before, &after, r)
 }
 
+// UpdatePayment implements refunds.Store.
+func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change func(*refunds.Balance, []*refunds.Refund) error) ([]refunds.Refund, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if owner, ok := s.orders[r.PaymentID]; ok && owner != r.OrderID {
+		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf("payment %s is not of order %s", r.PaymentID, r.OrderID)}
+	}
+	balance := s.balance(r)
+	var open []*refunds.Refund
+	for _, id := range s.byOrder[r.OrderID] {
+		if found := s.refunds[id]; found.PaymentID == r.PaymentID && found.Status.Open() {
+			copied := found.Saved()
+			open = append(open, &copied)
+		}
+	}
+	slices.SortFunc(open, func(a, b *refunds.Refund) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	seen := balance
+	if err := change(&seen, open); err != nil {
+		return nil, err
+	}
+	for _, after := range open {
+		before := s.refunds[after.ID]
+		if err := refunds.CheckSave(&before, after); err != nil {
+			return nil, err
+		}
+		if e := refunds.EffectOf(&before, *after); e != (refunds.Effect{}) {
+			return nil, fmt.Errorf("refundstest: refund %s was ended while its payment was changed", after.ID)
+		}
+	}
+	balance.Holds = slices.Clone(seen.Holds)
+	s.balances[r.PaymentID], s.orders[r.PaymentID] = balance, r.OrderID
+	saved := make([]refunds.Refund, 0, len(open))
+	for _, after := range open {
+		before := s.refunds[after.ID]
+		one, err := s.save(&before, after, r)
+		if err != nil {
+			return nil, err
+		}
+		saved = append(saved, one)
+	}
+	return saved, nil
+}
+
 // save carries out the change or nothing of it.
 func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refunds.Refund, error) {
 	if err := refunds.CheckSave(before, after); err != nil {
@@ -125,7 +174,7 @@ func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refu
 			s.keys[a.Key] = a.ID
 		}
 	}
-	s.balances[balance.PaymentID] = balance
+	s.balances[balance.PaymentID], s.orders[balance.PaymentID] = balance, after.OrderID
 	s.refunds[saved.ID] = saved
 	s.events[saved.ID] = append(s.events[saved.ID], after.Changes()...)
 	return saved.Saved(), nil
@@ -134,6 +183,7 @@ func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refu
 // balance is that of the payment, or what it is seeded with.
 func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
 	if b, ok := s.balances[r.PaymentID]; ok {
+		b.Holds = slices.Clone(b.Holds)
 		return b
 	}
 	return refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured}
@@ -276,6 +326,35 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 		s.refunds[due[i].ID] = due[i].Saved()
 	}
 	return due, nil
+}
+
+// Legs implements refunds.Store.
+func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var legs []refunds.Leg
+	for _, r := range s.refunds {
+		for _, a := range r.Attempts {
+			after := cmp.Or(a.CreatedAt.Compare(q.AfterAt), cmp.Compare(a.ID, q.AfterID)) > 0
+			inside := !a.CreatedAt.Before(q.From) && a.CreatedAt.Before(q.To) && after
+			if len(q.IDs) > 0 {
+				inside = slices.Contains(q.IDs, a.ID)
+			}
+			if inside && a.Method == refunds.Card && a.Amount > 0 {
+				legs = append(legs, refunds.Leg{Refund: r.Saved(), Attempt: a})
+			}
+		}
+	}
+	slices.SortFunc(legs, func(a, b refunds.Leg) int {
+		return cmp.Or(a.Attempt.CreatedAt.Compare(b.Attempt.CreatedAt), cmp.Compare(a.Attempt.ID, b.Attempt.ID))
+	})
+	if len(q.IDs) > 0 {
+		return legs, nil
+	}
+	return legs[:min(len(legs), max(q.Limit, 0))], nil
 }
 
 // Events implements refunds.Store.

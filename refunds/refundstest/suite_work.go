@@ -130,18 +130,7 @@ func testClaimAgainstUpdate(b *bench) {
 
 func testFold(b *bench) {
 	p := newPlan(3)
-	check := func(id string) {
-		b.Helper()
-		events, err := b.store.Events(b.ctx, id)
-		b.ok(err)
-		got, err := refunds.Fold(events)
-		b.ok(err)
-		want, err := b.store.Refund(b.ctx, id)
-		b.ok(err)
-		want.Lease("", time.Time{})
-		want.Work.NextAt = time.Time{}
-		b.equal("refund folded from its events", got, want)
-	}
+	check := b.folds
 	id := b.opened(p).ID
 	check(id)
 	for _, o := range []refunds.Outcome{refunds.OutcomeNothing, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeRefused} {

@@ -1,0 +1,252 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Hold keeps the money of a payment from going back while somebody disputes
+// the payment: the bank may return it by another way, and a refund would then
+// be a second one. It is kept for good, released or not, as its own record of
+// who did what when.
+type Hold struct {
+	Ref           string    `json:"ref"` // what holds it, such as the id of a dispute
+	Reason        string    `json:"reason,omitempty"`
+	At            time.Time `json:"at"`
+	By            Actor     `json:"by,omitzero"`
+	ReleasedAt    time.Time `json:"released_at,omitzero"` // zero while it holds
+	ReleasedBy    Actor     `json:"released_by,omitzero"`
+	ReleaseReason string    `json:"release_reason,omitempty"`
+}
+
+// Active reports whether it still holds.
+func (h Hold) Active() bool { return h.ReleasedAt.IsZero() }
+
+// Hold returns the oldest hold of the payment that is active.
+func (b Balance) Hold() (Hold, bool) {
+	for _, h := range b.Holds {
+		if h.Active() {
+			return h, true
+		}
+	}
+	return Hold{}, false
+}
+
+// AwaitsChoice is the HeldBy of a refund that was opened because the provider
+// took the one before it back. It is by store credit, which always works, and
+// is paid when somebody asks for the refund of its reference again, by the
+// method they name.
+const AwaitsChoice = "choice_of_method"
+
+// Hold keeps an open refund from being sent. One that certainly never was sent
+// goes to the queue for a person; one that may have been is still looked up,
+// and followed, but not sent again. Held by the same already, it stays as it is.
+func (r *Refund) Hold(s Stamp, ref, reason string) error {
+	if !r.Status.Open() {
+		return r.refuse("held; only an open one can")
+	}
+	if ref == "" {
+		return &Error{Code: CodeInvalid, Field: "ref", Message: "it is empty; a hold names what holds, such as the id of a dispute"}
+	}
+	if r.HeldBy == ref {
+		return nil
+	}
+	return r.record(s, EventHeld, &held{Ref: ref, Reason: reason})
+}
+
+// Release lets a held refund go on: it is due at once.
+func (r *Refund) Release(s Stamp, reason string) error {
+	if r.HeldBy == "" {
+		return r.refuse("released; it is not held")
+	}
+	if err := r.record(s, EventReleased, &released{Reason: reason}); err != nil {
+		return err
+	}
+	r.Hurry(s.At)
+	return nil
+}
+
+// withdraw ends an attempt that was certainly never sent, so that another can
+// take its place.
+func (r *Refund) withdraw(s Stamp, code, reason string) error {
+	if !r.Waits() {
+		return r.refuse("withdrawn; it may have been sent")
+	}
+	if r.Status == StatusCreated {
+		if err := r.record(s, EventSubmitted, &submitted{}); err != nil {
+			return err
+		}
+	}
+	return r.record(s, EventFailed, &failed{Code: code, Reason: reason})
+}
+
+// Waits reports whether the refund is held and certainly nothing of it was
+// sent: it stands in the queue for a person until it is released.
+func (r *Refund) Waits() bool {
+	a := r.Attempt()
+	return r.HeldBy != "" && r.Status.Open() && a != nil && a.FirstSentAt.IsZero()
+}
+
+type held struct {
+	Ref    string `json:"ref"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (h *held) apply(r *Refund, _ time.Time) {
+	r.HeldBy = h.Ref
+	if r.Waits() {
+		r.Work.GaveUp, r.Work.NextAt, r.Work.LastError = true, time.Time{}, h.Reason
+	}
+}
+
+type released struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+func (*released) apply(r *Refund, _ time.Time) {
+	if r.Waits() {
+		r.Work.GaveUp = false
+	}
+	r.HeldBy = ""
+}
+
+// HoldRequest names a payment and what holds it, or releases it.
+type HoldRequest struct {
+	OrderID   string
+	PaymentID string
+	Captured  int64 // minor units of the whole payment; seeds the balance on first use
+	Currency  Currency
+	Ref       string // such as the id of a dispute; at most 255 letters
+	Reason    string // for staff; at most MaxReason letters
+	By        Actor
+}
+
+func (h HoldRequest) validate() error {
+	for _, f := range []struct{ name, value string }{
+		{"order_id", h.OrderID}, {"payment_id", h.PaymentID}, {"ref", h.Ref},
+	} {
+		if f.value == "" {
+			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+		if err := checkText(f.name, f.value, maxID); err != nil {
+			return err
+		}
+	}
+	if h.Ref == AwaitsChoice {
+		return &Error{Code: CodeInvalid, Field: "ref", Message: fmt.Sprintf("%q is the word for a refund that awaits a choice", h.Ref)}
+	}
+	if h.Captured < 0 {
+		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf("%d minor units; 0 or more are allowed", h.Captured)}
+	}
+	if p, err := orders.ParseCurrency(string(h.Currency)); err != nil || p != h.Currency {
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(h.Currency))}
+	}
+	return checkText("reason", h.Reason, MaxReason)
+}
+
+func (h HoldRequest) openRequest() OpenRequest {
+	return OpenRequest{OrderID: h.OrderID, PaymentID: h.PaymentID, Captured: h.Captured, Currency: h.Currency}
+}
+
+// Hold keeps the money of a payment from going back, by any method, until
+// Release: what to do when the customer's bank disputes the payment. It returns
+// the payment's open refunds. Those that were never sent, and those opened from
+// now on, stand in the queue for a person; Resolve ends one of them as not
+// paid. Holding under a Ref that was used before changes nothing, whether that
+// hold is active or was released, so that messages may come twice and in the
+// wrong order.
+func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
+	if err := h.validate(); err != nil {
+		return nil, err
+	}
+	var queued []string
+	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
+		queued = queued[:0]
+		if slices.ContainsFunc(b.Holds, func(x Hold) bool { return x.Ref == h.Ref }) {
+			return nil
+		}
+		st := Stamp{At: s.now(), By: h.By}
+		b.Holds = append(slices.Clone(b.Holds), Hold{Ref: h.Ref, Reason: h.Reason, At: st.At, By: h.By})
+		for _, r := range open {
+			if r.HeldBy != "" {
+				continue
+			}
+			if err := r.Hold(st, h.Ref, holdReason(h.Ref, h.Reason)); err != nil {
+				return err
+			}
+			if r.Waits() {
+				queued = append(queued, r.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("refunds: hold payment %s for %s: %w", h.PaymentID, h.Ref, err)
+	}
+	for _, r := range open {
+		if slices.Contains(queued, r.ID) {
+			s.cfg.Observer.Queued(r)
+		}
+	}
+	return open, nil
+}
+
+// Release ends the hold of Ref: its refunds go on, unless the payment is held
+// for something else too. It returns the payment's open refunds. Released
+// before it was placed, the hold never begins.
+func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) {
+	if err := h.validate(); err != nil {
+		return nil, err
+	}
+	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
+		st := Stamp{At: s.now(), By: h.By}
+		holds := slices.Clone(b.Holds)
+		i := slices.IndexFunc(holds, func(x Hold) bool { return x.Ref == h.Ref })
+		if i < 0 {
+			i, holds = len(holds), append(holds, Hold{Ref: h.Ref, At: st.At, By: h.By})
+		}
+		if !holds[i].Active() {
+			return nil
+		}
+		holds[i].ReleasedAt, holds[i].ReleasedBy, holds[i].ReleaseReason = st.At, h.By, h.Reason
+		b.Holds = holds
+		other, still := b.Hold()
+		for _, r := range open {
+			if r.HeldBy != h.Ref {
+				continue
+			}
+			var err error
+			if still {
+				err = r.Hold(st, other.Ref, holdReason(other.Ref, other.Reason))
+			} else {
+				err = r.Release(st, h.Reason)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("refunds: release payment %s from %s: %w", h.PaymentID, h.Ref, err)
+	}
+	return open, nil
+}
+
+// Holds returns the holds of a payment, oldest first, released ones too.
+func (s *Service) Holds(ctx context.Context, orderID, paymentID string) ([]Hold, error) {
+	book, err := s.store.Book(ctx, OpenRequest{OrderID: orderID, PaymentID: paymentID})
+	if err != nil {
+		return nil, fmt.Errorf("refunds: holds of payment %s: %w", paymentID, err)
+	}
+	return book.Balance.Holds, nil
+}
+
+func holdReason(ref, reason string) string {
+	return strings.TrimSuffix("held for "+ref+": "+reason, ": ")
+}

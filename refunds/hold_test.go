@@ -1,0 +1,304 @@
+package refunds_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundstest"
+)
+
+var bank = refunds.Actor{Kind: orders.ActorProvider, Name: "webhook"}
+
+func dispute(n int, ref string) refunds.HoldRequest {
+	r := request(n, 1)
+	return refunds.HoldRequest{
+		OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency, Ref: ref, Reason: "fraudulent", By: bank,
+	}
+}
+
+func (s *shop) hold(h refunds.HoldRequest) []refunds.Refund {
+	s.Helper()
+	open, err := s.Hold(s.Context(), h)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return open
+}
+
+func (s *shop) release(h refunds.HoldRequest) []refunds.Refund {
+	s.Helper()
+	open, err := s.Release(s.Context(), h)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return open
+}
+
+func (s *shop) sends() int { return s.gateway.Calls(refundstest.CallCreate) }
+
+func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
+	for _, method := range []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit} {
+		t.Run(string(method), func(t *testing.T) {
+			inBubble(t, func(s *shop) {
+				s.hold(dispute(1, "dp_1"))
+				q := request(1, 2)
+				q.Method = method
+				r := s.refund(q)
+				s.is(r, refunds.StatusCreated)
+				s.equal("held by", r.HeldBy, "dp_1")
+				s.equal("queued", s.seen.queued, 1)
+				s.equal("asked again", s.refund(q), r)
+				s.settle(100 * time.Hour)
+				r = s.get(r.ID)
+				s.is(r, refunds.StatusCreated)
+				s.equal("is for a person", r.Work.GaveUp, true)
+				s.equal("sends", s.sends(), 0)
+				_, err := s.Resolve(s.Context(), r.ID, true, "they said so", kim, "")
+				s.code(err, refunds.CodeTransition)
+				s.check()
+
+				s.release(dispute(1, "dp_1"))
+				s.settle(time.Minute)
+				r = s.get(r.ID)
+				s.is(r, refunds.StatusSucceeded)
+				s.equal("held by", r.HeldBy, "")
+				s.check()
+			})
+		})
+	}
+}
+
+func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.hold(dispute(1, "dp_1"))
+		r := s.refund(request(1, 2))
+		r, err := s.Resolve(s.Context(), r.ID, false, "the dispute was lost, the bank paid the customer", kim, "")
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.is(r, refunds.StatusFailed)
+		s.equal("failure", r.Attempt().FailureCode, refunds.FailureResolved)
+		// The payment is held still: a new attempt is not sent either.
+		r = s.refund(request(1, 2))
+		s.is(r, refunds.StatusSubmitted)
+		s.equal("held by", r.HeldBy, "dp_1")
+		s.settle(time.Hour)
+		s.equal("sends", s.sends(), 0)
+		s.check()
+	})
+}
+
+func TestADisputeStopsTheResendAndNotTheLookUp(t *testing.T) {
+	for paid, fault := range map[bool]refundstest.Fault{true: refundstest.FaultLostAfter, false: refundstest.FaultLostBefore} {
+		inBubble(t, func(s *shop) {
+			s.gateway.Always(refundstest.CallCreate, fault)
+			s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
+			r := s.refund(request(1, 1))
+			s.is(r, refunds.StatusUnknown)
+			sends := s.sends()
+			open := s.hold(dispute(1, "dp_1"))
+			if len(open) != 1 || open[0].HeldBy != "dp_1" || open[0].Work.GaveUp {
+				s.Errorf("open: %+v", open)
+			}
+			s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
+			s.settle(20 * time.Hour)
+			s.equal("sends while held", s.sends(), sends)
+			if paid {
+				s.is(s.get(r.ID), refunds.StatusSucceeded)
+				return
+			}
+			s.is(s.get(r.ID), refunds.StatusUnknown)
+			s.equal("is for a person", s.get(r.ID).Work.GaveUp, false)
+			s.release(dispute(1, "dp_1"))
+			s.settle(time.Minute)
+			s.is(s.get(r.ID), refunds.StatusSucceeded)
+			s.check()
+		})
+	}
+}
+
+func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		// The first send is told to come later; the dispute arrives before it does.
+		var g scripted
+		g.create = func(r refunds.GatewayRequest) refunds.Answer {
+			s.hold(dispute(1, "dp_1"))
+			g.Gateway.Script(refundstest.CallCreate, refundstest.FaultRateLimit)
+			return g.Gateway.CreateRefund(s.Context(), r)
+		}
+		g.Gateway = s.gateway
+		svc, err := refunds.New(refunds.Config{Store: s.store, Gateway: &g})
+		if err != nil {
+			s.Fatal(err)
+		}
+		r, err := svc.Refund(s.Context(), request(1, 1))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.equal("sends", s.sends(), 1)
+		s.is(r, refunds.StatusSubmitted)
+		s.equal("waits for a person", []any{r.Waits(), r.Work.GaveUp, r.Work.NextAt}, []any{true, true, time.Time{}})
+		s.settle(time.Hour)
+		s.equal("sends after an hour", s.sends(), 1)
+		s.check()
+	})
+}
+
+func TestHoldsMayComeTwiceAndInTheWrongOrder(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.release(dispute(1, "dp_1")) // closed before it was opened
+		s.hold(dispute(1, "dp_1"))
+		s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
+
+		s.hold(dispute(2, "dp_2"))
+		s.hold(dispute(2, "dp_2"))
+		s.hold(dispute(2, "dp_3"))
+		r := s.refund(request(2, 1))
+		s.release(dispute(2, "dp_2"))
+		s.settle(time.Hour)
+		s.equal("held by the other", s.get(r.ID).HeldBy, "dp_3")
+		s.release(dispute(2, "dp_3"))
+		s.release(dispute(2, "dp_3"))
+		s.settle(time.Hour)
+		s.is(s.get(r.ID), refunds.StatusSucceeded)
+		holds, err := s.Holds(s.Context(), "order-2", "payment-2")
+		if err != nil || len(holds) != 2 || holds[0].Active() || holds[1].Active() || holds[0].By != bank {
+			s.Errorf("holds %+v, %v", holds, err)
+		}
+		s.check()
+
+		for _, spoil := range []func(*refunds.HoldRequest){
+			func(h *refunds.HoldRequest) { h.Ref = "" },
+			func(h *refunds.HoldRequest) { h.Ref = refunds.AwaitsChoice },
+			func(h *refunds.HoldRequest) { h.PaymentID = "a\x00b" },
+			func(h *refunds.HoldRequest) { h.Currency = "usd" },
+			func(h *refunds.HoldRequest) { h.Captured = -1 },
+		} {
+			h := dispute(3, "dp_4")
+			spoil(&h)
+			_, err := s.Hold(s.Context(), h)
+			s.code(err, refunds.CodeInvalid)
+			_, err = s.Release(s.Context(), h)
+			s.code(err, refunds.CodeInvalid)
+		}
+	})
+}
+
+func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
+	for _, choice := range []refunds.Method{refunds.StoreCredit, refunds.Cash, refunds.Card, refunds.OriginalMethod} {
+		t.Run(string(choice), func(t *testing.T) {
+			inBubble(t, func(s *shop) {
+				first := s.refund(request(1, 3))
+				s.gateway.Settle("re_1", "failed")
+				for range 2 { // the message comes twice
+					r, err := s.Check(s.Context(), first.ID, bank)
+					if err != nil {
+						s.Fatal(err)
+					}
+					s.is(r, refunds.StatusReversed)
+				}
+				s.equal("queued", s.seen.queued, 1)
+				owed, err := s.ByReference(s.Context(), "return-1")
+				if err != nil {
+					s.Fatal(err)
+				}
+				s.is(owed, refunds.StatusCreated)
+				s.equal("owed", []any{owed.HeldBy, owed.Method, owed.Amount(), owed.Work.GaveUp}, []any{refunds.AwaitsChoice, refunds.StoreCredit, int64(3000), true})
+				s.settle(100 * time.Hour)
+				s.is(s.get(owed.ID), refunds.StatusCreated)
+				s.check()
+
+				q := request(1, 3)
+				q.Method = choice
+				paid := s.refund(q)
+				s.is(paid, refunds.StatusSucceeded)
+				s.equal("id", paid.ID, owed.ID)
+				s.equal("attempts", []refunds.Status{paid.Attempts[0].Status, paid.Attempts[1].Status}, []refunds.Status{refunds.StatusFailed, refunds.StatusSucceeded})
+				s.equal("asked again", s.refund(q).ID, paid.ID)
+				s.check()
+			})
+		})
+	}
+}
+
+func TestACrashBetweenReversalAndOfferIsMadeGoodByTheNextMessage(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		first := s.refund(request(1, 3))
+		s.gateway.Settle("re_1", "failed")
+		dying := &cut{Store: s.store, gateway: s.gateway, at: 3} // look-up, reversal, then the offer
+		svc, err := refunds.New(refunds.Config{Store: dying, Gateway: dying})
+		if err != nil {
+			s.Fatal(err)
+		}
+		if _, err := svc.Check(s.Context(), first.ID, bank); err == nil {
+			s.Error("the message was taken though its work was cut off")
+		}
+		s.is(s.get(first.ID), refunds.StatusReversed)
+		if _, err := s.Check(s.Context(), first.ID, bank); err != nil {
+			s.Fatal(err)
+		}
+		owed, err := s.ByReference(s.Context(), "return-1")
+		if err != nil || owed.HeldBy != refunds.AwaitsChoice {
+			s.Errorf("owed: %+v, %v", owed, err)
+		}
+		s.check()
+	})
+}
+
+func TestAnExpectedAmountThatDiffersPaysNothing(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		q := request(1, 2)
+		amount := int64(1999)
+		q.Expect = &amount
+		_, err := s.Refund(s.Context(), q)
+		s.code(err, refunds.CodeAmountChanged)
+		_, n, err := s.List(s.Context(), refunds.Query{})
+		s.equal("refunds", []any{n, err}, []any{0, nil})
+		amount = 2000
+		s.is(s.refund(q), refunds.StatusSucceeded)
+		s.is(s.refund(q), refunds.StatusSucceeded)
+		amount = 1
+		_, err = s.Refund(s.Context(), q)
+		s.code(err, refunds.CodeAmountChanged)
+		s.check()
+	})
+}
+
+func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostBefore, refundstest.Fault5xxBefore, refundstest.FaultRateLimit, refundstest.FaultRefuse)
+		r := s.refund(request(1, 1))
+		s.is(r, refunds.StatusFailed)
+		s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
+		said, err := s.Evidence(s.Context(), r.ID, 100)
+		if err != nil {
+			s.Fatal(err)
+		}
+		type line struct {
+			attempt int
+			call    string
+			outcome refunds.Outcome
+			http    int
+			code    string
+		}
+		var got []line
+		for _, a := range said {
+			got = append(got, line{a.Attempt, a.Call, a.Outcome, a.HTTP, a.Code})
+			if a.At.IsZero() {
+				s.Error("an answer without a time")
+			}
+		}
+		s.equal("answers", got, []line{
+			{1, "create", refunds.OutcomeUnknown, 0, "timeout"},
+			{1, "create", refunds.OutcomeUnknown, 500, "api_error"},
+			{1, "create", refunds.OutcomeNothing, 429, "rate_limit"},
+			{1, "create", refunds.OutcomeRefused, 400, "charge_disputed"},
+			{1, "find", refunds.OutcomeNothing, 200, ""},
+			{2, "create", refunds.OutcomeDone, 200, ""},
+		})
+		last, err := s.Evidence(s.Context(), r.ID, 1)
+		s.equal("the last one", []any{len(last), last[0].Attempt, err}, []any{1, 2, nil})
+	})
+}

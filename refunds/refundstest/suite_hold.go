@@ -1,0 +1,211 @@
+package refundstest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// hold places a hold on the plan's payment and on its open refunds.
+func (b *bench) hold(p plan, ref string) []refunds.Refund {
+	b.Helper()
+	open, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
+		balance.Holds = append(balance.Holds, refunds.Hold{Ref: ref, Reason: "it's \\ \"odd\"", At: b.now, By: b.stamp().By})
+		for _, r := range open {
+			if err := r.Hold(b.stamp(), ref, "held"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	b.ok(err)
+	return open
+}
+
+func testHold(b *bench) {
+	p := newPlan(1)
+	first, second := b.opened(p.other()), p.other()
+	b.now = b.now.Add(time.Second)
+	late := b.opened(second)
+	done := b.answer(b.opened(p.other()).ID, refunds.OutcomeDone)
+	elsewhere := b.opened(newPlan(1))
+
+	open := b.hold(p, "dp_1")
+	b.equal("open refunds", len(open), 2)
+	if len(open) == 2 {
+		b.equal("their order", []string{open[0].ID, open[1].ID}, []string{first.ID, late.ID})
+		b.equal("held", []any{open[0].HeldBy, open[0].Work.GaveUp, open[0].Work.NextAt}, []any{"dp_1", true, time.Time{}})
+		b.stored(open[0])
+		b.stored(open[1])
+	}
+	b.stored(done)
+	b.stored(elsewhere)
+	hold, ok := b.balance(p).Hold()
+	b.equal("hold", []any{hold, ok}, []any{refunds.Hold{Ref: "dp_1", Reason: "it's \\ \"odd\"", At: b.now, By: b.stamp().By}, true})
+	b.equal("claimed", len(b.claim("t", 10)), 1) // the one elsewhere
+	queue, n, err := b.store.List(b.ctx, refunds.Query{NeedPerson: true})
+	b.ok(err)
+	b.equal("in the queue for a person", []int{n, len(queue)}, []int{2, 2})
+
+	// Whoever decides next sees it, and money stays held.
+	_, err = b.store.Open(b.ctx, second.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+		b.equal("holds that the decision saw", len(book.Balance.Holds), 1)
+		return current, nil
+	})
+	b.ok(err)
+	balance := b.balance(p)
+	b.equal("reserved", balance.Reserved, first.Amount()+late.Amount())
+
+	released := b.update(first.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
+	b.equal("released", []any{released.HeldBy, released.Work.GaveUp, released.Work.NextAt}, []any{"", false, b.now})
+	b.stored(released)
+	b.folds(first.ID)
+	b.folds(late.ID)
+
+	failed := b.update(late.ID, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "the bank paid", "") })
+	b.equal("resolved", []any{failed.Status, failed.HeldBy}, []any{refunds.StatusFailed, ""})
+	b.stored(failed)
+	b.folds(late.ID)
+	b.equal("reserved after", b.balance(p).Reserved, first.Amount())
+}
+
+// folds checks that the refund's events make the stored refund.
+func (b *bench) folds(id string) {
+	b.Helper()
+	events, err := b.store.Events(b.ctx, id)
+	b.ok(err)
+	got, err := refunds.Fold(events)
+	b.ok(err)
+	want, err := b.store.Refund(b.ctx, id)
+	b.ok(err)
+	want.Lease("", time.Time{})
+	want.Work.NextAt = time.Time{}
+	b.equal("refund folded from its events", got, want)
+}
+
+func testHoldRefused(b *bench) {
+	p := newPlan(1)
+	r := b.opened(p)
+	no := errors.New("no")
+	_, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
+		balance.Holds = append(balance.Holds, refunds.Hold{Ref: "x", At: b.now})
+		b.ok(open[0].Hold(b.stamp(), "x", ""))
+		return no
+	})
+	if !errors.Is(err, no) {
+		b.Errorf("error %v, want that of the change", err)
+	}
+	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
+		b.ok(open[0].Submit(b.stamp()))
+		return open[0].Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone}})
+	})
+	if err == nil {
+		b.Error("a refund was ended by the change of its payment")
+	}
+	b.stored(r)
+	b.holds(p, r.Amount(), 0)
+
+	// Only what is saved of the balance is its holds, and a payment has one order.
+	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, _ []*refunds.Refund) error {
+		balance.Refunded, balance.Captured = 1, 1
+		return nil
+	})
+	b.ok(err)
+	b.holds(p, r.Amount(), 0)
+	foreign := p.open()
+	foreign.OrderID = newID()
+	_, err = b.store.UpdatePayment(b.ctx, foreign, func(*refunds.Balance, []*refunds.Refund) error { return nil })
+	b.code(err, refunds.CodeInvalid)
+}
+
+func testHoldBeforeAnyRefund(b *bench) {
+	p := newPlan(3)
+	b.equal("open refunds", len(b.hold(p, "dp_1")), 0)
+	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+		b.equal("captured", book.Balance.Captured, int64(captured))
+		if _, ok := book.Balance.Hold(); !ok {
+			b.Error("the decision did not see the hold")
+		}
+		return b.decide(p)(book, current)
+	})
+	b.ok(err)
+}
+
+func testHoldRace(b *bench) {
+	// Whatever comes first, a refund that is opened while a hold is placed is
+	// held by one of the two.
+	for i := range 20 {
+		p := newPlan(1)
+		if i%2 == 0 {
+			b.opened(p.other()) // the balance is there already
+		}
+		together(2, func(i int) {
+			if i == 0 {
+				b.hold(p, "dp_1")
+				return
+			}
+			_, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+				r, err := b.decide(p)(book, current)
+				if hold, ok := book.Balance.Hold(); ok && err == nil {
+					err = r.Hold(b.stamp(), hold.Ref, hold.Reason)
+				}
+				return r, err
+			})
+			if err != nil {
+				b.Error(err)
+			}
+		})
+		got, err := b.store.ByReference(b.ctx, p.reference)
+		b.ok(err)
+		b.equal("held by", got.HeldBy, "dp_1")
+	}
+}
+
+func testLegs(b *bench) {
+	start := b.now
+	var ids []string
+	for i := range 5 {
+		b.now = start.Add(time.Duration(i/2) * time.Second) // some at the same instant
+		r := b.opened(newPlan(1))
+		ids = append(ids, r.Attempt().ID)
+	}
+	cash := newPlan(1)
+	cash.method = refunds.Cash
+	b.opened(cash)
+	// A new attempt of an old refund is a leg of its own time.
+	b.now = start.Add(time.Hour)
+	p := newPlan(1)
+	r := b.answer(b.opened(p).ID, refunds.OutcomeRefused)
+	b.now = b.now.Add(time.Hour)
+	again := b.opened(p)
+	b.equal("attempts", len(again.Attempts), 2)
+
+	var got []string
+	q := refunds.LegQuery{From: start, To: start.Add(2*time.Hour + time.Second), Limit: 2}
+	for {
+		legs, err := b.store.Legs(b.ctx, q)
+		b.ok(err)
+		if len(legs) == 0 {
+			break
+		}
+		for _, l := range legs {
+			got = append(got, l.Attempt.ID)
+			b.equal("attempt", l.Attempt, l.Refund.Attempts[l.Attempt.Number-1])
+			b.stored(l.Refund)
+		}
+		last := legs[len(legs)-1].Attempt
+		q.AfterAt, q.AfterID = last.CreatedAt, last.ID
+	}
+	b.equal("legs over all pages", got, append(ids, r.Attempt().ID, again.Attempt().ID))
+
+	legs, err := b.store.Legs(b.ctx, refunds.LegQuery{From: start.Add(time.Second), To: start.Add(2 * time.Second), Limit: 10})
+	b.ok(err)
+	b.equal("legs of one second", len(legs), 2)
+	legs, err = b.store.Legs(b.ctx, refunds.LegQuery{IDs: []string{ids[3], newID(), "nul\x00byte", again.Attempt().ID}})
+	b.ok(err)
+	b.equal("legs by id", len(legs), 2)
+	legs, err = b.store.Legs(b.ctx, refunds.LegQuery{From: start, To: b.now})
+	b.ok(err)
+	b.equal("legs without a limit", len(legs), 0)
+}
