@@ -1,0 +1,258 @@
+package returnstest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Store is a returns.Store in memory: the same promises as returnsdb, one lock
+// around everything. Make one with NewStore.
+type Store struct {
+	mu       sync.Mutex
+	returns  map[string]returns.Return // by id
+	events   map[string][]returns.Event
+	units    map[string]unit // by order line id
+	rmas     map[string]bool
+	counters map[string]int // UTC day -> last RMA number
+	terms    []returns.Terms
+}
+
+// unit is the guard of one order line.
+type unit struct {
+	order           string
+	bought, claimed int
+}
+
+var _ returns.Store = (*Store)(nil)
+
+// NewStore returns an empty Store.
+func NewStore() *Store {
+	return &Store{
+		returns: map[string]returns.Return{}, events: map[string][]returns.Event{}, units: map[string]unit{},
+		rmas: map[string]bool{}, counters: map[string]int{},
+	}
+}
+
+func notFound(what, id string) error {
+	return fmt.Errorf("returnstest: there is no %s %q: %w", what, id, returns.ErrNotFound)
+}
+
+// lock locks the store, unless the context has ended.
+func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
+	s.mu.Lock()
+	if err := ctx.Err(); err != nil {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("returnstest: %w", err)
+	}
+	return s.mu.Unlock, nil
+}
+
+// Create implements returns.Store.
+func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return returns.Return{}, err
+	}
+	defer unlock()
+	units := map[string]unit{}
+	for _, l := range o.Lines {
+		units[l.ID] = unit{order: o.ID, bought: l.Quantity}
+	}
+	for id, u := range s.units {
+		if u.order == o.ID {
+			units[id] = u
+		}
+	}
+	claims := returns.Claims{}
+	for id, u := range units {
+		if u.claimed > 0 {
+			claims[id] = u.claimed
+		}
+	}
+	r, err := decide(claims)
+	if err != nil {
+		return returns.Return{}, err
+	}
+	if _, there := s.returns[r.ID]; there || r.OrderID != o.ID || len(r.Changes()) != r.Version || r.Version == 0 {
+		return returns.Return{}, fmt.Errorf("returnstest: return %s is not a new one of order %s", r.ID, o.ID)
+	}
+	return s.save(nil, r, units)
+}
+
+// Update implements returns.Store.
+func (s *Store) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return returns.Return{}, err
+	}
+	defer unlock()
+	before, ok := s.returns[id]
+	if !ok {
+		return returns.Return{}, notFound("return", id)
+	}
+	after := before.Saved()
+	if err := change(&after); err != nil {
+		return returns.Return{}, err
+	}
+	if len(after.Changes()) == 0 {
+		return before.Saved(), nil
+	}
+	units := map[string]unit{}
+	for line := range before.Held() {
+		units[line] = s.units[line]
+	}
+	for _, l := range before.Lines {
+		units[l.OrderLineID] = s.units[l.OrderLineID]
+	}
+	return s.save(&before, &after, units)
+}
+
+// save carries out the change from before (nil for a new return) to after, or
+// nothing of it.
+func (s *Store) save(before, after *returns.Return, units map[string]unit) (returns.Return, error) {
+	version, was := 0, map[string]int{}
+	if before != nil {
+		version, was = before.Version, before.Held()
+	}
+	if after.Version != version+len(after.Changes()) {
+		return returns.Return{}, fmt.Errorf("returnstest: stale save of return %s: version %d with %d events on version %d",
+			after.ID, after.Version, len(after.Changes()), version)
+	}
+	held := after.Held()
+	for line := range held {
+		if _, ok := units[line]; !ok {
+			return returns.Return{}, fmt.Errorf("returnstest: return %s claims line %s, which is not of its order", after.ID, line)
+		}
+	}
+	for line, u := range units {
+		u.claimed += held[line] - was[line]
+		if u.claimed < 0 || u.claimed > u.bought {
+			return returns.Return{}, &returns.Error{Code: returns.Code(returns.AlreadyReturned), Field: "quantity", Message: "That many units are not left to return."}
+		}
+		units[line] = u
+	}
+	if after.NeedsRMA() {
+		last := after.Changes()[len(after.Changes())-1]
+		day := last.At.UTC().Format("20060102")
+		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), returns.Stamp{At: last.At, By: last.Actor}); err != nil {
+			return returns.Return{}, err
+		}
+		if s.rmas[after.RMA] {
+			return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
+		}
+		s.counters[day]++
+	} else if after.RMA != "" && (before == nil || before.RMA == "") && s.rmas[after.RMA] {
+		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
+	}
+	if after.RMA != "" {
+		s.rmas[after.RMA] = true
+	}
+	maps.Copy(s.units, units)
+	s.returns[after.ID] = after.Saved()
+	s.events[after.ID] = append(s.events[after.ID], after.Changes()...)
+	return after.Saved(), nil
+}
+
+// Return implements returns.Store.
+func (s *Store) Return(ctx context.Context, id string) (returns.Return, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return returns.Return{}, err
+	}
+	defer unlock()
+	r, ok := s.returns[id]
+	if !ok {
+		return returns.Return{}, notFound("return", id)
+	}
+	return r.Saved(), nil
+}
+
+// List implements returns.Store.
+func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, int, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unlock()
+	q = q.Normalize()
+	var found []returns.Return
+	for _, r := range s.returns {
+		if matches(r, q) {
+			found = append(found, r.Saved())
+		}
+	}
+	slices.SortFunc(found, func(a, b returns.Return) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
+	if q.Page-1 > len(found)/q.PageSize {
+		return nil, len(found), nil
+	}
+	from := min((q.Page-1)*q.PageSize, len(found))
+	return found[from:min(from+q.PageSize, len(found))], len(found), nil
+}
+
+func matches(r returns.Return, q returns.Query) bool {
+	switch {
+	case q.CustomerID != "" && r.CustomerID != q.CustomerID,
+		q.OrderID != "" && r.OrderID != q.OrderID,
+		len(q.Status) > 0 && !slices.Contains(q.Status, r.Status),
+		q.OpenTasks && len(r.OpenTasks()) == 0,
+		!q.From.IsZero() && r.CreatedAt.Before(q.From),
+		!q.To.IsZero() && !r.CreatedAt.Before(q.To):
+		return false
+	}
+	text := strings.ToLower(q.Text)
+	return text == "" || strings.Contains(strings.ToLower(r.RMA), text) ||
+		slices.ContainsFunc(r.Lines, func(l returns.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
+}
+
+// Claims implements returns.Store.
+func (s *Store) Claims(ctx context.Context, orderIDs ...string) (returns.Claims, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	claims := returns.Claims{}
+	for id, u := range s.units {
+		if u.claimed > 0 && slices.Contains(orderIDs, u.order) {
+			claims[id] = u.claimed
+		}
+	}
+	return claims, nil
+}
+
+// Counts implements returns.Store.
+func (s *Store) Counts(ctx context.Context) (map[returns.Status]int, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	counts := map[returns.Status]int{}
+	for _, r := range s.returns {
+		counts[r.Status]++
+	}
+	return counts, nil
+}
+
+// Events implements returns.Store.
+func (s *Store) Events(ctx context.Context, id string) ([]returns.Event, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if len(s.events[id]) == 0 {
+		return nil, notFound("return", id)
+	}
+	return slices.Clone(s.events[id]), nil
+}

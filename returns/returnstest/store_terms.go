@@ -1,0 +1,78 @@
+package returnstest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Publish implements returns.Store.
+func (s *Store) Publish(ctx context.Context, t returns.Terms) (returns.Terms, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return returns.Terms{}, err
+	}
+	defer unlock()
+	for _, other := range s.terms {
+		if other.ID == t.ID {
+			return returns.Terms{}, fmt.Errorf("returnstest: terms %s are published already", t.ID)
+		}
+	}
+	t.Version = len(s.terms) + 1
+	s.terms = append(s.terms, copyTerms(t))
+	return t, nil
+}
+
+// Terms implements returns.Store.
+func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return returns.Terms{}, err
+	}
+	defer unlock()
+	for _, t := range s.terms {
+		if t.ID == id {
+			return copyTerms(t), nil
+		}
+	}
+	return returns.Terms{}, notFound("terms", id)
+}
+
+// CurrentTerms implements returns.Store.
+func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return returns.Terms{}, err
+	}
+	defer unlock()
+	if len(s.terms) == 0 {
+		return returns.Terms{}, notFound("terms", "current")
+	}
+	return copyTerms(s.terms[len(s.terms)-1]), nil
+}
+
+// AllTerms implements returns.Store.
+func (s *Store) AllTerms(ctx context.Context) ([]returns.Terms, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	out := make([]returns.Terms, 0, len(s.terms))
+	for _, t := range slices.Backward(s.terms) {
+		out = append(out, copyTerms(t))
+	}
+	return out, nil
+}
+
+// copyTerms shares nothing with t: published terms are never changed, not even
+// through a slice that somebody holds.
+func copyTerms(t returns.Terms) returns.Terms {
+	p := &t.Policy
+	p.Windows, p.Reasons, p.PhotosRequiredFor = slices.Clone(p.Windows), slices.Clone(p.Reasons), slices.Clone(p.PhotosRequiredFor)
+	p.PhotoTypes, p.Methods = slices.Clone(p.PhotoTypes), slices.Clone(p.Methods)
+	p.RestockingFees, p.ReturnShippingFees = slices.Clone(p.RestockingFees), slices.Clone(p.ReturnShippingFees)
+	return t
+}

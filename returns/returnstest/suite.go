@@ -1,0 +1,216 @@
+package returnstest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// TestStore is the conformance suite of returns.Store. newStore returns a
+// fresh, empty one for each subtest.
+func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
+	for _, c := range []struct {
+		name string
+		run  func(b *bench)
+	}{
+		{"a return comes back as it was filed", testCreate},
+		{"a refused filing saves nothing", testCreateRefused},
+		{"what was filed before is seen under the lock", testSeen},
+		{"units beyond what was bought are refused by the store too", testOverclaim},
+		{"100 pairs of requests for the last unit are 100 returns", testPairs},
+		{"50 requests for one order at once take what there is", testOneOrderRace},
+		{"a changed return is saved whole or not at all", testUpdate},
+		{"changes at once are all kept", testUpdateRace},
+		{"claims follow what the return holds", testClaimsFollow},
+		{"claims are those of the orders asked for", testClaims},
+		{"released units can be asked for again, by many at once", testReleased},
+		{"RMA numbers have no gap, by many at once", testRMARace},
+		{"RMA numbers are counted by the UTC day", testRMADays},
+		{"a chosen RMA number is unique", testRMAChosen},
+		{"returns are listed newest first, by page", testListPages},
+		{"returns are found by what is asked for", testListFilters},
+		{"returns are counted by status", testCounts},
+		{"events fold to the stored return", testEvents},
+		{"terms come back as they were published", testTerms},
+		{"terms published at once have versions without a gap", testTermsRace},
+		{"what is not there is not found", testNotFound},
+		{"a context that has ended does nothing", testContext},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := &bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
+			if c.name != "terms come back as they were published" && c.name != "terms published at once have versions without a gap" {
+				b.terms = b.publish(policy()).ID
+			}
+			c.run(b)
+		})
+	}
+}
+
+// bench is what each test of the suite works with.
+type bench struct {
+	*testing.T
+	ctx   context.Context
+	store returns.Store
+	now   time.Time
+	terms string // the id of published terms
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func (b *bench) stamp() returns.Stamp {
+	return returns.Stamp{At: b.now, By: returns.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""}}
+}
+
+func (b *bench) ok(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) equal(what string, got, want any) {
+	b.Helper()
+	if !reflect.DeepEqual(got, want) {
+		b.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func (b *bench) code(err error, want returns.NonReturnableReason) {
+	b.Helper()
+	if returns.CodeOf(err) != returns.Code(want) {
+		b.Errorf("error %v has code %q, want %q", err, returns.CodeOf(err), want)
+	}
+}
+
+// together runs f n times at once and waits.
+func together(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			f(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// policy uses every field, so that a store that loses one is seen.
+func policy() returns.Policy {
+	return returns.Policy{
+		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
+		Windows:            []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
+		Reasons:            []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
+		PhotosRequired:     1,
+		PhotosRequiredFor:  []returns.Reason{returns.ReasonDamaged},
+		RestockingFees:     []returns.FeeRule{{Reason: returns.ReasonOther, Condition: returns.ConditionUsed, PercentBP: 1500}},
+		ReturnShippingFees: []returns.FeeRule{{Fixed: 499}},
+		RefundFrom:         returns.StatusReceived, RestockAt: returns.RestockAtRefund, AutoAuthorize: true, Currency: "USD",
+	}
+}
+
+func (b *bench) publish(p returns.Policy) returns.Terms {
+	b.Helper()
+	t, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: p, PublishedAt: b.now, PublishedBy: b.stamp().By, Note: "it's 100 % \\ fair"})
+	b.ok(err)
+	return t
+}
+
+// order is a completed order with a line for each quantity.
+func (b *bench) order(customer string, units ...int) orders.Order {
+	o := orders.Order{
+		ID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: orders.StatusCompleted, PlacedAt: b.now, CompletedAt: b.now,
+		Payment: orders.Payment{ID: newID(), Method: orders.PayCard, Status: orders.PaymentCaptured, Reference: "pi_1"},
+	}
+	for i, n := range units {
+		l := orders.Line{ID: newID(), ProductID: int64(i + 1), Name: "Mouse", Category: "Hardware", Quantity: n, Paid: orders.Components{Price: 1000 * int64(n)}}
+		o.Lines = append(o.Lines, l)
+		o.Payment.Amount += l.Paid.Total()
+	}
+	return o
+}
+
+// filing is a decision that files units of the order's first lines, one number
+// a line, judged by a policy that allows all that is left.
+func (b *bench) filing(o orders.Order, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
+	id := newID()
+	return func(claims returns.Claims) (*returns.Return, error) {
+		d := returns.Draft{
+			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
+			Details: "Ärger: \"it's\" broken\n\\ 100 %", Authorize: authorize,
+			Evidence: []returns.Evidence{{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now}},
+		}
+		ask := returns.Ask{CustomerID: o.CustomerID, Reason: d.Reason, Photos: []string{"jpeg"}}
+		for i, n := range units {
+			if n == 0 {
+				continue
+			}
+			l := o.Lines[i]
+			ask.Items = append(ask.Items, returns.AskItem{OrderLineID: l.ID, Quantity: n})
+			d.Lines = append(d.Lines, returns.Line{ID: newID(), OrderLineID: l.ID, ProductID: l.ProductID, Name: l.Name, Category: l.Category, Quantity: n})
+		}
+		d.Verdict = returns.Evaluate(returns.Terms{ID: b.terms, Policy: policy()}, o, claims, ask, b.now)
+		if f, failed := d.Verdict.First(); failed {
+			return nil, &returns.Error{Code: returns.Code(f.Code), Message: f.Message(), Verdict: &d.Verdict}
+		}
+		return returns.File(d, b.stamp())
+	}
+}
+
+// filed is a return of units of the order's first lines.
+func (b *bench) filed(o orders.Order, units ...int) returns.Return {
+	b.Helper()
+	r, err := b.store.Create(b.ctx, o, b.filing(o, false, units...))
+	b.ok(err)
+	return r
+}
+
+// update changes the return.
+func (b *bench) update(id string, change func(r *returns.Return) error) returns.Return {
+	b.Helper()
+	r, err := b.store.Update(b.ctx, id, change)
+	b.ok(err)
+	return r
+}
+
+// claims are those of the order's lines, in order.
+func (b *bench) claims(o orders.Order) []int {
+	b.Helper()
+	claims, err := b.store.Claims(b.ctx, o.ID)
+	b.ok(err)
+	n := make([]int, len(o.Lines))
+	for i, l := range o.Lines {
+		n[i] = claims[l.ID]
+	}
+	return n
+}
+
+// stored checks that the return is kept as it was returned, and that its
+// events fold to it (I11).
+func (b *bench) stored(want returns.Return) {
+	b.Helper()
+	got, err := b.store.Return(b.ctx, want.ID)
+	b.ok(err)
+	b.equal("stored return", got, want)
+	events, err := b.store.Events(b.ctx, want.ID)
+	b.ok(err)
+	folded, err := returns.Fold(events)
+	b.ok(err)
+	b.equal("return folded from its events", folded, want)
+}
+
+func (b *bench) missing(what string, err error) {
+	b.Helper()
+	if !errors.Is(err, returns.ErrNotFound) {
+		b.Errorf("%s: error %v, want ErrNotFound", what, err)
+	}
+}

@@ -1,0 +1,222 @@
+package returnstest
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/returns"
+)
+
+func testCreate(b *bench) {
+	o := b.order("ann", 3, 2)
+	r := b.filed(o, 2, 1)
+	b.equal("status", r.Status, returns.StatusPendingAuthorization)
+	b.equal("events not saved yet", len(r.Changes()), 0)
+	b.equal("claims", b.claims(o), []int{2, 1})
+	b.stored(r)
+
+	auto, err := b.store.Create(b.ctx, o, b.filing(o, true, 1))
+	b.ok(err)
+	b.equal("RMA", auto.RMA, "RMA-20260504-00001")
+	b.equal("claims", b.claims(o), []int{3, 1})
+	b.stored(auto)
+}
+
+func testCreateRefused(b *bench) {
+	o := b.order("ann", 3)
+	no := errors.New("no")
+	_, err := b.store.Create(b.ctx, o, func(returns.Claims) (*returns.Return, error) { return nil, no })
+	if !errors.Is(err, no) {
+		b.Errorf("error %v, want that of the decision", err)
+	}
+	// A return of another order, and one that is not new.
+	if _, err := b.store.Create(b.ctx, o, b.filing(b.order("ann", 3), false, 1)); err == nil {
+		b.Error("a return of another order was saved")
+	}
+	r := b.filed(o, 1)
+	if _, err := b.store.Create(b.ctx, o, func(returns.Claims) (*returns.Return, error) { return &r, nil }); err == nil {
+		b.Error("a return was filed twice")
+	}
+	_, n, err := b.store.List(b.ctx, returns.Query{})
+	b.ok(err)
+	b.equal("returns", n, 1)
+	b.equal("claims", b.claims(o), []int{1})
+}
+
+func testSeen(b *bench) {
+	o := b.order("ann", 3, 2)
+	b.filed(o, 2)
+	_, err := b.store.Create(b.ctx, o, func(c returns.Claims) (*returns.Return, error) {
+		b.equal("claims under the lock", c, returns.Claims{o.Lines[0].ID: 2})
+		return b.filing(o, false, 1, 2)(c)
+	})
+	b.ok(err)
+	for _, units := range [][]int{{1}, {0, 1}} {
+		_, err = b.store.Create(b.ctx, o, b.filing(o, false, units...))
+		b.code(err, returns.AlreadyReturned)
+	}
+	// What was bought counts as it was when the order was first seen.
+	more := o
+	more.Lines = append([]orders.Line(nil), o.Lines...)
+	more.Lines[0].Quantity = 9
+	_, err = b.store.Create(b.ctx, more, b.filing(more, false, 1))
+	b.code(err, returns.AlreadyReturned)
+}
+
+func testOverclaim(b *bench) {
+	o := b.order("ann", 3)
+	b.filed(o, 2)
+	// A decision that does not look at the claims it is given.
+	_, err := b.store.Create(b.ctx, o, func(returns.Claims) (*returns.Return, error) { return b.filing(o, true, 2)(nil) })
+	b.code(err, returns.AlreadyReturned)
+	b.equal("claims", b.claims(o), []int{2})
+	// Its RMA number is not lost.
+	r, err := b.store.Create(b.ctx, o, b.filing(o, true, 1))
+	b.ok(err)
+	b.equal("RMA", r.RMA, "RMA-20260504-00001")
+}
+
+func testPairs(b *bench) {
+	const pairs = 100
+	all := make([]orders.Order, pairs)
+	for i := range all {
+		all[i] = b.order("ann", 2)
+		b.filed(all[i], 1) // so that one is left
+	}
+	var mu sync.Mutex
+	filed, refused := 0, 0
+	together(2*pairs, func(i int) {
+		o := all[i%pairs]
+		_, err := b.store.Create(b.ctx, o, b.filing(o, false, 1))
+		mu.Lock()
+		defer mu.Unlock()
+		switch returns.CodeOf(err) {
+		case returns.Code(returns.AlreadyReturned):
+			refused++
+		default:
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			filed++
+		}
+	})
+	b.equal("filed and refused", []int{filed, refused}, []int{pairs, pairs})
+	for _, o := range all {
+		b.equal("claims", b.claims(o), []int{2})
+	}
+}
+
+func testOneOrderRace(b *bench) {
+	// First requests of an order, so that its units are seeded by many at once;
+	// half of them name the lines in the other order.
+	o := b.order("ann", 10, 10)
+	turned := o
+	turned.Lines = []orders.Line{o.Lines[1], o.Lines[0]}
+	together(50, func(i int) {
+		which := o
+		if i%2 == 1 {
+			which = turned
+		}
+		_, err := b.store.Create(b.ctx, which, b.filing(which, false, 1, 1))
+		if err != nil && returns.CodeOf(err) != returns.Code(returns.AlreadyReturned) {
+			b.Error(err)
+		}
+	})
+	b.equal("claims", b.claims(o), []int{10, 10})
+	_, n, err := b.store.List(b.ctx, returns.Query{OrderID: o.ID})
+	b.ok(err)
+	b.equal("returns", n, 10)
+}
+
+// step advances a return.
+type step = func(r *returns.Return) error
+
+func (b *bench) authorize(r *returns.Return) error { return r.Authorize("fine", b.stamp()) }
+func (b *bench) receive(r *returns.Return) error   { return r.Receive(nil, "", b.stamp()) }
+
+// inspect accepts units of the lines, in order.
+func (b *bench) inspect(units ...int) step {
+	return func(r *returns.Return) error {
+		in := returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim"}
+		for i := range units {
+			in.Lines = append(in.Lines, returns.InspectionLine{OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine", Condition: returns.ConditionOpened})
+		}
+		return r.Inspect(in, b.stamp())
+	}
+}
+
+func testClaimsFollow(b *bench) {
+	for _, c := range []struct {
+		name  string
+		steps []step
+		want  []int
+	}{
+		{"filed", nil, []int{3, 2}},
+		{"authorised", []step{b.authorize}, []int{3, 2}},
+		{"received", []step{b.authorize, b.receive}, []int{3, 2}},
+		{"approved in part", []step{b.authorize, b.receive, b.inspect(1, 0)}, []int{1, 0}},
+		{"refunded", []step{b.authorize, b.receive, b.inspect(1, 2), func(r *returns.Return) error { return r.RefundSucceeded("refund-1", b.stamp()) }}, []int{1, 2}},
+		{"rejected by the inspection", []step{b.authorize, b.receive, func(r *returns.Return) error {
+			return r.Inspect(returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}, b.stamp())
+		}}, []int{0, 0}},
+		{"rejected", []step{func(r *returns.Return) error { return r.Reject("no", b.stamp()) }}, []int{0, 0}},
+		{"cancelled", []step{b.authorize, func(r *returns.Return) error { return r.Cancel(b.stamp()) }}, []int{0, 0}},
+	} {
+		o := b.order("ann", 4, 2)
+		r := b.filed(o, 3, 2)
+		for _, s := range c.steps {
+			r = b.update(r.ID, s)
+			b.stored(r)
+		}
+		b.equal(c.name, b.claims(o), c.want)
+	}
+}
+
+func testClaims(b *bench) {
+	first, second := b.order("ann", 3, 1), b.order("ann", 2)
+	b.filed(first, 2)
+	b.filed(second, 1)
+	for _, c := range []struct {
+		name   string
+		orders []string
+		want   returns.Claims
+	}{
+		{"none", nil, returns.Claims{}},
+		{"one", []string{first.ID}, returns.Claims{first.Lines[0].ID: 2}},
+		{"both", []string{first.ID, second.ID, second.ID}, returns.Claims{first.Lines[0].ID: 2, second.Lines[0].ID: 1}},
+		{"what no id can be", []string{"", "nul\x00", "bad\xff", "' OR 1=1 --"}, returns.Claims{}},
+	} {
+		got, err := b.store.Claims(b.ctx, c.orders...)
+		b.ok(err)
+		b.equal(c.name, got, c.want)
+	}
+}
+
+func testReleased(b *bench) {
+	o := b.order("ann", 1)
+	for range 10 {
+		r := b.filed(o, 1)
+		together(2, func(i int) {
+			var err error
+			if i == 0 {
+				_, err = b.store.Update(b.ctx, r.ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })
+			} else {
+				_, err = b.store.Create(b.ctx, o, b.filing(o, false, 1))
+				if returns.CodeOf(err) == returns.Code(returns.AlreadyReturned) {
+					err = nil // it came first
+				}
+			}
+			if err != nil {
+				b.Error(err)
+			}
+		})
+		open, n, err := b.store.List(b.ctx, returns.Query{OrderID: o.ID, Status: []returns.Status{returns.StatusPendingAuthorization}})
+		b.ok(err)
+		b.equal("claims", b.claims(o), []int{n})
+		for _, r := range open {
+			b.update(r.ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })
+		}
+	}
+}
