@@ -1,0 +1,67 @@
+package returnsdb_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnsdb"
+)
+
+func ExampleNew() {
+	if err := takeBack(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// authorized RMA-20260504-00001, 1 unit claimed
+}
+
+func takeBack(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "shop")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	db, err := sqldb.Open(ctx, sqldb.Config{File: filepath.Join(dir, "shop.db")})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := returnsdb.Migrate(ctx, db); err != nil {
+		return err
+	}
+	store := returnsdb.New(db)
+
+	at := returns.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: orders.System("example")}
+	terms, err := store.Publish(ctx, returns.Terms{ID: "terms-1", Policy: returns.Policy{WindowDays: 30}, PublishedAt: at.At, PublishedBy: at.By})
+	if err != nil {
+		return err
+	}
+	// An order of two mice, one of which comes back.
+	order := orders.Order{ID: "order-1", Lines: []orders.Line{{ID: "mice", Quantity: 2}}}
+	_, err = store.Create(ctx, order, func(returns.Claims) (*returns.Return, error) {
+		return returns.File(returns.Draft{
+			ID: "return-1", OrderID: order.ID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
+			Lines: []returns.Line{{ID: "line-1", OrderLineID: "mice", Name: "Mouse", Quantity: 1}},
+		}, at)
+	})
+	if err != nil {
+		return err
+	}
+	r, err := store.Update(ctx, "return-1", func(r *returns.Return) error { return r.Authorize("fine", at) })
+	if err != nil {
+		return err
+	}
+	claims, err := store.Claims(ctx, order.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s %s, %d unit claimed\n", r.Status, r.RMA, claims["mice"])
+	return nil
+}
