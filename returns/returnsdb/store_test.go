@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
+	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
 // migrated returns the database with the tables of this store.
@@ -22,6 +23,14 @@ func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
 		t.Fatal(err)
 	}
 	return db
+}
+
+func TestStoreOnSQLite(t *testing.T) {
+	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqldbtest.SQLite(t))) })
+}
+
+func TestStoreOnPostgreSQL(t *testing.T) {
+	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqldbtest.Postgres(t))) })
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
