@@ -1,0 +1,286 @@
+// Package idempotency lets a caller send a request that moves money again
+// without fear: under the same Idempotency-Key it is carried out once, and the
+// first answer is given again.
+//
+// The key belongs to its caller and to what was sent with it. The same key
+// with another request is refused, and so is a request whose first try is
+// still under way. An answer of 500 or more, or none, says nothing of the
+// outcome: the next try under the key is carried out again, and what it does
+// must itself happen once, as a refund and an order do.
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+)
+
+// Header is where a caller puts the key; ReplayedHeader tells an answer that
+// was given before.
+const (
+	Header         = "Idempotency-Key"
+	ReplayedHeader = "Idempotent-Replayed"
+)
+
+const (
+	maxKey  = 255
+	maxBody = 256 << 10 // an answer larger than that is not kept
+	// lease is how long one try may be under way: longer than the server lets
+	// a handler take.
+	lease = 2 * time.Minute
+	// keep is how long an answer is given again.
+	keep = 48 * time.Hour
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations is the schema of this package's table.
+func Migrations() sqldb.Set {
+	// The folders are compiled in; fs.Sub fails for a malformed name alone.
+	pg, _ := fs.Sub(migrations, "migrations/postgres")
+	lite, _ := fs.Sub(migrations, "migrations/sqlite")
+	return sqldb.Set{Name: "idempotency", PG: pg, SQLite: lite}
+}
+
+// Refusal is why a request with a key is not carried out.
+type Refusal struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+// Keys remembers what was answered. It is safe for concurrent use, by any
+// number of processes on one database.
+type Keys struct {
+	DB     *sqldb.DB
+	Secret []byte           // keys the hash of what was sent
+	Now    func() time.Time // nil: time.Now
+	// Caller names who asks; "" for nobody, whose key counts for nothing.
+	Caller func(*http.Request) string
+	// Refuse answers a request that is not carried out.
+	Refuse func(http.ResponseWriter, *http.Request, Refusal)
+	// Fail answers when the database does not.
+	Fail func(http.ResponseWriter, *http.Request, error)
+}
+
+type keyRow struct {
+	bun.BaseModel `bun:"table:idempotency_keys,alias:k"`
+
+	Caller      string `bun:",pk"`
+	Key         string `bun:",pk"`
+	RequestHash string
+	LeaseUntil  sqldb.Time
+	LeaseToken  string
+	Status      int
+	Header      sqldb.JSON[map[string]string]
+	Body        []byte
+	CreatedAt   sqldb.Time
+}
+
+// kept are the fields of an answer that are given again.
+var kept = []string{"Content-Type", "Location", "Retry-After"}
+
+// Middleware carries out next once per key. Without a key, or for nobody, it
+// does nothing. The body is read whole before: put a limit around it.
+func (k *Keys) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, caller := r.Header.Get(Header), k.Caller(r)
+		if key == "" || caller == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if len(key) > maxKey || !printable(key) {
+			k.Refuse(w, r, Refusal{http.StatusBadRequest, "INVALID", fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)})
+			return
+		}
+		hash, err := k.hash(r)
+		if err != nil {
+			k.Fail(w, r, err)
+			return
+		}
+		token := rand.Text()
+		row, mine, err := k.claim(r.Context(), keyRow{Caller: caller, Key: key, RequestHash: hash, LeaseToken: token})
+		switch {
+		case err != nil:
+			k.Fail(w, r, err)
+		case row.RequestHash != hash:
+			k.Refuse(w, r, Refusal{http.StatusConflict, "IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request. Use a new key for a new request."})
+		case row.Status != 0:
+			replay(w, row)
+		case !mine:
+			w.Header().Set("Retry-After", "1")
+			k.Refuse(w, r, Refusal{http.StatusConflict, "IN_FLIGHT", "A request with this Idempotency-Key is still being carried out. Ask again in a moment."})
+		default:
+			k.carryOut(w, r, next, row)
+		}
+	})
+}
+
+// claim makes the row, or takes over one whose try ended without an answer.
+func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, err error) {
+	now := k.now()
+	err = k.DB.Tx(ctx, "idempotency: claim key", func(ctx context.Context, tx bun.Tx) error {
+		mine = false
+		insert := fresh
+		insert.LeaseUntil, insert.CreatedAt = sqldb.At(now.Add(lease)), sqldb.At(now)
+		res, err := tx.NewInsert().Model(&insert).On("CONFLICT (caller, key) DO NOTHING").Returning("NULL").Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			row, mine = insert, true
+			return err
+		}
+		row = keyRow{Caller: fresh.Caller, Key: fresh.Key}
+		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+			return err
+		}
+		if row.RequestHash != fresh.RequestHash || row.Status != 0 || row.LeaseUntil.Time().After(now) {
+			return nil
+		}
+		row.LeaseUntil, row.LeaseToken, mine = sqldb.At(now.Add(lease)), fresh.LeaseToken, true
+		_, err = tx.NewUpdate().Model(&row).WherePK().Exec(ctx)
+		return err
+	})
+	return row, mine, err
+}
+
+// carryOut runs next and keeps its answer where it is one.
+func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
+	rec := &recorder{ResponseWriter: w}
+	answered := false
+	defer func() {
+		// Also after a panic: the next try must not wait for the lease.
+		if err := k.settle(r.Context(), row, rec, answered); err != nil && !answered {
+			k.Fail(w, r, err)
+		}
+	}()
+	next.ServeHTTP(rec, r)
+	answered = true
+}
+
+func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered bool) error {
+	row.LeaseUntil = sqldb.At(k.now())
+	definite := answered && rec.status() < http.StatusInternalServerError && rec.status() != http.StatusTooManyRequests && !rec.tooLarge
+	if definite {
+		header := map[string]string{}
+		for _, name := range kept {
+			if v := rec.Header().Get(name); v != "" {
+				header[name] = v
+			}
+		}
+		row.Status, row.Header, row.Body = rec.status(), sqldb.AsJSON(header), rec.body.Bytes()
+	}
+	// The answer is kept also when the caller has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return k.DB.Tx(ctx, "idempotency: keep answer", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		return err
+	})
+}
+
+func replay(w http.ResponseWriter, row keyRow) {
+	for name, value := range row.Header.V {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set(ReplayedHeader, "true")
+	w.WriteHeader(row.Status)
+	// A caller that has gone away is not our concern.
+	_, _ = w.Write(row.Body)
+}
+
+// hash names what was sent: method, path and body, which it puts back.
+func (k *Keys) hash(r *http.Request) (string, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	mac := hmac.New(sha256.New, k.Secret)
+	fmt.Fprintf(mac, "%s %s\n%s\n", r.Method, r.URL.Path, r.Header.Get("Content-Type"))
+	mac.Write(body)
+	return hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+// CleanUp removes answers that are too old to be given again, and returns how
+// many.
+func (k *Keys) CleanUp(ctx context.Context) (int, error) {
+	var n int64
+	err := k.DB.Tx(ctx, "idempotency: clean up", func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewDelete().Model((*keyRow)(nil)).Where("created_at < ?", sqldb.At(k.now().Add(-keep))).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return int(n), err
+}
+
+func (k *Keys) now() time.Time {
+	if k.Now == nil {
+		return time.Now()
+	}
+	return k.Now()
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// recorder passes an answer on and keeps a copy of it.
+type recorder struct {
+	http.ResponseWriter
+
+	code     int
+	body     bytes.Buffer
+	tooLarge bool
+}
+
+func (r *recorder) status() int {
+	if r.code == 0 {
+		return http.StatusOK
+	}
+	return r.code
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(code int) {
+	if r.code == 0 && code >= http.StatusOK {
+		r.code = code
+	}
+	r.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.body.Len()+len(b) > maxBody {
+		r.tooLarge = true
+	} else {
+		r.body.Write(b)
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,158 @@
+package idempotency_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+)
+
+// bench is a handler behind the middleware, with a clock of its own.
+type bench struct {
+	t     *testing.T
+	keys  *idempotency.Keys
+	now   atomic.Int64
+	runs  atomic.Int64
+	inner func(http.ResponseWriter, *http.Request)
+}
+
+func newBench(t *testing.T, db *sqldb.DB) *bench {
+	t.Helper()
+	if err := sqldb.Migrate(t.Context(), db, idempotency.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t}
+	b.now.Store(time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC).UnixNano())
+	b.keys = &idempotency.Keys{
+		DB: db, Secret: []byte("secret"), Now: func() time.Time { return time.Unix(0, b.now.Load()) },
+		Caller: func(r *http.Request) string { return r.Header.Get("X-User") },
+		Refuse: func(w http.ResponseWriter, _ *http.Request, f idempotency.Refusal) { http.Error(w, f.Code, f.Status) },
+		Fail:   func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), 500) },
+	}
+	b.inner = func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "text/x")
+		w.Header().Set("Set-Cookie", "secret=1")
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = w.Write(append([]byte("answer to "), body...))
+	}
+	return b
+}
+
+func (b *bench) send(user, key, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("X-User", user)
+	if key != "" {
+		r.Header.Set(idempotency.Header, key)
+	}
+	w := httptest.NewRecorder()
+	b.keys.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.runs.Add(1)
+		b.inner(w, r)
+	})).ServeHTTP(w, r)
+	return w
+}
+
+func (b *bench) want(w *httptest.ResponseRecorder, status int, body string, runs int64) {
+	b.t.Helper()
+	if w.Code != status || !strings.Contains(w.Body.String(), body) || b.runs.Load() != runs {
+		b.t.Errorf("%d %q after %d runs; want %d %q after %d", w.Code, w.Body, b.runs.Load(), status, body, runs)
+	}
+}
+
+func TestARequestIsCarriedOutOncePerKeyAndAnsweredAgain(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 1)
+		again := b.send("ada", "k", "/refund", "10")
+		b.want(again, 202, "answer to 10", 1)
+		if again.Header().Get(idempotency.ReplayedHeader) != "true" || again.Header().Get("Content-Type") != "text/x" || again.Header().Get("Set-Cookie") != "" {
+			t.Errorf("the answer given again has the fields %v", again.Header())
+		}
+		b.want(b.send("ada", "k", "/refund", "11"), 409, "IDEMPOTENCY_MISMATCH", 1)
+		b.want(b.send("ada", "k", "/other", "10"), 409, "IDEMPOTENCY_MISMATCH", 1)
+		b.want(b.send("bob", "k", "/refund", "10"), 202, "answer to 10", 2)
+		b.want(b.send("ada", "", "/refund", "10"), 202, "answer to 10", 3)
+		b.want(b.send("", "k", "/refund", "10"), 202, "answer to 10", 4)
+		b.want(b.send("ada", strings.Repeat("k", 256), "/refund", "10"), 400, "INVALID", 4)
+		b.want(b.send("ada", "k\x01", "/refund", "10"), 400, "INVALID", 4)
+	})
+}
+
+func TestARequestUnderWayIsRefusedAndManyAtOnceRunOnce(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		begun, release := make(chan struct{}), make(chan struct{})
+		b.inner = func(w http.ResponseWriter, _ *http.Request) {
+			close(begun)
+			<-release
+			_, _ = io.WriteString(w, "done")
+		}
+		var first *httptest.ResponseRecorder
+		var group sync.WaitGroup
+		group.Go(func() { first = b.send("ada", "k", "/refund", "10") })
+		<-begun
+		var others sync.WaitGroup
+		for range 8 {
+			others.Go(func() { b.want(b.send("ada", "k", "/refund", "10"), 409, "IN_FLIGHT", 1) })
+		}
+		others.Wait()
+		close(release)
+		group.Wait()
+		b.want(first, 200, "done", 1)
+		b.want(b.send("ada", "k", "/refund", "10"), 200, "done", 1)
+	})
+}
+
+func TestAnAnswerThatSaysNothingOfTheOutcomeIsNotKept(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		good := b.inner
+		for i, status := range []int{500, 503, 429} {
+			b.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+			b.want(b.send("ada", "k", "/refund", "10"), status, "", int64(i+1))
+		}
+		b.inner = func(http.ResponseWriter, *http.Request) { panic("boom") }
+		func() {
+			defer func() { _ = recover() }()
+			b.send("ada", "k", "/refund", "10")
+		}()
+		b.inner = good
+		b.want(b.send("ada", "k", "/refund", "11"), 409, "IDEMPOTENCY_MISMATCH", 4)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 5)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 5)
+	})
+}
+
+func TestACrashedTryIsTakenOverWhenItsLeaseHasRunOut(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		held := make(chan struct{})
+		release := make(chan struct{})
+		good := b.inner
+		b.inner = func(http.ResponseWriter, *http.Request) { close(held); <-release }
+		var frozen sync.WaitGroup
+		frozen.Go(func() { b.send("ada", "k", "/refund", "10") })
+		<-held
+		b.inner = good
+		b.now.Add(int64(3 * time.Minute))
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 2)
+		close(release)
+		frozen.Wait() // it comes back late, and its answer is not kept
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 2)
+
+		b.now.Add(int64(49 * time.Hour))
+		if n, err := b.keys.CleanUp(t.Context()); err != nil || n != 1 {
+			t.Errorf("cleaned up %d, %v", n, err)
+		}
+		b.want(b.send("ada", "k", "/refund", "12"), 202, "answer to 12", 3)
+	})
+}

@@ -1,0 +1,111 @@
+// Package load drives a running shop the way a flash sale does: an open loop of
+// checkouts at a fixed rate, whatever the answers take, from customers who are
+// signed in and whose carts are filled before the clock starts.
+package load
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Options say what to run. Preset fills them in; the zero value of a field
+// takes the default named in its comment.
+type Options struct {
+	URL           string        // of the shop
+	AdminUser     string        // who raises the stock and reads the SLO cards
+	AdminPassword string        //
+	Users         int           // customers; default twice the rate, at least 10, at most 4,000
+	Rate          int           // checkouts offered a second, 1 to 20,000
+	Duration      time.Duration // how long; default 10 s, at most 10 min
+	Runs          int           // total number of checkouts; wins over Duration
+	Concurrency   int           // most requests in flight; default 4,096
+	Delay         time.Duration // pause between checkouts instead of a rate: one a delay
+	ProductID     int64         // what everybody buys; default 2
+	CardPercent   int           // of the checkouts paid by card, 0 to 100; the others pay cash
+	// Outage is how long the payment provider answers nothing, in the middle of
+	// the run; 0 for none. It needs ProviderURL.
+	Outage      time.Duration
+	ProviderURL string        // of the payment simulator, whose control endpoints make the outage
+	Settle      time.Duration // how long to wait for queued orders after the run; default 5 min
+	Report      string        // file for the HTML report; empty for none
+	Cards       []string      // SLO cards that must be fulfilled at the end, such as A.1
+}
+
+// Limits that keep a run bounded.
+const (
+	maxRate     = 20_000
+	maxUsers    = 4_000
+	maxDuration = 10 * time.Minute
+)
+
+// Preset returns the options of a named demo.
+func Preset(name string) (Options, error) {
+	switch name {
+	case "":
+		return Options{Rate: 50, Duration: 10 * time.Second}, nil
+	case "availability":
+		return Options{Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Cards: []string{"A.1"}}, nil
+	case "availability-failure":
+		return Options{Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Outage: 20 * time.Second, Cards: []string{"A.1"}}, nil
+	case "performance":
+		return Options{Rate: 1000, Duration: 30 * time.Second, Users: 1500, Cards: []string{"P.1"}}, nil
+	}
+	return Options{}, fmt.Errorf("load: there is no preset %q; availability, availability-failure or performance", name)
+}
+
+// complete fills in defaults and refuses what can't be run.
+func (o Options) complete() (Options, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return o, fmt.Errorf("load: %q is no address of a shop; it looks like http://localhost:5000", o.URL)
+	}
+	o.URL, o.ProviderURL = strings.TrimRight(o.URL, "/"), strings.TrimRight(o.ProviderURL, "/")
+	if o.Delay > 0 {
+		o.Rate = max(1, int(time.Second/o.Delay))
+	}
+	if o.Rate < 1 || o.Rate > maxRate {
+		return o, fmt.Errorf("load: the rate is %d checkouts a second; 1 to %d are allowed", o.Rate, maxRate)
+	}
+	if o.Runs < 0 {
+		return o, fmt.Errorf("load: %d runs; 1 or more are allowed", o.Runs)
+	}
+	if o.Duration == 0 {
+		o.Duration = 10 * time.Second
+	}
+	if o.Runs > 0 {
+		o.Duration = time.Duration(float64(o.Runs) / float64(o.Rate) * float64(time.Second))
+	} else {
+		o.Runs = int(o.Duration.Seconds() * float64(o.Rate))
+	}
+	if o.Duration > maxDuration {
+		return o, fmt.Errorf("load: the run would take %s; at most %s are allowed", o.Duration, maxDuration)
+	}
+	if o.Users == 0 {
+		o.Users = min(maxUsers, max(10, 2*o.Rate))
+	}
+	o.Users = min(o.Users, max(o.Runs, 1))
+	if o.Users < 1 || o.Users > maxUsers {
+		return o, fmt.Errorf("load: %d users; 1 to %d are allowed", o.Users, maxUsers)
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 4096
+	}
+	if o.CardPercent < 0 || o.CardPercent > 100 {
+		return o, fmt.Errorf("load: %d %% by card; 0 to 100 are allowed", o.CardPercent)
+	}
+	if o.ProductID == 0 {
+		o.ProductID = 2
+	}
+	if o.Settle == 0 {
+		o.Settle = 5 * time.Minute
+	}
+	if o.Outage > 0 && o.ProviderURL == "" {
+		return o, fmt.Errorf("load: an outage needs the payment simulator as a process of its own: start `refserver paysim`, start the shop with PAYMENT_PROVIDER_URL set to its address, and name it with --provider-url")
+	}
+	if o.Outage < 0 || o.Outage >= o.Duration {
+		return o, fmt.Errorf("load: an outage of %s does not fit into a run of %s", o.Outage, o.Duration)
+	}
+	return o, nil
+}

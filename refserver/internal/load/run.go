@@ -1,0 +1,287 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+)
+
+// ErrNotFulfilled is returned by Run when an SLO card that had to be fulfilled
+// is not.
+var ErrNotFulfilled = errors.New("load: an SLO is not fulfilled")
+
+// run is one run under way.
+type run struct {
+	options Options
+	out     io.Writer
+	outMu   sync.Mutex
+	shop    *client
+	admin   string // cookie
+	users   []user
+	ready   chan int // customers whose cart is filled
+	starved atomic.Int64
+}
+
+func (r *run) say(format string, args ...any) {
+	r.outMu.Lock()
+	defer r.outMu.Unlock()
+	fmt.Fprintf(r.out, format+"\n", args...)
+}
+
+// Run prepares, drives, waits for queued orders, and reports on out. The
+// summary is returned also with ErrNotFulfilled.
+func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{options: o, out: out, shop: newClient(o.URL), users: make([]user, o.Users), ready: make(chan int, o.Users)}
+	if r.admin, err = r.shop.signIn(ctx, o.AdminUser, o.AdminPassword); err != nil {
+		return nil, fmt.Errorf("load: %w (name an admin with --admin-user and --admin-password)", err)
+	}
+	if err := r.stockUp(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	s, err := r.attack(ctx)
+	if err != nil {
+		return s, err
+	}
+	if err := r.settle(ctx, s); err != nil {
+		return s, err
+	}
+	if s.Cards, err = r.cards(ctx); err != nil {
+		return s, err
+	}
+	s.print(r.say)
+	if o.Report != "" {
+		if err := s.write(o.Report); err != nil {
+			return s, err
+		}
+		r.say("report      %s", o.Report)
+	}
+	for _, id := range o.Cards {
+		if !s.fulfilled(id) {
+			return s, fmt.Errorf("%w: %s", ErrNotFulfilled, id)
+		}
+	}
+	return s, nil
+}
+
+// attack sends the checkouts at the rate, whatever the answers take. Each is
+// from a customer that is ready; where none is, the customers are too few for
+// the rate, which is counted and said.
+func (r *run) attack(ctx context.Context) (*Summary, error) {
+	o := r.options
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	attacker := vegeta.NewAttacker(
+		vegeta.Workers(64), vegeta.MaxWorkers(uint64(max(1, o.Concurrency))), vegeta.Timeout(30*time.Second),
+		vegeta.Redirects(vegeta.NoFollow), vegeta.Connections(2048), vegeta.MaxConnections(0), vegeta.MaxBody(64<<10),
+	)
+	stopped := context.AfterFunc(ctx, func() { attacker.Stop() })
+	defer stopped()
+
+	s := &Summary{Options: o, Started: time.Now()}
+	outage := make(chan error, 1)
+	go func() { outage <- r.outage(ctx, s) }()
+
+	refills := make(chan int, len(r.users))
+	var refillers sync.WaitGroup
+	for range 32 {
+		refillers.Go(func() {
+			for i := range refills {
+				if err := r.fill(ctx, i); err != nil && ctx.Err() == nil {
+					s.refillFailed.Add(1)
+				}
+			}
+		})
+	}
+	progress := time.NewTicker(time.Second)
+	defer progress.Stop()
+	results := attacker.Attack(r.targeter(ctx), vegeta.Rate{Freq: o.Rate, Per: time.Second}, o.Duration, "checkout")
+	for open := true; open; {
+		select {
+		case res, more := <-results:
+			if open = more; !more {
+				break
+			}
+			if kind := s.add(res); kind == completed || kind == queued {
+				refills <- customer(res.URL)
+			} else if kind != unknown {
+				r.ready <- customer(res.URL) // the cart is still filled
+			}
+		case <-progress.C:
+			r.say("%s", s.line(time.Since(s.Started)))
+		}
+	}
+	close(refills)
+	refillers.Wait()
+	cancel()
+	if err := <-outage; err != nil {
+		return s, err
+	}
+	s.Starved = r.starved.Load()
+	s.finish()
+	return s, ctxError(ctx)
+}
+
+// ctxError is nil: the context ended because the attack did. It keeps the
+// error of a parent that was cancelled.
+func ctxError(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// targeter makes the next checkout. The customer stands in the fragment of the
+// address, which is not sent, so that the result can be told apart.
+func (r *run) targeter(ctx context.Context) vegeta.Targeter {
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	cash := []byte(url.Values{"payment_method": {"Cash"}}.Encode())
+	card := []byte(url.Values{
+		"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"},
+	}.Encode())
+	return func(t *vegeta.Target) error {
+		var i int
+		select {
+		case i = <-r.ready:
+		default:
+			r.starved.Add(1)
+			select {
+			case i = <-r.ready:
+			case <-ctx.Done():
+				return vegeta.ErrNoTargets
+			}
+		}
+		u := r.users[i]
+		header := form.Clone()
+		header.Set("Cookie", u.cookie)
+		t.Method, t.URL, t.Header, t.Body = http.MethodPost, r.options.URL+"/checkout#"+strconv.Itoa(i), header, cash
+		if u.card {
+			t.Body = card
+		}
+		return nil
+	}
+}
+
+func customer(address string) int {
+	_, fragment, _ := strings.Cut(address, "#")
+	i, err := strconv.Atoi(fragment)
+	if err != nil {
+		return 0 // never: the targeter wrote it
+	}
+	return i
+}
+
+// outage silences the payment provider in the middle of the run: half of its
+// answers are lost before the charge, half after.
+func (r *run) outage(ctx context.Context, s *Summary) error {
+	o := r.options
+	if o.Outage == 0 {
+		return nil
+	}
+	pause := func(d time.Duration) bool {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	if !pause((o.Duration - o.Outage) / 2) {
+		return nil
+	}
+	if err := r.faults(ctx, `{"charge":{"timeout_before":0.5,"timeout_after":0.5}}`); err != nil {
+		return err
+	}
+	r.say("-- the payment provider answers nothing for %s", o.Outage)
+	pause(o.Outage)
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := r.faults(back, `{}`); err != nil {
+		return err
+	}
+	s.back.Store(time.Now().UnixNano())
+	r.say("-- the payment provider answers again")
+	return nil
+}
+
+// settle waits until no order is queued any more.
+func (r *run) settle(ctx context.Context, s *Summary) error {
+	start := time.Now()
+	if at := s.back.Load(); at != 0 {
+		start = time.Unix(0, at)
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.options.Settle)
+	defer cancel()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n, err := r.queued(ctx)
+		if err != nil {
+			return err
+		}
+		s.Unsettled = n
+		if n == 0 {
+			s.Settled = time.Since(start)
+			break
+		}
+		select {
+		case <-tick.C:
+			continue
+		case <-ctx.Done():
+			return fmt.Errorf("load: %d orders are still queued after %s", n, r.options.Settle)
+		}
+	}
+	if r.options.ProviderURL == "" {
+		return nil
+	}
+	var err error
+	s.Charges, s.DoubleCharges, err = r.ledger(ctx)
+	return err
+}
+
+// kind is what an answer to a checkout means.
+type kind int
+
+const (
+	completed kind = iota
+	queued
+	throttled
+	refused // another 4xx: an answer, neither accepted nor failed
+	failed  // 5xx, or no answer
+	unknown // no answer: whether the cart was ordered is not known
+)
+
+func kindOf(res *vegeta.Result) kind {
+	switch {
+	case res.Code == 0:
+		return unknown
+	case res.Code == http.StatusOK && bytes.Contains(res.Body, []byte("queued for retry")):
+		return queued
+	case res.Code == http.StatusOK:
+		return completed
+	case res.Code == http.StatusTooManyRequests:
+		return throttled
+	case res.Code >= 400 && res.Code < 500:
+		return refused
+	}
+	return failed
+}
