@@ -24,12 +24,13 @@ import (
 // KEYS[1]: the key. ARGV: cost x interval and tolerance in ns. %s: a line that
 // sets sec and nsec.
 const script = `
-local add, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
+local call, sub, format = redis.call, string.sub, string.format
+local key, add, tolerance = KEYS[1], ARGV[1] + 0, ARGV[2] + 0
 %s
 local ahead, write = 0, false
-local tat = redis.call('GET', KEYS[1])
+local tat = call('GET', key)
 if tat then
-	ahead = (string.sub(tat, 1, -10) - sec) * 1e9 + (string.sub(tat, -9) - nsec)
+	ahead = (sub(tat, 1, -10) - sec) * 1e9 + (sub(tat, -9) - nsec)
 	if ahead < 0 then ahead = 0 end
 	if ahead > tolerance then ahead, write = tolerance, true end
 end
@@ -38,14 +39,13 @@ if add > 0 and ahead + add <= tolerance then after, write = ahead + add, true en
 if write then
 	local part = nsec + after
 	local rest = math.fmod(part, 1e9) -- exact, which the operator is not
-	redis.call('SET', KEYS[1], string.format('%%.0f%%09.0f', sec + (part - rest) / 1e9, rest),
-		'PX', string.format('%%.0f', math.ceil(after / 1e6) + 1))
+	call('SET', key, format('%%d%%09d', sec + (part - rest) / 1e9, rest), 'PX', format('%%d', after / 1e6 + 2))
 end
 return ahead`
 
 // serverClock is the line of the script that reads the clock.
-const serverClock = `local t = redis.call('TIME')
-local sec, nsec = tonumber(t[1]), t[2] * 1000`
+const serverClock = `local t = call('TIME')
+local sec, nsec = t[1] + 0, t[2] * 1000`
 
 // MaxTolerance bounds the time in which a limit earns its burst: as nanoseconds
 // it must be exact in the numbers of a script.
