@@ -95,6 +95,9 @@ func photoFindings(p Policy, a Ask) []Finding {
 	if n > p.MaxPhotos {
 		f = append(f, Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(p.MaxPhotos), Nearest: number(p.MaxPhotos)})
 	}
+	if p.MaxPhotos == 0 {
+		return f // none are taken, of no type
+	}
 	for _, kind := range a.Photos {
 		if !slices.Contains(p.PhotoTypes, kind) {
 			f = append(f, Finding{Code: PhotoTypeNotAllowed, Fact: text(kind), Limit: text(join(p.PhotoTypes)), Nearest: text(firstOf(p.PhotoTypes))})

@@ -185,28 +185,18 @@ func encode(m image.Image) (Photo, error) {
 // photos are the photos of one request, cleaned.
 type photos []Photo
 
-// types are the types of what was sent, for Evaluate. What is no image at all
-// stands as "unknown".
+// types are the types of what was sent, for Evaluate.
 func (p photos) types() []string {
 	out := make([]string, len(p))
 	for i := range p {
-		if out[i] = p[i].Sent; out[i] == "" {
-			out[i] = "unknown"
-		}
+		out[i] = p[i].Sent
 	}
 	return out
 }
 
-// clean makes our own photos of the uploads. More than most are not even
-// decoded: the verdict says that they are too many.
-func (s *Service) clean(ctx context.Context, uploads []Upload, most int) (photos, error) {
+// clean makes our own photos of the uploads.
+func (s *Service) clean(ctx context.Context, uploads []Upload) (photos, error) {
 	out := make(photos, len(uploads))
-	if len(uploads) > most {
-		for i := range out {
-			out[i].Sent = "jpeg" // not looked at; their number is what is wrong
-		}
-		return out, nil
-	}
 	for i, u := range uploads {
 		p, err := s.cleanOne(ctx, u)
 		if err != nil {

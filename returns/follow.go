@@ -46,9 +46,13 @@ func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Ac
 	if err != nil {
 		return r, refunds.Refund{}, err
 	}
+	started := false
 	if r.Status != StatusApproved && r.Status != StatusRefunded {
 		// Noted before the money moves, so that the case is not cancelled under it.
-		if r, err = s.update(ctx, "start refund", id, func(r *Return) error { return r.StartEarlyRefund(s.stamp(by)) }); err != nil {
+		if r, err = s.update(ctx, "start refund", id, func(r *Return) error {
+			started = !r.EarlyRefund
+			return r.StartEarlyRefund(s.stamp(by))
+		}); err != nil {
 			return Return{}, refunds.Refund{}, err
 		}
 		// The case may have moved on in between; what is asked for is what it is now.
@@ -58,7 +62,9 @@ func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Ac
 	}
 	refund, err := s.cfg.Refunder.Refund(ctx, request)
 	if err != nil {
-		if refund.ID == "" {
+		// Only a definite refusal of the refund that was noted here: another one
+		// may be open, and after an error of any other kind so may this one.
+		if started && refund.ID == "" && refunds.CodeOf(err) != "" {
 			err = s.unstart(ctx, id, by, err)
 		}
 		return r, refund, err

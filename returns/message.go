@@ -77,7 +77,7 @@ func (f Finding) Message() string {
 	case ReasonNotAllowed:
 		return fmt.Sprintf("%q is not a reason we take. Choose one of: %s.", f.Fact.Text, f.Limit.Text)
 	case PhotosRequired:
-		return fmt.Sprintf("Add at least %s that shows the problem.", count(f.Limit.Int, "photo", "photos"))
+		return fmt.Sprintf("Add at least %s the problem.", count(f.Limit.Int, "photo that shows", "photos that show"))
 	case TooManyPhotos:
 		return fmt.Sprintf("There are %d photos. At most %d can be added.", f.Fact.Int, f.Limit.Int)
 	case PhotoTypeNotAllowed:

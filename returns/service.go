@@ -147,153 +147,6 @@ func owned(r *Return, by Actor) error {
 	return nil
 }
 
-// Request is a request for a return.
-type Request struct {
-	OrderID    string
-	CustomerID string // whose order it must be
-	Reason     Reason
-	Details    string // at most 2000 characters
-	Items      []AskItem
-	Photos     []Upload
-	By         Actor
-	Override   *Override // staff only: rules to set aside, with the reason
-}
-
-// Upload is a photo as it was sent. Nothing about it is trusted.
-type Upload struct {
-	Name string // file name, for messages only
-	Body io.Reader
-}
-
-// Request files a return. The policy pinned to the order judges it under the
-// lock of the order's units, so that of two requests for the last unit one is
-// refused. Customers are held to the verdict: a refusal has the code of the
-// first finding and carries the Verdict. Staff may set rules aside with an
-// Override that names each rule that failed.
-func (s *Service) Request(ctx context.Context, q Request) (Return, error) { return s.file(ctx, q, "") }
-
-// FileDemo files a request and authorises it under an RMA number of the
-// caller's choice, which the day's counter does not know: for demo data only.
-func (s *Service) FileDemo(ctx context.Context, q Request, rma string) (Return, error) {
-	if rma == "" {
-		return Return{}, &Error{Code: CodeInvalid, Field: "rma", Message: "It is empty."}
-	}
-	return s.file(ctx, q, rma)
-}
-
-func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, error) {
-	if q.Override != nil && q.By.Kind != orders.ActorStaff {
-		return Return{}, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
-	}
-	if err := checkText("details", q.Details, maxDetails); err != nil {
-		return Return{}, err
-	}
-	o, err := s.cfg.Orders.Order(ctx, q.OrderID)
-	if err != nil {
-		return Return{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
-	}
-	terms, err := s.termsOf(ctx, o)
-	if err != nil {
-		return Return{}, err
-	}
-	photos, err := s.clean(ctx, q.Photos, terms.Policy.MaxPhotos)
-	if err != nil {
-		return Return{}, err
-	}
-	ask := Ask{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items, Photos: photos.types()}
-	now := s.stamp(q.By)
-	// What the policy refuses whatever the claims are is refused before any
-	// photo is stored; the claims decide under the lock.
-	if v := Evaluate(terms, o, nil, ask, now.At); !v.Eligible {
-		if _, err := allow(v, q.Override); err != nil {
-			return Return{}, err
-		}
-	}
-	evidence, err := s.keep(ctx, photos, now.At)
-	if err != nil {
-		return Return{}, err
-	}
-	id := s.cfg.NewID()
-	lineIDs := make([]string, len(q.Items))
-	for i := range lineIDs {
-		lineIDs[i] = s.cfg.NewID()
-	}
-	r, err := s.store.Create(ctx, o, func(claims Claims) (*Return, error) {
-		v := Evaluate(terms, o, claims, ask, now.At)
-		override, err := allow(v, q.Override)
-		if err != nil {
-			return nil, err
-		}
-		d := Draft{
-			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
-			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
-		}
-		for i, item := range q.Items {
-			bought, _ := o.Line(item.OrderLineID)
-			d.Lines = append(d.Lines, Line{
-				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
-			})
-		}
-		r, err := File(d, now)
-		if err == nil && demoRMA != "" {
-			err = r.AssignRMA(demoRMA, now)
-		}
-		return r, err
-	})
-	if err != nil {
-		return Return{}, errors.Join(err, s.forget(ctx, evidence))
-	}
-	s.cfg.Observer.ReturnCreated(r)
-	if r.Status == StatusAuthorized {
-		s.cfg.Observer.ReturnTransition(r, StatusPendingAuthorization, StatusAuthorized)
-	}
-	return r, nil
-}
-
-// allow passes a verdict that is eligible, or whose every failed rule the
-// override names; it returns the override where it was needed.
-func allow(v Verdict, o *Override) (*Override, error) {
-	if v.Eligible {
-		if o == nil {
-			return nil, nil
-		}
-		return o, o.validate() // nothing to set aside now, but fees may be waived
-	}
-	if o != nil {
-		if err := o.validate(); err != nil {
-			return nil, err
-		}
-		open := remaining(v, o.Rules)
-		if len(open) == 0 {
-			return o, nil
-		}
-		return nil, &Error{Code: Code(open[0].Code), Field: open[0].Line, Message: open[0].Message(), Verdict: &v}
-	}
-	f, _ := v.First()
-	return nil, &Error{Code: Code(f.Code), Field: f.Line, Message: v.Message(), Verdict: &v}
-}
-
-// remaining are the findings that the rules do not name.
-func remaining(v Verdict, rules []string) []Finding {
-	named := map[string]bool{}
-	for _, r := range rules {
-		named[r] = true
-	}
-	var out []Finding
-	add := func(findings []Finding) {
-		for _, f := range findings {
-			if !named[string(f.Code)] {
-				out = append(out, f)
-			}
-		}
-	}
-	add(v.Findings)
-	for _, l := range v.Lines {
-		add(l.Findings)
-	}
-	return out
-}
-
 // termsOf are the terms pinned to the order; an order without any has the
 // current ones.
 func (s *Service) termsOf(ctx context.Context, o orders.Order) (Terms, error) {
@@ -325,12 +178,24 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 		return Return{}, fmt.Errorf("returns: terms of %s: %w", id, err)
 	}
 	most := terms.Policy.MaxPhotos
-	photos, err := s.clean(ctx, uploads, most-len(r.Evidence))
+	// An answer in words alone passes, also where an override let a case have more.
+	full := func(r *Return) error {
+		if n := len(r.Evidence) + len(uploads); len(uploads) > 0 && n > most {
+			return tooManyPhotos(n, most)
+		}
+		return nil
+	}
+	if err := full(&r); err != nil {
+		return Return{}, err
+	}
+	photos, err := s.clean(ctx, uploads)
 	if err != nil {
 		return Return{}, err
 	}
-	if f := photoFindings(terms.Policy, Ask{Photos: photos.types()}); len(uploads) > 0 && len(f) > 0 && f[0].Code != PhotosRequired {
-		return Return{}, &Error{Code: Code(f[0].Code), Field: "photos", Message: f[0].Message()}
+	for _, f := range photoFindings(terms.Policy, Ask{Photos: photos.types()}) {
+		if f.Code == PhotoTypeNotAllowed {
+			return Return{}, &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
+		}
 	}
 	now := s.stamp(by)
 	evidence, err := s.keep(ctx, photos, now.At)
@@ -338,8 +203,8 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 		return Return{}, err
 	}
 	r, err = s.update(ctx, "provide info", id, func(r *Return) error {
-		if len(r.Evidence)+len(evidence) > most {
-			return &Error{Code: Code(TooManyPhotos), Field: "photos", Message: fmt.Sprintf("The case has %d photos already; at most %d are allowed.", len(r.Evidence), most)}
+		if err := full(r); err != nil {
+			return err
 		}
 		return r.ProvideInfo(details, evidence, now)
 	})
@@ -366,7 +231,12 @@ func (s *Service) Reject(ctx context.Context, id, notes string, by Actor) (Retur
 
 // Ship notes that the goods are on their way.
 func (s *Service) Ship(ctx context.Context, id string, d Shipment, by Actor) (Return, error) {
-	return s.update(ctx, "ship", id, func(r *Return) error { return r.Ship(d, s.stamp(by)) })
+	return s.update(ctx, "ship", id, func(r *Return) error {
+		if err := owned(r, by); err != nil {
+			return err
+		}
+		return r.Ship(d, s.stamp(by))
+	})
 }
 
 // Receive notes what has arrived; no lines means all that is outstanding.

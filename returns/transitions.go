@@ -77,6 +77,9 @@ func File(d Draft, s Stamp) (*Return, error) {
 	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
 		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
 	}
+	if !slices.Contains(allReasons, d.Reason) {
+		return nil, &Error{Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf("%q is not a reason; one of %s.", clip(string(d.Reason)), join(allReasons))}
+	}
 	seen := map[string]bool{}
 	lines := slices.Clone(d.Lines)
 	for i := range lines {

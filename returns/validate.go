@@ -3,6 +3,7 @@ package returns
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refunds"
@@ -40,8 +41,11 @@ func (p Policy) Validate() error {
 		case w.Reason != "" && !slices.Contains(allReasons, w.Reason):
 			return bad(field+".reason", "%q is not a reason; one of %s", w.Reason, join(allReasons))
 		}
+		if err := checkText(field+".category", w.Category, maxName); err != nil {
+			return err
+		}
 		for _, other := range p.Windows[:i] {
-			if other.Category == w.Category && other.Reason == w.Reason {
+			if strings.EqualFold(other.Category, w.Category) && other.Reason == w.Reason {
 				return bad(field, "a window for this category and reason is there already")
 			}
 		}

@@ -1,0 +1,164 @@
+package returns_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/crc32"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/returnkit/returnkit/returns"
+)
+
+func jpegConfig(r io.Reader) (image.Config, error) { return jpeg.DecodeConfig(r) }
+
+// header is a PNG that says it has w x h pixels, and has none.
+func header(w, h uint32) []byte {
+	chunk := binary.BigEndian.AppendUint32([]byte("IHDR"), w)
+	chunk = append(binary.BigEndian.AppendUint32(chunk, h), 8, 6, 0, 0, 0)
+	out := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), chunk...)
+	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(chunk))
+}
+
+func gifOf(w, h int) []byte {
+	var b bytes.Buffer
+	if err := gif.Encode(&b, picture(w, h), nil); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// webpOf is one pixel, lossless.
+func webpOf() []byte {
+	b, err := hex.DecodeString("524946461a000000574542505650384c0d0000002f00000010071011118888fe0700")
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// turned is a JPEG whose EXIF says it is turned, with a comment.
+func turned(data []byte, orientation byte) []byte {
+	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(orientation) + "\x00\x00\x00\x00\x00\x00SECRET PLACE"
+	segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(len(exif)+2))
+	out := append([]byte{0xff, 0xd8}, segment...)
+	return append(append(out, exif...), data[2:]...)
+}
+
+func TestAPhotoIsMadeAnew(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		sent []byte
+		kind string
+		w, h int
+	}{
+		{"jpeg", jpegOf(30, 20), "image/jpeg", 30, 20},
+		{"png", pngOf(30, 20), "image/jpeg", 30, 20},
+		{"gif", gifOf(30, 20), "image/jpeg", 30, 20},
+		{"larger than what is stored", jpegOf(200, 50), "image/jpeg", 100, 25},
+		{"turned by its EXIF", turned(jpegOf(30, 20), 6), "image/jpeg", 20, 30},
+		{"with a script behind it", append(pngOf(3, 3), "<?php SECRET ?>"...), "image/jpeg", 3, 3},
+	} {
+		p, err := returns.CleanImage(bytes.NewReader(c.sent), returns.ImageLimits{MaxSide: 100})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if p.ContentType != c.kind || p.Width != c.w || p.Height != c.h {
+			t.Errorf("%s: %s of %d x %d, want %s of %d x %d", c.name, p.ContentType, p.Width, p.Height, c.kind, c.w, c.h)
+		}
+		if bytes.Contains(p.Data, []byte("SECRET")) || bytes.Contains(p.Data, []byte("Exif")) {
+			t.Errorf("%s: what was sent is still in it", c.name)
+		}
+	}
+	clear := picture(4, 4)
+	clear.Pix[3] = 0
+	var b bytes.Buffer
+	if err := png.Encode(&b, clear); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := returns.CleanImage(&b, returns.ImageLimits{}); err != nil || p.ContentType != "image/png" {
+		t.Errorf("a transparent picture: %s, %v", p.ContentType, err)
+	}
+}
+
+// counter counts what is read of an endless photo.
+type counter struct{ n int64 }
+
+func (c *counter) Read(b []byte) (int, error) {
+	copy(b, "\xff\xd8\xff")
+	c.n += int64(len(b))
+	return len(b), nil
+}
+
+func TestReadingStopsAtTheLimit(t *testing.T) {
+	sent := &counter{}
+	_, err := returns.CleanImage(io.LimitReader(sent, 100<<20), returns.ImageLimits{MaxBytes: 1 << 20})
+	if returns.CodeOf(err) != returns.CodeEvidence || sent.n > 2<<20 {
+		t.Errorf("%d bytes of 100 MB read, %v", sent.n, err)
+	}
+}
+
+func TestWhatIsNoPhotoIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		sent []byte
+		want returns.Code
+	}{
+		"nothing":                {nil, returns.Code(returns.PhotoTypeNotAllowed)},
+		"PHP":                    {[]byte("<?php system('id'); ?>"), returns.Code(returns.PhotoTypeNotAllowed)},
+		"SVG":                    {[]byte("<svg onload='alert(1)'/>"), returns.Code(returns.PhotoTypeNotAllowed)},
+		"50,000 x 50,000 pixels": {header(50_000, 50_000), returns.CodeEvidence},
+		"2^31-1 squared":         {header(1<<31-1, 1<<31-1), returns.CodeEvidence},
+		"cut off":                {jpegOf(50, 50)[:300], returns.CodeEvidence},
+		"PHP behind a PNG magic": {[]byte("\x89PNG\r\n\x1a\n<?php ?>"), returns.CodeEvidence},
+	} {
+		if _, err := returns.CleanImage(bytes.NewReader(c.sent), returns.ImageLimits{}); returns.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+	if _, err := returns.CleanImage(bytes.NewReader(header(50_000, 50_000)), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "50000 x 50000") {
+		t.Errorf("the refusal does not name the size: %v", err)
+	}
+}
+
+// FuzzCleanImage: I16, whatever is sent.
+func FuzzCleanImage(f *testing.F) {
+	for _, seed := range [][]byte{
+		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), turned(jpegOf(5, 3), 8), []byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
+	} {
+		f.Add(seed)
+	}
+	limits := returns.ImageLimits{MaxBytes: 1 << 16, MaxPixels: 1 << 16, MaxSide: 64}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		p, err := returns.CleanImage(bytes.NewReader(sent), limits)
+		if err != nil {
+			if returns.CodeOf(err) == "" {
+				t.Errorf("a refusal without a code: %v", err)
+			}
+			return
+		}
+		if bad := badPhoto(p, limits.MaxSide); bad != "" {
+			t.Error(bad)
+		}
+	})
+}
+
+// badPhoto says what is wrong with a photo of ours, by I16.
+func badPhoto(p returns.Photo, side int) string {
+	m, kind, err := image.Decode(bytes.NewReader(p.Data))
+	switch {
+	case err != nil:
+		return "it can't be decoded: " + err.Error()
+	case p.ContentType != "image/"+kind || kind != "jpeg" && kind != "png":
+		return p.ContentType + " holds " + kind
+	case m.Bounds().Dx() != p.Width || m.Bounds().Dy() != p.Height || max(p.Width, p.Height) > side:
+		return "its size is not what it says, or over the limit"
+	}
+	return ""
+}

@@ -1,0 +1,226 @@
+package returns_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnstest"
+)
+
+var (
+	kim   = returns.Actor{Kind: orders.ActorStaff, ID: "9", Name: "Kim"}
+	ann   = returns.Actor{Kind: orders.ActorCustomer, ID: "ann"}
+	start = time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)
+)
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func policy() returns.Policy {
+	return returns.Policy{
+		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 10, MaxPhotos: 3, PhotoTypes: []string{"jpeg", "png"},
+		RestockAt: returns.RestockAtRefund, Currency: "USD",
+	}
+}
+
+// shop is a whole shop in memory: real services, and a provider with faults.
+type shop struct {
+	*testing.T
+	ctx      context.Context
+	svc      *returns.Service
+	store    *returnstest.Store
+	evidence *returnstest.EvidenceStore
+	orders   *orders.Service
+	placing  *orderstest.Store
+	refunds  *refundstest.Store
+	gateway  *refundstest.Gateway
+	product  orders.Product
+	now      time.Time
+}
+
+func newShop(t *testing.T, p returns.Policy) *shop {
+	t.Helper()
+	s := &shop{
+		T: t, ctx: t.Context(), store: returnstest.NewStore(), evidence: returnstest.NewEvidenceStore(),
+		placing: orderstest.NewStore(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
+	}
+	clock := func() time.Time { return s.now }
+	var err error
+	s.orders, err = orders.New(orders.Config{Store: s.placing, Gateway: &orderstest.Gateway{}, Currency: "USD", Now: clock})
+	s.ok(err)
+	payer, err := refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
+	s.ok(err)
+	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
+	s.ok(err)
+	_, err = s.svc.EnsureTerms(s.ctx, p, kim)
+	s.ok(err)
+	s.product, err = s.placing.SaveProduct(s.ctx, 0, orders.Stamp{At: s.now, By: kim}, func(p *orders.Product) error {
+		p.Name, p.Category, p.Price, p.Currency, p.Stock = "Lamp", "home", 3333, "USD", 1000
+		return nil
+	})
+	s.ok(err)
+	return s
+}
+
+func (s *shop) ok(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *shop) equal(what string, got, want any) {
+	s.Helper()
+	if !reflect.DeepEqual(got, want) {
+		s.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func (s *shop) refused(err error, want returns.Code) {
+	s.Helper()
+	if returns.CodeOf(err) != want {
+		s.Errorf("error %v has code %q, want %q", err, returns.CodeOf(err), want)
+	}
+}
+
+// bought is a completed and paid order of ann for lamps.
+func (s *shop) bought(units int) orders.Order {
+	s.Helper()
+	terms, err := s.svc.CurrentTerms(s.ctx)
+	s.ok(err)
+	st := orders.Stamp{At: s.now, By: ann}
+	cart, err := s.placing.UpdateCart(s.ctx, "ann", newID(), []int64{s.product.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
+		c.Items, c.UpdatedAt = []orders.CartItem{{ProductID: s.product.ID, Quantity: units}}, s.now
+		return nil
+	})
+	s.ok(err)
+	o, _, err := s.placing.Place(s.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: cart.ID}, func(orders.Placement) (*orders.Order, error) {
+		line := orders.Line{
+			ID: newID(), ProductID: s.product.ID, Name: s.product.Name, Category: s.product.Category, Quantity: units, UnitList: 3333,
+			Paid: orders.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499},
+		}
+		return orders.Place(orders.Draft{
+			ID: newID(), CustomerID: "ann", CartID: cart.ID, TermsID: terms.ID, Source: "test", Currency: "USD",
+			Lines: []orders.Line{line}, PaymentID: newID(), Method: orders.PayCard, Token: orderstest.TokenPays,
+		}, st)
+	})
+	s.ok(err)
+	o, err = s.placing.Update(s.ctx, o.ID, func(o *orders.Order) error { return o.Complete(st, "pi_"+o.ID) })
+	s.ok(err)
+	return o
+}
+
+// ask is a request of ann for units of the order.
+func ask(o orders.Order, units int) returns.Request {
+	return returns.Request{
+		OrderID: o.ID, CustomerID: "ann", Reason: returns.ReasonDamaged, By: ann,
+		Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
+	}
+}
+
+func (s *shop) filed(o orders.Order, units int) returns.Return {
+	s.Helper()
+	r, err := s.svc.Request(s.ctx, ask(o, units))
+	s.ok(err)
+	return r
+}
+
+// received is a case whose goods are all there.
+func (s *shop) received(o orders.Order, units int) returns.Return {
+	s.Helper()
+	r := s.filed(o, units)
+	_, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
+	s.ok(err)
+	r, err = s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+	s.ok(err)
+	return r
+}
+
+func (s *shop) inspected(id string, accepted int) returns.Return {
+	s.Helper()
+	r, err := s.svc.Return(s.ctx, id)
+	s.ok(err)
+	in := returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted}}}
+	if accepted == 0 {
+		in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
+	}
+	r, err = s.svc.Inspect(s.ctx, id, in, kim)
+	s.ok(err)
+	return r
+}
+
+func (s *shop) get(id string) returns.Return {
+	s.Helper()
+	r, err := s.svc.Return(s.ctx, id)
+	s.ok(err)
+	events, err := s.svc.Events(s.ctx, id)
+	s.ok(err)
+	folded, err := returns.Fold(events)
+	s.ok(err)
+	s.equal("I11: folded from its events", folded, r)
+	return r
+}
+
+func (s *shop) stock() int {
+	s.Helper()
+	p, err := s.placing.Product(s.ctx, s.product.ID)
+	s.ok(err)
+	return p.Stock
+}
+
+// photosKept lists what the evidence store holds.
+func (s *shop) photosKept() []string {
+	s.Helper()
+	var paths []string
+	s.ok(s.evidence.List(s.ctx, "", func(p string) error { paths = append(paths, p); return nil }))
+	return paths
+}
+
+// picture is a plain picture.
+func picture(w, h int) *image.NRGBA {
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			m.SetNRGBA(x, y, color.NRGBA{R: uint8(x), G: uint8(y), B: 200, A: 255})
+		}
+	}
+	return m
+}
+
+func jpegOf(w, h int) []byte {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, picture(w, h), nil); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func pngOf(w, h int) []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture(w, h)); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func uploads(n int) []returns.Upload {
+	out := make([]returns.Upload, n)
+	for i := range out {
+		out[i] = returns.Upload{Name: fmt.Sprintf("%d.jpg", i), Body: bytes.NewReader(jpegOf(4, 4))}
+	}
+	return out
+}
