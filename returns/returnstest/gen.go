@@ -1,0 +1,123 @@
+package returnstest
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/gen"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Case is all that a verdict depends on.
+type Case struct {
+	Terms  returns.Terms
+	Order  orders.Order
+	Claims returns.Claims
+	Ask    returns.Ask
+	At     time.Time
+}
+
+// Evaluate is the verdict on the case.
+func (c Case) Evaluate() returns.Verdict {
+	return returns.Evaluate(c.Terms, c.Order, c.Claims, c.Ask, c.At)
+}
+
+// GenReason generates reasons there are.
+func GenReason() gopter.Gen {
+	return gen.OneConstOf(returns.ReasonDamaged, returns.ReasonWrongItem, returns.ReasonNotAsDescribed, returns.ReasonOther)
+}
+
+// GenFees generates up to two fee rules, in minor units and basis points.
+func GenFees() gopter.Gen {
+	fee := gopter.CombineGens(
+		gen.OneGenOf(gen.Const(returns.Reason("")), GenReason()),
+		gen.OneConstOf(returns.Condition(""), returns.ConditionNew, returns.ConditionUsed),
+		gen.IntRange(0, 10_000), gen.Int64Range(0, 2_000),
+	).Map(func(v []any) returns.FeeRule {
+		return returns.FeeRule{Reason: v[0].(returns.Reason), Condition: v[1].(returns.Condition), PercentBP: v[2].(int), Fixed: v[3].(int64)}
+	})
+	return sliceUpTo(2, fee, reflect.TypeFor[[]returns.FeeRule]())
+}
+
+// GenPolicy generates policies that Validate accepts, mostly such as let
+// something pass, with windows of 0 to 60 days.
+func GenPolicy() gopter.Gen {
+	window := gopter.CombineGens(gen.OneConstOf("Home", "toys", ""), GenReason(), gen.IntRange(0, 60)).
+		Map(func(v []any) returns.Window {
+			return returns.Window{Category: v[0].(string), Reason: v[1].(returns.Reason), Days: v[2].(int)}
+		})
+	return gopter.CombineGens(
+		gen.IntRange(0, 9), gen.IntRange(0, 60), sliceUpTo(1, window, reflect.TypeFor[[]returns.Window]()), gen.Bool(), gen.IntRange(1, 12),
+		gen.IntRange(0, 2), GenFees(), GenFees(),
+		gen.OneConstOf(returns.StatusApproved, returns.StatusReceived, returns.StatusAuthorized),
+		gen.OneConstOf(returns.RestockAtRefund, returns.RestockAtInspection), gen.Bool(),
+	).Map(func(v []any) returns.Policy {
+		return returns.Policy{
+			Enabled: v[0].(int) > 0, WindowDays: v[1].(int), Windows: v[2].([]returns.Window), FinalSale: v[3].(bool), MaxQuantity: v[4].(int),
+			PhotosRequired: v[5].(int) / 2, MaxPhotos: 3, PhotoTypes: []string{"jpeg", "png"},
+			RestockingFees: v[6].([]returns.FeeRule), ReturnShippingFees: v[7].([]returns.FeeRule),
+			RefundFrom: v[8].(returns.Status), RestockAt: v[9].(returns.RestockPoint), AutoAuthorize: v[10].(bool), Currency: "USD",
+			Methods: []refunds.Method{refunds.Card, refunds.StoreCredit},
+		}
+	})
+}
+
+// GenClaims generates claims of the order's lines, from none to all of each.
+func GenClaims(o orders.Order) gopter.Gen {
+	return sliceOf(len(o.Lines), gen.IntRange(0, 1_000_000), reflect.TypeFor[[]int]()).Map(func(n []int) returns.Claims {
+		claims := returns.Claims{}
+		for i, l := range o.Lines {
+			if n[i]%2 == 1 { // half of the lines have none
+				claims[l.ID] = n[i] % (l.Quantity + 1)
+			}
+		}
+		return claims
+	})
+}
+
+// GenAsk generates requests for the order, mostly of its own customer and for
+// units that may be there, at times for what can't be.
+func GenAsk(o orders.Order) gopter.Gen {
+	item := gopter.CombineGens(gen.IntRange(0, len(o.Lines)), gen.IntRange(-1, 13)).Map(func(v []any) returns.AskItem {
+		it := returns.AskItem{OrderLineID: "none", Quantity: v[1].(int)}
+		if i := v[0].(int); i < len(o.Lines) {
+			it.OrderLineID = o.Lines[i].ID
+		}
+		return it
+	})
+	return gopter.CombineGens(
+		gen.IntRange(0, 9), GenReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.AskItem]()),
+		sliceUpTo(4, gen.OneConstOf("jpeg", "png", "gif"), reflect.TypeFor[[]string]()),
+	).Map(func(v []any) returns.Ask {
+		a := returns.Ask{CustomerID: o.CustomerID, Reason: v[1].(returns.Reason), Items: v[2].([]returns.AskItem), Photos: v[3].([]string)}
+		if v[0].(int) == 0 {
+			a.CustomerID = "somebody else"
+		}
+		return a
+	})
+}
+
+// GenCase generates cases: a policy, an order as a shop makes it, claims, a
+// request and an instant up to 80 days after the purchase.
+func GenCase() gopter.Gen {
+	return orderstest.GenOrder().FlatMap(func(v any) gopter.Gen {
+		o := v.(orders.Order)
+		return gopter.CombineGens(GenPolicy(), GenClaims(o), GenAsk(o), gen.Int64Range(0, int64(80*24*time.Hour))).Map(func(v []any) Case {
+			return Case{
+				Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
+				Claims: v[1].(returns.Claims), Ask: v[2].(returns.Ask), At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
+			}
+		})
+	}, reflect.TypeFor[Case]())
+}
+
+func sliceOf(n int, g gopter.Gen, typ reflect.Type) gopter.Gen { return gen.SliceOfN(n, g, typ.Elem()) }
+
+func sliceUpTo(most int, g gopter.Gen, typ reflect.Type) gopter.Gen {
+	return gen.IntRange(0, most).FlatMap(func(n any) gopter.Gen { return sliceOf(n.(int), g, typ) }, typ)
+}
