@@ -1,0 +1,166 @@
+// Package api is the shop's JSON interface, under /api/. It takes and gives
+// the shapes that other programs rely on: ids of orders, lines, returns and
+// refunds are strings, amounts are numbers with the currency's decimals.
+// Whatever it can't use is refused with a message that names the field.
+package api
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Deps is what the interface stands on. All fields are required but Now.
+type Deps struct {
+	Orders   *orders.Service
+	Returns  *returns.Service
+	Refunds  *refunds.Service
+	Auth     *auth.Service
+	Log      *slog.Logger
+	Currency orders.Currency
+	Now      func() time.Time // nil: time.Now
+}
+
+// API serves /api/. It expects the user of the request in the context, as
+// auth.Service.Load puts it there.
+type API struct {
+	Deps
+	mux   *http.ServeMux
+	route func(*http.Request) string
+}
+
+// New returns the interface.
+func New(d Deps) *API {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	a := &API{Deps: d, mux: http.NewServeMux()}
+	a.productRoutes()
+	a.orderRoutes()
+	a.returnRoutes()
+	a.adminReturnRoutes()
+	a.route = observability.RouteOf(a.mux)
+	return a
+}
+
+// Route names the pattern a request matches, for metrics.
+func (a *API) Route(r *http.Request) string { return a.route(r) }
+
+// ServeHTTP answers. An address that does not exist is a 404, a method that an
+// address does not take a 405, both as JSON.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, pattern := a.mux.Handler(r); pattern != "" {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	probe := &statusOnly{header: http.Header{}}
+	a.mux.ServeHTTP(probe, r)
+	p := problem.Problem{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "There is nothing at " + r.URL.Path}
+	if probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", probe.header.Get("Allow"))
+		p = problem.Problem{Status: probe.status, Code: "METHOD_NOT_ALLOWED", Message: r.URL.Path + " takes " + probe.header.Get("Allow")}
+	}
+	a.write(w, r, p.Status, failure(p))
+}
+
+// statusOnly learns what a handler would answer.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (p *statusOnly) Header() http.Header         { return p.header }
+func (p *statusOnly) WriteHeader(status int)      { p.status = status }
+func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+
+// handler answers with a status and a JSON document, or an error.
+type handler func(r *http.Request) (status int, body any, err error)
+
+// member and staff are the doors: who is signed in, and who is an admin.
+func (a *API) member(pattern string, h handler) {
+	a.mux.Handle(pattern, auth.RequireUser(a.deny)(a.adapt(h)))
+}
+
+func (a *API) staff(pattern string, h handler) {
+	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(a.adapt(h)))
+}
+
+func (a *API) adapt(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, body, err := h(r)
+		if err != nil {
+			p := problem.Of(err)
+			if p.Internal {
+				a.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
+			}
+			status, body = p.Status, failure(p)
+		}
+		a.write(w, r, status, body)
+	})
+}
+
+func (a *API) deny(w http.ResponseWriter, r *http.Request, status int) {
+	p := problem.Problem{Status: status, Code: "SIGN_IN", Message: "Sign in first: POST /login with username and password."}
+	if status == http.StatusForbidden {
+		p.Code, p.Message = "FORBIDDEN", "This is for staff."
+	}
+	a.write(w, r, status, failure(p))
+}
+
+// failure is the JSON of a refusal. verdicts are there for a return request
+// that the policy refuses.
+func failure(p problem.Problem) map[string]any {
+	body := map[string]any{"success": false, "message": p.Message, "code": p.Code}
+	if p.Field != "" {
+		body["field"] = p.Field
+	}
+	if p.Verdict != nil {
+		body["verdicts"] = verdicts(*p.Verdict)
+	}
+	if p.Code == string(orders.CodeOutOfStock) {
+		body["available"] = p.Available
+	}
+	return body
+}
+
+func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		a.Log.ErrorContext(r.Context(), "answer can't be encoded", "error", err.Error())
+		status, data = http.StatusInternalServerError, []byte(`{"success":false,"code":"INTERNAL","message":"Something went wrong on our side."}`)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	if _, err := w.Write(append(data, '\n')); err != nil {
+		a.Log.DebugContext(r.Context(), "answer not written", "error", err.Error())
+	}
+}
+
+// user is who asks. Only for handlers behind a door.
+func user(r *http.Request) auth.User {
+	u, _ := auth.FromContext(r.Context())
+	return u
+}
+
+// actor is who asks, as the domain packages want it.
+func actor(r *http.Request) orders.Actor {
+	u := user(r)
+	kind := orders.ActorCustomer
+	if u.IsAdmin() {
+		kind = orders.ActorStaff
+	}
+	return orders.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+}
+
+// amount is minor units as a JSON number with the currency's decimals.
+func amount(minor int64, c orders.Currency) json.Number {
+	return json.Number(orders.NewMoney(minor, c).Decimal())
+}

@@ -1,0 +1,177 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+// The limits of a JSON body, in bytes, and of what may be inside of what.
+const (
+	maxJSON   = 1 << 20
+	maxPhotos = 32 << 20 // with photos: some 24 MB of them, as base64
+	maxDepth  = 16
+)
+
+// decode reads one JSON object into v, strictly: a field it does not know or
+// finds twice, a null, a value of another type, or anything after the object is
+// refused, because what is misspelt must not pass as left out. An empty body is
+// an empty object.
+func decode(r *http.Request, limit int64, v any) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind != "application/json" {
+		return problem.New(http.StatusUnsupportedMediaType, "MEDIA_TYPE", "The body is "+clip(kind)+"; it must be application/json")
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if err != nil {
+		return explain(err)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	if err := check(json.NewDecoder(bytes.NewReader(data)), "", 0); err != nil {
+		return explain(err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return explain(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return problem.Invalid("body", "There is something after the JSON object; send one object")
+	}
+	return nil
+}
+
+// check walks over one value and refuses what encoding/json lets pass: a null,
+// a key given twice, a NUL character (PostgreSQL keeps none). path names the
+// value.
+func check(dec *json.Decoder, path string, depth int) error {
+	token, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	switch t := token.(type) {
+	case nil:
+		return problem.Invalid(path, fieldName(path)+" is null; send a value or leave it out")
+	case string:
+		if strings.ContainsRune(t, 0) {
+			return problem.Invalid(path, fieldName(path)+" holds a NUL character; send text without")
+		}
+		return nil
+	case json.Delim:
+		if depth == maxDepth {
+			return problem.Invalid("body", fmt.Sprintf("The body is nested more than %d deep", maxDepth))
+		}
+		if t == '[' {
+			for i := 0; dec.More(); i++ {
+				if err := check(dec, fmt.Sprintf("%s[%d]", path, i), depth+1); err != nil {
+					return err
+				}
+			}
+		} else if err := checkObject(dec, path, depth); err != nil {
+			return err
+		}
+		_, err = dec.Token() // what closes it
+	}
+	return err
+}
+
+func checkObject(dec *json.Decoder, path string, depth int) error {
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		key, _ := token.(string)
+		name := strings.TrimPrefix(path+"."+clip(key), ".")
+		fold := strings.ToLower(key)
+		if seen[fold] {
+			return problem.Invalid(name, name+" is there twice; send it once")
+		}
+		seen[fold] = true
+		if err := check(dec, name, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain says what is wrong with a JSON body in words that name the field.
+func explain(err error) error {
+	var (
+		wrongType *json.UnmarshalTypeError
+		tooLarge  *http.MaxBytesError
+		syntax    *json.SyntaxError
+	)
+	switch {
+	case errors.As(err, &tooLarge):
+		return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
+			"The body is larger than %d MiB, which is the most here. Where photos are in it, send fewer or smaller ones.", tooLarge.Limit>>20))
+	case errors.As(err, &wrongType):
+		return problem.Invalid(wrongType.Field, fmt.Sprintf("%s is a JSON %s; it must be %s", fieldName(wrongType.Field), clip(wrongType.Value), jsonKind(wrongType.Type.Kind().String())))
+	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return problem.Invalid("body", "The body is not valid JSON")
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return problem.Invalid(clip(strings.Trim(name, `"`)), "There is no field "+clip(name)+" here")
+	}
+	var own *problem.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	return problem.Invalid("body", "The body can't be read as JSON of the expected shape")
+}
+
+func fieldName(f string) string {
+	if f == "" {
+		return "The body"
+	}
+	return f
+}
+
+func jsonKind(kind string) string {
+	switch kind {
+	case "int", "int64", "int32":
+		return "a whole number"
+	case "string":
+		return "a string"
+	case "bool":
+		return "true or false"
+	case "slice":
+		return "an array"
+	case "struct", "map":
+		return "an object"
+	}
+	return "a " + kind
+}
+
+// clip shortens what somebody sent, for a message that quotes it.
+func clip(s string) string {
+	runes := []rune(s)
+	if len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return s
+}
+
+// pageOf reads ?page=.
+func pageOf(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("page")
+	if text == "" {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1_000_000 {
+		return 0, problem.Invalid("page", "page is \""+clip(text)+"\"; it is a whole number from 1 on")
+	}
+	return n, nil
+}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// ordersPage is how many orders one answer holds.
+const ordersPage = 100
+
+func (a *API) orderRoutes() {
+	a.member("GET /api/orders", a.listOrders)
+}
+
+type orderJSON struct {
+	ID       string     `json:"id"`
+	Number   string     `json:"number"`
+	Status   string     `json:"status"` // COMPLETED, QUEUED or CANCELLED
+	Total    any        `json:"total"`
+	Currency string     `json:"currency"`
+	PlacedAt any        `json:"placed_at"`
+	Items    []itemJSON `json:"items"`
+}
+
+type itemJSON struct {
+	ID          string `json:"sale_item_id"`
+	ProductID   int64  `json:"product_id"`
+	ProductName string `json:"product_name"`
+	Quantity    int    `json:"quantity"`
+	Returnable  int    `json:"returnable_quantity"`
+	UnitPrice   any    `json:"unit_price"`
+}
+
+func (a *API) listOrders(r *http.Request) (int, any, error) {
+	page, err := pageOf(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	list, total, err := a.Orders.Orders(r.Context(), orders.Query{CustomerID: user(r).ID, Page: page, PageSize: ordersPage})
+	if err != nil {
+		return 0, nil, err
+	}
+	returnable, err := a.returnable(r.Context(), list)
+	if err != nil {
+		return 0, nil, err
+	}
+	out := make([]orderJSON, 0, len(list))
+	for _, o := range list {
+		out = append(out, orderOf(o, returnable))
+	}
+	return http.StatusOK, map[string]any{"orders": out, "total": total}, nil
+}
+
+// orderOf is an order as the contract has it; returnable is by line id.
+func orderOf(o orders.Order, returnable map[string]int) orderJSON {
+	j := orderJSON{
+		ID: o.ID, Number: o.Number, Status: orderStatus(o.Status), Total: amount(o.Payment.Amount, o.Currency),
+		Currency: string(o.Currency), PlacedAt: o.PlacedAt, Items: make([]itemJSON, 0, len(o.Lines)),
+	}
+	for _, l := range o.Lines {
+		j.Items = append(j.Items, itemJSON{
+			ID: l.ID, ProductID: l.ProductID, ProductName: l.Name, Quantity: l.Quantity,
+			Returnable: returnable[l.ID], UnitPrice: amount(l.UnitList-l.UnitDiscount, o.Currency),
+		})
+	}
+	return j
+}
+
+func orderStatus(s orders.Status) string {
+	switch s {
+	case orders.StatusCompleted:
+		return "COMPLETED"
+	case orders.StatusCancelled:
+		return "CANCELLED"
+	}
+	return "QUEUED"
+}

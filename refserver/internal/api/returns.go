@@ -1,0 +1,252 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// returnsPage is how many cases one answer holds.
+const returnsPage = 100
+
+func (a *API) returnRoutes() {
+	a.member("GET /api/returns", a.ownReturns)
+	a.member("POST /api/returns", a.requestReturn)
+	a.member("GET /api/returns/{id}", a.ownReturn)
+	a.member("POST /api/returns/{id}/info", a.provideInfo)
+	a.member("POST /api/returns/{id}/cancel", a.cancelReturn)
+}
+
+// returnRequest is what is asked for; the last two are for staff alone.
+type returnRequest struct {
+	OrderID string    `json:"sale_id"`
+	Reason  string    `json:"reason"`
+	Details string    `json:"details"`
+	Items   []askItem `json:"items"`
+	Photos  []string  `json:"photos"`
+}
+
+type askItem struct {
+	OrderLineID string `json:"sale_item_id"`
+	Quantity    *int   `json:"quantity"`
+}
+
+type infoRequest struct {
+	Details string   `json:"details"`
+	Photos  []string `json:"photos"`
+}
+
+// request checks the shape of what is asked for. Whether it may be asked for
+// is for the policy to say.
+func (q returnRequest) request(r *http.Request) (returns.Request, error) {
+	out := returns.Request{OrderID: q.OrderID, Details: q.Details, By: actor(r), Items: make([]returns.AskItem, 0, len(q.Items))}
+	if q.OrderID == "" {
+		return out, missing("sale_id", "it is the id of the order, as GET /api/orders gives it")
+	}
+	var err error
+	if out.Reason, err = needWord("reason", q.Reason, reasons); err != nil {
+		return out, err
+	}
+	for i, it := range q.Items {
+		field := fmt.Sprintf("items[%d]", i)
+		if it.OrderLineID == "" {
+			return out, missing(field+".sale_item_id", "it is the id of a line of the order")
+		}
+		if it.Quantity == nil {
+			return out, missing(field+".quantity", "it is a whole number from 1 on")
+		}
+		out.Items = append(out.Items, returns.AskItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
+	}
+	out.Photos, err = uploads(q.Photos)
+	return out, err
+}
+
+// uploads are photos that came as base64. What they are is found out later;
+// here they are only known to be base64, all of them.
+func uploads(photos []string) ([]returns.Upload, error) {
+	out := make([]returns.Upload, 0, len(photos))
+	for i, text := range photos {
+		name := fmt.Sprintf("photos[%d]", i)
+		n, err := io.Copy(io.Discard, decoder(text))
+		if err != nil || n == 0 {
+			return nil, problem.Invalid(name, name+" is no photo; it must be the bytes of an image file in standard base64")
+		}
+		out = append(out, returns.Upload{Name: name, Body: decoder(text)})
+	}
+	return out, nil
+}
+
+func decoder(text string) io.Reader {
+	return base64.NewDecoder(base64.StdEncoding, strings.NewReader(text))
+}
+
+func (a *API) ownReturns(r *http.Request) (int, any, error) {
+	return a.listReturns(r, returns.Query{CustomerID: user(r).ID}, false)
+}
+
+// listReturns answers with a page of the cases that q and ?status= select.
+func (a *API) listReturns(r *http.Request, q returns.Query, staff bool) (int, any, error) {
+	var err error
+	if q.Page, err = pageOf(r); err != nil {
+		return 0, nil, err
+	}
+	if q.Status, err = statusOf(r); err != nil {
+		return 0, nil, err
+	}
+	q.PageSize = returnsPage
+	found, total, err := a.Returns.Returns(r.Context(), q)
+	if err != nil {
+		return 0, nil, err
+	}
+	out, err := a.views(r.Context(), found, staff)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"returns": out, "total": total}, nil
+}
+
+func (a *API) requestReturn(r *http.Request) (int, any, error) {
+	var q returnRequest
+	if err := decode(r, maxPhotos, &q); err != nil {
+		return 0, nil, err
+	}
+	request, err := q.request(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	request.CustomerID = user(r).ID
+	c, err := a.Returns.Request(r.Context(), request)
+	return a.done(r, c, err, false)
+}
+
+// own is the id of the case the address names, if it is the user's. Somebody
+// else's is as good as none.
+func (a *API) own(r *http.Request) (returns.Return, error) {
+	c, err := a.Returns.Return(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return returns.Return{}, err
+	}
+	if c.CustomerID != user(r).ID {
+		return returns.Return{}, fmt.Errorf("api: return %s of another customer: %w", c.ID, returns.ErrNotFound)
+	}
+	return c, nil
+}
+
+func (a *API) ownReturn(r *http.Request) (int, any, error) {
+	c, err := a.own(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return a.showReturn(r, c, false)
+}
+
+func (a *API) showReturn(r *http.Request, c returns.Return, staff bool) (int, any, error) {
+	v, err := a.view(r.Context(), c, staff)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"return": v}, nil
+}
+
+func (a *API) provideInfo(r *http.Request) (int, any, error) {
+	c, err := a.own(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	var q infoRequest
+	if err := decode(r, maxPhotos, &q); err != nil {
+		return 0, nil, err
+	}
+	photos, err := uploads(q.Photos)
+	if err != nil {
+		return 0, nil, err
+	}
+	c, err = a.Returns.ProvideInfo(r.Context(), c.ID, q.Details, photos, actor(r))
+	return a.done(r, c, err, false)
+}
+
+func (a *API) cancelReturn(r *http.Request) (int, any, error) {
+	c, err := a.own(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := decode(r, maxJSON, &struct{}{}); err != nil {
+		return 0, nil, err
+	}
+	c, err = a.Returns.Cancel(r.Context(), c.ID, actor(r))
+	return a.done(r, c, err, false)
+}
+
+// done answers what was done to a case.
+func (a *API) done(r *http.Request, c returns.Return, err error, staff bool) (int, any, error) {
+	if err != nil {
+		return 0, nil, err
+	}
+	return a.outcome(r, http.StatusOK, c, doneMessage(c), staff)
+}
+
+// outcome is the answer to an action: 200 done, 202 under way, 409 not done.
+func (a *API) outcome(r *http.Request, status int, c returns.Return, message string, staff bool) (int, any, error) {
+	v, err := a.view(r.Context(), c, staff)
+	if err != nil {
+		return 0, nil, err
+	}
+	body := map[string]any{"success": status == http.StatusOK, "message": message, "return": v}
+	switch status {
+	case http.StatusAccepted:
+		body["pending"] = true
+	case http.StatusConflict:
+		body["code"] = "REFUND_FAILED"
+	}
+	return status, body, nil
+}
+
+// doneMessage says where a case stands and what comes next.
+func doneMessage(c returns.Return) string {
+	switch c.Status {
+	case returns.StatusPendingCustomerInfo:
+		return "The customer is asked for more information."
+	case returns.StatusPendingAuthorization:
+		return "The return is requested and waits for our staff."
+	case returns.StatusAuthorized:
+		return "The return is authorised under " + c.RMA + "; the goods can be sent back."
+	case returns.StatusInTransit:
+		return "The goods are on their way."
+	case returns.StatusReceived:
+		return "The goods are received and wait for inspection."
+	case returns.StatusUnderInspection:
+		return "The goods are being inspected."
+	case returns.StatusApproved:
+		return "The return is approved and can be refunded."
+	case returns.StatusRefunded:
+		return "The return is refunded."
+	case returns.StatusRejected:
+		return "The return is rejected."
+	case returns.StatusCancelled:
+		return "The return is cancelled."
+	}
+	return "The return is " + say(c.Status) + "."
+}
+
+// returnable is how many units of each line of the orders may be returned
+// now, by line id.
+func (a *API) returnable(ctx context.Context, list []orders.Order) (map[string]int, error) {
+	found, err := a.Returns.Returnable(ctx, list...)
+	if err != nil {
+		return nil, err
+	}
+	units := make(map[string]int, len(found))
+	for _, lines := range found {
+		for _, l := range lines {
+			units[l.OrderLineID] = l.Returnable
+		}
+	}
+	return units, nil
+}
