@@ -1,0 +1,306 @@
+package auth
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations is the schema of this package's tables.
+func Migrations() sqldb.Set {
+	// The folders are compiled in; fs.Sub fails for a malformed name alone.
+	pg, _ := fs.Sub(migrations, "migrations/postgres")
+	lite, _ := fs.Sub(migrations, "migrations/sqlite")
+	return sqldb.Set{Name: "auth", PG: pg, SQLite: lite}
+}
+
+// DB is the Store on PostgreSQL and SQLite.
+type DB struct{ db *sqldb.DB }
+
+var _ Store = (*DB)(nil)
+
+// NewDB returns the store in db, which must have been migrated.
+func NewDB(db *sqldb.DB) *DB { return &DB{db: db} }
+
+type userRow struct {
+	bun.BaseModel `bun:"table:auth_users,alias:u"`
+
+	ID           string `bun:",pk"`
+	Username     string
+	UsernameKey  string
+	Email        string
+	PasswordHash string
+	Role         string
+	Super        bool
+	CreatedAt    sqldb.Time
+	UpdatedAt    sqldb.Time
+}
+
+func (r userRow) user() User {
+	return User{ID: r.ID, Username: r.Username, Email: r.Email, Role: Role(r.Role), Super: r.Super, CreatedAt: r.CreatedAt.Time()}
+}
+
+type sessionRow struct {
+	bun.BaseModel `bun:"table:auth_sessions,alias:s"`
+
+	TokenHash string `bun:",pk"`
+	UserID    *string
+	Data      []byte
+	ExpiresAt sqldb.Time
+	SeenAt    sqldb.Time
+}
+
+func (d *DB) tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return d.db.Tx(ctx, "auth: "+op, fn)
+}
+
+// CreateUser implements UserStore.
+func (d *DB) CreateUser(ctx context.Context, u User, passwordHash string) error {
+	row := userRow{ID: u.ID, Username: u.Username, UsernameKey: usernameKey(u.Username), Email: u.Email, PasswordHash: passwordHash,
+		Role: string(u.Role), Super: u.Super, CreatedAt: sqldb.At(u.CreatedAt), UpdatedAt: sqldb.At(u.CreatedAt)}
+	err := d.tx(ctx, "create user", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&row).Exec(ctx)
+		return err
+	})
+	if name, ok := sqldb.IsUnique(err); ok && name == "auth_users_username_key_key" {
+		return &Error{Code: CodeUsernameTaken, Field: "username", Message: "That username is taken. Choose another one"}
+	}
+	return err
+}
+
+// User implements UserStore.
+func (d *DB) User(ctx context.Context, id string) (User, error) {
+	row, err := oneUser(ctx, d.db.Read, "id", id, false)
+	return row.user(), err
+}
+
+// UserByName implements UserStore.
+func (d *DB) UserByName(ctx context.Context, username string) (User, string, error) {
+	row, err := oneUser(ctx, d.db.Read, "username_key", usernameKey(username), false)
+	return row.user(), row.PasswordHash, err
+}
+
+// oneUser reads the user with the value in the column, locked if asked for.
+func oneUser(ctx context.Context, db bun.IDB, column, value string, lock bool) (userRow, error) {
+	var row userRow
+	q := db.NewSelect().Model(&row).Where("u.? = ?", bun.Ident(column), value)
+	if lock {
+		q = sqldb.ForUpdate(q)
+	}
+	err := q.Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return userRow{}, fmt.Errorf("auth: user by %s: %w", column, ErrNotFound)
+	}
+	if err != nil {
+		return userRow{}, fmt.Errorf("auth: user by %s: %w", column, err)
+	}
+	return row, nil
+}
+
+// UsersByID implements UserStore.
+func (d *DB) UsersByID(ctx context.Context, ids []string) (map[string]User, error) {
+	out := make(map[string]User, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	var rows []userRow
+	if err := d.db.Read.NewSelect().Model(&rows).Where("u.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("auth: users by id: %w", err)
+	}
+	for _, r := range rows {
+		out[r.ID] = r.user()
+	}
+	return out, nil
+}
+
+// Users implements UserStore.
+func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
+	size := q.PageSize
+	if size < 1 || size > 1000 {
+		size = 100
+	}
+	page := min(max(q.Page, 1), 1_000_000)
+	var rows []userRow
+	sel := d.db.Read.NewSelect().Model(&rows).Order("u.username_key").Limit(int64(size)).Offset(int64((page - 1) * size))
+	if text := strings.ToLower(strings.ReplaceAll(strings.ToValidUTF8(q.Text, ""), "\x00", "")); text != "" {
+		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+		sel = sel.Where(`(u.username_key LIKE ? ESCAPE '\' OR LOWER(u.email) LIKE ? ESCAPE '\')`, pattern, pattern)
+	}
+	n, err := sel.ScanAndCount(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("auth: users: %w", err)
+	}
+	out := make([]User, len(rows))
+	for i, r := range rows {
+		out[i] = r.user()
+	}
+	return out, int(n), nil
+}
+
+// SetRole implements UserStore.
+func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User, error) {
+	var row userRow
+	err := d.tx(ctx, "set role", func(ctx context.Context, tx bun.Tx) (err error) {
+		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
+			return err
+		}
+		if row.Super {
+			return &Error{Code: CodeSuperAdmin, Field: "role", Message: "The super admin's role can't be changed"}
+		}
+		row.Role, row.UpdatedAt = string(r), sqldb.At(at)
+		_, err = tx.NewUpdate().Model(&row).Column("role", "updated_at").WherePK().Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return row.user(), nil
+}
+
+// MakeSuper implements UserStore.
+func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Time) (User, error) {
+	var row userRow
+	err := d.tx(ctx, "make super admin", func(ctx context.Context, tx bun.Tx) (err error) {
+		// All that change are locked in one order, so that two at once wait for
+		// each other instead of in a circle.
+		var rows []userRow
+		if err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where("u.super OR u.id = ?", id).Order("u.id")).Scan(ctx); err != nil {
+			return err
+		}
+		row = userRow{}
+		for _, r := range rows {
+			r.Super, r.UpdatedAt = r.ID == id, sqldb.At(at)
+			if r.Super {
+				r.Role = string(Admin)
+				if passwordHash != "" {
+					r.PasswordHash = passwordHash
+				}
+				row = r
+			}
+			if _, err := tx.NewUpdate().Model(&r).Column("role", "super", "password_hash", "updated_at").WherePK().Exec(ctx); err != nil {
+				return err
+			}
+		}
+		if row.ID == "" {
+			return ErrNotFound
+		}
+		if passwordHash != "" {
+			_, err = tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", id).Exec(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return row.user(), nil
+}
+
+// Session implements SessionStore.
+func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.Time) (Session, User, bool, error) {
+	// Columns of the user are NULL where nobody is signed in.
+	var row struct {
+		Data      []byte
+		ExpiresAt sqldb.Time
+		SeenAt    sqldb.Time
+		ID        *string
+		Username  *string
+		Email     *string
+		Role      *string
+		Super     *bool
+		CreatedAt sqldb.Time
+	}
+	err := d.db.Read.NewSelect().TableExpr("auth_sessions AS s").
+		ColumnExpr("s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at").
+		Join("LEFT JOIN auth_users AS u ON u.id = s.user_id").
+		Where("s.token_hash = ?", tokenHash).
+		Where("s.expires_at > ?", sqldb.At(now)).
+		Where("s.seen_at > ?", sqldb.At(idleSince)).
+		Scan(ctx, &row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Session{}, User{}, false, nil
+	}
+	if err != nil {
+		return Session{}, User{}, false, fmt.Errorf("auth: session: %w", err)
+	}
+	s := Session{TokenHash: tokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.Time(), SeenAt: row.SeenAt.Time()}
+	if row.ID == nil {
+		return s, User{}, true, nil
+	}
+	s.UserID = *row.ID
+	return s, User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}, true, nil
+}
+
+// InsertSession implements SessionStore.
+func (d *DB) InsertSession(ctx context.Context, s Session) error {
+	row := sessionRow{TokenHash: s.TokenHash, Data: s.Data, ExpiresAt: sqldb.At(s.ExpiresAt), SeenAt: sqldb.At(s.SeenAt)}
+	if row.Data == nil {
+		row.Data = []byte{}
+	}
+	if s.UserID != "" {
+		row.UserID = &s.UserID
+	}
+	return d.tx(ctx, "insert session", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&row).
+			On("CONFLICT (token_hash) DO UPDATE").
+			Set("user_id = EXCLUDED.user_id").Set("data = EXCLUDED.data").
+			Set("expires_at = EXCLUDED.expires_at").Set("seen_at = EXCLUDED.seen_at").
+			Exec(ctx)
+		return err
+	})
+}
+
+// UpdateSession implements SessionStore. The user of a session never changes.
+func (d *DB) UpdateSession(ctx context.Context, s Session) error {
+	row := sessionRow{TokenHash: s.TokenHash, Data: s.Data, ExpiresAt: sqldb.At(s.ExpiresAt), SeenAt: sqldb.At(s.SeenAt)}
+	if row.Data == nil {
+		row.Data = []byte{}
+	}
+	return d.tx(ctx, "update session", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model(&row).Column("data", "expires_at", "seen_at").WherePK().Exec(ctx)
+		return err
+	})
+}
+
+// TouchSession implements SessionStore.
+func (d *DB) TouchSession(ctx context.Context, tokenHash string, at time.Time) error {
+	return d.tx(ctx, "touch session", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model((*sessionRow)(nil)).Set("seen_at = ?", sqldb.At(at)).
+			Where("token_hash = ?", tokenHash).Where("seen_at < ?", sqldb.At(at)).Exec(ctx)
+		return err
+	})
+}
+
+// DeleteSession implements SessionStore.
+func (d *DB) DeleteSession(ctx context.Context, tokenHash string) error {
+	return d.tx(ctx, "delete session", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("token_hash = ?", tokenHash).Exec(ctx)
+		return err
+	})
+}
+
+// DeleteSessions implements SessionStore.
+func (d *DB) DeleteSessions(ctx context.Context, now, idleSince time.Time) (int, error) {
+	var n int64
+	err := d.tx(ctx, "delete expired sessions", func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewDelete().Model((*sessionRow)(nil)).
+			Where("expires_at <= ? OR seen_at <= ?", sqldb.At(now), sqldb.At(idleSince)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return int(n), err
+}

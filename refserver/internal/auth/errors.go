@@ -1,0 +1,40 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNotFound is returned (wrapped) for a user that does not exist.
+var ErrNotFound = errors.New("auth: not found")
+
+// Code is the stable name of a refusal.
+type Code string
+
+// The codes of this package.
+const (
+	CodeInvalid         Code = "INVALID"           // a field is out of its range
+	CodeUsernameTaken   Code = "USERNAME_TAKEN"    // somebody has that name, in this or another case
+	CodeCredentials     Code = "BAD_CREDENTIALS"   // no such user, or another password
+	CodeTooManyAttempts Code = "TOO_MANY_ATTEMPTS" // too many failed sign-ins; RetryAfter says when to come back
+	CodeSuperAdmin      Code = "SUPER_ADMIN"       // the super admin's role is fixed
+)
+
+// Error is a refusal with a stable code. Message is a sentence for a person.
+type Error struct {
+	Code       Code
+	Field      string // the field at fault, when there is one
+	Message    string
+	RetryAfter time.Duration // for CodeTooManyAttempts
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("auth: %s: %s", e.Code, e.Message) }
+
+// CodeOf returns the code of the first Error in err's chain, or "".
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}

@@ -1,0 +1,251 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/google/uuid"
+)
+
+// Config says what a Service stands on. Store and Secret are required.
+type Config struct {
+	Store Store
+	// Secret keys the hashes under which session tokens are stored.
+	Secret []byte
+	// SecureCookies: the cookie travels over https only.
+	SecureCookies bool
+	// Lifetime is when a session ends whatever happens; 0 means 12 hours.
+	Lifetime time.Duration
+	// Idle is when a session ends that nobody uses; 0 means 2 hours.
+	Idle time.Duration
+	// OnError answers a request whose session can't be read or saved, because
+	// the store failed; nil answers 503 with a sentence.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+	Log     *slog.Logger     // nil: nothing is logged
+	Now     func() time.Time // nil: time.Now
+}
+
+// Failed sign-ins that an account and address may have in a window.
+const (
+	maxFailures   = 10
+	failureWindow = time.Minute
+)
+
+// Service registers, signs in and out, and says who a request comes from. It
+// is safe for concurrent use.
+type Service struct {
+	store    Store
+	sessions *scs.SessionManager
+	hasher   *hasher
+	attempts *attempts
+	idle     time.Duration
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// New returns a Service.
+func New(c Config) (*Service, error) {
+	if c.Store == nil {
+		return nil, errors.New("auth: Config.Store is required")
+	}
+	if len(c.Secret) < 16 {
+		return nil, errors.New("auth: Config.Secret must have 16 bytes or more")
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = 12 * time.Hour
+	}
+	if c.Idle == 0 {
+		c.Idle = 2 * time.Hour
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Service{
+		store: c.Store, hasher: newHasher(), idle: c.Idle, now: c.Now, log: c.Log,
+		attempts: newAttempts(maxFailures, failureWindow, c.Now),
+	}
+	s.sessions = s.newSessions(c)
+	return s, nil
+}
+
+// Register adds a customer. Whatever is wrong comes back as an *Error with
+// CodeInvalid and the field, or CodeUsernameTaken.
+func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
+	if err := r.Validate(); err != nil {
+		return User{}, err
+	}
+	return s.create(ctx, r)
+}
+
+func (s *Service) create(ctx context.Context, r Registration) (User, error) {
+	hash, err := s.hasher.hash(ctx, r.Password)
+	if err != nil {
+		return User{}, fmt.Errorf("auth: register: %w", err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return User{}, fmt.Errorf("auth: register: %w", err)
+	}
+	u := User{ID: id.String(), Username: r.Username, Email: r.Email, Role: Customer, CreatedAt: s.now().UTC().Truncate(time.Microsecond)}
+	if err := s.store.CreateUser(ctx, u, hash); err != nil {
+		return User{}, err
+	}
+	return u, nil
+}
+
+// SignIn checks name and password and makes the session of ctx (see Load)
+// that user's, under a new token. The address is where the request comes
+// from. Wrong ones give an *Error with CodeCredentials, and after ten of them
+// in a minute for the account and address CodeTooManyAttempts; good ones do
+// not count. An unknown name costs the time of a known one.
+func (s *Service) SignIn(ctx context.Context, username, password, address string) (User, error) {
+	u, err := s.Verify(ctx, username, password, address)
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.begin(ctx, u); err != nil {
+		return User{}, fmt.Errorf("auth: sign in %s: %w", u.Username, err)
+	}
+	return u, nil
+}
+
+// Verify is SignIn without a session.
+func (s *Service) Verify(ctx context.Context, username, password, address string) (User, error) {
+	done, err := s.attempts.enter(ctx, attemptKey(username, address))
+	if err != nil {
+		return User{}, err
+	}
+	failed := false
+	defer func() { done(failed) }()
+
+	// A name that nobody can have is not looked for.
+	u, hash, err := User{}, "", error(ErrNotFound)
+	if usernamePattern.MatchString(username) {
+		u, hash, err = s.store.UserByName(ctx, username)
+	}
+	unknown := errors.Is(err, ErrNotFound)
+	if unknown {
+		hash = s.hasher.dummy
+	} else if err != nil {
+		return User{}, fmt.Errorf("auth: sign in: %w", err)
+	}
+	ok, err := s.hasher.verify(ctx, password, hash)
+	if err != nil {
+		return User{}, fmt.Errorf("auth: sign in: %w", err)
+	}
+	if !ok || unknown {
+		failed = true
+		return User{}, &Error{Code: CodeCredentials, Message: "Invalid username or password"}
+	}
+	return u, nil
+}
+
+// attemptKey is what failures are counted by. An IPv6 address counts as its
+// /64, which is what one line is given.
+func attemptKey(username, address string) string {
+	if a, err := netip.ParseAddr(address); err == nil {
+		if a = a.Unmap(); a.Is6() {
+			if p, err := a.WithZone("").Prefix(64); err == nil {
+				a = p.Addr()
+			}
+		}
+		address = a.String()
+	}
+	name := usernameKey(username)
+	if len(name) > 64 {
+		name = name[:64]
+	}
+	return address + " " + name
+}
+
+// User returns the user with the id, or ErrNotFound.
+func (s *Service) User(ctx context.Context, id string) (User, error) {
+	if uuid.Validate(id) != nil {
+		return User{}, ErrNotFound
+	}
+	return s.store.User(ctx, id)
+}
+
+// UserByName returns the user with the name in any case, or ErrNotFound.
+func (s *Service) UserByName(ctx context.Context, username string) (User, error) {
+	if !usernamePattern.MatchString(username) {
+		return User{}, ErrNotFound
+	}
+	u, _, err := s.store.UserByName(ctx, username)
+	return u, err
+}
+
+// UsersByID returns those of the users that exist, by id.
+func (s *Service) UsersByID(ctx context.Context, ids []string) (map[string]User, error) {
+	return s.store.UsersByID(ctx, ids)
+}
+
+// Users returns a page of users by name, and how many match.
+func (s *Service) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
+	return s.store.Users(ctx, q)
+}
+
+// SetRole gives the user a role from the next request on. The super admin's
+// can't be changed (CodeSuperAdmin); a role that is none is CodeInvalid.
+func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User, error) {
+	if r != Customer && r != Admin {
+		return User{}, &Error{Code: CodeInvalid, Field: "role", Message: "A role is customer or admin"}
+	}
+	if uuid.Validate(id) != nil {
+		return User{}, ErrNotFound
+	}
+	u, err := s.store.SetRole(ctx, id, r, s.now())
+	if err != nil {
+		return User{}, err
+	}
+	s.log.InfoContext(ctx, "role set", "subject_id", u.ID, "subject", u.Username, "role", u.Role, "by", by.ID)
+	return u, nil
+}
+
+// EnsureSuperAdmin makes sure that the user exists, is the one super admin and
+// has this password: the settings are the truth of all three. Any number of
+// processes may call it at once.
+func (s *Service) EnsureSuperAdmin(ctx context.Context, username, password, email string) (User, error) {
+	r := Registration{Username: username, Email: email, Password: password}
+	if err := r.Validate(); err != nil {
+		return User{}, err
+	}
+	u, hash, err := s.store.UserByName(ctx, username)
+	if errors.Is(err, ErrNotFound) {
+		if _, err = s.create(ctx, r); err != nil && CodeOf(err) != CodeUsernameTaken {
+			return User{}, err
+		}
+		u, hash, err = s.store.UserByName(ctx, username)
+	}
+	if err != nil {
+		return User{}, err
+	}
+	same, err := s.hasher.verify(ctx, password, hash)
+	if err != nil {
+		return User{}, err
+	}
+	newHash := ""
+	if !same {
+		if newHash, err = s.hasher.hash(ctx, password); err != nil {
+			return User{}, err
+		}
+	}
+	if same && u.Super && u.IsAdmin() {
+		return u, nil
+	}
+	return s.store.MakeSuper(ctx, u.ID, newHash, s.now())
+}
+
+// CleanUp removes the sessions that have ended and says how many.
+func (s *Service) CleanUp(ctx context.Context) (int, error) {
+	return s.store.DeleteSessions(ctx, s.now(), s.now().Add(-s.idle))
+}

@@ -1,0 +1,73 @@
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps users and sessions. Every method is one transaction or one
+// statement. Implementations are safe for concurrent use.
+type Store interface {
+	UserStore
+	SessionStore
+}
+
+// UserStore keeps users.
+type UserStore interface {
+	// CreateUser adds a user; an *Error with CodeUsernameTaken when the name
+	// is in use, in any case.
+	CreateUser(ctx context.Context, u User, passwordHash string) error
+	// User returns the user with the id, or ErrNotFound.
+	User(ctx context.Context, id string) (User, error)
+	// UsersByID returns those of the users that exist, by id.
+	UsersByID(ctx context.Context, ids []string) (map[string]User, error)
+	// UserByName returns the user with the name in any case and the hash of
+	// the password, or ErrNotFound.
+	UserByName(ctx context.Context, username string) (u User, passwordHash string, err error)
+	// Users returns a page of users by name, and how many match.
+	Users(ctx context.Context, q UserQuery) ([]User, int, error)
+	// SetRole changes the role of a user who is not the super admin; the
+	// super admin's is left as it is and an *Error with CodeSuperAdmin returned.
+	SetRole(ctx context.Context, id string, r Role, at time.Time) (User, error)
+	// MakeSuper makes the user the one super admin: an admin, with the
+	// password hash unless it is empty. A new password ends the user's
+	// sessions. Whoever was super admin before stays an admin.
+	MakeSuper(ctx context.Context, id, passwordHash string, at time.Time) (User, error)
+}
+
+// UserQuery selects users. Zero fields select all.
+type UserQuery struct {
+	Text     string // part of the name or the e-mail address, in any case
+	Page     int    // 1 is the first; 0 means 1
+	PageSize int    // 1 to 1000; 0 means 100
+}
+
+// SessionStore keeps sessions.
+type SessionStore interface {
+	// Session returns the session with the token hash that has not expired at
+	// now and was seen after idleSince, with its user as the user is now; the
+	// zero User when nobody is signed in. found is false when there is none.
+	Session(ctx context.Context, tokenHash string, now, idleSince time.Time) (s Session, u User, found bool, err error)
+	// InsertSession adds a session, or replaces the one with its token hash.
+	InsertSession(ctx context.Context, s Session) error
+	// UpdateSession saves the data of a session that is there. One that was
+	// deleted meanwhile stays deleted; that is no error.
+	UpdateSession(ctx context.Context, s Session) error
+	// TouchSession records that the session was in use at that instant, if it
+	// is there.
+	TouchSession(ctx context.Context, tokenHash string, at time.Time) error
+	// DeleteSession removes a session; none to remove is no error.
+	DeleteSession(ctx context.Context, tokenHash string) error
+	// DeleteSessions removes the sessions that have expired at now or were
+	// last seen at idleSince or before, and says how many.
+	DeleteSessions(ctx context.Context, now, idleSince time.Time) (int, error)
+}
+
+// Session is a session as it is stored.
+type Session struct {
+	TokenHash string // keyed hash of the token in the cookie
+	UserID    string // empty: nobody is signed in
+	Data      []byte
+	ExpiresAt time.Time // whatever happens, it ends here
+	SeenAt    time.Time
+}

@@ -1,0 +1,77 @@
+// Package auth knows who is who: users with their passwords, and the sessions
+// that stand for them.
+//
+// A [Service] registers people, signs them in and out, and its Load middleware
+// finds the user of each request with one query. A session is a row: signing
+// out deletes it, so a cookie that was copied before is worth nothing after.
+// The role is read with the session each time, so taking it away acts at once.
+package auth
+
+import (
+	"fmt"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Role is what a user may do.
+type Role string
+
+// The roles.
+const (
+	Customer Role = "customer"
+	Admin    Role = "admin"
+)
+
+// User is somebody with an account.
+type User struct {
+	ID        string // UUIDv7
+	Username  string // as it was registered; unique whatever the case
+	Email     string
+	Role      Role
+	Super     bool // the admin named by the settings, who can't be demoted
+	CreatedAt time.Time
+}
+
+// IsAdmin reports whether the user is staff.
+func (u User) IsAdmin() bool { return u.Role == Admin }
+
+// Limits of what a registration may hold, in characters.
+const (
+	MinPassword = 8
+	MaxPassword = 1024
+	MaxEmail    = 254
+)
+
+// Registration is what somebody sends to get an account. The role is always
+// Customer.
+type Registration struct {
+	Username string // 3 to 64 of letters a to z, digits, _ . -
+	Email    string
+	Password string // MinPassword to MaxPassword characters
+}
+
+var usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,64}$`)
+
+// usernameKey is what a name is unique by.
+func usernameKey(name string) string { return strings.ToLower(name) }
+
+// Validate returns the first thing wrong with the registration as an *Error
+// with CodeInvalid, or nil.
+func (r Registration) Validate() error {
+	if !usernamePattern.MatchString(r.Username) {
+		return &Error{Code: CodeInvalid, Field: "username", Message: "A username has 3 to 64 of the letters a to z, digits, _ . and -"}
+	}
+	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > MaxEmail || strings.ContainsAny(r.Email, "\r\n") {
+		return &Error{Code: CodeInvalid, Field: "email", Message: "That is not an e-mail address; one looks like name@example.com"}
+	}
+	switch n := utf8.RuneCountInString(r.Password); {
+	case !utf8.ValidString(r.Password):
+		return &Error{Code: CodeInvalid, Field: "password", Message: "The password must be text in UTF-8"}
+	case n < MinPassword || n > MaxPassword:
+		return &Error{Code: CodeInvalid, Field: "password", Message: fmt.Sprintf("A password has %d to %d characters; this one has %d", MinPassword, MaxPassword, n)}
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+// Package problem is the one table that turns an error of the domain packages
+// into an HTTP status and the words a person reads. Nothing internal passes
+// through it: an error it does not know becomes a plain 500, and the caller
+// logs the cause.
+package problem
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Problem is what is said of an error.
+type Problem struct {
+	Status  int    // HTTP status
+	Code    string // stable, for programs
+	Message string // for people: what is wrong and what to do
+	Field   string // what it is about, when known
+	// Available is how many units can be had, with code OUT_OF_STOCK.
+	Available int
+	// RetryAfter is when to come back, with status 429.
+	RetryAfter time.Duration
+	// Verdict is that of a refused return request, nil for all else.
+	Verdict *returns.Verdict
+	// Internal says that the cause is ours and has to be logged as an error.
+	Internal bool
+}
+
+// New is a problem that a handler finds itself.
+func New(status int, code, message string) *Error {
+	return &Error{Problem{Status: status, Code: code, Message: message}}
+}
+
+// Invalid is a 400 about one field.
+func Invalid(field, message string) *Error {
+	return &Error{Problem{Status: http.StatusBadRequest, Code: "INVALID", Field: field, Message: message}}
+}
+
+// Error carries a Problem as an error.
+type Error struct{ Problem Problem }
+
+func (e *Error) Error() string { return e.Problem.Message }
+
+var (
+	orderStatus = map[orders.Code]int{
+		orders.CodeNotFound:            http.StatusNotFound,
+		orders.CodeInvalid:             http.StatusBadRequest,
+		orders.CodeCartEmpty:           http.StatusBadRequest,
+		orders.CodeOutOfStock:          http.StatusConflict,
+		orders.CodePaymentDeclined:     http.StatusPaymentRequired,
+		orders.CodeTransition:          http.StatusConflict,
+		orders.CodePaymentUncertain:    http.StatusConflict,
+		orders.CodeIdempotencyMismatch: http.StatusConflict,
+		orders.CodeCurrencyMismatch:    http.StatusBadRequest,
+		orders.CodeOverflow:            http.StatusBadRequest,
+	}
+	refundStatus = map[refunds.Code]int{
+		refunds.CodeInvalid:         http.StatusBadRequest,
+		refunds.CodeNothingToRefund: http.StatusConflict,
+		refunds.CodeBalance:         http.StatusConflict,
+		refunds.CodeMethod:          http.StatusBadRequest,
+		refunds.CodeTransition:      http.StatusConflict,
+		refunds.CodeCreditTooLow:    http.StatusConflict,
+		refunds.CodeLeaseLost:       http.StatusConflict,
+	}
+	// A code that is not here is a NonReturnableReason: the policy refuses.
+	returnStatus = map[returns.Code]int{
+		returns.CodeInvalid:       http.StatusBadRequest,
+		returns.CodeTransition:    http.StatusConflict,
+		returns.CodeNotReturned:   http.StatusBadRequest,
+		returns.CodeEvidence:      http.StatusBadRequest,
+		returns.CodeMethod:        http.StatusBadRequest,
+		returns.CodeForbidden:     http.StatusForbidden,
+		returns.CodeNotRefundable: http.StatusConflict,
+	}
+)
+
+// An account's refusals. Wrong credentials are a page of their own, not an error.
+var accountStatus = map[auth.Code]int{
+	auth.CodeInvalid:         http.StatusBadRequest,
+	auth.CodeUsernameTaken:   http.StatusConflict,
+	auth.CodeCredentials:     http.StatusUnauthorized,
+	auth.CodeTooManyAttempts: http.StatusTooManyRequests,
+	auth.CodeSuperAdmin:      http.StatusConflict,
+}
+
+// Of says what err is to whoever asked.
+func Of(err error) Problem {
+	var (
+		own      *Error
+		order    *orders.Error
+		refund   *refunds.Error
+		ret      *returns.Error
+		account  *auth.Error
+		tooLarge *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &own):
+		return own.Problem
+	case errors.As(err, &tooLarge):
+		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE", Message: "What was sent is too large. Send fewer or smaller photos."}
+	case errors.As(err, &ret):
+		if errors.Is(err, returns.ErrNotFound) {
+			break
+		}
+		status, ok := returnStatus[ret.Code]
+		if !ok {
+			status = http.StatusBadRequest
+		}
+		return Problem{Status: status, Code: string(ret.Code), Message: ret.Message, Field: ret.Field, Verdict: ret.Verdict}
+	case errors.As(err, &refund):
+		if status, ok := refundStatus[refund.Code]; ok {
+			return Problem{Status: status, Code: string(refund.Code), Message: refund.Message, Field: refund.Field}
+		}
+	case errors.As(err, &order):
+		if status, ok := orderStatus[order.Code]; ok {
+			return Problem{Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available}
+		}
+	case errors.As(err, &account):
+		if status, ok := accountStatus[account.Code]; ok {
+			return Problem{Status: status, Code: string(account.Code), Message: account.Message, Field: account.Field, RetryAfter: account.RetryAfter}
+		}
+	}
+	switch {
+	case errors.Is(err, orders.ErrNotFound), errors.Is(err, auth.ErrNotFound):
+		return Problem{Status: http.StatusNotFound, Code: string(orders.CodeNotFound), Message: "That does not exist, or it is not yours to see."}
+	case errors.Is(err, context.DeadlineExceeded):
+		return Problem{Status: http.StatusServiceUnavailable, Code: "BUSY", Message: "The shop did not get to this in time. Try again in a moment.", Internal: true}
+	}
+	return Problem{Status: http.StatusInternalServerError, Code: "INTERNAL", Internal: true,
+		Message: "Something went wrong on our side. Try again; if it stays, tell us the request number at the foot of the page."}
+}
