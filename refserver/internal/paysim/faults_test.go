@@ -1,0 +1,364 @@
+package paysim
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v85"
+)
+
+// Every fault, on a charge and on a refund: what the caller sees, what truly
+// happened, and what the same key gives once the provider works again.
+func TestEachFaultDoesWhatItSays(t *testing.T) {
+	type outcome int
+	const (
+		noAnswer outcome = iota
+		error500
+		conflict
+		refused
+	)
+	for _, tc := range []struct {
+		name   string
+		set    func(*CallFaults)
+		sees   outcome
+		effect bool // money moved in the faulty call
+		resend outcome
+		works  bool // the resent call succeeds
+		replay bool // by the stored answer
+	}{
+		{"timeout_before", func(c *CallFaults) { c.TimeoutBefore = 1 }, noAnswer, false, 0, true, false},
+		{"timeout_after", func(c *CallFaults) { c.TimeoutAfter = 1 }, noAnswer, true, 0, true, true},
+		{"drop_after", func(c *CallFaults) { c.DropAfter = 1 }, noAnswer, true, 0, true, true},
+		{"error_5xx", func(c *CallFaults) { c.Error5xx = 1 }, error500, false, 0, true, false},
+		{"error_5xx_after", func(c *CallFaults) { c.Error5xxAfter = 1 }, error500, true, 0, true, true},
+		{"conflict_409", func(c *CallFaults) { c.Conflict409 = 1 }, conflict, false, 0, true, false},
+		{"error_4xx", func(c *CallFaults) { c.Error4xx = 1 }, refused, false, refused, false, true},
+	} {
+		for _, kind := range []string{"charge", "refund"} {
+			t.Run(kind+"/"+tc.name, func(t *testing.T) {
+				b := start(t, Config{Seed: 1, HoldFor: time.Minute})
+				i := b.paid("k", 1000, "pm_card_visa")
+				var plan Faults
+				call := func() (bool, error) {
+					c := within(10 * time.Second)
+					if tc.sees == noAnswer && plan != (Faults{}) && strings.HasPrefix(tc.name, "timeout") {
+						c = within(50 * time.Millisecond)
+					}
+					if kind == "charge" {
+						i, err := b.create(c, "faulty", 1000, "pm_card_visa", true)
+						return err == nil && replayed(i.LastResponse.Header), err
+					}
+					r, err := b.refund(c, "faulty", i.ID, 300)
+					return err == nil && replayed(r.LastResponse.Header), err
+				}
+				check := func(err error, want outcome) {
+					t.Helper()
+					switch {
+					case want == noAnswer:
+						b.wantNoAnswer(err)
+					case want == error500:
+						b.wantError(err, 500, stripe.ErrorTypeAPI, "")
+					case want == conflict:
+						b.wantError(err, 409, stripe.ErrorTypeIdempotency, "idempotency_key_in_use")
+					case kind == "charge":
+						b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
+					default:
+						b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeChargeNotRefundable)
+					}
+				}
+				money := func(moved int) {
+					t.Helper()
+					if kind == "charge" {
+						b.wantMoney(1+moved, 0)
+					} else {
+						b.wantMoney(1, moved)
+					}
+				}
+				tc.set(&plan.Charge)
+				if kind == "refund" {
+					plan = Faults{Refund: plan.Charge}
+				}
+				b.faults(plan)
+				_, err := call()
+				check(err, tc.sees)
+				moved := 0
+				if tc.effect {
+					moved = 1
+				}
+				money(moved)
+
+				plan = Faults{}
+				b.faults(plan)
+				again, err := call()
+				if tc.works {
+					if err != nil {
+						t.Fatalf("resent: %v", err)
+					}
+					moved = 1
+				} else {
+					check(err, tc.resend)
+					again = replayed(err.(*stripe.Error).LastResponse.Header)
+				}
+				if again != tc.replay {
+					t.Errorf("resent: replayed is %v, want %v", again, tc.replay)
+				}
+				money(moved)
+			})
+		}
+	}
+}
+
+func TestAStored500ComesBackForEverWithAndWithoutAnEffect(t *testing.T) {
+	b := start(t, Config{Seed: 3, Faults: Faults{Refund: CallFaults{Stored5xx: 1}}})
+	i := b.paid("k", 1000, "pm_card_visa")
+	for n := range 40 {
+		_, err := b.refund(ctx, fmt.Sprint("r", n), i.ID, 1)
+		if e := b.wantError(err, 500, stripe.ErrorTypeAPI, ""); replayed(e.LastResponse.Header) {
+			t.Fatal("the first answer says that it is a replay")
+		}
+	}
+	done := len(b.sim.Ledger().Refunds)
+	if done < 10 || done > 30 {
+		t.Errorf("%d of 40 had their effect, want about half", done)
+	}
+	b.faults(Faults{})
+	for n := range 40 {
+		_, err := b.refund(ctx, fmt.Sprint("r", n), i.ID, 1)
+		if e := b.wantError(err, 500, stripe.ErrorTypeAPI, ""); !replayed(e.LastResponse.Header) {
+			t.Fatal("not said to be a replay")
+		}
+	}
+	b.wantMoney(1, done)
+}
+
+func TestADownProviderAnswersNothingButItsControls(t *testing.T) {
+	b := start(t, Config{Seed: 1})
+	i := b.paid("k", 1000, "pm_card_visa")
+	b.faults(Faults{Down: true})
+	before := b.sim.Ledger().Calls
+	_, err := b.refund(ctx, "r", i.ID, 1)
+	b.wantNoAnswer(err)
+	_, err = b.client.V1PaymentIntents.Retrieve(ctx, i.ID, nil)
+	b.wantNoAnswer(err)
+	if l := b.wantMoney(1, 0); l.Calls != before+2 {
+		t.Errorf("%d calls counted, want 2: a hidden retry of the client's transport", l.Calls-before)
+	}
+	if status, _, _ := b.send("PUT", "/_sim/faults", "{}", nil); status != 200 {
+		t.Fatal(status)
+	}
+	if _, err = b.refund(ctx, "r", i.ID, 1); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASlowCallHasItsEffectAfterTheCallerLeft(t *testing.T) {
+	b := start(t, Config{Seed: 1})
+	i := b.paid("k", 1000, "pm_card_visa")
+	b.faults(Faults{LatencyMS: 150})
+	_, err := b.refund(within(20*time.Millisecond), "r", i.ID, 1)
+	b.wantNoAnswer(err)
+	b.eventually("the refund is there", func() bool { return len(b.sim.Ledger().Refunds) == 1 })
+}
+
+func TestAHeldCallEndsByItselfAndWithClose(t *testing.T) {
+	b := start(t, Config{Seed: 1, HoldFor: time.Millisecond, Faults: Faults{Charge: CallFaults{TimeoutBefore: 1}}})
+	_, err := b.create(ctx, "k", 1, "pm_card_visa", true)
+	b.wantNoAnswer(err)
+
+	b = start(t, Config{Seed: 1, Faults: Faults{Charge: CallFaults{TimeoutBefore: 1}}})
+	ended := make(chan error, 1)
+	go func() { _, err := b.create(ctx, "k", 1, "pm_card_visa", true); ended <- err }()
+	b.eventually("the call has come", func() bool { return b.sim.Ledger().Calls == 1 })
+	if err := b.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.wantNoAnswer(<-ended)
+	b.wantMoney(0, 0)
+}
+
+func TestADefiniteNoSparesWhatTakesNoMoney(t *testing.T) {
+	b := start(t, Config{Seed: 1, Faults: Faults{Charge: CallFaults{Error4xx: 1}}})
+	i, err := b.create(ctx, "c", 100, "pm_card_visa", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.confirm(ctx, "c2", i.ID, "")
+	b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
+	if _, err = b.client.V1PaymentIntents.Cancel(ctx, i.ID, nil); err != nil {
+		t.Error(err)
+	}
+	b.wantMoney(0, 0)
+}
+
+func TestProbabilitiesAreKept(t *testing.T) {
+	c := CallFaults{TimeoutBefore: 0.1, DropAfter: 0.2, Stored5xx: 0.05, Error4xx: 0.15}
+	got := map[fault]float64{}
+	const n = 100_000
+	for k := range n {
+		got[c.pick(float64(k)/n)] += 1.0 / n
+	}
+	for f, want := range map[fault]float64{faultTimeoutBefore: 0.1, faultDropAfter: 0.2, faultStored5xx: 0.05, faultError4xx: 0.15, faultNone: 0.5} {
+		if math.Abs(got[f]-want) > 0.001 {
+			t.Errorf("fault %d in %.3f of the calls, want %.3f", f, got[f], want)
+		}
+	}
+	if (CallFaults{TimeoutBefore: 1, Error4xx: 1}).pick(0.999) != faultTimeoutBefore || (CallFaults{Error4xx: 1}).pick(0) != faultError4xx {
+		t.Error("a probability of 1 must always come true unless one before it does")
+	}
+}
+
+func TestTheSameSeedTakesTheSameTurns(t *testing.T) {
+	run := func() (turns []string) {
+		b := start(t, Config{Seed: 42, Faults: Faults{Charge: CallFaults{Error5xx: 0.3, Error5xxAfter: 0.2, Error4xx: 0.2}}})
+		for n := range 30 {
+			i, err := b.create(ctx, fmt.Sprint(n), 1, "pm_card_visa", true)
+			turns = append(turns, fmt.Sprint(i.ID, err != nil))
+		}
+		for _, c := range b.sim.Ledger().Charges {
+			turns = append(turns, c.ID)
+		}
+		return turns
+	}
+	if first, second := run(), run(); fmt.Sprint(first) != fmt.Sprint(second) {
+		t.Errorf("%v\n%v", first, second)
+	}
+}
+
+func TestTheControlsReplaceThePlanAndNameWhatIsWrong(t *testing.T) {
+	b := start(t, Config{Seed: 1})
+	whole := `{"down":false,"latency_ms":3,"charge":{"timeout_before":0.1,"timeout_after":0,"drop_after":0.2,"error_5xx":0,"error_5xx_after":0,"stored_5xx":0,"conflict_409":0,"error_4xx":0},` +
+		`"refund":{"timeout_before":0,"timeout_after":0,"drop_after":0,"error_5xx":0.25,"error_5xx_after":0,"stored_5xx":0,"conflict_409":0,"error_4xx":1},"key_age_s":60,"refund_fails_later":0.5}`
+	status, body, _ := b.send("PUT", "/_sim/faults", whole, nil)
+	if status != 200 || strings.TrimSpace(body) != whole {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, body, _ := b.send("GET", "/_sim/faults", "", nil); strings.TrimSpace(body) != whole {
+		t.Errorf("GET gives %s", body)
+	}
+	if f := b.sim.Faults(); f.Charge.DropAfter != 0.2 || f.Refund.Error4xx != 1 || f.KeyAgeS != 60 || f.RefundFailsLater != 0.5 {
+		t.Errorf("plan is %+v", f)
+	}
+	for _, tc := range []struct{ body, field string }{
+		{`{"charge":{"drop_after":1.5}}`, "charge.drop_after"},
+		{`{"refund":{"drop_after":-0.1}}`, "refund.drop_after"},
+		{`{"refund":{"drop_after":"1"}}`, "refund.drop_after"},
+		{`{"refund":{"drop_after":null}}`, "refund.drop_after"},
+		{`{"refund":{"drop_after":1e999}}`, "refund.drop_after"},
+		{`{"refund":{"dropafter":1}}`, "refund.dropafter"},
+		{`{"refund":[]}`, "refund"},
+		{`{"charge":null}`, "charge"},
+		{`{"down":"yes"}`, "down"},
+		{`{"down":1}`, "down"},
+		{`{"latency_ms":-1}`, "latency_ms"},
+		{`{"latency_ms":600001}`, "latency_ms"},
+		{`{"key_age_s":-1}`, "key_age_s"},
+		{`{"refund_fails_later":2}`, "refund_fails_later"},
+		{`{"charge.drop_after":1}`, "charge.drop_after"},
+		{`{"drop_after":1}`, "drop_after"},
+		{`{"Down":true}`, "Down"},
+		{`[]`, "the plan"},
+		{`null`, "the plan"},
+		{``, "the plan"},
+		{`{} {}`, "the plan"},
+	} {
+		status, body, _ := b.send("PUT", "/_sim/faults", tc.body, nil)
+		if status != 400 || !contains(body, fmt.Sprintf(`"param":%q`, tc.field)) || !contains(body, "allowed") {
+			t.Errorf("%s: %d %s, want 400 naming %s", tc.body, status, body, tc.field)
+		}
+	}
+	if _, body, _ := b.send("GET", "/_sim/faults", "", nil); strings.TrimSpace(body) != whole {
+		t.Errorf("a refused plan changed the plan to %s", body)
+	}
+	if status, _, _ := b.send("PUT", "/_sim/faults", `{"latency_ms":1}`, nil); status != 200 || b.sim.Faults() != (Faults{LatencyMS: 1}) {
+		t.Errorf("what is missing must be 0: %+v", b.sim.Faults())
+	}
+	for _, tc := range []struct{ method, path, allow string }{{"POST", "/_sim/faults", "GET"}, {"PUT", "/_sim/ledger", "GET"}} {
+		if status, _, h := b.send(tc.method, tc.path, "{}", nil); status != 405 || h.Get("Allow") != tc.allow {
+			t.Errorf("%s %s: %d, Allow %q", tc.method, tc.path, status, h.Get("Allow"))
+		}
+	}
+	if err := b.sim.SetFaults(Faults{KeyAgeS: math.NaN()}); err == nil {
+		t.Error("NaN was taken")
+	}
+}
+
+func TestTheLedgerIsShownAsWritten(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+	b := start(t, Config{Seed: 1, Now: func() time.Time { return at }})
+	if _, body, _ := b.send("GET", "/_sim/ledger", "", nil); strings.TrimSpace(body) != `{"calls":0,"charges":[],"refunds":[]}` {
+		t.Errorf("empty ledger: %s", body)
+	}
+	i := b.paid("k", 1000, "pm_card_visa")
+	r, err := b.refund(ctx, "rk", i.ID, 400)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`{"calls":2,"charges":[{"id":%q,"order":"order-k","amount_minor":1000,"currency":"USD","at":"2026-03-01T12:00:00.123456Z"}],`+
+		`"refunds":[{"id":%q,"charge":%q,"key":"rk","amount_minor":400,"currency":"USD","status":"succeeded","at":"2026-03-01T12:00:00.123456Z"}]}`,
+		i.LatestCharge.ID, r.ID, i.LatestCharge.ID)
+	if _, body, _ := b.send("GET", "/_sim/ledger", "", nil); strings.TrimSpace(body) != want {
+		t.Errorf("got  %s\nwant %s", body, want)
+	}
+}
+
+func TestConfigurationMistakesAreNamed(t *testing.T) {
+	for _, tc := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{Faults: Faults{Charge: CallFaults{DropAfter: 2}}}, "charge.drop_after"},
+		{Config{WebhookURL: "localhost:1"}, "webhook URL"},
+		{Config{HoldFor: -1}, "HoldFor"},
+		{Config{SettleAfter: -1}, "SettleAfter"},
+	} {
+		if _, err := New(tc.cfg); err == nil || !contains(err.Error(), tc.want) {
+			t.Errorf("got %v, want %s named", err, tc.want)
+		}
+	}
+	b := start(t, Config{})
+	if _, err := b.sim.Start(ctx, "127.0.0.1:0"); err == nil {
+		t.Error("started twice")
+	}
+	if err := b.sim.SetWebhook("nonsense", ""); err == nil {
+		t.Error("took a nonsense webhook URL")
+	}
+	closed, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := closed.Start(ctx, "127.0.0.1:0"); err == nil {
+		t.Error("started after Close")
+	}
+}
+
+func TestStartEndsWithItsContext(t *testing.T) {
+	sim, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, cancel := context.WithCancel(ctx)
+	url, err := sim.Start(c, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	b := &bundle{T: t, sim: sim, url: url}
+	b.eventually("nobody listens", func() bool {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	if err := sim.Close(); err != nil {
+		t.Error(err)
+	}
+}
