@@ -1,0 +1,165 @@
+package shop
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
+)
+
+// scripted answers every call with answer and counts them.
+type scripted struct {
+	answer orders.Answer
+	calls  int
+	panics bool
+}
+
+func (s *scripted) say() orders.Answer {
+	s.calls++
+	if s.panics {
+		panic("gateway")
+	}
+	return s.answer
+}
+
+func (s *scripted) CreatePayment(context.Context, orders.ChargeRequest) orders.Answer { return s.say() }
+func (s *scripted) ConfirmPayment(context.Context, orders.ChargeRequest, string) orders.Answer {
+	return s.say()
+}
+func (s *scripted) FindPayment(context.Context, string) orders.Answer { return s.say() }
+func (s *scripted) CancelPayment(context.Context, orders.ChargeRequest, string) orders.Answer {
+	return s.say()
+}
+func (s *scripted) CreateRefund(context.Context, refunds.GatewayRequest) refunds.Answer {
+	return s.say()
+}
+func (s *scripted) FindRefund(context.Context, refunds.GatewayRequest) refunds.Answer { return s.say() }
+
+func newGuard(t *testing.T, threshold int) (*guardedGateway, *scripted) {
+	t.Helper()
+	b, err := resilience.New(resilience.Config{Name: "payments", ConsecutiveFailures: threshold, OpenFor: time.Second, JitterPercent: resilience.NoJitter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scripted{}
+	return &guardedGateway{inner: s, breaker: b}, s
+}
+
+// each call of the gateway by name, with what it answers while the breaker is
+// open.
+func calls(g gateway) map[string]struct {
+	do     func(context.Context) orders.Answer
+	closed orders.Outcome
+} {
+	type c = struct {
+		do     func(context.Context) orders.Answer
+		closed orders.Outcome
+	}
+	var charge orders.ChargeRequest
+	var refund refunds.GatewayRequest
+	return map[string]c{
+		"create payment":  {func(ctx context.Context) orders.Answer { return g.CreatePayment(ctx, charge) }, orders.OutcomeNothing},
+		"confirm payment": {func(ctx context.Context) orders.Answer { return g.ConfirmPayment(ctx, charge, "pi") }, orders.OutcomeNothing},
+		"cancel payment":  {func(ctx context.Context) orders.Answer { return g.CancelPayment(ctx, charge, "pi") }, orders.OutcomeNothing},
+		"find payment":    {func(ctx context.Context) orders.Answer { return g.FindPayment(ctx, "pi") }, orders.OutcomeUnknown},
+		"create refund":   {func(ctx context.Context) orders.Answer { return g.CreateRefund(ctx, refund) }, orders.OutcomeNothing},
+		"find refund":     {func(ctx context.Context) orders.Answer { return g.FindRefund(ctx, refund) }, orders.OutcomeUnknown},
+	}
+}
+
+func TestWhileOpenNoCallIsMadeAndALookUpDoesNotSayAbsent(t *testing.T) {
+	g, s := newGuard(t, 1)
+	g.breaker.ForceOpen(time.Time{})
+	for name, c := range calls(g) {
+		if a := c.do(t.Context()); a.Outcome != c.closed || a.Code != codeOpen || a.Message == "" {
+			t.Errorf("%s: %+v, want %s", name, a, c.closed)
+		}
+	}
+	if s.calls != 0 {
+		t.Errorf("%d calls were made", s.calls)
+	}
+}
+
+func TestChargesAndRefundsShareOneBreaker(t *testing.T) {
+	for name := range calls(nil) {
+		g, s := newGuard(t, 2)
+		s.answer = orders.Answer{Outcome: orders.OutcomeUnknown}
+		do := calls(g)[name].do
+		do(t.Context())
+		if g.breaker.State() != resilience.Closed {
+			t.Errorf("%s: open after one failure of two", name)
+		}
+		do(t.Context())
+		for other, c := range calls(g) {
+			if a := c.do(t.Context()); a.Code != codeOpen {
+				t.Errorf("after failures of %s, %s is still sent: %+v", name, other, a)
+			}
+		}
+	}
+}
+
+func TestWhatAnAnswerSaysOfTheProvider(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, tc := range []struct {
+		name   string
+		ctx    context.Context
+		answer orders.Answer
+		lookUp bool
+		want   resilience.Outcome
+	}{
+		{"done", t.Context(), orders.Answer{Outcome: orders.OutcomeDone}, false, resilience.Success},
+		{"declined", t.Context(), orders.Answer{Outcome: orders.OutcomeRefused, HTTP: 402}, false, resilience.Success},
+		{"pending", t.Context(), orders.Answer{Outcome: orders.OutcomePending}, false, resilience.Success},
+		{"waits for a person", t.Context(), orders.Answer{Outcome: orders.OutcomeRequiresAction}, false, resilience.Success},
+		{"rate limited", t.Context(), orders.Answer{Outcome: orders.OutcomeNothing, HTTP: 429}, false, resilience.Neutral},
+		{"looked up and absent", t.Context(), orders.Answer{Outcome: orders.OutcomeNothing, HTTP: 200}, true, resilience.Success},
+		{"5xx", t.Context(), orders.Answer{Outcome: orders.OutcomeUnknown, HTTP: 500}, false, resilience.Failure},
+		{"5xx from the store of keys", t.Context(), orders.Answer{Outcome: orders.OutcomeUnknown, HTTP: 500, Replayed: true}, false, resilience.Neutral},
+		{"our deadline", late, orders.Answer{Outcome: orders.OutcomeUnknown}, false, resilience.Failure},
+		{"our caller went away", cancelled, orders.Answer{Outcome: orders.OutcomeUnknown}, false, resilience.Neutral},
+		{"an outcome nobody knows", t.Context(), orders.Answer{Outcome: "?"}, false, resilience.Failure},
+	} {
+		if got := judge(tc.ctx, tc.answer, tc.lookUp); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestOneProbeThatIsAnsweredClosesTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, s := newGuard(t, 1)
+		s.answer = orders.Answer{Outcome: orders.OutcomeUnknown}
+		g.CreateRefund(t.Context(), refunds.GatewayRequest{})
+		time.Sleep(time.Second)
+		s.answer = orders.Answer{Outcome: orders.OutcomeRefused}
+		if a := g.ConfirmPayment(t.Context(), orders.ChargeRequest{}, "pi"); a.Outcome != orders.OutcomeRefused {
+			t.Errorf("the probe: %+v", a)
+		}
+		if st := g.breaker.State(); st != resilience.Closed {
+			t.Errorf("state %v", st)
+		}
+	})
+}
+
+func TestAPanicOfTheGatewayCountsAndReleasesItsPermit(t *testing.T) {
+	g, s := newGuard(t, 1)
+	s.panics = true
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		g.CreatePayment(t.Context(), orders.ChargeRequest{})
+	}()
+	if st := g.breaker.State(); st != resilience.Open {
+		t.Errorf("state %v", st)
+	}
+}

@@ -1,0 +1,285 @@
+// Package shop puts the shop together: it is the only place that knows all
+// packages. Open makes everything from the settings, Run does the background
+// work, Close ends it.
+package shop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/worker"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundsdb"
+	"github.com/returnkit/returnkit/refunds/stripegateway"
+	"github.com/returnkit/returnkit/resilience"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnsdb"
+	"github.com/returnkit/returnkit/throttle"
+)
+
+// Shop is everything that pages and commands use. Its fields are set by Open
+// and not changed after.
+type Shop struct {
+	Config   config.Config
+	DB       *sqldb.DB
+	Auth     *auth.Service
+	Orders   *orders.Service
+	Returns  *returns.Service
+	Refunds  *refunds.Service
+	Evidence *evidence.Files
+	Breaker  *resilience.Breaker
+	Events   *outbox.Dispatcher
+	Metrics  *observability.Metrics
+	Registry *prometheus.Registry
+	Health   *observability.Checker
+	Log      *slog.Logger
+	// Simulator is the payment provider in this process, nil when the shop
+	// uses another one.
+	Simulator *paysim.Simulator
+
+	provider string // base address of the payment provider; empty for Stripe itself
+	proxies  throttle.Proxies
+	group    worker.Group
+	charge   *worker.Loop
+	pursue   *worker.Loop
+	demoDone atomic.Bool
+	closers  []func(context.Context) error // called last to first
+}
+
+// Open makes the shop from the settings: it opens and migrates the database,
+// starts the payment simulator where no provider is set, and makes sure of the
+// super admin, the first terms and, in development, the demo data. On error
+// everything is closed again.
+func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics) (_ *Shop, err error) {
+	if c.RedisURL != "" {
+		return nil, &config.Error{Variable: "REDIS_URL", Value: c.RedisURL.String(), Allowed: "empty: this version counts checkouts in each process"}
+	}
+	s := &Shop{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}}
+	defer func() {
+		if err != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			err = errors.Join(err, s.Close(ctx))
+		}
+	}()
+	if s.proxies, err = throttle.ParseProxies(c.TrustedProxies.String()); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{
+		s.openData, s.openPayments, s.openServices, s.openOperations, s.fill,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// onClose has fn called by Close, before what was opened earlier.
+func (s *Shop) onClose(fn func(context.Context) error) { s.closers = append(s.closers, fn) }
+
+// Close ends what Open began, in the opposite order; ctx limits the wait for
+// charges in flight. Call it when Run has returned.
+func (s *Shop) Close(ctx context.Context) error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i](ctx))
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// openDB opens the database that the settings name.
+func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
+	if c.DatabaseURL == "" {
+		if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+			return nil, fmt.Errorf("making the folder DATA_DIR names: %w", err)
+		}
+	}
+	return sqldb.Open(ctx, sqldb.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+}
+
+func migrate(ctx context.Context, db *sqldb.DB) error {
+	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(), setupMigrations())
+}
+
+// Migrate brings the database that the settings name to the newest version.
+func Migrate(ctx context.Context, c config.Config) (err error) {
+	db, err := openDB(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return migrate(ctx, db)
+}
+
+// openData opens the database and the folder of photos.
+func (s *Shop) openData(ctx context.Context) (err error) {
+	if s.DB, err = openDB(ctx, s.Config); err != nil {
+		return err
+	}
+	s.onClose(func(context.Context) error { return s.DB.Close() })
+	if err := migrate(ctx, s.DB); err != nil {
+		return err
+	}
+	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir()); err != nil {
+		return err
+	}
+	s.onClose(func(context.Context) error { return s.Evidence.Close() })
+	return nil
+}
+
+// openPayments starts the simulator where the settings name no provider, and
+// the breaker that stands before whichever there is.
+func (s *Shop) openPayments(ctx context.Context) (err error) {
+	s.provider = string(s.Config.PaymentProviderURL)
+	if s.Config.Simulated() {
+		if s.Config.Production() {
+			s.Log.Warn("no payment provider is set: cards are charged by a simulator, and no money moves")
+		}
+		if err := s.openSimulator(ctx); err != nil {
+			return err
+		}
+	}
+	s.Breaker, err = resilience.New(resilience.Config{
+		Name:                "payment provider",
+		ConsecutiveFailures: s.Config.BreakerFailureThreshold,
+		OpenFor:             s.Config.BreakerOpen(),
+		MaxOpenFor:          s.Config.BreakerOpenMax(),
+	})
+	return err
+}
+
+func (s *Shop) openSimulator(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.Config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("making the folder DATA_DIR names: %w", err)
+	}
+	s.Simulator, err = paysim.New(paysim.Config{Ledger: s.Config.LedgerFile(), Logger: observability.Named(s.Log, "paysim")})
+	if err != nil {
+		return fmt.Errorf("starting the payment simulator: %w", err)
+	}
+	s.onClose(func(context.Context) error { return s.Simulator.Close() })
+	// It serves until Close: requests that drain still need it.
+	url, err := s.Simulator.Start(context.WithoutCancel(ctx), "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("starting the payment simulator: %w", err)
+	}
+	s.provider = url
+	return nil
+}
+
+// openServices makes the services on their stores.
+func (s *Shop) openServices(ctx context.Context) (err error) {
+	c := s.Config
+	direct, err := stripegateway.New(stripegateway.Config{
+		Key: c.StripeKey(), URL: s.provider, Timeout: c.PaymentProviderTimeout,
+		Transport: observability.TraceTransport(providerTransport()),
+	})
+	if err != nil {
+		return err
+	}
+	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
+
+	s.Auth, err = auth.New(auth.Config{
+		Store: auth.NewDB(s.DB), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
+	})
+	if err != nil {
+		return err
+	}
+	s.Orders, err = orders.New(orders.Config{
+		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
+		Terms:       s.currentTerms,
+		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
+		Observer: orderObserver{s.Metrics, observability.Named(s.Log, "orders")},
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.Orders.Close)
+	s.Refunds, err = refunds.New(refunds.Config{
+		Store: refundsdb.New(s.DB), Gateway: guarded, CallTimeout: c.PaymentProviderTimeout,
+		Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
+	})
+	if err != nil {
+		return err
+	}
+	s.Returns, err = returns.New(returns.Config{
+		Store: returnsdb.New(s.DB), Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
+		Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+	})
+	if err != nil {
+		return err
+	}
+	s.Events, err = outbox.New(s.DB, outbox.Config{Log: observability.Named(s.Log, "events")})
+	if err != nil {
+		return err
+	}
+	return s.subscribe()
+}
+
+// providerTransport keeps as many connections to the provider open as are in
+// use at a time: making one costs more than a call.
+func providerTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
+	return t
+}
+
+// currentTerms is the policy version that a new order is bound to.
+func (s *Shop) currentTerms(ctx context.Context) (string, error) {
+	t, err := s.Returns.CurrentTerms(ctx)
+	return t.ID, err
+}
+
+// TokenFor turns what a card form holds into a payment method of the
+// provider; see CardToken. With a live key it must not be used: card numbers
+// then go from the browser to the provider, and never through a shop.
+func (s *Shop) TokenFor(number, expires, kind string) (string, error) {
+	return CardToken(number, expires, kind, time.Now())
+}
+
+// ClientAddress is the address of who sent a request, past the trusted
+// proxies; "" when the connection has none.
+func (s *Shop) ClientAddress(r *http.Request) string {
+	addr, ok := s.proxies.Client(r)
+	if !ok {
+		return ""
+	}
+	return addr.String()
+}
+
+// CheckoutLimit is the middleware before the checkout: one limit for all
+// users. refused answers what is over it; Retry-After is set already.
+func (s *Shop) CheckoutLimit(refused http.Handler) (func(http.Handler) http.Handler, error) {
+	limiter, err := throttle.NewSingle(throttle.PerSecond(int64(s.Config.ThrottlingMaxRPS), int64(s.Config.ThrottleBurst())))
+	if err != nil {
+		return nil, err
+	}
+	guard, err := throttle.NewGuard(throttle.GuardConfig{
+		Limiter: limiter, OnFailure: throttle.FailOpen,
+		Observe: func(v throttle.Verdict) { s.Metrics.ThrottleDecision(throttleWord(v)) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return throttle.Middleware(throttle.MiddlewareConfig{
+		Guard: guard, Policy: "checkout", Key: throttle.FixedKey("checkout"), Refused: refused,
+	})
+}
