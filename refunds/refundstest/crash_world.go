@@ -1,0 +1,251 @@
+package refundstest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Executor is what TestCrashes drives: *refunds.Service is one.
+type Executor interface {
+	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
+	PursueDue(ctx context.Context, limit int) (int, error)
+	Check(ctx context.Context, id string, by refunds.Actor) (refunds.Refund, error)
+	Resolve(ctx context.Context, id string, paid bool, reason string, by refunds.Actor, reference string) (refunds.Refund, error)
+}
+
+var _ Executor = (*refunds.Service)(nil)
+
+// world is one order whose one return is refunded, while processes die and
+// the provider misbehaves. Its clock moves only when it is told to.
+type world struct {
+	ctx      context.Context
+	store    refunds.Store
+	provider scripted
+	make     func(refunds.Config) (Executor, error)
+	now      atomic.Pointer[time.Time]
+	called   atomic.Int64
+	request  refunds.Request
+	bad      []string
+}
+
+var worldStart = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+
+// horizon is when everything must be over or visible: past the age of a key,
+// the grace of an absence and the largest distance between look-ups.
+const horizon = 40 * time.Hour
+
+func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor, error), m refunds.Method) *world {
+	w := &world{ctx: ctx, store: store, provider: p, make: make}
+	start := worldStart
+	w.now.Store(&start)
+	id := newID()
+	w.request = refunds.Request{
+		Reference: "return-" + id, OrderID: "order-" + id, PaymentID: "payment-" + id,
+		PaymentMethod: orders.PayCard, PaymentReference: "pi_" + id,
+		Captured: 3000, Currency: "USD", Customer: "customer-" + id, Method: m,
+		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{
+			OrderLineID: "line-" + id, Bought: 3, Units: 2, Paid: refunds.Components{Price: 3000},
+		}}},
+		By: refunds.Actor{Kind: orders.ActorStaff, ID: "kim", Name: "Kim"},
+	}
+	return w
+}
+
+func (w *world) clock() time.Time { return *w.now.Load() }
+
+func (w *world) pass(d time.Duration) { w.until(w.clock().Add(d)) }
+
+func (w *world) until(t time.Time) { w.now.Store(&t) }
+
+func (w *world) note(format string, args ...any) {
+	w.bad = append(w.bad, fmt.Sprintf(format, args...))
+}
+
+// start is a new process. It tries three times before it answers, in
+// microseconds of real time and none of the world's.
+func (w *world) start(cut int, turn func()) (Executor, *process) {
+	p := &process{Store: w.store, gateway: w.provider, cut: cut, turn: turn, called: &w.called}
+	e, err := w.make(refunds.Config{
+		Store: p, Gateway: p, Parallel: 1, Now: w.clock,
+		CallTimeout: 2 * time.Millisecond, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
+		Jitter: func(d time.Duration) time.Duration { return d },
+	})
+	if err != nil {
+		panic(fmt.Sprintf("refundstest: the executor can't be made: %v", err)) // a mistake in the test
+	}
+	return e, p
+}
+
+func (w *world) refunds() []refunds.Refund {
+	all, _, err := w.store.List(w.ctx, refunds.Query{OrderID: w.request.OrderID})
+	if err != nil {
+		w.note("the store can't list: %v", err)
+	}
+	return all
+}
+
+// due is when the worker next finds something to do, zero for never.
+func (w *world) due() (at time.Time) {
+	for _, r := range w.refunds() {
+		next := r.Work.NextAt
+		if !r.Status.Open() || next.IsZero() {
+			continue
+		}
+		if r.Work.LeaseToken != "" && r.Work.LeaseUntil.After(next) {
+			next = r.Work.LeaseUntil
+		}
+		if at.IsZero() || next.Before(at) {
+			at = next
+		}
+	}
+	return at
+}
+
+// work runs a worker that dies after step cut (0: never) whenever something is
+// due, until the instant. It tells whether the worker died, and its steps.
+func (w *world) work(cut int, until time.Time) (died bool, steps int) {
+	e, p := w.start(cut, nil)
+	for range 300 {
+		at := w.due()
+		if at.IsZero() || at.After(until) {
+			return false, p.steps
+		}
+		if at.After(w.clock()) {
+			w.until(at)
+		}
+		if _, err := e.PursueDue(w.ctx, 10); err != nil && !p.dead {
+			w.note("the worker fails: %v", err)
+			return false, p.steps
+		}
+		if p.dead {
+			return true, p.steps
+		}
+	}
+	w.note("I7: after 300 rounds of the worker something is still due at once: %+v", w.refunds())
+	return false, p.steps
+}
+
+// recover runs a worker until nothing is due: one that dies after step cut (0:
+// never), and after it one that lives. It tells of the first.
+func (w *world) recover(cut int, until time.Time) (died bool, steps int) {
+	died, steps = w.work(cut, until)
+	if died {
+		w.work(0, until)
+	}
+	return died, steps
+}
+
+// live are the provider's refunds on the payment that did not fail.
+func (w *world) live() (live []Paid) {
+	for _, p := range w.provider.Ledger() {
+		if p.Request.PaymentReference == w.request.PaymentReference && p.Status != "failed" {
+			live = append(live, p)
+		}
+	}
+	return live
+}
+
+// check notes every invariant that does not hold now.
+func (w *world) check(when string) {
+	live := w.live()
+	if len(live) > 1 {
+		w.note("I6 %s: the provider paid %d times: %+v", when, len(live), live)
+	}
+	if n := w.called.Load(); w.request.Method.Manual() && n > 0 {
+		w.note("I9 %s: %d provider calls for %s", when, n, w.request.Method)
+	}
+	var reserved, refunded int64
+	known := map[string]refunds.Refund{}
+	all := w.refunds()
+	for _, r := range all {
+		a := r.Attempt()
+		known[a.ID] = r
+		switch {
+		case r.Status.Open():
+			reserved += r.Amount()
+		case r.Status == refunds.StatusSucceeded:
+			refunded += r.Amount()
+		}
+		w.folds(when, r)
+		if r.Method == refunds.Card && r.Status == refunds.StatusSucceeded && len(live) == 0 && !w.sentBack(a.ID) {
+			w.note("I7 %s: refund %s succeeded, and the provider has nothing", when, r.ID)
+		}
+	}
+	for _, p := range live {
+		switch r, ok := known[p.Request.AttemptID]; {
+		case !ok:
+			w.note("I7 %s: the provider paid %s, and no refund knows of it", when, p.Reference)
+		case r.Status == refunds.StatusFailed:
+			w.note("I7 %s: refund %s is failed, and the provider paid it", when, r.ID)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	book, err := w.store.Book(w.ctx, refunds.OpenRequest{Reference: w.request.Reference, OrderID: w.request.OrderID, PaymentID: w.request.PaymentID})
+	b := book.Balance
+	if err != nil || b.Reserved != reserved || b.Refunded != refunded || b.Available() < 0 {
+		w.note("I1, I8 %s: the balance is %+v (%v); open refunds hold %d and succeeded ones %d", when, b, err, reserved, refunded)
+	}
+}
+
+// sentBack reports whether the ledger has the attempt as failed.
+func (w *world) sentBack(attempt string) bool {
+	for _, p := range w.provider.Ledger() {
+		if p.Request.AttemptID == attempt && p.Status == "failed" {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) folds(when string, r refunds.Refund) {
+	events, err := w.store.Events(w.ctx, r.ID)
+	if err != nil {
+		w.note("I11 %s: the events of %s: %v", when, r.ID, err)
+		return
+	}
+	got, err := refunds.Fold(events)
+	r = r.Saved()
+	r.Lease("", time.Time{})
+	r.Work.NextAt = time.Time{}
+	if err != nil || !reflect.DeepEqual(got, r) {
+		w.note("I11 %s: events fold to %+v (%v), stored is %+v", when, got, err, r)
+	}
+}
+
+// visible notes what is open and neither followed at the provider nor in the
+// queue for a person.
+func (w *world) visible(when string) {
+	for _, r := range w.refunds() {
+		following := r.Status == refunds.StatusPending || r.Status == refunds.StatusRequiresAction
+		if r.Status.Open() && !r.Work.GaveUp && !(following && !r.Work.NextAt.IsZero()) {
+			w.note("I7 %s: refund %s is %s and nobody sees it: %+v", when, r.ID, r.Status, r.Work)
+		}
+	}
+}
+
+// resolve is a person who looks at the provider's page and tells the truth.
+func (w *world) resolve() {
+	e, _ := w.start(0, nil)
+	for _, r := range w.refunds() {
+		if !r.Status.Open() || !r.Work.GaveUp || r.Waits() {
+			continue
+		}
+		paid, reference := false, ""
+		for _, p := range w.live() {
+			if p.Request.AttemptID == r.Attempt().ID {
+				paid, reference = true, p.Reference
+			}
+		}
+		if _, err := e.Resolve(w.ctx, r.ID, paid, "looked at the provider's page", w.request.By, reference); err != nil {
+			w.note("a person can't resolve %s: %v", r.ID, err)
+		}
+	}
+}
