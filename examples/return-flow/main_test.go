@@ -1,0 +1,14 @@
+package main
+
+func Example() {
+	main()
+	// Output:
+	// bought for 12600, completed
+	// asked for: pending_authorization
+	// authorised: RMA-20260310-00001
+	// sent: in_transit
+	// arrived: full
+	// inspected: approved
+	// paid back: 4200 less 500 = 3700, refunded
+	// on the shelf: 8
+}
