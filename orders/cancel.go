@@ -49,9 +49,23 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string
 	return o, nil
 }
 
+// Retry takes an order out of the queue for a person and has the worker ask
+// the provider again, at once. For another order it is CodeTransition; the
+// reason is required and stays in the audit trail.
+func (s *Service) Retry(ctx context.Context, id string, by Actor, reason string) (Order, error) {
+	if err := checkText("reason", reason, 500); err != nil {
+		return Order{}, err
+	}
+	st := Stamp{At: s.now(), By: by}
+	return s.store.Update(ctx, id, func(o *Order) error { return o.Retry(st, reason) })
+}
+
 // Resolve settles an order in the queue for a person (Query.NeedPerson): one
-// whose provider names another amount than was asked for. captured is what the
-// provider shows; the reason is required and stays in the audit trail.
+// whose provider names another amount than was asked for, or could not be
+// asked until GiveUpAfter. captured is what the provider shows; the reason is
+// required and stays in the audit trail. Only somebody who has seen at the
+// provider that the payment is cancelled, or does not exist, may say that it is
+// not captured.
 func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err

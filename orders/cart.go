@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // maxCartItems is how many different products one cart holds.
@@ -21,12 +22,13 @@ type CartView struct {
 type CartViewItem struct {
 	Product        Product
 	Quantity       int
-	UnitList       int64 // list price of one unit
-	UnitDiscounted int64 // of one unit, after the product's discount
-	Subtotal       int64 // of all units, after discounts
-	Shipping       int64 // of all units
-	Duty           int64 // of all units
-	Available      int   // units in stock
+	UnitList       int64      // list price of one unit
+	UnitDiscounted int64      // of one unit, after the discount of the product or the flash sale
+	Subtotal       int64      // of all units, after discounts
+	Shipping       int64      // of all units
+	Duty           int64      // of all units
+	Available      int        // units the customer can have, see Product.AvailableAt
+	Sale           *SaleState // the flash sale it is priced by; nil: none
 }
 
 // Cart returns the customer's open cart, priced.
@@ -35,21 +37,22 @@ func (s *Service) Cart(ctx context.Context, customerID string) (CartView, error)
 	if err != nil {
 		return CartView{}, err
 	}
-	return s.view(c, products)
+	return s.view(c, products, s.now())
 }
 
 // AddToCart puts quantity units of a product in the cart, on top of those
-// already there. More than is in stock is CodeOutOfStock with Available.
+// already there. More than is in stock is CodeOutOfStock, more than a flash sale
+// that is on allows CodeSaleLimit, both with Available.
 func (s *Service) AddToCart(ctx context.Context, customerID string, productID int64, quantity int) (CartView, error) {
 	if err := checkQuantity(quantity); err != nil {
 		return CartView{}, err
 	}
-	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product) error {
+	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product, now time.Time) error {
 		have := 0
 		if i := c.index(productID); i >= 0 {
 			have = c.Items[i].Quantity
 		}
-		return c.set(products, productID, have+quantity)
+		return c.set(products, productID, have+quantity, now)
 	})
 }
 
@@ -61,20 +64,20 @@ func (s *Service) SetCartQuantity(ctx context.Context, customerID string, produc
 			return CartView{}, &Error{Code: CodeInvalid, Field: "quantity", Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity)}
 		}
 	}
-	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product) error {
-		return c.set(products, productID, quantity)
+	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product, now time.Time) error {
+		return c.set(products, productID, quantity, now)
 	})
 }
 
 // ClearCart empties the customer's cart.
 func (s *Service) ClearCart(ctx context.Context, customerID string) (CartView, error) {
-	return s.changeCart(ctx, customerID, nil, func(c *Cart, _ map[int64]Product) error {
+	return s.changeCart(ctx, customerID, nil, func(c *Cart, _ map[int64]Product, _ time.Time) error {
 		c.Items = nil
 		return nil
 	})
 }
 
-func (s *Service) changeCart(ctx context.Context, customerID string, productIDs []int64, change func(*Cart, map[int64]Product) error) (CartView, error) {
+func (s *Service) changeCart(ctx context.Context, customerID string, productIDs []int64, change func(*Cart, map[int64]Product, time.Time) error) (CartView, error) {
 	if customerID == "" {
 		return CartView{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a cart belongs to a customer; the id is empty"}
 	}
@@ -82,7 +85,7 @@ func (s *Service) changeCart(ctx context.Context, customerID string, productIDs 
 	now := s.now()
 	c, err := s.store.UpdateCart(ctx, customerID, s.cfg.NewID(), productIDs, func(c *Cart, products map[int64]Product) error {
 		found = products
-		if err := change(c, products); err != nil {
+		if err := change(c, products, now); err != nil {
 			return err
 		}
 		c.UpdatedAt = now
@@ -91,14 +94,14 @@ func (s *Service) changeCart(ctx context.Context, customerID string, productIDs 
 	if err != nil {
 		return CartView{}, err
 	}
-	return s.view(c, found)
+	return s.view(c, found, now)
 }
 
 func (c *Cart) index(productID int64) int {
 	return slices.IndexFunc(c.Items, func(it CartItem) bool { return it.ProductID == productID })
 }
 
-func (c *Cart) set(products map[int64]Product, productID int64, quantity int) error {
+func (c *Cart) set(products map[int64]Product, productID int64, quantity int, now time.Time) error {
 	p, ok := products[productID]
 	if !ok {
 		return &Error{Code: CodeNotFound, Field: "product_id", Message: fmt.Sprintf("there is no product %d", productID), ProductID: productID}
@@ -113,8 +116,8 @@ func (c *Cart) set(products map[int64]Product, productID int64, quantity int) er
 	if err := checkQuantity(quantity); err != nil {
 		return err
 	}
-	if quantity > p.Stock {
-		return outOfStock(p, quantity)
+	if err := p.checkAvailable(quantity, now); err != nil {
+		return err
 	}
 	if i >= 0 {
 		c.Items[i].Quantity = quantity
@@ -132,8 +135,9 @@ func outOfStock(p Product, wanted int) error {
 		Message: fmt.Sprintf("%d of %s asked for, %d in stock", wanted, p.Name, p.Stock)}
 }
 
-// items pairs the cart's items with their products.
-func (c Cart) items(products map[int64]Product) ([]Item, error) {
+// items pairs the cart's items with their products and the flash sales that
+// are on.
+func (c Cart) items(products map[int64]Product, at time.Time) ([]Item, error) {
 	items := make([]Item, len(c.Items))
 	for i, it := range c.Items {
 		p, ok := products[it.ProductID]
@@ -141,12 +145,15 @@ func (c Cart) items(products map[int64]Product) ([]Item, error) {
 			return nil, &Error{Code: CodeNotFound, Field: "product_id", ProductID: it.ProductID, Message: fmt.Sprintf("the cart holds product %d, which does not exist", it.ProductID)}
 		}
 		items[i] = Item{Product: p, Quantity: it.Quantity}
+		if sale := p.SaleAt(at); sale != nil {
+			items[i].Sale = &sale.FlashSale
+		}
 	}
 	return items, nil
 }
 
-func (s *Service) view(c Cart, products map[int64]Product) (CartView, error) {
-	items, err := c.items(products)
+func (s *Service) view(c Cart, products map[int64]Product, at time.Time) (CartView, error) {
+	items, err := c.items(products, at)
 	if err != nil {
 		return CartView{}, err
 	}
@@ -160,7 +167,7 @@ func (s *Service) view(c Cart, products map[int64]Product) (CartView, error) {
 			Product: items[i].Product, Quantity: l.Quantity,
 			UnitList: l.UnitList, UnitDiscounted: l.UnitList - l.UnitDiscount,
 			Subtotal: l.Paid.Price, Shipping: l.Paid.Shipping, Duty: l.Paid.Duty,
-			Available: items[i].Product.Stock,
+			Available: items[i].Product.AvailableAt(at), Sale: items[i].Product.SaleAt(at),
 		}
 		v.Total += l.Paid.Total()
 	}

@@ -94,7 +94,8 @@ func (s *Service) queue(ctx context.Context, o Order, lease, reason string) Orde
 // recorded is reported, and due again when its lease runs out.
 //
 // Orders older than QueueLimit are withdrawn at the provider and cancelled,
-// only when it is certain that they are unpaid. When ctx ends, calls in flight
+// only when it is certain that they are unpaid. Those where nobody can tell
+// even after GiveUpAfter stay queued and go to the queue for a person. When ctx ends, calls in flight
 // are answered and recorded, and no new ones begin.
 func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
 	if !s.begin() {
@@ -285,12 +286,16 @@ func (s *Service) captured(ctx context.Context, o Order, lease, reference string
 
 // later records an attempt that settled nothing; the order is queued. An
 // answer that settles nothing and is replayed would come back for ever, so its
-// key is given up; that is safe, see Payment.KeyRound.
+// key is given up; that is safe, see Payment.KeyRound. After GiveUpAfter a
+// person has to look.
 func (s *Service) later(ctx context.Context, o Order, lease string, a Answer, mayBeCaptured bool) (Order, Outcome, error) {
-	return s.record(ctx, o, lease, ChargeResult{
-		Outcome: a.Outcome, Code: a.Code, Message: a.Message, MayBeCaptured: mayBeCaptured, NewKey: a.Replayed,
-		NextAt: s.now().Add(s.cfg.Jitter(distance(a.Outcome, o.Payment.Work.Attempts))),
-	})
+	r := ChargeResult{Outcome: a.Outcome, Code: a.Code, Message: a.Message, MayBeCaptured: mayBeCaptured, NewKey: a.Replayed}
+	if now := s.now(); now.Sub(o.PlacedAt) < s.cfg.GiveUpAfter {
+		r.NextAt = now.Add(s.cfg.Jitter(distance(a.Outcome, o.Payment.Work.Attempts)))
+	} else {
+		r.GaveUp = true
+	}
+	return s.record(ctx, o, lease, r)
 }
 
 func (s *Service) record(ctx context.Context, o Order, lease string, r ChargeResult) (Order, Outcome, error) {

@@ -3,6 +3,7 @@ package orders_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,7 +167,7 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := open(t, func(cfg *orders.Config) { cfg.QueueLimit = time.Hour })
+				s := open(t, func(cfg *orders.Config) { cfg.QueueLimit, cfg.GiveUpAfter = time.Hour, 24*time.Hour })
 				s.fill(3)
 				c.prepare(s.gateway)
 				o, err := s.Checkout(t.Context(), card(""))
@@ -188,6 +189,79 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 				} else {
 					s.expect("stock", s.stock(), want)
 				}
+			})
+		})
+	}
+}
+
+func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
+	calls := []orderstest.Call{orderstest.CallConfirm, orderstest.CallFind, orderstest.CallCancel}
+	for _, c := range []struct {
+		name string
+		end  func(s *shop, id string) (orders.Order, error)
+		want string
+	}{
+		{"it was paid", func(s *shop, id string) (orders.Order, error) {
+			return s.Resolve(t.Context(), id, true, staff, "seen at the provider")
+		}, "completed 7"},
+		{"it was not", func(s *shop, id string) (orders.Order, error) {
+			return s.Resolve(t.Context(), id, false, staff, "cancelled at the provider")
+		}, "cancelled 10"},
+		{"the provider is asked again", func(s *shop, id string) (orders.Order, error) {
+			for _, call := range calls {
+				s.gateway.Always(call, orderstest.FaultNone)
+			}
+			if _, err := s.Retry(t.Context(), id, staff, "the provider is back"); err != nil {
+				return orders.Order{}, err
+			}
+			_, err := s.ChargeDue(t.Context(), 1)
+			return s.order(id), err
+		}, "cancelled 10"},
+		{"and is still dead", func(s *shop, id string) (orders.Order, error) {
+			if _, err := s.Retry(t.Context(), id, staff, "perhaps it is back"); err != nil {
+				return orders.Order{}, err
+			}
+			_, err := s.ChargeDue(t.Context(), 1)
+			return s.order(id), err
+		}, "queued 7"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, func(cfg *orders.Config) { cfg.QueueLimit, cfg.GiveUpAfter = time.Hour, 2*time.Hour })
+				s.fill(3)
+				for _, call := range calls {
+					s.gateway.Always(call, orderstest.FaultLostBefore)
+				}
+				o, err := s.Checkout(t.Context(), card(""))
+				must(t, err)
+				for range 118 {
+					time.Sleep(time.Minute)
+					_, err := s.ChargeDue(t.Context(), 10)
+					must(t, err)
+				}
+				s.expect("before the time", s.order(o.ID).Payment.Work.GaveUp, false)
+				_, err = s.Retry(t.Context(), o.ID, staff, "too early")
+				s.expect("retried too early", orders.CodeOf(err), orders.CodeTransition)
+				s.work(5 * time.Minute)
+				found, n, err := s.Orders(t.Context(), orders.Query{NeedPerson: true})
+				must(t, err)
+				s.expect("orders in the queue", n, 1)
+				s.expect("nothing is released", []any{found[0].Status, s.stock()}, "[queued 7]")
+				attempts := found[0].Payment.Work.Attempts
+				s.work(time.Hour)
+				s.expect("nobody tries again", s.order(o.ID).Payment.Work.Attempts, attempts)
+
+				_, err = s.Retry(t.Context(), o.ID, staff, "")
+				s.expect("retried without a reason", orders.CodeOf(err), orders.CodeInvalid)
+				o, err = c.end(s, o.ID)
+				must(t, err)
+				s.expect("in the end", fmt.Sprint(o.Status, " ", s.stock()), c.want)
+				s.expect("for a person", o.Payment.Work.GaveUp, c.want == "queued 7")
+				events, err := s.Events(t.Context(), o.ID)
+				must(t, err)
+				folded, err := orders.Fold(events)
+				must(t, err)
+				s.expect("folded", folded, o)
 			})
 		})
 	}

@@ -52,7 +52,7 @@ func (r CheckoutRequest) Validate() error {
 // Asking again with the same cart or the same idempotency key returns the
 // first order (and its decline again). The key with another cart, method or
 // card is CodeIdempotencyMismatch. Other refusals are CodeInvalid,
-// CodeCartEmpty, CodeOutOfStock and ErrNotFound; nothing is saved then.
+// CodeCartEmpty, CodeOutOfStock, CodeSaleLimit and ErrNotFound; nothing is saved then.
 //
 // When ctx ends first, the order stands and its charge goes on.
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
@@ -98,18 +98,18 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
 	st := Stamp{At: s.now(), By: r.Customer}
-	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey},
+	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At},
 		func(p Placement) (*Order, error) {
 			if len(p.Cart.Items) == 0 {
 				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}
 			}
-			items, err := p.Cart.items(p.Products)
+			items, err := p.Cart.items(p.Products, st.At)
 			if err != nil {
 				return nil, err
 			}
 			for _, it := range items {
-				if it.Quantity > it.Product.Stock {
-					return nil, outOfStock(it.Product, it.Quantity)
+				if err := it.Product.checkAvailable(it.Quantity, st.At); err != nil {
+					return nil, err
 				}
 			}
 			lines, err := Price(items, *s.cfg.Pricing)

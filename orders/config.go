@@ -30,8 +30,17 @@ type Config struct {
 	// it runs out. At least twice CallTimeout, at most 10 s; default 10 s.
 	Lease time.Duration
 	// QueueLimit is how long after the purchase a queued order is given up:
-	// withdrawn at the provider and then cancelled. Default 24 h.
+	// withdrawn at the provider and then cancelled, its stock released. Default
+	// 24 h.
 	QueueLimit time.Duration
+	// GiveUpAfter is how long after the purchase an order that still can't be
+	// withdrawn for certain goes to the queue for a person (Query.NeedPerson).
+	// It is never cancelled for its age. Not less than QueueLimit; default twice
+	// that.
+	GiveUpAfter time.Duration
+	// ReservationTime is how long a flash sale holds units for a customer who
+	// reserved them. Default 10 min, at most 24 h.
+	ReservationTime time.Duration
 	// Parallel is how many payments one ChargeDue settles at a time. Default 8.
 	Parallel int
 	// Observer is told what happens. Default: nobody.
@@ -66,6 +75,10 @@ func (c Config) Validate() error {
 		return bad("Lease", fmt.Sprintf("%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease))
 	case c.QueueLimit <= 0:
 		return bad("QueueLimit", fmt.Sprintf("%s is not more than 0", c.QueueLimit))
+	case c.GiveUpAfter < c.QueueLimit:
+		return bad("GiveUpAfter", fmt.Sprintf("%s is less than QueueLimit, %s", c.GiveUpAfter, c.QueueLimit))
+	case c.ReservationTime <= 0 || c.ReservationTime > 24*time.Hour:
+		return bad("ReservationTime", fmt.Sprintf("%s is out of range; more than 0, at most 24h", c.ReservationTime))
 	case c.Parallel < 1:
 		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
 	}
@@ -97,6 +110,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.QueueLimit == 0 {
 		c.QueueLimit = 24 * time.Hour
+	}
+	if c.GiveUpAfter == 0 {
+		c.GiveUpAfter = 2 * c.QueueLimit
+	}
+	if c.ReservationTime == 0 {
+		c.ReservationTime = 10 * time.Minute
 	}
 	if c.Parallel == 0 {
 		c.Parallel = 8

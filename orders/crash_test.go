@@ -152,7 +152,7 @@ func TestEveryFaultAtEveryCut(t *testing.T) {
 }
 
 func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limit time.Duration, p *process, prune bool) (orders.Status, bool) {
-	s := open(t, func(c *orders.Config) { c.QueueLimit = limit })
+	s := open(t, func(c *orders.Config) { c.QueueLimit, c.GiveUpAfter = limit, 24*time.Hour })
 	s.fill(3)
 	s.gateway.Script(orderstest.CallCreate, create, create)
 	s.gateway.Script(orderstest.CallConfirm, confirm, orderstest.FaultNone, confirm)
@@ -160,7 +160,7 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 		s.gateway.Script(orderstest.CallFind, confirm)
 	}
 	s.gateway.Script(orderstest.CallCancel, confirm)
-	first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD", QueueLimit: limit})
+	first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD", QueueLimit: limit, GiveUpAfter: 24 * time.Hour})
 	must(t, err)
 	_, _ = first.Checkout(t.Context(), card("key")) // its answer may be lost
 	// The first process also works a while, and may die of that.

@@ -23,6 +23,9 @@ const (
 	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
 	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request
+	CodeSaleLimit           Code = "SALE_LIMIT"           // beyond the caps of a flash sale; Available says how many
+	CodeSaleOverlap         Code = "SALE_OVERLAP"         // the product has a flash sale at that time
+	CodeSaleNotActive       Code = "SALE_NOT_ACTIVE"      // the flash sale is not on
 	CodeLeaseLost           Code = "LEASE_LOST"           // another worker has taken over
 )
 
@@ -32,8 +35,8 @@ type Error struct {
 	Code      Code
 	Field     string // the field or thing at fault, when there is one
 	Message   string
-	ProductID int64  // for CodeOutOfStock
-	Available int    // for CodeOutOfStock: units that can be had
+	ProductID int64  // for CodeOutOfStock and the codes of flash sales
+	Available int    // for CodeOutOfStock and CodeSaleLimit: units that can be had
 	Reason    string // for CodePaymentDeclined: the provider's decline code
 	Err       error  // cause, when there is one
 }

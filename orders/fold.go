@@ -16,6 +16,7 @@ const (
 	EventDelivered       = "order.delivered"
 	EventCharging        = "order.charging"         // a confirm is about to be sent
 	EventChargeAttempted = "order.charge_attempted" // an attempt ended without settling the order
+	EventChargeRetried   = "order.charge_retried"   // a person has the provider asked again
 	EventChargeWithdrawn = "order.charge_withdrawn" // the provider will never capture it
 )
 
@@ -65,6 +66,8 @@ func Fold(events []Event) (Order, error) {
 			data = &charging{}
 		case EventChargeAttempted:
 			data = &chargeAttempted{}
+		case EventChargeRetried:
+			data = &chargeRetried{}
 		case EventChargeWithdrawn:
 			data = &chargeWithdrawn{}
 		default:
@@ -114,6 +117,7 @@ type placedLine struct {
 	UnitList     int64      `json:"unit_list"`
 	UnitDiscount int64      `json:"unit_discount"`
 	Paid         Components `json:"paid"`
+	SaleID       string     `json:"sale_id,omitempty"`
 }
 
 func (p *placed) apply(o *Order, at time.Time) {
@@ -188,6 +192,14 @@ type chargeAttempted struct {
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {
 	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
 	o.Payment.Work = Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, GaveUp: c.GaveUp}
+}
+
+type chargeRetried struct {
+	Reason string `json:"reason"`
+}
+
+func (*chargeRetried) apply(o *Order, at time.Time) {
+	o.Payment.Work.NextAt, o.Payment.Work.GaveUp = at, false
 }
 
 type chargeWithdrawn struct{}

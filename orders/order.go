@@ -57,6 +57,7 @@ type Line struct {
 	UnitList     int64 // list price of one unit, minor units
 	UnitDiscount int64 // discount on one unit, minor units, rounded half up
 	Paid         Components
+	SaleID       string // the flash sale it was bought in, empty for none
 }
 
 // Components are the parts of what was paid for a line, or given back for it,

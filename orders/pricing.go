@@ -11,7 +11,8 @@ const MaxQuantity = 1_000_000
 // Item is a product and how many of it, to be priced.
 type Item struct {
 	Product  Product
-	Quantity int // 1 to MaxQuantity
+	Quantity int        // 1 to MaxQuantity
+	Sale     *FlashSale // the flash sale it is bought in; nil: none
 }
 
 // Rules are what Price adds to the list prices. The zero value adds nothing;
@@ -71,7 +72,8 @@ func (r Rules) dutyFree(origin string) bool {
 // Price turns items into order lines (without ids), in the same order, with
 // what each line is paid, exactly:
 //
-//   - the discount of one unit is DiscountBP of the list price, rounded half up;
+//   - the discount of one unit is DiscountBP of the list price, or PercentBP of
+//     the flash sale where that is more, rounded half up;
 //   - duty is DutyBP of the list price of all units of the line, rounded half up;
 //   - shipping is ShippingRate x weight of all units of the line, rounded half
 //     up, where the product ships;
@@ -122,7 +124,11 @@ func priceLine(it Item, r Rules) (Line, error) {
 	}
 	l := Line{ProductID: p.ID, Name: p.Name, Category: p.Category, FinalSale: p.FinalSale, Quantity: it.Quantity, UnitList: p.Price}
 	var err error
-	if l.UnitDiscount, err = MulBP(p.Price, p.DiscountBP); err != nil {
+	discount := p.DiscountBP
+	if it.Sale != nil {
+		l.SaleID, discount = it.Sale.ID, max(discount, it.Sale.PercentBP)
+	}
+	if l.UnitDiscount, err = MulBP(p.Price, discount); err != nil {
 		return Line{}, err
 	}
 	if l.Paid.Price, err = mulChecked(l.UnitList-l.UnitDiscount, int64(it.Quantity)); err != nil {

@@ -72,16 +72,16 @@ func TestPriceRefuses(t *testing.T) {
 		rules orders.Rules
 		want  orders.Code
 	}{
-		{"quantity 0", []orders.Item{{p, 0}}, orders.Rules{}, orders.CodeInvalid},
-		{"quantity -1", []orders.Item{{p, -1}}, orders.Rules{}, orders.CodeInvalid},
-		{"quantity 10^12", []orders.Item{{p, 1_000_000_000_000}}, orders.Rules{}, orders.CodeInvalid},
-		{"two currencies", []orders.Item{{p, 1}, {with(func(p *orders.Product) { p.Currency = "EUR" }), 1}}, orders.Rules{}, orders.CodeCurrencyMismatch},
-		{"negative price", []orders.Item{{with(func(p *orders.Product) { p.Price = -1 }), 1}}, orders.Rules{}, orders.CodeInvalid},
-		{"discount above 100 %", []orders.Item{{with(func(p *orders.Product) { p.DiscountBP = 10_001 }), 1}}, orders.Rules{}, orders.CodeInvalid},
+		{"quantity 0", []orders.Item{{Product: p}}, orders.Rules{}, orders.CodeInvalid},
+		{"quantity -1", []orders.Item{{Product: p, Quantity: -1}}, orders.Rules{}, orders.CodeInvalid},
+		{"quantity 10^12", []orders.Item{{Product: p, Quantity: 1_000_000_000_000}}, orders.Rules{}, orders.CodeInvalid},
+		{"two currencies", []orders.Item{{Product: p, Quantity: 1}, {Product: with(func(p *orders.Product) { p.Currency = "EUR" }), Quantity: 1}}, orders.Rules{}, orders.CodeCurrencyMismatch},
+		{"negative price", []orders.Item{{Product: with(func(p *orders.Product) { p.Price = -1 }), Quantity: 1}}, orders.Rules{}, orders.CodeInvalid},
+		{"discount above 100 %", []orders.Item{{Product: with(func(p *orders.Product) { p.DiscountBP = 10_001 }), Quantity: 1}}, orders.Rules{}, orders.CodeInvalid},
 		{"a total beyond int64", []orders.Item{
-			{with(func(p *orders.Product) { p.Price = orders.MaxPrice }), 1_000_000},
-			{with(func(p *orders.Product) { p.Price = orders.MaxPrice }), 9_000_000}}, orders.Rules{}, orders.CodeInvalid},
-		{"negative rules", []orders.Item{{p, 1}}, orders.Rules{DutyBP: -1}, orders.CodeInvalid},
+			{Product: with(func(p *orders.Product) { p.Price = orders.MaxPrice }), Quantity: 1_000_000},
+			{Product: with(func(p *orders.Product) { p.Price = orders.MaxPrice }), Quantity: 9_000_000}}, orders.Rules{}, orders.CodeInvalid},
+		{"negative rules", []orders.Item{{Product: p, Quantity: 1}}, orders.Rules{DutyBP: -1}, orders.CodeInvalid},
 	} {
 		if _, err := orders.Price(c.items, c.rules); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)

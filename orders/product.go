@@ -30,8 +30,11 @@ type Product struct {
 	ShippingWeight   int64 // thousandths of a weight unit, 0 or more
 	CountryOfOrigin  string
 	RequiresShipping bool
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	// Sales are the product's flash sales that are not over, for the customer
+	// it was loaded for; a store fills them in and never saves them.
+	Sales     []SaleState
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Cart is what a customer means to buy. Each customer has one open cart; it

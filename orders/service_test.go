@@ -290,15 +290,17 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		return orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"}
 	}
 	for field, change := range map[string]func(*orders.Config){
-		"Store":       func(c *orders.Config) { c.Store = nil },
-		"Gateway":     func(c *orders.Config) { c.Gateway = nil },
-		"Currency":    func(c *orders.Config) { c.Currency = "usd" },
-		"PaymentWait": func(c *orders.Config) { c.PaymentWait = -1 },
-		"CallTimeout": func(c *orders.Config) { c.CallTimeout = time.Minute },
-		"Lease":       func(c *orders.Config) { c.Lease = time.Minute },
-		"QueueLimit":  func(c *orders.Config) { c.QueueLimit = -1 },
-		"Parallel":    func(c *orders.Config) { c.Parallel = -1 },
-		"Pricing":     func(c *orders.Config) { c.Pricing = &orders.Rules{DutyBP: -1} },
+		"Store":           func(c *orders.Config) { c.Store = nil },
+		"Gateway":         func(c *orders.Config) { c.Gateway = nil },
+		"Currency":        func(c *orders.Config) { c.Currency = "usd" },
+		"PaymentWait":     func(c *orders.Config) { c.PaymentWait = -1 },
+		"CallTimeout":     func(c *orders.Config) { c.CallTimeout = time.Minute },
+		"Lease":           func(c *orders.Config) { c.Lease = time.Minute },
+		"QueueLimit":      func(c *orders.Config) { c.QueueLimit = -1 },
+		"GiveUpAfter":     func(c *orders.Config) { c.GiveUpAfter = time.Hour },
+		"ReservationTime": func(c *orders.Config) { c.ReservationTime = -1 },
+		"Parallel":        func(c *orders.Config) { c.Parallel = -1 },
+		"Pricing":         func(c *orders.Config) { c.Pricing = &orders.Rules{DutyBP: -1} },
 	} {
 		c := good()
 		change(&c)

@@ -15,9 +15,11 @@ type Store interface {
 	ProductStore
 	CartStore
 	OrderStore
+	SaleStore
 }
 
-// ProductStore keeps the catalogue and its stock.
+// ProductStore keeps the catalogue and its stock. Products come with their
+// flash sales, for no customer in particular.
 type ProductStore interface {
 	Product(ctx context.Context, id int64) (Product, error)
 	// Products lists the catalogue by id.
@@ -38,7 +40,8 @@ type Restock struct {
 	Quantity  int // 1 or more
 }
 
-// CartStore keeps the open cart of each customer.
+// CartStore keeps the open cart of each customer. Products come with their
+// flash sales as they stand for that customer.
 type CartStore interface {
 	// Cart returns the customer's open cart with the products it names; a cart
 	// with no items and no id when the customer has none.
@@ -56,7 +59,10 @@ type OrderStore interface {
 	// and its products in id order and calls decide with what it found. decide
 	// returns the new order, or an error and then nothing is saved. The store
 	// takes the order's units off the stock, saves the order with its lines,
-	// payment and events, and closes the cart. When the cart has an order that
+	// payment and events, and closes the cart. A line with a SaleID counts in
+	// that sale, whose caps the store enforces, and ends the customer's
+	// reservation in it: its units are those of the order first. Reservations
+	// of the products that expired by r.At are ended before decide. When the cart has an order that
 	// is not cancelled, or the customer used the IdempotencyKey before, that
 	// order is returned with placed false and decide is not called. A CartID
 	// that is not the customer's is ErrNotFound. The store may carry out
@@ -66,7 +72,7 @@ type OrderStore interface {
 	Order(ctx context.Context, id string) (Order, error)
 	// Update loads the order locked, runs change, and saves it with its
 	// events. When it became cancelled, its units go back to stock and its
-	// cart is open again, in the same transaction (unless the customer
+	// sales, and its cart is open again, in the same transaction (unless the customer
 	// already has another open cart with items; then it stays closed).
 	Update(ctx context.Context, id string, change func(*Order) error) (Order, error)
 	// List returns a page of orders, newest first, and how many match.
@@ -75,7 +81,8 @@ type OrderStore interface {
 	// at or before now, not leased, not given up), oldest first, and returns
 	// them as they are after the claim.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Order, error)
-	// Events returns the events of an order in order of Seq.
+	// Events returns the events of an order, a flash sale or a reservation, in
+	// order of Seq.
 	Events(ctx context.Context, id string) ([]Event, error)
 }
 
@@ -84,6 +91,34 @@ type PlaceRequest struct {
 	CustomerID     string
 	CartID         string // empty: the customer's open cart
 	IdempotencyKey string // empty: none
+	At             time.Time
+}
+
+// SaleStore keeps flash sales and the reservations in them. Whatever changes
+// a sale, its caps' counts or its reservations holds the lock of the product.
+type SaleStore interface {
+	FlashSale(ctx context.Context, id string) (FlashSale, error)
+	// FlashSales lists those that are on at the instant, or all when it is zero
+	// (the newest 1000), the ones that start last first.
+	FlashSales(ctx context.Context, at time.Time) ([]FlashSale, error)
+	// CreateFlashSale saves a new sale with its events, unless it overlaps
+	// another one of the product (CodeSaleOverlap). No such product is
+	// ErrNotFound.
+	CreateFlashSale(ctx context.Context, f FlashSale) (FlashSale, error)
+	// UpdateFlashSale loads the sale locked, runs change, and saves it with its
+	// events, unless it overlaps another one now. Reservations that would
+	// outlive the sale are shortened.
+	UpdateFlashSale(ctx context.Context, id string, s Stamp, change func(*FlashSale) error) (FlashSale, error)
+	// Reserve locks the product of the sale, ends its reservations that have
+	// expired by the stamp, and calls decide with the product as it stands for
+	// the customer. What decide returns is saved, with its events, and the
+	// units it holds more (or less) than before leave (or rejoin) the stock and
+	// the sale.
+	Reserve(ctx context.Context, saleID, customerID string, s Stamp, decide func(Product) (Reservation, []Event, error)) (Reservation, error)
+	Reservation(ctx context.Context, id string) (Reservation, error)
+	// ExpireReservations ends up to limit reservations whose time is up and
+	// gives their units back. It returns how many it ended.
+	ExpireReservations(ctx context.Context, s Stamp, limit int) (int, error)
 }
 
 // Placement is what Place found under the lock. Changing it changes nothing.

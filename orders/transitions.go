@@ -146,15 +146,32 @@ func (o *Order) Cancel(s Stamp, reason string) error {
 	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
 }
 
-// Resolve settles an order whose payment was given up to a person, who has
-// seen at the provider whether it was captured and says why. It is refused for
-// any other order: those settle themselves.
-func (o *Order) Resolve(s Stamp, captured bool, reason string) error {
+// Retry gives a payment that was given up to a person back to the worker.
+func (o *Order) Retry(s Stamp, reason string) error {
+	if err := o.forAPerson(reason); err != nil {
+		return err
+	}
+	return o.record(s, EventChargeRetried, &chargeRetried{Reason: reason})
+}
+
+// forAPerson refuses what only a person may do, and for a reason, when the
+// order was not given up.
+func (o *Order) forAPerson(reason string) error {
 	if !o.open() || !o.Payment.Work.GaveUp {
 		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and does not wait for a person", o.Number, o.Status)}
 	}
 	if reason == "" {
 		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say what the provider shows"}
+	}
+	return nil
+}
+
+// Resolve settles an order whose payment was given up to a person, who has
+// seen at the provider whether it was captured and says why. It is refused for
+// any other order: those settle themselves.
+func (o *Order) Resolve(s Stamp, captured bool, reason string) error {
+	if err := o.forAPerson(reason); err != nil {
+		return err
 	}
 	if captured {
 		return o.record(s, EventCompleted, &completed{Reference: o.Payment.Reference, Note: reason})

@@ -29,7 +29,10 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return orders.Cart{}, nil, fmt.Errorf("ordersdb: cart of %s: %w", customerID, err)
 	}
 	carts := map[string]*orders.Cart{row.ID: row.cart()}
-	products, err := loadItems(ctx, s.db.Read.NewSelect(), carts)
+	products, sold, err := loadItems(ctx, s.db.Read.NewSelect(), carts)
+	if err == nil {
+		err = withSales(ctx, s.db.Read, products, sold, customerID)
+	}
 	if err != nil {
 		return orders.Cart{}, nil, fmt.Errorf("ordersdb: cart of %s: %w", customerID, err)
 	}
@@ -63,14 +66,19 @@ func updateCart(ctx context.Context, tx bun.Tx, customerID, newCartID string, pr
 	}
 	was := orders.Cart{ID: newCartID, CustomerID: customerID}
 	products := map[int64]orders.Product{}
+	var sold []int64
 	if !isNew {
 		carts := map[string]*orders.Cart{row.ID: row.cart()}
-		if products, err = loadItems(ctx, tx.NewSelect(), carts); err != nil {
+		if products, sold, err = loadItems(ctx, tx.NewSelect(), carts); err != nil {
 			return orders.Cart{}, err
 		}
 		was = *carts[row.ID]
 	}
-	if err := addProducts(ctx, tx, products, productIDs); err != nil {
+	more, err := addProducts(ctx, tx, products, productIDs)
+	if err != nil {
+		return orders.Cart{}, err
+	}
+	if err := withSales(ctx, tx, products, append(sold, more...), customerID); err != nil {
 		return orders.Cart{}, err
 	}
 
@@ -97,8 +105,9 @@ func updateCart(ctx context.Context, tx bun.Tx, customerID, newCartID string, pr
 	return c, saveItems(ctx, tx, was, c)
 }
 
-// addProducts loads the products with the ids that are not there already.
-func addProducts(ctx context.Context, db bun.IDB, products map[int64]orders.Product, ids []int64) error {
+// addProducts loads the products with the ids that are not there already. It
+// returns the ids of those that have flash sales.
+func addProducts(ctx context.Context, db bun.IDB, products map[int64]orders.Product, ids []int64) (sold []int64, err error) {
 	var missing []int64
 	for _, id := range ids {
 		if _, ok := products[id]; !ok {
@@ -106,16 +115,16 @@ func addProducts(ctx context.Context, db bun.IDB, products map[int64]orders.Prod
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return nil, nil
 	}
 	var rows []productRow
 	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)", bun.List(missing)).Scan(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for _, r := range rows {
 		products[r.ID] = r.product()
 	}
-	return nil
+	return onSale(rows...), nil
 }
 
 // saveItems writes what changed between two states of a cart.
@@ -174,25 +183,29 @@ type itemRow struct {
 }
 
 // loadItems fills the carts with their items, and returns the products they
-// name, with one statement: q, which may lock the products (as p, by id).
-func loadItems(ctx context.Context, q *bun.SelectQuery, carts map[string]*orders.Cart) (map[int64]orders.Product, error) {
+// name, with one statement: q, which may lock the products (as p, by id). It
+// also returns the ids of those that have flash sales.
+func loadItems(ctx context.Context, q *bun.SelectQuery, carts map[string]*orders.Cart) (products map[int64]orders.Product, sold []int64, err error) {
 	ids := make([]string, 0, len(carts))
 	for id := range carts {
 		ids = append(ids, id)
 	}
 	var rows []itemRow
-	err := q.TableExpr("cart_items AS i").Join("JOIN products AS p ON p.id = i.product_id").
+	err = q.TableExpr("cart_items AS i").Join("JOIN products AS p ON p.id = i.product_id").
 		ColumnExpr("p.*, i.cart_id AS cart_id, i.position AS cart_position, i.quantity AS cart_quantity").
 		Where("i.cart_id IN (?)", bun.List(ids)).OrderExpr("p.id").Scan(ctx, &rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	slices.SortFunc(rows, func(a, b itemRow) int { return cmp.Compare(a.CartPosition, b.CartPosition) })
-	products := make(map[int64]orders.Product, len(rows))
+	products = make(map[int64]orders.Product, len(rows))
 	for _, r := range rows {
+		if _, seen := products[r.ID]; !seen {
+			sold = append(sold, onSale(r.productRow)...)
+		}
 		products[r.ID] = r.product()
 		c := carts[r.CartID]
 		c.Items = append(c.Items, orders.CartItem{ProductID: r.ID, Quantity: int(r.CartQuantity)})
 	}
-	return products, nil
+	return products, sold, nil
 }

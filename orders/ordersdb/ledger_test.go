@@ -22,23 +22,41 @@ import (
 )
 
 // stockAddsUp recounts I4 from the raw rows: what is on hand is what the
-// movements brought less the units of orders that are not cancelled.
+// movements brought less the units of orders that are not cancelled and those
+// of live reservations; and each flash sale counts its orders and
+// reservations.
 func stockAddsUp(t *testing.T, db *sqldb.DB) {
 	t.Helper()
 	var wrong []struct {
-		ID                  int64
-		Stock, Moved, Taken int64
+		ID                        int64
+		Stock, Moved, Taken, Kept int64
 	}
 	err := db.Read.NewRaw(`SELECT * FROM (SELECT p.id, p.stock,
 		(SELECT COALESCE(SUM(m.quantity), 0) FROM stock_movements m WHERE m.product_id = p.id) AS moved,
 		(SELECT COALESCE(SUM(l.quantity), 0) FROM order_lines l JOIN orders o ON o.id = l.order_id
-			WHERE l.product_id = p.id AND o.status <> 'cancelled') AS taken
-		FROM products p) AS s WHERE stock <> moved - taken`).Scan(t.Context(), &wrong)
+			WHERE l.product_id = p.id AND o.status <> 'cancelled') AS taken,
+		(SELECT COALESCE(SUM(r.quantity), 0) FROM stock_reservations r WHERE r.product_id = p.id AND r.status = 'held') AS kept
+		FROM products p) AS s WHERE stock <> moved - taken - kept`).Scan(t.Context(), &wrong)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range wrong {
-		t.Errorf("product %d: %d on hand, %d moved in, %d taken", w.ID, w.Stock, w.Moved, w.Taken)
+		t.Errorf("product %d: %d on hand, %d moved in, %d taken, %d reserved", w.ID, w.Stock, w.Moved, w.Taken, w.Kept)
+	}
+	var sales []struct {
+		ID                      string
+		Sold, Held, Taken, Kept int64
+	}
+	err = db.Read.NewRaw(`SELECT * FROM (SELECT f.id, f.sold, f.held,
+		(SELECT COALESCE(SUM(l.quantity), 0) FROM order_lines l JOIN orders o ON o.id = l.order_id
+			WHERE l.sale_id = f.id AND o.status <> 'cancelled') AS taken,
+		(SELECT COALESCE(SUM(r.quantity), 0) FROM stock_reservations r WHERE r.sale_id = f.id AND r.status = 'held') AS kept
+		FROM flash_sales f) AS s WHERE sold <> taken OR held <> kept`).Scan(t.Context(), &sales)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range sales {
+		t.Errorf("flash sale %s counts %d sold and %d held; they are %d and %d", w.ID, w.Sold, w.Held, w.Taken, w.Kept)
 	}
 }
 
@@ -74,13 +92,19 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 			}
 			products = append(products, p.ID)
 		}
+		sale, err := shops[0].CreateFlashSale(ctx, orders.SaleDraft{
+			ProductID: products[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 40, CapPerCustomer: 6,
+		}, orders.System("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, fault := range []orderstest.Fault{orderstest.FaultLostAfter, orderstest.FaultNothing, orderstest.FaultHangAfter, orderstest.FaultDecline, orderstest.FaultNone, orderstest.FaultStored5xx} {
 			gateway.Script(orderstest.CallConfirm, fault, orderstest.FaultNone, fault, orderstest.FaultNone, fault)
 			gateway.Script(orderstest.CallCreate, orderstest.FaultNone, fault, orderstest.FaultNone, orderstest.FaultNone)
 		}
 		var wg sync.WaitGroup
 		for i := range 24 {
-			wg.Go(func() { customer(ctx, t, shops[i%2], products, i) })
+			wg.Go(func() { customer(ctx, t, shops[i%2], products, sale.ID, i) })
 		}
 		stop := make(chan struct{})
 		var workers sync.WaitGroup
@@ -124,26 +148,29 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 }
 
 // customer buys, cancels and has things restocked, at random.
-func customer(ctx context.Context, t *testing.T, s *orders.Service, products []int64, i int) {
+func customer(ctx context.Context, t *testing.T, s *orders.Service, products []int64, saleID string, i int) {
 	r := rand.New(rand.NewPCG(uint64(i), 7))
 	who := orders.Actor{Kind: orders.ActorCustomer, ID: fmt.Sprintf("customer-%d", i)}
 	for n := range 5 {
+		if _, err := s.ReserveFlashSale(ctx, saleID, who, 1+r.IntN(3)); err != nil && orders.CodeOf(err) == "" {
+			t.Error(err)
+		}
 		for range 1 + r.IntN(3) {
 			_, err := s.AddToCart(ctx, who.ID, products[r.IntN(len(products))], 1+r.IntN(4))
-			if err != nil && orders.CodeOf(err) != orders.CodeOutOfStock {
+			if err != nil && orders.CodeOf(err) != orders.CodeOutOfStock && orders.CodeOf(err) != orders.CodeSaleLimit {
 				t.Error(err)
 			}
 		}
 		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: who, Method: orders.PayCard, Token: orderstest.TokenPays, IdempotencyKey: fmt.Sprint(n)})
 		switch orders.CodeOf(err) {
-		case "", orders.CodeOutOfStock, orders.CodePaymentDeclined, orders.CodeCartEmpty:
+		case "", orders.CodeOutOfStock, orders.CodeSaleLimit, orders.CodePaymentDeclined, orders.CodeCartEmpty:
 			if err != nil && orders.CodeOf(err) == "" {
 				t.Error(err)
 			}
 		default:
 			t.Error(err)
 		}
-		if orders.CodeOf(err) == orders.CodeOutOfStock {
+		if c := orders.CodeOf(err); c == orders.CodeOutOfStock || c == orders.CodeSaleLimit {
 			if _, err := s.ClearCart(ctx, who.ID); err != nil {
 				t.Error(err)
 			}
@@ -231,6 +258,17 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 		if _, err := s.Restock(ctx, orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 1}, orders.System("test")); err != nil {
 			t.Fatal(err)
 		}
+		sale, err := s.CreateFlashSale(ctx, orders.SaleDraft{
+			ProductID: p.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 5,
+		}, orders.System("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []string{"cy", "dee"} {
+			if _, err := s.ReserveFlashSale(ctx, sale.ID, orders.Actor{ID: who}, 2); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for _, c := range []struct {
 			query, constraint string
 			args              []any
@@ -250,6 +288,15 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			{"UPDATE payments SET amount_minor = -1", "payments_amount_check", nil},
 			{"UPDATE stock_movements SET quantity = 0", "stock_movements_quantity_check", nil},
 			{"UPDATE stock_movements SET kind = 'restock', ref = 'r-1'", "stock_movements_ref_key", nil},
+			{"UPDATE flash_sales SET sold = 10", "flash_sales_cap_check", nil},
+			{"UPDATE flash_sales SET held = 6", "flash_sales_cap_check", nil},
+			{"UPDATE flash_sales SET sold = -1", "flash_sales_units_check", nil},
+			{"UPDATE flash_sales SET ends = starts, starts = ends", "flash_sales_time_check", nil},
+			{"UPDATE flash_sales SET percent_bp = 10001", "flash_sales_percent_check", nil},
+			{"UPDATE stock_reservations SET quantity = 0", "stock_reservations_quantity_check", nil},
+			{"UPDATE stock_reservations SET status = 'used'", "stock_reservations_used_check", nil},
+			{"UPDATE stock_reservations SET customer_id = 'ann'", "stock_reservations_sale_id_customer_id_key", nil},
+			{"INSERT INTO flash_sale_buyers VALUES (?, 'ann', -1)", "flash_sale_buyers_bought_check", []any{sale.ID}},
 			{"UPDATE carts SET order_id = NULL, customer_id = 'ann'", "carts_customer_id_key", nil},
 		} {
 			err := db.Tx(ctx, "test", func(ctx context.Context, tx bun.Tx) error {

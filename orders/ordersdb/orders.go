@@ -263,7 +263,38 @@ func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
 	if err != nil {
 		return err
 	}
-	return addStock(ctx, tx, back, ids)
+	if err := addStock(ctx, tx, back, ids); err != nil {
+		return err
+	}
+	return uncount(ctx, tx, o)
+}
+
+// uncount takes a cancelled order out of the flash sales of its lines, under
+// the locks of their products.
+func uncount(ctx context.Context, tx bun.Tx, o orders.Order) error {
+	var ids []string
+	for _, l := range o.Lines {
+		if l.SaleID != "" {
+			ids = append(ids, l.SaleID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []saleRow
+	if err := tx.NewSelect().Model(&rows).Where("f.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return err
+	}
+	b := newSaleBook(rows)
+	if err := b.loadBuyers(ctx, tx, ids, []string{o.CustomerID}); err != nil {
+		return err
+	}
+	for _, l := range o.Lines {
+		if l.SaleID != "" {
+			b.count(l.SaleID, o.CustomerID, -l.Quantity)
+		}
+	}
+	return b.save(ctx, tx)
 }
 
 // Claim implements orders.Store.

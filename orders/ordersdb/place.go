@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -46,9 +47,10 @@ type book struct {
 	earlier  map[string]orders.Order
 	keys     map[[2]string]string // customer and idempotency key -> order
 	products map[int64]orders.Product
+	sales    *saleBook // nil: none of the products has any
 
 	placed []*orders.Order
-	sold   map[int64]int // product -> units taken, as negative numbers
+	sold   map[int64]int // product -> change of its stock
 }
 
 func (b *book) lockCarts(ctx context.Context) error {
@@ -133,9 +135,46 @@ func (b *book) lockProducts(ctx context.Context) error {
 	if len(wanted) == 0 {
 		return nil
 	}
+	var sold []int64
 	var err error
-	b.products, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.db.Dialect), wanted)
-	return err
+	b.products, sold, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.db.Dialect), wanted)
+	if err != nil || len(sold) == 0 {
+		return err
+	}
+	return b.loadSales(ctx, sold)
+}
+
+// loadSales loads the flash sales of locked products and ends the reservations
+// that have expired.
+func (b *book) loadSales(ctx context.Context, productIDs []int64) error {
+	var customers []string
+	var now time.Time
+	for _, p := range b.batch {
+		customers = append(customers, p.req.CustomerID)
+		if p.req.At.After(now) {
+			now = p.req.At
+		}
+	}
+	var err error
+	if b.sales, err = loadSales(ctx, b.tx, productIDs, customers, now); err != nil {
+		return err
+	}
+	if err := b.sales.expire(now); err != nil {
+		return err
+	}
+	b.giveBack()
+	return nil
+}
+
+// giveBack returns the units that reservations no longer hold to the stock.
+func (b *book) giveBack() {
+	for id, n := range b.sales.back {
+		product := b.products[id]
+		product.Stock += n
+		b.products[id] = product
+		b.sold[id] += n
+	}
+	clear(b.sales.back)
 }
 
 // orderOf is the order made of the cart that is not cancelled, if any.
@@ -166,13 +205,20 @@ func (b *book) decide(p *placing) (orders.Order, bool, error) {
 	placement := orders.Placement{Cart: *c, Products: make(map[int64]orders.Product, len(c.Items))}
 	placement.Cart.Items = slices.Clone(c.Items)
 	for _, it := range c.Items {
-		placement.Products[it.ProductID] = b.products[it.ProductID]
+		p := b.products[it.ProductID]
+		if b.sales != nil {
+			p = b.sales.product(p, r.CustomerID)
+		}
+		placement.Products[it.ProductID] = p
 	}
 	o, err := p.decide(placement)
 	if err != nil {
 		return orders.Order{}, false, err
 	}
 	if err := checkChanges(*o, 0); err != nil {
+		return orders.Order{}, false, err
+	}
+	if err := b.countInSales(o); err != nil {
 		return orders.Order{}, false, err
 	}
 	for id, n := range units(*o) {
@@ -191,9 +237,29 @@ func (b *book) decide(p *placing) (orders.Order, bool, error) {
 	return saved, true, nil
 }
 
+// countInSales counts a new order in the flash sales of its lines.
+func (b *book) countInSales(o *orders.Order) error {
+	if b.sales == nil {
+		for _, l := range o.Lines {
+			if l.SaleID != "" {
+				return (&saleBook{}).check(o)
+			}
+		}
+		return nil
+	}
+	if err := b.sales.check(o); err != nil {
+		return err
+	}
+	if err := b.sales.sell(o); err != nil {
+		return err
+	}
+	b.giveBack()
+	return nil
+}
+
 // save writes everything that was decided, one statement a table.
 func (b *book) save(ctx context.Context) error {
-	if len(b.placed) == 0 {
+	if len(b.placed) == 0 && (b.sales == nil || len(b.sales.events) == 0) {
 		return nil
 	}
 	var (
@@ -218,6 +284,15 @@ func (b *book) save(ctx context.Context) error {
 	}
 	if err := addStock(ctx, b.tx, b.sold, slices.SortedFunc(maps.Keys(b.sold), cmp.Compare[int64])); err != nil {
 		return err
+	}
+	if b.sales != nil {
+		if err := b.sales.saveRows(ctx, b.tx); err != nil {
+			return err
+		}
+		events = append(events, b.sales.events...)
+	}
+	if len(b.placed) == 0 {
+		return outbox.Append(ctx, b.tx, eventPrefix, events)
 	}
 	for _, rows := range []any{&orderRows, &lines, &payments} {
 		if _, err := b.tx.NewInsert().Model(rows).Exec(ctx); err != nil {

@@ -150,4 +150,51 @@ func exercise(t *testing.T, db *sqldb.DB) {
 	}
 	_, err = s.Events(ctx, o.ID)
 	must(err)
+	exerciseSales(ctx, must, store, s, ids, buy, gateway)
+}
+
+// exerciseSales does everything a shop does with flash sales.
+func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store, s *orders.Service, ids []int64,
+	buy func(orders.PaymentMethod, string) orders.Order, gateway *orderstest.Gateway) {
+	ann, staff := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}, orders.Actor{Kind: orders.ActorStaff, ID: "1"}
+	sale, err := s.CreateFlashSale(ctx, orders.SaleDraft{
+		ProductID: ids[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 50, CapPerCustomer: 20,
+	}, staff)
+	must(err)
+	for _, all := range []bool{true, false} {
+		_, err = s.FlashSales(ctx, all)
+		must(err)
+	}
+	_, err = s.FlashSale(ctx, sale.ID)
+	must(err)
+	r, err := s.ReserveFlashSale(ctx, sale.ID, ann, 1)
+	must(err)
+	_, err = s.Reservation(ctx, r.ID)
+	must(err)
+	_, err = s.ReserveFlashSale(ctx, sale.ID, ann, 2)
+	must(err)
+	must(placedInSale(buy(orders.PayCash, ""), sale.ID))
+	gateway.Script(orderstest.CallCreate, orderstest.FaultNothing)
+	_, err = s.Cancel(ctx, buy(orders.PayCard, "").ID, ann, "test")
+	must(err)
+	_, err = s.ReserveFlashSale(ctx, sale.ID, ann, 1)
+	must(err)
+	_, err = s.UpdateFlashSale(ctx, sale.ID, staff, func(d *orders.SaleDraft) error { d.Cap = 0; return nil })
+	must(err)
+	later := orders.Stamp{At: time.Now().Add(30 * time.Minute), By: staff}
+	_, err = store.ExpireReservations(ctx, later, 10)
+	must(err)
+	_, err = s.EndFlashSale(ctx, sale.ID, staff)
+	must(err)
+	_, err = s.ExpireReservations(ctx, 10)
+	must(err)
+}
+
+func placedInSale(o orders.Order, id string) error {
+	for _, l := range o.Lines {
+		if l.SaleID == id {
+			return nil
+		}
+	}
+	return fmt.Errorf("order %s is not in sale %s", o.Number, id)
 }

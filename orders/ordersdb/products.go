@@ -21,7 +21,21 @@ func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
 	if err != nil {
 		return orders.Product{}, fmt.Errorf("ordersdb: product %d: %w", id, err)
 	}
-	return row.product(), nil
+	found := map[int64]orders.Product{id: row.product()}
+	if err := withSales(ctx, s.db.Read, found, onSale(row), ""); err != nil {
+		return orders.Product{}, fmt.Errorf("ordersdb: product %d: %w", id, err)
+	}
+	return found[id], nil
+}
+
+// onSale are the ids of the rows that have flash sales.
+func onSale(rows ...productRow) (ids []int64) {
+	for _, r := range rows {
+		if r.OnSale {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // Products implements orders.Store.
@@ -30,9 +44,16 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 	if err := s.db.Read.NewSelect().Model(&rows).Order("p.id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("ordersdb: products: %w", err)
 	}
+	found := make(map[int64]orders.Product, len(rows))
+	for _, r := range rows {
+		found[r.ID] = r.product()
+	}
+	if err := withSales(ctx, s.db.Read, found, onSale(rows...), ""); err != nil {
+		return nil, fmt.Errorf("ordersdb: products: %w", err)
+	}
 	products := make([]orders.Product, len(rows))
 	for i, r := range rows {
-		products[i] = r.product()
+		products[i] = found[r.ID]
 	}
 	return products, nil
 }
@@ -67,7 +88,7 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, chan
 			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 				return err
 			}
-		} else if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+		} else if _, err := tx.NewUpdate().Model(&row).ExcludeColumn("id", "on_sale").WherePK().Exec(ctx); err != nil {
 			return err
 		}
 		if p.Stock != was.Stock {

@@ -25,6 +25,7 @@ type productRow struct {
 	RequiresShipping bool
 	CreatedAt        sqldb.Time
 	UpdatedAt        sqldb.Time
+	OnSale           bool // has flash sales that are not closed
 }
 
 func (r productRow) product() orders.Product {
@@ -147,6 +148,7 @@ type lineRow struct {
 	PriceMinor        int64
 	DutyMinor         int64
 	ShippingMinor     int64
+	SaleID            string
 }
 
 func rowsOfLines(o orders.Order) []lineRow {
@@ -155,7 +157,7 @@ func rowsOfLines(o orders.Order) []lineRow {
 		rows[i] = lineRow{
 			ID: l.ID, OrderID: o.ID, Position: i, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
 			FinalSale: l.FinalSale, Quantity: int64(l.Quantity), UnitListMinor: l.UnitList, UnitDiscountMinor: l.UnitDiscount,
-			PriceMinor: l.Paid.Price, DutyMinor: l.Paid.Duty, ShippingMinor: l.Paid.Shipping,
+			PriceMinor: l.Paid.Price, DutyMinor: l.Paid.Duty, ShippingMinor: l.Paid.Shipping, SaleID: l.SaleID,
 		}
 	}
 	return rows
@@ -165,7 +167,8 @@ func (r lineRow) line() orders.Line {
 	return orders.Line{
 		ID: r.ID, ProductID: r.ProductID, Name: r.Name, Category: r.Category, FinalSale: r.FinalSale,
 		Quantity: int(r.Quantity), UnitList: r.UnitListMinor, UnitDiscount: r.UnitDiscountMinor,
-		Paid: orders.Components{Price: r.PriceMinor, Duty: r.DutyMinor, Shipping: r.ShippingMinor},
+		Paid:   orders.Components{Price: r.PriceMinor, Duty: r.DutyMinor, Shipping: r.ShippingMinor},
+		SaleID: r.SaleID,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -129,5 +130,33 @@ func TestStatementsPerCheckout(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		check("nothing due", 1, 0)
+
+		sale, err := s.CreateFlashSale(ctx, orders.SaleDraft{
+			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100, CapPerCustomer: 10,
+		}, orders.System("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill("ann")
+		c.take()
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash}); err != nil {
+			t.Fatal(err)
+		}
+		// 8 as ever; 3 to read the sale, its buyers and reservations, 2 to count.
+		check("checkout of three products, one in a flash sale, cash", 13, 1)
+		if _, err := s.ReserveFlashSale(ctx, sale.ID, ann, 2); err != nil {
+			t.Fatal(err)
+		}
+		check("reserve", 9, 1)
+		fill("ann")
+		c.take()
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash}); err != nil {
+			t.Fatal(err)
+		}
+		check("checkout that uses a reservation", 15, 1)
+		if n, err := s.ExpireReservations(ctx, 10); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		check("nothing expired", 2, 0)
 	})
 }

@@ -26,6 +26,7 @@ type Store struct {
 	numbers  map[string]string       // order number -> order
 	events   map[string][]orders.Event
 	refs     map[string]bool // restocks done
+	sales
 }
 
 var _ orders.Store = (*Store)(nil)
@@ -35,7 +36,7 @@ func NewStore() *Store {
 	return &Store{
 		products: map[int64]orders.Product{}, carts: map[string]orders.Cart{}, open: map[string]string{},
 		orders: map[string]orders.Order{}, keys: map[[2]string]string{}, numbers: map[string]string{},
-		events: map[string][]orders.Event{}, refs: map[string]bool{},
+		events: map[string][]orders.Event{}, refs: map[string]bool{}, sales: newSales(),
 	}
 }
 
@@ -54,7 +55,7 @@ func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
 	if !ok {
 		return orders.Product{}, notFound("product", id)
 	}
-	return p, nil
+	return s.productFor(p, ""), nil
 }
 
 // Products implements orders.Store.
@@ -64,7 +65,11 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(maps.Values(s.products), func(a, b orders.Product) int { return cmp.Compare(a.ID, b.ID) }), nil
+	all := slices.SortedFunc(maps.Values(s.products), func(a, b orders.Product) int { return cmp.Compare(a.ID, b.ID) })
+	for i, p := range all {
+		all[i] = s.productFor(p, "")
+	}
+	return all, nil
 }
 
 // SaveProduct implements orders.Store.
@@ -86,7 +91,7 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, chan
 		s.nextID++
 		id, p.CreatedAt = s.nextID, p.UpdatedAt
 	}
-	p.ID = id
+	p.ID, p.Sales = id, nil
 	s.products[id] = p
 	return p, nil
 }
@@ -158,11 +163,11 @@ func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, pr
 func (s *Store) productsOf(c orders.Cart, more []int64) map[int64]orders.Product {
 	products := map[int64]orders.Product{}
 	for _, it := range c.Items {
-		products[it.ProductID] = s.products[it.ProductID]
+		products[it.ProductID] = s.productFor(s.products[it.ProductID], c.CustomerID)
 	}
 	for _, id := range more {
 		if p, ok := s.products[id]; ok {
-			products[id] = p
+			products[id] = s.productFor(p, c.CustomerID)
 		}
 	}
 	return products
@@ -207,6 +212,11 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 			p := s.products[productID]
 			p.Stock += n
 			s.products[productID] = p
+		}
+		for _, l := range o.Lines {
+			if l.SaleID != "" {
+				s.sell(l.SaleID, o.CustomerID, -l.Quantity)
+			}
 		}
 		s.reopen(o)
 	}
@@ -296,10 +306,11 @@ func (s *Store) Events(ctx context.Context, id string) ([]orders.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if _, ok := s.orders[id]; !ok {
+	events, ok := s.events[id]
+	if !ok {
 		return nil, notFound("order", id)
 	}
-	return slices.Clone(s.events[id]), nil
+	return slices.Clone(events), nil
 }
 
 // checkChanges refuses a save that is not the stored version and its events.

@@ -3,6 +3,7 @@ package orderstest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/returnkit/returnkit/orders"
@@ -32,6 +33,12 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 	if o, ok := s.orders[cart.OrderID]; ok && o.Status != orders.StatusCancelled {
 		return o.Saved(), false, nil
 	}
+	swept := func(v orders.Reservation) bool {
+		return slices.ContainsFunc(cart.Items, func(it orders.CartItem) bool { return it.ProductID == v.ProductID })
+	}
+	if _, err := s.expire(orders.Stamp{At: r.At, By: orders.System("flash sales")}, math.MaxInt, swept); err != nil {
+		return orders.Order{}, false, err
+	}
 	for try := 0; ; try++ {
 		o, err := decide(orders.Placement{Cart: copyCart(cart), Products: s.productsOf(cart, nil)})
 		if err != nil {
@@ -56,10 +63,17 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 		return orders.Order{}, err
 	}
 	taken := units(o)
+	reserved, err := s.checkSales(o)
+	if err != nil {
+		return orders.Order{}, err
+	}
 	for id, n := range taken {
-		if p, ok := s.products[id]; !ok || p.Stock < n {
+		if p, ok := s.products[id]; !ok || p.Stock+reserved[id] < n {
 			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, n, id, p.Stock)
 		}
+	}
+	if err := s.countInSales(o); err != nil {
+		return orders.Order{}, err
 	}
 	for id, n := range taken {
 		p := s.products[id]

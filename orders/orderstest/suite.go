@@ -48,6 +48,19 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"orders are listed newest first, by page", testListPages},
 		{"orders are found by what is asked for", testListFilters},
 		{"events fold to the stored order", testEvents},
+		{"a flash sale comes back as it was saved", testSale},
+		{"a product has one flash sale at a time, made by many at once", testSaleOverlap},
+		{"a flash sale changes until it is over", testSaleChange},
+		{"a flash sale's caps hold, for many at once", testSaleCaps},
+		{"an order beyond a flash sale's caps is refused by the store too", testSaleBeyondCaps},
+		{"a cancelled order gives its units back to the flash sale", testSaleCancel},
+		{"a reservation holds units until it is used", testReservation},
+		{"200 customers reserve 100 units", testReserveLastUnits},
+		{"a reservation that expires gives its units back once", testReservationExpires},
+		{"whoever comes gets the units of expired reservations", testReservationExpiresLazily},
+		{"a reservation ends with its flash sale", testReservationEndsWithSale},
+		{"stock, reservations and orders add up, whatever happens", testStockLaw},
+		{"stock, reservations and orders add up, whatever happens at once", testStockLawAtOnce},
 		{"what is not there is not found", testNotFound},
 		{"a context that has ended does nothing", testContext},
 	} {
@@ -134,10 +147,13 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 		items := make([]orders.Item, len(p.Cart.Items))
 		for i, it := range p.Cart.Items {
 			product := p.Products[it.ProductID]
-			if it.Quantity > product.Stock {
-				return nil, &orders.Error{Code: orders.CodeOutOfStock, Available: product.Stock}
+			if available := product.AvailableAt(b.now); it.Quantity > available {
+				return nil, &orders.Error{Code: orders.CodeOutOfStock, Available: available}
 			}
 			items[i] = orders.Item{Product: product, Quantity: it.Quantity}
+			if sale := product.SaleAt(b.now); sale != nil {
+				items[i].Sale = &sale.FlashSale
+			}
 		}
 		return b.order(p.Cart, items, key)
 	}
@@ -159,7 +175,7 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 
 // place orders the cart.
 func (b *bench) place(customer, cartID, key string) (orders.Order, bool, error) {
-	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key}, b.decide(key))
+	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now}, b.decide(key))
 }
 
 // bought is an order of n units of a product.

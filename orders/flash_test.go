@@ -1,0 +1,220 @@
+package orders_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+func (s *shop) sale(percentBP, limit, perCustomer int) orders.FlashSale {
+	s.t.Helper()
+	f, err := s.CreateFlashSale(s.t.Context(), orders.SaleDraft{
+		ProductID: s.mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: percentBP, Cap: limit, CapPerCustomer: perCustomer,
+	}, staff)
+	must(s.t, err)
+	return f
+}
+
+func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, nil)
+		s.fill(2)
+		_, err := s.CreateFlashSale(t.Context(), orders.SaleDraft{
+			ProductID: s.mouse.ID, Starts: time.Now().Add(time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 3333, Cap: 5, CapPerCustomer: 3,
+		}, staff)
+		must(t, err)
+		price := func() string {
+			v, err := s.Cart(t.Context(), "ann")
+			must(t, err)
+			return fmt.Sprint(v.Items[0].UnitDiscounted, v.Total, v.Items[0].Available, v.Items[0].Sale != nil)
+		}
+		s.expect("before it starts", price(), "1000 2000 10 false")
+		on, err := s.FlashSales(t.Context(), false)
+		must(t, err)
+		s.expect("on before it starts", len(on), 0)
+		time.Sleep(time.Minute)
+		s.expect("from its start", price(), "667 1334 3 true")
+		_, err = s.SetCartQuantity(t.Context(), "ann", s.mouse.ID, 4)
+		s.expect("beyond the customer's cap", []any{orders.CodeOf(err), s.stock()}, "[SALE_LIMIT 10]")
+		o, err := s.Checkout(t.Context(), cash())
+		must(t, err)
+		s.expect("charged", []any{o.Total(), o.Lines[0].UnitDiscount, o.Lines[0].SaleID != ""}, "[1334 333 true]")
+		s.fill(1)
+		s.expect("once more", price(), "667 667 1 true")
+		time.Sleep(59 * time.Minute)
+		s.expect("from its end", price(), "1000 1000 8 false")
+	})
+}
+
+func TestTheGreaterDiscountHolds(t *testing.T) {
+	s := open(t, nil)
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, orders.Stamp{By: staff}, func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
+	must(t, err)
+	f := s.sale(1000, 0, 0)
+	s.fill(1)
+	o, err := s.Checkout(t.Context(), cash())
+	must(t, err)
+	s.expect("line", []any{o.Lines[0].UnitDiscount, o.Lines[0].SaleID == f.ID}, "[250 true]")
+}
+
+func TestReservedUnitsAreTheCustomersOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, func(c *orders.Config) { c.ReservationTime = 5 * time.Minute })
+		f := s.sale(2000, 0, 0)
+		r, err := s.ReserveFlashSale(t.Context(), f.ID, ann, 10)
+		must(t, err)
+		s.expect("expires", r.ExpiresAt.Sub(time.Now().UTC()), 5*time.Minute)
+		_, err = s.AddToCart(t.Context(), "bob", s.mouse.ID, 1)
+		s.expect("another adds one", orders.CodeOf(err), orders.CodeOutOfStock)
+		s.fill(10)
+		o, err := s.Checkout(t.Context(), card(""))
+		must(t, err)
+		s.expect("ordered", []any{o.Status, o.Total(), s.stock()}, "[completed 8000 0]")
+		r, err = s.Reservation(t.Context(), r.ID)
+		must(t, err)
+		s.expect("used", []any{r.Status, r.OrderID}, []any{orders.ReservationUsed, o.ID})
+	})
+}
+
+func TestADeclinedOrderGivesTheSaleItsUnitsBack(t *testing.T) {
+	s := open(t, nil)
+	f := s.sale(2000, 3, 3)
+	_, err := s.ReserveFlashSale(t.Context(), f.ID, ann, 3)
+	must(t, err)
+	s.fill(3)
+	s.gateway.Script(orderstest.CallConfirm, orderstest.FaultDecline)
+	_, err = s.Checkout(t.Context(), card(""))
+	s.expect("declined", orders.CodeOf(err), orders.CodePaymentDeclined)
+	f, err = s.FlashSale(t.Context(), f.ID)
+	must(t, err)
+	s.expect("sold, held, stock", []any{f.Sold, f.Held, s.stock()}, "[0 0 10]")
+	_, err = s.Checkout(t.Context(), cash())
+	must(t, err)
+}
+
+func TestFlashSalesRefuse(t *testing.T) {
+	s := open(t, nil)
+	now := time.Now()
+	good := orders.SaleDraft{ProductID: s.mouse.ID, Starts: now, Ends: now.Add(time.Hour), PercentBP: 1000, Cap: 5, CapPerCustomer: 2}
+	for name, c := range map[string]struct {
+		change func(*orders.SaleDraft)
+		want   orders.Code
+	}{
+		"no product":              {func(d *orders.SaleDraft) { d.ProductID = 0 }, orders.CodeInvalid},
+		"unknown product":         {func(d *orders.SaleDraft) { d.ProductID = 99 }, orders.CodeNotFound},
+		"no end":                  {func(d *orders.SaleDraft) { d.Ends = time.Time{} }, orders.CodeInvalid},
+		"ends when it starts":     {func(d *orders.SaleDraft) { d.Ends = d.Starts }, orders.CodeInvalid},
+		"over before it begins":   {func(d *orders.SaleDraft) { d.Starts, d.Ends = now.Add(-2*time.Hour), now.Add(-time.Hour) }, orders.CodeInvalid},
+		"0 percent":               {func(d *orders.SaleDraft) { d.PercentBP = 0 }, orders.CodeInvalid},
+		"more than 100 percent":   {func(d *orders.SaleDraft) { d.PercentBP = 10_001 }, orders.CodeInvalid},
+		"negative cap":            {func(d *orders.SaleDraft) { d.Cap = -1 }, orders.CodeInvalid},
+		"negative customer's cap": {func(d *orders.SaleDraft) { d.CapPerCustomer = -1 }, orders.CodeInvalid},
+	} {
+		d := good
+		c.change(&d)
+		if _, err := s.CreateFlashSale(t.Context(), d, staff); orders.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	f, err := s.CreateFlashSale(t.Context(), good, staff)
+	must(t, err)
+	for name, c := range map[string]struct {
+		change func(*orders.SaleDraft)
+		want   orders.Code
+	}{
+		"another product":  {func(d *orders.SaleDraft) { d.ProductID++ }, orders.CodeInvalid},
+		"another start":    {func(d *orders.SaleDraft) { d.Starts = d.Starts.Add(time.Minute) }, orders.CodeInvalid},
+		"an end that past": {func(d *orders.SaleDraft) { d.Starts, d.Ends = now.Add(-time.Hour), now.Add(-time.Minute) }, orders.CodeInvalid},
+		"0 percent":        {func(d *orders.SaleDraft) { d.PercentBP = 0 }, orders.CodeInvalid},
+	} {
+		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.SaleDraft) error { c.change(d); return nil })
+		if orders.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	reserve := func(id string, who orders.Actor, n int) orders.Code {
+		_, err := s.ReserveFlashSale(t.Context(), id, who, n)
+		return orders.CodeOf(err)
+	}
+	s.expect("reserve 0", reserve(f.ID, ann, 0), orders.CodeInvalid)
+	s.expect("reserve beyond the cap", reserve(f.ID, ann, 3), orders.CodeSaleLimit)
+	s.expect("reserve for nobody", reserve(f.ID, orders.Actor{}, 1), orders.CodeInvalid)
+	s.expect("reserve in no sale", reserve("nothing", ann, 1), orders.CodeNotFound)
+	_, err = s.EndFlashSale(t.Context(), f.ID, staff)
+	must(t, err)
+	_, err = s.EndFlashSale(t.Context(), f.ID, staff)
+	must(t, err)
+	s.expect("reserve after the end", reserve(f.ID, ann, 1), orders.CodeSaleNotActive)
+	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.SaleDraft) error { d.Ends = now.Add(2 * time.Hour); return nil })
+	s.expect("change after the end", orders.CodeOf(err), orders.CodeTransition)
+}
+
+func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
+	f, err := orders.NewFlashSale("f", orders.SaleDraft{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, orders.Stamp{At: time.Unix(0, 0)})
+	must(t, err)
+	e := f.Changes()[0]
+	gap, odd, bad := e, e, e
+	gap.Seq, odd.Type, bad.Data = 2, "order.placed", []byte(`{"cap":"x"}`)
+	for name, events := range map[string][]orders.Event{"none": nil, "a gap": {gap}, "another type": {odd}, "no data": {bad}} {
+		if _, err := orders.FoldFlashSale(events); err == nil {
+			t.Errorf("%s: a sale was folded", name)
+		}
+		if _, err := orders.FoldReservation(events); err == nil {
+			t.Errorf("%s: a reservation was folded", name)
+		}
+	}
+}
+
+func ExampleService_ReserveFlashSale() {
+	ctx := context.Background()
+	shop, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer shop.Close(ctx)
+	staff, ann := orders.Actor{Kind: orders.ActorStaff, ID: "1"}, orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
+	mouse, err := shop.SaveProduct(ctx, 0, orders.Stamp{By: staff}, func(p *orders.Product) error {
+		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sale, err := shop.CreateFlashSale(ctx, orders.SaleDraft{
+		ProductID: mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 2500, Cap: 8, CapPerCustomer: 2,
+	}, staff)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := shop.ReserveFlashSale(ctx, sale.ID, ann, 2)
+	fmt.Println(r.Quantity, r.Status, err)
+	if _, err := shop.AddToCart(ctx, "ann", mouse.ID, 2); err != nil {
+		fmt.Println(err)
+		return
+	}
+	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash})
+	fmt.Println(o.Status, orders.NewMoney(o.Total(), o.Currency), err)
+	_, err = shop.ReserveFlashSale(ctx, sale.ID, ann, 1)
+	fmt.Println(err)
+	// Output:
+	// 2 held <nil>
+	// completed 29.98 USD <nil>
+	// orders: SALE_LIMIT: quantity: 1 of Mouse asked for, the flash sale has 0 left for you
+}
+
+func ExampleFlashSale_Overlaps() {
+	noon := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	first := orders.FlashSale{ProductID: 1, Starts: noon, Ends: noon.Add(time.Hour)}
+	next := orders.FlashSale{ProductID: 1, Starts: first.Ends, Ends: first.Ends.Add(time.Hour)}
+	fmt.Println(first.Overlaps(next), first.On(noon), first.On(first.Ends))
+	// Output:
+	// false true false
+}

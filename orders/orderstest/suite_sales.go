@@ -1,0 +1,309 @@
+package orderstest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// draft is a sale of the product at 20 % off, on for an hour around now.
+func (b *bench) draft(productID int64, limit, perCustomer int) orders.SaleDraft {
+	return orders.SaleDraft{
+		ProductID: productID, Starts: b.now.Add(-30 * time.Minute), Ends: b.now.Add(30 * time.Minute),
+		PercentBP: 2000, Cap: limit, CapPerCustomer: perCustomer,
+	}
+}
+
+func (b *bench) newSale(d orders.SaleDraft) orders.FlashSale {
+	b.Helper()
+	f, err := orders.NewFlashSale(newID(), d, b.stamp())
+	b.ok(err)
+	return *f
+}
+
+func (b *bench) sale(productID int64, limit, perCustomer int) orders.FlashSale {
+	b.Helper()
+	f, err := b.store.CreateFlashSale(b.ctx, b.newSale(b.draft(productID, limit, perCustomer)))
+	b.ok(err)
+	return f
+}
+
+func (b *bench) loadSale(id string) orders.FlashSale {
+	b.Helper()
+	f, err := b.store.FlashSale(b.ctx, id)
+	b.ok(err)
+	return f
+}
+
+// reserve holds n units for ten minutes.
+func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
+	st := orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorCustomer, ID: customer}}
+	return b.store.Reserve(b.ctx, f.ID, customer, st, func(p orders.Product) (orders.Reservation, []orders.Event, error) {
+		return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
+	})
+}
+
+func (b *bench) reserved(f orders.FlashSale, customer string, n int) orders.Reservation {
+	b.Helper()
+	r, err := b.reserve(f, customer, n)
+	b.ok(err)
+	return r
+}
+
+func (b *bench) expire(limit int) int {
+	b.Helper()
+	n, err := b.store.ExpireReservations(b.ctx, b.stamp(), limit)
+	b.ok(err)
+	return n
+}
+
+// counts are the stock and what the sale counts.
+func (b *bench) counts(what string, f orders.FlashSale, stock, sold, held int) {
+	b.Helper()
+	f = b.loadSale(f.ID)
+	b.equal(what+": stock, sold, held", []int{b.stock(f.ProductID), f.Sold, f.Held}, []int{stock, sold, held})
+}
+
+func (b *bench) foldedReservation(id string) orders.Reservation {
+	b.Helper()
+	events, err := b.store.Events(b.ctx, id)
+	b.ok(err)
+	got, err := orders.FoldReservation(events)
+	b.ok(err)
+	want, err := b.store.Reservation(b.ctx, id)
+	b.ok(err)
+	b.equal("reservation folded from its events", got, want)
+	return want
+}
+
+func testSale(t *testing.T, b *bench) {
+	p, q := b.product("Mouse", 10), b.product("Desk", 10)
+	made := b.newSale(b.draft(p.ID, 5, 2))
+	f, err := b.store.CreateFlashSale(b.ctx, made)
+	b.ok(err)
+	b.equal("created", f, made.Saved())
+	b.equal("stored", b.loadSale(f.ID), f)
+	next := b.draft(p.ID, 0, 0)
+	next.Starts, next.Ends = next.Ends, next.Ends.Add(time.Hour)
+	later, err := b.store.CreateFlashSale(b.ctx, b.newSale(next))
+	b.ok(err)
+
+	on, err := b.store.FlashSales(b.ctx, b.now)
+	b.ok(err)
+	b.equal("on now", on, []orders.FlashSale{f})
+	on, err = b.store.FlashSales(b.ctx, f.Ends)
+	b.ok(err)
+	b.equal("on when the first ends", on, []orders.FlashSale{later})
+	all, err := b.store.FlashSales(b.ctx, time.Time{})
+	b.ok(err)
+	b.equal("all", all, []orders.FlashSale{later, f})
+
+	loaded, err := b.store.Product(b.ctx, p.ID)
+	b.ok(err)
+	b.equal("sales of the product", loaded.Sales, []orders.SaleState{{FlashSale: f}, {FlashSale: later}})
+	list, err := b.store.Products(b.ctx)
+	b.ok(err)
+	b.equal("sales in the catalogue", []any{list[0].Sales, list[1].Sales}, []any{loaded.Sales, q.Sales})
+	r := b.reserved(f, "ann", 1)
+	c, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID, q.ID}, func(c *orders.Cart, products map[int64]orders.Product) error {
+		loaded := products[p.ID]
+		b.equal("the sale while the cart changes", loaded.SaleAt(b.now).Reserved, r)
+		c.Items = []orders.CartItem{{ProductID: q.ID, Quantity: 1}, {ProductID: p.ID, Quantity: 1}}
+		return nil
+	})
+	b.ok(err)
+	_, products, err := b.store.Cart(b.ctx, "ann")
+	b.ok(err)
+	loaded = products[p.ID]
+	b.equal("the sale in the cart", loaded.SaleAt(b.now).Reserved, r)
+	b.equal("the other product of the cart", products[q.ID].Sales, q.Sales)
+	_, err = b.store.SaveProduct(b.ctx, p.ID, b.stamp(), func(p *orders.Product) error { p.Name = "Mice"; return nil })
+	b.ok(err)
+	loaded, err = b.store.Product(b.ctx, p.ID)
+	b.ok(err)
+	b.equal("sales after the product changed", len(loaded.Sales), 2)
+	if _, placed, err := b.place("ann", c.ID, ""); err != nil || !placed {
+		t.Error(placed, err)
+	}
+
+	events, err := b.store.Events(b.ctx, f.ID)
+	b.ok(err)
+	folded, err := orders.FoldFlashSale(events)
+	b.ok(err)
+	b.equal("folded", folded, f)
+	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(b.draft(999, 0, 0)))
+	b.code(err, orders.CodeNotFound)
+}
+
+func testSaleOverlap(t *testing.T, b *bench) {
+	p, q := b.product("Mouse", 10), b.product("Desk", 10)
+	var made, refused atomic.Int64
+	together(8, func(i int) {
+		d := b.draft(p.ID, 0, 0)
+		d.Starts, d.Ends = d.Starts.Add(time.Duration(i)*time.Minute), d.Ends.Add(time.Duration(i)*time.Minute)
+		switch _, err := b.store.CreateFlashSale(b.ctx, b.newSale(d)); {
+		case err == nil:
+			made.Add(1)
+		case orders.CodeOf(err) == orders.CodeSaleOverlap:
+			refused.Add(1)
+		default:
+			t.Error(err)
+		}
+	})
+	b.equal("made and refused", []int64{made.Load(), refused.Load()}, []int64{1, 7})
+	b.sale(q.ID, 0, 0)
+
+	all, err := b.store.FlashSales(b.ctx, time.Time{})
+	b.ok(err)
+	first := all[0]
+	if first.ProductID != p.ID {
+		first = all[1]
+	}
+	d := first.Draft()
+	d.Starts, d.Ends = first.Ends, first.Ends.Add(time.Hour)
+	second, err := b.store.CreateFlashSale(b.ctx, b.newSale(d))
+	b.ok(err)
+	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(), func(f *orders.FlashSale) error {
+		d.Starts = first.Ends.Add(-time.Microsecond)
+		return f.Change(b.stamp(), d)
+	})
+	b.code(err, orders.CodeSaleOverlap)
+	b.equal("the refused change", b.loadSale(second.ID), second)
+	// One that is dropped before it began makes room.
+	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(), func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	b.ok(err)
+	d.Starts = first.Ends
+	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(d))
+	b.ok(err)
+}
+
+func testSaleChange(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 10)
+	f := b.sale(p.ID, 5, 0)
+	b.reserved(f, "ann", 2)
+	change := func(d orders.SaleDraft) error {
+		_, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(f *orders.FlashSale) error { return f.Change(b.stamp(), d) })
+		return err
+	}
+	d := f.Draft()
+	d.Cap = 1
+	b.code(change(d), orders.CodeInvalid)
+	d.Cap, d.PercentBP = 2, 5000
+	b.ok(change(d))
+	b.ok(change(d)) // nothing to change
+	no := errors.New("no")
+	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(*orders.FlashSale) error { return no }); !errors.Is(err, no) {
+		b.Error(err)
+	}
+	stored := b.loadSale(f.ID)
+	b.equal("changed", []int{stored.Cap, stored.PercentBP, stored.Held, stored.Version}, []int{2, 5000, 2, 2})
+	events, err := b.store.Events(b.ctx, f.ID)
+	b.ok(err)
+	folded, err := orders.FoldFlashSale(events)
+	b.ok(err)
+	folded.Held = 2
+	b.equal("folded", folded, stored)
+	_, err = b.store.UpdateFlashSale(b.ctx, newID(), b.stamp(), func(*orders.FlashSale) error { return nil })
+	b.code(err, orders.CodeNotFound)
+}
+
+func testSaleCaps(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	f := b.sale(p.ID, 20, 2)
+	const buyers = 15
+	var sold atomic.Int64
+	var mu sync.Mutex
+	bought := map[string]int{}
+	together(3*buyers, func(i int) {
+		who := customer(i % buyers)
+		if i < buyers {
+			// Some reserve first.
+			if _, err := b.reserve(f, who, 1+i%2); err != nil && orders.CodeOf(err) != orders.CodeSaleLimit {
+				t.Error(err)
+			}
+		}
+		c, err := b.store.UpdateCart(b.ctx, who, newID(), []int64{p.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
+			c.Items = []orders.CartItem{{ProductID: p.ID, Quantity: 1}}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, placed, err := b.place(who, c.ID, "")
+		if err != nil && orders.CodeOf(err) != orders.CodeOutOfStock {
+			t.Error(err)
+		}
+		if placed {
+			sold.Add(1)
+			mu.Lock()
+			bought[who]++
+			mu.Unlock()
+		}
+	})
+	stored := b.loadSale(f.ID)
+	if stored.Sold+stored.Held > 20 || int64(stored.Sold) != sold.Load() || b.stock(p.ID) != 100-stored.Sold-stored.Held {
+		t.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held, b.stock(p.ID), sold.Load())
+	}
+	for who, n := range bought {
+		if n > 2 {
+			t.Errorf("%s bought %d, at most 2", who, n)
+		}
+	}
+	// What is left is sold to the last unit, and no more.
+	for i := range 30 {
+		who := customer(100 + i)
+		_, placed, _ := b.place(who, b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1}), "")
+		if want := i < 20-stored.Sold-stored.Held; placed != want {
+			t.Fatalf("buyer %d: placed %v, want %v", i, placed, want)
+		}
+	}
+}
+
+func testSaleBeyondCaps(t *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	f := b.sale(p.ID, 5, 3)
+	order := func(who, saleID string, n int) error {
+		id := b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: n})
+		_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now}, func(pl orders.Placement) (*orders.Order, error) {
+			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: n, Sale: &orders.FlashSale{ID: saleID}}}, "")
+		})
+		return err
+	}
+	b.ok(order("ann", f.ID, 3))
+	for _, c := range []struct {
+		who, sale string
+		n         int
+	}{{"ann", f.ID, 1}, {"bob", f.ID, 3}, {"bob", newID(), 1}} {
+		if order(c.who, c.sale, c.n) == nil {
+			t.Errorf("%d more units were sold to %s in sale %s", c.n, c.who, c.sale)
+		}
+	}
+	b.counts("after the refusals", f, 97, 3, 0)
+}
+
+func testSaleCancel(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 10)
+	f := b.sale(p.ID, 4, 2)
+	o := b.bought("ann", p.ID, 2)
+	b.equal("the line", []any{o.Lines[0].SaleID, o.Lines[0].UnitDiscount}, []any{f.ID, int64(400)})
+	b.folded(o.ID)
+	b.counts("sold", f, 8, 2, 0)
+	_, placed, err := b.place("ann", b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1}), "")
+	b.code(err, orders.CodeOutOfStock)
+	b.equal("placed beyond the customer's cap", placed, false)
+	b.update(o.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+	b.counts("cancelled", f, 10, 0, 0)
+	o = b.bought("ann", p.ID, 2)
+	b.counts("sold again", f, 8, 2, 0)
+
+	// Also when the sale is over and closed.
+	b.now = f.Ends
+	b.expire(10)
+	b.update(o.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+	b.counts("cancelled after the sale", f, 10, 0, 0)
+}

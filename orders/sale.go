@@ -1,0 +1,259 @@
+package orders
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// FlashSale sells one product cheaper for a while. It is on from Starts up to,
+// and not including, Ends; no two sales of one product overlap. It is a value:
+// its methods change it and record Events.
+type FlashSale struct {
+	ID        string // UUIDv7
+	ProductID int64
+	Starts    time.Time
+	Ends      time.Time
+	// PercentBP is the discount in basis points of the list price, 1 to 10000
+	// (20 % is 2000). Where the product's own discount is greater, that holds.
+	PercentBP int
+	// Cap is how many units are sold in the sale in all, CapPerCustomer to one
+	// customer; 0 is no cap.
+	Cap            int
+	CapPerCustomer int
+	// Sold are the units of orders that are not cancelled, Held those of
+	// reservations. Sold + Held never exceeds Cap.
+	Sold, Held int
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	Version    int // number of events so far
+
+	changes []Event
+}
+
+// The types of a flash sale's events.
+const (
+	EventSaleCreated = "flash_sale.created"
+	EventSaleChanged = "flash_sale.changed"
+	EventSaleEnded   = "flash_sale.ended" // before its time
+)
+
+// SaleDraft is what staff decide about a flash sale.
+type SaleDraft struct {
+	ProductID      int64     `json:"product_id"`
+	Starts         time.Time `json:"starts"`
+	Ends           time.Time `json:"ends"`
+	PercentBP      int       `json:"percent_bp"`
+	Cap            int       `json:"cap,omitempty"`
+	CapPerCustomer int       `json:"cap_per_customer,omitempty"`
+}
+
+// Draft returns what staff decided about the sale.
+func (f *FlashSale) Draft() SaleDraft {
+	return SaleDraft{ProductID: f.ProductID, Starts: f.Starts, Ends: f.Ends, PercentBP: f.PercentBP, Cap: f.Cap, CapPerCustomer: f.CapPerCustomer}
+}
+
+func (f *FlashSale) apply(d SaleDraft) {
+	f.ProductID, f.Starts, f.Ends = d.ProductID, instant(d.Starts), instant(d.Ends)
+	f.PercentBP, f.Cap, f.CapPerCustomer = d.PercentBP, d.Cap, d.CapPerCustomer
+}
+
+// Validate reports the first field that is out of its range.
+func (d SaleDraft) Validate() error {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case d.ProductID < 1:
+		return bad("product_id", "%d is not a product", d.ProductID)
+	case d.Starts.IsZero() || d.Ends.IsZero():
+		return bad("starts", "a flash sale has a start and an end")
+	case !instant(d.Ends).After(instant(d.Starts)):
+		return bad("ends", "the sale ends on %s, which is not after its start on %s", d.Ends.Format(time.RFC3339), d.Starts.Format(time.RFC3339))
+	case d.PercentBP < 1 || d.PercentBP > 10_000:
+		return bad("percent", "%d basis points are out of range; 1 to 10000", d.PercentBP)
+	case d.Cap < 0 || d.Cap > MaxStock:
+		return bad("cap", "%d is out of range; 0 (none) to %d", d.Cap, MaxStock)
+	case d.CapPerCustomer < 0 || d.CapPerCustomer > MaxQuantity:
+		return bad("cap_per_customer", "%d is out of range; 0 (none) to %d", d.CapPerCustomer, MaxQuantity)
+	}
+	return nil
+}
+
+// NewFlashSale makes a sale of the draft.
+func NewFlashSale(id string, d SaleDraft, s Stamp) (*FlashSale, error) {
+	if id == "" {
+		return nil, &Error{Code: CodeInvalid, Field: "id", Message: "it is empty"}
+	}
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	f := &FlashSale{ID: id, CreatedAt: instant(s.At)}
+	return f, f.record(s, EventSaleCreated, d)
+}
+
+// Change makes the sale what the draft says. Its product stays, its start too
+// once it is past, the end is not before the stamp, and the cap not below what
+// is sold and held. Orders made before keep their price.
+func (f *FlashSale) Change(s Stamp, d SaleDraft) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	at := instant(s.At)
+	switch {
+	case !f.Ends.After(at):
+		return &Error{Code: CodeTransition, Field: "ends", Message: "the flash sale is over; create another one"}
+	case d.ProductID != f.ProductID:
+		return &Error{Code: CodeInvalid, Field: "product_id", Message: "a flash sale keeps its product; create another one"}
+	case !instant(d.Starts).Equal(f.Starts) && !f.Starts.After(at):
+		return &Error{Code: CodeInvalid, Field: "starts", Message: "the flash sale has begun; its start stays"}
+	case !instant(d.Ends).After(at):
+		return &Error{Code: CodeInvalid, Field: "ends", Message: "the end is in the past; end the sale instead"}
+	case d.Cap > 0 && d.Cap < f.Sold+f.Held:
+		return &Error{Code: CodeInvalid, Field: "cap", Message: fmt.Sprintf("%d is less than the %d units sold and held", d.Cap, f.Sold+f.Held)}
+	}
+	was := *f
+	if was.apply(d); was.Draft() == f.Draft() {
+		return nil
+	}
+	return f.record(s, EventSaleChanged, d)
+}
+
+// End ends the sale at the stamp, also one that has not begun. Ending one
+// that is over changes nothing.
+func (f *FlashSale) End(s Stamp) error {
+	at := instant(s.At)
+	if !f.Ends.After(at) {
+		return nil
+	}
+	d := f.Draft()
+	d.Ends = at
+	if d.Starts.After(at) {
+		d.Starts = at
+	}
+	return f.record(s, EventSaleEnded, d)
+}
+
+func (f *FlashSale) record(s Stamp, typ string, d SaleDraft) error {
+	d.Starts, d.Ends = instant(d.Starts), instant(d.Ends)
+	e, err := NewEvent(f.ID, f.Version+1, typ, s, d)
+	if err != nil {
+		return err
+	}
+	f.apply(d)
+	f.Version, f.UpdatedAt = e.Seq, e.At
+	f.changes = append(f.changes, e)
+	return nil
+}
+
+// Changes returns the events recorded since the sale was loaded or made.
+func (f *FlashSale) Changes() []Event { return f.changes }
+
+// Saved is the sale as a store keeps it: without the events recorded since.
+func (f FlashSale) Saved() FlashSale {
+	f.changes = nil
+	return f
+}
+
+// FoldFlashSale replays the events of one sale, in order of Seq from 1. Sold
+// and Held are those of orders and reservations; they are left zero.
+func FoldFlashSale(events []Event) (FlashSale, error) {
+	var f FlashSale
+	err := replay(events, []string{EventSaleCreated, EventSaleChanged, EventSaleEnded}, func(e Event) error {
+		var d SaleDraft
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return err
+		}
+		if e.Seq == 1 {
+			f.ID, f.CreatedAt = e.AggregateID, instant(e.At)
+		}
+		f.apply(d)
+		f.Version, f.UpdatedAt = e.Seq, instant(e.At)
+		return nil
+	})
+	if err != nil {
+		return FlashSale{}, err
+	}
+	return f, nil
+}
+
+// On reports whether the sale is on at the instant.
+func (f *FlashSale) On(at time.Time) bool { return !at.Before(f.Starts) && at.Before(f.Ends) }
+
+// Overlaps reports whether there is an instant at which both sales are on.
+func (f *FlashSale) Overlaps(g FlashSale) bool {
+	return f.ProductID == g.ProductID && f.Starts.Before(f.Ends) && g.Starts.Before(g.Ends) &&
+		f.Starts.Before(g.Ends) && g.Starts.Before(f.Ends)
+}
+
+// CheckOverlap refuses a sale that overlaps another one of its product, as
+// CodeSaleOverlap.
+func (f *FlashSale) CheckOverlap(others []FlashSale) error {
+	for _, g := range others {
+		if g.ID != f.ID && f.Overlaps(g) {
+			return &Error{Code: CodeSaleOverlap, Field: "starts", ProductID: f.ProductID, Message: fmt.Sprintf(
+				"product %d has a flash sale from %s to %s already", f.ProductID, g.Starts.Format(time.RFC3339), g.Ends.Format(time.RFC3339))}
+		}
+	}
+	return nil
+}
+
+// SaleState is a sale as it stands for one customer.
+type SaleState struct {
+	FlashSale
+	Bought   int         // units of the customer's orders in the sale that are not cancelled
+	Reserved Reservation // the customer's reservation while it holds units, else zero
+}
+
+// Left is how many units the customer can have in the sale now, in one order,
+// those reserved for them included and the stock left aside.
+func (s *SaleState) Left() int {
+	left := MaxQuantity
+	if s.Cap > 0 {
+		left = min(left, s.Cap-s.Sold-s.Held+s.Reserved.Quantity)
+	}
+	if s.CapPerCustomer > 0 {
+		left = min(left, s.CapPerCustomer-s.Bought)
+	}
+	return max(left, 0)
+}
+
+// SaleAt returns the product's flash sale that is on at the instant, or nil.
+func (p *Product) SaleAt(at time.Time) *SaleState {
+	for i := range p.Sales {
+		if p.Sales[i].On(at) {
+			return &p.Sales[i]
+		}
+	}
+	return nil
+}
+
+// AvailableAt is how many units the customer that p was loaded for can have
+// at the instant: what is in stock and reserved for them, within the caps of a
+// flash sale that is on.
+func (p *Product) AvailableAt(at time.Time) int {
+	sale := p.SaleAt(at)
+	if sale == nil {
+		return p.Stock
+	}
+	return min(p.Stock+sale.Reserved.Quantity, sale.Left())
+}
+
+// checkAvailable refuses more units than AvailableAt: CodeSaleLimit when the
+// sale's caps are the reason, else CodeOutOfStock.
+func (p *Product) checkAvailable(wanted int, at time.Time) error {
+	available := p.AvailableAt(at)
+	if wanted <= available {
+		return nil
+	}
+	if sale := p.SaleAt(at); sale != nil {
+		if wanted <= p.Stock+sale.Reserved.Quantity {
+			return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: available,
+				Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, available)}
+		}
+		q := *p
+		q.Stock = available
+		return outOfStock(q, wanted)
+	}
+	return outOfStock(*p, wanted)
+}
