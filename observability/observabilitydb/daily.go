@@ -19,9 +19,6 @@ type Day struct {
 	RefundsFailed int       // refunds that failed; one that is tried again and fails counts again
 }
 
-// quarter is the unit that is counted in the database.
-const quarter = 15 * time.Minute
-
 // fact is one kind of event and where it is counted.
 type fact struct {
 	table, event string
@@ -34,12 +31,6 @@ var facts = []fact{
 	{"refunds_events", "refund.succeeded", func(d *Day) *int { return &d.RefundsPaid }},
 	{"refunds_events", "refund.failed", func(d *Day) *int { return &d.RefundsFailed }},
 }
-
-// Reader counts from the tables of the stores. It is safe for concurrent use.
-type Reader struct{ db *sqldb.DB }
-
-// New returns a reader on the database that the stores share.
-func New(db *sqldb.DB) *Reader { return &Reader{db: db} }
 
 // Daily returns the last days days up to and including the one that now falls
 // on in the zone, oldest first, days without events included. days is 1 to 400.

@@ -1,0 +1,198 @@
+package observabilitydb
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// quarter is the unit that is counted in the database.
+const quarter = 15 * time.Minute
+
+// quarterOf numbers the UTC quarter of an hour of an instant, from 1970 on.
+func quarterOf(t time.Time) int64 {
+	s := t.Unix()
+	n := s / int64(quarter/time.Second)
+	if s%int64(quarter/time.Second) < 0 {
+		n--
+	}
+	return n
+}
+
+// quarterStart is the first instant of a numbered quarter.
+func quarterStart(n int64) time.Time { return time.Unix(n*int64(quarter/time.Second), 0).UTC() }
+
+// RollupConfig sets up a Rollup. Every zero value means the default named.
+type RollupConfig struct {
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Every is how long a figure may be behind. Default 5 s. Run takes at
+	// most a twentieth of its time for counting, so under heavy load it may
+	// be behind by more.
+	Every time.Duration
+	// Late is how long after its time an event may be committed and still be
+	// found without a subscriber. Default 5 minutes, more than a transaction
+	// may take.
+	Late time.Duration
+	// Log gets a line when counting fails. Default: none.
+	Log *slog.Logger
+}
+
+// Rollup keeps the counts and sums of each UTC quarter of an hour that the
+// figures of [Reader.KPIs] are added up from. It is safe for concurrent use,
+// and any number of processes may run one on the same database.
+//
+// A quarter in which something happened is marked; a marked quarter is counted
+// again from the events, whole, and its rows are replaced. So it doesn't
+// matter how often, how late and in which order it is told of an event. Marks
+// come from two sides: Run looks for events that are new since its last look,
+// less Late; and [Rollup.Handle], a subscriber of the outbox, marks the
+// quarter of an event however late it was committed. The mark is removed in
+// the transaction that counts and before it counts, so an event that is
+// committed meanwhile is either counted or leaves a new mark.
+type Rollup struct {
+	db  *sqldb.DB
+	cfg RollupConfig
+}
+
+// NewRollup returns a rollup on the database that the stores share.
+func NewRollup(db *sqldb.DB, c RollupConfig) (*Rollup, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Every, c.Late = cmp.Or(c.Every, 5*time.Second), cmp.Or(c.Late, 5*time.Minute)
+	if c.Every < 0 || c.Late < 0 {
+		return nil, errors.New("observabilitydb: rollup: Every and Late must not be negative")
+	}
+	return &Rollup{db: db, cfg: c}, nil
+}
+
+// Handle marks the quarter of an event; it is a handler for the outbox, and
+// idempotent. Subscribe it to the events that [EventTypes] names. The events
+// of orders may be left out where a delivery for each is too dear: Run finds
+// all that were committed within Late of their time.
+func (r *Rollup) Handle(ctx context.Context, e orders.Event) error {
+	return r.Touch(ctx, e.At)
+}
+
+// Touch marks the quarters of instants to be counted again, after an import
+// of old rows for one.
+func (r *Rollup) Touch(ctx context.Context, at ...time.Time) error {
+	if len(at) == 0 {
+		return nil
+	}
+	rows := make([]dirtyRow, len(at))
+	for i, t := range at {
+		rows[i].Quarter = quarterOf(t)
+	}
+	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&rows).On("CONFLICT (quarter) DO NOTHING").Exec(ctx)
+		return err
+	})
+}
+
+type dirtyRow struct {
+	bun.BaseModel `bun:"kpi_dirty"`
+
+	Quarter int64 `bun:"quarter,pk"`
+}
+
+// Run counts until ctx is done. An error is logged and tried again.
+func (r *Rollup) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		start := time.Now()
+		if _, err := r.Roll(ctx); err != nil && ctx.Err() == nil {
+			r.cfg.Log.LogAttrs(ctx, slog.LevelError, "the figures were not counted, will try again", slog.Any("error", err))
+		}
+		const share = 20 // of the time is for others
+		timer := time.NewTimer(max(r.cfg.Every, share*time.Since(start)))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// Roll brings all quarters up to date and returns how many it counted.
+func (r *Rollup) Roll(ctx context.Context) (int, error) {
+	if err := r.sweep(ctx); err != nil {
+		return 0, err
+	}
+	counted := 0
+	for {
+		// Newest first: they are looked at most.
+		var marked []int64
+		const batch = 200
+		err := r.db.Read.NewSelect().Model((*dirtyRow)(nil)).Column("quarter").OrderExpr("quarter DESC").Limit(batch).Scan(ctx, &marked)
+		if err != nil {
+			return counted, fmt.Errorf("observabilitydb: read marked quarters: %w", err)
+		}
+		done := 0
+		for _, q := range marked {
+			mine, err := r.recount(ctx, q)
+			if err != nil {
+				return counted, err
+			}
+			if mine {
+				done++
+			}
+		}
+		counted += done
+		if done == 0 { // none left, or another process has them
+			return counted, nil
+		}
+	}
+}
+
+// sweep marks the quarters of events that are new since the last sweep of any
+// process, all history the first time.
+func (r *Rollup) sweep(ctx context.Context) error {
+	now := r.cfg.Now()
+	return r.db.Tx(ctx, "observabilitydb: look for new events", func(ctx context.Context, tx bun.Tx) error {
+		var last sqldb.Time
+		q := sqldb.ForUpdate(tx.NewSelect().Table("kpi_swept").Column("at").Where("id = 1"))
+		err := q.Scan(ctx, &last)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		from := time.Unix(0, 0)
+		if !last.IsZero() {
+			from = last.Time().Add(-r.cfg.Late)
+		}
+		for _, table := range eventTables {
+			_, err := tx.NewRaw("INSERT INTO kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
+				bun.Safe(quarterExpr(r.db.Dialect, "e.at")), bun.Ident(table), sqldb.At(from)).Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
+		if now.Before(last.Time()) {
+			now = last.Time() // the clock of another process is ahead
+		}
+		_, err = tx.NewRaw("INSERT INTO kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at", sqldb.At(now)).Exec(ctx)
+		return err
+	})
+}
+
+var eventTables = []string{"orders_events", "returns_events", "refunds_events"}
+
+// quarterExpr is quarterOf in SQL.
+func quarterExpr(d sqldb.Dialect, column string) string {
+	if d == sqldb.SQLite {
+		return column + " / 900000000"
+	}
+	return "CAST(FLOOR(EXTRACT(EPOCH FROM " + column + ") / 900) AS BIGINT)"
+}
