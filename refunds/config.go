@@ -13,6 +13,9 @@ import (
 type Config struct {
 	Store   Store
 	Gateway Gateway
+	// Lister reads the provider's list, for Reconcile. Default: the Gateway,
+	// where it is one.
+	Lister Lister
 	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
 	// default 500 ms.
 	CallTimeout time.Duration
@@ -103,6 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Parallel == 0 {
 		c.Parallel = 8
+	}
+	if c.Lister == nil {
+		c.Lister, _ = c.Gateway.(Lister)
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}

@@ -21,27 +21,83 @@ func classify(err error, s *seen, ok orders.Answer, state func(*stripe.PaymentIn
 }
 
 func classifyError(err error, status int, state func(*stripe.PaymentIntent) orders.Answer) orders.Answer {
-	unknown := orders.Answer{Outcome: orders.OutcomeUnknown, Message: err.Error()}
 	var e *stripe.Error
-	if !errors.As(err, &e) || status == 0 {
-		return unknown // no answer, or one that is not the provider's
+	if !errors.As(err, &e) {
+		return orders.Answer{Outcome: outcomeOf(facts{transport: err}), Message: err.Error()}
 	}
-	a := orders.Answer{Outcome: orders.OutcomeUnknown, Code: codeOf(e), Message: e.Msg}
-	switch {
-	case e.Code == stripe.ErrorCodeLockTimeout, status == 409, status == 429, status == 401, status == 403:
-		a.Outcome = orders.OutcomeNothing
-	case e.Code == stripe.ErrorCodePaymentIntentUnexpectedState:
-		if state == nil || e.PaymentIntent == nil {
-			return a
-		}
+	f := facts{http: status, kind: e.Type, code: e.Code, decline: e.DeclineCode}
+	if state != nil && e.PaymentIntent != nil && status == 400 && e.Code == stripe.ErrorCodePaymentIntentUnexpectedState {
 		told := state(e.PaymentIntent)
-		told.Code, told.Message = a.Code, a.Message
+		told.Code, told.Message = codeOf(e), e.Msg
 		return told
-	case status == 402 && e.Type == stripe.ErrorTypeCard,
-		(status == 400 || status == 404) && e.Type == stripe.ErrorTypeInvalidRequest:
-		a.Outcome = orders.OutcomeRefused
 	}
-	return a
+	return orders.Answer{Outcome: outcomeOf(f), Code: codeOf(e), Message: e.Msg}
+}
+
+// facts are what is known of a call that returned no object.
+type facts struct {
+	transport error // no answer came that was Stripe's: a timeout, a cut connection, a proxy's page
+	http      int
+	kind      stripe.ErrorType
+	code      stripe.ErrorCode
+	decline   stripe.DeclineCode // why the bank said no; it never changes that it did
+}
+
+// rule says what an error answer means. An empty code stands for every code
+// that has no rule of its own before it.
+type rule struct {
+	http    int
+	kind    stripe.ErrorType
+	code    stripe.ErrorCode
+	outcome orders.Outcome
+}
+
+// rateLimitError is a type that Stripe's text names and its library does not.
+const rateLimitError stripe.ErrorType = "rate_limit_error"
+
+// rules are all that is recognised; the first that matches counts.
+//
+// HTTP statuses and types: https://docs.stripe.com/api/errors and
+// https://docs.stripe.com/error-handling. Codes:
+// https://docs.stripe.com/error-codes. 409 and idempotency_error:
+// https://docs.stripe.com/api/idempotent_requests. 429 and lock_timeout:
+// https://docs.stripe.com/rate-limits. 402 and decline codes:
+// https://docs.stripe.com/declines/codes.
+var rules = []rule{
+	// Another request holds the object or the key: this one was not executed.
+	{400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeLockTimeout, orders.OutcomeNothing},
+	{409, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
+	{409, stripe.ErrorTypeIdempotency, "", orders.OutcomeNothing},
+	// Too many requests: turned away before execution.
+	{429, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
+	{429, stripe.ErrorTypeRateLimit, "", orders.OutcomeNothing},
+	{429, rateLimitError, "", orders.OutcomeNothing},
+	{429, stripe.ErrorTypeAPI, "", orders.OutcomeNothing},
+	// The API key is wrong or may not do this: turned away before execution,
+	// and the same request goes through when the key is put right.
+	{401, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
+	{403, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
+	// It depends on a state that the answer did not tell.
+	{400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodePaymentIntentUnexpectedState, orders.OutcomeUnknown},
+	// A definite no.
+	{400, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeRefused},
+	{404, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeRefused},
+	{402, stripe.ErrorTypeCard, "", orders.OutcomeRefused},
+}
+
+// outcomeOf says what an error means for the money. What no rule recognises is
+// unknown: no answer, every 5xx, stored ones too, a type or a status that Stripe
+// did not have when the rules were written.
+func outcomeOf(f facts) orders.Outcome {
+	if f.transport != nil {
+		return orders.OutcomeUnknown
+	}
+	for _, r := range rules {
+		if r.http == f.http && r.kind == f.kind && (r.code == "" || r.code == f.code) {
+			return r.outcome
+		}
+	}
+	return orders.OutcomeUnknown
 }
 
 // codeOf is the most specific code of an error: the reason a bank gave, else

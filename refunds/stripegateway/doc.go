@@ -14,14 +14,14 @@
 //	no usable answer (timeout, cut connection, refused)   unknown
 //	2xx, a known object state                             that of the state
 //	2xx, a state we don't know                            unknown
-//	400 invalid_request_error                             refused
-//	400 idempotency_error (same key, other parameters)    unknown
+//	400, 404 invalid_request_error                        refused
+//	400 lock_timeout (still in flight)                    nothing happened
 //	400 payment_intent_unexpected_state                   that of the state told
-//	401, 403 (the key of the account)                     nothing happened
-//	402 card_error                                        refused
-//	404 resource_missing                                  refused
-//	409, and any lock_timeout (still in flight)           nothing happened
-//	429 (rate limited)                                    nothing happened
+//	400 idempotency_error (same key, other parameters)    unknown
+//	401, 403 invalid_request_error (the account's key)    nothing happened
+//	402 card_error, whatever the decline code             refused
+//	409 idempotency_error, invalid_request_error          nothing happened
+//	429 invalid_request_error, rate_limit, api_error      nothing happened
 //	5xx, stored and replayed ones too                     unknown
 //	anything else                                         unknown
 //

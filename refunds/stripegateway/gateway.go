@@ -129,3 +129,7 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func currencyOf(c orders.Currency) *string { return stripe.String(strings.ToLower(string(c))) }
+
+func currencyFrom(c stripe.Currency) orders.Currency {
+	return orders.Currency(strings.ToUpper(string(c)))
+}

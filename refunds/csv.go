@@ -1,0 +1,98 @@
+package refunds
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// WriteCSV writes the rows of the report, the differences, as CSV (RFC 4180)
+// with a header, in the form of CompareCSV.
+func (r Reconciliation) WriteCSV(w io.Writer) error {
+	out, err := newComparisonCSV(w)
+	if err != nil {
+		return err
+	}
+	for _, c := range r.Rows {
+		if err := out.write(c); err != nil {
+			return err
+		}
+	}
+	return out.flush()
+}
+
+// CompareCSV writes every comparison of [from, to) as CSV (RFC 4180) with a
+// header, while it is made. Amounts are in the currency's units, such as 19.99.
+// A cell that a spreadsheet would read as a formula begins with an apostrophe
+// (https://owasp.org/www-community/attacks/CSV_Injection). After an error what
+// was written is not complete.
+func (s *Service) CompareCSV(ctx context.Context, w io.Writer, from, to time.Time) (Totals, error) {
+	out, err := newComparisonCSV(w)
+	if err != nil {
+		return Totals{}, err
+	}
+	totals, err := s.Compare(ctx, from, to, out.write)
+	if err != nil {
+		return totals, err
+	}
+	return totals, out.flush()
+}
+
+type comparisonCSV struct{ w *csv.Writer }
+
+func newComparisonCSV(w io.Writer) (comparisonCSV, error) {
+	out := comparisonCSV{csv.NewWriter(w)}
+	return out, out.w.Write([]string{
+		"finding", "at", "refund_id", "attempt_id", "reference", "order_id", "status", "amount", "currency",
+		"provider_reference", "provider_status", "provider_amount", "provider_currency",
+	})
+}
+
+func (o comparisonCSV) write(c Comparison) error {
+	row := []string{
+		string(c.Finding), c.At.UTC().Format(time.RFC3339), c.RefundID, c.AttemptID, c.Reference, c.OrderID,
+		string(c.Status), money(c.Amount, c.Currency), string(c.Currency),
+		c.ProviderReference, c.ProviderStatus, money(c.ProviderAmount, c.ProviderCurrency), string(c.ProviderCurrency),
+	}
+	for i := range row {
+		row[i] = harmless(row[i])
+	}
+	return o.w.Write(row)
+}
+
+func (o comparisonCSV) flush() error {
+	o.w.Flush()
+	if err := o.w.Error(); err != nil {
+		return fmt.Errorf("refunds: write the comparison: %w", err)
+	}
+	return nil
+}
+
+// money is an amount in the currency's units; in minor units where the
+// currency is none that we know, and empty where there is none.
+func money(minor int64, c Currency) string {
+	if c == "" {
+		return ""
+	}
+	if _, err := orders.ParseCurrency(string(c)); err != nil {
+		return strconv.FormatInt(minor, 10) + " minor units"
+	}
+	return orders.NewMoney(minor, c).Decimal()
+}
+
+// harmless keeps a spreadsheet from reading a cell as a formula.
+func harmless(cell string) string {
+	if cell == "" {
+		return cell
+	}
+	switch cell[0] {
+	case '=', '+', '-', '@', '\t', '\r', '\n':
+		return "'" + cell
+	}
+	return cell
+}

@@ -1,0 +1,68 @@
+package refunds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Notice is what a message of the provider says about a refund.
+type Notice struct {
+	RefundID  string // ours, from the metadata; may be empty
+	AttemptID string // ours, from the metadata; may be empty
+	Reference string // the provider's id of the refund
+	Amount    int64  // minor units; 0 when it does not say
+	Currency  Currency
+	Outcome   Outcome // of the state it tells
+}
+
+// Notified follows a message of the provider: it looks the refund up and
+// records what is there (see Check), so that messages may come late, twice and
+// in the wrong order. What a message claims changes nothing by itself.
+//
+// CodeContradiction is an alarm for a person, and no state was changed: the
+// message names another amount or currency than we asked for, or says that an
+// attempt which failed here was paid. Answer such a message as taken; repeating
+// it does not help. ErrNotFound is a refund that is not ours, such as one made
+// on the provider's own pages.
+func (s *Service) Notified(ctx context.Context, n Notice, by Actor) (Refund, error) {
+	r, err := s.noticed(ctx, n)
+	if err != nil {
+		return Refund{}, err
+	}
+	i := slices.IndexFunc(r.Attempts, func(a Attempt) bool {
+		return a.ID == n.AttemptID || n.Reference != "" && a.ProviderReference == n.Reference
+	})
+	if i < 0 {
+		return r, &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
+			"the provider has %s under refund %s, of an attempt %q that we never made", n.Reference, r.ID, n.AttemptID)}
+	}
+	a := r.Attempts[i]
+	switch {
+	case n.Amount != 0 && n.Amount != a.Amount, n.Currency != "" && n.Currency != r.Quote.Currency:
+		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
+			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.Reference, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
+	case i < len(r.Attempts)-1:
+		if n.Outcome == OutcomeDone || n.Outcome == OutcomePending {
+			return r, &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
+				"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", n.Reference, a.Number, r.ID)}
+		}
+		return r, nil
+	}
+	return s.Check(ctx, r.ID, by)
+}
+
+// noticed finds the refund that a message is about.
+func (s *Service) noticed(ctx context.Context, n Notice) (Refund, error) {
+	if n.RefundID != "" {
+		r, err := s.store.Refund(ctx, n.RefundID)
+		if !errors.Is(err, ErrNotFound) {
+			return r, err
+		}
+	}
+	if n.Reference == "" {
+		return Refund{}, notFound("refund of a message", n.RefundID)
+	}
+	return s.store.ByProviderReference(ctx, n.Reference)
+}

@@ -1,0 +1,299 @@
+package refunds_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundstest"
+)
+
+// lister is the provider's list of a test.
+type lister struct {
+	all   []refunds.Listed
+	fails error
+	most  int // refunds that one call was asked for
+}
+
+func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[refunds.Listed, error] {
+	return func(yield func(refunds.Listed, error) bool) {
+		n := 0
+		for _, x := range l.all {
+			if x.CreatedAt.Before(from) || !x.CreatedAt.Before(to) {
+				continue
+			}
+			n++
+			if l.most = max(l.most, n); !yield(x, nil) {
+				return
+			}
+		}
+		if l.fails != nil {
+			yield(refunds.Listed{}, l.fails)
+		}
+	}
+}
+
+// list has the provider list the refunds of its ledger, made at the instant.
+func (l *lister) list(g *refundstest.Gateway, at time.Time) {
+	for _, p := range g.Ledger()[len(l.all):] {
+		l.all = append(l.all, refunds.Listed{
+			Reference: p.Reference, PaymentReference: p.Request.PaymentReference, AttemptID: p.Request.AttemptID, RefundID: p.Request.RefundID,
+			Amount: p.Request.Amount, Currency: p.Request.Currency, CreatedAt: at,
+			Outcome: map[string]refunds.Outcome{"succeeded": refunds.OutcomeDone, "pending": refunds.OutcomePending}[p.Status], Status: p.Status,
+		})
+	}
+}
+
+// reconciled runs f with a shop that has a list, from a full hour on.
+func reconciled(t *testing.T, f func(s *shop, l *lister)) {
+	l := &lister{}
+	synctest.Test(t, func(t *testing.T) { f(newShop(t, func(c *refunds.Config) { c.Lister = l }), l) })
+}
+
+func (s *shop) compare(from, to time.Time) (map[refunds.Finding][]refunds.Comparison, refunds.Totals) {
+	s.Helper()
+	got := map[refunds.Finding][]refunds.Comparison{}
+	totals, err := s.Compare(s.Context(), from, to, func(c refunds.Comparison) error {
+		got[c.Finding] = append(got[c.Finding], c)
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return got, totals
+}
+
+func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
+	reconciled(t, func(s *shop, l *lister) {
+		start := time.Now()
+		paid := func(n int) refunds.Refund {
+			r := s.refund(request(n, 1))
+			l.list(s.gateway, time.Now())
+			return r
+		}
+		paid(1) // matched
+		lost := paid(2)
+		l.all[1].AttemptID, l.all[1].Reference, l.all[1].CreatedAt = "", "re_dashboard", start // made on their own page
+		s.gateway.Settle("re_2", "gone")
+		wrong := paid(3)
+		l.all[2].Amount++
+		taken := paid(4)
+		l.all[3].Outcome, l.all[3].Status = refunds.OutcomeRefused, "failed"
+		cash := request(5, 1)
+		cash.Method = refunds.Cash
+		s.refund(cash)
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
+		s.refund(request(6, 1)) // failed here, and not there
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultStored5xx)
+		s.refund(request(7, 1)) // unknown here
+		twice := paid(8)
+		double := l.all[len(l.all)-1]
+		double.Reference, double.CreatedAt = "re_double", start.Add(90*time.Minute)
+		l.all = append(l.all, double)
+		time.Sleep(3 * time.Hour)
+
+		got, totals := s.compare(start, time.Now())
+		for f, n := range map[refunds.Finding]int{
+			refunds.Matched: 2, refunds.InProgress: 1, refunds.MissingHere: 2, refunds.AmountDiffers: 1, refunds.StateDiffers: 2,
+		} {
+			s.equal(string(f), len(got[f]), n)
+			s.equal("total of "+string(f), totals.Count[f], n)
+		}
+		s.equal("amount differs", []any{got[refunds.AmountDiffers][0].RefundID, got[refunds.AmountDiffers][0].Amount, got[refunds.AmountDiffers][0].ProviderAmount},
+			[]any{wrong.ID, int64(1000), int64(1001)})
+		s.equal("missing here", got[refunds.MissingHere][0].ProviderReference, "re_dashboard")
+		s.equal("paid twice", []any{got[refunds.MissingHere][1].ProviderReference, got[refunds.MissingHere][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
+		s.equal("matched money", totals.Ours[refunds.Matched], map[refunds.Currency]int64{"USD": 2000})
+		ids := []string{got[refunds.StateDiffers][0].RefundID, got[refunds.StateDiffers][1].RefundID}
+		s.equal("other state", ids, []string{lost.ID, taken.ID})
+
+		rec, err := s.Reconcile(s.Context(), start, time.Now())
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.equal("differences", []int{len(rec.Rows), rec.Totals.Differences()}, []int{5, 5})
+	})
+}
+
+func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
+	reconciled(t, func(s *shop, _ *lister) {
+		start := time.Now()
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+		r := s.refund(request(1, 1))
+		s.settle(60 * time.Hour)
+		if _, err := s.Resolve(s.Context(), r.ID, true, "they say so on the telephone", kim, ""); err != nil {
+			s.Fatal(err)
+		}
+		rec, err := s.Reconcile(s.Context(), start, start.Add(time.Hour))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.equal("rows", len(rec.Rows), 1)
+		s.equal("finding", []any{rec.Rows[0].Finding, rec.Rows[0].RefundID, rec.Rows[0].Status}, []any{refunds.MissingThere, r.ID, refunds.StatusSucceeded})
+	})
+}
+
+func TestReconcileTellsARefundOnceWhateverHourTheProviderMadeIt(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Minute, 30 * time.Minute, 90 * time.Minute, 20 * time.Hour, 30 * time.Hour, -time.Minute} {
+		reconciled(t, func(s *shop, l *lister) {
+			start := time.Now()
+			time.Sleep(45 * time.Minute)
+			made := time.Now()
+			for n := range 1200 { // more than two pages
+				s.refund(request(n, 1))
+			}
+			l.list(s.gateway, made.Add(later))
+			got, totals := s.compare(start, start.Add(24*time.Hour))
+			s.equal(fmt.Sprintf("matched, made %s later", later), totals.Count, map[refunds.Finding]int{refunds.Matched: 1200})
+			seen := map[string]bool{}
+			for _, c := range got[refunds.Matched] {
+				seen[c.RefundID] = true
+			}
+			s.equal("different ones", len(seen), 1200)
+		})
+	}
+}
+
+func TestReconcileOfAnEarlierTimeTellsWhatTheProviderMadeInIt(t *testing.T) {
+	reconciled(t, func(s *shop, l *lister) {
+		s.refund(request(1, 1))
+		later := time.Now().Add(48 * time.Hour)
+		l.list(s.gateway, later)
+		_, totals := s.compare(later.Add(-time.Hour), later.Add(time.Hour))
+		s.equal("found", totals.Count, map[refunds.Finding]int{refunds.Matched: 1})
+	})
+}
+
+func TestAReconciliationThatCanNotBeCompleteIsAnError(t *testing.T) {
+	reconciled(t, func(s *shop, l *lister) {
+		start := time.Now()
+		s.refund(request(1, 1))
+		l.fails = errors.New("page 2 did not come")
+		if _, err := s.Reconcile(s.Context(), start, start.Add(time.Hour)); !errors.Is(err, l.fails) {
+			s.Errorf("error %v, want that of the list", err)
+		}
+		l.fails = nil
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+		if _, err := s.Reconcile(s.Context(), start, start.Add(time.Hour)); err == nil {
+			s.Error("a look-up that failed counts as a difference")
+		}
+		_, err := s.Reconcile(s.Context(), start, start)
+		s.code(err, refunds.CodeInvalid)
+		none, err := refunds.New(refunds.Config{Store: s.store, Gateway: s.gateway})
+		if err != nil {
+			s.Fatal(err)
+		}
+		_, err = none.Reconcile(s.Context(), start, start.Add(time.Hour))
+		s.code(err, refunds.CodeInvalid)
+		stop := errors.New("enough")
+		if _, err := s.Compare(s.Context(), start.Add(-time.Hour), start.Add(time.Hour), func(refunds.Comparison) error { return stop }); err == nil {
+			s.Error("it went on")
+		}
+	})
+}
+
+func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
+	reconciled(t, func(s *shop, l *lister) {
+		start := time.Now()
+		q := request(1, 1)
+		q.Reference, q.Currency, q.Captured = `=HYPERLINK("http://x","y")`, "KWD", 3000
+		q.Quote.Currency = "KWD"
+		s.refund(q)
+		l.list(s.gateway, start)
+		l.all = append(l.all,
+			refunds.Listed{Reference: "-1+1", Amount: 1234, Currency: "XXQ", Outcome: refunds.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
+			refunds.Listed{Reference: "+a\n\"b\",c", Amount: 5, Currency: "JPY", Outcome: refunds.OutcomeDone, Status: "\tx", CreatedAt: start})
+		var out bytes.Buffer
+		if _, err := s.CompareCSV(s.Context(), &out, start, start.Add(time.Hour)); err != nil {
+			s.Fatal(err)
+		}
+		rows, err := csv.NewReader(&out).ReadAll()
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.equal("rows", len(rows), 4)
+		for _, row := range rows {
+			for _, cell := range row {
+				if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+					s.Errorf("cell %q is a formula", cell)
+				}
+			}
+		}
+		s.equal("missing here", rows[1][9:], []string{"'-1+1", "'@SUM(1)", "1234 minor units", "XXQ"})
+		s.equal("yen", rows[2][9:], []string{"'+a\n\"b\",c", "'\tx", "5", "JPY"})
+		s.equal("matched", []string{rows[3][0], rows[3][4], rows[3][7], rows[3][11]}, []string{"matched", `'=HYPERLINK("http://x","y")`, "1.000", "1.000"})
+
+		rec, err := s.Reconcile(s.Context(), start, start.Add(time.Hour))
+		if err != nil {
+			s.Fatal(err)
+		}
+		out.Reset()
+		if err := rec.WriteCSV(&out); err != nil {
+			s.Fatal(err)
+		}
+		if rows, err := csv.NewReader(&out).ReadAll(); err != nil || len(rows) != 3 {
+			s.Errorf("%d rows of differences, %v", len(rows), err)
+		}
+	})
+}
+
+func TestNoticesAreFollowedByLookingUp(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		notice := func(r refunds.Refund, a refunds.Attempt, o refunds.Outcome) refunds.Notice {
+			return refunds.Notice{RefundID: r.ID, AttemptID: a.ID, Reference: a.ProviderReference, Amount: a.Amount, Currency: "USD", Outcome: o}
+		}
+		told := func(n refunds.Notice) (refunds.Refund, error) { return s.Notified(s.Context(), n, bank) }
+
+		r := s.refund(request(1, 2))
+		// What it claims changes nothing: the provider still has it as succeeded.
+		got, err := told(notice(r, *r.Attempt(), refunds.OutcomeRefused))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.is(got, refunds.StatusSucceeded)
+
+		// Another amount or currency is an alarm, and changes no state.
+		before := s.get(r.ID)
+		for _, spoil := range []func(*refunds.Notice){
+			func(n *refunds.Notice) { n.Amount++ },
+			func(n *refunds.Notice) { n.Currency = "EUR" },
+			func(n *refunds.Notice) { n.AttemptID, n.Reference = "never made", "re_other" },
+		} {
+			n := notice(r, *r.Attempt(), refunds.OutcomeDone)
+			spoil(&n)
+			_, err := told(n)
+			s.code(err, refunds.CodeContradiction)
+		}
+		s.equal("after the alarms", s.get(r.ID), before)
+
+		// Found by the provider's id alone; not ours is not found.
+		if got, err := told(refunds.Notice{Reference: "re_1", Outcome: refunds.OutcomeDone}); err != nil || got.ID != r.ID {
+			s.Errorf("by reference: %v, %v", got.ID, err)
+		}
+		for _, n := range []refunds.Notice{{Reference: "re_dashboard"}, {RefundID: "nobody's"}, {}} {
+			if _, err := told(n); !errors.Is(err, refunds.ErrNotFound) {
+				s.Errorf("%+v: %v", n, err)
+			}
+		}
+
+		// An attempt that failed and was replaced, and was paid after all.
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
+		failed := s.refund(request(2, 1))
+		again := s.refund(request(2, 1))
+		s.is(again, refunds.StatusSucceeded)
+		_, err = told(notice(again, failed.Attempts[0], refunds.OutcomeDone))
+		s.code(err, refunds.CodeContradiction)
+		if _, err = told(notice(again, failed.Attempts[0], refunds.OutcomeRefused)); err != nil {
+			s.Error(err)
+		}
+		s.check()
+	})
+}

@@ -1,0 +1,28 @@
+package refundsdb_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundsdb"
+	"github.com/returnkit/returnkit/refunds/refundstest"
+)
+
+// crashes runs every cut point of the refunding process; with
+// REFUNDS_CRASHES=all those of the recovering worker too:
+//
+//	REFUNDS_CRASHES=all go test -run EveryCutPoint -v ./refunds/refundsdb/
+func crashes(t *testing.T, db *sqldb.DB) {
+	store := refundsdb.New(migrated(t, db))
+	refundstest.TestCrashes(t, refundstest.Crashes{
+		NewStore: func(testing.TB) refunds.Store { return store },
+		Short:    os.Getenv("REFUNDS_CRASHES") != "all",
+	})
+}
+
+func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqldbtest.SQLite(t)) }
+
+func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqldbtest.Postgres(t)) }
