@@ -1,0 +1,99 @@
+package returns_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/png"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundstest"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnstest"
+)
+
+func ExampleEvaluate() {
+	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	order := orders.Order{
+		CustomerID: "ada", Status: orders.StatusCompleted, PlacedAt: bought, Payment: orders.Payment{Status: orders.PaymentCaptured},
+		Lines: []orders.Line{{ID: "lamp", Name: "Lamp", Quantity: 3}},
+	}
+	terms := returns.Terms{ID: "terms-1", Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5}}
+	ask := returns.Ask{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.AskItem{{OrderLineID: "lamp", Quantity: 3}}}
+
+	v := returns.Evaluate(terms, order, returns.Claims{"lamp": 1}, ask, bought.AddDate(0, 0, 10))
+	fmt.Println(v.Eligible, v.Reasons())
+	fmt.Println(v.Message())
+	// Output:
+	// false [ALREADY_RETURNED]
+	// 1 of 3 units of this item are in a return already. You can return up to 2.
+}
+
+func ExampleReturnable() {
+	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	order := orders.Order{
+		CustomerID: "ada", Status: orders.StatusCompleted, PlacedAt: bought, Payment: orders.Payment{Status: orders.PaymentCaptured},
+		Lines: []orders.Line{{ID: "lamp", Quantity: 3}, {ID: "socks", Name: "Socks", Quantity: 2, FinalSale: true}},
+	}
+	terms := returns.Terms{Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5, FinalSale: true}}
+	for _, l := range returns.Returnable(terms, order, nil, bought.AddDate(0, 0, 10)) {
+		fmt.Println(l.OrderLineID, l.Returnable, l.Deadline.Format(time.DateOnly), l.Eligible)
+	}
+	// Output:
+	// lamp 3 2026-03-31 true
+	// socks 0 2026-03-31 false
+}
+
+func ExamplePolicy_Validate() {
+	fmt.Println(returns.Policy{MaxQuantity: 5, WindowDays: -1}.Validate())
+	// Output: returns: INVALID: window_days: -1 days; 0 to 36500 are allowed
+}
+
+func ExampleCleanImage() {
+	var sent bytes.Buffer
+	if err := png.Encode(&sent, image.NewGray(image.Rect(0, 0, 4000, 1000))); err != nil {
+		log.Fatal(err)
+	}
+	p, err := returns.CleanImage(&sent, returns.ImageLimits{MaxSide: 800})
+	fmt.Println(p.Sent, p.ContentType, p.Width, p.Height, err)
+
+	_, err = returns.CleanImage(strings.NewReader("<?php ?>"), returns.ImageLimits{})
+	fmt.Println(err)
+	// Output:
+	// png image/jpeg 800 200 <nil>
+	// returns: PHOTO_TYPE_NOT_ALLOWED: photos: It is not a photo of a type we take: jpeg, png, gif, webp.
+}
+
+func ExampleService() {
+	ctx := context.Background()
+	staff := returns.Actor{Kind: orders.ActorStaff, ID: "kim"}
+	shop, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	payer, err := refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	svc, err := returns.New(returns.Config{
+		Store: returnstest.NewStore(), Orders: shop, Refunder: payer, Restocker: shop, Evidence: returnstest.NewEvidenceStore(),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	terms, err := svc.PublishTerms(ctx, returns.Policy{
+		Enabled: true, WindowDays: 30, MaxQuantity: 5, RestockAt: returns.RestockAtRefund, Currency: "USD",
+	}, "the first", staff)
+	fmt.Println(terms.Version, terms.Policy.WindowDays, err)
+	_, err = svc.Request(ctx, returns.Request{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther})
+	fmt.Println(err)
+	// Output:
+	// 1 30 <nil>
+	// returns: request for order no such order: orders: NOT_FOUND: order: there is no order no such order
+}
