@@ -68,6 +68,8 @@ var (
 		refunds.CodeTransition:      http.StatusConflict,
 		refunds.CodeCreditTooLow:    http.StatusConflict,
 		refunds.CodeLeaseLost:       http.StatusConflict,
+		refunds.CodeContradiction:   http.StatusConflict,
+		refunds.CodeAmountChanged:   http.StatusConflict,
 	}
 	// A code that is not here is a NonReturnableReason: the policy refuses.
 	returnStatus = map[returns.Code]int{

@@ -1,0 +1,103 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+func (s *server) accountRoutes() {
+	s.public("GET /login", s.loginForm)
+	s.public("POST /login", s.login)
+	s.public("GET /register", s.registerForm)
+	s.public("POST /register", s.register)
+	s.public("GET /logout", s.logoutForm)
+	s.public("POST /logout", s.logout)
+}
+
+// accountForm is what a sign-in or registration form holds; passwords never
+// go back into a page.
+type accountForm struct {
+	Username, Email string
+	Problem         string
+}
+
+func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
+	if _, ok := auth.FromContext(r.Context()); ok {
+		return s.redirect(w, r, "/", "")
+	}
+	return s.page(w, r, "login", "Sign in", accountForm{})
+}
+
+func (s *server) login(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	form := accountForm{Username: r.PostForm.Get("username")}
+	_, err := s.Auth.SignIn(r.Context(), form.Username, r.PostForm.Get("password"), s.ClientAddress(r))
+	switch auth.CodeOf(err) {
+	case auth.CodeCredentials:
+		form.Problem = "Invalid username or password"
+		return s.page(w, r, "login", "Sign in", form)
+	case auth.CodeTooManyAttempts:
+		p := problem.Of(err)
+		retryAfter(w, p.RetryAfter)
+		form.Problem = p.Message
+		return s.pageStatus(w, r, p.Status, "login", "Sign in", form)
+	}
+	if err != nil {
+		return err
+	}
+	return s.redirect(w, r, "/", "")
+}
+
+func (s *server) registerForm(w http.ResponseWriter, r *http.Request) error {
+	return s.page(w, r, "register", "Create an account", accountForm{})
+}
+
+func (s *server) register(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	form := accountForm{Username: r.PostForm.Get("username"), Email: r.PostForm.Get("email")}
+	_, err := s.Auth.Register(r.Context(), auth.Registration{
+		Username: form.Username, Email: form.Email, Password: r.PostForm.Get("password"),
+	})
+	if code := auth.CodeOf(err); code == auth.CodeInvalid || code == auth.CodeUsernameTaken {
+		p := problem.Of(err)
+		form.Problem = p.Message
+		return s.pageStatus(w, r, p.Status, "register", "Create an account", form)
+	}
+	if err != nil {
+		return err
+	}
+	return s.redirect(w, r, "/login", "Your account is there. Sign in to start.")
+}
+
+func (s *server) logoutForm(w http.ResponseWriter, r *http.Request) error {
+	return s.page(w, r, "logout", "Sign out", nil)
+}
+
+func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Auth.SignOut(r.Context()); err != nil {
+		return err
+	}
+	return s.redirect(w, r, "/login", "")
+}
+
+// retryAfter says when to come back, in whole seconds, at least one.
+func retryAfter(w http.ResponseWriter, d time.Duration) {
+	seconds := int64((d + time.Second - 1) / time.Second)
+	w.Header().Set("Retry-After", strconv.FormatInt(max(1, seconds), 10))
+}
+
+// formError is what is said of a form that can't be read.
+func formError(err error) error {
+	if p := problem.Of(err); !p.Internal {
+		return err
+	}
+	return problem.Invalid("form", "The form could not be read. Go back, reload the page and send it again.")
+}

@@ -1,0 +1,209 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// caseView is a return case with all that a page shows around it.
+type caseView struct {
+	returns.Return
+	State    badge
+	Steps    []step
+	Order    orders.Order
+	Currency orders.Currency
+	Customer auth.User
+	Refund   *refundView // nil: none was asked for
+}
+
+// Name is what people call the case: its RMA number, once it has one.
+func (c caseView) Name() string {
+	if c.RMA != "" {
+		return c.RMA
+	}
+	return "Return of " + c.Order.Number
+}
+
+// Cancellable reports whether the customer may still take it back.
+func (c caseView) Cancellable() bool { return c.canGo(returns.StatusCancelled) && !c.EarlyRefund }
+
+func (c caseView) canGo(to returns.Status) bool {
+	for _, s := range c.Status.Next() {
+		if s == to {
+			return true
+		}
+	}
+	return false
+}
+
+// step is one of the stations of a case.
+type step struct {
+	Name string
+	Done bool
+	Now  bool // the one the case waits for
+}
+
+// refundView is a refund in words.
+type refundView struct {
+	refunds.Refund
+	State     badge
+	Words     string
+	Reference string
+}
+
+// Paid is what goes back, in minor units.
+func (v refundView) Paid() int64 { return v.Amount() }
+
+// statusWord is a status as addresses and programs have it.
+func statusWord(s returns.Status) string { return strings.ToUpper(string(s)) }
+
+// caseState is the status in words, with its tone.
+func caseState(s returns.Status) badge {
+	switch s {
+	case returns.StatusRefunded:
+		return badge{"good", "Refunded"}
+	case returns.StatusRejected:
+		return badge{"bad", "Rejected"}
+	case returns.StatusCancelled:
+		return badge{"", "Cancelled"}
+	case returns.StatusPendingCustomerInfo:
+		return badge{"warn", "Waits for the customer"}
+	case returns.StatusPendingAuthorization:
+		return badge{"warn", "Waits for authorisation"}
+	case returns.StatusUnderInspection:
+		return badge{"info", "Under inspection"}
+	}
+	return badge{"info", words(s)}
+}
+
+// stations are the steps of a case, with the status from which each is done.
+var stations = []struct {
+	name string
+	rank int
+}{{"Requested", 1}, {"Authorised", 2}, {"Sent", 3}, {"Received", 4}, {"Inspected", 5}, {"Refunded", 6}}
+
+var rank = map[returns.Status]int{
+	returns.StatusPendingCustomerInfo: 1, returns.StatusPendingAuthorization: 1, returns.StatusAuthorized: 2, returns.StatusInTransit: 3,
+	returns.StatusReceived: 4, returns.StatusUnderInspection: 4, returns.StatusApproved: 5, returns.StatusRefunded: 6,
+}
+
+// stepsOf says how far a case is. A case that was ended keeps what it reached.
+func stepsOf(c returns.Return) []step {
+	at := rank[c.Status]
+	if c.Status == returns.StatusRejected || c.Status == returns.StatusCancelled {
+		switch {
+		case c.Inspection != nil:
+			at = 5
+		case c.RMA != "":
+			at = 2
+		default:
+			at = 1
+		}
+	}
+	out := make([]step, len(stations))
+	for i, s := range stations {
+		done := s.rank <= at || s.rank == 6 && c.RefundID != ""
+		out[i] = step{Name: s.name, Done: done, Now: !c.Status.Final() && s.rank == at+1}
+	}
+	return out
+}
+
+// refundState is what a refund's state means to who waits for it.
+func refundState(r refunds.Refund) (badge, string) {
+	switch {
+	case r.Status == refunds.StatusSucceeded:
+		return badge{"good", "Paid"}, "The money is on its way to the account; banks take up to ten days to show a card refund."
+	case r.Status == refunds.StatusUnknown:
+		return badge{"warn", "Not known yet"}, "The payment provider has not said whether it paid. It is looked up until that is certain, and never paid twice."
+	case r.Status.Open():
+		return badge{"warn", "On its way"}, "The refund waits for the payment provider, and goes on by itself."
+	case r.Status == refunds.StatusReversed:
+		return badge{"bad", "Taken back"}, "The payment provider took the refund back. Staff pay it again."
+	}
+	return badge{"bad", "Failed"}, "The refund did not go through and nothing was paid. Staff try again, or pay by another method."
+}
+
+// caseViews completes cases with their orders, customers and refunds, each
+// read in one query however many cases there are.
+func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView, error) {
+	if len(cases) == 0 {
+		return nil, nil
+	}
+	var ids, customers, orderIDs []string
+	for _, c := range cases {
+		ids, customers, orderIDs = append(ids, c.ID), append(customers, c.CustomerID), append(orderIDs, c.OrderID)
+	}
+	paid, err := s.Refunds.ByReferences(r.Context(), ids)
+	if err != nil {
+		return nil, err
+	}
+	people, err := s.Auth.UsersByID(r.Context(), customers)
+	if err != nil {
+		return nil, err
+	}
+	sold, _, err := s.Orders.Orders(r.Context(), orders.Query{IDs: orderIDs, PageSize: len(orderIDs)})
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]orders.Order{}
+	for _, o := range sold {
+		byID[o.ID] = o
+	}
+	out := make([]caseView, 0, len(cases))
+	for _, c := range cases {
+		o, ok := byID[c.OrderID]
+		if !ok {
+			return nil, fmt.Errorf("web: return %s is of order %s, which is gone", c.ID, c.OrderID)
+		}
+		v := caseView{Return: c, State: caseState(c.Status), Steps: stepsOf(c), Order: o, Currency: o.Currency, Customer: people[c.CustomerID]}
+		if refund, ok := paid[c.ID]; ok {
+			v.Refund = &refundView{Refund: refund}
+			v.Refund.State, v.Refund.Words = refundState(refund)
+			if a := refund.Attempt(); a != nil {
+				v.Refund.Reference = a.ProviderReference
+			}
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// photo serves a photo of a case to its customer and to staff. It is always an
+// image we made, and is shown as nothing else.
+func (s *server) photo(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.Returns.Return(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if u := user(r); c.CustomerID != u.ID && !u.IsAdmin() {
+		return returns.ErrNotFound
+	}
+	body, e, err := s.Returns.OpenEvidence(r.Context(), c.ID, r.PathValue("photo"))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	h := w.Header()
+	h.Set("Content-Type", "image/jpeg")
+	if e.ContentType == "image/png" {
+		h.Set("Content-Type", "image/png")
+	}
+	h.Set("Content-Length", strconv.FormatInt(e.Bytes, 10))
+	h.Set("Content-Disposition", "inline")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "private, max-age=3600")
+	if _, err := io.Copy(w, body); err != nil {
+		// The answer has begun; its length tells the browser that it is cut.
+		s.Log.DebugContext(r.Context(), "photo not sent whole", "error", err.Error())
+	}
+	return nil
+}

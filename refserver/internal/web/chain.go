@@ -1,0 +1,164 @@
+package web
+
+import (
+	"io/fs"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/returnkit/returnkit/observability"
+)
+
+// chain puts the middleware around the routes, outermost first:
+//
+//	request id      so that all that follows can name the request
+//	metrics         counts what everything inside answers, the refused too
+//	access log      one line per request, with what is known by its end
+//	recovery        a panic is one failed request, counted and logged
+//	headers         on every answer, error pages included
+//	cross-site      before a session is looked up, so that it costs nothing
+//	session         one query; who asks
+//	routes          with their own doors and body limits
+//
+// Static files and probes need no session and stand before it.
+func (s *server) chain() http.Handler {
+	inner := http.NewServeMux()
+	inner.Handle("/static/", s.static())
+	inner.Handle("GET /health/live", s.Health.LiveHandler())
+	inner.Handle("GET /health/ready", s.Health.ReadyHandler())
+	inner.Handle("GET /health/startup", s.Health.StartupHandler())
+	inner.Handle("GET /health", s.Health.Handler())
+	inner.Handle("GET /api/system/health", s.Health.Handler())
+	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
+	inner.Handle("/api/", s.session(http.MaxBytesHandler(s.API, maxPhotos)))
+	inner.Handle("/", s.session(s.missing(s.mux)))
+
+	var h http.Handler = inner
+	h = s.crossSite(h)
+	h = s.headers(h)
+	h = s.recovery(h)
+	h = observability.AccessLog(h, observability.Named(s.Log, "http"), quiet)
+	h = s.Metrics.Middleware(h, s.routeOf(inner))
+	return observability.RequestID(h)
+}
+
+func (s *server) session(next http.Handler) http.Handler { return s.Auth.Load(next) }
+
+// Routed is a handler that can tell the pattern a request matches, so that
+// metrics count routes and never paths.
+type Routed interface{ Route(*http.Request) string }
+
+func (s *server) routeOf(inner *http.ServeMux) func(*http.Request) string {
+	pages, probes := observability.RouteOf(s.mux), observability.RouteOf(inner)
+	return func(r *http.Request) string {
+		if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/system/health" {
+			if routed, ok := s.API.(Routed); ok {
+				return routed.Route(r)
+			}
+			return ""
+		}
+		if _, pattern := inner.Handler(r); pattern != "/" {
+			return probes(r)
+		}
+		return pages(r)
+	}
+}
+
+// missing answers a path that no page has with the shop's own 404 page, and a
+// method that a page does not take with a 405 that says which it takes.
+func (s *server) missing(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		probe := &statusOnly{header: http.Header{}}
+		mux.ServeHTTP(probe, r)
+		p := notFound
+		if probe.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", probe.header.Get("Allow"))
+			p.Status, p.Message = probe.status, "This address takes "+probe.header.Get("Allow")+", not "+r.Method+"."
+		}
+		s.failWith(w, r, p)
+	})
+}
+
+// statusOnly learns what a handler would answer.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (p *statusOnly) Header() http.Header         { return p.header }
+func (p *statusOnly) WriteHeader(status int)      { p.status = status }
+func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+
+func (s *server) static() http.Handler {
+	root, err := fs.Sub(files, "static")
+	if err != nil {
+		return http.NotFoundHandler()
+	}
+	serve := http.StripPrefix("/static/", http.FileServerFS(root))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/static/" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		serve.ServeHTTP(w, r)
+	})
+}
+
+// headers tell the browser what it need not allow. Pages hold no scripts but
+// our own file, and no inline styles.
+func (s *server) headers(next http.Handler) http.Handler {
+	const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if s.SecureCookies {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// crossSite refuses a browser's request that another site made. A request
+// with neither Origin nor Sec-Fetch-Site (a script's) passes. Webhooks are
+// signed and come from no browser.
+func (s *server) crossSite(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Log.WarnContext(r.Context(), "cross-site request refused", "origin", r.Header.Get("Origin"))
+		http.Error(w, "This request came from another site. Open the shop and try again there.", http.StatusForbidden)
+	}))
+	return guard.Handler(next)
+}
+
+func (s *server) recovery(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler {
+				panic(cause)
+			}
+			s.Log.ErrorContext(r.Context(), "panic in a handler", "cause", cause, "stack", string(debug.Stack()))
+			http.Error(w, "Something went wrong on our side. Try again.", http.StatusInternalServerError)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// quiet are the requests that leave no line in the access log.
+func quiet(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/static/") || strings.HasPrefix(r.URL.Path, "/health/") || r.URL.Path == "/metrics"
+}

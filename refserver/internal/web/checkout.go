@@ -1,0 +1,102 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+func (s *server) orderRoutes() {
+	// Who is not signed in takes nothing from the limit.
+	checkout := auth.RequireUser(s.denyScript)(s.Checkout(s.adapt(s.checkout)))
+	s.handle("POST /checkout", maxForm, checkout)
+	s.member("GET /order-history", s.orderHistory)
+	s.member("GET /orders/{id}", s.orderPage)
+	s.member("POST /orders/{id}/cancel", s.cancelOrder)
+}
+
+// checkout orders the cart. A completed order answers its receipt, a queued
+// one says so; a refusal shows the storefront again with the cart in it.
+func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	request := orders.CheckoutRequest{
+		Customer: actor(r), CartID: r.PostForm.Get("cart_id"), IdempotencyKey: idempotencyKey(r), Source: "web",
+	}
+	var err error
+	if request.Method, request.Token, err = s.payment(r); err != nil {
+		return s.checkoutRefused(w, r, err)
+	}
+	order, err := s.Orders.Checkout(r.Context(), request)
+	if err != nil {
+		return s.checkoutRefused(w, r, err)
+	}
+	return s.receipt(w, r, order)
+}
+
+// payment reads how the order is paid; the card's number ends here.
+func (s *server) payment(r *http.Request) (orders.PaymentMethod, string, error) {
+	switch method := strings.ToLower(strings.TrimSpace(r.PostForm.Get("payment_method"))); method {
+	case "cash":
+		return orders.PayCash, "", nil
+	case "card":
+		if s.Card == nil {
+			return "", "", problem.Invalid("payment_method", "Card numbers are not taken on this page. Choose Cash.")
+		}
+		token, err := s.Card(r.PostForm.Get("card_number"), r.PostForm.Get("card_exp_date"), r.PostForm.Get("card_type"))
+		return orders.PayCard, token, err
+	default:
+		return "", "", problem.Invalid("payment_method", "Choose how to pay: Cash or Card.")
+	}
+}
+
+func idempotencyKey(r *http.Request) string {
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		return key
+	}
+	return r.PostForm.Get("Idempotency-Key")
+}
+
+// checkoutRefused says why the order did not go through and what to do. The
+// cart is kept.
+func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err error) error {
+	p := problem.Of(err)
+	if p.Internal || p.Status == http.StatusNotFound {
+		return err
+	}
+	text := p.Message
+	if e, ok := declined(err); ok {
+		text = declineWords(e.Reason)
+	}
+	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), note{Tone: "bad", Text: text})
+}
+
+// declineWords says why a card was declined and what to do, for the reasons a
+// bank gives; docs.stripe.com/declines/codes lists them.
+func declineWords(reason string) string {
+	const kept = " Nothing was charged and your cart is kept."
+	switch reason {
+	case "insufficient_funds":
+		return "Payment declined: there is not enough money on the card. Try another card, or pay cash." + kept
+	case "expired_card":
+		return "Payment declined: the card has expired. Try another card, or pay cash." + kept
+	case "incorrect_cvc", "incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year":
+		return "Payment declined: a number on the card was mistyped. Check it and try again." + kept
+	case "authentication_required":
+		return "Payment declined: your bank wants you to confirm this payment, which this page can't ask for. Try another card, or pay cash." + kept
+	}
+	return "Payment declined: your bank refused this payment. Try another card, or pay cash; your bank can tell you why." + kept
+}
+
+func declined(err error) (*orders.Error, bool) {
+	var e *orders.Error
+	if errors.As(err, &e) && e.Code == orders.CodePaymentDeclined {
+		return e, true
+	}
+	return nil, false
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+// page is what the layout shows around a page's own Body.
+type page struct {
+	Title        string
+	StyleVersion string
+	User         *auth.User // nil: nobody signed in
+	Staff        bool
+	Nav          []link
+	Notes        []note
+	RequestID    string
+	Body         any
+}
+
+// page renders the page name with status 200.
+func (s *server) page(w http.ResponseWriter, r *http.Request, name, title string, body any, notes ...note) error {
+	return s.pageStatus(w, r, http.StatusOK, name, title, body, notes...)
+}
+
+func (s *server) pageStatus(w http.ResponseWriter, r *http.Request, status int, name, title string, body any, notes ...note) error {
+	p := page{
+		Title: title, StyleVersion: s.pages.style, Body: body, Notes: notes,
+		RequestID: w.Header().Get(observability.RequestIDHeader),
+	}
+	if u, ok := auth.FromContext(r.Context()); ok {
+		p.User, p.Staff, p.Nav = &u, u.IsAdmin(), navigation(u, r.URL.Path)
+	}
+	if message := s.Auth.TakeFlash(r.Context()); message != "" {
+		p.Notes = append([]note{{Tone: "info", Text: message}}, p.Notes...)
+	}
+	return s.pages.render(w, status, name, p)
+}
+
+var (
+	customerLinks = []link{{Href: "/", Name: "Shop"}, {Href: "/order-history", Name: "Orders"}, {Href: "/returns", Name: "Returns"}}
+	staffLinks    = []link{
+		{Href: "/admin/dashboard", Name: "Dashboard"}, {Href: "/admin/returns", Name: "All returns"},
+		{Href: "/admin/orders", Name: "All orders"}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/policy", Name: "Policy"}, {Href: "/admin/users", Name: "Users"},
+	}
+)
+
+func navigation(u auth.User, path string) []link {
+	all := append([]link{}, customerLinks...)
+	if u.IsAdmin() {
+		all = append(all, staffLinks...)
+	}
+	for i, l := range all {
+		all[i].Current = path == l.Href || (l.Href != "/" && strings.HasPrefix(path, l.Href+"/"))
+	}
+	return all
+}
+
+var forbidden = problem.Problem{
+	Status: http.StatusForbidden, Code: "FORBIDDEN", Message: "This page is for staff. Ask an admin to give your account that role.",
+}
+
+// failBody is the Body of the error page.
+type failBody struct {
+	Status  int
+	Heading string
+	Message string
+}
+
+// fail answers an error, in words, with the status the table gives it; a cause
+// that is ours is logged and never shown.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problem.Of(err)
+	if p.Internal {
+		s.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
+	} else {
+		s.Log.DebugContext(r.Context(), "request refused", "code", p.Code, "error", err.Error())
+	}
+	s.failWith(w, r, p)
+}
+
+func (s *server) failWith(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	err := s.pageStatus(w, r, p.Status, "error", heading(p.Status), failBody{Status: p.Status, Heading: heading(p.Status), Message: p.Message})
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "error page failed", slog.Any("error", err))
+		http.Error(w, p.Message, p.Status)
+	}
+}
+
+func heading(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "Not allowed"
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return "Busy"
+	case http.StatusConflict:
+		return "That has changed"
+	case http.StatusPaymentRequired:
+		return "Payment declined"
+	}
+	if status >= http.StatusInternalServerError {
+		return "Something went wrong"
+	}
+	return "That did not work"
+}
+
+// answer writes v as JSON.
+func answer(w http.ResponseWriter, status int, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return errors.Join(errors.New("encode answer"), err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, err = w.Write(append(data, '\n'))
+	return err
+}

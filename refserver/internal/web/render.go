@@ -1,0 +1,137 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/decimal"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// note is a message above the content. Tone is good, warn, bad or info.
+type note struct{ Tone, Text string }
+
+// link is an entry of the navigation.
+type link struct {
+	Href, Name string
+	Current    bool
+}
+
+// badge is a word that carries a state, with the tone it is shown in.
+type badge struct{ Tone, Text string }
+
+// templates are all pages, each parsed with the layout and the partials.
+type templates struct {
+	pages map[string]*template.Template
+	style string // changes with the style sheet, so that a cached one is not used
+}
+
+// loadTemplates parses every templates/*.html with the layout and partials
+// (templates/_*.html). A page defines "content".
+func loadTemplates(zone *time.Location) (*templates, error) {
+	css, err := files.ReadFile("static/app.css")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(css)
+	t := &templates{pages: map[string]*template.Template{}, style: hex.EncodeToString(sum[:6])}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	shared := []string{"templates/layout.html"}
+	for _, name := range names {
+		if strings.HasPrefix(path.Base(name), "_") {
+			shared = append(shared, name)
+		}
+	}
+	for _, name := range names {
+		page := strings.TrimSuffix(path.Base(name), ".html")
+		if page == "layout" || strings.HasPrefix(page, "_") {
+			continue
+		}
+		parsed, err := template.New(page).Funcs(functions(zone)).ParseFS(files, append(shared, name)...)
+		if err != nil {
+			return nil, fmt.Errorf("page %s: %w", page, err)
+		}
+		t.pages[page] = parsed
+	}
+	return t, nil
+}
+
+// render writes a page whole, or nothing at all: a template that fails half
+// way must not leave half a page behind.
+func (t *templates) render(w http.ResponseWriter, status int, page string, data any) error {
+	parsed, ok := t.pages[page]
+	if !ok {
+		return fmt.Errorf("there is no page %q", page)
+	}
+	var out bytes.Buffer
+	if err := parsed.ExecuteTemplate(&out, "layout", data); err != nil {
+		return fmt.Errorf("page %s: %w", page, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, err := out.WriteTo(w)
+	return err
+}
+
+// functions are what templates call. Amounts are minor units and a currency.
+func functions(zone *time.Location) template.FuncMap {
+	return template.FuncMap{
+		"money": func(minor int64, c orders.Currency) string { return orders.NewMoney(minor, c).String() },
+		"date": func(t time.Time) string {
+			if t.IsZero() {
+				return "–"
+			}
+			return t.In(zone).Format("2 Jan 2006")
+		},
+		"moment": func(t time.Time) string {
+			if t.IsZero() {
+				return "–"
+			}
+			return t.In(zone).Format("2 Jan 2006, 15:04 MST")
+		},
+		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"words": func(code any) string { return words(fmt.Sprint(code)) },
+		"percent": func(bp int) string {
+			return strings.TrimSuffix(strings.TrimSuffix(decimal.Format(int64(bp), 2).String(), "0"), ".0") + " %"
+		},
+		"plural": func(n int, one, many string) string {
+			if n == 1 {
+				return "1 " + one
+			}
+			return fmt.Sprintf("%d %s", n, many)
+		},
+		"list":  func(items ...any) []any { return items },
+		"inc":   func(n int) int { return n + 1 },
+		"lower": strings.ToLower,
+	}
+}
+
+// words turns a code such as PENDING_AUTHORIZATION or store_credit into words
+// for a page: "Pending authorization", "Store credit".
+func words[T ~string](code T) string {
+	s := strings.ToLower(strings.ReplaceAll(string(code), "_", " "))
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// sortedKeys are the keys of m in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

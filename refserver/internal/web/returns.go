@@ -1,0 +1,299 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// ownCases is how many of their cases a customer sees on one page.
+const ownCases = 20
+
+func (s *server) returnRoutes() {
+	s.member("GET /returns", s.returnsPage)
+	s.memberPhotos("POST /returns/request", s.requestReturn)
+	s.member("GET /returns/{id}", s.casePage)
+	s.memberPhotos("POST /returns/{id}/info", s.provideInfo)
+	s.member("POST /returns/{id}/cancel", s.cancelReturn)
+	s.member("GET /returns/{id}/photos/{photo}", s.photo)
+}
+
+// returnsBody is what a customer can send back, and what is on its way back.
+type returnsBody struct {
+	Orders     []returnOrder
+	OrderPages pager
+	Cases      []caseView
+	CasePages  pager
+	Total      int // cases, over all pages
+	Credit     int64
+	Currency   orders.Currency
+}
+
+// returnOrder is an order with the form to ask for its return.
+type returnOrder struct {
+	orders.Order
+	Lines    []returnLine
+	Units    int  // that can come back now
+	Open     bool // shown unfolded
+	Reasons  []returns.Reason
+	Policy   returns.Policy
+	Accept   string // for the file field
+	Form     requestForm
+	Customer string // id of the customer when staff file; else empty
+}
+
+// returnLine is a line of an order, with what can come back, until when, and
+// why not.
+type returnLine struct {
+	orders.Line
+	Returnable int
+	Deadline   time.Time
+	Findings   []returns.Finding
+}
+
+func (s *server) returnsPage(w http.ResponseWriter, r *http.Request) error {
+	return s.showReturns(w, r, http.StatusOK, requestForm{})
+}
+
+// showReturns renders the page; form is one that was refused, or empty.
+func (s *server) showReturns(w http.ResponseWriter, r *http.Request, status int, form requestForm, notes ...note) error {
+	// The address of a refused form has no pages; they begin at the first.
+	orderPage, err := numberIn(r.URL.Query(), "page")
+	if err != nil {
+		return err
+	}
+	casePage, err := numberIn(r.URL.Query(), "cases")
+	if err != nil {
+		return err
+	}
+	ctx, me := r.Context(), user(r).ID
+	query := orders.Query{CustomerID: me, Status: []orders.Status{orders.StatusCompleted}, Page: orderPage, PageSize: s.PageSize}
+	list, total, err := s.Orders.Orders(ctx, query)
+	if err != nil {
+		return err
+	}
+	if form.OrderID != "" && !hasOrder(list, form.OrderID) {
+		if o, err := s.Orders.Order(ctx, form.OrderID); err == nil && o.CustomerID == me {
+			list = append([]orders.Order{o}, list...)
+		}
+	}
+	body := returnsBody{OrderPages: pagesAt(r, "/returns", "page", orderPage, s.PageSize, total), Currency: s.Currency}
+	if body.Orders, err = s.returnOrders(r, list, form); err != nil {
+		return err
+	}
+	cases, count, err := s.Returns.Returns(ctx, returns.Query{CustomerID: me, Page: casePage, PageSize: ownCases})
+	if err != nil {
+		return err
+	}
+	body.Total, body.CasePages = count, pagesAt(r, "/returns", "cases", casePage, ownCases, count)
+	if body.Cases, err = s.caseViews(r, cases); err != nil {
+		return err
+	}
+	if body.Credit, err = s.Refunds.CreditBalance(ctx, me, s.Currency); err != nil {
+		return err
+	}
+	return s.pageStatus(w, r, status, "returns", "Returns", body, notes...)
+}
+
+func hasOrder(list []orders.Order, id string) bool {
+	for _, o := range list {
+		if o.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// returnOrders says of each order what can come back, and unfolds the one of
+// the form, or else the first that has anything.
+func (s *server) returnOrders(r *http.Request, list []orders.Order, form requestForm) ([]returnOrder, error) {
+	found, err := s.Returns.Returnable(r.Context(), list...)
+	if err != nil {
+		return nil, err
+	}
+	terms := map[string]returns.Terms{}
+	out := make([]returnOrder, 0, len(list))
+	opened := form.OrderID != ""
+	for _, o := range list {
+		t, ok := terms[o.TermsID]
+		if !ok {
+			if t, err = s.termsOf(r, o.TermsID); err != nil {
+				return nil, err
+			}
+			terms[o.TermsID] = t
+		}
+		v := returnOrder{Order: o, Policy: t.Policy, Reasons: t.Policy.Reasons, Accept: accept(t.Policy.PhotoTypes)}
+		if len(v.Reasons) == 0 {
+			v.Reasons = returns.AllReasons()
+		}
+		verdicts := map[string]returns.LineVerdict{}
+		for _, l := range found[o.ID] {
+			verdicts[l.OrderLineID] = l
+		}
+		for _, l := range o.Lines {
+			verdict := verdicts[l.ID]
+			v.Lines = append(v.Lines, returnLine{Line: l, Returnable: verdict.Returnable, Deadline: verdict.Deadline, Findings: verdict.Findings})
+			v.Units += verdict.Returnable
+		}
+		switch {
+		case o.ID == form.OrderID:
+			v.Open, v.Form = true, form
+		case !opened && v.Units > 0:
+			v.Open, opened = true, true
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// termsOf are the terms an order is bound to: those of now when none are
+// pinned.
+func (s *server) termsOf(r *http.Request, id string) (returns.Terms, error) {
+	if id == "" {
+		return s.Returns.CurrentTerms(r.Context())
+	}
+	return s.Returns.Terms(r.Context(), id)
+}
+
+// accept is the value of a file field that takes these types of image.
+func accept(types []string) string {
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = "image/" + t
+	}
+	return strings.Join(out, ",")
+}
+
+func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
+	upload, err := readUpload(r)
+	defer upload.close()
+	if err != nil {
+		return err
+	}
+	form := requestFormOf(r.PostForm)
+	request, err := form.request()
+	if err == nil {
+		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), user(r).ID
+		var c returns.Return
+		if c, err = s.Returns.Request(r.Context(), request); err == nil {
+			return s.redirect(w, r, "/returns", asked(c))
+		}
+	}
+	p := problem.Of(err)
+	if p.Internal {
+		return err
+	}
+	form.refuse(p)
+	return s.showReturns(w, r, p.Status, form, note{Tone: "bad", Text: p.Message})
+}
+
+func asked(c returns.Return) string {
+	if c.Status == returns.StatusAuthorized {
+		return "Your return is authorised under " + c.RMA + ". Send the goods back and keep the receipt."
+	}
+	return "Your return is requested. Our staff will look at it; you see here how it goes."
+}
+
+// ownCase is the case of the address if it is the user's: somebody else's is
+// as good as none, for staff too, who have a page of their own.
+func (s *server) ownCase(r *http.Request) (returns.Return, error) {
+	c, err := s.Returns.Return(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return returns.Return{}, err
+	}
+	if c.CustomerID != user(r).ID {
+		return returns.Return{}, returns.ErrNotFound
+	}
+	return c, nil
+}
+
+// ownCaseBody is one case as its customer sees it.
+type ownCaseBody struct {
+	Case    caseView
+	Events  []entry
+	Accept  string
+	Photos  int // that can still be added
+	Details string
+}
+
+func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.ownCase(r)
+	if errors.Is(err, returns.ErrNotFound) && user(r).IsAdmin() {
+		return s.redirect(w, r, "/admin/returns/"+r.PathValue("id"), "")
+	}
+	if err != nil {
+		return err
+	}
+	return s.showCase(w, r, http.StatusOK, c, "")
+}
+
+func (s *server) showCase(w http.ResponseWriter, r *http.Request, status int, c returns.Return, details string, notes ...note) error {
+	views, err := s.caseViews(r, []returns.Return{c})
+	if err != nil {
+		return err
+	}
+	terms, err := s.termsOf(r, c.TermsID)
+	if err != nil {
+		return err
+	}
+	body := ownCaseBody{
+		Case: views[0], Accept: accept(terms.Policy.PhotoTypes), Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)), Details: details,
+	}
+	if body.Events, err = s.timeline(r, views[0], false); err != nil {
+		return err
+	}
+	return s.pageStatus(w, r, status, "return", views[0].Name(), body, notes...)
+}
+
+func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.ownCase(r)
+	if err != nil {
+		return err
+	}
+	upload, err := readUpload(r)
+	defer upload.close()
+	if err != nil {
+		return err
+	}
+	details := r.PostForm.Get("details")
+	if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, details, upload.photos, actor(r)); err != nil {
+		p := problem.Of(err)
+		if p.Internal {
+			return err
+		}
+		return s.showCase(w, r, p.Status, c, details, note{Tone: "bad", Text: p.Message})
+	}
+	return s.redirect(w, r, "/returns", "Thank you. Our staff will go on with your return.")
+}
+
+func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.ownCase(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Returns.Cancel(r.Context(), c.ID, actor(r)); err != nil {
+		p := problem.Of(err)
+		if p.Internal {
+			return err
+		}
+		return s.showCase(w, r, p.Status, c, "", note{Tone: "bad", Text: p.Message})
+	}
+	return s.redirect(w, r, "/returns", "The return is cancelled. You can ask for another one while the return window is open.")
+}
+
+// memberPhotos is the door of forms with photos: what is too large is read to
+// its end, within reason, because a browser that is cut off while it sends
+// shows its own error and not our words.
+func (s *server) memberPhotos(pattern string, h handler) {
+	s.handle(pattern, maxDrain, auth.RequireUser(s.deny)(s.within(s.adapt(h))))
+}
+
+func (s *server) staffPhotos(pattern string, h handler) {
+	s.handle(pattern, maxDrain, auth.RequireAdmin(s.deny)(s.within(s.adapt(h))))
+}

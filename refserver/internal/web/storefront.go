@@ -1,0 +1,239 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+func (s *server) shopRoutes() {
+	s.member("GET /{$}", s.storefront)
+	s.script("POST /add_to_cart", s.addToCart)
+	s.script("POST /set_cart_quantity", s.setCartQuantity)
+	s.member("POST /cancel_sale", s.cancelSale)
+}
+
+// script is the door of an action that programs call as well as forms: who is
+// not signed in gets a 401, not a way to the sign-in page.
+func (s *server) script(pattern string, h handler) {
+	s.handle(pattern, maxForm, auth.RequireUser(s.denyScript)(s.adaptScript(h)))
+}
+
+func (s *server) adaptScript(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		if wantsPage(r) {
+			s.fail(w, r, err)
+			return
+		}
+		p := problem.Of(err)
+		if p.Internal {
+			s.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
+		}
+		s.answerProblem(w, r, p)
+	})
+}
+
+func (s *server) denyScript(w http.ResponseWriter, r *http.Request, status int) {
+	p := problem.Problem{Status: status, Code: "SIGN_IN", Message: "Sign in first, then try again."}
+	if wantsPage(r) {
+		s.failWith(w, r, p)
+		return
+	}
+	s.answerProblem(w, r, p)
+}
+
+// answerProblem writes a problem as JSON: error, code, and how many units can
+// be had where stock is the problem.
+func (s *server) answerProblem(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	body := map[string]any{"error": p.Message, "code": p.Code}
+	if p.Code == string(orders.CodeOutOfStock) {
+		body["available"] = p.Available
+	}
+	if err := answer(w, p.Status, body); err != nil {
+		s.Log.WarnContext(r.Context(), "answer not written", "error", err.Error())
+	}
+}
+
+// wantsPage tells a browser's form from a program: a browser asks for HTML by
+// name.
+func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// storefrontBody is what is for sale, and the cart with the form to buy it.
+type storefrontBody struct {
+	Products []storeProduct
+	Cart     orders.CartView
+	CardForm bool
+	Years    []int
+	Method   string // the method chosen before a problem
+}
+
+// storeProduct is a product with the price after its discount.
+type storeProduct struct {
+	orders.Product
+	Now int64 // minor units
+	Low bool
+}
+
+func (s *server) storefront(w http.ResponseWriter, r *http.Request) error {
+	return s.showStore(w, r, http.StatusOK, "")
+}
+
+// showStore renders the storefront, with notes where a checkout did not go
+// through: the cart is still there.
+func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, method string, notes ...note) error {
+	products, err := s.Orders.Products(r.Context())
+	if err != nil {
+		return err
+	}
+	cart, err := s.Orders.Cart(r.Context(), user(r).ID)
+	if err != nil {
+		return err
+	}
+	body := storefrontBody{Cart: cart, CardForm: s.Card != nil, Method: method}
+	for _, p := range products {
+		discount, err := orders.MulBP(p.Price, p.DiscountBP)
+		if err != nil {
+			return fmt.Errorf("price of product %d: %w", p.ID, err)
+		}
+		body.Products = append(body.Products, storeProduct{Product: p, Now: p.Price - discount, Low: p.Stock > 0 && p.Stock <= s.LowStock})
+	}
+	for year := s.Now().Year(); len(body.Years) < 12; year++ {
+		body.Years = append(body.Years, year)
+	}
+	return s.pageStatus(w, r, status, "storefront", "Shop", body, notes...)
+}
+
+func (s *server) addToCart(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	id, err := productID(r)
+	if err != nil {
+		return err
+	}
+	quantity := 1
+	if r.PostForm.Has("quantity") {
+		if quantity, err = wholeNumber(r, "quantity"); err != nil {
+			return err
+		}
+	}
+	cart, err := s.Orders.AddToCart(r.Context(), user(r).ID, id, quantity)
+	if short, ok := outOfStock(err); ok {
+		// The contract answers a full shelf with 400 here and 409 on a change
+		// of quantity.
+		return &problem.Error{Problem: problem.Problem{Status: http.StatusBadRequest, Code: string(short.Code), Message: short.Message, Available: short.Available}}
+	}
+	if err != nil {
+		return err
+	}
+	name := itemName(cart, id)
+	message := fmt.Sprintf("Added %d × %s to the cart", quantity, name)
+	if wantsPage(r) {
+		return s.redirect(w, r, "/", message)
+	}
+	return answer(w, http.StatusOK, map[string]any{"message": message, "cart": cartJSON(cart), "product_name": name})
+}
+
+func (s *server) setCartQuantity(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	id, err := productID(r)
+	if err != nil {
+		return err
+	}
+	quantity, err := wholeNumber(r, "quantity")
+	if err != nil {
+		return err
+	}
+	cart, err := s.Orders.SetCartQuantity(r.Context(), user(r).ID, id, quantity)
+	if err != nil {
+		return err
+	}
+	message := "The cart is up to date"
+	if wantsPage(r) {
+		return s.redirect(w, r, "/", message)
+	}
+	return answer(w, http.StatusOK, map[string]any{"message": message, "cart": cartJSON(cart), "new_quantity": quantity})
+}
+
+func (s *server) cancelSale(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.Orders.ClearCart(r.Context(), user(r).ID); err != nil {
+		return err
+	}
+	return s.redirect(w, r, "/", "The cart is empty")
+}
+
+func outOfStock(err error) (*orders.Error, bool) {
+	var e *orders.Error
+	if errors.As(err, &e) && e.Code == orders.CodeOutOfStock {
+		return e, true
+	}
+	return nil, false
+}
+
+func itemName(cart orders.CartView, id int64) string {
+	for _, item := range cart.Items {
+		if item.Product.ID == id {
+			return item.Product.Name
+		}
+	}
+	return ""
+}
+
+// cartJSON is the cart as the contract has it; amounts are JSON numbers with
+// the currency's decimals.
+func cartJSON(cart orders.CartView) map[string]any {
+	amount := func(minor int64) json.Number {
+		return json.Number(orders.NewMoney(minor, cart.Currency).Decimal())
+	}
+	items := make([]map[string]any, 0, len(cart.Items))
+	for _, i := range cart.Items {
+		items = append(items, map[string]any{
+			"product_id": i.Product.ID, "name": i.Product.Name, "quantity": i.Quantity,
+			"original_price": amount(i.UnitList), "discounted_unit_price": amount(i.UnitDiscounted),
+			"subtotal": amount(i.Subtotal), "shipping_fee": amount(i.Shipping), "import_duty": amount(i.Duty),
+			"available_stock": i.Available,
+		})
+	}
+	return map[string]any{"items": items, "grand_total": amount(cart.Total)}
+}
+
+func productID(r *http.Request) (int64, error) {
+	text := strings.TrimSpace(r.PostForm.Get("product_id"))
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, problem.Invalid("product_id", fmt.Sprintf("product_id is %q; it must be the number of a product, such as 1", clip(text)))
+	}
+	return id, nil
+}
+
+// wholeNumber reads a field that must hold a whole number.
+func wholeNumber(r *http.Request, field string) (int, error) {
+	text := strings.TrimSpace(r.PostForm.Get(field))
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, problem.Invalid(field, fmt.Sprintf("%s is %q; it must be a whole number, such as 1", field, clip(text)))
+	}
+	return n, nil
+}
+
+// clip shortens what somebody sent, for a message that quotes it.
+func clip(s string) string {
+	runes := []rune(s)
+	if len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,148 @@
+// Package web is the shop's pages: HTML forms that work without JavaScript.
+// Each resource has a file of its own; a handler parses, calls, and renders.
+// It returns an error, which one place turns into a page and a log line.
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Deps is what the pages stand on. All fields are required but those that say
+// otherwise.
+type Deps struct {
+	Orders  *orders.Service
+	Returns *returns.Service
+	Refunds *refunds.Service
+	Auth    *auth.Service
+	Metrics *observability.Metrics
+	// Registry is what /metrics shows.
+	Registry http.Handler
+	Health   *observability.Checker
+	Log      *slog.Logger
+	// Daily counts what happened by day, for the dashboard.
+	Daily Daily
+	// Checkout stands before POST /checkout: the limiter.
+	Checkout func(http.Handler) http.Handler
+	// Card turns what the card form holds into the provider's payment method.
+	// Nil where the form is off, because the provider's key is live.
+	Card func(number, expires, kind string) (token string, err error)
+	// API serves /api/. It is behind the same middleware as the pages.
+	API http.Handler
+	// ClientAddress is the address of who asks, past trusted proxies.
+	ClientAddress func(*http.Request) string
+
+	Currency      orders.Currency
+	Zone          *time.Location
+	PageSize      int  // of the order history
+	LowStock      int  // units at or below which staff are told
+	MaxPhotos     int  // of one request
+	SecureCookies bool // the shop is reached over https
+	MetricsToken  string
+	Now           func() time.Time // nil: time.Now
+}
+
+// server holds what handlers need.
+type server struct {
+	Deps
+	pages *templates
+	mux   *http.ServeMux
+}
+
+// Bodies are limited: a form is small, photos are not. The photo limit leaves
+// room for the largest set of photos that the default policy takes.
+const (
+	maxForm   = 1 << 20
+	maxPhotos = 64 << 20
+)
+
+// New returns the handler of the whole shop.
+func New(d Deps) (http.Handler, error) {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	pages, err := loadTemplates(d.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
+	s.accountRoutes()
+	s.shopRoutes()
+	s.orderRoutes()
+	s.returnRoutes()
+	s.adminReturnRoutes()
+	s.adminRoutes()
+	s.dashboardRoutes()
+	s.operationRoutes()
+	return s.chain(), nil
+}
+
+// handler is a page or an action. What it returns is shown by fail.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// The three doors. public is open to all, member to who is signed in, staff
+// to admins. A form larger than maxForm is refused; photos have their own door.
+func (s *server) public(pattern string, h handler) { s.handle(pattern, maxForm, s.adapt(h)) }
+
+func (s *server) member(pattern string, h handler) {
+	s.handle(pattern, maxForm, auth.RequireUser(s.deny)(s.adapt(h)))
+}
+
+func (s *server) staff(pattern string, h handler) {
+	s.handle(pattern, maxForm, auth.RequireAdmin(s.deny)(s.adapt(h)))
+}
+
+func (s *server) handle(pattern string, limit int64, h http.Handler) {
+	s.mux.Handle(pattern, http.MaxBytesHandler(h, limit))
+}
+
+func (s *server) adapt(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// deny answers a request that may not pass: who is not signed in goes to the
+// sign-in page, a customer on a staff page is told so.
+func (s *server) deny(w http.ResponseWriter, r *http.Request, status int) {
+	if status == http.StatusUnauthorized {
+		http.Redirect(w, r, "/login", http.StatusFound)
+		return
+	}
+	s.failWith(w, r, forbidden)
+}
+
+// user is who asks. Only for handlers behind member or staff.
+func user(r *http.Request) auth.User {
+	u, _ := auth.FromContext(r.Context())
+	return u
+}
+
+// actor is who asks, as the domain packages want it.
+func actor(r *http.Request) orders.Actor {
+	u := user(r)
+	kind := orders.ActorCustomer
+	if u.IsAdmin() {
+		kind = orders.ActorStaff
+	}
+	return orders.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+}
+
+// redirect ends an action: the next page shows the message, when there is one.
+func (s *server) redirect(w http.ResponseWriter, r *http.Request, to, message string) error {
+	if message != "" {
+		s.Auth.Flash(r.Context(), message)
+	}
+	http.Redirect(w, r, to, http.StatusFound)
+	return nil
+}
