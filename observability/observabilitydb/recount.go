@@ -3,6 +3,7 @@ package observabilitydb
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -83,135 +84,161 @@ type shareRow struct {
 	Amount  int64  `bun:"amount"`
 }
 
-// recount counts a marked quarter again, and reports whether it did: not when
-// another process has done it meanwhile.
-func (r *Rollup) recount(ctx context.Context, q int64) (mine bool, err error) {
-	err = r.db.Tx(ctx, fmt.Sprintf("observabilitydb: count quarter %d", q), func(ctx context.Context, tx bun.Tx) error {
-		mine = false
-		// First of all: whoever commits an event from here on leaves a new mark.
-		res, err := tx.NewRaw("DELETE FROM kpi_dirty WHERE quarter = ?", q).Exec(ctx)
-		if err != nil {
+// recount counts some marked quarters again, those of at most a day, and
+// returns how many. It leaves out what another process is counting.
+func (r *Rollup) recount(ctx context.Context) (n int, err error) {
+	err = r.db.Tx(ctx, "observabilitydb: count marked quarters", func(ctx context.Context, tx bun.Tx) error {
+		var marked []int64
+		const most = 24 * time.Hour / quarter
+		// Newest first: they are looked at most.
+		q := tx.NewSelect().Table("kpi_dirty").Column("quarter").
+			Where("quarter > (SELECT MAX(m.quarter) FROM kpi_dirty AS m) - ?", int64(most)).OrderExpr("quarter DESC")
+		if err := sqldb.SkipLocked(q).Scan(ctx, &marked); err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		mine = true
-		span := span{quarterStart(q), quarterStart(q + 1)}
-		row := quarterRow{Quarter: q}
-		if row.Counts, err = countEvents(ctx, tx, span); err != nil {
-			return err
-		}
-		if err := replace(ctx, tx, "kpi_quarters", q, []quarterRow{row}); err != nil {
-			return err
-		}
-		shares, err := r.shares(ctx, tx, q, span, row.Counts)
-		if err != nil {
-			return err
-		}
-		if err := replace(ctx, tx, "kpi_shares", q, shares); err != nil {
-			return err
-		}
-		if row.ReturnsRefunded+row.ReturnsRejected+row.ReturnsCancelled == 0 {
+		if n = len(marked); n == 0 {
 			return nil
 		}
-		return closeCases(ctx, tx, span)
+		// Before anything is counted: whoever commits an event from here on
+		// leaves a new mark.
+		_, err := tx.NewRaw("DELETE FROM kpi_dirty WHERE quarter IN (?)", bun.List(marked)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		c := count{tx: tx, dialect: r.db.Dialect, span: span{quarterStart(marked[n-1]), quarterStart(marked[0] + 1)}, marked: marked}
+		return c.replace(ctx)
 	})
-	return mine, err
+	return n, err
+}
+
+// count counts marked quarters, which lie in a span, within a transaction.
+type count struct {
+	tx      bun.Tx
+	dialect sqldb.Dialect
+	span    span
+	marked  []int64 // newest first
 }
 
 // span is a range of time, its end not included.
 type span struct{ from, to time.Time }
 
-func countEvents(ctx context.Context, tx bun.IDB, s span) (Counts, error) {
-	var c Counts
+// replace puts new rows in the place of those of the marked quarters.
+func (c count) replace(ctx context.Context) error {
+	quarters, sum, err := c.events(ctx)
+	if err != nil {
+		return err
+	}
+	shares, err := c.shares(ctx, sum)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"kpi_quarters", "kpi_shares"} {
+		if _, err := c.tx.NewRaw("DELETE FROM ? WHERE quarter IN (?)", bun.Ident(table), bun.List(c.marked)).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := c.tx.NewInsert().Model(&quarters).Exec(ctx); err != nil {
+		return err
+	}
+	if len(shares) > 0 {
+		if _, err := c.tx.NewInsert().Model(&shares).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	if sum.ReturnsRefunded+sum.ReturnsRejected+sum.ReturnsCancelled == 0 {
+		return nil
+	}
+	return c.closeCases(ctx)
+}
+
+// events counts the events of each marked quarter, and altogether.
+func (c count) events(ctx context.Context) (rows []quarterRow, sum Counts, err error) {
+	rows = make([]quarterRow, len(c.marked))
+	byQuarter := make(map[int64]*Counts, len(rows))
+	for i, q := range c.marked {
+		rows[i].Quarter = q
+		byQuarter[q] = &rows[i].Counts
+	}
 	for _, table := range eventTables {
-		var rows []struct {
-			Type string
-			N    int64
+		var found []struct {
+			Quarter int64
+			Type    string
+			N       int64
 		}
-		err := tx.NewRaw("SELECT e.type, COUNT(*) AS n FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY e.type",
-			bun.Ident(table), sqldb.At(s.from), sqldb.At(s.to)).Scan(ctx, &rows)
+		err := c.tx.NewRaw("SELECT ? AS quarter, e.type, COUNT(*) AS n FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY 1, e.type",
+			bun.Safe(quarterExpr(c.dialect, "e.at")), bun.Ident(table), sqldb.At(c.span.from), sqldb.At(c.span.to)).Scan(ctx, &found)
 		if err != nil {
-			return c, fmt.Errorf("%s: %w", table, err)
+			return nil, sum, fmt.Errorf("%s: %w", table, err)
 		}
-		for _, row := range rows {
-			for _, f := range countedEvents {
-				if f.table == table && f.event == row.Type {
-					*f.field(&c) = row.N
+		for _, f := range found {
+			counts := byQuarter[f.Quarter]
+			if counts == nil {
+				continue // not marked
+			}
+			for _, e := range countedEvents {
+				if e.table == table && e.event == f.Type {
+					*e.field(counts) = f.N
+					*e.field(&sum) += f.N
 				}
 			}
 		}
 	}
-	return c, nil
+	return rows, sum, nil
 }
 
 // shareQueries are the figures by name, each with the event that makes its
 // rows final: a reason never changes, the disposition of units stands when the
-// case is approved, method and amount when the refund succeeded. %s is the
-// amount that the terms alone would have paid.
+// case is approved, method and amount when the refund succeeded. quote holds
+// what the terms alone would have paid.
 var shareQueries = []struct {
-	kind string
-	some func(Counts) int64 // how many events there are to ask for
-	sql  string
+	kind  string
+	some  func(Counts) int64 // how many events there are to ask for
+	table string
+	from  string
+	sums  string // name, n, amount
+	event string
 }{
 	{"reason", func(c Counts) int64 { return c.Returns },
-		`SELECT r.reason AS name, COUNT(*) AS n, 0 AS amount
-		FROM returns_events AS e JOIN returns AS r ON r.id = e.aggregate_id
-		WHERE e.at >= ? AND e.at < ? AND e.type = 'return.requested' GROUP BY r.reason`},
+		"returns_events", "JOIN returns AS r ON r.id = e.aggregate_id",
+		"r.reason AS name, COUNT(*) AS n, 0 AS amount", returns.EventRequested},
 	{"disposition", func(c Counts) int64 { return c.ReturnsApproved },
-		`SELECT l.disposition AS name, CAST(SUM(l.accepted) AS BIGINT) AS n, 0 AS amount
-		FROM returns_events AS e JOIN return_lines AS l ON l.return_id = e.aggregate_id
-		WHERE e.at >= ? AND e.at < ? AND e.type = 'return.approved' AND l.accepted > 0 GROUP BY l.disposition`},
+		"returns_events", "JOIN return_lines AS l ON l.return_id = e.aggregate_id AND l.accepted > 0",
+		"l.disposition AS name, CAST(SUM(l.accepted) AS BIGINT) AS n, 0 AS amount", returns.EventApproved},
 	{"refund", func(c Counts) int64 { return c.RefundsPaid },
-		`SELECT f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount
-		FROM refunds_events AS e JOIN refunds AS f ON f.id = e.aggregate_id
-		WHERE e.at >= ? AND e.at < ? AND e.type = 'refund.succeeded' GROUP BY f.method, f.currency`},
+		"refunds_events", "JOIN refunds AS f ON f.id = e.aggregate_id",
+		"f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount", refunds.EventSucceeded},
 	{"leakage", func(c Counts) int64 { return c.RefundsPaid },
-		`SELECT f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor - ?) AS BIGINT) AS amount
-		FROM refunds_events AS e JOIN refunds AS f ON f.id = e.aggregate_id
-		WHERE e.at >= ? AND e.at < ? AND e.type = 'refund.succeeded' AND f.amount_minor > ? GROUP BY f.currency`},
+		"refunds_events", "JOIN refunds AS f ON f.id = e.aggregate_id AND f.amount_minor > CAST(f.quote ->> 'by_terms' AS BIGINT)",
+		"f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor - CAST(f.quote ->> 'by_terms' AS BIGINT)) AS BIGINT) AS amount", refunds.EventSucceeded},
 }
 
-func (r *Rollup) shares(ctx context.Context, tx bun.IDB, q int64, s span, c Counts) ([]shareRow, error) {
-	byTerms := bun.Safe("CAST(f.quote ->> 'by_terms' AS BIGINT)") // the same in both databases
+// shares counts what has a name in each marked quarter.
+func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 	var out []shareRow
-	for _, query := range shareQueries {
-		if query.some(c) == 0 {
+	for _, q := range shareQueries {
+		if q.some(sum) == 0 {
 			continue
 		}
-		args := []any{sqldb.At(s.from), sqldb.At(s.to)}
-		if query.kind == "leakage" {
-			args = []any{byTerms, args[0], args[1], byTerms}
-		}
 		var rows []shareRow
-		if err := tx.NewRaw(query.sql, args...).Scan(ctx, &rows); err != nil {
-			return nil, fmt.Errorf("%s: %w", query.kind, err)
+		err := c.tx.NewRaw("SELECT ? AS quarter, ? AS kind, ? FROM ? AS e ? WHERE e.at >= ? AND e.at < ? AND e.type = ? GROUP BY 1, 3",
+			bun.Safe(quarterExpr(c.dialect, "e.at")), q.kind, bun.Safe(q.sums), bun.Ident(q.table), bun.Safe(q.from),
+			sqldb.At(c.span.from), sqldb.At(c.span.to), q.event).Scan(ctx, &rows)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", q.kind, err)
 		}
 		for _, row := range rows {
-			row.Quarter, row.Kind = q, query.kind
-			out = append(out, row)
+			if slices.Contains(c.marked, row.Quarter) {
+				out = append(out, row)
+			}
 		}
 	}
 	return out, nil
 }
 
-// replace puts rows in the place of those that the table has for a quarter.
-func replace[R any](ctx context.Context, tx bun.IDB, table string, q int64, rows []R) error {
-	if _, err := tx.NewRaw("DELETE FROM ? WHERE quarter = ?", bun.Ident(table), q).Exec(ctx); err != nil {
-		return err
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := tx.NewInsert().Model(&rows).Exec(ctx)
-	return err
-}
-
-// closeCases notes the stages of the returns that were closed in a span and
+// closeCases notes the stages of the returns that were closed in the span and
 // are not noted yet. The first time a stage was reached counts.
-func closeCases(ctx context.Context, tx bun.IDB, s span) error {
-	_, err := tx.NewRaw(`INSERT INTO kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
+func (c count) closeCases(ctx context.Context) error {
+	_, err := c.tx.NewRaw(`INSERT INTO kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
 		SELECT h.aggregate_id,
 			MIN(CASE WHEN h.type = 'return.requested' THEN h.at END),
 			MIN(CASE WHEN h.type = 'return.authorized' THEN h.at END),
@@ -222,6 +249,6 @@ func closeCases(ctx context.Context, tx bun.IDB, s span) error {
 		WHERE h.aggregate_id IN (SELECT e.aggregate_id FROM returns_events AS e
 			WHERE e.at >= ? AND e.at < ? AND e.type IN ('return.refunded', 'return.rejected', 'return.cancelled'))
 		GROUP BY h.aggregate_id
-		ON CONFLICT (return_id) DO NOTHING`, sqldb.At(s.from), sqldb.At(s.to)).Exec(ctx)
+		ON CONFLICT (return_id) DO NOTHING`, sqldb.At(c.span.from), sqldb.At(c.span.to)).Exec(ctx)
 	return err
 }

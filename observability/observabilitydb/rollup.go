@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -133,27 +132,11 @@ func (r *Rollup) Roll(ctx context.Context) (int, error) {
 	}
 	counted := 0
 	for {
-		// Newest first: they are looked at most.
-		var marked []int64
-		const batch = 200
-		err := r.db.Read.NewSelect().Model((*dirtyRow)(nil)).Column("quarter").OrderExpr("quarter DESC").Limit(batch).Scan(ctx, &marked)
-		if err != nil {
-			return counted, fmt.Errorf("observabilitydb: read marked quarters: %w", err)
+		n, err := r.recount(ctx)
+		if err != nil || n == 0 {
+			return counted, err
 		}
-		done := 0
-		for _, q := range marked {
-			mine, err := r.recount(ctx, q)
-			if err != nil {
-				return counted, err
-			}
-			if mine {
-				done++
-			}
-		}
-		counted += done
-		if done == 0 { // none left, or another process has them
-			return counted, nil
-		}
+		counted += n
 	}
 }
 
