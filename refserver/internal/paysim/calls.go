@@ -77,6 +77,7 @@ func (s *Simulator) routes() http.Handler {
 	mux.Handle("/v1/", s.api(endpoint{nil, unknownEndpoint}))
 	mux.HandleFunc("/_sim/ledger", s.controlLedger)
 	mux.HandleFunc("/_sim/faults", s.controlFaults)
+	mux.HandleFunc("/_sim/dispute", s.controlDispute)
 	return mux
 }
 

@@ -39,6 +39,13 @@
 // does. For one call at most one of the listed probabilities comes true, and
 // each with exactly its own probability, as long as they sum to at most 1.
 //
+// # Disputes
+//
+// POST /_sim/dispute opens one on a charge ({"payment_intent", "reason",
+// "inquiry"}) and closes it ({"id", "status"}: won, lost, prevented or
+// warning_closed). While it is open, and when it was lost, a refund of the
+// charge is refused with charge_disputed.
+//
 // # The ledger
 //
 // GET /_sim/ledger gives the charges and refunds that exist. With
@@ -51,7 +58,7 @@
 //
 // # Webhooks
 //
-// payment_intent.succeeded, refund.updated and refund.failed are signed as
-// Stripe signs them and delivered at least once, in no promised order, until the
+// payment_intent.succeeded, refund.updated, refund.failed, charge.dispute.created
+// and charge.dispute.closed are signed as Stripe signs them and delivered at least once, in no promised order, until the
 // receiver answers 2xx or three days have passed.
 package paysim

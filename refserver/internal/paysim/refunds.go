@@ -40,6 +40,8 @@ func createRefund(c *call) (operation, *apiError) {
 		switch {
 		case p.values["currency"] != "" && p.values["currency"] != i.Currency:
 			return nil, invalid("", "currency", "The currency of the refund must be that of the charge, "+i.Currency+".")
+		case t.stopped[i.ID]:
+			return nil, invalid("charge_disputed", "", "Charge "+paid.ID+" has been charged back; cannot issue a refund.")
 		case rest == 0:
 			return nil, invalid("charge_already_refunded", "", "Charge "+paid.ID+" has already been refunded.")
 		case amount > rest:

@@ -99,6 +99,7 @@ type entry struct {
 	Intent    *intent       `json:"intent,omitempty"`
 	Charge    *charge       `json:"charge,omitempty"`
 	Refund    *refund       `json:"refund,omitempty"`
+	Dispute   *Dispute      `json:"dispute,omitempty"`
 	Answer    *storedAnswer `json:"answer,omitempty"`
 	Events    []event       `json:"events,omitempty"`
 	Delivered string        `json:"delivered,omitempty"` // event id
@@ -119,6 +120,9 @@ type state struct {
 	refundByID map[string]*refund
 	refunds    []*refund
 
+	disputes map[string]*Dispute
+	stopped  map[string]bool // intents that take no refund for a dispute
+
 	answers map[string]*storedAnswer
 	byAge   []*storedAnswer // for pruning; oldest first
 	events  map[string]event
@@ -129,6 +133,8 @@ func newState() *state {
 		intentByID: map[string]*intent{},
 		chargeByID: map[string]*charge{},
 		refundByID: map[string]*refund{},
+		disputes:   map[string]*Dispute{},
+		stopped:    map[string]bool{},
 		answers:    map[string]*storedAnswer{},
 		events:     map[string]event{},
 	}
@@ -144,6 +150,8 @@ func (st *state) check(e *entry) error {
 		return errors.New("the first line, and no other, must say what ledger it starts")
 	case e.Charge != nil && !known(e.Charge.Intent):
 		return fmt.Errorf("charge %s names an unknown PaymentIntent %q", e.Charge.ID, e.Charge.Intent)
+	case e.Dispute != nil && !known(e.Dispute.PaymentIntent):
+		return fmt.Errorf("dispute %s names an unknown PaymentIntent %q", e.Dispute.ID, e.Dispute.PaymentIntent)
 	case e.Refund != nil && (!known(e.Refund.Intent) || st.chargeByID[e.Refund.Charge] == nil):
 		return fmt.Errorf("refund %s names an unknown PaymentIntent %q or charge %q", e.Refund.ID, e.Refund.Intent, e.Refund.Charge)
 	}
@@ -182,6 +190,15 @@ func (st *state) apply(e *entry) {
 			}
 		}
 		st.refundByID[r.ID] = r
+	}
+	if d := e.Dispute; d != nil {
+		st.disputes[d.ID] = d
+		delete(st.stopped, d.PaymentIntent)
+		for _, other := range st.disputes {
+			if other.PaymentIntent == d.PaymentIntent && other.stops() {
+				st.stopped[d.PaymentIntent] = true
+			}
+		}
 	}
 	if a := e.Answer; a != nil {
 		st.answers[a.Key] = a
