@@ -1,0 +1,68 @@
+package observabilitydb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/resilience"
+)
+
+// bucketColumns are b0, b1 and so on.
+var bucketColumns = func() []string {
+	names := make([]string, len(buckets{}))
+	for i := range names {
+		names[i] = fmt.Sprintf("b%d", i)
+	}
+	return names
+}()
+
+// write puts a delta in the place of what the process wrote for its slot.
+func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
+	values := []any{d.Slot, r.process, d.Accepted + d.Failed, d.Accepted, d.Failed}
+	columns := append([]string{"slot", "process", "submitted", "accepted", "failed"}, bucketColumns...)
+	for _, n := range d.Buckets {
+		values = append(values, n)
+	}
+	var sets []string
+	for _, c := range columns[2:] {
+		sets = append(sets, c+" = EXCLUDED."+c)
+	}
+	_, err := tx.NewRaw("INSERT INTO slo_deltas ("+strings.Join(columns, ", ")+") VALUES (?) ON CONFLICT (slot, process) DO UPDATE SET "+
+		strings.Join(sets, ", "), bun.List(values)).Exec(ctx)
+	return err
+}
+
+type outageRow struct {
+	bun.BaseModel `bun:"slo_outages"`
+
+	Process  string     `bun:"process,pk"`
+	Started  sqldb.Time `bun:"started,pk"`
+	Ended    sqldb.Time `bun:"ended"`
+	Repaired bool       `bun:"repaired"`
+	Cause    string     `bun:"cause"`
+	Openings int64      `bun:"openings"`
+	Rejected int64      `bun:"rejected"`
+	SeenAt   sqldb.Time `bun:"seen_at"`
+}
+
+func newOutageRow(process string, o resilience.Outage, now time.Time) outageRow {
+	return outageRow{
+		Process: process, Started: sqldb.At(o.Started), Ended: sqldb.At(o.Ended), Repaired: o.Repaired,
+		Cause: fmt.Sprint(o.Cause), Openings: int64(o.Openings), Rejected: o.Rejected, SeenAt: sqldb.At(now),
+	}
+}
+
+func writeOutages(ctx context.Context, tx bun.IDB, rows []outageRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (started, process) DO UPDATE").
+		Set("ended = EXCLUDED.ended, repaired = EXCLUDED.repaired, openings = EXCLUDED.openings, rejected = EXCLUDED.rejected, seen_at = EXCLUDED.seen_at").
+		Exec(ctx)
+	return err
+}
