@@ -32,6 +32,9 @@ func (c caseView) Name() string {
 	return "Return of " + c.Order.Number
 }
 
+// OpenTasks are the tasks that nobody has closed.
+func (c caseView) OpenTasks() []returns.Task { return c.Return.OpenTasks() }
+
 // Cancellable reports whether the customer may still take it back.
 func (c caseView) Cancellable() bool { return c.canGo(returns.StatusCancelled) && !c.EarlyRefund }
 

@@ -19,7 +19,9 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
 )
 
-//go:embed templates static
+// The partials begin with _, which a plain directory would leave out.
+//
+//go:embed all:templates static
 var files embed.FS
 
 // note is a message above the content. Tone is good, warn, bad or info.
