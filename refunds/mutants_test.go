@@ -44,7 +44,7 @@ func TestTheSuiteCatchesEveryRivalDesign(t *testing.T) {
 			found, cases := refundstest.Crashes{
 				NewStore:    func(testing.TB) refunds.Store { return refundstest.NewStore() },
 				NewExecutor: m.make,
-				Short:       true,
+				SkipWorker:  true,
 			}.Violations(t)
 			first := slices.IndexFunc(found, func(v string) bool { return strings.Contains(v, ": "+m.want) })
 			if first < 0 {

@@ -113,11 +113,15 @@ func after(ctx context.Context, hang bool, a refunds.Answer) refunds.Answer {
 type outcome struct {
 	name   string
 	create []Fault
+	find   []Fault
 	outage bool   // then it answers nothing for 25 h, and forgets its keys
 	prune  bool   // it forgets its keys 2 s after the first process
 	settle string // how a refund that waits ends
+	rare   bool   // a combination of others
 	back   bool   // what succeeded fails later: the bank sends it back
 }
+
+const answered = "answered"
 
 // outcomes are those that a Provider with these faults can have.
 func outcomes(can func(Fault) bool, inside bool) []outcome {
@@ -128,28 +132,30 @@ func outcomes(can func(Fault) bool, inside bool) []outcome {
 		}
 		name := string(f)
 		if f == FaultNone {
-			name = "answered"
+			name = answered
 		}
 		all = append(all, outcome{name: name, create: []Fault{f}})
 		switch f {
 		case FaultLostBefore, FaultLostAfter, FaultHangBefore, FaultHangAfter, Fault5xxBefore, Fault5xxAfter, FaultStored5xx, FaultStored5xxAfter:
-			all = append(all, outcome{name: name + ", then an outage of 25 h", create: []Fault{f}, outage: true})
+			all = append(all, outcome{name: name + ", then an outage of 25 h", create: []Fault{f}, outage: true, rare: f != FaultLostAfter})
 		}
 	}
 	all = append(all,
-		outcome{name: "lost before, then lost after", create: []Fault{FaultLostBefore, FaultLostAfter}},
-		outcome{name: "lost after twice", create: []Fault{FaultLostAfter, FaultLostAfter}},
-		outcome{name: "5xx after twice", create: []Fault{Fault5xxAfter, Fault5xxAfter}},
-		outcome{name: "lost after, then conflict", create: []Fault{FaultLostAfter, FaultConflict}},
-		outcome{name: "lost after, then not sent", create: []Fault{FaultLostAfter, FaultNotSent}},
+		outcome{name: "lost before, then lost after", create: []Fault{FaultLostBefore, FaultLostAfter}, rare: true},
+		outcome{name: "lost after twice", create: []Fault{FaultLostAfter, FaultLostAfter}, rare: true},
+		outcome{name: "5xx after twice", create: []Fault{Fault5xxAfter, Fault5xxAfter}, rare: true},
+		outcome{name: "lost after, then conflict", create: []Fault{FaultLostAfter, FaultConflict}, rare: true},
+		outcome{name: "lost after, then not sent", create: []Fault{FaultLostAfter, FaultNotSent}, rare: true},
 	)
 	if inside {
 		all = append(all,
 			outcome{name: "lost after, and the key pruned", create: []Fault{FaultLostAfter, FaultNotSent}, prune: true},
+			outcome{name: "stored 5xx, look-ups lost, then an outage of 25 h", create: []Fault{FaultStored5xx}, find: []Fault{FaultLostBefore}, outage: true, rare: true},
+			outcome{name: "stored 5xx after, look-ups lost, then an outage of 25 h", create: []Fault{FaultStored5xxAfter}, find: []Fault{FaultLostBefore}, outage: true, rare: true},
 			outcome{name: "requires action, then succeeded", create: []Fault{FaultRequiresAction}, settle: "succeeded"},
-			outcome{name: "requires action, then failed", create: []Fault{FaultRequiresAction}, settle: "failed"},
+			outcome{name: "requires action, then failed", create: []Fault{FaultRequiresAction}, settle: "failed", rare: true},
 			outcome{name: "answered, then sent back by the bank", create: []Fault{FaultNone}, back: true},
-			outcome{name: "lost after, then sent back by the bank", create: []Fault{FaultLostAfter}, back: true},
+			outcome{name: "lost after, then sent back by the bank", create: []Fault{FaultLostAfter}, back: true, rare: true},
 		)
 	}
 	kept := all[:0]

@@ -170,6 +170,9 @@ func (g *Gateway) FindRefund(ctx context.Context, r refunds.GatewayRequest) refu
 }
 
 func (g *Gateway) answer(ctx context.Context, f func() (refunds.Answer, bool)) refunds.Answer {
+	if ctx.Err() != nil {
+		return lost // it never left
+	}
 	g.mu.Lock()
 	g.init()
 	a, hang := f()
@@ -228,6 +231,7 @@ func (g *Gateway) create(r refunds.GatewayRequest) (a refunds.Answer, hang bool)
 	}
 	if before, used := g.used[r.Key]; used && before != r {
 		g.misuse = append(g.misuse, fmt.Sprintf("key %q used for %+v and for %+v", r.Key, before, r))
+		return refunds.Answer{Outcome: refunds.OutcomeUnknown, Code: "idempotency_error", Message: "the key was used for another request", HTTP: 400}, false
 	}
 	g.used[r.Key] = r
 	a, stored := g.answers[r.Key]
