@@ -1,0 +1,69 @@
+package main
+
+import (
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/load"
+)
+
+type loadCommand struct {
+	Preset        string        `arg:"" optional:"" help:"availability, availability-failure or performance; flags win over it."`
+	URL           string        `help:"Address of the shop; without it, that of a shop with these settings on this machine."`
+	Users         int           `help:"Customers, signed in with filled carts before the clock starts; without it, twice the rate."`
+	Rate          int           `help:"Checkouts offered a second."`
+	Duration      time.Duration `help:"How long to offer them."`
+	Runs          int           `help:"How many to offer in all, instead of a duration."`
+	Concurrency   int           `help:"Most requests in flight at once." default:"4096"`
+	Delay         time.Duration `help:"Pause from one checkout to the next, instead of a rate."`
+	ProductID     int64         `help:"Product that everybody buys." default:"2"`
+	Card          int           `help:"Percent of checkouts that pay by card." default:"-1"`
+	Outage        time.Duration `help:"How long the payment provider answers nothing, in the middle of the run."`
+	ProviderURL   string        `help:"Address of the payment simulator; without it, PAYMENT_PROVIDER_URL." `
+	AdminUser     string        `help:"Admin that raises the stock and reads the SLO cards; without it, that of the settings."`
+	AdminPassword string        `help:"Password of the admin; without it, that of the settings." env:"LOAD_ADMIN_PASSWORD"`
+	Report        string        `help:"File for an HTML report." default:"load-report.html"`
+}
+
+// Run drives the shop and prints what came of it.
+func (c loadCommand) Run(p *process) error {
+	settings, err := p.config()
+	if err != nil {
+		return err
+	}
+	o, err := load.Preset(c.Preset)
+	if err != nil {
+		return err
+	}
+	o.URL, o.ProviderURL, o.Report = c.URL, c.ProviderURL, c.Report
+	o.AdminUser, o.AdminPassword = c.AdminUser, c.AdminPassword
+	if o.URL == "" {
+		o.URL = localURL(settings)
+	}
+	if o.ProviderURL == "" {
+		o.ProviderURL = string(settings.PaymentProviderURL)
+	}
+	if o.AdminUser == "" {
+		o.AdminUser = settings.SuperAdminUsername
+	}
+	if o.AdminPassword == "" {
+		o.AdminPassword = string(settings.SuperAdminPassword)
+	}
+	if c.Rate != 0 {
+		o.Rate = c.Rate
+	}
+	if c.Duration != 0 {
+		o.Duration = c.Duration
+	}
+	if c.Users != 0 {
+		o.Users = c.Users
+	}
+	if c.Card >= 0 {
+		o.CardPercent = c.Card
+	}
+	if c.Outage != 0 {
+		o.Outage = c.Outage
+	}
+	o.Runs, o.Delay, o.Concurrency, o.ProductID = c.Runs, c.Delay, c.Concurrency, c.ProductID
+	_, err = load.Run(p.ctx, o, p.stdout)
+	return err
+}

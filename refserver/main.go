@@ -1,0 +1,89 @@
+// Command refserver is a complete shop built on the packages of returnkit:
+// it sells, takes returns, and pays refunds exactly once.
+//
+//	refserver              serve the shop (the same as refserver serve)
+//	refserver migrate      bring the database to the newest version
+//	refserver paysim       run the payment simulator as a process of its own
+//	refserver healthcheck  exit 0 when the shop is well
+//	refserver load         drive a running shop with checkouts, and report
+//	refserver backup DIR   copy the database and the photos, while it runs
+//	refserver restore DIR  make a shop of such a copy
+//	refserver version      what was built, and from what
+//
+// Settings come from the environment and an optional .env file; package
+// config lists them. Log lines are JSON on standard output, words for a
+// person go to standard error.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // DEFAULT_TIMEZONE works in images without a zone database
+
+	"github.com/alecthomas/kong"
+
+	"github.com/returnkit/returnkit/refserver/internal/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal drains; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	if err := Run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "refserver:", err)
+		os.Exit(1)
+	}
+}
+
+// commands are the subcommands with their flags.
+type commands struct {
+	EnvFile string `help:"File with settings that the environment leaves out; may be missing." default:".env" type:"path"`
+
+	Serve       serveCommand       `cmd:"" default:"1" help:"Serve the shop (default)."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database to the newest version."`
+	Paysim      paysimCommand      `cmd:"" help:"Run the payment provider simulator as a process of its own."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running shop how it is; exit 0 when it is well."`
+	Load        loadCommand        `cmd:"" help:"Drive a running shop with an open loop of checkouts, and report."`
+	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`
+	Restore     restoreCommand     `cmd:"" help:"Make a shop of a backup, where none is."`
+	Version     versionCommand     `cmd:"" help:"Say what was built, and from what."`
+}
+
+// process is what a command may use of the process it runs in.
+type process struct {
+	ctx            context.Context
+	environ        []string
+	envFile        string
+	stdout, stderr io.Writer
+}
+
+// config reads the settings.
+func (p *process) config() (config.Config, error) { return config.Load(p.environ, p.envFile) }
+
+// Run runs the command that args name until it is done or ctx ends. It
+// touches nothing of the process but what it is given, so tests call it.
+func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	var c commands
+	exited := false
+	parser, err := kong.New(&c,
+		kong.Name("refserver"),
+		kong.Description("A complete shop built on the packages of returnkit. Settings come from the environment and the .env file."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { exited = true }), // after --help
+	)
+	if err != nil {
+		return fmt.Errorf("preparing the command line: %w", err)
+	}
+	parsed, err := parser.Parse(args)
+	if exited {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w (see refserver --help)", err)
+	}
+	return parsed.Run(&process{ctx: ctx, environ: environ, envFile: c.EnvFile, stdout: stdout, stderr: stderr})
+}

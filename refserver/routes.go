@@ -1,0 +1,52 @@
+package main
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/refserver/internal/api"
+	"github.com/returnkit/returnkit/refserver/internal/shop"
+	"github.com/returnkit/returnkit/refserver/internal/web"
+)
+
+// newHandler puts the pages and the JSON interface before the shop.
+func newHandler(s *shop.Shop) (http.Handler, error) {
+	limit, err := s.CheckoutLimit(http.HandlerFunc(busy))
+	if err != nil {
+		return nil, err
+	}
+	card := s.TokenFor
+	if s.Config.LiveKey() {
+		card = nil // real card numbers must not pass through the shop
+	}
+	c := s.Config
+	return web.New(web.Deps{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
+		Daily:    observabilitydb.New(s.DB),
+		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
+		API: api.New(api.Deps{
+			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
+		}),
+		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
+		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
+		SecureCookies: c.SecureCookies(), MetricsToken: string(c.MetricsToken),
+	})
+}
+
+// busy answers a checkout over the limit. It is made to cost next to nothing.
+func busy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(http.StatusTooManyRequests)
+	// A client that has gone away is not our concern.
+	_, _ = io.WriteString(w, busyPage)
+}
+
+const busyPage = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+	`<title>System is busy</title><link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>` +
+	`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` +
+	`<p><a href="/">Back to the shop</a></p></main></body></html>
+`

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/shop"
+)
+
+type serveCommand struct{}
+
+// Limits of the HTTP server. Reading allows for photos over a slow line.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 90 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	drainTimeout      = 8 * time.Second
+)
+
+// Run serves the shop until the process is told to stop, then drains: ready
+// turns off, requests in flight end, workers stop, the database is closed.
+func (serveCommand) Run(p *process) error {
+	c, err := p.config()
+	if err != nil {
+		return err
+	}
+	log, metrics, err := newLog(p, c)
+	if err != nil {
+		return err
+	}
+	// The port first: where another process has it, nothing has been touched yet.
+	listener, err := (&net.ListenConfig{}).Listen(p.ctx, "tcp", c.Address())
+	if err != nil {
+		return fmt.Errorf("listening on %s (set HOST and PORT to choose another address): %w", c.Address(), err)
+	}
+	c.Port = listener.Addr().(*net.TCPAddr).Port
+
+	s, err := shop.Open(p.ctx, c, log, metrics)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	handler, err := newHandler(s)
+	if err != nil {
+		return errors.Join(err, listener.Close(), s.Close(p.ctx))
+	}
+	return serve(p, s, listener, handler)
+}
+
+// newLog makes the log and the metrics, which get the log's events.
+func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, error) {
+	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := observability.NewLogHandler(observability.LogConfig{
+		Writer: p.stdout, Level: c.LogLevel, Logger: "refserver", Events: metrics,
+		Sample: observability.SampleConfig{First: 100},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return slog.New(h), metrics, nil
+}
+
+func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler) error {
+	log := observability.Named(s.Log, "server")
+	srv := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	// Workers stop after the requests that may wake them.
+	working, stopWork := context.WithCancel(context.WithoutCancel(p.ctx))
+	defer stopWork()
+	workers := make(chan error, 1)
+	go func() { workers <- s.Run(working) }()
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	s.Health.SetStarted()
+	greet(p, s.Config, log)
+	debug.FreeOSMemory() // the password check of the start took 19 MiB
+
+	var failed error
+	select {
+	case <-p.ctx.Done():
+		log.Info("stopping", "drain", drainTimeout.String())
+	case failed = <-served:
+		log.Error("the server failed", "error", failed)
+	}
+	s.Health.SetDraining()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), drainTimeout)
+	defer cancel()
+	errs := []error{failed}
+	if err := srv.Shutdown(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("requests still in flight were cut: %w", err), srv.Close())
+	}
+	stopWork()
+	errs = append(errs, <-workers, s.Close(ctx))
+	err := errors.Join(errs...)
+	log.Info("stopped", "clean", err == nil)
+	return err
+}
+
+// greet tells the person at the terminal where the shop is and how to get in.
+func greet(p *process, c config.Config, log *slog.Logger) {
+	url := localURL(c)
+	log.Info("serving", "url", url, "environment", c.AppEnv, "pid", os.Getpid())
+	fmt.Fprintf(p.stderr, "\nThe shop is open at %s\n", url)
+	if !c.Production() && c.SuperAdminPassword == config.DefaultSuperAdminPassword {
+		fmt.Fprintf(p.stderr, "Sign in as %s / %s\n", c.SuperAdminUsername, config.DefaultSuperAdminPassword)
+	}
+	fmt.Fprintln(p.stderr)
+}
