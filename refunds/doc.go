@@ -46,6 +46,22 @@
 // a process that was stopped and comes back overwrites nothing, and one that
 // died is replaced when its lease ends.
 //
+// # When the provider changes its mind
+//
+// A webhook is handed to Notified, which looks the refund up: messages may be
+// late, twice and out of order. A card refund that the provider took back becomes
+// reversed; its balance is free, and the next refund of the same reference is
+// opened at once. That one holds the amount and waits (AwaitsChoice) until Refund
+// is asked for the reference again, by whatever method; store credit always works.
+//
+// While a bank disputes a payment, Hold keeps its money from going back a second
+// time, by any method: refunds are opened, hold their amount, and stand in the
+// queue for a person until Release, or until Resolve ends them as not paid. One
+// that may have been sent already is looked up, and not sent again.
+//
+// Evidence tells what the provider answered, call by call. Reconcile compares
+// our refunds with the provider's own list.
+//
 // # Errors
 //
 // Refusals are *Error with a stable Code (CodeOf finds it); what does not

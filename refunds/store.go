@@ -156,7 +156,7 @@ type CreditEntry struct {
 type Query struct {
 	OrderID    string
 	Status     []Status
-	NeedPerson bool      // only those in the queue for a person
+	NeedPerson bool      // only those in the queue for a person, held ones that wait among them
 	From, To   time.Time // CreatedAt in [From, To)
 	Page       int       // 1 is the first; 0 means 1
 	PageSize   int       // 1 to 1000; 0 means 100

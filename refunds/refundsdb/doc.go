@@ -9,4 +9,5 @@
 // CHECK constraints repeat that no payment gives back more than was captured
 // and that no store credit is below zero. Events are written in the same
 // transaction into refunds_events, for the outbox dispatcher; see EventPrefix.
+// Inbox remembers which webhooks were dealt with.
 package refundsdb
