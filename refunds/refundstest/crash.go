@@ -15,10 +15,11 @@ type Crashes struct {
 	// NewStore returns the store of one case. It may be the same one each time:
 	// cases have ids of their own and leave nothing open. Required.
 	NewStore func(t testing.TB) refunds.Store
-	// NewProvider returns the provider of one case. Default: a *Gateway, which
-	// knows every fault. Another one gets the faults that come from outside of
-	// it: lost, late and refused calls, and server errors.
-	NewProvider func(t testing.TB) Provider
+	// NewProvider returns the provider of one case, and its id of a captured
+	// payment of 30.00 USD. Default: a *Gateway, which knows every fault. Another
+	// one gets the faults that come from outside of it: lost, late and refused
+	// calls, and server errors.
+	NewProvider func(t testing.TB) (p Provider, payment string)
 	// NewExecutor makes what refunds, once per process; what it keeps between
 	// processes it makes in the outer function, once per case. Default:
 	// refunds.New.
@@ -139,15 +140,17 @@ func (c Crashes) world(t testing.TB, m refunds.Method) (*world, scripted) {
 		newExecutor = c.NewExecutor()
 	}
 	var provider scripted = &Gateway{}
+	payment := "pi_" + newID()
 	if c.NewProvider != nil {
-		p := c.NewProvider(t)
+		var p Provider
+		p, payment = c.NewProvider(t)
 		if s, ok := p.(scripted); ok {
 			provider = s
 		} else {
 			provider = newFlaky(p)
 		}
 	}
-	return newWorld(t.Context(), c.NewStore(t), provider, newExecutor, m), provider
+	return newWorld(t.Context(), c.NewStore(t), provider, newExecutor, m, payment), provider
 }
 
 // play runs one case. It tells whether the first process and the worker died

@@ -40,14 +40,14 @@ var worldStart = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 // the grace of an absence and the largest distance between look-ups.
 const horizon = 40 * time.Hour
 
-func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor, error), m refunds.Method) *world {
+func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor, error), m refunds.Method, payment string) *world {
 	w := &world{ctx: ctx, store: store, provider: p, make: make}
 	start := worldStart
 	w.now.Store(&start)
 	id := newID()
 	w.request = refunds.Request{
 		Reference: "return-" + id, OrderID: "order-" + id, PaymentID: "payment-" + id,
-		PaymentMethod: orders.PayCard, PaymentReference: "pi_" + id,
+		PaymentMethod: orders.PayCard, PaymentReference: payment,
 		Captured: 3000, Currency: "USD", Customer: "customer-" + id, Method: m,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{
 			OrderLineID: "line-" + id, Bought: 3, Units: 2, Paid: refunds.Components{Price: 3000},
