@@ -1,0 +1,135 @@
+package observabilitydb
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+)
+
+// TestDashboardAtScale measures the reads of a dashboard over a long history:
+//
+//	DASHBOARD_ORDERS=1000000 go test -run DashboardAtScale -v -timeout 30m ./observability/observabilitydb/
+//
+// writes so many orders and a tenth as many returns over three years, and
+// fails when the 95th percentile is 50 ms or more. Without the variable it is
+// skipped.
+func TestDashboardAtScale(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("DASHBOARD_ORDERS"))
+	if err != nil {
+		t.Skip("set DASHBOARD_ORDERS to the number of orders, such as 1000000")
+	}
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		start := time.Now()
+		rolled(t, db, filling{"a", n, n / 10, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), 3 * 365 * 24 * time.Hour})
+		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
+		p := newProcess(t, db, time.Date(2027, 8, 1, 0, 0, 0, 0, time.UTC))
+		for range 24 * 60 * 6 { // a day of deltas
+			p.now = p.now.Add(slot)
+			p.Accepted(time.Millisecond)
+			if len(p.pending) >= maxWrite {
+				p.orders(t, 0, 0, 0)
+			}
+		}
+		p.orders(t, 0, 0, 0)
+		zones := []*time.Location{time.UTC, zone(t, "Asia/Kathmandu"), zone(t, "America/New_York")}
+		var took []time.Duration
+		for i := range 101 {
+			q := DashboardRequest{Now: p.now, Quarter: Quarter{2025 + i%3, 1 + i%4}, Zone: zones[i%len(zones)]}
+			start := time.Now()
+			d, err := New(db).Dashboard(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			took = append(took, time.Since(start))
+			if d.Total.Orders < int64(n/15) || d.Cycle.Total.N < n/200 {
+				t.Fatalf("%v has %d orders and %d returns closed", q.Quarter, d.Total.Orders, d.Cycle.Total.N)
+			}
+		}
+		slices.Sort(took[1:]) // the first one warms the caches
+		median, p95 := took[51], took[96]
+		t.Logf("dashboard at %d orders: median %v, p95 %v", n, median, p95)
+		if p95 >= 50*time.Millisecond {
+			t.Errorf("the 95th percentile is %v, want less than 50ms", p95)
+		}
+	})
+}
+
+// TestTheCostOfTheDashboardDoesNotGrowWithHistory: every statement reads an
+// indexed range.
+func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		rolled(t, db, filling{"a", 500, 50, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), 365 * 24 * time.Hour})
+		hook := &statements{}
+		seen := db.Read.WithQueryHook(hook)
+		_, err := New(&sqldb.DB{Read: seen, Write: db.Write, Dialect: db.Dialect}).Dashboard(t.Context(), DashboardRequest{
+			Now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: time.UTC,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(hook.queries) != 8 {
+			t.Errorf("%d statements, want 8: %q", len(hook.queries), hook.queries)
+		}
+		for _, q := range hook.queries {
+			for _, line := range plan(t, db, q) {
+				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {
+					t.Errorf("%s\nis carried out by %s", q, line)
+				}
+			}
+		}
+	})
+}
+
+func plan(t *testing.T, db *sqldb.DB, query string) (lines []string) {
+	t.Helper()
+	explain := "EXPLAIN QUERY PLAN "
+	if db.Dialect == sqldb.Postgres {
+		explain = "EXPLAIN "
+	}
+	conn, err := db.Read.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if db.Dialect == sqldb.Postgres { // a small table is read whole by right
+		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := conn.QueryContext(t.Context(), explain+query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer func() {
+		if err := rows.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		cells := make([]any, len(columns))
+		into := make([]any, len(columns))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprint(cells[len(cells)-1])) // the detail comes last
+	}
+	return lines
+}
