@@ -142,6 +142,18 @@ func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
 	return n, nil
 }
 
+// Hurry brings the next attempt to charge an order to now: what to do when the
+// provider says that its payment has moved. An order that is settled, being
+// charged at this moment, or in the queue for a person stays as it is.
+func (s *Service) Hurry(ctx context.Context, id string) (Order, error) {
+	return s.store.Update(ctx, id, func(o *Order) error {
+		if w := &o.Payment.Work; o.open() && !w.GaveUp && !w.NextAt.IsZero() && w.NextAt.After(s.now()) {
+			w.NextAt = s.now()
+		}
+		return nil
+	})
+}
+
 // attempt tries once to settle the payment of an order leased under the
 // token, and records what came of it. It returns the order as saved and the
 // outcome of the last call.

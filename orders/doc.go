@@ -29,6 +29,24 @@
 // does not settle in time is queued with its stock held; ChargeDue, run by a
 // worker, settles it later under the same key.
 //
+// An order that is not paid within Config.QueueLimit is withdrawn at the
+// provider, cancelled, and its stock released, only when it is certainly unpaid.
+// One that nobody can tell of by Config.GiveUpAfter waits for a person
+// (Query.NeedPerson), who says what the provider shows (Resolve) or has it asked
+// again (Retry).
+//
+// # Flash sales
+//
+// A FlashSale sells one product cheaper for a while, up to a cap in all and per
+// customer. The cart shows its price and the order is charged it; each line
+// names its sale. A customer may hold units for Config.ReservationTime
+// (ReserveFlashSale); checkout uses them, and what is not used in time goes back,
+// by ExpireReservations in a worker or by the next customer who asks for the
+// product. Stock, caps and reservations of a product change under one lock, so
+// that the counts are exact:
+//
+//	stock = initial + adjustments + restocked - units of orders not cancelled - units reserved
+//
 // # Why no charge happens twice
 //
 // A charge is two calls: create the payment object, then confirm it. The
