@@ -115,7 +115,7 @@ func tabs(counts map[returns.Status]int, current string) []tab {
 	for _, s := range returns.Statuses() {
 		all += counts[s]
 		word := statusWord(s)
-		out = append(out, tab{Name: words(s), Href: "/admin/returns?status=" + url.QueryEscape(word), Count: counts[s], Current: word == current})
+		out = append(out, tab{Name: caseState(s).Text, Href: "/admin/returns?status=" + url.QueryEscape(word), Count: counts[s], Current: word == current})
 	}
 	out[0].Count = all
 	return out

@@ -81,8 +81,8 @@ func caseState(s returns.Status) badge {
 		return badge{"warn", "Waits for the customer"}
 	case returns.StatusPendingAuthorization:
 		return badge{"warn", "Waits for authorisation"}
-	case returns.StatusUnderInspection:
-		return badge{"info", "Under inspection"}
+	case returns.StatusAuthorized:
+		return badge{"info", "Authorised"}
 	}
 	return badge{"info", words(s)}
 }

@@ -75,7 +75,7 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
 		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
 	} {
-		body.Waiting = append(body.Waiting, waiting{Name: words(status), Href: "/admin/returns?status=" + statusWord(status), Count: counts[status]})
+		body.Waiting = append(body.Waiting, waiting{Name: caseState(status).Text, Href: "/admin/returns?status=" + statusWord(status), Count: counts[status]})
 	}
 	if body.Events = s.Metrics.Snapshot().Events; len(body.Events) > 10 {
 		body.Events = body.Events[len(body.Events)-10:]

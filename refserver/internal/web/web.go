@@ -30,6 +30,8 @@ type Deps struct {
 	Log      *slog.Logger
 	// Daily counts what happened by day, for the dashboard.
 	Daily Daily
+	// Webhooks answers the payment provider's messages.
+	Webhooks http.Handler
 	// Checkout stands before POST /checkout: the limiter.
 	Checkout func(http.Handler) http.Handler
 	// Card turns what the card form holds into the provider's payment method.
@@ -82,6 +84,7 @@ func New(d Deps) (http.Handler, error) {
 	s.adminRoutes()
 	s.dashboardRoutes()
 	s.operationRoutes()
+	s.moneyRoutes()
 	return s.chain(), nil
 }
 
