@@ -158,20 +158,15 @@ func (c Crashes) world(t testing.TB, m refunds.Method) (*world, scripted) {
 func (w *world) play(o one, p scripted) (reached, workerDied bool) {
 	p.Script(CallCreate, o.create...)
 	p.Script(CallFind, o.find...)
+	w.takes = o.takes
 	if o.order == nil {
 		e, first := w.start(o.cut, nil)
 		_, _ = e.Refund(w.ctx, w.request)
 		reached = first.dead
 	} else {
-		caller := func(cut int) func(func()) {
-			return func(turn func()) {
-				e, first := w.start(cut, turn)
-				_, _ = e.Refund(w.ctx, w.request)
-				reached = reached || first.dead
-			}
-		}
-		o.order.run(caller(o.cut), caller(0))
+		reached = w.together(o.order, o.cut)
 	}
+	w.takes = 0
 	w.check("after the first process")
 	if o.prune {
 		w.pass(2 * time.Second)
@@ -214,6 +209,20 @@ func (w *world) play(o one, p scripted) (reached, workerDied bool) {
 		w.sendBack()
 	}
 	return reached, workerDied
+}
+
+// together asks for the refund twice at once, in two processes that take their
+// steps in the order. It tells whether the first died after step cut.
+func (w *world) together(order *schedule, cut int) (died bool) {
+	order.run(func(turn func()) {
+		e, p := w.start(cut, turn)
+		_, _ = e.Refund(w.ctx, w.request)
+		died = p.dead
+	}, func(turn func()) {
+		e, _ := w.start(0, turn)
+		_, _ = e.Refund(w.ctx, w.request)
+	})
+	return died
 }
 
 // ask asks for the refund again, in a process that lives.

@@ -3,6 +3,7 @@ package refundstest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -38,7 +39,7 @@ type flaky struct {
 
 // outside are the faults of flaky.
 var outside = map[Fault]bool{
-	FaultNone: true, FaultLostBefore: true, FaultLostAfter: true, FaultHangBefore: true, FaultHangAfter: true,
+	FaultNone: true, FaultLostBefore: true, FaultLostAfter: true,
 	Fault5xxBefore: true, Fault5xxAfter: true, FaultConflict: true, FaultRateLimit: true, FaultNotSent: true,
 }
 
@@ -74,37 +75,29 @@ func (f *flaky) next(c Call) Fault {
 // CreateRefund implements refunds.Gateway.
 func (f *flaky) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
 	fault := f.next(CallCreate)
-	if a, hang, ok := early(fault); ok {
-		return after(ctx, hang, a)
+	if a, _, ok := early(fault); ok {
+		return a
 	}
-	a := f.Provider.CreateRefund(ctx, r)
-	return late(ctx, fault, a)
+	return late(fault, f.Provider.CreateRefund(ctx, r))
 }
 
 // FindRefund implements refunds.Gateway.
 func (f *flaky) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
 	fault := f.next(CallFind)
-	if a, hang, ok := early(fault); ok {
+	if a, _, ok := early(fault); ok {
 		a.Outcome = refunds.OutcomeUnknown // a look-up that failed tells nothing
-		return after(ctx, hang, a)
+		return a
 	}
-	return late(ctx, fault, f.Provider.FindRefund(ctx, r))
+	return late(fault, f.Provider.FindRefund(ctx, r))
 }
 
 // late is the answer of a fault that comes after the effect.
-func late(ctx context.Context, fault Fault, a refunds.Answer) refunds.Answer {
+func late(fault Fault, a refunds.Answer) refunds.Answer {
 	switch fault {
-	case FaultLostAfter, FaultHangAfter:
-		return after(ctx, fault == FaultHangAfter, lost)
+	case FaultLostAfter:
+		return lost
 	case Fault5xxAfter:
 		return broken
-	}
-	return a
-}
-
-func after(ctx context.Context, hang bool, a refunds.Answer) refunds.Answer {
-	if hang {
-		<-ctx.Done()
 	}
 	return a
 }
@@ -114,11 +107,12 @@ type outcome struct {
 	name   string
 	create []Fault
 	find   []Fault
-	outage bool   // then it answers nothing for 25 h, and forgets its keys
-	prune  bool   // it forgets its keys 2 s after the first process
-	settle string // how a refund that waits ends
-	rare   bool   // a combination of others
-	back   bool   // what succeeded fails later: the bank sends it back
+	outage bool          // then it answers nothing for 25 h, and forgets its keys
+	prune  bool          // it forgets its keys 2 s after the first process
+	settle string        // how a refund that waits ends
+	takes  time.Duration // how long each call of the first processes takes
+	rare   bool          // a combination of others
+	back   bool          // what succeeded fails later: the bank sends it back
 }
 
 const answered = "answered"
@@ -127,7 +121,7 @@ const answered = "answered"
 func outcomes(can func(Fault) bool, inside bool) []outcome {
 	var all []outcome
 	for _, f := range Faults() {
-		if f == FaultKeyPruned || f == FaultRequiresAction {
+		if f == FaultKeyPruned || f == FaultRequiresAction || f == FaultHangBefore || f == FaultHangAfter {
 			continue // below, with what makes them matter
 		}
 		name := string(f)
@@ -136,11 +130,16 @@ func outcomes(can func(Fault) bool, inside bool) []outcome {
 		}
 		all = append(all, outcome{name: name, create: []Fault{f}})
 		switch f {
-		case FaultLostBefore, FaultLostAfter, FaultHangBefore, FaultHangAfter, Fault5xxBefore, Fault5xxAfter, FaultStored5xx, FaultStored5xxAfter:
+		case FaultLostBefore, FaultLostAfter, Fault5xxBefore, Fault5xxAfter, FaultStored5xx, FaultStored5xxAfter:
 			all = append(all, outcome{name: name + ", then an outage of 25 h", create: []Fault{f}, outage: true, rare: f != FaultLostAfter})
 		}
 	}
 	all = append(all,
+		// Silence until the timeout is a lost answer and a clock that moved.
+		outcome{name: "silent, without the effect", create: []Fault{FaultLostBefore}, takes: callTimeout},
+		outcome{name: "silent, with the effect", create: []Fault{FaultLostAfter}, takes: callTimeout},
+		outcome{name: "slow, and the process stopped for longer than its lease", create: []Fault{FaultNone}, takes: 11 * time.Second},
+		outcome{name: "silent, and the process stopped for longer than its lease", create: []Fault{FaultLostAfter}, takes: 11 * time.Second, rare: true},
 		outcome{name: "lost before, then lost after", create: []Fault{FaultLostBefore, FaultLostAfter}, rare: true},
 		outcome{name: "lost after twice", create: []Fault{FaultLostAfter, FaultLostAfter}, rare: true},
 		outcome{name: "5xx after twice", create: []Fault{Fault5xxAfter, Fault5xxAfter}, rare: true},

@@ -3,7 +3,6 @@ package refundstest
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/refunds"
@@ -22,9 +21,9 @@ type process struct {
 	cut     int // 0: it lives
 	steps   int
 	dead    bool
-	within  int           // steps under way: a call made inside a transaction is one within another
-	turn    func()        // returns when the next step may be made; nil: at once
-	called  *atomic.Int64 // provider calls of the whole case
+	within  int    // steps under way: a call made inside a transaction is one within another
+	turn    func() // returns when the next step may be made; nil: at once
+	world   *world
 }
 
 // step runs f unless the process is dead, and fails when it is, or is now.
@@ -125,8 +124,9 @@ func (p *process) FindRefund(ctx context.Context, r refunds.GatewayRequest) (a r
 
 func (p *process) call(f func() refunds.Answer) (a refunds.Answer) {
 	if p.step(func() {
-		p.called.Add(1)
+		p.world.called.Add(1)
 		a = f()
+		p.world.pass(p.world.takes)
 	}) != nil {
 		return lost
 	}
@@ -171,7 +171,7 @@ func (s *schedule) run(all ...func(turn func())) {
 			s.order = append(s.order, 0)
 		}
 		s.options = append(s.options, len(waiting))
-		i := s.order[step]
+		i := min(s.order[step], len(waiting)-1)
 		who := waiting[i]
 		waiting = append(waiting[:i:i], waiting[i+1:]...)
 		grants[who] <- struct{}{}

@@ -30,11 +30,16 @@ type world struct {
 	make     func(refunds.Config) (Executor, error)
 	now      atomic.Pointer[time.Time]
 	called   atomic.Int64
+	takes    time.Duration // what a provider call takes on the clock
 	request  refunds.Request
 	bad      []string
 }
 
 var worldStart = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+
+// callTimeout is far more than a call takes in real time: what is silent
+// moves the world's clock.
+const callTimeout = 2 * time.Second
 
 // horizon is when everything must be over or visible: past the age of a key,
 // the grace of an absence and the largest distance between look-ups.
@@ -70,10 +75,10 @@ func (w *world) note(format string, args ...any) {
 // start is a new process. It tries three times before it answers, in
 // microseconds of real time and none of the world's.
 func (w *world) start(cut int, turn func()) (Executor, *process) {
-	p := &process{Store: w.store, gateway: w.provider, cut: cut, turn: turn, called: &w.called}
+	p := &process{Store: w.store, gateway: w.provider, cut: cut, turn: turn, world: w}
 	e, err := w.make(refunds.Config{
 		Store: p, Gateway: p, Parallel: 1, Now: w.clock,
-		CallTimeout: 2 * time.Millisecond, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
+		CallTimeout: callTimeout, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
 		Jitter: func(d time.Duration) time.Duration { return d },
 	})
 	if err != nil {
