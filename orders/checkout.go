@@ -14,6 +14,7 @@ type CheckoutRequest struct {
 	Method         PaymentMethod // cash or card
 	Token          string        // for a card: the payment method at the provider, never a card number
 	Source         string        // "web", "api", ...; at most 40 letters
+	Priority       int           // when it is queued: see Payment.Priority
 }
 
 // Validate reports the first field that is wrong.
@@ -29,6 +30,9 @@ func (r CheckoutRequest) Validate() error {
 		}
 	default:
 		return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(r.Method)))}
+	}
+	if r.Priority < 0 || r.Priority > MaxPriority {
+		return &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority)}
 	}
 	for _, f := range []struct {
 		name, value string
@@ -122,7 +126,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			d := Draft{
 				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
 				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
-				PaymentID: s.cfg.NewID(), Method: r.Method,
+				PaymentID: s.cfg.NewID(), Method: r.Method, Priority: r.Priority,
 			}
 			if r.Method == PayCard {
 				d.Token = r.Token

@@ -104,6 +104,7 @@ type placed struct {
 	Method         PaymentMethod `json:"method"`
 	Token          string        `json:"token,omitempty"`
 	Key            string        `json:"key"`
+	Priority       int           `json:"priority,omitempty"`
 	Amount         int64         `json:"amount"`
 }
 
@@ -128,7 +129,7 @@ func (p *placed) apply(o *Order, at time.Time) {
 	for i, l := range p.Lines {
 		o.Lines[i] = Line(l)
 	}
-	o.Payment = Payment{ID: p.PaymentID, Method: p.Method, Amount: p.Amount, Status: PaymentPending, Token: p.Token, Key: p.Key}
+	o.Payment = Payment{ID: p.PaymentID, Method: p.Method, Amount: p.Amount, Status: PaymentPending, Token: p.Token, Key: p.Key, Priority: p.Priority}
 	if o.NeedsCharge() {
 		// Whoever charges may send from now on, so the row says so first.
 		o.Payment.FirstSentAt, o.Payment.Work.NextAt = at, at

@@ -92,6 +92,9 @@ const (
 	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured
 )
 
+// MaxPriority is the highest Payment.Priority.
+const MaxPriority = 9
+
 // Payment is the payment of an order, with the work of charging it later.
 type Payment struct {
 	ID     string // UUIDv7
@@ -109,6 +112,9 @@ type Payment struct {
 	KeyRound int
 	// Reference is the provider's id of the payment (a PaymentIntent), empty until known.
 	Reference string
+	// Priority is how soon a queued payment is charged: 0 to MaxPriority, the
+	// higher first, equal ones in order of arrival.
+	Priority int
 	// FirstSentAt is when the creation of the payment object may first have
 	// been sent, zero before. It is committed before the call.
 	FirstSentAt time.Time

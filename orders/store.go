@@ -78,7 +78,7 @@ type OrderStore interface {
 	// List returns a page of orders, newest first, and how many match.
 	List(ctx context.Context, q Query) ([]Order, int, error)
 	// Claim leases up to limit orders whose payment work is due (Work.NextAt
-	// at or before now, not leased, not given up), oldest first, and returns
+	// at or before now, not leased, not given up), by priority and then the oldest first, and returns
 	// them as they are after the claim.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Order, error)
 	// Events returns the events of an order, a flash sale or a reservation, in

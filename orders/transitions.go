@@ -18,6 +18,7 @@ type Draft struct {
 	PaymentID      string // UUIDv7
 	Method         PaymentMethod
 	Token          string // for a card: the payment method at the provider
+	Priority       int    // see Payment.Priority
 }
 
 // Place makes a submitted order of the draft. A card payment of more than
@@ -32,6 +33,9 @@ func Place(d Draft, s Stamp) (*Order, error) {
 	}
 	if d.Method != PayCash && d.Method != PayCard {
 		return nil, &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(d.Method)))}
+	}
+	if d.Priority < 0 || d.Priority > MaxPriority {
+		return nil, &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority)}
 	}
 	if len(d.Lines) == 0 {
 		return nil, &Error{Code: CodeCartEmpty, Field: "lines", Message: "there is nothing to order"}
@@ -66,6 +70,7 @@ func Place(d Draft, s Stamp) (*Order, error) {
 		PaymentID:      d.PaymentID,
 		Method:         d.Method,
 		Token:          d.Token,
+		Priority:       d.Priority,
 		Key:            "charge-" + d.PaymentID,
 		Amount:         amount,
 	})

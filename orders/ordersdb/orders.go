@@ -1,6 +1,7 @@
 package ordersdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -304,7 +305,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 			Where("pay.next_at IS NOT NULL AND NOT pay.gave_up").
 			Where("pay.next_at <= ?", sqldb.At(now)).
 			Where("(pay.lease_until IS NULL OR pay.lease_until <= ?)", sqldb.At(now)).
-			Order("pay.id")
+			Order("pay.priority DESC", "pay.id")
 	}
 	if limit < 1 {
 		return nil, nil
@@ -339,7 +340,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(claimed, func(a, b orders.Order) int { return strings.Compare(a.Payment.ID, b.Payment.ID) })
+	slices.SortFunc(claimed, func(a, b orders.Order) int {
+		return cmp.Or(cmp.Compare(b.Payment.Priority, a.Payment.Priority), cmp.Compare(a.Payment.ID, b.Payment.ID))
+	})
 	return claimed, nil
 }
 

@@ -193,6 +193,7 @@ type paymentRow struct {
 	LeaseToken  string
 	LastError   string
 	GaveUp      bool
+	Priority    int
 }
 
 func rowOfPayment(o orders.Order) paymentRow {
@@ -202,7 +203,7 @@ func rowOfPayment(o orders.Order) paymentRow {
 		Token: p.Token, Key: p.Key, KeyRound: p.KeyRound, Reference: p.Reference,
 		FirstSentAt: sqldb.At(p.FirstSentAt), CapturedAt: sqldb.At(p.CapturedAt), DeclineCode: p.DeclineCode,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
-		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.GaveUp,
+		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.GaveUp, Priority: p.Priority,
 	}
 }
 
@@ -211,6 +212,7 @@ func (r paymentRow) payment() orders.Payment {
 		ID: r.ID, Method: orders.PaymentMethod(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
 		Token: r.Token, Key: r.Key, KeyRound: r.KeyRound, Reference: r.Reference,
 		FirstSentAt: r.FirstSentAt.Time(), CapturedAt: r.CapturedAt.Time(), DeclineCode: r.DeclineCode,
+		Priority: r.Priority,
 		Work: orders.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
 			LeaseToken: r.LeaseToken, LastError: r.LastError, GaveUp: r.GaveUp,

@@ -290,7 +290,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 			due = append(due, o.Saved())
 		}
 	}
-	slices.SortFunc(due, func(a, b orders.Order) int { return cmp.Or(a.PlacedAt.Compare(b.PlacedAt), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(due, func(a, b orders.Order) int {
+		return cmp.Or(cmp.Compare(b.Payment.Priority, a.Payment.Priority), a.PlacedAt.Compare(b.PlacedAt), cmp.Compare(a.ID, b.ID))
+	})
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {
 		due[i].Lease(token, now.Add(lease))

@@ -51,6 +51,31 @@ func testClaim(_ *testing.T, b *bench) {
 	}
 }
 
+func testClaimPriority(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	var ids []string
+	for i, priority := range []int{0, 9, 3, 9} {
+		id := b.cart(customer(i), orders.CartItem{ProductID: p.ID, Quantity: 1})
+		o, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer(i), CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
+			lines, err := orders.Price([]orders.Item{{Product: pl.Products[p.ID], Quantity: 1}}, orders.Rules{})
+			if err != nil {
+				return nil, err
+			}
+			lines[0].ID = newID()
+			return orders.Place(orders.Draft{
+				ID: newID(), CustomerID: customer(i), CartID: id, Currency: "USD", Lines: lines, PaymentID: newID(),
+				Method: orders.PayCard, Token: TokenPays, Priority: priority,
+			}, b.stamp())
+		})
+		b.ok(err)
+		b.equal("priority", o.Payment.Priority, priority)
+		b.folded(o.ID)
+		ids = append(ids, o.ID)
+	}
+	b.equal("the first two", b.claim(b.now, "w1", 2), []string{ids[1], ids[3]})
+	b.equal("the rest", b.claim(b.now, "w2", 9), []string{ids[2], ids[0]})
+}
+
 func testClaimRace(t *testing.T, b *bench) {
 	p := b.product("Mouse", 100)
 	const n = 30
