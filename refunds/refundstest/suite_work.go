@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -420,32 +419,4 @@ func testContext(b *bench) {
 		}
 	}
 	b.stored(r)
-}
-
-func testPairs(b *bench) {
-	gateway := &Gateway{}
-	s, err := refunds.New(refunds.Config{Store: b.store, Gateway: gateway})
-	b.ok(err)
-	plans := make([]plan, 100)
-	for i := range plans {
-		plans[i] = newPlan(10)
-	}
-	together(200, func(i int) {
-		p := plans[i/2]
-		_, err := s.Refund(b.ctx, refunds.Request{
-			Reference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: orders.PayCard, PaymentReference: "pi_" + p.payment,
-			Captured: captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
-		})
-		if err != nil {
-			b.Error(err)
-		}
-	})
-	b.equal("refunds at the provider", len(gateway.Ledger()), 100)
-	for _, p := range plans {
-		b.equal("paid back", gateway.PaidOut("pi_"+p.payment), int64(captured-4))
-		b.holds(p, 0, captured-4)
-	}
-	_, n, err := b.store.List(b.ctx, refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded}})
-	b.ok(err)
-	b.equal("succeeded", n, 100)
 }
