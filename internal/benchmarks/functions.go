@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,8 +26,18 @@ type function struct {
 }
 
 type measured struct {
-	ns     []float64
-	allocs int64
+	ns, processor []float64
+	allocs        int64
+}
+
+// processorTime returns what this process has used of all processors. It stands
+// still while others have them, which wall time does not.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // there is no reason for it to fail
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // measure runs all functions in each round and makes rows of them.
@@ -44,8 +56,11 @@ func measure(ctx context.Context, o options, progress io.Writer, functions []fun
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", f.what, f.who, err)
 			}
+			var used time.Duration // of the last, longest run
 			r := testing.Benchmark(func(b *testing.B) {
 				b.ReportAllocs()
+				start := processorTime()
+				defer func() { used = processorTime() - start }()
 				b.RunParallel(func(pb *testing.PB) {
 					// Cores begin far apart, so that they meet by chance only.
 					n := uint64(time.Now().UnixNano()) * 0x9e3779b97f4a7c15
@@ -55,10 +70,12 @@ func measure(ctx context.Context, o options, progress io.Writer, functions []fun
 					}
 				})
 			})
-			ns := float64(r.T.Nanoseconds()) / float64(r.N)
+			ns := float64(r.T) / float64(r.N)
+			processor := float64(used) / float64(r.N) / float64(runtime.GOMAXPROCS(0))
 			results[i].ns = append(results[i].ns, ns)
+			results[i].processor = append(results[i].processor, processor)
 			results[i].allocs = r.AllocsPerOp()
-			fmt.Fprintf(progress, "round %d: %s, %s: %.1f ns\n", round+1, f.what, f.who, ns)
+			fmt.Fprintf(progress, "round %d: %s, %s: %.1f ns, processor %.1f ns\n", round+1, f.what, f.who, ns, processor)
 		}
 	}
 	var rows []row
@@ -68,7 +85,7 @@ func measure(ctx context.Context, o options, progress io.Writer, functions []fun
 			what: f.what, who: f.who,
 			figure: fmt.Sprintf("%.0f ns", m),
 			spread: spread(results[i].ns, "%.0f"),
-			extra:  fmt.Sprintf("%d allocs", results[i].allocs),
+			extra:  fmt.Sprintf("processor %.0f ns, %d allocs", median(results[i].processor), results[i].allocs),
 		}
 		if f.extra != "" {
 			r.extra += ", " + f.extra
