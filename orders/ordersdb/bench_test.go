@@ -48,6 +48,7 @@ func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
 			b.Fatal(err)
 		}
 	}
+	c := count(db)
 	b.ResetTimer()
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -63,4 +64,7 @@ func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
+	statements, commits := c.take()
+	b.ReportMetric(float64(len(statements))/float64(b.N), "statements/order")
+	b.ReportMetric(float64(commits)/float64(b.N), "commits/order")
 }

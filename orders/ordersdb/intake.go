@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -91,6 +92,10 @@ func (in *intake) next() []*placing {
 }
 
 func (s *Store) work(ctx context.Context) {
+	// Those who are about to submit do so first, and travel along: callers who
+	// were answered together come back together. Nobody waits for it who is
+	// alone.
+	runtime.Gosched()
 	for batch := s.intake.next(); len(batch) > 0; batch = s.intake.next() {
 		err := s.placeAll(ctx, batch)
 		for _, p := range batch {
@@ -102,6 +107,7 @@ func (s *Store) work(ctx context.Context) {
 			}
 			close(p.done)
 		}
+		runtime.Gosched()
 	}
 }
 
