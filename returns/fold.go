@@ -287,11 +287,12 @@ func (d *overridden) apply(r *Return, at time.Time, by Actor) {
 type taskOpened struct {
 	ID   int    `json:"id"`
 	Kind string `json:"kind"`
+	Ref  string `json:"ref,omitempty"`
 	Note string `json:"note"`
 }
 
 func (d *taskOpened) apply(r *Return, at time.Time, _ Actor) {
-	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Note: d.Note, OpenedAt: at})
+	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Ref: d.Ref, Note: d.Note, OpenedAt: at})
 }
 
 type taskClosed struct {

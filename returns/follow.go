@@ -2,8 +2,11 @@ package returns
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -42,6 +45,12 @@ func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Ac
 	if err != nil {
 		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
 	}
+	if r.Status == StatusApproved && r.EarlyRefund {
+		// One that failed before the approval must not count as paid too much.
+		if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+			return r, refunds.Refund{}, err
+		}
+	}
 	request, err := s.refundRequest(ctx, r, m, by)
 	if err != nil {
 		return r, refunds.Refund{}, err
@@ -65,7 +74,7 @@ func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Ac
 		// Only a definite refusal of the refund that was noted here: another one
 		// may be open, and after an error of any other kind so may this one.
 		if started && refund.ID == "" && refunds.CodeOf(err) != "" {
-			err = s.unstart(ctx, id, by, err)
+			err = errors.Join(err, s.settleEarly(ctx, id, 0))
 		}
 		return r, refund, err
 	}
@@ -76,21 +85,50 @@ func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Ac
 	return changed, refund, nil
 }
 
-// unstart takes back the note of an early refund that was refused before it
-// was opened.
-func (s *Service) unstart(ctx context.Context, id string, by Actor, cause error) error {
-	_, err := s.update(ctx, "refund refused", id, func(r *Return) error { return r.RefundFailed(s.stamp(by)) })
+// earlyGrace is how long after a case was last changed a refund that it asked
+// for may yet be opened: far longer than a request lives.
+const earlyGrace = 2 * time.Minute
+
+// settleEarly takes back the note of an early refund that certainly is not on
+// its way: it failed, or none was opened within the grace. It looks the refund
+// up as it is now, so that the late word of an old attempt says nothing about
+// a newer one, and leaves a case alone that has changed since.
+//
+// A refund that is opened between the look-up and the note is noted again by
+// whoever opened it, and by its next event.
+func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duration) error {
+	r, err := s.store.Return(ctx, id)
 	if err != nil {
-		return fmt.Errorf("%w (and the case could not note it: %w)", cause, err)
+		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
 	}
-	return cause
+	if !r.EarlyRefund || r.RefundID != "" {
+		return nil
+	}
+	refund, err := s.cfg.Refunder.ByReference(ctx, id)
+	switch {
+	case errors.Is(err, refunds.ErrNotFound):
+		if s.cfg.Now().Sub(r.UpdatedAt) < grace {
+			return nil
+		}
+	case err != nil:
+		return fmt.Errorf("returns: look up the refund of %s: %w", id, err)
+	case refund.Status != refunds.StatusFailed:
+		return nil
+	}
+	_, err = s.update(ctx, "settle early refund", id, func(now *Return) error {
+		if now.Version != r.Version {
+			return nil
+		}
+		return now.RefundFailed(s.stamp(orders.System("refunds")))
+	})
+	return err
 }
 
 // RefundChanged has the case of a refund follow the state it is in. It may be
-// called any number of times, in any order: a dispatcher calls it for what a
-// crash cut off.
+// called any number of times, in any order and late: a dispatcher calls it for
+// what a crash cut off.
 func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
-	_, err := s.refundChanged(ctx, refund, Actor{Kind: "system", Name: "refunds"})
+	_, err := s.refundChanged(ctx, refund, orders.System("refunds"))
 	return err
 }
 
@@ -99,10 +137,19 @@ func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by A
 	switch refund.Status {
 	case refunds.StatusSucceeded:
 		change = func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(by)) }
-	case refunds.StatusFailed:
-		change = func(r *Return) error { return r.RefundFailed(s.stamp(by)) }
 	case refunds.StatusReversed:
-		change = func(r *Return) error { return r.RefundReversed(s.stamp(by)) }
+		change = func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(by)) }
+	case refunds.StatusFailed:
+		if err := s.settleEarly(ctx, refund.Reference, 0); err != nil {
+			return Return{}, err
+		}
+	default:
+		change = func(r *Return) error {
+			if reached[r.Status] == 0 {
+				return nil // closed; if the money goes, its success opens a task
+			}
+			return r.StartEarlyRefund(s.stamp(by))
+		}
 	}
 	r, err := s.update(ctx, "follow refund", refund.Reference, change)
 	if err != nil {
@@ -131,7 +178,7 @@ func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
 	if len(due) == 0 {
 		return r, nil
 	}
-	by := Actor{Kind: "system", Name: "returns"}
+	by := orders.System("returns")
 	for _, d := range due {
 		if _, err := s.cfg.Restocker.Restock(ctx, d, by); err != nil {
 			return Return{}, fmt.Errorf("returns: restock of %s: %w", r.ID, err)

@@ -84,7 +84,8 @@ type InspectionLine struct {
 // PARTIALLY_APPROVED what its lines say and nothing of lines it does not name,
 // REJECTED nothing. The case is approved when at least one unit is accepted,
 // else rejected; units not accepted are released at once. Where the money is
-// back already, approval passes to refunded in the same step.
+// back already, and was not taken back since, approval passes to refunded in
+// the same step.
 func (r *Return) Inspect(in InspectionInput, s Stamp) error {
 	if r.Status != StatusReceived && r.Status != StatusUnderInspection {
 		return r.may(StatusUnderInspection, "inspected")
@@ -114,7 +115,7 @@ func (r *Return) Inspect(in InspectionInput, s Stamp) error {
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err
 	}
-	if r.RefundID == "" {
+	if r.RefundID == "" || r.reversed(r.RefundID) {
 		return nil
 	}
 	if err := r.checkEarly(s); err != nil {

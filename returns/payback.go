@@ -107,8 +107,8 @@ func (r *Return) StartEarlyRefund(s Stamp) error {
 	return r.record(s, EventEarlyRefundStarted, &earlyRefund{})
 }
 
-// RefundFailed notes that the refund certainly did not happen. The status
-// stays, and the refund can be tried again.
+// RefundFailed notes that a refund asked for before approval certainly is not
+// on its way. The status stays, and the refund can be tried again.
 func (r *Return) RefundFailed(s Stamp) error {
 	if !r.EarlyRefund || r.RefundID != "" {
 		return nil
@@ -117,12 +117,15 @@ func (r *Return) RefundFailed(s Stamp) error {
 }
 
 // RefundSucceeded notes that the money is back: an approved case becomes
-// refunded, any other keeps its status. The second time changes nothing.
+// refunded, any other keeps its status. The second time changes nothing, nor
+// does the late word of a refund that is known to be reversed.
 func (r *Return) RefundSucceeded(refundID string, s Stamp) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
 	}
 	switch {
+	case r.reversed(refundID):
+		return nil
 	case r.Status == StatusRefunded:
 		if r.RefundID != refundID {
 			// A new refund after the provider took the first one back.
@@ -160,10 +163,25 @@ func (r *Return) checkEarly(s Stamp) error {
 	return r.OpenTask(TaskRefundedTooMuch, fmt.Sprintf("The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted), s)
 }
 
-// RefundReversed notes that the provider took the refund back: the status and
-// the stock stay, and a person has to look.
-func (r *Return) RefundReversed(s Stamp) error {
-	return r.OpenTask(TaskRefundReversed, "The provider took the refund back. Pay it again, by another method if need be; store credit always works.", s)
+// RefundReversed notes that the provider took a refund back: the status and
+// the stock stay, and a person has to look, once for each refund. Told again,
+// also after somebody has dealt with it, it changes nothing.
+func (r *Return) RefundReversed(refundID string, s Stamp) error {
+	if refundID == "" {
+		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
+	}
+	if r.reversed(refundID) {
+		return nil
+	}
+	return r.record(s, EventTaskOpened, &taskOpened{
+		ID: len(r.Tasks) + 1, Kind: TaskRefundReversed, Ref: refundID,
+		Note: "The provider took the refund back. Pay it again, by another method if need be; store credit always works.",
+	})
+}
+
+// reversed reports whether the refund is known to have been taken back.
+func (r *Return) reversed(refundID string) bool {
+	return slices.ContainsFunc(r.Tasks, func(t Task) bool { return t.Kind == TaskRefundReversed && t.Ref == refundID })
 }
 
 // RestockDue are the units that go back on the shelf now, by line; nothing

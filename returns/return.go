@@ -74,8 +74,9 @@ type Return struct {
 	Verdict    Verdict // of the request, as it was judged then
 	Filed      Actor   // who asked: the customer, or staff for them
 	RefundID   string  // of the refund that succeeded, empty before
-	// EarlyRefund says that a refund was asked for before approval and has not
-	// failed: the case can no longer be cancelled, and a rejection opens a task.
+	// EarlyRefund says that a refund was asked for before approval and may be on
+	// its way: the case can't be cancelled, and a rejection opens a task. It is
+	// taken back when the refund is known to have failed or never to have begun.
 	EarlyRefund bool
 	Restocked   bool // the units that go back on the shelf are there
 	CreatedAt   time.Time
@@ -217,6 +218,7 @@ const (
 type Task struct {
 	ID       int       `json:"id"` // 1 for the first of the case
 	Kind     string    `json:"kind"`
+	Ref      string    `json:"ref,omitempty"` // what it is about, such as the id of a refund; may be empty
 	Note     string    `json:"note"`
 	OpenedAt time.Time `json:"opened_at"`
 	ClosedAt time.Time `json:"closed_at"` // zero while open

@@ -226,6 +226,9 @@ func (s *Service) Authorize(ctx context.Context, id, notes string, by Actor) (Re
 
 // Reject ends a case before the goods are inspected.
 func (s *Service) Reject(ctx context.Context, id, notes string, by Actor) (Return, error) {
+	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+		return Return{}, err
+	}
 	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(notes, s.stamp(by)) })
 }
 
@@ -256,6 +259,9 @@ func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by
 
 // Cancel ends a case before work on the goods has started.
 func (s *Service) Cancel(ctx context.Context, id string, by Actor) (Return, error) {
+	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+		return Return{}, err
+	}
 	return s.update(ctx, "cancel", id, func(r *Return) error {
 		if err := owned(r, by); err != nil {
 			return err
@@ -267,6 +273,12 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor) (Return, erro
 // Override records that staff set rules aside on a case.
 func (s *Service) Override(ctx context.Context, id string, o Override, by Actor) (Return, error) {
 	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(by)) })
+}
+
+// OpenTask puts a case before a person, for one of the reasons that the kinds
+// of tasks name. One of a kind is open at a time.
+func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by Actor) (Return, error) {
+	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(by)) })
 }
 
 // CloseTask notes that a person has dealt with a task.

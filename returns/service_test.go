@@ -2,7 +2,6 @@ package returns_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -290,27 +289,4 @@ func TestAConfigNamesWhatIsMissing(t *testing.T) {
 	if _, err := returns.New(returns.Config{}); err == nil || !strings.Contains(err.Error(), "Config.Store") {
 		t.Errorf("error %v does not name the store", err)
 	}
-}
-
-// lost is a refunder whose answer does not arrive.
-type lost struct{ returns.Refunder }
-
-func (lost) Refund(context.Context, refunds.Request) (refunds.Refund, error) {
-	return refunds.Refund{}, errors.New("the connection is gone")
-}
-
-func TestAnEarlyRefundWhoseAnswerIsLostKeepsTheCaseFromBeingCancelled(t *testing.T) {
-	p := policy()
-	p.RefundFrom = returns.StatusAuthorized
-	s := newShop(t, p)
-	r := s.filed(s.bought(2), 2)
-	_, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
-	s.ok(err)
-	cut, err := returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: lost{}, Restocker: s.orders, Evidence: s.evidence})
-	s.ok(err)
-	if _, _, err := cut.Refund(s.ctx, r.ID, "", kim); err == nil {
-		t.Error("the loss was not reported")
-	}
-	_, err = s.svc.Cancel(s.ctx, r.ID, ann)
-	s.refused(err, returns.CodeTransition)
 }

@@ -47,6 +47,7 @@ type shop struct {
 	orders   *orders.Service
 	placing  *orderstest.Store
 	refunds  *refundstest.Store
+	payer    *refunds.Service
 	gateway  *refundstest.Gateway
 	product  orders.Product
 	now      time.Time
@@ -62,9 +63,9 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	var err error
 	s.orders, err = orders.New(orders.Config{Store: s.placing, Gateway: &orderstest.Gateway{}, Currency: "USD", Now: clock})
 	s.ok(err)
-	payer, err := refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
+	s.payer, err = refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
 	s.ok(err)
-	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
+	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
 	s.ok(err)
 	_, err = s.svc.EnsureTerms(s.ctx, p, kim)
 	s.ok(err)

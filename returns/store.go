@@ -98,6 +98,9 @@ type Refunder interface {
 	// Refund opens the refund of a return, or goes on with it, and answers
 	// with its state.
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
+	// ByReference looks up the refund of a return, as it is now: ErrNotFound when
+	// none was opened.
+	ByReference(ctx context.Context, returnID string) (refunds.Refund, error)
 	// Preview quotes without recording anything.
 	Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error)
 }

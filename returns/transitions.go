@@ -298,6 +298,7 @@ const (
 	TaskRefundedButRejected = "refunded_but_rejected"
 	TaskRefundedTooMuch     = "refunded_more_than_accepted"
 	TaskRefundReversed      = "refund_reversed"
+	TaskPaymentDisputed     = "payment_disputed"
 )
 
 // OpenTask puts the case before a person. One of a kind is open at a time.

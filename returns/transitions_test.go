@@ -57,7 +57,9 @@ var actions = []struct {
 	{"refund succeeded", func(r *returns.Return, n int, s returns.Stamp) error {
 		return r.RefundSucceeded(fmt.Sprint("refund-", n), s)
 	}},
-	{"refund reversed", func(r *returns.Return, _ int, s returns.Stamp) error { return r.RefundReversed(s) }},
+	{"refund reversed", func(r *returns.Return, n int, s returns.Stamp) error {
+		return r.RefundReversed(fmt.Sprint("refund-", n), s)
+	}},
 	{"restocked", func(r *returns.Return, _ int, s returns.Stamp) error { return r.MarkRestocked(s) }},
 	{"override", func(r *returns.Return, _ int, s returns.Stamp) error {
 		return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, s)
