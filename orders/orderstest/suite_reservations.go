@@ -154,10 +154,9 @@ func genSteps() gopter.Gen {
 // law is one product in a sale, and what happened to its stock.
 type law struct {
 	*bench
-	product  int64
-	sale     orders.FlashSale
-	moved    atomic.Int64 // initial stock, adjustments and restocks
-	restocks atomic.Int64
+	product int64
+	sale    orders.FlashSale
+	moved   atomic.Int64 // initial stock, adjustments and restocks
 }
 
 const (
