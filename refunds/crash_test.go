@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,24 +24,28 @@ type cut struct {
 	gateway refunds.Gateway
 	at      int
 	after   bool
+	mu      sync.Mutex // guards steps and dead: callers run at once
 	steps   int
 	dead    bool
 }
 
 // step runs f unless the process is dead.
 func (c *cut) step(f func()) error {
+	c.mu.Lock()
 	if c.dead {
+		c.mu.Unlock()
 		return errCut
 	}
 	c.steps++
-	if c.steps == c.at {
-		c.dead = true
-		if c.after {
-			f()
-		}
+	dies := c.steps == c.at
+	c.dead = dies
+	c.mu.Unlock()
+	if !dies || c.after {
+		f()
+	}
+	if dies {
 		return errCut
 	}
-	f()
 	return nil
 }
 
