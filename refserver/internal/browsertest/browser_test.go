@@ -16,12 +16,10 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/returnkit/returnkit/observability"
-	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
-	"github.com/returnkit/returnkit/refserver/internal/web"
+	"github.com/returnkit/returnkit/refserver/internal/site"
 )
 
 // serve opens a shop with these settings and serves its pages.
@@ -50,17 +48,7 @@ func serve(t *testing.T, settings ...string) (*shop.Shop, string) {
 			t.Error(err)
 		}
 	})
-	pages, err := web.New(web.Deps{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
-		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Daily:    observabilitydb.New(s.DB),
-		Checkout: func(h http.Handler) http.Handler { return h }, Card: s.TokenFor, ClientAddress: s.ClientAddress,
-		API: api.New(api.Deps{
-			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Log: s.Log, Currency: c.Money(),
-		}),
-		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
-		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
-	})
+	pages, err := site.New(s)
 	if err != nil {
 		t.Fatal(err)
 	}

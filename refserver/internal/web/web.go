@@ -30,7 +30,8 @@ type Deps struct {
 	Log      *slog.Logger
 	// Daily counts what happened by day, for the dashboard.
 	Daily Daily
-	// Webhooks answers the payment provider's messages.
+	// Webhooks answers the payment provider's messages; nil: there is no
+	// address for them.
 	Webhooks http.Handler
 	// Checkout stands before POST /checkout: the limiter.
 	Checkout func(http.Handler) http.Handler

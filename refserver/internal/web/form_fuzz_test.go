@@ -1,0 +1,65 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Whatever a form holds, it is read or refused in words, and what is read
+// names only lines with a whole number of units.
+func FuzzRequestForm(f *testing.F) {
+	f.Add("sale_id=1&reason=DAMAGED&quantity_a=2")
+	f.Add("sale_id=1&reason=OTHER&quantity_=1&quantity_b=0.5")
+	f.Fuzz(func(t *testing.T, query string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		q, err := requestFormOf(values).request()
+		if err != nil {
+			if err.Error() == "" {
+				t.Error("refused without words")
+			}
+			return
+		}
+		for _, it := range q.Items {
+			if it.Quantity == 0 || it.OrderLineID == "" {
+				t.Errorf("%q gave %+v", query, it)
+			}
+		}
+	})
+}
+
+func FuzzUpload(f *testing.F) {
+	f.Add("--x\r\nContent-Disposition: form-data; name=\"photos\"; filename=\"a\"\r\n\r\nabc\r\n--x--\r\n")
+	f.Fuzz(func(_ *testing.T, body string) {
+		r := httptest.NewRequest(http.MethodPost, "/returns/request", strings.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		u, _ := readUpload(r) // an error is an answer; a panic is not
+		u.close()
+	})
+}
+
+// A policy that was read from a form goes back into the form as the same.
+func FuzzPolicyForm(f *testing.F) {
+	f.Add("enabled=1&window_days=30&max_quantity=5&photos_required=0&max_photos=3&photo_types=jpeg&restock_at=refund&restocking_percent_0=12.5&shipping_fixed_0=3")
+	f.Fuzz(func(t *testing.T, query string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		p, err := parsePolicy(values, orders.Currency("USD"))
+		if err != nil || p.Validate() != nil {
+			return
+		}
+		again, err := parsePolicy(formOfPolicy(p).Values, p.Currency)
+		if err != nil || len(again.RestockingFees) != len(p.RestockingFees) || again.WindowDays != p.WindowDays {
+			t.Errorf("%+v came back as %+v, %v", p, again, err)
+		}
+	})
+}
