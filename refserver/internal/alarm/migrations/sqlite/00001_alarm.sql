@@ -1,0 +1,15 @@
+-- +goose Up
+-- What the shop and its payment provider say differently of the same money.
+CREATE TABLE money_alarms (
+    id         TEXT NOT NULL PRIMARY KEY, -- of what raised it, so that it is raised once
+    kind       TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    refund_id  TEXT NOT NULL,
+    order_id   TEXT NOT NULL,
+    reference  TEXT NOT NULL,
+    raised_at  INTEGER NOT NULL,
+    closed_at  INTEGER,
+    closed_by  TEXT NOT NULL,
+    note       TEXT NOT NULL
+);
+CREATE INDEX money_alarms_open ON money_alarms (raised_at) WHERE closed_at IS NULL;
