@@ -2,8 +2,10 @@ package stripegateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
@@ -70,11 +72,16 @@ func listed(r *stripe.Refund) refunds.Listed {
 }
 
 // PaymentOwner returns the ids of the order and the payment that a PaymentIntent
-// was made for, from its metadata; empty where it was not made by this package.
+// was made for, from its metadata; empty where it was not made by this package,
+// or does not exist.
 func (g *Gateway) PaymentOwner(ctx context.Context, reference string) (orderID, paymentID string, err error) {
 	ctx, _, cancel := g.call(ctx)
 	defer cancel()
 	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, reference, nil)
+	var refusal *stripe.Error
+	if errors.As(err, &refusal) && refusal.HTTPStatusCode == http.StatusNotFound {
+		return "", "", nil
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("stripegateway: whose payment is %s: %w", reference, err)
 	}
