@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
+	"github.com/returnkit/returnkit/refserver/internal/site"
 )
 
 type serveCommand struct{}
@@ -50,7 +51,10 @@ func (serveCommand) Run(p *process) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	handler, err := newHandler(s)
+	handler, err := site.New(s)
+	if err == nil {
+		err = s.ReceiveWebhooks(localURL(c))
+	}
 	if err != nil {
 		return errors.Join(err, listener.Close(), s.Close(p.ctx))
 	}

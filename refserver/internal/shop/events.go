@@ -18,7 +18,7 @@ func (s *Shop) subscribe() error {
 		types        []string
 		handler      func(context.Context, orders.Event) error
 	}{
-		{"refunds", "returns", []string{refunds.EventSucceeded, refunds.EventReversed}, s.refundChanged},
+		{"refunds", "returns", []string{refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed}, s.refundChanged},
 		{"returns", "returns", []string{returns.EventApproved, returns.EventRefunded}, s.returnMoved},
 	} {
 		if err := s.Events.Subscribe(sub.prefix, sub.name, sub.types, sub.handler); err != nil {
@@ -28,7 +28,7 @@ func (s *Shop) subscribe() error {
 	return nil
 }
 
-// refundChanged has the return of a refund that succeeded or was reversed
+// refundChanged has the return of a refund that ended or was reversed
 // follow it. It hands over the refund as it is now, not as it was then: the
 // event only says that there is something to follow.
 func (s *Shop) refundChanged(ctx context.Context, e orders.Event) error {

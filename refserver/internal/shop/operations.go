@@ -28,6 +28,9 @@ func (s *Shop) openOperations(context.Context) (err error) {
 	if s.Registry, err = observability.NewRegistry(s.Metrics); err != nil {
 		return err
 	}
+	if err := s.money.register(s.Registry); err != nil {
+		return err
+	}
 	if err := s.Metrics.WatchPool("write", s.DB.Write.Stats); err != nil {
 		return err
 	}
@@ -99,11 +102,16 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if _, err = add("remove ended sessions", cleanUpEvery, func(ctx context.Context) (bool, error) {
-		_, err := s.Auth.CleanUp(ctx)
-		return false, err
-	}); err != nil {
-		return nil, err
+	for name, cleanUp := range map[string]func(context.Context) (int, error){
+		"remove ended sessions": s.Auth.CleanUp,
+		"forget old webhooks":   s.forgetWebhooks,
+	} {
+		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
+			_, err := cleanUp(ctx)
+			return false, err
+		}); err != nil {
+			return nil, err
+		}
 	}
 	if _, err = add("measure queues", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }); err != nil {
 		return nil, err
@@ -169,6 +177,15 @@ func (s *Shop) measure(ctx context.Context) error {
 		}
 	}
 	s.Metrics.Queue("orders_queued", total, age(since))
+	alarms, open, err := s.Alarms.Open(ctx, 1)
+	if err != nil {
+		return err
+	}
+	since = time.Time{}
+	if open > 0 {
+		since = alarms[0].RaisedAt
+	}
+	s.Metrics.Queue("money_alarms", open, age(since))
 
 	for name, q := range map[string]refunds.Query{
 		"refunds_unknown":     {Status: []refunds.Status{refunds.StatusUnknown}},

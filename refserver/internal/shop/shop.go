@@ -5,6 +5,7 @@ package shop
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
@@ -50,17 +52,24 @@ type Shop struct {
 	Registry *prometheus.Registry
 	Health   *observability.Checker
 	Log      *slog.Logger
+	// Alarms is what the shop and the provider say differently.
+	Alarms *alarm.Book
 	// Simulator is the payment provider in this process, nil when the shop
 	// uses another one.
 	Simulator *paysim.Simulator
 
 	provider string // base address of the payment provider; empty for Stripe itself
-	proxies  throttle.Proxies
-	group    worker.Group
-	charge   *worker.Loop
-	pursue   *worker.Loop
-	demoDone atomic.Bool
-	closers  []func(context.Context) error // called last to first
+	payments *stripegateway.Gateway
+	inbox    *refundsdb.Inbox
+	money    *moneyMetrics
+	// webhookSecret signs the provider's messages; empty: they are not taken.
+	webhookSecret string
+	proxies       throttle.Proxies
+	group         worker.Group
+	charge        *worker.Loop
+	pursue        *worker.Loop
+	demoDone      atomic.Bool
+	closers       []func(context.Context) error // called last to first
 }
 
 // Open makes the shop from the settings: it opens and migrates the database,
@@ -117,7 +126,8 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 }
 
 func migrate(ctx context.Context, db *sqldb.DB) error {
-	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(), setupMigrations())
+	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
+		alarm.Migrations(), setupMigrations())
 }
 
 // Migrate brings the database that the settings name to the newest version.
@@ -150,6 +160,7 @@ func (s *Shop) openData(ctx context.Context) (err error) {
 // the breaker that stands before whichever there is.
 func (s *Shop) openPayments(ctx context.Context) (err error) {
 	s.provider = string(s.Config.PaymentProviderURL)
+	s.webhookSecret = string(s.Config.StripeWebhookSecret)
 	if s.Config.Simulated() {
 		if s.Config.Production() {
 			s.Log.Warn("no payment provider is set: cards are charged by a simulator, and no money moves")
@@ -176,6 +187,9 @@ func (s *Shop) openSimulator(ctx context.Context) (err error) {
 		return fmt.Errorf("starting the payment simulator: %w", err)
 	}
 	s.onClose(func(context.Context) error { return s.Simulator.Close() })
+	if s.webhookSecret == "" {
+		s.webhookSecret = "whsec_" + rand.Text()
+	}
 	// It serves until Close: requests that drain still need it.
 	url, err := s.Simulator.Start(context.WithoutCancel(ctx), "127.0.0.1:0")
 	if err != nil {
@@ -195,6 +209,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(s.DB), &alarm.Book{DB: s.DB}, newMoneyMetrics()
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
 	s.Auth, err = auth.New(auth.Config{
@@ -214,7 +229,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 	}
 	s.onClose(s.Orders.Close)
 	s.Refunds, err = refunds.New(refunds.Config{
-		Store: refundsdb.New(s.DB), Gateway: guarded, CallTimeout: c.PaymentProviderTimeout,
+		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
 		Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
 	})
 	if err != nil {

@@ -1,4 +1,6 @@
-package main
+// Package site puts the pages, the JSON interface and the endpoint of the
+// payment provider before a shop.
+package site
 
 import (
 	"io"
@@ -11,8 +13,8 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
-// newHandler puts the pages and the JSON interface before the shop.
-func newHandler(s *shop.Shop) (http.Handler, error) {
+// New returns the handler of the whole shop.
+func New(s *shop.Shop) (http.Handler, error) {
 	limit, err := s.CheckoutLimit(http.HandlerFunc(busy))
 	if err != nil {
 		return nil, err
@@ -26,6 +28,7 @@ func newHandler(s *shop.Shop) (http.Handler, error) {
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Daily:    observabilitydb.New(s.DB),
+		Webhooks: s.Webhooks(),
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
