@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func explain(err error) error {
 		return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
 			"The body is larger than %d MiB, which is the most here. Where photos are in it, send fewer or smaller ones.", tooLarge.Limit>>20))
 	case errors.As(err, &wrongType):
-		return problem.Invalid(wrongType.Field, fmt.Sprintf("%s is a JSON %s; it must be %s", fieldName(wrongType.Field), clip(wrongType.Value), jsonKind(wrongType.Type.Kind().String())))
+		return problem.Invalid(cmp.Or(wrongType.Field, "body"), fmt.Sprintf("%s is a JSON %s; it must be %s", fieldName(wrongType.Field), clip(wrongType.Value), jsonKind(wrongType.Type.Kind().String())))
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return problem.Invalid("body", "The body is not valid JSON")
 	}
