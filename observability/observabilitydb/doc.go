@@ -1,8 +1,27 @@
-// Package observabilitydb counts what happened from the events that the stores
-// keep, so that the figures survive a restart and are the same on every
-// replica.
+// Package observabilitydb keeps the figures of a shop in its database, so that
+// they survive a restart and are the same on every replica.
 //
-// Counting is by UTC quarter of an hour in the database and by day in Go: every
-// time zone is a whole number of quarters away from UTC, so the days of any
-// zone add up exactly, those of 23 and 25 hours included.
+// # Key figures
+//
+// A [Rollup] counts what the stores' events tell, per UTC quarter of an hour:
+// every time zone is a whole number of quarters away from UTC, so the days of
+// any zone add up exactly, those of 23 and 25 hours included. A quarter in
+// which something happened is marked, and a marked quarter is counted again
+// whole, so an event that is told of late or twice is right all the same.
+// [Reader.KPIs] adds up a quarter of a year in a zone.
+//
+// Every process calls [Rollup.Run] and subscribes [Rollup.Handle] to the
+// outbox of returns and refunds for the types that [EventTypes] names. Orders
+// are found without a subscriber.
+//
+// # Service levels
+//
+// A [Recorder] in each process appends what it saw in ten seconds (orders
+// accepted by latency, checkouts failed) and the outages of its breaker.
+// [Reader.SLO] adds them up over all processes: A.1, orders accepted, and P.1,
+// their latency, each with its target, status and burn rate.
+//
+// # Dashboard
+//
+// [Reader.Dashboard] reads all of it in eight statements on indexed ranges.
 package observabilitydb
