@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 
 	"github.com/go-analyze/charts"
@@ -48,7 +49,12 @@ func drawDays(days []observabilitydb.Day) ([]byte, error) {
 	option.Theme = theme
 	option.CategoryAxis.Labels = labels
 	option.Legend.SeriesNames = []string{"Orders", "Returns", "Refunds"}
-	option.ValueFormatter = func(v float64) string { return fmt.Sprintf("%.0f", v) }
+	option.ValueFormatter = func(v float64) string {
+		if v != math.Trunc(v) {
+			return "" // there is no half an order
+		}
+		return fmt.Sprintf("%.0f", v)
+	}
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: 1000, Height: 320, Theme: theme})
 	if err := painter.BarChart(option); err != nil {
 		return nil, err

@@ -59,6 +59,10 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	queued, err := s.inQueue(r)
+	if err != nil {
+		return err
+	}
 	body := dashboardBody{Zone: s.Zone.String(), Today: days[len(days)-1], Components: components(s.Health.Report(r.Context()))}
 	for i := len(days) - 1; i >= 0; i-- {
 		d := days[i]
@@ -71,6 +75,7 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 	if ended := body.Sum.RefundsPaid + body.Sum.RefundsFailed; ended > 0 {
 		body.HasRate, body.RateBP = true, body.Sum.RefundsPaid*10000/ended
 	}
+	body.Waiting = append(body.Waiting, waiting{Name: "Money that needs a person", Href: "/admin/queue", Count: queued})
 	for _, status := range []returns.Status{
 		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
 		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,

@@ -11,7 +11,9 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -30,9 +32,13 @@ type Deps struct {
 	Log      *slog.Logger
 	// Daily counts what happened by day, for the dashboard.
 	Daily Daily
-	// Webhooks answers the payment provider's messages; nil: there is no
-	// address for them.
+	// Webhooks answers the payment provider's messages.
 	Webhooks http.Handler
+	// Keys remembers what was answered under an Idempotency-Key; how it tells
+	// and refuses callers is filled in here.
+	Keys idempotency.Keys
+	// Alarms is what the shop and the provider say differently.
+	Alarms *alarm.Book
 	// Checkout stands before POST /checkout: the limiter.
 	Checkout func(http.Handler) http.Handler
 	// Card turns what the card form holds into the provider's payment method.
