@@ -274,7 +274,7 @@ func TestI14EveningAndNightOfEveryDayOfTheYear(t *testing.T) {
 	db := sqldbtest.SQLite(t)
 	stores(t, db)
 	var events []orders.Event
-	for _, name := range kpiZones {
+	for _, name := range kpiZones[:4] {
 		z := zone(t, name)
 		for day := range 365 {
 			for i, clock := range [][2]int{{23, 45}, {0, 30}} {
@@ -289,7 +289,7 @@ func TestI14EveningAndNightOfEveryDayOfTheYear(t *testing.T) {
 	}
 	appendEvents(t, db, "refunds", events...)
 	roll(t, db)
-	for _, name := range kpiZones {
+	for _, name := range kpiZones[:4] {
 		z := zone(t, name)
 		want := map[string]int64{}
 		for _, e := range events {
