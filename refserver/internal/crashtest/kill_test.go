@@ -1,0 +1,121 @@
+package crashtest
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refserver/internal/drive"
+)
+
+// losing is a provider that loses 40 % of its answers to refunds, half of
+// them with a cut connection, and half of the refunds done all the same.
+const losing = `{"refund":{"drop_after":0.2,"timeout_after":0.1,"timeout_before":0.1}}`
+
+func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "") })
+	t.Run("postgres", func(t *testing.T) { test(t, sqldbtest.PostgresURL(t)) })
+}
+
+// source is a random source whose seed is printed, and taken from SEED.
+func source(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("SEED=%q; a whole number is allowed", text)
+		}
+	}
+	t.Logf("SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, seed))
+}
+
+func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string) {
+		w, random := newWorld(t, url), source(t)
+		kills := crashes(t, 6)
+		started := time.Now()
+		for range kills {
+			server := w.shop()
+			admin := w.staff(server)
+			w.approved(admin, 2)
+			if err := drive.SetFaults(t.Context(), w.provider.url, losing); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			asked := make(chan struct{})
+			go func() {
+				refundAll(ctx, w.cases[max(0, len(w.cases)-6):], admin)
+				close(asked)
+			}()
+			timer := time.NewTimer(time.Duration(random.IntN(400)) * time.Millisecond)
+			select {
+			case <-timer.C:
+			case <-asked:
+			}
+			server.kill()
+			cancel()
+			<-asked
+			if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server := w.shop()
+		w.finish(server)
+		server.stop()
+		t.Logf("%d kills in %s", kills, time.Since(started).Round(time.Second))
+		w.verdict()
+	})
+}
+
+func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	first, second := w.shop(), w.shop()
+	admin := w.staff(first)
+	w.approved(admin, 20)
+	refundAll(t.Context(), w.cases, admin, admin.At(second.url))
+	w.finish(first)
+	first.stop()
+	second.stop()
+	w.verdict()
+}
+
+// A process that is frozen for longer than its lease finds, when it goes on,
+// that another has taken over, and changes nothing.
+func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	frozen := w.shop()
+	admin := w.staff(frozen)
+	w.approved(admin, 3)
+	if err := drive.SetFaults(t.Context(), w.provider.url, `{"latency_ms":150}`); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	go func() {
+		refundAll(t.Context(), w.cases, admin)
+		close(asked)
+	}()
+	// Frozen once its calls are on the way.
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := drive.Until(ctx, 5*time.Millisecond, func(ctx context.Context) error { return w.callsBegan(ctx, 3) }); err != nil {
+		t.Fatal(err)
+	}
+	frozen.signal(syscall.SIGSTOP)
+	if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
+		t.Fatal(err)
+	}
+	other := w.shop()
+	w.finish(other) // only when the leases of the frozen one have run out
+	frozen.signal(syscall.SIGCONT)
+	<-asked
+	frozen.stop()
+	other.stop()
+	w.verdict()
+}
