@@ -20,7 +20,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"mime"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -28,8 +30,8 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
-// Header is where a caller puts the key; ReplayedHeader tells an answer that
-// was given before.
+// Header is where a caller puts the key, and the name of the field of a form;
+// ReplayedHeader tells an answer that was given before.
 const (
 	Header         = "Idempotency-Key"
 	ReplayedHeader = "Idempotent-Replayed"
@@ -43,6 +45,10 @@ const (
 	lease = 2 * time.Minute
 	// keep is how long an answer is given again.
 	keep = 48 * time.Hour
+	// patience is how long the second click on a form waits for the first, and
+	// lookAgain how often it looks.
+	patience  = 10 * time.Second
+	lookAgain = 50 * time.Millisecond
 )
 
 //go:embed migrations
@@ -94,26 +100,42 @@ type keyRow struct {
 // kept are the fields of an answer that are given again.
 var kept = []string{"Content-Type", "Location", "Retry-After"}
 
-// Middleware carries out next once per key. Without a key, or for nobody, it
-// does nothing. The body is read whole before: put a limit around it.
+// Middleware carries out next once per key, which is in the header or else in
+// a field of an urlencoded form. Without a key, or for nobody, it does nothing.
+// The body is read whole before: put a limit around it.
 func (k *Keys) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key, caller := r.Header.Get(Header), k.Caller(r)
-		if key == "" || caller == "" {
+		form := key == "" && isForm(r)
+		if caller == "" || key == "" && !form {
 			next.ServeHTTP(w, r)
 			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			k.Fail(w, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if form {
+			// What can't be parsed holds no key; next says what is wrong with it.
+			fields, _ := url.ParseQuery(string(body))
+			if key = fields.Get(Header); key == "" {
+				next.ServeHTTP(w, r)
+				return
+			}
 		}
 		if len(key) > maxKey || !printable(key) {
 			k.Refuse(w, r, Refusal{http.StatusBadRequest, "INVALID", fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)})
 			return
 		}
-		hash, err := k.hash(r)
-		if err != nil {
-			k.Fail(w, r, err)
-			return
+		hash := k.hash(r, body)
+		fresh := keyRow{Caller: caller, Key: key, RequestHash: hash, LeaseToken: rand.Text()}
+		row, mine, err := k.claim(r.Context(), fresh)
+		for begun := k.now(); form && err == nil && !mine && row.Status == 0 && row.RequestHash == hash &&
+			k.now().Sub(begun) < patience && pause(r.Context(), lookAgain); {
+			row, mine, err = k.claim(r.Context(), fresh)
 		}
-		token := rand.Text()
-		row, mine, err := k.claim(r.Context(), keyRow{Caller: caller, Key: key, RequestHash: hash, LeaseToken: token})
 		switch {
 		case err != nil:
 			k.Fail(w, r, err)
@@ -204,17 +226,30 @@ func replay(w http.ResponseWriter, row keyRow) {
 	_, _ = w.Write(row.Body)
 }
 
-// hash names what was sent: method, path and body, which it puts back.
-func (k *Keys) hash(r *http.Request) (string, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return "", err
+// isForm reports whether the body is a form in which a field can be read.
+func isForm(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}
+
+// pause waits; false when nobody waits for the answer any more.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// hash names what was sent: method, path and body.
+func (k *Keys) hash(r *http.Request, body []byte) string {
 	mac := hmac.New(sha256.New, k.Secret)
 	fmt.Fprintf(mac, "%s %s\n%s\n", r.Method, r.URL.Path, r.Header.Get("Content-Type"))
 	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil)), nil
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // CleanUp removes answers that are too old to be given again, and returns how

@@ -112,6 +112,51 @@ func TestARequestUnderWayIsRefusedAndManyAtOnceRunOnce(t *testing.T) {
 	})
 }
 
+// form sends a form that holds the key in a field.
+func (b *bench) form(user, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/refund", strings.NewReader(body))
+	r.Header.Set("X-User", user)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	b.keys.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.runs.Add(1)
+		b.inner(w, r)
+	})).ServeHTTP(w, r)
+	return w
+}
+
+func TestADoubleClickOnAFormIsOneRequestWithOneAnswer(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		begun, release := make(chan struct{}), make(chan struct{})
+		b.inner = func(w http.ResponseWriter, r *http.Request) {
+			close(begun)
+			<-release
+			http.Redirect(w, r, "/done?"+r.FormValue("method"), http.StatusFound)
+		}
+		const body = "method=card&Idempotency-Key=f1"
+		var clicks sync.WaitGroup
+		answers := make([]*httptest.ResponseRecorder, 4)
+		clicks.Go(func() { answers[0] = b.form("ada", body) })
+		<-begun
+		for i := range answers[1:] {
+			clicks.Go(func() { answers[i+1] = b.form("ada", body) })
+		}
+		b.want(b.form("ada", "method=cash&Idempotency-Key=f1"), 409, "IDEMPOTENCY_MISMATCH", 1)
+		close(release)
+		clicks.Wait()
+		for _, a := range answers {
+			b.want(a, 302, "", 1)
+			if a.Header().Get("Location") != "/done?card" {
+				t.Errorf("it leads to %q", a.Header().Get("Location"))
+			}
+		}
+		b.inner = func(http.ResponseWriter, *http.Request) {}
+		b.want(b.form("ada", "method=card"), 200, "", 2)
+		b.want(b.form("ada", "%zz&Idempotency-Key="), 200, "", 3)
+	})
+}
+
 func TestAnAnswerThatSaysNothingOfTheOutcomeIsNotKept(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		b := newBench(t, db)
