@@ -105,6 +105,7 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,
+		"forget old answers":    s.Keys.CleanUp,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)

@@ -25,6 +25,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
@@ -54,6 +55,8 @@ type Shop struct {
 	Log      *slog.Logger
 	// Alarms is what the shop and the provider say differently.
 	Alarms *alarm.Book
+	// Keys remembers what was answered under an Idempotency-Key.
+	Keys idempotency.Keys
 	// Simulator is the payment provider in this process, nil when the shop
 	// uses another one.
 	Simulator *paysim.Simulator
@@ -127,7 +130,7 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 
 func migrate(ctx context.Context, db *sqldb.DB) error {
 	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
-		alarm.Migrations(), setupMigrations())
+		alarm.Migrations(), idempotency.Migrations(), setupMigrations())
 }
 
 // Migrate brings the database that the settings name to the newest version.
@@ -210,6 +213,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(s.DB), &alarm.Book{DB: s.DB}, newMoneyMetrics()
+	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
 	s.Auth, err = auth.New(auth.Config{

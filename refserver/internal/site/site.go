@@ -28,7 +28,7 @@ func New(s *shop.Shop) (http.Handler, error) {
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Daily:    observabilitydb.New(s.DB),
-		Webhooks: s.Webhooks(),
+		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys,
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
