@@ -51,10 +51,7 @@ func TestNoDoorOfStaffIsOpenToACustomer(t *testing.T) {
 	for pattern, door := range pages {
 		method, path, _ := strings.Cut(pattern, " ")
 		path = wildcard.ReplaceAllString(strings.TrimSuffix(path, "{$}"), "x")
-		if strings.HasPrefix(path, "/admin") && !strings.HasPrefix(door, "staff") {
-			t.Errorf("%s has the door %s", pattern, door)
-		}
-		if strings.HasPrefix(door, "staff") {
+		if strings.HasPrefix(path, "/admin") || strings.HasPrefix(door, "staff") {
 			customer.do(method, path, "", nil).want(http.StatusForbidden)
 		}
 		switch door {
