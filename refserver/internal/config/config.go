@@ -67,7 +67,7 @@ type Config struct {
 	PaymentProviderURL     WebURL        `env:"PAYMENT_PROVIDER_URL" allowed:"empty, or the http or https address of the payment provider, such as http://127.0.0.1:12111"`
 	StripeSecretKey        Secret        `env:"STRIPE_SECRET_KEY" validate:"omitempty,stripekey" allowed:"empty, or a secret key that begins with sk_test_, rk_test_, sk_live_ or rk_live_"`
 	StripeWebhookSecret    Secret        `env:"STRIPE_WEBHOOK_SECRET" validate:"omitempty,printascii,lte=1024" allowed:"empty, or the signing secret of the webhook in printable characters, such as whsec_..."`
-	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis" allowed:"empty, or an address such as redis://host:6379/0 or rediss://..."`
+	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis" allowed:"empty, or an address such as redis://host:6379/0, rediss://... or unix:///path"`
 	PaymentProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"500ms" validate:"gte=10ms,lte=5s" allowed:"a duration from 10ms to 5s, such as 500ms"`
 
 	BreakerFailureThreshold int           `env:"BREAKER_FAILURE_THRESHOLD" envDefault:"5" validate:"gte=1,lte=1000" allowed:"a whole number of consecutive failures from 1 to 1000"`

@@ -62,7 +62,7 @@ var variables = []struct {
 	{name: "PAYMENT_PROVIDER_URL", get: func(c Config) any { return c.PaymentProviderURL }, def: WebURL(""), good: "http://127.0.0.1:12111", want: WebURL("http://127.0.0.1:12111"), refused: []string{"127.0.0.1:12111"}},
 	{name: "STRIPE_SECRET_KEY", get: func(c Config) any { return c.StripeSecretKey }, def: Secret(""), good: "rk_test_1", want: Secret("rk_test_1"), refused: []string{"pk_test_1", "sk_test_", "sk_test_1 2"}, isSecret: true},
 	{name: "STRIPE_WEBHOOK_SECRET", get: func(c Config) any { return c.StripeWebhookSecret }, def: Secret(""), good: "whsec_1", want: Secret("whsec_1"), refused: []string{"wh\tsec"}, isSecret: true},
-	{name: "REDIS_URL", get: func(c Config) any { return c.RedisURL }, def: Secret(""), good: "redis://r:6379/0", want: Secret("redis://r:6379/0"), refused: []string{"r:6379", "http://r"}, isSecret: true},
+	{name: "REDIS_URL", get: func(c Config) any { return c.RedisURL }, def: Secret(""), good: "redis://r:6379/0", want: Secret("redis://r:6379/0"), refused: []string{"r:6379", "http://r", "unix://r"}, isSecret: true},
 	{name: "PAYMENT_PROVIDER_TIMEOUT", get: func(c Config) any { return c.PaymentProviderTimeout }, def: 500 * time.Millisecond, good: "2s", want: 2 * time.Second, refused: []string{"500", "9ms", "5001ms", "-1s"}},
 	{name: "BREAKER_FAILURE_THRESHOLD", get: func(c Config) any { return c.BreakerFailureThreshold }, def: 5, good: "1", want: 1, refused: []string{"0", "1001"}},
 	{name: "BREAKER_OPEN_SECONDS", get: func(c Config) any { return c.BreakerOpen() }, def: 3 * time.Second, good: "1", want: time.Second, refused: []string{"0", "301", "3s"}},

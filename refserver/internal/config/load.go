@@ -111,7 +111,7 @@ func (c *Config) check(vars map[string]string) error {
 	for name, ok := range map[string]func(string) bool{
 		"username":  usernamePattern.MatchString,
 		"postgres":  func(s string) bool { return hasScheme(s, "postgres", "postgresql") },
-		"redis":     func(s string) bool { return hasScheme(s, "redis", "rediss") },
+		"redis":     func(s string) bool { return hasScheme(s, "redis", "rediss") || strings.HasPrefix(s, "unix:///") },
 		"stripekey": isStripeKey,
 	} {
 		if err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) }); err != nil {

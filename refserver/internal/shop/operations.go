@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
@@ -28,8 +30,12 @@ func (s *Shop) openOperations(context.Context) (err error) {
 	if s.Registry, err = observability.NewRegistry(s.Metrics); err != nil {
 		return err
 	}
-	if err := s.money.register(s.Registry); err != nil {
-		return err
+	for _, own := range []interface {
+		register(prometheus.Registerer) error
+	}{s.money, &s.gate} {
+		if err := own.register(s.Registry); err != nil {
+			return err
+		}
 	}
 	if err := s.Metrics.WatchPool("write", s.DB.Write.Stats); err != nil {
 		return err
@@ -57,16 +63,16 @@ func (s *Shop) openOperations(context.Context) (err error) {
 			}
 			s.Log.Info("component is up", "component", name)
 		}},
-		component("database", true, s.DB.Ping),
-		component("payment_provider", false, s.checkProvider),
-		component("workers", false, func(ctx context.Context) error {
-			var errs []error
-			for _, l := range loops {
-				errs = append(errs, l.Check(ctx))
-			}
-			return errors.Join(errs...)
-		}),
-		component("events", false, s.checkEvents),
+		append(s.gate.components(), component("database", true, s.DB.Ping),
+			component("payment_provider", false, s.checkProvider),
+			component("workers", false, func(ctx context.Context) error {
+				var errs []error
+				for _, l := range loops {
+					errs = append(errs, l.Check(ctx))
+				}
+				return errors.Join(errs...)
+			}),
+			component("events", false, s.checkEvents))...,
 	)
 	return err
 }

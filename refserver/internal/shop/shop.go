@@ -65,6 +65,7 @@ type Shop struct {
 	payments *stripegateway.Gateway
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
+	gate     checkoutGate
 	// webhookSecret signs the provider's messages; empty: they are not taken.
 	webhookSecret string
 	proxies       throttle.Proxies
@@ -80,9 +81,6 @@ type Shop struct {
 // super admin, the first terms and, in development, the demo data. On error
 // everything is closed again.
 func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics) (_ *Shop, err error) {
-	if c.RedisURL != "" {
-		return nil, &config.Error{Variable: "REDIS_URL", Value: c.RedisURL.String(), Allowed: "empty: this version counts checkouts in each process"}
-	}
 	s := &Shop{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}}
 	defer func() {
 		if err != nil {
@@ -95,7 +93,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *obser
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openPayments, s.openServices, s.openOperations, s.fill,
+		s.openData, s.openPayments, s.openServices, s.openGate, s.openOperations, s.fill,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -282,23 +280,4 @@ func (s *Shop) ClientAddress(r *http.Request) string {
 		return ""
 	}
 	return addr.String()
-}
-
-// CheckoutLimit is the middleware before the checkout: one limit for all
-// users. refused answers what is over it; Retry-After is set already.
-func (s *Shop) CheckoutLimit(refused http.Handler) (func(http.Handler) http.Handler, error) {
-	limiter, err := throttle.NewSingle(throttle.PerSecond(int64(s.Config.ThrottlingMaxRPS), int64(s.Config.ThrottleBurst())))
-	if err != nil {
-		return nil, err
-	}
-	guard, err := throttle.NewGuard(throttle.GuardConfig{
-		Limiter: limiter, OnFailure: throttle.FailOpen,
-		Observe: func(v throttle.Verdict) { s.Metrics.ThrottleDecision(throttleWord(v)) },
-	})
-	if err != nil {
-		return nil, err
-	}
-	return throttle.Middleware(throttle.MiddlewareConfig{
-		Guard: guard, Policy: "checkout", Key: throttle.FixedKey("checkout"), Refused: refused,
-	})
 }
