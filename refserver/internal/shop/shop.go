@@ -61,6 +61,7 @@ type Shop struct {
 	// uses another one.
 	Simulator *paysim.Simulator
 
+	now      func() time.Time
 	provider string // base address of the payment provider; empty for Stripe itself
 	payments *stripegateway.Gateway
 	inbox    *refundsdb.Inbox
@@ -76,12 +77,23 @@ type Shop struct {
 	closers       []func(context.Context) error // called last to first
 }
 
+// Option changes how Open makes a shop.
+type Option func(*Shop)
+
+// WithClock has orders, refunds, returns and events take the time from now, so
+// that a test can let days pass. Sessions and the breaker keep to the clock on
+// the wall.
+func WithClock(now func() time.Time) Option { return func(s *Shop) { s.now = now } }
+
 // Open makes the shop from the settings: it opens and migrates the database,
 // starts the payment simulator where no provider is set, and makes sure of the
 // super admin, the first terms and, in development, the demo data. On error
 // everything is closed again.
-func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics) (_ *Shop, err error) {
-	s := &Shop{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}}
+func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics, options ...Option) (_ *Shop, err error) {
+	s := &Shop{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}, now: time.Now}
+	for _, o := range options {
+		o(s)
+	}
 	defer func() {
 		if err != nil {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -224,7 +236,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
-		Observer: orderObserver{s.Metrics, observability.Named(s.Log, "orders")},
+		Now: s.now, Observer: orderObserver{s.Metrics, observability.Named(s.Log, "orders")},
 	})
 	if err != nil {
 		return err
@@ -232,19 +244,19 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 	s.onClose(s.Orders.Close)
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
-		Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
+		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
 	})
 	if err != nil {
 		return err
 	}
 	s.Returns, err = returns.New(returns.Config{
 		Store: returnsdb.New(s.DB), Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
-		Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
 	})
 	if err != nil {
 		return err
 	}
-	s.Events, err = outbox.New(s.DB, outbox.Config{Log: observability.Named(s.Log, "events")})
+	s.Events, err = outbox.New(s.DB, outbox.Config{Now: s.now, Log: observability.Named(s.Log, "events")})
 	if err != nil {
 		return err
 	}
