@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -243,14 +244,11 @@ func (w *world) approved(admin *drive.Client, n int) {
 			if _, err := admin.Checkout(ctx, drive.GoodCard, ""); err != nil {
 				return "", err
 			}
-			orders, err := admin.Orders(ctx)
+			o, err := completed(ctx, admin)
 			if err != nil {
 				return "", err
 			}
-			if len(orders) == 0 || orders[0].Status != "COMPLETED" {
-				return "", fmt.Errorf("the newest order is not completed: %.300v", orders)
-			}
-			c, err := admin.RequestReturn(ctx, orders[0].ID, orders[0].Items[0].ID, 1)
+			c, err := admin.RequestReturn(ctx, o.ID, o.Items[0].ID, 1)
 			if err != nil {
 				return "", err
 			}
@@ -262,6 +260,24 @@ func (w *world) approved(admin *drive.Client, n int) {
 		}
 		w.cases = append(w.cases, id)
 	}
+}
+
+// completed is the newest order, once it is completed: on a busy machine the
+// provider may answer after its time, and the order is queued first.
+func completed(ctx context.Context, admin *drive.Client) (o drive.Order, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return o, drive.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
+		orders, err := admin.Orders(ctx)
+		if err != nil {
+			return err
+		}
+		if len(orders) == 0 || orders[0].Status != "COMPLETED" {
+			return errors.New("the newest order is not completed")
+		}
+		o = orders[0]
+		return nil
+	})
 }
 
 // refundAll asks for the refund of each case at once, at each of the servers,
@@ -279,7 +295,7 @@ func refundAll(ctx context.Context, cases []string, at ...*drive.Client) {
 // finish waits until every case is refunded, asking again as a person would.
 func (w *world) finish(p *process) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	admin := w.staff(p)
 	open := w.cases
@@ -299,7 +315,7 @@ func (w *world) finish(p *process) {
 		return fmt.Errorf("%d of %d cases are not refunded, such as %s", len(open), len(w.cases), open[0])
 	})
 	if err != nil {
-		w.t.Fatalf("%v\n%s", err, p.tail())
+		w.t.Errorf("%v\n%s", err, p.tail()) // the audit says what is wrong
 	}
 }
 
