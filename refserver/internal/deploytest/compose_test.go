@@ -1,0 +1,183 @@
+package deploytest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/drive"
+)
+
+// mainJob buys three of a product by card, takes two back and has them
+// refunded; it returns an error for the first thing that is not as it should be.
+func mainJob(ctx context.Context, admin *drive.Client, name string) error {
+	product, err := admin.NewProduct(ctx, name, "19.99", 10)
+	if err != nil {
+		return err
+	}
+	if err := admin.AddToCart(ctx, product, 3); err != nil {
+		return err
+	}
+	if outcome, err := admin.Checkout(ctx, drive.GoodCard, ""); err != nil || outcome != drive.Completed {
+		return errors.Join(fmt.Errorf("checkout: %q", outcome), err)
+	}
+	orders, err := admin.Orders(ctx)
+	if err != nil {
+		return err
+	}
+	if len(orders) == 0 || orders[0].Items[0].ProductID != product {
+		return fmt.Errorf("the newest order is not the one just placed: %+v", orders)
+	}
+	c, err := admin.RequestReturn(ctx, orders[0].ID, orders[0].Items[0].ID, 2)
+	if err != nil {
+		return err
+	}
+	if c, err = admin.Approve(ctx, c.ID); err != nil || c.Status != "APPROVED" {
+		return errors.Join(fmt.Errorf("after the inspection: %s", c.Status), err)
+	}
+	c, status, err := admin.Refund(ctx, c.ID, "")
+	if err != nil {
+		return err
+	}
+	if status != 200 || c.Status != "REFUNDED" || c.Refund == nil || c.Refund.Status != "COMPLETED" {
+		return fmt.Errorf("the refund: %d %s %+v", status, c.Status, c.Refund)
+	}
+	// Per unit 19.99, duty 5 % of it, shipping 3.00 a unit: two of three.
+	if c.Refund.Amount != "47.98" {
+		return fmt.Errorf("refunded %s, want 47.98", c.Refund.Amount)
+	}
+	if stock, err := admin.Stock(ctx, product); err != nil || stock != 9 {
+		return errors.Join(fmt.Errorf("stock %d, want 9", stock), err)
+	}
+	return nil
+}
+
+func TestTheComposeFileBringsTheWholeShopUpAndItSurvivesEachContainersDeath(t *testing.T) {
+	need(t)
+	s := newStack(t, "dockercompose.yml")
+	s.compose("build", "--quiet", "shop")
+	started := time.Now()
+	s.compose("up", "-d")
+	base := s.address("shop", "5000")
+	within(t, 60*time.Second, "the first page", healthy(base))
+	first := time.Since(started)
+	t.Logf("up to the first page: %.1f s", first.Seconds())
+	if first > time.Minute {
+		t.Errorf("it took %s to the first page; 60 s are allowed", first)
+	}
+	admin := staff(t, base)
+	if err := mainJob(t.Context(), admin, "Compose lamp"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Call(t.Context(), "/admin/dashboard", nil, nil); err != nil {
+		t.Errorf("dashboard: %v", err)
+	}
+	took := within(t, time.Minute, "Prometheus scraping the shop", func(ctx context.Context) error { return targetUp(ctx, s.address("prometheus", "9090")) })
+	t.Logf("Prometheus target up after %.1f s", took.Seconds())
+	s.logsAreJSON()
+	readOnly(t, s.containers("shop")[0])
+
+	for _, service := range []string{"shop", "paysim", "redis", "prometheus", "postgres"} {
+		crash(t, s.containers(service)[0])
+		took := within(t, time.Minute, "the main job after "+service+" was killed", func(ctx context.Context) error {
+			if service == "prometheus" {
+				return targetUp(ctx, s.address("prometheus", "9090"))
+			}
+			base := s.address("shop", "5000")
+			return mainJob(ctx, admin.At(base), fmt.Sprintf("Lamp %d", time.Now().UnixNano()))
+		})
+		t.Logf("kill -9 of %-10s the main job works again after %.1f s", service, took.Seconds())
+	}
+	ledgerIsClean(t, s.inside(s.containers("paysim")[0], "12111"))
+}
+
+// targetUp asks Prometheus whether it scrapes the shop.
+func targetUp(ctx context.Context, prometheus string) error {
+	var targets struct {
+		Data struct {
+			ActiveTargets []struct{ Health, LastError string } `json:"activeTargets"`
+		} `json:"data"`
+	}
+	if _, err := drive.New(prometheus, 5*time.Second).Call(ctx, "/api/v1/targets", nil, &targets); err != nil {
+		return err
+	}
+	if len(targets.Data.ActiveTargets) == 0 {
+		return errors.New("no target")
+	}
+	for _, target := range targets.Data.ActiveTargets {
+		if target.Health != "up" {
+			return fmt.Errorf("target is %s: %s", target.Health, target.LastError)
+		}
+	}
+	return nil
+}
+
+// logsAreJSON asserts that each line the shop prints for machines is one JSON
+// object with the fields of the contract.
+func (s *stack) logsAreJSON() {
+	s.t.Helper()
+	lines := 0
+	for _, id := range s.containers("shop") {
+		for _, line := range strings.Split(docker(s.t, "logs", id), "\n") {
+			if !strings.HasPrefix(line, "{") {
+				continue // the greeting for a person, on standard error
+			}
+			lines++
+			var fields map[string]any
+			if err := json.Unmarshal([]byte(line), &fields); err != nil {
+				s.t.Errorf("no JSON: %v in %s", err, line)
+				continue
+			}
+			for _, name := range []string{"timestamp", "level", "logger", "message"} {
+				if _, ok := fields[name]; !ok {
+					s.t.Errorf("no %s in %s", name, line)
+				}
+			}
+		}
+	}
+	if lines == 0 {
+		s.t.Error("the shop printed no log line")
+	}
+}
+
+// readOnly asserts how the shop is locked in.
+func readOnly(t *testing.T, container string) {
+	t.Helper()
+	got := docker(t, "inspect", "-f", "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}", container)
+	if got != "true [ALL] 536870912 256" {
+		t.Errorf("the shop's container is locked in as %q", got)
+	}
+}
+
+// ledgerIsClean asserts that no order was charged twice and no key refunded
+// twice.
+func ledgerIsClean(t *testing.T, provider string) drive.Ledger {
+	t.Helper()
+	l, err := drive.ReadLedger(t.Context(), provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	charged, refunded := map[string]int64{}, map[string]int64{}
+	for _, c := range l.Charges {
+		if charged[c.Order] != 0 {
+			t.Errorf("order %s was charged twice", c.Order)
+		}
+		charged[c.Order] = c.Amount
+		refunded[c.ID] = c.Amount
+	}
+	keys := map[string]bool{}
+	for _, r := range l.Refunds {
+		if keys[r.Key] {
+			t.Errorf("the key %s refunded twice", r.Key)
+		}
+		keys[r.Key] = true
+		if refunded[r.Charge] -= r.Amount; refunded[r.Charge] < 0 {
+			t.Errorf("charge %s gave back more than it took", r.Charge)
+		}
+	}
+	return l
+}

@@ -1,0 +1,8 @@
+// Package deploytest runs the real image and compose files and treats the shop
+// in them as a stranger would. Its tests need a Docker engine and root, take
+// minutes, and run when DEPLOY is set:
+//
+//	DEPLOY=1 go test -v -timeout 40m ./refserver/internal/deploytest/
+//
+// They print a transcript with the figures of each fault.
+package deploytest
