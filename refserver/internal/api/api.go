@@ -20,10 +20,15 @@ import (
 
 // Deps is what the interface stands on. All fields are required but Now.
 type Deps struct {
-	Orders   *orders.Service
-	Returns  *returns.Service
-	Refunds  *refunds.Service
-	Auth     *auth.Service
+	Orders  *orders.Service
+	Returns *returns.Service
+	Refunds *refunds.Service
+	Auth    *auth.Service
+	// Keys remembers what was answered under an Idempotency-Key; how it tells
+	// and refuses callers is filled in here.
+	Keys idempotency.Keys
+	// Figures are the service levels of all processes.
+	Figures  ServiceLevels
 	Log      *slog.Logger
 	Currency orders.Currency
 	Now      func() time.Time // nil: time.Now
@@ -49,6 +54,7 @@ func New(d Deps) *API {
 	a.adminReturnRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
+	a.sloRoutes()
 }
 
 // Route names the pattern a request matches, for metrics.

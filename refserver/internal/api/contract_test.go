@@ -53,7 +53,7 @@ func newBundle(t *testing.T) *bundle {
 		}
 	})
 	b := &bundle{Shop: s, t: t, api: api.New(api.Deps{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Log: s.Log, Currency: c.Money(),
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Figures: s.Figures, Log: s.Log, Currency: c.Money(),
 	})}
 	if b.staff, err = s.Auth.UserByName(t.Context(), c.SuperAdminUsername); err != nil {
 		t.Fatal(err)

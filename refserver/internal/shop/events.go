@@ -25,7 +25,7 @@ func (s *Shop) subscribe() error {
 			return err
 		}
 	}
-	return nil
+	return s.followFigures()
 }
 
 // refundChanged has the return of a refund that ended or was reversed

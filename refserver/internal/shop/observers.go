@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -19,6 +20,7 @@ import (
 // declined card is an answer, and neither.
 type orderObserver struct {
 	metrics *observability.Metrics
+	levels  *observabilitydb.Recorder
 	log     *slog.Logger
 }
 
@@ -32,6 +34,7 @@ func (o orderObserver) Accepted(order orders.Order, mode orders.Status, took tim
 	o.metrics.OrderSubmitted(order.Source)
 	o.metrics.OrderAccepted(string(mode))
 	o.metrics.OrderProcessed(string(mode), took)
+	o.levels.Accepted(took)
 	event := "order_completed"
 	if mode == orders.StatusQueued {
 		event = "order_queued_for_retry"
@@ -48,6 +51,7 @@ func (o orderObserver) Declined(order orders.Order) {
 func (o orderObserver) Failed(source string, err error) {
 	o.metrics.OrderSubmitted(source)
 	o.metrics.OrderFailed()
+	recordFailed(o.levels, err)
 	o.log.Error("checkout failed", "order_source", source, "error", err)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
@@ -57,6 +58,8 @@ type Shop struct {
 	Alarms *alarm.Book
 	// Keys remembers what was answered under an Idempotency-Key.
 	Keys idempotency.Keys
+	// Figures reads the key figures and service levels of all processes.
+	Figures *observabilitydb.Reader
 	// Simulator is the payment provider in this process, nil when the shop
 	// uses another one.
 	Simulator *paysim.Simulator
@@ -67,6 +70,8 @@ type Shop struct {
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
 	gate     checkoutGate
+	recorder *observabilitydb.Recorder
+	rollup   *observabilitydb.Rollup
 	// webhookSecret signs the provider's messages; empty: they are not taken.
 	webhookSecret string
 	proxies       throttle.Proxies
@@ -105,7 +110,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *obser
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openPayments, s.openServices, s.openGate, s.openOperations, s.fill,
+		s.openData, s.openPayments, s.openFigures, s.openServices, s.openGate, s.openOperations, s.fill,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -140,7 +145,7 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 
 func migrate(ctx context.Context, db *sqldb.DB) error {
 	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
-		alarm.Migrations(), idempotency.Migrations(), setupMigrations())
+		alarm.Migrations(), idempotency.Migrations(), observabilitydb.Migrations(), setupMigrations())
 }
 
 // Migrate brings the database that the settings name to the newest version.
@@ -236,7 +241,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now, Observer: orderObserver{s.Metrics, observability.Named(s.Log, "orders")},
+		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func New(s *shop.Shop) (http.Handler, error) {
 		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys,
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
-			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
 			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
