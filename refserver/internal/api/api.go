@@ -50,6 +50,7 @@ func New(d Deps) *API {
 	a := &API{Deps: d, mux: http.NewServeMux()}
 	a.productRoutes()
 	a.orderRoutes()
+	a.flashSaleRoutes()
 	a.returnRoutes()
 	a.adminReturnRoutes()
 	a.route = observability.RouteOf(a.mux)
@@ -131,7 +132,7 @@ func failure(p problem.Problem) map[string]any {
 	if p.Verdict != nil {
 		body["verdicts"] = verdicts(*p.Verdict)
 	}
-	if p.Code == string(orders.CodeOutOfStock) {
+	if p.Counts() {
 		body["available"] = p.Available
 	}
 	return body

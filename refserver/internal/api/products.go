@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
@@ -24,7 +25,7 @@ type productJSON struct {
 	Price     json.Number `json:"price"`
 	Currency  string      `json:"currency"`
 	Stock     int         `json:"stock"`
-	FlashSale any         `json:"flash_sale"` // null: none is on
+	FlashSale *saleJSON   `json:"flash_sale"` // null: none is on
 
 	*productDetail
 }
@@ -38,15 +39,21 @@ type productDetail struct {
 	RequiresShipping bool        `json:"requires_shipping"`
 }
 
-func productOf(p orders.Product, detail bool) productJSON {
+func productOf(p orders.Product, at time.Time, detail bool) (productJSON, error) {
 	j := productJSON{ID: p.ID, Name: p.Name, Price: amount(p.Price, p.Currency), Currency: string(p.Currency), Stock: p.Stock}
+	if sale := p.SaleAt(at); sale != nil {
+		var err error
+		if j.FlashSale, err = saleOf(p, sale.FlashSale); err != nil {
+			return j, err
+		}
+	}
 	if detail {
 		j.productDetail = &productDetail{
 			Category: p.Category, FinalSale: p.FinalSale, DiscountPercent: decimal.Format(int64(p.DiscountBP), 2),
 			ShippingWeight: decimal.Format(p.ShippingWeight, 3), CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
 		}
 	}
-	return j
+	return j, nil
 }
 
 func (a *API) listProducts(r *http.Request) (int, any, error) {
@@ -54,9 +61,13 @@ func (a *API) listProducts(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	out := make([]productJSON, 0, len(products))
+	out, now := make([]productJSON, 0, len(products)), a.Now()
 	for _, p := range products {
-		out = append(out, productOf(p, user(r).IsAdmin()))
+		j, err := productOf(p, now, user(r).IsAdmin())
+		if err != nil {
+			return 0, nil, err
+		}
+		out = append(out, j)
 	}
 	return http.StatusOK, map[string]any{"products": out}, nil
 }
@@ -111,7 +122,8 @@ func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]any{"product": productOf(p, true)}, nil
+	j, err := productOf(p, a.Now(), true)
+	return http.StatusOK, map[string]any{"product": j}, err
 }
 
 // apply reads the numbers, exactly, and returns what sets them.

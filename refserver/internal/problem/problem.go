@@ -22,7 +22,7 @@ type Problem struct {
 	Code    string // stable, for programs
 	Message string // for people: what is wrong and what to do
 	Field   string // what it is about, when known
-	// Available is how many units can be had, with code OUT_OF_STOCK.
+	// Available is how many units can be had, where Counts says so.
 	Available int
 	// RetryAfter is when to come back, with status 429.
 	RetryAfter time.Duration
@@ -30,6 +30,12 @@ type Problem struct {
 	Verdict *returns.Verdict
 	// Internal says that the cause is ours and has to be logged as an error.
 	Internal bool
+}
+
+// Counts reports whether Available says something: fewer units can be had than
+// were asked for.
+func (p Problem) Counts() bool {
+	return p.Code == string(orders.CodeOutOfStock) || p.Code == string(orders.CodeSaleLimit)
 }
 
 // New is a problem that a handler finds itself.
@@ -59,6 +65,10 @@ var (
 		orders.CodeIdempotencyMismatch: http.StatusConflict,
 		orders.CodeCurrencyMismatch:    http.StatusBadRequest,
 		orders.CodeOverflow:            http.StatusBadRequest,
+		orders.CodeSaleLimit:           http.StatusConflict,
+		orders.CodeSaleOverlap:         http.StatusConflict,
+		orders.CodeSaleNotActive:       http.StatusConflict,
+		orders.CodeLeaseLost:           http.StatusConflict,
 	}
 	refundStatus = map[refunds.Code]int{
 		refunds.CodeInvalid:         http.StatusBadRequest,

@@ -20,6 +20,7 @@ import (
 const (
 	chargeEvery  = time.Second
 	pursueEvery  = time.Second
+	expireEvery  = time.Second
 	cleanUpEvery = 10 * time.Minute
 	gaugesEvery  = 10 * time.Second
 	batch        = 50
@@ -95,6 +96,12 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 	var err error
 	if s.charge, err = add("charge queued orders", chargeEvery, func(ctx context.Context) (bool, error) {
 		n, err := s.Orders.ChargeDue(ctx, batch)
+		return n == batch, err
+	}); err != nil {
+		return nil, err
+	}
+	if _, err = add("expire reservations", expireEvery, func(ctx context.Context) (bool, error) {
+		n, err := s.Orders.ExpireReservations(ctx, batch)
 		return n == batch, err
 	}); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -57,7 +58,7 @@ func (s *server) denyScript(w http.ResponseWriter, r *http.Request, status int) 
 // be had where stock is the problem.
 func (s *server) answerProblem(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	body := map[string]any{"error": p.Message, "code": p.Code}
-	if p.Code == string(orders.CodeOutOfStock) {
+	if p.Counts() {
 		body["available"] = p.Available
 	}
 	if err := answer(w, p.Status, body); err != nil {
@@ -78,11 +79,28 @@ type storefrontBody struct {
 	Method   string // the method chosen before a problem
 }
 
-// storeProduct is a product with the price after its discount.
+// storeProduct is a product with the price after its discount, or that of the
+// flash sale it is in.
 type storeProduct struct {
 	orders.Product
-	Now int64 // minor units
-	Low bool
+	Now  int64 // minor units
+	Low  bool
+	Sale *orders.SaleState // nil: none is on
+	Left int               // units left in the sale, where it has a cap
+}
+
+// onSale is a product as it is sold at the instant.
+func (s *server) onSale(p orders.Product, at time.Time) (storeProduct, error) {
+	off, sp := p.DiscountBP, storeProduct{Product: p, Low: p.Stock > 0 && p.Stock <= s.LowStock, Sale: p.SaleAt(at)}
+	if sp.Sale != nil {
+		off, sp.Left = max(off, sp.Sale.PercentBP), max(0, sp.Sale.Cap-sp.Sale.Sold-sp.Sale.Held)
+	}
+	discount, err := orders.MulBP(p.Price, off)
+	if err != nil {
+		return sp, fmt.Errorf("price of product %d: %w", p.ID, err)
+	}
+	sp.Now = p.Price - discount
+	return sp, nil
 }
 
 func (s *server) storefront(w http.ResponseWriter, r *http.Request) error {
@@ -101,14 +119,15 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 		return err
 	}
 	body := storefrontBody{Cart: cart, CardForm: s.Card != nil, Method: method}
+	now := s.Now()
 	for _, p := range products {
-		discount, err := orders.MulBP(p.Price, p.DiscountBP)
+		shown, err := s.onSale(p, now)
 		if err != nil {
-			return fmt.Errorf("price of product %d: %w", p.ID, err)
+			return err
 		}
-		body.Products = append(body.Products, storeProduct{Product: p, Now: p.Price - discount, Low: p.Stock > 0 && p.Stock <= s.LowStock})
+		body.Products = append(body.Products, shown)
 	}
-	for year := s.Now().Year(); len(body.Years) < 12; year++ {
+	for year := now.Year(); len(body.Years) < 12; year++ {
 		body.Years = append(body.Years, year)
 	}
 	return s.pageStatus(w, r, status, "storefront", "Shop", body, notes...)
@@ -129,8 +148,8 @@ func (s *server) addToCart(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	cart, err := s.Orders.AddToCart(r.Context(), user(r).ID, id, quantity)
-	if short, ok := outOfStock(err); ok {
-		// The contract answers a full shelf with 400 here and 409 on a change
+	if short, ok := tooFew(err); ok {
+		// The contract answers an empty shelf with 400 here and 409 on a change
 		// of quantity.
 		return &problem.Error{Problem: problem.Problem{Status: http.StatusBadRequest, Code: string(short.Code), Message: short.Message, Available: short.Available}}
 	}
@@ -175,9 +194,10 @@ func (s *server) cancelSale(w http.ResponseWriter, r *http.Request) error {
 	return s.redirect(w, r, "/", "The cart is empty")
 }
 
-func outOfStock(err error) (*orders.Error, bool) {
+// tooFew finds the refusal of more units than can be had.
+func tooFew(err error) (*orders.Error, bool) {
 	var e *orders.Error
-	if errors.As(err, &e) && e.Code == orders.CodeOutOfStock {
+	if errors.As(err, &e) && (e.Code == orders.CodeOutOfStock || e.Code == orders.CodeSaleLimit) {
 		return e, true
 	}
 	return nil, false

@@ -89,6 +89,7 @@ func New(d Deps) (http.Handler, error) {
 	s.returnRoutes()
 	s.adminReturnRoutes()
 	s.adminRoutes()
+	s.flashSaleRoutes()
 	s.dashboardRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/decimal"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+func (a *API) flashSaleRoutes() {
+	a.member("GET /api/flash-sales", a.listFlashSales)
+	a.member("POST /api/flash-sales/{id}/reserve", a.reserve)
+}
+
+// saleJSON is a flash sale that is on.
+type saleJSON struct {
+	ID             string      `json:"id"`
+	ProductID      int64       `json:"product_id"`
+	ProductName    string      `json:"product_name"`
+	Percent        json.Number `json:"percent"`
+	OriginalPrice  json.Number `json:"original_price"`
+	Price          json.Number `json:"price"` // in the sale
+	Currency       string      `json:"currency"`
+	StartsAt       time.Time   `json:"starts_at"`
+	EndsAt         time.Time   `json:"ends_at"`
+	Cap            *int        `json:"cap"` // null: none
+	CapPerCustomer *int        `json:"cap_per_customer"`
+	Remaining      *int        `json:"remaining"` // of the cap, reserved units taken off
+}
+
+func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
+	// The product's own discount holds where it is greater.
+	off, err := orders.MulBP(p.Price, max(f.PercentBP, p.DiscountBP))
+	if err != nil {
+		return nil, fmt.Errorf("price of product %d in flash sale %s: %w", p.ID, f.ID, err)
+	}
+	j := &saleJSON{
+		ID: f.ID, ProductID: p.ID, ProductName: p.Name, Percent: decimal.Format(int64(f.PercentBP), 2), Currency: string(p.Currency),
+		OriginalPrice: amount(p.Price, p.Currency), Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
+	}
+	if f.Cap > 0 {
+		left := max(0, f.Cap-f.Sold-f.Held)
+		j.Cap, j.Remaining = &f.Cap, &left
+	}
+	if f.CapPerCustomer > 0 {
+		j.CapPerCustomer = &f.CapPerCustomer
+	}
+	return j, nil
+}
+
+// listFlashSales answers the sales that are on. The products carry them, so
+// two statements find everything.
+func (a *API) listFlashSales(r *http.Request) (int, any, error) {
+	products, err := a.Orders.Products(r.Context())
+	if err != nil {
+		return 0, nil, err
+	}
+	out, now := []*saleJSON{}, a.Now()
+	for _, p := range products {
+		sale := p.SaleAt(now)
+		if sale == nil {
+			continue
+		}
+		j, err := saleOf(p, sale.FlashSale)
+		if err != nil {
+			return 0, nil, err
+		}
+		out = append(out, j)
+	}
+	return http.StatusOK, map[string]any{"flash_sales": out}, nil
+}
+
+// reserve holds units for the customer for a while. Asking again changes how
+// many, and not until when.
+func (a *API) reserve(r *http.Request) (int, any, error) {
+	var asked struct {
+		Quantity *int `json:"quantity"`
+	}
+	if err := decode(r, maxJSON, &asked); err != nil {
+		return 0, nil, err
+	}
+	if asked.Quantity == nil {
+		return 0, nil, problem.Invalid("quantity", "quantity is missing; say how many units to hold, such as 1")
+	}
+	held, err := a.Orders.ReserveFlashSale(r.Context(), r.PathValue("id"), actor(r), *asked.Quantity)
+	if err != nil {
+		return 0, nil, err
+	}
+	units := "1 unit is"
+	if held.Quantity != 1 {
+		units = fmt.Sprintf("%d units are", held.Quantity)
+	}
+	return http.StatusOK, map[string]any{
+		"success": true, "message": units + " held for you until " + held.ExpiresAt.UTC().Format("15:04:05 UTC") + ". Check out before that.",
+		"reservation_id": held.ID, "expires_at": held.ExpiresAt,
+	}, nil
+}
