@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -49,13 +50,13 @@ func New(d Deps) *API {
 	}
 	a := &API{Deps: d, mux: http.NewServeMux()}
 	a.productRoutes()
-	a.orderRoutes()
 	a.flashSaleRoutes()
+	a.orderRoutes()
 	a.returnRoutes()
 	a.adminReturnRoutes()
+	a.sloRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
-	a.sloRoutes()
 }
 
 // Route names the pattern a request matches, for metrics.
