@@ -41,6 +41,17 @@ func (s *Service) refundRequest(ctx context.Context, r Return, m refunds.Method,
 // succeed leaves the case as it is; the answer carries its state. Asking again
 // for a case that is refunded changes nothing.
 func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Actor) (Return, refunds.Refund, error) {
+	return s.refund(ctx, id, m, nil, by)
+}
+
+// RefundExactly is Refund for a caller who means to pay back amount, in minor
+// units. Any other amount is CodeAmountChanged of package refunds, and nothing
+// is paid.
+func (s *Service) RefundExactly(ctx context.Context, id string, m refunds.Method, amount int64, by Actor) (Return, refunds.Refund, error) {
+	return s.refund(ctx, id, m, &amount, by)
+}
+
+func (s *Service) refund(ctx context.Context, id string, m refunds.Method, expect *int64, by Actor) (Return, refunds.Refund, error) {
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
@@ -69,6 +80,7 @@ func (s *Service) Refund(ctx context.Context, id string, m refunds.Method, by Ac
 			return r, refunds.Refund{}, err
 		}
 	}
+	request.Expect = expect
 	refund, err := s.cfg.Refunder.Refund(ctx, request)
 	if err != nil {
 		// Only a definite refusal of the refund that was noted here: another one

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -20,7 +21,7 @@ func (a *API) adminReturnRoutes() {
 	a.staff("POST /api/admin/returns/{id}/receive", a.receive)
 	a.staff("POST /api/admin/returns/{id}/inspection", a.inspect)
 	a.staff("POST /api/admin/returns/{id}/override", a.override)
-	a.staff("POST /api/admin/returns/{id}/refund", a.refund)
+	a.staffOnce("POST /api/admin/returns/{id}/refund", a.refund)
 }
 
 type filing struct {
@@ -76,6 +77,8 @@ type inspectionLine struct {
 
 type refundRequest struct {
 	Method string `json:"method"`
+	// Available is what the caller means to pay back; any other is refused.
+	Available *json.Number `json:"refund_amount_available"`
 }
 
 func (a *API) allReturns(r *http.Request) (int, any, error) {
@@ -246,7 +249,7 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	c, paid, err := a.Returns.Refund(r.Context(), r.PathValue("id"), method, actor(r))
+	c, paid, err := a.payBack(r, method, q.Available)
 	if err != nil {
 		return 0, nil, err
 	}

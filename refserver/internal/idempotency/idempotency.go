@@ -23,6 +23,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -40,13 +41,13 @@ const (
 const (
 	maxKey  = 255
 	maxBody = 256 << 10 // an answer larger than that is not kept
-	// lease is how long one try may be under way: longer than the server lets
-	// a handler take.
-	lease = 2 * time.Minute
+	// lease is how long a try that was cut off counts as under way; one that
+	// goes on renews it.
+	lease = 10 * time.Second
 	// keep is how long an answer is given again.
 	keep = 48 * time.Hour
-	// patience is how long the second click on a form waits for the first, and
-	// lookAgain how often it looks.
+	// patience is how long a request waits for the one under way, where it
+	// waits, and lookAgain how often it looks.
 	patience  = 10 * time.Second
 	lookAgain = 50 * time.Millisecond
 )
@@ -75,6 +76,9 @@ type Keys struct {
 	DB     *sqldb.DB
 	Secret []byte           // keys the hash of what was sent
 	Now    func() time.Time // nil: time.Now
+	// Patient has every request wait for the one under its key that is under
+	// way; else only forms do, and others are refused.
+	Patient bool
 	// Caller names who asks; "" for nobody, whose key counts for nothing.
 	Caller func(*http.Request) string
 	// Refuse answers a request that is not carried out.
@@ -132,7 +136,7 @@ func (k *Keys) Middleware(next http.Handler) http.Handler {
 		hash := k.hash(r, body)
 		fresh := keyRow{Caller: caller, Key: key, RequestHash: hash, LeaseToken: rand.Text()}
 		row, mine, err := k.claim(r.Context(), fresh)
-		for begun := k.now(); form && err == nil && !mine && row.Status == 0 && row.RequestHash == hash &&
+		for begun := k.now(); (form || k.Patient) && err == nil && !mine && row.Status == 0 && row.RequestHash == hash &&
 			k.now().Sub(begun) < patience && pause(r.Context(), lookAgain); {
 			row, mine, err = k.claim(r.Context(), fresh)
 		}
@@ -185,7 +189,12 @@ func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, 
 func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
 	rec := &recorder{ResponseWriter: w}
 	answered := false
+	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
+	var renewing sync.WaitGroup
+	renewing.Go(func() { k.renew(ctx, row) })
 	defer func() {
+		stop()
+		renewing.Wait()
 		// Also after a panic: the next try must not wait for the lease.
 		if err := k.settle(r.Context(), row, rec, answered); err != nil && !answered {
 			k.Fail(w, r, err)
@@ -193,6 +202,19 @@ func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handle
 	}()
 	next.ServeHTTP(rec, r)
 	answered = true
+}
+
+// renew keeps the lease while the try goes on. Where that fails, or comes too
+// late, another try may begin beside this one: what both do happens once by
+// itself (see the package).
+func (k *Keys) renew(ctx context.Context, row keyRow) {
+	for pause(ctx, lease/3) {
+		_ = k.DB.Tx(ctx, "idempotency: renew lease", func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewUpdate().Model((*keyRow)(nil)).Set("lease_until = ?", sqldb.At(k.now().Add(lease))).
+				Where("caller = ?", row.Caller).Where("key = ?", row.Key).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+			return err
+		})
+	}
 }
 
 func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered bool) error {

@@ -79,7 +79,7 @@ var (
 		refunds.CodeCreditTooLow:    http.StatusConflict,
 		refunds.CodeLeaseLost:       http.StatusConflict,
 		refunds.CodeContradiction:   http.StatusConflict,
-		refunds.CodeAmountChanged:   http.StatusConflict,
+		refunds.CodeAmountChanged:   http.StatusPreconditionFailed,
 	}
 	// A code that is not here is a NonReturnableReason: the policy refuses.
 	returnStatus = map[returns.Code]int{

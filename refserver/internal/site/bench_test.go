@@ -3,7 +3,6 @@ package site_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -280,6 +279,3 @@ func shorten(s string) string {
 	}
 	return string(bytes.TrimSpace([]byte(s)))
 }
-
-// key makes an idempotency key that no other call gets.
-func key(n int) string { return fmt.Sprintf("test-key-%d", n) }

@@ -26,6 +26,7 @@ type adminCaseBody struct {
 	Rules    []string
 	Form     url.Values // what was typed into an action that was refused
 	Self     string
+	Key      string // makes a double click on the refund one
 	// What can be done in this status.
 	CanDecide, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
 
@@ -45,6 +46,10 @@ type quoteView struct {
 	Lines   []quoteLine
 	Balance refunds.Balance
 }
+
+// Decimal is the amount as a form sends it back: what somebody saw is what is
+// paid, or nothing.
+func (q quoteView) Decimal() string { return orders.NewMoney(q.Amount, q.Currency).Decimal() }
 
 type quoteLine struct {
 	Name string
@@ -79,7 +84,7 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 	}
 	v := views[0]
 	body := adminCaseBody{
-		Case: v, Form: form, Self: user(r).Username, Rules: returns.Rules(),
+		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
 		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
 		CanDecide: v.canGo(returns.StatusAuthorized) || v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
 		CanAsk:    v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
@@ -101,7 +106,7 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 // quote fills in what would be paid back, or why nothing can be.
 func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	c := body.Case
-	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed {
+	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed && c.Refund.HeldBy != refunds.AwaitsChoice {
 		body.CanRefund = c.Refund.Status.Open()
 		body.Methods = []refunds.Method{c.Refund.Method}
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
@@ -304,7 +309,7 @@ func (s *server) override(w http.ResponseWriter, r *http.Request) error {
 func (s *server) refund(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
 		m := refunds.Method(strings.ToLower(strings.TrimSpace(f.Get("method"))))
-		_, paid, err := s.Returns.Refund(r.Context(), id, m, actor(r))
+		paid, err := s.payBack(r, id, m, strings.TrimSpace(f.Get("refund_amount_available")))
 		if err != nil {
 			return "", err
 		}

@@ -27,7 +27,7 @@ func (s *server) adminReturnRoutes() {
 	s.staff("POST /admin/returns/{id}/receive", s.receive)
 	s.staff("POST /admin/returns/{id}/inspection", s.inspect)
 	s.staff("POST /admin/returns/{id}/override", s.override)
-	s.staff("POST /admin/returns/{id}/refund", s.refund)
+	s.staffOnce("POST /admin/returns/{id}/refund", s.refund)
 	s.staff("POST /admin/returns/{id}/tasks/{task}/close", s.closeTask)
 }
 

@@ -126,6 +126,10 @@ func refundState(r refunds.Refund) (badge, string) {
 		return badge{"good", "Paid"}, "The money is on its way to the account; banks take up to ten days to show a card refund."
 	case r.Status == refunds.StatusUnknown:
 		return badge{"warn", "Not known yet"}, "The payment provider has not said whether it paid. It is looked up until that is certain, and never paid twice."
+	case r.Waits() && r.HeldBy == refunds.AwaitsChoice:
+		return badge{"warn", "To be paid again"}, "The payment provider took the refund back. Staff choose how it is paid again; store credit always works."
+	case r.Waits():
+		return badge{"warn", "Held back"}, "The customer's bank disputes the payment, so nothing goes back until that is over."
 	case r.Status.Open():
 		return badge{"warn", "On its way"}, "The refund waits for the payment provider, and goes on by itself."
 	case r.Status == refunds.StatusReversed:

@@ -12,7 +12,7 @@ import (
 
 func (s *server) orderRoutes() {
 	// Who is not signed in takes nothing from the limit.
-	checkout := auth.RequireUser(s.denyScript)(s.Checkout(s.adapt(s.checkout)))
+	checkout := auth.RequireUser(s.denyScript)(s.Checkout(s.keyed(true, s.adapt(s.checkout))))
 	s.handle("POST /checkout", maxForm, checkout)
 	s.member("GET /order-history", s.orderHistory)
 	s.member("GET /orders/{id}", s.orderPage)

@@ -2,11 +2,14 @@ package web
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 
+	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
 )
 
 // moneyRoutes are what watches over money: the provider's messages, the queue
@@ -16,21 +19,39 @@ func (s *server) moneyRoutes() {
 	s.queueRoutes()
 }
 
-// once is staff for an action that moves money: under one Idempotency-Key, of
+// staffOnce is staff for an action that moves money: under one Idempotency-Key, of
 // the header or of the form, it is carried out once.
-func (s *server) once(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireAdmin(s.deny)(s.keyed(s.adapt(h))))
+func (s *server) staffOnce(pattern string, h handler) {
+	s.handle(pattern, maxForm, auth.RequireAdmin(s.deny)(s.keyed(false, s.adapt(h))))
 }
 
 // keyed carries out next once per Idempotency-Key of whoever is signed in.
-func (s *server) keyed(next http.Handler) http.Handler {
+// patient has a request wait for the one under its key that is under way.
+func (s *server) keyed(patient bool, next http.Handler) http.Handler {
 	keys := s.Keys
+	keys.Patient = patient
 	keys.Caller = func(r *http.Request) string { return user(r).ID }
 	keys.Refuse = func(w http.ResponseWriter, r *http.Request, f idempotency.Refusal) {
 		s.failWith(w, r, problem.Problem{Status: f.Status, Code: f.Code, Message: f.Message})
 	}
 	keys.Fail = s.fail
 	return keys.Middleware(next)
+}
+
+// payBack refunds a case; where available says what is meant to be paid back,
+// that or nothing.
+func (s *server) payBack(r *http.Request, id string, m refunds.Method, available string) (refunds.Refund, error) {
+	if available == "" {
+		_, paid, err := s.Returns.Refund(r.Context(), id, m, actor(r))
+		return paid, err
+	}
+	amount, err := orders.ParseMoney(available, s.Currency)
+	if err != nil {
+		return refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
+			"refund_amount_available is %q; it must be a number of %s with at most %d decimals.", clip(available), s.Currency, s.Currency.Digits()))
+	}
+	_, paid, err := s.Returns.RefundExactly(r.Context(), id, m, amount.Minor(), actor(r))
+	return paid, err
 }
 
 // newKey is a key for a form, so that a double click is one request.

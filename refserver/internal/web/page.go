@@ -102,7 +102,7 @@ func heading(status int) string {
 		return "Not found"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return "Busy"
-	case http.StatusConflict:
+	case http.StatusConflict, http.StatusPreconditionFailed:
 		return "That has changed"
 	case http.StatusPaymentRequired:
 		return "Payment declined"

@@ -23,10 +23,10 @@ const (
 
 func (s *server) queueRoutes() {
 	s.staff("GET /admin/queue", s.queue)
-	s.once("POST /admin/queue/refunds/{id}/resolve", s.resolveRefund)
-	s.once("POST /admin/queue/refunds/{id}/release", s.releaseRefund)
-	s.once("POST /admin/queue/orders/{id}/resolve", s.resolveOrder)
-	s.once("POST /admin/queue/alarms/{id}/close", s.closeAlarm)
+	s.staffOnce("POST /admin/queue/refunds/{id}/resolve", s.resolveRefund)
+	s.staffOnce("POST /admin/queue/refunds/{id}/release", s.releaseRefund)
+	s.staffOnce("POST /admin/queue/orders/{id}/resolve", s.resolveOrder)
+	s.staffOnce("POST /admin/queue/alarms/{id}/close", s.closeAlarm)
 }
 
 // queueBody is what nobody but a person can settle.

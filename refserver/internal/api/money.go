@@ -1,0 +1,44 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// staffOnce is staff for what moves money: under one Idempotency-Key it is carried
+// out once, and answered the same again.
+func (a *API) staffOnce(pattern string, h handler) {
+	keys := a.Keys
+	keys.Caller = func(r *http.Request) string { return user(r).ID }
+	keys.Refuse = func(w http.ResponseWriter, r *http.Request, f idempotency.Refusal) {
+		a.write(w, r, f.Status, failure(problem.Problem{Status: f.Status, Code: f.Code, Message: f.Message}))
+	}
+	keys.Fail = func(w http.ResponseWriter, r *http.Request, err error) {
+		a.adapt(func(*http.Request) (int, any, error) { return 0, nil, err }).ServeHTTP(w, r)
+	}
+	limited := http.MaxBytesHandler(keys.Middleware(a.adapt(h)), maxJSON)
+	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(limited))
+}
+
+// payBack refunds a case; where the caller says what they mean to pay back,
+// that or nothing.
+func (a *API) payBack(r *http.Request, m refunds.Method, available *json.Number) (returns.Return, refunds.Refund, error) {
+	id, by := r.PathValue("id"), actor(r)
+	if available == nil {
+		return a.Returns.Refund(r.Context(), id, m, by)
+	}
+	amount, err := orders.ParseMoney(available.String(), a.Currency)
+	if err != nil {
+		return returns.Return{}, refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
+			"refund_amount_available is %s; it must be a number of %s with at most %d decimals", clip(available.String()), a.Currency, a.Currency.Digits()))
+	}
+	return a.Returns.RefundExactly(r.Context(), id, m, amount.Minor(), by)
+}
