@@ -73,7 +73,7 @@ func (d *shopDouble) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /api/admin/products/2", func(http.ResponseWriter, *http.Request) { d.stock = 1_000_000 })
 	mux.HandleFunc("GET /api/admin/slo", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"queued_orders":0,"cards":[{"id":"A.1","value":"100 %","target":">= 99 %","state":"`+d.state+`"}]}`)
+		_, _ = io.WriteString(w, `{"queued_orders":0,"cards":[{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`)
 	})
 	return mux
 }

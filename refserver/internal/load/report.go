@@ -38,8 +38,8 @@ th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto}.scroll
 <tr><th scope="row">Latency of accepted, p50 / p95 / p99 / max</th><td>{{short .S.P50}} / {{short .S.P95}} / {{short .S.P99}} / {{short .S.Max}}</td></tr>
 <tr><th scope="row">Latency of throttled, p50 / p99</th><td>{{short .S.ThrottledP50}} / {{short .S.ThrottledP99}}</td></tr>
 {{if .S.Options.Outage}}<tr><th scope="row">Queued orders settled, after the provider was back</th><td>{{short .S.Settled}}</td></tr>{{end}}
-{{if .S.Options.ProviderURL}}<tr><th scope="row">Charges in the provider's ledger (second ones)</th><td>{{.S.Charges}} ({{.S.DoubleCharges}})</td></tr>{{end}}
-{{range .S.Cards}}<tr><th scope="row">SLO {{.ID}}, target {{.Target}}</th><td>{{.Value}}: {{.State}}</td></tr>{{end}}
+{{if .S.Options.ProviderURL}}<tr><th scope="row">Charges in the provider's ledger, for orders by card (second ones)</th><td>{{.S.Charges}}, {{.S.CardOrders}} ({{.S.DoubleCharges}})</td></tr>{{end}}
+{{range .S.Cards}}<tr><th scope="row">SLO {{.ID}}, target {{.Target}} %</th><td>{{.Share}}: {{.State}}</td></tr>{{end}}
 </tbody></table></div>
 <h2>Latency of accepted orders, ms</h2>{{.Latency}}
 <h2>Answers a second</h2>{{.Answers}}

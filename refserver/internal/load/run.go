@@ -17,9 +17,14 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// ErrNotFulfilled is returned by Run when an SLO card that had to be fulfilled
-// is not.
-var ErrNotFulfilled = errors.New("load: an SLO is not fulfilled")
+// What Run returns, beside the summary, of a run that went wrong.
+var (
+	// ErrNotFulfilled: an SLO card that had to be fulfilled is not.
+	ErrNotFulfilled = errors.New("load: an SLO is not fulfilled")
+	// ErrLedger: the payment provider charged other orders than were accepted by
+	// card, or one of them twice.
+	ErrLedger = errors.New("load: the provider's ledger disagrees with the orders")
+)
 
 // run is one run under way.
 type run struct {
@@ -40,7 +45,7 @@ func (r *run) say(format string, args ...any) {
 }
 
 // Run prepares, drives, waits for queued orders, and reports on out. The
-// summary is returned also with ErrNotFulfilled.
+// summary is returned also with ErrNotFulfilled and ErrLedger.
 func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -56,14 +61,22 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
+	before := 0 // charges of earlier orders
+	if o.ProviderURL != "" {
+		if before, _, err = r.ledger(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s, err := r.attack(ctx)
 	if err != nil {
 		return s, err
 	}
 	if err := r.settle(ctx, s); err != nil {
+		s.print(r.say)
 		return s, err
 	}
-	if s.Cards, err = r.cards(ctx); err != nil {
+	s.Charges -= before
+	if s.Cards, err = r.cards(ctx, s); err != nil {
 		return s, err
 	}
 	s.print(r.say)
@@ -72,6 +85,9 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 			return s, err
 		}
 		r.say("report      %s", o.Report)
+	}
+	if err := s.balance(); err != nil {
+		return s, err
 	}
 	for _, id := range o.Cards {
 		if !s.fulfilled(id) {
@@ -120,6 +136,9 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 				break
 			}
 			if kind := s.add(res); kind == completed || kind == queued {
+				if r.users[customer(res.URL)].card {
+					s.CardOrders++
+				}
 				refills <- customer(res.URL)
 			} else if kind != unknown {
 				r.ready <- customer(res.URL) // the cart is still filled

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -214,17 +215,39 @@ func (r *run) getJSON(ctx context.Context, path string, v any) error {
 
 // Card is an SLO card of the dashboard.
 type Card struct {
-	ID     string `json:"id"`
-	Value  string `json:"value"`
-	Target string `json:"target"`
-	State  string `json:"state"` // fulfilled, needs_attention or no_data
+	ID     string      `json:"id"`
+	Value  json.Number `json:"value"` // per cent; empty: nothing happened
+	Target json.Number `json:"target"`
+	State  string      `json:"state"` // fulfilled, needs_attention or no_data
+	Total  int         `json:"total"` // of what it counts: orders
 }
 
-func (r *run) cards(ctx context.Context) ([]Card, error) {
-	var list struct {
-		Cards []Card `json:"cards"`
+// cardsBehind is how far the cards may be behind what happened.
+const cardsBehind = 15 * time.Second
+
+// cards asks for the service levels since the run began, in the shortest
+// window that the shop has. They are some seconds behind: it waits until the
+// orders of the run are in them, or could be.
+func (r *run) cards(ctx context.Context, s *Summary) ([]Card, error) {
+	window := max(10*time.Minute, time.Since(s.Started)+cardsBehind).Round(time.Second)
+	deadline := time.Now().Add(cardsBehind)
+	for {
+		var list struct {
+			Cards []Card `json:"cards"`
+		}
+		if err := r.getJSON(ctx, "/api/admin/slo?window="+window.String(), &list); err != nil {
+			return nil, err
+		}
+		behind := slices.ContainsFunc(list.Cards, func(c Card) bool { return c.Total < s.Accepted() })
+		if !behind || time.Now().After(deadline) {
+			return list.Cards, nil
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
-	return list.Cards, r.getJSON(ctx, "/api/admin/slo", &list)
 }
 
 // queued is how many orders wait for the payment provider.

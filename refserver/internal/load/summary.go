@@ -47,14 +47,16 @@ type Summary struct {
 	Took    time.Duration
 	Counts
 	// Latencies of accepted orders, and of checkouts over the limit.
-	P50, P95, P99, Max                time.Duration
-	ThrottledP50, ThrottledP99        time.Duration
-	Rate                              float64 // checkouts offered a second, as measured
-	Starved                           int64   // times that no customer was ready: then the loop was not open
-	Settled                           time.Duration
-	Unsettled, Charges, DoubleCharges int
-	Cards                             []Card
-	Seconds                           []Second
+	P50, P95, P99, Max         time.Duration
+	ThrottledP50, ThrottledP99 time.Duration
+	Rate                       float64 // checkouts offered a second, as measured
+	Starved                    int64   // times that no customer was ready: then the loop was not open
+	Settled                    time.Duration
+	Unsettled                  int
+	CardOrders                 int // accepted, to be paid by card
+	Charges, DoubleCharges     int // of the run, in the provider's ledger
+	Cards                      []Card
+	Seconds                    []Second
 
 	accepted, throttledIn []time.Duration
 	refillFailed          atomic.Int64
@@ -129,6 +131,18 @@ func (s *Summary) line(elapsed time.Duration) string {
 		elapsed.Seconds(), s.Completed, s.Queued, s.Throttled, s.Refused, s.Failed)
 }
 
+// balance compares the provider's ledger with the orders that were accepted. An
+// order of which nobody knows whether it was accepted may be in either.
+func (s *Summary) balance() error {
+	if s.Options.ProviderURL == "" {
+		return nil
+	}
+	if extra := s.Charges - s.CardOrders; s.DoubleCharges > 0 || extra < 0 || extra > s.Failed {
+		return fmt.Errorf("%w: %d charges, %d of them a second one, for %d orders", ErrLedger, s.Charges, s.DoubleCharges, s.CardOrders)
+	}
+	return nil
+}
+
 func (s *Summary) fulfilled(id string) bool {
 	for _, c := range s.Cards {
 		if c.ID == id {
@@ -148,11 +162,13 @@ func (s *Summary) print(say func(string, ...any)) {
 	if s.Throttled > 0 {
 		say("throttled   p50 %s  p99 %s", short(s.ThrottledP50), short(s.ThrottledP99))
 	}
-	if s.Options.Outage > 0 {
+	if s.Unsettled > 0 {
+		say("settled     not yet: %d orders are still queued", s.Unsettled)
+	} else if s.Options.Outage > 0 {
 		say("settled     all queued orders %s after the provider was back", short(s.Settled))
 	}
 	if s.Options.ProviderURL != "" {
-		say("ledger      %d charges, %d of them a second one for an order", s.Charges, s.DoubleCharges)
+		say("ledger      %d charges for %d orders by card, %d of them a second one", s.Charges, s.CardOrders, s.DoubleCharges)
 	}
 	if s.Starved > 0 {
 		say("note        %d times no customer was ready: use more --users for an open loop", s.Starved)
@@ -161,8 +177,16 @@ func (s *Summary) print(say func(string, ...any)) {
 		say("note        %d carts could not be filled again", n)
 	}
 	for _, c := range s.Cards {
-		say("SLO %-7s %s (target %s): %s", c.ID, c.Value, c.Target, c.State)
+		say("SLO %-7s %s (target %s): %s", c.ID, c.Share(), c.Target+" %", c.State)
 	}
+}
+
+// Share is the value in words.
+func (c Card) Share() string {
+	if c.Value == "" {
+		return "no orders"
+	}
+	return c.Value.String() + " %"
 }
 
 func short(d time.Duration) string {
