@@ -20,14 +20,28 @@ import (
 // ImageLimits bound what is read of a photo before and while it is decoded.
 // Zero fields take the defaults.
 type ImageLimits struct {
-	MaxBytes  int64 // default 10 MiB
-	MaxPixels int64 // width times height, default 40 million
-	MaxSide   int   // longest side of what is stored, in pixels, default 2048
+	MaxBytes  int64 // of what is sent: 1 to 1 GiB, default 10 MiB
+	MaxPixels int64 // width times height of what is sent: 1 to 2^31-1, default 40 million
+	MaxSide   int   // longest side of what is stored, in pixels: 1 to 65,535, default 2048
 }
 
+// The largest limits. The whole of what is sent is held in memory, a pixel
+// takes up to 8 bytes, and a JPEG counts its sides in 16 bits (ITU-T T.81, B.2.2).
+const (
+	mostBytes  = 1 << 30
+	mostPixels = 1<<31 - 1
+	mostSide   = 1<<16 - 1
+)
+
 func (l ImageLimits) validate() error {
-	if l.MaxBytes < 0 || l.MaxPixels < 0 || l.MaxSide < 0 {
-		return &Error{Code: CodeInvalid, Field: "Config.Limits", Message: "A limit is negative; 0 takes the default."}
+	for _, f := range []struct {
+		name        string
+		value, most int64
+	}{{"MaxBytes", l.MaxBytes, mostBytes}, {"MaxPixels", l.MaxPixels, mostPixels}, {"MaxSide", int64(l.MaxSide), mostSide}} {
+		if f.value < 0 || f.value > f.most {
+			return &Error{Code: CodeInvalid, Field: "Config.Limits." + f.name, Message: fmt.Sprintf(
+				"It is %d; 1 to %d are allowed, and 0 takes the default.", f.value, f.most)}
+		}
 	}
 	return nil
 }
@@ -71,6 +85,12 @@ var codecs = []struct {
 	}, webpConfig, webp.Decode},
 }
 
+// webpAnimated is the flag of an animation in the VP8X chunk, and errAnimated
+// the refusal: the decoder reads single pictures alone.
+const webpAnimated = 1 << 1
+
+var errAnimated = errors.New("an animated WebP")
+
 // webpConfig is the size of a WebP image: the larger of what its header says
 // and what the frame inside says, because only the frame decides how much
 // memory decoding takes.
@@ -79,6 +99,9 @@ func webpConfig(r io.Reader) (image.Config, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return image.Config{}, err
+	}
+	if len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&webpAnimated != 0 {
+		return image.Config{}, errAnimated
 	}
 	config, err := webp.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
@@ -108,9 +131,14 @@ func webpConfig(r io.Reader) (image.Config, error) {
 // its EXIF says, scaled to the limit, and encoded again, so that nothing of
 // the sent bytes (metadata, scripts, a second format behind the first) is
 // kept. Size and dimensions are checked before any pixel is decoded. Of an
-// animation the first picture is kept. A refusal is an *Error with
-// CodeEvidence, or with PHOTO_TYPE_NOT_ALLOWED where it is no image we read.
+// animated GIF the first picture is kept; an animated WebP can't be read and is
+// refused. A refusal is an *Error with CodeEvidence, or with
+// PHOTO_TYPE_NOT_ALLOWED where it is no image we read; limits out of range are
+// CodeInvalid.
 func CleanImage(r io.Reader, l ImageLimits) (Photo, error) {
+	if err := l.validate(); err != nil {
+		return Photo{}, err
+	}
 	l = l.withDefaults()
 	data, err := io.ReadAll(io.LimitReader(r, l.MaxBytes+1))
 	if err != nil {
@@ -124,6 +152,9 @@ func CleanImage(r io.Reader, l ImageLimits) (Photo, error) {
 			continue
 		}
 		config, err := c.config(bytes.NewReader(data))
+		if errors.Is(err, errAnimated) {
+			return Photo{}, evidenceError(CodeEvidence, "It is an animated WebP, which we can't read; send a single picture of it.")
+		}
 		if err != nil {
 			return Photo{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read; it may be damaged.", c.name)
 		}

@@ -43,6 +43,17 @@ func webpOf() []byte {
 	return b
 }
 
+// animatedWebP is one frame of one pixel in an animation.
+func animatedWebP() []byte {
+	chunk := func(name, body string) string {
+		return name + string(binary.LittleEndian.AppendUint32(nil, uint32(len(body)))) + body + strings.Repeat("\x00", len(body)%2)
+	}
+	picture := string(webpOf()[12:])
+	body := "WEBP" + chunk("VP8X", "\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00") + chunk("ANIM", "\x00\x00\x00\x00\x00\x00") +
+		chunk("ANMF", strings.Repeat("\x00", 16)+picture)
+	return []byte(chunk("RIFF", body))
+}
+
 // turned is a JPEG whose EXIF says it is turned, with a comment.
 func turned(data []byte, orientation byte) []byte {
 	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(orientation) + "\x00\x00\x00\x00\x00\x00SECRET PLACE"
@@ -116,6 +127,7 @@ func TestWhatIsNoPhotoIsRefused(t *testing.T) {
 		"50,000 x 50,000 pixels": {header(50_000, 50_000), returns.CodeEvidence},
 		"2^31-1 squared":         {header(1<<31-1, 1<<31-1), returns.CodeEvidence},
 		"cut off":                {jpegOf(50, 50)[:300], returns.CodeEvidence},
+		"an animated WebP":       {animatedWebP(), returns.CodeEvidence},
 		"PHP behind a PNG magic": {[]byte("\x89PNG\r\n\x1a\n<?php ?>"), returns.CodeEvidence},
 	} {
 		if _, err := returns.CleanImage(bytes.NewReader(c.sent), returns.ImageLimits{}); returns.CodeOf(err) != c.want {
@@ -125,12 +137,45 @@ func TestWhatIsNoPhotoIsRefused(t *testing.T) {
 	if _, err := returns.CleanImage(bytes.NewReader(header(50_000, 50_000)), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "50000 x 50000") {
 		t.Errorf("the refusal does not name the size: %v", err)
 	}
+	if _, err := returns.CleanImage(bytes.NewReader(animatedWebP()), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "animated") {
+		t.Errorf("the refusal does not say that it is an animation: %v", err)
+	}
+}
+
+func TestLimitsOfPhotosHaveLimits(t *testing.T) {
+	for _, c := range []struct {
+		l    returns.ImageLimits
+		want string // the field that is named; empty: none
+	}{
+		{returns.ImageLimits{}, ""},
+		{returns.ImageLimits{MaxBytes: 1, MaxPixels: 1, MaxSide: 1}, ""},
+		{returns.ImageLimits{MaxBytes: 1 << 30, MaxPixels: 1<<31 - 1, MaxSide: 65_535}, ""},
+		{returns.ImageLimits{MaxBytes: 1<<30 + 1}, "MaxBytes"},
+		{returns.ImageLimits{MaxBytes: -1}, "MaxBytes"},
+		{returns.ImageLimits{MaxPixels: 1 << 31}, "MaxPixels"},
+		{returns.ImageLimits{MaxPixels: -1}, "MaxPixels"},
+		{returns.ImageLimits{MaxSide: 65_536}, "MaxSide"},
+		{returns.ImageLimits{MaxSide: -1}, "MaxSide"},
+	} {
+		_, photo := returns.CleanImage(bytes.NewReader(jpegOf(1, 1)), c.l)
+		s := newShop(t, policy())
+		_, service := returns.New(returns.Config{
+			Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Limits: c.l,
+		})
+		for what, err := range map[string]error{"a service": service, "a photo": photo} {
+			switch {
+			case c.want == "" && what == "a photo" && returns.CodeOf(err) == returns.CodeEvidence: // larger than one byte
+			case c.want == "" && err != nil, c.want != "" && (returns.CodeOf(err) != returns.CodeInvalid || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("%+v for %s: %v, want a refusal of %q", c.l, what, err, c.want)
+			}
+		}
+	}
 }
 
 // FuzzCleanImage: I16, whatever is sent.
 func FuzzCleanImage(f *testing.F) {
 	for _, seed := range [][]byte{
-		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), turned(jpegOf(5, 3), 8), []byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
+		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), animatedWebP(), turned(jpegOf(5, 3), 8), []byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
 	} {
 		f.Add(seed)
 	}

@@ -115,6 +115,11 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 	return s.save(&before, &after, units)
 }
 
+// unnumbered are the statuses in which a case may be without an RMA number.
+var unnumbered = []returns.Status{
+	returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusRejected, returns.StatusCancelled,
+}
+
 // save carries out the change from before (nil for a new return) to after, or
 // nothing of it.
 func (s *Store) save(before, after *returns.Return, units map[string]unit) (returns.Return, error) {
@@ -151,6 +156,9 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 		s.counters[day]++
 	} else if after.RMA != "" && (before == nil || before.RMA == "") && s.rmas[after.RMA] {
 		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
+	}
+	if after.RMA == "" && !slices.Contains(unnumbered, after.Status) {
+		return returns.Return{}, fmt.Errorf("returnstest: return %s is %s without an RMA number", after.ID, after.Status)
 	}
 	if after.RMA != "" {
 		s.rmas[after.RMA] = true

@@ -35,6 +35,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 		{"RMA numbers have no gap, by many at once", testRMARace},
 		{"RMA numbers are counted by the UTC day", testRMADays},
 		{"a chosen RMA number is unique", testRMAChosen},
+		{"no case passes its authorisation without an RMA number", testRMAMissing},
 		{"returns are listed newest first, by page", testListPages},
 		{"returns are found by what is asked for", testListFilters},
 		{"returns are counted by status", testCounts},

@@ -151,6 +151,23 @@ func testRMAChosen(b *bench) {
 	b.equal("returns", n, 1)
 }
 
+// A change that authorises a case and goes on in one step leaves the store no
+// point at which to give it a number.
+func testRMAMissing(b *bench) {
+	r := b.filed(b.order("ann", 1), 1)
+	_, err := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
+		if err := r.Authorize("", b.stamp()); err != nil {
+			return err
+		}
+		return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, b.stamp())
+	})
+	if err == nil {
+		b.Error("a case is on its way without an RMA number")
+	}
+	b.stored(r)
+	b.equal("the next number", b.update(r.ID, b.authorize).RMA, returns.RMANumber("20260504", 1))
+}
+
 func testListPages(b *bench) {
 	var want []string
 	for range 7 {

@@ -1,0 +1,143 @@
+package returns_test
+
+import (
+	"testing"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// TestARefundRequestFieldByField says of each field of the request where it
+// comes from: the case, its order, its terms, or who asks.
+func TestARefundRequestFieldByField(t *testing.T) {
+	type world struct {
+		r *returns.Return
+		o *orders.Order
+		p *returns.Policy
+		m *refunds.Method
+	}
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stamp := returns.Stamp{At: start, By: kim}
+	override := func(rules ...string) func(w world) {
+		return func(w world) { do(w.r.Override(returns.Override{Rules: rules, Reason: "goodwill"}, stamp)) }
+	}
+	fees := []returns.FeeRule{
+		{Reason: returns.ReasonOther, PercentBP: 1},
+		{Condition: returns.ConditionUsed, PercentBP: 1500},
+		{Reason: returns.ReasonDamaged, Fixed: 30, PercentBP: 20},
+		{Fixed: 999},
+	}
+	for _, c := range []struct {
+		name   string
+		change func(w world)
+		want   func(q *refunds.Request)
+	}{
+		{"as it is", func(world) {}, func(*refunds.Request) {}},
+		{"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" }, func(q *refunds.Request) { q.Reference, q.Customer = "r2", "bob" }},
+		{"another order", func(w world) { w.o.ID = "o2" }, func(q *refunds.Request) { q.OrderID = "o2" }},
+		{"another payment", func(w world) {
+			w.o.Payment = orders.Payment{ID: "p2", Method: orders.PayCash, Reference: "pi_2", Amount: 7}
+		}, func(q *refunds.Request) {
+			q.PaymentID, q.PaymentMethod, q.PaymentReference, q.Captured = "p2", orders.PayCash, "pi_2", 7
+		}},
+		{"another currency", func(w world) { w.o.Currency = "JPY" }, func(q *refunds.Request) { q.Currency, q.Quote.Currency = "JPY", "JPY" }},
+		{"a method", func(w world) { *w.m = refunds.StoreCredit }, func(q *refunds.Request) { q.Method = refunds.StoreCredit }},
+		{"methods of the terms", func(w world) { w.p.Methods = []refunds.Method{refunds.Card} }, func(q *refunds.Request) { q.Allowed = []refunds.Method{refunds.Card} }},
+		{"methods of the terms, set aside", func(w world) {
+			w.p.Methods = []refunds.Method{refunds.Card}
+			override(returns.RuleRefundMethod)(w)
+		}, func(*refunds.Request) {}},
+		{"what the line was paid", func(w world) {
+			w.o.Lines[0].Paid, w.o.Lines[0].Quantity = orders.Components{Price: 1, Duty: 2, Shipping: 3}, 9
+		}, func(q *refunds.Request) {
+			q.Quote.Lines[0].Paid, q.Quote.Lines[0].Bought = orders.Components{Price: 1, Duty: 2, Shipping: 3}, 9
+		}},
+		{"units accepted", func(w world) { w.r.Lines[0].Accepted = 1 }, func(q *refunds.Request) { q.Quote.Lines[0].Units = 1 }},
+		{"nothing accepted of a line", func(w world) { w.r.Lines[0].Accepted = 0 }, func(q *refunds.Request) { q.Quote.Lines = nil }},
+		{"before the inspection: units asked for", func(w world) {
+			w.p.RefundFrom, w.r.Status = returns.StatusReceived, returns.StatusReceived
+		}, func(q *refunds.Request) { q.Quote.Lines[0].Units = 3 }},
+		{"early by an override: units asked for", func(w world) {
+			override(returns.RuleRefundEarly)(w)
+			w.r.Status = returns.StatusAuthorized
+		}, func(q *refunds.Request) { q.Quote.Lines[0].Units = 3 }},
+		{"a line beyond the terms", func(w world) {
+			w.r.Verdict.Lines = []returns.LineVerdict{{OrderLineID: "lamp", Findings: []returns.Finding{{Code: returns.WindowExpired}}}}
+		}, func(q *refunds.Request) { q.Quote.Lines[0].Overridden = true }},
+		{"another line beyond the terms", func(w world) {
+			w.r.Verdict.Lines = []returns.LineVerdict{{OrderLineID: "socks", Findings: []returns.Finding{{Code: returns.FinalSale}}}}
+		}, func(*refunds.Request) {}},
+		{"a case beyond the terms", func(w world) { w.r.Verdict.Findings = []returns.Finding{{Code: returns.ReturnsDisabled}} }, func(q *refunds.Request) {
+			q.Quote.Lines[0].Overridden = true
+		}},
+		{"fees: the first that matches", func(w world) { w.p.RestockingFees, w.p.ReturnShippingFees = fees, fees[2:] }, func(q *refunds.Request) {
+			q.Quote.Fees = []refunds.FeeRule{
+				{Kind: refunds.RestockingFee, OrderLineID: "lamp", Fixed: 30, PercentBP: 20},
+				{Kind: refunds.ReturnShippingFee, Fixed: 30, PercentBP: 20},
+			}
+		}},
+		{"fees: by the condition of the line", func(w world) {
+			w.p.RestockingFees, w.r.Lines[0].Condition = fees, returns.ConditionUsed
+			w.p.ReturnShippingFees = fees[1:2] // the case has no condition
+		}, func(q *refunds.Request) {
+			q.Quote.Fees = []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "lamp", PercentBP: 1500}}
+		}},
+		{"fees: none that matches", func(w world) { w.p.RestockingFees, w.p.ReturnShippingFees = fees[:1], fees[:1] }, func(*refunds.Request) {}},
+		{"fees: set aside", func(w world) {
+			w.p.RestockingFees, w.p.ReturnShippingFees = fees[3:], fees[3:]
+			override(returns.RuleRestockingFee, returns.RuleReturnShippingFee)(w)
+		}, func(q *refunds.Request) {
+			q.Quote.Fees = []refunds.FeeRule{
+				{Kind: refunds.RestockingFee, OrderLineID: "lamp", Fixed: 999, Waived: true},
+				{Kind: refunds.ReturnShippingFee, Fixed: 999, Waived: true},
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, o, p, m := in(t, returns.StatusApproved), sample(), policy(), refunds.Method("")
+			o.Payment.Reference = "pi_1"
+			c.change(world{r, &o, &p, &m})
+			want := refunds.Request{
+				Reference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: orders.PayCard, PaymentReference: "pi_1", Captured: 5000, Currency: "USD",
+				Customer: "ann", By: kim, Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
+					{OrderLineID: "lamp", Bought: 4, Paid: orders.Components{Price: 4000}, Units: 2},
+				}},
+			}
+			c.want(&want)
+			got, err := r.RefundRequest(o, p, m, kim)
+			do(err)
+			(&shop{T: t}).equal("request", got, want)
+		})
+	}
+}
+
+func TestARefundRequestIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status returns.Status
+		from   returns.Status
+		method refunds.Method
+		line   string
+		want   returns.Code
+	}{
+		{"before it is authorised", returns.StatusPendingAuthorization, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
+		{"before the terms allow it", returns.StatusAuthorized, returns.StatusReceived, "", "lamp", returns.CodeNotRefundable},
+		{"before the approval, by default", returns.StatusUnderInspection, "", "", "lamp", returns.CodeNotRefundable},
+		{"of a rejected case", returns.StatusRejected, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
+		{"of a cancelled case", returns.StatusCancelled, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
+		{"by a method there is not", returns.StatusApproved, "", "cheque", "lamp", returns.CodeMethod},
+		{"of a line that is not of the order", returns.StatusApproved, "", "", "rug", returns.CodeInvalid},
+	} {
+		r, o, p := in(t, c.status), sample(), policy()
+		p.RefundFrom, r.Lines[0].OrderLineID = c.from, c.line
+		if _, err := r.RefundRequest(o, p, c.method, kim); returns.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+	}
+}
