@@ -68,6 +68,7 @@ func (s *Service) newSessions(c Config) *scs.SessionManager {
 	// The library's own idle timeout writes on every request, and such a write
 	// can bring back a session that was signed out meanwhile. Ours is a column.
 	m.IdleTimeout = 0
+	m.Codec = textCodec{}
 	m.Store = &scsStore{store: c.Store, secret: c.Secret, idle: c.Idle, now: s.now, log: s.log}
 	m.Cookie.Name = CookieName
 	m.Cookie.HttpOnly = true
