@@ -8,6 +8,8 @@ import "github.com/prometheus/client_golang/prometheus"
 type moneyMetrics struct {
 	webhooks *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
+	differs  *prometheus.GaugeVec // of the last night, by finding
+	night    prometheus.Gauge
 }
 
 // What came of a message of the provider.
@@ -36,6 +38,12 @@ func newMoneyMetrics() *moneyMetrics {
 		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payment_alarms_total", Help: "Contradictions between the shop and its payment provider, by what they are about.",
 		}, []string{"about"}),
+		differs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "refund_reconciliation_refunds", Help: "Refunds of the last nightly comparison with the provider's list, by finding.",
+		}, []string{"finding"}),
+		night: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "refund_reconciliation_last_success_timestamp_seconds", Help: "When the last nightly comparison with the provider's list ended, 0 before the first.",
+		}),
 	}
 	for _, result := range []string{hookHandled, hookRepeated, hookIgnored, hookUnknown, hookAlarm, hookRefused, hookFailed, hookOff} {
 		m.webhooks.WithLabelValues(result)
@@ -47,7 +55,7 @@ func newMoneyMetrics() *moneyMetrics {
 }
 
 func (m *moneyMetrics) register(r prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{m.webhooks, m.alarms} {
+	for _, c := range []prometheus.Collector{m.webhooks, m.alarms, m.differs, m.night} {
 		if err := r.Register(c); err != nil {
 			return err
 		}

@@ -127,6 +127,9 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 			return nil, err
 		}
 	}
+	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
+		return nil, err
+	}
 	if _, err = add("measure queues", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
@@ -56,6 +57,8 @@ type Shop struct {
 	Log      *slog.Logger
 	// Alarms is what the shop and the provider say differently.
 	Alarms *alarm.Book
+	// Nightly compares refunds with the provider's list.
+	Nightly *reconcile.Nightly
 	// Keys remembers what was answered under an Idempotency-Key.
 	Keys idempotency.Keys
 	// Figures reads the key figures and service levels of all processes.
@@ -145,7 +148,7 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 
 func migrate(ctx context.Context, db *sqldb.DB) error {
 	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
-		alarm.Migrations(), idempotency.Migrations(), observabilitydb.Migrations(), setupMigrations())
+		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
 }
 
 // Migrate brings the database that the settings name to the newest version.
@@ -227,7 +230,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(s.DB), &alarm.Book{DB: s.DB}, newMoneyMetrics()
+	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(s.DB), &alarm.Book{DB: s.DB, Now: s.now}, newMoneyMetrics()
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
@@ -254,6 +257,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.openNightly()
 	s.Returns, err = returns.New(returns.Config{
 		Store: returnsdb.New(s.DB), Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
 		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},

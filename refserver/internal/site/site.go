@@ -28,7 +28,7 @@ func New(s *shop.Shop) (http.Handler, error) {
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Daily:    observabilitydb.New(s.DB),
-		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys,
+		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys, Nights: s.Nightly,
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,

@@ -17,6 +17,7 @@ import (
 func (s *server) moneyRoutes() {
 	s.mux.Handle("POST /webhooks/stripe", s.Webhooks) // it limits the body by itself
 	s.queueRoutes()
+	s.reconciliationRoutes()
 }
 
 // staffOnce is staff for an action that moves money: under one Idempotency-Key, of

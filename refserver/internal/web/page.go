@@ -46,7 +46,7 @@ func (s *server) pageStatus(w http.ResponseWriter, r *http.Request, status int, 
 var (
 	customerLinks = []link{{Href: "/", Name: "Shop"}, {Href: "/order-history", Name: "Orders"}, {Href: "/returns", Name: "Returns"}}
 	staffLinks    = []link{
-		{Href: "/admin/dashboard", Name: "Dashboard"}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/returns", Name: "All returns"},
+		{Href: "/admin/dashboard", Name: "Dashboard"}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
 		{Href: "/admin/orders", Name: "All orders"}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"},
 		{Href: "/admin/policy", Name: "Policy"}, {Href: "/admin/users", Name: "Users"},
 	}

@@ -175,8 +175,8 @@ func (s *server) actOnQueue(w http.ResponseWriter, r *http.Request, do func(id s
 	return s.showQueue(w, r, p.Status, queueBody{Form: r.PostForm, At: id}, note{Tone: "bad", Text: p.Message})
 }
 
-// reason is why somebody says what they say; they must say something.
-func reason(f url.Values) (string, error) {
+// reasonIn is why somebody says what they say; they must say something.
+func reasonIn(f url.Values) (string, error) {
 	text := strings.TrimSpace(f.Get("reason"))
 	if text == "" {
 		return "", problem.Invalid("reason", "Say how you know: what the provider's own pages show.")
@@ -186,7 +186,7 @@ func reason(f url.Values) (string, error) {
 
 func (s *server) resolveRefund(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnQueue(w, r, func(id string, f url.Values) (string, error) {
-		why, err := reason(f)
+		why, err := reasonIn(f)
 		if err != nil {
 			return "", err
 		}
@@ -214,7 +214,7 @@ func (s *server) resolveRefund(w http.ResponseWriter, r *http.Request) error {
 // is over did not come.
 func (s *server) releaseRefund(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnQueue(w, r, func(id string, f url.Values) (string, error) {
-		why, err := reason(f)
+		why, err := reasonIn(f)
 		if err != nil {
 			return "", err
 		}
@@ -239,7 +239,7 @@ func (s *server) releaseRefund(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) resolveOrder(w http.ResponseWriter, r *http.Request) error {
 	return s.actOnQueue(w, r, func(id string, f url.Values) (string, error) {
-		why, err := reason(f)
+		why, err := reasonIn(f)
 		if err != nil {
 			return "", err
 		}

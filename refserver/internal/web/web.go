@@ -39,6 +39,8 @@ type Deps struct {
 	Keys idempotency.Keys
 	// Alarms is what the shop and the provider say differently.
 	Alarms *alarm.Book
+	// Nights are the comparisons with the provider's list.
+	Nights Nights
 	// Checkout stands before POST /checkout: the limiter.
 	Checkout func(http.Handler) http.Handler
 	// Card turns what the card form holds into the provider's payment method.

@@ -1,0 +1,231 @@
+// Package reconcile compares, every night and in one process only, what the
+// shop paid back with the provider's own list, and keeps the reports.
+//
+// A night covers several days up to its midnight, so that what the provider
+// changes days later is seen although its message was lost: each day is
+// compared as often as there are days in a night.
+package reconcile
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations is the schema of this package's table.
+func Migrations() sqldb.Set {
+	// The folders are compiled in; fs.Sub fails for a malformed name alone.
+	pg, _ := fs.Sub(migrations, "migrations/postgres")
+	lite, _ := fs.Sub(migrations, "migrations/sqlite")
+	return sqldb.Set{Name: "reconcile", PG: pg, SQLite: lite}
+}
+
+const (
+	// days is how many a night covers.
+	days = 7
+	// opens is how long after midnight a night begins: refunds of late evening
+	// are settled by then.
+	opens = time.Hour
+	// lease is how long a night that was cut off belongs to its process; one
+	// that goes on renews it.
+	lease = time.Minute
+	// most is how long one night may take.
+	most = 2 * time.Hour
+	// pause is how long after a failure a night is tried again.
+	pause = 15 * time.Minute
+)
+
+// Nightly runs the nights. Its fields are set before the first use and not
+// changed after; it is safe for concurrent use, by any number of processes on
+// one database.
+type Nightly struct {
+	DB *sqldb.DB
+	// Compare makes a report; *refunds.Service has it as Reconcile.
+	Compare func(ctx context.Context, from, to time.Time) (refunds.Reconciliation, error)
+	// Settle is told of each difference of a report before it is kept; it may
+	// repair what it can. Nil: nobody is.
+	Settle func(ctx context.Context, c refunds.Comparison) error
+	Zone   *time.Location   // whose midnight counts
+	Now    func() time.Time // nil: time.Now
+	// NotBefore is when the first night may begin: a process that has just
+	// started has better things to do.
+	NotBefore time.Time
+}
+
+// Run is one night.
+type Run struct {
+	Night       string // the day it ended before, such as 2026-11-24
+	From, To    time.Time
+	Tries       int
+	LastError   string
+	DoneAt      time.Time // zero until it has succeeded
+	Differences int
+	Report      refunds.Reconciliation // of a run that is done
+}
+
+type runRow struct {
+	bun.BaseModel `bun:"table:reconciliations,alias:n"`
+
+	Night       string `bun:",pk"`
+	FromAt      sqldb.Time
+	ToAt        sqldb.Time
+	LeaseUntil  sqldb.Time
+	LeaseToken  string
+	Tries       int
+	LastError   string
+	DoneAt      sqldb.Time
+	Differences int
+	Report      sqldb.JSON[refunds.Reconciliation]
+}
+
+func (r runRow) run() Run {
+	return Run{
+		Night: r.Night, From: r.FromAt.Time(), To: r.ToAt.Time(), Tries: r.Tries, LastError: r.LastError,
+		DoneAt: r.DoneAt.Time(), Differences: r.Differences, Report: r.Report.V,
+	}
+}
+
+// Due runs the latest night unless it is done or under way, and reports
+// whether it ran it. After a failure the night is due again a while later.
+func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
+	now := n.now()
+	if now.Before(n.NotBefore) {
+		return Run{}, false, nil
+	}
+	local := now.Add(-opens).In(n.Zone)
+	until := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, n.Zone)
+	row := runRow{
+		Night: until.Format(time.DateOnly), ToAt: sqldb.At(until), FromAt: sqldb.At(until.AddDate(0, 0, -days)), LeaseToken: rand.Text(),
+	}
+	mine, err := n.claim(ctx, &row, now)
+	if err != nil || !mine {
+		return Run{}, false, err
+	}
+	report, runErr := n.carryOut(ctx, row)
+	row.LeaseUntil = sqldb.At(n.now().Add(pause))
+	if runErr == nil {
+		row.DoneAt, row.LeaseUntil = sqldb.At(n.now()), sqldb.Time{}
+		row.Differences, row.Report, row.LastError = report.Totals.Differences(), sqldb.AsJSON(report), ""
+	} else {
+		row.LastError = runErr.Error()
+	}
+	return row.run(), true, errors.Join(runErr, n.settle(ctx, row))
+}
+
+// claim takes the night for this process.
+func (n *Nightly) claim(ctx context.Context, fresh *runRow, now time.Time) (mine bool, err error) {
+	err = n.DB.Tx(ctx, "reconcile: claim night", func(ctx context.Context, tx bun.Tx) error {
+		mine = false
+		insert := *fresh
+		insert.LeaseToken = ""
+		if _, err := tx.NewInsert().Model(&insert).On("CONFLICT (night) DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
+			return err
+		}
+		row := runRow{Night: fresh.Night}
+		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+			return err
+		}
+		if !row.DoneAt.IsZero() || row.LeaseUntil.Time().After(now) {
+			return nil
+		}
+		row.LeaseUntil, row.LeaseToken, mine = sqldb.At(now.Add(lease)), fresh.LeaseToken, true
+		row.Tries++
+		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		*fresh = row
+		return nil
+	})
+	return mine, err
+}
+
+// carryOut compares while it keeps the lease; one that is lost ends it.
+func (n *Nightly) carryOut(ctx context.Context, row runRow) (refunds.Reconciliation, error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		tick := time.NewTicker(lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if held, err := n.update(ctx, row, "lease_until = ?", sqldb.At(n.now().Add(lease))); err == nil && !held {
+					cancel()
+				}
+			}
+		}
+	})
+	defer renewing.Wait()
+	defer cancel()
+
+	report, err := n.Compare(ctx, row.FromAt.Time(), row.ToAt.Time())
+	if err != nil || n.Settle == nil {
+		return report, err
+	}
+	for _, c := range report.Rows {
+		if err := n.Settle(ctx, c); err != nil {
+			return report, fmt.Errorf("reconcile: settle refund %s: %w", c.RefundID, err)
+		}
+	}
+	return report, nil
+}
+
+// settle keeps the outcome while the night is still ours.
+func (n *Nightly) settle(ctx context.Context, row runRow) error {
+	// Also when the process is stopping: the next one need not wait.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return n.DB.Tx(ctx, "reconcile: keep report", func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		return err
+	})
+}
+
+// update changes the row while it is ours.
+func (n *Nightly) update(ctx context.Context, row runRow, set string, arg any) (held bool, err error) {
+	err = n.DB.Tx(ctx, "reconcile: renew lease", func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewUpdate().Model((*runRow)(nil)).Set(set, arg).Where("night = ?", row.Night).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		changed, err := res.RowsAffected()
+		held = changed == 1
+		return err
+	})
+	return held, err
+}
+
+// Last returns the latest nights, newest first, at most limit of them.
+func (n *Nightly) Last(ctx context.Context, limit int) ([]Run, error) {
+	var rows []runRow
+	if err := n.DB.Read.NewSelect().Model(&rows).Order("n.night DESC").Limit(int64(limit)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("reconcile: last nights: %w", err)
+	}
+	all := make([]Run, len(rows))
+	for i, r := range rows {
+		all[i] = r.run()
+	}
+	return all, nil
+}
+
+func (n *Nightly) now() time.Time {
+	if n.Now == nil {
+		return time.Now()
+	}
+	return n.Now()
+}

@@ -1,0 +1,188 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+const (
+	// reconcileDays is the most that is compared while somebody waits.
+	reconcileDays = 31
+	nightsShown   = 14
+)
+
+func (s *server) reconciliationRoutes() {
+	s.staff("GET /admin/reconciliation", s.reconciliation)
+	s.staff("GET /admin/reconciliation.csv", s.reconciliationCSV)
+}
+
+// Nights are the comparisons that were made at night: *reconcile.Nightly.
+type Nights interface {
+	Last(ctx context.Context, limit int) ([]reconcile.Run, error)
+}
+
+// reconciliationBody is a report and the nights.
+type reconciliationBody struct {
+	From, To string // days, as they were asked for
+	Today    string
+	Report   *refunds.Reconciliation // nil: nothing was compared yet
+	Night    string                  // whose report it is; empty: made just now
+	Groups   []findingGroup
+	Nights   []reconcile.Run
+	CSV      string // address of the same as CSV
+}
+
+// findingGroup is what a report found of one kind.
+type findingGroup struct {
+	Finding     refunds.Finding
+	Count       int
+	Ours, There []orders.Money
+	Meaning     string
+	Rows        []refunds.Comparison // only where somebody has to look
+}
+
+// Bad reports whether somebody has to look.
+func (g findingGroup) Bad() bool { return g.Finding.Differs() && g.Count > 0 }
+
+var findingWords = map[refunds.Finding]string{
+	refunds.Matched:       "both say the same",
+	refunds.InProgress:    "not settled here yet; it is being looked up",
+	refunds.MissingThere:  "we say it was paid, and the provider does not have it",
+	refunds.MissingHere:   "the provider has it, and the shop never asked for it",
+	refunds.AmountDiffers: "the two name different amounts",
+	refunds.StateDiffers:  "paid on one side, and not on the other",
+}
+
+func groupsOf(report refunds.Reconciliation) []findingGroup {
+	sums := func(m map[orders.Currency]int64) []orders.Money {
+		var out []orders.Money
+		for _, c := range slices.Sorted(maps.Keys(m)) {
+			out = append(out, orders.NewMoney(m[c], c))
+		}
+		return out
+	}
+	var groups []findingGroup
+	for _, f := range refunds.Findings() {
+		g := findingGroup{Finding: f, Count: report.Totals.Count[f], Ours: sums(report.Totals.Ours[f]), There: sums(report.Totals.There[f]), Meaning: findingWords[f]}
+		for _, row := range report.Rows {
+			if row.Finding == f {
+				g.Rows = append(g.Rows, row)
+			}
+		}
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+// reconciliation compares the days that are asked for, or shows the last night.
+func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
+	form := r.URL.Query()
+	body := reconciliationBody{From: form.Get("from"), To: form.Get("to"), Today: s.Now().In(s.Zone).Format(time.DateOnly)}
+	var err error
+	if body.Nights, err = s.Nights.Last(r.Context(), nightsShown); err != nil {
+		return err
+	}
+	if body.From != "" || body.To != "" {
+		from, to, err := s.compared(r)
+		if err != nil {
+			return err
+		}
+		report, err := s.Refunds.Reconcile(r.Context(), from, to)
+		if err != nil {
+			return s.noComparison(r, err)
+		}
+		body.Report = &report
+	} else {
+		for i, n := range body.Nights {
+			if !n.DoneAt.IsZero() {
+				body.Report, body.Night = &body.Nights[i].Report, n.Night
+				body.From, body.To = s.days(n)
+				break
+			}
+		}
+	}
+	if body.Report != nil {
+		body.Groups = groupsOf(*body.Report)
+		body.CSV = "/admin/reconciliation.csv?from=" + body.From + "&to=" + body.To
+	}
+	return s.page(w, r, "admin_reconciliation", "Reconciliation", body)
+}
+
+// days are the first and the last day of a night.
+func (s *server) days(n reconcile.Run) (from, to string) {
+	return n.From.In(s.Zone).Format(time.DateOnly), n.To.In(s.Zone).AddDate(0, 0, -1).Format(time.DateOnly)
+}
+
+// compared reads the days from and to, both of them included, in the shop's zone.
+func (s *server) compared(r *http.Request) (from, to time.Time, err error) {
+	form := r.URL.Query()
+	if from, err = s.day("from", form.Get("from")); err != nil {
+		return from, to, err
+	}
+	if to, err = s.day("to", form.Get("to")); err != nil {
+		return from, to, err
+	}
+	switch {
+	case from.IsZero():
+		return from, to, problem.Invalid("from", "Choose the first day")
+	case to.IsZero():
+		return from, to, problem.Invalid("to", "Choose the last day")
+	case to.Before(from):
+		return from, to, problem.Invalid("to", "The last day is before the first")
+	case !to.Before(from.AddDate(0, 0, reconcileDays)):
+		return from, to, problem.Invalid("to", fmt.Sprintf("That is more than %d days; compare them in parts", reconcileDays))
+	}
+	return from, to.AddDate(0, 0, 1), nil
+}
+
+// noComparison says that the provider's list could not be read: half of it
+// would read like a difference.
+func (s *server) noComparison(r *http.Request, cause error) error {
+	s.Log.WarnContext(r.Context(), "no comparison with the provider's list", "error", cause)
+	return problem.New(http.StatusBadGateway, "PROVIDER", "The payment provider's list could not be read to its end, so nothing can be said. Try again in a moment, or ask for fewer days.")
+}
+
+// reconciliationCSV sends every comparison, matched ones too. One that breaks
+// off ends the connection, so that no half of it is taken for the whole.
+func (s *server) reconciliationCSV(w http.ResponseWriter, r *http.Request) error {
+	from, to, err := s.compared(r)
+	if err != nil {
+		return err
+	}
+	out := &csvDownload{w: w, name: fmt.Sprintf("refunds-%s-%s.csv", from.Format(time.DateOnly), to.AddDate(0, 0, -1).Format(time.DateOnly))}
+	if _, err := s.Refunds.CompareCSV(r.Context(), out, from, to); err != nil {
+		err = s.noComparison(r, err)
+		if out.begun {
+			panic(http.ErrAbortHandler)
+		}
+		return err
+	}
+	return nil
+}
+
+// csvDownload is a file that begins with its first byte, so that until then
+// there can be another answer.
+type csvDownload struct {
+	w     http.ResponseWriter
+	name  string
+	begun bool
+}
+
+// Write implements io.Writer.
+func (d *csvDownload) Write(b []byte) (int, error) {
+	if !d.begun {
+		d.begun = true
+		d.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+		d.w.Header().Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
+	}
+	return d.w.Write(b)
+}
