@@ -1,0 +1,379 @@
+package proptest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/gen"
+
+	"github.com/returnkit/returnkit/refserver/internal/drive"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+)
+
+// faults are the plans of the provider, by name. Each is certain to happen, so
+// that the model knows what may come of it.
+var faults = map[string]paysim.Faults{
+	"refuses charges":              {Charge: paysim.CallFaults{Error4xx: 1}},
+	"refuses refunds":              {Refund: paysim.CallFaults{Error4xx: 1}},
+	"is down":                      {Down: true},
+	"loses charges":                {Charge: paysim.CallFaults{TimeoutBefore: 1}},
+	"loses answers to charges":     {Charge: paysim.CallFaults{TimeoutAfter: 1}},
+	"cuts refunds after the money": {Refund: paysim.CallFaults{DropAfter: 1}},
+	"loses refunds":                {Refund: paysim.CallFaults{TimeoutBefore: 1}},
+	"loses answers to refunds":     {Refund: paysim.CallFaults{TimeoutAfter: 1}},
+	"fails before":                 {Charge: paysim.CallFaults{Error5xx: 1}, Refund: paysim.CallFaults{Error5xx: 1}},
+	"fails after the money":        {Charge: paysim.CallFaults{Error5xxAfter: 1}, Refund: paysim.CallFaults{Error5xxAfter: 1}},
+	"stores errors":                {Charge: paysim.CallFaults{Stored5xx: 1}, Refund: paysim.CallFaults{Stored5xx: 1}},
+	"is at it already":             {Refund: paysim.CallFaults{Conflict409: 1}},
+}
+
+// refuses says that after this plan a charge or a refund may have failed for good.
+func refuses(fault string) bool {
+	return fault == "refuses charges" || fault == "refuses refunds" || fault == "stores errors"
+}
+
+// set replaces the plan.
+func (d *desk) set(fault string) {
+	d.Helper()
+	d.ok(d.sim.SetFaults(faults[fault]))
+	d.fault = fault
+	d.remember()
+}
+
+// remember notes what may have happened to whatever is under way.
+func (d *desk) remember() {
+	if !refuses(d.fault) {
+		return
+	}
+	for _, o := range d.orders {
+		o.refused = o.refused || o.status == "QUEUED"
+	}
+	for _, k := range d.cases {
+		k.refused = k.refused || k.asked && k.status == "APPROVED"
+	}
+}
+
+// advance moves the clock. What is under way for 20 hours may not be sent again.
+func (d *desk) advance(by time.Duration) {
+	d.offset.Add(int64(by))
+	for _, o := range d.orders {
+		o.aged = o.aged || o.status == "QUEUED" && by > 20*time.Hour
+	}
+	for _, k := range d.cases {
+		k.aged = k.aged || k.asked && k.status == "APPROVED" && by > 20*time.Hour
+	}
+}
+
+func (d *desk) buy(units int, card bool) {
+	d.Helper()
+	d.ok(d.person.AddToCart(d.Context(), d.product, units))
+	number := ""
+	if card {
+		number = drive.GoodCard
+	}
+	_, err := d.person.Checkout(d.Context(), number, "")
+	switch {
+	case err == nil:
+	case drive.StatusOf(err) == 402 && card && refuses(d.fault):
+		d.emptyCart()
+		return
+	default:
+		d.note("buying %d: %v", units, err)
+		d.emptyCart()
+		return
+	}
+	list, err := d.person.Orders(d.Context())
+	d.ok(err)
+	o := &order{id: list[0].ID, line: list[0].Items[0].ID, units: units, card: card, placed: d.now(), status: list[0].Status}
+	if list[0].Items[0].Quantity != units || slices.ContainsFunc(d.orders, func(other *order) bool { return other.id == o.id }) {
+		d.note("an order of %d units is %+v", units, list[0])
+	}
+	if o.status == "QUEUED" && !card {
+		d.note("an order in cash is queued")
+	}
+	d.orders = append(d.orders, o)
+	d.remember()
+}
+
+func (d *desk) emptyCart() {
+	d.Helper()
+	_, err := d.person.Form(d.Context(), "/cancel_sale", nil)
+	d.ok(err)
+}
+
+const window = 30 * 24 * time.Hour
+
+func (d *desk) request(i, units int) {
+	d.Helper()
+	if len(d.orders) == 0 {
+		return
+	}
+	o := d.orders[i%len(d.orders)]
+	if o.status == "QUEUED" {
+		return // it may complete at any moment
+	}
+	may := o.status == "COMPLETED" && units <= o.units-o.claimed && d.now().Sub(o.placed) < window
+	r, err := d.person.RequestReturn(d.Context(), o.id, o.line, units)
+	if may != (err == nil) || err != nil && drive.StatusOf(err) != 400 {
+		d.note("asking for %d of %d units, %d claimed, status %s: %v", units, o.units, o.claimed, o.status, err)
+	}
+	if err == nil {
+		o.claimed += units
+		d.cases = append(d.cases, &kase{id: r.ID, of: o, units: units, status: "PENDING_AUTHORIZATION"})
+	}
+}
+
+// step does something with a case, and moves the model when it may be done.
+func (d *desk) step(i int, from []string, do func(k *kase) error, move func(k *kase)) {
+	d.Helper()
+	if len(d.cases) == 0 {
+		return
+	}
+	k := d.cases[i%len(d.cases)]
+	may, err := slices.Contains(from, k.status), do(k)
+	if may != (err == nil) || err != nil && (drive.StatusOf(err) < 400 || drive.StatusOf(err) >= 500) {
+		d.note("a case that is %s: %v", k.status, err)
+	}
+	if err == nil {
+		move(k)
+	}
+}
+
+func (d *desk) act(action string, fields map[string]any) func(k *kase) error {
+	return func(k *kase) error { _, err := d.person.Act(d.Context(), k.id, action, fields); return err }
+}
+
+func (k *kase) release() { k.of.claimed -= k.units - k.accepted }
+
+func (d *desk) decided(result string, accepted int) func(k *kase) error {
+	return func(k *kase) error {
+		fields := map[string]any{"result": result, "inspected_by": "clerk"}
+		if result == "PARTIALLY_APPROVED" {
+			fields["lines"] = []map[string]any{{"sale_item_id": k.of.line, "accepted": accepted}}
+		}
+		return d.act("inspection", fields)(k)
+	}
+}
+
+func (k *kase) inspected(accepted int) {
+	k.status, k.accepted = "APPROVED", accepted
+	if accepted == 0 {
+		k.status = "REJECTED"
+	}
+	k.release()
+}
+
+// goods are the actions on the goods of one case, by name. n is from 0 to 2.
+var goods = map[string]func(d *desk, i, n int){
+	"authorise": func(d *desk, i, _ int) {
+		d.step(i, []string{"PENDING_AUTHORIZATION"}, d.act("authorize", map[string]any{"approve": true}), func(k *kase) { k.status = "AUTHORIZED" })
+	},
+	"reject": func(d *desk, i, _ int) {
+		d.step(i, []string{"PENDING_AUTHORIZATION", "AUTHORIZED"}, d.act("authorize", map[string]any{"approve": false}),
+			func(k *kase) { k.status = "REJECTED"; k.release() })
+	},
+	"cancel": func(d *desk, i, _ int) {
+		d.step(i, []string{"PENDING_AUTHORIZATION", "AUTHORIZED"}, func(k *kase) error {
+			_, err := d.person.Call(d.Context(), "/api/returns/"+k.id+"/cancel", map[string]any{}, nil)
+			return err
+		}, func(k *kase) { k.status = "CANCELLED"; k.release() })
+	},
+	"receive": func(d *desk, i, _ int) {
+		d.step(i, []string{"AUTHORIZED"}, d.act("receive", map[string]any{}), func(k *kase) { k.status = "RECEIVED" })
+	},
+	"accept": func(d *desk, i, _ int) {
+		d.step(i, []string{"RECEIVED"}, d.decided("APPROVED", 0), func(k *kase) { k.inspected(k.units) })
+	},
+	"accept some of": func(d *desk, i, n int) {
+		if len(d.cases) == 0 {
+			return
+		}
+		some := min(n+1, d.cases[i%len(d.cases)].units)
+		d.step(i, []string{"RECEIVED"}, d.decided("PARTIALLY_APPROVED", some), func(k *kase) { k.inspected(some) })
+	},
+	"accept nothing of": func(d *desk, i, _ int) {
+		d.step(i, []string{"RECEIVED"}, d.decided("REJECTED", 0), func(k *kase) { k.inspected(0) })
+	},
+	"accept and reject at once": func(d *desk, i, _ int) {
+		if len(d.cases) == 0 || d.cases[i%len(d.cases)].status != "RECEIVED" {
+			return
+		}
+		k := d.cases[i%len(d.cases)]
+		var both sync.WaitGroup
+		var yes, no error
+		both.Go(func() { yes = d.decided("APPROVED", 0)(k) })
+		both.Go(func() { no = d.decided("REJECTED", 0)(k) })
+		both.Wait()
+		if (yes == nil) == (no == nil) {
+			d.note("of an approval and a rejection at once: %v, %v", yes, no)
+			return
+		}
+		accepted := k.units
+		if yes != nil {
+			accepted = 0
+		}
+		k.inspected(accepted)
+	},
+}
+
+// money are the actions that bring a case to its money, by name.
+var money = map[string]func(d *desk, i, n int){
+	"take straight to the approval": func(d *desk, i, _ int) {
+		if len(d.cases) == 0 || d.cases[i%len(d.cases)].status != "PENDING_AUTHORIZATION" {
+			return
+		}
+		d.step(i, []string{"PENDING_AUTHORIZATION"}, func(k *kase) error { _, err := d.person.Approve(d.Context(), k.id); return err },
+			func(k *kase) { k.inspected(k.units) })
+	},
+	"refund by any way":      func(d *desk, i, _ int) { d.refund(i, "") },
+	"refund to the card":     func(d *desk, i, _ int) { d.refund(i, "CARD") },
+	"refund in cash":         func(d *desk, i, _ int) { d.refund(i, "CASH") },
+	"refund in store credit": func(d *desk, i, _ int) { d.refund(i, "STORE_CREDIT") },
+	"refund twice at once": func(d *desk, i, n int) {
+		d.refund(i, []string{"", "CARD", "STORE_CREDIT"}[n], "")
+	},
+}
+
+// refund asks for the refund of a case by each of the methods, all at once.
+func (d *desk) refund(i int, methods ...string) {
+	d.Helper()
+	if len(d.cases) == 0 {
+		return
+	}
+	k := d.cases[i%len(d.cases)]
+	may, was := k.status == "APPROVED" || k.status == "REFUNDED", k.status
+	possible := k.of.card || len(methods) > 1 || methods[0] != "CARD"
+	k.asked = k.asked || may && possible
+	d.remember()
+	ctx, cancel := d.hurried()
+	defer cancel()
+	var all sync.WaitGroup
+	codes, errs := make([]int, len(methods)), make([]error, len(methods))
+	for j, m := range methods {
+		all.Go(func() {
+			var r drive.Return
+			r, codes[j], errs[j] = d.person.Refund(ctx, k.id, m)
+			if codes[j] == 200 && (r.Refund == nil || r.Refund.Status != "COMPLETED") {
+				errs[j] = fmt.Errorf("paid, and the refund is %+v", r.Refund)
+			}
+		})
+	}
+	all.Wait()
+	for j, m := range methods {
+		code, impossible := codes[j], m == "CARD" && !k.of.card
+		switch {
+		case code == 0 && ctx.Err() != nil: // nobody waited for the answer
+		case !may || was == "APPROVED" && !possible:
+			if code < 400 || code >= 500 {
+				d.note("refund by %q of a case that is %s: %d %v", m, was, code, errs[j])
+			}
+		case impossible && code >= 400 && code < 500:
+		case code == 200 && errs[j] == nil:
+			k.status = "REFUNDED"
+		case code == 202 && was == "APPROVED" && (k.of.card || len(methods) > 1): // under way
+		case code == 409 && was == "APPROVED" && k.refused: // the provider said no
+		default:
+			d.note("refund by %q of a case that is %s: %d %v", m, was, code, errs[j])
+		}
+	}
+}
+
+// look compares every case and order with the model. What is under way may
+// have ended since.
+func (d *desk) look() {
+	d.Helper()
+	list, err := d.person.Orders(d.Context())
+	d.ok(err)
+	for _, o := range d.orders {
+		j := slices.IndexFunc(list, func(l drive.Order) bool { return l.ID == o.id })
+		switch {
+		case j < 0:
+			d.note("order %s is lost", o.id)
+		case o.status == list[j].Status:
+		case o.status == "QUEUED" && (list[j].Status == "COMPLETED" || list[j].Status == "CANCELLED" && o.refused):
+			o.status = list[j].Status
+		default:
+			d.note("order %s was %s and is %s", o.id, o.status, list[j].Status)
+		}
+	}
+	for _, k := range d.cases {
+		r, err := d.person.Case(d.Context(), k.id)
+		d.ok(err)
+		if r.Status == "REFUNDED" && k.status == "APPROVED" && k.asked {
+			k.status = "REFUNDED"
+		}
+		if r.Status != k.status {
+			d.note("case %s is %s; the model says %s", k.id, r.Status, k.status)
+		}
+	}
+}
+
+// action is something that somebody does, after which all must agree.
+type action struct {
+	name string
+	do   func(d *desk)
+}
+
+func (a action) String() string { return a.name }
+
+func names[V any](m map[string]V) []any {
+	var out []any
+	for name := range m {
+		out = append(out, name)
+	}
+	slices.SortFunc(out, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	return out
+}
+
+func genAction() gopter.Gen {
+	buy := gopter.CombineGens(gen.IntRange(1, 4), gen.IntRange(0, 3)).Map(func(v []any) action {
+		units, card := v[0].(int), v[1].(int) > 0
+		return action{fmt.Sprintf("buy %d (card %t)", units, card), func(d *desk) { d.buy(units, card) }}
+	})
+	request := gopter.CombineGens(gen.IntRange(0, 5), gen.IntRange(1, 3)).Map(func(v []any) action {
+		i, units := v[0].(int), v[1].(int)
+		return action{fmt.Sprintf("ask for %d of order %d", units, i), func(d *desk) { d.request(i, units) }}
+	})
+	step := func(of map[string]func(d *desk, i, n int)) gopter.Gen {
+		return gopter.CombineGens(gen.OneConstOf(names(of)...), gen.IntRange(0, 5), gen.IntRange(0, 2)).Map(func(v []any) action {
+			name, i, n := v[0].(string), v[1].(int), v[2].(int)
+			return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { of[name](d, i, n) }}
+		})
+	}
+	// What most of the others need to have anything to work on.
+	sell := gopter.CombineGens(gen.IntRange(1, 4), gen.IntRange(0, 3), gen.IntRange(1, 3)).Map(func(v []any) action {
+		units, card, back := v[0].(int), v[1].(int) > 0, v[2].(int)
+		return action{fmt.Sprintf("buy %d (card %t), and %d come back and are accepted", units, card, min(back, units)), func(d *desk) {
+			orders, cases := len(d.orders), len(d.cases)
+			if d.buy(units, card); len(d.orders) > orders {
+				d.request(orders, min(back, units))
+			}
+			if len(d.cases) > cases {
+				money["take straight to the approval"](d, cases, 0)
+			}
+		}}
+	})
+	fault := gen.OneConstOf(append(names(faults), "is well", "is well", "is well")...).Map(func(name string) action {
+		return action{"the provider " + name, func(d *desk) {
+			if name == "is well" {
+				name = ""
+			}
+			d.set(name)
+		}}
+	})
+	clock := gen.OneConstOf(time.Minute, 2*time.Hour, 25*time.Hour, 20*24*time.Hour).Map(func(by time.Duration) action {
+		return action{by.String() + " pass", func(d *desk) { d.advance(by) }}
+	})
+	constant := func(name string, do func(d *desk)) gopter.Gen {
+		return gen.Const(name).Map(func(string) action { return action{name, do} })
+	}
+	return gen.Frequency(map[int]gopter.Gen{
+		4: gen.Frequency(map[int]gopter.Gen{3: fault, 2: constant("the workers work", (*desk).work)}),
+		6: sell, 3: buy, 5: request, 8: step(goods), 16: step(money),
+		2: clock, 1: constant("restart", (*desk).restart),
+	})
+}

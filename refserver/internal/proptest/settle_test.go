@@ -1,0 +1,127 @@
+package proptest
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/drive"
+)
+
+// run does one action after another and returns what was wrong after the first
+// one that went wrong, or at the end.
+func (d *desk) run(list []action) []string {
+	d.Helper()
+	for i, a := range list {
+		a.do(d)
+		d.look()
+		if len(d.wrong) > 0 {
+			return append([]string{"after action " + strconv.Itoa(i+1) + ", " + a.name}, d.wrong...)
+		}
+	}
+	d.settle()
+	d.compare()
+	return d.wrong
+}
+
+// settle has the provider be well and the workers work until nothing is under
+// way. Two hours are more than the longest wait for a definite answer, and
+// short beside the age of a key.
+func (d *desk) settle() {
+	d.Helper()
+	d.set("")
+	for wait := time.Second; wait < time.Hour; wait *= 2 {
+		d.work()
+		if d.quiet() {
+			d.work() // delivers what the last settled
+			return
+		}
+		d.advance(wait)
+	}
+	for range 3 {
+		d.advance(20 * time.Minute)
+		d.work()
+	}
+}
+
+// compare holds what is left against the model, and audits it.
+func (d *desk) compare() {
+	d.Helper()
+	d.look()
+	stock, toCards := initialStock, int64(0)
+	for _, o := range d.orders {
+		if o.status == "QUEUED" && !o.aged {
+			d.note("order %s is still queued", o.id)
+		}
+		if o.status != "CANCELLED" {
+			stock -= o.units
+		}
+		back, units, open := int64(0), 0, false
+		for _, k := range d.cases {
+			if k.of != o {
+				continue
+			}
+			r, err := d.person.Case(d.Context(), k.id)
+			d.ok(err)
+			if k.status == "REFUNDED" {
+				stock += k.accepted
+				units += k.accepted
+				back += minor(r.Refund.Amount)
+				if r.Refund.Method == "CARD" {
+					toCards += minor(r.Refund.Amount)
+				}
+			} else if k.status == "APPROVED" && k.asked {
+				open = true
+				if !k.refused && !k.aged {
+					d.note("case %s was never refunded: %+v", k.id, r.Refund)
+				}
+			}
+		}
+		// Where another refund of the order was in the way, only the sum of all
+		// of them is known exactly.
+		if paid := d.paidFor(o, units); !open && back != paid {
+			d.note("order %s: %d paid back for %d of %d units, want %d", o.id, back, units, o.units, paid)
+		}
+	}
+	if got, err := d.person.Stock(d.Context(), d.product); err != nil || got != stock {
+		d.note("stock %d, the model says %d, %v", got, stock, err)
+	}
+	data, err := json.Marshal(d.sim.Ledger())
+	d.ok(err)
+	var ledger drive.Ledger
+	d.ok(json.Unmarshal(data, &ledger))
+	for _, r := range ledger.Refunds {
+		if r.Status == "succeeded" {
+			toCards -= r.Amount
+		}
+	}
+	if toCards != 0 {
+		d.note("the cases were paid %d more to cards than the provider paid", toCards)
+	}
+	found, err := audit.Check(d.Context(), d.shop.DB, ledger)
+	d.ok(err)
+	d.wrong = append(d.wrong, found...)
+}
+
+// paidFor is what units of an order are worth by the floor law.
+func (d *desk) paidFor(o *order, units int) int64 {
+	d.Helper()
+	got, err := d.shop.Orders.Order(d.Context(), o.id)
+	d.ok(err)
+	sum := int64(0)
+	for _, c := range []int64{got.Lines[0].Paid.Price, got.Lines[0].Paid.Duty, got.Lines[0].Paid.Shipping} {
+		sum += c * int64(units) / int64(o.units)
+	}
+	return sum
+}
+
+// minor are the minor units of an amount in USD, as the shop writes it.
+func minor(amount json.Number) int64 {
+	n, err := strconv.ParseInt(strings.Replace(amount.String(), ".", "", 1), 10, 64)
+	if err != nil || !strings.Contains(amount.String(), ".") {
+		return -1
+	}
+	return n
+}

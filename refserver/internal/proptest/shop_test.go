@@ -1,0 +1,198 @@
+package proptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/drive"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/shop"
+	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+const (
+	initialStock = 1000
+	// patience is how long somebody waits for a shop whose provider is in
+	// trouble before they close the page.
+	patience = 300 * time.Millisecond
+	endless  = time.Minute
+)
+
+// desk is a shop on loopback with its surroundings, and beside it the model of
+// what everything in it should be.
+type desk struct {
+	*testing.T
+	settings []string
+	offset   atomic.Int64 // of the shop's clock, nanoseconds
+	sim      *paysim.Simulator
+	shop     *shop.Shop
+	srv      *httptest.Server
+	person   *drive.Client // customer and staff in one
+	product  int64
+	fault    string
+	orders   []*order
+	cases    []*kase
+	wrong    []string
+}
+
+// order is what the model knows of an order.
+type order struct {
+	id, line string
+	units    int
+	card     bool
+	placed   time.Time
+	status   string // as the shop shows it
+	claimed  int    // units in returns that hold them
+	refused  bool   // the provider may have refused its charge
+	aged     bool   // keys have grown too old meanwhile
+}
+
+// kase is what the model knows of a return case.
+type kase struct {
+	id       string
+	of       *order
+	units    int
+	accepted int
+	status   string
+	asked    bool // somebody asked for its refund
+	refused  bool // the provider may have refused it since
+	aged     bool // its key has grown too old since
+}
+
+func (d *desk) now() time.Time { return time.Now().Add(time.Duration(d.offset.Load())) }
+
+func (d *desk) ok(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *desk) note(format string, args ...any) {
+	d.wrong = append(d.wrong, fmt.Sprintf(format, args...))
+}
+
+// newDesk opens a shop on a database of its own.
+func newDesk(t *testing.T, settings ...string) *desk {
+	t.Helper()
+	d := &desk{T: t, settings: append([]string{
+		"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
+	}, settings...)}
+	var err error
+	d.sim, err = paysim.New(paysim.Config{Ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), Now: d.now})
+	d.ok(err)
+	url, err := d.sim.Start(context.WithoutCancel(t.Context()), "127.0.0.1:0")
+	d.ok(err)
+	d.settings = append(d.settings, "PAYMENT_PROVIDER_URL="+url)
+	d.open()
+	d.person = drive.New(d.srv.URL, endless)
+	d.ok(d.person.SignIn(t.Context(), "super_admin", config.DefaultSuperAdminPassword))
+	d.product, err = d.person.NewProduct(t.Context(), "Lamp", "19.99", initialStock)
+	d.ok(err)
+	return d
+}
+
+func (d *desk) open() {
+	d.Helper()
+	c, err := config.Load(d.settings, "")
+	d.ok(err)
+	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
+	d.ok(err)
+	d.shop, err = shop.Open(d.Context(), c, slog.New(slog.DiscardHandler), metrics, shop.WithClock(d.now))
+	d.ok(err)
+	handler, err := site.New(d.shop)
+	d.ok(err)
+	d.srv = httptest.NewServer(handler)
+	d.shop.Health.SetStarted()
+}
+
+func (d *desk) closeShop() {
+	d.Helper()
+	d.srv.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.Context()), endless)
+	defer cancel()
+	d.ok(d.shop.Close(ctx))
+}
+
+// close ends the shop and its provider.
+func (d *desk) close() {
+	d.Helper()
+	d.closeShop()
+	d.ok(d.sim.Close())
+}
+
+func (d *desk) restart() {
+	d.Helper()
+	d.closeShop()
+	d.open()
+	d.person = d.person.At(d.srv.URL)
+}
+
+// hurried is a context of somebody who does not wait for long where the
+// provider is in trouble.
+func (d *desk) hurried() (context.Context, context.CancelFunc) {
+	if d.fault == "" {
+		return context.WithTimeout(d.Context(), endless)
+	}
+	return context.WithTimeout(d.Context(), patience)
+}
+
+// work does once what the workers of the shop do again and again.
+func (d *desk) work() {
+	d.Helper()
+	ctx, cancel := d.hurried()
+	defer cancel()
+	late := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			d.note("a worker failed: %v", err)
+		}
+	}
+	_, err := d.shop.Orders.ChargeDue(ctx, 100)
+	late(err)
+	_, err = d.shop.Refunds.PursueDue(ctx, 100)
+	late(err)
+	for _, k := range d.cases {
+		r, err := d.shop.Refunds.ByReference(d.Context(), k.id)
+		if errors.Is(err, refunds.ErrNotFound) {
+			continue
+		}
+		d.ok(err)
+		late(d.shop.Events.DeliverNow(ctx, "refunds", r.ID))
+		late(d.shop.Events.DeliverNow(ctx, "returns", k.id))
+	}
+}
+
+// quiet reports whether nothing is under way.
+func (d *desk) quiet() bool {
+	d.Helper()
+	for _, status := range []orders.Status{orders.StatusSubmitted, orders.StatusQueued} {
+		list, _, err := d.shop.Orders.Orders(d.Context(), orders.Query{Status: []orders.Status{status}})
+		d.ok(err)
+		for _, o := range list {
+			if !o.Payment.Work.GaveUp {
+				return false
+			}
+		}
+	}
+	list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{Status: []refunds.Status{
+		refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction, refunds.StatusUnknown,
+	}})
+	d.ok(err)
+	for _, r := range list {
+		if !r.Work.GaveUp {
+			return false
+		}
+	}
+	return true
+}

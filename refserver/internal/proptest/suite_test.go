@@ -1,0 +1,86 @@
+package proptest
+
+import (
+	"os"
+	"reflect"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/leanovate/gopter"
+	"github.com/leanovate/gopter/gen"
+	"github.com/leanovate/gopter/prop"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+)
+
+// number is a whole number from the environment.
+func number(t *testing.T, name string, otherwise int64) int64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q; a whole number from 1 on is allowed", name, text)
+	}
+	return n
+}
+
+// TestTheShopDoesWhatTheModelSays runs random sequences against the whole shop
+// and compares with the model after each command; at the end of each sequence
+// the provider is well again, the workers finish, and I1 to I11 and I15 are
+// recounted from the database and the provider's ledger.
+func TestTheShopDoesWhatTheModelSays(t *testing.T) {
+	for _, db := range []struct {
+		name    string
+		url     func(t *testing.T) string
+		usually int64 // sequences: a database of its own for each costs PostgreSQL seconds
+	}{
+		{"sqlite", func(*testing.T) string { return "" }, 8},
+		{"postgres", func(t *testing.T) string { return sqldbtest.PostgresURL(t) }, 3},
+	} {
+		t.Run(db.name, func(t *testing.T) {
+			seed := number(t, "SEED", time.Now().UnixNano())
+			params := gopter.DefaultTestParametersWithSeed(seed)
+			params.MinSuccessfulTests = int(number(t, "SEQUENCES", db.usually))
+			params.MinSize, params.MaxSize = 20, 50
+			params.MaxShrinkCount = 200
+			t.Logf("SEED=%d SEQUENCES=%d", seed, params.MinSuccessfulTests)
+			seen := map[string]int{}
+			properties := gopter.NewProperties(params)
+			properties.Property("the shop does what the model says", prop.ForAll(func(list []action) *gopter.PropResult {
+				d := newDesk(t, "DATABASE_URL="+db.url(t), "DATA_DIR="+t.TempDir())
+				defer d.close()
+				defer d.count(seen)
+				if wrong := d.run(list); len(wrong) > 0 {
+					return &gopter.PropResult{Status: gopter.PropFalse, Labels: wrong}
+				}
+				return &gopter.PropResult{Status: gopter.PropTrue}
+			}, gen.SliceOf(genAction(), reflect.TypeFor[action]())))
+			properties.TestingRun(t)
+			t.Logf("%v", seen)
+			for _, must := range []string{"order COMPLETED", "case REFUNDED", "case REJECTED"} {
+				if seen[must] == 0 {
+					t.Errorf("no sequence led to %s: it shows nothing", must)
+				}
+			}
+		})
+	}
+}
+
+// count notes what a sequence led to.
+func (d *desk) count(seen map[string]int) {
+	for _, o := range d.orders {
+		seen["order "+o.status]++
+	}
+	for _, k := range d.cases {
+		seen["case "+k.status]++
+		if k.refused {
+			seen["refund refused once"]++
+		}
+	}
+	seen["charge at the provider"] += len(d.sim.Ledger().Charges)
+	seen["refund at the provider"] += len(d.sim.Ledger().Refunds)
+}
