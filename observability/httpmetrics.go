@@ -133,13 +133,11 @@ func (m *Metrics) Middleware(next http.Handler, routeOf func(*http.Request) stri
 
 // RouteOf returns a function that names the route of a request in mux: its
 // pattern without method and host, "/orders/{id}" for "GET /orders/{id}", and
-// "/" for "/{$}"; "" when no pattern matches.
+// "/" for "/{$}"; "" when no pattern matches. It asks the mux and not
+// r.Pattern, which is that of whatever mux the request went through last.
 func RouteOf(mux *http.ServeMux) func(*http.Request) string {
 	return func(r *http.Request) string {
-		pattern := r.Pattern // set when r itself passed through the mux
-		if pattern == "" {
-			_, pattern = mux.Handler(r)
-		}
+		_, pattern := mux.Handler(r)
 		slash := strings.IndexByte(pattern, '/')
 		if slash < 0 {
 			return ""

@@ -114,3 +114,16 @@ func TestRecorderPassesOnWhatTheConnectionCanDo(t *testing.T) {
 		t.Error("a recorder was wrapped again")
 	}
 }
+
+// TestARouteIsThatOfTheMuxAsked: a request that went through an outer mux, with
+// its own pattern, and on as a copy, is still counted by the inner one's.
+func TestARouteIsThatOfTheMuxAsked(t *testing.T) {
+	inner, outer := http.NewServeMux(), http.NewServeMux()
+	inner.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
+	outer.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(w, r.WithContext(r.Context())) }))
+	r := httptest.NewRequest(http.MethodGet, "/orders/7", nil)
+	outer.ServeHTTP(httptest.NewRecorder(), r)
+	if got := RouteOf(inner)(r); got != "/orders/{id}" {
+		t.Errorf("the route is %q", got)
+	}
+}

@@ -164,7 +164,7 @@ func (h *hooks) deliver(ev event) {
 				return
 			}
 			if time.Since(started) > hookGiveUp {
-				h.logger.Error("webhook given up", "event", ev.ID, "error", err)
+				h.logger.Error("webhook given up", "webhook_id", ev.ID, "error", err)
 				h.delivered(ev.ID)
 				return
 			}

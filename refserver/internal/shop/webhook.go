@@ -102,7 +102,7 @@ func (s *Shop) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger)
 	if err != nil {
 		return hookFailed, http.StatusInternalServerError, fmt.Errorf("%s %s: %w", e.Type, e.ID, err)
 	}
-	log.InfoContext(ctx, "payment webhook", "event", e.ID, "type", e.Type, "object", e.Reference, "result", result)
+	log.InfoContext(ctx, "payment webhook", "webhook_id", e.ID, "type", e.Type, "object", e.Reference, "result", result)
 	return result, http.StatusOK, nil
 }
 
