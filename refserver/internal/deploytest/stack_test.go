@@ -1,3 +1,5 @@
+//go:build deploy
+
 package deploytest
 
 import (
@@ -24,12 +26,9 @@ const revision = "0123456789abcdef"
 // deploy is the folder of the compose files.
 var deploy = filepath.Join("..", "..", "deploy")
 
-// need skips a test that was not asked for, or that has no engine to run on.
+// need ends a test that has no engine to run on.
 func need(t *testing.T) {
 	t.Helper()
-	if os.Getenv("DEPLOY") == "" {
-		t.Skip("set DEPLOY=1 to run the containers; it takes minutes")
-	}
 	if err := exec.Command("docker", "info").Run(); err != nil {
 		testreq.SkipOrFail(t, "no Docker engine answers: install and start one")
 	}
@@ -132,7 +131,7 @@ func docker(t *testing.T, args ...string) string {
 // containers are the ids of a service's containers, in order of their names.
 func (s *stack) containers(service string) []string {
 	s.t.Helper()
-	out := docker(s.t, "ps", "--format", "{{.Names}} {{.ID}}", "--filter", "label=com.docker.compose.project="+s.name, "--filter", "label=com.docker.compose.service="+service)
+	out := docker(s.t, "ps", "-a", "--format", "{{.Names}} {{.ID}}", "--filter", "label=com.docker.compose.project="+s.name, "--filter", "label=com.docker.compose.service="+service)
 	lines := strings.Split(out, "\n")
 	slices.Sort(lines)
 	var ids []string
@@ -142,7 +141,7 @@ func (s *stack) containers(service string) []string {
 		}
 	}
 	if len(ids) == 0 {
-		s.t.Fatalf("the service %s has no running container", service)
+		s.t.Fatalf("the service %s has no container", service)
 	}
 	return ids
 }
@@ -150,8 +149,21 @@ func (s *stack) containers(service string) []string {
 // address is where a port of a service is reachable from here.
 func (s *stack) address(service, port string) string {
 	s.t.Helper()
-	out := docker(s.t, "port", s.containers(service)[0], port+"/tcp")
-	return "http://" + strings.Split(out, "\n")[0]
+	url, err := s.tryAddress(service, port)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return url
+}
+
+// tryAddress is address for a container that may be down: one that comes back
+// has another port.
+func (s *stack) tryAddress(service, port string) (string, error) {
+	out, err := exec.Command("docker", "port", s.containers(service)[0], port+"/tcp").CombinedOutput()
+	if err != nil {
+		return "", wrap(err, out)
+	}
+	return "http://" + strings.Split(string(bytes.TrimSpace(out)), "\n")[0], nil
 }
 
 // inside is the address of a container's port on its own network, reachable
