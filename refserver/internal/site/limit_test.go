@@ -77,3 +77,31 @@ func TestShopsOnOneRedisShareTheLimitAndStayOpenWithoutIt(t *testing.T) {
 	people[0].eventually("the limit to hold again", func() bool { return offer(t, people, 2) <= 6 })
 	people[0].eventually("health to say that Redis is back", func() bool { return health().Components["redis"].Status == observability.StatusUp })
 }
+
+func TestACheckoutOverTheLimitCostsNoQuery(t *testing.T) {
+	t.Parallel()
+	b := open(t, "THROTTLING_MAX_RPS=1")
+	somebody := b.signIn()
+	c := &statements{}
+	b.DB.Write, b.DB.Read = b.DB.Write.WithQueryHook(c), b.DB.Read.WithQueryHook(c)
+	for range 3 { // the first takes the burst
+		c.want(t, "before", 0, 0)
+		if a := somebody.form("/checkout", url.Values{"payment_method": {"Cash"}}); a.status == http.StatusTooManyRequests {
+			a.want(t, http.StatusTooManyRequests, "System is busy")
+			c.want(t, "a checkout over the limit", 0, 0)
+			return
+		}
+		c.sent, c.commits = nil, 0
+	}
+	t.Error("no checkout was over the limit of one a second")
+}
+
+func TestWhoBringsNoSessionTakesNothingFromTheLimit(t *testing.T) {
+	t.Parallel()
+	b := open(t, "THROTTLING_MAX_RPS=1")
+	nobody := browser{b, http.DefaultClient}
+	for range 5 {
+		nobody.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusUnauthorized)
+	}
+	b.signIn().form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusBadRequest)
+}

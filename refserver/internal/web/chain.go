@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 // chain puts the middleware around the routes, outermost first:
@@ -17,6 +18,7 @@ import (
 //	recovery        a panic is one failed request, counted and logged
 //	headers         on every answer, error pages included
 //	cross-site      before a session is looked up, so that it costs nothing
+//	checkout gate   limit and queue: what is over them costs no query
 //	session         one query; who asks
 //	routes          with their own doors and body limits
 //
@@ -31,7 +33,9 @@ func (s *server) chain() http.Handler {
 	inner.Handle("GET /api/system/health", s.Health.Handler())
 	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
 	inner.Handle("/api/", s.session(http.MaxBytesHandler(s.API, maxPhotos)))
-	inner.Handle("/", s.session(s.missing(s.mux)))
+	pages := s.session(s.missing(s.mux))
+	inner.Handle("POST /checkout", s.gate(pages))
+	inner.Handle("/", pages)
 
 	var h http.Handler = inner
 	h = s.crossSite(h)
@@ -40,6 +44,19 @@ func (s *server) chain() http.Handler {
 	h = observability.AccessLog(h, observability.Named(s.Log, "http"), quiet)
 	h = s.Metrics.Middleware(h, s.routeOf(inner))
 	return observability.RequestID(h)
+}
+
+// gate puts the limit of the checkout before what stands behind. Who brings no
+// session at all takes nothing from the limit: the answer is to sign in.
+func (s *server) gate(next http.Handler) http.Handler {
+	limited := s.Checkout(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie(auth.CookieName); err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		limited.ServeHTTP(w, r)
+	})
 }
 
 func (s *server) session(next http.Handler) http.Handler { return s.Auth.Load(next) }

