@@ -102,6 +102,10 @@ func (c *Checker) SetStarted() { c.started.Store(true) }
 // requests and still answers those it has.
 func (c *Checker) SetDraining() { c.draining.Store(true) }
 
+// Draining reports whether SetDraining was called; what lasts long, such as a
+// stream, ends then.
+func (c *Checker) Draining() bool { return c.draining.Load() }
+
 // Report is the health of all components.
 type Report struct {
 	Status     Status                     `json:"status"` // UP, or DEGRADED when any component is down

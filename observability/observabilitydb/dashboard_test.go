@@ -94,3 +94,12 @@ func TestDaysBeginOnce(t *testing.T) {
 		}
 	}
 }
+
+func zone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}

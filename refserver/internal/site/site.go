@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/returnkit/returnkit/observability"
-	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/web"
@@ -27,7 +26,7 @@ func New(s *shop.Shop) (http.Handler, error) {
 	return web.New(web.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Daily:    observabilitydb.New(s.DB),
+		Figures: s.Figures, Circuit: s.Breaker.State,
 		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys, Nights: s.Nightly,
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{

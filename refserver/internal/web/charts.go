@@ -1,63 +1,204 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"math"
-	"net/http"
+	"slices"
+	"time"
 
 	"github.com/go-analyze/charts"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders"
 )
 
-// dashboardChart draws orders, returns and refunds by day. The figures stand
-// in a table beside it, so that nothing is told by the picture alone.
-func (s *server) dashboardChart(w http.ResponseWriter, r *http.Request) error {
-	days, err := s.Daily.Daily(r.Context(), s.Now(), s.Zone, dashboardDays)
-	if err != nil {
-		return err
-	}
-	svg, err := drawDays(days)
-	if err != nil {
-		return fmt.Errorf("draw chart: %w", err)
-	}
-	w.Header().Set("Content-Type", "image/svg+xml")
-	// The picture carries its own styles and nothing else.
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	_, err = w.Write(svg)
-	return err
+// chart is a picture of figures that stand in a table beside it, so that
+// nothing is told by the picture alone.
+type chart struct {
+	labels []string // of the points or groups
+	names  []string // of the series
+	data   [][]float64
+	lines  bool                 // over time; otherwise bars that lie
+	value  func(float64) string // at a line of the grid, or at the end of a bar
 }
 
-// drawDays draws on a clear ground with colours that are readable on light
-// and on dark.
-func drawDays(days []observabilitydb.Day) ([]byte, error) {
-	data := make([][]float64, 3)
-	labels := make([]string, len(days))
-	for i, d := range days {
-		labels[i] = d.Date.Format("2 Jan")
-		for k, n := range []int{d.Orders, d.Returns, d.RefundsPaid} {
-			data[k] = append(data[k], float64(n))
-		}
+// The widths charts are drawn at. Letters keep their size only where a picture
+// is shown as large as it was drawn.
+const (
+	wideChart  = 1040
+	halfChart  = 500
+	phoneChart = 330
+)
+
+// ink is a colour on light ground and its twin on dark ground.
+type ink struct{ light, dark charts.Color }
+
+var (
+	textInk = ink{charts.ColorRGB(0x45, 0x50, 0x5e), charts.ColorRGB(0xb4, 0xbf, 0xcc)}
+	gridInk = ink{charts.ColorRGB(0xd9, 0xde, 0xe5), charts.ColorRGB(0x2d, 0x39, 0x46)}
+	inks    = []ink{
+		{charts.ColorRGB(0x1f, 0x5f, 0xbf), charts.ColorRGB(0x7f, 0xb0, 0xff)},
+		{charts.ColorRGB(0xb4, 0x53, 0x09), charts.ColorRGB(0xf2, 0xa6, 0x5a)},
+		{charts.ColorRGB(0x17, 0x66, 0x3a), charts.ColorRGB(0x7d, 0xdb, 0xa0)},
 	}
-	ink := charts.ColorRGB(120, 132, 148)
+)
+
+// draw returns the chart as SVG, in the colours of light ground; where the
+// screen of the reader is dark, it changes them itself.
+func (c chart) draw(width int) ([]byte, error) {
+	series := make([]charts.Color, len(inks))
+	for i := range inks {
+		series[i] = inks[i].light
+	}
 	theme := charts.MakeTheme(charts.ThemeOption{
-		AxisStrokeColor: ink, AxisSplitLineColor: ink.WithAlpha(60), BackgroundColor: charts.ColorTransparent,
-		TextColor: ink, TextColorLegend: ink, TextColorXAxis: ink, TextColorYAxis: ink,
-		SeriesColors: []charts.Color{charts.ColorRGB(66, 133, 214), charts.ColorRGB(214, 140, 40), charts.ColorRGB(60, 160, 100)},
+		AxisStrokeColor: gridInk.light, AxisSplitLineColor: gridInk.light, BackgroundColor: charts.ColorTransparent,
+		TextColor: textInk.light, TextColorLegend: textInk.light, TextColorXAxis: textInk.light, TextColorYAxis: textInk.light,
+		SeriesColors: series,
 	})
-	option := charts.NewBarChartOptionWithData(data)
-	option.Theme = theme
-	option.CategoryAxis.Labels = labels
-	option.Legend.SeriesNames = []string{"Orders", "Returns", "Refunds"}
-	option.ValueFormatter = func(v float64) string {
-		if v != math.Trunc(v) {
-			return "" // there is no half an order
-		}
-		return fmt.Sprintf("%.0f", v)
+	height := 280
+	if !c.lines {
+		height = 56 + len(c.labels)*(14+22*len(c.data))
 	}
-	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: 1000, Height: 320, Theme: theme})
-	if err := painter.BarChart(option); err != nil {
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height, Theme: theme})
+	var err error
+	if c.lines {
+		err = p.LineChart(c.lineOption(theme, width))
+	} else {
+		err = p.BarChart(c.barOption(theme))
+	}
+	if err != nil {
 		return nil, err
 	}
-	return painter.Bytes()
+	svg, err := p.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return withDark(svg), nil
+}
+
+var font = charts.FontStyle{FontSize: 9.75} // 13 px
+
+func (c chart) lineOption(theme charts.ColorPalette, width int) charts.LineChartOption {
+	o := charts.NewLineChartOptionWithData(c.data)
+	o.Theme, o.Padding, o.LineStrokeWidth = theme, charts.NewBox(0, 0, 16, 0), 2
+	o.Symbol.Shape = charts.SymbolNone
+	o.XAxis.Labels, o.XAxis.LabelFontStyle = c.labels, font
+	o.XAxis.LabelCount = max(2, width/110)
+	o.Legend.SeriesNames, o.Legend.FontStyle = c.names, font
+	o.Legend.Symbol = charts.SymbolSquare
+	o.ValueFormatter = c.value
+	o.YAxis = []charts.YAxisOption{{LabelFontStyle: font, ValueFormatter: c.value, Min: charts.Ptr(0.0), LabelCount: 5}}
+	if c.most() == 0 { // a flat line still has a scale
+		o.YAxis[0].Max = charts.Ptr(4.0)
+	}
+	return o
+}
+
+// barOption draws from below, so what comes first is handed over last.
+func (c chart) barOption(theme charts.ColorPalette) charts.BarChartOption {
+	labels, data := slices.Clone(c.labels), make([][]float64, len(c.data))
+	slices.Reverse(labels)
+	for i, s := range c.data {
+		data[i] = slices.Clone(s)
+		slices.Reverse(data[i])
+	}
+	o := charts.NewBarChartOptionWithData(data)
+	o.Horizontal, o.Theme, o.Padding = true, theme, charts.NewBox(0, 0, 16, 0)
+	o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = labels, font
+	// The bars carry their values, and leave room for them.
+	o.ValueAxis = []charts.ValueAxisOption{{Show: charts.Ptr(false), Min: charts.Ptr(0.0), Max: charts.Ptr(1.4 * c.most())}}
+	if c.names != nil {
+		o.Legend.SeriesNames, o.Legend.FontStyle = c.names, font
+	}
+	for i := range o.SeriesList {
+		o.SeriesList[i].Label = charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font, ValueFormatter: c.value}
+	}
+	return o
+}
+
+func (c chart) most() float64 {
+	most := 0.0
+	for _, s := range c.data {
+		for _, v := range s {
+			most = max(most, v)
+		}
+	}
+	return most
+}
+
+// withDark adds the rules for a dark screen to a picture. They have to name
+// the colours: the picture carries them as styles of its parts.
+func withDark(svg []byte) []byte {
+	var rules bytes.Buffer
+	rules.WriteString("<style>@media screen and (prefers-color-scheme:dark){")
+	for _, i := range append([]ink{textInk, gridInk}, inks...) {
+		for _, property := range []string{"fill", "stroke"} {
+			fmt.Fprintf(&rules, "[style*='%[1]s:%[2]s']{%[1]s:%[3]s!important}", property, i.light.StringRGB(), i.dark.StringRGB())
+		}
+	}
+	rules.WriteString("}</style>")
+	at := bytes.IndexByte(svg, '>') + 1
+	return bytes.Join([][]byte{svg[:at], rules.Bytes(), svg[at:]}, nil)
+}
+
+// whole shows a count; there is no half an order.
+func whole(v float64) string {
+	if v != math.Trunc(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+// dayChart is orders, refunds and RMA numbers by day.
+func dayChart(k observabilitydb.KPIs) chart {
+	c := chart{lines: true, names: []string{"Orders", "Refunds paid", "RMA numbers"}, data: make([][]float64, 3), value: whole}
+	for _, d := range k.Days {
+		day, _ := time.Parse(time.DateOnly, d.Date) // made by the reader
+		c.labels = append(c.labels, day.Format("2 Jan"))
+		for i, n := range []int64{d.Orders, d.RefundsPaid, d.RMAs} {
+			c.data[i] = append(c.data[i], float64(n))
+		}
+	}
+	return c
+}
+
+// reasonChart is why goods come back, most frequent first.
+func reasonChart(k observabilitydb.KPIs) chart {
+	c := chart{data: make([][]float64, 1)}
+	var all int64
+	for _, r := range k.Reasons {
+		c.labels = append(c.labels, words(r.Name))
+		c.data[0] = append(c.data[0], float64(r.N))
+		all += r.N
+	}
+	c.value = func(v float64) string { return fmt.Sprintf("%.0f (%s)", v, percent(int64(v)*10000/all)) }
+	return c
+}
+
+// paidChart is what was paid back by method, in the currency of the shop.
+func paidChart(k observabilitydb.KPIs, currency orders.Currency) chart {
+	// A picture is drawn from floats; these are whole minor units, and exact.
+	c := chart{data: make([][]float64, 1), value: func(v float64) string { return orders.NewMoney(int64(v), currency).String() }}
+	for _, m := range k.Paid {
+		if m.Currency == string(currency) {
+			c.labels = append(c.labels, words(m.Method))
+			c.data[0] = append(c.data[0], float64(m.Amount))
+		}
+	}
+	return c
+}
+
+// cycleChart is how long returns take, stage by stage.
+func cycleChart(k observabilitydb.KPIs) chart {
+	c := chart{
+		names: []string{"Median", "90 % within"}, data: make([][]float64, 2),
+		value: func(v float64) string { return lasting(time.Duration(v) * time.Microsecond) },
+	}
+	for _, s := range stages(k.Cycle) {
+		c.labels = append(c.labels, words(s.Name))
+		c.data[0] = append(c.data[0], float64(s.Median.Microseconds()))
+		c.data[1] = append(c.data[1], float64(s.P90.Microseconds()))
+	}
+	return c
 }

@@ -1,91 +1,212 @@
 package web
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
-	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
-
-// dashboardDays is how many days the first charts show.
-const dashboardDays = 14
 
 func (s *server) dashboardRoutes() {
 	s.staff("GET /admin/dashboard", s.dashboard)
-	s.staff("GET /admin/dashboard/daily.svg", s.dashboardChart)
+	s.staff("GET /admin/dashboard/charts/{name}", s.dashboardChart)
+	s.staff("GET /admin/dashboard/stream", s.dashboardStream)
 }
 
-// Daily counts what happened by day: *observabilitydb.Reader does.
-type Daily interface {
-	Daily(ctx context.Context, now time.Time, zone *time.Location, days int) ([]observabilitydb.Day, error)
+// Figures reads what a dashboard shows from the database, the same for all
+// processes: *observabilitydb.Reader does.
+type Figures interface {
+	Dashboard(ctx context.Context, q observabilitydb.DashboardRequest) (observabilitydb.Dashboard, error)
+	KPIs(ctx context.Context, q observabilitydb.Quarter, zone *time.Location) (observabilitydb.KPIs, error)
 }
 
-// dashboardBody is what staff see first.
-type dashboardBody struct {
-	Zone       string
-	Days       []observabilitydb.Day // newest first
-	Sum        observabilitydb.Day
-	Today      observabilitydb.Day
-	HasRate    bool
-	RateBP     int // refunds that succeeded of those that ended, basis points
-	Components []component
-	Waiting    []waiting
-	Events     []observability.Event
+// period is what a reader chose to look at.
+type period struct {
+	Quarter observabilitydb.Quarter
+	Zone    *time.Location
+}
+
+// period reads the choice; nothing chosen is this quarter in the shop's zone.
+func (s *server) period(r *http.Request) (period, error) {
+	p := period{Zone: s.Zone}
+	query := r.URL.Query()
+	if name := query.Get("zone"); name != "" {
+		zone, err := time.LoadLocation(name)
+		// "Local" is the zone of the server, which is nobody's choice.
+		if err != nil || name == "Local" {
+			return period{}, problem.Invalid("zone", fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clipped(name)))
+		}
+		p.Zone = zone
+	}
+	p.Quarter = observabilitydb.QuarterAt(s.Now(), p.Zone)
+	if text := query.Get("quarter"); text != "" {
+		q, err := observabilitydb.ParseQuarter(text)
+		if err != nil {
+			return period{}, problem.Invalid("quarter", fmt.Sprintf("%q is no quarter; take %v to %v", clipped(text), observabilitydb.FirstQuarter, observabilitydb.LastQuarter))
+		}
+		p.Quarter = q
+	}
+	return p, nil
+}
+
+// clipped is what somebody typed, short enough to be said back.
+func clipped(text string) string {
+	if runes := []rune(text); len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return text
+}
+
+// query is the choice as part of an address.
+func (p period) query() string {
+	return url.Values{"quarter": {p.Quarter.String()}, "zone": {p.Zone.String()}}.Encode()
+}
+
+func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.period(r)
+	if err != nil {
+		return err
+	}
+	body, err := s.dashboardBody(r, p)
+	if err != nil {
+		return err
+	}
+	return s.page(w, r, "dashboard", "Dashboard", body)
+}
+
+// dashboardChart draws one chart. The page asks for it with what it shows in
+// the address, so that a browser draws anew only what has changed.
+func (s *server) dashboardChart(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.period(r)
+	if err != nil {
+		return err
+	}
+	name := r.PathValue("name")
+	picture, ok := pictures[name]
+	if !ok {
+		return notFoundError()
+	}
+	k, err := s.Figures.KPIs(r.Context(), p.Quarter, p.Zone)
+	if err != nil {
+		return err
+	}
+	width := cmp.Or(picture.width, halfChart)
+	if r.URL.Query().Get("size") == "phone" {
+		width = phoneChart
+	}
+	svg, err := picture.of(s, k).draw(width)
+	if err != nil {
+		return fmt.Errorf("draw chart %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	// The picture carries its own styles and nothing else.
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	if r.URL.Query().Has("v") { // names what is shown
+		w.Header().Set("Cache-Control", "private, max-age=3600")
+	}
+	_, err = w.Write(svg)
+	return err
+}
+
+func notFoundError() error { return &problem.Error{Problem: notFound} }
+
+// How often the dashboard is read anew for who looks at it, and how long a
+// stream lasts before the browser asks again, and is let in again.
+const (
+	streamEvery = 3 * time.Second
+	streamLasts = 5 * time.Minute
+	streamSlack = 10 * time.Second // to write one piece
+)
+
+// dashboardStream sends the changing part of the dashboard as server-sent
+// events, when it has changed. It ends when the process drains.
+func (s *server) dashboardStream(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.period(r)
+	if err != nil {
+		return err
+	}
+	out := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes it on at once
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var last []byte
+	begun := time.Now()
+	for next := begun; ; {
+		if now := time.Now(); !now.Before(next) {
+			next = now.Add(streamEvery)
+			piece, err := s.dashboardPiece(r, p)
+			if err != nil {
+				return s.streamError(r, err)
+			}
+			if bytes.Equal(piece, last) {
+				piece = []byte(":\n\n") // a sign of life
+			} else {
+				last = piece
+			}
+			if err := out.SetWriteDeadline(now.Add(streamSlack)); err != nil {
+				return s.streamError(r, err)
+			}
+			if _, err := w.Write(piece); err != nil {
+				return nil // the reader is gone
+			}
+			if err := out.Flush(); err != nil {
+				return nil
+			}
+		}
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-tick.C:
+		}
+		if s.Health.Draining() || time.Since(begun) > streamLasts {
+			return nil
+		}
+	}
+}
+
+// streamError logs why a stream ends: it has begun, so that no page can say it.
+func (s *server) streamError(r *http.Request, err error) error {
+	if r.Context().Err() == nil {
+		s.Log.ErrorContext(r.Context(), "dashboard stream failed", "error", err)
+	}
+	return nil
+}
+
+// dashboardPiece is the changing part as one event.
+func (s *server) dashboardPiece(r *http.Request, p period) ([]byte, error) {
+	body, err := s.dashboardBody(r, p)
+	if err != nil {
+		return nil, err
+	}
+	var html bytes.Buffer
+	if err := s.pages.pages["dashboard"].ExecuteTemplate(&html, "live", body); err != nil {
+		return nil, fmt.Errorf("page dashboard: %w", err)
+	}
+	var out bytes.Buffer
+	out.WriteString("event: dashboard\n")
+	for line := range bytes.Lines(html.Bytes()) {
+		out.WriteString("data: ")
+		out.Write(bytes.TrimRight(line, "\r\n"))
+		out.WriteByte('\n')
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
 }
 
 // component is a part of the shop and whether it works.
 type component struct {
-	Name      string
-	State     badge
-	LatencyMS float64
-	Reason    string
-}
-
-// waiting is a number of cases that somebody has to act on.
-type waiting struct {
-	Name, Href string
-	Count      int
-}
-
-func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
-	days, err := s.Daily.Daily(r.Context(), s.Now(), s.Zone, dashboardDays)
-	if err != nil {
-		return err
-	}
-	counts, err := s.Returns.Counts(r.Context())
-	if err != nil {
-		return err
-	}
-	queued, err := s.inQueue(r)
-	if err != nil {
-		return err
-	}
-	body := dashboardBody{Zone: s.Zone.String(), Today: days[len(days)-1], Components: components(s.Health.Report(r.Context()))}
-	for i := len(days) - 1; i >= 0; i-- {
-		d := days[i]
-		body.Days = append(body.Days, d)
-		body.Sum.Orders += d.Orders
-		body.Sum.Returns += d.Returns
-		body.Sum.RefundsPaid += d.RefundsPaid
-		body.Sum.RefundsFailed += d.RefundsFailed
-	}
-	if ended := body.Sum.RefundsPaid + body.Sum.RefundsFailed; ended > 0 {
-		body.HasRate, body.RateBP = true, body.Sum.RefundsPaid*10000/ended
-	}
-	body.Waiting = append(body.Waiting, waiting{Name: "Money that needs a person", Href: "/admin/queue", Count: queued})
-	for _, status := range []returns.Status{
-		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
-		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
-	} {
-		body.Waiting = append(body.Waiting, waiting{Name: caseState(status).Text, Href: "/admin/returns?status=" + statusWord(status), Count: counts[status]})
-	}
-	if body.Events = s.Metrics.Snapshot().Events; len(body.Events) > 10 {
-		body.Events = body.Events[len(body.Events)-10:]
-	}
-	return s.page(w, r, "dashboard", "Dashboard", body)
+	Name   string
+	State  badge
+	Reason string
+	Took   string
 }
 
 func components(report observability.Report) []component {
@@ -99,7 +220,8 @@ func components(report observability.Report) []component {
 				state = badge{"warn", "degraded"}
 			}
 		}
-		out = append(out, component{Name: words(name), State: state, LatencyMS: c.LatencyMS, Reason: c.Reason})
+		out = append(out, component{Name: words(name), State: state, Reason: c.Reason,
+			Took: lasting(time.Duration(c.LatencyMS * float64(time.Millisecond)))})
 	}
 	return out
 }

@@ -39,18 +39,21 @@ type badge struct{ Tone, Text string }
 // templates are all pages, each parsed with the layout and the partials.
 type templates struct {
 	pages map[string]*template.Template
-	style string // changes with the style sheet, so that a cached one is not used
+	style string // changes with the style sheet and the script, so that cached ones are not used
 }
 
 // loadTemplates parses every templates/*.html with the layout and partials
 // (templates/_*.html). A page defines "content".
 func loadTemplates(zone *time.Location) (*templates, error) {
-	css, err := files.ReadFile("static/app.css")
-	if err != nil {
-		return nil, err
+	sum := sha256.New()
+	for _, name := range []string{"static/app.css", "static/dashboard.js"} {
+		data, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		sum.Write(data)
 	}
-	sum := sha256.Sum256(css)
-	t := &templates{pages: map[string]*template.Template{}, style: hex.EncodeToString(sum[:6])}
+	t := &templates{pages: map[string]*template.Template{}, style: hex.EncodeToString(sum.Sum(nil)[:6])}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
 		return nil, err
@@ -108,21 +111,27 @@ func functions(zone *time.Location) template.FuncMap {
 			}
 			return t.In(zone).Format("2 Jan 2006, 15:04 MST")
 		},
-		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"words": func(code any) string { return words(fmt.Sprint(code)) },
-		"percent": func(bp int) string {
-			return strings.TrimSuffix(strings.TrimSuffix(decimal.Format(int64(bp), 2).String(), "0"), ".0") + " %"
-		},
-		"plural": func(n int, one, many string) string {
-			if n == 1 {
-				return "1 " + one
-			}
-			return fmt.Sprintf("%d %s", n, many)
-		},
-		"list":  func(items ...any) []any { return items },
-		"inc":   func(n int) int { return n + 1 },
-		"lower": strings.ToLower,
+		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"words":   func(code any) string { return words(fmt.Sprint(code)) },
+		"percent": func(bp int) string { return percent(int64(bp)) },
+		"plural":  plural,
+		"grouped": grouped,
+		"list":    func(items ...any) []any { return items },
+		"inc":     func(n int) int { return n + 1 },
+		"lower":   strings.ToLower,
 	}
+}
+
+// percent shows basis points.
+func percent(bp int64) string {
+	return strings.TrimSuffix(strings.TrimSuffix(decimal.Format(bp, 2).String(), "0"), ".0") + " %"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // words turns a code such as PENDING_AUTHORIZATION or store_credit into words

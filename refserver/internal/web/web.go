@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -30,8 +31,10 @@ type Deps struct {
 	Registry http.Handler
 	Health   *observability.Checker
 	Log      *slog.Logger
-	// Daily counts what happened by day, for the dashboard.
-	Daily Daily
+	// Figures are those of the dashboard, Circuit the state of the payment
+	// provider's breaker in this process.
+	Figures Figures
+	Circuit func() resilience.State
 	// Webhooks answers the payment provider's messages.
 	Webhooks http.Handler
 	// Keys remembers what was answered under an Idempotency-Key; how it tells

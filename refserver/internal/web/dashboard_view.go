@@ -1,0 +1,327 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/resilience"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// dashboardBody is what staff see first.
+type dashboardBody struct {
+	Quarter, Zone  string
+	Query          string // the choice as part of an address
+	Years          []yearChoice
+	Zones          []string
+	Previous, Next string // addresses; empty at the ends
+
+	Levels     []levelCard
+	Figures    []figureCard
+	Charts     []chartView
+	Circuit    circuitView
+	Waiting    []waiting
+	Components []component
+	Pools      []poolView
+	Routes     []routeView
+	ErrorRate  string // empty: nothing was asked yet
+	Requests   int64
+	Events     []observability.Event // newest first
+}
+
+type yearChoice struct {
+	Year     int
+	Quarters []string
+}
+
+// levelCard is a promise about checkout and how it is kept.
+type levelCard struct {
+	ID, Name, Value, Target, Window, Burn, More string
+	State                                       badge
+}
+
+// figureCard is a key figure of the quarter. Without a value there is nothing
+// to tell yet, and Note says when there is.
+type figureCard struct{ Name, Value, Note string }
+
+// waiting is a number of cases that somebody has to act on.
+type waiting struct {
+	Name, Href string
+	Count      int
+	Since      string // how long the oldest waits; empty: unknown or none
+}
+
+type circuitView struct {
+	State badge
+	Lines []string
+}
+
+type poolView struct{ Name, Use, Waits string }
+
+type routeView struct {
+	Route, P95 string
+	Count      uint64
+	p95        float64
+}
+
+// The lists are as long as is looked at.
+const (
+	eventsShown = 8
+	routesShown = 5
+)
+
+// zoneChoices are offered; any other IANA zone can be typed.
+var zoneChoices = []string{
+	"UTC", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "America/Bogota", "America/Chicago", "America/Denver",
+	"America/Los_Angeles", "America/Mexico_City", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "America/Toronto",
+	"Asia/Dubai", "Asia/Hong_Kong", "Asia/Jakarta", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore",
+	"Asia/Tehran", "Asia/Tokyo", "Atlantic/Azores", "Australia/Adelaide", "Australia/Lord_Howe", "Australia/Sydney",
+	"Europe/Berlin", "Europe/Istanbul", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Moscow", "Europe/Paris",
+	"Europe/Rome", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Honolulu",
+}
+
+func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error) {
+	ctx, now := r.Context(), s.Now()
+	d, err := s.Figures.Dashboard(ctx, observabilitydb.DashboardRequest{Now: now, Quarter: p.Quarter, Zone: p.Zone})
+	if err != nil {
+		return dashboardBody{}, err
+	}
+	counts, err := s.Returns.Counts(ctx)
+	if err != nil {
+		return dashboardBody{}, err
+	}
+	inQueue, err := s.inQueue(r)
+	if err != nil {
+		return dashboardBody{}, err
+	}
+	_, queued, err := s.Orders.Orders(ctx, orders.Query{Status: []orders.Status{orders.StatusQueued}, PageSize: 1})
+	if err != nil {
+		return dashboardBody{}, err
+	}
+	snapshot := s.Metrics.Snapshot()
+	body := dashboardBody{
+		Quarter: p.Quarter.String(), Zone: p.Zone.String(), Query: p.query(), Years: years(), Zones: zoneChoices,
+		Levels:  []levelCard{level(d.SLO.Acceptance), level(d.SLO.Latency)},
+		Figures: s.figures(d, now), Charts: s.charts(d.KPIs, p), Circuit: circuit(s.Circuit(), d.SLO.Outages, now),
+		Components: components(s.Health.Report(ctx)), Pools: pools(snapshot), Routes: slowest(snapshot), Events: snapshot.Events,
+	}
+	if d.SLO.Latency.Good.Whole > 0 {
+		body.Levels[1].More = "95 % answered within " + lasting(d.SLO.Latency.P95)
+	}
+	if n := d.SLO.Outages.N; n > 0 {
+		body.Levels[0].More = plural(n, "payment outage", "payment outages") + ", the longest " + lasting(d.SLO.Outages.Longest)
+	}
+	body.Requests, body.ErrorRate = errorRate(snapshot)
+	step := func(q observabilitydb.Quarter, ok bool) string {
+		if !ok {
+			return ""
+		}
+		return "/admin/dashboard?" + period{q, p.Zone}.query()
+	}
+	body.Previous, body.Next = step(p.Quarter.Previous()), step(p.Quarter.Next())
+
+	body.Waiting = []waiting{
+		{Name: "Money that needs a person", Href: "/admin/queue", Count: inQueue, Since: oldest(d.Person, now)},
+		{Name: "Refunds nobody can tell of yet", Href: "/admin/queue", Count: d.Unknown.N, Since: oldest(d.Unknown, now)},
+		{Name: "Orders queued for payment", Href: "/admin/orders?status=QUEUED", Count: queued},
+	}
+	for _, status := range []returns.Status{
+		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
+		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
+	} {
+		body.Waiting = append(body.Waiting, waiting{Name: "Returns: " + strings.ToLower(caseState(status).Text), Href: "/admin/returns?status=" + statusWord(status), Count: counts[status]})
+	}
+	if len(body.Events) > eventsShown {
+		body.Events = body.Events[len(body.Events)-eventsShown:]
+	}
+	slices.Reverse(body.Events)
+	return body, nil
+}
+
+func years() []yearChoice {
+	var out []yearChoice
+	for q, ok := observabilitydb.FirstQuarter, true; ok; q, ok = q.Next() {
+		if len(out) == 0 || out[len(out)-1].Year != q.Year {
+			out = append(out, yearChoice{Year: q.Year})
+		}
+		last := &out[len(out)-1]
+		last.Quarters = append(last.Quarters, q.String())
+	}
+	return out
+}
+
+func oldest(w observabilitydb.Waiting, now time.Time) string {
+	if w.N == 0 {
+		return ""
+	}
+	return lasting(w.Age(now))
+}
+
+func level(c observabilitydb.Card) levelCard {
+	card := levelCard{
+		ID: c.ID, Name: c.Name, Target: "at least " + percent(c.TargetBP), Window: lasting(c.Window),
+		State: badge{"good", string(c.Status)},
+	}
+	switch c.Status {
+	case observabilitydb.NeedsAttention:
+		card.State.Tone = "bad"
+	case observabilitydb.NoData:
+		card.State.Tone = ""
+	}
+	if bp, ok := c.Good.BP(); ok {
+		card.Value = percent(bp)
+	}
+	if c.HasBurn {
+		card.Burn = fmt.Sprintf("%.1f", c.Burn)
+	}
+	return card
+}
+
+// figures are the key figures of a quarter, in words.
+func (s *server) figures(d observabilitydb.Dashboard, now time.Time) []figureCard {
+	t := d.Total
+	rate := func(r observabilitydb.Rate) string {
+		bp, ok := r.BP()
+		if !ok {
+			return ""
+		}
+		return percent(bp)
+	}
+	leakage := s.sums(d.Leakage)
+	if leakage == "" {
+		leakage = orders.NewMoney(0, s.Currency).String()
+	}
+	cards := []figureCard{
+		{"Orders", grouped(t.Orders), fmt.Sprintf("%s completed, %s cancelled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled))},
+		{"Returns requested", grouped(t.Returns), grouped(t.RMAs) + " RMA numbers given out"},
+		{"RMA rate", rate(d.RMARate), "RMA numbers per order"},
+		{"Returns accepted", rate(d.ReturnAcceptance), fmt.Sprintf("%s approved, %s rejected", grouped(t.ReturnsApproved), grouped(t.ReturnsRejected))},
+		{"Refunds paid", grouped(t.RefundsPaid), cmp.Or(s.sums(d.Paid), "no money paid back")},
+		{"Refund success", rate(d.RefundSuccess), fmt.Sprintf("%s of %s attempts failed", grouped(t.RefundsFailed), grouped(t.RefundsPaid+t.RefundsFailed))},
+		{"Request to close", "", "median of the returns closed"},
+		{"Leakage", leakage, "paid above the terms by overrides"},
+		{"Unknown refunds", grouped(int64(d.Unknown.N)), "none waits for an answer"},
+		{"Restocked", rate(d.RestockShare), "of the units accepted"},
+	}
+	if c := d.Cycle.Total; c.N > 0 {
+		cards[6].Value = lasting(c.Median)
+		cards[6].Note = fmt.Sprintf("median; average %s, 90 %% within %s", lasting(c.Avg), lasting(c.P90))
+	}
+	if d.Unknown.N > 0 {
+		cards[8].Note = "the oldest for " + lasting(d.Unknown.Age(now))
+	}
+	return cards
+}
+
+// sums adds money up by currency, in words.
+func (s *server) sums(all []observabilitydb.Money) string {
+	by := map[string]int64{}
+	for _, m := range all {
+		by[m.Currency] += m.Amount
+	}
+	var out []string
+	for _, c := range sortedKeys(by) {
+		out = append(out, orders.NewMoney(by[c], orders.Currency(c)).String())
+	}
+	return strings.Join(out, ", ")
+}
+
+func circuit(state resilience.State, o observabilitydb.Outages, now time.Time) circuitView {
+	v := circuitView{State: badge{"good", state.String()}}
+	switch state {
+	case resilience.Open, resilience.ForcedOpen:
+		v.State.Tone = "bad"
+		v.Lines = append(v.Lines, "Card payments are queued and refunds wait; both go on by themselves when the provider is back.")
+	case resilience.HalfOpen:
+		v.State.Tone = "warn"
+		v.Lines = append(v.Lines, "Single payments find out whether the provider is back.")
+	}
+	if o.OpenProcesses > 0 {
+		v.Lines = append(v.Lines, fmt.Sprintf("Open in %s for %s.", plural(o.OpenProcesses, "process", "processes"), lasting(now.Sub(o.OpenSince))))
+	}
+	if o.N == 0 {
+		v.Lines = append(v.Lines, "No outage in 24 hours.")
+		return v
+	}
+	line := plural(o.N, "outage", "outages") + " in 24 hours, the longest " + lasting(o.Longest)
+	if o.Repaired > 0 {
+		line += ", repaired in " + lasting(o.MTTR) + " on average"
+	}
+	v.Lines = append(v.Lines, line+".")
+	return v
+}
+
+// errorRate is the requests this process answered and how many of them failed.
+func errorRate(s observability.Snapshot) (requests int64, rate string) {
+	var failed int64
+	for _, c := range s.Counters["http_requests_total"] {
+		requests += int64(c.Value)
+	}
+	for _, c := range s.Counters["http_errors_total"] {
+		failed += int64(c.Value)
+	}
+	if requests == 0 {
+		return 0, ""
+	}
+	return requests, percent(failed * 10000 / requests)
+}
+
+// slowest are the routes of this process that took longest of late. A stream
+// lasts as long as somebody looks, which is not slow.
+func slowest(s observability.Snapshot) []routeView {
+	by := map[string]routeView{}
+	for _, h := range s.Histograms["http_request_latency_ms"] {
+		endpoint := h.Labels["endpoint"]
+		if h.Stats.P95 == 0 || strings.HasSuffix(endpoint, "/stream") {
+			continue
+		}
+		name := h.Labels["method"] + " " + endpoint
+		v := by[name]
+		v.Route, v.Count, v.p95 = name, v.Count+h.Stats.Count, max(v.p95, h.Stats.P95)
+		by[name] = v
+	}
+	var out []routeView
+	for _, name := range sortedKeys(by) {
+		v := by[name]
+		v.P95 = lasting(time.Duration(v.p95 * float64(time.Millisecond)))
+		out = append(out, v)
+	}
+	slices.SortStableFunc(out, func(a, b routeView) int { return cmp.Compare(b.p95, a.p95) })
+	return out[:min(len(out), routesShown)]
+}
+
+func pools(s observability.Snapshot) []poolView {
+	value := func(name, pool string) int64 {
+		for _, sample := range append(s.Gauges[name], s.Counters[name]...) {
+			if sample.Labels["db_name"] == pool {
+				return int64(sample.Value)
+			}
+		}
+		return 0
+	}
+	var out []poolView
+	for _, g := range s.Gauges["go_sql_open_connections"] {
+		name := g.Labels["db_name"]
+		most := cmp.Or(value("go_sql_max_open_connections", name), int64(g.Value))
+		out = append(out, poolView{
+			Name: name, Use: fmt.Sprintf("%d of %d in use", value("go_sql_in_use_connections", name), most),
+			Waits: grouped(value("go_sql_wait_count_total", name)) + " times",
+		})
+	}
+	return out
+}
+
+// version changes with what a chart shows.
+func version(v any) string {
+	h := fnv.New64a()
+	fmt.Fprint(h, v)
+	return fmt.Sprintf("%x", h.Sum64())
+}
