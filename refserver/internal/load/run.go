@@ -135,6 +135,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 			if open = more; !more {
 				break
 			}
+			r.since(res)
 			if kind := s.add(res); kind == completed || kind == queued {
 				if r.users[customer(res.URL)].card {
 					s.CardOrders++
@@ -187,7 +188,8 @@ func (r *run) targeter(ctx context.Context) vegeta.Targeter {
 				return vegeta.ErrNoTargets
 			}
 		}
-		u := r.users[i]
+		u := &r.users[i]
+		u.began = time.Now()
 		header := form.Clone()
 		header.Set("Cookie", u.cookie)
 		t.Method, t.URL, t.Header, t.Body = http.MethodPost, r.options.URL+"/checkout#"+strconv.Itoa(i), header, cash
@@ -196,6 +198,16 @@ func (r *run) targeter(ctx context.Context) vegeta.Targeter {
 		}
 		return nil
 	}
+}
+
+// since makes the latency of a result begin when its customer was there: while
+// none is, nobody waits for the shop. That it happened is counted apart.
+func (r *run) since(res *vegeta.Result) {
+	if res.URL == "" {
+		return // the run ended before there was a customer
+	}
+	waited := r.users[customer(res.URL)].began.Sub(res.Timestamp)
+	res.Timestamp, res.Latency = res.Timestamp.Add(waited), res.Latency-waited
 }
 
 func customer(address string) int {

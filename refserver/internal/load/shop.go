@@ -86,6 +86,9 @@ func (c *client) signIn(ctx context.Context, name, password string) (string, err
 type user struct {
 	cookie string
 	card   bool
+	// began is when the checkout under way was sent. The targeter writes it, and
+	// whoever has the result reads it: one customer has one checkout at a time.
+	began time.Time
 }
 
 // password is that of the customers this program makes; they own nothing.
