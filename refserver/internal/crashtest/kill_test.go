@@ -2,8 +2,10 @@ package crashtest
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -86,36 +88,55 @@ func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
 	w.verdict()
 }
 
-// A process that is frozen for longer than its lease finds, when it goes on,
-// that another has taken over, and changes nothing.
+// A process that is frozen in the middle of its calls for longer than its
+// lease finds, when it goes on, that another has taken over, and changes nothing.
 func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 	w := newWorld(t, sqldbtest.PostgresURL(t))
 	frozen := w.shop()
 	admin := w.staff(frozen)
-	w.approved(admin, 3)
-	if err := drive.SetFaults(t.Context(), w.provider.url, `{"latency_ms":150}`); err != nil {
-		t.Fatal(err)
+	var asked chan struct{}
+	for try := 0; w.inFlight() == 0; try++ {
+		if try == 20 {
+			t.Fatal("no refund was caught in the middle of its call")
+		}
+		w.approved(admin, 3)
+		if err := drive.SetFaults(t.Context(), w.provider.url, `{"latency_ms":150}`); err != nil {
+			t.Fatal(err)
+		}
+		asked = make(chan struct{})
+		go func() {
+			refundAll(t.Context(), w.cases[len(w.cases)-3:], admin)
+			close(asked)
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		// All of them: a process that is frozen in a transaction holds its locks
+		// until the database ends it, half a minute later.
+		err := drive.Until(ctx, time.Millisecond, func(context.Context) error {
+			if n := w.inFlight(); n < 3 {
+				return fmt.Errorf("%d of 3 refunds are under way", n)
+			}
+			return nil
+		})
+		cancel()
+		frozen.signal(syscall.SIGSTOP)
+		if err != nil || w.inFlight() == 0 { // over before it was frozen
+			frozen.signal(syscall.SIGCONT)
+			<-asked
+		}
+		if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
+			t.Fatal(err)
+		}
 	}
-	asked := make(chan struct{})
-	go func() {
-		refundAll(t.Context(), w.cases, admin)
-		close(asked)
-	}()
-	// Frozen once its calls are on the way.
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if err := drive.Until(ctx, 5*time.Millisecond, func(ctx context.Context) error { return w.callsBegan(ctx, 3) }); err != nil {
-		t.Fatal(err)
-	}
-	frozen.signal(syscall.SIGSTOP)
-	if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
-		t.Fatal(err)
-	}
+	t.Logf("frozen with %d refunds in the middle of their calls", w.inFlight())
 	other := w.shop()
 	w.finish(other) // only when the leases of the frozen one have run out
+	before := w.versions()
 	frozen.signal(syscall.SIGCONT)
 	<-asked
 	frozen.stop()
+	if after := w.versions(); !slices.Equal(before, after) {
+		t.Errorf("after the frozen server went on:\n got %v\nwant %v", after, before)
+	}
 	other.stop()
 	w.verdict()
 }

@@ -2,31 +2,42 @@ package crashtest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/refserver/internal/drive"
 )
 
-// callsBegan reports whether n refund attempts were sent.
-func (w *world) callsBegan(ctx context.Context, n int) error {
-	db, err := sql.Open("pgx", w.database.URL)
-	if err != nil {
-		return err
+// rows reads a column of text.
+func (w *world) rows(query string) []string {
+	w.t.Helper()
+	if w.reader == nil {
+		var err error
+		if w.reader, err = sqldb.Open(w.t.Context(), w.database); err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(func() { _ = w.reader.Close() })
 	}
-	defer db.Close()
-	var sent int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM refund_attempts WHERE first_sent_at IS NOT NULL").Scan(&sent); err != nil {
-		return err
+	var out []string
+	if err := w.reader.Read.NewRaw(query).Scan(w.t.Context(), &out); err != nil {
+		w.t.Fatal(err)
 	}
-	if sent < n {
-		return fmt.Errorf("%d of %d refunds were sent", sent, n)
-	}
-	return nil
+	return out
+}
+
+// inFlight is how many refunds were sent and have no answer.
+func (w *world) inFlight() int {
+	w.t.Helper()
+	return len(w.rows("SELECT r.id FROM refunds r JOIN refund_attempts a ON a.refund_id = r.id WHERE r.status = 'submitted' AND a.first_sent_at IS NOT NULL"))
+}
+
+// versions are the refunds and cases, and how often each was changed.
+func (w *world) versions() []string {
+	w.t.Helper()
+	return w.rows("SELECT id || ' ' || status || ' ' || version FROM refunds UNION ALL SELECT id || ' ' || status || ' ' || version FROM returns ORDER BY 1")
 }
 
 func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {

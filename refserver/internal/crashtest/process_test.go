@@ -166,6 +166,7 @@ type world struct {
 	settings []string
 	provider *process
 	database sqldb.Config
+	reader   *sqldb.DB     // see rows
 	admin    *drive.Client // at no address in particular
 	product  int64
 	cases    []string

@@ -57,16 +57,8 @@ func (d *desk) remember() {
 	}
 }
 
-// advance moves the clock. What is under way for 20 hours may not be sent again.
-func (d *desk) advance(by time.Duration) {
-	d.offset.Add(int64(by))
-	for _, o := range d.orders {
-		o.aged = o.aged || o.status == "QUEUED" && by > 20*time.Hour
-	}
-	for _, k := range d.cases {
-		k.aged = k.aged || k.asked && k.status == "APPROVED" && by > 20*time.Hour
-	}
-}
+// advance moves the clock.
+func (d *desk) advance(by time.Duration) { d.offset.Add(int64(by)) }
 
 func (d *desk) buy(units int, card bool) {
 	d.Helper()
@@ -247,7 +239,9 @@ func (d *desk) refund(i int, methods ...string) {
 	k := d.cases[i%len(d.cases)]
 	may, was := k.status == "APPROVED" || k.status == "REFUNDED", k.status
 	possible := k.of.card || len(methods) > 1 || methods[0] != "CARD"
-	k.asked = k.asked || may && possible
+	if may && possible && !k.asked {
+		k.asked, k.since = true, d.now()
+	}
 	d.remember()
 	ctx, cancel := d.hurried()
 	defer cancel()
@@ -294,7 +288,7 @@ func (d *desk) look() {
 		case j < 0:
 			d.note("order %s is lost", o.id)
 		case o.status == list[j].Status:
-		case o.status == "QUEUED" && (list[j].Status == "COMPLETED" || list[j].Status == "CANCELLED" && o.refused):
+		case o.status == "QUEUED" && (list[j].Status == "COMPLETED" || list[j].Status == "CANCELLED" && (o.refused || d.old(o.placed))):
 			o.status = list[j].Status
 		default:
 			d.note("order %s was %s and is %s", o.id, o.status, list[j].Status)

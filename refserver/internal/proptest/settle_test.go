@@ -52,7 +52,7 @@ func (d *desk) compare() {
 	d.look()
 	stock, toCards := initialStock, int64(0)
 	for _, o := range d.orders {
-		if o.status == "QUEUED" && !o.aged {
+		if o.status == "QUEUED" && !d.old(o.placed) {
 			d.note("order %s is still queued", o.id)
 		}
 		if o.status != "CANCELLED" {
@@ -74,7 +74,7 @@ func (d *desk) compare() {
 				}
 			} else if k.status == "APPROVED" && k.asked {
 				open = true
-				if !k.refused && !k.aged {
+				if !k.refused && !d.old(k.since) {
 					d.note("case %s was never refunded: %+v", k.id, r.Refund)
 				}
 			}

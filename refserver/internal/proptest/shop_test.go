@@ -55,7 +55,6 @@ type order struct {
 	status   string // as the shop shows it
 	claimed  int    // units in returns that hold them
 	refused  bool   // the provider may have refused its charge
-	aged     bool   // keys have grown too old meanwhile
 }
 
 // kase is what the model knows of a return case.
@@ -65,12 +64,16 @@ type kase struct {
 	units    int
 	accepted int
 	status   string
-	asked    bool // somebody asked for its refund
-	refused  bool // the provider may have refused it since
-	aged     bool // its key has grown too old since
+	asked    bool      // somebody asked for its refund
+	since    time.Time // when first
+	refused  bool      // the provider may have refused it since
 }
 
 func (d *desk) now() time.Time { return time.Now().Add(time.Duration(d.offset.Load())) }
+
+// old says that what began then may not be sent again, because the provider
+// may have forgotten its key, or has waited longer than an order may.
+func (d *desk) old(since time.Time) bool { return d.now().Sub(since) > 20*time.Hour }
 
 func (d *desk) ok(err error) {
 	d.Helper()
