@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 )
@@ -44,6 +45,11 @@ func (s *Shop) followFigures() error {
 func (s *Shop) CountNow(ctx context.Context) error {
 	_, err := s.rollup.Roll(ctx)
 	return errors.Join(err, s.recorder.Flush(ctx))
+}
+
+// Changes searches all that happened to orders, returns and refunds.
+func (s *Shop) Changes(ctx context.Context, q outbox.Query) (outbox.Page, error) {
+	return outbox.SearchAll(ctx, s.DB.Read, []string{"orders", "returns", "refunds"}, q)
 }
 
 // recordFailed counts a checkout that left no order. One whose caller went

@@ -26,7 +26,7 @@ func New(s *shop.Shop) (http.Handler, error) {
 	return web.New(web.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Figures: s.Figures, Circuit: s.Breaker.State,
+		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys, Nights: s.Nightly,
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{

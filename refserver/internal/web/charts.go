@@ -152,7 +152,7 @@ func whole(v float64) string {
 
 // dayChart is orders, refunds and RMA numbers by day.
 func dayChart(k observabilitydb.KPIs) chart {
-	c := chart{lines: true, names: []string{"Orders", "Refunds paid", "RMA numbers"}, data: make([][]float64, 3), value: whole}
+	c := chart{lines: true, names: []string{"Orders", "Refunds", "RMAs"}, data: make([][]float64, 3), value: whole}
 	for _, d := range k.Days {
 		day, _ := time.Parse(time.DateOnly, d.Date) // made by the reader
 		c.labels = append(c.labels, day.Format("2 Jan"))

@@ -41,7 +41,7 @@ func (s *server) period(r *http.Request) (period, error) {
 		zone, err := time.LoadLocation(name)
 		// "Local" is the zone of the server, which is nobody's choice.
 		if err != nil || name == "Local" {
-			return period{}, problem.Invalid("zone", fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clipped(name)))
+			return period{}, problem.Invalid("zone", fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clip(name)))
 		}
 		p.Zone = zone
 	}
@@ -49,19 +49,11 @@ func (s *server) period(r *http.Request) (period, error) {
 	if text := query.Get("quarter"); text != "" {
 		q, err := observabilitydb.ParseQuarter(text)
 		if err != nil {
-			return period{}, problem.Invalid("quarter", fmt.Sprintf("%q is no quarter; take %v to %v", clipped(text), observabilitydb.FirstQuarter, observabilitydb.LastQuarter))
+			return period{}, problem.Invalid("quarter", fmt.Sprintf("%q is no quarter; take %v to %v", clip(text), observabilitydb.FirstQuarter, observabilitydb.LastQuarter))
 		}
 		p.Quarter = q
 	}
 	return p, nil
-}
-
-// clipped is what somebody typed, short enough to be said back.
-func clipped(text string) string {
-	if runes := []rune(text); len(runes) > 40 {
-		return string(runes[:40]) + "…"
-	}
-	return text
 }
 
 // query is the choice as part of an address.

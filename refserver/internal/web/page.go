@@ -48,7 +48,7 @@ var (
 	staffLinks    = []link{
 		{Href: "/admin/dashboard", Name: "Dashboard"}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
 		{Href: "/admin/orders", Name: "All orders"}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"},
-		{Href: "/admin/policy", Name: "Policy"}, {Href: "/admin/users", Name: "Users"},
+		{Href: "/admin/policy", Name: "Policy"}, {Href: "/admin/users", Name: "Users"}, {Href: "/admin/audit", Name: "Audit"},
 	}
 )
 

@@ -4,11 +4,13 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
@@ -35,6 +37,8 @@ type Deps struct {
 	// provider's breaker in this process.
 	Figures Figures
 	Circuit func() resilience.State
+	// Changes searches what happened to orders, returns and refunds.
+	Changes func(context.Context, outbox.Query) (outbox.Page, error)
 	// Webhooks answers the payment provider's messages.
 	Webhooks http.Handler
 	// Keys remembers what was answered under an Idempotency-Key; how it tells
@@ -96,6 +100,7 @@ func New(d Deps) (http.Handler, error) {
 	s.adminRoutes()
 	s.flashSaleRoutes()
 	s.dashboardRoutes()
+	s.auditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
 	return s.chain(), nil

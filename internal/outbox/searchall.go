@@ -1,0 +1,40 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// SearchAll is [Search] over several prefixes: one page of the events of all
+// of them, in the same order. The ids of aggregates must sort in the database
+// as they do by bytes, which those of one case of letters do.
+func SearchAll(ctx context.Context, idb bun.IDB, prefixes []string, q Query) (Page, error) {
+	limit := cmp.Or(q.Limit, DefaultPage)
+	var all Page
+	more := false
+	for _, prefix := range prefixes {
+		p, err := Search(ctx, idb, prefix, q)
+		if err != nil {
+			return Page{}, err
+		}
+		all.Events = append(all.Events, p.Events...)
+		more = more || p.Next != ""
+	}
+	slices.SortFunc(all.Events, func(a, b orders.Event) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.AggregateID, a.AggregateID), cmp.Compare(b.Seq, a.Seq))
+	})
+	if len(all.Events) > limit {
+		all.Events, more = all.Events[:limit], true
+	}
+	if n := len(all.Events); more && n > 0 {
+		last := all.Events[n-1]
+		all.Next = cursor{sqldb.At(last.At), last.AggregateID, last.Seq}.String()
+	}
+	return all, nil
+}

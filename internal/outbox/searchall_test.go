@@ -1,0 +1,68 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"testing"
+	"testing/fstest"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
+	each(t, func(t *testing.T, db *sqldb.DB) {
+		const other = "returns"
+		files := func(d sqldb.Dialect) fs.FS {
+			return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, other))}}
+		}
+		if err := sqldb.Migrate(t.Context(), db, sqldb.Set{Name: other, PG: files(sqldb.Postgres), SQLite: files(sqldb.SQLite)}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]bool{}
+		for i := range 40 {
+			e := event(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
+			in := prefix
+			if i%3 == 0 {
+				in, e.AggregateID = other, "b"+e.AggregateID
+				e.ID = fmt.Sprintf("%s:%d", e.AggregateID, e.Seq)
+			}
+			err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.Tx) error {
+				return outbox.Append(ctx, tx, in, []orders.Event{e})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[e.ID] = true
+		}
+		for _, limit := range []int{1, 7, 40, 100} {
+			got, q := map[string]bool{}, outbox.Query{Limit: limit}
+			var last orders.Event
+			for {
+				p, err := outbox.SearchAll(t.Context(), db.Read, []string{prefix, other}, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range p.Events {
+					if got[e.ID] {
+						t.Fatalf("pages of %d: %s is there twice", limit, e.ID)
+					}
+					if len(got) > 0 && e.At.After(last.At) {
+						t.Fatalf("pages of %d: %s is newer than the one before", limit, e.ID)
+					}
+					got[e.ID], last = true, e
+				}
+				if q.After = p.Next; q.After == "" {
+					break
+				}
+			}
+			if len(got) != len(want) {
+				t.Errorf("pages of %d: %d events, want %d", limit, len(got), len(want))
+			}
+		}
+	})
+}

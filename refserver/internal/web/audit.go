@@ -1,0 +1,175 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+func (s *server) auditRoutes() {
+	s.staff("GET /admin/audit", s.audit)
+}
+
+// auditPage is how many changes a page shows.
+const auditPage = 50
+
+// auditBody is a page of changes, newest first.
+type auditBody struct {
+	Changes []changeView
+	Filter  auditFilter
+	Types   []string
+	Next    string // address of the older ones; empty: there are none
+	First   string // address of the newest; empty: this is it
+}
+
+type auditFilter struct{ Who, About, Type, From, To string }
+
+// changeView is one change: who did what to what, when and from where.
+type changeView struct {
+	At              time.Time
+	Who, Role, From string
+	What, Note      string
+	Kind, ID        string // of what it happened to
+	Seq             int
+	Href, Only      string // of what it happened to, and of all its changes
+}
+
+// auditTypes are the changes there are, for the choice.
+var auditTypes = []string{
+	orders.EventPlaced, orders.EventQueued, orders.EventCompleted, orders.EventCancelled, orders.EventDelivered,
+	orders.EventCharging, orders.EventChargeAttempted, orders.EventChargeRetried, orders.EventChargeWithdrawn,
+	orders.EventReserved, orders.EventReservationChanged, orders.EventReservationUsed, orders.EventReservationExpired,
+	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded,
+	returns.EventRequested, returns.EventInfoRequested, returns.EventInfoProvided, returns.EventAuthorized, returns.EventRMAAssigned,
+	returns.EventRejected, returns.EventCancelled, returns.EventShipped, returns.EventReceived, returns.EventInspectionStarted,
+	returns.EventInspected, returns.EventApproved, returns.EventEarlyRefundStarted, returns.EventEarlyRefundFailed, returns.EventRefundPaid,
+	returns.EventRefunded, returns.EventRestocked, returns.EventOverridden, returns.EventTaskOpened, returns.EventTaskClosed,
+	refunds.EventCreated, refunds.EventAttemptCreated, refunds.EventSubmitted, refunds.EventDeferred, refunds.EventUnknown, refunds.EventPending,
+	refunds.EventRequiresAction, refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed, refunds.EventQueuedForPerson,
+	refunds.EventResolved, refunds.EventHeld, refunds.EventReleased,
+}
+
+func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
+	query, filter, err := s.auditQuery(r)
+	if err != nil {
+		return err
+	}
+	body := auditBody{Filter: filter, Types: auditTypes}
+	if query != nil {
+		page, err := s.Changes(r.Context(), *query)
+		if errors.Is(err, outbox.ErrCursor) {
+			return problem.Invalid("after", "That page does not exist. Begin at the newest changes.")
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Events {
+			change, err := changed(e)
+			if err != nil {
+				return err
+			}
+			body.Changes = append(body.Changes, change)
+		}
+		here := r.URL.Query()
+		if here.Has("after") {
+			here.Del("after")
+			body.First = "/admin/audit?" + here.Encode()
+		}
+		if page.Next != "" {
+			here.Set("after", page.Next)
+			body.Next = "/admin/audit?" + here.Encode()
+		}
+	}
+	return s.page(w, r, "audit", "Audit", body)
+}
+
+// auditQuery reads the filter. There is no query where nobody has the name
+// that is looked for: nothing can be theirs.
+func (s *server) auditQuery(r *http.Request) (*outbox.Query, auditFilter, error) {
+	form := r.URL.Query()
+	f := auditFilter{
+		Who: strings.TrimSpace(form.Get("who")), About: strings.TrimSpace(form.Get("about")), Type: form.Get("type"),
+		From: form.Get("from"), To: form.Get("to"),
+	}
+	q := outbox.Query{AggregateID: f.About, After: form.Get("after"), Limit: auditPage}
+	if f.Type != "" {
+		if !slices.Contains(auditTypes, f.Type) {
+			return nil, f, problem.Invalid("type", fmt.Sprintf("%q is no kind of change; choose one of the list", clip(f.Type)))
+		}
+		q.Types = []string{f.Type}
+	}
+	var err error
+	if q.From, err = s.day("from", f.From); err != nil {
+		return nil, f, err
+	}
+	if q.To, err = s.day("to", f.To); err != nil {
+		return nil, f, err
+	}
+	if !q.To.IsZero() {
+		q.To = q.To.AddDate(0, 0, 1)
+	}
+	if f.Who != "" {
+		u, err := s.Auth.UserByName(r.Context(), f.Who)
+		if errors.Is(err, auth.ErrNotFound) {
+			return nil, f, nil
+		}
+		if err != nil {
+			return nil, f, err
+		}
+		q.ActorID = u.ID
+	}
+	return &q, f, nil
+}
+
+// changed says a change in words.
+func changed(e orders.Event) (changeView, error) {
+	kind, _, _ := strings.Cut(e.Type, ".")
+	line := entry{What: auditWords[e.Type]}
+	if line.What == "" {
+		var err error
+		if line, _, err = sentence(e); err != nil {
+			return changeView{}, err
+		}
+	}
+	var data struct {
+		Source    string `json:"source"`
+		Reference string `json:"reference"`
+	}
+	if err := json.Unmarshal(e.Data, &data); err != nil {
+		return changeView{}, fmt.Errorf("web: event %s: %w", e.ID, err)
+	}
+	v := changeView{
+		At: e.At, Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: data.Source, What: line.What, Note: line.Note,
+		Kind: words(kind), ID: e.AggregateID, Seq: e.Seq, Only: "/admin/audit?about=" + e.AggregateID,
+	}
+	switch kind {
+	case "order":
+		v.Href = "/orders/" + e.AggregateID
+	case "return":
+		v.Href = "/admin/returns/" + e.AggregateID
+	}
+	return v, nil
+}
+
+var auditWords = map[string]string{
+	orders.EventPlaced:          "placed the order",
+	orders.EventQueued:          "queued the order for its payment",
+	orders.EventCompleted:       "completed the order",
+	orders.EventCancelled:       "cancelled the order",
+	orders.EventDelivered:       "recorded the delivery",
+	orders.EventCharging:        "began to charge the card",
+	orders.EventChargeAttempted: "ended an attempt to charge the card without an answer",
+	orders.EventChargeRetried:   "had the provider asked again for the charge",
+	orders.EventChargeWithdrawn: "withdrew the charge",
+}
