@@ -178,27 +178,34 @@ func (s *Shop) measure(ctx context.Context) error {
 	}
 	s.Metrics.Outbox("all", n, age(oldest))
 
-	queued, total, err := s.Orders.Orders(ctx, orders.Query{Status: []orders.Status{orders.StatusQueued}, PageSize: 1})
-	if err != nil {
-		return err
-	}
-	var since time.Time
-	if total > 0 && len(queued) > 0 {
-		// The list is newest first: the last page holds the oldest.
-		last, _, err := s.Orders.Orders(ctx, orders.Query{Status: []orders.Status{orders.StatusQueued}, Page: total, PageSize: 1})
+	for name, q := range map[string]orders.Query{
+		"orders_queued":      {Status: []orders.Status{orders.StatusQueued}},
+		"orders_need_person": {NeedPerson: true},
+	} {
+		q.PageSize = 1
+		_, total, err := s.Orders.Orders(ctx, q)
 		if err != nil {
 			return err
 		}
-		if len(last) > 0 {
-			since = last[0].PlacedAt
+		var since time.Time
+		if total > 0 {
+			// The list is newest first: the last page holds the oldest.
+			q.Page = total
+			last, _, err := s.Orders.Orders(ctx, q)
+			if err != nil {
+				return err
+			}
+			if len(last) > 0 {
+				since = last[0].PlacedAt
+			}
 		}
+		s.Metrics.Queue(name, total, age(since))
 	}
-	s.Metrics.Queue("orders_queued", total, age(since))
 	alarms, open, err := s.Alarms.Open(ctx, 1)
 	if err != nil {
 		return err
 	}
-	since = time.Time{}
+	var since time.Time
 	if open > 0 {
 		since = alarms[0].RaisedAt
 	}

@@ -3,6 +3,7 @@ package site_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/redistest"
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
 )
 
 // offer has each person send n checkouts, one after the other, and counts those
@@ -104,4 +106,50 @@ func TestWhoBringsNoSessionTakesNothingFromTheLimit(t *testing.T) {
 		nobody.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusUnauthorized)
 	}
 	b.signIn().form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusBadRequest)
+}
+
+func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
+	t.Parallel()
+	b := open(t, "THROTTLING_MAX_RPS=100000", "CHECKOUT_PAYMENT_WAIT=4s", "PAYMENT_PROVIDER_TIMEOUT=5s")
+	somebody := b.signIn()
+	somebody.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
+	b.faults(paysim.Faults{LatencyMS: 1000}) // of each of a charge's two calls
+	// One cart, many times: one is charged, and the others wait for it.
+	form := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+	cart, err := b.Orders.Cart(t.Context(), b.super())
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Set("cart_id", cart.Cart.ID)
+	var receipts, busy atomic.Int64
+	var all sync.WaitGroup
+	for range 300 {
+		all.Go(func() {
+			switch a := somebody.form("/checkout", form); {
+			case a.status == http.StatusOK:
+				receipts.Add(1)
+			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "" && strings.Contains(a.body, "System is busy"):
+				busy.Add(1)
+			default:
+				t.Errorf("a checkout is answered %d: %s", a.status, shorten(a.body))
+			}
+		})
+	}
+	all.Wait()
+	if receipts.Load() < 128 || busy.Load() < 1 {
+		t.Errorf("%d receipts and %d told to come back, of 300 where 128 run at once", receipts.Load(), busy.Load())
+	}
+	if n := len(b.Simulator.Ledger().Charges); n != 2 { // and that of the demo data
+		t.Errorf("the provider's ledger has %d charges, want 2", n)
+	}
+}
+
+// super is the id of the super admin.
+func (b *bench) super() string {
+	b.t.Helper()
+	u, err := b.Auth.UserByName(b.t.Context(), b.Config.SuperAdminUsername)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return u.ID
 }
