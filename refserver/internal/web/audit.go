@@ -38,10 +38,10 @@ type auditFilter struct{ Who, About, Type, From, To string }
 // changeView is one change: who did what to what, when and from where.
 type changeView struct {
 	At              time.Time
+	When            string
 	Who, Role, From string
 	What, Note      string
 	Kind, ID        string // of what it happened to
-	Seq             int
 	Href, Only      string // of what it happened to, and of all its changes
 }
 
@@ -75,7 +75,7 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		for _, e := range page.Events {
-			change, err := changed(e)
+			change, err := s.changed(e)
 			if err != nil {
 				return err
 			}
@@ -133,7 +133,7 @@ func (s *server) auditQuery(r *http.Request) (*outbox.Query, auditFilter, error)
 }
 
 // changed says a change in words.
-func changed(e orders.Event) (changeView, error) {
+func (s *server) changed(e orders.Event) (changeView, error) {
 	kind, _, _ := strings.Cut(e.Type, ".")
 	line := entry{What: auditWords[e.Type]}
 	if line.What == "" {
@@ -143,15 +143,14 @@ func changed(e orders.Event) (changeView, error) {
 		}
 	}
 	var data struct {
-		Source    string `json:"source"`
-		Reference string `json:"reference"`
+		Source string `json:"source"`
 	}
 	if err := json.Unmarshal(e.Data, &data); err != nil {
 		return changeView{}, fmt.Errorf("web: event %s: %w", e.ID, err)
 	}
 	v := changeView{
-		At: e.At, Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: data.Source, What: line.What, Note: line.Note,
-		Kind: words(kind), ID: e.AggregateID, Seq: e.Seq, Only: "/admin/audit?about=" + e.AggregateID,
+		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: data.Source, What: line.What, Note: line.Note,
+		Kind: words(kind), ID: e.AggregateID, Only: "/admin/audit?about=" + e.AggregateID,
 	}
 	switch kind {
 	case "order":
