@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -94,15 +95,22 @@ func TestADoubleClickOnTheRefundIsOneRefund(t *testing.T) {
 			t.Fatalf("the form holds %v", fields)
 		}
 		var clicks sync.WaitGroup
+		var again atomic.Int64
 		for range 4 {
 			clicks.Go(func() {
 				a := staff.form("/admin/returns/"+c.ID+"/refund", fields)
 				if a.status != 302 || a.header.Get("Location") != "/admin/returns/"+c.ID {
 					t.Errorf("a click: %d %s", a.status, shorten(a.body))
 				}
+				if a.header.Get("Idempotent-Replayed") == "true" {
+					again.Add(1)
+				}
 			})
 		}
 		clicks.Wait()
+		if again.Load() != 3 {
+			t.Errorf("%d of 4 clicks got the answer of another, want all but the first", again.Load())
+		}
 		entries, err := b.Refunds.CreditEntries(t.Context(), c.CustomerID)
 		if err != nil || len(entries) != 1 {
 			t.Errorf("%+v, %v", entries, err)
