@@ -88,10 +88,9 @@ func (c chart) lineOption(theme charts.ColorPalette, width int) charts.LineChart
 	o.Legend.SeriesNames, o.Legend.FontStyle = c.names, font
 	o.Legend.Symbol = charts.SymbolSquare
 	o.ValueFormatter = c.value
-	o.YAxis = []charts.YAxisOption{{LabelFontStyle: font, ValueFormatter: c.value, Min: charts.Ptr(0.0), LabelCount: 5}}
-	if c.most() == 0 { // a flat line still has a scale
-		o.YAxis[0].Max = charts.Ptr(4.0)
-	}
+	// Four steps of whole numbers, for a flat line too.
+	top := 4 * max(1, math.Ceil(c.most()/4))
+	o.YAxis = []charts.YAxisOption{{LabelFontStyle: font, ValueFormatter: c.value, Min: charts.Ptr(0.0), Max: charts.Ptr(top), LabelCount: 5}}
 	return o
 }
 

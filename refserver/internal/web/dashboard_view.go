@@ -201,7 +201,7 @@ func (s *server) figures(d observabilitydb.Dashboard, now time.Time) []figureCar
 	}
 	cards := []figureCard{
 		{"Orders", grouped(t.Orders), fmt.Sprintf("%s completed, %s cancelled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled))},
-		{"Returns requested", grouped(t.Returns), grouped(t.RMAs) + " RMA numbers given out"},
+		{"Returns requested", grouped(t.Returns), plural(int(t.RMAs), "RMA number given out", "RMA numbers given out")},
 		{"RMA rate", rate(d.RMARate), "RMA numbers per order"},
 		{"Returns accepted", rate(d.ReturnAcceptance), fmt.Sprintf("%s approved, %s rejected", grouped(t.ReturnsApproved), grouped(t.ReturnsRejected))},
 		{"Refunds paid", grouped(t.RefundsPaid), cmp.Or(s.sums(d.Paid), "no money paid back")},
