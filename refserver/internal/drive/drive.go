@@ -270,6 +270,13 @@ func (c *Client) Case(ctx context.Context, id string) (Return, error) {
 	return out.Return, err
 }
 
+// Cases reads the 100 newest cases as staff.
+func (c *Client) Cases(ctx context.Context) ([]Return, error) {
+	var list struct{ Returns []Return }
+	_, err := c.Call(ctx, "/api/admin/returns", nil, &list)
+	return list.Returns, err
+}
+
 // Act does something to a case as staff: authorize, shipment, receive,
 // inspection or override, with its fields.
 func (c *Client) Act(ctx context.Context, id, action string, fields map[string]any) (Return, error) {

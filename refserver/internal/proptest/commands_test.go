@@ -294,14 +294,19 @@ func (d *desk) look() {
 			d.note("order %s was %s and is %s", o.id, o.status, list[j].Status)
 		}
 	}
+	cases, err := d.person.Cases(d.Context())
+	d.ok(err)
 	for _, k := range d.cases {
-		r, err := d.person.Case(d.Context(), k.id)
-		d.ok(err)
-		if r.Status == "REFUNDED" && k.status == "APPROVED" && k.asked {
+		j := slices.IndexFunc(cases, func(r drive.Return) bool { return r.ID == k.id })
+		if j < 0 {
+			d.note("case %s is lost", k.id)
+			continue
+		}
+		if cases[j].Status == "REFUNDED" && k.status == "APPROVED" && k.asked {
 			k.status = "REFUNDED"
 		}
-		if r.Status != k.status {
-			d.note("case %s is %s; the model says %s", k.id, r.Status, k.status)
+		if cases[j].Status != k.status {
+			d.note("case %s is %s; the model says %s", k.id, cases[j].Status, k.status)
 		}
 	}
 }
