@@ -125,6 +125,10 @@ func (s *server) dashboardStream(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := http.NewResponseController(w)
+	// The limit for reading a request would cut the stream off.
+	if err := out.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes it on at once
 	tick := time.NewTicker(time.Second)
@@ -212,8 +216,12 @@ func components(report observability.Report) []component {
 				state = badge{"warn", "degraded"}
 			}
 		}
-		out = append(out, component{Name: words(name), State: state, Reason: c.Reason,
-			Took: lasting(time.Duration(c.LatencyMS * float64(time.Millisecond)))})
+		// Rounded, so that an idle shop's page has nothing new to tell.
+		took := "under 1 ms"
+		if d := time.Duration(c.LatencyMS * float64(time.Millisecond)); d >= time.Millisecond {
+			took = lasting(d.Truncate(time.Millisecond))
+		}
+		out = append(out, component{Name: words(name), State: state, Reason: c.Reason, Took: took})
 	}
 	return out
 }
