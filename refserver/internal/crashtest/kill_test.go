@@ -41,7 +41,7 @@ func source(t *testing.T) *rand.Rand {
 func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, url string) {
 		w, random := newWorld(t, url), source(t)
-		kills := crashes(t, 6)
+		kills := crashes(t, 4)
 		started := time.Now()
 		for range kills {
 			server := w.shop()
@@ -77,6 +77,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 }
 
 func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, sqldbtest.PostgresURL(t))
 	first, second := w.shop(), w.shop()
 	admin := w.staff(first)
@@ -91,6 +92,7 @@ func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
 // A process that is frozen in the middle of its calls for longer than its
 // lease finds, when it goes on, that another has taken over, and changes nothing.
 func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, sqldbtest.PostgresURL(t))
 	frozen := w.shop()
 	admin := w.staff(frozen)

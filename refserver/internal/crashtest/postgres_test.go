@@ -43,7 +43,7 @@ func (w *world) versions() []string {
 func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 	database := sqldbtest.StartCrashable(t)
 	w, random := newWorld(t, database.URL()), source(t)
-	kills := max(1, crashes(t, 20)/10)
+	kills := max(1, crashes(t, 10)/10)
 	server := w.shop()
 	for range kills {
 		admin := w.staff(server)
