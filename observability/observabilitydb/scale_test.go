@@ -18,19 +18,26 @@ import (
 //	DASHBOARD_ORDERS=1000000 go test -run DashboardAtScale -v -timeout 30m ./observability/observabilitydb/
 //
 // writes so many orders and a tenth as many returns over three years, and
-// fails when the 95th percentile is 50 ms or more. Without the variable it is
-// skipped.
+// fails when the 95th percentile is 50 ms or more. Without the variable the
+// orders are few, and how long a read takes is only printed.
 func TestDashboardAtScale(t *testing.T) {
-	n, err := strconv.Atoi(os.Getenv("DASHBOARD_ORDERS"))
-	if err != nil {
-		t.Skip("set DASHBOARD_ORDERS to the number of orders, such as 1000000")
+	n, timed := 3000, os.Getenv("DASHBOARD_ORDERS")
+	if timed != "" {
+		var err error
+		if n, err = strconv.Atoi(timed); err != nil || n < 3000 {
+			t.Fatalf("DASHBOARD_ORDERS=%q; a whole number from 3000 on is allowed", timed)
+		}
 	}
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		start := time.Now()
 		rolled(t, db, filling{"a", n, n / 10, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), 3 * 365 * 24 * time.Hour})
 		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
 		p := newProcess(t, db, time.Date(2027, 8, 1, 0, 0, 0, 0, time.UTC))
-		for range 24 * 60 * 6 { // a day of deltas
+		deltas := 24 * 60 * 6 // a day of them
+		if timed == "" {
+			deltas = 60
+		}
+		for range deltas {
 			p.now = p.now.Add(slot)
 			p.Accepted(time.Millisecond)
 			if len(p.pending) >= maxWrite {
@@ -55,7 +62,7 @@ func TestDashboardAtScale(t *testing.T) {
 		slices.Sort(took[1:]) // the first one warms the caches
 		median, p95 := took[51], took[96]
 		t.Logf("dashboard at %d orders: median %v, p95 %v", n, median, p95)
-		if p95 >= 50*time.Millisecond {
+		if timed != "" && p95 >= 50*time.Millisecond {
 			t.Errorf("the 95th percentile is %v, want less than 50ms", p95)
 		}
 	})

@@ -18,7 +18,7 @@ const childLedger = "PAYSIM_TEST_LEDGER"
 func TestChild(t *testing.T) {
 	path := os.Getenv(childLedger)
 	if path == "" {
-		t.Skip("runs only as a child process")
+		return // this is no child
 	}
 	sim, err := New(Config{Ledger: path})
 	if err != nil {
