@@ -11,9 +11,10 @@ import (
 )
 
 // NewClocked returns a limiter whose clock is set by each call of the second
-// result, in place of the server's.
+// result, in place of the server's. The server expires values by its own clock,
+// so they are kept for long here.
 func NewClocked(client rueidis.Client, prefix string, limit throttle.Limit) (take func(time.Time, string, int64) (throttle.Decision, error), err error) {
-	l, err := newLimiter(client, prefix, limit, "local sec, nsec = tonumber(ARGV[3]), tonumber(ARGV[4])")
+	l, err := newLimiter(client, prefix, limit, "local sec, nsec, spare = tonumber(ARGV[3]), tonumber(ARGV[4]), 3600000")
 	if err != nil {
 		return nil, err
 	}

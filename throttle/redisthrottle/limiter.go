@@ -22,7 +22,8 @@ import (
 // another limit, or before the clock was set back.
 //
 // KEYS[1]: the key. ARGV: cost x interval and tolerance in ns. %s: a line that
-// sets sec and nsec.
+// sets sec and nsec, and spare, for how many ms a value is kept when it is of no
+// more use.
 const script = `
 local call, sub, format = redis.call, string.sub, string.format
 local key, add, tolerance = KEYS[1], ARGV[1] + 0, ARGV[2] + 0
@@ -39,13 +40,13 @@ if add > 0 and ahead + add <= tolerance then after, write = ahead + add, true en
 if write then
 	local part = nsec + after
 	local rest = math.fmod(part, 1e9) -- exact, which the operator is not
-	call('SET', key, format('%%d%%09d', sec + (part - rest) / 1e9, rest), 'PX', format('%%d', after / 1e6 + 2))
+	call('SET', key, format('%%d%%09d', sec + (part - rest) / 1e9, rest), 'PX', format('%%d', after / 1e6 + spare))
 end
 return ahead`
 
 // serverClock is the line of the script that reads the clock.
 const serverClock = `local t = call('TIME')
-local sec, nsec = t[1] + 0, t[2] * 1000`
+local sec, nsec, spare = t[1] + 0, t[2] * 1000, 2`
 
 // MaxTolerance bounds the time in which a limit earns its burst: as nanoseconds
 // it must be exact in the numbers of a script.
