@@ -193,7 +193,11 @@ func TestPaymentOwnerReadsTheMetadata(t *testing.T) {
 		t.Errorf("%q, %q, %v", order, payment, err)
 	}
 	g = provider(t, says(404, stripeError("invalid_request_error", "resource_missing")))
+	if order, payment, err := g.PaymentOwner(context.Background(), "pi_1"); order != "" || payment != "" || err != nil {
+		t.Errorf("a payment that does not exist is of %q, %q, %v; want nobody's", order, payment, err)
+	}
+	g = provider(t, says(500, stripeError("api_error", "")))
 	if _, _, err := g.PaymentOwner(context.Background(), "pi_1"); err == nil {
-		t.Error("no error for a payment that is not there")
+		t.Error("no error for a payment that could not be read")
 	}
 }
