@@ -24,7 +24,7 @@ import (
 )
 
 // crashes is how many times a test kills: full where CRASHES says so.
-func crashes(t *testing.T, short int) int {
+func crashes(t testing.TB, short int) int {
 	t.Helper()
 	text := os.Getenv("CRASHES")
 	if text == "" {
@@ -44,7 +44,7 @@ var (
 )
 
 // binary builds the server once.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	buildOnce.Do(func() {
 		var dir string
@@ -72,7 +72,7 @@ func TestMain(m *testing.M) {
 
 // process is one process of ours.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	url  string
 	done chan struct{}
@@ -85,7 +85,7 @@ var address = regexp.MustCompile(`http://[0-9A-Za-z.\[\]:]+`)
 
 // launch starts the server with a command and settings and waits for the
 // address it prints; nil when it ended before.
-func launch(t *testing.T, dir string, args []string, settings ...string) *process {
+func launch(t testing.TB, dir string, args []string, settings ...string) *process {
 	t.Helper()
 	p := &process{t: t, done: make(chan struct{})}
 	p.cmd = exec.Command(binary(t), append(args, "--env-file", filepath.Join(dir, "no.env"))...)
@@ -161,7 +161,7 @@ func (p *process) kill() {
 // world is a shop's surroundings that outlive its processes: the database, the
 // provider, and the people.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	settings []string
 	provider *process
@@ -173,7 +173,7 @@ type world struct {
 }
 
 // newWorld starts a provider of its own. url is PostgreSQL's; empty is SQLite.
-func newWorld(t *testing.T, url string) *world {
+func newWorld(t testing.TB, url string) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{t: t, dir: dir, database: sqldb.Config{URL: url, File: filepath.Join(dir, "data", "returnkit.db")}}
