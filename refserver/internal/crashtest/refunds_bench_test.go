@@ -1,0 +1,43 @@
+package crashtest
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+)
+
+// refundClients ask for refunds at once.
+const refundClients = 8
+
+// BenchmarkRefundThroughTheWholeShop pays approved cases back over HTTP, from
+// the request to the restock, by card through the simulator and PostgreSQL:
+//
+//	SQLDBTEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/crashtest/
+func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
+	w := newWorld(b, sqldbtest.PostgresURL(b))
+	server := w.shop()
+	admin := w.staff(server)
+	w.approved(admin, b.N)
+	work := make(chan string, b.N)
+	for _, id := range w.cases {
+		work <- id
+	}
+	close(work)
+	var group sync.WaitGroup
+	b.ResetTimer()
+	for range refundClients {
+		group.Go(func() {
+			for id := range work {
+				if c, status, err := admin.Refund(b.Context(), id, ""); err != nil || status != 200 {
+					b.Errorf("case %s: %d %s, %v", id, status, c.Status, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refunds/s")
+	server.stop()
+	w.verdict()
+}
