@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -78,7 +77,7 @@ type inspectionLine struct {
 type refundRequest struct {
 	Method string `json:"method"`
 	// Available is what the caller means to pay back; any other is refused.
-	Available *json.Number `json:"refund_amount_available"`
+	Available *number `json:"refund_amount_available"`
 }
 
 func (a *API) allReturns(r *http.Request) (int, any, error) {
@@ -260,6 +259,8 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 	case paid.Status == refunds.StatusUnknown:
 		return a.outcome(r, http.StatusAccepted, c, fmt.Sprintf(
 			"Whether %s was refunded is not known yet: the provider gave no usable answer. It is looked up and never paid twice; ask again later.", money), true)
+	case paid.Status.Open() && paid.Method.Manual():
+		return a.outcome(r, http.StatusAccepted, c, fmt.Sprintf("The refund of %s by %s is being recorded by another request at this moment; ask again.", money, say(paid.Method)), true)
 	case paid.Status.Open():
 		return a.outcome(r, http.StatusAccepted, c, fmt.Sprintf("The refund of %s is on its way and waits for the provider; ask again later.", money), true)
 	}

@@ -130,9 +130,13 @@ func TestQuantitiesAreWholeNumbersOrRefusedInWords(t *testing.T) {
 			t.Errorf("quantity %s: verdicts %v", quantity, out["verdicts"])
 		}
 	}
+	bored := strings.Replace(b.body("1"), "DAMAGED", "BORED", 1)
+	if out := b.want(b.ada, "/api/returns", bored, http.StatusBadRequest, "message", "verdicts"); out["code"] != "REASON_NOT_ALLOWED" {
+		t.Errorf("a reason that is none: %v", out)
+	}
 	for name, body := range map[string]string{
 		"an unknown field": `{"sale_id":"x","reason":"OTHER","item":[]}`, "a field twice": `{"sale_id":"x","sale_id":"y"}`,
-		"no order": `{"reason":"OTHER"}`, "a reason that is none": `{"sale_id":"x","reason":"BORED"}`, "no object": `[]`,
+		"no order": `{"reason":"OTHER"}`, "no reason": `{"sale_id":"x"}`, "no object": `[]`,
 		"two objects": `{} {}`, "cut off": `{"sale_id":`, "photos that are no base64": `{"sale_id":"x","reason":"OTHER","photos":["%%"]}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -147,6 +147,8 @@ func jsonKind(kind string) string {
 		return "a string"
 	case "bool":
 		return "true or false"
+	case "float64":
+		return "a number"
 	case "slice":
 		return "an array"
 	case "struct", "map":

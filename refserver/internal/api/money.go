@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -30,7 +29,7 @@ func (a *API) staffOnce(pattern string, h handler) {
 
 // payBack refunds a case; where the caller says what they mean to pay back,
 // that or nothing.
-func (a *API) payBack(r *http.Request, m refunds.Method, available *json.Number) (returns.Return, refunds.Refund, error) {
+func (a *API) payBack(r *http.Request, m refunds.Method, available *number) (returns.Return, refunds.Refund, error) {
 	id, by := r.PathValue("id"), actor(r)
 	if available == nil {
 		return a.Returns.Refund(r.Context(), id, m, by)

@@ -74,15 +74,15 @@ func (a *API) listProducts(r *http.Request) (int, any, error) {
 
 // productChange is what staff send; a field left out stays as it is.
 type productChange struct {
-	Name             *string      `json:"name"`
-	Price            *json.Number `json:"price"`
-	Stock            *int         `json:"stock"`
-	Category         *string      `json:"category"`
-	FinalSale        *bool        `json:"final_sale"`
-	DiscountPercent  *json.Number `json:"discount_percent"`
-	ShippingWeight   *json.Number `json:"shipping_weight"`
-	CountryOfOrigin  *string      `json:"country_of_origin"`
-	RequiresShipping *bool        `json:"requires_shipping"`
+	Name             *string `json:"name"`
+	Price            *number `json:"price"`
+	Stock            *int    `json:"stock"`
+	Category         *string `json:"category"`
+	FinalSale        *bool   `json:"final_sale"`
+	DiscountPercent  *number `json:"discount_percent"`
+	ShippingWeight   *number `json:"shipping_weight"`
+	CountryOfOrigin  *string `json:"country_of_origin"`
+	RequiresShipping *bool   `json:"requires_shipping"`
 }
 
 func (a *API) createProduct(r *http.Request) (int, any, error) {

@@ -50,10 +50,12 @@ func (q returnRequest) request(r *http.Request) (returns.Request, error) {
 	if q.OrderID == "" {
 		return out, missing("sale_id", "it is the id of the order, as GET /api/orders gives it")
 	}
-	var err error
-	if out.Reason, err = needWord("reason", q.Reason, reasons); err != nil {
-		return out, err
+	if q.Reason == "" {
+		return out, missing("reason", "it is one of "+list(reasons))
 	}
+	// Whether it is one that is taken is for the policy to say too. Words are
+	// upper case here, as everywhere.
+	out.Reason = returns.Reason(strings.ToUpper(strings.TrimSpace(q.Reason)))
 	for i, it := range q.Items {
 		field := fmt.Sprintf("items[%d]", i)
 		if it.OrderLineID == "" {
@@ -64,6 +66,7 @@ func (q returnRequest) request(r *http.Request) (returns.Request, error) {
 		}
 		out.Items = append(out.Items, returns.AskItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
 	}
+	var err error
 	out.Photos, err = uploads(q.Photos)
 	return out, err
 }
