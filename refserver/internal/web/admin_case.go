@@ -178,7 +178,10 @@ func (s *server) act(w http.ResponseWriter, r *http.Request, do func(id string, 
 		return formError(err)
 	}
 	id := r.PathValue("id")
-	message, err := do(id, r.PostForm)
+	message, err := "", once(r.PostForm)
+	if err == nil {
+		message, err = do(id, r.PostForm)
+	}
 	if err == nil {
 		return s.redirect(w, r, "/admin/returns/"+id, message)
 	}

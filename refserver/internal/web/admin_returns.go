@@ -175,6 +175,9 @@ func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {
 	}
 	request, err := form.request()
 	if err == nil {
+		err = once(r.PostForm)
+	}
+	if err == nil {
 		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), o.CustomerID
 		if len(form.Rules) > 0 || strings.TrimSpace(form.OverrideReason) != "" {
 			request.Override = &returns.Override{Rules: form.Rules, Reason: form.OverrideReason, By: actor(r), At: s.Now()}

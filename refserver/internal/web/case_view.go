@@ -122,6 +122,10 @@ func stepsOf(c returns.Return) []step {
 // refundState is what a refund's state means to who waits for it.
 func refundState(r refunds.Refund) (badge, string) {
 	switch {
+	case r.Status == refunds.StatusSucceeded && r.Method == refunds.StoreCredit:
+		return badge{"good", "Paid"}, "The amount is in the account as store credit."
+	case r.Status == refunds.StatusSucceeded && r.Method == refunds.Cash:
+		return badge{"good", "Paid"}, "The amount was paid out in cash."
 	case r.Status == refunds.StatusSucceeded:
 		return badge{"good", "Paid"}, "The money is on its way to the account; banks take up to ten days to show a card refund."
 	case r.Status == refunds.StatusUnknown:

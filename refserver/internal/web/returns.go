@@ -179,6 +179,9 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 	form := requestFormOf(r.PostForm)
 	request, err := form.request()
 	if err == nil {
+		err = once(r.PostForm)
+	}
+	if err == nil {
 		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), user(r).ID
 		var c returns.Return
 		if c, err = s.Returns.Request(r.Context(), request); err == nil {

@@ -137,6 +137,9 @@ func (s *server) addToCart(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
+	if err := once(r.PostForm); err != nil {
+		return err
+	}
 	id, err := productID(r)
 	if err != nil {
 		return err

@@ -123,6 +123,17 @@ func requestFormOf(f url.Values) requestForm {
 	}
 }
 
+// once refuses a form that gives a field more than once: which of them would
+// count is nobody's to guess. rules is a list.
+func once(f url.Values) error {
+	for _, name := range sortedKeys(f) {
+		if len(f[name]) > 1 && name != "rules" {
+			return problem.Invalid(name, fmt.Sprintf("The field %s is given %d times. Give it once, with the whole quantity.", name, len(f[name])))
+		}
+	}
+	return nil
+}
+
 // perLine are the fields prefixLINEID, by line id.
 func perLine(f url.Values, prefix string) map[string]string {
 	out := map[string]string{}
