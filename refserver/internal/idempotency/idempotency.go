@@ -4,9 +4,10 @@
 //
 // The key belongs to its caller and to what was sent with it. The same key
 // with another request is refused, and so is a request whose first try is
-// still under way. An answer of 500 or more, or none, says nothing of the
-// outcome: the next try under the key is carried out again, and what it does
-// must itself happen once, as a refund and an order do.
+// still under way. A refusal (400 or more) is not kept: the next try
+// under the key is judged anew. An answer of 500 or more, or none, says nothing
+// of the outcome: the next try is carried out again, and what it does must
+// itself happen once, as a refund and an order do.
 package idempotency
 
 import (
@@ -219,7 +220,9 @@ func (k *Keys) renew(ctx context.Context, row keyRow) {
 
 func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered bool) error {
 	row.LeaseUntil = sqldb.At(k.now())
-	definite := answered && rec.status() < http.StatusInternalServerError && rec.status() != http.StatusTooManyRequests && !rec.tooLarge
+	// A refusal changed nothing: what was wrong may be right by the next try,
+	// which is judged again.
+	definite := answered && rec.status() < http.StatusBadRequest && !rec.tooLarge
 	if definite {
 		header := map[string]string{}
 		for _, name := range kept {
