@@ -37,8 +37,9 @@ func offer(t *testing.T, people []browser, n int) (passed int64) {
 	return count.Load()
 }
 
+// It runs beside no other test of this package: a decision has 15 ms, and
+// passes where the processors are too busy to make it.
 func TestShopsOnOneRedisShareTheLimitAndStayOpenWithoutIt(t *testing.T) {
-	t.Parallel()
 	redis := redistest.Start(t)
 	people := make([]browser, 8)
 	for i := range people {
@@ -49,23 +50,27 @@ func TestShopsOnOneRedisShareTheLimitAndStayOpenWithoutIt(t *testing.T) {
 		t.Errorf("health with Redis: %+v", r)
 	}
 
-	begin := time.Now()
-	passed := offer(t, people, 25)
-	took := time.Since(begin)
-	// The burst is 1, the rate 2 a second. On a machine that is starved of
-	// processors a decision can miss its budget, and pass.
-	var late int64
-	for _, p := range people {
-		for _, sample := range p.Metrics.Snapshot().Counters["throttle_decisions_total"] {
-			if sample.Labels["result"] == "error" {
-				late += int64(sample.Value)
+	undecided := func() (n int64) {
+		for _, p := range people {
+			for _, sample := range p.Metrics.Snapshot().Counters["throttle_decisions_total"] {
+				if sample.Labels["result"] == "error" {
+					n += int64(sample.Value)
+				}
 			}
 		}
+		return n
 	}
-	if most := 1 + int64(2*took/time.Second) + 1; passed-late > most || late > 100 {
-		t.Errorf("%d of 200 checkouts passed in %s, %d of them undecided; at most %d may", passed, took, late, most)
-	}
-	t.Logf("%d of 200 checkouts passed in %s, %d of them undecided", passed, took, late)
+	people[0].eventually("200 checkouts of which Redis decides on most", func() bool {
+		before, begin := undecided(), time.Now()
+		passed := offer(t, people, 25)
+		late, took := undecided()-before, time.Since(begin)
+		t.Logf("%d of 200 checkouts passed in %s, %d of them undecided", passed, took, late)
+		// The burst is 1, the rate 2 a second.
+		if most := 1 + int64(2*took/time.Second) + 1; passed-late > most {
+			t.Errorf("%d of 200 checkouts passed in %s, %d of them undecided; at most %d may", passed, took, late, most)
+		}
+		return late < 100
+	})
 
 	redis.Kill()
 	if passed := offer(t, people, 4); passed != 32 {
