@@ -127,7 +127,7 @@ func evaluateLine(p Policy, o orders.Order, claims Claims, a Ask, i int, at time
 		fail(Finding{Code: LineNotFound, Fact: text(item.OrderLineID)})
 		return v
 	}
-	left := max(0, line.Quantity-claims[line.ID])
+	left := max(0, line.Quantity-max(0, claims[line.ID])) // no claim is below zero
 	most := min(left, p.MaxQuantity)
 	days := p.window(line.Category, a.Reason)
 	v.Deadline = windowStart(o).Add(time.Duration(days) * day)

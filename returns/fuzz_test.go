@@ -27,6 +27,7 @@ func FuzzEvaluate(f *testing.F) {
 	ask := returns.Ask{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.AskItem{{OrderLineID: "lamp", Quantity: 1}}}
 	add(policy(), ask, 0, int64(time.Hour))
 	add(policy(), ask, 4, int64(40*24*time.Hour))
+	add(policy(), ask, -37, int64(time.Hour)) // no claim makes more units of a line than were bought
 	add(returns.Policy{}, returns.Ask{}, -1, -1<<63)
 	ask.Items = append(ask.Items, returns.AskItem{OrderLineID: "socks", Quantity: -1 << 62}, returns.AskItem{OrderLineID: "lamp", Quantity: 1<<62 - 1})
 	ask.Photos = []string{"jpeg", "php", "\xff"}
