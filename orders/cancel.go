@@ -15,7 +15,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string
 		return Order{}, &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the shop is closing down; try again in a minute"}
 	}
 	defer s.running.Done()
-	st := Stamp{At: s.now(), By: by}
+	st := s.stamp(ctx, by)
 	lease := s.cfg.NewID()
 	o, err := s.store.Update(ctx, id, func(o *Order) error {
 		if !o.open() {
@@ -56,7 +56,7 @@ func (s *Service) Retry(ctx context.Context, id string, by Actor, reason string)
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
-	st := Stamp{At: s.now(), By: by}
+	st := s.stamp(ctx, by)
 	return s.store.Update(ctx, id, func(o *Order) error { return o.Retry(st, reason) })
 }
 
@@ -70,7 +70,7 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Acto
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
-	st := Stamp{At: s.now(), By: by}
+	st := s.stamp(ctx, by)
 	o, err := s.store.Update(ctx, id, func(o *Order) error { return o.Resolve(st, captured, reason) })
 	if err != nil {
 		return Order{}, err

@@ -46,7 +46,7 @@ func (s *Service) Restock(ctx context.Context, r Restock, by Actor) (bool, error
 	if err := r.Validate(); err != nil {
 		return false, err
 	}
-	return s.store.Restock(ctx, r, Stamp{At: s.now(), By: by})
+	return s.store.Restock(ctx, r, s.stamp(ctx, by))
 }
 
 // Validate reports the first field that is out of its range.

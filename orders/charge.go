@@ -71,7 +71,7 @@ func (s *Service) chargeNow(ctx context.Context, o Order, lease string) (Order, 
 // lease when it is given. Where that can't be saved the order stays submitted,
 // which is as good: it is committed, shown as queued, and recovered.
 func (s *Service) queue(ctx context.Context, o Order, lease, reason string) Order {
-	st := s.worker()
+	st := s.worker(ctx)
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
 		if lease != "" && o.Held(lease) == nil {
 			o.Lease("", time.Time{})
@@ -159,7 +159,7 @@ func (s *Service) Hurry(ctx context.Context, id string) (Order, error) {
 // outcome of the last call.
 func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Outcome, error) {
 	if s.now().Sub(o.PlacedAt) >= s.cfg.QueueLimit {
-		return s.withdraw(ctx, o, lease, s.worker(), fmt.Sprintf("not paid within %s", s.cfg.QueueLimit), nil)
+		return s.withdraw(ctx, o, lease, s.worker(ctx), fmt.Sprintf("not paid within %s", s.cfg.QueueLimit), nil)
 	}
 
 	if o.Payment.Reference != "" && o.Payment.Status == PaymentUnknown {
@@ -173,7 +173,7 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 			return s.captured(ctx, o, lease, o.Payment.Reference, a)
 		case OutcomeRefused:
 			return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
-				return o.Decline(s.worker(), a.Code, "the provider cancelled the payment")
+				return o.Decline(s.worker(ctx), a.Code, "the provider cancelled the payment")
 			})
 		case OutcomeNothing:
 			// Not captured, and still can be: confirm again.
@@ -192,7 +192,7 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 				reference = a.Reference
 			case a.Outcome == OutcomeRefused:
 				return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
-					return o.Decline(s.worker(), a.Code, a.Message)
+					return o.Decline(s.worker(ctx), a.Code, a.Message)
 				})
 			default:
 				// Without a reference nothing can be captured.
@@ -201,7 +201,7 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		}
 		var err error
 		if o, _, err = s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error {
-			return o.Confirming(s.worker(), reference)
+			return o.Confirming(s.worker(ctx), reference)
 		}); err != nil {
 			return o, OutcomeUnknown, err
 		}
@@ -220,10 +220,10 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 	case OutcomeRefused:
 		if !first {
 			// An earlier confirm without an answer may still be on its way.
-			return s.withdraw(ctx, o, lease, s.worker(), a.Message, &a)
+			return s.withdraw(ctx, o, lease, s.worker(ctx), a.Message, &a)
 		}
 		return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
-			return o.Decline(s.worker(), a.Code, a.Message)
+			return o.Decline(s.worker(ctx), a.Code, a.Message)
 		})
 	case OutcomeNothing:
 		return s.later(ctx, o, lease, a, false)
@@ -293,7 +293,7 @@ func (s *Service) captured(ctx context.Context, o Order, lease, reference string
 		a.Message = fmt.Sprintf("the provider says %d minor units were captured, the order is for %d", a.Amount, o.Payment.Amount)
 		return s.record(ctx, o, lease, ChargeResult{Outcome: OutcomeUnknown, Code: a.Code, Message: a.Message, MayBeCaptured: true, GaveUp: true})
 	}
-	return s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error { return o.Complete(s.worker(), reference) })
+	return s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error { return o.Complete(s.worker(ctx), reference) })
 }
 
 // later records an attempt that settled nothing; the order is queued. An
@@ -312,7 +312,7 @@ func (s *Service) later(ctx context.Context, o Order, lease string, a Answer, ma
 
 func (s *Service) record(ctx context.Context, o Order, lease string, r ChargeResult) (Order, Outcome, error) {
 	return s.settle(ctx, o, lease, r.Outcome, func(o *Order) error {
-		st := s.worker()
+		st := s.worker(ctx)
 		if err := o.ChargeAttempted(st, r); err != nil {
 			return err
 		}

@@ -101,7 +101,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 	if err != nil {
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
-	st := Stamp{At: s.now(), By: r.Customer}
+	st := s.stamp(ctx, r.Customer)
 	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At},
 		func(p Placement) (*Order, error) {
 			if len(p.Cart.Items) == 0 {

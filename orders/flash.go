@@ -25,7 +25,7 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 // range, CodeInvalid; of no product, ErrNotFound. A start in the past makes it
 // begin at once.
 func (s *Service) CreateFlashSale(ctx context.Context, d SaleDraft, by Actor) (FlashSale, error) {
-	st := Stamp{At: s.now(), By: by}
+	st := s.stamp(ctx, by)
 	if !d.Ends.After(st.At) && !d.Ends.IsZero() {
 		return FlashSale{}, &Error{Code: CodeInvalid, Field: "ends", Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339))}
 	}
@@ -40,7 +40,7 @@ func (s *Service) CreateFlashSale(ctx context.Context, d SaleDraft, by Actor) (F
 // decided so far and may run more than once. See FlashSale.Change for what is
 // allowed.
 func (s *Service) UpdateFlashSale(ctx context.Context, id string, by Actor, change func(*SaleDraft) error) (FlashSale, error) {
-	st := Stamp{At: s.now(), By: by}
+	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error {
 		d := f.Draft()
 		if err := change(&d); err != nil {
@@ -53,7 +53,7 @@ func (s *Service) UpdateFlashSale(ctx context.Context, id string, by Actor, chan
 // EndFlashSale ends a sale now, or drops one that has not begun. Its
 // reservations end with it.
 func (s *Service) EndFlashSale(ctx context.Context, id string, by Actor) (FlashSale, error) {
-	st := Stamp{At: s.now(), By: by}
+	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error { return f.End(st) })
 }
 
@@ -68,7 +68,7 @@ func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer 
 	if customer.ID == "" {
 		return Reservation{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a reservation belongs to a customer; the id is empty"}
 	}
-	st := Stamp{At: s.now(), By: customer}
+	st := s.stamp(ctx, customer)
 	return s.store.Reserve(ctx, saleID, customer.ID, st, func(p Product) (Reservation, []Event, error) {
 		return p.Reserve(saleID, customer.ID, s.cfg.NewID(), quantity, st.At.Add(s.cfg.ReservationTime), st)
 	})
@@ -85,5 +85,5 @@ func (s *Service) Reservation(ctx context.Context, id string) (Reservation, erro
 // reservation of the same product does the same for that product first, so
 // that nobody is refused units that nobody holds any more.
 func (s *Service) ExpireReservations(ctx context.Context, limit int) (int, error) {
-	return s.store.ExpireReservations(ctx, Stamp{At: s.now(), By: System("flash sales")}, limit)
+	return s.store.ExpireReservations(ctx, s.stamp(ctx, System("flash sales")), limit)
 }

@@ -62,7 +62,12 @@ func (s *Service) Close(ctx context.Context) error {
 func (s *Service) now() time.Time { return instant(s.cfg.Now()) }
 
 // worker is the actor of what the service does on its own.
-func (s *Service) worker() Stamp { return Stamp{At: s.now(), By: System("payments")} }
+func (s *Service) worker(ctx context.Context) Stamp { return s.stamp(ctx, System("payments")) }
+
+// stamp is the actor's, now, from where ctx says.
+func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
+	return Stamp{At: s.now(), By: by, From: OriginOf(ctx)}
+}
 
 // Order returns the order, or ErrNotFound.
 func (s *Service) Order(ctx context.Context, id string) (Order, error) {
@@ -85,7 +90,7 @@ func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
 // RecordDelivery records when the goods of a completed order arrived.
 func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, by Actor) (Order, error) {
 	return s.store.Update(ctx, id, func(o *Order) error {
-		return o.RecordDelivery(Stamp{At: s.now(), By: by}, at)
+		return o.RecordDelivery(s.stamp(ctx, by), at)
 	})
 }
 

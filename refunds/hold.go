@@ -170,7 +170,7 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 		if slices.ContainsFunc(b.Holds, func(x Hold) bool { return x.Ref == h.Ref }) {
 			return nil
 		}
-		st := Stamp{At: s.now(), By: h.By}
+		st := s.stamp(ctx, h.By)
 		b.Holds = append(slices.Clone(b.Holds), Hold{Ref: h.Ref, Reason: h.Reason, At: st.At, By: h.By})
 		for _, r := range open {
 			if r.HeldBy != "" {
@@ -204,7 +204,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 		return nil, err
 	}
 	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
-		st := Stamp{At: s.now(), By: h.By}
+		st := s.stamp(ctx, h.By)
 		holds := slices.Clone(b.Holds)
 		i := slices.IndexFunc(holds, func(x Hold) bool { return x.Ref == h.Ref })
 		if i < 0 {

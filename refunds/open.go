@@ -40,7 +40,7 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 	t := &try{s: s, token: s.cfg.NewID()}
 	var mine, nothing, held bool // to be carried out here; of no amount and done; held from the start
 	saved, err := s.store.Open(ctx, r.openRequest(), func(b Book, current *Refund) (*Refund, error) {
-		st := Stamp{At: s.now(), By: r.By}
+		st := s.stamp(ctx, r.By)
 		t.doubt, mine, nothing, held = false, true, false, false
 		awaits := current != nil && current.Waits() && current.HeldBy == AwaitsChoice
 		if current != nil && current.Status != StatusFailed && !awaits {

@@ -130,7 +130,7 @@ func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reas
 		if changed = r.Status != StatusReversed; !changed {
 			return nil
 		}
-		return r.Reverse(Stamp{At: s.now(), By: by}, code, reason)
+		return r.Reverse(s.stamp(ctx, by), code, reason)
 	})
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: reverse %s: %w", id, err)
@@ -161,7 +161,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 		if err != nil || quote.Amount == 0 || quote.Amount > b.Balance.Available() {
 			return nil, errNone // given back by another refund since
 		}
-		st := Stamp{At: s.now(), By: by}
+		st := s.stamp(ctx, by)
 		next, err := Create(Draft{
 			ID: s.cfg.NewID(), Reference: reversed.Reference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
 			Attempt: AttemptDraft{ID: s.cfg.NewID(), Method: StoreCredit, PaidBy: by, Request: reversed.Request, Quote: quote},
@@ -191,7 +191,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 // refund that is not in the queue is CodeTransition.
 func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
 	r, err := s.store.Update(ctx, id, func(_ Book, r *Refund) error {
-		return r.Resolve(Stamp{At: s.now(), By: by}, paid, reason, providerReference)
+		return r.Resolve(s.stamp(ctx, by), paid, reason, providerReference)
 	})
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)

@@ -32,7 +32,12 @@ func New(c Config) (*Service, error) {
 func (s *Service) now() time.Time { return instant(s.cfg.Now()) }
 
 // worker is the actor of what the service does on its own.
-func (s *Service) worker() Stamp { return Stamp{At: s.now(), By: orders.System("refunds")} }
+func (s *Service) worker(ctx context.Context) Stamp { return s.stamp(ctx, orders.System("refunds")) }
+
+// stamp is the actor's, now, from where ctx says.
+func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
+	return Stamp{At: s.now(), By: by, From: orders.OriginOf(ctx)}
+}
 
 // Request asks for a refund.
 type Request struct {

@@ -120,7 +120,7 @@ func (t *try) step(ctx context.Context) (Result, error) {
 			if r.Waits() {
 				return errWaits
 			}
-			return r.Submit(t.s.worker())
+			return r.Submit(t.s.worker(ctx))
 		})
 		if err != nil {
 			return Result{}, err
@@ -296,7 +296,7 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 		}
 	}
 	r, err := t.update(ctx, func(r *Refund) error {
-		st := Stamp{At: t.s.now(), By: r.Attempt().PaidBy}
+		st := t.s.stamp(ctx, r.Attempt().PaidBy)
 		if r.Waits() {
 			return errWaits
 		}
@@ -320,7 +320,7 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 // record saves the result while the lease still holds.
 func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 	gaveUp := t.r.Work.GaveUp
-	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(), res) })
+	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(ctx), res) })
 	if err != nil {
 		return t.lost(ctx, err)
 	}

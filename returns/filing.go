@@ -60,7 +60,7 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 	if err != nil {
 		return Return{}, err
 	}
-	now := s.stamp(q.By)
+	now := s.stamp(ctx, q.By)
 	ask := Ask{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
 	if err := checkCount(terms, o, ask, q, now.At); err != nil {
 		return Return{}, err

@@ -71,7 +71,7 @@ func (s *Service) refund(ctx context.Context, id string, m refunds.Method, expec
 		// Noted before the money moves, so that the case is not cancelled under it.
 		if r, err = s.update(ctx, "start refund", id, func(r *Return) error {
 			started = !r.EarlyRefund
-			return r.StartEarlyRefund(s.stamp(by))
+			return r.StartEarlyRefund(s.stamp(ctx, by))
 		}); err != nil {
 			return Return{}, refunds.Refund{}, err
 		}
@@ -131,7 +131,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 		if now.Version != r.Version {
 			return nil
 		}
-		return now.RefundFailed(s.stamp(orders.System("refunds")))
+		return now.RefundFailed(s.stamp(ctx, orders.System("refunds")))
 	})
 	return err
 }
@@ -148,9 +148,9 @@ func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by A
 	change := func(*Return) error { return nil }
 	switch refund.Status {
 	case refunds.StatusSucceeded:
-		change = func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(by)) }
+		change = func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(ctx, by)) }
 	case refunds.StatusReversed:
-		change = func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(by)) }
+		change = func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(ctx, by)) }
 	case refunds.StatusFailed:
 		if err := s.settleEarly(ctx, refund.Reference, 0); err != nil {
 			return Return{}, err
@@ -160,7 +160,7 @@ func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by A
 			if reached[r.Status] == 0 {
 				return nil // closed; if the money goes, its success opens a task
 			}
-			return r.StartEarlyRefund(s.stamp(by))
+			return r.StartEarlyRefund(s.stamp(ctx, by))
 		}
 	}
 	r, err := s.update(ctx, "follow refund", refund.Reference, change)
@@ -196,5 +196,5 @@ func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
 			return Return{}, fmt.Errorf("returns: restock of %s: %w", r.ID, err)
 		}
 	}
-	return s.update(ctx, "mark restocked", r.ID, func(r *Return) error { return r.MarkRestocked(s.stamp(by)) })
+	return s.update(ctx, "mark restocked", r.ID, func(r *Return) error { return r.MarkRestocked(s.stamp(ctx, by)) })
 }

@@ -95,8 +95,9 @@ func New(c Config) (*Service, error) {
 	return &Service{cfg: c, store: c.Store, decoders: make(chan struct{}, c.Decoders)}, nil
 }
 
-func (s *Service) stamp(by Actor) Stamp {
-	return Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by}
+// stamp is the actor's, now, from where ctx says.
+func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
+	return Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by, From: orders.OriginOf(ctx)}
 }
 
 // update changes a case and tells the observer of each transition.
@@ -197,7 +198,7 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 			return Return{}, &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
 		}
 	}
-	now := s.stamp(by)
+	now := s.stamp(ctx, by)
 	evidence, err := s.keep(ctx, photos, now.At)
 	if err != nil {
 		return Return{}, err
@@ -216,12 +217,12 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 
 // RequestInfo asks the customer for something.
 func (s *Service) RequestInfo(ctx context.Context, id, note string, by Actor) (Return, error) {
-	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(note, s.stamp(by)) })
+	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(note, s.stamp(ctx, by)) })
 }
 
 // Authorize lets the customer send the goods; the case gets its RMA number.
 func (s *Service) Authorize(ctx context.Context, id, notes string, by Actor) (Return, error) {
-	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(notes, s.stamp(by)) })
+	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(notes, s.stamp(ctx, by)) })
 }
 
 // Reject ends a case before the goods are inspected.
@@ -229,7 +230,7 @@ func (s *Service) Reject(ctx context.Context, id, notes string, by Actor) (Retur
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
-	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(notes, s.stamp(by)) })
+	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(notes, s.stamp(ctx, by)) })
 }
 
 // Ship notes that the goods are on their way.
@@ -238,19 +239,19 @@ func (s *Service) Ship(ctx context.Context, id string, d Shipment, by Actor) (Re
 		if err := owned(r, by); err != nil {
 			return err
 		}
-		return r.Ship(d, s.stamp(by))
+		return r.Ship(d, s.stamp(ctx, by))
 	})
 }
 
 // Receive notes what has arrived; no lines means all that is outstanding.
 func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, notes string, by Actor) (Return, error) {
-	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(lines, notes, s.stamp(by)) })
+	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(lines, notes, s.stamp(ctx, by)) })
 }
 
 // Inspect decides on the goods, and does what follows from it: the restock
 // where the policy does it at inspection.
 func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by Actor) (Return, error) {
-	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(by)) })
+	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(ctx, by)) })
 	if err != nil {
 		return Return{}, err
 	}
@@ -266,24 +267,24 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor) (Return, erro
 		if err := owned(r, by); err != nil {
 			return err
 		}
-		return r.Cancel(s.stamp(by))
+		return r.Cancel(s.stamp(ctx, by))
 	})
 }
 
 // Override records that staff set rules aside on a case.
 func (s *Service) Override(ctx context.Context, id string, o Override, by Actor) (Return, error) {
-	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(by)) })
+	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(ctx, by)) })
 }
 
 // OpenTask puts a case before a person, for one of the reasons that the kinds
 // of tasks name. One of a kind is open at a time.
 func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by Actor) (Return, error) {
-	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(by)) })
+	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(ctx, by)) })
 }
 
 // CloseTask notes that a person has dealt with a task.
 func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by Actor) (Return, error) {
-	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(by)) })
+	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(ctx, by)) })
 }
 
 // Return reads a case.

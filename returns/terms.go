@@ -15,7 +15,7 @@ func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by Ac
 	if err := checkText("note", note, maxNote); err != nil {
 		return Terms{}, err
 	}
-	now := s.stamp(by)
+	now := s.stamp(ctx, by)
 	t, err := s.store.Publish(ctx, Terms{ID: s.cfg.NewID(), Policy: p, PublishedAt: now.At, PublishedBy: by, Note: note})
 	if err != nil {
 		return Terms{}, fmt.Errorf("returns: publish terms: %w", err)

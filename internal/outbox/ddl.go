@@ -17,6 +17,9 @@ var ddlPostgres string
 //go:embed ddl_sqlite.sql
 var ddlSQLite string
 
+//go:embed ddl_origin.sql
+var ddlOrigin string
+
 var prefixes = regexp.MustCompile(`^[a-z][a-z_]*$`)
 
 // DDL returns the statements that make the two tables of prefix. A store
@@ -29,6 +32,11 @@ func DDL(d sqldb.Dialect, prefix string) string {
 	}
 	return strings.ReplaceAll(text, "PREFIX", prefix)
 }
+
+// OriginDDL returns the statements that make room for where events come from,
+// in tables that DDL has made. They are the same in both dialects, and a store
+// copies them into a migration after its first.
+func OriginDDL(prefix string) string { return strings.ReplaceAll(ddlOrigin, "PREFIX", prefix) }
 
 func eventsTable(prefix string) bun.Ident     { return bun.Ident(prefix + "_events") }
 func deliveriesTable(prefix string) bun.Ident { return bun.Ident(prefix + "_deliveries") }

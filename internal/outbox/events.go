@@ -28,6 +28,8 @@ type eventRow struct {
 	ActorID     string     `bun:"actor_id"`
 	ActorKind   string     `bun:"actor_kind"`
 	ActorName   string     `bun:"actor_name"`
+	FromAddress string     `bun:"from_address"`
+	FromRequest string     `bun:"from_request"`
 	Data        string     `bun:"data"`
 	FannedOut   bool       `bun:"fanned_out"`
 }
@@ -54,7 +56,7 @@ func newEventRow(e orders.Event) (eventRow, error) {
 	return eventRow{
 		ID: e.ID, AggregateID: e.AggregateID, Seq: e.Seq, Type: e.Type, At: sqldb.At(e.At),
 		ActorID: e.Actor.ID, ActorKind: string(e.Actor.Kind), ActorName: e.Actor.Name,
-		Data: string(e.Data),
+		FromAddress: e.From.Address, FromRequest: e.From.Request, Data: string(e.Data),
 	}, nil
 }
 
@@ -62,6 +64,7 @@ func (r eventRow) event() orders.Event {
 	return orders.Event{
 		ID: r.ID, AggregateID: r.AggregateID, Seq: r.Seq, Type: r.Type, At: r.At.Time(),
 		Actor: orders.Actor{Kind: orders.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
+		From:  orders.Origin{Address: r.FromAddress, Request: r.FromRequest},
 		Data:  json.RawMessage(r.Data),
 	}
 }

@@ -117,6 +117,9 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		}{
 			"of an aggregate":  {outbox.Query{AggregateID: "a", From: day.Add(11 * time.Second)}, []string{"a:12", "a:11"}},
 			"of an actor":      {outbox.Query{ActorID: "u-b", To: day.Add(3 * time.Second)}, []string{"b:2", "b:1"}},
+			"from an address":  {outbox.Query{FromAddress: "2001:db8::b", From: day.Add(11 * time.Second)}, []string{"b:12", "b:11"}},
+			"from a request":   {outbox.Query{FromRequest: "r-a-7"}, []string{"a:7"}},
+			"from two places":  {outbox.Query{FromAddress: "2001:db8::b", FromRequest: "r-a-7"}, nil},
 			"of two types":     {outbox.Query{Types: []string{"type0", "type1"}, AggregateID: "a", To: day.Add(5 * time.Second)}, []string{"a:4", "a:3", "a:1"}},
 			"from is included": {outbox.Query{From: day.Add(12 * time.Second)}, []string{"b:12", "a:12"}},
 			"to is not":        {outbox.Query{To: day.Add(time.Second)}, nil},

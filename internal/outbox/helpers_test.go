@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -35,7 +36,7 @@ func each(t *testing.T, fn func(t *testing.T, db *sqldb.DB)) {
 func migrate(t *testing.T, db *sqldb.DB) {
 	t.Helper()
 	files := func(d sqldb.Dialect) fs.FS {
-		return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, prefix))}}
+		return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, prefix) + outbox.OriginDDL(prefix))}}
 	}
 	err := sqldb.Migrate(t.Context(), db, sqldb.Set{Name: prefix, PG: files(sqldb.Postgres), SQLite: files(sqldb.SQLite)})
 	if err != nil {
@@ -47,8 +48,9 @@ func migrate(t *testing.T, db *sqldb.DB) {
 func event(t *testing.T, aggregate string, seq int, typ string) orders.Event {
 	t.Helper()
 	e, err := orders.NewEvent(aggregate, seq, typ, orders.Stamp{
-		At: day.Add(time.Duration(seq) * time.Second),
-		By: orders.Actor{Kind: orders.ActorStaff, ID: "u-" + aggregate, Name: "O'Neill ?"},
+		At:   day.Add(time.Duration(seq) * time.Second),
+		By:   orders.Actor{Kind: orders.ActorStaff, ID: "u-" + aggregate, Name: "O'Neill ?"},
+		From: orders.Origin{Address: "2001:db8::" + aggregate, Request: fmt.Sprintf("r-%s-%d", aggregate, seq)},
 	}, map[string]any{"seq": seq, "note": `"quoted" 'and' \ ? ☕`})
 	if err != nil {
 		t.Fatal(err)

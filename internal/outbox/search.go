@@ -28,6 +28,8 @@ var ErrCursor = errors.New("outbox: the cursor is not one of a page before")
 type Query struct {
 	AggregateID string
 	ActorID     string
+	FromAddress string
+	FromRequest string
 	Types       []string  // any of these
 	From, To    time.Time // From is included, To is not
 
@@ -62,6 +64,14 @@ func Search(ctx context.Context, idb bun.IDB, prefix string, q Query) (Page, err
 	}
 	if q.ActorID != "" {
 		sel.Where("e.actor_id = ?", q.ActorID)
+	}
+	// The indexes leave out events without an origin, which is said here again
+	// for SQLite to see that they fit.
+	if q.FromAddress != "" {
+		sel.Where("e.from_address = ? AND e.from_address <> ''", q.FromAddress)
+	}
+	if q.FromRequest != "" {
+		sel.Where("e.from_request = ? AND e.from_request <> ''", q.FromRequest)
 	}
 	if len(q.Types) > 0 {
 		sel.Where("e.type IN (?)", bun.List(q.Types))

@@ -18,7 +18,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		const other = "returns"
 		files := func(d sqldb.Dialect) fs.FS {
-			return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, other))}}
+			return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, other) + outbox.OriginDDL(other))}}
 		}
 		if err := sqldb.Migrate(t.Context(), db, sqldb.Set{Name: other, PG: files(sqldb.Postgres), SQLite: files(sqldb.SQLite)}); err != nil {
 			t.Fatal(err)

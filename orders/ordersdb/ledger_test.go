@@ -329,5 +329,11 @@ func TestTheEventTablesAreThoseOfTheOutbox(t *testing.T) {
 		if !strings.Contains(string(text), outbox.DDL(dialect, "orders")) {
 			t.Errorf("the migration for %s does not contain what outbox.DDL returns", dialect)
 		}
+		if text, err = fs.ReadFile(files, "00005_origin.sql"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), outbox.OriginDDL("orders")) {
+			t.Errorf("the migration for %s has other columns than outbox.OriginDDL", dialect)
+		}
 	}
 }

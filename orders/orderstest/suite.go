@@ -82,7 +82,10 @@ type bench struct {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func (b *bench) stamp() orders.Stamp {
-	return orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""}}
+	return orders.Stamp{
+		At: b.now, By: orders.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
+		From: orders.Origin{Address: "2001:db8::1", Request: "req-7"},
+	}
 }
 
 func (b *bench) ok(err error) {

@@ -157,6 +157,7 @@ func testEvents(_ *testing.T, b *bench) {
 		types = append(types, e.Type)
 		b.equal("event id", e.ID, fmt.Sprintf("%s:%d", o.ID, i+1))
 		b.equal("event actor", e.Actor, b.stamp().By)
+		b.equal("event origin", e.From, b.stamp().From)
 		b.equal("event instant", e.At, b.now)
 	}
 	b.equal("types", types, []string{orders.EventPlaced, orders.EventCharging, orders.EventChargeWithdrawn, orders.EventCancelled})

@@ -40,5 +40,11 @@ func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 		if !strings.Contains(string(text), outbox.DDL(dialect, refundsdb.EventPrefix)) {
 			t.Errorf("the migration for %s has other tables than outbox.DDL", dialect)
 		}
+		if text, err = fs.ReadFile(files, "00003_origin.sql"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), outbox.OriginDDL(refundsdb.EventPrefix)) {
+			t.Errorf("the migration for %s has other columns than outbox.OriginDDL", dialect)
+		}
 	}
 }

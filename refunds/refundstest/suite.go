@@ -74,7 +74,10 @@ type bench struct {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func (b *bench) stamp() refunds.Stamp {
-	return refunds.Stamp{At: b.now, By: refunds.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""}}
+	return refunds.Stamp{
+		At: b.now, By: refunds.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
+		From: orders.Origin{Address: "2001:db8::1", Request: "req-7"},
+	}
 }
 
 func (b *bench) ok(err error) {

@@ -70,6 +70,8 @@ func testOpenAgain(b *bench) {
 	events, err := b.store.Events(b.ctx, r.ID)
 	b.ok(err)
 	b.equal("events", len(events), 1)
+	b.equal("event actor", events[0].Actor, b.stamp().By)
+	b.equal("event origin", events[0].From, b.stamp().From)
 
 	// A change without an event, of the work alone, is saved.
 	hurried, err := b.store.Open(b.ctx, p.open(), func(_ refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {

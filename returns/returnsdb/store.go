@@ -158,7 +158,7 @@ func save(ctx context.Context, tx bun.Tx, before, after *returns.Return, units [
 		if err != nil {
 			return returns.Return{}, err
 		}
-		if err := after.AssignRMA(returns.RMANumber(day, n), returns.Stamp{At: last.At, By: last.Actor}); err != nil {
+		if err := after.AssignRMA(returns.RMANumber(day, n), returns.Stamp{At: last.At, By: last.Actor, From: last.From}); err != nil {
 			return returns.Return{}, err
 		}
 	}

@@ -43,6 +43,12 @@ func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 		if !strings.Contains(string(text), outbox.DDL(dialect, returnsdb.EventPrefix)) {
 			t.Errorf("the migration for %s has other tables than outbox.DDL", dialect)
 		}
+		if text, err = fs.ReadFile(files, "00002_origin.sql"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), outbox.OriginDDL(returnsdb.EventPrefix)) {
+			t.Errorf("the migration for %s has other columns than outbox.OriginDDL", dialect)
+		}
 	}
 }
 

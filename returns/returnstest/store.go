@@ -147,7 +147,7 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 	if after.NeedsRMA() {
 		last := after.Changes()[len(after.Changes())-1]
 		day := last.At.UTC().Format("20060102")
-		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), returns.Stamp{At: last.At, By: last.Actor}); err != nil {
+		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), returns.Stamp{At: last.At, By: last.Actor, From: last.From}); err != nil {
 			return returns.Return{}, err
 		}
 		if s.rmas[after.RMA] {
