@@ -6,7 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -39,52 +42,128 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 	return *carts[row.ID], products, nil
 }
 
+// cartChange is a call of UpdateCart on its way.
+type cartChange struct {
+	customerID, newCartID string
+	productIDs            []int64
+	change                func(*orders.Cart, map[int64]orders.Product) error
+
+	cart orders.Cart
+	err  error
+}
+
+func (c *cartChange) fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err) }
+
 // UpdateCart implements orders.Store.
 func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
 	change func(*orders.Cart, map[int64]orders.Product) error) (orders.Cart, error) {
 	if !storable(customerID) {
 		return orders.Cart{}, &orders.Error{Code: orders.CodeInvalid, Field: "customer", Message: "the customer's id is no text"}
 	}
-	var saved orders.Cart
-	err := retryUnique(func() error {
-		return s.db.Tx(ctx, "ordersdb: update cart", func(ctx context.Context, tx bun.Tx) error {
-			var err error
-			saved, err = updateCart(ctx, tx, customerID, newCartID, productIDs, change)
-			return err
-		})
-	})
-	return saved, refusal(err)
+	c := &cartChange{customerID: customerID, newCartID: newCartID, productIDs: productIDs, change: change}
+	if err := s.carts.Do(ctx, c); err != nil {
+		return orders.Cart{}, fmt.Errorf("ordersdb: update cart: %w", err)
+	}
+	return c.cart, c.err
 }
 
-func updateCart(ctx context.Context, tx bun.Tx, customerID, newCartID string, productIDs []int64,
-	change func(*orders.Cart, map[int64]orders.Product) error) (orders.Cart, error) {
-	var row cartRow
-	err := sqldb.ForUpdate(tx.NewSelect().Model(&row).Where("c.customer_id = ?", customerID).Where("c.order_id IS NULL")).Scan(ctx)
-	isNew := errors.Is(err, sql.ErrNoRows)
-	if err != nil && !isNew {
-		return orders.Cart{}, err
-	}
-	was := orders.Cart{ID: newCartID, CustomerID: customerID}
-	products := map[int64]orders.Product{}
-	var sold []int64
-	if !isNew {
-		carts := map[string]*orders.Cart{row.ID: row.cart()}
-		if products, sold, err = loadItems(ctx, tx.NewSelect(), carts); err != nil {
-			return orders.Cart{}, err
+// changeCarts carries out all calls in one transaction. A refusal of one is in
+// its err; the error returned is of the transaction, and then nothing of any
+// of them was saved.
+func (s *Store) changeCarts(ctx context.Context, batch []*cartChange) error {
+	return s.db.Tx(ctx, "ordersdb: update cart", func(ctx context.Context, tx bun.Tx) error {
+		b := &cartBook{carts: map[string]*openCart{}}
+		if err := b.load(ctx, tx, batch); err != nil {
+			return err
 		}
-		was = *carts[row.ID]
-	}
-	more, err := addProducts(ctx, tx, products, productIDs)
-	if err != nil {
-		return orders.Cart{}, err
-	}
-	if err := withSales(ctx, tx, products, append(sold, more...), customerID); err != nil {
-		return orders.Cart{}, err
-	}
+		for _, c := range batch {
+			c.cart, c.err = b.apply(c)
+		}
+		return b.save(ctx, tx)
+	})
+}
 
+// cartBook is what one transaction of changes to carts works on.
+type cartBook struct {
+	carts    map[string]*openCart // customer -> open cart
+	products map[int64]orders.Product
+	sold     []int64   // products with flash sales
+	sales    *saleBook // nil: none has any
+}
+
+// openCart is a cart as it is stored, nil when it is not, and as it will be.
+type openCart struct {
+	was     *orders.Cart
+	now     orders.Cart
+	changed bool
+}
+
+func (b *cartBook) load(ctx context.Context, tx bun.Tx, batch []*cartChange) error {
+	var customers []string
+	var wanted []int64
+	for _, c := range batch {
+		if b.carts[c.customerID] == nil {
+			b.carts[c.customerID] = &openCart{}
+			customers = append(customers, c.customerID)
+		}
+		wanted = append(wanted, c.productIDs...)
+	}
+	var rows []cartRow
+	q := tx.NewSelect().Model(&rows).Where("c.customer_id IN (?)", bun.List(customers)).Where("c.order_id IS NULL").Order("c.id")
+	if err := sqldb.ForUpdate(q).Scan(ctx); err != nil {
+		return err
+	}
+	stored := map[string]*orders.Cart{}
+	for _, r := range rows {
+		stored[r.ID] = r.cart()
+		b.carts[r.CustomerID].was = stored[r.ID]
+	}
+	b.products = map[int64]orders.Product{}
+	if len(stored) > 0 {
+		var err error
+		if b.products, b.sold, err = loadItems(ctx, tx.NewSelect(), stored); err != nil {
+			return err
+		}
+	}
+	more, err := addProducts(ctx, tx, b.products, wanted)
+	if err != nil {
+		return err
+	}
+	b.sold = append(b.sold, more...)
+	if len(b.sold) > 0 {
+		b.sales, err = loadSales(ctx, tx, b.sold, customers, time.Time{})
+	}
+	return err
+}
+
+// apply settles one call by what is there and what the calls before it left.
+func (b *cartBook) apply(call *cartChange) (orders.Cart, error) {
+	open := b.carts[call.customerID]
+	was := open.now
+	if !open.changed {
+		was = orders.Cart{ID: call.newCartID, CustomerID: call.customerID}
+		if open.was != nil {
+			was = *open.was
+		}
+	}
+	products := make(map[int64]orders.Product, len(was.Items)+len(call.productIDs))
+	see := func(id int64) {
+		if p, ok := b.products[id]; ok {
+			if b.sales != nil {
+				p = b.sales.product(p, call.customerID)
+			}
+			products[id] = p
+		}
+	}
+	for _, it := range was.Items {
+		see(it.ProductID)
+	}
+	for _, id := range call.productIDs {
+		see(id)
+	}
 	c := was
-	c.Items = append([]orders.CartItem(nil), was.Items...)
-	if err := change(&c, products); err != nil {
+	c.Items = slices.Clone(was.Items)
+	if err := call.change(&c, products); err != nil {
 		return orders.Cart{}, err
 	}
 	for _, it := range c.Items {
@@ -92,69 +171,95 @@ func updateCart(ctx context.Context, tx bun.Tx, customerID, newCartID string, pr
 			return orders.Cart{}, notFound("product", it.ProductID)
 		}
 	}
-	next := cartRow{ID: c.ID, CustomerID: customerID, UpdatedAt: sqldb.At(c.UpdatedAt)}
-	c.UpdatedAt = next.UpdatedAt.Time()
-	if isNew {
-		_, err = tx.NewInsert().Model(&next).Exec(ctx)
-	} else {
-		_, err = tx.NewUpdate().Model(&next).Column("updated_at").WherePK().Exec(ctx)
+	c.UpdatedAt = sqldb.At(c.UpdatedAt).Time()
+	open.now, open.changed = c, true
+	c.Items = slices.Clone(c.Items)
+	return c, nil
+}
+
+// save writes what changed in one round trip, with one statement a table.
+func (b *cartBook) save(ctx context.Context, tx bun.Tx) error {
+	var made, kept []cartRow
+	var items []cartItemRow
+	var gone [][2]any
+	// All transactions write in one order, and none waits for another in a circle.
+	for _, customer := range slices.Sorted(maps.Keys(b.carts)) {
+		c := b.carts[customer]
+		if !c.changed {
+			continue
+		}
+		row := cartRow{ID: c.now.ID, CustomerID: customer, UpdatedAt: sqldb.At(c.now.UpdatedAt)}
+		before := map[int64]cartItemRow{}
+		if c.was == nil {
+			made = append(made, row)
+		} else {
+			kept = append(kept, row)
+			for _, r := range itemRows(*c.was) {
+				before[r.ProductID] = r
+			}
+		}
+		for _, r := range itemRows(c.now) {
+			if before[r.ProductID] != r {
+				items = append(items, r)
+			}
+			delete(before, r.ProductID)
+		}
+		for id := range before {
+			gone = append(gone, [2]any{c.now.ID, id})
+		}
 	}
-	if err != nil {
-		return orders.Cart{}, err
-	}
-	return c, saveItems(ctx, tx, was, c)
+	return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+		if len(made) > 0 {
+			if _, err := w.NewInsert().Model(&made).Returning("NULL").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		if len(kept) > 0 {
+			_, err := w.NewInsert().Model(&kept).Returning("NULL").
+				On("CONFLICT (id) DO UPDATE").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
+		if len(gone) > 0 {
+			pairs := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(gone)), ", ")
+			args := make([]any, 0, 2*len(gone))
+			for _, g := range gone {
+				args = append(args, g[0], g[1])
+			}
+			if _, err := w.NewDelete().Table("cart_items").Where("(cart_id, product_id) IN (VALUES "+pairs+")", args...).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		if len(items) == 0 {
+			return nil
+		}
+		_, err := w.NewInsert().Model(&items).
+			On("CONFLICT (cart_id, product_id) DO UPDATE").Set("position = EXCLUDED.position").Set("quantity = EXCLUDED.quantity").Exec(ctx)
+		return err
+	})
 }
 
 // addProducts loads the products with the ids that are not there already. It
 // returns the ids of those that have flash sales.
 func addProducts(ctx context.Context, db bun.IDB, products map[int64]orders.Product, ids []int64) (sold []int64, err error) {
-	var missing []int64
+	missing := map[int64]bool{}
 	for _, id := range ids {
 		if _, ok := products[id]; !ok {
-			missing = append(missing, id)
+			missing[id] = true
 		}
 	}
 	if len(missing) == 0 {
 		return nil, nil
 	}
 	var rows []productRow
-	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)", bun.List(missing)).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(missing)))).Scan(ctx); err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
 		products[r.ID] = r.product()
 	}
 	return onSale(rows...), nil
-}
-
-// saveItems writes what changed between two states of a cart.
-func saveItems(ctx context.Context, tx bun.Tx, was, now orders.Cart) error {
-	before := map[int64]cartItemRow{}
-	for _, r := range itemRows(was) {
-		before[r.ProductID] = r
-	}
-	var changed []cartItemRow
-	for _, r := range itemRows(now) {
-		if before[r.ProductID] != r {
-			changed = append(changed, r)
-		}
-		delete(before, r.ProductID)
-	}
-	if len(before) > 0 {
-		gone := make([]int64, 0, len(before))
-		for id := range before {
-			gone = append(gone, id)
-		}
-		if _, err := tx.NewDelete().Table("cart_items").Where("cart_id = ?", now.ID).Where("product_id IN (?)", bun.List(gone)).Exec(ctx); err != nil {
-			return err
-		}
-	}
-	if len(changed) == 0 {
-		return nil
-	}
-	_, err := tx.NewInsert().Model(&changed).
-		On("CONFLICT (cart_id, product_id) DO UPDATE").Set("position = EXCLUDED.position").Set("quantity = EXCLUDED.quantity").Exec(ctx)
-	return err
 }
 
 func itemRows(c orders.Cart) []cartItemRow {

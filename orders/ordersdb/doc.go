@@ -15,7 +15,8 @@
 // alone starts at once and waits for nobody; those that come while a
 // transaction runs are the next one. Each is answered after its own commit.
 // One that is refused costs the others nothing; when the database refuses a
-// combined transaction, its orders are tried one by one.
+// combined transaction, its orders are tried one by one. UpdateCart calls that
+// meet are combined in the same way.
 //
 // # Events
 //

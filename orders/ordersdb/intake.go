@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
 
-// maxCombined is how many orders one transaction places at most.
+// maxCombined is how many orders one transaction places at most, and how many
+// carts one changes.
 const maxCombined = 64
 
 // placing is a call of Place on its way.
@@ -25,89 +25,38 @@ type placing struct {
 	order  orders.Order
 	placed bool
 	err    error
-	done   chan struct{} // closed when the three above are set
 }
 
-// intake gathers the calls of Place that meet.
-type intake struct {
-	mu      sync.Mutex
-	waiting []*placing
-	working bool // a goroutine is carrying out calls
-}
+func (p *placing) fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
 
 // Place implements orders.Store.
 func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
-	if err := ctx.Err(); err != nil {
-		return orders.Order{}, false, err
-	}
 	if !storable(r.CustomerID) || !storable(r.CartID) || !storable(r.IdempotencyKey) {
 		return orders.Order{}, false, &orders.Error{Code: orders.CodeInvalid, Field: "order", Message: "an id or a key is no text"}
 	}
-	p := &placing{req: r, decide: decide, done: make(chan struct{})}
-	s.intake.mu.Lock()
-	s.intake.waiting = append(s.intake.waiting, p)
-	lead := !s.intake.working
-	s.intake.working = true
-	s.intake.mu.Unlock()
-	if lead {
-		// Whoever waits may leave when its context ends; the work of the others
-		// must not end with it.
-		go s.work(context.WithoutCancel(ctx))
+	p := &placing{req: r, decide: decide}
+	switch err := s.intake.Do(ctx, p); {
+	case errors.Is(err, combine.ErrUnderWay):
+		return orders.Order{}, false, fmt.Errorf("ordersdb: place order: it may be placed all the same: %w", err)
+	case err != nil:
+		return orders.Order{}, false, err
 	}
-	select {
-	case <-p.done:
-		return p.order, p.placed, p.err
-	case <-ctx.Done():
-		if s.intake.remove(p) {
-			return orders.Order{}, false, ctx.Err()
-		}
-		return orders.Order{}, false, fmt.Errorf("ordersdb: place order: it may be placed all the same: %w", ctx.Err())
-	}
+	return p.order, p.placed, p.err
 }
 
-// remove takes p out of the queue; false when its transaction has begun.
-func (in *intake) remove(p *placing) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for i, w := range in.waiting {
-		if w == p {
-			in.waiting = append(in.waiting[:i:i], in.waiting[i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
-// next takes the calls of the next transaction; none ends the work.
-func (in *intake) next() []*placing {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	n := min(len(in.waiting), maxCombined)
-	batch := in.waiting[:n:n]
-	in.waiting = in.waiting[n:]
-	if n == 0 {
-		in.waiting, in.working = nil, false
-	}
-	return batch
-}
-
-func (s *Store) work(ctx context.Context) {
-	// Those who are about to submit do so first, and travel along: callers who
-	// were answered together come back together. Nobody waits for it who is
-	// alone.
-	runtime.Gosched()
-	for batch := s.intake.next(); len(batch) > 0; batch = s.intake.next() {
-		err := s.placeAll(ctx, batch)
-		for _, p := range batch {
-			switch {
-			case err != nil && atFault(err):
-				s.placeAlone(ctx, p)
-			case err != nil:
-				p.fail(err)
+// together carries out calls that met with all, in one transaction. Where that
+// fails for what is in one of them, each is tried alone and fails for itself.
+func together[C interface{ fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
+	err := all(ctx, calls)
+	for _, c := range calls {
+		switch {
+		case err != nil && atFault(err):
+			if err := retryUnique(func() error { return all(ctx, []C{c}) }); err != nil {
+				c.fail(err)
 			}
-			close(p.done)
+		case err != nil:
+			c.fail(err)
 		}
-		runtime.Gosched()
 	}
 }
 
@@ -124,12 +73,3 @@ func atFault(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.HasPrefix(pg.Code, "22") // data that no column takes
 }
-
-// placeAlone carries out one call by itself.
-func (s *Store) placeAlone(ctx context.Context, p *placing) {
-	if err := retryUnique(func() error { return s.placeAll(ctx, []*placing{p}) }); err != nil {
-		p.fail(err)
-	}
-}
-
-func (p *placing) fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }

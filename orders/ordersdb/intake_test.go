@@ -85,9 +85,7 @@ func (h *held) must(err error) {
 func (h *held) queued(n int) {
 	h.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		h.store.intake.mu.Lock()
-		waiting, working := len(h.store.intake.waiting), h.store.intake.working
-		h.store.intake.mu.Unlock()
+		waiting, working := h.store.intake.Waiting()
 		if working && waiting == n {
 			return
 		}

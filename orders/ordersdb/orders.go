@@ -264,6 +264,9 @@ func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
 	if err != nil {
 		return err
 	}
+	if len(locked) != len(ids) {
+		return errNoRows
+	}
 	if err := addStock(ctx, tx, back, ids); err != nil {
 		return err
 	}

@@ -257,11 +257,9 @@ func (b *book) countInSales(o *orders.Order) error {
 	return nil
 }
 
-// save writes everything that was decided, one statement a table.
+// save writes everything that was decided, in one round trip, with one statement
+// a table.
 func (b *book) save(ctx context.Context) error {
-	if len(b.placed) == 0 && (b.sales == nil || len(b.sales.events) == 0) {
-		return nil
-	}
 	var (
 		orderRows   []orderRow
 		lines       []lineRow
@@ -282,29 +280,30 @@ func (b *book) save(ctx context.Context) error {
 			args = append(args, o.CartID, o.ID)
 		}
 	}
-	if err := addStock(ctx, b.tx, b.sold, slices.SortedFunc(maps.Keys(b.sold), cmp.Compare[int64])); err != nil {
-		return err
-	}
-	if b.sales != nil {
-		if err := b.sales.saveRows(ctx, b.tx); err != nil {
+	return sqldb.Together(ctx, b.tx, func(w bun.IDB) error {
+		if b.sales != nil {
+			events = append(events, b.sales.events...)
+			if err := b.sales.saveRows(ctx, w); err != nil {
+				return err
+			}
+		}
+		if err := addStock(ctx, w, b.sold, slices.SortedFunc(maps.Keys(b.sold), cmp.Compare[int64])); err != nil {
 			return err
 		}
-		events = append(events, b.sales.events...)
-	}
-	if len(b.placed) == 0 {
-		return outbox.Append(ctx, b.tx, eventPrefix, events)
-	}
-	for _, rows := range []any{&orderRows, &lines, &payments} {
-		if _, err := b.tx.NewInsert().Model(rows).Exec(ctx); err != nil {
-			return err
+		if len(b.placed) > 0 {
+			for _, rows := range []any{&orderRows, &lines, &payments} {
+				if _, err := w.NewInsert().Model(rows).Returning("NULL").Exec(ctx); err != nil {
+					return err
+				}
+			}
 		}
-	}
-	if len(cartIDs) > 0 {
-		_, err := b.tx.NewUpdate().Table("carts").Set("order_id = CASE id"+assignments.String()+" END", args...).
-			Where("id IN (?)", bun.List(cartIDs)).Exec(ctx)
-		if err != nil {
-			return err
+		if len(cartIDs) > 0 {
+			_, err := w.NewUpdate().Table("carts").Set("order_id = CASE id"+assignments.String()+" END", args...).
+				Where("id IN (?)", bun.List(cartIDs)).Exec(ctx)
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return outbox.Append(ctx, b.tx, eventPrefix, events)
+		return outbox.Append(ctx, w, eventPrefix, events)
+	})
 }

@@ -235,7 +235,7 @@ func (b *saleBook) save(ctx context.Context, tx bun.Tx) error {
 	return outbox.Append(ctx, tx, eventPrefix, b.events)
 }
 
-func (b *saleBook) saveRows(ctx context.Context, tx bun.Tx) error {
+func (b *saleBook) saveRows(ctx context.Context, tx bun.IDB) error {
 	if err := b.saveCounts(ctx, tx); err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (b *saleBook) saveRows(ctx context.Context, tx bun.Tx) error {
 	return b.saveReservations(ctx, tx)
 }
 
-func (b *saleBook) saveCounts(ctx context.Context, tx bun.Tx) error {
+func (b *saleBook) saveCounts(ctx context.Context, tx bun.IDB) error {
 	var sold, held strings.Builder
 	var soldArgs, heldArgs []any
 	var ids []string
@@ -277,7 +277,7 @@ func (b *saleBook) saveCounts(ctx context.Context, tx bun.Tx) error {
 
 // saveReservations writes each reservation as it is in the end, old ones in
 // place of what is stored.
-func (b *saleBook) saveReservations(ctx context.Context, tx bun.Tx) error {
+func (b *saleBook) saveReservations(ctx context.Context, tx bun.IDB) error {
 	if len(b.kept) == 0 {
 		return nil
 	}

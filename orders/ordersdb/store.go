@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
@@ -59,13 +60,19 @@ func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx
 // concurrent use, and by many processes on one database.
 type Store struct {
 	db     *sqldb.DB
-	intake intake
+	intake *combine.Group[*placing]
+	carts  *combine.Group[*cartChange]
 }
 
 var _ orders.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqldb.DB) *Store { return &Store{db: db} }
+func New(db *sqldb.DB) *Store {
+	s := &Store{db: db}
+	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { together(ctx, calls, s.placeAll) })
+	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { together(ctx, calls, s.changeCarts) })
+	return s
+}
 
 // retryUnique runs f again when what it inserts was inserted by somebody else
 // meanwhile: it finds the other's row then, or makes a new id.
@@ -114,7 +121,7 @@ var errNoRows = errors.New("ordersdb: a row that was locked is gone")
 
 // addStock adds deltas to the stock of products that are locked, in one
 // statement.
-func addStock(ctx context.Context, tx bun.IDB, deltas map[int64]int, ids []int64) error {
+func addStock(ctx context.Context, db bun.IDB, deltas map[int64]int, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -126,14 +133,6 @@ func addStock(ctx context.Context, tx bun.IDB, deltas map[int64]int, ids []int64
 		args = append(args, id, deltas[id])
 	}
 	delta.WriteString(" END")
-	res, err := tx.NewUpdate().Table("products").Set(delta.String(), args...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return err
-	} else if n != int64(len(ids)) {
-		return errNoRows
-	}
-	return nil
+	_, err := db.NewUpdate().Table("products").Set(delta.String(), args...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	return err
 }
