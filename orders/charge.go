@@ -42,9 +42,14 @@ func (s *Service) chargeNow(ctx context.Context, o Order, lease string) (Order, 
 	s.mu.Lock()
 	s.inFlight[o.ID] = c
 	s.mu.Unlock()
+	// It outlives the caller, and still belongs to its request and trace.
+	attempting, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(s.life, end)
 	go func() {
 		defer s.running.Done()
-		c.order, _, c.err = s.attempt(s.life, o, lease)
+		defer end()
+		defer stop()
+		c.order, _, c.err = s.attempt(attempting, o, lease)
 		s.mu.Lock()
 		delete(s.inFlight, o.ID)
 		s.mu.Unlock()

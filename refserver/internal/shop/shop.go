@@ -99,6 +99,7 @@ func WithClock(now func() time.Time) Option { return func(s *Shop) { s.now = now
 // everything is closed again.
 func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics, options ...Option) (_ *Shop, err error) {
 	s := &Shop{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}, now: time.Now}
+	ctx = orders.WithOrigin(ctx, orders.Origin{Address: "start@" + worker.Host("")})
 	for _, o := range options {
 		o(s)
 	}

@@ -33,16 +33,18 @@ type auditBody struct {
 	First   string // address of the newest; empty: this is it
 }
 
-type auditFilter struct{ Who, About, Type, From, To string }
+type auditFilter struct{ Who, About, Address, Request, Type, From, To string }
 
 // changeView is one change: who did what to what, when and from where.
 type changeView struct {
-	At              time.Time
-	When            string
-	Who, Role, From string
-	What, Note      string
-	Kind, ID        string // of what it happened to
-	Href, Only      string // of what it happened to, and of all its changes
+	At         time.Time
+	When       string
+	Who, Role  string
+	From       orders.Origin
+	Source     string // by which way an order came in
+	What, Note string
+	Kind, ID   string // of what it happened to
+	Href, Only string // of what it happened to, and of all its changes
 }
 
 // auditTypes are the changes there are, for the choice.
@@ -100,9 +102,10 @@ func (s *server) auditQuery(r *http.Request) (*outbox.Query, auditFilter, error)
 	form := r.URL.Query()
 	f := auditFilter{
 		Who: strings.TrimSpace(form.Get("who")), About: strings.TrimSpace(form.Get("about")), Type: form.Get("type"),
+		Address: strings.TrimSpace(form.Get("address")), Request: strings.TrimSpace(form.Get("request")),
 		From: form.Get("from"), To: form.Get("to"),
 	}
-	q := outbox.Query{AggregateID: f.About, After: form.Get("after"), Limit: auditPage}
+	q := outbox.Query{AggregateID: f.About, FromAddress: f.Address, FromRequest: f.Request, After: form.Get("after"), Limit: auditPage}
 	if f.Type != "" {
 		if !slices.Contains(auditTypes, f.Type) {
 			return nil, f, problem.Invalid("type", fmt.Sprintf("%q is no kind of change; choose one of the list", clip(f.Type)))
@@ -149,7 +152,7 @@ func (s *server) changed(e orders.Event) (changeView, error) {
 		return changeView{}, fmt.Errorf("web: event %s: %w", e.ID, err)
 	}
 	v := changeView{
-		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: data.Source, What: line.What, Note: line.Note,
+		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: e.From, Source: data.Source, What: line.What, Note: line.Note,
 		Kind: words(kind), ID: e.AggregateID, Only: "/admin/audit?about=" + e.AggregateID,
 	}
 	switch kind {

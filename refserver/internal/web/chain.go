@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 // chain puts the middleware around the routes, outermost first:
 //
 //	request id      so that all that follows can name the request
+//	origin          so that every change says which request made it, and from where
 //	metrics         counts what everything inside answers, the refused too
 //	access log      one line per request, with what is known by its end
 //	recovery        a panic is one failed request, counted and logged
@@ -43,7 +45,16 @@ func (s *server) chain() http.Handler {
 	h = s.recovery(h)
 	h = observability.AccessLog(h, observability.Named(s.Log, "http"), quiet)
 	h = s.Metrics.Middleware(h, s.routeOf(inner))
-	return observability.RequestID(h)
+	return observability.RequestID(s.origin(h))
+}
+
+// origin tells the domain packages where the request comes from.
+func (s *server) origin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info, _ := observability.RequestFrom(r.Context())
+		ctx := orders.WithOrigin(r.Context(), orders.Origin{Address: s.ClientAddress(r), Request: info.ID})
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // gate puts the limit of the checkout before what stands behind. Who brings no

@@ -119,6 +119,12 @@ func functions(zone *time.Location) template.FuncMap {
 		"list":    func(items ...any) []any { return items },
 		"inc":     func(n int) int { return n + 1 },
 		"lower":   strings.ToLower,
+		"short": func(id string) string {
+			if len(id) > 8 {
+				return id[:8] + "…"
+			}
+			return id
+		},
 	}
 }
 

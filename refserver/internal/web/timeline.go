@@ -18,6 +18,7 @@ import (
 type entry struct {
 	At   time.Time
 	Who  string
+	From orders.Origin // for staff alone
 	What string
 	Note string // what somebody wrote
 }
@@ -63,6 +64,9 @@ func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, err
 			continue
 		}
 		line.At, line.Who = e.At, who(e.Actor, staff)
+		if staff {
+			line.From = e.From
+		}
 		out = append(out, line)
 	}
 	return out, nil

@@ -1,12 +1,16 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/returnkit/returnkit/orders"
 )
 
 // Runner is what a group runs: a *Loop, or what else runs until it is told
@@ -20,6 +24,9 @@ type Runner interface {
 type Group struct {
 	// Drain is how long Run waits for them after the stop; 0 means 10 s.
 	Drain time.Duration
+	// Host names this process in the origin of what the runners change, as
+	// name@host; empty means the name of the machine.
+	Host string
 
 	names   []string
 	runners []Runner
@@ -31,15 +38,24 @@ func (g *Group) Add(name string, r Runner) {
 	g.runners = append(g.runners, r)
 }
 
+// Host is the name, or that of the machine where it is empty.
+func Host(name string) string {
+	if name == "" {
+		name, _ = os.Hostname() // a machine without a name is said to be one
+	}
+	return cmp.Or(name, "unnamed")
+}
+
 // Run runs all until ctx is done and all have returned. Those that are still
 // at it when Drain is over are left behind and named by the error.
 func (g *Group) Run(ctx context.Context) error {
 	var mu sync.Mutex
 	running := slices.Clone(g.names)
+	host := Host(g.Host)
 	var wg sync.WaitGroup
 	for i, r := range g.runners {
 		wg.Go(func() {
-			r.Run(ctx)
+			r.Run(orders.WithOrigin(ctx, orders.Origin{Address: strings.ReplaceAll(g.names[i], " ", "-") + "@" + host}))
 			mu.Lock()
 			defer mu.Unlock()
 			if at := slices.Index(running, g.names[i]); at >= 0 {
