@@ -189,9 +189,29 @@ func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
 	return s.oneTerms(ctx, id, s.db.Read.NewSelect().Where("t.id = ?", id))
 }
 
-// CurrentTerms implements returns.Store.
+// currentTerms is a call of CurrentTerms on its way.
+type currentTerms struct {
+	terms returns.Terms
+	err   error
+}
+
+// CurrentTerms implements returns.Store. Calls that meet, as those of many
+// checkouts do, are one statement, sent after the last of them came. They share
+// the slices in the policy, which nobody changes: published terms stay as they
+// are.
 func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
-	return s.oneTerms(ctx, "current", s.db.Read.NewSelect().Order("t.version DESC").Limit(1))
+	c := &currentTerms{}
+	if err := s.terms.Do(ctx, c); err != nil {
+		return returns.Terms{}, fmt.Errorf("returnsdb: current terms: %w", err)
+	}
+	return c.terms, c.err
+}
+
+func (s *Store) readCurrentTerms(ctx context.Context, calls []*currentTerms) {
+	t, err := s.oneTerms(ctx, "current", s.db.Read.NewSelect().Order("t.version DESC").Limit(1))
+	for _, c := range calls {
+		c.terms, c.err = t, err
+	}
 }
 
 func (s *Store) oneTerms(ctx context.Context, id string, q *bun.SelectQuery) (returns.Terms, error) {

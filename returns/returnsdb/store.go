@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/returns"
@@ -23,12 +24,19 @@ const EventPrefix = "returns"
 
 // Store is a returns.Store on PostgreSQL or SQLite. It is safe for concurrent
 // use, and by many processes on one database.
-type Store struct{ db *sqldb.DB }
+type Store struct {
+	db    *sqldb.DB
+	terms *combine.Group[*currentTerms]
+}
 
 var _ returns.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqldb.DB) *Store { return &Store{db: db} }
+func New(db *sqldb.DB) *Store {
+	s := &Store{db: db}
+	s.terms = combine.New(1000, s.readCurrentTerms)
+	return s
+}
 
 func notFound(what, id string) error {
 	return fmt.Errorf("returnsdb: there is no %s %q: %w", what, id, returns.ErrNotFound)

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
@@ -27,12 +29,19 @@ func Migrations() sqldb.Set {
 }
 
 // DB is the Store on PostgreSQL and SQLite.
-type DB struct{ db *sqldb.DB }
+type DB struct {
+	db      *sqldb.DB
+	lookups *combine.Group[*lookup]
+}
 
 var _ Store = (*DB)(nil)
 
 // NewDB returns the store in db, which must have been migrated.
-func NewDB(db *sqldb.DB) *DB { return &DB{db: db} }
+func NewDB(db *sqldb.DB) *DB {
+	d := &DB{db: db}
+	d.lookups = combine.New(64, d.findSessions)
+	return d
+}
 
 type userRow struct {
 	bun.BaseModel `bun:"table:auth_users,alias:u"`
@@ -207,10 +216,37 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 	return row.user(), nil
 }
 
-// Session implements SessionStore.
+// lookup is a call of Session on its way.
+type lookup struct {
+	tokenHash string
+
+	session Session
+	user    User
+	found   bool
+	err     error
+}
+
+// Session implements SessionStore. Calls that meet are one statement.
 func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.Time) (Session, User, bool, error) {
+	l := &lookup{tokenHash: tokenHash}
+	if err := d.lookups.Do(ctx, l); err != nil {
+		return Session{}, User{}, false, fmt.Errorf("auth: session: %w", err)
+	}
+	if l.err != nil || !l.found || !l.session.ExpiresAt.After(now) || !l.session.SeenAt.After(idleSince) {
+		return Session{}, User{}, false, l.err
+	}
+	return l.session, l.user, true, nil
+}
+
+// findSessions answers the calls.
+func (d *DB) findSessions(ctx context.Context, calls []*lookup) {
+	hashes := make([]string, len(calls))
+	for i, l := range calls {
+		hashes[i] = l.tokenHash
+	}
 	// Columns of the user are NULL where nobody is signed in.
-	var row struct {
+	var rows []struct {
+		TokenHash string
 		Data      []byte
 		ExpiresAt sqldb.Time
 		SeenAt    sqldb.Time
@@ -222,24 +258,28 @@ func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.
 		CreatedAt sqldb.Time
 	}
 	err := d.db.Read.NewSelect().TableExpr("auth_sessions AS s").
-		ColumnExpr("s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at").
+		ColumnExpr("s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at").
 		Join("LEFT JOIN auth_users AS u ON u.id = s.user_id").
-		Where("s.token_hash = ?", tokenHash).
-		Where("s.expires_at > ?", sqldb.At(now)).
-		Where("s.seen_at > ?", sqldb.At(idleSince)).
-		Scan(ctx, &row)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Session{}, User{}, false, nil
-	}
+		Where("s.token_hash IN (?)", bun.List(hashes)).
+		Scan(ctx, &rows)
 	if err != nil {
-		return Session{}, User{}, false, fmt.Errorf("auth: session: %w", err)
+		err = fmt.Errorf("auth: session: %w", err)
 	}
-	s := Session{TokenHash: tokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.Time(), SeenAt: row.SeenAt.Time()}
-	if row.ID == nil {
-		return s, User{}, true, nil
+	for _, l := range calls {
+		l.err = err
+		for _, row := range rows {
+			if row.TokenHash != l.tokenHash {
+				continue
+			}
+			l.found = true
+			// A copy for each: two requests of one session may meet.
+			l.session = Session{TokenHash: row.TokenHash, Data: slices.Clone(row.Data), ExpiresAt: row.ExpiresAt.Time(), SeenAt: row.SeenAt.Time()}
+			if row.ID != nil {
+				l.session.UserID = *row.ID
+				l.user = User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}
+			}
+		}
 	}
-	s.UserID = *row.ID
-	return s, User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}, true, nil
 }
 
 // InsertSession implements SessionStore.
