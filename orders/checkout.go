@@ -102,7 +102,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
 	st := s.stamp(ctx, r.Customer)
-	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At},
+	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.From},
 		func(p Placement) (*Order, error) {
 			if len(p.Cart.Items) == 0 {
 				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}

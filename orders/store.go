@@ -92,6 +92,7 @@ type PlaceRequest struct {
 	CartID         string // empty: the customer's open cart
 	IdempotencyKey string // empty: none
 	At             time.Time
+	From           Origin // of what has to be cleared up first, such as reservations that expired
 }
 
 // SaleStore keeps flash sales and the reservations in them. Whatever changes

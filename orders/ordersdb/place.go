@@ -149,17 +149,18 @@ func (b *book) lockProducts(ctx context.Context) error {
 func (b *book) loadSales(ctx context.Context, productIDs []int64) error {
 	var customers []string
 	var now time.Time
+	var from orders.Origin
 	for _, p := range b.batch {
 		customers = append(customers, p.req.CustomerID)
 		if p.req.At.After(now) {
-			now = p.req.At
+			now, from = p.req.At, p.req.From
 		}
 	}
 	var err error
 	if b.sales, err = loadSales(ctx, b.tx, productIDs, customers, now); err != nil {
 		return err
 	}
-	if err := b.sales.expire(now); err != nil {
+	if err := b.sales.expire(now, from); err != nil {
 		return err
 	}
 	b.giveBack()

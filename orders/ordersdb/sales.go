@@ -183,7 +183,7 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st order
 		if err != nil {
 			return err
 		}
-		if err := b.expire(st.At); err != nil {
+		if err := b.expire(st.At, st.From); err != nil {
 			return err
 		}
 		p.Stock += b.back[p.ID]
@@ -267,7 +267,7 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st orders.St
 		}
 		b.expired = b.expired[:min(len(b.expired), limit)]
 		n = len(b.expired)
-		if err := b.expire(st.At); err != nil {
+		if err := b.expire(st.At, st.From); err != nil {
 			return err
 		}
 		if n > 0 {

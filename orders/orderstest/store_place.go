@@ -36,7 +36,7 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 	swept := func(v orders.Reservation) bool {
 		return slices.ContainsFunc(cart.Items, func(it orders.CartItem) bool { return it.ProductID == v.ProductID })
 	}
-	if _, err := s.expire(orders.Stamp{At: r.At, By: orders.System("flash sales")}, math.MaxInt, swept); err != nil {
+	if _, err := s.expire(orders.Stamp{At: r.At, By: orders.System("flash sales"), From: r.From}, math.MaxInt, swept); err != nil {
 		return orders.Order{}, false, err
 	}
 	for try := 0; ; try++ {

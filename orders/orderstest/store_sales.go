@@ -271,7 +271,7 @@ func (s *Store) countInSales(o orders.Order) error {
 			if err := s.hold(l.SaleID, -r.Quantity); err != nil {
 				return err
 			}
-			if err := s.saveReservation(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.Changes()[0].Actor})); err != nil {
+			if err := s.saveReservation(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.Changes()[0].Actor, From: o.Changes()[0].From})); err != nil {
 				return err
 			}
 		}

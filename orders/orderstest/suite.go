@@ -179,7 +179,7 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 
 // place orders the cart.
 func (b *bench) place(customer, cartID, key string) (orders.Order, bool, error) {
-	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now}, b.decide(key))
+	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now, From: b.stamp().From}, b.decide(key))
 }
 
 // bought is an order of n units of a product.

@@ -41,7 +41,7 @@ func (b *bench) loadSale(id string) orders.FlashSale {
 
 // reserve holds n units for ten minutes.
 func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
-	st := orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorCustomer, ID: customer}}
+	st := orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorCustomer, ID: customer}, From: b.stamp().From}
 	return b.store.Reserve(b.ctx, f.ID, customer, st, func(p orders.Product) (orders.Reservation, []orders.Event, error) {
 		return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
 	})
@@ -77,6 +77,9 @@ func (b *bench) foldedReservation(id string) orders.Reservation {
 	want, err := b.store.Reservation(b.ctx, id)
 	b.ok(err)
 	b.equal("reservation folded from its events", got, want)
+	for _, e := range events {
+		b.equal("origin of "+e.Type, e.From, b.stamp().From)
+	}
 	return want
 }
 
@@ -269,7 +272,7 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 	f := b.sale(p.ID, 5, 3)
 	order := func(who, saleID string, n int) error {
 		id := b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: n})
-		_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now}, func(pl orders.Placement) (*orders.Order, error) {
+		_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now, From: b.stamp().From}, func(pl orders.Placement) (*orders.Order, error) {
 			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: n, Sale: &orders.FlashSale{ID: saleID}}}, "")
 		})
 		return err
