@@ -94,7 +94,7 @@ func testReservationExpires(t *testing.T, b *bench) {
 func testReservationExpiresLazily(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 2)
 	f := b.sale(p.ID, 2, 2)
-	b.reserved(f, "ann", 2)
+	first := b.reserved(f, "ann", 2)
 	cart := b.cart("bob", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	_, _, err := b.place("bob", cart, "")
 	b.code(err, orders.CodeOutOfStock)
@@ -103,6 +103,7 @@ func testReservationExpiresLazily(_ *testing.T, b *bench) {
 	b.ok(err)
 	b.equal("placed", placed, true)
 	b.counts("bought by another", f, 1, 1, 0)
+	b.equal("what the other took", b.foldedReservation(first.ID).Status, orders.ReservationExpired)
 	b.reserved(f, "cy", 1)
 	b.counts("reserved by another", f, 0, 1, 1)
 	b.now = b.now.Add(10 * time.Minute)
