@@ -198,53 +198,60 @@ func save(ctx context.Context, tx bun.Tx, before, after *refunds.Refund, balance
 	if err := balance.Apply(effect); err != nil {
 		return saved, err
 	}
-	row := rowOfRefund(after)
-	if before == nil {
-		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
-			return saved, err
-		}
-	} else if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
-		return saved, err
-	}
-	if err := saveAttempts(ctx, tx, before, after); err != nil {
-		return saved, err
-	}
-	if before == nil || !reflect.DeepEqual(before.Quote.Lines, after.Quote.Lines) {
-		if before != nil {
-			if _, err := tx.NewDelete().Model((*lineRow)(nil)).Where("refund_id = ?", after.ID).Exec(ctx); err != nil {
-				return saved, err
-			}
-		}
-		lines := rowsOfLines(after)
-		if len(lines) > 0 {
-			if _, err := tx.NewInsert().Model(&lines).Exec(ctx); err != nil {
-				return saved, err
-			}
-		}
-	}
-	if effect.Reserved != 0 || effect.Refunded != 0 {
-		_, err := tx.NewUpdate().Model((*balanceRow)(nil)).
-			Set("reserved_minor = ?", balance.Reserved).Set("refunded_minor = ?", balance.Refunded).
-			Where("payment_id = ?", after.PaymentID).Exec(ctx)
-		if err != nil {
-			return saved, err
-		}
-	}
 	if effect.Credit != nil {
 		if _, err := addCredit(ctx, tx, *effect.Credit); err != nil {
 			return saved, err
 		}
 	}
-	if len(after.Changes()) > 0 {
-		if err := outbox.Append(ctx, tx, EventPrefix, after.Changes()); err != nil {
-			return saved, err
+	return saved, sqldb.Together(ctx, tx, func(w bun.IDB) error {
+		row := rowOfRefund(after)
+		var err error
+		if before == nil {
+			_, err = w.NewInsert().Model(&row).Returning("NULL").Exec(ctx)
+		} else {
+			_, err = w.NewUpdate().Model(&row).WherePK().Exec(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := saveAttempts(ctx, w, before, after); err != nil {
+			return err
+		}
+		if err := saveLines(ctx, w, before, after); err != nil {
+			return err
+		}
+		if effect.Reserved != 0 || effect.Refunded != 0 {
+			_, err := w.NewUpdate().Model((*balanceRow)(nil)).
+				Set("reserved_minor = ?", balance.Reserved).Set("refunded_minor = ?", balance.Refunded).
+				Where("payment_id = ?", after.PaymentID).Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
+		return outbox.Append(ctx, w, EventPrefix, after.Changes())
+	})
+}
+
+// saveLines replaces the lines where the quote is another.
+func saveLines(ctx context.Context, db bun.IDB, before, after *refunds.Refund) error {
+	if before != nil {
+		if reflect.DeepEqual(before.Quote.Lines, after.Quote.Lines) {
+			return nil
+		}
+		if _, err := db.NewDelete().Model((*lineRow)(nil)).Where("refund_id = ?", after.ID).Exec(ctx); err != nil {
+			return err
 		}
 	}
-	return saved, nil
+	lines := rowsOfLines(after)
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := db.NewInsert().Model(&lines).Returning("NULL").Exec(ctx)
+	return err
 }
 
 // saveAttempts writes the attempts that are new or changed.
-func saveAttempts(ctx context.Context, tx bun.Tx, before, after *refunds.Refund) error {
+func saveAttempts(ctx context.Context, db bun.IDB, before, after *refunds.Refund) error {
 	had := 0
 	if before != nil {
 		had = len(before.Attempts)
@@ -253,11 +260,11 @@ func saveAttempts(ctx context.Context, tx bun.Tx, before, after *refunds.Refund)
 		row := rowOfAttempt(after.ID, a)
 		switch {
 		case i >= had:
-			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+			if _, err := db.NewInsert().Model(&row).Returning("NULL").Exec(ctx); err != nil {
 				return err
 			}
 		case a != before.Attempts[i]:
-			if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+			if _, err := db.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
 				return err
 			}
 		}

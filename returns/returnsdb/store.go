@@ -170,32 +170,33 @@ func save(ctx context.Context, tx bun.Tx, before, after *returns.Return, units [
 			return returns.Return{}, err
 		}
 	}
-	row := rowOfReturn(after)
-	lines := rowsOfLines(after)
-	if before == nil {
-		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
-			return returns.Return{}, err
-		}
-		if _, err := tx.NewInsert().Model(&lines).Exec(ctx); err != nil {
-			return returns.Return{}, err
-		}
-	} else {
-		if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
-			return returns.Return{}, err
-		}
-		for i := range lines {
-			if reflect.DeepEqual(before.Lines[i], after.Lines[i]) {
-				continue
+	row, lines := rowOfReturn(after), rowsOfLines(after)
+	err := sqldb.Together(ctx, tx, func(w bun.IDB) error {
+		if before == nil {
+			for _, rows := range []any{&row, &lines} {
+				if _, err := w.NewInsert().Model(rows).Returning("NULL").Exec(ctx); err != nil {
+					return err
+				}
 			}
-			if _, err := tx.NewUpdate().Model(&lines[i]).WherePK().Exec(ctx); err != nil {
-				return returns.Return{}, err
+		} else {
+			if _, err := w.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+				return err
+			}
+			for i := range lines {
+				if reflect.DeepEqual(before.Lines[i], after.Lines[i]) {
+					continue
+				}
+				if _, err := w.NewUpdate().Model(&lines[i]).WherePK().Exec(ctx); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	if err := claim(ctx, tx, before, after, units); err != nil {
-		return returns.Return{}, err
-	}
-	if err := outbox.Append(ctx, tx, EventPrefix, after.Changes()); err != nil {
+		if err := claim(ctx, w, before, after, units); err != nil {
+			return err
+		}
+		return outbox.Append(ctx, w, EventPrefix, after.Changes())
+	})
+	if err != nil {
 		return returns.Return{}, err
 	}
 	return after.Saved(), nil
@@ -203,7 +204,7 @@ func save(ctx context.Context, tx bun.Tx, before, after *returns.Return, units [
 
 // claim moves the claims of the order's lines from what before held to what
 // after holds.
-func claim(ctx context.Context, tx bun.Tx, before, after *returns.Return, units []unitRow) error {
+func claim(ctx context.Context, db bun.IDB, before, after *returns.Return, units []unitRow) error {
 	held := after.Held()
 	was := map[string]int{}
 	if before != nil {
@@ -216,7 +217,7 @@ func claim(ctx context.Context, tx bun.Tx, before, after *returns.Return, units 
 		if delta == 0 {
 			continue
 		}
-		_, err := tx.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_line_id = ?", u.OrderLineID).Exec(ctx)
+		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_line_id = ?", u.OrderLineID).Exec(ctx)
 		if err != nil {
 			return err
 		}
