@@ -26,82 +26,77 @@ if ((${#missing[@]})); then
 	apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-wanted() { [[ $force == --force ]] || ! docker image inspect "$1" >/dev/null 2>&1; }
-
-# closure PACKAGE...: the packages and everything they depend on, as installed.
-closure() {
-	apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts \
-		--no-breaks --no-replaces --no-enhances "$@" | grep -E '^[a-z0-9]' | cut -d: -f1 | sort -u
+# wanted NAME LABEL: whether the image is to be made. It is, too, when what it
+# was made of, its label, has changed.
+wanted() {
+	[[ $force == --force || $(docker image inspect --format '{{.Config.Labels.of}}' "$1" 2>/dev/null) != "$2" ]]
 }
 
-# tree DIR PACKAGE...: the files of the packages and their dependencies in DIR.
+# tree DIR PATH...: files and folders of this machine in DIR, with a shell and
+# the libraries that their programs load.
 tree() {
 	local dir=$1
 	shift
-	mkdir -p "$dir"/{bin,sbin,lib,lib64,tmp,run,etc,proc,sys,dev,root,usr/bin,usr/sbin,usr/lib}
+	mkdir -p "$dir"/{tmp,run,etc/ssl/certs,proc,sys,dev,root,usr/bin,usr/sbin,usr/lib,usr/lib64}
 	chmod 1777 "$dir/tmp"
-	rmdir "$dir"/{bin,sbin,lib,lib64}
-	ln -s usr/bin "$dir/bin" && ln -s usr/sbin "$dir/sbin" && ln -s usr/lib "$dir/lib" && ln -s usr/lib64 "$dir/lib64"
-	mkdir -p "$dir/usr/lib64"
-	for p in $(closure "$@" bash coreutils libc-bin base-files); do
-		dpkg -L "$p" 2>/dev/null || true
-	done | grep -vE '^/(usr/share/(doc|man|info|locale|lintian)/|\.$)' | sort -u | while read -r f; do
-		{ [[ -f $f || -L $f ]] && printf '%s\0' "$(readlink -f "$(dirname "$f")")/$(basename "$f")"; } || true
-	done | tar -c --transform "s,^,.,S" -P --no-recursion --null -T - | tar -x -C "$dir"
-	for f in /etc/ssl/certs/ca-certificates.crt /etc/ld.so.cache /etc/nsswitch.conf; do
-		[[ -f $f ]] && mkdir -p "$dir$(dirname "$f")" && cp -L "$f" "$dir$f"
-	done
-	printf 'root:x:0:0::/root:/bin/bash\n' >"$dir/etc/passwd"
-	printf 'root:x:0:\n' >"$dir/etc/group"
-	# Alternatives that package scripts make.
-	[[ -e $dir/usr/bin/sh ]] || ln -s bash "$dir/usr/bin/sh"
+	for f in bin sbin lib lib64; do ln -s "usr/$f" "$dir/$f"; done
+	set -- "$@" /usr/bin/{bash,cat,chmod,chown,cp,mkdir,rm}
+	{
+		printf '%s\n' "$@"
+		find "$@" -type f ! -name 'llvmjit*' \( -perm -u+x -o -name '*.so*' \) -print0 | { xargs -0 ldd 2>/dev/null || true; } | grep -v ':$' | grep -oE '/[^ ]+\.so[^ )]*'
+	} | sed -E 's,^/(s?bin|lib|lib64)/,/usr/\1/,' | sort -u | tar -C / -chP --transform 's,^/,./,' --exclude bitcode --exclude 'llvmjit*' -T - | tar -x -C "$dir"
+	ln -s bash "$dir/usr/bin/sh"
+	cp -L /etc/ssl/certs/ca-certificates.crt "$dir/etc/ssl/certs/"
+	printf 'root:x:0:0::/root:/bin/bash\npostgres:x:999:999::/var/lib/postgresql:/bin/bash\n' >"$dir/etc/passwd"
+	printf 'root:x:0:\npostgres:x:999:\n' >"$dir/etc/group"
+	printf 'hosts: files dns\n' >"$dir/etc/nsswitch.conf"
+	ldconfig -r "$dir"
 }
 
-# image NAME DIR CHANGE...: imports DIR as an image.
+# image NAME LABEL DIR CHANGE...: imports DIR as an image.
 image() {
-	local name=$1 dir=$2 changes=()
-	shift 2
-	for c in "$@"; do changes+=(--change "$c"); done
+	local name=$1 label=$2 dir=$3 changes=()
+	shift 3
+	for c in "LABEL of=$label" "$@"; do changes+=(--change "$c"); done
 	tar -C "$dir" -c . | docker import "${changes[@]}" - "$name" >/dev/null
 	rm -rf "$dir"
-	printf 'made %s\n' "$name"
+	printf 'made %s after %d s\n' "$name" "$SECONDS"
 }
 
-# The build needs the modules of this checkout: another go.sum, another image.
-sums=$(sha256sum go.sum | cut -d' ' -f1)
-if [[ $(docker image inspect --format '{{.Config.Labels.sums}}' golang:1.26-bookworm 2>/dev/null) != "$sums" ]] || wanted golang:1.26-bookworm; then
-	go mod download # what the build needs, from this checkout
+# The build needs the modules of this checkout, and a build there starts from
+# what a build here compiled instead of from nothing. The modules come from this
+# machine's; go.sum still checks them.
+sums=$(go version | cat - go.sum | sha256sum | cut -d' ' -f1)
+if wanted golang:1.26-bookworm "$sums"; then
+	go mod download
 	d=$work/golang
-	tree "$d" ca-certificates
-	mkdir -p "$d/usr/local" "$d/go/pkg/mod/cache"
-	cp -a "$(go env GOROOT)" "$d/usr/local/go"
+	tree "$d"
+	mkdir -p "$d/usr/local/go" "$d/go/pkg/mod/cache" "$d/root/.cache"
+	tar -C "$(go env GOROOT)" -c --exclude ./api --exclude ./doc --exclude ./test --exclude ./misc --exclude testdata --exclude '*_test.go' . | tar -x -C "$d/usr/local/go"
 	cp -a "$(go env GOMODCACHE)/cache/download" "$d/go/pkg/mod/cache/download"
-	# A build there starts from what a build here compiled, and not from nothing.
-	mkdir -p "$d/root/.cache"
-	GOCACHE=$d/root/.cache/go-build CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -ldflags '-s -w -buildid=' -o /dev/null ./refserver
-	# Modules come from the copied download cache; go.sum still checks them.
-	image golang:1.26-bookworm "$d" "ENV PATH=/usr/local/go/bin:/usr/bin:/usr/sbin GOPATH=/go GOTOOLCHAIN=local GOPROXY=file:///go/pkg/mod/cache/download GONOSUMDB=* GONOSUMCHECK=1 GOFLAGS=-modcacherw HOME=/root" "LABEL sums=$sums" "WORKDIR /go"
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/returnkit-image-build
+	GOCACHE=$cache CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -ldflags '-s -w -buildid=' -o /dev/null ./refserver
+	cp -a "$cache" "$d/root/.cache/go-build"
+	image golang:1.26-bookworm "$sums" "$d" "ENV PATH=/usr/local/go/bin:/usr/bin:/usr/sbin GOPATH=/go GOTOOLCHAIN=local GOPROXY=file:///go/pkg/mod/cache/download GONOSUMDB=* GOFLAGS=-modcacherw HOME=/root" "WORKDIR /go"
 fi
 
-if wanted postgres:15-bookworm; then
+if wanted postgres:15-bookworm packages; then
 	d=$work/postgres
-	tree "$d" postgresql-15 postgresql-client-15 util-linux
+	tree "$d" /usr/lib/postgresql/15/{bin,lib} /usr/share/postgresql/15 /usr/share/zoneinfo /usr/lib/locale/C.utf8 /usr/bin/setpriv
 	mkdir -p "$d/var/lib/postgresql/data" "$d/run/postgresql" "$d/usr/local/bin"
-	printf 'postgres:x:999:999::/var/lib/postgresql:/bin/bash\n' >>"$d/etc/passwd"
-	printf 'postgres:x:999:\n' >>"$d/etc/group"
+	ln -s ../run "$d/var/run"
 	cat >"$d/usr/local/bin/docker-entrypoint.sh" <<'SH'
 #!/bin/bash
 # The part of the official image's entry point that the compose files use.
 set -e
-mkdir -p "$PGDATA" /var/run/postgresql
-chown -R 999:999 "$PGDATA" /var/run/postgresql
+mkdir -p "$PGDATA" /run/postgresql
+chown -R 999:999 "$PGDATA" /run/postgresql
 as() { setpriv --reuid 999 --regid 999 --clear-groups "$@"; }
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
 	printf '%s' "$POSTGRES_PASSWORD" >/tmp/pw && chmod 644 /tmp/pw
 	as initdb -D "$PGDATA" -U "${POSTGRES_USER:-postgres}" --pwfile=/tmp/pw -A scram-sha-256 --auth-local=trust -E UTF8 --locale=C.UTF-8 >/dev/null
 	rm /tmp/pw
 	echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-	echo 'host replication all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 	if [ "${POSTGRES_DB:-postgres}" != postgres ]; then
 		echo "CREATE DATABASE \"$POSTGRES_DB\"" | as postgres --single -D "$PGDATA" postgres >/dev/null
 	fi
@@ -110,25 +105,23 @@ exec setpriv --reuid 999 --regid 999 --clear-groups "$@" -c 'listen_addresses=*'
 SH
 	chmod 755 "$d/usr/local/bin/docker-entrypoint.sh"
 	chown -R 999:999 "$d/var/lib/postgresql" "$d/run/postgresql"
-	image postgres:15-bookworm "$d" "ENV PATH=/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/bin:/usr/sbin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8" \
+	image postgres:15-bookworm packages "$d" "ENV PATH=/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/bin:/usr/sbin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8" \
 		'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]' "VOLUME /var/lib/postgresql/data"
 fi
 
-if wanted redis:7-bookworm; then
-	d=$work/redis
-	tree "$d" redis-server redis-tools
-	image redis:7-bookworm "$d" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["redis-server", "--protected-mode", "no"]' "USER 999:999"
+if wanted redis:7-bookworm packages; then
+	tree "$work/redis" /usr/bin/redis-server /usr/bin/redis-cli
+	image redis:7-bookworm packages "$work/redis" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["redis-server", "--protected-mode", "no"]' "USER 999:999"
 fi
 
-if wanted prom/prometheus:v2.42.0; then
+if wanted prom/prometheus:v2.42.0 packages; then
 	d=$work/prometheus
-	tree "$d" prometheus
+	tree "$d" /usr/bin/prometheus /usr/bin/promtool /usr/share/prometheus
 	mkdir -p "$d/prometheus" && chown 65534:65534 "$d/prometheus"
-	image prom/prometheus:v2.42.0 "$d" "ENV PATH=/usr/bin:/usr/sbin" 'ENTRYPOINT ["/usr/bin/prometheus"]' "USER 65534:65534" "VOLUME /prometheus" "WORKDIR /prometheus"
+	image prom/prometheus:v2.42.0 packages "$d" "ENV PATH=/usr/bin:/usr/sbin" 'ENTRYPOINT ["/usr/bin/prometheus"]' "USER 65534:65534" "VOLUME /prometheus" "WORKDIR /prometheus"
 fi
 
-if wanted haproxy:2.6-bookworm; then
-	d=$work/haproxy
-	tree "$d" haproxy
-	image haproxy:2.6-bookworm "$d" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' "USER 99:99"
+if wanted haproxy:2.6-bookworm packages; then
+	tree "$work/haproxy" /usr/sbin/haproxy
+	image haproxy:2.6-bookworm packages "$work/haproxy" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' "USER 99:99"
 fi

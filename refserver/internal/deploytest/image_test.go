@@ -29,7 +29,11 @@ func TestTheImageIsSmallRootlessStampedAndReproducible(t *testing.T) {
 	here := filepath.Join(t.TempDir(), "refserver")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.version=test -X main.revision="+revision, "-o", here, "./refserver")
 	build.Dir = filepath.Join(deploy, "..", "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOCACHE="+filepath.Join(cache, "returnkit-image-build"))
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
