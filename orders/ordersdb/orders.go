@@ -170,29 +170,26 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, id string, change func(*o
 	if err := checkChanges(o, was.Version); err != nil {
 		return orders.Order{}, err
 	}
-	if row := rowOfOrder(o); row != rowOfOrder(was) {
-		_, err := tx.NewUpdate().Model(&row).WherePK().
-			Column("status", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
-		if err != nil {
-			return orders.Order{}, err
-		}
-	}
-	if row := rowOfPayment(o); row != rowOfPayment(was) {
-		if _, err := tx.NewUpdate().Model(&row).WherePK().ExcludeColumn("id", "order_id", "method", "amount_minor", "key").Exec(ctx); err != nil {
-			return orders.Order{}, err
-		}
-	}
 	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
 		if err := s.release(ctx, tx, o); err != nil {
 			return orders.Order{}, err
 		}
 	}
-	if events := o.Changes(); len(events) > 0 {
-		if err := outbox.Append(ctx, tx, eventPrefix, events); err != nil {
-			return orders.Order{}, err
+	return o.Saved(), sqldb.Together(ctx, tx, func(w bun.IDB) error {
+		if row := rowOfOrder(o); row != rowOfOrder(was) {
+			_, err := w.NewUpdate().Model(&row).WherePK().
+				Column("status", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return o.Saved(), nil
+		if row := rowOfPayment(o); row != rowOfPayment(was) {
+			if _, err := w.NewUpdate().Model(&row).WherePK().ExcludeColumn("id", "order_id", "method", "amount_minor", "key").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return outbox.Append(ctx, w, eventPrefix, o.Changes())
+	})
 }
 
 // lockOrder loads an order with its row and that of its payment locked. The

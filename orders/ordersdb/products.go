@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -102,32 +104,67 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, chan
 	return saved, refusal(err)
 }
 
-// Restock implements orders.Store.
+// restocking is a call of Restock on its way.
+type restocking struct {
+	restock orders.Restock
+	stamp   orders.Stamp
+
+	did bool
+	err error
+}
+
+func (r *restocking) fail(err error) { r.did, r.err = false, refusal(err) }
+
+// Restock implements orders.Store. Calls that meet are one transaction: those
+// of one product would wait for its row one after the other.
 func (s *Store) Restock(ctx context.Context, r orders.Restock, st orders.Stamp) (bool, error) {
 	if err := r.Validate(); err != nil {
 		return false, err
 	}
-	did := false
-	err := s.db.Tx(ctx, "ordersdb: restock", func(ctx context.Context, tx bun.Tx) error {
-		did = false
-		var row productRow
-		err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", r.ProductID), s.db.Dialect).Scan(ctx)
-		if errors.Is(err, sql.ErrNoRows) {
-			return notFound("product", r.ProductID)
+	call := &restocking{restock: r, stamp: st}
+	if err := s.restocks.Do(ctx, call); err != nil {
+		return false, fmt.Errorf("ordersdb: restock: %w", err)
+	}
+	return call.did, call.err
+}
+
+func (s *Store) restockAll(ctx context.Context, calls []*restocking) error {
+	return s.db.Tx(ctx, "ordersdb: restock", func(ctx context.Context, tx bun.Tx) error {
+		wanted := map[int64]bool{}
+		for _, c := range calls {
+			wanted[c.restock.ProductID] = true
 		}
+		var locked []int64
+		err := lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").
+			Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(wanted)))).Order("p.id"), s.db.Dialect).Scan(ctx, &locked)
 		if err != nil {
 			return err
 		}
-		res, err := tx.NewInsert().Model(movement(r.ProductID, "restock", r.Quantity, r.Ref, st)).
-			On("CONFLICT (ref) WHERE ref <> '' DO NOTHING").Returning("NULL").Exec(ctx)
+		var rows []*movementRow
+		var refs []string
+		for _, c := range calls {
+			c.did, c.err = false, nil
+			if !slices.Contains(locked, c.restock.ProductID) {
+				c.err = notFound("product", c.restock.ProductID)
+				continue
+			}
+			rows = append(rows, movement(c.restock.ProductID, "restock", c.restock.Quantity, c.restock.Ref, c.stamp))
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		_, err = tx.NewInsert().Model(&rows).On("CONFLICT (ref) WHERE ref <> '' DO NOTHING").Returning("ref").Exec(ctx, &refs)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
+		back := map[int64]int{}
+		for _, c := range calls {
+			// Of two calls with one reference that met, the first did it.
+			if i := slices.Index(refs, c.restock.Ref); c.err == nil && i >= 0 {
+				c.did, refs = true, slices.Delete(refs, i, i+1)
+				back[c.restock.ProductID] += c.restock.Quantity
+			}
 		}
-		did = true
-		return addStock(ctx, tx, map[int64]int{r.ProductID: r.Quantity}, []int64{r.ProductID})
+		return addStock(ctx, tx, back, slices.Sorted(maps.Keys(back)))
 	})
-	return did && err == nil, refusal(err)
 }

@@ -59,9 +59,10 @@ func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx
 // Store is an orders.Store on PostgreSQL or SQLite. It is safe for
 // concurrent use, and by many processes on one database.
 type Store struct {
-	db     *sqldb.DB
-	intake *combine.Group[*placing]
-	carts  *combine.Group[*cartChange]
+	db       *sqldb.DB
+	intake   *combine.Group[*placing]
+	carts    *combine.Group[*cartChange]
+	restocks *combine.Group[*restocking]
 }
 
 var _ orders.Store = (*Store)(nil)
@@ -71,6 +72,7 @@ func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
 	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { together(ctx, calls, s.placeAll) })
 	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { together(ctx, calls, s.changeCarts) })
+	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { together(ctx, calls, s.restockAll) })
 	return s
 }
 
