@@ -44,7 +44,9 @@
 // Whoever carries out a refund holds a lease of at most 10 s with a fencing
 // token; what it found out is saved only while the token is still the row's. So
 // a process that was stopped and comes back overwrites nothing, and one that
-// died is replaced when its lease ends.
+// died is replaced when its lease ends. The state machine alone would not do:
+// it takes the late answer to an attempt for one to the attempt that has
+// replaced it, and a late "nothing happened" for a key that was never sent.
 //
 // # When the provider changes its mind
 //
