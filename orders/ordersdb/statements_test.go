@@ -125,7 +125,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		if _, _, err := s.Orders(ctx, orders.Query{}); err != nil {
 			t.Fatal(err)
 		}
-		check("page of orders", 4, 0)
+		check("page of orders", 3, 0)
 		if n, err := s.ChargeDue(ctx, 10); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
