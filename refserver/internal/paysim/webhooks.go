@@ -215,3 +215,11 @@ func sign(at time.Time, body []byte, secret string) string {
 	mac.Write(body)
 	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
 }
+
+// Unsettled counts what is still to come of what was done: refunds that will
+// change their state, and events that nobody has taken yet.
+func (s *Simulator) Unsettled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.timers) + len(s.state.events)
+}

@@ -11,57 +11,14 @@ import (
 	"github.com/leanovate/gopter/gen"
 
 	"github.com/returnkit/returnkit/refserver/internal/drive"
-	"github.com/returnkit/returnkit/refserver/internal/paysim"
 )
-
-// faults are the plans of the provider, by name. Each is certain to happen, so
-// that the model knows what may come of it.
-var faults = map[string]paysim.Faults{
-	"refuses charges":              {Charge: paysim.CallFaults{Error4xx: 1}},
-	"refuses refunds":              {Refund: paysim.CallFaults{Error4xx: 1}},
-	"is down":                      {Down: true},
-	"loses charges":                {Charge: paysim.CallFaults{TimeoutBefore: 1}},
-	"loses answers to charges":     {Charge: paysim.CallFaults{TimeoutAfter: 1}},
-	"cuts refunds after the money": {Refund: paysim.CallFaults{DropAfter: 1}},
-	"loses refunds":                {Refund: paysim.CallFaults{TimeoutBefore: 1}},
-	"loses answers to refunds":     {Refund: paysim.CallFaults{TimeoutAfter: 1}},
-	"fails before":                 {Charge: paysim.CallFaults{Error5xx: 1}, Refund: paysim.CallFaults{Error5xx: 1}},
-	"fails after the money":        {Charge: paysim.CallFaults{Error5xxAfter: 1}, Refund: paysim.CallFaults{Error5xxAfter: 1}},
-	"stores errors":                {Charge: paysim.CallFaults{Stored5xx: 1}, Refund: paysim.CallFaults{Stored5xx: 1}},
-	"is at it already":             {Refund: paysim.CallFaults{Conflict409: 1}},
-}
-
-// refuses says that after this plan a charge or a refund may have failed for good.
-func refuses(fault string) bool {
-	return fault == "refuses charges" || fault == "refuses refunds" || fault == "stores errors"
-}
-
-// set replaces the plan.
-func (d *desk) set(fault string) {
-	d.Helper()
-	d.ok(d.sim.SetFaults(faults[fault]))
-	d.fault = fault
-	d.remember()
-}
-
-// remember notes what may have happened to whatever is under way.
-func (d *desk) remember() {
-	if !refuses(d.fault) {
-		return
-	}
-	for _, o := range d.orders {
-		o.refused = o.refused || o.status == "QUEUED"
-	}
-	for _, k := range d.cases {
-		k.refused = k.refused || k.asked && k.status == "APPROVED"
-	}
-}
 
 // advance moves the clock.
 func (d *desk) advance(by time.Duration) { d.offset.Add(int64(by)) }
 
 func (d *desk) buy(units int, card bool) {
 	d.Helper()
+	d.emptyCart() // an order that was cancelled gives its cart back
 	d.ok(d.person.AddToCart(d.Context(), d.product, units))
 	number := ""
 	if card {
@@ -80,7 +37,7 @@ func (d *desk) buy(units int, card bool) {
 	}
 	list, err := d.person.Orders(d.Context())
 	d.ok(err)
-	o := &order{id: list[0].ID, line: list[0].Items[0].ID, units: units, card: card, placed: d.now(), status: list[0].Status}
+	o := &order{id: list[0].ID, line: list[0].Items[0].ID, units: units, card: card, placed: d.now(), status: list[0].Status, holds: map[string]bool{}}
 	if list[0].Items[0].Quantity != units || slices.ContainsFunc(d.orders, func(other *order) bool { return other.id == o.id }) {
 		d.note("an order of %d units is %+v", units, list[0])
 	}
@@ -239,8 +196,10 @@ func (d *desk) refund(i int, methods ...string) {
 	k := d.cases[i%len(d.cases)]
 	may, was := k.status == "APPROVED" || k.status == "REFUNDED", k.status
 	possible := k.of.card || len(methods) > 1 || methods[0] != "CARD"
+	unpaid, held := k.unpaid, k.of.held()
+	idle := held && d.idle(k)
 	if may && possible && !k.asked {
-		k.asked, k.since = true, d.now()
+		k.asked, k.since, k.parked = true, d.now(), held
 	}
 	d.remember()
 	ctx, cancel := d.hurried()
@@ -261,13 +220,18 @@ func (d *desk) refund(i int, methods ...string) {
 		code, impossible := codes[j], m == "CARD" && !k.of.card
 		switch {
 		case code == 0 && ctx.Err() != nil: // nobody waited for the answer
+		case may && idle && (was == "APPROVED" || unpaid):
+			if code != 202 {
+				d.note("refund by %q of a case whose payment is held: %d %v", m, code, errs[j])
+			}
+		case unpaid && (code == 202 || code == 409 && k.refused): // owed again, and under way, held or refused again
 		case !may || was == "APPROVED" && !possible:
 			if code < 400 || code >= 500 {
 				d.note("refund by %q of a case that is %s: %d %v", m, was, code, errs[j])
 			}
 		case impossible && code >= 400 && code < 500:
 		case code == 200 && errs[j] == nil:
-			k.status = "REFUNDED"
+			k.status, k.unpaid = "REFUNDED", false
 		case code == 202 && was == "APPROVED" && (k.of.card || len(methods) > 1): // under way
 		case code == 409 && was == "APPROVED" && k.refused: // the provider said no
 		default:
@@ -302,7 +266,7 @@ func (d *desk) look() {
 			d.note("case %s is lost", k.id)
 			continue
 		}
-		if cases[j].Status == "REFUNDED" && k.status == "APPROVED" && k.asked {
+		if cases[j].Status == "REFUNDED" && k.status == "APPROVED" && k.asked && !k.parked {
 			k.status = "REFUNDED"
 		}
 		if cases[j].Status != k.status {
@@ -356,6 +320,33 @@ func genAction() gopter.Gen {
 			}
 		}}
 	})
+	// Where the provider or a bank changes its mind about what came back.
+	trouble := gopter.CombineGens(gen.IntRange(1, 4), gen.OneConstOf("is taken back", "is disputed", "is disputed behind our back"), gen.OneConstOf(names(deliveries)...)).Map(func(v []any) action {
+		units, what, how := v[0].(int), v[1].(string), v[2].(string)
+		return action{fmt.Sprintf("buy %d, and the refund of 1 %s, messages come %s", units, what, how), func(d *desk) {
+			was, cases := d.fault, len(d.cases)
+			d.set("")
+			if d.buy(units, true); len(d.orders) > 0 {
+				d.request(len(d.orders)-1, 1)
+			}
+			if len(d.cases) == cases {
+				d.set(was)
+				return
+			}
+			money["take straight to the approval"](d, cases, 0)
+			if what == "is taken back" {
+				d.set("takes refunds back later")
+			} else {
+				d.disputed(len(d.orders)-1, false)
+			}
+			if what == "is disputed" {
+				d.deliver(how)
+			}
+			d.refund(cases, "CARD")
+			d.set(was)
+			d.deliver(how)
+		}}
+	})
 	fault := gen.OneConstOf(append(names(faults), "is well", "is well", "is well")...).Map(func(name string) action {
 		return action{"the provider " + name, func(d *desk) {
 			if name == "is well" {
@@ -367,12 +358,26 @@ func genAction() gopter.Gen {
 	clock := gen.OneConstOf(time.Minute, 2*time.Hour, 25*time.Hour, 20*24*time.Hour).Map(func(by time.Duration) action {
 		return action{by.String() + " pass", func(d *desk) { d.advance(by) }}
 	})
+	bank := gopter.CombineGens(gen.IntRange(0, 5), gen.OneConstOf("disputes", "asks about", "takes back", "has won", "gives up")).Map(func(v []any) action {
+		i, what := v[0].(int), v[1].(string)
+		return action{fmt.Sprintf("the bank %s order %d", what, i), func(d *desk) {
+			switch what {
+			case "disputes", "asks about":
+				d.disputed(i, what == "asks about")
+			default:
+				d.judged(i, map[string]string{"takes back": "won", "has won": "lost", "gives up": "prevented"}[what])
+			}
+		}}
+	})
+	post := gen.OneConstOf(names(deliveries)...).Map(func(how string) action {
+		return action{"messages come " + how, func(d *desk) { d.deliver(how) }}
+	})
 	constant := func(name string, do func(d *desk)) gopter.Gen {
 		return gen.Const(name).Map(func(string) action { return action{name, do} })
 	}
 	return gen.Frequency(map[int]gopter.Gen{
 		4: gen.Frequency(map[int]gopter.Gen{3: fault, 2: constant("the workers work", (*desk).work)}),
 		6: sell, 3: buy, 5: request, 8: step(goods), 16: step(money),
-		2: clock, 1: constant("restart", (*desk).restart),
+		2: clock, 7: gen.Frequency(map[int]gopter.Gen{3: bank, 4: post, 2: trouble}), 1: constant("restart", (*desk).restart),
 	})
 }

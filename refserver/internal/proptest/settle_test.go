@@ -34,15 +34,25 @@ func (d *desk) settle() {
 	d.set("")
 	for wait := time.Second; wait < time.Hour; wait *= 2 {
 		d.work()
+		d.deliver("in order")
 		if d.quiet() {
 			d.work() // delivers what the last settled
-			return
+			d.deliver("in order")
+			d.work()
+			break
 		}
 		d.advance(wait)
 	}
 	for range 3 {
+		if d.quiet() {
+			break
+		}
 		d.advance(20 * time.Minute)
 		d.work()
+		d.deliver("in order")
+	}
+	if n := len(d.letters); n > 0 {
+		d.note("%d messages of the provider were never taken", n)
 	}
 }
 
@@ -63,18 +73,27 @@ func (d *desk) compare() {
 			if k.of != o {
 				continue
 			}
+			d.tasks(k)
 			r, err := d.person.Case(d.Context(), k.id)
 			d.ok(err)
 			if k.status == "REFUNDED" {
 				stock += k.accepted
+			}
+			switch {
+			case k.status == "REFUNDED" && r.Refund.Status == "COMPLETED":
 				units += k.accepted
 				back += minor(r.Refund.Amount)
 				if r.Refund.Method == "CARD" {
 					toCards += minor(r.Refund.Amount)
 				}
-			} else if k.status == "APPROVED" && k.asked {
+			case k.status == "REFUNDED":
 				open = true
-				if !k.refused && !d.old(k.since) {
+				if !k.unpaid || r.Refund.Status == "FAILED" && !k.refused {
+					d.note("case %s is refunded and the customer has nothing: %+v", k.id, r.Refund)
+				}
+			case k.status == "APPROVED" && k.asked:
+				open = true
+				if !k.refused && !d.old(k.since) && !k.of.held() {
 					d.note("case %s was never refunded: %+v", k.id, r.Refund)
 				}
 			}
@@ -87,6 +106,9 @@ func (d *desk) compare() {
 	}
 	if got, err := d.person.Stock(d.Context(), d.product); err != nil || got != stock {
 		d.note("stock %d, the model says %d, %v", got, stock, err)
+	}
+	if list, n, err := d.shop.Alarms.Open(d.Context(), 10); err != nil || n > 0 {
+		d.note("%d alarms: %+v, %v", n, list, err)
 	}
 	data, err := json.Marshal(d.sim.Ledger())
 	d.ok(err)

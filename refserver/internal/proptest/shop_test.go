@@ -2,11 +2,12 @@ package proptest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ const (
 	// trouble before they close the page.
 	patience = 300 * time.Millisecond
 	endless  = time.Minute
+	secret   = "whsec_test"
 )
 
 // desk is a shop on loopback with its surroundings, and beside it the model of
@@ -44,6 +46,11 @@ type desk struct {
 	orders   []*order
 	cases    []*kase
 	wrong    []string
+
+	mail    sync.Mutex
+	letters []letter // sent by the provider, and not taken by the shop
+
+	taken, reversed int // messages, and refunds that the provider took back
 }
 
 // order is what the model knows of an order.
@@ -55,6 +62,8 @@ type order struct {
 	status   string // as the shop shows it
 	claimed  int    // units in returns that hold them
 	refused  bool   // the provider may have refused its charge
+	disputes []dispute
+	holds    map[string]bool // by dispute, as the shop has heard: false once it is over
 }
 
 // kase is what the model knows of a return case.
@@ -67,6 +76,9 @@ type kase struct {
 	asked    bool      // somebody asked for its refund
 	since    time.Time // when first
 	refused  bool      // the provider may have refused it since
+	parked   bool      // first asked for while the payment was held, which has not ended since
+	unpaid   bool      // refunded, and then the provider took the money back
+	told     bool      // the shop heard of a dispute of its payment since it was opened
 }
 
 func (d *desk) now() time.Time { return time.Now().Add(time.Duration(d.offset.Load())) }
@@ -91,9 +103,14 @@ func newDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
 	d := &desk{T: t, settings: append([]string{
 		"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
+		"STRIPE_WEBHOOK_SECRET=" + secret,
 	}, settings...)}
 	var err error
-	d.sim, err = paysim.New(paysim.Config{Ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), Now: d.now})
+	mailbox := httptest.NewServer(http.HandlerFunc(d.mailbox))
+	t.Cleanup(mailbox.Close)
+	d.sim, err = paysim.New(paysim.Config{
+		Ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), Now: d.now, SettleAfter: time.Millisecond, WebhookURL: mailbox.URL, WebhookSecret: secret,
+	})
 	d.ok(err)
 	url, err := d.sim.Start(context.WithoutCancel(t.Context()), "127.0.0.1:0")
 	d.ok(err)
@@ -165,13 +182,14 @@ func (d *desk) work() {
 	late(err)
 	_, err = d.shop.Refunds.PursueDue(ctx, 100)
 	late(err)
-	for _, k := range d.cases {
-		r, err := d.shop.Refunds.ByReference(d.Context(), k.id)
-		if errors.Is(err, refunds.ErrNotFound) {
-			continue
-		}
+	for _, o := range d.orders {
+		list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{OrderID: o.id})
 		d.ok(err)
-		late(d.shop.Events.DeliverNow(ctx, "refunds", r.ID))
+		for _, r := range list {
+			late(d.shop.Events.DeliverNow(ctx, "refunds", r.ID))
+		}
+	}
+	for _, k := range d.cases {
 		late(d.shop.Events.DeliverNow(ctx, "returns", k.id))
 	}
 }

@@ -64,10 +64,10 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 			}, gen.SliceOf(genAction(), reflect.TypeFor[action]())))
 			properties.TestingRun(t)
 			t.Logf("%v", seen)
-			if params.MinSuccessfulTests < 20 {
+			if params.MinSuccessfulTests < 50 {
 				return
 			}
-			for _, must := range []string{"order COMPLETED", "case REFUNDED", "case REJECTED"} {
+			for _, must := range []string{"order COMPLETED", "case REFUNDED", "case REJECTED", "refund taken back", "refund held to the end", "refund owed again at the end"} {
 				if seen[must] == 0 {
 					t.Errorf("no sequence led to %s: it shows nothing", must)
 				}
@@ -86,7 +86,15 @@ func (d *desk) count(seen map[string]int) {
 		if k.refused {
 			seen["refund refused once"]++
 		}
+		if k.parked {
+			seen["refund held to the end"]++
+		}
+		if k.unpaid {
+			seen["refund owed again at the end"]++
+		}
 	}
+	seen["refund taken back"] += d.reversed
+	seen["message taken"] += d.taken
 	seen["charge at the provider"] += len(d.sim.Ledger().Charges)
 	seen["refund at the provider"] += len(d.sim.Ledger().Refunds)
 }
