@@ -47,9 +47,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 			server := w.shop()
 			admin := w.staff(server)
 			w.approved(admin, 2)
-			if err := drive.SetFaults(t.Context(), w.provider.url, losing); err != nil {
-				t.Fatal(err)
-			}
+			w.faults(losing)
 			ctx, cancel := context.WithCancel(t.Context())
 			asked := make(chan struct{})
 			go func() {
@@ -64,9 +62,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 			server.kill()
 			cancel()
 			<-asked
-			if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
-				t.Fatal(err)
-			}
+			w.faults(`{}`)
 		}
 		server := w.shop()
 		w.finish(server)
@@ -89,28 +85,33 @@ func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
 	w.verdict()
 }
 
-// A process that is frozen in the middle of its calls for longer than its
-// lease finds, when it goes on, that another has taken over, and changes nothing.
-func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, sqldbtest.PostgresURL(t))
-	frozen := w.shop()
-	admin := w.staff(frozen)
-	var asked chan struct{}
+// frozen is a server that was stopped in the middle of its calls, and what was
+// asked of it: closed when nobody waits for an answer any more.
+type frozen struct {
+	*process
+	admin *drive.Client
+	asked chan struct{}
+	cases []string
+}
+
+// freeze stops a server that has just sent refunds to a provider with the
+// faults, and frees the provider from them.
+func (w *world) freeze(faults string) frozen {
+	w.t.Helper()
+	f := frozen{process: w.shop()}
+	f.admin = w.staff(f.process)
 	for try := 0; w.inFlight() == 0; try++ {
 		if try == 20 {
-			t.Fatal("no refund was caught in the middle of its call")
+			w.t.Fatal("no refund was caught in the middle of its call")
 		}
-		w.approved(admin, 3)
-		if err := drive.SetFaults(t.Context(), w.provider.url, `{"latency_ms":150}`); err != nil {
-			t.Fatal(err)
-		}
-		asked = make(chan struct{})
+		w.approved(f.admin, 3)
+		w.faults(faults)
+		f.asked, f.cases = make(chan struct{}), w.cases[len(w.cases)-3:]
 		go func() {
-			refundAll(t.Context(), w.cases[len(w.cases)-3:], admin)
-			close(asked)
+			refundAll(w.t.Context(), f.cases, f.admin)
+			close(f.asked)
 		}()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
 		// All of them: a process that is frozen in a transaction holds its locks
 		// until the database ends it, half a minute later.
 		err := drive.Until(ctx, time.Millisecond, func(context.Context) error {
@@ -120,25 +121,70 @@ func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 			return nil
 		})
 		cancel()
-		frozen.signal(syscall.SIGSTOP)
+		f.signal(syscall.SIGSTOP)
 		if err != nil || w.inFlight() == 0 { // over before it was frozen
-			frozen.signal(syscall.SIGCONT)
-			<-asked
+			f.signal(syscall.SIGCONT)
+			<-f.asked
 		}
-		if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
-			t.Fatal(err)
-		}
+		w.faults(`{}`)
 	}
-	t.Logf("frozen with %d refunds in the middle of their calls", w.inFlight())
+	w.t.Logf("frozen with %d refunds in the middle of their calls", w.inFlight())
+	return f
+}
+
+// goOn lets it go on and end, and asserts that nothing has changed by that.
+func (f frozen) goOn(w *world) {
+	w.t.Helper()
+	before := w.versions()
+	f.signal(syscall.SIGCONT)
+	<-f.asked
+	f.stop()
+	if after := w.versions(); !slices.Equal(before, after) {
+		w.t.Errorf("after the frozen server went on:\n got %v\nwant %v", after, before)
+	}
+}
+
+func (w *world) faults(plan string) {
+	w.t.Helper()
+	if err := drive.SetFaults(w.t.Context(), w.provider.url, plan); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A process that is frozen in the middle of its calls for longer than its
+// lease finds, when it goes on, that another has taken over, and changes nothing.
+func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	frozen := w.freeze(`{"latency_ms":150}`)
 	other := w.shop()
 	w.finish(other) // only when the leases of the frozen one have run out
-	before := w.versions()
-	frozen.signal(syscall.SIGCONT)
-	<-asked
-	frozen.stop()
-	if after := w.versions(); !slices.Equal(before, after) {
-		t.Errorf("after the frozen server went on:\n got %v\nwant %v", after, before)
-	}
+	frozen.goOn(w)
 	other.stop()
+	w.verdict()
+}
+
+// Here the state machine would let it: the refunds are open, but what is open
+// is the attempt after the one that the frozen server sent.
+func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	frozen := w.freeze(`{"latency_ms":150,"refund":{"error_4xx":1}}`)
+	w.faults(`{"refund":{"error_4xx":1}}`)
+	other := w.shop()
+	w.until("the refusal of all", "SELECT id FROM refunds WHERE status <> 'failed'")
+	w.faults(`{"refund":{"timeout_before":1}}`)
+	refundAll(t.Context(), frozen.cases, w.staff(other))
+	w.until("a second attempt of each, sent and not answered",
+		"SELECT r.id FROM refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)")
+	other.stop()
+
+	w.exec("UPDATE refunds SET next_at = now() + interval '1 hour'") // nobody has a reason to touch them
+	frozen.goOn(w)
+	w.exec("UPDATE refunds SET next_at = now()")
+	w.faults(`{}`)
+	last := w.shop()
+	w.finish(last)
+	last.stop()
 	w.verdict()
 }

@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -14,6 +15,16 @@ import (
 // rows reads a column of text.
 func (w *world) rows(query string) []string {
 	w.t.Helper()
+	var out []string
+	if err := w.open().Read.NewRaw(query).Scan(w.t.Context(), &out); err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+// open is the database of the world, beside its servers.
+func (w *world) open() *sqldb.DB {
+	w.t.Helper()
 	if w.reader == nil {
 		var err error
 		if w.reader, err = sqldb.Open(w.t.Context(), w.database); err != nil {
@@ -21,11 +32,30 @@ func (w *world) rows(query string) []string {
 		}
 		w.t.Cleanup(func() { _ = w.reader.Close() })
 	}
-	var out []string
-	if err := w.reader.Read.NewRaw(query).Scan(w.t.Context(), &out); err != nil {
+	return w.reader
+}
+
+// exec changes rows behind the servers' backs.
+func (w *world) exec(query string) {
+	w.t.Helper()
+	if _, err := w.open().Write.ExecContext(w.t.Context(), query); err != nil {
 		w.t.Fatal(err)
 	}
-	return out
+}
+
+// until waits until the query finds nothing.
+func (w *world) until(what, query string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	if err := drive.Until(ctx, 50*time.Millisecond, func(context.Context) error {
+		if rows := w.rows(query); len(rows) > 0 {
+			return fmt.Errorf("%s: not yet for %d, such as %s", what, len(rows), rows[0])
+		}
+		return nil
+	}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // inFlight is how many refunds were sent and have no answer.
@@ -49,9 +79,7 @@ func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 		admin := w.staff(server)
 		w.settled(admin)
 		w.approved(admin, 4)
-		if err := drive.SetFaults(t.Context(), w.provider.url, losing); err != nil {
-			t.Fatal(err)
-		}
+		w.faults(losing)
 		asked := make(chan struct{})
 		go func() {
 			refundAll(t.Context(), w.cases[max(0, len(w.cases)-8):], admin)
@@ -64,9 +92,7 @@ func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 		}
 		database.Kill()
 		<-asked
-		if err := drive.SetFaults(t.Context(), w.provider.url, `{}`); err != nil {
-			t.Fatal(err)
-		}
+		w.faults(`{}`)
 		started := time.Now()
 		database.Start()
 		w.healthy(server)
