@@ -1,12 +1,8 @@
 package observabilitydb
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
 // Cycle tells how long the returns took that were closed in a quarter.
@@ -28,37 +24,29 @@ type Spread struct {
 // received, until it is decided, until it is closed.
 var stageNames = [...]string{"authorization", "transit", "inspection", "payback"}
 
-// cycle reads the stages of the returns closed in a span, by the index on
-// their close.
-func (r *Reader) cycle(ctx context.Context, s span) (_ Cycle, err error) {
-	rows, err := r.db.Read.QueryContext(ctx, `SELECT requested_at, authorized_at, received_at, decided_at, closed_at
-		FROM kpi_cases WHERE closed_at >= ? AND closed_at < ?`, sqldb.At(s.from), sqldb.At(s.to))
-	if err != nil {
-		return Cycle{}, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+// cycle describes the returns closed in a span.
+func cycle(s span, days []*day) Cycle {
 	var total []time.Duration
 	var stages [len(stageNames)][]time.Duration
-	for rows.Next() {
-		var at [len(stageNames) + 1]sqldb.Time
-		if err := rows.Scan(&at[0], &at[1], &at[2], &at[3], &at[4]); err != nil {
-			return Cycle{}, err
-		}
-		total = append(total, at[4].Time().Sub(at[0].Time()))
-		for i := range stages {
-			if !at[i].IsZero() && !at[i+1].IsZero() {
-				stages[i] = append(stages[i], max(0, at[i+1].Time().Sub(at[i].Time())))
+	for _, d := range days {
+		for i := range d.cases {
+			at := &d.cases[i]
+			if end := at[len(at)-1].Time(); end.Before(s.from) || !end.Before(s.to) {
+				continue
+			}
+			total = append(total, at[len(at)-1].Time().Sub(at[0].Time()))
+			for i := range stages {
+				if !at[i].IsZero() && !at[i+1].IsZero() {
+					stages[i] = append(stages[i], max(0, at[i+1].Time().Sub(at[i].Time())))
+				}
 			}
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return Cycle{}, err
 	}
 	c := Cycle{Total: spread("total", total)}
 	for i, name := range stageNames {
 		c.Stages = append(c.Stages, spread(name, stages[i]))
 	}
-	return c, nil
+	return c
 }
 
 func spread(name string, all []time.Duration) Spread {

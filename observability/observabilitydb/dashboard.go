@@ -39,9 +39,9 @@ type DashboardRequest struct {
 	Window  time.Duration // of the service levels, 24h when 0; see Reader.SLO
 }
 
-// Dashboard reads everything in eight statements, each on an indexed range:
-// the cost grows with the quarter and the window that are shown, not with what
-// is stored.
+// Dashboard reads everything in six to eleven statements, each on an indexed
+// range: the cost grows with the quarter and the window that are shown, not with
+// what is stored, and less again where the quarter is known (see [Reader.KPIs]).
 func (r *Reader) Dashboard(ctx context.Context, q DashboardRequest) (Dashboard, error) {
 	if q.Window == 0 {
 		q.Window = 24 * time.Hour

@@ -8,7 +8,8 @@
 // any zone add up exactly, those of 23 and 25 hours included. A quarter in
 // which something happened is marked, and a marked quarter is counted again
 // whole, so an event that is told of late or twice is right all the same.
-// [Reader.KPIs] adds up a quarter of a year in a zone.
+// [Reader.KPIs] adds up a quarter of a year in a zone, from days that it keeps
+// until one of their quarters of an hour is counted anew.
 //
 // Every process calls [Rollup.Run] and subscribes [Rollup.Handle] to the
 // outbox of returns and refunds for the types that [EventTypes] names. Orders
@@ -23,5 +24,5 @@
 //
 // # Dashboard
 //
-// [Reader.Dashboard] reads all of it in eight statements on indexed ranges.
+// [Reader.Dashboard] reads all of it on indexed ranges.
 package observabilitydb

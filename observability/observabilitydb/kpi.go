@@ -1,13 +1,12 @@
 package observabilitydb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
@@ -68,28 +67,33 @@ type Money struct {
 	N, Amount        int64
 }
 
-// Reader reads figures from the tables of this package and of the stores. It
-// is safe for concurrent use.
-type Reader struct{ db *sqldb.DB }
+// Reader reads figures from the tables of this package and of the stores, and
+// remembers those of some days (see KPIs). It is safe for concurrent use.
+type Reader struct {
+	db    *sqldb.DB
+	known memory
+}
 
 // New returns a reader on the database that the stores share.
 func New(db *sqldb.DB) *Reader { return &Reader{db: db} }
 
 // KPIs returns the figures of a quarter in a zone, up to a few seconds ago (see
-// [RollupConfig]). It reads three indexed ranges of the quarter's own rows,
-// whatever else is stored.
+// [RollupConfig]). What it has read of a UTC day it keeps, and reads again only
+// when something of that day was counted anew, by whichever process: mostly
+// that is today. The first time it reads indexed ranges of the quarter's own
+// rows, whatever else is stored. It keeps at most [maxDays] days, which take
+// some 15 KB each in a busy shop.
 func (r *Reader) KPIs(ctx context.Context, q Quarter, zone *time.Location) (KPIs, error) {
 	if !q.valid() || zone == nil {
 		return KPIs{}, fmt.Errorf("observabilitydb: KPIs of %v: the quarter must be %v to %v, and there must be a zone", q, FirstQuarter, LastQuarter)
 	}
 	s := q.span(zone)
 	k := KPIs{Quarter: q, Zone: zone, From: s.from, To: s.to}
-	err := r.days(ctx, s, &k)
+	days, err := r.read(ctx, s)
 	if err == nil {
-		err = r.shares(ctx, s, &k)
-	}
-	if err == nil {
-		k.Cycle, err = r.cycle(ctx, s)
+		k.count(s, days)
+		k.Cycle = cycle(s, days)
+		err = r.shares(ctx, s, days, &k)
 	}
 	if err != nil {
 		return KPIs{}, fmt.Errorf("observabilitydb: KPIs of %v in %v: %w", q, zone, err)
@@ -101,57 +105,60 @@ func (r *Reader) KPIs(ctx context.Context, q Quarter, zone *time.Location) (KPIs
 	return k, nil
 }
 
-// days reads the counts of each day.
-func (r *Reader) days(ctx context.Context, s span, k *KPIs) error {
-	var rows []struct {
-		Day int64
-		Counts
+// count adds the counts up by day of the zone.
+func (k *KPIs) count(s span, days []*day) {
+	year, month := k.Quarter.firstDay()
+	first := time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+	for d := first; d.Before(first.AddDate(0, 3, 0)); d = d.AddDate(0, 0, 1) {
+		k.Days = append(k.Days, DayCounts{Date: d.Format(time.DateOnly)})
 	}
-	sums := make([]string, len(countedEvents))
-	for i, c := range countedEvents {
-		sums[i] = "CAST(SUM(" + c.column + ") AS BIGINT) AS " + c.column
-	}
-	err := r.db.Read.NewSelect().TableExpr("kpi_quarters").
-		ColumnExpr("? AS day", bun.Safe(dayExpr(s.stretches(k.Zone)))).ColumnExpr(strings.Join(sums, ", ")).
-		Where("quarter >= ?", quarterOf(s.from)).Where("quarter < ?", quarterOf(s.to)).
-		GroupExpr("1").Scan(ctx, &rows)
-	if err != nil {
-		return err
-	}
-	byDate := make(map[string]Counts, len(rows))
-	for _, row := range rows {
-		byDate[time.Unix(row.Day*24*60*60, 0).UTC().Format(time.DateOnly)] = row.Counts
-		for _, c := range countedEvents {
-			*c.field(&k.Total) += *c.field(&row.Counts)
+	from, to := quarterOf(s.from), quarterOf(s.to)
+	stretches, begin := s.stretches(k.Zone), quarterOf(first)
+	for _, d := range days {
+		for i := range d.quarters {
+			row := &d.quarters[i]
+			if row.Quarter < from || row.Quarter >= to {
+				continue
+			}
+			for row.Quarter >= quarterOf(stretches[0].until) {
+				stretches = stretches[1:]
+			}
+			into := &k.Days[dayOf(row.Quarter+int64(stretches[0].offset/quarter)-begin)].Counts
+			into.add(&row.Counts)
+			k.Total.add(&row.Counts)
 		}
 	}
-	year, month := k.Quarter.firstDay()
-	end := time.Date(year, month+3, 1, 0, 0, 0, 0, time.UTC)
-	for d := time.Date(year, month, 1, 0, 0, 0, 0, time.UTC); d.Before(end); d = d.AddDate(0, 0, 1) {
-		date := d.Format(time.DateOnly)
-		k.Days = append(k.Days, DayCounts{date, byDate[date]})
-	}
-	return nil
 }
 
-// dayExpr numbers the local day of a quarter, from 1970 on.
-func dayExpr(stretches []stretch) string {
-	offset := "CASE"
-	for _, st := range stretches {
-		offset += fmt.Sprintf(" WHEN quarter < %d THEN %d", quarterOf(st.until), st.offset/quarter)
+// shares adds the figures by name up: days that lie whole in the span by what
+// is known of them, the parts of days at its ends from the database.
+func (r *Reader) shares(ctx context.Context, s span, days []*day, k *KPIs) error {
+	type key struct{ kind, name string }
+	sums := map[key]shareRow{}
+	add := func(rows []shareRow) {
+		for _, row := range rows {
+			sum := sums[key{row.Kind, row.Name}]
+			sum.N, sum.Amount = sum.N+row.N, sum.Amount+row.Amount
+			sums[key{row.Kind, row.Name}] = sum
+		}
 	}
-	return fmt.Sprintf("(quarter + %s END) / %d", offset, 24*time.Hour/quarter)
-}
-
-// shares reads the figures by name.
-func (r *Reader) shares(ctx context.Context, s span, k *KPIs) error {
-	var rows []shareRow
-	err := r.db.Read.NewRaw(`SELECT kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
-		FROM kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY kind, name ORDER BY kind, n DESC, name`,
-		quarterOf(s.from), quarterOf(s.to)).Scan(ctx, &rows)
-	if err != nil {
-		return err
+	from, to := quarterOf(s.from), quarterOf(s.to)
+	for _, d := range days {
+		if start := d.number * quartersOfDay; start >= from && start+quartersOfDay <= to {
+			add(d.shares)
+			continue
+		}
+		rows, err := r.sharesOf(ctx, max(from, d.number*quartersOfDay), min(to, (d.number+1)*quartersOfDay))
+		if err != nil {
+			return err
+		}
+		add(rows)
 	}
+	rows := make([]shareRow, 0, len(sums))
+	for name, sum := range sums {
+		rows = append(rows, shareRow{Kind: name.kind, Name: name.name, N: sum.N, Amount: sum.Amount})
+	}
+	slices.SortFunc(rows, func(a, b shareRow) int { return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Name, b.Name)) })
 	for _, row := range rows {
 		switch row.Kind {
 		case "reason":

@@ -31,6 +31,14 @@ type Counts struct {
 	RefundsReversed  int64 `bun:"refunds_reversed"`
 }
 
+// add adds another's counts to c.
+func (c *Counts) add(o *Counts) {
+	for i := range countedEvents {
+		f := countedEvents[i].field
+		*f(c) += *f(o)
+	}
+}
+
 // counted is one kind of event and where it is counted.
 type counted struct {
 	table, event, column string
@@ -105,10 +113,28 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		if err != nil {
 			return err
 		}
+		if err := changed(ctx, tx, marked); err != nil {
+			return err
+		}
 		c := count{tx: tx, dialect: r.db.Dialect, span: span{quarterStart(marked[n-1]), quarterStart(marked[0] + 1)}, marked: marked}
 		return c.replace(ctx)
 	})
 	return n, err
+}
+
+// changed notes that the days of quarters, which come newest first, are
+// counted anew. Oldest first, so that two processes wait for each other in
+// one order.
+func changed(ctx context.Context, tx bun.Tx, marked []int64) error {
+	var rows []dayRow
+	for _, q := range slices.Backward(marked) {
+		if day := dayOf(q); len(rows) == 0 || rows[len(rows)-1].Day != day {
+			rows = append(rows, dayRow{Day: day, Version: 1})
+		}
+	}
+	_, err := tx.NewInsert().Model(&rows).ModelTableExpr("kpi_days AS d").
+		On("CONFLICT (day) DO UPDATE").Set("version = d.version + 1").Exec(ctx)
+	return err
 }
 
 // count counts marked quarters, which lie in a span, within a transaction.

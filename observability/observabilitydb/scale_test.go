@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/history"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 )
@@ -30,7 +31,7 @@ func TestDashboardAtScale(t *testing.T) {
 	}
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		start := time.Now()
-		rolled(t, db, filling{"a", n, n / 10, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), 3 * 365 * 24 * time.Hour})
+		rolled(t, db, history.Filling{Tag: "a", Orders: n, Returns: n / 10, From: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), Span: 3 * 365 * 24 * time.Hour})
 		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
 		p := newProcess(t, db, time.Date(2027, 8, 1, 0, 0, 0, 0, time.UTC))
 		deltas := 24 * 60 * 6 // a day of them
@@ -46,11 +47,12 @@ func TestDashboardAtScale(t *testing.T) {
 		}
 		p.orders(t, 0, 0, 0)
 		zones := []*time.Location{time.UTC, zone(t, "Asia/Kathmandu"), zone(t, "America/New_York")}
+		reader := New(db)
 		var took []time.Duration
 		for i := range 101 {
 			q := DashboardRequest{Now: p.now, Quarter: Quarter{2025 + i%3, 1 + i%4}, Zone: zones[i%len(zones)]}
 			start := time.Now()
-			d, err := New(db).Dashboard(t.Context(), q)
+			d, err := reader.Dashboard(t.Context(), q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,9 +61,10 @@ func TestDashboardAtScale(t *testing.T) {
 				t.Fatalf("%v has %d orders and %d returns closed", q.Quarter, d.Total.Orders, d.Cycle.Total.N)
 			}
 		}
-		slices.Sort(took[1:]) // the first one warms the caches
-		median, p95 := took[51], took[96]
-		t.Logf("dashboard at %d orders: median %v, p95 %v", n, median, p95)
+		first := slices.Max(took[:12]) // of each quarter's first reads
+		slices.Sort(took)
+		median, p95 := took[50], took[95]
+		t.Logf("dashboard at %d orders: median %v, p95 %v, longest first read %v", n, median, p95, first)
 		if timed != "" && p95 >= 50*time.Millisecond {
 			t.Errorf("the 95th percentile is %v, want less than 50ms", p95)
 		}
@@ -72,17 +75,24 @@ func TestDashboardAtScale(t *testing.T) {
 // indexed range.
 func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		rolled(t, db, filling{"a", 500, 50, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), 365 * 24 * time.Hour})
+		rolled(t, db, history.Filling{Tag: "a", Orders: 500, Returns: 50, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 365 * 24 * time.Hour})
 		hook := &statements{}
 		seen := db.Read.WithQueryHook(hook)
-		_, err := New(&sqldb.DB{Read: seen, Write: db.Write, Dialect: db.Dialect}).Dashboard(t.Context(), DashboardRequest{
-			Now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: time.UTC,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(hook.queries) != 8 {
-			t.Errorf("%d statements, want 8: %q", len(hook.queries), hook.queries)
+		reader := New(&sqldb.DB{Read: seen, Write: db.Write, Dialect: db.Dialect})
+		for _, want := range []struct {
+			zone       string
+			statements int
+		}{{"UTC", 9}, {"UTC", 6}, {"Asia/Kathmandu", 11}, {"Asia/Kathmandu", 8}} { // the days of one quarter are no other's
+			was := len(hook.queries)
+			_, err := reader.Dashboard(t.Context(), DashboardRequest{
+				Now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: zone(t, want.zone),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(hook.queries) - was; n != want.statements {
+				t.Errorf("%d statements for a reader in %s, want %d: %q", n, want.zone, want.statements, hook.queries[was:])
+			}
 		}
 		for _, q := range hook.queries {
 			for _, line := range plan(t, db, q) {
