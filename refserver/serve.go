@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -19,8 +20,11 @@ import (
 
 type serveCommand struct{}
 
-// Limits of the HTTP server. Reading allows for photos over a slow line.
+// Limits of the HTTP server. Reading allows for photos over a slow line. Who
+// waits gives up after whom it waits for: client, balancer, writing, request
+// (and with it the wait for a connection of the pool), statement, provider.
 const (
+	requestTimeout    = 75 * time.Second
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 60 * time.Second
 	writeTimeout      = 90 * time.Second
@@ -80,7 +84,7 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler) error {
 	log := observability.Named(s.Log, "server")
 	srv := &http.Server{
-		Handler:           handler,
+		Handler:           limited(handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -120,10 +124,26 @@ func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler
 	return err
 }
 
+// limited ends the work for a request that takes too long. A stream lasts as
+// long as its own limit says.
+func limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // greet tells the person at the terminal where the shop is and how to get in.
 func greet(p *process, c config.Config, log *slog.Logger) {
 	url := localURL(c)
 	log.Info("serving", "url", url, "environment", c.AppEnv, "pid", os.Getpid())
+	if ip := net.ParseIP(c.Host); ip != nil && ip.IsUnspecified() {
+		return // a server or a container: people have another address, and machines read what it prints
+	}
 	fmt.Fprintf(p.stderr, "\nThe shop is open at %s\n", url)
 	if !c.Production() && c.SuperAdminPassword == config.DefaultSuperAdminPassword {
 		fmt.Fprintf(p.stderr, "Sign in as %s / %s\n", c.SuperAdminUsername, config.DefaultSuperAdminPassword)
