@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -29,7 +30,13 @@ type Deps struct {
 	// and refuses callers is filled in here.
 	Keys idempotency.Keys
 	// Figures are the service levels of all processes.
-	Figures  ServiceLevels
+	Figures ServiceLevels
+	// Queue is what nobody but a person can settle.
+	Queue queue.Queue
+	// Nights are the comparisons with the provider's list, Zone whose days they
+	// cover.
+	Nights   Nights
+	Zone     *time.Location
 	Log      *slog.Logger
 	Currency orders.Currency
 	Now      func() time.Time // nil: time.Now
@@ -54,6 +61,8 @@ func New(d Deps) *API {
 	a.orderRoutes()
 	a.returnRoutes()
 	a.adminReturnRoutes()
+	a.queueRoutes()
+	a.reconciliationRoutes()
 	a.sloRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a

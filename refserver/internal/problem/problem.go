@@ -7,6 +7,7 @@ package problem
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -46,6 +47,19 @@ func New(status int, code, message string) *Error {
 // Invalid is a 400 about one field.
 func Invalid(field, message string) *Error {
 	return &Error{Problem{Status: http.StatusBadRequest, Code: "INVALID", Field: field, Message: message}}
+}
+
+// Day is the first instant of a day such as 2026-01-31 in the zone, zero where
+// text is empty.
+func Day(field, text string, zone *time.Location) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		return time.Time{}, Invalid(field, fmt.Sprintf("%s is %.40q; it is a day such as 2026-01-31", field, text))
+	}
+	return t, nil
 }
 
 // Error carries a Problem as an error.

@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,10 +16,16 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// refundThere makes a refund on the provider's own pages.
-func (b *bench) refundThere(o orders.Order, amount string) {
+// refundThere makes a refund at the provider that no call of the shop's asked
+// for; under the metadata of ours, where it is not nil.
+func (b *bench) refundThere(payment, amount string, ours *refunds.Refund) {
 	b.t.Helper()
-	r := httptest.NewRequest("POST", "/v1/refunds", strings.NewReader(url.Values{"payment_intent": {o.Payment.Reference}, "amount": {amount}}.Encode()))
+	form := url.Values{"payment_intent": {payment}, "amount": {amount}}
+	if ours != nil {
+		form.Set("metadata[refund_id]", ours.ID)
+		form.Set("metadata[attempt_id]", ours.Attempts[0].ID)
+	}
+	r := httptest.NewRequest("POST", "/v1/refunds", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Authorization", "Bearer sk_test_elsewhere")
 	w := httptest.NewRecorder()
@@ -34,6 +41,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		ctx := t.Context()
 		staff := b.signIn()
 		staff.get("/admin/reconciliation").want(t, 200, "Nothing has been compared yet")
+		staff.get("/api/admin/reconciliation").want(t, 200, `"reconciliation":null`, `"nights":[]`)
 		who := b.customer("ada")
 		pay := func(c returns.Return) refunds.Refund {
 			t.Helper()
@@ -45,12 +53,18 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		}
 
 		pay(b.approved(b.buy(who, 1)))
-		b.refundThere(b.buy(who, 1), "777")
-		c := b.approved(b.buy(who, 1))
-		lied := b.unknown(&c)
-		if _, err := b.Refunds.Resolve(ctx, lied.ID, true, "I thought I saw it", clerk, ""); err != nil {
-			t.Fatal(err)
+		b.refundThere(b.buy(who, 1).Payment.Reference, "777", nil)
+		said := func() refunds.Refund {
+			t.Helper()
+			c := b.approved(b.buy(who, 1))
+			r := b.unknown(&c)
+			if _, err := b.Refunds.Resolve(ctx, r.ID, true, "I thought I saw it", clerk, ""); err != nil {
+				t.Fatal(err)
+			}
+			return r
 		}
+		lied, short := said(), said()
+		b.refundThere(short.Attempts[0].PaymentReference, "1234", &short)
 		b.faults(paysim.Faults{RefundFailsLater: 1})
 		taken := b.approved(b.buy(who, 1))
 		reversed := pay(taken) // its message is lost: nobody receives any
@@ -70,7 +84,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		if err != nil || !ran {
 			t.Fatalf("%v, %v", ran, err)
 		}
-		for f, want := range map[refunds.Finding]int{refunds.Matched: 1, refunds.MissingHere: 1, refunds.MissingThere: 1, refunds.StateDiffers: 1, refunds.AmountDiffers: 0, refunds.InProgress: 0} {
+		for f, want := range map[refunds.Finding]int{refunds.Matched: 1, refunds.MissingHere: 1, refunds.MissingThere: 1, refunds.StateDiffers: 1, refunds.AmountDiffers: 1, refunds.InProgress: 0} {
 			if got := run.Report.Totals.Count[f]; got != want {
 				t.Errorf("%d %s, want %d", got, f, want)
 			}
@@ -82,16 +96,62 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		b.eventually("the task", func() bool { return len(b.theCase(taken.ID).OpenTasks()) == 1 })
 
 		today := time.Now().UTC().Format(time.DateOnly)
-		staff.get("/admin/reconciliation").want(t, 200, "The night before "+run.Night, "Missing here", "7.77", lied.ID)
-		staff.get("/admin/reconciliation?from="+today+"&to="+today).want(t, 200, "Compared just now", "7.77", lied.ID)
+		staff.get("/admin/reconciliation").want(t, 200, "The night before "+run.Night, "Missing here", "7.77", lied.ID, "12.34", short.ID)
+		staff.get("/admin/reconciliation?from="+today+"&to="+today).want(t, 200, "Compared just now", "7.77", lied.ID, "12.34", short.ID)
 		file := staff.get("/admin/reconciliation.csv?from="+today+"&to="+today).want(t, 200)
 		rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
-		if err != nil || len(rows) != 5 || !strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment") {
+		if err != nil || len(rows) != 6 || !strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment") {
 			t.Errorf("%d rows, %v, %v: %s", len(rows), err, file.header, file.body)
+		}
+		for _, at := range []string{"", "?from=" + today + "&to=" + today} {
+			var got struct {
+				Reconciliation struct {
+					From, To, Night string
+					Findings        []struct {
+						Finding string
+						Count   int
+					}
+					Differences []struct {
+						Finding     string
+						RefundID    string `json:"refund_id"`
+						Ours, There *struct {
+							Amount   json.Number
+							Currency string
+						}
+					}
+				}
+				Nights []struct{ Night string }
+			}
+			if err := json.Unmarshal([]byte(staff.get("/api/admin/reconciliation"+at).want(t, 200).body), &got); err != nil {
+				t.Fatal(err)
+			}
+			count, rows := map[string]int{}, map[string]string{}
+			for _, f := range got.Reconciliation.Findings {
+				count[f.Finding] = f.Count
+			}
+			for _, d := range got.Reconciliation.Differences {
+				ours, there := "nothing", "nothing"
+				if d.Ours != nil {
+					ours = d.Ours.Amount.String()
+				}
+				if d.There != nil {
+					there = d.There.Amount.String()
+				}
+				rows[d.Finding+" "+d.RefundID] = ours + " against " + there
+			}
+			price := orders.NewMoney(short.Amount(), "USD").Decimal()
+			if count["missing_there"] != 1 || count["missing_here"] != 1 || count["amount_differs"] != 1 || rows["missing_here "] != "nothing against 7.77" ||
+				rows["missing_there "+lied.ID] != price+" against nothing" || rows["amount_differs "+short.ID] != price+" against 12.34" || len(got.Nights) != 1 {
+				t.Errorf("%q: %v, %v, %d nights", at, count, rows, len(got.Nights))
+			}
+			if asked := at != ""; asked != (got.Reconciliation.Night == "") || asked && got.Reconciliation.To != today {
+				t.Errorf("%q: of night %q, up to %s", at, got.Reconciliation.Night, got.Reconciliation.To)
+			}
 		}
 		for _, wrong := range []string{"?from=" + today, "?to=" + today, "?from=x&to=" + today, "?from=" + today + "&to=2020-01-01", "?from=2020-01-01&to=" + today} {
 			staff.get("/admin/reconciliation"+wrong).want(t, 400)
 			staff.get("/admin/reconciliation.csv"+wrong).want(t, 400)
+			staff.get("/api/admin/reconciliation"+wrong).want(t, 400, `"field"`)
 		}
 	})
 }
@@ -102,7 +162,7 @@ func TestAComparisonThatBreaksOffSaysNothing(t *testing.T) {
 	staff := b.signIn()
 	b.faults(paysim.Faults{Down: true})
 	today := time.Now().UTC().Format(time.DateOnly)
-	for _, path := range []string{"/admin/reconciliation", "/admin/reconciliation.csv"} {
+	for _, path := range []string{"/admin/reconciliation", "/admin/reconciliation.csv", "/api/admin/reconciliation"} {
 		staff.get(path+"?from="+today+"&to="+today).want(t, 502, "could not be read")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
+	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
@@ -23,14 +24,16 @@ func New(s *shop.Shop) (http.Handler, error) {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
+	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
 	return web.New(web.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
-		Webhooks: s.Webhooks(), Alarms: s.Alarms, Keys: s.Keys, Nights: s.Nightly,
+		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly,
 		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
+			Queue: waits, Nights: s.Nightly, Zone: c.DefaultTimezone.Location(),
 			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,

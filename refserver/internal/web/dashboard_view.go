@@ -98,7 +98,7 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 	if err != nil {
 		return dashboardBody{}, err
 	}
-	inQueue, err := s.inQueue(r)
+	inQueue, err := s.Queue.Count(r.Context())
 	if err != nil {
 		return dashboardBody{}, err
 	}

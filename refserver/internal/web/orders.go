@@ -151,14 +151,7 @@ func (s *server) historyQuery(r *http.Request) (orders.Query, historyFilter, err
 // day is the first instant of a day in the shop's time zone, zero when none
 // is given.
 func (s *server) day(field, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.ParseInLocation(time.DateOnly, text, s.Zone)
-	if err != nil {
-		return time.Time{}, problem.Invalid(field, field+" is \""+clip(text)+"\"; it is a day such as 2026-01-31")
-	}
-	return t, nil
+	return problem.Day(field, text, s.Zone)
 }
 
 func pageNumber(form url.Values) (int, error) { return numberIn(form, "page") }

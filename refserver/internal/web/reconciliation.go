@@ -9,16 +9,11 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-const (
-	// reconcileDays is the most that is compared while somebody waits.
-	reconcileDays = 31
-	nightsShown   = 14
-)
+const nightsShown = 14
 
 func (s *server) reconciliationRoutes() {
 	s.staff("GET /admin/reconciliation", s.reconciliation)
@@ -105,7 +100,7 @@ func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
 		for i, n := range body.Nights {
 			if !n.DoneAt.IsZero() {
 				body.Report, body.Night = &body.Nights[i].Report, n.Night
-				body.From, body.To = s.days(n)
+				body.From, body.To = n.Days(s.Zone)
 				break
 			}
 		}
@@ -117,38 +112,16 @@ func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
 	return s.page(w, r, "admin_reconciliation", "Reconciliation", body)
 }
 
-// days are the first and the last day of a night.
-func (s *server) days(n reconcile.Run) (from, to string) {
-	return n.From.In(s.Zone).Format(time.DateOnly), n.To.In(s.Zone).AddDate(0, 0, -1).Format(time.DateOnly)
-}
-
-// compared reads the days from and to, both of them included, in the shop's zone.
-func (s *server) compared(r *http.Request) (from, to time.Time, err error) {
-	form := r.URL.Query()
-	if from, err = s.day("from", form.Get("from")); err != nil {
-		return from, to, err
-	}
-	if to, err = s.day("to", form.Get("to")); err != nil {
-		return from, to, err
-	}
-	switch {
-	case from.IsZero():
-		return from, to, problem.Invalid("from", "Choose the first day")
-	case to.IsZero():
-		return from, to, problem.Invalid("to", "Choose the last day")
-	case to.Before(from):
-		return from, to, problem.Invalid("to", "The last day is before the first")
-	case !to.Before(from.AddDate(0, 0, reconcileDays)):
-		return from, to, problem.Invalid("to", fmt.Sprintf("That is more than %d days; compare them in parts", reconcileDays))
-	}
-	return from, to.AddDate(0, 0, 1), nil
-}
-
-// noComparison says that the provider's list could not be read: half of it
-// would read like a difference.
+// noComparison logs why the provider's list could not be read.
 func (s *server) noComparison(r *http.Request, cause error) error {
 	s.Log.WarnContext(r.Context(), "no comparison with the provider's list", "error", cause)
-	return problem.New(http.StatusBadGateway, "PROVIDER", "The payment provider's list could not be read to its end, so nothing can be said. Try again in a moment, or ask for fewer days.")
+	return reconcile.ErrNoList
+}
+
+// compared reads the days from and to.
+func (s *server) compared(r *http.Request) (from, to time.Time, err error) {
+	form := r.URL.Query()
+	return reconcile.Period(form.Get("from"), form.Get("to"), s.Zone)
 }
 
 // reconciliationCSV sends every comparison, matched ones too. One that breaks

@@ -13,9 +13,9 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
@@ -44,8 +44,8 @@ type Deps struct {
 	// Keys remembers what was answered under an Idempotency-Key; how it tells
 	// and refuses callers is filled in here.
 	Keys idempotency.Keys
-	// Alarms is what the shop and the provider say differently.
-	Alarms *alarm.Book
+	// Queue is what nobody but a person can settle.
+	Queue queue.Queue
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
 	// Checkout stands before POST /checkout: the limiter.
