@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // output is what a command writes, safe to read while it runs.
@@ -55,7 +56,8 @@ func start(t *testing.T, environ []string, args ...string) *running {
 	r := &running{t: t, stdout: &output{}, stderr: &output{}, cancel: cancel, done: make(chan error, 1)}
 	// The .env file of whoever runs the tests must not count.
 	args = append(args, "--env-file", filepath.Join(t.TempDir(), "none"))
-	go func() { r.done <- Run(ctx, args, environ, r.stdout, r.stderr) }()
+	log := io.MultiWriter(r.stdout, testlog.File(t))
+	go func() { r.done <- Run(ctx, args, environ, log, r.stderr) }()
 	t.Cleanup(func() {
 		if !r.ended {
 			r.cancel()
@@ -125,6 +127,8 @@ func signIn(t *testing.T, base string) *http.Client {
 	if res.Request.URL.Path != "/" || res.StatusCode != http.StatusOK {
 		t.Fatalf("sign-in ended at %s with %s", res.Request.URL.Path, res.Status)
 	}
+	testlog.Secret(t, "super_admin_92587")
+	testlog.Cookies(t, c.Jar, base)
 	return c
 }
 

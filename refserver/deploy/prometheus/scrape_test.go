@@ -25,6 +25,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // TestPrometheusAnswersForEachMetric has a real Prometheus scrape a shop, and
@@ -79,7 +80,7 @@ func startShop(t *testing.T) (*shop.Shop, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, slog.New(slog.DiscardHandler), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // pixel is a PNG of one red pixel, in base64.
@@ -41,7 +42,7 @@ func newBundle(t *testing.T) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, slog.New(slog.DiscardHandler), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

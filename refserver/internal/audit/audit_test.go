@@ -20,6 +20,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/drive"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -93,7 +94,7 @@ func history(t *testing.T) (file string, ledger drive.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := shop.Open(t.Context(), c, slog.New(slog.DiscardHandler), metrics)
+	opened, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // serve opens a shop with these settings and serves its pages.
@@ -33,11 +34,7 @@ func serve(t *testing.T, settings ...string) (*shop.Shop, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := observability.NewLogHandler(observability.LogConfig{Writer: t.Output(), Level: slog.LevelWarn, Events: metrics})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := shop.Open(t.Context(), c, slog.New(h), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/drive"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // crashes is how many times a test kills: full where CRASHES says so.
@@ -89,14 +90,14 @@ func launch(t testing.TB, dir string, args []string, settings ...string) *proces
 	t.Helper()
 	p := &process{t: t, done: make(chan struct{})}
 	p.cmd = exec.Command(binary(t), append(args, "--env-file", filepath.Join(dir, "no.env"))...)
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PORT=0", "HOST=127.0.0.1", "LOG_LEVEL=warn"}, settings...)
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PORT=0", "HOST=127.0.0.1", "LOG_LEVEL=" + testlog.Level("warn")}, settings...)
 	p.cmd.Dir = dir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd.Stdout = p
+	p.cmd.Stdout = io.MultiWriter(p, testlog.File(t)) // the log; what is printed at the start goes to stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -36,6 +37,7 @@ const (
 type desk struct {
 	*testing.T
 	settings []string
+	logger   *slog.Logger
 	offset   atomic.Int64 // of the shop's clock, nanoseconds
 	sim      *paysim.Simulator
 	shop     *shop.Shop
@@ -98,10 +100,13 @@ func (d *desk) note(format string, args ...any) {
 	d.wrong = append(d.wrong, fmt.Sprintf(format, args...))
 }
 
+// nothing is shown of a shop's log: the faults are wanted.
+const nothing = slog.Level(100)
+
 // newDesk opens a shop on a database of its own.
 func newDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
-	d := &desk{T: t, settings: append([]string{
+	d := &desk{T: t, logger: testlog.New(t, nothing, nil), settings: append([]string{
 		"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
 		"STRIPE_WEBHOOK_SECRET=" + secret,
 	}, settings...)}
@@ -129,7 +134,7 @@ func (d *desk) open() {
 	d.ok(err)
 	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
 	d.ok(err)
-	d.shop, err = shop.Open(d.Context(), c, slog.New(slog.DiscardHandler), metrics, shop.WithClock(d.now))
+	d.shop, err = shop.Open(d.Context(), c, d.logger, metrics, shop.WithClock(d.now))
 	d.ok(err)
 	handler, err := site.New(d.shop)
 	d.ok(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // open opens a shop with these settings, and runs its workers where asked to.
@@ -31,11 +32,7 @@ func open(t *testing.T, run bool, settings ...string) *shop.Shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := observability.NewLogHandler(observability.LogConfig{Writer: t.Output(), Events: metrics, Level: slog.LevelInfo})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := shop.Open(t.Context(), c, slog.New(h), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelInfo, metrics), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

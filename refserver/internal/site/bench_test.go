@@ -21,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -56,11 +57,7 @@ func open(t *testing.T, settings ...string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := observability.NewLogHandler(observability.LogConfig{Writer: t.Output(), Level: slog.LevelWarn, Events: metrics})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := shop.Open(t.Context(), c, slog.New(h), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +116,8 @@ func (b *bench) signInAs(name, password string) browser {
 	if a := u.form("/login", url.Values{"username": {name}, "password": {password}}); a.status != http.StatusFound {
 		b.t.Fatalf("sign-in: %d %s", a.status, a.body)
 	}
+	testlog.Secret(b.t, password)
+	testlog.Cookies(b.t, jar, b.url)
 	return u
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // replica is one process of a shop, with a member of staff before it.
@@ -44,7 +45,7 @@ func openReplica(t *testing.T, log io.Writer, settings ...string) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := observability.NewLogHandler(observability.LogConfig{Writer: log, Level: slog.LevelDebug, Events: metrics})
+	h, err := observability.NewLogHandler(observability.LogConfig{Writer: log, File: testlog.File(t), Level: slog.LevelDebug, Events: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +73,8 @@ func openReplica(t *testing.T, log io.Writer, settings ...string) *replica {
 	}
 	t.Cleanup(func() { r.stop() })
 	r.post("/login", "username", c.SuperAdminUsername, "password", string(c.SuperAdminPassword))
+	testlog.Secret(t, string(c.SuperAdminPassword))
+	testlog.Cookies(t, jar, r.srv.URL)
 	return r
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 // buffer is a log that many write to.
@@ -57,6 +59,9 @@ func TestNoSecretIsInTheLogOfABusyShop(t *testing.T) {
 	}
 	if len(secrets) != 11 {
 		t.Fatalf("%d secrets: the session has no cookie, or more than one", len(secrets))
+	}
+	for _, s := range secrets {
+		testlog.Secret(t, s)
 	}
 	// any sends a request whose answer does not matter.
 	any := func(method, path, contentType, body string, header ...string) {

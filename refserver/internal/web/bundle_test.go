@@ -22,6 +22,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
 const password = "correct horse battery"
@@ -43,11 +44,7 @@ func newBundle(t *testing.T, settings ...string) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := observability.NewLogHandler(observability.LogConfig{Writer: t.Output(), Level: slog.LevelError, Events: metrics})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := shop.Open(t.Context(), c, slog.New(h), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, metrics), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +91,7 @@ func (b *bundle) customer(name string) *person {
 	p := b.nobody()
 	p.id = u.ID
 	p.form("/login", "username", name, "password", password).want(http.StatusFound)
+	p.secret(password)
 	return p
 }
 
@@ -101,7 +99,15 @@ func (b *bundle) staff() *person {
 	b.t.Helper()
 	p := b.nobody()
 	p.form("/login", "username", b.Config.SuperAdminUsername, "password", string(b.Config.SuperAdminPassword)).want(http.StatusFound)
+	p.secret(string(b.Config.SuperAdminPassword))
 	return p
+}
+
+// secret is what must be in no log: how this person signed in.
+func (p *person) secret(password string) {
+	p.b.t.Helper()
+	testlog.Secret(p.b.t, password)
+	testlog.Cookies(p.b.t, p.c.Jar, p.b.base)
 }
 
 // bought is a completed order of these units of product 3.
