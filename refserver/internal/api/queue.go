@@ -125,7 +125,7 @@ func all[A, B any](list []A, f func(A) B) []B {
 func waitingRefund(r queue.Refund) waitingRefundJSON {
 	j := waitingRefundJSON{
 		ID: r.ID, ReturnID: r.Reference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
-		Method: say(r.Method), Status: say(r.Status), Why: r.Work.LastError, HeldBy: known(r.HeldBy), Since: r.UpdatedAt.UTC(),
+		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HeldBy), Since: r.UpdatedAt.UTC(),
 		Methods: all(r.Methods(), say[refunds.Method]), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
 	}
 	if r.Waits() {
@@ -153,7 +153,7 @@ func saidOf(s refunds.Said) refundSayJSON {
 func waitingOrder(o queue.Order) waitingOrderJSON {
 	return waitingOrderJSON{
 		ID: o.ID, Number: o.Number, Amount: amount(o.Payment.Amount, o.Currency), Currency: string(o.Currency), PlacedAt: o.PlacedAt.UTC(),
-		Status: say(o.Payment.Status), Key: known(o.Payment.Key), Payment: known(o.Payment.Reference), Why: o.Payment.Work.LastError,
+		Status: say(o.Payment.Status), Key: known(o.Payment.Key), Payment: known(o.Payment.Reference), Why: o.Why(),
 		Outcomes: []string{"paid", "not_paid", "ask_again"},
 		Evidence: all(o.Tries, func(t queue.Try) chargeSayJSON {
 			return chargeSayJSON{At: t.At.UTC(), Outcome: t.Outcome, Code: known(t.Code), Message: known(t.LastError)}

@@ -68,7 +68,7 @@ type nightJSON struct {
 	DoneAt      *time.Time `json:"done_at"`
 	Differences int        `json:"differences"`
 	Tries       int        `json:"tries"`
-	LastError   *string    `json:"last_error"`
+	BrokeOff    bool       `json:"broke_off"` // and is tried again; the log says why
 }
 
 // reconciliation compares the days from and to, or answers the last night where
@@ -97,7 +97,7 @@ func (a *API) reconciliation(r *http.Request) (int, any, error) {
 	}
 	return http.StatusOK, map[string]any{"reconciliation": report, "nights": all(nights, func(n reconcile.Run) nightJSON {
 		from, to := n.Days(a.Zone)
-		return nightJSON{Night: n.Night, From: from, To: to, DoneAt: when(n.DoneAt), Differences: n.Differences, Tries: n.Tries, LastError: known(n.LastError)}
+		return nightJSON{Night: n.Night, From: from, To: to, DoneAt: when(n.DoneAt), Differences: n.Differences, Tries: n.Tries, BrokeOff: n.DoneAt.IsZero() && n.LastError != ""}
 	})}, nil
 }
 

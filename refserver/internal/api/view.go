@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -143,7 +144,10 @@ func viewOf(c returns.Return, o orders.Order, refund *refunds.Refund, staff bool
 	for _, e := range c.Evidence {
 		j.Photos = append(j.Photos, photoJSON{Path: e.Path, URL: "/returns/" + c.ID + "/photos/" + e.ID, UploadedAt: e.UploadedAt.UTC()})
 	}
-	if s := c.Shipment; s != nil {
+	if s := c.Shipment; s == nil && len(c.Receipts) > 0 {
+		// Nobody announced it, and it arrived all the same.
+		j.Shipment = &shipmentJSON{ReceivedAt: when(c.Receipts[0].At), Notes: c.Receipts[0].Notes}
+	} else if s != nil {
 		j.Shipment = &shipmentJSON{Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, ShippedAt: when(s.ShippedAt), ReceivedAt: when(s.ReceivedAt), Notes: s.Notes}
 	}
 	if i := c.Inspection; i != nil {
@@ -202,21 +206,20 @@ func refundStatus(s refunds.Status) string {
 	return "FAILED"
 }
 
-// failureOf is why a refund failed. The provider's words are for staff.
+// failureOf is why a refund failed. Which reason it was is for staff.
 func failureOf(r refunds.Refund, staff bool) string {
 	if !staff {
 		return "The payment did not go through. Our staff will try again or pay by another method."
 	}
 	attempt := r.Attempt()
-	switch {
-	case attempt != nil && attempt.FailureReason != "":
-		return attempt.FailureReason
-	case attempt != nil && attempt.FailureCode != "":
-		return attempt.FailureCode
-	case r.Status == refunds.StatusReversed:
-		return "the provider took the refund back"
+	if attempt == nil {
+		return "nothing was sent"
 	}
-	return "the provider gave no reason"
+	words := problem.RefundFailed(attempt.FailureCode, attempt.FailureReason)
+	if r.Status == refunds.StatusReversed {
+		return "the provider took the refund back: " + words
+	}
+	return words
 }
 
 // known is nil for a text that is not there yet.

@@ -50,7 +50,8 @@ func (w Waiting) Empty() bool { return w.RefundCount+w.OrderCount+w.AlarmCount =
 // Refund is a refund with its evidence.
 type Refund struct {
 	refunds.Refund
-	Answers []refunds.Said // the last of the provider's, oldest first
+	Why     string         // it is here, in our words
+	Answers []refunds.Said // the last of the provider's, oldest first, in its words
 }
 
 // Choice reports whether it only waits for somebody to choose how to pay it.
@@ -76,6 +77,9 @@ type Order struct {
 	Tries []Try // the last ones, oldest first
 }
 
+// Why it is here, in our words.
+func (Order) Why() string { return "the provider has not said whether it took the money" }
+
 // Try is what came of one attempt to charge.
 type Try struct {
 	At        time.Time `json:"-"`
@@ -93,11 +97,11 @@ func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
 	}
 	w.RefundCount = n
 	for _, r := range list {
-		said, err := q.Refunds.Evidence(ctx, r.ID, answers)
+		waiting, err := q.refund(ctx, r)
 		if err != nil {
 			return w, err
 		}
-		w.Refunds = append(w.Refunds, Refund{Refund: r, Answers: said})
+		w.Refunds = append(w.Refunds, waiting)
 	}
 	sold, n, err := q.Orders.Orders(ctx, orders.Query{NeedPerson: true, PageSize: Shown})
 	if err != nil {
@@ -113,6 +117,29 @@ func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
 	}
 	w.Alarms, w.AlarmCount, err = q.Alarms.Open(ctx, Shown)
 	return w, err
+}
+
+// refund completes a refund with what its events tell.
+func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
+	w := Refund{Refund: r, Why: "the provider has not said whether it paid"}
+	events, err := q.Refunds.Events(ctx, r.ID)
+	if err != nil {
+		return w, err
+	}
+	if w.Answers, err = refunds.Evidence(events, answers); err != nil {
+		return w, err
+	}
+	for _, e := range events {
+		if e.Type != refunds.EventQueuedForPerson && e.Type != refunds.EventHeld {
+			continue
+		}
+		var told struct{ Reason string }
+		if err := json.Unmarshal(e.Data, &told); err != nil {
+			return w, fmt.Errorf("queue: event %s: %w", e.ID, err)
+		}
+		w.Why = told.Reason
+	}
+	return w, nil
 }
 
 // tries are the last attempts to charge an order, oldest first.

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -49,9 +51,10 @@ func (c caseView) canGo(to returns.Status) bool {
 
 // step is one of the stations of a case.
 type step struct {
-	Name string
-	Done bool
-	Now  bool // the one the case waits for
+	Name    string
+	Done    bool
+	Skipped bool // nobody recorded it, and it must have happened
+	Now     bool // the one the case waits for
 }
 
 // refundView is a refund in words.
@@ -60,6 +63,7 @@ type refundView struct {
 	State     badge
 	Words     string
 	Reference string
+	Why       string // it failed or was taken back; for staff
 }
 
 // Paid is what goes back, in minor units.
@@ -87,34 +91,20 @@ func caseState(s returns.Status) badge {
 	return badge{"info", words(s)}
 }
 
-// stations are the steps of a case, with the status from which each is done.
-var stations = []struct {
-	name string
-	rank int
-}{{"Requested", 1}, {"Authorised", 2}, {"Sent", 3}, {"Received", 4}, {"Inspected", 5}, {"Refunded", 6}}
-
-var rank = map[returns.Status]int{
-	returns.StatusPendingCustomerInfo: 1, returns.StatusPendingAuthorization: 1, returns.StatusAuthorized: 2, returns.StatusInTransit: 3,
-	returns.StatusReceived: 4, returns.StatusUnderInspection: 4, returns.StatusApproved: 5, returns.StatusRefunded: 6,
-}
-
-// stepsOf says how far a case is. A case that was ended keeps what it reached.
+// stepsOf says what has happened of a case. Goods may arrive that nobody noted
+// as sent; a case that was ended keeps what it reached.
 func stepsOf(c returns.Return) []step {
-	at := rank[c.Status]
-	if c.Status == returns.StatusRejected || c.Status == returns.StatusCancelled {
-		switch {
-		case c.Inspection != nil:
-			at = 5
-		case c.RMA != "":
-			at = 2
-		default:
-			at = 1
-		}
+	received := len(c.Receipts) > 0
+	out := []step{
+		{Name: "Requested", Done: true},
+		{Name: "Authorised", Done: c.RMA != ""},
+		{Name: "Sent", Done: c.Shipment != nil, Skipped: c.Shipment == nil && received},
+		{Name: "Received", Done: received},
+		{Name: "Inspected", Done: c.Inspection != nil && c.Status != returns.StatusUnderInspection},
+		{Name: "Refunded", Done: c.RefundID != ""},
 	}
-	out := make([]step, len(stations))
-	for i, s := range stations {
-		done := s.rank <= at || s.rank == 6 && c.RefundID != ""
-		out[i] = step{Name: s.name, Done: done, Now: !c.Status.Final() && s.rank == at+1}
+	if i := slices.IndexFunc(out, func(s step) bool { return !s.Done && !s.Skipped }); i >= 0 {
+		out[i].Now = !c.Status.Final()
 	}
 	return out
 }
@@ -180,6 +170,9 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 			v.Refund.State, v.Refund.Words = refundState(refund)
 			if a := refund.Attempt(); a != nil {
 				v.Refund.Reference = a.ProviderReference
+				if refund.Status == refunds.StatusFailed || refund.Status == refunds.StatusReversed {
+					v.Refund.Why = problem.RefundFailed(a.FailureCode, a.FailureReason)
+				}
 			}
 		}
 		out = append(out, v)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -37,6 +38,7 @@ type fact struct {
 	InspectedBy string   `json:"inspected_by"`
 	Rules       []string `json:"rules"`
 	Reason      string   `json:"reason"`
+	Code        string   `json:"code"`
 }
 
 // timeline is the history of a case with that of its refund, oldest first.
@@ -134,6 +136,9 @@ func sentence(e orders.Event) (line entry, public bool, err error) {
 		return entry{What: "opened the task “" + words(f.Kind) + "”", Note: f.Note}, false, nil
 	case returns.EventTaskClosed:
 		return entry{What: "closed a task", Note: f.Note}, false, nil
+	}
+	if e.Type == refunds.EventFailed || e.Type == refunds.EventReversed {
+		f.Reason = problem.RefundFailed(f.Code, f.Reason)
 	}
 	what, ok := refundWords[e.Type]
 	if !ok {
