@@ -377,7 +377,7 @@ func genAction() gopter.Gen {
 	}
 	return gen.Frequency(map[int]gopter.Gen{
 		4: gen.Frequency(map[int]gopter.Gen{3: fault, 2: constant("the workers work", (*desk).work)}),
-		6: sell, 3: buy, 5: request, 8: step(goods), 16: step(money),
+		6: sell, 3: buy, 5: request, 12: step(goods), 16: step(money),
 		2: clock, 7: gen.Frequency(map[int]gopter.Gen{3: bank, 4: post, 2: trouble}), 1: constant("restart", (*desk).restart),
 	})
 }
