@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -197,9 +199,12 @@ func (d *Dispatcher) keep(ctx context.Context, c delivery, finished <-chan struc
 }
 
 func (d *Dispatcher) succeed(ctx context.Context, c delivery) error {
-	held, err := d.update(ctx, c, "delivered_at = ?, lease_until = NULL, lease_token = '', last_error = ''",
-		sqldb.At(d.cfg.Now()))
-	if err == nil && !held {
+	s := &success{delivery: c}
+	err := d.successes.Do(ctx, s)
+	if err == nil {
+		err = s.err
+	}
+	if err == nil && !s.held {
 		d.log(ctx, slog.LevelWarn, "outbox: delivered, but the lease had run out; it may be delivered twice", c, nil)
 	}
 	return err
@@ -212,6 +217,50 @@ func (d *Dispatcher) fail(ctx context.Context, c delivery, cause error) error {
 	}
 	d.log(ctx, level, msg, c, cause)
 	return d.settle(ctx, c, d.cfg.Now().Add(d.distance(c.attempts)), c.attempts, errorText(cause))
+}
+
+// success is a call of succeed on its way.
+type success struct {
+	delivery
+
+	held bool
+	err  error
+}
+
+// settleAll marks the rows of deliveries that ended at about the same time as
+// delivered, in one transaction, where the lease tokens still match.
+func (d *Dispatcher) settleAll(ctx context.Context, calls []*success) {
+	err := d.db.Tx(ctx, "outbox: settle", func(ctx context.Context, tx bun.Tx) error {
+		byPrefix := map[string][]*success{}
+		for _, c := range calls {
+			c.held = false
+			byPrefix[c.sub.prefix] = append(byPrefix[c.sub.prefix], c)
+		}
+		for _, prefix := range slices.Sorted(maps.Keys(byPrefix)) {
+			all := byPrefix[prefix]
+			rows := strings.TrimSuffix(strings.Repeat("(?, ?, ?), ", len(all)), ", ")
+			args := []any{deliveriesTable(prefix), sqldb.At(d.cfg.Now())}
+			for _, c := range all {
+				args = append(args, c.event.ID, c.sub.name, c.token)
+			}
+			var settled []struct{ EventID, Subscriber string }
+			err := tx.NewRaw(`UPDATE ? SET delivered_at = ?, lease_until = NULL, lease_token = '', last_error = ''
+				WHERE delivered_at IS NULL AND (event_id, subscriber, lease_token) IN (VALUES `+rows+`)
+				RETURNING event_id, subscriber`, args...).Scan(ctx, &settled)
+			if err != nil {
+				return err
+			}
+			for _, s := range settled {
+				for _, c := range all {
+					c.held = c.held || c.event.ID == s.EventID && c.sub.name == s.Subscriber
+				}
+			}
+		}
+		return nil
+	})
+	for _, c := range calls {
+		c.err = err
+	}
 }
 
 // settle gives an undelivered row back.

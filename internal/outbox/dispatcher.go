@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
@@ -113,9 +114,10 @@ func Backfill(since time.Time) Option {
 // Dispatcher delivers events to subscribers. It is safe for concurrent use,
 // and any number of processes may run one on the same database.
 type Dispatcher struct {
-	db   *sqldb.DB
-	cfg  Config
-	wake chan struct{}
+	db        *sqldb.DB
+	cfg       Config
+	wake      chan struct{}
+	successes *combine.Group[*success]
 
 	mu   sync.RWMutex
 	subs []*subscription
@@ -127,7 +129,9 @@ func New(db *sqldb.DB, c Config) (*Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dispatcher{db: db, cfg: c, wake: make(chan struct{}, 1)}, nil
+	d := &Dispatcher{db: db, cfg: c, wake: make(chan struct{}, 1)}
+	d.successes = combine.New(c.Batch, d.settleAll)
+	return d, nil
 }
 
 // Subscribe registers handler, under a name that never changes, for the events

@@ -5,11 +5,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
@@ -59,8 +63,9 @@ type RollupConfig struct {
 // the transaction that counts and before it counts, so an event that is
 // committed meanwhile is either counted or leaves a new mark.
 type Rollup struct {
-	db  *sqldb.DB
-	cfg RollupConfig
+	db    *sqldb.DB
+	cfg   RollupConfig
+	marks *combine.Group[*mark]
 }
 
 // NewRollup returns a rollup on the database that the stores share.
@@ -75,7 +80,9 @@ func NewRollup(db *sqldb.DB, c RollupConfig) (*Rollup, error) {
 	if c.Every < 0 || c.Late < 0 {
 		return nil, errors.New("observabilitydb: rollup: Every and Late must not be negative")
 	}
-	return &Rollup{db: db, cfg: c}, nil
+	r := &Rollup{db: db, cfg: c}
+	r.marks = combine.New(1000, r.markAll)
+	return r, nil
 }
 
 // Handle marks the quarter of an event; it is a handler for the outbox, and
@@ -92,14 +99,42 @@ func (r *Rollup) Touch(ctx context.Context, at ...time.Time) error {
 	if len(at) == 0 {
 		return nil
 	}
-	rows := make([]dirtyRow, len(at))
-	for i, t := range at {
-		rows[i].Quarter = quarterOf(t)
+	m := &mark{}
+	for _, t := range at {
+		m.quarters = append(m.quarters, quarterOf(t))
 	}
-	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.Tx) error {
+	if err := r.marks.Do(ctx, m); err != nil {
+		return fmt.Errorf("observabilitydb: mark quarters: %w", err)
+	}
+	return m.err
+}
+
+// mark is a call of Touch on its way.
+type mark struct {
+	quarters []int64
+	err      error
+}
+
+// markAll carries out calls that met: while quarters are being counted they all
+// wait for their marks, and one connection is enough for that.
+func (r *Rollup) markAll(ctx context.Context, calls []*mark) {
+	quarters := map[int64]bool{}
+	for _, m := range calls {
+		for _, q := range m.quarters {
+			quarters[q] = true
+		}
+	}
+	var rows []dirtyRow
+	for _, q := range slices.Sorted(maps.Keys(quarters)) {
+		rows = append(rows, dirtyRow{Quarter: q})
+	}
+	err := r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.Tx) error {
 		_, err := tx.NewInsert().Model(&rows).On("CONFLICT (quarter) DO NOTHING").Exec(ctx)
 		return err
 	})
+	for _, m := range calls {
+		m.err = err
+	}
 }
 
 type dirtyRow struct {
