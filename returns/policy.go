@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -59,6 +60,18 @@ type Policy struct {
 	AutoAuthorize bool `json:"auto_authorize"`
 	// Currency of the fixed fees.
 	Currency orders.Currency `json:"currency"`
+}
+
+// Clone returns a copy that shares nothing with p.
+func (p Policy) Clone() Policy {
+	p.Windows = slices.Clone(p.Windows)
+	p.Reasons = slices.Clone(p.Reasons)
+	p.PhotosRequiredFor = slices.Clone(p.PhotosRequiredFor)
+	p.PhotoTypes = slices.Clone(p.PhotoTypes)
+	p.RestockingFees = slices.Clone(p.RestockingFees)
+	p.ReturnShippingFees = slices.Clone(p.ReturnShippingFees)
+	p.Methods = slices.Clone(p.Methods)
+	return p
 }
 
 // Window is an exception to Policy.WindowDays. Empty fields match all.

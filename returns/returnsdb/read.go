@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/uptrace/bun"
 
@@ -181,12 +182,51 @@ func (s *Store) Publish(ctx context.Context, t returns.Terms) (returns.Terms, er
 	return t, nil
 }
 
+// termsCache keeps terms by id: published terms stay as they are, and each step
+// of a case asks for those of its order. It is safe for concurrent use.
+type termsCache struct {
+	mu   sync.Mutex
+	byID map[string]returns.Terms
+}
+
+// maxTermsCached bounds it; versions of the terms are few.
+const maxTermsCached = 256
+
+func (c *termsCache) get(id string) (returns.Terms, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.byID[id]
+	return own(t), ok
+}
+
+func (c *termsCache) put(t returns.Terms) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID == nil || len(c.byID) >= maxTermsCached {
+		c.byID = map[string]returns.Terms{}
+	}
+	c.byID[t.ID] = own(t)
+}
+
+// own is t with slices of its own.
+func own(t returns.Terms) returns.Terms {
+	t.Policy = t.Policy.Clone()
+	return t
+}
+
 // Terms implements returns.Store.
 func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
 	if !storable(id) {
 		return returns.Terms{}, notFound("terms", id)
 	}
-	return s.oneTerms(ctx, id, s.db.Read.NewSelect().Where("t.id = ?", id))
+	if t, ok := s.known.get(id); ok {
+		return t, nil
+	}
+	t, err := s.oneTerms(ctx, id, s.db.Read.NewSelect().Where("t.id = ?", id))
+	if err == nil {
+		s.known.put(t)
+	}
+	return t, err
 }
 
 // currentTerms is a call of CurrentTerms on its way.
@@ -196,9 +236,7 @@ type currentTerms struct {
 }
 
 // CurrentTerms implements returns.Store. Calls that meet, as those of many
-// checkouts do, are one statement, sent after the last of them came. They share
-// the slices in the policy, which nobody changes: published terms stay as they
-// are.
+// checkouts do, are one statement, sent after the last of them came.
 func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
 	c := &currentTerms{}
 	if err := s.terms.Do(ctx, c); err != nil {
@@ -210,7 +248,7 @@ func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
 func (s *Store) readCurrentTerms(ctx context.Context, calls []*currentTerms) {
 	t, err := s.oneTerms(ctx, "current", s.db.Read.NewSelect().Order("t.version DESC").Limit(1))
 	for _, c := range calls {
-		c.terms, c.err = t, err
+		c.terms, c.err = own(t), err
 	}
 }
 

@@ -27,6 +27,7 @@ const EventPrefix = "returns"
 type Store struct {
 	db    *sqldb.DB
 	terms *combine.Group[*currentTerms]
+	known termsCache
 }
 
 var _ returns.Store = (*Store)(nil)
