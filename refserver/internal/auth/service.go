@@ -44,6 +44,7 @@ type Service struct {
 	sessions *scs.SessionManager
 	hasher   *hasher
 	attempts *attempts
+	slowdown *slowdown
 	idle     time.Duration
 	now      func() time.Time
 	log      *slog.Logger
@@ -71,7 +72,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, hasher: newHasher(), idle: c.Idle, now: c.Now, log: c.Log,
-		attempts: newAttempts(maxFailures, failureWindow, c.Now),
+		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
 	}
 	s.sessions = s.newSessions(c)
 	return s, nil
@@ -105,8 +106,15 @@ func (s *Service) create(ctx context.Context, r Registration) (User, error) {
 // SignIn checks name and password and makes the session of ctx (see Load)
 // that user's, under a new token. The address is where the request comes
 // from. Wrong ones give an *Error with CodeCredentials, and after ten of them
-// in a minute for the account and address CodeTooManyAttempts; good ones do
-// not count. An unknown name costs the time of a known one.
+// in a minute for the account and address CodeTooManyAttempts, for the right
+// password too: else the answer would tell which guess was right. Good ones do
+// not count.
+//
+// Who owns an account is not locked out of it by others: from another address
+// the password is taken. Where more than twenty have failed for the account
+// from anywhere, each sign-in to it first waits, up to four seconds, until a
+// quarter of an hour has passed without one. An unknown name costs the time of
+// a known one.
 func (s *Service) SignIn(ctx context.Context, username, password, address string) (User, error) {
 	u, err := s.Verify(ctx, username, password, address)
 	if err != nil {
@@ -120,12 +128,16 @@ func (s *Service) SignIn(ctx context.Context, username, password, address string
 
 // Verify is SignIn without a session.
 func (s *Service) Verify(ctx context.Context, username, password, address string) (User, error) {
-	done, err := s.attempts.enter(ctx, attemptKey(username, address))
+	name := accountKey(username)
+	done, err := s.attempts.enter(ctx, addressKey(address)+" "+name)
 	if err != nil {
 		return User{}, err
 	}
 	failed := false
 	defer func() { done(failed) }()
+	if err := s.slowdown.wait(ctx, name); err != nil {
+		return User{}, fmt.Errorf("auth: sign in: %w", err)
+	}
 
 	// A name that nobody can have is not looked for.
 	u, hash, err := User{}, "", error(ErrNotFound)
@@ -144,27 +156,30 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 	}
 	if !ok || unknown {
 		failed = true
+		s.slowdown.failed(name)
 		return User{}, &Error{Code: CodeCredentials, Message: "Invalid username or password"}
 	}
 	return u, nil
 }
 
-// attemptKey is what failures are counted by. An IPv6 address counts as its
-// /64, which is what one line is given.
-func attemptKey(username, address string) string {
+// addressKey is an address as failures are counted by. One of IPv6 counts as
+// its /64, which is what one line is given.
+func addressKey(address string) string {
 	if a, err := netip.ParseAddr(address); err == nil {
 		if a = a.Unmap(); a.Is6() {
 			if p, err := a.WithZone("").Prefix(64); err == nil {
 				a = p.Addr()
 			}
 		}
-		address = a.String()
+		return a.String()
 	}
+	return address
+}
+
+// accountKey is a name as failures are counted by, of bounded size.
+func accountKey(username string) string {
 	name := usernameKey(username)
-	if len(name) > 64 {
-		name = name[:64]
-	}
-	return address + " " + name
+	return name[:min(len(name), 64)]
 }
 
 // User returns the user with the id, or ErrNotFound.

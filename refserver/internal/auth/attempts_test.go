@@ -1,0 +1,164 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+)
+
+func TestFailedSignInsAreLimitedAndGoodOnesAreNot(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s.register(t, "ada", "correct horse")
+	s.register(t, "bob", "correct horse")
+	begin := time.Now()
+	s.setNow(begin)
+	b := s.browser(t)
+	for range 12 {
+		if got := b.signIn("bob", "correct horse"); got != 200 {
+			t.Fatalf("a good one: %d", got)
+		}
+	}
+	var wg sync.WaitGroup
+	var wrong, limited atomic.Int32
+	for range 20 {
+		wg.Go(func() {
+			switch got := s.browser(t).signIn("Ada", "wrong horse!"); got {
+			case 401:
+				wrong.Add(1)
+			case 429:
+				limited.Add(1)
+			default:
+				t.Errorf("status %d", got)
+			}
+		})
+	}
+	wg.Wait()
+	if wrong.Load() != 10 || limited.Load() != 10 {
+		t.Errorf("of 20 at once %d were tried and %d limited, want 10 and 10", wrong.Load(), limited.Load())
+	}
+	if got := b.signIn("ada", "correct horse"); got != 429 {
+		t.Errorf("the right password while limited: %d; it must not tell a guess from the right one", got)
+	}
+	if got := b.signIn("bob", "correct horse"); got != 200 {
+		t.Errorf("another account: %d", got)
+	}
+	if _, err := s.auth.Verify(t.Context(), "ada", "correct horse", "192.0.2.2"); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+	_, err := s.auth.Verify(t.Context(), "ADA", "x", "192.0.2.1")
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.RetryAfter <= 0 || e.RetryAfter > time.Minute {
+		t.Errorf("retry after: %v", err)
+	}
+	s.setNow(begin.Add(time.Minute + time.Second))
+	if got := b.signIn("ada", "correct horse"); got != 200 {
+		t.Errorf("a minute later: %d", got)
+	}
+}
+
+func TestAnIPv6NeighbourhoodIsOneAddress(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	for i := range 10 {
+		if _, err := s.auth.Verify(t.Context(), "ghost", "x", fmt.Sprintf("2001:db8::%x", i)); auth.CodeOf(err) != auth.CodeCredentials {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.auth.Verify(t.Context(), "ghost", "x", "2001:db8::ffff"); auth.CodeOf(err) != auth.CodeTooManyAttempts {
+		t.Errorf("the same /64: %v", err)
+	}
+	if _, err := s.auth.Verify(t.Context(), "ghost", "x", "2001:db8:0:1::1"); auth.CodeOf(err) != auth.CodeCredentials {
+		t.Errorf("another /64: %v", err)
+	}
+}
+
+func TestUnknownNamesCostTheTimeOfKnownOnes(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s.register(t, "ada", "correct horse")
+	took := func(name string, i int) time.Duration {
+		begin := time.Now()
+		_, err := s.auth.Verify(t.Context(), name, "wrong horse!", fmt.Sprintf("192.0.2.%d", i))
+		if auth.CodeOf(err) != auth.CodeCredentials {
+			t.Fatal(err)
+		}
+		return time.Since(begin)
+	}
+	// The best of some: a busy machine only makes things slower.
+	known, unknown := time.Hour, time.Hour
+	for i := range 5 {
+		known, unknown = min(known, took("ada", i)), min(unknown, took("nobody", i))
+	}
+	if unknown < known/2 || known < unknown/2 {
+		t.Errorf("known %v, unknown %v", known, unknown)
+	}
+}
+
+func TestManySignInsAtOnceNeitherFailNorEatTheMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second of processor time per core")
+	}
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s.register(t, "ada", "correct horse")
+	var peak atomic.Uint64
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		var m runtime.MemStats
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+				runtime.ReadMemStats(&m)
+				peak.Store(max(peak.Load(), m.HeapAlloc))
+			}
+		}
+	})
+	const n = 40
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if got := s.browser(t).signIn("ada", "correct horse"); got != 200 {
+				t.Errorf("status %d", got)
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	watch.Wait()
+	// All at once would be n x 19 MiB; the collector may leave some behind.
+	if limit := uint64(n) << 20 * 19 / 2; peak.Load() > limit && runtime.GOMAXPROCS(0) <= 8 {
+		t.Errorf("peak %d MiB", peak.Load()>>20)
+	}
+}
+
+func TestAnAccountThatIsAttackedFromManyAddressesIsSlowAndOpen(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s.register(t, "ada", "correct horse")
+	for i := range 20 {
+		if _, err := s.auth.Verify(t.Context(), "Ada", "wrong horse!", fmt.Sprintf("192.0.2.%d", i)); auth.CodeOf(err) != auth.CodeCredentials {
+			t.Fatal(err)
+		}
+	}
+	for _, password := range []string{"correct horse", "wrong horse!"} {
+		begin := time.Now()
+		_, err := s.auth.Verify(t.Context(), "ada", password, "198.51.100.1")
+		if took := time.Since(begin); took < 250*time.Millisecond {
+			t.Errorf("%q waited %s only", password, took)
+		}
+		if want := map[bool]auth.Code{false: auth.CodeCredentials}[password == "correct horse"]; auth.CodeOf(err) != want {
+			t.Errorf("%q: %v", password, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.auth.Verify(ctx, "ada", "correct horse", "198.51.100.1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("who has gone away waits: %v", err)
+	}
+}

@@ -1,0 +1,177 @@
+package auth_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+)
+
+func TestSignInAndOut(t *testing.T) {
+	eachStore(t, func(t *testing.T, store auth.Store) {
+		s := newShop(t, store, false)
+		s.register(t, "Ada", "correct horse")
+		b := s.browser(t)
+		b.want("/me", 401, "")
+		if got := b.signIn("Ada", "wrong horse!"); got != 401 {
+			t.Errorf("wrong password: %d", got)
+		}
+		b.want("/me", 401, "")
+		if got := b.signIn("ADA", "correct horse"); got != 200 {
+			t.Errorf("right password, name in another case: %d", got)
+		}
+		b.want("/me", 200, "Ada")
+
+		stolen := s.browser(t)
+		stolen.setToken(b.token())
+		stolen.want("/me", 200, "Ada")
+		b.do("POST", "/logout", nil)
+		b.want("/me", 401, "")
+		stolen.want("/me", 401, "")
+		forged := s.browser(t)
+		forged.setToken("forged")
+		forged.want("/me", 401, "")
+	})
+}
+
+func TestTheLogOfARequestNamesItsUser(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	u := s.register(t, "ada", "correct horse")
+	b := s.browser(t)
+	b.want("/log-user", 200, "")
+	b.signIn("ada", "correct horse")
+	b.want("/log-user", 200, u.ID)
+}
+
+func TestAWriteUnderWayDoesNotBringASignedOutSessionBack(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s.register(t, "ada", "correct horse")
+	b := s.browser(t)
+	b.signIn("ada", "correct horse")
+	stolen := s.browser(t)
+	stolen.setToken(b.token())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stolen.do("GET", "/slow", nil) // has loaded the session and will save a message
+	}()
+	<-s.slow
+	b.do("POST", "/logout", nil)
+	close(s.hold)
+	<-done
+	stolen.want("/me", 401, "")
+}
+
+func TestSigningInChangesTheToken(t *testing.T) {
+	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s.register(t, "ada", "correct horse")
+	s.register(t, "bob", "battery staple")
+	b := s.browser(t)
+	b.signIn("ada", "correct horse")
+	planted := b.token()
+	b.signIn("bob", "battery staple")
+	if b.token() == planted {
+		t.Fatal("the token stayed the same")
+	}
+	b.want("/me", 200, "bob")
+	old := s.browser(t)
+	old.setToken(planted)
+	old.want("/me", 401, "")
+}
+
+func TestCookieAttributes(t *testing.T) {
+	store := newStore(t, sqldbtest.SQLite(t))
+	for _, secure := range []bool{false, true} {
+		s := newShop(t, store, secure)
+		if !secure {
+			s.register(t, "ada", "correct horse")
+		}
+		_, _, h := s.browser(t).do("POST", "/login", url.Values{"username": {"ada"}, "password": {"correct horse"}})
+		cookie := h.Get("Set-Cookie")
+		for attr, want := range map[string]bool{"HttpOnly": true, "SameSite=Lax": true, "Path=/": true, "Secure": secure} {
+			if strings.Contains(cookie, attr) != want {
+				t.Errorf("secure %v: cookie %q has %s: %v", secure, cookie, attr, !want)
+			}
+		}
+	}
+}
+
+func TestATokenIsNotStoredAsItIs(t *testing.T) {
+	db := sqldbtest.SQLite(t)
+	s := newShop(t, newStore(t, db), false)
+	s.register(t, "ada", "correct horse")
+	b := s.browser(t)
+	b.signIn("ada", "correct horse")
+	var rows []string
+	if err := db.Read.NewSelect().TableExpr("auth_sessions").ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1 || strings.Contains(rows[0], b.token()) {
+		t.Errorf("%d rows; the token must not be in them", len(rows))
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	eachStore(t, func(t *testing.T, store auth.Store) {
+		s := newShop(t, store, false)
+		s.register(t, "ada", "correct horse")
+		begin := time.Now()
+		idle, used := s.browser(t), s.browser(t)
+		idle.signIn("ada", "correct horse")
+		used.signIn("ada", "correct horse")
+		for at := time.Hour; at < 12*time.Hour; at += time.Hour {
+			s.setNow(begin.Add(at))
+			used.want("/me", 200, "ada")
+		}
+		idle.want("/me", 401, "")
+		s.setNow(begin.Add(12*time.Hour + time.Minute))
+		used.want("/me", 401, "")
+		if n, err := s.auth.CleanUp(t.Context()); n != 2 || err != nil {
+			t.Errorf("CleanUp = %d, %v; want 2", n, err)
+		}
+	})
+}
+
+func TestARoleActsFromTheNextRequest(t *testing.T) {
+	eachStore(t, func(t *testing.T, store auth.Store) {
+		s := newShop(t, store, false)
+		boss, err := s.auth.EnsureSuperAdmin(t.Context(), "boss", "boss password", "boss@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := s.register(t, "ada", "correct horse")
+		b := s.browser(t)
+		b.want("/admin", 401, "")
+		b.signIn("ada", "correct horse")
+		b.want("/admin", 403, "")
+		for role, want := range map[auth.Role]int{auth.Admin: 200, auth.Customer: 403} {
+			if _, err := s.auth.SetRole(t.Context(), boss, u.ID, role); err != nil {
+				t.Fatal(err)
+			}
+			b.want("/admin", want, "ada")
+		}
+		if _, err := s.auth.SetRole(t.Context(), boss, boss.ID, auth.Customer); auth.CodeOf(err) != auth.CodeSuperAdmin {
+			t.Errorf("demoting the super admin: %v", err)
+		}
+		if _, err := s.auth.SetRole(t.Context(), boss, u.ID, "owner"); auth.CodeOf(err) != auth.CodeInvalid {
+			t.Errorf("an unknown role: %v", err)
+		}
+		if _, err := s.auth.SetRole(t.Context(), boss, "x\x00", auth.Admin); !errors.Is(err, auth.ErrNotFound) {
+			t.Errorf("nobody's role: %v", err)
+		}
+	})
+}
+
+func TestWithUserIsSeenByFromContext(t *testing.T) {
+	if _, ok := auth.FromContext(t.Context()); ok {
+		t.Error("somebody is signed in by nothing")
+	}
+	u, ok := auth.FromContext(auth.WithUser(t.Context(), auth.User{ID: "1", Role: auth.Admin}))
+	if !ok || !u.IsAdmin() {
+		t.Errorf("%+v, %v", u, ok)
+	}
+}
