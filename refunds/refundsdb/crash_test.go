@@ -2,6 +2,8 @@ package refundsdb_test
 
 import (
 	"os"
+	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
@@ -14,16 +16,34 @@ import (
 // crashes runs every cut point of the refunding process under the main
 // outcomes; with REFUNDS_CRASHES=all it runs all there is:
 //
-//	REFUNDS_CRASHES=all go test -run EveryCutPoint -v ./refunds/refundsdb/
-func crashes(t *testing.T, db *sqldb.DB) {
+//	REFUNDS_CRASHES=all go test -run EveryCutPoint -parallel 6 -v -timeout 30m ./refunds/refundsdb/
+//
+// A case waits for the disk most of its time, so that parts of them run at
+// once, each on a database of its own.
+func crashes(t *testing.T, open func(testing.TB) *sqldb.DB) {
 	short := os.Getenv("REFUNDS_CRASHES") != "all"
-	store := refundsdb.New(migrated(t, db))
-	refundstest.TestCrashes(t, refundstest.Crashes{
-		NewStore:   func(testing.TB) refunds.Store { return store },
-		SkipWorker: short, SkipRare: short,
+	const parts = 6
+	var cases, violations atomic.Int64
+	t.Run("parts", func(t *testing.T) {
+		for part := range parts {
+			t.Run(strconv.Itoa(part), func(t *testing.T) {
+				t.Parallel()
+				store := refundsdb.New(migrated(t, open(t)))
+				bad, n := refundstest.Crashes{
+					NewStore:   func(testing.TB) refunds.Store { return store },
+					SkipWorker: short, SkipRare: short, Part: part, Parts: parts,
+				}.Violations(t)
+				for _, b := range bad {
+					t.Error(b)
+				}
+				cases.Add(int64(n))
+				violations.Add(int64(len(bad)))
+			})
+		}
 	})
+	t.Logf("%d cases, %d violations", cases.Load(), violations.Load())
 }
 
-func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqldbtest.SQLite(t)) }
+func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqldbtest.SQLite) }
 
-func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqldbtest.Postgres(t)) }
+func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqldbtest.Postgres) }

@@ -31,6 +31,9 @@ type Crashes struct {
 	// callers except under an answer and a lost one: for stores that take
 	// milliseconds per step.
 	SkipRare bool
+	// Part of Parts, from 0, runs every Parts-th outcome of a method, so that
+	// several can run at once, each on a store of its own. 0 Parts: all.
+	Part, Parts int
 }
 
 // one is a case: what happens, and where it is cut.
@@ -108,7 +111,10 @@ func (c Crashes) Violations(t testing.TB) (bad []string, cases int) {
 		if method.Manual() {
 			outcomes = all[:1]
 		}
-		for _, o := range outcomes {
+		for i, o := range outcomes {
+			if c.Parts > 0 && i%c.Parts != c.Part {
+				continue
+			}
 			for cut, reached := 0, true; reached; cut++ {
 				died, _ := run(one{method: method, outcome: o, cut: cut})
 				if reached = died || cut == 0; !reached {
