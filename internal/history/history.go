@@ -4,10 +4,13 @@
 package history
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
@@ -31,7 +34,16 @@ func (f Filling) Fill(tb testing.TB, db *sqldb.DB) {
 	exec := func(query string) {
 		tb.Helper()
 		query = strings.ReplaceAll(query, "TAG", f.Tag)
-		if _, err := db.Write.DB.ExecContext(tb.Context(), query); err != nil {
+		err := db.Tx(tb.Context(), "write a history", func(ctx context.Context, tx bun.Tx) error {
+			if db.Dialect == sqldb.Postgres { // a million rows take their time
+				if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+					return err
+				}
+			}
+			_, err := tx.Tx.ExecContext(ctx, query)
+			return err
+		})
+		if err != nil {
 			tb.Fatalf("%v\n%s", err, query)
 		}
 	}
