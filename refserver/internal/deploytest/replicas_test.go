@@ -20,92 +20,120 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/drive"
 )
 
+// Orders offered a second: what two cores carry beside all that runs on them,
+// and what is asked of an upgrade under load.
+const (
+	steady = 60
+	fast   = 200
+)
+
+// fault is something that goes wrong while customers buy.
+type fault struct {
+	name        string
+	rate        int           // orders offered a second
+	holds       time.Duration // how long it lasts
+	begin, heal func()
+}
+
 func TestThreeReplicasLoseAndDoubleNothingUnderEachFault(t *testing.T) {
 	need(t)
 	s := newStack(t, "dockercompose.replicas.yml", "THROTTLING_MAX_RPS=2000")
 	s.compose("build", "--quiet", "shop")
-	s.compose("up", "-d")
-	base := s.address("balancer", "5000")
-	within(t, time.Minute, "the first page through the balancer", healthy(base))
-	within(t, time.Minute, "three replicas", func(context.Context) error {
-		for _, id := range s.containers("shop") {
-			if state, err := exec.Command("docker", "inspect", "-f", "{{.State.Health.Status}}", id).Output(); err != nil || strings.TrimSpace(string(state)) != "healthy" {
-				return errors.Join(fmt.Errorf("a replica is %s", state), err)
-			}
-		}
-		return nil
-	})
-	admin := staff(t, base)
-	product, err := admin.NewProduct(t.Context(), "Replica lamp", "10.00", 1_000_000)
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin, f := s.open()
 	s.sameAnswers(admin)
-	flow := buy(t, base, product, 100)
-	steady(t, flow)
-	ip := func(service string) string {
-		u, err := url.Parse(s.inside(s.containers(service)[0], "1"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u.Hostname()
+	s.lockedIn()
+	shops := func(i int) string { return s.containers("shop")[i] }
+	all := func() []string { return s.containers("shop") }
+	nothing := func() {}
+	faults := []fault{
+		{"one shop is killed", steady, 3 * time.Second, func() { crash(t, shops(0)) }, nothing},
+		{"one shop is cut off from PostgreSQL", steady, 5 * time.Second, func() { cut(t, s.ip("postgres"), shops(2)) }, func() { join(t, s.ip("postgres"), shops(2)) }},
 	}
-	shops := s.containers("shop")
-
-	for _, fault := range []struct {
-		name        string
-		begin, heal func()
-	}{
-		{"one shop is killed", func() { crash(t, shops[0]) }, func() {}},
-		{"one shop is paused for longer than a lease", func() { docker(t, "pause", shops[1]) }, func() { docker(t, "unpause", shops[1]) }},
-		{"one shop is cut off from PostgreSQL", func() { cut(t, shops[2], ip("postgres")) }, func() { heal(t, shops[2], ip("postgres")) }},
-		{"all shops are cut off from Redis", func() { cutAll(t, shops, ip("redis")) }, func() { healAll(t, shops, ip("redis")) }},
-		{"one shop is cut off from the payment provider", func() { cut(t, shops[1], ip("paysim")) }, func() { heal(t, shops[1], ip("paysim")) }},
-		{"PostgreSQL is restarted", func() { s.compose("restart", "postgres") }, func() {}},
-		{"each shop is replaced in turn", func() { s.rolling(base) }, func() {}},
-	} {
-		before := flow.accepted.Load()
-		flow.longestGap()
-		fault.begin()
-		hold := 3 * time.Second
-		if strings.Contains(fault.name, "lease") {
-			hold = 12 * time.Second
-		}
-		wait(t, hold)
-		fault.heal()
-		healed := time.Now()
-		steady(t, flow)
-		t.Logf("%-48s longest time without an order %5.2f s; orders flow %5.2f s after it ended; %d orders meanwhile",
-			fault.name, flow.longestGap().Seconds(), time.Since(healed).Seconds(), flow.accepted.Load()-before)
-		shops = s.containers("shop")
-		if len(shops) != 3 {
-			t.Fatalf("%d replicas run after %q", len(shops), fault.name)
-		}
+	if !testing.Short() {
+		faults = append(faults,
+			fault{"nothing, for comparison", steady, 5 * time.Second, nothing, nothing},
+			fault{"one shop is paused for longer than a lease", steady, 12 * time.Second, func() { docker(t, "pause", shops(1)) }, func() { docker(t, "unpause", shops(1)) }},
+			fault{"all shops are cut off from Redis", steady, 5 * time.Second, func() { cut(t, s.ip("redis"), all()...) }, func() { join(t, s.ip("redis"), all()...) }},
+			fault{"one shop is cut off from the provider", steady, 5 * time.Second, func() { cut(t, s.ip("paysim"), shops(1)) }, func() { join(t, s.ip("paysim"), shops(1)) }},
+			fault{"PostgreSQL is restarted", steady, 0, func() { s.compose("restart", "postgres") }, nothing},
+			fault{"nothing, for comparison", fast, 5 * time.Second, nothing, nothing},
+			fault{"each shop is replaced by the next version", fast, 0, s.rolling, nothing},
+		)
+		s.next()
 	}
-	flow.end()
-	t.Logf("%d orders accepted, %d requests retried under their key, %d refused, %d without an answer",
-		flow.accepted.Load(), flow.retried.Load(), flow.refused.Load(), flow.lost.Load())
-	if flow.lost.Load() > 0 || flow.refused.Load() > 0 {
-		t.Errorf("%d purchases were lost, %d refused", flow.lost.Load(), flow.refused.Load())
+	for _, fault := range faults {
+		s.under(f, fault)
 	}
-	for i := range 5 {
+	for i := range 3 {
 		if err := mainJob(t.Context(), admin, fmt.Sprintf("After lamp %d", i)); err != nil {
 			t.Errorf("the main job after the faults: %v", err)
 		}
 	}
-	s.verdict(flow)
+	t.Logf("in all: %s", s.verdict(f))
 }
 
-// steady waits until orders flow at the offered rate again: 100 in a row.
-func steady(t *testing.T, f *traffic) {
-	t.Helper()
-	from := f.accepted.Load()
-	within(t, time.Minute, "orders to flow", func(context.Context) error {
-		if n := f.accepted.Load() - from; n < 100 {
-			return fmt.Errorf("%d orders since", n)
+// open brings three replicas up, with customers to buy there.
+func (s *stack) open() (admin *drive.Client, f *traffic) {
+	s.t.Helper()
+	started := time.Now()
+	s.compose("up", "-d")
+	base := s.address("balancer", "5000")
+	within(s.t, time.Minute, "the first page through the balancer", healthy(base))
+	within(s.t, time.Minute, "three replicas", s.replicasHealthy)
+	s.t.Logf("three replicas up and healthy after %.1f s", time.Since(started).Seconds())
+	admin = staff(s.t, base)
+	product, err := admin.NewProduct(s.t.Context(), "Replica lamp", "10.00", 1_000_000)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return admin, newTraffic(s.t, base, product)
+}
+
+func (s *stack) replicasHealthy(context.Context) error {
+	ids := s.containers("shop")
+	if len(ids) != 3 {
+		return fmt.Errorf("%d replicas", len(ids))
+	}
+	for _, id := range ids {
+		if state := docker(s.t, "inspect", "-f", "{{.State.Health.Status}}", id); state != "healthy" {
+			return fmt.Errorf("a replica is %s", state)
+		}
+	}
+	return nil
+}
+
+// under lets customers buy while something goes wrong, and audits the shop
+// after it.
+func (s *stack) under(f *traffic, fault fault) {
+	s.t.Helper()
+	offered, accepted, retried := f.offered.Load(), f.accepted.Load(), f.retried.Load()
+	started := time.Now()
+	f.offer(fault.rate)
+	within(s.t, time.Minute, "orders to flow", func(context.Context) error {
+		if n := f.accepted.Load() - accepted; n < int64(fault.rate) {
+			return fmt.Errorf("%d orders yet", n)
 		}
 		return nil
 	})
+	fault.begin()
+	wait(s.t, fault.holds)
+	fault.heal()
+	// All is well when every replica is, and all that was due meanwhile has
+	// been answered.
+	due := f.offered.Load()
+	recovered := within(s.t, 2*time.Minute, "recovery after "+fault.name, func(ctx context.Context) error {
+		if n := due - f.answered(); n > 0 {
+			return fmt.Errorf("%d orders wait", n)
+		}
+		return s.replicasHealthy(ctx)
+	})
+	wait(s.t, 2*time.Second)
+	lasted := time.Since(started)
+	f.pause()
+	gap, p50, p99 := f.seen()
+	s.t.Logf("%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted, %d requests retried under their key; longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n    recovered %.1f s after it ended\n    %s",
+		fault.name, float64(f.offered.Load()-offered)/lasted.Seconds(), lasted.Seconds(), f.accepted.Load()-accepted, f.offered.Load()-offered, f.retried.Load()-retried,
+		gap.Seconds(), p50.Seconds()*1e3, p99.Seconds()*1e3, recovered.Seconds(), s.verdict(f))
 }
 
 // wait lets a fault last.
@@ -129,51 +157,61 @@ func inNetwork(container string, args ...string) error {
 	return wrap(err, out)
 }
 
-// cut drops everything between a container and an address, silently, as a
+// cut drops everything between an address and containers, silently, as a
 // network that failed does.
-func cut(t *testing.T, container, address string) {
+func cut(t *testing.T, address string, containers ...string) {
 	t.Helper()
-	for _, rule := range [][]string{{"-I", "OUTPUT", "-d", address, "-j", "DROP"}, {"-I", "INPUT", "-s", address, "-j", "DROP"}} {
-		if err := inNetwork(container, rule...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rules(t, "-I", address, containers)
 }
 
-func heal(t *testing.T, container, address string) {
+// join undoes cut.
+func join(t *testing.T, address string, containers ...string) {
 	t.Helper()
-	for _, rule := range [][]string{{"-D", "OUTPUT", "-d", address, "-j", "DROP"}, {"-D", "INPUT", "-s", address, "-j", "DROP"}} {
-		if err := inNetwork(container, rule...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rules(t, "-D", address, containers)
 }
 
-func cutAll(t *testing.T, containers []string, address string) {
+func rules(t *testing.T, do, address string, containers []string) {
+	t.Helper()
 	for _, c := range containers {
-		cut(t, c, address)
-	}
-}
-
-func healAll(t *testing.T, containers []string, address string) {
-	for _, c := range containers {
-		heal(t, c, address)
-	}
-}
-
-// rolling replaces each shop, which drains, by a new one, one after the other.
-func (s *stack) rolling(base string) {
-	for _, id := range s.containers("shop") {
-		docker(s.t, "stop", "-t", "20", id)
-		docker(s.t, "start", id)
-		within(s.t, time.Minute, "the replaced shop", func(context.Context) error {
-			if status := docker(s.t, "inspect", "-f", "{{.State.Health.Status}}", id); status != "healthy" {
-				return fmt.Errorf("it is %s", status)
+		for _, rule := range [][]string{{do, "OUTPUT", "-d", address, "-j", "DROP"}, {do, "INPUT", "-s", address, "-j", "DROP"}} {
+			if err := inNetwork(c, rule...); err != nil {
+				t.Fatal(err)
 			}
-			return nil
-		})
+		}
 	}
-	within(s.t, time.Minute, "the balancer", healthy(base))
+}
+
+// ip is the address of a service's container on its network.
+func (s *stack) ip(service string) string {
+	s.t.Helper()
+	u, err := url.Parse(s.inside(s.containers(service)[0], "1"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u.Hostname()
+}
+
+// next builds the next version of the shop, which rolling brings in.
+func (s *stack) next() {
+	s.env = append(s.env, "VERSION=next")
+	s.compose("build", "--quiet", "shop")
+}
+
+// rolling replaces each shop by one of the next version: it drains and goes,
+// and the next starts in its place.
+func (s *stack) rolling() {
+	s.t.Helper()
+	for _, id := range s.containers("shop") {
+		docker(s.t, "stop", id)
+		docker(s.t, "rm", id)
+		s.compose("up", "-d", "--no-deps", "--no-recreate", "--scale", "shop=3", "shop")
+		within(s.t, time.Minute, "the next version", s.replicasHealthy)
+	}
+	for _, id := range s.containers("shop") {
+		if said := docker(s.t, "exec", id, "/refserver", "version"); !strings.Contains(said, "refserver next,") {
+			s.t.Errorf("a replica is %q after the upgrade", said)
+		}
+	}
 }
 
 // sameAnswers asks each replica, by its own address, for the same things as
@@ -196,14 +234,14 @@ func (s *stack) sameAnswers(admin *drive.Client) {
 	}
 }
 
-// verdict waits until the shop is quiet, then audits it.
-func (s *stack) verdict(f *traffic) {
+// verdict waits until the shop is quiet, then audits it and says how it found
+// it.
+func (s *stack) verdict(f *traffic) string {
 	s.t.Helper()
-	host, err := url.Parse(s.inside(s.containers("postgres")[0], "5432"))
-	if err != nil {
-		s.t.Fatal(err)
+	if f.lost.Load() > 0 || f.refused.Load() > 0 {
+		s.t.Errorf("%d purchases were lost, %d refused", f.lost.Load(), f.refused.Load())
 	}
-	db, err := sqldb.Open(s.t.Context(), sqldb.Config{URL: "postgres://returnkit:returnkit@" + host.Host + "/returnkit?sslmode=disable"})
+	db, err := sqldb.Open(s.t.Context(), sqldb.Config{URL: "postgres://returnkit:returnkit@" + s.ip(s.database) + ":5432/returnkit?sslmode=disable", MaxConns: 2})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -223,7 +261,7 @@ func (s *stack) verdict(f *traffic) {
 		}
 		return nil
 	})
-	ledgerIsClean(s.t, provider)
+	ledger := ledgerIsClean(s.t, provider)
 	var orders int64
 	if err := db.Read.NewRaw("SELECT COUNT(*) FROM orders o JOIN auth_users u ON u.id = o.customer_id WHERE u.username LIKE 'buyer!_%' ESCAPE '!'").Scan(s.t.Context(), &orders); err != nil {
 		s.t.Fatal(err)
@@ -231,7 +269,7 @@ func (s *stack) verdict(f *traffic) {
 	if orders != f.accepted.Load() {
 		s.t.Errorf("%d orders are in the database, %d were accepted", orders, f.accepted.Load())
 	}
-	s.t.Logf("audit: 0 violations after %.1f s; %d orders in the database", settled.Seconds(), orders)
+	return fmt.Sprintf("audit after %.1f s: I1 to I11 hold; %d orders accepted, %d in the database, %d charges at the provider, none twice", settled.Seconds(), f.accepted.Load(), orders, len(ledger.Charges))
 }
 
 // Three replicas must not cost much more for an order than one does.
@@ -248,13 +286,14 @@ func TestThreeReplicasCostAsMuchCPUAnOrderAsOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		flow := buy(t, base, product, 150)
-		steady(t, flow)
+		f := newTraffic(t, base, product)
+		f.offer(150)
+		wait(t, 5*time.Second)
 		ids := s.containers("shop")
-		before, orders := cpu(t, ids), flow.accepted.Load()
-		wait(t, 10*time.Second)
-		used, sold := cpu(t, ids)-before, flow.accepted.Load()-orders
-		flow.end()
+		before, orders := cpu(t, ids), f.accepted.Load()
+		wait(t, 20*time.Second)
+		used, sold := cpu(t, ids)-before, f.accepted.Load()-orders
+		f.pause()
 		per[replicas] = float64(sold) / used.Seconds()
 		t.Logf("%d replicas: %d orders in %.2f CPU-seconds of the shops: %.0f orders a CPU-second", replicas, sold, used.Seconds(), per[replicas])
 		s.compose("down", "-v", "-t", "5")

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,10 +57,11 @@ func wrap(err error, out []byte) error {
 
 // stack is a compose project that is up.
 type stack struct {
-	t    *testing.T
-	name string
-	file string
-	env  []string
+	t        *testing.T
+	name     string
+	files    []string
+	env      []string
+	database string // the service that is the database now
 }
 
 // composeCommand is the Compose tool: the plugin, or the program of its own.
@@ -70,9 +72,11 @@ func composeCommand() []string {
 	return []string{"docker-compose"}
 }
 
-func newStack(t *testing.T, file string, env ...string) *stack {
+// newStack is a project of compose files, separated by spaces, that is taken
+// down with the test.
+func newStack(t *testing.T, files string, env ...string) *stack {
 	t.Helper()
-	s := &stack{t: t, name: fmt.Sprintf("returnkit%d%s", os.Getpid(), strings.ReplaceAll(strings.TrimSuffix(file, ".yml"), ".", "")), file: file}
+	s := &stack{t: t, name: "returnkit" + strconv.Itoa(os.Getpid()), files: strings.Fields(files), database: "postgres"}
 	s.env = append(os.Environ(), "SHOP_PORT=0", "PROMETHEUS_PORT=0", "VERSION=test", "REVISION="+revision, "DOCKER_BUILDKIT=0")
 	s.env = append(s.env, env...)
 	t.Cleanup(func() {
@@ -89,7 +93,10 @@ func newStack(t *testing.T, file string, env ...string) *stack {
 }
 
 func (s *stack) try(args ...string) ([]byte, error) {
-	command := append(composeCommand(), "-p", s.name, "-f", filepath.Join(deploy, s.file))
+	command := append(composeCommand(), "-p", s.name)
+	for _, f := range s.files {
+		command = append(command, "-f", filepath.Join(deploy, f))
+	}
 	command = append(command, args...)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = s.env
@@ -182,9 +189,6 @@ func (s *stack) inside(container, port string) string {
 	s.t.Fatalf("container %s has no address", container)
 	return ""
 }
-
-// network is the project's network, and reach its containers by service.
-func (s *stack) network() string { return s.name + "_default" }
 
 // crash kills the process of a container the way a crash does: the engine's
 // own kill would count as a wish that it stays down.

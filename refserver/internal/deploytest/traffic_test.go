@@ -5,6 +5,8 @@ package deploytest
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,72 +15,100 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/drive"
 )
 
-// traffic is customers who buy at a steady rate through the balancer and retry
-// what was not answered under the same Idempotency-Key, as a client should.
+// customers is how many people buy; one buys one order at a time.
+const customers = 64
+
+// traffic is customers who buy through the balancer. Orders come at a steady
+// rate whether or not the earlier ones have been answered, and what was not
+// answered is asked for again under the same Idempotency-Key, as a client
+// should.
 type traffic struct {
-	t        *testing.T
-	stop     context.CancelFunc
-	done     sync.WaitGroup
+	t       *testing.T
+	product int64
+	free    chan *drive.Client
+
+	offered  atomic.Int64
 	accepted atomic.Int64
 	retried  atomic.Int64
 	refused  atomic.Int64
 	lost     atomic.Int64 // gave up without an answer
-	users    []string
 
-	mu   sync.Mutex
-	last time.Time
-	gap  time.Duration // longest time without an accepted order
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu    sync.Mutex
+	last  time.Time     // when the newest order was accepted
+	gap   time.Duration // longest time without one
+	waits []time.Duration
 }
 
-// buyers is how many customers buy at once.
-const buyers = 8
-
-// buy starts customers who offer rate checkouts a second, one in four by card.
-func buy(t *testing.T, base string, product int64, rate int) *traffic {
+// newTraffic registers the customers.
+func newTraffic(t *testing.T, base string, product int64) *traffic {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	f := &traffic{t: t, stop: cancel, last: time.Now()}
-	work := make(chan int, buyers)
-	for i := range buyers {
-		name := fmt.Sprintf("buyer_%d_%d", time.Now().UnixNano(), i)
-		c := drive.New(base, 5*time.Second)
-		if err := c.Register(t.Context(), name, "buyer-password"); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.SignIn(t.Context(), name, "buyer-password"); err != nil {
-			t.Fatal(err)
-		}
-		f.users = append(f.users, name)
-		f.done.Go(func() {
-			for n := range work {
-				f.one(c, product, fmt.Sprintf("%s-%d", name, n), n%4 == 0)
+	f := &traffic{t: t, product: product, free: make(chan *drive.Client, customers)}
+	failed := make(chan error, customers)
+	places := make(chan struct{}, 4)
+	for i := range customers {
+		go func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			name := fmt.Sprintf("buyer_%d_%d", time.Now().UnixNano(), i)
+			c := drive.New(base, 5*time.Second)
+			err := c.Register(t.Context(), name, "buyer-password")
+			if err == nil {
+				err = c.SignIn(t.Context(), name, "buyer-password")
 			}
-		})
+			f.free <- c
+			failed <- err
+		}()
 	}
-	f.done.Go(func() {
-		defer close(work)
-		tick := time.NewTicker(time.Second / time.Duration(rate))
-		defer tick.Stop()
-		for n := 0; ; n++ {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			select {
-			case work <- n:
-			case <-ctx.Done():
-				return
-			}
+	for range customers {
+		if err := <-failed; err != nil {
+			t.Fatal(err)
 		}
-	})
-	t.Cleanup(func() { cancel(); f.done.Wait() })
+	}
 	return f
 }
 
+// offer starts to offer rate orders a second, one in four by card.
+func (f *traffic) offer(rate int) {
+	ctx, cancel := context.WithCancel(f.t.Context())
+	f.stop = cancel
+	f.gap, f.last, f.waits = 0, time.Now(), nil
+	f.done.Go(func() {
+		next := time.Now()
+		timer := time.NewTimer(0)
+		defer timer.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
+			for ; !next.After(time.Now()); next = next.Add(time.Second / time.Duration(rate)) {
+				n, at := f.offered.Add(1), next
+				f.done.Go(func() { f.one(at, fmt.Sprintf("order-%d", n), n%4 == 0) })
+			}
+			timer.Reset(time.Until(next))
+		}
+	})
+	f.t.Cleanup(cancel)
+}
+
+// pause stops offering and waits for the last answers.
+func (f *traffic) pause() {
+	f.stop()
+	f.done.Wait()
+}
+
+// answered is how many orders have their answer.
+func (f *traffic) answered() int64 { return f.accepted.Load() + f.refused.Load() + f.lost.Load() }
+
 // one buys one unit, however often it has to ask.
-func (f *traffic) one(c *drive.Client, product int64, key string, byCard bool) {
-	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
+func (f *traffic) one(at time.Time, key string, byCard bool) {
+	c := <-f.free
+	defer func() { f.free <- c }()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.t.Context()), time.Minute)
 	defer cancel()
 	card := ""
 	if byCard {
@@ -86,9 +116,9 @@ func (f *traffic) one(c *drive.Client, product int64, key string, byCard bool) {
 	}
 	again := func(err error) bool { // no answer, or one that says nothing of the order
 		status := drive.StatusOf(err)
-		return err != nil && (status == 0 || status >= 500 || status == 429)
-	}
-	pause := func() bool {
+		if err == nil || status != 0 && status < 500 && status != 429 {
+			return false
+		}
 		f.retried.Add(1)
 		timer := time.NewTimer(50 * time.Millisecond)
 		defer timer.Stop()
@@ -99,13 +129,13 @@ func (f *traffic) one(c *drive.Client, product int64, key string, byCard bool) {
 			return false
 		}
 	}
-	err := c.AddToCart(ctx, product, 1)
-	for again(err) && pause() {
-		err = c.AddToCart(ctx, product, 1)
+	err := c.AddToCart(ctx, f.product, 1)
+	for again(err) {
+		err = c.AddToCart(ctx, f.product, 1)
 	}
 	if err == nil {
 		_, err = c.Checkout(ctx, card, key)
-		for again(err) && pause() {
+		for again(err) {
 			_, err = c.Checkout(ctx, card, key)
 		}
 	}
@@ -116,6 +146,7 @@ func (f *traffic) one(c *drive.Client, product int64, key string, byCard bool) {
 		now := time.Now()
 		f.gap = max(f.gap, now.Sub(f.last))
 		f.last = now
+		f.waits = append(f.waits, now.Sub(at))
 		f.mu.Unlock()
 	case ctx.Err() != nil:
 		f.lost.Add(1)
@@ -125,18 +156,18 @@ func (f *traffic) one(c *drive.Client, product int64, key string, byCard bool) {
 	}
 }
 
-// longestGap returns the longest time without an accepted order since the last
-// call.
-func (f *traffic) longestGap() time.Duration {
+// seen returns, of the orders since the last offer, the longest time in which
+// none was accepted, and the p50 and p99 of the time from the instant that an
+// order was due to its being accepted.
+func (f *traffic) seen() (gap, p50, p99 time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	gap := max(f.gap, time.Since(f.last))
-	f.gap, f.last = 0, time.Now()
-	return gap
-}
-
-// end stops the customers and waits for their last answers.
-func (f *traffic) end() {
-	f.stop()
-	f.done.Wait()
+	slices.Sort(f.waits)
+	at := func(p float64) time.Duration {
+		if len(f.waits) == 0 {
+			return 0
+		}
+		return f.waits[int(math.Ceil(p*float64(len(f.waits))))-1]
+	}
+	return f.gap, at(0.5), at(0.99)
 }
