@@ -5,7 +5,8 @@
 //
 // Every transaction locks in one order: the order and its payment, then carts
 // by id, then products by id. Those that place orders lock no order; they
-// insert new ones.
+// insert new ones. One that changes several orders locks them and their payments
+// by id, and cancels none: cancellations are carried out one by one.
 //
 // # Combined intake
 //
@@ -15,8 +16,8 @@
 // alone starts at once and waits for nobody; those that come while a
 // transaction runs are the next one. Each is answered after its own commit.
 // One that is refused costs the others nothing; when the database refuses a
-// combined transaction, its orders are tried one by one. UpdateCart calls that
-// meet are combined in the same way.
+// combined transaction, its orders are tried one by one. UpdateCart, Update and
+// Restock calls that meet are combined in the same way.
 //
 // # Events
 //

@@ -63,6 +63,7 @@ type Store struct {
 	intake   *combine.Group[*placing]
 	carts    *combine.Group[*cartChange]
 	restocks *combine.Group[*restocking]
+	updates  *combine.Group[*updating]
 }
 
 var _ orders.Store = (*Store)(nil)
@@ -73,6 +74,7 @@ func New(db *sqldb.DB) *Store {
 	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { together(ctx, calls, s.placeAll) })
 	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { together(ctx, calls, s.changeCarts) })
 	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { together(ctx, calls, s.restockAll) })
+	s.updates = combine.New(maxCombined, s.update)
 	return s
 }
 

@@ -1,0 +1,232 @@
+package ordersdb
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// updating is a call of Update on its way.
+type updating struct {
+	id     string
+	change func(*orders.Order) error
+
+	was, order orders.Order
+	alone      bool // it cancels, and is to be carried out by itself
+	err        error
+}
+
+func (u *updating) fail(err error) { u.order, u.err = orders.Order{}, refusal(err) }
+
+// Update implements orders.Store. Calls that meet, as those of charges that are
+// answered at the same time do, are one transaction.
+func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order) error) (orders.Order, error) {
+	if !storable(id) {
+		return orders.Order{}, notFound("order", fmt.Sprintf("%q", id))
+	}
+	u := &updating{id: id, change: change}
+	if err := s.updates.Do(ctx, u); err != nil {
+		return orders.Order{}, fmt.Errorf("ordersdb: update order: %w", err)
+	}
+	return u.order, u.err
+}
+
+// update carries out calls that met. Those that cancel come after the others
+// and one by one: they lock carts and products, which all transactions lock in
+// one order.
+func (s *Store) update(ctx context.Context, calls []*updating) {
+	together(ctx, calls, s.updateAll)
+	for _, u := range calls {
+		if u.alone {
+			together(ctx, []*updating{u}, s.updateAll)
+		}
+	}
+}
+
+// updateAll carries out calls in one transaction. A refusal of one is in its
+// err; the error returned is of the transaction, and then nothing was saved.
+func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
+	return s.db.Tx(ctx, "ordersdb: update order", func(ctx context.Context, tx bun.Tx) error {
+		now, err := lockOrders(ctx, tx, calls)
+		if err != nil {
+			return err
+		}
+		for _, u := range calls {
+			u.alone = false
+			was, ok := now[u.id]
+			if !ok {
+				u.order, u.err = orders.Order{}, notFound("order", u.id)
+				continue
+			}
+			u.was, u.order = was, was.Saved()
+			if u.err = u.change(&u.order); u.err == nil {
+				u.err = checkChanges(u.order, was.Version)
+			}
+			if u.err != nil {
+				continue
+			}
+			if u.order.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
+				if u.alone = len(calls) > 1; u.alone {
+					continue
+				}
+				if err := s.release(ctx, tx, u.order); err != nil {
+					return err
+				}
+			}
+			now[u.id] = u.order.Saved()
+		}
+		return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+			for _, u := range calls {
+				if u.err != nil || u.alone {
+					continue
+				}
+				if err := saveOrder(ctx, w, u.was, u.order); err != nil {
+					return err
+				}
+				u.order = u.order.Saved()
+			}
+			return nil
+		})
+	})
+}
+
+// saveOrder writes what changed.
+func saveOrder(ctx context.Context, db bun.IDB, was, o orders.Order) error {
+	if row := rowOfOrder(o); row != rowOfOrder(was) {
+		_, err := db.NewUpdate().Model(&row).WherePK().
+			Column("status", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	if row := rowOfPayment(o); row != rowOfPayment(was) {
+		if _, err := db.NewUpdate().Model(&row).WherePK().ExcludeColumn("id", "order_id", "method", "amount_minor", "key").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return outbox.Append(ctx, db, eventPrefix, o.Changes())
+}
+
+// lockOrders loads the orders of the calls with their rows and those of their
+// payments locked. The payments' too, because Claim leases payments without
+// locking their orders.
+func lockOrders(ctx context.Context, tx bun.Tx, calls []*updating) (map[string]orders.Order, error) {
+	ids := make([]string, len(calls))
+	for i, u := range calls {
+		ids[i] = u.id
+	}
+	var rows []orderRow
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where("o.id IN (?)", bun.List(ids)).Order("o.id")).Scan(ctx); err != nil {
+		return nil, err
+	}
+	var payments []paymentRow
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&payments).Where("pay.order_id IN (?)", bun.List(ids)).Order("pay.order_id")).Scan(ctx); err != nil {
+		return nil, err
+	}
+	var lines []lineRow
+	if err := tx.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id", "l.position").Scan(ctx); err != nil {
+		return nil, err
+	}
+	found := make(map[string]orders.Order, len(rows))
+	for _, r := range rows {
+		o := r.order()
+		for _, p := range payments {
+			if p.OrderID == r.ID {
+				o.Payment = p.payment()
+			}
+		}
+		for _, l := range lines {
+			if l.OrderID == r.ID {
+				o.Lines = append(o.Lines, l.line())
+			}
+		}
+		found[r.ID] = o
+	}
+	return found, nil
+}
+
+// release gives back what a cancelled order held: its cart, unless the
+// customer has another one with something in it, and its units.
+func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
+	var carts []cartRow
+	err := sqldb.ForUpdate(tx.NewSelect().Model(&carts).
+		Where("c.id = ? OR (c.customer_id = ? AND c.order_id IS NULL)", o.CartID, o.CustomerID).Order("c.id")).Scan(ctx)
+	if err != nil {
+		return err
+	}
+	own, other := false, ""
+	for _, c := range carts {
+		if c.ID != o.CartID {
+			other = c.ID
+		} else if c.OrderID != nil && *c.OrderID == o.ID {
+			own = true
+		}
+	}
+	if own && other != "" {
+		items, err := tx.NewSelect().Table("cart_items").Where("cart_id = ?", other).Count(ctx)
+		if err != nil {
+			return err
+		}
+		if items > 0 {
+			own = false
+		} else if _, err := tx.NewDelete().Table("carts").Where("id = ?", other).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	if own {
+		if _, err := tx.NewUpdate().Table("carts").Set("order_id = NULL").Where("id = ?", o.CartID).Exec(ctx); err != nil {
+			return err
+		}
+	}
+
+	back := units(o)
+	ids := slices.Sorted(maps.Keys(back))
+	var locked []int64
+	err = lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"), s.db.Dialect).
+		Scan(ctx, &locked)
+	if err != nil {
+		return err
+	}
+	if len(locked) != len(ids) {
+		return errNoRows
+	}
+	if err := addStock(ctx, tx, back, ids); err != nil {
+		return err
+	}
+	return uncount(ctx, tx, o)
+}
+
+// uncount takes a cancelled order out of the flash sales of its lines, under
+// the locks of their products.
+func uncount(ctx context.Context, tx bun.Tx, o orders.Order) error {
+	var ids []string
+	for _, l := range o.Lines {
+		if l.SaleID != "" {
+			ids = append(ids, l.SaleID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []saleRow
+	if err := tx.NewSelect().Model(&rows).Where("f.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return err
+	}
+	b := newSaleBook(rows)
+	if err := b.loadBuyers(ctx, tx, ids, []string{o.CustomerID}); err != nil {
+		return err
+	}
+	for _, l := range o.Lines {
+		if l.SaleID != "" {
+			b.count(l.SaleID, o.CustomerID, -l.Quantity)
+		}
+	}
+	return b.save(ctx, tx)
+}
