@@ -241,6 +241,42 @@ func TestAWrongSettingStopsTheStartInOneLineAndTouchesNothing(t *testing.T) {
 	}
 }
 
+func TestASettingThatDoesNotWorkStopsTheStartInOneLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inUse := filepath.Join(dir, "in use")
+	if err := os.MkdirAll(filepath.Join(inUse, "returnkit.db"), 0o700); err != nil { // where the file of the database belongs
+		t.Fatal(err)
+	}
+	good := "DATA_DIR=" + filepath.Join(dir, "data")
+	for name, tc := range map[string]struct {
+		set  []string
+		want []string
+	}{
+		"a file for a folder":      {[]string{"DATA_DIR=" + file}, []string{`DATA_DIR="` + file + `" is not usable: `, "not a directory; ", "allowed is a folder that this process may write to"}},
+		"a folder below a file":    {[]string{"DATA_DIR=" + file + "/data"}, []string{"DATA_DIR=", "not a directory; ", "allowed is a folder"}},
+		"a database that is none":  {[]string{"DATA_DIR=" + inUse}, []string{"DATA_DIR=", "open", "allowed is a folder"}},
+		"photos into a file":       {[]string{good, "RETURNS_UPLOAD_DIR=" + file}, []string{`RETURNS_UPLOAD_DIR="` + file + `" is not usable: `, "allowed is a folder"}},
+		"a server that is not up":  {[]string{good, "DATABASE_URL=postgres://ada:hunter22@127.0.0.1:1/shop"}, []string{"DATABASE_URL=[secret] is not usable: ", "connection refused; ", "allowed is empty for the embedded SQLite file, or a PostgreSQL address"}},
+		"a server of unknown name": {[]string{good, "DATABASE_URL=postgres://ada:hunter22@nowhere.invalid/shop"}, []string{"DATABASE_URL=[secret] is not usable: ", "nowhere.invalid", "allowed is empty"}},
+	} {
+		err := start(t, append([]string{"PORT=0"}, tc.set...)).wait()
+		if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter22") || !strings.HasPrefix(err.Error(), tc.want[0]) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, text := range tc.want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: no %q in %v", name, text, err)
+			}
+		}
+	}
+}
+
 func TestAPortThatIsTakenStopsTheStart(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "localhost:0")

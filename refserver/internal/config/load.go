@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,7 +23,11 @@ type Error struct {
 	Variable string // the environment variable
 	Value    string // what was set; "[secret]" for a secret
 	Allowed  string // what would be accepted
+	Cause    error  // why one of the right shape does not work; nil where the shape is wrong
 }
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Cause }
 
 func (e *Error) Error() string {
 	v := e.Value
@@ -32,7 +37,29 @@ func (e *Error) Error() string {
 	if v != hidden {
 		v = strconv.Quote(v)
 	}
-	return fmt.Sprintf("%s=%s is not usable: allowed is %s", e.Variable, v, e.Allowed)
+	if e.Cause == nil {
+		return fmt.Sprintf("%s=%s is not usable: allowed is %s", e.Variable, v, e.Allowed)
+	}
+	var lines []string
+	for line := range strings.SplitSeq(e.Cause.Error(), "\n") {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return fmt.Sprintf("%s=%s is not usable: %s; allowed is %s", e.Variable, v, strings.Join(lines, " "), e.Allowed)
+}
+
+// Unusable is the *Error of a setting that has the right shape and does not
+// work all the same: a folder that can't be written to, a server that does not
+// answer.
+func (c Config) Unusable(variable string, cause error) error {
+	t := reflect.TypeFor[Config]()
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("env") == variable {
+			return &Error{Variable: variable, Value: fmt.Sprint(reflect.ValueOf(c).Field(i).Interface()), Allowed: f.Tag.Get("allowed"), Cause: cause}
+		}
+	}
+	return cause
 }
 
 // Load reads the settings from environ ("NAME=value", as os.Environ gives

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,16 +35,18 @@ var (
 	unionpay   = brand{"UnionPay", "pm_card_unionpay"}
 )
 
-// brandNames are the words of a card_type field that name a brand, in lower
-// case and without spaces; others ("credit", "debit") name none.
+// noBrand are the words of a card_type field that fit every brand.
+var noBrand = []string{"", "card", "credit", "creditcard", "debit", "debitcard"}
+
+// brandNames are those that name one, in lower case and without spaces.
 var brandNames = map[string]brand{
-	"visa": visa, "mastercard": mastercard, "amex": amex, "americanexpress": amex, "discover": discover,
+	"visa": visa, "mastercard": mastercard, "mc": mastercard, "amex": amex, "americanexpress": amex, "discover": discover,
 	"diners": diners, "dinersclub": diners, "jcb": jcb, "unionpay": unionpay,
 }
 
 // CardToken turns what a card form holds into a test payment method of the
 // provider: number (spaces and dashes allowed), expiry MM/YYYY and the name of
-// the brand, which may be empty. The number is checked and goes no further:
+// the brand, which may be empty or credit or debit. The number is checked and goes no further:
 // it is in no error. The error is an *orders.Error with CodeInvalid and the
 // form's field.
 func CardToken(number, expires, kind string, now time.Time) (string, error) {
@@ -58,8 +61,12 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	if !ok {
 		return "", badCard("card_number", "The shop takes Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; that number belongs to none of them")
 	}
-	named, known := brandNames[strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))]
-	if known && named != b {
+	word := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
+	named, known := brandNames[word]
+	switch {
+	case !known && !slices.Contains(noBrand, word):
+		return "", badCard("card_type", "The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; or Credit or Debit, or left out")
+	case known && named != b:
 		return "", badCard("card_type", fmt.Sprintf("The number is that of a %s card, not %s. Please check both", b.name, named.name))
 	}
 	if err := checkExpiry(expires, now); err != nil {

@@ -139,12 +139,18 @@ func (s *Shop) Close(ctx context.Context) error {
 
 // openDB opens the database that the settings name.
 func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
+	named := "DATABASE_URL"
 	if c.DatabaseURL == "" {
+		named = "DATA_DIR"
 		if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
-			return nil, fmt.Errorf("making the folder DATA_DIR names: %w", err)
+			return nil, c.Unusable(named, err)
 		}
 	}
-	return sqldb.Open(ctx, sqldb.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	if err != nil {
+		return nil, c.Unusable(named, err)
+	}
+	return db, nil
 }
 
 func migrate(ctx context.Context, db *sqldb.DB) error {
@@ -172,7 +178,10 @@ func (s *Shop) openData(ctx context.Context) (err error) {
 		return err
 	}
 	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir()); err != nil {
-		return err
+		if s.Config.ReturnsUploadDir != "" {
+			return s.Config.Unusable("RETURNS_UPLOAD_DIR", err)
+		}
+		return s.Config.Unusable("DATA_DIR", err)
 	}
 	s.onClose(func(context.Context) error { return s.Evidence.Close() })
 	return nil
@@ -202,7 +211,7 @@ func (s *Shop) openPayments(ctx context.Context) (err error) {
 
 func (s *Shop) openSimulator(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.Config.DataDir, 0o700); err != nil {
-		return fmt.Errorf("making the folder DATA_DIR names: %w", err)
+		return s.Config.Unusable("DATA_DIR", err)
 	}
 	s.Simulator, err = paysim.New(paysim.Config{Ledger: s.Config.LedgerFile(), Logger: observability.Named(s.Log, "paysim")})
 	if err != nil {
