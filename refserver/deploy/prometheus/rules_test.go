@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/returnkit/returnkit/internal/testreq"
-	"github.com/returnkit/returnkit/observability"
 )
 
 func promtool(t *testing.T, args ...string) {
@@ -73,14 +72,8 @@ func TestEveryAlertIsSeenToFire(t *testing.T) {
 // series are the names that the shop's own registry exposes.
 func series(t *testing.T) map[string]bool {
 	t.Helper()
-	m, err := observability.NewMetrics(observability.MetricsConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	registry, err := observability.NewRegistry(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := startShop(t)
+	m, registry := s.Metrics, s.Registry
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		registry.Describe(descs)

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -19,8 +21,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stripe/stripe-go/v85/webhook"
+
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
@@ -68,11 +73,52 @@ func TestPrometheusAnswersForEachMetric(t *testing.T) {
 		}
 	}
 	p.rulesAreWell(len(readRules(t)))
+
+	// A fault that nobody has to wait for: the provider tells of a second
+	// payment of an order.
+	const fires = `ALERTS{alertname="ProviderContradicts", about="payment", alertstate="firing"}`
+	if n := p.query(fires); n != 0 {
+		t.Errorf("%s before there was a contradiction", fires)
+	}
+	traffic.contradict()
+	p.eventually("the alert of the contradiction", fires)
+	if n := p.query(`ALERTS{alertname=~"ReconciliationDiffers|WebhooksNotTaken|MoneyAlarmsOpen", alertstate="firing"}`); n != 0 {
+		t.Errorf("%d other alerts about money fire", n)
+	}
+}
+
+const hookSecret = "whsec_of_this_test"
+
+// contradict has the provider send a message that can't be true.
+func (tr *traffic) contradict() {
+	tr.t.Helper()
+	found, _, err := tr.s.Orders.Orders(tr.t.Context(), orders.Query{Status: []orders.Status{orders.StatusCompleted}, PageSize: 1})
+	if err != nil || len(found) != 1 {
+		tr.t.Fatalf("%d orders, %v", len(found), err)
+	}
+	o := found[0]
+	body := fmt.Sprintf(`{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":%d,"data":{"object":{"id":"pi_second","object":"payment_intent",
+		"amount":%[2]d,"amount_received":%[2]d,"currency":"usd","status":"succeeded","metadata":{"order_id":%[3]q,"payment_id":%[4]q}}}}`,
+		time.Now().Unix(), o.Payment.Amount, o.ID, o.Payment.ID)
+	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: []byte(body), Secret: hookSecret, Timestamp: time.Now()})
+	r, err := http.NewRequestWithContext(tr.t.Context(), http.MethodPost, tr.base+shop.WebhookPath, strings.NewReader(body))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	r.Header.Set("Stripe-Signature", signed.Header)
+	res, err := tr.c.Do(r)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil || string(answer) != "alarm\n" {
+		tr.t.Fatalf("%s %q, %v; want an alarm", res.Status, answer, err)
+	}
 }
 
 func startShop(t *testing.T) (*shop.Shop, string) {
 	t.Helper()
-	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_FAILURE_THRESHOLD=1", "BREAKER_OPEN_SECONDS=1"}, "")
+	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_FAILURE_THRESHOLD=1", "BREAKER_OPEN_SECONDS=1", "STRIPE_WEBHOOK_SECRET=" + hookSecret}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
