@@ -80,7 +80,8 @@ if wanted golang:1.26-bookworm "$sums"; then
 	image golang:1.26-bookworm "$sums" "$d" "ENV PATH=/usr/local/go/bin:/usr/bin:/usr/sbin GOPATH=/go GOTOOLCHAIN=local GOPROXY=file:///go/pkg/mod/cache/download GONOSUMDB=* GOFLAGS=-modcacherw HOME=/root" "WORKDIR /go"
 fi
 
-if wanted postgres:15-bookworm packages; then
+script=$(sha256sum <refserver/deploy/standins.sh | cut -d' ' -f1)
+if wanted postgres:15-bookworm "$script"; then
 	d=$work/postgres
 	tree "$d" /usr/lib/postgresql/15/{bin,lib} /usr/share/postgresql/15 /usr/share/zoneinfo /usr/lib/locale/C.utf8 /usr/bin/setpriv
 	mkdir -p "$d/var/lib/postgresql/data" "$d/run/postgresql" "$d/usr/local/bin"
@@ -105,23 +106,24 @@ exec setpriv --reuid 999 --regid 999 --clear-groups "$@" -c 'listen_addresses=*'
 SH
 	chmod 755 "$d/usr/local/bin/docker-entrypoint.sh"
 	chown -R 999:999 "$d/var/lib/postgresql" "$d/run/postgresql"
-	image postgres:15-bookworm packages "$d" "ENV PATH=/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/bin:/usr/sbin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8" \
+	chmod 3777 "$d/run/postgresql" # as in the real image
+	image postgres:15-bookworm "$script" "$d" "ENV PATH=/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/bin:/usr/sbin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8" \
 		'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]' "VOLUME /var/lib/postgresql/data"
 fi
 
-if wanted redis:7-bookworm packages; then
+if wanted redis:7-bookworm "$script"; then
 	tree "$work/redis" /usr/bin/redis-server /usr/bin/redis-cli
-	image redis:7-bookworm packages "$work/redis" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["redis-server", "--protected-mode", "no"]' "USER 999:999"
+	image redis:7-bookworm "$script" "$work/redis" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["redis-server", "--protected-mode", "no"]' "USER 999:999"
 fi
 
-if wanted prom/prometheus:v2.42.0 packages; then
+if wanted prom/prometheus:v2.42.0 "$script"; then
 	d=$work/prometheus
 	tree "$d" /usr/bin/prometheus /usr/bin/promtool /usr/share/prometheus
 	mkdir -p "$d/prometheus" && chown 65534:65534 "$d/prometheus"
-	image prom/prometheus:v2.42.0 packages "$d" "ENV PATH=/usr/bin:/usr/sbin" 'ENTRYPOINT ["/usr/bin/prometheus"]' "USER 65534:65534" "VOLUME /prometheus" "WORKDIR /prometheus"
+	image prom/prometheus:v2.42.0 "$script" "$d" "ENV PATH=/usr/bin:/usr/sbin" 'ENTRYPOINT ["/usr/bin/prometheus"]' "USER 65534:65534" "VOLUME /prometheus" "WORKDIR /prometheus"
 fi
 
-if wanted haproxy:2.6-bookworm packages; then
+if wanted haproxy:2.6-bookworm "$script"; then
 	tree "$work/haproxy" /usr/sbin/haproxy
-	image haproxy:2.6-bookworm packages "$work/haproxy" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' "USER 99:99"
+	image haproxy:2.6-bookworm "$script" "$work/haproxy" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' "USER 99:99"
 fi
