@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,17 @@ type Set struct {
 
 	PG     fs.FS
 	SQLite fs.FS
+}
+
+// Embedded is the set of the files that a store has compiled in, under
+// migrations/postgres and migrations/sqlite.
+func Embedded(name string, files embed.FS) Set {
+	folder := func(dialect string) fs.FS {
+		// It fails for a malformed name alone, and these are none.
+		sub, _ := fs.Sub(files, "migrations/"+dialect)
+		return sub
+	}
+	return Set{Name: name, PG: folder("postgres"), SQLite: folder("sqlite")}
 }
 
 var setName = regexp.MustCompile(`^[a-z][a-z_]*$`)

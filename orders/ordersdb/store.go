@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"unicode/utf8"
 
@@ -36,21 +35,7 @@ func Open(ctx context.Context, url string) (*sqldb.DB, error) {
 }
 
 // Migrations are the migrations of this store.
-func Migrations() sqldb.Set {
-	return sqldb.Set{Name: "orders", PG: folder("migrations/postgres"), SQLite: folder("migrations/sqlite")}
-}
-
-func folder(name string) fs.FS {
-	sub, err := fs.Sub(migrations, name)
-	if err != nil {
-		return errFS{err} // reported by Migrate; it can't be, the name is valid
-	}
-	return sub
-}
-
-type errFS struct{ err error }
-
-func (e errFS) Open(string) (fs.File, error) { return nil, e.err }
+func Migrations() sqldb.Set { return sqldb.Embedded("orders", migrations) }
 
 // Migrate brings the tables of this store in db to the newest version. A
 // program with several stores passes the Migrations of all to sqldb.Migrate.

@@ -3,7 +3,6 @@ package returnsdb
 import (
 	"context"
 	"embed"
-	"io/fs"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
@@ -12,21 +11,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the migrations of this store.
-func Migrations() sqldb.Set {
-	return sqldb.Set{Name: "returns", PG: folder("migrations/postgres"), SQLite: folder("migrations/sqlite")}
-}
+func Migrations() sqldb.Set { return sqldb.Embedded("returns", migrations) }
 
 // Migrate brings the tables of this store to the newest version.
 func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx, db, Migrations()) }
-
-func folder(name string) fs.FS {
-	sub, err := fs.Sub(migrations, name)
-	if err != nil {
-		return brokenFS{err} // reported by Migrate; it can't be, the name is valid
-	}
-	return sub
-}
-
-type brokenFS struct{ err error }
-
-func (b brokenFS) Open(string) (fs.File, error) { return nil, b.err }

@@ -9,7 +9,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,12 +23,7 @@ import (
 var migrations embed.FS
 
 // Migrations is the schema of this package's table.
-func Migrations() sqldb.Set {
-	// The folders are compiled in; fs.Sub fails for a malformed name alone.
-	pg, _ := fs.Sub(migrations, "migrations/postgres")
-	lite, _ := fs.Sub(migrations, "migrations/sqlite")
-	return sqldb.Set{Name: "alarm", PG: pg, SQLite: lite}
-}
+func Migrations() sqldb.Set { return sqldb.Embedded("alarm", migrations) }
 
 // MaxNote is the most letters of a note.
 const MaxNote = 2000

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -21,12 +20,7 @@ import (
 var migrations embed.FS
 
 // Migrations is the schema of this package's tables.
-func Migrations() sqldb.Set {
-	// The folders are compiled in; fs.Sub fails for a malformed name alone.
-	pg, _ := fs.Sub(migrations, "migrations/postgres")
-	lite, _ := fs.Sub(migrations, "migrations/sqlite")
-	return sqldb.Set{Name: "auth", PG: pg, SQLite: lite}
-}
+func Migrations() sqldb.Set { return sqldb.Embedded("auth", migrations) }
 
 // DB is the Store on PostgreSQL and SQLite.
 type DB struct {

@@ -20,7 +20,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -57,12 +56,7 @@ const (
 var migrations embed.FS
 
 // Migrations is the schema of this package's table.
-func Migrations() sqldb.Set {
-	// The folders are compiled in; fs.Sub fails for a malformed name alone.
-	pg, _ := fs.Sub(migrations, "migrations/postgres")
-	lite, _ := fs.Sub(migrations, "migrations/sqlite")
-	return sqldb.Set{Name: "idempotency", PG: pg, SQLite: lite}
-}
+func Migrations() sqldb.Set { return sqldb.Embedded("idempotency", migrations) }
 
 // Refusal is why a request with a key is not carried out.
 type Refusal struct {

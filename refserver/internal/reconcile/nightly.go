@@ -12,7 +12,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -26,12 +25,7 @@ import (
 var migrations embed.FS
 
 // Migrations is the schema of this package's table.
-func Migrations() sqldb.Set {
-	// The folders are compiled in; fs.Sub fails for a malformed name alone.
-	pg, _ := fs.Sub(migrations, "migrations/postgres")
-	lite, _ := fs.Sub(migrations, "migrations/sqlite")
-	return sqldb.Set{Name: "reconcile", PG: pg, SQLite: lite}
-}
+func Migrations() sqldb.Set { return sqldb.Embedded("reconcile", migrations) }
 
 const (
 	// days is how many a night covers.

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -18,12 +17,7 @@ import (
 var migrations embed.FS
 
 // setupMigrations is the schema of this package's table.
-func setupMigrations() sqldb.Set {
-	// The folders are compiled in; fs.Sub fails for a malformed name alone.
-	pg, _ := fs.Sub(migrations, "migrations/postgres")
-	lite, _ := fs.Sub(migrations, "migrations/sqlite")
-	return sqldb.Set{Name: "shop", PG: pg, SQLite: lite}
-}
+func setupMigrations() sqldb.Set { return sqldb.Embedded("shop", migrations) }
 
 // errElsewhere says that another process is at a step.
 var errElsewhere = errors.New("shop: another process is at it")
