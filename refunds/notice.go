@@ -22,8 +22,8 @@ type Notice struct {
 // in the wrong order. What a message claims changes nothing by itself.
 //
 // CodeContradiction is an alarm for a person, and no state was changed: the
-// message names another amount or currency than we asked for, or says that an
-// attempt which failed here was paid. Answer such a message as taken; repeating
+// message names another amount or currency than we asked for, or an attempt
+// that failed here was paid. Answer such a message as taken; repeating
 // it does not help. ErrNotFound is a refund that is not ours, such as one made
 // on the provider's own pages.
 func (s *Service) Notified(ctx context.Context, n Notice, by Actor) (Refund, error) {
@@ -45,12 +45,29 @@ func (s *Service) Notified(ctx context.Context, n Notice, by Actor) (Refund, err
 			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.Reference, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
 	case i < len(r.Attempts)-1:
 		if n.Outcome == OutcomeDone || n.Outcome == OutcomePending {
-			return r, &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
-				"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", n.Reference, a.Number, r.ID)}
+			return r, s.replaced(ctx, r, a, n.Reference)
 		}
 		return r, nil
 	}
 	return s.Check(ctx, r.ID, by)
+}
+
+// replaced looks up an attempt that failed and was replaced, and that a message
+// says was paid. The message may be old news: where the provider has it as
+// failed by now, nothing is wrong.
+func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, reference string) error {
+	r.Attempts = []Attempt{a}
+	call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	answer := s.cfg.Gateway.FindRefund(call, r.GatewayRequest())
+	cancel()
+	switch answer.Outcome {
+	case OutcomeRefused:
+		return nil
+	case OutcomeDone, OutcomePending, OutcomeRequiresAction, OutcomeNothing:
+		return &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
+			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", reference, a.Number, r.ID)}
+	}
+	return fmt.Errorf("refunds: check %s: attempt %d could not be looked up, ask again later: %s", r.ID, a.Number, describe(answer))
 }
 
 // noticed finds the refund that a message is about.

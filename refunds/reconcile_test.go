@@ -294,6 +294,32 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		if _, err = told(notice(again, failed.Attempts[0], refunds.OutcomeRefused)); err != nil {
 			s.Error(err)
 		}
+
+		// The news that an attempt was paid comes after it was taken back, found
+		// to have failed, and replaced: late, and no contradiction.
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostAfter)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostAfter)
+		lost := s.refund(request(3, 1))
+		s.is(lost, refunds.StatusUnknown)
+		paid := s.gateway.Ledger()[len(s.gateway.Ledger())-1]
+		s.gateway.Settle(paid.Reference, "failed")
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+		s.settle(time.Hour)
+		s.is(s.get(lost.ID), refunds.StatusFailed)
+		again = s.refund(request(3, 1))
+		s.is(again, refunds.StatusSucceeded)
+		late := notice(again, again.Attempts[0], refunds.OutcomeDone)
+		late.Reference = paid.Reference
+		before = s.get(again.ID)
+		if _, err := told(late); err != nil {
+			s.Errorf("late news of a refund that was taken back: %v", err)
+		}
+		s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
+		if _, err := told(late); err == nil || refunds.CodeOf(err) != "" {
+			s.Errorf("late news that can't be looked up has to come again: %v", err)
+		}
+		s.equal("after the late news", s.get(again.ID), before)
 		s.check()
 	})
 }
