@@ -77,7 +77,7 @@ func TestStatementsPerRequest(t *testing.T) {
 			// The session, the terms in force, and 8 to place the order.
 			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)
 			ada.get("/order-history").want(t, http.StatusOK)
-			c.want(t, "order history", 5, 0)
+			c.want(t, "order history", 4, 0)
 			fill(products)
 			ada.form("/checkout", card).want(t, http.StatusOK, "Receipt")
 			// Of it 6 before the provider is asked, and 6 after it has answered.
