@@ -109,7 +109,7 @@ func (f Filling) Fill(tb testing.TB, db *sqldb.DB) {
 
 	status := `CASE WHEN s.i % 10 < 6 THEN 'refunded' WHEN s.i % 10 = 6 THEN 'rejected' WHEN s.i % 10 = 7 THEN 'cancelled'
 		WHEN s.i % 10 = 8 THEN 'approved' ELSE 'pending_authorization' END`
-	reason := "CASE WHEN " + random(8, 10) + " < 5 THEN 'damaged' WHEN s.i % 3 = 0 THEN 'wrong_item' ELSE 'other' END"
+	reason := "CASE WHEN " + random(8, 10) + " < 5 THEN 'DAMAGED' WHEN s.i % 3 = 0 THEN 'WRONG_ITEM' ELSE 'OTHER' END"
 	exec(fmt.Sprintf(`INSERT INTO returns (id, rma, order_id, customer_id, terms_id, status, reason, details, evidence, shipment, receipts,
 			inspection, overrides, tasks, open_tasks, decision, verdict, filed_kind, filed_id, filed_name, refund_id, early_refund, restocked,
 			created_at, updated_at, closed_at, version, search)

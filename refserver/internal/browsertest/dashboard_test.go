@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/returnkit/returnkit/internal/history"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
@@ -20,6 +21,8 @@ func TestTheDashboardIsLive(t *testing.T) {
 	s, base := serve(t)
 	// Streams end before the server waits for what is open.
 	t.Cleanup(s.Health.SetDraining)
+	now := time.Now().UTC()
+	history.Filling{Tag: "h", Orders: 3000, Returns: 600, Customers: 40, From: now.AddDate(0, 0, -120), Span: 120 * 24 * time.Hour}.Fill(t, s.DB)
 	b := browser.open(t, base, 1280, 900, "dashboard")
 	b.signIn(s.Config.SuperAdminUsername, string(s.Config.SuperAdminPassword))
 	count(t, s)
@@ -43,15 +46,26 @@ func TestTheDashboardIsLive(t *testing.T) {
 	b.visit("/admin/dashboard")
 	b.until("true", loaded)
 	b.shot("phone")
+	b.run(chromedp.EmulateViewport(794, 1123)) // A4
+	b.media("print", "light")
+	b.visit("/admin/dashboard")
+	b.until("true", loaded)
+	if evaluate[bool](b, `[...document.querySelectorAll("form, button, .top")].some(e => e.offsetHeight > 0)`) {
+		t.Error("what only a screen can use is printed")
+	}
+	b.shot("print")
 }
 
 // loaded says whether each chart on the page is drawn.
 const loaded = `String([...document.querySelectorAll("img.chart")].length > 0 && [...document.querySelectorAll("img.chart")].every(i => i.complete && i.naturalWidth > 0))`
 
-func (b *tab) scheme(name string) {
+func (b *tab) scheme(name string) { b.t.Helper(); b.media("screen", name) }
+
+func (b *tab) media(kind, scheme string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		Media:    kind,
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 	})
 	if err != nil {
 		b.t.Fatal(err)

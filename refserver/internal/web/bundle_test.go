@@ -44,7 +44,7 @@ func newBundle(t *testing.T, settings ...string) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, metrics), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, metrics), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type chart struct {
 	names  []string // of the series
 	data   [][]float64
 	lines  bool                 // over time; otherwise bars that lie
+	shares []float64            // percent, of each bar and those before; then the bars stand, under a line of these
 	value  func(float64) string // at a line of the grid, or at the end of a bar
 }
 
@@ -57,14 +58,19 @@ func (c chart) draw(width int) ([]byte, error) {
 		SeriesColors: series,
 	})
 	height := 280
-	if !c.lines {
+	if !c.lines && c.shares == nil {
 		height = 56 + len(c.labels)*(14+22*len(c.data))
 	}
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height, Theme: theme})
 	var err error
-	if c.lines {
+	switch {
+	case c.shares != nil:
+		o := c.paretoOption(theme, width)
+		o.Width, o.Height = width, height
+		p, err = charts.Render(o, charts.SVGOutputOptionFunc())
+	case c.lines:
 		err = p.LineChart(c.lineOption(theme, width))
-	} else {
+	default:
 		err = p.BarChart(c.barOption(theme))
 	}
 	if err != nil {
@@ -116,11 +122,48 @@ func (c chart) barOption(theme charts.ColorPalette) charts.BarChartOption {
 	return o
 }
 
+// paretoOption draws standing bars by the left axis, and the line of what they
+// come to together by the right one, both of which end at all there is.
+func (c chart) paretoOption(theme charts.ColorPalette, width int) charts.ChartOption {
+	var all float64
+	for _, v := range c.data[0] {
+		all += v
+	}
+	labels := slices.Clone(c.labels)
+	room := (width - 100) / len(labels) / 7 // letters under a bar
+	for i, l := range labels {
+		labels[i] = folded(l, room)
+	}
+	return charts.ChartOption{
+		Theme: theme, Padding: charts.NewBox(0, 0, 16, 0), LineStrokeWidth: 2, Symbol: charts.Symbol{Shape: charts.SymbolDot},
+		XAxis:  charts.XAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels)},
+		Legend: charts.LegendOption{SeriesNames: c.names, FontStyle: font, Symbol: charts.SymbolSquare},
+		YAxis: []charts.YAxisOption{
+			{LabelFontStyle: font, ValueFormatter: whole, Min: charts.Ptr(0.0), Max: charts.Ptr(all), LabelCount: 5},
+			{LabelFontStyle: font, ValueFormatter: func(v float64) string { return fmt.Sprintf("%.0f %%", v) }, Min: charts.Ptr(0.0), Max: charts.Ptr(100.0), LabelCount: 5},
+		},
+		SeriesList: charts.GenericSeriesList{
+			{Type: charts.ChartTypeBar, Name: c.names[0], Values: c.data[0], Label: charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font, ValueFormatter: c.value, Offset: charts.OffsetInt{Top: -10}}},
+			{Type: charts.ChartTypeLine, Name: c.names[1], Values: c.shares, YAxisIndex: 1},
+		},
+	}
+}
+
+// folded cuts a label that is longer than there is room for.
+func folded(label string, room int) string {
+	if r := []rune(label); len(r) > room {
+		return string(r[:max(1, room-1)]) + "…"
+	}
+	return label
+}
+
 func (c chart) most() float64 {
 	most := 0.0
 	for _, s := range c.data {
 		for _, v := range s {
-			most = max(most, v)
+			if v != charts.GetNullValue() {
+				most = max(most, v)
+			}
 		}
 	}
 	return most
@@ -149,36 +192,41 @@ func whole(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// dayChart is orders, refunds and RMA numbers by day.
-func dayChart(k observabilitydb.KPIs) chart {
+// dayChart is orders, refunds and RMA numbers by day, up to the day that now
+// falls on.
+func dayChart(k observabilitydb.KPIs, now time.Time) chart {
+	today := now.In(k.Zone).Format(time.DateOnly)
 	c := chart{lines: true, names: []string{"Orders", "Refunds", "RMAs"}, data: make([][]float64, 3), value: whole}
 	for _, d := range k.Days {
 		day, _ := time.Parse(time.DateOnly, d.Date) // made by the reader
 		c.labels = append(c.labels, day.Format("2 Jan"))
 		for i, n := range []int64{d.Orders, d.RefundsPaid, d.RMAs} {
-			c.data[i] = append(c.data[i], float64(n))
+			v := float64(n)
+			if d.Date > today && n == 0 {
+				v = charts.GetNullValue() // nobody knows yet
+			}
+			c.data[i] = append(c.data[i], v)
 		}
 	}
 	return c
 }
 
-// reasonChart is why goods come back, most frequent first.
+// reasonChart is why goods come back, most frequent first, and what part of
+// all the reasons so far are.
 func reasonChart(k observabilitydb.KPIs) chart {
-	c := chart{data: make([][]float64, 1)}
-	var all int64
-	for _, r := range k.Reasons {
-		c.labels = append(c.labels, words(r.Name))
+	c := chart{names: []string{"Returns", "Together"}, data: make([][]float64, 1), value: whole}
+	for _, r := range pareto(k.Reasons) {
+		c.labels = append(c.labels, r.Name)
 		c.data[0] = append(c.data[0], float64(r.N))
-		all += r.N
+		c.shares = append(c.shares, float64(r.TogetherBP)/100)
 	}
-	c.value = func(v float64) string { return fmt.Sprintf("%.0f (%s)", v, percent(int64(v)*10000/all)) }
 	return c
 }
 
 // paidChart is what was paid back by method, in the currency of the shop.
 func paidChart(k observabilitydb.KPIs, currency orders.Currency) chart {
 	// A picture is drawn from floats; these are whole minor units, and exact.
-	c := chart{data: make([][]float64, 1), value: func(v float64) string { return orders.NewMoney(int64(v), currency).String() }}
+	c := chart{data: make([][]float64, 1), value: func(v float64) string { return sum(int64(v), currency) }}
 	for _, m := range k.Paid {
 		if m.Currency == string(currency) {
 			c.labels = append(c.labels, words(m.Method))

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,16 +34,16 @@ type chartView struct {
 	Table                   table
 }
 
-var pictureNames = []string{"days", "reasons", "cycle", "paid"}
+var pictureNames = []string{"days", "reasons", "paid", "cycle"}
 
 var pictures = map[string]picture{
 	"days": {
 		title: "Orders, refunds and RMA numbers by day", alt: "Lines by day", width: wideChart,
 		empty: "Nothing was ordered or sent back in this quarter. Choose another above.",
-		of:    func(_ *server, k observabilitydb.KPIs) chart { return dayChart(k) }, table: dayTable,
+		of:    func(s *server, k observabilitydb.KPIs) chart { return dayChart(k, s.Now()) }, table: dayTable,
 	},
 	"reasons": {
-		title: "Why goods come back", alt: "Bars by reason, most frequent first",
+		title: "Why goods come back", alt: "Bars by reason, most frequent first, under a line of what they come to together",
 		empty: "No return was requested in this quarter. Customers ask for one under Returns.",
 		of:    func(_ *server, k observabilitydb.KPIs) chart { return reasonChart(k) }, table: reasonTable,
 	},
@@ -52,7 +53,7 @@ var pictures = map[string]picture{
 		of:    func(s *server, k observabilitydb.KPIs) chart { return paidChart(k, s.Currency) }, table: paidTable,
 	},
 	"cycle": {
-		title: "Time a return takes by stage", alt: "Bars of the median and of what nine in ten stay within, by stage",
+		title: "Time a return takes by stage", alt: "Bars of the median and of what nine in ten stay within, by stage", width: wideChart,
 		empty: "No return was closed in this quarter. One is closed when its refund is paid.",
 		of:    func(_ *server, k observabilitydb.KPIs) chart { return cycleChart(k) }, table: cycleTable,
 	},
@@ -120,7 +121,7 @@ func reasonTable(k observabilitydb.KPIs) table {
 func paidTable(k observabilitydb.KPIs) table {
 	t := table{Head: []string{"Method", "Refunds", "Amount"}}
 	for _, m := range k.Paid {
-		t.Rows = append(t.Rows, []string{words(m.Method), grouped(m.N), orders.NewMoney(m.Amount, orders.Currency(m.Currency)).String()})
+		t.Rows = append(t.Rows, []string{words(m.Method), grouped(m.N), sum(m.Amount, orders.Currency(m.Currency))})
 	}
 	return t
 }
@@ -142,6 +143,17 @@ func cycleTable(k observabilitydb.KPIs) table {
 		t.Rows = append(t.Rows, []string{words(s.Name), grouped(int64(s.N)), lasting(s.Avg), lasting(s.Median), lasting(s.P90)})
 	}
 	return t
+}
+
+// sum is money whose thousands are grouped, as those of counts are.
+func sum(minor int64, c orders.Currency) string {
+	text := orders.NewMoney(minor, c).String()
+	end := strings.IndexFunc(strings.TrimPrefix(text, "-"), func(r rune) bool { return r < '0' || r > '9' }) + len(text) - len(strings.TrimPrefix(text, "-"))
+	n, err := strconv.ParseInt(text[:end], 10, 64)
+	if err != nil || n == 0 { // not -0
+		return text
+	}
+	return grouped(n) + text[end:]
 }
 
 // grouped groups thousands, so that 1000000 can be read.

@@ -197,7 +197,7 @@ func (s *server) figures(d observabilitydb.Dashboard, now time.Time) []figureCar
 	}
 	leakage := s.sums(d.Leakage)
 	if leakage == "" {
-		leakage = orders.NewMoney(0, s.Currency).String()
+		leakage = sum(0, s.Currency)
 	}
 	cards := []figureCard{
 		{"Orders", grouped(t.Orders), fmt.Sprintf("%s completed, %s cancelled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled))},
@@ -229,7 +229,7 @@ func (s *server) sums(all []observabilitydb.Money) string {
 	}
 	var out []string
 	for _, c := range sortedKeys(by) {
-		out = append(out, orders.NewMoney(by[c], orders.Currency(c)).String())
+		out = append(out, sum(by[c], orders.Currency(c)))
 	}
 	return strings.Join(out, ", ")
 }

@@ -1,0 +1,56 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-analyze/charts"
+
+	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+func TestSumsGroupThousands(t *testing.T) {
+	for _, tc := range []struct {
+		minor    int64
+		currency orders.Currency
+		want     string
+	}{
+		{0, "USD", "0.00 USD"}, {99, "USD", "0.99 USD"}, {-99, "USD", "-0.99 USD"}, {123456, "USD", "1\u00a0234.56 USD"},
+		{-123456789, "USD", "-1\u00a0234\u00a0567.89 USD"}, {68420, "JPY", "68\u00a0420 JPY"}, {1234567, "KWD", "1\u00a0234.567 KWD"},
+	} {
+		if got := sum(tc.minor, tc.currency); got != tc.want {
+			t.Errorf("%d %s: %q, want %q", tc.minor, tc.currency, got, tc.want)
+		}
+	}
+}
+
+func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
+	c := reasonChart(observabilitydb.KPIs{Reasons: []observabilitydb.Share{{Name: "NOT_AS_DESCRIBED", N: 6}, {Name: "DAMAGED", N: 3}, {Name: "OTHER", N: 1}}})
+	if got := c.shares; len(got) != 3 || got[0] != 60 || got[1] != 90 || got[2] != 100 {
+		t.Errorf("shares %v", got)
+	}
+	for _, width := range []int{halfChart, phoneChart} {
+		svg, err := c.draw(width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"Together", "75 %", "100 %", "Damaged", ">6<", ">10<"} { // both axes end at all there is
+			if !strings.Contains(string(svg), want) {
+				t.Errorf("%d wide: no %q in the picture", width, want)
+			}
+		}
+	}
+	if got := folded("Not as described", 8); got != "Not as …" {
+		t.Errorf("folded to %q", got)
+	}
+}
+
+func TestDaysThatAreNotYetAreNotDrawnAsZero(t *testing.T) {
+	k := observabilitydb.KPIs{Zone: time.UTC, Days: []observabilitydb.DayCounts{{Date: "2026-05-11"}, {Date: "2026-05-12"}, {Date: "2026-05-13"}}}
+	c := dayChart(k, time.Date(2026, 5, 12, 23, 59, 0, 0, time.UTC))
+	if got := c.data[0]; got[0] != 0 || got[1] != 0 || got[2] != charts.GetNullValue() || c.most() != 0 {
+		t.Errorf("orders %v, the most %v", got, c.most())
+	}
+}
