@@ -297,7 +297,7 @@ func (s *Service) Returns(ctx context.Context, q Query) ([]Return, int, error) {
 	return s.store.List(ctx, q)
 }
 
-// Counts says how many cases are in each status.
+// Counts says how many cases are in each status that is not final.
 func (s *Service) Counts(ctx context.Context) (map[Status]int, error) { return s.store.Counts(ctx) }
 
 // Events are the events of a case, in order.

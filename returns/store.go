@@ -37,7 +37,8 @@ type CaseStore interface {
 	// Claims returns the units claimed of the lines of the orders, by order
 	// line id; lines never claimed are left out.
 	Claims(ctx context.Context, orderIDs ...string) (Claims, error)
-	// Counts says how many returns are in each status.
+	// Counts says how many returns are in each status that is not final.
+	// Closed ones only grow in number, and nobody has to act on them.
 	Counts(ctx context.Context) (map[Status]int, error)
 	Events(ctx context.Context, id string) ([]Event, error)
 }

@@ -138,7 +138,9 @@ func (s *Store) Counts(ctx context.Context) (map[returns.Status]int, error) {
 		Status string
 		N      int
 	}
-	err := s.db.Read.NewSelect().Model((*returnRow)(nil)).Column("r.status").ColumnExpr("COUNT(*) AS n").Group("r.status").Scan(ctx, &rows)
+	open := slices.DeleteFunc(returns.Statuses(), returns.Status.Final)
+	err := s.db.Read.NewSelect().Model((*returnRow)(nil)).Column("r.status").ColumnExpr("COUNT(*) AS n").
+		Where("r.status IN (?)", bun.List(open)).Group("r.status").Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("returnsdb: count returns: %w", err)
 	}

@@ -247,7 +247,9 @@ func (s *Store) Counts(ctx context.Context) (map[returns.Status]int, error) {
 	defer unlock()
 	counts := map[returns.Status]int{}
 	for _, r := range s.returns {
-		counts[r.Status]++
+		if !r.Status.Final() {
+			counts[r.Status]++
+		}
 	}
 	return counts, nil
 }

@@ -42,10 +42,11 @@ type workBody struct {
 	Tasks  bool // only cases with an open task
 }
 
-// tab is a status with how many cases are in it.
+// tab is a status with how many cases are in it, where that is something to
+// act on.
 type tab struct {
 	Name, Href string
-	Count      int
+	Count      string
 	Current    bool
 }
 
@@ -110,14 +111,15 @@ func statusOf(text string) (returns.Status, bool) {
 }
 
 func tabs(counts map[returns.Status]int, current string) []tab {
-	all := 0
 	out := []tab{{Name: "All", Href: "/admin/returns", Current: current == ""}}
 	for _, s := range returns.Statuses() {
-		all += counts[s]
 		word := statusWord(s)
-		out = append(out, tab{Name: caseState(s).Text, Href: "/admin/returns?status=" + url.QueryEscape(word), Count: counts[s], Current: word == current})
+		t := tab{Name: caseState(s).Text, Href: "/admin/returns?status=" + url.QueryEscape(word), Current: word == current}
+		if !s.Final() {
+			t.Count = grouped(int64(counts[s]))
+		}
+		out = append(out, t)
 	}
-	out[0].Count = all
 	return out
 }
 
