@@ -42,7 +42,7 @@ func newBundle(t *testing.T) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func history(t *testing.T) (file string, ledger drive.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
+	opened, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,16 +12,20 @@ import (
 
 // params are those of the OWASP Password Storage Cheat Sheet for argon2id:
 // 19 MiB of memory, two passes, one lane.
-var params = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// weak costs next to nothing; see Config.WeakHashes.
+var weak = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // hasher hashes at most as many passwords at once as there are processors:
 // more would finish no sooner and each takes 19 MiB.
 type hasher struct {
-	slots chan struct{}
-	dummy string // hash of no password, to spend the time of a real one on
+	params argon2id.Params
+	slots  chan struct{}
+	dummy  string // hash of no password, to spend the time of a real one on
 }
 
-func newHasher() *hasher {
+func newHasher(params argon2id.Params) *hasher {
 	// A hash that nothing matches: what counts is that checking it costs the
 	// same. Made, not computed, so that starting costs nothing.
 	salt, key := make([]byte, params.SaltLength), make([]byte, params.KeyLength)
@@ -29,8 +33,9 @@ func newHasher() *hasher {
 	_, _ = rand.Read(key)
 	enc := base64.RawStdEncoding.EncodeToString
 	return &hasher{
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		dummy: fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", params.Memory, params.Iterations, params.Parallelism, enc(salt), enc(key)),
+		params: params,
+		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		dummy:  fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", params.Memory, params.Iterations, params.Parallelism, enc(salt), enc(key)),
 	}
 }
 
@@ -50,7 +55,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.release()
-	s, err := argon2id.CreateHash(password, &params)
+	s, err := argon2id.CreateHash(password, &h.params)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
 	}

@@ -36,7 +36,7 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 	s := &shop{store: store, hold: make(chan struct{}), slow: make(chan struct{})}
 	s.setNow(time.Now())
 	var err error
-	s.auth, err = auth.New(auth.Config{Store: store, Secret: secret, SecureCookies: secure, Now: func() time.Time { return *s.now.Load() }})
+	s.auth, err = auth.New(auth.Config{Store: store, Secret: secret, SecureCookies: secure, WeakHashes: true, Now: func() time.Time { return *s.now.Load() }})
 	if err != nil {
 		t.Fatal(err)
 	}

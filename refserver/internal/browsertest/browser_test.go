@@ -34,7 +34,7 @@ func serve(t *testing.T, settings ...string) (*shop.Shop, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}

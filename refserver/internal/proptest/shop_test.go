@@ -134,7 +134,7 @@ func (d *desk) open() {
 	d.ok(err)
 	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
 	d.ok(err)
-	d.shop, err = shop.Open(d.Context(), c, d.logger, metrics, shop.WithClock(d.now))
+	d.shop, err = shop.Open(d.Context(), c, d.logger, metrics, shop.WithClock(d.now), shop.WithWeakHashes())
 	d.ok(err)
 	handler, err := site.New(d.shop)
 	d.ok(err)

@@ -82,6 +82,7 @@ type Shop struct {
 	charge        *worker.Loop
 	pursue        *worker.Loop
 	demoDone      atomic.Bool
+	weakHashes    bool
 	closers       []func(context.Context) error // called last to first
 }
 
@@ -92,6 +93,10 @@ type Option func(*Shop)
 // that a test can let days pass. Sessions and the breaker keep to the clock on
 // the wall.
 func WithClock(now func() time.Time) Option { return func(s *Shop) { s.now = now } }
+
+// WithWeakHashes stores passwords under hashes that are made in no time, for
+// tests that sign in often.
+func WithWeakHashes() Option { return func(s *Shop) { s.weakHashes = true } }
 
 // Open makes the shop from the settings: it opens and migrates the database,
 // starts the payment simulator where no provider is set, and makes sure of the
@@ -246,6 +251,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 
 	s.Auth, err = auth.New(auth.Config{
 		Store: auth.NewDB(s.DB), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
+		WeakHashes: s.weakHashes,
 	})
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func open(t *testing.T, run bool, settings ...string) *shop.Shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelInfo, metrics), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelInfo, metrics), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}

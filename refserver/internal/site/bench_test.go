@@ -57,7 +57,7 @@ func open(t *testing.T, settings ...string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics)
+	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelWarn, metrics), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func openReplica(t *testing.T, log io.Writer, settings ...string) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, slog.New(h), metrics)
+	s, err := shop.Open(t.Context(), c, slog.New(h), metrics, shop.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}
