@@ -21,9 +21,9 @@ import (
 // TestCostByTableSize measures what each operation costs beside histories that
 // grow, and prints the table of docs/scaling.md:
 //
-//	GROWTH_ORDERS=3300,33000,330000,3300000 go test -run CostByTableSize -v -timeout 120m ./refserver/internal/site/
+//	GROWTH_ORDERS=5000,50000,500000,5000000 go test -run CostByTableSize -v -timeout 120m ./refserver/internal/site/
 //
-// A tenth as many orders come back; their events are three times as many rows. The times are the medians of operations made
+// A tenth as many orders come back; their events are twice as many rows. The times are the medians of operations made
 // one after the other, straight on the services, workers standing still.
 func TestCostByTableSize(t *testing.T) {
 	sizes := []int{1000, 3000}
