@@ -24,6 +24,11 @@ const (
 	maxPending = 8640
 	// maxWrite is how many are written at a time.
 	maxWrite = 360
+	// compactAfter is how long deltas stand for themselves: longer than one
+	// waits to be written, so that none comes after its hour was added up.
+	compactAfter = 48 * time.Hour
+	// compacted stands for the process in the sum of an hour.
+	compacted = "all"
 	// outageSilence is how long an outage counts as going on after its
 	// process was last heard of.
 	outageSilence = 60 * time.Second
@@ -202,8 +207,10 @@ func (r *Recorder) Flush(ctx context.Context) error {
 		if _, err := tx.NewRaw("DELETE FROM slo_deltas WHERE slot < ?", oldest.Unix()/int64(slot/time.Second)).Exec(ctx); err != nil {
 			return err
 		}
-		_, err := tx.NewRaw("DELETE FROM slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx)
-		return err
+		if _, err := tx.NewRaw("DELETE FROM slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx); err != nil {
+			return err
+		}
+		return compact(ctx, tx, r.db.Dialect, now.Add(-compactAfter))
 	})
 	if err != nil {
 		return err

@@ -67,7 +67,8 @@ type SLO struct {
 // SLO returns the service levels over the window that ends now, from what all
 // processes have recorded, up to 10 seconds ago. The window is 10 minutes to
 // 28 days; it is read by an index, one row for ten seconds and process in
-// which anything happened.
+// which anything happened. After two days there is one row for an hour, and a
+// longer window begins with a whole one.
 func (r *Reader) SLO(ctx context.Context, now time.Time, window time.Duration) (SLO, error) {
 	if window < 10*time.Minute || window > 28*24*time.Hour {
 		return SLO{}, fmt.Errorf("observabilitydb: service levels: the window is %v; it must be 10m to 672h", window)

@@ -37,6 +37,36 @@ func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
 	return err
 }
 
+// compact puts one delta for each hour, of all processes together, in the
+// place of those from before an instant. It stands in the hour's last slot.
+func compact(ctx context.Context, tx bun.Tx, d sqldb.Dialect, before time.Time) error {
+	edge := before.Truncate(time.Hour).Unix() / int64(slot/time.Second)
+	const hour = int64(time.Hour / slot)
+	columns := append([]string{"submitted", "accepted", "failed"}, bucketColumns...)
+	var sums, adds []string
+	for _, c := range columns {
+		sums = append(sums, "CAST(SUM("+c+") AS BIGINT)")
+		adds = append(adds, c+" = d."+c+" + EXCLUDED."+c)
+	}
+	const old = "slo_deltas WHERE slot < ? AND process <> ?"
+	insert := func(from string) string {
+		return "INSERT INTO slo_deltas AS d (slot, process, " + strings.Join(columns, ", ") + ") SELECT slot / ? * ? + ? - 1, ?, " +
+			strings.Join(sums, ", ") + " FROM " + from + " GROUP BY 1 ON CONFLICT (slot, process) DO UPDATE SET " + strings.Join(adds, ", ")
+	}
+	if d == sqldb.Postgres {
+		// What another process is adding up is gone when this one gets to it.
+		_, err := tx.NewRaw("WITH gone AS (DELETE FROM "+old+" RETURNING *) "+insert("gone"),
+			edge, compacted, hour, hour, hour, compacted).Exec(ctx)
+		return err
+	}
+	// One writer at a time.
+	if _, err := tx.NewRaw(insert(old), hour, hour, hour, compacted, edge, compacted).Exec(ctx); err != nil {
+		return err
+	}
+	_, err := tx.NewRaw("DELETE FROM "+old, edge, compacted).Exec(ctx)
+	return err
+}
+
 type outageRow struct {
 	bun.BaseModel `bun:"slo_outages"`
 
