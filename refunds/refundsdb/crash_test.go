@@ -18,8 +18,8 @@ import (
 //
 //	REFUNDS_CRASHES=all go test -run EveryCutPoint -parallel 6 -v -timeout 30m ./refunds/refundsdb/
 //
-// A case waits for the disk most of its time, so that parts of them run at
-// once, each on a database of its own.
+// A case waits for its database most of its time, so that parts of them run at
+// once, each on one of its own.
 func crashes(t *testing.T, open func(testing.TB) *sqldb.DB) {
 	short := os.Getenv("REFUNDS_CRASHES") != "all"
 	const parts = 6
