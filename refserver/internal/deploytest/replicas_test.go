@@ -130,9 +130,10 @@ func (s *stack) under(f *traffic, fault fault) {
 	wait(s.t, 2*time.Second)
 	lasted := time.Since(started)
 	f.pause()
+	carried := float64(f.accepted.Load()-accepted) / time.Since(started).Seconds()
 	gap, p50, p99 := f.seen()
-	s.t.Logf("%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted, %d requests retried under their key; longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n    recovered %.1f s after it ended\n    %s",
-		fault.name, float64(f.offered.Load()-offered)/lasted.Seconds(), lasted.Seconds(), f.accepted.Load()-accepted, f.offered.Load()-offered, f.retried.Load()-retried,
+	s.t.Logf("%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted (%.0f/s), %d requests retried under their key; longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n    recovered %.1f s after it ended\n    %s",
+		fault.name, float64(f.offered.Load()-offered)/lasted.Seconds(), lasted.Seconds(), f.accepted.Load()-accepted, f.offered.Load()-offered, carried, f.retried.Load()-retried,
 		gap.Seconds(), p50.Seconds()*1e3, p99.Seconds()*1e3, recovered.Seconds(), s.verdict(f))
 }
 
