@@ -138,6 +138,7 @@ type Query struct {
 	Text       string    // part of the order number or of a product's name, any case
 	Page       int       // 1 is the first; 0 means 1
 	PageSize   int       // 1 to 1000; 0 means 20
+	CountUpTo  int       // no more than these are counted of the orders that match; 0 means all
 }
 
 // MaxPageSize is the most orders of one page.

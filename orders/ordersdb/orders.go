@@ -129,8 +129,16 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	n := int64(len(rows))
 	// A first page that is not full has all there are, and so has one with room
 	// for each of the ids.
-	if all := q.Page == 1 && (len(rows) < q.PageSize || len(q.IDs) > 0 && len(q.IDs) <= q.PageSize); err == nil && !all {
+	switch all := q.Page == 1 && (len(rows) < q.PageSize || len(q.IDs) > 0 && len(q.IDs) <= q.PageSize); {
+	case err != nil || all:
+	case q.CountUpTo > 0:
+		some := sel.Clone().ColumnExpr("1").Limit(int64(q.CountUpTo)).Offset(0)
+		err = s.db.Read.NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &n)
+	default:
 		n, err = sel.Count(ctx)
+	}
+	if q.CountUpTo > 0 {
+		n = min(n, int64(q.CountUpTo))
 	}
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)

@@ -258,7 +258,11 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 		return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), cmp.Compare(b.ID, a.ID))
 	})
 	from := min((q.Page-1)*q.PageSize, len(found))
-	return found[from:min(from+q.PageSize, len(found))], len(found), nil
+	n := len(found)
+	if q.CountUpTo > 0 {
+		n = min(n, q.CountUpTo)
+	}
+	return found[from:min(from+q.PageSize, len(found))], n, nil
 }
 
 func matches(o orders.Order, q orders.Query) bool {

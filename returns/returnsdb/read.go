@@ -98,9 +98,17 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	if q.Text != "" {
 		sel.Where(`r.search LIKE ? ESCAPE '!'`, "%"+likeEscaper.Replace(strings.ToLower(q.Text))+"%")
 	}
-	total, err := sel.Clone().Count(ctx)
+	sel.Order("r.created_at DESC", "r.id DESC")
+	var total int64
+	var err error
+	if q.CountUpTo > 0 {
+		some := sel.Clone().ColumnExpr("1").Limit(int64(q.CountUpTo))
+		err = s.db.Read.NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &total)
+	} else {
+		total, err = sel.Clone().Count(ctx)
+	}
 	if err == nil && total > 0 {
-		err = sel.Order("r.created_at DESC", "r.id DESC").Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
+		err = sel.Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
 	}
 	var all []returns.Return
 	if err == nil {

@@ -200,11 +200,15 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	slices.SortFunc(found, func(a, b returns.Return) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
+	n := len(found)
+	if q.CountUpTo > 0 {
+		n = min(n, q.CountUpTo)
+	}
 	if q.Page-1 > len(found)/q.PageSize {
-		return nil, len(found), nil
+		return nil, n, nil
 	}
 	from := min((q.Page-1)*q.PageSize, len(found))
-	return found[from:min(from+q.PageSize, len(found))], len(found), nil
+	return found[from:min(from+q.PageSize, len(found))], n, nil
 }
 
 func matches(r returns.Return, q returns.Query) bool {

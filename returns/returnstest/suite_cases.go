@@ -188,6 +188,13 @@ func testListPages(b *bench) {
 	found, n, err := b.store.List(b.ctx, returns.Query{})
 	b.ok(err)
 	b.equal("first page by default", []int{len(found), n}, []int{8, 8})
+	for most, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
+		for page, onIt := range map[int]int{1: 3, 2: 3, 3: 2, 4: 0} {
+			found, n, err := b.store.List(b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most})
+			b.ok(err)
+			b.equal(fmt.Sprintf("page %d, counted up to %d", page, most), []int{len(found), n}, []int{onIt, want})
+		}
+	}
 }
 
 func idsOf(list []returns.Return) []string {

@@ -57,7 +57,7 @@ func (s *server) workList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body := workBody{Q: strings.TrimSpace(form.Get("q")), Tasks: form.Get("tasks") != ""}
-	query := returns.Query{OpenTasks: body.Tasks, Page: page, PageSize: staffCases}
+	query := returns.Query{OpenTasks: body.Tasks, Page: page, PageSize: staffCases, CountUpTo: mostCounted}
 	if text := form.Get("status"); text != "" && !strings.EqualFold(text, "all") {
 		status, ok := statusOf(text)
 		if !ok {

@@ -115,6 +115,12 @@ func functions(zone *time.Location) template.FuncMap {
 		"words":   func(code any) string { return words(fmt.Sprint(code)) },
 		"percent": func(bp int) string { return percent(int64(bp)) },
 		"plural":  plural,
+		"counted": func(n int, one, many string) string {
+			if n >= mostCounted {
+				return grouped(mostCounted) + " " + many + " or more"
+			}
+			return plural(n, one, many)
+		},
 		"grouped": grouped,
 		"list":    func(items ...any) []any { return items },
 		"inc":     func(n int) int { return n + 1 },
