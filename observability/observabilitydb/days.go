@@ -38,7 +38,7 @@ type dayRow struct {
 type day struct {
 	number, version int64
 
-	quarters []quarterRow // in order
+	quarters []quarterRow // in order; or one for each hour, with its first quarter
 	shares   []shareRow   // of the whole day; Quarter is not set
 	cases    []closed
 }
@@ -49,14 +49,26 @@ type closed [len(stageNames) + 1]sqldb.Time
 
 // memory is the days that were read.
 type memory struct {
+	unit int64 // quarters in a row of theirs
 	mu   sync.Mutex
 	days map[int64]*day
+}
+
+// fit is the memory whose rows each lie on one day of the zone. Hours do where
+// the zone is always whole hours from UTC: they are a quarter as many.
+func (r *Reader) fit(s span, zone *time.Location) *memory {
+	for _, st := range s.stretches(zone) {
+		if st.offset%time.Hour != 0 || !st.until.Equal(st.until.Truncate(time.Hour)) {
+			return &r.quarters
+		}
+	}
+	return &r.hours
 }
 
 // read returns the days of a span on which something was counted, in order.
 // Versions are read before the rows they are kept with, so that a day that is
 // counted meanwhile is read again the next time.
-func (r *Reader) read(ctx context.Context, s span) ([]*day, error) {
+func (r *Reader) read(ctx context.Context, s span, known *memory) ([]*day, error) {
 	first, last := dayOf(quarterOf(s.from)), dayOf(quarterOf(s.to)-1)
 	var versions []dayRow
 	err := r.db.Read.NewSelect().Model(&versions).Where("day BETWEEN ? AND ?", first, last).Order("day").Scan(ctx)
@@ -65,13 +77,13 @@ func (r *Reader) read(ctx context.Context, s span) ([]*day, error) {
 	}
 	days := make([]*day, len(versions))
 	var missing []int
-	r.known.mu.Lock()
+	known.mu.Lock()
 	for i, v := range versions {
-		if days[i] = r.known.days[v.Day]; days[i] == nil || days[i].version != v.Version {
+		if days[i] = known.days[v.Day]; days[i] == nil || days[i].version != v.Version {
 			missing = append(missing, i)
 		}
 	}
-	r.known.mu.Unlock()
+	known.mu.Unlock()
 	if len(missing) == 0 {
 		return days, nil
 	}
@@ -84,10 +96,10 @@ func (r *Reader) read(ctx context.Context, s span) ([]*day, error) {
 		days[from+i] = &day{number: v.Day, version: v.Version}
 		fresh[v.Day] = days[from+i]
 	}
-	if err := r.fill(ctx, fresh, some[0].Day, some[len(some)-1].Day+1); err != nil {
+	if err := r.fill(ctx, fresh, known.unit, some[0].Day, some[len(some)-1].Day+1); err != nil {
 		return nil, err
 	}
-	r.known.keep(fresh)
+	known.keep(fresh)
 	return days, nil
 }
 
@@ -112,8 +124,8 @@ func (m *memory) keep(fresh map[int64]*day) {
 }
 
 // fill reads the rows of the days from first up to end.
-func (r *Reader) fill(ctx context.Context, days map[int64]*day, first, end int64) error {
-	quarters, err := r.quartersOf(ctx, first*quartersOfDay, end*quartersOfDay)
+func (r *Reader) fill(ctx context.Context, days map[int64]*day, unit, first, end int64) error {
+	quarters, err := r.counts(ctx, unit, first*quartersOfDay, end*quartersOfDay)
 	if err != nil {
 		return err
 	}
@@ -146,14 +158,21 @@ func (r *Reader) fill(ctx context.Context, days map[int64]*day, first, end int64
 	return r.fillCases(ctx, days, quarterStart(first*quartersOfDay), quarterStart(end*quartersOfDay))
 }
 
-// quartersOf reads a range of quarters, in order. There are many, so they are
-// scanned without looking at their names.
-func (r *Reader) quartersOf(ctx context.Context, from, to int64) (out []quarterRow, err error) {
-	names := make([]string, len(countedEvents))
+// counts reads a range of quarters, in order, so many of them in a row. They
+// are many, so they are scanned without looking at their names.
+func (r *Reader) counts(ctx context.Context, unit, from, to int64) (out []quarterRow, err error) {
+	columns, group := make([]string, len(countedEvents)), ""
 	for i, c := range countedEvents {
-		names[i] = c.column
+		columns[i] = c.column
+		if unit > 1 {
+			columns[i] = "CAST(SUM(" + c.column + ") AS BIGINT)"
+		}
 	}
-	rows, err := r.db.Read.QueryContext(ctx, "SELECT quarter, "+strings.Join(names, ", ")+" FROM kpi_quarters WHERE quarter >= ? AND quarter < ? ORDER BY quarter", from, to)
+	if unit > 1 {
+		group = " GROUP BY 1"
+	}
+	rows, err := r.db.Read.QueryContext(ctx, "SELECT quarter / ? * ?, "+strings.Join(columns, ", ")+" FROM kpi_quarters WHERE quarter >= ? AND quarter < ?"+group+" ORDER BY 1",
+		unit, unit, from, to)
 	if err != nil {
 		return nil, err
 	}
