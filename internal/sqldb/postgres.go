@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 
@@ -19,6 +20,10 @@ import (
 // others use in the same database.
 const migrationLock int64 = 0x72657475726e6b69 // "returnki"
 
+// goneAfter is how long a server may leave what it was sent without any sign of
+// having got it. One that computes for longer gives that sign.
+const goneAfter = 10 * time.Second
+
 func openPostgres(ctx context.Context, c Config) (*DB, error) {
 	cfg, err := pgx.ParseConfig(c.URL)
 	if err != nil {
@@ -28,6 +33,14 @@ func openPostgres(ctx context.Context, c Config) (*DB, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = c.ConnectTimeout
 	}
+	// A server that is gone without a word closes no connection. Statements on
+	// one would wait for it for a quarter of an hour, also where another server
+	// has taken over.
+	dialer := &net.Dialer{
+		Control:         endUnacknowledged(goneAfter),
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: goneAfter / 3, Interval: goneAfter / 3, Count: 2},
+	}
+	cfg.DialFunc = dialer.DialContext
 	// bun writes values into the SQL, so every text is new: preparing and
 	// caching statements would cost a round trip each and never hit.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec

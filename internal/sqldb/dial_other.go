@@ -1,0 +1,14 @@
+//go:build !linux
+
+package sqldb
+
+import (
+	"syscall"
+	"time"
+)
+
+// endUnacknowledged leaves it to the system's own limits: the setting is
+// Linux's.
+func endUnacknowledged(time.Duration) func(network, address string, c syscall.RawConn) error {
+	return nil
+}
