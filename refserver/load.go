@@ -16,6 +16,7 @@ type loadCommand struct {
 	Concurrency   int           `help:"Most requests in flight at once." default:"4096"`
 	Delay         time.Duration `help:"Pause from one checkout to the next, instead of a rate."`
 	ProductID     int64         `help:"Product that everybody buys." default:"2"`
+	Products      int           `help:"More than 1: so many products instead, in turn, made where the shop has fewer."`
 	Card          int           `help:"Percent of checkouts that pay by card." default:"-1"`
 	Outage        time.Duration `help:"How long the payment provider answers nothing, in the middle of the run."`
 	ProviderURL   string        `help:"Address of the payment simulator; without it, PAYMENT_PROVIDER_URL." `
@@ -63,7 +64,8 @@ func (c loadCommand) Run(p *process) error {
 	if c.Outage != 0 {
 		o.Outage = c.Outage
 	}
-	o.Runs, o.Delay, o.Concurrency, o.ProductID = c.Runs, c.Delay, c.Concurrency, c.ProductID
+	o.Runs, o.Delay, o.Concurrency = c.Runs, c.Delay, c.Concurrency
+	o.ProductID, o.Products = c.ProductID, c.Products
 	_, err = load.Run(p.ctx, o, p.stdout)
 	return err
 }

@@ -26,6 +26,8 @@ type shopDouble struct {
 	state    string // of the SLO cards
 	empty    int    // checkouts of a cart that was not filled
 	byCard   int
+	made     int            // products
+	bought   map[string]int // how many carts a product was put into; may be nil
 }
 
 func ok(body string) func(http.ResponseWriter) {
@@ -47,6 +49,9 @@ func (d *shopDouble) handler() http.Handler {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.filled[who(r)] = true
+		if d.bought != nil {
+			d.bought[r.FormValue("product_id")]++
+		}
 		_, _ = io.WriteString(w, `{}`)
 	})
 	mux.HandleFunc("POST /checkout", func(w http.ResponseWriter, r *http.Request) {
@@ -72,6 +77,12 @@ func (d *shopDouble) handler() http.Handler {
 		_, _ = io.WriteString(w, `{"products":[{"id":2,"stock":`+strconv.Itoa(d.stock)+`}]}`)
 	})
 	mux.HandleFunc("POST /api/admin/products/2", func(http.ResponseWriter, *http.Request) { d.stock = 1_000_000 })
+	mux.HandleFunc("POST /api/admin/products", func(w http.ResponseWriter, _ *http.Request) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.made++
+		_, _ = io.WriteString(w, `{"product":{"id":`+strconv.Itoa(100+d.made)+`}}`)
+	})
 	mux.HandleFunc("GET /api/admin/slo", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"queued_orders":0,"cards":[{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`)
 	})
@@ -185,5 +196,24 @@ func TestOptionsThatCantBeRunAreRefusedWithWhatIsAllowed(t *testing.T) {
 	}
 	if _, err := Preset("nonsense"); err == nil || !strings.Contains(err.Error(), "availability-failure") {
 		t.Errorf("an unknown preset: %v", err)
+	}
+}
+
+func TestSeveralProductsAreBoughtInTurn(t *testing.T) {
+	d := &shopDouble{state: "fulfilled", bought: map[string]int{}, answers: []func(http.ResponseWriter){ok("receipt")}}
+	_, said, err := drive(t, d, Options{Rate: 200, Runs: 40, Users: 40, Products: 4})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if d.made != 3 {
+		t.Errorf("%d products were made, want 3 beside the one that is there", d.made)
+	}
+	for _, id := range []string{"2", "101", "102", "103"} {
+		if n := d.bought[id]; n < 10 || n > 20 {
+			t.Errorf("product %s went into %d carts of %v", id, n, d.bought)
+		}
+	}
+	if _, _, err := drive(t, d, Options{Rate: 1, Products: 5001}); err == nil || !strings.Contains(err.Error(), "1 to 5000 are allowed") {
+		t.Errorf("5001 products: %v", err)
 	}
 }

@@ -23,6 +23,7 @@ type Options struct {
 	Concurrency   int           // most requests in flight; default 4,096
 	Delay         time.Duration // pause between checkouts instead of a rate: one a delay
 	ProductID     int64         // what everybody buys; default 2
+	Products      int           // more than 1: so many products instead, in turn, made where the shop has fewer; at most 5,000
 	CardPercent   int           // of the checkouts paid by card, 0 to 100; the others pay cash
 	// Outage is how long the payment provider answers nothing, in the middle of
 	// the run; 0 for none. It needs ProviderURL.
@@ -37,6 +38,7 @@ type Options struct {
 const (
 	maxRate     = 20_000
 	maxUsers    = 4_000
+	maxProducts = 5_000
 	maxDuration = 10 * time.Minute
 )
 
@@ -97,6 +99,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.ProductID == 0 {
 		o.ProductID = 2
+	}
+	if o.Products < 0 || o.Products > maxProducts {
+		return o, fmt.Errorf("load: %d products; 1 to %d are allowed", o.Products, maxProducts)
 	}
 	if o.Settle == 0 {
 		o.Settle = 5 * time.Minute

@@ -36,6 +36,9 @@ type run struct {
 	users   []user
 	ready   chan int // customers whose cart is filled
 	starved atomic.Int64
+
+	products []int64      // what is bought, in turn
+	bought   atomic.Int64 // how many carts were filled
 }
 
 func (r *run) say(format string, args ...any) {

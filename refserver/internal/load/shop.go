@@ -155,7 +155,7 @@ func (r *run) prepareUser(ctx context.Context, i int, name string) error {
 // fill puts one unit into the cart of a customer and marks it ready.
 func (r *run) fill(ctx context.Context, i int) error {
 	a, err := r.shop.form(ctx, "/add_to_cart", r.users[i].cookie, url.Values{
-		"product_id": {strconv.FormatInt(r.options.ProductID, 10)}, "quantity": {"1"},
+		"product_id": {strconv.FormatInt(r.products[int(r.bought.Add(1))%len(r.products)], 10)}, "quantity": {"1"},
 	})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (r *run) fill(ctx context.Context, i int) error {
 	return nil
 }
 
-// stockUp makes sure that the run can't sell out.
+// stockUp settles what is bought and makes sure that the run can't sell out.
 func (r *run) stockUp(ctx context.Context) error {
 	var list struct {
 		Products []struct {
@@ -178,28 +178,57 @@ func (r *run) stockUp(ctx context.Context) error {
 	if err := r.getJSON(ctx, "/api/products", &list); err != nil {
 		return err
 	}
+	several := r.options.Products > 1
 	need := r.options.Runs + r.options.Users
 	for _, p := range list.Products {
-		if p.ID != r.options.ProductID {
+		if !several && p.ID != r.options.ProductID || several && len(r.products) == r.options.Products {
 			continue
 		}
-		if p.Stock >= need {
-			return nil
+		if p.Stock < need {
+			if err := r.sell(ctx, fmt.Sprintf("/%d", p.ID), map[string]any{"stock": need}, nil); err != nil {
+				return err
+			}
 		}
-		body, err := json.Marshal(map[string]int{"stock": need})
-		if err != nil {
-			return err
-		}
-		a, err := r.shop.do(ctx, http.MethodPost, fmt.Sprintf("/api/admin/products/%d", p.ID), r.admin, "application/json", body)
-		if err != nil {
-			return err
-		}
-		if a.status != http.StatusOK {
-			return fmt.Errorf("load: raising the stock of product %d: the shop answered %d: %.200s", p.ID, a.status, a.body)
+		r.products = append(r.products, p.ID)
+	}
+	if !several {
+		if len(r.products) == 0 {
+			return fmt.Errorf("load: the shop has no product %d", r.options.ProductID)
 		}
 		return nil
 	}
-	return fmt.Errorf("load: the shop has no product %d", r.options.ProductID)
+	for len(r.products) < r.options.Products {
+		var made struct {
+			Product struct {
+				ID int64 `json:"id"`
+			} `json:"product"`
+		}
+		fields := map[string]any{"name": fmt.Sprintf("Load product %d", len(r.products)+1), "price": 9.99, "stock": need}
+		if err := r.sell(ctx, "", fields, &made); err != nil {
+			return err
+		}
+		r.products = append(r.products, made.Product.ID)
+	}
+	return nil
+}
+
+// sell makes or changes a product.
+func (r *run) sell(ctx context.Context, path string, fields map[string]any, answer any) error {
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	a, err := r.shop.do(ctx, http.MethodPost, "/api/admin/products"+path, r.admin, "application/json", body)
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusOK {
+		return fmt.Errorf("load: stocking up: the shop answered %d: %.200s", a.status, a.body)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(a.body, answer)
 }
 
 func (r *run) getJSON(ctx context.Context, path string, v any) error {
