@@ -1,0 +1,86 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders"
+)
+
+// sent keeps the last statement.
+type sent struct{ query string }
+
+func (*sent) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (s *sent) AfterQuery(_ context.Context, e *bun.QueryEvent)                  { s.query = e.Query }
+
+// TestAnOriginIsFoundByIndexAmongManyEvents: of 5000 events few come from an
+// address, and one from a request.
+func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
+	each(t, func(t *testing.T, db *sqldb.DB) {
+		var all []orders.Event
+		for i := range 5000 {
+			e, err := orders.NewEvent(fmt.Sprintf("o%d", i), 1, "made", orders.Stamp{
+				At: day.Add(time.Duration(i) * time.Second), By: orders.System("test"),
+				From: orders.Origin{Address: fmt.Sprintf("192.0.2.%d", i%250), Request: fmt.Sprintf("r%d", i)},
+			}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, e)
+		}
+		appendEvents(t, db, all...)
+		if _, err := db.Write.ExecContext(t.Context(), "ANALYZE"); err != nil {
+			t.Fatal(err)
+		}
+		var hook sent
+		read := db.Read.WithQueryHook(&hook)
+		for index, tc := range map[string]struct {
+			q    outbox.Query
+			want int
+		}{
+			"from_address_idx": {outbox.Query{FromAddress: "192.0.2.7"}, 20},
+			"from_request_idx": {outbox.Query{FromRequest: "r4321"}, 1},
+		} {
+			page, err := outbox.Search(t.Context(), read, prefix, tc.q)
+			if err != nil || len(page.Events) != tc.want {
+				t.Fatalf("%d events, want %d; %v", len(page.Events), tc.want, err)
+			}
+			explain := "EXPLAIN QUERY PLAN "
+			if db.Dialect == sqldb.Postgres {
+				explain = "EXPLAIN "
+			}
+			rows, err := db.Read.QueryContext(t.Context(), explain+hook.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			columns, err := rows.Columns()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var plan strings.Builder
+			for rows.Next() {
+				cells := make([]any, len(columns))
+				for i := range cells {
+					cells[i] = new(any)
+				}
+				if err := rows.Scan(cells...); err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintln(&plan, *cells[len(cells)-1].(*any))
+			}
+			if err := rows.Err(); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(plan.String(), index) {
+				t.Errorf("%s\nis carried out by\n%s", hook.query, plan.String())
+			}
+		}
+	})
+}
