@@ -362,19 +362,6 @@ func TestRecordingDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func BenchmarkRecord(b *testing.B) {
-	for name, fact := range hotFacts(testMetrics(b, MetricsConfig{Now: time.Now})) {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					fact()
-				}
-			})
-		})
-	}
-}
-
 func BenchmarkMiddleware(b *testing.B) {
 	m := testMetrics(b, MetricsConfig{Now: time.Now})
 	h := m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }),
