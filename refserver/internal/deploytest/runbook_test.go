@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,13 +120,17 @@ docker compose -f dockercompose.replicas.yml -f dockercompose.standby.yml down -
 				}
 				return
 			}
-			t.Logf("%s\nended well after %.0f s, with\n%s", b.commands, time.Since(started).Seconds(), last(text, 25))
+			t.Logf("%s\nended well after %.0f s, with\n%s", b.commands, time.Since(started).Seconds(), last(text, 40))
 		})
 	}
 }
 
-// last returns the last n lines.
+// noise is what the engine and the shop's log say: the transcript is of what
+// the commands say.
+var noise = regexp.MustCompile(`(?m)^(\{"timestamp|Creating |Stopping |Removing |Building |Step \d| *--->|WARNING|Successfully |Sending ).*\n?`)
+
+// last returns the last n lines that are no noise.
 func last(text string, n int) string {
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(noise.ReplaceAllString(text, ""), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
