@@ -65,7 +65,7 @@ func TestTheImageIsSmallRootlessStampedAndReproducible(t *testing.T) {
 func binaryDigest(t *testing.T, image string) string {
 	t.Helper()
 	id := docker(t, "create", image)
-	defer docker(t, "rm", id)
+	defer docker(t, "rm", "-v", id)
 	to := filepath.Join(t.TempDir(), "refserver")
 	docker(t, "cp", id+":/refserver", to)
 	return fileDigest(t, to)
