@@ -3,6 +3,7 @@ package resilience
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -113,6 +114,18 @@ func BenchmarkClock(b *testing.B) {
 		}
 		if sum < 0 {
 			b.Fail()
+		}
+	})
+}
+
+// BenchmarkSharedWord is what it costs on this machine that all processors
+// change one word: the floor under every figure of something they share, and
+// what a figure measured on two processors is to be compared with.
+func BenchmarkSharedWord(b *testing.B) {
+	var word atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			word.Add(1)
 		}
 	})
 }
