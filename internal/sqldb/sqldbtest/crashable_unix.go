@@ -108,6 +108,13 @@ func (c *Crashable) Kill() {
 	if c.cmd == nil {
 		return
 	}
+	// Stopped first: it must start no child between the look and the kill.
+	_ = syscall.Kill(c.cmd.Process.Pid, syscall.SIGSTOP)
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		if state, _ := stat(c.cmd.Process.Pid); state != "R" && state != "S" && state != "D" {
+			break // stopped, gone, or on a system that does not tell
+		}
+	}
 	children := c.children()
 	for _, pid := range append(children, c.cmd.Process.Pid) {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
