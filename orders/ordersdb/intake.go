@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
@@ -35,18 +34,15 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 		return orders.Order{}, false, &orders.Error{Code: orders.CodeInvalid, Field: "order", Message: "an id or a key is no text"}
 	}
 	p := &placing{req: r, decide: decide}
-	switch err := s.intake.Do(ctx, p); {
-	case errors.Is(err, combine.ErrUnderWay):
-		return orders.Order{}, false, fmt.Errorf("ordersdb: place order: it may be placed all the same: %w", err)
-	case err != nil:
-		return orders.Order{}, false, err
+	if err := s.intake.Do(ctx, p); err != nil {
+		return orders.Order{}, false, fmt.Errorf("ordersdb: place order: %w", err)
 	}
 	return p.order, p.placed, p.err
 }
 
-// together carries out calls that met with all, in one transaction. Where that
+// carryOut carries out calls that met with all, in one transaction. Where that
 // fails for what is in one of them, each is tried alone and fails for itself.
-func together[C interface{ fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
+func carryOut[C interface{ fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
 	err := all(ctx, calls)
 	for _, c := range calls {
 		switch {

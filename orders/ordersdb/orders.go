@@ -65,26 +65,36 @@ func withDetails(ctx context.Context, db bun.IDB, rows []orderRow) ([]orders.Ord
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	found, at, ids := make([]orders.Order, len(rows)), map[string]int{}, make([]string, len(rows))
+	ids := make([]string, len(rows))
 	for i, r := range rows {
-		found[i], ids[i], at[r.ID] = r.order(), r.ID, i
+		ids[i] = r.ID
 	}
 	var lines []lineRow
 	if err := db.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id", "l.position").Scan(ctx); err != nil {
 		return nil, err
 	}
-	for _, l := range lines {
-		o := &found[at[l.OrderID]]
-		o.Lines = append(o.Lines, l.line())
-	}
 	var payments []paymentRow
 	if err := db.NewSelect().Model(&payments).Where("pay.order_id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, err
 	}
+	return assemble(rows, lines, payments), nil
+}
+
+// assemble makes the orders of rows, in their order, with their lines, which
+// come by position, and payments.
+func assemble(rows []orderRow, lines []lineRow, payments []paymentRow) []orders.Order {
+	found, at := make([]orders.Order, len(rows)), make(map[string]int, len(rows))
+	for i, r := range rows {
+		found[i], at[r.ID] = r.order(), i
+	}
+	for _, l := range lines {
+		o := &found[at[l.OrderID]]
+		o.Lines = append(o.Lines, l.line())
+	}
 	for _, p := range payments {
 		found[at[p.OrderID]].Payment = p.payment()
 	}
-	return found, nil
+	return found
 }
 
 // List implements orders.Store.

@@ -56,9 +56,9 @@ var _ orders.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { together(ctx, calls, s.placeAll) })
-	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { together(ctx, calls, s.changeCarts) })
-	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { together(ctx, calls, s.restockAll) })
+	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { carryOut(ctx, calls, s.placeAll) })
+	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { carryOut(ctx, calls, s.changeCarts) })
+	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { carryOut(ctx, calls, s.restockAll) })
 	s.updates = combine.New(maxCombined, s.update)
 	return s
 }

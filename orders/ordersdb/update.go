@@ -42,10 +42,10 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 // and one by one: they lock carts and products, which all transactions lock in
 // one order.
 func (s *Store) update(ctx context.Context, calls []*updating) {
-	together(ctx, calls, s.updateAll)
+	carryOut(ctx, calls, s.updateAll)
 	for _, u := range calls {
 		if u.alone {
-			together(ctx, []*updating{u}, s.updateAll)
+			carryOut(ctx, []*updating{u}, s.updateAll)
 		}
 	}
 }
@@ -135,19 +135,8 @@ func lockOrders(ctx context.Context, tx bun.Tx, calls []*updating) (map[string]o
 		return nil, err
 	}
 	found := make(map[string]orders.Order, len(rows))
-	for _, r := range rows {
-		o := r.order()
-		for _, p := range payments {
-			if p.OrderID == r.ID {
-				o.Payment = p.payment()
-			}
-		}
-		for _, l := range lines {
-			if l.OrderID == r.ID {
-				o.Lines = append(o.Lines, l.line())
-			}
-		}
-		found[r.ID] = o
+	for _, o := range assemble(rows, lines, payments) {
+		found[o.ID] = o
 	}
 	return found, nil
 }

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestAWrongSettingStopsTheStartInOneLineAndTouchesNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, tc := range []struct{ set, want string }{
+		{"RETURN_WINDOW_DAYS=a month", `RETURN_WINDOW_DAYS="a month"`},
+		{"APP_ENV=production", "SUPER_ADMIN_PASSWORD"},
+		{"REDIS_URL=localhost", "REDIS_URL"},
+	} {
+		r := start(t, []string{"PORT=0", "DATA_DIR=" + dir, tc.set})
+		err := r.wait()
+		if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", tc.set, err)
+		}
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s: the data folder was made: %v", tc.set, err)
+		}
+	}
+}
+
+func TestASettingThatDoesNotWorkStopsTheStartInOneLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inUse := filepath.Join(dir, "in use")
+	if err := os.MkdirAll(filepath.Join(inUse, "returnkit.db"), 0o700); err != nil { // where the file of the database belongs
+		t.Fatal(err)
+	}
+	good := "DATA_DIR=" + filepath.Join(dir, "data")
+	for name, tc := range map[string]struct {
+		set  []string
+		want []string
+	}{
+		"a file for a folder":      {[]string{"DATA_DIR=" + file}, []string{`DATA_DIR="` + file + `" is not usable: `, "not a directory; ", "allowed is a folder that this process may write to"}},
+		"a folder below a file":    {[]string{"DATA_DIR=" + file + "/data"}, []string{"DATA_DIR=", "not a directory; ", "allowed is a folder"}},
+		"a database that is none":  {[]string{"DATA_DIR=" + inUse}, []string{"DATA_DIR=", "open", "allowed is a folder"}},
+		"photos into a file":       {[]string{good, "RETURNS_UPLOAD_DIR=" + file}, []string{`RETURNS_UPLOAD_DIR="` + file + `" is not usable: `, "allowed is a folder"}},
+		"a server that is not up":  {[]string{good, "DATABASE_URL=postgres://ada:hunter22@127.0.0.1:1/shop"}, []string{"DATABASE_URL=[secret] is not usable: ", "connection refused; ", "allowed is empty for the embedded SQLite file, or a PostgreSQL address"}},
+		"a server of unknown name": {[]string{good, "DATABASE_URL=postgres://ada:hunter22@nowhere.invalid/shop"}, []string{"DATABASE_URL=[secret] is not usable: ", "nowhere.invalid", "allowed is empty"}},
+	} {
+		err := start(t, append([]string{"PORT=0"}, tc.set...)).wait()
+		if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter22") || !strings.HasPrefix(err.Error(), tc.want[0]) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, text := range tc.want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: no %q in %v", name, text, err)
+			}
+		}
+	}
+}
+
+func TestAPortThatIsTakenStopsTheStart(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dir := filepath.Join(t.TempDir(), "data")
+	r := start(t, []string{fmt.Sprintf("PORT=%d", l.Addr().(*net.TCPAddr).Port), "DATA_DIR=" + dir})
+	if err := r.wait(); err == nil || !strings.Contains(err.Error(), "set HOST and PORT") {
+		t.Errorf("the start: %v", err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the data folder was made: %v", err)
+	}
+}
+
+func TestASecondProcessOnOneFolderRefusesOrWorks(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	environ := []string{"PORT=0", "DATA_DIR=" + dir}
+	first := start(t, environ)
+	base := first.url()
+	second := start(t, environ)
+	if err := second.wait(); err == nil || !strings.Contains(err.Error(), "ledger") {
+		t.Errorf("the simulator's ledger is shared: %v", err)
+	}
+	look(t, base)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// With a provider of their own they share the file.
+	sim := start(t, nil, "paysim", "--addr", "127.0.0.1:0")
+	environ = append(environ, "PAYMENT_PROVIDER_URL="+sim.url())
+	a, b := start(t, environ), start(t, environ)
+	if one, two := look(t, a.url()), look(t, b.url()); fmt.Sprint(one) != fmt.Sprint(two) {
+		t.Errorf("they see different things:\n%+v\n%+v", one, two)
+	}
+	for _, r := range []*running{a, b, sim} {
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestProcessesThatStartAtOnceMakeTheDemoDataOnce(t *testing.T) {
+	t.Parallel()
+	sim := start(t, nil, "paysim", "--addr", "127.0.0.1:0")
+	environ := []string{"PORT=0", "DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "PAYMENT_PROVIDER_URL=" + sim.url()}
+	shops := []*running{start(t, environ), start(t, environ), start(t, environ)}
+	for _, r := range shops {
+		if s := look(t, r.url()); len(s.Products) != 12 || len(s.Orders) != 1 || len(s.Returns) != 1 {
+			t.Errorf("%d products, %d orders, %d returns", len(s.Products), len(s.Orders), len(s.Returns))
+		}
+	}
+	var ledger struct{ Charges []any }
+	getJSON(t, http.DefaultClient, sim.url()+"/_sim/ledger", &ledger)
+	if len(ledger.Charges) != 1 {
+		t.Errorf("%d charges", len(ledger.Charges))
+	}
+}
