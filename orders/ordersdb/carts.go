@@ -52,7 +52,8 @@ type cartChange struct {
 	err  error
 }
 
-func (c *cartChange) fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err) }
+// Fail implements sqldb.CarryOut.
+func (c *cartChange) Fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err) }
 
 // UpdateCart implements orders.Store.
 func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,

@@ -2,13 +2,8 @@ package ordersdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
 
@@ -26,7 +21,8 @@ type placing struct {
 	err    error
 }
 
-func (p *placing) fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
+// Fail implements sqldb.CarryOut.
+func (p *placing) Fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
 
 // Place implements orders.Store.
 func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
@@ -38,34 +34,4 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 		return orders.Order{}, false, fmt.Errorf("ordersdb: place order: %w", err)
 	}
 	return p.order, p.placed, p.err
-}
-
-// carryOut carries out calls that met with all, in one transaction. Where that
-// fails for what is in one of them, each is tried alone and fails for itself.
-func carryOut[C interface{ fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
-	err := all(ctx, calls)
-	for _, c := range calls {
-		switch {
-		case err != nil && atFault(err):
-			if err := retryUnique(func() error { return all(ctx, []C{c}) }); err != nil {
-				c.fail(err)
-			}
-		case err != nil:
-			c.fail(err)
-		}
-	}
-}
-
-// atFault reports whether a transaction failed for what was in it. One of its
-// orders is the reason then, and alone each fails for itself. Where the
-// database is out of reach or too busy, trying each would only make it worse.
-func atFault(err error) bool {
-	if _, ok := sqldb.IsUnique(err); ok {
-		return true
-	}
-	if _, ok := sqldb.IsCheck(err); ok {
-		return true
-	}
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && strings.HasPrefix(pg.Code, "22") // data that no column takes
 }

@@ -25,14 +25,23 @@ func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 	if !storable(id) {
 		return orders.Order{}, notFound("order", fmt.Sprintf("%q", id))
 	}
-	found, err := loadOrders(ctx, s.db.Read, []string{id})
+	o, ok, err := s.byID.Find(ctx, id)
 	if err != nil {
 		return orders.Order{}, fmt.Errorf("ordersdb: order %s: %w", id, err)
 	}
-	if len(found) == 0 {
+	if !ok {
 		return orders.Order{}, notFound("order", id)
 	}
-	return found[0], nil
+	return o, nil
+}
+
+func (s *Store) ordersByID(ctx context.Context, ids []string) (map[string]orders.Order, error) {
+	list, err := loadOrders(ctx, s.db.Read, ids)
+	found := make(map[string]orders.Order, len(list))
+	for _, o := range list {
+		found[o.ID] = o
+	}
+	return found, err
 }
 
 // Events implements orders.Store.

@@ -113,7 +113,8 @@ type restocking struct {
 	err error
 }
 
-func (r *restocking) fail(err error) { r.did, r.err = false, refusal(err) }
+// Fail implements sqldb.CarryOut.
+func (r *restocking) Fail(err error) { r.did, r.err = false, refusal(err) }
 
 // Restock implements orders.Store. Calls that meet are one transaction: those
 // of one product would wait for its row one after the other.

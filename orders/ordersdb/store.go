@@ -49,6 +49,7 @@ type Store struct {
 	carts    *combine.Group[*cartChange]
 	restocks *combine.Group[*restocking]
 	updates  *combine.Group[*updating]
+	byID     *combine.Lookups[string, orders.Order]
 }
 
 var _ orders.Store = (*Store)(nil)
@@ -56,27 +57,12 @@ var _ orders.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { carryOut(ctx, calls, s.placeAll) })
-	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { carryOut(ctx, calls, s.changeCarts) })
-	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { carryOut(ctx, calls, s.restockAll) })
+	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { sqldb.CarryOut(ctx, calls, s.placeAll) })
+	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { sqldb.CarryOut(ctx, calls, s.changeCarts) })
+	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { sqldb.CarryOut(ctx, calls, s.restockAll) })
 	s.updates = combine.New(maxCombined, s.update)
+	s.byID = combine.NewLookups(maxCombined, s.ordersByID, orders.Order.Saved)
 	return s
-}
-
-// retryUnique runs f again when what it inserts was inserted by somebody else
-// meanwhile: it finds the other's row then, or makes a new id.
-func retryUnique(f func() error) error {
-	const tries = 4
-	var err error
-	for range tries {
-		if err = f(); err == nil {
-			return nil
-		}
-		if _, ok := sqldb.IsUnique(err); !ok {
-			return err
-		}
-	}
-	return err
 }
 
 func notFound(what string, id any) error {

@@ -23,7 +23,8 @@ type updating struct {
 	err        error
 }
 
-func (u *updating) fail(err error) { u.order, u.err = orders.Order{}, refusal(err) }
+// Fail implements sqldb.CarryOut.
+func (u *updating) Fail(err error) { u.order, u.err = orders.Order{}, refusal(err) }
 
 // Update implements orders.Store. Calls that meet, as those of charges that are
 // answered at the same time do, are one transaction.
@@ -42,10 +43,10 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 // and one by one: they lock carts and products, which all transactions lock in
 // one order.
 func (s *Store) update(ctx context.Context, calls []*updating) {
-	carryOut(ctx, calls, s.updateAll)
+	sqldb.CarryOut(ctx, calls, s.updateAll)
 	for _, u := range calls {
 		if u.alone {
-			carryOut(ctx, []*updating{u}, s.updateAll)
+			sqldb.CarryOut(ctx, []*updating{u}, s.updateAll)
 		}
 	}
 }

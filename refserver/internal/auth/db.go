@@ -24,8 +24,8 @@ func Migrations() sqldb.Set { return sqldb.Embedded("auth", migrations) }
 
 // DB is the Store on PostgreSQL and SQLite.
 type DB struct {
-	db      *sqldb.DB
-	lookups *combine.Group[*lookup]
+	db       *sqldb.DB
+	sessions *combine.Lookups[string, signedIn]
 }
 
 var _ Store = (*DB)(nil)
@@ -33,7 +33,7 @@ var _ Store = (*DB)(nil)
 // NewDB returns the store in db, which must have been migrated.
 func NewDB(db *sqldb.DB) *DB {
 	d := &DB{db: db}
-	d.lookups = combine.New(64, d.findSessions)
+	d.sessions = combine.NewLookups(64, d.findSessions, signedIn.own)
 	return d
 }
 
@@ -210,34 +210,32 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 	return row.user(), nil
 }
 
-// lookup is a call of Session on its way.
-type lookup struct {
-	tokenHash string
-
+// signedIn is a session and whose it is.
+type signedIn struct {
 	session Session
 	user    User
-	found   bool
-	err     error
+}
+
+// own is s with bytes of its own.
+func (s signedIn) own() signedIn {
+	s.session.Data = slices.Clone(s.session.Data)
+	return s
 }
 
 // Session implements SessionStore. Calls that meet are one statement.
 func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.Time) (Session, User, bool, error) {
-	l := &lookup{tokenHash: tokenHash}
-	if err := d.lookups.Do(ctx, l); err != nil {
+	s, ok, err := d.sessions.Find(ctx, tokenHash)
+	if err != nil {
 		return Session{}, User{}, false, fmt.Errorf("auth: session: %w", err)
 	}
-	if l.err != nil || !l.found || !l.session.ExpiresAt.After(now) || !l.session.SeenAt.After(idleSince) {
-		return Session{}, User{}, false, l.err
+	if !ok || !s.session.ExpiresAt.After(now) || !s.session.SeenAt.After(idleSince) {
+		return Session{}, User{}, false, nil
 	}
-	return l.session, l.user, true, nil
+	return s.session, s.user, true, nil
 }
 
-// findSessions answers the calls.
-func (d *DB) findSessions(ctx context.Context, calls []*lookup) {
-	hashes := make([]string, len(calls))
-	for i, l := range calls {
-		hashes[i] = l.tokenHash
-	}
+// findSessions reads the sessions of the hashes.
+func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]signedIn, error) {
 	// Columns of the user are NULL where nobody is signed in.
 	var rows []struct {
 		TokenHash string
@@ -256,24 +254,16 @@ func (d *DB) findSessions(ctx context.Context, calls []*lookup) {
 		Join("LEFT JOIN auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).
 		Scan(ctx, &rows)
-	if err != nil {
-		err = fmt.Errorf("auth: session: %w", err)
-	}
-	for _, l := range calls {
-		l.err = err
-		for _, row := range rows {
-			if row.TokenHash != l.tokenHash {
-				continue
-			}
-			l.found = true
-			// A copy for each: two requests of one session may meet.
-			l.session = Session{TokenHash: row.TokenHash, Data: slices.Clone(row.Data), ExpiresAt: row.ExpiresAt.Time(), SeenAt: row.SeenAt.Time()}
-			if row.ID != nil {
-				l.session.UserID = *row.ID
-				l.user = User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}
-			}
+	found := make(map[string]signedIn, len(rows))
+	for _, row := range rows {
+		s := signedIn{session: Session{TokenHash: row.TokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.Time(), SeenAt: row.SeenAt.Time()}}
+		if row.ID != nil {
+			s.session.UserID = *row.ID
+			s.user = User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}
 		}
+		found[row.TokenHash] = s
 	}
+	return found, err
 }
 
 // InsertSession implements SessionStore.

@@ -1,0 +1,56 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// CarryOut carries out calls that met with all, which does so in one
+// transaction. Where that fails for what is in one of them, each is tried alone
+// and fails for itself; Fail tells a call that nothing of it was done, and why.
+func CarryOut[C interface{ Fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
+	err := all(ctx, calls)
+	for _, c := range calls {
+		switch {
+		case err != nil && atFault(err):
+			if err := retryUnique(func() error { return all(ctx, []C{c}) }); err != nil {
+				c.Fail(err)
+			}
+		case err != nil:
+			c.Fail(err)
+		}
+	}
+}
+
+// atFault reports whether a transaction failed for what was in it. One of its
+// calls is the reason then, and alone each fails for itself. Where the database
+// is out of reach or too busy, trying each would only make it worse.
+func atFault(err error) bool {
+	if _, ok := IsUnique(err); ok {
+		return true
+	}
+	if _, ok := IsCheck(err); ok {
+		return true
+	}
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(pg.Code, "22") // data that no column takes
+}
+
+// retryUnique runs f again when what it inserts was inserted by somebody else
+// meanwhile: it finds the other's row then, or makes a new id.
+func retryUnique(f func() error) error {
+	const tries = 4
+	var err error
+	for range tries {
+		if err = f(); err == nil {
+			return nil
+		}
+		if _, ok := IsUnique(err); !ok {
+			return err
+		}
+	}
+	return err
+}
