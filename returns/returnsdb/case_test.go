@@ -3,6 +3,7 @@ package returnsdb_test
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +172,29 @@ func TestTheGuardHoldsWhateverTheCallbackDecides(t *testing.T) {
 		}
 		if got, n, err := b.store.List(t.Context(), returns.Query{OrderID: o.ID}); err != nil || n != 2 {
 			t.Errorf("%d stored: %+v, %v", n, got, err)
+		}
+	})
+}
+
+func TestALineOfAnotherOrderIsRefused(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		b := setup(t, db)
+		o := order("o", 2)
+		if _, err := b.file(o, "r", 1, false); err != nil {
+			t.Fatal(err)
+		}
+		other := order("other", 2)
+		_, err := b.store.Create(t.Context(), other, func(returns.Claims) (*returns.Return, error) {
+			return returns.File(returns.Draft{
+				ID: "s", OrderID: other.ID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
+				Lines: []returns.Line{{ID: "s-1", OrderLineID: o.Lines[0].ID, Name: "Wool", Quantity: 1}},
+			}, stamp)
+		})
+		if err == nil || !strings.Contains(err.Error(), "not of its order") {
+			t.Errorf("it was answered with %v", err)
+		}
+		if claims, err := b.store.Claims(t.Context(), o.ID); err != nil || claims[o.Lines[0].ID] != 1 {
+			t.Errorf("claims %v, %v", claims, err)
 		}
 	})
 }

@@ -10,6 +10,8 @@
 //	store := returnsdb.New(db)
 //
 // A change locks the unit rows of its order first, in order of the line's id,
-// then the case, so that of two requests for the last unit one waits and is
-// then refused. Events are written in the same transaction.
+// then the case, then the counter of the RMA numbers, so that of two requests
+// for the last unit one waits and is then refused. Changes that meet are one
+// transaction, which locks the units of all their orders, then all their cases.
+// Events are written in the same transaction.
 package returnsdb

@@ -16,19 +16,6 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// oneReturn loads the one return that q selects, or nil.
-func oneReturn(ctx context.Context, db bun.IDB, q *bun.SelectQuery) (*returns.Return, error) {
-	var rows []returnRow
-	if err := q.Model(&rows).Scan(ctx); err != nil {
-		return nil, err
-	}
-	all, err := withLines(ctx, db, rows)
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
-	return &all[0], nil
-}
-
 // withLines adds the lines of all rows, in one query.
 func withLines(ctx context.Context, db bun.IDB, rows []returnRow) ([]returns.Return, error) {
 	if len(rows) == 0 {
@@ -54,19 +41,37 @@ func withLines(ctx context.Context, db bun.IDB, rows []returnRow) ([]returns.Ret
 	return out, nil
 }
 
-// Return implements returns.Store.
+// Return implements returns.Store. Calls that meet are two statements together.
 func (s *Store) Return(ctx context.Context, id string) (returns.Return, error) {
 	if !storable(id) {
 		return returns.Return{}, notFound("return", id)
 	}
-	r, err := oneReturn(ctx, s.db.Read, s.db.Read.NewSelect().Where("r.id = ?", id))
+	r, ok, err := s.byID.Find(ctx, id)
 	if err != nil {
 		return returns.Return{}, fmt.Errorf("returnsdb: return %s: %w", id, err)
 	}
-	if r == nil {
+	if !ok {
 		return returns.Return{}, notFound("return", id)
 	}
-	return *r, nil
+	return r, nil
+}
+
+func (s *Store) returnsByID(ctx context.Context, ids []string) (map[string]returns.Return, error) {
+	return byID(ctx, s.db.Read, s.db.Read.NewSelect().Where("r.id IN (?)", bun.List(ids)))
+}
+
+// byID loads the returns that q selects.
+func byID(ctx context.Context, db bun.IDB, q *bun.SelectQuery) (map[string]returns.Return, error) {
+	var rows []returnRow
+	if err := q.Model(&rows).Scan(ctx); err != nil {
+		return nil, err
+	}
+	all, err := withLines(ctx, db, rows)
+	found := make(map[string]returns.Return, len(all))
+	for _, r := range all {
+		found[r.ID] = r
+	}
+	return found, err
 }
 
 // List implements returns.Store.

@@ -1,0 +1,89 @@
+package returnsdb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/returns"
+)
+
+// checkLines refuses a return that has a line which is not among the units of
+// its order.
+func checkLines(r *returns.Return, units []unitRow) error {
+	for _, l := range r.Lines {
+		if !slices.ContainsFunc(units, func(u unitRow) bool { return u.OrderLineID == l.OrderLineID }) {
+			return fmt.Errorf("return %s claims line %s, which is not of its order", r.ID, l.OrderLineID)
+		}
+	}
+	return nil
+}
+
+// assignRMA gives a return that has just been authorised the next number of the
+// day. It comes after all else that is locked, and after all that can be refused.
+func assignRMA(ctx context.Context, tx bun.Tx, r *returns.Return) error {
+	// The same actor and instant as the authorisation it belongs to.
+	last := r.Changes()[len(r.Changes())-1]
+	day := last.At.UTC().Format("20060102")
+	n, err := next(ctx, tx, "rma:"+day)
+	if err != nil {
+		return err
+	}
+	return r.AssignRMA(returns.RMANumber(day, n), returns.Stamp{At: last.At, By: last.Actor, From: last.From})
+}
+
+// next is the next number of a counter, 1 for the first. The counter stays
+// locked until the transaction ends, so no number is lost or given twice.
+func next(ctx context.Context, tx bun.Tx, counter string) (int, error) {
+	var n int
+	err := tx.NewRaw("INSERT INTO returns_counters (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = returns_counters.n + 1 RETURNING n", counter).Scan(ctx, &n)
+	return n, err
+}
+
+// insertReturn writes a new return and its claims.
+func insertReturn(ctx context.Context, db bun.IDB, r *returns.Return) error {
+	row, lines := rowOfReturn(r), rowsOfLines(r)
+	for _, rows := range []any{&row, &lines} {
+		if _, err := db.NewInsert().Model(rows).Returning("NULL").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return claim(ctx, db, nil, r)
+}
+
+// saveReturn writes what changed of a return, and of its claims.
+func saveReturn(ctx context.Context, db bun.IDB, before, after *returns.Return) error {
+	row, lines := rowOfReturn(after), rowsOfLines(after)
+	if _, err := db.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+		return err
+	}
+	for i := range lines {
+		if before.Lines[i] == after.Lines[i] {
+			continue
+		}
+		if _, err := db.NewUpdate().Model(&lines[i]).WherePK().Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return claim(ctx, db, before.Held(), after)
+}
+
+// claim moves the claims of the return's lines from what it held before to what
+// it holds. Others of its order may do so in the same transaction: each says by
+// how much.
+func claim(ctx context.Context, db bun.IDB, before map[string]int, r *returns.Return) error {
+	held := r.Held()
+	for _, l := range r.Lines {
+		delta := held[l.OrderLineID] - before[l.OrderLineID]
+		if delta == 0 {
+			continue
+		}
+		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package returnsdb
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// maxCombined is how many returns one transaction changes at most, and how many
+// are read together by id.
+const maxCombined = 64
+
+// updateReturn names the operation in errors.
+const updateReturn = "returnsdb: update return"
+
+// updating is a call of Update on its way.
+type updating struct {
+	id     string
+	change func(*returns.Return) error
+
+	before, after returns.Return
+	alone         bool // it needs an RMA number, and is to be carried out by itself
+	err           error
+}
+
+// Fail implements sqldb.CarryOut.
+func (u *updating) Fail(err error) { u.alone, u.err = false, refusal(err) }
+
+// Update implements returns.Store. Calls that meet, as those of refunds that
+// are asked for at the same time do, are one transaction.
+//
+// What needs an RMA number is carried out by its caller after the others: it
+// locks a counter, and one transaction never locks those of two days.
+func (s *Store) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+	if !storable(id) {
+		return returns.Return{}, notFound("return", id)
+	}
+	u := &updating{id: id, change: change}
+	if err := s.updates.Do(ctx, u); err != nil {
+		return returns.Return{}, fmt.Errorf("%s: %w", updateReturn, err)
+	}
+	if u.alone {
+		if err := s.updateAll(ctx, []*updating{u}); err != nil {
+			u.Fail(err)
+		}
+	}
+	if u.err != nil {
+		return returns.Return{}, u.err
+	}
+	return u.after.Saved(), nil
+}
+
+// updateAll carries out calls in one transaction. A refusal of one is in its
+// err; the error returned is of the transaction, and then nothing was saved.
+func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
+	return s.db.Tx(ctx, updateReturn, func(ctx context.Context, tx bun.Tx) error {
+		now, err := lockReturns(ctx, tx, calls)
+		if err != nil {
+			return err
+		}
+		var changed []*updating
+		for _, u := range calls {
+			u.alone, u.err = false, u.apply(now)
+			if u.err != nil {
+				u.Fail(fmt.Errorf("%s: %w", updateReturn, u.err))
+				continue
+			}
+			if len(u.after.Changes()) == 0 {
+				continue
+			}
+			if u.after.NeedsRMA() {
+				if u.alone = len(calls) > 1; u.alone {
+					continue
+				}
+				if err := assignRMA(ctx, tx, &u.after); err != nil {
+					return err
+				}
+			}
+			now.returns[u.id] = u.after.Saved()
+			changed = append(changed, u)
+		}
+		return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+			var events []returns.Event
+			for _, u := range changed {
+				if err := saveReturn(ctx, w, &u.before, &u.after); err != nil {
+					return err
+				}
+				events = append(events, u.after.Changes()...)
+			}
+			return outbox.Append(ctx, w, EventPrefix, events)
+		})
+	})
+}
+
+// apply changes the return as the calls before this one have left it.
+func (u *updating) apply(now locked) error {
+	before, ok := now.returns[u.id]
+	if !ok {
+		return notFound("return", u.id)
+	}
+	u.before, u.after = before, before.Saved()
+	if err := u.change(&u.after); err != nil || len(u.after.Changes()) == 0 {
+		return err
+	}
+	if n := len(u.after.Changes()); u.after.Version != before.Version+n {
+		return fmt.Errorf("stale save of return %s: version %d with %d events on version %d", u.id, u.after.Version, n, before.Version)
+	}
+	return checkLines(&u.after, now.units[before.OrderID])
+}
+
+// locked is what a transaction has locked for its calls: returns by their id,
+// and units by that of their order.
+type locked struct {
+	returns map[string]returns.Return
+	units   map[string][]unitRow
+}
+
+// lockReturns locks the units of the orders of all calls, then their returns.
+func lockReturns(ctx context.Context, tx bun.Tx, calls []*updating) (locked, error) {
+	ids := make([]string, len(calls))
+	for i, u := range calls {
+		ids[i] = u.id
+	}
+	of := tx.NewSelect().Model((*returnRow)(nil)).Column("r.order_id").Where("r.id IN (?)", bun.List(ids))
+	units, err := lockUnits(ctx, tx.NewSelect().Where("u.order_id IN (?)", of))
+	if err != nil {
+		return locked{}, err
+	}
+	now := locked{units: map[string][]unitRow{}}
+	for _, u := range units {
+		now.units[u.OrderID] = append(now.units[u.OrderID], u)
+	}
+	now.returns, err = byID(ctx, tx, sqldb.ForUpdate(tx.NewSelect().Where("r.id IN (?)", bun.List(ids)).Order("r.id")))
+	return now, err
+}
