@@ -88,11 +88,11 @@ func (d *Dispatcher) claim(ctx context.Context, s *subscription, aggregateID str
 			Where("d.delivered_at IS NULL").
 			Where("d.subscriber = ?", s.name).
 			Where("(d.lease_until IS NULL OR d.lease_until <= ?)", sqldb.At(now)).
-			// The || '' keeps the planner off the index by subscriber, which it
-			// takes for as good as the one by aggregate while it has no
-			// statistics, and which makes a claim read everything owed.
-			Where(`NOT EXISTS (SELECT 1 FROM ? AS p WHERE p.aggregate_id = d.aggregate_id
-				AND p.subscriber || '' = d.subscriber AND p.seq < d.seq AND p.delivered_at IS NULL)`, deliveries).
+			// Its turn among those of its aggregate. Asked for as one value it is
+			// looked up for each row, whatever the statistics are; as NOT EXISTS it
+			// may become a join that reads all that is owed for each row.
+			Where(`d.seq = (SELECT MIN(p.seq) FROM ? AS p WHERE p.aggregate_id = d.aggregate_id
+				AND p.subscriber = d.subscriber AND p.delivered_at IS NULL)`, deliveries).
 			Where(`NOT EXISTS (SELECT 1 FROM ? AS e WHERE e.aggregate_id = d.aggregate_id
 				AND e.seq < d.seq AND e.fanned_out = FALSE)`, events).
 			OrderExpr("d.next_at").Limit(int64(d.cfg.Workers))
