@@ -3,6 +3,7 @@ package refundsdb
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -18,7 +19,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 	var saved []refunds.Refund
 	err := s.db.Tx(ctx, "refundsdb: update payment", func(ctx context.Context, tx bun.Tx) error {
 		saved = nil
-		balances, err := lockPayment(ctx, tx, r)
+		balances, err := lockPayments(ctx, tx, []refunds.OpenRequest{r}, []string{r.OrderID})
 		if err != nil {
 			return err
 		}
@@ -32,17 +33,13 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 		if balance == nil {
 			return &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf("payment %s is not of order %s", r.PaymentID, r.OrderID)}
 		}
-		var rows []refundRow
-		err = sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where("r.order_id = ?", r.OrderID).Where("r.payment_id = ?", r.PaymentID).
-			Where("r.status NOT IN (?, ?, ?)", refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusReversed).
-			Order("r.created_at", "r.id")).Scan(ctx)
+		// Locked in order of their ids, as everywhere; handed out by age.
+		before, err := lockRefunds(ctx, tx, tx.NewSelect().Where("r.order_id = ?", r.OrderID).Where("r.payment_id = ?", r.PaymentID).
+			Where("r.status NOT IN (?, ?, ?)", refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusReversed))
 		if err != nil {
 			return err
 		}
-		before, err := withAttempts(ctx, tx, rows)
-		if err != nil {
-			return err
-		}
+		slices.SortStableFunc(before, func(a, b refunds.Refund) int { return a.CreatedAt.Compare(b.CreatedAt) })
 		after := make([]refunds.Refund, len(before))
 		open := make([]*refunds.Refund, len(before))
 		for i := range before {
@@ -58,33 +55,25 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 		if err != nil {
 			return err
 		}
+		var changed []saving
 		for i := range after {
-			if e := refunds.EffectOf(&before[i], after[i]); e != (refunds.Effect{}) {
-				return fmt.Errorf("refund %s was ended while its payment was changed", after[i].ID)
-			}
-			one, err := save(ctx, tx, &before[i], &after[i], *balance)
+			one, err := newSaving(&before[i], &after[i], *balance)
 			if err != nil {
 				return err
 			}
-			saved = append(saved, one)
+			if one.effect != (refunds.Effect{}) {
+				return fmt.Errorf("refund %s was ended while its payment was changed", after[i].ID)
+			}
+			if saved = append(saved, after[i].Saved()); one.changes() {
+				changed = append(changed, one)
+			}
 		}
-		return nil
+		return save(ctx, tx, changed)
 	})
 	if err != nil {
 		return nil, refusal(err)
 	}
 	return saved, nil
-}
-
-// lockPayment seeds the payment's balance on first use, and locks those of its
-// order.
-func lockPayment(ctx context.Context, tx bun.Tx, r refunds.OpenRequest) ([]balanceRow, error) {
-	seed := &balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency), CapturedMinor: r.Captured}
-	_, err := tx.NewInsert().Model(seed).On("CONFLICT (payment_id) DO NOTHING").Returning("NULL").Exec(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return lockBalances(ctx, tx.NewSelect().Where("b.order_id = ?", r.OrderID))
 }
 
 // Legs implements refunds.Store.

@@ -31,7 +31,30 @@ func (s *Store) read(ctx context.Context, what, id string, where func(*bun.Selec
 
 // Refund implements refunds.Store.
 func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
-	return s.read(ctx, "refund", id, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("r.id = ?", id) })
+	if !storable(id) {
+		return refunds.Refund{}, notFound("refund", id)
+	}
+	r, ok, err := s.byID.Find(ctx, id)
+	if err != nil {
+		return refunds.Refund{}, fmt.Errorf("refundsdb: refund %s: %w", id, err)
+	}
+	if !ok {
+		return refunds.Refund{}, notFound("refund", id)
+	}
+	return r, nil
+}
+
+func (s *Store) refundsByID(ctx context.Context, ids []string) (map[string]refunds.Refund, error) {
+	var rows []refundRow
+	if err := s.db.Read.NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	all, err := withAttempts(ctx, s.db.Read, rows)
+	found := make(map[string]refunds.Refund, len(all))
+	for _, r := range all {
+		found[r.ID] = r
+	}
+	return found, err
 }
 
 // ByReference implements refunds.Store.
@@ -199,31 +222,4 @@ func (s *Store) Events(ctx context.Context, id string) ([]refunds.Event, error) 
 		return nil, notFound("refund", id)
 	}
 	return events, nil
-}
-
-// Book implements refunds.Store.
-func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, error) {
-	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
-		return refunds.Book{}, notFound("refund of", r.Reference)
-	}
-	var balances []balanceRow
-	err := s.db.Read.NewSelect().Model(&balances).Where("b.payment_id = ?", r.PaymentID).Scan(ctx)
-	if err != nil {
-		return refunds.Book{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
-	}
-	var rows []refundRow
-	err = s.db.Read.NewSelect().Model(&rows).Column("r.id").
-		Where("r.reference = ?", r.Reference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
-	if err != nil {
-		return refunds.Book{}, fmt.Errorf("refundsdb: refund of %s: %w", r.Reference, err)
-	}
-	var current *refunds.Refund
-	if len(rows) > 0 {
-		current = &refunds.Refund{ID: rows[0].ID}
-	}
-	book, err := readBook(ctx, s.db.Read, balances, r, current)
-	if err != nil {
-		return refunds.Book{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
-	}
-	return book, nil
 }

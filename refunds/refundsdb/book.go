@@ -1,0 +1,80 @@
+package refundsdb
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// givenRow is a line that a refund gives back or is about to.
+type givenRow struct {
+	OrderID string
+	lineRow
+}
+
+// readGiven reads what the refunds of orders give back.
+func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, error) {
+	if len(orderIDs) == 0 {
+		return nil, nil
+	}
+	var rows []givenRow
+	err := db.NewSelect().TableExpr("refund_lines AS l").Join("JOIN refunds AS r ON r.id = l.refund_id").
+		ColumnExpr("r.order_id, l.*").
+		Where("r.order_id IN (?)", bun.List(orderIDs)).
+		Where("r.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed).
+		Scan(ctx, &rows)
+	return rows, err
+}
+
+// bookOf is what a decision about the refund (nil for none yet) stands on.
+func bookOf(r refunds.OpenRequest, balances []balanceRow, given []givenRow, current *refunds.Refund) refunds.Book {
+	book := refunds.Book{
+		Balance: refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured},
+		Given:   map[string]refunds.Given{},
+	}
+	for _, b := range balances {
+		if b.PaymentID == r.PaymentID {
+			book.Balance = b.balance()
+		}
+	}
+	for _, l := range given {
+		if l.OrderID != r.OrderID || current != nil && l.RefundID == current.ID {
+			continue
+		}
+		g := book.Given[l.OrderLineID]
+		g.Units += int(l.Units)
+		g.Components = g.Components.Add(refunds.Components{Price: l.PriceMinor, Duty: l.DutyMinor, Shipping: l.ShippingMinor})
+		book.Given[l.OrderLineID] = g
+	}
+	return book
+}
+
+// Book implements refunds.Store.
+func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, error) {
+	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
+		return refunds.Book{}, notFound("refund of", r.Reference)
+	}
+	var balances []balanceRow
+	err := s.db.Read.NewSelect().Model(&balances).Where("b.payment_id = ?", r.PaymentID).Scan(ctx)
+	if err != nil {
+		return refunds.Book{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
+	}
+	var rows []refundRow
+	err = s.db.Read.NewSelect().Model(&rows).Column("r.id").
+		Where("r.reference = ?", r.Reference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
+	if err != nil {
+		return refunds.Book{}, fmt.Errorf("refundsdb: refund of %s: %w", r.Reference, err)
+	}
+	var current *refunds.Refund
+	if len(rows) > 0 {
+		current = &refunds.Refund{ID: rows[0].ID}
+	}
+	given, err := readGiven(ctx, s.db.Read, []string{r.OrderID})
+	if err != nil {
+		return refunds.Book{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
+	}
+	return bookOf(r, balances, given, current), nil
+}

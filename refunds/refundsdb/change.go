@@ -1,0 +1,237 @@
+package refundsdb
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// maxCombined is how many refunds one transaction opens or changes at most, and
+// how many one statement reads by id.
+const maxCombined = 64
+
+// changing is a call of Open or Update on its way.
+type changing struct {
+	request refunds.OpenRequest // of Open
+	id      string              // of Update
+	decide  func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)
+
+	saved refunds.Refund
+	alone bool // to be carried out by itself, after the others
+	err   error
+}
+
+// Fail implements sqldb.CarryOut.
+func (c *changing) Fail(err error) { c.saved, c.err = refunds.Refund{}, refusal(err) }
+
+// locked is what a transaction has found and locked for its calls.
+type locked struct {
+	balances []balanceRow
+	refunds  []refunds.Refund
+	given    []givenRow
+}
+
+// Open implements refunds.Store. Calls that meet are one transaction.
+func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
+		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference", Message: "it holds bytes that are no text"}
+	}
+	c := &changing{request: r, decide: decide}
+	if err := s.opens.Do(ctx, c); err != nil {
+		return refunds.Refund{}, fmt.Errorf("refundsdb: open refund: %w", err)
+	}
+	return c.saved, c.err
+}
+
+// Update implements refunds.Store. Calls that meet are one transaction.
+func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (refunds.Refund, error) {
+	if !storable(id) {
+		return refunds.Refund{}, notFound("refund", id)
+	}
+	c := &changing{id: id, decide: func(b refunds.Book, r *refunds.Refund) (*refunds.Refund, error) { return r, change(b, r) }}
+	if err := s.updates.Do(ctx, c); err != nil {
+		return refunds.Refund{}, fmt.Errorf("refundsdb: update refund: %w", err)
+	}
+	return c.saved, c.err
+}
+
+// carryOut carries out calls that met. Those that must stand alone come after
+// the others, one by one.
+func carryOut(ctx context.Context, calls []*changing, all func(context.Context, []*changing) error) {
+	sqldb.CarryOut(ctx, calls, all)
+	for _, c := range calls {
+		if c.alone {
+			sqldb.CarryOut(ctx, []*changing{c}, all)
+		}
+	}
+}
+
+func (s *Store) openAll(ctx context.Context, calls []*changing) error {
+	return s.changeAll(ctx, "refundsdb: open refund", calls, lockForOpen, func(c *changing, found locked) (*refunds.Refund, error) {
+		for i := range found.refunds {
+			if r := &found.refunds[i]; r.Reference == c.request.Reference {
+				return r, c.request.Check(r)
+			}
+		}
+		return nil, nil
+	})
+}
+
+func (s *Store) updateAll(ctx context.Context, calls []*changing) error {
+	return s.changeAll(ctx, "refundsdb: update refund", calls, lockForUpdate, func(c *changing, found locked) (*refunds.Refund, error) {
+		for i := range found.refunds {
+			if r := &found.refunds[i]; r.ID == c.id {
+				c.request = refunds.OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID}
+				return r, nil
+			}
+		}
+		return nil, notFound("refund", c.id)
+	})
+}
+
+// changeAll carries out calls in one transaction: lock finds what they are
+// about, and of that the refund of each call, or nil for none yet. A refusal of
+// one is in its err; the error returned is of the transaction, and then nothing
+// was saved.
+func (s *Store) changeAll(ctx context.Context, op string, calls []*changing,
+	lock func(context.Context, bun.Tx, []*changing) (locked, error),
+	of func(*changing, locked) (*refunds.Refund, error),
+) error {
+	return s.db.Tx(ctx, op, func(ctx context.Context, tx bun.Tx) error {
+		found, err := lock(ctx, tx, calls)
+		if err != nil {
+			return err
+		}
+		var done []saving
+		changed := map[string]bool{} // orders
+		for _, c := range calls {
+			c.saved, c.alone, c.err = refunds.Refund{}, false, nil
+			before, err := of(c, found)
+			if err != nil {
+				c.err = refusal(fmt.Errorf("%s: %w", op, err))
+				continue
+			}
+			if c.alone = changed[c.request.OrderID]; c.alone {
+				continue // the book it would be judged by is from before the change
+			}
+			one, err := c.judge(before, found)
+			if err != nil {
+				c.err = refusal(fmt.Errorf("%s: %w", op, err))
+				continue
+			}
+			// Store credit can be refused when all else is written, and the lock
+			// of its balance has no place in the order of the others.
+			if c.alone = one.effect.Credit != nil && len(calls) > 1; c.alone {
+				continue
+			}
+			c.saved = one.after.Saved()
+			if one.changes() {
+				changed[c.request.OrderID] = true
+				done = append(done, one)
+			}
+		}
+		return save(ctx, tx, done)
+	})
+}
+
+// judge has the call decide, and works out what is to be saved.
+func (c *changing) judge(before *refunds.Refund, found locked) (saving, error) {
+	book := bookOf(c.request, found.balances, found.given, before)
+	current := before
+	if before != nil {
+		copied := before.Saved()
+		current = &copied
+	}
+	next, err := c.decide(book, current)
+	if err != nil {
+		return saving{}, err
+	}
+	if before != nil && next.ID != before.ID {
+		return saving{}, fmt.Errorf("reference %s has refund %s and can't get another", before.Reference, before.ID)
+	}
+	return newSaving(before, next, book.Balance)
+}
+
+// lockForOpen seeds the balances of the payments on first use, and locks those
+// of their orders and the refunds of the references.
+func lockForOpen(ctx context.Context, tx bun.Tx, calls []*changing) (found locked, err error) {
+	payments, ids := map[string]refunds.OpenRequest{}, map[string]bool{}
+	references := make([]string, len(calls))
+	for i, c := range calls {
+		references[i], ids[c.request.OrderID] = c.request.Reference, true
+		if _, ok := payments[c.request.PaymentID]; !ok {
+			payments[c.request.PaymentID] = c.request
+		}
+	}
+	orderIDs := slices.Collect(maps.Keys(ids))
+	if found.balances, err = lockPayments(ctx, tx, slices.Collect(maps.Values(payments)), orderIDs); err != nil {
+		return found, err
+	}
+	found.refunds, err = lockRefunds(ctx, tx, tx.NewSelect().
+		Where("r.reference IN (?)", bun.List(references)).Where("r.status <> ?", refunds.StatusReversed))
+	if err != nil {
+		return found, err
+	}
+	found.given, err = readGiven(ctx, tx, orderIDs)
+	return found, err
+}
+
+// lockForUpdate locks the balances of the refunds' orders, and the refunds.
+func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changing) (found locked, err error) {
+	ids := make([]string, len(calls))
+	for i, c := range calls {
+		ids[i] = c.id
+	}
+	of := tx.NewSelect().Model((*refundRow)(nil)).Column("order_id").Where("r.id IN (?)", bun.List(ids))
+	if found.balances, err = lockBalances(ctx, tx.NewSelect().Where("b.order_id IN (?)", of)); err != nil {
+		return found, err
+	}
+	if found.refunds, err = lockRefunds(ctx, tx, tx.NewSelect().Where("r.id IN (?)", bun.List(ids))); err != nil {
+		return found, err
+	}
+	orderIDs := map[string]bool{}
+	for _, r := range found.refunds {
+		orderIDs[r.OrderID] = true
+	}
+	found.given, err = readGiven(ctx, tx, slices.Collect(maps.Keys(orderIDs)))
+	return found, err
+}
+
+// lockPayments seeds the balances of payments on first use, and locks those of
+// the orders. All do so in order of the payments' ids, and none waits for
+// another in a circle.
+func lockPayments(ctx context.Context, tx bun.Tx, payments []refunds.OpenRequest, orderIDs []string) ([]balanceRow, error) {
+	slices.SortFunc(payments, func(a, b refunds.OpenRequest) int { return strings.Compare(a.PaymentID, b.PaymentID) })
+	seeds := make([]balanceRow, len(payments))
+	for i, r := range payments {
+		seeds[i] = balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency), CapturedMinor: r.Captured}
+	}
+	_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (payment_id) DO NOTHING").Returning("NULL").Exec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return lockBalances(ctx, tx.NewSelect().Where("b.order_id IN (?)", bun.List(orderIDs)))
+}
+
+// lockBalances locks the balances that q selects, in order of their id.
+func lockBalances(ctx context.Context, q *bun.SelectQuery) ([]balanceRow, error) {
+	var rows []balanceRow
+	err := sqldb.ForUpdate(q.Model(&rows).Order("b.payment_id")).Scan(ctx)
+	return rows, err
+}
+
+// lockRefunds locks the refunds that q selects, in order of their id.
+func lockRefunds(ctx context.Context, tx bun.Tx, q *bun.SelectQuery) ([]refunds.Refund, error) {
+	var rows []refundRow
+	if err := sqldb.ForUpdate(q.Model(&rows).Order("r.id")).Scan(ctx); err != nil {
+		return nil, err
+	}
+	return withAttempts(ctx, tx, rows)
+}

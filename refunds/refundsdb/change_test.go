@@ -1,0 +1,276 @@
+package refundsdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// desk is a store that counts its commits.
+type desk struct {
+	*testing.T
+	store   *Store
+	commits atomic.Int64
+}
+
+func (d *desk) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (d *desk) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if e.Query == "COMMIT" {
+		d.commits.Add(1)
+	}
+}
+
+func newDesk(t *testing.T, db *sqldb.DB) *desk {
+	t.Helper()
+	d := &desk{T: t}
+	db.Write = db.Write.WithQueryHook(d)
+	d.store = New(db)
+	d.must(Migrate(t.Context(), db))
+	return d
+}
+
+func (d *desk) must(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *desk) stamp() refunds.Stamp {
+	return refunds.Stamp{At: time.Now(), By: orders.System("test")}
+}
+
+// committed checks how many transactions there were since the last time.
+func (d *desk) committed(want int64) {
+	d.Helper()
+	if n := d.commits.Swap(0); n != want {
+		d.Errorf("%d commits, want %d", n, want)
+	}
+}
+
+// opening is a call of Open for one of the 3 units of an order, paid with 30.00.
+func (d *desk) opening(reference, order string, m refunds.Method) *changing {
+	c := &changing{request: refunds.OpenRequest{Reference: reference, OrderID: order, PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
+	request := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
+		{OrderLineID: order + "-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 3000}},
+	}}
+	c.decide = func(b refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+		if current != nil {
+			return current, nil
+		}
+		quote, err := refunds.NewQuote(request, b.Given)
+		if err != nil {
+			return nil, err
+		}
+		r, err := refunds.Create(refunds.Draft{
+			ID: uuid.NewString(), Reference: reference, OrderID: order, PaymentID: c.request.PaymentID, Customer: "ann",
+			Attempt: refunds.AttemptDraft{ID: uuid.NewString(), Method: m, PaymentReference: "pi_" + order, Request: request, Quote: quote},
+		}, d.stamp())
+		if err != nil {
+			return nil, err
+		}
+		return r, r.Submit(d.stamp())
+	}
+	return c
+}
+
+func (d *desk) open(calls ...*changing) {
+	carryOut(d.Context(), calls, d.store.openAll)
+}
+
+// updating is a call of Update.
+func updating(id string, change func(*refunds.Refund) error) *changing {
+	return &changing{id: id, decide: func(_ refunds.Book, r *refunds.Refund) (*refunds.Refund, error) { return r, change(r) }}
+}
+
+// balance is what an order's payment holds and has given back.
+func (d *desk) balance(order string) string {
+	d.Helper()
+	book, err := d.store.Book(d.Context(), refunds.OpenRequest{Reference: "any", OrderID: order, PaymentID: "pay-" + order})
+	d.must(err)
+	return fmt.Sprintf("%d reserved, %d refunded", book.Balance.Reserved, book.Balance.Refunded)
+}
+
+func (d *desk) equal(what, got, want string) {
+	d.Helper()
+	if got != want {
+		d.Errorf("%s: %s, want %s", what, got, want)
+	}
+}
+
+// TestRefundsOpenedTogether: those of different orders are one transaction. One
+// of an order that was changed in it comes after, and sees that change.
+func TestRefundsOpenedTogether(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		d := newDesk(t, db)
+		d.commits.Store(0)
+		first, second, third := d.opening("r1", "o1", refunds.Card), d.opening("r2", "o2", refunds.Card), d.opening("r3", "o3", refunds.Card)
+		again, next := d.opening("r1", "o1", refunds.Card), d.opening("r4", "o1", refunds.Card)
+		no := errors.New("no")
+		refused := d.opening("r5", "o2", refunds.Card)
+		refused.decide = func(refunds.Book, *refunds.Refund) (*refunds.Refund, error) { return nil, no }
+		d.open(refused, first, second, again, third, next)
+		d.committed(3) // first, second and third; again; next
+
+		for i, c := range []*changing{first, second, third, again, next} {
+			if c.err != nil || c.saved.Status != refunds.StatusSubmitted {
+				t.Errorf("call %d: %s, %v", i, c.saved.Status, c.err)
+			}
+			r, err := d.store.Refund(t.Context(), c.saved.ID)
+			d.must(err)
+			events, err := d.store.Events(t.Context(), r.ID)
+			if err != nil || len(events) != r.Version || len(r.Attempts) != 1 {
+				t.Errorf("call %d: %d events, version %d, %d attempts, %v", i, len(events), r.Version, len(r.Attempts), err)
+			}
+		}
+		if !errors.Is(refused.err, no) {
+			t.Errorf("the refused one: %v", refused.err)
+		}
+		if again.saved.ID != first.saved.ID || next.saved.ID == first.saved.ID {
+			t.Errorf("refunds %s, again %s, next %s", first.saved.ID, again.saved.ID, next.saved.ID)
+		}
+		d.equal("order 1", d.balance("o1"), "2000 reserved, 0 refunded")
+		d.equal("order 2", d.balance("o2"), "1000 reserved, 0 refunded")
+
+		// What one call is refused for is no matter of the others.
+		elsewhere := d.opening("r1", "o9", refunds.Card)
+		tooMuch := d.opening("r6", "o3", refunds.Card)
+		tooMuch.decide = func(_ refunds.Book, _ *refunds.Refund) (*refunds.Refund, error) {
+			c := d.opening("r6", "o3", refunds.Card)
+			r, err := c.decide(refunds.Book{}, nil)
+			if err == nil {
+				r.Quote.Amount = 99_000
+			}
+			return r, err
+		}
+		fine := d.opening("r7", "o7", refunds.Card)
+		d.open(elsewhere, tooMuch, fine)
+		if refunds.CodeOf(elsewhere.err) != refunds.CodeInvalid || refunds.CodeOf(tooMuch.err) != refunds.CodeBalance || fine.err != nil {
+			t.Errorf("errors: %v; %v; %v", elsewhere.err, tooMuch.err, fine.err)
+		}
+		d.equal("order 3", d.balance("o3"), "1000 reserved, 0 refunded")
+		d.equal("order 7", d.balance("o7"), "1000 reserved, 0 refunded")
+	})
+}
+
+// TestRefundsChangedTogether: answers of the provider that come at the same
+// time are one transaction; store credit, which may be refused at the end, has
+// its own.
+func TestRefundsChangedTogether(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		d := newDesk(t, db)
+		opened := []*changing{
+			d.opening("r1", "o1", refunds.Card), d.opening("r2", "o2", refunds.Card), d.opening("r3", "o3", refunds.StoreCredit),
+			d.opening("r4", "o4", refunds.Card), d.opening("r5", "o1", refunds.Card),
+		}
+		d.open(opened...)
+		id := make([]string, len(opened))
+		for i, c := range opened {
+			d.must(c.err)
+			id[i] = c.saved.ID
+		}
+		done := func(r *refunds.Refund) error {
+			return r.Answered(d.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: "re_" + r.ID}, Calls: 1, Tries: 1})
+		}
+		no := errors.New("no")
+		calls := []*changing{
+			updating(id[0], done), updating(id[1], done),
+			updating(id[2], func(r *refunds.Refund) error { return r.Succeed(d.stamp(), "MANUAL-STO-00001") }),
+			updating(id[3], func(r *refunds.Refund) error { _ = done(r); return no }),
+			updating(id[4], done), updating("nobody", done),
+		}
+		d.commits.Store(0)
+		carryOut(t.Context(), calls, d.store.updateAll)
+		d.committed(3) // two cards; the credit; another refund of the first one's order
+		for i, want := range []error{nil, nil, nil, no, nil, refunds.ErrNotFound} {
+			if !errors.Is(calls[i].err, want) {
+				t.Errorf("call %d: %v, want %v", i, calls[i].err, want)
+			}
+		}
+		d.equal("order 1", d.balance("o1"), "0 reserved, 2000 refunded")
+		d.equal("order 2", d.balance("o2"), "0 reserved, 1000 refunded")
+		d.equal("order 3", d.balance("o3"), "0 reserved, 1000 refunded")
+		d.equal("order 4", d.balance("o4"), "1000 reserved, 0 refunded")
+
+		// Credit that was spent can't be taken back, and the others don't mind.
+		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann", Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: orders.System("test")}); err != nil {
+			t.Fatal(err)
+		}
+		reversed := updating(id[2], func(r *refunds.Refund) error { return r.Reverse(d.stamp(), "", "") })
+		paid := updating(id[3], done)
+		carryOut(t.Context(), []*changing{reversed, paid}, d.store.updateAll)
+		if refunds.CodeOf(reversed.err) != refunds.CodeCreditTooLow || paid.err != nil {
+			t.Errorf("reversed: %v; paid: %v", reversed.err, paid.err)
+		}
+		credit, err := d.store.CreditBalance(t.Context(), "ann", "USD")
+		if err != nil || credit != 400 {
+			t.Errorf("credit %d, %v, want 400", credit, err)
+		}
+		d.equal("order 3 after", d.balance("o3"), "0 reserved, 1000 refunded")
+		d.equal("order 4 after", d.balance("o4"), "0 reserved, 1000 refunded")
+	})
+}
+
+// TestProcessesThatOpenTheSameRefunds carry on without a deadlock, and open each
+// once.
+func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
+	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+		const processes, orderCount, rounds = 2, 12, 3
+		var desks []*desk
+		for range processes {
+			desks = append(desks, newDesk(t, sqldbtest.Open(t, c)))
+		}
+		var wg sync.WaitGroup
+		ids := make([]sync.Map, orderCount*rounds)
+		for p, d := range desks {
+			for n := range orderCount * rounds {
+				if p > 0 {
+					n = orderCount*rounds - 1 - n // from the other end
+				}
+				wg.Go(func() {
+					order := fmt.Sprintf("o%d", n%orderCount)
+					o := d.opening(fmt.Sprintf("r%d", n), order, refunds.Card)
+					r, err := d.store.Open(t.Context(), o.request, o.decide)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					ids[n].Store(r.ID, true)
+					_, err = d.store.Update(t.Context(), r.ID, func(_ refunds.Book, r *refunds.Refund) error {
+						if r.Status == refunds.StatusSucceeded {
+							return nil
+						}
+						return r.Answered(d.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: "re_" + r.ID}, Calls: 1, Tries: 1})
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		for n := range ids {
+			found := 0
+			ids[n].Range(func(any, any) bool { found++; return true })
+			if found != 1 {
+				t.Errorf("reference r%d has %d refunds", n, found)
+			}
+		}
+		for n := range orderCount {
+			desks[0].equal("balance", desks[0].balance(fmt.Sprintf("o%d", n)), "0 reserved, 3000 refunded")
+		}
+	})
+}
