@@ -138,36 +138,51 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 
 // RefundChanged has the case of a refund follow the state it is in. It may be
 // called any number of times, in any order and late: a dispatcher calls it for
-// what a crash cut off.
+// what a crash cut off. Where the case has followed already, as it mostly has,
+// it only reads.
 func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
-	_, err := s.refundChanged(ctx, refund, orders.System("refunds"))
+	by := orders.System("refunds")
+	r, err := s.store.Return(ctx, refund.Reference)
+	if err != nil {
+		return fmt.Errorf("returns: follow refund of %s: %w", refund.Reference, err)
+	}
+	if ended := r.Saved(); refund.Status == refunds.StatusSucceeded && s.followed(ctx, refund, by)(&ended) == nil && len(ended.Changes()) == 0 {
+		_, err := s.follow(ctx, r)
+		return err
+	}
+	_, err = s.refundChanged(ctx, refund, by)
 	return err
 }
 
 func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by Actor) (Return, error) {
-	change := func(*Return) error { return nil }
-	switch refund.Status {
-	case refunds.StatusSucceeded:
-		change = func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(ctx, by)) }
-	case refunds.StatusReversed:
-		change = func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(ctx, by)) }
-	case refunds.StatusFailed:
+	if refund.Status == refunds.StatusFailed {
 		if err := s.settleEarly(ctx, refund.Reference, 0); err != nil {
 			return Return{}, err
 		}
-	default:
-		change = func(r *Return) error {
-			if reached[r.Status] == 0 {
-				return nil // closed; if the money goes, its success opens a task
-			}
-			return r.StartEarlyRefund(s.stamp(ctx, by))
-		}
 	}
-	r, err := s.update(ctx, "follow refund", refund.Reference, change)
+	r, err := s.update(ctx, "follow refund", refund.Reference, s.followed(ctx, refund, by))
 	if err != nil {
 		return Return{}, err
 	}
 	return s.follow(ctx, r)
+}
+
+// followed is the change of a case whose refund is in the state it is in.
+func (s *Service) followed(ctx context.Context, refund refunds.Refund, by Actor) func(*Return) error {
+	switch refund.Status {
+	case refunds.StatusSucceeded:
+		return func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(ctx, by)) }
+	case refunds.StatusReversed:
+		return func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(ctx, by)) }
+	case refunds.StatusFailed:
+		return func(*Return) error { return nil } // see settleEarly
+	}
+	return func(r *Return) error {
+		if reached[r.Status] == 0 {
+			return nil // closed; if the money goes, its success opens a task
+		}
+		return r.StartEarlyRefund(s.stamp(ctx, by))
+	}
 }
 
 // Follow does what a case owes in its state: the restock of accepted units,

@@ -252,18 +252,21 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	answer := func(status int, message string) (int, any, error) {
+		return a.outcome(r, status, c, &paid, message, true)
+	}
 	money := orders.NewMoney(paid.Amount(), paid.Quote.Currency)
 	switch {
 	case paid.Status == refunds.StatusSucceeded:
-		return a.outcome(r, http.StatusOK, c, fmt.Sprintf("%s is refunded by %s.", money, say(paid.Method)), true)
+		return answer(http.StatusOK, fmt.Sprintf("%s is refunded by %s.", money, say(paid.Method)))
 	case paid.Status == refunds.StatusUnknown:
-		return a.outcome(r, http.StatusAccepted, c, fmt.Sprintf(
-			"Whether %s was refunded is not known yet: the provider gave no usable answer. It is looked up and never paid twice; ask again later.", money), true)
+		return answer(http.StatusAccepted, fmt.Sprintf(
+			"Whether %s was refunded is not known yet: the provider gave no usable answer. It is looked up and never paid twice; ask again later.", money))
 	case paid.Status.Open() && paid.Method.Manual():
-		return a.outcome(r, http.StatusAccepted, c, fmt.Sprintf("The refund of %s by %s is being recorded by another request at this moment; ask again.", money, say(paid.Method)), true)
+		return answer(http.StatusAccepted, fmt.Sprintf("The refund of %s by %s is being recorded by another request at this moment; ask again.", money, say(paid.Method)))
 	case paid.Status.Open():
-		return a.outcome(r, http.StatusAccepted, c, fmt.Sprintf("The refund of %s is on its way and waits for the provider; ask again later.", money), true)
+		return answer(http.StatusAccepted, fmt.Sprintf("The refund of %s is on its way and waits for the provider; ask again later.", money))
 	}
-	return a.outcome(r, http.StatusConflict, c, fmt.Sprintf(
-		"The refund of %s failed: %s. Nothing was paid; try again or choose another method.", money, failureOf(paid, true)), true)
+	return answer(http.StatusConflict, fmt.Sprintf(
+		"The refund of %s failed: %s. Nothing was paid; try again or choose another method.", money, failureOf(paid, true)))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -151,7 +152,7 @@ func (a *API) ownReturn(r *http.Request) (int, any, error) {
 }
 
 func (a *API) showReturn(r *http.Request, c returns.Return, staff bool) (int, any, error) {
-	v, err := a.view(r.Context(), c, staff)
+	v, err := a.view(r.Context(), c, nil, staff)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -192,12 +193,13 @@ func (a *API) done(r *http.Request, c returns.Return, err error, staff bool) (in
 	if err != nil {
 		return 0, nil, err
 	}
-	return a.outcome(r, http.StatusOK, c, doneMessage(c), staff)
+	return a.outcome(r, http.StatusOK, c, nil, doneMessage(c), staff)
 }
 
 // outcome is the answer to an action: 200 done, 202 under way, 409 not done.
-func (a *API) outcome(r *http.Request, status int, c returns.Return, message string, staff bool) (int, any, error) {
-	v, err := a.view(r.Context(), c, staff)
+// refund is that of the case where it is at hand.
+func (a *API) outcome(r *http.Request, status int, c returns.Return, refund *refunds.Refund, message string, staff bool) (int, any, error) {
+	v, err := a.view(r.Context(), c, refund, staff)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -106,12 +106,20 @@ func (a *API) views(ctx context.Context, cases []returns.Return, staff bool) ([]
 	return out, nil
 }
 
-func (a *API) view(ctx context.Context, c returns.Return, staff bool) (returnJSON, error) {
-	all, err := a.views(ctx, []returns.Return{c}, staff)
+// view shows one case with its refund; nil for one that has to be read.
+func (a *API) view(ctx context.Context, c returns.Return, refund *refunds.Refund, staff bool) (returnJSON, error) {
+	if refund == nil {
+		all, err := a.views(ctx, []returns.Return{c}, staff)
+		if err != nil {
+			return returnJSON{}, err
+		}
+		return all[0], nil
+	}
+	o, err := a.Orders.Order(ctx, c.OrderID)
 	if err != nil {
 		return returnJSON{}, err
 	}
-	return all[0], nil
+	return viewOf(c, o, refund, staff), nil
 }
 
 func (a *API) ordersByID(ctx context.Context, ids map[string]bool) (map[string]orders.Order, error) {
