@@ -21,8 +21,9 @@ var ErrUnderWay = errors.New("combine: the call is being carried out")
 // Group combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
 type Group[C any] struct {
-	max int
-	run func(ctx context.Context, calls []C)
+	lane *Lane
+	max  int
+	run  func(ctx context.Context, calls []C)
 
 	mu      sync.Mutex
 	waiting []*call[C]
@@ -36,14 +37,15 @@ type call[C any] struct {
 }
 
 // New returns a Group whose calls are carried out by run, at most max at a
-// time, one run after the other. run leaves each call's answer, and its error,
+// time, one run after the other, and in turn with those of the other groups in
+// the lane. run leaves each call's answer, and its error,
 // in the call. Its context has the values of one of the callers, and no end:
 // the work of the others must not end with the one who waits no longer.
 //
 // A run that panics must leave nothing behind. Its calls are carried out again,
 // each alone, so that the panic reaches the caller of Do who is at fault.
-func New[C any](max int, run func(ctx context.Context, calls []C)) *Group[C] {
-	return &Group[C]{max: max, run: run}
+func New[C any](lane *Lane, max int, run func(ctx context.Context, calls []C)) *Group[C] {
+	return &Group[C]{lane: lane, max: max, run: run}
 }
 
 // Do carries out c and returns when it is done. It fails when ctx ends before:
@@ -96,17 +98,30 @@ func (g *Group[C]) remove(mine *call[C]) bool {
 	return true
 }
 
-// next takes the calls of the next run; none ends the work.
+// more reports whether calls wait; none ends the work.
+func (g *Group[C]) more() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.waiting, g.working = nil, false
+	}
+	return g.working
+}
+
+// next takes the calls of the next run.
 func (g *Group[C]) next() []*call[C] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.waiting), g.max)
 	batch := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
-	if n == 0 {
-		g.waiting, g.working = nil, false
-	}
 	return batch
+}
+
+// size is how many calls wait.
+func (g *Group[C]) size() int {
+	n, _ := g.Waiting()
+	return n
 }
 
 func (g *Group[C]) work(ctx context.Context) {
@@ -114,8 +129,10 @@ func (g *Group[C]) work(ctx context.Context) {
 	// were answered together come back together. Nobody waits for it who is
 	// alone.
 	runtime.Gosched()
-	for batch := g.next(); len(batch) > 0; batch = g.next() {
-		if g.try(ctx, batch) != nil {
+	for g.more() {
+		turn := g.lane.enter(g.size)
+		batch := g.next()
+		if len(batch) > 0 && g.try(ctx, batch) != nil {
 			for _, b := range batch {
 				b.panicked = g.try(ctx, []*call[C]{b})
 			}
@@ -124,6 +141,7 @@ func (g *Group[C]) work(ctx context.Context) {
 			close(b.done)
 		}
 		runtime.Gosched()
+		g.lane.leave(turn)
 	}
 }
 

@@ -18,7 +18,7 @@ func TestCallsThatMeetAreRunTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int
 		let := make(chan struct{})
-		g := combine.New(4, func(_ context.Context, calls []*square) {
+		g := combine.New(nil, 4, func(_ context.Context, calls []*square) {
 			<-let
 			sizes = append(sizes, len(calls))
 			for _, c := range calls {
@@ -57,7 +57,7 @@ func TestWhoLeavesEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
 		var ran atomic.Int64
-		g := combine.New(4, func(ctx context.Context, calls []*square) {
+		g := combine.New(nil, 4, func(ctx context.Context, calls []*square) {
 			<-let
 			if ctx.Err() != nil {
 				t.Error("the work ends with the caller")
@@ -97,7 +97,7 @@ func TestWhoLeavesEarly(t *testing.T) {
 func TestAPanicReachesTheCallerAtFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
-		g := combine.New(4, func(_ context.Context, calls []*square) {
+		g := combine.New(nil, 4, func(_ context.Context, calls []*square) {
 			<-let
 			for _, c := range calls {
 				c.result = 1000 / c.n
@@ -126,7 +126,7 @@ func TestAPanicReachesTheCallerAtFault(t *testing.T) {
 }
 
 func BenchmarkDo(b *testing.B) {
-	g := combine.New(64, func(context.Context, []*square) {})
+	g := combine.New(nil, 64, func(context.Context, []*square) {})
 	b.RunParallel(func(pb *testing.PB) {
 		s := &square{}
 		for pb.Next() {

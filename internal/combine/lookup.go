@@ -21,8 +21,8 @@ type lookup[K comparable, V any] struct {
 // NewLookups returns Lookups that are answered by load, which is asked for up
 // to max different keys at a time and leaves out those that are not there. own
 // copies a value: two who asked for the same must not share it.
-func NewLookups[K comparable, V any](max int, load func(ctx context.Context, keys []K) (map[K]V, error), own func(V) V) *Lookups[K, V] {
-	return &Lookups[K, V]{group: New(max, func(ctx context.Context, calls []*lookup[K, V]) {
+func NewLookups[K comparable, V any](lane *Lane, max int, load func(ctx context.Context, keys []K) (map[K]V, error), own func(V) V) *Lookups[K, V] {
+	return &Lookups[K, V]{group: New(lane, max, func(ctx context.Context, calls []*lookup[K, V]) {
 		keys := make(map[K]bool, len(calls))
 		for _, c := range calls {
 			keys[c.key] = true

@@ -198,11 +198,11 @@ func TestConfigurationThatCanNotWorkIsRefused(t *testing.T) {
 		"a negative handler limit":  {HandlerTimeout: -1},
 		"a batch of less than none": {Batch: -1},
 	} {
-		if _, err := outbox.New(nil, c); err == nil {
+		if _, err := outbox.New(&sqldb.DB{}, c); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	d := newDispatcher(t, nil, outbox.Config{})
+	d := newDispatcher(t, &sqldb.DB{}, outbox.Config{})
 	ok := func(context.Context, orders.Event) error { return nil }
 	subscribe(t, d, "s", nil, ok)
 	for name, err := range map[string]error{

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/combine"
 )
 
 // Dialect says which database a DB talks to.
@@ -88,6 +90,9 @@ type DB struct {
 
 	// Dialect says which database this is.
 	Dialect Dialect
+
+	// Lane is where the stores' calls that meet take turns.
+	Lane *combine.Lane
 
 	retryFor time.Duration
 

@@ -57,11 +57,11 @@ var _ orders.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.intake = combine.New(maxCombined, func(ctx context.Context, calls []*placing) { sqldb.CarryOut(ctx, calls, s.placeAll) })
-	s.carts = combine.New(maxCombined, func(ctx context.Context, calls []*cartChange) { sqldb.CarryOut(ctx, calls, s.changeCarts) })
-	s.restocks = combine.New(maxCombined, func(ctx context.Context, calls []*restocking) { sqldb.CarryOut(ctx, calls, s.restockAll) })
-	s.updates = combine.New(maxCombined, s.update)
-	s.byID = combine.NewLookups(maxCombined, s.ordersByID, orders.Order.Saved)
+	s.intake = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*placing) { sqldb.CarryOut(ctx, calls, s.placeAll) })
+	s.carts = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*cartChange) { sqldb.CarryOut(ctx, calls, s.changeCarts) })
+	s.restocks = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*restocking) { sqldb.CarryOut(ctx, calls, s.restockAll) })
+	s.updates = combine.New(db.Lane, maxCombined, s.update)
+	s.byID = combine.NewLookups(db.Lane, maxCombined, s.ordersByID, orders.Order.Saved)
 	return s
 }
 

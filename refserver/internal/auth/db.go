@@ -33,7 +33,7 @@ var _ Store = (*DB)(nil)
 // NewDB returns the store in db, which must have been migrated.
 func NewDB(db *sqldb.DB) *DB {
 	d := &DB{db: db}
-	d.sessions = combine.NewLookups(64, d.findSessions, signedIn.own)
+	d.sessions = combine.NewLookups(db.Lane, 64, d.findSessions, signedIn.own)
 	return d
 }
 

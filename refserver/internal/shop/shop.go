@@ -281,7 +281,7 @@ func (s *Shop) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Events, err = outbox.New(s.DB, outbox.Config{Now: s.now, Log: observability.Named(s.Log, "events")})
+	s.Events, err = outbox.New(s.DB, outbox.Config{Now: s.now, Workers: 32, Log: observability.Named(s.Log, "events")})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,125 @@
+package combine_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/combine"
+)
+
+// lanes are groups in one lane that note when their runs begin and end.
+type lanes struct {
+	mu     sync.Mutex
+	events []string
+	groups map[string]*combine.Group[int]
+	calls  sync.WaitGroup
+}
+
+func newLanes(took map[string]time.Duration) *lanes {
+	l := &lanes{groups: map[string]*combine.Group[int]{}}
+	lane := new(combine.Lane)
+	for name, d := range took {
+		l.groups[name] = combine.New(lane, 8, func(_ context.Context, calls []int) {
+			l.note(fmt.Sprintf("%s%d", name, len(calls)))
+			time.Sleep(d) // in a bubble
+			l.note(name + " ends")
+		})
+	}
+	return l
+}
+
+func (l *lanes) note(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, what)
+}
+
+func (l *lanes) call(t *testing.T, names ...string) {
+	for _, name := range names {
+		l.calls.Go(func() {
+			if err := l.groups[name].Do(t.Context(), 0); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+	}
+}
+
+func (l *lanes) want(t *testing.T, want ...string) {
+	t.Helper()
+	l.calls.Wait()
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Equal(l.events, want) {
+		t.Errorf("%q\nwant %q", l.events, want)
+	}
+}
+
+// TestRunsTakeTurns: while one runs, the others gather calls, and the one with
+// most is next.
+func TestRunsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes(map[string]time.Duration{"a": 2 * time.Millisecond, "b": time.Millisecond, "c": time.Millisecond})
+		l.call(t, "a", "b", "c", "c")
+		l.want(t, "a1", "a ends", "c2", "c ends", "b1", "b ends")
+		l.call(t, "b") // the lane is free again
+		l.want(t, "a1", "a ends", "c2", "c ends", "b1", "b ends", "b1", "b ends")
+	})
+}
+
+// TestALongRunHoldsNobodyUp: those who have waited go past, and those who come
+// later don't wait for it.
+func TestALongRunHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes(map[string]time.Duration{"long": time.Second, "b": time.Millisecond, "c": time.Millisecond})
+		start := time.Now()
+		l.call(t, "long", "b")
+		time.Sleep(500 * time.Millisecond)
+		l.call(t, "c")
+		if took := time.Since(start); took > 600*time.Millisecond {
+			t.Errorf("the others took %v", took)
+		}
+		l.want(t, "long1", "b1", "b ends", "c1", "c ends", "long ends")
+		l.call(t, "b", "c")
+		l.want(t, "long1", "b1", "b ends", "c1", "c ends", "long ends", "b1", "b ends", "c1", "c ends")
+	})
+}
+
+// TestNobodyIsLeftInTheLane: a caller that gives up while its group waits for
+// the turn leaves nothing behind.
+func TestNobodyIsLeftInTheLane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes(map[string]time.Duration{"a": 2 * time.Millisecond, "b": time.Millisecond})
+		l.call(t, "a")
+		ctx, cancel := context.WithCancel(t.Context())
+		l.calls.Go(func() {
+			if err := l.groups["b"].Do(ctx, 0); err == nil {
+				t.Error("it was carried out")
+			}
+		})
+		synctest.Wait()
+		cancel()
+		l.want(t, "a1", "a ends")
+		time.Sleep(10 * time.Millisecond)
+		l.call(t, "b", "a")
+		l.want(t, "a1", "a ends", "b1", "b ends", "a1", "a ends")
+	})
+}
+
+// TestTheEndOfAnOvertakenRunEndsNoOtherTurn: what was gone past has no turn to
+// give on.
+func TestTheEndOfAnOvertakenRunEndsNoOtherTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes(map[string]time.Duration{"long": 7 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond})
+		l.call(t, "long", "b")           // b goes past after 5 ms
+		time.Sleep(8 * time.Millisecond) // long has ended, b has not
+		l.call(t, "c")
+		l.want(t, "long1", "b1", "long ends", "b ends", "c1", "c ends")
+	})
+}
