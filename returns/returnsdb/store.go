@@ -36,9 +36,9 @@ var _ returns.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.updates = combine.New(maxCombined, func(ctx context.Context, calls []*updating) { sqldb.CarryOut(ctx, calls, s.updateAll) })
-	s.byID = combine.NewLookups(maxCombined, s.returnsByID, returns.Return.Saved)
-	s.terms = combine.New(1000, s.readCurrentTerms)
+	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updating) { sqldb.CarryOut(ctx, calls, s.updateAll) })
+	s.byID = combine.NewLookups(db.Lane, maxCombined, s.returnsByID, returns.Return.Saved)
+	s.terms = combine.New(db.Lane, 1000, s.readCurrentTerms)
 	return s
 }
 
