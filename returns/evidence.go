@@ -275,6 +275,15 @@ func (s *Service) keep(ctx context.Context, list photos, at time.Time) ([]Eviden
 	return kept, nil
 }
 
+// refused is the error of a save, after which the photos of what was certainly
+// not saved are removed. Where the store did not say, the case may have them.
+func (s *Service) refused(ctx context.Context, err error, list []Evidence) error {
+	if CodeOf(err) == "" && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return errors.Join(err, s.forget(ctx, list))
+}
+
 // forget removes photos of a request that was refused. It goes on when the
 // request's own time is up.
 func (s *Service) forget(ctx context.Context, list []Evidence) error {

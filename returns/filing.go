@@ -2,7 +2,6 @@ package returns
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -109,7 +108,7 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 		return r, err
 	})
 	if err != nil {
-		return Return{}, errors.Join(err, s.forget(ctx, evidence))
+		return Return{}, s.refused(ctx, err, evidence)
 	}
 	s.cfg.Observer.ReturnCreated(r)
 	if r.Status == StatusAuthorized {

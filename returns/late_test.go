@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
 // early is an authorised case whose refund may be paid before approval.
@@ -168,4 +170,55 @@ func TestARejectedCaseAsksForAPersonOnlyWhereARefundMayBeOnItsWay(t *testing.T) 
 		s.ok(err)
 		s.equal("tasks after "+string(fault), len(r.OpenTasks()), tasks)
 	}
+}
+
+// silent is a store that saves and does not say so, as one does whose answer is
+// lost or whose caller has gone.
+type silent struct{ *returnstest.Store }
+
+var errSilent = errors.New("the answer is lost")
+
+func (s silent) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+	if _, err := s.Store.Create(ctx, o, decide); err != nil {
+		return returns.Return{}, err
+	}
+	return returns.Return{}, errSilent
+}
+
+func (s silent) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+	if _, err := s.Store.Update(ctx, id, change); err != nil {
+		return returns.Return{}, err
+	}
+	return returns.Return{}, errSilent
+}
+
+// TestPhotosStayWhereTheCaseMayHaveThem: they go only with what certainly was
+// not saved.
+func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
+	s := newShop(t, policy())
+	lossy, err := returns.New(returns.Config{
+		Store: silent{s.store}, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: func() time.Time { return s.now },
+	})
+	s.ok(err)
+	o := s.bought(2)
+	q := ask(o, 1)
+	q.Photos = uploads(1)
+	if _, err := lossy.Request(s.ctx, q); !errors.Is(err, errSilent) {
+		t.Fatalf("requested: %v", err)
+	}
+	s.equal("photos of the request", len(s.photosKept()), 1)
+
+	r := s.filed(o, 1)
+	_, err = s.svc.RequestInfo(s.ctx, r.ID, "which one?", kim)
+	s.ok(err)
+	if _, err := lossy.ProvideInfo(s.ctx, r.ID, "this one", uploads(1), ann); !errors.Is(err, errSilent) {
+		t.Fatalf("answered: %v", err)
+	}
+	s.equal("photos of the answer", len(s.photosKept()), 2)
+	s.equal("photos of the case", len(s.get(r.ID).Evidence), 1)
+
+	// A refusal is an answer: it saved nothing.
+	_, err = lossy.ProvideInfo(s.ctx, r.ID, "again", uploads(1), ann)
+	s.refused(err, returns.CodeTransition)
+	s.equal("photos after a refusal", len(s.photosKept()), 2)
 }

@@ -2,7 +2,6 @@ package returns
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -210,7 +209,7 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 		return r.ProvideInfo(details, evidence, now)
 	})
 	if err != nil {
-		return Return{}, errors.Join(err, s.forget(ctx, evidence))
+		return Return{}, s.refused(ctx, err, evidence)
 	}
 	return r, nil
 }
