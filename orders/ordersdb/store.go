@@ -60,7 +60,7 @@ func New(db *sqldb.DB) *Store {
 	s.intake = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*placing) { sqldb.CarryOut(ctx, calls, s.placeAll) })
 	s.carts = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*cartChange) { sqldb.CarryOut(ctx, calls, s.changeCarts) })
 	s.restocks = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*restocking) { sqldb.CarryOut(ctx, calls, s.restockAll) })
-	s.updates = combine.New(db.Lane, maxCombined, s.update)
+	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updating) { sqldb.CarryOut(ctx, calls, s.updateAll) })
 	s.byID = combine.NewLookups(db.Lane, maxCombined, s.ordersByID, orders.Order.Saved)
 	return s
 }

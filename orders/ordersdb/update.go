@@ -19,7 +19,7 @@ type updating struct {
 	change func(*orders.Order) error
 
 	was, order orders.Order
-	alone      bool // it cancels, and is to be carried out by itself
+	alone      bool // it cancels; see finish
 	err        error
 }
 
@@ -36,19 +36,17 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if err := s.updates.Do(ctx, u); err != nil {
 		return orders.Order{}, fmt.Errorf("ordersdb: update order: %w", err)
 	}
-	return u.order, u.err
+	return s.finish(ctx, u)
 }
 
-// update carries out calls that met. Those that cancel come after the others
-// and one by one: they lock carts and products, which all transactions lock in
-// one order.
-func (s *Store) update(ctx context.Context, calls []*updating) {
-	sqldb.CarryOut(ctx, calls, s.updateAll)
-	for _, u := range calls {
-		if u.alone {
-			sqldb.CarryOut(ctx, []*updating{u}, s.updateAll)
-		}
+// finish carries out by itself what cancels: it locks carts and products, which
+// all transactions lock in one order. It is done here and not with the calls it
+// met, because what it panics with is its own.
+func (s *Store) finish(ctx context.Context, u *updating) (orders.Order, error) {
+	if u.alone {
+		sqldb.CarryOut(ctx, []*updating{u}, s.updateAll)
 	}
+	return u.order, u.err
 }
 
 // updateAll carries out calls in one transaction. A refusal of one is in its

@@ -31,7 +31,11 @@ func TestUpdatesThatMeet(t *testing.T) {
 		missing := &updating{id: "nobody", change: deliver}
 		cancelled := &updating{id: placed["cid"].ID, change: func(o *orders.Order) error { return o.Cancel(st, "gone") }}
 		h.commits.Store(0)
-		h.store.update(t.Context(), []*updating{first, cancelled, refused, second, missing})
+		calls := []*updating{first, cancelled, refused, second, missing}
+		sqldb.CarryOut(t.Context(), calls, h.store.updateAll)
+		for _, u := range calls {
+			_, _ = h.store.finish(t.Context(), u) // its error is looked at below
+		}
 
 		if n := h.commits.Load(); n != 2 {
 			t.Errorf("%d commits, want one for the cancellation and one for the others", n)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -19,12 +20,13 @@ const maxCombined = 64
 
 // changing is a call of Open or Update on its way.
 type changing struct {
+	op      string              // for errors
 	request refunds.OpenRequest // of Open
 	id      string              // of Update
 	decide  func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)
 
 	saved refunds.Refund
-	alone bool // to be carried out by itself, after the others
+	alone bool // to be carried out by itself
 	err   error
 }
 
@@ -43,11 +45,8 @@ func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(ref
 	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
 		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference", Message: "it holds bytes that are no text"}
 	}
-	c := &changing{request: r, decide: decide}
-	if err := s.opens.Do(ctx, c); err != nil {
-		return refunds.Refund{}, fmt.Errorf("refundsdb: open refund: %w", err)
-	}
-	return c.saved, c.err
+	c := &changing{op: "refundsdb: open refund", request: r, decide: decide}
+	return c.carryOut(ctx, s.opens, s.openAll)
 }
 
 // Update implements refunds.Store. Calls that meet are one transaction.
@@ -55,26 +54,26 @@ func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book,
 	if !storable(id) {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	c := &changing{id: id, decide: func(b refunds.Book, r *refunds.Refund) (*refunds.Refund, error) { return r, change(b, r) }}
-	if err := s.updates.Do(ctx, c); err != nil {
-		return refunds.Refund{}, fmt.Errorf("refundsdb: update refund: %w", err)
+	c := &changing{op: "refundsdb: update refund", id: id, decide: func(b refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
+		return r, change(b, r)
+	}}
+	return c.carryOut(ctx, s.updates, s.updateAll)
+}
+
+// carryOut has the call carried out with those it meets, or after them by
+// itself: here and not with theirs, because what it panics with is its own.
+func (c *changing) carryOut(ctx context.Context, g *combine.Group[*changing], all func(context.Context, []*changing) error) (refunds.Refund, error) {
+	if err := g.Do(ctx, c); err != nil {
+		return refunds.Refund{}, fmt.Errorf("%s: %w", c.op, err)
+	}
+	if c.alone {
+		sqldb.CarryOut(ctx, []*changing{c}, all)
 	}
 	return c.saved, c.err
 }
 
-// carryOut carries out calls that met. Those that must stand alone come after
-// the others, one by one.
-func carryOut(ctx context.Context, calls []*changing, all func(context.Context, []*changing) error) {
-	sqldb.CarryOut(ctx, calls, all)
-	for _, c := range calls {
-		if c.alone {
-			sqldb.CarryOut(ctx, []*changing{c}, all)
-		}
-	}
-}
-
 func (s *Store) openAll(ctx context.Context, calls []*changing) error {
-	return s.changeAll(ctx, "refundsdb: open refund", calls, lockForOpen, func(c *changing, found locked) (*refunds.Refund, error) {
+	return s.changeAll(ctx, calls, lockForOpen, func(c *changing, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
 			if r := &found.refunds[i]; r.Reference == c.request.Reference {
 				return r, c.request.Check(r)
@@ -85,7 +84,7 @@ func (s *Store) openAll(ctx context.Context, calls []*changing) error {
 }
 
 func (s *Store) updateAll(ctx context.Context, calls []*changing) error {
-	return s.changeAll(ctx, "refundsdb: update refund", calls, lockForUpdate, func(c *changing, found locked) (*refunds.Refund, error) {
+	return s.changeAll(ctx, calls, lockForUpdate, func(c *changing, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
 			if r := &found.refunds[i]; r.ID == c.id {
 				c.request = refunds.OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID}
@@ -100,11 +99,11 @@ func (s *Store) updateAll(ctx context.Context, calls []*changing) error {
 // about, and of that the refund of each call, or nil for none yet. A refusal of
 // one is in its err; the error returned is of the transaction, and then nothing
 // was saved.
-func (s *Store) changeAll(ctx context.Context, op string, calls []*changing,
+func (s *Store) changeAll(ctx context.Context, calls []*changing,
 	lock func(context.Context, bun.Tx, []*changing) (locked, error),
 	of func(*changing, locked) (*refunds.Refund, error),
 ) error {
-	return s.db.Tx(ctx, op, func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, calls[0].op, func(ctx context.Context, tx bun.Tx) error {
 		found, err := lock(ctx, tx, calls)
 		if err != nil {
 			return err
@@ -115,7 +114,7 @@ func (s *Store) changeAll(ctx context.Context, op string, calls []*changing,
 			c.saved, c.alone, c.err = refunds.Refund{}, false, nil
 			before, err := of(c, found)
 			if err != nil {
-				c.err = refusal(fmt.Errorf("%s: %w", op, err))
+				c.err = refusal(fmt.Errorf("%s: %w", c.op, err))
 				continue
 			}
 			if c.alone = changed[c.request.OrderID]; c.alone {
@@ -123,7 +122,7 @@ func (s *Store) changeAll(ctx context.Context, op string, calls []*changing,
 			}
 			one, err := c.judge(before, found)
 			if err != nil {
-				c.err = refusal(fmt.Errorf("%s: %w", op, err))
+				c.err = refusal(fmt.Errorf("%s: %w", c.op, err))
 				continue
 			}
 			// Store credit can be refused when all else is written, and the lock

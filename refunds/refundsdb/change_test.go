@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
@@ -87,8 +88,20 @@ func (d *desk) opening(reference, order string, m refunds.Method) *changing {
 	return c
 }
 
+// together carries out calls as if they had met.
+func (d *desk) together(all func(context.Context, []*changing) error, calls ...*changing) {
+	sqldb.CarryOut(d.Context(), calls, all)
+	met := combine.New(nil, 1, func(context.Context, []*changing) {})
+	for _, c := range calls {
+		if c.err == nil {
+			c.saved, c.err = c.carryOut(d.Context(), met, all)
+		}
+	}
+}
+
 func (d *desk) open(calls ...*changing) {
-	carryOut(d.Context(), calls, d.store.openAll)
+	d.Helper()
+	d.together(d.store.openAll, calls...)
 }
 
 // updating is a call of Update.
@@ -193,7 +206,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 			updating(id[4], done), updating("nobody", done),
 		}
 		d.commits.Store(0)
-		carryOut(t.Context(), calls, d.store.updateAll)
+		d.together(d.store.updateAll, calls...)
 		d.committed(3) // two cards; the credit; another refund of the first one's order
 		for i, want := range []error{nil, nil, nil, no, nil, refunds.ErrNotFound} {
 			if !errors.Is(calls[i].err, want) {
@@ -211,7 +224,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 		}
 		reversed := updating(id[2], func(r *refunds.Refund) error { return r.Reverse(d.stamp(), "", "") })
 		paid := updating(id[3], done)
-		carryOut(t.Context(), []*changing{reversed, paid}, d.store.updateAll)
+		d.together(d.store.updateAll, reversed, paid)
 		if refunds.CodeOf(reversed.err) != refunds.CodeCreditTooLow || paid.err != nil {
 			t.Errorf("reversed: %v; paid: %v", reversed.err, paid.err)
 		}

@@ -19,6 +19,13 @@ type balanceRow struct {
 	Holds         sqldb.JSON[[]refunds.Hold]
 }
 
+func rowOfBalance(orderID string, b refunds.Balance) balanceRow {
+	return balanceRow{
+		PaymentID: b.PaymentID, OrderID: orderID, Currency: string(b.Currency),
+		CapturedMinor: b.Captured, ReservedMinor: b.Reserved, RefundedMinor: b.Refunded, Holds: sqldb.AsJSON(b.Holds),
+	}
+}
+
 func (r balanceRow) balance() refunds.Balance {
 	return refunds.Balance{
 		PaymentID: r.PaymentID, Currency: refunds.Currency(r.Currency),

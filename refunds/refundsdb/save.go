@@ -1,6 +1,7 @@
 package refundsdb
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 
@@ -33,8 +34,8 @@ func (s saving) changes() bool {
 	return s.before == nil || !reflect.DeepEqual(*s.before, s.after.Saved())
 }
 
-// save writes changes of different refunds: what is new of all of them with
-// one statement for each table, and all statements in one round trip.
+// save writes changes of different refunds: with one statement for each kind of
+// row, and all statements in one round trip.
 func save(ctx context.Context, tx bun.Tx, all []saving) error {
 	for _, s := range all {
 		if s.effect.Credit != nil {
@@ -43,93 +44,51 @@ func save(ctx context.Context, tx bun.Tx, all []saving) error {
 			}
 		}
 	}
+	var opened, changed []refundRow
+	var begun, answered []attemptRow
+	var requoted []string
+	var lines []lineRow
+	var balances []balanceRow
+	var events []refunds.Event
+	for _, s := range all {
+		had := 0
+		if s.before == nil {
+			opened = append(opened, rowOfRefund(s.after))
+		} else {
+			changed = append(changed, rowOfRefund(s.after))
+			had = len(s.before.Attempts)
+		}
+		for i, a := range s.after.Attempts {
+			switch {
+			case i >= had:
+				begun = append(begun, rowOfAttempt(s.after.ID, a))
+			case a != s.before.Attempts[i]:
+				answered = append(answered, rowOfAttempt(s.after.ID, a))
+			}
+		}
+		if s.before == nil || !reflect.DeepEqual(s.before.Quote.Lines, s.after.Quote.Lines) {
+			lines = append(lines, rowsOfLines(s.after)...)
+			if s.before != nil {
+				requoted = append(requoted, s.after.ID)
+			}
+		}
+		if s.effect.Reserved != 0 || s.effect.Refunded != 0 {
+			balances = append(balances, rowOfBalance(s.after.OrderID, s.balance))
+		}
+		events = append(events, s.after.Changes()...)
+	}
 	return sqldb.Together(ctx, tx, func(w bun.IDB) error {
-		var opened []refundRow
-		var attempts []attemptRow
-		var lines []lineRow
-		var events []refunds.Event
-		for _, s := range all {
-			row := rowOfRefund(s.after)
-			if s.before == nil {
-				opened = append(opened, row)
-			} else if _, err := w.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+		if len(requoted) > 0 {
+			if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id IN (?)", bun.List(requoted)).Exec(ctx); err != nil {
 				return err
 			}
-			begun, err := s.saveAttempts(ctx, w)
-			if err != nil {
-				return err
-			}
-			quoted, err := s.dropLines(ctx, w)
-			if err != nil {
-				return err
-			}
-			if err := s.saveBalance(ctx, w); err != nil {
-				return err
-			}
-			attempts, lines, events = append(attempts, begun...), append(lines, quoted...), append(events, s.after.Changes()...)
 		}
-		if err := insert(ctx, w, opened); err != nil {
-			return err
-		}
-		if err := insert(ctx, w, attempts); err != nil {
-			return err
-		}
-		if err := insert(ctx, w, lines); err != nil {
-			return err
-		}
-		return outbox.Append(ctx, w, EventPrefix, events)
+		return cmp.Or(
+			sqldb.Insert(ctx, w, opened), sqldb.Rewrite(ctx, w, "id", changed),
+			sqldb.Insert(ctx, w, begun), sqldb.Rewrite(ctx, w, "id", answered),
+			sqldb.Insert(ctx, w, lines),
+			sqldb.Rewrite(ctx, w, "payment_id", balances, "reserved_minor", "refunded_minor"),
+			outbox.Append(ctx, w, EventPrefix, events),
+		)
 	})
-}
-
-func insert[R any](ctx context.Context, w bun.IDB, rows []R) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := w.NewInsert().Model(&rows).Returning("NULL").Exec(ctx)
-	return err
-}
-
-// saveAttempts writes the attempts that changed, and returns the rows of those
-// that are new.
-func (s saving) saveAttempts(ctx context.Context, w bun.IDB) (begun []attemptRow, err error) {
-	had := 0
-	if s.before != nil {
-		had = len(s.before.Attempts)
-	}
-	for i, a := range s.after.Attempts {
-		row := rowOfAttempt(s.after.ID, a)
-		switch {
-		case i >= had:
-			begun = append(begun, row)
-		case a != s.before.Attempts[i]:
-			if _, err := w.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return begun, nil
-}
-
-// dropLines removes the lines where the quote is another, and returns the rows
-// of those that take their place.
-func (s saving) dropLines(ctx context.Context, w bun.IDB) ([]lineRow, error) {
-	if s.before != nil {
-		if reflect.DeepEqual(s.before.Quote.Lines, s.after.Quote.Lines) {
-			return nil, nil
-		}
-		if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id = ?", s.after.ID).Exec(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return rowsOfLines(s.after), nil
-}
-
-func (s saving) saveBalance(ctx context.Context, w bun.IDB) error {
-	if s.effect.Reserved == 0 && s.effect.Refunded == 0 {
-		return nil
-	}
-	_, err := w.NewUpdate().Model((*balanceRow)(nil)).
-		Set("reserved_minor = ?", s.balance.Reserved).Set("refunded_minor = ?", s.balance.Refunded).
-		Where("payment_id = ?", s.after.PaymentID).Exec(ctx)
-	return err
 }

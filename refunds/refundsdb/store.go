@@ -34,8 +34,8 @@ var _ refunds.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.opens = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changing) { carryOut(ctx, calls, s.openAll) })
-	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changing) { carryOut(ctx, calls, s.updateAll) })
+	s.opens = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changing) { sqldb.CarryOut(ctx, calls, s.openAll) })
+	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changing) { sqldb.CarryOut(ctx, calls, s.updateAll) })
 	s.byID = combine.NewLookups(db.Lane, maxCombined, s.refundsByID, refunds.Refund.Saved)
 	return s
 }

@@ -1,12 +1,15 @@
 package returnsdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -53,21 +56,46 @@ func insertReturn(ctx context.Context, db bun.IDB, r *returns.Return) error {
 	return claim(ctx, db, nil, r)
 }
 
-// saveReturn writes what changed of a return, and of its claims.
-func saveReturn(ctx context.Context, db bun.IDB, before, after *returns.Return) error {
-	row, lines := rowOfReturn(after), rowsOfLines(after)
-	if _, err := db.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
-		return err
-	}
-	for i := range lines {
-		if before.Lines[i] == after.Lines[i] {
-			continue
+// saveReturns writes what changed of returns, and of their claims, in the order
+// of the calls, of which several may have changed one return.
+func saveReturns(ctx context.Context, db bun.IDB, changed []*updating) error {
+	rows, lines := newest[returnRow]{}, newest[lineRow]{}
+	var events []returns.Event
+	for _, u := range changed {
+		rows.put(u.id, rowOfReturn(&u.after))
+		for i, l := range rowsOfLines(&u.after) {
+			if u.before.Lines[i] != u.after.Lines[i] {
+				lines.put(l.ID, l)
+			}
 		}
-		if _, err := db.NewUpdate().Model(&lines[i]).WherePK().Exec(ctx); err != nil {
+		if err := claim(ctx, db, u.before.Held(), &u.after); err != nil {
 			return err
 		}
+		events = append(events, u.after.Changes()...)
 	}
-	return claim(ctx, db, before.Held(), after)
+	return cmp.Or(
+		sqldb.Rewrite(ctx, db, "id", rows.all), sqldb.Rewrite(ctx, db, "id", lines.all),
+		outbox.Append(ctx, db, EventPrefix, events),
+	)
+}
+
+// newest keeps the last row of each id.
+type newest[R any] struct {
+	all []R
+	at  map[string]int
+}
+
+func (n *newest[R]) put(id string, row R) {
+	if n.at == nil {
+		n.at = map[string]int{}
+	}
+	i, ok := n.at[id]
+	if !ok {
+		n.at[id] = len(n.all)
+		n.all = append(n.all, row)
+		return
+	}
+	n.all[i] = row
 }
 
 // claim moves the claims of the return's lines from what it held before to what

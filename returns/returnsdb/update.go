@@ -6,7 +6,6 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -84,16 +83,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
 			now.returns[u.id] = u.after.Saved()
 			changed = append(changed, u)
 		}
-		return sqldb.Together(ctx, tx, func(w bun.IDB) error {
-			var events []returns.Event
-			for _, u := range changed {
-				if err := saveReturn(ctx, w, &u.before, &u.after); err != nil {
-					return err
-				}
-				events = append(events, u.after.Changes()...)
-			}
-			return outbox.Append(ctx, w, EventPrefix, events)
-		})
+		return sqldb.Together(ctx, tx, func(w bun.IDB) error { return saveReturns(ctx, w, changed) })
 	})
 }
 
