@@ -56,7 +56,7 @@ func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refun
 	return got, err
 }
 
-func (c *cut) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (got refunds.Refund, err error) {
+func (c *cut) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (got refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Update(ctx, id, change) }); died != nil {
 		return refunds.Refund{}, died
 	}

@@ -291,7 +291,7 @@ func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 		return refunds.Refund{}, err
 	}
 	answer := e.call(ctx, mine)
-	return e.cfg.Store.Update(ctx, saved.ID, func(_ refunds.Book, current *refunds.Refund) error {
+	return e.cfg.Store.Update(ctx, saved.ID, func(current *refunds.Refund) error {
 		return e.answered(current, answer)
 	})
 }

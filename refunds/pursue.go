@@ -75,7 +75,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 	if r.Status.Open() {
 		t := &try{s: s, token: s.cfg.NewID(), looked: true}
 		mine := false
-		t.r, err = s.store.Update(ctx, id, func(_ Book, r *Refund) error {
+		t.r, err = s.store.Update(ctx, id, func(r *Refund) error {
 			t.doubt = !r.Attempt().FirstSentAt.IsZero()
 			mine = r.Status.Open() && t.doubt && !r.Leased(s.now())
 			if mine {
@@ -122,7 +122,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 // has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reason string, by Actor) (Refund, error) {
 	changed := false
-	r, err := s.store.Update(ctx, id, func(_ Book, r *Refund) error {
+	r, err := s.store.Update(ctx, id, func(r *Refund) error {
 		if a := r.Attempt(); providerReference != "" && a.ProviderReference != providerReference {
 			return &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
 				"%q is not the refund of the current attempt, which is %q", providerReference, a.ProviderReference)}
@@ -190,7 +190,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 // they know; providerReference is the provider's id of the refund, if known. A
 // refund that is not in the queue is CodeTransition.
 func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
-	r, err := s.store.Update(ctx, id, func(_ Book, r *Refund) error {
+	r, err := s.store.Update(ctx, id, func(r *Refund) error {
 		return r.Resolve(s.stamp(ctx, by), paid, reason, providerReference)
 	})
 	if err != nil {

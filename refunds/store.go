@@ -31,7 +31,7 @@ type RefundStore interface {
 	// success and freed on failed and reversed. When a store credit attempt
 	// became succeeded, its entry is written in the same transaction; when it
 	// became reversed, the opposite entry.
-	Update(ctx context.Context, id string, change func(Book, *Refund) error) (Refund, error)
+	Update(ctx context.Context, id string, change func(*Refund) error) (Refund, error)
 	// UpdatePayment locks the balance of the payment as Open does, runs change
 	// with it and with the payment's open refunds, oldest first, and saves the
 	// balance's Holds, and each refund as Update does: all of it or nothing. It

@@ -339,7 +339,7 @@ func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 func (t *try) update(ctx context.Context, change func(*Refund) error) (Refund, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordFor)
 	defer cancel()
-	return t.s.store.Update(ctx, t.r.ID, func(_ Book, r *Refund) error {
+	return t.s.store.Update(ctx, t.r.ID, func(r *Refund) error {
 		if err := r.Held(t.token); err != nil {
 			return err
 		}

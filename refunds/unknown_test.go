@@ -178,7 +178,7 @@ func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(r
 	return got, err
 }
 
-func (p *pausing) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (refunds.Refund, error) {
+func (p *pausing) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
 	got, err := p.Store.Update(ctx, id, change)
 	if p.update != nil {
 		p.update()

@@ -130,7 +130,7 @@ func New(db *sqldb.DB, c Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{db: db, cfg: c, wake: make(chan struct{}, 1)}
-	d.successes = combine.New(db.Lane, c.Batch, d.settleAll)
+	d.successes = combine.New(nil, c.Batch, d.settleAll)
 	return d, nil
 }
 

@@ -91,7 +91,8 @@ type DB struct {
 	// Dialect says which database this is.
 	Dialect Dialect
 
-	// Lane is where the stores' calls that meet take turns.
+	// Lane is where calls of requests that meet take turns. What is done behind
+	// their backs needs none.
 	Lane *combine.Lane
 
 	retryFor time.Duration

@@ -81,7 +81,7 @@ func NewRollup(db *sqldb.DB, c RollupConfig) (*Rollup, error) {
 		return nil, errors.New("observabilitydb: rollup: Every and Late must not be negative")
 	}
 	r := &Rollup{db: db, cfg: c}
-	r.marks = combine.New(db.Lane, 1000, r.markAll)
+	r.marks = combine.New(nil, 1000, r.markAll)
 	return r, nil
 }
 

@@ -37,7 +37,7 @@ func (c *changing) Fail(err error) { c.saved, c.err = refunds.Refund{}, refusal(
 type locked struct {
 	balances []balanceRow
 	refunds  []refunds.Refund
-	given    []givenRow
+	given    []givenRow // for Open
 }
 
 // Open implements refunds.Store. Calls that meet are one transaction.
@@ -50,12 +50,12 @@ func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(ref
 }
 
 // Update implements refunds.Store. Calls that meet are one transaction.
-func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (refunds.Refund, error) {
+func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
 	if !storable(id) {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	c := &changing{op: "refundsdb: update refund", id: id, decide: func(b refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
-		return r, change(b, r)
+	c := &changing{op: "refundsdb: update refund", id: id, decide: func(_ refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
+		return r, change(r)
 	}}
 	return c.carryOut(ctx, s.updates, s.updateAll)
 }
@@ -192,14 +192,7 @@ func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changing) (found loc
 	if found.balances, err = lockBalances(ctx, tx.NewSelect().Where("b.order_id IN (?)", of)); err != nil {
 		return found, err
 	}
-	if found.refunds, err = lockRefunds(ctx, tx, tx.NewSelect().Where("r.id IN (?)", bun.List(ids))); err != nil {
-		return found, err
-	}
-	orderIDs := map[string]bool{}
-	for _, r := range found.refunds {
-		orderIDs[r.OrderID] = true
-	}
-	found.given, err = readGiven(ctx, tx, slices.Collect(maps.Keys(orderIDs)))
+	found.refunds, err = lockRefunds(ctx, tx, tx.NewSelect().Where("r.id IN (?)", bun.List(ids)))
 	return found, err
 }
 

@@ -262,7 +262,7 @@ func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
 						return
 					}
 					ids[n].Store(r.ID, true)
-					_, err = d.store.Update(t.Context(), r.ID, func(_ refunds.Book, r *refunds.Refund) error {
+					_, err = d.store.Update(t.Context(), r.ID, func(r *refunds.Refund) error {
 						if r.Status == refunds.StatusSucceeded {
 							return nil
 						}

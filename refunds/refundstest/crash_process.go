@@ -64,10 +64,10 @@ func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(r
 }
 
 // Update implements refunds.Store.
-func (p *process) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (got refunds.Refund, err error) {
+func (p *process) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (got refunds.Refund, err error) {
 	died := p.step(func() {
-		got, err = p.Store.Update(ctx, id, func(b refunds.Book, r *refunds.Refund) error {
-			err := change(b, r)
+		got, err = p.Store.Update(ctx, id, func(r *refunds.Refund) error {
+			err := change(r)
 			if p.dead {
 				return errCut
 			}

@@ -78,7 +78,7 @@ func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(ref
 }
 
 // Update implements refunds.Store.
-func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book, *refunds.Refund) error) (refunds.Refund, error) {
+func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.Refund{}, err
@@ -90,7 +90,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(refunds.Book,
 	}
 	after := before.Saved()
 	r := refunds.OpenRequest{OrderID: before.OrderID, PaymentID: before.PaymentID}
-	if err := change(s.book(r, &before), &after); err != nil {
+	if err := change(&after); err != nil {
 		return refunds.Refund{}, err
 	}
 	return s.save(&before, &after, r)

@@ -199,7 +199,7 @@ func (b *bench) opened(p plan) refunds.Refund {
 // update changes the refund.
 func (b *bench) update(id string, change func(r *refunds.Refund) error) refunds.Refund {
 	b.Helper()
-	r, err := b.store.Update(b.ctx, id, func(_ refunds.Book, r *refunds.Refund) error { return change(r) })
+	r, err := b.store.Update(b.ctx, id, func(r *refunds.Refund) error { return change(r) })
 	b.ok(err)
 	return r
 }
@@ -224,7 +224,7 @@ func (b *bench) answer(id string, outcome refunds.Outcome) refunds.Refund {
 func (b *bench) succeeded(id string) (refunds.Refund, error) {
 	ref, err := b.store.NextManualReference(b.ctx, refunds.StoreCredit)
 	b.ok(err)
-	return b.store.Update(b.ctx, id, func(_ refunds.Book, r *refunds.Refund) error {
+	return b.store.Update(b.ctx, id, func(r *refunds.Refund) error {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func testFencing(b *bench) {
 	b.now = b.now.Add(lease + time.Second)
 	b.claim("fast", 1)
 	finish := func(token string) error {
-		_, err := b.store.Update(b.ctx, r.ID, func(_ refunds.Book, r *refunds.Refund) error {
+		_, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
 			if err := r.Held(token); err != nil {
 				return err
 			}
@@ -115,7 +115,7 @@ func testClaimAgainstUpdate(b *bench) {
 				claimed = got
 				return
 			}
-			if _, err := b.store.Update(b.ctx, r.ID, func(_ refunds.Book, r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
+			if _, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
 				b.Error(err)
 			}
 		})
@@ -286,7 +286,7 @@ func testStoreCreditSpent(b *bench) {
 	b.ok(err)
 	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD", Amount: -1, Ref: "spent", At: b.now})
 	b.ok(err)
-	_, err = b.store.Update(b.ctx, r.ID, func(_ refunds.Book, r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "") })
+	_, err = b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "") })
 	b.code(err, refunds.CodeCreditTooLow)
 	b.stored(r)
 	b.holds(p, 0, r.Amount())
@@ -375,7 +375,7 @@ func testNotFound(b *bench) {
 		b.missing("ByProviderReference", err)
 		_, err = b.store.Events(b.ctx, id)
 		b.missing("Events", err)
-		_, err = b.store.Update(b.ctx, id, func(refunds.Book, *refunds.Refund) error {
+		_, err = b.store.Update(b.ctx, id, func(*refunds.Refund) error {
 			b.Error("a change of nothing was run")
 			return nil
 		})
@@ -400,7 +400,7 @@ func testContext(b *bench) {
 		return r, nil
 	})
 	errs := []error{err}
-	_, err = b.store.Update(ctx, r.ID, func(refunds.Book, *refunds.Refund) error {
+	_, err = b.store.Update(ctx, r.ID, func(*refunds.Refund) error {
 		never("Update")
 		return nil
 	})

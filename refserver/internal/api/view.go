@@ -115,11 +115,36 @@ func (a *API) view(ctx context.Context, c returns.Return, refund *refunds.Refund
 		}
 		return all[0], nil
 	}
+	if paidWhole(c, *refund) {
+		// Then it says all that is shown of the order.
+		return viewOf(c, orders.Order{Currency: refund.Quote.Currency}, refund, staff), nil
+	}
 	o, err := a.Orders.Order(ctx, c.OrderID)
 	if err != nil {
 		return returnJSON{}, err
 	}
 	return viewOf(c, o, refund, staff), nil
+}
+
+// paidWhole reports whether a refund pays for all units that the case asks for.
+func paidWhole(c returns.Return, refund refunds.Refund) bool {
+	return !slices.ContainsFunc(c.Lines, func(l returns.Line) bool {
+		_, ok := given(l, &refund)
+		return !ok
+	})
+}
+
+// given is what the units of a line gave, where the refund pays for them all.
+func given(l returns.Line, refund *refunds.Refund) (int64, bool) {
+	if refund == nil || !refund.Status.Holds() {
+		return 0, false
+	}
+	for _, q := range refund.Quote.Lines {
+		if q.OrderLineID == l.OrderLineID && q.Units == l.Quantity {
+			return q.Given.Total(), true
+		}
+	}
+	return 0, false
 }
 
 func (a *API) ordersByID(ctx context.Context, ids map[string]bool) (map[string]orders.Order, error) {
@@ -172,12 +197,8 @@ func viewOf(c returns.Return, o orders.Order, refund *refunds.Refund, staff bool
 // by at most one unit for each component where other units of the order line
 // came back before.
 func requested(l returns.Line, o orders.Order, refund *refunds.Refund) int64 {
-	if refund != nil && refund.Status.Holds() {
-		for _, q := range refund.Quote.Lines {
-			if q.OrderLineID == l.OrderLineID && q.Units == l.Quantity {
-				return q.Given.Total()
-			}
-		}
+	if paid, ok := given(l, refund); ok {
+		return paid
 	}
 	bought, ok := o.Line(l.OrderLineID)
 	if !ok {

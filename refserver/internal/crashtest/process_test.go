@@ -173,12 +173,19 @@ type world struct {
 	cases    []string
 }
 
-// newWorld starts a provider of its own. url is PostgreSQL's; empty is SQLite.
+// newWorld starts a provider of its own, which keeps its ledger in a file. url
+// is PostgreSQL's; empty is SQLite.
 func newWorld(t testing.TB, url string) *world {
+	t.Helper()
+	return newWorldWith(t, url, "--ledger", filepath.Join(t.TempDir(), "ledger.jsonl"))
+}
+
+// newWorldWith is newWorld with other arguments for the provider.
+func newWorldWith(t testing.TB, url string, provider ...string) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{t: t, dir: dir, database: sqldb.Config{URL: url, File: filepath.Join(dir, "data", "returnkit.db")}}
-	w.provider = launch(t, dir, []string{"paysim", "--addr", "127.0.0.1:0", "--ledger", filepath.Join(dir, "ledger.jsonl")})
+	w.provider = launch(t, dir, append([]string{"paysim", "--addr", "127.0.0.1:0"}, provider...))
 	if w.provider == nil {
 		t.Fatal("the payment simulator did not start")
 	}

@@ -19,7 +19,7 @@ import (
 // nothing.
 func (b *bench) unknown(c *returns.Return) refunds.Refund {
 	b.t.Helper()
-	r, err := refundsdb.New(b.DB).Update(b.t.Context(), b.unsent(c).ID, func(_ refunds.Book, r *refunds.Refund) error {
+	r, err := refundsdb.New(b.DB).Update(b.t.Context(), b.unsent(c).ID, func(r *refunds.Refund) error {
 		st := orders.Stamp{At: time.Now(), By: orders.System("test")}
 		if err := r.Submit(st); err != nil {
 			return err
