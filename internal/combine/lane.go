@@ -6,21 +6,25 @@ import (
 	"time"
 )
 
-// laneWait is how long a run is put off for that of another group at most.
+// laneWait is how long a run is put off for those of other groups at most.
 const laneWait = 5 * time.Millisecond
 
 // Lane has the runs of several groups take turns, those of one database for
-// instance: it is kept as busy by one transaction after the other as by some at
-// once, while the calls that come meanwhile gather into fewer of them. The next
-// turn is that of the group where most calls wait, so that callers who go the
-// same way come together. A run that takes long, because it waits for a lock,
-// holds nobody up: whoever has waited a few milliseconds for it goes past, and
-// those who come later do not wait for it at all.
+// instance, so that there are only so many at once: with as many as there are
+// processors it is kept as busy as with more, while the calls that come
+// meanwhile gather into fewer runs. The next turn is that of the group where
+// most calls wait, so that callers who go the same way come together. A run that
+// takes long, because it waits for a lock, holds nobody up: whoever has waited a
+// few milliseconds goes past the oldest, and those who come later do not wait
+// for that one at all.
 //
-// It is safe for concurrent use. A nil Lane has nobody wait.
+// It is safe for concurrent use; make it with NewLane. A nil Lane has nobody
+// wait.
 type Lane struct {
+	most int
+
 	mu    sync.Mutex
-	turn  *turn // of who runs; nil for nobody, or for one that was gone past
+	turns []*turn // under way, the oldest first, without those that were gone past
 	queue []*turn
 }
 
@@ -30,6 +34,9 @@ type turn struct {
 	come  chan struct{} // closed when the turn has come
 }
 
+// NewLane returns a Lane for most runs at once; at least one.
+func NewLane(most int) *Lane { return &Lane{most: max(most, 1)} }
+
 // enter waits for the turn of a group. Call leave with it after the run.
 func (l *Lane) enter(calls func() int) *turn {
 	if l == nil {
@@ -37,8 +44,8 @@ func (l *Lane) enter(calls func() int) *turn {
 	}
 	t := &turn{calls: calls, come: make(chan struct{})}
 	l.mu.Lock()
-	if l.turn == nil {
-		l.turn = t
+	if len(l.turns) < l.most {
+		l.turns = append(l.turns, t)
 		l.mu.Unlock()
 		return t
 	}
@@ -56,7 +63,7 @@ func (l *Lane) enter(calls func() int) *turn {
 	defer l.mu.Unlock()
 	if i := slices.Index(l.queue, t); i >= 0 {
 		l.queue = slices.Delete(l.queue, i, i+1)
-		l.turn = t
+		l.turns = append(l.turns[1:], t)
 	}
 	return t
 }
@@ -68,10 +75,11 @@ func (l *Lane) leave(t *turn) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.turn != t {
+	i := slices.Index(l.turns, t)
+	if i < 0 {
 		return // somebody went past
 	}
-	l.turn = nil
+	l.turns = slices.Delete(l.turns, i, i+1)
 	if len(l.queue) == 0 {
 		return
 	}
@@ -81,7 +89,8 @@ func (l *Lane) leave(t *turn) {
 			next, most = i, n
 		}
 	}
-	l.turn = l.queue[next]
+	come := l.queue[next]
 	l.queue = slices.Delete(l.queue, next, next+1)
-	close(l.turn.come)
+	l.turns = append(l.turns, come)
+	close(come.come)
 }

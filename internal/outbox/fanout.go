@@ -82,6 +82,9 @@ func (d *Dispatcher) fanOut(ctx context.Context, prefix, aggregateID string) (in
 		if err := d.insertDeliveries(ctx, tx, prefix, subs, events); err != nil {
 			return err
 		}
+		if err := d.watched(ctx, tx, prefix, events); err != nil {
+			return err
+		}
 		ids := make([]string, n)
 		for i, e := range events {
 			ids[i] = e.ID

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -121,6 +122,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return openSQLite(ctx, c)
 	}
 }
+
+// newLane is for as many transactions and reads at once as this process has
+// processors.
+func newLane() *combine.Lane { return combine.NewLane(runtime.GOMAXPROCS(0)) }
 
 // Ping makes sure that the database answers, for writing too: on SQLite it
 // waits for a transaction that is open.

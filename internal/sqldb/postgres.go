@@ -13,8 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
-
-	"github.com/returnkit/returnkit/internal/combine"
 )
 
 // migrationLock is the key of the advisory lock held while migrating. Advisory
@@ -82,7 +80,7 @@ func openPostgres(ctx context.Context, c Config) (*DB, error) {
 	}
 	b := bun.NewDB(pool, pgdialect.New())
 	return &DB{
-		Write: b, Read: b, Dialect: Postgres, Lane: new(combine.Lane), retryFor: c.RetryFor,
+		Write: b, Read: b, Dialect: Postgres, Lane: newLane(), retryFor: c.RetryFor,
 		openMigration: func() (*sql.DB, error) { return stdlib.OpenDB(*migration), nil },
 		lockMigration: lockPostgres,
 	}, nil

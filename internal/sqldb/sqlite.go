@@ -14,8 +14,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the driver named "sqlite"
-
-	"github.com/returnkit/returnkit/internal/combine"
 )
 
 func openSQLite(ctx context.Context, c Config) (*DB, error) {
@@ -57,7 +55,7 @@ func openSQLite(ctx context.Context, c Config) (*DB, error) {
 		Write:    bun.NewDB(writer, newSQLiteDialect()),
 		Read:     bun.NewDB(reader, newSQLiteDialect()),
 		Dialect:  SQLite,
-		Lane:     new(combine.Lane),
+		Lane:     newLane(),
 		retryFor: c.RetryFor,
 		openMigration: func() (*sql.DB, error) {
 			return sql.Open("sqlite", sqliteDSN(path, c, false))

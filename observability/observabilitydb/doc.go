@@ -11,9 +11,9 @@
 // [Reader.KPIs] adds up a quarter of a year in a zone, from days that it keeps
 // until one of their quarters of an hour is counted anew.
 //
-// Every process calls [Rollup.Run] and subscribes [Rollup.Handle] to the
-// outbox of returns and refunds for the types that [EventTypes] names. Orders
-// are found without a subscriber.
+// Every process calls [Rollup.Run] and has [Rollup.Note] watch the outbox of
+// returns and refunds for the types that [EventTypes] names. Orders are found
+// without a watcher.
 //
 // # Service levels
 //

@@ -63,8 +63,8 @@ var countedEvents = []counted{
 }
 
 // EventTypes returns the types of the events of a store, named by the prefix
-// of its tables (orders, returns, refunds), that [Rollup.Handle] wants to hear
-// of.
+// of its tables (orders, returns, refunds), that [Rollup.Note] wants to
+// see.
 func EventTypes(prefix string) []string {
 	var types []string
 	for _, c := range countedEvents {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
@@ -43,7 +41,7 @@ type RollupConfig struct {
 	// be behind by more.
 	Every time.Duration
 	// Late is how long after its time an event may be committed and still be
-	// found without a subscriber. Default 5 minutes, more than a transaction
+	// found without a watcher. Default 5 minutes, more than a transaction
 	// may take.
 	Late time.Duration
 	// Log gets a line when counting fails. Default: none.
@@ -58,14 +56,13 @@ type RollupConfig struct {
 // again from the events, whole, and its rows are replaced. So it doesn't
 // matter how often, how late and in which order it is told of an event. Marks
 // come from two sides: Run looks for events that are new since its last look,
-// less Late; and [Rollup.Handle], a subscriber of the outbox, marks the
-// quarter of an event however late it was committed. The mark is removed in
+// less Late; and [Rollup.Note], a watcher of the outbox, marks the quarter of
+// an event however late it was committed. The mark is removed in
 // the transaction that counts and before it counts, so an event that is
 // committed meanwhile is either counted or leaves a new mark.
 type Rollup struct {
-	db    *sqldb.DB
-	cfg   RollupConfig
-	marks *combine.Group[*mark]
+	db  *sqldb.DB
+	cfg RollupConfig
 }
 
 // NewRollup returns a rollup on the database that the stores share.
@@ -80,61 +77,45 @@ func NewRollup(db *sqldb.DB, c RollupConfig) (*Rollup, error) {
 	if c.Every < 0 || c.Late < 0 {
 		return nil, errors.New("observabilitydb: rollup: Every and Late must not be negative")
 	}
-	r := &Rollup{db: db, cfg: c}
-	r.marks = combine.New(nil, 1000, r.markAll)
-	return r, nil
+	return &Rollup{db: db, cfg: c}, nil
 }
 
-// Handle marks the quarter of an event; it is a handler for the outbox, and
-// idempotent. Subscribe it to the events that [EventTypes] names. The events
-// of orders may be left out where a delivery for each is too dear: Run finds
-// all that were committed within Late of their time.
-func (r *Rollup) Handle(ctx context.Context, e orders.Event) error {
-	return r.Touch(ctx, e.At)
+// Note marks the quarters of events in a transaction of others; it is a watcher
+// for the outbox, of the events that [EventTypes] names. Those of orders may be
+// left out where fanning them out is too dear: Run finds all that were
+// committed within Late of their time.
+func (r *Rollup) Note(ctx context.Context, db bun.IDB, events []orders.Event) error {
+	at := make([]time.Time, len(events))
+	for i, e := range events {
+		at[i] = e.At
+	}
+	return markQuarters(ctx, db, at)
 }
 
 // Touch marks the quarters of instants to be counted again, after an import
 // of old rows for one.
 func (r *Rollup) Touch(ctx context.Context, at ...time.Time) error {
-	if len(at) == 0 {
-		return nil
-	}
-	m := &mark{}
-	for _, t := range at {
-		m.quarters = append(m.quarters, quarterOf(t))
-	}
-	if err := r.marks.Do(ctx, m); err != nil {
-		return fmt.Errorf("observabilitydb: mark quarters: %w", err)
-	}
-	return m.err
+	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.Tx) error {
+		return markQuarters(ctx, tx, at)
+	})
 }
 
-// mark is a call of Touch on its way.
-type mark struct {
-	quarters []int64
-	err      error
-}
-
-// markAll carries out calls that met: while quarters are being counted they all
-// wait for their marks, and one connection is enough for that.
-func (r *Rollup) markAll(ctx context.Context, calls []*mark) {
+// markQuarters marks the quarters of instants, in their order. It waits for one
+// that is being counted.
+func markQuarters(ctx context.Context, db bun.IDB, at []time.Time) error {
 	quarters := map[int64]bool{}
-	for _, m := range calls {
-		for _, q := range m.quarters {
-			quarters[q] = true
-		}
+	for _, t := range at {
+		quarters[quarterOf(t)] = true
 	}
 	var rows []dirtyRow
 	for _, q := range slices.Sorted(maps.Keys(quarters)) {
 		rows = append(rows, dirtyRow{Quarter: q})
 	}
-	err := r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewInsert().Model(&rows).On("CONFLICT (quarter) DO NOTHING").Exec(ctx)
-		return err
-	})
-	for _, m := range calls {
-		m.err = err
+	if len(rows) == 0 {
+		return nil
 	}
+	_, err := db.NewInsert().Model(&rows).On("CONFLICT (quarter) DO NOTHING").Exec(ctx)
+	return err
 }
 
 type dirtyRow struct {

@@ -21,8 +21,9 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 		return nil, nil
 	}
 	var rows []givenRow
+	// Not a star: a newer version may have added columns while this one runs.
 	err := db.NewSelect().TableExpr("refund_lines AS l").Join("JOIN refunds AS r ON r.id = l.refund_id").
-		ColumnExpr("r.order_id, l.*").
+		Column("r.order_id", "l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
 		Where("r.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed).
 		Scan(ctx, &rows)

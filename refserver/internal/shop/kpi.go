@@ -29,11 +29,11 @@ func (s *Shop) openFigures(context.Context) (err error) {
 	return nil
 }
 
-// followFigures has the key figures hear of returns and refunds. Those of
-// orders are found without a delivery for each; see observabilitydb.
+// followFigures has the key figures see what happens to returns and refunds.
+// Orders are found without fanning their events out; see observabilitydb.
 func (s *Shop) followFigures() error {
 	for _, prefix := range []string{"returns", "refunds"} {
-		if err := s.Events.Subscribe(prefix, "figures", observabilitydb.EventTypes(prefix), s.rollup.Handle); err != nil {
+		if err := s.Events.Watch(prefix, observabilitydb.EventTypes(prefix), s.rollup.Note); err != nil {
 			return err
 		}
 	}
