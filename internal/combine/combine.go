@@ -21,9 +21,10 @@ var ErrUnderWay = errors.New("combine: the call is being carried out")
 // Group combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
 type Group[C any] struct {
-	lane *Lane
-	max  int
-	run  func(ctx context.Context, calls []C)
+	lane  *Lane
+	habit habit // for the lane
+	max   int
+	run   func(ctx context.Context, calls []C)
 
 	mu      sync.Mutex
 	waiting []*call[C]
@@ -63,6 +64,8 @@ func (g *Group[C]) Do(ctx context.Context, c C) error {
 	g.mu.Unlock()
 	if lead {
 		go g.work(context.WithoutCancel(ctx))
+	} else {
+		g.lane.came()
 	}
 	select {
 	case <-mine.done:
@@ -130,18 +133,18 @@ func (g *Group[C]) work(ctx context.Context) {
 	// alone.
 	runtime.Gosched()
 	for g.more() {
-		turn := g.lane.enter(g.size)
+		turn := g.lane.enter(g.size, &g.habit)
 		batch := g.next()
 		if len(batch) > 0 && g.try(ctx, batch) != nil {
 			for _, b := range batch {
 				b.panicked = g.try(ctx, []*call[C]{b})
 			}
 		}
+		g.lane.leave(turn, len(batch))
 		for _, b := range batch {
 			close(b.done)
 		}
 		runtime.Gosched()
-		g.lane.leave(turn)
 	}
 }
 

@@ -127,10 +127,64 @@ func TestNobodyIsLeftInTheLane(t *testing.T) {
 // give on.
 func TestTheEndOfAnOvertakenRunEndsNoOtherTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes(1, map[string]time.Duration{"long": 7 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond})
-		l.call(t, "long", "b")           // b goes past after 5 ms
-		time.Sleep(8 * time.Millisecond) // long has ended, b has not
+		l := newLanes(1, map[string]time.Duration{"long": 22 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond})
+		l.call(t, "long", "b")            // b goes past after 20 ms
+		time.Sleep(23 * time.Millisecond) // long has ended, b has not
 		l.call(t, "c")
 		l.want(t, "long1", "b1", "long ends", "b ends", "c1", "c ends")
+	})
+}
+
+// after calls the groups one by one, a while after each other.
+func (l *lanes) after(t *testing.T, d time.Duration, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		time.Sleep(d)
+		if err := l.groups[name].Do(t.Context(), 0); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestCallersWhoComeBackStayTogether: the next turn waits for those who were
+// answered together, and they catch up with the one who went ahead.
+func TestCallersWhoComeBackStayTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes(1, map[string]time.Duration{"x": 2 * time.Millisecond, "a": time.Millisecond, "b": time.Millisecond, "c": time.Millisecond})
+		start := time.Now()
+		l.call(t, "x") // the others gather meanwhile
+		for i := range 3 {
+			l.calls.Go(func() { l.after(t, 0, "a"); l.after(t, time.Duration(i)*100*time.Microsecond, "b") })
+		}
+		l.calls.Go(func() { l.after(t, 0, "b") })
+		l.calls.Go(func() { l.after(t, 3050*time.Microsecond, "c") }) // one of three that came
+		l.want(t, "x1", "x ends", "a3", "a ends", "b3", "b ends", "b1", "b ends", "c1", "c ends")
+		if took := time.Since(start); took > 9*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestNobodyWaitsLongForThoseWhoStayAway: two milliseconds, and then less often.
+func TestNobodyWaitsLongForThoseWhoStayAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes(1, map[string]time.Duration{"x": time.Millisecond, "a": time.Millisecond, "b": time.Millisecond})
+		waited := 0
+		for range 100 {
+			start := time.Now()
+			l.call(t, "x", "a", "a", "b")
+			l.calls.Wait()
+			switch took := time.Since(start); took {
+			case 3 * time.Millisecond:
+			case 5 * time.Millisecond:
+				waited++
+			default:
+				t.Fatalf("it took %v", took)
+			}
+			time.Sleep(time.Second)
+		}
+		if waited != 26 { // the 1st, the 3rd, and each fourth from the 7th on
+			t.Errorf("waited %d times", waited)
+		}
 	})
 }

@@ -123,9 +123,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	}
 }
 
-// newLane is for as many transactions and reads at once as this process has
-// processors.
-func newLane() *combine.Lane { return combine.NewLane(runtime.GOMAXPROCS(0)) }
+// newLane is for half as many transactions and reads at once as there are
+// processors: the others are for those who call, and for the database.
+func newLane() *combine.Lane { return combine.NewLane(runtime.GOMAXPROCS(0) / 2) }
 
 // Ping makes sure that the database answers, for writing too: on SQLite it
 // waits for a transaction that is open.
