@@ -1,7 +1,9 @@
 // Package combine carries out calls that meet as one: the first is carried out
 // at once, and those that come meanwhile wait and are carried out together. So
 // a database sees fewer statements and commits the more callers there are,
-// and whoever is alone waits for nobody.
+// and whoever is alone waits for nobody. A Group is for calls of one kind, and
+// Lookups for those that read something by its key; a Lane has the groups of a
+// database take turns, so that more calls meet.
 package combine
 
 import (
@@ -39,8 +41,8 @@ type call[C any] struct {
 
 // New returns a Group whose calls are carried out by run, at most max at a
 // time, one run after the other, and in turn with those of the other groups in
-// the lane. run leaves each call's answer, and its error,
-// in the call. Its context has the values of one of the callers, and no end:
+// the lane, which may be nil. run leaves each call's answer, and its error, in
+// the call. Its context has the values of one of the callers, and no end:
 // the work of the others must not end with the one who waits no longer.
 //
 // A run that panics must leave nothing behind. Its calls are carried out again,

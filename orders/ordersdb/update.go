@@ -24,7 +24,9 @@ type updating struct {
 }
 
 // Fail implements sqldb.CarryOut.
-func (u *updating) Fail(err error) { u.order, u.err = orders.Order{}, refusal(err) }
+func (u *updating) Fail(err error) {
+	u.order, u.alone, u.err = orders.Order{}, false, refusal(err)
+}
 
 // Update implements orders.Store. Calls that meet, as those of charges that are
 // answered at the same time do, are one transaction.

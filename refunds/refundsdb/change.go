@@ -31,7 +31,9 @@ type changing struct {
 }
 
 // Fail implements sqldb.CarryOut.
-func (c *changing) Fail(err error) { c.saved, c.err = refunds.Refund{}, refusal(err) }
+func (c *changing) Fail(err error) {
+	c.saved, c.alone, c.err = refunds.Refund{}, false, refusal(err)
+}
 
 // locked is what a transaction has found and locked for its calls.
 type locked struct {
