@@ -27,13 +27,19 @@ import (
 // crashes is how many times a test kills: full where CRASHES says so.
 func crashes(t testing.TB, short int) int {
 	t.Helper()
-	text := os.Getenv("CRASHES")
+	return number(t, "CRASHES", short)
+}
+
+// number is what a variable of the environment says, or else another.
+func number(t testing.TB, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
 	if text == "" {
-		return short
+		return otherwise
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("CRASHES=%q; a whole number from 1 on is allowed", text)
+		t.Fatalf("%s=%q; a whole number from 1 on is allowed", name, text)
 	}
 	return n
 }

@@ -7,11 +7,9 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 )
 
-// refundClients ask for refunds at once.
-const refundClients = 8
-
 // BenchmarkRefundThroughTheWholeShop pays approved cases back over HTTP, from
-// the request to the restock, by card through the simulator and PostgreSQL:
+// the request to the restock, by card through the simulator and PostgreSQL, for
+// 8 clients or as many as CLIENTS says:
 //
 //	SQLDBTEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/crashtest/
 func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
@@ -26,7 +24,7 @@ func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
 	close(work)
 	var group sync.WaitGroup
 	b.ResetTimer()
-	for range refundClients {
+	for range number(b, "CLIENTS", 8) {
 		group.Go(func() {
 			for id := range work {
 				if c, status, err := admin.Refund(b.Context(), id, ""); err != nil || status != 200 {
