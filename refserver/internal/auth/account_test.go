@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
@@ -113,7 +114,7 @@ func TestNewRefusesWhatCanNotWork(t *testing.T) {
 	if _, err := auth.New(auth.Config{Secret: secret}); err == nil {
 		t.Error("no store is accepted")
 	}
-	if _, err := auth.New(auth.Config{Store: auth.NewDB(nil), Secret: []byte("short")}); err == nil {
+	if _, err := auth.New(auth.Config{Store: auth.NewDB(&sqldb.DB{}), Secret: []byte("short")}); err == nil {
 		t.Error("a short secret is accepted")
 	}
 }
