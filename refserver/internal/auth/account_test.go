@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
