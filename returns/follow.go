@@ -146,9 +146,12 @@ func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) erro
 	if err != nil {
 		return fmt.Errorf("returns: follow refund of %s: %w", refund.Reference, err)
 	}
-	if ended := r.Saved(); refund.Status == refunds.StatusSucceeded && s.followed(ctx, refund, by)(&ended) == nil && len(ended.Changes()) == 0 {
-		_, err := s.follow(ctx, r)
-		return err
+	if refund.Status == refunds.StatusSucceeded {
+		next := r.Saved()
+		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.Changes()) == 0 {
+			_, err := s.follow(ctx, r)
+			return err
+		}
 	}
 	_, err = s.refundChanged(ctx, refund, by)
 	return err

@@ -22,9 +22,9 @@ const (
 // The next turn is that of the group where most calls wait. After a run of many
 // calls it is given when as many have come again, or two milliseconds later:
 // callers who were answered together, and have the same way to go, stay
-// together, and catch up with those who went ahead. For callers
-// of a group who have not come back the last time it is put off every fourth
-// time at most, and for a single one never.
+// together, and catch up with those who went ahead. For callers of a group who
+// did not come back the last time it is put off every fourth time at most, and
+// for a single one never.
 //
 // A run that takes long, because it waits for a lock, holds nobody up: whoever
 // has waited some milliseconds goes past the oldest, and those who come later do

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,30 @@ func processes(t *testing.T, c sqldb.Config) (first, second bundle, seen *deadlo
 	first = meeting(t, one)
 	second = bundle{t, returnsdb.New(other), first.terms}
 	return first, second, seen
+}
+
+// waits returns when n transactions of this process wait for locks. Only
+// PostgreSQL tells; on SQLite an update is under way, and it has one writer.
+func (b bundle) waits(look *sqldb.DB, n int) {
+	b.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		got := 0
+		if look.Dialect == sqldb.Postgres {
+			err := look.Read.NewRaw(`SELECT COUNT(*) FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(b.t.Context(), &got)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+		} else if _, working := b.store.UpdatesWaiting(); working {
+			got = n
+		}
+		if got >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%d transactions wait, want %d", got, n)
+		}
+	}
 }
 
 // TestProcessesThatChangeTheSameReturns at once: batches of both overlap, in
@@ -149,7 +174,7 @@ func TestProcessesWaitForEachOther(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		time.Sleep(100 * time.Millisecond)
+		second.waits(sqldbtest.Open(t, c), 2)
 		released.Store(true)
 		close(let)
 		all.Wait()
@@ -173,7 +198,7 @@ func TestRMANumbersOfUpdatesThatMeet(t *testing.T) {
 			first.filed(id, 1, false)
 			authorize := func(r *returns.Return) error {
 				begin()
-				time.Sleep(time.Millisecond) // the other process comes meanwhile
+				runtime.Gosched() // the other process comes meanwhile
 				return r.Authorize("", at)
 			}
 			calls = append(calls, &call{id: id, change: authorize},
