@@ -35,7 +35,9 @@ type Config struct {
 	LookupFirst time.Duration
 	LookupMax   time.Duration
 	// AbsenceGrace is how long after a stored server error a refund must have
-	// been absent at the provider to count as a definite no. Default 1 h.
+	// been absent at the provider to count as a definite no. A refund that is
+	// held, was never answered and stays absent is shown to a person after as
+	// long. Default 1 h.
 	AbsenceGrace time.Duration
 	// KeyMaxAge is how long a key is sent again. It must be shorter than the
 	// provider keeps keys: Stripe may forget them after 24 h

@@ -59,7 +59,8 @@
 // While a bank disputes a payment, Hold keeps its money from going back a second
 // time, by any method: refunds are opened, hold their amount, and stand in the
 // queue for a person until Release, or until Resolve ends them as not paid. One
-// that may have been sent already is looked up, and not sent again.
+// that may have been sent already is looked up, and not sent again; what was
+// never answered and stays absent for Config.AbsenceGrace comes to the queue too.
 //
 // Evidence tells what the provider answered, call by call. Reconcile compares
 // our refunds with the provider's own list.

@@ -44,8 +44,9 @@ func (b Balance) Hold() (Hold, bool) {
 const AwaitsChoice = "choice_of_method"
 
 // Hold keeps an open refund from being sent. One that certainly never was sent
-// goes to the queue for a person; one that may have been is still looked up,
-// and followed, but not sent again. Held by the same already, it stays as it is.
+// goes to the queue for a person; one that may have been is looked up at once,
+// and followed, but not sent again, and goes to the queue when it stays absent.
+// Held by the same already, it stays as it is.
 func (r *Refund) Hold(s Stamp, ref, reason string) error {
 	if !r.Status.Open() {
 		return r.refuse("held; only an open one can")
@@ -56,7 +57,11 @@ func (r *Refund) Hold(s Stamp, ref, reason string) error {
 	if r.HeldBy == ref {
 		return nil
 	}
-	return r.record(s, EventHeld, &held{Ref: ref, Reason: reason})
+	if err := r.record(s, EventHeld, &held{Ref: ref, Reason: reason}); err != nil {
+		return err
+	}
+	r.Hurry(s.At)
+	return nil
 }
 
 // Release lets a held refund go on: it is due at once.
@@ -109,7 +114,9 @@ type released struct {
 }
 
 func (*released) apply(r *Refund, _ time.Time) {
-	if r.Waits() {
+	// What was never answered is sent again, or looked up and queued again if
+	// its key is too old by now. All else stands in the queue for another reason.
+	if r.Attempt().unanswered() {
 		r.Work.GaveUp = false
 	}
 	r.HeldBy = ""
@@ -157,7 +164,9 @@ func (h HoldRequest) openRequest() OpenRequest {
 // Release: what to do when the customer's bank disputes the payment. It returns
 // the payment's open refunds. Those that were never sent, and those opened from
 // now on, stand in the queue for a person; Resolve ends one of them as not
-// paid. Holding under a Ref that was used before changes nothing, whether that
+// paid. Those that may have been sent are looked up and not sent again; one
+// that the provider neither answered nor has comes to the queue when it is
+// Config.AbsenceGrace old. Holding under a Ref that was used before changes nothing, whether that
 // hold is active or was released, so that messages may come twice and in the
 // wrong order.
 func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {

@@ -110,13 +110,127 @@ func TestADisputeStopsTheResendAndNotTheLookUp(t *testing.T) {
 				return
 			}
 			s.is(s.get(r.ID), refunds.StatusUnknown)
-			s.equal("is for a person", s.get(r.ID).Work.GaveUp, false)
 			s.release(dispute(1, "dp_1"))
 			s.settle(time.Minute)
 			s.is(s.get(r.ID), refunds.StatusSucceeded)
 			s.check()
 		})
 	}
+}
+
+// lost is a refund whose calls were never answered and that the provider does
+// not have, of a payment that is disputed then.
+func (s *shop) lost() refunds.Refund {
+	s.Helper()
+	s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+	r := s.refund(request(1, 1))
+	s.is(r, refunds.StatusUnknown)
+	s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
+	s.hold(dispute(1, "dp_1"))
+	return r
+}
+
+func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T) {
+	begin := func(t *testing.T, then func(s *shop, r refunds.Refund)) {
+		inBubble(t, func(s *shop) {
+			r := s.lost()
+			sends := s.sends()
+			s.settle(59 * time.Minute)
+			r = s.get(r.ID)
+			s.equal("is for a person within the grace", r.Work.GaveUp, false)
+			_, err := s.Resolve(s.Context(), r.ID, false, "too early to tell", kim, "")
+			s.code(err, refunds.CodeTransition)
+			s.settle(2 * time.Minute)
+			r = s.get(r.ID)
+			s.is(r, refunds.StatusUnknown)
+			s.equal("is for a person", r.Work.GaveUp, true)
+			s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_1")
+			s.equal("queued", s.seen.queued, 1)
+			s.equal("sends while held", s.sends(), sends)
+			s.check()
+			then(s, r)
+			s.check()
+		})
+	}
+	t.Run("and goes on when it is released", func(t *testing.T) {
+		begin(t, func(s *shop, r refunds.Refund) {
+			for _, open := range s.release(dispute(1, "dp_1")) {
+				s.equal("is for a person", open.Work.GaveUp, false)
+			}
+			s.settle(time.Minute)
+			s.is(s.get(r.ID), refunds.StatusSucceeded)
+			s.equal("paid out", s.gateway.PaidOut("pi_1"), r.Amount())
+		})
+	})
+	t.Run("and stays there while it can't be looked up", func(t *testing.T) {
+		begin(t, func(s *shop, r refunds.Refund) {
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+			s.settle(20 * time.Hour)
+			s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+			s.equal("queued", s.seen.queued, 1)
+		})
+	})
+	t.Run("and stays there while another dispute holds it", func(t *testing.T) {
+		begin(t, func(s *shop, r refunds.Refund) {
+			s.hold(dispute(1, "dp_2"))
+			s.release(dispute(1, "dp_1"))
+			s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+			s.settle(time.Hour)
+			s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		})
+	})
+	t.Run("and stays there when it is released too late", func(t *testing.T) {
+		begin(t, func(s *shop, r refunds.Refund) {
+			s.settle(24 * time.Hour)
+			s.equal("why", s.get(r.ID).Work.LastError, "it was never answered, its key is too old to be sent again, and the provider does not have it")
+			sends := s.sends()
+			s.release(dispute(1, "dp_1"))
+			s.settle(time.Minute)
+			r = s.get(r.ID)
+			s.is(r, refunds.StatusUnknown)
+			s.equal("is for a person", r.Work.GaveUp, true)
+			s.equal("sends", s.sends(), sends)
+		})
+	})
+	t.Run("who says that it was not paid", func(t *testing.T) {
+		begin(t, func(s *shop, r refunds.Refund) {
+			if _, err := s.Resolve(s.Context(), r.ID, false, "it is not on the provider's page", kim, ""); err != nil {
+				s.Fatal(err)
+			}
+			s.release(dispute(1, "dp_1"))
+			s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
+			s.equal("paid out", s.gateway.PaidOut("pi_1"), r.Amount())
+		})
+	})
+}
+
+func TestADisputeOfARefundThatIsLookedUpSeldomShowsItAtOnce(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+		r := s.refund(request(1, 1))
+		s.settle(20 * time.Hour)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+		s.hold(dispute(1, "dp_1"))
+		s.settle(time.Second)
+		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		s.check()
+	})
+}
+
+func TestAReleaseLeavesWhatIsQueuedForAnotherReason(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultWrongAmount)
+		r := s.refund(request(1, 1))
+		s.equal("is for a person", r.Work.GaveUp, true)
+		s.hold(dispute(1, "dp_1"))
+		for _, open := range s.release(dispute(1, "dp_1")) {
+			s.equal("is for a person", open.Work.GaveUp, true)
+		}
+		s.settle(time.Hour)
+		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		s.equal("queued", s.seen.queued, 1)
+	})
 }
 
 func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {

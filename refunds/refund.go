@@ -121,6 +121,9 @@ type Attempt struct {
 	PaidBy      Actor     // manual methods: who handed it out; set when it is decided
 }
 
+// unanswered reports whether nothing was ever answered under the key.
+func (a *Attempt) unanswered() bool { return a.AnsweredAt.IsZero() && !a.StoredError }
+
 // Changes returns the events recorded since the refund was loaded or made.
 func (r *Refund) Changes() []Event { return r.changes }
 

@@ -184,9 +184,13 @@ func (t *try) following() bool {
 
 // found is the result of a look-up that was not "absent".
 func (t *try) found(a Answer, age time.Duration) Result {
-	if a.Outcome == OutcomeUnknown && age >= t.s.cfg.KeyMaxAge && !t.following() {
+	switch {
+	case a.Outcome != OutcomeUnknown || t.following():
+	case age >= t.s.cfg.KeyMaxAge:
 		// Shown to a person, and still looked up from time to time.
 		return t.result(a, "it was never answered, its key is too old to be sent again, and it can't be looked up")
+	case t.heldBack():
+		return t.waitForRelease(a, age, "can't be looked up")
 	}
 	return t.result(a, "")
 }
@@ -199,8 +203,8 @@ func (t *try) absent(a Answer, age time.Duration) Result {
 	a.Message = "looked up and not there"
 	since := t.s.now().Sub(attempt.AnsweredAt)
 	switch {
-	case t.r.HeldBy != "" && attempt.AnsweredAt.IsZero() && !t.stored && age < t.s.cfg.KeyMaxAge:
-		return t.result(a, "") // it may be released while its key is young
+	case t.heldBack() && age < t.s.cfg.KeyMaxAge:
+		return t.waitForRelease(a, age, "is not at the provider")
 	case attempt.AnsweredAt.IsZero() && !t.stored:
 		res := t.result(a, "it was never answered, its key is too old to be sent again, and the provider does not have it")
 		res.NextAt = time.Time{}
@@ -215,6 +219,26 @@ func (t *try) absent(a Answer, age time.Duration) Result {
 	a.Outcome, a.Code = OutcomeRefused, FailureAbsent
 	a.Message = fmt.Sprintf("the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
 	return t.result(a, "")
+}
+
+// heldBack reports whether the hold alone keeps the attempt from being sent
+// again, as long as its key is young.
+func (t *try) heldBack() bool {
+	return t.r.HeldBy != "" && t.r.Attempt().unanswered() && !t.stored
+}
+
+// waitForRelease is the result of a look-up that did not find the refund while
+// it is held back. A call may still be on its way; after AbsenceGrace a person
+// sees it, while it goes on being looked up and may be released.
+func (t *try) waitForRelease(a Answer, age time.Duration, found string) Result {
+	if age >= t.s.cfg.AbsenceGrace {
+		return t.result(a, fmt.Sprintf("it was never answered, %s, and is not sent again while it is held for %s", found, t.r.HeldBy))
+	}
+	res := t.result(a, "")
+	if end := t.r.Attempt().FirstSentAt.Add(t.s.cfg.AbsenceGrace); end.Before(res.NextAt) {
+		res.NextAt = end
+	}
+	return res
 }
 
 // result is the state of this run after an answer.

@@ -63,6 +63,20 @@ func testHold(b *bench) {
 	b.folds(first.ID)
 	b.folds(late.ID)
 
+	// One that was never answered stands in the queue while it is held.
+	unanswered := b.opened(newPlan(1))
+	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
+	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Hold(b.stamp(), "dp_1", "held") })
+	shown := b.update(unanswered.ID, func(r *refunds.Refund) error {
+		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown}, GaveUp: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
+	})
+	b.equal("shown", []any{shown.HeldBy, shown.Work.GaveUp, shown.Work.NextAt}, []any{"dp_1", true, b.now.Add(time.Hour)})
+	b.stored(shown)
+	shown = b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
+	b.equal("goes on", []any{shown.HeldBy, shown.Work.GaveUp, shown.Work.NextAt}, []any{"", false, b.now})
+	b.stored(shown)
+	b.folds(unanswered.ID)
+
 	failed := b.update(late.ID, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "the bank paid", "") })
 	b.equal("resolved", []any{failed.Status, failed.HeldBy}, []any{refunds.StatusFailed, ""})
 	b.stored(failed)
