@@ -188,6 +188,25 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 	})
 }
 
+func TestARefundThatMayHaveBeenSentIsHeldBackAndLetGo(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		staff := b.signIn()
+		o := b.buy(b.customer("ada"), 1)
+		c := b.approved(o)
+		r := b.unknown(&c)
+		_, err := b.Refunds.Hold(t.Context(), refunds.HoldRequest{OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_9", Reason: "fraudulent", By: clerk})
+		if err != nil {
+			t.Fatal(err)
+		}
+		staff.get("/admin/queue").want(t, 200, "dp_9", "held back", "The provider paid", "The provider did not pay", "let it go on")
+		staff.form("/admin/queue/refunds/"+r.ID+"/release", url.Values{"reason": {"the bank took it back"}}).want(t, 302)
+		staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
+		b.run()
+		b.eventually("the refund", func() bool { return b.theCase(c.ID).Status == returns.StatusRefunded })
+	})
+}
+
 func TestAnAlarmIsClosedWithANote(t *testing.T) {
 	t.Parallel()
 	b := open(t)
