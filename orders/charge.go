@@ -167,6 +167,9 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		return s.withdraw(ctx, o, lease, s.worker(ctx), fmt.Sprintf("not paid within %s", s.cfg.QueueLimit), nil)
 	}
 
+	// Before this run nothing was confirmed: no attempt was recorded, and none
+	// was cut off after it began.
+	first := o.Payment.Work.Attempts == 0 && o.Payment.Status != PaymentUnknown
 	if o.Payment.Reference != "" && o.Payment.Status == PaymentUnknown {
 		// A confirm may have been sent: look first, never pay again blindly.
 		a, err := s.find(ctx, &o, lease)
@@ -212,7 +215,6 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		}
 	}
 
-	first := o.Payment.Work.Attempts == 0
 	a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Answer {
 		return s.cfg.Gateway.ConfirmPayment(ctx, r, o.Payment.Reference)
 	})

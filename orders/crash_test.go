@@ -213,3 +213,32 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 	}
 	return o.Status, p.dead
 }
+
+// TestADeclineAfterAConfirmThatWasCutOffIsWithdrawnFirst: the confirm of the
+// process that died may arrive yet.
+func TestADeclineAfterAConfirmThatWasCutOffIsWithdrawnFirst(t *testing.T) {
+	cut := 0
+	for step := range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, func(*orders.Config) {})
+			s.fill(3)
+			p := &process{cut: step}
+			first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD"})
+			must(t, err)
+			_, _ = first.Checkout(t.Context(), card("key"))
+			_ = first.Close(t.Context())
+			found, n, err := s.Orders(t.Context(), orders.Query{})
+			must(t, err)
+			if n == 0 || found[0].Payment.Status != orders.PaymentUnknown || s.gateway.Calls(orderstest.CallConfirm) > 0 {
+				return
+			}
+			cut++
+			s.gateway.Script(orderstest.CallConfirm, orderstest.FaultDecline)
+			s.work(time.Minute)
+			s.expect("order and cancels", []any{s.order(found[0].ID).Status, s.gateway.Calls(orderstest.CallCancel)}, "[cancelled 1]")
+		})
+	}
+	if cut == 0 {
+		t.Error("no cut was between the commit and the confirm")
+	}
+}

@@ -43,6 +43,10 @@ type Config struct {
 	// provider keeps keys: Stripe may forget them after 24 h
 	// (https://docs.stripe.com/api/idempotent_requests). Default 23 h.
 	KeyMaxAge time.Duration
+	// GiveUpAfter is how long a refund of which nothing could be sent, because
+	// the provider takes no calls or refuses our key, is tried before a person
+	// sees it. It goes on being tried. Default 24 h.
+	GiveUpAfter time.Duration
 	// Parallel is how many refunds one PursueDue carries out at a time. Default 8.
 	Parallel int
 	// Observer is told what happens. Default: nobody.
@@ -83,7 +87,7 @@ func (c Config) Validate() error {
 		d    time.Duration
 	}{
 		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
-		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge},
+		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter", c.GiveUpAfter},
 	} {
 		if f.d <= 0 {
 			return bad(f.name, "%s is not more than 0", f.d)
@@ -100,7 +104,7 @@ func (c Config) withDefaults() Config {
 		{&c.CallTimeout, 500 * time.Millisecond}, {&c.Lease, maxLease}, {&c.Wait, 2 * time.Second},
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
-		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour},
+		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},
 	} {
 		if *f.d == 0 {
 			*f.d = f.def
@@ -162,6 +166,10 @@ func (c Config) idleDistance(n int) time.Duration {
 	const first, most = time.Second, time.Minute
 	return c.Jitter(min(first<<min(n, 6), most))
 }
+
+// idleInQueue is the distance where nothing could be sent for so long that a
+// person sees it.
+const idleInQueue = 10 * time.Minute
 
 // Observer is told what happens to refunds, for metrics. Its methods are
 // called from many goroutines, after the commit, and must not block. Embed

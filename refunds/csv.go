@@ -47,6 +47,7 @@ type comparisonCSV struct{ w *csv.Writer }
 
 func newComparisonCSV(w io.Writer) (comparisonCSV, error) {
 	out := comparisonCSV{csv.NewWriter(w)}
+	out.w.UseCRLF = true
 	return out, out.w.Write([]string{
 		"finding", "at", "refund_id", "attempt_id", "reference", "order_id", "status", "amount", "currency",
 		"provider_reference", "provider_status", "provider_amount", "provider_currency",

@@ -38,7 +38,9 @@
 //     again: the refund is looked up. Absent for Config.AbsenceGrace after
 //     that answer is a definite no.
 //   - Where nobody can tell, the refund stands in the queue for a person
-//     (Query.NeedPerson, Resolve) and goes on holding its amount.
+//     (Query.NeedPerson, Resolve) and goes on holding its amount. So does one of
+//     which nothing could be sent for Config.GiveUpAfter. What the person says is
+//     held against the provider's word, where it can be had.
 //   - A new key is made only after a definite no.
 //
 // Whoever carries out a refund holds a lease of at most 10 s with a fencing

@@ -209,12 +209,16 @@ func (d *failed) apply(r *Refund, at time.Time) {
 }
 
 type reversed struct {
-	Code   string `json:"code,omitempty"`
-	Reason string `json:"reason,omitempty"`
+	Reference string `json:"reference,omitempty"`
+	Code      string `json:"code,omitempty"`
+	Reason    string `json:"reason,omitempty"`
 }
 
 func (d *reversed) apply(r *Refund, at time.Time) {
 	a := r.Attempt()
+	if d.Reference != "" {
+		a.ProviderReference = d.Reference
+	}
 	a.FailureCode, a.FailureReason = d.Code, d.Reason
 	r.settle(StatusReversed, a.Sent, at)
 }

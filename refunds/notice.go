@@ -44,7 +44,7 @@ func (s *Service) Notified(ctx context.Context, n Notice, by Actor) (Refund, err
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
 			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.Reference, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
 	case i < len(r.Attempts)-1:
-		if n.Outcome == OutcomeDone || n.Outcome == OutcomePending {
+		if holds(n.Outcome) {
 			return r, s.replaced(ctx, r, a, n.Reference)
 		}
 		return r, nil

@@ -96,8 +96,10 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 	cancel()
 	switch {
 	case r.Status == StatusSucceeded && answer.Outcome == OutcomeRefused:
-		return s.Reverse(ctx, id, answer.Reference, answer.Code, describe(answer), by)
-	case r.Status == StatusFailed && (answer.Outcome == OutcomeDone || answer.Outcome == OutcomePending):
+		// Found by the attempt's id: its reference is the right one, whatever a
+		// person who resolved it knew.
+		return s.reverse(ctx, id, answer.Reference, answer.Code, describe(answer), by, func(*Attempt) error { return nil })
+	case r.Status == StatusFailed && holds(answer.Outcome):
 		return r, &Error{Code: CodeContradiction, Field: "refund", Message: fmt.Sprintf(
 			"refund %s failed here, and the provider has it as %s %s", id, answer.Reference, answer.Status)}
 	case answer.Outcome == OutcomeDone && answer.Amount != 0 && answer.Amount != a.Amount:
@@ -116,21 +118,30 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 // queue for a person, and is paid when Refund is asked for the reference again,
 // by the method that is named there; store credit always works (AwaitsChoice).
 //
-// providerReference, when not empty, must be that of the current attempt; a
-// message about another one is CodeInvalid. Reversing again answers with the
+// providerReference, when not empty, must be that of the current attempt, where
+// that is known; a message about another one is CodeInvalid. Reversing again answers with the
 // state. Store credit that is reversed is taken back, and where the customer
 // has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reason string, by Actor) (Refund, error) {
+	return s.reverse(ctx, id, providerReference, code, reason, by, func(a *Attempt) error {
+		if known := a.ProviderReference; providerReference != "" && known != "" && known != providerReference {
+			return &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+				"%q is not the refund of the current attempt, which is %q", providerReference, known)}
+		}
+		return nil
+	})
+}
+
+func (s *Service) reverse(ctx context.Context, id, reference, code, reason string, by Actor, check func(*Attempt) error) (Refund, error) {
 	changed := false
 	r, err := s.store.Update(ctx, id, func(r *Refund) error {
-		if a := r.Attempt(); providerReference != "" && a.ProviderReference != providerReference {
-			return &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
-				"%q is not the refund of the current attempt, which is %q", providerReference, a.ProviderReference)}
+		if err := check(r.Attempt()); err != nil {
+			return err
 		}
 		if changed = r.Status != StatusReversed; !changed {
 			return nil
 		}
-		return r.Reverse(s.stamp(ctx, by), code, reason)
+		return r.Reverse(s.stamp(ctx, by), reference, code, reason)
 	})
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: reverse %s: %w", id, err)
@@ -187,10 +198,43 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 
 // Resolve ends a refund that stands in the queue for a person, by the word of
 // one: the provider paid (paid), or it did not. reason is required and says how
-// they know; providerReference is the provider's id of the refund, if known. A
-// refund that is not in the queue is CodeTransition.
+// they know; providerReference is the provider's id of the refund, if known.
+//
+// What may have been sent is looked up before, since the call may have arrived
+// after the person looked. A provider that says the opposite is
+// CodeContradiction: nothing is changed, and the refund is looked up and ends by
+// the provider's word. One that has it under another id than providerReference
+// is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
+// not in the queue, was changed meanwhile, or about which the provider is being
+// asked at this moment, is CodeTransition.
 func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
+	seen, err := s.store.Refund(ctx, id)
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
+	}
+	if seen.Work.GaveUp && !seen.Attempt().FirstSentAt.IsZero() {
+		call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+		there := s.cfg.Gateway.FindRefund(call, seen.GatewayRequest())
+		cancel()
+		if paid && there.Outcome == OutcomeRefused || !paid && holds(there.Outcome) {
+			if _, err := s.store.Update(ctx, id, func(r *Refund) error { r.Hurry(s.now()); return nil }); err != nil {
+				return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
+			}
+			return Refund{}, &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(
+				"the provider has refund %s as %s %s; it is looked up and goes by that", id, there.Reference, there.Status)}
+		}
+		if holds(there.Outcome) && there.Reference != "" {
+			if providerReference != "" && providerReference != there.Reference {
+				return Refund{}, &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+					"%q is not this refund; the provider has it as %q", providerReference, there.Reference)}
+			}
+			providerReference = there.Reference
+		}
+	}
 	r, err := s.store.Update(ctx, id, func(r *Refund) error {
+		if r.Version != seen.Version {
+			return r.refuse("resolved; it has changed meanwhile, look again")
+		}
 		return r.Resolve(s.stamp(ctx, by), paid, reason, providerReference)
 	})
 	if err != nil {
@@ -202,4 +246,9 @@ func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason stri
 		s.cfg.Observer.Failed(r)
 	}
 	return r, nil
+}
+
+// holds reports whether the provider has the refund, and has paid it or may.
+func holds(o Outcome) bool {
+	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
 }

@@ -126,12 +126,13 @@ func TestAnOutageLongerThanTheKeyLivesLosesNothing(t *testing.T) {
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusSubmitted)
 		s.equal("was certainly never sent", r.Attempt().FirstSentAt.IsZero(), true)
-		s.equal("is for a person", r.Work.GaveUp, false)
-		if r.Version > 2*48*60*3 {
+		s.equal("is for a person", r.Work.GaveUp, true)
+		s.equal("queued", s.seen.queued, 1)
+		if r.Version > 2*24*60+2*24*6*2 {
 			s.Errorf("two days of outage made %d events", r.Version)
 		}
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
-		s.settle(2 * time.Minute)
+		s.settle(11 * time.Minute)
 		s.is(s.get(r.ID), refunds.StatusSucceeded)
 		s.check()
 	})

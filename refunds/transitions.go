@@ -121,6 +121,8 @@ type Result struct {
 	// Answers are all that the provider said since the last Result, in order:
 	// the evidence for a person.
 	Answers []Said
+
+	forHold bool // GaveUp is for the hold, and goes with it
 }
 
 // Answered records how a try ended and releases the lease. Done succeeds and
@@ -223,10 +225,14 @@ const MaxReason = 2000
 // Resolve ends a refund that stands in the queue for a person by that person's
 // word: the provider paid it, or it did not. reason says how they know, 1 to
 // MaxReason characters; reference is the provider's id of the refund if known.
-// One that is held and was never sent can't have been paid.
+// One that is held and was never sent can't have been paid. While somebody has
+// the lease, and may be told by the provider, it is refused.
 func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
 	if !r.Status.Open() || !r.Work.GaveUp {
 		return r.refuse("resolved; only one in the queue for a person can")
+	}
+	if r.Leased(s.At) {
+		return r.refuse("resolved while the provider is being asked about it; try again in some seconds")
 	}
 	reason = strings.TrimSpace(reason)
 	if err := checkText("reason", reason, MaxReason); err != nil {
@@ -263,11 +269,13 @@ const (
 
 // Reverse records that the provider took a succeeded refund back. It frees the
 // balance and the units; a new refund of the same reference may be opened.
-func (r *Refund) Reverse(s Stamp, code, reason string) error {
+// reference is the provider's id of the refund, which a person who said that it
+// was paid may not have known; empty leaves what is there.
+func (r *Refund) Reverse(s Stamp, reference, code, reason string) error {
 	if r.Status != StatusSucceeded {
 		return r.refuse("reversed")
 	}
-	return r.record(s, EventReversed, &reversed{Code: code, Reason: reason})
+	return r.record(s, EventReversed, &reversed{Reference: reference, Code: code, Reason: reason})
 }
 
 // Lease gives the work to the holder of token until the instant, while there
@@ -294,9 +302,9 @@ func (r *Refund) Held(token string) error {
 }
 
 // Hurry brings the next try to the instant, unless the refund waits for a
-// person. It is no event.
+// person. While somebody is at it, it is the one after. It is no event.
 func (r *Refund) Hurry(at time.Time) {
-	if at = instant(at); r.Status.Open() && !r.Waits() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt)) {
+	if at = instant(at); r.Status.Open() && !r.Waits() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt) || r.Leased(at)) {
 		r.Work.NextAt = at
 	}
 }

@@ -82,7 +82,7 @@ func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
 	case 4:
 		return r.Resolve(st, o.flag(0), map[bool]string{true: "they said so"}[o.flag(1)], "re_9")
 	case 5:
-		return r.Reverse(st, "code", "reason")
+		return r.Reverse(st, "", "code", "reason")
 	case 6:
 		r.Lease("token", st.At.Add(time.Second))
 		return nil

@@ -140,6 +140,14 @@ func (t *try) step(ctx context.Context) (Result, error) {
 		case found.Outcome != OutcomeNothing:
 			return t.found(found, age), nil
 		}
+		if !held {
+			// It may have been held while it was looked up.
+			now, err := t.s.store.Refund(ctx, t.r.ID)
+			if err != nil {
+				return Result{}, err
+			}
+			t.r.HeldBy, held = now.HeldBy, now.HeldBy != ""
+		}
 		if t.following() || a.ProviderReference != "" || t.stored || held || age >= t.s.cfg.KeyMaxAge {
 			return t.absent(found, age), nil
 		}
@@ -192,6 +200,9 @@ func (t *try) found(a Answer, age time.Duration) Result {
 	case t.heldBack():
 		return t.waitForRelease(a, age, "can't be looked up")
 	}
+	if a.Outcome == OutcomeUnknown && t.r.Work.GaveUp {
+		return t.result(a, t.r.Work.LastError) // it told nothing new, and a person still sees it
+	}
 	return t.result(a, "")
 }
 
@@ -232,7 +243,9 @@ func (t *try) heldBack() bool {
 // sees it, while it goes on being looked up and may be released.
 func (t *try) waitForRelease(a Answer, age time.Duration, found string) Result {
 	if age >= t.s.cfg.AbsenceGrace {
-		return t.result(a, fmt.Sprintf("it was never answered, %s, and is not sent again while it is held for %s", found, t.r.HeldBy))
+		res := t.result(a, fmt.Sprintf("it was never answered, %s, and is not sent again while it is held for %s", found, t.r.HeldBy))
+		res.forHold = true
+		return res
 	}
 	res := t.result(a, "")
 	if end := t.r.Attempt().FirstSentAt.Add(t.s.cfg.AbsenceGrace); end.Before(res.NextAt) {
@@ -267,6 +280,10 @@ func (t *try) result(a Answer, gaveUp string) Result {
 		}
 	case a.Outcome == OutcomeNothing && !t.doubt:
 		in = t.s.cfg.idleDistance(n)
+		if now.Sub(t.r.Attempt().CreatedAt) >= t.s.cfg.GiveUpAfter {
+			res.GaveUp = fmt.Sprintf("nothing of it could be sent for %s, and it is still tried: %s", t.s.cfg.GiveUpAfter, describe(a))
+			in = idleInQueue
+		}
 	}
 	res.NextAt = now.Add(in)
 	return res
@@ -344,7 +361,7 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 // record saves the result while the lease still holds.
 func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 	gaveUp := t.r.Work.GaveUp
-	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(ctx), res) })
+	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(ctx), t.asOf(*r, res)) })
 	if err != nil {
 		return t.lost(ctx, err)
 	}
@@ -357,6 +374,26 @@ func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 		t.s.cfg.Observer.Queued(r)
 	}
 	return r, nil
+}
+
+// asOf is the result for the refund as it is now. Others need no lease to hold
+// it, to release it, or to ask for the next try while the provider is called;
+// what was worked out without that is looked at again at once.
+func (t *try) asOf(now Refund, res Result) Result {
+	again := time.Time{}
+	if asked := now.Work.NextAt; !asked.Equal(t.r.Work.NextAt) {
+		again = asked
+	}
+	if now.HeldBy != t.r.HeldBy {
+		again = t.s.now()
+		if res.forHold {
+			res.GaveUp = ""
+		}
+	}
+	if !again.IsZero() && (res.NextAt.IsZero() || again.Before(res.NextAt)) {
+		res.NextAt = again
+	}
+	return res
 }
 
 // update saves a change under the lease token, also when the caller has gone.

@@ -222,7 +222,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann", Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: orders.System("test")}); err != nil {
 			t.Fatal(err)
 		}
-		reversed := updating(id[2], func(r *refunds.Refund) error { return r.Reverse(d.stamp(), "", "") })
+		reversed := updating(id[2], func(r *refunds.Refund) error { return r.Reverse(d.stamp(), "", "", "") })
 		paid := updating(id[3], done)
 		d.together(d.store.updateAll, reversed, paid)
 		if refunds.CodeOf(reversed.err) != refunds.CodeCreditTooLow || paid.err != nil {

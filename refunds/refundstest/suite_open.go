@@ -254,7 +254,7 @@ func testBalance(b *bench) {
 		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: "re_9"}})
 	})
 	b.holds(p, 0, r.Amount())
-	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "lost", "the bank sent it back") })
+	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "re_late", "lost", "the bank sent it back") })
 	b.holds(p, 0, 0)
 }
 
@@ -313,7 +313,7 @@ func testReversed(b *bench) {
 	p := newPlan(10)
 	first := b.answer(b.opened(p).ID, refunds.OutcomeDone)
 	b.now = b.now.Add(time.Second)
-	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "") })
+	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
 	got, err := b.store.ByReference(b.ctx, p.reference)
 	b.ok(err)
 	b.equal("reversed refund by reference", got, first)

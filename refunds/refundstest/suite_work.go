@@ -147,7 +147,7 @@ func testFold(b *bench) {
 	_, err := b.succeeded(id)
 	b.ok(err)
 	check(id)
-	b.update(id, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "mistake", "entered twice") })
+	b.update(id, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "entered twice") })
 	check(id)
 
 	id = b.opened(newPlan(1)).ID
@@ -274,7 +274,7 @@ func testStoreCredit(b *bench) {
 	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now, "refund " + r.Attempt().ProviderReference})
 	b.update(r.ID, func(*refunds.Refund) error { return nil })
 	b.creditIs("customer-1", "USD", r.Amount())
-	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "mistake", "") })
+	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "") })
 	b.creditIs("customer-1", "USD", 0)
 	b.holds(p, 0, 0)
 }
@@ -286,7 +286,7 @@ func testStoreCreditSpent(b *bench) {
 	b.ok(err)
 	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD", Amount: -1, Ref: "spent", At: b.now})
 	b.ok(err)
-	_, err = b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "") })
+	_, err = b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
 	b.code(err, refunds.CodeCreditTooLow)
 	b.stored(r)
 	b.holds(p, 0, r.Amount())

@@ -67,8 +67,17 @@ func (s *Shop) settleDifference(ctx context.Context, c refunds.Comparison) error
 	if c.Finding != refunds.StateDiffers {
 		return nil
 	}
-	_, err := s.Refunds.Check(ctx, c.RefundID, orders.System("reconciliation"))
-	if refunds.CodeOf(err) == refunds.CodeContradiction {
+	// As if the provider had told it: of an attempt that was replaced, too.
+	_, err := s.Refunds.Notified(ctx, refunds.Notice{
+		RefundID: c.RefundID, AttemptID: c.AttemptID, Reference: c.ProviderReference, Outcome: refunds.OutcomeDone,
+	}, orders.System("reconciliation"))
+	switch refunds.CodeOf(err) {
+	case "":
+	case refunds.CodeTransition:
+		return nil // settled by somebody meanwhile; the next night sees it
+	default:
+		// Also what can't be done about this one must not keep the night from
+		// the others.
 		return s.alarm(ctx, aboutRefund, alarm.Alarm{
 			ID: "reconciliation " + c.AttemptID, Message: err.Error(), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderReference,
 		})

@@ -3,9 +3,11 @@ package site_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +154,49 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			staff.get("/admin/reconciliation"+wrong).want(t, 400)
 			staff.get("/admin/reconciliation.csv"+wrong).want(t, 400)
 			staff.get("/api/admin/reconciliation"+wrong).want(t, 400, `"field"`)
+		}
+	})
+}
+
+// A person said of the first attempt that it was not paid, it was paid by store
+// credit instead, and then the provider has paid the first after all. Of another
+// they said that it was paid, not under which id, and the provider took it back.
+func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		ctx := t.Context()
+		who := b.customer("ada")
+		settled := func(paid bool) (returns.Return, refunds.Refund) {
+			t.Helper()
+			c := b.approved(b.buy(who, 1))
+			r := b.unknown(&c)
+			r, err := b.Refunds.Resolve(ctx, r.ID, paid, "it looked like that", clerk, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c, r
+		}
+		twice, first := settled(false)
+		if _, r, err := b.Returns.Refund(ctx, twice.ID, refunds.StoreCredit, clerk); err != nil || r.Status != refunds.StatusSucceeded || len(r.Attempts) != 2 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		b.refundThere(first.Attempts[0].PaymentReference, fmt.Sprint(first.Amount()), &first)
+		_, taken := settled(true)
+		b.faults(paysim.Faults{RefundFailsLater: 1})
+		b.refundThere(taken.Attempts[0].PaymentReference, fmt.Sprint(taken.Amount()), &taken)
+		b.eventually("the provider to take it back", func() bool {
+			return slices.ContainsFunc(b.Simulator.Ledger().Refunds, func(r paysim.Refund) bool { return r.Status == "failed" })
+		})
+		b.Nightly.Now = func() time.Time { return time.Now().AddDate(0, 0, 1).Add(2 * time.Hour) }
+		b.Nightly.NotBefore = time.Time{}
+		if _, ran, err := b.Nightly.Due(ctx); err != nil || !ran {
+			t.Fatalf("%v, %v", ran, err)
+		}
+		if list, n, err := b.Alarms.Open(ctx, 10); err != nil || n != 1 || list[0].RefundID != first.ID || !strings.Contains(list[0].Message, "attempt 1") {
+			t.Errorf("%d alarms, %+v, %v", n, list, err)
+		}
+		if r, err := b.Refunds.ByID(ctx, taken.ID); err != nil || r.Status != refunds.StatusReversed || !strings.HasPrefix(r.Attempts[0].ProviderReference, "re_") {
+			t.Errorf("what was taken back is %s, %+v, %v", r.Status, r.Attempts, err)
 		}
 	})
 }

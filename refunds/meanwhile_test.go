@@ -1,0 +1,255 @@
+package refunds_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundstest"
+)
+
+// interrupted is a gateway during whose next call of a kind something happens:
+// after the provider has done what it was asked, and before its answer is there.
+type interrupted struct {
+	*refundstest.Gateway
+	during map[refundstest.Call]func()
+}
+
+func (g *interrupted) happen(c refundstest.Call) {
+	f := g.during[c]
+	delete(g.during, c)
+	if f != nil {
+		f()
+	}
+}
+
+func (g *interrupted) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+	a := g.Gateway.CreateRefund(ctx, r)
+	g.happen(refundstest.CallCreate)
+	return a
+}
+
+func (g *interrupted) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+	a := g.Gateway.FindRefund(ctx, r)
+	g.happen(refundstest.CallFind)
+	return a
+}
+
+// inInterruptions runs f in a bubble with a gateway that can be interrupted.
+func inInterruptions(t *testing.T, f func(s *shop, g *interrupted)) {
+	t.Helper()
+	g := &interrupted{Gateway: &refundstest.Gateway{}, during: map[refundstest.Call]func(){}}
+	inBubble(t, func(s *shop) {
+		s.gateway = g.Gateway
+		f(s, g)
+	}, func(c *refunds.Config) { c.Gateway = g })
+}
+
+func TestAReleaseDuringALookUpIsNotOverwritten(t *testing.T) {
+	inInterruptions(t, func(s *shop, g *interrupted) {
+		r := s.lost()
+		time.Sleep(2 * time.Hour)
+		g.during[refundstest.CallFind] = func() { s.release(dispute(1, "dp_1")) }
+		s.pursue()
+		r = s.get(r.ID)
+		s.equal("held by, for a person", []any{r.HeldBy, r.Work.GaveUp}, []any{"", false})
+		s.settle(time.Second)
+		s.is(s.get(r.ID), refunds.StatusSucceeded)
+		s.equal("queued", s.seen.queued, 0)
+		s.check()
+	})
+}
+
+func TestAHoldThatTakesOverDuringALookUpIsNamed(t *testing.T) {
+	inInterruptions(t, func(s *shop, g *interrupted) {
+		r := s.lost()
+		s.hold(dispute(1, "dp_2"))
+		time.Sleep(2 * time.Hour)
+		g.during[refundstest.CallFind] = func() { s.release(dispute(1, "dp_1")) }
+		s.settle(time.Second)
+		r = s.get(r.ID)
+		s.equal("is for a person", r.Work.GaveUp, true)
+		s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_2")
+	})
+}
+
+func TestAHoldDuringACallIsLookedUpAtOnce(t *testing.T) {
+	inInterruptions(t, func(s *shop, g *interrupted) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+		r := s.refund(request(1, 1))
+		s.settle(15 * time.Hour)
+		g.during[refundstest.CallCreate] = func() { s.hold(dispute(1, "dp_1")) }
+		s.refund(request(1, 1))
+		s.settle(time.Second)
+		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+	})
+}
+
+func TestAHoldBetweenLookUpAndSendStopsTheSend(t *testing.T) {
+	inInterruptions(t, func(s *shop, g *interrupted) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+		s.refund(request(1, 1))
+		time.Sleep(time.Minute)
+		sends := s.sends()
+		g.during[refundstest.CallFind] = func() { s.hold(dispute(1, "dp_1")) }
+		s.pursue()
+		s.equal("sends", s.sends(), sends)
+	})
+}
+
+func TestAMessageDuringACallHasItLookedUpAfter(t *testing.T) {
+	inInterruptions(t, func(s *shop, g *interrupted) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+		r := s.refund(request(1, 1))
+		s.settle(15 * time.Hour)
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostAfter)
+		g.during[refundstest.CallCreate] = func() {
+			time.Sleep(time.Millisecond)
+			if _, err := s.Check(s.Context(), r.ID, bank); err != nil {
+				s.Error(err)
+			}
+		}
+		s.refund(request(1, 1))
+		s.settle(time.Second)
+		s.is(s.get(r.ID), refunds.StatusSucceeded)
+	})
+}
+
+// tooOld is a refund in the queue for a person because its key is too old.
+func (s *shop) tooOld(sent refundstest.Fault) refunds.Refund {
+	s.Helper()
+	s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+	s.gateway.Script(refundstest.CallCreate, sent)
+	s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+	r := s.refund(request(1, 1))
+	s.settle(30 * time.Hour)
+	s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
+	r = s.get(r.ID)
+	s.is(r, refunds.StatusUnknown)
+	s.equal("is for a person", r.Work.GaveUp, true)
+	return r
+}
+
+func TestAPersonDoesNotDecideWhileTheProviderIsAsked(t *testing.T) {
+	inInterruptions(t, func(s *shop, g *interrupted) {
+		r := s.tooOld(refundstest.FaultLostAfter)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+		g.during[refundstest.CallFind] = func() {
+			s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
+			_, err := s.Resolve(s.Context(), r.ID, false, "not on the page", kim, "")
+			s.code(err, refunds.CodeTransition)
+		}
+		s.settle(7 * time.Hour)
+		s.is(s.get(r.ID), refunds.StatusSucceeded)
+		s.check()
+	})
+}
+
+func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
+	t.Run("it paid", func(t *testing.T) {
+		inInterruptions(t, func(s *shop, _ *interrupted) {
+			r := s.tooOld(refundstest.FaultLostAfter)
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+			_, err := s.Resolve(s.Context(), r.ID, false, "not on the page", kim, "")
+			s.code(err, refunds.CodeContradiction)
+			s.settle(time.Second)
+			s.is(s.get(r.ID), refunds.StatusSucceeded)
+			s.check()
+		})
+	})
+	t.Run("it refused", func(t *testing.T) {
+		inInterruptions(t, func(s *shop, _ *interrupted) {
+			r := s.tooOld(refundstest.FaultLostAfter)
+			s.gateway.Settle("re_1", "failed")
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+			_, err := s.Resolve(s.Context(), r.ID, true, "I saw it", kim, "")
+			s.code(err, refunds.CodeContradiction)
+			s.settle(time.Second)
+			s.is(s.get(r.ID), refunds.StatusFailed)
+			s.check()
+		})
+	})
+	t.Run("it has another id", func(t *testing.T) {
+		inInterruptions(t, func(s *shop, _ *interrupted) {
+			r := s.tooOld(refundstest.FaultLostAfter)
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+			_, err := s.Resolve(s.Context(), r.ID, true, "I saw it", kim, "re_l")
+			s.code(err, refunds.CodeInvalid)
+			r, err = s.Resolve(s.Context(), r.ID, true, "I saw it", kim, "")
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.equal("reference", r.Attempt().ProviderReference, "re_1")
+			s.check()
+		})
+	})
+	t.Run("it changed while it was asked", func(t *testing.T) {
+		inInterruptions(t, func(s *shop, g *interrupted) {
+			r := s.tooOld(refundstest.FaultLostBefore)
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+			g.during[refundstest.CallFind] = func() { s.hold(dispute(1, "dp_1")) }
+			_, err := s.Resolve(s.Context(), r.ID, false, "not on the page", kim, "")
+			s.code(err, refunds.CodeTransition)
+			if _, err = s.Resolve(s.Context(), r.ID, false, "not on the page", kim, ""); err != nil {
+				s.Error(err)
+			}
+			s.check()
+		})
+	})
+}
+
+func TestWhatAPersonCalledPaidCanBeTakenBack(t *testing.T) {
+	for _, reference := range []string{"", "re_l"} {
+		inInterruptions(t, func(s *shop, _ *interrupted) {
+			r := s.tooOld(refundstest.FaultLostAfter)
+			r, err := s.Resolve(s.Context(), r.ID, true, "the provider's support says so", kim, reference)
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+			s.gateway.Settle("re_1", "failed")
+			r, err = s.Notified(s.Context(), refunds.Notice{RefundID: r.ID, AttemptID: r.Attempt().ID, Reference: "re_1", Outcome: refunds.OutcomeRefused}, bank)
+			if err != nil {
+				s.Fatal(err)
+			}
+			s.is(r, refunds.StatusReversed)
+			s.equal("reference", r.Attempt().ProviderReference, "re_1")
+			owed, err := s.ByReference(s.Context(), "return-1")
+			s.equal("owed", []any{owed.HeldBy, err}, []any{refunds.AwaitsChoice, nil})
+			s.check()
+		})
+	}
+}
+
+func TestALookUpThatTellsNothingLeavesTheQueueAsItIs(t *testing.T) {
+	inInterruptions(t, func(s *shop, _ *interrupted) {
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultWrongAmount)
+		r := s.refund(request(1, 1))
+		why := r.Work.LastError
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+		s.hold(dispute(1, "dp_1"))
+		s.settle(time.Hour)
+		r = s.get(r.ID)
+		s.equal("is for a person", []any{r.Work.GaveUp, r.Work.LastError}, []any{true, why})
+		s.equal("queued", s.seen.queued, 1)
+	})
+}
+
+func TestWhatCouldNotBeSentForADayMayBePaidOtherwise(t *testing.T) {
+	inInterruptions(t, func(s *shop, _ *interrupted) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
+		r := s.refund(request(1, 1))
+		s.settle(25 * time.Hour)
+		r, err := s.Resolve(s.Context(), r.ID, false, "the provider has closed our account", kim, "")
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.is(r, refunds.StatusFailed)
+		q := request(1, 1)
+		q.Method = refunds.StoreCredit
+		s.is(s.refund(q), refunds.StatusSucceeded)
+		s.equal("sent to the provider", s.gateway.PaidOut("pi_1"), int64(0))
+		s.check()
+	})
+}
