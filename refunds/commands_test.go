@@ -23,6 +23,8 @@ type world struct {
 	store   refunds.Store
 	gateway *refundstest.Gateway
 	process *cut
+	calls   *interrupted     // the process's way to the provider
+	others  *refunds.Service // of another process, which never dies
 	mu      sync.Mutex
 	now     time.Time
 	pruned  time.Time
@@ -51,15 +53,19 @@ func (w *world) advance(d time.Duration) {
 
 // start is a new process on the same store and provider.
 func (w *world) start() {
-	w.process = &cut{Store: w.store, gateway: w.gateway}
+	w.calls = interruptible(w.gateway)
+	w.process = &cut{Store: w.store, gateway: w.calls}
+	w.svc, w.others = w.service(w.process, w.process), w.service(w.store, w.gateway)
+}
+
+func (w *world) service(store refunds.Store, g refunds.Gateway) *refunds.Service {
 	svc, err := refunds.New(refunds.Config{
-		Store: w.process, Gateway: w.process, Now: w.clock, Parallel: 1,
-		CallTimeout: time.Millisecond, Wait: time.Nanosecond,
+		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, Wait: time.Nanosecond,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.svc = svc
+	return svc
 }
 
 // finish lets faults and, if they are closed, disputes end, and the worker run
@@ -115,6 +121,41 @@ func (a action) PostCondition(_ commands.State, r commands.Result) *gopter.PropR
 	return &gopter.PropResult{Status: gopter.PropTrue}
 }
 func (a action) String() string { return a.name }
+
+// interruptions are what another process, a person or the bank does while the
+// provider is called.
+var interruptions = []struct {
+	name string
+	do   func(w *world, n int)
+}{
+	{"a dispute", func(w *world, n int) { _, _ = w.others.Hold(w.t.Context(), dispute(n%2, fmt.Sprint("dp_", n%3))) }},
+	{"the dispute is over", func(w *world, n int) { _, _ = w.others.Release(w.t.Context(), dispute(n%2, fmt.Sprint("dp_", n%3))) }},
+	{"it is asked for again", func(w *world, n int) { _, _ = w.others.Refund(w.t.Context(), returnOf(n, 0, refunds.Card)) }},
+	{"a person tells the truth", func(w *world, n int) { w.person(w.others, n) }},
+	{"a message", func(w *world, n int) {
+		if r, err := w.store.ByReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
+			_, _ = w.others.Check(w.t.Context(), r.ID, bank)
+		}
+	}},
+	{"the process is stopped for longer than its lease", func(w *world, _ int) {
+		w.advance(11 * time.Second)
+		_, _ = w.others.PursueDue(w.t.Context(), 10)
+	}},
+}
+
+// person has somebody at the queue say of refund n what the provider's own
+// pages show.
+func (w *world) person(svc *refunds.Service, n int) {
+	r, err := w.store.ByReference(w.t.Context(), fmt.Sprint("return-", n))
+	if err != nil || !r.Work.GaveUp {
+		return
+	}
+	paid := false
+	for _, p := range w.gateway.Ledger() {
+		paid = paid || p.Request.AttemptID == r.Attempt().ID && p.Status != "failed"
+	}
+	_, _ = svc.Resolve(w.t.Context(), r.ID, paid, "looked at the provider's page", kim, "")
+}
 
 // returnOf is return n of three on each of two orders.
 func returnOf(n, units int, m refunds.Method) refunds.Request {
@@ -188,16 +229,23 @@ func genAction() gopter.Gen {
 		}}
 	})
 	person := num(6).Map(func(n int) commands.Command {
-		return action{fmt.Sprintf("a person tells the truth about refund %d", n), func(w *world) {
-			r, err := w.store.ByReference(w.t.Context(), fmt.Sprint("return-", n))
-			if err != nil || !r.Work.GaveUp {
-				return
+		return action{fmt.Sprintf("a person tells the truth about refund %d", n), func(w *world) { w.person(w.svc, n) }}
+	})
+	during := gopter.CombineGens(num(6), gen.Bool(), gen.Bool(), num(len(interruptions))).Map(func(v []any) commands.Command {
+		n, create, before, what := v[0].(int), v[1].(bool), v[2].(bool), interruptions[v[3].(int)]
+		call, when := refundstest.CallFind, "after"
+		if create {
+			call = refundstest.CallCreate
+		}
+		if before {
+			when = "before"
+		}
+		return action{fmt.Sprintf("in the next %s, %s its effect, of refund %d: %s", call, when, n, what.name), func(w *world) {
+			at := w.calls.during
+			if before {
+				at = w.calls.before
 			}
-			paid := false
-			for _, p := range w.gateway.Ledger() {
-				paid = paid || p.Request.AttemptID == r.Attempt().ID && p.Status != "failed"
-			}
-			_, _ = w.svc.Resolve(w.t.Context(), r.ID, paid, "looked at the provider's page", kim, "")
+			at[call] = func() { what.do(w, n) }
 		}}
 	})
 	hold := gopter.CombineGens(num(2), num(3), gen.Bool()).Map(func(v []any) commands.Command {
@@ -214,7 +262,7 @@ func genAction() gopter.Gen {
 		return action{fmt.Sprintf("everything comes to its end, disputes closed: %v", closed), func(w *world) { w.finish(closed) }}
 	})
 	return gen.Frequency(map[int]gopter.Gen{
-		8: refund, 4: twice, 7: fault, 6: pass, 9: work, 2: crash, 5: restart, 1: gen.OneGenOf(bank, person, end), 3: gen.OneGenOf(lookup, hold),
+		8: refund, 4: twice, 7: fault, 6: pass, 9: work, 2: crash, 5: restart, 1: gen.OneGenOf(bank, person, end), 3: gen.OneGenOf(lookup, hold), 10: during,
 	})
 }
 

@@ -2,6 +2,7 @@ package refunds_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,36 +11,46 @@ import (
 )
 
 // interrupted is a gateway during whose next call of a kind something happens:
-// after the provider has done what it was asked, and before its answer is there.
+// after the provider has done what it was asked and before its answer is there,
+// or before it has done anything. Safe for callers at once.
 type interrupted struct {
 	*refundstest.Gateway
-	during map[refundstest.Call]func()
+	mu             sync.Mutex
+	before, during map[refundstest.Call]func()
 }
 
-func (g *interrupted) happen(c refundstest.Call) {
-	f := g.during[c]
-	delete(g.during, c)
+func interruptible(g *refundstest.Gateway) *interrupted {
+	return &interrupted{Gateway: g, before: map[refundstest.Call]func(){}, during: map[refundstest.Call]func(){}}
+}
+
+func (g *interrupted) happen(what map[refundstest.Call]func(), c refundstest.Call) {
+	g.mu.Lock()
+	f := what[c]
+	delete(what, c)
+	g.mu.Unlock()
 	if f != nil {
 		f()
 	}
 }
 
 func (g *interrupted) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+	g.happen(g.before, refundstest.CallCreate)
 	a := g.Gateway.CreateRefund(ctx, r)
-	g.happen(refundstest.CallCreate)
+	g.happen(g.during, refundstest.CallCreate)
 	return a
 }
 
 func (g *interrupted) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+	g.happen(g.before, refundstest.CallFind)
 	a := g.Gateway.FindRefund(ctx, r)
-	g.happen(refundstest.CallFind)
+	g.happen(g.during, refundstest.CallFind)
 	return a
 }
 
 // inInterruptions runs f in a bubble with a gateway that can be interrupted.
 func inInterruptions(t *testing.T, f func(s *shop, g *interrupted)) {
 	t.Helper()
-	g := &interrupted{Gateway: &refundstest.Gateway{}, during: map[refundstest.Call]func(){}}
+	g := interruptible(&refundstest.Gateway{})
 	inBubble(t, func(s *shop) {
 		s.gateway = g.Gateway
 		f(s, g)
@@ -252,4 +263,19 @@ func TestWhatCouldNotBeSentForADayMayBePaidOtherwise(t *testing.T) {
 		s.equal("sent to the provider", s.gateway.PaidOut("pi_1"), int64(0))
 		s.check()
 	})
+}
+
+func TestAnAnswerThatIsReplayedIsNotTakenForNews(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostAfter)
+		s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
+		r := s.refund(request(1, 1))
+		s.is(r, refunds.StatusUnknown)
+		s.gateway.Settle("re_1", "failed")
+		_, err := s.Check(s.Context(), r.ID, bank)
+		if err == nil || refunds.CodeOf(err) != "" {
+			s.Errorf("the message was taken though nothing could be looked up: %v", err)
+		}
+		s.is(s.refund(request(1, 1)), refunds.StatusFailed)
+	}, func(c *refunds.Config) { c.Wait = 1 })
 }

@@ -58,7 +58,7 @@ func (s *Service) PursueDue(ctx context.Context, limit int) (n int, err error) {
 // that somebody else is carrying out is only brought forward. A succeeded one
 // that the provider has since failed becomes reversed. A failed one that the
 // provider paid is CodeContradiction: nothing is changed, and a person has to
-// look. A settled refund that could not be looked up is an error; a webhook is
+// look. A refund that could not be looked up is an error; a webhook is
 // then refused, so that it comes again. by is recorded with a reversal.
 func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error) {
 	r, err := s.store.Refund(ctx, id)
@@ -88,7 +88,11 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 		if err != nil || !mine {
 			return t.r, err
 		}
-		return t.carryOut(ctx, 0)
+		r, err := t.carryOut(ctx, 0)
+		if n := len(t.said); err == nil && r.Status.Open() && n > 0 && t.said[n-1].Outcome == OutcomeUnknown {
+			err = fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, r.Work.LastError)
+		}
+		return r, err
 	}
 
 	call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)

@@ -179,6 +179,16 @@ func (t *try) step(ctx context.Context) (Result, error) {
 			return t.result(answer, ""), nil
 		}
 		return t.found(found, age), nil
+	case answer.Replayed && holds(answer.Outcome) && (answer.Amount == 0 || answer.Amount == t.r.Amount()):
+		// What was true when the key was first answered; the provider may have
+		// taken it back since, and its message of that may have come and gone.
+		found, err := t.find(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if found.Outcome != OutcomeNothing && found.Outcome != OutcomeUnknown {
+			return t.found(found, age), nil
+		}
 	case answer.Outcome == OutcomeUnknown:
 		t.doubt = true
 	}
