@@ -1,6 +1,10 @@
 package orders
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // Cancel ends a queued order unpaid and puts its units back. An order that
 // may be paid is withdrawn at the provider first; when that gives no answer,
@@ -22,7 +26,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string
 			return o.refuse("cancelled")
 		}
 		if o.Payment.Work.LeaseUntil.After(st.At) {
-			return &Error{Code: CodePaymentUncertain, Field: "payment", Message: "order " + o.Number + " is being charged at this moment; try again in some seconds"}
+			return o.uncertain("is being charged at this moment; try again in some seconds")
 		}
 		if o.CertainlyUnpaid() {
 			return o.Cancel(st, reason)
@@ -63,18 +67,89 @@ func (s *Service) Retry(ctx context.Context, id string, by Actor, reason string)
 // Resolve settles an order in the queue for a person (Query.NeedPerson): one
 // whose provider names another amount than was asked for, or could not be
 // asked until GiveUpAfter. captured is what the provider shows; the reason is
-// required and stays in the audit trail. Only somebody who has seen at the
-// provider that the payment is cancelled, or does not exist, may say that it is
-// not captured.
+// required and stays in the audit trail.
+//
+// A payment that exists is looked up before, and one that is not captured is
+// cancelled at the provider. Where the provider says the opposite, or the order
+// is being charged at this moment, it is CodePaymentUncertain and nothing is
+// changed. The person's word stands where the provider names another amount, and
+// where it gives no answer: then only somebody who has seen there that the
+// payment is cancelled, or does not exist, may say that it is not captured.
 func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
+	if !s.begin() {
+		return Order{}, &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the shop is closing down; try again in a minute"}
+	}
+	defer s.running.Done()
 	st := s.stamp(ctx, by)
-	o, err := s.store.Update(ctx, id, func(o *Order) error { return o.Resolve(st, captured, reason) })
+	lease := s.cfg.NewID()
+	o, err := s.store.Update(ctx, id, func(o *Order) error {
+		if err := o.forAPerson(reason); err != nil {
+			return err
+		}
+		if o.Payment.Work.LeaseUntil.After(st.At) {
+			return o.uncertain("is being charged at this moment; try again in some seconds")
+		}
+		if o.Payment.Reference == "" {
+			return o.Resolve(st, captured, reason)
+		}
+		o.Lease(lease, st.At.Add(s.cfg.Lease))
+		return nil
+	})
 	if err != nil {
 		return Order{}, err
 	}
-	s.cfg.Observer.Settled(o, st.At.Sub(o.PlacedAt))
-	return o, nil
+	if !o.open() {
+		s.cfg.Observer.Settled(o, st.At.Sub(o.PlacedAt))
+		return o, nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := s.contradicted(ctx, &o, lease, captured); err != nil {
+		released, releaseErr := s.store.Update(ctx, id, func(o *Order) error {
+			if o.Held(lease) == nil {
+				o.Lease("", time.Time{})
+			}
+			return nil
+		})
+		return released, errors.Join(err, releaseErr)
+	}
+	o, _, err = s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error { return o.Resolve(st, captured, reason) })
+	return o, err
+}
+
+// contradicted asks the provider about what a person says of a payment, and
+// cancels one that is said not to be captured and still can be.
+func (s *Service) contradicted(ctx context.Context, o *Order, lease string, captured bool) error {
+	a, err := s.find(ctx, o, lease)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Outcome == OutcomePending, a.Outcome == OutcomeRequiresAction:
+		return o.uncertain("is still being decided by the provider; have it asked again later")
+	case captured && a.Outcome == OutcomeRefused:
+		return o.uncertain("has a payment that the provider says is cancelled: it can't count as paid")
+	case captured && a.Outcome == OutcomeNothing:
+		return o.uncertain("has a payment that the provider says is not captured: it can't count as paid; have it asked again, or cancel the order")
+	case !captured && a.Outcome == OutcomeDone && (a.Amount == 0 || a.Amount == o.Payment.Amount):
+		return o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
+	case !captured && a.Outcome == OutcomeNothing:
+		a, err := s.call(ctx, o, lease, func(ctx context.Context, r ChargeRequest) Answer {
+			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.Reference)
+		})
+		if err != nil {
+			return err
+		}
+		if a.Outcome != OutcomeDone {
+			return o.uncertain("has a payment that could still be captured, and the provider did not cancel it; try again")
+		}
+	}
+	return nil
+}
+
+// uncertain is the refusal to settle an order whose payment may be otherwise.
+func (o *Order) uncertain(why string) error {
+	return &Error{Code: CodePaymentUncertain, Field: "payment", Message: "order " + o.Number + " " + why}
 }

@@ -330,6 +330,7 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 			s := open(t, nil)
 			s.fill(3)
 			s.gateway.Always(orderstest.CallConfirm, orderstest.FaultWrongAmount)
+			s.gateway.Always(orderstest.CallFind, orderstest.FaultWrongAmount)
 			o, err := s.Checkout(t.Context(), card(""))
 			must(t, err)
 			s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.Work.GaveUp}, "[queued unknown true]")

@@ -150,16 +150,41 @@ func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order,
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
 			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
 	}
-	s.mu.Lock()
-	c := s.inFlight[o.ID]
-	s.mu.Unlock()
-	if c != nil {
-		wait := time.NewTimer(s.cfg.PaymentWait)
-		defer wait.Stop()
+	o, err := s.awaitCharge(ctx, o)
+	if err != nil {
+		return o, err
+	}
+	return o, declined(o)
+}
+
+// awaitCharge waits for the charge of an order that another checkout placed, up
+// to PaymentWait: for one of this process until it is told, for one that has not
+// begun yet, or is another process's, by looking again.
+func (s *Service) awaitCharge(ctx context.Context, o Order) (Order, error) {
+	wait := time.NewTimer(s.cfg.PaymentWait)
+	defer wait.Stop()
+	for pause, over := time.Millisecond, false; !over; pause *= 2 {
+		s.mu.Lock()
+		c := s.inFlight[o.ID]
+		s.mu.Unlock()
+		if c == nil && o.Status != StatusSubmitted {
+			break
+		}
+		var done <-chan struct{}
+		var again <-chan time.Time
+		if c != nil {
+			done = c.done
+		} else {
+			again = time.After(pause)
+		}
 		select {
-		case <-c.done:
+		case <-done:
+			over = true
+		case <-again:
 		case <-wait.C:
+			over = true
 		case <-ctx.Done():
+			over = true
 		}
 		fresh, err := s.store.Order(ctx, o.ID)
 		if err != nil {
@@ -167,7 +192,7 @@ func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order,
 		}
 		o = fresh
 	}
-	return o, declined(o)
+	return o, nil
 }
 
 // declined is the refusal of an order that the provider declined, else nil.

@@ -171,6 +171,9 @@ func (c Config) idleDistance(n int) time.Duration {
 // person sees it.
 const idleInQueue = 10 * time.Minute
 
+// idleTries is how many tries it takes at least to get there.
+const idleTries = 10
+
 // Observer is told what happens to refunds, for metrics. Its methods are
 // called from many goroutines, after the commit, and must not block. Embed
 // NopObserver to implement some of them.

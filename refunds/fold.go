@@ -144,6 +144,7 @@ func (d *submitted) apply(r *Refund, at time.Time) {
 	r.setStatus(StatusSubmitted)
 	if a := r.Attempt(); d.Sending && a.FirstSentAt.IsZero() {
 		a.FirstSentAt = at
+		r.Work.GaveUp = false // it was in the queue because nothing had been sent
 	}
 }
 

@@ -279,3 +279,77 @@ func TestAnAnswerThatIsReplayedIsNotTakenForNews(t *testing.T) {
 		s.is(s.refund(request(1, 1)), refunds.StatusFailed)
 	}, func(c *refunds.Config) { c.Wait = 1 })
 }
+
+func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
+	inInterruptions(t, func(s *shop, _ *interrupted) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
+		r := s.refund(request(1, 1))
+		s.settle(25 * time.Hour)
+		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		_, err := s.Resolve(s.Context(), r.ID, true, "I think so", kim, "re_9")
+		s.code(err, refunds.CodeTransition)
+		// The provider takes calls again; the process dies with the answer.
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+		dying := &cut{Store: s.store, gateway: s.gateway, at: 4} // claim, submit, the call, then its answer
+		svc, err := refunds.New(refunds.Config{Store: dying, Gateway: dying})
+		if err != nil {
+			s.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		_, _ = svc.PursueDue(s.Context(), 1)
+		s.equal("paid out", s.gateway.PaidOut("pi_1"), r.Amount())
+		s.settle(time.Minute)
+		s.equal("is for a person", s.get(r.ID).Work.GaveUp, false)
+		_, err = s.Resolve(s.Context(), r.ID, false, "nothing was sent", kim, "")
+		s.code(err, refunds.CodeTransition)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+		s.settle(time.Hour)
+		s.is(s.get(r.ID), refunds.StatusSucceeded)
+		s.check()
+	})
+}
+
+func TestTriesThatDidNothingDoNotPutOffTheLookUp(t *testing.T) {
+	inInterruptions(t, func(s *shop, _ *interrupted) {
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
+		r := s.refund(request(1, 1))
+		s.settle(time.Hour)
+		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
+		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
+		s.settle(time.Minute)
+		r = s.get(r.ID)
+		s.is(r, refunds.StatusUnknown)
+		if in := time.Until(r.Work.NextAt); in > 5*time.Minute {
+			s.Errorf("after a minute of lost answers it is looked up in %s", in)
+		}
+	})
+}
+
+func TestOneThatWasHeldForLongIsNotShownAtItsFirstFailure(t *testing.T) {
+	inInterruptions(t, func(s *shop, _ *interrupted) {
+		s.hold(dispute(1, "dp_1"))
+		r := s.refund(request(1, 1))
+		time.Sleep(30 * 24 * time.Hour)
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRateLimit)
+		s.release(dispute(1, "dp_1"))
+		s.pursue()
+		s.equal("is for a person", s.get(r.ID).Work.GaveUp, false)
+		s.settle(time.Minute)
+		s.is(s.get(r.ID), refunds.StatusSucceeded)
+	})
+}
+
+func TestWhatIsStillBeingDecidedIsFollowedWhateverAPersonSays(t *testing.T) {
+	for _, paid := range []bool{true, false} {
+		inInterruptions(t, func(s *shop, _ *interrupted) {
+			r := s.tooOld(refundstest.FaultLostAfter)
+			s.gateway.Settle("re_1", "requires_action")
+			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
+			_, err := s.Resolve(s.Context(), r.ID, paid, "I saw it", kim, "")
+			s.code(err, refunds.CodeContradiction)
+			s.settle(time.Second)
+			s.is(s.get(r.ID), refunds.StatusRequiresAction)
+		})
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/returnkit/returnkit/orders"
 )
 
 // PursueDue carries on up to limit refunds that are due, as a worker does
@@ -58,8 +60,8 @@ func (s *Service) PursueDue(ctx context.Context, limit int) (n int, err error) {
 // that somebody else is carrying out is only brought forward. A succeeded one
 // that the provider has since failed becomes reversed. A failed one that the
 // provider paid is CodeContradiction: nothing is changed, and a person has to
-// look. A refund that could not be looked up is an error; a webhook is
-// then refused, so that it comes again. by is recorded with a reversal.
+// look. A refund that could not be looked up, and no person sees, is an error; a
+// webhook is then refused, so that it comes again. by is recorded with a reversal.
 func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error) {
 	r, err := s.store.Refund(ctx, id)
 	if err != nil {
@@ -89,7 +91,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 			return t.r, err
 		}
 		r, err := t.carryOut(ctx, 0)
-		if n := len(t.said); err == nil && r.Status.Open() && n > 0 && t.said[n-1].Outcome == OutcomeUnknown {
+		if n := len(t.said); err == nil && r.Status.Open() && n > 0 && t.said[n-1].Outcome == OutcomeUnknown && !r.Work.GaveUp {
 			err = fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, r.Work.LastError)
 		}
 		return r, err
@@ -205,7 +207,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 // they know; providerReference is the provider's id of the refund, if known.
 //
 // What may have been sent is looked up before, since the call may have arrived
-// after the person looked. A provider that says the opposite is
+// after the person looked. A provider that says the opposite, or still decides, is
 // CodeContradiction: nothing is changed, and the refund is looked up and ends by
 // the provider's word. One that has it under another id than providerReference
 // is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
@@ -220,14 +222,20 @@ func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason stri
 		call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 		there := s.cfg.Gateway.FindRefund(call, seen.GatewayRequest())
 		cancel()
-		if paid && there.Outcome == OutcomeRefused || !paid && holds(there.Outcome) {
+		if there.Outcome == OutcomeDone && there.Amount != 0 && there.Amount != seen.Amount() && !paid {
+			return Refund{}, &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(
+				"the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", id, there.Reference,
+				orders.NewMoney(there.Amount, seen.Quote.Currency), orders.NewMoney(seen.Amount(), seen.Quote.Currency))}
+		}
+		if there.Outcome == OutcomePending || there.Outcome == OutcomeRequiresAction ||
+			paid && there.Outcome == OutcomeRefused || !paid && there.Outcome == OutcomeDone {
 			if _, err := s.store.Update(ctx, id, func(r *Refund) error { r.Hurry(s.now()); return nil }); err != nil {
 				return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
 			}
 			return Refund{}, &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(
 				"the provider has refund %s as %s %s; it is looked up and goes by that", id, there.Reference, there.Status)}
 		}
-		if holds(there.Outcome) && there.Reference != "" {
+		if there.Outcome == OutcomeDone && there.Reference != "" {
 			if providerReference != "" && providerReference != there.Reference {
 				return Refund{}, &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
 					"%q is not this refund; the provider has it as %q", providerReference, there.Reference)}

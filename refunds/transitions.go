@@ -169,7 +169,11 @@ func (r *Refund) Answered(s Stamp, res Result) error {
 	default:
 		t.Status, t.Answered = StatusUnknown, t.StoredError || t.Reference != ""
 	}
-	if t.Status != r.Status && t.Status != StatusUnknown && t.Status != StatusSubmitted {
+	switch {
+	case t.Status == r.Status:
+	case t.Status == StatusUnknown && r.Status == StatusSubmitted:
+		t.Tries = res.Tries // those before did nothing: look-ups start near
+	case t.Status != StatusUnknown && t.Status != StatusSubmitted:
 		t.Tries = 1 // the provider has it now: look-ups start near again
 	}
 	if err := r.record(s, typ, t); err != nil {
@@ -225,7 +229,7 @@ const MaxReason = 2000
 // Resolve ends a refund that stands in the queue for a person by that person's
 // word: the provider paid it, or it did not. reason says how they know, 1 to
 // MaxReason characters; reference is the provider's id of the refund if known.
-// One that is held and was never sent can't have been paid. While somebody has
+// One that was never sent can't have been paid. While somebody has
 // the lease, and may be told by the provider, it is refused.
 func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
 	if !r.Status.Open() || !r.Work.GaveUp {
@@ -244,8 +248,8 @@ func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
 	if err := checkText("provider_reference", reference, maxID); err != nil {
 		return err
 	}
-	if paid && r.Waits() {
-		return r.refuse("resolved as paid; it is held and was never sent")
+	if paid && r.Attempt().FirstSentAt.IsZero() {
+		return r.refuse("resolved as paid; it was never sent")
 	}
 	if err := r.record(s, EventResolved, &resolved{Paid: paid, Reason: reason, Reference: reference}); err != nil {
 		return err

@@ -25,6 +25,7 @@ type try struct {
 	doubt  bool
 	stored bool // the provider replays a server error under the key
 	looked bool // look up before anything is sent
+	queued bool // it stood in the queue for a person when the try began
 
 	said  []Said
 	calls int // CreateRefund calls not yet recorded
@@ -49,6 +50,7 @@ func (t *try) run(ctx context.Context, wait time.Duration) (Refund, Outcome, err
 		return r, OutcomeDone, err
 	}
 	start := t.s.now()
+	t.queued = t.r.Work.GaveUp
 	for {
 		res, err := t.step(ctx)
 		if errors.Is(err, errWaits) {
@@ -100,7 +102,7 @@ func (t *try) again(res Result) (bool, time.Duration) {
 	case res.Answer.Outcome == OutcomeNothing && res.Answer.HTTP == 0:
 		return false, 0 // not even sent: the breaker is open
 	case res.Answer.Outcome == OutcomeUnknown, res.Answer.Outcome == OutcomeNothing:
-		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.distance(t.r.Work.Attempts + t.tries - 1)
+		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.distance(t.fruitless())
 	}
 	return false, 0
 }
@@ -264,12 +266,21 @@ func (t *try) waitForRelease(a Answer, age time.Duration, found string) Result {
 	return res
 }
 
+// fruitless is how many tries there were before the last one that may have had
+// an effect.
+func (t *try) fruitless() int {
+	if t.r.Status == StatusSubmitted {
+		return t.tries - 1 // those of earlier runs certainly had none
+	}
+	return t.r.Work.Attempts + t.tries - 1
+}
+
 // result is the state of this run after an answer.
 func (t *try) result(a Answer, gaveUp string) Result {
 	t.tries++
 	now, n := t.s.now(), t.r.Work.Attempts+t.tries-1
 	res := Result{Answer: a, Calls: t.calls, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, GaveUp: gaveUp, Answers: t.said}
-	in := t.s.cfg.distance(n)
+	in := t.s.cfg.distance(t.fruitless())
 	switch {
 	case gaveUp != "":
 		in = t.s.cfg.LookupMax
@@ -290,8 +301,10 @@ func (t *try) result(a Answer, gaveUp string) Result {
 		}
 	case a.Outcome == OutcomeNothing && !t.doubt:
 		in = t.s.cfg.idleDistance(n)
-		if now.Sub(t.r.Attempt().CreatedAt) >= t.s.cfg.GiveUpAfter {
-			res.GaveUp = fmt.Sprintf("nothing of it could be sent for %s, and it is still tried: %s", t.s.cfg.GiveUpAfter, describe(a))
+		// Not at the first failure of one that was held for as long.
+		if now.Sub(t.r.Attempt().CreatedAt) >= t.s.cfg.GiveUpAfter && n >= idleTries {
+			res.GaveUp = fmt.Sprintf("nothing of it could be sent in %d tries since %s, and it is still tried: %s",
+				n+1, t.r.Attempt().CreatedAt.Format(time.RFC3339), describe(a))
 			in = idleInQueue
 		}
 	}
@@ -311,6 +324,11 @@ func (t *try) call(ctx context.Context, name string, f func(context.Context, Gat
 		if err != nil {
 			return Answer{}, err
 		}
+		if name == CallCreate && r.HeldBy != "" && t.r.HeldBy == "" {
+			return Answer{Outcome: OutcomeNothing, Message: "it was held before it was sent"}, nil
+		}
+		// What others asked for meanwhile is seen when the answer is saved.
+		r.HeldBy, r.Work.NextAt = t.r.HeldBy, t.r.Work.NextAt
 		t.r = r
 	}
 	if !t.r.Leased(t.s.now()) {
@@ -370,7 +388,6 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 
 // record saves the result while the lease still holds.
 func (t *try) record(ctx context.Context, res Result) (Refund, error) {
-	gaveUp := t.r.Work.GaveUp
 	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(ctx), t.asOf(*r, res)) })
 	if err != nil {
 		return t.lost(ctx, err)
@@ -380,7 +397,7 @@ func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 		t.s.cfg.Observer.Completed(r)
 	case r.Status == StatusFailed:
 		t.s.cfg.Observer.Failed(r)
-	case r.Work.GaveUp && !gaveUp:
+	case r.Work.GaveUp && !t.queued:
 		t.s.cfg.Observer.Queued(r)
 	}
 	return r, nil

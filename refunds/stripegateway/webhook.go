@@ -32,7 +32,7 @@ type EventKind string
 // The kinds of events that mean something here.
 const (
 	EventIgnored        EventKind = ""                // a type that nobody here follows: answer 200
-	EventRefund         EventKind = "refund"          // refund.created, refund.updated, refund.failed, charge.refund.updated
+	EventRefund         EventKind = "refund"          // refund.created, refund.updated, refund.failed
 	EventDisputeOpened  EventKind = "dispute_opened"  // charge.dispute.created
 	EventDisputeClosed  EventKind = "dispute_closed"  // charge.dispute.closed
 	EventPaymentSettled EventKind = "payment_settled" // payment_intent.succeeded
@@ -107,7 +107,6 @@ func ParseEvent(body []byte, signature, secret string, tolerance time.Duration) 
 	e := Event{ID: raw.ID, Type: string(raw.Type), At: time.Unix(raw.Created, 0).UTC()}
 	read := map[stripe.EventType]func(*Event, []byte) error{
 		stripe.EventTypeRefundCreated:          (*Event).readRefund,
-		stripe.EventTypeChargeRefundUpdated:    (*Event).readRefund,
 		stripe.EventTypeRefundUpdated:          (*Event).readRefund,
 		stripe.EventTypeRefundFailed:           (*Event).readRefund,
 		stripe.EventTypeChargeDisputeCreated:   (*Event).readDispute,

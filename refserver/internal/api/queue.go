@@ -128,7 +128,7 @@ func waitingRefund(r queue.Refund) waitingRefundJSON {
 		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HeldBy), Since: r.UpdatedAt.UTC(),
 		Methods: all(r.Methods(), say[refunds.Method]), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
 	}
-	if r.Waits() {
+	if r.Unsent() {
 		j.Outcomes = []string{"not_paid"} // it was never sent
 	}
 	j.Attempts = all(r.Attempts, func(t refunds.Attempt) attemptJSON {

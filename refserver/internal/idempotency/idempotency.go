@@ -5,8 +5,7 @@
 // The key belongs to its caller and to what was sent with it. The same key
 // with another request is refused, and so is a request whose first try is
 // still under way. A refusal (400 or more) is not kept: the next try
-// under the key is judged anew. Nor is a 202, whose outcome is still open: the
-// next try tells what has become of it. An answer of 500 or more, or none, says nothing
+// under the key is judged anew. An answer of 500 or more, or none, says nothing
 // of the outcome: the next try is carried out again, and what it does must
 // itself happen once, as a refund and an order do.
 package idempotency
@@ -217,7 +216,7 @@ func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered b
 	row.LeaseUntil = sqldb.At(k.now())
 	// A refusal changed nothing: what was wrong may be right by the next try,
 	// which is judged again.
-	definite := answered && rec.status() < http.StatusBadRequest && rec.status() != http.StatusAccepted && !rec.tooLarge
+	definite := answered && rec.status() < http.StatusBadRequest && !rec.tooLarge
 	if definite {
 		header := map[string]string{}
 		for _, name := range kept {

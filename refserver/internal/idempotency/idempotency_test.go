@@ -41,7 +41,7 @@ func newBench(t *testing.T, db *sqldb.DB) *bench {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "text/x")
 		w.Header().Set("Set-Cookie", "secret=1")
-		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write(append([]byte("answer to "), body...))
 	}
 	return b
@@ -71,17 +71,17 @@ func (b *bench) want(w *httptest.ResponseRecorder, status int, body string, runs
 func TestARequestIsCarriedOutOncePerKeyAndAnsweredAgain(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		b := newBench(t, db)
-		b.want(b.send("ada", "k", "/refund", "10"), 201, "answer to 10", 1)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 1)
 		again := b.send("ada", "k", "/refund", "10")
-		b.want(again, 201, "answer to 10", 1)
+		b.want(again, 202, "answer to 10", 1)
 		if again.Header().Get(idempotency.ReplayedHeader) != "true" || again.Header().Get("Content-Type") != "text/x" || again.Header().Get("Set-Cookie") != "" {
 			t.Errorf("the answer given again has the fields %v", again.Header())
 		}
 		b.want(b.send("ada", "k", "/refund", "11"), 409, "IDEMPOTENCY_MISMATCH", 1)
 		b.want(b.send("ada", "k", "/other", "10"), 409, "IDEMPOTENCY_MISMATCH", 1)
-		b.want(b.send("bob", "k", "/refund", "10"), 201, "answer to 10", 2)
-		b.want(b.send("ada", "", "/refund", "10"), 201, "answer to 10", 3)
-		b.want(b.send("", "k", "/refund", "10"), 201, "answer to 10", 4)
+		b.want(b.send("bob", "k", "/refund", "10"), 202, "answer to 10", 2)
+		b.want(b.send("ada", "", "/refund", "10"), 202, "answer to 10", 3)
+		b.want(b.send("", "k", "/refund", "10"), 202, "answer to 10", 4)
 		b.want(b.send("ada", strings.Repeat("k", 256), "/refund", "10"), 400, "INVALID", 4)
 		b.want(b.send("ada", "k\x01", "/refund", "10"), 400, "INVALID", 4)
 	})
@@ -161,7 +161,7 @@ func TestAnAnswerThatSaysNothingOfTheOutcomeIsNotKept(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		b := newBench(t, db)
 		good := b.inner
-		for i, status := range []int{500, 503, 429, 202} {
+		for i, status := range []int{500, 503, 429} {
 			b.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 			b.want(b.send("ada", "k", "/refund", "10"), status, "", int64(i+1))
 		}
@@ -171,9 +171,9 @@ func TestAnAnswerThatSaysNothingOfTheOutcomeIsNotKept(t *testing.T) {
 			b.send("ada", "k", "/refund", "10")
 		}()
 		b.inner = good
-		b.want(b.send("ada", "k", "/refund", "11"), 409, "IDEMPOTENCY_MISMATCH", 5)
-		b.want(b.send("ada", "k", "/refund", "10"), 201, "answer to 10", 6)
-		b.want(b.send("ada", "k", "/refund", "10"), 201, "answer to 10", 6)
+		b.want(b.send("ada", "k", "/refund", "11"), 409, "IDEMPOTENCY_MISMATCH", 4)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 5)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 5)
 	})
 }
 
@@ -189,15 +189,15 @@ func TestACrashedTryIsTakenOverWhenItsLeaseHasRunOut(t *testing.T) {
 		<-held
 		b.inner = good
 		b.now.Add(int64(3 * time.Minute))
-		b.want(b.send("ada", "k", "/refund", "10"), 201, "answer to 10", 2)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 2)
 		close(release)
 		frozen.Wait() // it comes back late, and its answer is not kept
-		b.want(b.send("ada", "k", "/refund", "10"), 201, "answer to 10", 2)
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 2)
 
 		b.now.Add(int64(49 * time.Hour))
 		if n, err := b.keys.CleanUp(t.Context()); err != nil || n != 1 {
 			t.Errorf("cleaned up %d, %v", n, err)
 		}
-		b.want(b.send("ada", "k", "/refund", "12"), 201, "answer to 12", 3)
+		b.want(b.send("ada", "k", "/refund", "12"), 202, "answer to 12", 3)
 	})
 }

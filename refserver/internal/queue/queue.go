@@ -68,8 +68,8 @@ func (r Refund) Methods() []refunds.Method {
 	return []refunds.Method{refunds.StoreCredit, refunds.Cash, refunds.Card}
 }
 
-// Waits reports whether it certainly was never sent.
-func (r Refund) Waits() bool { return r.Refund.Waits() }
+// Unsent reports whether it certainly was never sent.
+func (r Refund) Unsent() bool { return r.Attempt().FirstSentAt.IsZero() }
 
 // Order is an order whose charge nobody can tell about.
 type Order struct {

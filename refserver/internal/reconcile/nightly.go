@@ -171,12 +171,13 @@ func (n *Nightly) carryOut(ctx context.Context, row runRow) (refunds.Reconciliat
 	if err != nil || n.Settle == nil {
 		return report, err
 	}
+	var failed error
 	for _, c := range report.Rows {
 		if err := n.Settle(ctx, c); err != nil {
-			return report, fmt.Errorf("reconcile: settle refund %s: %w", c.RefundID, err)
+			failed = errors.Join(failed, fmt.Errorf("reconcile: settle refund %s: %w", c.RefundID, err))
 		}
 	}
-	return report, nil
+	return report, failed
 }
 
 // settle keeps the outcome while the night is still ours.

@@ -79,7 +79,7 @@ func (s *Shop) settleDifference(ctx context.Context, c refunds.Comparison) error
 		// Also what can't be done about this one must not keep the night from
 		// the others.
 		return s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: "reconciliation " + c.AttemptID, Message: err.Error(), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderReference,
+			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderReference,
 		})
 	}
 	if errors.Is(err, refunds.ErrNotFound) {

@@ -128,7 +128,7 @@ func (s *Shop) refundTold(ctx context.Context, e stripegateway.Event) (string, e
 		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it
 	case refunds.CodeOf(err) == refunds.CodeContradiction:
 		return hookAlarm, s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: e.ID, Message: err.Error(), RefundID: r.ID, OrderID: r.OrderID, Reference: e.Reference,
+			ID: e.ID, Message: inWords(err), RefundID: r.ID, OrderID: r.OrderID, Reference: e.Reference,
 		})
 	case err != nil:
 		return "", err
@@ -261,6 +261,14 @@ func (s *Shop) closeTasks(ctx context.Context, c returns.Return, kind, note stri
 		}
 	}
 	return nil
+}
+
+// inWords is what a refusal of package refunds says to a person.
+func inWords(err error) string {
+	if e, ok := errors.AsType[*refunds.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
 }
 
 // alarm puts a contradiction before a person, once.

@@ -1,0 +1,101 @@
+package orders_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/orderstest"
+)
+
+// TestTheProvidersWordCountsMoreThanAPersons: an order whose provider gave no
+// answer until a person had to look, and that can be asked again by then.
+func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		confirm  orderstest.Fault // of the first confirm
+		cancel   orderstest.Fault // of the worker's cancels
+		then     orderstest.Fault // of later look-ups and cancels
+		captured bool             // the person's word
+		want     string           // status, charges, cancels; or a refusal
+	}{
+		{"captured, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone, true, "completed 1 0"},
+		{"captured, and called unpaid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone, false, "PAYMENT_UNCERTAIN"},
+		{"not captured, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultNone, false, "cancelled 0 1"},
+		{"not captured, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
+		{"cancelled there, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostAfter, orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
+		{"nobody answers, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultLostBefore, true, "completed 1 0"},
+		{"nobody answers, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultLostBefore, false, "cancelled 0 0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, func(c *orders.Config) { c.QueueLimit, c.GiveUpAfter = time.Hour, 2*time.Hour })
+				s.fill(3)
+				s.gateway.Script(orderstest.CallConfirm, tc.confirm)
+				s.gateway.Always(orderstest.CallFind, orderstest.FaultLostBefore)
+				s.gateway.Always(orderstest.CallCancel, tc.cancel)
+				o, err := s.Checkout(t.Context(), card(""))
+				must(t, err)
+				s.work(3 * time.Hour)
+				s.expect("for a person", s.order(o.ID).Payment.Work.GaveUp, true)
+				cancels := s.gateway.Calls(orderstest.CallCancel)
+				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
+					s.gateway.Always(c, tc.then)
+				}
+				o, err = s.Resolve(t.Context(), o.ID, tc.captured, staff, "seen there")
+				if code := orders.CodeOf(err); code != "" {
+					s.expect("refusal", code, tc.want)
+					now := s.order(o.ID)
+					s.expect("left as it is", []any{now.Status, now.Payment.Work.GaveUp, now.Payment.Work.LeaseToken}, "[queued true ]")
+					_, err = s.Resolve(t.Context(), o.ID, !tc.captured, staff, "looked again")
+					must(t, err)
+					return
+				}
+				must(t, err)
+				s.expect("outcome", []any{o.Status, len(s.gateway.Charges()), s.gateway.Calls(orderstest.CallCancel) - cancels}, "["+tc.want+"]")
+			})
+		})
+	}
+}
+
+// cancelling is a gateway during whose cancels something happens.
+type cancelling struct {
+	*orderstest.Gateway
+	during func()
+}
+
+func (g *cancelling) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+	a := g.Gateway.CancelPayment(ctx, r, reference)
+	if f := g.during; f != nil {
+		g.during = nil
+		f()
+	}
+	return a
+}
+
+func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &cancelling{}
+		s := open(t, func(c *orders.Config) {
+			g.Gateway = c.Gateway.(*orderstest.Gateway)
+			c.Gateway, c.QueueLimit, c.GiveUpAfter = g, time.Hour, 2*time.Hour
+		})
+		s.fill(3)
+		s.gateway.Script(orderstest.CallConfirm, orderstest.FaultLostBefore)
+		s.gateway.Always(orderstest.CallFind, orderstest.FaultLostBefore)
+		s.gateway.Always(orderstest.CallCancel, orderstest.FaultLostBefore)
+		o, err := s.Checkout(t.Context(), card(""))
+		must(t, err)
+		s.work(3 * time.Hour)
+		s.gateway.Always(orderstest.CallCancel, orderstest.FaultNone)
+		g.during = func() {
+			_, err := s.Resolve(t.Context(), o.ID, true, staff, "seen there")
+			s.expect("answer", orders.CodeOf(err), orders.CodePaymentUncertain)
+		}
+		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer asked for it")
+		must(t, err)
+		s.expect("order and charges", []any{o.Status, len(s.gateway.Charges())}, "[cancelled 0]")
+	})
+}
