@@ -3,6 +3,7 @@ package site_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,6 +205,37 @@ func TestARefundThatMayHaveBeenSentIsHeldBackAndLetGo(t *testing.T) {
 		staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
 		b.run()
 		b.eventually("the refund", func() bool { return b.theCase(c.ID).Status == returns.StatusRefunded })
+	})
+}
+
+func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		staff := b.signIn()
+		c := b.approved(b.buy(b.customer("ada"), 1))
+		r, err := refundsdb.New(b.DB).Update(t.Context(), b.unsent(&c).ID, func(r *refunds.Refund) error {
+			st := orders.Stamp{At: time.Now(), By: orders.System("test")}
+			if err := r.Submit(st); err != nil {
+				return err
+			}
+			return r.Answered(st, refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeNothing, HTTP: 403}, Calls: 1, Tries: 1, GaveUp: "nothing of it could be sent"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := staff.get("/admin/queue").want(t, 200, "could not be sent", "nothing of it could be sent", "Do not pay it"); strings.Contains(page.body, "The provider paid") {
+			t.Error("the page offers to call it paid")
+		}
+		if q := staff.waiting().Refunds[0]; len(q.Outcomes) != 1 || q.Outcomes[0] != "not_paid" {
+			t.Errorf("%+v", q)
+		}
+		path := "/admin/queue/refunds/" + r.ID + "/resolve"
+		staff.form(path, url.Values{"outcome": {"paid"}, "reason": {"x"}}).want(t, 409, "never sent")
+		staff.form(path, url.Values{"outcome": {"not_paid"}, "reason": {"the provider has closed our account"}}).want(t, 302)
+		_, again, err := b.Returns.Refund(t.Context(), c.ID, refunds.StoreCredit, clerk)
+		if err != nil || again.Status != refunds.StatusSucceeded {
+			t.Errorf("by store credit: %s, %v", again.Status, err)
+		}
 	})
 }
 
