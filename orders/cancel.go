@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// errClosing refuses what would ask the provider, when the service is closing.
+var errClosing = &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the shop is closing down; try again in a minute"}
+
 // Cancel ends a queued order unpaid and puts its units back. An order that
 // may be paid is withdrawn at the provider first; when that gives no answer,
 // or the order is being charged at this moment, it is CodePaymentUncertain and
@@ -16,7 +19,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string
 		return Order{}, err
 	}
 	if !s.begin() {
-		return Order{}, &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the shop is closing down; try again in a minute"}
+		return Order{}, errClosing
 	}
 	defer s.running.Done()
 	st := s.stamp(ctx, by)
@@ -25,8 +28,8 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string
 		if !o.open() {
 			return o.refuse("cancelled")
 		}
-		if o.Payment.Work.LeaseUntil.After(st.At) {
-			return o.uncertain("is being charged at this moment; try again in some seconds")
+		if err := o.atRest(st); err != nil {
+			return err
 		}
 		if o.CertainlyUnpaid() {
 			return o.Cancel(st, reason)
@@ -80,7 +83,7 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Acto
 		return Order{}, err
 	}
 	if !s.begin() {
-		return Order{}, &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the shop is closing down; try again in a minute"}
+		return Order{}, errClosing
 	}
 	defer s.running.Done()
 	st := s.stamp(ctx, by)
@@ -89,8 +92,8 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Acto
 		if err := o.forAPerson(reason); err != nil {
 			return err
 		}
-		if o.Payment.Work.LeaseUntil.After(st.At) {
-			return o.uncertain("is being charged at this moment; try again in some seconds")
+		if err := o.atRest(st); err != nil {
+			return err
 		}
 		if o.Payment.Reference == "" {
 			return o.Resolve(st, captured, reason)
@@ -145,6 +148,14 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 		if a.Outcome != OutcomeDone {
 			return o.uncertain("has a payment that could still be captured, and the provider did not cancel it; try again")
 		}
+	}
+	return nil
+}
+
+// atRest refuses to settle an order that somebody charges or settles.
+func (o *Order) atRest(s Stamp) error {
+	if o.Payment.Work.LeaseUntil.After(s.At) {
+		return o.uncertain("is being charged at this moment; try again in some seconds")
 	}
 	return nil
 }

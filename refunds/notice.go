@@ -57,9 +57,7 @@ func (s *Service) Notified(ctx context.Context, n Notice, by Actor) (Refund, err
 // failed by now, nothing is wrong.
 func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, reference string) error {
 	r.Attempts = []Attempt{a}
-	call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	answer := s.cfg.Gateway.FindRefund(call, r.GatewayRequest())
-	cancel()
+	answer := s.find(ctx, r)
 	switch answer.Outcome {
 	case OutcomeRefused:
 		return nil

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/returnkit/returnkit/orders"
 )
 
 // PursueDue carries on up to limit refunds that are due, as a worker does
@@ -97,9 +95,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 		return r, err
 	}
 
-	call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	answer := s.cfg.Gateway.FindRefund(call, r.GatewayRequest())
-	cancel()
+	answer := s.find(ctx, r)
 	switch {
 	case r.Status == StatusSucceeded && answer.Outcome == OutcomeRefused:
 		// Found by the attempt's id: its reference is the right one, whatever a
@@ -200,67 +196,4 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 		s.cfg.Observer.Queued(saved)
 	}
 	return nil
-}
-
-// Resolve ends a refund that stands in the queue for a person, by the word of
-// one: the provider paid (paid), or it did not. reason is required and says how
-// they know; providerReference is the provider's id of the refund, if known.
-//
-// What may have been sent is looked up before, since the call may have arrived
-// after the person looked. A provider that says the opposite, or still decides, is
-// CodeContradiction: nothing is changed, and the refund is looked up and ends by
-// the provider's word. One that has it under another id than providerReference
-// is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
-// not in the queue, was changed meanwhile, or about which the provider is being
-// asked at this moment, is CodeTransition.
-func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
-	seen, err := s.store.Refund(ctx, id)
-	if err != nil {
-		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
-	}
-	if seen.Work.GaveUp && !seen.Attempt().FirstSentAt.IsZero() {
-		call, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-		there := s.cfg.Gateway.FindRefund(call, seen.GatewayRequest())
-		cancel()
-		if there.Outcome == OutcomeDone && there.Amount != 0 && there.Amount != seen.Amount() && !paid {
-			return Refund{}, &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(
-				"the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", id, there.Reference,
-				orders.NewMoney(there.Amount, seen.Quote.Currency), orders.NewMoney(seen.Amount(), seen.Quote.Currency))}
-		}
-		if there.Outcome == OutcomePending || there.Outcome == OutcomeRequiresAction ||
-			paid && there.Outcome == OutcomeRefused || !paid && there.Outcome == OutcomeDone {
-			if _, err := s.store.Update(ctx, id, func(r *Refund) error { r.Hurry(s.now()); return nil }); err != nil {
-				return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
-			}
-			return Refund{}, &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(
-				"the provider has refund %s as %s %s; it is looked up and goes by that", id, there.Reference, there.Status)}
-		}
-		if there.Outcome == OutcomeDone && there.Reference != "" {
-			if providerReference != "" && providerReference != there.Reference {
-				return Refund{}, &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
-					"%q is not this refund; the provider has it as %q", providerReference, there.Reference)}
-			}
-			providerReference = there.Reference
-		}
-	}
-	r, err := s.store.Update(ctx, id, func(r *Refund) error {
-		if r.Version != seen.Version {
-			return r.refuse("resolved; it has changed meanwhile, look again")
-		}
-		return r.Resolve(s.stamp(ctx, by), paid, reason, providerReference)
-	})
-	if err != nil {
-		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
-	}
-	if paid {
-		s.cfg.Observer.Completed(r)
-	} else {
-		s.cfg.Observer.Failed(r)
-	}
-	return r, nil
-}
-
-// holds reports whether the provider has the refund, and has paid it or may.
-func holds(o Outcome) bool {
-	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
 }

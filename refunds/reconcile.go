@@ -279,9 +279,7 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]Listed) e
 	default:
 		at := leg.Refund
 		at.Attempts = []Attempt{leg.Attempt}
-		call, cancel := context.WithTimeout(ctx, c.s.cfg.CallTimeout)
-		a := c.s.cfg.Gateway.FindRefund(call, at.GatewayRequest())
-		cancel()
+		a := c.s.find(ctx, at)
 		switch a.Outcome {
 		case OutcomeDone, OutcomeRefused, OutcomePending, OutcomeRequiresAction:
 			l = Listed{Reference: a.Reference, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}

@@ -1,0 +1,85 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/returnkit/returnkit/orders"
+)
+
+// Resolve ends a refund that stands in the queue for a person, by the word of
+// one: the provider paid (paid), or it did not. reason is required and says how
+// they know; providerReference is the provider's id of the refund, if known.
+//
+// What may have been sent is looked up before, since the call may have arrived
+// after the person looked. A provider that says the opposite, or still decides, is
+// CodeContradiction: nothing is changed, and the refund is looked up and ends by
+// the provider's word. One that has it under another id than providerReference
+// is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
+// not in the queue, was changed meanwhile, or about which the provider is being
+// asked at this moment, is CodeTransition.
+func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
+	seen, err := s.store.Refund(ctx, id)
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
+	}
+	if seen.Work.GaveUp && !seen.Attempt().FirstSentAt.IsZero() {
+		if providerReference, err = s.contradicted(ctx, seen, paid, providerReference); err != nil {
+			return Refund{}, err
+		}
+	}
+	r, err := s.store.Update(ctx, id, func(r *Refund) error {
+		if r.Version != seen.Version {
+			return r.refuse("resolved; it has changed meanwhile, look again")
+		}
+		return r.Resolve(s.stamp(ctx, by), paid, reason, providerReference)
+	})
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
+	}
+	if paid {
+		s.cfg.Observer.Completed(r)
+	} else {
+		s.cfg.Observer.Failed(r)
+	}
+	return r, nil
+}
+
+// contradicted asks the provider about what a person says of a refund, and
+// returns its reference there.
+func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, reference string) (string, error) {
+	refuse := func(format string, args ...any) error {
+		return &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(format, args...)}
+	}
+	there := s.find(ctx, r)
+	done := there.Outcome == OutcomeDone
+	switch {
+	case done && !paid && there.Amount != 0 && there.Amount != r.Amount():
+		// Looking again would tell the same.
+		return "", refuse("the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", r.ID, there.Reference,
+			orders.NewMoney(there.Amount, r.Quote.Currency), orders.NewMoney(r.Amount(), r.Quote.Currency))
+	case done && !paid, holds(there.Outcome) && !done, there.Outcome == OutcomeRefused && paid:
+		if _, err := s.store.Update(ctx, r.ID, func(r *Refund) error { r.Hurry(s.now()); return nil }); err != nil {
+			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
+		}
+		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID, there.Reference, there.Status)
+	case !done || there.Reference == "":
+		return reference, nil
+	case reference != "" && reference != there.Reference:
+		return "", &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+			"%q is not this refund; the provider has it as %q", reference, there.Reference)}
+	}
+	return there.Reference, nil
+}
+
+// find looks a refund up by its current attempt, whoever carries it out.
+func (s *Service) find(ctx context.Context, r Refund) Answer {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	defer cancel()
+	return s.cfg.Gateway.FindRefund(ctx, r.GatewayRequest())
+}
+
+// holds reports whether the provider has the refund, and has paid it or may.
+func holds(o Outcome) bool {
+	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
+}
