@@ -2,6 +2,7 @@ package refundstest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -14,4 +15,26 @@ func TestEveryCutPointInMemory(t *testing.T) {
 func TestRandomCrashesInMemory(t *testing.T) {
 	t.Parallel()
 	TestRandomCrashes(t, Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}, 500)
+}
+
+// TestAPersonComesBack asks twice for a refund that a person has to look at,
+// and one of the two dies with the lease: the person is refused until it has
+// run out, as the refund says, and then believed.
+func TestAPersonComesBack(t *testing.T) {
+	t.Parallel()
+	w, _ := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, refunds.Card)
+	e, _ := w.start(1, nil)
+	_, _ = e.Refund(w.ctx, w.request)
+	w.pass(25 * time.Hour)
+	w.ask()
+	e, _ = w.start(1, nil)
+	_, _ = e.Refund(w.ctx, w.request)
+	queued := w.refunds()[0]
+	if !queued.Work.GaveUp || !queued.Leased(w.clock()) {
+		t.Fatalf("the refund is not in the queue under the lease of a dead process: %+v", queued.Work)
+	}
+	w.resolve()
+	if got := w.refunds()[0].Status; got != refunds.StatusFailed || len(w.bad) > 0 {
+		t.Errorf("the refund is %s, %q; want failed by the word of a person", got, w.bad)
+	}
 }

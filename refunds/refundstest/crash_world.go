@@ -237,6 +237,8 @@ func (w *world) visible(when string) {
 }
 
 // resolve is a person who looks at the provider's page and tells the truth.
+// Refused because a process, which may have died, is asking the provider, they
+// come back when its lease has run out.
 func (w *world) resolve() {
 	e, _ := w.start(0, nil)
 	for _, r := range w.refunds() {
@@ -249,7 +251,16 @@ func (w *world) resolve() {
 				paid, reference = true, p.Reference
 			}
 		}
-		if _, err := e.Resolve(w.ctx, r.ID, paid, "looked at the provider's page", w.request.By, reference); err != nil {
+		say := func() error {
+			_, err := e.Resolve(w.ctx, r.ID, paid, "looked at the provider's page", w.request.By, reference)
+			return err
+		}
+		err := say()
+		if err != nil && r.Leased(w.clock()) {
+			w.until(r.Work.LeaseUntil)
+			err = say()
+		}
+		if err != nil {
 			w.note("a person can't resolve %s: %v", r.ID, err)
 		}
 	}
