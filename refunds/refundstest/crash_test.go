@@ -17,9 +17,9 @@ func TestRandomCrashesInMemory(t *testing.T) {
 	TestRandomCrashes(t, Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}, 500)
 }
 
-// TestAPersonComesBack asks twice for a refund that a person has to look at,
-// and one of the two dies with the lease: the person is refused until it has
-// run out, as the refund says, and then believed.
+// TestAPersonComesBack asks again for a refund that stands in the queue, in a
+// process that dies with the lease. The world's person is refused until it has
+// run out and then believed, and no violation is noted.
 func TestAPersonComesBack(t *testing.T) {
 	t.Parallel()
 	w, _ := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, refunds.Card)

@@ -256,7 +256,7 @@ func (w *world) resolve() {
 			return err
 		}
 		err := say()
-		if err != nil && r.Leased(w.clock()) {
+		if refunds.CodeOf(err) == refunds.CodeTransition && r.Leased(w.clock()) {
 			w.until(r.Work.LeaseUntil)
 			err = say()
 		}
