@@ -38,3 +38,25 @@ func TestAPersonComesBack(t *testing.T) {
 		t.Errorf("the refund is %s, %q; want failed by the word of a person", got, w.bad)
 	}
 }
+
+// TestAPersonIsRefusedWhileTheProviderDecides has a person call paid what the
+// provider waits for a customer with: it stays open, goes by the provider's
+// word, and no violation is noted.
+func TestAPersonIsRefusedWhileTheProviderDecides(t *testing.T) {
+	t.Parallel()
+	w, p := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, refunds.Card)
+	p.Script(CallCreate, FaultRequiresAction)
+	e, _ := w.start(2, nil) // the provider has it, and nobody was told
+	_, _ = e.Refund(w.ctx, w.request)
+	w.pass(25 * time.Hour)
+	p.Script(CallFind, Fault5xxBefore)
+	w.ask()
+	if r := w.refunds()[0]; !r.Work.GaveUp {
+		t.Fatalf("the refund is %s and not in the queue: %+v", r.Status, r.Work)
+	}
+	w.resolve()
+	w.recover(0, w.clock())
+	if got := w.refunds()[0].Status; got != refunds.StatusRequiresAction || len(w.bad) > 0 {
+		t.Errorf("the refund is %s, %q; want requires_action by the provider's word", got, w.bad)
+	}
+}

@@ -236,19 +236,20 @@ func (w *world) visible(when string) {
 	}
 }
 
-// resolve is a person who looks at the provider's page and tells the truth.
-// Refused because a process, which may have died, is asking the provider, they
-// come back when its lease has run out.
+// resolve is a person who looks at the provider's page and says what it shows.
+// Two refusals are right: while a process, which may have died, is asking the
+// provider, and they come back when its lease has run out; and while the
+// provider still decides, and the refund goes by its word.
 func (w *world) resolve() {
 	e, _ := w.start(0, nil)
 	for _, r := range w.refunds() {
 		if !r.Status.Open() || !r.Work.GaveUp || r.Waits() {
 			continue
 		}
-		paid, reference := false, ""
+		paid, undecided, reference := false, false, ""
 		for _, p := range w.live() {
 			if p.Request.AttemptID == r.Attempt().ID {
-				paid, reference = true, p.Reference
+				paid, undecided, reference = true, p.Status != "succeeded", p.Reference
 			}
 		}
 		say := func() error {
@@ -260,7 +261,7 @@ func (w *world) resolve() {
 			w.until(r.Work.LeaseUntil)
 			err = say()
 		}
-		if err != nil {
+		if err != nil && !(undecided && refunds.CodeOf(err) == refunds.CodeContradiction) {
 			w.note("a person can't resolve %s: %v", r.ID, err)
 		}
 	}
