@@ -30,7 +30,7 @@ func Allocate(total int64, weights []int64) ([]int64, error) {
 			return nil, &Error{Code: CodeInvalid, Field: "weights", Message: fmt.Sprintf("weight %d is %d; it must be 0 or more", i+1, w)}
 		}
 		var err error
-		if sum, err = addChecked(sum, w); err != nil {
+		if sum, err = Add(sum, w); err != nil {
 			return nil, overflow("sum of the weights")
 		}
 	}
@@ -101,33 +101,18 @@ func Share(paid int64, k, n int) int64 {
 	return int64(q)
 }
 
-// Share is Share of each component.
-func (c Components) Share(k, n int) Components {
-	return Components{Price: Share(c.Price, k, n), Duty: Share(c.Duty, k, n), Shipping: Share(c.Shipping, k, n)}
-}
-
-// Sub is c less d, component by component.
-func (c Components) Sub(d Components) Components {
-	return Components{Price: c.Price - d.Price, Duty: c.Duty - d.Duty, Shipping: c.Shipping - d.Shipping}
-}
-
-// Add is c and d, component by component.
-func (c Components) Add(d Components) Components {
-	return Components{Price: c.Price + d.Price, Duty: c.Duty + d.Duty, Shipping: c.Shipping + d.Shipping}
-}
-
-// MulBP is amount x bp / 10000 rounded half up: bp basis points of an amount
+// BasisPoints is amount x bp / 10000 rounded half up: bp basis points of an amount
 // of 0 or more minor units (15 % is 1500).
-func MulBP(amount int64, bp int) (int64, error) {
+func BasisPoints(amount int64, bp int) (int64, error) {
 	if amount < 0 || bp < 0 {
 		return 0, &Error{Code: CodeInvalid, Field: "basis points", Message: fmt.Sprintf("%d basis points of %d: neither may be negative", bp, amount)}
 	}
-	return mulDivHalfUp(amount, int64(bp), 10_000)
+	return MulDiv(amount, int64(bp), 10_000)
 }
 
-// mulDivHalfUp is a x b / c rounded half up, through 128 bits; a and b are
+// MulDiv is a x b / c rounded half up, through 128 bits; a and b are
 // not negative and c is positive.
-func mulDivHalfUp(a, b, c int64) (int64, error) {
+func MulDiv(a, b, c int64) (int64, error) {
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
 	lo, carry := bits.Add64(lo, uint64(c)/2, 0)
 	hi += carry

@@ -34,9 +34,9 @@ func ExampleShare() {
 	// 34
 }
 
-func ExampleMulBP() {
-	fmt.Println(orders.MulBP(35, 1500)) // 15 % of 0.35
-	fmt.Println(orders.MulBP(25, 5000)) // half of 0.25, half up
+func ExampleBasisPoints() {
+	fmt.Println(orders.BasisPoints(35, 1500)) // 15 % of 0.35
+	fmt.Println(orders.BasisPoints(25, 5000)) // half of 0.25, half up
 	// Output:
 	// 5 <nil>
 	// 13 <nil>

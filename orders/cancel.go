@@ -67,7 +67,7 @@ func (s *Service) Retry(ctx context.Context, id string, by Actor, reason string)
 	return s.store.Update(ctx, id, func(o *Order) error { return o.Retry(st, reason) })
 }
 
-// Resolve settles an order in the queue for a person (Query.NeedPerson): one
+// Resolve settles an order in the queue for a person (Query.NeedsReview): one
 // whose provider names another amount than was asked for, or could not be
 // asked until GiveUpAfter. captured is what the provider shows; the reason is
 // required and stays in the audit trail.
@@ -89,13 +89,13 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Acto
 	st := s.stamp(ctx, by)
 	lease := s.cfg.NewID()
 	o, err := s.store.Update(ctx, id, func(o *Order) error {
-		if err := o.forAPerson(reason); err != nil {
+		if err := o.checkInReview(reason); err != nil {
 			return err
 		}
 		if err := o.atRest(st); err != nil {
 			return err
 		}
-		if o.Payment.Reference == "" {
+		if o.Payment.ProviderID == "" {
 			return o.Resolve(st, captured, reason)
 		}
 		o.Lease(lease, st.At.Add(s.cfg.Lease))
@@ -111,7 +111,7 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Acto
 	ctx = context.WithoutCancel(ctx)
 	if err := s.contradicted(ctx, &o, lease, captured); err != nil {
 		released, releaseErr := s.store.Update(ctx, id, func(o *Order) error {
-			if o.Held(lease) == nil {
+			if o.CheckLease(lease) == nil {
 				o.Lease("", time.Time{})
 			}
 			return nil
@@ -132,15 +132,15 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 	switch {
 	case a.Outcome == OutcomePending, a.Outcome == OutcomeRequiresAction:
 		return o.uncertain("is still being decided by the provider; have it asked again later")
-	case captured && a.Outcome == OutcomeRefused:
+	case captured && a.Outcome == OutcomeDeclined:
 		return o.uncertain("has a payment that the provider says is cancelled: it can't count as paid")
-	case captured && a.Outcome == OutcomeNothing:
+	case captured && a.Outcome == OutcomeNoEffect:
 		return o.uncertain("has a payment that the provider says is not captured: it can't count as paid; have it asked again, or cancel the order")
 	case !captured && a.Outcome == OutcomeDone && (a.Amount == 0 || a.Amount == o.Payment.Amount):
 		return o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
-	case !captured && a.Outcome == OutcomeNothing:
-		a, err := s.call(ctx, o, lease, func(ctx context.Context, r ChargeRequest) Answer {
-			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.Reference)
+	case !captured && a.Outcome == OutcomeNoEffect:
+		a, err := s.call(ctx, o, lease, func(ctx context.Context, r ChargeRequest) Result {
+			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.ProviderID)
 		})
 		if err != nil {
 			return err

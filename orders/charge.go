@@ -78,7 +78,7 @@ func (s *Service) chargeNow(ctx context.Context, o Order, lease string) (Order, 
 func (s *Service) queue(ctx context.Context, o Order, lease, reason string) Order {
 	st := s.worker(ctx)
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
-		if lease != "" && o.Held(lease) == nil {
+		if lease != "" && o.CheckLease(lease) == nil {
 			o.Lease("", time.Time{})
 		}
 		if o.Status != StatusSubmitted {
@@ -139,7 +139,7 @@ func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
 			return n, err
 		}
 		for _, outcome := range outcomes {
-			if outcome == OutcomeNothing {
+			if outcome == OutcomeNoEffect {
 				return n, nil
 			}
 		}
@@ -147,12 +147,12 @@ func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
 	return n, nil
 }
 
-// Hurry brings the next attempt to charge an order to now: what to do when the
+// Expedite brings the next attempt to charge an order to now: what to do when the
 // provider says that its payment has moved. An order that is settled, being
 // charged at this moment, or in the queue for a person stays as it is.
-func (s *Service) Hurry(ctx context.Context, id string) (Order, error) {
+func (s *Service) Expedite(ctx context.Context, id string) (Order, error) {
 	return s.store.Update(ctx, id, func(o *Order) error {
-		if w := &o.Payment.Work; o.open() && !w.GaveUp && !w.NextAt.IsZero() && w.NextAt.After(s.now()) {
+		if w := &o.Payment.Work; o.open() && !w.NeedsReview && !w.NextAt.IsZero() && w.NextAt.After(s.now()) {
 			w.NextAt = s.now()
 		}
 		return nil
@@ -170,7 +170,7 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 	// Before this run nothing was confirmed: no attempt was recorded, and none
 	// was cut off after it began.
 	first := o.Payment.Work.Attempts == 0 && o.Payment.Status != PaymentUnknown
-	if o.Payment.Reference != "" && o.Payment.Status == PaymentUnknown {
+	if o.Payment.ProviderID != "" && o.Payment.Status == PaymentUnknown {
 		// A confirm may have been sent: look first, never pay again blindly.
 		a, err := s.find(ctx, &o, lease)
 		if err != nil {
@@ -178,27 +178,27 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		}
 		switch a.Outcome {
 		case OutcomeDone:
-			return s.captured(ctx, o, lease, o.Payment.Reference, a)
-		case OutcomeRefused:
+			return s.captured(ctx, o, lease, o.Payment.ProviderID, a)
+		case OutcomeDeclined:
 			return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
 				return o.Decline(s.worker(ctx), a.Code, "the provider cancelled the payment")
 			})
-		case OutcomeNothing:
+		case OutcomeNoEffect:
 			// Not captured, and still can be: confirm again.
 		default:
 			return s.later(ctx, o, lease, a, true)
 		}
 	} else {
-		reference := o.Payment.Reference
+		reference := o.Payment.ProviderID
 		if reference == "" {
 			a, err := s.call(ctx, &o, lease, s.cfg.Gateway.CreatePayment)
 			if err != nil {
 				return o, a.Outcome, err
 			}
 			switch {
-			case a.Outcome == OutcomeDone && a.Reference != "":
-				reference = a.Reference
-			case a.Outcome == OutcomeRefused:
+			case a.Outcome == OutcomeDone && a.ProviderID != "":
+				reference = a.ProviderID
+			case a.Outcome == OutcomeDeclined:
 				return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
 					return o.Decline(s.worker(ctx), a.Code, a.Message)
 				})
@@ -215,16 +215,16 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		}
 	}
 
-	a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Answer {
-		return s.cfg.Gateway.ConfirmPayment(ctx, r, o.Payment.Reference)
+	a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Result {
+		return s.cfg.Gateway.ConfirmPayment(ctx, r, o.Payment.ProviderID)
 	})
 	if err != nil {
 		return o, a.Outcome, err
 	}
 	switch a.Outcome {
 	case OutcomeDone:
-		return s.captured(ctx, o, lease, o.Payment.Reference, a)
-	case OutcomeRefused:
+		return s.captured(ctx, o, lease, o.Payment.ProviderID, a)
+	case OutcomeDeclined:
 		if !first {
 			// An earlier confirm without an answer may still be on its way.
 			return s.withdraw(ctx, o, lease, s.worker(ctx), a.Message, &a)
@@ -232,7 +232,7 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
 			return o.Decline(s.worker(ctx), a.Code, a.Message)
 		})
-	case OutcomeNothing:
+	case OutcomeNoEffect:
 		return s.later(ctx, o, lease, a, false)
 	default:
 		return s.later(ctx, o, lease, a, true)
@@ -241,16 +241,16 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 
 // withdraw ends an order unpaid, after the provider has said that it never
 // will be captured. decline is the definite no that led here, if one did.
-func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp, reason string, decline *Answer) (Order, Outcome, error) {
+func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp, reason string, decline *Result) (Order, Outcome, error) {
 	outcome := OutcomeDone
-	if o.Payment.Reference != "" {
-		a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Answer {
-			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.Reference)
+	if o.Payment.ProviderID != "" {
+		a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Result {
+			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.ProviderID)
 		})
 		if err != nil {
 			return o, a.Outcome, err
 		}
-		if a.Outcome == OutcomeRefused {
+		if a.Outcome == OutcomeDeclined {
 			// It is said to be captured. An order is completed on the payment's
 			// own state only, not on the reason of a refusal.
 			a, err = s.find(ctx, &o, lease)
@@ -259,10 +259,10 @@ func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp,
 			}
 			switch a.Outcome {
 			case OutcomeDone:
-				return s.captured(ctx, o, lease, o.Payment.Reference, a)
-			case OutcomeRefused:
+				return s.captured(ctx, o, lease, o.Payment.ProviderID, a)
+			case OutcomeDeclined:
 				a.Outcome = OutcomeDone // it is cancelled, however that came about
-			case OutcomeNothing:
+			case OutcomeNoEffect:
 				// Neither captured nor withdrawn: cancel again later, under a key
 				// that does not replay this refusal.
 				a.Outcome, a.Replayed = OutcomeUnknown, true
@@ -274,7 +274,7 @@ func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp,
 		outcome = a.Outcome
 	}
 	return s.settle(ctx, o, lease, outcome, func(o *Order) error {
-		if o.Payment.Reference != "" {
+		if o.Payment.ProviderID != "" {
 			if err := o.Withdraw(st); err != nil {
 				return err
 			}
@@ -287,15 +287,15 @@ func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp,
 }
 
 // find looks the payment object up.
-func (s *Service) find(ctx context.Context, o *Order, lease string) (Answer, error) {
-	return s.call(ctx, o, lease, func(ctx context.Context, _ ChargeRequest) Answer {
-		return s.cfg.Gateway.FindPayment(ctx, o.Payment.Reference)
+func (s *Service) find(ctx context.Context, o *Order, lease string) (Result, error) {
+	return s.call(ctx, o, lease, func(ctx context.Context, _ ChargeRequest) Result {
+		return s.cfg.Gateway.FindPayment(ctx, o.Payment.ProviderID)
 	})
 }
 
 // captured completes the order, unless the provider names another amount:
 // that is for a person.
-func (s *Service) captured(ctx context.Context, o Order, lease, reference string, a Answer) (Order, Outcome, error) {
+func (s *Service) captured(ctx context.Context, o Order, lease, reference string, a Result) (Order, Outcome, error) {
 	if a.Amount != 0 && a.Amount != o.Payment.Amount {
 		a.Message = fmt.Sprintf("the provider says %d minor units were captured, the order is for %d", a.Amount, o.Payment.Amount)
 		return s.record(ctx, o, lease, ChargeResult{Outcome: OutcomeUnknown, Code: a.Code, Message: a.Message, MayBeCaptured: true, GaveUp: true})
@@ -307,7 +307,7 @@ func (s *Service) captured(ctx context.Context, o Order, lease, reference string
 // answer that settles nothing and is replayed would come back for ever, so its
 // key is given up; that is safe, see Payment.KeyRound. After GiveUpAfter a
 // person has to look.
-func (s *Service) later(ctx context.Context, o Order, lease string, a Answer, mayBeCaptured bool) (Order, Outcome, error) {
+func (s *Service) later(ctx context.Context, o Order, lease string, a Result, mayBeCaptured bool) (Order, Outcome, error) {
 	r := ChargeResult{Outcome: a.Outcome, Code: a.Code, Message: a.Message, MayBeCaptured: mayBeCaptured, NewKey: a.Replayed}
 	if now := s.now(); now.Sub(o.PlacedAt) < s.cfg.GiveUpAfter {
 		r.NextAt = now.Add(s.cfg.Jitter(distance(a.Outcome, o.Payment.Work.Attempts)))
@@ -339,7 +339,7 @@ func distance(outcome Outcome, attempts int) time.Duration {
 		doubled = 5 // 3.2 s
 		most    = time.Minute
 	)
-	if outcome == OutcomeNothing {
+	if outcome == OutcomeNoEffect {
 		return time.Second
 	}
 	d := first << min(attempts, doubled)
@@ -351,18 +351,18 @@ func distance(outcome Outcome, attempts int) time.Duration {
 
 // call makes one provider call, within CallTimeout and under a lease that
 // lasts longer than that. An outcome nobody knows is OutcomeUnknown.
-func (s *Service) call(ctx context.Context, o *Order, lease string, f func(context.Context, ChargeRequest) Answer) (Answer, error) {
+func (s *Service) call(ctx context.Context, o *Order, lease string, f func(context.Context, ChargeRequest) Result) (Result, error) {
 	if o.Payment.Work.LeaseUntil.Sub(s.now()) < s.cfg.CallTimeout+s.cfg.Lease/4 {
 		until := s.now().Add(s.cfg.Lease)
 		renewed, err := s.store.Update(ctx, o.ID, func(o *Order) error {
-			if err := o.Held(lease); err != nil {
+			if err := o.CheckLease(lease); err != nil {
 				return err
 			}
 			o.Lease(lease, until)
 			return nil
 		})
 		if err != nil {
-			return Answer{Outcome: OutcomeNothing}, err
+			return Result{Outcome: OutcomeNoEffect}, err
 		}
 		*o = renewed
 	}
@@ -370,7 +370,7 @@ func (s *Service) call(ctx context.Context, o *Order, lease string, f func(conte
 	defer cancel()
 	a := f(ctx, o.ChargeRequest())
 	switch a.Outcome {
-	case OutcomeDone, OutcomeRefused, OutcomeNothing, OutcomePending, OutcomeRequiresAction:
+	case OutcomeDone, OutcomeDeclined, OutcomeNoEffect, OutcomePending, OutcomeRequiresAction:
 	default:
 		a.Outcome = OutcomeUnknown
 	}
@@ -382,7 +382,7 @@ func (s *Service) settle(ctx context.Context, o Order, lease string, outcome Out
 	var was Status
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
 		was = o.Status
-		if err := o.Held(lease); err != nil {
+		if err := o.CheckLease(lease); err != nil {
 			return err
 		}
 		return change(o)

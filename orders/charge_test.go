@@ -89,7 +89,7 @@ func TestASlowAttemptGoesOnAndCompletes(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Observer: s.seen,
-			Gateway: &slowGateway{Gateway: s.gateway, d: 400 * time.Millisecond}, PaymentWait: 100 * time.Millisecond})
+			Gateway: &slowGateway{ChargeGateway: s.gateway, d: 400 * time.Millisecond}, PaymentWait: 100 * time.Millisecond})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -106,7 +106,7 @@ func TestTheCustomerLeavesAndTheChargeGoesOn(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Observer: s.seen,
-			Gateway: &slowGateway{Gateway: s.gateway, d: 400 * time.Millisecond}})
+			Gateway: &slowGateway{ChargeGateway: s.gateway, d: 400 * time.Millisecond}})
 		must(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -239,11 +239,11 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 					_, err := s.ChargeDue(t.Context(), 10)
 					must(t, err)
 				}
-				s.expect("before the time", s.order(o.ID).Payment.Work.GaveUp, false)
+				s.expect("before the time", s.order(o.ID).Payment.Work.NeedsReview, false)
 				_, err = s.Retry(t.Context(), o.ID, staff, "too early")
 				s.expect("retried too early", orders.CodeOf(err), orders.CodeTransition)
 				s.work(5 * time.Minute)
-				found, n, err := s.Orders(t.Context(), orders.Query{NeedPerson: true})
+				found, n, err := s.Orders(t.Context(), orders.Query{NeedsReview: true})
 				must(t, err)
 				s.expect("orders in the queue", n, 1)
 				s.expect("nothing is released", []any{found[0].Status, s.stock()}, "[queued 7]")
@@ -256,7 +256,7 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 				o, err = c.end(s, o.ID)
 				must(t, err)
 				s.expect("in the end", fmt.Sprint(o.Status, " ", s.stock()), c.want)
-				s.expect("for a person", o.Payment.Work.GaveUp, c.want == "queued 7")
+				s.expect("for a person", o.Payment.Work.NeedsReview, c.want == "queued 7")
 				events, err := s.Events(t.Context(), o.ID)
 				must(t, err)
 				folded, err := orders.Fold(events)
@@ -333,10 +333,10 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 			s.gateway.Always(orderstest.CallFind, orderstest.FaultWrongAmount)
 			o, err := s.Checkout(t.Context(), card(""))
 			must(t, err)
-			s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.Work.GaveUp}, "[queued unknown true]")
+			s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.Work.NeedsReview}, "[queued unknown true]")
 			s.work(time.Minute)
 			s.expect("nobody tries again", s.order(o.ID).Payment.Work.Attempts, 1)
-			_, n, err := s.Orders(t.Context(), orders.Query{NeedPerson: true})
+			_, n, err := s.Orders(t.Context(), orders.Query{NeedsReview: true})
 			must(t, err)
 			s.expect("orders in the queue", n, 1)
 
@@ -375,20 +375,20 @@ func TestAfterCloseCardOrdersAreQueued(t *testing.T) {
 
 // deaf ignores its context, as a gateway should not.
 type deaf struct {
-	orders.Gateway
+	orders.ChargeGateway
 	answer chan struct{}
 }
 
-func (g *deaf) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+func (g *deaf) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
 	<-g.answer
-	return g.Gateway.ConfirmPayment(ctx, r, reference)
+	return g.ChargeGateway.ConfirmPayment(ctx, r, reference)
 }
 
 func TestALateWorkerOverwritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
-		g := &deaf{Gateway: s.gateway, answer: make(chan struct{})}
+		g := &deaf{ChargeGateway: s.gateway, answer: make(chan struct{})}
 		paused, err := orders.New(orders.Config{Store: s.store, Gateway: g, Currency: "USD"})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))

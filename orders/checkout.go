@@ -8,13 +8,13 @@ import (
 
 // CheckoutRequest asks for an order of a cart.
 type CheckoutRequest struct {
-	Customer       Actor         // who buys; the ID is required
-	CartID         string        // empty: the customer's open cart
-	IdempotencyKey string        // empty: none; at most 200 letters, unique per customer
-	Method         PaymentMethod // cash or card
-	Token          string        // for a card: the payment method at the provider, never a card number
-	Source         string        // "web", "api", ...; at most 40 letters
-	Priority       int           // when it is queued: see Payment.Priority
+	Customer       Actor  // who buys; the ID is required
+	CartID         string // empty: the customer's open cart
+	IdempotencyKey string // empty: none; at most 200 letters, unique per customer
+	Method         Method // cash or card
+	Token          string // for a card: the payment method at the provider, never a card number
+	Source         string // "web", "api", ...; at most 40 letters
+	Priority       int    // when it is queued: see Payment.Priority
 }
 
 // Validate reports the first field that is wrong.
@@ -23,8 +23,8 @@ func (r CheckoutRequest) Validate() error {
 		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
 	}
 	switch r.Method {
-	case PayCash:
-	case PayCard:
+	case Cash:
+	case Card:
 		if r.Token == "" {
 			return &Error{Code: CodeInvalid, Field: "token", Message: "a card payment needs a payment method of the provider"}
 		}
@@ -102,7 +102,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
 	st := s.stamp(ctx, r.Customer)
-	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.From},
+	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.Source},
 		func(p Placement) (*Order, error) {
 			if len(p.Cart.Items) == 0 {
 				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}
@@ -123,15 +123,15 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			for i := range lines {
 				lines[i].ID = s.cfg.NewID()
 			}
-			d := Draft{
+			d := Params{
 				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
 				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
 				PaymentID: s.cfg.NewID(), Method: r.Method, Priority: r.Priority,
 			}
-			if r.Method == PayCard {
+			if r.Method == Card {
 				d.Token = r.Token
 			}
-			o, err := Place(d, st)
+			o, err := NewOrder(d, st)
 			if err != nil {
 				return nil, err
 			}
@@ -146,7 +146,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 // again answers a checkout whose order is there already.
 func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
 	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
-		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == PayCard && r.Token != o.Payment.Token) {
+		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == Card && r.Token != o.Payment.Token) {
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
 			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
 	}

@@ -13,7 +13,7 @@ import (
 // required; every other zero value has the default its comment names.
 type Config struct {
 	Store   Store
-	Gateway Gateway
+	Gateway ChargeGateway
 	// Currency is that of every product and order.
 	Currency Currency
 	// Terms returns the id of the policy version in force, which each new
@@ -34,7 +34,7 @@ type Config struct {
 	// 24 h.
 	QueueLimit time.Duration
 	// GiveUpAfter is how long after the purchase an order that still can't be
-	// withdrawn for certain goes to the queue for a person (Query.NeedPerson).
+	// withdrawn for certain goes to the queue for a person (Query.NeedsReview).
 	// It is never cancelled for its age. Not less than QueueLimit; default twice
 	// that.
 	GiveUpAfter time.Duration

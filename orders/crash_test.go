@@ -72,31 +72,31 @@ func (s dyingStore) Claim(ctx context.Context, now time.Time, lease time.Duratio
 }
 
 type dyingGateway struct {
-	orders.Gateway
+	orders.ChargeGateway
 	p *process
 }
 
-func (g dyingGateway) call(f func() orders.Answer) (a orders.Answer) {
+func (g dyingGateway) call(f func() orders.Result) (a orders.Result) {
 	if !g.p.step(func() { a = f() }) {
-		return orders.Answer{Outcome: orders.OutcomeUnknown}
+		return orders.Result{Outcome: orders.OutcomeUnknown}
 	}
 	return a
 }
 
-func (g dyingGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
-	return g.call(func() orders.Answer { return g.Gateway.CreatePayment(ctx, r) })
+func (g dyingGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
+	return g.call(func() orders.Result { return g.ChargeGateway.CreatePayment(ctx, r) })
 }
 
-func (g dyingGateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, ref string) orders.Answer {
-	return g.call(func() orders.Answer { return g.Gateway.ConfirmPayment(ctx, r, ref) })
+func (g dyingGateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, ref string) orders.Result {
+	return g.call(func() orders.Result { return g.ChargeGateway.ConfirmPayment(ctx, r, ref) })
 }
 
-func (g dyingGateway) FindPayment(ctx context.Context, ref string) orders.Answer {
-	return g.call(func() orders.Answer { return g.Gateway.FindPayment(ctx, ref) })
+func (g dyingGateway) FindPayment(ctx context.Context, ref string) orders.Result {
+	return g.call(func() orders.Result { return g.ChargeGateway.FindPayment(ctx, ref) })
 }
 
-func (g dyingGateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, ref string) orders.Answer {
-	return g.call(func() orders.Answer { return g.Gateway.CancelPayment(ctx, r, ref) })
+func (g dyingGateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, ref string) orders.Result {
+	return g.call(func() orders.Result { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
 }
 
 // TestEveryFaultAtEveryCut cuts a card checkout after every store write and
@@ -193,7 +193,7 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 	if n != 1 || len(charges) != wantCharges || s.stock() != wantStock {
 		t.Errorf("%s: %d orders, %s, charges %v, stock %d", name, n, o.Status, charges, s.stock())
 	}
-	if wantCharges == 1 && (charges[0].Reference != o.Payment.Reference || charges[0].Amount != o.Total()) {
+	if wantCharges == 1 && (charges[0].Reference != o.Payment.ProviderID || charges[0].Amount != o.Total()) {
 		t.Errorf("%s: charged %+v for %+v", name, charges[0], o.Payment)
 	}
 	if misuse := s.gateway.Misuse(); len(misuse) > 0 {

@@ -32,7 +32,7 @@
 // An order that is not paid within Config.QueueLimit is withdrawn at the
 // provider, cancelled, and its stock released, only when it is certainly unpaid.
 // One that nobody can tell of by Config.GiveUpAfter waits for a person
-// (Query.NeedPerson), who says what the provider shows (Resolve) or has it asked
+// (Query.NeedsReview), who says what the provider shows (Resolve) or has it asked
 // again (Retry).
 //
 // # Flash sales

@@ -31,9 +31,9 @@ func System(name string) Actor { return Actor{Kind: ActorSystem, Name: name} }
 // Stamp is when something happens, by whom and from where. Every pure function
 // that changes an aggregate takes one; At is stored as UTC, in microseconds.
 type Stamp struct {
-	At   time.Time
-	By   Actor
-	From Origin
+	At     time.Time
+	By     Actor
+	Source Source
 }
 
 // Event is one change of one aggregate (an order, a return, a refund). The
@@ -49,7 +49,7 @@ type Event struct {
 	Type        string          `json:"type"`
 	At          time.Time       `json:"at"`
 	Actor       Actor           `json:"actor"`
-	From        Origin          `json:"from,omitzero"`
+	Source      Source          `json:"from,omitzero"`
 	Data        json.RawMessage `json:"data"`
 }
 
@@ -67,7 +67,7 @@ func NewEvent(aggregateID string, seq int, typ string, s Stamp, data any) (Event
 		Type:        typ,
 		At:          s.At.UTC().Truncate(time.Microsecond),
 		Actor:       s.By,
-		From:        s.From,
+		Source:      s.Source,
 		Data:        raw,
 	}, nil
 }

@@ -12,34 +12,34 @@ import (
 
 // scripted answers some calls itself.
 type scripted struct {
-	orders.Gateway
-	create  func(orders.ChargeRequest) orders.Answer
-	confirm func(orders.ChargeRequest, string) orders.Answer
+	orders.ChargeGateway
+	create  func(orders.ChargeRequest) orders.Result
+	confirm func(orders.ChargeRequest, string) orders.Result
 	before  func(orders.ChargeRequest)
 }
 
-func (g *scripted) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
+func (g *scripted) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
 	if g.create != nil {
 		return g.create(r)
 	}
-	return g.Gateway.CreatePayment(ctx, r)
+	return g.ChargeGateway.CreatePayment(ctx, r)
 }
 
-func (g *scripted) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+func (g *scripted) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
 	if g.before != nil {
 		g.before(r)
 	}
 	if g.confirm != nil {
 		return g.confirm(r, reference)
 	}
-	return g.Gateway.ConfirmPayment(ctx, r, reference)
+	return g.ChargeGateway.ConfirmPayment(ctx, r, reference)
 }
 
-func (g *scripted) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+func (g *scripted) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
 	if g.before != nil {
 		g.before(r)
 	}
-	return g.Gateway.CancelPayment(ctx, r, reference)
+	return g.ChargeGateway.CancelPayment(ctx, r, reference)
 }
 
 // TestALateWorkerHidesNothing: what a worker without a lease learned of an
@@ -49,9 +49,9 @@ func TestALateWorkerHidesNothing(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		wake := make(chan struct{})
-		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{Gateway: s.gateway, create: func(orders.ChargeRequest) orders.Answer {
+		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, create: func(orders.ChargeRequest) orders.Result {
 			<-wake
-			return orders.Answer{Outcome: orders.OutcomeUnknown}
+			return orders.Result{Outcome: orders.OutcomeUnknown}
 		}}})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))
@@ -76,12 +76,12 @@ func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
 		s.fill(3)
 		confirms := 0
 		var late func()
-		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{Gateway: s.gateway, confirm: func(r orders.ChargeRequest, ref string) orders.Answer {
+		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, confirm: func(r orders.ChargeRequest, ref string) orders.Result {
 			if confirms++; confirms == 1 {
 				late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
-				return orders.Answer{Outcome: orders.OutcomeUnknown}
+				return orders.Result{Outcome: orders.OutcomeUnknown}
 			}
-			return orders.Answer{Outcome: orders.OutcomeRefused, Code: "card_declined"}
+			return orders.Result{Outcome: orders.OutcomeDeclined, Code: "card_declined"}
 		}}})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
@@ -103,23 +103,23 @@ func TestEveryCallIsMadeUnderALeaseThatOutlastsIt(t *testing.T) {
 		const timeout = 4 * time.Second
 		calls := 0
 		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", CallTimeout: timeout, Lease: 2 * timeout, PaymentWait: time.Minute, Gateway: &scripted{
-			Gateway: s.gateway,
+			ChargeGateway: s.gateway,
 			before: func(r orders.ChargeRequest) {
 				calls++
 				if left := time.Until(s.order(r.OrderID).Payment.Work.LeaseUntil); left < timeout {
 					t.Errorf("call %d: the lease lasts %s, the call may last %s", calls, left, timeout)
 				}
 			},
-			create: func(r orders.ChargeRequest) orders.Answer {
+			create: func(r orders.ChargeRequest) orders.Result {
 				time.Sleep(timeout + 500*time.Millisecond)
 				return s.gateway.CreatePayment(t.Context(), r)
 			},
-			confirm: func(orders.ChargeRequest, string) orders.Answer {
+			confirm: func(orders.ChargeRequest, string) orders.Result {
 				time.Sleep(timeout + 500*time.Millisecond)
 				if calls == 1 {
-					return orders.Answer{Outcome: orders.OutcomeUnknown}
+					return orders.Result{Outcome: orders.OutcomeUnknown}
 				}
-				return orders.Answer{Outcome: orders.OutcomeRefused}
+				return orders.Result{Outcome: orders.OutcomeDeclined}
 			},
 		}})
 		must(t, err)

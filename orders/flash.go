@@ -24,7 +24,7 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 // product is CodeSaleOverlap; one that is over before it begins, or out of
 // range, CodeInvalid; of no product, ErrNotFound. A start in the past makes it
 // begin at once.
-func (s *Service) CreateFlashSale(ctx context.Context, d SaleDraft, by Actor) (FlashSale, error) {
+func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by Actor) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	if !d.Ends.After(st.At) && !d.Ends.IsZero() {
 		return FlashSale{}, &Error{Code: CodeInvalid, Field: "ends", Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339))}
@@ -39,10 +39,10 @@ func (s *Service) CreateFlashSale(ctx context.Context, d SaleDraft, by Actor) (F
 // UpdateFlashSale changes a sale that is not over. change gets what was
 // decided so far and may run more than once. See FlashSale.Change for what is
 // allowed.
-func (s *Service) UpdateFlashSale(ctx context.Context, id string, by Actor, change func(*SaleDraft) error) (FlashSale, error) {
+func (s *Service) UpdateFlashSale(ctx context.Context, id string, by Actor, change func(*FlashSaleParams) error) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error {
-		d := f.Draft()
+		d := f.Params()
 		if err := change(&d); err != nil {
 			return err
 		}

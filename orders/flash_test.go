@@ -13,7 +13,7 @@ import (
 
 func (s *shop) sale(percentBP, limit, perCustomer int) orders.FlashSale {
 	s.t.Helper()
-	f, err := s.CreateFlashSale(s.t.Context(), orders.SaleDraft{
+	f, err := s.CreateFlashSale(s.t.Context(), orders.FlashSaleParams{
 		ProductID: s.mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: percentBP, Cap: limit, CapPerCustomer: perCustomer,
 	}, staff)
 	must(s.t, err)
@@ -24,7 +24,7 @@ func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(2)
-		_, err := s.CreateFlashSale(t.Context(), orders.SaleDraft{
+		_, err := s.CreateFlashSale(t.Context(), orders.FlashSaleParams{
 			ProductID: s.mouse.ID, Starts: time.Now().Add(time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 3333, Cap: 5, CapPerCustomer: 3,
 		}, staff)
 		must(t, err)
@@ -100,20 +100,20 @@ func TestADeclinedOrderGivesTheSaleItsUnitsBack(t *testing.T) {
 func TestFlashSalesRefuse(t *testing.T) {
 	s := open(t, nil)
 	now := time.Now()
-	good := orders.SaleDraft{ProductID: s.mouse.ID, Starts: now, Ends: now.Add(time.Hour), PercentBP: 1000, Cap: 5, CapPerCustomer: 2}
+	good := orders.FlashSaleParams{ProductID: s.mouse.ID, Starts: now, Ends: now.Add(time.Hour), PercentBP: 1000, Cap: 5, CapPerCustomer: 2}
 	for name, c := range map[string]struct {
-		change func(*orders.SaleDraft)
+		change func(*orders.FlashSaleParams)
 		want   orders.Code
 	}{
-		"no product":              {func(d *orders.SaleDraft) { d.ProductID = 0 }, orders.CodeInvalid},
-		"unknown product":         {func(d *orders.SaleDraft) { d.ProductID = 99 }, orders.CodeNotFound},
-		"no end":                  {func(d *orders.SaleDraft) { d.Ends = time.Time{} }, orders.CodeInvalid},
-		"ends when it starts":     {func(d *orders.SaleDraft) { d.Ends = d.Starts }, orders.CodeInvalid},
-		"over before it begins":   {func(d *orders.SaleDraft) { d.Starts, d.Ends = now.Add(-2*time.Hour), now.Add(-time.Hour) }, orders.CodeInvalid},
-		"0 percent":               {func(d *orders.SaleDraft) { d.PercentBP = 0 }, orders.CodeInvalid},
-		"more than 100 percent":   {func(d *orders.SaleDraft) { d.PercentBP = 10_001 }, orders.CodeInvalid},
-		"negative cap":            {func(d *orders.SaleDraft) { d.Cap = -1 }, orders.CodeInvalid},
-		"negative customer's cap": {func(d *orders.SaleDraft) { d.CapPerCustomer = -1 }, orders.CodeInvalid},
+		"no product":              {func(d *orders.FlashSaleParams) { d.ProductID = 0 }, orders.CodeInvalid},
+		"unknown product":         {func(d *orders.FlashSaleParams) { d.ProductID = 99 }, orders.CodeNotFound},
+		"no end":                  {func(d *orders.FlashSaleParams) { d.Ends = time.Time{} }, orders.CodeInvalid},
+		"ends when it starts":     {func(d *orders.FlashSaleParams) { d.Ends = d.Starts }, orders.CodeInvalid},
+		"over before it begins":   {func(d *orders.FlashSaleParams) { d.Starts, d.Ends = now.Add(-2*time.Hour), now.Add(-time.Hour) }, orders.CodeInvalid},
+		"0 percent":               {func(d *orders.FlashSaleParams) { d.PercentBP = 0 }, orders.CodeInvalid},
+		"more than 100 percent":   {func(d *orders.FlashSaleParams) { d.PercentBP = 10_001 }, orders.CodeInvalid},
+		"negative cap":            {func(d *orders.FlashSaleParams) { d.Cap = -1 }, orders.CodeInvalid},
+		"negative customer's cap": {func(d *orders.FlashSaleParams) { d.CapPerCustomer = -1 }, orders.CodeInvalid},
 	} {
 		d := good
 		c.change(&d)
@@ -124,15 +124,15 @@ func TestFlashSalesRefuse(t *testing.T) {
 	f, err := s.CreateFlashSale(t.Context(), good, staff)
 	must(t, err)
 	for name, c := range map[string]struct {
-		change func(*orders.SaleDraft)
+		change func(*orders.FlashSaleParams)
 		want   orders.Code
 	}{
-		"another product":  {func(d *orders.SaleDraft) { d.ProductID++ }, orders.CodeInvalid},
-		"another start":    {func(d *orders.SaleDraft) { d.Starts = d.Starts.Add(time.Minute) }, orders.CodeInvalid},
-		"an end that past": {func(d *orders.SaleDraft) { d.Starts, d.Ends = now.Add(-time.Hour), now.Add(-time.Minute) }, orders.CodeInvalid},
-		"0 percent":        {func(d *orders.SaleDraft) { d.PercentBP = 0 }, orders.CodeInvalid},
+		"another product":  {func(d *orders.FlashSaleParams) { d.ProductID++ }, orders.CodeInvalid},
+		"another start":    {func(d *orders.FlashSaleParams) { d.Starts = d.Starts.Add(time.Minute) }, orders.CodeInvalid},
+		"an end that past": {func(d *orders.FlashSaleParams) { d.Starts, d.Ends = now.Add(-time.Hour), now.Add(-time.Minute) }, orders.CodeInvalid},
+		"0 percent":        {func(d *orders.FlashSaleParams) { d.PercentBP = 0 }, orders.CodeInvalid},
 	} {
-		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.SaleDraft) error { c.change(d); return nil })
+		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.FlashSaleParams) error { c.change(d); return nil })
 		if orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -150,14 +150,14 @@ func TestFlashSalesRefuse(t *testing.T) {
 	_, err = s.EndFlashSale(t.Context(), f.ID, staff)
 	must(t, err)
 	s.expect("reserve after the end", reserve(f.ID, ann, 1), orders.CodeSaleNotActive)
-	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.SaleDraft) error { d.Ends = now.Add(2 * time.Hour); return nil })
+	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.FlashSaleParams) error { d.Ends = now.Add(2 * time.Hour); return nil })
 	s.expect("change after the end", orders.CodeOf(err), orders.CodeTransition)
 }
 
 func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
-	f, err := orders.NewFlashSale("f", orders.SaleDraft{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, orders.Stamp{At: time.Unix(0, 0)})
+	f, err := orders.NewFlashSale("f", orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, orders.Stamp{At: time.Unix(0, 0)})
 	must(t, err)
-	e := f.Changes()[0]
+	e := f.PendingEvents()[0]
 	gap, odd, bad := e, e, e
 	gap.Seq, odd.Type, bad.Data = 2, "order.placed", []byte(`{"cap":"x"}`)
 	for name, events := range map[string][]orders.Event{"none": nil, "a gap": {gap}, "another type": {odd}, "no data": {bad}} {
@@ -187,7 +187,7 @@ func ExampleService_ReserveFlashSale() {
 		fmt.Println(err)
 		return
 	}
-	sale, err := shop.CreateFlashSale(ctx, orders.SaleDraft{
+	sale, err := shop.CreateFlashSale(ctx, orders.FlashSaleParams{
 		ProductID: mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 2500, Cap: 8, CapPerCustomer: 2,
 	}, staff)
 	if err != nil {
@@ -200,7 +200,7 @@ func ExampleService_ReserveFlashSale() {
 		fmt.Println(err)
 		return
 	}
-	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash})
+	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash})
 	fmt.Println(o.Status, orders.NewMoney(o.Total(), o.Currency), err)
 	_, err = shop.ReserveFlashSale(ctx, sale.ID, ann, 1)
 	fmt.Println(err)

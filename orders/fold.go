@@ -83,29 +83,29 @@ func Fold(events []Event) (Order, error) {
 	return o, nil
 }
 
-// Saved is the order as a store keeps it: without the events recorded since
+// Clone is the order as a store keeps it: without the events recorded since
 // it was loaded, sharing nothing with o.
-func (o Order) Saved() Order {
+func (o Order) Clone() Order {
 	o.changes = nil
 	o.Lines = slices.Clone(o.Lines)
 	return o
 }
 
 type placed struct {
-	Number         string        `json:"number"`
-	CustomerID     string        `json:"customer_id"`
-	CartID         string        `json:"cart_id,omitempty"`
-	IdempotencyKey string        `json:"idempotency_key,omitempty"`
-	TermsID        string        `json:"terms_id,omitempty"`
-	Source         string        `json:"source,omitempty"`
-	Currency       Currency      `json:"currency"`
-	Lines          []placedLine  `json:"lines"`
-	PaymentID      string        `json:"payment_id"`
-	Method         PaymentMethod `json:"method"`
-	Token          string        `json:"token,omitempty"`
-	Key            string        `json:"key"`
-	Priority       int           `json:"priority,omitempty"`
-	Amount         int64         `json:"amount"`
+	Number         string       `json:"number"`
+	CustomerID     string       `json:"customer_id"`
+	CartID         string       `json:"cart_id,omitempty"`
+	IdempotencyKey string       `json:"idempotency_key,omitempty"`
+	TermsID        string       `json:"terms_id,omitempty"`
+	Source         string       `json:"source,omitempty"`
+	Currency       Currency     `json:"currency"`
+	Lines          []placedLine `json:"lines"`
+	PaymentID      string       `json:"payment_id"`
+	Method         Method       `json:"method"`
+	Token          string       `json:"token,omitempty"`
+	Key            string       `json:"key"`
+	Priority       int          `json:"priority,omitempty"`
+	Amount         int64        `json:"amount"`
 }
 
 type placedLine struct {
@@ -149,7 +149,7 @@ type completed struct {
 
 func (c *completed) apply(o *Order, at time.Time) {
 	o.Status, o.CompletedAt = StatusCompleted, at
-	o.Payment.Status, o.Payment.CapturedAt, o.Payment.Reference = PaymentCaptured, at, c.Reference
+	o.Payment.Status, o.Payment.CapturedAt, o.Payment.ProviderID = PaymentCaptured, at, c.Reference
 	o.Payment.Work = Work{Attempts: o.Payment.Work.Attempts}
 }
 
@@ -176,23 +176,23 @@ type charging struct {
 }
 
 func (c *charging) apply(o *Order, _ time.Time) {
-	o.Payment.Reference, o.Payment.Status = c.Reference, PaymentUnknown
+	o.Payment.ProviderID, o.Payment.Status = c.Reference, PaymentUnknown
 }
 
 type chargeAttempted struct {
-	Outcome   Outcome       `json:"outcome"`
-	Code      string        `json:"code,omitempty"`
-	LastError string        `json:"last_error"`
-	Payment   PaymentStatus `json:"payment"`
-	KeyRound  int           `json:"key_round,omitempty"`
-	Attempts  int           `json:"attempts"`
-	NextAt    time.Time     `json:"next_at"`
-	GaveUp    bool          `json:"gave_up,omitempty"`
+	Outcome     Outcome       `json:"outcome"`
+	Code        string        `json:"code,omitempty"`
+	LastError   string        `json:"last_error"`
+	Payment     PaymentStatus `json:"payment"`
+	KeyRound    int           `json:"key_round,omitempty"`
+	Attempts    int           `json:"attempts"`
+	NextAt      time.Time     `json:"next_at"`
+	NeedsReview bool          `json:"gave_up,omitempty"`
 }
 
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {
 	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
-	o.Payment.Work = Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, GaveUp: c.GaveUp}
+	o.Payment.Work = Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, NeedsReview: c.NeedsReview}
 }
 
 type chargeRetried struct {
@@ -200,7 +200,7 @@ type chargeRetried struct {
 }
 
 func (*chargeRetried) apply(o *Order, at time.Time) {
-	o.Payment.Work.NextAt, o.Payment.Work.GaveUp = at, false
+	o.Payment.Work.NextAt, o.Payment.Work.NeedsReview = at, false
 }
 
 type chargeWithdrawn struct{}

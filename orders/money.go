@@ -116,7 +116,7 @@ func (m Money) Add(n Money) (Money, error) {
 	if err := m.same(n); err != nil {
 		return Money{}, err
 	}
-	sum, err := addChecked(m.minor, n.minor)
+	sum, err := Add(m.minor, n.minor)
 	return Money{minor: sum, currency: m.currency}.orZero(err), err
 }
 
@@ -134,7 +134,7 @@ func (m Money) Sub(n Money) (Money, error) {
 
 // Mul returns m times n, a number of units.
 func (m Money) Mul(n int64) (Money, error) {
-	p, err := mulChecked(m.minor, n)
+	p, err := Mul(m.minor, n)
 	return Money{minor: p, currency: m.currency}.orZero(err), err
 }
 
@@ -215,7 +215,7 @@ func overflow(what string) error {
 	return &Error{Code: CodeOverflow, Field: "amount", Message: "the " + what + " is out of the range of int64 minor units"}
 }
 
-func addChecked(a, b int64) (int64, error) {
+func Add(a, b int64) (int64, error) {
 	s := a + b
 	if (s > a) != (b > 0) {
 		return 0, overflow("sum")
@@ -223,7 +223,7 @@ func addChecked(a, b int64) (int64, error) {
 	return s, nil
 }
 
-func mulChecked(a, b int64) (int64, error) {
+func Mul(a, b int64) (int64, error) {
 	if a == 0 || b == 0 {
 		return 0, nil
 	}

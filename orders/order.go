@@ -60,26 +60,6 @@ type Line struct {
 	SaleID       string // the flash sale it was bought in, empty for none
 }
 
-// Components are the parts of what was paid for a line, or given back for it,
-// in minor units of the order's currency. None is negative.
-type Components struct {
-	Price    int64 `json:"price"` // after discounts
-	Duty     int64 `json:"duty"`
-	Shipping int64 `json:"shipping"`
-}
-
-// Total is the sum of the components.
-func (c Components) Total() int64 { return c.Price + c.Duty + c.Shipping }
-
-// PaymentMethod is how an order is paid.
-type PaymentMethod string
-
-// The payment methods of an order.
-const (
-	PayCash PaymentMethod = "cash"
-	PayCard PaymentMethod = "card"
-)
-
 // PaymentStatus is what is known of a payment.
 type PaymentStatus string
 
@@ -98,7 +78,7 @@ const MaxPriority = 9
 // Payment is the payment of an order, with the work of charging it later.
 type Payment struct {
 	ID     string // UUIDv7
-	Method PaymentMethod
+	Method Method
 	Amount int64 // minor units; the sum of what all lines paid
 	Status PaymentStatus
 	// Token stands for the card at the provider (a payment method id). A card
@@ -110,8 +90,8 @@ type Payment struct {
 	// server error under them and would replay it for ever. A new key is safe:
 	// one payment object captures at most once, whatever the key.
 	KeyRound int
-	// Reference is the provider's id of the payment (a PaymentIntent), empty until known.
-	Reference string
+	// ProviderID is the provider's id of the payment (a PaymentIntent), empty until known.
+	ProviderID string
 	// Priority is how soon a queued payment is charged: 0 to MaxPriority, the
 	// higher first, equal ones in order of arrival.
 	Priority int
@@ -123,19 +103,8 @@ type Payment struct {
 	Work        Work
 }
 
-// Work is a thing to be done later, kept on the row it belongs to. A worker
-// claims it with a lease; it may finish only while Token still matches.
-type Work struct {
-	NextAt     time.Time // when to try next; zero: nothing to do
-	Attempts   int
-	LeaseUntil time.Time
-	LeaseToken string
-	LastError  string
-	GaveUp     bool // stands in the queue for a person
-}
-
-// Changes returns the events recorded since the order was loaded or made.
-func (o *Order) Changes() []Event { return o.changes }
+// PendingEvents returns the events recorded since the order was loaded or made.
+func (o *Order) PendingEvents() []Event { return o.changes }
 
 // Total is what the order cost in all, in minor units.
 func (o *Order) Total() int64 {

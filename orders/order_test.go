@@ -17,9 +17,9 @@ import (
 var noon = orders.Stamp{At: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), By: orders.System("test")}
 
 // placed is a submitted order of one line of three units for 30.00.
-func placed(t testing.TB, m orders.PaymentMethod) *orders.Order {
+func placed(t testing.TB, m orders.Method) *orders.Order {
 	t.Helper()
-	o, err := orders.Place(orders.Draft{
+	o, err := orders.NewOrder(orders.Params{
 		ID: "o-1", CustomerID: "7", CartID: "c-1", TermsID: "t-1", Source: "test", Currency: "USD",
 		Lines:     []orders.Line{{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 3, UnitList: 1000, Paid: orders.Components{Price: 3000}}},
 		PaymentID: "p-1", Method: m, Token: orderstest.TokenPays,
@@ -32,8 +32,8 @@ func placed(t testing.TB, m orders.PaymentMethod) *orders.Order {
 
 func ExampleFold() {
 	s := orders.Stamp{At: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), By: orders.System("example")}
-	o, err := orders.Place(orders.Draft{
-		ID: "o-1", CustomerID: "7", Currency: "USD", PaymentID: "p-1", Method: orders.PayCash,
+	o, err := orders.NewOrder(orders.Params{
+		ID: "o-1", CustomerID: "7", Currency: "USD", PaymentID: "p-1", Method: orders.Cash,
 		Lines: []orders.Line{{ID: "l-1", Name: "Mouse", Quantity: 1, Paid: orders.Components{Price: 1999}}},
 	}, s)
 	if err != nil {
@@ -44,7 +44,7 @@ func ExampleFold() {
 		fmt.Println(err)
 		return
 	}
-	again, err := orders.Fold(o.Changes())
+	again, err := orders.Fold(o.PendingEvents())
 	fmt.Println(again.Status, again.Total(), again.Version, err)
 	// Output:
 	// completed 1999 2 <nil>
@@ -83,7 +83,7 @@ func TestOrderTransitions(t *testing.T) {
 		{orders.StatusCancelled, nil},
 	} {
 		for name, step := range steps {
-			o := placed(t, orders.PayCard)
+			o := placed(t, orders.Card)
 			switch c.from {
 			case orders.StatusQueued:
 				must(t, o.Queue(noon, "later"))
@@ -92,7 +92,7 @@ func TestOrderTransitions(t *testing.T) {
 			case orders.StatusCancelled:
 				must(t, o.Cancel(noon, "test"))
 			}
-			before := o.Saved()
+			before := o.Clone()
 			err := step(o)
 			want, allowed := c.allowed[name]
 			switch {
@@ -100,7 +100,7 @@ func TestOrderTransitions(t *testing.T) {
 				t.Errorf("%s a %s order: %s, %v; want %s", name, c.from, o.Status, err, want)
 			case !allowed && orders.CodeOf(err) != orders.CodeTransition:
 				t.Errorf("%s a %s order: %v; want a refusal", name, c.from, err)
-			case !allowed && !reflect.DeepEqual(o.Saved(), before):
+			case !allowed && !reflect.DeepEqual(o.Clone(), before):
 				t.Errorf("%s a %s order was refused, and changed it", name, c.from)
 			}
 		}
@@ -126,7 +126,7 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 			if err := o.Confirming(noon, "pi_1"); err != nil {
 				return err
 			}
-			return o.ChargeAttempted(noon, orders.ChargeResult{Outcome: orders.OutcomeNothing})
+			return o.ChargeAttempted(noon, orders.ChargeResult{Outcome: orders.OutcomeNoEffect})
 		}, orders.CodePaymentUncertain},
 		{"the provider withdrew it", func(o *orders.Order) error {
 			if err := o.Confirming(noon, "pi_1"); err != nil {
@@ -135,7 +135,7 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 			return o.Withdraw(noon)
 		}, ""},
 	} {
-		o := placed(t, orders.PayCard)
+		o := placed(t, orders.Card)
 		must(t, c.steps(o))
 		if err := o.Cancel(noon, "test"); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
@@ -144,7 +144,7 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 }
 
 func TestAPaymentKeepsItsReference(t *testing.T) {
-	o := placed(t, orders.PayCard)
+	o := placed(t, orders.Card)
 	if err := o.Complete(noon, ""); orders.CodeOf(err) != orders.CodeInvalid {
 		t.Errorf("completed without a reference: %v", err)
 	}
@@ -156,13 +156,13 @@ func TestAPaymentKeepsItsReference(t *testing.T) {
 		}
 	}
 	must(t, o.Complete(noon, ""))
-	if o.Payment.Reference != "pi_1" {
-		t.Errorf("reference %q", o.Payment.Reference)
+	if o.Payment.ProviderID != "pi_1" {
+		t.Errorf("reference %q", o.Payment.ProviderID)
 	}
 }
 
 func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
-	o := placed(t, orders.PayCard)
+	o := placed(t, orders.Card)
 	first := o.ChargeRequest()
 	if want := (orders.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Token: orderstest.TokenPays}); first != want {
 		t.Errorf("%+v, want %+v", first, want)
@@ -178,7 +178,7 @@ func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
 }
 
 func TestRecordDelivery(t *testing.T) {
-	o := placed(t, orders.PayCash)
+	o := placed(t, orders.Cash)
 	must(t, o.Complete(noon, ""))
 	later := orders.Stamp{At: noon.At.AddDate(0, 0, 10), By: noon.By}
 	for _, c := range []struct {
@@ -207,31 +207,31 @@ func TestRecordDelivery(t *testing.T) {
 }
 
 func TestPlaceRefuses(t *testing.T) {
-	good := orders.Draft{ID: "o", CustomerID: "7", Currency: "USD", PaymentID: "p", Method: orders.PayCash,
+	good := orders.Params{ID: "o", CustomerID: "7", Currency: "USD", PaymentID: "p", Method: orders.Cash,
 		Lines: []orders.Line{{ID: "l", Quantity: 1, Paid: orders.Components{Price: 1}}}}
-	for name, change := range map[string]func(*orders.Draft){
-		"no id":             func(d *orders.Draft) { d.ID = "" },
-		"no customer":       func(d *orders.Draft) { d.CustomerID = "" },
-		"unknown method":    func(d *orders.Draft) { d.Method = "cheque" },
-		"no lines":          func(d *orders.Draft) { d.Lines = nil },
-		"a line without id": func(d *orders.Draft) { d.Lines = []orders.Line{{Quantity: 1}} },
-		"no units":          func(d *orders.Draft) { d.Lines = []orders.Line{{ID: "l"}} },
-		"negative duty": func(d *orders.Draft) {
+	for name, change := range map[string]func(*orders.Params){
+		"no id":             func(d *orders.Params) { d.ID = "" },
+		"no customer":       func(d *orders.Params) { d.CustomerID = "" },
+		"unknown method":    func(d *orders.Params) { d.Method = "cheque" },
+		"no lines":          func(d *orders.Params) { d.Lines = nil },
+		"a line without id": func(d *orders.Params) { d.Lines = []orders.Line{{Quantity: 1}} },
+		"no units":          func(d *orders.Params) { d.Lines = []orders.Line{{ID: "l"}} },
+		"negative duty": func(d *orders.Params) {
 			d.Lines = []orders.Line{{ID: "l", Quantity: 1, Paid: orders.Components{Duty: -1}}}
 		},
 	} {
 		d := good
 		change(&d)
-		if _, err := orders.Place(d, noon); orders.CodeOf(err) == "" {
+		if _, err := orders.NewOrder(d, noon); orders.CodeOf(err) == "" {
 			t.Errorf("%s: %v, want a refusal", name, err)
 		}
 	}
 }
 
 func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
-	o := placed(t, orders.PayCash)
+	o := placed(t, orders.Cash)
 	must(t, o.Complete(noon, ""))
-	events := o.Changes()
+	events := o.PendingEvents()
 	for name, bad := range map[string][]orders.Event{
 		"nothing":       nil,
 		"a gap":         events[1:],
@@ -251,10 +251,10 @@ func TestOrderHistoryProperties(t *testing.T) {
 	p := properties()
 	p.Property("any steps fold to the same order, final states stay, amounts stay", prop.ForAll(
 		func(steps []int) string {
-			o := placed(t, orders.PayCard)
-			events := o.Changes()
+			o := placed(t, orders.Card)
+			events := o.PendingEvents()
 			for i, step := range steps {
-				before := o.Saved()
+				before := o.Clone()
 				s := orders.Stamp{At: noon.At.Add(time.Duration(i) * time.Minute), By: noon.By}
 				var err error
 				switch step {
@@ -265,7 +265,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 2:
 					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: orders.OutcomeUnknown, Code: "x", MayBeCaptured: true, NewKey: i%2 == 0, NextAt: s.At})
 				case 3:
-					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: orders.OutcomeNothing, Message: "m"})
+					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: orders.OutcomeNoEffect, Message: "m"})
 				case 4:
 					err = o.Complete(s, "pi_1")
 				case 5:
@@ -279,8 +279,8 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 9:
 					o.Lease("w", s.At)
 				}
-				events = o.Changes()
-				if err != nil && !reflect.DeepEqual(o.Saved(), before) {
+				events = o.PendingEvents()
+				if err != nil && !reflect.DeepEqual(o.Clone(), before) {
 					return fmt.Sprintf("step %d failed and changed the order", step)
 				}
 				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCancelled; final && o.Status != before.Status {
@@ -298,7 +298,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 				return err.Error()
 			}
 			o.Lease("", time.Time{})
-			if want := o.Saved(); !reflect.DeepEqual(folded, want) {
+			if want := o.Clone(); !reflect.DeepEqual(folded, want) {
 				return fmt.Sprintf("folded %+v, stored %+v", folded, want)
 			}
 			return ""

@@ -106,7 +106,7 @@ func Price(items []Item, r Rules) ([]Line, error) {
 	for _, l := range lines {
 		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
 			var err error
-			if total, err = addChecked(total, part); err != nil {
+			if total, err = Add(total, part); err != nil {
 				return nil, overflow("total of the order")
 			}
 		}
@@ -128,18 +128,18 @@ func priceLine(it Item, r Rules) (Line, error) {
 	if it.Sale != nil {
 		l.SaleID, discount = it.Sale.ID, max(discount, it.Sale.PercentBP)
 	}
-	if l.UnitDiscount, err = MulBP(p.Price, discount); err != nil {
+	if l.UnitDiscount, err = BasisPoints(p.Price, discount); err != nil {
 		return Line{}, err
 	}
-	if l.Paid.Price, err = mulChecked(l.UnitList-l.UnitDiscount, int64(it.Quantity)); err != nil {
+	if l.Paid.Price, err = Mul(l.UnitList-l.UnitDiscount, int64(it.Quantity)); err != nil {
 		return Line{}, err
 	}
 	if !r.dutyFree(p.CountryOfOrigin) {
-		list, err := mulChecked(p.Price, int64(it.Quantity))
+		list, err := Mul(p.Price, int64(it.Quantity))
 		if err != nil {
 			return Line{}, err
 		}
-		if l.Paid.Duty, err = MulBP(list, r.DutyBP); err != nil {
+		if l.Paid.Duty, err = BasisPoints(list, r.DutyBP); err != nil {
 			return Line{}, err
 		}
 	}
@@ -149,7 +149,7 @@ func priceLine(it Item, r Rules) (Line, error) {
 		for range p.Currency.Digits() {
 			rate *= 10
 		}
-		if l.Paid.Shipping, err = mulDivHalfUp(rate, p.ShippingWeight*int64(it.Quantity), 1_000_000); err != nil {
+		if l.Paid.Shipping, err = MulDiv(rate, p.ShippingWeight*int64(it.Quantity), 1_000_000); err != nil {
 			return Line{}, err
 		}
 	}
@@ -166,7 +166,7 @@ func allocateOrder(lines []Line, r Rules) error {
 	for i, l := range lines {
 		weights[i] = l.Paid.Price
 		var err error
-		if sum, err = addChecked(sum, l.Paid.Price); err != nil {
+		if sum, err = Add(sum, l.Paid.Price); err != nil {
 			return err
 		}
 	}
@@ -192,7 +192,7 @@ func allocateOrder(lines []Line, r Rules) error {
 		return err
 	}
 	for i := range lines {
-		if lines[i].Paid.Shipping, err = addChecked(lines[i].Paid.Shipping, parts[i]); err != nil {
+		if lines[i].Paid.Shipping, err = Add(lines[i].Paid.Shipping, parts[i]); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				o, err := s.Checkout(t.Context(), card(""))
 				must(t, err)
 				s.work(3 * time.Hour)
-				s.expect("for a person", s.order(o.ID).Payment.Work.GaveUp, true)
+				s.expect("for a person", s.order(o.ID).Payment.Work.NeedsReview, true)
 				cancels := s.gateway.Calls(orderstest.CallCancel)
 				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
 					s.gateway.Always(c, tc.then)
@@ -48,7 +48,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				if code := orders.CodeOf(err); code != "" {
 					s.expect("refusal", code, tc.want)
 					now := s.order(o.ID)
-					s.expect("left as it is", []any{now.Status, now.Payment.Work.GaveUp, now.Payment.Work.LeaseToken}, "[queued true ]")
+					s.expect("left as it is", []any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken}, "[queued true ]")
 					_, err = s.Resolve(t.Context(), o.ID, !tc.captured, staff, "looked again")
 					must(t, err)
 					return
@@ -66,7 +66,7 @@ type cancelling struct {
 	during func()
 }
 
-func (g *cancelling) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+func (g *cancelling) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
 	a := g.Gateway.CancelPayment(ctx, r, reference)
 	if f := g.during; f != nil {
 		g.during = nil

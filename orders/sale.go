@@ -38,8 +38,8 @@ const (
 	EventSaleEnded   = "flash_sale.ended" // before its time
 )
 
-// SaleDraft is what staff decide about a flash sale.
-type SaleDraft struct {
+// FlashSaleParams is what staff decide about a flash sale.
+type FlashSaleParams struct {
 	ProductID      int64     `json:"product_id"`
 	Starts         time.Time `json:"starts"`
 	Ends           time.Time `json:"ends"`
@@ -48,18 +48,18 @@ type SaleDraft struct {
 	CapPerCustomer int       `json:"cap_per_customer,omitempty"`
 }
 
-// Draft returns what staff decided about the sale.
-func (f *FlashSale) Draft() SaleDraft {
-	return SaleDraft{ProductID: f.ProductID, Starts: f.Starts, Ends: f.Ends, PercentBP: f.PercentBP, Cap: f.Cap, CapPerCustomer: f.CapPerCustomer}
+// Params returns what staff decided about the sale.
+func (f *FlashSale) Params() FlashSaleParams {
+	return FlashSaleParams{ProductID: f.ProductID, Starts: f.Starts, Ends: f.Ends, PercentBP: f.PercentBP, Cap: f.Cap, CapPerCustomer: f.CapPerCustomer}
 }
 
-func (f *FlashSale) apply(d SaleDraft) {
+func (f *FlashSale) apply(d FlashSaleParams) {
 	f.ProductID, f.Starts, f.Ends = d.ProductID, instant(d.Starts), instant(d.Ends)
 	f.PercentBP, f.Cap, f.CapPerCustomer = d.PercentBP, d.Cap, d.CapPerCustomer
 }
 
 // Validate reports the first field that is out of its range.
-func (d SaleDraft) Validate() error {
+func (d FlashSaleParams) Validate() error {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 	}
@@ -81,7 +81,7 @@ func (d SaleDraft) Validate() error {
 }
 
 // NewFlashSale makes a sale of the draft.
-func NewFlashSale(id string, d SaleDraft, s Stamp) (*FlashSale, error) {
+func NewFlashSale(id string, d FlashSaleParams, s Stamp) (*FlashSale, error) {
 	if id == "" {
 		return nil, &Error{Code: CodeInvalid, Field: "id", Message: "it is empty"}
 	}
@@ -95,7 +95,7 @@ func NewFlashSale(id string, d SaleDraft, s Stamp) (*FlashSale, error) {
 // Change makes the sale what the draft says. Its product stays, its start too
 // once it is past, the end is not before the stamp, and the cap not below what
 // is sold and held. Orders made before keep their price.
-func (f *FlashSale) Change(s Stamp, d SaleDraft) error {
+func (f *FlashSale) Change(s Stamp, d FlashSaleParams) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (f *FlashSale) Change(s Stamp, d SaleDraft) error {
 		return &Error{Code: CodeInvalid, Field: "cap", Message: fmt.Sprintf("%d is less than the %d units sold and held", d.Cap, f.Sold+f.Held)}
 	}
 	was := *f
-	if was.apply(d); was.Draft() == f.Draft() {
+	if was.apply(d); was.Params() == f.Params() {
 		return nil
 	}
 	return f.record(s, EventSaleChanged, d)
@@ -126,7 +126,7 @@ func (f *FlashSale) End(s Stamp) error {
 	if !f.Ends.After(at) {
 		return nil
 	}
-	d := f.Draft()
+	d := f.Params()
 	d.Ends = at
 	if d.Starts.After(at) {
 		d.Starts = at
@@ -134,7 +134,7 @@ func (f *FlashSale) End(s Stamp) error {
 	return f.record(s, EventSaleEnded, d)
 }
 
-func (f *FlashSale) record(s Stamp, typ string, d SaleDraft) error {
+func (f *FlashSale) record(s Stamp, typ string, d FlashSaleParams) error {
 	d.Starts, d.Ends = instant(d.Starts), instant(d.Ends)
 	e, err := NewEvent(f.ID, f.Version+1, typ, s, d)
 	if err != nil {
@@ -146,11 +146,11 @@ func (f *FlashSale) record(s Stamp, typ string, d SaleDraft) error {
 	return nil
 }
 
-// Changes returns the events recorded since the sale was loaded or made.
-func (f *FlashSale) Changes() []Event { return f.changes }
+// PendingEvents returns the events recorded since the sale was loaded or made.
+func (f *FlashSale) PendingEvents() []Event { return f.changes }
 
-// Saved is the sale as a store keeps it: without the events recorded since.
-func (f FlashSale) Saved() FlashSale {
+// Clone is the sale as a store keeps it: without the events recorded since.
+func (f FlashSale) Clone() FlashSale {
 	f.changes = nil
 	return f
 }
@@ -160,7 +160,7 @@ func (f FlashSale) Saved() FlashSale {
 func FoldFlashSale(events []Event) (FlashSale, error) {
 	var f FlashSale
 	err := replay(events, []string{EventSaleCreated, EventSaleChanged, EventSaleEnded}, func(e Event) error {
-		var d SaleDraft
+		var d FlashSaleParams
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (s *Service) worker(ctx context.Context) Stamp { return s.stamp(ctx, System
 
 // stamp is the actor's, now, from where ctx says.
 func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
-	return Stamp{At: s.now(), By: by, From: OriginOf(ctx)}
+	return Stamp{At: s.now(), By: by, Source: SourceOf(ctx)}
 }
 
 // Order returns the order, or ErrNotFound.

@@ -86,11 +86,11 @@ func (s *shop) fill(n int) {
 }
 
 func card(key string) orders.CheckoutRequest {
-	return orders.CheckoutRequest{Customer: ann, Method: orders.PayCard, Token: orderstest.TokenPays, IdempotencyKey: key, Source: "web"}
+	return orders.CheckoutRequest{Customer: ann, Method: orders.Card, Token: orderstest.TokenPays, IdempotencyKey: key, Source: "web"}
 }
 
 func cash() orders.CheckoutRequest {
-	return orders.CheckoutRequest{Customer: ann, Method: orders.PayCash, Source: "web"}
+	return orders.CheckoutRequest{Customer: ann, Method: orders.Cash, Source: "web"}
 }
 
 func (s *shop) stock() int {
@@ -140,7 +140,7 @@ func TestCheckoutCard(t *testing.T) {
 		o, err := s.Checkout(t.Context(), card(""))
 		must(t, err)
 		s.expect("status", o.Status, orders.StatusCompleted)
-		s.expect("charges", s.gateway.Charges(), []orderstest.Charge{{Reference: o.Payment.Reference, OrderID: o.ID, Amount: 3000, Currency: "USD"}})
+		s.expect("charges", s.gateway.Charges(), []orderstest.Charge{{Reference: o.Payment.ProviderID, OrderID: o.ID, Amount: 3000, Currency: "USD"}})
 		s.expect("observer", s.seen, "submitted web, accepted completed 0s")
 		must(t, s.Close(t.Context()))
 	})
@@ -196,13 +196,13 @@ func TestCheckoutRefuses(t *testing.T) {
 		r    orders.CheckoutRequest
 		want orders.Code
 	}{
-		"nobody":             {orders.CheckoutRequest{Method: orders.PayCash}, orders.CodeInvalid},
+		"nobody":             {orders.CheckoutRequest{Method: orders.Cash}, orders.CodeInvalid},
 		"no method":          {orders.CheckoutRequest{Customer: ann}, orders.CodeInvalid},
-		"a card of nothing":  {orders.CheckoutRequest{Customer: ann, Method: orders.PayCard}, orders.CodeInvalid},
-		"a long key":         {orders.CheckoutRequest{Customer: ann, Method: orders.PayCash, IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
-		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: orders.PayCash, IdempotencyKey: "\x00"}, orders.CodeInvalid},
+		"a card of nothing":  {orders.CheckoutRequest{Customer: ann, Method: orders.Card}, orders.CodeInvalid},
+		"a long key":         {orders.CheckoutRequest{Customer: ann, Method: orders.Cash, IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
+		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: orders.Cash, IdempotencyKey: "\x00"}, orders.CodeInvalid},
 		"an empty cart":      {cash(), orders.CodeCartEmpty},
-		"no such cart":       {orders.CheckoutRequest{Customer: ann, Method: orders.PayCash, CartID: "nope"}, orders.CodeNotFound},
+		"no such cart":       {orders.CheckoutRequest{Customer: ann, Method: orders.Cash, CartID: "nope"}, orders.CodeNotFound},
 	} {
 		if _, err := s.Checkout(t.Context(), c.r); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -255,7 +255,7 @@ func TestASecondSubmitIsToldTheDeclineToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(2)
-		slow := &slowGateway{Gateway: s.gateway, d: 300 * time.Millisecond}
+		slow := &slowGateway{ChargeGateway: s.gateway, d: 300 * time.Millisecond}
 		svc, err := orders.New(orders.Config{Store: s.store, Gateway: slow, Currency: "USD"})
 		must(t, err)
 		r := card("key")
@@ -273,16 +273,16 @@ func TestASecondSubmitIsToldTheDeclineToo(t *testing.T) {
 }
 
 type slowGateway struct {
-	orders.Gateway
+	orders.ChargeGateway
 	d time.Duration
 }
 
-func (g *slowGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
+func (g *slowGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
 	select {
 	case <-time.After(g.d):
 	case <-ctx.Done():
 	}
-	return g.Gateway.CreatePayment(ctx, r)
+	return g.ChargeGateway.CreatePayment(ctx, r)
 }
 
 func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
@@ -341,7 +341,7 @@ func ExampleService_Checkout() {
 		return
 	}
 	o, err := s.Checkout(ctx, orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}, Method: orders.PayCard, Token: orderstest.TokenPays,
+		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}, Method: orders.Card, Token: orderstest.TokenPays,
 	})
 	fmt.Println(o.Status, orders.NewMoney(o.Total(), o.Currency), err)
 	// Output:

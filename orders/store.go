@@ -55,7 +55,7 @@ type CartStore interface {
 
 // OrderStore keeps orders with their payments.
 type OrderStore interface {
-	// Place turns a cart into an order in one transaction: it locks the cart
+	// NewOrder turns a cart into an order in one transaction: it locks the cart
 	// and its products in id order and calls decide with what it found. decide
 	// returns the new order, or an error and then nothing is saved. The store
 	// takes the order's units off the stock, saves the order with its lines,
@@ -92,7 +92,7 @@ type PlaceRequest struct {
 	CartID         string // empty: the customer's open cart
 	IdempotencyKey string // empty: none
 	At             time.Time
-	From           Origin // of what has to be cleared up first, such as reservations that expired
+	From           Source // of what has to be cleared up first, such as reservations that expired
 }
 
 // SaleStore keeps flash sales and the reservations in them. Whatever changes
@@ -130,15 +130,15 @@ type Placement struct {
 
 // Query selects orders. Zero fields select all.
 type Query struct {
-	IDs        []string // those that are no order are left out
-	CustomerID string
-	Status     []Status
-	NeedPerson bool      // only those in the queue for a person (Work.GaveUp)
-	From, To   time.Time // PlacedAt in [From, To)
-	Text       string    // part of the order number or of a product's name, any case
-	Page       int       // 1 is the first; 0 means 1
-	PageSize   int       // 1 to 1000; 0 means 20
-	CountUpTo  int       // no more than these are counted of the orders that match; 0 means all
+	IDs         []string // those that are no order are left out
+	CustomerID  string
+	Status      []Status
+	NeedsReview bool      // only those in the queue for a person (Work.NeedsReview)
+	From, To    time.Time // PlacedAt in [From, To)
+	Text        string    // part of the order number or of a product's name, any case
+	Page        int       // 1 is the first; 0 means 1
+	PageSize    int       // 1 to 1000; 0 means 20
+	CountUpTo   int       // no more than these are counted of the orders that match; 0 means all
 }
 
 // MaxPageSize is the most orders of one page.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Draft is what an order is made of.
-type Draft struct {
+// Params is what an order is made of.
+type Params struct {
 	ID             string // UUIDv7
 	CustomerID     string
 	CartID         string
@@ -16,14 +16,14 @@ type Draft struct {
 	Currency       Currency
 	Lines          []Line // priced, with ids
 	PaymentID      string // UUIDv7
-	Method         PaymentMethod
+	Method         Method
 	Token          string // for a card: the payment method at the provider
 	Priority       int    // see Payment.Priority
 }
 
-// Place makes a submitted order of the draft. A card payment of more than
+// NewOrder makes a submitted order of the draft. A card payment of more than
 // nothing is due at once; the caller who means to charge it itself leases it.
-func Place(d Draft, s Stamp) (*Order, error) {
+func NewOrder(d Params, s Stamp) (*Order, error) {
 	for _, f := range []struct{ name, value string }{
 		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID}, {"Currency", string(d.Currency)},
 	} {
@@ -31,7 +31,7 @@ func Place(d Draft, s Stamp) (*Order, error) {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
 		}
 	}
-	if d.Method != PayCash && d.Method != PayCard {
+	if d.Method != Cash && d.Method != Card {
 		return nil, &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(d.Method)))}
 	}
 	if d.Priority < 0 || d.Priority > MaxPriority {
@@ -51,7 +51,7 @@ func Place(d Draft, s Stamp) (*Order, error) {
 		}
 		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
 			var err error
-			if amount, err = addChecked(amount, part); err != nil {
+			if amount, err = Add(amount, part); err != nil {
 				return nil, err
 			}
 		}
@@ -79,7 +79,7 @@ func Place(d Draft, s Stamp) (*Order, error) {
 // NeedsCharge reports whether the provider has to be asked for the money:
 // a card payment of more than nothing that is not settled.
 func (o *Order) NeedsCharge() bool {
-	return o.Payment.Method == PayCard && o.Payment.Amount > 0 && o.open()
+	return o.Payment.Method == Card && o.Payment.Amount > 0 && o.open()
 }
 
 func (o *Order) open() bool { return o.Status == StatusSubmitted || o.Status == StatusQueued }
@@ -91,7 +91,7 @@ func (o *Order) Complete(s Stamp, reference string) error {
 		return o.refuse("completed")
 	}
 	if reference == "" {
-		reference = o.Payment.Reference
+		reference = o.Payment.ProviderID
 	}
 	if o.NeedsCharge() && reference == "" {
 		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by card and can't be completed without the provider's reference"}
@@ -133,7 +133,7 @@ func (o *Order) CertainlyUnpaid() bool {
 	case PaymentDeclined, PaymentCancelled:
 		return true
 	case PaymentPending:
-		return o.Payment.Reference == ""
+		return o.Payment.ProviderID == ""
 	}
 	return false
 }
@@ -153,16 +153,16 @@ func (o *Order) Cancel(s Stamp, reason string) error {
 
 // Retry gives a payment that was given up to a person back to the worker.
 func (o *Order) Retry(s Stamp, reason string) error {
-	if err := o.forAPerson(reason); err != nil {
+	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
 	return o.record(s, EventChargeRetried, &chargeRetried{Reason: reason})
 }
 
-// forAPerson refuses what only a person may do, and for a reason, when the
+// checkInReview refuses what only a person may do, and for a reason, when the
 // order was not given up.
-func (o *Order) forAPerson(reason string) error {
-	if !o.open() || !o.Payment.Work.GaveUp {
+func (o *Order) checkInReview(reason string) error {
+	if !o.open() || !o.Payment.Work.NeedsReview {
 		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and does not wait for a person", o.Number, o.Status)}
 	}
 	if reason == "" {
@@ -175,11 +175,11 @@ func (o *Order) forAPerson(reason string) error {
 // seen at the provider whether it was captured and says why. It is refused for
 // any other order: those settle themselves.
 func (o *Order) Resolve(s Stamp, captured bool, reason string) error {
-	if err := o.forAPerson(reason); err != nil {
+	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
 	if captured {
-		return o.record(s, EventCompleted, &completed{Reference: o.Payment.Reference, Note: reason})
+		return o.record(s, EventCompleted, &completed{Reference: o.Payment.ProviderID, Note: reason})
 	}
 	if err := o.Withdraw(s); err != nil {
 		return err
@@ -211,9 +211,9 @@ func (o *Order) Confirming(s Stamp, reference string) error {
 	if !o.NeedsCharge() {
 		return o.refuse("charged")
 	}
-	if reference == "" || o.Payment.Reference != "" && o.Payment.Reference != reference {
+	if reference == "" || o.Payment.ProviderID != "" && o.Payment.ProviderID != reference {
 		return &Error{Code: CodeInvalid, Field: "reference",
-			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number, quoted(o.Payment.Reference), quoted(reference))}
+			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number, quoted(o.Payment.ProviderID), quoted(reference))}
 	}
 	return o.record(s, EventCharging, &charging{Reference: reference})
 }
@@ -254,7 +254,7 @@ func (o *Order) ChargeAttempted(s Stamp, r ChargeResult) error {
 	}
 	return o.record(s, EventChargeAttempted, &chargeAttempted{
 		Outcome: r.Outcome, Code: r.Code, LastError: lastError, Payment: status,
-		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), GaveUp: r.GaveUp,
+		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.GaveUp,
 	})
 }
 
@@ -264,9 +264,9 @@ func (o *Order) Lease(token string, until time.Time) {
 	o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil = token, instant(until)
 }
 
-// Held reports as CodeLeaseLost that the work is not, or no longer, leased
+// CheckLease reports as CodeLeaseLost that the work is not, or no longer, leased
 // under the token.
-func (o *Order) Held(token string) error {
+func (o *Order) CheckLease(token string) error {
 	if token == "" || o.Payment.Work.LeaseToken != token {
 		return &Error{Code: CodeLeaseLost, Field: "payment", Message: "another worker has taken over the payment of order " + o.Number}
 	}

@@ -81,7 +81,7 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 	return slog.New(h), metrics, nil
 }
 
-func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler) error {
+func serve(p *process, s *shop.App, listener net.Listener, handler http.Handler) error {
 	log := observability.Named(s.Log, "server")
 	srv := &http.Server{
 		Handler:           limited(handler),
@@ -100,7 +100,7 @@ func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	s.Health.SetStarted()
-	greet(p, s.Config, log)
+	printBanner(p, s.Config, log)
 	debug.FreeOSMemory() // the password check of the start took 19 MiB
 
 	var failed error
@@ -137,8 +137,8 @@ func limited(next http.Handler) http.Handler {
 	})
 }
 
-// greet tells the person at the terminal where the shop is and how to get in.
-func greet(p *process, c config.Config, log *slog.Logger) {
+// printBanner tells the person at the terminal where the shop is and how to get in.
+func printBanner(p *process, c config.Config, log *slog.Logger) {
 	url := localURL(c)
 	log.Info("serving", "url", url, "environment", c.AppEnv, "pid", os.Getpid())
 	if ip := net.ParseIP(c.Host); ip != nil && ip.IsUnspecified() {

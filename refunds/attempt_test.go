@@ -39,14 +39,14 @@ func TestANewAttemptQuotesAgain(t *testing.T) {
 		line := refunds.QuoteRequestLine{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 1000}}
 		first, second := request(1, 1), request(1, 1)
 		first.Quote.Lines, second.Quote.Lines = []refunds.QuoteRequestLine{line}, []refunds.QuoteRequestLine{line}
-		second.Reference = "return-1b"
+		second.ClientReference = "return-1b"
 		s.equal("first", s.refund(first).Amount(), int64(333))
 		s.equal("second, while the first has failed", s.refund(second).Amount(), int64(333))
 		again := s.refund(first)
 		s.is(again, refunds.StatusSucceeded)
 		s.equal("first again, after the second", again.Amount(), int64(333))
 		third := second
-		third.Reference = "return-1c"
+		third.ClientReference = "return-1c"
 		s.equal("third", s.refund(third).Amount(), int64(334))
 		s.check()
 	})

@@ -26,7 +26,7 @@ type observed struct{ completed, failed, queued, reversed int }
 
 func (o *observed) Completed(refunds.Refund) { o.completed++ }
 func (o *observed) Failed(refunds.Refund)    { o.failed++ }
-func (o *observed) Queued(refunds.Refund)    { o.queued++ }
+func (o *observed) ReviewRequired(refunds.Refund)    { o.queued++ }
 func (o *observed) Reversed(refunds.Refund)  { o.reversed++ }
 
 func newShop(t *testing.T, change ...func(*refunds.Config)) *shop {
@@ -57,8 +57,8 @@ var kim = refunds.Actor{Kind: orders.ActorStaff, ID: "9", Name: "Kim"}
 // request is a refund of units of order n, which paid 30.00 for 3 by card.
 func request(n, units int) refunds.Request {
 	return refunds.Request{
-		Reference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n),
-		PaymentMethod: orders.PayCard, PaymentReference: fmt.Sprint("pi_", n), Captured: 3000, Currency: "USD", Customer: "ann",
+		ClientReference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n),
+		PaymentMethod: orders.Card, PaymentProviderID: fmt.Sprint("pi_", n), Captured: 3000, Currency: "USD", Customer: "ann",
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: units, Paid: refunds.Components{Price: 3000}},
 		}},
@@ -77,7 +77,7 @@ func (s *shop) refund(r refunds.Request) refunds.Refund {
 
 func (s *shop) pursue() int {
 	s.Helper()
-	n, err := s.PursueDue(s.Context(), 1000)
+	n, err := s.ResumeDue(s.Context(), 1000)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -196,13 +196,13 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 				note("I6: attempt %s failed, was replaced, and was paid as %s", old.ID, p.Reference)
 			}
 		}
-		if r.Status.Holds() {
+		if r.Status.CountsAgainstCaptured() {
 			held[r.PaymentID] += r.Amount()
 		}
 		if r.Method == refunds.StoreCredit && r.Status == refunds.StatusSucceeded {
 			credit[r.Customer] += r.Amount()
 		}
-		book, err := store.Book(ctx, refunds.OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID})
+		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 		}
 	}
 	for _, r := range all {
-		book, err := store.Book(ctx, refunds.OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID})
+		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func (w *world) start() {
 	w.svc, w.others = w.service(w.process, w.process), w.service(w.store, w.gateway)
 }
 
-func (w *world) service(store refunds.Store, g refunds.Gateway) *refunds.Service {
+func (w *world) service(store refunds.Store, g refunds.RefundGateway) *refunds.Service {
 	svc, err := refunds.New(refunds.Config{
 		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, Wait: time.Nanosecond,
 	})
@@ -81,7 +81,7 @@ func (w *world) finish(closed bool) {
 	}
 	for range 60 {
 		w.advance(20 * time.Minute)
-		if _, err := w.svc.PursueDue(w.t.Context(), 1000); err != nil {
+		if _, err := w.svc.ResumeDue(w.t.Context(), 1000); err != nil {
 			w.bad = append(w.bad, err.Error())
 		}
 		for _, p := range w.gateway.Ledger() {
@@ -95,7 +95,7 @@ func (w *world) finish(closed bool) {
 		w.t.Fatal(err)
 	}
 	for _, r := range all {
-		if r.Status.Open() && !r.Work.GaveUp {
+		if r.Status.Open() && !r.Work.NeedsReview {
 			w.bad = append(w.bad, fmt.Sprintf("I7: refund %s stays %s and nobody sees it: %+v", r.ID, r.Status, r.Work))
 		}
 	}
@@ -133,21 +133,21 @@ var interruptions = []struct {
 	{"it is asked for again", func(w *world, n int) { _, _ = w.others.Refund(w.t.Context(), returnOf(n, 0, refunds.Card)) }},
 	{"a person tells the truth", func(w *world, n int) { w.person(w.others, n) }},
 	{"a message", func(w *world, n int) {
-		if r, err := w.store.ByReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
+		if r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
 			_, _ = w.others.Check(w.t.Context(), r.ID, bank)
 		}
 	}},
 	{"the process is stopped for longer than its lease", func(w *world, _ int) {
 		w.advance(11 * time.Second)
-		_, _ = w.others.PursueDue(w.t.Context(), 10)
+		_, _ = w.others.ResumeDue(w.t.Context(), 10)
 	}},
 }
 
 // person has somebody at the queue say of refund n what the provider's own
 // pages show.
 func (w *world) person(svc *refunds.Service, n int) {
-	r, err := w.store.ByReference(w.t.Context(), fmt.Sprint("return-", n))
-	if err != nil || !r.Work.GaveUp {
+	r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n))
+	if err != nil || !r.Work.NeedsReview {
 		return
 	}
 	paid := false
@@ -160,11 +160,11 @@ func (w *world) person(svc *refunds.Service, n int) {
 // returnOf is return n of three on each of two orders.
 func returnOf(n, units int, m refunds.Method) refunds.Request {
 	r := request(n%2, 1+units%3)
-	r.Reference, r.Method = fmt.Sprint("return-", n), m
+	r.ClientReference, r.Method = fmt.Sprint("return-", n), m
 	r.Quote.Lines[0].Paid = refunds.Components{Price: 2000, Duty: 701, Shipping: 299}
 	r.Quote.Fees = []refunds.FeeRule{{Kind: refunds.ReturnShippingFee, Fixed: 7}}
 	if n%2 == 1 {
-		r.PaymentReference = "pi_1"
+		r.PaymentProviderID = "pi_1"
 	}
 	return r
 }
@@ -194,7 +194,7 @@ func genAction() gopter.Gen {
 		return action{fmt.Sprintf("%s pass", d), func(w *world) { w.advance(d) }}
 	})
 	work := gen.Const(0).Map(func(int) commands.Command {
-		return action{"the worker runs", func(w *world) { _, _ = w.svc.PursueDue(w.t.Context(), 10) }}
+		return action{"the worker runs", func(w *world) { _, _ = w.svc.ResumeDue(w.t.Context(), 10) }}
 	})
 	crash := gopter.CombineGens(num(6), gen.Bool()).Map(func(v []any) commands.Command {
 		in, after := v[0].(int), v[1].(bool)

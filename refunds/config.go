@@ -12,10 +12,10 @@ import (
 // other zero value has the default its comment names.
 type Config struct {
 	Store   Store
-	Gateway Gateway
-	// Lister reads the provider's list, for Reconcile. Default: the Gateway,
+	Gateway RefundGateway
+	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
-	Lister Lister
+	Lister RefundLister
 	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
 	// default 500 ms.
 	CallTimeout time.Duration
@@ -36,7 +36,7 @@ type Config struct {
 	LookupMax   time.Duration
 	// AbsenceGrace is how long after a stored server error a refund must have
 	// been absent at the provider to count as a definite no. A refund that is
-	// held, was never answered and stays absent is shown to a person after as
+	// onHold, was never answered and stays absent is shown to a person after as
 	// long. Default 1 h.
 	AbsenceGrace time.Duration
 	// KeyMaxAge is how long a key is sent again. It must be shorter than the
@@ -47,7 +47,7 @@ type Config struct {
 	// the provider takes no calls or refuses our key, is tried before a person
 	// sees it. It goes on being tried. Default 24 h.
 	GiveUpAfter time.Duration
-	// Parallel is how many refunds one PursueDue carries out at a time. Default 8.
+	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
 	// Observer is told what happens. Default: nobody.
 	Observer Observer
@@ -114,7 +114,7 @@ func (c Config) withDefaults() Config {
 		c.Parallel = 8
 	}
 	if c.Lister == nil {
-		c.Lister, _ = c.Gateway.(Lister)
+		c.Lister, _ = c.Gateway.(RefundLister)
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}
@@ -137,10 +137,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// distance is how long after the n-th fruitless try (0 for the first) the
+// backoff is how long after the n-th fruitless try (0 for the first) the
 // next one is due: FirstRetry doubling for RetryFor in all, then LookupFirst
 // growing threefold with jitter.
-func (c Config) distance(n int) time.Duration {
+func (c Config) backoff(n int) time.Duration {
 	var sum time.Duration
 	for d := c.FirstRetry; sum+d <= c.RetryFor; d *= 2 {
 		if n == 0 {
@@ -149,10 +149,10 @@ func (c Config) distance(n int) time.Duration {
 		sum += d
 		n--
 	}
-	return c.lookupDistance(n)
+	return c.lookupBackoff(n)
 }
 
-func (c Config) lookupDistance(n int) time.Duration {
+func (c Config) lookupBackoff(n int) time.Duration {
 	d := c.LookupFirst
 	for ; n > 0 && d < c.LookupMax; n-- {
 		d *= 3
@@ -160,9 +160,9 @@ func (c Config) lookupDistance(n int) time.Duration {
 	return min(c.Jitter(min(d, c.LookupMax)), c.LookupMax)
 }
 
-// idleDistance is the distance where nothing happened: short enough to go on
+// idleBackoff is the distance where nothing happened: short enough to go on
 // soon after an outage, growing so that a long one does not fill the trail.
-func (c Config) idleDistance(n int) time.Duration {
+func (c Config) idleBackoff(n int) time.Duration {
 	const first, most = time.Second, time.Minute
 	return c.Jitter(min(first<<min(n, 6), most))
 }
@@ -182,8 +182,8 @@ type Observer interface {
 	Completed(r Refund)
 	// Failed: an attempt certainly did not pay.
 	Failed(r Refund)
-	// Queued: the refund now stands in the queue for a person.
-	Queued(r Refund)
+	// ReviewRequired: the refund now stands in the queue for a person.
+	ReviewRequired(r Refund)
 	// Reversed: the provider took a succeeded refund back.
 	Reversed(r Refund)
 }
@@ -197,8 +197,8 @@ func (NopObserver) Completed(Refund) {}
 // Failed does nothing.
 func (NopObserver) Failed(Refund) {}
 
-// Queued does nothing.
-func (NopObserver) Queued(Refund) {}
+// ReviewRequired does nothing.
+func (NopObserver) ReviewRequired(Refund) {}
 
 // Reversed does nothing.
 func (NopObserver) Reversed(Refund) {}

@@ -21,7 +21,7 @@ var errCut = errors.New("the process was cut")
 // after it, nothing is done and nothing is answered any more.
 type cut struct {
 	refunds.Store
-	gateway refunds.Gateway
+	gateway refunds.RefundGateway
 	at      int
 	after   bool
 	mu      sync.Mutex // guards steps and dead: callers run at once
@@ -49,7 +49,7 @@ func (c *cut) step(f func()) error {
 	return nil
 }
 
-func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
+func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Open(ctx, r, decide) }); died != nil {
 		return refunds.Refund{}, died
 	}
@@ -77,16 +77,16 @@ func (c *cut) NextManualReference(ctx context.Context, m refunds.Method) (got st
 	return got, err
 }
 
-func (c *cut) CreateRefund(ctx context.Context, r refunds.GatewayRequest) (a refunds.Answer) {
+func (c *cut) CreateRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
 	if c.step(func() { a = c.gateway.CreateRefund(ctx, r) }) != nil {
-		return refunds.Answer{Outcome: refunds.OutcomeUnknown}
+		return refunds.Result{Outcome: refunds.OutcomeUnknown}
 	}
 	return a
 }
 
-func (c *cut) FindRefund(ctx context.Context, r refunds.GatewayRequest) (a refunds.Answer) {
+func (c *cut) FindRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
 	if c.step(func() { a = c.gateway.FindRefund(ctx, r) }) != nil {
-		return refunds.Answer{Outcome: refunds.OutcomeUnknown}
+		return refunds.Result{Outcome: refunds.OutcomeUnknown}
 	}
 	return a
 }
@@ -119,7 +119,7 @@ func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 			}
 			for range 3 {
 				time.Sleep(11 * time.Second)
-				_, _ = worker.PursueDue(t.Context(), 10)
+				_, _ = worker.ResumeDue(t.Context(), 10)
 			}
 			workerReached = recovering.dead
 			time.Sleep(11 * time.Second)
@@ -134,7 +134,7 @@ func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 				t.Errorf("%s: the refund is lost", name)
 			}
 			for _, r := range all {
-				if r.Status.Open() && !r.Work.GaveUp && fault != refundstest.FaultRequiresAction {
+				if r.Status.Open() && !r.Work.NeedsReview && fault != refundstest.FaultRequiresAction {
 					t.Errorf("%s: the refund is %s and nobody sees it: %+v", name, r.Status, r.Work)
 				}
 				if r.Status == refunds.StatusFailed && len(s.gateway.Ledger()) > 0 {
@@ -148,7 +148,7 @@ func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 			}
 			s.check()
 			if fault != refundstest.FaultWrongAmount && fault != refundstest.FaultRequiresAction {
-				r, err := s.ByReference(t.Context(), q.Reference)
+				r, err := s.ByClientReference(t.Context(), q.ClientReference)
 				if err != nil || r.Status != refunds.StatusSucceeded {
 					t.Errorf("%s: in the end it is %s, %v", name, r.Status, err)
 				}

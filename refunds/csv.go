@@ -54,11 +54,11 @@ func newComparisonCSV(w io.Writer) (comparisonCSV, error) {
 	})
 }
 
-func (o comparisonCSV) write(c Comparison) error {
+func (o comparisonCSV) write(c Match) error {
 	row := []string{
-		string(c.Finding), c.At.UTC().Format(time.RFC3339), c.RefundID, c.AttemptID, c.Reference, c.OrderID,
-		string(c.Status), money(c.Amount, c.Currency), string(c.Currency),
-		c.ProviderReference, c.ProviderStatus, money(c.ProviderAmount, c.ProviderCurrency), string(c.ProviderCurrency),
+		string(c.Match), c.At.UTC().Format(time.RFC3339), c.RefundID, c.AttemptID, c.ClientReference, c.OrderID,
+		string(c.Status), decimal(c.Amount, c.Currency), string(c.Currency),
+		c.ProviderID, c.ProviderStatus, decimal(c.ProviderAmount, c.ProviderCurrency), string(c.ProviderCurrency),
 	}
 	for i := range row {
 		row[i] = harmless(row[i])
@@ -74,9 +74,9 @@ func (o comparisonCSV) flush() error {
 	return nil
 }
 
-// money is an amount in the currency's units; in minor units where the
+// decimal is an amount in the currency's units; in minor units where the
 // currency is none that we know, and empty where there is none.
-func money(minor int64, c Currency) string {
+func decimal(minor int64, c Currency) string {
 	if c == "" {
 		return ""
 	}

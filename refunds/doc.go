@@ -22,7 +22,7 @@
 //	})
 //
 // Refund answers with a state. Succeeded and failed are certain; what is still
-// open is carried on by PursueDue, which a worker calls every second or so.
+// open is carried on by ResumeDue, which a worker calls every second or so.
 //
 // # Why no refund happens twice
 //
@@ -38,7 +38,7 @@
 //     again: the refund is looked up. Absent for Config.AbsenceGrace after
 //     that answer is a definite no.
 //   - Where nobody can tell, the refund stands in the queue for a person
-//     (Query.NeedPerson, Resolve) and goes on holding its amount. So does one of
+//     (Query.NeedsReview, Resolve) and goes on holding its amount. So does one of
 //     which nothing could be sent for Config.GiveUpAfter. What the person says is
 //     held against the provider's word, where it can be had.
 //   - A new key is made only after a definite no.
@@ -55,7 +55,7 @@
 // A webhook is handed to Notified, which looks the refund up: messages may be
 // late, twice and out of order. A card refund that the provider took back becomes
 // reversed; its balance is free, and the next refund of the same reference is
-// opened at once. That one holds the amount and waits (AwaitsChoice) until Refund
+// opened at once. That one holds the amount and waits (AwaitingMethod) until Refund
 // is asked for the reference again, by whatever method; store credit always works.
 //
 // While a bank disputes a payment, Hold keeps its money from going back a second
@@ -64,7 +64,7 @@
 // that may have been sent already is looked up, and not sent again; what was
 // never answered and stays absent for Config.AbsenceGrace comes to the queue too.
 //
-// Evidence tells what the provider answered, call by call. Reconcile compares
+// ProviderCalls tells what the provider answered, call by call. Reconcile compares
 // our refunds with the provider's own list.
 //
 // # Errors

@@ -19,10 +19,10 @@ type Effect struct {
 func EffectOf(before *Refund, after Refund) Effect {
 	var e Effect
 	if before != nil {
-		reserved, refunded := before.holds()
+		reserved, refunded := before.ledgerAmounts()
 		e.Reserved, e.Refunded = -reserved, -refunded
 	}
-	reserved, refunded := after.holds()
+	reserved, refunded := after.ledgerAmounts()
 	e.Reserved += reserved
 	e.Refunded += refunded
 
@@ -38,10 +38,10 @@ func EffectOf(before *Refund, after Refund) Effect {
 	switch after.Status {
 	case StatusSucceeded:
 		entry.ID, entry.Ref, entry.Amount = a.ID, "refund:"+a.ID, after.Amount()
-		entry.Note = "refund " + a.ProviderReference
+		entry.Note = "refund " + a.ProviderID
 	case StatusReversed:
 		entry.ID, entry.Ref, entry.Amount = a.ID+":reversed", "reversal:"+a.ID, -after.Amount()
-		entry.Note = "reversal of refund " + a.ProviderReference
+		entry.Note = "reversal of refund " + a.ProviderID
 		if n := len(after.changes); n > 0 {
 			entry.By = after.changes[n-1].Actor
 		}
@@ -59,7 +59,7 @@ func CheckSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
 		version = before.Version
-		if before.ID != after.ID || before.Reference != after.Reference || before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
+		if before.ID != after.ID || before.ClientReference != after.ClientReference || before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
 			return fmt.Errorf("refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
 		}
 	}
@@ -69,8 +69,8 @@ func CheckSave(before *Refund, after *Refund) error {
 	return nil
 }
 
-// holds is what the refund counts for in its payment's balance.
-func (r *Refund) holds() (reserved, refunded int64) {
+// effective is what the refund counts for in its payment's balance.
+func (r *Refund) ledgerAmounts() (reserved, refunded int64) {
 	switch {
 	case r.Status.Open():
 		return r.Amount(), 0

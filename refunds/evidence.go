@@ -8,19 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// Said is one answer of the provider, recorded with the event that it led to.
-type Said struct {
-	Attempt   int       `json:"-"` // number of the attempt it was about; filled in by Evidence
-	At        time.Time `json:"at"`
-	Call      string    `json:"call"` // CallCreate or CallFind
-	Outcome   Outcome   `json:"outcome"`
-	HTTP      int       `json:"http,omitempty"` // status; 0 when there was no answer
-	Code      string    `json:"code,omitempty"` // the provider's
-	Status    string    `json:"status,omitempty"`
-	Reference string    `json:"reference,omitempty"`
-	Amount    int64     `json:"amount,omitempty"` // minor units, when told
-	Replayed  bool      `json:"replayed,omitempty"`
-	Message   string    `json:"message,omitempty"` // cut to 300 letters
+// Kind is one answer of the provider, recorded with the event that it led to.
+type Call struct {
+	Attempt    int       `json:"-"` // number of the attempt it was about; filled in by Evidence
+	At         time.Time `json:"at"`
+	Kind       string    `json:"call"` // CallCreate or CallFind
+	Outcome    Outcome   `json:"outcome"`
+	HTTP       int       `json:"http,omitempty"` // status; 0 when there was no answer
+	Code       string    `json:"code,omitempty"` // the provider's
+	Status     string    `json:"status,omitempty"`
+	ProviderID string    `json:"reference,omitempty"`
+	Amount     int64     `json:"amount,omitempty"` // minor units, when told
+	Replayed   bool      `json:"replayed,omitempty"`
+	Message    string    `json:"message,omitempty"` // cut to 300 letters
 }
 
 // The calls that a Said answers.
@@ -29,30 +29,30 @@ const (
 	CallFind   = "find"   // looked it up
 )
 
-// maxSaid bounds what one event keeps of a run with many calls, and a message
+// maxCalls bounds what one event keeps of a run with many calls, and a message
 // of it.
 const (
-	maxSaid        = 20
-	maxSaidMessage = 300
+	maxCalls       = 20
+	maxCallMessage = 300
 )
 
-// said is the answer as it is recorded.
-func said(call string, at time.Time, a Answer) Said {
+// newCall is the answer as it is recorded.
+func newCall(call string, at time.Time, a Result) Call {
 	message := a.Message
-	if utf8.RuneCountInString(message) > maxSaidMessage {
-		message = string([]rune(message)[:maxSaidMessage])
+	if utf8.RuneCountInString(message) > maxCallMessage {
+		message = string([]rune(message)[:maxCallMessage])
 	}
-	return Said{
-		At: at, Call: call, Outcome: a.Outcome, HTTP: a.HTTP, Code: a.Code, Status: a.Status,
-		Reference: a.Reference, Amount: a.Amount, Replayed: a.Replayed, Message: message,
+	return Call{
+		At: at, Kind: call, Outcome: a.Outcome, HTTP: a.HTTP, Code: a.Code, Status: a.Status,
+		ProviderID: a.ProviderID, Amount: a.Amount, Replayed: a.Replayed, Message: message,
 	}
 }
 
-// Evidence returns what the provider answered, oldest first: the last most
+// ProviderCalls returns what the provider answered, oldest first: the last most
 // answers that the events of one refund, in order, recorded.
-func Evidence(events []Event, most int) ([]Said, error) {
+func ProviderCalls(events []Event, most int) ([]Call, error) {
 	attempt := 0
-	var all []Said
+	var all []Call
 	for _, e := range events {
 		switch e.Type {
 		case EventCreated, EventAttemptCreated:
@@ -60,7 +60,7 @@ func Evidence(events []Event, most int) ([]Said, error) {
 			continue
 		}
 		var told struct {
-			Answers []Said `json:"answers"`
+			Answers []Call `json:"answers"`
 		}
 		if err := json.Unmarshal(e.Data, &told); err != nil {
 			return nil, fmt.Errorf("refunds: answers of event %s (%s): %w", e.ID, e.Type, err)
@@ -73,12 +73,12 @@ func Evidence(events []Event, most int) ([]Said, error) {
 	return all[max(0, len(all)-max(most, 0)):], nil
 }
 
-// Evidence returns the last most answers of the provider about the refund,
+// ProviderCalls returns the last most answers of the provider about the refund,
 // oldest first, over all its attempts.
-func (s *Service) Evidence(ctx context.Context, id string, most int) ([]Said, error) {
+func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Call, error) {
 	events, err := s.store.Events(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return Evidence(events, most)
+	return ProviderCalls(events, most)
 }

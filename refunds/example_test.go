@@ -18,7 +18,7 @@ func ExampleNewQuote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	given := map[string]refunds.Given{"line": {Units: 1, Components: first.Lines[0].Given}}
+	given := map[string]refunds.Refunded{"line": {Units: 1, Components: first.Lines[0].Given}}
 	line.Units = 2
 	rest, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{line}}, given)
 	if err != nil {
@@ -36,7 +36,7 @@ func ExampleService_Refund() {
 		log.Fatal(err)
 	}
 	request := refunds.Request{
-		Reference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: orders.PayCash,
+		ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: orders.Cash,
 		Captured: 1401, Currency: "USD", Customer: "ada", Method: refunds.OriginalMethod,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: "line", Bought: 3, Paid: orders.Components{Price: 1000, Shipping: 401}, Units: 3},
@@ -48,7 +48,7 @@ func ExampleService_Refund() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(r.Status, r.Amount(), r.Attempt().ProviderReference)
+		fmt.Println(r.Status, r.Amount(), r.Attempt().ProviderID)
 	}
 	// Output:
 	// succeeded 1401 MANUAL-CAS-00001

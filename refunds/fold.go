@@ -10,20 +10,20 @@ import (
 
 // The types of a refund's events.
 const (
-	EventCreated         = "refund.created"           // decided, with its first attempt
-	EventAttemptCreated  = "refund.attempt_created"   // a new attempt after one that failed
-	EventSubmitted       = "refund.submitted"         // about to be sent to the provider, or paid by hand
-	EventDeferred        = "refund.deferred"          // nothing happened; the same key is sent later
-	EventUnknown         = "refund.unknown"           // nobody can tell yet
-	EventPending         = "refund.pending"           // the provider decides later
-	EventRequiresAction  = "refund.requires_action"   // the provider waits for a person
-	EventSucceeded       = "refund.succeeded"         // the money went back
-	EventFailed          = "refund.failed"            // it certainly did not
-	EventReversed        = "refund.reversed"          // the provider took it back later
-	EventQueuedForPerson = "refund.queued_for_person" // nobody but a person can tell
-	EventResolved        = "refund.resolved"          // a person has told; succeeded or failed follows
-	EventHeld            = "refund.held"              // not to be sent until it is released
-	EventReleased        = "refund.released"          // may be sent again
+	EventCreated        = "refund.created"           // decided, with its first attempt
+	EventAttemptCreated = "refund.attempt_created"   // a new attempt after one that failed
+	EventSubmitted      = "refund.submitted"         // about to be sent to the provider, or paid by hand
+	EventDeferred       = "refund.deferred"          // nothing happened; the same key is sent later
+	EventUnknown        = "refund.unknown"           // nobody can tell yet
+	EventPending        = "refund.pending"           // the provider decides later
+	EventRequiresAction = "refund.requires_action"   // the provider waits for a person
+	EventSucceeded      = "refund.succeeded"         // the money went back
+	EventFailed         = "refund.failed"            // it certainly did not
+	EventReversed       = "refund.reversed"          // the provider took it back later
+	EventReviewRequired = "refund.queued_for_person" // nobody but a person can tell
+	EventResolved       = "refund.resolved"          // a person has told; succeeded or failed follows
+	EventHeld           = "refund.held"              // not to be sent until it is released
+	EventReleased       = "refund.released"          // may be sent again
 )
 
 // payload is the data of an event. The same apply serves the change itself
@@ -45,7 +45,7 @@ func (r *Refund) record(s Stamp, typ string, data payload) error {
 }
 
 // Fold replays the events of one refund, in order of Seq from 1, and returns
-// the refund they make. Of Work it gives Attempts, LastError and GaveUp: when
+// the refund they make. Of Work it gives Attempts, LastError and NeedsReview: when
 // to try next and who holds the lease is not history, and is left zero.
 func Fold(events []Event) (Refund, error) {
 	var r Refund
@@ -81,19 +81,19 @@ func payloadOf(typ string) payload {
 	case EventSubmitted:
 		return &submitted{}
 	case EventDeferred, EventUnknown, EventPending, EventRequiresAction:
-		return &tried{}
+		return &attempted{}
 	case EventSucceeded:
 		return &succeeded{}
 	case EventFailed:
 		return &failed{}
 	case EventReversed:
 		return &reversed{}
-	case EventQueuedForPerson:
-		return &queuedForPerson{}
+	case EventReviewRequired:
+		return &reviewRequired{}
 	case EventResolved:
 		return &resolved{}
 	case EventHeld:
-		return &held{}
+		return &onHold{}
 	case EventReleased:
 		return &released{}
 	}
@@ -109,7 +109,7 @@ type created struct {
 }
 
 func (c *created) apply(r *Refund, at time.Time) {
-	r.Reference, r.OrderID, r.PaymentID, r.Customer = c.Reference, c.OrderID, c.PaymentID, c.Customer
+	r.ClientReference, r.OrderID, r.PaymentID, r.Customer = c.Reference, c.OrderID, c.PaymentID, c.Customer
 	r.CreatedAt = at
 	c.Attempt.apply(r, at)
 	r.setStatus(StatusCreated)
@@ -129,7 +129,7 @@ func (c *attemptCreated) apply(r *Refund, at time.Time) {
 	r.Method, r.Request, r.Quote = c.Method, c.Request, c.Quote
 	r.Attempts = append(r.Attempts, Attempt{
 		ID: c.ID, Number: len(r.Attempts) + 1, Method: c.Method, Amount: c.Quote.Amount,
-		Key: c.Key, PaymentReference: c.PaymentReference, PaidBy: c.PaidBy, CreatedAt: at,
+		Key: c.Key, PaymentProviderID: c.PaymentReference, PaidBy: c.PaidBy, CreatedAt: at,
 	})
 	r.setStatus(StatusSubmitted)
 	r.Work = Work{NextAt: at}
@@ -144,31 +144,31 @@ func (d *submitted) apply(r *Refund, at time.Time) {
 	r.setStatus(StatusSubmitted)
 	if a := r.Attempt(); d.Sending && a.FirstSentAt.IsZero() {
 		a.FirstSentAt = at
-		r.Work.GaveUp = false // it was in the queue because nothing had been sent
+		r.Work.NeedsReview = false // it was in the queue because nothing had been sent
 	}
 }
 
-// tried is an attempt to settle the refund that did not.
-type tried struct {
+// attempted is an attempt to settle the refund that did not.
+type attempted struct {
 	Status      Status  `json:"status"` // of the refund from now on
 	Outcome     Outcome `json:"outcome"`
 	Code        string  `json:"code,omitempty"`
 	LastError   string  `json:"last_error,omitempty"`
 	Reference   string  `json:"reference,omitempty"`
-	Sent        int     `json:"sent"`  // calls under the key so far
+	Sent        int     `json:"sent"`  // sends under the key so far
 	Tries       int     `json:"tries"` // without success so far
 	Answered    bool    `json:"answered,omitempty"`
 	StoredError bool    `json:"stored_error,omitempty"`
 	Unsent      bool    `json:"unsent,omitempty"` // certainly no call had an effect
-	Answers     []Said  `json:"answers,omitempty"`
+	Answers     []Call  `json:"answers,omitempty"`
 }
 
-func (t *tried) apply(r *Refund, at time.Time) {
+func (t *attempted) apply(r *Refund, at time.Time) {
 	r.setStatus(t.Status)
 	a := r.Attempt()
 	a.Sent, a.StoredError = t.Sent, t.StoredError
 	if t.Reference != "" {
-		a.ProviderReference = t.Reference
+		a.ProviderID = t.Reference
 	}
 	if t.Answered && a.AnsweredAt.IsZero() {
 		a.AnsweredAt = at
@@ -176,18 +176,18 @@ func (t *tried) apply(r *Refund, at time.Time) {
 	if t.Unsent {
 		a.FirstSentAt = time.Time{}
 	}
-	r.Work.Attempts, r.Work.LastError, r.Work.GaveUp = t.Tries, t.LastError, r.Waits()
+	r.Work.Attempts, r.Work.LastError, r.Work.NeedsReview = t.Tries, t.LastError, r.OnHold()
 }
 
 type succeeded struct {
 	Reference string `json:"reference,omitempty"`
 	Sent      int    `json:"sent,omitempty"`
-	Answers   []Said `json:"answers,omitempty"`
+	Answers   []Call `json:"answers,omitempty"`
 }
 
 func (d *succeeded) apply(r *Refund, at time.Time) {
 	if d.Reference != "" {
-		r.Attempt().ProviderReference = d.Reference
+		r.Attempt().ProviderID = d.Reference
 	}
 	r.settle(StatusSucceeded, d.Sent, at)
 }
@@ -197,14 +197,14 @@ type failed struct {
 	Reason    string `json:"reason,omitempty"`
 	Reference string `json:"reference,omitempty"`
 	Sent      int    `json:"sent,omitempty"`
-	Answers   []Said `json:"answers,omitempty"`
+	Answers   []Call `json:"answers,omitempty"`
 }
 
 func (d *failed) apply(r *Refund, at time.Time) {
 	a := r.Attempt()
 	a.FailureCode, a.FailureReason = d.Code, d.Reason
 	if d.Reference != "" {
-		a.ProviderReference = d.Reference
+		a.ProviderID = d.Reference
 	}
 	r.settle(StatusFailed, d.Sent, at)
 }
@@ -218,18 +218,18 @@ type reversed struct {
 func (d *reversed) apply(r *Refund, at time.Time) {
 	a := r.Attempt()
 	if d.Reference != "" {
-		a.ProviderReference = d.Reference
+		a.ProviderID = d.Reference
 	}
 	a.FailureCode, a.FailureReason = d.Code, d.Reason
 	r.settle(StatusReversed, a.Sent, at)
 }
 
-type queuedForPerson struct {
+type reviewRequired struct {
 	Reason string `json:"reason"`
 }
 
-func (d *queuedForPerson) apply(r *Refund, _ time.Time) {
-	r.Work.GaveUp, r.Work.LastError = true, d.Reason
+func (d *reviewRequired) apply(r *Refund, _ time.Time) {
+	r.Work.NeedsReview, r.Work.LastError = true, d.Reason
 }
 
 type resolved struct {
@@ -238,7 +238,7 @@ type resolved struct {
 	Reference string `json:"reference,omitempty"`
 }
 
-func (*resolved) apply(r *Refund, _ time.Time) { r.Work.GaveUp = false }
+func (*resolved) apply(r *Refund, _ time.Time) { r.Work.NeedsReview = false }
 
 func (r *Refund) setStatus(s Status) { r.Status, r.Attempt().Status = s, s }
 
@@ -250,7 +250,7 @@ func (r *Refund) settle(s Status, sent int, at time.Time) {
 	if a.Key != "" && a.AnsweredAt.IsZero() {
 		a.AnsweredAt = at
 	}
-	r.Work, r.HeldBy = Work{Attempts: r.Work.Attempts}, ""
+	r.Work, r.HoldRef = Work{Attempts: r.Work.Attempts}, ""
 }
 
 // instant is t as it is stored: UTC, microseconds; zero stays zero.

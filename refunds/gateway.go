@@ -6,40 +6,40 @@ import (
 	"github.com/returnkit/returnkit/orders"
 )
 
-// Answer is how a provider call ended.
-type Answer = orders.Answer
+// AttemptUpdate is how a provider call ended.
+type Result = orders.Result
 
 // The outcomes of a provider call, as in package orders.
 const (
 	OutcomeDone           = orders.OutcomeDone
-	OutcomeRefused        = orders.OutcomeRefused
-	OutcomeNothing        = orders.OutcomeNothing
+	OutcomeDeclined       = orders.OutcomeDeclined
+	OutcomeNoEffect       = orders.OutcomeNoEffect
 	OutcomePending        = orders.OutcomePending
 	OutcomeRequiresAction = orders.OutcomeRequiresAction
 	OutcomeUnknown        = orders.OutcomeUnknown
 )
 
-// GatewayRequest asks for one refund. Its fields are frozen in the attempt
+// RefundRequest asks for one refund. Its fields are frozen in the attempt
 // before the first call.
-type GatewayRequest struct {
-	Key              string
-	PaymentReference string // the provider's id of the payment
-	Amount           int64  // minor units, more than 0
-	Currency         Currency
-	RefundID         string // metadata
-	AttemptID        string // metadata; FindRefund looks for it
-	OrderID          string // metadata
+type RefundRequest struct {
+	Key               string
+	PaymentProviderID string // the provider's id of the payment
+	Amount            int64  // minor units, more than 0
+	Currency          Currency
+	RefundID          string // metadata
+	AttemptID         string // metadata; FindRefund looks for it
+	OrderID           string // metadata
 }
 
-// Gateway pays money back through the provider. Its methods do not return
+// RefundGateway pays money back through the provider. Its methods do not return
 // an error: every way a call can end is an Answer. Implementations are safe
 // for concurrent use, honour ctx, and never retry on their own.
-type Gateway interface {
+type RefundGateway interface {
 	// CreateRefund asks for the refund under the key.
-	CreateRefund(ctx context.Context, r GatewayRequest) Answer
+	CreateRefund(ctx context.Context, r RefundRequest) Result
 	// FindRefund looks for the refund with the attempt's id in its metadata,
 	// over all pages of the payment's refunds. When it is there the outcome is
-	// that of its state. OutcomeNothing means that every page was read and it
+	// that of its state. OutcomeNoEffect means that every page was read and it
 	// is absent; OutcomeUnknown that the look-up itself failed.
-	FindRefund(ctx context.Context, r GatewayRequest) Answer
+	FindRefund(ctx context.Context, r RefundRequest) Result
 }

@@ -10,23 +10,6 @@ import (
 	"github.com/returnkit/returnkit/orders"
 )
 
-// Hold keeps the money of a payment from going back while somebody disputes
-// the payment: the bank may return it by another way, and a refund would then
-// be a second one. It is kept for good, released or not, as its own record of
-// who did what when.
-type Hold struct {
-	Ref           string    `json:"ref"` // what holds it, such as the id of a dispute
-	Reason        string    `json:"reason,omitempty"`
-	At            time.Time `json:"at"`
-	By            Actor     `json:"by,omitzero"`
-	ReleasedAt    time.Time `json:"released_at,omitzero"` // zero while it holds
-	ReleasedBy    Actor     `json:"released_by,omitzero"`
-	ReleaseReason string    `json:"release_reason,omitempty"`
-}
-
-// Active reports whether it still holds.
-func (h Hold) Active() bool { return h.ReleasedAt.IsZero() }
-
 // Hold returns the oldest hold of the payment that is active.
 func (b Balance) Hold() (Hold, bool) {
 	for _, h := range b.Holds {
@@ -37,16 +20,16 @@ func (b Balance) Hold() (Hold, bool) {
 	return Hold{}, false
 }
 
-// AwaitsChoice is the HeldBy of a refund that was opened because the provider
+// AwaitingMethod is the HoldRef of a refund that was opened because the provider
 // took the one before it back. It is by store credit, which always works, and
 // is paid when somebody asks for the refund of its reference again, by the
 // method they name.
-const AwaitsChoice = "choice_of_method"
+const AwaitingMethod = "choice_of_method"
 
 // Hold keeps an open refund from being sent. One that certainly never was sent
 // goes to the queue for a person; one that may have been is looked up at once,
 // and followed, but not sent again, and goes to the queue when it stays absent.
-// Held by the same already, it stays as it is.
+// CheckLease by the same already, it stays as it is.
 func (r *Refund) Hold(s Stamp, ref, reason string) error {
 	if !r.Status.Open() {
 		return r.refuse("held; only an open one can")
@@ -54,32 +37,32 @@ func (r *Refund) Hold(s Stamp, ref, reason string) error {
 	if ref == "" {
 		return &Error{Code: CodeInvalid, Field: "ref", Message: "it is empty; a hold names what holds, such as the id of a dispute"}
 	}
-	if r.HeldBy == ref {
+	if r.HoldRef == ref {
 		return nil
 	}
-	if err := r.record(s, EventHeld, &held{Ref: ref, Reason: reason}); err != nil {
+	if err := r.record(s, EventHeld, &onHold{Ref: ref, Reason: reason}); err != nil {
 		return err
 	}
-	r.Hurry(s.At)
+	r.Expedite(s.At)
 	return nil
 }
 
 // Release lets a held refund go on: it is due at once.
 func (r *Refund) Release(s Stamp, reason string) error {
-	if r.HeldBy == "" {
+	if r.HoldRef == "" {
 		return r.refuse("released; it is not held")
 	}
 	if err := r.record(s, EventReleased, &released{Reason: reason}); err != nil {
 		return err
 	}
-	r.Hurry(s.At)
+	r.Expedite(s.At)
 	return nil
 }
 
 // withdraw ends an attempt that was certainly never sent, so that another can
 // take its place.
 func (r *Refund) withdraw(s Stamp, code, reason string) error {
-	if !r.Waits() {
+	if !r.OnHold() {
 		return r.refuse("withdrawn; it may have been sent")
 	}
 	if r.Status == StatusCreated {
@@ -90,22 +73,22 @@ func (r *Refund) withdraw(s Stamp, code, reason string) error {
 	return r.record(s, EventFailed, &failed{Code: code, Reason: reason})
 }
 
-// Waits reports whether the refund is held and certainly nothing of it was
+// OnHold reports whether the refund is held and certainly nothing of it was
 // sent: it stands in the queue for a person until it is released.
-func (r *Refund) Waits() bool {
+func (r *Refund) OnHold() bool {
 	a := r.Attempt()
-	return r.HeldBy != "" && r.Status.Open() && a != nil && a.FirstSentAt.IsZero()
+	return r.HoldRef != "" && r.Status.Open() && a != nil && a.FirstSentAt.IsZero()
 }
 
-type held struct {
+type onHold struct {
 	Ref    string `json:"ref"`
 	Reason string `json:"reason,omitempty"`
 }
 
-func (h *held) apply(r *Refund, _ time.Time) {
-	r.HeldBy = h.Ref
-	if r.Waits() {
-		r.Work.GaveUp, r.Work.NextAt, r.Work.LastError = true, time.Time{}, h.Reason
+func (h *onHold) apply(r *Refund, _ time.Time) {
+	r.HoldRef = h.Ref
+	if r.OnHold() {
+		r.Work.NeedsReview, r.Work.NextAt, r.Work.LastError = true, time.Time{}, h.Reason
 	}
 }
 
@@ -117,9 +100,9 @@ func (*released) apply(r *Refund, _ time.Time) {
 	// What was never answered is sent again, or looked up and queued again if
 	// its key is too old by now. All else stands in the queue for another reason.
 	if r.Attempt().unanswered() {
-		r.Work.GaveUp = false
+		r.Work.NeedsReview = false
 	}
-	r.HeldBy = ""
+	r.HoldRef = ""
 }
 
 // HoldRequest names a payment and what holds it, or releases it.
@@ -144,7 +127,7 @@ func (h HoldRequest) validate() error {
 			return err
 		}
 	}
-	if h.Ref == AwaitsChoice {
+	if h.Ref == AwaitingMethod {
 		return &Error{Code: CodeInvalid, Field: "ref", Message: fmt.Sprintf("%q is the word for a refund that awaits a choice", h.Ref)}
 	}
 	if h.Captured < 0 {
@@ -182,13 +165,13 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 		st := s.stamp(ctx, h.By)
 		b.Holds = append(slices.Clone(b.Holds), Hold{Ref: h.Ref, Reason: h.Reason, At: st.At, By: h.By})
 		for _, r := range open {
-			if r.HeldBy != "" {
+			if r.HoldRef != "" {
 				continue
 			}
 			if err := r.Hold(st, h.Ref, holdReason(h.Ref, h.Reason)); err != nil {
 				return err
 			}
-			if r.Waits() {
+			if r.OnHold() {
 				queued = append(queued, r.ID)
 			}
 		}
@@ -199,7 +182,7 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 	}
 	for _, r := range open {
 		if slices.Contains(queued, r.ID) {
-			s.cfg.Observer.Queued(r)
+			s.cfg.Observer.ReviewRequired(r)
 		}
 	}
 	return open, nil
@@ -226,7 +209,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 		b.Holds = holds
 		other, still := b.Hold()
 		for _, r := range open {
-			if r.HeldBy != h.Ref {
+			if r.HoldRef != h.Ref {
 				continue
 			}
 			var err error
@@ -247,9 +230,9 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 	return open, nil
 }
 
-// Holds returns the holds of a payment, oldest first, released ones too.
+// CountsAgainstCaptured returns the holds of a payment, oldest first, released ones too.
 func (s *Service) Holds(ctx context.Context, orderID, paymentID string) ([]Hold, error) {
-	book, err := s.store.Book(ctx, OpenRequest{OrderID: orderID, PaymentID: paymentID})
+	book, err := s.store.PaymentState(ctx, OpenRequest{OrderID: orderID, PaymentID: paymentID})
 	if err != nil {
 		return nil, fmt.Errorf("refunds: holds of payment %s: %w", paymentID, err)
 	}

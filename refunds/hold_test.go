@@ -47,13 +47,13 @@ func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
 				q.Method = method
 				r := s.refund(q)
 				s.is(r, refunds.StatusCreated)
-				s.equal("held by", r.HeldBy, "dp_1")
+				s.equal("held by", r.HoldRef, "dp_1")
 				s.equal("queued", s.seen.queued, 1)
 				s.equal("asked again", s.refund(q), r)
 				s.settle(100 * time.Hour)
 				r = s.get(r.ID)
 				s.is(r, refunds.StatusCreated)
-				s.equal("is for a person", r.Work.GaveUp, true)
+				s.equal("is for a person", r.Work.NeedsReview, true)
 				s.equal("sends", s.sends(), 0)
 				_, err := s.Resolve(s.Context(), r.ID, true, "they said so", kim, "")
 				s.code(err, refunds.CodeTransition)
@@ -63,7 +63,7 @@ func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
 				s.settle(time.Minute)
 				r = s.get(r.ID)
 				s.is(r, refunds.StatusSucceeded)
-				s.equal("held by", r.HeldBy, "")
+				s.equal("held by", r.HoldRef, "")
 				s.check()
 			})
 		})
@@ -83,7 +83,7 @@ func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
 		// The payment is held still: a new attempt is not sent either.
 		r = s.refund(request(1, 2))
 		s.is(r, refunds.StatusSubmitted)
-		s.equal("held by", r.HeldBy, "dp_1")
+		s.equal("held by", r.HoldRef, "dp_1")
 		s.settle(time.Hour)
 		s.equal("sends", s.sends(), 0)
 		s.check()
@@ -99,7 +99,7 @@ func TestADisputeStopsTheResendAndNotTheLookUp(t *testing.T) {
 			s.is(r, refunds.StatusUnknown)
 			sends := s.sends()
 			open := s.hold(dispute(1, "dp_1"))
-			if len(open) != 1 || open[0].HeldBy != "dp_1" || open[0].Work.GaveUp {
+			if len(open) != 1 || open[0].HoldRef != "dp_1" || open[0].Work.NeedsReview {
 				s.Errorf("open: %+v", open)
 			}
 			s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
@@ -137,13 +137,13 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			sends := s.sends()
 			s.settle(59 * time.Minute)
 			r = s.get(r.ID)
-			s.equal("is for a person within the grace", r.Work.GaveUp, false)
+			s.equal("is for a person within the grace", r.Work.NeedsReview, false)
 			_, err := s.Resolve(s.Context(), r.ID, false, "too early to tell", kim, "")
 			s.code(err, refunds.CodeTransition)
 			s.settle(2 * time.Minute)
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
-			s.equal("is for a person", r.Work.GaveUp, true)
+			s.equal("is for a person", r.Work.NeedsReview, true)
 			s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_1")
 			s.equal("queued", s.seen.queued, 1)
 			s.equal("sends while held", s.sends(), sends)
@@ -155,7 +155,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 	t.Run("and goes on when it is released", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
 			for _, open := range s.release(dispute(1, "dp_1")) {
-				s.equal("is for a person", open.Work.GaveUp, false)
+				s.equal("is for a person", open.Work.NeedsReview, false)
 			}
 			s.settle(time.Minute)
 			s.is(s.get(r.ID), refunds.StatusSucceeded)
@@ -166,7 +166,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 		begin(t, func(s *shop, r refunds.Refund) {
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
 			s.settle(20 * time.Hour)
-			s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+			s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 			s.equal("queued", s.seen.queued, 1)
 		})
 	})
@@ -174,9 +174,9 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 		begin(t, func(s *shop, r refunds.Refund) {
 			s.hold(dispute(1, "dp_2"))
 			s.release(dispute(1, "dp_1"))
-			s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+			s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 			s.settle(time.Hour)
-			s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+			s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 		})
 	})
 	t.Run("and stays there when it is released too late", func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			s.settle(time.Minute)
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
-			s.equal("is for a person", r.Work.GaveUp, true)
+			s.equal("is for a person", r.Work.NeedsReview, true)
 			s.equal("sends", s.sends(), sends)
 		})
 	})
@@ -213,7 +213,7 @@ func TestADisputeOfARefundThatIsLookedUpSeldomShowsItAtOnce(t *testing.T) {
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 		s.hold(dispute(1, "dp_1"))
 		s.settle(time.Second)
-		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 		s.check()
 	})
 }
@@ -222,13 +222,13 @@ func TestAReleaseLeavesWhatIsQueuedForAnotherReason(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultWrongAmount)
 		r := s.refund(request(1, 1))
-		s.equal("is for a person", r.Work.GaveUp, true)
+		s.equal("is for a person", r.Work.NeedsReview, true)
 		s.hold(dispute(1, "dp_1"))
 		for _, open := range s.release(dispute(1, "dp_1")) {
-			s.equal("is for a person", open.Work.GaveUp, true)
+			s.equal("is for a person", open.Work.NeedsReview, true)
 		}
 		s.settle(time.Hour)
-		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 		s.equal("queued", s.seen.queued, 1)
 	})
 }
@@ -237,7 +237,7 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		// The first send is told to come later; the dispute arrives before it does.
 		var g scripted
-		g.create = func(r refunds.GatewayRequest) refunds.Answer {
+		g.create = func(r refunds.RefundRequest) refunds.Result {
 			s.hold(dispute(1, "dp_1"))
 			g.Gateway.Script(refundstest.CallCreate, refundstest.FaultRateLimit)
 			return g.Gateway.CreateRefund(s.Context(), r)
@@ -253,7 +253,7 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 		}
 		s.equal("sends", s.sends(), 1)
 		s.is(r, refunds.StatusSubmitted)
-		s.equal("waits for a person", []any{r.Waits(), r.Work.GaveUp, r.Work.NextAt}, []any{true, true, time.Time{}})
+		s.equal("waits for a person", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true, time.Time{}})
 		s.settle(time.Hour)
 		s.equal("sends after an hour", s.sends(), 1)
 		s.check()
@@ -272,7 +272,7 @@ func TestHoldsMayComeTwiceAndInTheWrongOrder(t *testing.T) {
 		r := s.refund(request(2, 1))
 		s.release(dispute(2, "dp_2"))
 		s.settle(time.Hour)
-		s.equal("held by the other", s.get(r.ID).HeldBy, "dp_3")
+		s.equal("held by the other", s.get(r.ID).HoldRef, "dp_3")
 		s.release(dispute(2, "dp_3"))
 		s.release(dispute(2, "dp_3"))
 		s.settle(time.Hour)
@@ -285,7 +285,7 @@ func TestHoldsMayComeTwiceAndInTheWrongOrder(t *testing.T) {
 
 		for _, spoil := range []func(*refunds.HoldRequest){
 			func(h *refunds.HoldRequest) { h.Ref = "" },
-			func(h *refunds.HoldRequest) { h.Ref = refunds.AwaitsChoice },
+			func(h *refunds.HoldRequest) { h.Ref = refunds.AwaitingMethod },
 			func(h *refunds.HoldRequest) { h.PaymentID = "a\x00b" },
 			func(h *refunds.HoldRequest) { h.Currency = "usd" },
 			func(h *refunds.HoldRequest) { h.Captured = -1 },
@@ -314,12 +314,12 @@ func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
 					s.is(r, refunds.StatusReversed)
 				}
 				s.equal("queued", s.seen.queued, 1)
-				owed, err := s.ByReference(s.Context(), "return-1")
+				owed, err := s.ByClientReference(s.Context(), "return-1")
 				if err != nil {
 					s.Fatal(err)
 				}
 				s.is(owed, refunds.StatusCreated)
-				s.equal("owed", []any{owed.HeldBy, owed.Method, owed.Amount(), owed.Work.GaveUp}, []any{refunds.AwaitsChoice, refunds.StoreCredit, int64(3000), true})
+				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview}, []any{refunds.AwaitingMethod, refunds.StoreCredit, int64(3000), true})
 				s.settle(100 * time.Hour)
 				s.is(s.get(owed.ID), refunds.StatusCreated)
 				s.check()
@@ -353,8 +353,8 @@ func TestACrashBetweenReversalAndOfferIsMadeGoodByTheNextMessage(t *testing.T) {
 		if _, err := s.Check(s.Context(), first.ID, bank); err != nil {
 			s.Fatal(err)
 		}
-		owed, err := s.ByReference(s.Context(), "return-1")
-		if err != nil || owed.HeldBy != refunds.AwaitsChoice {
+		owed, err := s.ByClientReference(s.Context(), "return-1")
+		if err != nil || owed.HoldRef != refunds.AwaitingMethod {
 			s.Errorf("owed: %+v, %v", owed, err)
 		}
 		s.check()
@@ -386,7 +386,7 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 		r := s.refund(request(1, 1))
 		s.is(r, refunds.StatusFailed)
 		s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
-		said, err := s.Evidence(s.Context(), r.ID, 100)
+		said, err := s.ProviderCalls(s.Context(), r.ID, 100)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -399,7 +399,7 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 		}
 		var got []line
 		for _, a := range said {
-			got = append(got, line{a.Attempt, a.Call, a.Outcome, a.HTTP, a.Code})
+			got = append(got, line{a.Attempt, a.Kind, a.Outcome, a.HTTP, a.Code})
 			if a.At.IsZero() {
 				s.Error("an answer without a time")
 			}
@@ -407,12 +407,12 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 		s.equal("answers", got, []line{
 			{1, "create", refunds.OutcomeUnknown, 0, "timeout"},
 			{1, "create", refunds.OutcomeUnknown, 500, "api_error"},
-			{1, "create", refunds.OutcomeNothing, 429, "rate_limit"},
-			{1, "create", refunds.OutcomeRefused, 400, "charge_disputed"},
-			{1, "find", refunds.OutcomeNothing, 200, ""},
+			{1, "create", refunds.OutcomeNoEffect, 429, "rate_limit"},
+			{1, "create", refunds.OutcomeDeclined, 400, "charge_disputed"},
+			{1, "find", refunds.OutcomeNoEffect, 200, ""},
 			{2, "create", refunds.OutcomeDone, 200, ""},
 		})
-		last, err := s.Evidence(s.Context(), r.ID, 1)
+		last, err := s.ProviderCalls(s.Context(), r.ID, 1)
 		s.equal("the last one", []any{len(last), last[0].Attempt, err}, []any{1, 2, nil})
 	})
 }

@@ -12,25 +12,25 @@ func TestManualMethodsNeverCallTheProvider(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		for i, c := range []struct {
 			method    refunds.Method
-			paidBy    orders.PaymentMethod
+			paidBy    orders.Method
 			want      refunds.Method
 			reference string
 		}{
-			{refunds.Cash, orders.PayCard, refunds.Cash, "MANUAL-CAS-00001"},
-			{refunds.StoreCredit, orders.PayCard, refunds.StoreCredit, "MANUAL-STO-00001"},
-			{refunds.OriginalMethod, orders.PayCash, refunds.Cash, "MANUAL-CAS-00002"},
-			{"", orders.PayCash, refunds.Cash, "MANUAL-CAS-00003"},
-			{refunds.StoreCredit, orders.PayCash, refunds.StoreCredit, "MANUAL-STO-00002"},
+			{refunds.Cash, orders.Card, refunds.Cash, "MANUAL-CAS-00001"},
+			{refunds.StoreCredit, orders.Card, refunds.StoreCredit, "MANUAL-STO-00001"},
+			{refunds.OriginalMethod, orders.Cash, refunds.Cash, "MANUAL-CAS-00002"},
+			{"", orders.Cash, refunds.Cash, "MANUAL-CAS-00003"},
+			{refunds.StoreCredit, orders.Cash, refunds.StoreCredit, "MANUAL-STO-00002"},
 		} {
 			q := request(i, 1)
 			q.Method, q.PaymentMethod = c.method, c.paidBy
 			r := s.refund(q)
 			s.is(r, refunds.StatusSucceeded)
 			s.equal("method", r.Method, c.want)
-			s.equal("reference", r.Attempt().ProviderReference, c.reference)
+			s.equal("reference", r.Attempt().ProviderID, c.reference)
 			s.equal("paid by", r.Attempt().PaidBy, kim)
 			s.equal("again", s.refund(q), r)
-			found, err := s.ByProviderReference(s.Context(), c.reference)
+			found, err := s.ByProviderID(s.Context(), c.reference)
 			if err != nil || found.ID != r.ID {
 				s.Errorf("by its reference: %v, %v", found, err)
 			}

@@ -33,14 +33,14 @@ func (g *interrupted) happen(what map[refundstest.Call]func(), c refundstest.Cal
 	}
 }
 
-func (g *interrupted) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g *interrupted) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	g.happen(g.before, refundstest.CallCreate)
 	a := g.Gateway.CreateRefund(ctx, r)
 	g.happen(g.during, refundstest.CallCreate)
 	return a
 }
 
-func (g *interrupted) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g *interrupted) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	g.happen(g.before, refundstest.CallFind)
 	a := g.Gateway.FindRefund(ctx, r)
 	g.happen(g.during, refundstest.CallFind)
@@ -64,7 +64,7 @@ func TestAReleaseDuringALookUpIsNotOverwritten(t *testing.T) {
 		g.during[refundstest.CallFind] = func() { s.release(dispute(1, "dp_1")) }
 		s.pursue()
 		r = s.get(r.ID)
-		s.equal("held by, for a person", []any{r.HeldBy, r.Work.GaveUp}, []any{"", false})
+		s.equal("held by, for a person", []any{r.HoldRef, r.Work.NeedsReview}, []any{"", false})
 		s.settle(time.Second)
 		s.is(s.get(r.ID), refunds.StatusSucceeded)
 		s.equal("queued", s.seen.queued, 0)
@@ -80,7 +80,7 @@ func TestAHoldThatTakesOverDuringALookUpIsNamed(t *testing.T) {
 		g.during[refundstest.CallFind] = func() { s.release(dispute(1, "dp_1")) }
 		s.settle(time.Second)
 		r = s.get(r.ID)
-		s.equal("is for a person", r.Work.GaveUp, true)
+		s.equal("is for a person", r.Work.NeedsReview, true)
 		s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_2")
 	})
 }
@@ -93,7 +93,7 @@ func TestAHoldDuringACallIsLookedUpAtOnce(t *testing.T) {
 		g.during[refundstest.CallCreate] = func() { s.hold(dispute(1, "dp_1")) }
 		s.refund(request(1, 1))
 		s.settle(time.Second)
-		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 	})
 }
 
@@ -138,7 +138,7 @@ func (s *shop) tooOld(sent refundstest.Fault) refunds.Refund {
 	s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
 	r = s.get(r.ID)
 	s.is(r, refunds.StatusUnknown)
-	s.equal("is for a person", r.Work.GaveUp, true)
+	s.equal("is for a person", r.Work.NeedsReview, true)
 	return r
 }
 
@@ -191,7 +191,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 			if err != nil {
 				s.Fatal(err)
 			}
-			s.equal("reference", r.Attempt().ProviderReference, "re_1")
+			s.equal("reference", r.Attempt().ProviderID, "re_1")
 			s.check()
 		})
 	})
@@ -220,14 +220,14 @@ func TestWhatAPersonCalledPaidCanBeTakenBack(t *testing.T) {
 			}
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 			s.gateway.Settle("re_1", "failed")
-			r, err = s.Notified(s.Context(), refunds.Notice{RefundID: r.ID, AttemptID: r.Attempt().ID, Reference: "re_1", Outcome: refunds.OutcomeRefused}, bank)
+			r, err = s.HandleWebhook(s.Context(), refunds.WebhookEvent{RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: refunds.OutcomeDeclined}, bank)
 			if err != nil {
 				s.Fatal(err)
 			}
 			s.is(r, refunds.StatusReversed)
-			s.equal("reference", r.Attempt().ProviderReference, "re_1")
-			owed, err := s.ByReference(s.Context(), "return-1")
-			s.equal("owed", []any{owed.HeldBy, err}, []any{refunds.AwaitsChoice, nil})
+			s.equal("reference", r.Attempt().ProviderID, "re_1")
+			owed, err := s.ByClientReference(s.Context(), "return-1")
+			s.equal("owed", []any{owed.HoldRef, err}, []any{refunds.AwaitingMethod, nil})
 			s.check()
 		})
 	}
@@ -242,7 +242,7 @@ func TestALookUpThatTellsNothingLeavesTheQueueAsItIs(t *testing.T) {
 		s.hold(dispute(1, "dp_1"))
 		s.settle(time.Hour)
 		r = s.get(r.ID)
-		s.equal("is for a person", []any{r.Work.GaveUp, r.Work.LastError}, []any{true, why})
+		s.equal("is for a person", []any{r.Work.NeedsReview, r.Work.LastError}, []any{true, why})
 		s.equal("queued", s.seen.queued, 1)
 	})
 }
@@ -285,7 +285,7 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
 		r := s.refund(request(1, 1))
 		s.settle(25 * time.Hour)
-		s.equal("is for a person", s.get(r.ID).Work.GaveUp, true)
+		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
 		_, err := s.Resolve(s.Context(), r.ID, true, "I think so", kim, "re_9")
 		s.code(err, refunds.CodeTransition)
 		// The provider takes calls again; the process dies with the answer.
@@ -297,10 +297,10 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 			s.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
-		_, _ = svc.PursueDue(s.Context(), 1)
+		_, _ = svc.ResumeDue(s.Context(), 1)
 		s.equal("paid out", s.gateway.PaidOut("pi_1"), r.Amount())
 		s.settle(time.Minute)
-		s.equal("is for a person", s.get(r.ID).Work.GaveUp, false)
+		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, false)
 		_, err = s.Resolve(s.Context(), r.ID, false, "nothing was sent", kim, "")
 		s.code(err, refunds.CodeTransition)
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
@@ -334,7 +334,7 @@ func TestOneThatWasHeldForLongIsNotShownAtItsFirstFailure(t *testing.T) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRateLimit)
 		s.release(dispute(1, "dp_1"))
 		s.pursue()
-		s.equal("is for a person", s.get(r.ID).Work.GaveUp, false)
+		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, false)
 		s.settle(time.Minute)
 		s.is(s.get(r.ID), refunds.StatusSucceeded)
 	})

@@ -100,44 +100,44 @@ func made(s *refunds.Service, err error) (refundstest.Executor, error) { return 
 
 // answering is a gateway with one or both of its answers changed.
 type answering struct {
-	refunds.Gateway
-	create, find func(ctx context.Context, g refunds.Gateway, r refunds.GatewayRequest) refunds.Answer
+	refunds.RefundGateway
+	create, find func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result
 }
 
-func (g answering) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g answering) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	if g.create == nil {
-		return g.Gateway.CreateRefund(ctx, r)
+		return g.RefundGateway.CreateRefund(ctx, r)
 	}
-	return g.create(ctx, g.Gateway, r)
+	return g.create(ctx, g.RefundGateway, r)
 }
 
-func (g answering) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g answering) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	if g.find == nil {
-		return g.Gateway.FindRefund(ctx, r)
+		return g.RefundGateway.FindRefund(ctx, r)
 	}
-	return g.find(ctx, g.Gateway, r)
+	return g.find(ctx, g.RefundGateway, r)
 }
 
 func around(g answering) design {
 	return func(c refunds.Config) (refundstest.Executor, error) {
-		g.Gateway = c.Gateway
+		g.RefundGateway = c.Gateway
 		c.Gateway = g
 		return made(refunds.New(c))
 	}
 }
 
 var (
-	timeoutFails = answering{create: func(ctx context.Context, g refunds.Gateway, r refunds.GatewayRequest) refunds.Answer {
+	timeoutFails = answering{create: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
 		a := g.CreateRefund(ctx, r)
 		if a.Outcome == refunds.OutcomeUnknown && a.HTTP == 0 {
-			a.Outcome, a.Code = refunds.OutcomeRefused, "timeout"
+			a.Outcome, a.Code = refunds.OutcomeDeclined, "timeout"
 		}
 		return a
 	}}
-	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g refunds.Gateway, r refunds.GatewayRequest) refunds.Answer {
+	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
 		a := g.FindRefund(ctx, r)
 		if a.Outcome == refunds.OutcomeUnknown {
-			a.Outcome = refunds.OutcomeNothing
+			a.Outcome = refunds.OutcomeNoEffect
 		}
 		return a
 	}}
@@ -148,7 +148,7 @@ var (
 func rotate(n int) design {
 	var mu sync.Mutex
 	failures := map[string]int{}
-	return around(answering{create: func(ctx context.Context, g refunds.Gateway, r refunds.GatewayRequest) refunds.Answer {
+	return around(answering{create: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
 		mu.Lock()
 		key := r.Key
 		r.Key = fmt.Sprintf("%s-%d", key, failures[key]/n)
@@ -169,19 +169,19 @@ func resendForEver() design {
 	var mu sync.Mutex
 	answered := map[string]bool{}
 	resend := around(answering{
-		create: func(ctx context.Context, g refunds.Gateway, r refunds.GatewayRequest) refunds.Answer {
+		create: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
 			a := g.CreateRefund(ctx, r)
 			mu.Lock()
 			defer mu.Unlock()
-			answered[r.Key] = answered[r.Key] || a.Replayed || a.Outcome != refunds.OutcomeUnknown && a.Outcome != refunds.OutcomeNothing
+			answered[r.Key] = answered[r.Key] || a.Replayed || a.Outcome != refunds.OutcomeUnknown && a.Outcome != refunds.OutcomeNoEffect
 			return a
 		},
-		find: func(ctx context.Context, g refunds.Gateway, r refunds.GatewayRequest) refunds.Answer {
+		find: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
 			mu.Lock()
 			known := answered[r.Key]
 			mu.Unlock()
 			if !known {
-				return refunds.Answer{Outcome: refunds.OutcomeNothing, HTTP: 200}
+				return refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
 			}
 			return g.FindRefund(ctx, r)
 		},
@@ -224,9 +224,9 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 	if err != nil {
 		return nil, err
 	}
-	next, err := refunds.Create(refunds.Draft{
-		ID: uuid.NewString(), Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer,
-		Attempt: refunds.AttemptDraft{ID: uuid.NewString(), Method: refunds.Card, PaymentReference: r.PaymentReference, Request: r.Quote, Quote: quote},
+	next, err := refunds.NewRefund(refunds.Params{
+		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer,
+		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: refunds.Card, PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
 	}, e.stamp())
 	if err != nil {
 		return nil, err
@@ -236,29 +236,29 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 }
 
 // call asks the provider, once.
-func (e rival) call(ctx context.Context, r *refunds.Refund) refunds.Answer {
+func (e rival) call(ctx context.Context, r *refunds.Refund) refunds.Result {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
 	defer cancel()
-	return e.cfg.Gateway.CreateRefund(ctx, r.GatewayRequest())
+	return e.cfg.Gateway.CreateRefund(ctx, r.ProviderRequest())
 }
 
-func (e rival) answered(r *refunds.Refund, a refunds.Answer) error {
-	return r.Answered(e.stamp(), refunds.Result{
-		Answer: a, Calls: 1, Tries: 1, Doubt: a.Outcome == refunds.OutcomeUnknown, NextAt: e.cfg.Now().Add(time.Second),
+func (e rival) answered(r *refunds.Refund, a refunds.Result) error {
+	return r.RecordResult(e.stamp(), refunds.AttemptUpdate{
+		Result: a, Calls: 1, Tries: 1, Doubt: a.Outcome == refunds.OutcomeUnknown, NextAt: e.cfg.Now().Add(time.Second),
 	})
 }
 
 func openOf(r refunds.Request) refunds.OpenRequest {
-	return refunds.OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
+	return refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
 }
 
 // inTransaction calls the provider before the intent is committed.
 func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Refund, error) {
-	before, err := e.cfg.Store.ByReference(ctx, r.Reference)
+	before, err := e.cfg.Store.ByClientReference(ctx, r.ClientReference)
 	if err == nil && before.Status != refunds.StatusReversed {
 		return e.Service.Refund(ctx, r)
 	}
-	return e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	return e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
@@ -273,7 +273,7 @@ func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 // readThenWrite looks whether there is a refund, and then acts on what it
 // read, though the refund may have been opened in between.
 func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Refund, error) {
-	before, err := e.cfg.Store.ByReference(ctx, r.Reference)
+	before, err := e.cfg.Store.ByClientReference(ctx, r.ClientReference)
 	if err == nil && before.Status != refunds.StatusReversed {
 		return e.Service.Refund(ctx, r)
 	}
@@ -281,7 +281,7 @@ func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 	if err != nil {
 		return refunds.Refund{}, err
 	}
-	saved, err := e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	saved, err := e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}

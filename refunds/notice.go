@@ -7,17 +7,7 @@ import (
 	"slices"
 )
 
-// Notice is what a message of the provider says about a refund.
-type Notice struct {
-	RefundID  string // ours, from the metadata; may be empty
-	AttemptID string // ours, from the metadata; may be empty
-	Reference string // the provider's id of the refund
-	Amount    int64  // minor units; 0 when it does not say
-	Currency  Currency
-	Outcome   Outcome // of the state it tells
-}
-
-// Notified follows a message of the provider: it looks the refund up and
+// HandleWebhook follows a message of the provider: it looks the refund up and
 // records what is there (see Check), so that messages may come late, twice and
 // in the wrong order. What a message claims changes nothing by itself.
 //
@@ -26,26 +16,26 @@ type Notice struct {
 // that failed here was paid. Answer such a message as taken; repeating
 // it does not help. ErrNotFound is a refund that is not ours, such as one made
 // on the provider's own pages.
-func (s *Service) Notified(ctx context.Context, n Notice, by Actor) (Refund, error) {
-	r, err := s.noticed(ctx, n)
+func (s *Service) HandleWebhook(ctx context.Context, n WebhookEvent, by Actor) (Refund, error) {
+	r, err := s.findByWebhook(ctx, n)
 	if err != nil {
 		return Refund{}, err
 	}
 	i := slices.IndexFunc(r.Attempts, func(a Attempt) bool {
-		return a.ID == n.AttemptID || n.Reference != "" && a.ProviderReference == n.Reference
+		return a.ID == n.AttemptID || n.ProviderID != "" && a.ProviderID == n.ProviderID
 	})
 	if i < 0 {
 		return r, &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
-			"the provider has %s under refund %s, of an attempt %q that we never made", n.Reference, r.ID, n.AttemptID)}
+			"the provider has %s under refund %s, of an attempt %q that we never made", n.ProviderID, r.ID, n.AttemptID)}
 	}
 	a := r.Attempts[i]
 	switch {
 	case n.Amount != 0 && n.Amount != a.Amount, n.Currency != "" && n.Currency != r.Quote.Currency:
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
-			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.Reference, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
+			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.ProviderID, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
 	case i < len(r.Attempts)-1:
-		if holds(n.Outcome) {
-			return r, s.replaced(ctx, r, a, n.Reference)
+		if effective(n.Outcome) {
+			return r, s.replaced(ctx, r, a, n.ProviderID)
 		}
 		return r, nil
 	}
@@ -59,25 +49,25 @@ func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, reference s
 	r.Attempts = []Attempt{a}
 	answer := s.find(ctx, r)
 	switch answer.Outcome {
-	case OutcomeRefused:
+	case OutcomeDeclined:
 		return nil
-	case OutcomeDone, OutcomePending, OutcomeRequiresAction, OutcomeNothing:
+	case OutcomeDone, OutcomePending, OutcomeRequiresAction, OutcomeNoEffect:
 		return &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
 			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", reference, a.Number, r.ID)}
 	}
 	return fmt.Errorf("refunds: check %s: attempt %d could not be looked up, ask again later: %s", r.ID, a.Number, describe(answer))
 }
 
-// noticed finds the refund that a message is about.
-func (s *Service) noticed(ctx context.Context, n Notice) (Refund, error) {
+// findByWebhook finds the refund that a message is about.
+func (s *Service) findByWebhook(ctx context.Context, n WebhookEvent) (Refund, error) {
 	if n.RefundID != "" {
 		r, err := s.store.Refund(ctx, n.RefundID)
 		if !errors.Is(err, ErrNotFound) {
 			return r, err
 		}
 	}
-	if n.Reference == "" {
+	if n.ProviderID == "" {
 		return Refund{}, notFound("refund of a message", n.RefundID)
 	}
-	return s.store.ByProviderReference(ctx, n.Reference)
+	return s.store.ByProviderID(ctx, n.ProviderID)
 }

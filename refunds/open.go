@@ -18,14 +18,14 @@ import (
 //     somebody else is at it;
 //   - a succeeded one is answered as it is;
 //   - a failed one gets a new attempt, by the method and with a quote of now;
-//   - one that AwaitsChoice, after the provider took the one before it back, is
+//   - one that AwaitingMethod, after the provider took the one before it back, is
 //     paid by the method that is asked for.
 //
 // While the payment is held (see Service.Hold) a refund is opened and holds its
 // amount, and is not carried out: it stands in the queue for a person.
 //
 // Card refunds are tried for up to Config.Wait or until ctx ends; then the
-// answer is an open state (submitted, unknown, pending), and PursueDue goes on.
+// answer is an open state (submitted, unknown, pending), and ResumeDue goes on.
 // Cash and store credit succeed at once, without a call to the provider, and so
 // does a refund of nothing.
 //
@@ -37,19 +37,19 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		return Refund{}, err
 	}
 	method, methodErr := r.resolve()
-	t := &try{s: s, token: s.cfg.NewID()}
+	t := &execution{s: s, token: s.cfg.NewID()}
 	var mine, nothing, held bool // to be carried out here; of no amount and done; held from the start
-	saved, err := s.store.Open(ctx, r.openRequest(), func(b Book, current *Refund) (*Refund, error) {
+	saved, err := s.store.Open(ctx, r.openRequest(), func(b PaymentState, current *Refund) (*Refund, error) {
 		st := s.stamp(ctx, r.By)
 		t.doubt, mine, nothing, held = false, true, false, false
-		awaits := current != nil && current.Waits() && current.HeldBy == AwaitsChoice
+		awaits := current != nil && current.OnHold() && current.HoldRef == AwaitingMethod
 		if current != nil && current.Status != StatusFailed && !awaits {
 			if err := r.expects(current.Amount()); err != nil {
 				return nil, err
 			}
-			if current.Status == StatusSucceeded || current.Leased(st.At) || current.Waits() {
+			if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() {
 				mine = false
-				current.Hurry(st.At)
+				current.Expedite(st.At)
 				return current, nil
 			}
 			t.doubt = !current.Attempt().FirstSentAt.IsZero()
@@ -67,7 +67,7 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		if awaits {
 			free += current.Amount()
 		}
-		quote, err := NewQuote(request, b.Given)
+		quote, err := NewQuote(request, b.Refunded)
 		if err != nil {
 			return nil, err
 		}
@@ -82,8 +82,8 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		if err := r.expects(quote.Amount); err != nil {
 			return nil, err
 		}
-		attempt := AttemptDraft{
-			ID: s.cfg.NewID(), Method: method, PaymentReference: r.PaymentReference, PaidBy: r.By, Request: request, Quote: quote,
+		attempt := AttemptParams{
+			ID: s.cfg.NewID(), Method: method, PaymentProviderID: r.PaymentProviderID, PaidBy: r.By, Request: request, Quote: quote,
 		}
 		next := current
 		if awaits {
@@ -94,8 +94,8 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		if next != nil {
 			err = next.Retry(attempt, st)
 		} else {
-			next, err = Create(Draft{
-				ID: s.cfg.NewID(), Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer, Attempt: attempt,
+			next, err = NewRefund(Params{
+				ID: s.cfg.NewID(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer, Attempt: attempt,
 			}, st)
 		}
 		if hold, ok := b.Balance.Hold(); ok && err == nil && quote.Amount > 0 {
@@ -118,23 +118,23 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		return next, nil
 	})
 	if err != nil {
-		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.Reference, err)
+		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
 	}
 	if !mine {
 		switch {
 		case nothing:
 			s.cfg.Observer.Completed(saved)
 		case held:
-			s.cfg.Observer.Queued(saved)
+			s.cfg.Observer.ReviewRequired(saved)
 		}
 		return saved, nil
 	}
 	t.r = saved
-	return t.carryOut(ctx, s.cfg.Wait)
+	return t.execute(ctx, s.cfg.Wait)
 }
 
 func (s *Service) lease(r *Refund, token string) {
 	now := s.now()
 	r.Lease(token, now.Add(s.cfg.Lease))
-	r.Hurry(now)
+	r.Expedite(now)
 }

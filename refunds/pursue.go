@@ -7,20 +7,20 @@ import (
 	"sync"
 )
 
-// PursueDue carries on up to limit refunds that are due, as a worker does
+// ResumeDue carries on up to limit refunds that are due, as a worker does
 // every second or so: those whose caller died at any point, those nobody can
 // tell about yet, those the provider decides later, and those where nothing
 // happened. It returns how many it tried.
 //
 // Each is claimed for a lease, tried once, and recorded while the lease token
 // still matches. Age alone never fails a refund: it ends by the provider's
-// answer, or stands in the queue for a person (Work.GaveUp).
+// answer, or stands in the queue for a person (Work.NeedsReview).
 //
 // It stops early when the provider takes no calls, so that an outage costs a
 // few probes and not the whole queue. When ctx ends, calls in flight are
 // answered and recorded, and no new ones begin. Any number of processes may
 // call it at once.
-func (s *Service) PursueDue(ctx context.Context, limit int) (n int, err error) {
+func (s *Service) ResumeDue(ctx context.Context, limit int) (n int, err error) {
 	for n < limit && ctx.Err() == nil {
 		token := s.cfg.NewID()
 		due, err := s.store.Claim(ctx, s.now(), s.cfg.Lease, token, min(s.cfg.Parallel, limit-n))
@@ -35,7 +35,7 @@ func (s *Service) PursueDue(ctx context.Context, limit int) (n int, err error) {
 		var wg sync.WaitGroup
 		for i, r := range due {
 			wg.Go(func() {
-				t := &try{s: s, r: r, token: token, doubt: !r.Attempt().FirstSentAt.IsZero()}
+				t := &execution{s: s, r: r, token: token, doubt: !r.Attempt().FirstSentAt.IsZero()}
 				_, outcomes[i], errs[i] = t.run(context.WithoutCancel(ctx), 0)
 			})
 		}
@@ -44,7 +44,7 @@ func (s *Service) PursueDue(ctx context.Context, limit int) (n int, err error) {
 			return n, err
 		}
 		for _, o := range outcomes {
-			if o == OutcomeNothing {
+			if o == OutcomeNoEffect {
 				return n, nil
 			}
 		}
@@ -73,7 +73,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 		return r, s.offer(ctx, r, by) // in case a crash came between the two
 	}
 	if r.Status.Open() {
-		t := &try{s: s, token: s.cfg.NewID(), looked: true}
+		t := &execution{s: s, token: s.cfg.NewID(), looked: true}
 		mine := false
 		t.r, err = s.store.Update(ctx, id, func(r *Refund) error {
 			t.doubt = !r.Attempt().FirstSentAt.IsZero()
@@ -81,15 +81,15 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 			if mine {
 				s.lease(r, t.token)
 			} else {
-				r.Hurry(s.now())
+				r.Expedite(s.now())
 			}
 			return nil
 		})
 		if err != nil || !mine {
 			return t.r, err
 		}
-		r, err := t.carryOut(ctx, 0)
-		if n := len(t.said); err == nil && r.Status.Open() && n > 0 && t.said[n-1].Outcome == OutcomeUnknown && !r.Work.GaveUp {
+		r, err := t.execute(ctx, 0)
+		if n := len(t.calls); err == nil && r.Status.Open() && n > 0 && t.calls[n-1].Outcome == OutcomeUnknown && !r.Work.NeedsReview {
 			err = fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, r.Work.LastError)
 		}
 		return r, err
@@ -97,17 +97,17 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 
 	answer := s.find(ctx, r)
 	switch {
-	case r.Status == StatusSucceeded && answer.Outcome == OutcomeRefused:
+	case r.Status == StatusSucceeded && answer.Outcome == OutcomeDeclined:
 		// Found by the attempt's id: its reference is the right one, whatever a
 		// person who resolved it knew.
-		return s.reverse(ctx, id, answer.Reference, answer.Code, describe(answer), by, func(*Attempt) error { return nil })
-	case r.Status == StatusFailed && holds(answer.Outcome):
+		return s.reverse(ctx, id, answer.ProviderID, answer.Code, describe(answer), by, func(*Attempt) error { return nil })
+	case r.Status == StatusFailed && effective(answer.Outcome):
 		return r, &Error{Code: CodeContradiction, Field: "refund", Message: fmt.Sprintf(
-			"refund %s failed here, and the provider has it as %s %s", id, answer.Reference, answer.Status)}
+			"refund %s failed here, and the provider has it as %s %s", id, answer.ProviderID, answer.Status)}
 	case answer.Outcome == OutcomeDone && answer.Amount != 0 && answer.Amount != a.Amount:
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
 			"refund %s is of %d minor units, and the provider says %d", id, a.Amount, answer.Amount)}
-	case answer.Outcome != OutcomeDone && answer.Outcome != OutcomeRefused && answer.Outcome != OutcomeNothing &&
+	case answer.Outcome != OutcomeDone && answer.Outcome != OutcomeDeclined && answer.Outcome != OutcomeNoEffect &&
 		answer.Outcome != OutcomePending && answer.Outcome != OutcomeRequiresAction:
 		return r, fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, describe(answer))
 	}
@@ -118,7 +118,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 // and the units are free again. What was paid by card is still owed, so a new
 // refund of the same reference is opened: it holds the amount, stands in the
 // queue for a person, and is paid when Refund is asked for the reference again,
-// by the method that is named there; store credit always works (AwaitsChoice).
+// by the method that is named there; store credit always works (AwaitingMethod).
 //
 // providerReference, when not empty, must be that of the current attempt, where
 // that is known; a message about another one is CodeInvalid. Reversing again answers with the
@@ -126,7 +126,7 @@ func (s *Service) Check(ctx context.Context, id string, by Actor) (Refund, error
 // has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id, providerReference, code, reason string, by Actor) (Refund, error) {
 	return s.reverse(ctx, id, providerReference, code, reason, by, func(a *Attempt) error {
-		if known := a.ProviderReference; providerReference != "" && known != "" && known != providerReference {
+		if known := a.ProviderID; providerReference != "" && known != "" && known != providerReference {
 			return &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
 				"%q is not the refund of the current attempt, which is %q", providerReference, known)}
 		}
@@ -163,37 +163,37 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by Actor) error {
 	opened := false
 	errNone := errors.New("nothing is owed")
 	open := OpenRequest{
-		Reference: reversed.Reference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Currency: reversed.Quote.Currency,
+		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Currency: reversed.Quote.Currency,
 	}
-	saved, err := s.store.Open(ctx, open, func(b Book, current *Refund) (*Refund, error) {
+	saved, err := s.store.Open(ctx, open, func(b PaymentState, current *Refund) (*Refund, error) {
 		opened = false
 		if current != nil {
 			return current, nil
 		}
-		quote, err := NewQuote(reversed.Request, b.Given)
+		quote, err := NewQuote(reversed.Request, b.Refunded)
 		if err != nil || quote.Amount == 0 || quote.Amount > b.Balance.Available() {
 			return nil, errNone // given back by another refund since
 		}
 		st := s.stamp(ctx, by)
-		next, err := Create(Draft{
-			ID: s.cfg.NewID(), Reference: reversed.Reference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
-			Attempt: AttemptDraft{ID: s.cfg.NewID(), Method: StoreCredit, PaidBy: by, Request: reversed.Request, Quote: quote},
+		next, err := NewRefund(Params{
+			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
+			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: StoreCredit, PaidBy: by, Request: reversed.Request, Quote: quote},
 		}, st)
 		if err != nil {
 			return nil, err
 		}
 		opened = true
-		return next, next.Hold(st, AwaitsChoice, fmt.Sprintf(
-			"the provider took refund %s back; choose how to pay it again, store credit always works", reversed.Attempt().ProviderReference))
+		return next, next.Hold(st, AwaitingMethod, fmt.Sprintf(
+			"the provider took refund %s back; choose how to pay it again, store credit always works", reversed.Attempt().ProviderID))
 	})
 	switch {
 	case errors.Is(err, errNone):
 		return nil
 	case err != nil:
-		return fmt.Errorf("refunds: open a new refund for %s after %s was reversed: %w", reversed.Reference, reversed.ID, err)
+		return fmt.Errorf("refunds: open a new refund for %s after %s was reversed: %w", reversed.ClientReference, reversed.ID, err)
 	}
 	if opened {
-		s.cfg.Observer.Queued(saved)
+		s.cfg.Observer.ReviewRequired(saved)
 	}
 	return nil
 }

@@ -75,9 +75,9 @@ type QuoteRequestLine struct {
 	Overridden bool `json:"overridden,omitempty"`
 }
 
-// Given is what earlier refunds of the order that are not failed or reversed
+// Refunded is what earlier refunds of the order that are not failed or reversed
 // gave for one line.
-type Given struct {
+type Refunded struct {
 	Units      int
 	Components Components
 }
@@ -96,7 +96,7 @@ type Given struct {
 // line id; lines that are absent gave nothing. Errors are *Error with
 // CodeInvalid (a value out of its range; Field names the line or fee) or
 // CodeNothingToRefund (no lines).
-func NewQuote(r QuoteRequest, given map[string]Given) (Quote, error) {
+func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
 	if err := r.validate(given); err != nil {
 		return Quote{}, err
 	}
@@ -162,7 +162,7 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 		if rule.OrderLineID == "" {
 			units = 1
 		}
-		amount, err := orders.MulBP(price, rule.PercentBP)
+		amount, err := orders.BasisPoints(price, rule.PercentBP)
 		if err != nil {
 			return nil, &Error{Code: CodeInvalid, Field: string(rule.Kind), Message: "its percentage can't be computed", Err: err}
 		}
@@ -179,7 +179,7 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 	return fees, nil
 }
 
-func (r QuoteRequest) validate(given map[string]Given) error {
+func (r QuoteRequest) validate(given map[string]Refunded) error {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // give records what a quote gave.
-func give(given map[string]refunds.Given, q refunds.Quote) {
+func give(given map[string]refunds.Refunded, q refunds.Quote) {
 	for _, l := range q.Lines {
 		g := given[l.OrderLineID]
 		g.Units += l.Units
@@ -96,7 +96,7 @@ func TestReturningEverythingUnitByUnitInEveryOrderSumsToWhatWasPaid(t *testing.T
 		}
 		everyOrder(lines, func(order []int) {
 			orderings++
-			given := map[string]refunds.Given{}
+			given := map[string]refunds.Refunded{}
 			var sum int64
 			for _, i := range order {
 				l := lines[i]
@@ -185,7 +185,7 @@ func TestQuoteRefusals(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		r     refunds.QuoteRequest
-		given map[string]refunds.Given
+		given map[string]refunds.Refunded
 		code  refunds.Code
 		want  string // in the error
 	}{
@@ -195,8 +195,8 @@ func TestQuoteRefusals(t *testing.T) {
 		{"no units", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = 0 })), nil, refunds.CodeInvalid, "line a: 0 units"},
 		{"units below zero", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = -1 })), nil, refunds.CodeInvalid, "line a: -1 units"},
 		{"over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = 4 })), nil, refunds.CodeInvalid, "line a: 4 units can't be given back; 3 of 3"},
-		{"far over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = math.MaxInt })), map[string]refunds.Given{"a": {Units: 1}}, refunds.CodeInvalid, "2 of 3"},
-		{"over what is left", usd(one), map[string]refunds.Given{"a": {Units: 3}}, refunds.CodeInvalid, "line a: 1 units can't be given back; 0 of 3"},
+		{"far over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = math.MaxInt })), map[string]refunds.Refunded{"a": {Units: 1}}, refunds.CodeInvalid, "2 of 3"},
+		{"over what is left", usd(one), map[string]refunds.Refunded{"a": {Units: 3}}, refunds.CodeInvalid, "line a: 1 units can't be given back; 0 of 3"},
 		{"nothing bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Bought = 0 })), nil, refunds.CodeInvalid, "line a: 0 units were bought"},
 		{"twice", usd([]refunds.QuoteRequestLine{good, good}), nil, refunds.CodeInvalid, "line a: it is named twice"},
 		{"negative paid", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid.Duty = -1 })), nil, refunds.CodeInvalid, "line a: the duty paid is -1"},
@@ -222,14 +222,14 @@ func TestTheQuoteLaw(t *testing.T) {
 	properties := gopter.NewProperties(nil)
 	properties.Property("everything returned sums to what was paid", prop.ForAll(
 		func(p refundstest.Purchase, steps []refundstest.Step) (string, error) {
-			given := map[string]refunds.Given{}
+			given := map[string]refunds.Refunded{}
 			var held []refunds.Quote
 			for _, s := range append(steps, p.Rest()...) {
 				if s.Reverse && len(held) > 0 {
 					i := s.Line % len(held)
 					for _, l := range held[i].Lines {
 						g := given[l.OrderLineID]
-						given[l.OrderLineID] = refunds.Given{Units: g.Units - l.Units, Components: g.Components.Sub(l.Given)}
+						given[l.OrderLineID] = refunds.Refunded{Units: g.Units - l.Units, Components: g.Components.Sub(l.Given)}
 					}
 					held = append(held[:i:i], held[i+1:]...)
 					continue
@@ -269,7 +269,7 @@ func TestTheQuoteLaw(t *testing.T) {
 
 	properties.Property("without reversals a step is at most one minor unit off per component", prop.ForAll(
 		func(p refundstest.Purchase, steps []refundstest.Step) string {
-			given := map[string]refunds.Given{}
+			given := map[string]refunds.Refunded{}
 			for _, s := range steps {
 				r, ok := p.Request(s, given)
 				if !ok {
@@ -332,7 +332,7 @@ func FuzzNewQuote(f *testing.F) {
 			Lines:    []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units, Paid: refunds.Components{Price: price, Duty: duty, Shipping: shipping}}},
 			Fees:     []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "a", PercentBP: bp, Fixed: fixed, Waived: waived}},
 		}
-		q, err := refunds.NewQuote(r, map[string]refunds.Given{"a": {Units: before, Components: refunds.Components{Price: max(0, beforePrice)}}})
+		q, err := refunds.NewQuote(r, map[string]refunds.Refunded{"a": {Units: before, Components: refunds.Components{Price: max(0, beforePrice)}}})
 		if err != nil {
 			if refunds.CodeOf(err) == "" {
 				t.Fatalf("an error without a code: %v", err)

@@ -3,77 +3,55 @@ package refunds
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 )
 
-// Listed is a refund in the provider's own list.
-type Listed struct {
-	Reference        string // the provider's id of it
-	PaymentReference string
-	AttemptID        string // ours, from the metadata; empty when it is not ours
-	RefundID         string // ours, from the metadata
-	Amount           int64  // minor units
-	Currency         Currency
-	Outcome          Outcome // of its state
-	Status           string  // the provider's word for it
-	CreatedAt        time.Time
-}
-
-// Lister reads the provider's list of refunds. It is apart from Gateway because
-// paying needs no list, and comes with a Gateway that has one.
-type Lister interface {
-	// ListRefunds yields every refund created in [from, to), whole seconds, over
-	// all pages. An error ends the list, and then it is not complete.
-	ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[Listed, error]
-}
-
-// Finding is what a comparison of one refund came to.
-type Finding string
+// Match is what a comparison of one refund came to.
+type MatchStatus string
 
 // The findings.
 const (
-	Matched       Finding = "matched"
-	InProgress    Finding = "in_progress"    // not settled here yet; it is being looked up
-	MissingThere  Finding = "missing_there"  // we say it was paid, the provider does not have it
-	MissingHere   Finding = "missing_here"   // the provider has it, and we never asked for it
-	AmountDiffers Finding = "amount_differs" // the amount or the currency
-	StateDiffers  Finding = "state_differs"  // paid on one side, not on the other
+	Matched           MatchStatus = "matched"
+	InProgress        MatchStatus = "in_progress"    // not settled here yet; it is being looked up
+	MissingAtProvider MatchStatus = "missing_there"  // we say it was paid, the provider does not have it
+	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never asked for it
+	AmountDiffers     MatchStatus = "amount_differs" // the amount or the currency
+	StateDiffers      MatchStatus = "state_differs"  // paid on one side, not on the other
 )
 
-// Findings are all findings, in the order of a report.
-func Findings() []Finding {
-	return []Finding{Matched, InProgress, MissingThere, MissingHere, AmountDiffers, StateDiffers}
+// MatchStatuses are all findings, in the order of a report.
+func MatchStatuses() []MatchStatus {
+	return []MatchStatus{Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers}
 }
 
 // Differs reports whether a person has to look.
-func (f Finding) Differs() bool { return f != Matched && f != InProgress }
+func (f MatchStatus) Differs() bool { return f != Matched && f != InProgress }
 
-// Comparison is one refund, as we have it and as the provider does. What one
+// Match is one refund, as we have it and as the provider does. What one
 // side does not have is empty there.
-type Comparison struct {
-	Finding Finding
-	At      time.Time // when we made the attempt, or, missing here, the provider's time
+type Match struct {
+	Match MatchStatus
+	At    time.Time // when we made the attempt, or, missing here, the provider's time
 
-	RefundID  string
-	AttemptID string
-	Reference string // what it is for, the id of a return
-	OrderID   string
-	Status    Status // of the attempt
-	Amount    int64  // minor units
-	Currency  Currency
+	RefundID        string
+	AttemptID       string
+	ClientReference string // what it is for, the id of a return
+	OrderID         string
+	Status          Status // of the attempt
+	Amount          int64  // minor units
+	Currency        Currency
 
-	ProviderReference string
-	ProviderStatus    string
-	ProviderAmount    int64 // minor units
-	ProviderCurrency  Currency
+	ProviderID       string
+	ProviderStatus   string
+	ProviderAmount   int64 // minor units
+	ProviderCurrency Currency
 }
 
 // Totals counts comparisons and sums amounts, both by finding.
 type Totals struct {
-	Count map[Finding]int
-	Ours  map[Finding]map[Currency]int64 // minor units
-	There map[Finding]map[Currency]int64 // minor units
+	Count map[MatchStatus]int
+	Ours  map[MatchStatus]map[Currency]int64 // minor units
+	There map[MatchStatus]map[Currency]int64 // minor units
 }
 
 // Differences is how many comparisons a person has to look at.
@@ -87,16 +65,16 @@ func (t Totals) Differences() int {
 	return n
 }
 
-func (t Totals) add(c Comparison) {
-	t.Count[c.Finding]++
-	sum := func(m map[Finding]map[Currency]int64, currency Currency, amount int64) {
+func (t Totals) add(c Match) {
+	t.Count[c.Match]++
+	sum := func(m map[MatchStatus]map[Currency]int64, currency Currency, amount int64) {
 		if currency == "" {
 			return
 		}
-		if m[c.Finding] == nil {
-			m[c.Finding] = map[Currency]int64{}
+		if m[c.Match] == nil {
+			m[c.Match] = map[Currency]int64{}
 		}
-		m[c.Finding][currency] += amount
+		m[c.Match][currency] += amount
 	}
 	sum(t.Ours, c.Currency, c.Amount)
 	sum(t.There, c.ProviderCurrency, c.ProviderAmount)
@@ -108,7 +86,7 @@ type Reconciliation struct {
 	At       time.Time // when it was made
 	Totals   Totals
 	// Rows are the differences, at most MaxDifferences of them; Totals count all.
-	Rows []Comparison
+	Rows []Match
 }
 
 // MaxDifferences is the most rows of a Reconciliation.
@@ -128,8 +106,8 @@ const (
 // error, since half a comparison reads like a difference.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
 	rec := Reconciliation{From: from.UTC().Truncate(time.Second), To: to.UTC().Truncate(time.Second), At: s.now()}
-	totals, err := s.Compare(ctx, from, to, func(c Comparison) error {
-		if c.Finding.Differs() && len(rec.Rows) < MaxDifferences {
+	totals, err := s.Compare(ctx, from, to, func(c Match) error {
+		if c.Match.Differs() && len(rec.Rows) < MaxDifferences {
 			rec.Rows = append(rec.Rows, c)
 		}
 		return nil
@@ -140,10 +118,10 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 
 // Compare is Reconcile that hands over every comparison, matched ones too, as
 // it is made, each once; each's error ends it.
-func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Comparison) error) (Totals, error) {
+func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
 	c := &comparing{
 		s: s, from: from.UTC().Truncate(time.Second), to: to.UTC().Truncate(time.Second), each: each,
-		totals: Totals{Count: map[Finding]int{}, Ours: map[Finding]map[Currency]int64{}, There: map[Finding]map[Currency]int64{}},
+		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[Currency]int64{}, There: map[MatchStatus]map[Currency]int64{}},
 	}
 	if s.cfg.Lister == nil {
 		return c.totals, &Error{Code: CodeInvalid, Field: "Config.Lister", Message: "it is nil; without the provider's list nothing can be compared"}
@@ -168,11 +146,11 @@ func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Com
 type comparing struct {
 	s        *Service
 	from, to time.Time
-	each     func(Comparison) error
+	each     func(Match) error
 	totals   Totals
 }
 
-func (c *comparing) tell(x Comparison) error {
+func (c *comparing) tell(x Match) error {
 	c.totals.add(x)
 	return c.each(x)
 }
@@ -182,8 +160,8 @@ func (c *comparing) tell(x Comparison) error {
 // once though the provider made it later. One whose attempt we made outside of
 // the whole time is told on the provider's side.
 func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
-	seen := map[string]Listed{} // by attempt, of attempts in this slice
-	batch := make([]Listed, 0, reconcilePage)
+	seen := map[string]ProviderRefund{} // by attempt, of attempts in this slice
+	batch := make([]ProviderRefund, 0, reconcilePage)
 	for l, err := range c.s.cfg.Lister.ListRefunds(ctx, from, to) {
 		if err != nil {
 			return err
@@ -218,7 +196,7 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 }
 
 // theirs finds our side of refunds of the provider's list.
-func (c *comparing) theirs(ctx context.Context, batch []Listed, from, to time.Time, seen map[string]Listed) error {
+func (c *comparing) theirs(ctx context.Context, batch []ProviderRefund, from, to time.Time, seen map[string]ProviderRefund) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -248,15 +226,15 @@ func (c *comparing) theirs(ctx context.Context, batch []Listed, from, to time.Ti
 		}
 		at := leg.Attempt.CreatedAt
 		before, twice := seen[l.AttemptID]
-		known := leg.Attempt.ProviderReference
+		known := leg.Attempt.ProviderID
 		switch {
-		case l.Outcome != OutcomeRefused && (known != "" && known != l.Reference || known == "" && twice && before.Outcome != OutcomeRefused):
+		case l.Outcome != OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" && twice && before.Outcome != OutcomeDeclined):
 			// Two that hold money under one attempt: this one is none of ours.
 			if err := c.tell(compare(Leg{}, l)); err != nil {
 				return err
 			}
 		case !at.Before(from) && at.Before(to):
-			if !twice || before.Outcome == OutcomeRefused || l.Reference == known {
+			if !twice || before.Outcome == OutcomeDeclined || l.ProviderID == known {
 				seen[l.AttemptID] = l
 			}
 		case at.Before(c.from) || !at.Before(c.to):
@@ -270,7 +248,7 @@ func (c *comparing) theirs(ctx context.Context, batch []Listed, from, to time.Ti
 
 // ours compares an attempt of ours. Not in the list of its hour, it is looked
 // up by itself: the provider may have made it later.
-func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]Listed) error {
+func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]ProviderRefund) error {
 	l, ok := seen[leg.Attempt.ID]
 	switch {
 	case ok:
@@ -281,9 +259,9 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]Listed) e
 		at.Attempts = []Attempt{leg.Attempt}
 		a := c.s.find(ctx, at)
 		switch a.Outcome {
-		case OutcomeDone, OutcomeRefused, OutcomePending, OutcomeRequiresAction:
-			l = Listed{Reference: a.Reference, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
-		case OutcomeNothing:
+		case OutcomeDone, OutcomeDeclined, OutcomePending, OutcomeRequiresAction:
+			l = ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
+		case OutcomeNoEffect:
 			if leg.Attempt.Status == StatusFailed {
 				return nil // it failed, and it is not there
 			}
@@ -295,35 +273,35 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]Listed) e
 }
 
 // compare is the two sides of one refund; either may be empty, not both.
-func compare(leg Leg, l Listed) Comparison {
-	c := Comparison{
-		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID, Reference: leg.Refund.Reference,
+func compare(leg Leg, l ProviderRefund) Match {
+	c := Match{
+		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID, ClientReference: leg.Refund.ClientReference,
 		OrderID: leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
-		ProviderReference: l.Reference, ProviderStatus: l.Status, ProviderAmount: l.Amount, ProviderCurrency: l.Currency,
+		ProviderID: l.ProviderID, ProviderStatus: l.Status, ProviderAmount: l.Amount, ProviderCurrency: l.Currency,
 	}
 	if leg.Attempt.ID == "" {
-		c.Finding, c.At, c.AttemptID, c.RefundID = MissingHere, l.CreatedAt, l.AttemptID, l.RefundID
+		c.Match, c.At, c.AttemptID, c.RefundID = MissingLocally, l.CreatedAt, l.AttemptID, l.RefundID
 		return c
 	}
 	c.Currency = leg.Refund.Quote.Currency
 	open := leg.Attempt.Status.Open()
 	switch {
-	case l.Reference == "" && (leg.Attempt.Status == StatusUnknown || leg.Attempt.Status == StatusSubmitted):
-		c.Finding = InProgress
-	case l.Reference == "":
-		c.Finding = MissingThere
+	case l.ProviderID == "" && (leg.Attempt.Status == StatusUnknown || leg.Attempt.Status == StatusSubmitted):
+		c.Match = InProgress
+	case l.ProviderID == "":
+		c.Match = MissingAtProvider
 	case l.Amount != leg.Attempt.Amount || l.Currency != c.Currency:
-		c.Finding = AmountDiffers
+		c.Match = AmountDiffers
 	case open && (l.Outcome == OutcomePending || l.Outcome == OutcomeRequiresAction) &&
 		(leg.Attempt.Status == StatusPending || leg.Attempt.Status == StatusRequiresAction):
-		c.Finding = Matched // both wait
+		c.Match = Matched // both wait
 	case open:
-		c.Finding = InProgress
+		c.Match = InProgress
 	case (leg.Attempt.Status == StatusSucceeded) == (l.Outcome == OutcomeDone) &&
-		(leg.Attempt.Status != StatusSucceeded) == (l.Outcome == OutcomeRefused):
-		c.Finding = Matched
+		(leg.Attempt.Status != StatusSucceeded) == (l.Outcome == OutcomeDeclined):
+		c.Match = Matched
 	default:
-		c.Finding = StateDiffers
+		c.Match = StateDiffers
 	}
 	return c
 }

@@ -18,13 +18,13 @@ import (
 
 // lister is the provider's list of a test.
 type lister struct {
-	all   []refunds.Listed
+	all   []refunds.ProviderRefund
 	fails error
 	most  int // refunds that one call was asked for
 }
 
-func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[refunds.Listed, error] {
-	return func(yield func(refunds.Listed, error) bool) {
+func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[refunds.ProviderRefund, error] {
+	return func(yield func(refunds.ProviderRefund, error) bool) {
 		n := 0
 		for _, x := range l.all {
 			if x.CreatedAt.Before(from) || !x.CreatedAt.Before(to) {
@@ -36,7 +36,7 @@ func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[re
 			}
 		}
 		if l.fails != nil {
-			yield(refunds.Listed{}, l.fails)
+			yield(refunds.ProviderRefund{}, l.fails)
 		}
 	}
 }
@@ -44,8 +44,8 @@ func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[re
 // list has the provider list the refunds of its ledger, made at the instant.
 func (l *lister) list(g *refundstest.Gateway, at time.Time) {
 	for _, p := range g.Ledger()[len(l.all):] {
-		l.all = append(l.all, refunds.Listed{
-			Reference: p.Reference, PaymentReference: p.Request.PaymentReference, AttemptID: p.Request.AttemptID, RefundID: p.Request.RefundID,
+		l.all = append(l.all, refunds.ProviderRefund{
+			ProviderID: p.Reference, PaymentProviderID: p.Request.PaymentProviderID, AttemptID: p.Request.AttemptID, RefundID: p.Request.RefundID,
 			Amount: p.Request.Amount, Currency: p.Request.Currency, CreatedAt: at,
 			Outcome: map[string]refunds.Outcome{"succeeded": refunds.OutcomeDone, "pending": refunds.OutcomePending}[p.Status], Status: p.Status,
 		})
@@ -58,11 +58,11 @@ func reconciled(t *testing.T, f func(s *shop, l *lister)) {
 	synctest.Test(t, func(t *testing.T) { f(newShop(t, func(c *refunds.Config) { c.Lister = l }), l) })
 }
 
-func (s *shop) compare(from, to time.Time) (map[refunds.Finding][]refunds.Comparison, refunds.Totals) {
+func (s *shop) compare(from, to time.Time) (map[refunds.MatchStatus][]refunds.Match, refunds.Totals) {
 	s.Helper()
-	got := map[refunds.Finding][]refunds.Comparison{}
-	totals, err := s.Compare(s.Context(), from, to, func(c refunds.Comparison) error {
-		got[c.Finding] = append(got[c.Finding], c)
+	got := map[refunds.MatchStatus][]refunds.Match{}
+	totals, err := s.Compare(s.Context(), from, to, func(c refunds.Match) error {
+		got[c.Match] = append(got[c.Match], c)
 		return nil
 	})
 	if err != nil {
@@ -81,12 +81,12 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 		}
 		paid(1) // matched
 		lost := paid(2)
-		l.all[1].AttemptID, l.all[1].Reference, l.all[1].CreatedAt = "", "re_dashboard", start // made on their own page
+		l.all[1].AttemptID, l.all[1].ProviderID, l.all[1].CreatedAt = "", "re_dashboard", start // made on their own page
 		s.gateway.Settle("re_2", "gone")
 		wrong := paid(3)
 		l.all[2].Amount++
 		taken := paid(4)
-		l.all[3].Outcome, l.all[3].Status = refunds.OutcomeRefused, "failed"
+		l.all[3].Outcome, l.all[3].Status = refunds.OutcomeDeclined, "failed"
 		cash := request(5, 1)
 		cash.Method = refunds.Cash
 		s.refund(cash)
@@ -96,21 +96,21 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 		s.refund(request(7, 1)) // unknown here
 		twice := paid(8)
 		double := l.all[len(l.all)-1]
-		double.Reference, double.CreatedAt = "re_double", start.Add(90*time.Minute)
+		double.ProviderID, double.CreatedAt = "re_double", start.Add(90*time.Minute)
 		l.all = append(l.all, double)
 		time.Sleep(3 * time.Hour)
 
 		got, totals := s.compare(start, time.Now())
-		for f, n := range map[refunds.Finding]int{
-			refunds.Matched: 2, refunds.InProgress: 1, refunds.MissingHere: 2, refunds.AmountDiffers: 1, refunds.StateDiffers: 2,
+		for f, n := range map[refunds.MatchStatus]int{
+			refunds.Matched: 2, refunds.InProgress: 1, refunds.MissingLocally: 2, refunds.AmountDiffers: 1, refunds.StateDiffers: 2,
 		} {
 			s.equal(string(f), len(got[f]), n)
 			s.equal("total of "+string(f), totals.Count[f], n)
 		}
 		s.equal("amount differs", []any{got[refunds.AmountDiffers][0].RefundID, got[refunds.AmountDiffers][0].Amount, got[refunds.AmountDiffers][0].ProviderAmount},
 			[]any{wrong.ID, int64(1000), int64(1001)})
-		s.equal("missing here", got[refunds.MissingHere][0].ProviderReference, "re_dashboard")
-		s.equal("paid twice", []any{got[refunds.MissingHere][1].ProviderReference, got[refunds.MissingHere][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
+		s.equal("missing here", got[refunds.MissingLocally][0].ProviderID, "re_dashboard")
+		s.equal("paid twice", []any{got[refunds.MissingLocally][1].ProviderID, got[refunds.MissingLocally][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
 		s.equal("matched money", totals.Ours[refunds.Matched], map[refunds.Currency]int64{"USD": 2000})
 		ids := []string{got[refunds.StateDiffers][0].RefundID, got[refunds.StateDiffers][1].RefundID}
 		s.equal("other state", ids, []string{lost.ID, taken.ID})
@@ -137,7 +137,7 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 			s.Fatal(err)
 		}
 		s.equal("rows", len(rec.Rows), 1)
-		s.equal("finding", []any{rec.Rows[0].Finding, rec.Rows[0].RefundID, rec.Rows[0].Status}, []any{refunds.MissingThere, r.ID, refunds.StatusSucceeded})
+		s.equal("finding", []any{rec.Rows[0].Match, rec.Rows[0].RefundID, rec.Rows[0].Status}, []any{refunds.MissingAtProvider, r.ID, refunds.StatusSucceeded})
 	})
 }
 
@@ -152,7 +152,7 @@ func TestReconcileTellsARefundOnceWhateverHourTheProviderMadeIt(t *testing.T) {
 			}
 			l.list(s.gateway, made.Add(later))
 			got, totals := s.compare(start, start.Add(24*time.Hour))
-			s.equal(fmt.Sprintf("matched, made %s later", later), totals.Count, map[refunds.Finding]int{refunds.Matched: 600})
+			s.equal(fmt.Sprintf("matched, made %s later", later), totals.Count, map[refunds.MatchStatus]int{refunds.Matched: 600})
 			seen := map[string]bool{}
 			for _, c := range got[refunds.Matched] {
 				seen[c.RefundID] = true
@@ -168,7 +168,7 @@ func TestReconcileOfAnEarlierTimeTellsWhatTheProviderMadeInIt(t *testing.T) {
 		later := time.Now().Add(48 * time.Hour)
 		l.list(s.gateway, later)
 		_, totals := s.compare(later.Add(-time.Hour), later.Add(time.Hour))
-		s.equal("found", totals.Count, map[refunds.Finding]int{refunds.Matched: 1})
+		s.equal("found", totals.Count, map[refunds.MatchStatus]int{refunds.Matched: 1})
 	})
 }
 
@@ -194,7 +194,7 @@ func TestAReconciliationThatCanNotBeCompleteIsAnError(t *testing.T) {
 		_, err = none.Reconcile(s.Context(), start, start.Add(time.Hour))
 		s.code(err, refunds.CodeInvalid)
 		stop := errors.New("enough")
-		if _, err := s.Compare(s.Context(), start.Add(-time.Hour), start.Add(time.Hour), func(refunds.Comparison) error { return stop }); err == nil {
+		if _, err := s.Compare(s.Context(), start.Add(-time.Hour), start.Add(time.Hour), func(refunds.Match) error { return stop }); err == nil {
 			s.Error("it went on")
 		}
 	})
@@ -204,13 +204,13 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 	reconciled(t, func(s *shop, l *lister) {
 		start := time.Now()
 		q := request(1, 1)
-		q.Reference, q.Currency, q.Captured = `=HYPERLINK("http://x","y")`, "KWD", 3000
+		q.ClientReference, q.Currency, q.Captured = `=HYPERLINK("http://x","y")`, "KWD", 3000
 		q.Quote.Currency = "KWD"
 		s.refund(q)
 		l.list(s.gateway, start)
 		l.all = append(l.all,
-			refunds.Listed{Reference: "-1+1", Amount: 1234, Currency: "XXQ", Outcome: refunds.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
-			refunds.Listed{Reference: "+a\n\"b\",c", Amount: 5, Currency: "JPY", Outcome: refunds.OutcomeDone, Status: "\tx", CreatedAt: start})
+			refunds.ProviderRefund{ProviderID: "-1+1", Amount: 1234, Currency: "XXQ", Outcome: refunds.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
+			refunds.ProviderRefund{ProviderID: "+a\n\"b\",c", Amount: 5, Currency: "JPY", Outcome: refunds.OutcomeDone, Status: "\tx", CreatedAt: start})
 		var out bytes.Buffer
 		if _, err := s.CompareCSV(s.Context(), &out, start, start.Add(time.Hour)); err != nil {
 			s.Fatal(err)
@@ -247,14 +247,14 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 
 func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 	inBubble(t, func(s *shop) {
-		notice := func(r refunds.Refund, a refunds.Attempt, o refunds.Outcome) refunds.Notice {
-			return refunds.Notice{RefundID: r.ID, AttemptID: a.ID, Reference: a.ProviderReference, Amount: a.Amount, Currency: "USD", Outcome: o}
+		notice := func(r refunds.Refund, a refunds.Attempt, o refunds.Outcome) refunds.WebhookEvent {
+			return refunds.WebhookEvent{RefundID: r.ID, AttemptID: a.ID, ProviderID: a.ProviderID, Amount: a.Amount, Currency: "USD", Outcome: o}
 		}
-		told := func(n refunds.Notice) (refunds.Refund, error) { return s.Notified(s.Context(), n, bank) }
+		told := func(n refunds.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), n, bank) }
 
 		r := s.refund(request(1, 2))
 		// What it claims changes nothing: the provider still has it as succeeded.
-		got, err := told(notice(r, *r.Attempt(), refunds.OutcomeRefused))
+		got, err := told(notice(r, *r.Attempt(), refunds.OutcomeDeclined))
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -262,10 +262,10 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 
 		// Another amount or currency is an alarm, and changes no state.
 		before := s.get(r.ID)
-		for _, spoil := range []func(*refunds.Notice){
-			func(n *refunds.Notice) { n.Amount++ },
-			func(n *refunds.Notice) { n.Currency = "EUR" },
-			func(n *refunds.Notice) { n.AttemptID, n.Reference = "never made", "re_other" },
+		for _, spoil := range []func(*refunds.WebhookEvent){
+			func(n *refunds.WebhookEvent) { n.Amount++ },
+			func(n *refunds.WebhookEvent) { n.Currency = "EUR" },
+			func(n *refunds.WebhookEvent) { n.AttemptID, n.ProviderID = "never made", "re_other" },
 		} {
 			n := notice(r, *r.Attempt(), refunds.OutcomeDone)
 			spoil(&n)
@@ -275,10 +275,10 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		s.equal("after the alarms", s.get(r.ID), before)
 
 		// Found by the provider's id alone; not ours is not found.
-		if got, err := told(refunds.Notice{Reference: "re_1", Outcome: refunds.OutcomeDone}); err != nil || got.ID != r.ID {
+		if got, err := told(refunds.WebhookEvent{ProviderID: "re_1", Outcome: refunds.OutcomeDone}); err != nil || got.ID != r.ID {
 			s.Errorf("by reference: %v, %v", got.ID, err)
 		}
-		for _, n := range []refunds.Notice{{Reference: "re_dashboard"}, {RefundID: "nobody's"}, {}} {
+		for _, n := range []refunds.WebhookEvent{{ProviderID: "re_dashboard"}, {RefundID: "nobody's"}, {}} {
 			if _, err := told(n); !errors.Is(err, refunds.ErrNotFound) {
 				s.Errorf("%+v: %v", n, err)
 			}
@@ -291,7 +291,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		s.is(again, refunds.StatusSucceeded)
 		_, err = told(notice(again, failed.Attempts[0], refunds.OutcomeDone))
 		s.code(err, refunds.CodeContradiction)
-		if _, err = told(notice(again, failed.Attempts[0], refunds.OutcomeRefused)); err != nil {
+		if _, err = told(notice(again, failed.Attempts[0], refunds.OutcomeDeclined)); err != nil {
 			s.Error(err)
 		}
 
@@ -310,7 +310,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		again = s.refund(request(3, 1))
 		s.is(again, refunds.StatusSucceeded)
 		late := notice(again, again.Attempts[0], refunds.OutcomeDone)
-		late.Reference = paid.Reference
+		late.ProviderID = paid.Reference
 		before = s.get(again.ID)
 		if _, err := told(late); err != nil {
 			s.Errorf("late news of a refund that was taken back: %v", err)

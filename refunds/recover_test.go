@@ -13,7 +13,7 @@ func TestEveryFaultOfTheFirstCallEndsInTheTruth(t *testing.T) {
 	for _, c := range []struct {
 		fault refundstest.Fault
 		now   refunds.Status // what Refund answers
-		sends int            // calls within Refund
+		sends int            // sends within Refund
 		then  refunds.Status // after the worker
 	}{
 		{refundstest.FaultNone, refunds.StatusSucceeded, 1, refunds.StatusSucceeded},
@@ -46,7 +46,7 @@ func TestEveryFaultOfTheFirstCallEndsInTheTruth(t *testing.T) {
 				s.settle(24 * time.Hour)
 				r = s.get(r.ID)
 				s.is(r, c.then)
-				s.equal("is for a person", r.Work.GaveUp, c.fault == refundstest.FaultWrongAmount)
+				s.equal("is for a person", r.Work.NeedsReview, c.fault == refundstest.FaultWrongAmount)
 				if c.then == refunds.StatusSucceeded || c.fault == refundstest.FaultWrongAmount {
 					s.equal("paid out", s.gateway.PaidOut("pi_1"), int64(2000))
 				}
@@ -82,7 +82,7 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 		s.settle(22 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusUnknown)
-		s.equal("is for a person", r.Work.GaveUp, false)
+		s.equal("is for a person", r.Work.NeedsReview, false)
 
 		events, err := s.Events(s.Context(), r.ID)
 		if err != nil {
@@ -108,7 +108,7 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 		s.settle(40 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusUnknown)
-		s.equal("is for a person", r.Work.GaveUp, true)
+		s.equal("is for a person", r.Work.NeedsReview, true)
 		sends := s.gateway.Calls(refundstest.CallCreate)
 		s.settle(400 * time.Hour)
 		s.equal("sends after the key's age", s.gateway.Calls(refundstest.CallCreate), sends)
@@ -126,7 +126,7 @@ func TestAnOutageLongerThanTheKeyLivesLosesNothing(t *testing.T) {
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusSubmitted)
 		s.equal("was certainly never sent", r.Attempt().FirstSentAt.IsZero(), true)
-		s.equal("is for a person", r.Work.GaveUp, true)
+		s.equal("is for a person", r.Work.NeedsReview, true)
 		s.equal("queued", s.seen.queued, 1)
 		if r.Version > 2*24*60+2*24*6*2 {
 			s.Errorf("two days of outage made %d events", r.Version)

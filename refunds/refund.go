@@ -18,21 +18,6 @@ type (
 	Work       = orders.Work
 )
 
-// Method is how money goes back.
-type Method string
-
-// The methods of a refund. OriginalMethod is a wish: it becomes card or cash,
-// whichever the order was paid with, before an intent is recorded.
-const (
-	Card           Method = "card"
-	Cash           Method = "cash"
-	StoreCredit    Method = "store_credit"
-	OriginalMethod Method = "original_method"
-)
-
-// Manual reports whether the method never touches the payment provider.
-func (m Method) Manual() bool { return m == Cash || m == StoreCredit }
-
 // Status is the state of a refund, and of each of its attempts.
 type Status string
 
@@ -66,31 +51,31 @@ func (s Status) Open() bool {
 	return false
 }
 
-// Holds reports whether a refund in this state counts against what was
+// CountsAgainstCaptured reports whether a refund in this state counts against what was
 // captured: every state but failed and reversed.
-func (s Status) Holds() bool { return s.Open() || s == StatusSucceeded }
+func (s Status) CountsAgainstCaptured() bool { return s.Open() || s == StatusSucceeded }
 
 // Refund is a RefundIntent (what was decided) with its RefundAttempts (the
 // legs: one intent on one payment, under one key). It is a value; functions
 // of this package change it and record Events.
 type Refund struct {
-	ID        string // UUIDv7
-	Reference string // what it is for, the id of a return; at most one refund not reversed per reference
-	OrderID   string
-	PaymentID string
-	Customer  string       // id of the customer the money goes to
-	Method    Method       // of the current attempt; card, cash or store_credit
-	Request   QuoteRequest // what Quote was made from, kept for the next attempt
-	Quote     Quote        // of the current attempt
-	Status    Status
-	Attempts  []Attempt // in order; the last one is the current one
-	CreatedAt time.Time
-	UpdatedAt time.Time
-	Version   int // number of events so far
-	// HeldBy is what keeps the refund from being sent: the Ref of a Hold of its
-	// payment, or AwaitsChoice. Empty: nothing does.
-	HeldBy string
-	Work   Work
+	ID              string // UUIDv7
+	ClientReference string // what it is for, the id of a return; at most one refund not reversed per reference
+	OrderID         string
+	PaymentID       string
+	Customer        string       // id of the customer the money goes to
+	Method          Method       // of the current attempt; card, cash or store_credit
+	Request         QuoteRequest // what Quote was made from, kept for the next attempt
+	Quote           Quote        // of the current attempt
+	Status          Status
+	Attempts        []Attempt // in order; the last one is the current one
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	Version         int // number of events so far
+	// HoldRef is what keeps the refund from being sent: the Ref of a Hold of its
+	// payment, or AwaitingMethod. Empty: nothing does.
+	HoldRef string
+	Work    Work
 
 	changes []Event
 }
@@ -103,11 +88,11 @@ type Attempt struct {
 	Status            Status
 	Amount            int64  // minor units
 	Key               string // idempotency key; empty for manual methods
-	PaymentReference  string // the provider's PaymentIntent; empty for manual methods
-	ProviderReference string // the provider's id of the refund, or MANUAL-CAS-00042
+	PaymentProviderID string // the provider's PaymentIntent; empty for manual methods
+	ProviderID        string // the provider's id of the refund, or MANUAL-CAS-00042
 	FailureCode       string
 	FailureReason     string // for staff
-	Sent              int    // calls made under the key, less those that a crash cut
+	Sent              int    // sends made under the key, less those that a crash cut
 	CreatedAt         time.Time
 	// FirstSentAt is committed before the first call that may have an effect;
 	// the age of the key counts from here. Zero: certainly no call had one,
@@ -124,12 +109,12 @@ type Attempt struct {
 // unanswered reports whether nothing was ever answered under the key.
 func (a *Attempt) unanswered() bool { return a.AnsweredAt.IsZero() && !a.StoredError }
 
-// Changes returns the events recorded since the refund was loaded or made.
-func (r *Refund) Changes() []Event { return r.changes }
+// PendingEvents returns the events recorded since the refund was loaded or made.
+func (r *Refund) PendingEvents() []Event { return r.changes }
 
-// Saved is the refund as a store keeps it: without the events recorded since
+// Clone is the refund as a store keeps it: without the events recorded since
 // it was loaded, sharing nothing with r that changes.
-func (r Refund) Saved() Refund {
+func (r Refund) Clone() Refund {
 	r.changes = nil
 	r.Attempts = slices.Clone(r.Attempts)
 	return r

@@ -23,7 +23,7 @@ func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason stri
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
 	}
-	if seen.Work.GaveUp && !seen.Attempt().FirstSentAt.IsZero() {
+	if seen.Work.NeedsReview && !seen.Attempt().FirstSentAt.IsZero() {
 		if providerReference, err = s.contradicted(ctx, seen, paid, providerReference); err != nil {
 			return Refund{}, err
 		}
@@ -56,30 +56,30 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 	switch {
 	case done && !paid && there.Amount != 0 && there.Amount != r.Amount():
 		// Looking again would tell the same.
-		return "", refuse("the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", r.ID, there.Reference,
+		return "", refuse("the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", r.ID, there.ProviderID,
 			orders.NewMoney(there.Amount, r.Quote.Currency), orders.NewMoney(r.Amount(), r.Quote.Currency))
-	case done && !paid, holds(there.Outcome) && !done, there.Outcome == OutcomeRefused && paid:
-		if _, err := s.store.Update(ctx, r.ID, func(r *Refund) error { r.Hurry(s.now()); return nil }); err != nil {
+	case done && !paid, effective(there.Outcome) && !done, there.Outcome == OutcomeDeclined && paid:
+		if _, err := s.store.Update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
-		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID, there.Reference, there.Status)
-	case !done || there.Reference == "":
+		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID, there.ProviderID, there.Status)
+	case !done || there.ProviderID == "":
 		return reference, nil
-	case reference != "" && reference != there.Reference:
+	case reference != "" && reference != there.ProviderID:
 		return "", &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
-			"%q is not this refund; the provider has it as %q", reference, there.Reference)}
+			"%q is not this refund; the provider has it as %q", reference, there.ProviderID)}
 	}
-	return there.Reference, nil
+	return there.ProviderID, nil
 }
 
 // find looks a refund up by its current attempt, whoever carries it out.
-func (s *Service) find(ctx context.Context, r Refund) Answer {
+func (s *Service) find(ctx context.Context, r Refund) Result {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
-	return s.cfg.Gateway.FindRefund(ctx, r.GatewayRequest())
+	return s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest())
 }
 
-// holds reports whether the provider has the refund, and has paid it or may.
-func holds(o Outcome) bool {
+// effective reports whether the provider has the refund, and has paid it or may.
+func effective(o Outcome) bool {
 	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
 }

@@ -36,21 +36,21 @@ func (s *Service) worker(ctx context.Context) Stamp { return s.stamp(ctx, orders
 
 // stamp is the actor's, now, from where ctx says.
 func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
-	return Stamp{At: s.now(), By: by, From: orders.OriginOf(ctx)}
+	return Stamp{At: s.now(), By: by, Source: orders.SourceOf(ctx)}
 }
 
 // Request asks for a refund.
 type Request struct {
-	Reference        string // what it is for, the id of a return
-	OrderID          string
-	PaymentID        string
-	PaymentMethod    orders.PaymentMethod // how the order was paid
-	PaymentReference string               // the provider's id of a card payment
-	Captured         int64                // minor units of the whole payment; seeds the balance on first use
-	Currency         Currency             // of the payment
-	Customer         string               // id of who gets the money
-	Method           Method               // empty: original_method
-	Allowed          []Method             // by the terms; empty: all
+	ClientReference   string // what it is for, the id of a return
+	OrderID           string
+	PaymentID         string
+	PaymentMethod     orders.Method // how the order was paid
+	PaymentProviderID string        // the provider's id of a card payment
+	Captured          int64         // minor units of the whole payment; seeds the balance on first use
+	Currency          Currency      // of the payment
+	Customer          string        // id of who gets the money
+	Method            Method        // empty: original_method
+	Allowed           []Method      // by the terms; empty: all
 	// Quote says which units come back. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
 	Quote QuoteRequest
@@ -67,18 +67,18 @@ func (r Request) expects(amount int64) error {
 	}
 	return &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
 		"the refund of %s is now %s and not %s; look at it again",
-		r.Reference, orders.NewMoney(amount, r.Currency), orders.NewMoney(*r.Expect, r.Currency))}
+		r.ClientReference, orders.NewMoney(amount, r.Currency), orders.NewMoney(*r.Expect, r.Currency))}
 }
 
 func (r Request) openRequest() OpenRequest {
-	return OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
+	return OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
 }
 
 const maxID = 255
 
 func (r Request) validate() error {
 	for _, f := range []struct{ name, value string }{
-		{"reference", r.Reference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer", r.Customer},
+		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer", r.Customer},
 	} {
 		if f.value == "" {
 			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
@@ -87,7 +87,7 @@ func (r Request) validate() error {
 			return err
 		}
 	}
-	if err := checkText("payment_reference", r.PaymentReference, maxID); err != nil {
+	if err := checkText("payment_reference", r.PaymentProviderID, maxID); err != nil {
 		return err
 	}
 	if r.Captured < 0 {
@@ -115,7 +115,7 @@ func (r Request) validate() error {
 // or the terms do not allow.
 func (r Request) resolve() (Method, error) {
 	original := Cash
-	if r.PaymentMethod == orders.PayCard {
+	if r.PaymentMethod == orders.Card {
 		original = Card
 	}
 	m := r.Method
@@ -130,10 +130,10 @@ func (r Request) resolve() (Method, error) {
 		}
 		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("the terms do not allow %s; allowed: %s", m, strings.Join(words, ", "))}
 	}
-	if m == Card && r.PaymentMethod != orders.PayCard {
+	if m == Card && r.PaymentMethod != orders.Card {
 		return "", &Error{Code: CodeMethod, Field: "method", Message: "the order was not paid by card, so no card can be refunded; cash or store_credit"}
 	}
-	if m == Card && r.PaymentReference == "" {
+	if m == Card && r.PaymentProviderID == "" {
 		return "", &Error{Code: CodeMethod, Field: "payment_reference", Message: "the card payment has no reference of the provider, so it can't be refunded there"}
 	}
 	return m, nil
@@ -145,11 +145,11 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 	if err := r.validate(); err != nil {
 		return Quote{}, Balance{}, err
 	}
-	book, err := s.store.Book(ctx, r.openRequest())
+	book, err := s.store.PaymentState(ctx, r.openRequest())
 	if err != nil {
-		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.Reference, err)
+		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
 	}
-	q, err := NewQuote(r.Quote, book.Given)
+	q, err := NewQuote(r.Quote, book.Refunded)
 	return q, book.Balance, err
 }
 
@@ -158,21 +158,21 @@ func (s *Service) ByID(ctx context.Context, id string) (Refund, error) {
 	return s.store.Refund(ctx, id)
 }
 
-// ByReference returns the refund of the reference that is not reversed, or
+// ByClientReference returns the refund of the reference that is not reversed, or
 // else the latest reversed one, or ErrNotFound.
-func (s *Service) ByReference(ctx context.Context, reference string) (Refund, error) {
-	return s.store.ByReference(ctx, reference)
+func (s *Service) ByClientReference(ctx context.Context, reference string) (Refund, error) {
+	return s.store.ByClientReference(ctx, reference)
 }
 
-// ByReferences is ByReference for many; those without a refund are left out.
-func (s *Service) ByReferences(ctx context.Context, references []string) (map[string]Refund, error) {
-	return s.store.ByReferences(ctx, references)
+// ByClientReferences is ByClientReference for many; those without a refund are left out.
+func (s *Service) ByClientReferences(ctx context.Context, references []string) (map[string]Refund, error) {
+	return s.store.ByClientReferences(ctx, references)
 }
 
-// ByProviderReference returns the refund with an attempt of that provider
+// ByProviderID returns the refund with an attempt of that provider
 // reference (re_... or MANUAL-CAS-00042), or ErrNotFound.
-func (s *Service) ByProviderReference(ctx context.Context, reference string) (Refund, error) {
-	return s.store.ByProviderReference(ctx, reference)
+func (s *Service) ByProviderID(ctx context.Context, reference string) (Refund, error) {
+	return s.store.ByProviderID(ctx, reference)
 }
 
 // List returns a page of refunds, newest first, and how many match.

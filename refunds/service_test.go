@@ -21,12 +21,12 @@ type forgetting struct {
 	called bool
 }
 
-func (f *forgetting) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (f *forgetting) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	if !f.called {
 		f.called = true
 		return f.Gateway.CreateRefund(ctx, r)
 	}
-	return refunds.Answer{Outcome: refunds.OutcomeRefused, Code: "charge_already_refunded", HTTP: 400}
+	return refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "charge_already_refunded", HTTP: 400}
 }
 
 func TestRefundRefusals(t *testing.T) {
@@ -41,14 +41,14 @@ func TestRefundRefusals(t *testing.T) {
 		code refunds.Code
 		want string
 	}{
-		{"no reference", change(func(r *refunds.Request) { r.Reference = "" }), refunds.CodeInvalid, "reference"},
+		{"no reference", change(func(r *refunds.Request) { r.ClientReference = "" }), refunds.CodeInvalid, "reference"},
 		{"no customer", change(func(r *refunds.Request) { r.Customer = "" }), refunds.CodeInvalid, "customer"},
 		{"no text", change(func(r *refunds.Request) { r.OrderID = "a\x00b" }), refunds.CodeInvalid, "order_id"},
 		{"no currency", change(func(r *refunds.Request) { r.Currency = "usd" }), refunds.CodeInvalid, "currency"},
 		{"another currency", change(func(r *refunds.Request) { r.Quote.Currency = "EUR" }), refunds.CodeInvalid, "EUR"},
 		{"no such method", change(func(r *refunds.Request) { r.Method = "gold" }), refunds.CodeMethod, `"gold"`},
-		{"card for cash", change(func(r *refunds.Request) { r.Method, r.PaymentMethod = refunds.Card, orders.PayCash }), refunds.CodeMethod, "not paid by card"},
-		{"card without a payment", change(func(r *refunds.Request) { r.PaymentReference = "" }), refunds.CodeMethod, "payment_reference"},
+		{"card for cash", change(func(r *refunds.Request) { r.Method, r.PaymentMethod = refunds.Card, orders.Cash }), refunds.CodeMethod, "not paid by card"},
+		{"card without a payment", change(func(r *refunds.Request) { r.PaymentProviderID = "" }), refunds.CodeMethod, "payment_reference"},
 		{"not by the terms", change(func(r *refunds.Request) {
 			r.Method, r.Allowed = refunds.Cash, []refunds.Method{refunds.StoreCredit, refunds.OriginalMethod}
 		}),
@@ -86,13 +86,13 @@ type stopping struct {
 	meanwhile func()
 }
 
-func (g *stopping) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g *stopping) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	g.Gateway.CreateRefund(ctx, r)
 	if f := g.meanwhile; f != nil {
 		g.meanwhile = nil
 		f()
 	}
-	return refunds.Answer{Outcome: refunds.OutcomeRefused, Code: "a lie that must not be kept"}
+	return refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "a lie that must not be kept"}
 }
 
 func TestConfigIsValidated(t *testing.T) {

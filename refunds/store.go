@@ -24,7 +24,7 @@ type RefundStore interface {
 	// or the same unchanged (nothing is saved then). The store saves refund,
 	// attempts, given lines, balance and events, and carries out EffectOf. A
 	// reference that belongs to another payment is CodeInvalid.
-	Open(ctx context.Context, r OpenRequest, decide func(Book, *Refund) (*Refund, error)) (Refund, error)
+	Open(ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (*Refund, error)) (Refund, error)
 	// Update loads the refund and its balance locked, runs change, and saves as
 	// Open does.
 	// The reservation follows the refund's status: it is moved to refunded on
@@ -38,12 +38,12 @@ type RefundStore interface {
 	// returns these refunds. A payment of another order is CodeInvalid.
 	UpdatePayment(ctx context.Context, r OpenRequest, change func(*Balance, []*Refund) error) ([]Refund, error)
 	Refund(ctx context.Context, id string) (Refund, error)
-	// ByReference returns the refund of the reference that is not reversed, or
+	// ByClientReference returns the refund of the reference that is not reversed, or
 	// else the latest reversed one.
-	ByReference(ctx context.Context, reference string) (Refund, error)
-	// ByReferences is ByReference for many at once; references without a
+	ByClientReference(ctx context.Context, reference string) (Refund, error)
+	// ByClientReferences is ByClientReference for many at once; references without a
 	// refund are left out.
-	ByReferences(ctx context.Context, references []string) (map[string]Refund, error)
+	ByClientReferences(ctx context.Context, references []string) (map[string]Refund, error)
 	// List returns a page of the refunds that q selects, newest first (by
 	// CreatedAt, then ID), and how many it selects.
 	List(ctx context.Context, q Query) ([]Refund, int, error)
@@ -57,12 +57,12 @@ type RefundStore interface {
 	// NextManualReference returns the next reference of a manual method, such
 	// as MANUAL-CAS-00042 or MANUAL-STO-00007. None is given twice.
 	NextManualReference(ctx context.Context, m Method) (string, error)
-	// ByProviderReference returns the refund with an attempt of that provider
+	// ByProviderID returns the refund with an attempt of that provider
 	// reference, a manual one included.
-	ByProviderReference(ctx context.Context, reference string) (Refund, error)
-	// Book reads what Open would find, without a lock and without seeding: a
+	ByProviderID(ctx context.Context, reference string) (Refund, error)
+	// PaymentState reads what Open would find, without a lock and without seeding: a
 	// preview, true at some instant.
-	Book(ctx context.Context, r OpenRequest) (Book, error)
+	PaymentState(ctx context.Context, r OpenRequest) (PaymentState, error)
 	// Legs returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
 	Legs(ctx context.Context, q LegQuery) ([]Leg, error)
@@ -101,11 +101,11 @@ type CreditStore interface {
 // OpenRequest names the payment a refund is on, with what the balance is
 // seeded from.
 type OpenRequest struct {
-	Reference string
-	OrderID   string
-	PaymentID string
-	Captured  int64 // minor units
-	Currency  Currency
+	ClientReference string
+	OrderID         string
+	PaymentID       string
+	Captured        int64 // minor units
+	Currency        Currency
 }
 
 // Check refuses a refund of the reference that is on another payment: two
@@ -113,17 +113,17 @@ type OpenRequest struct {
 func (r OpenRequest) Check(current *Refund) error {
 	if current != nil && (current.OrderID != r.OrderID || current.PaymentID != r.PaymentID) {
 		return &Error{Code: CodeInvalid, Field: "reference", Message: fmt.Sprintf(
-			"%s is refunded on payment %s already; it can't be on payment %s", r.Reference, current.PaymentID, r.PaymentID)}
+			"%s is refunded on payment %s already; it can't be on payment %s", r.ClientReference, current.PaymentID, r.PaymentID)}
 	}
 	return nil
 }
 
-// Book is what the store found under the lock.
-type Book struct {
+// PaymentState is what the store found under the lock.
+type PaymentState struct {
 	Balance Balance
-	// Given is by order line id, over all refunds of the order that are not
+	// Refunded is by order line id, over all refunds of the order that are not
 	// failed or reversed, the one at hand left out.
-	Given map[string]Given
+	Refunded map[string]Refunded
 }
 
 // Balance is what a payment can still give back.
@@ -132,7 +132,7 @@ type Balance struct {
 	PaymentID string
 	Currency  Currency
 	Captured  int64  // minor units
-	Reserved  int64  // held by open refunds
+	Reserved  int64  // onHold by open refunds
 	Refunded  int64  // succeeded
 	Holds     []Hold // in order of arrival, released ones too; nil for none
 }
@@ -154,12 +154,12 @@ type CreditEntry struct {
 
 // Query selects refunds. Zero fields select all.
 type Query struct {
-	OrderID    string
-	Status     []Status
-	NeedPerson bool      // only those in the queue for a person, held ones that wait among them
-	From, To   time.Time // CreatedAt in [From, To)
-	Page       int       // 1 is the first; 0 means 1
-	PageSize   int       // 1 to 1000; 0 means 100
+	OrderID     string
+	Status      []Status
+	NeedsReview bool      // only those in the queue for a person, held ones that wait among them
+	From, To    time.Time // CreatedAt in [From, To)
+	Page        int       // 1 is the first; 0 means 1
+	PageSize    int       // 1 to 1000; 0 means 100
 }
 
 // Pages of a List.

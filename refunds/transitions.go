@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// Draft is what a refund is made of.
-type Draft struct {
-	ID        string // UUIDv7
-	Reference string
-	OrderID   string
-	PaymentID string
-	Customer  string
-	Attempt   AttemptDraft
+// Params is what a refund is made of.
+type Params struct {
+	ID              string // UUIDv7
+	ClientReference string
+	OrderID         string
+	PaymentID       string
+	Customer        string
+	Attempt         AttemptParams
 }
 
-// AttemptDraft is what an attempt is made of. All of it is frozen.
-type AttemptDraft struct {
-	ID               string // UUIDv7
-	Method           Method // card, cash or store_credit
-	PaymentReference string // for a card: the provider's id of the payment
-	PaidBy           Actor  // for a manual method: who hands it out
-	Request          QuoteRequest
-	Quote            Quote
+// AttemptParams is what an attempt is made of. All of it is frozen.
+type AttemptParams struct {
+	ID                string // UUIDv7
+	Method            Method // card, cash or store_credit
+	PaymentProviderID string // for a card: the provider's id of the payment
+	PaidBy            Actor  // for a manual method: who hands it out
+	Request           QuoteRequest
+	Quote             Quote
 }
 
-func (d AttemptDraft) check() error {
+func (d AttemptParams) check() error {
 	bad := func(field, message string) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: message}
 	}
@@ -36,7 +36,7 @@ func (d AttemptDraft) check() error {
 		return bad("attempt", "its id is empty")
 	case d.Method != Card && !d.Method.Manual():
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method of an attempt; card, cash or store_credit", string(d.Method))}
-	case d.Method == Card && d.PaymentReference == "" && d.Quote.Amount > 0:
+	case d.Method == Card && d.PaymentProviderID == "" && d.Quote.Amount > 0:
 		return bad("payment_reference", "a card refund needs the provider's id of the payment")
 	case d.Quote.Amount < 0:
 		return bad("amount", fmt.Sprintf("%d minor units can't be refunded; 0 or more", d.Quote.Amount))
@@ -44,7 +44,7 @@ func (d AttemptDraft) check() error {
 	return nil
 }
 
-func (d AttemptDraft) created() attemptCreated {
+func (d AttemptParams) created() attemptCreated {
 	// As they come back from a store: their own, and nil where empty.
 	d.Request.Lines, d.Request.Fees = slices.Clone(d.Request.Lines), append([]FeeRule(nil), d.Request.Fees...)
 	d.Quote.Lines, d.Quote.Fees = slices.Clone(d.Quote.Lines), append([]Fee(nil), d.Quote.Fees...)
@@ -52,16 +52,16 @@ func (d AttemptDraft) created() attemptCreated {
 	if d.Method.Manual() {
 		c.PaidBy = d.PaidBy
 	} else {
-		c.Key, c.PaymentReference = "refund-"+d.ID, d.PaymentReference
+		c.Key, c.PaymentReference = "refund-"+d.ID, d.PaymentProviderID
 	}
 	return c
 }
 
-// Create makes a created refund of the draft: decided, nothing sent. It is due
+// NewRefund makes a created refund of the draft: decided, nothing sent. It is due
 // at once; whoever means to send it leases it.
-func Create(d Draft, s Stamp) (*Refund, error) {
+func NewRefund(d Params, s Stamp) (*Refund, error) {
 	for _, f := range []struct{ name, value string }{
-		{"id", d.ID}, {"reference", d.Reference}, {"order_id", d.OrderID}, {"payment_id", d.PaymentID}, {"customer", d.Customer},
+		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id", d.PaymentID}, {"customer", d.Customer},
 	} {
 		if f.value == "" {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
@@ -72,14 +72,14 @@ func Create(d Draft, s Stamp) (*Refund, error) {
 	}
 	r := &Refund{ID: d.ID}
 	return r, r.record(s, EventCreated, &created{
-		Reference: d.Reference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer, Attempt: d.Attempt.created(),
+		Reference: d.ClientReference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer, Attempt: d.Attempt.created(),
 	})
 }
 
 // Retry begins a new attempt after one that failed, by any method, with a
 // quote and a key of its own. The refund is submitted from here: it is due at
 // once, and nothing was sent yet.
-func (r *Refund) Retry(d AttemptDraft, s Stamp) error {
+func (r *Refund) Retry(d AttemptParams, s Stamp) error {
 	if r.Status != StatusFailed {
 		return r.refuse("tried again; only a failed one can")
 	}
@@ -97,15 +97,15 @@ func (r *Refund) Submit(s Stamp) error {
 	if r.Status != StatusCreated && r.Status != StatusSubmitted {
 		return r.refuse("submitted")
 	}
-	if r.Waits() {
+	if r.OnHold() {
 		return r.refuse("submitted while it is held")
 	}
 	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == Card && r.Amount() > 0})
 }
 
-// Result is how a try to settle a card attempt ended.
-type Result struct {
-	Answer Answer
+// AttemptUpdate is how a try to settle a card attempt ended.
+type AttemptUpdate struct {
+	Result Result
 	// Calls is how many calls were made under the key since the last Result.
 	Calls int
 	// Tries is how many tries are counted; they set the distance to the next.
@@ -114,57 +114,57 @@ type Result struct {
 	Doubt bool
 	// StoredError: the provider replays a server error under the key.
 	StoredError bool
-	// GaveUp says why a person has to look at it; empty when none has to.
-	GaveUp string
+	// NeedsReview says why a person has to look at it; empty when none has to.
+	ReviewReason string
 	// NextAt is when to try next, zero for not by itself.
 	NextAt time.Time
-	// Answers are all that the provider said since the last Result, in order:
+	// ProviderCalls are all that the provider said since the last Result, in order:
 	// the evidence for a person.
-	Answers []Said
+	ProviderCalls []Call
 
-	forHold bool // GaveUp is for the hold, and goes with it
+	forHold bool // NeedsReview is for the hold, and goes with it
 }
 
-// Answered records how a try ended and releases the lease. Done succeeds and
+// RecordResult records how a try ended and releases the lease. Done succeeds and
 // refused fails the attempt; pending and requires_action are followed; what
 // did nothing is sent again later; all else is unknown. An answer that names
 // another amount changes no state and goes to the queue for a person.
-func (r *Refund) Answered(s Stamp, res Result) error {
+func (r *Refund) RecordResult(s Stamp, res AttemptUpdate) error {
 	if !r.Status.Open() || r.Status == StatusCreated {
 		return r.refuse("answered")
 	}
-	if a := res.Answer; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != OutcomeRefused {
-		res.Answer.Outcome = OutcomeUnknown
-		res.GaveUp = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
-		res.Answer.Message, res.NextAt = res.GaveUp, time.Time{}
+	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != OutcomeDeclined {
+		res.Result.Outcome = OutcomeUnknown
+		res.ReviewReason = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
 	sent := r.Attempt().Sent + res.Calls
-	switch res.Answer.Outcome {
+	switch res.Result.Outcome {
 	case OutcomeDone:
-		return r.record(s, EventSucceeded, &succeeded{Reference: res.Answer.Reference, Sent: sent, Answers: res.Answers})
-	case OutcomeRefused:
-		return r.record(s, EventFailed, &failed{Code: res.Answer.Code, Reason: describe(res.Answer), Reference: res.Answer.Reference, Sent: sent, Answers: res.Answers})
+		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
+	case OutcomeDeclined:
+		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result), Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
 	}
 
-	t := &tried{
-		Outcome: res.Answer.Outcome, Code: res.Answer.Code, LastError: describe(res.Answer), Reference: res.Answer.Reference,
+	t := &attempted{
+		Outcome: res.Result.Outcome, Code: res.Result.Code, LastError: describe(res.Result), Reference: res.Result.ProviderID,
 		Sent: sent, Tries: r.Work.Attempts + res.Tries,
-		StoredError: r.Attempt().StoredError || res.StoredError, Answers: res.Answers,
+		StoredError: r.Attempt().StoredError || res.StoredError, Answers: res.ProviderCalls,
 	}
-	if t.Outcome == OutcomeNothing {
+	if t.Outcome == OutcomeNoEffect {
 		t.Reference = "" // there is no refund to name
 	}
 	typ := EventUnknown
 	switch {
-	case res.Answer.Outcome == OutcomePending:
+	case res.Result.Outcome == OutcomePending:
 		t.Status, t.Answered, typ = StatusPending, true, EventPending
-	case res.Answer.Outcome == OutcomeRequiresAction:
+	case res.Result.Outcome == OutcomeRequiresAction:
 		t.Status, t.Answered, typ = StatusRequiresAction, true, EventRequiresAction
 	case r.Status == StatusPending:
 		t.Status, typ = StatusPending, EventPending
 	case r.Status == StatusRequiresAction:
 		t.Status, typ = StatusRequiresAction, EventRequiresAction
-	case res.Answer.Outcome == OutcomeNothing && !res.Doubt && r.Status == StatusSubmitted:
+	case res.Result.Outcome == OutcomeNoEffect && !res.Doubt && r.Status == StatusSubmitted:
 		t.Status, t.Unsent, typ = StatusSubmitted, true, EventDeferred
 	default:
 		t.Status, t.Answered = StatusUnknown, t.StoredError || t.Reference != ""
@@ -179,21 +179,21 @@ func (r *Refund) Answered(s Stamp, res Result) error {
 	if err := r.record(s, typ, t); err != nil {
 		return err
 	}
-	if res.GaveUp != "" {
-		if err := r.record(s, EventQueuedForPerson, &queuedForPerson{Reason: res.GaveUp}); err != nil {
+	if res.ReviewReason != "" {
+		if err := r.record(s, EventReviewRequired, &reviewRequired{Reason: res.ReviewReason}); err != nil {
 			return err
 		}
 	}
 	r.Work.NextAt = instant(res.NextAt)
-	if r.Waits() {
-		r.Work.NextAt = time.Time{} // held while it was on its way, and nothing came of it
+	if r.OnHold() {
+		r.Work.NextAt = time.Time{} // onHold while it was on its way, and nothing came of it
 	}
 	r.Lease("", time.Time{})
 	return nil
 }
 
 // describe is an answer in one line, for staff.
-func describe(a Answer) string {
+func describe(a Result) string {
 	var parts []string
 	for _, p := range []string{string(a.Outcome), a.Code} {
 		if p != "" {
@@ -213,7 +213,7 @@ func (r *Refund) Succeed(s Stamp, reference string) error {
 	switch {
 	case r.Status != StatusSubmitted:
 		return r.refuse("paid by hand")
-	case r.Waits():
+	case r.OnHold():
 		return r.refuse("paid while it is held")
 	case r.Amount() > 0 && !r.Method.Manual():
 		return &Error{Code: CodeMethod, Field: "method", Message: "a card refund succeeds by the provider's answer alone"}
@@ -232,7 +232,7 @@ const MaxReason = 2000
 // One that was never sent can't have been paid. While somebody has
 // the lease, and may be told by the provider, it is refused.
 func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
-	if !r.Status.Open() || !r.Work.GaveUp {
+	if !r.Status.Open() || !r.Work.NeedsReview {
 		return r.refuse("resolved; only one in the queue for a person can")
 	}
 	if r.Leased(s.At) {
@@ -258,7 +258,7 @@ func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
 	switch {
 	case paid:
 		return r.record(s, EventSucceeded, &succeeded{Reference: reference, Sent: sent})
-	case r.Waits():
+	case r.OnHold():
 		return r.withdraw(s, FailureResolved, reason)
 	}
 	return r.record(s, EventFailed, &failed{Code: FailureResolved, Reason: reason, Reference: reference, Sent: sent})
@@ -296,29 +296,29 @@ func (r *Refund) Leased(at time.Time) bool {
 	return r.Work.LeaseToken != "" && instant(at).Before(r.Work.LeaseUntil)
 }
 
-// Held reports as CodeLeaseLost that the work is not, or no longer, leased
+// CheckLease reports as CodeLeaseLost that the work is not, or no longer, leased
 // under the token.
-func (r *Refund) Held(token string) error {
+func (r *Refund) CheckLease(token string) error {
 	if token == "" || r.Work.LeaseToken != token {
 		return &Error{Code: CodeLeaseLost, Field: "refund", Message: "another worker has taken over refund " + r.ID}
 	}
 	return nil
 }
 
-// Hurry brings the next try to the instant, unless the refund waits for a
+// Expedite brings the next try to the instant, unless the refund waits for a
 // person. While somebody is at it, it is the one after. It is no event.
-func (r *Refund) Hurry(at time.Time) {
-	if at = instant(at); r.Status.Open() && !r.Waits() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt) || r.Leased(at)) {
+func (r *Refund) Expedite(at time.Time) {
+	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt) || r.Leased(at)) {
 		r.Work.NextAt = at
 	}
 }
 
-// GatewayRequest is what the provider is asked for, the same on every call of
+// RefundRequest is what the provider is asked for, the same on every call of
 // the attempt.
-func (r *Refund) GatewayRequest() GatewayRequest {
+func (r *Refund) ProviderRequest() RefundRequest {
 	a := r.Attempt()
-	return GatewayRequest{
-		Key: a.Key, PaymentReference: a.PaymentReference, Amount: a.Amount, Currency: r.Quote.Currency,
+	return RefundRequest{
+		Key: a.Key, PaymentProviderID: a.PaymentProviderID, Amount: a.Amount, Currency: r.Quote.Currency,
 		RefundID: r.ID, AttemptID: a.ID, OrderID: r.OrderID,
 	}
 }

@@ -50,7 +50,7 @@ type op struct {
 func genOp() gopter.Gen {
 	return gopter.CombineGens(
 		gen.IntRange(0, 14),
-		gen.OneConstOf(refunds.OutcomeDone, refunds.OutcomeRefused, refunds.OutcomeNothing, refunds.OutcomePending,
+		gen.OneConstOf(refunds.OutcomeDone, refunds.OutcomeDeclined, refunds.OutcomeNoEffect, refunds.OutcomePending,
 			refunds.OutcomeRequiresAction, refunds.OutcomeUnknown, refunds.Outcome("never heard of")),
 		gen.IntRange(0, 63),
 	).Map(func(v []any) op { return op{v[0].(int), v[1].(refunds.Outcome), v[2].(int)} })
@@ -58,7 +58,7 @@ func genOp() gopter.Gen {
 
 func (o op) flag(i int) bool { return o.flags>>i&1 == 1 }
 
-func (o op) draft(n int) refunds.AttemptDraft {
+func (o op) draft(n int) refunds.AttemptParams {
 	methods := []refunds.Method{refunds.Card, refunds.Card, refunds.Cash, refunds.StoreCredit}
 	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3, Units: 1 + o.flags%3, Paid: refunds.Components{Price: 1000}}}}
 	if o.flag(5) {
@@ -68,7 +68,7 @@ func (o op) draft(n int) refunds.AttemptDraft {
 	if err != nil {
 		panic(err)
 	}
-	return refunds.AttemptDraft{ID: fmt.Sprint("attempt-", n), Method: methods[o.flags%4], PaymentReference: "pi_1", PaidBy: kim, Request: q, Quote: quote}
+	return refunds.AttemptParams{ID: fmt.Sprint("attempt-", n), Method: methods[o.flags%4], PaymentProviderID: "pi_1", PaidBy: kim, Request: q, Quote: quote}
 }
 
 func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
@@ -87,27 +87,27 @@ func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
 		r.Lease("token", st.At.Add(time.Second))
 		return nil
 	case 7:
-		r.Hurry(st.At)
+		r.Expedite(st.At)
 		return nil
 	case 8, 9:
-		return r.Hold(st, []string{"dp_1", "dp_2", refunds.AwaitsChoice, ""}[o.flags%4], "disputed")
+		return r.Hold(st, []string{"dp_1", "dp_2", refunds.AwaitingMethod, ""}[o.flags%4], "disputed")
 	case 10:
 		return r.Release(st, "won")
 	}
-	res := refunds.Result{
-		Answer: refunds.Answer{Outcome: o.outcome, Code: "code", Message: "message"}, Calls: o.flags % 3, Tries: 1,
+	res := refunds.AttemptUpdate{
+		Result: refunds.Result{Outcome: o.outcome, Code: "code", Message: "message"}, Calls: o.flags % 3, Tries: 1,
 		Doubt: o.flag(0), StoredError: o.flag(1), NextAt: st.At.Add(time.Hour),
 	}
 	if o.flag(2) {
-		res.Answer.Reference = "re_1"
+		res.Result.ProviderID = "re_1"
 	}
 	if o.flag(3) {
-		res.Answer.Amount = r.Amount() + int64(o.flags%2)
+		res.Result.Amount = r.Amount() + int64(o.flags%2)
 	}
 	if o.flag(4) && o.flag(5) {
-		res.GaveUp = "nobody can tell"
+		res.ReviewReason = "nobody can tell"
 	}
-	return r.Answered(st, res)
+	return r.RecordResult(st, res)
 }
 
 // TestTheStateMachine: I5 and I11 for the pure core, whatever is tried.
@@ -118,54 +118,54 @@ func TestTheStateMachine(t *testing.T) {
 	properties.Property("only the transitions of the design, and events that fold to the state", prop.ForAll(
 		func(first op, ops []op) string {
 			now := time.Date(2026, 5, 4, 10, 0, 0, 987_654_321, time.UTC)
-			r, err := refunds.Create(refunds.Draft{
-				ID: "r", Reference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: first.draft(1),
+			r, err := refunds.NewRefund(refunds.Params{
+				ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: first.draft(1),
 			}, refunds.Stamp{At: now, By: kim})
 			if err != nil {
 				return err.Error()
 			}
 			for i, o := range ops {
 				now = now.Add(time.Second)
-				before, events := r.Saved(), len(r.Changes())
+				before, events := r.Clone(), len(r.PendingEvents())
 				err := o.apply(r, refunds.Stamp{At: now, By: kim})
-				made := r.Changes()[events:]
+				made := r.PendingEvents()[events:]
 				switch {
 				case err != nil && refunds.CodeOf(err) == "":
 					return fmt.Sprintf("step %d: an error without a code: %v", i, err)
-				case err != nil && (len(made) != 0 || !reflect.DeepEqual(before, r.Saved())):
+				case err != nil && (len(made) != 0 || !reflect.DeepEqual(before, r.Clone())):
 					return fmt.Sprintf("step %d: refused (%v) and changed", i, err)
-				case r.Waits() && (!r.Work.GaveUp || !r.Work.NextAt.IsZero()):
+				case r.OnHold() && (!r.Work.NeedsReview || !r.Work.NextAt.IsZero()):
 					return fmt.Sprintf("step %d: held, and not before a person: %+v", i, r.Work)
-				case !r.Status.Open() && r.HeldBy != "":
-					return fmt.Sprintf("step %d: %s and held by %s", i, r.Status, r.HeldBy)
+				case !r.Status.Open() && r.HoldRef != "":
+					return fmt.Sprintf("step %d: %s and held by %s", i, r.Status, r.HoldRef)
 				case r.Attempt().Status != r.Status:
 					return fmt.Sprintf("step %d: refund %s, attempt %s", i, r.Status, r.Attempt().Status)
-				case r.Version != len(r.Changes()):
-					return fmt.Sprintf("step %d: version %d with %d events", i, r.Version, len(r.Changes()))
-				case !r.Status.Open() && (r.Work.GaveUp || !r.Work.NextAt.IsZero() || r.Work.LeaseToken != ""):
+				case r.Version != len(r.PendingEvents()):
+					return fmt.Sprintf("step %d: version %d with %d events", i, r.Version, len(r.PendingEvents()))
+				case !r.Status.Open() && (r.Work.NeedsReview || !r.Work.NextAt.IsZero() || r.Work.LeaseToken != ""):
 					return fmt.Sprintf("step %d: %s with work %+v", i, r.Status, r.Work)
 				}
 				for j, a := range before.Attempts {
 					b := r.Attempts[j]
-					if a.ID != b.ID || a.Key != b.Key || a.Amount != b.Amount || a.PaymentReference != b.PaymentReference || a.Method != b.Method {
+					if a.ID != b.ID || a.Key != b.Key || a.Amount != b.Amount || a.PaymentProviderID != b.PaymentProviderID || a.Method != b.Method {
 						return fmt.Sprintf("step %d: the frozen attempt %+v became %+v", i, a, b)
 					}
 					if j < len(before.Attempts)-1 && a != b {
 						return fmt.Sprintf("step %d: the old attempt %+v became %+v", i, a, b)
 					}
 				}
-				for n, from := events, before.Status; n < len(r.Changes()); n++ {
-					then, err := refunds.Fold(r.Changes()[:n+1])
+				for n, from := events, before.Status; n < len(r.PendingEvents()); n++ {
+					then, err := refunds.Fold(r.PendingEvents()[:n+1])
 					if err != nil || !may(from, then.Status) {
 						return fmt.Sprintf("step %d: %s became %s (%v)", i, from, then.Status, err)
 					}
 					from = then.Status
 				}
-				folded, err := refunds.Fold(r.Changes())
+				folded, err := refunds.Fold(r.PendingEvents())
 				if err != nil {
 					return err.Error()
 				}
-				want := r.Saved()
+				want := r.Clone()
 				want.Lease("", time.Time{})
 				want.Work.NextAt = time.Time{}
 				if !reflect.DeepEqual(folded, want) {
@@ -179,14 +179,14 @@ func TestTheStateMachine(t *testing.T) {
 
 func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 	st := refunds.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: kim}
-	r, err := refunds.Create(refunds.Draft{ID: "r", Reference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}, st)
+	r, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}, st)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Submit(st); err != nil {
 		t.Fatal(err)
 	}
-	e := r.Changes()
+	e := r.PendingEvents()
 	odd := e[1]
 	odd.Type = "refund.vanished"
 	broken := e[1]
@@ -202,17 +202,17 @@ func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 
 func TestAttemptsAreChecked(t *testing.T) {
 	st := refunds.Stamp{At: time.Now(), By: kim}
-	for want, spoil := range map[string]func(*refunds.Draft){
-		"id":                func(d *refunds.Draft) { d.ID = "" },
-		"reference":         func(d *refunds.Draft) { d.Reference = "" },
-		"attempt":           func(d *refunds.Draft) { d.Attempt.ID = "" },
-		"method":            func(d *refunds.Draft) { d.Attempt.Method = refunds.OriginalMethod },
-		"payment_reference": func(d *refunds.Draft) { d.Attempt.PaymentReference = "" },
-		"amount":            func(d *refunds.Draft) { d.Attempt.Quote.Amount = -1 },
+	for want, spoil := range map[string]func(*refunds.Params){
+		"id":                func(d *refunds.Params) { d.ID = "" },
+		"reference":         func(d *refunds.Params) { d.ClientReference = "" },
+		"attempt":           func(d *refunds.Params) { d.Attempt.ID = "" },
+		"method":            func(d *refunds.Params) { d.Attempt.Method = refunds.OriginalMethod },
+		"payment_reference": func(d *refunds.Params) { d.Attempt.PaymentProviderID = "" },
+		"amount":            func(d *refunds.Params) { d.Attempt.Quote.Amount = -1 },
 	} {
-		d := refunds.Draft{ID: "r", Reference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}
+		d := refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}
 		spoil(&d)
-		if _, err := refunds.Create(d, st); err == nil || !strings.Contains(err.Error(), want+":") {
+		if _, err := refunds.NewRefund(d, st); err == nil || !strings.Contains(err.Error(), want+":") {
 			t.Errorf("error %v does not name %s", err, want)
 		}
 	}

@@ -6,12 +6,12 @@ import (
 )
 
 // following reports whether the provider has the refund and decides later.
-func (t *try) following() bool {
+func (t *execution) following() bool {
 	return t.r.Status == StatusPending || t.r.Status == StatusRequiresAction
 }
 
 // found is the result of a look-up that was not "absent".
-func (t *try) found(a Answer, age time.Duration) Result {
+func (t *execution) found(a Result, age time.Duration) AttemptUpdate {
 	switch {
 	case a.Outcome != OutcomeUnknown:
 	case age >= t.s.cfg.KeyMaxAge && !t.following():
@@ -19,7 +19,7 @@ func (t *try) found(a Answer, age time.Duration) Result {
 		return t.result(a, "it was never answered, its key is too old to be sent again, and it can't be looked up")
 	case t.heldBack():
 		return t.waitForRelease(a, age, "can't be looked up")
-	case t.r.Work.GaveUp:
+	case t.r.Work.NeedsReview:
 		return t.result(a, t.r.Work.LastError) // it told nothing new, and a person still sees it
 	}
 	return t.result(a, "")
@@ -27,7 +27,7 @@ func (t *try) found(a Answer, age time.Duration) Result {
 
 // absent is the result of a look-up that read every page without finding the
 // refund, where the key can't be sent again.
-func (t *try) absent(a Answer, age time.Duration) Result {
+func (t *execution) absent(a Result, age time.Duration) AttemptUpdate {
 	attempt := t.r.Attempt()
 	a.Outcome = OutcomeUnknown
 	a.Message = "looked up and not there"
@@ -41,28 +41,28 @@ func (t *try) absent(a Answer, age time.Duration) Result {
 		return res
 	case attempt.AnsweredAt.IsZero() || since < t.s.cfg.AbsenceGrace:
 		return t.result(a, "")
-	case attempt.ProviderReference != "":
-		res := t.result(a, fmt.Sprintf("the provider had it as %s and does not list it any more", attempt.ProviderReference))
+	case attempt.ProviderID != "":
+		res := t.result(a, fmt.Sprintf("the provider had it as %s and does not list it any more", attempt.ProviderID))
 		res.NextAt = time.Time{}
 		return res
 	}
-	a.Outcome, a.Code = OutcomeRefused, FailureAbsent
+	a.Outcome, a.Code = OutcomeDeclined, FailureAbsent
 	a.Message = fmt.Sprintf("the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
 	return t.result(a, "")
 }
 
 // heldBack reports whether the hold alone keeps the attempt from being sent
 // again, as long as its key is young.
-func (t *try) heldBack() bool {
-	return t.r.HeldBy != "" && t.r.Attempt().unanswered() && !t.stored
+func (t *execution) heldBack() bool {
+	return t.r.HoldRef != "" && t.r.Attempt().unanswered() && !t.stored
 }
 
 // waitForRelease is the result of a look-up that did not find the refund while
 // it is held back. A call may still be on its way; after AbsenceGrace a person
 // sees it, while it goes on being looked up and may be released.
-func (t *try) waitForRelease(a Answer, age time.Duration, found string) Result {
+func (t *execution) waitForRelease(a Result, age time.Duration, found string) AttemptUpdate {
 	if age >= t.s.cfg.AbsenceGrace {
-		res := t.result(a, fmt.Sprintf("it was never answered, %s, and is not sent again while it is held for %s", found, t.r.HeldBy))
+		res := t.result(a, fmt.Sprintf("it was never answered, %s, and is not sent again while it is held for %s", found, t.r.HoldRef))
 		res.forHold = true
 		return res
 	}
@@ -75,7 +75,7 @@ func (t *try) waitForRelease(a Answer, age time.Duration, found string) Result {
 
 // fruitless is how many tries there were before the last one that may have had
 // an effect.
-func (t *try) fruitless() int {
+func (t *execution) fruitless() int {
 	if t.r.Status == StatusSubmitted {
 		return t.tries - 1 // those of earlier runs certainly had none
 	}
@@ -83,21 +83,21 @@ func (t *try) fruitless() int {
 }
 
 // result is the state of this run after an answer.
-func (t *try) result(a Answer, gaveUp string) Result {
+func (t *execution) result(a Result, gaveUp string) AttemptUpdate {
 	t.tries++
 	now, n := t.s.now(), t.r.Work.Attempts+t.tries-1
-	res := Result{Answer: a, Calls: t.calls, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, GaveUp: gaveUp, Answers: t.said}
-	in := t.s.cfg.distance(t.fruitless())
+	res := AttemptUpdate{Result: a, Calls: t.sends, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, ReviewReason: gaveUp, ProviderCalls: t.calls}
+	in := t.s.cfg.backoff(t.fruitless())
 	switch {
 	case gaveUp != "":
 		in = t.s.cfg.LookupMax
 	case a.Outcome == OutcomePending && t.r.Status != StatusPending,
 		a.Outcome == OutcomeRequiresAction && t.r.Status != StatusRequiresAction:
-		in = t.s.cfg.lookupDistance(0)
+		in = t.s.cfg.lookupBackoff(0)
 	case t.following():
-		in = t.s.cfg.lookupDistance(n)
+		in = t.s.cfg.lookupBackoff(n)
 	case t.stored:
-		in = t.s.cfg.lookupDistance(n)
+		in = t.s.cfg.lookupBackoff(n)
 		answered := t.r.Attempt().AnsweredAt
 		if answered.IsZero() {
 			answered = now
@@ -106,11 +106,11 @@ func (t *try) result(a Answer, gaveUp string) Result {
 		if left := answered.Add(t.s.cfg.AbsenceGrace).Sub(now); left > 0 {
 			in = min(in, left)
 		}
-	case a.Outcome == OutcomeNothing && !t.doubt:
-		in = t.s.cfg.idleDistance(n)
+	case a.Outcome == OutcomeNoEffect && !t.doubt:
+		in = t.s.cfg.idleBackoff(n)
 		// Not at the first failure of one that was held for as long.
 		if now.Sub(t.r.Attempt().CreatedAt) >= t.s.cfg.GiveUpAfter && n >= idleTries {
-			res.GaveUp = fmt.Sprintf("nothing of it could be sent in %d tries since %s, and it is still tried: %s",
+			res.ReviewReason = fmt.Sprintf("nothing of it could be sent in %d tries since %s, and it is still tried: %s",
 				n+1, t.r.Attempt().CreatedAt.Format(time.RFC3339), describe(a))
 			in = idleInQueue
 		}

@@ -13,9 +13,9 @@ import (
 // caller has gone away.
 const recordFor = 5 * time.Second
 
-// try carries out the current attempt of a refund leased under the token. It
+// execution carries out the current attempt of a refund leased under the token. It
 // is used by one goroutine.
-type try struct {
+type execution struct {
 	s     *Service
 	r     Refund // as last saved
 	token string
@@ -27,34 +27,34 @@ type try struct {
 	looked bool // look up before anything is sent
 	queued bool // it stood in the queue for a person when the try began
 
-	said  []Said
-	calls int // CreateRefund calls not yet recorded
+	calls []Call
+	sends int // CreateRefund calls not yet recorded
 	tries int // fruitless tries not yet recorded
 }
 
-// carryOut tries for up to wait and records what came of it. The refund as
+// execute tries for up to wait and records what came of it. The refund as
 // saved is returned also when another worker has taken over meanwhile.
-func (t *try) carryOut(ctx context.Context, wait time.Duration) (Refund, error) {
+func (t *execution) execute(ctx context.Context, wait time.Duration) (Refund, error) {
 	r, _, err := t.run(ctx, wait)
 	return r, err
 }
 
-// run is carryOut that also tells the last outcome.
-func (t *try) run(ctx context.Context, wait time.Duration) (Refund, Outcome, error) {
-	if t.r.Waits() {
-		r, err := t.setAside(ctx)
+// run is execute that also tells the last outcome.
+func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, Outcome, error) {
+	if t.r.OnHold() {
+		r, err := t.releaseOnHold(ctx)
 		return r, OutcomeDone, err
 	}
 	if t.r.Method.Manual() || t.r.Amount() == 0 {
-		r, err := t.byHand(ctx)
+		r, err := t.executeManual(ctx)
 		return r, OutcomeDone, err
 	}
 	start := t.s.now()
-	t.queued = t.r.Work.GaveUp
+	t.queued = t.r.Work.NeedsReview
 	for {
 		res, err := t.step(ctx)
-		if errors.Is(err, errWaits) {
-			r, err := t.setAside(ctx)
+		if errors.Is(err, errOnHold) {
+			r, err := t.releaseOnHold(ctx)
 			return r, OutcomeDone, err
 		}
 		if err != nil {
@@ -62,20 +62,20 @@ func (t *try) run(ctx context.Context, wait time.Duration) (Refund, Outcome, err
 			return r, OutcomeUnknown, err
 		}
 		again, in := t.again(res)
-		if !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) || t.heldMeanwhile(ctx) {
+		if !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) || t.placedOnHold(ctx) {
 			r, err := t.record(ctx, res)
-			return r, res.Answer.Outcome, err
+			return r, res.Result.Outcome, err
 		}
 	}
 }
 
-// errWaits says that the refund was held before anything of it was sent.
-var errWaits = errors.New("refunds: it is held")
+// errOnHold says that the refund was held before anything of it was sent.
+var errOnHold = errors.New("refunds: it is held")
 
-// setAside gives the lease of a refund back that waits for a person.
-func (t *try) setAside(ctx context.Context) (Refund, error) {
+// releaseOnHold gives the lease of a refund back that waits for a person.
+func (t *execution) releaseOnHold(ctx context.Context) (Refund, error) {
 	r, err := t.update(ctx, func(r *Refund) error {
-		if r.Waits() {
+		if r.OnHold() {
 			r.Work.NextAt = time.Time{}
 		}
 		r.Lease("", time.Time{})
@@ -87,22 +87,22 @@ func (t *try) setAside(ctx context.Context) (Refund, error) {
 	return r, nil
 }
 
-// heldMeanwhile reports whether the refund was held since it was read, so that
+// placedOnHold reports whether the refund was held since it was read, so that
 // nothing more is sent. A read that fails holds nothing: the next save fails too.
-func (t *try) heldMeanwhile(ctx context.Context) bool {
+func (t *execution) placedOnHold(ctx context.Context) bool {
 	r, err := t.s.store.Refund(ctx, t.r.ID)
-	return err == nil && r.HeldBy != "" && t.r.HeldBy == ""
+	return err == nil && r.HoldRef != "" && t.r.HoldRef == ""
 }
 
 // again tells whether another try in this run makes sense, and when.
-func (t *try) again(res Result) (bool, time.Duration) {
+func (t *execution) again(res AttemptUpdate) (bool, time.Duration) {
 	switch {
-	case res.GaveUp != "", t.stored:
+	case res.ReviewReason != "", t.stored:
 		return false, 0
-	case res.Answer.Outcome == OutcomeNothing && res.Answer.HTTP == 0:
+	case res.Result.Outcome == OutcomeNoEffect && res.Result.HTTP == 0:
 		return false, 0 // not even sent: the breaker is open
-	case res.Answer.Outcome == OutcomeUnknown, res.Answer.Outcome == OutcomeNothing:
-		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.distance(t.fruitless())
+	case res.Result.Outcome == OutcomeUnknown, res.Result.Outcome == OutcomeNoEffect:
+		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.backoff(t.fruitless())
 	}
 	return false, 0
 }
@@ -114,18 +114,18 @@ func (t *try) again(res Result) (bool, time.Duration) {
 // effect, or the key is young and nothing was ever answered under it. After
 // LookupFirst it is preceded by a look-up that found nothing, so that even a
 // provider that forgets keys too early is not asked twice. While the refund is
-// held it is looked up and not sent.
-func (t *try) step(ctx context.Context) (Result, error) {
+// onHold it is looked up and not sent.
+func (t *execution) step(ctx context.Context) (AttemptUpdate, error) {
 	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
 		// Commit that the provider is about to be called.
 		r, err := t.update(ctx, func(r *Refund) error {
-			if r.Waits() {
-				return errWaits
+			if r.OnHold() {
+				return errOnHold
 			}
 			return r.Submit(t.s.worker(ctx))
 		})
 		if err != nil {
-			return Result{}, err
+			return AttemptUpdate{}, err
 		}
 		t.r, t.doubt = r, false
 	}
@@ -133,61 +133,61 @@ func (t *try) step(ctx context.Context) (Result, error) {
 	t.stored = t.stored || a.StoredError
 	age := t.s.now().Sub(a.FirstSentAt)
 
-	held := t.r.HeldBy != ""
+	held := t.r.HoldRef != ""
 	if t.looked || t.following() || t.stored || held || t.doubt && age >= t.s.cfg.LookupFirst {
 		found, err := t.find(ctx)
 		switch {
 		case err != nil:
-			return Result{}, err
-		case found.Outcome != OutcomeNothing:
+			return AttemptUpdate{}, err
+		case found.Outcome != OutcomeNoEffect:
 			return t.found(found, age), nil
 		}
 		if !held {
 			// It may have been held while it was looked up.
 			now, err := t.s.store.Refund(ctx, t.r.ID)
 			if err != nil {
-				return Result{}, err
+				return AttemptUpdate{}, err
 			}
-			t.r.HeldBy, held = now.HeldBy, now.HeldBy != ""
+			t.r.HoldRef, held = now.HoldRef, now.HoldRef != ""
 		}
-		if t.following() || a.ProviderReference != "" || t.stored || held || age >= t.s.cfg.KeyMaxAge {
+		if t.following() || a.ProviderID != "" || t.stored || held || age >= t.s.cfg.KeyMaxAge {
 			return t.absent(found, age), nil
 		}
 	}
 
 	answer, err := t.call(ctx, CallCreate, t.s.cfg.Gateway.CreateRefund)
 	if err != nil {
-		return Result{}, err
+		return AttemptUpdate{}, err
 	}
 	switch {
 	case answer.Outcome == OutcomeUnknown && answer.Replayed && answer.HTTP >= http.StatusInternalServerError:
 		t.stored = true
 		found, err := t.find(ctx)
 		if err != nil {
-			return Result{}, err
+			return AttemptUpdate{}, err
 		}
-		if found.Outcome != OutcomeNothing && found.Outcome != OutcomeUnknown {
+		if found.Outcome != OutcomeNoEffect && found.Outcome != OutcomeUnknown {
 			return t.found(found, age), nil
 		}
 		return t.result(answer, ""), nil
-	case answer.Outcome == OutcomeRefused && t.doubt:
+	case answer.Outcome == OutcomeDeclined && t.doubt:
 		// Refused now; an earlier call without an answer may have paid.
 		found, err := t.find(ctx)
 		if err != nil {
-			return Result{}, err
+			return AttemptUpdate{}, err
 		}
-		if found.Outcome == OutcomeNothing {
+		if found.Outcome == OutcomeNoEffect {
 			return t.result(answer, ""), nil
 		}
 		return t.found(found, age), nil
-	case answer.Replayed && holds(answer.Outcome) && (answer.Amount == 0 || answer.Amount == t.r.Amount()):
+	case answer.Replayed && effective(answer.Outcome) && (answer.Amount == 0 || answer.Amount == t.r.Amount()):
 		// What was true when the key was first answered; the provider may have
 		// taken it back since, and its message of that may have come and gone.
 		found, err := t.find(ctx)
 		if err != nil {
-			return Result{}, err
+			return AttemptUpdate{}, err
 		}
-		if found.Outcome != OutcomeNothing && found.Outcome != OutcomeUnknown {
+		if found.Outcome != OutcomeNoEffect && found.Outcome != OutcomeUnknown {
 			return t.found(found, age), nil
 		}
 	case answer.Outcome == OutcomeUnknown:
@@ -199,51 +199,51 @@ func (t *try) step(ctx context.Context) (Result, error) {
 // call makes one provider call within CallTimeout, under a lease that lasts
 // longer. A caller that goes away does not cut it: that would only add doubt.
 // An outcome nobody knows is OutcomeUnknown.
-func (t *try) call(ctx context.Context, name string, f func(context.Context, GatewayRequest) Answer) (Answer, error) {
+func (t *execution) call(ctx context.Context, name string, f func(context.Context, RefundRequest) Result) (Result, error) {
 	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.CallTimeout+t.s.cfg.Lease/4 {
 		r, err := t.update(ctx, func(r *Refund) error {
 			r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
 			return nil
 		})
 		if err != nil {
-			return Answer{}, err
+			return Result{}, err
 		}
-		if name == CallCreate && r.HeldBy != "" && t.r.HeldBy == "" {
-			return Answer{Outcome: OutcomeNothing, Message: "it was held before it was sent"}, nil
+		if name == CallCreate && r.HoldRef != "" && t.r.HoldRef == "" {
+			return Result{Outcome: OutcomeNoEffect, Message: "it was held before it was sent"}, nil
 		}
 		// What others asked for meanwhile is seen when the answer is saved.
-		r.HeldBy, r.Work.NextAt = t.r.HeldBy, t.r.Work.NextAt
+		r.HoldRef, r.Work.NextAt = t.r.HoldRef, t.r.Work.NextAt
 		t.r = r
 	}
 	if !t.r.Leased(t.s.now()) {
-		return Answer{}, t.r.Held("") // stopped for longer than the lease since it was saved
+		return Result{}, t.r.CheckLease("") // stopped for longer than the lease since it was saved
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.s.cfg.CallTimeout)
 	defer cancel()
-	a := f(ctx, t.r.GatewayRequest())
+	a := f(ctx, t.r.ProviderRequest())
 	if name == CallCreate {
-		t.calls++
+		t.sends++
 	}
 	switch a.Outcome {
-	case OutcomeDone, OutcomeRefused, OutcomeNothing, OutcomePending, OutcomeRequiresAction:
+	case OutcomeDone, OutcomeDeclined, OutcomeNoEffect, OutcomePending, OutcomeRequiresAction:
 	default:
 		a.Outcome = OutcomeUnknown
 	}
-	for _, text := range []*string{&a.Reference, &a.Code, &a.Status, &a.Message} {
+	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
 		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
 	}
-	t.said = append(t.said, said(name, t.s.now(), a))
-	t.said = t.said[max(0, len(t.said)-maxSaid):]
+	t.calls = append(t.calls, newCall(name, t.s.now(), a))
+	t.calls = t.calls[max(0, len(t.calls)-maxCalls):]
 	return a, nil
 }
 
 // find looks the refund up.
-func (t *try) find(ctx context.Context) (Answer, error) {
+func (t *execution) find(ctx context.Context) (Result, error) {
 	return t.call(ctx, CallFind, t.s.cfg.Gateway.FindRefund)
 }
 
-// byHand carries out a refund that takes no provider.
-func (t *try) byHand(ctx context.Context) (Refund, error) {
+// executeManual carries out a refund that takes no provider.
+func (t *execution) executeManual(ctx context.Context) (Refund, error) {
 	reference := ""
 	if t.r.Amount() > 0 {
 		var err error
@@ -253,8 +253,8 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 	}
 	r, err := t.update(ctx, func(r *Refund) error {
 		st := t.s.stamp(ctx, r.Attempt().PaidBy)
-		if r.Waits() {
-			return errWaits
+		if r.OnHold() {
+			return errOnHold
 		}
 		if r.Status == StatusCreated {
 			if err := r.Submit(st); err != nil {
@@ -263,8 +263,8 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 		}
 		return r.Succeed(st, reference)
 	})
-	if errors.Is(err, errWaits) {
-		return t.setAside(ctx)
+	if errors.Is(err, errOnHold) {
+		return t.releaseOnHold(ctx)
 	}
 	if err != nil {
 		return t.lost(ctx, err)
@@ -274,8 +274,8 @@ func (t *try) byHand(ctx context.Context) (Refund, error) {
 }
 
 // record saves the result while the lease still holds.
-func (t *try) record(ctx context.Context, res Result) (Refund, error) {
-	r, err := t.update(ctx, func(r *Refund) error { return r.Answered(t.s.worker(ctx), t.asOf(*r, res)) })
+func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, error) {
+	r, err := t.update(ctx, func(r *Refund) error { return r.RecordResult(t.s.worker(ctx), t.asOf(*r, res)) })
 	if err != nil {
 		return t.lost(ctx, err)
 	}
@@ -284,8 +284,8 @@ func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 		t.s.cfg.Observer.Completed(r)
 	case r.Status == StatusFailed:
 		t.s.cfg.Observer.Failed(r)
-	case r.Work.GaveUp && !t.queued:
-		t.s.cfg.Observer.Queued(r)
+	case r.Work.NeedsReview && !t.queued:
+		t.s.cfg.Observer.ReviewRequired(r)
 	}
 	return r, nil
 }
@@ -293,15 +293,15 @@ func (t *try) record(ctx context.Context, res Result) (Refund, error) {
 // asOf is the result for the refund as it is now. Others need no lease to hold
 // it, to release it, or to ask for the next try while the provider is called;
 // what was worked out without that is looked at again at once.
-func (t *try) asOf(now Refund, res Result) Result {
+func (t *execution) asOf(now Refund, res AttemptUpdate) AttemptUpdate {
 	again := time.Time{}
 	if asked := now.Work.NextAt; !asked.Equal(t.r.Work.NextAt) {
 		again = asked
 	}
-	if now.HeldBy != t.r.HeldBy {
+	if now.HoldRef != t.r.HoldRef {
 		again = t.s.now()
 		if res.forHold {
-			res.GaveUp = ""
+			res.ReviewReason = ""
 		}
 	}
 	if !again.IsZero() && (res.NextAt.IsZero() || again.Before(res.NextAt)) {
@@ -311,11 +311,11 @@ func (t *try) asOf(now Refund, res Result) Result {
 }
 
 // update saves a change under the lease token, also when the caller has gone.
-func (t *try) update(ctx context.Context, change func(*Refund) error) (Refund, error) {
+func (t *execution) update(ctx context.Context, change func(*Refund) error) (Refund, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordFor)
 	defer cancel()
 	return t.s.store.Update(ctx, t.r.ID, func(r *Refund) error {
-		if err := r.Held(t.token); err != nil {
+		if err := r.CheckLease(t.token); err != nil {
 			return err
 		}
 		return change(r)
@@ -325,7 +325,7 @@ func (t *try) update(ctx context.Context, change func(*Refund) error) (Refund, e
 // lost answers after a save that failed: where another worker has taken over,
 // with the state it left, and else with the error. What is not saved is found
 // out again when the lease has run out.
-func (t *try) lost(ctx context.Context, err error) (Refund, error) {
+func (t *execution) lost(ctx context.Context, err error) (Refund, error) {
 	if CodeOf(err) == CodeLeaseLost {
 		return t.s.store.Refund(ctx, t.r.ID)
 	}

@@ -13,17 +13,17 @@ import (
 // scripted is a gateway of two functions; without Find, that of the fake one.
 type scripted struct {
 	*refundstest.Gateway
-	create, find func(refunds.GatewayRequest) refunds.Answer
+	create, find func(refunds.RefundRequest) refunds.Result
 }
 
-func (g scripted) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g scripted) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	if g.create == nil {
 		return g.Gateway.CreateRefund(ctx, r)
 	}
 	return g.create(r)
 }
 
-func (g scripted) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g scripted) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	if g.find == nil {
 		return g.Gateway.FindRefund(ctx, r)
 	}
@@ -37,7 +37,7 @@ func TestAnOutcomeNobodyKnowsIsUnknown(t *testing.T) {
 			r := s.refund(request(1, 1))
 			s.is(r, refunds.StatusUnknown)
 		}, func(c *refunds.Config) {
-			g = scripted{Gateway: &refundstest.Gateway{}, create: func(refunds.GatewayRequest) refunds.Answer { return refunds.Answer{Outcome: outcome} }}
+			g = scripted{Gateway: &refundstest.Gateway{}, create: func(refunds.RefundRequest) refunds.Result { return refunds.Result{Outcome: outcome} }}
 			c.Gateway = g
 		})
 	}
@@ -65,9 +65,9 @@ func TestAListThatLagsIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		g := &refundstest.Gateway{}
-		lagging := scripted{Gateway: g, find: func(r refunds.GatewayRequest) refunds.Answer {
+		lagging := scripted{Gateway: g, find: func(r refunds.RefundRequest) refunds.Result {
 			if time.Since(start) < 40*time.Minute {
-				return refunds.Answer{Outcome: refunds.OutcomeNothing, HTTP: 200}
+				return refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
 			}
 			return g.FindRefund(context.Background(), r)
 		}}
@@ -90,15 +90,15 @@ func TestAPendingRefundThatVanishesGoesToAPerson(t *testing.T) {
 		s.settle(5 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusPending)
-		s.equal("is for a person", r.Work.GaveUp, true)
-		s.equal("reference", r.Attempt().ProviderReference, "re_gone")
+		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("reference", r.Attempt().ProviderID, "re_gone")
 	}, func(c *refunds.Config) {
 		c.Gateway = scripted{
-			create: func(refunds.GatewayRequest) refunds.Answer {
-				return refunds.Answer{Outcome: refunds.OutcomePending, Reference: "re_gone", HTTP: 200}
+			create: func(refunds.RefundRequest) refunds.Result {
+				return refunds.Result{Outcome: refunds.OutcomePending, ProviderID: "re_gone", HTTP: 200}
 			},
-			find: func(refunds.GatewayRequest) refunds.Answer {
-				return refunds.Answer{Outcome: refunds.OutcomeNothing, HTTP: 200}
+			find: func(refunds.RefundRequest) refunds.Result {
+				return refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
 			},
 		}
 	})
@@ -111,15 +111,15 @@ func TestAPendingRefundIsFollowedForAsLongAsItTakes(t *testing.T) {
 		s.settle(30 * 24 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusPending)
-		s.equal("is for a person", r.Work.GaveUp, false)
+		s.equal("is for a person", r.Work.NeedsReview, false)
 		if asked < 100 || asked > 150 {
 			s.Errorf("it was looked up %d times in 30 days", asked)
 		}
 	}, func(c *refunds.Config) {
-		pending := refunds.Answer{Outcome: refunds.OutcomePending, Reference: "re_1", HTTP: 200}
+		pending := refunds.Result{Outcome: refunds.OutcomePending, ProviderID: "re_1", HTTP: 200}
 		c.Gateway = scripted{
-			create: func(refunds.GatewayRequest) refunds.Answer { return pending },
-			find: func(refunds.GatewayRequest) refunds.Answer {
+			create: func(refunds.RefundRequest) refunds.Result { return pending },
+			find: func(refunds.RefundRequest) refunds.Result {
 				asked++
 				return pending
 			},
@@ -157,7 +157,7 @@ func TestStepsThatWereReversedLeaveNoNegativeOnes(t *testing.T) {
 	held := refunds.Components{Price: 3, Duty: 3, Shipping: 3}
 	for before := 3; before < 6; before++ {
 		q, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "JPY", Lines: []refunds.QuoteRequestLine{line}},
-			map[string]refunds.Given{"a": {Units: before, Components: held}})
+			map[string]refunds.Refunded{"a": {Units: before, Components: held}})
 		if err != nil || q.Amount != 0 || q.Lines[0].Given != (refunds.Components{}) {
 			t.Errorf("after %d units: %+v, %v", before, q, err)
 		}
@@ -170,7 +170,7 @@ type pausing struct {
 	open, update func()
 }
 
-func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
 	got, err := p.Store.Open(ctx, r, decide)
 	if p.open != nil {
 		p.open()

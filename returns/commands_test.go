@@ -67,8 +67,8 @@ func (d *desk) check() []string {
 	shelf, paid := 0, map[string]bool{}
 	for i, m := range d.model {
 		r := d.get(d.ids[i]) // checks I11
-		if r.Status != m.status || r.Held()[d.line] != m.held || r.Restocked != (m.shelf > 0) {
-			note("case %d is %s, holds %v, restocked %v; the model says %+v", i, r.Status, r.Held(), r.Restocked, m)
+		if r.Status != m.status || r.ClaimedUnits()[d.line] != m.held || r.Restocked != (m.shelf > 0) {
+			note("case %d is %s, holds %v, restocked %v; the model says %+v", i, r.Status, r.ClaimedUnits(), r.Restocked, m)
 		}
 		if r.RMA != "" && d.rmas[r.RMA] != "" && d.rmas[r.RMA] != r.ID {
 			note("I15: %s is of two cases", r.RMA)
@@ -90,7 +90,7 @@ func (d *desk) check() []string {
 		if p.Status == "succeeded" {
 			r, err := d.refunds.Refund(d.ctx, p.Request.RefundID)
 			d.ok(err)
-			byCase[r.Reference]++
+			byCase[r.ClientReference]++
 		}
 	}
 	for id, want := range paid {
@@ -125,7 +125,7 @@ func (a action) String() string { return a.name }
 func (d *desk) file(n int) (returns.Return, error) {
 	o, err := d.placing.Order(d.ctx, d.order)
 	d.ok(err)
-	return d.svc.Request(d.ctx, ask(o, n))
+	return d.svc.Create(d.ctx, ask(o, n))
 }
 
 func (d *desk) filedAs(r returns.Return, n int) {
@@ -170,7 +170,7 @@ var steps = map[string]func(d *desk, i, n int){
 			r, err := d.svc.Return(d.ctx, id)
 			d.ok(err)
 			n %= r.Lines[0].Quantity + 1
-			in := returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: d.line, Accepted: &n}}}
+			in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: d.line, Accepted: &n}}}
 			if n == 0 {
 				in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 			}

@@ -30,7 +30,7 @@
 //	svc, err := returns.New(returns.Config{
 //		Store: store, Orders: orders, Refunder: refunds, Restocker: orders, Evidence: photos,
 //	})
-//	c, err := svc.Request(ctx, returns.Request{OrderID: id, CustomerID: customer, Reason: returns.ReasonDamaged, Items: items, By: by})
+//	c, err := svc.Request(ctx, returns.CreateParams{OrderID: id, CustomerID: customer, Reason: returns.ReasonDamaged, Items: items, By: by})
 //
 // Then Authorize (the case gets its RMA number), Ship, Receive, Inspect, and
 // Refund. Customers are held to the verdict; staff see it as advice and may set

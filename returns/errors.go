@@ -19,7 +19,7 @@ type Code string
 const (
 	CodeInvalid       Code = "INVALID"      // a field is out of its range
 	CodeTransition    Code = "TRANSITION"   // the status does not allow it
-	CodeNotReturned   Code = "NOT_RECEIVED" // more units accepted than received
+	CodeNotReceived   Code = "NOT_RECEIVED" // more units accepted than received
 	CodeEvidence      Code = "EVIDENCE"     // a photo can't be used
 	CodeMethod        Code = "METHOD_NOT_ALLOWED"
 	CodeForbidden     Code = "FORBIDDEN"      // not the owner of the case

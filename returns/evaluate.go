@@ -14,7 +14,7 @@ import (
 //
 // claims are the units of the order's lines that earlier returns hold. at is
 // the instant of the request.
-func Evaluate(t Terms, o orders.Order, claims Claims, a Ask, at time.Time) Verdict {
+func Evaluate(t Terms, o orders.Order, claims Claims, a Request, at time.Time) Verdict {
 	v := Verdict{TermsID: t.ID, At: at}
 	v.Findings = evaluateCase(t.Policy, o, a)
 	open := len(orderFindings(t.Policy, o, a)) == 0
@@ -35,9 +35,9 @@ func Evaluate(t Terms, o orders.Order, claims Claims, a Ask, at time.Time) Verdi
 // only a request can tell (its reason, its photos) are left out; the window is
 // the longest that some allowed reason gives.
 func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerdict {
-	a := Ask{CustomerID: o.CustomerID, Reason: bestReason(t.Policy), Items: make([]AskItem, len(o.Lines))}
+	a := Request{CustomerID: o.CustomerID, Reason: bestReason(t.Policy), Items: make([]RequestItem, len(o.Lines))}
 	for i, l := range o.Lines {
-		a.Items[i] = AskItem{OrderLineID: l.ID, Quantity: 1}
+		a.Items[i] = RequestItem{OrderLineID: l.ID, Quantity: 1}
 	}
 	whole := orderFindings(t.Policy, o, a)
 	out := make([]LineVerdict, len(o.Lines))
@@ -53,7 +53,7 @@ func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerd
 }
 
 // evaluateCase applies the rules about the request as a whole.
-func evaluateCase(p Policy, o orders.Order, a Ask) []Finding {
+func evaluateCase(p Policy, o orders.Order, a Request) []Finding {
 	f := orderFindings(p, o, a)
 	if allowed := p.reasons(); !slices.Contains(allowed, a.Reason) {
 		f = append(f, Finding{Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)), Nearest: text(string(allowed[0]))})
@@ -65,7 +65,7 @@ func evaluateCase(p Policy, o orders.Order, a Ask) []Finding {
 }
 
 // orderFindings applies the rules that the order fails whatever is asked of it.
-func orderFindings(p Policy, o orders.Order, a Ask) []Finding {
+func orderFindings(p Policy, o orders.Order, a Request) []Finding {
 	var f []Finding
 	if !p.Enabled {
 		f = append(f, Finding{Code: ReturnsDisabled})
@@ -86,7 +86,7 @@ func orderFindings(p Policy, o orders.Order, a Ask) []Finding {
 	return f
 }
 
-func photoFindings(p Policy, a Ask) []Finding {
+func photoFindings(p Policy, a Request) []Finding {
 	var f []Finding
 	n := len(a.Photos)
 	if p.PhotosRequired > n && (len(p.PhotosRequiredFor) == 0 || slices.Contains(p.PhotosRequiredFor, a.Reason)) {
@@ -109,7 +109,7 @@ func photoFindings(p Policy, a Ask) []Finding {
 
 // evaluateLine applies the rules about item i of the request. open is whether
 // the order as a whole can be returned from.
-func evaluateLine(p Policy, o orders.Order, claims Claims, a Ask, i int, at time.Time, open bool) LineVerdict {
+func evaluateLine(p Policy, o orders.Order, claims Claims, a Request, i int, at time.Time, open bool) LineVerdict {
 	item := a.Items[i]
 	v := LineVerdict{OrderLineID: item.OrderLineID}
 	fail := func(f Finding) {

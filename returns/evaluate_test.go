@@ -14,7 +14,7 @@ import (
 func sample() orders.Order {
 	return orders.Order{
 		ID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: orders.StatusCompleted, PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 2),
-		Payment: orders.Payment{ID: "p", Method: orders.PayCard, Status: orders.PaymentCaptured, Amount: 5000},
+		Payment: orders.Payment{ID: "p", Method: orders.Card, Status: orders.PaymentCaptured, Amount: 5000},
 		Lines: []orders.Line{
 			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: orders.Components{Price: 4000}},
 			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: orders.Components{Price: 1000}},
@@ -33,7 +33,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 	type world struct {
 		p      *returns.Policy
 		o      *orders.Order
-		a      *returns.Ask
+		a      *returns.Request
 		claims returns.Claims
 		at     *time.Time
 	}
@@ -48,7 +48,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 		{func(w world) { w.o.Status = orders.StatusCancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
 		{func(w world) { w.o.Payment.Status = orders.PaymentUnknown }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("unknown"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
 		{func(w world) { *w.at = late }, returns.Finding{Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline, Nearest: instant(deadline)}, "window of 30 days ended on 5 June 2026, 10:00 UTC"},
-		{func(w world) { w.a.Items[0] = returns.AskItem{OrderLineID: "socks", Quantity: 1} }, returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale"},
+		{func(w world) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} }, returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale"},
 		{func(w world) { w.a.Items[0].OrderLineID = "none" }, returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item"},
 		{func(w world) { w.a.Items = append(w.a.Items, w.a.Items[0]) }, returns.Finding{Code: returns.DuplicateLine, Line: "lamp", Fact: text("lamp"), Limit: number(1), Nearest: number(1)}, "more than once"},
 		{func(w world) { w.a.Items[0].Quantity = 0 }, returns.Finding{Code: returns.QuantityNotPositive, Line: "lamp", Fact: number(0), Limit: number(1), Nearest: number(4)}, "The quantity is 0."},
@@ -68,7 +68,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 		{func(w world) { w.a.Items = nil }, returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)}, "at least one item"},
 	} {
 		p, o, at := policy(), sample(), deadline
-		a := returns.Ask{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.AskItem{{OrderLineID: "lamp", Quantity: 1}}}
+		a := returns.Request{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
 		w := world{&p, &o, &a, returns.Claims{}, &at}
 		c.change(w)
 		v := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, w.claims, a, at)
@@ -83,7 +83,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 }
 
 func TestAllRulesThatFailAreReported(t *testing.T) {
-	a := returns.Ask{CustomerID: "bob", Reason: "BORED", Items: []returns.AskItem{{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1}}}
+	a := returns.Request{CustomerID: "bob", Reason: "BORED", Items: []returns.RequestItem{{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1}}}
 	o := sample()
 	o.Status, o.Payment.Status = orders.StatusQueued, orders.PaymentPending
 	p := policy()
@@ -114,7 +114,7 @@ func TestTheMostSpecificWindowCounts(t *testing.T) {
 		{"lamp", returns.ReasonOther, 10}, {"lamp", returns.ReasonWrongItem, 90}, {"lamp", returns.ReasonDamaged, 0},
 		{"socks", returns.ReasonDamaged, 60}, {"socks", returns.ReasonOther, 30},
 	} {
-		a := returns.Ask{CustomerID: "ann", Reason: c.reason, Items: []returns.AskItem{{OrderLineID: c.line, Quantity: 1}}}
+		a := returns.Request{CustomerID: "ann", Reason: c.reason, Items: []returns.RequestItem{{OrderLineID: c.line, Quantity: 1}}}
 		o := sample()
 		v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start)
 		if want := o.DeliveredAt.Add(time.Duration(c.days) * 24 * time.Hour); !v.Lines[0].Deadline.Equal(want) {

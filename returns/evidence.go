@@ -59,8 +59,8 @@ func (l ImageLimits) withDefaults() ImageLimits {
 	return l
 }
 
-// Photo is a photo made by us from what was sent.
-type Photo struct {
+// CleanedPhoto is a photo made by us from what was sent.
+type CleanedPhoto struct {
 	Data          []byte
 	ContentType   string // image/jpeg, or image/png where it has transparency
 	Width, Height int    // pixels, after turning and scaling
@@ -135,17 +135,17 @@ func webpConfig(r io.Reader) (image.Config, error) {
 // refused. A refusal is an *Error with CodeEvidence, or with
 // PHOTO_TYPE_NOT_ALLOWED where it is no image we read; limits out of range are
 // CodeInvalid.
-func CleanImage(r io.Reader, l ImageLimits) (Photo, error) {
+func CleanImage(r io.Reader, l ImageLimits) (CleanedPhoto, error) {
 	if err := l.validate(); err != nil {
-		return Photo{}, err
+		return CleanedPhoto{}, err
 	}
 	l = l.withDefaults()
 	data, err := io.ReadAll(io.LimitReader(r, l.MaxBytes+1))
 	if err != nil {
-		return Photo{}, fmt.Errorf("returns: read photo: %w", err)
+		return CleanedPhoto{}, fmt.Errorf("returns: read photo: %w", err)
 	}
 	if int64(len(data)) > l.MaxBytes {
-		return Photo{}, evidenceError(CodeEvidence, "It is larger than %s; make it smaller or take it with a lower resolution.", megabytes(l.MaxBytes))
+		return CleanedPhoto{}, evidenceError(CodeEvidence, "It is larger than %s; make it smaller or take it with a lower resolution.", megabytes(l.MaxBytes))
 	}
 	for _, c := range codecs {
 		if !c.is(data) {
@@ -153,17 +153,17 @@ func CleanImage(r io.Reader, l ImageLimits) (Photo, error) {
 		}
 		config, err := c.config(bytes.NewReader(data))
 		if errors.Is(err, errAnimated) {
-			return Photo{}, evidenceError(CodeEvidence, "It is an animated WebP, which we can't read; send a single picture of it.")
+			return CleanedPhoto{}, evidenceError(CodeEvidence, "It is an animated WebP, which we can't read; send a single picture of it.")
 		}
 		if err != nil {
-			return Photo{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read; it may be damaged.", c.name)
+			return CleanedPhoto{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read; it may be damaged.", c.name)
 		}
 		if config.Width < 1 || config.Height < 1 || int64(config.Width)*int64(config.Height) > l.MaxPixels {
-			return Photo{}, evidenceError(CodeEvidence, "It has %d x %d pixels; at most %d million pixels in all are allowed.", config.Width, config.Height, l.MaxPixels/1_000_000)
+			return CleanedPhoto{}, evidenceError(CodeEvidence, "It has %d x %d pixels; at most %d million pixels in all are allowed.", config.Width, config.Height, l.MaxPixels/1_000_000)
 		}
 		m, err := c.decode(bytes.NewReader(data))
 		if err != nil {
-			return Photo{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read to its end; it may be cut off.", c.name)
+			return CleanedPhoto{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read to its end; it may be cut off.", c.name)
 		}
 		turn := 1
 		if c.name == "jpeg" {
@@ -173,7 +173,7 @@ func CleanImage(r io.Reader, l ImageLimits) (Photo, error) {
 		p.Sent = c.name
 		return p, err
 	}
-	return Photo{}, evidenceError(Code(PhotoTypeNotAllowed), "It is not a photo of a type we take: %s.", join(ImageTypes()))
+	return CleanedPhoto{}, evidenceError(Code(PhotoTypeNotAllowed), "It is not a photo of a type we take: %s.", join(ImageTypes()))
 }
 
 func evidenceError(code Code, format string, args ...any) error {
@@ -196,8 +196,8 @@ func scaled(m image.Image, side int) image.Image {
 }
 
 // encode writes a PNG where m has transparency, else a JPEG.
-func encode(m image.Image) (Photo, error) {
-	p := Photo{ContentType: "image/jpeg", Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}
+func encode(m image.Image) (CleanedPhoto, error) {
+	p := CleanedPhoto{ContentType: "image/jpeg", Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}
 	var out bytes.Buffer
 	var err error
 	if opaque, ok := m.(interface{ Opaque() bool }); ok && !opaque.Opaque() {
@@ -207,14 +207,14 @@ func encode(m image.Image) (Photo, error) {
 		err = jpeg.Encode(&out, m, &jpeg.Options{Quality: 85})
 	}
 	if err != nil {
-		return Photo{}, fmt.Errorf("returns: encode photo: %w", err)
+		return CleanedPhoto{}, fmt.Errorf("returns: encode photo: %w", err)
 	}
 	p.Data = out.Bytes()
 	return p, nil
 }
 
 // photos are the photos of one request, cleaned.
-type photos []Photo
+type photos []CleanedPhoto
 
 // types are the types of what was sent, for Evaluate.
 func (p photos) types() []string {
@@ -238,19 +238,19 @@ func (s *Service) clean(ctx context.Context, uploads []Upload) (photos, error) {
 	return out, nil
 }
 
-func (s *Service) cleanOne(ctx context.Context, u Upload) (Photo, error) {
+func (s *Service) cleanOne(ctx context.Context, u Upload) (CleanedPhoto, error) {
 	select {
 	case s.decoders <- struct{}{}:
 		defer func() { <-s.decoders }()
 	case <-ctx.Done():
-		return Photo{}, fmt.Errorf("returns: photo: %w", ctx.Err())
+		return CleanedPhoto{}, fmt.Errorf("returns: photo: %w", ctx.Err())
 	}
 	p, err := CleanImage(u.Body, s.cfg.Limits)
 	var refused *Error
 	if errors.As(err, &refused) && u.Name != "" {
 		named := *refused
 		named.Message = fmt.Sprintf("The photo %q can't be used. %s", clip(u.Name), named.Message)
-		return Photo{}, &named
+		return CleanedPhoto{}, &named
 	}
 	return p, err
 }

@@ -195,7 +195,7 @@ func FuzzCleanImage(f *testing.F) {
 }
 
 // badPhoto says what is wrong with a photo of ours, by I16.
-func badPhoto(p returns.Photo, side int) string {
+func badPhoto(p returns.CleanedPhoto, side int) string {
 	m, kind, err := image.Decode(bytes.NewReader(p.Data))
 	switch {
 	case err != nil:

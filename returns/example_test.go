@@ -25,7 +25,7 @@ func ExampleEvaluate() {
 		Lines: []orders.Line{{ID: "lamp", Name: "Lamp", Quantity: 3}},
 	}
 	terms := returns.Terms{ID: "terms-1", Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5}}
-	ask := returns.Ask{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.AskItem{{OrderLineID: "lamp", Quantity: 3}}}
+	ask := returns.Request{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 3}}}
 
 	v := returns.Evaluate(terms, order, returns.Claims{"lamp": 1}, ask, bought.AddDate(0, 0, 10))
 	fmt.Println(v.Eligible, v.Reasons())
@@ -91,7 +91,7 @@ func ExampleService() {
 		Enabled: true, WindowDays: 30, MaxQuantity: 5, RestockAt: returns.RestockAtRefund, Currency: "USD",
 	}, "the first", staff)
 	fmt.Println(terms.Version, terms.Policy.WindowDays, err)
-	_, err = svc.Request(ctx, returns.Request{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther})
+	_, err = svc.Create(ctx, returns.CreateParams{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther})
 	fmt.Println(err)
 	// Output:
 	// 1 30 <nil>

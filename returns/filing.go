@@ -10,13 +10,13 @@ import (
 	"github.com/returnkit/returnkit/orders"
 )
 
-// Request is a request for a return.
-type Request struct {
+// CreateParams is a request for a return.
+type CreateParams struct {
 	OrderID    string
 	CustomerID string // whose order it must be
 	Reason     Reason
 	Details    string // at most 2000 characters
-	Items      []AskItem
+	Items      []RequestItem
 	Photos     []Upload
 	By         Actor
 	Override   *Override // staff only: rules to set aside, with the reason
@@ -28,23 +28,25 @@ type Upload struct {
 	Body io.Reader
 }
 
-// Request files a return. The policy pinned to the order judges it under the
+// CreateParams files a return. The policy pinned to the order judges it under the
 // lock of the order's units, so that of two requests for the last unit one is
 // refused. Customers are held to the verdict: a refusal has the code of the
 // first finding and carries the Verdict. Staff may set rules aside with an
 // Override that names each rule that failed.
-func (s *Service) Request(ctx context.Context, q Request) (Return, error) { return s.file(ctx, q, "") }
+func (s *Service) Create(ctx context.Context, q CreateParams) (Return, error) {
+	return s.file(ctx, q, "")
+}
 
 // FileDemo files a request and authorises it under an RMA number of the
 // caller's choice, which the day's counter does not know: for demo data only.
-func (s *Service) FileDemo(ctx context.Context, q Request, rma string) (Return, error) {
+func (s *Service) FileDemo(ctx context.Context, q CreateParams, rma string) (Return, error) {
 	if rma == "" {
 		return Return{}, &Error{Code: CodeInvalid, Field: "rma", Message: "It is empty."}
 	}
 	return s.file(ctx, q, rma)
 }
 
-func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, error) {
+func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Return, error) {
 	if q.Override != nil && q.By.Kind != orders.ActorStaff {
 		return Return{}, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
 	}
@@ -60,7 +62,7 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 		return Return{}, err
 	}
 	now := s.stamp(ctx, q.By)
-	ask := Ask{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
+	ask := Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
 	if err := checkCount(terms, o, ask, q, now.At); err != nil {
 		return Return{}, err
 	}
@@ -91,7 +93,7 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 		if err != nil {
 			return nil, err
 		}
-		d := Draft{
+		d := Params{
 			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
 			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
 		}
@@ -101,7 +103,7 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
-		r, err := File(d, now)
+		r, err := NewReturn(d, now)
 		if err == nil && demoRMA != "" {
 			err = r.AssignRMA(demoRMA, now)
 		}
@@ -110,16 +112,16 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)
 	}
-	s.cfg.Observer.ReturnCreated(r)
+	s.cfg.Observer.Created(r)
 	if r.Status == StatusAuthorized {
-		s.cfg.Observer.ReturnTransition(r, StatusPendingAuthorization, StatusAuthorized)
+		s.cfg.Observer.StatusChanged(r, StatusPendingAuthorization, StatusAuthorized)
 	}
 	return r, nil
 }
 
 // checkCount refuses more photos than the policy takes, or than an override
 // can let pass, before any of them is read.
-func checkCount(t Terms, o orders.Order, ask Ask, q Request, at time.Time) error {
+func checkCount(t Terms, o orders.Order, ask Request, q CreateParams, at time.Time) error {
 	n := len(q.Photos)
 	if n <= t.Policy.MaxPhotos {
 		return nil

@@ -116,7 +116,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 	if !r.EarlyRefund || r.RefundID != "" {
 		return nil
 	}
-	refund, err := s.cfg.Refunder.ByReference(ctx, id)
+	refund, err := s.cfg.Refunder.ByClientReference(ctx, id)
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
 		if s.cfg.Now().Sub(r.UpdatedAt) < grace {
@@ -142,13 +142,13 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 // it only reads.
 func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
 	by := orders.System("refunds")
-	r, err := s.store.Return(ctx, refund.Reference)
+	r, err := s.store.Return(ctx, refund.ClientReference)
 	if err != nil {
-		return fmt.Errorf("returns: follow refund of %s: %w", refund.Reference, err)
+		return fmt.Errorf("returns: follow refund of %s: %w", refund.ClientReference, err)
 	}
 	if refund.Status == refunds.StatusSucceeded {
-		next := r.Saved()
-		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.Changes()) == 0 {
+		next := r.Clone()
+		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.PendingEvents()) == 0 {
 			_, err := s.follow(ctx, r)
 			return err
 		}
@@ -159,11 +159,11 @@ func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) erro
 
 func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by Actor) (Return, error) {
 	if refund.Status == refunds.StatusFailed {
-		if err := s.settleEarly(ctx, refund.Reference, 0); err != nil {
+		if err := s.settleEarly(ctx, refund.ClientReference, 0); err != nil {
 			return Return{}, err
 		}
 	}
-	r, err := s.update(ctx, "follow refund", refund.Reference, s.followed(ctx, refund, by))
+	r, err := s.update(ctx, "follow refund", refund.ClientReference, s.followed(ctx, refund, by))
 	if err != nil {
 		return Return{}, err
 	}

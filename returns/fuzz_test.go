@@ -13,7 +13,7 @@ import (
 // FuzzEvaluate: I2, I12 and the promises of a Finding, whatever the terms, the
 // order and the request hold, also what no validation would have let pass.
 func FuzzEvaluate(f *testing.F) {
-	add := func(p returns.Policy, a returns.Ask, claimed int, after int64) {
+	add := func(p returns.Policy, a returns.Request, claimed int, after int64) {
 		terms, err := json.Marshal(p)
 		if err != nil {
 			f.Fatal(err)
@@ -24,19 +24,19 @@ func FuzzEvaluate(f *testing.F) {
 		}
 		f.Add(string(terms), string(ask), claimed, after)
 	}
-	ask := returns.Ask{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.AskItem{{OrderLineID: "lamp", Quantity: 1}}}
+	ask := returns.Request{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
 	add(policy(), ask, 0, int64(time.Hour))
 	add(policy(), ask, 4, int64(40*24*time.Hour))
 	add(policy(), ask, -37, int64(time.Hour)) // no claim makes more units of a line than were bought
-	add(returns.Policy{}, returns.Ask{}, -1, -1<<63)
-	ask.Items = append(ask.Items, returns.AskItem{OrderLineID: "socks", Quantity: -1 << 62}, returns.AskItem{OrderLineID: "lamp", Quantity: 1<<62 - 1})
+	add(returns.Policy{}, returns.Request{}, -1, -1<<63)
+	ask.Items = append(ask.Items, returns.RequestItem{OrderLineID: "socks", Quantity: -1 << 62}, returns.RequestItem{OrderLineID: "lamp", Quantity: 1<<62 - 1})
 	ask.Photos = []string{"jpeg", "php", "\xff"}
 	p := policy()
 	p.WindowDays, p.Windows = 1<<40, []returns.Window{{Category: "HOME", Reason: returns.ReasonDamaged, Days: -1 << 40}}
 	add(p, ask, 1<<62, 1<<62)
 	f.Fuzz(func(t *testing.T, terms, asked string, claimed int, after int64) {
 		var p returns.Policy
-		var a returns.Ask
+		var a returns.Request
 		if json.Unmarshal([]byte(terms), &p) != nil || json.Unmarshal([]byte(asked), &a) != nil {
 			return
 		}

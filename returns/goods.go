@@ -130,7 +130,7 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 	}
-	results := []InspectionResult{InspectionApproved, InspectionPartially, InspectionRejected}
+	results := []InspectionResult{InspectionApproved, InspectionPartiallyApproved, InspectionRejected}
 	if !slices.Contains(results, in.Result) {
 		return nil, false, bad("result", "%q is not a result; one of %s.", clip(string(in.Result)), join(results))
 	}
@@ -140,7 +140,7 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	if err := checkText("notes", in.Notes, maxNote); err != nil {
 		return nil, false, err
 	}
-	if in.Result == InspectionPartially && len(in.Lines) == 0 {
+	if in.Result == InspectionPartiallyApproved && len(in.Lines) == 0 {
 		return nil, false, bad("lines", "PARTIALLY_APPROVED needs the accepted units of each line.")
 	}
 	named := map[string]InspectionLine{}
@@ -171,7 +171,7 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 		return nil, false, bad("result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.")
 	case in.Result == InspectionApproved && accepted < possible:
 		return nil, false, bad("result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.", possible, accepted)
-	case in.Result == InspectionPartially && accepted == 0:
+	case in.Result == InspectionPartiallyApproved && accepted == 0:
 		return nil, false, bad("result", "The lines accept nothing; use REJECTED.")
 	case in.Result == InspectionRejected && accepted > 0:
 		return nil, false, bad("result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted)
@@ -201,11 +201,11 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 	switch {
 	case given.Accepted != nil:
 		d.Accepted = *given.Accepted
-	case result == InspectionApproved, result == InspectionPartially && named:
+	case result == InspectionApproved, result == InspectionPartiallyApproved && named:
 		d.Accepted = most
 	}
 	if d.Accepted < 0 || d.Accepted > most {
-		return d, &Error{Code: CodeNotReturned, Field: "accepted", Message: fmt.Sprintf(
+		return d, &Error{Code: CodeNotReceived, Field: "accepted", Message: fmt.Sprintf(
 			"%s: %d units accepted; 0 to %d are possible, because %d were received and %d asked for.", l.Name, d.Accepted, most, l.Received, l.Quantity)}
 	}
 	if d.Accepted > 0 {

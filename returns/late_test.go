@@ -203,7 +203,7 @@ func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
 	o := s.bought(2)
 	q := ask(o, 1)
 	q.Photos = uploads(1)
-	if _, err := lossy.Request(s.ctx, q); !errors.Is(err, errSilent) {
+	if _, err := lossy.Create(s.ctx, q); !errors.Is(err, errSilent) {
 		t.Fatalf("requested: %v", err)
 	}
 	s.equal("photos of the request", len(s.photosKept()), 1)

@@ -32,7 +32,7 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m refunds.Method, by Ac
 		return refunds.Request{}, &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; one of %s.", clip(string(m)), join(methods))}
 	}
 	request := refunds.Request{
-		Reference: r.ID, OrderID: o.ID, PaymentID: o.Payment.ID, PaymentMethod: o.Payment.Method, PaymentReference: o.Payment.Reference,
+		ClientReference: r.ID, OrderID: o.ID, PaymentID: o.Payment.ID, PaymentMethod: o.Payment.Method, PaymentProviderID: o.Payment.ProviderID,
 		Captured: o.Payment.Amount, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
 		Quote: refunds.QuoteRequest{Currency: o.Currency},
 	}

@@ -39,12 +39,12 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		want   func(q *refunds.Request)
 	}{
 		{"as it is", func(world) {}, func(*refunds.Request) {}},
-		{"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" }, func(q *refunds.Request) { q.Reference, q.Customer = "r2", "bob" }},
+		{"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" }, func(q *refunds.Request) { q.ClientReference, q.Customer = "r2", "bob" }},
 		{"another order", func(w world) { w.o.ID = "o2" }, func(q *refunds.Request) { q.OrderID = "o2" }},
 		{"another payment", func(w world) {
-			w.o.Payment = orders.Payment{ID: "p2", Method: orders.PayCash, Reference: "pi_2", Amount: 7}
+			w.o.Payment = orders.Payment{ID: "p2", Method: orders.Cash, ProviderID: "pi_2", Amount: 7}
 		}, func(q *refunds.Request) {
-			q.PaymentID, q.PaymentMethod, q.PaymentReference, q.Captured = "p2", orders.PayCash, "pi_2", 7
+			q.PaymentID, q.PaymentMethod, q.PaymentProviderID, q.Captured = "p2", orders.Cash, "pi_2", 7
 		}},
 		{"another currency", func(w world) { w.o.Currency = "JPY" }, func(q *refunds.Request) { q.Currency, q.Quote.Currency = "JPY", "JPY" }},
 		{"a method", func(w world) { *w.m = refunds.StoreCredit }, func(q *refunds.Request) { q.Method = refunds.StoreCredit }},
@@ -101,10 +101,10 @@ func TestARefundRequestFieldByField(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, o, p, m := in(t, returns.StatusApproved), sample(), policy(), refunds.Method("")
-			o.Payment.Reference = "pi_1"
+			o.Payment.ProviderID = "pi_1"
 			c.change(world{r, &o, &p, &m})
 			want := refunds.Request{
-				Reference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: orders.PayCard, PaymentReference: "pi_1", Captured: 5000, Currency: "USD",
+				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: orders.Card, PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
 				Customer: "ann", By: kim, Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 					{OrderLineID: "lamp", Bought: 4, Paid: orders.Components{Price: 4000}, Units: 2},
 				}},

@@ -89,7 +89,7 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 					continue
 				}
 				again := c
-				again.Ask.Items = []returns.AskItem{{OrderLineID: lv.OrderLineID, Quantity: int(f.Nearest.Int)}}
+				again.Ask.Items = []returns.RequestItem{{OrderLineID: lv.OrderLineID, Quantity: int(f.Nearest.Int)}}
 				for _, g := range again.Evaluate().Lines[0].Findings {
 					if g.Code != returns.WindowExpired && g.Code != returns.FinalSale {
 						return fmt.Sprintf("item %d: %d is named as passing %s, but fails %s", i, f.Nearest.Int, f.Code, g.Code)

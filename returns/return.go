@@ -185,9 +185,9 @@ type InspectionResult string
 
 // The results of an inspection.
 const (
-	InspectionApproved  InspectionResult = "APPROVED"
-	InspectionPartially InspectionResult = "PARTIALLY_APPROVED"
-	InspectionRejected  InspectionResult = "REJECTED"
+	InspectionApproved          InspectionResult = "APPROVED"
+	InspectionPartiallyApproved InspectionResult = "PARTIALLY_APPROVED"
+	InspectionRejected          InspectionResult = "REJECTED"
 )
 
 // Inspection records who looked and what they found.
@@ -225,12 +225,12 @@ type Task struct {
 	ClosedBy Actor     `json:"closed_by"`
 }
 
-// Changes returns the events recorded since the return was loaded or made.
-func (r *Return) Changes() []Event { return r.changes }
+// PendingEvents returns the events recorded since the return was loaded or made.
+func (r *Return) PendingEvents() []Event { return r.changes }
 
-// Saved is the return as a store keeps it: without the events recorded since
+// Clone is the return as a store keeps it: without the events recorded since
 // it was loaded, and sharing nothing that a change could reach.
-func (r Return) Saved() Return {
+func (r Return) Clone() Return {
 	r.changes = nil
 	r.Lines = slices.Clone(r.Lines)
 	r.Evidence = slices.Clone(r.Evidence)

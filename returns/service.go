@@ -32,18 +32,18 @@ type Config struct {
 
 // Observer hears of facts after they are committed. Its methods return fast.
 type Observer interface {
-	ReturnCreated(r Return)
-	ReturnTransition(r Return, from, to Status)
+	Created(r Return)
+	StatusChanged(r Return, from, to Status)
 }
 
 // NopObserver hears nothing; embed it to implement only some methods.
 type NopObserver struct{}
 
-// ReturnCreated implements Observer.
-func (NopObserver) ReturnCreated(Return) {}
+// Created implements Observer.
+func (NopObserver) Created(Return) {}
 
-// ReturnTransition implements Observer.
-func (NopObserver) ReturnTransition(Return, Status, Status) {}
+// StatusChanged implements Observer.
+func (NopObserver) StatusChanged(Return, Status, Status) {}
 
 // Validate reports the first field that is missing or wrong.
 func (c Config) Validate() error {
@@ -96,7 +96,7 @@ func New(c Config) (*Service, error) {
 
 // stamp is the actor's, now, from where ctx says.
 func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
-	return Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by, From: orders.OriginOf(ctx)}
+	return Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by, Source: orders.SourceOf(ctx)}
 }
 
 // update changes a case and tells the observer of each transition.
@@ -104,11 +104,11 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 	var steps []Status
 	r, err := s.store.Update(ctx, id, func(r *Return) error {
 		steps = []Status{r.Status}
-		seen := len(r.Changes())
+		seen := len(r.PendingEvents())
 		if err := change(r); err != nil {
 			return err
 		}
-		steps = append(steps, statusesOf(r.Changes()[seen:])...)
+		steps = append(steps, statusesOf(r.PendingEvents()[seen:])...)
 		return nil
 	})
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 	}
 	for i := 1; i < len(steps); i++ {
 		if steps[i] != steps[i-1] {
-			s.cfg.Observer.ReturnTransition(r, steps[i-1], steps[i])
+			s.cfg.Observer.StatusChanged(r, steps[i-1], steps[i])
 		}
 	}
 	return r, nil
@@ -192,7 +192,7 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 	if err != nil {
 		return Return{}, err
 	}
-	for _, f := range photoFindings(terms.Policy, Ask{Photos: photos.types()}) {
+	for _, f := range photoFindings(terms.Policy, Request{Photos: photos.types()}) {
 		if f.Code == PhotoTypeNotAllowed {
 			return Return{}, &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
 		}

@@ -122,29 +122,29 @@ func TestWhatCantBeAskedForIsRefused(t *testing.T) {
 	s := newShop(t, policy())
 	o := s.bought(3)
 	for name, c := range map[string]struct {
-		change func(*returns.Request)
+		change func(*returns.CreateParams)
 		want   returns.NonReturnableReason
 	}{
-		"quantity -1":               {func(q *returns.Request) { q.Items[0].Quantity = -1 }, returns.QuantityNotPositive},
-		"quantity 0":                {func(q *returns.Request) { q.Items[0].Quantity = 0 }, returns.QuantityNotPositive},
-		"quantity 10^12":            {func(q *returns.Request) { q.Items[0].Quantity = 1_000_000_000_000 }, returns.QuantityOverPolicy},
-		"one more than bought":      {func(q *returns.Request) { q.Items[0].Quantity = 4 }, returns.QuantityOverPurchased},
-		"the same line three times": {func(q *returns.Request) { q.Items = append(q.Items, q.Items[0], q.Items[0]) }, returns.DuplicateLine},
-		"an unknown reason":         {func(q *returns.Request) { q.Reason = "BORED" }, returns.ReasonNotAllowed},
-		"someone else's order":      {func(q *returns.Request) { q.CustomerID = "bob" }, returns.NotYourOrder},
-		"a line of no order":        {func(q *returns.Request) { q.Items[0].OrderLineID = "none\x00" }, returns.LineNotFound},
-		"nothing":                   {func(q *returns.Request) { q.Items = nil }, returns.NoLines},
-		"21 photos":                 {func(q *returns.Request) { q.Photos = uploads(21) }, returns.TooManyPhotos},
-		"PHP named png": {func(q *returns.Request) {
+		"quantity -1":               {func(q *returns.CreateParams) { q.Items[0].Quantity = -1 }, returns.QuantityNotPositive},
+		"quantity 0":                {func(q *returns.CreateParams) { q.Items[0].Quantity = 0 }, returns.QuantityNotPositive},
+		"quantity 10^12":            {func(q *returns.CreateParams) { q.Items[0].Quantity = 1_000_000_000_000 }, returns.QuantityOverPolicy},
+		"one more than bought":      {func(q *returns.CreateParams) { q.Items[0].Quantity = 4 }, returns.QuantityOverPurchased},
+		"the same line three times": {func(q *returns.CreateParams) { q.Items = append(q.Items, q.Items[0], q.Items[0]) }, returns.DuplicateLine},
+		"an unknown reason":         {func(q *returns.CreateParams) { q.Reason = "BORED" }, returns.ReasonNotAllowed},
+		"someone else's order":      {func(q *returns.CreateParams) { q.CustomerID = "bob" }, returns.NotYourOrder},
+		"a line of no order":        {func(q *returns.CreateParams) { q.Items[0].OrderLineID = "none\x00" }, returns.LineNotFound},
+		"nothing":                   {func(q *returns.CreateParams) { q.Items = nil }, returns.NoLines},
+		"21 photos":                 {func(q *returns.CreateParams) { q.Photos = uploads(21) }, returns.TooManyPhotos},
+		"PHP named png": {func(q *returns.CreateParams) {
 			q.Photos = []returns.Upload{{Name: "cat.png", Body: strings.NewReader("<?php system($_GET['c']); ?>")}}
 		}, returns.PhotoTypeNotAllowed},
-		"an SVG": {func(q *returns.Request) {
+		"an SVG": {func(q *returns.CreateParams) {
 			q.Photos = []returns.Upload{{Body: strings.NewReader(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)}}
 		}, returns.PhotoTypeNotAllowed},
 	} {
 		q := ask(o, 1)
 		c.change(&q)
-		_, err := s.svc.Request(s.ctx, q)
+		_, err := s.svc.Create(s.ctx, q)
 		if returns.CodeOf(err) != returns.Code(c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
@@ -165,7 +165,7 @@ func TestTooManyPhotosAreNotReadAndCarryOnlyThatFinding(t *testing.T) {
 	for i := range q.Photos {
 		q.Photos[i].Body = body
 	}
-	_, err := s.svc.Request(s.ctx, q)
+	_, err := s.svc.Create(s.ctx, q)
 	var refused *returns.Error
 	if !errors.As(err, &refused) || refused.Verdict == nil {
 		t.Fatalf("%v carries no verdict", err)
@@ -181,7 +181,7 @@ func TestPhotosBeyondThePolicyAreStoredWhole(t *testing.T) {
 	q := ask(o, 1)
 	q.By, q.Photos = kim, uploads(5)
 	q.Override = &returns.Override{Rules: []string{string(returns.TooManyPhotos)}, Reason: "all of them matter"}
-	r, err := s.svc.Request(s.ctx, q)
+	r, err := s.svc.Create(s.ctx, q)
 	s.ok(err)
 	s.equal("photos", len(r.Evidence), 5)
 	for _, e := range r.Evidence {
@@ -193,7 +193,7 @@ func TestPhotosBeyondThePolicyAreStoredWhole(t *testing.T) {
 	}
 	q = ask(o, 1)
 	q.By, q.Photos, q.Override = kim, uploads(101), &returns.Override{Rules: []string{string(returns.TooManyPhotos)}, Reason: "all"}
-	_, err = s.svc.Request(s.ctx, q)
+	_, err = s.svc.Create(s.ctx, q)
 	s.refused(err, returns.Code(returns.TooManyPhotos))
 
 	// The case can still be answered in words.
@@ -212,7 +212,7 @@ func TestAnOverrideCantMakeUpAReason(t *testing.T) {
 	q := ask(s.bought(1), 1)
 	q.By, q.Reason = kim, "BORED"
 	q.Override = &returns.Override{Rules: []string{string(returns.ReasonNotAllowed)}, Reason: "they insist"}
-	_, err := s.svc.Request(s.ctx, q)
+	_, err := s.svc.Create(s.ctx, q)
 	s.refused(err, returns.CodeInvalid)
 }
 
@@ -222,17 +222,17 @@ func TestStaffMaySetRulesAsideAndItIsRecorded(t *testing.T) {
 	s := newShop(t, p)
 	o := s.bought(1)
 	s.now = s.now.AddDate(0, 0, 31)
-	_, err := s.svc.Request(s.ctx, ask(o, 1))
+	_, err := s.svc.Create(s.ctx, ask(o, 1))
 	s.refused(err, returns.Code(returns.WindowExpired))
 	q := ask(o, 1)
 	q.Override = &returns.Override{Rules: []string{string(returns.WindowExpired)}, Reason: "goodwill"}
-	_, err = s.svc.Request(s.ctx, q)
+	_, err = s.svc.Create(s.ctx, q)
 	s.refused(err, returns.CodeForbidden)
 	q.By, q.Override.Rules = kim, []string{string(returns.FinalSale)}
-	_, err = s.svc.Request(s.ctx, q)
+	_, err = s.svc.Create(s.ctx, q)
 	s.refused(err, returns.Code(returns.WindowExpired))
 	q.Override.Rules = []string{string(returns.WindowExpired)}
-	r, err := s.svc.Request(s.ctx, q)
+	r, err := s.svc.Create(s.ctx, q)
 	s.ok(err)
 	s.equal("who", r.Overrides[0].By, kim)
 
@@ -268,7 +268,7 @@ func TestARefusedRequestLeavesNoPhotos(t *testing.T) {
 	s.filed(o, 1)
 	q := ask(o, 1)
 	q.Photos = []returns.Upload{{Body: bytes.NewReader(pngOf(3, 3))}}
-	_, err := s.svc.Request(s.ctx, q)
+	_, err := s.svc.Create(s.ctx, q)
 	s.refused(err, returns.Code(returns.AlreadyReturned))
 	s.equal("photos", s.photosKept(), []string(nil))
 }
@@ -281,7 +281,7 @@ func TestPublishingTermsChangesNoExistingOrder(t *testing.T) {
 	_, err := s.svc.PublishTerms(s.ctx, p, "closed", kim)
 	s.ok(err)
 	s.filed(o, 1)
-	_, err = s.svc.Request(s.ctx, ask(s.bought(1), 1))
+	_, err = s.svc.Create(s.ctx, ask(s.bought(1), 1))
 	s.refused(err, returns.Code(returns.ReturnsDisabled))
 }
 

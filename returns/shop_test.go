@@ -114,9 +114,9 @@ func (s *shop) bought(units int) orders.Order {
 			ID: newID(), ProductID: s.product.ID, Name: s.product.Name, Category: s.product.Category, Quantity: units, UnitList: 3333,
 			Paid: orders.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499},
 		}
-		return orders.Place(orders.Draft{
+		return orders.NewOrder(orders.Params{
 			ID: newID(), CustomerID: "ann", CartID: cart.ID, TermsID: terms.ID, Source: "test", Currency: "USD",
-			Lines: []orders.Line{line}, PaymentID: newID(), Method: orders.PayCard, Token: orderstest.TokenPays,
+			Lines: []orders.Line{line}, PaymentID: newID(), Method: orders.Card, Token: orderstest.TokenPays,
 		}, st)
 	})
 	s.ok(err)
@@ -126,16 +126,16 @@ func (s *shop) bought(units int) orders.Order {
 }
 
 // ask is a request of ann for units of the order.
-func ask(o orders.Order, units int) returns.Request {
-	return returns.Request{
+func ask(o orders.Order, units int) returns.CreateParams {
+	return returns.CreateParams{
 		OrderID: o.ID, CustomerID: "ann", Reason: returns.ReasonDamaged, By: ann,
-		Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
 	}
 }
 
 func (s *shop) filed(o orders.Order, units int) returns.Return {
 	s.Helper()
-	r, err := s.svc.Request(s.ctx, ask(o, units))
+	r, err := s.svc.Create(s.ctx, ask(o, units))
 	s.ok(err)
 	return r
 }
@@ -155,7 +155,7 @@ func (s *shop) inspected(id string, accepted int) returns.Return {
 	s.Helper()
 	r, err := s.svc.Return(s.ctx, id)
 	s.ok(err)
-	in := returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted}}}
+	in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted}}}
 	if accepted == 0 {
 		in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 	}

@@ -28,7 +28,7 @@ type CaseStore interface {
 	// that is authorised already gets its RMA number in the same transaction.
 	Create(ctx context.Context, o orders.Order, decide func(Claims) (*Return, error)) (Return, error)
 	// Update loads the return and its unit rows locked, runs change, and saves.
-	// Claims follow Return.Held. A return that has become authorised without an
+	// Claims follow Return.ClaimedUnits. A return that has become authorised without an
 	// RMA number gets the next one of the day in the same transaction.
 	Update(ctx context.Context, id string, change func(*Return) error) (Return, error)
 	Return(ctx context.Context, id string) (Return, error)
@@ -100,9 +100,9 @@ type Refunder interface {
 	// Refund opens the refund of a return, or goes on with it, and answers
 	// with its state.
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
-	// ByReference looks up the refund of a return, as it is now: ErrNotFound when
+	// ByClientReference looks up the refund of a return, as it is now: ErrNotFound when
 	// none was opened.
-	ByReference(ctx context.Context, returnID string) (refunds.Refund, error)
+	ByClientReference(ctx context.Context, returnID string) (refunds.Refund, error)
 	// Preview quotes without recording anything.
 	Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error)
 }

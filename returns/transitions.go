@@ -56,8 +56,8 @@ func (r *Return) may(to Status, action string) error {
 
 func words(s Status) string { return strings.ReplaceAll(string(s), "_", " ") }
 
-// Draft is what a case is made of.
-type Draft struct {
+// Params is what a case is made of.
+type Params struct {
 	ID         string // UUIDv7
 	OrderID    string
 	CustomerID string
@@ -71,9 +71,9 @@ type Draft struct {
 	Authorize  bool      // the policy authorises it at once
 }
 
-// File makes a case that waits for authorisation, or that is authorised where
+// NewReturn makes a case that waits for authorisation, or that is authorised where
 // the policy says so.
-func File(d Draft, s Stamp) (*Return, error) {
+func NewReturn(d Params, s Stamp) (*Return, error) {
 	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
 		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
 	}
@@ -265,10 +265,10 @@ func (r *Return) Overridden(rule string) bool {
 	return false
 }
 
-// Held is how many units of each order line the case claims: all that were
+// ClaimedUnits is how many units of each order line the case claims: all that were
 // asked for until the inspection has decided, then those accepted, and none
 // when it is rejected or cancelled.
-func (r *Return) Held() map[string]int {
+func (r *Return) ClaimedUnits() map[string]int {
 	held := make(map[string]int, len(r.Lines))
 	for _, l := range r.Lines {
 		switch r.Status {

@@ -43,7 +43,7 @@ var actions = []struct {
 		return r.Receive([]returns.ReceiptLine{{OrderLineID: "lamp", Received: n}}, "", s)
 	}},
 	{"inspect", func(r *returns.Return, n int, s returns.Stamp) error {
-		in := returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &n}}}
+		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &n}}}
 		if n == 0 {
 			in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 		}
@@ -69,7 +69,7 @@ var actions = []struct {
 }
 
 func draft(t interface{ Fatal(...any) }) *returns.Return {
-	r, err := returns.File(returns.Draft{
+	r, err := returns.NewReturn(returns.Params{
 		ID: "r", OrderID: "o", CustomerID: "ann", TermsID: "t", Reason: returns.ReasonDamaged,
 		Lines: []returns.Line{{ID: "l", OrderLineID: "lamp", ProductID: 1, Name: "Lamp", Quantity: 3}},
 	}, returns.Stamp{At: start, By: kim})
@@ -127,13 +127,13 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 		}
 		for _, a := range actions[:8] {
 			r := in(t, status)
-			before := r.Saved()
+			before := r.Clone()
 			err := a.do(r, 2, returns.Stamp{At: start, By: kim})
 			want, ok := leads[a.name][status]
 			switch {
 			case ok && (err != nil || r.Status != want):
 				t.Errorf("%s when %s: %s, %v; want %s", a.name, status, r.Status, err, want)
-			case !ok && (returns.CodeOf(err) != returns.CodeTransition || !reflect.DeepEqual(before, r.Saved())):
+			case !ok && (returns.CodeOf(err) != returns.CodeTransition || !reflect.DeepEqual(before, r.Clone())):
 				t.Errorf("%s when %s: %s, %v; want a refusal", a.name, status, r.Status, err)
 			}
 		}
@@ -151,14 +151,14 @@ func TestTheStateMachine(t *testing.T) {
 		r, now := draft(t), start
 		for i, o := range ops {
 			now = now.Add(time.Second)
-			before, events := r.Saved(), len(r.Changes())
+			before, events := r.Clone(), len(r.PendingEvents())
 			err := actions[o.action].do(r, o.n, returns.Stamp{At: now, By: kim})
 			what := fmt.Sprintf("step %d, %s %d", i, actions[o.action].name, o.n)
-			if err != nil && (returns.CodeOf(err) == "" || len(r.Changes()) != events || !reflect.DeepEqual(before, r.Saved())) {
+			if err != nil && (returns.CodeOf(err) == "" || len(r.PendingEvents()) != events || !reflect.DeepEqual(before, r.Clone())) {
 				return fmt.Sprintf("%s: refused (%v) and changed", what, err)
 			}
-			for from, e := before.Status, r.Changes()[events:]; len(e) > 0; e = e[1:] {
-				at, ferr := returns.Fold(r.Changes()[:e[0].Seq])
+			for from, e := before.Status, r.PendingEvents()[events:]; len(e) > 0; e = e[1:] {
+				at, ferr := returns.Fold(r.PendingEvents()[:e[0].Seq])
 				if ferr != nil {
 					return ferr.Error()
 				}
@@ -167,15 +167,15 @@ func TestTheStateMachine(t *testing.T) {
 				}
 				from = at.Status
 			}
-			if len(allowed[before.Status]) == 0 && (r.Status != before.Status || !reflect.DeepEqual(r.Held(), before.Held())) {
+			if len(allowed[before.Status]) == 0 && (r.Status != before.Status || !reflect.DeepEqual(r.ClaimedUnits(), before.ClaimedUnits())) {
 				return what + ": a final case changed"
 			}
-			if held := r.Held()["lamp"]; held < 0 || held > 3 || r.Lines[0].Accepted > r.Lines[0].Received {
+			if held := r.ClaimedUnits()["lamp"]; held < 0 || held > 3 || r.Lines[0].Accepted > r.Lines[0].Received {
 				return fmt.Sprintf("%s: holds %d", what, held)
 			}
-			folded, ferr := returns.Fold(r.Changes())
-			if ferr != nil || !reflect.DeepEqual(folded, r.Saved()) {
-				return fmt.Sprintf("%s: folds to\n%+v, is\n%+v, %v", what, folded, r.Saved(), ferr)
+			folded, ferr := returns.Fold(r.PendingEvents())
+			if ferr != nil || !reflect.DeepEqual(folded, r.Clone()) {
+				return fmt.Sprintf("%s: folds to\n%+v, is\n%+v, %v", what, folded, r.Clone(), ferr)
 			}
 		}
 		return ""
@@ -212,8 +212,8 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		t.Errorf("nothing outstanding was received: %v", err)
 	}
 	four := 4
-	err := r.Inspect(returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &four}}}, s)
-	if returns.CodeOf(err) != returns.CodeNotReturned {
+	err := r.Inspect(returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &four}}}, s)
+	if returns.CodeOf(err) != returns.CodeNotReceived {
 		t.Errorf("more was accepted than asked for: %v", err)
 	}
 
@@ -246,11 +246,11 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 	for name, bad := range map[string]returns.InspectionInput{
 		"no result":                  {InspectedBy: "Kim"},
 		"nobody":                     {Result: returns.InspectionApproved},
-		"partial without lines":      {Result: returns.InspectionPartially, InspectedBy: "Kim"},
+		"partial without lines":      {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"},
 		"accepted and sent back":     {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Disposition: returns.ReturnToCustomer}}},
 		"no such condition":          {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Condition: "WET"}}},
 		"approved, and fewer units":  {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}}},
-		"partial, and nothing taken": {Result: returns.InspectionPartially, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}}},
+		"partial, and nothing taken": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}}},
 	} {
 		r := in(t, returns.StatusReceived)
 		if err := r.Inspect(bad, s); returns.CodeOf(err) != returns.CodeInvalid || r.Status != returns.StatusReceived {
@@ -260,7 +260,7 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 }
 
 func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
-	e := in(t, returns.StatusAuthorized).Changes()
+	e := in(t, returns.StatusAuthorized).PendingEvents()
 	odd, broken := e[1], e[1]
 	odd.Type, broken.Data = "return.vanished", []byte("{")
 	for name, events := range map[string][]returns.Event{

@@ -76,16 +76,16 @@ type Value struct {
 	Time time.Time `json:"time"`
 }
 
-// Ask is what is asked for: input of Evaluate.
-type Ask struct {
+// CreateParams is what is asked for: input of Evaluate.
+type Request struct {
 	CustomerID string // who asks; compared with the order's customer
 	Reason     Reason
-	Items      []AskItem
+	Items      []RequestItem
 	Photos     []string // the type of each photo: jpeg, png, gif, webp, or what else was sent
 }
 
-// AskItem is one line of a request.
-type AskItem struct {
+// RequestItem is one line of a request.
+type RequestItem struct {
 	OrderLineID string
 	Quantity    int
 }

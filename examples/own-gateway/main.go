@@ -17,46 +17,46 @@ import (
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
-// Gateway is the bank as a refunds.Gateway. Keys become order numbers: a number
+// Gateway is the bank as a refunds.RefundGateway. Keys become order numbers: a number
 // that was used is answered with the transfer that used it, if it is the same.
 type Gateway struct{ Bank *Bank }
 
-// CreateRefund implements refunds.Gateway.
-func (g Gateway) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+// CreateRefund implements refunds.RefundGateway.
+func (g Gateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	if ctx.Err() != nil {
-		return refunds.Answer{Outcome: refunds.OutcomeUnknown, Message: ctx.Err().Error()}
+		return refunds.Result{Outcome: refunds.OutcomeUnknown, Message: ctx.Err().Error()}
 	}
-	t, err := g.Bank.Send(Transfer{Account: r.PaymentReference, OrderNumber: r.Key, Memo: r.RefundID + " " + r.AttemptID, Cents: r.Amount})
+	t, err := g.Bank.Send(Transfer{Account: r.PaymentProviderID, OrderNumber: r.Key, Memo: r.RefundID + " " + r.AttemptID, Cents: r.Amount})
 	switch {
 	case err == nil:
 		return done(t)
-	case errors.Is(err, errSeen) && t.Cents == r.Amount && t.Account == r.PaymentReference:
+	case errors.Is(err, errSeen) && t.Cents == r.Amount && t.Account == r.PaymentProviderID:
 		return done(t)
 	case errors.Is(err, errFunds):
-		return refunds.Answer{Outcome: refunds.OutcomeRefused, Code: "funds", Message: err.Error()}
+		return refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "funds", Message: err.Error()}
 	}
-	return refunds.Answer{Outcome: refunds.OutcomeUnknown, Message: err.Error()} // what is not recognised is unknown
+	return refunds.Result{Outcome: refunds.OutcomeUnknown, Message: err.Error()} // what is not recognised is unknown
 }
 
-// FindRefund implements refunds.Gateway: absent only when every page was read.
-func (g Gateway) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+// FindRefund implements refunds.RefundGateway: absent only when every page was read.
+func (g Gateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	for page, more := 0, true; more; page++ {
 		if ctx.Err() != nil {
-			return refunds.Answer{Outcome: refunds.OutcomeUnknown, Message: ctx.Err().Error()}
+			return refunds.Result{Outcome: refunds.OutcomeUnknown, Message: ctx.Err().Error()}
 		}
 		var lines []Transfer
 		lines, more = g.Bank.Statement(page)
 		for _, t := range lines {
-			if t.Account == r.PaymentReference && t.Memo == r.RefundID+" "+r.AttemptID {
+			if t.Account == r.PaymentProviderID && t.Memo == r.RefundID+" "+r.AttemptID {
 				return done(t)
 			}
 		}
 	}
-	return refunds.Answer{Outcome: refunds.OutcomeNothing}
+	return refunds.Result{Outcome: refunds.OutcomeNoEffect}
 }
 
-func done(t Transfer) refunds.Answer {
-	return refunds.Answer{Outcome: refunds.OutcomeDone, Reference: t.Number, Amount: t.Cents, Status: "sent"}
+func done(t Transfer) refunds.Result {
+	return refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: t.Number, Amount: t.Cents, Status: "sent"}
 }
 
 func main() {
@@ -68,8 +68,8 @@ func main() {
 	}
 	for range 2 { // asked for twice, paid once
 		r, err := svc.Refund(context.Background(), refunds.Request{
-			Reference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: orders.PayCard,
-			PaymentReference: "account-1", Captured: 3_000, Currency: "EUR", Customer: "customer-1",
+			ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: orders.Card,
+			PaymentProviderID: "account-1", Captured: 3_000, Currency: "EUR", Customer: "customer-1",
 			Quote: refunds.QuoteRequest{Currency: "EUR", Lines: []refunds.QuoteRequestLine{
 				{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 3_000}},
 			}},
@@ -77,6 +77,6 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(r.Status, r.Amount(), r.Attempt().ProviderReference)
+		fmt.Println(r.Status, r.Amount(), r.Attempt().ProviderID)
 	}
 }

@@ -52,8 +52,8 @@ func (p provider) Ledger() (all []refundstest.Paid) {
 		lines, more = p.Bank.Statement(page)
 		for _, t := range lines {
 			refund, attempt, _ := strings.Cut(t.Memo, " ")
-			all = append(all, refundstest.Paid{Reference: t.Number, Status: "succeeded", Request: refunds.GatewayRequest{
-				Key: t.OrderNumber, PaymentReference: t.Account, Amount: t.Cents, RefundID: refund, AttemptID: attempt,
+			all = append(all, refundstest.Paid{Reference: t.Number, Status: "succeeded", Request: refunds.RefundRequest{
+				Key: t.OrderNumber, PaymentProviderID: t.Account, Amount: t.Cents, RefundID: refund, AttemptID: attempt,
 			}})
 		}
 	}

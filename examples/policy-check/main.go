@@ -14,7 +14,7 @@ func main() {
 	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	order := orders.Order{
 		ID: "order-1", CustomerID: "ada", Status: orders.StatusCompleted, Currency: "USD", PlacedAt: bought,
-		Payment: orders.Payment{Method: orders.PayCard, Status: orders.PaymentCaptured, Amount: 12_900},
+		Payment: orders.Payment{Method: orders.Card, Status: orders.PaymentCaptured, Amount: 12_900},
 		Lines: []orders.Line{
 			{ID: "lamp", Name: "Lamp", Category: "home", Quantity: 3, Paid: orders.Components{Price: 9_000}},
 			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 1, FinalSale: true, Paid: orders.Components{Price: 3_900}},
@@ -27,12 +27,12 @@ func main() {
 	}}
 	claims := returns.Claims{"lamp": 1} // one lamp is in an earlier return
 
-	ask := returns.Ask{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.AskItem{
+	ask := returns.Request{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.RequestItem{
 		{OrderLineID: "lamp", Quantity: 3}, {OrderLineID: "socks", Quantity: 1},
 	}}
 	show("too much, too late, and final sale", returns.Evaluate(terms, order, claims, ask, bought.AddDate(0, 0, 40)))
 
-	ask.Reason, ask.Items = returns.ReasonDamaged, []returns.AskItem{{OrderLineID: "lamp", Quantity: 2}}
+	ask.Reason, ask.Items = returns.ReasonDamaged, []returns.RequestItem{{OrderLineID: "lamp", Quantity: 2}}
 	show("two damaged lamps", returns.Evaluate(terms, order, claims, ask, bought.AddDate(0, 0, 40)))
 }
 

@@ -12,14 +12,14 @@ import (
 
 func main() {
 	paid := orders.Components{Price: 1_000, Duty: 50, Shipping: 401} // 14.51 for three units
-	given := map[string]refunds.Given{}
+	given := map[string]refunds.Refunded{}
 	var total int64
 	for unit := 1; unit <= 3; unit++ {
 		q := quote(paid, given)
 		line := q.Lines[0].Given
 		fmt.Printf("unit %d: price %d, duty %d, shipping %d = %d\n", unit, line.Price, line.Duty, line.Shipping, q.Amount)
 		before := given["line-1"]
-		given["line-1"] = refunds.Given{Units: before.Units + 1, Components: before.Components.Add(line)}
+		given["line-1"] = refunds.Refunded{Units: before.Units + 1, Components: before.Components.Add(line)}
 		total += q.Amount
 	}
 	fmt.Printf("together %d of %d paid\n", total, paid.Total())
@@ -28,7 +28,7 @@ func main() {
 	fmt.Printf("with a restocking fee of 15 %%: %d less %d = %d\n", q.Gross, q.FeesSum, q.Amount)
 }
 
-func quote(paid orders.Components, given map[string]refunds.Given, fees ...refunds.FeeRule) refunds.Quote {
+func quote(paid orders.Components, given map[string]refunds.Refunded, fees ...refunds.FeeRule) refunds.Quote {
 	q, err := refunds.NewQuote(refunds.QuoteRequest{
 		Currency: "USD", Fees: fees,
 		Lines: []refunds.QuoteRequestLine{{OrderLineID: "line-1", Bought: 3, Paid: paid, Units: 1}},

@@ -39,12 +39,12 @@ func main() {
 		return nil
 	}))
 	must(shop.AddToCart(ctx, "ada", lamp.ID, 3))
-	order := must(shop.Checkout(ctx, orders.CheckoutRequest{Customer: ada, Method: orders.PayCard, Token: orderstest.TokenPays}))
+	order := must(shop.Checkout(ctx, orders.CheckoutRequest{Customer: ada, Method: orders.Card, Token: orderstest.TokenPays}))
 	fmt.Printf("bought for %d, %s\n", order.Payment.Amount, order.Status)
 
 	line := order.Lines[0].ID
-	r := must(desk.Request(ctx, returns.Request{OrderID: order.ID, CustomerID: "ada", Reason: returns.ReasonOther, By: ada,
-		Items: []returns.AskItem{{OrderLineID: line, Quantity: 2}}}))
+	r := must(desk.Create(ctx, returns.CreateParams{OrderID: order.ID, CustomerID: "ada", Reason: returns.ReasonOther, By: ada,
+		Items: []returns.RequestItem{{OrderLineID: line, Quantity: 2}}}))
 	fmt.Println("asked for:", r.Status)
 	r = must(desk.Authorize(ctx, r.ID, "", kim))
 	fmt.Println("authorised:", r.RMA)
@@ -53,7 +53,7 @@ func main() {
 	r = must(desk.Receive(ctx, r.ID, nil, "", kim))
 	fmt.Println("arrived:", r.Receipts[0].Kind)
 	one := 1
-	r = must(desk.Inspect(ctx, r.ID, returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim",
+	r = must(desk.Inspect(ctx, r.ID, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
 		Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &one, Note: "the other is scratched"}}}, kim))
 	fmt.Println("inspected:", r.Status)
 	r, refund, err := desk.Refund(ctx, r.ID, refunds.OriginalMethod, kim)

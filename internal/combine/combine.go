@@ -2,7 +2,7 @@
 // at once, and those that come meanwhile wait and are carried out together. So
 // a database sees fewer statements and commits the more callers there are,
 // and whoever is alone waits for nobody. A Group is for calls of one kind, and
-// Lookups for those that read something by its key; a Lane has the groups of a
+// Loader for those that read something by its key; a Lane has the groups of a
 // database take turns, so that more calls meet.
 package combine
 
@@ -20,11 +20,11 @@ import (
 // call was being carried out: what it asked for may be done all the same.
 var ErrUnderWay = errors.New("combine: the call is being carried out")
 
-// Group combines calls of type C, usually a pointer to a question with room for
+// Batcher combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
-type Group[C any] struct {
-	lane  *Lane
-	habit habit // for the lane
+type Batcher[C any] struct {
+	lane  *Scheduler
+	habit returnRate // for the lane
 	max   int
 	run   func(ctx context.Context, calls []C)
 
@@ -47,14 +47,14 @@ type call[C any] struct {
 //
 // A run that panics must leave nothing behind. Its calls are carried out again,
 // each alone, so that the panic reaches the caller of Do who is at fault.
-func New[C any](lane *Lane, max int, run func(ctx context.Context, calls []C)) *Group[C] {
-	return &Group[C]{lane: lane, max: max, run: run}
+func New[C any](lane *Scheduler, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
+	return &Batcher[C]{lane: lane, max: max, run: run}
 }
 
 // Do carries out c and returns when it is done. It fails when ctx ends before:
 // with its error where c was not begun and will not be, and with ErrUnderWay
 // besides where the answer came too late.
-func (g *Group[C]) Do(ctx context.Context, c C) error {
+func (g *Batcher[C]) Do(ctx context.Context, c C) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -85,14 +85,14 @@ func (g *Group[C]) Do(ctx context.Context, c C) error {
 
 // Waiting is how many calls wait for their turn, and whether others are being
 // carried out.
-func (g *Group[C]) Waiting() (calls int, working bool) {
+func (g *Batcher[C]) Waiting() (calls int, working bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.waiting), g.working
 }
 
 // remove takes a call out of the queue; false when it has been begun.
-func (g *Group[C]) remove(mine *call[C]) bool {
+func (g *Batcher[C]) remove(mine *call[C]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := slices.Index(g.waiting, mine)
@@ -104,7 +104,7 @@ func (g *Group[C]) remove(mine *call[C]) bool {
 }
 
 // more reports whether calls wait; none ends the work.
-func (g *Group[C]) more() bool {
+func (g *Batcher[C]) more() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
@@ -114,7 +114,7 @@ func (g *Group[C]) more() bool {
 }
 
 // next takes the calls of the next run.
-func (g *Group[C]) next() []*call[C] {
+func (g *Batcher[C]) next() []*call[C] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.waiting), g.max)
@@ -124,12 +124,12 @@ func (g *Group[C]) next() []*call[C] {
 }
 
 // size is how many calls wait.
-func (g *Group[C]) size() int {
+func (g *Batcher[C]) size() int {
 	n, _ := g.Waiting()
 	return n
 }
 
-func (g *Group[C]) work(ctx context.Context) {
+func (g *Batcher[C]) work(ctx context.Context) {
 	// Those who are about to call do so first, and travel along: callers who
 	// were answered together come back together. Nobody waits for it who is
 	// alone.
@@ -151,7 +151,7 @@ func (g *Group[C]) work(ctx context.Context) {
 }
 
 // try runs a batch and returns what it panicked with.
-func (g *Group[C]) try(ctx context.Context, batch []*call[C]) (panicked any) {
+func (g *Batcher[C]) try(ctx context.Context, batch []*call[C]) (panicked any) {
 	calls := make([]C, len(batch))
 	for i, b := range batch {
 		calls[i] = b.c

@@ -15,7 +15,7 @@ const (
 	maxSkip = 3
 )
 
-// Lane has the runs of several groups take turns, those of one database for
+// Scheduler has the runs of several groups take turns, those of one database for
 // instance, so that there are only so many at once. Calls that come meanwhile
 // gather into fewer runs, and those cost less.
 //
@@ -30,39 +30,39 @@ const (
 // has waited some milliseconds goes past the oldest, and those who come later do
 // not wait for that one at all.
 //
-// It is safe for concurrent use; make it with NewLane. A nil Lane has nobody
+// It is safe for concurrent use; make it with NewScheduler. A nil Lane has nobody
 // wait.
-type Lane struct {
+type Scheduler struct {
 	most int
 
 	mu    sync.Mutex
-	turns []*turn // under way, the oldest first, without those that were gone past
-	queue []*turn // that wait to come, in their order
+	turns []*slot // under way, the oldest first, without those that were gone past
+	queue []*slot // that wait to come, in their order
 	hold  *hold   // nil for none
 }
 
-// turn is that of one run.
-type turn struct {
+// slot is that of one run.
+type slot struct {
 	calls func() int    // that wait in its group
-	habit *habit        // of its callers
+	habit *returnRate   // of its callers
 	come  chan struct{} // closed when the turn has come
 }
 
 // hold puts the next turn off for callers who come back.
 type hold struct {
 	expect int // more calls
-	habit  *habit
+	habit  *returnRate
 }
 
-// habit is whether the callers of a group come back to the lane at once. It is
+// returnRate is whether the callers of a group come back to the lane at once. It is
 // guarded by the lane.
-type habit struct {
+type returnRate struct {
 	missed int // how many holds to leave out after the last that was of no use
 	skip   int // of them still to come
 }
 
 // worth reports whether to hold for them.
-func (h *habit) worth() bool {
+func (h *returnRate) worth() bool {
 	if h.skip > 0 {
 		h.skip--
 		return false
@@ -70,22 +70,22 @@ func (h *habit) worth() bool {
 	return true
 }
 
-func (h *habit) kept() { h.missed = 0 }
+func (h *returnRate) kept() { h.missed = 0 }
 
-func (h *habit) broken() {
+func (h *returnRate) broken() {
 	h.missed = min(2*h.missed+1, maxSkip)
 	h.skip = h.missed
 }
 
-// NewLane returns a Lane for most runs at once; at least one.
-func NewLane(most int) *Lane { return &Lane{most: max(most, 1)} }
+// NewScheduler returns a Lane for most runs at once; at least one.
+func NewScheduler(most int) *Scheduler { return &Scheduler{most: max(most, 1)} }
 
 // enter waits for the turn of a group. Call leave with it after the run.
-func (l *Lane) enter(calls func() int, h *habit) *turn {
+func (l *Scheduler) enter(calls func() int, h *returnRate) *slot {
 	if l == nil {
 		return nil
 	}
-	t := &turn{calls: calls, habit: h, come: make(chan struct{})}
+	t := &slot{calls: calls, habit: h, come: make(chan struct{})}
 	l.mu.Lock()
 	l.queue = append(l.queue, t)
 	l.count()
@@ -114,7 +114,7 @@ func (l *Lane) enter(calls func() int, h *habit) *turn {
 }
 
 // came tells of a call in a group that waits for its turn.
-func (l *Lane) came() {
+func (l *Scheduler) came() {
 	if l == nil {
 		return
 	}
@@ -124,7 +124,7 @@ func (l *Lane) came() {
 }
 
 // count counts a call of those that are held for.
-func (l *Lane) count() {
+func (l *Scheduler) count() {
 	if l.hold == nil {
 		return
 	}
@@ -136,7 +136,7 @@ func (l *Lane) count() {
 }
 
 // next gives turns while there is room.
-func (l *Lane) next() {
+func (l *Scheduler) next() {
 	for len(l.queue) > 0 && len(l.turns) < l.most {
 		best, most := 0, -1
 		for i, t := range l.queue {
@@ -153,7 +153,7 @@ func (l *Lane) next() {
 }
 
 // leave ends the turn of a run of calls, before they are answered.
-func (l *Lane) leave(t *turn, calls int) {
+func (l *Scheduler) leave(t *slot, calls int) {
 	if l == nil {
 		return
 	}

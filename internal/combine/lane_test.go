@@ -16,13 +16,13 @@ import (
 type lanes struct {
 	mu     sync.Mutex
 	events []string
-	groups map[string]*combine.Group[int]
+	groups map[string]*combine.Batcher[int]
 	calls  sync.WaitGroup
 }
 
 func newLanes(most int, took map[string]time.Duration) *lanes {
-	l := &lanes{groups: map[string]*combine.Group[int]{}}
-	lane := combine.NewLane(most)
+	l := &lanes{groups: map[string]*combine.Batcher[int]{}}
+	lane := combine.NewScheduler(most)
 	for name, d := range took {
 		l.groups[name] = combine.New(lane, 8, func(_ context.Context, calls []int) {
 			l.note(fmt.Sprintf("%s%d", name, len(calls)))

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Lookups combines questions for one value each, by its key: those that meet
+// Loader combines questions for one value each, by its key: those that meet
 // are one question for all of them. It is safe for concurrent use; make it with
-// NewLookups.
-type Lookups[K comparable, V any] struct{ group *Group[*lookup[K, V]] }
+// NewLoader.
+type Loader[K comparable, V any] struct{ group *Batcher[*lookup[K, V]] }
 
 type lookup[K comparable, V any] struct {
 	key   K
@@ -18,11 +18,11 @@ type lookup[K comparable, V any] struct {
 	err   error
 }
 
-// NewLookups returns Lookups that are answered by load, which is asked for up
+// NewLoader returns Lookups that are answered by load, which is asked for up
 // to max different keys at a time and leaves out those that are not there. own
 // copies a value: two who asked for the same must not share it.
-func NewLookups[K comparable, V any](lane *Lane, max int, load func(ctx context.Context, keys []K) (map[K]V, error), own func(V) V) *Lookups[K, V] {
-	return &Lookups[K, V]{group: New(lane, max, func(ctx context.Context, calls []*lookup[K, V]) {
+func NewLoader[K comparable, V any](lane *Scheduler, max int, load func(ctx context.Context, keys []K) (map[K]V, error), own func(V) V) *Loader[K, V] {
+	return &Loader[K, V]{group: New(lane, max, func(ctx context.Context, calls []*lookup[K, V]) {
 		keys := make(map[K]bool, len(calls))
 		for _, c := range calls {
 			keys[c.key] = true
@@ -41,7 +41,7 @@ func NewLookups[K comparable, V any](lane *Lane, max int, load func(ctx context.
 
 // Find returns the value of the key as it is at an instant after the call, and
 // whether there is one.
-func (l *Lookups[K, V]) Find(ctx context.Context, key K) (V, bool, error) {
+func (l *Loader[K, V]) Find(ctx context.Context, key K) (V, bool, error) {
 	c := &lookup[K, V]{key: key}
 	if err := l.group.Do(ctx, c); err != nil {
 		var none V
@@ -51,4 +51,4 @@ func (l *Lookups[K, V]) Find(ctx context.Context, key K) (V, bool, error) {
 }
 
 // Waiting is that of the Group.
-func (l *Lookups[K, V]) Waiting() (calls int, working bool) { return l.group.Waiting() }
+func (l *Loader[K, V]) Waiting() (calls int, working bool) { return l.group.Waiting() }

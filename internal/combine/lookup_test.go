@@ -18,7 +18,7 @@ func TestQuestionsThatMeetAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked [][]string
 		let := make(chan struct{})
-		l := combine.NewLookups(nil, 8, func(_ context.Context, keys []string) (map[string][]int, error) {
+		l := combine.NewLoader(nil, 8, func(_ context.Context, keys []string) (map[string][]int, error) {
 			<-let
 			slices.Sort(keys)
 			asked = append(asked, keys)
@@ -57,7 +57,7 @@ func TestQuestionsThatMeetAreOne(t *testing.T) {
 // TestAQuestionWithoutAnAnswer fails for all who asked it.
 func TestAQuestionWithoutAnAnswer(t *testing.T) {
 	gone := errors.New("gone")
-	l := combine.NewLookups(nil, 8, func(context.Context, []string) (map[string]int, error) { return nil, gone }, func(n int) int { return n })
+	l := combine.NewLoader(nil, 8, func(context.Context, []string) (map[string]int, error) { return nil, gone }, func(n int) int { return n })
 	if _, ok, err := l.Find(t.Context(), "a"); ok || !errors.Is(err, gone) {
 		t.Errorf("%t, %v", ok, err)
 	}

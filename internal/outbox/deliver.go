@@ -142,7 +142,7 @@ func (d *Dispatcher) deliver(ctx context.Context, c delivery) error {
 	hctx, stop := context.WithTimeout(hctx, d.cfg.HandlerTimeout)
 	finished := make(chan struct{})
 	var keeper sync.WaitGroup
-	keeper.Go(func() { d.keep(ctx, c, finished, cancel) })
+	keeper.Go(func() { d.renewLease(ctx, c, finished, cancel) })
 	err := call(hctx, c.sub.handler, c.event)
 	close(finished)
 	stop()
@@ -156,7 +156,7 @@ func (d *Dispatcher) deliver(ctx context.Context, c delivery) error {
 		return d.succeed(write, c)
 	case ctx.Err() != nil:
 		// The process stops, or the request went away: no fault of the handler.
-		return errors.Join(err, d.settle(write, c, d.cfg.Now(), c.attempts-1, ""))
+		return errors.Join(err, d.release(write, c, d.cfg.Now(), c.attempts-1, ""))
 	default:
 		return errors.Join(err, d.fail(write, c, err))
 	}
@@ -173,9 +173,9 @@ func call(ctx context.Context, h Handler, e orders.Event) (err error) {
 	return h(ctx, e)
 }
 
-// keep renews the lease of c three times per lease until finished, and cancels
+// renewLease renews the lease of c three times per lease until finished, and cancels
 // the handler when the lease is no longer c's.
-func (d *Dispatcher) keep(ctx context.Context, c delivery, finished <-chan struct{}, cancel context.CancelCauseFunc) {
+func (d *Dispatcher) renewLease(ctx context.Context, c delivery, finished <-chan struct{}, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(max(d.cfg.Lease/3, time.Millisecond))
 	defer tick.Stop()
 	for {
@@ -184,7 +184,7 @@ func (d *Dispatcher) keep(ctx context.Context, c delivery, finished <-chan struc
 			return
 		case <-tick.C:
 		}
-		held, err := d.update(ctx, c, "lease_until = ?", sqldb.At(d.cfg.Now().Add(d.cfg.Lease)))
+		held, err := d.finish(ctx, c, "lease_until = ?", sqldb.At(d.cfg.Now().Add(d.cfg.Lease)))
 		if err != nil {
 			if ctx.Err() == nil {
 				d.log(ctx, slog.LevelWarn, "outbox: the lease was not renewed", c, err)
@@ -216,7 +216,7 @@ func (d *Dispatcher) fail(ctx context.Context, c delivery, cause error) error {
 		level, msg = slog.LevelError, "outbox: delivery is stuck"
 	}
 	d.log(ctx, level, msg, c, cause)
-	return d.settle(ctx, c, d.cfg.Now().Add(d.distance(c.attempts)), c.attempts, errorText(cause))
+	return d.release(ctx, c, d.cfg.Now().Add(d.backoff(c.attempts)), c.attempts, errorText(cause))
 }
 
 // success is a call of succeed on its way.
@@ -227,9 +227,9 @@ type success struct {
 	err  error
 }
 
-// settleAll marks the rows of deliveries that ended at about the same time as
+// releaseAll marks the rows of deliveries that ended at about the same time as
 // delivered, in one transaction, where the lease tokens still match.
-func (d *Dispatcher) settleAll(ctx context.Context, calls []*success) {
+func (d *Dispatcher) releaseAll(ctx context.Context, calls []*success) {
 	err := d.db.Tx(ctx, "outbox: settle", func(ctx context.Context, tx bun.Tx) error {
 		byPrefix := map[string][]*success{}
 		for _, c := range calls {
@@ -263,15 +263,15 @@ func (d *Dispatcher) settleAll(ctx context.Context, calls []*success) {
 	}
 }
 
-// settle gives an undelivered row back.
-func (d *Dispatcher) settle(ctx context.Context, c delivery, next time.Time, attempts int, lastError string) error {
-	_, err := d.update(ctx, c, "next_at = ?, attempts = ?, last_error = ?, lease_until = NULL, lease_token = ''",
+// release gives an undelivered row back.
+func (d *Dispatcher) release(ctx context.Context, c delivery, next time.Time, attempts int, lastError string) error {
+	_, err := d.finish(ctx, c, "next_at = ?, attempts = ?, last_error = ?, lease_until = NULL, lease_token = ''",
 		sqldb.At(next), attempts, lastError)
 	return err
 }
 
-// distance returns the wait after the given number of failed attempts.
-func (d *Dispatcher) distance(attempts int) time.Duration {
+// backoff returns the wait after the given number of failed attempts.
+func (d *Dispatcher) backoff(attempts int) time.Duration {
 	wait := d.cfg.MinRetry
 	for range attempts - 1 {
 		if wait >= d.cfg.MaxRetry/2 {
@@ -282,9 +282,9 @@ func (d *Dispatcher) distance(attempts int) time.Duration {
 	return wait
 }
 
-// update sets columns of c's row while its lease token matches, and reports
+// finish sets columns of c's row while its lease token matches, and reports
 // whether it did.
-func (d *Dispatcher) update(ctx context.Context, c delivery, set string, args ...any) (held bool, err error) {
+func (d *Dispatcher) finish(ctx context.Context, c delivery, set string, args ...any) (held bool, err error) {
 	op := fmt.Sprintf("outbox: settle %s for %s", c.event.ID, c.sub.name)
 	query := "UPDATE ? SET " + set + " WHERE event_id = ? AND subscriber = ? AND lease_token = ? AND delivered_at IS NULL"
 	args = append([]any{deliveriesTable(c.sub.prefix)}, args...)

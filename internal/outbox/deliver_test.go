@@ -28,7 +28,7 @@ func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
 		var want []string
 		for i := range 5 {
 			id := fmt.Sprintf("o%d", i)
-			appendEvents(t, db, event(t, id, 1, "made"), event(t, id, 2, "paid"))
+			appendEvents(t, db, newEvent(t, id, 1, "made"), newEvent(t, id, 2, "paid"))
 			want = append(want, id+":1", id+":2")
 		}
 		start(t, d)
@@ -47,11 +47,11 @@ func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
 func TestTheHandlerGetsTheEventThatWasAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
-		want := event(t, "o1", 1, "made")
+		want := newEvent(t, "o1", 1, "made")
 		var got orders.Event
 		subscribe(t, d, "s", nil, func(_ context.Context, e orders.Event) error { got = e; return nil })
 		appendEvents(t, db, want)
-		if err := d.DeliverNow(t.Context(), prefix, "o1"); err != nil {
+		if err := d.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
 		}
 		if got.ID != want.ID || !got.At.Equal(want.At) || got.Actor != want.Actor || string(got.Data) != string(want.Data) {
@@ -67,11 +67,11 @@ func TestDeliverNowFinishesOneAggregateInOrderAndNoOther(t *testing.T) {
 		subscribe(t, d, "s", nil, j.record)
 		var want []string
 		for seq := 1; seq <= 12; seq++ {
-			appendEvents(t, db, event(t, "o1", seq, "changed"), event(t, "o2", seq, "changed"))
+			appendEvents(t, db, newEvent(t, "o1", seq, "changed"), newEvent(t, "o2", seq, "changed"))
 			want = append(want, fmt.Sprintf("o1:%d", seq))
 		}
 		for range 2 { // the second time nothing is owed
-			if err := d.DeliverNow(t.Context(), prefix, "o1"); err != nil {
+			if err := d.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -98,8 +98,8 @@ func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
 			return nil
 		})
 		subscribe(t, d, "good", nil, good.record)
-		appendEvents(t, db, event(t, "o1", 1, "made"), event(t, "o1", 2, "paid"))
-		if err := d.DeliverNow(t.Context(), prefix, "o1"); !errors.Is(err, broken) {
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
+		if err := d.DeliverSync(t.Context(), prefix, "o1"); !errors.Is(err, broken) {
 			t.Errorf("got %v, want the error of the handler", err)
 		}
 		if got := bad.list(); !slices.Equal(got, []string{"o1:1"}) {
@@ -110,7 +110,7 @@ func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
 		}
 		// The next try would be a second away; a request does not wait for it.
 		fails = false
-		if err := d.DeliverNow(t.Context(), prefix, "o1"); err != nil {
+		if err := d.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
 		}
 		if got := bad.list(); !slices.Equal(got, []string{"o1:1", "o1:1", "o1:2"}) {
@@ -126,13 +126,13 @@ func TestAHandlerMayDeliverItsOwnAggregate(t *testing.T) {
 		subscribe(t, d, "s", nil, func(ctx context.Context, e orders.Event) error {
 			j.add(e.ID)
 			if e.Seq == 1 {
-				appendEvents(t, db, event(t, "o1", 2, "followed"))
-				return d.DeliverNow(ctx, prefix, "o1")
+				appendEvents(t, db, newEvent(t, "o1", 2, "followed"))
+				return d.DeliverSync(ctx, prefix, "o1")
 			}
 			return nil
 		})
-		appendEvents(t, db, event(t, "o1", 1, "made"))
-		if err := d.DeliverNow(t.Context(), prefix, "o1"); err != nil {
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
+		if err := d.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
 		}
 		if got := j.list(); !slices.Equal(got, []string{"o1:1", "o1:2"}) {
@@ -155,10 +155,10 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 			}
 			return nil
 		})
-		appendEvents(t, db, event(t, "o1", 1, "made"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		if err := dead.DeliverNow(ctx, prefix, "o1"); !errors.Is(err, context.DeadlineExceeded) {
+		if err := dead.DeliverSync(ctx, prefix, "o1"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("got %v; the row must stay taken while its lease lasts", err)
 		}
 		if got := j.list(); len(got) != 1 {
@@ -187,8 +187,8 @@ func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 			<-ctx.Done()
 			return context.Cause(ctx)
 		})
-		appendEvents(t, db, event(t, "o1", 1, "made"))
-		if err := d.DeliverNow(t.Context(), prefix, "o1"); err == nil || !strings.Contains(err.Error(), "taken the delivery over") {
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
+		if err := d.DeliverSync(t.Context(), prefix, "o1"); err == nil || !strings.Contains(err.Error(), "taken the delivery over") {
 			t.Errorf("got %v, want to hear that the lease is lost", err)
 		}
 		var row struct {
@@ -220,7 +220,7 @@ func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 		slow, other := newDispatcher(t, db, config), newDispatcher(t, db, config)
 		subscribe(t, slow, "s", nil, handler)
 		subscribe(t, other, "s", nil, handler)
-		appendEvents(t, db, event(t, "o1", 1, "made"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
 		start(t, slow)
 		start(t, other)
 		eventually(t, "a worker has it", func() bool { return len(j.list()) > 0 })
@@ -271,9 +271,9 @@ func TestTwoDispatchersDeliverEachEventOnceAndInOrder(t *testing.T) {
 			writers.Go(func() {
 				id := fmt.Sprintf("o%d", a)
 				for seq := 1; seq <= length; seq++ {
-					appendEvents(t, db, event(t, id, seq, "changed"))
+					appendEvents(t, db, newEvent(t, id, seq, "changed"))
 					if seq%4 == 0 {
-						if err := ds[seq/4%2].DeliverNow(t.Context(), prefix, id); err != nil {
+						if err := ds[seq/4%2].DeliverSync(t.Context(), prefix, id); err != nil {
 							t.Error(err)
 						}
 					}
@@ -296,7 +296,7 @@ func TestAnEventWaitsForAnEarlierOneThatIsNotFannedOut(t *testing.T) {
 	d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
 	var j journal
 	subscribe(t, d, "s", nil, j.record)
-	appendEvents(t, db, event(t, "o1", 1, "made"), event(t, "o1", 2, "paid"))
+	appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
 	// Another dispatcher is about to fan out the first event.
 	err := db.Tx(t.Context(), "fan out", func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SELECT 1 FROM orders_events WHERE id = 'o1:1' FOR UPDATE"); err != nil {
@@ -308,7 +308,7 @@ func TestAnEventWaitsForAnEarlierOneThatIsNotFannedOut(t *testing.T) {
 			err := db.Read.NewRaw("SELECT count(*) FROM orders_deliveries WHERE event_id = 'o1:2'").Scan(t.Context(), &n)
 			return err == nil && n == 1
 		})
-		appendEvents(t, db, event(t, "o2", 1, "made"))
+		appendEvents(t, db, newEvent(t, "o2", 1, "made"))
 		eventually(t, "one that came later is delivered", func() bool { return len(j.list()) > 0 })
 		if got := j.list(); !slices.Equal(got, []string{"o2:1"}) {
 			t.Errorf("got %v, want only the other aggregate", got)

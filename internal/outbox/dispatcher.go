@@ -117,7 +117,7 @@ type Dispatcher struct {
 	db        *sqldb.DB
 	cfg       Config
 	wake      chan struct{}
-	successes *combine.Group[*success]
+	successes *combine.Batcher[*success]
 
 	mu       sync.RWMutex
 	subs     []*subscription
@@ -131,13 +131,13 @@ func New(db *sqldb.DB, c Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{db: db, cfg: c, wake: make(chan struct{}, 1)}
-	d.successes = combine.New(nil, c.Batch, d.settleAll)
+	d.successes = combine.New(nil, c.Batch, d.releaseAll)
 	return d, nil
 }
 
 // Subscribe registers handler, under a name that never changes, for the events
 // of prefix whose type is in types, or for all when types is empty. Subscribe
-// before Run and before the first DeliverNow: events that are fanned out
+// before Run and before the first DeliverSync: events that are fanned out
 // without a subscriber are not its own (see Backfill).
 func (d *Dispatcher) Subscribe(prefix, name string, types []string, handler Handler, opts ...Option) error {
 	if err := checkPrefix(prefix); err != nil {

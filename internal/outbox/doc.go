@@ -18,7 +18,7 @@
 // never wait for each other.
 //
 // A request that wants the follow-up done before it answers calls
-// [Dispatcher.DeliverNow] after its change; the loop of [Dispatcher.Run] only
+// [Dispatcher.DeliverSync] after its change; the loop of [Dispatcher.Run] only
 // repairs what was left.
 //
 // # Who gets which events

@@ -56,16 +56,16 @@ func newEventRow(e orders.Event) (eventRow, error) {
 	return eventRow{
 		ID: e.ID, AggregateID: e.AggregateID, Seq: e.Seq, Type: e.Type, At: sqldb.At(e.At),
 		ActorID: e.Actor.ID, ActorKind: string(e.Actor.Kind), ActorName: e.Actor.Name,
-		FromAddress: e.From.Address, FromRequest: e.From.Request, Data: string(e.Data),
+		FromAddress: e.Source.Address, FromRequest: e.Source.Request, Data: string(e.Data),
 	}, nil
 }
 
 func (r eventRow) event() orders.Event {
 	return orders.Event{
 		ID: r.ID, AggregateID: r.AggregateID, Seq: r.Seq, Type: r.Type, At: r.At.Time(),
-		Actor: orders.Actor{Kind: orders.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
-		From:  orders.Origin{Address: r.FromAddress, Request: r.FromRequest},
-		Data:  json.RawMessage(r.Data),
+		Actor:  orders.Actor{Kind: orders.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
+		Source: orders.Source{Address: r.FromAddress, Request: r.FromRequest},
+		Data:   json.RawMessage(r.Data),
 	}
 }
 

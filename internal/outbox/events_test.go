@@ -18,8 +18,8 @@ import (
 
 func TestEventsComeBackAsTheyWereAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		want := []orders.Event{event(t, "o1", 1, "made"), event(t, "o1", 2, "paid")}
-		appendEvents(t, db, want[0], event(t, "o2", 1, "made"), want[1])
+		want := []orders.Event{newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid")}
+		appendEvents(t, db, want[0], newEvent(t, "o2", 1, "made"), want[1])
 		got, err := outbox.Events(t.Context(), db.Read, prefix, "o1")
 		if err != nil {
 			t.Fatal(err)
@@ -38,7 +38,7 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		refused := errors.New("refused")
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.Tx) error {
-			if err := outbox.Append(ctx, tx, prefix, []orders.Event{event(t, "o1", 1, "made")}); err != nil {
+			if err := outbox.Append(ctx, tx, prefix, []orders.Event{newEvent(t, "o1", 1, "made")}); err != nil {
 				return err
 			}
 			return refused
@@ -54,7 +54,7 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 }
 
 func TestAppendRefusesEventsThatDoNotHoldTogether(t *testing.T) {
-	good := event(t, "o1", 1, "made")
+	good := newEvent(t, "o1", 1, "made")
 	for name, spoil := range map[string]func(*orders.Event){
 		"it has no aggregate id":          func(e *orders.Event) { e.AggregateID = "" },
 		"seq is 0 and must be at least 1": func(e *orders.Event) { e.Seq = 0 },
@@ -79,9 +79,9 @@ func TestAppendRefusesEventsThatDoNotHoldTogether(t *testing.T) {
 
 func TestASequenceNumberIsUsedOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		appendEvents(t, db, event(t, "o1", 1, "made"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.Tx) error {
-			return outbox.Append(ctx, tx, prefix, []orders.Event{event(t, "o1", 1, "again")})
+			return outbox.Append(ctx, tx, prefix, []orders.Event{newEvent(t, "o1", 1, "again")})
 		})
 		name, ok := sqldb.IsUnique(err)
 		if !ok || !strings.HasPrefix(name, "orders_events_") {
@@ -95,7 +95,7 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		var all []orders.Event
 		for seq := 1; seq <= 12; seq++ { // ten or more shows that order is by number
 			for _, aggregate := range []string{"a", "b"} {
-				all = append(all, event(t, aggregate, seq, fmt.Sprintf("type%d", seq%3)))
+				all = append(all, newEvent(t, aggregate, seq, fmt.Sprintf("type%d", seq%3)))
 			}
 		}
 		appendEvents(t, db, all...)

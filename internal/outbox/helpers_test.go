@@ -44,13 +44,13 @@ func migrate(t *testing.T, db *sqldb.DB) {
 	}
 }
 
-// event returns the event number seq of an aggregate, seq seconds after day.
-func event(t *testing.T, aggregate string, seq int, typ string) orders.Event {
+// newEvent returns the event number seq of an aggregate, seq seconds after day.
+func newEvent(t *testing.T, aggregate string, seq int, typ string) orders.Event {
 	t.Helper()
 	e, err := orders.NewEvent(aggregate, seq, typ, orders.Stamp{
-		At:   day.Add(time.Duration(seq) * time.Second),
-		By:   orders.Actor{Kind: orders.ActorStaff, ID: "u-" + aggregate, Name: "O'Neill ?"},
-		From: orders.Origin{Address: "2001:db8::" + aggregate, Request: fmt.Sprintf("r-%s-%d", aggregate, seq)},
+		At:     day.Add(time.Duration(seq) * time.Second),
+		By:     orders.Actor{Kind: orders.ActorStaff, ID: "u-" + aggregate, Name: "O'Neill ?"},
+		Source: orders.Source{Address: "2001:db8::" + aggregate, Request: fmt.Sprintf("r-%s-%d", aggregate, seq)},
 	}, map[string]any{"seq": seq, "note": `"quoted" 'and' \ ? ☕`})
 	if err != nil {
 		t.Fatal(err)

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// How long DeliverNow waits between two looks at a row another worker has.
+// How long DeliverSync waits between two looks at a row another worker has.
 const (
 	minLook = 5 * time.Millisecond
 	maxLook = 100 * time.Millisecond
 )
 
-// DeliverNow delivers what the events of one aggregate still owe to their
+// DeliverSync delivers what the events of one aggregate still owe to their
 // subscribers, in order, and returns when all of it is done: a request calls
 // it after its change and before it answers. It does not wait for the next try
 // of a delivery that failed before, and waits for one that another worker has
@@ -23,9 +23,9 @@ const (
 // the others go on; the error joins what failed. The rest is delivered later
 // by Run, so the caller's own change stands in any case.
 //
-// A handler may call DeliverNow too. What the calls around it are delivering
+// A handler may call DeliverSync too. What the calls around it are delivering
 // to a subscriber is left to them: to wait for it would be to wait for itself.
-func (d *Dispatcher) DeliverNow(ctx context.Context, prefix, aggregateID string) error {
+func (d *Dispatcher) DeliverSync(ctx context.Context, prefix, aggregateID string) error {
 	if err := checkPrefix(prefix); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (d *Dispatcher) DeliverNow(ctx context.Context, prefix, aggregateID string)
 func (d *Dispatcher) deliverAggregate(ctx context.Context, s *subscription, aggregateID string) error {
 	look := minLook
 	for {
-		owed, err := d.owed(ctx, s, aggregateID)
+		owed, err := d.pending(ctx, s, aggregateID)
 		if err != nil || !owed {
 			return err
 		}
@@ -90,8 +90,8 @@ func (d *Dispatcher) deliverAggregate(ctx context.Context, s *subscription, aggr
 	}
 }
 
-// owed reports whether s has not got something of the aggregate.
-func (d *Dispatcher) owed(ctx context.Context, s *subscription, aggregateID string) (bool, error) {
+// pending reports whether s has not got something of the aggregate.
+func (d *Dispatcher) pending(ctx context.Context, s *subscription, aggregateID string) (bool, error) {
 	var owed bool
 	err := d.db.Read.NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
 		AND d.aggregate_id = ? AND d.subscriber = ?)`,

@@ -28,7 +28,7 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 		for i := range 5000 {
 			e, err := orders.NewEvent(fmt.Sprintf("o%d", i), 1, "made", orders.Stamp{
 				At: day.Add(time.Duration(i) * time.Second), By: orders.System("test"),
-				From: orders.Origin{Address: fmt.Sprintf("192.0.2.%d", i%250), Request: fmt.Sprintf("r%d", i)},
+				Source: orders.Source{Address: fmt.Sprintf("192.0.2.%d", i%250), Request: fmt.Sprintf("r%d", i)},
 			}, nil)
 			if err != nil {
 				t.Fatal(err)

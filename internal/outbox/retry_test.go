@@ -32,7 +32,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 			}
 			return nil
 		})
-		appendEvents(t, db, event(t, "o1", 1, "made"), event(t, "o1", 2, "paid"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
 		start(t, d)
 
 		next := func() (attempts int, at time.Time) {
@@ -105,7 +105,7 @@ func TestAPanicIsAFailureOfItsEventAlone(t *testing.T) {
 			}
 			return j.record(ctx, e)
 		})
-		appendEvents(t, db, event(t, "o1", 1, "made"), event(t, "o2", 1, "made"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o2", 1, "made"))
 		start(t, d)
 		eventually(t, "the other event is delivered", func() bool { return slices.Equal(j.list(), []string{"o2:1"}) })
 		eventually(t, "the panic is recorded", func() bool {
@@ -124,7 +124,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		appendEvents(t, db, event(t, "o1", 1, "made"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
 		stop := start(t, d)
 		<-called
 		stop()
@@ -132,7 +132,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 		var j journal
 		next := newDispatcher(t, db, outbox.Config{})
 		subscribe(t, next, "s", nil, j.record)
-		if err := next.DeliverNow(t.Context(), prefix, "o1"); err != nil {
+		if err := next.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
 		}
 		var attempts int
@@ -147,7 +147,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 
 func TestASubscriberGetsWhatWasPublishedWhileItWasDown(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		appendEvents(t, db, event(t, "o1", 1, "made"), event(t, "o1", 2, "paid"))
+		appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
 		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
 		var j journal
 		subscribe(t, d, "s", nil, j.record)
@@ -161,9 +161,9 @@ func TestBackfillMakesUpForFanOutWithoutTheSubscriber(t *testing.T) {
 		old := newDispatcher(t, db, outbox.Config{})
 		subscribe(t, old, "old", nil, new(journal).record)
 		for seq := 1; seq <= 5; seq++ {
-			appendEvents(t, db, event(t, "o1", seq, "changed"))
+			appendEvents(t, db, newEvent(t, "o1", seq, "changed"))
 		}
-		if err := old.DeliverNow(t.Context(), prefix, "o1"); err != nil {
+		if err := old.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
 		}
 
@@ -180,7 +180,7 @@ func TestBackfillMakesUpForFanOutWithoutTheSubscriber(t *testing.T) {
 		stop()
 		// A second start finds nothing to make up for.
 		start(t, d)
-		appendEvents(t, db, event(t, "o1", 6, "changed"))
+		appendEvents(t, db, newEvent(t, "o1", 6, "changed"))
 		eventually(t, "the next event", func() bool { return owes(t, d) == 0 && len(none.list()) == 1 })
 		if len(all.list()) != 6 || len(some.list()) != 3 {
 			t.Errorf("after a second start: all %v, some %v", all.list(), some.list())

@@ -25,7 +25,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 		}
 		want := map[string]bool{}
 		for i := range 40 {
-			e := event(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
+			e := newEvent(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
 			in := prefix
 			if i%3 == 0 {
 				in, e.AggregateID = other, "b"+e.AggregateID

@@ -16,7 +16,7 @@ import (
 const maxStuck = 1000
 
 // Pending returns how many deliveries to the registered subscribers are still
-// owed, an event that is not fanned out counting once, and the time of the
+// pending, an event that is not fanned out counting once, and the time of the
 // oldest event among them; the zero time when nothing is owed. A growing age
 // is the sign of trouble to alert on.
 func (d *Dispatcher) Pending(ctx context.Context) (n int, oldest time.Time, err error) {
@@ -44,7 +44,7 @@ func (d *Dispatcher) Pending(ctx context.Context) (n int, oldest time.Time, err 
 
 // Failure is a delivery that was attempted MaxAttempts times or more; with an
 // empty LastError, each ended with the worker. It goes on
-// being tried every MaxRetry; DeliverNow of its aggregate tries it at once.
+// being tried every MaxRetry; DeliverSync of its aggregate tries it at once.
 // Later events of the same aggregate wait behind it.
 type Failure struct {
 	Prefix, Subscriber   string

@@ -25,7 +25,7 @@ type watcher struct {
 // types is empty, each once: what it writes is committed with the mark that the
 // event was fanned out. Without a delivery for each event it costs far less
 // than a subscription, but while it fails nobody gets the events, and it sees
-// them in no certain order. Watch before Run and the first DeliverNow.
+// them in no certain order. Watch before Run and the first DeliverSync.
 func (d *Dispatcher) Watch(prefix string, types []string, note Watcher) error {
 	if err := checkPrefix(prefix); err != nil {
 		return err

@@ -42,10 +42,10 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 		}
 		delivered := 0
 		subscribe(t, d, "s", nil, func(context.Context, orders.Event) error { delivered++; return nil })
-		appendEvents(t, db, event(t, "one", 1, "a"), event(t, "one", 2, "c"), event(t, "one", 3, "b"))
+		appendEvents(t, db, newEvent(t, "one", 1, "a"), newEvent(t, "one", 2, "c"), newEvent(t, "one", 3, "b"))
 
 		fails = errors.New("not now")
-		if err := d.DeliverNow(t.Context(), prefix, "one"); !errors.Is(err, fails) {
+		if err := d.DeliverSync(t.Context(), prefix, "one"); !errors.Is(err, fails) {
 			t.Errorf("it failed with %v", err)
 		}
 		notes := func() string {
@@ -62,7 +62,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 		}
 		fails = nil
 		for range 2 {
-			if err := d.DeliverNow(t.Context(), prefix, "one"); err != nil {
+			if err := d.DeliverSync(t.Context(), prefix, "one"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -89,7 +89,7 @@ func TestAWatcherNeedsNoSubscriber(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		appendEvents(t, db, event(t, "one", 1, "a"), event(t, "one", 2, "b"))
+		appendEvents(t, db, newEvent(t, "one", 1, "a"), newEvent(t, "one", 2, "b"))
 		defer start(t, d)()
 		eventually(t, "both events are seen", func() bool { return len(seen.list()) == 2 })
 		if n := owes(t, d); n != 0 {

@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// CarryOut carries out calls that met with all, which does so in one
+// RunBatch carries out calls that met with all, which does so in one
 // transaction. Where that fails for what is in one of them, each is tried alone
 // and fails for itself; Fail tells a call that nothing of it was done, and why.
-func CarryOut[C interface{ Fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
+func RunBatch[C interface{ Fail(error) }](ctx context.Context, calls []C, all func(context.Context, []C) error) {
 	err := all(ctx, calls)
 	for _, c := range calls {
 		switch {

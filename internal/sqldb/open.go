@@ -94,7 +94,7 @@ type DB struct {
 
 	// Lane is where calls of requests that meet take turns. What is done behind
 	// their backs needs none.
-	Lane *combine.Lane
+	Lane *combine.Scheduler
 
 	retryFor time.Duration
 
@@ -125,7 +125,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 
 // newLane is for half as many transactions and reads at once as there are
 // processors: the others are for those who call, and for the database.
-func newLane() *combine.Lane { return combine.NewLane(runtime.GOMAXPROCS(0) / 2) }
+func newLane() *combine.Scheduler { return combine.NewScheduler(runtime.GOMAXPROCS(0) / 2) }
 
 // Ping makes sure that the database answers, for writing too: on SQLite it
 // waits for a transaction that is open.

@@ -16,11 +16,11 @@ func Insert[R any](ctx context.Context, db bun.IDB, rows []R) error {
 	return err
 }
 
-// Rewrite writes rows that are there, and locked, with one statement for all of
+// Upsert writes rows that are there, and locked, with one statement for all of
 // them: their columns, or all if none are named. key is the column that is
 // unique. An UPDATE takes one statement for each row, and both databases spend
 // more time on a statement than on a row.
-func Rewrite[R any](ctx context.Context, db bun.IDB, key string, rows []R, columns ...string) error {
+func Upsert[R any](ctx context.Context, db bun.IDB, key string, rows []R, columns ...string) error {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 // errTogether is the answer to a statement that can't wait for others.
 var errTogether = errors.New("sqldb: a statement sent together with others returns neither rows nor their number")
 
-// Together sends the statements that fn makes with w in one round trip, in
+// Pipeline sends the statements that fn makes with w in one round trip, in
 // their order. It is for the writes at the end of a transaction, when all has
 // been decided: each returns nothing, so none may ask for rows (a select, a
 // RETURNING clause, a column left to the database) or for how many it changed.
@@ -19,8 +19,8 @@ var errTogether = errors.New("sqldb: a statement sent together with others retur
 //
 // An error of fn comes back as it is, and nothing is sent. w is of no use after
 // fn.
-func Together(ctx context.Context, tx bun.Tx, fn func(w bun.IDB) error) error {
-	w := &together{Tx: tx}
+func Pipeline(ctx context.Context, tx bun.Tx, fn func(w bun.IDB) error) error {
+	w := &pipeline{Tx: tx}
 	if err := fn(w); err != nil {
 		return err
 	}
@@ -33,23 +33,23 @@ func Together(ctx context.Context, tx bun.Tx, fn func(w bun.IDB) error) error {
 	return err
 }
 
-// together is a transaction whose statements are kept.
-type together struct {
+// pipeline is a transaction whose statements are kept.
+type pipeline struct {
 	bun.Tx
 
 	text []byte
 }
 
-func (w *together) NewInsert() *bun.InsertQuery { return w.Tx.NewInsert().Conn(w) }
-func (w *together) NewUpdate() *bun.UpdateQuery { return w.Tx.NewUpdate().Conn(w) }
-func (w *together) NewDelete() *bun.DeleteQuery { return w.Tx.NewDelete().Conn(w) }
-func (w *together) NewSelect() *bun.SelectQuery { return w.Tx.NewSelect().Conn(w) }
-func (w *together) NewRaw(query string, args ...any) *bun.RawQuery {
+func (w *pipeline) NewInsert() *bun.InsertQuery { return w.Tx.NewInsert().Conn(w) }
+func (w *pipeline) NewUpdate() *bun.UpdateQuery { return w.Tx.NewUpdate().Conn(w) }
+func (w *pipeline) NewDelete() *bun.DeleteQuery { return w.Tx.NewDelete().Conn(w) }
+func (w *pipeline) NewSelect() *bun.SelectQuery { return w.Tx.NewSelect().Conn(w) }
+func (w *pipeline) NewRaw(query string, args ...any) *bun.RawQuery {
 	return w.Tx.NewRaw(query, args...).Conn(w)
 }
 
 // ExecContext implements bun.IConn. bun calls it with a finished text.
-func (w *together) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (w *pipeline) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if len(args) > 0 {
 		return w.NewRaw(query, args...).Exec(ctx)
 	}
@@ -61,7 +61,7 @@ func (w *together) ExecContext(ctx context.Context, query string, args ...any) (
 }
 
 // QueryContext implements bun.IConn.
-func (*together) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
+func (*pipeline) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
 	return nil, errTogether
 }
 

@@ -17,7 +17,7 @@ func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
 		moments(t, db)
 		odd := `'); DROP TABLE moments; -- "?" ; \ $1 ☕`
 		err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.Tx) error {
-			return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+			return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 				for i := range 3 {
 					m := &moment{ID: i, At: sqldb.At(time.Unix(int64(i), 0)), List: sqldb.AsJSON([]string{odd})}
 					if _, err := w.NewInsert().Model(m).Returning("NULL").Exec(ctx); err != nil {
@@ -76,7 +76,7 @@ func TestTogetherSavesNothingWhenOneFails(t *testing.T) {
 			},
 		} {
 			err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.Tx) error {
-				return sqldb.Together(ctx, tx, func(w bun.IDB) error { return fn(ctx, w) })
+				return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error { return fn(ctx, w) })
 			})
 			if err == nil {
 				t.Errorf("%s: it was taken", name)

@@ -55,7 +55,7 @@ func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
 	for range submitters {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
-				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, Method: orders.PayCash}); err != nil {
+				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, Method: orders.Cash}); err != nil {
 					b.Error(err)
 					return
 				}

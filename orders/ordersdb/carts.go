@@ -42,8 +42,8 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 	return *carts[row.ID], products, nil
 }
 
-// cartChange is a call of UpdateCart on its way.
-type cartChange struct {
+// cartCall is a call of UpdateCart on its way.
+type cartCall struct {
 	customerID, newCartID string
 	productIDs            []int64
 	change                func(*orders.Cart, map[int64]orders.Product) error
@@ -52,8 +52,8 @@ type cartChange struct {
 	err  error
 }
 
-// Fail implements sqldb.CarryOut.
-func (c *cartChange) Fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err) }
+// Fail implements sqldb.RunBatch.
+func (c *cartCall) Fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err) }
 
 // UpdateCart implements orders.Store.
 func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
@@ -61,7 +61,7 @@ func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, pr
 	if !storable(customerID) {
 		return orders.Cart{}, &orders.Error{Code: orders.CodeInvalid, Field: "customer", Message: "the customer's id is no text"}
 	}
-	c := &cartChange{customerID: customerID, newCartID: newCartID, productIDs: productIDs, change: change}
+	c := &cartCall{customerID: customerID, newCartID: newCartID, productIDs: productIDs, change: change}
 	if err := s.carts.Do(ctx, c); err != nil {
 		return orders.Cart{}, fmt.Errorf("ordersdb: update cart: %w", err)
 	}
@@ -71,7 +71,7 @@ func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, pr
 // changeCarts carries out all calls in one transaction. A refusal of one is in
 // its err; the error returned is of the transaction, and then nothing of any
 // of them was saved.
-func (s *Store) changeCarts(ctx context.Context, batch []*cartChange) error {
+func (s *Store) changeCarts(ctx context.Context, batch []*cartCall) error {
 	return s.db.Tx(ctx, "ordersdb: update cart", func(ctx context.Context, tx bun.Tx) error {
 		b := &cartBook{carts: map[string]*openCart{}}
 		if err := b.load(ctx, tx, batch); err != nil {
@@ -99,7 +99,7 @@ type openCart struct {
 	changed bool
 }
 
-func (b *cartBook) load(ctx context.Context, tx bun.Tx, batch []*cartChange) error {
+func (b *cartBook) load(ctx context.Context, tx bun.Tx, batch []*cartCall) error {
 	var customers []string
 	var wanted []int64
 	for _, c := range batch {
@@ -138,7 +138,7 @@ func (b *cartBook) load(ctx context.Context, tx bun.Tx, batch []*cartChange) err
 }
 
 // apply settles one call by what is there and what the calls before it left.
-func (b *cartBook) apply(call *cartChange) (orders.Cart, error) {
+func (b *cartBook) apply(call *cartCall) (orders.Cart, error) {
 	open := b.carts[call.customerID]
 	was := open.now
 	if !open.changed {
@@ -209,7 +209,7 @@ func (b *cartBook) save(ctx context.Context, tx bun.Tx) error {
 			gone = append(gone, [2]any{c.now.ID, id})
 		}
 	}
-	return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 		if len(made) > 0 {
 			if _, err := w.NewInsert().Model(&made).Returning("NULL").Exec(ctx); err != nil {
 				return err

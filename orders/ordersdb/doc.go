@@ -10,7 +10,7 @@
 //
 // # Combined intake
 //
-// Place calls that meet are carried out by one transaction: their carts and
+// NewOrder calls that meet are carried out by one transaction: their carts and
 // products are locked together, each order is decided on what the ones before
 // it left, and all are written by one statement a table. A call that comes
 // alone starts at once and waits for nobody; those that come while a

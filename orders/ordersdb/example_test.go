@@ -50,7 +50,7 @@ func sell(ctx context.Context) error {
 	if _, err := shop.AddToCart(ctx, "ann", mouse.ID, 1); err != nil {
 		return err
 	}
-	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: "ann"}, Method: orders.PayCash})
+	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: "ann"}, Method: orders.Cash})
 	if err != nil {
 		return err
 	}

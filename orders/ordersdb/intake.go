@@ -11,8 +11,8 @@ import (
 // carts one changes.
 const maxCombined = 64
 
-// placing is a call of Place on its way.
-type placing struct {
+// placeCall is a call of Place on its way.
+type placeCall struct {
 	req    orders.PlaceRequest
 	decide func(orders.Placement) (*orders.Order, error)
 
@@ -21,15 +21,15 @@ type placing struct {
 	err    error
 }
 
-// Fail implements sqldb.CarryOut.
-func (p *placing) Fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
+// Fail implements sqldb.RunBatch.
+func (p *placeCall) Fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
 
-// Place implements orders.Store.
+// NewOrder implements orders.Store.
 func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
 	if !storable(r.CustomerID) || !storable(r.CartID) || !storable(r.IdempotencyKey) {
 		return orders.Order{}, false, &orders.Error{Code: orders.CodeInvalid, Field: "order", Message: "an id or a key is no text"}
 	}
-	p := &placing{req: r, decide: decide}
+	p := &placeCall{req: r, decide: decide}
 	if err := s.intake.Do(ctx, p); err != nil {
 		return orders.Order{}, false, fmt.Errorf("ordersdb: place order: %w", err)
 	}

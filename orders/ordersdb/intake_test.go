@@ -109,8 +109,8 @@ func (h *held) place(ctx context.Context, customer, key string, decide func(*ord
 			return nil, err
 		}
 		lines[0].ID = uuid.NewString()
-		o, err := orders.Place(orders.Draft{ID: uuid.NewString(), CustomerID: customer, CartID: p.Cart.ID, IdempotencyKey: key, Currency: "USD",
-			Lines: lines, PaymentID: uuid.NewString(), Method: orders.PayCash}, orders.Stamp{At: time.Now()})
+		o, err := orders.NewOrder(orders.Params{ID: uuid.NewString(), CustomerID: customer, CartID: p.Cart.ID, IdempotencyKey: key, Currency: "USD",
+			Lines: lines, PaymentID: uuid.NewString(), Method: orders.Cash}, orders.Stamp{At: time.Now()})
 		if err != nil {
 			return nil, err
 		}
@@ -258,19 +258,19 @@ func TestAKeyUsedByAnotherProcessMeanwhile(t *testing.T) {
 		h.must(err)
 		// The other process looked the key up before the first order was there.
 		tries := 0
-		p := &placing{req: orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k"}, decide: func(orders.Placement) (*orders.Order, error) {
+		p := &placeCall{req: orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k"}, decide: func(orders.Placement) (*orders.Order, error) {
 			return nil, errors.New("it was decided again")
 		}}
-		sqldb.CarryOut(t.Context(), []*placing{p}, func(ctx context.Context, calls []*placing) error {
+		sqldb.RunBatch(t.Context(), []*placeCall{p}, func(ctx context.Context, calls []*placeCall) error {
 			if tries++; tries > 1 {
 				return other.placeAll(ctx, calls)
 			}
-			late := &placing{req: orders.PlaceRequest{CustomerID: "ann"}, decide: func(p orders.Placement) (*orders.Order, error) {
-				return orders.Place(orders.Draft{ID: uuid.NewString(), CustomerID: "ann", CartID: p.Cart.ID, IdempotencyKey: "k", Currency: "USD",
-					Lines: []orders.Line{{ID: uuid.NewString(), ProductID: h.product.ID, Quantity: 1, Name: "Mouse"}}, PaymentID: uuid.NewString(), Method: orders.PayCash},
+			late := &placeCall{req: orders.PlaceRequest{CustomerID: "ann"}, decide: func(p orders.Placement) (*orders.Order, error) {
+				return orders.NewOrder(orders.Params{ID: uuid.NewString(), CustomerID: "ann", CartID: p.Cart.ID, IdempotencyKey: "k", Currency: "USD",
+					Lines: []orders.Line{{ID: uuid.NewString(), ProductID: h.product.ID, Quantity: 1, Name: "Mouse"}}, PaymentID: uuid.NewString(), Method: orders.Cash},
 					orders.Stamp{At: first.PlacedAt})
 			}}
-			return other.placeAll(ctx, []*placing{late})
+			return other.placeAll(ctx, []*placeCall{late})
 		})
 		if p.placed || p.err != nil || p.order.ID != first.ID {
 			t.Errorf("the second try: %+v", p)

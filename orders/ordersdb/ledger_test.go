@@ -92,7 +92,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 			}
 			products = append(products, p.ID)
 		}
-		sale, err := shops[0].CreateFlashSale(ctx, orders.SaleDraft{
+		sale, err := shops[0].CreateFlashSale(ctx, orders.FlashSaleParams{
 			ProductID: products[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 40, CapPerCustomer: 6,
 		}, orders.System("test"))
 		if err != nil {
@@ -161,7 +161,7 @@ func customer(ctx context.Context, t *testing.T, s *orders.Service, products []i
 				t.Error(err)
 			}
 		}
-		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: who, Method: orders.PayCard, Token: orderstest.TokenPays, IdempotencyKey: fmt.Sprint(n)})
+		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: who, Method: orders.Card, Token: orderstest.TokenPays, IdempotencyKey: fmt.Sprint(n)})
 		switch orders.CodeOf(err) {
 		case "", orders.CodeOutOfStock, orders.CodeSaleLimit, orders.CodePaymentDeclined, orders.CodeCartEmpty:
 			if err != nil && orders.CodeOf(err) == "" {
@@ -248,7 +248,7 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			if _, err := s.AddToCart(ctx, who, p.ID, 1); err != nil {
 				t.Fatal(err)
 			}
-			o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.PayCash, IdempotencyKey: "k"})
+			o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.Cash, IdempotencyKey: "k"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -258,7 +258,7 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 		if _, err := s.Restock(ctx, orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 1}, orders.System("test")); err != nil {
 			t.Fatal(err)
 		}
-		sale, err := s.CreateFlashSale(ctx, orders.SaleDraft{
+		sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
 			ProductID: p.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 5,
 		}, orders.System("test"))
 		if err != nil {

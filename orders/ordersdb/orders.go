@@ -132,7 +132,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 			sel = sel.Where("o.completed_at IS NULL AND o.cancelled_at IS NULL")
 		}
 	}
-	if q.NeedPerson {
+	if q.NeedsReview {
 		sel = sel.Where("o.id IN (SELECT order_id FROM payments WHERE gave_up)")
 	}
 	if !q.From.IsZero() {
@@ -221,7 +221,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 
 // checkChanges refuses a save that is not the stored version and its events.
 func checkChanges(o orders.Order, version int) error {
-	if n := len(o.Changes()); o.Version != version+n {
+	if n := len(o.PendingEvents()); o.Version != version+n {
 		return fmt.Errorf("ordersdb: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, n, version)
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 // placeAll places the orders of all calls in one transaction. A refusal of one
 // is in its err; the error returned is of the transaction, and then nothing of
 // any of them was saved.
-func (s *Store) placeAll(ctx context.Context, batch []*placing) error {
+func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.Tx) error {
 		b := &book{
 			db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
@@ -40,7 +40,7 @@ func (s *Store) placeAll(ctx context.Context, batch []*placing) error {
 type book struct {
 	db    *sqldb.DB
 	tx    bun.Tx
-	batch []*placing
+	batch []*placeCall
 
 	byID     map[string]*orders.Cart // carts, locked
 	open     map[string]*orders.Cart // customer -> open cart
@@ -149,7 +149,7 @@ func (b *book) lockProducts(ctx context.Context) error {
 func (b *book) loadSales(ctx context.Context, productIDs []int64) error {
 	var customers []string
 	var now time.Time
-	var from orders.Origin
+	var from orders.Source
 	for _, p := range b.batch {
 		customers = append(customers, p.req.CustomerID)
 		if p.req.At.After(now) {
@@ -185,10 +185,10 @@ func (b *book) orderOf(c *orders.Cart) (orders.Order, bool) {
 }
 
 // decide settles one call by what is there and what the calls before it took.
-func (b *book) decide(p *placing) (orders.Order, bool, error) {
+func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 	r := p.req
 	if id, ok := b.keys[[2]string{r.CustomerID, r.IdempotencyKey}]; ok && r.IdempotencyKey != "" {
-		return b.earlier[id].Saved(), false, nil
+		return b.earlier[id].Clone(), false, nil
 	}
 	c := b.open[r.CustomerID]
 	if r.CartID != "" {
@@ -201,7 +201,7 @@ func (b *book) decide(p *placing) (orders.Order, bool, error) {
 		c = &orders.Cart{CustomerID: r.CustomerID}
 	}
 	if o, ok := b.orderOf(c); ok {
-		return o.Saved(), false, nil
+		return o.Clone(), false, nil
 	}
 	placement := orders.Placement{Cart: *c, Products: make(map[int64]orders.Product, len(c.Items))}
 	placement.Cart.Items = slices.Clone(c.Items)
@@ -229,7 +229,7 @@ func (b *book) decide(p *placing) (orders.Order, bool, error) {
 		b.sold[id] -= n
 	}
 	b.placed = append(b.placed, o)
-	saved := o.Saved()
+	saved := o.Clone()
 	b.earlier[o.ID] = saved
 	c.OrderID = o.ID
 	if r.IdempotencyKey != "" {
@@ -274,14 +274,14 @@ func (b *book) save(ctx context.Context) error {
 		orderRows = append(orderRows, rowOfOrder(*o))
 		lines = append(lines, rowsOfLines(*o)...)
 		payments = append(payments, rowOfPayment(*o))
-		events = append(events, o.Changes()...)
+		events = append(events, o.PendingEvents()...)
 		if o.CartID != "" {
 			cartIDs = append(cartIDs, o.CartID)
 			assignments.WriteString(" WHEN ? THEN ?")
 			args = append(args, o.CartID, o.ID)
 		}
 	}
-	return sqldb.Together(ctx, b.tx, func(w bun.IDB) error {
+	return sqldb.Pipeline(ctx, b.tx, func(w bun.IDB) error {
 		if b.sales != nil {
 			events = append(events, b.sales.events...)
 			if err := b.sales.saveRows(ctx, w); err != nil {

@@ -108,7 +108,7 @@ func exercise(t *testing.T, db *sqldb.DB) {
 	_, err = s.Restock(ctx, orders.Restock{Ref: "r", ProductID: ids[0], Quantity: 1}, orders.System("test"))
 	must(err)
 	ann := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
-	buy := func(m orders.PaymentMethod, key string) orders.Order {
+	buy := func(m orders.Method, key string) orders.Order {
 		for _, id := range ids {
 			_, err := s.AddToCart(ctx, "ann", id, 1)
 			must(err)
@@ -119,18 +119,18 @@ func exercise(t *testing.T, db *sqldb.DB) {
 		must(err)
 		return o
 	}
-	buy(orders.PayCash, "")
+	buy(orders.Cash, "")
 	_, err = s.AddToCart(ctx, "ann", ids[1], 2)
 	must(err)
 	_, err = s.SetCartQuantity(ctx, "ann", ids[1], 0)
 	must(err)
-	o := buy(orders.PayCard, "key")
+	o := buy(orders.Card, "key")
 	_, err = s.RecordDelivery(ctx, o.ID, time.Now(), ann)
 	must(err)
-	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: orders.PayCard, Token: orderstest.TokenPays})
+	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: orders.Card, Token: orderstest.TokenPays})
 	must(err)
 	gateway.Script(orderstest.CallConfirm, orderstest.FaultNothing)
-	o = buy(orders.PayCard, "")
+	o = buy(orders.Card, "")
 	_, err = s.AddToCart(ctx, "ann", ids[0], 1)
 	must(err)
 	_, err = s.ClearCart(ctx, "ann")
@@ -138,12 +138,12 @@ func exercise(t *testing.T, db *sqldb.DB) {
 	_, err = s.Cancel(ctx, o.ID, ann, "test")
 	must(err)
 	gateway.Script(orderstest.CallCreate, orderstest.FaultNothing)
-	buy(orders.PayCard, "")
+	buy(orders.Card, "")
 	_, err = s.ChargeDue(ctx, 10)
 	must(err)
 	for _, q := range []orders.Query{
 		{}, {CustomerID: "ann"}, {CustomerID: "ann", Text: "p1"}, {From: time.Now().Add(-time.Hour), To: time.Now()},
-		{NeedPerson: true}, {Status: []orders.Status{orders.StatusQueued, orders.StatusSubmitted}}, {CustomerID: "ann", Status: []orders.Status{orders.StatusCompleted}},
+		{NeedsReview: true}, {Status: []orders.Status{orders.StatusQueued, orders.StatusSubmitted}}, {CustomerID: "ann", Status: []orders.Status{orders.StatusCompleted}},
 	} {
 		_, _, err := s.Orders(ctx, q)
 		must(err)
@@ -155,9 +155,9 @@ func exercise(t *testing.T, db *sqldb.DB) {
 
 // exerciseSales does everything a shop does with flash sales.
 func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store, s *orders.Service, ids []int64,
-	buy func(orders.PaymentMethod, string) orders.Order, gateway *orderstest.Gateway) {
+	buy func(orders.Method, string) orders.Order, gateway *orderstest.Gateway) {
 	ann, staff := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}, orders.Actor{Kind: orders.ActorStaff, ID: "1"}
-	sale, err := s.CreateFlashSale(ctx, orders.SaleDraft{
+	sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
 		ProductID: ids[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 50, CapPerCustomer: 20,
 	}, staff)
 	must(err)
@@ -173,13 +173,13 @@ func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store,
 	must(err)
 	_, err = s.ReserveFlashSale(ctx, sale.ID, ann, 2)
 	must(err)
-	must(placedInSale(buy(orders.PayCash, ""), sale.ID))
+	must(placedInSale(buy(orders.Cash, ""), sale.ID))
 	gateway.Script(orderstest.CallCreate, orderstest.FaultNothing)
-	_, err = s.Cancel(ctx, buy(orders.PayCard, "").ID, ann, "test")
+	_, err = s.Cancel(ctx, buy(orders.Card, "").ID, ann, "test")
 	must(err)
 	_, err = s.ReserveFlashSale(ctx, sale.ID, ann, 1)
 	must(err)
-	_, err = s.UpdateFlashSale(ctx, sale.ID, staff, func(d *orders.SaleDraft) error { d.Cap = 0; return nil })
+	_, err = s.UpdateFlashSale(ctx, sale.ID, staff, func(d *orders.FlashSaleParams) error { d.Cap = 0; return nil })
 	must(err)
 	later := orders.Stamp{At: time.Now().Add(30 * time.Minute), By: staff}
 	_, err = store.ExpireReservations(ctx, later, 10)

@@ -104,8 +104,8 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, chan
 	return saved, refusal(err)
 }
 
-// restocking is a call of Restock on its way.
-type restocking struct {
+// restockCall is a call of Restock on its way.
+type restockCall struct {
 	restock orders.Restock
 	stamp   orders.Stamp
 
@@ -113,8 +113,8 @@ type restocking struct {
 	err error
 }
 
-// Fail implements sqldb.CarryOut.
-func (r *restocking) Fail(err error) { r.did, r.err = false, refusal(err) }
+// Fail implements sqldb.RunBatch.
+func (r *restockCall) Fail(err error) { r.did, r.err = false, refusal(err) }
 
 // Restock implements orders.Store. Calls that meet are one transaction: those
 // of one product would wait for its row one after the other.
@@ -122,14 +122,14 @@ func (s *Store) Restock(ctx context.Context, r orders.Restock, st orders.Stamp) 
 	if err := r.Validate(); err != nil {
 		return false, err
 	}
-	call := &restocking{restock: r, stamp: st}
+	call := &restockCall{restock: r, stamp: st}
 	if err := s.restocks.Do(ctx, call); err != nil {
 		return false, fmt.Errorf("ordersdb: restock: %w", err)
 	}
 	return call.did, call.err
 }
 
-func (s *Store) restockAll(ctx context.Context, calls []*restocking) error {
+func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 	return s.db.Tx(ctx, "ordersdb: restock", func(ctx context.Context, tx bun.Tx) error {
 		wanted := map[int64]bool{}
 		for _, c := range calls {

@@ -200,22 +200,22 @@ func rowOfPayment(o orders.Order) paymentRow {
 	p := o.Payment
 	return paymentRow{
 		ID: p.ID, OrderID: o.ID, Method: string(p.Method), AmountMinor: p.Amount, Status: string(p.Status),
-		Token: p.Token, Key: p.Key, KeyRound: p.KeyRound, Reference: p.Reference,
+		Token: p.Token, Key: p.Key, KeyRound: p.KeyRound, Reference: p.ProviderID,
 		FirstSentAt: sqldb.At(p.FirstSentAt), CapturedAt: sqldb.At(p.CapturedAt), DeclineCode: p.DeclineCode,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
-		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.GaveUp, Priority: p.Priority,
+		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.NeedsReview, Priority: p.Priority,
 	}
 }
 
 func (r paymentRow) payment() orders.Payment {
 	return orders.Payment{
-		ID: r.ID, Method: orders.PaymentMethod(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
-		Token: r.Token, Key: r.Key, KeyRound: r.KeyRound, Reference: r.Reference,
+		ID: r.ID, Method: orders.Method(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
+		Token: r.Token, Key: r.Key, KeyRound: r.KeyRound, ProviderID: r.Reference,
 		FirstSentAt: r.FirstSentAt.Time(), CapturedAt: r.CapturedAt.Time(), DeclineCode: r.DeclineCode,
 		Priority: r.Priority,
 		Work: orders.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
-			LeaseToken: r.LeaseToken, LastError: r.LastError, GaveUp: r.GaveUp,
+			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
 		},
 	}
 }

@@ -173,8 +173,8 @@ func (b *saleBook) keep(r orders.Reservation, events []orders.Event, err error) 
 }
 
 // expire ends the reservations whose time is up.
-func (b *saleBook) expire(at time.Time, from orders.Origin) error {
-	st := orders.Stamp{At: at, By: orders.System("flash sales"), From: from}
+func (b *saleBook) expire(at time.Time, from orders.Source) error {
+	st := orders.Stamp{At: at, By: orders.System("flash sales"), Source: from}
 	for _, r := range b.expired {
 		b.hold(r, -r.Quantity)
 		if err := b.keep(r.Expire(st)); err != nil {
@@ -210,7 +210,7 @@ func (b *saleBook) sell(o *orders.Order) error {
 		}
 		if r := b.held[buyer{l.SaleID, o.CustomerID}]; r.ID != "" {
 			b.hold(r, -r.Quantity)
-			if err := b.keep(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.Changes()[0].Actor, From: o.Changes()[0].From})); err != nil {
+			if err := b.keep(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
 				return err
 			}
 		}

@@ -83,12 +83,12 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 		if _, err := tx.NewUpdate().Table("products").Set("on_sale = TRUE").Where("id = ?", f.ProductID).Exec(ctx); err != nil {
 			return err
 		}
-		return outbox.Append(ctx, tx, eventPrefix, f.Changes())
+		return outbox.Append(ctx, tx, eventPrefix, f.PendingEvents())
 	})
 	if err != nil {
 		return orders.FlashSale{}, refusal(err)
 	}
-	return f.Saved(), nil
+	return f.Clone(), nil
 }
 
 // checkOverlap is exact because it runs under the lock of the product.
@@ -117,8 +117,8 @@ func (s *Store) UpdateFlashSale(ctx context.Context, id string, st orders.Stamp,
 		if err := change(&f); err != nil {
 			return err
 		}
-		saved = f.Saved()
-		if len(f.Changes()) == 0 {
+		saved = f.Clone()
+		if len(f.PendingEvents()) == 0 {
 			return nil
 		}
 		if err := checkOverlap(ctx, tx, f); err != nil {
@@ -131,7 +131,7 @@ func (s *Store) UpdateFlashSale(ctx context.Context, id string, st orders.Stamp,
 			return err
 		}
 		b := newSaleBook(nil)
-		b.events = f.Changes()
+		b.events = f.PendingEvents()
 		var late []reservationRow
 		err = tx.NewSelect().Model(&late).Where("r.sale_id = ?", id).Where("r.status = 'held'").
 			Where("r.expires_at > ?", sqldb.At(f.Ends)).Order("r.id").Scan(ctx)
@@ -183,7 +183,7 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st order
 		if err != nil {
 			return err
 		}
-		if err := b.expire(st.At, st.From); err != nil {
+		if err := b.expire(st.At, st.Source); err != nil {
 			return err
 		}
 		p.Stock += b.back[p.ID]
@@ -267,7 +267,7 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st orders.St
 		}
 		b.expired = b.expired[:min(len(b.expired), limit)]
 		n = len(b.expired)
-		if err := b.expire(st.At, st.From); err != nil {
+		if err := b.expire(st.At, st.Source); err != nil {
 			return err
 		}
 		if n > 0 {

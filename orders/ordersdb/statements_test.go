@@ -100,14 +100,14 @@ func TestStatementsPerCheckout(t *testing.T) {
 		check("add to cart", 4, 1)
 
 		ann := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		check("checkout of three products, cash", 8, 1)
 
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCard, Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Card, Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
 			t.Fatal(err)
 		}
 		// 9 to place (the key is looked up), 6 to store the reference before the
@@ -117,7 +117,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		for i := range 5 {
 			who := fmt.Sprintf("customer-%d", i)
 			fill(who)
-			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.PayCash}); err != nil {
+			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.Cash}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -131,7 +131,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		}
 		check("nothing due", 1, 0)
 
-		sale, err := s.CreateFlashSale(ctx, orders.SaleDraft{
+		sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
 			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100, CapPerCustomer: 10,
 		}, orders.System("test"))
 		if err != nil {
@@ -139,7 +139,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		}
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		// 8 as ever; 3 to read the sale, its buyers and reservations, 2 to count.
@@ -150,7 +150,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		check("reserve", 9, 1)
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.PayCash}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		check("checkout that uses a reservation", 15, 1)

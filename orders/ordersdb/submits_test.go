@@ -50,9 +50,9 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 			for k := range 2 {
 				wg.Go(func() {
 					<-start
-					r := orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, CartID: carts[i], Method: orders.PayCash}
+					r := orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, CartID: carts[i], Method: orders.Cash}
 					if i%2 == 0 {
-						r.Method, r.Token = orders.PayCard, orderstest.TokenPays
+						r.Method, r.Token = orders.Card, orderstest.TokenPays
 					}
 					var err error
 					if answers[i][k], err = shops[k].Checkout(ctx, r); err != nil {

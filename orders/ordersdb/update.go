@@ -13,8 +13,8 @@ import (
 	"github.com/returnkit/returnkit/orders"
 )
 
-// updating is a call of Update on its way.
-type updating struct {
+// updateCall is a call of Update on its way.
+type updateCall struct {
 	id     string
 	change func(*orders.Order) error
 
@@ -23,8 +23,8 @@ type updating struct {
 	err        error
 }
 
-// Fail implements sqldb.CarryOut.
-func (u *updating) Fail(err error) {
+// Fail implements sqldb.RunBatch.
+func (u *updateCall) Fail(err error) {
 	u.order, u.alone, u.err = orders.Order{}, false, refusal(err)
 }
 
@@ -34,7 +34,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if !storable(id) {
 		return orders.Order{}, notFound("order", fmt.Sprintf("%q", id))
 	}
-	u := &updating{id: id, change: change}
+	u := &updateCall{id: id, change: change}
 	if err := s.updates.Do(ctx, u); err != nil {
 		return orders.Order{}, fmt.Errorf("ordersdb: update order: %w", err)
 	}
@@ -44,16 +44,16 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 // finish carries out by itself what cancels: it locks carts and products, which
 // all transactions lock in one order. It is done here and not with the calls it
 // met, because what it panics with is its own.
-func (s *Store) finish(ctx context.Context, u *updating) (orders.Order, error) {
+func (s *Store) finish(ctx context.Context, u *updateCall) (orders.Order, error) {
 	if u.alone {
-		sqldb.CarryOut(ctx, []*updating{u}, s.updateAll)
+		sqldb.RunBatch(ctx, []*updateCall{u}, s.updateAll)
 	}
 	return u.order, u.err
 }
 
 // updateAll carries out calls in one transaction. A refusal of one is in its
 // err; the error returned is of the transaction, and then nothing was saved.
-func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
+func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 	return s.db.Tx(ctx, "ordersdb: update order", func(ctx context.Context, tx bun.Tx) error {
 		now, err := lockOrders(ctx, tx, calls)
 		if err != nil {
@@ -66,7 +66,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
 				u.order, u.err = orders.Order{}, notFound("order", u.id)
 				continue
 			}
-			u.was, u.order = was, was.Saved()
+			u.was, u.order = was, was.Clone()
 			if u.err = u.change(&u.order); u.err == nil {
 				u.err = checkChanges(u.order, was.Version)
 			}
@@ -81,9 +81,9 @@ func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
 					return err
 				}
 			}
-			now[u.id] = u.order.Saved()
+			now[u.id] = u.order.Clone()
 		}
-		return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 			for _, u := range calls {
 				if u.err != nil || u.alone {
 					continue
@@ -91,7 +91,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
 				if err := saveOrder(ctx, w, u.was, u.order); err != nil {
 					return err
 				}
-				u.order = u.order.Saved()
+				u.order = u.order.Clone()
 			}
 			return nil
 		})
@@ -112,13 +112,13 @@ func saveOrder(ctx context.Context, db bun.IDB, was, o orders.Order) error {
 			return err
 		}
 	}
-	return outbox.Append(ctx, db, eventPrefix, o.Changes())
+	return outbox.Append(ctx, db, eventPrefix, o.PendingEvents())
 }
 
 // lockOrders loads the orders of the calls with their rows and those of their
 // payments locked. The payments' too, because Claim leases payments without
 // locking their orders.
-func lockOrders(ctx context.Context, tx bun.Tx, calls []*updating) (map[string]orders.Order, error) {
+func lockOrders(ctx context.Context, tx bun.Tx, calls []*updateCall) (map[string]orders.Order, error) {
 	ids := make([]string, len(calls))
 	for i, u := range calls {
 		ids[i] = u.id

@@ -25,14 +25,14 @@ func TestUpdatesThatMeet(t *testing.T) {
 		st := orders.Stamp{At: time.Now(), By: orders.System("test")}
 		deliver := func(o *orders.Order) error { return o.RecordDelivery(st, st.At) }
 		no := errors.New("no")
-		first := &updating{id: placed["ann"].ID, change: func(o *orders.Order) error { return o.Complete(st, "ch_1") }}
-		second := &updating{id: placed["ann"].ID, change: deliver}
-		refused := &updating{id: placed["bob"].ID, change: func(o *orders.Order) error { _ = o.Complete(st, "ch_2"); return no }}
-		missing := &updating{id: "nobody", change: deliver}
-		cancelled := &updating{id: placed["cid"].ID, change: func(o *orders.Order) error { return o.Cancel(st, "gone") }}
+		first := &updateCall{id: placed["ann"].ID, change: func(o *orders.Order) error { return o.Complete(st, "ch_1") }}
+		second := &updateCall{id: placed["ann"].ID, change: deliver}
+		refused := &updateCall{id: placed["bob"].ID, change: func(o *orders.Order) error { _ = o.Complete(st, "ch_2"); return no }}
+		missing := &updateCall{id: "nobody", change: deliver}
+		cancelled := &updateCall{id: placed["cid"].ID, change: func(o *orders.Order) error { return o.Cancel(st, "gone") }}
 		h.commits.Store(0)
-		calls := []*updating{first, cancelled, refused, second, missing}
-		sqldb.CarryOut(t.Context(), calls, h.store.updateAll)
+		calls := []*updateCall{first, cancelled, refused, second, missing}
+		sqldb.RunBatch(t.Context(), calls, h.store.updateAll)
 		for _, u := range calls {
 			_, _ = h.store.finish(t.Context(), u) // its error is looked at below
 		}

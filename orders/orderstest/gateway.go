@@ -9,7 +9,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 )
 
-// Call names a method of orders.Gateway.
+// Call names a method of orders.ChargeGateway.
 type Call string
 
 // The calls of a gateway.
@@ -52,13 +52,13 @@ type Charge struct {
 	Currency  orders.Currency
 }
 
-// Gateway is an orders.Gateway with a ledger of its own: what happened to
+// ChargeGateway is an orders.ChargeGateway with a ledger of its own: what happened to
 // the money, whatever the caller was told. It keeps answers by idempotency key
 // as Stripe does. The zero value is ready; it is safe for concurrent use.
 type Gateway struct {
 	mu       sync.Mutex
 	objects  map[string]*object // by reference
-	answers  map[string]orders.Answer
+	answers  map[string]orders.Result
 	requests map[string]orders.ChargeRequest // what each key was used for
 	script   map[Call][]Fault
 	always   map[Call]Fault
@@ -72,7 +72,7 @@ type object struct {
 	state   string // open, captured, cancelled
 }
 
-var _ orders.Gateway = (*Gateway)(nil)
+var _ orders.ChargeGateway = (*Gateway)(nil)
 
 // Script makes the next calls of a kind go wrong, in order; FaultNone lets one
 // pass. After them Always counts again.
@@ -127,22 +127,22 @@ func (g *Gateway) init() {
 		g.script, g.always = map[Call][]Fault{}, map[Call]Fault{}
 	}
 	if g.answers == nil {
-		g.answers, g.requests = map[string]orders.Answer{}, map[string]orders.ChargeRequest{}
+		g.answers, g.requests = map[string]orders.Result{}, map[string]orders.ChargeRequest{}
 	}
 }
 
-// CreatePayment implements orders.Gateway.
-func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
-	return g.do(ctx, CallCreate, r, func(*object) (orders.Answer, string) {
+// CreatePayment implements orders.ChargeGateway.
+func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
+	return g.do(ctx, CallCreate, r, func(*object) (orders.Result, string) {
 		ref := fmt.Sprintf("pi_%05d", len(g.objects)+1)
 		g.objects[ref] = &object{request: r, state: "open"}
-		return orders.Answer{Outcome: orders.OutcomeDone, Reference: ref, HTTP: 200}, ref
+		return orders.Result{Outcome: orders.OutcomeDone, ProviderID: ref, HTTP: 200}, ref
 	}, "")
 }
 
-// ConfirmPayment implements orders.Gateway.
-func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
-	return g.do(ctx, CallConfirm, r, func(p *object) (orders.Answer, string) {
+// ConfirmPayment implements orders.ChargeGateway.
+func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+	return g.do(ctx, CallConfirm, r, func(p *object) (orders.Result, string) {
 		switch {
 		case p == nil || p.state == "cancelled":
 			return refused("payment_intent_unexpected_state"), reference
@@ -157,44 +157,44 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, re
 	}, reference)
 }
 
-// FindPayment implements orders.Gateway.
-func (g *Gateway) FindPayment(ctx context.Context, reference string) orders.Answer {
-	return g.do(ctx, CallFind, orders.ChargeRequest{}, func(p *object) (orders.Answer, string) {
+// FindPayment implements orders.ChargeGateway.
+func (g *Gateway) FindPayment(ctx context.Context, reference string) orders.Result {
+	return g.do(ctx, CallFind, orders.ChargeRequest{}, func(p *object) (orders.Result, string) {
 		switch {
 		case p == nil:
-			return orders.Answer{Outcome: orders.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
+			return orders.Result{Outcome: orders.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
 		case p.state == "captured":
 			return done(p, reference), reference
 		case p.state == "cancelled":
 			return refused("canceled"), reference
 		}
-		return orders.Answer{Outcome: orders.OutcomeNothing, Reference: reference, Status: "requires_confirmation", HTTP: 200}, reference
+		return orders.Result{Outcome: orders.OutcomeNoEffect, ProviderID: reference, Status: "requires_confirmation", HTTP: 200}, reference
 	}, reference)
 }
 
-// CancelPayment implements orders.Gateway.
-func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
-	return g.do(ctx, CallCancel, r, func(p *object) (orders.Answer, string) {
+// CancelPayment implements orders.ChargeGateway.
+func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+	return g.do(ctx, CallCancel, r, func(p *object) (orders.Result, string) {
 		if p != nil && p.state == "captured" {
 			return refused("payment_intent_unexpected_state"), reference
 		}
 		if p != nil {
 			p.state = "cancelled"
 		}
-		return orders.Answer{Outcome: orders.OutcomeDone, Reference: reference, HTTP: 200}, reference
+		return orders.Result{Outcome: orders.OutcomeDone, ProviderID: reference, HTTP: 200}, reference
 	}, reference)
 }
 
-func done(p *object, reference string) orders.Answer {
-	return orders.Answer{Outcome: orders.OutcomeDone, Reference: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
+func done(p *object, reference string) orders.Result {
+	return orders.Result{Outcome: orders.OutcomeDone, ProviderID: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
 }
 
-func refused(code string) orders.Answer {
-	return orders.Answer{Outcome: orders.OutcomeRefused, Code: code, Message: "refused: " + code, HTTP: 402}
+func refused(code string) orders.Result {
+	return orders.Result{Outcome: orders.OutcomeDeclined, Code: code, Message: "refused: " + code, HTTP: 402}
 }
 
 // do carries out one call with the fault that is due.
-func (g *Gateway) do(ctx context.Context, c Call, r orders.ChargeRequest, effect func(*object) (orders.Answer, string), reference string) orders.Answer {
+func (g *Gateway) do(ctx context.Context, c Call, r orders.ChargeRequest, effect func(*object) (orders.Result, string), reference string) orders.Result {
 	a, hang := g.locked(c, r, effect, reference)
 	if hang {
 		<-ctx.Done()
@@ -202,7 +202,7 @@ func (g *Gateway) do(ctx context.Context, c Call, r orders.ChargeRequest, effect
 	return a
 }
 
-func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (orders.Answer, string), reference string) (a orders.Answer, hang bool) {
+func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (orders.Result, string), reference string) (a orders.Result, hang bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.init()
@@ -211,11 +211,11 @@ func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (o
 	if q := g.script[c]; len(q) > 0 {
 		fault, g.script[c] = q[0], q[1:]
 	}
-	lost := orders.Answer{Outcome: orders.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken := orders.Answer{Outcome: orders.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+	lost := orders.Result{Outcome: orders.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken := orders.Result{Outcome: orders.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 	switch fault {
 	case FaultNothing:
-		return orders.Answer{Outcome: orders.OutcomeNothing, Code: "rate_limit", Message: "try later", HTTP: 429}, false
+		return orders.Result{Outcome: orders.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false
 	case FaultLostBefore:
 		return lost, false
 	case FaultHangBefore:
@@ -251,7 +251,7 @@ func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (o
 				a.Amount = g.objects[ref].request.Amount + 1
 			}
 			if fault == FaultPending {
-				a = orders.Answer{Outcome: orders.OutcomePending, Reference: ref, Status: "processing", HTTP: 200}
+				a = orders.Result{Outcome: orders.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
 			}
 		}
 		if c != CallFind {

@@ -20,9 +20,9 @@ func ExampleGateway() {
 	g.Script(orderstest.CallConfirm, orderstest.FaultLostAfter)
 	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
 	created := g.CreatePayment(ctx, r)
-	fmt.Println(g.ConfirmPayment(ctx, r, created.Reference).Outcome)
-	fmt.Println(g.FindPayment(ctx, created.Reference).Outcome)
-	fmt.Println(g.ConfirmPayment(ctx, r, created.Reference).Replayed)
+	fmt.Println(g.ConfirmPayment(ctx, r, created.ProviderID).Outcome)
+	fmt.Println(g.FindPayment(ctx, created.ProviderID).Outcome)
+	fmt.Println(g.ConfirmPayment(ctx, r, created.ProviderID).Replayed)
 	fmt.Println(len(g.Charges()))
 	// Output:
 	// unknown
@@ -47,45 +47,45 @@ func TestGatewayKeepsItsLedger(t *testing.T) {
 	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
 	for _, c := range []struct {
 		name    string
-		run     func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer
+		run     func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result
 		want    orders.Outcome
 		charges int
 	}{
-		{"a confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		{"a confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			return g.ConfirmPayment(t.Context(), r, ref)
 		}, orders.OutcomeDone, 1},
-		{"a declined card", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		{"a declined card", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			bad := r
 			bad.Token = orderstest.TokenDeclined
 			return g.ConfirmPayment(t.Context(), bad, ref)
-		}, orders.OutcomeRefused, 0},
-		{"a confirm after cancel", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		}, orders.OutcomeDeclined, 0},
+		{"a confirm after cancel", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			g.CancelPayment(t.Context(), r, ref)
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, orders.OutcomeRefused, 0},
-		{"a cancel after confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		}, orders.OutcomeDeclined, 0},
+		{"a cancel after confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			g.ConfirmPayment(t.Context(), r, ref)
 			return g.CancelPayment(t.Context(), r, ref)
-		}, orders.OutcomeRefused, 1},
-		{"twice, keys forgotten", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		}, orders.OutcomeDeclined, 1},
+		{"twice, keys forgotten", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			g.ConfirmPayment(t.Context(), r, ref)
 			g.PruneKeys()
 			return g.ConfirmPayment(t.Context(), r, ref)
 		}, orders.OutcomeDone, 1},
-		{"looking up what is open", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		{"looking up what is open", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			return g.FindPayment(t.Context(), ref)
-		}, orders.OutcomeNothing, 0},
-		{"looking up what is not there", func(t *testing.T, g *orderstest.Gateway, _ string) orders.Answer {
+		}, orders.OutcomeNoEffect, 0},
+		{"looking up what is not there", func(t *testing.T, g *orderstest.Gateway, _ string) orders.Result {
 			return g.FindPayment(t.Context(), "pi_x")
 		}, orders.OutcomeUnknown, 0},
-		{"a stored error, again and again", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Answer {
+		{"a stored error, again and again", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
 			g.Script(orderstest.CallConfirm, orderstest.FaultStored5xx)
 			g.ConfirmPayment(t.Context(), r, ref)
 			return g.ConfirmPayment(t.Context(), r, ref)
 		}, orders.OutcomeUnknown, 0},
 	} {
 		g := &orderstest.Gateway{}
-		a := c.run(t, g, g.CreatePayment(t.Context(), r).Reference)
+		a := c.run(t, g, g.CreatePayment(t.Context(), r).ProviderID)
 		if a.Outcome != c.want || len(g.Charges()) != c.charges {
 			t.Errorf("%s: %+v and charges %v; want %s and %d", c.name, a, g.Charges(), c.want, c.charges)
 		}
@@ -96,7 +96,7 @@ func TestGatewayHangsUntilTheCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &orderstest.Gateway{}
 		r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
-		ref := g.CreatePayment(t.Context(), r).Reference
+		ref := g.CreatePayment(t.Context(), r).ProviderID
 		g.Script(orderstest.CallConfirm, orderstest.FaultHangAfter)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -103,9 +103,9 @@ func makeOrder(items []orders.Item, r orders.Rules) (orders.Order, error) {
 		lines[i].ID = newID()
 	}
 	s := orders.Stamp{At: genInstant, By: orders.System("test")}
-	o, err := orders.Place(orders.Draft{
+	o, err := orders.NewOrder(orders.Params{
 		ID: newID(), CustomerID: "1", CartID: newID(), TermsID: "terms-1", Source: "test",
-		Currency: items[0].Product.Currency, Lines: lines, PaymentID: newID(), Method: orders.PayCard, Token: TokenPays,
+		Currency: items[0].Product.Currency, Lines: lines, PaymentID: newID(), Method: orders.Card, Token: TokenPays,
 	}, s)
 	if err != nil {
 		return orders.Order{}, err
@@ -113,5 +113,5 @@ func makeOrder(items []orders.Item, r orders.Rules) (orders.Order, error) {
 	if err := o.Complete(s, "pi_test"); err != nil {
 		return orders.Order{}, err
 	}
-	return o.Saved(), nil
+	return o.Clone(), nil
 }

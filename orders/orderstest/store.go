@@ -184,7 +184,7 @@ func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 	if !ok {
 		return orders.Order{}, notFound("order", id)
 	}
-	return o.Saved(), nil
+	return o.Clone(), nil
 }
 
 // Update implements orders.Store.
@@ -198,15 +198,15 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if !ok {
 		return orders.Order{}, notFound("order", id)
 	}
-	o := was.Saved()
+	o := was.Clone()
 	if err := change(&o); err != nil {
 		return orders.Order{}, err
 	}
 	if err := checkChanges(o, was.Version); err != nil {
 		return orders.Order{}, err
 	}
-	s.events[id] = append(s.events[id], o.Changes()...)
-	s.orders[id] = o.Saved()
+	s.events[id] = append(s.events[id], o.PendingEvents()...)
+	s.orders[id] = o.Clone()
 	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
 		for productID, n := range units(o) {
 			p := s.products[productID]
@@ -220,7 +220,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 		}
 		s.reopen(o)
 	}
-	return o.Saved(), nil
+	return o.Clone(), nil
 }
 
 // reopen gives the customer the cart of a cancelled order back, unless they
@@ -251,7 +251,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	var found []orders.Order
 	for _, o := range s.orders {
 		if matches(o, q) {
-			found = append(found, o.Saved())
+			found = append(found, o.Clone())
 		}
 	}
 	slices.SortFunc(found, func(a, b orders.Order) int {
@@ -270,7 +270,7 @@ func matches(o orders.Order, q orders.Query) bool {
 	case len(q.IDs) > 0 && !slices.Contains(q.IDs, o.ID),
 		q.CustomerID != "" && o.CustomerID != q.CustomerID,
 		len(q.Status) > 0 && !slices.Contains(q.Status, o.Status),
-		q.NeedPerson && !o.Payment.Work.GaveUp,
+		q.NeedsReview && !o.Payment.Work.NeedsReview,
 		!q.From.IsZero() && o.PlacedAt.Before(q.From),
 		!q.To.IsZero() && !o.PlacedAt.Before(q.To):
 		return false
@@ -290,8 +290,8 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	var due []orders.Order
 	for _, o := range s.orders {
 		w := o.Payment.Work
-		if !w.NextAt.IsZero() && !w.NextAt.After(now) && !w.LeaseUntil.After(now) && !w.GaveUp {
-			due = append(due, o.Saved())
+		if !w.NextAt.IsZero() && !w.NextAt.After(now) && !w.LeaseUntil.After(now) && !w.NeedsReview {
+			due = append(due, o.Clone())
 		}
 	}
 	slices.SortFunc(due, func(a, b orders.Order) int {
@@ -300,7 +300,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {
 		due[i].Lease(token, now.Add(lease))
-		s.orders[due[i].ID] = due[i].Saved()
+		s.orders[due[i].ID] = due[i].Clone()
 	}
 	return due, nil
 }
@@ -321,7 +321,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]orders.Event, error) {
 
 // checkChanges refuses a save that is not the stored version and its events.
 func checkChanges(o orders.Order, version int) error {
-	changes := o.Changes()
+	changes := o.PendingEvents()
 	if o.Version != version+len(changes) {
 		return fmt.Errorf("orderstest: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, len(changes), version)
 	}

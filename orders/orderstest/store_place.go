@@ -9,7 +9,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 )
 
-// Place implements orders.Store.
+// NewOrder implements orders.Store.
 func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -17,7 +17,7 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 		return orders.Order{}, false, err
 	}
 	if id, ok := s.keys[[2]string{r.CustomerID, r.IdempotencyKey}]; ok && r.IdempotencyKey != "" {
-		return s.orders[id].Saved(), false, nil
+		return s.orders[id].Clone(), false, nil
 	}
 	cartID := r.CartID
 	if cartID == "" {
@@ -31,12 +31,12 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 		return orders.Order{}, false, notFound("cart", r.CartID)
 	}
 	if o, ok := s.orders[cart.OrderID]; ok && o.Status != orders.StatusCancelled {
-		return o.Saved(), false, nil
+		return o.Clone(), false, nil
 	}
 	swept := func(v orders.Reservation) bool {
 		return slices.ContainsFunc(cart.Items, func(it orders.CartItem) bool { return it.ProductID == v.ProductID })
 	}
-	if _, err := s.expire(orders.Stamp{At: r.At, By: orders.System("flash sales"), From: r.From}, math.MaxInt, swept); err != nil {
+	if _, err := s.expire(orders.Stamp{At: r.At, By: orders.System("flash sales"), Source: r.From}, math.MaxInt, swept); err != nil {
 		return orders.Order{}, false, err
 	}
 	for try := 0; ; try++ {
@@ -80,8 +80,8 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 		p.Stock -= n
 		s.products[id] = p
 	}
-	s.events[o.ID] = slices.Clone(o.Changes())
-	o = o.Saved()
+	s.events[o.ID] = slices.Clone(o.PendingEvents())
+	o = o.Clone()
 	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
 	if o.IdempotencyKey != "" {
 		s.keys[[2]string{o.CustomerID, o.IdempotencyKey}] = o.ID
@@ -91,5 +91,5 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 	if s.open[cart.CustomerID] == cart.ID {
 		delete(s.open, cart.CustomerID)
 	}
-	return o.Saved(), nil
+	return o.Clone(), nil
 }

@@ -134,9 +134,9 @@ func (s *Store) saveSale(f orders.FlashSale) (orders.FlashSale, error) {
 	if err := f.CheckOverlap(others); err != nil {
 		return orders.FlashSale{}, err
 	}
-	s.events[f.ID] = append(s.events[f.ID], f.Changes()...)
-	s.sales.byID[f.ID] = f.Saved()
-	return f.Saved(), nil
+	s.events[f.ID] = append(s.events[f.ID], f.PendingEvents()...)
+	s.sales.byID[f.ID] = f.Clone()
+	return f.Clone(), nil
 }
 
 func (s *Store) saveReservation(r orders.Reservation, events []orders.Event, err error) error {
@@ -271,7 +271,7 @@ func (s *Store) countInSales(o orders.Order) error {
 			if err := s.hold(l.SaleID, -r.Quantity); err != nil {
 				return err
 			}
-			if err := s.saveReservation(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.Changes()[0].Actor, From: o.Changes()[0].From})); err != nil {
+			if err := s.saveReservation(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
 				return err
 			}
 		}

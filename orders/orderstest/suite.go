@@ -84,7 +84,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func (b *bench) stamp() orders.Stamp {
 	return orders.Stamp{
 		At: b.now, By: orders.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
-		From: orders.Origin{Address: "2001:db8::1", Request: "req-7"},
+		Source: orders.Source{Address: "2001:db8::1", Request: "req-7"},
 	}
 }
 
@@ -171,15 +171,15 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 	for i := range lines {
 		lines[i].ID = newID()
 	}
-	return orders.Place(orders.Draft{
+	return orders.NewOrder(orders.Params{
 		ID: newID(), CustomerID: c.CustomerID, CartID: c.ID, IdempotencyKey: key, TermsID: "terms-1", Source: "web",
-		Currency: "USD", Lines: lines, PaymentID: newID(), Method: orders.PayCard, Token: TokenPays,
+		Currency: "USD", Lines: lines, PaymentID: newID(), Method: orders.Card, Token: TokenPays,
 	}, b.stamp())
 }
 
 // place orders the cart.
 func (b *bench) place(customer, cartID, key string) (orders.Order, bool, error) {
-	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now, From: b.stamp().From}, b.decide(key))
+	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now, From: b.stamp().Source}, b.decide(key))
 }
 
 // bought is an order of n units of a product.

@@ -62,9 +62,9 @@ func testClaimPriority(_ *testing.T, b *bench) {
 				return nil, err
 			}
 			lines[0].ID = newID()
-			return orders.Place(orders.Draft{
+			return orders.NewOrder(orders.Params{
 				ID: newID(), CustomerID: customer(i), CartID: id, Currency: "USD", Lines: lines, PaymentID: newID(),
-				Method: orders.PayCard, Token: TokenPays, Priority: priority,
+				Method: orders.Card, Token: TokenPays, Priority: priority,
 			}, b.stamp())
 		})
 		b.ok(err)
@@ -120,7 +120,7 @@ func testFencing(_ *testing.T, b *bench) {
 	b.equal("second worker", b.claim(b.now.Add(time.Minute), "quick", 1), []string{o.ID})
 	finish := func(token string) error {
 		_, err := b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
-			if err := o.Held(token); err != nil {
+			if err := o.CheckLease(token); err != nil {
 				return err
 			}
 			return o.Complete(b.stamp(), "pi_"+token)
@@ -133,7 +133,7 @@ func testFencing(_ *testing.T, b *bench) {
 	b.code(finish("quick"), orders.CodeLeaseLost)
 	stored, err := b.store.Order(b.ctx, o.ID)
 	b.ok(err)
-	b.equal("reference", stored.Payment.Reference, "pi_quick")
+	b.equal("reference", stored.Payment.ProviderID, "pi_quick")
 }
 
 func testClaimAgainstUpdate(t *testing.T, b *bench) {
@@ -148,10 +148,10 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 				claimed, err = b.store.Claim(b.ctx, now, 30*time.Second, token, 1)
 			} else {
 				_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
-					if o.Held(token) == nil {
+					if o.CheckLease(token) == nil {
 						return nil // the claim came first
 					}
-					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeNothing, NextAt: b.now})
+					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeNoEffect, NextAt: b.now})
 				})
 			}
 			if err != nil {
@@ -160,7 +160,7 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 		})
 		stored, err := b.store.Order(b.ctx, o.ID)
 		b.ok(err)
-		if len(claimed) == 1 && stored.Held(token) != nil {
+		if len(claimed) == 1 && stored.CheckLease(token) != nil {
 			t.Fatalf("round %d: the claim was given and then overwritten", round)
 		}
 	}

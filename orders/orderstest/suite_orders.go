@@ -48,14 +48,14 @@ func testUpdate(t *testing.T, b *bench) {
 		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, Code: "api_error", Message: "it's ? broken", MayBeCaptured: true, NewKey: true, NextAt: b.now.Add(time.Second)}))
 		b.ok(o.Queue(b.stamp(), "no answer"))
 		o.Lease("token-1", b.now.Add(time.Second))
-		changed = o.Saved()
+		changed = o.Clone()
 		return nil
 	})
 	b.equal("updated order", got, changed)
 	got = b.update(was.ID, func(o *orders.Order) error {
 		b.ok(o.Complete(b.stamp(), ""))
 		b.ok(o.RecordDelivery(b.stamp(), b.now))
-		changed = o.Saved()
+		changed = o.Clone()
 		return nil
 	})
 	b.equal("updated order", got, changed)
@@ -157,7 +157,7 @@ func testEvents(_ *testing.T, b *bench) {
 		types = append(types, e.Type)
 		b.equal("event id", e.ID, fmt.Sprintf("%s:%d", o.ID, i+1))
 		b.equal("event actor", e.Actor, b.stamp().By)
-		b.equal("event origin", e.From, b.stamp().From)
+		b.equal("event origin", e.Source, b.stamp().Source)
 		b.equal("event instant", e.At, b.now)
 	}
 	b.equal("types", types, []string{orders.EventPlaced, orders.EventCharging, orders.EventChargeWithdrawn, orders.EventCancelled})
@@ -230,7 +230,7 @@ func testListFilters(_ *testing.T, b *bench) {
 		{"of some ids those of a customer", orders.Query{IDs: []string{second.ID, third.ID}, CustomerID: "ann"}, []string{second.ID}},
 		{"one status", orders.Query{Status: []orders.Status{orders.StatusQueued}}, []string{second.ID}},
 		{"two statuses", orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusCancelled}}, []string{third.ID, first.ID}},
-		{"those for a person", orders.Query{NeedPerson: true}, []string{first.ID}},
+		{"those for a person", orders.Query{NeedsReview: true}, []string{first.ID}},
 		{"from is included", orders.Query{From: start.Add(time.Hour)}, []string{third.ID, second.ID}},
 		{"to is not", orders.Query{To: start.Add(time.Hour)}, []string{first.ID}},
 		{"part of a product's name", orders.Query{Text: "DES"}, []string{third.ID, second.ID}},

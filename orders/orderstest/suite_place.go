@@ -25,7 +25,7 @@ func testPlace(t *testing.T, b *bench) {
 	if !placed {
 		t.Fatal("placed is false")
 	}
-	b.equal("placed order", o, made.Saved())
+	b.equal("placed order", o, made.Clone())
 	stored, err := b.store.Order(b.ctx, o.ID)
 	b.ok(err)
 	b.equal("stored order", stored, o)

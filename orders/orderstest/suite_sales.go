@@ -11,14 +11,14 @@ import (
 )
 
 // draft is a sale of the product at 20 % off, on for an hour around now.
-func (b *bench) draft(productID int64, limit, perCustomer int) orders.SaleDraft {
-	return orders.SaleDraft{
+func (b *bench) draft(productID int64, limit, perCustomer int) orders.FlashSaleParams {
+	return orders.FlashSaleParams{
 		ProductID: productID, Starts: b.now.Add(-30 * time.Minute), Ends: b.now.Add(30 * time.Minute),
 		PercentBP: 2000, Cap: limit, CapPerCustomer: perCustomer,
 	}
 }
 
-func (b *bench) newSale(d orders.SaleDraft) orders.FlashSale {
+func (b *bench) newSale(d orders.FlashSaleParams) orders.FlashSale {
 	b.Helper()
 	f, err := orders.NewFlashSale(newID(), d, b.stamp())
 	b.ok(err)
@@ -41,7 +41,7 @@ func (b *bench) loadSale(id string) orders.FlashSale {
 
 // reserve holds n units for ten minutes.
 func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
-	st := orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorCustomer, ID: customer}, From: b.stamp().From}
+	st := orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorCustomer, ID: customer}, Source: b.stamp().Source}
 	return b.store.Reserve(b.ctx, f.ID, customer, st, func(p orders.Product) (orders.Reservation, []orders.Event, error) {
 		return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
 	})
@@ -78,7 +78,7 @@ func (b *bench) foldedReservation(id string) orders.Reservation {
 	b.ok(err)
 	b.equal("reservation folded from its events", got, want)
 	for _, e := range events {
-		b.equal("origin of "+e.Type, e.From, b.stamp().From)
+		b.equal("origin of "+e.Type, e.Source, b.stamp().Source)
 	}
 	return want
 }
@@ -88,7 +88,7 @@ func testSale(t *testing.T, b *bench) {
 	made := b.newSale(b.draft(p.ID, 5, 2))
 	f, err := b.store.CreateFlashSale(b.ctx, made)
 	b.ok(err)
-	b.equal("created", f, made.Saved())
+	b.equal("created", f, made.Clone())
 	b.equal("stored", b.loadSale(f.ID), f)
 	next := b.draft(p.ID, 0, 0)
 	next.Starts, next.Ends = next.Ends, next.Ends.Add(time.Hour)
@@ -166,7 +166,7 @@ func testSaleOverlap(t *testing.T, b *bench) {
 	if first.ProductID != p.ID {
 		first = all[1]
 	}
-	d := first.Draft()
+	d := first.Params()
 	d.Starts, d.Ends = first.Ends, first.Ends.Add(time.Hour)
 	second, err := b.store.CreateFlashSale(b.ctx, b.newSale(d))
 	b.ok(err)
@@ -188,11 +188,11 @@ func testSaleChange(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 5, 0)
 	b.reserved(f, "ann", 2)
-	change := func(d orders.SaleDraft) error {
+	change := func(d orders.FlashSaleParams) error {
 		_, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(f *orders.FlashSale) error { return f.Change(b.stamp(), d) })
 		return err
 	}
-	d := f.Draft()
+	d := f.Params()
 	d.Cap = 1
 	b.code(change(d), orders.CodeInvalid)
 	d.Cap, d.PercentBP = 2, 5000
@@ -272,7 +272,7 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 	f := b.sale(p.ID, 5, 3)
 	order := func(who, saleID string, n int) error {
 		id := b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: n})
-		_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now, From: b.stamp().From}, func(pl orders.Placement) (*orders.Order, error) {
+		_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now, From: b.stamp().Source}, func(pl orders.Placement) (*orders.Order, error) {
 			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: n, Sale: &orders.FlashSale{ID: saleID}}}, "")
 		})
 		return err

@@ -30,11 +30,11 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	return rows, err
 }
 
-// bookOf is what a decision about the refund (nil for none yet) stands on.
-func bookOf(r refunds.OpenRequest, balances []balanceRow, given []givenRow, current *refunds.Refund) refunds.Book {
-	book := refunds.Book{
-		Balance: refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured},
-		Given:   map[string]refunds.Given{},
+// paymentStateOf is what a decision about the refund (nil for none yet) stands on.
+func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenRow, current *refunds.Refund) refunds.PaymentState {
+	book := refunds.PaymentState{
+		Balance:  refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured},
+		Refunded: map[string]refunds.Refunded{},
 	}
 	for _, b := range balances {
 		if b.PaymentID == r.PaymentID {
@@ -45,29 +45,29 @@ func bookOf(r refunds.OpenRequest, balances []balanceRow, given []givenRow, curr
 		if l.OrderID != r.OrderID || current != nil && l.RefundID == current.ID {
 			continue
 		}
-		g := book.Given[l.OrderLineID]
+		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)
 		g.Components = g.Components.Add(refunds.Components{Price: l.PriceMinor, Duty: l.DutyMinor, Shipping: l.ShippingMinor})
-		book.Given[l.OrderLineID] = g
+		book.Refunded[l.OrderLineID] = g
 	}
 	return book
 }
 
-// Book implements refunds.Store.
-func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, error) {
-	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
-		return refunds.Book{}, notFound("refund of", r.Reference)
+// PaymentState implements refunds.Store.
+func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
+	if !storable(r.ClientReference) || !storable(r.OrderID) || !storable(r.PaymentID) {
+		return refunds.PaymentState{}, notFound("refund of", r.ClientReference)
 	}
 	var balances []balanceRow
 	err := s.db.Read.NewSelect().Model(&balances).Where("b.payment_id = ?", r.PaymentID).Scan(ctx)
 	if err != nil {
-		return refunds.Book{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
+		return refunds.PaymentState{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
 	}
 	var rows []refundRow
 	err = s.db.Read.NewSelect().Model(&rows).Column("r.id").
-		Where("r.reference = ?", r.Reference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
+		Where("r.reference = ?", r.ClientReference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
 	if err != nil {
-		return refunds.Book{}, fmt.Errorf("refundsdb: refund of %s: %w", r.Reference, err)
+		return refunds.PaymentState{}, fmt.Errorf("refundsdb: refund of %s: %w", r.ClientReference, err)
 	}
 	var current *refunds.Refund
 	if len(rows) > 0 {
@@ -75,7 +75,7 @@ func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, 
 	}
 	given, err := readGiven(ctx, s.db.Read, []string{r.OrderID})
 	if err != nil {
-		return refunds.Book{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
+		return refunds.PaymentState{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
 	}
-	return bookOf(r, balances, given, current), nil
+	return paymentStateOf(r, balances, given, current), nil
 }

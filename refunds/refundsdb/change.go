@@ -18,20 +18,20 @@ import (
 // how many one statement reads by id.
 const maxCombined = 64
 
-// changing is a call of Open or Update on its way.
-type changing struct {
+// changeCall is a call of Open or Update on its way.
+type changeCall struct {
 	op      string              // for errors
 	request refunds.OpenRequest // of Open
 	id      string              // of Update
-	decide  func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)
+	decide  func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)
 
 	saved refunds.Refund
 	alone bool // to be carried out by itself
 	err   error
 }
 
-// Fail implements sqldb.CarryOut.
-func (c *changing) Fail(err error) {
+// Fail implements sqldb.RunBatch.
+func (c *changeCall) Fail(err error) {
 	c.saved, c.alone, c.err = refunds.Refund{}, false, refusal(err)
 }
 
@@ -43,11 +43,11 @@ type locked struct {
 }
 
 // Open implements refunds.Store. Calls that meet are one transaction.
-func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
-	if !storable(r.Reference) || !storable(r.OrderID) || !storable(r.PaymentID) {
+func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+	if !storable(r.ClientReference) || !storable(r.OrderID) || !storable(r.PaymentID) {
 		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference", Message: "it holds bytes that are no text"}
 	}
-	c := &changing{op: "refundsdb: open refund", request: r, decide: decide}
+	c := &changeCall{op: "refundsdb: open refund", request: r, decide: decide}
 	return c.carryOut(ctx, s.opens, s.openAll)
 }
 
@@ -56,28 +56,28 @@ func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refu
 	if !storable(id) {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	c := &changing{op: "refundsdb: update refund", id: id, decide: func(_ refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
+	c := &changeCall{op: "refundsdb: update refund", id: id, decide: func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
 		return r, change(r)
 	}}
 	return c.carryOut(ctx, s.updates, s.updateAll)
 }
 
-// carryOut has the call carried out with those it meets, or after them by
+// execute has the call carried out with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
-func (c *changing) carryOut(ctx context.Context, g *combine.Group[*changing], all func(context.Context, []*changing) error) (refunds.Refund, error) {
+func (c *changeCall) carryOut(ctx context.Context, g *combine.Batcher[*changeCall], all func(context.Context, []*changeCall) error) (refunds.Refund, error) {
 	if err := g.Do(ctx, c); err != nil {
 		return refunds.Refund{}, fmt.Errorf("%s: %w", c.op, err)
 	}
 	if c.alone {
-		sqldb.CarryOut(ctx, []*changing{c}, all)
+		sqldb.RunBatch(ctx, []*changeCall{c}, all)
 	}
 	return c.saved, c.err
 }
 
-func (s *Store) openAll(ctx context.Context, calls []*changing) error {
-	return s.changeAll(ctx, calls, lockForOpen, func(c *changing, found locked) (*refunds.Refund, error) {
+func (s *Store) openAll(ctx context.Context, calls []*changeCall) error {
+	return s.changeAll(ctx, calls, lockForOpen, func(c *changeCall, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
-			if r := &found.refunds[i]; r.Reference == c.request.Reference {
+			if r := &found.refunds[i]; r.ClientReference == c.request.ClientReference {
 				return r, c.request.Check(r)
 			}
 		}
@@ -85,11 +85,11 @@ func (s *Store) openAll(ctx context.Context, calls []*changing) error {
 	})
 }
 
-func (s *Store) updateAll(ctx context.Context, calls []*changing) error {
-	return s.changeAll(ctx, calls, lockForUpdate, func(c *changing, found locked) (*refunds.Refund, error) {
+func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
+	return s.changeAll(ctx, calls, lockForUpdate, func(c *changeCall, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
 			if r := &found.refunds[i]; r.ID == c.id {
-				c.request = refunds.OpenRequest{Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID}
+				c.request = refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID}
 				return r, nil
 			}
 		}
@@ -101,9 +101,9 @@ func (s *Store) updateAll(ctx context.Context, calls []*changing) error {
 // about, and of that the refund of each call, or nil for none yet. A refusal of
 // one is in its err; the error returned is of the transaction, and then nothing
 // was saved.
-func (s *Store) changeAll(ctx context.Context, calls []*changing,
-	lock func(context.Context, bun.Tx, []*changing) (locked, error),
-	of func(*changing, locked) (*refunds.Refund, error),
+func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
+	lock func(context.Context, bun.Tx, []*changeCall) (locked, error),
+	of func(*changeCall, locked) (*refunds.Refund, error),
 ) error {
 	return s.db.Tx(ctx, calls[0].op, func(ctx context.Context, tx bun.Tx) error {
 		found, err := lock(ctx, tx, calls)
@@ -132,7 +132,7 @@ func (s *Store) changeAll(ctx context.Context, calls []*changing,
 			if c.alone = one.effect.Credit != nil && len(calls) > 1; c.alone {
 				continue
 			}
-			c.saved = one.after.Saved()
+			c.saved = one.after.Clone()
 			if one.changes() {
 				changed[c.request.OrderID] = true
 				done = append(done, one)
@@ -143,11 +143,11 @@ func (s *Store) changeAll(ctx context.Context, calls []*changing,
 }
 
 // judge has the call decide, and works out what is to be saved.
-func (c *changing) judge(before *refunds.Refund, found locked) (saving, error) {
-	book := bookOf(c.request, found.balances, found.given, before)
+func (c *changeCall) judge(before *refunds.Refund, found locked) (saving, error) {
+	book := paymentStateOf(c.request, found.balances, found.given, before)
 	current := before
 	if before != nil {
-		copied := before.Saved()
+		copied := before.Clone()
 		current = &copied
 	}
 	next, err := c.decide(book, current)
@@ -155,18 +155,18 @@ func (c *changing) judge(before *refunds.Refund, found locked) (saving, error) {
 		return saving{}, err
 	}
 	if before != nil && next.ID != before.ID {
-		return saving{}, fmt.Errorf("reference %s has refund %s and can't get another", before.Reference, before.ID)
+		return saving{}, fmt.Errorf("reference %s has refund %s and can't get another", before.ClientReference, before.ID)
 	}
 	return newSaving(before, next, book.Balance)
 }
 
 // lockForOpen seeds the balances of the payments on first use, and locks those
 // of their orders and the refunds of the references.
-func lockForOpen(ctx context.Context, tx bun.Tx, calls []*changing) (found locked, err error) {
+func lockForOpen(ctx context.Context, tx bun.Tx, calls []*changeCall) (found locked, err error) {
 	payments, ids := map[string]refunds.OpenRequest{}, map[string]bool{}
 	references := make([]string, len(calls))
 	for i, c := range calls {
-		references[i], ids[c.request.OrderID] = c.request.Reference, true
+		references[i], ids[c.request.OrderID] = c.request.ClientReference, true
 		if _, ok := payments[c.request.PaymentID]; !ok {
 			payments[c.request.PaymentID] = c.request
 		}
@@ -185,7 +185,7 @@ func lockForOpen(ctx context.Context, tx bun.Tx, calls []*changing) (found locke
 }
 
 // lockForUpdate locks the balances of the refunds' orders, and the refunds.
-func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changing) (found locked, err error) {
+func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changeCall) (found locked, err error) {
 	ids := make([]string, len(calls))
 	for i, c := range calls {
 		ids[i] = c.id

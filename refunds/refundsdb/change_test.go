@@ -63,22 +63,22 @@ func (d *desk) committed(want int64) {
 }
 
 // opening is a call of Open for one of the 3 units of an order, paid with 30.00.
-func (d *desk) opening(reference, order string, m refunds.Method) *changing {
-	c := &changing{request: refunds.OpenRequest{Reference: reference, OrderID: order, PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
+func (d *desk) opening(reference, order string, m refunds.Method) *changeCall {
+	c := &changeCall{request: refunds.OpenRequest{ClientReference: reference, OrderID: order, PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
 	request := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 		{OrderLineID: order + "-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 3000}},
 	}}
-	c.decide = func(b refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	c.decide = func(b refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
-		quote, err := refunds.NewQuote(request, b.Given)
+		quote, err := refunds.NewQuote(request, b.Refunded)
 		if err != nil {
 			return nil, err
 		}
-		r, err := refunds.Create(refunds.Draft{
-			ID: uuid.NewString(), Reference: reference, OrderID: order, PaymentID: c.request.PaymentID, Customer: "ann",
-			Attempt: refunds.AttemptDraft{ID: uuid.NewString(), Method: m, PaymentReference: "pi_" + order, Request: request, Quote: quote},
+		r, err := refunds.NewRefund(refunds.Params{
+			ID: uuid.NewString(), ClientReference: reference, OrderID: order, PaymentID: c.request.PaymentID, Customer: "ann",
+			Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: m, PaymentProviderID: "pi_" + order, Request: request, Quote: quote},
 		}, d.stamp())
 		if err != nil {
 			return nil, err
@@ -89,9 +89,9 @@ func (d *desk) opening(reference, order string, m refunds.Method) *changing {
 }
 
 // together carries out calls as if they had met.
-func (d *desk) together(all func(context.Context, []*changing) error, calls ...*changing) {
-	sqldb.CarryOut(d.Context(), calls, all)
-	met := combine.New(nil, 1, func(context.Context, []*changing) {})
+func (d *desk) together(all func(context.Context, []*changeCall) error, calls ...*changeCall) {
+	sqldb.RunBatch(d.Context(), calls, all)
+	met := combine.New(nil, 1, func(context.Context, []*changeCall) {})
 	for _, c := range calls {
 		if c.err == nil {
 			c.saved, c.err = c.carryOut(d.Context(), met, all)
@@ -99,20 +99,20 @@ func (d *desk) together(all func(context.Context, []*changing) error, calls ...*
 	}
 }
 
-func (d *desk) open(calls ...*changing) {
+func (d *desk) open(calls ...*changeCall) {
 	d.Helper()
 	d.together(d.store.openAll, calls...)
 }
 
 // updating is a call of Update.
-func updating(id string, change func(*refunds.Refund) error) *changing {
-	return &changing{id: id, decide: func(_ refunds.Book, r *refunds.Refund) (*refunds.Refund, error) { return r, change(r) }}
+func updating(id string, change func(*refunds.Refund) error) *changeCall {
+	return &changeCall{id: id, decide: func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) { return r, change(r) }}
 }
 
 // balance is what an order's payment holds and has given back.
 func (d *desk) balance(order string) string {
 	d.Helper()
-	book, err := d.store.Book(d.Context(), refunds.OpenRequest{Reference: "any", OrderID: order, PaymentID: "pay-" + order})
+	book, err := d.store.PaymentState(d.Context(), refunds.OpenRequest{ClientReference: "any", OrderID: order, PaymentID: "pay-" + order})
 	d.must(err)
 	return fmt.Sprintf("%d reserved, %d refunded", book.Balance.Reserved, book.Balance.Refunded)
 }
@@ -134,11 +134,11 @@ func TestRefundsOpenedTogether(t *testing.T) {
 		again, next := d.opening("r1", "o1", refunds.Card), d.opening("r4", "o1", refunds.Card)
 		no := errors.New("no")
 		refused := d.opening("r5", "o2", refunds.Card)
-		refused.decide = func(refunds.Book, *refunds.Refund) (*refunds.Refund, error) { return nil, no }
+		refused.decide = func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error) { return nil, no }
 		d.open(refused, first, second, again, third, next)
 		d.committed(3) // first, second and third; again; next
 
-		for i, c := range []*changing{first, second, third, again, next} {
+		for i, c := range []*changeCall{first, second, third, again, next} {
 			if c.err != nil || c.saved.Status != refunds.StatusSubmitted {
 				t.Errorf("call %d: %s, %v", i, c.saved.Status, c.err)
 			}
@@ -161,9 +161,9 @@ func TestRefundsOpenedTogether(t *testing.T) {
 		// What one call is refused for is no matter of the others.
 		elsewhere := d.opening("r1", "o9", refunds.Card)
 		tooMuch := d.opening("r6", "o3", refunds.Card)
-		tooMuch.decide = func(_ refunds.Book, _ *refunds.Refund) (*refunds.Refund, error) {
+		tooMuch.decide = func(_ refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
 			c := d.opening("r6", "o3", refunds.Card)
-			r, err := c.decide(refunds.Book{}, nil)
+			r, err := c.decide(refunds.PaymentState{}, nil)
 			if err == nil {
 				r.Quote.Amount = 99_000
 			}
@@ -185,7 +185,7 @@ func TestRefundsOpenedTogether(t *testing.T) {
 func TestRefundsChangedTogether(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDesk(t, db)
-		opened := []*changing{
+		opened := []*changeCall{
 			d.opening("r1", "o1", refunds.Card), d.opening("r2", "o2", refunds.Card), d.opening("r3", "o3", refunds.StoreCredit),
 			d.opening("r4", "o4", refunds.Card), d.opening("r5", "o1", refunds.Card),
 		}
@@ -196,10 +196,10 @@ func TestRefundsChangedTogether(t *testing.T) {
 			id[i] = c.saved.ID
 		}
 		done := func(r *refunds.Refund) error {
-			return r.Answered(d.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: "re_" + r.ID}, Calls: 1, Tries: 1})
+			return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
 		}
 		no := errors.New("no")
-		calls := []*changing{
+		calls := []*changeCall{
 			updating(id[0], done), updating(id[1], done),
 			updating(id[2], func(r *refunds.Refund) error { return r.Succeed(d.stamp(), "MANUAL-STO-00001") }),
 			updating(id[3], func(r *refunds.Refund) error { _ = done(r); return no }),
@@ -266,7 +266,7 @@ func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
 						if r.Status == refunds.StatusSucceeded {
 							return nil
 						}
-						return r.Answered(d.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: "re_" + r.ID}, Calls: 1, Tries: 1})
+						return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
 					})
 					if err != nil {
 						t.Error(err)

@@ -43,7 +43,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 		after := make([]refunds.Refund, len(before))
 		open := make([]*refunds.Refund, len(before))
 		for i := range before {
-			after[i] = before[i].Saved()
+			after[i] = before[i].Clone()
 			open[i] = &after[i]
 		}
 		seen := *balance
@@ -64,7 +64,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 			if one.effect != (refunds.Effect{}) {
 				return fmt.Errorf("refund %s was ended while its payment was changed", after[i].ID)
 			}
-			if saved = append(saved, after[i].Saved()); one.changes() {
+			if saved = append(saved, after[i].Clone()); one.changes() {
 				changed = append(changed, one)
 			}
 		}

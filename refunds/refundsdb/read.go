@@ -57,16 +57,16 @@ func (s *Store) refundsByID(ctx context.Context, ids []string) (map[string]refun
 	return found, err
 }
 
-// ByReference implements refunds.Store.
-func (s *Store) ByReference(ctx context.Context, reference string) (refunds.Refund, error) {
+// ByClientReference implements refunds.Store.
+func (s *Store) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
 	return s.read(ctx, "refund of", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Where("r.reference = ?", reference).
 			OrderExpr("CASE WHEN r.status = ? THEN 1 ELSE 0 END, r.created_at DESC, r.id DESC", refunds.StatusReversed)
 	})
 }
 
-// ByProviderReference implements refunds.Store.
-func (s *Store) ByProviderReference(ctx context.Context, reference string) (refunds.Refund, error) {
+// ByProviderID implements refunds.Store.
+func (s *Store) ByProviderID(ctx context.Context, reference string) (refunds.Refund, error) {
 	return s.read(ctx, "refund with the provider's reference", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
 		of := s.db.Read.NewSelect().Model((*attemptRow)(nil)).Column("a.refund_id").
 			Where("a.provider_reference = ?", reference).Where("a.provider_reference <> ''")
@@ -74,8 +74,8 @@ func (s *Store) ByProviderReference(ctx context.Context, reference string) (refu
 	})
 }
 
-// ByReferences implements refunds.Store.
-func (s *Store) ByReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+// ByClientReferences implements refunds.Store.
+func (s *Store) ByClientReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
 	const chunk = 1000
 	found := make(map[string]refunds.Refund, len(references))
 	references = slices.DeleteFunc(slices.Clone(references), func(r string) bool { return !storable(r) })
@@ -100,7 +100,7 @@ func (s *Store) ByReferences(ctx context.Context, references []string) (map[stri
 			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
 		}
 		for _, r := range all {
-			found[r.Reference] = r
+			found[r.ClientReference] = r
 		}
 	}
 	return found, nil
@@ -132,7 +132,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 	if len(q.Status) > 0 {
 		sel.Where("r.status IN (?)", bun.List(q.Status))
 	}
-	if q.NeedPerson {
+	if q.NeedsReview {
 		sel.Where("r.gave_up")
 	}
 	if !q.From.IsZero() {

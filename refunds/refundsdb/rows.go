@@ -62,24 +62,24 @@ type refundRow struct {
 
 func rowOfRefund(r *refunds.Refund) refundRow {
 	return refundRow{
-		ID: r.ID, Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
+		ID: r.ID, Reference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
 		Method: string(r.Method), Currency: string(r.Quote.Currency), AmountMinor: r.Amount(),
 		Request: sqldb.AsJSON(r.Request), Quote: sqldb.AsJSON(r.Quote), Status: string(r.Status),
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
 		NextAt: sqldb.At(r.Work.NextAt), Attempts: r.Work.Attempts, LeaseUntil: sqldb.At(r.Work.LeaseUntil),
-		LeaseToken: r.Work.LeaseToken, LastError: r.Work.LastError, GaveUp: r.Work.GaveUp,
-		HeldBy: r.HeldBy,
+		LeaseToken: r.Work.LeaseToken, LastError: r.Work.LastError, GaveUp: r.Work.NeedsReview,
+		HeldBy: r.HoldRef,
 	}
 }
 
 func (r refundRow) refund() refunds.Refund {
 	return refunds.Refund{
-		ID: r.ID, Reference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
+		ID: r.ID, ClientReference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
 		Method: refunds.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
-		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HeldBy: r.HeldBy,
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HoldRef: r.HeldBy,
 		Work: refunds.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
-			LeaseToken: r.LeaseToken, LastError: r.LastError, GaveUp: r.GaveUp,
+			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
 		},
 	}
 }
@@ -134,7 +134,7 @@ type attemptRow struct {
 func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
 	return attemptRow{
 		ID: a.ID, RefundID: refundID, Number: a.Number, Method: string(a.Method), Status: string(a.Status), AmountMinor: a.Amount,
-		Key: a.Key, PaymentReference: a.PaymentReference, ProviderReference: a.ProviderReference,
+		Key: a.Key, PaymentReference: a.PaymentProviderID, ProviderReference: a.ProviderID,
 		FailureCode: a.FailureCode, FailureReason: a.FailureReason, Sent: a.Sent, StoredError: a.StoredError,
 		CreatedAt: sqldb.At(a.CreatedAt), FirstSentAt: sqldb.At(a.FirstSentAt), AnsweredAt: sqldb.At(a.AnsweredAt), SettledAt: sqldb.At(a.SettledAt),
 		PaidByKind: string(a.PaidBy.Kind), PaidByID: a.PaidBy.ID, PaidByName: a.PaidBy.Name,
@@ -144,7 +144,7 @@ func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
 func (r attemptRow) attempt() refunds.Attempt {
 	return refunds.Attempt{
 		ID: r.ID, Number: r.Number, Method: refunds.Method(r.Method), Status: refunds.Status(r.Status), Amount: r.AmountMinor,
-		Key: r.Key, PaymentReference: r.PaymentReference, ProviderReference: r.ProviderReference,
+		Key: r.Key, PaymentProviderID: r.PaymentReference, ProviderID: r.ProviderReference,
 		FailureCode: r.FailureCode, FailureReason: r.FailureReason, Sent: r.Sent, StoredError: r.StoredError,
 		CreatedAt: r.CreatedAt.Time(), FirstSentAt: r.FirstSentAt.Time(), AnsweredAt: r.AnsweredAt.Time(), SettledAt: r.SettledAt.Time(),
 		PaidBy: actor(r.PaidByKind, r.PaidByID, r.PaidByName),

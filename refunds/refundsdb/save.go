@@ -31,7 +31,7 @@ func newSaving(before, after *refunds.Refund, b refunds.Balance) (saving, error)
 
 // changes reports whether there is anything to write.
 func (s saving) changes() bool {
-	return s.before == nil || !reflect.DeepEqual(*s.before, s.after.Saved())
+	return s.before == nil || !reflect.DeepEqual(*s.before, s.after.Clone())
 }
 
 // save writes changes of different refunds: with one statement for each kind of
@@ -75,19 +75,19 @@ func save(ctx context.Context, tx bun.Tx, all []saving) error {
 		if s.effect.Reserved != 0 || s.effect.Refunded != 0 {
 			balances = append(balances, rowOfBalance(s.after.OrderID, s.balance))
 		}
-		events = append(events, s.after.Changes()...)
+		events = append(events, s.after.PendingEvents()...)
 	}
-	return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 		if len(requoted) > 0 {
 			if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id IN (?)", bun.List(requoted)).Exec(ctx); err != nil {
 				return err
 			}
 		}
 		return cmp.Or(
-			sqldb.Insert(ctx, w, opened), sqldb.Rewrite(ctx, w, "id", changed),
-			sqldb.Insert(ctx, w, begun), sqldb.Rewrite(ctx, w, "id", answered),
+			sqldb.Insert(ctx, w, opened), sqldb.Upsert(ctx, w, "id", changed),
+			sqldb.Insert(ctx, w, begun), sqldb.Upsert(ctx, w, "id", answered),
 			sqldb.Insert(ctx, w, lines),
-			sqldb.Rewrite(ctx, w, "payment_id", balances, "reserved_minor", "refunded_minor"),
+			sqldb.Upsert(ctx, w, "payment_id", balances, "reserved_minor", "refunded_minor"),
 			outbox.Append(ctx, w, EventPrefix, events),
 		)
 	})

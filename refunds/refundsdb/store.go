@@ -24,9 +24,9 @@ const EventPrefix = "refunds"
 // use, and by many processes on one database.
 type Store struct {
 	db      *sqldb.DB
-	opens   *combine.Group[*changing]
-	updates *combine.Group[*changing]
-	byID    *combine.Lookups[string, refunds.Refund]
+	opens   *combine.Batcher[*changeCall]
+	updates *combine.Batcher[*changeCall]
+	byID    *combine.Loader[string, refunds.Refund]
 }
 
 var _ refunds.Store = (*Store)(nil)
@@ -34,9 +34,9 @@ var _ refunds.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.opens = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changing) { sqldb.CarryOut(ctx, calls, s.openAll) })
-	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changing) { sqldb.CarryOut(ctx, calls, s.updateAll) })
-	s.byID = combine.NewLookups(db.Lane, maxCombined, s.refundsByID, refunds.Refund.Saved)
+	s.opens = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.openAll) })
+	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = combine.NewLoader(db.Lane, maxCombined, s.refundsByID, refunds.Refund.Clone)
 	return s
 }
 

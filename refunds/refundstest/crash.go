@@ -18,7 +18,7 @@ type Crashes struct {
 	// NewProvider returns the provider of one case, and its id of a captured
 	// payment of 30.00 USD. Default: a *Gateway, which knows every fault. Another
 	// one gets the faults that come from outside of it: lost, late and refused
-	// calls, and server errors.
+	// sends, and server errors.
 	NewProvider func(t testing.TB) (p Provider, payment string)
 	// NewExecutor makes what refunds, once per process; what it keeps between
 	// processes it makes in the outer function, once per case. Default:
@@ -249,7 +249,7 @@ func (w *world) finish() {
 		w.ask()
 		w.recover(0, w.clock().Add(horizon))
 		w.resolve()
-		r, err = w.store.ByReference(w.ctx, w.request.Reference)
+		r, err = w.store.ByClientReference(w.ctx, w.request.ClientReference)
 	}
 	w.check("in the end")
 	if err != nil || r.Status != refunds.StatusSucceeded {

@@ -10,9 +10,9 @@ import (
 
 // Provider is a gateway that can tell what truly happened to the money.
 type Provider interface {
-	refunds.Gateway
+	refunds.RefundGateway
 	// Ledger is every refund the provider made. Request has at least RefundID,
-	// AttemptID, PaymentReference and Amount; Status is "failed" where the money
+	// AttemptID, PaymentProviderID and Amount; Status is "failed" where the money
 	// did not go, or came back.
 	Ledger() []Paid
 }
@@ -72,8 +72,8 @@ func (f *flaky) next(c Call) Fault {
 	return f.always[c]
 }
 
-// CreateRefund implements refunds.Gateway.
-func (f *flaky) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+// CreateRefund implements refunds.RefundGateway.
+func (f *flaky) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	fault := f.next(CallCreate)
 	if a, _, ok := early(fault); ok {
 		return a
@@ -81,8 +81,8 @@ func (f *flaky) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refu
 	return late(fault, f.Provider.CreateRefund(ctx, r))
 }
 
-// FindRefund implements refunds.Gateway.
-func (f *flaky) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+// FindRefund implements refunds.RefundGateway.
+func (f *flaky) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	fault := f.next(CallFind)
 	if a, _, ok := early(fault); ok {
 		a.Outcome = refunds.OutcomeUnknown // a look-up that failed tells nothing
@@ -92,7 +92,7 @@ func (f *flaky) FindRefund(ctx context.Context, r refunds.GatewayRequest) refund
 }
 
 // late is the answer of a fault that comes after the effect.
-func late(fault Fault, a refunds.Answer) refunds.Answer {
+func late(fault Fault, a refunds.Result) refunds.Result {
 	switch fault {
 	case FaultLostAfter:
 		return lost

@@ -17,7 +17,7 @@ var errCut = errors.New("refundstest: the process was cut")
 // used by one goroutine at a time.
 type process struct {
 	refunds.Store
-	gateway refunds.Gateway
+	gateway refunds.RefundGateway
 	cut     int // 0: it lives
 	steps   int
 	dead    bool
@@ -47,9 +47,9 @@ func (p *process) step(f func()) error {
 }
 
 // Open implements refunds.Store.
-func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
+func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
 	died := p.step(func() {
-		got, err = p.Store.Open(ctx, r, func(b refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+		got, err = p.Store.Open(ctx, r, func(b refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 			next, err := decide(b, current)
 			if p.dead {
 				return nil, errCut // a transaction dies with its process
@@ -104,25 +104,25 @@ func (p *process) Refund(ctx context.Context, id string) (refunds.Refund, error)
 	return p.Store.Refund(ctx, id)
 }
 
-// ByReference implements refunds.Store.
-func (p *process) ByReference(ctx context.Context, reference string) (refunds.Refund, error) {
+// ByClientReference implements refunds.Store.
+func (p *process) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
 	if p.dead {
 		return refunds.Refund{}, errCut
 	}
-	return p.Store.ByReference(ctx, reference)
+	return p.Store.ByClientReference(ctx, reference)
 }
 
-// CreateRefund implements refunds.Gateway.
-func (p *process) CreateRefund(ctx context.Context, r refunds.GatewayRequest) (a refunds.Answer) {
-	return p.call(func() refunds.Answer { return p.gateway.CreateRefund(ctx, r) })
+// CreateRefund implements refunds.RefundGateway.
+func (p *process) CreateRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
+	return p.call(func() refunds.Result { return p.gateway.CreateRefund(ctx, r) })
 }
 
-// FindRefund implements refunds.Gateway.
-func (p *process) FindRefund(ctx context.Context, r refunds.GatewayRequest) (a refunds.Answer) {
-	return p.call(func() refunds.Answer { return p.gateway.FindRefund(ctx, r) })
+// FindRefund implements refunds.RefundGateway.
+func (p *process) FindRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
+	return p.call(func() refunds.Result { return p.gateway.FindRefund(ctx, r) })
 }
 
-func (p *process) call(f func() refunds.Answer) (a refunds.Answer) {
+func (p *process) call(f func() refunds.Result) (a refunds.Result) {
 	if p.step(func() {
 		p.world.called.Add(1)
 		a = f()

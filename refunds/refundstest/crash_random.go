@@ -78,7 +78,7 @@ func genCommand(outer bool) gopter.Gen {
 	worker := cut.Map(func(cut int) Command {
 		return Command{fmt.Sprintf("the worker runs, cut after step %d", cut), func(w *world) {
 			e, _ := w.start(cut, nil)
-			_, _ = e.PursueDue(w.ctx, 10)
+			_, _ = e.ResumeDue(w.ctx, 10)
 		}}
 	})
 	hangs := func(f Fault) bool { return f == FaultHangBefore || f == FaultHangAfter }

@@ -30,7 +30,7 @@ func TestAPersonComesBack(t *testing.T) {
 	e, _ = w.start(1, nil)
 	_, _ = e.Refund(w.ctx, w.request)
 	queued := w.refunds()[0]
-	if !queued.Work.GaveUp || !queued.Leased(w.clock()) {
+	if !queued.Work.NeedsReview || !queued.Leased(w.clock()) {
 		t.Fatalf("the refund is not in the queue under the lease of a dead process: %+v", queued.Work)
 	}
 	w.resolve()
@@ -51,7 +51,7 @@ func TestAPersonIsRefusedWhileTheProviderDecides(t *testing.T) {
 	w.pass(25 * time.Hour)
 	p.Script(CallFind, Fault5xxBefore)
 	w.ask()
-	if r := w.refunds()[0]; !r.Work.GaveUp {
+	if r := w.refunds()[0]; !r.Work.NeedsReview {
 		t.Fatalf("the refund is %s and not in the queue: %+v", r.Status, r.Work)
 	}
 	w.resolve()

@@ -14,7 +14,7 @@ import (
 // Executor is what TestCrashes drives: *refunds.Service is one.
 type Executor interface {
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
-	PursueDue(ctx context.Context, limit int) (int, error)
+	ResumeDue(ctx context.Context, limit int) (int, error)
 	Check(ctx context.Context, id string, by refunds.Actor) (refunds.Refund, error)
 	Resolve(ctx context.Context, id string, paid bool, reason string, by refunds.Actor, reference string) (refunds.Refund, error)
 }
@@ -51,8 +51,8 @@ func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(re
 	w.now.Store(&start)
 	id := newID()
 	w.request = refunds.Request{
-		Reference: "return-" + id, OrderID: "order-" + id, PaymentID: "payment-" + id,
-		PaymentMethod: orders.PayCard, PaymentReference: payment,
+		ClientReference: "return-" + id, OrderID: "order-" + id, PaymentID: "payment-" + id,
+		PaymentMethod: orders.Card, PaymentProviderID: payment,
 		Captured: 3000, Currency: "USD", Customer: "customer-" + id, Method: m,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{
 			OrderLineID: "line-" + id, Bought: 3, Units: 2, Paid: refunds.Components{Price: 3000},
@@ -124,7 +124,7 @@ func (w *world) work(cut int, until time.Time) (died bool, steps int) {
 		if at.After(w.clock()) {
 			w.until(at)
 		}
-		if _, err := e.PursueDue(w.ctx, 10); err != nil && !p.dead {
+		if _, err := e.ResumeDue(w.ctx, 10); err != nil && !p.dead {
 			w.note("the worker fails: %v", err)
 			return false, p.steps
 		}
@@ -149,7 +149,7 @@ func (w *world) recover(cut int, until time.Time) (died bool, steps int) {
 // live are the provider's refunds on the payment that did not fail.
 func (w *world) live() (live []Paid) {
 	for _, p := range w.provider.Ledger() {
-		if p.Request.PaymentReference == w.request.PaymentReference && p.Status != "failed" {
+		if p.Request.PaymentProviderID == w.request.PaymentProviderID && p.Status != "failed" {
 			live = append(live, p)
 		}
 	}
@@ -193,7 +193,7 @@ func (w *world) check(when string) {
 	if len(all) == 0 {
 		return
 	}
-	book, err := w.store.Book(w.ctx, refunds.OpenRequest{Reference: w.request.Reference, OrderID: w.request.OrderID, PaymentID: w.request.PaymentID})
+	book, err := w.store.PaymentState(w.ctx, refunds.OpenRequest{ClientReference: w.request.ClientReference, OrderID: w.request.OrderID, PaymentID: w.request.PaymentID})
 	b := book.Balance
 	if err != nil || b.Reserved != reserved || b.Refunded != refunded || b.Available() < 0 {
 		w.note("I1, I8 %s: the balance is %+v (%v); open refunds hold %d and succeeded ones %d", when, b, err, reserved, refunded)
@@ -217,7 +217,7 @@ func (w *world) folds(when string, r refunds.Refund) {
 		return
 	}
 	got, err := refunds.Fold(events)
-	r = r.Saved()
+	r = r.Clone()
 	r.Lease("", time.Time{})
 	r.Work.NextAt = time.Time{}
 	if err != nil || !reflect.DeepEqual(got, r) {
@@ -230,7 +230,7 @@ func (w *world) folds(when string, r refunds.Refund) {
 func (w *world) visible(when string) {
 	for _, r := range w.refunds() {
 		following := r.Status == refunds.StatusPending || r.Status == refunds.StatusRequiresAction
-		if r.Status.Open() && !r.Work.GaveUp && !(following && !r.Work.NextAt.IsZero()) {
+		if r.Status.Open() && !r.Work.NeedsReview && !(following && !r.Work.NextAt.IsZero()) {
 			w.note("I7 %s: refund %s is %s and nobody sees it: %+v", when, r.ID, r.Status, r.Work)
 		}
 	}
@@ -243,7 +243,7 @@ func (w *world) visible(when string) {
 func (w *world) resolve() {
 	e, _ := w.start(0, nil)
 	for _, r := range w.refunds() {
-		if !r.Status.Open() || !r.Work.GaveUp || r.Waits() {
+		if !r.Status.Open() || !r.Work.NeedsReview || r.OnHold() {
 			continue
 		}
 		paid, undecided, reference := false, false, ""

@@ -9,7 +9,7 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// Call names a method of refunds.Gateway.
+// Kind names a method of refunds.RefundGateway.
 type Call string
 
 // The calls of a gateway.
@@ -54,26 +54,26 @@ func Faults() []Fault {
 // Paid is a refund in the provider's ledger.
 type Paid struct {
 	Reference string // re_1, re_2 and so on
-	Request   refunds.GatewayRequest
+	Request   refunds.RefundRequest
 	Status    string // succeeded, pending, requires_action, failed
 }
 
-// Gateway is a refunds.Gateway with a ledger of its own: what happened to the
-// money, whatever the caller was told. It keeps answers by idempotency key as
+// RefundGateway is a refunds.RefundGateway with a ledger of its own: what happened to the
+// decimal, whatever the caller was told. It keeps answers by idempotency key as
 // Stripe does, a stored server error included. The zero value is ready; it is
 // safe for concurrent use.
 type Gateway struct {
 	mu      sync.Mutex
 	ledger  []Paid
-	answers map[string]refunds.Answer         // by key
-	used    map[string]refunds.GatewayRequest // what each key was used for
+	answers map[string]refunds.Result        // by key
+	used    map[string]refunds.RefundRequest // what each key was used for
 	script  map[Call][]Fault
 	always  map[Call]Fault
 	calls   map[Call]int
 	misuse  []string
 }
 
-var _ refunds.Gateway = (*Gateway)(nil)
+var _ refunds.RefundGateway = (*Gateway)(nil)
 
 // Script makes the next calls of a kind go wrong, in order; FaultNone lets one
 // pass. After them Always counts again.
@@ -128,7 +128,7 @@ func (g *Gateway) PaidOut(paymentReference string) int64 {
 	defer g.mu.Unlock()
 	var sum int64
 	for _, p := range g.ledger {
-		if p.Request.PaymentReference == paymentReference && p.Status != "failed" {
+		if p.Request.PaymentProviderID == paymentReference && p.Status != "failed" {
 			sum += p.Request.Amount
 		}
 	}
@@ -155,21 +155,21 @@ func (g *Gateway) init() {
 		g.script, g.always, g.calls = map[Call][]Fault{}, map[Call]Fault{}, map[Call]int{}
 	}
 	if g.answers == nil {
-		g.answers, g.used = map[string]refunds.Answer{}, map[string]refunds.GatewayRequest{}
+		g.answers, g.used = map[string]refunds.Result{}, map[string]refunds.RefundRequest{}
 	}
 }
 
-// CreateRefund implements refunds.Gateway.
-func (g *Gateway) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
-	return g.answer(ctx, func() (refunds.Answer, bool) { return g.create(r) })
+// CreateRefund implements refunds.RefundGateway.
+func (g *Gateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+	return g.answer(ctx, func() (refunds.Result, bool) { return g.create(r) })
 }
 
-// FindRefund implements refunds.Gateway.
-func (g *Gateway) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
-	return g.answer(ctx, func() (refunds.Answer, bool) { return g.find(r) })
+// FindRefund implements refunds.RefundGateway.
+func (g *Gateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+	return g.answer(ctx, func() (refunds.Result, bool) { return g.find(r) })
 }
 
-func (g *Gateway) answer(ctx context.Context, f func() (refunds.Answer, bool)) refunds.Answer {
+func (g *Gateway) answer(ctx context.Context, f func() (refunds.Result, bool)) refunds.Result {
 	if ctx.Err() != nil {
 		return lost // it never left
 	}
@@ -193,13 +193,13 @@ func (g *Gateway) fault(c Call) Fault {
 }
 
 var (
-	lost   = refunds.Answer{Outcome: refunds.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken = refunds.Answer{Outcome: refunds.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+	lost   = refunds.Result{Outcome: refunds.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken = refunds.Result{Outcome: refunds.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 )
 
 // early is the answer of a fault that comes before the provider looks at the
 // request.
-func early(f Fault) (a refunds.Answer, hang, ok bool) {
+func early(f Fault) (a refunds.Result, hang, ok bool) {
 	switch f {
 	case FaultLostBefore:
 		return lost, false, true
@@ -208,18 +208,18 @@ func early(f Fault) (a refunds.Answer, hang, ok bool) {
 	case Fault5xxBefore:
 		return broken, false, true
 	case FaultConflict:
-		return refunds.Answer{Outcome: refunds.OutcomeNothing, Code: "lock_timeout", Message: "the key is in use", HTTP: 409}, false, true
+		return refunds.Result{Outcome: refunds.OutcomeNoEffect, Code: "lock_timeout", Message: "the key is in use", HTTP: 409}, false, true
 	case FaultRateLimit:
-		return refunds.Answer{Outcome: refunds.OutcomeNothing, Code: "rate_limit", Message: "try later", HTTP: 429}, false, true
+		return refunds.Result{Outcome: refunds.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false, true
 	case FaultNotSent:
-		return refunds.Answer{Outcome: refunds.OutcomeNothing, Message: "the breaker is open"}, false, true
+		return refunds.Result{Outcome: refunds.OutcomeNoEffect, Message: "the breaker is open"}, false, true
 	}
 	return a, false, false
 }
 
-func (g *Gateway) create(r refunds.GatewayRequest) (a refunds.Answer, hang bool) {
+func (g *Gateway) create(r refunds.RefundRequest) (a refunds.Result, hang bool) {
 	fault := g.fault(CallCreate)
-	if r.Key == "" || r.Amount <= 0 || r.PaymentReference == "" || r.AttemptID == "" {
+	if r.Key == "" || r.Amount <= 0 || r.PaymentProviderID == "" || r.AttemptID == "" {
 		g.misuse = append(g.misuse, fmt.Sprintf("a refund without key, amount, payment or attempt: %+v", r))
 	}
 	if a, hang, ok := early(fault); ok {
@@ -231,7 +231,7 @@ func (g *Gateway) create(r refunds.GatewayRequest) (a refunds.Answer, hang bool)
 	}
 	if before, used := g.used[r.Key]; used && before != r {
 		g.misuse = append(g.misuse, fmt.Sprintf("key %q used for %+v and for %+v", r.Key, before, r))
-		return refunds.Answer{Outcome: refunds.OutcomeUnknown, Code: "idempotency_error", Message: "the key was used for another request", HTTP: 400}, false
+		return refunds.Result{Outcome: refunds.OutcomeUnknown, Code: "idempotency_error", Message: "the key was used for another request", HTTP: 400}, false
 	}
 	g.used[r.Key] = r
 	a, stored := g.answers[r.Key]
@@ -239,7 +239,7 @@ func (g *Gateway) create(r refunds.GatewayRequest) (a refunds.Answer, hang bool)
 	case stored:
 		a.Replayed = true
 	case fault == FaultRefuse:
-		a = refunds.Answer{Outcome: refunds.OutcomeRefused, Code: "charge_disputed", Message: "refused", HTTP: 400}
+		a = refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "charge_disputed", Message: "refused", HTTP: 400}
 	case fault == FaultStored5xx:
 		a = broken
 	default:
@@ -267,18 +267,18 @@ func (g *Gateway) create(r refunds.GatewayRequest) (a refunds.Answer, hang bool)
 	return a, false
 }
 
-func (g *Gateway) find(r refunds.GatewayRequest) (a refunds.Answer, hang bool) {
+func (g *Gateway) find(r refunds.RefundRequest) (a refunds.Result, hang bool) {
 	fault := g.fault(CallFind)
 	if a, hang, ok := early(fault); ok {
 		a.Outcome = refunds.OutcomeUnknown // a look-up that failed tells nothing
 		return a, hang
 	}
-	found := refunds.Answer{Outcome: refunds.OutcomeNothing, HTTP: 200}
+	found := refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
 	for i, p := range g.ledger {
-		if p.Request.PaymentReference != r.PaymentReference || p.Request.AttemptID != r.AttemptID {
+		if p.Request.PaymentProviderID != r.PaymentProviderID || p.Request.AttemptID != r.AttemptID {
 			continue
 		}
-		if found.Reference == "" || found.Outcome == refunds.OutcomeRefused {
+		if found.ProviderID == "" || found.Outcome == refunds.OutcomeDeclined {
 			found = told(p)
 		}
 		if p.Status == "pending" {
@@ -293,8 +293,8 @@ func (g *Gateway) find(r refunds.GatewayRequest) (a refunds.Answer, hang bool) {
 }
 
 // told is what the provider says of a refund in its ledger.
-func told(p Paid) refunds.Answer {
-	a := refunds.Answer{Reference: p.Reference, Amount: p.Request.Amount, Status: p.Status, HTTP: 200}
+func told(p Paid) refunds.Result {
+	a := refunds.Result{ProviderID: p.Reference, Amount: p.Request.Amount, Status: p.Status, HTTP: 200}
 	switch p.Status {
 	case "succeeded":
 		a.Outcome = refunds.OutcomeDone
@@ -303,7 +303,7 @@ func told(p Paid) refunds.Answer {
 	case "requires_action":
 		a.Outcome = refunds.OutcomeRequiresAction
 	default:
-		a.Outcome, a.Code = refunds.OutcomeRefused, "failed_at_bank"
+		a.Outcome, a.Code = refunds.OutcomeDeclined, "failed_at_bank"
 	}
 	return a
 }

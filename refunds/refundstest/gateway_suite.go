@@ -12,7 +12,7 @@ import (
 
 // Sandbox is a gateway on a provider that may be played with.
 type Sandbox struct {
-	Gateway refunds.Gateway
+	Gateway refunds.RefundGateway
 	// NewPayment makes a captured payment and returns the provider's id of it.
 	// Required.
 	NewPayment func(t testing.TB, amount int64, c refunds.Currency) string
@@ -36,7 +36,7 @@ type Sandbox struct {
 // patience bounds one call of the suite.
 const patience = 5 * time.Second
 
-// TestGateway is the conformance suite of refunds.Gateway. open returns a
+// TestGateway is the conformance suite of refunds.RefundGateway. open returns a
 // sandbox for each subtest; it may be the same one each time.
 //
 // It asserts that a key is paid once, whoever sends it how often; that other
@@ -95,34 +95,34 @@ type sandbox struct {
 }
 
 // request is a refund of amount on a payment of 1000.
-func (s *sandbox) request(amount int64) refunds.GatewayRequest {
+func (s *sandbox) request(amount int64) refunds.RefundRequest {
 	s.Helper()
 	return s.on(s.NewPayment(s, 1000, s.Currency), amount)
 }
 
 // on is a refund on a payment with ids of its own.
-func (s *sandbox) on(payment string, amount int64) refunds.GatewayRequest {
+func (s *sandbox) on(payment string, amount int64) refunds.RefundRequest {
 	id := newID()
-	return refunds.GatewayRequest{
-		Key: "refund-" + id, PaymentReference: payment, Amount: amount, Currency: s.Currency,
+	return refunds.RefundRequest{
+		Key: "refund-" + id, PaymentProviderID: payment, Amount: amount, Currency: s.Currency,
 		RefundID: newID(), AttemptID: id, OrderID: newID(),
 	}
 }
 
-func (s *sandbox) create(r refunds.GatewayRequest) refunds.Answer {
+func (s *sandbox) create(r refunds.RefundRequest) refunds.Result {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	return s.Gateway.CreateRefund(ctx, r)
 }
 
-func (s *sandbox) find(r refunds.GatewayRequest) refunds.Answer {
+func (s *sandbox) find(r refunds.RefundRequest) refunds.Result {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	return s.Gateway.FindRefund(ctx, r)
 }
 
 // is checks the outcome; several may be allowed.
-func (s *sandbox) is(what string, a refunds.Answer, want ...refunds.Outcome) {
+func (s *sandbox) is(what string, a refunds.Result, want ...refunds.Outcome) {
 	s.Helper()
 	for _, o := range want {
 		if a.Outcome == o {
@@ -134,10 +134,10 @@ func (s *sandbox) is(what string, a refunds.Answer, want ...refunds.Outcome) {
 
 // accepted checks that the provider took the refund: it is paid, or the
 // provider decides later.
-func (s *sandbox) accepted(what string, a refunds.Answer, r refunds.GatewayRequest) {
+func (s *sandbox) accepted(what string, a refunds.Result, r refunds.RefundRequest) {
 	s.Helper()
 	s.is(what, a, refunds.OutcomeDone, refunds.OutcomePending, refunds.OutcomeRequiresAction)
-	if a.Reference == "" {
+	if a.ProviderID == "" {
 		s.Errorf("%s: the answer names no refund: %+v", what, a)
 	}
 	if a.Amount != 0 && a.Amount != r.Amount {
@@ -145,25 +145,25 @@ func (s *sandbox) accepted(what string, a refunds.Answer, r refunds.GatewayReque
 	}
 }
 
-func (s *sandbox) counts(r refunds.GatewayRequest, want int) {
+func (s *sandbox) counts(r refunds.RefundRequest, want int) {
 	s.Helper()
 	if s.Count == nil {
 		return
 	}
-	if n := s.Count(r.PaymentReference); n != want {
+	if n := s.Count(r.PaymentProviderID); n != want {
 		s.Errorf("the provider has %d refunds of the payment, want %d", n, want)
 	}
 }
 
 // pays checks that the refund is paid in the end, under its key, once.
-func (s *sandbox) pays(r refunds.GatewayRequest) refunds.Answer {
+func (s *sandbox) pays(r refunds.RefundRequest) refunds.Result {
 	s.Helper()
 	a := s.create(r)
 	s.accepted("sent again", a, r)
 	found := s.find(r)
 	s.accepted("looked up", found, r)
-	if found.Reference != a.Reference {
-		s.Errorf("the look-up finds %q, the call answered %q", found.Reference, a.Reference)
+	if found.ProviderID != a.ProviderID {
+		s.Errorf("the look-up finds %q, the call answered %q", found.ProviderID, a.ProviderID)
 	}
 	s.counts(r, 1)
 	return a
@@ -180,15 +180,15 @@ func gatewaySameKey(s *sandbox) {
 	first := s.create(r)
 	s.accepted("first call", first, r)
 	for range 3 {
-		if again := s.pays(r); again.Reference != first.Reference {
-			s.Errorf("the same key answers %q and then %q", first.Reference, again.Reference)
+		if again := s.pays(r); again.ProviderID != first.ProviderID {
+			s.Errorf("the same key answers %q and then %q", first.ProviderID, again.ProviderID)
 		}
 	}
-	other := s.on(r.PaymentReference, 400)
+	other := s.on(r.PaymentProviderID, 400)
 	a := s.create(other)
 	s.accepted("another key on the same payment", a, other)
-	if a.Reference == first.Reference {
-		s.Errorf("two keys answer with one refund, %q", a.Reference)
+	if a.ProviderID == first.ProviderID {
+		s.Errorf("two keys answer with one refund, %q", a.ProviderID)
 	}
 	s.counts(r, 2)
 }
@@ -198,7 +198,7 @@ func gatewayOtherParameters(s *sandbox) {
 	s.accepted("first call", s.create(r), r)
 	other := r
 	other.Amount++
-	s.is("other amount under the key", s.create(other), refunds.OutcomeUnknown, refunds.OutcomeRefused)
+	s.is("other amount under the key", s.create(other), refunds.OutcomeUnknown, refunds.OutcomeDeclined)
 	s.pays(r)
 }
 
@@ -207,7 +207,7 @@ func gatewayAtOnce(s *sandbox) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if a := s.create(r); a.Outcome == refunds.OutcomeRefused {
+			if a := s.create(r); a.Outcome == refunds.OutcomeDeclined {
 				s.Errorf("a call beside others under its key is refused: %+v", a)
 			}
 		})
@@ -218,21 +218,21 @@ func gatewayAtOnce(s *sandbox) {
 
 func gatewayAbsent(s *sandbox) {
 	r := s.request(400)
-	s.is("look-up on a payment without refunds", s.find(r), refunds.OutcomeNothing)
-	other := s.on(r.PaymentReference, 1)
+	s.is("look-up on a payment without refunds", s.find(r), refunds.OutcomeNoEffect)
+	other := s.on(r.PaymentProviderID, 1)
 	s.accepted("another attempt", s.create(other), other)
-	s.is("look-up beside another attempt", s.find(r), refunds.OutcomeNothing)
+	s.is("look-up beside another attempt", s.find(r), refunds.OutcomeNoEffect)
 }
 
 func gatewayPages(s *sandbox) {
 	payment := s.NewPayment(s, int64(s.Many), s.Currency)
-	all := make([]refunds.GatewayRequest, s.Many)
+	all := make([]refunds.RefundRequest, s.Many)
 	references := map[string]bool{}
 	for i := range all {
 		all[i] = s.on(payment, 1)
 		a := s.create(all[i])
 		s.accepted(fmt.Sprint("refund ", i), a, all[i])
-		references[a.Reference] = true
+		references[a.ProviderID] = true
 	}
 	if len(references) != s.Many {
 		s.Errorf("%d refunds have %d ids", s.Many, len(references))
@@ -241,18 +241,18 @@ func gatewayPages(s *sandbox) {
 		a := s.find(all[i])
 		s.accepted(fmt.Sprintf("look-up of refund %d of %d", i+1, s.Many), a, all[i])
 	}
-	s.is("look-up of one that was never sent", s.find(s.on(payment, 1)), refunds.OutcomeNothing)
+	s.is("look-up of one that was never sent", s.find(s.on(payment, 1)), refunds.OutcomeNoEffect)
 }
 
 func gatewayTooMuch(s *sandbox) {
 	r := s.request(1001)
-	s.is("more than was captured", s.create(r), refunds.OutcomeRefused)
-	s.is("look-up of what was refused", s.find(r), refunds.OutcomeNothing, refunds.OutcomeRefused)
+	s.is("more than was captured", s.create(r), refunds.OutcomeDeclined)
+	s.is("look-up of what was refused", s.find(r), refunds.OutcomeNoEffect, refunds.OutcomeDeclined)
 	s.counts(r, 0)
 }
 
 func gatewayNoPayment(s *sandbox) {
-	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), refunds.OutcomeRefused, refunds.OutcomeUnknown)
+	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), refunds.OutcomeDeclined, refunds.OutcomeUnknown)
 }
 
 func gatewayCancelled(s *sandbox) {
@@ -260,7 +260,7 @@ func gatewayCancelled(s *sandbox) {
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
 	a := s.Gateway.CreateRefund(ctx, r)
-	s.is("a call in a context that has ended", a, refunds.OutcomeUnknown, refunds.OutcomeNothing)
+	s.is("a call in a context that has ended", a, refunds.OutcomeUnknown, refunds.OutcomeNoEffect)
 	s.is("a look-up in a context that has ended", s.Gateway.FindRefund(ctx, r), refunds.OutcomeUnknown)
 	s.pays(r)
 }
@@ -309,7 +309,7 @@ func gatewayNothing(s *sandbox) {
 	for _, f := range []Fault{FaultConflict, FaultRateLimit} {
 		r := s.request(400)
 		s.Fault(CallCreate, f)
-		s.is(string(f), s.create(r), refunds.OutcomeNothing)
+		s.is(string(f), s.create(r), refunds.OutcomeNoEffect)
 		s.counts(r, 0)
 		s.pays(r)
 	}

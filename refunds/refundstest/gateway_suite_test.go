@@ -14,7 +14,7 @@ func TestGatewayInMemory(t *testing.T) {
 			NewPayment: func(testing.TB, int64, refunds.Currency) string { return "pi_" + newID() },
 			Count: func(payment string) (n int) {
 				for _, p := range g.Ledger() {
-					if p.Request.PaymentReference == payment {
+					if p.Request.PaymentProviderID == payment {
 						n++
 					}
 				}

@@ -34,7 +34,7 @@ type Step struct {
 
 // Request is the step as a request without fees, of units that are left; false
 // when none are.
-func (p Purchase) Request(s Step, given map[string]refunds.Given) (refunds.QuoteRequest, bool) {
+func (p Purchase) Request(s Step, given map[string]refunds.Refunded) (refunds.QuoteRequest, bool) {
 	l := p.Lines[s.Line%len(p.Lines)]
 	left := l.Bought - given[l.OrderLineID].Units
 	if left < 1 {

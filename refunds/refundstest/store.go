@@ -53,18 +53,18 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 }
 
 // Open implements refunds.Store.
-func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.Book, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.Refund{}, err
 	}
 	defer unlock()
 	var before, current *refunds.Refund
-	if found, ok := s.current(r.Reference); ok && found.Status != refunds.StatusReversed {
+	if found, ok := s.current(r.ClientReference); ok && found.Status != refunds.StatusReversed {
 		if err := r.Check(&found); err != nil {
 			return refunds.Refund{}, err
 		}
-		copied := found.Saved()
+		copied := found.Clone()
 		before, current = &found, &copied
 	}
 	next, err := decide(s.book(r, before), current)
@@ -72,7 +72,7 @@ func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(ref
 		return refunds.Refund{}, err
 	}
 	if before != nil && next.ID != before.ID {
-		return refunds.Refund{}, fmt.Errorf("refundstest: reference %s has refund %s and can't get another", r.Reference, before.ID)
+		return refunds.Refund{}, fmt.Errorf("refundstest: reference %s has refund %s and can't get another", r.ClientReference, before.ID)
 	}
 	return s.save(before, next, r)
 }
@@ -88,7 +88,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refu
 	if !ok {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	after := before.Saved()
+	after := before.Clone()
 	r := refunds.OpenRequest{OrderID: before.OrderID, PaymentID: before.PaymentID}
 	if err := change(&after); err != nil {
 		return refunds.Refund{}, err
@@ -110,7 +110,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 	var open []*refunds.Refund
 	for _, id := range s.byOrder[r.OrderID] {
 		if found := s.refunds[id]; found.PaymentID == r.PaymentID && found.Status.Open() {
-			copied := found.Saved()
+			copied := found.Clone()
 			open = append(open, &copied)
 		}
 	}
@@ -164,9 +164,9 @@ func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refu
 			return refunds.Refund{}, err
 		}
 	}
-	saved := after.Saved()
+	saved := after.Clone()
 	if before == nil {
-		s.byRef[saved.Reference] = append(s.byRef[saved.Reference], saved.ID)
+		s.byRef[saved.ClientReference] = append(s.byRef[saved.ClientReference], saved.ID)
 		s.byOrder[saved.OrderID] = append(s.byOrder[saved.OrderID], saved.ID)
 	}
 	for _, a := range saved.Attempts {
@@ -176,8 +176,8 @@ func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refu
 	}
 	s.balances[balance.PaymentID], s.orders[balance.PaymentID] = balance, after.OrderID
 	s.refunds[saved.ID] = saved
-	s.events[saved.ID] = append(s.events[saved.ID], after.Changes()...)
-	return saved.Saved(), nil
+	s.events[saved.ID] = append(s.events[saved.ID], after.PendingEvents()...)
+	return saved.Clone(), nil
 }
 
 // balance is that of the payment, or what it is seeded with.
@@ -190,11 +190,11 @@ func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
 }
 
 // book is what a decision about the refund (nil for none) stands on.
-func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.Book {
-	given := map[string]refunds.Given{}
+func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.PaymentState {
+	given := map[string]refunds.Refunded{}
 	for _, id := range s.byOrder[r.OrderID] {
 		other := s.refunds[id]
-		if !other.Status.Holds() || current != nil && id == current.ID {
+		if !other.Status.CountsAgainstCaptured() || current != nil && id == current.ID {
 			continue
 		}
 		for _, l := range other.Quote.Lines {
@@ -204,7 +204,7 @@ func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.Boo
 			given[l.OrderLineID] = g
 		}
 	}
-	return refunds.Book{Balance: s.balance(r), Given: given}
+	return refunds.PaymentState{Balance: s.balance(r), Refunded: given}
 }
 
 // current is the refund of the reference that is not reversed, else the
@@ -228,12 +228,12 @@ func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
 	if !ok {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	return r.Saved(), nil
+	return r.Clone(), nil
 }
 
-// ByReference implements refunds.Store.
-func (s *Store) ByReference(ctx context.Context, reference string) (refunds.Refund, error) {
-	found, err := s.ByReferences(ctx, []string{reference})
+// ByClientReference implements refunds.Store.
+func (s *Store) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
+	found, err := s.ByClientReferences(ctx, []string{reference})
 	if err != nil {
 		return refunds.Refund{}, err
 	}
@@ -244,8 +244,8 @@ func (s *Store) ByReference(ctx context.Context, reference string) (refunds.Refu
 	return r, nil
 }
 
-// ByReferences implements refunds.Store.
-func (s *Store) ByReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+// ByClientReferences implements refunds.Store.
+func (s *Store) ByClientReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -254,14 +254,14 @@ func (s *Store) ByReferences(ctx context.Context, references []string) (map[stri
 	found := make(map[string]refunds.Refund, len(references))
 	for _, ref := range references {
 		if r, ok := s.current(ref); ok {
-			found[ref] = r.Saved()
+			found[ref] = r.Clone()
 		}
 	}
 	return found, nil
 }
 
-// ByProviderReference implements refunds.Store.
-func (s *Store) ByProviderReference(ctx context.Context, reference string) (refunds.Refund, error) {
+// ByProviderID implements refunds.Store.
+func (s *Store) ByProviderID(ctx context.Context, reference string) (refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.Refund{}, err
@@ -269,8 +269,8 @@ func (s *Store) ByProviderReference(ctx context.Context, reference string) (refu
 	defer unlock()
 	for _, r := range s.refunds {
 		for _, a := range r.Attempts {
-			if reference != "" && a.ProviderReference == reference {
-				return r.Saved(), nil
+			if reference != "" && a.ProviderID == reference {
+				return r.Clone(), nil
 			}
 		}
 	}
@@ -290,12 +290,12 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		switch {
 		case q.OrderID != "" && r.OrderID != q.OrderID,
 			len(q.Status) > 0 && !slices.Contains(q.Status, r.Status),
-			q.NeedPerson && !r.Work.GaveUp,
+			q.NeedsReview && !r.Work.NeedsReview,
 			!q.From.IsZero() && r.CreatedAt.Before(q.From),
 			!q.To.IsZero() && !r.CreatedAt.Before(q.To):
 			continue
 		}
-		all = append(all, r.Saved())
+		all = append(all, r.Clone())
 	}
 	slices.SortFunc(all, func(a, b refunds.Refund) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
@@ -314,7 +314,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	var due []refunds.Refund
 	for _, r := range s.refunds {
 		if r.Status.Open() && !r.Work.NextAt.IsZero() && !r.Work.NextAt.After(now) && !r.Leased(now) {
-			due = append(due, r.Saved())
+			due = append(due, r.Clone())
 		}
 	}
 	slices.SortFunc(due, func(a, b refunds.Refund) int {
@@ -323,7 +323,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {
 		due[i].Lease(token, now.Add(lease))
-		s.refunds[due[i].ID] = due[i].Saved()
+		s.refunds[due[i].ID] = due[i].Clone()
 	}
 	return due, nil
 }
@@ -344,7 +344,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 				inside = slices.Contains(q.IDs, a.ID)
 			}
 			if inside && a.Method == refunds.Card && a.Amount > 0 {
-				legs = append(legs, refunds.Leg{Refund: r.Saved(), Attempt: a})
+				legs = append(legs, refunds.Leg{Refund: r.Clone(), Attempt: a})
 			}
 		}
 	}
@@ -384,15 +384,15 @@ func (s *Store) NextManualReference(ctx context.Context, m refunds.Method) (stri
 	return ref, err
 }
 
-// Book implements refunds.Store.
-func (s *Store) Book(ctx context.Context, r refunds.OpenRequest) (refunds.Book, error) {
+// PaymentState implements refunds.Store.
+func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
-		return refunds.Book{}, err
+		return refunds.PaymentState{}, err
 	}
 	defer unlock()
 	var current *refunds.Refund
-	if found, ok := s.current(r.Reference); ok && found.Status != refunds.StatusReversed {
+	if found, ok := s.current(r.ClientReference); ok && found.Status != refunds.StatusReversed {
 		current = &found
 	}
 	return s.book(r, current), nil

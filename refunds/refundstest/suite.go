@@ -79,7 +79,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func (b *bench) stamp() refunds.Stamp {
 	return refunds.Stamp{
 		At: b.now, By: refunds.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
-		From: orders.Origin{Address: "2001:db8::1", Request: "req-7"},
+		Source: orders.Source{Address: "2001:db8::1", Request: "req-7"},
 	}
 }
 
@@ -146,7 +146,7 @@ func (p plan) other() plan {
 }
 
 func (p plan) open() refunds.OpenRequest {
-	return refunds.OpenRequest{Reference: p.reference, OrderID: p.order, PaymentID: p.payment, Captured: captured, Currency: "USD"}
+	return refunds.OpenRequest{ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Captured: captured, Currency: "USD"}
 }
 
 func (p plan) request() refunds.QuoteRequest {
@@ -160,21 +160,21 @@ func (p plan) request() refunds.QuoteRequest {
 	}
 }
 
-func (p plan) attempt(given map[string]refunds.Given) (refunds.AttemptDraft, error) {
+func (p plan) attempt(given map[string]refunds.Refunded) (refunds.AttemptParams, error) {
 	q, err := refunds.NewQuote(p.request(), given)
-	return refunds.AttemptDraft{
-		ID: newID(), Method: p.method, PaymentReference: "pi_" + p.payment, Request: p.request(), Quote: q,
+	return refunds.AttemptParams{
+		ID: newID(), Method: p.method, PaymentProviderID: "pi_" + p.payment, Request: p.request(), Quote: q,
 		PaidBy: refunds.Actor{Kind: orders.ActorStaff, ID: "9", Name: "Kim"},
 	}, err
 }
 
 // decide opens the plan's refund, or leaves the one there is.
-func (b *bench) decide(p plan) func(refunds.Book, *refunds.Refund) (*refunds.Refund, error) {
-	return func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+func (b *bench) decide(p plan) func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error) {
+	return func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil && current.Status != refunds.StatusFailed {
 			return current, nil
 		}
-		a, err := p.attempt(book.Given)
+		a, err := p.attempt(book.Refunded)
 		if err != nil {
 			return nil, err
 		}
@@ -182,8 +182,8 @@ func (b *bench) decide(p plan) func(refunds.Book, *refunds.Refund) (*refunds.Ref
 		if r != nil {
 			return r, r.Retry(a, b.stamp())
 		}
-		return refunds.Create(refunds.Draft{
-			ID: newID(), Reference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1", Attempt: a,
+		return refunds.NewRefund(refunds.Params{
+			ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1", Attempt: a,
 		}, b.stamp())
 	}
 }
@@ -213,8 +213,8 @@ func (b *bench) answer(id string, outcome refunds.Outcome) refunds.Refund {
 				return err
 			}
 		}
-		return r.Answered(b.stamp(), refunds.Result{
-			Answer: refunds.Answer{Outcome: outcome, Reference: "re_" + r.Attempt().ID, Code: "a code", Message: "a message"},
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
+			Result: refunds.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code", Message: "a message"},
 			Calls:  1, Tries: 1, Doubt: outcome == refunds.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
 		})
 	})
@@ -235,7 +235,7 @@ func (b *bench) succeeded(id string) (refunds.Refund, error) {
 // balance is the payment's balance as the store has it.
 func (b *bench) balance(p plan) refunds.Balance {
 	b.Helper()
-	book, err := b.store.Book(b.ctx, p.open())
+	book, err := b.store.PaymentState(b.ctx, p.open())
 	b.ok(err)
 	return book.Balance
 }

@@ -9,20 +9,20 @@ import (
 
 // slow is a gateway whose next answer reaches the caller late.
 type slow struct {
-	refunds.Gateway
+	refunds.RefundGateway
 	answered chan struct{} // closed when the provider has answered
 	goOn     chan struct{} // closed when the caller may see it
 }
 
-func (g slow) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
-	a := g.Gateway.CreateRefund(ctx, r)
+func (g slow) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+	a := g.RefundGateway.CreateRefund(ctx, r)
 	close(g.answered)
 	<-g.goOn
 	return a
 }
 
 // service carries refunds out on the store of the suite, by its clock.
-func (b *bench) service(g refunds.Gateway) *refunds.Service {
+func (b *bench) service(g refunds.RefundGateway) *refunds.Service {
 	b.Helper()
 	s, err := refunds.New(refunds.Config{
 		Store: b.store, Gateway: g, Now: func() time.Time { return b.now }, Wait: time.Nanosecond, FirstRetry: time.Millisecond,
@@ -41,7 +41,7 @@ func (b *bench) stopped(g *Gateway, p plan) (id string, resume func()) {
 	late := slow{g, make(chan struct{}), make(chan struct{})}
 	s, done := b.service(late), make(chan error)
 	go func() {
-		_, err := s.PursueDue(b.ctx, 1)
+		_, err := s.ResumeDue(b.ctx, 1)
 		done <- err
 	}()
 	<-late.answered
@@ -55,7 +55,7 @@ func (b *bench) stopped(g *Gateway, p plan) (id string, resume func()) {
 
 func (b *bench) pursue(s *refunds.Service) refunds.Refund {
 	b.Helper()
-	n, err := s.PursueDue(b.ctx, 1)
+	n, err := s.ResumeDue(b.ctx, 1)
 	b.ok(err)
 	b.equal("carried on", n, 1)
 	list, _, err := b.store.List(b.ctx, refunds.Query{})
@@ -103,7 +103,7 @@ func testLateNothing(b *bench) {
 	died, ended := b.service(cut), make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = died.PursueDue(b.ctx, 1) // cut off by the plan: its error is of no matter
+		_, _ = died.ResumeDue(b.ctx, 1) // cut off by the plan: its error is of no matter
 	}()
 	<-cut.answered
 	b.paidOnce(g)
@@ -130,7 +130,7 @@ func testLateUnknown(b *bench) {
 	work := slow{g, make(chan struct{}), make(chan struct{})}
 	s, done := b.service(work), make(chan error)
 	go func() {
-		_, err := s.PursueDue(b.ctx, 1)
+		_, err := s.ResumeDue(b.ctx, 1)
 		done <- err
 	}()
 	<-work.answered

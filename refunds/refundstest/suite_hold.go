@@ -35,7 +35,7 @@ func testHold(b *bench) {
 	b.equal("open refunds", len(open), 2)
 	if len(open) == 2 {
 		b.equal("their order", []string{open[0].ID, open[1].ID}, []string{first.ID, late.ID})
-		b.equal("held", []any{open[0].HeldBy, open[0].Work.GaveUp, open[0].Work.NextAt}, []any{"dp_1", true, time.Time{}})
+		b.equal("held", []any{open[0].HoldRef, open[0].Work.NeedsReview, open[0].Work.NextAt}, []any{"dp_1", true, time.Time{}})
 		b.stored(open[0])
 		b.stored(open[1])
 	}
@@ -44,12 +44,12 @@ func testHold(b *bench) {
 	hold, ok := b.balance(p).Hold()
 	b.equal("hold", []any{hold, ok}, []any{refunds.Hold{Ref: "dp_1", Reason: "it's \\ \"odd\"", At: b.now, By: b.stamp().By}, true})
 	b.equal("claimed", len(b.claim("t", 10)), 1) // the one elsewhere
-	queue, n, err := b.store.List(b.ctx, refunds.Query{NeedPerson: true})
+	queue, n, err := b.store.List(b.ctx, refunds.Query{NeedsReview: true})
 	b.ok(err)
 	b.equal("in the queue for a person", []int{n, len(queue)}, []int{2, 2})
 
 	// Whoever decides next sees it, and money stays held.
-	_, err = b.store.Open(b.ctx, second.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err = b.store.Open(b.ctx, second.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("holds that the decision saw", len(book.Balance.Holds), 1)
 		return current, nil
 	})
@@ -58,7 +58,7 @@ func testHold(b *bench) {
 	b.equal("reserved", balance.Reserved, first.Amount()+late.Amount())
 
 	released := b.update(first.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
-	b.equal("released", []any{released.HeldBy, released.Work.GaveUp, released.Work.NextAt}, []any{"", false, b.now})
+	b.equal("released", []any{released.HoldRef, released.Work.NeedsReview, released.Work.NextAt}, []any{"", false, b.now})
 	b.stored(released)
 	b.folds(first.ID)
 	b.folds(late.ID)
@@ -68,17 +68,17 @@ func testHold(b *bench) {
 	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
 	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Hold(b.stamp(), "dp_1", "held") })
 	shown := b.update(unanswered.ID, func(r *refunds.Refund) error {
-		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown}, GaveUp: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeUnknown}, ReviewReason: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
 	})
-	b.equal("shown", []any{shown.HeldBy, shown.Work.GaveUp, shown.Work.NextAt}, []any{"dp_1", true, b.now.Add(time.Hour)})
+	b.equal("shown", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"dp_1", true, b.now.Add(time.Hour)})
 	b.stored(shown)
 	shown = b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
-	b.equal("goes on", []any{shown.HeldBy, shown.Work.GaveUp, shown.Work.NextAt}, []any{"", false, b.now})
+	b.equal("goes on", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"", false, b.now})
 	b.stored(shown)
 	b.folds(unanswered.ID)
 
 	failed := b.update(late.ID, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "the bank paid", "") })
-	b.equal("resolved", []any{failed.Status, failed.HeldBy}, []any{refunds.StatusFailed, ""})
+	b.equal("resolved", []any{failed.Status, failed.HoldRef}, []any{refunds.StatusFailed, ""})
 	b.stored(failed)
 	b.folds(late.ID)
 	b.equal("reserved after", b.balance(p).Reserved, first.Amount())
@@ -112,7 +112,7 @@ func testHoldRefused(b *bench) {
 	}
 	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
 		b.ok(open[0].Submit(b.stamp()))
-		return open[0].Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone}})
+		return open[0].RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone}})
 	})
 	if err == nil {
 		b.Error("a refund was ended by the change of its payment")
@@ -136,7 +136,7 @@ func testHoldRefused(b *bench) {
 func testHoldBeforeAnyRefund(b *bench) {
 	p := newPlan(3)
 	b.equal("open refunds", len(b.hold(p, "dp_1")), 0)
-	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("captured", book.Balance.Captured, int64(captured))
 		if _, ok := book.Balance.Hold(); !ok {
 			b.Error("the decision did not see the hold")
@@ -148,7 +148,7 @@ func testHoldBeforeAnyRefund(b *bench) {
 
 func testHoldRace(b *bench) {
 	// Whatever comes first, a refund that is opened while a hold is placed is
-	// held by one of the two.
+	// onHold by one of the two.
 	for i := range 20 {
 		p := newPlan(1)
 		if i%2 == 0 {
@@ -159,7 +159,7 @@ func testHoldRace(b *bench) {
 				b.hold(p, "dp_1")
 				return
 			}
-			_, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+			_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 				r, err := b.decide(p)(book, current)
 				if hold, ok := book.Balance.Hold(); ok && err == nil {
 					err = r.Hold(b.stamp(), hold.Ref, hold.Reason)
@@ -170,9 +170,9 @@ func testHoldRace(b *bench) {
 				b.Error(err)
 			}
 		})
-		got, err := b.store.ByReference(b.ctx, p.reference)
+		got, err := b.store.ByClientReference(b.ctx, p.reference)
 		b.ok(err)
-		b.equal("held by", got.HeldBy, "dp_1")
+		b.equal("held by", got.HoldRef, "dp_1")
 	}
 }
 
@@ -190,7 +190,7 @@ func testLegs(b *bench) {
 	// A new attempt of an old refund is a leg of its own time.
 	b.now = start.Add(time.Hour)
 	p := newPlan(1)
-	r := b.answer(b.opened(p).ID, refunds.OutcomeRefused)
+	r := b.answer(b.opened(p).ID, refunds.OutcomeDeclined)
 	b.now = b.now.Add(time.Hour)
 	again := b.opened(p)
 	b.equal("attempts", len(again.Attempts), 2)

@@ -10,9 +10,9 @@ import (
 
 func testOpen(b *bench) {
 	p := newPlan(3)
-	var seen refunds.Book
+	var seen refunds.PaymentState
 	decide := b.decide(p)
-	r, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	r, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		seen = book
 		if current != nil {
 			b.Errorf("there is a refund before there is one: %+v", current)
@@ -23,8 +23,8 @@ func testOpen(b *bench) {
 	})
 	b.ok(err)
 	b.equal("balance that the decision saw", seen.Balance, refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured})
-	b.equal("given that the decision saw", seen.Given, map[string]refunds.Given{})
-	if len(r.Changes()) != 0 {
+	b.equal("given that the decision saw", seen.Refunded, map[string]refunds.Refunded{})
+	if len(r.PendingEvents()) != 0 {
 		b.Error("the saved refund still has changes")
 	}
 	// floor of 30 % of each component, less the fee.
@@ -38,14 +38,14 @@ func testOpen(b *bench) {
 func testOpenRefused(b *bench) {
 	p := newPlan(3)
 	no := errors.New("no")
-	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		_, _ = b.decide(p)(book, current)
 		return nil, no
 	})
 	if !errors.Is(err, no) {
 		b.Errorf("error %v, want that of the decision", err)
 	}
-	_, err = b.store.ByReference(b.ctx, p.reference)
+	_, err = b.store.ByClientReference(b.ctx, p.reference)
 	b.missing("refund", err)
 
 	// The store guards the balance itself, whatever the decision overlooks.
@@ -54,14 +54,14 @@ func testOpenRefused(b *bench) {
 	small.Captured = 100
 	_, err = b.store.Open(b.ctx, small, b.decide(full))
 	b.code(err, refunds.CodeBalance)
-	_, err = b.store.ByReference(b.ctx, full.reference)
+	_, err = b.store.ByClientReference(b.ctx, full.reference)
 	b.missing("refund beyond the balance", err)
 }
 
 func testOpenAgain(b *bench) {
 	p := newPlan(3)
 	r := b.opened(p)
-	again, err := b.store.Open(b.ctx, p.open(), func(_ refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	again, err := b.store.Open(b.ctx, p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("refund that the decision saw", *current, r)
 		return current, nil
 	})
@@ -71,18 +71,18 @@ func testOpenAgain(b *bench) {
 	b.ok(err)
 	b.equal("events", len(events), 1)
 	b.equal("event actor", events[0].Actor, b.stamp().By)
-	b.equal("event origin", events[0].From, b.stamp().From)
+	b.equal("event origin", events[0].Source, b.stamp().Source)
 
 	// A change without an event, of the work alone, is saved.
-	hurried, err := b.store.Open(b.ctx, p.open(), func(_ refunds.Book, current *refunds.Refund) (*refunds.Refund, error) {
+	hurried, err := b.store.Open(b.ctx, p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		current.Lease("t", b.now.Add(time.Second))
 		return current, nil
 	})
 	b.ok(err)
 	b.stored(hurried)
-	b.equal("lease", hurried.Held("t"), nil)
+	b.equal("lease", hurried.CheckLease("t"), nil)
 
-	if _, err := b.store.Open(b.ctx, p.open(), func(book refunds.Book, _ *refunds.Refund) (*refunds.Refund, error) {
+	if _, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
 		return b.decide(p)(book, nil)
 	}); err == nil {
 		b.Error("a second refund of one reference was saved")
@@ -183,7 +183,7 @@ func testUpdate(b *bench) {
 	}
 	b.stored(r)
 
-	for _, step := range []refunds.Outcome{refunds.OutcomeNothing, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeRequiresAction, refunds.OutcomeDone} {
+	for _, step := range []refunds.Outcome{refunds.OutcomeNoEffect, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeRequiresAction, refunds.OutcomeDone} {
 		b.now = b.now.Add(time.Second)
 		r = b.update(r.ID, func(r *refunds.Refund) error {
 			if r.Status == refunds.StatusSubmitted || r.Status == refunds.StatusCreated {
@@ -191,8 +191,8 @@ func testUpdate(b *bench) {
 					return err
 				}
 			}
-			return r.Answered(b.stamp(), refunds.Result{
-				Answer: refunds.Answer{Outcome: step, Reference: "re_1", Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
+			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
+				Result: refunds.Result{Outcome: step, ProviderID: "re_1", Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
 				Doubt: step == refunds.OutcomeUnknown, StoredError: step == refunds.OutcomeUnknown, NextAt: b.now.Add(time.Hour),
 			})
 		})
@@ -234,7 +234,7 @@ func testBalance(b *bench) {
 	}{
 		{refunds.OutcomeUnknown, true, false},
 		{refunds.OutcomePending, true, false},
-		{refunds.OutcomeRefused, false, false},
+		{refunds.OutcomeDeclined, false, false},
 	} {
 		r := b.opened(p)
 		r = b.answer(r.ID, c.outcome)
@@ -251,7 +251,7 @@ func testBalance(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: "re_9"}})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: "re_9"}})
 	})
 	b.holds(p, 0, r.Amount())
 	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "re_late", "lost", "the bank sent it back") })
@@ -260,7 +260,7 @@ func testBalance(b *bench) {
 
 func testRetry(b *bench) {
 	p := newPlan(4)
-	r := b.answer(b.opened(p).ID, refunds.OutcomeRefused)
+	r := b.answer(b.opened(p).ID, refunds.OutcomeDeclined)
 	p.units, p.method = 6, refunds.Cash
 	again := b.opened(p)
 	b.equal("id", again.ID, r.ID)
@@ -271,8 +271,8 @@ func testRetry(b *bench) {
 
 	// What counts for others is what it gives now.
 	q := p.other()
-	_, err := b.store.Open(b.ctx, q.open(), func(book refunds.Book, _ *refunds.Refund) (*refunds.Refund, error) {
-		b.equal("given", book.Given[p.order+"-1"], refunds.Given{Units: 6, Components: again.Quote.Lines[0].Given})
+	_, err := b.store.Open(b.ctx, q.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
+		b.equal("given", book.Refunded[p.order+"-1"], refunds.Refunded{Units: 6, Components: again.Quote.Lines[0].Given})
 		return nil, errors.New("enough")
 	})
 	if err == nil {
@@ -285,18 +285,18 @@ func testGiven(b *bench) {
 	open, done, failed, mine := p.other(), p.other(), p.other(), p.other()
 	first := b.opened(open)
 	second := b.answer(b.opened(done).ID, refunds.OutcomeDone)
-	b.answer(b.opened(failed).ID, refunds.OutcomeRefused)
+	b.answer(b.opened(failed).ID, refunds.OutcomeDeclined)
 	own := b.opened(mine)
-	want := refunds.Given{Units: 4, Components: first.Quote.Lines[0].Given.Add(second.Quote.Lines[0].Given)}
+	want := refunds.Refunded{Units: 4, Components: first.Quote.Lines[0].Given.Add(second.Quote.Lines[0].Given)}
 	b.update(own.ID, func(*refunds.Refund) error { return nil })
-	_, err := b.store.Open(b.ctx, mine.open(), func(book refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
-		b.equal("given in Open", book.Given, map[string]refunds.Given{p.order + "-1": want})
+	_, err := b.store.Open(b.ctx, mine.open(), func(book refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
+		b.equal("given in Open", book.Refunded, map[string]refunds.Refunded{p.order + "-1": want})
 		return r, nil
 	})
 	b.ok(err)
-	book, err := b.store.Book(b.ctx, mine.open())
+	book, err := b.store.PaymentState(b.ctx, mine.open())
 	b.ok(err)
-	b.equal("given in Book", book.Given, map[string]refunds.Given{p.order + "-1": want})
+	b.equal("given in Book", book.Refunded, map[string]refunds.Refunded{p.order + "-1": want})
 	b.equal("balance in Book", book.Balance, b.balance(open))
 
 	// Nothing is seeded by looking.
@@ -304,7 +304,7 @@ func testGiven(b *bench) {
 	b.holds(unseen, 0, 0)
 	looked := unseen.open()
 	looked.Captured = 5
-	book, err = b.store.Book(b.ctx, looked)
+	book, err = b.store.PaymentState(b.ctx, looked)
 	b.ok(err)
 	b.equal("balance before first use", book.Balance.Captured, int64(5))
 }
@@ -314,14 +314,14 @@ func testReversed(b *bench) {
 	first := b.answer(b.opened(p).ID, refunds.OutcomeDone)
 	b.now = b.now.Add(time.Second)
 	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
-	got, err := b.store.ByReference(b.ctx, p.reference)
+	got, err := b.store.ByClientReference(b.ctx, p.reference)
 	b.ok(err)
 	b.equal("reversed refund by reference", got, first)
 	second := b.opened(p)
 	if second.ID == first.ID {
 		b.Fatal("the reversed refund was opened again")
 	}
-	got, err = b.store.ByReference(b.ctx, p.reference)
+	got, err = b.store.ByClientReference(b.ctx, p.reference)
 	b.ok(err)
 	b.equal("refund by reference", got.ID, second.ID)
 	b.stored(first)

@@ -18,7 +18,7 @@ func testPairs(b *bench) {
 	together(200, func(i int) {
 		p := plans[i/2]
 		_, err := s.Refund(b.ctx, refunds.Request{
-			Reference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: orders.PayCard, PaymentReference: "pi_" + p.payment,
+			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: orders.Card, PaymentProviderID: "pi_" + p.payment,
 			Captured: captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
 		})
 		if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) settled(s *refunds.Service) {
 		if time.Now().After(deadline) {
 			b.Fatalf("%d refunds are open still", n)
 		}
-		_, err = s.PursueDue(b.ctx, 1000)
+		_, err = s.ResumeDue(b.ctx, 1000)
 		b.ok(err)
 	}
 }

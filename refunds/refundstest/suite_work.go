@@ -37,7 +37,7 @@ func testClaim(b *bench) {
 	b.equal("claimed", len(got), 2)
 	if len(got) == 2 {
 		b.equal("order", []string{got[0].ID, got[1].ID}, []string{ids[3], ids[2]})
-		b.equal("lease", []any{got[0].Held("t1"), got[0].Work.LeaseUntil}, []any{nil, b.now.Add(lease)})
+		b.equal("lease", []any{got[0].CheckLease("t1"), got[0].Work.LeaseUntil}, []any{nil, b.now.Add(lease)})
 		b.stored(got[0])
 	}
 	b.equal("claimed again", len(b.claim("t2", 10)), 0)
@@ -83,13 +83,13 @@ func testFencing(b *bench) {
 	b.claim("fast", 1)
 	finish := func(token string) error {
 		_, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
-			if err := r.Held(token); err != nil {
+			if err := r.CheckLease(token); err != nil {
 				return err
 			}
 			if err := r.Submit(b.stamp()); err != nil {
 				return err
 			}
-			return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeDone, Reference: token}})
+			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: token}})
 		})
 		return err
 	}
@@ -98,7 +98,7 @@ func testFencing(b *bench) {
 	b.code(finish("fast"), refunds.CodeLeaseLost)
 	got, err := b.store.Refund(b.ctx, r.ID)
 	b.ok(err)
-	b.equal("who finished it", got.Attempt().ProviderReference, "fast")
+	b.equal("who finished it", got.Attempt().ProviderID, "fast")
 	b.equal("work", got.Work, refunds.Work{})
 }
 
@@ -123,7 +123,7 @@ func testClaimAgainstUpdate(b *bench) {
 		b.equal("claimed", len(claimed), 1)
 		got, err := b.store.Refund(b.ctx, r.ID)
 		b.ok(err)
-		b.equal("lease and status", []any{got.Held("worker"), got.Status}, []any{nil, refunds.StatusSubmitted})
+		b.equal("lease and status", []any{got.CheckLease("worker"), got.Status}, []any{nil, refunds.StatusSubmitted})
 	}
 }
 
@@ -132,7 +132,7 @@ func testFold(b *bench) {
 	check := b.folds
 	id := b.opened(p).ID
 	check(id)
-	for _, o := range []refunds.Outcome{refunds.OutcomeNothing, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeRefused} {
+	for _, o := range []refunds.Outcome{refunds.OutcomeNoEffect, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeDeclined} {
 		b.now = b.now.Add(time.Second)
 		if o == refunds.OutcomeUnknown {
 			b.update(id, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
@@ -155,7 +155,7 @@ func testFold(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown}, GaveUp: "nobody can tell", Doubt: true})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeUnknown}, ReviewReason: "nobody can tell", Doubt: true})
 	})
 	check(id)
 	b.update(id, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "their support says no", "") })
@@ -271,7 +271,7 @@ func testStoreCredit(b *bench) {
 	b.creditIs("customer-1", "USD", r.Amount())
 	entries, err := b.store.CreditEntries(b.ctx, "customer-1")
 	b.ok(err)
-	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now, "refund " + r.Attempt().ProviderReference})
+	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now, "refund " + r.Attempt().ProviderID})
 	b.update(r.ID, func(*refunds.Refund) error { return nil })
 	b.creditIs("customer-1", "USD", r.Amount())
 	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "") })
@@ -324,7 +324,7 @@ func testListFilters(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.Answered(b.stamp(), refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown}, GaveUp: "nobody can tell"})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeUnknown}, ReviewReason: "nobody can tell"})
 	})
 	for _, c := range []struct {
 		name string
@@ -334,7 +334,7 @@ func testListFilters(b *bench) {
 		{"all", refunds.Query{}, []string{stuck.ID, done.ID, created.ID}},
 		{"by order", refunds.Query{OrderID: p.order}, []string{done.ID, created.ID}},
 		{"by status", refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded, refunds.StatusUnknown}}, []string{stuck.ID, done.ID}},
-		{"for a person", refunds.Query{NeedPerson: true}, []string{stuck.ID}},
+		{"for a person", refunds.Query{NeedsReview: true}, []string{stuck.ID}},
 		{"by time", refunds.Query{From: start.Add(time.Hour), To: start.Add(2 * time.Hour)}, []string{done.ID}},
 		{"none", refunds.Query{OrderID: "nobody's"}, nil},
 	} {
@@ -351,16 +351,16 @@ func testListFilters(b *bench) {
 
 func testByReference(b *bench) {
 	p, q := newPlan(1), newPlan(2)
-	first, second := b.opened(p), b.answer(b.opened(q).ID, refunds.OutcomeRefused)
-	got, err := b.store.ByReferences(b.ctx, []string{p.reference, "nobody's", q.reference, p.reference})
+	first, second := b.opened(p), b.answer(b.opened(q).ID, refunds.OutcomeDeclined)
+	got, err := b.store.ByClientReferences(b.ctx, []string{p.reference, "nobody's", q.reference, p.reference})
 	b.ok(err)
 	b.equal("refunds by reference", got, map[string]refunds.Refund{p.reference: first, q.reference: second})
-	got, err = b.store.ByReferences(b.ctx, nil)
+	got, err = b.store.ByClientReferences(b.ctx, nil)
 	b.ok(err)
 	b.equal("refunds of no reference", got, map[string]refunds.Refund{})
 
 	pending := b.answer(first.ID, refunds.OutcomePending)
-	found, err := b.store.ByProviderReference(b.ctx, "re_"+pending.Attempt().ID)
+	found, err := b.store.ByProviderID(b.ctx, "re_"+pending.Attempt().ID)
 	b.ok(err)
 	b.equal("refund by the provider's reference", found, pending)
 }
@@ -369,10 +369,10 @@ func testNotFound(b *bench) {
 	for _, id := range []string{"", newID(), "nul\x00byte", "not\xffutf8"} {
 		_, err := b.store.Refund(b.ctx, id)
 		b.missing("Refund", err)
-		_, err = b.store.ByReference(b.ctx, id)
-		b.missing("ByReference", err)
-		_, err = b.store.ByProviderReference(b.ctx, id)
-		b.missing("ByProviderReference", err)
+		_, err = b.store.ByClientReference(b.ctx, id)
+		b.missing("ByClientReference", err)
+		_, err = b.store.ByProviderID(b.ctx, id)
+		b.missing("ByProviderID", err)
 		_, err = b.store.Events(b.ctx, id)
 		b.missing("Events", err)
 		_, err = b.store.Update(b.ctx, id, func(*refunds.Refund) error {
@@ -380,9 +380,9 @@ func testNotFound(b *bench) {
 			return nil
 		})
 		b.missing("Update", err)
-		found, err := b.store.ByReferences(b.ctx, []string{id})
+		found, err := b.store.ByClientReferences(b.ctx, []string{id})
 		b.ok(err)
-		b.equal("ByReferences", len(found), 0)
+		b.equal("ByClientReferences", len(found), 0)
 		n, err := b.store.CreditBalance(b.ctx, id, "USD")
 		b.ok(err)
 		b.equal("CreditBalance", n, int64(0))
@@ -395,7 +395,7 @@ func testContext(b *bench) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
 	never := func(string) { b.Error("a callback was run in a context that has ended") }
-	_, err := b.store.Open(ctx, p.open(), func(_ refunds.Book, r *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.store.Open(ctx, p.open(), func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
 		never("Open")
 		return r, nil
 	})

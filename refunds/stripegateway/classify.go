@@ -11,7 +11,7 @@ import (
 // classify turns the end of a call into an Answer. ok is the outcome of a
 // call that returned an object; state reads the outcome of a PaymentIntent
 // that an error carries, nil where none can.
-func classify(err error, s *seen, ok orders.Answer, state func(*stripe.PaymentIntent) orders.Answer) orders.Answer {
+func classify(err error, s *seen, ok orders.Result, state func(*stripe.PaymentIntent) orders.Result) orders.Result {
 	a := ok
 	if err != nil {
 		a = classifyError(err, s.status, state)
@@ -20,10 +20,10 @@ func classify(err error, s *seen, ok orders.Answer, state func(*stripe.PaymentIn
 	return a
 }
 
-func classifyError(err error, status int, state func(*stripe.PaymentIntent) orders.Answer) orders.Answer {
+func classifyError(err error, status int, state func(*stripe.PaymentIntent) orders.Result) orders.Result {
 	var e *stripe.Error
 	if !errors.As(err, &e) {
-		return orders.Answer{Outcome: outcomeOf(facts{transport: err}), Message: err.Error()}
+		return orders.Result{Outcome: outcomeOf(facts{transport: err}), Message: err.Error()}
 	}
 	f := facts{http: status, kind: e.Type, code: e.Code, decline: e.DeclineCode}
 	if state != nil && e.PaymentIntent != nil && status == 400 && e.Code == stripe.ErrorCodePaymentIntentUnexpectedState {
@@ -31,7 +31,7 @@ func classifyError(err error, status int, state func(*stripe.PaymentIntent) orde
 		told.Code, told.Message = codeOf(e), e.Msg
 		return told
 	}
-	return orders.Answer{Outcome: outcomeOf(f), Code: codeOf(e), Message: e.Msg}
+	return orders.Result{Outcome: outcomeOf(f), Code: codeOf(e), Message: e.Msg}
 }
 
 // facts are what is known of a call that returned no object.
@@ -65,24 +65,24 @@ const rateLimitError stripe.ErrorType = "rate_limit_error"
 // https://docs.stripe.com/declines/codes.
 var rules = []rule{
 	// Another request holds the object or the key: this one was not executed.
-	{400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeLockTimeout, orders.OutcomeNothing},
-	{409, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
-	{409, stripe.ErrorTypeIdempotency, "", orders.OutcomeNothing},
+	{400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeLockTimeout, orders.OutcomeNoEffect},
+	{409, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNoEffect},
+	{409, stripe.ErrorTypeIdempotency, "", orders.OutcomeNoEffect},
 	// Too many requests: turned away before execution.
-	{429, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
-	{429, stripe.ErrorTypeRateLimit, "", orders.OutcomeNothing},
-	{429, rateLimitError, "", orders.OutcomeNothing},
-	{429, stripe.ErrorTypeAPI, "", orders.OutcomeNothing},
+	{429, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNoEffect},
+	{429, stripe.ErrorTypeRateLimit, "", orders.OutcomeNoEffect},
+	{429, rateLimitError, "", orders.OutcomeNoEffect},
+	{429, stripe.ErrorTypeAPI, "", orders.OutcomeNoEffect},
 	// The API key is wrong or may not do this: turned away before execution,
 	// and the same request goes through when the key is put right.
-	{401, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
-	{403, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNothing},
+	{401, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNoEffect},
+	{403, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeNoEffect},
 	// It depends on a state that the answer did not tell.
 	{400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodePaymentIntentUnexpectedState, orders.OutcomeUnknown},
 	// A definite no.
-	{400, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeRefused},
-	{404, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeRefused},
-	{402, stripe.ErrorTypeCard, "", orders.OutcomeRefused},
+	{400, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeDeclined},
+	{404, stripe.ErrorTypeInvalidRequest, "", orders.OutcomeDeclined},
+	{402, stripe.ErrorTypeCard, "", orders.OutcomeDeclined},
 }
 
 // outcomeOf says what an error means for the money. What no rule recognises is
@@ -113,15 +113,15 @@ func codeOf(e *stripe.Error) string {
 }
 
 // charged reads a PaymentIntent as the answer to "is it paid?".
-func charged(pi *stripe.PaymentIntent) orders.Answer {
-	a := orders.Answer{Reference: pi.ID, Amount: pi.AmountReceived, Status: string(pi.Status), Outcome: orders.OutcomeUnknown}
+func charged(pi *stripe.PaymentIntent) orders.Result {
+	a := orders.Result{ProviderID: pi.ID, Amount: pi.AmountReceived, Status: string(pi.Status), Outcome: orders.OutcomeUnknown}
 	switch pi.Status {
 	case stripe.PaymentIntentStatusSucceeded:
 		a.Outcome = orders.OutcomeDone
 	case stripe.PaymentIntentStatusCanceled:
-		a.Outcome = orders.OutcomeRefused
+		a.Outcome = orders.OutcomeDeclined
 	case stripe.PaymentIntentStatusRequiresPaymentMethod, stripe.PaymentIntentStatusRequiresConfirmation:
-		a.Outcome = orders.OutcomeNothing
+		a.Outcome = orders.OutcomeNoEffect
 	case stripe.PaymentIntentStatusProcessing:
 		a.Outcome = orders.OutcomePending
 	case stripe.PaymentIntentStatusRequiresAction:
@@ -134,13 +134,13 @@ func charged(pi *stripe.PaymentIntent) orders.Answer {
 }
 
 // cancelled reads a PaymentIntent as the answer to "will it never be paid?".
-func cancelled(pi *stripe.PaymentIntent) orders.Answer {
+func cancelled(pi *stripe.PaymentIntent) orders.Result {
 	a := charged(pi)
 	switch a.Outcome {
-	case orders.OutcomeRefused:
+	case orders.OutcomeDeclined:
 		a.Outcome = orders.OutcomeDone
 	case orders.OutcomeDone:
-		a.Outcome = orders.OutcomeRefused
+		a.Outcome = orders.OutcomeDeclined
 	default:
 		a.Outcome = orders.OutcomeUnknown // asked to cancel, and neither here nor there
 	}
@@ -148,13 +148,13 @@ func cancelled(pi *stripe.PaymentIntent) orders.Answer {
 }
 
 // refunded reads a Refund as the answer to "did the money go back?".
-func refunded(r *stripe.Refund) orders.Answer {
-	a := orders.Answer{Reference: r.ID, Amount: r.Amount, Status: string(r.Status), Outcome: orders.OutcomeUnknown}
+func refunded(r *stripe.Refund) orders.Result {
+	a := orders.Result{ProviderID: r.ID, Amount: r.Amount, Status: string(r.Status), Outcome: orders.OutcomeUnknown}
 	switch r.Status {
 	case stripe.RefundStatusSucceeded:
 		a.Outcome = orders.OutcomeDone
 	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
-		a.Outcome = orders.OutcomeRefused
+		a.Outcome = orders.OutcomeDeclined
 		a.Code = string(r.FailureReason)
 	case stripe.RefundStatusPending:
 		a.Outcome = orders.OutcomePending

@@ -30,7 +30,7 @@ func recognised(f facts) bool {
 	return false
 }
 
-// holds is what must be true of every verdict.
+// effective is what must be true of every verdict.
 func (f facts) holds(t *testing.T) {
 	t.Helper()
 	got := outcomeOf(f)
@@ -38,7 +38,7 @@ func (f facts) holds(t *testing.T) {
 		t.Fatalf("%+v is %q; recognised: %v", f, got, recognised(f))
 	}
 	switch got {
-	case orders.OutcomeUnknown, orders.OutcomeNothing, orders.OutcomeRefused:
+	case orders.OutcomeUnknown, orders.OutcomeNoEffect, orders.OutcomeDeclined:
 	default:
 		t.Fatalf("%+v is %q: an error never says that money moved", f, got)
 	}
@@ -71,8 +71,8 @@ func TestWhatIsNotRecognisedIsUnknown(t *testing.T) {
 func TestTheRulesOneByOne(t *testing.T) {
 	const (
 		invalid = stripe.ErrorTypeInvalidRequest
-		nothing = orders.OutcomeNothing
-		refused = orders.OutcomeRefused
+		nothing = orders.OutcomeNoEffect
+		refused = orders.OutcomeDeclined
 		unknown = orders.OutcomeUnknown
 	)
 	for _, c := range []struct {

@@ -53,7 +53,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Gateway implements orders.Gateway and refunds.Gateway. It is safe for
+// RefundGateway implements orders.ChargeGateway and refunds.RefundGateway. It is safe for
 // concurrent use.
 type Gateway struct {
 	client  *stripe.Client
@@ -61,8 +61,8 @@ type Gateway struct {
 }
 
 var (
-	_ orders.Gateway  = (*Gateway)(nil)
-	_ refunds.Gateway = (*Gateway)(nil)
+	_ orders.ChargeGateway  = (*Gateway)(nil)
+	_ refunds.RefundGateway = (*Gateway)(nil)
 )
 
 // New returns a gateway. It makes no call.

@@ -46,7 +46,7 @@ func stripeError(typ, code string) string {
 
 var (
 	charge = orders.ChargeRequest{Key: "k", OrderID: "o1", PaymentID: "p1", Amount: 1999, Currency: "USD", Token: "pm_card_visa"}
-	refund = refunds.GatewayRequest{Key: "rk", PaymentReference: "pi_1", Amount: 500, Currency: "USD", RefundID: "r1", AttemptID: "a1", OrderID: "o1"}
+	refund = refunds.RefundRequest{Key: "rk", PaymentProviderID: "pi_1", Amount: 500, Currency: "USD", RefundID: "r1", AttemptID: "a1", OrderID: "o1"}
 )
 
 func TestEveryAnswerToARefundHasOneOutcome(t *testing.T) {
@@ -62,24 +62,24 @@ func TestEveryAnswerToARefundHasOneOutcome(t *testing.T) {
 		{"succeeded", says(200, object("succeeded")), orders.OutcomeDone, ""},
 		{"pending", says(200, object("pending")), orders.OutcomePending, ""},
 		{"requires action", says(200, object("requires_action")), orders.OutcomeRequiresAction, ""},
-		{"failed", says(200, object("failed")), orders.OutcomeRefused, ""},
-		{"canceled", says(200, object("canceled")), orders.OutcomeRefused, ""},
+		{"failed", says(200, object("failed")), orders.OutcomeDeclined, ""},
+		{"canceled", says(200, object("canceled")), orders.OutcomeDeclined, ""},
 		{"a state we don't know", says(200, object("on_the_moon")), orders.OutcomeUnknown, ""},
 		{"an object without a state", says(200, `{}`), orders.OutcomeUnknown, ""},
 		{"not JSON though it says 200", says(200, `<html>`), orders.OutcomeUnknown, ""},
-		{"invalid request", says(400, stripeError("invalid_request_error", "charge_already_refunded")), orders.OutcomeRefused, "charge_already_refunded"},
+		{"invalid request", says(400, stripeError("invalid_request_error", "charge_already_refunded")), orders.OutcomeDeclined, "charge_already_refunded"},
 		{"key used for other parameters", says(400, stripeError("idempotency_error", "")), orders.OutcomeUnknown, "idempotency_error"},
 		{"an error type we don't know", says(400, stripeError("surprise_error", "")), orders.OutcomeUnknown, "surprise_error"},
-		{"wrong API key", says(401, stripeError("invalid_request_error", "")), orders.OutcomeNothing, ""},
-		{"forbidden", says(403, stripeError("invalid_request_error", "")), orders.OutcomeNothing, ""},
-		{"card error", says(402, stripeError("card_error", "card_declined")), orders.OutcomeRefused, "card_declined"},
+		{"wrong API key", says(401, stripeError("invalid_request_error", "")), orders.OutcomeNoEffect, ""},
+		{"forbidden", says(403, stripeError("invalid_request_error", "")), orders.OutcomeNoEffect, ""},
+		{"card error", says(402, stripeError("card_error", "card_declined")), orders.OutcomeDeclined, "card_declined"},
 		{"a 402 that is not about a card", says(402, stripeError("api_error", "")), orders.OutcomeUnknown, ""},
-		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")), orders.OutcomeRefused, "resource_missing"},
+		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")), orders.OutcomeDeclined, "resource_missing"},
 		{"a proxy's 404", says(404, `<html>not here</html>`), orders.OutcomeUnknown, ""},
 		{"request timeout", says(408, stripeError("api_error", "")), orders.OutcomeUnknown, ""},
-		{"in flight", says(409, stripeError("idempotency_error", "idempotency_key_in_use")), orders.OutcomeNothing, ""},
-		{"lock timeout with a 400", says(400, stripeError("invalid_request_error", "lock_timeout")), orders.OutcomeNothing, "lock_timeout"},
-		{"rate limited", says(429, stripeError("invalid_request_error", "rate_limit")), orders.OutcomeNothing, ""},
+		{"in flight", says(409, stripeError("idempotency_error", "idempotency_key_in_use")), orders.OutcomeNoEffect, ""},
+		{"lock timeout with a 400", says(400, stripeError("invalid_request_error", "lock_timeout")), orders.OutcomeNoEffect, "lock_timeout"},
+		{"rate limited", says(429, stripeError("invalid_request_error", "rate_limit")), orders.OutcomeNoEffect, ""},
 		{"a proxy's 429", says(429, `slow down`), orders.OutcomeUnknown, ""},
 		{"500", says(500, stripeError("api_error", "")), orders.OutcomeUnknown, ""},
 		{"503 that claims an invalid request", says(503, stripeError("invalid_request_error", "")), orders.OutcomeUnknown, ""},
@@ -126,7 +126,7 @@ func TestATimeoutIsUnknownAfterTheConfiguredTime(t *testing.T) {
 		}
 		start := time.Now()
 		a := g.ConfirmPayment(context.Background(), charge, "pi_1")
-		if a.Outcome != orders.OutcomeUnknown || a.Reference != "pi_1" {
+		if a.Outcome != orders.OutcomeUnknown || a.ProviderID != "pi_1" {
 			t.Errorf("answer %+v, want unknown with the reference", a)
 		}
 		if took := time.Since(start); took != 500*time.Millisecond {
@@ -234,31 +234,31 @@ func TestPaymentStates(t *testing.T) {
 		return fmt.Sprintf(`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`, intent(status))
 	}
 	ctx := context.Background()
-	confirm := func(g *Gateway) orders.Answer { return g.ConfirmPayment(ctx, charge, "pi_1") }
-	find := func(g *Gateway) orders.Answer { return g.FindPayment(ctx, "pi_1") }
-	cancel := func(g *Gateway) orders.Answer { return g.CancelPayment(ctx, charge, "pi_1") }
+	confirm := func(g *Gateway) orders.Result { return g.ConfirmPayment(ctx, charge, "pi_1") }
+	find := func(g *Gateway) orders.Result { return g.FindPayment(ctx, "pi_1") }
+	cancel := func(g *Gateway) orders.Result { return g.CancelPayment(ctx, charge, "pi_1") }
 	cases := []struct {
 		name   string
-		call   func(*Gateway) orders.Answer
+		call   func(*Gateway) orders.Result
 		answer http.HandlerFunc
 		want   orders.Outcome
 	}{
 		{"confirmed", confirm, says(200, intent("succeeded")), orders.OutcomeDone},
-		{"confirm declined", confirm, says(402, stripeError("card_error", "card_declined")), orders.OutcomeRefused},
+		{"confirm declined", confirm, says(402, stripeError("card_error", "card_declined")), orders.OutcomeDeclined},
 		{"confirm wants the customer", confirm, says(200, intent("requires_action")), orders.OutcomeRequiresAction},
 		{"confirm of one captured already", confirm, says(400, unexpected("succeeded")), orders.OutcomeDone},
-		{"confirm of one cancelled already", confirm, says(400, unexpected("canceled")), orders.OutcomeRefused},
+		{"confirm of one cancelled already", confirm, says(400, unexpected("canceled")), orders.OutcomeDeclined},
 		{"confirm in an unexpected state not told", confirm, says(400, stripeError("invalid_request_error", "payment_intent_unexpected_state")), orders.OutcomeUnknown},
 		{"found captured", find, says(200, intent("succeeded")), orders.OutcomeDone},
-		{"found cancelled", find, says(200, intent("canceled")), orders.OutcomeRefused},
-		{"found unconfirmed", find, says(200, intent("requires_confirmation")), orders.OutcomeNothing},
-		{"found declined", find, says(200, intent("requires_payment_method")), orders.OutcomeNothing},
+		{"found cancelled", find, says(200, intent("canceled")), orders.OutcomeDeclined},
+		{"found unconfirmed", find, says(200, intent("requires_confirmation")), orders.OutcomeNoEffect},
+		{"found declined", find, says(200, intent("requires_payment_method")), orders.OutcomeNoEffect},
 		{"found processing", find, says(200, intent("processing")), orders.OutcomePending},
 		{"found in a state we don't know", find, says(200, intent("requires_capture")), orders.OutcomeUnknown},
 		{"not found says nothing about the money", find, says(404, stripeError("invalid_request_error", "resource_missing")), orders.OutcomeUnknown},
 		{"rate limited look-up", find, says(429, stripeError("invalid_request_error", "rate_limit")), orders.OutcomeUnknown},
 		{"cancelled", cancel, says(200, intent("canceled")), orders.OutcomeDone},
-		{"cancel of one captured", cancel, says(400, unexpected("succeeded")), orders.OutcomeRefused},
+		{"cancel of one captured", cancel, says(400, unexpected("succeeded")), orders.OutcomeDeclined},
 		{"cancel of one cancelled", cancel, says(400, unexpected("canceled")), orders.OutcomeDone},
 		{"cancel while processing", cancel, says(400, unexpected("processing")), orders.OutcomeUnknown},
 		{"cancel refused for another reason", cancel, says(400, stripeError("invalid_request_error", "parameter_invalid")), orders.OutcomeUnknown},
@@ -275,7 +275,7 @@ func TestPaymentStates(t *testing.T) {
 
 func TestADeclineTellsTheBanksReason(t *testing.T) {
 	g := provider(t, says(402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Your card has insufficient funds."}}`))
-	if a := g.ConfirmPayment(context.Background(), charge, "pi_1"); a.Code != "insufficient_funds" || a.Reference != "pi_1" {
+	if a := g.ConfirmPayment(context.Background(), charge, "pi_1"); a.Code != "insufficient_funds" || a.ProviderID != "pi_1" {
 		t.Errorf("answer %+v, want insufficient_funds on pi_1", a)
 	}
 }
@@ -309,18 +309,18 @@ func TestFindRefundReadsAllPages(t *testing.T) {
 	}{
 		{"on the last page", listing(stored("re_5", "x", "succeeded"), stored("re_4", "y", "succeeded"), stored("re_3", "z", "succeeded"), stored("re_2", "w", "succeeded"), stored("re_1", "a1", "succeeded")), orders.OutcomeDone, "re_1"},
 		{"pending", listing(stored("re_1", "a1", "pending")), orders.OutcomePending, "re_1"},
-		{"failed", listing(stored("re_1", "a1", "failed")), orders.OutcomeRefused, "re_1"},
+		{"failed", listing(stored("re_1", "a1", "failed")), orders.OutcomeDeclined, "re_1"},
 		{"one that holds money before one that failed", listing(stored("re_2", "a1", "failed"), stored("re_1", "a1", "succeeded")), orders.OutcomeDone, "re_1"},
-		{"absent", listing(stored("re_1", "other", "succeeded")), orders.OutcomeNothing, ""},
-		{"none at all", listing(), orders.OutcomeNothing, ""},
+		{"absent", listing(stored("re_1", "other", "succeeded")), orders.OutcomeNoEffect, ""},
+		{"none at all", listing(), orders.OutcomeNoEffect, ""},
 		{"the listing fails", says(500, stripeError("api_error", "")), orders.OutcomeUnknown, ""},
 		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")), orders.OutcomeUnknown, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			a := provider(t, c.answer).FindRefund(context.Background(), refund)
-			if a.Outcome != c.want || a.Reference != c.wantRef {
-				t.Errorf("%q %q, want %q %q", a.Outcome, a.Reference, c.want, c.wantRef)
+			if a.Outcome != c.want || a.ProviderID != c.wantRef {
+				t.Errorf("%q %q, want %q %q", a.Outcome, a.ProviderID, c.want, c.wantRef)
 			}
 		})
 	}

@@ -13,16 +13,16 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-var _ refunds.Lister = (*Gateway)(nil)
+var _ refunds.RefundLister = (*Gateway)(nil)
 
-// ListRefunds implements refunds.Lister over all pages, newest first. Each page
+// ListRefunds implements refunds.RefundLister over all pages, newest first. Each page
 // is a call of its own, with a timeout of its own.
-func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[refunds.Listed, error] {
-	return func(yield func(refunds.Listed, error) bool) {
+func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[refunds.ProviderRefund, error] {
+	return func(yield func(refunds.ProviderRefund, error) bool) {
 		for last := ""; ; {
 			page, err := g.refundPage(ctx, from, to, last)
 			if err != nil {
-				yield(refunds.Listed{}, fmt.Errorf("stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
+				yield(refunds.ProviderRefund{}, fmt.Errorf("stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
 				return
 			}
 			for _, r := range page {
@@ -59,14 +59,14 @@ func (g *Gateway) refundPage(ctx context.Context, from, to time.Time, after stri
 	return page, nil
 }
 
-func listed(r *stripe.Refund) refunds.Listed {
-	l := refunds.Listed{
-		Reference: r.ID, AttemptID: r.Metadata[MetaAttemptID], RefundID: r.Metadata[MetaRefundID],
+func listed(r *stripe.Refund) refunds.ProviderRefund {
+	l := refunds.ProviderRefund{
+		ProviderID: r.ID, AttemptID: r.Metadata[MetaAttemptID], RefundID: r.Metadata[MetaRefundID],
 		Amount: r.Amount, Currency: currencyFrom(r.Currency),
 		Outcome: refunded(r).Outcome, Status: string(r.Status), CreatedAt: time.Unix(r.Created, 0).UTC(),
 	}
 	if r.PaymentIntent != nil {
-		l.PaymentReference = r.PaymentIntent.ID
+		l.PaymentProviderID = r.PaymentIntent.ID
 	}
 	return l
 }

@@ -57,7 +57,7 @@ func TestRequestsHaveTheShapeOfStripesDescription(t *testing.T) {
 	// stripe-mock answers from fixtures: what counts is that it accepts the
 	// request (a parameter it does not know is a 400) and that the answer has
 	// an object in it.
-	for name, a := range map[string]orders.Answer{
+	for name, a := range map[string]orders.Result{
 		"CreatePayment":  g.CreatePayment(ctx, charge),
 		"ConfirmPayment": g.ConfirmPayment(ctx, charge, "pi_1"),
 		"FindPayment":    g.FindPayment(ctx, "pi_1"),
@@ -69,7 +69,7 @@ func TestRequestsHaveTheShapeOfStripesDescription(t *testing.T) {
 			t.Errorf("%s: %+v, want it accepted", name, a)
 		}
 	}
-	if a := g.CreateRefund(ctx, refund); a.Reference == "" || a.Outcome != orders.OutcomeDone {
+	if a := g.CreateRefund(ctx, refund); a.ProviderID == "" || a.Outcome != orders.OutcomeDone {
 		t.Errorf("CreateRefund: %+v, want an object", a)
 	}
 }

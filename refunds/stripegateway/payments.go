@@ -10,7 +10,7 @@ import (
 
 // CreatePayment makes a PaymentIntent without confirming it, under the key
 // "<Key>:create".
-func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
+func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.PaymentIntentCreateParams{
@@ -22,9 +22,9 @@ func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) ord
 	}
 	params.SetIdempotencyKey(r.Key + ":create")
 	pi, err := g.client.V1PaymentIntents.Create(ctx, params)
-	var ok orders.Answer
+	var ok orders.Result
 	if err == nil {
-		ok = orders.Answer{Outcome: orders.OutcomeDone, Reference: pi.ID, Status: string(pi.Status)}
+		ok = orders.Result{Outcome: orders.OutcomeDone, ProviderID: pi.ID, Status: string(pi.Status)}
 		if pi.ID == "" {
 			ok.Outcome = orders.OutcomeUnknown
 		}
@@ -34,37 +34,37 @@ func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) ord
 
 // ConfirmPayment confirms the PaymentIntent, under the key "<Key>:confirm".
 // One that turns out to be confirmed already is answered by its state.
-func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String(r.Token)}
 	params.SetIdempotencyKey(r.Key + ":confirm")
 	pi, err := g.client.V1PaymentIntents.Confirm(ctx, reference, params)
-	var ok orders.Answer
+	var ok orders.Result
 	if err == nil {
 		ok = charged(pi)
 	}
 	a := classify(err, s, ok, charged)
-	if a.Reference == "" {
-		a.Reference = reference
+	if a.ProviderID == "" {
+		a.ProviderID = reference
 	}
 	return a
 }
 
 // FindPayment reads the PaymentIntent. It sends no key: reading has no effect.
 // That it can't be read says nothing about the money, so a refusal is unknown.
-func (g *Gateway) FindPayment(ctx context.Context, reference string) orders.Answer {
+func (g *Gateway) FindPayment(ctx context.Context, reference string) orders.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, reference, nil)
 	if err != nil {
-		return lookupFailed(classify(err, s, orders.Answer{}, nil))
+		return lookupFailed(classify(err, s, orders.Result{}, nil))
 	}
 	return classify(nil, s, charged(pi), nil)
 }
 
 // CancelPayment cancels the PaymentIntent, under the key "<Key>:cancel".
-func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
+func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.PaymentIntentCancelParams{}
@@ -73,15 +73,15 @@ func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, ref
 	if err == nil {
 		return classify(nil, s, cancelled(pi), nil)
 	}
-	a := classify(err, s, orders.Answer{}, cancelled)
-	if a.Outcome == orders.OutcomeRefused && a.Status == "" {
+	a := classify(err, s, orders.Result{}, cancelled)
+	if a.Outcome == orders.OutcomeDeclined && a.Status == "" {
 		a.Outcome = orders.OutcomeUnknown // refused for a reason other than its state
 	}
 	return a
 }
 
 // lookupFailed is the answer of a look-up that did not read what it looked for.
-func lookupFailed(a orders.Answer) orders.Answer {
+func lookupFailed(a orders.Result) orders.Result {
 	a.Outcome = orders.OutcomeUnknown
 	return a
 }

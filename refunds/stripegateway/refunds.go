@@ -10,11 +10,11 @@ import (
 )
 
 // CreateRefund asks for the refund under r.Key, with our ids in its metadata.
-func (g *Gateway) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g *Gateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.RefundCreateParams{
-		PaymentIntent: stripe.String(r.PaymentReference),
+		PaymentIntent: stripe.String(r.PaymentProviderID),
 		Amount:        stripe.Int64(r.Amount),
 		Metadata: map[string]string{
 			MetaRefundID: r.RefundID, MetaAttemptID: r.AttemptID, MetaOrderID: r.OrderID,
@@ -22,7 +22,7 @@ func (g *Gateway) CreateRefund(ctx context.Context, r refunds.GatewayRequest) re
 	}
 	params.SetIdempotencyKey(r.Key)
 	refund, err := g.client.V1Refunds.Create(ctx, params)
-	var ok orders.Answer
+	var ok orders.Result
 	if err == nil {
 		ok = refunded(refund)
 	}
@@ -36,20 +36,20 @@ const pageSize = 100
 // FindRefund reads every page of the payment's refunds for the one with the
 // attempt's id. Should there be several, one that holds money is told before
 // one that failed.
-func (g *Gateway) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
+func (g *Gateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
-	params := &stripe.RefundListParams{PaymentIntent: stripe.String(r.PaymentReference)}
+	params := &stripe.RefundListParams{PaymentIntent: stripe.String(r.PaymentProviderID)}
 	params.Limit = stripe.Int64(pageSize)
-	found := refunds.Answer{Outcome: refunds.OutcomeNothing}
+	found := refunds.Result{Outcome: refunds.OutcomeNoEffect}
 	for refund, err := range g.client.V1Refunds.List(ctx, params).All(ctx) {
 		if err != nil {
-			return lookupFailed(classify(err, s, orders.Answer{}, nil))
+			return lookupFailed(classify(err, s, orders.Result{}, nil))
 		}
 		if refund.Metadata[MetaAttemptID] != r.AttemptID {
 			continue
 		}
-		if a := refunded(refund); found.Reference == "" || found.Outcome == refunds.OutcomeRefused {
+		if a := refunded(refund); found.ProviderID == "" || found.Outcome == refunds.OutcomeDeclined {
 			found = a
 		}
 	}

@@ -40,7 +40,7 @@ const (
 
 // Event is a message of the provider. It says where to look, not what is true:
 // messages come late, twice, and in the wrong order. Act on it by
-// refunds.Service.Notified, Hold and Release, which bear all three.
+// refunds.Service.HandleWebhook, Hold and Release, which bear all three.
 type Event struct {
 	ID               string // evt_..., unique; what to drop repeated ones by
 	Kind             EventKind
@@ -59,15 +59,15 @@ type Event struct {
 	PaymentID        string
 }
 
-// Notice is the event as package refunds takes it; for EventRefund.
-func (e Event) Notice() refunds.Notice {
-	return refunds.Notice{
-		RefundID: e.RefundID, AttemptID: e.AttemptID, Reference: e.Reference,
+// WebhookEvent is the event as package refunds takes it; for EventRefund.
+func (e Event) Notice() refunds.WebhookEvent {
+	return refunds.WebhookEvent{
+		RefundID: e.RefundID, AttemptID: e.AttemptID, ProviderID: e.Reference,
 		Amount: e.Amount, Currency: e.Currency, Outcome: e.Outcome,
 	}
 }
 
-// Holds reports whether a dispute in this state keeps the payment's money from
+// CountsAgainstCaptured reports whether a dispute in this state keeps the payment's money from
 // going back. One that was won, prevented, or only was an inquiry does not; one
 // that was lost does: the bank has paid the customer. A state that is not
 // known holds.
@@ -132,7 +132,7 @@ func (e *Event) readRefund(raw []byte) error {
 	}
 	e.Kind, e.Outcome = EventRefund, refunded(&r).Outcome
 	l := listed(&r)
-	e.Reference, e.PaymentReference, e.Amount, e.Currency, e.Status = l.Reference, l.PaymentReference, l.Amount, l.Currency, l.Status
+	e.Reference, e.PaymentReference, e.Amount, e.Currency, e.Status = l.ProviderID, l.PaymentProviderID, l.Amount, l.Currency, l.Status
 	e.RefundID, e.AttemptID, e.OrderID = l.RefundID, l.AttemptID, r.Metadata[MetaOrderID]
 	return nil
 }

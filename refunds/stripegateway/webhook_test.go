@@ -41,7 +41,7 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 	}{
 		{"refund.updated", fmt.Sprintf(refundObject, "succeeded"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.updated", "succeeded", orders.OutcomeDone })},
 		{"refund.created", fmt.Sprintf(refundObject, "pending"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.created", "pending", orders.OutcomePending })},
-		{"refund.failed", fmt.Sprintf(refundObject, "failed"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.failed", "failed", orders.OutcomeRefused })},
+		{"refund.failed", fmt.Sprintf(refundObject, "failed"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.failed", "failed", orders.OutcomeDeclined })},
 		{"refund.updated", fmt.Sprintf(refundObject, "on_the_moon"), with(ofRefund, func(e *Event) {
 			e.Type, e.Status, e.Outcome = "refund.updated", "on_the_moon", orders.OutcomeUnknown
 		})},
@@ -157,7 +157,7 @@ func TestListRefundsReadsAllPagesAndTheWholeTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l.AttemptID != fmt.Sprint("a", n) || l.Amount != int64(n) || l.Currency != "USD" || l.Outcome != orders.OutcomeDone || l.PaymentReference != "pi_1" {
+		if l.AttemptID != fmt.Sprint("a", n) || l.Amount != int64(n) || l.Currency != "USD" || l.Outcome != orders.OutcomeDone || l.PaymentProviderID != "pi_1" {
 			t.Fatalf("refund %d is %+v", n, l)
 		}
 		n--

@@ -46,7 +46,7 @@ func order(id string, units int) orders.Order {
 // file files a case for units of the order's first line.
 func (b bundle) file(o orders.Order, id string, units int, authorize bool) (returns.Return, error) {
 	return b.store.Create(b.t.Context(), o, func(returns.Claims) (*returns.Return, error) {
-		return returns.File(returns.Draft{
+		return returns.NewReturn(returns.Params{
 			ID: id, OrderID: o.ID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged, Details: "broken",
 			Lines:     []returns.Line{{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: 7, Name: "100%_Wool!", Category: "Clothes", Quantity: units}},
 			Evidence:  []returns.Evidence{{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day}},
@@ -127,7 +127,7 @@ func TestAfterEveryStepTheRowsEqualTheFoldOfTheEvents(t *testing.T) {
 
 // normal makes no difference between nil and empty, which no database keeps.
 func normal(r returns.Return) string {
-	r = r.Saved()
+	r = r.Clone()
 	if len(r.Verdict.Findings) == 0 {
 		r.Verdict.Findings = nil
 	}
@@ -185,7 +185,7 @@ func TestALineOfAnotherOrderIsRefused(t *testing.T) {
 		}
 		other := order("other", 2)
 		_, err := b.store.Create(t.Context(), other, func(returns.Claims) (*returns.Return, error) {
-			return returns.File(returns.Draft{
+			return returns.NewReturn(returns.Params{
 				ID: "s", OrderID: other.ID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
 				Lines: []returns.Line{{ID: "s-1", OrderLineID: o.Lines[0].ID, Name: "Wool", Quantity: 1}},
 			}, stamp)

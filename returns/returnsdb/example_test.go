@@ -46,7 +46,7 @@ func takeBack(ctx context.Context) error {
 	// An order of two mice, one of which comes back.
 	order := orders.Order{ID: "order-1", Lines: []orders.Line{{ID: "mice", Quantity: 2}}}
 	_, err = store.Create(ctx, order, func(returns.Claims) (*returns.Return, error) {
-		return returns.File(returns.Draft{
+		return returns.NewReturn(returns.Params{
 			ID: "return-1", OrderID: order.ID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
 			Lines: []returns.Line{{ID: "line-1", OrderLineID: "mice", Name: "Mouse", Quantity: 1}},
 		}, at)

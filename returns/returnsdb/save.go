@@ -28,13 +28,13 @@ func checkLines(r *returns.Return, units []unitRow) error {
 // day. It comes after all else that is locked, and after all that can be refused.
 func assignRMA(ctx context.Context, tx bun.Tx, r *returns.Return) error {
 	// The same actor and instant as the authorisation it belongs to.
-	last := r.Changes()[len(r.Changes())-1]
+	last := r.PendingEvents()[len(r.PendingEvents())-1]
 	day := last.At.UTC().Format("20060102")
 	n, err := next(ctx, tx, "rma:"+day)
 	if err != nil {
 		return err
 	}
-	return r.AssignRMA(returns.RMANumber(day, n), returns.Stamp{At: last.At, By: last.Actor, From: last.From})
+	return r.AssignRMA(returns.RMANumber(day, n), returns.Stamp{At: last.At, By: last.Actor, Source: last.Source})
 }
 
 // next is the next number of a counter, 1 for the first. The counter stays
@@ -58,7 +58,7 @@ func insertReturn(ctx context.Context, db bun.IDB, r *returns.Return) error {
 
 // saveReturns writes what changed of returns, and of their claims, in the order
 // of the calls, of which several may have changed one return.
-func saveReturns(ctx context.Context, db bun.IDB, changed []*updating) error {
+func saveReturns(ctx context.Context, db bun.IDB, changed []*updateCall) error {
 	rows, lines := newest[returnRow]{}, newest[lineRow]{}
 	var events []returns.Event
 	for _, u := range changed {
@@ -68,13 +68,13 @@ func saveReturns(ctx context.Context, db bun.IDB, changed []*updating) error {
 				lines.put(l.ID, l)
 			}
 		}
-		if err := claim(ctx, db, u.before.Held(), &u.after); err != nil {
+		if err := claim(ctx, db, u.before.ClaimedUnits(), &u.after); err != nil {
 			return err
 		}
-		events = append(events, u.after.Changes()...)
+		events = append(events, u.after.PendingEvents()...)
 	}
 	return cmp.Or(
-		sqldb.Rewrite(ctx, db, "id", rows.all), sqldb.Rewrite(ctx, db, "id", lines.all),
+		sqldb.Upsert(ctx, db, "id", rows.all), sqldb.Upsert(ctx, db, "id", lines.all),
 		outbox.Append(ctx, db, EventPrefix, events),
 	)
 }
@@ -102,7 +102,7 @@ func (n *newest[R]) put(id string, row R) {
 // it holds. Others of its order may do so in the same transaction: each says by
 // how much.
 func claim(ctx context.Context, db bun.IDB, before map[string]int, r *returns.Return) error {
-	held := r.Held()
+	held := r.ClaimedUnits()
 	for _, l := range r.Lines {
 		delta := held[l.OrderLineID] - before[l.OrderLineID]
 		if delta == 0 {

@@ -25,9 +25,9 @@ const EventPrefix = "returns"
 // use, and by many processes on one database.
 type Store struct {
 	db      *sqldb.DB
-	updates *combine.Group[*updating]
-	byID    *combine.Lookups[string, returns.Return]
-	terms   *combine.Group[*currentTerms]
+	updates *combine.Batcher[*updateCall]
+	byID    *combine.Loader[string, returns.Return]
+	terms   *combine.Batcher[*currentTerms]
 	known   termsCache
 }
 
@@ -36,8 +36,8 @@ var _ returns.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updating) { sqldb.CarryOut(ctx, calls, s.updateAll) })
-	s.byID = combine.NewLookups(db.Lane, maxCombined, s.returnsByID, returns.Return.Saved)
+	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = combine.NewLoader(db.Lane, maxCombined, s.returnsByID, returns.Return.Clone)
 	s.terms = combine.New(db.Lane, 1000, s.readCurrentTerms)
 	return s
 }
@@ -88,7 +88,7 @@ func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.
 		if r, err = decide(claimsOf(units)); err != nil {
 			return err
 		}
-		if r.OrderID != o.ID || len(r.Changes()) != r.Version || r.Version == 0 {
+		if r.OrderID != o.ID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
 			return fmt.Errorf("return %s is not a new one of order %s", r.ID, o.ID)
 		}
 		if err := checkLines(r, units); err != nil {
@@ -99,17 +99,17 @@ func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.
 				return err
 			}
 		}
-		return sqldb.Together(ctx, tx, func(w bun.IDB) error {
+		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 			if err := insertReturn(ctx, w, r); err != nil {
 				return err
 			}
-			return outbox.Append(ctx, w, EventPrefix, r.Changes())
+			return outbox.Append(ctx, w, EventPrefix, r.PendingEvents())
 		})
 	})
 	if err != nil {
 		return returns.Return{}, refusal(err)
 	}
-	return r.Saved(), nil
+	return r.Clone(), nil
 }
 
 // lockUnits locks the unit rows that q selects, in order of their id.

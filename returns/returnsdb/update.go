@@ -17,8 +17,8 @@ const maxCombined = 64
 // updateReturn names the operation in errors.
 const updateReturn = "returnsdb: update return"
 
-// updating is a call of Update on its way.
-type updating struct {
+// updateCall is a call of Update on its way.
+type updateCall struct {
 	id     string
 	change func(*returns.Return) error
 
@@ -27,8 +27,8 @@ type updating struct {
 	err           error
 }
 
-// Fail implements sqldb.CarryOut.
-func (u *updating) Fail(err error) { u.alone, u.err = false, refusal(err) }
+// Fail implements sqldb.RunBatch.
+func (u *updateCall) Fail(err error) { u.alone, u.err = false, refusal(err) }
 
 // Update implements returns.Store. Calls that meet, as those of refunds that
 // are asked for at the same time do, are one transaction.
@@ -39,37 +39,37 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 	if !storable(id) {
 		return returns.Return{}, notFound("return", id)
 	}
-	u := &updating{id: id, change: change}
+	u := &updateCall{id: id, change: change}
 	if err := s.updates.Do(ctx, u); err != nil {
 		return returns.Return{}, fmt.Errorf("%s: %w", updateReturn, err)
 	}
 	if u.alone {
-		if err := s.updateAll(ctx, []*updating{u}); err != nil {
+		if err := s.updateAll(ctx, []*updateCall{u}); err != nil {
 			u.Fail(err)
 		}
 	}
 	if u.err != nil {
 		return returns.Return{}, u.err
 	}
-	return u.after.Saved(), nil
+	return u.after.Clone(), nil
 }
 
 // updateAll carries out calls in one transaction. A refusal of one is in its
 // err; the error returned is of the transaction, and then nothing was saved.
-func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
+func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 	return s.db.Tx(ctx, updateReturn, func(ctx context.Context, tx bun.Tx) error {
 		now, err := lockReturns(ctx, tx, calls)
 		if err != nil {
 			return err
 		}
-		var changed []*updating
+		var changed []*updateCall
 		for _, u := range calls {
 			u.alone, u.err = false, u.apply(now)
 			if u.err != nil {
 				u.Fail(fmt.Errorf("%s: %w", updateReturn, u.err))
 				continue
 			}
-			if len(u.after.Changes()) == 0 {
+			if len(u.after.PendingEvents()) == 0 {
 				continue
 			}
 			if u.after.NeedsRMA() {
@@ -80,24 +80,24 @@ func (s *Store) updateAll(ctx context.Context, calls []*updating) error {
 					return err
 				}
 			}
-			now.returns[u.id] = u.after.Saved()
+			now.returns[u.id] = u.after.Clone()
 			changed = append(changed, u)
 		}
-		return sqldb.Together(ctx, tx, func(w bun.IDB) error { return saveReturns(ctx, w, changed) })
+		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error { return saveReturns(ctx, w, changed) })
 	})
 }
 
 // apply changes the return as the calls before this one have left it.
-func (u *updating) apply(now locked) error {
+func (u *updateCall) apply(now locked) error {
 	before, ok := now.returns[u.id]
 	if !ok {
 		return notFound("return", u.id)
 	}
-	u.before, u.after = before, before.Saved()
-	if err := u.change(&u.after); err != nil || len(u.after.Changes()) == 0 {
+	u.before, u.after = before, before.Clone()
+	if err := u.change(&u.after); err != nil || len(u.after.PendingEvents()) == 0 {
 		return err
 	}
-	if n := len(u.after.Changes()); u.after.Version != before.Version+n {
+	if n := len(u.after.PendingEvents()); u.after.Version != before.Version+n {
 		return fmt.Errorf("stale save of return %s: version %d with %d events on version %d", u.id, u.after.Version, n, before.Version)
 	}
 	return checkLines(&u.after, now.units[before.OrderID])
@@ -111,7 +111,7 @@ type locked struct {
 }
 
 // lockReturns locks the units of the orders of all calls, then their returns.
-func lockReturns(ctx context.Context, tx bun.Tx, calls []*updating) (locked, error) {
+func lockReturns(ctx context.Context, tx bun.Tx, calls []*updateCall) (locked, error) {
 	ids := make([]string, len(calls))
 	for i, u := range calls {
 		ids[i] = u.id

@@ -389,7 +389,7 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 			{id: "cancelled", change: cancel},
 			{id: "inspected", change: func(r *returns.Return) error {
 				return errors.Join(r.Receive(nil, "", stamp), r.Inspect(returns.InspectionInput{
-					Result: returns.InspectionPartially, InspectedBy: "clerk", Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &accepted}},
+					Result: returns.InspectionPartiallyApproved, InspectedBy: "clerk", Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &accepted}},
 				}, stamp))
 			}},
 			{id: "refused", change: func(r *returns.Return) error { return errors.Join(cancel(r), errNo) }},

@@ -18,7 +18,7 @@ type Case struct {
 	Terms  returns.Terms
 	Order  orders.Order
 	Claims returns.Claims
-	Ask    returns.Ask
+	Ask    returns.Request
 	At     time.Time
 }
 
@@ -83,18 +83,18 @@ func GenClaims(o orders.Order) gopter.Gen {
 // GenAsk generates requests for the order, mostly of its own customer and for
 // units that may be there, at times for what can't be.
 func GenAsk(o orders.Order) gopter.Gen {
-	item := gopter.CombineGens(gen.IntRange(0, len(o.Lines)), gen.IntRange(-1, 13)).Map(func(v []any) returns.AskItem {
-		it := returns.AskItem{OrderLineID: "none", Quantity: v[1].(int)}
+	item := gopter.CombineGens(gen.IntRange(0, len(o.Lines)), gen.IntRange(-1, 13)).Map(func(v []any) returns.RequestItem {
+		it := returns.RequestItem{OrderLineID: "none", Quantity: v[1].(int)}
 		if i := v[0].(int); i < len(o.Lines) {
 			it.OrderLineID = o.Lines[i].ID
 		}
 		return it
 	})
 	return gopter.CombineGens(
-		gen.IntRange(0, 9), GenReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.AskItem]()),
+		gen.IntRange(0, 9), GenReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.RequestItem]()),
 		sliceUpTo(4, gen.OneConstOf("jpeg", "png", "gif"), reflect.TypeFor[[]string]()),
-	).Map(func(v []any) returns.Ask {
-		a := returns.Ask{CustomerID: o.CustomerID, Reason: v[1].(returns.Reason), Items: v[2].([]returns.AskItem), Photos: v[3].([]string)}
+	).Map(func(v []any) returns.Request {
+		a := returns.Request{CustomerID: o.CustomerID, Reason: v[1].(returns.Reason), Items: v[2].([]returns.RequestItem), Photos: v[3].([]string)}
 		if v[0].(int) == 0 {
 			a.CustomerID = "somebody else"
 		}
@@ -110,7 +110,7 @@ func GenCase() gopter.Gen {
 		return gopter.CombineGens(GenPolicy(), GenClaims(o), GenAsk(o), gen.Int64Range(0, int64(80*24*time.Hour))).Map(func(v []any) Case {
 			return Case{
 				Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
-				Claims: v[1].(returns.Claims), Ask: v[2].(returns.Ask), At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
+				Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request), At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
 			}
 		})
 	}, reflect.TypeFor[Case]())

@@ -81,7 +81,7 @@ func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.
 	if err != nil {
 		return returns.Return{}, err
 	}
-	if _, there := s.returns[r.ID]; there || r.OrderID != o.ID || len(r.Changes()) != r.Version || r.Version == 0 {
+	if _, there := s.returns[r.ID]; there || r.OrderID != o.ID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
 		return returns.Return{}, fmt.Errorf("returnstest: return %s is not a new one of order %s", r.ID, o.ID)
 	}
 	return s.save(nil, r, units)
@@ -98,15 +98,15 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 	if !ok {
 		return returns.Return{}, notFound("return", id)
 	}
-	after := before.Saved()
+	after := before.Clone()
 	if err := change(&after); err != nil {
 		return returns.Return{}, err
 	}
-	if len(after.Changes()) == 0 {
-		return before.Saved(), nil
+	if len(after.PendingEvents()) == 0 {
+		return before.Clone(), nil
 	}
 	units := map[string]unit{}
-	for line := range before.Held() {
+	for line := range before.ClaimedUnits() {
 		units[line] = s.units[line]
 	}
 	for _, l := range before.Lines {
@@ -125,13 +125,13 @@ var unnumbered = []returns.Status{
 func (s *Store) save(before, after *returns.Return, units map[string]unit) (returns.Return, error) {
 	version, was := 0, map[string]int{}
 	if before != nil {
-		version, was = before.Version, before.Held()
+		version, was = before.Version, before.ClaimedUnits()
 	}
-	if after.Version != version+len(after.Changes()) {
+	if after.Version != version+len(after.PendingEvents()) {
 		return returns.Return{}, fmt.Errorf("returnstest: stale save of return %s: version %d with %d events on version %d",
-			after.ID, after.Version, len(after.Changes()), version)
+			after.ID, after.Version, len(after.PendingEvents()), version)
 	}
-	held := after.Held()
+	held := after.ClaimedUnits()
 	for line := range held {
 		if _, ok := units[line]; !ok {
 			return returns.Return{}, fmt.Errorf("returnstest: return %s claims line %s, which is not of its order", after.ID, line)
@@ -145,9 +145,9 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 		units[line] = u
 	}
 	if after.NeedsRMA() {
-		last := after.Changes()[len(after.Changes())-1]
+		last := after.PendingEvents()[len(after.PendingEvents())-1]
 		day := last.At.UTC().Format("20060102")
-		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), returns.Stamp{At: last.At, By: last.Actor, From: last.From}); err != nil {
+		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), returns.Stamp{At: last.At, By: last.Actor, Source: last.Source}); err != nil {
 			return returns.Return{}, err
 		}
 		if s.rmas[after.RMA] {
@@ -164,9 +164,9 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 		s.rmas[after.RMA] = true
 	}
 	maps.Copy(s.units, units)
-	s.returns[after.ID] = after.Saved()
-	s.events[after.ID] = append(s.events[after.ID], after.Changes()...)
-	return after.Saved(), nil
+	s.returns[after.ID] = after.Clone()
+	s.events[after.ID] = append(s.events[after.ID], after.PendingEvents()...)
+	return after.Clone(), nil
 }
 
 // Return implements returns.Store.
@@ -180,7 +180,7 @@ func (s *Store) Return(ctx context.Context, id string) (returns.Return, error) {
 	if !ok {
 		return returns.Return{}, notFound("return", id)
 	}
-	return r.Saved(), nil
+	return r.Clone(), nil
 }
 
 // List implements returns.Store.
@@ -194,7 +194,7 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	var found []returns.Return
 	for _, r := range s.returns {
 		if matches(r, q) {
-			found = append(found, r.Saved())
+			found = append(found, r.Clone())
 		}
 	}
 	slices.SortFunc(found, func(a, b returns.Return) int {

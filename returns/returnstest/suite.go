@@ -69,7 +69,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func (b *bench) stamp() returns.Stamp {
 	return returns.Stamp{
 		At: b.now, By: returns.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
-		From: orders.Origin{Address: "2001:db8::1", Request: "req-7"},
+		Source: orders.Source{Address: "2001:db8::1", Request: "req-7"},
 	}
 }
 
@@ -133,7 +133,7 @@ func (b *bench) publish(p returns.Policy) returns.Terms {
 func (b *bench) order(customer string, units ...int) orders.Order {
 	o := orders.Order{
 		ID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: orders.StatusCompleted, PlacedAt: b.now, CompletedAt: b.now,
-		Payment: orders.Payment{ID: newID(), Method: orders.PayCard, Status: orders.PaymentCaptured, Reference: "pi_1"},
+		Payment: orders.Payment{ID: newID(), Method: orders.Card, Status: orders.PaymentCaptured, ProviderID: "pi_1"},
 	}
 	for i, n := range units {
 		l := orders.Line{ID: newID(), ProductID: int64(i + 1), Name: "Mouse", Category: "Hardware", Quantity: n, Paid: orders.Components{Price: 1000 * int64(n)}}
@@ -148,25 +148,25 @@ func (b *bench) order(customer string, units ...int) orders.Order {
 func (b *bench) filing(o orders.Order, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
 	id := newID()
 	return func(claims returns.Claims) (*returns.Return, error) {
-		d := returns.Draft{
+		d := returns.Params{
 			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
 			Details: "Ärger: \"it's\" broken\n\\ 100 %", Authorize: authorize,
 			Evidence: []returns.Evidence{{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now}},
 		}
-		ask := returns.Ask{CustomerID: o.CustomerID, Reason: d.Reason, Photos: []string{"jpeg"}}
+		ask := returns.Request{CustomerID: o.CustomerID, Reason: d.Reason, Photos: []string{"jpeg"}}
 		for i, n := range units {
 			if n == 0 {
 				continue
 			}
 			l := o.Lines[i]
-			ask.Items = append(ask.Items, returns.AskItem{OrderLineID: l.ID, Quantity: n})
+			ask.Items = append(ask.Items, returns.RequestItem{OrderLineID: l.ID, Quantity: n})
 			d.Lines = append(d.Lines, returns.Line{ID: newID(), OrderLineID: l.ID, ProductID: l.ProductID, Name: l.Name, Category: l.Category, Quantity: n})
 		}
 		d.Verdict = returns.Evaluate(returns.Terms{ID: b.terms, Policy: policy()}, o, claims, ask, b.now)
 		if f, failed := d.Verdict.First(); failed {
 			return nil, &returns.Error{Code: returns.Code(f.Code), Message: f.Message(), Verdict: &d.Verdict}
 		}
-		return returns.File(d, b.stamp())
+		return returns.NewReturn(d, b.stamp())
 	}
 }
 

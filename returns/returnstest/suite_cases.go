@@ -286,7 +286,7 @@ func testEvents(b *bench) {
 		types = append(types, e.Type)
 		b.equal("event id", e.ID, fmt.Sprintf("%s:%d", r.ID, i+1))
 		b.equal("event actor", e.Actor, b.stamp().By)
-		b.equal("event origin", e.From, b.stamp().From)
+		b.equal("event origin", e.Source, b.stamp().Source)
 		b.equal("event instant", e.At, b.now)
 	}
 	b.equal("types", types, []string{returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCancelled})

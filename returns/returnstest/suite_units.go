@@ -12,7 +12,7 @@ func testCreate(b *bench) {
 	o := b.order("ann", 3, 2)
 	r := b.filed(o, 2, 1)
 	b.equal("status", r.Status, returns.StatusPendingAuthorization)
-	b.equal("events not saved yet", len(r.Changes()), 0)
+	b.equal("events not saved yet", len(r.PendingEvents()), 0)
 	b.equal("claims", b.claims(o), []int{2, 1})
 	b.stored(r)
 
@@ -139,7 +139,7 @@ func (b *bench) receive(r *returns.Return) error   { return r.Receive(nil, "", b
 // inspect accepts units of the lines, in order.
 func (b *bench) inspect(units ...int) step {
 	return func(r *returns.Return) error {
-		in := returns.InspectionInput{Result: returns.InspectionPartially, InspectedBy: "Kim"}
+		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"}
 		for i := range units {
 			in.Lines = append(in.Lines, returns.InspectionLine{OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine", Condition: returns.ConditionOpened})
 		}

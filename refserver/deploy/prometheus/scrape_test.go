@@ -116,7 +116,7 @@ func (tr *traffic) contradict() {
 	}
 }
 
-func startShop(t *testing.T) (*shop.Shop, string) {
+func startShop(t *testing.T) (*shop.App, string) {
 	t.Helper()
 	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_FAILURE_THRESHOLD=1", "BREAKER_OPEN_SECONDS=1", "STRIPE_WEBHOOK_SECRET=" + hookSecret}, "")
 	if err != nil {
@@ -156,12 +156,12 @@ func startShop(t *testing.T) (*shop.Shop, string) {
 // traffic is a customer who pays by card, and now and then during an outage.
 type traffic struct {
 	t    *testing.T
-	s    *shop.Shop
+	s    *shop.App
 	c    *http.Client
 	base string
 }
 
-func newTraffic(t *testing.T, s *shop.Shop, base string) *traffic {
+func newTraffic(t *testing.T, s *shop.App, base string) *traffic {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

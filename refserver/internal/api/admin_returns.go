@@ -113,7 +113,7 @@ func (a *API) fileReturn(r *http.Request) (int, any, error) {
 		}
 		request.Override = &o
 	}
-	c, err := a.Returns.Request(r.Context(), request)
+	c, err := a.Returns.Create(r.Context(), request)
 	return a.done(r, c, err, true)
 }
 

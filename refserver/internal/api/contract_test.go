@@ -25,7 +25,7 @@ const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAA
 
 // bundle is the interface on a shop on SQLite, with an order of three units.
 type bundle struct {
-	*shop.Shop
+	*shop.App
 	t          *testing.T
 	api        *api.API
 	ada, staff auth.User
@@ -53,7 +53,7 @@ func newBundle(t *testing.T) *bundle {
 			t.Error(err)
 		}
 	})
-	b := &bundle{Shop: s, t: t, api: api.New(api.Deps{
+	b := &bundle{App: s, t: t, api: api.New(api.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Figures: s.Figures, Log: s.Log, Currency: c.Money(),
 	})}
 	if b.staff, err = s.Auth.UserByName(t.Context(), c.SuperAdminUsername); err != nil {
@@ -71,7 +71,7 @@ func newBundle(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	b.order, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: b.ada.ID}, CartID: cart.Cart.ID, Method: orders.PayCard, Token: token, Source: "test",
+		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: b.ada.ID}, CartID: cart.Cart.ID, Method: orders.Card, Token: token, Source: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

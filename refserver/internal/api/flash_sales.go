@@ -34,7 +34,7 @@ type saleJSON struct {
 
 func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 	// The product's own discount holds where it is greater.
-	off, err := orders.MulBP(p.Price, max(f.PercentBP, p.DiscountBP))
+	off, err := orders.BasisPoints(p.Price, max(f.PercentBP, p.DiscountBP))
 	if err != nil {
 		return nil, fmt.Errorf("price of product %d in flash sale %s: %w", p.ID, f.ID, err)
 	}

@@ -118,7 +118,7 @@ func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := a.Orders.SaveProduct(r.Context(), id, orders.Stamp{At: a.Now(), By: actor(r), From: orders.OriginOf(r.Context())}, change)
+	p, err := a.Orders.SaveProduct(r.Context(), id, orders.Stamp{At: a.Now(), By: actor(r), Source: orders.SourceOf(r.Context())}, change)
 	if err != nil {
 		return 0, nil, err
 	}

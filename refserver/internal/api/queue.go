@@ -124,8 +124,8 @@ func all[A, B any](list []A, f func(A) B) []B {
 
 func waitingRefund(r queue.Refund) waitingRefundJSON {
 	j := waitingRefundJSON{
-		ID: r.ID, ReturnID: r.Reference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
-		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HeldBy), Since: r.UpdatedAt.UTC(),
+		ID: r.ID, ReturnID: r.ClientReference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
+		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HoldRef), Since: r.UpdatedAt.UTC(),
 		Methods: all(r.Methods(), say[refunds.Method]), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
 	}
 	if r.Unsent() {
@@ -133,16 +133,16 @@ func waitingRefund(r queue.Refund) waitingRefundJSON {
 	}
 	j.Attempts = all(r.Attempts, func(t refunds.Attempt) attemptJSON {
 		return attemptJSON{
-			Number: t.Number, Method: say(t.Method), Status: say(t.Status), Key: known(t.Key), Payment: known(t.PaymentReference),
-			Reference: known(t.ProviderReference), Calls: t.Sent, FirstSent: when(t.FirstSentAt),
+			Number: t.Number, Method: say(t.Method), Status: say(t.Status), Key: known(t.Key), Payment: known(t.PaymentProviderID),
+			Reference: known(t.ProviderID), Calls: t.Sent, FirstSent: when(t.FirstSentAt),
 		}
 	})
 	return j
 }
 
-func saidOf(s refunds.Said) refundSayJSON {
+func saidOf(s refunds.Call) refundSayJSON {
 	j := refundSayJSON{
-		At: s.At.UTC(), Attempt: s.Attempt, Call: s.Call, Outcome: string(s.Outcome), Code: known(s.Code), Message: known(s.Message), Stored: s.Replayed,
+		At: s.At.UTC(), Attempt: s.Attempt, Call: s.Kind, Outcome: string(s.Outcome), Code: known(s.Code), Message: known(s.Message), Stored: s.Replayed,
 	}
 	if s.HTTP != 0 {
 		j.HTTP = &s.HTTP
@@ -153,7 +153,7 @@ func saidOf(s refunds.Said) refundSayJSON {
 func waitingOrder(o queue.Order) waitingOrderJSON {
 	return waitingOrderJSON{
 		ID: o.ID, Number: o.Number, Amount: amount(o.Payment.Amount, o.Currency), Currency: string(o.Currency), PlacedAt: o.PlacedAt.UTC(),
-		Status: say(o.Payment.Status), Key: known(o.Payment.Key), Payment: known(o.Payment.Reference), Why: o.Why(),
+		Status: say(o.Payment.Status), Key: known(o.Payment.Key), Payment: known(o.Payment.ProviderID), Why: o.Why(),
 		Outcomes: []string{"paid", "not_paid", "ask_again"},
 		Evidence: all(o.Tries, func(t queue.Try) chargeSayJSON {
 			return chargeSayJSON{At: t.At.UTC(), Outcome: t.Outcome, Code: known(t.Code), Message: known(t.LastError)}

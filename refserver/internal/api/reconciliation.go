@@ -103,7 +103,7 @@ func (a *API) reconciliation(r *http.Request) (int, any, error) {
 
 func reportOf(made refunds.Reconciliation, from, to string) *reconciliationJSON {
 	j := &reconciliationJSON{From: from, To: to, At: made.At.UTC(), Differences: all(made.Rows, comparisonOf)}
-	for _, f := range refunds.Findings() {
+	for _, f := range refunds.MatchStatuses() {
 		j.Findings = append(j.Findings, totalJSON{
 			Finding: string(f), Differs: f.Differs(), Count: made.Totals.Count[f], Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
 		})
@@ -112,21 +112,21 @@ func reportOf(made refunds.Reconciliation, from, to string) *reconciliationJSON 
 }
 
 func sums(m map[orders.Currency]int64) []moneyJSON {
-	return all(slices.Sorted(maps.Keys(m)), func(c orders.Currency) moneyJSON { return *money(m[c], c) })
+	return all(slices.Sorted(maps.Keys(m)), func(c orders.Currency) moneyJSON { return *amountJSON(m[c], c) })
 }
 
-// money is nil where there is no currency: the side has nothing.
-func money(minor int64, c orders.Currency) *moneyJSON {
+// amountJSON is nil where there is no currency: the side has nothing.
+func amountJSON(minor int64, c orders.Currency) *moneyJSON {
 	if c == "" {
 		return nil
 	}
 	return &moneyJSON{amount(minor, c), string(c)}
 }
 
-func comparisonOf(c refunds.Comparison) comparisonJSON {
+func comparisonOf(c refunds.Match) comparisonJSON {
 	return comparisonJSON{
-		Finding: string(c.Finding), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.Reference), OrderID: known(c.OrderID),
-		Status: known(say(c.Status)), Ours: money(c.Amount, c.Currency), Reference: known(c.ProviderReference),
-		ProviderStatus: known(c.ProviderStatus), There: money(c.ProviderAmount, c.ProviderCurrency),
+		Finding: string(c.Match), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference), OrderID: known(c.OrderID),
+		Status: known(say(c.Status)), Ours: amountJSON(c.Amount, c.Currency), Reference: known(c.ProviderID),
+		ProviderStatus: known(c.ProviderStatus), There: amountJSON(c.ProviderAmount, c.ProviderCurrency),
 	}
 }

@@ -46,8 +46,8 @@ type infoRequest struct {
 
 // request checks the shape of what is asked for. Whether it may be asked for
 // is for the policy to say.
-func (q returnRequest) request(r *http.Request) (returns.Request, error) {
-	out := returns.Request{OrderID: q.OrderID, Details: q.Details, By: actor(r), Items: make([]returns.AskItem, 0, len(q.Items))}
+func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
+	out := returns.CreateParams{OrderID: q.OrderID, Details: q.Details, By: actor(r), Items: make([]returns.RequestItem, 0, len(q.Items))}
 	if q.OrderID == "" {
 		return out, missing("sale_id", "it is the id of the order, as GET /api/orders gives it")
 	}
@@ -65,7 +65,7 @@ func (q returnRequest) request(r *http.Request) (returns.Request, error) {
 		if it.Quantity == nil {
 			return out, missing(field+".quantity", "it is a whole number from 1 on")
 		}
-		out.Items = append(out.Items, returns.AskItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
+		out.Items = append(out.Items, returns.RequestItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
 	}
 	var err error
 	out.Photos, err = uploads(q.Photos)
@@ -126,7 +126,7 @@ func (a *API) requestReturn(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	request.CustomerID = user(r).ID
-	c, err := a.Returns.Request(r.Context(), request)
+	c, err := a.Returns.Create(r.Context(), request)
 	return a.done(r, c, err, false)
 }
 

@@ -83,7 +83,7 @@ func (a *API) views(ctx context.Context, cases []returns.Return, staff bool) ([]
 		ids = append(ids, c.ID)
 		orderIDs[c.OrderID] = true
 	}
-	paid, err := a.Refunds.ByReferences(ctx, ids)
+	paid, err := a.Refunds.ByClientReferences(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func paidWhole(c returns.Return, refund refunds.Refund) bool {
 
 // given is what the units of a line gave, where the refund pays for them all.
 func given(l returns.Line, refund *refunds.Refund) (int64, bool) {
-	if refund == nil || !refund.Status.Holds() {
+	if refund == nil || !refund.Status.CountsAgainstCaptured() {
 		return 0, false
 	}
 	for _, q := range refund.Quote.Lines {
@@ -213,7 +213,7 @@ func refundOf(r refunds.Refund, staff bool) *refundJSON {
 	if attempt == nil {
 		return j
 	}
-	j.Reference = known(attempt.ProviderReference)
+	j.Reference = known(attempt.ProviderID)
 	j.ProcessedAt = when(attempt.SettledAt)
 	if j.Status == "FAILED" {
 		j.FailureReason = known(failureOf(r, staff))

@@ -13,7 +13,7 @@ import (
 // The words that a field may hold. They are read in any case.
 var (
 	reasons      = []returns.Reason{returns.ReasonDamaged, returns.ReasonWrongItem, returns.ReasonNotAsDescribed, returns.ReasonOther}
-	results      = []returns.InspectionResult{returns.InspectionApproved, returns.InspectionPartially, returns.InspectionRejected}
+	results      = []returns.InspectionResult{returns.InspectionApproved, returns.InspectionPartiallyApproved, returns.InspectionRejected}
 	conditions   = []returns.Condition{returns.ConditionNew, returns.ConditionOpened, returns.ConditionUsed, returns.ConditionDamaged, returns.ConditionDefective}
 	dispositions = []returns.Disposition{returns.Restock, returns.Quarantine, returns.Refurbish, returns.Scrap, returns.ReturnToCustomer, returns.Missing}
 	methods      = []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit, refunds.OriginalMethod}

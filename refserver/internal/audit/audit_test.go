@@ -30,7 +30,7 @@ var clerk = orders.Actor{Kind: orders.ActorStaff, ID: "clerk", Name: "clerk"}
 // till is a shop that makes a small history.
 type till struct {
 	*testing.T
-	*shop.Shop
+	*shop.App
 }
 
 func (s till) must(err error) {
@@ -41,14 +41,14 @@ func (s till) must(err error) {
 }
 
 // bought is an order of two keyboards.
-func (s till) bought(customer string, method orders.PaymentMethod) orders.Order {
+func (s till) bought(customer string, method orders.Method) orders.Order {
 	s.Helper()
 	cart, err := s.Orders.SetCartQuantity(s.Context(), customer, 3, 2)
 	s.must(err)
 	req := orders.CheckoutRequest{
 		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: customer}, CartID: cart.Cart.ID, Method: method, Source: "test",
 	}
-	if method == orders.PayCard {
+	if method == orders.Card {
 		req.Token, err = s.TokenFor("4242424242424242", "12/2099", "Visa")
 		s.must(err)
 	}
@@ -60,9 +60,9 @@ func (s till) bought(customer string, method orders.PaymentMethod) orders.Order 
 // returned takes one unit of an order back: accepted or not.
 func (s till) returned(o orders.Order, result returns.InspectionResult) returns.Return {
 	s.Helper()
-	r, err := s.Returns.Request(s.Context(), returns.Request{
+	r, err := s.Returns.Create(s.Context(), returns.CreateParams{
 		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken", By: clerk,
-		Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 	})
 	s.must(err)
 	_, err = s.Returns.Authorize(s.Context(), r.ID, "", clerk)
@@ -99,17 +99,17 @@ func history(t *testing.T) (file string, ledger drive.Ledger) {
 		t.Fatal(err)
 	}
 	s := till{t, opened}
-	s.refund(s.returned(s.bought("ann", orders.PayCard), returns.InspectionApproved), refunds.Card)
-	s.refund(s.returned(s.bought("bob", orders.PayCash), returns.InspectionApproved), refunds.StoreCredit)
-	again := s.returned(s.bought("cyd", orders.PayCard), returns.InspectionApproved)
+	s.refund(s.returned(s.bought("ann", orders.Card), returns.InspectionApproved), refunds.Card)
+	s.refund(s.returned(s.bought("bob", orders.Cash), returns.InspectionApproved), refunds.StoreCredit)
+	again := s.returned(s.bought("cyd", orders.Card), returns.InspectionApproved)
 	s.must(s.Simulator.SetFaults(paysim.Faults{Refund: paysim.CallFaults{Error4xx: 1}}))
 	if r := s.refund(again, refunds.Card); r.Status != refunds.StatusFailed {
 		t.Fatalf("the first attempt is %s", r.Status)
 	}
 	s.must(s.Simulator.SetFaults(paysim.Faults{}))
 	s.refund(again, refunds.Card)
-	s.returned(s.bought("dan", orders.PayCard), returns.InspectionApproved)
-	s.returned(s.bought("eve", orders.PayCard), returns.InspectionRejected)
+	s.returned(s.bought("dan", orders.Card), returns.InspectionApproved)
+	s.returned(s.bought("eve", orders.Card), returns.InspectionRejected)
 	data, err := json.Marshal(s.Simulator.Ledger())
 	s.must(err)
 	s.must(json.Unmarshal(data, &ledger))

@@ -24,7 +24,7 @@ import (
 )
 
 // serve opens a shop with these settings and serves its pages.
-func serve(t *testing.T, settings ...string) (*shop.Shop, string) {
+func serve(t *testing.T, settings ...string) (*shop.App, string) {
 	t.Helper()
 	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s"}, settings...), "")
 	if err != nil {

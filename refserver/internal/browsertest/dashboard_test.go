@@ -86,14 +86,14 @@ func (b *tab) until(want, script string) {
 }
 
 // count brings the figures up to date, as the workers do every few seconds.
-func count(t *testing.T, s *shop.Shop) {
+func count(t *testing.T, s *shop.App) {
 	t.Helper()
 	if err := s.CountNow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func buyOne(t *testing.T, s *shop.Shop) {
+func buyOne(t *testing.T, s *shop.App) {
 	t.Helper()
 	u, err := s.Auth.Register(t.Context(), auth.Registration{Username: "bea", Email: "bea@example.com", Password: "correct horse battery"})
 	if err != nil {
@@ -104,7 +104,7 @@ func buyOne(t *testing.T, s *shop.Shop) {
 		t.Fatal(err)
 	}
 	_, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: u.ID, Name: u.Username}, CartID: cart.Cart.ID, Method: orders.PayCash, Source: "test",
+		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: u.ID, Name: u.Username}, CartID: cart.Cart.ID, Method: orders.Cash, Source: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func TestTheMainJobInABrowser(t *testing.T) {
 	}
 }
 
-func mainJob(t *testing.T, s *shop.Shop, b *tab) {
+func mainJob(t *testing.T, s *shop.App, b *tab) {
 	start := stock(t, s)
 
 	b.visit("/register")
@@ -150,7 +150,7 @@ func mainJob(t *testing.T, s *shop.Shop, b *tab) {
 	}
 }
 
-func stock(t *testing.T, s *shop.Shop) int {
+func stock(t *testing.T, s *shop.App) int {
 	t.Helper()
 	p, err := s.Orders.Product(t.Context(), product)
 	if err != nil {
@@ -160,7 +160,7 @@ func stock(t *testing.T, s *shop.Shop) int {
 }
 
 // onlyCase is the one case that is not of the demo data.
-func onlyCase(t *testing.T, s *shop.Shop) returns.Return {
+func onlyCase(t *testing.T, s *shop.App) returns.Return {
 	t.Helper()
 	list, _, err := s.Returns.Returns(t.Context(), returns.Query{})
 	if err != nil {

@@ -81,7 +81,7 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 	by := refunds.Actor{Kind: orders.ActorProvider, Name: e.Type}
 	switch e.Kind {
 	case stripegateway.EventRefund:
-		_, err := s.Notified(ctx, e.Notice(), by)
+		_, err := s.HandleWebhook(ctx, e.Notice(), by)
 		return err
 	case stripegateway.EventDisputeOpened, stripegateway.EventDisputeClosed:
 		order, payment, err := s.gateway.PaymentOwner(ctx, e.PaymentReference)
@@ -106,11 +106,11 @@ func (s *shop) paid(n int) refunds.Request {
 		Key: fmt.Sprint("charge-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n), Amount: 3000, Currency: "USD", Token: "pm_card_visa",
 	}
 	made := s.gateway.CreatePayment(s.Context(), charge)
-	if done := s.gateway.ConfirmPayment(s.Context(), charge, made.Reference); done.Outcome != orders.OutcomeDone {
+	if done := s.gateway.ConfirmPayment(s.Context(), charge, made.ProviderID); done.Outcome != orders.OutcomeDone {
 		s.Fatalf("charge: %+v", done)
 	}
 	return refunds.Request{
-		Reference: fmt.Sprint("return-", n), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: orders.PayCard, PaymentReference: made.Reference,
+		ClientReference: fmt.Sprint("return-", n), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: orders.Card, PaymentProviderID: made.ProviderID,
 		Captured: 3000, Currency: "USD", Customer: "ann", By: refunds.Actor{Kind: orders.ActorStaff, ID: "9"},
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: 1, Paid: refunds.Components{Price: 3000}},
@@ -132,11 +132,11 @@ func (s *shop) until(what, reference string, so func(refunds.Refund) bool) refun
 	s.Helper()
 	var r refunds.Refund
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
-		if _, err := s.PursueDue(s.Context(), 100); err != nil {
+		if _, err := s.ResumeDue(s.Context(), 100); err != nil {
 			s.Fatal(err)
 		}
 		var err error
-		if r, err = s.ByReference(s.Context(), reference); err == nil && so(r) {
+		if r, err = s.ByClientReference(s.Context(), reference); err == nil && so(r) {
 			return r
 		}
 	}
@@ -151,8 +151,8 @@ func TestARefundThatTheProviderTakesBackIsPaidAgainByStoreCredit(t *testing.T) {
 	if first.Status != refunds.StatusSucceeded {
 		t.Fatalf("%+v", first)
 	}
-	owed := s.until("owed again", q.Reference, func(r refunds.Refund) bool { return r.ID != first.ID })
-	if owed.HeldBy != refunds.AwaitsChoice || owed.Amount() != first.Amount() {
+	owed := s.until("owed again", q.ClientReference, func(r refunds.Refund) bool { return r.ID != first.ID })
+	if owed.HoldRef != refunds.AwaitingMethod || owed.Amount() != first.Amount() {
 		t.Errorf("owed: %+v", owed)
 	}
 	if r, err := s.ByID(t.Context(), first.ID); err != nil || r.Status != refunds.StatusReversed {
@@ -170,7 +170,7 @@ func TestARefundThatTheProviderTakesBackIsPaidAgainByStoreCredit(t *testing.T) {
 func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 	s := newShop(t, paysim.Config{})
 	q := s.paid(1)
-	d, err := s.sim.OpenDispute(q.PaymentReference, "fraudulent", false)
+	d, err := s.sim.OpenDispute(q.PaymentProviderID, "fraudulent", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,13 +183,13 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 			break
 		}
 	}
-	if r := s.refund(q); r.HeldBy != d.ID || r.Status != refunds.StatusCreated {
+	if r := s.refund(q); r.HoldRef != d.ID || r.Status != refunds.StatusCreated {
 		t.Errorf("%+v", r)
 	}
 	if _, err := s.sim.CloseDispute(d.ID, "won"); err != nil {
 		t.Fatal(err)
 	}
-	s.until("paid", q.Reference, func(r refunds.Refund) bool { return r.Status == refunds.StatusSucceeded })
+	s.until("paid", q.ClientReference, func(r refunds.Refund) bool { return r.Status == refunds.StatusSucceeded })
 	if l := s.sim.Ledger(); len(l.Refunds) != 1 {
 		t.Errorf("the provider has %d refunds", len(l.Refunds))
 	}
@@ -209,7 +209,7 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 	s.refund(byHand)
 	// Somebody pays back on the provider's own page, and we lose a record.
 	stray := s.paid(orderCount + 1)
-	if a := s.gateway.CreateRefund(t.Context(), refunds.GatewayRequest{Key: "k", PaymentReference: stray.PaymentReference, Amount: 7, Currency: "USD", AttemptID: "nobody's"}); a.Outcome != refunds.OutcomeDone {
+	if a := s.gateway.CreateRefund(t.Context(), refunds.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD", AttemptID: "nobody's"}); a.Outcome != refunds.OutcomeDone {
 		t.Fatalf("%+v", a)
 	}
 	rec, err := s.Reconcile(t.Context(), start, time.Now().Add(2*time.Second))
@@ -219,7 +219,7 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 	if rec.Totals.Count[refunds.Matched] != orderCount || rec.Totals.Differences() != 1 || len(rec.Rows) != 1 {
 		t.Fatalf("%+v", rec)
 	}
-	if row := rec.Rows[0]; row.Finding != refunds.MissingHere || row.ProviderAmount != 7 {
+	if row := rec.Rows[0]; row.Match != refunds.MissingLocally || row.ProviderAmount != 7 {
 		t.Errorf("%+v", row)
 	}
 	if rec.Totals.Ours[refunds.Matched]["USD"] != orderCount*1000 || rec.Totals.There[refunds.Matched]["USD"] != orderCount*1000 {

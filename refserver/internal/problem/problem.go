@@ -99,7 +99,7 @@ var (
 	returnStatus = map[returns.Code]int{
 		returns.CodeInvalid:       http.StatusBadRequest,
 		returns.CodeTransition:    http.StatusConflict,
-		returns.CodeNotReturned:   http.StatusBadRequest,
+		returns.CodeNotReceived:   http.StatusBadRequest,
 		returns.CodeEvidence:      http.StatusBadRequest,
 		returns.CodeMethod:        http.StatusBadRequest,
 		returns.CodeForbidden:     http.StatusForbidden,

@@ -97,7 +97,7 @@ func (d *desk) disputed(i int, inquiry bool) {
 	}
 	paid, err := d.shop.Orders.Order(d.Context(), o.id)
 	d.ok(err)
-	b, err := d.sim.OpenDispute(paid.Payment.Reference, "fraudulent", inquiry)
+	b, err := d.sim.OpenDispute(paid.Payment.ProviderID, "fraudulent", inquiry)
 	d.ok(err)
 	o.disputes = append(o.disputes, dispute{id: b.ID, inquiry: inquiry})
 	d.remember()
@@ -274,13 +274,13 @@ func (d *desk) takenBack(r refunds.Refund) {
 	d.reversed++
 	now, err := d.shop.Refunds.ByID(d.Context(), r.ID)
 	d.ok(err)
-	next, err := d.shop.Refunds.ByReference(d.Context(), r.Reference)
+	next, err := d.shop.Refunds.ByClientReference(d.Context(), r.ClientReference)
 	d.ok(err)
-	if now.Status != refunds.StatusReversed || next.ID == r.ID || next.HeldBy != refunds.AwaitsChoice || !next.Work.GaveUp || next.Amount() == 0 {
-		d.note("refund %s that was taken back is %s, and what is owed is %s, held by %q", r.ID, now.Status, next.Status, next.HeldBy)
+	if now.Status != refunds.StatusReversed || next.ID == r.ID || next.HoldRef != refunds.AwaitingMethod || !next.Work.NeedsReview || next.Amount() == 0 {
+		d.note("refund %s that was taken back is %s, and what is owed is %s, held by %q", r.ID, now.Status, next.Status, next.HoldRef)
 	}
 	for _, k := range d.cases {
-		if k.id == r.Reference {
+		if k.id == r.ClientReference {
 			k.unpaid = true
 		}
 	}
@@ -289,12 +289,12 @@ func (d *desk) takenBack(r refunds.Refund) {
 // idle reports whether nothing of a case's refund can be on its way.
 func (d *desk) idle(k *kase) bool {
 	d.Helper()
-	r, err := d.shop.Refunds.ByReference(d.Context(), k.id)
+	r, err := d.shop.Refunds.ByClientReference(d.Context(), k.id)
 	if errors.Is(err, refunds.ErrNotFound) {
 		return true
 	}
 	d.ok(err)
-	return r.Waits() || r.Status == refunds.StatusFailed
+	return r.OnHold() || r.Status == refunds.StatusFailed
 }
 
 // tasks holds the tasks of a case against what the shop was told.
@@ -309,7 +309,7 @@ func (d *desk) tasks(k *kase) {
 	list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{OrderID: k.of.id, Status: []refunds.Status{refunds.StatusReversed}})
 	d.ok(err)
 	for _, r := range list {
-		if r.Reference == k.id && !slices.ContainsFunc(c.Tasks, func(t returns.Task) bool { return t.Kind == returns.TaskRefundReversed && t.Ref == r.ID }) {
+		if r.ClientReference == k.id && !slices.ContainsFunc(c.Tasks, func(t returns.Task) bool { return t.Kind == returns.TaskRefundReversed && t.Ref == r.ID }) {
 			d.note("case %s has no task for refund %s, which was taken back", k.id, r.ID)
 		}
 	}

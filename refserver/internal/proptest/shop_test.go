@@ -40,7 +40,7 @@ type desk struct {
 	logger   *slog.Logger
 	offset   atomic.Int64 // of the shop's clock, nanoseconds
 	sim      *paysim.Simulator
-	shop     *shop.Shop
+	shop     *shop.App
 	srv      *httptest.Server
 	person   *drive.Client // customer and staff in one
 	product  int64
@@ -185,17 +185,17 @@ func (d *desk) work() {
 	}
 	_, err := d.shop.Orders.ChargeDue(ctx, 100)
 	late(err)
-	_, err = d.shop.Refunds.PursueDue(ctx, 100)
+	_, err = d.shop.Refunds.ResumeDue(ctx, 100)
 	late(err)
 	for _, o := range d.orders {
 		list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{OrderID: o.id})
 		d.ok(err)
 		for _, r := range list {
-			late(d.shop.Events.DeliverNow(ctx, "refunds", r.ID))
+			late(d.shop.Events.DeliverSync(ctx, "refunds", r.ID))
 		}
 	}
 	for _, k := range d.cases {
-		late(d.shop.Events.DeliverNow(ctx, "returns", k.id))
+		late(d.shop.Events.DeliverSync(ctx, "returns", k.id))
 	}
 }
 
@@ -206,7 +206,7 @@ func (d *desk) quiet() bool {
 		list, _, err := d.shop.Orders.Orders(d.Context(), orders.Query{Status: []orders.Status{status}})
 		d.ok(err)
 		for _, o := range list {
-			if !o.Payment.Work.GaveUp {
+			if !o.Payment.Work.NeedsReview {
 				return false
 			}
 		}
@@ -216,7 +216,7 @@ func (d *desk) quiet() bool {
 	}})
 	d.ok(err)
 	for _, r := range list {
-		if !r.Work.GaveUp {
+		if !r.Work.NeedsReview {
 			return false
 		}
 	}

@@ -51,14 +51,14 @@ func (w Waiting) Empty() bool { return w.RefundCount+w.OrderCount+w.AlarmCount =
 type Refund struct {
 	refunds.Refund
 	Why     string         // it is here, in our words
-	Answers []refunds.Said // the last of the provider's, oldest first, in its words
+	Answers []refunds.Call // the last of the provider's, oldest first, in its words
 }
 
 // Choice reports whether it only waits for somebody to choose how to pay it.
-func (r Refund) Choice() bool { return r.HeldBy == refunds.AwaitsChoice }
+func (r Refund) Choice() bool { return r.HoldRef == refunds.AwaitingMethod }
 
 // Held reports whether a dispute of the payment holds it.
-func (r Refund) Held() bool { return r.HeldBy != "" && !r.Choice() }
+func (r Refund) Held() bool { return r.HoldRef != "" && !r.Choice() }
 
 // Methods are those by which it can be paid, where that is what it waits for.
 func (r Refund) Methods() []refunds.Method {
@@ -91,7 +91,7 @@ type Try struct {
 // Waiting reads the queue.
 func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
 	var w Waiting
-	list, n, err := q.Refunds.List(ctx, refunds.Query{NeedPerson: true, PageSize: Shown})
+	list, n, err := q.Refunds.List(ctx, refunds.Query{NeedsReview: true, PageSize: Shown})
 	if err != nil {
 		return w, err
 	}
@@ -103,7 +103,7 @@ func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
 		}
 		w.Refunds = append(w.Refunds, waiting)
 	}
-	sold, n, err := q.Orders.Orders(ctx, orders.Query{NeedPerson: true, PageSize: Shown})
+	sold, n, err := q.Orders.Orders(ctx, orders.Query{NeedsReview: true, PageSize: Shown})
 	if err != nil {
 		return w, err
 	}
@@ -126,11 +126,11 @@ func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
 	if err != nil {
 		return w, err
 	}
-	if w.Answers, err = refunds.Evidence(events, answers); err != nil {
+	if w.Answers, err = refunds.ProviderCalls(events, answers); err != nil {
 		return w, err
 	}
 	for _, e := range events {
-		if e.Type != refunds.EventQueuedForPerson && e.Type != refunds.EventHeld {
+		if e.Type != refunds.EventReviewRequired && e.Type != refunds.EventHeld {
 			continue
 		}
 		var told struct{ Reason string }
@@ -164,11 +164,11 @@ func (q Queue) tries(ctx context.Context, id string) ([]Try, error) {
 
 // Count is how much waits for a person.
 func (q Queue) Count(ctx context.Context) (int, error) {
-	_, paid, err := q.Refunds.List(ctx, refunds.Query{NeedPerson: true, PageSize: 1})
+	_, paid, err := q.Refunds.List(ctx, refunds.Query{NeedsReview: true, PageSize: 1})
 	if err != nil {
 		return 0, err
 	}
-	_, sold, err := q.Orders.Orders(ctx, orders.Query{NeedPerson: true, PageSize: 1})
+	_, sold, err := q.Orders.Orders(ctx, orders.Query{NeedsReview: true, PageSize: 1})
 	if err != nil {
 		return 0, err
 	}
@@ -243,9 +243,9 @@ func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string
 	}
 	_, err = q.Refunds.Release(ctx, refunds.HoldRequest{
 		OrderID: o.ID, PaymentID: r.PaymentID, Captured: o.Payment.Amount, Currency: o.Currency,
-		Ref: r.HeldBy, Reason: why, By: d.By,
+		Ref: r.HoldRef, Reason: why, By: d.By,
 	})
-	return "The hold of " + r.HeldBy + " is over, and refunds of that payment go on.", err
+	return "The hold of " + r.HoldRef + " is over, and refunds of that payment go on.", err
 }
 
 // SettleOrder ends the charge of an order by the word of a person, or has the

@@ -51,7 +51,7 @@ type Nightly struct {
 	Compare func(ctx context.Context, from, to time.Time) (refunds.Reconciliation, error)
 	// Settle is told of each difference of a report before it is kept; it may
 	// repair what it can. Nil: nobody is.
-	Settle func(ctx context.Context, c refunds.Comparison) error
+	Settle func(ctx context.Context, c refunds.Match) error
 	Zone   *time.Location   // whose midnight counts
 	Now    func() time.Time // nil: time.Now
 	// NotBefore is when the first night may begin: a process that has just

@@ -40,8 +40,8 @@ func newBench(t *testing.T, db *sqldb.DB) *bench {
 		Compare: func(_ context.Context, from, to time.Time) (refunds.Reconciliation, error) {
 			b.runs.Add(1)
 			return refunds.Reconciliation{
-				From: from, To: to, Totals: refunds.Totals{Count: map[refunds.Finding]int{refunds.Matched: 3, refunds.MissingHere: 1}},
-				Rows: []refunds.Comparison{{Finding: refunds.MissingHere, ProviderReference: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"}},
+				From: from, To: to, Totals: refunds.Totals{Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1}},
+				Rows: []refunds.Match{{Match: refunds.MissingLocally, ProviderID: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"}},
 			}, b.fail
 		},
 	}
@@ -83,7 +83,7 @@ func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
 		}
 		last, err := b.Last(t.Context(), 1)
 		if err != nil || len(last) != 1 || last[0].Night != "2026-11-24" || last[0].Differences != 1 || last[0].DoneAt.IsZero() ||
-			last[0].Report.Rows[0].ProviderReference != "re_1" || last[0].Report.Totals.Count[refunds.Matched] != 3 {
+			last[0].Report.Rows[0].ProviderID != "re_1" || last[0].Report.Totals.Count[refunds.Matched] != 3 {
 			t.Errorf("%+v, %v", last, err)
 		}
 	})
@@ -106,7 +106,7 @@ func TestANightThatFailsIsTriedAgainAWhileLater(t *testing.T) {
 		}
 		b.at(begin.Add(16 * time.Minute))
 		settled := 0
-		b.Settle = func(_ context.Context, c refunds.Comparison) error { settled++; return nil }
+		b.Settle = func(_ context.Context, c refunds.Match) error { settled++; return nil }
 		run, ran, err := b.Due(t.Context())
 		if err != nil || !ran || run.Tries != 2 || run.LastError != "" || settled != 1 {
 			t.Errorf("%+v, %v, %v; %d settled", run, ran, err, settled)

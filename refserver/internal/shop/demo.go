@@ -50,7 +50,7 @@ var demoProducts = []demoProduct{
 
 // fill makes sure of what a shop can't be without, and of the demo data. What
 // the provider's faults are set to counts after the demo order is paid.
-func (s *Shop) fill(ctx context.Context) error {
+func (s *App) fill(ctx context.Context) error {
 	c := s.Config
 	if _, err := s.Auth.EnsureSuperAdmin(ctx, c.SuperAdminUsername, string(c.SuperAdminPassword), c.SuperAdminEmail); err != nil {
 		return fmt.Errorf("making the super admin: %w", err)
@@ -69,7 +69,7 @@ func (s *Shop) fill(ctx context.Context) error {
 
 // setFaults has the simulator fail as often as the settings say: a charge as
 // an outage would, so that the order is queued; a refund with a definite no.
-func (s *Shop) setFaults() error {
+func (s *App) setFaults() error {
 	if s.Simulator == nil || s.Config.ChargeFailureChance == 0 && s.Config.RefundFailureChance == 0 {
 		return nil
 	}
@@ -85,7 +85,7 @@ const demoWait = 5 * time.Second
 
 // ensureDemo makes the demo data, once per database, waiting for a process
 // that is at it.
-func (s *Shop) ensureDemo(ctx context.Context) error {
+func (s *App) ensureDemo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, demoWait)
 	defer cancel()
 	for {
@@ -105,7 +105,7 @@ func (s *Shop) ensureDemo(ctx context.Context) error {
 }
 
 // retryDemo is ensureDemo for a worker.
-func (s *Shop) retryDemo(ctx context.Context) error {
+func (s *App) retryDemo(ctx context.Context) error {
 	if s.demoDone.Load() {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (s *Shop) retryDemo(ctx context.Context) error {
 // demo makes the demo data. It goes on where an earlier run was cut off. A
 // catalogue that does not begin with the demo's laptop is somebody's own, and
 // gets none.
-func (s *Shop) demo(ctx context.Context) error {
+func (s *App) demo(ctx context.Context) error {
 	have, err := s.Orders.Products(ctx)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *Shop) demo(ctx context.Context) error {
 
 // demoCatalogue makes the demo products that are missing and returns the id
 // of the first.
-func (s *Shop) demoCatalogue(ctx context.Context, have []orders.Product) (int64, error) {
+func (s *App) demoCatalogue(ctx context.Context, have []orders.Product) (int64, error) {
 	for i, d := range demoProducts {
 		if i < len(have) {
 			continue // made by a run that was cut off
@@ -163,7 +163,7 @@ func (s *Shop) demoCatalogue(ctx context.Context, have []orders.Product) (int64,
 }
 
 // minor turns hundredths into the smallest unit of the shop's currency.
-func (s *Shop) minor(hundredths int64) int64 {
+func (s *App) minor(hundredths int64) int64 {
 	for range s.Config.Money().Digits() {
 		hundredths *= 10
 	}
@@ -172,7 +172,7 @@ func (s *Shop) minor(hundredths int64) int64 {
 
 // demoOrder buys a laptop by card for the super admin, through the gateway
 // like any other order.
-func (s *Shop) demoOrder(ctx context.Context, super auth.User, laptop int64) (orders.Order, error) {
+func (s *App) demoOrder(ctx context.Context, super auth.User, laptop int64) (orders.Order, error) {
 	buyer := orders.Actor{Kind: orders.ActorCustomer, ID: super.ID, Name: super.Username}
 	for page := 1; ; page++ {
 		list, _, err := s.Orders.Orders(ctx, orders.Query{CustomerID: super.ID, Page: page, PageSize: orders.MaxPageSize})
@@ -193,7 +193,7 @@ func (s *Shop) demoOrder(ctx context.Context, super auth.User, laptop int64) (or
 		return orders.Order{}, fmt.Errorf("demo cart: %w", err)
 	}
 	o, err := s.Orders.Checkout(ctx, orders.CheckoutRequest{
-		Customer: buyer, CartID: cart.Cart.ID, IdempotencyKey: demoKey, Method: orders.PayCard, Token: visa.token, Source: "demo",
+		Customer: buyer, CartID: cart.Cart.ID, IdempotencyKey: demoKey, Method: orders.Card, Token: visa.token, Source: "demo",
 	})
 	if err != nil {
 		return orders.Order{}, fmt.Errorf("demo order: %w", err)
@@ -202,14 +202,14 @@ func (s *Shop) demoOrder(ctx context.Context, super auth.User, laptop int64) (or
 }
 
 // demoReturn files and authorises the return of the demo order.
-func (s *Shop) demoReturn(ctx context.Context, super auth.User, o orders.Order) error {
+func (s *App) demoReturn(ctx context.Context, super auth.User, o orders.Order) error {
 	list, _, err := s.Returns.Returns(ctx, returns.Query{OrderID: o.ID, PageSize: 1})
 	if err != nil || len(list) > 0 || !s.Config.FeatureReturnsEnabled {
 		return err // with returns switched off there is none to show
 	}
-	_, err = s.Returns.FileDemo(ctx, returns.Request{
+	_, err = s.Returns.FileDemo(ctx, returns.CreateParams{
 		OrderID: o.ID, CustomerID: super.ID, Reason: returns.ReasonDamaged, Details: "The screen came with a crack in the lower left corner.",
-		Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 		By:    orders.Actor{Kind: orders.ActorCustomer, ID: super.ID, Name: super.Username},
 	}, DemoRMA)
 	return err

@@ -12,7 +12,7 @@ import (
 // subscribe says who follows which events. Each follow-up is also made by the
 // request that causes it, before it answers; delivery repairs what a crash cut
 // off, so every handler finds its work done already most of the time.
-func (s *Shop) subscribe() error {
+func (s *App) subscribe() error {
 	for _, sub := range []struct {
 		prefix, name string
 		types        []string
@@ -31,7 +31,7 @@ func (s *Shop) subscribe() error {
 // refundChanged has the return of a refund that ended or was reversed
 // follow it. It hands over the refund as it is now, not as it was then: the
 // event only says that there is something to follow.
-func (s *Shop) refundChanged(ctx context.Context, e orders.Event) error {
+func (s *App) refundChanged(ctx context.Context, e orders.Event) error {
 	r, err := s.Refunds.ByID(ctx, e.AggregateID)
 	if err != nil {
 		return fmt.Errorf("refund of event %s: %w", e.ID, err)
@@ -41,6 +41,6 @@ func (s *Shop) refundChanged(ctx context.Context, e orders.Event) error {
 
 // returnMoved finishes what a return owes in its state: the pass from approved
 // to refunded where the money is back already, and the restock.
-func (s *Shop) returnMoved(ctx context.Context, e orders.Event) error {
+func (s *App) returnMoved(ctx context.Context, e orders.Event) error {
 	return s.Returns.Follow(ctx, e.AggregateID)
 }

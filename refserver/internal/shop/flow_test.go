@@ -15,12 +15,12 @@ var clerk = orders.Actor{Kind: orders.ActorStaff, ID: "clerk", Name: "clerk"}
 
 // inspected takes units of the first line of an order back, up to the
 // approved inspection.
-func inspected(t *testing.T, s *shop.Shop, o orders.Order, units int) returns.Return {
+func inspected(t *testing.T, s *shop.App, o orders.Order, units int) returns.Return {
 	t.Helper()
 	ctx := t.Context()
-	c, err := s.Returns.Request(ctx, returns.Request{
+	c, err := s.Returns.Create(ctx, returns.CreateParams{
 		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
-		Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
 		By:    orders.Actor{Kind: orders.ActorCustomer, ID: o.CustomerID, Name: "customer"},
 	})
 	if err != nil {
@@ -29,7 +29,7 @@ func inspected(t *testing.T, s *shop.Shop, o orders.Order, units int) returns.Re
 	return inspect(t, s, c)
 }
 
-func inspect(t *testing.T, s *shop.Shop, c returns.Return) returns.Return {
+func inspect(t *testing.T, s *shop.App, c returns.Return) returns.Return {
 	t.Helper()
 	ctx := t.Context()
 	var err error
@@ -51,7 +51,7 @@ func inspect(t *testing.T, s *shop.Shop, c returns.Return) returns.Return {
 	return c
 }
 
-func stock(t *testing.T, s *shop.Shop, product int64) int {
+func stock(t *testing.T, s *shop.App, product int64) int {
 	t.Helper()
 	p, err := s.Orders.Product(t.Context(), product)
 	if err != nil {
@@ -63,7 +63,7 @@ func stock(t *testing.T, s *shop.Shop, product int64) int {
 func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, settings...)
-		o := buy(t, s, customer(t, s, "ada"), 3, 3, orders.PayCard)
+		o := buy(t, s, customer(t, s, "ada"), 3, 3, orders.Card)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 2)
 		c, r, err := s.Returns.Refund(t.Context(), c.ID, refunds.OriginalMethod, clerk)
@@ -98,7 +98,7 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 func TestARefundWhoseAnswerIsLostIsFinishedOnceByTheWorkers(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, append(settings, "PAYMENT_PROVIDER_TIMEOUT=50ms")...)
-		o := buy(t, s, customer(t, s, "ada"), 3, 1, orders.PayCard)
+		o := buy(t, s, customer(t, s, "ada"), 3, 1, orders.Card)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 1)
 		faults := func(f paysim.Faults) {
@@ -150,7 +150,7 @@ func TestTheDemoReturnCanBeTakenToItsRefund(t *testing.T) {
 func TestARefundThatFailsCanBePaidInCash(t *testing.T) {
 	t.Parallel()
 	s := open(t, false, "PAYMENT_REFUND_FAILURE_PROBABILITY=1")
-	o := buy(t, s, customer(t, s, "ada"), 3, 1, orders.PayCard)
+	o := buy(t, s, customer(t, s, "ada"), 3, 1, orders.Card)
 	c := inspected(t, s, o, 1)
 	before := stock(t, s, 3)
 	c, r, err := s.Returns.Refund(t.Context(), c.ID, refunds.Card, clerk)

@@ -11,8 +11,8 @@ import (
 
 // gateway is the payment provider: it takes money and pays it back.
 type gateway interface {
-	orders.Gateway
-	refunds.Gateway
+	orders.ChargeGateway
+	refunds.RefundGateway
 }
 
 // guardedGateway puts one breaker between the shop and its payment provider,
@@ -33,10 +33,10 @@ const codeOpen = "breaker_open"
 
 // call makes one call if the breaker lets it. refused is the outcome if not;
 // lookUp says that nothing is an answer.
-func (g *guardedGateway) call(ctx context.Context, refused orders.Outcome, lookUp bool, fn func() orders.Answer) orders.Answer {
+func (g *guardedGateway) call(ctx context.Context, refused orders.Outcome, lookUp bool, fn func() orders.Result) orders.Result {
 	permit, err := g.breaker.Allow()
 	if err != nil {
-		return orders.Answer{Outcome: refused, Code: codeOpen, Message: err.Error()}
+		return orders.Result{Outcome: refused, Code: codeOpen, Message: err.Error()}
 	}
 	verdict := resilience.Failure // what a panic in fn counts as
 	defer func() { permit.Done(verdict) }()
@@ -48,11 +48,11 @@ func (g *guardedGateway) call(ctx context.Context, refused orders.Outcome, lookU
 // judge says what an answer tells of the provider's health. A definite no is
 // a provider at work; one that asks to come later, or repeats a stored answer,
 // tells nothing, nor does a call that our own caller gave up.
-func judge(ctx context.Context, a orders.Answer, lookUp bool) resilience.Outcome {
+func judge(ctx context.Context, a orders.Result, lookUp bool) resilience.Outcome {
 	switch a.Outcome {
-	case orders.OutcomeDone, orders.OutcomeRefused, orders.OutcomePending, orders.OutcomeRequiresAction:
+	case orders.OutcomeDone, orders.OutcomeDeclined, orders.OutcomePending, orders.OutcomeRequiresAction:
 		return resilience.Success
-	case orders.OutcomeNothing:
+	case orders.OutcomeNoEffect:
 		if lookUp {
 			return resilience.Success
 		}
@@ -64,32 +64,32 @@ func judge(ctx context.Context, a orders.Answer, lookUp bool) resilience.Outcome
 	return resilience.Failure
 }
 
-// CreatePayment implements orders.Gateway.
-func (g *guardedGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Answer {
-	return g.call(ctx, orders.OutcomeNothing, false, func() orders.Answer { return g.inner.CreatePayment(ctx, r) })
+// CreatePayment implements orders.ChargeGateway.
+func (g *guardedGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
+	return g.call(ctx, orders.OutcomeNoEffect, false, func() orders.Result { return g.inner.CreatePayment(ctx, r) })
 }
 
-// ConfirmPayment implements orders.Gateway.
-func (g *guardedGateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
-	return g.call(ctx, orders.OutcomeNothing, false, func() orders.Answer { return g.inner.ConfirmPayment(ctx, r, reference) })
+// ConfirmPayment implements orders.ChargeGateway.
+func (g *guardedGateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+	return g.call(ctx, orders.OutcomeNoEffect, false, func() orders.Result { return g.inner.ConfirmPayment(ctx, r, reference) })
 }
 
-// FindPayment implements orders.Gateway.
-func (g *guardedGateway) FindPayment(ctx context.Context, reference string) orders.Answer {
-	return g.call(ctx, orders.OutcomeUnknown, true, func() orders.Answer { return g.inner.FindPayment(ctx, reference) })
+// FindPayment implements orders.ChargeGateway.
+func (g *guardedGateway) FindPayment(ctx context.Context, reference string) orders.Result {
+	return g.call(ctx, orders.OutcomeUnknown, true, func() orders.Result { return g.inner.FindPayment(ctx, reference) })
 }
 
-// CancelPayment implements orders.Gateway.
-func (g *guardedGateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Answer {
-	return g.call(ctx, orders.OutcomeNothing, false, func() orders.Answer { return g.inner.CancelPayment(ctx, r, reference) })
+// CancelPayment implements orders.ChargeGateway.
+func (g *guardedGateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+	return g.call(ctx, orders.OutcomeNoEffect, false, func() orders.Result { return g.inner.CancelPayment(ctx, r, reference) })
 }
 
-// CreateRefund implements refunds.Gateway.
-func (g *guardedGateway) CreateRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
-	return g.call(ctx, orders.OutcomeNothing, false, func() orders.Answer { return g.inner.CreateRefund(ctx, r) })
+// CreateRefund implements refunds.RefundGateway.
+func (g *guardedGateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+	return g.call(ctx, orders.OutcomeNoEffect, false, func() orders.Result { return g.inner.CreateRefund(ctx, r) })
 }
 
-// FindRefund implements refunds.Gateway.
-func (g *guardedGateway) FindRefund(ctx context.Context, r refunds.GatewayRequest) refunds.Answer {
-	return g.call(ctx, orders.OutcomeUnknown, true, func() orders.Answer { return g.inner.FindRefund(ctx, r) })
+// FindRefund implements refunds.RefundGateway.
+func (g *guardedGateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+	return g.call(ctx, orders.OutcomeUnknown, true, func() orders.Result { return g.inner.FindRefund(ctx, r) })
 }

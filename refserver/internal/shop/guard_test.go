@@ -13,12 +13,12 @@ import (
 
 // scripted answers every call with answer and counts them.
 type scripted struct {
-	answer orders.Answer
+	answer orders.Result
 	calls  int
 	panics bool
 }
 
-func (s *scripted) say() orders.Answer {
+func (s *scripted) say() orders.Result {
 	s.calls++
 	if s.panics {
 		panic("gateway")
@@ -26,18 +26,18 @@ func (s *scripted) say() orders.Answer {
 	return s.answer
 }
 
-func (s *scripted) CreatePayment(context.Context, orders.ChargeRequest) orders.Answer { return s.say() }
-func (s *scripted) ConfirmPayment(context.Context, orders.ChargeRequest, string) orders.Answer {
+func (s *scripted) CreatePayment(context.Context, orders.ChargeRequest) orders.Result { return s.say() }
+func (s *scripted) ConfirmPayment(context.Context, orders.ChargeRequest, string) orders.Result {
 	return s.say()
 }
-func (s *scripted) FindPayment(context.Context, string) orders.Answer { return s.say() }
-func (s *scripted) CancelPayment(context.Context, orders.ChargeRequest, string) orders.Answer {
+func (s *scripted) FindPayment(context.Context, string) orders.Result { return s.say() }
+func (s *scripted) CancelPayment(context.Context, orders.ChargeRequest, string) orders.Result {
 	return s.say()
 }
-func (s *scripted) CreateRefund(context.Context, refunds.GatewayRequest) refunds.Answer {
+func (s *scripted) CreateRefund(context.Context, refunds.RefundRequest) refunds.Result {
 	return s.say()
 }
-func (s *scripted) FindRefund(context.Context, refunds.GatewayRequest) refunds.Answer { return s.say() }
+func (s *scripted) FindRefund(context.Context, refunds.RefundRequest) refunds.Result { return s.say() }
 
 func newGuard(t *testing.T, threshold int) (*guardedGateway, *scripted) {
 	t.Helper()
@@ -52,22 +52,22 @@ func newGuard(t *testing.T, threshold int) (*guardedGateway, *scripted) {
 // each call of the gateway by name, with what it answers while the breaker is
 // open.
 func calls(g gateway) map[string]struct {
-	do     func(context.Context) orders.Answer
+	do     func(context.Context) orders.Result
 	closed orders.Outcome
 } {
 	type c = struct {
-		do     func(context.Context) orders.Answer
+		do     func(context.Context) orders.Result
 		closed orders.Outcome
 	}
 	var charge orders.ChargeRequest
-	var refund refunds.GatewayRequest
+	var refund refunds.RefundRequest
 	return map[string]c{
-		"create payment":  {func(ctx context.Context) orders.Answer { return g.CreatePayment(ctx, charge) }, orders.OutcomeNothing},
-		"confirm payment": {func(ctx context.Context) orders.Answer { return g.ConfirmPayment(ctx, charge, "pi") }, orders.OutcomeNothing},
-		"cancel payment":  {func(ctx context.Context) orders.Answer { return g.CancelPayment(ctx, charge, "pi") }, orders.OutcomeNothing},
-		"find payment":    {func(ctx context.Context) orders.Answer { return g.FindPayment(ctx, "pi") }, orders.OutcomeUnknown},
-		"create refund":   {func(ctx context.Context) orders.Answer { return g.CreateRefund(ctx, refund) }, orders.OutcomeNothing},
-		"find refund":     {func(ctx context.Context) orders.Answer { return g.FindRefund(ctx, refund) }, orders.OutcomeUnknown},
+		"create payment":  {func(ctx context.Context) orders.Result { return g.CreatePayment(ctx, charge) }, orders.OutcomeNoEffect},
+		"confirm payment": {func(ctx context.Context) orders.Result { return g.ConfirmPayment(ctx, charge, "pi") }, orders.OutcomeNoEffect},
+		"cancel payment":  {func(ctx context.Context) orders.Result { return g.CancelPayment(ctx, charge, "pi") }, orders.OutcomeNoEffect},
+		"find payment":    {func(ctx context.Context) orders.Result { return g.FindPayment(ctx, "pi") }, orders.OutcomeUnknown},
+		"create refund":   {func(ctx context.Context) orders.Result { return g.CreateRefund(ctx, refund) }, orders.OutcomeNoEffect},
+		"find refund":     {func(ctx context.Context) orders.Result { return g.FindRefund(ctx, refund) }, orders.OutcomeUnknown},
 	}
 }
 
@@ -87,7 +87,7 @@ func TestWhileOpenNoCallIsMadeAndALookUpDoesNotSayAbsent(t *testing.T) {
 func TestChargesAndRefundsShareOneBreaker(t *testing.T) {
 	for name := range calls(nil) {
 		g, s := newGuard(t, 2)
-		s.answer = orders.Answer{Outcome: orders.OutcomeUnknown}
+		s.answer = orders.Result{Outcome: orders.OutcomeUnknown}
 		do := calls(g)[name].do
 		do(t.Context())
 		if g.breaker.State() != resilience.Closed {
@@ -110,21 +110,21 @@ func TestWhatAnAnswerSaysOfTheProvider(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		ctx    context.Context
-		answer orders.Answer
+		answer orders.Result
 		lookUp bool
 		want   resilience.Outcome
 	}{
-		{"done", t.Context(), orders.Answer{Outcome: orders.OutcomeDone}, false, resilience.Success},
-		{"declined", t.Context(), orders.Answer{Outcome: orders.OutcomeRefused, HTTP: 402}, false, resilience.Success},
-		{"pending", t.Context(), orders.Answer{Outcome: orders.OutcomePending}, false, resilience.Success},
-		{"waits for a person", t.Context(), orders.Answer{Outcome: orders.OutcomeRequiresAction}, false, resilience.Success},
-		{"rate limited", t.Context(), orders.Answer{Outcome: orders.OutcomeNothing, HTTP: 429}, false, resilience.Neutral},
-		{"looked up and absent", t.Context(), orders.Answer{Outcome: orders.OutcomeNothing, HTTP: 200}, true, resilience.Success},
-		{"5xx", t.Context(), orders.Answer{Outcome: orders.OutcomeUnknown, HTTP: 500}, false, resilience.Failure},
-		{"5xx from the store of keys", t.Context(), orders.Answer{Outcome: orders.OutcomeUnknown, HTTP: 500, Replayed: true}, false, resilience.Neutral},
-		{"our deadline", late, orders.Answer{Outcome: orders.OutcomeUnknown}, false, resilience.Failure},
-		{"our caller went away", cancelled, orders.Answer{Outcome: orders.OutcomeUnknown}, false, resilience.Neutral},
-		{"an outcome nobody knows", t.Context(), orders.Answer{Outcome: "?"}, false, resilience.Failure},
+		{"done", t.Context(), orders.Result{Outcome: orders.OutcomeDone}, false, resilience.Success},
+		{"declined", t.Context(), orders.Result{Outcome: orders.OutcomeDeclined, HTTP: 402}, false, resilience.Success},
+		{"pending", t.Context(), orders.Result{Outcome: orders.OutcomePending}, false, resilience.Success},
+		{"waits for a person", t.Context(), orders.Result{Outcome: orders.OutcomeRequiresAction}, false, resilience.Success},
+		{"rate limited", t.Context(), orders.Result{Outcome: orders.OutcomeNoEffect, HTTP: 429}, false, resilience.Neutral},
+		{"looked up and absent", t.Context(), orders.Result{Outcome: orders.OutcomeNoEffect, HTTP: 200}, true, resilience.Success},
+		{"5xx", t.Context(), orders.Result{Outcome: orders.OutcomeUnknown, HTTP: 500}, false, resilience.Failure},
+		{"5xx from the store of keys", t.Context(), orders.Result{Outcome: orders.OutcomeUnknown, HTTP: 500, Replayed: true}, false, resilience.Neutral},
+		{"our deadline", late, orders.Result{Outcome: orders.OutcomeUnknown}, false, resilience.Failure},
+		{"our caller went away", cancelled, orders.Result{Outcome: orders.OutcomeUnknown}, false, resilience.Neutral},
+		{"an outcome nobody knows", t.Context(), orders.Result{Outcome: "?"}, false, resilience.Failure},
 	} {
 		if got := judge(tc.ctx, tc.answer, tc.lookUp); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
@@ -135,11 +135,11 @@ func TestWhatAnAnswerSaysOfTheProvider(t *testing.T) {
 func TestOneProbeThatIsAnsweredClosesTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, s := newGuard(t, 1)
-		s.answer = orders.Answer{Outcome: orders.OutcomeUnknown}
-		g.CreateRefund(t.Context(), refunds.GatewayRequest{})
+		s.answer = orders.Result{Outcome: orders.OutcomeUnknown}
+		g.CreateRefund(t.Context(), refunds.RefundRequest{})
 		time.Sleep(time.Second)
-		s.answer = orders.Answer{Outcome: orders.OutcomeRefused}
-		if a := g.ConfirmPayment(t.Context(), orders.ChargeRequest{}, "pi"); a.Outcome != orders.OutcomeRefused {
+		s.answer = orders.Result{Outcome: orders.OutcomeDeclined}
+		if a := g.ConfirmPayment(t.Context(), orders.ChargeRequest{}, "pi"); a.Outcome != orders.OutcomeDeclined {
 			t.Errorf("the probe: %+v", a)
 		}
 		if st := g.breaker.State(); st != resilience.Closed {

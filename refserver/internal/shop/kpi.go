@@ -12,7 +12,7 @@ import (
 // openFigures makes what counts the key figures and the service levels. It
 // comes after the breaker, whose outages are part of them, and before the
 // orders, whose last charges at the stop are recorded too.
-func (s *Shop) openFigures(context.Context) (err error) {
+func (s *App) openFigures(context.Context) (err error) {
 	s.Figures = observabilitydb.New(s.DB)
 	log := observability.Named(s.Log, "figures")
 	s.recorder, err = observabilitydb.NewRecorder(s.DB, observabilitydb.RecorderConfig{Outages: s.Breaker.Outages, Now: s.now, Log: log})
@@ -31,7 +31,7 @@ func (s *Shop) openFigures(context.Context) (err error) {
 
 // followFigures has the key figures see what happens to returns and refunds.
 // Orders are found without fanning their events out; see observabilitydb.
-func (s *Shop) followFigures() error {
+func (s *App) followFigures() error {
 	for _, prefix := range []string{"returns", "refunds"} {
 		if err := s.Events.Watch(prefix, observabilitydb.EventTypes(prefix), s.rollup.Note); err != nil {
 			return err
@@ -42,13 +42,13 @@ func (s *Shop) followFigures() error {
 
 // CountNow brings the figures of this process up to the present, for those who
 // can't wait until they are counted anyway, within about ten seconds.
-func (s *Shop) CountNow(ctx context.Context) error {
+func (s *App) CountNow(ctx context.Context) error {
 	_, err := s.rollup.Roll(ctx)
 	return errors.Join(err, s.recorder.Flush(ctx))
 }
 
 // Changes searches all that happened to orders, returns and refunds.
-func (s *Shop) Changes(ctx context.Context, q outbox.Query) (outbox.Page, error) {
+func (s *App) Changes(ctx context.Context, q outbox.Query) (outbox.Page, error) {
 	return outbox.SearchAll(ctx, s.DB.Read, []string{"orders", "returns", "refunds"}, q)
 }
 

@@ -38,7 +38,7 @@ type checkoutGate struct {
 
 // openGate makes the limit and the queue. A Redis that can't be reached is no
 // error: see limitBudget.
-func (s *Shop) openGate(ctx context.Context) (err error) {
+func (s *App) openGate(ctx context.Context) (err error) {
 	s.gate.queue, err = throttle.NewQueue(throttle.QueueConfig{
 		Name: "checkout", Concurrency: checkoutsAtOnce, MaxWaiting: checkoutsWaiting, MaxWait: checkoutWait,
 	})
@@ -106,7 +106,7 @@ func (g *checkoutGate) components() []observability.Component {
 // users, then a queue that sheds what it could not answer in time. refused
 // answers what is over the limit or shed, with status 429; Retry-After is set
 // already.
-func (s *Shop) CheckoutLimit(refused http.Handler) (func(http.Handler) http.Handler, error) {
+func (s *App) CheckoutLimit(refused http.Handler) (func(http.Handler) http.Handler, error) {
 	config := throttle.GuardConfig{
 		Limiter: s.gate.limiter, OnFailure: throttle.FailOpen,
 		Observe: func(v throttle.Verdict) { s.Metrics.ThrottleDecision(throttleWord(v)) },

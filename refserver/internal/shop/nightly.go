@@ -20,7 +20,7 @@ const (
 )
 
 // openNightly makes what compares refunds with the provider's list at night.
-func (s *Shop) openNightly() {
+func (s *App) openNightly() {
 	s.Nightly = &reconcile.Nightly{
 		DB: s.DB, Compare: s.Refunds.Reconcile, Settle: s.settleDifference,
 		Zone: s.Config.DefaultTimezone.Location(), Now: s.now, NotBefore: s.now().Add(reconcileAfter),
@@ -29,7 +29,7 @@ func (s *Shop) openNightly() {
 
 // reconcile runs the night that is due, if one is, and tells the metrics of
 // the last one, whichever process ran it.
-func (s *Shop) reconcile(ctx context.Context) (bool, error) {
+func (s *App) reconcile(ctx context.Context) (bool, error) {
 	run, ran, err := s.Nightly.Due(ctx)
 	if err != nil {
 		return false, err
@@ -51,7 +51,7 @@ func (s *Shop) reconcile(ctx context.Context) (bool, error) {
 		if n.DoneAt.IsZero() {
 			continue // the one under way; the one before counts
 		}
-		for _, f := range refunds.Findings() {
+		for _, f := range refunds.MatchStatuses() {
 			s.money.differs.WithLabelValues(string(f)).Set(float64(n.Report.Totals.Count[f]))
 		}
 		s.money.night.Set(float64(n.DoneAt.Unix()))
@@ -63,13 +63,13 @@ func (s *Shop) reconcile(ctx context.Context) (bool, error) {
 // settleDifference looks a refund up whose state differs: what the provider
 // took back becomes reversed, though its message was lost. What it says was
 // paid and failed here is for a person; so is all else, which the report shows.
-func (s *Shop) settleDifference(ctx context.Context, c refunds.Comparison) error {
-	if c.Finding != refunds.StateDiffers {
+func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
+	if c.Match != refunds.StateDiffers {
 		return nil
 	}
 	// As if the provider had told it: of an attempt that was replaced, too.
-	_, err := s.Refunds.Notified(ctx, refunds.Notice{
-		RefundID: c.RefundID, AttemptID: c.AttemptID, Reference: c.ProviderReference, Outcome: refunds.OutcomeDone,
+	_, err := s.Refunds.HandleWebhook(ctx, refunds.WebhookEvent{
+		RefundID: c.RefundID, AttemptID: c.AttemptID, ProviderID: c.ProviderID, Outcome: refunds.OutcomeDone,
 	}, orders.System("reconciliation"))
 	switch refunds.CodeOf(err) {
 	case "":
@@ -79,7 +79,7 @@ func (s *Shop) settleDifference(ctx context.Context, c refunds.Comparison) error
 		// Also what can't be done about this one must not keep the night from
 		// the others.
 		return s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderReference,
+			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderID,
 		})
 	}
 	if errors.Is(err, refunds.ErrNotFound) {

@@ -132,7 +132,7 @@ func (o refundObserver) Failed(r refunds.Refund) {
 }
 
 // Queued implements refunds.Observer.
-func (o refundObserver) Queued(r refunds.Refund) {
+func (o refundObserver) ReviewRequired(r refunds.Refund) {
 	o.log.Error("refund needs a person: nobody else can tell whether it was paid", refundFields(r)...)
 }
 
@@ -142,10 +142,10 @@ func (o refundObserver) Reversed(r refunds.Refund) {
 }
 
 func refundFields(r refunds.Refund) []any {
-	fields := []any{"refund_id", r.ID, "return_id", r.Reference, "order_id", r.OrderID, "method", r.Method,
+	fields := []any{"refund_id", r.ID, "return_id", r.ClientReference, "order_id", r.OrderID, "method", r.Method,
 		"amount_minor", r.Amount(), "currency", r.Quote.Currency}
 	if a := r.Attempt(); a != nil {
-		fields = append(fields, "attempt", a.Number, "provider_reference", a.ProviderReference, "failure_code", a.FailureCode)
+		fields = append(fields, "attempt", a.Number, "provider_reference", a.ProviderID, "failure_code", a.FailureCode)
 	}
 	return fields
 }
@@ -159,14 +159,14 @@ type returnObserver struct {
 var _ returns.Observer = returnObserver{}
 
 // ReturnCreated implements returns.Observer.
-func (o returnObserver) ReturnCreated(r returns.Return) {
+func (o returnObserver) Created(r returns.Return) {
 	o.metrics.ReturnCreated()
 	o.log.Info("return requested", observability.EventKey, "return_request_created", "return_id", r.ID, "order_id", r.OrderID,
 		"reason", r.Reason, "lines", len(r.Lines), "photos", len(r.Evidence))
 }
 
-// ReturnTransition implements returns.Observer.
-func (o returnObserver) ReturnTransition(r returns.Return, from, to returns.Status) {
+// StatusChanged implements returns.Observer.
+func (o returnObserver) StatusChanged(r returns.Return, from, to returns.Status) {
 	o.metrics.ReturnTransition(string(to))
 	o.log.Info("return moved", "return_id", r.ID, "rma", r.RMA, "from", from, "to", to)
 }

@@ -36,16 +36,16 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 		who := customer(t, s, "ada")
 		bought := make([]orders.Order, pairs)
 		for i := range bought {
-			bought[i] = buy(t, s, who, product, 1, orders.PayCard)
+			bought[i] = buy(t, s, who, product, 1, orders.Card)
 		}
 		before := stock(t, s, product)
 
 		for _, o := range bought {
 			var filed, refused atomic.Int64
 			twice(func() {
-				_, err := s.Returns.Request(ctx, returns.Request{
+				_, err := s.Returns.Create(ctx, returns.CreateParams{
 					OrderID: o.ID, CustomerID: who.ID, Reason: returns.ReasonDamaged, Details: "broken", By: who,
-					Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+					Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 				})
 				switch {
 				case err == nil:
@@ -98,9 +98,9 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 	const product, units = 3, 2
 	system := orders.System("test")
 	// paid takes a return up to the refund, which nobody tells the return of.
-	paid := func(t *testing.T, s *shop.Shop) (returns.Return, refunds.Refund) {
+	paid := func(t *testing.T, s *shop.App) (returns.Return, refunds.Refund) {
 		ctx := t.Context()
-		o := buy(t, s, customer(t, s, "ada"), product, 3, orders.PayCard)
+		o := buy(t, s, customer(t, s, "ada"), product, 3, orders.Card)
 		c := inspected(t, s, o, units)
 		terms, err := s.Returns.Terms(ctx, c.TermsID)
 		if err != nil {
@@ -116,12 +116,12 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		}
 		return c, r
 	}
-	for name, crash := range map[string]func(*testing.T, *shop.Shop) returns.Return{
-		"before the return is refunded": func(t *testing.T, s *shop.Shop) returns.Return {
+	for name, crash := range map[string]func(*testing.T, *shop.App) returns.Return{
+		"before the return is refunded": func(t *testing.T, s *shop.App) returns.Return {
 			c, _ := paid(t, s)
 			return c
 		},
-		"before the units are restocked": func(t *testing.T, s *shop.Shop) returns.Return {
+		"before the units are restocked": func(t *testing.T, s *shop.App) returns.Return {
 			c, r := paid(t, s)
 			c, err := returnsdb.New(s.DB).Update(t.Context(), c.ID, func(c *returns.Return) error {
 				return c.RefundSucceeded(r.ID, orders.Stamp{At: time.Now(), By: system})

@@ -27,7 +27,7 @@ const (
 )
 
 // openOperations makes the registry, the workers and the health checks.
-func (s *Shop) openOperations(context.Context) (err error) {
+func (s *App) openOperations(context.Context) (err error) {
 	if s.Registry, err = observability.NewRegistry(s.Metrics); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Shop) openOperations(context.Context) (err error) {
 }
 
 // loops makes the background work and puts it into the group.
-func (s *Shop) loops() ([]*worker.Loop, error) {
+func (s *App) loops() ([]*worker.Loop, error) {
 	var all []*worker.Loop
 	add := func(name string, every time.Duration, work func(context.Context) (bool, error)) (*worker.Loop, error) {
 		l, err := worker.New(worker.Config{
@@ -107,7 +107,7 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 		return nil, err
 	}
 	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Refunds.PursueDue(ctx, batch)
+		n, err := s.Refunds.ResumeDue(ctx, batch)
 		if n > 0 {
 			s.Events.Wake() // their returns have something to follow
 		}
@@ -144,11 +144,11 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 
 // Run does the background work until ctx ends, and returns when it has
 // stopped; its error names what did not stop in time.
-func (s *Shop) Run(ctx context.Context) error { return s.group.Run(ctx) }
+func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
 
 // checkProvider reports an outage of the payment provider. Orders are queued
 // and refunds wait meanwhile: the shop is degraded, not down.
-func (s *Shop) checkProvider(context.Context) error {
+func (s *App) checkProvider(context.Context) error {
 	if st := s.Breaker.State(); st != resilience.Closed && st != resilience.Disabled {
 		return fmt.Errorf("the payment circuit is %s", st)
 	}
@@ -159,7 +159,7 @@ func (s *Shop) checkProvider(context.Context) error {
 // somebody should look.
 const staleEvent = 5 * time.Minute
 
-func (s *Shop) checkEvents(ctx context.Context) error {
+func (s *App) checkEvents(ctx context.Context) error {
 	n, oldest, err := s.Events.Pending(ctx)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (s *Shop) checkEvents(ctx context.Context) error {
 }
 
 // measure tells the metrics how much waits, and for how long.
-func (s *Shop) measure(ctx context.Context) error {
+func (s *App) measure(ctx context.Context) error {
 	n, oldest, err := s.Events.Pending(ctx)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (s *Shop) measure(ctx context.Context) error {
 
 	for name, q := range map[string]orders.Query{
 		"orders_queued":      {Status: []orders.Status{orders.StatusQueued}},
-		"orders_need_person": {NeedPerson: true},
+		"orders_need_person": {NeedsReview: true},
 	} {
 		q.PageSize = 1
 		_, total, err := s.Orders.Orders(ctx, q)
@@ -213,7 +213,7 @@ func (s *Shop) measure(ctx context.Context) error {
 
 	for name, q := range map[string]refunds.Query{
 		"refunds_unknown":     {Status: []refunds.Status{refunds.StatusUnknown}},
-		"refunds_need_person": {NeedPerson: true},
+		"refunds_need_person": {NeedsReview: true},
 		"refunds_in_progress": {Status: []refunds.Status{refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction}},
 	} {
 		q.PageSize = 1

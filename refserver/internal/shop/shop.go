@@ -39,9 +39,9 @@ import (
 	"github.com/returnkit/returnkit/throttle"
 )
 
-// Shop is everything that pages and commands use. Its fields are set by Open
+// App is everything that pages and commands use. Its fields are set by Open
 // and not changed after.
-type Shop struct {
+type App struct {
 	Config   config.Config
 	DB       *sqldb.DB
 	Auth     *auth.Service
@@ -87,24 +87,24 @@ type Shop struct {
 }
 
 // Option changes how Open makes a shop.
-type Option func(*Shop)
+type Option func(*App)
 
 // WithClock has orders, refunds, returns and events take the time from now, so
 // that a test can let days pass. Sessions and the breaker keep to the clock on
 // the wall.
-func WithClock(now func() time.Time) Option { return func(s *Shop) { s.now = now } }
+func WithClock(now func() time.Time) Option { return func(s *App) { s.now = now } }
 
 // WithWeakHashes stores passwords under hashes that are made in no time, for
 // tests that sign in often.
-func WithWeakHashes() Option { return func(s *Shop) { s.weakHashes = true } }
+func WithWeakHashes() Option { return func(s *App) { s.weakHashes = true } }
 
 // Open makes the shop from the settings: it opens and migrates the database,
 // starts the payment simulator where no provider is set, and makes sure of the
 // super admin, the first terms and, in development, the demo data. On error
 // everything is closed again.
-func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics, options ...Option) (_ *Shop, err error) {
-	s := &Shop{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}, now: time.Now}
-	ctx = orders.WithOrigin(ctx, orders.Origin{Address: "start@" + worker.Host("")})
+func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics, options ...Option) (_ *App, err error) {
+	s := &App{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}, now: time.Now}
+	ctx = orders.WithSource(ctx, orders.Source{Address: "start@" + worker.Host("")})
 	for _, o := range options {
 		o(s)
 	}
@@ -129,11 +129,11 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *obser
 }
 
 // onClose has fn called by Close, before what was opened earlier.
-func (s *Shop) onClose(fn func(context.Context) error) { s.closers = append(s.closers, fn) }
+func (s *App) onClose(fn func(context.Context) error) { s.closers = append(s.closers, fn) }
 
 // Close ends what Open began, in the opposite order; ctx limits the wait for
 // charges in flight. Call it when Run has returned.
-func (s *Shop) Close(ctx context.Context) error {
+func (s *App) Close(ctx context.Context) error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.closers[i](ctx))
@@ -174,7 +174,7 @@ func Migrate(ctx context.Context, c config.Config) (err error) {
 }
 
 // openData opens the database and the folder of photos.
-func (s *Shop) openData(ctx context.Context) (err error) {
+func (s *App) openData(ctx context.Context) (err error) {
 	if s.DB, err = openDB(ctx, s.Config); err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (s *Shop) openData(ctx context.Context) (err error) {
 
 // openPayments starts the simulator where the settings name no provider, and
 // the breaker that stands before whichever there is.
-func (s *Shop) openPayments(ctx context.Context) (err error) {
+func (s *App) openPayments(ctx context.Context) (err error) {
 	s.provider = string(s.Config.PaymentProviderURL)
 	s.webhookSecret = string(s.Config.StripeWebhookSecret)
 	if s.Config.Simulated() {
@@ -214,7 +214,7 @@ func (s *Shop) openPayments(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *Shop) openSimulator(ctx context.Context) (err error) {
+func (s *App) openSimulator(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.Config.DataDir, 0o700); err != nil {
 		return s.Config.Unusable("DATA_DIR", err)
 	}
@@ -236,7 +236,7 @@ func (s *Shop) openSimulator(ctx context.Context) (err error) {
 }
 
 // openServices makes the services on their stores.
-func (s *Shop) openServices(ctx context.Context) (err error) {
+func (s *App) openServices(ctx context.Context) (err error) {
 	c := s.Config
 	direct, err := stripegateway.New(stripegateway.Config{
 		Key: c.StripeKey(), URL: s.provider, Timeout: c.PaymentProviderTimeout,
@@ -297,7 +297,7 @@ func providerTransport() http.RoundTripper {
 }
 
 // currentTerms is the policy version that a new order is bound to.
-func (s *Shop) currentTerms(ctx context.Context) (string, error) {
+func (s *App) currentTerms(ctx context.Context) (string, error) {
 	t, err := s.Returns.CurrentTerms(ctx)
 	return t.ID, err
 }
@@ -305,13 +305,13 @@ func (s *Shop) currentTerms(ctx context.Context) (string, error) {
 // TokenFor turns what a card form holds into a payment method of the
 // provider; see CardToken. With a live key it must not be used: card numbers
 // then go from the browser to the provider, and never through a shop.
-func (s *Shop) TokenFor(number, expires, kind string) (string, error) {
+func (s *App) TokenFor(number, expires, kind string) (string, error) {
 	return CardToken(number, expires, kind, time.Now())
 }
 
 // ClientAddress is the address of who sent a request, past the trusted
 // proxies; "" when the connection has none.
-func (s *Shop) ClientAddress(r *http.Request) string {
+func (s *App) ClientAddress(r *http.Request) string {
 	addr, ok := s.proxies.Client(r)
 	if !ok {
 		return ""

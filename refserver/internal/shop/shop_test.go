@@ -21,7 +21,7 @@ import (
 )
 
 // open opens a shop with these settings, and runs its workers where asked to.
-func open(t *testing.T, run bool, settings ...string) *shop.Shop {
+func open(t *testing.T, run bool, settings ...string) *shop.App {
 	t.Helper()
 	settings = append([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_OPEN_SECONDS=1"}, settings...)
 	c, err := config.Load(settings, "")
@@ -64,7 +64,7 @@ func each(t *testing.T, fn func(t *testing.T, settings ...string)) {
 	t.Run("postgres", func(t *testing.T) { fn(t, "DATABASE_URL="+sqldbtest.PostgresURL(t)) })
 }
 
-func customer(t *testing.T, s *shop.Shop, name string) orders.Actor {
+func customer(t *testing.T, s *shop.App, name string) orders.Actor {
 	t.Helper()
 	u, err := s.Auth.Register(t.Context(), auth.Registration{Username: name, Email: name + "@example.com", Password: "correct horse"})
 	if err != nil {
@@ -73,14 +73,14 @@ func customer(t *testing.T, s *shop.Shop, name string) orders.Actor {
 	return orders.Actor{Kind: orders.ActorCustomer, ID: u.ID, Name: u.Username}
 }
 
-func buy(t *testing.T, s *shop.Shop, who orders.Actor, product int64, quantity int, method orders.PaymentMethod) orders.Order {
+func buy(t *testing.T, s *shop.App, who orders.Actor, product int64, quantity int, method orders.Method) orders.Order {
 	t.Helper()
 	cart, err := s.Orders.SetCartQuantity(t.Context(), who.ID, product, quantity)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req := orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: method, Source: "test"}
-	if method == orders.PayCard {
+	if method == orders.Card {
 		if req.Token, err = s.TokenFor("4242424242424242", "12/2099", "Visa"); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-func counter(s *shop.Shop, name string) float64 {
+func counter(s *shop.App, name string) float64 {
 	sum := 0.0
 	for _, sample := range s.Metrics.Snapshot().Counters[name] {
 		sum += sample.Value
@@ -115,7 +115,7 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, settings...)
 		who := customer(t, s, "ada")
-		if o := buy(t, s, who, 2, 1, orders.PayCard); o.Status != orders.StatusCompleted {
+		if o := buy(t, s, who, 2, 1, orders.Card); o.Status != orders.StatusCompleted {
 			t.Fatalf("before the outage: %s", o.Status)
 		}
 		before := len(s.Simulator.Ledger().Charges)
@@ -124,13 +124,13 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 		}
 		var queued []string
 		for range 8 {
-			o := buy(t, s, who, 2, 1, orders.PayCard)
+			o := buy(t, s, who, 2, 1, orders.Card)
 			if o.Status != orders.StatusQueued {
 				t.Fatalf("during the outage: %s", o.Status)
 			}
 			queued = append(queued, o.ID)
 		}
-		if o := buy(t, s, who, 2, 1, orders.PayCash); o.Status != orders.StatusCompleted {
+		if o := buy(t, s, who, 2, 1, orders.Cash); o.Status != orders.StatusCompleted {
 			t.Errorf("cash during the outage: %s", o.Status)
 		}
 		report := s.Health.Report(t.Context())
@@ -182,7 +182,7 @@ func TestADeclineIsAnAnswerAndNoFailure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: orders.PayCard, Token: token, Source: "test"})
+		_, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: orders.Card, Token: token, Source: "test"})
 		if orders.CodeOf(err) != orders.CodePaymentDeclined {
 			t.Fatalf("checkout: %v", err)
 		}
@@ -201,7 +201,7 @@ func TestFailureProbabilitiesOfTheSettingsCountAfterTheDemoOrder(t *testing.T) {
 	if n := len(s.Simulator.Ledger().Charges); n != 1 {
 		t.Errorf("%d charges, want that of the demo order", n)
 	}
-	if o := buy(t, s, customer(t, s, "ada"), 2, 1, orders.PayCard); o.Status != orders.StatusQueued {
+	if o := buy(t, s, customer(t, s, "ada"), 2, 1, orders.Card); o.Status != orders.StatusQueued {
 		t.Errorf("a charge that fails as an outage does: %s", o.Status)
 	}
 	if f := s.Simulator.Faults(); f.Charge.Error5xx != 1 || f.Refund.Error4xx != 0.5 {

@@ -38,7 +38,7 @@ var provider = orders.Actor{Kind: orders.ActorProvider, Name: "webhook"}
 // ReceiveWebhooks has the simulator in this process send its messages to the
 // shop, which is reached at base, such as http://127.0.0.1:5000. Without a
 // simulator it does nothing.
-func (s *Shop) ReceiveWebhooks(base string) error {
+func (s *App) ReceiveWebhooks(base string) error {
 	if s.Simulator == nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (s *Shop) ReceiveWebhooks(base string) error {
 // twice, and in the wrong order: what one says changes nothing, it only has the
 // shop look. Without a secret nothing can be believed, and all are put off
 // with 503.
-func (s *Shop) Webhooks() http.Handler {
+func (s *App) Webhooks() http.Handler {
 	log := observability.Named(s.Log, "webhooks")
 	if s.webhookSecret == "" {
 		log.Warn("no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does later is found out by looking")
@@ -75,7 +75,7 @@ func (s *Shop) Webhooks() http.Handler {
 }
 
 // webhook deals with one message: what came of it, the status, and why.
-func (s *Shop) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) (string, int, error) {
+func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) (string, int, error) {
 	if s.webhookSecret == "" {
 		return hookOff, http.StatusServiceUnavailable, nil
 	}
@@ -107,22 +107,22 @@ func (s *Shop) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger)
 }
 
 // follow does what a message asks for. Doing it again does no harm.
-func (s *Shop) follow(ctx context.Context, e stripegateway.Event) (string, error) {
+func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error) {
 	switch e.Kind {
 	case stripegateway.EventRefund:
-		return s.refundTold(ctx, e)
+		return s.handleRefundEvent(ctx, e)
 	case stripegateway.EventPaymentSettled:
-		return s.paymentTold(ctx, e)
+		return s.handlePaymentEvent(ctx, e)
 	case stripegateway.EventDisputeOpened, stripegateway.EventDisputeClosed:
-		return s.disputeTold(ctx, e)
+		return s.handleDisputeEvent(ctx, e)
 	}
 	return hookIgnored, nil
 }
 
-// refundTold looks a refund up. What that leads to is followed by its return
+// handleRefundEvent looks a refund up. What that leads to is followed by its return
 // (see refundChanged).
-func (s *Shop) refundTold(ctx context.Context, e stripegateway.Event) (string, error) {
-	r, err := s.Refunds.Notified(ctx, e.Notice(), provider)
+func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (string, error) {
+	r, err := s.Refunds.HandleWebhook(ctx, e.Notice(), provider)
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it
@@ -137,9 +137,9 @@ func (s *Shop) refundTold(ctx context.Context, e stripegateway.Event) (string, e
 	return hookHandled, nil
 }
 
-// paymentTold has an order that waits for its payment charged now, which looks
+// handlePaymentEvent has an order that waits for its payment charged now, which looks
 // the payment up first.
-func (s *Shop) paymentTold(ctx context.Context, e stripegateway.Event) (string, error) {
+func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (string, error) {
 	if e.OrderID == "" {
 		return hookUnknown, nil
 	}
@@ -154,8 +154,8 @@ func (s *Shop) paymentTold(ctx context.Context, e stripegateway.Event) (string, 
 	switch p := o.Payment; {
 	case p.ID != e.PaymentID:
 		wrong = fmt.Sprintf("it was made for payment %s, and that of the order is %s", e.PaymentID, p.ID)
-	case p.Reference != "" && p.Reference != e.Reference:
-		wrong = "the payment of the order is " + p.Reference
+	case p.ProviderID != "" && p.ProviderID != e.Reference:
+		wrong = "the payment of the order is " + p.ProviderID
 	case e.Amount != p.Amount || e.Currency != o.Currency:
 		wrong = fmt.Sprintf("it took %s, and the order is for %s", orders.NewMoney(e.Amount, e.Currency), orders.NewMoney(p.Amount, o.Currency))
 	case o.Status == orders.StatusCancelled:
@@ -170,13 +170,13 @@ func (s *Shop) paymentTold(ctx context.Context, e stripegateway.Event) (string, 
 	if o.Status == orders.StatusCompleted {
 		return hookHandled, nil
 	}
-	if o.Payment.Work.GaveUp {
+	if o.Payment.Work.NeedsReview {
 		_, err = s.Orders.Retry(ctx, o.ID, provider, "the provider says that "+e.Reference+" succeeded")
 		if orders.CodeOf(err) == orders.CodeTransition {
 			err = nil // settled by somebody meanwhile
 		}
 	} else {
-		_, err = s.Orders.Hurry(ctx, o.ID)
+		_, err = s.Orders.Expedite(ctx, o.ID)
 	}
 	if err != nil {
 		return "", err
@@ -185,10 +185,10 @@ func (s *Shop) paymentTold(ctx context.Context, e stripegateway.Event) (string, 
 	return hookHandled, nil
 }
 
-// disputeTold holds the refunds of a disputed payment back, and puts the
+// handleDisputeEvent holds the refunds of a disputed payment back, and puts the
 // returns of its order before a person; when the dispute is over and the money
 // is ours again, it lets them go on.
-func (s *Shop) disputeTold(ctx context.Context, e stripegateway.Event) (string, error) {
+func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (string, error) {
 	if e.PaymentReference == "" {
 		return hookUnknown, nil
 	}
@@ -221,7 +221,7 @@ func (s *Shop) disputeTold(ctx context.Context, e stripegateway.Event) (string, 
 
 // disputeTasks opens or closes the task of a disputed payment on each return
 // of its order that is under way.
-func (s *Shop) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.Event) error {
+func (s *App) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.Event) error {
 	holds, err := s.Refunds.Holds(ctx, o.ID, o.Payment.ID)
 	if err != nil {
 		return err
@@ -250,7 +250,7 @@ func (s *Shop) disputeTasks(ctx context.Context, o orders.Order, e stripegateway
 }
 
 // closeTasks closes the open tasks of a kind.
-func (s *Shop) closeTasks(ctx context.Context, c returns.Return, kind, note string) error {
+func (s *App) closeTasks(ctx context.Context, c returns.Return, kind, note string) error {
 	for _, task := range c.OpenTasks() {
 		if task.Kind != kind {
 			continue
@@ -272,7 +272,7 @@ func inWords(err error) string {
 }
 
 // alarm puts a contradiction before a person, once.
-func (s *Shop) alarm(ctx context.Context, about string, a alarm.Alarm) error {
+func (s *App) alarm(ctx context.Context, about string, a alarm.Alarm) error {
 	a.Kind = about
 	fresh, err := s.Alarms.Raise(ctx, a)
 	if err != nil || !fresh {
@@ -286,6 +286,6 @@ func (s *Shop) alarm(ctx context.Context, about string, a alarm.Alarm) error {
 }
 
 // forgetWebhooks removes the notes of messages that can't come again.
-func (s *Shop) forgetWebhooks(ctx context.Context) (int, error) {
+func (s *App) forgetWebhooks(ctx context.Context) (int, error) {
 	return s.inbox.Forget(ctx, time.Now().Add(-keepWebhooks))
 }

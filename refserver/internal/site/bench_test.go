@@ -34,7 +34,7 @@ var clerk = orders.Actor{Kind: orders.ActorStaff, ID: "clerk", Name: "clerk"}
 
 // bench is a shop served on loopback.
 type bench struct {
-	*shop.Shop
+	*shop.App
 	t   *testing.T
 	url string
 }
@@ -75,7 +75,7 @@ func open(t *testing.T, settings ...string) *bench {
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)
 	s.Health.SetStarted()
-	return &bench{Shop: s, t: t, url: srv.URL}
+	return &bench{App: s, t: t, url: srv.URL}
 }
 
 // run starts the workers and has the simulator send its messages.
@@ -185,7 +185,7 @@ func (b *bench) buy(who orders.Actor, quantity int) orders.Order {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	o, err := b.Orders.Checkout(b.t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: orders.PayCard, Token: token, Source: "test"})
+	o, err := b.Orders.Checkout(b.t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: orders.Card, Token: token, Source: "test"})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -196,9 +196,9 @@ func (b *bench) buy(who orders.Actor, quantity int) orders.Order {
 func (b *bench) approved(o orders.Order) returns.Return {
 	b.t.Helper()
 	ctx := b.t.Context()
-	c, err := b.Returns.Request(ctx, returns.Request{
+	c, err := b.Returns.Create(ctx, returns.CreateParams{
 		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
-		Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 		By:    orders.Actor{Kind: orders.ActorCustomer, ID: o.CustomerID, Name: "customer"},
 	})
 	if err != nil {

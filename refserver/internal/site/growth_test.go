@@ -125,13 +125,13 @@ func (b *bench) growing(ada orders.Actor) []operation {
 		cases   []returns.Return
 		inMoney []returns.Return
 	)
-	buy := func(method orders.PaymentMethod) error {
+	buy := func(method orders.Method) error {
 		cart, err := b.Orders.SetCartQuantity(ctx, ada.ID, keyboard, 1)
 		if err != nil {
 			return err
 		}
 		r := orders.CheckoutRequest{Customer: ada, CartID: cart.Cart.ID, Method: method, Source: "test"}
-		if method == orders.PayCard {
+		if method == orders.Card {
 			if r.Token, err = b.TokenFor("4242424242424242", "12/2099", "Visa"); err != nil {
 				return err
 			}
@@ -147,13 +147,13 @@ func (b *bench) growing(ada orders.Actor) []operation {
 		b.t.Fatal(err)
 	}
 	return []operation{
-		{"fill a cart and buy, cash", times, func(int) error { return buy(orders.PayCash) }},
-		{"fill a cart and buy, card", times, func(int) error { return buy(orders.PayCard) }},
+		{"fill a cart and buy, cash", times, func(int) error { return buy(orders.Cash) }},
+		{"fill a cart and buy, card", times, func(int) error { return buy(orders.Card) }},
 		{"file a return", times, func(i int) error {
 			o := bought[times+i]
-			c, err := b.Returns.Request(ctx, returns.Request{
+			c, err := b.Returns.Create(ctx, returns.CreateParams{
 				OrderID: o.ID, CustomerID: ada.ID, Reason: returns.ReasonDamaged, Details: "broken",
-				Items: []returns.AskItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, By: ada,
+				Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, By: ada,
 			})
 			cases = append(cases, c)
 			return err
@@ -192,7 +192,7 @@ func (b *bench) growing(ada orders.Actor) []operation {
 		{"charges and refunds that are due: none", times, func(int) error {
 			_, err := b.Orders.ChargeDue(ctx, 10)
 			if err == nil {
-				_, err = b.Refunds.PursueDue(ctx, 10)
+				_, err = b.Refunds.ResumeDue(ctx, 10)
 			}
 			return err
 		}},

@@ -28,7 +28,7 @@ func TestARefundOverTheInterfaceIsMadeOncePerKey(t *testing.T) {
 		var group sync.WaitGroup
 		group.Go(func() { first = staff.json(path, `{"method":"CARD"}`, "Idempotency-Key", "k1") })
 		b.eventually("the refund to be under way", func() bool {
-			r, err := b.Refunds.ByReference(t.Context(), c.ID)
+			r, err := b.Refunds.ByClientReference(t.Context(), c.ID)
 			return err == nil && !r.Attempts[0].FirstSentAt.IsZero()
 		})
 		refused := staff.json(path, `{"method":"CARD"}`, "Idempotency-Key", "k1").want(t, 409, `"code":"IN_FLIGHT"`)

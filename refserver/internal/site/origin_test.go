@@ -83,7 +83,7 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 		}
 		seen := map[string]int{}
 		for _, e := range all {
-			switch f := e.From; {
+			switch f := e.Source; {
 			case strings.HasSuffix(f.Address, "@"+host) && f.Request == "":
 				seen["worker"]++
 			case f.Address == home && strings.HasPrefix(f.Request, "ask-"), f.Address == office && strings.HasPrefix(f.Request, "do-"):

@@ -25,9 +25,9 @@ func (b *bench) unknown(c *returns.Return) refunds.Refund {
 		if err := r.Submit(st); err != nil {
 			return err
 		}
-		return r.Answered(st, refunds.Result{
-			Answer: refunds.Answer{Outcome: refunds.OutcomeUnknown, HTTP: 500}, Calls: 1, Tries: 1, Doubt: true, GaveUp: "it was never answered",
-			Answers: []refunds.Said{{At: st.At, Call: refunds.CallCreate, Outcome: refunds.OutcomeUnknown, HTTP: 500, Message: "the answer of the provider"}},
+		return r.RecordResult(st, refunds.AttemptUpdate{
+			Result: refunds.Result{Outcome: refunds.OutcomeUnknown, HTTP: 500}, Calls: 1, Tries: 1, Doubt: true, ReviewReason: "it was never answered",
+			ProviderCalls: []refunds.Call{{At: st.At, Kind: refunds.CallCreate, Outcome: refunds.OutcomeUnknown, HTTP: 500, Message: "the answer of the provider"}},
 		})
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) unsent(c *returns.Return) refunds.Refund {
 		b.t.Fatal(err)
 	}
 	_, r, err := b.Returns.Refund(ctx, c.ID, refunds.Card, clerk)
-	if err != nil || !r.Waits() {
+	if err != nil || !r.OnHold() {
 		b.t.Fatalf("%s, %v", r.Status, err)
 	}
 	if _, err := b.Refunds.Release(ctx, h); err != nil {
@@ -80,7 +80,7 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 				c := b.approved(o)
 				stock := b.stock()
 				r := b.unknown(&c)
-				staff.get("/admin/queue").want(t, 200, r.Attempts[0].Key, o.Payment.Reference, "it was never answered", "the answer of the provider", "HTTP 500",
+				staff.get("/admin/queue").want(t, 200, r.Attempts[0].Key, o.Payment.ProviderID, "it was never answered", "the answer of the provider", "HTTP 500",
 					"The provider paid", "The provider did not pay")
 				staff.get("/admin/dashboard").want(t, 200, "Money that needs a person")
 				path := "/admin/queue/refunds/" + r.ID + "/resolve"
@@ -94,7 +94,7 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 				staff.form(path, fields).want(t, 409, "can&#39;t be resolved")
 
 				now, err := b.Refunds.ByID(ctx, r.ID)
-				if err != nil || now.Status != tc.refund || now.Attempts[0].ProviderReference != "re_seen" {
+				if err != nil || now.Status != tc.refund || now.Attempts[0].ProviderID != "re_seen" {
 					t.Errorf("refund %s, %+v, %v", now.Status, now.Attempts[0], err)
 				}
 				if c := b.theCase(c.ID); c.Status != tc.status || b.stock() != stock+tc.back {
@@ -144,7 +144,7 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 						Outcome: orders.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, GaveUp: true,
 					})
 				})
-				if err != nil || !o.Payment.Work.GaveUp {
+				if err != nil || !o.Payment.Work.NeedsReview {
 					t.Fatalf("%+v, %v", o.Payment.Work, err)
 				}
 				staff.get("/admin/queue").want(t, 200, o.Number, o.Payment.Key, "nobody answers", "The provider took the money", "Ask the provider again")
@@ -153,7 +153,7 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 				staff.form(path, url.Values{"outcome": {"x"}, "reason": {"why"}}).want(t, 400)
 				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 302)
 				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 409)
-				if o, err = b.Orders.Order(ctx, o.ID); err != nil || o.Status != tc.want || o.Payment.Work.GaveUp || b.stock() != stock+tc.back {
+				if o, err = b.Orders.Order(ctx, o.ID); err != nil || o.Status != tc.want || o.Payment.Work.NeedsReview || b.stock() != stock+tc.back {
 					t.Errorf("order %s, stock %d after %d, %v", o.Status, b.stock(), stock, err)
 				}
 				staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
@@ -218,7 +218,7 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 			if err := r.Submit(st); err != nil {
 				return err
 			}
-			return r.Answered(st, refunds.Result{Answer: refunds.Answer{Outcome: refunds.OutcomeNothing, HTTP: 403}, Calls: 1, Tries: 1, GaveUp: "nothing of it could be sent"})
+			return r.RecordResult(st, refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 403}, Calls: 1, Tries: 1, ReviewReason: "nothing of it could be sent"})
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		}
 
 		pay(b.approved(b.buy(who, 1)))
-		b.refundThere(b.buy(who, 1).Payment.Reference, "777", nil)
+		b.refundThere(b.buy(who, 1).Payment.ProviderID, "777", nil)
 		said := func() refunds.Refund {
 			t.Helper()
 			c := b.approved(b.buy(who, 1))
@@ -66,7 +66,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			return r
 		}
 		lied, short := said(), said()
-		b.refundThere(short.Attempts[0].PaymentReference, "1234", &short)
+		b.refundThere(short.Attempts[0].PaymentProviderID, "1234", &short)
 		b.faults(paysim.Faults{RefundFailsLater: 1})
 		taken := b.approved(b.buy(who, 1))
 		reversed := pay(taken) // its message is lost: nobody receives any
@@ -86,7 +86,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		if err != nil || !ran {
 			t.Fatalf("%v, %v", ran, err)
 		}
-		for f, want := range map[refunds.Finding]int{refunds.Matched: 1, refunds.MissingHere: 1, refunds.MissingThere: 1, refunds.StateDiffers: 1, refunds.AmountDiffers: 1, refunds.InProgress: 0} {
+		for f, want := range map[refunds.MatchStatus]int{refunds.Matched: 1, refunds.MissingLocally: 1, refunds.MissingAtProvider: 1, refunds.StateDiffers: 1, refunds.AmountDiffers: 1, refunds.InProgress: 0} {
 			if got := run.Report.Totals.Count[f]; got != want {
 				t.Errorf("%d %s, want %d", got, f, want)
 			}
@@ -180,10 +180,10 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 		if _, r, err := b.Returns.Refund(ctx, twice.ID, refunds.StoreCredit, clerk); err != nil || r.Status != refunds.StatusSucceeded || len(r.Attempts) != 2 {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		b.refundThere(first.Attempts[0].PaymentReference, fmt.Sprint(first.Amount()), &first)
+		b.refundThere(first.Attempts[0].PaymentProviderID, fmt.Sprint(first.Amount()), &first)
 		_, taken := settled(true)
 		b.faults(paysim.Faults{RefundFailsLater: 1})
-		b.refundThere(taken.Attempts[0].PaymentReference, fmt.Sprint(taken.Amount()), &taken)
+		b.refundThere(taken.Attempts[0].PaymentProviderID, fmt.Sprint(taken.Amount()), &taken)
 		b.eventually("the provider to take it back", func() bool {
 			return slices.ContainsFunc(b.Simulator.Ledger().Refunds, func(r paysim.Refund) bool { return r.Status == "failed" })
 		})
@@ -195,7 +195,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 		if list, n, err := b.Alarms.Open(ctx, 10); err != nil || n != 1 || list[0].RefundID != first.ID || !strings.Contains(list[0].Message, "attempt 1") {
 			t.Errorf("%d alarms, %+v, %v", n, list, err)
 		}
-		if r, err := b.Refunds.ByID(ctx, taken.ID); err != nil || r.Status != refunds.StatusReversed || !strings.HasPrefix(r.Attempts[0].ProviderReference, "re_") {
+		if r, err := b.Refunds.ByID(ctx, taken.ID); err != nil || r.Status != refunds.StatusReversed || !strings.HasPrefix(r.Attempts[0].ProviderID, "re_") {
 			t.Errorf("what was taken back is %s, %+v, %v", r.Status, r.Attempts, err)
 		}
 	})

@@ -28,7 +28,7 @@ import (
 // replica is one process of a shop, with a member of staff before it.
 type replica struct {
 	t    *testing.T
-	s    *shop.Shop
+	s    *shop.App
 	c    *http.Client
 	srv  *httptest.Server
 	stop func()

@@ -14,7 +14,7 @@ import (
 )
 
 // New returns the handler of the whole shop.
-func New(s *shop.Shop) (http.Handler, error) {
+func New(s *shop.App) (http.Handler, error) {
 	limit, err := s.CheckoutLimit(http.HandlerFunc(busy))
 	if err != nil {
 		return nil, err

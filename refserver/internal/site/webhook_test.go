@@ -36,7 +36,7 @@ func (b *bench) deliver(m message) answer {
 func refundObject(r refunds.Refund, reference, status string, amount int64) string {
 	a := r.Attempts[len(r.Attempts)-1]
 	return fmt.Sprintf(`{"id":%q,"object":"refund","amount":%d,"currency":"usd","payment_intent":%q,"status":%q,"created":%d,"metadata":{"refund_id":%q,"attempt_id":%q}}`,
-		reference, amount, a.PaymentReference, status, time.Now().Unix(), r.ID, a.ID)
+		reference, amount, a.PaymentProviderID, status, time.Now().Unix(), r.ID, a.ID)
 }
 
 func paymentObject(o orders.Order, reference string, amount int64) string {
@@ -54,7 +54,7 @@ func TestAMessageOfTheProvider(t *testing.T) {
 		if err != nil || r.Status != refunds.StatusSucceeded {
 			t.Fatalf("%s, %v", r.Status, err)
 		}
-		re := r.Attempts[0].ProviderReference
+		re := r.Attempts[0].ProviderID
 		other, err := b.Orders.Order(ctx, o.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -82,9 +82,9 @@ func TestAMessageOfTheProvider(t *testing.T) {
 			{"that claims a failure the provider knows nothing of", message{id: "evt_j", kind: "refund.failed", object: refundObject(r, re, "failed", r.Amount())}, 200, "handled", 0},
 			{"of another amount", message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)}, 200, "alarm", 1},
 			{"of another amount, again", message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)}, 200, "repeated", 1},
-			{"of a payment of another amount", message{id: "evt_l", kind: "payment_intent.succeeded", object: paymentObject(other, other.Payment.Reference, other.Payment.Amount-1)}, 200, "alarm", 2},
+			{"of a payment of another amount", message{id: "evt_l", kind: "payment_intent.succeeded", object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount-1)}, 200, "alarm", 2},
 			{"of a second payment of the order", message{id: "evt_m", kind: "payment_intent.succeeded", object: paymentObject(other, "pi_second", other.Payment.Amount)}, 200, "alarm", 3},
-			{"of the payment as it is", message{id: "evt_n", kind: "payment_intent.succeeded", object: paymentObject(other, other.Payment.Reference, other.Payment.Amount)}, 200, "handled", 3},
+			{"of the payment as it is", message{id: "evt_n", kind: "payment_intent.succeeded", object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount)}, 200, "handled", 3},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				if got := b.deliver(tc.m); got.status != tc.status || got.body != tc.result+"\n" {
@@ -114,7 +114,7 @@ func TestAMessageThatCanNotBeLookedUpHasToComeAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := message{id: "evt_1", kind: "refund.failed", object: refundObject(r, r.Attempts[0].ProviderReference, "failed", r.Amount())}
+		m := message{id: "evt_1", kind: "refund.failed", object: refundObject(r, r.Attempts[0].ProviderID, "failed", r.Amount())}
 		b.faults(paysim.Faults{Down: true})
 		b.deliver(m).want(t, 500, "failed")
 		b.faults(paysim.Faults{})
@@ -183,13 +183,13 @@ func TestARefundThatIsTakenBackIsPaidAgainAsStoreCredit(t *testing.T) {
 		if now := b.theCase(c.ID); now.Status != returns.StatusRefunded || now.OpenTasks()[0].Kind != returns.TaskRefundReversed {
 			t.Errorf("case %s with %+v", now.Status, now.OpenTasks())
 		}
-		next, err := b.Refunds.ByReference(ctx, c.ID)
-		if err != nil || next.ID == r.ID || next.HeldBy != refunds.AwaitsChoice || next.Amount() != r.Amount() {
+		next, err := b.Refunds.ByClientReference(ctx, c.ID)
+		if err != nil || next.ID == r.ID || next.HoldRef != refunds.AwaitingMethod || next.Amount() != r.Amount() {
 			t.Fatalf("what is owed: %+v, %v", next, err)
 		}
 		staff := b.signIn()
 		staff.form("/admin/returns/"+c.ID+"/refund", map[string][]string{"method": {"STORE_CREDIT"}}).want(t, 302)
-		paid, err := b.Refunds.ByReference(ctx, c.ID)
+		paid, err := b.Refunds.ByClientReference(ctx, c.ID)
 		if err != nil || paid.Status != refunds.StatusSucceeded || paid.Method != refunds.StoreCredit {
 			t.Errorf("paid again: %s by %s, %v", paid.Status, paid.Method, err)
 		}
@@ -209,7 +209,7 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 		ctx := t.Context()
 		o := b.buy(b.customer("ada"), 1)
 		c := b.approved(o)
-		d, err := b.Simulator.OpenDispute(o.Payment.Reference, "fraudulent", false)
+		d, err := b.Simulator.OpenDispute(o.Payment.ProviderID, "fraudulent", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,8 +219,8 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 			t.Errorf("task %s", k)
 		}
 		_, r, err := b.Returns.Refund(ctx, c.ID, refunds.Card, clerk)
-		if err != nil || !r.Waits() || r.HeldBy != d.ID {
-			t.Fatalf("refund %s, held by %q; %v", r.Status, r.HeldBy, err)
+		if err != nil || !r.OnHold() || r.HoldRef != d.ID {
+			t.Fatalf("refund %s, held by %q; %v", r.Status, r.HoldRef, err)
 		}
 		if n := len(b.Simulator.Ledger().Refunds); n != 0 {
 			t.Errorf("%d refunds at the provider during the dispute", n)
@@ -232,7 +232,7 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 			return b.theCase(c.ID).Status == returns.StatusRefunded && len(tasks()) == 0
 		})
 		// The message that it was opened comes late, and holds nothing any more.
-		b.deliver(message{id: "evt_late", kind: "charge.dispute.created", object: fmt.Sprintf(`{"id":%q,"object":"dispute","payment_intent":%q,"status":"needs_response","reason":"fraudulent"}`, d.ID, o.Payment.Reference)}).want(t, 200, "handled")
+		b.deliver(message{id: "evt_late", kind: "charge.dispute.created", object: fmt.Sprintf(`{"id":%q,"object":"dispute","payment_intent":%q,"status":"needs_response","reason":"fraudulent"}`, d.ID, o.Payment.ProviderID)}).want(t, 200, "handled")
 		if holds, err := b.Refunds.Holds(ctx, o.ID, o.Payment.ID); err != nil || len(holds) != 1 || holds[0].Active() {
 			t.Errorf("holds %+v, %v", holds, err)
 		}

@@ -106,7 +106,7 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 // quote fills in what would be paid back, or why nothing can be.
 func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	c := body.Case
-	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed && c.Refund.HeldBy != refunds.AwaitsChoice {
+	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed && c.Refund.HoldRef != refunds.AwaitingMethod {
 		body.CanRefund = c.Refund.Status.Open()
 		body.Methods = []refunds.Method{c.Refund.Method}
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
@@ -126,7 +126,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	}
 	body.CanRefund = true
 	for _, m := range []refunds.Method{refunds.OriginalMethod, refunds.Card, refunds.Cash, refunds.StoreCredit} {
-		if m == refunds.Card && c.Order.Payment.Method != orders.PayCard {
+		if m == refunds.Card && c.Order.Payment.Method != orders.Card {
 			continue
 		}
 		if allowed(c.Return, body.Terms.Policy, m) {

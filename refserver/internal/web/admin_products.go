@@ -92,7 +92,7 @@ func (s *server) saveProduct(w http.ResponseWriter, r *http.Request) error {
 	change, err := form.change()
 	if err == nil {
 		var saved orders.Product
-		if saved, err = s.Orders.SaveProduct(r.Context(), id, orders.Stamp{At: s.Now(), By: actor(r), From: orders.OriginOf(r.Context())}, change); err == nil {
+		if saved, err = s.Orders.SaveProduct(r.Context(), id, orders.Stamp{At: s.Now(), By: actor(r), Source: orders.SourceOf(r.Context())}, change); err == nil {
 			return s.redirect(w, r, "/admin/products", saved.Name+" is saved")
 		}
 	}

@@ -185,7 +185,7 @@ func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {
 			request.Override = &returns.Override{Rules: form.Rules, Reason: form.OverrideReason, By: actor(r), At: s.Now()}
 		}
 		var c returns.Return
-		if c, err = s.Returns.Request(r.Context(), request); err == nil {
+		if c, err = s.Returns.Create(r.Context(), request); err == nil {
 			return s.redirect(w, r, "/admin/returns/"+c.ID, "The return is filed.")
 		}
 	}

@@ -40,7 +40,7 @@ type changeView struct {
 	At         time.Time
 	When       string
 	Who, Role  string
-	From       orders.Origin
+	From       orders.Source
 	Source     string // by which way an order came in
 	What, Note string
 	Kind, ID   string // of what it happened to
@@ -58,7 +58,7 @@ var auditTypes = []string{
 	returns.EventInspected, returns.EventApproved, returns.EventEarlyRefundStarted, returns.EventEarlyRefundFailed, returns.EventRefundPaid,
 	returns.EventRefunded, returns.EventRestocked, returns.EventOverridden, returns.EventTaskOpened, returns.EventTaskClosed,
 	refunds.EventCreated, refunds.EventAttemptCreated, refunds.EventSubmitted, refunds.EventDeferred, refunds.EventUnknown, refunds.EventPending,
-	refunds.EventRequiresAction, refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed, refunds.EventQueuedForPerson,
+	refunds.EventRequiresAction, refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed, refunds.EventReviewRequired,
 	refunds.EventResolved, refunds.EventHeld, refunds.EventReleased,
 }
 
@@ -152,7 +152,7 @@ func (s *server) changed(e orders.Event) (changeView, error) {
 		return changeView{}, fmt.Errorf("web: event %s: %w", e.ID, err)
 	}
 	v := changeView{
-		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: e.From, Source: data.Source, What: line.What, Note: line.Note,
+		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: e.Source, Source: data.Source, What: line.What, Note: line.Note,
 		Kind: words(kind), ID: e.AggregateID, Only: "/admin/audit?about=" + e.AggregateID,
 	}
 	switch kind {

@@ -29,7 +29,7 @@ const password = "correct horse battery"
 
 // bundle is a shop on SQLite with its pages over HTTP.
 type bundle struct {
-	*shop.Shop
+	*shop.App
 	t    *testing.T
 	base string
 }
@@ -61,7 +61,7 @@ func newBundle(t *testing.T, settings ...string) *bundle {
 	}
 	srv := httptest.NewServer(pages)
 	t.Cleanup(srv.Close)
-	return &bundle{Shop: s, t: t, base: srv.URL}
+	return &bundle{App: s, t: t, base: srv.URL}
 }
 
 // person is somebody with a browser.
@@ -122,7 +122,7 @@ func (b *bundle) bought(p *person, units int) orders.Order {
 		b.t.Fatal(err)
 	}
 	o, err := b.Orders.Checkout(b.t.Context(), orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: p.id}, CartID: cart.Cart.ID, Method: orders.PayCard, Token: token, Source: "test",
+		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: p.id}, CartID: cart.Cart.ID, Method: orders.Card, Token: token, Source: "test",
 	})
 	if err != nil || o.Status != orders.StatusCompleted {
 		b.t.Fatalf("order %s, %v", o.Status, err)

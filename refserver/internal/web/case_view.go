@@ -120,9 +120,9 @@ func refundState(r refunds.Refund) (badge, string) {
 		return badge{"good", "Paid"}, "The money is on its way to the account; banks take up to ten days to show a card refund."
 	case r.Status == refunds.StatusUnknown:
 		return badge{"warn", "Not known yet"}, "The payment provider has not said whether it paid. It is looked up until that is certain, and never paid twice."
-	case r.Waits() && r.HeldBy == refunds.AwaitsChoice:
+	case r.OnHold() && r.HoldRef == refunds.AwaitingMethod:
 		return badge{"warn", "To be paid again"}, "The payment provider took the refund back. Staff choose how it is paid again; store credit always works."
-	case r.Waits():
+	case r.OnHold():
 		return badge{"warn", "Held back"}, "The customer's bank disputes the payment, so nothing goes back until that is over."
 	case r.Status.Open():
 		return badge{"warn", "On its way"}, "The refund waits for the payment provider, and goes on by itself."
@@ -142,7 +142,7 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 	for _, c := range cases {
 		ids, customers, orderIDs = append(ids, c.ID), append(customers, c.CustomerID), append(orderIDs, c.OrderID)
 	}
-	paid, err := s.Refunds.ByReferences(r.Context(), ids)
+	paid, err := s.Refunds.ByClientReferences(r.Context(), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 			v.Refund = &refundView{Refund: refund}
 			v.Refund.State, v.Refund.Words = refundState(refund)
 			if a := refund.Attempt(); a != nil {
-				v.Refund.Reference = a.ProviderReference
+				v.Refund.Reference = a.ProviderID
 				if refund.Status == refunds.StatusFailed || refund.Status == refunds.StatusReversed {
 					v.Refund.Why = problem.RefundFailed(a.FailureCode, a.FailureReason)
 				}

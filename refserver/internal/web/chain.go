@@ -36,7 +36,7 @@ func (s *server) chain() http.Handler {
 	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
 	inner.Handle("/api/", s.session(http.MaxBytesHandler(s.API, maxPhotos)))
 	pages := s.session(s.missing(s.mux))
-	inner.Handle("POST /checkout", s.gate(pages))
+	inner.Handle("POST /checkout", s.checkoutGuard(pages))
 	inner.Handle("/", pages)
 
 	var h http.Handler = inner
@@ -52,14 +52,14 @@ func (s *server) chain() http.Handler {
 func (s *server) origin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, _ := observability.RequestFrom(r.Context())
-		ctx := orders.WithOrigin(r.Context(), orders.Origin{Address: s.ClientAddress(r), Request: info.ID})
+		ctx := orders.WithSource(r.Context(), orders.Source{Address: s.ClientAddress(r), Request: info.ID})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// gate puts the limit of the checkout before what stands behind. Who brings no
+// checkoutGuard puts the limit of the checkout before what stands behind. Who brings no
 // session at all takes nothing from the limit: the answer is to sign in.
-func (s *server) gate(next http.Handler) http.Handler {
+func (s *server) checkoutGuard(next http.Handler) http.Handler {
 	limited := s.Checkout(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := r.Cookie(auth.CookieName); err != nil {

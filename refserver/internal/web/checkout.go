@@ -39,16 +39,16 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 }
 
 // payment reads how the order is paid; the card's number ends here.
-func (s *server) payment(r *http.Request) (orders.PaymentMethod, string, error) {
+func (s *server) payment(r *http.Request) (orders.Method, string, error) {
 	switch method := strings.ToLower(strings.TrimSpace(r.PostForm.Get("payment_method"))); method {
 	case "cash":
-		return orders.PayCash, "", nil
+		return orders.Cash, "", nil
 	case "card":
 		if s.Card == nil {
 			return "", "", problem.Invalid("payment_method", "Card numbers are not taken on this page. Choose Cash.")
 		}
 		token, err := s.Card(r.PostForm.Get("card_number"), r.PostForm.Get("card_exp_date"), r.PostForm.Get("card_type"))
-		return orders.PayCard, token, err
+		return orders.Card, token, err
 	default:
 		return "", "", problem.Invalid("payment_method", "Choose how to pay: Cash or Card.")
 	}

@@ -110,7 +110,7 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 	body := dashboardBody{
 		Quarter: p.Quarter.String(), Zone: p.Zone.String(), Query: p.query(), Years: years(), Zones: zoneChoices,
 		Levels:  []levelCard{level(d.SLO.Acceptance), level(d.SLO.Latency)},
-		Figures: s.figures(d, now), Charts: s.charts(d.KPIs, p), Circuit: circuit(s.Circuit(), d.SLO.Outages, now),
+		Figures: s.kpis(d, now), Charts: s.charts(d.KPIs, p), Circuit: circuit(s.Circuit(), d.SLO.Outages, now),
 		Components: components(s.Health.Report(ctx)), Pools: pools(snapshot), Routes: slowest(snapshot), Events: snapshot.Events,
 	}
 	if d.SLO.Latency.Good.Whole > 0 {
@@ -185,8 +185,8 @@ func level(c observabilitydb.Card) levelCard {
 	return card
 }
 
-// figures are the key figures of a quarter, in words.
-func (s *server) figures(d observabilitydb.Dashboard, now time.Time) []figureCard {
+// kpis are the key figures of a quarter, in words.
+func (s *server) kpis(d observabilitydb.Dashboard, now time.Time) []figureCard {
 	t := d.Total
 	rate := func(r observabilitydb.Rate) string {
 		bp, ok := r.BP()

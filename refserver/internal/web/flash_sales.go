@@ -95,7 +95,7 @@ func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
 		return formError(err)
 	}
 	form := sentSale(r)
-	var draft orders.SaleDraft
+	var draft orders.FlashSaleParams
 	err := form.apply(&draft, s.Zone)
 	if err == nil {
 		if draft.ProductID, err = productID(r); err == nil {
@@ -143,7 +143,7 @@ func (s *server) changeFlashSale(w http.ResponseWriter, r *http.Request) error {
 		return formError(err)
 	}
 	id, form := r.PathValue("id"), sentSale(r)
-	f, err := s.Orders.UpdateFlashSale(r.Context(), id, actor(r), func(d *orders.SaleDraft) error { return form.apply(d, s.Zone) })
+	f, err := s.Orders.UpdateFlashSale(r.Context(), id, actor(r), func(d *orders.FlashSaleParams) error { return form.apply(d, s.Zone) })
 	if err == nil {
 		return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved")
 	}
@@ -189,7 +189,7 @@ func capText(n int) string {
 
 // apply sets what the form holds. An instant that reads as it did before stays
 // what it was: a form knows no seconds.
-func (f saleForm) apply(d *orders.SaleDraft, zone *time.Location) error {
+func (f saleForm) apply(d *orders.FlashSaleParams, zone *time.Location) error {
 	percent, err := decimal.Parse(f.Percent, 2)
 	if err != nil || percent < 1 || percent > 10_000 {
 		return problem.Invalid("percent", fmt.Sprintf("The discount is %q; it must be a number from 0.01 to 100 with at most 2 decimals", clip(f.Percent)))

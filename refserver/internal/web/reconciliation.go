@@ -38,23 +38,23 @@ type reconciliationBody struct {
 
 // findingGroup is what a report found of one kind.
 type findingGroup struct {
-	Finding     refunds.Finding
+	Finding     refunds.MatchStatus
 	Count       int
 	Ours, There []orders.Money
 	Meaning     string
-	Rows        []refunds.Comparison // only where somebody has to look
+	Rows        []refunds.Match // only where somebody has to look
 }
 
 // Bad reports whether somebody has to look.
 func (g findingGroup) Bad() bool { return g.Finding.Differs() && g.Count > 0 }
 
-var findingWords = map[refunds.Finding]string{
-	refunds.Matched:       "both say the same",
-	refunds.InProgress:    "not settled here yet; it is being looked up",
-	refunds.MissingThere:  "we say it was paid, and the provider does not have it",
-	refunds.MissingHere:   "the provider has it, and the shop never asked for it",
-	refunds.AmountDiffers: "the two name different amounts",
-	refunds.StateDiffers:  "paid on one side, and not on the other",
+var findingWords = map[refunds.MatchStatus]string{
+	refunds.Matched:           "both say the same",
+	refunds.InProgress:        "not settled here yet; it is being looked up",
+	refunds.MissingAtProvider: "we say it was paid, and the provider does not have it",
+	refunds.MissingLocally:    "the provider has it, and the shop never asked for it",
+	refunds.AmountDiffers:     "the two name different amounts",
+	refunds.StateDiffers:      "paid on one side, and not on the other",
 }
 
 func groupsOf(report refunds.Reconciliation) []findingGroup {
@@ -66,10 +66,10 @@ func groupsOf(report refunds.Reconciliation) []findingGroup {
 		return out
 	}
 	var groups []findingGroup
-	for _, f := range refunds.Findings() {
+	for _, f := range refunds.MatchStatuses() {
 		g := findingGroup{Finding: f, Count: report.Totals.Count[f], Ours: sums(report.Totals.Ours[f]), There: sums(report.Totals.There[f]), Meaning: findingWords[f]}
 		for _, row := range report.Rows {
-			if row.Finding == f {
+			if row.Match == f {
 				g.Rows = append(g.Rows, row)
 			}
 		}

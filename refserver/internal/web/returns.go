@@ -184,7 +184,7 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), user(r).ID
 		var c returns.Return
-		if c, err = s.Returns.Request(r.Context(), request); err == nil {
+		if c, err = s.Returns.Create(r.Context(), request); err == nil {
 			return s.redirect(w, r, "/returns", asked(c))
 		}
 	}

@@ -95,7 +95,7 @@ func (s *server) onSale(p orders.Product, at time.Time) (storeProduct, error) {
 	if sp.Sale != nil {
 		off, sp.Left = max(off, sp.Sale.PercentBP), max(0, sp.Sale.Cap-sp.Sale.Sold-sp.Sale.Held)
 	}
-	discount, err := orders.MulBP(p.Price, off)
+	discount, err := orders.BasisPoints(p.Price, off)
 	if err != nil {
 		return sp, fmt.Errorf("price of product %d: %w", p.ID, err)
 	}

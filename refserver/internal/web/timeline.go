@@ -19,7 +19,7 @@ import (
 type entry struct {
 	At   time.Time
 	Who  string
-	From orders.Origin // for staff alone
+	From orders.Source // for staff alone
 	What string
 	Note string // what somebody wrote
 }
@@ -67,7 +67,7 @@ func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, err
 		}
 		line.At, line.Who = e.At, who(e.Actor, staff)
 		if staff {
-			line.From = e.From
+			line.From = e.Source
 		}
 		out = append(out, line)
 	}
@@ -148,20 +148,20 @@ func sentence(e orders.Event) (line entry, public bool, err error) {
 }
 
 var refundWords = map[string]string{
-	refunds.EventCreated:         "decided the refund",
-	refunds.EventAttemptCreated:  "began another attempt at the refund",
-	refunds.EventSubmitted:       "handed the refund in",
-	refunds.EventDeferred:        "put the refund off: nothing has happened yet",
-	refunds.EventUnknown:         "got no certain answer about the refund; it is looked up",
-	refunds.EventPending:         "accepted the refund; it is pending at the provider",
-	refunds.EventRequiresAction:  "was told that the provider waits for a person",
-	refunds.EventSucceeded:       "paid the refund",
-	refunds.EventFailed:          "was told that the refund failed",
-	refunds.EventReversed:        "took the refund back",
-	refunds.EventQueuedForPerson: "put the refund before a person",
-	refunds.EventResolved:        "told how the refund ended",
-	refunds.EventHeld:            "held the refund back",
-	refunds.EventReleased:        "released the refund",
+	refunds.EventCreated:        "decided the refund",
+	refunds.EventAttemptCreated: "began another attempt at the refund",
+	refunds.EventSubmitted:      "handed the refund in",
+	refunds.EventDeferred:       "put the refund off: nothing has happened yet",
+	refunds.EventUnknown:        "got no certain answer about the refund; it is looked up",
+	refunds.EventPending:        "accepted the refund; it is pending at the provider",
+	refunds.EventRequiresAction: "was told that the provider waits for a person",
+	refunds.EventSucceeded:      "paid the refund",
+	refunds.EventFailed:         "was told that the refund failed",
+	refunds.EventReversed:       "took the refund back",
+	refunds.EventReviewRequired: "put the refund before a person",
+	refunds.EventResolved:       "told how the refund ended",
+	refunds.EventHeld:           "held the refund back",
+	refunds.EventReleased:       "released the refund",
 }
 
 func ruleList(rules []string) string {

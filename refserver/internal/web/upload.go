@@ -148,8 +148,8 @@ func perLine(f url.Values, prefix string) map[string]string {
 // request checks the shape of the form: that numbers are numbers. A line that
 // is left empty, or at 0, does not come back. What may be asked for is for the
 // policy to say.
-func (f requestForm) request() (returns.Request, error) {
-	q := returns.Request{OrderID: f.OrderID, Reason: returns.Reason(f.Reason), Details: f.Details}
+func (f requestForm) request() (returns.CreateParams, error) {
+	q := returns.CreateParams{OrderID: f.OrderID, Reason: returns.Reason(f.Reason), Details: f.Details}
 	if f.OrderID == "" {
 		return q, problem.Invalid("sale_id", "Choose the order first.")
 	}
@@ -165,7 +165,7 @@ func (f requestForm) request() (returns.Request, error) {
 			return q, err
 		}
 		if n != 0 {
-			q.Items = append(q.Items, returns.AskItem{OrderLineID: id, Quantity: n})
+			q.Items = append(q.Items, returns.RequestItem{OrderLineID: id, Quantity: n})
 		}
 	}
 	return q, nil

@@ -55,7 +55,7 @@ func (g *Group) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i, r := range g.runners {
 		wg.Go(func() {
-			r.Run(orders.WithOrigin(ctx, orders.Origin{Address: strings.ReplaceAll(g.names[i], " ", "-") + "@" + host}))
+			r.Run(orders.WithSource(ctx, orders.Source{Address: strings.ReplaceAll(g.names[i], " ", "-") + "@" + host}))
 			mu.Lock()
 			defer mu.Unlock()
 			if at := slices.Index(running, g.names[i]); at >= 0 {

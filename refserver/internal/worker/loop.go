@@ -88,7 +88,7 @@ func (l *Loop) Run(ctx context.Context) {
 	l.mu.Unlock()
 	for errs := 0; ctx.Err() == nil; {
 		begin := time.Now()
-		more, err := l.once(ctx)
+		more, err := l.runOnce(ctx)
 		if err != nil && ctx.Err() != nil {
 			return // it was cut short by the stop
 		}
@@ -110,7 +110,7 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
-func (l *Loop) once(ctx context.Context) (more bool, err error) {
+func (l *Loop) runOnce(ctx context.Context) (more bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
