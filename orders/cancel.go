@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // errClosing refuses what would ask the provider, when the service is closing.
@@ -14,7 +17,7 @@ var errClosing = &Error{Code: CodePaymentUncertain, Field: "payment", Message: "
 // or the order is being charged at this moment, it is CodePaymentUncertain and
 // the order stays queued. When the provider says it is paid, the order becomes
 // completed and the answer is CodeTransition.
-func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string) (Order, error) {
+func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
@@ -59,7 +62,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor, reason string
 // Retry takes an order out of the queue for a person and has the worker ask
 // the provider again, at once. For another order it is CodeTransition; the
 // reason is required and stays in the audit trail.
-func (s *Service) Retry(ctx context.Context, id string, by Actor, reason string) (Order, error) {
+func (s *Service) Retry(ctx context.Context, id string, by event.Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
@@ -78,7 +81,7 @@ func (s *Service) Retry(ctx context.Context, id string, by Actor, reason string)
 // changed. The person's word stands where the provider names another amount, and
 // where it gives no answer: then only somebody who has seen there that the
 // payment is cancelled, or does not exist, may say that it is not captured.
-func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Actor, reason string) (Order, error) {
+func (s *Service) Resolve(ctx context.Context, id string, captured bool, by event.Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
@@ -118,7 +121,7 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by Acto
 		})
 		return released, errors.Join(err, releaseErr)
 	}
-	o, _, err = s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error { return o.Resolve(st, captured, reason) })
+	o, _, err = s.settle(ctx, o, lease, payment.OutcomeDone, func(o *Order) error { return o.Resolve(st, captured, reason) })
 	return o, err
 }
 
@@ -130,22 +133,22 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 		return err
 	}
 	switch {
-	case a.Outcome == OutcomePending, a.Outcome == OutcomeRequiresAction:
+	case a.Outcome == payment.OutcomePending, a.Outcome == payment.OutcomeRequiresAction:
 		return o.uncertain("is still being decided by the provider; have it asked again later")
-	case captured && a.Outcome == OutcomeDeclined:
+	case captured && a.Outcome == payment.OutcomeDeclined:
 		return o.uncertain("has a payment that the provider says is cancelled: it can't count as paid")
-	case captured && a.Outcome == OutcomeNoEffect:
+	case captured && a.Outcome == payment.OutcomeNoEffect:
 		return o.uncertain("has a payment that the provider says is not captured: it can't count as paid; have it asked again, or cancel the order")
-	case !captured && a.Outcome == OutcomeDone && (a.Amount == 0 || a.Amount == o.Payment.Amount):
+	case !captured && a.Outcome == payment.OutcomeDone && (a.Amount == 0 || a.Amount == o.Payment.Amount):
 		return o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
-	case !captured && a.Outcome == OutcomeNoEffect:
-		a, err := s.call(ctx, o, lease, func(ctx context.Context, r ChargeRequest) Result {
+	case !captured && a.Outcome == payment.OutcomeNoEffect:
+		a, err := s.call(ctx, o, lease, func(ctx context.Context, r payment.ChargeRequest) payment.Result {
 			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.ProviderID)
 		})
 		if err != nil {
 			return err
 		}
-		if a.Outcome != OutcomeDone {
+		if a.Outcome != payment.OutcomeDone {
 			return o.uncertain("has a payment that could still be captured, and the provider did not cancel it; try again")
 		}
 	}
@@ -153,7 +156,7 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 }
 
 // atRest refuses to settle an order that somebody charges or settles.
-func (o *Order) atRest(s Stamp) error {
+func (o *Order) atRest(s event.Stamp) error {
 	if o.Payment.Work.LeaseUntil.After(s.At) {
 		return o.uncertain("is being charged at this moment; try again in some seconds")
 	}

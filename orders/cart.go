@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // maxCartItems is how many different products one cart holds.
@@ -13,7 +15,7 @@ const maxCartItems = 200
 // CartView is an open cart at today's prices.
 type CartView struct {
 	Cart     Cart
-	Currency Currency
+	Currency money.Currency
 	Items    []CartViewItem // in the order they were added
 	Total    int64          // what an order of it would cost now, minor units
 }

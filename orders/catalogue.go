@@ -3,6 +3,8 @@ package orders
 import (
 	"context"
 	"fmt"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Products lists the catalogue by id.
@@ -18,7 +20,7 @@ func (s *Service) Product(ctx context.Context, id int64) (Product, error) {
 // run more than once; what it leaves is validated. A change of Stock is
 // recorded as an adjustment by the stamp's actor. A stamp without an instant
 // means now.
-func (s *Service) SaveProduct(ctx context.Context, id int64, by Stamp, change func(*Product) error) (Product, error) {
+func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp, change func(*Product) error) (Product, error) {
 	if by.At = instant(by.At); by.At.IsZero() {
 		by.At = s.now()
 	}
@@ -42,7 +44,7 @@ func (s *Service) SaveProduct(ctx context.Context, id int64, by Stamp, change fu
 
 // Restock puts units back on the shelf, once per Ref; it reports whether
 // this call did it.
-func (s *Service) Restock(ctx context.Context, r Restock, by Actor) (bool, error) {
+func (s *Service) Restock(ctx context.Context, r Restock, by event.Actor) (bool, error) {
 	if err := r.Validate(); err != nil {
 		return false, err
 	}

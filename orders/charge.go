@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // charge is an attempt in flight that Checkout started.
@@ -118,7 +121,7 @@ func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
 			break
 		}
 		n += len(due)
-		outcomes, errs := make([]Outcome, len(due)), make([]error, len(due))
+		outcomes, errs := make([]payment.Outcome, len(due)), make([]error, len(due))
 		var wg sync.WaitGroup
 		for i, o := range due {
 			wg.Go(func() {
@@ -139,7 +142,7 @@ func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
 			return n, err
 		}
 		for _, outcome := range outcomes {
-			if outcome == OutcomeNoEffect {
+			if outcome == payment.OutcomeNoEffect {
 				return n, nil
 			}
 		}
@@ -162,7 +165,7 @@ func (s *Service) Expedite(ctx context.Context, id string) (Order, error) {
 // attempt tries once to settle the payment of an order leased under the
 // token, and records what came of it. It returns the order as saved and the
 // outcome of the last call.
-func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Outcome, error) {
+func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, payment.Outcome, error) {
 	if s.now().Sub(o.PlacedAt) >= s.cfg.QueueLimit {
 		return s.withdraw(ctx, o, lease, s.worker(ctx), fmt.Sprintf("not paid within %s", s.cfg.QueueLimit), nil)
 	}
@@ -177,13 +180,13 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 			return o, a.Outcome, err
 		}
 		switch a.Outcome {
-		case OutcomeDone:
+		case payment.OutcomeDone:
 			return s.captured(ctx, o, lease, o.Payment.ProviderID, a)
-		case OutcomeDeclined:
+		case payment.OutcomeDeclined:
 			return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
 				return o.Decline(s.worker(ctx), a.Code, "the provider cancelled the payment")
 			})
-		case OutcomeNoEffect:
+		case payment.OutcomeNoEffect:
 			// Not captured, and still can be: confirm again.
 		default:
 			return s.later(ctx, o, lease, a, true)
@@ -196,9 +199,9 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 				return o, a.Outcome, err
 			}
 			switch {
-			case a.Outcome == OutcomeDone && a.ProviderID != "":
+			case a.Outcome == payment.OutcomeDone && a.ProviderID != "":
 				reference = a.ProviderID
-			case a.Outcome == OutcomeDeclined:
+			case a.Outcome == payment.OutcomeDeclined:
 				return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
 					return o.Decline(s.worker(ctx), a.Code, a.Message)
 				})
@@ -208,23 +211,23 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 			}
 		}
 		var err error
-		if o, _, err = s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error {
+		if o, _, err = s.settle(ctx, o, lease, payment.OutcomeDone, func(o *Order) error {
 			return o.Confirming(s.worker(ctx), reference)
 		}); err != nil {
-			return o, OutcomeUnknown, err
+			return o, payment.OutcomeUnknown, err
 		}
 	}
 
-	a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Result {
+	a, err := s.call(ctx, &o, lease, func(ctx context.Context, r payment.ChargeRequest) payment.Result {
 		return s.cfg.Gateway.ConfirmPayment(ctx, r, o.Payment.ProviderID)
 	})
 	if err != nil {
 		return o, a.Outcome, err
 	}
 	switch a.Outcome {
-	case OutcomeDone:
+	case payment.OutcomeDone:
 		return s.captured(ctx, o, lease, o.Payment.ProviderID, a)
-	case OutcomeDeclined:
+	case payment.OutcomeDeclined:
 		if !first {
 			// An earlier confirm without an answer may still be on its way.
 			return s.withdraw(ctx, o, lease, s.worker(ctx), a.Message, &a)
@@ -232,7 +235,7 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 		return s.settle(ctx, o, lease, a.Outcome, func(o *Order) error {
 			return o.Decline(s.worker(ctx), a.Code, a.Message)
 		})
-	case OutcomeNoEffect:
+	case payment.OutcomeNoEffect:
 		return s.later(ctx, o, lease, a, false)
 	default:
 		return s.later(ctx, o, lease, a, true)
@@ -241,16 +244,16 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, Ou
 
 // withdraw ends an order unpaid, after the provider has said that it never
 // will be captured. decline is the definite no that led here, if one did.
-func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp, reason string, decline *Result) (Order, Outcome, error) {
-	outcome := OutcomeDone
+func (s *Service) withdraw(ctx context.Context, o Order, lease string, st event.Stamp, reason string, decline *payment.Result) (Order, payment.Outcome, error) {
+	outcome := payment.OutcomeDone
 	if o.Payment.ProviderID != "" {
-		a, err := s.call(ctx, &o, lease, func(ctx context.Context, r ChargeRequest) Result {
+		a, err := s.call(ctx, &o, lease, func(ctx context.Context, r payment.ChargeRequest) payment.Result {
 			return s.cfg.Gateway.CancelPayment(ctx, r, o.Payment.ProviderID)
 		})
 		if err != nil {
 			return o, a.Outcome, err
 		}
-		if a.Outcome == OutcomeDeclined {
+		if a.Outcome == payment.OutcomeDeclined {
 			// It is said to be captured. An order is completed on the payment's
 			// own state only, not on the reason of a refusal.
 			a, err = s.find(ctx, &o, lease)
@@ -258,17 +261,17 @@ func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp,
 				return o, a.Outcome, err
 			}
 			switch a.Outcome {
-			case OutcomeDone:
+			case payment.OutcomeDone:
 				return s.captured(ctx, o, lease, o.Payment.ProviderID, a)
-			case OutcomeDeclined:
-				a.Outcome = OutcomeDone // it is cancelled, however that came about
-			case OutcomeNoEffect:
+			case payment.OutcomeDeclined:
+				a.Outcome = payment.OutcomeDone // it is cancelled, however that came about
+			case payment.OutcomeNoEffect:
 				// Neither captured nor withdrawn: cancel again later, under a key
 				// that does not replay this refusal.
-				a.Outcome, a.Replayed = OutcomeUnknown, true
+				a.Outcome, a.Replayed = payment.OutcomeUnknown, true
 			}
 		}
-		if a.Outcome != OutcomeDone {
+		if a.Outcome != payment.OutcomeDone {
 			return s.later(ctx, o, lease, a, true)
 		}
 		outcome = a.Outcome
@@ -287,27 +290,27 @@ func (s *Service) withdraw(ctx context.Context, o Order, lease string, st Stamp,
 }
 
 // find looks the payment object up.
-func (s *Service) find(ctx context.Context, o *Order, lease string) (Result, error) {
-	return s.call(ctx, o, lease, func(ctx context.Context, _ ChargeRequest) Result {
+func (s *Service) find(ctx context.Context, o *Order, lease string) (payment.Result, error) {
+	return s.call(ctx, o, lease, func(ctx context.Context, _ payment.ChargeRequest) payment.Result {
 		return s.cfg.Gateway.FindPayment(ctx, o.Payment.ProviderID)
 	})
 }
 
 // captured completes the order, unless the provider names another amount:
 // that is for a person.
-func (s *Service) captured(ctx context.Context, o Order, lease, reference string, a Result) (Order, Outcome, error) {
+func (s *Service) captured(ctx context.Context, o Order, lease, reference string, a payment.Result) (Order, payment.Outcome, error) {
 	if a.Amount != 0 && a.Amount != o.Payment.Amount {
 		a.Message = fmt.Sprintf("the provider says %d minor units were captured, the order is for %d", a.Amount, o.Payment.Amount)
-		return s.record(ctx, o, lease, ChargeResult{Outcome: OutcomeUnknown, Code: a.Code, Message: a.Message, MayBeCaptured: true, GaveUp: true})
+		return s.record(ctx, o, lease, ChargeResult{Outcome: payment.OutcomeUnknown, Code: a.Code, Message: a.Message, MayBeCaptured: true, GaveUp: true})
 	}
-	return s.settle(ctx, o, lease, OutcomeDone, func(o *Order) error { return o.Complete(s.worker(ctx), reference) })
+	return s.settle(ctx, o, lease, payment.OutcomeDone, func(o *Order) error { return o.Complete(s.worker(ctx), reference) })
 }
 
 // later records an attempt that settled nothing; the order is queued. An
 // answer that settles nothing and is replayed would come back for ever, so its
 // key is given up; that is safe, see Payment.KeyRound. After GiveUpAfter a
 // person has to look.
-func (s *Service) later(ctx context.Context, o Order, lease string, a Result, mayBeCaptured bool) (Order, Outcome, error) {
+func (s *Service) later(ctx context.Context, o Order, lease string, a payment.Result, mayBeCaptured bool) (Order, payment.Outcome, error) {
 	r := ChargeResult{Outcome: a.Outcome, Code: a.Code, Message: a.Message, MayBeCaptured: mayBeCaptured, NewKey: a.Replayed}
 	if now := s.now(); now.Sub(o.PlacedAt) < s.cfg.GiveUpAfter {
 		r.NextAt = now.Add(s.cfg.Jitter(distance(a.Outcome, o.Payment.Work.Attempts)))
@@ -317,7 +320,7 @@ func (s *Service) later(ctx context.Context, o Order, lease string, a Result, ma
 	return s.record(ctx, o, lease, r)
 }
 
-func (s *Service) record(ctx context.Context, o Order, lease string, r ChargeResult) (Order, Outcome, error) {
+func (s *Service) record(ctx context.Context, o Order, lease string, r ChargeResult) (Order, payment.Outcome, error) {
 	return s.settle(ctx, o, lease, r.Outcome, func(o *Order) error {
 		st := s.worker(ctx)
 		if err := o.ChargeAttempted(st, r); err != nil {
@@ -333,13 +336,13 @@ func (s *Service) record(ctx context.Context, o Order, lease string, r ChargeRes
 // distance is how long after a fruitless attempt the next one is due, before
 // jitter: 100 ms, doubling for some 6 s, then threefold up to a minute. Where
 // nothing happened (a provider that takes no calls) it does not grow.
-func distance(outcome Outcome, attempts int) time.Duration {
+func distance(outcome payment.Outcome, attempts int) time.Duration {
 	const (
 		first   = 100 * time.Millisecond
 		doubled = 5 // 3.2 s
 		most    = time.Minute
 	)
-	if outcome == OutcomeNoEffect {
+	if outcome == payment.OutcomeNoEffect {
 		return time.Second
 	}
 	d := first << min(attempts, doubled)
@@ -351,7 +354,7 @@ func distance(outcome Outcome, attempts int) time.Duration {
 
 // call makes one provider call, within CallTimeout and under a lease that
 // lasts longer than that. An outcome nobody knows is OutcomeUnknown.
-func (s *Service) call(ctx context.Context, o *Order, lease string, f func(context.Context, ChargeRequest) Result) (Result, error) {
+func (s *Service) call(ctx context.Context, o *Order, lease string, f func(context.Context, payment.ChargeRequest) payment.Result) (payment.Result, error) {
 	if o.Payment.Work.LeaseUntil.Sub(s.now()) < s.cfg.CallTimeout+s.cfg.Lease/4 {
 		until := s.now().Add(s.cfg.Lease)
 		renewed, err := s.store.Update(ctx, o.ID, func(o *Order) error {
@@ -362,7 +365,7 @@ func (s *Service) call(ctx context.Context, o *Order, lease string, f func(conte
 			return nil
 		})
 		if err != nil {
-			return Result{Outcome: OutcomeNoEffect}, err
+			return payment.Result{Outcome: payment.OutcomeNoEffect}, err
 		}
 		*o = renewed
 	}
@@ -370,15 +373,15 @@ func (s *Service) call(ctx context.Context, o *Order, lease string, f func(conte
 	defer cancel()
 	a := f(ctx, o.ChargeRequest())
 	switch a.Outcome {
-	case OutcomeDone, OutcomeDeclined, OutcomeNoEffect, OutcomePending, OutcomeRequiresAction:
+	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeNoEffect, payment.OutcomePending, payment.OutcomeRequiresAction:
 	default:
-		a.Outcome = OutcomeUnknown
+		a.Outcome = payment.OutcomeUnknown
 	}
 	return a, nil
 }
 
 // settle saves a change of the order while the lease still holds.
-func (s *Service) settle(ctx context.Context, o Order, lease string, outcome Outcome, change func(*Order) error) (Order, Outcome, error) {
+func (s *Service) settle(ctx context.Context, o Order, lease string, outcome payment.Outcome, change func(*Order) error) (Order, payment.Outcome, error) {
 	var was Status
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
 		was = o.Status

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // work runs the worker until nothing is due for a while.
@@ -375,11 +376,11 @@ func TestAfterCloseCardOrdersAreQueued(t *testing.T) {
 
 // deaf ignores its context, as a gateway should not.
 type deaf struct {
-	orders.ChargeGateway
+	payment.ChargeGateway
 	answer chan struct{}
 }
 
-func (g *deaf) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+func (g *deaf) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	<-g.answer
 	return g.ChargeGateway.ConfirmPayment(ctx, r, reference)
 }

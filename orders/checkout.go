@@ -4,17 +4,20 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // CheckoutRequest asks for an order of a cart.
 type CheckoutRequest struct {
-	Customer       Actor  // who buys; the ID is required
-	CartID         string // empty: the customer's open cart
-	IdempotencyKey string // empty: none; at most 200 letters, unique per customer
-	Method         Method // cash or card
-	Token          string // for a card: the payment method at the provider, never a card number
-	Source         string // "web", "api", ...; at most 40 letters
-	Priority       int    // when it is queued: see Payment.Priority
+	Customer       event.Actor    // who buys; the ID is required
+	CartID         string         // empty: the customer's open cart
+	IdempotencyKey string         // empty: none; at most 200 letters, unique per customer
+	Method         payment.Method // cash or card
+	Token          string         // for a card: the payment method at the provider, never a card number
+	Source         string         // "web", "api", ...; at most 40 letters
+	Priority       int            // when it is queued: see Payment.Priority
 }
 
 // Validate reports the first field that is wrong.
@@ -23,8 +26,8 @@ func (r CheckoutRequest) Validate() error {
 		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
 	}
 	switch r.Method {
-	case Cash:
-	case Card:
+	case payment.Cash:
+	case payment.Card:
 		if r.Token == "" {
 			return &Error{Code: CodeInvalid, Field: "token", Message: "a card payment needs a payment method of the provider"}
 		}
@@ -128,7 +131,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
 				PaymentID: s.cfg.NewID(), Method: r.Method, Priority: r.Priority,
 			}
-			if r.Method == Card {
+			if r.Method == payment.Card {
 				d.Token = r.Token
 			}
 			o, err := NewOrder(d, st)
@@ -146,7 +149,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 // again answers a checkout whose order is there already.
 func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
 	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
-		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == Card && r.Token != o.Payment.Token) {
+		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == payment.Card && r.Token != o.Payment.Token) {
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
 			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
 	}

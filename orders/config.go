@@ -7,15 +7,18 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Config is what a Service is made of. Store, Gateway and Currency are
 // required; every other zero value has the default its comment names.
 type Config struct {
 	Store   Store
-	Gateway ChargeGateway
+	Gateway payment.ChargeGateway
 	// Currency is that of every product and order.
-	Currency Currency
+	Currency money.Currency
 	// Terms returns the id of the policy version in force, which each new
 	// order keeps. Default: none, the empty id.
 	Terms func(ctx context.Context) (termsID string, err error)
@@ -82,7 +85,7 @@ func (c Config) Validate() error {
 	case c.Parallel < 1:
 		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
 	}
-	if p, err := ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
+	if p, err := money.ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
 		return bad("Currency", fmt.Sprintf("%q is not an ISO 4217 currency code in upper case, such as USD", string(c.Currency)))
 	}
 	if err := c.Pricing.Validate(); err != nil {

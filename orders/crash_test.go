@@ -12,6 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 var errCrashed = errors.New("the process is gone")
@@ -72,31 +73,31 @@ func (s dyingStore) Claim(ctx context.Context, now time.Time, lease time.Duratio
 }
 
 type dyingGateway struct {
-	orders.ChargeGateway
+	payment.ChargeGateway
 	p *process
 }
 
-func (g dyingGateway) call(f func() orders.Result) (a orders.Result) {
+func (g dyingGateway) call(f func() payment.Result) (a payment.Result) {
 	if !g.p.step(func() { a = f() }) {
-		return orders.Result{Outcome: orders.OutcomeUnknown}
+		return payment.Result{Outcome: payment.OutcomeUnknown}
 	}
 	return a
 }
 
-func (g dyingGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
-	return g.call(func() orders.Result { return g.ChargeGateway.CreatePayment(ctx, r) })
+func (g dyingGateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
+	return g.call(func() payment.Result { return g.ChargeGateway.CreatePayment(ctx, r) })
 }
 
-func (g dyingGateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, ref string) orders.Result {
-	return g.call(func() orders.Result { return g.ChargeGateway.ConfirmPayment(ctx, r, ref) })
+func (g dyingGateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, ref string) payment.Result {
+	return g.call(func() payment.Result { return g.ChargeGateway.ConfirmPayment(ctx, r, ref) })
 }
 
-func (g dyingGateway) FindPayment(ctx context.Context, ref string) orders.Result {
-	return g.call(func() orders.Result { return g.ChargeGateway.FindPayment(ctx, ref) })
+func (g dyingGateway) FindPayment(ctx context.Context, ref string) payment.Result {
+	return g.call(func() payment.Result { return g.ChargeGateway.FindPayment(ctx, ref) })
 }
 
-func (g dyingGateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, ref string) orders.Result {
-	return g.call(func() orders.Result { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
+func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, ref string) payment.Result {
+	return g.call(func() payment.Result { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
 }
 
 // TestEveryFaultAtEveryCut cuts a card checkout after every store write and

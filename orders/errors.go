@@ -3,10 +3,14 @@ package orders
 import (
 	"errors"
 	"fmt"
+
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // ErrNotFound is returned (wrapped) for what does not exist.
-var ErrNotFound = errors.New("orders: not found")
+// It is the ErrNotFound of package purchase.
+var ErrNotFound = purchase.ErrNotFound
 
 // Code is the stable name of a refusal.
 type Code string
@@ -54,11 +58,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // Is reports an Error with CodeNotFound as ErrNotFound.
 func (e *Error) Is(target error) bool { return target == ErrNotFound && e.Code == CodeNotFound }
 
-// CodeOf returns the code of the first Error in err's chain, or "".
+// CodeOf returns the code of the first Error in err's chain, or of a
+// money.Error there, or "".
 func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code
+	}
+	if c := money.CodeOf(err); c != "" {
+		return Code(c)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return CodeNotFound

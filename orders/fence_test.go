@@ -8,24 +8,25 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // scripted answers some calls itself.
 type scripted struct {
-	orders.ChargeGateway
-	create  func(orders.ChargeRequest) orders.Result
-	confirm func(orders.ChargeRequest, string) orders.Result
-	before  func(orders.ChargeRequest)
+	payment.ChargeGateway
+	create  func(payment.ChargeRequest) payment.Result
+	confirm func(payment.ChargeRequest, string) payment.Result
+	before  func(payment.ChargeRequest)
 }
 
-func (g *scripted) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
+func (g *scripted) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
 	if g.create != nil {
 		return g.create(r)
 	}
 	return g.ChargeGateway.CreatePayment(ctx, r)
 }
 
-func (g *scripted) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+func (g *scripted) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	if g.before != nil {
 		g.before(r)
 	}
@@ -35,7 +36,7 @@ func (g *scripted) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, r
 	return g.ChargeGateway.ConfirmPayment(ctx, r, reference)
 }
 
-func (g *scripted) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+func (g *scripted) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	if g.before != nil {
 		g.before(r)
 	}
@@ -49,9 +50,9 @@ func TestALateWorkerHidesNothing(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		wake := make(chan struct{})
-		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, create: func(orders.ChargeRequest) orders.Result {
+		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, create: func(payment.ChargeRequest) payment.Result {
 			<-wake
-			return orders.Result{Outcome: orders.OutcomeUnknown}
+			return payment.Result{Outcome: payment.OutcomeUnknown}
 		}}})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))
@@ -76,12 +77,12 @@ func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
 		s.fill(3)
 		confirms := 0
 		var late func()
-		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, confirm: func(r orders.ChargeRequest, ref string) orders.Result {
+		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, confirm: func(r payment.ChargeRequest, ref string) payment.Result {
 			if confirms++; confirms == 1 {
 				late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
-				return orders.Result{Outcome: orders.OutcomeUnknown}
+				return payment.Result{Outcome: payment.OutcomeUnknown}
 			}
-			return orders.Result{Outcome: orders.OutcomeDeclined, Code: "card_declined"}
+			return payment.Result{Outcome: payment.OutcomeDeclined, Code: "card_declined"}
 		}}})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
@@ -104,22 +105,22 @@ func TestEveryCallIsMadeUnderALeaseThatOutlastsIt(t *testing.T) {
 		calls := 0
 		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", CallTimeout: timeout, Lease: 2 * timeout, PaymentWait: time.Minute, Gateway: &scripted{
 			ChargeGateway: s.gateway,
-			before: func(r orders.ChargeRequest) {
+			before: func(r payment.ChargeRequest) {
 				calls++
 				if left := time.Until(s.order(r.OrderID).Payment.Work.LeaseUntil); left < timeout {
 					t.Errorf("call %d: the lease lasts %s, the call may last %s", calls, left, timeout)
 				}
 			},
-			create: func(r orders.ChargeRequest) orders.Result {
+			create: func(r payment.ChargeRequest) payment.Result {
 				time.Sleep(timeout + 500*time.Millisecond)
 				return s.gateway.CreatePayment(t.Context(), r)
 			},
-			confirm: func(orders.ChargeRequest, string) orders.Result {
+			confirm: func(payment.ChargeRequest, string) payment.Result {
 				time.Sleep(timeout + 500*time.Millisecond)
 				if calls == 1 {
-					return orders.Result{Outcome: orders.OutcomeUnknown}
+					return payment.Result{Outcome: payment.OutcomeUnknown}
 				}
-				return orders.Result{Outcome: orders.OutcomeDeclined}
+				return payment.Result{Outcome: payment.OutcomeDeclined}
 			},
 		}})
 		must(t, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // FlashSales returns the flash sales that are on now, or of all, when all is
@@ -24,7 +26,7 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 // product is CodeSaleOverlap; one that is over before it begins, or out of
 // range, CodeInvalid; of no product, ErrNotFound. A start in the past makes it
 // begin at once.
-func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by Actor) (FlashSale, error) {
+func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by event.Actor) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	if !d.Ends.After(st.At) && !d.Ends.IsZero() {
 		return FlashSale{}, &Error{Code: CodeInvalid, Field: "ends", Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339))}
@@ -39,7 +41,7 @@ func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by Act
 // UpdateFlashSale changes a sale that is not over. change gets what was
 // decided so far and may run more than once. See FlashSale.Change for what is
 // allowed.
-func (s *Service) UpdateFlashSale(ctx context.Context, id string, by Actor, change func(*FlashSaleParams) error) (FlashSale, error) {
+func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor, change func(*FlashSaleParams) error) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error {
 		d := f.Params()
@@ -52,7 +54,7 @@ func (s *Service) UpdateFlashSale(ctx context.Context, id string, by Actor, chan
 
 // EndFlashSale ends a sale now, or drops one that has not begun. Its
 // reservations end with it.
-func (s *Service) EndFlashSale(ctx context.Context, id string, by Actor) (FlashSale, error) {
+func (s *Service) EndFlashSale(ctx context.Context, id string, by event.Actor) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error { return f.End(st) })
 }
@@ -64,12 +66,12 @@ func (s *Service) EndFlashSale(ctx context.Context, id string, by Actor) (FlashS
 //
 // A sale that is not on is CodeSaleNotActive, units beyond its caps
 // CodeSaleLimit, beyond the stock CodeOutOfStock, each with Available.
-func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer Actor, quantity int) (Reservation, error) {
+func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer event.Actor, quantity int) (Reservation, error) {
 	if customer.ID == "" {
 		return Reservation{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a reservation belongs to a customer; the id is empty"}
 	}
 	st := s.stamp(ctx, customer)
-	return s.store.Reserve(ctx, saleID, customer.ID, st, func(p Product) (Reservation, []Event, error) {
+	return s.store.Reserve(ctx, saleID, customer.ID, st, func(p Product) (Reservation, []event.Event, error) {
 		return p.Reserve(saleID, customer.ID, s.cfg.NewID(), quantity, st.At.Add(s.cfg.ReservationTime), st)
 	})
 }
@@ -85,5 +87,5 @@ func (s *Service) Reservation(ctx context.Context, id string) (Reservation, erro
 // reservation of the same product does the same for that product first, so
 // that nobody is refused units that nobody holds any more.
 func (s *Service) ExpireReservations(ctx context.Context, limit int) (int, error) {
-	return s.store.ExpireReservations(ctx, s.stamp(ctx, System("flash sales")), limit)
+	return s.store.ExpireReservations(ctx, s.stamp(ctx, event.System("flash sales")), limit)
 }

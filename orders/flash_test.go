@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func (s *shop) sale(percentBP, limit, perCustomer int) orders.FlashSale {
@@ -53,7 +56,7 @@ func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
 
 func TestTheGreaterDiscountHolds(t *testing.T) {
 	s := open(t, nil)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, orders.Stamp{By: staff}, func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
 	must(t, err)
 	f := s.sale(1000, 0, 0)
 	s.fill(1)
@@ -137,13 +140,13 @@ func TestFlashSalesRefuse(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	reserve := func(id string, who orders.Actor, n int) orders.Code {
+	reserve := func(id string, who event.Actor, n int) orders.Code {
 		_, err := s.ReserveFlashSale(t.Context(), id, who, n)
 		return orders.CodeOf(err)
 	}
 	s.expect("reserve 0", reserve(f.ID, ann, 0), orders.CodeInvalid)
 	s.expect("reserve beyond the cap", reserve(f.ID, ann, 3), orders.CodeSaleLimit)
-	s.expect("reserve for nobody", reserve(f.ID, orders.Actor{}, 1), orders.CodeInvalid)
+	s.expect("reserve for nobody", reserve(f.ID, event.Actor{}, 1), orders.CodeInvalid)
 	s.expect("reserve in no sale", reserve("nothing", ann, 1), orders.CodeNotFound)
 	_, err = s.EndFlashSale(t.Context(), f.ID, staff)
 	must(t, err)
@@ -155,12 +158,12 @@ func TestFlashSalesRefuse(t *testing.T) {
 }
 
 func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
-	f, err := orders.NewFlashSale("f", orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, orders.Stamp{At: time.Unix(0, 0)})
+	f, err := orders.NewFlashSale("f", orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, event.Stamp{At: time.Unix(0, 0)})
 	must(t, err)
 	e := f.PendingEvents()[0]
 	gap, odd, bad := e, e, e
 	gap.Seq, odd.Type, bad.Data = 2, "order.placed", []byte(`{"cap":"x"}`)
-	for name, events := range map[string][]orders.Event{"none": nil, "a gap": {gap}, "another type": {odd}, "no data": {bad}} {
+	for name, events := range map[string][]event.Event{"none": nil, "a gap": {gap}, "another type": {odd}, "no data": {bad}} {
 		if _, err := orders.FoldFlashSale(events); err == nil {
 			t.Errorf("%s: a sale was folded", name)
 		}
@@ -178,8 +181,8 @@ func ExampleService_ReserveFlashSale() {
 		return
 	}
 	defer shop.Close(ctx)
-	staff, ann := orders.Actor{Kind: orders.ActorStaff, ID: "1"}, orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
-	mouse, err := shop.SaveProduct(ctx, 0, orders.Stamp{By: staff}, func(p *orders.Product) error {
+	staff, ann := event.Actor{Kind: event.ActorStaff, ID: "1"}, event.Actor{Kind: event.ActorCustomer, ID: "ann"}
+	mouse, err := shop.SaveProduct(ctx, 0, event.Stamp{By: staff}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
 		return nil
 	})
@@ -200,8 +203,8 @@ func ExampleService_ReserveFlashSale() {
 		fmt.Println(err)
 		return
 	}
-	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash})
-	fmt.Println(o.Status, orders.NewMoney(o.Total(), o.Currency), err)
+	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash})
+	fmt.Println(o.Status, money.New(o.Total(), o.Currency), err)
 	_, err = shop.ReserveFlashSale(ctx, sale.ID, ann, 1)
 	fmt.Println(err)
 	// Output:

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // The types of an order's events.
@@ -27,8 +31,8 @@ type payload interface {
 }
 
 // record applies the data to the order and notes the event.
-func (o *Order) record(s Stamp, typ string, data payload) error {
-	e, err := NewEvent(o.ID, o.Version+1, typ, s, data)
+func (o *Order) record(s event.Stamp, typ string, data payload) error {
+	e, err := event.NewEvent(o.ID, o.Version+1, typ, s, data)
 	if err != nil {
 		return err
 	}
@@ -40,7 +44,7 @@ func (o *Order) record(s Stamp, typ string, data payload) error {
 
 // Fold replays the events of one order, in order of Seq from 1, and returns
 // the order they make. Leases are not history; they are left zero.
-func Fold(events []Event) (Order, error) {
+func Fold(events []event.Event) (Order, error) {
 	var o Order
 	if len(events) == 0 {
 		return o, &Error{Code: CodeNotFound, Field: "events", Message: "there are no events to fold"}
@@ -92,33 +96,33 @@ func (o Order) Clone() Order {
 }
 
 type placed struct {
-	Number         string       `json:"number"`
-	CustomerID     string       `json:"customer_id"`
-	CartID         string       `json:"cart_id,omitempty"`
-	IdempotencyKey string       `json:"idempotency_key,omitempty"`
-	TermsID        string       `json:"terms_id,omitempty"`
-	Source         string       `json:"source,omitempty"`
-	Currency       Currency     `json:"currency"`
-	Lines          []placedLine `json:"lines"`
-	PaymentID      string       `json:"payment_id"`
-	Method         Method       `json:"method"`
-	Token          string       `json:"token,omitempty"`
-	Key            string       `json:"key"`
-	Priority       int          `json:"priority,omitempty"`
-	Amount         int64        `json:"amount"`
+	Number         string         `json:"number"`
+	CustomerID     string         `json:"customer_id"`
+	CartID         string         `json:"cart_id,omitempty"`
+	IdempotencyKey string         `json:"idempotency_key,omitempty"`
+	TermsID        string         `json:"terms_id,omitempty"`
+	Source         string         `json:"source,omitempty"`
+	Currency       money.Currency `json:"currency"`
+	Lines          []placedLine   `json:"lines"`
+	PaymentID      string         `json:"payment_id"`
+	Method         payment.Method `json:"method"`
+	Token          string         `json:"token,omitempty"`
+	Key            string         `json:"key"`
+	Priority       int            `json:"priority,omitempty"`
+	Amount         int64          `json:"amount"`
 }
 
 type placedLine struct {
-	ID           string     `json:"id"`
-	ProductID    int64      `json:"product_id"`
-	Name         string     `json:"name"`
-	Category     string     `json:"category,omitempty"`
-	FinalSale    bool       `json:"final_sale,omitempty"`
-	Quantity     int        `json:"quantity"`
-	UnitList     int64      `json:"unit_list"`
-	UnitDiscount int64      `json:"unit_discount"`
-	Paid         Components `json:"paid"`
-	SaleID       string     `json:"sale_id,omitempty"`
+	ID           string           `json:"id"`
+	ProductID    int64            `json:"product_id"`
+	Name         string           `json:"name"`
+	Category     string           `json:"category,omitempty"`
+	FinalSale    bool             `json:"final_sale,omitempty"`
+	Quantity     int              `json:"quantity"`
+	UnitList     int64            `json:"unit_list"`
+	UnitDiscount int64            `json:"unit_discount"`
+	Paid         money.Components `json:"paid"`
+	SaleID       string           `json:"sale_id,omitempty"`
 }
 
 func (p *placed) apply(o *Order, at time.Time) {
@@ -150,7 +154,7 @@ type completed struct {
 func (c *completed) apply(o *Order, at time.Time) {
 	o.Status, o.CompletedAt = StatusCompleted, at
 	o.Payment.Status, o.Payment.CapturedAt, o.Payment.ProviderID = PaymentCaptured, at, c.Reference
-	o.Payment.Work = Work{Attempts: o.Payment.Work.Attempts}
+	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
 type cancelled struct {
@@ -162,7 +166,7 @@ type cancelled struct {
 func (c *cancelled) apply(o *Order, at time.Time) {
 	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
 	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
-	o.Payment.Work = Work{Attempts: o.Payment.Work.Attempts}
+	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
 type delivered struct {
@@ -180,19 +184,19 @@ func (c *charging) apply(o *Order, _ time.Time) {
 }
 
 type chargeAttempted struct {
-	Outcome     Outcome       `json:"outcome"`
-	Code        string        `json:"code,omitempty"`
-	LastError   string        `json:"last_error"`
-	Payment     PaymentStatus `json:"payment"`
-	KeyRound    int           `json:"key_round,omitempty"`
-	Attempts    int           `json:"attempts"`
-	NextAt      time.Time     `json:"next_at"`
-	NeedsReview bool          `json:"gave_up,omitempty"`
+	Outcome     payment.Outcome `json:"outcome"`
+	Code        string          `json:"code,omitempty"`
+	LastError   string          `json:"last_error"`
+	Payment     PaymentStatus   `json:"payment"`
+	KeyRound    int             `json:"key_round,omitempty"`
+	Attempts    int             `json:"attempts"`
+	NextAt      time.Time       `json:"next_at"`
+	NeedsReview bool            `json:"gave_up,omitempty"`
 }
 
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {
 	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
-	o.Payment.Work = Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, NeedsReview: c.NeedsReview}
+	o.Payment.Work = payment.Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, NeedsReview: c.NeedsReview}
 }
 
 type chargeRetried struct {

@@ -1,6 +1,12 @@
 package orders
 
-import "time"
+import (
+	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
+)
 
 // Status is the state of an Order. A cart is not an order.
 type Status string
@@ -31,7 +37,7 @@ type Order struct {
 	IdempotencyKey string // the caller's key, unique per customer; empty when none was given
 	TermsID        string // the policy version in force at purchase; opaque here
 	Source         string // where it came from: "web", "api", "demo", "partner"
-	Currency       Currency
+	Currency       money.Currency
 	Status         Status
 	Lines          []Line
 	Payment        Payment
@@ -43,7 +49,7 @@ type Order struct {
 	UpdatedAt      time.Time
 	Version        int // number of events so far; the store refuses a stale save
 
-	changes []Event
+	changes []event.Event
 }
 
 // Line is one product of an order, with a snapshot of what mattered then.
@@ -56,7 +62,7 @@ type Line struct {
 	Quantity     int
 	UnitList     int64 // list price of one unit, minor units
 	UnitDiscount int64 // discount on one unit, minor units, rounded half up
-	Paid         Components
+	Paid         money.Components
 	SaleID       string // the flash sale it was bought in, empty for none
 }
 
@@ -78,7 +84,7 @@ const MaxPriority = 9
 // Payment is the payment of an order, with the work of charging it later.
 type Payment struct {
 	ID     string // UUIDv7
-	Method Method
+	Method payment.Method
 	Amount int64 // minor units; the sum of what all lines paid
 	Status PaymentStatus
 	// Token stands for the card at the provider (a payment method id). A card
@@ -100,11 +106,11 @@ type Payment struct {
 	FirstSentAt time.Time
 	CapturedAt  time.Time
 	DeclineCode string // the provider's code of a definite no
-	Work        Work
+	Work        payment.Work
 }
 
 // PendingEvents returns the events recorded since the order was loaded or made.
-func (o *Order) PendingEvents() []Event { return o.changes }
+func (o *Order) PendingEvents() []event.Event { return o.changes }
 
 // Total is what the order cost in all, in minor units.
 func (o *Order) Total() int64 {

@@ -7,21 +7,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leanovate/gopter"
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
-var noon = orders.Stamp{At: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), By: orders.System("test")}
+var noon = event.Stamp{At: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), By: event.System("test")}
 
 // placed is a submitted order of one line of three units for 30.00.
-func placed(t testing.TB, m orders.Method) *orders.Order {
+func placed(t testing.TB, m payment.Method) *orders.Order {
 	t.Helper()
 	o, err := orders.NewOrder(orders.Params{
 		ID: "o-1", CustomerID: "7", CartID: "c-1", TermsID: "t-1", Source: "test", Currency: "USD",
-		Lines:     []orders.Line{{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 3, UnitList: 1000, Paid: orders.Components{Price: 3000}}},
+		Lines:     []orders.Line{{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 3, UnitList: 1000, Paid: money.Components{Price: 3000}}},
 		PaymentID: "p-1", Method: m, Token: orderstest.TokenPays,
 	}, noon)
 	if err != nil {
@@ -31,10 +35,10 @@ func placed(t testing.TB, m orders.Method) *orders.Order {
 }
 
 func ExampleFold() {
-	s := orders.Stamp{At: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), By: orders.System("example")}
+	s := event.Stamp{At: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC), By: event.System("example")}
 	o, err := orders.NewOrder(orders.Params{
-		ID: "o-1", CustomerID: "7", Currency: "USD", PaymentID: "p-1", Method: orders.Cash,
-		Lines: []orders.Line{{ID: "l-1", Name: "Mouse", Quantity: 1, Paid: orders.Components{Price: 1999}}},
+		ID: "o-1", CustomerID: "7", Currency: "USD", PaymentID: "p-1", Method: payment.Cash,
+		Lines: []orders.Line{{ID: "l-1", Name: "Mouse", Quantity: 1, Paid: money.Components{Price: 1999}}},
 	}, s)
 	if err != nil {
 		fmt.Println(err)
@@ -83,7 +87,7 @@ func TestOrderTransitions(t *testing.T) {
 		{orders.StatusCancelled, nil},
 	} {
 		for name, step := range steps {
-			o := placed(t, orders.Card)
+			o := placed(t, payment.Card)
 			switch c.from {
 			case orders.StatusQueued:
 				must(t, o.Queue(noon, "later"))
@@ -126,7 +130,7 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 			if err := o.Confirming(noon, "pi_1"); err != nil {
 				return err
 			}
-			return o.ChargeAttempted(noon, orders.ChargeResult{Outcome: orders.OutcomeNoEffect})
+			return o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeNoEffect})
 		}, orders.CodePaymentUncertain},
 		{"the provider withdrew it", func(o *orders.Order) error {
 			if err := o.Confirming(noon, "pi_1"); err != nil {
@@ -135,7 +139,7 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 			return o.Withdraw(noon)
 		}, ""},
 	} {
-		o := placed(t, orders.Card)
+		o := placed(t, payment.Card)
 		must(t, c.steps(o))
 		if err := o.Cancel(noon, "test"); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
@@ -144,7 +148,7 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 }
 
 func TestAPaymentKeepsItsReference(t *testing.T) {
-	o := placed(t, orders.Card)
+	o := placed(t, payment.Card)
 	if err := o.Complete(noon, ""); orders.CodeOf(err) != orders.CodeInvalid {
 		t.Errorf("completed without a reference: %v", err)
 	}
@@ -162,25 +166,25 @@ func TestAPaymentKeepsItsReference(t *testing.T) {
 }
 
 func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
-	o := placed(t, orders.Card)
+	o := placed(t, payment.Card)
 	first := o.ChargeRequest()
-	if want := (orders.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Token: orderstest.TokenPays}); first != want {
+	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Token: orderstest.TokenPays}); first != want {
 		t.Errorf("%+v, want %+v", first, want)
 	}
-	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: orders.OutcomeUnknown}))
+	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeUnknown}))
 	if o.ChargeRequest() != first {
 		t.Error("an attempt changed the request")
 	}
-	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: orders.OutcomeUnknown, NewKey: true}))
+	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeUnknown, NewKey: true}))
 	if got := o.ChargeRequest().Key; got == first.Key {
 		t.Errorf("key %q was to be given up", got)
 	}
 }
 
 func TestRecordDelivery(t *testing.T) {
-	o := placed(t, orders.Cash)
+	o := placed(t, payment.Cash)
 	must(t, o.Complete(noon, ""))
-	later := orders.Stamp{At: noon.At.AddDate(0, 0, 10), By: noon.By}
+	later := event.Stamp{At: noon.At.AddDate(0, 0, 10), By: noon.By}
 	for _, c := range []struct {
 		name string
 		at   time.Time
@@ -207,8 +211,8 @@ func TestRecordDelivery(t *testing.T) {
 }
 
 func TestPlaceRefuses(t *testing.T) {
-	good := orders.Params{ID: "o", CustomerID: "7", Currency: "USD", PaymentID: "p", Method: orders.Cash,
-		Lines: []orders.Line{{ID: "l", Quantity: 1, Paid: orders.Components{Price: 1}}}}
+	good := orders.Params{ID: "o", CustomerID: "7", Currency: "USD", PaymentID: "p", Method: payment.Cash,
+		Lines: []orders.Line{{ID: "l", Quantity: 1, Paid: money.Components{Price: 1}}}}
 	for name, change := range map[string]func(*orders.Params){
 		"no id":             func(d *orders.Params) { d.ID = "" },
 		"no customer":       func(d *orders.Params) { d.CustomerID = "" },
@@ -217,7 +221,7 @@ func TestPlaceRefuses(t *testing.T) {
 		"a line without id": func(d *orders.Params) { d.Lines = []orders.Line{{Quantity: 1}} },
 		"no units":          func(d *orders.Params) { d.Lines = []orders.Line{{ID: "l"}} },
 		"negative duty": func(d *orders.Params) {
-			d.Lines = []orders.Line{{ID: "l", Quantity: 1, Paid: orders.Components{Duty: -1}}}
+			d.Lines = []orders.Line{{ID: "l", Quantity: 1, Paid: money.Components{Duty: -1}}}
 		},
 	} {
 		d := good
@@ -229,10 +233,10 @@ func TestPlaceRefuses(t *testing.T) {
 }
 
 func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
-	o := placed(t, orders.Cash)
+	o := placed(t, payment.Cash)
 	must(t, o.Complete(noon, ""))
 	events := o.PendingEvents()
-	for name, bad := range map[string][]orders.Event{
+	for name, bad := range map[string][]event.Event{
 		"nothing":       nil,
 		"a gap":         events[1:],
 		"two of one":    {events[0], events[0]},
@@ -251,11 +255,11 @@ func TestOrderHistoryProperties(t *testing.T) {
 	p := properties()
 	p.Property("any steps fold to the same order, final states stay, amounts stay", prop.ForAll(
 		func(steps []int) string {
-			o := placed(t, orders.Card)
+			o := placed(t, payment.Card)
 			events := o.PendingEvents()
 			for i, step := range steps {
 				before := o.Clone()
-				s := orders.Stamp{At: noon.At.Add(time.Duration(i) * time.Minute), By: noon.By}
+				s := event.Stamp{At: noon.At.Add(time.Duration(i) * time.Minute), By: noon.By}
 				var err error
 				switch step {
 				case 0:
@@ -263,9 +267,9 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 1:
 					err = o.Confirming(s, "pi_1")
 				case 2:
-					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: orders.OutcomeUnknown, Code: "x", MayBeCaptured: true, NewKey: i%2 == 0, NextAt: s.At})
+					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: payment.OutcomeUnknown, Code: "x", MayBeCaptured: true, NewKey: i%2 == 0, NextAt: s.At})
 				case 3:
-					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: orders.OutcomeNoEffect, Message: "m"})
+					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: payment.OutcomeNoEffect, Message: "m"})
 				case 4:
 					err = o.Complete(s, "pi_1")
 				case 5:
@@ -319,4 +323,10 @@ func TestErrors(t *testing.T) {
 	if orders.CodeOf(cause) != "" || orders.CodeOf(nil) != "" || orders.CodeOf(orders.ErrNotFound) != orders.CodeNotFound {
 		t.Error("codes of errors that are no Error")
 	}
+}
+
+func properties() *gopter.Properties {
+	p := gopter.DefaultTestParameters()
+	p.MinSuccessfulTests = 300
+	return gopter.NewProperties(p)
 }

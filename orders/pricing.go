@@ -3,6 +3,8 @@ package orders
 import (
 	"fmt"
 	"strings"
+
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // MaxQuantity is the most units of one product in a cart or an order.
@@ -106,8 +108,8 @@ func Price(items []Item, r Rules) ([]Line, error) {
 	for _, l := range lines {
 		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
 			var err error
-			if total, err = Add(total, part); err != nil {
-				return nil, overflow("total of the order")
+			if total, err = money.Add(total, part); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -128,18 +130,18 @@ func priceLine(it Item, r Rules) (Line, error) {
 	if it.Sale != nil {
 		l.SaleID, discount = it.Sale.ID, max(discount, it.Sale.PercentBP)
 	}
-	if l.UnitDiscount, err = BasisPoints(p.Price, discount); err != nil {
+	if l.UnitDiscount, err = money.BasisPoints(p.Price, discount); err != nil {
 		return Line{}, err
 	}
-	if l.Paid.Price, err = Mul(l.UnitList-l.UnitDiscount, int64(it.Quantity)); err != nil {
+	if l.Paid.Price, err = money.Mul(l.UnitList-l.UnitDiscount, int64(it.Quantity)); err != nil {
 		return Line{}, err
 	}
 	if !r.dutyFree(p.CountryOfOrigin) {
-		list, err := Mul(p.Price, int64(it.Quantity))
+		list, err := money.Mul(p.Price, int64(it.Quantity))
 		if err != nil {
 			return Line{}, err
 		}
-		if l.Paid.Duty, err = BasisPoints(list, r.DutyBP); err != nil {
+		if l.Paid.Duty, err = money.BasisPoints(list, r.DutyBP); err != nil {
 			return Line{}, err
 		}
 	}
@@ -149,7 +151,7 @@ func priceLine(it Item, r Rules) (Line, error) {
 		for range p.Currency.Digits() {
 			rate *= 10
 		}
-		if l.Paid.Shipping, err = MulDiv(rate, p.ShippingWeight*int64(it.Quantity), 1_000_000); err != nil {
+		if l.Paid.Shipping, err = money.MulDiv(rate, p.ShippingWeight*int64(it.Quantity), 1_000_000); err != nil {
 			return Line{}, err
 		}
 	}
@@ -166,12 +168,12 @@ func allocateOrder(lines []Line, r Rules) error {
 	for i, l := range lines {
 		weights[i] = l.Paid.Price
 		var err error
-		if sum, err = Add(sum, l.Paid.Price); err != nil {
+		if sum, err = money.Add(sum, l.Paid.Price); err != nil {
 			return err
 		}
 	}
 	if off := min(r.OrderDiscount, sum); off > 0 {
-		parts, err := Allocate(off, weights)
+		parts, err := money.Allocate(off, weights)
 		if err != nil {
 			return err
 		}
@@ -187,12 +189,12 @@ func allocateOrder(lines []Line, r Rules) error {
 			weights[i] = int64(l.Quantity)
 		}
 	}
-	parts, err := Allocate(r.OrderFee, weights)
+	parts, err := money.Allocate(r.OrderFee, weights)
 	if err != nil {
 		return err
 	}
 	for i := range lines {
-		if lines[i].Paid.Shipping, err = Add(lines[i].Paid.Shipping, parts[i]); err != nil {
+		if lines[i].Paid.Shipping, err = money.Add(lines[i].Paid.Shipping, parts[i]); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/orderstest"
 )
 
@@ -24,7 +25,7 @@ func ExamplePrice() {
 
 func TestPrice(t *testing.T) {
 	rules := orders.DefaultRules()
-	item := func(c orders.Currency, list int64, bp, quantity int, weight int64, origin string) orders.Item {
+	item := func(c money.Currency, list int64, bp, quantity int, weight int64, origin string) orders.Item {
 		return orders.Item{Quantity: quantity, Product: orders.Product{
 			Name: "P", Price: list, Currency: c, DiscountBP: bp, ShippingWeight: weight, RequiresShipping: weight > 0, CountryOfOrigin: origin}}
 	}
@@ -32,21 +33,21 @@ func TestPrice(t *testing.T) {
 		name string
 		item orders.Item
 		unit int64 // discount of one unit
-		want orders.Components
+		want money.Components
 	}{
-		{"0.35 at 15 % off x 3", item("USD", 35, 1500, 3, 0, "USA"), 5, orders.Components{Price: 90}},
-		{"0.25 at 50 %", item("USD", 25, 5000, 1, 0, "USA"), 13, orders.Components{Price: 12}},
-		{"19.99 at 33.33 % x 5", item("USD", 1999, 3333, 5, 0, "USA"), 666, orders.Components{Price: 6665}},
-		{"all off", item("USD", 1999, 10_000, 2, 0, "USA"), 1999, orders.Components{}},
-		{"duty is of the list price", item("USD", 1000, 5000, 3, 0, "Germany"), 500, orders.Components{Price: 1500, Duty: 150}},
-		{"duty is rounded half up by line", item("USD", 10, 0, 1, 0, ""), 0, orders.Components{Price: 10, Duty: 1}},
-		{"duty is rounded once a line", item("USD", 9, 0, 3, 0, ""), 0, orders.Components{Price: 27, Duty: 1}},
-		{"no duty from the USA in any case", item("USD", 1000, 0, 1, 0, "  uSa "), 0, orders.Components{Price: 1000}},
-		{"shipping by weight", item("USD", 1000, 0, 2, 2500, "USA"), 0, orders.Components{Price: 2000, Shipping: 750}},
-		{"shipping is rounded half up by line", item("USD", 0, 0, 1, 3, "USA"), 0, orders.Components{Shipping: 0}},
-		{"shipping of thousandths", item("USD", 0, 0, 1, 10, "USA"), 0, orders.Components{Shipping: 2}},
-		{"yen have no decimals", item("JPY", 100, 3333, 3, 1000, "Japan"), 33, orders.Components{Price: 201, Duty: 15, Shipping: 5}},
-		{"dinars have three", item("KWD", 1000, 0, 1, 1001, "USA"), 0, orders.Components{Price: 1000, Shipping: 1502}},
+		{"0.35 at 15 % off x 3", item("USD", 35, 1500, 3, 0, "USA"), 5, money.Components{Price: 90}},
+		{"0.25 at 50 %", item("USD", 25, 5000, 1, 0, "USA"), 13, money.Components{Price: 12}},
+		{"19.99 at 33.33 % x 5", item("USD", 1999, 3333, 5, 0, "USA"), 666, money.Components{Price: 6665}},
+		{"all off", item("USD", 1999, 10_000, 2, 0, "USA"), 1999, money.Components{}},
+		{"duty is of the list price", item("USD", 1000, 5000, 3, 0, "Germany"), 500, money.Components{Price: 1500, Duty: 150}},
+		{"duty is rounded half up by line", item("USD", 10, 0, 1, 0, ""), 0, money.Components{Price: 10, Duty: 1}},
+		{"duty is rounded once a line", item("USD", 9, 0, 3, 0, ""), 0, money.Components{Price: 27, Duty: 1}},
+		{"no duty from the USA in any case", item("USD", 1000, 0, 1, 0, "  uSa "), 0, money.Components{Price: 1000}},
+		{"shipping by weight", item("USD", 1000, 0, 2, 2500, "USA"), 0, money.Components{Price: 2000, Shipping: 750}},
+		{"shipping is rounded half up by line", item("USD", 0, 0, 1, 3, "USA"), 0, money.Components{Shipping: 0}},
+		{"shipping of thousandths", item("USD", 0, 0, 1, 10, "USA"), 0, money.Components{Shipping: 2}},
+		{"yen have no decimals", item("JPY", 100, 3333, 3, 1000, "Japan"), 33, money.Components{Price: 201, Duty: 15, Shipping: 5}},
+		{"dinars have three", item("KWD", 1000, 0, 1, 1001, "USA"), 0, money.Components{Price: 1000, Shipping: 1502}},
 	} {
 		lines, err := orders.Price([]orders.Item{c.item}, rules)
 		if err != nil {
@@ -104,7 +105,7 @@ func TestPriceAllocatesWhatIsForTheWholeOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []orders.Components{{Price: 67, Shipping: 3}, {Price: 133, Shipping: 7}, {}} {
+	for i, want := range []money.Components{{Price: 67, Shipping: 3}, {Price: 133, Shipping: 7}, {}} {
 		if lines[i].Paid != want {
 			t.Errorf("line %d is %+v, want %+v", i, lines[i].Paid, want)
 		}

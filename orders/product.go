@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Limits of a product.
@@ -23,7 +25,7 @@ type Product struct {
 	Name             string
 	Category         string
 	Price            int64 // list price of one unit, minor units, 0 or more
-	Currency         Currency
+	Currency         money.Currency
 	Stock            int // units on hand that can be sold, 0 or more
 	FinalSale        bool
 	DiscountBP       int   // discount in basis points, 0 to 10000 (15 % is 1500)

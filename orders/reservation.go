@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Reservation holds units of a product for a customer during a flash sale,
@@ -60,7 +62,7 @@ type reserved struct {
 //
 // No sale that is on under saleID is CodeSaleNotActive, beyond the caps
 // CodeSaleLimit, beyond the stock CodeOutOfStock.
-func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires time.Time, s Stamp) (Reservation, []Event, error) {
+func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires time.Time, s event.Stamp) (Reservation, []event.Event, error) {
 	if err := checkQuantity(quantity); err != nil {
 		return Reservation{}, nil, err
 	}
@@ -91,20 +93,20 @@ func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires t
 }
 
 // Use ends the reservation by an order of its customer.
-func (r Reservation) Use(orderID string, s Stamp) (Reservation, []Event, error) {
+func (r Reservation) Use(orderID string, s event.Stamp) (Reservation, []event.Event, error) {
 	r.Status, r.OrderID = ReservationUsed, orderID
 	return r.record(s, EventReservationUsed)
 }
 
 // Expire ends the reservation, whose time is up.
-func (r Reservation) Expire(s Stamp) (Reservation, []Event, error) {
+func (r Reservation) Expire(s event.Stamp) (Reservation, []event.Event, error) {
 	r.Status = ReservationExpired
 	return r.record(s, EventReservationExpired)
 }
 
 // Shorten brings the end of the reservation to the instant, when its sale is
 // ended.
-func (r Reservation) Shorten(to time.Time, s Stamp) (Reservation, []Event, error) {
+func (r Reservation) Shorten(to time.Time, s event.Stamp) (Reservation, []event.Event, error) {
 	if !r.ExpiresAt.After(instant(to)) {
 		return r, nil, nil
 	}
@@ -112,8 +114,8 @@ func (r Reservation) Shorten(to time.Time, s Stamp) (Reservation, []Event, error
 	return r.record(s, EventReservationChanged)
 }
 
-func (r Reservation) record(s Stamp, typ string) (Reservation, []Event, error) {
-	e, err := NewEvent(r.ID, r.Version+1, typ, s, reserved{
+func (r Reservation) record(s event.Stamp, typ string) (Reservation, []event.Event, error) {
+	e, err := event.NewEvent(r.ID, r.Version+1, typ, s, reserved{
 		SaleID: r.SaleID, ProductID: r.ProductID, CustomerID: r.CustomerID, Quantity: r.Quantity,
 		Status: r.Status, OrderID: r.OrderID, ExpiresAt: r.ExpiresAt,
 	})
@@ -121,15 +123,15 @@ func (r Reservation) record(s Stamp, typ string) (Reservation, []Event, error) {
 		return Reservation{}, nil, err
 	}
 	r.Version, r.UpdatedAt = e.Seq, e.At
-	return r, []Event{e}, nil
+	return r, []event.Event{e}, nil
 }
 
 // FoldReservation replays the events of one reservation, in order of Seq
 // from 1.
-func FoldReservation(events []Event) (Reservation, error) {
+func FoldReservation(events []event.Event) (Reservation, error) {
 	var r Reservation
 	types := []string{EventReserved, EventReservationChanged, EventReservationUsed, EventReservationExpired}
-	err := replay(events, types, func(e Event) error {
+	err := replay(events, types, func(e event.Event) error {
 		var d reserved
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			return err
@@ -153,7 +155,7 @@ func FoldReservation(events []Event) (Reservation, error) {
 
 // replay hands the events of one aggregate to apply, after checking that they
 // are its whole history and of the types.
-func replay(events []Event, types []string, apply func(Event) error) error {
+func replay(events []event.Event, types []string, apply func(event.Event) error) error {
 	if len(events) == 0 {
 		return &Error{Code: CodeNotFound, Field: "events", Message: "there are no events to fold"}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // TestTheProvidersWordCountsMoreThanAPersons: an order whose provider gave no
@@ -66,7 +67,7 @@ type cancelling struct {
 	during func()
 }
 
-func (g *cancelling) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
+func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	a := g.Gateway.CancelPayment(ctx, r, reference)
 	if f := g.during; f != nil {
 		g.during = nil

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // FlashSale sells one product cheaper for a while. It is on from Starts up to,
@@ -28,7 +30,7 @@ type FlashSale struct {
 	UpdatedAt  time.Time
 	Version    int // number of events so far
 
-	changes []Event
+	changes []event.Event
 }
 
 // The types of a flash sale's events.
@@ -81,7 +83,7 @@ func (d FlashSaleParams) Validate() error {
 }
 
 // NewFlashSale makes a sale of the draft.
-func NewFlashSale(id string, d FlashSaleParams, s Stamp) (*FlashSale, error) {
+func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, error) {
 	if id == "" {
 		return nil, &Error{Code: CodeInvalid, Field: "id", Message: "it is empty"}
 	}
@@ -95,7 +97,7 @@ func NewFlashSale(id string, d FlashSaleParams, s Stamp) (*FlashSale, error) {
 // Change makes the sale what the draft says. Its product stays, its start too
 // once it is past, the end is not before the stamp, and the cap not below what
 // is sold and held. Orders made before keep their price.
-func (f *FlashSale) Change(s Stamp, d FlashSaleParams) error {
+func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func (f *FlashSale) Change(s Stamp, d FlashSaleParams) error {
 
 // End ends the sale at the stamp, also one that has not begun. Ending one
 // that is over changes nothing.
-func (f *FlashSale) End(s Stamp) error {
+func (f *FlashSale) End(s event.Stamp) error {
 	at := instant(s.At)
 	if !f.Ends.After(at) {
 		return nil
@@ -134,9 +136,9 @@ func (f *FlashSale) End(s Stamp) error {
 	return f.record(s, EventSaleEnded, d)
 }
 
-func (f *FlashSale) record(s Stamp, typ string, d FlashSaleParams) error {
+func (f *FlashSale) record(s event.Stamp, typ string, d FlashSaleParams) error {
 	d.Starts, d.Ends = instant(d.Starts), instant(d.Ends)
-	e, err := NewEvent(f.ID, f.Version+1, typ, s, d)
+	e, err := event.NewEvent(f.ID, f.Version+1, typ, s, d)
 	if err != nil {
 		return err
 	}
@@ -147,7 +149,7 @@ func (f *FlashSale) record(s Stamp, typ string, d FlashSaleParams) error {
 }
 
 // PendingEvents returns the events recorded since the sale was loaded or made.
-func (f *FlashSale) PendingEvents() []Event { return f.changes }
+func (f *FlashSale) PendingEvents() []event.Event { return f.changes }
 
 // Clone is the sale as a store keeps it: without the events recorded since.
 func (f FlashSale) Clone() FlashSale {
@@ -157,9 +159,9 @@ func (f FlashSale) Clone() FlashSale {
 
 // FoldFlashSale replays the events of one sale, in order of Seq from 1. Sold
 // and Held are those of orders and reservations; they are left zero.
-func FoldFlashSale(events []Event) (FlashSale, error) {
+func FoldFlashSale(events []event.Event) (FlashSale, error) {
 	var f FlashSale
-	err := replay(events, []string{EventSaleCreated, EventSaleChanged, EventSaleEnded}, func(e Event) error {
+	err := replay(events, []string{EventSaleCreated, EventSaleChanged, EventSaleEnded}, func(e event.Event) error {
 		var d FlashSaleParams
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			return err

@@ -3,9 +3,12 @@ package orders
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Service sells: it keeps carts, turns them into orders, and charges for
@@ -62,11 +65,13 @@ func (s *Service) Close(ctx context.Context) error {
 func (s *Service) now() time.Time { return instant(s.cfg.Now()) }
 
 // worker is the actor of what the service does on its own.
-func (s *Service) worker(ctx context.Context) Stamp { return s.stamp(ctx, System("payments")) }
+func (s *Service) worker(ctx context.Context) event.Stamp {
+	return s.stamp(ctx, event.System("payments"))
+}
 
 // stamp is the actor's, now, from where ctx says.
-func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
-	return Stamp{At: s.now(), By: by, Source: SourceOf(ctx)}
+func (s *Service) stamp(ctx context.Context, by event.Actor) event.Stamp {
+	return event.Stamp{At: s.now(), By: by, Source: event.SourceOf(ctx)}
 }
 
 // Order returns the order, or ErrNotFound.
@@ -83,12 +88,12 @@ func (s *Service) Orders(ctx context.Context, q Query) ([]Order, int, error) {
 }
 
 // Events returns the audit trail of an order, oldest first.
-func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
+func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) {
 	return s.store.Events(ctx, id)
 }
 
 // RecordDelivery records when the goods of a completed order arrived.
-func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, by Actor) (Order, error) {
+func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, by event.Actor) (Order, error) {
 	return s.store.Update(ctx, id, func(o *Order) error {
 		return o.RecordDelivery(s.stamp(ctx, by), at)
 	})
@@ -108,4 +113,13 @@ func checkText(field, value string, most int) error {
 		}
 	}
 	return nil
+}
+
+// quoted returns s in quotes, cut so that a message stays readable.
+func quoted(s string) string {
+	const limit = 40
+	if len(s) > limit {
+		return strconv.Quote(s[:limit]) + "..."
+	}
+	return strconv.Quote(s)
 }

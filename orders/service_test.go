@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 var (
-	ann   = orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
-	staff = orders.Actor{Kind: orders.ActorStaff, ID: "1"}
+	ann   = event.Actor{Kind: event.ActorCustomer, ID: "ann"}
+	staff = event.Actor{Kind: event.ActorStaff, ID: "1"}
 )
 
 // shop is a service on a store in memory, with one product of ten units.
@@ -71,7 +74,7 @@ func open(t testing.TB, change func(*orders.Config)) *shop {
 	var err error
 	s.Service, err = orders.New(c)
 	must(t, err)
-	s.mouse, err = s.SaveProduct(t.Context(), 0, orders.Stamp{By: staff}, func(p *orders.Product) error {
+	s.mouse, err = s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1000, 10, "USA"
 		return nil
 	})
@@ -86,11 +89,11 @@ func (s *shop) fill(n int) {
 }
 
 func card(key string) orders.CheckoutRequest {
-	return orders.CheckoutRequest{Customer: ann, Method: orders.Card, Token: orderstest.TokenPays, IdempotencyKey: key, Source: "web"}
+	return orders.CheckoutRequest{Customer: ann, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: key, Source: "web"}
 }
 
 func cash() orders.CheckoutRequest {
-	return orders.CheckoutRequest{Customer: ann, Method: orders.Cash, Source: "web"}
+	return orders.CheckoutRequest{Customer: ann, Method: payment.Cash, Source: "web"}
 }
 
 func (s *shop) stock() int {
@@ -149,7 +152,7 @@ func TestCheckoutCard(t *testing.T) {
 func TestCheckoutOfAFreeOrderByCardAsksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
-		_, err := s.SaveProduct(t.Context(), s.mouse.ID, orders.Stamp{}, func(p *orders.Product) error { p.Price = 0; return nil })
+		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { p.Price = 0; return nil })
 		must(t, err)
 		s.fill(1)
 		o, err := s.Checkout(t.Context(), card(""))
@@ -196,20 +199,20 @@ func TestCheckoutRefuses(t *testing.T) {
 		r    orders.CheckoutRequest
 		want orders.Code
 	}{
-		"nobody":             {orders.CheckoutRequest{Method: orders.Cash}, orders.CodeInvalid},
+		"nobody":             {orders.CheckoutRequest{Method: payment.Cash}, orders.CodeInvalid},
 		"no method":          {orders.CheckoutRequest{Customer: ann}, orders.CodeInvalid},
-		"a card of nothing":  {orders.CheckoutRequest{Customer: ann, Method: orders.Card}, orders.CodeInvalid},
-		"a long key":         {orders.CheckoutRequest{Customer: ann, Method: orders.Cash, IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
-		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: orders.Cash, IdempotencyKey: "\x00"}, orders.CodeInvalid},
+		"a card of nothing":  {orders.CheckoutRequest{Customer: ann, Method: payment.Card}, orders.CodeInvalid},
+		"a long key":         {orders.CheckoutRequest{Customer: ann, Method: payment.Cash, IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
+		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash, IdempotencyKey: "\x00"}, orders.CodeInvalid},
 		"an empty cart":      {cash(), orders.CodeCartEmpty},
-		"no such cart":       {orders.CheckoutRequest{Customer: ann, Method: orders.Cash, CartID: "nope"}, orders.CodeNotFound},
+		"no such cart":       {orders.CheckoutRequest{Customer: ann, Method: payment.Cash, CartID: "nope"}, orders.CodeNotFound},
 	} {
 		if _, err := s.Checkout(t.Context(), c.r); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 	s.fill(10)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, orders.Stamp{}, func(p *orders.Product) error { p.Stock = 4; return nil })
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { p.Stock = 4; return nil })
 	must(t, err)
 	_, err = s.Checkout(t.Context(), cash())
 	var refusal *orders.Error
@@ -273,11 +276,11 @@ func TestASecondSubmitIsToldTheDeclineToo(t *testing.T) {
 }
 
 type slowGateway struct {
-	orders.ChargeGateway
+	payment.ChargeGateway
 	d time.Duration
 }
 
-func (g *slowGateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
+func (g *slowGateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
 	select {
 	case <-time.After(g.d):
 	case <-ctx.Done():
@@ -328,7 +331,7 @@ func ExampleService_Checkout() {
 		return
 	}
 	defer s.Close(ctx)
-	mouse, err := s.SaveProduct(ctx, 0, orders.Stamp{By: orders.System("demo")}, func(p *orders.Product) error {
+	mouse, err := s.SaveProduct(ctx, 0, event.Stamp{By: event.System("demo")}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
 		return nil
 	})
@@ -341,9 +344,9 @@ func ExampleService_Checkout() {
 		return
 	}
 	o, err := s.Checkout(ctx, orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}, Method: orders.Card, Token: orderstest.TokenPays,
+		Customer: event.Actor{Kind: event.ActorCustomer, ID: "ann"}, Method: payment.Card, Token: orderstest.TokenPays,
 	})
-	fmt.Println(o.Status, orders.NewMoney(o.Total(), o.Currency), err)
+	fmt.Println(o.Status, money.New(o.Total(), o.Currency), err)
 	// Output:
 	// completed 39.98 USD <nil>
 }

@@ -3,6 +3,8 @@ package orders
 import (
 	"context"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Store keeps products, carts and orders. It is coarse and atomic: every
@@ -27,10 +29,10 @@ type ProductStore interface {
 	// SaveProduct creates a product when id is 0 (the callback gets the zero
 	// Product), or loads product id locked, runs change, and saves it. A
 	// change of Stock is recorded as an adjustment with the stamp.
-	SaveProduct(ctx context.Context, id int64, s Stamp, change func(*Product) error) (Product, error)
+	SaveProduct(ctx context.Context, id int64, s event.Stamp, change func(*Product) error) (Product, error)
 	// Restock puts units back on the shelf, once per Ref: a second call with
 	// the same Ref changes nothing and reports false.
-	Restock(ctx context.Context, r Restock, s Stamp) (bool, error)
+	Restock(ctx context.Context, r Restock, s event.Stamp) (bool, error)
 }
 
 // Restock says which units go back on the shelf.
@@ -83,7 +85,7 @@ type OrderStore interface {
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Order, error)
 	// Events returns the events of an order, a flash sale or a reservation, in
 	// order of Seq.
-	Events(ctx context.Context, id string) ([]Event, error)
+	Events(ctx context.Context, id string) ([]event.Event, error)
 }
 
 // PlaceRequest names the cart to be ordered.
@@ -92,7 +94,7 @@ type PlaceRequest struct {
 	CartID         string // empty: the customer's open cart
 	IdempotencyKey string // empty: none
 	At             time.Time
-	From           Source // of what has to be cleared up first, such as reservations that expired
+	From           event.Source // of what has to be cleared up first, such as reservations that expired
 }
 
 // SaleStore keeps flash sales and the reservations in them. Whatever changes
@@ -109,17 +111,17 @@ type SaleStore interface {
 	// UpdateFlashSale loads the sale locked, runs change, and saves it with its
 	// events, unless it overlaps another one now. Reservations that would
 	// outlive the sale are shortened.
-	UpdateFlashSale(ctx context.Context, id string, s Stamp, change func(*FlashSale) error) (FlashSale, error)
+	UpdateFlashSale(ctx context.Context, id string, s event.Stamp, change func(*FlashSale) error) (FlashSale, error)
 	// Reserve locks the product of the sale, ends its reservations that have
 	// expired by the stamp, and calls decide with the product as it stands for
 	// the customer. What decide returns is saved, with its events, and the
 	// units it holds more (or less) than before leave (or rejoin) the stock and
 	// the sale.
-	Reserve(ctx context.Context, saleID, customerID string, s Stamp, decide func(Product) (Reservation, []Event, error)) (Reservation, error)
+	Reserve(ctx context.Context, saleID, customerID string, s event.Stamp, decide func(Product) (Reservation, []event.Event, error)) (Reservation, error)
 	Reservation(ctx context.Context, id string) (Reservation, error)
 	// ExpireReservations ends up to limit reservations whose time is up and
 	// gives their units back. It returns how many it ended.
-	ExpireReservations(ctx context.Context, s Stamp, limit int) (int, error)
+	ExpireReservations(ctx context.Context, s event.Stamp, limit int) (int, error)
 }
 
 // Placement is what Place found under the lock. Changing it changes nothing.

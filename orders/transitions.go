@@ -3,6 +3,10 @@ package orders
 import (
 	"fmt"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Params is what an order is made of.
@@ -13,17 +17,17 @@ type Params struct {
 	IdempotencyKey string
 	TermsID        string
 	Source         string
-	Currency       Currency
+	Currency       money.Currency
 	Lines          []Line // priced, with ids
 	PaymentID      string // UUIDv7
-	Method         Method
+	Method         payment.Method
 	Token          string // for a card: the payment method at the provider
 	Priority       int    // see Payment.Priority
 }
 
 // NewOrder makes a submitted order of the draft. A card payment of more than
 // nothing is due at once; the caller who means to charge it itself leases it.
-func NewOrder(d Params, s Stamp) (*Order, error) {
+func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	for _, f := range []struct{ name, value string }{
 		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID}, {"Currency", string(d.Currency)},
 	} {
@@ -31,7 +35,7 @@ func NewOrder(d Params, s Stamp) (*Order, error) {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
 		}
 	}
-	if d.Method != Cash && d.Method != Card {
+	if d.Method != payment.Cash && d.Method != payment.Card {
 		return nil, &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(d.Method)))}
 	}
 	if d.Priority < 0 || d.Priority > MaxPriority {
@@ -51,7 +55,7 @@ func NewOrder(d Params, s Stamp) (*Order, error) {
 		}
 		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
 			var err error
-			if amount, err = Add(amount, part); err != nil {
+			if amount, err = money.Add(amount, part); err != nil {
 				return nil, err
 			}
 		}
@@ -79,14 +83,14 @@ func NewOrder(d Params, s Stamp) (*Order, error) {
 // NeedsCharge reports whether the provider has to be asked for the money:
 // a card payment of more than nothing that is not settled.
 func (o *Order) NeedsCharge() bool {
-	return o.Payment.Method == Card && o.Payment.Amount > 0 && o.open()
+	return o.Payment.Method == payment.Card && o.Payment.Amount > 0 && o.open()
 }
 
 func (o *Order) open() bool { return o.Status == StatusSubmitted || o.Status == StatusQueued }
 
 // Complete records that the money is here. reference is the provider's id of
 // the payment, empty for cash.
-func (o *Order) Complete(s Stamp, reference string) error {
+func (o *Order) Complete(s event.Stamp, reference string) error {
 	if !o.open() {
 		return o.refuse("completed")
 	}
@@ -101,7 +105,7 @@ func (o *Order) Complete(s Stamp, reference string) error {
 
 // Queue accepts the order although its payment is not settled: it is charged
 // later under the same key, its stock held. reason is for staff.
-func (o *Order) Queue(s Stamp, reason string) error {
+func (o *Order) Queue(s event.Stamp, reason string) error {
 	if o.Status != StatusSubmitted {
 		return o.refuse("queued")
 	}
@@ -110,7 +114,7 @@ func (o *Order) Queue(s Stamp, reason string) error {
 
 // Decline records the provider's definite no: the order is cancelled and its
 // stock goes back. code is the provider's decline code.
-func (o *Order) Decline(s Stamp, code, reason string) error {
+func (o *Order) Decline(s event.Stamp, code, reason string) error {
 	if !o.open() {
 		return o.refuse("declined")
 	}
@@ -119,7 +123,7 @@ func (o *Order) Decline(s Stamp, code, reason string) error {
 
 // Withdraw records the provider's word that the payment never will be
 // captured. It is what makes an order that may be paid certainly unpaid.
-func (o *Order) Withdraw(s Stamp) error {
+func (o *Order) Withdraw(s event.Stamp) error {
 	if !o.open() {
 		return o.refuse("withdrawn")
 	}
@@ -140,7 +144,7 @@ func (o *Order) CertainlyUnpaid() bool {
 
 // Cancel ends the order unpaid; its stock goes back. It is refused with
 // CodePaymentUncertain while the order is not CertainlyUnpaid.
-func (o *Order) Cancel(s Stamp, reason string) error {
+func (o *Order) Cancel(s event.Stamp, reason string) error {
 	if !o.open() {
 		return o.refuse("cancelled")
 	}
@@ -152,7 +156,7 @@ func (o *Order) Cancel(s Stamp, reason string) error {
 }
 
 // Retry gives a payment that was given up to a person back to the worker.
-func (o *Order) Retry(s Stamp, reason string) error {
+func (o *Order) Retry(s event.Stamp, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
@@ -174,7 +178,7 @@ func (o *Order) checkInReview(reason string) error {
 // Resolve settles an order whose payment was given up to a person, who has
 // seen at the provider whether it was captured and says why. It is refused for
 // any other order: those settle themselves.
-func (o *Order) Resolve(s Stamp, captured bool, reason string) error {
+func (o *Order) Resolve(s event.Stamp, captured bool, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
@@ -189,7 +193,7 @@ func (o *Order) Resolve(s Stamp, captured bool, reason string) error {
 
 // RecordDelivery records when the goods arrived: not before the day of the
 // purchase and not after the stamp. A later call corrects an earlier one.
-func (o *Order) RecordDelivery(s Stamp, at time.Time) error {
+func (o *Order) RecordDelivery(s event.Stamp, at time.Time) error {
 	if o.Status != StatusCompleted {
 		return o.refuse("delivered")
 	}
@@ -207,7 +211,7 @@ func (o *Order) RecordDelivery(s Stamp, at time.Time) error {
 // Confirming records, before a confirm is sent, which payment object it is
 // sent for. From here until an answer the payment may be captured, and a crash
 // leaves it PaymentUnknown, to be looked up.
-func (o *Order) Confirming(s Stamp, reference string) error {
+func (o *Order) Confirming(s event.Stamp, reference string) error {
 	if !o.NeedsCharge() {
 		return o.refuse("charged")
 	}
@@ -220,7 +224,7 @@ func (o *Order) Confirming(s Stamp, reference string) error {
 
 // ChargeResult is how an attempt to charge ended without settling the order.
 type ChargeResult struct {
-	Outcome Outcome
+	Outcome payment.Outcome
 	Code    string // the provider's
 	Message string // for staff
 	// MayBeCaptured: a confirm was sent and nobody can tell what it did. When
@@ -233,7 +237,7 @@ type ChargeResult struct {
 
 // ChargeAttempted records an attempt that did not settle the order, and
 // releases its lease.
-func (o *Order) ChargeAttempted(s Stamp, r ChargeResult) error {
+func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 	if !o.NeedsCharge() {
 		return o.refuse("charged")
 	}
@@ -274,12 +278,12 @@ func (o *Order) CheckLease(token string) error {
 }
 
 // ChargeRequest is what the provider is asked for, the same on every attempt.
-func (o *Order) ChargeRequest() ChargeRequest {
+func (o *Order) ChargeRequest() payment.ChargeRequest {
 	key := o.Payment.Key
 	if o.Payment.KeyRound > 0 {
 		key = fmt.Sprintf("%s-%d", key, o.Payment.KeyRound)
 	}
-	return ChargeRequest{Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency, Token: o.Payment.Token}
+	return payment.ChargeRequest{Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency, Token: o.Payment.Token}
 }
 
 func (o *Order) refuse(to string) error {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
-	"github.com/returnkit/returnkit/refserver/internal/shop"
 )
 
 type migrateCommand struct{}
@@ -26,7 +26,7 @@ func (migrateCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	if err := shop.Migrate(p.ctx, c); err != nil {
+	if err := app.Migrate(p.ctx, c); err != nil {
 		return err
 	}
 	fmt.Fprintln(p.stdout, "The database is at its newest version.")

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
-	"github.com/returnkit/returnkit/refserver/internal/shop"
-	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/server"
 )
 
 type serveCommand struct{}
@@ -51,11 +51,11 @@ func (serveCommand) Run(p *process) error {
 	}
 	c.Port = listener.Addr().(*net.TCPAddr).Port
 
-	s, err := shop.Open(p.ctx, c, log, metrics)
+	s, err := app.Open(p.ctx, c, log, metrics)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	handler, err := site.New(s)
+	handler, err := server.New(s)
 	if err == nil {
 		err = s.ReceiveWebhooks(localURL(c))
 	}
@@ -81,7 +81,7 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 	return slog.New(h), metrics, nil
 }
 
-func serve(p *process, s *shop.App, listener net.Listener, handler http.Handler) error {
+func serve(p *process, s *app.App, listener net.Listener, handler http.Handler) error {
 	log := observability.Named(s.Log, "server")
 	srv := &http.Server{
 		Handler:           limited(handler),

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -21,7 +23,7 @@ func TestAFailedRefundLeavesTheBalanceFreeAndIsTriedByAnotherMethod(t *testing.T
 		}
 		// Without lines it quotes what the failed attempt did.
 		q := request(1, 2)
-		q.Method, q.Quote = refunds.StoreCredit, refunds.QuoteRequest{}
+		q.Method, q.Quote = payment.StoreCredit, refunds.QuoteRequest{}
 		again := s.refund(q)
 		s.is(again, refunds.StatusSucceeded)
 		s.equal("amount", again.Amount(), int64(2000))
@@ -36,7 +38,7 @@ func TestAFailedRefundLeavesTheBalanceFreeAndIsTriedByAnotherMethod(t *testing.T
 func TestANewAttemptQuotesAgain(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
-		line := refunds.QuoteRequestLine{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 1000}}
+		line := refunds.QuoteRequestLine{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: money.Components{Price: 1000}}
 		first, second := request(1, 1), request(1, 1)
 		first.Quote.Lines, second.Quote.Lines = []refunds.QuoteRequestLine{line}, []refunds.QuoteRequestLine{line}
 		second.ClientReference = "return-1b"

@@ -7,7 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -24,10 +26,10 @@ type shop struct {
 
 type observed struct{ completed, failed, queued, reversed int }
 
-func (o *observed) Completed(refunds.Refund) { o.completed++ }
-func (o *observed) Failed(refunds.Refund)    { o.failed++ }
-func (o *observed) ReviewRequired(refunds.Refund)    { o.queued++ }
-func (o *observed) Reversed(refunds.Refund)  { o.reversed++ }
+func (o *observed) Completed(refunds.Refund)      { o.completed++ }
+func (o *observed) Failed(refunds.Refund)         { o.failed++ }
+func (o *observed) ReviewRequired(refunds.Refund) { o.queued++ }
+func (o *observed) Reversed(refunds.Refund)       { o.reversed++ }
 
 func newShop(t *testing.T, change ...func(*refunds.Config)) *shop {
 	t.Helper()
@@ -52,15 +54,15 @@ func inBubble(t *testing.T, f func(s *shop), change ...func(*refunds.Config)) {
 	synctest.Test(t, func(t *testing.T) { f(newShop(t, change...)) })
 }
 
-var kim = refunds.Actor{Kind: orders.ActorStaff, ID: "9", Name: "Kim"}
+var kim = event.Actor{Kind: event.ActorStaff, ID: "9", Name: "Kim"}
 
 // request is a refund of units of order n, which paid 30.00 for 3 by card.
 func request(n, units int) refunds.Request {
 	return refunds.Request{
 		ClientReference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n),
-		PaymentMethod: orders.Card, PaymentProviderID: fmt.Sprint("pi_", n), Captured: 3000, Currency: "USD", Customer: "ann",
+		PaymentMethod: payment.Card, PaymentProviderID: fmt.Sprint("pi_", n), Captured: 3000, Currency: "USD", Customer: "ann",
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
-			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: units, Paid: refunds.Components{Price: 3000}},
+			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: units, Paid: money.Components{Price: 3000}},
 		}},
 		By: kim,
 	}
@@ -184,7 +186,7 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 		switch {
 		case r.Method.Manual() && (isLive || a.Sent > 0):
 			note("I9: the provider was called for the %s refund %s", r.Method, r.ID)
-		case r.Method == refunds.Card && r.Status == refunds.StatusSucceeded && r.Amount() > 0 && !isLive:
+		case r.Method == payment.Card && r.Status == refunds.StatusSucceeded && r.Amount() > 0 && !isLive:
 			note("refund %s succeeded, and the provider has nothing", r.ID)
 		case r.Status == refunds.StatusFailed && isLive && !resolved:
 			note("refund %s failed, and the provider paid %s", r.ID, paid.Reference)
@@ -199,7 +201,7 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 		if r.Status.CountsAgainstCaptured() {
 			held[r.PaymentID] += r.Amount()
 		}
-		if r.Method == refunds.StoreCredit && r.Status == refunds.StatusSucceeded {
+		if r.Method == payment.StoreCredit && r.Status == refunds.StatusSucceeded {
 			credit[r.Customer] += r.Amount()
 		}
 		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID})

@@ -10,7 +10,9 @@ import (
 	"github.com/leanovate/gopter/commands"
 	"github.com/leanovate/gopter/gen"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -58,7 +60,7 @@ func (w *world) start() {
 	w.svc, w.others = w.service(w.process, w.process), w.service(w.store, w.gateway)
 }
 
-func (w *world) service(store refunds.Store, g refunds.RefundGateway) *refunds.Service {
+func (w *world) service(store refunds.Store, g payment.RefundGateway) *refunds.Service {
 	svc, err := refunds.New(refunds.Config{
 		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, Wait: time.Nanosecond,
 	})
@@ -130,7 +132,7 @@ var interruptions = []struct {
 }{
 	{"a dispute", func(w *world, n int) { _, _ = w.others.Hold(w.t.Context(), dispute(n%2, fmt.Sprint("dp_", n%3))) }},
 	{"the dispute is over", func(w *world, n int) { _, _ = w.others.Release(w.t.Context(), dispute(n%2, fmt.Sprint("dp_", n%3))) }},
-	{"it is asked for again", func(w *world, n int) { _, _ = w.others.Refund(w.t.Context(), returnOf(n, 0, refunds.Card)) }},
+	{"it is asked for again", func(w *world, n int) { _, _ = w.others.Refund(w.t.Context(), returnOf(n, 0, payment.Card)) }},
 	{"a person tells the truth", func(w *world, n int) { w.person(w.others, n) }},
 	{"a message", func(w *world, n int) {
 		if r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
@@ -158,10 +160,10 @@ func (w *world) person(svc *refunds.Service, n int) {
 }
 
 // returnOf is return n of three on each of two orders.
-func returnOf(n, units int, m refunds.Method) refunds.Request {
+func returnOf(n, units int, m payment.Method) refunds.Request {
 	r := request(n%2, 1+units%3)
 	r.ClientReference, r.Method = fmt.Sprint("return-", n), m
-	r.Quote.Lines[0].Paid = refunds.Components{Price: 2000, Duty: 701, Shipping: 299}
+	r.Quote.Lines[0].Paid = money.Components{Price: 2000, Duty: 701, Shipping: 299}
 	r.Quote.Fees = []refunds.FeeRule{{Kind: refunds.ReturnShippingFee, Fixed: 7}}
 	if n%2 == 1 {
 		r.PaymentProviderID = "pi_1"
@@ -172,14 +174,14 @@ func returnOf(n, units int, m refunds.Method) refunds.Request {
 func genAction() gopter.Gen {
 	num := func(n int) gopter.Gen { return gen.IntRange(0, n-1) }
 	refund := gopter.CombineGens(num(6), num(3), refundstest.GenMethod()).Map(func(v []any) commands.Command {
-		n, units, m := v[0].(int), v[1].(int), v[2].(refunds.Method)
+		n, units, m := v[0].(int), v[1].(int), v[2].(payment.Method)
 		return action{fmt.Sprintf("refund %d, %d units by %s", n, 1+units, m), func(w *world) { _, _ = w.svc.Refund(w.t.Context(), returnOf(n, units, m)) }}
 	})
 	twice := num(6).Map(func(n int) commands.Command {
 		return action{fmt.Sprintf("refund %d twice at once", n), func(w *world) {
 			var wg sync.WaitGroup
 			for range 2 {
-				wg.Go(func() { _, _ = w.svc.Refund(w.t.Context(), returnOf(n, 0, refunds.Card)) })
+				wg.Go(func() { _, _ = w.svc.Refund(w.t.Context(), returnOf(n, 0, payment.Card)) })
 			}
 			wg.Wait()
 		}}
@@ -220,7 +222,7 @@ func genAction() gopter.Gen {
 				// The webhook of it arrives, again and again until it is taken.
 				w.start()
 				for {
-					_, err := w.svc.Check(w.t.Context(), p.Request.RefundID, refunds.Actor{Kind: orders.ActorProvider})
+					_, err := w.svc.Check(w.t.Context(), p.Request.RefundID, event.Actor{Kind: event.ActorProvider})
 					if err == nil || refunds.CodeOf(err) != "" {
 						break
 					}

@@ -6,16 +6,18 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Config is what a Service is made of. Store and Gateway are required; every
 // other zero value has the default its comment names.
 type Config struct {
 	Store   Store
-	Gateway RefundGateway
+	Gateway payment.RefundGateway
 	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
-	Lister RefundLister
+	Lister payment.RefundLister
 	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
 	// default 500 ms.
 	CallTimeout time.Duration
@@ -114,7 +116,7 @@ func (c Config) withDefaults() Config {
 		c.Parallel = 8
 	}
 	if c.Lister == nil {
-		c.Lister, _ = c.Gateway.(RefundLister)
+		c.Lister, _ = c.Gateway.(payment.RefundLister)
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}

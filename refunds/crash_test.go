@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -21,7 +22,7 @@ var errCut = errors.New("the process was cut")
 // after it, nothing is done and nothing is answered any more.
 type cut struct {
 	refunds.Store
-	gateway refunds.RefundGateway
+	gateway payment.RefundGateway
 	at      int
 	after   bool
 	mu      sync.Mutex // guards steps and dead: callers run at once
@@ -70,23 +71,23 @@ func (c *cut) Claim(ctx context.Context, now time.Time, lease time.Duration, tok
 	return got, err
 }
 
-func (c *cut) NextManualReference(ctx context.Context, m refunds.Method) (got string, err error) {
+func (c *cut) NextManualReference(ctx context.Context, m payment.Method) (got string, err error) {
 	if died := c.step(func() { got, err = c.Store.NextManualReference(ctx, m) }); died != nil {
 		return "", died
 	}
 	return got, err
 }
 
-func (c *cut) CreateRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
+func (c *cut) CreateRefund(ctx context.Context, r payment.RefundRequest) (a payment.Result) {
 	if c.step(func() { a = c.gateway.CreateRefund(ctx, r) }) != nil {
-		return refunds.Result{Outcome: refunds.OutcomeUnknown}
+		return payment.Result{Outcome: payment.OutcomeUnknown}
 	}
 	return a
 }
 
-func (c *cut) FindRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
+func (c *cut) FindRefund(ctx context.Context, r payment.RefundRequest) (a payment.Result) {
 	if c.step(func() { a = c.gateway.FindRefund(ctx, r) }) != nil {
-		return refunds.Result{Outcome: refunds.OutcomeUnknown}
+		return payment.Result{Outcome: payment.OutcomeUnknown}
 	}
 	return a
 }
@@ -97,7 +98,7 @@ func (c *cut) FindRefund(ctx context.Context, r refunds.RefundRequest) (a refund
 // is paid twice, nothing is lost, nothing waits unseen.
 func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 	cases := 0
-	one := func(t *testing.T, method refunds.Method, fault refundstest.Fault, at, workerAt int, after bool) (reached, workerReached bool) {
+	one := func(t *testing.T, method payment.Method, fault refundstest.Fault, at, workerAt int, after bool) (reached, workerReached bool) {
 		name := fmt.Sprintf("%s, %q, cut at %d, worker at %d, after %v", method, fault, at, workerAt, after)
 		synctest.Test(t, func(t *testing.T) {
 			s := newShop(t)
@@ -154,7 +155,7 @@ func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 				}
 			}
 			want := 1
-			if method != refunds.Card {
+			if method != payment.Card {
 				want = 0
 			}
 			if n := len(s.gateway.Ledger()); n != want {
@@ -164,9 +165,9 @@ func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 		cases++
 		return reached, workerReached
 	}
-	for _, method := range []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit} {
+	for _, method := range []payment.Method{payment.Card, payment.Cash, payment.StoreCredit} {
 		faults := refundstest.Faults()
-		if method != refunds.Card {
+		if method != payment.Card {
 			faults = faults[:1]
 		}
 		for _, fault := range faults {

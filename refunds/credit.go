@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Validate reports what is wrong with an entry of the ledger.
@@ -27,7 +28,7 @@ func (e CreditEntry) Validate() error {
 
 // CreditBalance is the customer's store credit in the currency, 0 or more
 // minor units.
-func (s *Service) CreditBalance(ctx context.Context, customerID string, c Currency) (int64, error) {
+func (s *Service) CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error) {
 	return s.store.CreditBalance(ctx, customerID, c)
 }
 
@@ -39,11 +40,11 @@ func (s *Service) CreditEntries(ctx context.Context, customerID string) ([]Credi
 // CreditChange adds to store credit, or takes from it.
 type CreditChange struct {
 	CustomerID string
-	Currency   Currency
+	Currency   money.Currency
 	Amount     int64  // 1 minor unit or more
 	Ref        string // what makes it happen once
 	Note       string
-	By         Actor
+	By         event.Actor
 }
 
 // GrantCredit adds store credit, once per Ref: false says that it was there.
@@ -61,7 +62,7 @@ func (s *Service) credit(ctx context.Context, c CreditChange, sign int64) (bool,
 	if c.Amount < 1 {
 		return false, &Error{Code: CodeInvalid, Field: "amount", Message: fmt.Sprintf("%d minor units; 1 or more are allowed", c.Amount)}
 	}
-	if p, err := orders.ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
+	if p, err := money.ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
 		return false, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(c.Currency))}
 	}
 	e := CreditEntry{

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // WriteCSV writes the rows of the report, the differences, as CSV (RFC 4180)
@@ -76,14 +76,14 @@ func (o comparisonCSV) flush() error {
 
 // decimal is an amount in the currency's units; in minor units where the
 // currency is none that we know, and empty where there is none.
-func decimal(minor int64, c Currency) string {
+func decimal(minor int64, c money.Currency) string {
 	if c == "" {
 		return ""
 	}
-	if _, err := orders.ParseCurrency(string(c)); err != nil {
+	if _, err := money.ParseCurrency(string(c)); err != nil {
 		return strconv.FormatInt(minor, 10) + " minor units"
 	}
-	return orders.NewMoney(minor, c).Decimal()
+	return money.New(minor, c).Decimal()
 }
 
 // harmless keeps a spreadsheet from reading a cell as a formula.

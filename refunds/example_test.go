@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -13,7 +15,7 @@ import (
 // Three units were paid together: 10.00, with 4.01 for shipping. One comes
 // back, then the other two; together they give back what was paid.
 func ExampleNewQuote() {
-	line := refunds.QuoteRequestLine{OrderLineID: "line", Bought: 3, Paid: orders.Components{Price: 1000, Shipping: 401}, Units: 1}
+	line := refunds.QuoteRequestLine{OrderLineID: "line", Bought: 3, Paid: money.Components{Price: 1000, Shipping: 401}, Units: 1}
 	first, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{line}}, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -36,12 +38,12 @@ func ExampleService_Refund() {
 		log.Fatal(err)
 	}
 	request := refunds.Request{
-		ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: orders.Cash,
-		Captured: 1401, Currency: "USD", Customer: "ada", Method: refunds.OriginalMethod,
+		ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: payment.Cash,
+		Captured: 1401, Currency: "USD", Customer: "ada", Method: payment.OriginalMethod,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
-			{OrderLineID: "line", Bought: 3, Paid: orders.Components{Price: 1000, Shipping: 401}, Units: 3},
+			{OrderLineID: "line", Bought: 3, Paid: money.Components{Price: 1000, Shipping: 401}, Units: 3},
 		}},
-		By: orders.Actor{Kind: orders.ActorStaff, Name: "clerk"},
+		By: event.Actor{Kind: event.ActorStaff, Name: "clerk"},
 	}
 	for range 2 {
 		r, err := svc.Refund(context.Background(), request)

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // The types of a refund's events.
@@ -33,8 +34,8 @@ type payload interface {
 }
 
 // record applies the data to the refund and notes the event.
-func (r *Refund) record(s Stamp, typ string, data payload) error {
-	e, err := orders.NewEvent(r.ID, r.Version+1, typ, s, data)
+func (r *Refund) record(s event.Stamp, typ string, data payload) error {
+	e, err := event.NewEvent(r.ID, r.Version+1, typ, s, data)
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (r *Refund) record(s Stamp, typ string, data payload) error {
 // Fold replays the events of one refund, in order of Seq from 1, and returns
 // the refund they make. Of Work it gives Attempts, LastError and NeedsReview: when
 // to try next and who holds the lease is not history, and is left zero.
-func Fold(events []Event) (Refund, error) {
+func Fold(events []event.Event) (Refund, error) {
 	var r Refund
 	if len(events) == 0 {
 		return r, notFound("event to fold", "")
@@ -116,13 +117,13 @@ func (c *created) apply(r *Refund, at time.Time) {
 }
 
 type attemptCreated struct {
-	ID               string       `json:"id"`
-	Method           Method       `json:"method"`
-	Key              string       `json:"key,omitempty"`
-	PaymentReference string       `json:"payment_reference,omitempty"`
-	PaidBy           Actor        `json:"paid_by,omitzero"`
-	Request          QuoteRequest `json:"request"`
-	Quote            Quote        `json:"quote"`
+	ID               string         `json:"id"`
+	Method           payment.Method `json:"method"`
+	Key              string         `json:"key,omitempty"`
+	PaymentReference string         `json:"payment_reference,omitempty"`
+	PaidBy           event.Actor    `json:"paid_by,omitzero"`
+	Request          QuoteRequest   `json:"request"`
+	Quote            Quote          `json:"quote"`
 }
 
 func (c *attemptCreated) apply(r *Refund, at time.Time) {
@@ -132,7 +133,7 @@ func (c *attemptCreated) apply(r *Refund, at time.Time) {
 		Key: c.Key, PaymentProviderID: c.PaymentReference, PaidBy: c.PaidBy, CreatedAt: at,
 	})
 	r.setStatus(StatusSubmitted)
-	r.Work = Work{NextAt: at}
+	r.Work = payment.Work{NextAt: at}
 }
 
 type submitted struct {
@@ -150,17 +151,17 @@ func (d *submitted) apply(r *Refund, at time.Time) {
 
 // attempted is an attempt to settle the refund that did not.
 type attempted struct {
-	Status      Status  `json:"status"` // of the refund from now on
-	Outcome     Outcome `json:"outcome"`
-	Code        string  `json:"code,omitempty"`
-	LastError   string  `json:"last_error,omitempty"`
-	Reference   string  `json:"reference,omitempty"`
-	Sent        int     `json:"sent"`  // sends under the key so far
-	Tries       int     `json:"tries"` // without success so far
-	Answered    bool    `json:"answered,omitempty"`
-	StoredError bool    `json:"stored_error,omitempty"`
-	Unsent      bool    `json:"unsent,omitempty"` // certainly no call had an effect
-	Answers     []Call  `json:"answers,omitempty"`
+	Status      Status          `json:"status"` // of the refund from now on
+	Outcome     payment.Outcome `json:"outcome"`
+	Code        string          `json:"code,omitempty"`
+	LastError   string          `json:"last_error,omitempty"`
+	Reference   string          `json:"reference,omitempty"`
+	Sent        int             `json:"sent"`  // sends under the key so far
+	Tries       int             `json:"tries"` // without success so far
+	Answered    bool            `json:"answered,omitempty"`
+	StoredError bool            `json:"stored_error,omitempty"`
+	Unsent      bool            `json:"unsent,omitempty"` // certainly no call had an effect
+	Answers     []Call          `json:"answers,omitempty"`
 }
 
 func (t *attempted) apply(r *Refund, at time.Time) {
@@ -250,7 +251,7 @@ func (r *Refund) settle(s Status, sent int, at time.Time) {
 	if a.Key != "" && a.AnsweredAt.IsZero() {
 		a.AnsweredAt = at
 	}
-	r.Work, r.HoldRef = Work{Attempts: r.Work.Attempts}, ""
+	r.Work, r.HoldRef = payment.Work{Attempts: r.Work.Attempts}, ""
 }
 
 // instant is t as it is stored: UTC, microseconds; zero stays zero.

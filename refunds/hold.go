@@ -7,17 +7,26 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
+// HoldRecord is a hold of a payment with who placed it and who released it.
+type HoldRecord struct {
+	payment.Hold
+	By         event.Actor `json:"by,omitzero"`
+	ReleasedBy event.Actor `json:"released_by,omitzero"`
+}
+
 // Hold returns the oldest hold of the payment that is active.
-func (b Balance) Hold() (Hold, bool) {
+func (b Balance) Hold() (HoldRecord, bool) {
 	for _, h := range b.Holds {
 		if h.Active() {
 			return h, true
 		}
 	}
-	return Hold{}, false
+	return HoldRecord{}, false
 }
 
 // AwaitingMethod is the HoldRef of a refund that was opened because the provider
@@ -30,7 +39,7 @@ const AwaitingMethod = "choice_of_method"
 // goes to the queue for a person; one that may have been is looked up at once,
 // and followed, but not sent again, and goes to the queue when it stays absent.
 // CheckLease by the same already, it stays as it is.
-func (r *Refund) Hold(s Stamp, ref, reason string) error {
+func (r *Refund) Hold(s event.Stamp, ref, reason string) error {
 	if !r.Status.Open() {
 		return r.refuse("held; only an open one can")
 	}
@@ -48,7 +57,7 @@ func (r *Refund) Hold(s Stamp, ref, reason string) error {
 }
 
 // Release lets a held refund go on: it is due at once.
-func (r *Refund) Release(s Stamp, reason string) error {
+func (r *Refund) Release(s event.Stamp, reason string) error {
 	if r.HoldRef == "" {
 		return r.refuse("released; it is not held")
 	}
@@ -61,7 +70,7 @@ func (r *Refund) Release(s Stamp, reason string) error {
 
 // withdraw ends an attempt that was certainly never sent, so that another can
 // take its place.
-func (r *Refund) withdraw(s Stamp, code, reason string) error {
+func (r *Refund) withdraw(s event.Stamp, code, reason string) error {
 	if !r.OnHold() {
 		return r.refuse("withdrawn; it may have been sent")
 	}
@@ -110,10 +119,10 @@ type HoldRequest struct {
 	OrderID   string
 	PaymentID string
 	Captured  int64 // minor units of the whole payment; seeds the balance on first use
-	Currency  Currency
+	Currency  money.Currency
 	Ref       string // such as the id of a dispute; at most 255 letters
 	Reason    string // for staff; at most MaxReason letters
-	By        Actor
+	By        event.Actor
 }
 
 func (h HoldRequest) validate() error {
@@ -133,7 +142,7 @@ func (h HoldRequest) validate() error {
 	if h.Captured < 0 {
 		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf("%d minor units; 0 or more are allowed", h.Captured)}
 	}
-	if p, err := orders.ParseCurrency(string(h.Currency)); err != nil || p != h.Currency {
+	if p, err := money.ParseCurrency(string(h.Currency)); err != nil || p != h.Currency {
 		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(h.Currency))}
 	}
 	return checkText("reason", h.Reason, MaxReason)
@@ -159,11 +168,11 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 	var queued []string
 	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
 		queued = queued[:0]
-		if slices.ContainsFunc(b.Holds, func(x Hold) bool { return x.Ref == h.Ref }) {
+		if slices.ContainsFunc(b.Holds, func(x HoldRecord) bool { return x.Ref == h.Ref }) {
 			return nil
 		}
 		st := s.stamp(ctx, h.By)
-		b.Holds = append(slices.Clone(b.Holds), Hold{Ref: h.Ref, Reason: h.Reason, At: st.At, By: h.By})
+		b.Holds = append(slices.Clone(b.Holds), HoldRecord{Hold: payment.Hold{Ref: h.Ref, Reason: h.Reason, At: st.At}, By: h.By})
 		for _, r := range open {
 			if r.HoldRef != "" {
 				continue
@@ -198,9 +207,9 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
 		st := s.stamp(ctx, h.By)
 		holds := slices.Clone(b.Holds)
-		i := slices.IndexFunc(holds, func(x Hold) bool { return x.Ref == h.Ref })
+		i := slices.IndexFunc(holds, func(x HoldRecord) bool { return x.Ref == h.Ref })
 		if i < 0 {
-			i, holds = len(holds), append(holds, Hold{Ref: h.Ref, At: st.At, By: h.By})
+			i, holds = len(holds), append(holds, HoldRecord{Hold: payment.Hold{Ref: h.Ref, At: st.At}, By: h.By})
 		}
 		if !holds[i].Active() {
 			return nil
@@ -231,7 +240,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 }
 
 // CountsAgainstCaptured returns the holds of a payment, oldest first, released ones too.
-func (s *Service) Holds(ctx context.Context, orderID, paymentID string) ([]Hold, error) {
+func (s *Service) Holds(ctx context.Context, orderID, paymentID string) ([]HoldRecord, error) {
 	book, err := s.store.PaymentState(ctx, OpenRequest{OrderID: orderID, PaymentID: paymentID})
 	if err != nil {
 		return nil, fmt.Errorf("refunds: holds of payment %s: %w", paymentID, err)

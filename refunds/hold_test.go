@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
-var bank = refunds.Actor{Kind: orders.ActorProvider, Name: "webhook"}
+var bank = event.Actor{Kind: event.ActorProvider, Name: "webhook"}
 
 func dispute(n int, ref string) refunds.HoldRequest {
 	r := request(n, 1)
@@ -39,7 +40,7 @@ func (s *shop) release(h refunds.HoldRequest) []refunds.Refund {
 func (s *shop) sends() int { return s.gateway.Calls(refundstest.CallCreate) }
 
 func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
-	for _, method := range []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit} {
+	for _, method := range []payment.Method{payment.Card, payment.Cash, payment.StoreCredit} {
 		t.Run(string(method), func(t *testing.T) {
 			inBubble(t, func(s *shop) {
 				s.hold(dispute(1, "dp_1"))
@@ -237,7 +238,7 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		// The first send is told to come later; the dispute arrives before it does.
 		var g scripted
-		g.create = func(r refunds.RefundRequest) refunds.Result {
+		g.create = func(r payment.RefundRequest) payment.Result {
 			s.hold(dispute(1, "dp_1"))
 			g.Gateway.Script(refundstest.CallCreate, refundstest.FaultRateLimit)
 			return g.Gateway.CreateRefund(s.Context(), r)
@@ -301,7 +302,7 @@ func TestHoldsMayComeTwiceAndInTheWrongOrder(t *testing.T) {
 }
 
 func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
-	for _, choice := range []refunds.Method{refunds.StoreCredit, refunds.Cash, refunds.Card, refunds.OriginalMethod} {
+	for _, choice := range []payment.Method{payment.StoreCredit, payment.Cash, payment.Card, payment.OriginalMethod} {
 		t.Run(string(choice), func(t *testing.T) {
 			inBubble(t, func(s *shop) {
 				first := s.refund(request(1, 3))
@@ -319,7 +320,7 @@ func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
 					s.Fatal(err)
 				}
 				s.is(owed, refunds.StatusCreated)
-				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview}, []any{refunds.AwaitingMethod, refunds.StoreCredit, int64(3000), true})
+				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview}, []any{refunds.AwaitingMethod, payment.StoreCredit, int64(3000), true})
 				s.settle(100 * time.Hour)
 				s.is(s.get(owed.ID), refunds.StatusCreated)
 				s.check()
@@ -393,7 +394,7 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 		type line struct {
 			attempt int
 			call    string
-			outcome refunds.Outcome
+			outcome payment.Outcome
 			http    int
 			code    string
 		}
@@ -405,12 +406,12 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 			}
 		}
 		s.equal("answers", got, []line{
-			{1, "create", refunds.OutcomeUnknown, 0, "timeout"},
-			{1, "create", refunds.OutcomeUnknown, 500, "api_error"},
-			{1, "create", refunds.OutcomeNoEffect, 429, "rate_limit"},
-			{1, "create", refunds.OutcomeDeclined, 400, "charge_disputed"},
-			{1, "find", refunds.OutcomeNoEffect, 200, ""},
-			{2, "create", refunds.OutcomeDone, 200, ""},
+			{1, "create", payment.OutcomeUnknown, 0, "timeout"},
+			{1, "create", payment.OutcomeUnknown, 500, "api_error"},
+			{1, "create", payment.OutcomeNoEffect, 429, "rate_limit"},
+			{1, "create", payment.OutcomeDeclined, 400, "charge_disputed"},
+			{1, "find", payment.OutcomeNoEffect, 200, ""},
+			{2, "create", payment.OutcomeDone, 200, ""},
 		})
 		last, err := s.ProviderCalls(s.Context(), r.ID, 1)
 		s.equal("the last one", []any{len(last), last[0].Attempt, err}, []any{1, 2, nil})

@@ -3,7 +3,8 @@ package refunds_test
 import (
 	"testing"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -11,16 +12,16 @@ import (
 func TestManualMethodsNeverCallTheProvider(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		for i, c := range []struct {
-			method    refunds.Method
-			paidBy    orders.Method
-			want      refunds.Method
+			method    payment.Method
+			paidBy    payment.Method
+			want      payment.Method
 			reference string
 		}{
-			{refunds.Cash, orders.Card, refunds.Cash, "MANUAL-CAS-00001"},
-			{refunds.StoreCredit, orders.Card, refunds.StoreCredit, "MANUAL-STO-00001"},
-			{refunds.OriginalMethod, orders.Cash, refunds.Cash, "MANUAL-CAS-00002"},
-			{"", orders.Cash, refunds.Cash, "MANUAL-CAS-00003"},
-			{refunds.StoreCredit, orders.Cash, refunds.StoreCredit, "MANUAL-STO-00002"},
+			{payment.Cash, payment.Card, payment.Cash, "MANUAL-CAS-00001"},
+			{payment.StoreCredit, payment.Card, payment.StoreCredit, "MANUAL-STO-00001"},
+			{payment.OriginalMethod, payment.Cash, payment.Cash, "MANUAL-CAS-00002"},
+			{"", payment.Cash, payment.Cash, "MANUAL-CAS-00003"},
+			{payment.StoreCredit, payment.Cash, payment.StoreCredit, "MANUAL-STO-00002"},
 		} {
 			q := request(i, 1)
 			q.Method, q.PaymentMethod = c.method, c.paidBy
@@ -58,7 +59,7 @@ func TestARefundOfNothingSucceedsWithoutACall(t *testing.T) {
 		s.equal("completed after asking again", s.seen.completed, 1)
 
 		q = request(2, 1)
-		q.Quote.Lines[0].Paid, q.Method, q.Captured = refunds.Components{}, refunds.StoreCredit, 0
+		q.Quote.Lines[0].Paid, q.Method, q.Captured = money.Components{}, payment.StoreCredit, 0
 		s.is(s.refund(q), refunds.StatusSucceeded)
 		s.check()
 	})

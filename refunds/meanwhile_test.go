@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -33,14 +34,14 @@ func (g *interrupted) happen(what map[refundstest.Call]func(), c refundstest.Cal
 	}
 }
 
-func (g *interrupted) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g *interrupted) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	g.happen(g.before, refundstest.CallCreate)
 	a := g.Gateway.CreateRefund(ctx, r)
 	g.happen(g.during, refundstest.CallCreate)
 	return a
 }
 
-func (g *interrupted) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g *interrupted) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	g.happen(g.before, refundstest.CallFind)
 	a := g.Gateway.FindRefund(ctx, r)
 	g.happen(g.during, refundstest.CallFind)
@@ -220,7 +221,7 @@ func TestWhatAPersonCalledPaidCanBeTakenBack(t *testing.T) {
 			}
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 			s.gateway.Settle("re_1", "failed")
-			r, err = s.HandleWebhook(s.Context(), refunds.WebhookEvent{RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: refunds.OutcomeDeclined}, bank)
+			r, err = s.HandleWebhook(s.Context(), payment.WebhookEvent{RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: payment.OutcomeDeclined}, bank)
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -258,7 +259,7 @@ func TestWhatCouldNotBeSentForADayMayBePaidOtherwise(t *testing.T) {
 		}
 		s.is(r, refunds.StatusFailed)
 		q := request(1, 1)
-		q.Method = refunds.StoreCredit
+		q.Method = payment.StoreCredit
 		s.is(s.refund(q), refunds.StatusSucceeded)
 		s.equal("sent to the provider", s.gateway.PaidOut("pi_1"), int64(0))
 		s.check()

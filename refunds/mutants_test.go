@@ -12,7 +12,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/leanovate/gopter"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -84,7 +85,7 @@ func worksOnTheHappyPath(t *testing.T, make design) {
 		t.Fatal(err)
 	}
 	card, cash := request(1, 1), request(2, 1)
-	cash.Method = refunds.Cash
+	cash.Method = payment.Cash
 	for _, r := range []refunds.Request{card, card, cash, cash} {
 		got, err := e.Refund(t.Context(), r)
 		if err != nil || got.Status != refunds.StatusSucceeded {
@@ -100,18 +101,18 @@ func made(s *refunds.Service, err error) (refundstest.Executor, error) { return 
 
 // answering is a gateway with one or both of its answers changed.
 type answering struct {
-	refunds.RefundGateway
-	create, find func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result
+	payment.RefundGateway
+	create, find func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result
 }
 
-func (g answering) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g answering) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	if g.create == nil {
 		return g.RefundGateway.CreateRefund(ctx, r)
 	}
 	return g.create(ctx, g.RefundGateway, r)
 }
 
-func (g answering) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g answering) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	if g.find == nil {
 		return g.RefundGateway.FindRefund(ctx, r)
 	}
@@ -127,17 +128,17 @@ func around(g answering) design {
 }
 
 var (
-	timeoutFails = answering{create: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
+	timeoutFails = answering{create: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
 		a := g.CreateRefund(ctx, r)
-		if a.Outcome == refunds.OutcomeUnknown && a.HTTP == 0 {
-			a.Outcome, a.Code = refunds.OutcomeDeclined, "timeout"
+		if a.Outcome == payment.OutcomeUnknown && a.HTTP == 0 {
+			a.Outcome, a.Code = payment.OutcomeDeclined, "timeout"
 		}
 		return a
 	}}
-	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
+	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
 		a := g.FindRefund(ctx, r)
-		if a.Outcome == refunds.OutcomeUnknown {
-			a.Outcome = refunds.OutcomeNoEffect
+		if a.Outcome == payment.OutcomeUnknown {
+			a.Outcome = payment.OutcomeNoEffect
 		}
 		return a
 	}}
@@ -148,13 +149,13 @@ var (
 func rotate(n int) design {
 	var mu sync.Mutex
 	failures := map[string]int{}
-	return around(answering{create: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
+	return around(answering{create: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
 		mu.Lock()
 		key := r.Key
 		r.Key = fmt.Sprintf("%s-%d", key, failures[key]/n)
 		mu.Unlock()
 		a := g.CreateRefund(ctx, r)
-		if a.Outcome == refunds.OutcomeUnknown {
+		if a.Outcome == payment.OutcomeUnknown {
 			mu.Lock()
 			failures[key]++
 			mu.Unlock()
@@ -169,19 +170,19 @@ func resendForEver() design {
 	var mu sync.Mutex
 	answered := map[string]bool{}
 	resend := around(answering{
-		create: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
+		create: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
 			a := g.CreateRefund(ctx, r)
 			mu.Lock()
 			defer mu.Unlock()
-			answered[r.Key] = answered[r.Key] || a.Replayed || a.Outcome != refunds.OutcomeUnknown && a.Outcome != refunds.OutcomeNoEffect
+			answered[r.Key] = answered[r.Key] || a.Replayed || a.Outcome != payment.OutcomeUnknown && a.Outcome != payment.OutcomeNoEffect
 			return a
 		},
-		find: func(ctx context.Context, g refunds.RefundGateway, r refunds.RefundRequest) refunds.Result {
+		find: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
 			mu.Lock()
 			known := answered[r.Key]
 			mu.Unlock()
 			if !known {
-				return refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
 			}
 			return g.FindRefund(ctx, r)
 		},
@@ -214,8 +215,8 @@ func (e rival) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, e
 	return e.pay(ctx, e, r)
 }
 
-func (e rival) stamp() refunds.Stamp {
-	return refunds.Stamp{At: e.cfg.Now(), By: orders.System("rival")}
+func (e rival) stamp() event.Stamp {
+	return event.Stamp{At: e.cfg.Now(), By: event.System("rival")}
 }
 
 // intent is a submitted refund of what is asked for, leased under the token.
@@ -226,7 +227,7 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 	}
 	next, err := refunds.NewRefund(refunds.Params{
 		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer,
-		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: refunds.Card, PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
+		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: payment.Card, PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
 	}, e.stamp())
 	if err != nil {
 		return nil, err
@@ -236,15 +237,15 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 }
 
 // call asks the provider, once.
-func (e rival) call(ctx context.Context, r *refunds.Refund) refunds.Result {
+func (e rival) call(ctx context.Context, r *refunds.Refund) payment.Result {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.CallTimeout)
 	defer cancel()
 	return e.cfg.Gateway.CreateRefund(ctx, r.ProviderRequest())
 }
 
-func (e rival) answered(r *refunds.Refund, a refunds.Result) error {
+func (e rival) answered(r *refunds.Refund, a payment.Result) error {
 	return r.RecordResult(e.stamp(), refunds.AttemptUpdate{
-		Result: a, Calls: 1, Tries: 1, Doubt: a.Outcome == refunds.OutcomeUnknown, NextAt: e.cfg.Now().Add(time.Second),
+		Result: a, Calls: 1, Tries: 1, Doubt: a.Outcome == payment.OutcomeUnknown, NextAt: e.cfg.Now().Add(time.Second),
 	})
 }
 

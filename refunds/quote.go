@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Quote is what would be paid back, and how it splits. It is a function of
 // its QuoteRequest and of what was given before, and of nothing else.
 type Quote struct {
-	Currency Currency    `json:"currency"`
-	Lines    []QuoteLine `json:"lines"`
-	Fees     []Fee       `json:"fees,omitempty"`
-	Gross    int64       `json:"gross"`    // sum of the lines, minor units
-	FeesSum  int64       `json:"fees_sum"` // sum of the fees taken, minor units
-	Amount   int64       `json:"amount"`   // gross less fees, never below zero
+	Currency money.Currency `json:"currency"`
+	Lines    []QuoteLine    `json:"lines"`
+	Fees     []Fee          `json:"fees,omitempty"`
+	Gross    int64          `json:"gross"`    // sum of the lines, minor units
+	FeesSum  int64          `json:"fees_sum"` // sum of the fees taken, minor units
+	Amount   int64          `json:"amount"`   // gross less fees, never below zero
 	// ByTerms is what the pinned terms alone would have paid; what Amount has
 	// above it is leakage, added by overrides.
 	ByTerms int64 `json:"by_terms"`
@@ -23,9 +23,9 @@ type Quote struct {
 
 // QuoteLine is what one order line gives back now.
 type QuoteLine struct {
-	OrderLineID string     `json:"order_line_id"`
-	Units       int        `json:"units"`
-	Given       Components `json:"given"`
+	OrderLineID string           `json:"order_line_id"`
+	Units       int              `json:"units"`
+	Given       money.Components `json:"given"`
 }
 
 // FeeKind names a fee.
@@ -59,17 +59,17 @@ type FeeRule struct {
 // QuoteRequest says which units come back and what the terms take off. It is
 // kept with the refund: a new attempt after a failed one quotes it again.
 type QuoteRequest struct {
-	Currency Currency           `json:"currency"`
+	Currency money.Currency     `json:"currency"`
 	Lines    []QuoteRequestLine `json:"lines"`
 	Fees     []FeeRule          `json:"fees,omitempty"`
 }
 
 // QuoteRequestLine is one order line with units to give back.
 type QuoteRequestLine struct {
-	OrderLineID string     `json:"order_line_id"`
-	Bought      int        `json:"bought"` // units bought on the line
-	Paid        Components `json:"paid"`   // what the whole line was paid
-	Units       int        `json:"units"`  // units to give back now
+	OrderLineID string           `json:"order_line_id"`
+	Bought      int              `json:"bought"` // units bought on the line
+	Paid        money.Components `json:"paid"`   // what the whole line was paid
+	Units       int              `json:"units"`  // units to give back now
 	// Overridden: the line is given back by override only; the terms alone
 	// would pay nothing for it.
 	Overridden bool `json:"overridden,omitempty"`
@@ -79,7 +79,7 @@ type QuoteRequestLine struct {
 // gave for one line.
 type Refunded struct {
 	Units      int
-	Components Components
+	Components money.Components
 }
 
 // NewQuote values the units of r by the floor law: of what was paid for all n
@@ -107,7 +107,7 @@ func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
 		now := l.Paid.Share(before.Units+l.Units, l.Bought).Sub(before.Components)
 		// What was reversed may have been the smaller steps, so that those
 		// still given are ahead of the law for a while.
-		now = orders.Components{Price: max(0, now.Price), Duty: max(0, now.Duty), Shipping: max(0, now.Shipping)}
+		now = money.Components{Price: max(0, now.Price), Duty: max(0, now.Duty), Shipping: max(0, now.Shipping)}
 		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: l.Units, Given: now}
 		q.Gross += now.Total()
 		if !l.Overridden {
@@ -162,7 +162,7 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 		if rule.OrderLineID == "" {
 			units = 1
 		}
-		amount, err := orders.BasisPoints(price, rule.PercentBP)
+		amount, err := money.BasisPoints(price, rule.PercentBP)
 		if err != nil {
 			return nil, &Error{Code: CodeInvalid, Field: string(rule.Kind), Message: "its percentage can't be computed", Err: err}
 		}

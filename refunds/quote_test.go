@@ -11,6 +11,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -119,7 +120,7 @@ func TestReturningEverythingUnitByUnitInEveryOrderSumsToWhatWasPaid(t *testing.T
 func TestQuoteOfFeesAndOverrides(t *testing.T) {
 	// Each line: 4 units for 10.00, 1.00 duty, 0.40 shipping.
 	line := func(id string, units int, overridden bool) refunds.QuoteRequestLine {
-		return refunds.QuoteRequestLine{OrderLineID: id, Bought: 4, Units: units, Paid: refunds.Components{Price: 1000, Duty: 100, Shipping: 40}, Overridden: overridden}
+		return refunds.QuoteRequestLine{OrderLineID: id, Bought: 4, Units: units, Paid: money.Components{Price: 1000, Duty: 100, Shipping: 40}, Overridden: overridden}
 	}
 	restock, ship := refunds.RestockingFee, refunds.ReturnShippingFee
 	for _, c := range []struct {
@@ -172,7 +173,7 @@ func TestQuoteOfFeesAndOverrides(t *testing.T) {
 }
 
 func TestQuoteRefusals(t *testing.T) {
-	good := refunds.QuoteRequestLine{OrderLineID: "a", Bought: 3, Units: 1, Paid: refunds.Components{Price: 1}}
+	good := refunds.QuoteRequestLine{OrderLineID: "a", Bought: 3, Units: 1, Paid: money.Components{Price: 1}}
 	change := func(f func(*refunds.QuoteRequestLine)) []refunds.QuoteRequestLine {
 		l := good
 		f(&l)
@@ -282,7 +283,7 @@ func TestTheQuoteLaw(t *testing.T) {
 				for i, l := range q.Lines {
 					paid, n := r.Lines[i].Paid, r.Lines[i].Bought
 					for _, part := range [][2]int64{{l.Given.Price, paid.Price}, {l.Given.Duty, paid.Duty}, {l.Given.Shipping, paid.Shipping}} {
-						if fair := orders.Share(part[1], l.Units, n); part[0] < fair || part[0] > fair+1 {
+						if fair := money.Share(part[1], l.Units, n); part[0] < fair || part[0] > fair+1 {
 							return fmt.Sprintf("%d units of %d gave %d, the fair share is %d", l.Units, n, part[0], fair)
 						}
 					}
@@ -329,10 +330,10 @@ func FuzzNewQuote(f *testing.F) {
 	f.Fuzz(func(t *testing.T, price, duty, shipping int64, n, units, before int, beforePrice int64, bp int, fixed int64, waived bool) {
 		r := refunds.QuoteRequest{
 			Currency: "USD",
-			Lines:    []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units, Paid: refunds.Components{Price: price, Duty: duty, Shipping: shipping}}},
+			Lines:    []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units, Paid: money.Components{Price: price, Duty: duty, Shipping: shipping}}},
 			Fees:     []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "a", PercentBP: bp, Fixed: fixed, Waived: waived}},
 		}
-		q, err := refunds.NewQuote(r, map[string]refunds.Refunded{"a": {Units: before, Components: refunds.Components{Price: max(0, beforePrice)}}})
+		q, err := refunds.NewQuote(r, map[string]refunds.Refunded{"a": {Units: before, Components: money.Components{Price: max(0, beforePrice)}}})
 		if err != nil {
 			if refunds.CodeOf(err) == "" {
 				t.Fatalf("an error without a code: %v", err)

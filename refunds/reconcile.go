@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Match is what a comparison of one refund came to.
@@ -39,19 +42,19 @@ type Match struct {
 	OrderID         string
 	Status          Status // of the attempt
 	Amount          int64  // minor units
-	Currency        Currency
+	Currency        money.Currency
 
 	ProviderID       string
 	ProviderStatus   string
 	ProviderAmount   int64 // minor units
-	ProviderCurrency Currency
+	ProviderCurrency money.Currency
 }
 
 // Totals counts comparisons and sums amounts, both by finding.
 type Totals struct {
 	Count map[MatchStatus]int
-	Ours  map[MatchStatus]map[Currency]int64 // minor units
-	There map[MatchStatus]map[Currency]int64 // minor units
+	Ours  map[MatchStatus]map[money.Currency]int64 // minor units
+	There map[MatchStatus]map[money.Currency]int64 // minor units
 }
 
 // Differences is how many comparisons a person has to look at.
@@ -67,12 +70,12 @@ func (t Totals) Differences() int {
 
 func (t Totals) add(c Match) {
 	t.Count[c.Match]++
-	sum := func(m map[MatchStatus]map[Currency]int64, currency Currency, amount int64) {
+	sum := func(m map[MatchStatus]map[money.Currency]int64, currency money.Currency, amount int64) {
 		if currency == "" {
 			return
 		}
 		if m[c.Match] == nil {
-			m[c.Match] = map[Currency]int64{}
+			m[c.Match] = map[money.Currency]int64{}
 		}
 		m[c.Match][currency] += amount
 	}
@@ -121,7 +124,7 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
 	c := &comparing{
 		s: s, from: from.UTC().Truncate(time.Second), to: to.UTC().Truncate(time.Second), each: each,
-		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[Currency]int64{}, There: map[MatchStatus]map[Currency]int64{}},
+		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[money.Currency]int64{}, There: map[MatchStatus]map[money.Currency]int64{}},
 	}
 	if s.cfg.Lister == nil {
 		return c.totals, &Error{Code: CodeInvalid, Field: "Config.Lister", Message: "it is nil; without the provider's list nothing can be compared"}
@@ -160,8 +163,8 @@ func (c *comparing) tell(x Match) error {
 // once though the provider made it later. One whose attempt we made outside of
 // the whole time is told on the provider's side.
 func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
-	seen := map[string]ProviderRefund{} // by attempt, of attempts in this slice
-	batch := make([]ProviderRefund, 0, reconcilePage)
+	seen := map[string]payment.ProviderRefund{} // by attempt, of attempts in this slice
+	batch := make([]payment.ProviderRefund, 0, reconcilePage)
 	for l, err := range c.s.cfg.Lister.ListRefunds(ctx, from, to) {
 		if err != nil {
 			return err
@@ -196,7 +199,7 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 }
 
 // theirs finds our side of refunds of the provider's list.
-func (c *comparing) theirs(ctx context.Context, batch []ProviderRefund, from, to time.Time, seen map[string]ProviderRefund) error {
+func (c *comparing) theirs(ctx context.Context, batch []payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -228,13 +231,13 @@ func (c *comparing) theirs(ctx context.Context, batch []ProviderRefund, from, to
 		before, twice := seen[l.AttemptID]
 		known := leg.Attempt.ProviderID
 		switch {
-		case l.Outcome != OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" && twice && before.Outcome != OutcomeDeclined):
+		case l.Outcome != payment.OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" && twice && before.Outcome != payment.OutcomeDeclined):
 			// Two that hold money under one attempt: this one is none of ours.
 			if err := c.tell(compare(Leg{}, l)); err != nil {
 				return err
 			}
 		case !at.Before(from) && at.Before(to):
-			if !twice || before.Outcome == OutcomeDeclined || l.ProviderID == known {
+			if !twice || before.Outcome == payment.OutcomeDeclined || l.ProviderID == known {
 				seen[l.AttemptID] = l
 			}
 		case at.Before(c.from) || !at.Before(c.to):
@@ -248,7 +251,7 @@ func (c *comparing) theirs(ctx context.Context, batch []ProviderRefund, from, to
 
 // ours compares an attempt of ours. Not in the list of its hour, it is looked
 // up by itself: the provider may have made it later.
-func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]ProviderRefund) error {
+func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.ProviderRefund) error {
 	l, ok := seen[leg.Attempt.ID]
 	switch {
 	case ok:
@@ -259,9 +262,9 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]ProviderR
 		at.Attempts = []Attempt{leg.Attempt}
 		a := c.s.find(ctx, at)
 		switch a.Outcome {
-		case OutcomeDone, OutcomeDeclined, OutcomePending, OutcomeRequiresAction:
-			l = ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
-		case OutcomeNoEffect:
+		case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeRequiresAction:
+			l = payment.ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
+		case payment.OutcomeNoEffect:
 			if leg.Attempt.Status == StatusFailed {
 				return nil // it failed, and it is not there
 			}
@@ -273,7 +276,7 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]ProviderR
 }
 
 // compare is the two sides of one refund; either may be empty, not both.
-func compare(leg Leg, l ProviderRefund) Match {
+func compare(leg Leg, l payment.ProviderRefund) Match {
 	c := Match{
 		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID, ClientReference: leg.Refund.ClientReference,
 		OrderID: leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
@@ -292,13 +295,13 @@ func compare(leg Leg, l ProviderRefund) Match {
 		c.Match = MissingAtProvider
 	case l.Amount != leg.Attempt.Amount || l.Currency != c.Currency:
 		c.Match = AmountDiffers
-	case open && (l.Outcome == OutcomePending || l.Outcome == OutcomeRequiresAction) &&
+	case open && (l.Outcome == payment.OutcomePending || l.Outcome == payment.OutcomeRequiresAction) &&
 		(leg.Attempt.Status == StatusPending || leg.Attempt.Status == StatusRequiresAction):
 		c.Match = Matched // both wait
 	case open:
 		c.Match = InProgress
-	case (leg.Attempt.Status == StatusSucceeded) == (l.Outcome == OutcomeDone) &&
-		(leg.Attempt.Status != StatusSucceeded) == (l.Outcome == OutcomeDeclined):
+	case (leg.Attempt.Status == StatusSucceeded) == (l.Outcome == payment.OutcomeDone) &&
+		(leg.Attempt.Status != StatusSucceeded) == (l.Outcome == payment.OutcomeDeclined):
 		c.Match = Matched
 	default:
 		c.Match = StateDiffers

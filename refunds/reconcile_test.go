@@ -12,19 +12,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
 // lister is the provider's list of a test.
 type lister struct {
-	all   []refunds.ProviderRefund
+	all   []payment.ProviderRefund
 	fails error
 	most  int // refunds that one call was asked for
 }
 
-func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[refunds.ProviderRefund, error] {
-	return func(yield func(refunds.ProviderRefund, error) bool) {
+func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
+	return func(yield func(payment.ProviderRefund, error) bool) {
 		n := 0
 		for _, x := range l.all {
 			if x.CreatedAt.Before(from) || !x.CreatedAt.Before(to) {
@@ -36,7 +38,7 @@ func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[re
 			}
 		}
 		if l.fails != nil {
-			yield(refunds.ProviderRefund{}, l.fails)
+			yield(payment.ProviderRefund{}, l.fails)
 		}
 	}
 }
@@ -44,10 +46,10 @@ func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[re
 // list has the provider list the refunds of its ledger, made at the instant.
 func (l *lister) list(g *refundstest.Gateway, at time.Time) {
 	for _, p := range g.Ledger()[len(l.all):] {
-		l.all = append(l.all, refunds.ProviderRefund{
+		l.all = append(l.all, payment.ProviderRefund{
 			ProviderID: p.Reference, PaymentProviderID: p.Request.PaymentProviderID, AttemptID: p.Request.AttemptID, RefundID: p.Request.RefundID,
 			Amount: p.Request.Amount, Currency: p.Request.Currency, CreatedAt: at,
-			Outcome: map[string]refunds.Outcome{"succeeded": refunds.OutcomeDone, "pending": refunds.OutcomePending}[p.Status], Status: p.Status,
+			Outcome: map[string]payment.Outcome{"succeeded": payment.OutcomeDone, "pending": payment.OutcomePending}[p.Status], Status: p.Status,
 		})
 	}
 }
@@ -86,9 +88,9 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 		wrong := paid(3)
 		l.all[2].Amount++
 		taken := paid(4)
-		l.all[3].Outcome, l.all[3].Status = refunds.OutcomeDeclined, "failed"
+		l.all[3].Outcome, l.all[3].Status = payment.OutcomeDeclined, "failed"
 		cash := request(5, 1)
-		cash.Method = refunds.Cash
+		cash.Method = payment.Cash
 		s.refund(cash)
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
 		s.refund(request(6, 1)) // failed here, and not there
@@ -111,7 +113,7 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 			[]any{wrong.ID, int64(1000), int64(1001)})
 		s.equal("missing here", got[refunds.MissingLocally][0].ProviderID, "re_dashboard")
 		s.equal("paid twice", []any{got[refunds.MissingLocally][1].ProviderID, got[refunds.MissingLocally][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
-		s.equal("matched money", totals.Ours[refunds.Matched], map[refunds.Currency]int64{"USD": 2000})
+		s.equal("matched money", totals.Ours[refunds.Matched], map[money.Currency]int64{"USD": 2000})
 		ids := []string{got[refunds.StateDiffers][0].RefundID, got[refunds.StateDiffers][1].RefundID}
 		s.equal("other state", ids, []string{lost.ID, taken.ID})
 
@@ -209,8 +211,8 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 		s.refund(q)
 		l.list(s.gateway, start)
 		l.all = append(l.all,
-			refunds.ProviderRefund{ProviderID: "-1+1", Amount: 1234, Currency: "XXQ", Outcome: refunds.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
-			refunds.ProviderRefund{ProviderID: "+a\n\"b\",c", Amount: 5, Currency: "JPY", Outcome: refunds.OutcomeDone, Status: "\tx", CreatedAt: start})
+			payment.ProviderRefund{ProviderID: "-1+1", Amount: 1234, Currency: "XXQ", Outcome: payment.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
+			payment.ProviderRefund{ProviderID: "+a\n\"b\",c", Amount: 5, Currency: "JPY", Outcome: payment.OutcomeDone, Status: "\tx", CreatedAt: start})
 		var out bytes.Buffer
 		if _, err := s.CompareCSV(s.Context(), &out, start, start.Add(time.Hour)); err != nil {
 			s.Fatal(err)
@@ -247,14 +249,14 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 
 func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 	inBubble(t, func(s *shop) {
-		notice := func(r refunds.Refund, a refunds.Attempt, o refunds.Outcome) refunds.WebhookEvent {
-			return refunds.WebhookEvent{RefundID: r.ID, AttemptID: a.ID, ProviderID: a.ProviderID, Amount: a.Amount, Currency: "USD", Outcome: o}
+		notice := func(r refunds.Refund, a refunds.Attempt, o payment.Outcome) payment.WebhookEvent {
+			return payment.WebhookEvent{RefundID: r.ID, AttemptID: a.ID, ProviderID: a.ProviderID, Amount: a.Amount, Currency: "USD", Outcome: o}
 		}
-		told := func(n refunds.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), n, bank) }
+		told := func(n payment.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), n, bank) }
 
 		r := s.refund(request(1, 2))
 		// What it claims changes nothing: the provider still has it as succeeded.
-		got, err := told(notice(r, *r.Attempt(), refunds.OutcomeDeclined))
+		got, err := told(notice(r, *r.Attempt(), payment.OutcomeDeclined))
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -262,12 +264,12 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 
 		// Another amount or currency is an alarm, and changes no state.
 		before := s.get(r.ID)
-		for _, spoil := range []func(*refunds.WebhookEvent){
-			func(n *refunds.WebhookEvent) { n.Amount++ },
-			func(n *refunds.WebhookEvent) { n.Currency = "EUR" },
-			func(n *refunds.WebhookEvent) { n.AttemptID, n.ProviderID = "never made", "re_other" },
+		for _, spoil := range []func(*payment.WebhookEvent){
+			func(n *payment.WebhookEvent) { n.Amount++ },
+			func(n *payment.WebhookEvent) { n.Currency = "EUR" },
+			func(n *payment.WebhookEvent) { n.AttemptID, n.ProviderID = "never made", "re_other" },
 		} {
-			n := notice(r, *r.Attempt(), refunds.OutcomeDone)
+			n := notice(r, *r.Attempt(), payment.OutcomeDone)
 			spoil(&n)
 			_, err := told(n)
 			s.code(err, refunds.CodeContradiction)
@@ -275,10 +277,10 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		s.equal("after the alarms", s.get(r.ID), before)
 
 		// Found by the provider's id alone; not ours is not found.
-		if got, err := told(refunds.WebhookEvent{ProviderID: "re_1", Outcome: refunds.OutcomeDone}); err != nil || got.ID != r.ID {
+		if got, err := told(payment.WebhookEvent{ProviderID: "re_1", Outcome: payment.OutcomeDone}); err != nil || got.ID != r.ID {
 			s.Errorf("by reference: %v, %v", got.ID, err)
 		}
-		for _, n := range []refunds.WebhookEvent{{ProviderID: "re_dashboard"}, {RefundID: "nobody's"}, {}} {
+		for _, n := range []payment.WebhookEvent{{ProviderID: "re_dashboard"}, {RefundID: "nobody's"}, {}} {
 			if _, err := told(n); !errors.Is(err, refunds.ErrNotFound) {
 				s.Errorf("%+v: %v", n, err)
 			}
@@ -289,9 +291,9 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		failed := s.refund(request(2, 1))
 		again := s.refund(request(2, 1))
 		s.is(again, refunds.StatusSucceeded)
-		_, err = told(notice(again, failed.Attempts[0], refunds.OutcomeDone))
+		_, err = told(notice(again, failed.Attempts[0], payment.OutcomeDone))
 		s.code(err, refunds.CodeContradiction)
-		if _, err = told(notice(again, failed.Attempts[0], refunds.OutcomeDeclined)); err != nil {
+		if _, err = told(notice(again, failed.Attempts[0], payment.OutcomeDeclined)); err != nil {
 			s.Error(err)
 		}
 
@@ -309,7 +311,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		s.is(s.get(lost.ID), refunds.StatusFailed)
 		again = s.refund(request(3, 1))
 		s.is(again, refunds.StatusSucceeded)
-		late := notice(again, again.Attempts[0], refunds.OutcomeDone)
+		late := notice(again, again.Attempts[0], payment.OutcomeDone)
 		late.ProviderID = paid.Reference
 		before = s.get(again.ID)
 		if _, err := told(late); err != nil {

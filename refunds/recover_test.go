@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -154,7 +154,7 @@ func TestAnOutageCostsOneProbeAndNotTheQueue(t *testing.T) {
 func TestCheckFollowsTheProvider(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRequiresAction)
-		webhook := refunds.Actor{Kind: orders.ActorProvider}
+		webhook := event.Actor{Kind: event.ActorProvider}
 		check := func(id string) (refunds.Refund, error) { return s.Check(s.Context(), id, webhook) }
 		r := s.refund(request(1, 2))
 		s.gateway.Settle("re_1", "succeeded")

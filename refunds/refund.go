@@ -4,18 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
-)
-
-// Words shared with package orders.
-type (
-	Actor      = orders.Actor
-	Stamp      = orders.Stamp
-	Event      = orders.Event
-	Currency   = orders.Currency
-	Components = orders.Components
-	Outcome    = orders.Outcome
-	Work       = orders.Work
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Status is the state of a refund, and of each of its attempts.
@@ -63,10 +53,10 @@ type Refund struct {
 	ClientReference string // what it is for, the id of a return; at most one refund not reversed per reference
 	OrderID         string
 	PaymentID       string
-	Customer        string       // id of the customer the money goes to
-	Method          Method       // of the current attempt; card, cash or store_credit
-	Request         QuoteRequest // what Quote was made from, kept for the next attempt
-	Quote           Quote        // of the current attempt
+	Customer        string         // id of the customer the money goes to
+	Method          payment.Method // of the current attempt; card, cash or store_credit
+	Request         QuoteRequest   // what Quote was made from, kept for the next attempt
+	Quote           Quote          // of the current attempt
 	Status          Status
 	Attempts        []Attempt // in order; the last one is the current one
 	CreatedAt       time.Time
@@ -75,16 +65,16 @@ type Refund struct {
 	// HoldRef is what keeps the refund from being sent: the Ref of a Hold of its
 	// payment, or AwaitingMethod. Empty: nothing does.
 	HoldRef string
-	Work    Work
+	Work    payment.Work
 
-	changes []Event
+	changes []event.Event
 }
 
 // Attempt is one leg. What it sends is frozen before the first call.
 type Attempt struct {
 	ID                string // UUIDv7; in the metadata at the provider, to look it up
 	Number            int    // 1 for the first
-	Method            Method
+	Method            payment.Method
 	Status            Status
 	Amount            int64  // minor units
 	Key               string // idempotency key; empty for manual methods
@@ -102,15 +92,15 @@ type Attempt struct {
 	// StoredError: the provider keeps a server error under the key and will
 	// replay it for ever; the refund can only be looked up.
 	StoredError bool
-	SettledAt   time.Time // when it succeeded, failed or was reversed
-	PaidBy      Actor     // manual methods: who handed it out; set when it is decided
+	SettledAt   time.Time   // when it succeeded, failed or was reversed
+	PaidBy      event.Actor // manual methods: who handed it out; set when it is decided
 }
 
 // unanswered reports whether nothing was ever answered under the key.
 func (a *Attempt) unanswered() bool { return a.AnsweredAt.IsZero() && !a.StoredError }
 
 // PendingEvents returns the events recorded since the refund was loaded or made.
-func (r *Refund) PendingEvents() []Event { return r.changes }
+func (r *Refund) PendingEvents() []event.Event { return r.changes }
 
 // Clone is the refund as a store keeps it: without the events recorded since
 // it was loaded, sharing nothing with r that changes.

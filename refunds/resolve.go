@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Resolve ends a refund that stands in the queue for a person, by the word of
@@ -18,7 +20,7 @@ import (
 // is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
 // not in the queue, was changed meanwhile, or about which the provider is being
 // asked at this moment, is CodeTransition.
-func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by Actor, providerReference string) (Refund, error) {
+func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by event.Actor, providerReference string) (Refund, error) {
 	seen, err := s.store.Refund(ctx, id)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
@@ -52,13 +54,13 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 		return &Error{Code: CodeContradiction, Field: "outcome", Message: fmt.Sprintf(format, args...)}
 	}
 	there := s.find(ctx, r)
-	done := there.Outcome == OutcomeDone
+	done := there.Outcome == payment.OutcomeDone
 	switch {
 	case done && !paid && there.Amount != 0 && there.Amount != r.Amount():
 		// Looking again would tell the same.
 		return "", refuse("the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", r.ID, there.ProviderID,
-			orders.NewMoney(there.Amount, r.Quote.Currency), orders.NewMoney(r.Amount(), r.Quote.Currency))
-	case done && !paid, effective(there.Outcome) && !done, there.Outcome == OutcomeDeclined && paid:
+			money.New(there.Amount, r.Quote.Currency), money.New(r.Amount(), r.Quote.Currency))
+	case done && !paid, effective(there.Outcome) && !done, there.Outcome == payment.OutcomeDeclined && paid:
 		if _, err := s.store.Update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
@@ -73,13 +75,13 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 }
 
 // find looks a refund up by its current attempt, whoever carries it out.
-func (s *Service) find(ctx context.Context, r Refund) Result {
+func (s *Service) find(ctx context.Context, r Refund) payment.Result {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
 	defer cancel()
 	return s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest())
 }
 
 // effective reports whether the provider has the refund, and has paid it or may.
-func effective(o Outcome) bool {
-	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
+func effective(o payment.Outcome) bool {
+	return o == payment.OutcomeDone || o == payment.OutcomePending || o == payment.OutcomeRequiresAction
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Service pays money back: it quotes, opens refunds, carries them out and
@@ -32,11 +34,13 @@ func New(c Config) (*Service, error) {
 func (s *Service) now() time.Time { return instant(s.cfg.Now()) }
 
 // worker is the actor of what the service does on its own.
-func (s *Service) worker(ctx context.Context) Stamp { return s.stamp(ctx, orders.System("refunds")) }
+func (s *Service) worker(ctx context.Context) event.Stamp {
+	return s.stamp(ctx, event.System("refunds"))
+}
 
 // stamp is the actor's, now, from where ctx says.
-func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
-	return Stamp{At: s.now(), By: by, Source: orders.SourceOf(ctx)}
+func (s *Service) stamp(ctx context.Context, by event.Actor) event.Stamp {
+	return event.Stamp{At: s.now(), By: by, Source: event.SourceOf(ctx)}
 }
 
 // Request asks for a refund.
@@ -44,20 +48,20 @@ type Request struct {
 	ClientReference   string // what it is for, the id of a return
 	OrderID           string
 	PaymentID         string
-	PaymentMethod     orders.Method // how the order was paid
-	PaymentProviderID string        // the provider's id of a card payment
-	Captured          int64         // minor units of the whole payment; seeds the balance on first use
-	Currency          Currency      // of the payment
-	Customer          string        // id of who gets the money
-	Method            Method        // empty: original_method
-	Allowed           []Method      // by the terms; empty: all
+	PaymentMethod     payment.Method   // how the order was paid
+	PaymentProviderID string           // the provider's id of a card payment
+	Captured          int64            // minor units of the whole payment; seeds the balance on first use
+	Currency          money.Currency   // of the payment
+	Customer          string           // id of who gets the money
+	Method            payment.Method   // empty: original_method
+	Allowed           []payment.Method // by the terms; empty: all
 	// Quote says which units come back. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
 	Quote QuoteRequest
 	// Expect, when not nil, is the amount in minor units that the caller means to
 	// pay back. Any other is CodeAmountChanged, and nothing is paid.
 	Expect *int64
-	By     Actor // who asks; for a manual method also who hands it out
+	By     event.Actor // who asks; for a manual method also who hands it out
 }
 
 // expects refuses an amount that is not the one the caller means.
@@ -67,7 +71,7 @@ func (r Request) expects(amount int64) error {
 	}
 	return &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
 		"the refund of %s is now %s and not %s; look at it again",
-		r.ClientReference, orders.NewMoney(amount, r.Currency), orders.NewMoney(*r.Expect, r.Currency))}
+		r.ClientReference, money.New(amount, r.Currency), money.New(*r.Expect, r.Currency))}
 }
 
 func (r Request) openRequest() OpenRequest {
@@ -93,7 +97,7 @@ func (r Request) validate() error {
 	if r.Captured < 0 {
 		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf("%d minor units; 0 or more are allowed", r.Captured)}
 	}
-	if p, err := orders.ParseCurrency(string(r.Currency)); err != nil || p != r.Currency {
+	if p, err := money.ParseCurrency(string(r.Currency)); err != nil || p != r.Currency {
 		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))}
 	}
 	for _, l := range r.Quote.Lines {
@@ -105,7 +109,7 @@ func (r Request) validate() error {
 		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
 	}
 	switch r.Method {
-	case "", Card, Cash, StoreCredit, OriginalMethod:
+	case "", payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod:
 		return nil
 	}
 	return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; card, cash, store_credit or original_method", string(r.Method))}
@@ -113,16 +117,16 @@ func (r Request) validate() error {
 
 // resolve turns the wish for a method into one, and refuses what the payment
 // or the terms do not allow.
-func (r Request) resolve() (Method, error) {
-	original := Cash
-	if r.PaymentMethod == orders.Card {
-		original = Card
+func (r Request) resolve() (payment.Method, error) {
+	original := payment.Cash
+	if r.PaymentMethod == payment.Card {
+		original = payment.Card
 	}
 	m := r.Method
-	if m == "" || m == OriginalMethod {
+	if m == "" || m == payment.OriginalMethod {
 		m = original
 	}
-	allowed := len(r.Allowed) == 0 || slices.Contains(r.Allowed, m) || m == original && slices.Contains(r.Allowed, OriginalMethod)
+	allowed := len(r.Allowed) == 0 || slices.Contains(r.Allowed, m) || m == original && slices.Contains(r.Allowed, payment.OriginalMethod)
 	if !allowed {
 		words := make([]string, len(r.Allowed))
 		for i, a := range r.Allowed {
@@ -130,10 +134,10 @@ func (r Request) resolve() (Method, error) {
 		}
 		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("the terms do not allow %s; allowed: %s", m, strings.Join(words, ", "))}
 	}
-	if m == Card && r.PaymentMethod != orders.Card {
+	if m == payment.Card && r.PaymentMethod != payment.Card {
 		return "", &Error{Code: CodeMethod, Field: "method", Message: "the order was not paid by card, so no card can be refunded; cash or store_credit"}
 	}
-	if m == Card && r.PaymentProviderID == "" {
+	if m == payment.Card && r.PaymentProviderID == "" {
 		return "", &Error{Code: CodeMethod, Field: "payment_reference", Message: "the card payment has no reference of the provider, so it can't be refunded there"}
 	}
 	return m, nil
@@ -184,7 +188,7 @@ func (s *Service) List(ctx context.Context, q Query) ([]Refund, int, error) {
 }
 
 // Events returns the audit trail of a refund, oldest first.
-func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
+func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) {
 	return s.store.Events(ctx, id)
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -21,12 +21,12 @@ type forgetting struct {
 	called bool
 }
 
-func (f *forgetting) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (f *forgetting) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	if !f.called {
 		f.called = true
 		return f.Gateway.CreateRefund(ctx, r)
 	}
-	return refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "charge_already_refunded", HTTP: 400}
+	return payment.Result{Outcome: payment.OutcomeDeclined, Code: "charge_already_refunded", HTTP: 400}
 }
 
 func TestRefundRefusals(t *testing.T) {
@@ -47,10 +47,10 @@ func TestRefundRefusals(t *testing.T) {
 		{"no currency", change(func(r *refunds.Request) { r.Currency = "usd" }), refunds.CodeInvalid, "currency"},
 		{"another currency", change(func(r *refunds.Request) { r.Quote.Currency = "EUR" }), refunds.CodeInvalid, "EUR"},
 		{"no such method", change(func(r *refunds.Request) { r.Method = "gold" }), refunds.CodeMethod, `"gold"`},
-		{"card for cash", change(func(r *refunds.Request) { r.Method, r.PaymentMethod = refunds.Card, orders.Cash }), refunds.CodeMethod, "not paid by card"},
+		{"card for cash", change(func(r *refunds.Request) { r.Method, r.PaymentMethod = payment.Card, payment.Cash }), refunds.CodeMethod, "not paid by card"},
 		{"card without a payment", change(func(r *refunds.Request) { r.PaymentProviderID = "" }), refunds.CodeMethod, "payment_reference"},
 		{"not by the terms", change(func(r *refunds.Request) {
-			r.Method, r.Allowed = refunds.Cash, []refunds.Method{refunds.StoreCredit, refunds.OriginalMethod}
+			r.Method, r.Allowed = payment.Cash, []payment.Method{payment.StoreCredit, payment.OriginalMethod}
 		}),
 			refunds.CodeMethod, "allowed: store_credit, original_method"},
 		{"no lines", change(func(r *refunds.Request) { r.Quote.Lines = nil }), refunds.CodeNothingToRefund, "no units"},
@@ -71,7 +71,7 @@ func TestRefundRefusals(t *testing.T) {
 		})
 	}
 	inBubble(t, func(s *shop) {
-		for _, allowed := range [][]refunds.Method{{refunds.OriginalMethod}, {refunds.Card}, nil} {
+		for _, allowed := range [][]payment.Method{{payment.OriginalMethod}, {payment.Card}, nil} {
 			q := request(len(allowed)*10+1, 1)
 			q.Allowed = allowed
 			s.is(s.refund(q), refunds.StatusSucceeded)
@@ -86,13 +86,13 @@ type stopping struct {
 	meanwhile func()
 }
 
-func (g *stopping) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g *stopping) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	g.Gateway.CreateRefund(ctx, r)
 	if f := g.meanwhile; f != nil {
 		g.meanwhile = nil
 		f()
 	}
-	return refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "a lie that must not be kept"}
+	return payment.Result{Outcome: payment.OutcomeDeclined, Code: "a lie that must not be kept"}
 }
 
 func TestConfigIsValidated(t *testing.T) {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Store keeps refunds, the balance of each payment, and store credit. It is
@@ -53,10 +57,10 @@ type RefundStore interface {
 	// claims never get the same refund.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Refund, error)
 	// Events returns the refund's events in order; none is ErrNotFound.
-	Events(ctx context.Context, id string) ([]Event, error)
+	Events(ctx context.Context, id string) ([]event.Event, error)
 	// NextManualReference returns the next reference of a manual method, such
 	// as MANUAL-CAS-00042 or MANUAL-STO-00007. None is given twice.
-	NextManualReference(ctx context.Context, m Method) (string, error)
+	NextManualReference(ctx context.Context, m payment.Method) (string, error)
 	// ByProviderID returns the refund with an attempt of that provider
 	// reference, a manual one included.
 	ByProviderID(ctx context.Context, reference string) (Refund, error)
@@ -93,7 +97,7 @@ type CreditStore interface {
 	// below zero is refused with CodeCreditTooLow.
 	Credit(ctx context.Context, e CreditEntry) (bool, error)
 	// CreditBalance is the sum of the customer's entries in the currency.
-	CreditBalance(ctx context.Context, customerID string, c Currency) (int64, error)
+	CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error)
 	// CreditEntries returns the customer's entries, newest first.
 	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
 }
@@ -105,7 +109,7 @@ type OpenRequest struct {
 	OrderID         string
 	PaymentID       string
 	Captured        int64 // minor units
-	Currency        Currency
+	Currency        money.Currency
 }
 
 // Check refuses a refund of the reference that is on another payment: two
@@ -130,11 +134,11 @@ type PaymentState struct {
 // Always Reserved + Refunded <= Captured.
 type Balance struct {
 	PaymentID string
-	Currency  Currency
-	Captured  int64  // minor units
-	Reserved  int64  // onHold by open refunds
-	Refunded  int64  // succeeded
-	Holds     []Hold // in order of arrival, released ones too; nil for none
+	Currency  money.Currency
+	Captured  int64        // minor units
+	Reserved  int64        // onHold by open refunds
+	Refunded  int64        // succeeded
+	Holds     []HoldRecord // in order of arrival, released ones too; nil for none
 }
 
 // Available is what can still be refunded, in minor units.
@@ -144,12 +148,12 @@ func (b Balance) Available() int64 { return b.Captured - b.Reserved - b.Refunded
 type CreditEntry struct {
 	ID         string // unique; a UUIDv7, or made of an attempt's id
 	CustomerID string
-	Currency   Currency
+	Currency   money.Currency
 	Amount     int64  // minor units; negative when spent
 	Ref        string // what makes it happen once, for instance the attempt's id
 	Note       string
 	At         time.Time
-	By         Actor
+	By         event.Actor
 }
 
 // Query selects refunds. Zero fields select all.

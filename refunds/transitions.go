@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Params is what a refund is made of.
@@ -19,10 +22,10 @@ type Params struct {
 
 // AttemptParams is what an attempt is made of. All of it is frozen.
 type AttemptParams struct {
-	ID                string // UUIDv7
-	Method            Method // card, cash or store_credit
-	PaymentProviderID string // for a card: the provider's id of the payment
-	PaidBy            Actor  // for a manual method: who hands it out
+	ID                string         // UUIDv7
+	Method            payment.Method // card, cash or store_credit
+	PaymentProviderID string         // for a card: the provider's id of the payment
+	PaidBy            event.Actor    // for a manual method: who hands it out
 	Request           QuoteRequest
 	Quote             Quote
 }
@@ -34,9 +37,9 @@ func (d AttemptParams) check() error {
 	switch {
 	case d.ID == "":
 		return bad("attempt", "its id is empty")
-	case d.Method != Card && !d.Method.Manual():
+	case d.Method != payment.Card && !d.Method.Manual():
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method of an attempt; card, cash or store_credit", string(d.Method))}
-	case d.Method == Card && d.PaymentProviderID == "" && d.Quote.Amount > 0:
+	case d.Method == payment.Card && d.PaymentProviderID == "" && d.Quote.Amount > 0:
 		return bad("payment_reference", "a card refund needs the provider's id of the payment")
 	case d.Quote.Amount < 0:
 		return bad("amount", fmt.Sprintf("%d minor units can't be refunded; 0 or more", d.Quote.Amount))
@@ -59,7 +62,7 @@ func (d AttemptParams) created() attemptCreated {
 
 // NewRefund makes a created refund of the draft: decided, nothing sent. It is due
 // at once; whoever means to send it leases it.
-func NewRefund(d Params, s Stamp) (*Refund, error) {
+func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 	for _, f := range []struct{ name, value string }{
 		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id", d.PaymentID}, {"customer", d.Customer},
 	} {
@@ -79,7 +82,7 @@ func NewRefund(d Params, s Stamp) (*Refund, error) {
 // Retry begins a new attempt after one that failed, by any method, with a
 // quote and a key of its own. The refund is submitted from here: it is due at
 // once, and nothing was sent yet.
-func (r *Refund) Retry(d AttemptParams, s Stamp) error {
+func (r *Refund) Retry(d AttemptParams, s event.Stamp) error {
 	if r.Status != StatusFailed {
 		return r.refuse("tried again; only a failed one can")
 	}
@@ -93,19 +96,19 @@ func (r *Refund) Retry(d AttemptParams, s Stamp) error {
 // Submit records that the attempt is about to be carried out. For a card the
 // age of the key counts from here, so it is committed before the call. A
 // submitted attempt is submitted again when nothing happened before.
-func (r *Refund) Submit(s Stamp) error {
+func (r *Refund) Submit(s event.Stamp) error {
 	if r.Status != StatusCreated && r.Status != StatusSubmitted {
 		return r.refuse("submitted")
 	}
 	if r.OnHold() {
 		return r.refuse("submitted while it is held")
 	}
-	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == Card && r.Amount() > 0})
+	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == payment.Card && r.Amount() > 0})
 }
 
 // AttemptUpdate is how a try to settle a card attempt ended.
 type AttemptUpdate struct {
-	Result Result
+	Result payment.Result
 	// Calls is how many calls were made under the key since the last Result.
 	Calls int
 	// Tries is how many tries are counted; they set the distance to the next.
@@ -129,20 +132,20 @@ type AttemptUpdate struct {
 // refused fails the attempt; pending and requires_action are followed; what
 // did nothing is sent again later; all else is unknown. An answer that names
 // another amount changes no state and goes to the queue for a person.
-func (r *Refund) RecordResult(s Stamp, res AttemptUpdate) error {
+func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	if !r.Status.Open() || r.Status == StatusCreated {
 		return r.refuse("answered")
 	}
-	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != OutcomeDeclined {
-		res.Result.Outcome = OutcomeUnknown
+	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined {
+		res.Result.Outcome = payment.OutcomeUnknown
 		res.ReviewReason = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
 	sent := r.Attempt().Sent + res.Calls
 	switch res.Result.Outcome {
-	case OutcomeDone:
+	case payment.OutcomeDone:
 		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
-	case OutcomeDeclined:
+	case payment.OutcomeDeclined:
 		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result), Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
 	}
 
@@ -151,20 +154,20 @@ func (r *Refund) RecordResult(s Stamp, res AttemptUpdate) error {
 		Sent: sent, Tries: r.Work.Attempts + res.Tries,
 		StoredError: r.Attempt().StoredError || res.StoredError, Answers: res.ProviderCalls,
 	}
-	if t.Outcome == OutcomeNoEffect {
+	if t.Outcome == payment.OutcomeNoEffect {
 		t.Reference = "" // there is no refund to name
 	}
 	typ := EventUnknown
 	switch {
-	case res.Result.Outcome == OutcomePending:
+	case res.Result.Outcome == payment.OutcomePending:
 		t.Status, t.Answered, typ = StatusPending, true, EventPending
-	case res.Result.Outcome == OutcomeRequiresAction:
+	case res.Result.Outcome == payment.OutcomeRequiresAction:
 		t.Status, t.Answered, typ = StatusRequiresAction, true, EventRequiresAction
 	case r.Status == StatusPending:
 		t.Status, typ = StatusPending, EventPending
 	case r.Status == StatusRequiresAction:
 		t.Status, typ = StatusRequiresAction, EventRequiresAction
-	case res.Result.Outcome == OutcomeNoEffect && !res.Doubt && r.Status == StatusSubmitted:
+	case res.Result.Outcome == payment.OutcomeNoEffect && !res.Doubt && r.Status == StatusSubmitted:
 		t.Status, t.Unsent, typ = StatusSubmitted, true, EventDeferred
 	default:
 		t.Status, t.Answered = StatusUnknown, t.StoredError || t.Reference != ""
@@ -193,7 +196,7 @@ func (r *Refund) RecordResult(s Stamp, res AttemptUpdate) error {
 }
 
 // describe is an answer in one line, for staff.
-func describe(a Result) string {
+func describe(a payment.Result) string {
 	var parts []string
 	for _, p := range []string{string(a.Outcome), a.Code} {
 		if p != "" {
@@ -209,7 +212,7 @@ func describe(a Result) string {
 
 // Succeed records a refund that took no provider: one by a manual method, with
 // its reference such as MANUAL-CAS-00042, or one of nothing.
-func (r *Refund) Succeed(s Stamp, reference string) error {
+func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	switch {
 	case r.Status != StatusSubmitted:
 		return r.refuse("paid by hand")
@@ -231,7 +234,7 @@ const MaxReason = 2000
 // MaxReason characters; reference is the provider's id of the refund if known.
 // One that was never sent can't have been paid. While somebody has
 // the lease, and may be told by the provider, it is refused.
-func (r *Refund) Resolve(s Stamp, paid bool, reason, reference string) error {
+func (r *Refund) Resolve(s event.Stamp, paid bool, reason, reference string) error {
 	if !r.Status.Open() || !r.Work.NeedsReview {
 		return r.refuse("resolved; only one in the queue for a person can")
 	}
@@ -275,7 +278,7 @@ const (
 // balance and the units; a new refund of the same reference may be opened.
 // reference is the provider's id of the refund, which a person who said that it
 // was paid may not have known; empty leaves what is there.
-func (r *Refund) Reverse(s Stamp, reference, code, reason string) error {
+func (r *Refund) Reverse(s event.Stamp, reference, code, reason string) error {
 	if r.Status != StatusSucceeded {
 		return r.refuse("reversed")
 	}
@@ -315,9 +318,9 @@ func (r *Refund) Expedite(at time.Time) {
 
 // RefundRequest is what the provider is asked for, the same on every call of
 // the attempt.
-func (r *Refund) ProviderRequest() RefundRequest {
+func (r *Refund) ProviderRequest() payment.RefundRequest {
 	a := r.Attempt()
-	return RefundRequest{
+	return payment.RefundRequest{
 		Key: a.Key, PaymentProviderID: a.PaymentProviderID, Amount: a.Amount, Currency: r.Quote.Currency,
 		RefundID: r.ID, AttemptID: a.ID, OrderID: r.OrderID,
 	}

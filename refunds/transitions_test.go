@@ -11,6 +11,9 @@ import (
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -43,24 +46,24 @@ func may(from, to refunds.Status) bool {
 // op is one thing somebody tries with a refund.
 type op struct {
 	kind    int
-	outcome refunds.Outcome
+	outcome payment.Outcome
 	flags   int
 }
 
 func genOp() gopter.Gen {
 	return gopter.CombineGens(
 		gen.IntRange(0, 14),
-		gen.OneConstOf(refunds.OutcomeDone, refunds.OutcomeDeclined, refunds.OutcomeNoEffect, refunds.OutcomePending,
-			refunds.OutcomeRequiresAction, refunds.OutcomeUnknown, refunds.Outcome("never heard of")),
+		gen.OneConstOf(payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeNoEffect, payment.OutcomePending,
+			payment.OutcomeRequiresAction, payment.OutcomeUnknown, payment.Outcome("never heard of")),
 		gen.IntRange(0, 63),
-	).Map(func(v []any) op { return op{v[0].(int), v[1].(refunds.Outcome), v[2].(int)} })
+	).Map(func(v []any) op { return op{v[0].(int), v[1].(payment.Outcome), v[2].(int)} })
 }
 
 func (o op) flag(i int) bool { return o.flags>>i&1 == 1 }
 
 func (o op) draft(n int) refunds.AttemptParams {
-	methods := []refunds.Method{refunds.Card, refunds.Card, refunds.Cash, refunds.StoreCredit}
-	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3, Units: 1 + o.flags%3, Paid: refunds.Components{Price: 1000}}}}
+	methods := []payment.Method{payment.Card, payment.Card, payment.Cash, payment.StoreCredit}
+	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3, Units: 1 + o.flags%3, Paid: money.Components{Price: 1000}}}}
 	if o.flag(5) {
 		q.Lines[0].Paid.Price = 0
 	}
@@ -71,7 +74,7 @@ func (o op) draft(n int) refunds.AttemptParams {
 	return refunds.AttemptParams{ID: fmt.Sprint("attempt-", n), Method: methods[o.flags%4], PaymentProviderID: "pi_1", PaidBy: kim, Request: q, Quote: quote}
 }
 
-func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
+func (o op) apply(r *refunds.Refund, st event.Stamp) error {
 	switch o.kind {
 	case 0, 1:
 		return r.Submit(st)
@@ -95,7 +98,7 @@ func (o op) apply(r *refunds.Refund, st refunds.Stamp) error {
 		return r.Release(st, "won")
 	}
 	res := refunds.AttemptUpdate{
-		Result: refunds.Result{Outcome: o.outcome, Code: "code", Message: "message"}, Calls: o.flags % 3, Tries: 1,
+		Result: payment.Result{Outcome: o.outcome, Code: "code", Message: "message"}, Calls: o.flags % 3, Tries: 1,
 		Doubt: o.flag(0), StoredError: o.flag(1), NextAt: st.At.Add(time.Hour),
 	}
 	if o.flag(2) {
@@ -120,14 +123,14 @@ func TestTheStateMachine(t *testing.T) {
 			now := time.Date(2026, 5, 4, 10, 0, 0, 987_654_321, time.UTC)
 			r, err := refunds.NewRefund(refunds.Params{
 				ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: first.draft(1),
-			}, refunds.Stamp{At: now, By: kim})
+			}, event.Stamp{At: now, By: kim})
 			if err != nil {
 				return err.Error()
 			}
 			for i, o := range ops {
 				now = now.Add(time.Second)
 				before, events := r.Clone(), len(r.PendingEvents())
-				err := o.apply(r, refunds.Stamp{At: now, By: kim})
+				err := o.apply(r, event.Stamp{At: now, By: kim})
 				made := r.PendingEvents()[events:]
 				switch {
 				case err != nil && refunds.CodeOf(err) == "":
@@ -178,7 +181,7 @@ func TestTheStateMachine(t *testing.T) {
 }
 
 func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
-	st := refunds.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: kim}
+	st := event.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: kim}
 	r, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}, st)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +194,7 @@ func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 	odd.Type = "refund.vanished"
 	broken := e[1]
 	broken.Data = []byte("{")
-	for name, events := range map[string][]refunds.Event{
+	for name, events := range map[string][]event.Event{
 		"nothing": nil, "a gap": {e[1]}, "twice": {e[0], e[0]}, "an unknown type": {e[0], odd}, "no JSON": {e[0], broken},
 	} {
 		if _, err := refunds.Fold(events); err == nil {
@@ -201,12 +204,12 @@ func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 }
 
 func TestAttemptsAreChecked(t *testing.T) {
-	st := refunds.Stamp{At: time.Now(), By: kim}
+	st := event.Stamp{At: time.Now(), By: kim}
 	for want, spoil := range map[string]func(*refunds.Params){
 		"id":                func(d *refunds.Params) { d.ID = "" },
 		"reference":         func(d *refunds.Params) { d.ClientReference = "" },
 		"attempt":           func(d *refunds.Params) { d.Attempt.ID = "" },
-		"method":            func(d *refunds.Params) { d.Attempt.Method = refunds.OriginalMethod },
+		"method":            func(d *refunds.Params) { d.Attempt.Method = payment.OriginalMethod },
 		"payment_reference": func(d *refunds.Params) { d.Attempt.PaymentProviderID = "" },
 		"amount":            func(d *refunds.Params) { d.Attempt.Quote.Amount = -1 },
 	} {

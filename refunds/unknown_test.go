@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -13,17 +15,17 @@ import (
 // scripted is a gateway of two functions; without Find, that of the fake one.
 type scripted struct {
 	*refundstest.Gateway
-	create, find func(refunds.RefundRequest) refunds.Result
+	create, find func(payment.RefundRequest) payment.Result
 }
 
-func (g scripted) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g scripted) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	if g.create == nil {
 		return g.Gateway.CreateRefund(ctx, r)
 	}
 	return g.create(r)
 }
 
-func (g scripted) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g scripted) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	if g.find == nil {
 		return g.Gateway.FindRefund(ctx, r)
 	}
@@ -31,13 +33,13 @@ func (g scripted) FindRefund(ctx context.Context, r refunds.RefundRequest) refun
 }
 
 func TestAnOutcomeNobodyKnowsIsUnknown(t *testing.T) {
-	for _, outcome := range []refunds.Outcome{"", "maybe", "DONE"} {
+	for _, outcome := range []payment.Outcome{"", "maybe", "DONE"} {
 		var g scripted
 		inBubble(t, func(s *shop) {
 			r := s.refund(request(1, 1))
 			s.is(r, refunds.StatusUnknown)
 		}, func(c *refunds.Config) {
-			g = scripted{Gateway: &refundstest.Gateway{}, create: func(refunds.RefundRequest) refunds.Result { return refunds.Result{Outcome: outcome} }}
+			g = scripted{Gateway: &refundstest.Gateway{}, create: func(payment.RefundRequest) payment.Result { return payment.Result{Outcome: outcome} }}
 			c.Gateway = g
 		})
 	}
@@ -65,9 +67,9 @@ func TestAListThatLagsIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		g := &refundstest.Gateway{}
-		lagging := scripted{Gateway: g, find: func(r refunds.RefundRequest) refunds.Result {
+		lagging := scripted{Gateway: g, find: func(r payment.RefundRequest) payment.Result {
 			if time.Since(start) < 40*time.Minute {
-				return refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
 			}
 			return g.FindRefund(context.Background(), r)
 		}}
@@ -94,11 +96,11 @@ func TestAPendingRefundThatVanishesGoesToAPerson(t *testing.T) {
 		s.equal("reference", r.Attempt().ProviderID, "re_gone")
 	}, func(c *refunds.Config) {
 		c.Gateway = scripted{
-			create: func(refunds.RefundRequest) refunds.Result {
-				return refunds.Result{Outcome: refunds.OutcomePending, ProviderID: "re_gone", HTTP: 200}
+			create: func(payment.RefundRequest) payment.Result {
+				return payment.Result{Outcome: payment.OutcomePending, ProviderID: "re_gone", HTTP: 200}
 			},
-			find: func(refunds.RefundRequest) refunds.Result {
-				return refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
+			find: func(payment.RefundRequest) payment.Result {
+				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
 			},
 		}
 	})
@@ -116,10 +118,10 @@ func TestAPendingRefundIsFollowedForAsLongAsItTakes(t *testing.T) {
 			s.Errorf("it was looked up %d times in 30 days", asked)
 		}
 	}, func(c *refunds.Config) {
-		pending := refunds.Result{Outcome: refunds.OutcomePending, ProviderID: "re_1", HTTP: 200}
+		pending := payment.Result{Outcome: payment.OutcomePending, ProviderID: "re_1", HTTP: 200}
 		c.Gateway = scripted{
-			create: func(refunds.RefundRequest) refunds.Result { return pending },
-			find: func(refunds.RefundRequest) refunds.Result {
+			create: func(payment.RefundRequest) payment.Result { return pending },
+			find: func(payment.RefundRequest) payment.Result {
 				asked++
 				return pending
 			},
@@ -153,12 +155,12 @@ func TestWhoeverComesSecondWaitsForNobodyAndCallsNobody(t *testing.T) {
 func TestStepsThatWereReversedLeaveNoNegativeOnes(t *testing.T) {
 	// 3 minor units over 6: the steps are 0,1,0,1,0,1. The smaller ones were
 	// reversed, so what is held is ahead of the law.
-	line := refunds.QuoteRequestLine{OrderLineID: "a", Bought: 6, Units: 1, Paid: refunds.Components{Price: 3, Duty: 3, Shipping: 3}}
-	held := refunds.Components{Price: 3, Duty: 3, Shipping: 3}
+	line := refunds.QuoteRequestLine{OrderLineID: "a", Bought: 6, Units: 1, Paid: money.Components{Price: 3, Duty: 3, Shipping: 3}}
+	held := money.Components{Price: 3, Duty: 3, Shipping: 3}
 	for before := 3; before < 6; before++ {
 		q, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "JPY", Lines: []refunds.QuoteRequestLine{line}},
 			map[string]refunds.Refunded{"a": {Units: before, Components: held}})
-		if err != nil || q.Amount != 0 || q.Lines[0].Given != (refunds.Components{}) {
+		if err != nil || q.Amount != 0 || q.Lines[0].Given != (money.Components{}) {
 			t.Errorf("after %d units: %+v, %v", before, q, err)
 		}
 	}

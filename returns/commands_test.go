@@ -10,7 +10,7 @@ import (
 	"github.com/leanovate/gopter/commands"
 	"github.com/leanovate/gopter/gen"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -189,7 +189,7 @@ var steps = map[string]func(d *desk, i, n int){
 			if n == 0 {
 				d.gateway.Always(refundstest.CallCreate, refundstest.FaultRefuse)
 			}
-			_, _, err := d.svc.Refund(d.ctx, id, refunds.Card, kim)
+			_, _, err := d.svc.Refund(d.ctx, id, payment.Card, kim)
 			return err
 		}, func(m *model) {
 			if n > 0 || m.paid { // I8: a refusal changes nothing

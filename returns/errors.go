@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // ErrNotFound is returned (wrapped) for what does not exist. It is the
-// ErrNotFound of package orders.
-var ErrNotFound = orders.ErrNotFound
+// ErrNotFound of package purchase.
+var ErrNotFound = purchase.ErrNotFound
 
 // Code is the stable name of a refusal.
 type Code string

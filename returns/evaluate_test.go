@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -14,10 +16,10 @@ import (
 func sample() orders.Order {
 	return orders.Order{
 		ID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: orders.StatusCompleted, PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 2),
-		Payment: orders.Payment{ID: "p", Method: orders.Card, Status: orders.PaymentCaptured, Amount: 5000},
+		Payment: orders.Payment{ID: "p", Method: payment.Card, Status: orders.PaymentCaptured, Amount: 5000},
 		Lines: []orders.Line{
-			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: orders.Components{Price: 4000}},
-			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: orders.Components{Price: 1000}},
+			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: money.Components{Price: 4000}},
+			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: money.Components{Price: 1000}},
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
@@ -72,7 +73,7 @@ func ExampleCleanImage() {
 
 func ExampleService() {
 	ctx := context.Background()
-	staff := returns.Actor{Kind: orders.ActorStaff, ID: "kim"}
+	staff := event.Actor{Kind: event.ActorStaff, ID: "kim"}
 	shop, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
 	if err != nil {
 		log.Fatal(err)

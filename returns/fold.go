@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // The types of a return's events.
@@ -36,12 +36,12 @@ const (
 // payload is the data of an event. The same apply serves the change itself
 // and Fold, so that the two can't differ.
 type payload interface {
-	apply(r *Return, at time.Time, by Actor)
+	apply(r *Return, at time.Time, by event.Actor)
 }
 
 // record applies the data to the return and notes the event.
-func (r *Return) record(s Stamp, typ string, data payload) error {
-	e, err := orders.NewEvent(r.ID, r.Version+1, typ, s, data)
+func (r *Return) record(s event.Stamp, typ string, data payload) error {
+	e, err := event.NewEvent(r.ID, r.Version+1, typ, s, data)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ var payloads = map[string]func() payload{
 
 // Fold replays the events of one return, in order of Seq from 1, and returns
 // the case they make.
-func Fold(events []Event) (Return, error) {
+func Fold(events []event.Event) (Return, error) {
 	var r Return
 	if len(events) == 0 {
 		return r, &Error{Code: CodeInvalid, Field: "events", Message: "there are no events to fold"}
@@ -113,7 +113,7 @@ type requested struct {
 	Verdict    Verdict    `json:"verdict"`
 }
 
-func (d *requested) apply(r *Return, at time.Time, by Actor) {
+func (d *requested) apply(r *Return, at time.Time, by event.Actor) {
 	r.OrderID, r.CustomerID, r.TermsID = d.OrderID, d.CustomerID, d.TermsID
 	r.Reason, r.Details, r.Verdict = d.Reason, d.Details, d.Verdict
 	r.Lines, r.Evidence = slices.Clone(d.Lines), slices.Clone(d.Evidence)
@@ -124,7 +124,7 @@ type infoRequested struct {
 	Note string `json:"note"`
 }
 
-func (d *infoRequested) apply(r *Return, _ time.Time, _ Actor) {
+func (d *infoRequested) apply(r *Return, _ time.Time, _ event.Actor) {
 	r.Status, r.Decision = StatusPendingCustomerInfo, d.Note
 }
 
@@ -133,7 +133,7 @@ type infoProvided struct {
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
-func (d *infoProvided) apply(r *Return, _ time.Time, _ Actor) {
+func (d *infoProvided) apply(r *Return, _ time.Time, _ event.Actor) {
 	r.Status = StatusPendingAuthorization
 	if d.Details != "" {
 		if r.Details != "" {
@@ -148,7 +148,7 @@ type authorized struct {
 	Notes string `json:"notes,omitempty"`
 }
 
-func (d *authorized) apply(r *Return, _ time.Time, _ Actor) {
+func (d *authorized) apply(r *Return, _ time.Time, _ event.Actor) {
 	r.Status, r.Decision = StatusAuthorized, d.Notes
 }
 
@@ -156,13 +156,13 @@ type rmaAssigned struct {
 	RMA string `json:"rma"`
 }
 
-func (d *rmaAssigned) apply(r *Return, _ time.Time, _ Actor) { r.RMA = d.RMA }
+func (d *rmaAssigned) apply(r *Return, _ time.Time, _ event.Actor) { r.RMA = d.RMA }
 
 type rejected struct {
 	Notes string `json:"notes,omitempty"`
 }
 
-func (d *rejected) apply(r *Return, at time.Time, _ Actor) {
+func (d *rejected) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.ClosedAt = StatusRejected, at
 	if d.Notes != "" {
 		r.Decision = d.Notes
@@ -171,7 +171,7 @@ func (d *rejected) apply(r *Return, at time.Time, _ Actor) {
 
 type cancelled struct{}
 
-func (d *cancelled) apply(r *Return, at time.Time, _ Actor) {
+func (d *cancelled) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.ClosedAt = StatusCancelled, at
 }
 
@@ -181,7 +181,7 @@ type shipped struct {
 	Notes          string `json:"notes,omitempty"`
 }
 
-func (d *shipped) apply(r *Return, at time.Time, _ Actor) {
+func (d *shipped) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status = StatusInTransit
 	r.Shipment = &ReverseShipment{Carrier: d.Carrier, TrackingNumber: d.TrackingNumber, ShippedAt: at, Notes: d.Notes}
 }
@@ -192,7 +192,7 @@ type received struct {
 	Notes string         `json:"notes,omitempty"`
 }
 
-func (d *received) apply(r *Return, at time.Time, _ Actor) {
+func (d *received) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status = StatusReceived
 	for i := range r.Lines {
 		r.Lines[i].Received += d.Lines[r.Lines[i].OrderLineID]
@@ -207,7 +207,9 @@ func (d *received) apply(r *Return, at time.Time, _ Actor) {
 
 type inspectionStarted struct{}
 
-func (d *inspectionStarted) apply(r *Return, _ time.Time, _ Actor) { r.Status = StatusUnderInspection }
+func (d *inspectionStarted) apply(r *Return, _ time.Time, _ event.Actor) {
+	r.Status = StatusUnderInspection
+}
 
 // inspected is what the inspection found on each line.
 type inspected struct {
@@ -227,7 +229,7 @@ type decision struct {
 	Note        string      `json:"note,omitempty"`
 }
 
-func (d *inspected) apply(r *Return, at time.Time, _ Actor) {
+func (d *inspected) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Inspection = &Inspection{Result: d.Result, InspectedBy: d.InspectedBy, InspectedAt: at, Notes: d.Notes}
 	short := false
 	for i := range r.Lines {
@@ -247,40 +249,40 @@ func (d *inspected) apply(r *Return, at time.Time, _ Actor) {
 
 type approved struct{}
 
-func (d *approved) apply(r *Return, _ time.Time, _ Actor) { r.Status = StatusApproved }
+func (d *approved) apply(r *Return, _ time.Time, _ event.Actor) { r.Status = StatusApproved }
 
 type earlyRefund struct{}
 
-func (d *earlyRefund) apply(r *Return, _ time.Time, _ Actor) { r.EarlyRefund = true }
+func (d *earlyRefund) apply(r *Return, _ time.Time, _ event.Actor) { r.EarlyRefund = true }
 
 type earlyRefundFailed struct{}
 
-func (d *earlyRefundFailed) apply(r *Return, _ time.Time, _ Actor) { r.EarlyRefund = false }
+func (d *earlyRefundFailed) apply(r *Return, _ time.Time, _ event.Actor) { r.EarlyRefund = false }
 
 type refundPaid struct {
 	RefundID string `json:"refund_id"`
 }
 
-func (d *refundPaid) apply(r *Return, _ time.Time, _ Actor) { r.RefundID = d.RefundID }
+func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) { r.RefundID = d.RefundID }
 
 type refunded struct {
 	RefundID string `json:"refund_id"`
 }
 
-func (d *refunded) apply(r *Return, at time.Time, _ Actor) {
+func (d *refunded) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.RefundID, r.ClosedAt = StatusRefunded, d.RefundID, at
 }
 
 type restocked struct{}
 
-func (d *restocked) apply(r *Return, _ time.Time, _ Actor) { r.Restocked = true }
+func (d *restocked) apply(r *Return, _ time.Time, _ event.Actor) { r.Restocked = true }
 
 type overridden struct {
 	Rules  []string `json:"rules"`
 	Reason string   `json:"reason"`
 }
 
-func (d *overridden) apply(r *Return, at time.Time, by Actor) {
+func (d *overridden) apply(r *Return, at time.Time, by event.Actor) {
 	r.Overrides = append(r.Overrides, Override{Rules: d.Rules, Reason: d.Reason, By: by, At: at})
 }
 
@@ -291,7 +293,7 @@ type taskOpened struct {
 	Note string `json:"note"`
 }
 
-func (d *taskOpened) apply(r *Return, at time.Time, _ Actor) {
+func (d *taskOpened) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Ref: d.Ref, Note: d.Note, OpenedAt: at})
 }
 
@@ -300,7 +302,7 @@ type taskClosed struct {
 	Note string `json:"note"`
 }
 
-func (d *taskClosed) apply(r *Return, at time.Time, by Actor) {
+func (d *taskClosed) apply(r *Return, at time.Time, by event.Actor) {
 	r.Tasks = slices.Clone(r.Tasks)
 	for i := range r.Tasks {
 		if t := &r.Tasks[i]; t.ID == d.ID {

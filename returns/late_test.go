@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -29,7 +30,7 @@ func early(t *testing.T) (*shop, returns.Return) {
 func (s *shop) refund(id string, f refundstest.Fault) refunds.Refund {
 	s.Helper()
 	s.gateway.Script(refundstest.CallCreate, f)
-	_, refund, err := s.svc.Refund(s.ctx, id, refunds.Card, kim)
+	_, refund, err := s.svc.Refund(s.ctx, id, payment.Card, kim)
 	s.ok(err)
 	return refund
 }
@@ -59,7 +60,7 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 	s.equal("tasks", []any{len(open), open[0].Kind, open[0].Ref}, []any{1, returns.TaskRefundReversed, first.ID})
 	_, err := s.svc.CloseTask(s.ctx, r.ID, open[0].ID, "paid again", kim)
 	s.ok(err)
-	_, second, err := s.svc.Refund(s.ctx, r.ID, refunds.StoreCredit, kim)
+	_, second, err := s.svc.Refund(s.ctx, r.ID, payment.StoreCredit, kim)
 	s.ok(err)
 	s.ok(s.svc.RefundChanged(s.ctx, gone))  // redelivered
 	s.ok(s.svc.RefundChanged(s.ctx, first)) // read before the reversal, told after
@@ -77,7 +78,7 @@ func TestAnEarlyRefundThatWasTakenBackDoesNotMakeTheCaseRefunded(t *testing.T) {
 	_, err := s.svc.Receive(s.ctx, r.ID, nil, "", kim)
 	s.ok(err)
 	s.equal("status after the inspection", s.inspected(r.ID, 2).Status, returns.StatusApproved)
-	after, _, err := s.svc.Refund(s.ctx, r.ID, refunds.StoreCredit, kim)
+	after, _, err := s.svc.Refund(s.ctx, r.ID, payment.StoreCredit, kim)
 	s.ok(err)
 	s.equal("status after it was paid again", after.Status, returns.StatusRefunded)
 }
@@ -112,7 +113,7 @@ func TestAnOpenRefundIsNotedAlsoWhereAnotherTryFailedMeanwhile(t *testing.T) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
 	}}})
 	s.ok(err)
-	_, refund, err := slow.Refund(s.ctx, r.ID, refunds.Card, kim)
+	_, refund, err := slow.Refund(s.ctx, r.ID, payment.Card, kim)
 	s.ok(err)
 	s.equal("refund", refund.Status, refunds.StatusPending)
 	_, err = s.svc.Cancel(s.ctx, r.ID, ann)

@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -15,7 +18,7 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		r *returns.Return
 		o *orders.Order
 		p *returns.Policy
-		m *refunds.Method
+		m *payment.Method
 	}
 	do := func(err error) {
 		t.Helper()
@@ -23,7 +26,7 @@ func TestARefundRequestFieldByField(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stamp := returns.Stamp{At: start, By: kim}
+	stamp := event.Stamp{At: start, By: kim}
 	override := func(rules ...string) func(w world) {
 		return func(w world) { do(w.r.Override(returns.Override{Rules: rules, Reason: "goodwill"}, stamp)) }
 	}
@@ -42,21 +45,21 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		{"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" }, func(q *refunds.Request) { q.ClientReference, q.Customer = "r2", "bob" }},
 		{"another order", func(w world) { w.o.ID = "o2" }, func(q *refunds.Request) { q.OrderID = "o2" }},
 		{"another payment", func(w world) {
-			w.o.Payment = orders.Payment{ID: "p2", Method: orders.Cash, ProviderID: "pi_2", Amount: 7}
+			w.o.Payment = orders.Payment{ID: "p2", Method: payment.Cash, ProviderID: "pi_2", Amount: 7}
 		}, func(q *refunds.Request) {
-			q.PaymentID, q.PaymentMethod, q.PaymentProviderID, q.Captured = "p2", orders.Cash, "pi_2", 7
+			q.PaymentID, q.PaymentMethod, q.PaymentProviderID, q.Captured = "p2", payment.Cash, "pi_2", 7
 		}},
 		{"another currency", func(w world) { w.o.Currency = "JPY" }, func(q *refunds.Request) { q.Currency, q.Quote.Currency = "JPY", "JPY" }},
-		{"a method", func(w world) { *w.m = refunds.StoreCredit }, func(q *refunds.Request) { q.Method = refunds.StoreCredit }},
-		{"methods of the terms", func(w world) { w.p.Methods = []refunds.Method{refunds.Card} }, func(q *refunds.Request) { q.Allowed = []refunds.Method{refunds.Card} }},
+		{"a method", func(w world) { *w.m = payment.StoreCredit }, func(q *refunds.Request) { q.Method = payment.StoreCredit }},
+		{"methods of the terms", func(w world) { w.p.Methods = []payment.Method{payment.Card} }, func(q *refunds.Request) { q.Allowed = []payment.Method{payment.Card} }},
 		{"methods of the terms, set aside", func(w world) {
-			w.p.Methods = []refunds.Method{refunds.Card}
+			w.p.Methods = []payment.Method{payment.Card}
 			override(returns.RuleRefundMethod)(w)
 		}, func(*refunds.Request) {}},
 		{"what the line was paid", func(w world) {
-			w.o.Lines[0].Paid, w.o.Lines[0].Quantity = orders.Components{Price: 1, Duty: 2, Shipping: 3}, 9
+			w.o.Lines[0].Paid, w.o.Lines[0].Quantity = money.Components{Price: 1, Duty: 2, Shipping: 3}, 9
 		}, func(q *refunds.Request) {
-			q.Quote.Lines[0].Paid, q.Quote.Lines[0].Bought = orders.Components{Price: 1, Duty: 2, Shipping: 3}, 9
+			q.Quote.Lines[0].Paid, q.Quote.Lines[0].Bought = money.Components{Price: 1, Duty: 2, Shipping: 3}, 9
 		}},
 		{"units accepted", func(w world) { w.r.Lines[0].Accepted = 1 }, func(q *refunds.Request) { q.Quote.Lines[0].Units = 1 }},
 		{"nothing accepted of a line", func(w world) { w.r.Lines[0].Accepted = 0 }, func(q *refunds.Request) { q.Quote.Lines = nil }},
@@ -100,13 +103,13 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, o, p, m := in(t, returns.StatusApproved), sample(), policy(), refunds.Method("")
+			r, o, p, m := in(t, returns.StatusApproved), sample(), policy(), payment.Method("")
 			o.Payment.ProviderID = "pi_1"
 			c.change(world{r, &o, &p, &m})
 			want := refunds.Request{
-				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: orders.Card, PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
+				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card, PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
 				Customer: "ann", By: kim, Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
-					{OrderLineID: "lamp", Bought: 4, Paid: orders.Components{Price: 4000}, Units: 2},
+					{OrderLineID: "lamp", Bought: 4, Paid: money.Components{Price: 4000}, Units: 2},
 				}},
 			}
 			c.want(&want)
@@ -122,7 +125,7 @@ func TestARefundRequestIsRefused(t *testing.T) {
 		name   string
 		status returns.Status
 		from   returns.Status
-		method refunds.Method
+		method payment.Method
 		line   string
 		want   returns.Code
 	}{

@@ -4,8 +4,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Terms is a published version of a policy. It is pinned to an order at
@@ -16,7 +17,7 @@ type Terms struct {
 	Version     int    // 1 for the first, without gaps
 	Policy      Policy
 	PublishedAt time.Time
-	PublishedBy Actor
+	PublishedBy event.Actor
 	Note        string // why it was published
 }
 
@@ -50,7 +51,7 @@ type Policy struct {
 	RestockingFees     []FeeRule `json:"restocking_fees,omitempty"`
 	ReturnShippingFees []FeeRule `json:"return_shipping_fees,omitempty"`
 	// Methods a refund may be paid by; empty means all.
-	Methods []refunds.Method `json:"methods,omitempty"`
+	Methods []payment.Method `json:"methods,omitempty"`
 	// RefundFrom is the first status from which a refund may be paid without
 	// an override: approved (the default when empty), received or authorized.
 	RefundFrom Status `json:"refund_from,omitempty"`
@@ -59,7 +60,7 @@ type Policy struct {
 	// AutoAuthorize authorises an eligible request at once.
 	AutoAuthorize bool `json:"auto_authorize"`
 	// Currency of the fixed fees.
-	Currency orders.Currency `json:"currency"`
+	Currency money.Currency `json:"currency"`
 }
 
 // Clone returns a copy that shares nothing with p.

@@ -12,6 +12,7 @@ import (
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -149,7 +150,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		if refuse && quote.Amount > 0 {
 			stock, was := s.stock(), s.get(r.ID)
 			s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
-			got, refund, err := s.svc.Refund(s.ctx, r.ID, refunds.Card, kim)
+			got, refund, err := s.svc.Refund(s.ctx, r.ID, payment.Card, kim)
 			if err != nil {
 				return err.Error()
 			}

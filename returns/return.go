@@ -4,14 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
-)
-
-// Words shared with package orders.
-type (
-	Actor = orders.Actor
-	Stamp = orders.Stamp
-	Event = orders.Event
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Status is the state of a Return.
@@ -70,10 +63,10 @@ type Return struct {
 	Inspection *Inspection
 	Overrides  []Override
 	Tasks      []Task
-	Decision   string  // notes of the last authorise, reject or request for information
-	Verdict    Verdict // of the request, as it was judged then
-	Filed      Actor   // who asked: the customer, or staff for them
-	RefundID   string  // of the refund that succeeded, empty before
+	Decision   string      // notes of the last authorise, reject or request for information
+	Verdict    Verdict     // of the request, as it was judged then
+	Filed      event.Actor // who asked: the customer, or staff for them
+	RefundID   string      // of the refund that succeeded, empty before
 	// EarlyRefund says that a refund was asked for before approval and may be on
 	// its way: the case can't be cancelled, and a rejection opens a task. It is
 	// taken back when the refund is known to have failed or never to have begun.
@@ -84,7 +77,7 @@ type Return struct {
 	ClosedAt    time.Time // zero until refunded, rejected or cancelled
 	Version     int       // number of events so far
 
-	changes []Event
+	changes []event.Event
 }
 
 // Line is some units of one order line.
@@ -200,10 +193,10 @@ type Inspection struct {
 
 // Override is a decision by staff to set rules aside: who, why, which.
 type Override struct {
-	Rules  []string  `json:"rules"` // NonReturnableReasons, fee kinds, or the Rule constants
-	Reason string    `json:"reason"`
-	By     Actor     `json:"by"`
-	At     time.Time `json:"at"`
+	Rules  []string    `json:"rules"` // NonReturnableReasons, fee kinds, or the Rule constants
+	Reason string      `json:"reason"`
+	By     event.Actor `json:"by"`
+	At     time.Time   `json:"at"`
 }
 
 // Rules that an override may set aside beside the NonReturnableReasons.
@@ -216,17 +209,17 @@ const (
 
 // Task is something that a person has to look at.
 type Task struct {
-	ID       int       `json:"id"` // 1 for the first of the case
-	Kind     string    `json:"kind"`
-	Ref      string    `json:"ref,omitempty"` // what it is about, such as the id of a refund; may be empty
-	Note     string    `json:"note"`
-	OpenedAt time.Time `json:"opened_at"`
-	ClosedAt time.Time `json:"closed_at"` // zero while open
-	ClosedBy Actor     `json:"closed_by"`
+	ID       int         `json:"id"` // 1 for the first of the case
+	Kind     string      `json:"kind"`
+	Ref      string      `json:"ref,omitempty"` // what it is about, such as the id of a refund; may be empty
+	Note     string      `json:"note"`
+	OpenedAt time.Time   `json:"opened_at"`
+	ClosedAt time.Time   `json:"closed_at"` // zero while open
+	ClosedBy event.Actor `json:"closed_by"`
 }
 
 // PendingEvents returns the events recorded since the return was loaded or made.
-func (r *Return) PendingEvents() []Event { return r.changes }
+func (r *Return) PendingEvents() []event.Event { return r.changes }
 
 // Clone is the return as a store keeps it: without the events recorded since
 // it was loaded, and sharing nothing that a change could reach.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -95,8 +96,8 @@ func New(c Config) (*Service, error) {
 }
 
 // stamp is the actor's, now, from where ctx says.
-func (s *Service) stamp(ctx context.Context, by Actor) Stamp {
-	return Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by, Source: orders.SourceOf(ctx)}
+func (s *Service) stamp(ctx context.Context, by event.Actor) event.Stamp {
+	return event.Stamp{At: s.cfg.Now().UTC().Truncate(time.Microsecond), By: by, Source: event.SourceOf(ctx)}
 }
 
 // update changes a case and tells the observer of each transition.
@@ -129,7 +130,7 @@ var statusOf = map[string]Status{
 	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved, EventRefunded: StatusRefunded,
 }
 
-func statusesOf(events []Event) []Status {
+func statusesOf(events []event.Event) []Status {
 	var out []Status
 	for _, e := range events {
 		if status, ok := statusOf[e.Type]; ok {
@@ -140,8 +141,8 @@ func statusesOf(events []Event) []Status {
 }
 
 // owned refuses a customer who is not the case's own. Staff and the system pass.
-func owned(r *Return, by Actor) error {
-	if by.Kind == orders.ActorCustomer && by.ID != r.CustomerID {
+func owned(r *Return, by event.Actor) error {
+	if by.Kind == event.ActorCustomer && by.ID != r.CustomerID {
 		return &Error{Code: CodeForbidden, Message: "This case belongs to another account."}
 	}
 	return nil
@@ -165,7 +166,7 @@ func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
 }
 
 // ProvideInfo adds what the customer answers to a request for information.
-func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads []Upload, by Actor) (Return, error) {
+func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads []Upload, by event.Actor) (Return, error) {
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: provide info %s: %w", id, err)
@@ -215,17 +216,17 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 }
 
 // RequestInfo asks the customer for something.
-func (s *Service) RequestInfo(ctx context.Context, id, note string, by Actor) (Return, error) {
+func (s *Service) RequestInfo(ctx context.Context, id, note string, by event.Actor) (Return, error) {
 	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(note, s.stamp(ctx, by)) })
 }
 
 // Authorize lets the customer send the goods; the case gets its RMA number.
-func (s *Service) Authorize(ctx context.Context, id, notes string, by Actor) (Return, error) {
+func (s *Service) Authorize(ctx context.Context, id, notes string, by event.Actor) (Return, error) {
 	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(notes, s.stamp(ctx, by)) })
 }
 
 // Reject ends a case before the goods are inspected.
-func (s *Service) Reject(ctx context.Context, id, notes string, by Actor) (Return, error) {
+func (s *Service) Reject(ctx context.Context, id, notes string, by event.Actor) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
@@ -233,7 +234,7 @@ func (s *Service) Reject(ctx context.Context, id, notes string, by Actor) (Retur
 }
 
 // Ship notes that the goods are on their way.
-func (s *Service) Ship(ctx context.Context, id string, d Shipment, by Actor) (Return, error) {
+func (s *Service) Ship(ctx context.Context, id string, d Shipment, by event.Actor) (Return, error) {
 	return s.update(ctx, "ship", id, func(r *Return) error {
 		if err := owned(r, by); err != nil {
 			return err
@@ -243,13 +244,13 @@ func (s *Service) Ship(ctx context.Context, id string, d Shipment, by Actor) (Re
 }
 
 // Receive notes what has arrived; no lines means all that is outstanding.
-func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, notes string, by Actor) (Return, error) {
+func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, notes string, by event.Actor) (Return, error) {
 	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(lines, notes, s.stamp(ctx, by)) })
 }
 
 // Inspect decides on the goods, and does what follows from it: the restock
 // where the policy does it at inspection.
-func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by Actor) (Return, error) {
+func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by event.Actor) (Return, error) {
 	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(ctx, by)) })
 	if err != nil {
 		return Return{}, err
@@ -258,7 +259,7 @@ func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by
 }
 
 // Cancel ends a case before work on the goods has started.
-func (s *Service) Cancel(ctx context.Context, id string, by Actor) (Return, error) {
+func (s *Service) Cancel(ctx context.Context, id string, by event.Actor) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
@@ -271,18 +272,18 @@ func (s *Service) Cancel(ctx context.Context, id string, by Actor) (Return, erro
 }
 
 // Override records that staff set rules aside on a case.
-func (s *Service) Override(ctx context.Context, id string, o Override, by Actor) (Return, error) {
+func (s *Service) Override(ctx context.Context, id string, o Override, by event.Actor) (Return, error) {
 	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(ctx, by)) })
 }
 
 // OpenTask puts a case before a person, for one of the reasons that the kinds
 // of tasks name. One of a kind is open at a time.
-func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by Actor) (Return, error) {
+func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by event.Actor) (Return, error) {
 	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(ctx, by)) })
 }
 
 // CloseTask notes that a person has dealt with a task.
-func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by Actor) (Return, error) {
+func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by event.Actor) (Return, error) {
 	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(ctx, by)) })
 }
 
@@ -300,7 +301,7 @@ func (s *Service) Returns(ctx context.Context, q Query) ([]Return, int, error) {
 func (s *Service) Counts(ctx context.Context) (map[Status]int, error) { return s.store.Counts(ctx) }
 
 // Events are the events of a case, in order.
-func (s *Service) Events(ctx context.Context, id string) ([]Event, error) {
+func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) {
 	return s.store.Events(ctx, id)
 }
 

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -54,7 +55,7 @@ func TestAFailedRefundLeavesTheCaseTheStockAndTheBalance(t *testing.T) {
 	s.ok(err)
 	s.equal("I8: balance", []int64{balance.Reserved, balance.Refunded}, []int64{0, 0})
 
-	after, refund, err = s.svc.Refund(s.ctx, r.ID, refunds.StoreCredit, kim)
+	after, refund, err = s.svc.Refund(s.ctx, r.ID, payment.StoreCredit, kim)
 	s.ok(err)
 	s.equal("another method", []any{after.Status, refund.Status}, []any{returns.StatusRefunded, refunds.StatusSucceeded})
 	s.equal("calls of the provider", s.gateway.Calls(refundstest.CallCreate), 1)
@@ -99,20 +100,20 @@ func TestAnEarlyRefundKeepsTheStatusUntilApproval(t *testing.T) {
 
 func TestARefusedEarlyRefundDoesNotFreeACaseWhoseRefundIsOpen(t *testing.T) {
 	p := policy()
-	p.RefundFrom, p.Methods = returns.StatusAuthorized, []refunds.Method{refunds.Card}
+	p.RefundFrom, p.Methods = returns.StatusAuthorized, []payment.Method{payment.Card}
 	s := newShop(t, p)
 	r := s.filed(s.bought(2), 2)
 	_, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
 	s.ok(err)
-	_, _, err = s.svc.Refund(s.ctx, r.ID, refunds.Cash, kim)
+	_, _, err = s.svc.Refund(s.ctx, r.ID, payment.Cash, kim)
 	s.equal("refused", refunds.CodeOf(err) != "", true)
 	s.equal("early refund after a refusal", s.get(r.ID).EarlyRefund, false)
 
 	s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
-	_, refund, err := s.svc.Refund(s.ctx, r.ID, refunds.Card, kim)
+	_, refund, err := s.svc.Refund(s.ctx, r.ID, payment.Card, kim)
 	s.ok(err)
 	s.equal("refund", refund.Status, refunds.StatusPending)
-	_, _, _ = s.svc.Refund(s.ctx, r.ID, refunds.Cash, kim)
+	_, _, _ = s.svc.Refund(s.ctx, r.ID, payment.Cash, kim)
 	s.equal("early refund while one is open", s.get(r.ID).EarlyRefund, true)
 	_, err = s.svc.Cancel(s.ctx, r.ID, ann)
 	s.refused(err, returns.CodeTransition)
@@ -249,7 +250,7 @@ func TestStaffMaySetRulesAsideAndItIsRecorded(t *testing.T) {
 func TestACaseBelongsToItsCustomer(t *testing.T) {
 	s := newShop(t, policy())
 	r := s.filed(s.bought(2), 1)
-	bob := returns.Actor{Kind: orders.ActorCustomer, ID: "bob"}
+	bob := event.Actor{Kind: event.ActorCustomer, ID: "bob"}
 	_, err := s.svc.Cancel(s.ctx, r.ID, bob)
 	s.refused(err, returns.CodeForbidden)
 	_, err = s.svc.ProvideInfo(s.ctx, r.ID, "mine", nil, bob)

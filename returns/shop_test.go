@@ -15,7 +15,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -23,8 +26,8 @@ import (
 )
 
 var (
-	kim   = returns.Actor{Kind: orders.ActorStaff, ID: "9", Name: "Kim"}
-	ann   = returns.Actor{Kind: orders.ActorCustomer, ID: "ann"}
+	kim   = event.Actor{Kind: event.ActorStaff, ID: "9", Name: "Kim"}
+	ann   = event.Actor{Kind: event.ActorCustomer, ID: "ann"}
 	start = time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)
 )
 
@@ -69,7 +72,7 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	s.ok(err)
 	_, err = s.svc.EnsureTerms(s.ctx, p, kim)
 	s.ok(err)
-	s.product, err = s.placing.SaveProduct(s.ctx, 0, orders.Stamp{At: s.now, By: kim}, func(p *orders.Product) error {
+	s.product, err = s.placing.SaveProduct(s.ctx, 0, event.Stamp{At: s.now, By: kim}, func(p *orders.Product) error {
 		p.Name, p.Category, p.Price, p.Currency, p.Stock = "Lamp", "home", 3333, "USD", 1000
 		return nil
 	})
@@ -103,7 +106,7 @@ func (s *shop) bought(units int) orders.Order {
 	s.Helper()
 	terms, err := s.svc.CurrentTerms(s.ctx)
 	s.ok(err)
-	st := orders.Stamp{At: s.now, By: ann}
+	st := event.Stamp{At: s.now, By: ann}
 	cart, err := s.placing.UpdateCart(s.ctx, "ann", newID(), []int64{s.product.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
 		c.Items, c.UpdatedAt = []orders.CartItem{{ProductID: s.product.ID, Quantity: units}}, s.now
 		return nil
@@ -112,11 +115,11 @@ func (s *shop) bought(units int) orders.Order {
 	o, _, err := s.placing.Place(s.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: cart.ID}, func(orders.Placement) (*orders.Order, error) {
 		line := orders.Line{
 			ID: newID(), ProductID: s.product.ID, Name: s.product.Name, Category: s.product.Category, Quantity: units, UnitList: 3333,
-			Paid: orders.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499},
+			Paid: money.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499},
 		}
 		return orders.NewOrder(orders.Params{
 			ID: newID(), CustomerID: "ann", CartID: cart.ID, TermsID: terms.ID, Source: "test", Currency: "USD",
-			Lines: []orders.Line{line}, PaymentID: newID(), Method: orders.Card, Token: orderstest.TokenPays,
+			Lines: []orders.Line{line}, PaymentID: newID(), Method: payment.Card, Token: orderstest.TokenPays,
 		}, st)
 	})
 	s.ok(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -40,7 +41,7 @@ type CaseStore interface {
 	// Counts says how many returns are in each status that is not final.
 	// Closed ones only grow in number, and nobody has to act on them.
 	Counts(ctx context.Context) (map[Status]int, error)
-	Events(ctx context.Context, id string) ([]Event, error)
+	Events(ctx context.Context, id string) ([]event.Event, error)
 }
 
 // TermsStore keeps published policy versions. None is changed or deleted.
@@ -92,7 +93,7 @@ type Orders interface {
 // Restocker puts accepted units back on the shelf, once per Ref:
 // *orders.Service has it.
 type Restocker interface {
-	Restock(ctx context.Context, r orders.Restock, by orders.Actor) (bool, error)
+	Restock(ctx context.Context, r orders.Restock, by event.Actor) (bool, error)
 }
 
 // Refunder pays money back: *refunds.Service has it.

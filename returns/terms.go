@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // PublishTerms publishes the next version of the policy. Orders placed from
 // now on are bound to it; existing orders keep theirs.
-func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by Actor) (Terms, error) {
+func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by event.Actor) (Terms, error) {
 	if err := p.Validate(); err != nil {
 		return Terms{}, err
 	}
@@ -25,7 +27,7 @@ func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by Ac
 
 // EnsureTerms publishes p as the first version when there is none, and returns
 // the current version.
-func (s *Service) EnsureTerms(ctx context.Context, p Policy, by Actor) (Terms, error) {
+func (s *Service) EnsureTerms(ctx context.Context, p Policy, by event.Actor) (Terms, error) {
 	t, err := s.store.CurrentTerms(ctx)
 	if !errors.Is(err, ErrNotFound) {
 		return t, err

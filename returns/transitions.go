@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Limits of what people write, in characters.
@@ -73,7 +75,7 @@ type Params struct {
 
 // NewReturn makes a case that waits for authorisation, or that is authorised where
 // the policy says so.
-func NewReturn(d Params, s Stamp) (*Return, error) {
+func NewReturn(d Params, s event.Stamp) (*Return, error) {
 	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
 		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
 	}
@@ -112,7 +114,7 @@ func NewReturn(d Params, s Stamp) (*Return, error) {
 }
 
 // RequestInfo asks the customer for something.
-func (r *Return) RequestInfo(note string, s Stamp) error {
+func (r *Return) RequestInfo(note string, s event.Stamp) error {
 	if err := r.may(StatusPendingCustomerInfo, "sent back to the customer"); err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func (r *Return) RequestInfo(note string, s Stamp) error {
 }
 
 // ProvideInfo adds what the customer answered: details, photos, or both.
-func (r *Return) ProvideInfo(details string, photos []Evidence, s Stamp) error {
+func (r *Return) ProvideInfo(details string, photos []Evidence, s event.Stamp) error {
 	if r.Status != StatusPendingCustomerInfo {
 		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("Nothing was asked of you: the case is %s.", words(r.Status))}
 	}
@@ -138,7 +140,7 @@ func (r *Return) ProvideInfo(details string, photos []Evidence, s Stamp) error {
 
 // Authorize lets the customer send the goods. The store gives the case its
 // RMA number in the same transaction.
-func (r *Return) Authorize(notes string, s Stamp) error {
+func (r *Return) Authorize(notes string, s event.Stamp) error {
 	if err := r.may(StatusAuthorized, "authorised"); err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func (r *Return) Authorize(notes string, s Stamp) error {
 func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
 
 // AssignRMA gives the case its RMA number, once.
-func (r *Return) AssignRMA(rma string, s Stamp) error {
+func (r *Return) AssignRMA(rma string, s event.Stamp) error {
 	if !r.NeedsRMA() || rma == "" {
 		return &Error{Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one."}
 	}
@@ -163,7 +165,7 @@ func (r *Return) AssignRMA(rma string, s Stamp) error {
 func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
 
 // Reject ends a case without taking the goods back. All units are released.
-func (r *Return) Reject(notes string, s Stamp) error {
+func (r *Return) Reject(notes string, s event.Stamp) error {
 	if r.Status == StatusUnderInspection {
 		return &Error{Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides."}
 	}
@@ -176,7 +178,7 @@ func (r *Return) Reject(notes string, s Stamp) error {
 	return r.reject(notes, s)
 }
 
-func (r *Return) reject(notes string, s Stamp) error {
+func (r *Return) reject(notes string, s event.Stamp) error {
 	if err := r.record(s, EventRejected, &rejected{Notes: notes}); err != nil {
 		return err
 	}
@@ -187,7 +189,7 @@ func (r *Return) reject(notes string, s Stamp) error {
 }
 
 // Cancel ends a case before work on the goods has started.
-func (r *Return) Cancel(s Stamp) error {
+func (r *Return) Cancel(s event.Stamp) error {
 	if err := r.may(StatusCancelled, "cancelled"); err != nil {
 		return err
 	}
@@ -201,7 +203,7 @@ func (r *Return) Cancel(s Stamp) error {
 type Shipment struct{ Carrier, TrackingNumber, Notes string }
 
 // Ship notes that the goods are on their way.
-func (r *Return) Ship(d Shipment, s Stamp) error {
+func (r *Return) Ship(d Shipment, s event.Stamp) error {
 	if err := r.may(StatusInTransit, "sent"); err != nil {
 		return err
 	}
@@ -218,7 +220,7 @@ func (r *Return) Ship(d Shipment, s Stamp) error {
 }
 
 // Override records that staff set rules aside: who, why, and which.
-func (r *Return) Override(o Override, s Stamp) error {
+func (r *Return) Override(o Override, s event.Stamp) error {
 	if s.By.Kind != "staff" && s.By.Kind != "system" {
 		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
 	}
@@ -302,7 +304,7 @@ const (
 )
 
 // OpenTask puts the case before a person. One of a kind is open at a time.
-func (r *Return) OpenTask(kind, note string, s Stamp) error {
+func (r *Return) OpenTask(kind, note string, s event.Stamp) error {
 	for _, t := range r.OpenTasks() {
 		if t.Kind == kind {
 			return nil
@@ -312,7 +314,7 @@ func (r *Return) OpenTask(kind, note string, s Stamp) error {
 }
 
 // CloseTask notes that a person has dealt with a task, and how.
-func (r *Return) CloseTask(id int, note string, s Stamp) error {
+func (r *Return) CloseTask(id int, note string, s event.Stamp) error {
 	for _, t := range r.OpenTasks() {
 		if t.ID == id {
 			if err := needText("note", note, maxNote, "Say what was done."); err != nil {

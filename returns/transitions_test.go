@@ -12,6 +12,7 @@ import (
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -29,50 +30,50 @@ var allowed = map[returns.Status][]returns.Status{
 // actions are what can be done with a case; n varies what is accepted.
 var actions = []struct {
 	name string
-	do   func(r *returns.Return, n int, s returns.Stamp) error
+	do   func(r *returns.Return, n int, s event.Stamp) error
 }{
-	{"request info", func(r *returns.Return, _ int, s returns.Stamp) error { return r.RequestInfo("which one?", s) }},
-	{"provide info", func(r *returns.Return, _ int, s returns.Stamp) error { return r.ProvideInfo("this one", nil, s) }},
-	{"authorize", func(r *returns.Return, _ int, s returns.Stamp) error { return r.Authorize("", s) }},
-	{"reject", func(r *returns.Return, _ int, s returns.Stamp) error { return r.Reject("no", s) }},
-	{"cancel", func(r *returns.Return, _ int, s returns.Stamp) error { return r.Cancel(s) }},
-	{"ship", func(r *returns.Return, _ int, s returns.Stamp) error {
+	{"request info", func(r *returns.Return, _ int, s event.Stamp) error { return r.RequestInfo("which one?", s) }},
+	{"provide info", func(r *returns.Return, _ int, s event.Stamp) error { return r.ProvideInfo("this one", nil, s) }},
+	{"authorize", func(r *returns.Return, _ int, s event.Stamp) error { return r.Authorize("", s) }},
+	{"reject", func(r *returns.Return, _ int, s event.Stamp) error { return r.Reject("no", s) }},
+	{"cancel", func(r *returns.Return, _ int, s event.Stamp) error { return r.Cancel(s) }},
+	{"ship", func(r *returns.Return, _ int, s event.Stamp) error {
 		return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, s)
 	}},
-	{"receive", func(r *returns.Return, n int, s returns.Stamp) error {
+	{"receive", func(r *returns.Return, n int, s event.Stamp) error {
 		return r.Receive([]returns.ReceiptLine{{OrderLineID: "lamp", Received: n}}, "", s)
 	}},
-	{"inspect", func(r *returns.Return, n int, s returns.Stamp) error {
+	{"inspect", func(r *returns.Return, n int, s event.Stamp) error {
 		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &n}}}
 		if n == 0 {
 			in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 		}
 		return r.Inspect(in, s)
 	}},
-	{"inspect later", func(r *returns.Return, _ int, s returns.Stamp) error {
+	{"inspect later", func(r *returns.Return, _ int, s event.Stamp) error {
 		return r.Inspect(returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}}}, s)
 	}},
-	{"start a refund", func(r *returns.Return, _ int, s returns.Stamp) error { return r.StartEarlyRefund(s) }},
-	{"refund failed", func(r *returns.Return, _ int, s returns.Stamp) error { return r.RefundFailed(s) }},
-	{"refund succeeded", func(r *returns.Return, n int, s returns.Stamp) error {
+	{"start a refund", func(r *returns.Return, _ int, s event.Stamp) error { return r.StartEarlyRefund(s) }},
+	{"refund failed", func(r *returns.Return, _ int, s event.Stamp) error { return r.RefundFailed(s) }},
+	{"refund succeeded", func(r *returns.Return, n int, s event.Stamp) error {
 		return r.RefundSucceeded(fmt.Sprint("refund-", n), s)
 	}},
-	{"refund reversed", func(r *returns.Return, n int, s returns.Stamp) error {
+	{"refund reversed", func(r *returns.Return, n int, s event.Stamp) error {
 		return r.RefundReversed(fmt.Sprint("refund-", n), s)
 	}},
-	{"restocked", func(r *returns.Return, _ int, s returns.Stamp) error { return r.MarkRestocked(s) }},
-	{"override", func(r *returns.Return, _ int, s returns.Stamp) error {
+	{"restocked", func(r *returns.Return, _ int, s event.Stamp) error { return r.MarkRestocked(s) }},
+	{"override", func(r *returns.Return, _ int, s event.Stamp) error {
 		return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, s)
 	}},
-	{"close task", func(r *returns.Return, n int, s returns.Stamp) error { return r.CloseTask(n, "done", s) }},
-	{"assign RMA", func(r *returns.Return, _ int, s returns.Stamp) error { return r.AssignRMA("RMA-1", s) }},
+	{"close task", func(r *returns.Return, n int, s event.Stamp) error { return r.CloseTask(n, "done", s) }},
+	{"assign RMA", func(r *returns.Return, _ int, s event.Stamp) error { return r.AssignRMA("RMA-1", s) }},
 }
 
 func draft(t interface{ Fatal(...any) }) *returns.Return {
 	r, err := returns.NewReturn(returns.Params{
 		ID: "r", OrderID: "o", CustomerID: "ann", TermsID: "t", Reason: returns.ReasonDamaged,
 		Lines: []returns.Line{{ID: "l", OrderLineID: "lamp", ProductID: 1, Name: "Lamp", Quantity: 3}},
-	}, returns.Stamp{At: start, By: kim})
+	}, event.Stamp{At: start, By: kim})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func in(t *testing.T, status returns.Status) *returns.Return {
 	for rest := path; rest != ""; {
 		for _, a := range actions {
 			if rest == a.name || len(rest) > len(a.name) && rest[:len(a.name)+1] == a.name+"," {
-				if err := a.do(r, 2, returns.Stamp{At: start, By: kim}); err != nil {
+				if err := a.do(r, 2, event.Stamp{At: start, By: kim}); err != nil {
 					t.Fatal(err)
 				}
 				rest = rest[min(len(rest), len(a.name)+1):]
@@ -128,7 +129,7 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 		for _, a := range actions[:8] {
 			r := in(t, status)
 			before := r.Clone()
-			err := a.do(r, 2, returns.Stamp{At: start, By: kim})
+			err := a.do(r, 2, event.Stamp{At: start, By: kim})
 			want, ok := leads[a.name][status]
 			switch {
 			case ok && (err != nil || r.Status != want):
@@ -152,7 +153,7 @@ func TestTheStateMachine(t *testing.T) {
 		for i, o := range ops {
 			now = now.Add(time.Second)
 			before, events := r.Clone(), len(r.PendingEvents())
-			err := actions[o.action].do(r, o.n, returns.Stamp{At: now, By: kim})
+			err := actions[o.action].do(r, o.n, event.Stamp{At: now, By: kim})
 			what := fmt.Sprintf("step %d, %s %d", i, actions[o.action].name, o.n)
 			if err != nil && (returns.CodeOf(err) == "" || len(r.PendingEvents()) != events || !reflect.DeepEqual(before, r.Clone())) {
 				return fmt.Sprintf("%s: refused (%v) and changed", what, err)
@@ -185,7 +186,7 @@ func TestTheStateMachine(t *testing.T) {
 
 func TestGoodsAreCountedPerLine(t *testing.T) {
 	r := draft(t)
-	s := returns.Stamp{At: start, By: kim}
+	s := event.Stamp{At: start, By: kim}
 	ok := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -263,7 +264,7 @@ func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 	e := in(t, returns.StatusAuthorized).PendingEvents()
 	odd, broken := e[1], e[1]
 	odd.Type, broken.Data = "return.vanished", []byte("{")
-	for name, events := range map[string][]returns.Event{
+	for name, events := range map[string][]event.Event{
 		"nothing": nil, "a gap": {e[0], e[0]}, "an unknown type": {e[0], odd}, "no JSON": {e[0], broken},
 	} {
 		if _, err := returns.Fold(events); err == nil || errors.Is(err, returns.ErrNotFound) {

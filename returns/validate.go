@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Limits of what a policy may say.
@@ -81,7 +81,7 @@ func (p Policy) Validate() error {
 }
 
 func (p Policy) validateMoney(bad func(field, format string, args ...any) error) error {
-	if c, err := orders.ParseCurrency(string(p.Currency)); err != nil || c != p.Currency {
+	if c, err := money.ParseCurrency(string(p.Currency)); err != nil || c != p.Currency {
 		return bad("currency", "%q is not an ISO 4217 code in upper case, such as USD", p.Currency)
 	}
 	for _, list := range []struct {
@@ -116,7 +116,7 @@ func (p Policy) validateMoney(bad func(field, format string, args ...any) error)
 	return nil
 }
 
-var methods = []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit, refunds.OriginalMethod}
+var methods = []payment.Method{payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod}
 
 // AllConditions are the conditions there are.
 func AllConditions() []Condition {

@@ -12,7 +12,8 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -22,9 +23,9 @@ import (
 type Gateway struct{ Bank *Bank }
 
 // CreateRefund implements refunds.RefundGateway.
-func (g Gateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g Gateway) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	if ctx.Err() != nil {
-		return refunds.Result{Outcome: refunds.OutcomeUnknown, Message: ctx.Err().Error()}
+		return payment.Result{Outcome: payment.OutcomeUnknown, Message: ctx.Err().Error()}
 	}
 	t, err := g.Bank.Send(Transfer{Account: r.PaymentProviderID, OrderNumber: r.Key, Memo: r.RefundID + " " + r.AttemptID, Cents: r.Amount})
 	switch {
@@ -33,16 +34,16 @@ func (g Gateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refu
 	case errors.Is(err, errSeen) && t.Cents == r.Amount && t.Account == r.PaymentProviderID:
 		return done(t)
 	case errors.Is(err, errFunds):
-		return refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "funds", Message: err.Error()}
+		return payment.Result{Outcome: payment.OutcomeDeclined, Code: "funds", Message: err.Error()}
 	}
-	return refunds.Result{Outcome: refunds.OutcomeUnknown, Message: err.Error()} // what is not recognised is unknown
+	return payment.Result{Outcome: payment.OutcomeUnknown, Message: err.Error()} // what is not recognised is unknown
 }
 
 // FindRefund implements refunds.RefundGateway: absent only when every page was read.
-func (g Gateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g Gateway) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	for page, more := 0, true; more; page++ {
 		if ctx.Err() != nil {
-			return refunds.Result{Outcome: refunds.OutcomeUnknown, Message: ctx.Err().Error()}
+			return payment.Result{Outcome: payment.OutcomeUnknown, Message: ctx.Err().Error()}
 		}
 		var lines []Transfer
 		lines, more = g.Bank.Statement(page)
@@ -52,11 +53,11 @@ func (g Gateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refund
 			}
 		}
 	}
-	return refunds.Result{Outcome: refunds.OutcomeNoEffect}
+	return payment.Result{Outcome: payment.OutcomeNoEffect}
 }
 
-func done(t Transfer) refunds.Result {
-	return refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: t.Number, Amount: t.Cents, Status: "sent"}
+func done(t Transfer) payment.Result {
+	return payment.Result{Outcome: payment.OutcomeDone, ProviderID: t.Number, Amount: t.Cents, Status: "sent"}
 }
 
 func main() {
@@ -68,10 +69,10 @@ func main() {
 	}
 	for range 2 { // asked for twice, paid once
 		r, err := svc.Refund(context.Background(), refunds.Request{
-			ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: orders.Card,
+			ClientReference: "return-1", OrderID: "order-1", PaymentID: "payment-1", PaymentMethod: payment.Card,
 			PaymentProviderID: "account-1", Captured: 3_000, Currency: "EUR", Customer: "customer-1",
 			Quote: refunds.QuoteRequest{Currency: "EUR", Lines: []refunds.QuoteRequestLine{
-				{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 3_000}},
+				{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: money.Components{Price: 3_000}},
 			}},
 		})
 		if err != nil {

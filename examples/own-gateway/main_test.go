@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -22,7 +24,7 @@ func TestTheBankAsAGateway(t *testing.T) {
 		bank := &Bank{}
 		return refundstest.Sandbox{
 			Gateway: Gateway{bank},
-			NewPayment: func(_ testing.TB, amount int64, _ refunds.Currency) string {
+			NewPayment: func(_ testing.TB, amount int64, _ money.Currency) string {
 				account := uuid.NewString()
 				bank.Receive(account, amount)
 				return account
@@ -52,7 +54,7 @@ func (p provider) Ledger() (all []refundstest.Paid) {
 		lines, more = p.Bank.Statement(page)
 		for _, t := range lines {
 			refund, attempt, _ := strings.Cut(t.Memo, " ")
-			all = append(all, refundstest.Paid{Reference: t.Number, Status: "succeeded", Request: refunds.RefundRequest{
+			all = append(all, refundstest.Paid{Reference: t.Number, Status: "succeeded", Request: payment.RefundRequest{
 				Key: t.OrderNumber, PaymentProviderID: t.Account, Amount: t.Cents, RefundID: refund, AttemptID: attempt,
 			}})
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -14,10 +16,10 @@ func main() {
 	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	order := orders.Order{
 		ID: "order-1", CustomerID: "ada", Status: orders.StatusCompleted, Currency: "USD", PlacedAt: bought,
-		Payment: orders.Payment{Method: orders.Card, Status: orders.PaymentCaptured, Amount: 12_900},
+		Payment: orders.Payment{Method: payment.Card, Status: orders.PaymentCaptured, Amount: 12_900},
 		Lines: []orders.Line{
-			{ID: "lamp", Name: "Lamp", Category: "home", Quantity: 3, Paid: orders.Components{Price: 9_000}},
-			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 1, FinalSale: true, Paid: orders.Components{Price: 3_900}},
+			{ID: "lamp", Name: "Lamp", Category: "home", Quantity: 3, Paid: money.Components{Price: 9_000}},
+			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 1, FinalSale: true, Paid: money.Components{Price: 3_900}},
 		},
 	}
 	terms := returns.Terms{ID: "terms-1", Version: 1, Policy: returns.Policy{

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 func main() {
-	paid := orders.Components{Price: 1_000, Duty: 50, Shipping: 401} // 14.51 for three units
+	paid := money.Components{Price: 1_000, Duty: 50, Shipping: 401} // 14.51 for three units
 	given := map[string]refunds.Refunded{}
 	var total int64
 	for unit := 1; unit <= 3; unit++ {
@@ -28,7 +28,7 @@ func main() {
 	fmt.Printf("with a restocking fee of 15 %%: %d less %d = %d\n", q.Gross, q.FeesSum, q.Amount)
 }
 
-func quote(paid orders.Components, given map[string]refunds.Refunded, fees ...refunds.FeeRule) refunds.Quote {
+func quote(paid money.Components, given map[string]refunds.Refunded, fees ...refunds.FeeRule) refunds.Quote {
 	q, err := refunds.NewQuote(refunds.QuoteRequest{
 		Currency: "USD", Fees: fees,
 		Lines: []refunds.QuoteRequestLine{{OrderLineID: "line-1", Bought: 3, Paid: paid, Units: 1}},

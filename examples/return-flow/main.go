@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -19,7 +21,7 @@ import (
 func main() {
 	ctx := context.Background()
 	now := func() time.Time { return time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC) }
-	ada, kim := returns.Actor{Kind: orders.ActorCustomer, ID: "ada"}, returns.Actor{Kind: orders.ActorStaff, ID: "kim", Name: "Kim"}
+	ada, kim := event.Actor{Kind: event.ActorCustomer, ID: "ada"}, event.Actor{Kind: event.ActorStaff, ID: "kim", Name: "Kim"}
 
 	// A shop: services on stores, here in memory, and a payment provider.
 	cases := returnstest.NewStore()
@@ -34,12 +36,12 @@ func main() {
 	}, "the first", kim))
 
 	// Ada buys three lamps, and sends two back.
-	lamp := must(shop.SaveProduct(ctx, 0, orders.Stamp{At: now(), By: kim}, func(p *orders.Product) error {
+	lamp := must(shop.SaveProduct(ctx, 0, event.Stamp{At: now(), By: kim}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Currency, p.Stock = "Lamp", 4_000, "USD", 10
 		return nil
 	}))
 	must(shop.AddToCart(ctx, "ada", lamp.ID, 3))
-	order := must(shop.Checkout(ctx, orders.CheckoutRequest{Customer: ada, Method: orders.Card, Token: orderstest.TokenPays}))
+	order := must(shop.Checkout(ctx, orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays}))
 	fmt.Printf("bought for %d, %s\n", order.Payment.Amount, order.Status)
 
 	line := order.Lines[0].ID
@@ -56,7 +58,7 @@ func main() {
 	r = must(desk.Inspect(ctx, r.ID, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
 		Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &one, Note: "the other is scratched"}}}, kim))
 	fmt.Println("inspected:", r.Status)
-	r, refund, err := desk.Refund(ctx, r.ID, refunds.OriginalMethod, kim)
+	r, refund, err := desk.Refund(ctx, r.ID, payment.OriginalMethod, kim)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // errLeaseLost is the cause of the context of a handler whose lease was lost.
@@ -29,7 +29,7 @@ const settleTimeout = 5 * time.Second
 // delivery is a claimed row: one event for one subscriber.
 type delivery struct {
 	sub      *subscription
-	event    orders.Event
+	event    event.Event
 	attempts int // this one included
 	token    string
 }
@@ -164,7 +164,7 @@ func (d *Dispatcher) deliver(ctx context.Context, c delivery) error {
 
 // call runs the handler and turns a panic into an error, so that one event
 // can't take the process down again at each start.
-func call(ctx context.Context, h Handler, e orders.Event) (err error) {
+func call(ctx context.Context, h Handler, e event.Event) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())

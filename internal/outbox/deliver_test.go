@@ -16,7 +16,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
@@ -48,8 +48,8 @@ func TestTheHandlerGetsTheEventThatWasAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		want := newEvent(t, "o1", 1, "made")
-		var got orders.Event
-		subscribe(t, d, "s", nil, func(_ context.Context, e orders.Event) error { got = e; return nil })
+		var got event.Event
+		subscribe(t, d, "s", nil, func(_ context.Context, e event.Event) error { got = e; return nil })
 		appendEvents(t, db, want)
 		if err := d.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
 		broken := errors.New("out of order")
 		fails := true
 		var bad, good journal
-		subscribe(t, d, "bad", nil, func(ctx context.Context, e orders.Event) error {
+		subscribe(t, d, "bad", nil, func(ctx context.Context, e event.Event) error {
 			bad.add(e.ID)
 			if fails {
 				return broken
@@ -123,7 +123,7 @@ func TestAHandlerMayDeliverItsOwnAggregate(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		var j journal
-		subscribe(t, d, "s", nil, func(ctx context.Context, e orders.Event) error {
+		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
 			if e.Seq == 1 {
 				appendEvents(t, db, newEvent(t, "o1", 2, "followed"))
@@ -148,7 +148,7 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 		// The first worker handles the event; the process then dies before it
 		// can say so: the lease it leaves behind is all that is left of it.
 		dead := newDispatcher(t, db, outbox.Config{Now: c.Now})
-		subscribe(t, dead, "s", nil, func(ctx context.Context, e orders.Event) error {
+		subscribe(t, dead, "s", nil, func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
 			if _, err := db.Write.ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of the dead'"); err != nil {
 				t.Error(err)
@@ -179,7 +179,7 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{Lease: 30 * time.Millisecond})
-		subscribe(t, d, "s", nil, func(ctx context.Context, e orders.Event) error {
+		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			_, err := db.Write.ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of another'")
 			if err != nil {
 				t.Error(err)
@@ -212,7 +212,7 @@ func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 		config := outbox.Config{Now: c.Now, Lease: 60 * time.Millisecond, Poll: 5 * time.Millisecond}
 		var j journal
 		release := make(chan struct{})
-		handler := func(ctx context.Context, e orders.Event) error {
+		handler := func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
 			<-release
 			return ctx.Err()
@@ -248,7 +248,7 @@ func TestTwoDispatchersDeliverEachEventOnceAndInOrder(t *testing.T) {
 		var mu sync.Mutex
 		last := map[string]int{}
 		total := 0
-		handler := func(_ context.Context, e orders.Event) error {
+		handler := func(_ context.Context, e event.Event) error {
 			mu.Lock()
 			defer mu.Unlock()
 			total++

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // MaxLease is the longest a claimed row stays taken without being renewed.
@@ -85,7 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 // once for each event, and must be idempotent by e.ID. An error, or a panic,
 // has it called again later. ctx is done when the lease was lost to another
 // worker, the process stops, or HandlerTimeout has passed.
-type Handler func(ctx context.Context, e orders.Event) error
+type Handler func(ctx context.Context, e event.Event) error
 
 // subscription is a subscriber of the events of one prefix.
 type subscription struct {
@@ -117,7 +117,7 @@ type Dispatcher struct {
 	db        *sqldb.DB
 	cfg       Config
 	wake      chan struct{}
-	successes *combine.Batcher[*success]
+	successes *batch.Batcher[*success]
 
 	mu       sync.RWMutex
 	subs     []*subscription
@@ -131,7 +131,7 @@ func New(db *sqldb.DB, c Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{db: db, cfg: c, wake: make(chan struct{}, 1)}
-	d.successes = combine.New(nil, c.Batch, d.releaseAll)
+	d.successes = batch.New(nil, c.Batch, d.releaseAll)
 	return d, nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // insertChunk is how many rows one INSERT carries.
@@ -34,7 +34,7 @@ type eventRow struct {
 	FannedOut   bool       `bun:"fanned_out"`
 }
 
-func newEventRow(e orders.Event) (eventRow, error) {
+func newEventRow(e event.Event) (eventRow, error) {
 	var problem error
 	switch {
 	case e.AggregateID == "":
@@ -60,17 +60,17 @@ func newEventRow(e orders.Event) (eventRow, error) {
 	}, nil
 }
 
-func (r eventRow) event() orders.Event {
-	return orders.Event{
+func (r eventRow) event() event.Event {
+	return event.Event{
 		ID: r.ID, AggregateID: r.AggregateID, Seq: r.Seq, Type: r.Type, At: r.At.Time(),
-		Actor:  orders.Actor{Kind: orders.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
-		Source: orders.Source{Address: r.FromAddress, Request: r.FromRequest},
+		Actor:  event.Actor{Kind: event.ActorKind(r.ActorKind), ID: r.ActorID, Name: r.ActorName},
+		Source: event.Source{Address: r.FromAddress, Request: r.FromRequest},
 		Data:   json.RawMessage(r.Data),
 	}
 }
 
-func eventsOf(rows []eventRow) []orders.Event {
-	events := make([]orders.Event, len(rows))
+func eventsOf(rows []eventRow) []event.Event {
+	events := make([]event.Event, len(rows))
 	for i, r := range rows {
 		events[i] = r.event()
 	}
@@ -81,7 +81,7 @@ func eventsOf(rows []eventRow) []orders.Event {
 // change they tell of. It refuses an event whose fields don't hold together.
 // Where another transaction has used one of the numbers already, the error
 // satisfies [sqldb.IsUnique].
-func Append(ctx context.Context, idb bun.IDB, prefix string, events []orders.Event) error {
+func Append(ctx context.Context, idb bun.IDB, prefix string, events []event.Event) error {
 	if err := checkPrefix(prefix); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func Append(ctx context.Context, idb bun.IDB, prefix string, events []orders.Eve
 
 // Events returns all events of an aggregate in order of Seq; none is an empty
 // list and no error.
-func Events(ctx context.Context, idb bun.IDB, prefix, aggregateID string) ([]orders.Event, error) {
+func Events(ctx context.Context, idb bun.IDB, prefix, aggregateID string) ([]event.Event, error) {
 	if err := checkPrefix(prefix); err != nil {
 		return nil, err
 	}

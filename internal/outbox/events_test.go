@@ -13,12 +13,12 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 func TestEventsComeBackAsTheyWereAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		want := []orders.Event{newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid")}
+		want := []event.Event{newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid")}
 		appendEvents(t, db, want[0], newEvent(t, "o2", 1, "made"), want[1])
 		got, err := outbox.Events(t.Context(), db.Read, prefix, "o1")
 		if err != nil {
@@ -38,7 +38,7 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		refused := errors.New("refused")
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.Tx) error {
-			if err := outbox.Append(ctx, tx, prefix, []orders.Event{newEvent(t, "o1", 1, "made")}); err != nil {
+			if err := outbox.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "made")}); err != nil {
 				return err
 			}
 			return refused
@@ -55,24 +55,24 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 
 func TestAppendRefusesEventsThatDoNotHoldTogether(t *testing.T) {
 	good := newEvent(t, "o1", 1, "made")
-	for name, spoil := range map[string]func(*orders.Event){
-		"it has no aggregate id":          func(e *orders.Event) { e.AggregateID = "" },
-		"seq is 0 and must be at least 1": func(e *orders.Event) { e.Seq = 0 },
-		"its id must be aggregate:seq":    func(e *orders.Event) { e.ID = "o1:2" },
-		"it has no type":                  func(e *orders.Event) { e.Type = "" },
-		"it has no time":                  func(e *orders.Event) { e.At = time.Time{} },
-		"its data is not JSON":            func(e *orders.Event) { e.Data = []byte("{") },
+	for name, spoil := range map[string]func(*event.Event){
+		"it has no aggregate id":          func(e *event.Event) { e.AggregateID = "" },
+		"seq is 0 and must be at least 1": func(e *event.Event) { e.Seq = 0 },
+		"its id must be aggregate:seq":    func(e *event.Event) { e.ID = "o1:2" },
+		"it has no type":                  func(e *event.Event) { e.Type = "" },
+		"it has no time":                  func(e *event.Event) { e.At = time.Time{} },
+		"its data is not JSON":            func(e *event.Event) { e.Data = []byte("{") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := good
 			spoil(&e)
-			err := outbox.Append(t.Context(), nil, prefix, []orders.Event{e})
+			err := outbox.Append(t.Context(), nil, prefix, []event.Event{e})
 			if err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want an error saying %q", err, name)
 			}
 		})
 	}
-	if err := outbox.Append(t.Context(), nil, `x"; DROP`, []orders.Event{good}); err == nil {
+	if err := outbox.Append(t.Context(), nil, `x"; DROP`, []event.Event{good}); err == nil {
 		t.Error("a prefix that is not a name was taken")
 	}
 }
@@ -81,7 +81,7 @@ func TestASequenceNumberIsUsedOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.Tx) error {
-			return outbox.Append(ctx, tx, prefix, []orders.Event{newEvent(t, "o1", 1, "again")})
+			return outbox.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "again")})
 		})
 		name, ok := sqldb.IsUnique(err)
 		if !ok || !strings.HasPrefix(name, "orders_events_") {
@@ -92,7 +92,7 @@ func TestASequenceNumberIsUsedOnce(t *testing.T) {
 
 func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		var all []orders.Event
+		var all []event.Event
 		for seq := 1; seq <= 12; seq++ { // ten or more shows that order is by number
 			for _, aggregate := range []string{"a", "b"} {
 				all = append(all, newEvent(t, aggregate, seq, fmt.Sprintf("type%d", seq%3)))

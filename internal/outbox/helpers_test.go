@@ -16,7 +16,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // prefix of the tables in these tests.
@@ -45,12 +45,12 @@ func migrate(t *testing.T, db *sqldb.DB) {
 }
 
 // newEvent returns the event number seq of an aggregate, seq seconds after day.
-func newEvent(t *testing.T, aggregate string, seq int, typ string) orders.Event {
+func newEvent(t *testing.T, aggregate string, seq int, typ string) event.Event {
 	t.Helper()
-	e, err := orders.NewEvent(aggregate, seq, typ, orders.Stamp{
+	e, err := event.NewEvent(aggregate, seq, typ, event.Stamp{
 		At:     day.Add(time.Duration(seq) * time.Second),
-		By:     orders.Actor{Kind: orders.ActorStaff, ID: "u-" + aggregate, Name: "O'Neill ?"},
-		Source: orders.Source{Address: "2001:db8::" + aggregate, Request: fmt.Sprintf("r-%s-%d", aggregate, seq)},
+		By:     event.Actor{Kind: event.ActorStaff, ID: "u-" + aggregate, Name: "O'Neill ?"},
+		Source: event.Source{Address: "2001:db8::" + aggregate, Request: fmt.Sprintf("r-%s-%d", aggregate, seq)},
 	}, map[string]any{"seq": seq, "note": `"quoted" 'and' \ ? ☕`})
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func newEvent(t *testing.T, aggregate string, seq int, typ string) orders.Event 
 	return e
 }
 
-func appendEvents(t *testing.T, db *sqldb.DB, events ...orders.Event) {
+func appendEvents(t *testing.T, db *sqldb.DB, events ...event.Event) {
 	t.Helper()
 	err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.Tx) error {
 		return outbox.Append(ctx, tx, prefix, events)
@@ -139,7 +139,7 @@ func (j *journal) list() []string {
 	return append([]string(nil), j.ids...)
 }
 
-func (j *journal) record(_ context.Context, e orders.Event) error {
+func (j *journal) record(_ context.Context, e event.Event) error {
 	j.add(e.ID)
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // sent keeps the last statement.
@@ -24,11 +24,11 @@ func (s *sent) AfterQuery(_ context.Context, e *bun.QueryEvent)                 
 // address, and one from a request.
 func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
-		var all []orders.Event
+		var all []event.Event
 		for i := range 5000 {
-			e, err := orders.NewEvent(fmt.Sprintf("o%d", i), 1, "made", orders.Stamp{
-				At: day.Add(time.Duration(i) * time.Second), By: orders.System("test"),
-				Source: orders.Source{Address: fmt.Sprintf("192.0.2.%d", i%250), Request: fmt.Sprintf("r%d", i)},
+			e, err := event.NewEvent(fmt.Sprintf("o%d", i), 1, "made", event.Stamp{
+				At: day.Add(time.Duration(i) * time.Second), By: event.System("test"),
+				Source: event.Source{Address: fmt.Sprintf("192.0.2.%d", i%250), Request: fmt.Sprintf("r%d", i)},
 			}, nil)
 			if err != nil {
 				t.Fatal(err)

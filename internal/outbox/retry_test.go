@@ -11,7 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 		var calls atomic.Int64
 		var broken atomic.Bool
 		broken.Store(true)
-		subscribe(t, d, "s", nil, func(_ context.Context, e orders.Event) error {
+		subscribe(t, d, "s", nil, func(_ context.Context, e event.Event) error {
 			calls.Add(1)
 			if broken.Load() {
 				return errors.New("no answer\x00\xff from " + strings.Repeat("é", 1000))
@@ -99,7 +99,7 @@ func TestAPanicIsAFailureOfItsEventAlone(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond, MaxAttempts: 1, MinRetry: time.Hour, MaxRetry: time.Hour})
 		var j journal
-		subscribe(t, d, "s", nil, func(ctx context.Context, e orders.Event) error {
+		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			if e.AggregateID == "o1" {
 				panic("boom")
 			}
@@ -119,7 +119,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
 		called := make(chan struct{})
-		subscribe(t, d, "s", nil, func(ctx context.Context, e orders.Event) error {
+		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			close(called)
 			<-ctx.Done()
 			return ctx.Err()
@@ -203,7 +203,7 @@ func TestConfigurationThatCanNotWorkIsRefused(t *testing.T) {
 		}
 	}
 	d := newDispatcher(t, &sqldb.DB{}, outbox.Config{})
-	ok := func(context.Context, orders.Event) error { return nil }
+	ok := func(context.Context, event.Event) error { return nil }
 	subscribe(t, d, "s", nil, ok)
 	for name, err := range map[string]error{
 		"a name twice":   d.Subscribe(prefix, "s", nil, ok),

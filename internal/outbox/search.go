@@ -12,7 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // The number of events on a page of Search.
@@ -39,7 +39,7 @@ type Query struct {
 
 // Page is a part of the events that a Query selects, newest first.
 type Page struct {
-	Events []orders.Event
+	Events []event.Event
 	Next   string // for Query.After; empty on the last page
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // SearchAll is [Search] over several prefixes: one page of the events of all
@@ -26,7 +26,7 @@ func SearchAll(ctx context.Context, idb bun.IDB, prefixes []string, q Query) (Pa
 		all.Events = append(all.Events, p.Events...)
 		more = more || p.Next != ""
 	}
-	slices.SortFunc(all.Events, func(a, b orders.Event) int {
+	slices.SortFunc(all.Events, func(a, b event.Event) int {
 		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.AggregateID, a.AggregateID), cmp.Compare(b.Seq, a.Seq))
 	})
 	if len(all.Events) > limit {

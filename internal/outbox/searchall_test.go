@@ -11,7 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
@@ -32,7 +32,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 				e.ID = fmt.Sprintf("%s:%d", e.AggregateID, e.Seq)
 			}
 			err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.Tx) error {
-				return outbox.Append(ctx, tx, in, []orders.Event{e})
+				return outbox.Append(ctx, tx, in, []event.Event{e})
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -41,7 +41,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 		}
 		for _, limit := range []int{1, 7, 40, 100} {
 			got, q := map[string]bool{}, outbox.Query{Limit: limit}
-			var last orders.Event
+			var last event.Event
 			for {
 				p, err := outbox.SearchAll(t.Context(), db.Read, []string{prefix, other}, q)
 				if err != nil {

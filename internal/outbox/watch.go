@@ -7,12 +7,12 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Watcher notes something of events in the transaction that fans them out. It
 // writes through db and calls nothing that opens another transaction.
-type Watcher func(ctx context.Context, db bun.IDB, events []orders.Event) error
+type Watcher func(ctx context.Context, db bun.IDB, events []event.Event) error
 
 // watcher is a Watcher of the events of one prefix.
 type watcher struct {
@@ -48,7 +48,7 @@ func (d *Dispatcher) watched(ctx context.Context, db bun.IDB, prefix string, row
 		if w.prefix != prefix {
 			continue
 		}
-		var events []orders.Event
+		var events []event.Event
 		for _, r := range rows {
 			if len(w.types) == 0 || slices.Contains(w.types, r.Type) {
 				events = append(events, r.event())

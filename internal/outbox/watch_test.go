@@ -11,7 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // TestAWatcherSeesEachEventOnce: those of its types, and what it writes is kept
@@ -23,7 +23,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 		}
 		d := newDispatcher(t, db, outbox.Config{Batch: 2})
 		var fails error
-		note := func(ctx context.Context, tx bun.IDB, events []orders.Event) error {
+		note := func(ctx context.Context, tx bun.IDB, events []event.Event) error {
 			for _, e := range events {
 				if _, err := tx.NewRaw("INSERT INTO notes (id) VALUES (?)", e.ID).Exec(ctx); err != nil {
 					return err
@@ -41,7 +41,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 			t.Error("a quoted table was taken")
 		}
 		delivered := 0
-		subscribe(t, d, "s", nil, func(context.Context, orders.Event) error { delivered++; return nil })
+		subscribe(t, d, "s", nil, func(context.Context, event.Event) error { delivered++; return nil })
 		appendEvents(t, db, newEvent(t, "one", 1, "a"), newEvent(t, "one", 2, "c"), newEvent(t, "one", 3, "b"))
 
 		fails = errors.New("not now")
@@ -80,7 +80,7 @@ func TestAWatcherNeedsNoSubscriber(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		var seen journal
-		err := d.Watch(prefix, nil, func(ctx context.Context, _ bun.IDB, events []orders.Event) error {
+		err := d.Watch(prefix, nil, func(ctx context.Context, _ bun.IDB, events []event.Event) error {
 			for _, e := range events {
 				seen.add(e.ID)
 			}

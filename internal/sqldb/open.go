@@ -12,7 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 )
 
 // Dialect says which database a DB talks to.
@@ -94,7 +94,7 @@ type DB struct {
 
 	// Lane is where calls of requests that meet take turns. What is done behind
 	// their backs needs none.
-	Lane *combine.Scheduler
+	Lane *batch.Scheduler
 
 	retryFor time.Duration
 
@@ -125,7 +125,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 
 // newLane is for half as many transactions and reads at once as there are
 // processors: the others are for those who call, and for the database.
-func newLane() *combine.Scheduler { return combine.NewScheduler(runtime.GOMAXPROCS(0) / 2) }
+func newLane() *batch.Scheduler { return batch.NewScheduler(runtime.GOMAXPROCS(0) / 2) }
 
 // Ping makes sure that the database answers, for writing too: on SQLite it
 // waits for a transaction that is open.

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/history"
+	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 )
 
 func TestDashboardTellsWhatWaits(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		rolled(t, db, history.Filling{Tag: "a", Orders: 40, Returns: 40, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: time.Hour})
+		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 40, Returns: 40, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: time.Hour})
 		q := DashboardRequest{Now: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: time.UTC}
 		d, err := New(db).Dashboard(t.Context(), q)
 		if err != nil {

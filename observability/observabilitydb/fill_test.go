@@ -3,7 +3,7 @@ package observabilitydb
 import (
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/history"
+	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
@@ -20,7 +20,7 @@ func stores(tb testing.TB, db *sqldb.DB) {
 }
 
 // rolled fills and counts.
-func rolled(tb testing.TB, db *sqldb.DB, fillings ...history.Filling) *Rollup {
+func rolled(tb testing.TB, db *sqldb.DB, fillings ...seedtest.Filling) *Rollup {
 	tb.Helper()
 	stores(tb, db)
 	for _, f := range fillings {

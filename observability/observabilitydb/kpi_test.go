@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/history"
+	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -245,9 +245,9 @@ func asJSON(t *testing.T, v any) string {
 func TestI14FiguresEqualARecountInEveryTimeZone(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		rolled(t, db,
-			history.Filling{Tag: "a", Orders: 250, Returns: 60, From: time.Date(2026, 3, 27, 0, 0, 0, 0, time.UTC), Span: 6 * 24 * time.Hour},
-			history.Filling{Tag: "b", Orders: 250, Returns: 60, From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(-30 * time.Hour), Span: 35 * 24 * time.Hour},
-			history.Filling{Tag: "c", Orders: 150, Returns: 30, From: time.Date(2050, 12, 30, 0, 0, 0, 0, time.UTC), Span: 2 * 24 * time.Hour},
+			seedtest.Filling{Tag: "a", Orders: 250, Returns: 60, From: time.Date(2026, 3, 27, 0, 0, 0, 0, time.UTC), Span: 6 * 24 * time.Hour},
+			seedtest.Filling{Tag: "b", Orders: 250, Returns: 60, From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(-30 * time.Hour), Span: 35 * 24 * time.Hour},
+			seedtest.Filling{Tag: "c", Orders: 150, Returns: 30, From: time.Date(2050, 12, 30, 0, 0, 0, 0, time.UTC), Span: 2 * 24 * time.Hour},
 		)
 		raw := readRaw(t, db)
 		reader := New(db) // what it knows of days serves every zone
@@ -272,13 +272,13 @@ func TestI14FiguresEqualARecountInEveryTimeZone(t *testing.T) {
 func TestI14EveningAndNightOfEveryDayOfTheYear(t *testing.T) {
 	db := sqldbtest.SQLite(t)
 	stores(t, db)
-	var events []orders.Event
+	var events []event.Event
 	for _, name := range kpiZones[:4] {
 		z := zone(t, name)
 		for day := range 365 {
 			for i, clock := range [][2]int{{23, 45}, {0, 30}} {
 				at := time.Date(2026, 1, 1+day, clock[0], clock[1], 0, 0, z)
-				e, err := orders.NewEvent(fmt.Sprintf("%s-%d-%d", name, day, i), 1, refunds.EventSucceeded, orders.Stamp{At: at}, struct{}{})
+				e, err := event.NewEvent(fmt.Sprintf("%s-%d-%d", name, day, i), 1, refunds.EventSucceeded, event.Stamp{At: at}, struct{}{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -13,7 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // quarter is the unit that is counted in the database.
@@ -84,7 +84,7 @@ func NewRollup(db *sqldb.DB, c RollupConfig) (*Rollup, error) {
 // for the outbox, of the events that [EventTypes] names. Those of orders may be
 // left out where fanning them out is too dear: Run finds all that were
 // committed within Late of their time.
-func (r *Rollup) Note(ctx context.Context, db bun.IDB, events []orders.Event) error {
+func (r *Rollup) Note(ctx context.Context, db bun.IDB, events []event.Event) error {
 	at := make([]time.Time, len(events))
 	for i, e := range events {
 		at[i] = e.At

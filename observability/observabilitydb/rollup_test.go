@@ -8,15 +8,16 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/history"
 	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-func appendEvents(t *testing.T, db *sqldb.DB, prefix string, events ...orders.Event) {
+func appendEvents(t *testing.T, db *sqldb.DB, prefix string, events ...event.Event) {
 	t.Helper()
 	err := db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.Tx) error {
 		return outbox.Append(ctx, tx, prefix, events)
@@ -28,8 +29,8 @@ func appendEvents(t *testing.T, db *sqldb.DB, prefix string, events ...orders.Ev
 
 func TestALateEventIsCountedOnceHoweverOftenItIsDelivered(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		r := rolled(t, db, history.Filling{Tag: "a", Orders: 40, Returns: 10, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: 2 * time.Hour})
-		old, err := orders.NewEvent("late", 1, refunds.EventFailed, orders.Stamp{At: time.Date(2026, 5, 12, 9, 44, 0, 0, time.UTC)}, struct{}{})
+		r := rolled(t, db, seedtest.Filling{Tag: "a", Orders: 40, Returns: 10, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: 2 * time.Hour})
+		old, err := event.NewEvent("late", 1, refunds.EventFailed, event.Stamp{At: time.Date(2026, 5, 12, 9, 44, 0, 0, time.UTC)}, struct{}{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +79,7 @@ func TestRollupCountsWhatCameSinceTheLastSweep(t *testing.T) {
 		}
 		place := func(id string, at time.Time) {
 			t.Helper()
-			e, err := orders.NewEvent(id, 1, orders.EventPlaced, orders.Stamp{At: at}, struct{}{})
+			e, err := event.NewEvent(id, 1, orders.EventPlaced, event.Stamp{At: at}, struct{}{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,12 +131,12 @@ func TestConcurrentRollupsLoseNothing(t *testing.T) {
 			go func() {
 				r, err := NewRollup(db, RollupConfig{})
 				for i := 0; i < each && err == nil; i++ {
-					var e orders.Event
-					if e, err = orders.NewEvent(fmt.Sprintf("w%d-%d", w, i), 1, orders.EventPlaced, orders.Stamp{At: at}, struct{}{}); err != nil {
+					var e event.Event
+					if e, err = event.NewEvent(fmt.Sprintf("w%d-%d", w, i), 1, orders.EventPlaced, event.Stamp{At: at}, struct{}{}); err != nil {
 						break
 					}
 					err = db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.Tx) error {
-						return outbox.Append(ctx, tx, "orders", []orders.Event{e})
+						return outbox.Append(ctx, tx, "orders", []event.Event{e})
 					})
 					if err == nil {
 						err = r.Touch(context.Background(), e.At)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/history"
+	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 )
@@ -31,7 +31,7 @@ func TestDashboardAtScale(t *testing.T) {
 	}
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		start := time.Now()
-		rolled(t, db, history.Filling{Tag: "a", Orders: n, Returns: n / 10, From: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), Span: 3 * 365 * 24 * time.Hour})
+		rolled(t, db, seedtest.Filling{Tag: "a", Orders: n, Returns: n / 10, From: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), Span: 3 * 365 * 24 * time.Hour})
 		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
 		p := newProcess(t, db, time.Date(2027, 8, 1, 0, 0, 0, 0, time.UTC))
 		deltas := 24 * 60 * 6 // a day of them
@@ -105,7 +105,7 @@ func sameCounts(t *testing.T, db *sqldb.DB, k KPIs) {
 // indexed range.
 func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		rolled(t, db, history.Filling{Tag: "a", Orders: 500, Returns: 50, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 365 * 24 * time.Hour})
+		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 500, Returns: 50, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 365 * 24 * time.Hour})
 		hook := &statements{}
 		seen := db.Read.WithQueryHook(hook)
 		reader := New(&sqldb.DB{Read: seen, Write: db.Write, Dialect: db.Dialect})

@@ -10,8 +10,10 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // BenchmarkCheckout measures cash checkouts of one hot product by 1 and by 32
@@ -36,7 +38,7 @@ func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
 		b.Fatal(err)
 	}
 	ctx := context.Background()
-	p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+	p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mouse", 1999, orders.MaxStock
 		return nil
 	})
@@ -55,7 +57,7 @@ func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
 	for range submitters {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
-				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, Method: orders.Cash}); err != nil {
+				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: fmt.Sprint(i)}, Method: payment.Cash}); err != nil {
 					b.Error(err)
 					return
 				}

@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func ExampleNew() {
@@ -40,7 +43,7 @@ func sell(ctx context.Context) error {
 	}
 	defer shop.Close(ctx)
 
-	mouse, err := shop.SaveProduct(ctx, 0, orders.Stamp{By: orders.System("example")}, func(p *orders.Product) error {
+	mouse, err := shop.SaveProduct(ctx, 0, event.Stamp{By: event.System("example")}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
 		return nil
 	})
@@ -50,13 +53,13 @@ func sell(ctx context.Context) error {
 	if _, err := shop.AddToCart(ctx, "ann", mouse.ID, 1); err != nil {
 		return err
 	}
-	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: "ann"}, Method: orders.Cash})
+	o, err := shop.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: "ann"}, Method: payment.Cash})
 	if err != nil {
 		return err
 	}
 	if mouse, err = shop.Product(ctx, mouse.ID); err != nil {
 		return err
 	}
-	fmt.Printf("%s %s, %d left\n", o.Status, orders.NewMoney(o.Total(), o.Currency), mouse.Stock)
+	fmt.Printf("%s %s, %d left\n", o.Status, money.New(o.Total(), o.Currency), mouse.Stock)
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // held is a store whose first Place waits for a lock while others queue up.
@@ -41,7 +43,7 @@ func hold(t *testing.T, db *sqldb.DB, stock int, customers []string) *held {
 	db.Write = db.Write.WithQueryHook(h)
 	h.must(Migrate(ctx, db))
 	var err error
-	h.product, err = h.store.SaveProduct(ctx, 0, orders.Stamp{At: time.Now()}, func(p *orders.Product) error {
+	h.product, err = h.store.SaveProduct(ctx, 0, event.Stamp{At: time.Now()}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Currency, p.Stock = "Mouse", 1000, "USD", stock
 		return nil
 	})
@@ -110,7 +112,7 @@ func (h *held) place(ctx context.Context, customer, key string, decide func(*ord
 		}
 		lines[0].ID = uuid.NewString()
 		o, err := orders.NewOrder(orders.Params{ID: uuid.NewString(), CustomerID: customer, CartID: p.Cart.ID, IdempotencyKey: key, Currency: "USD",
-			Lines: lines, PaymentID: uuid.NewString(), Method: orders.Cash}, orders.Stamp{At: time.Now()})
+			Lines: lines, PaymentID: uuid.NewString(), Method: payment.Cash}, event.Stamp{At: time.Now()})
 		if err != nil {
 			return nil, err
 		}
@@ -267,8 +269,8 @@ func TestAKeyUsedByAnotherProcessMeanwhile(t *testing.T) {
 			}
 			late := &placeCall{req: orders.PlaceRequest{CustomerID: "ann"}, decide: func(p orders.Placement) (*orders.Order, error) {
 				return orders.NewOrder(orders.Params{ID: uuid.NewString(), CustomerID: "ann", CartID: p.Cart.ID, IdempotencyKey: "k", Currency: "USD",
-					Lines: []orders.Line{{ID: uuid.NewString(), ProductID: h.product.ID, Quantity: 1, Name: "Mouse"}}, PaymentID: uuid.NewString(), Method: orders.Cash},
-					orders.Stamp{At: first.PlacedAt})
+					Lines: []orders.Line{{ID: uuid.NewString(), ProductID: h.product.ID, Quantity: 1, Name: "Mouse"}}, PaymentID: uuid.NewString(), Method: payment.Cash},
+					event.Stamp{At: first.PlacedAt})
 			}}
 			return other.placeAll(ctx, []*placeCall{late})
 		})

@@ -17,8 +17,10 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // stockAddsUp recounts I4 from the raw rows: what is on hand is what the
@@ -83,7 +85,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 		}
 		var products []int64
 		for i := range 4 {
-			p, err := shops[0].SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+			p, err := shops[0].SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
 				p.Name, p.Price, p.Stock = fmt.Sprintf("P%d", i), 1000+int64(i), 60
 				return nil
 			})
@@ -94,7 +96,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 		}
 		sale, err := shops[0].CreateFlashSale(ctx, orders.FlashSaleParams{
 			ProductID: products[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 40, CapPerCustomer: 6,
-		}, orders.System("test"))
+		}, event.System("test"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +152,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 // customer buys, cancels and has things restocked, at random.
 func customer(ctx context.Context, t *testing.T, s *orders.Service, products []int64, saleID string, i int) {
 	r := rand.New(rand.NewPCG(uint64(i), 7))
-	who := orders.Actor{Kind: orders.ActorCustomer, ID: fmt.Sprintf("customer-%d", i)}
+	who := event.Actor{Kind: event.ActorCustomer, ID: fmt.Sprintf("customer-%d", i)}
 	for n := range 5 {
 		if _, err := s.ReserveFlashSale(ctx, saleID, who, 1+r.IntN(3)); err != nil && orders.CodeOf(err) == "" {
 			t.Error(err)
@@ -161,7 +163,7 @@ func customer(ctx context.Context, t *testing.T, s *orders.Service, products []i
 				t.Error(err)
 			}
 		}
-		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: who, Method: orders.Card, Token: orderstest.TokenPays, IdempotencyKey: fmt.Sprint(n)})
+		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: who, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: fmt.Sprint(n)})
 		switch orders.CodeOf(err) {
 		case "", orders.CodeOutOfStock, orders.CodeSaleLimit, orders.CodePaymentDeclined, orders.CodeCartEmpty:
 			if err != nil && orders.CodeOf(err) == "" {
@@ -240,7 +242,7 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := t.Context()
-		p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error { p.Name, p.Stock = "Mouse", 10; return nil })
+		p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error { p.Name, p.Stock = "Mouse", 10; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,24 +250,24 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			if _, err := s.AddToCart(ctx, who, p.ID, 1); err != nil {
 				t.Fatal(err)
 			}
-			o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.Cash, IdempotencyKey: "k"})
+			o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: who}, Method: payment.Cash, IdempotencyKey: "k"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return o
 		}
 		ann, bob := buy("ann"), buy("bob")
-		if _, err := s.Restock(ctx, orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 1}, orders.System("test")); err != nil {
+		if _, err := s.Restock(ctx, orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 1}, event.System("test")); err != nil {
 			t.Fatal(err)
 		}
 		sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
 			ProductID: p.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 5,
-		}, orders.System("test"))
+		}, event.System("test"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, who := range []string{"cy", "dee"} {
-			if _, err := s.ReserveFlashSale(ctx, sale.ID, orders.Actor{ID: who}, 2); err != nil {
+			if _, err := s.ReserveFlashSale(ctx, sale.ID, event.Actor{ID: who}, 2); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // eventPrefix names the tables of this store's events.
@@ -45,7 +46,7 @@ func (s *Store) ordersByID(ctx context.Context, ids []string) (map[string]orders
 }
 
 // Events implements orders.Store.
-func (s *Store) Events(ctx context.Context, id string) ([]orders.Event, error) {
+func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("order", fmt.Sprintf("%q", id))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // placeAll places the orders of all calls in one transaction. A refusal of one
@@ -149,7 +150,7 @@ func (b *book) lockProducts(ctx context.Context) error {
 func (b *book) loadSales(ctx context.Context, productIDs []int64) error {
 	var customers []string
 	var now time.Time
-	var from orders.Source
+	var from event.Source
 	for _, p := range b.batch {
 		customers = append(customers, p.req.CustomerID)
 		if p.req.At.After(now) {
@@ -265,7 +266,7 @@ func (b *book) save(ctx context.Context) error {
 		orderRows   []orderRow
 		lines       []lineRow
 		payments    []paymentRow
-		events      []orders.Event
+		events      []event.Event
 		cartIDs     []string
 		assignments strings.Builder
 		args        []any

@@ -12,8 +12,10 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // TestEveryStatementFindsItsRowsByIndex records what a shop sends to the
@@ -94,21 +96,21 @@ func exercise(t *testing.T, db *sqldb.DB) {
 	}
 	var ids []int64
 	for i := range 3 {
-		p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+		p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock = fmt.Sprintf("P%d", i), 1000, 100
 			return nil
 		})
 		must(err)
 		ids = append(ids, p.ID)
 	}
-	_, err = s.SaveProduct(ctx, ids[0], orders.Stamp{}, func(p *orders.Product) error { p.Stock++; return nil })
+	_, err = s.SaveProduct(ctx, ids[0], event.Stamp{}, func(p *orders.Product) error { p.Stock++; return nil })
 	must(err)
 	_, err = s.Product(ctx, ids[0])
 	must(err)
-	_, err = s.Restock(ctx, orders.Restock{Ref: "r", ProductID: ids[0], Quantity: 1}, orders.System("test"))
+	_, err = s.Restock(ctx, orders.Restock{Ref: "r", ProductID: ids[0], Quantity: 1}, event.System("test"))
 	must(err)
-	ann := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
-	buy := func(m orders.Method, key string) orders.Order {
+	ann := event.Actor{Kind: event.ActorCustomer, ID: "ann"}
+	buy := func(m payment.Method, key string) orders.Order {
 		for _, id := range ids {
 			_, err := s.AddToCart(ctx, "ann", id, 1)
 			must(err)
@@ -119,18 +121,18 @@ func exercise(t *testing.T, db *sqldb.DB) {
 		must(err)
 		return o
 	}
-	buy(orders.Cash, "")
+	buy(payment.Cash, "")
 	_, err = s.AddToCart(ctx, "ann", ids[1], 2)
 	must(err)
 	_, err = s.SetCartQuantity(ctx, "ann", ids[1], 0)
 	must(err)
-	o := buy(orders.Card, "key")
+	o := buy(payment.Card, "key")
 	_, err = s.RecordDelivery(ctx, o.ID, time.Now(), ann)
 	must(err)
-	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: orders.Card, Token: orderstest.TokenPays})
+	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: payment.Card, Token: orderstest.TokenPays})
 	must(err)
 	gateway.Script(orderstest.CallConfirm, orderstest.FaultNothing)
-	o = buy(orders.Card, "")
+	o = buy(payment.Card, "")
 	_, err = s.AddToCart(ctx, "ann", ids[0], 1)
 	must(err)
 	_, err = s.ClearCart(ctx, "ann")
@@ -138,7 +140,7 @@ func exercise(t *testing.T, db *sqldb.DB) {
 	_, err = s.Cancel(ctx, o.ID, ann, "test")
 	must(err)
 	gateway.Script(orderstest.CallCreate, orderstest.FaultNothing)
-	buy(orders.Card, "")
+	buy(payment.Card, "")
 	_, err = s.ChargeDue(ctx, 10)
 	must(err)
 	for _, q := range []orders.Query{
@@ -155,8 +157,8 @@ func exercise(t *testing.T, db *sqldb.DB) {
 
 // exerciseSales does everything a shop does with flash sales.
 func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store, s *orders.Service, ids []int64,
-	buy func(orders.Method, string) orders.Order, gateway *orderstest.Gateway) {
-	ann, staff := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}, orders.Actor{Kind: orders.ActorStaff, ID: "1"}
+	buy func(payment.Method, string) orders.Order, gateway *orderstest.Gateway) {
+	ann, staff := event.Actor{Kind: event.ActorCustomer, ID: "ann"}, event.Actor{Kind: event.ActorStaff, ID: "1"}
 	sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
 		ProductID: ids[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 50, CapPerCustomer: 20,
 	}, staff)
@@ -173,15 +175,15 @@ func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store,
 	must(err)
 	_, err = s.ReserveFlashSale(ctx, sale.ID, ann, 2)
 	must(err)
-	must(placedInSale(buy(orders.Cash, ""), sale.ID))
+	must(placedInSale(buy(payment.Cash, ""), sale.ID))
 	gateway.Script(orderstest.CallCreate, orderstest.FaultNothing)
-	_, err = s.Cancel(ctx, buy(orders.Card, "").ID, ann, "test")
+	_, err = s.Cancel(ctx, buy(payment.Card, "").ID, ann, "test")
 	must(err)
 	_, err = s.ReserveFlashSale(ctx, sale.ID, ann, 1)
 	must(err)
 	_, err = s.UpdateFlashSale(ctx, sale.ID, staff, func(d *orders.FlashSaleParams) error { d.Cap = 0; return nil })
 	must(err)
-	later := orders.Stamp{At: time.Now().Add(30 * time.Minute), By: staff}
+	later := event.Stamp{At: time.Now().Add(30 * time.Minute), By: staff}
 	_, err = store.ExpireReservations(ctx, later, 10)
 	must(err)
 	_, err = s.EndFlashSale(ctx, sale.ID, staff)

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Product implements orders.Store.
@@ -61,7 +62,7 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 }
 
 // SaveProduct implements orders.Store.
-func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, change func(*orders.Product) error) (orders.Product, error) {
+func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, change func(*orders.Product) error) (orders.Product, error) {
 	var saved orders.Product
 	err := s.db.Tx(ctx, "ordersdb: save product", func(ctx context.Context, tx bun.Tx) error {
 		var was orders.Product
@@ -107,7 +108,7 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, chan
 // restockCall is a call of Restock on its way.
 type restockCall struct {
 	restock orders.Restock
-	stamp   orders.Stamp
+	stamp   event.Stamp
 
 	did bool
 	err error
@@ -118,7 +119,7 @@ func (r *restockCall) Fail(err error) { r.did, r.err = false, refusal(err) }
 
 // Restock implements orders.Store. Calls that meet are one transaction: those
 // of one product would wait for its row one after the other.
-func (s *Store) Restock(ctx context.Context, r orders.Restock, st orders.Stamp) (bool, error) {
+func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (bool, error) {
 	if err := r.Validate(); err != nil {
 		return false, err
 	}

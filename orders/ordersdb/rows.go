@@ -7,6 +7,9 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 type productRow struct {
@@ -30,7 +33,7 @@ type productRow struct {
 
 func (r productRow) product() orders.Product {
 	return orders.Product{
-		ID: r.ID, Name: r.Name, Category: r.Category, Price: r.PriceMinor, Currency: orders.Currency(r.Currency),
+		ID: r.ID, Name: r.Name, Category: r.Category, Price: r.PriceMinor, Currency: money.Currency(r.Currency),
 		Stock: int(r.Stock), FinalSale: r.FinalSale, DiscountBP: int(r.DiscountBP), ShippingWeight: r.ShippingWeight,
 		CountryOfOrigin: r.CountryOfOrigin, RequiresShipping: r.RequiresShipping,
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(),
@@ -60,7 +63,7 @@ type movementRow struct {
 	ActorName string
 }
 
-func movement(productID int64, kind string, quantity int, ref string, s orders.Stamp) *movementRow {
+func movement(productID int64, kind string, quantity int, ref string, s event.Stamp) *movementRow {
 	return &movementRow{
 		ProductID: productID, Kind: kind, Quantity: int64(quantity), Ref: ref, At: sqldb.At(s.At),
 		ActorKind: string(s.By.Kind), ActorID: s.By.ID, ActorName: s.By.Name,
@@ -125,7 +128,7 @@ func rowOfOrder(o orders.Order) orderRow {
 func (r orderRow) order() orders.Order {
 	return orders.Order{
 		ID: r.ID, Number: r.Number, CustomerID: r.CustomerID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey,
-		TermsID: r.TermsID, Source: r.Source, Currency: orders.Currency(r.Currency), Status: orders.Status(r.Status),
+		TermsID: r.TermsID, Source: r.Source, Currency: money.Currency(r.Currency), Status: orders.Status(r.Status),
 		PlacedAt: r.PlacedAt.Time(), CompletedAt: r.CompletedAt.Time(), CancelledAt: r.CancelledAt.Time(),
 		CancelReason: r.CancelReason, DeliveredAt: r.DeliveredAt.Time(), UpdatedAt: r.UpdatedAt.Time(),
 		Version: int(r.Version),
@@ -167,7 +170,7 @@ func (r lineRow) line() orders.Line {
 	return orders.Line{
 		ID: r.ID, ProductID: r.ProductID, Name: r.Name, Category: r.Category, FinalSale: r.FinalSale,
 		Quantity: int(r.Quantity), UnitList: r.UnitListMinor, UnitDiscount: r.UnitDiscountMinor,
-		Paid:   orders.Components{Price: r.PriceMinor, Duty: r.DutyMinor, Shipping: r.ShippingMinor},
+		Paid:   money.Components{Price: r.PriceMinor, Duty: r.DutyMinor, Shipping: r.ShippingMinor},
 		SaleID: r.SaleID,
 	}
 }
@@ -209,11 +212,11 @@ func rowOfPayment(o orders.Order) paymentRow {
 
 func (r paymentRow) payment() orders.Payment {
 	return orders.Payment{
-		ID: r.ID, Method: orders.Method(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
+		ID: r.ID, Method: payment.Method(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
 		Token: r.Token, Key: r.Key, KeyRound: r.KeyRound, ProviderID: r.Reference,
 		FirstSentAt: r.FirstSentAt.Time(), CapturedAt: r.CapturedAt.Time(), DeclineCode: r.DeclineCode,
 		Priority: r.Priority,
-		Work: orders.Work{
+		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
 			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 type saleRow struct {
@@ -105,7 +106,7 @@ type saleBook struct {
 	counted map[string]bool // sales whose counts changed
 	buyers  map[buyer]bool  // whose count changed
 	kept    []orders.Reservation
-	events  []orders.Event
+	events  []event.Event
 }
 
 func newSaleBook(rows []saleRow) *saleBook {
@@ -157,7 +158,7 @@ func (b *saleBook) hold(r orders.Reservation, n int) {
 }
 
 // keep notes a reservation to be saved, with its events.
-func (b *saleBook) keep(r orders.Reservation, events []orders.Event, err error) error {
+func (b *saleBook) keep(r orders.Reservation, events []event.Event, err error) error {
 	if err != nil {
 		return err
 	}
@@ -173,8 +174,8 @@ func (b *saleBook) keep(r orders.Reservation, events []orders.Event, err error) 
 }
 
 // expire ends the reservations whose time is up.
-func (b *saleBook) expire(at time.Time, from orders.Source) error {
-	st := orders.Stamp{At: at, By: orders.System("flash sales"), Source: from}
+func (b *saleBook) expire(at time.Time, from event.Source) error {
+	st := event.Stamp{At: at, By: event.System("flash sales"), Source: from}
 	for _, r := range b.expired {
 		b.hold(r, -r.Quantity)
 		if err := b.keep(r.Expire(st)); err != nil {
@@ -210,7 +211,7 @@ func (b *saleBook) sell(o *orders.Order) error {
 		}
 		if r := b.held[buyer{l.SaleID, o.CustomerID}]; r.ID != "" {
 			b.hold(r, -r.Quantity)
-			if err := b.keep(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
+			if err := b.keep(r.Use(o.ID, event.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
 				return err
 			}
 		}

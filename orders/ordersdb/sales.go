@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // maxSales is how many flash sales a list holds at most.
@@ -107,7 +108,7 @@ func checkOverlap(ctx context.Context, tx bun.Tx, f orders.FlashSale) error {
 }
 
 // UpdateFlashSale implements orders.Store.
-func (s *Store) UpdateFlashSale(ctx context.Context, id string, st orders.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
+func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
 	var saved orders.FlashSale
 	err := s.db.Tx(ctx, "ordersdb: update flash sale", func(ctx context.Context, tx bun.Tx) error {
 		f, err := s.lockSale(ctx, tx, id)
@@ -164,8 +165,8 @@ func (s *Store) lockSale(ctx context.Context, tx bun.Tx, id string) (orders.Flas
 }
 
 // Reserve implements orders.Store.
-func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st orders.Stamp,
-	decide func(orders.Product) (orders.Reservation, []orders.Event, error)) (orders.Reservation, error) {
+func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event.Stamp,
+	decide func(orders.Product) (orders.Reservation, []event.Event, error)) (orders.Reservation, error) {
 	if !storable(customerID) {
 		return orders.Reservation{}, &orders.Error{Code: orders.CodeInvalid, Field: "customer", Message: "the customer's id is no text"}
 	}
@@ -228,7 +229,7 @@ func (s *Store) Reservation(ctx context.Context, id string) (orders.Reservation,
 
 // ExpireReservations implements orders.Store. Each product is a transaction of
 // its own, so that checkouts of other products wait for nothing.
-func (s *Store) ExpireReservations(ctx context.Context, st orders.Stamp, limit int) (int, error) {
+func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit int) (int, error) {
 	if limit < 1 {
 		return 0, nil
 	}
@@ -256,7 +257,7 @@ func (s *Store) ExpireReservations(ctx context.Context, st orders.Stamp, limit i
 	return n, nil
 }
 
-func (s *Store) expireProduct(ctx context.Context, productID int64, st orders.Stamp, limit int) (n int, err error) {
+func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Stamp, limit int) (n int, err error) {
 	err = s.db.Tx(ctx, "ordersdb: expire reservations", func(ctx context.Context, tx bun.Tx) error {
 		if _, err := s.lockProduct(ctx, tx, productID); err != nil {
 			return err

@@ -13,8 +13,10 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // counter counts the statements a database is sent, commits apart.
@@ -66,7 +68,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		ctx := t.Context()
 		var ids []int64
 		for _, name := range []string{"Laptop", "Mouse", "Keyboard"} {
-			p, err := s.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+			p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
 				p.Name, p.Price, p.Stock = name, 1000, 1000
 				return nil
 			})
@@ -99,15 +101,15 @@ func TestStatementsPerCheckout(t *testing.T) {
 		}
 		check("add to cart", 4, 1)
 
-		ann := orders.Actor{Kind: orders.ActorCustomer, ID: "ann"}
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash}); err != nil {
+		ann := event.Actor{Kind: event.ActorCustomer, ID: "ann"}
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		check("checkout of three products, cash", 8, 1)
 
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Card, Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
 			t.Fatal(err)
 		}
 		// 9 to place (the key is looked up), 6 to store the reference before the
@@ -117,7 +119,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		for i := range 5 {
 			who := fmt.Sprintf("customer-%d", i)
 			fill(who)
-			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: orders.Actor{ID: who}, Method: orders.Cash}); err != nil {
+			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: who}, Method: payment.Cash}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -133,13 +135,13 @@ func TestStatementsPerCheckout(t *testing.T) {
 
 		sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
 			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100, CapPerCustomer: 10,
-		}, orders.System("test"))
+		}, event.System("test"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		// 8 as ever; 3 to read the sale, its buyers and reservations, 2 to count.
@@ -150,7 +152,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		check("reserve", 9, 1)
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: orders.Cash}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Cash}); err != nil {
 			t.Fatal(err)
 		}
 		check("checkout that uses a reservation", 15, 1)

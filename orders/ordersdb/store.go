@@ -10,7 +10,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 )
@@ -45,11 +45,11 @@ func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx
 // concurrent use, and by many processes on one database.
 type Store struct {
 	db       *sqldb.DB
-	intake   *combine.Batcher[*placeCall]
-	carts    *combine.Batcher[*cartCall]
-	restocks *combine.Batcher[*restockCall]
-	updates  *combine.Batcher[*updateCall]
-	byID     *combine.Loader[string, orders.Order]
+	intake   *batch.Batcher[*placeCall]
+	carts    *batch.Batcher[*cartCall]
+	restocks *batch.Batcher[*restockCall]
+	updates  *batch.Batcher[*updateCall]
+	byID     *batch.Loader[string, orders.Order]
 }
 
 var _ orders.Store = (*Store)(nil)
@@ -57,11 +57,11 @@ var _ orders.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.intake = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) })
-	s.carts = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) })
-	s.restocks = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) })
-	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
-	s.byID = combine.NewLoader(db.Lane, maxCombined, s.ordersByID, orders.Order.Clone)
+	s.intake = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) })
+	s.carts = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) })
+	s.restocks = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) })
+	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = batch.NewLoader(db.Lane, maxCombined, s.ordersByID, orders.Order.Clone)
 	return s
 }
 

@@ -8,8 +8,10 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // TestDoubleSubmitsAreOneOrderEach has 200 customers press the button twice
@@ -28,7 +30,7 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p, err := shops[0].SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+		p, err := shops[0].SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock = "Mouse", 1999, 10*users
 			return nil
 		})
@@ -50,9 +52,9 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 			for k := range 2 {
 				wg.Go(func() {
 					<-start
-					r := orders.CheckoutRequest{Customer: orders.Actor{ID: fmt.Sprint(i)}, CartID: carts[i], Method: orders.Cash}
+					r := orders.CheckoutRequest{Customer: event.Actor{ID: fmt.Sprint(i)}, CartID: carts[i], Method: payment.Cash}
 					if i%2 == 0 {
-						r.Method, r.Token = orders.Card, orderstest.TokenPays
+						r.Method, r.Token = payment.Card, orderstest.TokenPays
 					}
 					var err error
 					if answers[i][k], err = shops[k].Checkout(ctx, r); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // TestUpdatesThatMeet carries out in one go: a change, a second one of the same
@@ -22,7 +23,7 @@ func TestUpdatesThatMeet(t *testing.T) {
 			h.must(err)
 			placed[who] = o
 		}
-		st := orders.Stamp{At: time.Now(), By: orders.System("test")}
+		st := event.Stamp{At: time.Now(), By: event.System("test")}
 		deliver := func(o *orders.Order) error { return o.RecordDelivery(st, st.At) }
 		no := errors.New("no")
 		first := &updateCall{id: placed["ann"].ID, change: func(o *orders.Order) error { return o.Complete(st, "ch_1") }}

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Call names a method of orders.ChargeGateway.
@@ -49,7 +50,7 @@ type Charge struct {
 	Reference string
 	OrderID   string
 	Amount    int64 // minor units
-	Currency  orders.Currency
+	Currency  money.Currency
 }
 
 // ChargeGateway is an orders.ChargeGateway with a ledger of its own: what happened to
@@ -58,8 +59,8 @@ type Charge struct {
 type Gateway struct {
 	mu       sync.Mutex
 	objects  map[string]*object // by reference
-	answers  map[string]orders.Result
-	requests map[string]orders.ChargeRequest // what each key was used for
+	answers  map[string]payment.Result
+	requests map[string]payment.ChargeRequest // what each key was used for
 	script   map[Call][]Fault
 	always   map[Call]Fault
 	calls    map[Call]int
@@ -68,11 +69,11 @@ type Gateway struct {
 }
 
 type object struct {
-	request orders.ChargeRequest
+	request payment.ChargeRequest
 	state   string // open, captured, cancelled
 }
 
-var _ orders.ChargeGateway = (*Gateway)(nil)
+var _ payment.ChargeGateway = (*Gateway)(nil)
 
 // Script makes the next calls of a kind go wrong, in order; FaultNone lets one
 // pass. After them Always counts again.
@@ -127,22 +128,22 @@ func (g *Gateway) init() {
 		g.script, g.always = map[Call][]Fault{}, map[Call]Fault{}
 	}
 	if g.answers == nil {
-		g.answers, g.requests = map[string]orders.Result{}, map[string]orders.ChargeRequest{}
+		g.answers, g.requests = map[string]payment.Result{}, map[string]payment.ChargeRequest{}
 	}
 }
 
 // CreatePayment implements orders.ChargeGateway.
-func (g *Gateway) CreatePayment(ctx context.Context, r orders.ChargeRequest) orders.Result {
-	return g.do(ctx, CallCreate, r, func(*object) (orders.Result, string) {
+func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
+	return g.do(ctx, CallCreate, r, func(*object) (payment.Result, string) {
 		ref := fmt.Sprintf("pi_%05d", len(g.objects)+1)
 		g.objects[ref] = &object{request: r, state: "open"}
-		return orders.Result{Outcome: orders.OutcomeDone, ProviderID: ref, HTTP: 200}, ref
+		return payment.Result{Outcome: payment.OutcomeDone, ProviderID: ref, HTTP: 200}, ref
 	}, "")
 }
 
 // ConfirmPayment implements orders.ChargeGateway.
-func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
-	return g.do(ctx, CallConfirm, r, func(p *object) (orders.Result, string) {
+func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
+	return g.do(ctx, CallConfirm, r, func(p *object) (payment.Result, string) {
 		switch {
 		case p == nil || p.state == "cancelled":
 			return refused("payment_intent_unexpected_state"), reference
@@ -158,43 +159,43 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r orders.ChargeRequest, re
 }
 
 // FindPayment implements orders.ChargeGateway.
-func (g *Gateway) FindPayment(ctx context.Context, reference string) orders.Result {
-	return g.do(ctx, CallFind, orders.ChargeRequest{}, func(p *object) (orders.Result, string) {
+func (g *Gateway) FindPayment(ctx context.Context, reference string) payment.Result {
+	return g.do(ctx, CallFind, payment.ChargeRequest{}, func(p *object) (payment.Result, string) {
 		switch {
 		case p == nil:
-			return orders.Result{Outcome: orders.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
+			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
 		case p.state == "captured":
 			return done(p, reference), reference
 		case p.state == "cancelled":
 			return refused("canceled"), reference
 		}
-		return orders.Result{Outcome: orders.OutcomeNoEffect, ProviderID: reference, Status: "requires_confirmation", HTTP: 200}, reference
+		return payment.Result{Outcome: payment.OutcomeNoEffect, ProviderID: reference, Status: "requires_confirmation", HTTP: 200}, reference
 	}, reference)
 }
 
 // CancelPayment implements orders.ChargeGateway.
-func (g *Gateway) CancelPayment(ctx context.Context, r orders.ChargeRequest, reference string) orders.Result {
-	return g.do(ctx, CallCancel, r, func(p *object) (orders.Result, string) {
+func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
+	return g.do(ctx, CallCancel, r, func(p *object) (payment.Result, string) {
 		if p != nil && p.state == "captured" {
 			return refused("payment_intent_unexpected_state"), reference
 		}
 		if p != nil {
 			p.state = "cancelled"
 		}
-		return orders.Result{Outcome: orders.OutcomeDone, ProviderID: reference, HTTP: 200}, reference
+		return payment.Result{Outcome: payment.OutcomeDone, ProviderID: reference, HTTP: 200}, reference
 	}, reference)
 }
 
-func done(p *object, reference string) orders.Result {
-	return orders.Result{Outcome: orders.OutcomeDone, ProviderID: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
+func done(p *object, reference string) payment.Result {
+	return payment.Result{Outcome: payment.OutcomeDone, ProviderID: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
 }
 
-func refused(code string) orders.Result {
-	return orders.Result{Outcome: orders.OutcomeDeclined, Code: code, Message: "refused: " + code, HTTP: 402}
+func refused(code string) payment.Result {
+	return payment.Result{Outcome: payment.OutcomeDeclined, Code: code, Message: "refused: " + code, HTTP: 402}
 }
 
 // do carries out one call with the fault that is due.
-func (g *Gateway) do(ctx context.Context, c Call, r orders.ChargeRequest, effect func(*object) (orders.Result, string), reference string) orders.Result {
+func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string), reference string) payment.Result {
 	a, hang := g.locked(c, r, effect, reference)
 	if hang {
 		<-ctx.Done()
@@ -202,7 +203,7 @@ func (g *Gateway) do(ctx context.Context, c Call, r orders.ChargeRequest, effect
 	return a
 }
 
-func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (orders.Result, string), reference string) (a orders.Result, hang bool) {
+func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string), reference string) (a payment.Result, hang bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.init()
@@ -211,11 +212,11 @@ func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (o
 	if q := g.script[c]; len(q) > 0 {
 		fault, g.script[c] = q[0], q[1:]
 	}
-	lost := orders.Result{Outcome: orders.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken := orders.Result{Outcome: orders.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+	lost := payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken := payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 	switch fault {
 	case FaultNothing:
-		return orders.Result{Outcome: orders.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false
+		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false
 	case FaultLostBefore:
 		return lost, false
 	case FaultHangBefore:
@@ -251,7 +252,7 @@ func (g *Gateway) locked(c Call, r orders.ChargeRequest, effect func(*object) (o
 				a.Amount = g.objects[ref].request.Amount + 1
 			}
 			if fault == FaultPending {
-				a = orders.Result{Outcome: orders.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
+				a = payment.Result{Outcome: payment.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
 			}
 		}
 		if c != CallFind {

@@ -11,14 +11,16 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func ExampleGateway() {
 	ctx := context.Background()
 	g := &orderstest.Gateway{}
 	g.Script(orderstest.CallConfirm, orderstest.FaultLostAfter)
-	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
+	r := payment.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
 	created := g.CreatePayment(ctx, r)
 	fmt.Println(g.ConfirmPayment(ctx, r, created.ProviderID).Outcome)
 	fmt.Println(g.FindPayment(ctx, created.ProviderID).Outcome)
@@ -34,7 +36,7 @@ func ExampleGateway() {
 func ExampleNewStore() {
 	ctx := context.Background()
 	store := orderstest.NewStore()
-	p, err := store.SaveProduct(ctx, 0, orders.Stamp{At: time.Now()}, func(p *orders.Product) error {
+	p, err := store.SaveProduct(ctx, 0, event.Stamp{At: time.Now()}, func(p *orders.Product) error {
 		p.Name, p.Currency, p.Stock = "Mouse", "USD", 10
 		return nil
 	})
@@ -44,45 +46,45 @@ func ExampleNewStore() {
 }
 
 func TestGatewayKeepsItsLedger(t *testing.T) {
-	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
+	r := payment.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
 	for _, c := range []struct {
 		name    string
-		run     func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result
-		want    orders.Outcome
+		run     func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result
+		want    payment.Outcome
 		charges int
 	}{
-		{"a confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		{"a confirm", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, orders.OutcomeDone, 1},
-		{"a declined card", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		}, payment.OutcomeDone, 1},
+		{"a declined card", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			bad := r
 			bad.Token = orderstest.TokenDeclined
 			return g.ConfirmPayment(t.Context(), bad, ref)
-		}, orders.OutcomeDeclined, 0},
-		{"a confirm after cancel", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		}, payment.OutcomeDeclined, 0},
+		{"a confirm after cancel", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.CancelPayment(t.Context(), r, ref)
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, orders.OutcomeDeclined, 0},
-		{"a cancel after confirm", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		}, payment.OutcomeDeclined, 0},
+		{"a cancel after confirm", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.ConfirmPayment(t.Context(), r, ref)
 			return g.CancelPayment(t.Context(), r, ref)
-		}, orders.OutcomeDeclined, 1},
-		{"twice, keys forgotten", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		}, payment.OutcomeDeclined, 1},
+		{"twice, keys forgotten", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.ConfirmPayment(t.Context(), r, ref)
 			g.PruneKeys()
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, orders.OutcomeDone, 1},
-		{"looking up what is open", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		}, payment.OutcomeDone, 1},
+		{"looking up what is open", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			return g.FindPayment(t.Context(), ref)
-		}, orders.OutcomeNoEffect, 0},
-		{"looking up what is not there", func(t *testing.T, g *orderstest.Gateway, _ string) orders.Result {
+		}, payment.OutcomeNoEffect, 0},
+		{"looking up what is not there", func(t *testing.T, g *orderstest.Gateway, _ string) payment.Result {
 			return g.FindPayment(t.Context(), "pi_x")
-		}, orders.OutcomeUnknown, 0},
-		{"a stored error, again and again", func(t *testing.T, g *orderstest.Gateway, ref string) orders.Result {
+		}, payment.OutcomeUnknown, 0},
+		{"a stored error, again and again", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.Script(orderstest.CallConfirm, orderstest.FaultStored5xx)
 			g.ConfirmPayment(t.Context(), r, ref)
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, orders.OutcomeUnknown, 0},
+		}, payment.OutcomeUnknown, 0},
 	} {
 		g := &orderstest.Gateway{}
 		a := c.run(t, g, g.CreatePayment(t.Context(), r).ProviderID)
@@ -95,14 +97,14 @@ func TestGatewayKeepsItsLedger(t *testing.T) {
 func TestGatewayHangsUntilTheCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &orderstest.Gateway{}
-		r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
+		r := payment.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
 		ref := g.CreatePayment(t.Context(), r).ProviderID
 		g.Script(orderstest.CallConfirm, orderstest.FaultHangAfter)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
 		a := g.ConfirmPayment(ctx, r, ref)
-		if a.Outcome != orders.OutcomeUnknown || time.Since(start) != time.Minute || len(g.Charges()) != 1 {
+		if a.Outcome != payment.OutcomeUnknown || time.Since(start) != time.Minute || len(g.Charges()) != 1 {
 			t.Errorf("%+v after %s, charges %v", a, time.Since(start), g.Charges())
 		}
 	})
@@ -110,7 +112,7 @@ func TestGatewayHangsUntilTheCallerGivesUp(t *testing.T) {
 
 func TestGatewayNotesMisuse(t *testing.T) {
 	g := &orderstest.Gateway{}
-	r := orders.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
+	r := payment.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1, Currency: "USD"}
 	g.CreatePayment(t.Context(), r)
 	r.Amount = 2
 	g.CreatePayment(t.Context(), r)

@@ -10,6 +10,9 @@ import (
 	"github.com/leanovate/gopter/gen"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 var (
@@ -19,14 +22,14 @@ var (
 
 // GenCurrency generates currencies with 0, 2, 3 and 4 decimals.
 func GenCurrency() gopter.Gen {
-	return gen.OneConstOf(orders.Currency("JPY"), orders.Currency("USD"), orders.Currency("KWD"), orders.Currency("CLF"))
+	return gen.OneConstOf(money.Currency("JPY"), money.Currency("USD"), money.Currency("KWD"), money.Currency("CLF"))
 }
 
 // GenMoney generates amounts of any size and sign, small ones often.
 func GenMoney() gopter.Gen {
 	return gopter.CombineGens(
 		gen.OneGenOf(gen.Int64Range(-1000, 1000), gen.Int64Range(math.MinInt64, math.MaxInt64)), GenCurrency(),
-	).Map(func(v []any) orders.Money { return orders.NewMoney(v[0].(int64), v[1].(orders.Currency)) })
+	).Map(func(v []any) money.Money { return money.New(v[0].(int64), v[1].(money.Currency)) })
 }
 
 // GenMinor generates amounts of 0 or more minor units: mostly such as shops
@@ -41,7 +44,7 @@ func GenMinor(most int64) gopter.Gen {
 
 // GenProduct generates products in the currency that Price accepts, with
 // stock for any order that GenItems makes of them.
-func GenProduct(c orders.Currency) gopter.Gen {
+func GenProduct(c money.Currency) gopter.Gen {
 	return gopter.CombineGens(
 		GenMinor(1_000_000_000), gen.IntRange(0, 10_000), gen.Int64Range(0, 50_000),
 		gen.OneConstOf("USA", " usa ", "Germany", ""), gen.Bool(), gen.Bool(), gen.Int64Range(1, 1_000_000),
@@ -58,7 +61,7 @@ func GenProduct(c orders.Currency) gopter.Gen {
 // GenItems generates 1 to 6 items of different products in one currency.
 func GenItems() gopter.Gen {
 	return GenCurrency().FlatMap(func(c any) gopter.Gen {
-		item := gopter.CombineGens(GenProduct(c.(orders.Currency)), gen.IntRange(1, 12)).Map(func(v []any) orders.Item {
+		item := gopter.CombineGens(GenProduct(c.(money.Currency)), gen.IntRange(1, 12)).Map(func(v []any) orders.Item {
 			return orders.Item{Product: v[0].(orders.Product), Quantity: v[1].(int)}
 		})
 		return gen.IntRange(1, 6).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), item) }, sliceOfItems)
@@ -102,10 +105,10 @@ func makeOrder(items []orders.Item, r orders.Rules) (orders.Order, error) {
 	for i := range lines {
 		lines[i].ID = newID()
 	}
-	s := orders.Stamp{At: genInstant, By: orders.System("test")}
+	s := event.Stamp{At: genInstant, By: event.System("test")}
 	o, err := orders.NewOrder(orders.Params{
 		ID: newID(), CustomerID: "1", CartID: newID(), TermsID: "terms-1", Source: "test",
-		Currency: items[0].Product.Currency, Lines: lines, PaymentID: newID(), Method: orders.Card, Token: TokenPays,
+		Currency: items[0].Product.Currency, Lines: lines, PaymentID: newID(), Method: payment.Card, Token: TokenPays,
 	}, s)
 	if err != nil {
 		return orders.Order{}, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Store is an orders.Store in memory: the same promises as ordersdb, one lock
@@ -24,7 +25,7 @@ type Store struct {
 	orders   map[string]orders.Order // by id
 	keys     map[[2]string]string    // customer and idempotency key -> order
 	numbers  map[string]string       // order number -> order
-	events   map[string][]orders.Event
+	events   map[string][]event.Event
 	refs     map[string]bool // restocks done
 	sales
 }
@@ -36,7 +37,7 @@ func NewStore() *Store {
 	return &Store{
 		products: map[int64]orders.Product{}, carts: map[string]orders.Cart{}, open: map[string]string{},
 		orders: map[string]orders.Order{}, keys: map[[2]string]string{}, numbers: map[string]string{},
-		events: map[string][]orders.Event{}, refs: map[string]bool{}, sales: newSales(),
+		events: map[string][]event.Event{}, refs: map[string]bool{}, sales: newSales(),
 	}
 }
 
@@ -73,7 +74,7 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 }
 
 // SaveProduct implements orders.Store.
-func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, change func(*orders.Product) error) (orders.Product, error) {
+func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, change func(*orders.Product) error) (orders.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -97,7 +98,7 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st orders.Stamp, chan
 }
 
 // Restock implements orders.Store.
-func (s *Store) Restock(ctx context.Context, r orders.Restock, st orders.Stamp) (bool, error) {
+func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (bool, error) {
 	if err := r.Validate(); err != nil {
 		return false, err
 	}
@@ -306,7 +307,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 }
 
 // Events implements orders.Store.
-func (s *Store) Events(ctx context.Context, id string) ([]orders.Event, error) {
+func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {

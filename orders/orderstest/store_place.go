@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // NewOrder implements orders.Store.
@@ -36,7 +37,7 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 	swept := func(v orders.Reservation) bool {
 		return slices.ContainsFunc(cart.Items, func(it orders.CartItem) bool { return it.ProductID == v.ProductID })
 	}
-	if _, err := s.expire(orders.Stamp{At: r.At, By: orders.System("flash sales"), Source: r.From}, math.MaxInt, swept); err != nil {
+	if _, err := s.expire(event.Stamp{At: r.At, By: event.System("flash sales"), Source: r.From}, math.MaxInt, swept); err != nil {
 		return orders.Order{}, false, err
 	}
 	for try := 0; ; try++ {

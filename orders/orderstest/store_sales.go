@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // sales are the flash sales of a Store, under its lock.
@@ -99,7 +100,7 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 }
 
 // UpdateFlashSale implements orders.Store.
-func (s *Store) UpdateFlashSale(ctx context.Context, id string, st orders.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
+func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -139,7 +140,7 @@ func (s *Store) saveSale(f orders.FlashSale) (orders.FlashSale, error) {
 	return f.Clone(), nil
 }
 
-func (s *Store) saveReservation(r orders.Reservation, events []orders.Event, err error) error {
+func (s *Store) saveReservation(r orders.Reservation, events []event.Event, err error) error {
 	if err != nil {
 		return err
 	}
@@ -169,8 +170,8 @@ func (s *Store) sell(saleID, customerID string, n int) {
 }
 
 // Reserve implements orders.Store.
-func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st orders.Stamp,
-	decide func(orders.Product) (orders.Reservation, []orders.Event, error)) (orders.Reservation, error) {
+func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event.Stamp,
+	decide func(orders.Product) (orders.Reservation, []event.Event, error)) (orders.Reservation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -208,7 +209,7 @@ func (s *Store) Reservation(ctx context.Context, id string) (orders.Reservation,
 }
 
 // ExpireReservations implements orders.Store.
-func (s *Store) ExpireReservations(ctx context.Context, st orders.Stamp, limit int) (int, error) {
+func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -223,7 +224,7 @@ func (s *Store) ExpireReservations(ctx context.Context, st orders.Stamp, limit i
 	return n, err
 }
 
-func (s *Store) expire(st orders.Stamp, limit int, which func(orders.Reservation) bool) (n int, err error) {
+func (s *Store) expire(st event.Stamp, limit int, which func(orders.Reservation) bool) (n int, err error) {
 	for _, r := range s.reservations {
 		if r.Status != orders.ReservationHeld || r.ExpiresAt.After(st.At) || !which(r) {
 			continue
@@ -271,7 +272,7 @@ func (s *Store) countInSales(o orders.Order) error {
 			if err := s.hold(l.SaleID, -r.Quantity); err != nil {
 				return err
 			}
-			if err := s.saveReservation(r.Use(o.ID, orders.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
+			if err := s.saveReservation(r.Use(o.ID, event.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
 				return err
 			}
 		}

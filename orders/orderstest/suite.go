@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // TestStore is the conformance suite of orders.Store. newStore returns a
@@ -81,10 +83,10 @@ type bench struct {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-func (b *bench) stamp() orders.Stamp {
-	return orders.Stamp{
-		At: b.now, By: orders.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
-		Source: orders.Source{Address: "2001:db8::1", Request: "req-7"},
+func (b *bench) stamp() event.Stamp {
+	return event.Stamp{
+		At: b.now, By: event.Actor{Kind: event.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
+		Source: event.Source{Address: "2001:db8::1", Request: "req-7"},
 	}
 }
 
@@ -173,7 +175,7 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 	}
 	return orders.NewOrder(orders.Params{
 		ID: newID(), CustomerID: c.CustomerID, CartID: c.ID, IdempotencyKey: key, TermsID: "terms-1", Source: "web",
-		Currency: "USD", Lines: lines, PaymentID: newID(), Method: orders.Card, Token: TokenPays,
+		Currency: "USD", Lines: lines, PaymentID: newID(), Method: payment.Card, Token: TokenPays,
 	}, b.stamp())
 }
 

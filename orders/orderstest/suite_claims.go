@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // claim lists the ids of what a claim at the instant gets.
@@ -34,10 +35,10 @@ func testClaim(_ *testing.T, b *bench) {
 	b.equal("nothing is due before its time", b.claim(b.now.Add(-time.Microsecond), "w", 9), []string(nil))
 	// The first is due later, the second stands for a person, the third is done.
 	b.update(ids[0], func(o *orders.Order) error {
-		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
+		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
 	})
 	b.update(ids[1], func(o *orders.Order) error {
-		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, NextAt: b.now, GaveUp: true})
+		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now, GaveUp: true})
 	})
 	b.update(ids[2], func(o *orders.Order) error { return o.Complete(b.stamp(), "pi_1") })
 	b.equal("limited", b.claim(b.now, "w1", 1), ids[3:4])
@@ -64,7 +65,7 @@ func testClaimPriority(_ *testing.T, b *bench) {
 			lines[0].ID = newID()
 			return orders.NewOrder(orders.Params{
 				ID: newID(), CustomerID: customer(i), CartID: id, Currency: "USD", Lines: lines, PaymentID: newID(),
-				Method: orders.Card, Token: TokenPays, Priority: priority,
+				Method: payment.Card, Token: TokenPays, Priority: priority,
 			}, b.stamp())
 		})
 		b.ok(err)
@@ -151,7 +152,7 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 					if o.CheckLease(token) == nil {
 						return nil // the claim came first
 					}
-					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeNoEffect, NextAt: b.now})
+					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeNoEffect, NextAt: b.now})
 				})
 			}
 			if err != nil {

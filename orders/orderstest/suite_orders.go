@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func (b *bench) update(id string, change func(*orders.Order) error) orders.Order {
@@ -45,7 +46,7 @@ func testUpdate(t *testing.T, b *bench) {
 	var changed orders.Order
 	got := b.update(was.ID, func(o *orders.Order) error {
 		b.ok(o.Confirming(b.stamp(), "pi_1"))
-		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, Code: "api_error", Message: "it's ? broken", MayBeCaptured: true, NewKey: true, NextAt: b.now.Add(time.Second)}))
+		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "it's ? broken", MayBeCaptured: true, NewKey: true, NextAt: b.now.Add(time.Second)}))
 		b.ok(o.Queue(b.stamp(), "no answer"))
 		o.Lease("token-1", b.now.Add(time.Second))
 		changed = o.Clone()
@@ -213,7 +214,7 @@ func testListFilters(_ *testing.T, b *bench) {
 	b.update(second.ID, func(o *orders.Order) error { return o.Queue(b.stamp(), "later") })
 	b.update(third.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 	b.update(first.ID, func(o *orders.Order) error {
-		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: orders.OutcomeUnknown, GaveUp: true})
+		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, GaveUp: true})
 	})
 
 	for _, c := range []struct {

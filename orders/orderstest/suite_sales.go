@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // draft is a sale of the product at 20 % off, on for an hour around now.
@@ -41,8 +42,8 @@ func (b *bench) loadSale(id string) orders.FlashSale {
 
 // reserve holds n units for ten minutes.
 func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
-	st := orders.Stamp{At: b.now, By: orders.Actor{Kind: orders.ActorCustomer, ID: customer}, Source: b.stamp().Source}
-	return b.store.Reserve(b.ctx, f.ID, customer, st, func(p orders.Product) (orders.Reservation, []orders.Event, error) {
+	st := event.Stamp{At: b.now, By: event.Actor{Kind: event.ActorCustomer, ID: customer}, Source: b.stamp().Source}
+	return b.store.Reserve(b.ctx, f.ID, customer, st, func(p orders.Product) (orders.Reservation, []event.Event, error) {
 		return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -47,7 +48,7 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 		}
 		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)
-		g.Components = g.Components.Add(refunds.Components{Price: l.PriceMinor, Duty: l.DutyMinor, Shipping: l.ShippingMinor})
+		g.Components = g.Components.Add(money.Components{Price: l.PriceMinor, Duty: l.DutyMinor, Shipping: l.ShippingMinor})
 		book.Refunded[l.OrderLineID] = g
 	}
 	return book

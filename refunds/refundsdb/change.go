@@ -9,7 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -64,7 +64,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refu
 
 // execute has the call carried out with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
-func (c *changeCall) carryOut(ctx context.Context, g *combine.Batcher[*changeCall], all func(context.Context, []*changeCall) error) (refunds.Refund, error) {
+func (c *changeCall) carryOut(ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error) (refunds.Refund, error) {
 	if err := g.Do(ctx, c); err != nil {
 		return refunds.Refund{}, fmt.Errorf("%s: %w", c.op, err)
 	}

@@ -12,10 +12,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -50,8 +52,8 @@ func (d *desk) must(err error) {
 	}
 }
 
-func (d *desk) stamp() refunds.Stamp {
-	return refunds.Stamp{At: time.Now(), By: orders.System("test")}
+func (d *desk) stamp() event.Stamp {
+	return event.Stamp{At: time.Now(), By: event.System("test")}
 }
 
 // committed checks how many transactions there were since the last time.
@@ -63,10 +65,10 @@ func (d *desk) committed(want int64) {
 }
 
 // opening is a call of Open for one of the 3 units of an order, paid with 30.00.
-func (d *desk) opening(reference, order string, m refunds.Method) *changeCall {
+func (d *desk) opening(reference, order string, m payment.Method) *changeCall {
 	c := &changeCall{request: refunds.OpenRequest{ClientReference: reference, OrderID: order, PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
 	request := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
-		{OrderLineID: order + "-1", Bought: 3, Units: 1, Paid: refunds.Components{Price: 3000}},
+		{OrderLineID: order + "-1", Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
 	}}
 	c.decide = func(b refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
@@ -91,7 +93,7 @@ func (d *desk) opening(reference, order string, m refunds.Method) *changeCall {
 // together carries out calls as if they had met.
 func (d *desk) together(all func(context.Context, []*changeCall) error, calls ...*changeCall) {
 	sqldb.RunBatch(d.Context(), calls, all)
-	met := combine.New(nil, 1, func(context.Context, []*changeCall) {})
+	met := batch.New(nil, 1, func(context.Context, []*changeCall) {})
 	for _, c := range calls {
 		if c.err == nil {
 			c.saved, c.err = c.carryOut(d.Context(), met, all)
@@ -130,10 +132,10 @@ func TestRefundsOpenedTogether(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDesk(t, db)
 		d.commits.Store(0)
-		first, second, third := d.opening("r1", "o1", refunds.Card), d.opening("r2", "o2", refunds.Card), d.opening("r3", "o3", refunds.Card)
-		again, next := d.opening("r1", "o1", refunds.Card), d.opening("r4", "o1", refunds.Card)
+		first, second, third := d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3", payment.Card)
+		again, next := d.opening("r1", "o1", payment.Card), d.opening("r4", "o1", payment.Card)
 		no := errors.New("no")
-		refused := d.opening("r5", "o2", refunds.Card)
+		refused := d.opening("r5", "o2", payment.Card)
 		refused.decide = func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error) { return nil, no }
 		d.open(refused, first, second, again, third, next)
 		d.committed(3) // first, second and third; again; next
@@ -159,17 +161,17 @@ func TestRefundsOpenedTogether(t *testing.T) {
 		d.equal("order 2", d.balance("o2"), "1000 reserved, 0 refunded")
 
 		// What one call is refused for is no matter of the others.
-		elsewhere := d.opening("r1", "o9", refunds.Card)
-		tooMuch := d.opening("r6", "o3", refunds.Card)
+		elsewhere := d.opening("r1", "o9", payment.Card)
+		tooMuch := d.opening("r6", "o3", payment.Card)
 		tooMuch.decide = func(_ refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
-			c := d.opening("r6", "o3", refunds.Card)
+			c := d.opening("r6", "o3", payment.Card)
 			r, err := c.decide(refunds.PaymentState{}, nil)
 			if err == nil {
 				r.Quote.Amount = 99_000
 			}
 			return r, err
 		}
-		fine := d.opening("r7", "o7", refunds.Card)
+		fine := d.opening("r7", "o7", payment.Card)
 		d.open(elsewhere, tooMuch, fine)
 		if refunds.CodeOf(elsewhere.err) != refunds.CodeInvalid || refunds.CodeOf(tooMuch.err) != refunds.CodeBalance || fine.err != nil {
 			t.Errorf("errors: %v; %v; %v", elsewhere.err, tooMuch.err, fine.err)
@@ -186,8 +188,8 @@ func TestRefundsChangedTogether(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		d := newDesk(t, db)
 		opened := []*changeCall{
-			d.opening("r1", "o1", refunds.Card), d.opening("r2", "o2", refunds.Card), d.opening("r3", "o3", refunds.StoreCredit),
-			d.opening("r4", "o4", refunds.Card), d.opening("r5", "o1", refunds.Card),
+			d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3", payment.StoreCredit),
+			d.opening("r4", "o4", payment.Card), d.opening("r5", "o1", payment.Card),
 		}
 		d.open(opened...)
 		id := make([]string, len(opened))
@@ -196,7 +198,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 			id[i] = c.saved.ID
 		}
 		done := func(r *refunds.Refund) error {
-			return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
+			return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
 		}
 		no := errors.New("no")
 		calls := []*changeCall{
@@ -219,7 +221,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 		d.equal("order 4", d.balance("o4"), "1000 reserved, 0 refunded")
 
 		// Credit that was spent can't be taken back, and the others don't mind.
-		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann", Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: orders.System("test")}); err != nil {
+		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann", Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: event.System("test")}); err != nil {
 			t.Fatal(err)
 		}
 		reversed := updating(id[2], func(r *refunds.Refund) error { return r.Reverse(d.stamp(), "", "", "") })
@@ -255,7 +257,7 @@ func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
 				}
 				wg.Go(func() {
 					order := fmt.Sprintf("o%d", n%orderCount)
-					o := d.opening(fmt.Sprintf("r%d", n), order, refunds.Card)
+					o := d.opening(fmt.Sprintf("r%d", n), order, payment.Card)
 					r, err := d.store.Open(t.Context(), o.request, o.decide)
 					if err != nil {
 						t.Error(err)
@@ -266,7 +268,7 @@ func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
 						if r.Status == refunds.StatusSucceeded {
 							return nil
 						}
-						return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
+						return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
 					})
 					if err != nil {
 						t.Error(err)

@@ -10,6 +10,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -65,7 +67,7 @@ func addCredit(ctx context.Context, tx bun.Tx, e refunds.CreditEntry) (bool, err
 }
 
 // CreditBalance implements refunds.Store.
-func (s *Store) CreditBalance(ctx context.Context, customerID string, c refunds.Currency) (int64, error) {
+func (s *Store) CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error) {
 	if !storable(customerID) || !storable(string(c)) {
 		return 0, nil
 	}
@@ -98,7 +100,7 @@ func (s *Store) CreditEntries(ctx context.Context, customerID string) ([]refunds
 }
 
 // NextManualReference implements refunds.Store.
-func (s *Store) NextManualReference(ctx context.Context, m refunds.Method) (string, error) {
+func (s *Store) NextManualReference(ctx context.Context, m payment.Method) (string, error) {
 	if _, err := refunds.ManualReference(m, 0); err != nil {
 		return "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -79,7 +80,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 // Legs implements refunds.Store.
 func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
 	var attempts []attemptRow
-	sel := s.db.Read.NewSelect().Model(&attempts).Where("a.method = ?", string(refunds.Card)).Where("a.amount_minor > 0").
+	sel := s.db.Read.NewSelect().Model(&attempts).Where("a.method = ?", string(payment.Card)).Where("a.amount_minor > 0").
 		Order("a.created_at", "a.id")
 	if len(q.IDs) > 0 {
 		ids := make([]string, 0, len(q.IDs))

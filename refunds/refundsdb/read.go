@@ -11,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -210,7 +211,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 }
 
 // Events implements refunds.Store.
-func (s *Store) Events(ctx context.Context, id string) ([]refunds.Event, error) {
+func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("refund", id)
 	}

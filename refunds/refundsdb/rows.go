@@ -4,6 +4,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -16,7 +18,7 @@ type balanceRow struct {
 	CapturedMinor int64
 	ReservedMinor int64
 	RefundedMinor int64
-	Holds         sqldb.JSON[[]refunds.Hold]
+	Holds         sqldb.JSON[[]refunds.HoldRecord]
 }
 
 func rowOfBalance(orderID string, b refunds.Balance) balanceRow {
@@ -28,7 +30,7 @@ func rowOfBalance(orderID string, b refunds.Balance) balanceRow {
 
 func (r balanceRow) balance() refunds.Balance {
 	return refunds.Balance{
-		PaymentID: r.PaymentID, Currency: refunds.Currency(r.Currency),
+		PaymentID: r.PaymentID, Currency: money.Currency(r.Currency),
 		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor,
 		Holds: r.Holds.V,
 	}
@@ -75,9 +77,9 @@ func rowOfRefund(r *refunds.Refund) refundRow {
 func (r refundRow) refund() refunds.Refund {
 	return refunds.Refund{
 		ID: r.ID, ClientReference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
-		Method: refunds.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
+		Method: payment.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HoldRef: r.HeldBy,
-		Work: refunds.Work{
+		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
 			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
 		},
@@ -143,7 +145,7 @@ func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
 
 func (r attemptRow) attempt() refunds.Attempt {
 	return refunds.Attempt{
-		ID: r.ID, Number: r.Number, Method: refunds.Method(r.Method), Status: refunds.Status(r.Status), Amount: r.AmountMinor,
+		ID: r.ID, Number: r.Number, Method: payment.Method(r.Method), Status: refunds.Status(r.Status), Amount: r.AmountMinor,
 		Key: r.Key, PaymentProviderID: r.PaymentReference, ProviderID: r.ProviderReference,
 		FailureCode: r.FailureCode, FailureReason: r.FailureReason, Sent: r.Sent, StoredError: r.StoredError,
 		CreatedAt: r.CreatedAt.Time(), FirstSentAt: r.FirstSentAt.Time(), AnsweredAt: r.AnsweredAt.Time(), SettledAt: r.SettledAt.Time(),
@@ -175,7 +177,7 @@ func rowOfCredit(e refunds.CreditEntry) creditRow {
 
 func (r creditRow) entry() refunds.CreditEntry {
 	return refunds.CreditEntry{
-		ID: r.ID, CustomerID: r.CustomerID, Currency: refunds.Currency(r.Currency), Amount: r.AmountMinor, Ref: r.Ref, Note: r.Note,
+		ID: r.ID, CustomerID: r.CustomerID, Currency: money.Currency(r.Currency), Amount: r.AmountMinor, Ref: r.Ref, Note: r.Note,
 		At: r.At.Time(), By: actor(r.ByKind, r.ByID, r.ByName),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -49,7 +50,7 @@ func save(ctx context.Context, tx bun.Tx, all []saving) error {
 	var requoted []string
 	var lines []lineRow
 	var balances []balanceRow
-	var events []refunds.Event
+	var events []event.Event
 	for _, s := range all {
 		had := 0
 		if s.before == nil {

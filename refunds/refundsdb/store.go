@@ -10,9 +10,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -24,9 +24,9 @@ const EventPrefix = "refunds"
 // use, and by many processes on one database.
 type Store struct {
 	db      *sqldb.DB
-	opens   *combine.Batcher[*changeCall]
-	updates *combine.Batcher[*changeCall]
-	byID    *combine.Loader[string, refunds.Refund]
+	opens   *batch.Batcher[*changeCall]
+	updates *batch.Batcher[*changeCall]
+	byID    *batch.Loader[string, refunds.Refund]
 }
 
 var _ refunds.Store = (*Store)(nil)
@@ -34,9 +34,9 @@ var _ refunds.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.opens = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.openAll) })
-	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
-	s.byID = combine.NewLoader(db.Lane, maxCombined, s.refundsByID, refunds.Refund.Clone)
+	s.opens = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.openAll) })
+	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = batch.NewLoader(db.Lane, maxCombined, s.refundsByID, refunds.Refund.Clone)
 	return s
 }
 
@@ -44,8 +44,8 @@ func notFound(what, id string) error {
 	return fmt.Errorf("refundsdb: there is no %s %q: %w", what, id, refunds.ErrNotFound)
 }
 
-func actor(kind, id, name string) refunds.Actor {
-	return refunds.Actor{Kind: orders.ActorKind(kind), ID: id, Name: name}
+func actor(kind, id, name string) event.Actor {
+	return event.Actor{Kind: event.ActorKind(kind), ID: id, Name: name}
 }
 
 // storable reports whether a text can be in a column at all. PostgreSQL

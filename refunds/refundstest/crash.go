@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -38,7 +39,7 @@ type Crashes struct {
 
 // one is a case: what happens, and where it is cut.
 type one struct {
-	method refunds.Method
+	method payment.Method
 	outcome
 	cut    int       // the first process dies after this step
 	worker int       // and the worker that recovers after this one
@@ -100,13 +101,13 @@ func (c Crashes) Violations(t testing.TB) (bad []string, cases int) {
 		cases++
 		return reached, worker
 	}
-	_, p := c.world(t, refunds.Card)
+	_, p := c.world(t, payment.Card)
 	_, outer := p.(*flaky)
 	all := outcomes(func(f Fault) bool { return !outer || outside[f] }, !outer)
 	if c.SkipRare {
 		all = slices.DeleteFunc(all, func(o outcome) bool { return o.rare })
 	}
-	for _, method := range []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit} {
+	for _, method := range []payment.Method{payment.Card, payment.Cash, payment.StoreCredit} {
 		outcomes := all
 		if method.Manual() {
 			outcomes = all[:1]
@@ -140,7 +141,7 @@ func (c Crashes) Violations(t testing.TB) (bad []string, cases int) {
 	return bad, cases
 }
 
-func (c Crashes) world(t testing.TB, m refunds.Method) (*world, scripted) {
+func (c Crashes) world(t testing.TB, m payment.Method) (*world, scripted) {
 	newExecutor := func(c refunds.Config) (Executor, error) { return refunds.New(c) }
 	if c.NewExecutor != nil {
 		newExecutor = c.NewExecutor()
@@ -271,7 +272,7 @@ func (w *world) sendBack() {
 		w.provider.Settle(paid.Reference, "failed")
 		for range 2 {
 			e, _ := w.start(0, nil)
-			if _, err := e.Check(w.ctx, paid.Request.RefundID, refunds.Actor{Kind: orders.ActorProvider}); err != nil {
+			if _, err := e.Check(w.ctx, paid.Request.RefundID, event.Actor{Kind: event.ActorProvider}); err != nil {
 				w.note("the webhook of the reversal: %v", err)
 			}
 		}
@@ -280,7 +281,7 @@ func (w *world) sendBack() {
 	w.check("after it was sent back")
 	e, _ := w.start(0, nil)
 	request := w.request
-	request.Method = refunds.StoreCredit
+	request.Method = payment.StoreCredit
 	if r, err := e.Refund(w.ctx, request); err != nil || r.Status != refunds.StatusSucceeded {
 		w.note("I7: what was sent back can't be paid by store credit: %s, %v", r.Status, err)
 	}

@@ -5,12 +5,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Provider is a gateway that can tell what truly happened to the money.
 type Provider interface {
-	refunds.RefundGateway
+	payment.RefundGateway
 	// Ledger is every refund the provider made. Request has at least RefundID,
 	// AttemptID, PaymentProviderID and Amount; Status is "failed" where the money
 	// did not go, or came back.
@@ -73,7 +73,7 @@ func (f *flaky) next(c Call) Fault {
 }
 
 // CreateRefund implements refunds.RefundGateway.
-func (f *flaky) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (f *flaky) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	fault := f.next(CallCreate)
 	if a, _, ok := early(fault); ok {
 		return a
@@ -82,17 +82,17 @@ func (f *flaky) CreateRefund(ctx context.Context, r refunds.RefundRequest) refun
 }
 
 // FindRefund implements refunds.RefundGateway.
-func (f *flaky) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (f *flaky) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	fault := f.next(CallFind)
 	if a, _, ok := early(fault); ok {
-		a.Outcome = refunds.OutcomeUnknown // a look-up that failed tells nothing
+		a.Outcome = payment.OutcomeUnknown // a look-up that failed tells nothing
 		return a
 	}
 	return late(fault, f.Provider.FindRefund(ctx, r))
 }
 
 // late is the answer of a fault that comes after the effect.
-func late(fault Fault, a refunds.Result) refunds.Result {
+func late(fault Fault, a payment.Result) payment.Result {
 	switch fault {
 	case FaultLostAfter:
 		return lost

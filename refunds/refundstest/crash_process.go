@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -17,7 +18,7 @@ var errCut = errors.New("refundstest: the process was cut")
 // used by one goroutine at a time.
 type process struct {
 	refunds.Store
-	gateway refunds.RefundGateway
+	gateway payment.RefundGateway
 	cut     int // 0: it lives
 	steps   int
 	dead    bool
@@ -89,7 +90,7 @@ func (p *process) Claim(ctx context.Context, now time.Time, lease time.Duration,
 }
 
 // NextManualReference implements refunds.Store.
-func (p *process) NextManualReference(ctx context.Context, m refunds.Method) (got string, err error) {
+func (p *process) NextManualReference(ctx context.Context, m payment.Method) (got string, err error) {
 	if died := p.step(func() { got, err = p.Store.NextManualReference(ctx, m) }); died != nil {
 		return "", died
 	}
@@ -113,16 +114,16 @@ func (p *process) ByClientReference(ctx context.Context, reference string) (refu
 }
 
 // CreateRefund implements refunds.RefundGateway.
-func (p *process) CreateRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
-	return p.call(func() refunds.Result { return p.gateway.CreateRefund(ctx, r) })
+func (p *process) CreateRefund(ctx context.Context, r payment.RefundRequest) (a payment.Result) {
+	return p.call(func() payment.Result { return p.gateway.CreateRefund(ctx, r) })
 }
 
 // FindRefund implements refunds.RefundGateway.
-func (p *process) FindRefund(ctx context.Context, r refunds.RefundRequest) (a refunds.Result) {
-	return p.call(func() refunds.Result { return p.gateway.FindRefund(ctx, r) })
+func (p *process) FindRefund(ctx context.Context, r payment.RefundRequest) (a payment.Result) {
+	return p.call(func() payment.Result { return p.gateway.FindRefund(ctx, r) })
 }
 
-func (p *process) call(f func() refunds.Result) (a refunds.Result) {
+func (p *process) call(f func() payment.Result) (a payment.Result) {
 	if p.step(func() {
 		p.world.called.Add(1)
 		a = f()

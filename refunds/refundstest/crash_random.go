@@ -10,7 +10,7 @@ import (
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Command is one thing that happens in a random sequence.
@@ -37,10 +37,10 @@ func TestRandomCrashes(t *testing.T, c Crashes, sequences int) {
 
 // Property is what TestRandomCrashes checks, for parameters of one's own.
 func (c Crashes) Property(t testing.TB) gopter.Prop {
-	_, p := c.world(t, refunds.Card)
+	_, p := c.world(t, payment.Card)
 	_, outer := p.(*flaky)
 	return prop.ForAll(func(sequence []Command) (string, error) {
-		w, p := c.world(t, refunds.Card)
+		w, p := c.world(t, payment.Card)
 		for i, command := range sequence {
 			command.do(w)
 			w.check(fmt.Sprintf("after command %d", i+1))

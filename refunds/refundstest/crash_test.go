@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -22,7 +23,7 @@ func TestRandomCrashesInMemory(t *testing.T) {
 // run out and then believed, and no violation is noted.
 func TestAPersonComesBack(t *testing.T) {
 	t.Parallel()
-	w, _ := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, refunds.Card)
+	w, _ := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, payment.Card)
 	e, _ := w.start(1, nil)
 	_, _ = e.Refund(w.ctx, w.request)
 	w.pass(25 * time.Hour)
@@ -44,7 +45,7 @@ func TestAPersonComesBack(t *testing.T) {
 // word, and no violation is noted.
 func TestAPersonIsRefusedWhileTheProviderDecides(t *testing.T) {
 	t.Parallel()
-	w, p := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, refunds.Card)
+	w, p := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, payment.Card)
 	p.Script(CallCreate, FaultRequiresAction)
 	e, _ := w.start(2, nil) // the provider has it, and nobody was told
 	_, _ = e.Refund(w.ctx, w.request)

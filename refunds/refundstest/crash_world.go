@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -15,8 +17,8 @@ import (
 type Executor interface {
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
 	ResumeDue(ctx context.Context, limit int) (int, error)
-	Check(ctx context.Context, id string, by refunds.Actor) (refunds.Refund, error)
-	Resolve(ctx context.Context, id string, paid bool, reason string, by refunds.Actor, reference string) (refunds.Refund, error)
+	Check(ctx context.Context, id string, by event.Actor) (refunds.Refund, error)
+	Resolve(ctx context.Context, id string, paid bool, reason string, by event.Actor, reference string) (refunds.Refund, error)
 }
 
 var _ Executor = (*refunds.Service)(nil)
@@ -45,19 +47,19 @@ const callTimeout = 2 * time.Second
 // the grace of an absence and the largest distance between look-ups.
 const horizon = 40 * time.Hour
 
-func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor, error), m refunds.Method, payment string) *world {
+func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor, error), m payment.Method, paymentID string) *world {
 	w := &world{ctx: ctx, store: store, provider: p, make: make}
 	start := worldStart
 	w.now.Store(&start)
 	id := newID()
 	w.request = refunds.Request{
 		ClientReference: "return-" + id, OrderID: "order-" + id, PaymentID: "payment-" + id,
-		PaymentMethod: orders.Card, PaymentProviderID: payment,
+		PaymentMethod: payment.Card, PaymentProviderID: paymentID,
 		Captured: 3000, Currency: "USD", Customer: "customer-" + id, Method: m,
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{
-			OrderLineID: "line-" + id, Bought: 3, Units: 2, Paid: refunds.Components{Price: 3000},
+			OrderLineID: "line-" + id, Bought: 3, Units: 2, Paid: money.Components{Price: 3000},
 		}}},
-		By: refunds.Actor{Kind: orders.ActorStaff, ID: "kim", Name: "Kim"},
+		By: event.Actor{Kind: event.ActorStaff, ID: "kim", Name: "Kim"},
 	}
 	return w
 }
@@ -178,7 +180,7 @@ func (w *world) check(when string) {
 			refunded += r.Amount()
 		}
 		w.folds(when, r)
-		if r.Method == refunds.Card && r.Status == refunds.StatusSucceeded && len(live) == 0 && !w.sentBack(a.ID) {
+		if r.Method == payment.Card && r.Status == refunds.StatusSucceeded && len(live) == 0 && !w.sentBack(a.ID) {
 			w.note("I7 %s: refund %s succeeded, and the provider has nothing", when, r.ID)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -42,7 +43,7 @@ func (s *Store) addCredit(e refunds.CreditEntry) (bool, error) {
 	return true, nil
 }
 
-func (s *Store) creditBalance(customerID string, c refunds.Currency) int64 {
+func (s *Store) creditBalance(customerID string, c money.Currency) int64 {
 	var sum int64
 	for _, e := range s.credit {
 		if e.CustomerID == customerID && e.Currency == c {
@@ -53,7 +54,7 @@ func (s *Store) creditBalance(customerID string, c refunds.Currency) int64 {
 }
 
 // CreditBalance implements refunds.Store.
-func (s *Store) CreditBalance(ctx context.Context, customerID string, c refunds.Currency) (int64, error) {
+func (s *Store) CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return 0, err

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Kind names a method of refunds.RefundGateway.
@@ -54,7 +54,7 @@ func Faults() []Fault {
 // Paid is a refund in the provider's ledger.
 type Paid struct {
 	Reference string // re_1, re_2 and so on
-	Request   refunds.RefundRequest
+	Request   payment.RefundRequest
 	Status    string // succeeded, pending, requires_action, failed
 }
 
@@ -65,15 +65,15 @@ type Paid struct {
 type Gateway struct {
 	mu      sync.Mutex
 	ledger  []Paid
-	answers map[string]refunds.Result        // by key
-	used    map[string]refunds.RefundRequest // what each key was used for
+	answers map[string]payment.Result        // by key
+	used    map[string]payment.RefundRequest // what each key was used for
 	script  map[Call][]Fault
 	always  map[Call]Fault
 	calls   map[Call]int
 	misuse  []string
 }
 
-var _ refunds.RefundGateway = (*Gateway)(nil)
+var _ payment.RefundGateway = (*Gateway)(nil)
 
 // Script makes the next calls of a kind go wrong, in order; FaultNone lets one
 // pass. After them Always counts again.
@@ -155,21 +155,21 @@ func (g *Gateway) init() {
 		g.script, g.always, g.calls = map[Call][]Fault{}, map[Call]Fault{}, map[Call]int{}
 	}
 	if g.answers == nil {
-		g.answers, g.used = map[string]refunds.Result{}, map[string]refunds.RefundRequest{}
+		g.answers, g.used = map[string]payment.Result{}, map[string]payment.RefundRequest{}
 	}
 }
 
 // CreateRefund implements refunds.RefundGateway.
-func (g *Gateway) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
-	return g.answer(ctx, func() (refunds.Result, bool) { return g.create(r) })
+func (g *Gateway) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	return g.answer(ctx, func() (payment.Result, bool) { return g.create(r) })
 }
 
 // FindRefund implements refunds.RefundGateway.
-func (g *Gateway) FindRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
-	return g.answer(ctx, func() (refunds.Result, bool) { return g.find(r) })
+func (g *Gateway) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	return g.answer(ctx, func() (payment.Result, bool) { return g.find(r) })
 }
 
-func (g *Gateway) answer(ctx context.Context, f func() (refunds.Result, bool)) refunds.Result {
+func (g *Gateway) answer(ctx context.Context, f func() (payment.Result, bool)) payment.Result {
 	if ctx.Err() != nil {
 		return lost // it never left
 	}
@@ -193,13 +193,13 @@ func (g *Gateway) fault(c Call) Fault {
 }
 
 var (
-	lost   = refunds.Result{Outcome: refunds.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken = refunds.Result{Outcome: refunds.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+	lost   = payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken = payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 )
 
 // early is the answer of a fault that comes before the provider looks at the
 // request.
-func early(f Fault) (a refunds.Result, hang, ok bool) {
+func early(f Fault) (a payment.Result, hang, ok bool) {
 	switch f {
 	case FaultLostBefore:
 		return lost, false, true
@@ -208,16 +208,16 @@ func early(f Fault) (a refunds.Result, hang, ok bool) {
 	case Fault5xxBefore:
 		return broken, false, true
 	case FaultConflict:
-		return refunds.Result{Outcome: refunds.OutcomeNoEffect, Code: "lock_timeout", Message: "the key is in use", HTTP: 409}, false, true
+		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "lock_timeout", Message: "the key is in use", HTTP: 409}, false, true
 	case FaultRateLimit:
-		return refunds.Result{Outcome: refunds.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false, true
+		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false, true
 	case FaultNotSent:
-		return refunds.Result{Outcome: refunds.OutcomeNoEffect, Message: "the breaker is open"}, false, true
+		return payment.Result{Outcome: payment.OutcomeNoEffect, Message: "the breaker is open"}, false, true
 	}
 	return a, false, false
 }
 
-func (g *Gateway) create(r refunds.RefundRequest) (a refunds.Result, hang bool) {
+func (g *Gateway) create(r payment.RefundRequest) (a payment.Result, hang bool) {
 	fault := g.fault(CallCreate)
 	if r.Key == "" || r.Amount <= 0 || r.PaymentProviderID == "" || r.AttemptID == "" {
 		g.misuse = append(g.misuse, fmt.Sprintf("a refund without key, amount, payment or attempt: %+v", r))
@@ -231,7 +231,7 @@ func (g *Gateway) create(r refunds.RefundRequest) (a refunds.Result, hang bool) 
 	}
 	if before, used := g.used[r.Key]; used && before != r {
 		g.misuse = append(g.misuse, fmt.Sprintf("key %q used for %+v and for %+v", r.Key, before, r))
-		return refunds.Result{Outcome: refunds.OutcomeUnknown, Code: "idempotency_error", Message: "the key was used for another request", HTTP: 400}, false
+		return payment.Result{Outcome: payment.OutcomeUnknown, Code: "idempotency_error", Message: "the key was used for another request", HTTP: 400}, false
 	}
 	g.used[r.Key] = r
 	a, stored := g.answers[r.Key]
@@ -239,7 +239,7 @@ func (g *Gateway) create(r refunds.RefundRequest) (a refunds.Result, hang bool) 
 	case stored:
 		a.Replayed = true
 	case fault == FaultRefuse:
-		a = refunds.Result{Outcome: refunds.OutcomeDeclined, Code: "charge_disputed", Message: "refused", HTTP: 400}
+		a = payment.Result{Outcome: payment.OutcomeDeclined, Code: "charge_disputed", Message: "refused", HTTP: 400}
 	case fault == FaultStored5xx:
 		a = broken
 	default:
@@ -252,7 +252,7 @@ func (g *Gateway) create(r refunds.RefundRequest) (a refunds.Result, hang bool) 
 			a = broken
 		}
 	}
-	if !stored && fault == FaultWrongAmount && a.Outcome == refunds.OutcomeDone {
+	if !stored && fault == FaultWrongAmount && a.Outcome == payment.OutcomeDone {
 		a.Amount++
 	}
 	g.answers[r.Key] = a
@@ -267,18 +267,18 @@ func (g *Gateway) create(r refunds.RefundRequest) (a refunds.Result, hang bool) 
 	return a, false
 }
 
-func (g *Gateway) find(r refunds.RefundRequest) (a refunds.Result, hang bool) {
+func (g *Gateway) find(r payment.RefundRequest) (a payment.Result, hang bool) {
 	fault := g.fault(CallFind)
 	if a, hang, ok := early(fault); ok {
-		a.Outcome = refunds.OutcomeUnknown // a look-up that failed tells nothing
+		a.Outcome = payment.OutcomeUnknown // a look-up that failed tells nothing
 		return a, hang
 	}
-	found := refunds.Result{Outcome: refunds.OutcomeNoEffect, HTTP: 200}
+	found := payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
 	for i, p := range g.ledger {
 		if p.Request.PaymentProviderID != r.PaymentProviderID || p.Request.AttemptID != r.AttemptID {
 			continue
 		}
-		if found.ProviderID == "" || found.Outcome == refunds.OutcomeDeclined {
+		if found.ProviderID == "" || found.Outcome == payment.OutcomeDeclined {
 			found = told(p)
 		}
 		if p.Status == "pending" {
@@ -293,17 +293,17 @@ func (g *Gateway) find(r refunds.RefundRequest) (a refunds.Result, hang bool) {
 }
 
 // told is what the provider says of a refund in its ledger.
-func told(p Paid) refunds.Result {
-	a := refunds.Result{ProviderID: p.Reference, Amount: p.Request.Amount, Status: p.Status, HTTP: 200}
+func told(p Paid) payment.Result {
+	a := payment.Result{ProviderID: p.Reference, Amount: p.Request.Amount, Status: p.Status, HTTP: 200}
 	switch p.Status {
 	case "succeeded":
-		a.Outcome = refunds.OutcomeDone
+		a.Outcome = payment.OutcomeDone
 	case "pending":
-		a.Outcome = refunds.OutcomePending
+		a.Outcome = payment.OutcomePending
 	case "requires_action":
-		a.Outcome = refunds.OutcomeRequiresAction
+		a.Outcome = payment.OutcomeRequiresAction
 	default:
-		a.Outcome, a.Code = refunds.OutcomeDeclined, "failed_at_bank"
+		a.Outcome, a.Code = payment.OutcomeDeclined, "failed_at_bank"
 	}
 	return a
 }

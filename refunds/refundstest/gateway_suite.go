@@ -7,17 +7,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Sandbox is a gateway on a provider that may be played with.
 type Sandbox struct {
-	Gateway refunds.RefundGateway
+	Gateway payment.RefundGateway
 	// NewPayment makes a captured payment and returns the provider's id of it.
 	// Required.
-	NewPayment func(t testing.TB, amount int64, c refunds.Currency) string
+	NewPayment func(t testing.TB, amount int64, c money.Currency) string
 	// Currency of the payments. Default USD.
-	Currency refunds.Currency
+	Currency money.Currency
 	// Many is how many refunds one payment gets, so that a look-up has to read
 	// more than one page. Default 120.
 	Many int
@@ -95,34 +96,34 @@ type sandbox struct {
 }
 
 // request is a refund of amount on a payment of 1000.
-func (s *sandbox) request(amount int64) refunds.RefundRequest {
+func (s *sandbox) request(amount int64) payment.RefundRequest {
 	s.Helper()
 	return s.on(s.NewPayment(s, 1000, s.Currency), amount)
 }
 
 // on is a refund on a payment with ids of its own.
-func (s *sandbox) on(payment string, amount int64) refunds.RefundRequest {
+func (s *sandbox) on(paymentID string, amount int64) payment.RefundRequest {
 	id := newID()
-	return refunds.RefundRequest{
-		Key: "refund-" + id, PaymentProviderID: payment, Amount: amount, Currency: s.Currency,
+	return payment.RefundRequest{
+		Key: "refund-" + id, PaymentProviderID: paymentID, Amount: amount, Currency: s.Currency,
 		RefundID: newID(), AttemptID: id, OrderID: newID(),
 	}
 }
 
-func (s *sandbox) create(r refunds.RefundRequest) refunds.Result {
+func (s *sandbox) create(r payment.RefundRequest) payment.Result {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	return s.Gateway.CreateRefund(ctx, r)
 }
 
-func (s *sandbox) find(r refunds.RefundRequest) refunds.Result {
+func (s *sandbox) find(r payment.RefundRequest) payment.Result {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	return s.Gateway.FindRefund(ctx, r)
 }
 
 // is checks the outcome; several may be allowed.
-func (s *sandbox) is(what string, a refunds.Result, want ...refunds.Outcome) {
+func (s *sandbox) is(what string, a payment.Result, want ...payment.Outcome) {
 	s.Helper()
 	for _, o := range want {
 		if a.Outcome == o {
@@ -134,9 +135,9 @@ func (s *sandbox) is(what string, a refunds.Result, want ...refunds.Outcome) {
 
 // accepted checks that the provider took the refund: it is paid, or the
 // provider decides later.
-func (s *sandbox) accepted(what string, a refunds.Result, r refunds.RefundRequest) {
+func (s *sandbox) accepted(what string, a payment.Result, r payment.RefundRequest) {
 	s.Helper()
-	s.is(what, a, refunds.OutcomeDone, refunds.OutcomePending, refunds.OutcomeRequiresAction)
+	s.is(what, a, payment.OutcomeDone, payment.OutcomePending, payment.OutcomeRequiresAction)
 	if a.ProviderID == "" {
 		s.Errorf("%s: the answer names no refund: %+v", what, a)
 	}
@@ -145,7 +146,7 @@ func (s *sandbox) accepted(what string, a refunds.Result, r refunds.RefundReques
 	}
 }
 
-func (s *sandbox) counts(r refunds.RefundRequest, want int) {
+func (s *sandbox) counts(r payment.RefundRequest, want int) {
 	s.Helper()
 	if s.Count == nil {
 		return
@@ -156,7 +157,7 @@ func (s *sandbox) counts(r refunds.RefundRequest, want int) {
 }
 
 // pays checks that the refund is paid in the end, under its key, once.
-func (s *sandbox) pays(r refunds.RefundRequest) refunds.Result {
+func (s *sandbox) pays(r payment.RefundRequest) payment.Result {
 	s.Helper()
 	a := s.create(r)
 	s.accepted("sent again", a, r)
@@ -198,7 +199,7 @@ func gatewayOtherParameters(s *sandbox) {
 	s.accepted("first call", s.create(r), r)
 	other := r
 	other.Amount++
-	s.is("other amount under the key", s.create(other), refunds.OutcomeUnknown, refunds.OutcomeDeclined)
+	s.is("other amount under the key", s.create(other), payment.OutcomeUnknown, payment.OutcomeDeclined)
 	s.pays(r)
 }
 
@@ -207,7 +208,7 @@ func gatewayAtOnce(s *sandbox) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if a := s.create(r); a.Outcome == refunds.OutcomeDeclined {
+			if a := s.create(r); a.Outcome == payment.OutcomeDeclined {
 				s.Errorf("a call beside others under its key is refused: %+v", a)
 			}
 		})
@@ -218,18 +219,18 @@ func gatewayAtOnce(s *sandbox) {
 
 func gatewayAbsent(s *sandbox) {
 	r := s.request(400)
-	s.is("look-up on a payment without refunds", s.find(r), refunds.OutcomeNoEffect)
+	s.is("look-up on a payment without refunds", s.find(r), payment.OutcomeNoEffect)
 	other := s.on(r.PaymentProviderID, 1)
 	s.accepted("another attempt", s.create(other), other)
-	s.is("look-up beside another attempt", s.find(r), refunds.OutcomeNoEffect)
+	s.is("look-up beside another attempt", s.find(r), payment.OutcomeNoEffect)
 }
 
 func gatewayPages(s *sandbox) {
-	payment := s.NewPayment(s, int64(s.Many), s.Currency)
-	all := make([]refunds.RefundRequest, s.Many)
+	paid := s.NewPayment(s, int64(s.Many), s.Currency)
+	all := make([]payment.RefundRequest, s.Many)
 	references := map[string]bool{}
 	for i := range all {
-		all[i] = s.on(payment, 1)
+		all[i] = s.on(paid, 1)
 		a := s.create(all[i])
 		s.accepted(fmt.Sprint("refund ", i), a, all[i])
 		references[a.ProviderID] = true
@@ -241,18 +242,18 @@ func gatewayPages(s *sandbox) {
 		a := s.find(all[i])
 		s.accepted(fmt.Sprintf("look-up of refund %d of %d", i+1, s.Many), a, all[i])
 	}
-	s.is("look-up of one that was never sent", s.find(s.on(payment, 1)), refunds.OutcomeNoEffect)
+	s.is("look-up of one that was never sent", s.find(s.on(paid, 1)), payment.OutcomeNoEffect)
 }
 
 func gatewayTooMuch(s *sandbox) {
 	r := s.request(1001)
-	s.is("more than was captured", s.create(r), refunds.OutcomeDeclined)
-	s.is("look-up of what was refused", s.find(r), refunds.OutcomeNoEffect, refunds.OutcomeDeclined)
+	s.is("more than was captured", s.create(r), payment.OutcomeDeclined)
+	s.is("look-up of what was refused", s.find(r), payment.OutcomeNoEffect, payment.OutcomeDeclined)
 	s.counts(r, 0)
 }
 
 func gatewayNoPayment(s *sandbox) {
-	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), refunds.OutcomeDeclined, refunds.OutcomeUnknown)
+	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), payment.OutcomeDeclined, payment.OutcomeUnknown)
 }
 
 func gatewayCancelled(s *sandbox) {
@@ -260,15 +261,15 @@ func gatewayCancelled(s *sandbox) {
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
 	a := s.Gateway.CreateRefund(ctx, r)
-	s.is("a call in a context that has ended", a, refunds.OutcomeUnknown, refunds.OutcomeNoEffect)
-	s.is("a look-up in a context that has ended", s.Gateway.FindRefund(ctx, r), refunds.OutcomeUnknown)
+	s.is("a call in a context that has ended", a, payment.OutcomeUnknown, payment.OutcomeNoEffect)
+	s.is("a look-up in a context that has ended", s.Gateway.FindRefund(ctx, r), payment.OutcomeUnknown)
 	s.pays(r)
 }
 
 func gatewayLostBefore(s *sandbox) {
 	r := s.request(400)
 	s.Fault(CallCreate, FaultLostBefore)
-	s.is("a call without an answer", s.create(r), refunds.OutcomeUnknown)
+	s.is("a call without an answer", s.create(r), payment.OutcomeUnknown)
 	s.counts(r, 0)
 	s.pays(r)
 }
@@ -276,7 +277,7 @@ func gatewayLostBefore(s *sandbox) {
 func gatewayLostAfter(s *sandbox) {
 	r := s.request(400)
 	s.Fault(CallCreate, FaultLostAfter)
-	s.is("a call without an answer", s.create(r), refunds.OutcomeUnknown)
+	s.is("a call without an answer", s.create(r), payment.OutcomeUnknown)
 	s.accepted("its look-up", s.find(r), r)
 	s.pays(r)
 }
@@ -285,7 +286,7 @@ func gatewayServerError(s *sandbox) {
 	for _, f := range []Fault{Fault5xxBefore, Fault5xxAfter} {
 		r := s.request(400)
 		s.Fault(CallCreate, f)
-		s.is(string(f), s.create(r), refunds.OutcomeUnknown)
+		s.is(string(f), s.create(r), payment.OutcomeUnknown)
 		s.pays(r)
 	}
 }
@@ -296,7 +297,7 @@ func gatewayHang(s *sandbox) {
 		ctx, cancel := context.WithTimeout(s.Context(), 200*time.Millisecond)
 		s.Fault(CallCreate, f)
 		start := time.Now()
-		s.is(string(f), s.Gateway.CreateRefund(ctx, r), refunds.OutcomeUnknown)
+		s.is(string(f), s.Gateway.CreateRefund(ctx, r), payment.OutcomeUnknown)
 		cancel()
 		if waited := time.Since(start); waited > patience {
 			s.Errorf("%s: the call outlived its context of 200 ms and took %s", f, waited)
@@ -309,7 +310,7 @@ func gatewayNothing(s *sandbox) {
 	for _, f := range []Fault{FaultConflict, FaultRateLimit} {
 		r := s.request(400)
 		s.Fault(CallCreate, f)
-		s.is(string(f), s.create(r), refunds.OutcomeNoEffect)
+		s.is(string(f), s.create(r), payment.OutcomeNoEffect)
 		s.counts(r, 0)
 		s.pays(r)
 	}
@@ -320,7 +321,7 @@ func gatewayLookupFails(s *sandbox) {
 		r := s.request(400)
 		s.accepted("first call", s.create(r), r)
 		s.Fault(CallFind, f)
-		s.is("look-up, "+string(f), s.find(r), refunds.OutcomeUnknown)
+		s.is("look-up, "+string(f), s.find(r), payment.OutcomeUnknown)
 		s.pays(r)
 	}
 }

@@ -3,7 +3,7 @@ package refundstest
 import (
 	"testing"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 func TestGatewayInMemory(t *testing.T) {
@@ -11,7 +11,7 @@ func TestGatewayInMemory(t *testing.T) {
 		g := &Gateway{}
 		return Sandbox{
 			Gateway:    g,
-			NewPayment: func(testing.TB, int64, refunds.Currency) string { return "pi_" + newID() },
+			NewPayment: func(testing.TB, int64, money.Currency) string { return "pi_" + newID() },
 			Count: func(payment string) (n int) {
 				for _, p := range g.Ledger() {
 					if p.Request.PaymentProviderID == payment {

@@ -7,12 +7,14 @@ import (
 	"github.com/leanovate/gopter"
 	"github.com/leanovate/gopter/gen"
 
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // Purchase is what an order paid, line by line.
 type Purchase struct {
-	Currency refunds.Currency
+	Currency money.Currency
 	Lines    []refunds.QuoteRequestLine // Units are 0
 }
 
@@ -62,20 +64,20 @@ var (
 
 // GenCurrency generates currencies with 0, 2 and 3 decimals.
 func GenCurrency() gopter.Gen {
-	return gen.OneConstOf(refunds.Currency("JPY"), refunds.Currency("USD"), refunds.Currency("KWD"))
+	return gen.OneConstOf(money.Currency("JPY"), money.Currency("USD"), money.Currency("KWD"))
 }
 
 func genComponents() gopter.Gen {
 	minor := gen.Frequency(map[int]gopter.Gen{1: gen.Const(int64(0)), 4: gen.Int64Range(0, 300), 3: gen.Int64Range(0, 1_000_000_00)})
-	return gopter.CombineGens(minor, minor, minor).Map(func(v []any) refunds.Components {
-		return refunds.Components{Price: v[0].(int64), Duty: v[1].(int64), Shipping: v[2].(int64)}
+	return gopter.CombineGens(minor, minor, minor).Map(func(v []any) money.Components {
+		return money.Components{Price: v[0].(int64), Duty: v[1].(int64), Shipping: v[2].(int64)}
 	})
 }
 
 func genLines() gopter.Gen {
 	line := gopter.CombineGens(gen.IntRange(1, 9), genComponents(), gen.IntRange(0, 100), gen.Bool()).Map(func(v []any) refunds.QuoteRequestLine {
 		n := v[0].(int)
-		return refunds.QuoteRequestLine{Bought: n, Paid: v[1].(refunds.Components), Units: 1 + v[2].(int)%n, Overridden: v[3].(bool)}
+		return refunds.QuoteRequestLine{Bought: n, Paid: v[1].(money.Components), Units: 1 + v[2].(int)%n, Overridden: v[3].(bool)}
 	})
 	return gen.IntRange(1, 4).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), line) }, sliceOfLines).
 		Map(func(lines []refunds.QuoteRequestLine) []refunds.QuoteRequestLine {
@@ -89,7 +91,7 @@ func genLines() gopter.Gen {
 // GenPurchase generates purchases of 1 to 4 lines of 1 to 9 units.
 func GenPurchase() gopter.Gen {
 	return gopter.CombineGens(GenCurrency(), genLines()).Map(func(v []any) Purchase {
-		p := Purchase{Currency: v[0].(refunds.Currency), Lines: v[1].([]refunds.QuoteRequestLine)}
+		p := Purchase{Currency: v[0].(money.Currency), Lines: v[1].([]refunds.QuoteRequestLine)}
 		for i := range p.Lines {
 			p.Lines[i].Units, p.Lines[i].Overridden = 0, false
 		}
@@ -118,7 +120,7 @@ func GenQuoteRequest() gopter.Gen {
 	})
 	fees := gen.IntRange(0, 3).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), fee) }, sliceOfFees)
 	return gopter.CombineGens(GenCurrency(), genLines(), fees).Map(func(v []any) refunds.QuoteRequest {
-		r := refunds.QuoteRequest{Currency: v[0].(refunds.Currency), Lines: v[1].([]refunds.QuoteRequestLine), Fees: v[2].([]refunds.FeeRule)}
+		r := refunds.QuoteRequest{Currency: v[0].(money.Currency), Lines: v[1].([]refunds.QuoteRequestLine), Fees: v[2].([]refunds.FeeRule)}
 		for i := range r.Fees {
 			if id := r.Fees[i].OrderLineID; id != "" {
 				r.Fees[i].OrderLineID = r.Lines[int(id[0]-'0')%len(r.Lines)].OrderLineID
@@ -130,7 +132,7 @@ func GenQuoteRequest() gopter.Gen {
 
 // GenMethod generates what a caller may ask for.
 func GenMethod() gopter.Gen {
-	return gen.OneConstOf(refunds.Card, refunds.Cash, refunds.StoreCredit, refunds.OriginalMethod)
+	return gen.OneConstOf(payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod)
 }
 
 // GenFault generates faults of CallCreate, FaultNone often. FaultKeyPruned is

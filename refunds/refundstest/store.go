@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -20,10 +22,10 @@ type Store struct {
 	byRef    map[string][]string        // reference -> ids, oldest first
 	byOrder  map[string][]string        // order -> ids
 	keys     map[string]string          // idempotency key -> attempt
-	events   map[string][]refunds.Event // by refund
+	events   map[string][]event.Event   // by refund
 	credit   []refunds.CreditEntry      // in order of arrival
 	refs     map[string]bool            // of credit
-	counters map[refunds.Method]int64
+	counters map[payment.Method]int64
 	orders   map[string]string // payment -> order
 }
 
@@ -34,7 +36,7 @@ func NewStore() *Store {
 	return &Store{
 		refunds: map[string]refunds.Refund{}, balances: map[string]refunds.Balance{},
 		byRef: map[string][]string{}, byOrder: map[string][]string{}, keys: map[string]string{},
-		events: map[string][]refunds.Event{}, refs: map[string]bool{}, counters: map[refunds.Method]int64{}, orders: map[string]string{},
+		events: map[string][]event.Event{}, refs: map[string]bool{}, counters: map[payment.Method]int64{}, orders: map[string]string{},
 	}
 }
 
@@ -343,7 +345,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 			if len(q.IDs) > 0 {
 				inside = slices.Contains(q.IDs, a.ID)
 			}
-			if inside && a.Method == refunds.Card && a.Amount > 0 {
+			if inside && a.Method == payment.Card && a.Amount > 0 {
 				legs = append(legs, refunds.Leg{Refund: r.Clone(), Attempt: a})
 			}
 		}
@@ -358,7 +360,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 }
 
 // Events implements refunds.Store.
-func (s *Store) Events(ctx context.Context, id string) ([]refunds.Event, error) {
+func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -371,7 +373,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]refunds.Event, error) 
 }
 
 // NextManualReference implements refunds.Store.
-func (s *Store) NextManualReference(ctx context.Context, m refunds.Method) (string, error) {
+func (s *Store) NextManualReference(ctx context.Context, m payment.Method) (string, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return "", err

@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -76,10 +78,10 @@ type bench struct {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-func (b *bench) stamp() refunds.Stamp {
-	return refunds.Stamp{
-		At: b.now, By: refunds.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
-		Source: orders.Source{Address: "2001:db8::1", Request: "req-7"},
+func (b *bench) stamp() event.Stamp {
+	return event.Stamp{
+		At: b.now, By: event.Actor{Kind: event.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
+		Source: event.Source{Address: "2001:db8::1", Request: "req-7"},
 	}
 }
 
@@ -129,14 +131,14 @@ func together(n int, f func(i int)) {
 // 100.03, 5.01 duty and 3.00 shipping.
 type plan struct {
 	reference, order, payment string
-	method                    refunds.Method
+	method                    payment.Method
 	units                     int
 }
 
 const captured = 10_804
 
 func newPlan(units int) plan {
-	return plan{reference: newID(), order: newID(), payment: newID(), method: refunds.Card, units: units}
+	return plan{reference: newID(), order: newID(), payment: newID(), method: payment.Card, units: units}
 }
 
 // other is another reference on the same payment.
@@ -154,7 +156,7 @@ func (p plan) request() refunds.QuoteRequest {
 		Currency: "USD",
 		Lines: []refunds.QuoteRequestLine{{
 			OrderLineID: p.order + "-1", Bought: 10, Units: p.units,
-			Paid: refunds.Components{Price: 10_003, Duty: 501, Shipping: 300},
+			Paid: money.Components{Price: 10_003, Duty: 501, Shipping: 300},
 		}},
 		Fees: []refunds.FeeRule{{Kind: refunds.ReturnShippingFee, Fixed: 4}},
 	}
@@ -164,7 +166,7 @@ func (p plan) attempt(given map[string]refunds.Refunded) (refunds.AttemptParams,
 	q, err := refunds.NewQuote(p.request(), given)
 	return refunds.AttemptParams{
 		ID: newID(), Method: p.method, PaymentProviderID: "pi_" + p.payment, Request: p.request(), Quote: q,
-		PaidBy: refunds.Actor{Kind: orders.ActorStaff, ID: "9", Name: "Kim"},
+		PaidBy: event.Actor{Kind: event.ActorStaff, ID: "9", Name: "Kim"},
 	}, err
 }
 
@@ -205,7 +207,7 @@ func (b *bench) update(id string, change func(r *refunds.Refund) error) refunds.
 }
 
 // answer submits the refund and records an answer of the provider.
-func (b *bench) answer(id string, outcome refunds.Outcome) refunds.Refund {
+func (b *bench) answer(id string, outcome payment.Outcome) refunds.Refund {
 	b.Helper()
 	return b.update(id, func(r *refunds.Refund) error {
 		if r.Status == refunds.StatusCreated {
@@ -214,15 +216,15 @@ func (b *bench) answer(id string, outcome refunds.Outcome) refunds.Refund {
 			}
 		}
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
-			Result: refunds.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code", Message: "a message"},
-			Calls:  1, Tries: 1, Doubt: outcome == refunds.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
+			Result: payment.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code", Message: "a message"},
+			Calls:  1, Tries: 1, Doubt: outcome == payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
 		})
 	})
 }
 
 // succeeded submits and ends a manual refund.
 func (b *bench) succeeded(id string) (refunds.Refund, error) {
-	ref, err := b.store.NextManualReference(b.ctx, refunds.StoreCredit)
+	ref, err := b.store.NextManualReference(b.ctx, payment.StoreCredit)
 	b.ok(err)
 	return b.store.Update(b.ctx, id, func(r *refunds.Refund) error {
 		if err := r.Submit(b.stamp()); err != nil {

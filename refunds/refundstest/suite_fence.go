@@ -4,17 +4,18 @@ import (
 	"context"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // slow is a gateway whose next answer reaches the caller late.
 type slow struct {
-	refunds.RefundGateway
+	payment.RefundGateway
 	answered chan struct{} // closed when the provider has answered
 	goOn     chan struct{} // closed when the caller may see it
 }
 
-func (g slow) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds.Result {
+func (g slow) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	a := g.RefundGateway.CreateRefund(ctx, r)
 	close(g.answered)
 	<-g.goOn
@@ -22,7 +23,7 @@ func (g slow) CreateRefund(ctx context.Context, r refunds.RefundRequest) refunds
 }
 
 // service carries refunds out on the store of the suite, by its clock.
-func (b *bench) service(g refunds.RefundGateway) *refunds.Service {
+func (b *bench) service(g payment.RefundGateway) *refunds.Service {
 	b.Helper()
 	s, err := refunds.New(refunds.Config{
 		Store: b.store, Gateway: g, Now: func() time.Time { return b.now }, Wait: time.Nanosecond, FirstRetry: time.Millisecond,

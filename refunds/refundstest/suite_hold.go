@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -11,7 +12,7 @@ import (
 func (b *bench) hold(p plan, ref string) []refunds.Refund {
 	b.Helper()
 	open, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
-		balance.Holds = append(balance.Holds, refunds.Hold{Ref: ref, Reason: "it's \\ \"odd\"", At: b.now, By: b.stamp().By})
+		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: ref, Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By})
 		for _, r := range open {
 			if err := r.Hold(b.stamp(), ref, "held"); err != nil {
 				return err
@@ -28,7 +29,7 @@ func testHold(b *bench) {
 	first, second := b.opened(p.other()), p.other()
 	b.now = b.now.Add(time.Second)
 	late := b.opened(second)
-	done := b.answer(b.opened(p.other()).ID, refunds.OutcomeDone)
+	done := b.answer(b.opened(p.other()).ID, payment.OutcomeDone)
 	elsewhere := b.opened(newPlan(1))
 
 	open := b.hold(p, "dp_1")
@@ -42,7 +43,7 @@ func testHold(b *bench) {
 	b.stored(done)
 	b.stored(elsewhere)
 	hold, ok := b.balance(p).Hold()
-	b.equal("hold", []any{hold, ok}, []any{refunds.Hold{Ref: "dp_1", Reason: "it's \\ \"odd\"", At: b.now, By: b.stamp().By}, true})
+	b.equal("hold", []any{hold, ok}, []any{refunds.HoldRecord{Hold: payment.Hold{Ref: "dp_1", Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By}, true})
 	b.equal("claimed", len(b.claim("t", 10)), 1) // the one elsewhere
 	queue, n, err := b.store.List(b.ctx, refunds.Query{NeedsReview: true})
 	b.ok(err)
@@ -68,7 +69,7 @@ func testHold(b *bench) {
 	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
 	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Hold(b.stamp(), "dp_1", "held") })
 	shown := b.update(unanswered.ID, func(r *refunds.Refund) error {
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeUnknown}, ReviewReason: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
 	})
 	b.equal("shown", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"dp_1", true, b.now.Add(time.Hour)})
 	b.stored(shown)
@@ -103,7 +104,7 @@ func testHoldRefused(b *bench) {
 	r := b.opened(p)
 	no := errors.New("no")
 	_, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
-		balance.Holds = append(balance.Holds, refunds.Hold{Ref: "x", At: b.now})
+		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: "x", At: b.now}})
 		b.ok(open[0].Hold(b.stamp(), "x", ""))
 		return no
 	})
@@ -112,7 +113,7 @@ func testHoldRefused(b *bench) {
 	}
 	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
 		b.ok(open[0].Submit(b.stamp()))
-		return open[0].RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone}})
+		return open[0].RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone}})
 	})
 	if err == nil {
 		b.Error("a refund was ended by the change of its payment")
@@ -185,12 +186,12 @@ func testLegs(b *bench) {
 		ids = append(ids, r.Attempt().ID)
 	}
 	cash := newPlan(1)
-	cash.method = refunds.Cash
+	cash.method = payment.Cash
 	b.opened(cash)
 	// A new attempt of an old refund is a leg of its own time.
 	b.now = start.Add(time.Hour)
 	p := newPlan(1)
-	r := b.answer(b.opened(p).ID, refunds.OutcomeDeclined)
+	r := b.answer(b.opened(p).ID, payment.OutcomeDeclined)
 	b.now = b.now.Add(time.Hour)
 	again := b.opened(p)
 	b.equal("attempts", len(again.Attempts), 2)

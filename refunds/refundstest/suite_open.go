@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -30,7 +31,7 @@ func testOpen(b *bench) {
 	// floor of 30 % of each component, less the fee.
 	b.equal("amount", r.Amount(), int64(3000+150+90-4))
 	b.equal("attempts", len(r.Attempts), 1)
-	b.equal("lease", r.Work, refunds.Work{NextAt: b.now, LeaseToken: "token", LeaseUntil: b.now.Add(time.Second)})
+	b.equal("lease", r.Work, payment.Work{NextAt: b.now, LeaseToken: "token", LeaseUntil: b.now.Add(time.Second)})
 	b.stored(r)
 	b.holds(p, r.Amount(), 0)
 }
@@ -183,7 +184,7 @@ func testUpdate(b *bench) {
 	}
 	b.stored(r)
 
-	for _, step := range []refunds.Outcome{refunds.OutcomeNoEffect, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeRequiresAction, refunds.OutcomeDone} {
+	for _, step := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown, payment.OutcomePending, payment.OutcomeRequiresAction, payment.OutcomeDone} {
 		b.now = b.now.Add(time.Second)
 		r = b.update(r.ID, func(r *refunds.Refund) error {
 			if r.Status == refunds.StatusSubmitted || r.Status == refunds.StatusCreated {
@@ -192,8 +193,8 @@ func testUpdate(b *bench) {
 				}
 			}
 			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
-				Result: refunds.Result{Outcome: step, ProviderID: "re_1", Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
-				Doubt: step == refunds.OutcomeUnknown, StoredError: step == refunds.OutcomeUnknown, NextAt: b.now.Add(time.Hour),
+				Result: payment.Result{Outcome: step, ProviderID: "re_1", Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
+				Doubt: step == payment.OutcomeUnknown, StoredError: step == payment.OutcomeUnknown, NextAt: b.now.Add(time.Hour),
 			})
 		})
 		b.stored(r)
@@ -229,12 +230,12 @@ func testStale(b *bench) {
 func testBalance(b *bench) {
 	p := newPlan(4)
 	for _, c := range []struct {
-		outcome            refunds.Outcome
+		outcome            payment.Outcome
 		reserved, refunded bool
 	}{
-		{refunds.OutcomeUnknown, true, false},
-		{refunds.OutcomePending, true, false},
-		{refunds.OutcomeDeclined, false, false},
+		{payment.OutcomeUnknown, true, false},
+		{payment.OutcomePending, true, false},
+		{payment.OutcomeDeclined, false, false},
 	} {
 		r := b.opened(p)
 		r = b.answer(r.ID, c.outcome)
@@ -251,7 +252,7 @@ func testBalance(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: "re_9"}})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9"}})
 	})
 	b.holds(p, 0, r.Amount())
 	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "re_late", "lost", "the bank sent it back") })
@@ -260,8 +261,8 @@ func testBalance(b *bench) {
 
 func testRetry(b *bench) {
 	p := newPlan(4)
-	r := b.answer(b.opened(p).ID, refunds.OutcomeDeclined)
-	p.units, p.method = 6, refunds.Cash
+	r := b.answer(b.opened(p).ID, payment.OutcomeDeclined)
+	p.units, p.method = 6, payment.Cash
 	again := b.opened(p)
 	b.equal("id", again.ID, r.ID)
 	b.equal("status", again.Status, refunds.StatusSubmitted)
@@ -284,8 +285,8 @@ func testGiven(b *bench) {
 	p := newPlan(2)
 	open, done, failed, mine := p.other(), p.other(), p.other(), p.other()
 	first := b.opened(open)
-	second := b.answer(b.opened(done).ID, refunds.OutcomeDone)
-	b.answer(b.opened(failed).ID, refunds.OutcomeDeclined)
+	second := b.answer(b.opened(done).ID, payment.OutcomeDone)
+	b.answer(b.opened(failed).ID, payment.OutcomeDeclined)
 	own := b.opened(mine)
 	want := refunds.Refunded{Units: 4, Components: first.Quote.Lines[0].Given.Add(second.Quote.Lines[0].Given)}
 	b.update(own.ID, func(*refunds.Refund) error { return nil })
@@ -311,7 +312,7 @@ func testGiven(b *bench) {
 
 func testReversed(b *bench) {
 	p := newPlan(10)
-	first := b.answer(b.opened(p).ID, refunds.OutcomeDone)
+	first := b.answer(b.opened(p).ID, payment.OutcomeDone)
 	b.now = b.now.Add(time.Second)
 	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
 	got, err := b.store.ByClientReference(b.ctx, p.reference)

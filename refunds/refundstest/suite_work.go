@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -31,7 +33,7 @@ func testClaim(b *bench) {
 		})
 		ids = append(ids, r.ID)
 	}
-	b.answer(ids[4], refunds.OutcomeDone)
+	b.answer(ids[4], payment.OutcomeDone)
 	b.equal("claimed with a limit of none", len(b.claim("t0", 0)), 0)
 	got := b.claim("t1", 10)
 	b.equal("claimed", len(got), 2)
@@ -89,7 +91,7 @@ func testFencing(b *bench) {
 			if err := r.Submit(b.stamp()); err != nil {
 				return err
 			}
-			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeDone, ProviderID: token}})
+			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: token}})
 		})
 		return err
 	}
@@ -99,7 +101,7 @@ func testFencing(b *bench) {
 	got, err := b.store.Refund(b.ctx, r.ID)
 	b.ok(err)
 	b.equal("who finished it", got.Attempt().ProviderID, "fast")
-	b.equal("work", got.Work, refunds.Work{})
+	b.equal("work", got.Work, payment.Work{})
 }
 
 func testClaimAgainstUpdate(b *bench) {
@@ -132,16 +134,16 @@ func testFold(b *bench) {
 	check := b.folds
 	id := b.opened(p).ID
 	check(id)
-	for _, o := range []refunds.Outcome{refunds.OutcomeNoEffect, refunds.OutcomeUnknown, refunds.OutcomePending, refunds.OutcomeDeclined} {
+	for _, o := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown, payment.OutcomePending, payment.OutcomeDeclined} {
 		b.now = b.now.Add(time.Second)
-		if o == refunds.OutcomeUnknown {
+		if o == payment.OutcomeUnknown {
 			b.update(id, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
 			check(id)
 		}
 		b.answer(id, o)
 		check(id)
 	}
-	p.method = refunds.StoreCredit
+	p.method = payment.StoreCredit
 	b.opened(p)
 	check(id)
 	_, err := b.succeeded(id)
@@ -155,7 +157,7 @@ func testFold(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeUnknown}, ReviewReason: "nobody can tell", Doubt: true})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "nobody can tell", Doubt: true})
 	})
 	check(id)
 	b.update(id, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "their support says no", "") })
@@ -166,9 +168,9 @@ func testManualReferences(b *bench) {
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	together(60, func(i int) {
-		m := refunds.Cash
+		m := payment.Cash
 		if i%2 == 0 {
-			m = refunds.StoreCredit
+			m = payment.StoreCredit
 		}
 		ref, err := b.store.NextManualReference(b.ctx, m)
 		if err != nil {
@@ -186,7 +188,7 @@ func testManualReferences(b *bench) {
 			b.Errorf("%s was left out", want)
 		}
 	}
-	_, err := b.store.NextManualReference(b.ctx, refunds.Card)
+	_, err := b.store.NextManualReference(b.ctx, payment.Card)
 	b.code(err, refunds.CodeMethod)
 }
 
@@ -196,7 +198,7 @@ func (b *bench) credit(amount int64, ref string) (bool, error) {
 	})
 }
 
-func (b *bench) creditIs(customer string, c refunds.Currency, want int64) {
+func (b *bench) creditIs(customer string, c money.Currency, want int64) {
 	b.Helper()
 	got, err := b.store.CreditBalance(b.ctx, customer, c)
 	b.ok(err)
@@ -263,7 +265,7 @@ func testCreditRace(b *bench) {
 
 func testStoreCredit(b *bench) {
 	p := newPlan(3)
-	p.method = refunds.StoreCredit
+	p.method = payment.StoreCredit
 	r := b.opened(p)
 	b.creditIs("customer-1", "USD", 0)
 	r, err := b.succeeded(r.ID)
@@ -281,7 +283,7 @@ func testStoreCredit(b *bench) {
 
 func testStoreCreditSpent(b *bench) {
 	p := newPlan(3)
-	p.method = refunds.StoreCredit
+	p.method = payment.StoreCredit
 	r, err := b.succeeded(b.opened(p).ID)
 	b.ok(err)
 	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD", Amount: -1, Ref: "spent", At: b.now})
@@ -317,14 +319,14 @@ func testListFilters(b *bench) {
 	start := b.now
 	created := b.opened(p)
 	b.now = b.now.Add(time.Hour)
-	done := b.answer(b.opened(p.other()).ID, refunds.OutcomeDone)
+	done := b.answer(b.opened(p.other()).ID, payment.OutcomeDone)
 	b.now = b.now.Add(time.Hour)
 	stuck := b.opened(newPlan(1))
 	b.update(stuck.ID, func(r *refunds.Refund) error {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: refunds.Result{Outcome: refunds.OutcomeUnknown}, ReviewReason: "nobody can tell"})
+		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "nobody can tell"})
 	})
 	for _, c := range []struct {
 		name string
@@ -351,7 +353,7 @@ func testListFilters(b *bench) {
 
 func testByReference(b *bench) {
 	p, q := newPlan(1), newPlan(2)
-	first, second := b.opened(p), b.answer(b.opened(q).ID, refunds.OutcomeDeclined)
+	first, second := b.opened(p), b.answer(b.opened(q).ID, payment.OutcomeDeclined)
 	got, err := b.store.ByClientReferences(b.ctx, []string{p.reference, "nobody's", q.reference, p.reference})
 	b.ok(err)
 	b.equal("refunds by reference", got, map[string]refunds.Refund{p.reference: first, q.reference: second})
@@ -359,7 +361,7 @@ func testByReference(b *bench) {
 	b.ok(err)
 	b.equal("refunds of no reference", got, map[string]refunds.Refund{})
 
-	pending := b.answer(first.ID, refunds.OutcomePending)
+	pending := b.answer(first.ID, payment.OutcomePending)
 	found, err := b.store.ByProviderID(b.ctx, "re_"+pending.Attempt().ID)
 	b.ok(err)
 	b.equal("refund by the provider's reference", found, pending)
@@ -409,7 +411,7 @@ func testContext(b *bench) {
 	errs = append(errs, err)
 	_, err = b.store.Claim(ctx, b.now, lease, "t", 1)
 	errs = append(errs, err)
-	_, err = b.store.NextManualReference(ctx, refunds.Cash)
+	_, err = b.store.NextManualReference(ctx, payment.Cash)
 	errs = append(errs, err)
 	_, err = b.store.Credit(ctx, refunds.CreditEntry{ID: newID(), CustomerID: "c", Currency: "USD", Amount: 1, Ref: "r", At: b.now})
 	errs = append(errs, err)

@@ -11,14 +11,15 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
 
 var (
 	day   = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
-	staff = orders.Actor{Kind: orders.ActorStaff, ID: "clerk", Name: "clerk"}
-	stamp = returns.Stamp{At: day, By: staff}
+	staff = event.Actor{Kind: event.ActorStaff, ID: "clerk", Name: "clerk"}
+	stamp = event.Stamp{At: day, By: staff}
 )
 
 // bundle is a store with published terms.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -38,7 +39,7 @@ func takeBack(ctx context.Context) error {
 	}
 	store := returnsdb.New(db)
 
-	at := returns.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: orders.System("example")}
+	at := event.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: event.System("example")}
 	terms, err := store.Publish(ctx, returns.Terms{ID: "terms-1", Policy: returns.Policy{WindowDays: 30}, PublishedAt: at.At, PublishedBy: at.By})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -193,7 +194,7 @@ func TestRMANumbersOfUpdatesThatMeet(t *testing.T) {
 		begin := sync.OnceFunc(func() { close(begun) })
 		var calls []*call
 		for i := range 2 * n {
-			at := returns.Stamp{At: day.Add(time.Duration((i+i/n)%2) * 24 * time.Hour), By: staff}
+			at := event.Stamp{At: day.Add(time.Duration((i+i/n)%2) * 24 * time.Hour), By: staff}
 			id := fmt.Sprintf("r%02d", i)
 			first.filed(id, 1, false)
 			authorize := func(r *returns.Return) error {

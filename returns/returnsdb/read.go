@@ -13,6 +13,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -165,7 +166,7 @@ func (s *Store) Counts(ctx context.Context) (map[returns.Status]int, error) {
 }
 
 // Events implements returns.Store.
-func (s *Store) Events(ctx context.Context, id string) ([]returns.Event, error) {
+func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("return", id)
 	}

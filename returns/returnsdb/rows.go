@@ -6,7 +6,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -76,7 +76,7 @@ func (r returnRow) toReturn(lines []returns.Line) returns.Return {
 		Status: returns.Status(r.Status), Reason: returns.Reason(r.Reason), Details: r.Details, Lines: lines,
 		Evidence: r.Evidence.V, Shipment: r.Shipment.V, Receipts: r.Receipts.V, Inspection: r.Inspection.V,
 		Overrides: r.Overrides.V, Tasks: r.Tasks.V, Decision: r.Decision, Verdict: r.Verdict.V,
-		Filed:    returns.Actor{Kind: orders.ActorKind(r.FiledKind), ID: r.FiledID, Name: r.FiledName},
+		Filed:    event.Actor{Kind: event.ActorKind(r.FiledKind), ID: r.FiledID, Name: r.FiledName},
 		RefundID: r.RefundID, EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), ClosedAt: r.ClosedAt.Time(), Version: int(r.Version),
 	}
@@ -145,6 +145,6 @@ func rowOfTerms(t returns.Terms) termsRow {
 func (r termsRow) terms() returns.Terms {
 	return returns.Terms{
 		ID: r.ID, Version: int(r.Version), Policy: r.Policy.V, PublishedAt: r.PublishedAt.Time(), Note: r.Note,
-		PublishedBy: returns.Actor{Kind: orders.ActorKind(r.ByKind), ID: r.ByID, Name: r.ByName},
+		PublishedBy: event.Actor{Kind: event.ActorKind(r.ByKind), ID: r.ByID, Name: r.ByName},
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -34,7 +35,7 @@ func assignRMA(ctx context.Context, tx bun.Tx, r *returns.Return) error {
 	if err != nil {
 		return err
 	}
-	return r.AssignRMA(returns.RMANumber(day, n), returns.Stamp{At: last.At, By: last.Actor, Source: last.Source})
+	return r.AssignRMA(returns.RMANumber(day, n), event.Stamp{At: last.At, By: last.Actor, Source: last.Source})
 }
 
 // next is the next number of a counter, 1 for the first. The counter stays
@@ -60,7 +61,7 @@ func insertReturn(ctx context.Context, db bun.IDB, r *returns.Return) error {
 // of the calls, of which several may have changed one return.
 func saveReturns(ctx context.Context, db bun.IDB, changed []*updateCall) error {
 	rows, lines := newest[returnRow]{}, newest[lineRow]{}
-	var events []returns.Event
+	var events []event.Event
 	for _, u := range changed {
 		rows.put(u.id, rowOfReturn(&u.after))
 		for i, l := range rowsOfLines(&u.after) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
@@ -25,9 +25,9 @@ const EventPrefix = "returns"
 // use, and by many processes on one database.
 type Store struct {
 	db      *sqldb.DB
-	updates *combine.Batcher[*updateCall]
-	byID    *combine.Loader[string, returns.Return]
-	terms   *combine.Batcher[*currentTerms]
+	updates *batch.Batcher[*updateCall]
+	byID    *batch.Loader[string, returns.Return]
+	terms   *batch.Batcher[*currentTerms]
 	known   termsCache
 }
 
@@ -36,9 +36,9 @@ var _ returns.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.updates = combine.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
-	s.byID = combine.NewLoader(db.Lane, maxCombined, s.returnsByID, returns.Return.Clone)
-	s.terms = combine.New(db.Lane, 1000, s.readCurrentTerms)
+	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = batch.NewLoader(db.Lane, maxCombined, s.returnsByID, returns.Return.Clone)
+	s.terms = batch.New(db.Lane, 1000, s.readCurrentTerms)
 	return s
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 	"github.com/returnkit/returnkit/returns/returnstest"
@@ -57,7 +57,7 @@ func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
 		s := returnsdb.New(migrated(t, db))
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 		for want := 1; want <= 2; want++ {
-			terms, err := s.Publish(t.Context(), returns.Terms{ID: fmt.Sprint("t", want), Policy: returns.Policy{WindowDays: 30}, PublishedAt: at, PublishedBy: orders.System("test")})
+			terms, err := s.Publish(t.Context(), returns.Terms{ID: fmt.Sprint("t", want), Policy: returns.Policy{WindowDays: 30}, PublishedAt: at, PublishedBy: event.System("test")})
 			if err != nil || terms.Version != want {
 				t.Fatalf("published version %d, %v; want %d", terms.Version, err, want)
 			}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/returns"
@@ -428,7 +428,7 @@ func TestWhoLeavesTheQueueChangesNothing(t *testing.T) {
 		}()
 		queued(t, 1, b.store.UpdatesWaiting)
 		leave()
-		if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, combine.ErrUnderWay) || !strings.HasPrefix(err.Error(), "returnsdb: update return: ") {
+		if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, batch.ErrUnderWay) || !strings.HasPrefix(err.Error(), "returnsdb: update return: ") {
 			t.Errorf("who left got %v", err)
 		}
 		release()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/orderstest"
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -62,7 +62,7 @@ func GenPolicy() gopter.Gen {
 			PhotosRequired: v[5].(int) / 2, MaxPhotos: 3, PhotoTypes: []string{"jpeg", "png"},
 			RestockingFees: v[6].([]returns.FeeRule), ReturnShippingFees: v[7].([]returns.FeeRule),
 			RefundFrom: v[8].(returns.Status), RestockAt: v[9].(returns.RestockPoint), AutoAuthorize: v[10].(bool), Currency: "USD",
-			Methods: []refunds.Method{refunds.Card, refunds.StoreCredit},
+			Methods: []payment.Method{payment.Card, payment.StoreCredit},
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -18,7 +19,7 @@ import (
 type Store struct {
 	mu       sync.Mutex
 	returns  map[string]returns.Return // by id
-	events   map[string][]returns.Event
+	events   map[string][]event.Event
 	units    map[string]unit // by order line id
 	rmas     map[string]bool
 	counters map[string]int // UTC day -> last RMA number
@@ -36,7 +37,7 @@ var _ returns.Store = (*Store)(nil)
 // NewStore returns an empty Store.
 func NewStore() *Store {
 	return &Store{
-		returns: map[string]returns.Return{}, events: map[string][]returns.Event{}, units: map[string]unit{},
+		returns: map[string]returns.Return{}, events: map[string][]event.Event{}, units: map[string]unit{},
 		rmas: map[string]bool{}, counters: map[string]int{},
 	}
 }
@@ -147,7 +148,7 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 	if after.NeedsRMA() {
 		last := after.PendingEvents()[len(after.PendingEvents())-1]
 		day := last.At.UTC().Format("20060102")
-		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), returns.Stamp{At: last.At, By: last.Actor, Source: last.Source}); err != nil {
+		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), event.Stamp{At: last.At, By: last.Actor, Source: last.Source}); err != nil {
 			return returns.Return{}, err
 		}
 		if s.rmas[after.RMA] {
@@ -259,7 +260,7 @@ func (s *Store) Counts(ctx context.Context) (map[returns.Status]int, error) {
 }
 
 // Events implements returns.Store.
-func (s *Store) Events(ctx context.Context, id string) ([]returns.Event, error) {
+func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err

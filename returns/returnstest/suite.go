@@ -11,6 +11,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -66,10 +69,10 @@ type bench struct {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-func (b *bench) stamp() returns.Stamp {
-	return returns.Stamp{
-		At: b.now, By: returns.Actor{Kind: orders.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
-		Source: orders.Source{Address: "2001:db8::1", Request: "req-7"},
+func (b *bench) stamp() event.Stamp {
+	return event.Stamp{
+		At: b.now, By: event.Actor{Kind: event.ActorStaff, ID: "7", Name: "Mo O'Brien \\ \"?\""},
+		Source: event.Source{Address: "2001:db8::1", Request: "req-7"},
 	}
 }
 
@@ -133,10 +136,10 @@ func (b *bench) publish(p returns.Policy) returns.Terms {
 func (b *bench) order(customer string, units ...int) orders.Order {
 	o := orders.Order{
 		ID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: orders.StatusCompleted, PlacedAt: b.now, CompletedAt: b.now,
-		Payment: orders.Payment{ID: newID(), Method: orders.Card, Status: orders.PaymentCaptured, ProviderID: "pi_1"},
+		Payment: orders.Payment{ID: newID(), Method: payment.Card, Status: orders.PaymentCaptured, ProviderID: "pi_1"},
 	}
 	for i, n := range units {
-		l := orders.Line{ID: newID(), ProductID: int64(i + 1), Name: "Mouse", Category: "Hardware", Quantity: n, Paid: orders.Components{Price: 1000 * int64(n)}}
+		l := orders.Line{ID: newID(), ProductID: int64(i + 1), Name: "Mouse", Category: "Hardware", Quantity: n, Paid: money.Components{Price: 1000 * int64(n)}}
 		o.Lines = append(o.Lines, l)
 		o.Payment.Amount += l.Paid.Total()
 	}

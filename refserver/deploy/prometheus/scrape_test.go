@@ -26,10 +26,10 @@ import (
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
-	"github.com/returnkit/returnkit/refserver/internal/shop"
-	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -101,7 +101,7 @@ func (tr *traffic) contradict() {
 		"amount":%[2]d,"amount_received":%[2]d,"currency":"usd","status":"succeeded","metadata":{"order_id":%[3]q,"payment_id":%[4]q}}}}`,
 		time.Now().Unix(), o.Payment.Amount, o.ID, o.Payment.ID)
 	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: []byte(body), Secret: hookSecret, Timestamp: time.Now()})
-	r, err := http.NewRequestWithContext(tr.t.Context(), http.MethodPost, tr.base+shop.WebhookPath, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(tr.t.Context(), http.MethodPost, tr.base+app.WebhookPath, strings.NewReader(body))
 	if err != nil {
 		tr.t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func (tr *traffic) contradict() {
 	}
 }
 
-func startShop(t *testing.T) (*shop.App, string) {
+func startShop(t *testing.T) (*app.App, string) {
 	t.Helper()
 	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_FAILURE_THRESHOLD=1", "BREAKER_OPEN_SECONDS=1", "STRIPE_WEBHOOK_SECRET=" + hookSecret}, "")
 	if err != nil {
@@ -126,7 +126,7 @@ func startShop(t *testing.T) (*shop.App, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
+	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func startShop(t *testing.T) (*shop.App, string) {
 			t.Error(err)
 		}
 	})
-	handler, err := site.New(s)
+	handler, err := server.New(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,12 +156,12 @@ func startShop(t *testing.T) (*shop.App, string) {
 // traffic is a customer who pays by card, and now and then during an outage.
 type traffic struct {
 	t    *testing.T
-	s    *shop.App
+	s    *app.App
 	c    *http.Client
 	base string
 }
 
-func newTraffic(t *testing.T, s *shop.App, base string) *traffic {
+func newTraffic(t *testing.T, s *app.App, base string) *traffic {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -207,15 +207,15 @@ func (tr *traffic) round() {
 	}
 }
 
-// server is a Prometheus.
-type server struct {
+// promServer is a Prometheus.
+type promServer struct {
 	t    *testing.T
 	base string
 }
 
 var listening = regexp.MustCompile(`Listening on.*address=(127\.0\.0\.1:\d+)`)
 
-func startPrometheus(t *testing.T, path, target string) *server {
+func startPrometheus(t *testing.T, path, target string) *promServer {
 	t.Helper()
 	dir := t.TempDir()
 	rules, err := filepath.Abs("rules.yml")
@@ -265,7 +265,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: [%q]}]}]
 		if address == "" {
 			t.Fatal("prometheus ended before it listened")
 		}
-		p := &server{t, "http://" + address}
+		p := &promServer{t, "http://" + address}
 		p.ready()
 		return p
 	case <-time.After(20 * time.Second):
@@ -275,7 +275,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: [%q]}]}]
 }
 
 // ready waits until it answers queries.
-func (p *server) ready() {
+func (p *promServer) ready() {
 	p.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		res, err := http.Get(p.base + "/-/ready")
@@ -292,7 +292,7 @@ func (p *server) ready() {
 }
 
 // get reads an answer of the API into data.
-func (p *server) get(path string, data any) {
+func (p *promServer) get(path string, data any) {
 	p.t.Helper()
 	res, err := http.Get(p.base + path)
 	if err != nil {
@@ -309,14 +309,14 @@ func (p *server) get(path string, data any) {
 }
 
 // query returns how many series come of an expression.
-func (p *server) query(expr string) int {
+func (p *promServer) query(expr string) int {
 	p.t.Helper()
 	var data struct{ Result []json.RawMessage }
 	p.get("/api/v1/query?query="+url.QueryEscape(expr), &data)
 	return len(data.Result)
 }
 
-func (p *server) eventually(what, expr string) {
+func (p *promServer) eventually(what, expr string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); p.query(expr) == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -326,7 +326,7 @@ func (p *server) eventually(what, expr string) {
 	}
 }
 
-func (p *server) rulesAreWell(want int) {
+func (p *promServer) rulesAreWell(want int) {
 	p.t.Helper()
 	var data struct {
 		Groups []struct {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 //go:embed migrations
@@ -128,7 +129,7 @@ func (b *Book) Alarm(ctx context.Context, id string) (Alarm, error) {
 
 // Close notes that a person has dealt with an alarm, and what they found. The
 // note is required. One that is closed already is CodeTransition.
-func (b *Book) Close(ctx context.Context, id, note string, by orders.Actor) error {
+func (b *Book) Close(ctx context.Context, id, note string, by event.Actor) error {
 	note = strings.TrimSpace(note)
 	if n := utf8.RuneCountInString(note); n == 0 || n > MaxNote || !utf8.ValidString(note) || strings.ContainsRune(note, 0) {
 		return &orders.Error{Code: orders.CodeInvalid, Field: "note", Message: fmt.Sprintf("say what you found and did, in 1 to %d letters", MaxNote)}

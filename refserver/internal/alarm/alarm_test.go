@@ -9,6 +9,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 )
 
@@ -20,7 +21,7 @@ func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
 		}
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 		b := &alarm.Book{DB: db, Now: func() time.Time { return at }}
-		clerk := orders.Actor{Kind: orders.ActorStaff, ID: "c", Name: "clerk"}
+		clerk := event.Actor{Kind: event.ActorStaff, ID: "c", Name: "clerk"}
 		for i, want := range []bool{true, false} {
 			if fresh, err := b.Raise(ctx, alarm.Alarm{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}); err != nil || fresh != want {
 				t.Errorf("raised %d: %v, %v", i, fresh, err)

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -138,7 +139,7 @@ func (q overrideRequest) override(at string, r *http.Request, a *API) (returns.O
 
 // act decodes a body, does something to the case the address names, and
 // answers. A case that is not there is found out by do.
-func act[T any](a *API, r *http.Request, do func(id string, q T, by orders.Actor) (returns.Return, error)) (int, any, error) {
+func act[T any](a *API, r *http.Request, do func(id string, q T, by event.Actor) (returns.Return, error)) (int, any, error) {
 	var q T
 	if err := decode(r, maxJSON, &q); err != nil {
 		return 0, nil, err
@@ -148,7 +149,7 @@ func act[T any](a *API, r *http.Request, do func(id string, q T, by orders.Actor
 }
 
 func (a *API) authorize(r *http.Request) (int, any, error) {
-	return act(a, r, func(id string, q decisionRequest, by orders.Actor) (returns.Return, error) {
+	return act(a, r, func(id string, q decisionRequest, by event.Actor) (returns.Return, error) {
 		switch {
 		case q.Approve == nil:
 			return returns.Return{}, missing("approve", "it is true or false")
@@ -160,20 +161,20 @@ func (a *API) authorize(r *http.Request) (int, any, error) {
 }
 
 func (a *API) requestInfo(r *http.Request) (int, any, error) {
-	return act(a, r, func(id string, q noteRequest, by orders.Actor) (returns.Return, error) {
+	return act(a, r, func(id string, q noteRequest, by event.Actor) (returns.Return, error) {
 		return a.Returns.RequestInfo(r.Context(), id, q.Note, by)
 	})
 }
 
 func (a *API) ship(r *http.Request) (int, any, error) {
-	return act(a, r, func(id string, q shipmentRequest, by orders.Actor) (returns.Return, error) {
+	return act(a, r, func(id string, q shipmentRequest, by event.Actor) (returns.Return, error) {
 		return a.Returns.Ship(r.Context(), id, returns.Shipment{Carrier: q.Carrier, TrackingNumber: q.TrackingNumber, Notes: q.Notes}, by)
 	})
 }
 
 // receive records what arrived; without lines all that was announced did.
 func (a *API) receive(r *http.Request) (int, any, error) {
-	return act(a, r, func(id string, q receiptRequest, by orders.Actor) (returns.Return, error) {
+	return act(a, r, func(id string, q receiptRequest, by event.Actor) (returns.Return, error) {
 		var lines []returns.ReceiptLine
 		for i, l := range q.Lines {
 			if err := namedLine(i, l.OrderLineID, "received", l.Received); err != nil {
@@ -202,7 +203,7 @@ func namedLine(i int, id, field string, units *int) error {
 }
 
 func (a *API) inspect(r *http.Request) (int, any, error) {
-	return act(a, r, func(id string, q inspectionRequest, by orders.Actor) (returns.Return, error) {
+	return act(a, r, func(id string, q inspectionRequest, by event.Actor) (returns.Return, error) {
 		in := returns.InspectionInput{InspectedBy: q.InspectedBy, Notes: q.Notes}
 		if in.InspectedBy == "" {
 			in.InspectedBy = by.Name
@@ -229,7 +230,7 @@ func (a *API) inspect(r *http.Request) (int, any, error) {
 }
 
 func (a *API) override(r *http.Request) (int, any, error) {
-	return act(a, r, func(id string, q overrideRequest, by orders.Actor) (returns.Return, error) {
+	return act(a, r, func(id string, q overrideRequest, by event.Actor) (returns.Return, error) {
 		o, err := q.override("", r, a)
 		if err != nil {
 			return returns.Return{}, err
@@ -255,7 +256,7 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 	answer := func(status int, message string) (int, any, error) {
 		return a.outcome(r, status, c, &paid, message, true)
 	}
-	money := orders.NewMoney(paid.Amount(), paid.Quote.Currency)
+	money := money.New(paid.Amount(), paid.Quote.Currency)
 	switch {
 	case paid.Status == refunds.StatusSucceeded:
 		return answer(http.StatusOK, fmt.Sprintf("%s is refunded by %s.", money, say(paid.Method)))

@@ -12,6 +12,8 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -38,7 +40,7 @@ type Deps struct {
 	Nights   Nights
 	Zone     *time.Location
 	Log      *slog.Logger
-	Currency orders.Currency
+	Currency money.Currency
 	Now      func() time.Time // nil: time.Now
 }
 
@@ -168,16 +170,16 @@ func user(r *http.Request) auth.User {
 }
 
 // actor is who asks, as the domain packages want it.
-func actor(r *http.Request) orders.Actor {
+func actor(r *http.Request) event.Actor {
 	u := user(r)
-	kind := orders.ActorCustomer
+	kind := event.ActorCustomer
 	if u.IsAdmin() {
-		kind = orders.ActorStaff
+		kind = event.ActorStaff
 	}
-	return orders.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}
 }
 
 // amount is minor units as a JSON number with the currency's decimals.
-func amount(minor int64, c orders.Currency) json.Number {
-	return json.Number(orders.NewMoney(minor, c).Decimal())
+func amount(minor int64, c money.Currency) json.Number {
+	return json.Number(money.New(minor, c).Decimal())
 }

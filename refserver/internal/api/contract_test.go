@@ -12,11 +12,13 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/api"
+	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
-	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -25,7 +27,7 @@ const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAA
 
 // bundle is the interface on a shop on SQLite, with an order of three units.
 type bundle struct {
-	*shop.App
+	*app.App
 	t          *testing.T
 	api        *api.API
 	ada, staff auth.User
@@ -42,7 +44,7 @@ func newBundle(t *testing.T) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics, shop.WithWeakHashes())
+	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics, app.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func newBundle(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	b.order, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: b.ada.ID}, CartID: cart.Cart.ID, Method: orders.Card, Token: token, Source: "test",
+		Customer: event.Actor{Kind: event.ActorCustomer, ID: b.ada.ID}, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -34,7 +35,7 @@ type saleJSON struct {
 
 func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 	// The product's own discount holds where it is greater.
-	off, err := orders.BasisPoints(p.Price, max(f.PercentBP, p.DiscountBP))
+	off, err := money.BasisPoints(p.Price, max(f.PercentBP, p.DiscountBP))
 	if err != nil {
 		return nil, fmt.Errorf("price of product %d in flash sale %s: %w", p.ID, f.ID, err)
 	}

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -29,12 +30,12 @@ func (a *API) staffOnce(pattern string, h handler) {
 
 // payBack refunds a case; where the caller says what they mean to pay back,
 // that or nothing.
-func (a *API) payBack(r *http.Request, m refunds.Method, available *number) (returns.Return, refunds.Refund, error) {
+func (a *API) payBack(r *http.Request, m payment.Method, available *number) (returns.Return, refunds.Refund, error) {
 	id, by := r.PathValue("id"), actor(r)
 	if available == nil {
 		return a.Returns.Refund(r.Context(), id, m, by)
 	}
-	amount, err := orders.ParseMoney(available.String(), a.Currency)
+	amount, err := money.Parse(available.String(), a.Currency)
 	if err != nil {
 		return returns.Return{}, refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
 			"refund_amount_available is %s; it must be a number of %s with at most %d decimals", clip(available.String()), a.Currency, a.Currency.Digits()))

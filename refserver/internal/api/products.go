@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -118,7 +120,7 @@ func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := a.Orders.SaveProduct(r.Context(), id, orders.Stamp{At: a.Now(), By: actor(r), Source: orders.SourceOf(r.Context())}, change)
+	p, err := a.Orders.SaveProduct(r.Context(), id, event.Stamp{At: a.Now(), By: actor(r), Source: event.SourceOf(r.Context())}, change)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -127,11 +129,11 @@ func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any,
 }
 
 // apply reads the numbers, exactly, and returns what sets them.
-func (c productChange) apply(currency orders.Currency) (func(*orders.Product) error, error) {
+func (c productChange) apply(currency money.Currency) (func(*orders.Product) error, error) {
 	var price, discount, weight int64
 	var err error
 	if c.Price != nil {
-		m, err := orders.ParseMoney(c.Price.String(), currency)
+		m, err := money.Parse(c.Price.String(), currency)
 		if err != nil {
 			return nil, problem.Invalid("price", fmt.Sprintf("price is %s; it must be a number of %s with at most %d decimals", clip(c.Price.String()), currency, currency.Digits()))
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refunds"
@@ -126,7 +127,7 @@ func waitingRefund(r queue.Refund) waitingRefundJSON {
 	j := waitingRefundJSON{
 		ID: r.ID, ReturnID: r.ClientReference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
 		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HoldRef), Since: r.UpdatedAt.UTC(),
-		Methods: all(r.Methods(), say[refunds.Method]), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
+		Methods: all(r.Methods(), say[payment.Method]), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
 	}
 	if r.Unsent() {
 		j.Outcomes = []string{"not_paid"} // it was never sent

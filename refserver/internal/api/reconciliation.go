@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -111,12 +111,12 @@ func reportOf(made refunds.Reconciliation, from, to string) *reconciliationJSON 
 	return j
 }
 
-func sums(m map[orders.Currency]int64) []moneyJSON {
-	return all(slices.Sorted(maps.Keys(m)), func(c orders.Currency) moneyJSON { return *amountJSON(m[c], c) })
+func sums(m map[money.Currency]int64) []moneyJSON {
+	return all(slices.Sorted(maps.Keys(m)), func(c money.Currency) moneyJSON { return *amountJSON(m[c], c) })
 }
 
 // amountJSON is nil where there is no currency: the side has nothing.
-func amountJSON(minor int64, c orders.Currency) *moneyJSON {
+func amountJSON(minor int64, c money.Currency) *moneyJSON {
 	if c == "" {
 		return nil
 	}

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -16,7 +16,7 @@ var (
 	results      = []returns.InspectionResult{returns.InspectionApproved, returns.InspectionPartiallyApproved, returns.InspectionRejected}
 	conditions   = []returns.Condition{returns.ConditionNew, returns.ConditionOpened, returns.ConditionUsed, returns.ConditionDamaged, returns.ConditionDefective}
 	dispositions = []returns.Disposition{returns.Restock, returns.Quarantine, returns.Refurbish, returns.Scrap, returns.ReturnToCustomer, returns.Missing}
-	methods      = []refunds.Method{refunds.Card, refunds.Cash, refunds.StoreCredit, refunds.OriginalMethod}
+	methods      = []payment.Method{payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod}
 	statuses     = []returns.Status{
 		returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusAuthorized, returns.StatusInTransit,
 		returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved, returns.StatusRefunded,

@@ -12,7 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/combine"
+	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 )
 
@@ -25,7 +25,7 @@ func Migrations() sqldb.Set { return sqldb.Embedded("auth", migrations) }
 // DB is the Store on PostgreSQL and SQLite.
 type DB struct {
 	db       *sqldb.DB
-	sessions *combine.Loader[string, signedIn]
+	sessions *batch.Loader[string, signedIn]
 }
 
 var _ Store = (*DB)(nil)
@@ -33,7 +33,7 @@ var _ Store = (*DB)(nil)
 // NewDB returns the store in db, which must have been migrated.
 func NewDB(db *sqldb.DB) *DB {
 	d := &DB{db: db}
-	d.sessions = combine.NewLoader(db.Lane, 64, d.findSessions, signedIn.own)
+	d.sessions = batch.NewLoader(db.Lane, 64, d.findSessions, signedIn.own)
 	return d
 }
 

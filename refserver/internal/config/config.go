@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // The environments a shop can run in.
@@ -146,4 +146,4 @@ func (c Config) BreakerOpen() time.Duration {
 func (c Config) BreakerOpenMax() time.Duration { return max(8*time.Second, c.BreakerOpen()) }
 
 // Money is the shop's currency in the words of package orders.
-func (c Config) Money() orders.Currency { return orders.Currency(c.Currency) }
+func (c Config) Money() money.Currency { return money.Currency(c.Currency) }

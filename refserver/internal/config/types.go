@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Secret is a setting that is never shown: every way of printing it gives
@@ -114,11 +114,11 @@ func (t *PhotoTypes) UnmarshalText(b []byte) error {
 }
 
 // Currency is the ISO 4217 code of the shop's money.
-type Currency orders.Currency
+type Currency money.Currency
 
 // UnmarshalText accepts a known code in any case.
 func (c *Currency) UnmarshalText(b []byte) error {
-	v, err := orders.ParseCurrency(string(b))
+	v, err := money.ParseCurrency(string(b))
 	*c = Currency(v)
 	return err
 }

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/refunds/refundstest"
-	"github.com/returnkit/returnkit/refunds/stripegateway"
 )
 
 // stripeBody is the error that Stripe sends with a status.
@@ -33,7 +33,7 @@ func TestStripeGatewayOnThisProvider(t *testing.T) {
 	refundstest.TestGateway(t, func(t *testing.T) refundstest.Sandbox {
 		return refundstest.Sandbox{
 			Gateway: gateway,
-			NewPayment: func(t testing.TB, amount int64, _ refunds.Currency) string {
+			NewPayment: func(t testing.TB, amount int64, _ money.Currency) string {
 				payments++
 				return b.paid(fmt.Sprint("conformance-", payments), amount, "pm_card_visa").ID
 			},

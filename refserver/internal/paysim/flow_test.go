@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
-	"github.com/returnkit/returnkit/refunds/stripegateway"
 )
 
 // shop is package refunds on the simulator, with webhooks taken as a shop does.
@@ -78,7 +80,7 @@ func (s *shop) webhook(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
-	by := refunds.Actor{Kind: orders.ActorProvider, Name: e.Type}
+	by := event.Actor{Kind: event.ActorProvider, Name: e.Type}
 	switch e.Kind {
 	case stripegateway.EventRefund:
 		_, err := s.HandleWebhook(ctx, e.Notice(), by)
@@ -102,18 +104,18 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 // paid is a request to refund one of three units of order n, paid by card.
 func (s *shop) paid(n int) refunds.Request {
 	s.Helper()
-	charge := orders.ChargeRequest{
+	charge := payment.ChargeRequest{
 		Key: fmt.Sprint("charge-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n), Amount: 3000, Currency: "USD", Token: "pm_card_visa",
 	}
 	made := s.gateway.CreatePayment(s.Context(), charge)
-	if done := s.gateway.ConfirmPayment(s.Context(), charge, made.ProviderID); done.Outcome != orders.OutcomeDone {
+	if done := s.gateway.ConfirmPayment(s.Context(), charge, made.ProviderID); done.Outcome != payment.OutcomeDone {
 		s.Fatalf("charge: %+v", done)
 	}
 	return refunds.Request{
-		ClientReference: fmt.Sprint("return-", n), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: orders.Card, PaymentProviderID: made.ProviderID,
-		Captured: 3000, Currency: "USD", Customer: "ann", By: refunds.Actor{Kind: orders.ActorStaff, ID: "9"},
+		ClientReference: fmt.Sprint("return-", n), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: payment.Card, PaymentProviderID: made.ProviderID,
+		Captured: 3000, Currency: "USD", Customer: "ann", By: event.Actor{Kind: event.ActorStaff, ID: "9"},
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
-			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: 1, Paid: refunds.Components{Price: 3000}},
+			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
 		}},
 	}
 }
@@ -158,7 +160,7 @@ func TestARefundThatTheProviderTakesBackIsPaidAgainByStoreCredit(t *testing.T) {
 	if r, err := s.ByID(t.Context(), first.ID); err != nil || r.Status != refunds.StatusReversed {
 		t.Errorf("first: %s, %v", r.Status, err)
 	}
-	q.Method = refunds.StoreCredit
+	q.Method = payment.StoreCredit
 	if r := s.refund(q); r.ID != owed.ID || r.Status != refunds.StatusSucceeded {
 		t.Errorf("paid again: %+v", r)
 	}
@@ -205,11 +207,11 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 		}
 	}
 	byHand := s.paid(orderCount)
-	byHand.Method = refunds.Cash
+	byHand.Method = payment.Cash
 	s.refund(byHand)
 	// Somebody pays back on the provider's own page, and we lose a record.
 	stray := s.paid(orderCount + 1)
-	if a := s.gateway.CreateRefund(t.Context(), refunds.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD", AttemptID: "nobody's"}); a.Outcome != refunds.OutcomeDone {
+	if a := s.gateway.CreateRefund(t.Context(), payment.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD", AttemptID: "nobody's"}); a.Outcome != payment.OutcomeDone {
 		t.Fatalf("%+v", a)
 	}
 	rec, err := s.Reconcile(t.Context(), start, time.Now().Add(2*time.Second))

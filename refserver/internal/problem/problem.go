@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -121,6 +122,7 @@ func Of(err error) Problem {
 	var (
 		own      *Error
 		order    *orders.Error
+		amount   *money.Error
 		refund   *refunds.Error
 		ret      *returns.Error
 		account  *auth.Error
@@ -148,6 +150,8 @@ func Of(err error) Problem {
 		if status, ok := orderStatus[order.Code]; ok {
 			return Problem{Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available}
 		}
+	case errors.As(err, &amount):
+		return Problem{Status: http.StatusBadRequest, Code: string(amount.Code), Message: amount.Message, Field: amount.Field}
 	case errors.As(err, &account):
 		if status, ok := accountStatus[account.Code]; ok {
 			return Problem{Status: status, Code: string(account.Code), Message: account.Message, Field: account.Field, RetryAfter: account.RetryAfter}

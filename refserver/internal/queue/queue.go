@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
@@ -61,11 +64,11 @@ func (r Refund) Choice() bool { return r.HoldRef == refunds.AwaitingMethod }
 func (r Refund) Held() bool { return r.HoldRef != "" && !r.Choice() }
 
 // Methods are those by which it can be paid, where that is what it waits for.
-func (r Refund) Methods() []refunds.Method {
+func (r Refund) Methods() []payment.Method {
 	if !r.Choice() {
 		return nil
 	}
-	return []refunds.Method{refunds.StoreCredit, refunds.Cash, refunds.Card}
+	return []payment.Method{payment.StoreCredit, payment.Cash, payment.Card}
 }
 
 // Unsent reports whether it certainly was never sent.
@@ -181,7 +184,7 @@ type Decision struct {
 	Outcome   string // paid or not_paid; of an order also ask_again
 	Reason    string // how they know; required
 	Reference string // the provider's id of a refund, if known
-	By        orders.Actor
+	By        event.Actor
 }
 
 // reason is why somebody says what they say; they must say something.
@@ -216,7 +219,7 @@ func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string,
 	if err := q.Returns.RefundChanged(ctx, r); err != nil {
 		return "", err
 	}
-	amount := orders.NewMoney(r.Amount(), r.Quote.Currency)
+	amount := money.New(r.Amount(), r.Quote.Currency)
 	if paid {
 		return fmt.Sprintf("The refund of %s counts as paid, on your word.", amount), nil
 	}
@@ -270,6 +273,6 @@ func (q Queue) SettleOrder(ctx context.Context, id string, d Decision) (string, 
 }
 
 // CloseAlarm notes that a person has dealt with a contradiction, and how.
-func (q Queue) CloseAlarm(ctx context.Context, id, note string, by orders.Actor) (string, error) {
+func (q Queue) CloseAlarm(ctx context.Context, id, note string, by event.Actor) (string, error) {
 	return "The alarm is closed.", q.Alarms.Close(ctx, id, note, by)
 }

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -22,7 +23,7 @@ type adminCaseBody struct {
 	Terms    returns.Terms
 	Quote    *quoteView // nil: nothing can be paid back now
 	NotYet   string     // why not
-	Methods  []refunds.Method
+	Methods  []payment.Method
 	Rules    []string
 	Form     url.Values // what was typed into an action that was refused
 	Self     string
@@ -49,7 +50,7 @@ type quoteView struct {
 
 // Decimal is the amount as a form sends it back: what somebody saw is what is
 // paid, or nothing.
-func (q quoteView) Decimal() string { return orders.NewMoney(q.Amount, q.Currency).Decimal() }
+func (q quoteView) Decimal() string { return money.New(q.Amount, q.Currency).Decimal() }
 
 type quoteLine struct {
 	Name string
@@ -108,7 +109,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	c := body.Case
 	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed && c.Refund.HoldRef != refunds.AwaitingMethod {
 		body.CanRefund = c.Refund.Status.Open()
-		body.Methods = []refunds.Method{c.Refund.Method}
+		body.Methods = []payment.Method{c.Refund.Method}
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
 		return nil
 	}
@@ -125,8 +126,8 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 		body.Quote = quoteOf(c, q, balance)
 	}
 	body.CanRefund = true
-	for _, m := range []refunds.Method{refunds.OriginalMethod, refunds.Card, refunds.Cash, refunds.StoreCredit} {
-		if m == refunds.Card && c.Order.Payment.Method != orders.Card {
+	for _, m := range []payment.Method{payment.OriginalMethod, payment.Card, payment.Cash, payment.StoreCredit} {
+		if m == payment.Card && c.Order.Payment.Method != payment.Card {
 			continue
 		}
 		if allowed(c.Return, body.Terms.Policy, m) {
@@ -136,7 +137,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	return nil
 }
 
-func allowed(c returns.Return, p returns.Policy, m refunds.Method) bool {
+func allowed(c returns.Return, p returns.Policy, m payment.Method) bool {
 	if len(p.Methods) == 0 || c.Overridden(returns.RuleRefundMethod) {
 		return true
 	}
@@ -311,13 +312,13 @@ func (s *server) override(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) refund(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		m := refunds.Method(strings.ToLower(strings.TrimSpace(f.Get("method"))))
+		m := payment.Method(strings.ToLower(strings.TrimSpace(f.Get("method"))))
 		paid, err := s.payBack(r, id, m, strings.TrimSpace(f.Get("refund_amount_available")))
 		if err != nil {
 			return "", err
 		}
 		state, more := refundState(paid)
-		return fmt.Sprintf("Refund of %s by %s: %s. %s", orders.NewMoney(paid.Amount(), paid.Quote.Currency),
+		return fmt.Sprintf("Refund of %s by %s: %s. %s", money.New(paid.Amount(), paid.Quote.Currency),
 			strings.ToLower(words(paid.Method)), strings.ToLower(state.Text), more), nil
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -38,7 +40,7 @@ type productForm struct {
 	// StockWas is the stock that the form was filled with; empty for a new product.
 	StockWas           string
 	FinalSale, Shipped bool
-	Currency           orders.Currency
+	Currency           money.Currency
 	Problem            string
 }
 
@@ -65,7 +67,7 @@ func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.page(w, r, "admin_product", p.Name, productForm{
 		ID: p.ID, Name: p.Name, Category: p.Category, Currency: p.Currency, FinalSale: p.FinalSale, Shipped: p.RequiresShipping,
-		Price: orders.NewMoney(p.Price, p.Currency).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock), Origin: p.CountryOfOrigin,
+		Price: money.New(p.Price, p.Currency).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock), Origin: p.CountryOfOrigin,
 		Discount: decimal.Format(int64(p.DiscountBP), 2).String(), Weight: decimal.Format(p.ShippingWeight, 3).String(),
 	})
 }
@@ -92,7 +94,7 @@ func (s *server) saveProduct(w http.ResponseWriter, r *http.Request) error {
 	change, err := form.change()
 	if err == nil {
 		var saved orders.Product
-		if saved, err = s.Orders.SaveProduct(r.Context(), id, orders.Stamp{At: s.Now(), By: actor(r), Source: orders.SourceOf(r.Context())}, change); err == nil {
+		if saved, err = s.Orders.SaveProduct(r.Context(), id, event.Stamp{At: s.Now(), By: actor(r), Source: event.SourceOf(r.Context())}, change); err == nil {
 			return s.redirect(w, r, "/admin/products", saved.Name+" is saved")
 		}
 	}
@@ -106,7 +108,7 @@ func (s *server) saveProduct(w http.ResponseWriter, r *http.Request) error {
 
 // change reads the numbers, exactly, and returns what sets the product.
 func (f productForm) change() (func(*orders.Product) error, error) {
-	price, err := orders.ParseMoney(strings.TrimSpace(f.Price), f.Currency)
+	price, err := money.Parse(strings.TrimSpace(f.Price), f.Currency)
 	if err != nil {
 		return nil, problem.Invalid("price", fmt.Sprintf("The price is %q; it must be an amount in %s with at most %d decimals", clip(f.Price), f.Currency, f.Currency.Digits()))
 	}

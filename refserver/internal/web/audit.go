@@ -11,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
@@ -40,7 +41,7 @@ type changeView struct {
 	At         time.Time
 	When       string
 	Who, Role  string
-	From       orders.Source
+	From       event.Source
 	Source     string // by which way an order came in
 	What, Note string
 	Kind, ID   string // of what it happened to
@@ -136,7 +137,7 @@ func (s *server) auditQuery(r *http.Request) (*outbox.Query, auditFilter, error)
 }
 
 // changed says a change in words.
-func (s *server) changed(e orders.Event) (changeView, error) {
+func (s *server) changed(e event.Event) (changeView, error) {
 	kind, _, _ := strings.Cut(e.Type, ".")
 	line := entry{What: auditWords[e.Type]}
 	if line.What == "" {

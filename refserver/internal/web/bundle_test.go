@@ -18,10 +18,12 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
-	"github.com/returnkit/returnkit/refserver/internal/shop"
-	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -29,7 +31,7 @@ const password = "correct horse battery"
 
 // bundle is a shop on SQLite with its pages over HTTP.
 type bundle struct {
-	*shop.App
+	*app.App
 	t    *testing.T
 	base string
 }
@@ -44,7 +46,7 @@ func newBundle(t *testing.T, settings ...string) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := shop.Open(t.Context(), c, testlog.New(t, slog.LevelError, metrics), metrics, shop.WithWeakHashes())
+	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelError, metrics), metrics, app.WithWeakHashes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func newBundle(t *testing.T, settings ...string) *bundle {
 			t.Error(err)
 		}
 	})
-	pages, err := site.New(s)
+	pages, err := server.New(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func (b *bundle) bought(p *person, units int) orders.Order {
 		b.t.Fatal(err)
 	}
 	o, err := b.Orders.Checkout(b.t.Context(), orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: p.id}, CartID: cart.Cart.ID, Method: orders.Card, Token: token, Source: "test",
+		Customer: event.Actor{Kind: event.ActorCustomer, ID: p.id}, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test",
 	})
 	if err != nil || o.Status != orders.StatusCompleted {
 		b.t.Fatalf("order %s, %v", o.Status, err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
@@ -21,7 +23,7 @@ type caseView struct {
 	State    badge
 	Steps    []step
 	Order    orders.Order
-	Currency orders.Currency
+	Currency money.Currency
 	Customer auth.User
 	Refund   *refundView // nil: none was asked for
 }
@@ -112,9 +114,9 @@ func stepsOf(c returns.Return) []step {
 // refundState is what a refund's state means to who waits for it.
 func refundState(r refunds.Refund) (badge, string) {
 	switch {
-	case r.Status == refunds.StatusSucceeded && r.Method == refunds.StoreCredit:
+	case r.Status == refunds.StatusSucceeded && r.Method == payment.StoreCredit:
 		return badge{"good", "Paid"}, "The amount is in the account as store credit."
-	case r.Status == refunds.StatusSucceeded && r.Method == refunds.Cash:
+	case r.Status == refunds.StatusSucceeded && r.Method == payment.Cash:
 		return badge{"good", "Paid"}, "The amount was paid out in cash."
 	case r.Status == refunds.StatusSucceeded:
 		return badge{"good", "Paid"}, "The money is on its way to the account; banks take up to ten days to show a card refund."

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/observability"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
@@ -52,7 +52,7 @@ func (s *server) chain() http.Handler {
 func (s *server) origin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, _ := observability.RequestFrom(r.Context())
-		ctx := orders.WithSource(r.Context(), orders.Source{Address: s.ClientAddress(r), Request: info.ID})
+		ctx := event.WithSource(r.Context(), event.Source{Address: s.ClientAddress(r), Request: info.ID})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/go-analyze/charts"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // chart is a picture of figures that stand in a table beside it, so that
@@ -224,7 +224,7 @@ func reasonChart(k observabilitydb.KPIs) chart {
 }
 
 // paidChart is what was paid back by method, in the currency of the shop.
-func paidChart(k observabilitydb.KPIs, currency orders.Currency) chart {
+func paidChart(k observabilitydb.KPIs, currency money.Currency) chart {
 	// A picture is drawn from floats; these are whole minor units, and exact.
 	c := chart{data: make([][]float64, 1), value: func(v float64) string { return sum(int64(v), currency) }}
 	for _, m := range k.Paid {

@@ -8,13 +8,13 @@ import (
 	"github.com/go-analyze/charts"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 func TestSumsGroupThousands(t *testing.T) {
 	for _, tc := range []struct {
 		minor    int64
-		currency orders.Currency
+		currency money.Currency
 		want     string
 	}{
 		{0, "USD", "0.00 USD"}, {99, "USD", "0.99 USD"}, {-99, "USD", "-0.99 USD"}, {123456, "USD", "1\u00a0234.56 USD"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -39,16 +40,16 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 }
 
 // payment reads how the order is paid; the card's number ends here.
-func (s *server) payment(r *http.Request) (orders.Method, string, error) {
+func (s *server) payment(r *http.Request) (payment.Method, string, error) {
 	switch method := strings.ToLower(strings.TrimSpace(r.PostForm.Get("payment_method"))); method {
 	case "cash":
-		return orders.Cash, "", nil
+		return payment.Cash, "", nil
 	case "card":
 		if s.Card == nil {
 			return "", "", problem.Invalid("payment_method", "Card numbers are not taken on this page. Choose Cash.")
 		}
 		token, err := s.Card(r.PostForm.Get("card_number"), r.PostForm.Get("card_exp_date"), r.PostForm.Get("card_type"))
-		return orders.Card, token, err
+		return payment.Card, token, err
 	default:
 		return "", "", problem.Invalid("payment_method", "Choose how to pay: Cash or Card.")
 	}

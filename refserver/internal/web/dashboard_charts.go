@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // picture is a chart of the dashboard and the table behind it.
@@ -121,7 +121,7 @@ func reasonTable(k observabilitydb.KPIs) table {
 func paidTable(k observabilitydb.KPIs) table {
 	t := table{Head: []string{"Method", "Refunds", "Amount"}}
 	for _, m := range k.Paid {
-		t.Rows = append(t.Rows, []string{words(m.Method), grouped(m.N), sum(m.Amount, orders.Currency(m.Currency))})
+		t.Rows = append(t.Rows, []string{words(m.Method), grouped(m.N), sum(m.Amount, money.Currency(m.Currency))})
 	}
 	return t
 }
@@ -146,8 +146,8 @@ func cycleTable(k observabilitydb.KPIs) table {
 }
 
 // sum is money whose thousands are grouped, as those of counts are.
-func sum(minor int64, c orders.Currency) string {
-	text := orders.NewMoney(minor, c).String()
+func sum(minor int64, c money.Currency) string {
+	text := money.New(minor, c).String()
 	end := strings.IndexFunc(strings.TrimPrefix(text, "-"), func(r rune) bool { return r < '0' || r > '9' }) + len(text) - len(strings.TrimPrefix(text, "-"))
 	n, err := strconv.ParseInt(text[:end], 10, 64)
 	if err != nil || n == 0 { // not -0

@@ -12,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -229,7 +230,7 @@ func (s *server) sums(all []observabilitydb.Money) string {
 	}
 	var out []string
 	for _, c := range sortedKeys(by) {
-		out = append(out, sum(by[c], orders.Currency(c)))
+		out = append(out, sum(by[c], money.Currency(c)))
 	}
 	return strings.Join(out, ", ")
 }

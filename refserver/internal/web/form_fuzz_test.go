@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Whatever a form holds, it is read or refused in words, and what is read
@@ -53,7 +53,7 @@ func FuzzPolicyForm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p, err := parsePolicy(values, orders.Currency("USD"))
+		p, err := parsePolicy(values, money.Currency("USD"))
 		if err != nil || p.Validate() != nil {
 			return
 		}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -41,12 +42,12 @@ func (s *server) keyed(patient bool, next http.Handler) http.Handler {
 
 // payBack refunds a case; where available says what is meant to be paid back,
 // that or nothing.
-func (s *server) payBack(r *http.Request, id string, m refunds.Method, available string) (refunds.Refund, error) {
+func (s *server) payBack(r *http.Request, id string, m payment.Method, available string) (refunds.Refund, error) {
 	if available == "" {
 		_, paid, err := s.Returns.Refund(r.Context(), id, m, actor(r))
 		return paid, err
 	}
-	amount, err := orders.ParseMoney(available, s.Currency)
+	amount, err := money.Parse(available, s.Currency)
 	if err != nil {
 		return refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
 			"refund_amount_available is %q; it must be a number of %s with at most %d decimals.", clip(available), s.Currency, s.Currency.Digits()))

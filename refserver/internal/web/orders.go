@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -16,8 +17,8 @@ type receiptBody struct {
 	Order    orders.Order
 	State    badge
 	Queued   bool
-	Subtotal orders.Components // the sums of the lines
-	Reason   string            // why it was cancelled, in words
+	Subtotal money.Components // the sums of the lines
+	Reason   string           // why it was cancelled, in words
 }
 
 // orderState is the state of an order as customers know it: COMPLETED, QUEUED

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -34,7 +34,7 @@ type policyForm struct {
 	Values   url.Values
 	Problem  string
 	Field    string // the input the problem is about
-	Currency orders.Currency
+	Currency money.Currency
 
 	Windows, RestockingFees, ReturnShippingFees []int // rows
 }
@@ -65,8 +65,8 @@ func (f policyForm) Wrong(field string) bool { return f.Field == field }
 func (policyForm) AllReasons() []returns.Reason       { return returns.AllReasons() }
 func (policyForm) AllConditions() []returns.Condition { return returns.AllConditions() }
 func (policyForm) AllTypes() []string                 { return returns.ImageTypes() }
-func (policyForm) AllMethods() []refunds.Method {
-	return []refunds.Method{refunds.OriginalMethod, refunds.Card, refunds.Cash, refunds.StoreCredit}
+func (policyForm) AllMethods() []payment.Method {
+	return []payment.Method{payment.OriginalMethod, payment.Card, payment.Cash, payment.StoreCredit}
 }
 
 func (s *server) policyPage(w http.ResponseWriter, r *http.Request) error {
@@ -158,7 +158,7 @@ func formOfPolicy(p returns.Policy) policyForm {
 			v.Set(fmt.Sprintf("%s_reason_%d", prefix, i), string(f.Reason))
 			v.Set(fmt.Sprintf("%s_condition_%d", prefix, i), string(f.Condition))
 			v.Set(fmt.Sprintf("%s_percent_%d", prefix, i), decimal.Format(int64(f.PercentBP), 2).String())
-			v.Set(fmt.Sprintf("%s_fixed_%d", prefix, i), orders.NewMoney(f.Fixed, p.Currency).Decimal())
+			v.Set(fmt.Sprintf("%s_fixed_%d", prefix, i), money.New(f.Fixed, p.Currency).Decimal())
 		}
 	}
 	fees("restocking", p.RestockingFees)
@@ -187,11 +187,11 @@ func of[T ~string](list []string) []T {
 
 // parsePolicy reads the form: numbers exactly, rows that are empty left out.
 // Ranges are for Policy.Validate to check.
-func parsePolicy(f url.Values, c orders.Currency) (returns.Policy, error) {
+func parsePolicy(f url.Values, c money.Currency) (returns.Policy, error) {
 	p := returns.Policy{
 		Enabled: f.Get("enabled") != "", FinalSale: f.Get("final_sale") != "", AutoAuthorize: f.Get("auto_authorize") != "",
 		Reasons: of[returns.Reason](f["reasons"]), PhotosRequiredFor: of[returns.Reason](f["photos_required_for"]),
-		PhotoTypes: of[string](f["photo_types"]), Methods: of[refunds.Method](f["methods"]),
+		PhotoTypes: of[string](f["photo_types"]), Methods: of[payment.Method](f["methods"]),
 		RefundFrom: returns.Status(f.Get("refund_from")), RestockAt: returns.RestockPoint(f.Get("restock_at")), Currency: c,
 	}
 	for _, n := range []struct {
@@ -228,7 +228,7 @@ func parsePolicy(f url.Values, c orders.Currency) (returns.Policy, error) {
 	return p, nil
 }
 
-func feeRule(prefix string, row int, at func(string) string, c orders.Currency) (returns.FeeRule, bool, error) {
+func feeRule(prefix string, row int, at func(string) string, c money.Currency) (returns.FeeRule, bool, error) {
 	reason, condition, percent, fixed := at(prefix+"_reason"), at(prefix+"_condition"), at(prefix+"_percent"), at(prefix+"_fixed")
 	if reason+condition+percent+fixed == "" {
 		return returns.FeeRule{}, false, nil
@@ -240,7 +240,7 @@ func feeRule(prefix string, row int, at func(string) string, c orders.Currency) 
 	}
 	rule.PercentBP = int(bp)
 	if fixed != "" {
-		money, err := orders.ParseMoney(fixed, c)
+		money, err := money.Parse(fixed, c)
 		if err != nil || money.Minor() < 0 {
 			return rule, false, problem.Invalid(fmt.Sprintf("%s_fixed_%d", prefix, row), fmt.Sprintf("%q is no amount; it must be 0 or more %s with at most %d decimals.", clip(fixed), c, c.Digits()))
 		}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -40,7 +40,7 @@ type reconciliationBody struct {
 type findingGroup struct {
 	Finding     refunds.MatchStatus
 	Count       int
-	Ours, There []orders.Money
+	Ours, There []money.Money
 	Meaning     string
 	Rows        []refunds.Match // only where somebody has to look
 }
@@ -58,10 +58,10 @@ var findingWords = map[refunds.MatchStatus]string{
 }
 
 func groupsOf(report refunds.Reconciliation) []findingGroup {
-	sums := func(m map[orders.Currency]int64) []orders.Money {
-		var out []orders.Money
+	sums := func(m map[money.Currency]int64) []money.Money {
+		var out []money.Money
 		for _, c := range slices.Sorted(maps.Keys(m)) {
-			out = append(out, orders.NewMoney(m[c], c))
+			out = append(out, money.New(m[c], c))
 		}
 		return out
 	}

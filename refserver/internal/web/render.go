@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/decimal"
 )
 
@@ -98,7 +98,7 @@ func (t *templates) render(w http.ResponseWriter, status int, page string, data 
 // functions are what templates call. Amounts are minor units and a currency.
 func functions(zone *time.Location) template.FuncMap {
 	return template.FuncMap{
-		"money": func(minor int64, c orders.Currency) string { return orders.NewMoney(minor, c).String() },
+		"money": func(minor int64, c money.Currency) string { return money.New(minor, c).String() },
 		"date": func(t time.Time) string {
 			if t.IsZero() {
 				return "–"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
@@ -32,7 +33,7 @@ type returnsBody struct {
 	CasePages  pager
 	Total      int // cases, over all pages
 	Credit     int64
-	Currency   orders.Currency
+	Currency   money.Currency
 }
 
 // returnOrder is an order with the form to ask for its return.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -95,7 +96,7 @@ func (s *server) onSale(p orders.Product, at time.Time) (storeProduct, error) {
 	if sp.Sale != nil {
 		off, sp.Left = max(off, sp.Sale.PercentBP), max(0, sp.Sale.Cap-sp.Sale.Sold-sp.Sale.Held)
 	}
-	discount, err := orders.BasisPoints(p.Price, off)
+	discount, err := money.BasisPoints(p.Price, off)
 	if err != nil {
 		return sp, fmt.Errorf("price of product %d: %w", p.ID, err)
 	}
@@ -219,7 +220,7 @@ func itemName(cart orders.CartView, id int64) string {
 // the currency's decimals.
 func cartJSON(cart orders.CartView) map[string]any {
 	amount := func(minor int64) json.Number {
-		return json.Number(orders.NewMoney(minor, cart.Currency).Decimal())
+		return json.Number(money.New(minor, cart.Currency).Decimal())
 	}
 	items := make([]map[string]any, 0, len(cart.Items))
 	for _, i := range cart.Items {

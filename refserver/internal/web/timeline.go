@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -19,7 +19,7 @@ import (
 type entry struct {
 	At   time.Time
 	Who  string
-	From orders.Source // for staff alone
+	From event.Source // for staff alone
 	What string
 	Note string // what somebody wrote
 }
@@ -55,7 +55,7 @@ func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, err
 		}
 		events = append(events, more...)
 	}
-	slices.SortStableFunc(events, func(a, b orders.Event) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(events, func(a, b event.Event) int { return a.At.Compare(b.At) })
 	var out []entry
 	for _, e := range events {
 		line, public, err := sentence(e)
@@ -75,13 +75,13 @@ func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, err
 }
 
 // who did it. Customers see that it was staff, not which of them.
-func who(a orders.Actor, staff bool) string {
+func who(a event.Actor, staff bool) string {
 	switch a.Kind {
-	case orders.ActorSystem:
+	case event.ActorSystem:
 		return "the shop"
-	case orders.ActorProvider:
+	case event.ActorProvider:
 		return "the payment provider"
-	case orders.ActorStaff:
+	case event.ActorStaff:
 		if !staff {
 			return "our staff"
 		}
@@ -90,7 +90,7 @@ func who(a orders.Actor, staff bool) string {
 }
 
 // sentence says an event in words, and whether its customer sees it.
-func sentence(e orders.Event) (line entry, public bool, err error) {
+func sentence(e event.Event) (line entry, public bool, err error) {
 	var f fact
 	if err := json.Unmarshal(e.Data, &f); err != nil {
 		return entry{}, false, fmt.Errorf("web: event %s: %w", e.ID, err)

@@ -13,6 +13,8 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
@@ -58,7 +60,7 @@ type Deps struct {
 	// ClientAddress is the address of who asks, past trusted proxies.
 	ClientAddress func(*http.Request) string
 
-	Currency      orders.Currency
+	Currency      money.Currency
 	Zone          *time.Location
 	PageSize      int  // of the order history
 	LowStock      int  // units at or below which staff are told
@@ -150,13 +152,13 @@ func user(r *http.Request) auth.User {
 }
 
 // actor is who asks, as the domain packages want it.
-func actor(r *http.Request) orders.Actor {
+func actor(r *http.Request) event.Actor {
 	u := user(r)
-	kind := orders.ActorCustomer
+	kind := event.ActorCustomer
 	if u.IsAdmin() {
-		kind = orders.ActorStaff
+		kind = event.ActorStaff
 	}
-	return orders.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}
 }
 
 // redirect ends an action: the next page shows the message, when there is one.

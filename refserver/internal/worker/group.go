@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // Runner is what a group runs: a *Loop, or what else runs until it is told
@@ -55,7 +55,7 @@ func (g *Group) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i, r := range g.runners {
 		wg.Go(func() {
-			r.Run(orders.WithSource(ctx, orders.Source{Address: strings.ReplaceAll(g.names[i], " ", "-") + "@" + host}))
+			r.Run(event.WithSource(ctx, event.Source{Address: strings.ReplaceAll(g.names[i], " ", "-") + "@" + host}))
 			mu.Lock()
 			defer mu.Unlock()
 			if at := slices.Index(running, g.names[i]); at >= 0 {

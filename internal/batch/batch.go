@@ -1,0 +1,170 @@
+// Package batch carries out calls that meet as one: the first is carried out
+// at once, and those that come meanwhile wait and are carried out together. So
+// a database sees fewer statements and commits the more callers there are,
+// and whoever is alone waits for nobody. A Group is for calls of one kind, and
+// Loader for those that read something by its key; a Lane has the groups of a
+// database take turns, so that more calls meet.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+)
+
+// ErrUnderWay is in the chain of an error of Do whose context ended when its
+// call was being carried out: what it asked for may be done all the same.
+var ErrUnderWay = errors.New("combine: the call is being carried out")
+
+// Batcher combines calls of type C, usually a pointer to a question with room for
+// the answer. It is safe for concurrent use; make it with New.
+type Batcher[C any] struct {
+	lane  *Scheduler
+	habit returnRate // for the lane
+	max   int
+	run   func(ctx context.Context, calls []C)
+
+	mu      sync.Mutex
+	waiting []*call[C]
+	working bool // a goroutine is carrying out calls
+}
+
+type call[C any] struct {
+	c        C
+	done     chan struct{} // closed when the call was carried out, or panicked
+	panicked any
+}
+
+// New returns a Group whose calls are carried out by run, at most max at a
+// time, one run after the other, and in turn with those of the other groups in
+// the lane, which may be nil. run leaves each call's answer, and its error, in
+// the call. Its context has the values of one of the callers, and no end:
+// the work of the others must not end with the one who waits no longer.
+//
+// A run that panics must leave nothing behind. Its calls are carried out again,
+// each alone, so that the panic reaches the caller of Do who is at fault.
+func New[C any](lane *Scheduler, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
+	return &Batcher[C]{lane: lane, max: max, run: run}
+}
+
+// Do carries out c and returns when it is done. It fails when ctx ends before:
+// with its error where c was not begun and will not be, and with ErrUnderWay
+// besides where the answer came too late.
+func (g *Batcher[C]) Do(ctx context.Context, c C) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	mine := &call[C]{c: c, done: make(chan struct{})}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, mine)
+	lead := !g.working
+	g.working = true
+	g.mu.Unlock()
+	if lead {
+		go g.work(context.WithoutCancel(ctx))
+	} else {
+		g.lane.came()
+	}
+	select {
+	case <-mine.done:
+		if mine.panicked != nil {
+			panic(mine.panicked)
+		}
+		return nil
+	case <-ctx.Done():
+		if g.remove(mine) {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: %w", ErrUnderWay, ctx.Err())
+	}
+}
+
+// Waiting is how many calls wait for their turn, and whether others are being
+// carried out.
+func (g *Batcher[C]) Waiting() (calls int, working bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.waiting), g.working
+}
+
+// remove takes a call out of the queue; false when it has been begun.
+func (g *Batcher[C]) remove(mine *call[C]) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, mine)
+	if i < 0 {
+		return false
+	}
+	g.waiting = slices.Concat(g.waiting[:i], g.waiting[i+1:])
+	return true
+}
+
+// more reports whether calls wait; none ends the work.
+func (g *Batcher[C]) more() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.waiting, g.working = nil, false
+	}
+	return g.working
+}
+
+// next takes the calls of the next run.
+func (g *Batcher[C]) next() []*call[C] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), g.max)
+	batch := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	return batch
+}
+
+// size is how many calls wait.
+func (g *Batcher[C]) size() int {
+	n, _ := g.Waiting()
+	return n
+}
+
+func (g *Batcher[C]) work(ctx context.Context) {
+	// Those who are about to call do so first, and travel along: callers who
+	// were answered together come back together. Nobody waits for it who is
+	// alone.
+	runtime.Gosched()
+	for g.more() {
+		turn := g.lane.enter(g.size, &g.habit)
+		batch := g.next()
+		if len(batch) > 0 && g.try(ctx, batch) != nil {
+			for _, b := range batch {
+				b.panicked = g.try(ctx, []*call[C]{b})
+			}
+		}
+		g.lane.leave(turn, len(batch))
+		for _, b := range batch {
+			close(b.done)
+		}
+		runtime.Gosched()
+	}
+}
+
+// try runs a batch and returns what it panicked with.
+func (g *Batcher[C]) try(ctx context.Context, batch []*call[C]) (panicked any) {
+	calls := make([]C, len(batch))
+	for i, b := range batch {
+		calls[i] = b.c
+	}
+	finished := false
+	defer func() {
+		if p := recover(); p != nil {
+			panicked = fmt.Errorf("combine: panic: %v\n%s", p, debug.Stack())
+		} else if !finished {
+			panicked = errors.New("combine: the goroutine was ended by what it ran")
+		}
+	}()
+	g.run(ctx, calls)
+	finished = true
+	return nil
+}

@@ -1,0 +1,65 @@
+package payment
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/returnkit/returnkit/orders/money"
+)
+
+// RefundRequest asks for one refund. Its fields are frozen in the attempt
+// before the first call.
+type RefundRequest struct {
+	Key               string
+	PaymentProviderID string // the provider's id of the payment
+	Amount            int64  // minor units, more than 0
+	Currency          money.Currency
+	RefundID          string // metadata
+	AttemptID         string // metadata; FindRefund looks for it
+	OrderID           string // metadata
+}
+
+// RefundGateway pays money back through the provider. Its methods do not return
+// an error: every way a call can end is a Result. Implementations are safe
+// for concurrent use, honour ctx, and never retry on their own.
+type RefundGateway interface {
+	// CreateRefund asks for the refund under the key.
+	CreateRefund(ctx context.Context, r RefundRequest) Result
+	// FindRefund looks for the refund with the attempt's id in its metadata,
+	// over all pages of the payment's refunds. When it is there the outcome is
+	// that of its state. OutcomeNoEffect means that every page was read and it
+	// is absent; OutcomeUnknown that the look-up itself failed.
+	FindRefund(ctx context.Context, r RefundRequest) Result
+}
+
+// WebhookEvent is what a message of the provider says about a refund.
+type WebhookEvent struct {
+	RefundID   string // ours, from the metadata; may be empty
+	AttemptID  string // ours, from the metadata; may be empty
+	ProviderID string // the provider's id of the refund
+	Amount     int64  // minor units; 0 when it does not say
+	Currency   money.Currency
+	Outcome    Outcome // of the state it tells
+}
+
+// ProviderRefund is a refund in the provider's own list.
+type ProviderRefund struct {
+	ProviderID        string // the provider's id of it
+	PaymentProviderID string
+	AttemptID         string // ours, from the metadata; empty when it is not ours
+	RefundID          string // ours, from the metadata
+	Amount            int64  // minor units
+	Currency          money.Currency
+	Outcome           Outcome // of its state
+	Status            string  // the provider's word for it
+	CreatedAt         time.Time
+}
+
+// RefundLister reads the provider's list of refunds. It is apart from Gateway because
+// paying needs no list, and comes with a Gateway that has one.
+type RefundLister interface {
+	// ListRefunds yields every refund created in [from, to), whole seconds, over
+	// all pages. An error ends the list, and then it is not complete.
+	ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[ProviderRefund, error]
+}

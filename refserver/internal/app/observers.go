@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/throttle"
+)
+
+// orderObserver counts what happens to orders and logs what people should
+// read about. A checkout counts as submitted when it is accepted or failed: a
+// declined card is an answer, and neither.
+type orderObserver struct {
+	metrics *observability.Metrics
+	levels  *observabilitydb.Recorder
+	log     *slog.Logger
+}
+
+var _ orders.Observer = orderObserver{}
+
+// Submitted does nothing: Accepted and Failed count it.
+func (orderObserver) Submitted(string) {}
+
+// Accepted implements orders.Observer.
+func (o orderObserver) Accepted(order orders.Order, mode orders.Status, took time.Duration) {
+	o.metrics.OrderSubmitted(order.Source)
+	o.metrics.OrderAccepted(string(mode))
+	o.metrics.OrderProcessed(string(mode), took)
+	o.levels.Accepted(took)
+	event := "order_completed"
+	if mode == orders.StatusQueued {
+		event = "order_queued_for_retry"
+	}
+	o.tell(event, "order accepted", order)
+}
+
+// Declined implements orders.Observer.
+func (o orderObserver) Declined(order orders.Order) {
+	o.log.Info("order declined", "order_id", order.ID, "order_number", order.Number, "decline_code", order.Payment.DeclineCode)
+}
+
+// Failed implements orders.Observer.
+func (o orderObserver) Failed(source string, err error) {
+	o.metrics.OrderSubmitted(source)
+	o.metrics.OrderFailed()
+	recordFailed(o.levels, err)
+	o.log.Error("checkout failed", "order_source", source, "error", err)
+}
+
+// Settled implements orders.Observer.
+func (o orderObserver) Settled(order orders.Order, took time.Duration) {
+	if order.Status == orders.StatusCompleted {
+		o.tell("order_completed", "queued order completed", order, "queued_for", took.String())
+		return
+	}
+	o.log.Info("queued order cancelled", "order_id", order.ID, "order_number", order.Number, "reason", order.CancelReason, "queued_for", took.String())
+}
+
+func (o orderObserver) tell(event, message string, order orders.Order, more ...any) {
+	o.log.Info(message, append([]any{observability.EventKey, event, "order_id", order.ID, "order_number", order.Number,
+		"total_minor", order.Total(), "currency", order.Currency, "order_source", order.Source}, more...)...)
+}
+
+// watchBreaker turns the breaker's changes into metrics and events, and wakes
+// those who wait for the provider when it is back.
+func watchBreaker(b *resilience.Breaker, m *observability.Metrics, log *slog.Logger, recovered func()) (cancel func()) {
+	m.CircuitState(b.State().String())
+	return b.Subscribe(func(c resilience.Change) {
+		m.CircuitState(c.To.String())
+		log.Info("payment circuit changed", observability.EventKey, "payment_circuit_state_change",
+			"from", c.From, "to", c.To, "reason", c.Reason)
+		switch {
+		case c.To == resilience.Open && c.From == resilience.Closed:
+			m.CircuitOpened()
+			log.Warn("payment circuit opened", observability.EventKey, "payment_circuit_opened",
+				"reason", c.Reason, "consecutive_failures", c.Counts.ConsecutiveFailures)
+		case c.To == resilience.Closed && c.Outage.Repaired:
+			m.CircuitRecovered(c.Outage.TimeToRepair())
+			log.Info("payment service recovered", observability.EventKey, "payment_service_recovered",
+				"mttr_seconds", c.Outage.TimeToRepair().Seconds(), "rejected", c.Outage.Rejected)
+		}
+		if c.To == resilience.Closed {
+			recovered()
+		}
+	})
+}
+
+// throttleWord is a verdict in the words of the metrics.
+func throttleWord(v throttle.Verdict) string {
+	switch v.Result {
+	case throttle.Admitted:
+		return "allowed"
+	case throttle.Refused, throttle.RefusedCost:
+		return "denied"
+	case throttle.FailedOpen, throttle.FailedClosed:
+		return "error"
+	}
+	return "other"
+}
+
+// component makes a health component of a check.
+func component(name string, critical bool, check func(context.Context) error) observability.Component {
+	return observability.Component{Name: strings.ReplaceAll(name, " ", "_"), Critical: critical, Check: check}
+}
+
+// refundObserver counts what happens to refunds. It is told after the commit.
+type refundObserver struct {
+	metrics *observability.Metrics
+	log     *slog.Logger
+}
+
+var _ refunds.Observer = refundObserver{}
+
+// Completed implements refunds.Observer.
+func (o refundObserver) Completed(r refunds.Refund) {
+	o.metrics.RefundCompleted(string(r.Method))
+	o.log.Info("refund completed", append([]any{observability.EventKey, "refund_completed"}, refundFields(r)...)...)
+}
+
+// Failed implements refunds.Observer.
+func (o refundObserver) Failed(r refunds.Refund) {
+	o.metrics.RefundFailed()
+	o.log.Warn("refund failed", append([]any{observability.EventKey, "refund_failed"}, refundFields(r)...)...)
+}
+
+// Queued implements refunds.Observer.
+func (o refundObserver) ReviewRequired(r refunds.Refund) {
+	o.log.Error("refund needs a person: nobody else can tell whether it was paid", refundFields(r)...)
+}
+
+// Reversed implements refunds.Observer.
+func (o refundObserver) Reversed(r refunds.Refund) {
+	o.log.Error("refund was taken back by the provider", refundFields(r)...)
+}
+
+func refundFields(r refunds.Refund) []any {
+	fields := []any{"refund_id", r.ID, "return_id", r.ClientReference, "order_id", r.OrderID, "method", r.Method,
+		"amount_minor", r.Amount(), "currency", r.Quote.Currency}
+	if a := r.Attempt(); a != nil {
+		fields = append(fields, "attempt", a.Number, "provider_reference", a.ProviderID, "failure_code", a.FailureCode)
+	}
+	return fields
+}
+
+// returnObserver counts what happens to return cases.
+type returnObserver struct {
+	metrics *observability.Metrics
+	log     *slog.Logger
+}
+
+var _ returns.Observer = returnObserver{}
+
+// ReturnCreated implements returns.Observer.
+func (o returnObserver) Created(r returns.Return) {
+	o.metrics.ReturnCreated()
+	o.log.Info("return requested", observability.EventKey, "return_request_created", "return_id", r.ID, "order_id", r.OrderID,
+		"reason", r.Reason, "lines", len(r.Lines), "photos", len(r.Evidence))
+}
+
+// StatusChanged implements returns.Observer.
+func (o returnObserver) StatusChanged(r returns.Return, from, to returns.Status) {
+	o.metrics.ReturnTransition(string(to))
+	o.log.Info("return moved", "return_id", r.ID, "rma", r.RMA, "from", from, "to", to)
+}

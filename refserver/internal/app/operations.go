@@ -1,0 +1,246 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/worker"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
+)
+
+// How often the workers look when nobody wakes them, and how much they take
+// at a time.
+const (
+	chargeEvery  = time.Second
+	pursueEvery  = time.Second
+	expireEvery  = time.Second
+	cleanUpEvery = 10 * time.Minute
+	gaugesEvery  = 10 * time.Second
+	batch        = 50
+)
+
+// openOperations makes the registry, the workers and the health checks.
+func (s *App) openOperations(context.Context) (err error) {
+	if s.Registry, err = observability.NewRegistry(s.Metrics); err != nil {
+		return err
+	}
+	for _, own := range []interface {
+		register(prometheus.Registerer) error
+	}{s.money, &s.gate} {
+		if err := own.register(s.Registry); err != nil {
+			return err
+		}
+	}
+	if err := s.Metrics.WatchPool("write", s.DB.Write.Stats); err != nil {
+		return err
+	}
+	if s.DB.Read != s.DB.Write {
+		if err := s.Metrics.WatchPool("read", s.DB.Read.Stats); err != nil {
+			return err
+		}
+	}
+	loops, err := s.loops()
+	if err != nil {
+		return err
+	}
+	stop := watchBreaker(s.Breaker, s.Metrics, observability.Named(s.Log, "payments"), func() {
+		s.charge.Wake()
+		s.pursue.Wake()
+	})
+	s.onClose(func(context.Context) error { stop(); return nil })
+
+	s.Health, err = observability.NewChecker(
+		observability.CheckerConfig{OnChange: func(name string, err error) {
+			if err != nil {
+				s.Log.Error("component is down", "component", name, "error", err)
+				return
+			}
+			s.Log.Info("component is up", "component", name)
+		}},
+		append(s.gate.components(), component("database", true, s.DB.Ping),
+			component("payment_provider", false, s.checkProvider),
+			component("workers", false, func(ctx context.Context) error {
+				var errs []error
+				for _, l := range loops {
+					errs = append(errs, l.Check(ctx))
+				}
+				return errors.Join(errs...)
+			}),
+			component("events", false, s.checkEvents))...,
+	)
+	return err
+}
+
+// loops makes the background work and puts it into the group.
+func (s *App) loops() ([]*worker.Loop, error) {
+	var all []*worker.Loop
+	add := func(name string, every time.Duration, work func(context.Context) (bool, error)) (*worker.Loop, error) {
+		l, err := worker.New(worker.Config{
+			Name: name, Interval: every, Work: work, MaxBackoff: 30 * time.Second,
+			Log: observability.Named(s.Log, "worker"), Observe: s.Metrics.WorkerJob,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+		s.group.Add(name, l)
+		return l, nil
+	}
+	var err error
+	if s.charge, err = add("charge queued orders", chargeEvery, func(ctx context.Context) (bool, error) {
+		n, err := s.Orders.ChargeDue(ctx, batch)
+		return n == batch, err
+	}); err != nil {
+		return nil, err
+	}
+	if _, err = add("expire reservations", expireEvery, func(ctx context.Context) (bool, error) {
+		n, err := s.Orders.ExpireReservations(ctx, batch)
+		return n == batch, err
+	}); err != nil {
+		return nil, err
+	}
+	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
+		n, err := s.Refunds.ResumeDue(ctx, batch)
+		if n > 0 {
+			s.Events.Wake() // their returns have something to follow
+		}
+		return n == batch, err
+	}); err != nil {
+		return nil, err
+	}
+	for name, cleanUp := range map[string]func(context.Context) (int, error){
+		"remove ended sessions": s.Auth.CleanUp,
+		"forget old webhooks":   s.forgetWebhooks,
+		"forget old answers":    s.Keys.CleanUp,
+	} {
+		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
+			_, err := cleanUp(ctx)
+			return false, err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
+		return nil, err
+	}
+	if _, err = add("measure queues", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }); err != nil {
+		return nil, err
+	}
+	if s.Config.DemoData() {
+		if _, err = add("demo data", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.retryDemo(ctx) }); err != nil {
+			return nil, err
+		}
+	}
+	s.group.Add("deliver events", s.Events)
+	return all, nil
+}
+
+// Run does the background work until ctx ends, and returns when it has
+// stopped; its error names what did not stop in time.
+func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
+
+// checkProvider reports an outage of the payment provider. Orders are queued
+// and refunds wait meanwhile: the shop is degraded, not down.
+func (s *App) checkProvider(context.Context) error {
+	if st := s.Breaker.State(); st != resilience.Closed && st != resilience.Disabled {
+		return fmt.Errorf("the payment circuit is %s", st)
+	}
+	return nil
+}
+
+// staleEvent is the age at which an event that was not delivered means that
+// somebody should look.
+const staleEvent = 5 * time.Minute
+
+func (s *App) checkEvents(ctx context.Context) error {
+	n, oldest, err := s.Events.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	if n > 0 && time.Since(oldest) > staleEvent {
+		return fmt.Errorf("%d events wait for delivery, the oldest since %s", n, oldest.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// measure tells the metrics how much waits, and for how long.
+func (s *App) measure(ctx context.Context) error {
+	n, oldest, err := s.Events.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	s.Metrics.Outbox("all", n, age(oldest))
+
+	for name, q := range map[string]orders.Query{
+		"orders_queued":      {Status: []orders.Status{orders.StatusQueued}},
+		"orders_need_person": {NeedsReview: true},
+	} {
+		q.PageSize = 1
+		_, total, err := s.Orders.Orders(ctx, q)
+		if err != nil {
+			return err
+		}
+		var since time.Time
+		if total > 0 {
+			// The list is newest first: the last page holds the oldest.
+			q.Page = total
+			last, _, err := s.Orders.Orders(ctx, q)
+			if err != nil {
+				return err
+			}
+			if len(last) > 0 {
+				since = last[0].PlacedAt
+			}
+		}
+		s.Metrics.Queue(name, total, age(since))
+	}
+	alarms, open, err := s.Alarms.Open(ctx, 1)
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	if open > 0 {
+		since = alarms[0].RaisedAt
+	}
+	s.Metrics.Queue("money_alarms", open, age(since))
+
+	for name, q := range map[string]refunds.Query{
+		"refunds_unknown":     {Status: []refunds.Status{refunds.StatusUnknown}},
+		"refunds_need_person": {NeedsReview: true},
+		"refunds_in_progress": {Status: []refunds.Status{refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction}},
+	} {
+		q.PageSize = 1
+		_, n, err := s.Refunds.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		var since time.Time
+		if n > 0 {
+			q.Page = n
+			last, _, err := s.Refunds.List(ctx, q)
+			if err != nil {
+				return err
+			}
+			if len(last) > 0 {
+				since = last[0].CreatedAt
+			}
+		}
+		s.Metrics.Queue(name, n, age(since))
+	}
+	return nil
+}
+
+// age is the time since t, 0 for the zero time.
+func age(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return time.Since(t)
+}

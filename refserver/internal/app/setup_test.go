@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+)
+
+func TestAStepIsDoneOnceByAllProcesses(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		if err := sqldb.Migrate(t.Context(), db, setupMigrations()); err != nil {
+			t.Fatal(err)
+		}
+		broken := errors.New("broken")
+		if err := once(t.Context(), db, "x", func(context.Context) error { return broken }); !errors.Is(err, broken) {
+			t.Fatalf("a failure: %v", err)
+		}
+		var runs, elsewhere atomic.Int64
+		inside, leave := make(chan struct{}), make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			err := once(t.Context(), db, "x", func(context.Context) error {
+				close(inside)
+				<-leave
+				runs.Add(1)
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-inside
+		for range 3 {
+			err := once(t.Context(), db, "x", func(context.Context) error { runs.Add(1); return nil })
+			if errors.Is(err, errElsewhere) {
+				elsewhere.Add(1)
+			}
+		}
+		close(leave)
+		wg.Wait()
+		if err := once(t.Context(), db, "x", func(context.Context) error { runs.Add(1); return nil }); err != nil {
+			t.Error(err)
+		}
+		if runs.Load() != 1 || elsewhere.Load() != 3 {
+			t.Errorf("it ran %d times, %d callers were told that another is at it", runs.Load(), elsewhere.Load())
+		}
+	})
+}

@@ -1,0 +1,321 @@
+// Package app puts the shop together: it is the only place that knows all
+// packages. Open makes everything from the settings, Run does the background
+// work, Close ends it.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/payment/stripegateway"
+	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/worker"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundsdb"
+	"github.com/returnkit/returnkit/resilience"
+	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/returnsdb"
+	"github.com/returnkit/returnkit/throttle"
+)
+
+// App is everything that pages and commands use. Its fields are set by Open
+// and not changed after.
+type App struct {
+	Config   config.Config
+	DB       *sqldb.DB
+	Auth     *auth.Service
+	Orders   *orders.Service
+	Returns  *returns.Service
+	Refunds  *refunds.Service
+	Evidence *evidence.Files
+	Breaker  *resilience.Breaker
+	Events   *outbox.Dispatcher
+	Metrics  *observability.Metrics
+	Registry *prometheus.Registry
+	Health   *observability.Checker
+	Log      *slog.Logger
+	// Alarms is what the shop and the provider say differently.
+	Alarms *alarm.Book
+	// Nightly compares refunds with the provider's list.
+	Nightly *reconcile.Nightly
+	// Keys remembers what was answered under an Idempotency-Key.
+	Keys idempotency.Keys
+	// Figures reads the key figures and service levels of all processes.
+	Figures *observabilitydb.Reader
+	// Simulator is the payment provider in this process, nil when the shop
+	// uses another one.
+	Simulator *paysim.Simulator
+
+	now      func() time.Time
+	provider string // base address of the payment provider; empty for Stripe itself
+	payments *stripegateway.Gateway
+	inbox    *refundsdb.Inbox
+	money    *moneyMetrics
+	gate     checkoutGate
+	recorder *observabilitydb.Recorder
+	rollup   *observabilitydb.Rollup
+	// webhookSecret signs the provider's messages; empty: they are not taken.
+	webhookSecret string
+	proxies       throttle.Proxies
+	group         worker.Group
+	charge        *worker.Loop
+	pursue        *worker.Loop
+	demoDone      atomic.Bool
+	weakHashes    bool
+	closers       []func(context.Context) error // called last to first
+}
+
+// Option changes how Open makes a shop.
+type Option func(*App)
+
+// WithClock has orders, refunds, returns and events take the time from now, so
+// that a test can let days pass. Sessions and the breaker keep to the clock on
+// the wall.
+func WithClock(now func() time.Time) Option { return func(s *App) { s.now = now } }
+
+// WithWeakHashes stores passwords under hashes that are made in no time, for
+// tests that sign in often.
+func WithWeakHashes() Option { return func(s *App) { s.weakHashes = true } }
+
+// Open makes the shop from the settings: it opens and migrates the database,
+// starts the payment simulator where no provider is set, and makes sure of the
+// super admin, the first terms and, in development, the demo data. On error
+// everything is closed again.
+func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics, options ...Option) (_ *App, err error) {
+	s := &App{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}, now: time.Now}
+	ctx = event.WithSource(ctx, event.Source{Address: "start@" + worker.Host("")})
+	for _, o := range options {
+		o(s)
+	}
+	defer func() {
+		if err != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			err = errors.Join(err, s.Close(ctx))
+		}
+	}()
+	if s.proxies, err = throttle.ParseProxies(c.TrustedProxies.String()); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{
+		s.openData, s.openPayments, s.openFigures, s.openServices, s.openGate, s.openOperations, s.fill,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// onClose has fn called by Close, before what was opened earlier.
+func (s *App) onClose(fn func(context.Context) error) { s.closers = append(s.closers, fn) }
+
+// Close ends what Open began, in the opposite order; ctx limits the wait for
+// charges in flight. Call it when Run has returned.
+func (s *App) Close(ctx context.Context) error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i](ctx))
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// openDB opens the database that the settings name.
+func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
+	named := "DATABASE_URL"
+	if c.DatabaseURL == "" {
+		named = "DATA_DIR"
+		if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+			return nil, c.Unusable(named, err)
+		}
+	}
+	db, err := sqldb.Open(ctx, sqldb.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	if err != nil {
+		return nil, c.Unusable(named, err)
+	}
+	return db, nil
+}
+
+func migrate(ctx context.Context, db *sqldb.DB) error {
+	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
+		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
+}
+
+// Migrate brings the database that the settings name to the newest version.
+func Migrate(ctx context.Context, c config.Config) (err error) {
+	db, err := openDB(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return migrate(ctx, db)
+}
+
+// openData opens the database and the folder of photos.
+func (s *App) openData(ctx context.Context) (err error) {
+	if s.DB, err = openDB(ctx, s.Config); err != nil {
+		return err
+	}
+	s.onClose(func(context.Context) error { return s.DB.Close() })
+	if err := migrate(ctx, s.DB); err != nil {
+		return err
+	}
+	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir()); err != nil {
+		if s.Config.ReturnsUploadDir != "" {
+			return s.Config.Unusable("RETURNS_UPLOAD_DIR", err)
+		}
+		return s.Config.Unusable("DATA_DIR", err)
+	}
+	s.onClose(func(context.Context) error { return s.Evidence.Close() })
+	return nil
+}
+
+// openPayments starts the simulator where the settings name no provider, and
+// the breaker that stands before whichever there is.
+func (s *App) openPayments(ctx context.Context) (err error) {
+	s.provider = string(s.Config.PaymentProviderURL)
+	s.webhookSecret = string(s.Config.StripeWebhookSecret)
+	if s.Config.Simulated() {
+		if s.Config.Production() {
+			s.Log.Warn("no payment provider is set: cards are charged by a simulator, and no money moves")
+		}
+		if err := s.openSimulator(ctx); err != nil {
+			return err
+		}
+	}
+	s.Breaker, err = resilience.New(resilience.Config{
+		Name:                "payment provider",
+		ConsecutiveFailures: s.Config.BreakerFailureThreshold,
+		OpenFor:             s.Config.BreakerOpen(),
+		MaxOpenFor:          s.Config.BreakerOpenMax(),
+	})
+	return err
+}
+
+func (s *App) openSimulator(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.Config.DataDir, 0o700); err != nil {
+		return s.Config.Unusable("DATA_DIR", err)
+	}
+	s.Simulator, err = paysim.New(paysim.Config{Ledger: s.Config.LedgerFile(), Logger: observability.Named(s.Log, "paysim")})
+	if err != nil {
+		return fmt.Errorf("starting the payment simulator: %w", err)
+	}
+	s.onClose(func(context.Context) error { return s.Simulator.Close() })
+	if s.webhookSecret == "" {
+		s.webhookSecret = "whsec_" + rand.Text()
+	}
+	// It serves until Close: requests that drain still need it.
+	url, err := s.Simulator.Start(context.WithoutCancel(ctx), "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("starting the payment simulator: %w", err)
+	}
+	s.provider = url
+	return nil
+}
+
+// openServices makes the services on their stores.
+func (s *App) openServices(ctx context.Context) (err error) {
+	c := s.Config
+	direct, err := stripegateway.New(stripegateway.Config{
+		Key: c.StripeKey(), URL: s.provider, Timeout: c.PaymentProviderTimeout,
+		Transport: observability.TraceTransport(providerTransport()),
+	})
+	if err != nil {
+		return err
+	}
+	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(s.DB), &alarm.Book{DB: s.DB, Now: s.now}, newMoneyMetrics()
+	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
+	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
+
+	s.Auth, err = auth.New(auth.Config{
+		Store: auth.NewDB(s.DB), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
+		WeakHashes: s.weakHashes,
+	})
+	if err != nil {
+		return err
+	}
+	s.Orders, err = orders.New(orders.Config{
+		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
+		Terms:       s.currentTerms,
+		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
+		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.Orders.Close)
+	s.Refunds, err = refunds.New(refunds.Config{
+		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
+		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
+	})
+	if err != nil {
+		return err
+	}
+	s.openNightly()
+	s.Returns, err = returns.New(returns.Config{
+		Store: returnsdb.New(s.DB), Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
+		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+	})
+	if err != nil {
+		return err
+	}
+	s.Events, err = outbox.New(s.DB, outbox.Config{Now: s.now, Workers: 32, Log: observability.Named(s.Log, "events")})
+	if err != nil {
+		return err
+	}
+	return s.subscribe()
+}
+
+// providerTransport keeps as many connections to the provider open as are in
+// use at a time: making one costs more than a call.
+func providerTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
+	return t
+}
+
+// currentTerms is the policy version that a new order is bound to.
+func (s *App) currentTerms(ctx context.Context) (string, error) {
+	t, err := s.Returns.CurrentTerms(ctx)
+	return t.ID, err
+}
+
+// TokenFor turns what a card form holds into a payment method of the
+// provider; see CardToken. With a live key it must not be used: card numbers
+// then go from the browser to the provider, and never through a shop.
+func (s *App) TokenFor(number, expires, kind string) (string, error) {
+	return CardToken(number, expires, kind, time.Now())
+}
+
+// ClientAddress is the address of who sent a request, past the trusted
+// proxies; "" when the connection has none.
+func (s *App) ClientAddress(r *http.Request) string {
+	addr, ok := s.proxies.Client(r)
+	if !ok {
+		return ""
+	}
+	return addr.String()
+}

@@ -1,0 +1,280 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
+)
+
+// open opens a shop with these settings, and runs its workers where asked to.
+func open(t *testing.T, run bool, settings ...string) *app.App {
+	t.Helper()
+	settings = append([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_OPEN_SECONDS=1"}, settings...)
+	c, err := config.Load(settings, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelInfo, metrics), metrics, app.WithWeakHashes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	stopped := make(chan error, 1)
+	if run {
+		go func() { stopped <- s.Run(ctx) }()
+	} else {
+		stopped <- nil
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// each runs the test on both databases.
+func each(t *testing.T, fn func(t *testing.T, settings ...string)) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { fn(t) })
+	t.Run("postgres", func(t *testing.T) { fn(t, "DATABASE_URL="+sqldbtest.PostgresURL(t)) })
+}
+
+func customer(t *testing.T, s *app.App, name string) event.Actor {
+	t.Helper()
+	u, err := s.Auth.Register(t.Context(), auth.Registration{Username: name, Email: name + "@example.com", Password: "correct horse"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event.Actor{Kind: event.ActorCustomer, ID: u.ID, Name: u.Username}
+}
+
+func buy(t *testing.T, s *app.App, who event.Actor, product int64, quantity int, method payment.Method) orders.Order {
+	t.Helper()
+	cart, err := s.Orders.SetCartQuantity(t.Context(), who.ID, product, quantity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: method, Source: "test"}
+	if method == payment.Card {
+		if req.Token, err = s.TokenFor("4242424242424242", "12/2099", "Visa"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o, err := s.Orders.Checkout(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !cond(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func counter(s *app.App, name string) float64 {
+	sum := 0.0
+	for _, sample := range s.Metrics.Snapshot().Counters[name] {
+		sum += sample.Value
+	}
+	return sum
+}
+
+func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		s := open(t, true, settings...)
+		who := customer(t, s, "ada")
+		if o := buy(t, s, who, 2, 1, payment.Card); o.Status != orders.StatusCompleted {
+			t.Fatalf("before the outage: %s", o.Status)
+		}
+		before := len(s.Simulator.Ledger().Charges)
+		if err := s.Simulator.SetFaults(paysim.Faults{Down: true}); err != nil {
+			t.Fatal(err)
+		}
+		var queued []string
+		for range 8 {
+			o := buy(t, s, who, 2, 1, payment.Card)
+			if o.Status != orders.StatusQueued {
+				t.Fatalf("during the outage: %s", o.Status)
+			}
+			queued = append(queued, o.ID)
+		}
+		if o := buy(t, s, who, 2, 1, payment.Cash); o.Status != orders.StatusCompleted {
+			t.Errorf("cash during the outage: %s", o.Status)
+		}
+		report := s.Health.Report(t.Context())
+		if report.Status != observability.StatusDegraded || !report.Usable || report.Components["payment_provider"].Status != observability.StatusDown {
+			t.Errorf("health: %+v", report)
+		}
+		if err := s.Simulator.SetFaults(paysim.Faults{}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the queued orders to be completed", func() bool {
+			for _, id := range queued {
+				if o, err := s.Orders.Order(t.Context(), id); err != nil || o.Status != orders.StatusCompleted {
+					return false
+				}
+			}
+			return true
+		})
+		if n := len(s.Simulator.Ledger().Charges) - before; n != len(queued) {
+			t.Errorf("%d charges for %d orders", n, len(queued))
+		}
+		if opened, recovered := counter(s, "payment_circuit_open_events_total"), counter(s, "payment_circuit_recoveries_total"); opened < 1 || recovered != opened {
+			t.Errorf("%v openings, %v recoveries", opened, recovered)
+		}
+		var names []string
+		for _, e := range s.Metrics.Events() {
+			names = append(names, e.Name)
+		}
+		for _, want := range []string{"order_completed", "order_queued_for_retry", "payment_circuit_opened", "payment_service_recovered", "payment_circuit_state_change"} {
+			if !strings.Contains(fmt.Sprint(names), want) {
+				t.Errorf("no event %s in %v", want, names)
+			}
+		}
+		if submitted, accepted := counter(s, "orders_submitted_total"), counter(s, "orders_accepted_total"); submitted != accepted || accepted != 11 {
+			t.Errorf("%v submitted, %v accepted; the demo order, one before, nine during", submitted, accepted)
+		}
+	})
+}
+
+func TestADeclineIsAnAnswerAndNoFailure(t *testing.T) {
+	t.Parallel()
+	s := open(t, false)
+	who := customer(t, s, "ada")
+	for range 8 {
+		cart, err := s.Orders.SetCartQuantity(t.Context(), who.ID, 2, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := s.TokenFor("4000000000000002", "12/2099", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test"})
+		if orders.CodeOf(err) != orders.CodePaymentDeclined {
+			t.Fatalf("checkout: %v", err)
+		}
+	}
+	if report := s.Health.Report(t.Context()); report.Status != observability.StatusUp {
+		t.Errorf("declines opened the breaker: %+v", report)
+	}
+	if submitted := counter(s, "orders_submitted_total"); submitted != 1 {
+		t.Errorf("%v submitted: a decline is neither accepted nor failed, the demo order is one", submitted)
+	}
+}
+
+func TestFailureProbabilitiesOfTheSettingsCountAfterTheDemoOrder(t *testing.T) {
+	t.Parallel()
+	s := open(t, false, "PAYMENT_CHARGE_FAILURE_PROBABILITY=1", "PAYMENT_REFUND_FAILURE_PROBABILITY=0.5")
+	if n := len(s.Simulator.Ledger().Charges); n != 1 {
+		t.Errorf("%d charges, want that of the demo order", n)
+	}
+	if o := buy(t, s, customer(t, s, "ada"), 2, 1, payment.Card); o.Status != orders.StatusQueued {
+		t.Errorf("a charge that fails as an outage does: %s", o.Status)
+	}
+	if f := s.Simulator.Faults(); f.Charge.Error5xx != 1 || f.Refund.Error4xx != 0.5 {
+		t.Errorf("faults %+v", f)
+	}
+}
+
+func TestProductionHasNoDemoData(t *testing.T) {
+	t.Parallel()
+	s := open(t, false, "APP_ENV=production", "SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY=0123456789abcdef0123456789abcdef")
+	products, err := s.Orders.Products(t.Context())
+	if err != nil || len(products) != 0 {
+		t.Errorf("%d products, %v", len(products), err)
+	}
+	if u, err := s.Auth.UserByName(t.Context(), "super_admin"); err != nil || !u.Super {
+		t.Errorf("super admin: %+v, %v", u, err)
+	}
+}
+
+func TestACurrencyWithoutDecimalsHasDemoDataToo(t *testing.T) {
+	t.Parallel()
+	s := open(t, false, "CURRENCY=JPY")
+	products, err := s.Orders.Products(t.Context())
+	if err != nil || len(products) == 0 || products[0].Price != 1050 {
+		t.Fatalf("products %v, %v", products, err)
+	}
+	super, err := s.Auth.UserByName(t.Context(), "super_admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := s.Orders.Orders(t.Context(), orders.Query{CustomerID: super.ID})
+	if err != nil || len(list) != 1 || list[0].Total() != 1050+53+8 {
+		t.Errorf("orders %v, %v", list, err)
+	}
+}
+
+func TestTheCheckoutLimitAdmitsItsRateAndSaysSystemIsBusy(t *testing.T) {
+	t.Parallel()
+	s := open(t, false, "THROTTLING_MAX_RPS=1", "THROTTLING_WINDOW_SECONDS=60")
+	limit, err := s.CheckoutLimit(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "System is busy", http.StatusTooManyRequests)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	passed := 0
+	for range 20 {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/checkout", nil))
+		switch {
+		case w.Code == http.StatusOK:
+			passed++
+		case w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "":
+			t.Errorf("refused with %d and %v", w.Code, w.Header())
+		}
+	}
+	if passed < 3 || passed > 5 { // a burst of 3, and one more for each second this takes
+		t.Errorf("%d passed", passed)
+	}
+}
+
+func TestTheAddressOfWhoAsksPassesTrustedProxiesOnly(t *testing.T) {
+	t.Parallel()
+	s := open(t, false, "TRUSTED_PROXIES=10.0.0.0/8")
+	for remote, want := range map[string]string{"10.1.2.3:80": "198.51.100.7", "203.0.113.5:80": "203.0.113.5"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = remote
+		r.Header.Set("X-Forwarded-For", "192.0.2.1, 198.51.100.7")
+		if got := s.ClientAddress(r); got != want {
+			t.Errorf("through %s: %s, want %s", remote, got, want)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment/stripegateway"
+	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// WebhookPath is where the provider sends its messages.
+const WebhookPath = "/webhooks/stripe"
+
+const (
+	// maxWebhook is far above what an event weighs, in bytes.
+	maxWebhook = 256 << 10
+	// webhookTime is how long one message may take: less than the provider
+	// waits for the answer.
+	webhookTime = 8 * time.Second
+	// keepWebhooks is how long messages are remembered. Stripe sends one again
+	// for three days (https://docs.stripe.com/webhooks#retries), and for up to
+	// thirty where somebody asks it to.
+	keepWebhooks = 45 * 24 * time.Hour
+)
+
+// provider is the actor of what a message leads to.
+var provider = event.Actor{Kind: event.ActorProvider, Name: "webhook"}
+
+// ReceiveWebhooks has the simulator in this process send its messages to the
+// shop, which is reached at base, such as http://127.0.0.1:5000. Without a
+// simulator it does nothing.
+func (s *App) ReceiveWebhooks(base string) error {
+	if s.Simulator == nil {
+		return nil
+	}
+	return s.Simulator.SetWebhook(base+WebhookPath, s.webhookSecret)
+}
+
+// Webhooks answers the provider's messages: 200 when what one says is
+// recorded, was before, or does not concern us; 400 when it is not signed with
+// our secret or too old; 5xx when it has to come again. Messages may come late,
+// twice, and in the wrong order: what one says changes nothing, it only has the
+// shop look. Without a secret nothing can be believed, and all are put off
+// with 503.
+func (s *App) Webhooks() http.Handler {
+	log := observability.Named(s.Log, "webhooks")
+	if s.webhookSecret == "" {
+		log.Warn("no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does later is found out by looking")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		result, status, err := s.webhook(w, r, log)
+		s.money.webhooks.WithLabelValues(result).Inc()
+		switch {
+		case result == hookOff:
+			log.WarnContext(r.Context(), "a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret of this endpoint")
+		case result == hookRefused:
+			log.WarnContext(r.Context(), "a message was refused: it does not come from the payment provider, or the secrets differ", "error", err)
+		case err != nil:
+			log.ErrorContext(r.Context(), "a message of the payment provider could not be recorded and has to come again", "error", err)
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		// The sender reads the status alone.
+		_, _ = io.WriteString(w, result+"\n")
+	})
+}
+
+// webhook deals with one message: what came of it, the status, and why.
+func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) (string, int, error) {
+	if s.webhookSecret == "" {
+		return hookOff, http.StatusServiceUnavailable, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return hookRefused, http.StatusRequestEntityTooLarge, err
+		}
+		return hookRefused, http.StatusBadRequest, err
+	}
+	e, err := stripegateway.ParseEvent(body, r.Header.Get(stripegateway.SignatureHeader), s.webhookSecret, 0)
+	if err != nil {
+		return hookRefused, http.StatusBadRequest, err
+	}
+	// What is begun is finished, also when the sender has gone away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), webhookTime)
+	defer cancel()
+	result := hookRepeated
+	_, err = s.inbox.Once(ctx, e.ID, e.Type, time.Now(), func(ctx context.Context) (err error) {
+		result, err = s.follow(ctx, e)
+		return err
+	})
+	if err != nil {
+		return hookFailed, http.StatusInternalServerError, fmt.Errorf("%s %s: %w", e.Type, e.ID, err)
+	}
+	log.InfoContext(ctx, "payment webhook", "webhook_id", e.ID, "type", e.Type, "object", e.Reference, "result", result)
+	return result, http.StatusOK, nil
+}
+
+// follow does what a message asks for. Doing it again does no harm.
+func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error) {
+	switch e.Kind {
+	case stripegateway.EventRefund:
+		return s.handleRefundEvent(ctx, e)
+	case stripegateway.EventPaymentSettled:
+		return s.handlePaymentEvent(ctx, e)
+	case stripegateway.EventDisputeOpened, stripegateway.EventDisputeClosed:
+		return s.handleDisputeEvent(ctx, e)
+	}
+	return hookIgnored, nil
+}
+
+// handleRefundEvent looks a refund up. What that leads to is followed by its return
+// (see refundChanged).
+func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (string, error) {
+	r, err := s.Refunds.HandleWebhook(ctx, e.Notice(), provider)
+	switch {
+	case errors.Is(err, refunds.ErrNotFound):
+		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it
+	case refunds.CodeOf(err) == refunds.CodeContradiction:
+		return hookAlarm, s.alarm(ctx, aboutRefund, alarm.Alarm{
+			ID: e.ID, Message: inWords(err), RefundID: r.ID, OrderID: r.OrderID, Reference: e.Reference,
+		})
+	case err != nil:
+		return "", err
+	}
+	s.Events.Wake()
+	return hookHandled, nil
+}
+
+// handlePaymentEvent has an order that waits for its payment charged now, which looks
+// the payment up first.
+func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (string, error) {
+	if e.OrderID == "" {
+		return hookUnknown, nil
+	}
+	o, err := s.Orders.Order(ctx, e.OrderID)
+	switch {
+	case errors.Is(err, orders.ErrNotFound):
+		return hookUnknown, nil
+	case err != nil:
+		return "", err
+	}
+	wrong := ""
+	switch p := o.Payment; {
+	case p.ID != e.PaymentID:
+		wrong = fmt.Sprintf("it was made for payment %s, and that of the order is %s", e.PaymentID, p.ID)
+	case p.ProviderID != "" && p.ProviderID != e.Reference:
+		wrong = "the payment of the order is " + p.ProviderID
+	case e.Amount != p.Amount || e.Currency != o.Currency:
+		wrong = fmt.Sprintf("it took %s, and the order is for %s", money.New(e.Amount, e.Currency), money.New(p.Amount, o.Currency))
+	case o.Status == orders.StatusCancelled:
+		wrong = "the order is cancelled"
+	}
+	if wrong != "" {
+		return hookAlarm, s.alarm(ctx, aboutPayment, alarm.Alarm{
+			ID: e.ID, Message: fmt.Sprintf("The provider says that %s of order %s succeeded, but %s.", e.Reference, o.Number, wrong),
+			OrderID: o.ID, Reference: e.Reference,
+		})
+	}
+	if o.Status == orders.StatusCompleted {
+		return hookHandled, nil
+	}
+	if o.Payment.Work.NeedsReview {
+		_, err = s.Orders.Retry(ctx, o.ID, provider, "the provider says that "+e.Reference+" succeeded")
+		if orders.CodeOf(err) == orders.CodeTransition {
+			err = nil // settled by somebody meanwhile
+		}
+	} else {
+		_, err = s.Orders.Expedite(ctx, o.ID)
+	}
+	if err != nil {
+		return "", err
+	}
+	s.charge.Wake()
+	return hookHandled, nil
+}
+
+// handleDisputeEvent holds the refunds of a disputed payment back, and puts the
+// returns of its order before a person; when the dispute is over and the money
+// is ours again, it lets them go on.
+func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (string, error) {
+	if e.PaymentReference == "" {
+		return hookUnknown, nil
+	}
+	orderID, paymentID, err := s.payments.PaymentOwner(ctx, e.PaymentReference)
+	if err != nil {
+		return "", err
+	}
+	o, err := s.Orders.Order(ctx, orderID)
+	if errors.Is(err, orders.ErrNotFound) || err == nil && o.Payment.ID != paymentID {
+		return hookUnknown, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	h := refunds.HoldRequest{
+		OrderID: o.ID, PaymentID: paymentID, Captured: o.Payment.Amount, Currency: o.Currency,
+		Ref: e.Reference, Reason: "the customer's bank disputes the payment (" + e.Reason + "), " + e.Status, By: provider,
+	}
+	if e.Holds() {
+		_, err = s.Refunds.Hold(ctx, h)
+	} else {
+		_, err = s.Refunds.Release(ctx, h)
+	}
+	if err != nil {
+		return "", err
+	}
+	s.pursue.Wake()
+	return hookHandled, s.disputeTasks(ctx, o, e)
+}
+
+// disputeTasks opens or closes the task of a disputed payment on each return
+// of its order that is under way.
+func (s *App) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.Event) error {
+	holds, err := s.Refunds.Holds(ctx, o.ID, o.Payment.ID)
+	if err != nil {
+		return err
+	}
+	held := false
+	for _, h := range holds {
+		held = held || h.Active()
+	}
+	cases, _, err := s.Returns.Returns(ctx, returns.Query{OrderID: o.ID, PageSize: returns.MaxPageSize})
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		switch {
+		case held && !c.Status.Final():
+			_, err = s.Returns.OpenTask(ctx, c.ID, returns.TaskPaymentDisputed, fmt.Sprintf(
+				"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.", o.Number, e.Reference), provider)
+		case !held:
+			err = s.closeTasks(ctx, c, returns.TaskPaymentDisputed, "The dispute "+e.Reference+" ended as "+e.Status+"; refunds go on.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeTasks closes the open tasks of a kind.
+func (s *App) closeTasks(ctx context.Context, c returns.Return, kind, note string) error {
+	for _, task := range c.OpenTasks() {
+		if task.Kind != kind {
+			continue
+		}
+		_, err := s.Returns.CloseTask(ctx, c.ID, task.ID, note, provider)
+		if err != nil && returns.CodeOf(err) != returns.CodeInvalid { // closed by somebody meanwhile
+			return err
+		}
+	}
+	return nil
+}
+
+// inWords is what a refusal of package refunds says to a person.
+func inWords(err error) string {
+	if e, ok := errors.AsType[*refunds.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// alarm puts a contradiction before a person, once.
+func (s *App) alarm(ctx context.Context, about string, a alarm.Alarm) error {
+	a.Kind = about
+	fresh, err := s.Alarms.Raise(ctx, a)
+	if err != nil || !fresh {
+		return err
+	}
+	s.money.alarms.WithLabelValues(about).Inc()
+	s.Log.ErrorContext(ctx, "the payment provider contradicts the shop; a person has to look, nothing was changed",
+		observability.EventKey, "payment_alarm", "about", about, "alarm", a.ID, "refund_id", a.RefundID, "order_id", a.OrderID,
+		"provider_reference", a.Reference, "cause", a.Message)
+	return nil
+}
+
+// forgetWebhooks removes the notes of messages that can't come again.
+func (s *App) forgetWebhooks(ctx context.Context) (int, error) {
+	return s.inbox.Forget(ctx, time.Now().Add(-keepWebhooks))
+}

@@ -1,8 +1,0 @@
-// Package deploytest runs the real image and compose files and treats the shop
-// in them as a stranger would. Its tests need a Docker engine and root and take
-// minutes, so they are built with the tag deploy alone:
-//
-//	go test -tags deploy -v -timeout 40m ./refserver/internal/deploytest/
-//
-// They print a transcript with the figures of each fault.
-package deploytest

@@ -1,0 +1,190 @@
+package crashtest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+)
+
+// losing is a provider that loses 40 % of its answers to refunds, half of
+// them with a cut connection, and half of the refunds done all the same.
+const losing = `{"refund":{"drop_after":0.2,"timeout_after":0.1,"timeout_before":0.1}}`
+
+func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "") })
+	t.Run("postgres", func(t *testing.T) { test(t, sqldbtest.PostgresURL(t)) })
+}
+
+// source is a random source whose seed is printed, and taken from SEED.
+func source(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("SEED=%q; a whole number is allowed", text)
+		}
+	}
+	t.Logf("SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, seed))
+}
+
+func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string) {
+		w, random := newWorld(t, url), source(t)
+		kills := crashes(t, 4)
+		started := time.Now()
+		for range kills {
+			server := w.shop()
+			admin := w.staff(server)
+			w.approved(admin, 2)
+			w.faults(losing)
+			ctx, cancel := context.WithCancel(t.Context())
+			asked := make(chan struct{})
+			go func() {
+				refundAll(ctx, w.cases[max(0, len(w.cases)-6):], admin)
+				close(asked)
+			}()
+			timer := time.NewTimer(time.Duration(random.IntN(400)) * time.Millisecond)
+			select {
+			case <-timer.C:
+			case <-asked:
+			}
+			server.kill()
+			cancel()
+			<-asked
+			w.faults(`{}`)
+		}
+		server := w.shop()
+		w.finish(server)
+		server.stop()
+		t.Logf("%d kills in %s", kills, time.Since(started).Round(time.Second))
+		w.verdict()
+	})
+}
+
+func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	first, second := w.shop(), w.shop()
+	admin := w.staff(first)
+	w.approved(admin, 20)
+	refundAll(t.Context(), w.cases, admin, admin.At(second.url))
+	w.finish(first)
+	first.stop()
+	second.stop()
+	w.verdict()
+}
+
+// frozen is a server that was stopped in the middle of its calls, and what was
+// asked of it: closed when nobody waits for an answer any more.
+type frozen struct {
+	*process
+	admin *client.Client
+	asked chan struct{}
+	cases []string
+}
+
+// freeze stops a server that has just sent refunds to a provider with the
+// faults, and frees the provider from them.
+func (w *world) freeze(faults string) frozen {
+	w.t.Helper()
+	f := frozen{process: w.shop()}
+	f.admin = w.staff(f.process)
+	for try := 0; w.inFlight() == 0; try++ {
+		if try == 20 {
+			w.t.Fatal("no refund was caught in the middle of its call")
+		}
+		w.approved(f.admin, 3)
+		w.faults(faults)
+		f.asked, f.cases = make(chan struct{}), w.cases[len(w.cases)-3:]
+		go func() {
+			refundAll(w.t.Context(), f.cases, f.admin)
+			close(f.asked)
+		}()
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+		// All of them: a process that is frozen in a transaction holds its locks
+		// until the database ends it, half a minute later.
+		err := client.Until(ctx, time.Millisecond, func(context.Context) error {
+			if n := w.inFlight(); n < 3 {
+				return fmt.Errorf("%d of 3 refunds are under way", n)
+			}
+			return nil
+		})
+		cancel()
+		f.signal(syscall.SIGSTOP)
+		if err != nil || w.inFlight() == 0 { // over before it was frozen
+			f.signal(syscall.SIGCONT)
+			<-f.asked
+		}
+		w.faults(`{}`)
+	}
+	w.t.Logf("frozen with %d refunds in the middle of their calls", w.inFlight())
+	return f
+}
+
+// goOn lets it go on and end, and asserts that nothing has changed by that.
+func (f frozen) goOn(w *world) {
+	w.t.Helper()
+	before := w.versions()
+	f.signal(syscall.SIGCONT)
+	<-f.asked
+	f.stop()
+	if after := w.versions(); !slices.Equal(before, after) {
+		w.t.Errorf("after the frozen server went on:\n got %v\nwant %v", after, before)
+	}
+}
+
+func (w *world) faults(plan string) {
+	w.t.Helper()
+	if err := client.SetFaults(w.t.Context(), w.provider.url, plan); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A process that is frozen in the middle of its calls for longer than its
+// lease finds, when it goes on, that another has taken over, and changes nothing.
+func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	frozen := w.freeze(`{"latency_ms":150}`)
+	other := w.shop()
+	w.finish(other) // only when the leases of the frozen one have run out
+	frozen.goOn(w)
+	other.stop()
+	w.verdict()
+}
+
+// Here the state machine would let it: the refunds are open, but what is open
+// is the attempt after the one that the frozen server sent.
+func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sqldbtest.PostgresURL(t))
+	frozen := w.freeze(`{"latency_ms":150,"refund":{"error_4xx":1}}`)
+	w.faults(`{"refund":{"error_4xx":1}}`)
+	other := w.shop()
+	w.until("the refusal of all", "SELECT id FROM refunds WHERE status <> 'failed'")
+	w.faults(`{"refund":{"timeout_before":1}}`)
+	refundAll(t.Context(), frozen.cases, w.staff(other))
+	w.until("a second attempt of each, sent and not answered",
+		"SELECT r.id FROM refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)")
+	other.stop()
+
+	w.exec("UPDATE refunds SET next_at = now() + interval '1 hour'") // nobody has a reason to touch them
+	frozen.goOn(w)
+	w.exec("UPDATE refunds SET next_at = now()")
+	w.faults(`{}`)
+	last := w.shop()
+	w.finish(last)
+	last.stop()
+	w.verdict()
+}

@@ -1,0 +1,381 @@
+package crashtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/invariants"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
+)
+
+// crashes is how many times a test kills: full where CRASHES says so.
+func crashes(t testing.TB, short int) int {
+	t.Helper()
+	return number(t, "CRASHES", short)
+}
+
+// number is what a variable of the environment says, or else another.
+func number(t testing.TB, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q; a whole number from 1 on is allowed", name, text)
+	}
+	return n
+}
+
+var (
+	buildOnce sync.Once
+	buildPath string
+	buildErr  error
+)
+
+// binary builds the server once.
+func binary(t testing.TB) string {
+	t.Helper()
+	buildOnce.Do(func() {
+		var dir string
+		if dir, buildErr = os.MkdirTemp("", "returnkit-crash-"); buildErr != nil {
+			return
+		}
+		buildPath = filepath.Join(dir, "refserver")
+		if out, err := exec.Command("go", "build", "-o", buildPath, "../../..").CombinedOutput(); err != nil {
+			buildErr = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if buildErr != nil {
+		t.Fatal(buildErr)
+	}
+	return buildPath
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if buildPath != "" {
+		_ = os.RemoveAll(filepath.Dir(buildPath))
+	}
+	os.Exit(code)
+}
+
+// process is one process of ours.
+type process struct {
+	t    testing.TB
+	cmd  *exec.Cmd
+	url  string
+	done chan struct{}
+
+	mu  sync.Mutex
+	out bytes.Buffer // the end of what it printed
+}
+
+var address = regexp.MustCompile(`http://[0-9A-Za-z.\[\]:]+`)
+
+// launch starts the server with a command and settings and waits for the
+// address it prints; nil when it ended before.
+func launch(t testing.TB, dir string, args []string, settings ...string) *process {
+	t.Helper()
+	p := &process{t: t, done: make(chan struct{})}
+	p.cmd = exec.Command(binary(t), append(args, "--env-file", filepath.Join(dir, "no.env"))...)
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PORT=0", "HOST=127.0.0.1", "LOG_LEVEL=" + testlog.Level("warn")}, settings...)
+	p.cmd.Dir = dir
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stdout = io.MultiWriter(p, testlog.File(t)) // the log; what is printed at the start goes to stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan string, 1)
+	go func() {
+		lines := bufio.NewReader(stderr)
+		for {
+			line, err := lines.ReadString('\n')
+			_, _ = p.Write([]byte(line))
+			if url := address.FindString(line); url != "" {
+				select {
+				case found <- url:
+				default:
+				}
+			}
+			if err != nil {
+				_, _ = io.Copy(p, lines)
+				_ = p.cmd.Wait() // killed, as it should be
+				close(p.done)
+				return
+			}
+		}
+	}()
+	t.Cleanup(p.kill)
+	select {
+	case p.url = <-found:
+	case <-p.done:
+		return nil
+	case <-time.After(time.Minute):
+		t.Fatalf("it printed no address\n%s", p.tail())
+	}
+	return p
+}
+
+// Write keeps the end of what the process prints.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out.Len() > 64<<10 {
+		p.out.Reset()
+	}
+	return p.out.Write(b)
+}
+
+func (p *process) tail() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+func (p *process) signal(s syscall.Signal) {
+	// A process that has ended can't be signalled, and need not be.
+	_ = p.cmd.Process.Signal(s)
+}
+
+// kill is kill -9.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// world is a shop's surroundings that outlive its processes: the database, the
+// provider, and the people.
+type world struct {
+	t        testing.TB
+	dir      string
+	settings []string
+	provider *process
+	database sqldb.Config
+	reader   *sqldb.DB      // see rows
+	admin    *client.Client // at no address in particular
+	product  int64
+	cases    []string
+}
+
+// newWorld starts a provider of its own, which keeps its ledger in a file. url
+// is PostgreSQL's; empty is SQLite.
+func newWorld(t testing.TB, url string) *world {
+	t.Helper()
+	return newWorldWith(t, url, "--ledger", filepath.Join(t.TempDir(), "ledger.jsonl"))
+}
+
+// newWorldWith is newWorld with other arguments for the provider.
+func newWorldWith(t testing.TB, url string, provider ...string) *world {
+	t.Helper()
+	dir := t.TempDir()
+	w := &world{t: t, dir: dir, database: sqldb.Config{URL: url, File: filepath.Join(dir, "data", "returnkit.db")}}
+	w.provider = launch(t, dir, append([]string{"paysim", "--addr", "127.0.0.1:0"}, provider...))
+	if w.provider == nil {
+		t.Fatal("the payment simulator did not start")
+	}
+	w.settings = []string{
+		"DATA_DIR=" + filepath.Join(dir, "data"), "PAYMENT_PROVIDER_URL=" + w.provider.url, "PAYMENT_PROVIDER_TIMEOUT=200ms",
+		"BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
+	}
+	if url != "" {
+		w.settings = append(w.settings, "DATABASE_URL="+url)
+	}
+	return w
+}
+
+// shop starts a server on the world and waits until it is ready.
+func (w *world) shop() *process {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	defer cancel()
+	var p *process
+	err := client.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
+		if p = launch(w.t, w.dir, []string{"serve"}, w.settings...); p == nil {
+			return fmt.Errorf("the server ended while it started")
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = client.Until(ctx, 20*time.Millisecond, func(ctx context.Context) error {
+		_, err := client.New(p.url, 2*time.Second).Call(ctx, "/health/ready", nil, nil)
+		return err
+	})
+	if err != nil {
+		w.t.Fatalf("%v\n%s", err, p.tail())
+	}
+	return p
+}
+
+// staff is the super admin at a server.
+func (w *world) staff(p *process) *client.Client {
+	w.t.Helper()
+	if w.admin == nil {
+		w.admin = client.New(p.url, 10*time.Second)
+		if err := w.admin.SignIn(w.t.Context(), "super_admin", "super_admin_92587"); err != nil {
+			w.t.Fatal(err)
+		}
+		product, err := w.admin.NewProduct(w.t.Context(), "Crash lamp", "19.99", 100_000)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.product = product
+	}
+	return w.admin.At(p.url)
+}
+
+// approved makes n cases of one unit each, bought by card and approved.
+func (w *world) approved(admin *client.Client, n int) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	for range n {
+		id, err := func() (string, error) {
+			if err := admin.AddToCart(ctx, w.product, 1); err != nil {
+				return "", err
+			}
+			if _, err := admin.Checkout(ctx, client.GoodCard, ""); err != nil {
+				return "", err
+			}
+			o, err := completed(ctx, admin)
+			if err != nil {
+				return "", err
+			}
+			c, err := admin.RequestReturn(ctx, o.ID, o.Items[0].ID, 1)
+			if err != nil {
+				return "", err
+			}
+			c, err = admin.Approve(ctx, c.ID)
+			return c.ID, err
+		}()
+		if err != nil {
+			w.t.Fatalf("making a case: %v", err)
+		}
+		w.cases = append(w.cases, id)
+	}
+}
+
+// completed is the newest order, once it is completed: on a busy machine the
+// provider may answer after its time, and the order is queued first.
+func completed(ctx context.Context, admin *client.Client) (o client.Order, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return o, client.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
+		orders, err := admin.Orders(ctx)
+		if err != nil {
+			return err
+		}
+		if len(orders) == 0 || orders[0].Status != "COMPLETED" {
+			return errors.New("the newest order is not completed")
+		}
+		o = orders[0]
+		return nil
+	})
+}
+
+// refundAll asks for the refund of each case at once, at each of the servers,
+// and does not care for the answers.
+func refundAll(ctx context.Context, cases []string, at ...*client.Client) {
+	var group sync.WaitGroup
+	for _, id := range cases {
+		for _, c := range at {
+			group.Go(func() { _, _, _ = c.Refund(ctx, id, "") })
+		}
+	}
+	group.Wait()
+}
+
+// finish waits until every case is refunded, asking again as a person would, and
+// its units are back on the shelf.
+func (w *world) finish(p *process) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	defer cancel()
+	admin := w.staff(p)
+	open := w.cases
+	err := client.Until(ctx, 200*time.Millisecond, func(ctx context.Context) error {
+		var still []string
+		for _, id := range open {
+			c, err := admin.Case(ctx, id)
+			if err != nil || c.Status != "REFUNDED" {
+				still = append(still, id)
+			}
+		}
+		open = still
+		if len(open) == 0 {
+			return nil
+		}
+		refundAll(ctx, open[:min(len(open), 32)], admin)
+		return fmt.Errorf("%d of %d cases are not refunded, such as %s", len(open), len(w.cases), open[0])
+	})
+	if err != nil {
+		w.t.Errorf("%v\n%s", err, p.tail()) // the audit says what is wrong
+		return
+	}
+	// A case is refunded before its units are back on the shelf. Where the
+	// request that refunds could not put them there, a delivery does.
+	w.until("restocked", "SELECT id FROM returns WHERE status = 'refunded' AND NOT restocked")
+}
+
+// verdict audits the database and the provider's ledger. The shop has stopped.
+func (w *world) verdict() {
+	w.t.Helper()
+	ledger, err := client.ReadLedger(w.t.Context(), w.provider.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	db, err := sqldb.Open(w.t.Context(), w.database)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	found, err := invariants.Check(w.t.Context(), db, ledger)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, violation := range found {
+		w.t.Error(violation)
+	}
+	var restocks int
+	if err := db.Read.NewRaw("SELECT COUNT(*) FROM stock_movements WHERE kind = 'restock'").Scan(w.t.Context(), &restocks); err != nil {
+		w.t.Fatal(err)
+	}
+	if restocks != len(w.cases) || len(ledger.Refunds) != len(w.cases) {
+		w.t.Errorf("%d cases, %d refunds at the provider, %d restocks", len(w.cases), len(ledger.Refunds), restocks)
+	}
+	w.t.Logf("%d cases: %d refunds at the provider, %d restocks, %d violations", len(w.cases), len(ledger.Refunds), restocks, len(found))
+}
+
+// stop ends a server the polite way.
+func (p *process) stop() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second):
+		p.t.Errorf("the server did not stop\n%s", strings.TrimSpace(p.tail()))
+		p.kill()
+	}
+}

@@ -1,0 +1,251 @@
+package invariants_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/invariants"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/testlog"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+var clerk = event.Actor{Kind: event.ActorStaff, ID: "clerk", Name: "clerk"}
+
+// till is a shop that makes a small history.
+type till struct {
+	*testing.T
+	*app.App
+}
+
+func (s till) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// bought is an order of two keyboards.
+func (s till) bought(customer string, method payment.Method) orders.Order {
+	s.Helper()
+	cart, err := s.Orders.SetCartQuantity(s.Context(), customer, 3, 2)
+	s.must(err)
+	req := orders.CheckoutRequest{
+		Customer: event.Actor{Kind: event.ActorCustomer, ID: customer}, CartID: cart.Cart.ID, Method: method, Source: "test",
+	}
+	if method == payment.Card {
+		req.Token, err = s.TokenFor("4242424242424242", "12/2099", "Visa")
+		s.must(err)
+	}
+	o, err := s.Orders.Checkout(s.Context(), req)
+	s.must(err)
+	return o
+}
+
+// returned takes one unit of an order back: accepted or not.
+func (s till) returned(o orders.Order, result returns.InspectionResult) returns.Return {
+	s.Helper()
+	r, err := s.Returns.Create(s.Context(), returns.CreateParams{
+		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken", By: clerk,
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+	})
+	s.must(err)
+	_, err = s.Returns.Authorize(s.Context(), r.ID, "", clerk)
+	s.must(err)
+	_, err = s.Returns.Receive(s.Context(), r.ID, nil, "", clerk)
+	s.must(err)
+	r, err = s.Returns.Inspect(s.Context(), r.ID, returns.InspectionInput{Result: result, InspectedBy: "clerk"}, clerk)
+	s.must(err)
+	return r
+}
+
+func (s till) refund(r returns.Return, m payment.Method) refunds.Refund {
+	s.Helper()
+	_, refund, err := s.Returns.Refund(s.Context(), r.ID, m, clerk)
+	s.must(err)
+	return refund
+}
+
+// history makes a shop in a file, closes it, and gives the file and the ledger.
+// One return was paid back to the card, one in store credit, one by card after
+// a first attempt had failed, one is approved and unpaid, one rejected.
+func history(t *testing.T) (file string, ledger client.Ledger) {
+	t.Helper()
+	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir()}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := observability.NewMetrics(observability.MetricsConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := app.Open(t.Context(), c, testlog.New(t, slog.LevelError, nil), metrics, app.WithWeakHashes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := till{t, opened}
+	s.refund(s.returned(s.bought("ann", payment.Card), returns.InspectionApproved), payment.Card)
+	s.refund(s.returned(s.bought("bob", payment.Cash), returns.InspectionApproved), payment.StoreCredit)
+	again := s.returned(s.bought("cyd", payment.Card), returns.InspectionApproved)
+	s.must(s.Simulator.SetFaults(paysim.Faults{Refund: paysim.CallFaults{Error4xx: 1}}))
+	if r := s.refund(again, payment.Card); r.Status != refunds.StatusFailed {
+		t.Fatalf("the first attempt is %s", r.Status)
+	}
+	s.must(s.Simulator.SetFaults(paysim.Faults{}))
+	s.refund(again, payment.Card)
+	s.returned(s.bought("dan", payment.Card), returns.InspectionApproved)
+	s.returned(s.bought("eve", payment.Card), returns.InspectionRejected)
+	data, err := json.Marshal(s.Simulator.Ledger())
+	s.must(err)
+	s.must(json.Unmarshal(data, &ledger))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+	defer cancel()
+	s.must(s.Close(ctx))
+	return c.SQLiteFile(), ledger
+}
+
+// of is the id of the one row of a customer in a table, in SQL.
+func of(customer, table string) string {
+	return fmt.Sprintf("(SELECT id FROM %s WHERE customer_id = '%s')", table, customer)
+}
+
+// TestEachViolationIsFound plants one violation of each kind, past the
+// constraints of the database, in a history that is in order.
+func TestEachViolationIsFound(t *testing.T) {
+	file, clean := history(t)
+	attempt := func(customer string) string {
+		return "(SELECT MAX(t.id) FROM refund_attempts t JOIN refunds r ON r.id = t.refund_id WHERE r.customer_id = '" + customer + "')"
+	}
+	for _, c := range []struct {
+		name string
+		want string // how the violation begins; empty: there is none
+		plan string // SQL
+		ruin func(l *client.Ledger)
+	}{
+		{name: "nothing"},
+		{"a balance forgets what was refunded", "I1: payment", "UPDATE refund_balance SET refunded_minor = refunded_minor - 1 WHERE order_id = " + of("ann", "orders"), nil},
+		{"a balance holds what nobody refunds", "I1: payment", "UPDATE refund_balance SET reserved_minor = 5 WHERE order_id = " + of("ann", "orders"), nil},
+		{"more was refunded than captured", "I1: payment", "UPDATE refunds SET amount_minor = amount_minor * 9 WHERE customer_id = 'ann'", nil},
+		{"a balance is of more than was paid", "I1: payment", "UPDATE refund_balance SET captured_minor = captured_minor + 1 WHERE order_id = " + of("ann", "orders"), nil},
+		{"the provider paid more back than it took", "I1: the provider", "", func(l *client.Ledger) { l.Refunds[0].Amount *= 9 }},
+		{"units of a rejected return are still claimed", "I2: order line", "UPDATE return_units SET claimed = 1 WHERE order_id = " + of("eve", "orders"), nil},
+		{"more units are in returns than were bought", "I2: order line", "UPDATE return_lines SET accepted = 3, quantity = 3 WHERE return_id = " + of("ann", "returns"), nil},
+		{"a line gave one minor unit too much", "I3: price", "UPDATE refund_lines SET price_minor = price_minor + 1 WHERE refund_id = " + of("ann", "refunds"), nil},
+		{"a refund is not the sum of its lines", "I3: refund", "UPDATE refunds SET amount_minor = amount_minor - 1 WHERE customer_id = 'ann'", nil},
+		{"an attempt is not of its refund's amount", "I3: attempt", "UPDATE refund_attempts SET amount_minor = amount_minor - 1 WHERE id = " + attempt("bob"), nil},
+		{"units were paid that were not accepted", "I3: return line", "UPDATE refund_lines SET units = 2 WHERE refund_id = " + of("ann", "refunds"), nil},
+		{"stock appears", "I4: product", "UPDATE products SET stock = stock + 1 WHERE id = 3", nil},
+		{"a unit was never restocked", "I4: return line", "DELETE FROM stock_movements WHERE ref = (SELECT id FROM return_lines WHERE return_id = " + of("ann", "returns") + ")", nil},
+		{"a unit was restocked of a rejected return", "I4: restock", "UPDATE stock_movements SET ref = (SELECT id FROM return_lines WHERE return_id = " + of("eve", "returns") + ") WHERE ref = (SELECT id FROM return_lines WHERE return_id = " + of("ann", "returns") + ")", nil},
+		{"a return skips the inspection", "I5: returns", "UPDATE returns_events SET type = 'return.received', data = '{}' WHERE type IN ('return.inspection_started', 'return.approved') AND aggregate_id = " + of("ann", "returns"), nil},
+		{"a refund that succeeded fails", "I5: refunds", "UPDATE refunds_events SET type = 'refund.failed' WHERE type = 'refund.submitted' AND aggregate_id = " + of("ann", "refunds"), nil},
+		{"an order completes after it was cancelled", "I5: orders", "UPDATE orders_events SET type = 'order.cancelled', data = '{}' WHERE seq = 2 AND aggregate_id = " + of("ann", "orders"), nil},
+		{"an order was charged twice", "I6: order", "", func(l *client.Ledger) { l.Charges = append(l.Charges, l.Charges[0]) }},
+		{"an order was charged another amount", "I6: order", "", func(l *client.Ledger) { l.Charges[0].Amount++ }},
+		{"an order was never charged", "I6: order", "", func(l *client.Ledger) { l.Charges = l.Charges[1:] }},
+		{"a charge is of no order", "I6: order", "", func(l *client.Ledger) { l.Charges[0].Order = "none" }},
+		{"a refund was paid under two keys", "I6: refund", "UPDATE refund_attempts SET status = 'failed' WHERE number = 1 AND refund_id = " + of("cyd", "refunds"), func(l *client.Ledger) {
+			l.Refunds = append(l.Refunds, l.Refunds[len(l.Refunds)-1])
+			l.Refunds[len(l.Refunds)-1].Key = "KEY OF THE FIRST"
+		}},
+		{"a key paid twice", "I6: the key", "", func(l *client.Ledger) { l.Refunds = append(l.Refunds, l.Refunds[0]) }},
+		{"a refund paid another amount", "I6: attempt", "", func(l *client.Ledger) { l.Refunds[0].Amount-- }},
+		{"a refund that succeeded paid nothing", "I6: attempt", "", func(l *client.Ledger) { l.Refunds[0].Status = "failed" }},
+		{"a refund that failed paid", "I6: attempt", "UPDATE refund_attempts SET status = 'failed' WHERE id = " + attempt("ann"), nil},
+		{"a refund is of no attempt", "I6: the provider", "", func(l *client.Ledger) { l.Refunds[0].Key = "none" }},
+		{"a refund is stuck", "I7: refund", "UPDATE refunds SET status = 'unknown' WHERE customer_id = 'ann'", nil},
+		{"an order is stuck", "I7: order", "UPDATE orders SET status = 'queued', completed_at = NULL WHERE customer_id = 'dan'", nil},
+		{"a cancelled order was charged", "I7: order", "UPDATE orders SET status = 'cancelled' WHERE customer_id = 'dan'", nil},
+		{"a return does not follow its refund", "I7: return", "UPDATE returns SET status = 'approved' WHERE customer_id = 'ann'", nil},
+		{"a return is refunded without money", "I8: return", "UPDATE returns SET status = 'refunded' WHERE customer_id = 'dan'", nil},
+		{"a sale in cash was charged", "I9: order", "UPDATE payments SET method = 'cash' WHERE order_id = " + of("dan", "orders"), nil},
+		{"a manual refund has a key", "I9: attempt", "UPDATE refund_attempts SET method = 'cash' WHERE id = " + attempt("ann"), nil},
+		{"a store credit balance is not its entries", "I10: customer", "UPDATE store_credit_balances SET balance_minor = balance_minor + 1", nil},
+		{"a store credit balance is of nothing", "I10: customer", "DELETE FROM store_credit_entries", nil},
+		{"a refund in store credit was given twice", "I10: refund", "UPDATE store_credit_entries SET amount_minor = amount_minor * 2", nil},
+		{"a stored order is not its events", "I11: orders", "UPDATE order_lines SET name = 'Piano' WHERE order_id = " + of("dan", "orders"), nil},
+		{"a stored refund is not its events", "I11: refunds", "UPDATE refund_attempts SET failure_reason = 'none' WHERE id = " + attempt("ann"), nil},
+		{"a stored return is not its events", "I11: returns", "UPDATE returns SET details = 'fine' WHERE customer_id = 'ann'", nil},
+		{"an authorised return has no RMA number", "I15: return", "UPDATE returns SET rma = NULL WHERE customer_id = 'ann'", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ledger := clean
+			ledger.Charges, ledger.Refunds = slices.Clone(clean.Charges), slices.Clone(clean.Refunds)
+			db := copied(t, file)
+			if c.plan != "" {
+				res, err := db.Write.ExecContext(t.Context(), c.plan)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n, err := res.RowsAffected(); err != nil || n == 0 {
+					t.Fatalf("nothing was planted, %v", err)
+				}
+			}
+			if c.ruin != nil {
+				c.ruin(&ledger)
+				var first string
+				if err := db.Read.NewRaw("SELECT MIN(key) FROM refund_attempts WHERE number = 1 AND refund_id = "+of("cyd", "refunds")).Scan(t.Context(), &first); err != nil {
+					t.Fatal(err)
+				}
+				for i := range ledger.Refunds {
+					ledger.Refunds[i].Key = strings.Replace(ledger.Refunds[i].Key, "KEY OF THE FIRST", first, 1)
+				}
+			}
+			found, err := invariants.Check(t.Context(), db, ledger)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case c.want == "" && len(found) > 0:
+				t.Errorf("found %q", found)
+			case c.want != "" && !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, c.want) }):
+				t.Errorf("found %q, want one that begins with %q", found, c.want)
+			}
+		})
+	}
+}
+
+// copied opens a copy of the database that enforces nothing.
+func copied(t *testing.T, file string) *sqldb.DB {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "copy.db")
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqldb.Open(t.Context(), sqldb.Config{File: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, pragma := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA ignore_check_constraints = ON"} {
+		if _, err := db.Write.ExecContext(t.Context(), pragma); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
+}

@@ -1,0 +1,160 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/internal/redistest"
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+)
+
+// offer has each person send n checkouts, one after the other, and counts those
+// that were let through to the cart, which is empty. An error page fails the
+// test.
+func offer(t *testing.T, people []browser, n int) (passed int64) {
+	t.Helper()
+	var count atomic.Int64
+	var all sync.WaitGroup
+	for _, p := range people {
+		all.Go(func() {
+			for range n {
+				switch a := p.form("/checkout", url.Values{"payment_method": {"Cash"}}); {
+				case a.status == http.StatusBadRequest:
+					count.Add(1)
+				case a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "":
+					t.Errorf("a checkout is answered %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
+				}
+			}
+		})
+	}
+	all.Wait()
+	return count.Load()
+}
+
+// It runs beside no other test of this package: a decision has 15 ms, and
+// passes where the processors are too busy to make it.
+func TestShopsOnOneRedisShareTheLimitAndStayOpenWithoutIt(t *testing.T) {
+	redis := redistest.Start(t)
+	people := make([]browser, 8)
+	for i := range people {
+		people[i] = open(t, "REDIS_URL="+redis.URL(), "THROTTLING_MAX_RPS=2").signIn()
+	}
+	health := func() observability.Report { return people[0].Health.Report(t.Context()) }
+	if r := health(); r.Components["redis"].Status != observability.StatusUp {
+		t.Errorf("health with Redis: %+v", r)
+	}
+
+	undecided := func() (n int64) {
+		for _, p := range people {
+			for _, sample := range p.Metrics.Snapshot().Counters["throttle_decisions_total"] {
+				if sample.Labels["result"] == "error" {
+					n += int64(sample.Value)
+				}
+			}
+		}
+		return n
+	}
+	people[0].eventually("200 checkouts of which Redis decides on most", func() bool {
+		before, begin := undecided(), time.Now()
+		passed := offer(t, people, 25)
+		late, took := undecided()-before, time.Since(begin)
+		t.Logf("%d of 200 checkouts passed in %s, %d of them undecided", passed, took, late)
+		// The burst is 1, the rate 2 a second.
+		if most := 1 + int64(2*took/time.Second) + 1; passed-late > most {
+			t.Errorf("%d of 200 checkouts passed in %s, %d of them undecided; at most %d may", passed, took, late, most)
+		}
+		return late < 100
+	})
+
+	redis.Kill()
+	if passed := offer(t, people, 4); passed != 32 {
+		t.Errorf("without Redis %d of 32 checkouts passed", passed)
+	}
+	people[0].eventually("health to say that Redis is gone", func() bool {
+		r := health()
+		return r.Usable && r.Status == observability.StatusDegraded && r.Components["redis"].Status == observability.StatusDown
+	})
+	redis.Restart(t)
+	people[0].eventually("the limit to hold again", func() bool { return offer(t, people, 2) <= 6 })
+	people[0].eventually("health to say that Redis is back", func() bool { return health().Components["redis"].Status == observability.StatusUp })
+}
+
+func TestACheckoutOverTheLimitCostsNoQuery(t *testing.T) {
+	t.Parallel()
+	b := open(t, "THROTTLING_MAX_RPS=1")
+	somebody := b.signIn()
+	c := &statements{}
+	b.DB.Write, b.DB.Read = b.DB.Write.WithQueryHook(c), b.DB.Read.WithQueryHook(c)
+	for range 3 { // the first takes the burst
+		c.want(t, "before", 0, 0)
+		if a := somebody.form("/checkout", url.Values{"payment_method": {"Cash"}}); a.status == http.StatusTooManyRequests {
+			a.want(t, http.StatusTooManyRequests, "System is busy")
+			c.want(t, "a checkout over the limit", 0, 0)
+			return
+		}
+		c.sent, c.commits = nil, 0
+	}
+	t.Error("no checkout was over the limit of one a second")
+}
+
+func TestWhoBringsNoSessionTakesNothingFromTheLimit(t *testing.T) {
+	t.Parallel()
+	b := open(t, "THROTTLING_MAX_RPS=1")
+	nobody := browser{b, http.DefaultClient}
+	for range 5 {
+		nobody.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusUnauthorized)
+	}
+	b.signIn().form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusBadRequest)
+}
+
+func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
+	t.Parallel()
+	b := open(t, "THROTTLING_MAX_RPS=100000", "CHECKOUT_PAYMENT_WAIT=4s", "PAYMENT_PROVIDER_TIMEOUT=5s")
+	somebody := b.signIn()
+	somebody.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
+	b.faults(paysim.Faults{LatencyMS: 1000}) // of each of a charge's two calls
+	// One cart, many times: one is charged, and the others wait for it.
+	form := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+	cart, err := b.Orders.Cart(t.Context(), b.super())
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Set("cart_id", cart.Cart.ID)
+	var receipts, busy atomic.Int64
+	var all sync.WaitGroup
+	for range 300 {
+		all.Go(func() {
+			switch a := somebody.form("/checkout", form); {
+			case a.status == http.StatusOK:
+				receipts.Add(1)
+			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "" && strings.Contains(a.body, "System is busy"):
+				busy.Add(1)
+			default:
+				t.Errorf("a checkout is answered %d: %s", a.status, shorten(a.body))
+			}
+		})
+	}
+	all.Wait()
+	if receipts.Load() < 128 || busy.Load() < 1 {
+		t.Errorf("%d receipts and %d told to come back, of 300 where 128 run at once", receipts.Load(), busy.Load())
+	}
+	if n := len(b.Simulator.Ledger().Charges); n != 2 { // and that of the demo data
+		t.Errorf("the provider's ledger has %d charges, want 2", n)
+	}
+}
+
+// super is the id of the super admin.
+func (b *bench) super() string {
+	b.t.Helper()
+	u, err := b.Auth.UserByName(b.t.Context(), b.Config.SuperAdminUsername)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return u.ID
+}

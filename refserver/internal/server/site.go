@@ -1,0 +1,57 @@
+// Package server puts the pages, the JSON interface and the endpoint of the
+// payment provider before a shop.
+package server
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/api"
+	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/web"
+)
+
+// New returns the handler of the whole shop.
+func New(s *app.App) (http.Handler, error) {
+	limit, err := s.CheckoutLimit(http.HandlerFunc(busy))
+	if err != nil {
+		return nil, err
+	}
+	card := s.TokenFor
+	if s.Config.LiveKey() {
+		card = nil // real card numbers must not pass through the shop
+	}
+	c := s.Config
+	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
+	return web.New(web.Deps{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
+		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly,
+		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
+		API: api.New(api.Deps{
+			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
+			Queue: waits, Nights: s.Nightly, Zone: c.DefaultTimezone.Location(),
+			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
+		}),
+		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
+		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
+		SecureCookies: c.SecureCookies(), MetricsToken: string(c.MetricsToken),
+	})
+}
+
+// busy answers a checkout over the limit. It is made to cost next to nothing.
+func busy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(http.StatusTooManyRequests)
+	// A client that has gone away is not our concern.
+	_, _ = io.WriteString(w, busyPage)
+}
+
+const busyPage = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+	`<title>System is busy</title><link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>` +
+	`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` +
+	`<p><a href="/">Back to the shop</a></p></main></body></html>
+`

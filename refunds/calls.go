@@ -1,0 +1,87 @@
+package refunds
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+)
+
+// Kind is one answer of the provider, recorded with the event that it led to.
+type Call struct {
+	Attempt    int             `json:"-"` // number of the attempt it was about; filled in by Evidence
+	At         time.Time       `json:"at"`
+	Kind       string          `json:"call"` // CallCreate or CallFind
+	Outcome    payment.Outcome `json:"outcome"`
+	HTTP       int             `json:"http,omitempty"` // status; 0 when there was no answer
+	Code       string          `json:"code,omitempty"` // the provider's
+	Status     string          `json:"status,omitempty"`
+	ProviderID string          `json:"reference,omitempty"`
+	Amount     int64           `json:"amount,omitempty"` // minor units, when told
+	Replayed   bool            `json:"replayed,omitempty"`
+	Message    string          `json:"message,omitempty"` // cut to 300 letters
+}
+
+// The calls that a Said answers.
+const (
+	CallCreate = "create" // asked for the refund
+	CallFind   = "find"   // looked it up
+)
+
+// maxCalls bounds what one event keeps of a run with many calls, and a message
+// of it.
+const (
+	maxCalls       = 20
+	maxCallMessage = 300
+)
+
+// newCall is the answer as it is recorded.
+func newCall(call string, at time.Time, a payment.Result) Call {
+	message := a.Message
+	if utf8.RuneCountInString(message) > maxCallMessage {
+		message = string([]rune(message)[:maxCallMessage])
+	}
+	return Call{
+		At: at, Kind: call, Outcome: a.Outcome, HTTP: a.HTTP, Code: a.Code, Status: a.Status,
+		ProviderID: a.ProviderID, Amount: a.Amount, Replayed: a.Replayed, Message: message,
+	}
+}
+
+// ProviderCalls returns what the provider answered, oldest first: the last most
+// answers that the events of one refund, in order, recorded.
+func ProviderCalls(events []event.Event, most int) ([]Call, error) {
+	attempt := 0
+	var all []Call
+	for _, e := range events {
+		switch e.Type {
+		case EventCreated, EventAttemptCreated:
+			attempt++
+			continue
+		}
+		var told struct {
+			Answers []Call `json:"answers"`
+		}
+		if err := json.Unmarshal(e.Data, &told); err != nil {
+			return nil, fmt.Errorf("refunds: answers of event %s (%s): %w", e.ID, e.Type, err)
+		}
+		for _, a := range told.Answers {
+			a.Attempt = attempt
+			all = append(all, a)
+		}
+	}
+	return all[max(0, len(all)-max(most, 0)):], nil
+}
+
+// ProviderCalls returns the last most answers of the provider about the refund,
+// oldest first, over all its attempts.
+func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Call, error) {
+	events, err := s.store.Events(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return ProviderCalls(events, most)
+}

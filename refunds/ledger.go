@@ -1,0 +1,109 @@
+package refunds
+
+import (
+	"fmt"
+
+	"github.com/returnkit/returnkit/orders/payment"
+)
+
+// Effect is what a change of a refund does outside of it. A Store carries it
+// out in the transaction that saves the change.
+type Effect struct {
+	Reserved int64 // to add to Balance.Reserved, minor units
+	Refunded int64 // to add to Balance.Refunded, minor units
+	// Credit is the entry of the store credit ledger to write, or nil. Its Ref
+	// makes it happen once.
+	Credit *CreditEntry
+}
+
+// EffectOf tells what the change from before (nil for a new refund) to after
+// does. An open refund holds its amount, a succeeded one has moved it to
+// refunded, failed and reversed hold nothing. Store credit is granted when an
+// attempt by it succeeds and taken back when that is reversed.
+func EffectOf(before *Refund, after Refund) Effect {
+	var e Effect
+	if before != nil {
+		reserved, refunded := before.ledgerAmounts()
+		e.Reserved, e.Refunded = -reserved, -refunded
+	}
+	reserved, refunded := after.ledgerAmounts()
+	e.Reserved += reserved
+	e.Refunded += refunded
+
+	was := Status("")
+	if before != nil {
+		was = before.Status
+	}
+	a := after.Attempt()
+	if a == nil || after.Method != payment.StoreCredit || after.Amount() == 0 || was == after.Status {
+		return e
+	}
+	entry := CreditEntry{CustomerID: after.Customer, Currency: after.Quote.Currency, At: after.UpdatedAt, By: a.PaidBy}
+	switch after.Status {
+	case StatusSucceeded:
+		entry.ID, entry.Ref, entry.Amount = a.ID, "refund:"+a.ID, after.Amount()
+		entry.Note = "refund " + a.ProviderID
+	case StatusReversed:
+		entry.ID, entry.Ref, entry.Amount = a.ID+":reversed", "reversal:"+a.ID, -after.Amount()
+		entry.Note = "reversal of refund " + a.ProviderID
+		if n := len(after.changes); n > 0 {
+			entry.By = after.changes[n-1].Actor
+		}
+	default:
+		return e
+	}
+	e.Credit = &entry
+	return e
+}
+
+// CheckSave reports what no store may save: a refund that is another one than
+// before (nil for a new one), or whose events don't follow those before. It is
+// a bug of the caller, not a refusal.
+func CheckSave(before *Refund, after *Refund) error {
+	version := 0
+	if before != nil {
+		version = before.Version
+		if before.ID != after.ID || before.ClientReference != after.ClientReference || before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
+			return fmt.Errorf("refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
+		}
+	}
+	if n := len(after.changes); after.Version != version+n || before == nil && n == 0 {
+		return fmt.Errorf("refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
+	}
+	return nil
+}
+
+// effective is what the refund counts for in its payment's balance.
+func (r *Refund) ledgerAmounts() (reserved, refunded int64) {
+	switch {
+	case r.Status.Open():
+		return r.Amount(), 0
+	case r.Status == StatusSucceeded:
+		return 0, r.Amount()
+	}
+	return 0, 0
+}
+
+// Apply adds the effect to the balance. More than was captured, or less than
+// nothing, is CodeBalance and leaves the balance as it was.
+func (b *Balance) Apply(e Effect) error {
+	next := *b
+	next.Reserved += e.Reserved
+	next.Refunded += e.Refunded
+	if next.Reserved < 0 || next.Refunded < 0 || next.Available() < 0 {
+		return &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
+			"%d minor units can't be refunded; payment %s has %d left of %d", e.Reserved+e.Refunded, b.PaymentID, b.Available(), b.Captured)}
+	}
+	*b = next
+	return nil
+}
+
+// ManualReference is the n-th reference of a manual method, such as
+// MANUAL-CAS-00042 or MANUAL-STO-00007: five digits or more.
+func ManualReference(m payment.Method, n int64) (string, error) {
+	short := map[payment.Method]string{payment.Cash: "CAS", payment.StoreCredit: "STO"}[m]
+	if short == "" {
+		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q has no manual references; cash or store_credit", string(m))}
+	}
+	return fmt.Sprintf("MANUAL-%s-%05d", short, n), nil
+}

@@ -1,0 +1,188 @@
+package returns
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+)
+
+// CreateParams is a request for a return.
+type CreateParams struct {
+	OrderID    string
+	CustomerID string // whose order it must be
+	Reason     Reason
+	Details    string // at most 2000 characters
+	Items      []RequestItem
+	Photos     []Upload
+	By         event.Actor
+	Override   *Override // staff only: rules to set aside, with the reason
+}
+
+// Upload is a photo as it was sent. Nothing about it is trusted.
+type Upload struct {
+	Name string // file name, for messages only
+	Body io.Reader
+}
+
+// CreateParams files a return. The policy pinned to the order judges it under the
+// lock of the order's units, so that of two requests for the last unit one is
+// refused. Customers are held to the verdict: a refusal has the code of the
+// first finding and carries the Verdict. Staff may set rules aside with an
+// Override that names each rule that failed.
+func (s *Service) Create(ctx context.Context, q CreateParams) (Return, error) {
+	return s.file(ctx, q, "")
+}
+
+// FileDemo files a request and authorises it under an RMA number of the
+// caller's choice, which the day's counter does not know: for demo data only.
+func (s *Service) FileDemo(ctx context.Context, q CreateParams, rma string) (Return, error) {
+	if rma == "" {
+		return Return{}, &Error{Code: CodeInvalid, Field: "rma", Message: "It is empty."}
+	}
+	return s.file(ctx, q, rma)
+}
+
+func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Return, error) {
+	if q.Override != nil && q.By.Kind != event.ActorStaff {
+		return Return{}, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
+	}
+	if err := checkText("details", q.Details, maxDetails); err != nil {
+		return Return{}, err
+	}
+	o, err := s.cfg.Orders.Order(ctx, q.OrderID)
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
+	}
+	terms, err := s.termsOf(ctx, o)
+	if err != nil {
+		return Return{}, err
+	}
+	now := s.stamp(ctx, q.By)
+	ask := Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
+	if err := checkCount(terms, o, ask, q, now.At); err != nil {
+		return Return{}, err
+	}
+	photos, err := s.clean(ctx, q.Photos)
+	if err != nil {
+		return Return{}, err
+	}
+	ask.Photos = photos.types()
+	// What the policy refuses whatever the claims are is refused before any
+	// photo is stored; the claims decide under the lock.
+	if v := Evaluate(terms, o, nil, ask, now.At); !v.Eligible {
+		if _, err := allow(v, q.Override); err != nil {
+			return Return{}, err
+		}
+	}
+	evidence, err := s.keep(ctx, photos, now.At)
+	if err != nil {
+		return Return{}, err
+	}
+	id := s.cfg.NewID()
+	lineIDs := make([]string, len(q.Items))
+	for i := range lineIDs {
+		lineIDs[i] = s.cfg.NewID()
+	}
+	r, err := s.store.Create(ctx, o, func(claims Claims) (*Return, error) {
+		v := Evaluate(terms, o, claims, ask, now.At)
+		override, err := allow(v, q.Override)
+		if err != nil {
+			return nil, err
+		}
+		d := Params{
+			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
+			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
+		}
+		for i, item := range q.Items {
+			bought, _ := o.Line(item.OrderLineID)
+			d.Lines = append(d.Lines, Line{
+				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
+			})
+		}
+		r, err := NewReturn(d, now)
+		if err == nil && demoRMA != "" {
+			err = r.AssignRMA(demoRMA, now)
+		}
+		return r, err
+	})
+	if err != nil {
+		return Return{}, s.refused(ctx, err, evidence)
+	}
+	s.cfg.Observer.Created(r)
+	if r.Status == StatusAuthorized {
+		s.cfg.Observer.StatusChanged(r, StatusPendingAuthorization, StatusAuthorized)
+	}
+	return r, nil
+}
+
+// checkCount refuses more photos than the policy takes, or than an override
+// can let pass, before any of them is read.
+func checkCount(t Terms, o orders.Order, ask Request, q CreateParams, at time.Time) error {
+	n := len(q.Photos)
+	if n <= t.Policy.MaxPhotos {
+		return nil
+	}
+	// Their number is what is judged, so they stand as of a type that is taken.
+	ask.Photos = slices.Repeat([]string{firstOf(t.Policy.PhotoTypes)}, n)
+	if _, err := allow(Evaluate(t, o, nil, ask, at), q.Override); err != nil {
+		return err
+	}
+	if n > maxPhotoCount {
+		return tooManyPhotos(n, maxPhotoCount)
+	}
+	return nil
+}
+
+func tooManyPhotos(n, most int) error {
+	f := Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(most), Nearest: number(most)}
+	return &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
+}
+
+// allow passes a verdict that is eligible, or whose every failed rule the
+// override names; it returns the override where it was needed.
+func allow(v Verdict, o *Override) (*Override, error) {
+	if v.Eligible {
+		if o == nil {
+			return nil, nil
+		}
+		return o, o.validate() // nothing to set aside now, but fees may be waived
+	}
+	if o != nil {
+		if err := o.validate(); err != nil {
+			return nil, err
+		}
+		open := remaining(v, o.Rules)
+		if len(open) == 0 {
+			return o, nil
+		}
+		return nil, &Error{Code: Code(open[0].Code), Field: open[0].Line, Message: open[0].Message(), Verdict: &v}
+	}
+	f, _ := v.First()
+	return nil, &Error{Code: Code(f.Code), Field: f.Line, Message: v.Message(), Verdict: &v}
+}
+
+// remaining are the findings that the rules do not name.
+func remaining(v Verdict, rules []string) []Finding {
+	named := map[string]bool{}
+	for _, r := range rules {
+		named[r] = true
+	}
+	var out []Finding
+	add := func(findings []Finding) {
+		for _, f := range findings {
+			if !named[string(f.Code)] {
+				out = append(out, f)
+			}
+		}
+	}
+	add(v.Findings)
+	for _, l := range v.Lines {
+		add(l.Findings)
+	}
+	return out
+}

@@ -1,0 +1,244 @@
+package returns
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/orders/event"
+)
+
+// ReceiptLine is how many units of an order line arrived.
+type ReceiptLine struct {
+	OrderLineID string
+	Received    int // 0 or more
+}
+
+// Receive notes what has arrived. No lines means all that is outstanding. What
+// arrives later is received again and adds up, until the inspection; more than
+// was announced is recorded as over and can't be accepted.
+func (r *Return) Receive(lines []ReceiptLine, notes string, s event.Stamp) error {
+	if r.Status != StatusReceived {
+		if err := r.may(StatusReceived, "received"); err != nil {
+			return err
+		}
+	}
+	if err := checkText("notes", notes, maxNote); err != nil {
+		return err
+	}
+	arrived := map[string]int{}
+	if len(lines) == 0 {
+		for _, l := range r.Lines {
+			if n := l.Quantity - l.Received; n > 0 {
+				arrived[l.OrderLineID] = n
+			}
+		}
+		if len(arrived) == 0 {
+			return &Error{Code: CodeInvalid, Field: "lines", Message: "Everything has been received already; the next step is the inspection."}
+		}
+	}
+	for _, l := range lines {
+		if r.line(l.OrderLineID) == nil {
+			return r.noSuchLine("lines", l.OrderLineID)
+		}
+		if _, twice := arrived[l.OrderLineID]; twice {
+			return &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The line %s is named twice.", clip(l.OrderLineID))}
+		}
+		if l.Received < 0 || l.Received > maxUnits {
+			return &Error{Code: CodeInvalid, Field: "received", Message: fmt.Sprintf("%d units received; 0 to %d are allowed.", l.Received, maxUnits)}
+		}
+		arrived[l.OrderLineID] = l.Received
+	}
+	kind := ReceiptFull
+	for _, l := range r.Lines {
+		switch total := l.Received + arrived[l.OrderLineID]; {
+		case total > l.Quantity:
+			kind = ReceiptOver
+		case total < l.Quantity && kind == ReceiptFull:
+			kind = ReceiptPartial
+		}
+	}
+	return r.record(s, EventReceived, &received{Kind: kind, Lines: arrived, Notes: notes})
+}
+
+// InspectionInput is what an inspection decided.
+type InspectionInput struct {
+	Result      InspectionResult
+	InspectedBy string // a name; required
+	Notes       string
+	Lines       []InspectionLine
+}
+
+// InspectionLine is the decision on one order line.
+type InspectionLine struct {
+	OrderLineID string
+	// Accepted is how many units are accepted; nil means all that were received
+	// (none, where the result is REJECTED).
+	Accepted    *int
+	Disposition Disposition // empty: restock for accepted units, return_to_customer for others
+	Condition   Condition   // empty: not recorded
+	Note        string
+	// Manual leaves the line to a person: the case stays under inspection
+	// until it is inspected again.
+	Manual bool
+}
+
+// Inspect decides on the goods. APPROVED accepts everything received,
+// PARTIALLY_APPROVED what its lines say and nothing of lines it does not name,
+// REJECTED nothing. The case is approved when at least one unit is accepted,
+// else rejected; units not accepted are released at once. Where the money is
+// back already, and was not taken back since, approval passes to refunded in
+// the same step.
+func (r *Return) Inspect(in InspectionInput, s event.Stamp) error {
+	if r.Status != StatusReceived && r.Status != StatusUnderInspection {
+		return r.may(StatusUnderInspection, "inspected")
+	}
+	decisions, manual, err := r.decide(in)
+	if err != nil {
+		return err
+	}
+	if r.Status == StatusReceived {
+		if err := r.record(s, EventInspectionStarted, &inspectionStarted{}); err != nil {
+			return err
+		}
+	}
+	if err := r.record(s, EventInspected, &inspected{Result: in.Result, InspectedBy: in.InspectedBy, Notes: in.Notes, Lines: decisions}); err != nil {
+		return err
+	}
+	if manual {
+		return nil
+	}
+	accepted := 0
+	for _, l := range r.Lines {
+		accepted += l.Accepted
+	}
+	if accepted == 0 {
+		return r.reject(in.Notes, s)
+	}
+	if err := r.record(s, EventApproved, &approved{}); err != nil {
+		return err
+	}
+	if r.RefundID == "" || r.reversed(r.RefundID) {
+		return nil
+	}
+	if err := r.checkEarly(s); err != nil {
+		return err
+	}
+	return r.record(s, EventRefunded, &refunded{RefundID: r.RefundID})
+}
+
+// decide turns the input into a decision for every line, or says what does not
+// fit together.
+func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, err error) {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	results := []InspectionResult{InspectionApproved, InspectionPartiallyApproved, InspectionRejected}
+	if !slices.Contains(results, in.Result) {
+		return nil, false, bad("result", "%q is not a result; one of %s.", clip(string(in.Result)), join(results))
+	}
+	if err := needText("inspected_by", in.InspectedBy, maxName, "Say who inspected the goods."); err != nil {
+		return nil, false, err
+	}
+	if err := checkText("notes", in.Notes, maxNote); err != nil {
+		return nil, false, err
+	}
+	if in.Result == InspectionPartiallyApproved && len(in.Lines) == 0 {
+		return nil, false, bad("lines", "PARTIALLY_APPROVED needs the accepted units of each line.")
+	}
+	named := map[string]InspectionLine{}
+	for _, l := range in.Lines {
+		if r.line(l.OrderLineID) == nil {
+			return nil, false, r.noSuchLine("lines", l.OrderLineID)
+		}
+		if _, twice := named[l.OrderLineID]; twice {
+			return nil, false, bad("lines", "The line %s is named twice.", clip(l.OrderLineID))
+		}
+		named[l.OrderLineID] = l
+	}
+	accepted, possible := 0, 0
+	for _, l := range r.Lines {
+		given, isNamed := named[l.OrderLineID]
+		d, err := decideLine(l, given, isNamed, in.Result)
+		if err != nil {
+			return nil, false, err
+		}
+		manual = manual || d.Acceptance == AcceptanceManual
+		accepted += d.Accepted
+		possible += min(l.Received, l.Quantity)
+		decisions = append(decisions, d)
+	}
+	switch {
+	case manual:
+	case in.Result == InspectionApproved && possible == 0:
+		return nil, false, bad("result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.")
+	case in.Result == InspectionApproved && accepted < possible:
+		return nil, false, bad("result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.", possible, accepted)
+	case in.Result == InspectionPartiallyApproved && accepted == 0:
+		return nil, false, bad("result", "The lines accept nothing; use REJECTED.")
+	case in.Result == InspectionRejected && accepted > 0:
+		return nil, false, bad("result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted)
+	}
+	return decisions, manual, nil
+}
+
+func decideLine(l Line, given InspectionLine, named bool, result InspectionResult) (decision, error) {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: l.Name + ": " + fmt.Sprintf(format, args...)}
+	}
+	d := decision{OrderLineID: l.OrderLineID, Disposition: given.Disposition, Condition: given.Condition, Note: given.Note}
+	if d.Condition != "" && !slices.Contains(AllConditions(), d.Condition) {
+		return d, bad("condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()))
+	}
+	if d.Disposition != "" && !slices.Contains(AllDispositions(), d.Disposition) {
+		return d, bad("disposition", "%q is not a disposition; one of %s.", clip(string(d.Disposition)), join(AllDispositions()))
+	}
+	if err := checkText("note", given.Note, maxNote); err != nil {
+		return d, err
+	}
+	if given.Manual {
+		d.Acceptance = AcceptanceManual
+		return d, nil
+	}
+	most := min(l.Received, l.Quantity)
+	switch {
+	case given.Accepted != nil:
+		d.Accepted = *given.Accepted
+	case result == InspectionApproved, result == InspectionPartiallyApproved && named:
+		d.Accepted = most
+	}
+	if d.Accepted < 0 || d.Accepted > most {
+		return d, &Error{Code: CodeNotReceived, Field: "accepted", Message: fmt.Sprintf(
+			"%s: %d units accepted; 0 to %d are possible, because %d were received and %d asked for.", l.Name, d.Accepted, most, l.Received, l.Quantity)}
+	}
+	if d.Accepted > 0 {
+		d.Acceptance = AcceptanceAccepted
+		if d.Disposition == "" {
+			d.Disposition = Restock
+		}
+		if d.Disposition == ReturnToCustomer || d.Disposition == Missing {
+			return d, bad("disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.", words(Status(d.Disposition)))
+		}
+		return d, nil
+	}
+	d.Acceptance = AcceptanceRejected
+	if d.Disposition == "" || d.Disposition == Restock {
+		d.Disposition = ReturnToCustomer // a form always sends one; nothing accepted, nothing restocked
+	}
+	if l.Received == 0 {
+		d.Disposition = Missing
+	}
+	return d, nil
+}
+
+func (r *Return) line(orderLineID string) *Line {
+	for i := range r.Lines {
+		if r.Lines[i].OrderLineID == orderLineID {
+			return &r.Lines[i]
+		}
+	}
+	return nil
+}
+
+func (r *Return) noSuchLine(field, id string) error {
+	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("The case has no line %q.", clip(id))}
+}

@@ -1,0 +1,219 @@
+package returns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// Quote says what a case would pay back now, and the balance of its payment.
+func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refunds.Quote, refunds.Balance, error) {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return refunds.Quote{}, refunds.Balance{}, fmt.Errorf("returns: quote %s: %w", id, err)
+	}
+	request, err := s.refundRequest(ctx, r, m, event.Actor{})
+	if err != nil {
+		return refunds.Quote{}, refunds.Balance{}, err
+	}
+	return s.cfg.Refunder.Preview(ctx, request)
+}
+
+func (s *Service) refundRequest(ctx context.Context, r Return, m payment.Method, by event.Actor) (refunds.Request, error) {
+	o, err := s.cfg.Orders.Order(ctx, r.OrderID)
+	if err != nil {
+		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
+	}
+	terms, err := s.termsByID(ctx, r.TermsID)
+	if err != nil {
+		return refunds.Request{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
+	}
+	return r.RefundRequest(o, terms.Policy, m, by)
+}
+
+// Refund pays a case back, or goes on with a refund that is open, and does
+// what follows before it answers: a refund that succeeded makes an approved
+// case refunded and puts its units back on the shelf. A refund that did not
+// succeed leaves the case as it is; the answer carries its state. Asking again
+// for a case that is refunded changes nothing.
+func (s *Service) Refund(ctx context.Context, id string, m payment.Method, by event.Actor) (Return, refunds.Refund, error) {
+	return s.refund(ctx, id, m, nil, by)
+}
+
+// RefundExactly is Refund for a caller who means to pay back amount, in minor
+// units. Any other amount is CodeAmountChanged of package refunds, and nothing
+// is paid.
+func (s *Service) RefundExactly(ctx context.Context, id string, m payment.Method, amount int64, by event.Actor) (Return, refunds.Refund, error) {
+	return s.refund(ctx, id, m, &amount, by)
+}
+
+func (s *Service) refund(ctx context.Context, id string, m payment.Method, expect *int64, by event.Actor) (Return, refunds.Refund, error) {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
+	}
+	if r.Status == StatusApproved && r.EarlyRefund {
+		// One that failed before the approval must not count as paid too much.
+		if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+			return r, refunds.Refund{}, err
+		}
+	}
+	request, err := s.refundRequest(ctx, r, m, by)
+	if err != nil {
+		return r, refunds.Refund{}, err
+	}
+	started := false
+	if r.Status != StatusApproved && r.Status != StatusRefunded {
+		// Noted before the money moves, so that the case is not cancelled under it.
+		if r, err = s.update(ctx, "start refund", id, func(r *Return) error {
+			started = !r.EarlyRefund
+			return r.StartEarlyRefund(s.stamp(ctx, by))
+		}); err != nil {
+			return Return{}, refunds.Refund{}, err
+		}
+		// The case may have moved on in between; what is asked for is what it is now.
+		if request, err = s.refundRequest(ctx, r, m, by); err != nil {
+			return r, refunds.Refund{}, err
+		}
+	}
+	request.Expect = expect
+	refund, err := s.cfg.Refunder.Refund(ctx, request)
+	if err != nil {
+		// Only a definite refusal of the refund that was noted here: another one
+		// may be open, and after an error of any other kind so may this one.
+		if started && refund.ID == "" && refunds.CodeOf(err) != "" {
+			err = errors.Join(err, s.settleEarly(ctx, id, 0))
+		}
+		return r, refund, err
+	}
+	changed, err := s.refundChanged(ctx, refund, by)
+	if err != nil {
+		return r, refund, err
+	}
+	return changed, refund, nil
+}
+
+// earlyGrace is how long after a case was last changed a refund that it asked
+// for may yet be opened: far longer than a request lives.
+const earlyGrace = 2 * time.Minute
+
+// settleEarly takes back the note of an early refund that certainly is not on
+// its way: it failed, or none was opened within the grace. It looks the refund
+// up as it is now, so that the late word of an old attempt says nothing about
+// a newer one, and leaves a case alone that has changed since.
+//
+// A refund that is opened between the look-up and the note is noted again by
+// whoever opened it, and by its next event.
+func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duration) error {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
+	}
+	if !r.EarlyRefund || r.RefundID != "" {
+		return nil
+	}
+	refund, err := s.cfg.Refunder.ByClientReference(ctx, id)
+	switch {
+	case errors.Is(err, refunds.ErrNotFound):
+		if s.cfg.Now().Sub(r.UpdatedAt) < grace {
+			return nil
+		}
+	case err != nil:
+		return fmt.Errorf("returns: look up the refund of %s: %w", id, err)
+	case refund.Status != refunds.StatusFailed:
+		return nil
+	}
+	_, err = s.update(ctx, "settle early refund", id, func(now *Return) error {
+		if now.Version != r.Version {
+			return nil
+		}
+		return now.RefundFailed(s.stamp(ctx, event.System("refunds")))
+	})
+	return err
+}
+
+// RefundChanged has the case of a refund follow the state it is in. It may be
+// called any number of times, in any order and late: a dispatcher calls it for
+// what a crash cut off. Where the case has followed already, as it mostly has,
+// it only reads.
+func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
+	by := event.System("refunds")
+	r, err := s.store.Return(ctx, refund.ClientReference)
+	if err != nil {
+		return fmt.Errorf("returns: follow refund of %s: %w", refund.ClientReference, err)
+	}
+	if refund.Status == refunds.StatusSucceeded {
+		next := r.Clone()
+		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.PendingEvents()) == 0 {
+			_, err := s.follow(ctx, r)
+			return err
+		}
+	}
+	_, err = s.refundChanged(ctx, refund, by)
+	return err
+}
+
+func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by event.Actor) (Return, error) {
+	if refund.Status == refunds.StatusFailed {
+		if err := s.settleEarly(ctx, refund.ClientReference, 0); err != nil {
+			return Return{}, err
+		}
+	}
+	r, err := s.update(ctx, "follow refund", refund.ClientReference, s.followed(ctx, refund, by))
+	if err != nil {
+		return Return{}, err
+	}
+	return s.follow(ctx, r)
+}
+
+// followed is the change of a case whose refund is in the state it is in.
+func (s *Service) followed(ctx context.Context, refund refunds.Refund, by event.Actor) func(*Return) error {
+	switch refund.Status {
+	case refunds.StatusSucceeded:
+		return func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(ctx, by)) }
+	case refunds.StatusReversed:
+		return func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(ctx, by)) }
+	case refunds.StatusFailed:
+		return func(*Return) error { return nil } // see settleEarly
+	}
+	return func(r *Return) error {
+		if reached[r.Status] == 0 {
+			return nil // closed; if the money goes, its success opens a task
+		}
+		return r.StartEarlyRefund(s.stamp(ctx, by))
+	}
+}
+
+// Follow does what a case owes in its state: the restock of accepted units,
+// each exactly once. It may be called any number of times.
+func (s *Service) Follow(ctx context.Context, id string) error {
+	r, err := s.store.Return(ctx, id)
+	if err != nil {
+		return fmt.Errorf("returns: follow %s: %w", id, err)
+	}
+	_, err = s.follow(ctx, r)
+	return err
+}
+
+func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
+	terms, err := s.termsByID(ctx, r.TermsID)
+	if err != nil {
+		return Return{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
+	}
+	due := r.RestockDue(terms.Policy)
+	if len(due) == 0 {
+		return r, nil
+	}
+	by := event.System("returns")
+	for _, d := range due {
+		if _, err := s.cfg.Restocker.Restock(ctx, d, by); err != nil {
+			return Return{}, fmt.Errorf("returns: restock of %s: %w", r.ID, err)
+		}
+	}
+	return s.update(ctx, "mark restocked", r.ID, func(r *Return) error { return r.MarkRestocked(s.stamp(ctx, by)) })
+}

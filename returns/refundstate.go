@@ -1,0 +1,214 @@
+package returns
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// reached says how far along a case is, for Policy.RefundFrom.
+var reached = map[Status]int{
+	StatusAuthorized: 1, StatusInTransit: 1, StatusReceived: 2, StatusUnderInspection: 2, StatusApproved: 3, StatusRefunded: 3,
+}
+
+// RefundRequest is what a case asks to be paid back now: the accepted units,
+// or, before the inspection and where the policy or an override allows it, the
+// units asked for. It is a function of the case, its order and its terms.
+func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by event.Actor) (refunds.Request, error) {
+	from := p.RefundFrom
+	if from == "" {
+		from = StatusApproved
+	}
+	if r.Overridden(RuleRefundEarly) {
+		from = StatusAuthorized
+	}
+	if reached[r.Status] == 0 || reached[r.Status] < reached[from] {
+		return refunds.Request{}, &Error{Code: CodeNotRefundable, Field: "status", Message: fmt.Sprintf(
+			"The case is %s; a refund can be paid from %s on.", words(r.Status), words(from))}
+	}
+	if m != "" && !slices.Contains(methods, m) {
+		return refunds.Request{}, &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; one of %s.", clip(string(m)), join(methods))}
+	}
+	request := refunds.Request{
+		ClientReference: r.ID, OrderID: o.ID, PaymentID: o.Payment.ID, PaymentMethod: o.Payment.Method, PaymentProviderID: o.Payment.ProviderID,
+		Captured: o.Payment.Amount, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+		Quote: refunds.QuoteRequest{Currency: o.Currency},
+	}
+	if !r.Overridden(RuleRefundMethod) {
+		request.Allowed = p.Methods
+	}
+	decided := r.Status == StatusApproved || r.Status == StatusRefunded
+	for _, l := range r.Lines {
+		units := l.Quantity
+		if decided {
+			units = l.Accepted
+		}
+		if units == 0 {
+			continue
+		}
+		bought, ok := o.Line(l.OrderLineID)
+		if !ok {
+			return refunds.Request{}, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID)}
+		}
+		request.Quote.Lines = append(request.Quote.Lines, refunds.QuoteRequestLine{
+			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid, Units: units, Overridden: r.byOverride(l.OrderLineID),
+		})
+		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
+			request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
+				Kind: refunds.RestockingFee, OrderLineID: l.OrderLineID, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
+				Waived: r.Overridden(RuleRestockingFee),
+			})
+		}
+	}
+	if fee, ok := firstFee(p.ReturnShippingFees, r.Reason, ""); ok {
+		request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
+			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed, Waived: r.Overridden(RuleReturnShippingFee),
+		})
+	}
+	return request, nil
+}
+
+// firstFee is the first rule that matches. A rule for a condition does not
+// match where none was recorded.
+func firstFee(rules []FeeRule, reason Reason, condition Condition) (FeeRule, bool) {
+	for _, f := range rules {
+		if (f.Reason == "" || f.Reason == reason) && (f.Condition == "" || f.Condition == condition) {
+			return f, true
+		}
+	}
+	return FeeRule{}, false
+}
+
+// byOverride reports whether the line comes back only because rules were set
+// aside: the verdict of the request says so.
+func (r *Return) byOverride(orderLineID string) bool {
+	if len(r.Verdict.Findings) > 0 {
+		return true
+	}
+	for _, l := range r.Verdict.Lines {
+		if l.OrderLineID == orderLineID && len(l.Findings) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// StartEarlyRefund notes that a refund is asked for before approval, so that
+// the case is not cancelled under it.
+func (r *Return) StartEarlyRefund(s event.Stamp) error {
+	if r.EarlyRefund || r.Status == StatusApproved || r.Status == StatusRefunded {
+		return nil
+	}
+	if reached[r.Status] == 0 {
+		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; nothing can be refunded.", words(r.Status))}
+	}
+	return r.record(s, EventEarlyRefundStarted, &earlyRefund{})
+}
+
+// RefundFailed notes that a refund asked for before approval certainly is not
+// on its way. The status stays, and the refund can be tried again.
+func (r *Return) RefundFailed(s event.Stamp) error {
+	if !r.EarlyRefund || r.RefundID != "" {
+		return nil
+	}
+	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
+}
+
+// RefundSucceeded notes that the money is back: an approved case becomes
+// refunded, any other keeps its status. The second time changes nothing, nor
+// does the late word of a refund that is known to be reversed.
+func (r *Return) RefundSucceeded(refundID string, s event.Stamp) error {
+	if refundID == "" {
+		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
+	}
+	switch {
+	case r.reversed(refundID):
+		return nil
+	case r.Status == StatusRefunded:
+		if r.RefundID != refundID {
+			// A new refund after the provider took the first one back.
+			return r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID})
+		}
+		return nil
+	case r.Status == StatusApproved:
+		if err := r.checkEarly(s); err != nil {
+			return err
+		}
+		return r.record(s, EventRefunded, &refunded{RefundID: refundID})
+	case r.RefundID == refundID:
+		return nil
+	}
+	if err := r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID}); err != nil {
+		return err
+	}
+	if r.Status == StatusRejected || r.Status == StatusCancelled {
+		return r.OpenTask(TaskRefundedButRejected, "The refund of this case succeeded after it was closed.", s)
+	}
+	return nil
+}
+
+// checkEarly opens a task where a refund that was asked for before the
+// inspection paid for more units than it accepted.
+func (r *Return) checkEarly(s event.Stamp) error {
+	accepted, asked := 0, 0
+	for _, l := range r.Lines {
+		accepted += l.Accepted
+		asked += l.Quantity
+	}
+	if !r.EarlyRefund || accepted == asked {
+		return nil
+	}
+	return r.OpenTask(TaskRefundedTooMuch, fmt.Sprintf("The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted), s)
+}
+
+// RefundReversed notes that the provider took a refund back: the status and
+// the stock stay, and a person has to look, once for each refund. Told again,
+// also after somebody has dealt with it, it changes nothing.
+func (r *Return) RefundReversed(refundID string, s event.Stamp) error {
+	if refundID == "" {
+		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
+	}
+	if r.reversed(refundID) {
+		return nil
+	}
+	return r.record(s, EventTaskOpened, &taskOpened{
+		ID: len(r.Tasks) + 1, Kind: TaskRefundReversed, Ref: refundID,
+		Note: "The provider took the refund back. Pay it again, by another method if need be; store credit always works.",
+	})
+}
+
+// reversed reports whether the refund is known to have been taken back.
+func (r *Return) reversed(refundID string) bool {
+	return slices.ContainsFunc(r.Tasks, func(t Task) bool { return t.Kind == TaskRefundReversed && t.Ref == refundID })
+}
+
+// RestockDue are the units that go back on the shelf now, by line; nothing
+// when that was done, or when it is not time yet.
+func (r *Return) RestockDue(p Policy) []orders.Restock {
+	due := r.Status == StatusRefunded || r.Status == StatusApproved && p.RestockAt == RestockAtInspection
+	if !due || r.Restocked {
+		return nil
+	}
+	var out []orders.Restock
+	for _, l := range r.Lines {
+		if l.Accepted > 0 && l.Disposition == Restock {
+			out = append(out, orders.Restock{Ref: l.ID, ProductID: l.ProductID, Quantity: l.Accepted})
+		}
+	}
+	return out
+}
+
+// MarkRestocked notes that the units are back on the shelf.
+func (r *Return) MarkRestocked(s event.Stamp) error {
+	if r.Restocked {
+		return nil
+	}
+	if r.Status != StatusRefunded && r.Status != StatusApproved {
+		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; nothing goes back on the shelf.", words(r.Status))}
+	}
+	return r.record(s, EventRestocked, &restocked{})
+}
