@@ -27,7 +27,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// 1110.50 USD <nil>
-	// orders: INVALID: amount: "1.005" has 3 decimals; USD has at most 2
+	// money: INVALID: amount: "1.005" has 3 decimals; USD has at most 2
 }
 
 func ExampleNew() {
@@ -65,7 +65,7 @@ func ExampleParseCurrency() {
 	fmt.Println(err)
 	// Output:
 	// USD <nil>
-	// orders: INVALID: currency: "DOLLAR" is not an ISO 4217 currency code, such as USD
+	// money: INVALID: currency: "DOLLAR" is not an ISO 4217 currency code, such as USD
 }
 
 func TestParse(t *testing.T) {
