@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 )
 
@@ -69,14 +69,14 @@ func most(t *testing.T, field string) time.Duration {
 // Who waits must give up later than whom it waits for: else work goes on that
 // nobody waits for.
 func TestTimeoutsAreInOrder(t *testing.T) {
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: sqldbtest.PostgresURL(t)})
+	db, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	setting := func(name string) time.Duration {
 		var ms int64
-		if err := db.Read.NewRaw("SELECT setting FROM pg_settings WHERE name = ?", name).Scan(t.Context(), &ms); err != nil {
+		if err := db.Reader().NewRaw("SELECT setting FROM pg_settings WHERE name = ?", name).Scan(t.Context(), &ms); err != nil {
 			t.Fatal(err)
 		}
 		return time.Duration(ms) * time.Millisecond
@@ -109,12 +109,12 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 
 // PostgreSQL must have a connection for all pools of all replicas together.
 func TestThePoolsOfAllReplicasFitIntoPostgreSQL(t *testing.T) {
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: sqldbtest.PostgresURL(t)})
+	db, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	pool := db.Write.Stats().MaxOpenConnections
+	pool := db.Writer().Stats().MaxOpenConnections
 	replicas := inNumber(t, "dockercompose.replicas.yml", `^    scale: (\d+)$`)
 	balanced := inNumber(t, "haproxy/haproxy.cfg", `^ +server-template shop 1-(\d+) `)
 	allowed := inNumber(t, "services.yml", `"max_connections=(\d+)"`)

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -180,7 +180,7 @@ func TestTheShopOpensWithItsDemoDataAndKeepsItOverARestart(t *testing.T) {
 	t.Parallel()
 	databases := map[string]func(t *testing.T) []string{
 		"sqlite":   func(t *testing.T) []string { return nil },
-		"postgres": func(t *testing.T) []string { return []string{"DATABASE_URL=" + sqldbtest.PostgresURL(t)} },
+		"postgres": func(t *testing.T) []string { return []string{"DATABASE_URL=" + sqlstoretest.PostgresURL(t)} },
 	}
 	for name, extra := range databases {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
@@ -30,13 +30,13 @@ const (
 // checkout measures cash orders of one hot product, through orders.Service and
 // by pgbench, on one PostgreSQL that flushes every commit to disk.
 func checkout(ctx context.Context, o options, progress io.Writer) ([]row, error) {
-	if err := os.Setenv("SQLDBTEST_FSYNC", "on"); err != nil {
+	if err := os.Setenv("SQLSTORETEST_FSYNC", "on"); err != nil {
 		return nil, err
 	}
 	var ours, theirs, ratios []float64
 	err := with(ctx, func(e *env) error {
-		url := sqldbtest.PostgresURL(e)
-		db := sqldbtest.Open(e, sqldb.Config{URL: url, MaxConns: 8})
+		url := sqlstoretest.PostgresURL(e)
+		db := sqlstoretest.Open(e, sqldb.Config{URL: url, MaxConns: 8})
 		b, err := newShop(ctx, db, url)
 		if err != nil {
 			return err

@@ -8,7 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 //go:embed ddl_postgres.sql
@@ -25,9 +25,9 @@ var prefixes = regexp.MustCompile(`^[a-z][a-z_]*$`)
 // DDL returns the statements that make the two tables of prefix. A store
 // copies them into its first migration, and a test of the store asserts that
 // the migration contains them, so that all stores stay alike.
-func DDL(d sqldb.Dialect, prefix string) string {
+func DDL(d sqlstore.Dialect, prefix string) string {
 	text := ddlPostgres
-	if d == sqldb.SQLite {
+	if d == sqlstore.SQLite {
 		text = ddlSQLite
 	}
 	return strings.ReplaceAll(text, "PREFIX", prefix)

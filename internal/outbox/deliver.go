@@ -41,7 +41,7 @@ func (d *Dispatcher) due(ctx context.Context, prefix string) ([]*subscription, e
 	now := sqldb.At(d.cfg.Now())
 	for _, s := range d.subscribers(prefix) {
 		var some bool
-		err := d.db.Read.NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
+		err := d.db.Reader().NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
 			AND d.subscriber = ? AND d.next_at <= ? AND (d.lease_until IS NULL OR d.lease_until <= ?))`,
 			deliveriesTable(prefix), s.name, now, now).Scan(ctx, &some)
 		if err != nil {

@@ -15,12 +15,13 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{Poll: 5 * time.Millisecond, Batch: 3})
 		var every, paid journal
 		subscribe(t, d, "every", nil, every.record)
@@ -45,7 +46,7 @@ func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
 }
 
 func TestTheHandlerGetsTheEventThatWasAppended(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		want := newEvent(t, "o1", 1, "made")
 		var got event.Event
@@ -61,7 +62,7 @@ func TestTheHandlerGetsTheEventThatWasAppended(t *testing.T) {
 }
 
 func TestDeliverNowFinishesOneAggregateInOrderAndNoOther(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{Batch: 4})
 		var j journal
 		subscribe(t, d, "s", nil, j.record)
@@ -85,7 +86,7 @@ func TestDeliverNowFinishesOneAggregateInOrderAndNoOther(t *testing.T) {
 }
 
 func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		broken := errors.New("out of order")
 		fails := true
@@ -120,7 +121,7 @@ func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
 }
 
 func TestAHandlerMayDeliverItsOwnAggregate(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		var j journal
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
@@ -142,7 +143,7 @@ func TestAHandlerMayDeliverItsOwnAggregate(t *testing.T) {
 }
 
 func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		c := &clock{now: day}
 		var j journal
 		// The first worker handles the event; the process then dies before it
@@ -150,7 +151,7 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 		dead := newDispatcher(t, db, outbox.Config{Now: c.Now})
 		subscribe(t, dead, "s", nil, func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
-			if _, err := db.Write.ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of the dead'"); err != nil {
+			if _, err := db.Writer().ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of the dead'"); err != nil {
 				t.Error(err)
 			}
 			return nil
@@ -177,10 +178,10 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 }
 
 func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{Lease: 30 * time.Millisecond})
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
-			_, err := db.Write.ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of another'")
+			_, err := db.Writer().ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of another'")
 			if err != nil {
 				t.Error(err)
 			}
@@ -195,7 +196,7 @@ func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 			Token string `bun:"lease_token"`
 			Error string `bun:"last_error"`
 		}
-		if err := db.Read.NewRaw("SELECT lease_token, last_error FROM orders_deliveries").Scan(t.Context(), &row); err != nil {
+		if err := db.Reader().NewRaw("SELECT lease_token, last_error FROM orders_deliveries").Scan(t.Context(), &row); err != nil {
 			t.Fatal(err)
 		}
 		if row.Token != "of another" || row.Error != "" {
@@ -205,7 +206,7 @@ func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 }
 
 func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		// The clock moves by hand, never further than the lease that is left,
 		// so that only a missing renewal can let it end.
 		c := &clock{now: day}
@@ -228,7 +229,7 @@ func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 			c.add(config.Lease / 2)
 			eventually(t, "the lease is renewed", func() bool {
 				var until sqldb.Time
-				if err := db.Read.NewRaw("SELECT max(lease_until) FROM orders_deliveries").Scan(t.Context(), &until); err != nil {
+				if err := db.Reader().NewRaw("SELECT max(lease_until) FROM orders_deliveries").Scan(t.Context(), &until); err != nil {
 					t.Fatal(err)
 				}
 				return until == sqldb.At(c.Now().Add(config.Lease))
@@ -243,7 +244,7 @@ func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 }
 
 func TestTwoDispatchersDeliverEachEventOnceAndInOrder(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		const aggregates, length = 6, 10
 		var mu sync.Mutex
 		last := map[string]int{}
@@ -291,7 +292,7 @@ func TestTwoDispatchersDeliverEachEventOnceAndInOrder(t *testing.T) {
 }
 
 func TestAnEventWaitsForAnEarlierOneThatIsNotFannedOut(t *testing.T) {
-	db := sqldbtest.Postgres(t)
+	db := sqlstoretest.Postgres(t)
 	migrate(t, db)
 	d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
 	var j journal
@@ -305,7 +306,7 @@ func TestAnEventWaitsForAnEarlierOneThatIsNotFannedOut(t *testing.T) {
 		start(t, d)
 		eventually(t, "the second is fanned out", func() bool {
 			var n int
-			err := db.Read.NewRaw("SELECT count(*) FROM orders_deliveries WHERE event_id = 'o1:2'").Scan(t.Context(), &n)
+			err := db.Reader().NewRaw("SELECT count(*) FROM orders_deliveries WHERE event_id = 'o1:2'").Scan(t.Context(), &n)
 			return err == nil && n == 1
 		})
 		appendEvents(t, db, newEvent(t, "o2", 1, "made"))

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/batch"
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // MaxLease is the longest a claimed row stays taken without being renewed.
@@ -114,7 +114,7 @@ func Backfill(since time.Time) Option {
 // Dispatcher delivers events to subscribers. It is safe for concurrent use,
 // and any number of processes may run one on the same database.
 type Dispatcher struct {
-	db        *sqldb.DB
+	db        *sqlstore.DB
 	cfg       Config
 	wake      chan struct{}
 	successes *batch.Batcher[*success]
@@ -125,7 +125,7 @@ type Dispatcher struct {
 }
 
 // New returns a Dispatcher on db without subscribers.
-func New(db *sqldb.DB, c Config) (*Dispatcher, error) {
+func New(db *sqlstore.DB, c Config) (*Dispatcher, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func (d *Dispatcher) fanOut(ctx context.Context, prefix, aggregateID string) (in
 	// A look without a lock first: mostly there is nothing, and on SQLite a
 	// transaction would hold up whoever writes.
 	var seen []eventRow
-	if err := waiting(d.db.Read, &seen).Column("id").Limit(1).Scan(ctx); err != nil {
+	if err := waiting(d.db.Reader(), &seen).Column("id").Limit(1).Scan(ctx); err != nil {
 		return 0, fmt.Errorf("%s: %w", op, err)
 	}
 	if len(seen) == 0 {

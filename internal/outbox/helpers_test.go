@@ -14,9 +14,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // prefix of the tables in these tests.
@@ -25,20 +25,20 @@ const prefix = "orders"
 var day = time.Date(2026, 11, 24, 9, 30, 0, 123456000, time.UTC)
 
 // each runs fn on both databases, with the tables made.
-func each(t *testing.T, fn func(t *testing.T, db *sqldb.DB)) {
+func each(t *testing.T, fn func(t *testing.T, db *sqlstore.DB)) {
 	t.Helper()
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrate(t, db)
 		fn(t, db)
 	})
 }
 
-func migrate(t *testing.T, db *sqldb.DB) {
+func migrate(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
-	files := func(d sqldb.Dialect) fs.FS {
+	files := func(d sqlstore.Dialect) fs.FS {
 		return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, prefix) + outbox.OriginDDL(prefix))}}
 	}
-	err := sqldb.Migrate(t.Context(), db, sqldb.Set{Name: prefix, PG: files(sqldb.Postgres), SQLite: files(sqldb.SQLite)})
+	err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: prefix, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func newEvent(t *testing.T, aggregate string, seq int, typ string) event.Event {
 	return e
 }
 
-func appendEvents(t *testing.T, db *sqldb.DB, events ...event.Event) {
+func appendEvents(t *testing.T, db *sqlstore.DB, events ...event.Event) {
 	t.Helper()
 	err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.Tx) error {
 		return outbox.Append(ctx, tx, prefix, events)
@@ -68,7 +68,7 @@ func appendEvents(t *testing.T, db *sqldb.DB, events ...event.Event) {
 	}
 }
 
-func newDispatcher(t *testing.T, db *sqldb.DB, c outbox.Config) *outbox.Dispatcher {
+func newDispatcher(t *testing.T, db *sqlstore.DB, c outbox.Config) *outbox.Dispatcher {
 	t.Helper()
 	d, err := outbox.New(db, c)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // sent keeps the last statement.
@@ -23,7 +23,7 @@ func (s *sent) AfterQuery(_ context.Context, e *bun.QueryEvent)                 
 // TestAnOriginIsFoundByIndexAmongManyEvents: of 5000 events few come from an
 // address, and one from a request.
 func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		var all []event.Event
 		for i := range 5000 {
 			e, err := event.NewEvent(fmt.Sprintf("o%d", i), 1, "made", event.Stamp{
@@ -36,11 +36,11 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 			all = append(all, e)
 		}
 		appendEvents(t, db, all...)
-		if _, err := db.Write.ExecContext(t.Context(), "ANALYZE"); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(), "ANALYZE"); err != nil {
 			t.Fatal(err)
 		}
 		var hook sent
-		read := db.Read.WithQueryHook(&hook)
+		read := db.Reader().WithQueryHook(&hook)
 		for index, tc := range map[string]struct {
 			q    outbox.Query
 			want int
@@ -53,10 +53,10 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 				t.Fatalf("%d events, want %d; %v", len(page.Events), tc.want, err)
 			}
 			explain := "EXPLAIN QUERY PLAN "
-			if db.Dialect == sqldb.Postgres {
+			if db.Dialect() == sqlstore.Postgres {
 				explain = "EXPLAIN "
 			}
-			rows, err := db.Read.QueryContext(t.Context(), explain+hook.query)
+			rows, err := db.Reader().QueryContext(t.Context(), explain+hook.query)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,10 +12,11 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		c := &clock{now: day}
 		var log logBuffer
 		d := newDispatcher(t, db, outbox.Config{
@@ -41,7 +42,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 				NextAt   sqldb.Time `bun:"next_at"`
 				Lease    sqldb.Time `bun:"lease_until"`
 			}
-			err := db.Read.NewRaw("SELECT attempts, next_at, lease_until FROM orders_deliveries WHERE event_id = 'o1:1'").Scan(t.Context(), &row)
+			err := db.Reader().NewRaw("SELECT attempts, next_at, lease_until FROM orders_deliveries WHERE event_id = 'o1:1'").Scan(t.Context(), &row)
 			if err != nil || !row.Lease.IsZero() {
 				return 0, time.Time{}
 			}
@@ -96,7 +97,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 }
 
 func TestAPanicIsAFailureOfItsEventAlone(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond, MaxAttempts: 1, MinRetry: time.Hour, MaxRetry: time.Hour})
 		var j journal
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
@@ -116,7 +117,7 @@ func TestAPanicIsAFailureOfItsEventAlone(t *testing.T) {
 }
 
 func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
 		called := make(chan struct{})
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
@@ -136,7 +137,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var attempts int
-		if err := db.Read.NewRaw("SELECT attempts FROM orders_deliveries").Scan(t.Context(), &attempts); err != nil {
+		if err := db.Reader().NewRaw("SELECT attempts FROM orders_deliveries").Scan(t.Context(), &attempts); err != nil {
 			t.Fatal(err)
 		}
 		if attempts != 1 || len(j.list()) != 1 {
@@ -146,7 +147,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 }
 
 func TestASubscriberGetsWhatWasPublishedWhileItWasDown(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
 		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
 		var j journal
@@ -157,7 +158,7 @@ func TestASubscriberGetsWhatWasPublishedWhileItWasDown(t *testing.T) {
 }
 
 func TestBackfillMakesUpForFanOutWithoutTheSubscriber(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		old := newDispatcher(t, db, outbox.Config{})
 		subscribe(t, old, "old", nil, new(journal).record)
 		for seq := 1; seq <= 5; seq++ {
@@ -198,11 +199,11 @@ func TestConfigurationThatCanNotWorkIsRefused(t *testing.T) {
 		"a negative handler limit":  {HandlerTimeout: -1},
 		"a batch of less than none": {Batch: -1},
 	} {
-		if _, err := outbox.New(&sqldb.DB{}, c); err == nil {
+		if _, err := outbox.New(&sqlstore.DB{}, c); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	d := newDispatcher(t, &sqldb.DB{}, outbox.Config{})
+	d := newDispatcher(t, &sqlstore.DB{}, outbox.Config{})
 	ok := func(context.Context, event.Event) error { return nil }
 	subscribe(t, d, "s", nil, ok)
 	for name, err := range map[string]error{

@@ -10,17 +10,17 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		const other = "returns"
-		files := func(d sqldb.Dialect) fs.FS {
+		files := func(d sqlstore.Dialect) fs.FS {
 			return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, other) + outbox.OriginDDL(other))}}
 		}
-		if err := sqldb.Migrate(t.Context(), db, sqldb.Set{Name: other, PG: files(sqldb.Postgres), SQLite: files(sqldb.SQLite)}); err != nil {
+		if err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: other, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]bool{}
@@ -43,7 +43,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 			got, q := map[string]bool{}, outbox.Query{Limit: limit}
 			var last event.Event
 			for {
-				p, err := outbox.SearchAll(t.Context(), db.Read, []string{prefix, other}, q)
+				p, err := outbox.SearchAll(t.Context(), db.Reader(), []string{prefix, other}, q)
 				if err != nil {
 					t.Fatal(err)
 				}

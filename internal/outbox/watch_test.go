@@ -10,15 +10,15 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestAWatcherSeesEachEventOnce: those of its types, and what it writes is kept
 // with the mark that they were fanned out. While it fails they go to nobody.
 func TestAWatcherSeesEachEventOnce(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
-		if _, err := db.Write.ExecContext(t.Context(), "CREATE TABLE notes (id TEXT)"); err != nil {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
+		if _, err := db.Writer().ExecContext(t.Context(), "CREATE TABLE notes (id TEXT)"); err != nil {
 			t.Fatal(err)
 		}
 		d := newDispatcher(t, db, outbox.Config{Batch: 2})
@@ -51,7 +51,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 		notes := func() string {
 			t.Helper()
 			var ids []string
-			if err := db.Read.NewRaw("SELECT id FROM notes").Scan(t.Context(), &ids); err != nil {
+			if err := db.Reader().NewRaw("SELECT id FROM notes").Scan(t.Context(), &ids); err != nil {
 				t.Fatal(err)
 			}
 			slices.Sort(ids)
@@ -77,7 +77,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 
 // TestAWatcherNeedsNoSubscriber: Run fans out for it alone.
 func TestAWatcherNeedsNoSubscriber(t *testing.T) {
-	each(t, func(t *testing.T, db *sqldb.DB) {
+	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{})
 		var seen journal
 		err := d.Watch(prefix, nil, func(ctx context.Context, _ bun.IDB, events []event.Event) error {

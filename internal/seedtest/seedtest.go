@@ -12,7 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // Filling is a shop's history. The tables of the stores have to be there.
@@ -29,13 +29,13 @@ type Filling struct {
 // Fill writes the history. Of ten returns six are refunded, one each is
 // rejected, cancelled, approved and open; one in seven refunds fails first,
 // one in five pays more than its terms.
-func (f Filling) Fill(tb testing.TB, db *sqldb.DB) {
+func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
 	tb.Helper()
 	exec := func(query string) {
 		tb.Helper()
 		query = strings.ReplaceAll(query, "TAG", f.Tag)
 		err := db.Tx(tb.Context(), "write a history", func(ctx context.Context, tx bun.Tx) error {
-			if db.Dialect == sqldb.Postgres { // a million rows take their time
+			if db.Dialect() == sqlstore.Postgres { // a million rows take their time
 				if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 					return err
 				}
@@ -51,13 +51,13 @@ func (f Filling) Fill(tb testing.TB, db *sqldb.DB) {
 		return fmt.Sprintf("WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d) ", n)
 	}
 	at := func(micros string) string {
-		if db.Dialect == sqldb.SQLite {
+		if db.Dialect() == sqlstore.SQLite {
 			return micros
 		}
 		return "(TIMESTAMPTZ 'epoch' + (" + micros + ") * INTERVAL '1 microsecond')"
 	}
 	js := func(text string) string {
-		if db.Dialect == sqldb.SQLite {
+		if db.Dialect() == sqlstore.SQLite {
 			return text
 		}
 		return "CAST(" + text + " AS JSONB)"
@@ -76,7 +76,7 @@ func (f Filling) Fill(tb testing.TB, db *sqldb.DB) {
 	event("orders", "o", "s.i % 50 <> 0", "3", "order.completed", placed+" + 60000", f.Orders)
 	event("orders", "o", "s.i % 50 = 0", "3", "order.cancelled", placed+" + 90000000", f.Orders)
 	null := "CAST(NULL AS TIMESTAMPTZ)"
-	if db.Dialect == sqldb.SQLite {
+	if db.Dialect() == sqlstore.SQLite {
 		null = "NULL"
 	}
 	exec(fmt.Sprintf(`INSERT INTO terms (id, version, policy, published_at, by_kind, by_id, by_name, note)

@@ -1,7 +1,7 @@
 // Package sqldb is the one way this module talks to a relational database:
 // PostgreSQL in production, SQLite as the embedded default, both through bun.
 //
-// A [DB] is opened once and shared by all stores. Reads go through DB.Read,
+// A [DB] is opened once and shared by all stores. Reads go through DB.Reader(),
 // changes through [DB.Tx], which opens one transaction, retries what the
 // database asks to be retried, and refuses to nest.
 //

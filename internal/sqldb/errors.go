@@ -29,7 +29,7 @@ const (
 // work: ErrBusy, a lock that wasn't free in time, a deadlock, a serialization
 // failure, or no connection left. The statement changed nothing.
 func IsBusy(err error) bool {
-	if errors.Is(err, ErrBusy) || isRetryable(err) {
+	if errors.Is(err, ErrBusy) || IsRetryable(err) {
 		return true
 	}
 	switch pgCode(err) {
@@ -70,21 +70,21 @@ func IsCheck(err error) (constraint string, ok bool) {
 	return "", false
 }
 
-// isRetryable reports whether the transaction was rolled back because of
+// IsRetryable reports whether the transaction was rolled back because of
 // others and may succeed when run again.
-func isRetryable(err error) bool {
+func IsRetryable(err error) bool {
 	switch pgCode(err) {
 	case pgSerialization, pgDeadlock:
 		return true
 	}
-	return isSQLiteBusy(err)
+	return IsSQLiteBusy(err)
 }
 
-// isDefinite reports whether the failure of a commit is an answer of the
+// IsDefinite reports whether the failure of a commit is an answer of the
 // database, which means that it rolled back, or comes from database/sql having
 // rolled back before. Anything else, a cut connection for one, may hide a
 // commit that took place.
-func isDefinite(err error) bool {
+func IsDefinite(err error) bool {
 	// The latter: a statement failed before, so the server rolled back instead.
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) {
 		return true
@@ -102,7 +102,7 @@ func isDefinite(err error) bool {
 	return false
 }
 
-func isSQLiteBusy(err error) bool {
+func IsSQLiteBusy(err error) bool {
 	lite, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return false

@@ -4,68 +4,61 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/uptrace/bun"
 )
 
-// errTogether is the answer to a statement that can't wait for others.
-var errTogether = errors.New("sqldb: a statement sent together with others returns neither rows nor their number")
+// errPipeline is the answer to a statement that can't wait for others.
+var errPipeline = errors.New("sqldb: a statement in a pipeline returns neither rows nor their number")
 
 // Pipeline sends the statements that fn makes with w in one round trip, in
 // their order. It is for the writes at the end of a transaction, when all has
 // been decided: each returns nothing, so none may ask for rows (a select, a
 // RETURNING clause, a column left to the database) or for how many it changed.
-// The first that fails ends them all, and its error is that of Together.
+// The first that fails ends them all, and its error is that of Pipeline.
 //
-// An error of fn comes back as it is, and nothing is sent. w is of no use after
-// fn.
-func Pipeline(ctx context.Context, tx bun.Tx, fn func(w bun.IDB) error) error {
-	w := &pipeline{Tx: tx}
-	if err := fn(w); err != nil {
+// tx is the transaction that sqlstore's Tx gives. An error of fn comes back as
+// it is, and nothing is sent. w is of no use after fn.
+func Pipeline(ctx context.Context, tx bun.IDB, fn func(w bun.IDB) error) error {
+	c, ok := tx.(conn)
+	if !ok {
+		return fmt.Errorf("sqldb: pipeline: %T is no transaction of sqlstore", tx)
+	}
+	kept := &pipeline{}
+	if err := fn(conn{c.DB, kept}); err != nil {
 		return err
 	}
-	if len(w.text) == 0 {
+	if len(kept.text) == 0 {
 		return nil
 	}
-	// Not through bun, which has counted each of them already, and which would
-	// look for arguments in the finished text.
-	_, err := tx.Tx.ExecContext(ctx, string(w.text))
+	_, err := c.on.ExecContext(ctx, string(kept.text))
 	return err
 }
 
-// pipeline is a transaction whose statements are kept.
+// pipeline keeps the statements it is given.
 type pipeline struct {
-	bun.Tx
-
 	text []byte
 }
 
-func (w *pipeline) NewInsert() *bun.InsertQuery { return w.Tx.NewInsert().Conn(w) }
-func (w *pipeline) NewUpdate() *bun.UpdateQuery { return w.Tx.NewUpdate().Conn(w) }
-func (w *pipeline) NewDelete() *bun.DeleteQuery { return w.Tx.NewDelete().Conn(w) }
-func (w *pipeline) NewSelect() *bun.SelectQuery { return w.Tx.NewSelect().Conn(w) }
-func (w *pipeline) NewRaw(query string, args ...any) *bun.RawQuery {
-	return w.Tx.NewRaw(query, args...).Conn(w)
-}
-
-// ExecContext implements bun.IConn. bun calls it with a finished text.
-func (w *pipeline) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if len(args) > 0 {
-		return w.NewRaw(query, args...).Exec(ctx)
+// ExecContext implements bun.IConn. The query is a finished text.
+func (p *pipeline) ExecContext(_ context.Context, query string, _ ...any) (sql.Result, error) {
+	if len(p.text) > 0 {
+		p.text = append(p.text, ";\n"...)
 	}
-	if len(w.text) > 0 {
-		w.text = append(w.text, ";\n"...)
-	}
-	w.text = append(w.text, query...)
+	p.text = append(p.text, query...)
 	return unknownResult{}, nil
 }
 
 // QueryContext implements bun.IConn.
 func (*pipeline) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
-	return nil, errTogether
+	return nil, errPipeline
 }
+
+// QueryRowContext implements bun.IConn: a row can't be had.
+func (*pipeline) QueryRowContext(context.Context, string, ...any) *sql.Row { return &sql.Row{} }
 
 type unknownResult struct{}
 
-func (unknownResult) LastInsertId() (int64, error) { return 0, errTogether }
-func (unknownResult) RowsAffected() (int64, error) { return 0, errTogether }
+func (unknownResult) LastInsertId() (int64, error) { return 0, errPipeline }
+func (unknownResult) RowsAffected() (int64, error) { return 0, errPipeline }

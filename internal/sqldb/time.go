@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun/dialect"
@@ -76,4 +77,16 @@ func (t *Time) Scan(src any) error {
 		return fmt.Errorf("sqldb: a %T can't be read as a time: the column must be TIMESTAMPTZ on PostgreSQL, INTEGER on SQLite", src)
 	}
 	return nil
+}
+
+// AppendMicros puts parentheses around a negative number, so that it can't
+// form "--", the start of a comment, with a minus before it.
+func AppendMicros(b []byte, t time.Time) []byte {
+	us := t.UnixMicro()
+	if us >= 0 {
+		return strconv.AppendInt(b, us, 10)
+	}
+	b = append(b, '(')
+	b = strconv.AppendInt(b, us, 10)
+	return append(b, ')')
 }

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestOldDeltasAreAddedUpByTheHour writes five days of two processes, and then
 // has several at once add up what is older than two days.
 func TestOldDeltasAreAddedUpByTheHour(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		begin := time.Date(2026, 5, 10, 0, 0, 3, 0, time.UTC)
 		end := begin.AddDate(0, 0, 5)
@@ -33,7 +33,7 @@ func TestOldDeltasAreAddedUpByTheHour(t *testing.T) {
 		b.orders(t, 0, 0, 0)
 		rows := func() (n int) {
 			t.Helper()
-			if err := db.Read.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM slo_deltas").Scan(&n); err != nil {
+			if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM slo_deltas").Scan(&n); err != nil {
 				t.Fatal(err)
 			}
 			return n

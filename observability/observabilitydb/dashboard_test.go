@@ -6,11 +6,12 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestDashboardTellsWhatWaits(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 40, Returns: 40, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: time.Hour})
 		q := DashboardRequest{Now: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: time.UTC}
 		d, err := New(db).Dashboard(t.Context(), q)
@@ -21,7 +22,7 @@ func TestDashboardTellsWhatWaits(t *testing.T) {
 			t.Errorf("nothing waits, but %+v and %+v", d.Unknown, d.Person)
 		}
 		for id, since := range map[string]time.Time{"f-a-1": q.Now.Add(-time.Hour), "f-a-2": q.Now.Add(-3 * time.Hour)} {
-			if _, err := db.Write.NewRaw("UPDATE refunds SET status = 'unknown', gave_up = ?, created_at = ? WHERE id = ?",
+			if _, err := db.Writer().NewRaw("UPDATE refunds SET status = 'unknown', gave_up = ?, created_at = ? WHERE id = ?",
 				id == "f-a-1", sqldb.At(since), id).Exec(t.Context()); err != nil {
 				t.Fatal(err)
 			}

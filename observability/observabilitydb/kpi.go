@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // KPIs are the figures of a quarter in a time zone. They are added up from
@@ -70,13 +70,13 @@ type Money struct {
 // Reader reads figures from the tables of this package and of the stores, and
 // remembers those of some days (see KPIs). It is safe for concurrent use.
 type Reader struct {
-	db *sqldb.DB
+	db *sqlstore.DB
 	// What is known for zones whole hours from UTC, and for the others.
 	hours, quarters memory
 }
 
 // New returns a reader on the database that the stores share.
-func New(db *sqldb.DB) *Reader {
+func New(db *sqlstore.DB) *Reader {
 	return &Reader{db: db, hours: memory{unit: int64(time.Hour / quarter)}, quarters: memory{unit: 1}}
 }
 

@@ -12,8 +12,9 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -50,7 +51,7 @@ type rawRows struct {
 	units  map[string][]rawUnits // by return
 }
 
-func readRaw(t *testing.T, db *sqldb.DB) rawRows {
+func readRaw(t *testing.T, db *sqlstore.DB) rawRows {
 	t.Helper()
 	raw := rawRows{units: map[string][]rawUnits{}}
 	for _, query := range []string{
@@ -59,14 +60,14 @@ func readRaw(t *testing.T, db *sqldb.DB) rawRows {
 		"SELECT e.aggregate_id, e.type, e.at, f.method, f.currency, f.amount_minor AS amount, f.quote FROM refunds_events AS e LEFT JOIN refunds AS f ON f.id = e.aggregate_id",
 	} {
 		var some []rawEvent
-		if err := db.Read.NewRaw(query).Scan(t.Context(), &some); err != nil {
+		if err := db.Reader().NewRaw(query).Scan(t.Context(), &some); err != nil {
 			t.Fatal(err)
 		}
 		raw.events = append(raw.events, some...)
 	}
 	slices.SortStableFunc(raw.events, func(a, b rawEvent) int { return a.At.Time().Compare(b.At.Time()) })
 	var units []rawUnits
-	if err := db.Read.NewRaw("SELECT return_id, disposition, accepted FROM return_lines").Scan(t.Context(), &units); err != nil {
+	if err := db.Reader().NewRaw("SELECT return_id, disposition, accepted FROM return_lines").Scan(t.Context(), &units); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range units {
@@ -243,7 +244,7 @@ func asJSON(t *testing.T, v any) string {
 // TestI14FiguresEqualARecountInEveryTimeZone: the history lies around the days
 // on which the zones change their clocks and their quarters begin.
 func TestI14FiguresEqualARecountInEveryTimeZone(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		rolled(t, db,
 			seedtest.Filling{Tag: "a", Orders: 250, Returns: 60, From: time.Date(2026, 3, 27, 0, 0, 0, 0, time.UTC), Span: 6 * 24 * time.Hour},
 			seedtest.Filling{Tag: "b", Orders: 250, Returns: 60, From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(-30 * time.Hour), Span: 35 * 24 * time.Hour},
@@ -270,7 +271,7 @@ func TestI14FiguresEqualARecountInEveryTimeZone(t *testing.T) {
 // TestI14EveningAndNightOfEveryDayOfTheYear places refunds at 23:45 and 00:30
 // of each local day.
 func TestI14EveningAndNightOfEveryDayOfTheYear(t *testing.T) {
-	db := sqldbtest.SQLite(t)
+	db := sqlstoretest.SQLite(t)
 	stores(t, db)
 	var events []event.Event
 	for _, name := range kpiZones[:4] {

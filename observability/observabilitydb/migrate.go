@@ -4,7 +4,7 @@ import (
 	"context"
 	"embed"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
@@ -12,7 +12,9 @@ var migrations embed.FS
 
 // Migrations are the migrations of this package. Its tables refer to no other
 // store's, so they may be applied in any order.
-func Migrations() sqldb.Set { return sqldb.Embedded("observability", migrations) }
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("observability", migrations) }
 
 // Migrate brings the tables of this package to the newest version.
-func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx, db, Migrations()) }
+func Migrate(ctx context.Context, db *sqlstore.DB) error {
+	return sqlstore.Migrate(ctx, db, Migrations())
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -65,7 +66,7 @@ type RecorderConfig struct {
 // Its methods are safe for concurrent use; Accepted and Failed neither
 // allocate nor wait for the database.
 type Recorder struct {
-	db      *sqldb.DB
+	db      *sqlstore.DB
 	cfg     RecorderConfig
 	process string // of this life
 
@@ -88,7 +89,7 @@ type delta struct {
 }
 
 // NewRecorder returns a recorder that writes to db.
-func NewRecorder(db *sqldb.DB, c RecorderConfig) (*Recorder, error) {
+func NewRecorder(db *sqlstore.DB, c RecorderConfig) (*Recorder, error) {
 	c.Keep = cmp.Or(c.Keep, 35*24*time.Hour)
 	if c.Keep < time.Hour {
 		return nil, errors.New("observabilitydb: recorder: Keep must be at least 1h, or 0 for 35 days")
@@ -210,7 +211,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 		if _, err := tx.NewRaw("DELETE FROM slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx); err != nil {
 			return err
 		}
-		return compact(ctx, tx, r.db.Dialect, now.Add(-compactAfter))
+		return compact(ctx, tx, r.db.Dialect(), now.Add(-compactAfter))
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -116,7 +117,7 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		if err := changed(ctx, tx, marked); err != nil {
 			return err
 		}
-		c := count{tx: tx, dialect: r.db.Dialect, span: span{quarterStart(marked[n-1]), quarterStart(marked[0] + 1)}, marked: marked}
+		c := count{tx: tx, dialect: r.db.Dialect(), span: span{quarterStart(marked[n-1]), quarterStart(marked[0] + 1)}, marked: marked}
 		return c.replace(ctx)
 	})
 	return n, err
@@ -140,7 +141,7 @@ func changed(ctx context.Context, tx bun.Tx, marked []int64) error {
 // count counts marked quarters, which lie in a span, within a transaction.
 type count struct {
 	tx      bun.Tx
-	dialect sqldb.Dialect
+	dialect sqlstore.Dialect
 	span    span
 	marked  []int64 // newest first
 }

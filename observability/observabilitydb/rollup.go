@@ -14,6 +14,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // quarter is the unit that is counted in the database.
@@ -61,12 +62,12 @@ type RollupConfig struct {
 // the transaction that counts and before it counts, so an event that is
 // committed meanwhile is either counted or leaves a new mark.
 type Rollup struct {
-	db  *sqldb.DB
+	db  *sqlstore.DB
 	cfg RollupConfig
 }
 
 // NewRollup returns a rollup on the database that the stores share.
-func NewRollup(db *sqldb.DB, c RollupConfig) (*Rollup, error) {
+func NewRollup(db *sqlstore.DB, c RollupConfig) (*Rollup, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -173,7 +174,7 @@ func (r *Rollup) sweep(ctx context.Context) error {
 		}
 		for _, table := range eventTables {
 			_, err := tx.NewRaw("INSERT INTO kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
-				bun.Safe(quarterExpr(r.db.Dialect, "e.at")), bun.Ident(table), sqldb.At(from)).Exec(ctx)
+				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")), bun.Ident(table), sqldb.At(from)).Exec(ctx)
 			if err != nil {
 				return err
 			}
@@ -189,8 +190,8 @@ func (r *Rollup) sweep(ctx context.Context) error {
 var eventTables = []string{"orders_events", "returns_events", "refunds_events"}
 
 // quarterExpr is quarterOf in SQL.
-func quarterExpr(d sqldb.Dialect, column string) string {
-	if d == sqldb.SQLite {
+func quarterExpr(d sqlstore.Dialect, column string) string {
+	if d == sqlstore.SQLite {
 		return column + " / 900000000"
 	}
 	return "CAST(FLOOR(EXTRACT(EPOCH FROM " + column + ") / 900) AS BIGINT)"

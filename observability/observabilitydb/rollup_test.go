@@ -10,14 +10,14 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/seedtest"
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-func appendEvents(t *testing.T, db *sqldb.DB, prefix string, events ...event.Event) {
+func appendEvents(t *testing.T, db *sqlstore.DB, prefix string, events ...event.Event) {
 	t.Helper()
 	err := db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.Tx) error {
 		return outbox.Append(ctx, tx, prefix, events)
@@ -28,7 +28,7 @@ func appendEvents(t *testing.T, db *sqldb.DB, prefix string, events ...event.Eve
 }
 
 func TestALateEventIsCountedOnceHoweverOftenItIsDelivered(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		r := rolled(t, db, seedtest.Filling{Tag: "a", Orders: 40, Returns: 10, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: 2 * time.Hour})
 		old, err := event.NewEvent("late", 1, refunds.EventFailed, event.Stamp{At: time.Date(2026, 5, 12, 9, 44, 0, 0, time.UTC)}, struct{}{})
 		if err != nil {
@@ -58,7 +58,7 @@ func TestALateEventIsCountedOnceHoweverOftenItIsDelivered(t *testing.T) {
 }
 
 func TestRollupCountsWhatCameSinceTheLastSweep(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		stores(t, db)
 		now := time.Date(2026, 5, 12, 12, 0, 1, 0, time.UTC)
 		r, err := NewRollup(db, RollupConfig{Now: func() time.Time { return now }})
@@ -105,7 +105,7 @@ func TestRollupCountsWhatCameSinceTheLastSweep(t *testing.T) {
 // TestConcurrentRollupsLoseNothing: events are committed and told of while
 // several processes count the same quarter.
 func TestConcurrentRollupsLoseNothing(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		stores(t, db)
 		at := time.Date(2026, 5, 12, 12, 0, 1, 0, time.UTC) // long ago: found by Handle alone
 		const writers, each = 4, 15

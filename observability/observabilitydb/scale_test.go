@@ -11,7 +11,8 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestDashboardAtScale measures the reads of a dashboard over a long history:
@@ -29,7 +30,7 @@ func TestDashboardAtScale(t *testing.T) {
 			t.Fatalf("DASHBOARD_ORDERS=%q; a whole number from 3000 on is allowed", timed)
 		}
 	}
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		start := time.Now()
 		rolled(t, db, seedtest.Filling{Tag: "a", Orders: n, Returns: n / 10, From: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), Span: 3 * 365 * 24 * time.Hour})
 		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
@@ -75,7 +76,7 @@ func TestDashboardAtScale(t *testing.T) {
 }
 
 // sameCounts counts the events of a quarter again, each by itself.
-func sameCounts(t *testing.T, db *sqldb.DB, k KPIs) {
+func sameCounts(t *testing.T, db *sqlstore.DB, k KPIs) {
 	t.Helper()
 	var want Counts
 	for _, table := range eventTables {
@@ -83,7 +84,7 @@ func sameCounts(t *testing.T, db *sqldb.DB, k KPIs) {
 			Type string
 			N    int64
 		}
-		err := db.Read.NewSelect().Table(table).Column("type").ColumnExpr("COUNT(*) AS n").
+		err := db.Reader().NewSelect().Table(table).Column("type").ColumnExpr("COUNT(*) AS n").
 			Where("at >= ?", sqldb.At(k.From)).Where("at < ?", sqldb.At(k.To)).Group("type").Scan(t.Context(), &rows)
 		if err != nil {
 			t.Fatal(err)
@@ -104,11 +105,11 @@ func sameCounts(t *testing.T, db *sqldb.DB, k KPIs) {
 // TestTheCostOfTheDashboardDoesNotGrowWithHistory: every statement reads an
 // indexed range.
 func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 500, Returns: 50, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 365 * 24 * time.Hour})
 		hook := &statements{}
-		seen := db.Read.WithQueryHook(hook)
-		reader := New(&sqldb.DB{Read: seen, Write: db.Write, Dialect: db.Dialect})
+		seen := db.Reader().WithQueryHook(hook)
+		reader := New(&sqlstore.DB{Reader(): seen, Writer(): db.Writer(), Dialect(): db.Dialect()})
 		for _, want := range []struct {
 			zone       string
 			statements int
@@ -134,13 +135,13 @@ func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 	})
 }
 
-func plan(t *testing.T, db *sqldb.DB, query string) (lines []string) {
+func plan(t *testing.T, db *sqlstore.DB, query string) (lines []string) {
 	t.Helper()
 	explain := "EXPLAIN QUERY PLAN "
-	if db.Dialect == sqldb.Postgres {
+	if db.Dialect() == sqlstore.Postgres {
 		explain = "EXPLAIN "
 	}
-	conn, err := db.Read.Conn(t.Context())
+	conn, err := db.Reader().Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func plan(t *testing.T, db *sqldb.DB, query string) (lines []string) {
 			t.Error(err)
 		}
 	}()
-	if db.Dialect == sqldb.Postgres { // a small table is read whole by right
+	if db.Dialect() == sqlstore.Postgres { // a small table is read whole by right
 		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
 			t.Fatal(err)
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -19,7 +19,7 @@ type process struct {
 	outages []resilience.Outage
 }
 
-func newProcess(t *testing.T, db *sqldb.DB, now time.Time) *process {
+func newProcess(t *testing.T, db *sqlstore.DB, now time.Time) *process {
 	t.Helper()
 	p := &process{now: now}
 	var err error
@@ -46,7 +46,7 @@ func (p *process) orders(t *testing.T, accepted int, took time.Duration, failed 
 	}
 }
 
-func slo(t *testing.T, db *sqldb.DB, now time.Time, window time.Duration) SLO {
+func slo(t *testing.T, db *sqlstore.DB, now time.Time, window time.Duration) SLO {
 	t.Helper()
 	s, err := New(db).SLO(t.Context(), now, window)
 	if err != nil {
@@ -55,7 +55,7 @@ func slo(t *testing.T, db *sqldb.DB, now time.Time, window time.Duration) SLO {
 	return s
 }
 
-func migrated(t *testing.T, db *sqldb.DB) {
+func migrated(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	if err := Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func migrated(t *testing.T, db *sqldb.DB) {
 }
 
 func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		now := time.Date(2026, 5, 12, 12, 0, 3, 0, time.UTC)
 		if s := slo(t, db, now, time.Hour); s.Acceptance.Status != NoData || s.Latency.Status != NoData || s.Acceptance.HasBurn {
@@ -103,7 +103,7 @@ func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
 }
 
 func TestOutagesOfAllProcesses(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		now := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 		a, b := newProcess(t, db, now), newProcess(t, db, now)
@@ -135,7 +135,7 @@ func TestOutagesOfAllProcesses(t *testing.T) {
 }
 
 func TestRecorderKeepsWhatItCouldNotWriteAndCountsItOnce(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		now := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 		p := newProcess(t, db, now)
@@ -160,14 +160,14 @@ func TestRecorderKeepsWhatItCouldNotWriteAndCountsItOnce(t *testing.T) {
 		p.now = now.AddDate(0, 3, 0)
 		p.orders(t, 0, 0, 0)
 		var left int
-		if err := db.Read.NewRaw("SELECT COUNT(*) FROM slo_deltas").Scan(t.Context(), &left); err != nil || left != 0 {
+		if err := db.Reader().NewRaw("SELECT COUNT(*) FROM slo_deltas").Scan(t.Context(), &left); err != nil || left != 0 {
 			t.Errorf("%d deltas (%v) are kept for three months, want none", left, err)
 		}
 	})
 }
 
 func TestConcurrentRecordingLosesNothing(t *testing.T) {
-	db := sqldbtest.SQLite(t)
+	db := sqlstoretest.SQLite(t)
 	migrated(t, db)
 	r, err := NewRecorder(db, RecorderConfig{})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -39,7 +40,7 @@ func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
 
 // compact puts one delta for each hour, of all processes together, in the
 // place of those from before an instant. It stands in the hour's last slot.
-func compact(ctx context.Context, tx bun.Tx, d sqldb.Dialect, before time.Time) error {
+func compact(ctx context.Context, tx bun.Tx, d sqlstore.Dialect, before time.Time) error {
 	edge := before.Truncate(time.Hour).Unix() / int64(slot/time.Second)
 	const hour = int64(time.Hour / slot)
 	columns := append([]string{"submitted", "accepted", "failed"}, bucketColumns...)
@@ -53,7 +54,7 @@ func compact(ctx context.Context, tx bun.Tx, d sqldb.Dialect, before time.Time) 
 		return "INSERT INTO slo_deltas AS d (slot, process, " + strings.Join(columns, ", ") + ") SELECT slot / ? * ? + ? - 1, ?, " +
 			strings.Join(sums, ", ") + " FROM " + from + " GROUP BY 1 ON CONFLICT (slot, process) DO UPDATE SET " + strings.Join(adds, ", ")
 	}
-	if d == sqldb.Postgres {
+	if d == sqlstore.Postgres {
 		// What another process is adding up is gone when this one gets to it.
 		_, err := tx.NewRaw("WITH gone AS (DELETE FROM "+old+" RETURNING *) "+insert("gone"),
 			edge, compacted, hour, hour, hour, compacted).Exec(ctx)

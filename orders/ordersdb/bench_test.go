@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // BenchmarkCheckout measures cash checkouts of one hot product by 1 and by 32
@@ -21,8 +21,8 @@ import (
 func BenchmarkCheckout(b *testing.B) {
 	for _, kind := range []struct {
 		name string
-		open func(testing.TB) *sqldb.DB
-	}{{"sqlite", sqldbtest.SQLite}, {"postgres", sqldbtest.Postgres}} {
+		open func(testing.TB) *sqlstore.DB
+	}{{"sqlite", sqlstoretest.SQLite}, {"postgres", sqlstoretest.Postgres}} {
 		for _, submitters := range []int{1, 32} {
 			b.Run(fmt.Sprintf("%s/submitters=%d", kind.name, submitters), func(b *testing.B) {
 				benchmarkCheckout(b, kind.open(b), submitters)
@@ -31,7 +31,7 @@ func BenchmarkCheckout(b *testing.B) {
 	}
 }
 
-func benchmarkCheckout(b *testing.B, db *sqldb.DB, submitters int) {
+func benchmarkCheckout(b *testing.B, db *sqlstore.DB, submitters int) {
 	migrated(b, db)
 	s, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})
 	if err != nil {

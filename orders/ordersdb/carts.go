@@ -24,7 +24,7 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return none, map[int64]orders.Product{}, nil
 	}
 	var row cartRow
-	err := s.db.Read.NewSelect().Model(&row).Where("c.customer_id = ?", customerID).Where("c.order_id IS NULL").Scan(ctx)
+	err := s.db.Reader().NewSelect().Model(&row).Where("c.customer_id = ?", customerID).Where("c.order_id IS NULL").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return none, map[int64]orders.Product{}, nil
 	}
@@ -32,9 +32,9 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return orders.Cart{}, nil, fmt.Errorf("ordersdb: cart of %s: %w", customerID, err)
 	}
 	carts := map[string]*orders.Cart{row.ID: row.cart()}
-	products, sold, err := loadItems(ctx, s.db.Read.NewSelect(), carts)
+	products, sold, err := loadItems(ctx, s.db.Reader().NewSelect(), carts)
 	if err == nil {
-		err = withSales(ctx, s.db.Read, products, sold, customerID)
+		err = withSales(ctx, s.db.Reader(), products, sold, customerID)
 	}
 	if err != nil {
 		return orders.Cart{}, nil, fmt.Errorf("ordersdb: cart of %s: %w", customerID, err)

@@ -13,10 +13,11 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // held is a store whose first Place waits for a lock while others queue up.
@@ -36,11 +37,11 @@ func (h *held) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	}
 }
 
-func hold(t *testing.T, db *sqldb.DB, stock int, customers []string) *held {
+func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	t.Helper()
 	ctx := t.Context()
 	h := &held{T: t, store: New(db)}
-	db.Write = db.Write.WithQueryHook(h)
+	db.Writer() = db.Writer().WithQueryHook(h)
 	h.must(Migrate(ctx, db))
 	var err error
 	h.product, err = h.store.SaveProduct(ctx, 0, event.Stamp{At: time.Now()}, func(p *orders.Product) error {
@@ -59,7 +60,7 @@ func hold(t *testing.T, db *sqldb.DB, stock int, customers []string) *held {
 	go func() {
 		done <- db.Tx(ctx, "hold", func(ctx context.Context, tx bun.Tx) error {
 			var row productRow
-			if err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", h.product.ID), db.Dialect).Scan(ctx); err != nil {
+			if err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", h.product.ID), db.Dialect()).Scan(ctx); err != nil {
 				return err
 			}
 			close(locked)
@@ -121,7 +122,7 @@ func (h *held) place(ctx context.Context, customer, key string, decide func(*ord
 }
 
 func TestCallsThatMeetAreOneTransaction(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		var customers []string
 		for i := range 21 {
 			customers = append(customers, fmt.Sprintf("c%02d", i))
@@ -158,7 +159,7 @@ func TestCallsThatMeetAreOneTransaction(t *testing.T) {
 }
 
 func TestOneThatTheDatabaseRefusesFailsAlone(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		customers := []string{"first", "good", "bad", "same", "also good"}
 		h := hold(t, db, 10, customers)
 		type answer struct {
@@ -212,7 +213,7 @@ func TestOneThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 }
 
 func TestACallThatLeavesTheQueueIsNotPlaced(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		h := hold(t, db, 10, []string{"first", "gone"})
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -244,11 +245,11 @@ func TestACallThatLeavesTheQueueIsNotPlaced(t *testing.T) {
 // TestAKeyUsedByAnotherProcessMeanwhile: the unique index refuses the whole
 // transaction, and each order is tried again by itself.
 func TestAKeyUsedByAnotherProcessMeanwhile(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
-		db := sqldbtest.Open(t, c)
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
+		db := sqlstoretest.Open(t, c)
 		h := hold(t, db, 10, []string{"ann"})
 		h.release()
-		other := New(sqldbtest.Open(t, c))
+		other := New(sqlstoretest.Open(t, c))
 		_, err := other.UpdateCart(t.Context(), "ann", "", nil, func(*orders.Cart, map[int64]orders.Product) error { return nil })
 		h.must(err)
 		first, _, err := h.place(t.Context(), "ann", "k", func(*orders.Order) error { return nil })

@@ -15,25 +15,26 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // stockAddsUp recounts I4 from the raw rows: what is on hand is what the
 // movements brought less the units of orders that are not cancelled and those
 // of live reservations; and each flash sale counts its orders and
 // reservations.
-func stockAddsUp(t *testing.T, db *sqldb.DB) {
+func stockAddsUp(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	var wrong []struct {
 		ID                        int64
 		Stock, Moved, Taken, Kept int64
 	}
-	err := db.Read.NewRaw(`SELECT * FROM (SELECT p.id, p.stock,
+	err := db.Reader().NewRaw(`SELECT * FROM (SELECT p.id, p.stock,
 		(SELECT COALESCE(SUM(m.quantity), 0) FROM stock_movements m WHERE m.product_id = p.id) AS moved,
 		(SELECT COALESCE(SUM(l.quantity), 0) FROM order_lines l JOIN orders o ON o.id = l.order_id
 			WHERE l.product_id = p.id AND o.status <> 'cancelled') AS taken,
@@ -49,7 +50,7 @@ func stockAddsUp(t *testing.T, db *sqldb.DB) {
 		ID                      string
 		Sold, Held, Taken, Kept int64
 	}
-	err = db.Read.NewRaw(`SELECT * FROM (SELECT f.id, f.sold, f.held,
+	err = db.Reader().NewRaw(`SELECT * FROM (SELECT f.id, f.sold, f.held,
 		(SELECT COALESCE(SUM(l.quantity), 0) FROM order_lines l JOIN orders o ON o.id = l.order_id
 			WHERE l.sale_id = f.id AND o.status <> 'cancelled') AS taken,
 		(SELECT COALESCE(SUM(r.quantity), 0) FROM stock_reservations r WHERE r.sale_id = f.id AND r.status = 'held') AS kept
@@ -66,14 +67,14 @@ func stockAddsUp(t *testing.T, db *sqldb.DB) {
 // charge on one database with an unreliable provider, and recounts I4, I6, I7
 // and I11 from the database and the provider's ledger.
 func TestTwoProcessesOnOneDatabase(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		ctx := t.Context()
 		gateway := &orderstest.Gateway{}
 		var shops [2]*orders.Service
 		var stores [2]*ordersdb.Store
-		var db *sqldb.DB
+		var db *sqlstore.DB
 		for i := range shops {
-			db = migrated(t, sqldbtest.Open(t, c))
+			db = migrated(t, sqlstoretest.Open(t, c))
 			stores[i] = ordersdb.New(db)
 			var err error
 			shops[i], err = orders.New(orders.Config{Store: stores[i], Gateway: gateway, Currency: "USD",
@@ -234,7 +235,7 @@ func booksAgree(t *testing.T, store orders.Store, gateway *orderstest.Gateway) {
 
 // TestTheDatabaseGuardsTheInvariants writes what no code of ours would.
 func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		store := ordersdb.New(db)
 		s, err := orders.New(orders.Config{Store: store, Gateway: &orderstest.Gateway{}, Currency: "USD"})
@@ -323,7 +324,7 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 // TestTheEventTablesAreThoseOfTheOutbox keeps the copy in our migration alike.
 func TestTheEventTablesAreThoseOfTheOutbox(t *testing.T) {
 	set := ordersdb.Migrations()
-	for dialect, files := range map[sqldb.Dialect]fs.FS{sqldb.Postgres: set.PG, sqldb.SQLite: set.SQLite} {
+	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
 		text, err := fs.ReadFile(files, "00002_events.sql")
 		if err != nil {
 			t.Fatal(err)

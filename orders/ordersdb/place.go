@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // placeAll places the orders of all calls in one transaction. A refusal of one
@@ -39,7 +40,7 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 
 // book is what one transaction of intake works on.
 type book struct {
-	db    *sqldb.DB
+	db    *sqlstore.DB
 	tx    bun.Tx
 	batch []*placeCall
 
@@ -138,7 +139,7 @@ func (b *book) lockProducts(ctx context.Context) error {
 	}
 	var sold []int64
 	var err error
-	b.products, sold, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.db.Dialect), wanted)
+	b.products, sold, err = loadItems(ctx, lockProducts(b.tx.NewSelect(), b.db.Dialect()), wanted)
 	if err != nil || len(sold) == 0 {
 		return err
 	}

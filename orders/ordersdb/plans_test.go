@@ -9,13 +9,13 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestEveryStatementFindsItsRowsByIndex records what a shop sends to the
@@ -23,9 +23,9 @@ import (
 // tables grow. Tables with few rows are read whole by right, so PostgreSQL is
 // told to avoid that where it can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
-		plain := db.Write // without the counter
+		plain := db.Writer() // without the counter
 		c := count(db)
 		exercise(t, db)
 		statements, _ := c.take()
@@ -37,7 +37,7 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 				continue
 			}
 			seen[q] = true
-			for _, line := range plan(t, db.Dialect, plain, q) {
+			for _, line := range plan(t, db.Dialect(), plain, q) {
 				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") && !strings.HasPrefix(line, "SCAN CONSTANT") {
 					t.Errorf("%s\nis carried out by %s", q, line)
 				}
@@ -49,10 +49,10 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	})
 }
 
-func plan(t *testing.T, dialect sqldb.Dialect, db *bun.DB, query string) []string {
+func plan(t *testing.T, dialect sqlstore.Dialect, db *bun.DB, query string) []string {
 	t.Helper()
 	var lines []string
-	if dialect == sqldb.SQLite {
+	if dialect == sqlstore.SQLite {
 		var rows []struct {
 			ID, Parent, Notused int
 			Detail              string
@@ -78,7 +78,7 @@ func plan(t *testing.T, dialect sqldb.Dialect, db *bun.DB, query string) []strin
 }
 
 // exercise does everything a shop does.
-func exercise(t *testing.T, db *sqldb.DB) {
+func exercise(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	ctx := t.Context()
 	gateway := &orderstest.Gateway{}

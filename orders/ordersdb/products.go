@@ -17,7 +17,7 @@ import (
 // Product implements orders.Store.
 func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
 	var row productRow
-	err := s.db.Read.NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
+	err := s.db.Reader().NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.Product{}, notFound("product", id)
 	}
@@ -25,7 +25,7 @@ func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
 		return orders.Product{}, fmt.Errorf("ordersdb: product %d: %w", id, err)
 	}
 	found := map[int64]orders.Product{id: row.product()}
-	if err := withSales(ctx, s.db.Read, found, onSale(row), ""); err != nil {
+	if err := withSales(ctx, s.db.Reader(), found, onSale(row), ""); err != nil {
 		return orders.Product{}, fmt.Errorf("ordersdb: product %d: %w", id, err)
 	}
 	return found[id], nil
@@ -44,14 +44,14 @@ func onSale(rows ...productRow) (ids []int64) {
 // Products implements orders.Store.
 func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 	var rows []productRow
-	if err := s.db.Read.NewSelect().Model(&rows).Order("p.id").Scan(ctx); err != nil {
+	if err := s.db.Reader().NewSelect().Model(&rows).Order("p.id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("ordersdb: products: %w", err)
 	}
 	found := make(map[int64]orders.Product, len(rows))
 	for _, r := range rows {
 		found[r.ID] = r.product()
 	}
-	if err := withSales(ctx, s.db.Read, found, onSale(rows...), ""); err != nil {
+	if err := withSales(ctx, s.db.Reader(), found, onSale(rows...), ""); err != nil {
 		return nil, fmt.Errorf("ordersdb: products: %w", err)
 	}
 	products := make([]orders.Product, len(rows))
@@ -68,7 +68,7 @@ func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, chang
 		var was orders.Product
 		if id != 0 {
 			var row productRow
-			err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", id), s.db.Dialect).Scan(ctx)
+			err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", id), s.db.Dialect()).Scan(ctx)
 			if errors.Is(err, sql.ErrNoRows) {
 				return notFound("product", id)
 			}
@@ -138,7 +138,7 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 		}
 		var locked []int64
 		err := lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").
-			Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(wanted)))).Order("p.id"), s.db.Dialect).Scan(ctx, &locked)
+			Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(wanted)))).Order("p.id"), s.db.Dialect()).Scan(ctx, &locked)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ const maxSales = 1000
 
 // FlashSale implements orders.Store.
 func (s *Store) FlashSale(ctx context.Context, id string) (orders.FlashSale, error) {
-	f, err := loadSale(ctx, s.db.Read, id)
+	f, err := loadSale(ctx, s.db.Reader(), id)
 	if err != nil {
 		return orders.FlashSale{}, fmt.Errorf("ordersdb: flash sale: %w", err)
 	}
@@ -44,7 +44,7 @@ func loadSale(ctx context.Context, db bun.IDB, id string) (orders.FlashSale, err
 // FlashSales implements orders.Store.
 func (s *Store) FlashSales(ctx context.Context, at time.Time) ([]orders.FlashSale, error) {
 	var rows []saleRow
-	q := s.db.Read.NewSelect().Model(&rows).Order("f.starts DESC", "f.id DESC").Limit(maxSales)
+	q := s.db.Reader().NewSelect().Model(&rows).Order("f.starts DESC", "f.id DESC").Limit(maxSales)
 	if !at.IsZero() {
 		q = q.Where("f.starts <= ?", sqldb.At(at)).Where("f.ends > ?", sqldb.At(at))
 	}
@@ -61,7 +61,7 @@ func (s *Store) FlashSales(ctx context.Context, at time.Time) ([]orders.FlashSal
 // lockProduct locks one product for a change of its stock or its sales.
 func (s *Store) lockProduct(ctx context.Context, tx bun.Tx, id int64) (orders.Product, error) {
 	var row productRow
-	err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", id), s.db.Dialect).Scan(ctx)
+	err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", id), s.db.Dialect()).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.Product{}, notFound("product", id)
 	}
@@ -217,7 +217,7 @@ func (s *Store) Reservation(ctx context.Context, id string) (orders.Reservation,
 		return orders.Reservation{}, notFound("reservation", fmt.Sprintf("%q", id))
 	}
 	var row reservationRow
-	err := s.db.Read.NewSelect().Model(&row).Where("r.id = ?", id).Scan(ctx)
+	err := s.db.Reader().NewSelect().Model(&row).Where("r.id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.Reservation{}, notFound("reservation", id)
 	}
@@ -235,10 +235,10 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 	}
 	at := sqldb.At(st.At)
 	var due, over []int64
-	err := s.db.Read.NewSelect().Model((*reservationRow)(nil)).Column("r.product_id").
+	err := s.db.Reader().NewSelect().Model((*reservationRow)(nil)).Column("r.product_id").
 		Where("r.status = 'held'").Where("r.expires_at <= ?", at).Order("r.expires_at").Limit(int64(limit)).Scan(ctx, &due)
 	if err == nil {
-		err = s.db.Read.NewSelect().Model((*saleRow)(nil)).Column("f.product_id").
+		err = s.db.Reader().NewSelect().Model((*saleRow)(nil)).Column("f.product_id").
 			Where("NOT f.closed").Where("f.ends <= ?", at).Limit(int64(limit)).Scan(ctx, &over)
 	}
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // counter counts the statements a database is sent, commits apart.
@@ -49,16 +49,16 @@ func (c *counter) take() (statements []string, commits int) {
 	return statements, commits
 }
 
-func count(db *sqldb.DB) *counter {
+func count(db *sqlstore.DB) *counter {
 	c := &counter{}
-	db.Write, db.Read = db.Write.WithQueryHook(c), db.Read.WithQueryHook(c)
+	db.Writer(), db.Reader() = db.Writer().WithQueryHook(c), db.Reader().WithQueryHook(c)
 	return c
 }
 
 // TestStatementsPerCheckout holds the cost of each step: a regression shows
 // here before it shows under load.
 func TestStatementsPerCheckout(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		gateway := &orderstest.Gateway{}
 		s, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway, Currency: "USD"})

@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
@@ -27,24 +28,26 @@ var migrations embed.FS
 //	defer db.Close()
 //	err = ordersdb.Migrate(ctx, db)
 //	store := ordersdb.New(db)
-func Open(ctx context.Context, url string) (*sqldb.DB, error) {
+func Open(ctx context.Context, url string) (*sqlstore.DB, error) {
 	if strings.Contains(url, "://") {
-		return sqldb.Open(ctx, sqldb.Config{URL: url})
+		return sqlstore.Open(ctx, sqlstore.Config{URL: url})
 	}
-	return sqldb.Open(ctx, sqldb.Config{File: url})
+	return sqlstore.Open(ctx, sqlstore.Config{File: url})
 }
 
 // Migrations are the migrations of this store.
-func Migrations() sqldb.Set { return sqldb.Embedded("orders", migrations) }
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("orders", migrations) }
 
 // Migrate brings the tables of this store in db to the newest version. A
 // program with several stores passes the Migrations of all to sqldb.Migrate.
-func Migrate(ctx context.Context, db *sqldb.DB) error { return sqldb.Migrate(ctx, db, Migrations()) }
+func Migrate(ctx context.Context, db *sqlstore.DB) error {
+	return sqlstore.Migrate(ctx, db, Migrations())
+}
 
 // Store is an orders.Store on PostgreSQL or SQLite. It is safe for
 // concurrent use, and by many processes on one database.
 type Store struct {
-	db       *sqldb.DB
+	db       *sqlstore.DB
 	intake   *batch.Batcher[*placeCall]
 	carts    *batch.Batcher[*cartCall]
 	restocks *batch.Batcher[*restockCall]
@@ -55,13 +58,13 @@ type Store struct {
 var _ orders.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqldb.DB) *Store {
+func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.intake = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) })
-	s.carts = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) })
-	s.restocks = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) })
-	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
-	s.byID = batch.NewLoader(db.Lane, maxCombined, s.ordersByID, orders.Order.Clone)
+	s.intake = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) })
+	s.carts = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) })
+	s.restocks = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) })
+	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.ordersByID, orders.Order.Clone)
 	return s
 }
 
@@ -75,8 +78,8 @@ func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRu
 
 // lockProducts locks products for a change of their stock. It is weaker than
 // FOR UPDATE: rows that refer to a product can be inserted meanwhile.
-func lockProducts(q *bun.SelectQuery, dialect sqldb.Dialect) *bun.SelectQuery {
-	if dialect == sqldb.Postgres {
+func lockProducts(q *bun.SelectQuery, dialect sqlstore.Dialect) *bun.SelectQuery {
+	if dialect == sqlstore.Postgres {
 		return q.For("NO KEY UPDATE OF p")
 	}
 	return q

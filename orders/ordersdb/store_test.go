@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // migrated returns the database with the tables of this store.
-func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
+func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
 	if err := ordersdb.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
@@ -21,21 +21,21 @@ func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	orderstest.TestStore(t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqldbtest.SQLite(t))) })
+	orderstest.TestStore(t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) })
 }
 
 // TestStoreOnPostgreSQL empties one database again and again: to make a new
 // one for each subtest takes most of the time.
 func TestStoreOnPostgreSQL(t *testing.T) {
-	db := migrated(t, sqldbtest.Postgres(t))
+	db := migrated(t, sqlstoretest.Postgres(t))
 	var tables []string
-	err := db.Read.NewSelect().Table("pg_tables").Column("tablename").
+	err := db.Reader().NewSelect().Table("pg_tables").Column("tablename").
 		Where("schemaname = current_schema()").Where("tablename NOT LIKE '%version%'").Scan(t.Context(), &tables)
 	if err != nil || len(tables) < 10 {
 		t.Fatal(tables, err)
 	}
 	orderstest.TestStore(t, func(t *testing.T) orders.Store {
-		if _, err := db.Write.ExecContext(t.Context(), "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(), "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
 			t.Fatal(err)
 		}
 		return ordersdb.New(db)

@@ -5,26 +5,26 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestDoubleSubmitsAreOneOrderEach has 200 customers press the button twice
 // at the same instant, half of them paying by card, on two shop processes.
 func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 	const users = 200
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		ctx := t.Context()
 		gateway := &orderstest.Gateway{}
 		var shops [2]*orders.Service
-		var db *sqldb.DB
+		var db *sqlstore.DB
 		for i := range shops {
-			db = migrated(t, sqldbtest.Open(t, c))
+			db = migrated(t, sqlstoretest.Open(t, c))
 			var err error
 			if shops[i], err = orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway, Currency: "USD"}); err != nil {
 				t.Fatal(err)

@@ -179,7 +179,7 @@ func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
 	back := units(o)
 	ids := slices.Sorted(maps.Keys(back))
 	var locked []int64
-	err = lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"), s.db.Dialect).
+	err = lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"), s.db.Dialect()).
 		Scan(ctx, &locked)
 	if err != nil {
 		return err

@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestUpdatesThatMeet carries out in one go: a change, a second one of the same
 // order, one that is refused, one of no order, and a cancellation.
 func TestUpdatesThatMeet(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		h := hold(t, db, 10, []string{"ann", "bob", "cid"})
 		h.release()
 		placed := map[string]orders.Order{}

@@ -14,10 +14,11 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -36,10 +37,10 @@ func (d *desk) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	}
 }
 
-func newDesk(t *testing.T, db *sqldb.DB) *desk {
+func newDesk(t *testing.T, db *sqlstore.DB) *desk {
 	t.Helper()
 	d := &desk{T: t}
-	db.Write = db.Write.WithQueryHook(d)
+	db.Writer() = db.Writer().WithQueryHook(d)
 	d.store = New(db)
 	d.must(Migrate(t.Context(), db))
 	return d
@@ -129,7 +130,7 @@ func (d *desk) equal(what, got, want string) {
 // TestRefundsOpenedTogether: those of different orders are one transaction. One
 // of an order that was changed in it comes after, and sees that change.
 func TestRefundsOpenedTogether(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDesk(t, db)
 		d.commits.Store(0)
 		first, second, third := d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3", payment.Card)
@@ -185,7 +186,7 @@ func TestRefundsOpenedTogether(t *testing.T) {
 // time are one transaction; store credit, which may be refused at the end, has
 // its own.
 func TestRefundsChangedTogether(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDesk(t, db)
 		opened := []*changeCall{
 			d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3", payment.StoreCredit),
@@ -242,11 +243,11 @@ func TestRefundsChangedTogether(t *testing.T) {
 // TestProcessesThatOpenTheSameRefunds carry on without a deadlock, and open each
 // once.
 func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		const processes, orderCount, rounds = 2, 12, 3
 		var desks []*desk
 		for range processes {
-			desks = append(desks, newDesk(t, sqldbtest.Open(t, c)))
+			desks = append(desks, newDesk(t, sqlstoretest.Open(t, c)))
 		}
 		var wg sync.WaitGroup
 		ids := make([]sync.Map, orderCount*rounds)

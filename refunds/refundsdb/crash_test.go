@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
 	"github.com/returnkit/returnkit/refunds/refundstest"
@@ -20,7 +20,7 @@ import (
 //
 // A case waits for its database most of its time, so that parts of them run at
 // once, each on one of its own.
-func crashes(t *testing.T, open func(testing.TB) *sqldb.DB) {
+func crashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
 	short := os.Getenv("REFUNDS_CRASHES") != "all"
 	const parts = 6
 	var cases, violations atomic.Int64
@@ -44,6 +44,6 @@ func crashes(t *testing.T, open func(testing.TB) *sqldb.DB) {
 	t.Logf("%d cases, %d violations", cases.Load(), violations.Load())
 }
 
-func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqldbtest.SQLite) }
+func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqlstoretest.SQLite) }
 
-func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqldbtest.Postgres) }
+func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqlstoretest.Postgres) }

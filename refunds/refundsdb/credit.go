@@ -72,7 +72,7 @@ func (s *Store) CreditBalance(ctx context.Context, customerID string, c money.Cu
 		return 0, nil
 	}
 	var row creditBalanceRow
-	err := s.db.Read.NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?", string(c)).Scan(ctx)
+	err := s.db.Reader().NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?", string(c)).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -88,7 +88,7 @@ func (s *Store) CreditEntries(ctx context.Context, customerID string) ([]refunds
 		return nil, nil
 	}
 	var rows []creditRow
-	err := s.db.Read.NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC", "e.id DESC").Scan(ctx)
+	err := s.db.Reader().NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC", "e.id DESC").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: store credit of customer %s: %w", customerID, err)
 	}

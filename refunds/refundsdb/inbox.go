@@ -8,15 +8,16 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // Inbox remembers which of the provider's messages were dealt with, so that
 // one that is delivered again is dropped. It is safe for concurrent use, and by
 // many processes on one database.
-type Inbox struct{ db *sqldb.DB }
+type Inbox struct{ db *sqlstore.DB }
 
 // NewInbox returns an Inbox on a database that was migrated.
-func NewInbox(db *sqldb.DB) *Inbox { return &Inbox{db: db} }
+func NewInbox(db *sqlstore.DB) *Inbox { return &Inbox{db: db} }
 
 type providerEventRow struct {
 	bun.BaseModel `bun:"table:refund_provider_events,alias:pe"`
@@ -34,7 +35,7 @@ func (b *Inbox) Once(ctx context.Context, id, kind string, now time.Time, handle
 	if id == "" || len(id) > 255 || !storable(id) || !storable(kind) {
 		return false, fmt.Errorf("refundsdb: %q is not the id of a message; 1 to 255 letters", id)
 	}
-	seen, err := b.db.Read.NewSelect().Model((*providerEventRow)(nil)).Where("pe.id = ?", id).Exists(ctx)
+	seen, err := b.db.Reader().NewSelect().Model((*providerEventRow)(nil)).Where("pe.id = ?", id).Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("refundsdb: message %s: %w", id, err)
 	}

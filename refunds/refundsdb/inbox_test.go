@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
 )
 
 func TestAMessageIsHandledUntilItSucceeded(t *testing.T) {
-	for name, db := range map[string]func(testing.TB) *sqldb.DB{
-		"SQLite":     func(t testing.TB) *sqldb.DB { return sqldbtest.SQLite(t) },
-		"PostgreSQL": func(t testing.TB) *sqldb.DB { return sqldbtest.Postgres(t) },
+	for name, db := range map[string]func(testing.TB) *sqlstore.DB{
+		"SQLite":     func(t testing.TB) *sqlstore.DB { return sqlstoretest.SQLite(t) },
+		"PostgreSQL": func(t testing.TB) *sqlstore.DB { return sqlstoretest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inbox := refundsdb.NewInbox(migrated(t, db(t)))

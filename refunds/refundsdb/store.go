@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -23,7 +24,7 @@ const EventPrefix = "refunds"
 // Store is a refunds.Store on PostgreSQL or SQLite. It is safe for concurrent
 // use, and by many processes on one database.
 type Store struct {
-	db      *sqldb.DB
+	db      *sqlstore.DB
 	opens   *batch.Batcher[*changeCall]
 	updates *batch.Batcher[*changeCall]
 	byID    *batch.Loader[string, refunds.Refund]
@@ -32,11 +33,11 @@ type Store struct {
 var _ refunds.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqldb.DB) *Store {
+func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.opens = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.openAll) })
-	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
-	s.byID = batch.NewLoader(db.Lane, maxCombined, s.refundsByID, refunds.Refund.Clone)
+	s.opens = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.openAll) })
+	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.refundsByID, refunds.Refund.Clone)
 	return s
 }
 

@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
 // migrated returns the database with the tables of this store.
-func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
+func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
 	if err := refundsdb.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
@@ -23,16 +23,16 @@ func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqldbtest.SQLite(t))) })
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqlstoretest.SQLite(t))) })
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqldbtest.Postgres(t))) })
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqlstoretest.Postgres(t))) })
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 	set := refundsdb.Migrations()
-	for dialect, files := range map[sqldb.Dialect]fs.FS{sqldb.Postgres: set.PG, sqldb.SQLite: set.SQLite} {
+	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
 		text, err := fs.ReadFile(files, "00001_refunds.sql")
 		if err != nil {
 			t.Fatal(err)

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -29,7 +29,7 @@ type bundle struct {
 	terms returns.Terms
 }
 
-func setup(t *testing.T, db *sqldb.DB) bundle {
+func setup(t *testing.T, db *sqlstore.DB) bundle {
 	t.Helper()
 	s := returnsdb.New(migrated(t, db))
 	terms, err := s.Publish(t.Context(), returns.Terms{ID: "terms", Policy: returns.Policy{WindowDays: 30}, PublishedAt: day, PublishedBy: staff})
@@ -93,7 +93,7 @@ func steps(line string) []func(*returns.Return) error {
 }
 
 func TestAfterEveryStepTheRowsEqualTheFoldOfTheEvents(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		o := order("o", 3)
 		if _, err := b.file(o, "r", 2, false); err != nil {
@@ -147,7 +147,7 @@ func normal(r returns.Return) string {
 }
 
 func TestTheGuardHoldsWhateverTheCallbackDecides(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		o := order("o", 2)
 		var mu sync.Mutex
@@ -178,7 +178,7 @@ func TestTheGuardHoldsWhateverTheCallbackDecides(t *testing.T) {
 }
 
 func TestALineOfAnotherOrderIsRefused(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		o := order("o", 2)
 		if _, err := b.file(o, "r", 1, false); err != nil {
@@ -201,7 +201,7 @@ func TestALineOfAnotherOrderIsRefused(t *testing.T) {
 }
 
 func TestRMANumbersOfADayAreUniqueAndWithoutGaps(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		const n = 8
 		var mu sync.Mutex
@@ -228,7 +228,7 @@ func TestRMANumbersOfADayAreUniqueAndWithoutGaps(t *testing.T) {
 }
 
 func TestUnitsAreReleasedByACancellation(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		o := order("o", 1)
 		if _, err := b.file(o, "r1", 1, true); err != nil {
@@ -245,7 +245,7 @@ func TestUnitsAreReleasedByACancellation(t *testing.T) {
 }
 
 func TestTextIsFoundAsItIsWritten(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		if _, err := b.file(order("o", 1), "r", 1, true); err != nil {
 			t.Fatal(err)

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -29,7 +29,7 @@ func takeBack(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 
-	db, err := sqldb.Open(ctx, sqldb.Config{File: filepath.Join(dir, "shop.db")})
+	db, err := sqlstore.Open(ctx, sqlstore.Config{File: filepath.Join(dir, "shop.db")})
 	if err != nil {
 		return err
 	}

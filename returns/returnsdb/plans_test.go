@@ -10,8 +10,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -30,9 +30,9 @@ func (r *recorder) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 }
 
 // record keeps what the database is sent from now on.
-func record(db *sqldb.DB) *recorder {
+func record(db *sqlstore.DB) *recorder {
 	r := &recorder{}
-	db.Write, db.Read = db.Write.WithQueryHook(r), db.Read.WithQueryHook(r)
+	db.Writer(), db.Reader() = db.Writer().WithQueryHook(r), db.Reader().WithQueryHook(r)
 	return r
 }
 
@@ -54,9 +54,9 @@ func (r *recorder) count(text string) int {
 // rows are read whole by right, so PostgreSQL is told to avoid that where it
 // can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
-		plain := db.Write
+		plain := db.Writer()
 		r := record(db)
 		exercise(t, db)
 		seen := map[string]bool{}
@@ -66,7 +66,7 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 				continue
 			}
 			seen[q] = true
-			for _, line := range plan(t, db.Dialect, plain, q) {
+			for _, line := range plan(t, db.Dialect(), plain, q) {
 				// Versions of the terms are few, and listed whole.
 				whole := strings.HasSuffix(q, `FROM "terms" AS "t" ORDER BY "t"."version" DESC`)
 				sorted := strings.Contains(line, "Sort") || strings.Contains(line, "USE TEMP B-TREE")
@@ -83,10 +83,10 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	})
 }
 
-func plan(t *testing.T, dialect sqldb.Dialect, db *bun.DB, query string) []string {
+func plan(t *testing.T, dialect sqlstore.Dialect, db *bun.DB, query string) []string {
 	t.Helper()
 	var lines []string
-	if dialect == sqldb.SQLite {
+	if dialect == sqlstore.SQLite {
 		var rows []struct {
 			ID, Parent, Notused int
 			Detail              string
@@ -112,7 +112,7 @@ func plan(t *testing.T, dialect sqldb.Dialect, db *bun.DB, query string) []strin
 }
 
 // exercise does everything a shop does with returns.
-func exercise(t *testing.T, db *sqldb.DB) {
+func exercise(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	b, ctx := setup(t, db), t.Context()
 	o := order("o", 3)

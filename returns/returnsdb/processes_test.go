@@ -14,9 +14,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -34,11 +34,11 @@ func (d *deadlocks) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 }
 
 // processes are two stores on one database, each with a pool of its own.
-func processes(t *testing.T, c sqldb.Config) (first, second bundle, seen *deadlocks) {
+func processes(t *testing.T, c sqlstore.Config) (first, second bundle, seen *deadlocks) {
 	t.Helper()
 	seen = &deadlocks{}
-	one, other := sqldbtest.Open(t, c), sqldbtest.Open(t, c)
-	one.Write, other.Write = one.Write.WithQueryHook(seen), other.Write.WithQueryHook(seen)
+	one, other := sqlstoretest.Open(t, c), sqlstoretest.Open(t, c)
+	one.Writer(), other.Writer() = one.Writer().WithQueryHook(seen), other.Writer().WithQueryHook(seen)
 	first = meeting(t, one)
 	second = bundle{t, returnsdb.New(other), first.terms}
 	return first, second, seen
@@ -46,12 +46,12 @@ func processes(t *testing.T, c sqldb.Config) (first, second bundle, seen *deadlo
 
 // waits returns when n transactions of this process wait for locks. Only
 // PostgreSQL tells; on SQLite an update is under way, and it has one writer.
-func (b bundle) waits(look *sqldb.DB, n int) {
+func (b bundle) waits(look *sqlstore.DB, n int) {
 	b.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
 		got := 0
-		if look.Dialect == sqldb.Postgres {
-			err := look.Read.NewRaw(`SELECT COUNT(*) FROM pg_stat_activity
+		if look.Dialect() == sqlstore.Postgres {
+			err := look.Reader().NewRaw(`SELECT COUNT(*) FROM pg_stat_activity
 				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(b.t.Context(), &got)
 			if err != nil {
 				b.t.Fatal(err)
@@ -71,7 +71,7 @@ func (b bundle) waits(look *sqldb.DB, n int) {
 // TestProcessesThatChangeTheSameReturns at once: batches of both overlap, in
 // returns and in orders, and none is lost.
 func TestProcessesThatChangeTheSameReturns(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		first, second, seen := processes(t, c)
 		const orders, each, callers, rounds = 4, 3, 10, 8
 		var ids []string
@@ -132,7 +132,7 @@ func TestProcessesThatChangeTheSameReturns(t *testing.T) {
 // TestProcessesWaitForEachOther: while one changes a return, the other neither
 // changes it nor files another one of its order.
 func TestProcessesWaitForEachOther(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		first, second, _ := processes(t, c)
 		o := order("o", 1)
 		if _, err := first.file(o, "r", 1, true); err != nil {
@@ -175,7 +175,7 @@ func TestProcessesWaitForEachOther(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		second.waits(sqldbtest.Open(t, c), 2)
+		second.waits(sqlstoretest.Open(t, c), 2)
 		released.Store(true)
 		close(let)
 		all.Wait()
@@ -187,7 +187,7 @@ func TestProcessesWaitForEachOther(t *testing.T) {
 // begins with another one: each day has its numbers without gaps, and what is
 // refused uses none up.
 func TestRMANumbersOfUpdatesThatMeet(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		first, second, seen := processes(t, c)
 		const n = 10 // of each process, half of them on each day
 		begun := make(chan struct{})

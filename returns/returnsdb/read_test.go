@@ -9,8 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -28,7 +28,7 @@ func (g *gate) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Conte
 func (*gate) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 func TestReturnsReadAtOnceAreTwoStatements(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := setup(t, db)
 		const n = 10
 		for i := range n {
@@ -37,7 +37,7 @@ func TestReturnsReadAtOnceAreTwoStatements(t *testing.T) {
 		g := &gate{let: make(chan struct{})}
 		let := sync.OnceFunc(func() { close(g.let) })
 		defer let()
-		db.Read = db.Read.WithQueryHook(g)
+		db.Reader() = db.Reader().WithQueryHook(g)
 		sent := record(db)
 		var all sync.WaitGroup
 		read := func(id string, found bool) {

@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -24,7 +25,7 @@ const EventPrefix = "returns"
 // Store is a returns.Store on PostgreSQL or SQLite. It is safe for concurrent
 // use, and by many processes on one database.
 type Store struct {
-	db      *sqldb.DB
+	db      *sqlstore.DB
 	updates *batch.Batcher[*updateCall]
 	byID    *batch.Loader[string, returns.Return]
 	terms   *batch.Batcher[*currentTerms]
@@ -34,11 +35,11 @@ type Store struct {
 var _ returns.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqldb.DB) *Store {
+func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
-	s.byID = batch.NewLoader(db.Lane, maxCombined, s.returnsByID, returns.Return.Clone)
-	s.terms = batch.New(db.Lane, 1000, s.readCurrentTerms)
+	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.returnsByID, returns.Return.Clone)
+	s.terms = batch.New(db.Slots(), 1000, s.readCurrentTerms)
 	return s
 }
 

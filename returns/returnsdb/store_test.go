@@ -8,16 +8,16 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
 // migrated returns the database with the tables of this store.
-func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
+func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
 	if err := returnsdb.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
@@ -26,16 +26,16 @@ func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqldbtest.SQLite(t))) })
+	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) })
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqldbtest.Postgres(t))) })
+	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) })
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 	set := returnsdb.Migrations()
-	for dialect, files := range map[sqldb.Dialect]fs.FS{sqldb.Postgres: set.PG, sqldb.SQLite: set.SQLite} {
+	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
 		text, err := fs.ReadFile(files, "00001_returns.sql")
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +53,7 @@ func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 }
 
 func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		s := returnsdb.New(migrated(t, db))
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 		for want := 1; want <= 2; want++ {
@@ -63,7 +63,7 @@ func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
 			}
 		}
 		for _, statement := range []string{"UPDATE terms SET note = 'x'", "DELETE FROM terms"} {
-			if _, err := db.Write.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "never changed or deleted") {
+			if _, err := db.Writer().ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "never changed or deleted") {
 				t.Errorf("%s: %v", statement, err)
 			}
 		}

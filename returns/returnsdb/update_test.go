@@ -12,7 +12,8 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -32,7 +33,7 @@ func (c *call) run(b bundle) {
 }
 
 // meeting is a store with a case that holds up the others.
-func meeting(t *testing.T, db *sqldb.DB) bundle {
+func meeting(t *testing.T, db *sqlstore.DB) bundle {
 	t.Helper()
 	b := setup(t, db)
 	b.filed("held", 1, true)
@@ -126,7 +127,7 @@ func authorize(r *returns.Return) error { return r.Authorize("fine", stamp) }
 var errNo = errors.New("no")
 
 func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		const n = 20
 		var calls []*call
@@ -155,7 +156,7 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 }
 
 func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		for _, id := range []string{"good", "refused", "coded", "stale", "same", "also good"} {
 			b.filed(id, 1, true)
@@ -203,7 +204,7 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 }
 
 func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		for _, id := range []string{"good", "greedy", "also good"} {
 			b.filed(id, 1, true)
@@ -236,17 +237,17 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 
 // cursed are the statements that make the database refuse every change of one
 // return, as one that is out of order would.
-var cursed = map[sqldb.Dialect]string{
-	sqldb.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON returns WHEN NEW.id = 'cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
-	sqldb.Postgres: `CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;
+var cursed = map[sqlstore.Dialect]string{
+	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON returns WHEN NEW.id = 'cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
+	sqlstore.Postgres: `CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;
 		CREATE TRIGGER curse BEFORE UPDATE ON returns FOR EACH ROW WHEN (NEW.id = 'cursed') EXECUTE FUNCTION curse()`,
 }
 
 // TestWhereTheDatabaseFailsNobodyTriesAgain: that would only add to its load.
 func TestWhereTheDatabaseFailsNobodyTriesAgain(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
-		if _, err := db.Write.ExecContext(t.Context(), cursed[db.Dialect]); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(), cursed[db.Dialect()]); err != nil {
 			t.Fatal(err)
 		}
 		b.filed("cursed", 1, true)
@@ -270,7 +271,7 @@ func TestWhereTheDatabaseFailsNobodyTriesAgain(t *testing.T) {
 }
 
 func TestAPanicReachesItsCallerAlone(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		for _, id := range []string{"good", "bad", "also good"} {
 			b.filed(id, 1, true)
@@ -295,7 +296,7 @@ func TestAPanicReachesItsCallerAlone(t *testing.T) {
 // TestAPanicAfterTheOthersWereSaved: a call that needs an RMA number is made
 // again once the others are saved, which must not be done twice for it.
 func TestAPanicAfterTheOthersWereSaved(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		b.filed("good", 1, true)
 		b.filed("late", 1, false)
@@ -325,7 +326,7 @@ func TestAPanicAfterTheOthersWereSaved(t *testing.T) {
 // TestUpdatesOfOneReturnThatMeet takes a case to its end in one transaction:
 // each step is possible only after the one before.
 func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		r := b.filed("r", 2, true)
 		var calls []*call
@@ -375,7 +376,7 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 
 // TestReturnsOfOneOrderThatMeet each give back some of what they claim.
 func TestReturnsOfOneOrderThatMeet(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		o := order("o", 9)
 		line := o.Lines[0].ID
@@ -415,7 +416,7 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 }
 
 func TestWhoLeavesTheQueueChangesNothing(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := meeting(t, db)
 		b.filed("r", 1, true)
 		release := b.hold()

@@ -18,13 +18,14 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
 // Migrations is the schema of this package's table.
-func Migrations() sqldb.Set { return sqldb.Embedded("alarm", migrations) }
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("alarm", migrations) }
 
 // MaxNote is the most letters of a note.
 const MaxNote = 2000
@@ -47,7 +48,7 @@ type Alarm struct {
 // Book is the list of alarms. It is safe for concurrent use, by any number of
 // processes on one database.
 type Book struct {
-	DB  *sqldb.DB
+	DB  *sqlstore.DB
 	Now func() time.Time // nil: time.Now
 }
 
@@ -100,7 +101,7 @@ func (b *Book) Raise(ctx context.Context, a Alarm) (bool, error) {
 // many there are.
 func (b *Book) Open(ctx context.Context, limit int) ([]Alarm, int, error) {
 	var rows []alarmRow
-	q := b.DB.Read.NewSelect().Model(&rows).Where("a.closed_at IS NULL")
+	q := b.DB.Reader().NewSelect().Model(&rows).Where("a.closed_at IS NULL")
 	total, err := q.Clone().Count(ctx)
 	if err == nil && total > 0 {
 		err = q.Order("a.raised_at", "a.id").Limit(int64(limit)).Scan(ctx)
@@ -118,7 +119,7 @@ func (b *Book) Open(ctx context.Context, limit int) ([]Alarm, int, error) {
 // Alarm returns the alarm, open or closed, or orders.ErrNotFound.
 func (b *Book) Alarm(ctx context.Context, id string) (Alarm, error) {
 	var rows []alarmRow
-	if err := b.DB.Read.NewSelect().Model(&rows).Where("a.id = ?", id).Scan(ctx); err != nil {
+	if err := b.DB.Reader().NewSelect().Model(&rows).Where("a.id = ?", id).Scan(ctx); err != nil {
 		return Alarm{}, fmt.Errorf("alarm: %s: %w", id, err)
 	}
 	if len(rows) == 0 {

@@ -6,17 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 )
 
 func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		ctx := t.Context()
-		if err := sqldb.Migrate(ctx, db, alarm.Migrations()); err != nil {
+		if err := sqlstore.Migrate(ctx, db, alarm.Migrations()); err != nil {
 			t.Fatal(err)
 		}
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)

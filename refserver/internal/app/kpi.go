@@ -49,7 +49,7 @@ func (s *App) CountNow(ctx context.Context) error {
 
 // Changes searches all that happened to orders, returns and refunds.
 func (s *App) Changes(ctx context.Context, q outbox.Query) (outbox.Page, error) {
-	return outbox.SearchAll(ctx, s.DB.Read, []string{"orders", "returns", "refunds"}, q)
+	return outbox.SearchAll(ctx, s.DB.Reader(), []string{"orders", "returns", "refunds"}, q)
 }
 
 // recordFailed counts a checkout that left no order. One whose caller went

@@ -38,11 +38,11 @@ func (s *App) openOperations(context.Context) (err error) {
 			return err
 		}
 	}
-	if err := s.Metrics.WatchPool("write", s.DB.Write.Stats); err != nil {
+	if err := s.Metrics.WatchPool("write", s.DB.Writer().Stats); err != nil {
 		return err
 	}
-	if s.DB.Read != s.DB.Write {
-		if err := s.Metrics.WatchPool("read", s.DB.Read.Stats); err != nil {
+	if s.DB.Reader() != s.DB.Writer() {
+		if err := s.Metrics.WatchPool("read", s.DB.Reader().Stats); err != nil {
 			return err
 		}
 	}

@@ -11,13 +11,14 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
 // setupMigrations is the schema of this package's table.
-func setupMigrations() sqldb.Set { return sqldb.Embedded("shop", migrations) }
+func setupMigrations() sqlstore.Migrations { return sqlstore.Embedded("shop", migrations) }
 
 // errElsewhere says that another process is at a step.
 var errElsewhere = errors.New("shop: another process is at it")
@@ -37,7 +38,7 @@ type setupRow struct {
 // once runs fn unless it has succeeded before in any process on the database.
 // errElsewhere says that another process is running it now. fn may run again
 // after a crash, so each of its steps finds what an earlier run has done.
-func once(ctx context.Context, db *sqldb.DB, name string, fn func(context.Context) error) error {
+func once(ctx context.Context, db *sqlstore.DB, name string, fn func(context.Context) error) error {
 	token := rand.Text()
 	done := false
 	err := db.Tx(ctx, "shop: claim "+name, func(ctx context.Context, tx bun.Tx) error {

@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestAStepIsDoneOnceByAllProcesses(t *testing.T) {
 	t.Parallel()
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		if err := sqldb.Migrate(t.Context(), db, setupMigrations()); err != nil {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		if err := sqlstore.Migrate(t.Context(), db, setupMigrations()); err != nil {
 			t.Fatal(err)
 		}
 		broken := errors.New("broken")

@@ -17,13 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
@@ -44,7 +44,7 @@ import (
 // and not changed after.
 type App struct {
 	Config   config.Config
-	DB       *sqldb.DB
+	DB       *sqlstore.DB
 	Auth     *auth.Service
 	Orders   *orders.Service
 	Returns  *returns.Service
@@ -144,7 +144,7 @@ func (s *App) Close(ctx context.Context) error {
 }
 
 // openDB opens the database that the settings name.
-func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
+func openDB(ctx context.Context, c config.Config) (*sqlstore.DB, error) {
 	named := "DATABASE_URL"
 	if c.DatabaseURL == "" {
 		named = "DATA_DIR"
@@ -152,15 +152,15 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 			return nil, c.Unusable(named, err)
 		}
 	}
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	db, err := sqlstore.Open(ctx, sqlstore.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
 	if err != nil {
 		return nil, c.Unusable(named, err)
 	}
 	return db, nil
 }
 
-func migrate(ctx context.Context, db *sqldb.DB) error {
-	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
+func migrate(ctx context.Context, db *sqlstore.DB) error {
+	return sqlstore.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
 		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
 }
 

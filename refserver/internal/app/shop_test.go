@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -63,7 +63,7 @@ func open(t *testing.T, run bool, settings ...string) *app.App {
 func each(t *testing.T, fn func(t *testing.T, settings ...string)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { fn(t) })
-	t.Run("postgres", func(t *testing.T) { fn(t, "DATABASE_URL="+sqldbtest.PostgresURL(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, "DATABASE_URL="+sqlstoretest.PostgresURL(t)) })
 }
 
 func customer(t *testing.T, s *app.App, name string) event.Actor {

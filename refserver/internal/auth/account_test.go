@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
@@ -68,7 +68,7 @@ func TestReplicasThatStartAtOnceMakeOneSuperAdmin(t *testing.T) {
 }
 
 func TestRegistrationsAreRefusedWithTheField(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "taken", "correct horse")
 	good := auth.Registration{Username: "ada", Email: "ada@example.com", Password: "correct horse"}
 	for _, tc := range []struct {
@@ -114,7 +114,7 @@ func TestNewRefusesWhatCanNotWork(t *testing.T) {
 	if _, err := auth.New(auth.Config{Secret: secret}); err == nil {
 		t.Error("no store is accepted")
 	}
-	if _, err := auth.New(auth.Config{Store: auth.NewDB(&sqldb.DB{}), Secret: []byte("short")}); err == nil {
+	if _, err := auth.New(auth.Config{Store: auth.NewDB(&sqlstore.DB{}), Secret: []byte("short")}); err == nil {
 		t.Error("a short secret is accepted")
 	}
 }

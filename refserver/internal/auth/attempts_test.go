@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 func TestFailedSignInsAreLimitedAndGoodOnesAreNot(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	s.register(t, "bob", "correct horse")
 	begin := time.Now()
@@ -64,7 +64,7 @@ func TestFailedSignInsAreLimitedAndGoodOnesAreNot(t *testing.T) {
 }
 
 func TestAnIPv6NeighbourhoodIsOneAddress(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	for i := range 10 {
 		if _, err := s.auth.Verify(t.Context(), "ghost", "x", fmt.Sprintf("2001:db8::%x", i)); auth.CodeOf(err) != auth.CodeCredentials {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestAnIPv6NeighbourhoodIsOneAddress(t *testing.T) {
 }
 
 func TestUnknownNamesCostTheTimeOfKnownOnes(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	took := func(name string, i int) time.Duration {
 		begin := time.Now()
@@ -103,7 +103,7 @@ func TestManySignInsAtOnceNeitherFailNorEatTheMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second of processor time per core")
 	}
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	var peak atomic.Uint64
 	stop := make(chan struct{})
@@ -139,7 +139,7 @@ func TestManySignInsAtOnceNeitherFailNorEatTheMemory(t *testing.T) {
 }
 
 func TestAnAccountThatIsAttackedFromManyAddressesIsSlowAndOpen(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	for i := range 20 {
 		if _, err := s.auth.Verify(t.Context(), "Ada", "wrong horse!", fmt.Sprintf("192.0.2.%d", i)); auth.CodeOf(err) != auth.CodeCredentials {

@@ -14,26 +14,27 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
 // Migrations is the schema of this package's tables.
-func Migrations() sqldb.Set { return sqldb.Embedded("auth", migrations) }
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("auth", migrations) }
 
 // DB is the Store on PostgreSQL and SQLite.
 type DB struct {
-	db       *sqldb.DB
+	db       *sqlstore.DB
 	sessions *batch.Loader[string, signedIn]
 }
 
 var _ Store = (*DB)(nil)
 
 // NewDB returns the store in db, which must have been migrated.
-func NewDB(db *sqldb.DB) *DB {
+func NewDB(db *sqlstore.DB) *DB {
 	d := &DB{db: db}
-	d.sessions = batch.NewLoader(db.Lane, 64, d.findSessions, signedIn.own)
+	d.sessions = batch.NewLoader(db.Slots(), 64, d.findSessions, signedIn.own)
 	return d
 }
 
@@ -85,13 +86,13 @@ func (d *DB) CreateUser(ctx context.Context, u User, passwordHash string) error 
 
 // User implements UserStore.
 func (d *DB) User(ctx context.Context, id string) (User, error) {
-	row, err := oneUser(ctx, d.db.Read, "id", id, false)
+	row, err := oneUser(ctx, d.db.Reader(), "id", id, false)
 	return row.user(), err
 }
 
 // UserByName implements UserStore.
 func (d *DB) UserByName(ctx context.Context, username string) (User, string, error) {
-	row, err := oneUser(ctx, d.db.Read, "username_key", usernameKey(username), false)
+	row, err := oneUser(ctx, d.db.Reader(), "username_key", usernameKey(username), false)
 	return row.user(), row.PasswordHash, err
 }
 
@@ -119,7 +120,7 @@ func (d *DB) UsersByID(ctx context.Context, ids []string) (map[string]User, erro
 		return out, nil
 	}
 	var rows []userRow
-	if err := d.db.Read.NewSelect().Model(&rows).Where("u.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := d.db.Reader().NewSelect().Model(&rows).Where("u.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("auth: users by id: %w", err)
 	}
 	for _, r := range rows {
@@ -136,7 +137,7 @@ func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 	}
 	page := min(max(q.Page, 1), 1_000_000)
 	var rows []userRow
-	sel := d.db.Read.NewSelect().Model(&rows).Order("u.username_key").Limit(int64(size)).Offset(int64((page - 1) * size))
+	sel := d.db.Reader().NewSelect().Model(&rows).Order("u.username_key").Limit(int64(size)).Offset(int64((page - 1) * size))
 	if text := strings.ToLower(strings.ReplaceAll(strings.ToValidUTF8(q.Text, ""), "\x00", "")); text != "" {
 		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 		sel = sel.Where(`(u.username_key LIKE ? ESCAPE '\' OR LOWER(u.email) LIKE ? ESCAPE '\')`, pattern, pattern)
@@ -249,7 +250,7 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		Super     *bool
 		CreatedAt sqldb.Time
 	}
-	err := d.db.Read.NewSelect().TableExpr("auth_sessions AS s").
+	err := d.db.Reader().NewSelect().TableExpr("auth_sessions AS s").
 		ColumnExpr("s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at").
 		Join("LEFT JOIN auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).

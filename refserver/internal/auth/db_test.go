@@ -10,16 +10,16 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func newStore(t *testing.T, db *sqldb.DB) auth.Store {
+func newStore(t *testing.T, db *sqlstore.DB) auth.Store {
 	t.Helper()
-	if err := sqldb.Migrate(t.Context(), db, auth.Migrations()); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, auth.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	return auth.NewDB(db)
@@ -28,7 +28,7 @@ func newStore(t *testing.T, db *sqldb.DB) auth.Store {
 // eachStore runs the test on every implementation of auth.Store.
 func eachStore(t *testing.T, fn func(t *testing.T, s auth.Store)) {
 	t.Parallel()
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) { fn(t, newStore(t, db)) })
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) { fn(t, newStore(t, db)) })
 }
 
 func addUser(t *testing.T, s auth.Store, name string) auth.User {

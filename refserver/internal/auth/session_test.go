@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
@@ -39,7 +39,7 @@ func TestSignInAndOut(t *testing.T) {
 }
 
 func TestTheLogOfARequestNamesItsUser(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	u := s.register(t, "ada", "correct horse")
 	b := s.browser(t)
 	b.want("/log-user", 200, "")
@@ -48,7 +48,7 @@ func TestTheLogOfARequestNamesItsUser(t *testing.T) {
 }
 
 func TestAWriteUnderWayDoesNotBringASignedOutSessionBack(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	b := s.browser(t)
 	b.signIn("ada", "correct horse")
@@ -67,7 +67,7 @@ func TestAWriteUnderWayDoesNotBringASignedOutSessionBack(t *testing.T) {
 }
 
 func TestSigningInChangesTheToken(t *testing.T) {
-	s := newShop(t, newStore(t, sqldbtest.SQLite(t)), false)
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	s.register(t, "bob", "battery staple")
 	b := s.browser(t)
@@ -84,7 +84,7 @@ func TestSigningInChangesTheToken(t *testing.T) {
 }
 
 func TestCookieAttributes(t *testing.T) {
-	store := newStore(t, sqldbtest.SQLite(t))
+	store := newStore(t, sqlstoretest.SQLite(t))
 	for _, secure := range []bool{false, true} {
 		s := newShop(t, store, secure)
 		if !secure {
@@ -101,13 +101,13 @@ func TestCookieAttributes(t *testing.T) {
 }
 
 func TestATokenIsNotStoredAsItIs(t *testing.T) {
-	db := sqldbtest.SQLite(t)
+	db := sqlstoretest.SQLite(t)
 	s := newShop(t, newStore(t, db), false)
 	s.register(t, "ada", "correct horse")
 	b := s.browser(t)
 	b.signIn("ada", "correct horse")
 	var rows []string
-	if err := db.Read.NewSelect().TableExpr("auth_sessions").ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows); err != nil {
+	if err := db.Reader().NewSelect().TableExpr("auth_sessions").ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows); err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 1 || strings.Contains(rows[0], b.token()) {

@@ -11,8 +11,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver named "pgx"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/backup"
 )
 
@@ -20,16 +20,16 @@ var instant = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
 // shop is a database with a table of pairs that every transaction keeps equal,
 // and a folder with a photo.
-func shop(t *testing.T, url string) (backup.Source, *sqldb.DB) {
+func shop(t *testing.T, url string) (backup.Source, *sqlstore.DB) {
 	t.Helper()
 	s := backup.Source{DatabaseURL: url, SQLiteFile: filepath.Join(t.TempDir(), "shop.db"), EvidenceDir: t.TempDir()}
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: url, File: s.SQLiteFile})
+	db, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: url, File: s.SQLiteFile})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	for _, statement := range []string{"CREATE TABLE pairs (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)", "INSERT INTO pairs VALUES (1, 0), (2, 0)"} {
-		if _, err := db.Write.ExecContext(t.Context(), statement); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 		url  func(*testing.T) string
 	}{
 		{"sqlite", func(*testing.T) string { return "" }},
-		{"postgres", func(t *testing.T) string { return sqldbtest.PostgresURL(t) }},
+		{"postgres", func(t *testing.T) string { return sqlstoretest.PostgresURL(t) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, db := shop(t, c.url(t))
@@ -80,7 +80,7 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 						return
 					default:
 					}
-					if _, err := db.Write.ExecContext(t.Context(), "UPDATE pairs SET n = n + 1"); err != nil {
+					if _, err := db.Writer().ExecContext(t.Context(), "UPDATE pairs SET n = n + 1"); err != nil {
 						t.Error(err)
 						return
 					}

@@ -29,6 +29,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // Header is where a caller puts the key, and the name of the field of a form;
@@ -56,7 +57,7 @@ const (
 var migrations embed.FS
 
 // Migrations is the schema of this package's table.
-func Migrations() sqldb.Set { return sqldb.Embedded("idempotency", migrations) }
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("idempotency", migrations) }
 
 // Refusal is why a request with a key is not carried out.
 type Refusal struct {
@@ -68,7 +69,7 @@ type Refusal struct {
 // Keys remembers what was answered. It is safe for concurrent use, by any
 // number of processes on one database.
 type Keys struct {
-	DB     *sqldb.DB
+	DB     *sqlstore.DB
 	Secret []byte           // keys the hash of what was sent
 	Now    func() time.Time // nil: time.Now
 	// Patient has every request wait for the one under its key that is under

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 )
 
@@ -24,9 +24,9 @@ type bench struct {
 	inner func(http.ResponseWriter, *http.Request)
 }
 
-func newBench(t *testing.T, db *sqldb.DB) *bench {
+func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	t.Helper()
-	if err := sqldb.Migrate(t.Context(), db, idempotency.Migrations()); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, idempotency.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{t: t}
@@ -69,7 +69,7 @@ func (b *bench) want(w *httptest.ResponseRecorder, status int, body string, runs
 }
 
 func TestARequestIsCarriedOutOncePerKeyAndAnsweredAgain(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 1)
 		again := b.send("ada", "k", "/refund", "10")
@@ -88,7 +88,7 @@ func TestARequestIsCarriedOutOncePerKeyAndAnsweredAgain(t *testing.T) {
 }
 
 func TestARequestUnderWayIsRefusedAndManyAtOnceRunOnce(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		begun, release := make(chan struct{}), make(chan struct{})
 		b.inner = func(w http.ResponseWriter, _ *http.Request) {
@@ -126,7 +126,7 @@ func (b *bench) form(user, body string) *httptest.ResponseRecorder {
 }
 
 func TestADoubleClickOnAFormIsOneRequestWithOneAnswer(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		begun, release := make(chan struct{}), make(chan struct{})
 		b.inner = func(w http.ResponseWriter, r *http.Request) {
@@ -158,7 +158,7 @@ func TestADoubleClickOnAFormIsOneRequestWithOneAnswer(t *testing.T) {
 }
 
 func TestAnAnswerThatSaysNothingOfTheOutcomeIsNotKept(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		good := b.inner
 		for i, status := range []int{500, 503, 429} {
@@ -178,7 +178,7 @@ func TestAnAnswerThatSaysNothingOfTheOutcomeIsNotKept(t *testing.T) {
 }
 
 func TestACrashedTryIsTakenOverWhenItsLeaseHasRunOut(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		held := make(chan struct{})
 		release := make(chan struct{})

@@ -18,6 +18,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -25,7 +26,7 @@ import (
 var migrations embed.FS
 
 // Migrations is the schema of this package's table.
-func Migrations() sqldb.Set { return sqldb.Embedded("reconcile", migrations) }
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("reconcile", migrations) }
 
 const (
 	// days is how many a night covers.
@@ -46,7 +47,7 @@ const (
 // changed after; it is safe for concurrent use, by any number of processes on
 // one database.
 type Nightly struct {
-	DB *sqldb.DB
+	DB *sqlstore.DB
 	// Compare makes a report; *refunds.Service has it as Reconcile.
 	Compare func(ctx context.Context, from, to time.Time) (refunds.Reconciliation, error)
 	// Settle is told of each difference of a report before it is kept; it may
@@ -208,7 +209,7 @@ func (n *Nightly) update(ctx context.Context, row runRow, set string, arg any) (
 // Last returns the latest nights, newest first, at most limit of them.
 func (n *Nightly) Last(ctx context.Context, limit int) ([]Run, error) {
 	var rows []runRow
-	if err := n.DB.Read.NewSelect().Model(&rows).Order("n.night DESC").Limit(int64(limit)).Scan(ctx); err != nil {
+	if err := n.DB.Reader().NewSelect().Model(&rows).Order("n.night DESC").Limit(int64(limit)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("reconcile: last nights: %w", err)
 	}
 	all := make([]Run, len(rows))

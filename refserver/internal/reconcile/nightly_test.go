@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -24,9 +24,9 @@ type bench struct {
 	fail error
 }
 
-func newBench(t *testing.T, db *sqldb.DB) *bench {
+func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	t.Helper()
-	if err := sqldb.Migrate(t.Context(), db, reconcile.Migrations()); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, reconcile.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	zone, err := time.LoadLocation("Europe/Berlin")
@@ -51,7 +51,7 @@ func newBench(t *testing.T, db *sqldb.DB) *bench {
 func (b *bench) at(t time.Time) { b.now.Store(t.UnixNano()) }
 
 func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		zone := b.Zone
 		// At half past midnight the night before counts.
@@ -90,7 +90,7 @@ func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
 }
 
 func TestANightThatFailsIsTriedAgainAWhileLater(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		begin := b.Now()
 		b.fail = errors.New("the list broke off")
@@ -115,7 +115,7 @@ func TestANightThatFailsIsTriedAgainAWhileLater(t *testing.T) {
 }
 
 func TestAProcessThatWasFrozenOverwritesNothing(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		begin := b.Now()
 		held, release := make(chan struct{}), make(chan struct{})
@@ -143,7 +143,7 @@ func TestAProcessThatWasFrozenOverwritesNothing(t *testing.T) {
 }
 
 func TestAProcessThatHasJustStartedWaits(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
 		b.NotBefore = b.Now().Add(time.Minute)
 		if _, ran, err := b.Due(t.Context()); ran || err != nil {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -45,7 +45,7 @@ type bench struct {
 func each(t *testing.T, test func(t *testing.T, settings ...string)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { test(t) })
-	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+sqldbtest.PostgresURL(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, "DATABASE_URL="+sqlstoretest.PostgresURL(t)) })
 }
 
 // open serves a shop whose workers stand still.

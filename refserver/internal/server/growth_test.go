@@ -11,11 +11,11 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/seedtest"
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -51,14 +51,14 @@ func TestCostByTableSize(t *testing.T) {
 				From: now.AddDate(-3, 0, 0), Span: now.Sub(now.AddDate(-3, 0, 0)),
 			}.Fill(t, b.DB)
 			written = n
-			if _, err := b.DB.Write.ExecContext(t.Context(), "ANALYZE"); err != nil { // as autovacuum does
+			if _, err := b.DB.Writer().ExecContext(t.Context(), "ANALYZE"); err != nil { // as autovacuum does
 				t.Fatal(err)
 			}
 			if err := b.CountNow(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("%d orders after %v", n, time.Since(start).Round(time.Second))
-			events, err := b.DB.Read.NewSelect().Table("orders_events").Count(t.Context())
+			events, err := b.DB.Reader().NewSelect().Table("orders_events").Count(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,10 +102,10 @@ func TestCostByTableSize(t *testing.T) {
 func (b *bench) room() (bytes int64) {
 	b.t.Helper()
 	query := "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-	if b.DB.Dialect == sqldb.Postgres {
+	if b.DB.Dialect() == sqlstore.Postgres {
 		query = "SELECT pg_database_size(current_database())"
 	}
-	if err := b.DB.Read.NewRaw(query).Scan(b.t.Context(), &bytes); err != nil {
+	if err := b.DB.Reader().NewRaw(query).Scan(b.t.Context(), &bytes); err != nil {
 		b.t.Fatal(err)
 	}
 	return bytes

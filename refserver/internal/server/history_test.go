@@ -13,7 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/seedtest"
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // TestPagesOverALongHistory asks for the pages of a shop with a long past,
@@ -53,10 +53,10 @@ func TestPagesOverALongHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 		upkeep := "ANALYZE" // as the database does by itself, in time
-		if b.DB.Dialect == sqldb.Postgres {
+		if b.DB.Dialect() == sqlstore.Postgres {
 			upkeep = "VACUUM (ANALYZE)"
 		}
-		if _, err := b.DB.Write.ExecContext(t.Context(), upkeep); err != nil {
+		if _, err := b.DB.Writer().ExecContext(t.Context(), upkeep); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.CountNow(t.Context()); err != nil {

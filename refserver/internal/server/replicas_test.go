@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/refserver/internal/app"
@@ -157,7 +157,7 @@ func TestReplicasShowTheSameFiguresAndKeepThemOverARestart(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	settings := []string{"DATABASE_URL=" + sqldbtest.PostgresURL(t), "PAYMENT_PROVIDER_URL=" + address}
+	settings := []string{"DATABASE_URL=" + sqlstoretest.PostgresURL(t), "PAYMENT_PROVIDER_URL=" + address}
 	one, two := openReplica(t, io.Discard, settings...), openReplica(t, io.Discard, settings...)
 	for range 3 {
 		one.buy("4242424242424242")

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 )
 
@@ -21,7 +21,7 @@ const losing = `{"refund":{"drop_after":0.2,"timeout_after":0.1,"timeout_before"
 
 func eachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, "") })
-	t.Run("postgres", func(t *testing.T) { test(t, sqldbtest.PostgresURL(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, sqlstoretest.PostgresURL(t)) })
 }
 
 // source is a random source whose seed is printed, and taken from SEED.
@@ -74,7 +74,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 
 func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sqldbtest.PostgresURL(t))
+	w := newWorld(t, sqlstoretest.PostgresURL(t))
 	first, second := w.shop(), w.shop()
 	admin := w.staff(first)
 	w.approved(admin, 20)
@@ -155,7 +155,7 @@ func (w *world) faults(plan string) {
 // lease finds, when it goes on, that another has taken over, and changes nothing.
 func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sqldbtest.PostgresURL(t))
+	w := newWorld(t, sqlstoretest.PostgresURL(t))
 	frozen := w.freeze(`{"latency_ms":150}`)
 	other := w.shop()
 	w.finish(other) // only when the leases of the frozen one have run out
@@ -168,7 +168,7 @@ func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 // is the attempt after the one that the frozen server sent.
 func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sqldbtest.PostgresURL(t))
+	w := newWorld(t, sqlstoretest.PostgresURL(t))
 	frozen := w.freeze(`{"latency_ms":150,"refund":{"error_4xx":1}}`)
 	w.faults(`{"refund":{"error_4xx":1}}`)
 	other := w.shop()

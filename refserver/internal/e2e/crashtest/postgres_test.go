@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 )
 
@@ -16,18 +16,18 @@ import (
 func (w *world) rows(query string) []string {
 	w.t.Helper()
 	var out []string
-	if err := w.open().Read.NewRaw(query).Scan(w.t.Context(), &out); err != nil {
+	if err := w.open().Reader().NewRaw(query).Scan(w.t.Context(), &out); err != nil {
 		w.t.Fatal(err)
 	}
 	return out
 }
 
 // open is the database of the world, beside its servers.
-func (w *world) open() *sqldb.DB {
+func (w *world) open() *sqlstore.DB {
 	w.t.Helper()
 	if w.reader == nil {
 		var err error
-		if w.reader, err = sqldb.Open(w.t.Context(), w.database); err != nil {
+		if w.reader, err = sqlstore.Open(w.t.Context(), w.database); err != nil {
 			w.t.Fatal(err)
 		}
 		w.t.Cleanup(func() { _ = w.reader.Close() })
@@ -38,7 +38,7 @@ func (w *world) open() *sqldb.DB {
 // exec changes rows behind the servers' backs.
 func (w *world) exec(query string) {
 	w.t.Helper()
-	if _, err := w.open().Write.ExecContext(w.t.Context(), query); err != nil {
+	if _, err := w.open().Writer().ExecContext(w.t.Context(), query); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -71,7 +71,7 @@ func (w *world) versions() []string {
 }
 
 func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
-	database := sqldbtest.StartCrashable(t)
+	database := sqlstoretest.StartCrashable(t)
 	w, random := newWorld(t, database.URL()), source(t)
 	kills := max(1, crashes(t, 10)/10)
 	server := w.shop()

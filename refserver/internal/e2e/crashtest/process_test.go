@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/invariants"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -172,8 +172,8 @@ type world struct {
 	dir      string
 	settings []string
 	provider *process
-	database sqldb.Config
-	reader   *sqldb.DB      // see rows
+	database sqlstore.Config
+	reader   *sqlstore.DB   // see rows
 	admin    *client.Client // at no address in particular
 	product  int64
 	cases    []string
@@ -190,7 +190,7 @@ func newWorld(t testing.TB, url string) *world {
 func newWorldWith(t testing.TB, url string, provider ...string) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir, database: sqldb.Config{URL: url, File: filepath.Join(dir, "data", "returnkit.db")}}
+	w := &world{t: t, dir: dir, database: sqlstore.Config{URL: url, File: filepath.Join(dir, "data", "returnkit.db")}}
 	w.provider = launch(t, dir, append([]string{"paysim", "--addr", "127.0.0.1:0"}, provider...))
 	if w.provider == nil {
 		t.Fatal("the payment simulator did not start")
@@ -346,7 +346,7 @@ func (w *world) verdict() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := sqldb.Open(w.t.Context(), w.database)
+	db, err := sqlstore.Open(w.t.Context(), w.database)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -359,7 +359,7 @@ func (w *world) verdict() {
 		w.t.Error(violation)
 	}
 	var restocks int
-	if err := db.Read.NewRaw("SELECT COUNT(*) FROM stock_movements WHERE kind = 'restock'").Scan(w.t.Context(), &restocks); err != nil {
+	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM stock_movements WHERE kind = 'restock'").Scan(w.t.Context(), &restocks); err != nil {
 		w.t.Fatal(err)
 	}
 	if restocks != len(w.cases) || len(ledger.Refunds) != len(w.cases) {

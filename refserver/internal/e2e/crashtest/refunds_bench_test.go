@@ -4,16 +4,16 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // BenchmarkRefundThroughTheWholeShop pays approved cases back over HTTP, from
 // the request to the restock, by card through the simulator and PostgreSQL, for
 // 8 clients or as many as CLIENTS says:
 //
-//	SQLDBTEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/e2e/crashtest/
+//	SQLSTORETEST_FSYNC=on go test -run '^$' -bench Refund -benchtime 1000x ./refserver/internal/e2e/crashtest/
 func BenchmarkRefundThroughTheWholeShop(b *testing.B) {
-	w := newWorldWith(b, sqldbtest.PostgresURL(b)) // a provider that answers at once writes no file
+	w := newWorldWith(b, sqlstoretest.PostgresURL(b)) // a provider that answers at once writes no file
 	server := w.shop()
 	admin := w.staff(server)
 	w.approved(admin, b.N)

@@ -7,13 +7,13 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 )
 
 // audit is one audit of one shop.
 type audit struct {
-	db     *sqldb.DB
+	db     *sqlstore.DB
 	ledger client.Ledger
 	found  []string
 }
@@ -23,7 +23,7 @@ type audit struct {
 // leaves traces: a manual refund, or a sale in cash, that the provider knows
 // of. The ledger must be the one of this database alone, and nothing may move
 // in either meanwhile: call it when the shop is quiet.
-func Check(ctx context.Context, db *sqldb.DB, ledger client.Ledger) ([]string, error) {
+func Check(ctx context.Context, db *sqlstore.DB, ledger client.Ledger) ([]string, error) {
 	a := &audit{db: db, ledger: ledger}
 	for _, step := range []func(context.Context) error{
 		a.balances, a.units, a.amounts, a.stock, a.charges, a.once, a.nothingLost, a.credit, a.numbers, a.trails,
@@ -42,7 +42,7 @@ func (a *audit) report(format string, args ...any) {
 // wrong reports each row of the query, which returns one text a row.
 func (a *audit) wrong(ctx context.Context, invariant, query string) error {
 	var rows []string
-	if err := a.db.Read.NewRaw(query).Scan(ctx, &rows); err != nil {
+	if err := a.db.Reader().NewRaw(query).Scan(ctx, &rows); err != nil {
 		return fmt.Errorf("%s: %w", invariant, err)
 	}
 	for _, r := range rows {

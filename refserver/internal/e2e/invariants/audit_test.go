@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
@@ -190,7 +190,7 @@ func TestEachViolationIsFound(t *testing.T) {
 			ledger.Charges, ledger.Refunds = slices.Clone(clean.Charges), slices.Clone(clean.Refunds)
 			db := copied(t, file)
 			if c.plan != "" {
-				res, err := db.Write.ExecContext(t.Context(), c.plan)
+				res, err := db.Writer().ExecContext(t.Context(), c.plan)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -201,7 +201,7 @@ func TestEachViolationIsFound(t *testing.T) {
 			if c.ruin != nil {
 				c.ruin(&ledger)
 				var first string
-				if err := db.Read.NewRaw("SELECT MIN(key) FROM refund_attempts WHERE number = 1 AND refund_id = "+of("cyd", "refunds")).Scan(t.Context(), &first); err != nil {
+				if err := db.Reader().NewRaw("SELECT MIN(key) FROM refund_attempts WHERE number = 1 AND refund_id = "+of("cyd", "refunds")).Scan(t.Context(), &first); err != nil {
 					t.Fatal(err)
 				}
 				for i := range ledger.Refunds {
@@ -223,7 +223,7 @@ func TestEachViolationIsFound(t *testing.T) {
 }
 
 // copied opens a copy of the database that enforces nothing.
-func copied(t *testing.T, file string) *sqldb.DB {
+func copied(t *testing.T, file string) *sqlstore.DB {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -233,7 +233,7 @@ func copied(t *testing.T, file string) *sqldb.DB {
 	if err := os.WriteFile(to, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqldb.Open(t.Context(), sqldb.Config{File: to})
+	db, err := sqlstore.Open(t.Context(), sqlstore.Config{File: to})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func copied(t *testing.T, file string) *sqldb.DB {
 		}
 	})
 	for _, pragma := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA ignore_check_constraints = ON"} {
-		if _, err := db.Write.ExecContext(t.Context(), pragma); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(), pragma); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,7 +15,7 @@ func (a *audit) charges(ctx context.Context) error {
 		OrderID, Status, Method, Reference, Order string
 		AmountMinor                               int64
 	}
-	err := a.db.Read.NewRaw(`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM payments p JOIN orders o ON o.id = p.order_id`).Scan(ctx, &payments)
+	err := a.db.Reader().NewRaw(`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM payments p JOIN orders o ON o.id = p.order_id`).Scan(ctx, &payments)
 	if err != nil {
 		return fmt.Errorf("I6: %w", err)
 	}
@@ -65,7 +65,7 @@ func (a *audit) once(ctx context.Context) error {
 		ID, Key, Method, Status, RefundID string
 		AmountMinor                       int64
 	}
-	err := a.db.Read.NewRaw(`SELECT id, key, method, status, refund_id, amount_minor FROM refund_attempts WHERE key <> ''`).Scan(ctx, &attempts)
+	err := a.db.Reader().NewRaw(`SELECT id, key, method, status, refund_id, amount_minor FROM refund_attempts WHERE key <> ''`).Scan(ctx, &attempts)
 	if err != nil {
 		return fmt.Errorf("I6: %w", err)
 	}
@@ -135,7 +135,7 @@ func (a *audit) amounts(ctx context.Context) error {
 		PaidPrice, PaidDuty, PaidShipping                int64
 		GivenPrice, GivenDuty, GivenShipping, Unsettling int64
 	}
-	err := a.db.Read.NewRaw(`SELECT l.id AS order_line_id, l.order_id, l.quantity, l.price_minor AS paid_price, l.duty_minor AS paid_duty, l.shipping_minor AS paid_shipping,
+	err := a.db.Reader().NewRaw(`SELECT l.id AS order_line_id, l.order_id, l.quantity, l.price_minor AS paid_price, l.duty_minor AS paid_duty, l.shipping_minor AS paid_shipping,
 			SUM(g.units) AS units, SUM(g.price_minor) AS given_price, SUM(g.duty_minor) AS given_duty, SUM(g.shipping_minor) AS given_shipping,
 			(SELECT COUNT(*) FROM refunds x WHERE x.order_id = l.order_id AND x.status IN ('reversed', 'failed')) AS unsettling
 		FROM order_lines l JOIN refund_lines g ON g.order_line_id = l.id JOIN refunds r ON r.id = g.refund_id
@@ -165,7 +165,7 @@ func (a *audit) sums(ctx context.Context) error {
 		AmountMinor, Lines int64
 		Quote              sqldb.JSON[refunds.Quote]
 	}
-	err := a.db.Read.NewRaw(`SELECT r.id, r.amount_minor, r.quote, (SELECT COALESCE(SUM(g.price_minor + g.duty_minor + g.shipping_minor), 0) FROM refund_lines g WHERE g.refund_id = r.id) AS lines
+	err := a.db.Reader().NewRaw(`SELECT r.id, r.amount_minor, r.quote, (SELECT COALESCE(SUM(g.price_minor + g.duty_minor + g.shipping_minor), 0) FROM refund_lines g WHERE g.refund_id = r.id) AS lines
 		FROM refunds r`).Scan(ctx, &rows)
 	if err != nil {
 		return fmt.Errorf("I3: %w", err)

@@ -74,7 +74,7 @@ func walk[A any](
 	stored func(context.Context, string) (A, error), facts func(A) (string, A),
 ) error {
 	var ids []string
-	if err := a.db.Read.NewSelect().Table(table).Column("id").Scan(ctx, &ids); err != nil {
+	if err := a.db.Reader().NewSelect().Table(table).Column("id").Scan(ctx, &ids); err != nil {
 		return fmt.Errorf("%s: %w", table, err)
 	}
 	for _, id := range ids {

@@ -11,7 +11,7 @@ import (
 	"github.com/leanovate/gopter/gen"
 	"github.com/leanovate/gopter/prop"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // number is a whole number from the environment.
@@ -39,7 +39,7 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 		usually int64 // sequences: a database of its own for each costs PostgreSQL seconds
 	}{
 		{"sqlite", func(*testing.T) string { return "" }, 5},
-		{"postgres", func(t *testing.T) string { return sqldbtest.PostgresURL(t) }, 2},
+		{"postgres", func(t *testing.T) string { return sqlstoretest.PostgresURL(t) }, 2},
 	} {
 		t.Run(db.name, func(t *testing.T) {
 			seed := number(t, "SEED", time.Now().UnixNano())

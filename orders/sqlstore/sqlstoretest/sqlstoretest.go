@@ -1,4 +1,4 @@
-// Package sqldbtest gives tests a fresh database of each kind.
+// Package sqlstoretest gives tests a fresh database of each kind.
 //
 // SQLite is a file in the test's temporary folder. PostgreSQL is a database of
 // the test's own on the server DATABASE_URL names (its user must be allowed to
@@ -6,58 +6,58 @@
 // installed binaries: on a Unix socket in a private folder, gone when the
 // process ends, however it ends. Without either the test is skipped, or fails
 // with REQUIRE_ALL=1.
-package sqldbtest
+package sqlstoretest
 
 import (
 	"path/filepath"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // Each runs fn as a subtest on SQLite and on PostgreSQL, each with a fresh and
 // empty database that is closed and removed afterwards.
-func Each(t *testing.T, fn func(t *testing.T, db *sqldb.DB)) {
+func Each(t *testing.T, fn func(t *testing.T, db *sqlstore.DB)) {
 	t.Helper()
-	EachConfig(t, func(t *testing.T, c sqldb.Config) { fn(t, Open(t, c)) })
+	EachConfig(t, func(t *testing.T, c sqlstore.Config) { fn(t, Open(t, c)) })
 }
 
 // EachConfig is Each for a test that opens the database itself, or more than
 // once, as several processes would.
-func EachConfig(t *testing.T, fn func(t *testing.T, c sqldb.Config)) {
+func EachConfig(t *testing.T, fn func(t *testing.T, c sqlstore.Config)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { fn(t, SQLiteConfig(t)) })
 	t.Run("postgres", func(t *testing.T) { fn(t, PostgresConfig(t)) })
 }
 
 // SQLite returns a fresh SQLite database.
-func SQLite(tb testing.TB) *sqldb.DB {
+func SQLite(tb testing.TB) *sqlstore.DB {
 	tb.Helper()
 	return Open(tb, SQLiteConfig(tb))
 }
 
 // Postgres returns a fresh PostgreSQL database, or ends the test.
-func Postgres(tb testing.TB) *sqldb.DB {
+func Postgres(tb testing.TB) *sqlstore.DB {
 	tb.Helper()
 	return Open(tb, PostgresConfig(tb))
 }
 
 // SQLiteConfig names a fresh SQLite file.
-func SQLiteConfig(tb testing.TB) sqldb.Config {
+func SQLiteConfig(tb testing.TB) sqlstore.Config {
 	tb.Helper()
-	return sqldb.Config{File: filepath.Join(tb.TempDir(), "test.db"), FastUnsafe: true}
+	return sqlstore.Config{File: filepath.Join(tb.TempDir(), "test.db"), FastUnsafe: true}
 }
 
 // PostgresConfig names a fresh PostgreSQL database, or ends the test.
-func PostgresConfig(tb testing.TB) sqldb.Config {
+func PostgresConfig(tb testing.TB) sqlstore.Config {
 	tb.Helper()
-	return sqldb.Config{URL: PostgresURL(tb), MaxConns: 8}
+	return sqlstore.Config{URL: PostgresURL(tb), MaxConns: 8}
 }
 
 // Open opens c, and closes it when the test ends.
-func Open(tb testing.TB, c sqldb.Config) *sqldb.DB {
+func Open(tb testing.TB, c sqlstore.Config) *sqlstore.DB {
 	tb.Helper()
-	db, err := sqldb.Open(tb.Context(), c)
+	db, err := sqlstore.Open(tb.Context(), c)
 	if err != nil {
 		tb.Fatal(err)
 	}

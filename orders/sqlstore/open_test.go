@@ -1,4 +1,4 @@
-package sqldb_test
+package sqlstore_test
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestSQLiteStartsEachConnectionWithItsSettings(t *testing.T) {
-	c := sqldbtest.SQLiteConfig(t)
+	c := sqlstoretest.SQLiteConfig(t)
 	c.FastUnsafe = false
-	db := sqldbtest.Open(t, c)
-	for pool, b := range map[string]*bun.DB{"writer": db.Write, "reader": db.Read} {
+	db := sqlstoretest.Open(t, c)
+	for pool, b := range map[string]*bun.DB{"writer": db.Writer(), "reader": db.Reader()} {
 		for pragma, want := range map[string]string{
 			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000",
 		} {
@@ -26,13 +26,13 @@ func TestSQLiteStartsEachConnectionWithItsSettings(t *testing.T) {
 			}
 		}
 	}
-	if _, err := db.Read.ExecContext(t.Context(), "CREATE TABLE x (id INTEGER)"); err == nil {
+	if _, err := db.Reader().ExecContext(t.Context(), "CREATE TABLE x (id INTEGER)"); err == nil {
 		t.Error("the pool of readers can write")
 	}
 }
 
 func TestReadersOfSQLiteDoNotWaitForATransaction(t *testing.T) {
-	db := sqldbtest.SQLite(t)
+	db := sqlstoretest.SQLite(t)
 	counters(t, db)
 	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
 		if err := add(ctx, tx, 1); err != nil {
@@ -49,40 +49,40 @@ func TestReadersOfSQLiteDoNotWaitForATransaction(t *testing.T) {
 }
 
 func TestPostgresStartsEachConnectionWithItsSettings(t *testing.T) {
-	c := sqldbtest.PostgresConfig(t)
+	c := sqlstoretest.PostgresConfig(t)
 	c.StatementTimeout = 1234 * time.Millisecond
 	c.URL += "&lock_timeout=77" // the URL wins
-	db := sqldbtest.Open(t, c)
+	db := sqlstoretest.Open(t, c)
 	for name, want := range map[string]string{
 		"statement_timeout": "1234ms", "lock_timeout": "77ms",
 		"idle_in_transaction_session_timeout": "30s", "TimeZone": "UTC",
 		"standard_conforming_strings": "on", "application_name": "returnkit",
 	} {
 		var got string
-		if err := db.Read.NewRaw("SHOW "+name).Scan(t.Context(), &got); err != nil || got != want {
+		if err := db.Reader().NewRaw("SHOW "+name).Scan(t.Context(), &got); err != nil || got != want {
 			t.Errorf("%s is %q (%v), want %q", name, got, err, want)
 		}
 	}
-	if db.Read != db.Write {
+	if db.Reader() != db.Writer() {
 		t.Error("PostgreSQL has two pools")
 	}
 }
 
 func TestOpenRefusesWhatItCanNotOpenAndKeepsThePassword(t *testing.T) {
 	for name, tc := range map[string]struct {
-		c    sqldb.Config
+		c    sqlstore.Config
 		want string
 	}{
-		"nothing":            {sqldb.Config{}, "neither URL nor File"},
-		"another scheme":     {sqldb.Config{URL: "mysql://u:hunter2@h/d"}, "must begin with postgres://"},
-		"a broken URL":       {sqldb.Config{URL: "postgres://u:hunter2@h:port/d"}, "open"},
-		"nobody there":       {sqldb.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=2"}, "open"},
-		"memory":             {sqldb.Config{File: ":memory:"}, "not supported"},
-		"a URI":              {sqldb.Config{File: "file:x.db"}, "not supported"},
-		"a folder not there": {sqldb.Config{File: t.TempDir() + "/none/x.db", BusyTimeout: time.Millisecond}, "open"},
+		"nothing":            {sqlstore.Config{}, "neither URL nor File"},
+		"another scheme":     {sqlstore.Config{URL: "mysql://u:hunter2@h/d"}, "must begin with postgres://"},
+		"a broken URL":       {sqlstore.Config{URL: "postgres://u:hunter2@h:port/d"}, "open"},
+		"nobody there":       {sqlstore.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=2"}, "open"},
+		"memory":             {sqlstore.Config{File: ":memory:"}, "not supported"},
+		"a URI":              {sqlstore.Config{File: "file:x.db"}, "not supported"},
+		"a folder not there": {sqlstore.Config{File: t.TempDir() + "/none/x.db", BusyTimeout: time.Millisecond}, "open"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db, err := sqldb.Open(t.Context(), tc.c)
+			db, err := sqlstore.Open(t.Context(), tc.c)
 			if err == nil {
 				_ = db.Close()
 				t.Fatal("it was opened")
@@ -95,16 +95,16 @@ func TestOpenRefusesWhatItCanNotOpenAndKeepsThePassword(t *testing.T) {
 }
 
 func TestAFileWithAnOddNameIsOpened(t *testing.T) {
-	c := sqldb.Config{File: t.TempDir() + "/a b?c#d%20é'.db", FastUnsafe: true}
-	counters(t, sqldbtest.Open(t, c))
-	if n := value(t, sqldbtest.Open(t, c), 1); n != 0 {
+	c := sqlstore.Config{File: t.TempDir() + "/a b?c#d%20é'.db", FastUnsafe: true}
+	counters(t, sqlstoretest.Open(t, c))
+	if n := value(t, sqlstoretest.Open(t, c), 1); n != 0 {
 		t.Error(n)
 	}
 }
 
 func TestPingFailsOnceClosed(t *testing.T) {
-	sqldbtest.EachConfig(t, func(t *testing.T, c sqldb.Config) {
-		db := sqldbtest.Open(t, c)
+	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
+		db := sqlstoretest.Open(t, c)
 		if err := db.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}

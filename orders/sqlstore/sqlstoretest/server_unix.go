@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqldbtest
+package sqlstoretest
 
 import (
 	"context"
@@ -42,7 +42,7 @@ exit 0
 // startServer starts a server of this process's own and returns the URL of its
 // database. It answers in about a second, most of which is initdb.
 //
-// Commits are not flushed to disk, unless SQLDBTEST_FSYNC=on asks for it.
+// Commits are not flushed to disk, unless SQLSTORETEST_FSYNC=on asks for it.
 func startServer() (string, error) {
 	bin, err := findBinaries()
 	if err != nil {
@@ -73,7 +73,7 @@ func startServer() (string, error) {
 	}
 	defer log.Close()
 	fsync := "off"
-	if os.Getenv("SQLDBTEST_FSYNC") == "on" {
+	if os.Getenv("SQLSTORETEST_FSYNC") == "on" {
 		fsync = "on"
 	}
 	cmd := exec.Command("/bin/sh", "-c", serverScript, "sh", dir, bin, fsync)

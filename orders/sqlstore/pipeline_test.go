@@ -1,4 +1,4 @@
-package sqldb_test
+package sqlstore_test
 
 import (
 	"context"
@@ -9,11 +9,12 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
 		odd := `'); DROP TABLE moments; -- "?" ; \ $1 ☕`
 		err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.Tx) error {
@@ -38,7 +39,7 @@ func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []moment
-		if err := db.Read.NewSelect().Model(&got).Order("id").Scan(t.Context()); err != nil {
+		if err := db.Reader().NewSelect().Model(&got).Order("id").Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if len(got) != 2 || got[0].ID != 0 || got[0].Done || got[1].ID != 11 || !got[1].Done || got[1].List.V[0] != odd {
@@ -48,7 +49,7 @@ func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
 }
 
 func TestTogetherSavesNothingWhenOneFails(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
 		own := errors.New("own")
 		insert := func(ctx context.Context, w bun.IDB, id int) error {
@@ -90,7 +91,7 @@ func TestTogetherSavesNothingWhenOneFails(t *testing.T) {
 				t.Errorf("%s: got %v", name, err)
 			}
 		}
-		if n, err := db.Read.NewSelect().Model((*moment)(nil)).Count(t.Context()); err != nil || n != 0 {
+		if n, err := db.Reader().NewSelect().Model((*moment)(nil)).Count(t.Context()); err != nil || n != 0 {
 			t.Errorf("%d rows were saved (%v)", n, err)
 		}
 	})

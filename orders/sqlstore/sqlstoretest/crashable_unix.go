@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqldbtest
+package sqlstoretest
 
 import (
 	"errors"

@@ -6,11 +6,11 @@ import (
 	"database/sql"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestWhatWasCommittedOutlivesAKillOfTheServer(t *testing.T) {
-	c := sqldbtest.StartCrashable(t)
+	c := sqlstoretest.StartCrashable(t)
 	db, err := sql.Open("pgx", c.URL())
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package sqldb_test
+package sqlstore_test
 
 import (
 	"math/rand/v2"
@@ -11,7 +11,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 type note struct {
@@ -32,10 +33,10 @@ type moment struct {
 	Done  bool                 `bun:"done"`
 }
 
-func moments(t *testing.T, db *sqldb.DB) {
+func moments(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	when, json := "TIMESTAMPTZ", "JSONB"
-	if db.Dialect == sqldb.SQLite {
+	if db.Dialect() == sqlstore.SQLite {
 		when, json = "INTEGER", "TEXT"
 	}
 	exec(t, db, strings.NewReplacer("WHEN", when, "OBJECT", json).Replace(
@@ -58,7 +59,7 @@ func instants() []time.Time {
 }
 
 func TestTimesComeBackEqualAndInOrder(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
 		times := instants()
 		var rows []moment
@@ -66,11 +67,11 @@ func TestTimesComeBackEqualAndInOrder(t *testing.T) {
 			p := sqldb.At(at)
 			rows = append(rows, moment{ID: i, At: sqldb.At(at), Maybe: sqldb.AtPtr(&at), Ptr: &p})
 		}
-		if _, err := db.Write.NewInsert().Model(&rows).Exec(t.Context()); err != nil {
+		if _, err := db.Writer().NewInsert().Model(&rows).Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var got []moment
-		if err := db.Read.NewSelect().Model(&got).Order("at", "id").Scan(t.Context()); err != nil {
+		if err := db.Reader().NewSelect().Model(&got).Order("at", "id").Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for i, m := range got {
@@ -95,7 +96,7 @@ func TestTimesComeBackEqualAndInOrder(t *testing.T) {
 			}
 			for kind, arg := range map[string]any{"Time": sqldb.At(at), "time.Time": sqldb.At(at).Time()} {
 				var ids []int
-				err := db.Read.NewSelect().Model((*moment)(nil)).Column("id").Where("m.at < ?", arg).Order("id").Scan(t.Context(), &ids)
+				err := db.Reader().NewSelect().Model((*moment)(nil)).Column("id").Where("m.at < ?", arg).Order("id").Scan(t.Context(), &ids)
 				if err != nil || !slices.Equal(ids, want) {
 					t.Errorf("before %v as %s: %v (%v), want %v", at, kind, ids, err, want)
 				}
@@ -103,54 +104,54 @@ func TestTimesComeBackEqualAndInOrder(t *testing.T) {
 		}
 		// An expression has no column type to go by.
 		var last sqldb.Time
-		if err := db.Read.NewRaw("SELECT max(at) FROM moments").Scan(t.Context(), &last); err != nil || last != sqldb.At(times[5]) {
+		if err := db.Reader().NewRaw("SELECT max(at) FROM moments").Scan(t.Context(), &last); err != nil || last != sqldb.At(times[5]) {
 			t.Errorf("the last is %v (%v)", last, err)
 		}
 	})
 }
 
 func TestATimeBefore1970AfterAMinusIsNoComment(t *testing.T) {
-	db := sqldbtest.SQLite(t)
+	db := sqlstoretest.SQLite(t)
 	var n int
-	err := db.Read.NewRaw("SELECT 1 -?", sqldb.At(time.UnixMicro(-5))).Scan(t.Context(), &n)
+	err := db.Reader().NewRaw("SELECT 1 -?", sqldb.At(time.UnixMicro(-5))).Scan(t.Context(), &n)
 	if err != nil || n != 6 {
 		t.Errorf("got %d (%v), want 6", n, err)
 	}
 }
 
 func TestTheZeroTimeIsNull(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
-		if _, err := db.Write.NewInsert().Model(&moment{ID: 1, At: sqldb.At(time.Now())}).Exec(t.Context()); err != nil {
+		if _, err := db.Writer().NewInsert().Model(&moment{ID: 1, At: sqldb.At(time.Now())}).Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var got moment
-		err := db.Read.NewSelect().Model(&got).Where("maybe IS NULL AND ptr IS NULL").Scan(t.Context())
+		err := db.Reader().NewSelect().Model(&got).Where("maybe IS NULL AND ptr IS NULL").Scan(t.Context())
 		if err != nil || !got.Maybe.IsZero() || got.Maybe.Ptr() != nil || got.Ptr != nil {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if _, err := db.Write.NewInsert().Model(&moment{ID: 2}).Exec(t.Context()); err == nil {
+		if _, err := db.Writer().NewInsert().Model(&moment{ID: 2}).Exec(t.Context()); err == nil {
 			t.Error("a time that nobody set was stored")
 		}
-		if _, err := db.Write.NewInsert().Model(&moment{ID: 3, At: sqldb.At(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))}).Exec(t.Context()); err == nil {
+		if _, err := db.Writer().NewInsert().Model(&moment{ID: 3, At: sqldb.At(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))}).Exec(t.Context()); err == nil {
 			t.Error("a year of five digits was stored")
 		}
 	})
 }
 
 func TestJSONAndTextComeBackEqual(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
 		want := moment{
 			ID: 1, At: sqldb.At(time.Now()), Done: true,
 			Note: sqldb.AsJSON(note{Text: `'); DROP TABLE moments; -- " \ \' ? ☕ <&>`, Count: 1<<53 + 1, Tags: map[string]string{"a": "?"}}),
 			List: sqldb.AsJSON([]string{"", "'", `\`, "\n"}),
 		}
-		if _, err := db.Write.NewInsert().Model(&want).Exec(t.Context()); err != nil {
+		if _, err := db.Writer().NewInsert().Model(&want).Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var got moment
-		if err := db.Read.NewSelect().Model(&got).Where("done = ?", true).Scan(t.Context()); err != nil {
+		if err := db.Reader().NewSelect().Model(&got).Where("done = ?", true).Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sqldb
+package postgres
 
 import (
 	"syscall"

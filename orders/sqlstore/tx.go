@@ -1,53 +1,60 @@
-package sqldb
+package sqlstore
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // ErrNested is returned by Tx when its context comes from inside another
 // transaction. On SQLite, with its one writer, nesting would wait for itself
 // for ever; on PostgreSQL it would commit half of a change.
-var ErrNested = errors.New("sqldb: a transaction is already open in this context")
+var ErrNested = errors.New("sqlstore: a transaction is already open in this context")
 
 // ErrCommitUnknown is in the chain of an error of Tx whose commit was sent and
 // not answered: the change may or may not be there. Tx never retries it; the
 // caller finds out by reading, or relies on what it wrote being idempotent.
-var ErrCommitUnknown = errors.New("sqldb: the outcome of the commit is unknown")
+var ErrCommitUnknown = errors.New("sqlstore: the outcome of the commit is unknown")
 
 // inTx marks the context given to the function of a transaction. It carries no
 // transaction and is only there to detect nesting.
 type inTx struct{}
 
-const (
-	maxAttempts = 20
-	minBackoff  = 2 * time.Millisecond
-	maxBackoff  = 250 * time.Millisecond
-)
+const maxAttempts = 20
 
 // Tx runs fn in one transaction on the writer and commits it when fn returns
 // nil. Any error of fn rolls back; it comes back wrapped with op, which names
 // what was attempted ("returnsdb: create return"). A panic in fn rolls back
-// and goes on.
+// and continues.
 //
 // fn may run more than once: where the database refuses a transaction because
 // of others (serialization failure, deadlock, SQLITE_BUSY) it was rolled back
 // whole, and runs again after a short random wait, until ctx is done, some
-// attempts have failed, or Config.RetryFor has passed; the error then wraps
-// ErrBusy. So fn changes nothing outside the transaction but what it sets
+// attempts have failed, or Options.RetryFor has passed; the error then wraps
+// a busy error. So fn changes nothing outside the transaction but what it sets
 // afresh each time. It uses tx and the context it is given, and calls no other
 // store: Tx with that context is refused with ErrNested.
 //
 // A commit is retried only when the database answered that it rolled back.
 // One that was cut off is reported with ErrCommitUnknown.
-func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.Tx) error) error {
+//
+// On a handle made by WithTx, fn runs once in the caller's transaction, which
+// the caller commits or rolls back.
+func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.IDB) error) error {
 	if ctx.Value(inTx{}) != nil {
 		return fmt.Errorf("%s: %w", op, ErrNested)
+	}
+	if db.outer != nil {
+		if err := fn(context.WithValue(ctx, inTx{}, true), db.outer); err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		return nil
 	}
 	start := time.Now()
 	for attempt := 1; ; attempt++ {
@@ -55,20 +62,20 @@ func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, ErrCommitUnknown), !isRetryable(err):
+		case errors.Is(err, ErrCommitUnknown), !sqldb.IsRetryable(err):
 			return fmt.Errorf("%s: %w", op, err)
 		case attempt == maxAttempts, time.Since(start) > db.retryFor:
-			return fmt.Errorf("%s: %w after %d attempts: %w", op, ErrBusy, attempt, err)
+			return fmt.Errorf("%s: %w after %d attempts: %w", op, sqldb.ErrBusy, attempt, err)
 		}
-		if werr := wait(ctx, backoff(attempt)); werr != nil {
+		if werr := resilience.Sleep(ctx, retry.Wait(attempt-1)); werr != nil {
 			return fmt.Errorf("%s: %w while waiting to retry: %w", op, werr, err)
 		}
 	}
 }
 
 // once makes one attempt.
-func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	tx, err := db.Write.BeginTx(ctx, nil)
+func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.IDB) error) error {
+	tx, err := db.writer.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -79,7 +86,7 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 			_ = tx.Rollback()
 		}
 	}()
-	if err := fn(context.WithValue(ctx, inTx{}, true), tx); err != nil {
+	if err := fn(context.WithValue(ctx, inTx{}, true), sqldb.On(db.writer, tx)); err != nil {
 		done = true
 		// The error of fn says what happened. A rollback fails only where
 		// the connection is gone, and the database rolls back then.
@@ -91,7 +98,7 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 	}
 	done = true
 	if err := tx.Commit(); err != nil {
-		if isDefinite(err) {
+		if sqldb.IsDefinite(err) {
 			return fmt.Errorf("commit: %w", err)
 		}
 		return fmt.Errorf("commit: %w: %w", ErrCommitUnknown, err)
@@ -99,24 +106,17 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 	return nil
 }
 
-// backoff returns how long to wait after a failed attempt, counted from one:
-// a random time in a range that doubles.
-func backoff(attempt int) time.Duration {
-	top := maxBackoff
-	if attempt < 8 {
-		top = min(minBackoff<<attempt, maxBackoff)
+// WithTx returns a handle whose stores work in the caller's transaction: a
+// bun.Tx or an *sql.Tx on the database of db. What they write commits or rolls
+// back with the caller's own rows, and what they read is read through it. They
+// batch nothing and retry nothing. The handle is of no use after the
+// transaction, and the caller's transaction must not be used by another
+// goroutine meanwhile.
+func (db *DB) WithTx(tx bun.IConn) *DB {
+	if b, ok := tx.(bun.Tx); ok {
+		tx = b.Tx // bun's own would look for arguments in the finished text
 	}
-	return minBackoff + rand.N(top)
-}
-
-// wait waits for d, or returns the error of ctx when it is done before.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	inner := *db
+	inner.outer = sqldb.On(db.writer, tx)
+	return &inner
 }

@@ -1,4 +1,4 @@
-package sqldbtest
+package sqlstoretest
 
 import (
 	"context"

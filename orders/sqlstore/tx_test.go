@@ -1,4 +1,4 @@
-package sqldb_test
+package sqlstore_test
 
 import (
 	"context"
@@ -11,27 +11,28 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 // counters makes a table with the rows 1 and 2, each with n zero.
-func counters(t *testing.T, db *sqldb.DB) {
+func counters(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	exec(t, db, "CREATE TABLE counters (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)")
 	exec(t, db, "INSERT INTO counters VALUES (1, 0), (2, 0)")
 }
 
-func exec(t *testing.T, db *sqldb.DB, query string) {
+func exec(t *testing.T, db *sqlstore.DB, query string) {
 	t.Helper()
-	if _, err := db.Write.ExecContext(t.Context(), query); err != nil {
+	if _, err := db.Writer().ExecContext(t.Context(), query); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func value(t *testing.T, db *sqldb.DB, id int) int {
+func value(t *testing.T, db *sqlstore.DB, id int) int {
 	t.Helper()
 	var n int
-	if err := db.Read.NewRaw("SELECT n FROM counters WHERE id = ?", id).Scan(t.Context(), &n); err != nil {
+	if err := db.Reader().NewRaw("SELECT n FROM counters WHERE id = ?", id).Scan(t.Context(), &n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -43,7 +44,7 @@ func add(ctx context.Context, tx bun.Tx, id int) error {
 }
 
 func TestTxCommitsOrRollsBackWhole(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
 		err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
 			return errors.Join(add(ctx, tx, 1), add(ctx, tx, 2))
@@ -66,7 +67,7 @@ func TestTxCommitsOrRollsBackWhole(t *testing.T) {
 }
 
 func TestTxPassesAPanicOnAndRollsBack(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
 		func() {
 			defer func() {
@@ -92,7 +93,7 @@ func TestTxPassesAPanicOnAndRollsBack(t *testing.T) {
 }
 
 func TestNestingIsRefused(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
 		err := db.Tx(t.Context(), "outer", func(ctx context.Context, tx bun.Tx) error {
 			if err := add(ctx, tx, 1); err != nil {
@@ -100,14 +101,14 @@ func TestNestingIsRefused(t *testing.T) {
 			}
 			return db.Tx(ctx, "inner", func(ctx context.Context, tx bun.Tx) error { return add(ctx, tx, 2) })
 		})
-		if !errors.Is(err, sqldb.ErrNested) || value(t, db, 1) != 0 || value(t, db, 2) != 0 {
+		if !errors.Is(err, sqlstore.ErrNested) || value(t, db, 1) != 0 || value(t, db, 2) != 0 {
 			t.Errorf("got %v, values %d and %d; want ErrNested and nothing changed", err, value(t, db, 1), value(t, db, 2))
 		}
 	})
 }
 
 func TestASerializationFailureIsRetried(t *testing.T) {
-	db := sqldbtest.Postgres(t)
+	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	attempts := 0
 	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
@@ -130,7 +131,7 @@ func TestASerializationFailureIsRetried(t *testing.T) {
 }
 
 func TestADeadlockIsRetried(t *testing.T) {
-	db := sqldbtest.Postgres(t)
+	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	// Each has its first row before either asks for the second.
 	var met sync.WaitGroup
@@ -162,9 +163,9 @@ func TestADeadlockIsRetried(t *testing.T) {
 }
 
 func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
-	c := sqldbtest.SQLiteConfig(t)
+	c := sqlstoretest.SQLiteConfig(t)
 	c.BusyTimeout, c.RetryFor = time.Millisecond, 30*time.Millisecond
-	mine, theirs := sqldbtest.Open(t, c), sqldbtest.Open(t, c)
+	mine, theirs := sqlstoretest.Open(t, c), sqlstoretest.Open(t, c)
 	counters(t, mine)
 
 	holding, release := make(chan struct{}), make(chan struct{})
@@ -203,7 +204,7 @@ func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
 	go func() { defer close(released); release <- struct{}{} }()
 	patient := c
 	patient.RetryFor = 20 * time.Second
-	third := sqldbtest.Open(t, patient)
+	third := sqlstoretest.Open(t, patient)
 	err := third.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error { return add(ctx, tx, 1) })
 	<-released
 	other.Wait()
@@ -213,7 +214,7 @@ func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
 }
 
 func TestACommitWithoutAnAnswerIsReportedAndNotRetried(t *testing.T) {
-	db := sqldbtest.Postgres(t)
+	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	attempts := 0
 	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
@@ -227,22 +228,22 @@ func TestACommitWithoutAnAnswerIsReportedAndNotRetried(t *testing.T) {
 		}
 		var gone bool
 		// The second argument waits until the connection is closed.
-		return db.Read.NewRaw("SELECT pg_terminate_backend(?, 5000)", pid).Scan(ctx, &gone)
+		return db.Reader().NewRaw("SELECT pg_terminate_backend(?, 5000)", pid).Scan(ctx, &gone)
 	})
-	if !errors.Is(err, sqldb.ErrCommitUnknown) || attempts != 1 {
+	if !errors.Is(err, sqlstore.ErrCommitUnknown) || attempts != 1 {
 		t.Errorf("got %v after %d attempts; want ErrCommitUnknown after 1", err, attempts)
 	}
 }
 
 func TestACommitTheDatabaseRefusesIsDefinite(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		exec(t, db, "CREATE TABLE parents (id INTEGER PRIMARY KEY)")
 		exec(t, db, "CREATE TABLE children (id INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)")
 		err := db.Tx(t.Context(), "orphan", func(ctx context.Context, tx bun.Tx) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO children VALUES (1)")
 			return err
 		})
-		if err == nil || errors.Is(err, sqldb.ErrCommitUnknown) {
+		if err == nil || errors.Is(err, sqlstore.ErrCommitUnknown) {
 			t.Errorf("got %v; want a refusal that is certain", err)
 		}
 		if err := db.Ping(t.Context()); err != nil { // the connection is clean
@@ -252,7 +253,7 @@ func TestACommitTheDatabaseRefusesIsDefinite(t *testing.T) {
 }
 
 func TestAFailedStatementThatWasPassedOverDoesNotCommit(t *testing.T) {
-	db := sqldbtest.Postgres(t)
+	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
 		if err := add(ctx, tx, 1); err != nil {
@@ -261,27 +262,27 @@ func TestAFailedStatementThatWasPassedOverDoesNotCommit(t *testing.T) {
 		_, _ = tx.ExecContext(ctx, "INSERT INTO counters VALUES (1, 0)")
 		return nil
 	})
-	if err == nil || errors.Is(err, sqldb.ErrCommitUnknown) || value(t, db, 1) != 0 {
+	if err == nil || errors.Is(err, sqlstore.ErrCommitUnknown) || value(t, db, 1) != 0 {
 		t.Errorf("got %v, value %d; want an error and nothing changed, for certain", err, value(t, db, 1))
 	}
 }
 
 func TestAContextThatEndsInsideRollsBack(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
 		err := db.Tx(ctx, "add", func(ctx context.Context, tx bun.Tx) error {
 			defer cancel()
 			return add(ctx, tx, 1)
 		})
-		if !errors.Is(err, context.Canceled) || errors.Is(err, sqldb.ErrCommitUnknown) || value(t, db, 1) != 0 {
+		if !errors.Is(err, context.Canceled) || errors.Is(err, sqlstore.ErrCommitUnknown) || value(t, db, 1) != 0 {
 			t.Errorf("got %v, value %d; want nothing committed, for certain", err, value(t, db, 1))
 		}
 	})
 }
 
 func TestWritersDoNotLoseUpdates(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
 		var wg sync.WaitGroup
 		for range 20 {
@@ -315,7 +316,7 @@ func TestWritersDoNotLoseUpdates(t *testing.T) {
 }
 
 func TestSkipLockedLeavesOutWhatOthersHave(t *testing.T) {
-	db := sqldbtest.Postgres(t)
+	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	pick := func(ctx context.Context, tx bun.Tx) (id int, err error) {
 		err = sqldb.SkipLocked(tx.NewSelect().Table("counters").Column("id").Order("id").Limit(1)).Scan(ctx, &id)

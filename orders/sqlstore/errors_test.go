@@ -1,15 +1,16 @@
-package sqldb_test
+package sqlstore_test
 
 import (
 	"fmt"
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
 func TestConstraintsHaveTheSameNamesOnBothDatabases(t *testing.T) {
-	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		exec(t, db, `CREATE TABLE things (
 			id TEXT PRIMARY KEY, a INTEGER, b TEXT, n INTEGER,
 			UNIQUE (a, b),
@@ -31,7 +32,7 @@ func TestConstraintsHaveTheSameNamesOnBothDatabases(t *testing.T) {
 			{"neither", "INSERT INTO nowhere VALUES (1)", "", ""},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
-				_, err := db.Write.ExecContext(t.Context(), tc.query)
+				_, err := db.Writer().ExecContext(t.Context(), tc.query)
 				if err == nil {
 					t.Fatal("it was taken")
 				}

@@ -1,4 +1,4 @@
-package sqldb
+package sqlstore
 
 import (
 	"context"
@@ -13,26 +13,26 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-// Set is the migrations of one store: goose SQL files (00001_name.sql, with
+// Migrations is the migrations of one store: goose SQL files (00001_name.sql, with
 // "-- +goose Up"), one folder per database, each the root of its file system.
-type Set struct {
+type Migrations struct {
 	// Name, lower-case letters and underscores, names the store. Its version
 	// table is Name_schema_version.
 	Name string
 
-	PG     fs.FS
-	SQLite fs.FS
+	Postgres fs.FS
+	SQLite   fs.FS
 }
 
 // Embedded is the set of the files that a store has compiled in, under
 // migrations/postgres and migrations/sqlite.
-func Embedded(name string, files embed.FS) Set {
+func Embedded(name string, files embed.FS) Migrations {
 	folder := func(dialect string) fs.FS {
 		// It fails for a malformed name alone, and these are none.
 		sub, _ := fs.Sub(files, "migrations/"+dialect)
 		return sub
 	}
-	return Set{Name: name, PG: folder("postgres"), SQLite: folder("sqlite")}
+	return Migrations{Name: name, Postgres: folder("postgres"), SQLite: folder("sqlite")}
 }
 
 var setName = regexp.MustCompile(`^[a-z][a-z_]*$`)
@@ -42,7 +42,7 @@ var setName = regexp.MustCompile(`^[a-z][a-z_]*$`)
 // number of processes may call it at once: one migrates, the others wait and
 // find nothing to do. It is stopped by ctx. What was applied before an error
 // stays; calling again goes on from there.
-func Migrate(ctx context.Context, db *DB, sets ...Set) (err error) {
+func Migrate(ctx context.Context, db *DB, sets ...Migrations) (err error) {
 	pool, err := db.openMigration()
 	if err != nil {
 		return fmt.Errorf("sqldb: migrate: %w", err)
@@ -58,8 +58,8 @@ func Migrate(ctx context.Context, db *DB, sets ...Set) (err error) {
 		if !setName.MatchString(s.Name) {
 			return fmt.Errorf("sqldb: migrate %q: the name of a set is lower-case letters and underscores", s.Name)
 		}
-		kind, files := database.DialectPostgres, s.PG
-		if db.Dialect == SQLite {
+		kind, files := database.DialectPostgres, s.Postgres
+		if db.Dialect() == SQLite {
 			kind, files = database.DialectSQLite3, s.SQLite
 		}
 		p, err := goose.NewProvider(kind, pool, files,
