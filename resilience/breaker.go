@@ -94,13 +94,46 @@ func New(cfg Config) (*Breaker, error) {
 	return b, nil
 }
 
-// Name returns the configured name.
-func (b *Breaker) Name() string { return b.cfg.Name }
+// unmade is the generation of every Breaker that New did not make: it has no
+// end and refuses all calls.
+var unmade = &generation{state: ForcedOpen}
 
-func (b *Breaker) now() int64 { return int64(time.Since(b.base)) }
+// load returns the current generation.
+func (b *Breaker) load() *generation {
+	if b == nil {
+		return unmade
+	}
+	if g := b.cur.Load(); g != nil {
+		return g
+	}
+	return unmade
+}
+
+// made reports whether b was made by New.
+func (b *Breaker) made() bool { return b.load() != unmade }
+
+// Name returns the configured name.
+func (b *Breaker) Name() string {
+	if b == nil {
+		return ""
+	}
+	return b.cfg.Name
+}
+
+func (b *Breaker) now() int64 {
+	if b == nil {
+		return 0
+	}
+	return int64(time.Since(b.base))
+}
 
 // instant converts t; what lies before the breaker was made counts as then.
-func (b *Breaker) instant(t time.Time) int64 { return max(0, int64(t.Sub(b.base))) }
+func (b *Breaker) instant(t time.Time) int64 {
+	if b == nil {
+		return 0
+	}
+	return max(0, int64(t.Sub(b.base)))
+}
 
 func (b *Breaker) time(ns int64) time.Time { return b.base.Add(time.Duration(ns)) }
 
@@ -125,7 +158,7 @@ func (b *Breaker) newGeneration(number uint64, s State, now, until int64) *gener
 // Allow asks to make a call now. The error is an *[OpenError], and then there is
 // nothing to report; otherwise Done must be called on the permit.
 func (b *Breaker) Allow() (Permit, error) {
-	g := b.cur.Load()
+	g := b.load()
 	if g.state == Closed && b.slow == 0 {
 		return Permit{gen: g}, nil
 	}
@@ -137,7 +170,7 @@ func (b *Breaker) AllowAt(now time.Time) (Permit, error) { return b.allow(b.inst
 
 func (b *Breaker) allow(now int64) (Permit, error) {
 	for {
-		g := b.cur.Load()
+		g := b.load()
 		switch g.state {
 		case Closed:
 			if g.flight != nil {
@@ -162,6 +195,9 @@ func (b *Breaker) allow(now int64) (Permit, error) {
 			}
 			b.expire(g, now)
 		default:
+			if g == unmade {
+				return Permit{}, errZeroBreaker
+			}
 			if !g.over(now) {
 				b.rejected.Add(1)
 				return Permit{}, g.refusals.after(g.remaining(now))

@@ -31,8 +31,17 @@ func NewBudget(percent, reserve int) (*Budget, error) {
 }
 
 // Left returns how many retries the budget could pay at this moment.
-func (b *Budget) Left() int { return int(b.balance.Load() / 100) }
+func (b *Budget) Left() int {
+	if !b.made() {
+		return 0
+	}
+	return int(b.balance.Load() / 100)
+}
 
+// made reports whether b was made by NewBudget.
+func (b *Budget) made() bool { return b != nil && b.limit > 0 }
+
+// deposit counts a call.
 func (b *Budget) deposit() {
 	for {
 		have := b.balance.Load()
@@ -43,7 +52,13 @@ func (b *Budget) deposit() {
 	}
 }
 
-func (b *Budget) withdraw() bool {
+// Withdraw takes one retry out of the budget and reports whether there was one.
+// [Retry] does so by itself; call it for retries that other code makes, so that
+// one budget bounds them all.
+func (b *Budget) Withdraw() bool {
+	if !b.made() {
+		return false
+	}
 	for {
 		have := b.balance.Load()
 		if have < 100 {

@@ -35,12 +35,15 @@ type Change struct {
 // so fn should be quick. A panic of fn reaches the call that delivers, after
 // all other news has been delivered.
 func (b *Breaker) Subscribe(fn func(Change)) (cancel func()) {
+	if fn == nil || !b.made() {
+		return func() {}
+	}
 	l := &listener{call: fn}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.notices.listeners = append(b.notices.listeners, l)
 	return func() {
-		l.cancelled.Store(true)
+		l.canceled.Store(true)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.notices.listeners = slices.DeleteFunc(b.notices.listeners, func(x *listener) bool { return x == l })
@@ -48,8 +51,8 @@ func (b *Breaker) Subscribe(fn func(Change)) (cancel func()) {
 }
 
 type listener struct {
-	call      func(Change)
-	cancelled atomic.Bool
+	call     func(Change)
+	canceled atomic.Bool
 }
 
 // notices are the changes still to be delivered. The breaker's lock guards
@@ -105,7 +108,7 @@ func (b *Breaker) deliver() {
 		next := b.notices.pending[0]
 		b.notices.pending = b.notices.pending[1:]
 		b.mu.Unlock()
-		if !next.to.cancelled.Load() {
+		if !next.to.canceled.Load() {
 			next.to.call(next.change)
 		}
 	}

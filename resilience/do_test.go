@@ -100,6 +100,11 @@ func TestTimeoutTellsItsOwnDeadlineFromOthers(t *testing.T) {
 		if _, err := Timeout(context.Background(), time.Second, late(errDown)); err != errDown {
 			t.Errorf("a late definite error: %v", err)
 		}
+		nested := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, context.Cause(ctx) }
+		_, err = Timeout(context.Background(), time.Second, nested)
+		if want := "no answer within 1s: context deadline exceeded"; err == nil || err.Error() != want {
+			t.Errorf("a callee that returns the cause of its context: %v, want %s", err, want)
+		}
 		if _, err := Timeout(context.Background(), 0, late(nil)); !errors.As(err, &ours) {
 			t.Errorf("no time at all: %v", err)
 		}

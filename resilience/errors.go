@@ -6,6 +6,18 @@ import (
 	"time"
 )
 
+// ErrZeroValue is what errors.Is finds in the error of a [Breaker] or [Retrier]
+// that was not made by its constructor, and of a setting that holds such a
+// [Budget]. It is a mistake in the program: no retry changes it.
+var ErrZeroValue = errors.New("it is a zero value")
+
+// Made once, since a refusal must not allocate.
+var (
+	errZeroBreaker = fmt.Errorf("resilience: Breaker refuses every call: %w; make it with resilience.New", ErrZeroValue)
+	errZeroRetrier = fmt.Errorf("resilience: Retrier refuses every call: %w; make it with resilience.NewRetrier",
+		ErrZeroValue)
+)
+
 // ErrOpen is what every [OpenError] is, for errors.Is.
 var ErrOpen = errors.New("circuit breaker is open")
 

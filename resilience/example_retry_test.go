@@ -30,7 +30,7 @@ func ExampleBudget() {
 		return
 	}
 	retrier, err := resilience.NewRetrier(resilience.RetryConfig{
-		Name: "list refunds", Attempts: 3, FirstWait: time.Microsecond, Budget: budget,
+		Name: "list refunds", Attempts: 3, Backoff: resilience.Backoff{Initial: time.Microsecond}, Budget: budget,
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -83,7 +83,7 @@ func ExampleRetry() {
 		return
 	}
 	retrier, err := resilience.NewRetrier(resilience.RetryConfig{
-		Name: "look up refund", Attempts: 4, FirstWait: time.Millisecond, Budget: budget,
+		Name: "look up refund", Attempts: 4, Backoff: resilience.Backoff{Initial: time.Millisecond}, Budget: budget,
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -33,6 +33,9 @@ func (o Outage) TimeToRepair() time.Duration {
 // Outages returns the last outages, at most 64, oldest first; the last may
 // still go on. Subscribe to changes to record them all.
 func (b *Breaker) Outages() []Outage {
+	if !b.made() {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := append([]Outage(nil), b.history.past...)

@@ -48,6 +48,9 @@ func (b *Breaker) Snapshot() Snapshot { return b.snapshot(b.now()) }
 func (b *Breaker) SnapshotAt(now time.Time) Snapshot { return b.snapshot(b.instant(now)) }
 
 func (b *Breaker) snapshot(now int64) Snapshot {
+	if !b.made() {
+		return Snapshot{State: ForcedOpen}
+	}
 	b.settle(now)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -35,6 +35,9 @@ func (b *Breaker) Reset() { b.operate(b.now(), Closed, time.Time{}) }
 func (b *Breaker) ResetAt(now time.Time) { b.operate(b.instant(now), Closed, time.Time{}) }
 
 func (b *Breaker) operate(now int64, to State, until time.Time) {
+	if !b.made() {
+		return
+	}
 	var end int64
 	if !until.IsZero() {
 		end = max(1, b.instant(until))
@@ -72,7 +75,7 @@ func (b *Breaker) expire(g *generation, now int64) {
 // settle makes the changes that are due and returns the generation.
 func (b *Breaker) settle(now int64) *generation {
 	for {
-		g := b.cur.Load()
+		g := b.load()
 		switch {
 		case g.over(now):
 			b.expire(g, now)
@@ -151,18 +154,11 @@ func (b *Breaker) probed(g *generation, token uint64, now int64, o Outcome, slow
 
 // open starts an open generation. The lock is held.
 func (b *Breaker) open(now int64, reason Reason) {
-	d := int64(b.cfg.OpenFor)
-	limit := int64(b.cfg.MaxOpenFor)
-	for range b.openings {
-		if d >= limit {
-			break
-		}
-		d = min(2*d, limit)
-	}
+	d := int64(Backoff{Initial: b.cfg.OpenFor, Factor: 2, Max: b.cfg.MaxOpenFor}.exact(b.openings))
 	b.openings++
 	if j := int64(b.cfg.JitterPercent); j > 0 {
-		if most := d / 100 * j; most > 0 {
-			d -= min(max(0, b.cfg.Rand(most+1)), most)
+		if limit := d / 100 * j; limit > 0 {
+			d -= min(max(0, b.cfg.Rand(limit+1)), limit)
 		}
 	}
 	b.change(now, Open, now+max(1, d), reason)
