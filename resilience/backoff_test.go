@@ -18,12 +18,15 @@ func TestBackoffWaits(t *testing.T) {
 		b    Backoff
 		want []time.Duration
 	}{
-		{"the zero value doubles from 100 ms", Backoff{Jitter: exact}, []time.Duration{ms(100), ms(200), ms(400), ms(800)}},
-		{"threefold up to a limit that is no power", Backoff{Initial: time.Second, Factor: 3, Max: 20 * time.Second, Jitter: exact},
+		{"the zero value doubles from 100 ms", Backoff{Jitter: exact},
+			[]time.Duration{ms(100), ms(200), ms(400), ms(800)}},
+		{"threefold up to a limit that is no power",
+			Backoff{Initial: time.Second, Factor: 3, Max: 20 * time.Second, Jitter: exact},
 			[]time.Duration{time.Second, 3 * time.Second, 9 * time.Second, 20 * time.Second, 20 * time.Second}},
 		{"factor 1 is constant", Backoff{Initial: time.Second, Factor: 1, Jitter: exact},
 			[]time.Duration{time.Second, time.Second, time.Second}},
-		{"factor 1.5", Backoff{Initial: ms(100), Factor: 1.5, Jitter: exact}, []time.Duration{ms(100), ms(150), ms(225)}},
+		{"factor 1.5", Backoff{Initial: ms(100), Factor: 1.5, Jitter: exact},
+			[]time.Duration{ms(100), ms(150), ms(225)}},
 		{"an initial wait above the default limit stays", Backoff{Initial: time.Hour, Jitter: exact},
 			[]time.Duration{time.Hour, time.Hour}},
 		{"the jitter of a test", Backoff{Jitter: func(d time.Duration) time.Duration { return d + 1 }},
@@ -149,7 +152,8 @@ func TestSleep(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := Sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+		err := Sleep(ctx, time.Hour)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
 			t.Errorf("a sleep cut short after %v: %v", time.Since(start), err)
 		}
 		for _, d := range []time.Duration{-1, 0, time.Hour} {

@@ -148,7 +148,8 @@ func TestRetryHonorsTheWaitThatTheDependencyAsksFor(t *testing.T) {
 		{"none", RetryAfter(errBusy, 0), 0, []time.Duration{0, ms(100), ms(300)}, GaveUpAttempts},
 		{"one in the past", RetryAfter(errBusy, -time.Hour), 0, []time.Duration{0, ms(100), ms(300)}, GaveUpAttempts},
 		{"one too long", RetryAfter(errBusy, 10*time.Second+1), 0, []time.Duration{0}, GaveUpWait},
-		{"one past the deadline", RetryAfter(errBusy, 5*time.Second), 5 * time.Second, []time.Duration{0}, GaveUpDeadline},
+		{"one past the deadline", RetryAfter(errBusy, 5*time.Second), 5 * time.Second,
+			[]time.Duration{0}, GaveUpDeadline},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -167,7 +168,8 @@ func TestRetryHonorsTheWaitThatTheDependencyAsksFor(t *testing.T) {
 					return 0, tt.err
 				})
 				var gave *GaveUpError
-				if !slices.Equal(at, tt.at) || !errors.As(err, &gave) || gave.Reason != tt.why || !errors.Is(err, errBusy) {
+				if !slices.Equal(at, tt.at) || !errors.As(err, &gave) || gave.Reason != tt.why ||
+					!errors.Is(err, errBusy) {
 					t.Errorf("attempts at %v, then %v; want %v", at, err, tt.at)
 				}
 			})

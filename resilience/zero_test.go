@@ -34,7 +34,8 @@ func TestZeroValuesRefuse(t *testing.T) {
 			t.Errorf("a %s Budget grants a retry", name)
 		}
 	}
-	if _, err := Timeout(t.Context(), 0, fn); err == nil || !strings.Contains(err.Error(), "timeout is 0s, allowed is more than 0") {
+	_, err = Timeout(t.Context(), 0, fn)
+	if want := "call not made: its timeout is 0s, allowed is more than 0"; err == nil || err.Error() != want {
 		t.Errorf("Timeout of 0: %v", err)
 	}
 	for config, err := range map[string]error{"Config": Config{}.Validate(), "RetryConfig": RetryConfig{}.Validate()} {
@@ -75,7 +76,8 @@ func TestNothingMakesAZeroBreakerPass(t *testing.T) {
 			b.ForceOpen(now)
 			b.ForceOpenAt(now, now)
 			want := Snapshot{State: ForcedOpen}
-			if b.State() != ForcedOpen || b.StateAt(now) != ForcedOpen || b.Snapshot() != want || b.SnapshotAt(now) != want {
+			if b.State() != ForcedOpen || b.StateAt(now) != ForcedOpen ||
+				b.Snapshot() != want || b.SnapshotAt(now) != want {
 				t.Errorf("state %v, snapshot %+v", b.State(), b.Snapshot())
 			}
 			if b.Name() != "" || len(b.Outages()) != 0 {

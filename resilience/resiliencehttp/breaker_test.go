@@ -52,13 +52,17 @@ func TestEachHostHasItsBreaker(t *testing.T) {
 				return response(200, strings.NewReader("fine")), nil
 			}),
 		})
-		for range 5 {
+		for n := range 5 {
 			_, _, err := get(t, tr, "http://down.example/a")
 			if _, _, other := get(t, tr, "http://up.example/a"); other != nil {
 				t.Fatalf("the other host: %v", other)
 			}
-			if wantOpen := sent["down.example"] == 2 && err != errReset; wantOpen != errors.Is(err, resilience.ErrOpen) {
-				t.Errorf("after %d requests: %v", sent["down.example"], err)
+			want := resilience.ErrOpen
+			if n < 2 {
+				want = errReset
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("request %d: %v, want %v", n, err, want)
 			}
 		}
 		if sent["down.example"] != 2 || sent["up.example"] != 5 {
@@ -295,11 +299,14 @@ func TestConfigErrorsNameTheSetting(t *testing.T) {
 		{"timeout below zero", Config{Timeout: -2}, "Config.Timeout is -2ns"},
 		{"hosts", Config{MaxHosts: -1}, "Config.MaxHosts is -1, allowed is 1 to 10000"},
 		{"more hosts", Config{MaxHosts: 10_001}, "Config.MaxHosts is 10001"},
-		{"name of retries", Config{Retry: resilience.RetryConfig{Name: "x"}}, `Config.Retry.Name is "x", allowed is none`},
-		{"name of breakers", Config{Breaker: resilience.Config{Name: "x"}}, `Config.Breaker.Name is "x", allowed is none`},
+		{"name of retries", Config{Retry: resilience.RetryConfig{Name: "x"}},
+			`Config.Retry.Name is "x", allowed is none`},
+		{"name of breakers", Config{Breaker: resilience.Config{Name: "x"}},
+			`Config.Breaker.Name is "x", allowed is none`},
 		{"retries", Config{Retry: resilience.RetryConfig{Attempts: 101}}, "Config.Retry: resilience: retry \"bank\": " +
 			"RetryConfig.Attempts is 101, allowed is 1 to 100"},
-		{"budget", Config{Retry: resilience.RetryConfig{Budget: new(resilience.Budget)}}, "make it with resilience.NewBudget"},
+		{"budget", Config{Retry: resilience.RetryConfig{Budget: new(resilience.Budget)}},
+			"make it with resilience.NewBudget"},
 		{"breaker", Config{Breaker: resilience.Config{Probes: -1}}, "Config.Probes is -1, allowed is 1 to 1000"},
 	}
 	for _, tt := range tests {
@@ -320,8 +327,8 @@ func TestConfigErrorsNameTheSetting(t *testing.T) {
 func TestTheZeroTransportRefuses(t *testing.T) {
 	for name, tr := range map[string]*Transport{"zero": new(Transport), "nil": nil} {
 		_, err := tr.RoundTrip(request(t, "GET", "http://bank.example/", nil))
-		if want := "resiliencehttp: Transport sends no request: it is a zero value; make it with resiliencehttp.New"; err == nil ||
-			err.Error() != want || !errors.Is(err, resilience.ErrZeroValue) {
+		const want = "resiliencehttp: Transport sends no request: it is a zero value; make it with resiliencehttp.New"
+		if err == nil || err.Error() != want || !errors.Is(err, resilience.ErrZeroValue) {
 			t.Errorf("%s: %v", name, err)
 		}
 		tr.CloseIdleConnections()
@@ -343,8 +350,8 @@ func TestURLsThatCannotBeSentAreRefused(t *testing.T) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	if _, err := tr.RoundTrip(&http.Request{URL: &url.URL{Scheme: "x", User: url.UserPassword("me", "secret"), Host: "h"}}); err == nil ||
-		strings.Contains(err.Error(), "secret") {
+	secret := &url.URL{Scheme: "x", User: url.UserPassword("me", "secret"), Host: "h"}
+	if _, err := tr.RoundTrip(&http.Request{URL: secret}); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a password in the error: %v", err)
 	}
 	if n := len(tr.Breakers()); n != 0 {

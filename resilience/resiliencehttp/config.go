@@ -111,7 +111,7 @@ func (c Config) Validate() error {
 	case c.Retry.Name != "":
 		return bad("Retry.Name is %q, allowed is none: it is Config.Name", c.Retry.Name)
 	case c.Breaker.Name != "":
-		return bad("Breaker.Name is %q, allowed is none: a breaker is named by Config.Name and its host", c.Breaker.Name)
+		return bad("Breaker.Name is %q, allowed is none: breakers are named by Config.Name and host", c.Breaker.Name)
 	}
 	if err := c.retryConfig().Validate(); err != nil {
 		return bad("Retry: %w", err)

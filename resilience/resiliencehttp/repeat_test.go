@@ -95,7 +95,8 @@ func TestNetHTTPRepeatsOnItsOwn(t *testing.T) {
 	}{
 		{"a GET", request(t, "GET", "", nil), []string{"GET", "GET"}},
 		{"a POST with a key", keyed(request(t, "POST", "", strings.NewReader("x"))), []string{"POST x", "POST x"}},
-		{"a POST with an empty key", emptyKey(request(t, "POST", "", strings.NewReader("x"))), []string{"POST x", "POST x"}},
+		{"a POST with an empty key", emptyKey(request(t, "POST", "", strings.NewReader("x"))),
+			[]string{"POST x", "POST x"}},
 		{"a POST", request(t, "POST", "", strings.NewReader("x")), []string{"POST x"}},
 		{"a PUT", request(t, "PUT", "", strings.NewReader("x")), []string{"PUT x"}},
 	} {
@@ -134,8 +135,10 @@ func TestRepeatsOfNetHTTPAreSwitchedOffOrCounted(t *testing.T) {
 		{"a POST without a body is counted", 1, keyed(request(t, "POST", "", nil)),
 			[]string{"POST", "POST"}, []int{1}, 4, false},
 		{"so is a GET", 1, request(t, "GET", "", nil), []string{"GET", "GET"}, []int{1}, 4, false},
-		{"a GET with a body is sent once", 1, request(t, "GET", "", strings.NewReader("x")), []string{"GET x"}, []int{0}, 5, true},
-		{"a POST is sent once", 3, request(t, "POST", "", strings.NewReader("x")), []string{"POST x"}, []int{0}, 5, true},
+		{"a GET with a body is sent once", 1, request(t, "GET", "", strings.NewReader("x")),
+			[]string{"GET x"}, []int{0}, 5, true},
+		{"a POST is sent once", 3, request(t, "POST", "", strings.NewReader("x")),
+			[]string{"POST x"}, []int{0}, 5, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -146,8 +149,9 @@ func TestRepeatsOfNetHTTPAreSwitchedOffOrCounted(t *testing.T) {
 			}
 			var counted []int
 			tr := mustNew(t, Config{
-				Base:      &http.Transport{},
-				Retry:     resilience.RetryConfig{Attempts: tt.attempts, Backoff: resilience.Backoff{Initial: 1}, Budget: budget},
+				Base: &http.Transport{},
+				Retry: resilience.RetryConfig{Attempts: tt.attempts, Budget: budget,
+					Backoff: resilience.Backoff{Initial: 1}},
 				OnAttempt: func(_ context.Context, a Attempt) { counted = append(counted, a.Repeats) },
 			})
 			warm(t, tr, server)

@@ -92,7 +92,8 @@ func TestTheTimeoutHoldsForHeaderAndBody(t *testing.T) {
 		})
 		var late *resilience.TimeoutError
 		const text = "no answer within 50ms: context deadline exceeded"
-		if _, err := tr.RoundTrip(request(t, "GET", url+"/header", nil)); !errors.As(err, &late) || err.Error() != text {
+		_, err := tr.RoundTrip(request(t, "GET", url+"/header", nil))
+		if !errors.As(err, &late) || err.Error() != text {
 			t.Errorf("no header: %v, want %s", err, text)
 		}
 		resp, err := tr.RoundTrip(request(t, "GET", url+"/body", nil))

@@ -80,7 +80,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case t == nil || t.hosts == nil:
 		return nil, errZeroTransport
 	case req.URL == nil || req.URL.Host == "" || (req.URL.Scheme != "http" && req.URL.Scheme != "https"):
-		return nil, fmt.Errorf("resiliencehttp: transport %q: the request's URL is %q, allowed is http or https with a host",
+		return nil, fmt.Errorf("resiliencehttp: transport %q: URL is %q, allowed is http or https with a host",
 			t.cfg.Name, req.URL.Redacted())
 	}
 	var err error
