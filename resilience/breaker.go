@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Breaker is a circuit breaker; see the package comment for what it does. Make
+// Breaker is a circuit breaker; the package comment explains how it works. Make
 // one with [New] for each dependency and share it. It may be used by many
-// goroutines at once.
+// goroutines at once. The zero Breaker refuses every call.
 //
 // Each method that needs the time has a twin, ending in At, that takes it.
 // Instants given to twins should come from one clock and not run backwards.
@@ -33,8 +33,8 @@ type Breaker struct {
 
 // generation is the time from one change of state to the next. Only the counts
 // and, under the breaker's lock, the probes change; everything else is fixed.
-// Permits point to theirs, so what comes late is counted in a generation that
-// nobody looks at any more.
+// Permits point to theirs, so a late result is counted in a generation that is no
+// longer read.
 type generation struct {
 	b        *Breaker
 	number   uint64
@@ -59,7 +59,7 @@ type probe struct {
 	start, ends int64
 }
 
-// Permit is the leave to make one call. Report the call's end with Done, once;
+// Permit is the permission to make one call. Report the call's end with Done, once;
 // the permit of a panicking call is best released by a deferred Done. A Permit
 // must not be copied after use, and is used by one goroutine at a time.
 type Permit struct {
@@ -94,13 +94,46 @@ func New(cfg Config) (*Breaker, error) {
 	return b, nil
 }
 
-// Name returns the configured name.
-func (b *Breaker) Name() string { return b.cfg.Name }
+// unmade is the generation of every Breaker that New did not make: it has no
+// end and refuses all calls.
+var unmade = &generation{state: ForcedOpen}
 
-func (b *Breaker) now() int64 { return int64(time.Since(b.base)) }
+// load returns the current generation.
+func (b *Breaker) load() *generation {
+	if b == nil {
+		return unmade
+	}
+	if g := b.cur.Load(); g != nil {
+		return g
+	}
+	return unmade
+}
+
+// made reports whether b was made by New.
+func (b *Breaker) made() bool { return b.load() != unmade }
+
+// Name returns the configured name.
+func (b *Breaker) Name() string {
+	if b == nil {
+		return ""
+	}
+	return b.cfg.Name
+}
+
+func (b *Breaker) now() int64 {
+	if b == nil {
+		return 0
+	}
+	return int64(time.Since(b.base))
+}
 
 // instant converts t; what lies before the breaker was made counts as then.
-func (b *Breaker) instant(t time.Time) int64 { return max(0, int64(t.Sub(b.base))) }
+func (b *Breaker) instant(t time.Time) int64 {
+	if b == nil {
+		return 0
+	}
+	return max(0, int64(t.Sub(b.base)))
+}
 
 func (b *Breaker) time(ns int64) time.Time { return b.base.Add(time.Duration(ns)) }
 
@@ -122,10 +155,12 @@ func (b *Breaker) newGeneration(number uint64, s State, now, until int64) *gener
 	return g
 }
 
-// Allow asks to make a call now. The error is an *[OpenError], and then there is
-// nothing to report; otherwise Done must be called on the permit.
+// Allow asks for permission to make a call now. If the error is nil, Done must be
+// called on the permit when the call has ended. Otherwise the call must not be
+// made and there is nothing to report: the error is an *[OpenError], or
+// [ErrZeroValue] if b was not made by New.
 func (b *Breaker) Allow() (Permit, error) {
-	g := b.cur.Load()
+	g := b.load()
 	if g.state == Closed && b.slow == 0 {
 		return Permit{gen: g}, nil
 	}
@@ -137,7 +172,7 @@ func (b *Breaker) AllowAt(now time.Time) (Permit, error) { return b.allow(b.inst
 
 func (b *Breaker) allow(now int64) (Permit, error) {
 	for {
-		g := b.cur.Load()
+		g := b.load()
 		switch g.state {
 		case Closed:
 			if g.flight != nil {
@@ -162,6 +197,9 @@ func (b *Breaker) allow(now int64) (Permit, error) {
 			}
 			b.expire(g, now)
 		default:
+			if g == unmade {
+				return Permit{}, errZeroBreaker
+			}
 			if !g.over(now) {
 				b.rejected.Add(1)
 				return Permit{}, g.refusals.after(g.remaining(now))
@@ -180,8 +218,8 @@ func (g *generation) remaining(now int64) int64 {
 	return max(0, g.until-now)
 }
 
-// hanging opens the breaker if calls in flight have become slow that make it
-// too many. It reports whether the generation has ended.
+// hanging opens the breaker if calls in flight have become slow and with them
+// the slow ones are too many. It reports whether the generation has ended.
 func (b *Breaker) hanging(g *generation, now int64) bool {
 	if !g.flight.due(now) || g.flight.slowAt(now) == 0 {
 		return false
@@ -195,8 +233,8 @@ func (b *Breaker) hanging(g *generation, now int64) bool {
 }
 
 // Done reports how the call ended. A second Done of the same permit, and the
-// Done of a refused one, do nothing. A call made with a permit from an earlier
-// generation is not counted.
+// Done of a refused one, do nothing. A call whose permit is from an earlier
+// generation is not counted. An unknown outcome counts as Failure.
 func (p *Permit) Done(o Outcome) {
 	g := p.gen
 	if g == nil || g.b.cur.Load() != g || g.state == Disabled {
@@ -268,9 +306,9 @@ func (b *Breaker) count(g *generation, now int64, o Outcome, slow bool) Reason {
 	return 0
 }
 
-// verdict applies the rules on rates. Each rate has its own whole: of failures
-// the calls that were judged, of slow calls also those that are known to be
-// slow without having been judged.
+// verdict applies the rules on rates. Each rate has its own total: failures are a
+// share of the calls with an outcome, slow calls a share of those and of the ones
+// known to be slow without an outcome.
 func (b *Breaker) verdict(g *generation, now int64) Reason {
 	if g.window == nil {
 		return 0

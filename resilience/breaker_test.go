@@ -9,20 +9,28 @@ import (
 
 // step is one thing that happens to a breaker, at an instant after its making.
 type step struct {
-	at   time.Duration
-	do   string // ok, fail, neutral: a call of no length. begin N, end N ok: in two halves. refused WAIT, force, disable, reset.
-	want State  // afterwards
+	at time.Duration
+	// do is ok, fail or neutral: a call of no length; begin N and end N ok: one in
+	// two halves; refused WAIT; force, disable or reset.
+	do   string
+	want State // afterwards
+}
+
+// stepConfigs are the settings of the breakers of TestBreakerSteps.
+func stepConfigs() (rate, streak, slow, leased, three Config) {
+	rate = Config{FailurePercent: 50, MinCalls: 4, Window: time.Second, OpenFor: time.Second, JitterPercent: NoJitter}
+	streak = Config{ConsecutiveFailures: 3, OpenFor: 3 * time.Second, MaxOpenFor: 8 * time.Second,
+		JitterPercent: NoJitter}
+	slow = Config{SlowPercent: 50, SlowCall: ms(640), MinCalls: 2, Window: 10 * time.Second, OpenFor: time.Second,
+		JitterPercent: NoJitter}
+	leased, three = streak, streak
+	leased.ProbeLease = time.Second
+	three.Probes = 3
+	return rate, streak, slow, leased, three
 }
 
 func TestBreakerSteps(t *testing.T) {
-	rate := Config{FailurePercent: 50, MinCalls: 4, Window: time.Second, OpenFor: time.Second, JitterPercent: NoJitter}
-	streak := Config{ConsecutiveFailures: 3, OpenFor: 3 * time.Second, MaxOpenFor: 8 * time.Second, JitterPercent: NoJitter}
-	slow := Config{SlowPercent: 50, SlowCall: ms(640), MinCalls: 2, Window: 10 * time.Second, OpenFor: time.Second, JitterPercent: NoJitter}
-	leased := streak
-	leased.ProbeLease = time.Second
-	three := streak
-	three.Probes = 3
-
+	rate, streak, slow, leased, three := stepConfigs()
 	tests := []struct {
 		name  string
 		cfg   Config
@@ -248,7 +256,8 @@ func TestConfigErrorsNameTheSettingAndWhatIsAllowed(t *testing.T) {
 		{Config{Name: "p", OpenFor: time.Minute, MaxOpenFor: time.Second}, []string{"MaxOpenFor is 1s", "1m0s"}},
 		{Config{Name: "p", JitterPercent: -2}, []string{"JitterPercent is -2", "-1 to 100"}},
 		{Config{Name: "p", Probes: -1}, []string{"Probes is -1", "1 to"}},
-		{Config{Name: "p", SlowPercent: 1, SlowCall: time.Second, ProbeLease: ms(1)}, []string{"ProbeLease is 1ms", "1s"}},
+		{Config{Name: "p", SlowPercent: 1, SlowCall: time.Second, ProbeLease: ms(1)},
+			[]string{"ProbeLease is 1ms", "1s"}},
 	}
 	for _, tt := range tests {
 		_, err := New(tt.cfg)

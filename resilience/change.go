@@ -6,17 +6,20 @@ import (
 	"time"
 )
 
-// Change is the news that a breaker changed its state: a copy of the figures at
-// that moment, which stays as it is.
+// Change describes a change of a breaker's state, with a copy of the counts at
+// that moment.
 type Change struct {
 	// Name is the breaker's.
 	Name string
 	// Generation numbers the state that begins; it grows by one with each change.
 	Generation uint64
-	From, To   State
-	At         time.Time
+	// From is the state that ended, To the one that begins.
+	From, To State
+	// At is when the state changed.
+	At time.Time
 	// Until is when the new state ends by itself, zero if it does not.
-	Until  time.Time
+	Until time.Time
+	// Reason is why the state changed.
 	Reason Reason
 	// Counts are those of the generation that ended.
 	Counts Counts
@@ -26,21 +29,24 @@ type Change struct {
 }
 
 // Subscribe calls fn with each change of state from now on, until cancel is
-// called (after which no new call of fn begins).
+// called, after which no new call of fn begins. A nil fn subscribes nothing.
 //
-// Changes come one at a time and in their order. fn runs in the goroutine whose
-// call caused a change, or in one that is delivering already, without any lock
-// held: it may use the breaker, and a change that it causes is delivered after
-// it returns. Others' calls go on meanwhile, but the delivering goroutine waits,
-// so fn should be quick. A panic of fn reaches the call that delivers, after
-// all other news has been delivered.
+// Changes are delivered one at a time and in their order. fn runs in the
+// goroutine whose call caused a change, or in one that is delivering already,
+// without any lock held: it may use the breaker, and a change that it causes is
+// delivered after it returns. Calls of other goroutines proceed meanwhile, but
+// the delivering goroutine waits, so fn should be quick. A panic of fn reaches
+// the call that delivers, after all other changes have been delivered.
 func (b *Breaker) Subscribe(fn func(Change)) (cancel func()) {
+	if fn == nil || !b.made() {
+		return func() {}
+	}
 	l := &listener{call: fn}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.notices.listeners = append(b.notices.listeners, l)
 	return func() {
-		l.cancelled.Store(true)
+		l.canceled.Store(true)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.notices.listeners = slices.DeleteFunc(b.notices.listeners, func(x *listener) bool { return x == l })
@@ -48,12 +54,11 @@ func (b *Breaker) Subscribe(fn func(Change)) (cancel func()) {
 }
 
 type listener struct {
-	call      func(Change)
-	cancelled atomic.Bool
+	call     func(Change)
+	canceled atomic.Bool
 }
 
-// notices are the changes still to be delivered. The breaker's lock guards
-// them.
+// notices are the changes not yet delivered. The breaker's lock guards them.
 type notices struct {
 	listeners  []*listener
 	pending    []notice
@@ -71,8 +76,8 @@ func (n *notices) queue(c Change) {
 	}
 }
 
-// deliver hands out what is pending, unless another call of it is at work. The
-// lock is not held.
+// deliver calls the listeners with what is pending, unless another call of it is
+// doing so. The lock is not held.
 func (b *Breaker) deliver() {
 	b.mu.Lock()
 	if b.notices.delivering || len(b.notices.pending) == 0 {
@@ -87,7 +92,7 @@ func (b *Breaker) deliver() {
 		if finished {
 			return
 		}
-		// A listener panicked, or ended the goroutine: the rest still gets its news.
+		// A listener panicked, or ended the goroutine: deliver the rest all the same.
 		b.mu.Lock()
 		b.notices.delivering = false
 		b.mu.Unlock()
@@ -105,7 +110,7 @@ func (b *Breaker) deliver() {
 		next := b.notices.pending[0]
 		b.notices.pending = b.notices.pending[1:]
 		b.mu.Unlock()
-		if !next.to.cancelled.Load() {
+		if !next.to.canceled.Load() {
 			next.to.call(next.change)
 		}
 	}

@@ -15,26 +15,26 @@ func fail(b *Breaker) {
 	}
 }
 
-func TestListenersMayCallBackAndStillHearInOrder(t *testing.T) {
+func TestListenersMayUseTheBreakerAndAreCalledInOrder(t *testing.T) {
 	b := mustNew(t, Config{ConsecutiveFailures: 1})
-	var heard []string
+	var got []string
 	b.Subscribe(func(c Change) {
-		heard = append(heard, "first "+c.To.String())
+		got = append(got, "first "+c.To.String())
 		if c.To == Open {
-			b.Reset()                      // a change within the news of a change
-			heard = append(heard, "reset") // comes before the news of it
+			b.Reset()                  // a change within the delivery of a change
+			got = append(got, "reset") // comes before its own delivery
 			_ = b.Snapshot()
 		}
 	})
-	b.Subscribe(func(c Change) { heard = append(heard, "second "+c.To.String()) })
+	b.Subscribe(func(c Change) { got = append(got, "second "+c.To.String()) })
 	fail(b)
 	want := []string{"first open", "reset", "second open", "first closed", "second closed"}
-	if !slices.Equal(heard, want) {
-		t.Errorf("heard %q, want %q", heard, want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestACancelledListenerHearsNoMore(t *testing.T) {
+func TestACanceledListenerIsNotCalled(t *testing.T) {
 	b := mustNew(t, Config{ConsecutiveFailures: 1})
 	n := 0
 	var cancel func()
@@ -43,19 +43,19 @@ func TestACancelledListenerHearsNoMore(t *testing.T) {
 	fail(b)
 	b.Reset()
 	if n != 0 {
-		t.Errorf("heard %d changes after the cancel", n)
+		t.Errorf("got %d changes after the cancel", n)
 	}
 }
 
-func TestAPanickingListenerCostsOthersNothing(t *testing.T) {
+func TestAPanickingListenerDoesNotStopTheOthers(t *testing.T) {
 	b := mustNew(t, Config{ConsecutiveFailures: 1})
-	var heard []State
+	var got []State
 	b.Subscribe(func(c Change) {
 		if c.To == Open {
 			panic("listener")
 		}
 	})
-	b.Subscribe(func(c Change) { heard = append(heard, c.To) })
+	b.Subscribe(func(c Change) { got = append(got, c.To) })
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -65,32 +65,33 @@ func TestAPanickingListenerCostsOthersNothing(t *testing.T) {
 		fail(b)
 	}()
 	b.Reset()
-	if want := []State{Open, Closed}; !slices.Equal(heard, want) {
-		t.Errorf("the other listener heard %v, want %v", heard, want)
+	if want := []State{Open, Closed}; !slices.Equal(got, want) {
+		t.Errorf("the other listener got %v, want %v", got, want)
 	}
 }
 
-func TestAListenerThatEndsItsGoroutineDoesNotStopTheNews(t *testing.T) {
+func TestAListenerThatEndsItsGoroutineDoesNotStopTheOthers(t *testing.T) {
 	b := mustNew(t, Config{ConsecutiveFailures: 1})
-	heard := 0
+	got := 0
 	b.Subscribe(func(c Change) {
 		if c.To == Open {
 			runtime.Goexit()
 		}
 	})
-	b.Subscribe(func(Change) { heard++ })
+	b.Subscribe(func(Change) { got++ })
 	var wg sync.WaitGroup
 	wg.Go(func() { fail(b) })
 	wg.Wait()
 	b.Reset()
-	if heard != 2 {
-		t.Errorf("heard %d changes, want 2", heard)
+	if got != 2 {
+		t.Errorf("got %d changes, want 2", got)
 	}
 }
 
 func TestAnOutageLastsFromTheFirstOpeningToTheRepair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := mustNew(t, Config{ConsecutiveFailures: 2, OpenFor: 3 * time.Second, MaxOpenFor: 8 * time.Second, JitterPercent: NoJitter})
+		b := mustNew(t, Config{ConsecutiveFailures: 2, OpenFor: 3 * time.Second, MaxOpenFor: 8 * time.Second,
+			JitterPercent: NoJitter})
 		var last Change
 		b.Subscribe(func(c Change) { last = c })
 		fail(b)
@@ -122,17 +123,27 @@ func TestAnOutageLastsFromTheFirstOpeningToTheRepair(t *testing.T) {
 			t.Errorf("outages %+v, last change %+v, want %+v", got, last.Outage, want)
 		}
 
-		time.Sleep(time.Minute)
-		fail(b)
-		fail(b)
-		time.Sleep(5 * time.Second) // half-open with the next call, which repairs
-		p, _ = b.Allow()
-		p.Done(Success)
-		if s := b.Snapshot(); s.Repairs != 2 || s.MeanTimeToRepair != 7500*time.Millisecond || !s.Outage.Started.IsZero() {
+	})
+}
+
+func TestTheMeanTimeToRepairIsOfRepairedOutages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := mustNew(t, Config{ConsecutiveFailures: 1, OpenFor: 3 * time.Second, JitterPercent: NoJitter})
+		for _, lasts := range []time.Duration{10 * time.Second, 5 * time.Second} {
+			fail(b)
+			time.Sleep(lasts) // half-open with the next call, which repairs
+			p, err := b.Allow()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done(Success)
+			time.Sleep(time.Minute)
+		}
+		s := b.Snapshot()
+		if s.Repairs != 2 || s.MeanTimeToRepair != 7500*time.Millisecond || !s.Outage.Started.IsZero() {
 			t.Errorf("after two outages of 10 s and 5 s: %+v", s)
 		}
 
-		fail(b)
 		fail(b)
 		b.Reset()
 		if o := b.Outages()[2]; o.Repaired || o.Ended.IsZero() || b.Snapshot().Repairs != 2 {

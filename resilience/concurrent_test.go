@@ -9,7 +9,7 @@ import (
 )
 
 // TestConcurrentUseKeepsTheLaws runs 64 goroutines through a breaker that opens
-// and recovers all the time, and checks what must hold of the news and at the
+// and recovers all the time, and checks what must hold of the changes and at the
 // end.
 func TestConcurrentUseKeepsTheLaws(t *testing.T) {
 	configs := map[string]Config{
@@ -20,20 +20,7 @@ func TestConcurrentUseKeepsTheLaws(t *testing.T) {
 	for name, cfg := range configs {
 		t.Run(name, func(t *testing.T) {
 			b := mustNew(t, cfg)
-			var inside atomic.Int32
-			generation, state := uint64(1), Closed
-			changes := 0
-			b.Subscribe(func(c Change) {
-				if inside.Add(1) != 1 {
-					t.Error("two changes are delivered at once")
-				}
-				if c.Generation != generation+1 || c.From != state {
-					t.Errorf("generation %d from %v follows generation %d, %v", c.Generation, c.From, generation, state)
-				}
-				generation, state = c.Generation, c.To
-				changes++
-				inside.Add(-1)
-			})
+			seen := watchChanges(t, b)
 			var passed, refused, clock atomic.Int64
 			now := func() time.Time { return b.base.Add(time.Duration(clock.Add(int64(20 * time.Microsecond)))) }
 			var wg sync.WaitGroup
@@ -63,11 +50,12 @@ func TestConcurrentUseKeepsTheLaws(t *testing.T) {
 			if passed.Load()+refused.Load() != 64*500 || s.Rejected != refused.Load() {
 				t.Errorf("passed %d, refused %d, counted as refused %d", passed.Load(), refused.Load(), s.Rejected)
 			}
-			if changes < 3 {
-				t.Errorf("only %d changes: the run proves little", changes)
+			if seen.changes < 3 {
+				t.Errorf("only %d changes: the run proves little", seen.changes)
 			}
-			if s.Generation != generation || s.State != state {
-				t.Errorf("the last news was generation %d, %v; it is %d, %v", generation, state, s.Generation, s.State)
+			if s.Generation != seen.generation || s.State != seen.state {
+				t.Errorf("the last change was to generation %d, %v; it is %d, %v",
+					seen.generation, seen.state, s.Generation, s.State)
 			}
 			if f := b.cur.Load().flight; f != nil && b.cur.Load().state == Closed {
 				if n := f.slowAt(clock.Load() + int64(time.Hour)); n != 0 {
@@ -76,6 +64,32 @@ func TestConcurrentUseKeepsTheLaws(t *testing.T) {
 			}
 		})
 	}
+}
+
+// changesSeen is the last state that a listener was called with.
+type changesSeen struct {
+	inside     atomic.Int32
+	generation uint64
+	state      State
+	changes    int
+}
+
+// watchChanges subscribes a listener that fails the test if changes are
+// delivered at once or out of order.
+func watchChanges(t *testing.T, b *Breaker) *changesSeen {
+	s := &changesSeen{generation: 1}
+	b.Subscribe(func(c Change) {
+		if s.inside.Add(1) != 1 {
+			t.Error("two changes are delivered at once")
+		}
+		if c.Generation != s.generation+1 || c.From != s.state {
+			t.Errorf("generation %d from %v follows generation %d, %v", c.Generation, c.From, s.generation, s.state)
+		}
+		s.generation, s.state = c.Generation, c.To
+		s.changes++
+		s.inside.Add(-1)
+	})
+	return s
 }
 
 // TestFlightForgetsNoCallAndInventsNone moves calls through the slots of time

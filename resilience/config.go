@@ -13,9 +13,9 @@ const NoJitter = -1
 //
 // Set at least one of the rules ConsecutiveFailures, FailurePercent and
 // SlowPercent; with none set the rule is 5 consecutive failures. With several,
-// the first to be met opens the breaker.
+// the first that applies opens the breaker.
 type Config struct {
-	// Name stands in errors and changes. Required.
+	// Name appears in errors and changes. Required.
 	Name string
 
 	// ConsecutiveFailures opens the breaker after that many failures without a
@@ -33,12 +33,12 @@ type Config struct {
 	// SlowCall is how long a call may take before it is slow; at least 1 ms. It
 	// needs SlowPercent. With both set, a slow probe counts as a failed one.
 	SlowCall time.Duration
-	// MinCalls is how many calls the window must hold before a rate is looked
-	// at. Zero means 20.
+	// MinCalls is how many calls the window must hold before a rate counts. Zero
+	// means 20.
 	MinCalls int
-	// Window is how far back rates look. It slides in Buckets steps: the oldest
-	// step is forgotten as a whole, so that between Window less one step and
-	// Window is seen. Zero means 10 s; at least 1 ms per bucket.
+	// Window is the time over which rates are computed. It slides in Buckets
+	// steps and the oldest step is dropped as a whole, so that it covers between
+	// Window less one step and Window. Zero means 10 s; at least 1 ms per bucket.
 	Window time.Duration
 	// Buckets is the number of steps of the window, 2 to 1,000. Zero means 10.
 	Buckets int
@@ -46,7 +46,7 @@ type Config struct {
 	// OpenFor is how long the breaker stays open the first time. Zero means
 	// 5 s.
 	OpenFor time.Duration
-	// MaxOpenFor bounds the open time, which doubles with each failed recovery.
+	// MaxOpenFor limits the open time, which doubles with each failed recovery.
 	// Zero means eight times OpenFor; equal to OpenFor means that it does not
 	// grow.
 	MaxOpenFor time.Duration

@@ -2,13 +2,16 @@ package resilience
 
 import "context"
 
-// Do makes the call fn if b allows it, and reports to b how it ended, as
-// [Config.Classify] judges the error. It returns what fn returned, an
-// *[OpenError] if b refused, or the error of ctx if that had ended already; in
-// the last two cases fn was not called and nothing is counted.
+// Do calls fn if b allows it, and reports to b how the call ended, as
+// [Config.Classify] judges its error. It returns what fn returned.
 //
-// A call that panics or exits its goroutine counts as a failure; the panic goes
-// on.
+// If b refuses, Do returns an *[OpenError], or [ErrZeroValue] if b was not made by
+// New; if ctx has ended already, its error. In these cases fn is not called and
+// nothing is counted.
+//
+// A call that panics or exits its goroutine counts as a failure; the panic is not
+// recovered. The call ends when fn returns: what it returns to be read later is
+// not part of it.
 func Do[T any](ctx context.Context, b *Breaker, fn func(context.Context) (T, error)) (T, error) {
 	var zero T
 	if err := ctx.Err(); err != nil {

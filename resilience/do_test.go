@@ -14,20 +14,25 @@ import (
 var errDown = errors.New("provider is down")
 
 func TestDoReportsHowTheCallEnded(t *testing.T) {
-	cancelled, cancel := context.WithCancel(context.Background())
+	canceled, cancel := context.WithCancel(context.Background())
+	result := func(n int, err error) func(context.Context) (int, error) {
+		return func(context.Context) (int, error) { return n, err }
+	}
+	hang := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
 	tests := []struct {
 		name string
 		ctx  context.Context
 		fn   func(context.Context) (int, error)
 		want Outcome
 	}{
-		{"no error is a success", context.Background(), func(context.Context) (int, error) { return 7, nil }, Success},
-		{"an error is a failure", context.Background(), func(context.Context) (int, error) { return 0, errDown }, Failure},
-		{"the caller's cancel is neutral, whatever error it leads to", cancelled, func(context.Context) (int, error) { cancel(); return 0, errDown }, Neutral},
+		{"no error is a success", context.Background(), result(7, nil), Success},
+		{"an error is a failure", context.Background(), result(0, errDown), Failure},
+		{"the caller's cancel is neutral, whatever error it leads to", canceled,
+			func(context.Context) (int, error) { cancel(); return 0, errDown }, Neutral},
 		{"a deadline is a failure", context.Background(), func(ctx context.Context) (int, error) {
-			return Timeout(ctx, time.Nanosecond, func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
+			return Timeout(ctx, time.Nanosecond, hang)
 		}, Failure},
-		{"the callee's own cancel is a failure", context.Background(), func(context.Context) (int, error) { return 0, context.Canceled }, Failure},
+		{"the callee's own cancel is a failure", context.Background(), result(0, context.Canceled), Failure},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,12 +88,14 @@ func TestTimeoutTellsItsOwnDeadlineFromOthers(t *testing.T) {
 		wait := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
 		var ours *TimeoutError
 		_, err := Timeout(context.Background(), time.Second, wait)
-		if !errors.As(err, &ours) || ours.After != time.Second || !ours.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
+		if !errors.As(err, &ours) || ours.After != time.Second || !ours.Timeout() ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("our deadline: %v", err)
 		}
 		earlier, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
-		if _, err := Timeout(earlier, time.Second, wait); errors.As(err, &ours) || !errors.Is(err, context.DeadlineExceeded) {
+		_, err = Timeout(earlier, time.Second, wait)
+		if errors.As(err, &ours) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the caller's earlier deadline: %v", err)
 		}
 		late := func(err error) func(context.Context) (int, error) {
@@ -99,6 +106,11 @@ func TestTimeoutTellsItsOwnDeadlineFromOthers(t *testing.T) {
 		}
 		if _, err := Timeout(context.Background(), time.Second, late(errDown)); err != errDown {
 			t.Errorf("a late definite error: %v", err)
+		}
+		nested := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, context.Cause(ctx) }
+		_, err = Timeout(context.Background(), time.Second, nested)
+		if want := "no answer within 1s: context deadline exceeded"; err == nil || err.Error() != want {
+			t.Errorf("a callee that returns the cause of its context: %v, want %s", err, want)
 		}
 		if _, err := Timeout(context.Background(), 0, late(nil)); !errors.As(err, &ours) {
 			t.Errorf("no time at all: %v", err)

@@ -6,21 +6,33 @@ import (
 	"time"
 )
 
-// ErrOpen is what every [OpenError] is, for errors.Is.
+// ErrZeroValue is what errors.Is finds in the error of a [Breaker] or [Retrier]
+// that was not made by its constructor, and of a setting that holds such a
+// [Budget]. It is a mistake in the program: no retry changes it.
+var ErrZeroValue = errors.New("it is a zero value")
+
+// Made once, since a refusal must not allocate.
+var (
+	errZeroBreaker = fmt.Errorf("resilience: Breaker refuses every call: %w; make it with resilience.New", ErrZeroValue)
+	errZeroRetrier = fmt.Errorf("resilience: Retrier refuses every call: %w; make it with resilience.NewRetrier",
+		ErrZeroValue)
+)
+
+// ErrOpen is what errors.Is finds in every [OpenError].
 var ErrOpen = errors.New("circuit breaker is open")
 
 // OpenError is the refusal of a breaker. The call was not made.
 type OpenError struct {
 	// Name is the breaker's.
 	Name string
-	// RetryAfter is how long from now the breaker refuses for sure, rounded up to
-	// the next 1/64 of the time it is open for; never more than that time. While
+	// RetryAfter is how long from now the breaker certainly refuses, rounded up
+	// to the next 1/64 of its open time and never more than that time. While
 	// half-open it is the longest wait for the place of a probe. Zero means that
 	// no end is known (forced open).
 	RetryAfter time.Duration
 }
 
-// Error says which breaker refused and when to come back.
+// Error gives the breaker's name and when to try again.
 func (e *OpenError) Error() string {
 	if e.RetryAfter <= 0 {
 		return fmt.Sprintf("circuit breaker %q is open: call refused", e.Name)
@@ -35,7 +47,7 @@ func (e *OpenError) Is(target error) bool { return target == ErrOpen }
 const refusalSteps = 64
 
 // refusals holds the errors of one generation, made once: a refusal must not
-// allocate, least of all in a flood.
+// allocate.
 type refusals struct {
 	step int64
 	errs [refusalSteps + 1]OpenError

@@ -56,7 +56,7 @@ func ExampleBreaker_Allow() {
 	// Output: searching
 }
 
-// An operator takes a provider out of use for its maintenance.
+// An operator takes a provider out of use during its maintenance.
 func ExampleBreaker_ForceOpenAt() {
 	breaker, err := resilience.New(resilience.Config{Name: "bank"})
 	if err != nil {
@@ -83,7 +83,8 @@ func ExampleRetry() {
 		return
 	}
 	retrier, err := resilience.NewRetrier(resilience.RetryConfig{
-		Name: "look up refund", Attempts: 4, FirstWait: time.Millisecond, Budget: budget,
+		Name: "look up refund", Attempts: 4, Budget: budget,
+		Backoff: resilience.Backoff{Initial: time.Millisecond},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -11,7 +11,7 @@ const (
 	flightSteps = 64
 	minStep     = int64(100 * time.Microsecond)
 	// flightSlots is more than a call can pass through before it is slow, so that
-	// what is left in a slot when its turn comes again is slow for certain.
+	// what is left in a slot when it is used again is slow for certain.
 	flightSlots = 2 * flightSteps
 
 	countBits = 22
@@ -23,7 +23,7 @@ const (
 // allocation. A slot is one word, the number of its step (42 bits) above the
 // number of calls (22 bits), and is only ever changed as a whole: a call must
 // never be taken out of a slot that has meanwhile passed to a later step. A slot
-// never goes back to an earlier one.
+// never returns to an earlier one.
 type flight struct {
 	slow  int64 // SlowCall, in ns
 	width int64 // of a step, in ns

@@ -9,20 +9,20 @@ type Outage struct {
 	Name string
 	// Started is when the breaker opened.
 	Started time.Time
-	// Ended is when it closed; zero while the outage goes on.
+	// Ended is when it closed; zero while the outage lasts.
 	Ended time.Time
-	// Repaired tells an end by successful probes from one by an operator's Reset
-	// or Disable.
+	// Repaired is true if successful probes ended it, false if an operator's Reset
+	// or Disable did.
 	Repaired bool
 	// Cause is why the breaker opened.
 	Cause Reason
-	// Openings counts how often it opened: one more than recoveries failed.
+	// Openings counts how often it opened: one more than the failed recoveries.
 	Openings int
 	// Rejected counts the calls refused in that time.
 	Rejected int64
 }
 
-// TimeToRepair is the outage's length, zero while it goes on.
+// TimeToRepair returns the outage's length, zero while it lasts.
 func (o Outage) TimeToRepair() time.Duration {
 	if o.Ended.IsZero() {
 		return 0
@@ -30,9 +30,12 @@ func (o Outage) TimeToRepair() time.Duration {
 	return o.Ended.Sub(o.Started)
 }
 
-// Outages returns the last outages, at most 64, oldest first; the last may
-// still go on. Subscribe to changes to record them all.
+// Outages returns the latest outages, at most 64, oldest first; the last one may
+// not have ended. Subscribe to changes to record them all.
 func (b *Breaker) Outages() []Outage {
+	if !b.made() {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := append([]Outage(nil), b.history.past...)
@@ -42,7 +45,7 @@ func (b *Breaker) Outages() []Outage {
 	return list
 }
 
-// maxOutages bounds the memory of a breaker that flaps for years.
+// maxOutages limits the memory of a breaker that flaps for years.
 const maxOutages = 64
 
 // history keeps the outages. The breaker's lock guards it.
@@ -55,7 +58,7 @@ type history struct {
 	timeRepairing time.Duration
 }
 
-// record notes a change to the given state and returns the outage that it
+// record records a change to the given state and returns the outage that it
 // begins, continues or ends, if any.
 func (h *history) record(b *Breaker, to State, now int64, reason Reason) Outage {
 	if to == Open {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Outcome is what a finished call says about the dependency.
+// Outcome says what a finished call shows about the dependency.
 type Outcome uint8
 
 // The outcomes of a call. The zero value is Failure, so that a call whose
@@ -36,9 +36,9 @@ func (o Outcome) String() string {
 // ClassifyError is the default of [Config.Classify]. ctx is the one given to
 // [Do].
 //
-// No error is a success. An error after the caller cancelled ctx is neutral: the
+// No error is a success. An error after the caller canceled ctx is neutral: the
 // caller went away, and whatever the call reports then is a consequence of
-// that. Every other error is a failure, a passed deadline included, whoever
+// that. Every other error is a failure, including a deadline that passed, whoever
 // set it: the dependency was given its time and did not answer.
 //
 // A caller whose errors include definite answers (a declined card, a missing

@@ -9,7 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// Effect says whether a call may be made again. Every [Retry] states it.
+// Effect says whether a call may be repeated. Every [Retry] states it.
 type Effect uint8
 
 // The effects of a call. The zero value is the careful one.
@@ -32,77 +32,105 @@ func (e Effect) String() string {
 
 // RetryConfig says how a [Retrier] repeats calls.
 type RetryConfig struct {
-	// Name stands in errors and events. Required.
+	// Name appears in errors and events. Required.
 	Name string
-	// Attempts is how often a call is made at most, the first time included, 1 to
+	// Attempts limits how often a call is made, the first time included, 1 to
 	// 100. Zero means 3.
 	Attempts int
-	// FirstWait is the wait before the second attempt; it doubles from one to the
-	// next, up to MaxWait. Zero means 100 ms and 5 s (or FirstWait, if longer).
-	FirstWait, MaxWait time.Duration
-	// JitterPercent makes each wait longer or shorter by a random share of up to
-	// this many percent, 1 to 100. Zero means 50; NoJitter means none.
-	JitterPercent int
+	// Backoff gives the waits between the attempts. Its zero value waits 100 ms
+	// before the second attempt and twice as long before each further one, give
+	// or take a half.
+	Backoff Backoff
+	// MaxRetryAfter limits the wait that an error may ask for, see [RetryAfter].
+	// Zero means 30 s.
+	MaxRetryAfter time.Duration
 	// Budget bounds the retries of all who share it. Nil means no such bound.
 	Budget *Budget
-	// Retryable reports whether an error may pass by itself. Nil means
+	// Retryable reports whether a retry may change the error. Nil means
 	// RetryableError.
 	Retryable func(error) bool
-	// OnRetry, if set, is called before each wait.
-	OnRetry func(RetryEvent)
+	// OnRetry, if set, is called before each wait, with the context that was
+	// given to Retry.
+	OnRetry func(context.Context, RetryEvent)
 }
 
-// RetryEvent tells that a call failed and will be made again.
+// RetryEvent reports that a call failed and will be retried.
 type RetryEvent struct {
+	// Name is the retrier's.
 	Name string
 	// Attempt is the one that failed, from 1.
 	Attempt int
-	// Wait is how long from now the next begins.
+	// Wait is how long from now the next one begins.
 	Wait time.Duration
-	Err  error
+	// Err is the error of the failed attempt.
+	Err error
 }
 
-// RetryableError is the default of [RetryConfig.Retryable]: every error but the
-// refusal of a breaker, which a short wait will not change, the caller's cancel,
-// and what [Permanent] marks.
+// RetryableError is the default of [RetryConfig.Retryable]. It reports true for
+// every error but the refusal of a breaker, which a short wait will not change,
+// the caller's cancel, and [ErrZeroValue]. What [Permanent] marks is not retried
+// whatever Retryable reports.
 func RetryableError(err error) bool {
-	return !errors.Is(err, ErrOpen) && !errors.Is(err, context.Canceled)
+	return !errors.Is(err, ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrZeroValue)
 }
 
 // Permanent marks err as one that no retry will change. Its message and chain
 // stay the same. Permanent(nil) is nil.
 func Permanent(err error) error { return backoff.Permanent(err) }
 
-// Validate reports the first setting that is out of its range.
+// RetryAfter marks err with a wait that the dependency asked for: [Retry] waits
+// at least that long before the next attempt, and makes none if that is longer
+// than [RetryConfig.MaxRetryAfter] or reaches past the deadline. Its message and
+// chain stay the same. RetryAfter(nil, wait) is nil.
+func RetryAfter(err error, wait time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &retryAfterError{err, wait}
+}
+
+type retryAfterError struct {
+	err  error
+	wait time.Duration
+}
+
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+// Validate reports the first setting that is out of its range, naming it, its
+// value and what is allowed.
 func (c RetryConfig) Validate() error {
 	c = c.withDefaults()
-	switch {
-	case c.Name == "":
+	if c.Name == "" {
 		return fmt.Errorf("resilience: RetryConfig.Name is empty: name the call that is retried")
+	}
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("resilience: retry %q: RetryConfig."+format, append([]any{c.Name}, args...)...)
+	}
+	switch err := c.Backoff.Validate(); {
 	case c.Attempts < 1 || c.Attempts > 100:
-		return fmt.Errorf("resilience: retry %q: RetryConfig.Attempts is %d, allowed is 1 to 100", c.Name, c.Attempts)
-	case c.FirstWait < 0 || c.FirstWait > maxDuration:
-		return fmt.Errorf("resilience: retry %q: RetryConfig.FirstWait is %v, allowed is 0 to %v", c.Name, c.FirstWait, maxDuration)
-	case c.MaxWait < c.FirstWait || c.MaxWait > maxDuration:
-		return fmt.Errorf("resilience: retry %q: RetryConfig.MaxWait is %v, allowed is FirstWait (%v) to %v", c.Name, c.MaxWait, c.FirstWait, maxDuration)
-	case c.JitterPercent < NoJitter || c.JitterPercent > 100:
-		return fmt.Errorf("resilience: retry %q: RetryConfig.JitterPercent is %d, allowed is -1 to 100", c.Name, c.JitterPercent)
+		return bad("Attempts is %d, allowed is 1 to 100", c.Attempts)
+	case err != nil:
+		return bad("Backoff: %w", err)
+	case c.MaxRetryAfter < 0 || c.MaxRetryAfter > maxDuration:
+		return bad("MaxRetryAfter is %v, allowed is 0 to %v", c.MaxRetryAfter, maxDuration)
+	case c.Budget != nil && !c.Budget.made():
+		return bad("Budget grants no retry: %w; make it with resilience.NewBudget", ErrZeroValue)
 	}
 	return nil
 }
 
 func (c RetryConfig) withDefaults() RetryConfig {
 	setDefault(&c.Attempts, 3)
-	setDefault(&c.FirstWait, 100*time.Millisecond)
-	setDefault(&c.MaxWait, max(5*time.Second, c.FirstWait))
-	setDefault(&c.JitterPercent, 50)
+	setDefault(&c.MaxRetryAfter, 30*time.Second)
 	if c.Retryable == nil {
 		c.Retryable = RetryableError
 	}
 	return c
 }
 
-// Retrier holds the settings of a retry. It may be used by many goroutines.
+// Retrier holds the settings of a retry. Make one with [NewRetrier] and share
+// it: many goroutines may use it at once. The zero Retrier refuses every call.
 type Retrier struct{ cfg RetryConfig }
 
 // NewRetrier returns a Retrier, or the error of [RetryConfig.Validate].
@@ -122,16 +150,19 @@ const (
 	GaveUpBudget   GaveUpReason = "retry budget spent"
 	GaveUpDeadline GaveUpReason = "the next attempt would begin after the deadline"
 	GaveUpContext  GaveUpReason = "the caller's context ended"
+	GaveUpWait     GaveUpReason = "the dependency asks for a longer wait than MaxRetryAfter"
 )
 
 // GaveUpError says that a call which could have been retried was not, or not
-// any more. It wraps the last attempt's error and, if the context ended, that
+// again. It wraps the last attempt's error and, if the context ended, that
 // error too.
 type GaveUpError struct {
+	// Name is the retrier's.
 	Name string
 	// Attempts is how many were made.
 	Attempts int
-	Reason   GaveUpReason
+	// Reason is why no further one was.
+	Reason GaveUpReason
 	// Err is the last attempt's error.
 	Err error
 
@@ -151,15 +182,30 @@ func (e *GaveUpError) Unwrap() []error {
 	return []error{e.Err}
 }
 
-// Retry calls fn until it succeeds, fails with an error that is not retryable,
-// or there is a reason to give up: the attempts are made, the budget is spent,
-// ctx has ended, or its deadline would pass before the next attempt. With the
-// effect [Once] fn is called exactly once.
+// Timeout reports whether the last attempt ended by a timeout, as for a
+// net.Error.
+func (e *GaveUpError) Timeout() bool {
+	var late interface{ Timeout() bool }
+	return errors.As(e.Err, &late) && late.Timeout()
+}
+
+// Retry calls fn until it succeeds, returns an error that is not retryable, or
+// there is a reason to give up: all attempts are made, the budget is spent, ctx
+// has ended, its deadline would pass before the next attempt, or the dependency
+// asks for a longer wait than is allowed. With the effect [Once], fn is called
+// exactly once.
 //
-// A success returns fn's result. The error of a single attempt, or one that is
-// not retryable, is returned as fn gave it; otherwise it is a *[GaveUpError].
+// A success returns fn's result. The error of a call that may not be repeated,
+// and one that is not retryable, is returned as fn gave it; any other is wrapped
+// in a *[GaveUpError]. In each case the result is that of the last call.
+//
+// A Retrier that [NewRetrier] did not make returns [ErrZeroValue], a ctx that has
+// ended before the first attempt its own error; fn is not called then.
 func Retry[T any](ctx context.Context, r *Retrier, effect Effect, fn func(context.Context) (T, error)) (T, error) {
 	var zero T
+	if r == nil || r.cfg.Attempts == 0 {
+		return zero, errZeroRetrier
+	}
 	if err := ctx.Err(); err != nil {
 		return zero, err
 	}
@@ -169,12 +215,11 @@ func Retry[T any](ctx context.Context, r *Retrier, effect Effect, fn func(contex
 	if effect != Idempotent || r.cfg.Attempts == 1 {
 		return fn(ctx)
 	}
-	s := newSchedule(ctx, r)
-	var last error
+	s := &schedule{cfg: &r.cfg, ctx: ctx}
 	result, _ := backoff.RetryNotifyWithData(func() (T, error) {
 		s.attempt++
 		result, err := fn(ctx)
-		last = err
+		s.last = err
 		var permanent *backoff.PermanentError
 		if err != nil && (errors.As(err, &permanent) || !r.cfg.Retryable(err)) {
 			s.final = true
@@ -182,46 +227,26 @@ func Retry[T any](ctx context.Context, r *Retrier, effect Effect, fn func(contex
 		}
 		return result, err
 	}, s, s.notify)
-	if last == nil || s.final {
-		return result, last
-	}
-	if s.reason == "" { // the wait was cut short
-		s.reason = GaveUpContext
-	}
-	e := &GaveUpError{Name: r.cfg.Name, Attempts: s.attempt, Reason: s.reason, Err: last}
-	if s.reason == GaveUpContext {
-		e.ctxErr = ctx.Err()
-	}
-	return result, e
+	return result, s.err()
 }
 
 // schedule is the backoff.BackOff of one Retry.
 type schedule struct {
 	cfg     *RetryConfig
 	ctx     context.Context
-	waits   *backoff.ExponentialBackOff
 	attempt int
-	final   bool // the last error is not retryable
+	last    error // of the last attempt
+	final   bool  // the last error is not retryable
 	reason  GaveUpReason
-}
-
-func newSchedule(ctx context.Context, r *Retrier) *schedule {
-	return &schedule{cfg: &r.cfg, ctx: ctx, waits: backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(r.cfg.FirstWait),
-		backoff.WithMaxInterval(r.cfg.MaxWait),
-		backoff.WithMultiplier(2),
-		backoff.WithRandomizationFactor(float64(max(0, r.cfg.JitterPercent))/100),
-		backoff.WithMaxElapsedTime(0),
-	)}
 }
 
 // Context makes the wait end with ctx (backoff.BackOffContext).
 func (s *schedule) Context() context.Context { return s.ctx }
 
 // Reset is called once, before the first attempt.
-func (s *schedule) Reset() { s.waits.Reset() }
+func (s *schedule) Reset() {}
 
-// NextBackOff returns the wait before the next attempt or, noting the reason,
+// NextBackOff returns the wait before the next attempt or, setting the reason,
 // backoff.Stop. The budget comes last: a retry that is not made costs nothing.
 func (s *schedule) NextBackOff() time.Duration {
 	if s.ctx.Err() != nil {
@@ -230,11 +255,19 @@ func (s *schedule) NextBackOff() time.Duration {
 	if s.attempt >= s.cfg.Attempts {
 		return s.stop(GaveUpAttempts)
 	}
-	wait := s.waits.NextBackOff()
+	wait := s.cfg.Backoff.Wait(s.attempt - 1)
+	var asked *retryAfterError
+	if errors.As(s.last, &asked) && asked.wait > 0 {
+		if asked.wait > s.cfg.MaxRetryAfter {
+			return s.stop(GaveUpWait)
+		}
+		// Whoever was given the same wait must not come back in step.
+		wait = max(wait, asked.wait+s.cfg.Backoff.Wait(0))
+	}
 	if deadline, ok := s.ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return s.stop(GaveUpDeadline)
 	}
-	if s.cfg.Budget != nil && !s.cfg.Budget.withdraw() {
+	if s.cfg.Budget != nil && !s.cfg.Budget.Withdraw() {
 		return s.stop(GaveUpBudget)
 	}
 	return wait
@@ -247,6 +280,21 @@ func (s *schedule) stop(why GaveUpReason) time.Duration {
 
 func (s *schedule) notify(err error, wait time.Duration) {
 	if s.cfg.OnRetry != nil {
-		s.cfg.OnRetry(RetryEvent{Name: s.cfg.Name, Attempt: s.attempt, Wait: wait, Err: err})
+		s.cfg.OnRetry(s.ctx, RetryEvent{Name: s.cfg.Name, Attempt: s.attempt, Wait: wait, Err: err})
 	}
+}
+
+// err returns the error of the whole.
+func (s *schedule) err() error {
+	if s.last == nil || s.final {
+		return s.last
+	}
+	e := &GaveUpError{Name: s.cfg.Name, Attempts: s.attempt, Reason: s.reason, Err: s.last}
+	if e.Reason == "" { // the wait was cut short
+		e.Reason = GaveUpContext
+	}
+	if e.Reason == GaveUpContext {
+		e.ctxErr = s.ctx.Err()
+	}
+	return e
 }

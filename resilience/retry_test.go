@@ -28,8 +28,8 @@ func mustRetrier(tb testing.TB, cfg RetryConfig) *Retrier {
 func TestRetryWaitsLongerEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events []RetryEvent
-		r := mustRetrier(t, RetryConfig{Attempts: 5, FirstWait: ms(100), MaxWait: ms(300), JitterPercent: NoJitter,
-			OnRetry: func(e RetryEvent) { events = append(events, e) }})
+		r := mustRetrier(t, RetryConfig{Attempts: 5, Backoff: Backoff{Max: ms(300), Jitter: Spread(0)},
+			OnRetry: func(_ context.Context, e RetryEvent) { events = append(events, e) }})
 		start := time.Now()
 		var at []time.Duration
 		_, err := Retry(context.Background(), r, Idempotent, func(context.Context) (int, error) {
@@ -62,12 +62,14 @@ func TestRetryMakesOneCallWhereMoreWouldBeWrong(t *testing.T) {
 		{"nor one that is marked", Idempotent, Permanent(declined), declined},
 		{"nor one whose mark is wrapped", Idempotent, fmt.Errorf("charge: %w", Permanent(declined)), declined},
 		{"nor one that a breaker refused", Idempotent, &OpenError{Name: "p"}, ErrOpen},
-		{"nor one that was cancelled", Idempotent, context.Canceled, context.Canceled},
+		{"nor one that was canceled", Idempotent, context.Canceled, context.Canceled},
+		{"nor one that a zero value refused", Idempotent, errZeroBreaker, ErrZeroValue},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			calls := 0
-			n, err := Retry(context.Background(), mustRetrier(t, RetryConfig{}), tt.effect, func(context.Context) (int, error) {
+			r := mustRetrier(t, RetryConfig{})
+			n, err := Retry(context.Background(), r, tt.effect, func(context.Context) (int, error) {
 				calls++
 				return 7, tt.err
 			})
@@ -87,7 +89,8 @@ func TestRetryMakesOneCallWhereMoreWouldBeWrong(t *testing.T) {
 func TestRetryReturnsTheFirstSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		n, err := Retry(context.Background(), mustRetrier(t, RetryConfig{}), Idempotent, func(context.Context) (int, error) {
+		r := mustRetrier(t, RetryConfig{})
+		n, err := Retry(context.Background(), r, Idempotent, func(context.Context) (int, error) {
 			if calls++; calls < 3 {
 				return 0, errDown
 			}
@@ -101,7 +104,7 @@ func TestRetryReturnsTheFirstSuccess(t *testing.T) {
 
 func TestRetryMindsTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := mustRetrier(t, RetryConfig{FirstWait: time.Second, JitterPercent: NoJitter})
+		r := mustRetrier(t, RetryConfig{Backoff: Backoff{Initial: time.Second, Jitter: Spread(0)}})
 		failing := func(context.Context) (int, error) { return 0, errDown }
 
 		start := time.Now()
@@ -116,7 +119,8 @@ func TestRetryMindsTheContext(t *testing.T) {
 		ctx, cancel2 := context.WithCancel(context.Background())
 		time.AfterFunc(ms(300), cancel2)
 		_, err = Retry(ctx, r, Idempotent, failing)
-		if !errors.As(err, &gave) || gave.Reason != GaveUpContext || !errors.Is(err, errDown) || !errors.Is(err, context.Canceled) {
+		if !errors.As(err, &gave) || gave.Reason != GaveUpContext ||
+			!errors.Is(err, errDown) || !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancel during the wait: %v", err)
 		}
 		if d := time.Since(start); d != ms(300) {
@@ -126,6 +130,64 @@ func TestRetryMindsTheContext(t *testing.T) {
 			t.Errorf("an ended context: %v", err)
 		}
 	})
+}
+
+func TestRetryHonorsTheWaitThatTheDependencyAsksFor(t *testing.T) {
+	errBusy := errors.New("busy")
+	tests := []struct {
+		name  string
+		err   error
+		limit time.Duration // of the context, 0: none
+		at    []time.Duration
+		why   GaveUpReason
+	}{
+		{"a longer wait than ours, and ours on top", RetryAfter(errBusy, 5*time.Second), 0,
+			[]time.Duration{0, ms(5100), ms(10200)}, GaveUpAttempts},
+		{"wrapped", fmt.Errorf("charge: %w", RetryAfter(errBusy, time.Second)), 0,
+			[]time.Duration{0, ms(1100), ms(2200)}, GaveUpAttempts},
+		{"none", RetryAfter(errBusy, 0), 0, []time.Duration{0, ms(100), ms(300)}, GaveUpAttempts},
+		{"one in the past", RetryAfter(errBusy, -time.Hour), 0, []time.Duration{0, ms(100), ms(300)}, GaveUpAttempts},
+		{"one too long", RetryAfter(errBusy, 10*time.Second+1), 0, []time.Duration{0}, GaveUpWait},
+		{"one past the deadline", RetryAfter(errBusy, 5*time.Second), 5 * time.Second,
+			[]time.Duration{0}, GaveUpDeadline},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				if tt.limit > 0 {
+					var cancel func()
+					ctx, cancel = context.WithTimeout(ctx, tt.limit)
+					defer cancel()
+				}
+				r := mustRetrier(t, RetryConfig{MaxRetryAfter: 10 * time.Second, Backoff: Backoff{Jitter: Spread(0)}})
+				start := time.Now()
+				var at []time.Duration
+				_, err := Retry(ctx, r, Idempotent, func(context.Context) (int, error) {
+					at = append(at, time.Since(start))
+					return 0, tt.err
+				})
+				var gave *GaveUpError
+				if !slices.Equal(at, tt.at) || !errors.As(err, &gave) || gave.Reason != tt.why ||
+					!errors.Is(err, errBusy) {
+					t.Errorf("attempts at %v, then %v; want %v", at, err, tt.at)
+				}
+			})
+		})
+	}
+	if RetryAfter(nil, time.Second) != nil {
+		t.Error("RetryAfter(nil) is an error")
+	}
+}
+
+func TestRetriesOfOtherCodeCountAgainstTheBudget(t *testing.T) {
+	b, err := NewBudget(0, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !b.Withdraw() || !b.Withdraw() || b.Withdraw() || b.Left() != 0 {
+		t.Errorf("a budget of 2 retries has %d left", b.Left())
+	}
 }
 
 func TestABudgetBoundsRetriesToItsShare(t *testing.T) {
@@ -167,9 +229,10 @@ func TestRetryAndBudgetSettingsAreChecked(t *testing.T) {
 	}{
 		{RetryConfig{}, "Name is empty"},
 		{RetryConfig{Name: "x", Attempts: 101}, "Attempts is 101"},
-		{RetryConfig{Name: "x", FirstWait: -1}, "FirstWait is -1ns"},
-		{RetryConfig{Name: "x", FirstWait: time.Second, MaxWait: 1}, "MaxWait is 1ns"},
-		{RetryConfig{Name: "x", JitterPercent: 200}, "JitterPercent is 200"},
+		{RetryConfig{Name: "x", Backoff: Backoff{Initial: -1}}, "Backoff.Initial is -1ns"},
+		{RetryConfig{Name: "x", Backoff: Backoff{Initial: time.Second, Max: 1}}, "Backoff.Max is 1ns"},
+		{RetryConfig{Name: "x", MaxRetryAfter: -1}, "MaxRetryAfter is -1ns"},
+		{RetryConfig{Name: "x", Budget: new(Budget)}, "Budget grants no retry: it is a zero value; make it with"},
 	} {
 		if _, err := NewRetrier(tt.cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want it to say %q", tt.cfg, err, tt.want)

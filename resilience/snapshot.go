@@ -2,32 +2,35 @@ package resilience
 
 import "time"
 
-// Counts are the figures of one generation.
+// Counts counts the calls of one generation.
 type Counts struct {
-	// Calls, Failures and Slow are those of the window: successes and failures,
-	// failures among them, and slow ones among them. They are zero while the
-	// breaker is not closed, or has no rule on rates.
+	// Calls counts the successes and failures of the window, Failures and Slow
+	// the failed and the slow ones among them. They are zero while the breaker is
+	// not closed, or has no rule on rates.
 	Calls, Failures, Slow int64
-	// SlowInFlight are calls not yet returned that are slow already.
+	// SlowInFlight counts calls that have not returned and are slow already.
 	SlowInFlight int64
-	// SlowNeutral are slow calls of the window with a neutral outcome.
+	// SlowNeutral counts slow calls of the window with a neutral outcome.
 	SlowNeutral int64
-	// ConsecutiveFailures are the failures since the last success.
+	// ConsecutiveFailures counts the failures since the last success.
 	ConsecutiveFailures int64
-	// Rejected are the calls refused in this generation.
+	// Rejected counts the calls refused in this generation.
 	Rejected int64
 }
 
-// Snapshot is what a breaker looks like at one instant.
+// Snapshot describes a breaker at one instant.
 type Snapshot struct {
-	Name       string
+	// Name is the breaker's.
+	Name string
+	// State is its state, and Generation the state's number.
 	State      State
 	Generation uint64
-	// Since is when the state began; Until when it ends, zero if that is open.
+	// Since is when the state began; Until when it ends, zero if no end is set.
 	Since, Until time.Time
 	// RetryAfter is the time left until then.
 	RetryAfter time.Duration
-	Counts     Counts
+	// Counts are those of this generation.
+	Counts Counts
 	// Rejected counts the calls refused since the breaker was made.
 	Rejected int64
 	// Openings counts the changes to open since then, repeated ones included.
@@ -36,18 +39,21 @@ type Snapshot struct {
 	// MeanTimeToRepair is the mean of their lengths (MTTR), zero without any.
 	Repairs          int64
 	MeanTimeToRepair time.Duration
-	// Outage is the one that goes on; its Started is zero when there is none.
+	// Outage is the current one; its Started is zero when there is none.
 	Outage Outage
 }
 
-// Snapshot returns the breaker's figures now. Like State, it makes the change
-// that is due first.
+// Snapshot describes the breaker now. Like State, it makes a change that is due
+// first.
 func (b *Breaker) Snapshot() Snapshot { return b.snapshot(b.now()) }
 
 // SnapshotAt is Snapshot at the given instant.
 func (b *Breaker) SnapshotAt(now time.Time) Snapshot { return b.snapshot(b.instant(now)) }
 
 func (b *Breaker) snapshot(now int64) Snapshot {
+	if !b.made() {
+		return Snapshot{State: ForcedOpen}
+	}
 	b.settle(now)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -2,7 +2,7 @@ package resilience
 
 import "fmt"
 
-// State is the position of a [Breaker].
+// State is the state of a [Breaker].
 type State uint8
 
 // The states of a breaker.
@@ -44,7 +44,7 @@ const (
 	ReasonFailureRate
 	// ReasonSlowRate: too large a share of calls was slow (closed to open).
 	ReasonSlowRate
-	// ReasonTimeOver: the open, forced or disabled time has passed.
+	// ReasonTimeOver: the open, forced open or disabled time has passed.
 	ReasonTimeOver
 	// ReasonProbeFailed: a probe failed (half-open to open).
 	ReasonProbeFailed

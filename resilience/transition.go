@@ -5,36 +5,40 @@ import (
 	"time"
 )
 
-// State returns the breaker's state now. A state whose time is over is left
-// first, listeners included, as a call would.
+// State returns the breaker's state now. Like a call, it first leaves a state
+// whose time is over, and calls the listeners. A Breaker that was not made by New
+// is ForcedOpen.
 func (b *Breaker) State() State { return b.settle(b.now()).state }
 
 // StateAt is State at the given instant.
 func (b *Breaker) StateAt(now time.Time) State { return b.settle(b.instant(now)).state }
 
-// ForceOpen refuses all calls until the given instant, or, if it is zero, until
-// Reset or Disable. Afterwards the breaker is half-open: what has been switched
-// off is tried before it is trusted.
+// ForceOpen makes the breaker refuse all calls until the given instant, or, if it
+// is zero, until Reset or Disable. Afterwards the breaker is half-open: what was
+// switched off is probed first.
 func (b *Breaker) ForceOpen(until time.Time) { b.operate(b.now(), ForcedOpen, until) }
 
 // ForceOpenAt is ForceOpen at the given instant.
 func (b *Breaker) ForceOpenAt(now, until time.Time) { b.operate(b.instant(now), ForcedOpen, until) }
 
-// Disable lets all calls pass, uncounted, until the given instant, or, if it is
-// zero, until Reset or ForceOpen. Afterwards the breaker is closed.
+// Disable makes the breaker pass all calls, uncounted, until the given instant,
+// or, if it is zero, until Reset or ForceOpen. Afterwards the breaker is closed.
 func (b *Breaker) Disable(until time.Time) { b.operate(b.now(), Disabled, until) }
 
 // DisableAt is Disable at the given instant.
 func (b *Breaker) DisableAt(now, until time.Time) { b.operate(b.instant(now), Disabled, until) }
 
-// Reset closes the breaker with empty counts, whatever its state. An outage
-// that it ends does not count as repaired.
+// Reset closes the breaker with empty counts, whatever its state. An outage that
+// ends so does not count as repaired.
 func (b *Breaker) Reset() { b.operate(b.now(), Closed, time.Time{}) }
 
 // ResetAt is Reset at the given instant.
 func (b *Breaker) ResetAt(now time.Time) { b.operate(b.instant(now), Closed, time.Time{}) }
 
 func (b *Breaker) operate(now int64, to State, until time.Time) {
+	if !b.made() {
+		return
+	}
 	var end int64
 	if !until.IsZero() {
 		end = max(1, b.instant(until))
@@ -72,7 +76,7 @@ func (b *Breaker) expire(g *generation, now int64) {
 // settle makes the changes that are due and returns the generation.
 func (b *Breaker) settle(now int64) *generation {
 	for {
-		g := b.cur.Load()
+		g := b.load()
 		switch {
 		case g.over(now):
 			b.expire(g, now)
@@ -84,8 +88,8 @@ func (b *Breaker) settle(now int64) *generation {
 	}
 }
 
-// probe gives a place to a call while half-open: its token, or the refusal, or
-// neither when the generation has ended meanwhile.
+// probe gives a call its place while half-open: it returns its token, or the
+// refusal, or neither when the generation has ended meanwhile.
 func (b *Breaker) probe(g *generation, now int64) (token uint64, refused *OpenError) {
 	if b.probeHangs(g, now) {
 		return 0, nil
@@ -151,25 +155,18 @@ func (b *Breaker) probed(g *generation, token uint64, now int64, o Outcome, slow
 
 // open starts an open generation. The lock is held.
 func (b *Breaker) open(now int64, reason Reason) {
-	d := int64(b.cfg.OpenFor)
-	limit := int64(b.cfg.MaxOpenFor)
-	for range b.openings {
-		if d >= limit {
-			break
-		}
-		d = min(2*d, limit)
-	}
+	d := int64(Backoff{Initial: b.cfg.OpenFor, Factor: 2, Max: b.cfg.MaxOpenFor}.exact(b.openings))
 	b.openings++
 	if j := int64(b.cfg.JitterPercent); j > 0 {
-		if most := d / 100 * j; most > 0 {
-			d -= min(max(0, b.cfg.Rand(most+1)), most)
+		if limit := d / 100 * j; limit > 0 {
+			d -= min(max(0, b.cfg.Rand(limit+1)), limit)
 		}
 	}
 	b.change(now, Open, now+max(1, d), reason)
 }
 
-// change starts the next generation and queues the news of it. The lock is
-// held.
+// change starts the next generation and queues the change for the listeners. The
+// lock is held.
 func (b *Breaker) change(now int64, to State, until int64, reason Reason) {
 	old := b.cur.Load()
 	if to == Closed || to == Disabled {

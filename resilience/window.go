@@ -6,9 +6,8 @@ import (
 )
 
 // window counts the calls of the last few buckets of time. The ring is indexed
-// by the number of the bucket since the breaker was made (its epoch), so that
-// nothing has to turn it: a bucket is emptied by the first call of its next
-// epoch.
+// by the number of the bucket since the breaker was made (its epoch), so that it
+// needs no timer: a bucket is emptied by the first call of its next epoch.
 //
 // add is lock-free but for that first call. A goroutine that is suspended for a
 // whole window between finding its bucket and counting in it would count in a
