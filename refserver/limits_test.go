@@ -69,7 +69,7 @@ func most(t *testing.T, field string) time.Duration {
 // Who waits must give up later than whom it waits for: else work goes on that
 // nobody waits for.
 func TestTimeoutsAreInOrder(t *testing.T) {
-	db, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
+	db, err := sqlstore.OpenConfig(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 
 // PostgreSQL must have a connection for all pools of all replicas together.
 func TestThePoolsOfAllReplicasFitIntoPostgreSQL(t *testing.T) {
-	db, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
+	db, err := sqlstore.OpenConfig(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

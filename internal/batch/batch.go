@@ -23,8 +23,7 @@ var ErrUnderWay = errors.New("combine: the call is being carried out")
 // Batcher combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
 type Batcher[C any] struct {
-	lane  *Scheduler
-	habit returnRate // for the lane
+	slots Slots // nil: none
 	max   int
 	run   func(ctx context.Context, calls []C)
 
@@ -47,8 +46,8 @@ type call[C any] struct {
 //
 // A run that panics must leave nothing behind. Its calls are carried out again,
 // each alone, so that the panic reaches the caller of Do who is at fault.
-func New[C any](lane *Scheduler, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
-	return &Batcher[C]{lane: lane, max: max, run: run}
+func New[C any](slots Slots, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
+	return &Batcher[C]{slots: slots, max: max, run: run}
 }
 
 // Do carries out c and returns when it is done. It fails when ctx ends before:
@@ -66,8 +65,8 @@ func (g *Batcher[C]) Do(ctx context.Context, c C) error {
 	g.mu.Unlock()
 	if lead {
 		go g.work(context.WithoutCancel(ctx))
-	} else {
-		g.lane.came()
+	} else if g.slots != nil {
+		g.slots.Arrived()
 	}
 	select {
 	case <-mine.done:
@@ -135,14 +134,17 @@ func (g *Batcher[C]) work(ctx context.Context) {
 	// alone.
 	runtime.Gosched()
 	for g.more() {
-		turn := g.lane.enter(g.size, &g.habit)
+		leave := func(int) {}
+		if g.slots != nil {
+			leave = g.slots.Enter(g, g.size)
+		}
 		batch := g.next()
 		if len(batch) > 0 && g.try(ctx, batch) != nil {
 			for _, b := range batch {
 				b.panicked = g.try(ctx, []*call[C]{b})
 			}
 		}
-		g.lane.leave(turn, len(batch))
+		leave(len(batch))
 		for _, b := range batch {
 			close(b.done)
 		}

@@ -30,8 +30,7 @@ const (
 // has waited some milliseconds goes past the oldest, and those who come later do
 // not wait for that one at all.
 //
-// It is safe for concurrent use; make it with NewScheduler. A nil Lane has nobody
-// wait.
+// It is safe for concurrent use; make it with NewScheduler.
 type Scheduler struct {
 	most int
 
@@ -39,6 +38,7 @@ type Scheduler struct {
 	turns []*slot // under way, the oldest first, without those that were gone past
 	queue []*slot // that wait to come, in their order
 	hold  *hold   // nil for none
+	rates map[any]*returnRate
 }
 
 // slot is that of one run.
@@ -80,13 +80,37 @@ func (h *returnRate) broken() {
 // NewScheduler returns a Lane for most runs at once; at least one.
 func NewScheduler(most int) *Scheduler { return &Scheduler{most: max(most, 1)} }
 
+// Slots has the runs of several batchers take turns. A *Scheduler is one, and so
+// is what a package wraps around it.
+type Slots interface {
+	// Enter waits for the turn of a group, of which waiting tells how many calls
+	// wait. The returned function ends it, with how many calls were carried out.
+	Enter(group any, waiting func() int) (leave func(calls int))
+	// Arrived tells of a call in a group that waits for its turn.
+	Arrived()
+}
+
+// Enter implements Slots.
+func (l *Scheduler) Enter(group any, waiting func() int) (leave func(calls int)) {
+	t := l.enter(group, waiting)
+	return func(calls int) { l.leave(t, calls) }
+}
+
+// Arrived implements Slots.
+func (l *Scheduler) Arrived() { l.came() }
+
 // enter waits for the turn of a group. Call leave with it after the run.
-func (l *Scheduler) enter(calls func() int, h *returnRate) *slot {
-	if l == nil {
-		return nil
+func (l *Scheduler) enter(group any, calls func() int) *slot {
+	l.mu.Lock()
+	h := l.rates[group]
+	if h == nil {
+		if l.rates == nil {
+			l.rates = map[any]*returnRate{}
+		}
+		h = &returnRate{}
+		l.rates[group] = h
 	}
 	t := &slot{calls: calls, habit: h, come: make(chan struct{})}
-	l.mu.Lock()
 	l.queue = append(l.queue, t)
 	l.count()
 	if l.hold == nil {
@@ -115,9 +139,6 @@ func (l *Scheduler) enter(calls func() int, h *returnRate) *slot {
 
 // came tells of a call in a group that waits for its turn.
 func (l *Scheduler) came() {
-	if l == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count()
@@ -154,9 +175,6 @@ func (l *Scheduler) next() {
 
 // leave ends the turn of a run of calls, before they are answered.
 func (l *Scheduler) leave(t *slot, calls int) {
-	if l == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.Index(l.turns, t)

@@ -6,8 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/uptrace/bun"
-
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -16,9 +15,6 @@ var ddlPostgres string
 
 //go:embed ddl_sqlite.sql
 var ddlSQLite string
-
-//go:embed ddl_origin.sql
-var ddlOrigin string
 
 var prefixes = regexp.MustCompile(`^[a-z][a-z_]*$`)
 
@@ -30,16 +26,11 @@ func DDL(d sqlstore.Dialect, prefix string) string {
 	if d == sqlstore.SQLite {
 		text = ddlSQLite
 	}
-	return strings.ReplaceAll(text, "PREFIX", prefix)
+	return strings.ReplaceAll(text, "PREFIX", sqlstore.DefaultPrefix+prefix)
 }
 
-// OriginDDL returns the statements that make room for where events come from,
-// in tables that DDL has made. They are the same in both dialects, and a store
-// copies them into a migration after its first.
-func OriginDDL(prefix string) string { return strings.ReplaceAll(ddlOrigin, "PREFIX", prefix) }
-
-func eventsTable(prefix string) bun.Ident     { return bun.Ident(prefix + "_events") }
-func deliveriesTable(prefix string) bun.Ident { return bun.Ident(prefix + "_deliveries") }
+func eventsTable(prefix string) sqldb.Table     { return sqldb.Table(prefix + "_events") }
+func deliveriesTable(prefix string) sqldb.Table { return sqldb.Table(prefix + "_deliveries") }
 
 func checkPrefix(prefix string) error {
 	if !prefixes.MatchString(prefix) {

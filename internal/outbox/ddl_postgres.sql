@@ -9,12 +9,16 @@ CREATE TABLE PREFIX_events (
     actor_name   TEXT        NOT NULL,
     data         JSON        NOT NULL,
     fanned_out   BOOLEAN     NOT NULL,
+    from_address TEXT        NOT NULL DEFAULT '',
+    from_request TEXT        NOT NULL DEFAULT '',
     CONSTRAINT PREFIX_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
     CONSTRAINT PREFIX_events_seq_check CHECK (seq >= 1)
 );
 CREATE INDEX PREFIX_events_fan_out_idx ON PREFIX_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
 CREATE INDEX PREFIX_events_newest_idx ON PREFIX_events (at, aggregate_id, seq);
 CREATE INDEX PREFIX_events_actor_idx ON PREFIX_events (actor_id, at);
+CREATE INDEX PREFIX_events_from_address_idx ON PREFIX_events (from_address, at) WHERE from_address <> '';
+CREATE INDEX PREFIX_events_from_request_idx ON PREFIX_events (from_request) WHERE from_request <> '';
 
 CREATE TABLE PREFIX_deliveries (
     event_id     TEXT        NOT NULL REFERENCES PREFIX_events (id),

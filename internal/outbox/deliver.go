@@ -41,7 +41,7 @@ func (d *Dispatcher) due(ctx context.Context, prefix string) ([]*subscription, e
 	now := sqldb.At(d.cfg.Now())
 	for _, s := range d.subscribers(prefix) {
 		var some bool
-		err := d.db.Reader().NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
+		err := d.db.Read().NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
 			AND d.subscriber = ? AND d.next_at <= ? AND (d.lease_until IS NULL OR d.lease_until <= ?))`,
 			deliveriesTable(prefix), s.name, now, now).Scan(ctx, &some)
 		if err != nil {
@@ -81,7 +81,7 @@ func (d *Dispatcher) claim(ctx context.Context, s *subscription, aggregateID str
 	deliveries, events := deliveriesTable(s.prefix), eventsTable(s.prefix)
 	var claimed []delivery
 	op := fmt.Sprintf("outbox: claim %s for %s", s.prefix, s.name)
-	err := d.db.Tx(ctx, op, func(ctx context.Context, tx bun.Tx) error {
+	err := d.db.Tx(ctx, op, func(ctx context.Context, tx bun.IDB) error {
 		claimed = nil
 		now := d.cfg.Now()
 		which := tx.NewSelect().TableExpr("? AS d", deliveries).Column("d.event_id").
@@ -230,7 +230,7 @@ type success struct {
 // releaseAll marks the rows of deliveries that ended at about the same time as
 // delivered, in one transaction, where the lease tokens still match.
 func (d *Dispatcher) releaseAll(ctx context.Context, calls []*success) {
-	err := d.db.Tx(ctx, "outbox: settle", func(ctx context.Context, tx bun.Tx) error {
+	err := d.db.Tx(ctx, "outbox: settle", func(ctx context.Context, tx bun.IDB) error {
 		byPrefix := map[string][]*success{}
 		for _, c := range calls {
 			c.held = false
@@ -289,7 +289,7 @@ func (d *Dispatcher) finish(ctx context.Context, c delivery, set string, args ..
 	query := "UPDATE ? SET " + set + " WHERE event_id = ? AND subscriber = ? AND lease_token = ? AND delivered_at IS NULL"
 	args = append([]any{deliveriesTable(c.sub.prefix)}, args...)
 	args = append(args, c.event.ID, c.sub.name, c.token)
-	err = d.db.Tx(ctx, op, func(ctx context.Context, tx bun.Tx) error {
+	err = d.db.Tx(ctx, op, func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewRaw(query, args...).Exec(ctx)
 		if err != nil {
 			return err

@@ -15,9 +15,9 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
@@ -151,7 +151,7 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 		dead := newDispatcher(t, db, outbox.Config{Now: c.Now})
 		subscribe(t, dead, "s", nil, func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
-			if _, err := db.Writer().ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of the dead'"); err != nil {
+			if _, err := db.Writer().ExecContext(ctx, "UPDATE ?(rk)orders_deliveries SET lease_token = 'of the dead'"); err != nil {
 				t.Error(err)
 			}
 			return nil
@@ -181,7 +181,7 @@ func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDispatcher(t, db, outbox.Config{Lease: 30 * time.Millisecond})
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
-			_, err := db.Writer().ExecContext(ctx, "UPDATE orders_deliveries SET lease_token = 'of another'")
+			_, err := db.Writer().ExecContext(ctx, "UPDATE ?(rk)orders_deliveries SET lease_token = 'of another'")
 			if err != nil {
 				t.Error(err)
 			}
@@ -196,7 +196,7 @@ func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 			Token string `bun:"lease_token"`
 			Error string `bun:"last_error"`
 		}
-		if err := db.Reader().NewRaw("SELECT lease_token, last_error FROM orders_deliveries").Scan(t.Context(), &row); err != nil {
+		if err := db.Read().NewRaw("SELECT lease_token, last_error FROM ?(rk)orders_deliveries").Scan(t.Context(), &row); err != nil {
 			t.Fatal(err)
 		}
 		if row.Token != "of another" || row.Error != "" {
@@ -229,7 +229,7 @@ func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 			c.add(config.Lease / 2)
 			eventually(t, "the lease is renewed", func() bool {
 				var until sqldb.Time
-				if err := db.Reader().NewRaw("SELECT max(lease_until) FROM orders_deliveries").Scan(t.Context(), &until); err != nil {
+				if err := db.Read().NewRaw("SELECT max(lease_until) FROM ?(rk)orders_deliveries").Scan(t.Context(), &until); err != nil {
 					t.Fatal(err)
 				}
 				return until == sqldb.At(c.Now().Add(config.Lease))
@@ -299,14 +299,14 @@ func TestAnEventWaitsForAnEarlierOneThatIsNotFannedOut(t *testing.T) {
 	subscribe(t, d, "s", nil, j.record)
 	appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
 	// Another dispatcher is about to fan out the first event.
-	err := db.Tx(t.Context(), "fan out", func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.ExecContext(ctx, "SELECT 1 FROM orders_events WHERE id = 'o1:1' FOR UPDATE"); err != nil {
+	err := db.Tx(t.Context(), "fan out", func(ctx context.Context, tx bun.IDB) error {
+		if _, err := tx.ExecContext(ctx, "SELECT 1 FROM ?(rk)orders_events WHERE id = 'o1:1' FOR UPDATE"); err != nil {
 			return err
 		}
 		start(t, d)
 		eventually(t, "the second is fanned out", func() bool {
 			var n int
-			err := db.Reader().NewRaw("SELECT count(*) FROM orders_deliveries WHERE event_id = 'o1:2'").Scan(t.Context(), &n)
+			err := db.Read().NewRaw("SELECT count(*) FROM ?(rk)orders_deliveries WHERE event_id = 'o1:2'").Scan(t.Context(), &n)
 			return err == nil && n == 1
 		})
 		appendEvents(t, db, newEvent(t, "o2", 1, "made"))

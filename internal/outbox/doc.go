@@ -32,7 +32,7 @@
 // # Tables
 //
 // Each store has its own two tables, PREFIX_events and PREFIX_deliveries, made
-// by its own migrations from the text [DDL] and [OriginDDL] return. Delivered rows stay, as
+// by its own migrations from the text that [DDL] returns. Delivered rows stay, as
 // the record of what was delivered when; partial indexes keep the work to do
 // small.
 package outbox

@@ -21,14 +21,14 @@ func TestEventsComeBackAsTheyWereAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		want := []event.Event{newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid")}
 		appendEvents(t, db, want[0], newEvent(t, "o2", 1, "made"), want[1])
-		got, err := outbox.Events(t.Context(), db.Reader(), prefix, "o1")
+		got, err := outbox.Events(t.Context(), db.Read(), prefix, "o1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
-		none, err := outbox.Events(t.Context(), db.Reader(), prefix, "o3")
+		none, err := outbox.Events(t.Context(), db.Read(), prefix, "o3")
 		if err != nil || len(none) != 0 {
 			t.Errorf("events of an unknown aggregate: %v, %v; want none", none, err)
 		}
@@ -38,7 +38,7 @@ func TestEventsComeBackAsTheyWereAppended(t *testing.T) {
 func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		refused := errors.New("refused")
-		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
 			if err := outbox.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "made")}); err != nil {
 				return err
 			}
@@ -47,7 +47,7 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 		if !errors.Is(err, refused) {
 			t.Fatal(err)
 		}
-		got, err := outbox.Events(t.Context(), db.Reader(), prefix, "o1")
+		got, err := outbox.Events(t.Context(), db.Read(), prefix, "o1")
 		if err != nil || len(got) != 0 {
 			t.Errorf("after a rollback: %v, %v; want no events", got, err)
 		}
@@ -81,11 +81,11 @@ func TestAppendRefusesEventsThatDoNotHoldTogether(t *testing.T) {
 func TestASequenceNumberIsUsedOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
-		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
 			return outbox.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "again")})
 		})
 		name, ok := sqldb.IsUnique(err)
-		if !ok || !strings.HasPrefix(name, "orders_events_") {
+		if !ok || !strings.HasPrefix(name, "rk_orders_events_") {
 			t.Errorf("got %v (constraint %q), want the violation of a unique constraint", err, name)
 		}
 	})
@@ -134,11 +134,11 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		}
 
 		for _, bad := range []string{"x", "eCB5IHo", "!!", "OTk5OTk5OTk5OTk5OTk5OTk5OSAxIGE"} {
-			if _, err := outbox.Search(t.Context(), db.Reader(), prefix, outbox.Query{After: bad}); !errors.Is(err, outbox.ErrCursor) {
+			if _, err := outbox.Search(t.Context(), db.Read(), prefix, outbox.Query{After: bad}); !errors.Is(err, outbox.ErrCursor) {
 				t.Errorf("cursor %q: got %v, want ErrCursor", bad, err)
 			}
 		}
-		if _, err := outbox.Search(t.Context(), db.Reader(), prefix, outbox.Query{Limit: -1}); err == nil {
+		if _, err := outbox.Search(t.Context(), db.Read(), prefix, outbox.Query{Limit: -1}); err == nil {
 			t.Error("a negative limit was taken")
 		}
 	})
@@ -149,7 +149,7 @@ func pages(t *testing.T, db *sqlstore.DB, q outbox.Query) []string {
 	t.Helper()
 	var ids []string
 	for {
-		p, err := outbox.Search(t.Context(), db.Reader(), prefix, q)
+		p, err := outbox.Search(t.Context(), db.Read(), prefix, q)
 		if err != nil {
 			t.Fatal(err)
 		}

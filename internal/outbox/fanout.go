@@ -56,7 +56,7 @@ func (d *Dispatcher) fanOut(ctx context.Context, prefix, aggregateID string) (in
 	// A look without a lock first: mostly there is nothing, and on SQLite a
 	// transaction would hold up whoever writes.
 	var seen []eventRow
-	if err := waiting(d.db.Reader(), &seen).Column("id").Limit(1).Scan(ctx); err != nil {
+	if err := waiting(d.db.Read(), &seen).Column("id").Limit(1).Scan(ctx); err != nil {
 		return 0, fmt.Errorf("%s: %w", op, err)
 	}
 	if len(seen) == 0 {
@@ -65,7 +65,7 @@ func (d *Dispatcher) fanOut(ctx context.Context, prefix, aggregateID string) (in
 
 	subs := d.subscribers(prefix)
 	var n int
-	err := d.db.Tx(ctx, op, func(ctx context.Context, tx bun.Tx) error {
+	err := d.db.Tx(ctx, op, func(ctx context.Context, tx bun.IDB) error {
 		var events []eventRow
 		q := waiting(tx, &events)
 		if aggregateID == "" {
@@ -96,7 +96,7 @@ func (d *Dispatcher) fanOut(ctx context.Context, prefix, aggregateID string) (in
 	return n, err
 }
 
-func (d *Dispatcher) insertDeliveries(ctx context.Context, tx bun.Tx, prefix string, subs []*subscription, events []eventRow) error {
+func (d *Dispatcher) insertDeliveries(ctx context.Context, tx bun.IDB, prefix string, subs []*subscription, events []eventRow) error {
 	now := sqldb.At(d.cfg.Now())
 	var rows []deliveryRow
 	for _, e := range events {
@@ -143,7 +143,7 @@ func (d *Dispatcher) backfill(ctx context.Context) error {
 
 func (d *Dispatcher) backfillSome(ctx context.Context, s *subscription) (int, error) {
 	var n int
-	err := d.db.Tx(ctx, fmt.Sprintf("outbox: backfill %s for %s", s.prefix, s.name), func(ctx context.Context, tx bun.Tx) error {
+	err := d.db.Tx(ctx, fmt.Sprintf("outbox: backfill %s for %s", s.prefix, s.name), func(ctx context.Context, tx bun.IDB) error {
 		var events []eventRow
 		q := tx.NewSelect().Model(&events).ModelTableExpr("? AS e", eventsTable(s.prefix)).
 			Where("e.fanned_out = TRUE").

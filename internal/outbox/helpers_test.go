@@ -14,9 +14,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/outbox"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // prefix of the tables in these tests.
@@ -36,7 +36,7 @@ func each(t *testing.T, fn func(t *testing.T, db *sqlstore.DB)) {
 func migrate(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	files := func(d sqlstore.Dialect) fs.FS {
-		return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, prefix) + outbox.OriginDDL(prefix))}}
+		return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outbox.DDL(d, prefix))}}
 	}
 	err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: prefix, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)})
 	if err != nil {
@@ -60,7 +60,7 @@ func newEvent(t *testing.T, aggregate string, seq int, typ string) event.Event {
 
 func appendEvents(t *testing.T, db *sqlstore.DB, events ...event.Event) {
 	t.Helper()
-	err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.IDB) error {
 		return outbox.Append(ctx, tx, prefix, events)
 	})
 	if err != nil {

@@ -93,7 +93,7 @@ func (d *Dispatcher) deliverAggregate(ctx context.Context, s *subscription, aggr
 // pending reports whether s has not got something of the aggregate.
 func (d *Dispatcher) pending(ctx context.Context, s *subscription, aggregateID string) (bool, error) {
 	var owed bool
-	err := d.db.Reader().NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
+	err := d.db.Read().NewRaw(`SELECT EXISTS (SELECT 1 FROM ? AS d WHERE d.delivered_at IS NULL
 		AND d.aggregate_id = ? AND d.subscriber = ?)`,
 		deliveriesTable(s.prefix), aggregateID, s.name).Scan(ctx, &owed)
 	if err != nil {

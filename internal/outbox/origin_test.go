@@ -56,7 +56,7 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 			if db.Dialect() == sqlstore.Postgres {
 				explain = "EXPLAIN "
 			}
-			rows, err := db.Reader().QueryContext(t.Context(), explain+hook.query)
+			rows, err := db.Read().QueryContext(t.Context(), explain+hook.query)
 			if err != nil {
 				t.Fatal(err)
 			}

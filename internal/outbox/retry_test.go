@@ -42,7 +42,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 				NextAt   sqldb.Time `bun:"next_at"`
 				Lease    sqldb.Time `bun:"lease_until"`
 			}
-			err := db.Reader().NewRaw("SELECT attempts, next_at, lease_until FROM orders_deliveries WHERE event_id = 'o1:1'").Scan(t.Context(), &row)
+			err := db.Read().NewRaw("SELECT attempts, next_at, lease_until FROM ?(rk)orders_deliveries WHERE event_id = 'o1:1'").Scan(t.Context(), &row)
 			if err != nil || !row.Lease.IsZero() {
 				return 0, time.Time{}
 			}
@@ -137,7 +137,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var attempts int
-		if err := db.Reader().NewRaw("SELECT attempts FROM orders_deliveries").Scan(t.Context(), &attempts); err != nil {
+		if err := db.Read().NewRaw("SELECT attempts FROM ?(rk)orders_deliveries").Scan(t.Context(), &attempts); err != nil {
 			t.Fatal(err)
 		}
 		if attempts != 1 || len(j.list()) != 1 {

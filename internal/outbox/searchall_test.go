@@ -18,7 +18,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		const other = "returns"
 		files := func(d sqlstore.Dialect) fs.FS {
-			return fstest.MapFS{"00001_outbox.sql": {Data: []byte("-- +goose Up\n" + outbox.DDL(d, other) + outbox.OriginDDL(other))}}
+			return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outbox.DDL(d, other))}}
 		}
 		if err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: other, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)}); err != nil {
 			t.Fatal(err)
@@ -31,7 +31,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 				in, e.AggregateID = other, "b"+e.AggregateID
 				e.ID = fmt.Sprintf("%s:%d", e.AggregateID, e.Seq)
 			}
-			err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.Tx) error {
+			err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.IDB) error {
 				return outbox.Append(ctx, tx, in, []event.Event{e})
 			})
 			if err != nil {
@@ -43,7 +43,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 			got, q := map[string]bool{}, outbox.Query{Limit: limit}
 			var last event.Event
 			for {
-				p, err := outbox.SearchAll(t.Context(), db.Reader(), []string{prefix, other}, q)
+				p, err := outbox.SearchAll(t.Context(), db.Read(), []string{prefix, other}, q)
 				if err != nil {
 					t.Fatal(err)
 				}

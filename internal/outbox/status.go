@@ -25,7 +25,7 @@ func (d *Dispatcher) Pending(ctx context.Context) (n int, oldest time.Time, err 
 			N      int        `bun:"n"`
 			Oldest sqldb.Time `bun:"oldest"`
 		}
-		err := d.db.Reader().NewRaw(`SELECT count(*) AS n, min(at) AS oldest FROM ? WHERE fanned_out = FALSE
+		err := d.db.Read().NewRaw(`SELECT count(*) AS n, min(at) AS oldest FROM ? WHERE fanned_out = FALSE
 			UNION ALL
 			SELECT count(*), min(event_at) FROM ? WHERE delivered_at IS NULL AND subscriber IN (?)`,
 			eventsTable(prefix), deliveriesTable(prefix), bun.List(d.names(prefix))).Scan(ctx, &rows)
@@ -65,7 +65,7 @@ func (d *Dispatcher) Stuck(ctx context.Context) ([]Failure, error) {
 			deliveryRow
 			Type string `bun:"type"`
 		}
-		err := d.db.Reader().NewRaw(`SELECT d.event_id, d.subscriber, d.aggregate_id, d.seq, d.event_at, d.next_at,
+		err := d.db.Read().NewRaw(`SELECT d.event_id, d.subscriber, d.aggregate_id, d.seq, d.event_at, d.next_at,
 				d.attempts, d.last_error, e.type
 			FROM ? AS d JOIN ? AS e ON e.id = d.event_id
 			WHERE d.delivered_at IS NULL AND d.attempts >= ? AND d.subscriber IN (?)

@@ -51,7 +51,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 		notes := func() string {
 			t.Helper()
 			var ids []string
-			if err := db.Reader().NewRaw("SELECT id FROM notes").Scan(t.Context(), &ids); err != nil {
+			if err := db.Read().NewRaw("SELECT id FROM notes").Scan(t.Context(), &ids); err != nil {
 				t.Fatal(err)
 			}
 			slices.Sort(ids)

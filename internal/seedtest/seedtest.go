@@ -11,8 +11,7 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
-
-	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/uptrace/bun/dialect"
 )
 
 // Filling is a shop's history. The tables of the stores have to be there.
@@ -29,20 +28,12 @@ type Filling struct {
 // Fill writes the history. Of ten returns six are refunded, one each is
 // rejected, cancelled, approved and open; one in seven refunds fails first,
 // one in five pays more than its terms.
-func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
+func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	tb.Helper()
 	exec := func(query string) {
 		tb.Helper()
 		query = strings.ReplaceAll(query, "TAG", f.Tag)
-		err := db.Tx(tb.Context(), "write a history", func(ctx context.Context, tx bun.Tx) error {
-			if db.Dialect() == sqlstore.Postgres { // a million rows take their time
-				if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-					return err
-				}
-			}
-			_, err := tx.Tx.ExecContext(ctx, query)
-			return err
-		})
+		err := inTx(tb.Context(), db, query)
 		if err != nil {
 			tb.Fatalf("%v\n%s", err, query)
 		}
@@ -51,13 +42,13 @@ func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
 		return fmt.Sprintf("WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d) ", n)
 	}
 	at := func(micros string) string {
-		if db.Dialect() == sqlstore.SQLite {
+		if db.Dialect().Name() == dialect.SQLite {
 			return micros
 		}
 		return "(TIMESTAMPTZ 'epoch' + (" + micros + ") * INTERVAL '1 microsecond')"
 	}
 	js := func(text string) string {
-		if db.Dialect() == sqlstore.SQLite {
+		if db.Dialect().Name() == dialect.SQLite {
 			return text
 		}
 		return "CAST(" + text + " AS JSONB)"
@@ -67,7 +58,7 @@ func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
 	}
 	placed := fmt.Sprintf("(%d + %s * 1000000 + %s)", f.From.UnixMicro(), random(1, int64(f.Span/time.Second)), random(2, 1e6))
 	event := func(table, prefix, where, seq, typ, micros string, n int) {
-		exec(fmt.Sprintf(`INSERT INTO %s_events (id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name, data, fanned_out)
+		exec(fmt.Sprintf(`INSERT INTO rk_%s_events (id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name, data, fanned_out)
 			%s SELECT '%s-TAG-' || s.i || ':%s', '%s-TAG-' || s.i, %s, '%s', %s, '', 'system', '', '{}', TRUE FROM s WHERE %s`,
 			table, series(n), prefix, seq, prefix, seq, typ, at(micros), where))
 	}
@@ -76,11 +67,11 @@ func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
 	event("orders", "o", "s.i % 50 <> 0", "3", "order.completed", placed+" + 60000", f.Orders)
 	event("orders", "o", "s.i % 50 = 0", "3", "order.cancelled", placed+" + 90000000", f.Orders)
 	null := "CAST(NULL AS TIMESTAMPTZ)"
-	if db.Dialect() == sqlstore.SQLite {
+	if db.Dialect().Name() == dialect.SQLite {
 		null = "NULL"
 	}
-	exec(fmt.Sprintf(`INSERT INTO terms (id, version, policy, published_at, by_kind, by_id, by_name, note)
-		SELECT 'terms', 1, %s, %s, 'system', '', '', '' WHERE NOT EXISTS (SELECT 1 FROM terms)`, js("'{}'"), at("0")))
+	exec(fmt.Sprintf(`INSERT INTO rk_terms (id, version, policy, published_at, by_kind, by_id, by_name, note)
+		SELECT 'terms', 1, %s, %s, 'system', '', '', '' WHERE NOT EXISTS (SELECT 1 FROM rk_terms)`, js("'{}'"), at("0")))
 	customer := "'c'"
 	if f.Customers > 0 {
 		customer = fmt.Sprintf("('c-' || (1 + s.i %% %d))", f.Customers)
@@ -110,31 +101,31 @@ func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
 	status := `CASE WHEN s.i % 10 < 6 THEN 'refunded' WHEN s.i % 10 = 6 THEN 'rejected' WHEN s.i % 10 = 7 THEN 'cancelled'
 		WHEN s.i % 10 = 8 THEN 'approved' ELSE 'pending_authorization' END`
 	reason := "CASE WHEN " + random(8, 10) + " < 5 THEN 'DAMAGED' WHEN s.i % 3 = 0 THEN 'WRONG_ITEM' ELSE 'OTHER' END"
-	exec(fmt.Sprintf(`INSERT INTO returns (id, rma, order_id, customer_id, terms_id, status, reason, details, evidence, shipment, receipts,
+	exec(fmt.Sprintf(`INSERT INTO rk_returns (id, rma, order_id, customer_id, terms_id, status, reason, details, evidence, shipment, receipts,
 			inspection, overrides, tasks, open_tasks, decision, verdict, filed_kind, filed_id, filed_name, refund_id, early_refund, restocked,
 			created_at, updated_at, closed_at, version, search)
-		%[1]s SELECT 'r-TAG-' || s.i, 'RMA-TAG-' || s.i, 'o-TAG-' || s.i, %[8]s, (SELECT MIN(id) FROM terms), %[2]s, %[3]s, '', %[4]s, %[4]s, %[4]s,
+		%[1]s SELECT 'r-TAG-' || s.i, 'RMA-TAG-' || s.i, 'o-TAG-' || s.i, %[8]s, (SELECT MIN(id) FROM rk_terms), %[2]s, %[3]s, '', %[4]s, %[4]s, %[4]s,
 			%[4]s, %[4]s, %[4]s, 0, '', %[4]s, 'customer', %[8]s, '', 'f-TAG-' || s.i, FALSE, FALSE,
 			%[5]s, %[5]s, CASE WHEN s.i %% 10 < 8 THEN %[6]s ELSE %[7]s END, 6, '' FROM s`,
 		series(f.Returns), status, reason, js("'null'"), at(placed), at(closed), null, customer))
-	exec(`INSERT INTO return_units (order_line_id, order_id, bought, claimed) ` + series(f.Returns) + `SELECT 'l-TAG-' || s.i, 'o-TAG-' || s.i, 3, 3 FROM s`)
+	exec(`INSERT INTO rk_return_units (order_line_id, order_id, bought, claimed) ` + series(f.Returns) + `SELECT 'l-TAG-' || s.i, 'o-TAG-' || s.i, 3, 3 FROM s`)
 	accepted := "(CASE WHEN s.i % 10 < 6 OR s.i % 10 = 8 THEN 1 + s.i % 3 ELSE 0 END)"
-	exec(fmt.Sprintf(`INSERT INTO return_lines (id, return_id, position, order_line_id, product_id, name, category, quantity, received, accepted, acceptance, disposition, condition, note)
+	exec(fmt.Sprintf(`INSERT INTO rk_return_lines (id, return_id, position, order_line_id, product_id, name, category, quantity, received, accepted, acceptance, disposition, condition, note)
 		%s SELECT 'rl-TAG-' || s.i, 'r-TAG-' || s.i, 1, 'l-TAG-' || s.i, 1, 'Thing', '', 3, 3, %s, 'accepted',
 			CASE WHEN %s < 6 THEN 'restock' WHEN s.i %% 2 = 0 THEN 'scrap' ELSE 'refurbish' END, '', '' FROM s`,
 		series(f.Returns), accepted, random(9, 10)))
-	exec(`INSERT INTO refund_balance (payment_id, order_id, currency, captured_minor, reserved_minor, refunded_minor) ` + series(f.Returns) + `
+	exec(`INSERT INTO rk_refund_balance (payment_id, order_id, currency, captured_minor, reserved_minor, refunded_minor) ` + series(f.Returns) + `
 		SELECT 'p-TAG-' || s.i, 'o-TAG-' || s.i, 'USD', 1000000, 0, 0 FROM s WHERE s.i % 10 < 6`)
 	amount := random(10, 9000)
 	method := "CASE WHEN s.i % 10 < 4 THEN 'card' WHEN s.i % 10 = 4 THEN 'cash' ELSE 'store_credit' END"
-	exec(fmt.Sprintf(`INSERT INTO refunds (id, reference, order_id, payment_id, customer_id, method, currency, amount_minor, request, quote, status,
+	exec(fmt.Sprintf(`INSERT INTO rk_refunds (id, reference, order_id, payment_id, customer_id, method, currency, amount_minor, request, quote, status,
 			created_at, updated_at, version, attempts, lease_token, last_error, gave_up)
 		%s SELECT 'f-TAG-' || s.i, 'r-TAG-' || s.i, 'o-TAG-' || s.i, 'p-TAG-' || s.i, %[6]s,
 			%[7]s,
 			CASE WHEN s.i %% 11 = 0 THEN 'JPY' ELSE 'USD' END, %[2]s, %[3]s, %[4]s,
 			CASE WHEN s.i %% 90 = 5 THEN 'reversed' ELSE 'succeeded' END, %[5]s, %[5]s, 3, 0, '', '', FALSE FROM s WHERE s.i %% 10 < 6`,
 		series(f.Returns), amount, js("'{}'"), js(`'{"by_terms": ' || (`+amount+` - CASE WHEN s.i % 5 = 0 THEN 7 ELSE 0 END) || '}'`), at(decided), customer, method))
-	exec(fmt.Sprintf(`INSERT INTO refund_attempts (id, refund_id, number, method, status, amount_minor, key, payment_reference, provider_reference,
+	exec(fmt.Sprintf(`INSERT INTO rk_refund_attempts (id, refund_id, number, method, status, amount_minor, key, payment_reference, provider_reference,
 			failure_code, failure_reason, sent, stored_error, created_at, paid_by_kind, paid_by_id, paid_by_name)
 		%s SELECT 'a-TAG-' || s.i, 'f-TAG-' || s.i, 1, %s, 'succeeded', %s, CASE WHEN s.i %% 10 < 4 THEN 'k-TAG-' || s.i ELSE '' END, '', '',
 			'', '', 1, FALSE, %s, '', '', '' FROM s WHERE s.i %% 10 < 6`, series(f.Returns), method, amount, at(decided)))
@@ -142,9 +133,9 @@ func (f Filling) Fill(tb testing.TB, db *sqlstore.DB) {
 
 // rows writes the orders themselves, of one line each, of product 1.
 func (f Filling) rows(exec func(string), series, customer, placed string, at func(string) string) {
-	exec(fmt.Sprintf(`INSERT INTO orders (id, number, customer_id, cart_id, idempotency_key, terms_id, source, currency, status,
+	exec(fmt.Sprintf(`INSERT INTO rk_orders (id, number, customer_id, cart_id, idempotency_key, terms_id, source, currency, status,
 			placed_at, completed_at, cancelled_at, cancel_reason, updated_at, version, search)
-		%[1]s SELECT 'o-TAG-' || s.i, 'ORD-TAG-' || s.i, %[2]s, 'cart-TAG-' || s.i, '', (SELECT MIN(id) FROM terms), 'web', 'USD',
+		%[1]s SELECT 'o-TAG-' || s.i, 'ORD-TAG-' || s.i, %[2]s, 'cart-TAG-' || s.i, '', (SELECT MIN(id) FROM rk_terms), 'web', 'USD',
 			CASE WHEN s.i %% 50 = 0 THEN 'cancelled' ELSE 'completed' END, %[3]s, CASE WHEN s.i %% 50 <> 0 THEN %[3]s END,
 			CASE WHEN s.i %% 50 = 0 THEN %[3]s END, '', %[3]s, 3, 'ord-TAG-' || s.i || ' thing' FROM s`, series, customer, at(placed)))
 	exec(insert("order_lines (id, order_id, position, product_id, name, category, final_sale, quantity, unit_list_minor, unit_discount_minor, price_minor, duty_minor, shipping_minor)", series,
@@ -156,4 +147,23 @@ func (f Filling) rows(exec func(string), series, customer, placed string, at fun
 // insert is a statement that writes a row for each of the series.
 func insert(table, series, values string) string {
 	return "INSERT INTO " + table + " " + series + "SELECT " + values + " FROM s"
+}
+
+// inTx runs a finished statement in a transaction without a time limit: a
+// million rows take their time.
+func inTx(ctx context.Context, db *bun.DB, query string) error {
+	tx, err := db.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if db.Dialect().Name() == dialect.PG {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, query); err != nil {
+		return err
+	}
+	return tx.Commit()
 }

@@ -2,10 +2,7 @@ package sqldb
 
 import (
 	"context"
-	"errors"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // RunBatch carries out calls that met with all, which does so in one
@@ -35,8 +32,7 @@ func atFault(err error) bool {
 	if _, ok := IsCheck(err); ok {
 		return true
 	}
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && strings.HasPrefix(pg.Code, "22") // data that no column takes
+	return strings.HasPrefix(pgCode(err), "22") // data that no column takes
 }
 
 // retryUnique runs f again when what it inserts was inserted by somebody else

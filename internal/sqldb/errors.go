@@ -7,13 +7,35 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // ErrBusy is in the chain of an error of Tx that gave up because other work
 // kept getting in the way. Nothing was changed; the caller may try later.
 var ErrBusy = errors.New("sqldb: the database is busy")
+
+// pgError is an error of the server as pgx and lib/pq give it.
+type pgError interface {
+	error
+	SQLState() string
+}
+
+// sqliteError is an error of SQLite as modernc.org/sqlite gives it. The driver
+// is not imported, so that a program on PostgreSQL does not link it.
+type sqliteError interface {
+	error
+	Code() int
+}
+
+// Codes of SQLite, https://www.sqlite.org/rescode.html.
+const (
+	sqliteBusy       = 5
+	sqliteLocked     = 6
+	sqliteIO         = 10
+	sqliteCheck      = 275
+	sqlitePrimaryKey = 1555
+	sqliteUnique     = 2067
+	sqliteRowID      = 2579
+)
 
 // Codes of PostgreSQL, https://www.postgresql.org/docs/current/errcodes-appendix.html.
 const (
@@ -44,14 +66,14 @@ func IsBusy(err error) bool {
 // made from the columns, as PostgreSQL names such constraints by default:
 // table_column_column_key, or table_pkey.
 func IsUnique(err error) (constraint string, ok bool) {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.ConstraintName, pg.Code == pgUnique
+	if code := pgCode(err); code != "" {
+		return pgConstraint(err), code == pgUnique
 	}
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+	if lite, ok := errors.AsType[sqliteError](err); ok {
 		switch lite.Code() {
-		case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+		case sqliteUnique:
 			return sqliteUniqueName(lite.Error(), false), true
-		case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		case sqlitePrimaryKey, sqliteRowID:
 			return sqliteUniqueName(lite.Error(), true), true
 		}
 	}
@@ -61,10 +83,10 @@ func IsUnique(err error) (constraint string, ok bool) {
 // IsCheck reports whether err is the violation of a CHECK constraint, and its
 // name; on SQLite that is its text where it was declared without a name.
 func IsCheck(err error) (constraint string, ok bool) {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.ConstraintName, pg.Code == pgCheck
+	if code := pgCode(err); code != "" {
+		return pgConstraint(err), code == pgCheck
 	}
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok && lite.Code() == sqlite3.SQLITE_CONSTRAINT_CHECK {
+	if lite, ok := errors.AsType[sqliteError](err); ok && lite.Code() == sqliteCheck {
 		return sqliteDetail(lite.Error(), "CHECK constraint failed: "), true
 	}
 	return "", false
@@ -89,36 +111,52 @@ func IsDefinite(err error) bool {
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) {
 		return true
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+	if code := pgCode(err); code != "" {
 		// 08xxx: connection; 57P01 to 57P03: the server is going down and may
 		// have committed before it said so.
-		return !strings.HasPrefix(pg.Code, "08") && !strings.HasPrefix(pg.Code, "57P")
+		return !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57P")
 	}
 	// SQLite answers from inside the process. A failure of the disk is the
 	// one case in which a commit may yet be found in the log.
-	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
-		return lite.Code()&0xff != sqlite3.SQLITE_IOERR
+	if lite, ok := errors.AsType[sqliteError](err); ok {
+		return lite.Code()&0xff != sqliteIO
 	}
 	return false
 }
 
 func IsSQLiteBusy(err error) bool {
-	lite, ok := errors.AsType[*sqlite.Error](err)
+	lite, ok := errors.AsType[sqliteError](err)
 	if !ok {
 		return false
 	}
-	switch lite.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return true
-	}
-	return false
+	code := lite.Code() & 0xff
+	return code == sqliteBusy || code == sqliteLocked
 }
 
+// pgCode returns the code of a PostgreSQL error, "" for any other.
 func pgCode(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
+	if pg, ok := errors.AsType[pgError](err); ok {
+		return pg.SQLState()
 	}
 	return ""
+}
+
+// pgConstraint returns the name of the constraint that a PostgreSQL error says
+// was violated. Drivers other than pgx tell it in the message.
+func pgConstraint(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.ConstraintName
+	}
+	pg, ok := errors.AsType[pgError](err)
+	if !ok {
+		return ""
+	}
+	_, after, found := strings.Cut(pg.Error(), `constraint "`)
+	if !found {
+		return ""
+	}
+	name, _, _ := strings.Cut(after, `"`)
+	return name
 }
 
 // sqliteUniqueName turns "...: UNIQUE constraint failed: orders.a, orders.b

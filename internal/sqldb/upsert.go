@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 )
 
 // Insert writes new rows with one statement; none is nothing to do.
@@ -32,4 +33,26 @@ func Upsert[R any](ctx context.Context, db bun.IDB, key string, rows []R, column
 		return fmt.Errorf("rewrite: %w", err)
 	}
 	return nil
+}
+
+// Table is the name of a table in a statement, with the prefix or schema of the
+// database it is sent to.
+type Table string
+
+var _ schema.QueryAppender = Table("")
+
+// AppendQuery writes the full name. bun calls it.
+func (t Table) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	return gen.AppendQuery(b, "?(rk)"+string(t)), nil
+}
+
+// Text is a part of a statement, written in this program, in which ?(rk) stands
+// for the prefix or schema of the database.
+type Text string
+
+var _ schema.QueryAppender = Text("")
+
+// AppendQuery writes the text. bun calls it.
+func (t Text) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	return gen.AppendQuery(b, string(t)), nil
 }

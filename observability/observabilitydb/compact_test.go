@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // TestOldDeltasAreAddedUpByTheHour writes five days of two processes, and then
@@ -33,7 +33,7 @@ func TestOldDeltasAreAddedUpByTheHour(t *testing.T) {
 		b.orders(t, 0, 0, 0)
 		rows := func() (n int) {
 			t.Helper()
-			if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM slo_deltas").Scan(&n); err != nil {
+			if err := db.Read().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM ?(rk)slo_deltas").Scan(&n); err != nil {
 				t.Fatal(err)
 			}
 			return n

@@ -6,8 +6,8 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestDashboardTellsWhatWaits(t *testing.T) {
@@ -22,7 +22,7 @@ func TestDashboardTellsWhatWaits(t *testing.T) {
 			t.Errorf("nothing waits, but %+v and %+v", d.Unknown, d.Person)
 		}
 		for id, since := range map[string]time.Time{"f-a-1": q.Now.Add(-time.Hour), "f-a-2": q.Now.Add(-3 * time.Hour)} {
-			if _, err := db.Writer().NewRaw("UPDATE refunds SET status = 'unknown', gave_up = ?, created_at = ? WHERE id = ?",
+			if _, err := db.Writer().NewRaw("UPDATE ?(rk)refunds SET status = 'unknown', gave_up = ?, created_at = ? WHERE id = ?",
 				id == "f-a-1", sqldb.At(since), id).Exec(t.Context()); err != nil {
 				t.Fatal(err)
 			}

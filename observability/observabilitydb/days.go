@@ -28,7 +28,7 @@ func dayOf(q int64) int64 {
 }
 
 type dayRow struct {
-	bun.BaseModel `bun:"kpi_days"`
+	bun.BaseModel `bun:"?(rk)kpi_days"`
 
 	Day     int64 `bun:"day,pk"`
 	Version int64 `bun:"version"`
@@ -71,7 +71,7 @@ func (r *Reader) fit(s span, zone *time.Location) *memory {
 func (r *Reader) read(ctx context.Context, s span, known *memory) ([]*day, error) {
 	first, last := dayOf(quarterOf(s.from)), dayOf(quarterOf(s.to)-1)
 	var versions []dayRow
-	err := r.db.Reader().NewSelect().Model(&versions).Where("day BETWEEN ? AND ?", first, last).Order("day").Scan(ctx)
+	err := r.db.Read().NewSelect().Model(&versions).Where("day BETWEEN ? AND ?", first, last).Order("day").Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +144,8 @@ func (r *Reader) fill(ctx context.Context, days map[int64]*day, unit, first, end
 		Day int64
 		shareRow
 	}
-	err = r.db.Reader().NewRaw(`SELECT quarter / ? AS day, kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
-		FROM kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY 1, kind, name`,
+	err = r.db.Read().NewRaw(`SELECT quarter / ? AS day, kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
+		FROM ?(rk)kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY 1, kind, name`,
 		quartersOfDay, first*quartersOfDay, end*quartersOfDay).Scan(ctx, &shares)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (r *Reader) counts(ctx context.Context, unit, from, to int64) (out []quarte
 	if unit > 1 {
 		group = " GROUP BY 1"
 	}
-	rows, err := r.db.Reader().QueryContext(ctx, "SELECT quarter / ? * ?, "+strings.Join(columns, ", ")+" FROM kpi_quarters WHERE quarter >= ? AND quarter < ?"+group+" ORDER BY 1",
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT quarter / ? * ?, "+strings.Join(columns, ", ")+" FROM ?(rk)kpi_quarters WHERE quarter >= ? AND quarter < ?"+group+" ORDER BY 1",
 		unit, unit, from, to)
 	if err != nil {
 		return nil, err
@@ -193,8 +193,8 @@ func (r *Reader) counts(ctx context.Context, unit, from, to int64) (out []quarte
 
 // fillCases reads the returns closed in a span, by the index on their close.
 func (r *Reader) fillCases(ctx context.Context, days map[int64]*day, from, to time.Time) (err error) {
-	rows, err := r.db.Reader().QueryContext(ctx, `SELECT requested_at, authorized_at, received_at, decided_at, closed_at
-		FROM kpi_cases WHERE closed_at >= ? AND closed_at < ?`, sqldb.At(from), sqldb.At(to))
+	rows, err := r.db.Read().QueryContext(ctx, `SELECT requested_at, authorized_at, received_at, decided_at, closed_at
+		FROM ?(rk)kpi_cases WHERE closed_at >= ? AND closed_at < ?`, sqldb.At(from), sqldb.At(to))
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (r *Reader) fillCases(ctx context.Context, days map[int64]*day, from, to ti
 // sharesOf reads the figures by name of a range of quarters.
 func (r *Reader) sharesOf(ctx context.Context, from, to int64) ([]shareRow, error) {
 	var rows []shareRow
-	err := r.db.Reader().NewRaw(`SELECT kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
-		FROM kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY kind, name`, from, to).Scan(ctx, &rows)
+	err := r.db.Read().NewRaw(`SELECT kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
+		FROM ?(rk)kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY kind, name`, from, to).Scan(ctx, &rows)
 	return rows, err
 }

@@ -24,7 +24,7 @@ func rolled(tb testing.TB, db *sqlstore.DB, fillings ...seedtest.Filling) *Rollu
 	tb.Helper()
 	stores(tb, db)
 	for _, f := range fillings {
-		f.Fill(tb, db)
+		f.Fill(tb, db.Writer())
 	}
 	if db.Dialect() == sqlstore.Postgres { // as autovacuum does
 		if _, err := db.Writer().ExecContext(tb.Context(), "ANALYZE"); err != nil {

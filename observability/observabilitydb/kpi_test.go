@@ -12,9 +12,9 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -55,19 +55,19 @@ func readRaw(t *testing.T, db *sqlstore.DB) rawRows {
 	t.Helper()
 	raw := rawRows{units: map[string][]rawUnits{}}
 	for _, query := range []string{
-		"SELECT aggregate_id, type, at FROM orders_events",
-		"SELECT e.aggregate_id, e.type, e.at, r.reason FROM returns_events AS e LEFT JOIN returns AS r ON r.id = e.aggregate_id",
-		"SELECT e.aggregate_id, e.type, e.at, f.method, f.currency, f.amount_minor AS amount, f.quote FROM refunds_events AS e LEFT JOIN refunds AS f ON f.id = e.aggregate_id",
+		"SELECT aggregate_id, type, at FROM ?(rk)orders_events",
+		"SELECT e.aggregate_id, e.type, e.at, r.reason FROM ?(rk)returns_events AS e LEFT JOIN ?(rk)returns AS r ON r.id = e.aggregate_id",
+		"SELECT e.aggregate_id, e.type, e.at, f.method, f.currency, f.amount_minor AS amount, f.quote FROM ?(rk)refunds_events AS e LEFT JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
 	} {
 		var some []rawEvent
-		if err := db.Reader().NewRaw(query).Scan(t.Context(), &some); err != nil {
+		if err := db.Read().NewRaw(query).Scan(t.Context(), &some); err != nil {
 			t.Fatal(err)
 		}
 		raw.events = append(raw.events, some...)
 	}
 	slices.SortStableFunc(raw.events, func(a, b rawEvent) int { return a.At.Time().Compare(b.At.Time()) })
 	var units []rawUnits
-	if err := db.Reader().NewRaw("SELECT return_id, disposition, accepted FROM return_lines").Scan(t.Context(), &units); err != nil {
+	if err := db.Read().NewRaw("SELECT return_id, disposition, accepted FROM ?(rk)return_lines").Scan(t.Context(), &units); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range units {

@@ -195,7 +195,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	if len(write) == 0 && len(outages) == 0 && !prune {
 		return nil
 	}
-	err := r.db.Tx(ctx, "observabilitydb: record service levels", func(ctx context.Context, tx bun.Tx) error {
+	err := r.db.Tx(ctx, "observabilitydb: record service levels", func(ctx context.Context, tx bun.IDB) error {
 		for _, d := range write {
 			if err := r.write(ctx, tx, d); err != nil {
 				return err
@@ -205,10 +205,10 @@ func (r *Recorder) Flush(ctx context.Context) error {
 			return err
 		}
 		oldest := now.Add(-r.cfg.Keep)
-		if _, err := tx.NewRaw("DELETE FROM slo_deltas WHERE slot < ?", oldest.Unix()/int64(slot/time.Second)).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw("DELETE FROM ?(rk)slo_deltas WHERE slot < ?", oldest.Unix()/int64(slot/time.Second)).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := tx.NewRaw("DELETE FROM slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw("DELETE FROM ?(rk)slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx); err != nil {
 			return err
 		}
 		return compact(ctx, tx, r.db.Dialect(), now.Add(-compactAfter))

@@ -77,14 +77,14 @@ func EventTypes(prefix string) []string {
 }
 
 type quarterRow struct {
-	bun.BaseModel `bun:"kpi_quarters"`
+	bun.BaseModel `bun:"?(rk)kpi_quarters"`
 
 	Quarter int64 `bun:"quarter,pk"`
 	Counts
 }
 
 type shareRow struct {
-	bun.BaseModel `bun:"kpi_shares"`
+	bun.BaseModel `bun:"?(rk)kpi_shares"`
 
 	Quarter int64  `bun:"quarter,pk"`
 	Kind    string `bun:"kind,pk"`
@@ -96,12 +96,12 @@ type shareRow struct {
 // recount counts some marked quarters again, those of at most a day, and
 // returns how many. It leaves out what another process is counting.
 func (r *Rollup) recount(ctx context.Context) (n int, err error) {
-	err = r.db.Tx(ctx, "observabilitydb: count marked quarters", func(ctx context.Context, tx bun.Tx) error {
+	err = r.db.Tx(ctx, "observabilitydb: count marked quarters", func(ctx context.Context, tx bun.IDB) error {
 		var marked []int64
 		const most = 24 * time.Hour / quarter
 		// Newest first: they are looked at most.
-		q := tx.NewSelect().Table("kpi_dirty").Column("quarter").
-			Where("quarter > (SELECT MAX(m.quarter) FROM kpi_dirty AS m) - ?", int64(most)).OrderExpr("quarter DESC")
+		q := tx.NewSelect().TableExpr("?(rk)kpi_dirty").Column("quarter").
+			Where("quarter > (SELECT MAX(m.quarter) FROM ?(rk)kpi_dirty AS m) - ?", int64(most)).OrderExpr("quarter DESC")
 		if err := sqldb.SkipLocked(q).Scan(ctx, &marked); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		}
 		// Before anything is counted: whoever commits an event from here on
 		// leaves a new mark.
-		_, err := tx.NewRaw("DELETE FROM kpi_dirty WHERE quarter IN (?)", bun.List(marked)).Exec(ctx)
+		_, err := tx.NewRaw("DELETE FROM ?(rk)kpi_dirty WHERE quarter IN (?)", bun.List(marked)).Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -126,21 +126,21 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 // changed notes that the days of quarters, which come newest first, are
 // counted anew. Oldest first, so that two processes wait for each other in
 // one order.
-func changed(ctx context.Context, tx bun.Tx, marked []int64) error {
+func changed(ctx context.Context, tx bun.IDB, marked []int64) error {
 	var rows []dayRow
 	for _, q := range slices.Backward(marked) {
 		if day := dayOf(q); len(rows) == 0 || rows[len(rows)-1].Day != day {
 			rows = append(rows, dayRow{Day: day, Version: 1})
 		}
 	}
-	_, err := tx.NewInsert().Model(&rows).ModelTableExpr("kpi_days AS d").
+	_, err := tx.NewInsert().Model(&rows).ModelTableExpr("?(rk)kpi_days AS d").
 		On("CONFLICT (day) DO UPDATE").Set("version = d.version + 1").Exec(ctx)
 	return err
 }
 
 // count counts marked quarters, which lie in a span, within a transaction.
 type count struct {
-	tx      bun.Tx
+	tx      bun.IDB
 	dialect sqlstore.Dialect
 	span    span
 	marked  []int64 // newest first
@@ -160,7 +160,7 @@ func (c count) replace(ctx context.Context) error {
 		return err
 	}
 	for _, table := range []string{"kpi_quarters", "kpi_shares"} {
-		if _, err := c.tx.NewRaw("DELETE FROM ? WHERE quarter IN (?)", bun.Ident(table), bun.List(c.marked)).Exec(ctx); err != nil {
+		if _, err := c.tx.NewRaw("DELETE FROM ? WHERE quarter IN (?)", sqldb.Table(table), bun.List(c.marked)).Exec(ctx); err != nil {
 			return err
 		}
 	}
@@ -193,7 +193,7 @@ func (c count) events(ctx context.Context) (rows []quarterRow, sum Counts, err e
 			N       int64
 		}
 		err := c.tx.NewRaw("SELECT ? AS quarter, e.type, COUNT(*) AS n FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY 1, e.type",
-			bun.Safe(quarterExpr(c.dialect, "e.at")), bun.Ident(table), sqldb.At(c.span.from), sqldb.At(c.span.to)).Scan(ctx, &found)
+			bun.Safe(quarterExpr(c.dialect, "e.at")), sqldb.Table(table), sqldb.At(c.span.from), sqldb.At(c.span.to)).Scan(ctx, &found)
 		if err != nil {
 			return nil, sum, fmt.Errorf("%s: %w", table, err)
 		}
@@ -226,16 +226,16 @@ var shareQueries = []struct {
 	event string
 }{
 	{"reason", func(c Counts) int64 { return c.Returns },
-		"returns_events", "JOIN returns AS r ON r.id = e.aggregate_id",
+		"returns_events", "JOIN ?(rk)returns AS r ON r.id = e.aggregate_id",
 		"r.reason AS name, COUNT(*) AS n, 0 AS amount", returns.EventRequested},
 	{"disposition", func(c Counts) int64 { return c.ReturnsApproved },
-		"returns_events", "JOIN return_lines AS l ON l.return_id = e.aggregate_id AND l.accepted > 0",
+		"returns_events", "JOIN ?(rk)return_lines AS l ON l.return_id = e.aggregate_id AND l.accepted > 0",
 		"l.disposition AS name, CAST(SUM(l.accepted) AS BIGINT) AS n, 0 AS amount", returns.EventApproved},
 	{"refund", func(c Counts) int64 { return c.RefundsPaid },
-		"refunds_events", "JOIN refunds AS f ON f.id = e.aggregate_id",
+		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
 		"f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount", refunds.EventSucceeded},
 	{"leakage", func(c Counts) int64 { return c.RefundsPaid },
-		"refunds_events", "JOIN refunds AS f ON f.id = e.aggregate_id AND f.amount_minor > CAST(f.quote ->> 'by_terms' AS BIGINT)",
+		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id AND f.amount_minor > CAST(f.quote ->> 'by_terms' AS BIGINT)",
 		"f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor - CAST(f.quote ->> 'by_terms' AS BIGINT)) AS BIGINT) AS amount", refunds.EventSucceeded},
 }
 
@@ -248,7 +248,7 @@ func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 		}
 		var rows []shareRow
 		err := c.tx.NewRaw("SELECT ? AS quarter, ? AS kind, ? FROM ? AS e ? WHERE e.at >= ? AND e.at < ? AND e.type = ? GROUP BY 1, 3",
-			bun.Safe(quarterExpr(c.dialect, "e.at")), q.kind, bun.Safe(q.sums), bun.Ident(q.table), bun.Safe(q.from),
+			bun.Safe(quarterExpr(c.dialect, "e.at")), q.kind, bun.Safe(q.sums), sqldb.Table(q.table), sqldb.Text(q.from),
 			sqldb.At(c.span.from), sqldb.At(c.span.to), q.event).Scan(ctx, &rows)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.kind, err)
@@ -265,15 +265,15 @@ func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 // closeCases notes the stages of the returns that were closed in the span and
 // are not noted yet. The first time a stage was reached counts.
 func (c count) closeCases(ctx context.Context) error {
-	_, err := c.tx.NewRaw(`INSERT INTO kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
+	_, err := c.tx.NewRaw(`INSERT INTO ?(rk)kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
 		SELECT h.aggregate_id,
 			MIN(CASE WHEN h.type = 'return.requested' THEN h.at END),
 			MIN(CASE WHEN h.type = 'return.authorized' THEN h.at END),
 			MIN(CASE WHEN h.type = 'return.received' THEN h.at END),
 			MIN(CASE WHEN h.type IN ('return.approved', 'return.rejected') THEN h.at END),
 			MIN(CASE WHEN h.type IN ('return.refunded', 'return.rejected', 'return.cancelled') THEN h.at END)
-		FROM returns_events AS h
-		WHERE h.aggregate_id IN (SELECT e.aggregate_id FROM returns_events AS e
+		FROM ?(rk)returns_events AS h
+		WHERE h.aggregate_id IN (SELECT e.aggregate_id FROM ?(rk)returns_events AS e
 			WHERE e.at >= ? AND e.at < ? AND e.type IN ('return.refunded', 'return.rejected', 'return.cancelled'))
 		GROUP BY h.aggregate_id
 		ON CONFLICT (return_id) DO NOTHING`, sqldb.At(c.span.from), sqldb.At(c.span.to)).Exec(ctx)

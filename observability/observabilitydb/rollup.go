@@ -96,7 +96,7 @@ func (r *Rollup) Note(ctx context.Context, db bun.IDB, events []event.Event) err
 // Touch marks the quarters of instants to be counted again, after an import
 // of old rows for one.
 func (r *Rollup) Touch(ctx context.Context, at ...time.Time) error {
-	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.Tx) error {
+	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.IDB) error {
 		return markQuarters(ctx, tx, at)
 	})
 }
@@ -120,7 +120,7 @@ func markQuarters(ctx context.Context, db bun.IDB, at []time.Time) error {
 }
 
 type dirtyRow struct {
-	bun.BaseModel `bun:"kpi_dirty"`
+	bun.BaseModel `bun:"?(rk)kpi_dirty"`
 
 	Quarter int64 `bun:"quarter,pk"`
 }
@@ -161,9 +161,9 @@ func (r *Rollup) Roll(ctx context.Context) (int, error) {
 // process, all history the first time.
 func (r *Rollup) sweep(ctx context.Context) error {
 	now := r.cfg.Now()
-	return r.db.Tx(ctx, "observabilitydb: look for new events", func(ctx context.Context, tx bun.Tx) error {
+	return r.db.Tx(ctx, "observabilitydb: look for new events", func(ctx context.Context, tx bun.IDB) error {
 		var last sqldb.Time
-		q := sqldb.ForUpdate(tx.NewSelect().Table("kpi_swept").Column("at").Where("id = 1"))
+		q := sqldb.ForUpdate(tx.NewSelect().TableExpr("?(rk)kpi_swept").Column("at").Where("id = 1"))
 		err := q.Scan(ctx, &last)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -173,8 +173,8 @@ func (r *Rollup) sweep(ctx context.Context) error {
 			from = last.Time().Add(-r.cfg.Late)
 		}
 		for _, table := range eventTables {
-			_, err := tx.NewRaw("INSERT INTO kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
-				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")), bun.Ident(table), sqldb.At(from)).Exec(ctx)
+			_, err := tx.NewRaw("INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
+				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")), sqldb.Table(table), sqldb.At(from)).Exec(ctx)
 			if err != nil {
 				return err
 			}
@@ -182,7 +182,7 @@ func (r *Rollup) sweep(ctx context.Context) error {
 		if now.Before(last.Time()) {
 			now = last.Time() // the clock of another process is ahead
 		}
-		_, err = tx.NewRaw("INSERT INTO kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at", sqldb.At(now)).Exec(ctx)
+		_, err = tx.NewRaw("INSERT INTO ?(rk)kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at", sqldb.At(now)).Exec(ctx)
 		return err
 	})
 }

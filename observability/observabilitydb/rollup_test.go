@@ -10,16 +10,16 @@ import (
 
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/seedtest"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 func appendEvents(t *testing.T, db *sqlstore.DB, prefix string, events ...event.Event) {
 	t.Helper()
-	err := db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.IDB) error {
 		return outbox.Append(ctx, tx, prefix, events)
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func TestConcurrentRollupsLoseNothing(t *testing.T) {
 					if e, err = event.NewEvent(fmt.Sprintf("w%d-%d", w, i), 1, orders.EventPlaced, event.Stamp{At: at}, struct{}{}); err != nil {
 						break
 					}
-					err = db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.Tx) error {
+					err = db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.IDB) error {
 						return outbox.Append(ctx, tx, "orders", []event.Event{e})
 					})
 					if err == nil {

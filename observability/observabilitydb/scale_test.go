@@ -11,8 +11,8 @@ import (
 
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // TestDashboardAtScale measures the reads of a dashboard over a long history:
@@ -84,7 +84,7 @@ func sameCounts(t *testing.T, db *sqlstore.DB, k KPIs) {
 			Type string
 			N    int64
 		}
-		err := db.Reader().NewSelect().Table(table).Column("type").ColumnExpr("COUNT(*) AS n").
+		err := db.Read().NewSelect().Table(table).Column("type").ColumnExpr("COUNT(*) AS n").
 			Where("at >= ?", sqldb.At(k.From)).Where("at < ?", sqldb.At(k.To)).Group("type").Scan(t.Context(), &rows)
 		if err != nil {
 			t.Fatal(err)
@@ -108,8 +108,8 @@ func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 500, Returns: 50, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 365 * 24 * time.Hour})
 		hook := &statements{}
-		seen := db.Reader().WithQueryHook(hook)
-		reader := New(&sqlstore.DB{Reader(): seen, Writer(): db.Writer(), Dialect(): db.Dialect()})
+		db.AddQueryHook(hook)
+		reader := New(db)
 		for _, want := range []struct {
 			zone       string
 			statements int

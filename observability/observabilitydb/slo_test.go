@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -160,7 +160,7 @@ func TestRecorderKeepsWhatItCouldNotWriteAndCountsItOnce(t *testing.T) {
 		p.now = now.AddDate(0, 3, 0)
 		p.orders(t, 0, 0, 0)
 		var left int
-		if err := db.Reader().NewRaw("SELECT COUNT(*) FROM slo_deltas").Scan(t.Context(), &left); err != nil || left != 0 {
+		if err := db.Read().NewRaw("SELECT COUNT(*) FROM ?(rk)slo_deltas").Scan(t.Context(), &left); err != nil || left != 0 {
 			t.Errorf("%d deltas (%v) are kept for three months, want none", left, err)
 		}
 	})

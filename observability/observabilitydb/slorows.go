@@ -33,14 +33,14 @@ func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
 	for _, c := range columns[2:] {
 		sets = append(sets, c+" = EXCLUDED."+c)
 	}
-	_, err := tx.NewRaw("INSERT INTO slo_deltas ("+strings.Join(columns, ", ")+") VALUES (?) ON CONFLICT (slot, process) DO UPDATE SET "+
+	_, err := tx.NewRaw("INSERT INTO ?(rk)slo_deltas ("+strings.Join(columns, ", ")+") VALUES (?) ON CONFLICT (slot, process) DO UPDATE SET "+
 		strings.Join(sets, ", "), bun.List(values)).Exec(ctx)
 	return err
 }
 
 // compact puts one delta for each hour, of all processes together, in the
 // place of those from before an instant. It stands in the hour's last slot.
-func compact(ctx context.Context, tx bun.Tx, d sqlstore.Dialect, before time.Time) error {
+func compact(ctx context.Context, tx bun.IDB, d sqlstore.Dialect, before time.Time) error {
 	edge := before.Truncate(time.Hour).Unix() / int64(slot/time.Second)
 	const hour = int64(time.Hour / slot)
 	columns := append([]string{"submitted", "accepted", "failed"}, bucketColumns...)
@@ -49,9 +49,9 @@ func compact(ctx context.Context, tx bun.Tx, d sqlstore.Dialect, before time.Tim
 		sums = append(sums, "CAST(SUM("+c+") AS BIGINT)")
 		adds = append(adds, c+" = d."+c+" + EXCLUDED."+c)
 	}
-	const old = "slo_deltas WHERE slot < ? AND process <> ?"
+	const old = "?(rk)slo_deltas WHERE slot < ? AND process <> ?"
 	insert := func(from string) string {
-		return "INSERT INTO slo_deltas AS d (slot, process, " + strings.Join(columns, ", ") + ") SELECT slot / ? * ? + ? - 1, ?, " +
+		return "INSERT INTO ?(rk)slo_deltas AS d (slot, process, " + strings.Join(columns, ", ") + ") SELECT slot / ? * ? + ? - 1, ?, " +
 			strings.Join(sums, ", ") + " FROM " + from + " GROUP BY 1 ON CONFLICT (slot, process) DO UPDATE SET " + strings.Join(adds, ", ")
 	}
 	if d == sqlstore.Postgres {
@@ -69,7 +69,7 @@ func compact(ctx context.Context, tx bun.Tx, d sqlstore.Dialect, before time.Tim
 }
 
 type outageRow struct {
-	bun.BaseModel `bun:"slo_outages"`
+	bun.BaseModel `bun:"?(rk)slo_outages"`
 
 	Process  string     `bun:"process,pk"`
 	Started  sqldb.Time `bun:"started,pk"`

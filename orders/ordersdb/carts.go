@@ -24,7 +24,7 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return none, map[int64]orders.Product{}, nil
 	}
 	var row cartRow
-	err := s.db.Reader().NewSelect().Model(&row).Where("c.customer_id = ?", customerID).Where("c.order_id IS NULL").Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&row).Where("c.customer_id = ?", customerID).Where("c.order_id IS NULL").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return none, map[int64]orders.Product{}, nil
 	}
@@ -32,9 +32,9 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return orders.Cart{}, nil, fmt.Errorf("ordersdb: cart of %s: %w", customerID, err)
 	}
 	carts := map[string]*orders.Cart{row.ID: row.cart()}
-	products, sold, err := loadItems(ctx, s.db.Reader().NewSelect(), carts)
+	products, sold, err := loadItems(ctx, s.db.Read().NewSelect(), carts)
 	if err == nil {
-		err = withSales(ctx, s.db.Reader(), products, sold, customerID)
+		err = withSales(ctx, s.db.Read(), products, sold, customerID)
 	}
 	if err != nil {
 		return orders.Cart{}, nil, fmt.Errorf("ordersdb: cart of %s: %w", customerID, err)
@@ -72,7 +72,7 @@ func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, pr
 // its err; the error returned is of the transaction, and then nothing of any
 // of them was saved.
 func (s *Store) changeCarts(ctx context.Context, batch []*cartCall) error {
-	return s.db.Tx(ctx, "ordersdb: update cart", func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, "ordersdb: update cart", func(ctx context.Context, tx bun.IDB) error {
 		b := &cartBook{carts: map[string]*openCart{}}
 		if err := b.load(ctx, tx, batch); err != nil {
 			return err
@@ -99,7 +99,7 @@ type openCart struct {
 	changed bool
 }
 
-func (b *cartBook) load(ctx context.Context, tx bun.Tx, batch []*cartCall) error {
+func (b *cartBook) load(ctx context.Context, tx bun.IDB, batch []*cartCall) error {
 	var customers []string
 	var wanted []int64
 	for _, c := range batch {
@@ -179,7 +179,7 @@ func (b *cartBook) apply(call *cartCall) (orders.Cart, error) {
 }
 
 // save writes what changed in one round trip, with one statement a table.
-func (b *cartBook) save(ctx context.Context, tx bun.Tx) error {
+func (b *cartBook) save(ctx context.Context, tx bun.IDB) error {
 	var made, kept []cartRow
 	var items []cartItemRow
 	var gone [][2]any
@@ -228,7 +228,7 @@ func (b *cartBook) save(ctx context.Context, tx bun.Tx) error {
 			for _, g := range gone {
 				args = append(args, g[0], g[1])
 			}
-			if _, err := w.NewDelete().Table("cart_items").Where("(cart_id, product_id) IN (VALUES "+pairs+")", args...).Exec(ctx); err != nil {
+			if _, err := w.NewDelete().TableExpr("?(rk)cart_items").Where("(cart_id, product_id) IN (VALUES "+pairs+")", args...).Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -297,7 +297,7 @@ func loadItems(ctx context.Context, q *bun.SelectQuery, carts map[string]*orders
 		ids = append(ids, id)
 	}
 	var rows []itemRow
-	err = q.TableExpr("cart_items AS i").Join("JOIN products AS p ON p.id = i.product_id").
+	err = q.TableExpr("?(rk)cart_items AS i").Join("JOIN ?(rk)products AS p ON p.id = i.product_id").
 		ColumnExpr("p.*, i.cart_id AS cart_id, i.position AS cart_position, i.quantity AS cart_quantity").
 		Where("i.cart_id IN (?)", bun.List(ids)).OrderExpr("p.id").Scan(ctx, &rows)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // held is a store whose first Place waits for a lock while others queue up.
@@ -40,8 +40,9 @@ func (h *held) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	t.Helper()
 	ctx := t.Context()
-	h := &held{T: t, store: New(db)}
-	db.Writer() = db.Writer().WithQueryHook(h)
+	h := &held{T: t}
+	db.AddQueryHook(h)
+	h.store = New(db)
 	h.must(Migrate(ctx, db))
 	var err error
 	h.product, err = h.store.SaveProduct(ctx, 0, event.Stamp{At: time.Now()}, func(p *orders.Product) error {
@@ -58,7 +59,7 @@ func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	}
 	locked, let, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		done <- db.Tx(ctx, "hold", func(ctx context.Context, tx bun.Tx) error {
+		done <- db.Tx(ctx, "hold", func(ctx context.Context, tx bun.IDB) error {
 			var row productRow
 			if err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", h.product.ID), db.Dialect()).Scan(ctx); err != nil {
 				return err

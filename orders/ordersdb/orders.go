@@ -37,7 +37,7 @@ func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 }
 
 func (s *Store) ordersByID(ctx context.Context, ids []string) (map[string]orders.Order, error) {
-	list, err := loadOrders(ctx, s.db.Reader(), ids)
+	list, err := loadOrders(ctx, s.db.Read(), ids)
 	found := make(map[string]orders.Order, len(list))
 	for _, o := range list {
 		found[o.ID] = o
@@ -50,7 +50,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("order", fmt.Sprintf("%q", id))
 	}
-	events, err := outbox.Events(ctx, s.db.Reader(), eventPrefix, id)
+	events, err := outbox.Events(ctx, s.db.Read(), eventPrefix, id)
 	if err != nil {
 		return nil, fmt.Errorf("ordersdb: %w", err)
 	}
@@ -114,7 +114,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 		return nil, 0, nil
 	}
 	var rows []orderRow
-	sel := s.db.Reader().NewSelect().Model(&rows).Order("o.placed_at DESC", "o.id DESC").
+	sel := s.db.Read().NewSelect().Model(&rows).Order("o.placed_at DESC", "o.id DESC").
 		Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize))
 	if len(q.IDs) > 0 {
 		ids := slices.DeleteFunc(slices.Clone(q.IDs), func(id string) bool { return !storable(id) })
@@ -134,7 +134,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 		}
 	}
 	if q.NeedsReview {
-		sel = sel.Where("o.id IN (SELECT order_id FROM payments WHERE gave_up)")
+		sel = sel.Where("o.id IN (SELECT order_id FROM ?(rk)payments WHERE gave_up)")
 	}
 	if !q.From.IsZero() {
 		sel = sel.Where("o.placed_at >= ?", sqldb.At(q.From))
@@ -153,7 +153,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	case err != nil || all:
 	case q.CountUpTo > 0:
 		some := sel.Clone().ColumnExpr("1").Limit(int64(q.CountUpTo)).Offset(0)
-		err = s.db.Reader().NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &n)
+		err = s.db.Read().NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &n)
 	default:
 		n, err = sel.Count(ctx)
 	}
@@ -163,7 +163,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
 	}
-	found, err := withDetails(ctx, s.db.Reader(), rows)
+	found, err := withDetails(ctx, s.db.Read(), rows)
 	if err != nil {
 		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
 	}
@@ -185,7 +185,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 		return nil, nil
 	}
 	// Most of the time nothing is due: find that out without a transaction.
-	any, err := due(s.db.Reader().NewSelect()).Limit(1).Exists(ctx)
+	any, err := due(s.db.Read().NewSelect()).Limit(1).Exists(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ordersdb: claim payments: %w", err)
 	}
@@ -193,7 +193,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 		return nil, nil
 	}
 	var claimed []orders.Order
-	err = s.db.Tx(ctx, "ordersdb: claim payments", func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.Tx(ctx, "ordersdb: claim payments", func(ctx context.Context, tx bun.IDB) error {
 		claimed = nil
 		var ids, orderIDs []string
 		if err := sqldb.SkipLocked(due(tx.NewSelect()).Limit(int64(limit))).Scan(ctx, &ids); err != nil {

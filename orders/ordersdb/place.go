@@ -21,7 +21,7 @@ import (
 // is in its err; the error returned is of the transaction, and then nothing of
 // any of them was saved.
 func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
-	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.IDB) error {
 		b := &book{
 			db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
 			earlier: map[string]orders.Order{}, keys: map[[2]string]string{}, sold: map[int64]int{},
@@ -41,7 +41,7 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 // book is what one transaction of intake works on.
 type book struct {
 	db    *sqlstore.DB
-	tx    bun.Tx
+	tx    bun.IDB
 	batch []*placeCall
 
 	byID     map[string]*orders.Cart // carts, locked
@@ -95,7 +95,7 @@ func (b *book) loadEarlier(ctx context.Context) error {
 		}
 	}
 	var keyed []struct{ ID, CustomerID, IdempotencyKey string }
-	q := b.tx.NewSelect().Table("orders").Column("id", "customer_id", "idempotency_key")
+	q := b.tx.NewSelect().TableExpr("?(rk)orders").Column("id", "customer_id", "idempotency_key")
 	any := false
 	for _, p := range b.batch {
 		if p.req.IdempotencyKey != "" {
@@ -301,7 +301,7 @@ func (b *book) save(ctx context.Context) error {
 			}
 		}
 		if len(cartIDs) > 0 {
-			_, err := w.NewUpdate().Table("carts").Set("order_id = CASE id"+assignments.String()+" END", args...).
+			_, err := w.NewUpdate().TableExpr("?(rk)carts").Set("order_id = CASE id"+assignments.String()+" END", args...).
 				Where("id IN (?)", bun.List(cartIDs)).Exec(ctx)
 			if err != nil {
 				return err

@@ -17,7 +17,7 @@ import (
 // Product implements orders.Store.
 func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
 	var row productRow
-	err := s.db.Reader().NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.Product{}, notFound("product", id)
 	}
@@ -25,7 +25,7 @@ func (s *Store) Product(ctx context.Context, id int64) (orders.Product, error) {
 		return orders.Product{}, fmt.Errorf("ordersdb: product %d: %w", id, err)
 	}
 	found := map[int64]orders.Product{id: row.product()}
-	if err := withSales(ctx, s.db.Reader(), found, onSale(row), ""); err != nil {
+	if err := withSales(ctx, s.db.Read(), found, onSale(row), ""); err != nil {
 		return orders.Product{}, fmt.Errorf("ordersdb: product %d: %w", id, err)
 	}
 	return found[id], nil
@@ -44,14 +44,14 @@ func onSale(rows ...productRow) (ids []int64) {
 // Products implements orders.Store.
 func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 	var rows []productRow
-	if err := s.db.Reader().NewSelect().Model(&rows).Order("p.id").Scan(ctx); err != nil {
+	if err := s.db.Read().NewSelect().Model(&rows).Order("p.id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("ordersdb: products: %w", err)
 	}
 	found := make(map[int64]orders.Product, len(rows))
 	for _, r := range rows {
 		found[r.ID] = r.product()
 	}
-	if err := withSales(ctx, s.db.Reader(), found, onSale(rows...), ""); err != nil {
+	if err := withSales(ctx, s.db.Read(), found, onSale(rows...), ""); err != nil {
 		return nil, fmt.Errorf("ordersdb: products: %w", err)
 	}
 	products := make([]orders.Product, len(rows))
@@ -64,7 +64,7 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 // SaveProduct implements orders.Store.
 func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, change func(*orders.Product) error) (orders.Product, error) {
 	var saved orders.Product
-	err := s.db.Tx(ctx, "ordersdb: save product", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "ordersdb: save product", func(ctx context.Context, tx bun.IDB) error {
 		var was orders.Product
 		if id != 0 {
 			var row productRow
@@ -131,7 +131,7 @@ func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (
 }
 
 func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
-	return s.db.Tx(ctx, "ordersdb: restock", func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, "ordersdb: restock", func(ctx context.Context, tx bun.IDB) error {
 		wanted := map[int64]bool{}
 		for _, c := range calls {
 			wanted[c.restock.ProductID] = true

@@ -13,7 +13,7 @@ import (
 )
 
 type productRow struct {
-	bun.BaseModel `bun:"table:products,alias:p"`
+	bun.BaseModel `bun:"table:?(rk)products,alias:p"`
 
 	ID               int64 `bun:",pk,autoincrement"`
 	Name             string
@@ -50,7 +50,7 @@ func rowOfProduct(p orders.Product) productRow {
 }
 
 type movementRow struct {
-	bun.BaseModel `bun:"table:stock_movements,alias:m"`
+	bun.BaseModel `bun:"table:?(rk)stock_movements,alias:m"`
 
 	ID        int64 `bun:",pk,autoincrement"`
 	ProductID int64
@@ -71,7 +71,7 @@ func movement(productID int64, kind string, quantity int, ref string, s event.St
 }
 
 type cartRow struct {
-	bun.BaseModel `bun:"table:carts,alias:c"`
+	bun.BaseModel `bun:"table:?(rk)carts,alias:c"`
 
 	ID         string `bun:",pk"`
 	CustomerID string
@@ -80,7 +80,7 @@ type cartRow struct {
 }
 
 type cartItemRow struct {
-	bun.BaseModel `bun:"table:cart_items,alias:i"`
+	bun.BaseModel `bun:"table:?(rk)cart_items,alias:i"`
 
 	CartID    string `bun:",pk"`
 	ProductID int64  `bun:",pk"`
@@ -89,7 +89,7 @@ type cartItemRow struct {
 }
 
 type orderRow struct {
-	bun.BaseModel `bun:"table:orders,alias:o"`
+	bun.BaseModel `bun:"table:?(rk)orders,alias:o"`
 
 	ID             string `bun:",pk"`
 	Number         string
@@ -136,7 +136,7 @@ func (r orderRow) order() orders.Order {
 }
 
 type lineRow struct {
-	bun.BaseModel `bun:"table:order_lines,alias:l"`
+	bun.BaseModel `bun:"table:?(rk)order_lines,alias:l"`
 
 	ID                string `bun:",pk"`
 	OrderID           string
@@ -176,7 +176,7 @@ func (r lineRow) line() orders.Line {
 }
 
 type paymentRow struct {
-	bun.BaseModel `bun:"table:payments,alias:pay"`
+	bun.BaseModel `bun:"table:?(rk)payments,alias:pay"`
 
 	ID          string `bun:",pk"`
 	OrderID     string

@@ -17,7 +17,7 @@ import (
 )
 
 type saleRow struct {
-	bun.BaseModel `bun:"table:flash_sales,alias:f"`
+	bun.BaseModel `bun:"table:?(rk)flash_sales,alias:f"`
 
 	ID             string `bun:",pk"`
 	ProductID      int64
@@ -51,7 +51,7 @@ func (r saleRow) sale() orders.FlashSale {
 }
 
 type buyerRow struct {
-	bun.BaseModel `bun:"table:flash_sale_buyers,alias:y"`
+	bun.BaseModel `bun:"table:?(rk)flash_sale_buyers,alias:y"`
 
 	SaleID     string `bun:",pk"`
 	CustomerID string `bun:",pk"`
@@ -59,7 +59,7 @@ type buyerRow struct {
 }
 
 type reservationRow struct {
-	bun.BaseModel `bun:"table:stock_reservations,alias:r"`
+	bun.BaseModel `bun:"table:?(rk)stock_reservations,alias:r"`
 
 	ID         string `bun:",pk"`
 	SaleID     string
@@ -229,7 +229,7 @@ func (b *saleBook) count(saleID, customerID string, n int) {
 }
 
 // save writes what changed, one statement a table, and the events.
-func (b *saleBook) save(ctx context.Context, tx bun.Tx) error {
+func (b *saleBook) save(ctx context.Context, tx bun.IDB) error {
 	if err := b.saveRows(ctx, tx); err != nil || len(b.events) == 0 {
 		return err
 	}
@@ -271,7 +271,7 @@ func (b *saleBook) saveCounts(ctx context.Context, tx bun.IDB) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.NewUpdate().Table("flash_sales").Set("sold = CASE id"+sold.String()+" END", soldArgs...).
+	_, err := tx.NewUpdate().TableExpr("?(rk)flash_sales").Set("sold = CASE id"+sold.String()+" END", soldArgs...).
 		Set("held = CASE id"+held.String()+" END", heldArgs...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }
@@ -301,7 +301,7 @@ func (b *saleBook) saveReservations(ctx context.Context, tx bun.IDB) error {
 		}
 	}
 	if len(old) > 0 {
-		if _, err := tx.NewDelete().Table("stock_reservations").Where("id IN (?)", bun.List(old)).Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().TableExpr("?(rk)stock_reservations").Where("id IN (?)", bun.List(old)).Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ const maxSales = 1000
 
 // FlashSale implements orders.Store.
 func (s *Store) FlashSale(ctx context.Context, id string) (orders.FlashSale, error) {
-	f, err := loadSale(ctx, s.db.Reader(), id)
+	f, err := loadSale(ctx, s.db.Read(), id)
 	if err != nil {
 		return orders.FlashSale{}, fmt.Errorf("ordersdb: flash sale: %w", err)
 	}
@@ -44,7 +44,7 @@ func loadSale(ctx context.Context, db bun.IDB, id string) (orders.FlashSale, err
 // FlashSales implements orders.Store.
 func (s *Store) FlashSales(ctx context.Context, at time.Time) ([]orders.FlashSale, error) {
 	var rows []saleRow
-	q := s.db.Reader().NewSelect().Model(&rows).Order("f.starts DESC", "f.id DESC").Limit(maxSales)
+	q := s.db.Read().NewSelect().Model(&rows).Order("f.starts DESC", "f.id DESC").Limit(maxSales)
 	if !at.IsZero() {
 		q = q.Where("f.starts <= ?", sqldb.At(at)).Where("f.ends > ?", sqldb.At(at))
 	}
@@ -59,7 +59,7 @@ func (s *Store) FlashSales(ctx context.Context, at time.Time) ([]orders.FlashSal
 }
 
 // lockProduct locks one product for a change of its stock or its sales.
-func (s *Store) lockProduct(ctx context.Context, tx bun.Tx, id int64) (orders.Product, error) {
+func (s *Store) lockProduct(ctx context.Context, tx bun.IDB, id int64) (orders.Product, error) {
 	var row productRow
 	err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", id), s.db.Dialect()).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -70,7 +70,7 @@ func (s *Store) lockProduct(ctx context.Context, tx bun.Tx, id int64) (orders.Pr
 
 // CreateFlashSale implements orders.Store.
 func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders.FlashSale, error) {
-	err := s.db.Tx(ctx, "ordersdb: create flash sale", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "ordersdb: create flash sale", func(ctx context.Context, tx bun.IDB) error {
 		if _, err := s.lockProduct(ctx, tx, f.ProductID); err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := tx.NewUpdate().Table("products").Set("on_sale = TRUE").Where("id = ?", f.ProductID).Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().TableExpr("?(rk)products").Set("on_sale = TRUE").Where("id = ?", f.ProductID).Exec(ctx); err != nil {
 			return err
 		}
 		return outbox.Append(ctx, tx, eventPrefix, f.PendingEvents())
@@ -93,7 +93,7 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 }
 
 // checkOverlap is exact because it runs under the lock of the product.
-func checkOverlap(ctx context.Context, tx bun.Tx, f orders.FlashSale) error {
+func checkOverlap(ctx context.Context, tx bun.IDB, f orders.FlashSale) error {
 	var rows []saleRow
 	err := tx.NewSelect().Model(&rows).Where("f.product_id = ?", f.ProductID).
 		Where("f.starts < ?", sqldb.At(f.Ends)).Where("f.ends > ?", sqldb.At(f.Starts)).Limit(2).Scan(ctx)
@@ -110,7 +110,7 @@ func checkOverlap(ctx context.Context, tx bun.Tx, f orders.FlashSale) error {
 // UpdateFlashSale implements orders.Store.
 func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
 	var saved orders.FlashSale
-	err := s.db.Tx(ctx, "ordersdb: update flash sale", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "ordersdb: update flash sale", func(ctx context.Context, tx bun.IDB) error {
 		f, err := s.lockSale(ctx, tx, id)
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, 
 }
 
 // lockSale loads a sale under the lock of its product, which never changes.
-func (s *Store) lockSale(ctx context.Context, tx bun.Tx, id string) (orders.FlashSale, error) {
+func (s *Store) lockSale(ctx context.Context, tx bun.IDB, id string) (orders.FlashSale, error) {
 	f, err := loadSale(ctx, tx, id)
 	if err != nil {
 		return orders.FlashSale{}, err
@@ -171,7 +171,7 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 		return orders.Reservation{}, &orders.Error{Code: orders.CodeInvalid, Field: "customer", Message: "the customer's id is no text"}
 	}
 	var saved orders.Reservation
-	err := s.db.Tx(ctx, "ordersdb: reserve", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "ordersdb: reserve", func(ctx context.Context, tx bun.IDB) error {
 		f, err := loadSale(ctx, tx, saleID)
 		if err != nil {
 			return err
@@ -217,7 +217,7 @@ func (s *Store) Reservation(ctx context.Context, id string) (orders.Reservation,
 		return orders.Reservation{}, notFound("reservation", fmt.Sprintf("%q", id))
 	}
 	var row reservationRow
-	err := s.db.Reader().NewSelect().Model(&row).Where("r.id = ?", id).Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&row).Where("r.id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.Reservation{}, notFound("reservation", id)
 	}
@@ -235,10 +235,10 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 	}
 	at := sqldb.At(st.At)
 	var due, over []int64
-	err := s.db.Reader().NewSelect().Model((*reservationRow)(nil)).Column("r.product_id").
+	err := s.db.Read().NewSelect().Model((*reservationRow)(nil)).Column("r.product_id").
 		Where("r.status = 'held'").Where("r.expires_at <= ?", at).Order("r.expires_at").Limit(int64(limit)).Scan(ctx, &due)
 	if err == nil {
-		err = s.db.Reader().NewSelect().Model((*saleRow)(nil)).Column("f.product_id").
+		err = s.db.Read().NewSelect().Model((*saleRow)(nil)).Column("f.product_id").
 			Where("NOT f.closed").Where("f.ends <= ?", at).Limit(int64(limit)).Scan(ctx, &over)
 	}
 	if err != nil {
@@ -258,7 +258,7 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 }
 
 func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Stamp, limit int) (n int, err error) {
-	err = s.db.Tx(ctx, "ordersdb: expire reservations", func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.Tx(ctx, "ordersdb: expire reservations", func(ctx context.Context, tx bun.IDB) error {
 		if _, err := s.lockProduct(ctx, tx, productID); err != nil {
 			return err
 		}
@@ -279,13 +279,13 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Sta
 		if err := b.save(ctx, tx); err != nil {
 			return err
 		}
-		_, err = tx.NewUpdate().Table("flash_sales").Set("closed = TRUE").
+		_, err = tx.NewUpdate().TableExpr("?(rk)flash_sales").Set("closed = TRUE").
 			Where("product_id = ?", productID).Where("NOT closed").Where("ends <= ?", sqldb.At(st.At)).Where("held = 0").Exec(ctx)
 		if err != nil {
 			return err
 		}
-		_, err = tx.NewUpdate().Table("products").
-			Set("on_sale = EXISTS (SELECT 1 FROM flash_sales WHERE product_id = ? AND NOT closed)", productID).
+		_, err = tx.NewUpdate().TableExpr("?(rk)products").
+			Set("on_sale = EXISTS (SELECT 1 FROM ?(rk)flash_sales WHERE product_id = ? AND NOT closed)", productID).
 			Where("id = ?", productID).Exec(ctx)
 		return err
 	})

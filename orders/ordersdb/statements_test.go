@@ -10,13 +10,13 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // counter counts the statements a database is sent, commits apart.
@@ -51,7 +51,7 @@ func (c *counter) take() (statements []string, commits int) {
 
 func count(db *sqlstore.DB) *counter {
 	c := &counter{}
-	db.Writer(), db.Reader() = db.Writer().WithQueryHook(c), db.Reader().WithQueryHook(c)
+	db.AddQueryHook(c)
 	return c
 }
 

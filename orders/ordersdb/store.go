@@ -30,9 +30,9 @@ var migrations embed.FS
 //	store := ordersdb.New(db)
 func Open(ctx context.Context, url string) (*sqlstore.DB, error) {
 	if strings.Contains(url, "://") {
-		return sqlstore.Open(ctx, sqlstore.Config{URL: url})
+		return sqlstore.OpenConfig(ctx, sqlstore.Config{URL: url})
 	}
-	return sqlstore.Open(ctx, sqlstore.Config{File: url})
+	return sqlstore.OpenConfig(ctx, sqlstore.Config{File: url})
 }
 
 // Migrations are the migrations of this store.
@@ -111,6 +111,6 @@ func addStock(ctx context.Context, db bun.IDB, deltas map[int64]int, ids []int64
 		args = append(args, id, deltas[id])
 	}
 	delta.WriteString(" END")
-	_, err := db.NewUpdate().Table("products").Set(delta.String(), args...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	_, err := db.NewUpdate().TableExpr("?(rk)products").Set(delta.String(), args...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
 	return err
 }

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // migrated returns the database with the tables of this store.
@@ -29,7 +29,7 @@ func TestStoreOnSQLite(t *testing.T) {
 func TestStoreOnPostgreSQL(t *testing.T) {
 	db := migrated(t, sqlstoretest.Postgres(t))
 	var tables []string
-	err := db.Reader().NewSelect().Table("pg_tables").Column("tablename").
+	err := db.Read().NewSelect().Table("pg_tables").Column("tablename").
 		Where("schemaname = current_schema()").Where("tablename NOT LIKE '%version%'").Scan(t.Context(), &tables)
 	if err != nil || len(tables) < 10 {
 		t.Fatal(tables, err)

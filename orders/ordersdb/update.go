@@ -54,7 +54,7 @@ func (s *Store) finish(ctx context.Context, u *updateCall) (orders.Order, error)
 // updateAll carries out calls in one transaction. A refusal of one is in its
 // err; the error returned is of the transaction, and then nothing was saved.
 func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
-	return s.db.Tx(ctx, "ordersdb: update order", func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, "ordersdb: update order", func(ctx context.Context, tx bun.IDB) error {
 		now, err := lockOrders(ctx, tx, calls)
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func saveOrder(ctx context.Context, db bun.IDB, was, o orders.Order) error {
 // lockOrders loads the orders of the calls with their rows and those of their
 // payments locked. The payments' too, because Claim leases payments without
 // locking their orders.
-func lockOrders(ctx context.Context, tx bun.Tx, calls []*updateCall) (map[string]orders.Order, error) {
+func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[string]orders.Order, error) {
 	ids := make([]string, len(calls))
 	for i, u := range calls {
 		ids[i] = u.id
@@ -144,7 +144,7 @@ func lockOrders(ctx context.Context, tx bun.Tx, calls []*updateCall) (map[string
 
 // release gives back what a cancelled order held: its cart, unless the
 // customer has another one with something in it, and its units.
-func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
+func (s *Store) release(ctx context.Context, tx bun.IDB, o orders.Order) error {
 	var carts []cartRow
 	err := sqldb.ForUpdate(tx.NewSelect().Model(&carts).
 		Where("c.id = ? OR (c.customer_id = ? AND c.order_id IS NULL)", o.CartID, o.CustomerID).Order("c.id")).Scan(ctx)
@@ -160,18 +160,18 @@ func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
 		}
 	}
 	if own && other != "" {
-		items, err := tx.NewSelect().Table("cart_items").Where("cart_id = ?", other).Count(ctx)
+		items, err := tx.NewSelect().TableExpr("?(rk)cart_items").Where("cart_id = ?", other).Count(ctx)
 		if err != nil {
 			return err
 		}
 		if items > 0 {
 			own = false
-		} else if _, err := tx.NewDelete().Table("carts").Where("id = ?", other).Exec(ctx); err != nil {
+		} else if _, err := tx.NewDelete().TableExpr("?(rk)carts").Where("id = ?", other).Exec(ctx); err != nil {
 			return err
 		}
 	}
 	if own {
-		if _, err := tx.NewUpdate().Table("carts").Set("order_id = NULL").Where("id = ?", o.CartID).Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().TableExpr("?(rk)carts").Set("order_id = NULL").Where("id = ?", o.CartID).Exec(ctx); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (s *Store) release(ctx context.Context, tx bun.Tx, o orders.Order) error {
 
 // uncount takes a cancelled order out of the flash sales of its lines, under
 // the locks of their products.
-func uncount(ctx context.Context, tx bun.Tx, o orders.Order) error {
+func uncount(ctx context.Context, tx bun.IDB, o orders.Order) error {
 	var ids []string
 	for _, l := range o.Lines {
 		if l.SaleID != "" {

@@ -50,6 +50,7 @@ type DB struct {
 	schema, prefix string
 	retryFor       time.Duration
 	slots          *Slots
+	hooks          []bun.QueryHook
 	outer          bun.IDB // the caller's transaction, see WithTx
 
 	migration func() (pool *sql.DB, done func() error, err error)
@@ -139,7 +140,11 @@ func (db *DB) place() string {
 func (db *DB) Writer() *bun.DB { return db.writer }
 
 // Reader takes statements that change nothing.
-func (db *DB) Reader() bun.IDB {
+func (db *DB) Reader() *bun.DB { return db.reader }
+
+// Read returns where stores read: Reader, or the caller's transaction on a
+// handle made by WithTx.
+func (db *DB) Read() bun.IDB {
 	if db.outer != nil {
 		return db.outer
 	}
@@ -169,7 +174,7 @@ func (db *DB) InTx() bool { return db.outer != nil }
 // waits for a transaction that is open.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
-	if err := db.Reader().NewRaw("SELECT 1").Scan(ctx, &one); err != nil {
+	if err := db.Read().NewRaw("SELECT 1").Scan(ctx, &one); err != nil {
 		return fmt.Errorf("sqlstore: ping: %w", err)
 	}
 	if db.dialect == SQLite && db.outer == nil {
@@ -178,6 +183,28 @@ func (db *DB) Ping(ctx context.Context) error {
 		return db.Tx(ctx, "sqlstore: ping", func(context.Context, bun.IDB) error { return nil })
 	}
 	return nil
+}
+
+// AddQueryHook makes hook see every statement, and the BEGIN, COMMIT and
+// ROLLBACK of each transaction, for tracing and for counting them. Call it
+// while nobody uses the database.
+func (db *DB) AddQueryHook(hook bun.QueryHook) {
+	same := db.reader == db.writer
+	db.hooks = append(db.hooks, hook)
+	db.writer = db.writer.WithQueryHook(hook)
+	if same {
+		db.reader = db.writer
+	} else {
+		db.reader = db.reader.WithQueryHook(hook)
+	}
+}
+
+// tell shows the hooks a step of a transaction.
+func (db *DB) tell(ctx context.Context, step string, err error) {
+	for _, h := range db.hooks {
+		e := &bun.QueryEvent{DB: db.writer, Query: step, StartTime: time.Now(), Err: err}
+		h.AfterQuery(h.BeforeQuery(ctx, e), e)
+	}
 }
 
 // Close closes what Open opened, the readers first, so that the writer is the
@@ -204,8 +231,15 @@ func newSlots() *Slots { return &Slots{batch.NewScheduler(runtime.GOMAXPROCS(0) 
 // Enter waits for a turn of the group, of which waiting tells how many calls
 // wait. The returned function ends it, with how many calls were carried out.
 func (s *Slots) Enter(group any, waiting func() int) (leave func(calls int)) {
+	if s == nil {
+		return func(int) {}
+	}
 	return s.s.Enter(group, waiting)
 }
 
 // Arrived tells of a call in a group that waits for its turn.
-func (s *Slots) Arrived() { s.s.Arrived() }
+func (s *Slots) Arrived() {
+	if s != nil {
+		s.s.Arrived()
+	}
+}

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestConstraintsHaveTheSameNamesOnBothDatabases(t *testing.T) {

@@ -4,13 +4,13 @@ import "context"
 
 // LockMigrations holds the lock that Migrate takes, as another process would.
 func LockMigrations(ctx context.Context, db *DB) (release func(), err error) {
-	pool, err := db.openMigration()
+	pool, done, err := db.migration()
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := db.lockMigration(ctx, pool)
+	unlock, err := db.lock(ctx, pool)
 	if err != nil {
 		return nil, err
 	}
-	return func() { unlock(); _ = pool.Close() }, nil
+	return func() { unlock(); _ = done() }, nil
 }

@@ -9,9 +9,8 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // set returns migrations that are the same for both databases: each text is a
@@ -33,7 +32,7 @@ func TestProcessesThatStartAtOnceMigrateOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				db, err := sqlstore.Open(t.Context(), c)
+				db, err := sqlstore.OpenConfig(t.Context(), c)
 				if err != nil {
 					t.Error(err)
 					return
@@ -50,9 +49,9 @@ func TestProcessesThatStartAtOnceMigrateOnce(t *testing.T) {
 		for query, want := range map[string]int{
 			"SELECT count(*) FROM a":                                         2,
 			"SELECT count(*) FROM b":                                         1,
-			"SELECT max(version_id) FROM first_schema_version":               2,
-			"SELECT count(*) FROM first_schema_version WHERE version_id = 1": 1,
-			"SELECT max(version_id) FROM second_schema_version":              1,
+			"SELECT max(version_id) FROM rk_first_schema_version":               2,
+			"SELECT count(*) FROM rk_first_schema_version WHERE version_id = 1": 1,
+			"SELECT max(version_id) FROM rk_second_schema_version":              1,
 		} {
 			var got int
 			if err := db.Reader().NewRaw(query).Scan(t.Context(), &got); err != nil || got != want {
@@ -90,7 +89,7 @@ func TestAMigrationThatFailsIsUndoneWholeAndGoesOnLater(t *testing.T) {
 func TestWaitingForAnotherMigrationEndsWithTheContext(t *testing.T) {
 	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		db := sqlstoretest.Open(t, c)
-		release, err := sqldb.LockMigrations(t.Context(), db)
+		release, err := sqlstore.LockMigrations(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestSQLiteStartsEachConnectionWithItsSettings(t *testing.T) {
@@ -34,7 +34,7 @@ func TestSQLiteStartsEachConnectionWithItsSettings(t *testing.T) {
 func TestReadersOfSQLiteDoNotWaitForATransaction(t *testing.T) {
 	db := sqlstoretest.SQLite(t)
 	counters(t, db)
-	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 		if err := add(ctx, tx, 1); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func TestOpenRefusesWhatItCanNotOpenAndKeepsThePassword(t *testing.T) {
 		"a folder not there": {sqlstore.Config{File: t.TempDir() + "/none/x.db", BusyTimeout: time.Millisecond}, "open"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db, err := sqlstore.Open(t.Context(), tc.c)
+			db, err := sqlstore.OpenConfig(t.Context(), tc.c)
 			if err == nil {
 				_ = db.Close()
 				t.Fatal("it was opened")

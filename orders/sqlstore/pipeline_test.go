@@ -9,15 +9,15 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
 		odd := `'); DROP TABLE moments; -- "?" ; \ $1 ☕`
-		err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.IDB) error {
 			return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 				for i := range 3 {
 					m := &moment{ID: i, At: sqldb.At(time.Unix(int64(i), 0)), List: sqldb.AsJSON([]string{odd})}
@@ -76,7 +76,7 @@ func TestTogetherSavesNothingWhenOneFails(t *testing.T) {
 				return err
 			},
 		} {
-			err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.Tx) error {
+			err := db.Tx(t.Context(), "test", func(ctx context.Context, tx bun.IDB) error {
 				return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error { return fn(ctx, w) })
 			})
 			if err == nil {

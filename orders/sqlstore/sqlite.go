@@ -14,11 +14,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/resilience"
 )
-
-// retry is how long a transaction waits after it was refused because of others.
-var retry = resilience.Backoff{Initial: 4 * time.Millisecond, Factor: 2, Max: 250 * time.Millisecond}
 
 // sqliteDialect is bun's dialect, save that it writes times as the integers
 // the columns hold. Without it a plain time.Time in a condition would be
@@ -104,7 +100,7 @@ func lockSQLite(ctx context.Context, pool *sql.DB) (func(), error) {
 	locks := sql.OpenDB(connector{pool.Driver(), sqliteURL(path, "_txlock=exclusive&_busy_timeout=100")})
 	locks.SetMaxOpenConns(1)
 	var conn *sql.Conn
-	err = RetryBusy(ctx, 0, func() (err error) {
+	err = sqldb.RetryBusy(ctx, 0, func() (err error) {
 		if conn == nil {
 			if conn, err = locks.Conn(ctx); err != nil {
 				return err
@@ -123,20 +119,4 @@ func lockSQLite(ctx context.Context, pool *sql.DB) (func(), error) {
 		_ = conn.Close()
 		_ = locks.Close()
 	}, nil
-}
-
-// RetryBusy runs fn until it ends otherwise than with a busy error of SQLite,
-// ctx is done, or limit has passed; zero means no limit. Drivers use it while
-// they open a file that others open, too.
-func RetryBusy(ctx context.Context, limit time.Duration, fn func() error) error {
-	start := time.Now()
-	for attempt := 0; ; attempt++ {
-		err := fn()
-		if err == nil || !sqldb.IsSQLiteBusy(err) || (limit > 0 && time.Since(start) > limit) {
-			return err
-		}
-		if werr := resilience.Sleep(ctx, retry.Wait(attempt)); werr != nil {
-			return errors.Join(werr, err)
-		}
-	}
 }

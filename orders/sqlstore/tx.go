@@ -67,7 +67,7 @@ func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx
 		case attempt == maxAttempts, time.Since(start) > db.retryFor:
 			return fmt.Errorf("%s: %w after %d attempts: %w", op, sqldb.ErrBusy, attempt, err)
 		}
-		if werr := resilience.Sleep(ctx, retry.Wait(attempt-1)); werr != nil {
+		if werr := resilience.Sleep(ctx, sqldb.Retry.Wait(attempt-1)); werr != nil {
 			return fmt.Errorf("%s: %w while waiting to retry: %w", op, werr, err)
 		}
 	}
@@ -79,6 +79,7 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.IDB)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	db.tell(ctx, "BEGIN", nil)
 	done := false
 	defer func() {
 		// Reached with done false by a panic or by runtime.Goexit (t.FailNow).
@@ -90,6 +91,7 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.IDB)
 		done = true
 		// The error of fn says what happened. A rollback fails only where
 		// the connection is gone, and the database rolls back then.
+		db.tell(ctx, "ROLLBACK", err)
 		_ = tx.Rollback()
 		return err
 	}
@@ -97,7 +99,9 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.IDB)
 		return fmt.Errorf("not committed: %w", err)
 	}
 	done = true
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	db.tell(ctx, "COMMIT", err)
+	if err != nil {
 		if sqldb.IsDefinite(err) {
 			return fmt.Errorf("commit: %w", err)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // counters makes a table with the rows 1 and 2, each with n zero.
@@ -38,7 +38,7 @@ func value(t *testing.T, db *sqlstore.DB, id int) int {
 	return n
 }
 
-func add(ctx context.Context, tx bun.Tx, id int) error {
+func add(ctx context.Context, tx bun.IDB, id int) error {
 	_, err := tx.NewRaw("UPDATE counters SET n = n + 1 WHERE id = ?", id).Exec(ctx)
 	return err
 }
@@ -46,7 +46,7 @@ func add(ctx context.Context, tx bun.Tx, id int) error {
 func TestTxCommitsOrRollsBackWhole(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
-		err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 			return errors.Join(add(ctx, tx, 1), add(ctx, tx, 2))
 		})
 		if err != nil || value(t, db, 1) != 1 || value(t, db, 2) != 1 {
@@ -54,7 +54,7 @@ func TestTxCommitsOrRollsBackWhole(t *testing.T) {
 		}
 
 		refused := errors.New("refused")
-		err = db.Tx(t.Context(), "shop: add", func(ctx context.Context, tx bun.Tx) error {
+		err = db.Tx(t.Context(), "shop: add", func(ctx context.Context, tx bun.IDB) error {
 			return errors.Join(add(ctx, tx, 1), refused)
 		})
 		if !errors.Is(err, refused) || !strings.HasPrefix(err.Error(), "shop: add: ") {
@@ -75,7 +75,7 @@ func TestTxPassesAPanicOnAndRollsBack(t *testing.T) {
 					t.Errorf("recovered %v, want the panic of the function", r)
 				}
 			}()
-			_ = db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+			_ = db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 				if err := add(ctx, tx, 1); err != nil {
 					t.Error(err)
 				}
@@ -83,7 +83,7 @@ func TestTxPassesAPanicOnAndRollsBack(t *testing.T) {
 			})
 		}()
 		// The one writer of SQLite must be free again for this to end.
-		if err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error { return add(ctx, tx, 2) }); err != nil {
+		if err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error { return add(ctx, tx, 2) }); err != nil {
 			t.Fatal(err)
 		}
 		if n := value(t, db, 1); n != 0 {
@@ -95,11 +95,11 @@ func TestTxPassesAPanicOnAndRollsBack(t *testing.T) {
 func TestNestingIsRefused(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
-		err := db.Tx(t.Context(), "outer", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(t.Context(), "outer", func(ctx context.Context, tx bun.IDB) error {
 			if err := add(ctx, tx, 1); err != nil {
 				return err
 			}
-			return db.Tx(ctx, "inner", func(ctx context.Context, tx bun.Tx) error { return add(ctx, tx, 2) })
+			return db.Tx(ctx, "inner", func(ctx context.Context, tx bun.IDB) error { return add(ctx, tx, 2) })
 		})
 		if !errors.Is(err, sqlstore.ErrNested) || value(t, db, 1) != 0 || value(t, db, 2) != 0 {
 			t.Errorf("got %v, values %d and %d; want ErrNested and nothing changed", err, value(t, db, 1), value(t, db, 2))
@@ -111,7 +111,7 @@ func TestASerializationFailureIsRetried(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	attempts := 0
-	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 		attempts++
 		if _, err := tx.ExecContext(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
 			return err
@@ -140,7 +140,7 @@ func TestADeadlockIsRetried(t *testing.T) {
 	for _, order := range [][2]int{{1, 2}, {2, 1}} {
 		both.Go(func() {
 			first := true
-			err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+			err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 				if err := add(ctx, tx, order[0]); err != nil {
 					return err
 				}
@@ -164,7 +164,7 @@ func TestADeadlockIsRetried(t *testing.T) {
 
 func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
 	c := sqlstoretest.SQLiteConfig(t)
-	c.BusyTimeout, c.RetryFor = time.Millisecond, 30*time.Millisecond
+	c.BusyTimeout, c.Options.RetryFor = time.Millisecond, 30*time.Millisecond
 	mine, theirs := sqlstoretest.Open(t, c), sqlstoretest.Open(t, c)
 	counters(t, mine)
 
@@ -172,7 +172,7 @@ func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
 	var other sync.WaitGroup
 	hold := func() {
 		other.Go(func() {
-			err := theirs.Tx(t.Context(), "hold", func(ctx context.Context, tx bun.Tx) error {
+			err := theirs.Tx(t.Context(), "hold", func(ctx context.Context, tx bun.IDB) error {
 				holding <- struct{}{}
 				<-release
 				return add(ctx, tx, 1)
@@ -184,7 +184,7 @@ func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
 		<-holding
 	}
 	addOne := func(ctx context.Context) error {
-		return mine.Tx(ctx, "add", func(ctx context.Context, tx bun.Tx) error { return add(ctx, tx, 1) })
+		return mine.Tx(ctx, "add", func(ctx context.Context, tx bun.IDB) error { return add(ctx, tx, 1) })
 	}
 
 	hold()
@@ -203,9 +203,9 @@ func TestAnotherProcessThatWritesIsWaitedForAndThenReported(t *testing.T) {
 	released := make(chan struct{})
 	go func() { defer close(released); release <- struct{}{} }()
 	patient := c
-	patient.RetryFor = 20 * time.Second
+	patient.Options.RetryFor = 20 * time.Second
 	third := sqlstoretest.Open(t, patient)
-	err := third.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error { return add(ctx, tx, 1) })
+	err := third.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error { return add(ctx, tx, 1) })
 	<-released
 	other.Wait()
 	if err != nil || value(t, mine, 1) != 3 {
@@ -217,7 +217,7 @@ func TestACommitWithoutAnAnswerIsReportedAndNotRetried(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
 	counters(t, db)
 	attempts := 0
-	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 		attempts++
 		if err := add(ctx, tx, 1); err != nil {
 			return err
@@ -239,7 +239,7 @@ func TestACommitTheDatabaseRefusesIsDefinite(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		exec(t, db, "CREATE TABLE parents (id INTEGER PRIMARY KEY)")
 		exec(t, db, "CREATE TABLE children (id INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)")
-		err := db.Tx(t.Context(), "orphan", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(t.Context(), "orphan", func(ctx context.Context, tx bun.IDB) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO children VALUES (1)")
 			return err
 		})
@@ -255,7 +255,7 @@ func TestACommitTheDatabaseRefusesIsDefinite(t *testing.T) {
 func TestAFailedStatementThatWasPassedOverDoesNotCommit(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
 	counters(t, db)
-	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 		if err := add(ctx, tx, 1); err != nil {
 			return err
 		}
@@ -271,7 +271,7 @@ func TestAContextThatEndsInsideRollsBack(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		counters(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
-		err := db.Tx(ctx, "add", func(ctx context.Context, tx bun.Tx) error {
+		err := db.Tx(ctx, "add", func(ctx context.Context, tx bun.IDB) error {
 			defer cancel()
 			return add(ctx, tx, 1)
 		})
@@ -287,7 +287,7 @@ func TestWritersDoNotLoseUpdates(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.Tx) error {
+				err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
 					var rows []struct {
 						ID int `bun:"id"`
 						N  int `bun:"n"`
@@ -318,15 +318,15 @@ func TestWritersDoNotLoseUpdates(t *testing.T) {
 func TestSkipLockedLeavesOutWhatOthersHave(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
 	counters(t, db)
-	pick := func(ctx context.Context, tx bun.Tx) (id int, err error) {
+	pick := func(ctx context.Context, tx bun.IDB) (id int, err error) {
 		err = sqldb.SkipLocked(tx.NewSelect().Table("counters").Column("id").Order("id").Limit(1)).Scan(ctx, &id)
 		return id, err
 	}
-	err := db.Tx(t.Context(), "first", func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(t.Context(), "first", func(ctx context.Context, tx bun.IDB) error {
 		if id, err := pick(ctx, tx); err != nil || id != 1 {
 			t.Errorf("the first got %d, %v", id, err)
 		}
-		return db.Tx(t.Context(), "second", func(ctx context.Context, tx bun.Tx) error {
+		return db.Tx(t.Context(), "second", func(ctx context.Context, tx bun.IDB) error {
 			if id, err := pick(ctx, tx); err != nil || id != 2 {
 				t.Errorf("the second got %d, %v", id, err)
 			}

@@ -23,7 +23,7 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	}
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
-	err := db.NewSelect().TableExpr("refund_lines AS l").Join("JOIN refunds AS r ON r.id = l.refund_id").
+	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
 		Column("r.order_id", "l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
 		Where("r.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed).
@@ -60,12 +60,12 @@ func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refund
 		return refunds.PaymentState{}, notFound("refund of", r.ClientReference)
 	}
 	var balances []balanceRow
-	err := s.db.Reader().NewSelect().Model(&balances).Where("b.payment_id = ?", r.PaymentID).Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&balances).Where("b.payment_id = ?", r.PaymentID).Scan(ctx)
 	if err != nil {
 		return refunds.PaymentState{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
 	}
 	var rows []refundRow
-	err = s.db.Reader().NewSelect().Model(&rows).Column("r.id").
+	err = s.db.Read().NewSelect().Model(&rows).Column("r.id").
 		Where("r.reference = ?", r.ClientReference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
 	if err != nil {
 		return refunds.PaymentState{}, fmt.Errorf("refundsdb: refund of %s: %w", r.ClientReference, err)
@@ -74,7 +74,7 @@ func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refund
 	if len(rows) > 0 {
 		current = &refunds.Refund{ID: rows[0].ID}
 	}
-	given, err := readGiven(ctx, s.db.Reader(), []string{r.OrderID})
+	given, err := readGiven(ctx, s.db.Read(), []string{r.OrderID})
 	if err != nil {
 		return refunds.PaymentState{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
 	}

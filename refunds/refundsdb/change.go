@@ -102,10 +102,10 @@ func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
 // one is in its err; the error returned is of the transaction, and then nothing
 // was saved.
 func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
-	lock func(context.Context, bun.Tx, []*changeCall) (locked, error),
+	lock func(context.Context, bun.IDB, []*changeCall) (locked, error),
 	of func(*changeCall, locked) (*refunds.Refund, error),
 ) error {
-	return s.db.Tx(ctx, calls[0].op, func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, calls[0].op, func(ctx context.Context, tx bun.IDB) error {
 		found, err := lock(ctx, tx, calls)
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ func (c *changeCall) judge(before *refunds.Refund, found locked) (saving, error)
 
 // lockForOpen seeds the balances of the payments on first use, and locks those
 // of their orders and the refunds of the references.
-func lockForOpen(ctx context.Context, tx bun.Tx, calls []*changeCall) (found locked, err error) {
+func lockForOpen(ctx context.Context, tx bun.IDB, calls []*changeCall) (found locked, err error) {
 	payments, ids := map[string]refunds.OpenRequest{}, map[string]bool{}
 	references := make([]string, len(calls))
 	for i, c := range calls {
@@ -185,7 +185,7 @@ func lockForOpen(ctx context.Context, tx bun.Tx, calls []*changeCall) (found loc
 }
 
 // lockForUpdate locks the balances of the refunds' orders, and the refunds.
-func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changeCall) (found locked, err error) {
+func lockForUpdate(ctx context.Context, tx bun.IDB, calls []*changeCall) (found locked, err error) {
 	ids := make([]string, len(calls))
 	for i, c := range calls {
 		ids[i] = c.id
@@ -201,7 +201,7 @@ func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changeCall) (found l
 // lockPayments seeds the balances of payments on first use, and locks those of
 // the orders. All do so in order of the payments' ids, and none waits for
 // another in a circle.
-func lockPayments(ctx context.Context, tx bun.Tx, payments []refunds.OpenRequest, orderIDs []string) ([]balanceRow, error) {
+func lockPayments(ctx context.Context, tx bun.IDB, payments []refunds.OpenRequest, orderIDs []string) ([]balanceRow, error) {
 	slices.SortFunc(payments, func(a, b refunds.OpenRequest) int { return strings.Compare(a.PaymentID, b.PaymentID) })
 	seeds := make([]balanceRow, len(payments))
 	for i, r := range payments {
@@ -222,7 +222,7 @@ func lockBalances(ctx context.Context, q *bun.SelectQuery) ([]balanceRow, error)
 }
 
 // lockRefunds locks the refunds that q selects, in order of their id.
-func lockRefunds(ctx context.Context, tx bun.Tx, q *bun.SelectQuery) ([]refunds.Refund, error) {
+func lockRefunds(ctx context.Context, tx bun.IDB, q *bun.SelectQuery) ([]refunds.Refund, error) {
 	var rows []refundRow
 	if err := sqldb.ForUpdate(q.Model(&rows).Order("r.id")).Scan(ctx); err != nil {
 		return nil, err

@@ -14,11 +14,11 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -40,7 +40,7 @@ func (d *desk) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 func newDesk(t *testing.T, db *sqlstore.DB) *desk {
 	t.Helper()
 	d := &desk{T: t}
-	db.Writer() = db.Writer().WithQueryHook(d)
+	db.AddQueryHook(d)
 	d.store = New(db)
 	d.must(Migrate(t.Context(), db))
 	return d

@@ -16,7 +16,7 @@ import (
 )
 
 type creditBalanceRow struct {
-	bun.BaseModel `bun:"table:store_credit_balances,alias:cb"`
+	bun.BaseModel `bun:"table:?(rk)store_credit_balances,alias:cb"`
 
 	CustomerID   string `bun:",pk"`
 	Currency     string `bun:",pk"`
@@ -26,7 +26,7 @@ type creditBalanceRow struct {
 // Credit implements refunds.Store.
 func (s *Store) Credit(ctx context.Context, e refunds.CreditEntry) (bool, error) {
 	did := false
-	err := s.db.Tx(ctx, "refundsdb: store credit", func(ctx context.Context, tx bun.Tx) (err error) {
+	err := s.db.Tx(ctx, "refundsdb: store credit", func(ctx context.Context, tx bun.IDB) (err error) {
 		did, err = addCredit(ctx, tx, e)
 		return err
 	})
@@ -34,7 +34,7 @@ func (s *Store) Credit(ctx context.Context, e refunds.CreditEntry) (bool, error)
 }
 
 // addCredit appends an entry under the lock of the customer's balance.
-func addCredit(ctx context.Context, tx bun.Tx, e refunds.CreditEntry) (bool, error) {
+func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, error) {
 	if err := e.Validate(); err != nil {
 		return false, err
 	}
@@ -72,7 +72,7 @@ func (s *Store) CreditBalance(ctx context.Context, customerID string, c money.Cu
 		return 0, nil
 	}
 	var row creditBalanceRow
-	err := s.db.Reader().NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?", string(c)).Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?", string(c)).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -88,7 +88,7 @@ func (s *Store) CreditEntries(ctx context.Context, customerID string) ([]refunds
 		return nil, nil
 	}
 	var rows []creditRow
-	err := s.db.Reader().NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC", "e.id DESC").Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC", "e.id DESC").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: store credit of customer %s: %w", customerID, err)
 	}
@@ -105,9 +105,9 @@ func (s *Store) NextManualReference(ctx context.Context, m payment.Method) (stri
 		return "", err
 	}
 	var n int64
-	err := s.db.Tx(ctx, "refundsdb: manual reference", func(ctx context.Context, tx bun.Tx) error {
-		return tx.NewRaw(`INSERT INTO refund_manual_counters (method, last) VALUES (?, 1)
-			ON CONFLICT (method) DO UPDATE SET last = refund_manual_counters.last + 1 RETURNING last`, string(m)).Scan(ctx, &n)
+	err := s.db.Tx(ctx, "refundsdb: manual reference", func(ctx context.Context, tx bun.IDB) error {
+		return tx.NewRaw(`INSERT INTO ?(rk)refund_manual_counters AS c (method, last) VALUES (?, 1)
+			ON CONFLICT (method) DO UPDATE SET last = c.last + 1 RETURNING last`, string(m)).Scan(ctx, &n)
 	})
 	if err != nil {
 		return "", err

@@ -20,7 +20,7 @@ type Inbox struct{ db *sqlstore.DB }
 func NewInbox(db *sqlstore.DB) *Inbox { return &Inbox{db: db} }
 
 type providerEventRow struct {
-	bun.BaseModel `bun:"table:refund_provider_events,alias:pe"`
+	bun.BaseModel `bun:"table:?(rk)refund_provider_events,alias:pe"`
 
 	ID        string `bun:",pk"`
 	Type      string
@@ -35,7 +35,7 @@ func (b *Inbox) Once(ctx context.Context, id, kind string, now time.Time, handle
 	if id == "" || len(id) > 255 || !storable(id) || !storable(kind) {
 		return false, fmt.Errorf("refundsdb: %q is not the id of a message; 1 to 255 letters", id)
 	}
-	seen, err := b.db.Reader().NewSelect().Model((*providerEventRow)(nil)).Where("pe.id = ?", id).Exists(ctx)
+	seen, err := b.db.Read().NewSelect().Model((*providerEventRow)(nil)).Where("pe.id = ?", id).Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("refundsdb: message %s: %w", id, err)
 	}
@@ -45,7 +45,7 @@ func (b *Inbox) Once(ctx context.Context, id, kind string, now time.Time, handle
 	if err := handle(ctx); err != nil {
 		return true, err
 	}
-	err = b.db.Tx(ctx, "refundsdb: note message", func(ctx context.Context, tx bun.Tx) error {
+	err = b.db.Tx(ctx, "refundsdb: note message", func(ctx context.Context, tx bun.IDB) error {
 		row := &providerEventRow{ID: id, Type: kind, HandledAt: sqldb.At(now)}
 		_, err := tx.NewInsert().Model(row).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
 		return err
@@ -58,7 +58,7 @@ func (b *Inbox) Once(ctx context.Context, id, kind string, now time.Time, handle
 // (https://docs.stripe.com/webhooks#retries), allows anything older.
 func (b *Inbox) Forget(ctx context.Context, before time.Time) (int, error) {
 	var n int64
-	err := b.db.Tx(ctx, "refundsdb: forget messages", func(ctx context.Context, tx bun.Tx) error {
+	err := b.db.Tx(ctx, "refundsdb: forget messages", func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewDelete().Model((*providerEventRow)(nil)).Where("handled_at < ?", sqldb.At(before)).Exec(ctx)
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: "it holds bytes that are no text"}
 	}
 	var saved []refunds.Refund
-	err := s.db.Tx(ctx, "refundsdb: update payment", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "refundsdb: update payment", func(ctx context.Context, tx bun.IDB) error {
 		saved = nil
 		balances, err := lockPayments(ctx, tx, []refunds.OpenRequest{r}, []string{r.OrderID})
 		if err != nil {
@@ -80,7 +80,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 // Legs implements refunds.Store.
 func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
 	var attempts []attemptRow
-	sel := s.db.Reader().NewSelect().Model(&attempts).Where("a.method = ?", string(payment.Card)).Where("a.amount_minor > 0").
+	sel := s.db.Read().NewSelect().Model(&attempts).Where("a.method = ?", string(payment.Card)).Where("a.amount_minor > 0").
 		Order("a.created_at", "a.id")
 	if len(q.IDs) > 0 {
 		ids := make([]string, 0, len(q.IDs))
@@ -113,10 +113,10 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 		ids[i] = a.RefundID
 	}
 	var rows []refundRow
-	if err := s.db.Reader().NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := s.db.Read().NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("refundsdb: refunds of card attempts: %w", err)
 	}
-	all, err := withAttempts(ctx, s.db.Reader(), rows)
+	all, err := withAttempts(ctx, s.db.Read(), rows)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: refunds of card attempts: %w", err)
 	}

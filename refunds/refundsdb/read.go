@@ -20,7 +20,7 @@ func (s *Store) read(ctx context.Context, what, id string, where func(*bun.Selec
 	if !storable(id) {
 		return refunds.Refund{}, notFound(what, id)
 	}
-	r, err := oneRefund(ctx, s.db.Reader(), where(s.db.Reader().NewSelect()).Limit(1))
+	r, err := oneRefund(ctx, s.db.Read(), where(s.db.Read().NewSelect()).Limit(1))
 	if err != nil {
 		return refunds.Refund{}, fmt.Errorf("refundsdb: %s %s: %w", what, id, err)
 	}
@@ -47,10 +47,10 @@ func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
 
 func (s *Store) refundsByID(ctx context.Context, ids []string) (map[string]refunds.Refund, error) {
 	var rows []refundRow
-	if err := s.db.Reader().NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+	if err := s.db.Read().NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, err
 	}
-	all, err := withAttempts(ctx, s.db.Reader(), rows)
+	all, err := withAttempts(ctx, s.db.Read(), rows)
 	found := make(map[string]refunds.Refund, len(all))
 	for _, r := range all {
 		found[r.ID] = r
@@ -69,7 +69,7 @@ func (s *Store) ByClientReference(ctx context.Context, reference string) (refund
 // ByProviderID implements refunds.Store.
 func (s *Store) ByProviderID(ctx context.Context, reference string) (refunds.Refund, error) {
 	return s.read(ctx, "refund with the provider's reference", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
-		of := s.db.Reader().NewSelect().Model((*attemptRow)(nil)).Column("a.refund_id").
+		of := s.db.Read().NewSelect().Model((*attemptRow)(nil)).Column("a.refund_id").
 			Where("a.provider_reference = ?", reference).Where("a.provider_reference <> ''")
 		return q.Where("r.id IN (?)", of)
 	})
@@ -82,7 +82,7 @@ func (s *Store) ByClientReferences(ctx context.Context, references []string) (ma
 	references = slices.DeleteFunc(slices.Clone(references), func(r string) bool { return !storable(r) })
 	for some := range slices.Chunk(references, chunk) {
 		var rows []refundRow
-		err := s.db.Reader().NewSelect().Model(&rows).Where("r.reference IN (?)", bun.List(some)).Scan(ctx)
+		err := s.db.Read().NewSelect().Model(&rows).Where("r.reference IN (?)", bun.List(some)).Scan(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
 		}
@@ -96,7 +96,7 @@ func (s *Store) ByClientReferences(ctx context.Context, references []string) (ma
 		for _, r := range best {
 			rows = append(rows, r)
 		}
-		all, err := withAttempts(ctx, s.db.Reader(), rows)
+		all, err := withAttempts(ctx, s.db.Read(), rows)
 		if err != nil {
 			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
 		}
@@ -126,7 +126,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		return nil, 0, nil
 	}
 	var rows []refundRow
-	sel := s.db.Reader().NewSelect().Model(&rows)
+	sel := s.db.Read().NewSelect().Model(&rows)
 	if q.OrderID != "" {
 		sel.Where("r.order_id = ?", q.OrderID)
 	}
@@ -149,7 +149,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 	if err != nil {
 		return nil, 0, fmt.Errorf("refundsdb: list refunds: %w", err)
 	}
-	all, err := withAttempts(ctx, s.db.Reader(), rows)
+	all, err := withAttempts(ctx, s.db.Read(), rows)
 	if err != nil {
 		return nil, 0, fmt.Errorf("refundsdb: list refunds: %w", err)
 	}
@@ -168,7 +168,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 			Order("r.next_at", "r.id")
 	}
 	// Most of the time nothing is due: find that out without a transaction.
-	some, err := due(s.db.Reader().NewSelect()).Limit(1).Exists(ctx)
+	some, err := due(s.db.Read().NewSelect()).Limit(1).Exists(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: claim refunds: %w", err)
 	}
@@ -176,7 +176,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 		return nil, nil
 	}
 	var claimed []refunds.Refund
-	err = s.db.Tx(ctx, "refundsdb: claim refunds", func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.Tx(ctx, "refundsdb: claim refunds", func(ctx context.Context, tx bun.IDB) error {
 		claimed = nil
 		var ids []string
 		if err := sqldb.SkipLocked(due(tx.NewSelect()).Limit(int64(limit))).Scan(ctx, &ids); err != nil {
@@ -215,7 +215,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("refund", id)
 	}
-	events, err := outbox.Events(ctx, s.db.Reader(), EventPrefix, id)
+	events, err := outbox.Events(ctx, s.db.Read(), EventPrefix, id)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: events of refund %s: %w", id, err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 type balanceRow struct {
-	bun.BaseModel `bun:"table:refund_balance,alias:b"`
+	bun.BaseModel `bun:"table:?(rk)refund_balance,alias:b"`
 
 	PaymentID     string `bun:",pk"`
 	OrderID       string
@@ -37,7 +37,7 @@ func (r balanceRow) balance() refunds.Balance {
 }
 
 type refundRow struct {
-	bun.BaseModel `bun:"table:refunds,alias:r"`
+	bun.BaseModel `bun:"table:?(rk)refunds,alias:r"`
 
 	ID          string `bun:",pk"`
 	Reference   string
@@ -87,7 +87,7 @@ func (r refundRow) refund() refunds.Refund {
 }
 
 type lineRow struct {
-	bun.BaseModel `bun:"table:refund_lines,alias:l"`
+	bun.BaseModel `bun:"table:?(rk)refund_lines,alias:l"`
 
 	RefundID      string `bun:",pk"`
 	OrderLineID   string `bun:",pk"`
@@ -109,7 +109,7 @@ func rowsOfLines(r *refunds.Refund) []lineRow {
 }
 
 type attemptRow struct {
-	bun.BaseModel `bun:"table:refund_attempts,alias:a"`
+	bun.BaseModel `bun:"table:?(rk)refund_attempts,alias:a"`
 
 	ID                string `bun:",pk"`
 	RefundID          string
@@ -154,7 +154,7 @@ func (r attemptRow) attempt() refunds.Attempt {
 }
 
 type creditRow struct {
-	bun.BaseModel `bun:"table:store_credit_entries,alias:e"`
+	bun.BaseModel `bun:"table:?(rk)store_credit_entries,alias:e"`
 
 	ID          string `bun:",pk"`
 	CustomerID  string

@@ -37,7 +37,7 @@ func (s saving) changes() bool {
 
 // save writes changes of different refunds: with one statement for each kind of
 // row, and all statements in one round trip.
-func save(ctx context.Context, tx bun.Tx, all []saving) error {
+func save(ctx context.Context, tx bun.IDB, all []saving) error {
 	for _, s := range all {
 		if s.effect.Credit != nil {
 			if _, err := addCredit(ctx, tx, *s.effect.Credit); err != nil {

@@ -61,7 +61,7 @@ func refusal(err error) error {
 	if errors.As(err, &e) {
 		return e
 	}
-	if name, ok := sqldb.IsCheck(err); ok && strings.HasPrefix(name, "refund_balance") {
+	if name, ok := sqldb.IsCheck(err); ok && strings.Contains(name, "refund_balance") {
 		return &refunds.Error{Code: refunds.CodeBalance, Field: "amount", Message: "the payment can't give back that much", Err: err}
 	}
 	return err

@@ -29,7 +29,7 @@ func takeBack(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 
-	db, err := sqlstore.Open(ctx, sqlstore.Config{File: filepath.Join(dir, "shop.db")})
+	db, err := sqlstore.OpenConfig(ctx, sqlstore.Config{File: filepath.Join(dir, "shop.db")})
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -32,7 +32,7 @@ func (r *recorder) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 // record keeps what the database is sent from now on.
 func record(db *sqlstore.DB) *recorder {
 	r := &recorder{}
-	db.Writer(), db.Reader() = db.Writer().WithQueryHook(r), db.Reader().WithQueryHook(r)
+	db.AddQueryHook(r)
 	return r
 }
 

@@ -58,7 +58,7 @@ func (s *Store) Return(ctx context.Context, id string) (returns.Return, error) {
 }
 
 func (s *Store) returnsByID(ctx context.Context, ids []string) (map[string]returns.Return, error) {
-	return byID(ctx, s.db.Reader(), s.db.Reader().NewSelect().Where("r.id IN (?)", bun.List(ids)))
+	return byID(ctx, s.db.Read(), s.db.Read().NewSelect().Where("r.id IN (?)", bun.List(ids)))
 }
 
 // byID loads the returns that q selects.
@@ -82,7 +82,7 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 		return nil, 0, nil
 	}
 	var rows []returnRow
-	sel := s.db.Reader().NewSelect().Model(&rows)
+	sel := s.db.Read().NewSelect().Model(&rows)
 	if q.CustomerID != "" {
 		sel.Where("r.customer_id = ?", q.CustomerID)
 	}
@@ -109,7 +109,7 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	var err error
 	if q.CountUpTo > 0 {
 		some := sel.Clone().ColumnExpr("1").Limit(int64(q.CountUpTo))
-		err = s.db.Reader().NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &total)
+		err = s.db.Read().NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &total)
 	} else {
 		total, err = sel.Clone().Count(ctx)
 	}
@@ -118,7 +118,7 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 	}
 	var all []returns.Return
 	if err == nil {
-		all, err = withLines(ctx, s.db.Reader(), rows)
+		all, err = withLines(ctx, s.db.Read(), rows)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("returnsdb: list returns: %w", err)
@@ -135,7 +135,7 @@ func (s *Store) Claims(ctx context.Context, orderIDs ...string) (returns.Claims,
 	orderIDs = slices.DeleteFunc(slices.Clone(orderIDs), func(id string) bool { return !storable(id) })
 	for some := range slices.Chunk(orderIDs, chunk) {
 		var rows []unitRow
-		err := s.db.Reader().NewSelect().Model(&rows).Where("u.order_id IN (?)", bun.List(some)).Where("u.claimed > 0").Scan(ctx)
+		err := s.db.Read().NewSelect().Model(&rows).Where("u.order_id IN (?)", bun.List(some)).Where("u.claimed > 0").Scan(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("returnsdb: claims of %d orders: %w", len(orderIDs), err)
 		}
@@ -153,7 +153,7 @@ func (s *Store) Counts(ctx context.Context) (map[returns.Status]int, error) {
 		N      int
 	}
 	open := slices.DeleteFunc(returns.Statuses(), returns.Status.Final)
-	err := s.db.Reader().NewSelect().Model((*returnRow)(nil)).Column("r.status").ColumnExpr("COUNT(*) AS n").
+	err := s.db.Read().NewSelect().Model((*returnRow)(nil)).Column("r.status").ColumnExpr("COUNT(*) AS n").
 		Where("r.status IN (?)", bun.List(open)).Group("r.status").Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("returnsdb: count returns: %w", err)
@@ -170,7 +170,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("return", id)
 	}
-	events, err := outbox.Events(ctx, s.db.Reader(), EventPrefix, id)
+	events, err := outbox.Events(ctx, s.db.Read(), EventPrefix, id)
 	if err != nil {
 		return nil, fmt.Errorf("returnsdb: events of return %s: %w", id, err)
 	}
@@ -182,7 +182,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 
 // Publish implements returns.Store.
 func (s *Store) Publish(ctx context.Context, t returns.Terms) (returns.Terms, error) {
-	err := s.db.Tx(ctx, "returnsdb: publish terms", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "returnsdb: publish terms", func(ctx context.Context, tx bun.IDB) error {
 		n, err := next(ctx, tx, "terms")
 		if err != nil {
 			return err
@@ -238,7 +238,7 @@ func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
 	if t, ok := s.known.get(id); ok {
 		return t, nil
 	}
-	t, err := s.oneTerms(ctx, id, s.db.Reader().NewSelect().Where("t.id = ?", id))
+	t, err := s.oneTerms(ctx, id, s.db.Read().NewSelect().Where("t.id = ?", id))
 	if err == nil {
 		s.known.put(t)
 	}
@@ -262,7 +262,7 @@ func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
 }
 
 func (s *Store) readCurrentTerms(ctx context.Context, calls []*currentTerms) {
-	t, err := s.oneTerms(ctx, "current", s.db.Reader().NewSelect().Order("t.version DESC").Limit(1))
+	t, err := s.oneTerms(ctx, "current", s.db.Read().NewSelect().Order("t.version DESC").Limit(1))
 	for _, c := range calls {
 		c.terms, c.err = own(t), err
 	}
@@ -283,7 +283,7 @@ func (s *Store) oneTerms(ctx context.Context, id string, q *bun.SelectQuery) (re
 // AllTerms implements returns.Store.
 func (s *Store) AllTerms(ctx context.Context) ([]returns.Terms, error) {
 	var rows []termsRow
-	if err := s.db.Reader().NewSelect().Model(&rows).Order("t.version DESC").Scan(ctx); err != nil {
+	if err := s.db.Read().NewSelect().Model(&rows).Order("t.version DESC").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("returnsdb: all terms: %w", err)
 	}
 	out := make([]returns.Terms, len(rows))

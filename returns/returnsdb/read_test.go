@@ -9,8 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -37,7 +37,7 @@ func TestReturnsReadAtOnceAreTwoStatements(t *testing.T) {
 		g := &gate{let: make(chan struct{})}
 		let := sync.OnceFunc(func() { close(g.let) })
 		defer let()
-		db.Reader() = db.Reader().WithQueryHook(g)
+		db.AddQueryHook(g)
 		sent := record(db)
 		var all sync.WaitGroup
 		read := func(id string, found bool) {

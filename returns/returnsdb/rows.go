@@ -11,7 +11,7 @@ import (
 )
 
 type unitRow struct {
-	bun.BaseModel `bun:"table:return_units,alias:u"`
+	bun.BaseModel `bun:"table:?(rk)return_units,alias:u"`
 
 	OrderLineID string `bun:",pk"`
 	OrderID     string
@@ -20,7 +20,7 @@ type unitRow struct {
 }
 
 type returnRow struct {
-	bun.BaseModel `bun:"table:returns,alias:r"`
+	bun.BaseModel `bun:"table:?(rk)returns,alias:r"`
 
 	ID          string `bun:",pk"`
 	RMA         string `bun:"rma,nullzero"`
@@ -83,7 +83,7 @@ func (r returnRow) toReturn(lines []returns.Line) returns.Return {
 }
 
 type lineRow struct {
-	bun.BaseModel `bun:"table:return_lines,alias:l"`
+	bun.BaseModel `bun:"table:?(rk)return_lines,alias:l"`
 
 	ID          string `bun:",pk"`
 	ReturnID    string
@@ -123,7 +123,7 @@ func (r lineRow) line() returns.Line {
 }
 
 type termsRow struct {
-	bun.BaseModel `bun:"table:terms,alias:t"`
+	bun.BaseModel `bun:"table:?(rk)terms,alias:t"`
 
 	ID          string `bun:",pk"`
 	Version     int64

@@ -27,7 +27,7 @@ func checkLines(r *returns.Return, units []unitRow) error {
 
 // assignRMA gives a return that has just been authorised the next number of the
 // day. It comes after all else that is locked, and after all that can be refused.
-func assignRMA(ctx context.Context, tx bun.Tx, r *returns.Return) error {
+func assignRMA(ctx context.Context, tx bun.IDB, r *returns.Return) error {
 	// The same actor and instant as the authorisation it belongs to.
 	last := r.PendingEvents()[len(r.PendingEvents())-1]
 	day := last.At.UTC().Format("20060102")
@@ -40,9 +40,9 @@ func assignRMA(ctx context.Context, tx bun.Tx, r *returns.Return) error {
 
 // next is the next number of a counter, 1 for the first. The counter stays
 // locked until the transaction ends, so no number is lost or given twice.
-func next(ctx context.Context, tx bun.Tx, counter string) (int, error) {
+func next(ctx context.Context, tx bun.IDB, counter string) (int, error) {
 	var n int
-	err := tx.NewRaw("INSERT INTO returns_counters (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = returns_counters.n + 1 RETURNING n", counter).Scan(ctx, &n)
+	err := tx.NewRaw("INSERT INTO ?(rk)returns_counters AS c (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = c.n + 1 RETURNING n", counter).Scan(ctx, &n)
 	return n, err
 }
 

@@ -59,7 +59,7 @@ func refusal(err error) error {
 	if errors.As(err, &e) {
 		return e
 	}
-	if name, ok := sqldb.IsCheck(err); ok && name == "return_units_check" {
+	if name, ok := sqldb.IsCheck(err); ok && strings.HasSuffix(name, "return_units_check") {
 		return &returns.Error{Code: returns.Code(returns.AlreadyReturned), Field: "quantity", Message: "That many units are not left to return.", Err: err}
 	}
 	return err
@@ -68,7 +68,7 @@ func refusal(err error) error {
 // Create implements returns.Store.
 func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
 	var r *returns.Return
-	err := s.db.Tx(ctx, "returnsdb: create return", func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.Tx(ctx, "returnsdb: create return", func(ctx context.Context, tx bun.IDB) error {
 		if len(o.Lines) > 0 {
 			seeds := make([]unitRow, len(o.Lines))
 			for i, l := range o.Lines {

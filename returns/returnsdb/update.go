@@ -57,7 +57,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 // updateAll carries out calls in one transaction. A refusal of one is in its
 // err; the error returned is of the transaction, and then nothing was saved.
 func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
-	return s.db.Tx(ctx, updateReturn, func(ctx context.Context, tx bun.Tx) error {
+	return s.db.Tx(ctx, updateReturn, func(ctx context.Context, tx bun.IDB) error {
 		now, err := lockReturns(ctx, tx, calls)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ type locked struct {
 }
 
 // lockReturns locks the units of the orders of all calls, then their returns.
-func lockReturns(ctx context.Context, tx bun.Tx, calls []*updateCall) (locked, error) {
+func lockReturns(ctx context.Context, tx bun.IDB, calls []*updateCall) (locked, error) {
 	ids := make([]string, len(calls))
 	for i, u := range calls {
 		ids[i] = u.id

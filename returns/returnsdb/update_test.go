@@ -12,8 +12,8 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -221,7 +221,7 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 		if returns.CodeOf(greedy.err) != returns.Code(returns.AlreadyReturned) || greedy.saved.ID != "" {
 			t.Errorf("claims more than was bought: %v", greedy.err)
 		}
-		if name, ok := sqldb.IsCheck(hasty.err); !ok || name != "returns_authorized_check" {
+		if name, ok := sqldb.IsCheck(hasty.err); !ok || name != "rk_returns_authorized_check" {
 			t.Errorf("on its way without a number: %v", hasty.err)
 		}
 		for id, want := range map[string]int{"good": 4, "greedy": 3, "hasty": 2, "also good": 4} {
@@ -238,9 +238,9 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 // cursed are the statements that make the database refuse every change of one
 // return, as one that is out of order would.
 var cursed = map[sqlstore.Dialect]string{
-	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON returns WHEN NEW.id = 'cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
+	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns WHEN NEW.id = 'cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
 	sqlstore.Postgres: `CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;
-		CREATE TRIGGER curse BEFORE UPDATE ON returns FOR EACH ROW WHEN (NEW.id = 'cursed') EXECUTE FUNCTION curse()`,
+		CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns FOR EACH ROW WHEN (NEW.id = 'cursed') EXECUTE FUNCTION curse()`,
 }
 
 // TestWhereTheDatabaseFailsNobodyTriesAgain: that would only add to its load.

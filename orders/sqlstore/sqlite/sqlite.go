@@ -16,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -37,7 +38,7 @@ func open(ctx context.Context, c sqlstore.Config) (sqlstore.Pools, error) {
 	oneConn(writer)
 	// The first connection switches the file to WAL. Processes that start at
 	// once may find it locked without SQLite waiting for it.
-	err = sqlstore.RetryBusy(ctx, c.BusyTimeout, func() error { return writer.PingContext(ctx) })
+	err = sqldb.RetryBusy(ctx, c.BusyTimeout, func() error { return writer.PingContext(ctx) })
 	if err != nil {
 		return sqlstore.Pools{}, errors.Join(fmt.Errorf("%s: %w", path, err), writer.Close())
 	}

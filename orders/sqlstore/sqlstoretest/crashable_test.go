@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqldbtest_test
+package sqlstoretest_test
 
 import (
 	"database/sql"

@@ -57,7 +57,7 @@ func PostgresConfig(tb testing.TB) sqlstore.Config {
 // Open opens c, and closes it when the test ends.
 func Open(tb testing.TB, c sqlstore.Config) *sqlstore.DB {
 	tb.Helper()
-	db, err := sqlstore.Open(tb.Context(), c)
+	db, err := sqlstore.OpenConfig(tb.Context(), c)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,10 +1,10 @@
-package sqldbtest_test
+package sqlstoretest_test
 
 import (
 	"testing"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestEachGivesADatabaseThatAnswersAndIsEmpty(t *testing.T) {

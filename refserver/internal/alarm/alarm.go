@@ -53,7 +53,7 @@ type Book struct {
 }
 
 type alarmRow struct {
-	bun.BaseModel `bun:"table:money_alarms,alias:a"`
+	bun.BaseModel `bun:"table:?(rk)money_alarms,alias:a"`
 
 	ID        string `bun:",pk"`
 	Kind      string
@@ -85,7 +85,7 @@ func (b *Book) Raise(ctx context.Context, a Alarm) (bool, error) {
 		RaisedAt: sqldb.At(b.now()),
 	}
 	fresh := false
-	err := b.DB.Tx(ctx, "alarm: raise", func(ctx context.Context, tx bun.Tx) error {
+	err := b.DB.Tx(ctx, "alarm: raise", func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func (b *Book) Close(ctx context.Context, id, note string, by event.Actor) error
 		return err
 	}
 	var closed int64
-	err := b.DB.Tx(ctx, "alarm: close", func(ctx context.Context, tx bun.Tx) error {
+	err := b.DB.Tx(ctx, "alarm: close", func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewUpdate().Model((*alarmRow)(nil)).
 			Set("closed_at = ?", sqldb.At(b.now())).Set("closed_by = ?", by.Name).Set("note = ?", note).
 			Where("id = ?", id).Where("closed_at IS NULL").Exec(ctx)

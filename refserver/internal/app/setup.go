@@ -27,7 +27,7 @@ var errElsewhere = errors.New("shop: another process is at it")
 const setupLease = 10 * time.Second
 
 type setupRow struct {
-	bun.BaseModel `bun:"table:shop_setup,alias:s"`
+	bun.BaseModel `bun:"table:?(rk)shop_setup,alias:s"`
 
 	Name       string `bun:",pk"`
 	DoneAt     sqldb.Time
@@ -41,7 +41,7 @@ type setupRow struct {
 func once(ctx context.Context, db *sqlstore.DB, name string, fn func(context.Context) error) error {
 	token := rand.Text()
 	done := false
-	err := db.Tx(ctx, "shop: claim "+name, func(ctx context.Context, tx bun.Tx) error {
+	err := db.Tx(ctx, "shop: claim "+name, func(ctx context.Context, tx bun.IDB) error {
 		done = false
 		row := setupRow{Name: name, LeaseUntil: sqldb.At(time.Unix(0, 0))}
 		if _, err := tx.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
@@ -69,7 +69,7 @@ func once(ctx context.Context, db *sqlstore.DB, name string, fn func(context.Con
 	// The outcome is written also when the process is stopping.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err = db.Tx(ctx, "shop: settle "+name, func(ctx context.Context, tx bun.Tx) error {
+	err = db.Tx(ctx, "shop: settle "+name, func(ctx context.Context, tx bun.IDB) error {
 		q := tx.NewUpdate().Model((*setupRow)(nil)).Where("name = ?", name).Where("lease_token = ?", token)
 		if fnErr == nil {
 			q = q.Set("done_at = ?", sqldb.At(time.Now()))

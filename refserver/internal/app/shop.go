@@ -152,7 +152,7 @@ func openDB(ctx context.Context, c config.Config) (*sqlstore.DB, error) {
 			return nil, c.Unusable(named, err)
 		}
 	}
-	db, err := sqlstore.Open(ctx, sqlstore.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	db, err := sqlstore.OpenConfig(ctx, sqlstore.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
 	if err != nil {
 		return nil, c.Unusable(named, err)
 	}

@@ -39,7 +39,7 @@ func NewDB(db *sqlstore.DB) *DB {
 }
 
 type userRow struct {
-	bun.BaseModel `bun:"table:auth_users,alias:u"`
+	bun.BaseModel `bun:"table:?(rk)auth_users,alias:u"`
 
 	ID           string `bun:",pk"`
 	Username     string
@@ -57,7 +57,7 @@ func (r userRow) user() User {
 }
 
 type sessionRow struct {
-	bun.BaseModel `bun:"table:auth_sessions,alias:s"`
+	bun.BaseModel `bun:"table:?(rk)auth_sessions,alias:s"`
 
 	TokenHash string `bun:",pk"`
 	UserID    *string
@@ -66,7 +66,7 @@ type sessionRow struct {
 	SeenAt    sqldb.Time
 }
 
-func (d *DB) tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.Tx) error) error {
+func (d *DB) tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.IDB) error) error {
 	return d.db.Tx(ctx, "auth: "+op, fn)
 }
 
@@ -74,11 +74,11 @@ func (d *DB) tx(ctx context.Context, op string, fn func(ctx context.Context, tx 
 func (d *DB) CreateUser(ctx context.Context, u User, passwordHash string) error {
 	row := userRow{ID: u.ID, Username: u.Username, UsernameKey: usernameKey(u.Username), Email: u.Email, PasswordHash: passwordHash,
 		Role: string(u.Role), Super: u.Super, CreatedAt: sqldb.At(u.CreatedAt), UpdatedAt: sqldb.At(u.CreatedAt)}
-	err := d.tx(ctx, "create user", func(ctx context.Context, tx bun.Tx) error {
+	err := d.tx(ctx, "create user", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		return err
 	})
-	if name, ok := sqldb.IsUnique(err); ok && name == "auth_users_username_key_key" {
+	if name, ok := sqldb.IsUnique(err); ok && strings.HasSuffix(name, "auth_users_username_key_key") {
 		return &Error{Code: CodeUsernameTaken, Field: "username", Message: "That username is taken. Choose another one"}
 	}
 	return err
@@ -156,7 +156,7 @@ func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 // SetRole implements UserStore.
 func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User, error) {
 	var row userRow
-	err := d.tx(ctx, "set role", func(ctx context.Context, tx bun.Tx) (err error) {
+	err := d.tx(ctx, "set role", func(ctx context.Context, tx bun.IDB) (err error) {
 		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User
 // MakeSuper implements UserStore.
 func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Time) (User, error) {
 	var row userRow
-	err := d.tx(ctx, "make super admin", func(ctx context.Context, tx bun.Tx) (err error) {
+	err := d.tx(ctx, "make super admin", func(ctx context.Context, tx bun.IDB) (err error) {
 		// All that change are locked in one order, so that two at once wait for
 		// each other instead of in a circle.
 		var rows []userRow
@@ -250,9 +250,9 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		Super     *bool
 		CreatedAt sqldb.Time
 	}
-	err := d.db.Reader().NewSelect().TableExpr("auth_sessions AS s").
+	err := d.db.Reader().NewSelect().TableExpr("?(rk)auth_sessions AS s").
 		ColumnExpr("s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at").
-		Join("LEFT JOIN auth_users AS u ON u.id = s.user_id").
+		Join("LEFT JOIN ?(rk)auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).
 		Scan(ctx, &rows)
 	found := make(map[string]signedIn, len(rows))
@@ -276,7 +276,7 @@ func (d *DB) InsertSession(ctx context.Context, s Session) error {
 	if s.UserID != "" {
 		row.UserID = &s.UserID
 	}
-	return d.tx(ctx, "insert session", func(ctx context.Context, tx bun.Tx) error {
+	return d.tx(ctx, "insert session", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewInsert().Model(&row).
 			On("CONFLICT (token_hash) DO UPDATE").
 			Set("user_id = EXCLUDED.user_id").Set("data = EXCLUDED.data").
@@ -292,7 +292,7 @@ func (d *DB) UpdateSession(ctx context.Context, s Session) error {
 	if row.Data == nil {
 		row.Data = []byte{}
 	}
-	return d.tx(ctx, "update session", func(ctx context.Context, tx bun.Tx) error {
+	return d.tx(ctx, "update session", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewUpdate().Model(&row).Column("data", "expires_at", "seen_at").WherePK().Exec(ctx)
 		return err
 	})
@@ -300,7 +300,7 @@ func (d *DB) UpdateSession(ctx context.Context, s Session) error {
 
 // TouchSession implements SessionStore.
 func (d *DB) TouchSession(ctx context.Context, tokenHash string, at time.Time) error {
-	return d.tx(ctx, "touch session", func(ctx context.Context, tx bun.Tx) error {
+	return d.tx(ctx, "touch session", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewUpdate().Model((*sessionRow)(nil)).Set("seen_at = ?", sqldb.At(at)).
 			Where("token_hash = ?", tokenHash).Where("seen_at < ?", sqldb.At(at)).Exec(ctx)
 		return err
@@ -309,7 +309,7 @@ func (d *DB) TouchSession(ctx context.Context, tokenHash string, at time.Time) e
 
 // DeleteSession implements SessionStore.
 func (d *DB) DeleteSession(ctx context.Context, tokenHash string) error {
-	return d.tx(ctx, "delete session", func(ctx context.Context, tx bun.Tx) error {
+	return d.tx(ctx, "delete session", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("token_hash = ?", tokenHash).Exec(ctx)
 		return err
 	})
@@ -318,7 +318,7 @@ func (d *DB) DeleteSession(ctx context.Context, tokenHash string) error {
 // DeleteSessions implements SessionStore.
 func (d *DB) DeleteSessions(ctx context.Context, now, idleSince time.Time) (int, error) {
 	var n int64
-	err := d.tx(ctx, "delete expired sessions", func(ctx context.Context, tx bun.Tx) error {
+	err := d.tx(ctx, "delete expired sessions", func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewDelete().Model((*sessionRow)(nil)).
 			Where("expires_at <= ? OR seen_at <= ?", sqldb.At(now), sqldb.At(idleSince)).Exec(ctx)
 		if err != nil {

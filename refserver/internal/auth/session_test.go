@@ -107,7 +107,7 @@ func TestATokenIsNotStoredAsItIs(t *testing.T) {
 	b := s.browser(t)
 	b.signIn("ada", "correct horse")
 	var rows []string
-	if err := db.Reader().NewSelect().TableExpr("auth_sessions").ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows); err != nil {
+	if err := db.Reader().NewSelect().TableExpr("?(rk)auth_sessions").ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows); err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 1 || strings.Contains(rows[0], b.token()) {

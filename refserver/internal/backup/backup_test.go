@@ -23,7 +23,7 @@ var instant = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 func shop(t *testing.T, url string) (backup.Source, *sqlstore.DB) {
 	t.Helper()
 	s := backup.Source{DatabaseURL: url, SQLiteFile: filepath.Join(t.TempDir(), "shop.db"), EvidenceDir: t.TempDir()}
-	db, err := sqlstore.Open(t.Context(), sqlstore.Config{URL: url, File: s.SQLiteFile})
+	db, err := sqlstore.OpenConfig(t.Context(), sqlstore.Config{URL: url, File: s.SQLiteFile})
 	if err != nil {
 		t.Fatal(err)
 	}

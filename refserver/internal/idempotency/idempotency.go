@@ -84,7 +84,7 @@ type Keys struct {
 }
 
 type keyRow struct {
-	bun.BaseModel `bun:"table:idempotency_keys,alias:k"`
+	bun.BaseModel `bun:"table:?(rk)idempotency_keys,alias:k"`
 
 	Caller      string `bun:",pk"`
 	Key         string `bun:",pk"`
@@ -155,7 +155,7 @@ func (k *Keys) Middleware(next http.Handler) http.Handler {
 // claim makes the row, or takes over one whose try ended without an answer.
 func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, err error) {
 	now := k.now()
-	err = k.DB.Tx(ctx, "idempotency: claim key", func(ctx context.Context, tx bun.Tx) error {
+	err = k.DB.Tx(ctx, "idempotency: claim key", func(ctx context.Context, tx bun.IDB) error {
 		mine = false
 		insert := fresh
 		insert.LeaseUntil, insert.CreatedAt = sqldb.At(now.Add(lease)), sqldb.At(now)
@@ -205,7 +205,7 @@ func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handle
 // itself (see the package).
 func (k *Keys) renew(ctx context.Context, row keyRow) {
 	for pause(ctx, lease/3) {
-		_ = k.DB.Tx(ctx, "idempotency: renew lease", func(ctx context.Context, tx bun.Tx) error {
+		_ = k.DB.Tx(ctx, "idempotency: renew lease", func(ctx context.Context, tx bun.IDB) error {
 			_, err := tx.NewUpdate().Model((*keyRow)(nil)).Set("lease_until = ?", sqldb.At(k.now().Add(lease))).
 				Where("caller = ?", row.Caller).Where("key = ?", row.Key).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
 			return err
@@ -230,7 +230,7 @@ func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered b
 	// The answer is kept also when the caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return k.DB.Tx(ctx, "idempotency: keep answer", func(ctx context.Context, tx bun.Tx) error {
+	return k.DB.Tx(ctx, "idempotency: keep answer", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
 		return err
 	})
@@ -276,7 +276,7 @@ func (k *Keys) hash(r *http.Request, body []byte) string {
 // many.
 func (k *Keys) CleanUp(ctx context.Context) (int, error) {
 	var n int64
-	err := k.DB.Tx(ctx, "idempotency: clean up", func(ctx context.Context, tx bun.Tx) error {
+	err := k.DB.Tx(ctx, "idempotency: clean up", func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewDelete().Model((*keyRow)(nil)).Where("created_at < ?", sqldb.At(k.now().Add(-keep))).Exec(ctx)
 		if err != nil {
 			return err

@@ -72,7 +72,7 @@ type Run struct {
 }
 
 type runRow struct {
-	bun.BaseModel `bun:"table:reconciliations,alias:n"`
+	bun.BaseModel `bun:"table:?(rk)reconciliations,alias:n"`
 
 	Night       string `bun:",pk"`
 	FromAt      sqldb.Time
@@ -122,7 +122,7 @@ func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
 
 // claim takes the night for this process.
 func (n *Nightly) claim(ctx context.Context, fresh *runRow, now time.Time) (mine bool, err error) {
-	err = n.DB.Tx(ctx, "reconcile: claim night", func(ctx context.Context, tx bun.Tx) error {
+	err = n.DB.Tx(ctx, "reconcile: claim night", func(ctx context.Context, tx bun.IDB) error {
 		mine = false
 		insert := *fresh
 		insert.LeaseToken = ""
@@ -186,7 +186,7 @@ func (n *Nightly) settle(ctx context.Context, row runRow) error {
 	// Also when the process is stopping: the next one need not wait.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return n.DB.Tx(ctx, "reconcile: keep report", func(ctx context.Context, tx bun.Tx) error {
+	return n.DB.Tx(ctx, "reconcile: keep report", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
 		return err
 	})
@@ -194,7 +194,7 @@ func (n *Nightly) settle(ctx context.Context, row runRow) error {
 
 // update changes the row while it is ours.
 func (n *Nightly) update(ctx context.Context, row runRow, set string, arg any) (held bool, err error) {
-	err = n.DB.Tx(ctx, "reconcile: renew lease", func(ctx context.Context, tx bun.Tx) error {
+	err = n.DB.Tx(ctx, "reconcile: renew lease", func(ctx context.Context, tx bun.IDB) error {
 		res, err := tx.NewUpdate().Model((*runRow)(nil)).Set(set, arg).Where("night = ?", row.Night).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
 		if err != nil {
 			return err

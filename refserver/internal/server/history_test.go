@@ -39,9 +39,9 @@ func TestPagesOverALongHistory(t *testing.T) {
 		now := time.Now()
 		seedtest.Filling{
 			Tag: "h", Orders: n, Returns: n / 10, Customers: max(10, n/200), From: now.AddDate(-years, 0, 0).UTC(), Span: now.Sub(now.AddDate(-years, 0, 0)),
-		}.Fill(t, b.DB)
+		}.Fill(t, b.DB.Writer())
 		ada := b.customer("ada")
-		err := b.DB.Tx(t.Context(), "give ada a history", func(ctx context.Context, tx bun.Tx) error {
+		err := b.DB.Tx(t.Context(), "give ada a history", func(ctx context.Context, tx bun.IDB) error {
 			for _, table := range []string{"orders", "returns", "refunds"} {
 				if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET customer_id = ? WHERE customer_id = 'c-2'", ada.ID); err != nil {
 					return err

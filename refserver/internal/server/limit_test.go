@@ -90,7 +90,7 @@ func TestACheckoutOverTheLimitCostsNoQuery(t *testing.T) {
 	b := open(t, "THROTTLING_MAX_RPS=1")
 	somebody := b.signIn()
 	c := &statements{}
-	b.DB.Writer(), b.DB.Reader() = b.DB.Writer().WithQueryHook(c), b.DB.Reader().WithQueryHook(c)
+	b.DB.AddQueryHook(c)
 	for range 3 { // the first takes the burst
 		c.want(t, "before", 0, 0)
 		if a := somebody.form("/checkout", url.Values{"payment_method": {"Cash"}}); a.status == http.StatusTooManyRequests {

@@ -53,7 +53,7 @@ func TestStatementsPerRequest(t *testing.T) {
 		b.customer("ada")
 		ada := b.signInAs("ada", "correct horse")
 		c := &statements{}
-		b.DB.Writer(), b.DB.Reader() = b.DB.Writer().WithQueryHook(c), b.DB.Reader().WithQueryHook(c)
+		b.DB.AddQueryHook(c)
 		fill := func(products int) {
 			t.Helper()
 			for id := 1; id <= products; id++ {

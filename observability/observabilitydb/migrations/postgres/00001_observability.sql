@@ -1,7 +1,5 @@
--- +goose Up
-
 -- What happened in each UTC quarter of an hour (seconds since 1970 / 900).
-CREATE TABLE kpi_quarters (
+CREATE TABLE rk_kpi_quarters (
     quarter           BIGINT PRIMARY KEY,
     orders            BIGINT NOT NULL,
     orders_completed  BIGINT NOT NULL,
@@ -20,9 +18,9 @@ CREATE TABLE kpi_quarters (
 
 -- The same by name: reasons, dispositions of accepted units, money by method
 -- and currency, leakage by currency.
-CREATE TABLE kpi_shares (
+CREATE TABLE rk_kpi_shares (
     quarter BIGINT NOT NULL,
-    kind    TEXT COLLATE "C" NOT NULL CONSTRAINT kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
+    kind    TEXT COLLATE "C" NOT NULL CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
     name    TEXT COLLATE "C" NOT NULL,
     n       BIGINT NOT NULL,
     amount  BIGINT NOT NULL, -- minor units
@@ -30,7 +28,7 @@ CREATE TABLE kpi_shares (
 );
 
 -- When a closed return reached each stage. It is written once: closed is final.
-CREATE TABLE kpi_cases (
+CREATE TABLE rk_kpi_cases (
     return_id     TEXT COLLATE "C" PRIMARY KEY,
     requested_at  TIMESTAMPTZ NOT NULL,
     authorized_at TIMESTAMPTZ,
@@ -38,23 +36,24 @@ CREATE TABLE kpi_cases (
     decided_at    TIMESTAMPTZ,
     closed_at     TIMESTAMPTZ NOT NULL
 );
+
 -- It holds all that is read of a range.
-CREATE INDEX kpi_cases_closed ON kpi_cases (closed_at) INCLUDE (requested_at, authorized_at, received_at, decided_at);
+CREATE INDEX rk_kpi_cases_closed ON rk_kpi_cases (closed_at) INCLUDE (requested_at, authorized_at, received_at, decided_at);
 
 -- The quarters that have to be counted again.
-CREATE TABLE kpi_dirty (
+CREATE TABLE rk_kpi_dirty (
     quarter BIGINT PRIMARY KEY
 );
 
 -- Up to when events were looked for; one row.
-CREATE TABLE kpi_swept (
-    id INTEGER PRIMARY KEY CONSTRAINT kpi_swept_one CHECK (id = 1),
+CREATE TABLE rk_kpi_swept (
+    id INTEGER PRIMARY KEY CONSTRAINT rk_kpi_swept_one CHECK (id = 1),
     at TIMESTAMPTZ NOT NULL
 );
 
 -- What each process saw in ten seconds (slot: seconds since 1970 / 10).
 -- b0 to b13 count accepted orders by latency, each up to its bound.
-CREATE TABLE slo_deltas (
+CREATE TABLE rk_slo_deltas (
     slot      BIGINT NOT NULL,
     process   TEXT COLLATE "C" NOT NULL,
     submitted BIGINT NOT NULL,
@@ -64,10 +63,10 @@ CREATE TABLE slo_deltas (
     b5 BIGINT NOT NULL, b6 BIGINT NOT NULL, b7 BIGINT NOT NULL, b8 BIGINT NOT NULL, b9 BIGINT NOT NULL,
     b10 BIGINT NOT NULL, b11 BIGINT NOT NULL, b12 BIGINT NOT NULL, b13 BIGINT NOT NULL,
     PRIMARY KEY (slot, process),
-    CONSTRAINT slo_deltas_sum_check CHECK (submitted = accepted + failed)
+    CONSTRAINT rk_slo_deltas_sum_check CHECK (submitted = accepted + failed)
 );
 
-CREATE TABLE slo_outages (
+CREATE TABLE rk_slo_outages (
     process  TEXT COLLATE "C" NOT NULL,
     started  TIMESTAMPTZ NOT NULL,
     ended    TIMESTAMPTZ,
@@ -79,5 +78,9 @@ CREATE TABLE slo_outages (
     PRIMARY KEY (started, process)
 );
 
--- +goose Down
-DROP TABLE slo_outages, slo_deltas, kpi_swept, kpi_dirty, kpi_cases, kpi_shares, kpi_quarters;
+-- How often something was counted on each UTC day (days since 1970): who has
+-- read the rows of a day needs them again only when this has changed.
+CREATE TABLE rk_kpi_days (
+    day     BIGINT PRIMARY KEY,
+    version BIGINT NOT NULL
+);

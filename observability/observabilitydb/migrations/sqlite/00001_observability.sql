@@ -1,9 +1,7 @@
--- +goose Up
-
 -- Times are microseconds since 1970, UTC.
 
 -- What happened in each UTC quarter of an hour (seconds since 1970 / 900).
-CREATE TABLE kpi_quarters (
+CREATE TABLE rk_kpi_quarters (
     quarter           INTEGER PRIMARY KEY,
     orders            INTEGER NOT NULL,
     orders_completed  INTEGER NOT NULL,
@@ -22,9 +20,9 @@ CREATE TABLE kpi_quarters (
 
 -- The same by name: reasons, dispositions of accepted units, money by method
 -- and currency, leakage by currency.
-CREATE TABLE kpi_shares (
+CREATE TABLE rk_kpi_shares (
     quarter INTEGER NOT NULL,
-    kind    TEXT NOT NULL CONSTRAINT kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
+    kind    TEXT NOT NULL CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
     name    TEXT NOT NULL,
     n       INTEGER NOT NULL,
     amount  INTEGER NOT NULL, -- minor units
@@ -32,7 +30,7 @@ CREATE TABLE kpi_shares (
 ) WITHOUT ROWID;
 
 -- When a closed return reached each stage. It is written once: closed is final.
-CREATE TABLE kpi_cases (
+CREATE TABLE rk_kpi_cases (
     return_id     TEXT PRIMARY KEY,
     requested_at  INTEGER NOT NULL,
     authorized_at INTEGER,
@@ -40,23 +38,24 @@ CREATE TABLE kpi_cases (
     decided_at    INTEGER,
     closed_at     INTEGER NOT NULL
 );
+
 -- It holds all that is read of a range.
-CREATE INDEX kpi_cases_closed ON kpi_cases (closed_at, requested_at, authorized_at, received_at, decided_at);
+CREATE INDEX rk_kpi_cases_closed ON rk_kpi_cases (closed_at, requested_at, authorized_at, received_at, decided_at);
 
 -- The quarters that have to be counted again.
-CREATE TABLE kpi_dirty (
+CREATE TABLE rk_kpi_dirty (
     quarter INTEGER PRIMARY KEY
 );
 
 -- Up to when events were looked for; one row.
-CREATE TABLE kpi_swept (
-    id INTEGER PRIMARY KEY CONSTRAINT kpi_swept_one CHECK (id = 1),
+CREATE TABLE rk_kpi_swept (
+    id INTEGER PRIMARY KEY CONSTRAINT rk_kpi_swept_one CHECK (id = 1),
     at INTEGER NOT NULL
 );
 
 -- What each process saw in ten seconds (slot: seconds since 1970 / 10).
 -- b0 to b13 count accepted orders by latency, each up to its bound.
-CREATE TABLE slo_deltas (
+CREATE TABLE rk_slo_deltas (
     slot      INTEGER NOT NULL,
     process   TEXT NOT NULL,
     submitted INTEGER NOT NULL,
@@ -66,10 +65,10 @@ CREATE TABLE slo_deltas (
     b5 INTEGER NOT NULL, b6 INTEGER NOT NULL, b7 INTEGER NOT NULL, b8 INTEGER NOT NULL, b9 INTEGER NOT NULL,
     b10 INTEGER NOT NULL, b11 INTEGER NOT NULL, b12 INTEGER NOT NULL, b13 INTEGER NOT NULL,
     PRIMARY KEY (slot, process),
-    CONSTRAINT slo_deltas_sum_check CHECK (submitted = accepted + failed)
+    CONSTRAINT rk_slo_deltas_sum_check CHECK (submitted = accepted + failed)
 ) WITHOUT ROWID;
 
-CREATE TABLE slo_outages (
+CREATE TABLE rk_slo_outages (
     process  TEXT NOT NULL,
     started  INTEGER NOT NULL,
     ended    INTEGER,
@@ -81,11 +80,9 @@ CREATE TABLE slo_outages (
     PRIMARY KEY (started, process)
 );
 
--- +goose Down
-DROP TABLE slo_outages;
-DROP TABLE slo_deltas;
-DROP TABLE kpi_swept;
-DROP TABLE kpi_dirty;
-DROP TABLE kpi_cases;
-DROP TABLE kpi_shares;
-DROP TABLE kpi_quarters;
+-- How often something was counted on each UTC day (days since 1970): who has
+-- read the rows of a day needs them again only when this has changed.
+CREATE TABLE rk_kpi_days (
+    day     INTEGER PRIMARY KEY,
+    version INTEGER NOT NULL
+);

@@ -24,7 +24,7 @@ func TestTheDashboardIsLive(t *testing.T) {
 	// Streams end before the server waits for what is open.
 	t.Cleanup(s.Health.SetDraining)
 	now := time.Now().UTC()
-	seedtest.Filling{Tag: "h", Orders: 3000, Returns: 600, Customers: 40, From: now.AddDate(0, 0, -120), Span: 120 * 24 * time.Hour}.Fill(t, s.DB)
+	seedtest.Filling{Tag: "h", Orders: 3000, Returns: 600, Customers: 40, From: now.AddDate(0, 0, -120), Span: 120 * 24 * time.Hour}.Fill(t, s.DB.Writer())
 	b := browser.open(t, base, 1280, 900, "dashboard")
 	b.signIn(s.Config.SuperAdminUsername, string(s.Config.SuperAdminPassword))
 	count(t, s)

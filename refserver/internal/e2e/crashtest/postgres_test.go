@@ -27,7 +27,7 @@ func (w *world) open() *sqlstore.DB {
 	w.t.Helper()
 	if w.reader == nil {
 		var err error
-		if w.reader, err = sqlstore.Open(w.t.Context(), w.database); err != nil {
+		if w.reader, err = sqlstore.OpenConfig(w.t.Context(), w.database); err != nil {
 			w.t.Fatal(err)
 		}
 		w.t.Cleanup(func() { _ = w.reader.Close() })
@@ -61,13 +61,13 @@ func (w *world) until(what, query string) {
 // inFlight is how many refunds were sent and have no answer.
 func (w *world) inFlight() int {
 	w.t.Helper()
-	return len(w.rows("SELECT r.id FROM refunds r JOIN refund_attempts a ON a.refund_id = r.id WHERE r.status = 'submitted' AND a.first_sent_at IS NOT NULL"))
+	return len(w.rows("SELECT r.id FROM ?(rk)refunds r JOIN ?(rk)refund_attempts a ON a.refund_id = r.id WHERE r.status = 'submitted' AND a.first_sent_at IS NOT NULL"))
 }
 
 // versions are the refunds and cases, and how often each was changed.
 func (w *world) versions() []string {
 	w.t.Helper()
-	return w.rows("SELECT id || ' ' || status || ' ' || version FROM refunds UNION ALL SELECT id || ' ' || status || ' ' || version FROM returns ORDER BY 1")
+	return w.rows("SELECT id || ' ' || status || ' ' || version FROM ?(rk)refunds UNION ALL SELECT id || ' ' || status || ' ' || version FROM ?(rk)returns ORDER BY 1")
 }
 
 func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {

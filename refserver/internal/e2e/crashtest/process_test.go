@@ -336,7 +336,7 @@ func (w *world) finish(p *process) {
 	}
 	// A case is refunded before its units are back on the shelf. Where the
 	// request that refunds could not put them there, a delivery does.
-	w.until("restocked", "SELECT id FROM returns WHERE status = 'refunded' AND NOT restocked")
+	w.until("restocked", "SELECT id FROM ?(rk)returns WHERE status = 'refunded' AND NOT restocked")
 }
 
 // verdict audits the database and the provider's ledger. The shop has stopped.
@@ -346,7 +346,7 @@ func (w *world) verdict() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := sqlstore.Open(w.t.Context(), w.database)
+	db, err := sqlstore.OpenConfig(w.t.Context(), w.database)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -359,7 +359,7 @@ func (w *world) verdict() {
 		w.t.Error(violation)
 	}
 	var restocks int
-	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM stock_movements WHERE kind = 'restock'").Scan(w.t.Context(), &restocks); err != nil {
+	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)stock_movements WHERE kind = 'restock'").Scan(w.t.Context(), &restocks); err != nil {
 		w.t.Fatal(err)
 	}
 	if restocks != len(w.cases) || len(ledger.Refunds) != len(w.cases) {

@@ -242,7 +242,7 @@ func (s *stack) verdict(f *traffic) string {
 	if f.lost.Load() > 0 || f.refused.Load() > 0 {
 		s.t.Errorf("%d purchases were lost, %d refused", f.lost.Load(), f.refused.Load())
 	}
-	db, err := sqlstore.Open(s.t.Context(), sqlstore.Config{URL: "postgres://returnkit:returnkit@" + s.ip(s.database) + ":5432/returnkit?sslmode=disable", MaxConns: 2})
+	db, err := sqlstore.OpenConfig(s.t.Context(), sqlstore.Config{URL: "postgres://returnkit:returnkit@" + s.ip(s.database) + ":5432/returnkit?sslmode=disable", MaxConns: 2})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func (s *stack) verdict(f *traffic) string {
 	})
 	ledger := ledgerIsClean(s.t, provider)
 	var orders int64
-	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM orders o JOIN auth_users u ON u.id = o.customer_id WHERE u.username LIKE 'buyer!_%' ESCAPE '!'").Scan(s.t.Context(), &orders); err != nil {
+	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)orders o JOIN ?(rk)auth_users u ON u.id = o.customer_id WHERE u.username LIKE 'buyer!_%' ESCAPE '!'").Scan(s.t.Context(), &orders); err != nil {
 		s.t.Fatal(err)
 	}
 	if orders != f.accepted.Load() {

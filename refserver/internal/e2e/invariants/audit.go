@@ -56,14 +56,14 @@ func (a *audit) wrong(ctx context.Context, invariant, query string) error {
 func (a *audit) balances(ctx context.Context) error {
 	if err := a.wrong(ctx, "I1", `SELECT 'payment ' || payment_id || ': reserved ' || reserved_minor || ' of ' || open_minor || ' open, refunded ' || refunded_minor || ' of ' || paid_minor || ' paid, captured ' || captured_minor
 		FROM (SELECT b.*,
-			(SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r WHERE r.payment_id = b.payment_id AND r.status IN ('created', 'submitted', 'pending', 'requires_action', 'unknown')) AS open_minor,
-			(SELECT COALESCE(SUM(r.amount_minor), 0) FROM refunds r WHERE r.payment_id = b.payment_id AND r.status = 'succeeded') AS paid_minor
-			FROM refund_balance b) AS x
+			(SELECT COALESCE(SUM(r.amount_minor), 0) FROM ?(rk)refunds r WHERE r.payment_id = b.payment_id AND r.status IN ('created', 'submitted', 'pending', 'requires_action', 'unknown')) AS open_minor,
+			(SELECT COALESCE(SUM(r.amount_minor), 0) FROM ?(rk)refunds r WHERE r.payment_id = b.payment_id AND r.status = 'succeeded') AS paid_minor
+			FROM ?(rk)refund_balance b) AS x
 		WHERE reserved_minor <> open_minor OR refunded_minor <> paid_minor OR open_minor + paid_minor > captured_minor`); err != nil {
 		return err
 	}
 	return a.wrong(ctx, "I1", `SELECT 'payment ' || b.payment_id || ' captured ' || p.amount_minor || ', and its balance says ' || b.captured_minor
-		FROM refund_balance b JOIN payments p ON p.id = b.payment_id WHERE p.status <> 'captured' OR p.amount_minor <> b.captured_minor`)
+		FROM ?(rk)refund_balance b JOIN ?(rk)payments p ON p.id = b.payment_id WHERE p.status <> 'captured' OR p.amount_minor <> b.captured_minor`)
 }
 
 // units recounts I2.
@@ -71,8 +71,8 @@ func (a *audit) units(ctx context.Context) error {
 	return a.wrong(ctx, "I2", `SELECT 'order line ' || order_line_id || ': bought ' || quantity || ' (guard: ' || bought || '), claimed ' || claimed || ', held by returns ' || held
 		FROM (SELECT u.*, l.quantity,
 			(SELECT COALESCE(SUM(CASE WHEN r.status IN ('rejected', 'cancelled') THEN 0 WHEN r.status IN ('approved', 'refunded') THEN rl.accepted ELSE rl.quantity END), 0)
-				FROM return_lines rl JOIN returns r ON r.id = rl.return_id WHERE rl.order_line_id = u.order_line_id) AS held
-			FROM return_units u JOIN order_lines l ON l.id = u.order_line_id) AS x
+				FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id WHERE rl.order_line_id = u.order_line_id) AS held
+			FROM ?(rk)return_units u JOIN ?(rk)order_lines l ON l.id = u.order_line_id) AS x
 		WHERE quantity <> bought OR claimed <> held OR held > quantity`)
 }
 
@@ -82,41 +82,41 @@ func (a *audit) units(ctx context.Context) error {
 func (a *audit) stock(ctx context.Context) error {
 	if err := a.wrong(ctx, "I4", `SELECT 'product ' || id || ': on hand ' || stock || ', moved in ' || moved || ', taken ' || taken || ', reserved ' || reserved
 		FROM (SELECT p.id, p.stock,
-			(SELECT COALESCE(SUM(m.quantity), 0) FROM stock_movements m WHERE m.product_id = p.id) AS moved,
-			(SELECT COALESCE(SUM(l.quantity), 0) FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE l.product_id = p.id AND o.status <> 'cancelled') AS taken,
+			(SELECT COALESCE(SUM(m.quantity), 0) FROM ?(rk)stock_movements m WHERE m.product_id = p.id) AS moved,
+			(SELECT COALESCE(SUM(l.quantity), 0) FROM ?(rk)order_lines l JOIN ?(rk)orders o ON o.id = l.order_id WHERE l.product_id = p.id AND o.status <> 'cancelled') AS taken,
 			`+reservedUnits+` AS reserved
-			FROM products p) AS x
+			FROM ?(rk)products p) AS x
 		WHERE stock <> moved - taken - reserved OR stock < 0`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I4", `SELECT 'return line ' || rl.id || ' of a refunded case: accepted ' || rl.accepted || ' to restock, and not back on the shelf'
-		FROM return_lines rl JOIN returns r ON r.id = rl.return_id
+		FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id
 		WHERE r.status = 'refunded' AND rl.disposition = 'restock' AND rl.accepted > 0
-			AND NOT EXISTS (SELECT 1 FROM stock_movements m WHERE m.kind = 'restock' AND m.ref = rl.id AND m.quantity = rl.accepted AND m.product_id = rl.product_id)`); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM ?(rk)stock_movements m WHERE m.kind = 'restock' AND m.ref = rl.id AND m.quantity = rl.accepted AND m.product_id = rl.product_id)`); err != nil {
 		return err
 	}
 	return a.wrong(ctx, "I4", `SELECT 'restock ' || m.ref || ' of ' || m.quantity || ' units is of no accepted line'
-		FROM stock_movements m LEFT JOIN return_lines rl ON rl.id = m.ref LEFT JOIN returns r ON r.id = rl.return_id
+		FROM ?(rk)stock_movements m LEFT JOIN ?(rk)return_lines rl ON rl.id = m.ref LEFT JOIN ?(rk)returns r ON r.id = rl.return_id
 		WHERE m.kind = 'restock' AND (r.status IS NULL OR r.status NOT IN ('approved', 'refunded') OR rl.accepted <> m.quantity)`)
 }
 
 // reservedUnits are the units that live reservations of a product p hold.
-const reservedUnits = `(SELECT COALESCE(SUM(s.quantity), 0) FROM stock_reservations s WHERE s.product_id = p.id AND s.status = 'held')`
+const reservedUnits = `(SELECT COALESCE(SUM(s.quantity), 0) FROM ?(rk)stock_reservations s WHERE s.product_id = p.id AND s.status = 'held')`
 
 // nothingLost checks I7 and I8: whatever is not settled stands where a person
 // sees it, and a case follows the money and nothing else.
 func (a *audit) nothingLost(ctx context.Context) error {
-	if err := a.wrong(ctx, "I7", `SELECT 'refund ' || id || ' is ' || status || ' and in no queue' FROM refunds WHERE status NOT IN ('succeeded', 'failed', 'reversed') AND NOT gave_up`); err != nil {
+	if err := a.wrong(ctx, "I7", `SELECT 'refund ' || id || ' is ' || status || ' and in no queue' FROM ?(rk)refunds WHERE status NOT IN ('succeeded', 'failed', 'reversed') AND NOT gave_up`); err != nil {
 		return err
 	}
-	if err := a.wrong(ctx, "I7", `SELECT 'order ' || o.id || ' is ' || o.status || ' and in no queue' FROM orders o JOIN payments p ON p.order_id = o.id WHERE o.status IN ('submitted', 'queued') AND NOT p.gave_up`); err != nil {
+	if err := a.wrong(ctx, "I7", `SELECT 'order ' || o.id || ' is ' || o.status || ' and in no queue' FROM ?(rk)orders o JOIN ?(rk)payments p ON p.order_id = o.id WHERE o.status IN ('submitted', 'queued') AND NOT p.gave_up`); err != nil {
 		return err
 	}
-	if err := a.wrong(ctx, "I7", `SELECT 'return ' || r.id || ' is approved and its refund ' || f.id || ' has succeeded' FROM returns r JOIN refunds f ON f.reference = r.id AND f.status = 'succeeded' WHERE r.status = 'approved'`); err != nil {
+	if err := a.wrong(ctx, "I7", `SELECT 'return ' || r.id || ' is approved and its refund ' || f.id || ' has succeeded' FROM ?(rk)returns r JOIN ?(rk)refunds f ON f.reference = r.id AND f.status = 'succeeded' WHERE r.status = 'approved'`); err != nil {
 		return err
 	}
 	return a.wrong(ctx, "I8", `SELECT 'return ' || r.id || ' is refunded, and its refund ' || COALESCE(f.id, '') || ' is ' || COALESCE(f.status, 'not there')
-		FROM returns r LEFT JOIN refunds f ON f.id = r.refund_id AND f.reference = r.id
+		FROM ?(rk)returns r LEFT JOIN ?(rk)refunds f ON f.id = r.refund_id AND f.reference = r.id
 		WHERE r.status = 'refunded' AND (f.status IS NULL OR f.status NOT IN ('succeeded', 'reversed'))`)
 }
 
@@ -125,26 +125,26 @@ func (a *audit) nothingLost(ctx context.Context) error {
 func (a *audit) credit(ctx context.Context) error {
 	if err := a.wrong(ctx, "I10", `SELECT 'customer ' || customer_id || ': balance ' || COALESCE(CAST(balance_minor AS TEXT), 'none') || ', entries sum to ' || entries
 		FROM (SELECT e.customer_id, e.currency, SUM(e.amount_minor) AS entries, MAX(b.balance_minor) AS balance_minor
-			FROM store_credit_entries e LEFT JOIN store_credit_balances b ON b.customer_id = e.customer_id AND b.currency = e.currency
+			FROM ?(rk)store_credit_entries e LEFT JOIN ?(rk)store_credit_balances b ON b.customer_id = e.customer_id AND b.currency = e.currency
 			GROUP BY e.customer_id, e.currency) AS x WHERE balance_minor IS NULL OR balance_minor <> entries OR entries < 0`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I10", `SELECT 'customer ' || b.customer_id || ' has a balance of ' || b.balance_minor || ' and no entries'
-		FROM store_credit_balances b WHERE b.balance_minor <> 0
-			AND NOT EXISTS (SELECT 1 FROM store_credit_entries e WHERE e.customer_id = b.customer_id AND e.currency = b.currency)`); err != nil {
+		FROM ?(rk)store_credit_balances b WHERE b.balance_minor <> 0
+			AND NOT EXISTS (SELECT 1 FROM ?(rk)store_credit_entries e WHERE e.customer_id = b.customer_id AND e.currency = b.currency)`); err != nil {
 		return err
 	}
 	return a.wrong(ctx, "I10", `SELECT 'refund ' || r.id || ' of ' || r.amount_minor || ' is ' || r.status || ' by store credit, and the customer was given ' || given
-		FROM (SELECT f.*, (SELECT COALESCE(SUM(e.amount_minor), 0) FROM store_credit_entries e JOIN refund_attempts t ON e.ref IN ('refund:' || t.id, 'reversal:' || t.id)
+		FROM (SELECT f.*, (SELECT COALESCE(SUM(e.amount_minor), 0) FROM ?(rk)store_credit_entries e JOIN ?(rk)refund_attempts t ON e.ref IN ('refund:' || t.id, 'reversal:' || t.id)
 				WHERE t.refund_id = f.id AND e.customer_id = f.customer_id AND e.currency = f.currency) AS given
-			FROM refunds f) AS r
+			FROM ?(rk)refunds f) AS r
 		WHERE given <> CASE WHEN method = 'store_credit' AND status = 'succeeded' THEN amount_minor ELSE 0 END`)
 }
 
 // numbers checks I15 and the numbers of manual refunds.
 func (a *audit) numbers(ctx context.Context) error {
-	if err := a.wrong(ctx, "I15", `SELECT 'return ' || id || ' is ' || status || ' without an RMA number' FROM returns WHERE rma IS NULL AND status NOT IN ('pending_customer_info', 'pending_authorization', 'rejected', 'cancelled')`); err != nil {
+	if err := a.wrong(ctx, "I15", `SELECT 'return ' || id || ' is ' || status || ' without an RMA number' FROM ?(rk)returns WHERE rma IS NULL AND status NOT IN ('pending_customer_info', 'pending_authorization', 'rejected', 'cancelled')`); err != nil {
 		return err
 	}
-	return a.wrong(ctx, "I15", `SELECT 'the RMA number ' || rma || ' was given ' || n || ' times' FROM (SELECT rma, COUNT(*) AS n FROM returns WHERE rma IS NOT NULL GROUP BY rma) AS x WHERE n > 1`)
+	return a.wrong(ctx, "I15", `SELECT 'the RMA number ' || rma || ' was given ' || n || ' times' FROM (SELECT rma, COUNT(*) AS n FROM ?(rk)returns WHERE rma IS NOT NULL GROUP BY rma) AS x WHERE n > 1`)
 }

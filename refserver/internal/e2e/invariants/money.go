@@ -15,7 +15,7 @@ func (a *audit) charges(ctx context.Context) error {
 		OrderID, Status, Method, Reference, Order string
 		AmountMinor                               int64
 	}
-	err := a.db.Reader().NewRaw(`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM payments p JOIN orders o ON o.id = p.order_id`).Scan(ctx, &payments)
+	err := a.db.Reader().NewRaw(`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM ?(rk)payments p JOIN ?(rk)orders o ON o.id = p.order_id`).Scan(ctx, &payments)
 	if err != nil {
 		return fmt.Errorf("I6: %w", err)
 	}
@@ -65,7 +65,7 @@ func (a *audit) once(ctx context.Context) error {
 		ID, Key, Method, Status, RefundID string
 		AmountMinor                       int64
 	}
-	err := a.db.Reader().NewRaw(`SELECT id, key, method, status, refund_id, amount_minor FROM refund_attempts WHERE key <> ''`).Scan(ctx, &attempts)
+	err := a.db.Reader().NewRaw(`SELECT id, key, method, status, refund_id, amount_minor FROM ?(rk)refund_attempts WHERE key <> ''`).Scan(ctx, &attempts)
 	if err != nil {
 		return fmt.Errorf("I6: %w", err)
 	}
@@ -117,13 +117,13 @@ func (a *audit) once(ctx context.Context) error {
 // what was paid holds.
 func (a *audit) amounts(ctx context.Context) error {
 	if err := a.wrong(ctx, "I3", `SELECT 'return line ' || rl.id || ': ' || rl.accepted || ' units accepted, ' || COALESCE(g.units, 0) || ' paid back'
-		FROM return_lines rl JOIN returns r ON r.id = rl.return_id LEFT JOIN refund_lines g ON g.refund_id = r.refund_id AND g.order_line_id = rl.order_line_id
+		FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id LEFT JOIN ?(rk)refund_lines g ON g.refund_id = r.refund_id AND g.order_line_id = rl.order_line_id
 		WHERE r.status = 'refunded' AND NOT r.early_refund AND COALESCE(g.units, 0) <> rl.accepted`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I3", `SELECT 'attempt ' || t.id || ' of ' || t.amount_minor || ' is the last of refund ' || r.id || ' of ' || r.amount_minor
-		FROM refund_attempts t JOIN refunds r ON r.id = t.refund_id
-		WHERE t.amount_minor <> r.amount_minor AND t.number = (SELECT MAX(n.number) FROM refund_attempts n WHERE n.refund_id = r.id)`); err != nil {
+		FROM ?(rk)refund_attempts t JOIN ?(rk)refunds r ON r.id = t.refund_id
+		WHERE t.amount_minor <> r.amount_minor AND t.number = (SELECT MAX(n.number) FROM ?(rk)refund_attempts n WHERE n.refund_id = r.id)`); err != nil {
 		return err
 	}
 	if err := a.sums(ctx); err != nil {
@@ -137,8 +137,8 @@ func (a *audit) amounts(ctx context.Context) error {
 	}
 	err := a.db.Reader().NewRaw(`SELECT l.id AS order_line_id, l.order_id, l.quantity, l.price_minor AS paid_price, l.duty_minor AS paid_duty, l.shipping_minor AS paid_shipping,
 			SUM(g.units) AS units, SUM(g.price_minor) AS given_price, SUM(g.duty_minor) AS given_duty, SUM(g.shipping_minor) AS given_shipping,
-			(SELECT COUNT(*) FROM refunds x WHERE x.order_id = l.order_id AND x.status IN ('reversed', 'failed')) AS unsettling
-		FROM order_lines l JOIN refund_lines g ON g.order_line_id = l.id JOIN refunds r ON r.id = g.refund_id
+			(SELECT COUNT(*) FROM ?(rk)refunds x WHERE x.order_id = l.order_id AND x.status IN ('reversed', 'failed')) AS unsettling
+		FROM ?(rk)order_lines l JOIN ?(rk)refund_lines g ON g.order_line_id = l.id JOIN ?(rk)refunds r ON r.id = g.refund_id
 		WHERE r.status NOT IN ('failed', 'reversed')
 		GROUP BY l.id, l.order_id, l.quantity, l.price_minor, l.duty_minor, l.shipping_minor`).Scan(ctx, &rows)
 	if err != nil {
@@ -165,8 +165,8 @@ func (a *audit) sums(ctx context.Context) error {
 		AmountMinor, Lines int64
 		Quote              sqldb.JSON[refunds.Quote]
 	}
-	err := a.db.Reader().NewRaw(`SELECT r.id, r.amount_minor, r.quote, (SELECT COALESCE(SUM(g.price_minor + g.duty_minor + g.shipping_minor), 0) FROM refund_lines g WHERE g.refund_id = r.id) AS lines
-		FROM refunds r`).Scan(ctx, &rows)
+	err := a.db.Reader().NewRaw(`SELECT r.id, r.amount_minor, r.quote, (SELECT COALESCE(SUM(g.price_minor + g.duty_minor + g.shipping_minor), 0) FROM ?(rk)refund_lines g WHERE g.refund_id = r.id) AS lines
+		FROM ?(rk)refunds r`).Scan(ctx, &rows)
 	if err != nil {
 		return fmt.Errorf("I3: %w", err)
 	}

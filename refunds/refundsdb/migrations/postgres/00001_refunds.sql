@@ -1,30 +1,30 @@
--- +goose Up
-
 -- What each payment can still give back: seeded on first use. Whoever opens or
 -- changes a refund locks the rows of its order first, in order of payment_id.
-CREATE TABLE refund_balance (
+CREATE TABLE rk_refund_balance (
     payment_id     TEXT COLLATE "C" PRIMARY KEY,
     order_id       TEXT COLLATE "C" NOT NULL,
     currency       TEXT NOT NULL,
-    captured_minor BIGINT NOT NULL CONSTRAINT refund_balance_captured_check CHECK (captured_minor >= 0),
-    reserved_minor BIGINT NOT NULL CONSTRAINT refund_balance_reserved_check CHECK (reserved_minor >= 0),
-    refunded_minor BIGINT NOT NULL CONSTRAINT refund_balance_refunded_check CHECK (refunded_minor >= 0),
-    CONSTRAINT refund_balance_check CHECK (reserved_minor + refunded_minor <= captured_minor)
+    captured_minor BIGINT NOT NULL CONSTRAINT rk_refund_balance_captured_check CHECK (captured_minor >= 0),
+    reserved_minor BIGINT NOT NULL CONSTRAINT rk_refund_balance_reserved_check CHECK (reserved_minor >= 0),
+    refunded_minor BIGINT NOT NULL CONSTRAINT rk_refund_balance_refunded_check CHECK (refunded_minor >= 0),
+    -- What keeps a payment's money from going back: its holds, released ones too.
+    holds JSONB NOT NULL DEFAULT 'null',
+    CONSTRAINT rk_refund_balance_check CHECK (reserved_minor + refunded_minor <= captured_minor)
 ) WITH (fillfactor = 80);
-CREATE INDEX refund_balance_order ON refund_balance (order_id, payment_id);
+CREATE INDEX rk_refund_balance_order ON rk_refund_balance (order_id, payment_id);
 
-CREATE TABLE refunds (
+CREATE TABLE rk_refunds (
     id           TEXT COLLATE "C" PRIMARY KEY,
     reference    TEXT COLLATE "C" NOT NULL,
     order_id     TEXT COLLATE "C" NOT NULL,
-    payment_id   TEXT COLLATE "C" NOT NULL REFERENCES refund_balance (payment_id),
+    payment_id   TEXT COLLATE "C" NOT NULL REFERENCES rk_refund_balance (payment_id),
     customer_id  TEXT NOT NULL,
-    method       TEXT NOT NULL CONSTRAINT refunds_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
+    method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
     currency     TEXT NOT NULL,
-    amount_minor BIGINT NOT NULL CONSTRAINT refunds_amount_check CHECK (amount_minor >= 0),
+    amount_minor BIGINT NOT NULL CONSTRAINT rk_refunds_amount_check CHECK (amount_minor >= 0),
     request      JSONB NOT NULL,
     quote        JSONB NOT NULL,
-    status       TEXT COLLATE "C" NOT NULL CONSTRAINT refunds_status_check CHECK (status IN
+    status       TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refunds_status_check CHECK (status IN
         ('created', 'submitted', 'pending', 'requires_action', 'unknown', 'succeeded', 'failed', 'reversed')),
     created_at   TIMESTAMPTZ NOT NULL,
     updated_at   TIMESTAMPTZ NOT NULL,
@@ -35,36 +35,38 @@ CREATE TABLE refunds (
     lease_token  TEXT NOT NULL,
     last_error   TEXT NOT NULL,
     gave_up      BOOLEAN NOT NULL,
-    CONSTRAINT refunds_work_check CHECK (status NOT IN ('succeeded', 'failed', 'reversed')
+    -- What keeps a refund from being sent; empty: nothing does.
+    held_by TEXT NOT NULL DEFAULT '',
+    CONSTRAINT rk_refunds_work_check CHECK (status NOT IN ('succeeded', 'failed', 'reversed')
         OR (next_at IS NULL AND lease_token = '' AND NOT gave_up))
 ) WITH (fillfactor = 80);
-CREATE UNIQUE INDEX refunds_reference_key ON refunds (reference) WHERE status <> 'reversed';
-CREATE INDEX refunds_by_reference ON refunds (reference);
-CREATE INDEX refunds_by_order ON refunds (order_id, created_at DESC, id DESC);
-CREATE INDEX refunds_newest ON refunds (created_at DESC, id DESC);
-CREATE INDEX refunds_by_status ON refunds (status, created_at DESC, id DESC);
-CREATE INDEX refunds_for_person ON refunds (created_at DESC, id DESC) WHERE gave_up;
-CREATE INDEX refunds_due ON refunds (next_at, id) WHERE next_at IS NOT NULL;
+CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference) WHERE status <> 'reversed';
+CREATE INDEX rk_refunds_by_reference ON rk_refunds (reference);
+CREATE INDEX rk_refunds_by_order ON rk_refunds (order_id, created_at DESC, id DESC);
+CREATE INDEX rk_refunds_newest ON rk_refunds (created_at DESC, id DESC);
+CREATE INDEX rk_refunds_by_status ON rk_refunds (status, created_at DESC, id DESC);
+CREATE INDEX rk_refunds_for_person ON rk_refunds (created_at DESC, id DESC) WHERE gave_up;
+CREATE INDEX rk_refunds_due ON rk_refunds (next_at, id) WHERE next_at IS NOT NULL;
 
 -- What each refund gives back of each order line, before fees.
-CREATE TABLE refund_lines (
-    refund_id      TEXT COLLATE "C" NOT NULL REFERENCES refunds (id),
+CREATE TABLE rk_refund_lines (
+    refund_id      TEXT COLLATE "C" NOT NULL REFERENCES rk_refunds (id),
     order_line_id  TEXT COLLATE "C" NOT NULL,
-    units          BIGINT NOT NULL CONSTRAINT refund_lines_units_check CHECK (units > 0),
-    price_minor    BIGINT NOT NULL CONSTRAINT refund_lines_price_check CHECK (price_minor >= 0),
-    duty_minor     BIGINT NOT NULL CONSTRAINT refund_lines_duty_check CHECK (duty_minor >= 0),
-    shipping_minor BIGINT NOT NULL CONSTRAINT refund_lines_shipping_check CHECK (shipping_minor >= 0),
+    units          BIGINT NOT NULL CONSTRAINT rk_refund_lines_units_check CHECK (units > 0),
+    price_minor    BIGINT NOT NULL CONSTRAINT rk_refund_lines_price_check CHECK (price_minor >= 0),
+    duty_minor     BIGINT NOT NULL CONSTRAINT rk_refund_lines_duty_check CHECK (duty_minor >= 0),
+    shipping_minor BIGINT NOT NULL CONSTRAINT rk_refund_lines_shipping_check CHECK (shipping_minor >= 0),
     PRIMARY KEY (refund_id, order_line_id)
 );
 
-CREATE TABLE refund_attempts (
+CREATE TABLE rk_refund_attempts (
     id                 TEXT COLLATE "C" PRIMARY KEY,
-    refund_id          TEXT COLLATE "C" NOT NULL REFERENCES refunds (id),
-    number             INTEGER NOT NULL CONSTRAINT refund_attempts_number_check CHECK (number >= 1),
-    method             TEXT NOT NULL CONSTRAINT refund_attempts_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
+    refund_id          TEXT COLLATE "C" NOT NULL REFERENCES rk_refunds (id),
+    number             INTEGER NOT NULL CONSTRAINT rk_refund_attempts_number_check CHECK (number >= 1),
+    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
     status             TEXT NOT NULL,
-    amount_minor       BIGINT NOT NULL CONSTRAINT refund_attempts_amount_check CHECK (amount_minor >= 0),
-    key                TEXT COLLATE "C" NOT NULL CONSTRAINT refund_attempts_key_check CHECK ((key <> '') = (method = 'card')),
+    amount_minor       BIGINT NOT NULL CONSTRAINT rk_refund_attempts_amount_check CHECK (amount_minor >= 0),
+    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method = 'card')),
     payment_reference  TEXT NOT NULL,
     provider_reference TEXT COLLATE "C" NOT NULL,
     failure_code       TEXT NOT NULL,
@@ -78,39 +80,50 @@ CREATE TABLE refund_attempts (
     paid_by_kind       TEXT NOT NULL,
     paid_by_id         TEXT NOT NULL,
     paid_by_name       TEXT NOT NULL,
-    CONSTRAINT refund_attempts_refund_id_number_key UNIQUE (refund_id, number)
+    CONSTRAINT rk_refund_attempts_refund_id_number_key UNIQUE (refund_id, number)
 ) WITH (fillfactor = 80);
-CREATE UNIQUE INDEX refund_attempts_key_key ON refund_attempts (key) WHERE key <> '';
-CREATE INDEX refund_attempts_by_provider ON refund_attempts (provider_reference) WHERE provider_reference <> '';
+CREATE UNIQUE INDEX rk_refund_attempts_key_key ON rk_refund_attempts (key) WHERE key <> '';
+CREATE INDEX rk_refund_attempts_by_provider ON rk_refund_attempts (provider_reference) WHERE provider_reference <> '';
 
 -- The last number given to a refund by hand.
-CREATE TABLE refund_manual_counters (
+CREATE TABLE rk_refund_manual_counters (
     method TEXT PRIMARY KEY,
     last   BIGINT NOT NULL
 );
 
-CREATE TABLE store_credit_balances (
+CREATE TABLE rk_store_credit_balances (
     customer_id   TEXT COLLATE "C" NOT NULL,
     currency      TEXT COLLATE "C" NOT NULL,
-    balance_minor BIGINT NOT NULL CONSTRAINT store_credit_balances_check CHECK (balance_minor >= 0),
+    balance_minor BIGINT NOT NULL CONSTRAINT rk_store_credit_balances_check CHECK (balance_minor >= 0),
     PRIMARY KEY (customer_id, currency)
 );
 
-CREATE TABLE store_credit_entries (
+CREATE TABLE rk_store_credit_entries (
     id           TEXT COLLATE "C" PRIMARY KEY,
     customer_id  TEXT COLLATE "C" NOT NULL,
     currency     TEXT COLLATE "C" NOT NULL,
-    amount_minor BIGINT NOT NULL CONSTRAINT store_credit_entries_amount_check CHECK (amount_minor <> 0),
-    ref          TEXT COLLATE "C" NOT NULL CONSTRAINT store_credit_entries_ref_key UNIQUE,
+    amount_minor BIGINT NOT NULL CONSTRAINT rk_store_credit_entries_amount_check CHECK (amount_minor <> 0),
+    ref          TEXT COLLATE "C" NOT NULL CONSTRAINT rk_store_credit_entries_ref_key UNIQUE,
     note         TEXT NOT NULL,
     at           TIMESTAMPTZ NOT NULL,
     by_kind      TEXT NOT NULL,
     by_id        TEXT NOT NULL,
     by_name      TEXT NOT NULL
 );
-CREATE INDEX store_credit_entries_of ON store_credit_entries (customer_id, at DESC, id DESC);
+CREATE INDEX rk_store_credit_entries_of ON rk_store_credit_entries (customer_id, at DESC, id DESC);
 
-CREATE TABLE refunds_events (
+-- For the reconciliation with the provider.
+CREATE INDEX rk_refund_attempts_by_time ON rk_refund_attempts (created_at, id) WHERE method = 'card';
+
+-- The provider's messages that were dealt with.
+CREATE TABLE rk_refund_provider_events (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    type       TEXT NOT NULL,
+    handled_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX rk_refund_provider_events_by_time ON rk_refund_provider_events (handled_at);
+
+CREATE TABLE rk_refunds_events (
     id           TEXT        NOT NULL PRIMARY KEY,
     aggregate_id TEXT        NOT NULL,
     seq          INTEGER     NOT NULL,
@@ -121,15 +134,19 @@ CREATE TABLE refunds_events (
     actor_name   TEXT        NOT NULL,
     data         JSON        NOT NULL,
     fanned_out   BOOLEAN     NOT NULL,
-    CONSTRAINT refunds_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
-    CONSTRAINT refunds_events_seq_check CHECK (seq >= 1)
+    from_address TEXT        NOT NULL DEFAULT '',
+    from_request TEXT        NOT NULL DEFAULT '',
+    CONSTRAINT rk_refunds_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
+    CONSTRAINT rk_refunds_events_seq_check CHECK (seq >= 1)
 );
-CREATE INDEX refunds_events_fan_out_idx ON refunds_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
-CREATE INDEX refunds_events_newest_idx ON refunds_events (at, aggregate_id, seq);
-CREATE INDEX refunds_events_actor_idx ON refunds_events (actor_id, at);
+CREATE INDEX rk_refunds_events_fan_out_idx ON rk_refunds_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
+CREATE INDEX rk_refunds_events_newest_idx ON rk_refunds_events (at, aggregate_id, seq);
+CREATE INDEX rk_refunds_events_actor_idx ON rk_refunds_events (actor_id, at);
+CREATE INDEX rk_refunds_events_from_address_idx ON rk_refunds_events (from_address, at) WHERE from_address <> '';
+CREATE INDEX rk_refunds_events_from_request_idx ON rk_refunds_events (from_request) WHERE from_request <> '';
 
-CREATE TABLE refunds_deliveries (
-    event_id     TEXT        NOT NULL REFERENCES refunds_events (id),
+CREATE TABLE rk_refunds_deliveries (
+    event_id     TEXT        NOT NULL REFERENCES rk_refunds_events (id),
     subscriber   TEXT        NOT NULL,
     aggregate_id TEXT        NOT NULL,
     seq          INTEGER     NOT NULL,
@@ -141,18 +158,7 @@ CREATE TABLE refunds_deliveries (
     last_error   TEXT        NOT NULL,
     delivered_at TIMESTAMPTZ,
     PRIMARY KEY (event_id, subscriber),
-    CONSTRAINT refunds_deliveries_attempts_check CHECK (attempts >= 0)
+    CONSTRAINT rk_refunds_deliveries_attempts_check CHECK (attempts >= 0)
 );
-CREATE INDEX refunds_deliveries_due_idx ON refunds_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX refunds_deliveries_order_idx ON refunds_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
-
--- +goose Down
-DROP TABLE refunds_deliveries;
-DROP TABLE refunds_events;
-DROP TABLE store_credit_entries;
-DROP TABLE store_credit_balances;
-DROP TABLE refund_manual_counters;
-DROP TABLE refund_attempts;
-DROP TABLE refund_lines;
-DROP TABLE refunds;
-DROP TABLE refund_balance;
+CREATE INDEX rk_refunds_deliveries_due_idx ON rk_refunds_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
+CREATE INDEX rk_refunds_deliveries_order_idx ON rk_refunds_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;

@@ -1,36 +1,34 @@
--- +goose Up
-
 -- How many units of each order line returns claim: seeded on first use. Whoever
 -- files or changes a return locks the rows of its order first, in order of id.
-CREATE TABLE return_units (
+CREATE TABLE rk_return_units (
     order_line_id TEXT PRIMARY KEY,
     order_id      TEXT NOT NULL,
-    bought        BIGINT NOT NULL CONSTRAINT return_units_bought_check CHECK (bought > 0),
-    claimed       BIGINT NOT NULL CONSTRAINT return_units_claimed_check CHECK (claimed >= 0),
-    CONSTRAINT return_units_check CHECK (claimed <= bought)
+    bought        BIGINT NOT NULL CONSTRAINT rk_return_units_bought_check CHECK (bought > 0),
+    claimed       BIGINT NOT NULL CONSTRAINT rk_return_units_claimed_check CHECK (claimed >= 0),
+    CONSTRAINT rk_return_units_check CHECK (claimed <= bought)
 );
-CREATE INDEX return_units_order ON return_units (order_id, order_line_id);
+CREATE INDEX rk_return_units_order ON rk_return_units (order_id, order_line_id);
 
 -- Published versions of the policy.
-CREATE TABLE terms (
+CREATE TABLE rk_terms (
     id           TEXT PRIMARY KEY,
-    version      BIGINT NOT NULL CONSTRAINT terms_version_check CHECK (version >= 1),
+    version      BIGINT NOT NULL CONSTRAINT rk_terms_version_check CHECK (version >= 1),
     policy       JSONB NOT NULL,
     published_at TIMESTAMPTZ NOT NULL,
     by_kind      TEXT NOT NULL,
     by_id        TEXT NOT NULL,
     by_name      TEXT NOT NULL,
     note         TEXT NOT NULL,
-    CONSTRAINT terms_version_key UNIQUE (version)
+    CONSTRAINT rk_terms_version_key UNIQUE (version)
 );
 
-CREATE TABLE returns (
+CREATE TABLE rk_returns (
     id           TEXT PRIMARY KEY,
-    rma          TEXT CONSTRAINT returns_rma_key UNIQUE,
+    rma          TEXT CONSTRAINT rk_returns_rma_key UNIQUE,
     order_id     TEXT NOT NULL,
     customer_id  TEXT NOT NULL,
-    terms_id     TEXT NOT NULL REFERENCES terms (id),
-    status       TEXT NOT NULL CONSTRAINT returns_status_check CHECK (status IN
+    terms_id     TEXT NOT NULL REFERENCES rk_terms (id),
+    status       TEXT NOT NULL CONSTRAINT rk_returns_status_check CHECK (status IN
         ('pending_customer_info', 'pending_authorization', 'authorized', 'in_transit', 'received',
          'under_inspection', 'approved', 'refunded', 'rejected', 'cancelled')),
     reason       TEXT NOT NULL,
@@ -41,7 +39,7 @@ CREATE TABLE returns (
     inspection   JSONB NOT NULL,
     overrides    JSONB NOT NULL,
     tasks        JSONB NOT NULL,
-    open_tasks   INTEGER NOT NULL CONSTRAINT returns_open_tasks_check CHECK (open_tasks >= 0),
+    open_tasks   INTEGER NOT NULL CONSTRAINT rk_returns_open_tasks_check CHECK (open_tasks >= 0),
     decision     TEXT NOT NULL,
     verdict      JSONB NOT NULL,
     filed_kind   TEXT NOT NULL,
@@ -55,53 +53,51 @@ CREATE TABLE returns (
     closed_at    TIMESTAMPTZ,
     version      BIGINT NOT NULL,
     search       TEXT NOT NULL,
-    CONSTRAINT returns_authorized_check CHECK (rma IS NOT NULL
+    CONSTRAINT rk_returns_authorized_check CHECK (rma IS NOT NULL
         OR status IN ('pending_customer_info', 'pending_authorization', 'rejected', 'cancelled')),
-    CONSTRAINT returns_closed_check CHECK ((closed_at IS NOT NULL) = (status IN ('refunded', 'rejected', 'cancelled'))),
-    CONSTRAINT returns_refunded_check CHECK (status <> 'refunded' OR refund_id <> ''),
-    CONSTRAINT returns_restocked_check CHECK (NOT restocked OR status IN ('approved', 'refunded'))
+    CONSTRAINT rk_returns_closed_check CHECK ((closed_at IS NOT NULL) = (status IN ('refunded', 'rejected', 'cancelled'))),
+    CONSTRAINT rk_returns_refunded_check CHECK (status <> 'refunded' OR refund_id <> ''),
+    CONSTRAINT rk_returns_restocked_check CHECK (NOT restocked OR status IN ('approved', 'refunded'))
 );
-CREATE INDEX returns_newest ON returns (created_at DESC, id DESC);
-CREATE INDEX returns_by_status ON returns (status, created_at DESC, id DESC);
-CREATE INDEX returns_by_customer ON returns (customer_id, created_at DESC, id DESC);
-CREATE INDEX returns_by_order ON returns (order_id, created_at DESC, id DESC);
-CREATE INDEX returns_with_tasks ON returns (created_at DESC, id DESC) WHERE open_tasks > 0;
+CREATE INDEX rk_returns_newest ON rk_returns (created_at DESC, id DESC);
+CREATE INDEX rk_returns_by_status ON rk_returns (status, created_at DESC, id DESC);
+CREATE INDEX rk_returns_by_customer ON rk_returns (customer_id, created_at DESC, id DESC);
+CREATE INDEX rk_returns_by_order ON rk_returns (order_id, created_at DESC, id DESC);
+CREATE INDEX rk_returns_with_tasks ON rk_returns (created_at DESC, id DESC) WHERE open_tasks > 0;
 
-CREATE TABLE return_lines (
+CREATE TABLE rk_return_lines (
     id            TEXT PRIMARY KEY,
-    return_id     TEXT NOT NULL REFERENCES returns (id),
+    return_id     TEXT NOT NULL REFERENCES rk_returns (id),
     position      INTEGER NOT NULL,
-    order_line_id TEXT NOT NULL REFERENCES return_units (order_line_id),
+    order_line_id TEXT NOT NULL REFERENCES rk_return_units (order_line_id),
     product_id    BIGINT NOT NULL,
     name          TEXT NOT NULL,
     category      TEXT NOT NULL,
-    quantity      BIGINT NOT NULL CONSTRAINT return_lines_quantity_check CHECK (quantity > 0),
-    received      BIGINT NOT NULL CONSTRAINT return_lines_received_check CHECK (received >= 0),
-    accepted      BIGINT NOT NULL CONSTRAINT return_lines_accepted_check CHECK (accepted >= 0 AND accepted <= quantity AND accepted <= received),
-    acceptance    TEXT NOT NULL CONSTRAINT return_lines_acceptance_check CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
-    disposition   TEXT NOT NULL CONSTRAINT return_lines_disposition_check CHECK (disposition IN
+    quantity      BIGINT NOT NULL CONSTRAINT rk_return_lines_quantity_check CHECK (quantity > 0),
+    received      BIGINT NOT NULL CONSTRAINT rk_return_lines_received_check CHECK (received >= 0),
+    accepted      BIGINT NOT NULL CONSTRAINT rk_return_lines_accepted_check CHECK (accepted >= 0 AND accepted <= quantity AND accepted <= received),
+    acceptance    TEXT NOT NULL CONSTRAINT rk_return_lines_acceptance_check CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
+    disposition   TEXT NOT NULL CONSTRAINT rk_return_lines_disposition_check CHECK (disposition IN
         ('', 'restock', 'quarantine', 'refurbish', 'scrap', 'return_to_customer', 'missing')),
     condition     TEXT NOT NULL,
     note          TEXT NOT NULL,
-    CONSTRAINT return_lines_once_key UNIQUE (return_id, order_line_id)
+    CONSTRAINT rk_return_lines_once_key UNIQUE (return_id, order_line_id)
 );
 
 -- Numbers that are given once and without gaps: of the terms, and of the RMAs of a UTC day.
-CREATE TABLE returns_counters (
+CREATE TABLE rk_returns_counters (
     name TEXT PRIMARY KEY,
     n    BIGINT NOT NULL
 );
 
 -- Orders are bound to a version for good.
--- +goose StatementBegin
 CREATE FUNCTION terms_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'published terms are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation';
 END $$;
--- +goose StatementEnd
-CREATE TRIGGER terms_are_final BEFORE UPDATE OR DELETE ON terms FOR EACH ROW EXECUTE FUNCTION terms_are_final();
+CREATE TRIGGER terms_are_final BEFORE UPDATE OR DELETE ON rk_terms FOR EACH ROW EXECUTE FUNCTION terms_are_final();
 
-CREATE TABLE returns_events (
+CREATE TABLE rk_returns_events (
     id           TEXT        NOT NULL PRIMARY KEY,
     aggregate_id TEXT        NOT NULL,
     seq          INTEGER     NOT NULL,
@@ -112,15 +108,19 @@ CREATE TABLE returns_events (
     actor_name   TEXT        NOT NULL,
     data         JSON        NOT NULL,
     fanned_out   BOOLEAN     NOT NULL,
-    CONSTRAINT returns_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
-    CONSTRAINT returns_events_seq_check CHECK (seq >= 1)
+    from_address TEXT        NOT NULL DEFAULT '',
+    from_request TEXT        NOT NULL DEFAULT '',
+    CONSTRAINT rk_returns_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
+    CONSTRAINT rk_returns_events_seq_check CHECK (seq >= 1)
 );
-CREATE INDEX returns_events_fan_out_idx ON returns_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
-CREATE INDEX returns_events_newest_idx ON returns_events (at, aggregate_id, seq);
-CREATE INDEX returns_events_actor_idx ON returns_events (actor_id, at);
+CREATE INDEX rk_returns_events_fan_out_idx ON rk_returns_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
+CREATE INDEX rk_returns_events_newest_idx ON rk_returns_events (at, aggregate_id, seq);
+CREATE INDEX rk_returns_events_actor_idx ON rk_returns_events (actor_id, at);
+CREATE INDEX rk_returns_events_from_address_idx ON rk_returns_events (from_address, at) WHERE from_address <> '';
+CREATE INDEX rk_returns_events_from_request_idx ON rk_returns_events (from_request) WHERE from_request <> '';
 
-CREATE TABLE returns_deliveries (
-    event_id     TEXT        NOT NULL REFERENCES returns_events (id),
+CREATE TABLE rk_returns_deliveries (
+    event_id     TEXT        NOT NULL REFERENCES rk_returns_events (id),
     subscriber   TEXT        NOT NULL,
     aggregate_id TEXT        NOT NULL,
     seq          INTEGER     NOT NULL,
@@ -132,7 +132,7 @@ CREATE TABLE returns_deliveries (
     last_error   TEXT        NOT NULL,
     delivered_at TIMESTAMPTZ,
     PRIMARY KEY (event_id, subscriber),
-    CONSTRAINT returns_deliveries_attempts_check CHECK (attempts >= 0)
+    CONSTRAINT rk_returns_deliveries_attempts_check CHECK (attempts >= 0)
 );
-CREATE INDEX returns_deliveries_due_idx ON returns_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX returns_deliveries_order_idx ON returns_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
+CREATE INDEX rk_returns_deliveries_due_idx ON rk_returns_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
+CREATE INDEX rk_returns_deliveries_order_idx ON rk_returns_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;

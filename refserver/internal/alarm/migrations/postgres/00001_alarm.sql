@@ -1,6 +1,5 @@
--- +goose Up
 -- What the shop and its payment provider say differently of the same money.
-CREATE TABLE money_alarms (
+CREATE TABLE rk_money_alarms (
     id         TEXT PRIMARY KEY, -- of what raised it, so that it is raised once
     kind       TEXT NOT NULL,
     message    TEXT NOT NULL,
@@ -12,4 +11,4 @@ CREATE TABLE money_alarms (
     closed_by  TEXT NOT NULL,
     note       TEXT NOT NULL
 );
-CREATE INDEX money_alarms_open ON money_alarms (raised_at) WHERE closed_at IS NULL;
+CREATE INDEX rk_money_alarms_open ON rk_money_alarms (raised_at) WHERE closed_at IS NULL;

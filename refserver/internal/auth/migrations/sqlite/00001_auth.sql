@@ -1,5 +1,4 @@
--- +goose Up
-CREATE TABLE auth_users (
+CREATE TABLE rk_auth_users (
     id            TEXT NOT NULL PRIMARY KEY,
     username      TEXT NOT NULL,
     username_key  TEXT NOT NULL, -- lower case: two names that differ in case alone are one
@@ -10,17 +9,17 @@ CREATE TABLE auth_users (
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     UNIQUE (username_key),
-    CONSTRAINT auth_users_role_known CHECK (role IN ('customer', 'admin')),
-    CONSTRAINT auth_users_super_is_admin CHECK (NOT super OR role = 'admin')
+    CONSTRAINT rk_auth_users_role_known CHECK (role IN ('customer', 'admin')),
+    CONSTRAINT rk_auth_users_super_is_admin CHECK (NOT super OR role = 'admin')
 );
 
-CREATE TABLE auth_sessions (
+CREATE TABLE rk_auth_sessions (
     token_hash TEXT NOT NULL PRIMARY KEY,
-    user_id    TEXT REFERENCES auth_users (id) ON DELETE CASCADE, -- NULL: nobody signed in
+    user_id    TEXT REFERENCES rk_auth_users (id) ON DELETE CASCADE, -- NULL: nobody signed in
     data       BLOB NOT NULL,
     expires_at INTEGER NOT NULL,
     seen_at    INTEGER NOT NULL
 );
-CREATE INDEX auth_sessions_user_id ON auth_sessions (user_id);
-CREATE INDEX auth_sessions_expires_at ON auth_sessions (expires_at);
-CREATE INDEX auth_sessions_seen_at ON auth_sessions (seen_at);
+CREATE INDEX rk_auth_sessions_user_id ON rk_auth_sessions (user_id);
+CREATE INDEX rk_auth_sessions_expires_at ON rk_auth_sessions (expires_at);
+CREATE INDEX rk_auth_sessions_seen_at ON rk_auth_sessions (seen_at);

@@ -1,6 +1,5 @@
--- +goose Up
 -- What was answered under each Idempotency-Key of a caller.
-CREATE TABLE idempotency_keys (
+CREATE TABLE rk_idempotency_keys (
     caller       TEXT NOT NULL,
     key          TEXT NOT NULL,
     request_hash TEXT NOT NULL, -- keyed: what was sent may hold a card number
@@ -12,4 +11,4 @@ CREATE TABLE idempotency_keys (
     created_at   INTEGER NOT NULL,
     PRIMARY KEY (caller, key)
 );
-CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+CREATE INDEX rk_idempotency_keys_age ON rk_idempotency_keys (created_at);

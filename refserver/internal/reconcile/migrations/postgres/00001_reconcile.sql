@@ -1,6 +1,5 @@
--- +goose Up
 -- The nightly comparison of our refunds with the provider's list.
-CREATE TABLE reconciliations (
+CREATE TABLE rk_reconciliations (
     night       TEXT PRIMARY KEY, -- the day it ended before, such as 2026-11-24
     from_at     TIMESTAMPTZ NOT NULL,
     to_at       TIMESTAMPTZ NOT NULL,

@@ -1,6 +1,5 @@
--- +goose Up
 -- What is done once per database, by whichever process comes first.
-CREATE TABLE shop_setup (
+CREATE TABLE rk_shop_setup (
     name        TEXT PRIMARY KEY,
     done_at     TIMESTAMPTZ,
     lease_until TIMESTAMPTZ NOT NULL,
