@@ -208,6 +208,15 @@ func TestABaseThatPanicsReleasesItsProbe(t *testing.T) {
 	}
 }
 
+func TestABaseThatReturnsNothingIsAnError(t *testing.T) {
+	tr := mustNew(t, Config{Retry: resilience.RetryConfig{Attempts: 1},
+		Base: base(func(*http.Request) (*http.Response, error) { return nil, nil })})
+	_, err := tr.RoundTrip(request(t, "GET", "http://bank.example/", nil))
+	if err == nil || !strings.Contains(err.Error(), "resiliencehttp.base returned neither a response nor an error") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestHooksReportWhatHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
