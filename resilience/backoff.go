@@ -55,7 +55,7 @@ func (b Backoff) Wait(n int) time.Duration {
 }
 
 // Within returns how many waits, without jitter, last no longer than total
-// together. It tells the place where a fast schedule ends and a slower one
+// together. With it a caller finds where a fast schedule ends and a slower one
 // begins.
 func (b Backoff) Within(total time.Duration) int {
 	b = b.withDefaults()

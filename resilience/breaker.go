@@ -94,46 +94,21 @@ func New(cfg Config) (*Breaker, error) {
 	return b, nil
 }
 
-// unmade is the generation of every Breaker that New did not make: it has no
-// end and refuses all calls.
-var unmade = &generation{state: ForcedOpen}
-
-// load returns the current generation.
-func (b *Breaker) load() *generation {
-	if b == nil {
-		return unmade
-	}
-	if g := b.cur.Load(); g != nil {
-		return g
-	}
-	return unmade
-}
-
-// made reports whether b was made by New.
-func (b *Breaker) made() bool { return b.load() != unmade }
+// made reports whether b was made by New. One that was not has no generation.
+func (b *Breaker) made() bool { return b != nil && b.cur.Load() != nil }
 
 // Name returns the configured name.
 func (b *Breaker) Name() string {
-	if b == nil {
+	if !b.made() {
 		return ""
 	}
 	return b.cfg.Name
 }
 
-func (b *Breaker) now() int64 {
-	if b == nil {
-		return 0
-	}
-	return int64(time.Since(b.base))
-}
+func (b *Breaker) now() int64 { return int64(time.Since(b.base)) }
 
 // instant converts t; what lies before the breaker was made counts as then.
-func (b *Breaker) instant(t time.Time) int64 {
-	if b == nil {
-		return 0
-	}
-	return max(0, int64(t.Sub(b.base)))
-}
+func (b *Breaker) instant(t time.Time) int64 { return max(0, int64(t.Sub(b.base))) }
 
 func (b *Breaker) time(ns int64) time.Time { return b.base.Add(time.Duration(ns)) }
 
@@ -160,7 +135,10 @@ func (b *Breaker) newGeneration(number uint64, s State, now, until int64) *gener
 // made and there is nothing to report: the error is an *[OpenError], or
 // [ErrZeroValue] if b was not made by New.
 func (b *Breaker) Allow() (Permit, error) {
-	g := b.load()
+	if !b.made() {
+		return Permit{}, errZeroBreaker
+	}
+	g := b.cur.Load()
 	if g.state == Closed && b.slow == 0 {
 		return Permit{gen: g}, nil
 	}
@@ -168,11 +146,16 @@ func (b *Breaker) Allow() (Permit, error) {
 }
 
 // AllowAt is Allow at the given instant.
-func (b *Breaker) AllowAt(now time.Time) (Permit, error) { return b.allow(b.instant(now)) }
+func (b *Breaker) AllowAt(now time.Time) (Permit, error) {
+	if !b.made() {
+		return Permit{}, errZeroBreaker
+	}
+	return b.allow(b.instant(now))
+}
 
 func (b *Breaker) allow(now int64) (Permit, error) {
 	for {
-		g := b.load()
+		g := b.cur.Load()
 		switch g.state {
 		case Closed:
 			if g.flight != nil {
@@ -197,9 +180,6 @@ func (b *Breaker) allow(now int64) (Permit, error) {
 			}
 			b.expire(g, now)
 		default:
-			if g == unmade {
-				return Permit{}, errZeroBreaker
-			}
 			if !g.over(now) {
 				b.rejected.Add(1)
 				return Permit{}, g.refusals.after(g.remaining(now))

@@ -22,8 +22,8 @@
 // Use [Backoff] and [Sleep] in loops of your own, and where the number of
 // attempts is stored and the next one is made by another process.
 //
-// HTTP clients need none of this by hand: resilience/resiliencehttp is an
-// http.RoundTripper made of these parts.
+// For HTTP clients, resilience/resiliencehttp is an http.RoundTripper made of
+// these parts.
 //
 // # The breaker
 //

@@ -45,15 +45,17 @@ type Snapshot struct {
 
 // Snapshot describes the breaker now. Like State, it makes a change that is due
 // first.
-func (b *Breaker) Snapshot() Snapshot { return b.snapshot(b.now()) }
+func (b *Breaker) Snapshot() Snapshot { return b.SnapshotAt(time.Now()) }
 
 // SnapshotAt is Snapshot at the given instant.
-func (b *Breaker) SnapshotAt(now time.Time) Snapshot { return b.snapshot(b.instant(now)) }
-
-func (b *Breaker) snapshot(now int64) Snapshot {
+func (b *Breaker) SnapshotAt(now time.Time) Snapshot {
 	if !b.made() {
 		return Snapshot{State: ForcedOpen}
 	}
+	return b.snapshot(b.instant(now))
+}
+
+func (b *Breaker) snapshot(now int64) Snapshot {
 	b.settle(now)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -71,8 +71,8 @@ func Timeout[T any](ctx context.Context, d time.Duration, fn func(context.Contex
 	return result, err
 }
 
-// deadline is the cause by which a context tells our deadline from others. It
-// has the text and kind of context.DeadlineExceeded, because net/http and
+// deadline is the cause of a context that distinguishes our deadline from
+// others. It has the text and kind of context.DeadlineExceeded, because net/http and
 // others return the cause in its place.
 type deadline struct{ _ byte } // not of size zero: each has an address of its own
 

@@ -8,34 +8,44 @@ import (
 // State returns the breaker's state now. Like a call, it first leaves a state
 // whose time is over, and calls the listeners. A Breaker that was not made by New
 // is ForcedOpen.
-func (b *Breaker) State() State { return b.settle(b.now()).state }
+func (b *Breaker) State() State {
+	if !b.made() {
+		return ForcedOpen
+	}
+	return b.settle(b.now()).state
+}
 
 // StateAt is State at the given instant.
-func (b *Breaker) StateAt(now time.Time) State { return b.settle(b.instant(now)).state }
+func (b *Breaker) StateAt(now time.Time) State {
+	if !b.made() {
+		return ForcedOpen
+	}
+	return b.settle(b.instant(now)).state
+}
 
 // ForceOpen makes the breaker refuse all calls until the given instant, or, if it
 // is zero, until Reset or Disable. Afterwards the breaker is half-open: what was
 // switched off is probed first.
-func (b *Breaker) ForceOpen(until time.Time) { b.operate(b.now(), ForcedOpen, until) }
+func (b *Breaker) ForceOpen(until time.Time) { b.ForceOpenAt(time.Now(), until) }
 
 // ForceOpenAt is ForceOpen at the given instant.
-func (b *Breaker) ForceOpenAt(now, until time.Time) { b.operate(b.instant(now), ForcedOpen, until) }
+func (b *Breaker) ForceOpenAt(now, until time.Time) { b.operate(now, ForcedOpen, until) }
 
 // Disable makes the breaker pass all calls, uncounted, until the given instant,
 // or, if it is zero, until Reset or ForceOpen. Afterwards the breaker is closed.
-func (b *Breaker) Disable(until time.Time) { b.operate(b.now(), Disabled, until) }
+func (b *Breaker) Disable(until time.Time) { b.DisableAt(time.Now(), until) }
 
 // DisableAt is Disable at the given instant.
-func (b *Breaker) DisableAt(now, until time.Time) { b.operate(b.instant(now), Disabled, until) }
+func (b *Breaker) DisableAt(now, until time.Time) { b.operate(now, Disabled, until) }
 
 // Reset closes the breaker with empty counts, whatever its state. An outage that
 // ends so does not count as repaired.
-func (b *Breaker) Reset() { b.operate(b.now(), Closed, time.Time{}) }
+func (b *Breaker) Reset() { b.ResetAt(time.Now()) }
 
 // ResetAt is Reset at the given instant.
-func (b *Breaker) ResetAt(now time.Time) { b.operate(b.instant(now), Closed, time.Time{}) }
+func (b *Breaker) ResetAt(now time.Time) { b.operate(now, Closed, time.Time{}) }
 
-func (b *Breaker) operate(now int64, to State, until time.Time) {
+func (b *Breaker) operate(now time.Time, to State, until time.Time) {
 	if !b.made() {
 		return
 	}
@@ -44,7 +54,7 @@ func (b *Breaker) operate(now int64, to State, until time.Time) {
 		end = max(1, b.instant(until))
 	}
 	b.mu.Lock()
-	b.change(now, to, end, ReasonOperator)
+	b.change(b.instant(now), to, end, ReasonOperator)
 	b.mu.Unlock()
 	b.deliver()
 }
@@ -76,7 +86,7 @@ func (b *Breaker) expire(g *generation, now int64) {
 // settle makes the changes that are due and returns the generation.
 func (b *Breaker) settle(now int64) *generation {
 	for {
-		g := b.load()
+		g := b.cur.Load()
 		switch {
 		case g.over(now):
 			b.expire(g, now)

@@ -120,6 +120,16 @@ func TestTheNumberOfHostsIsBoundedAndOpenBreakersAreKept(t *testing.T) {
 	}
 }
 
+func TestTheHostUsedLeastRecentlyIsForgotten(t *testing.T) {
+	tr := mustNew(t, Config{MaxHosts: 2})
+	for _, name := range []string{"a", "b", "a", "c"} {
+		tr.hostOf(t, "http://"+name)
+	}
+	if got := names(tr); !slices.Equal(got, []string{"bank c:80", "bank a:80"}) {
+		t.Errorf("hosts %q", got)
+	}
+}
+
 func TestWhatABreakerCounts(t *testing.T) {
 	broken := func(*http.Request) (*http.Response, error) {
 		return response(200, io.MultiReader(strings.NewReader("x"), errReader{})), nil
@@ -195,6 +205,15 @@ func TestABaseThatPanicsReleasesItsProbe(t *testing.T) {
 				t.Errorf("a probe that ended so is no failure: %+v", s)
 			}
 		})
+	}
+}
+
+func TestABaseThatReturnsNothingIsAnError(t *testing.T) {
+	tr := mustNew(t, Config{Retry: resilience.RetryConfig{Attempts: 1},
+		Base: base(func(*http.Request) (*http.Response, error) { return nil, nil })})
+	_, err := tr.RoundTrip(request(t, "GET", "http://bank.example/", nil))
+	if err == nil || !strings.Contains(err.Error(), "resiliencehttp.base returned neither a response nor an error") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -28,8 +28,8 @@ type call struct {
 	outcome resilience.Outcome
 }
 
-// late is the cause by which a call tells its own deadline from others. It has
-// the text of context.DeadlineExceeded, because net/http returns the cause of a
+// late is the cause of a context that distinguishes a call's own deadline from
+// others. It has the text of context.DeadlineExceeded, because net/http returns the cause of a
 // context in its place.
 type late struct{ _ byte } // not of size zero: each has an address of its own
 

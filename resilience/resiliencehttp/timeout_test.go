@@ -294,3 +294,27 @@ func TestAnUpgradedConnectionLivesOn(t *testing.T) {
 		t.Errorf("%q, %v", line, err)
 	}
 }
+
+// The context of the request must not end with the timeout either: a base
+// transport may close the connection with it.
+func TestTheTimeoutEndsWithTheUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ctx context.Context
+		tr := mustNew(t, Config{Timeout: time.Second, Base: base(func(req *http.Request) (*http.Response, error) {
+			ctx = req.Context()
+			return response(http.StatusSwitchingProtocols, strings.NewReader("x")), nil
+		})})
+		resp, err := tr.RoundTrip(request(t, "GET", "http://bank.example/", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if ctx.Err() != nil {
+			t.Errorf("after the timeout: %v", context.Cause(ctx))
+		}
+		_ = resp.Body.Close()
+		if ctx.Err() == nil {
+			t.Error("the context outlives the connection")
+		}
+	})
+}

@@ -175,6 +175,9 @@ func (x *exchange) send(ctx context.Context, conns *atomic.Int64) (*http.Respons
 		return nil, err
 	}
 	resp, err := x.t.base.RoundTrip(out)
+	if resp == nil && err == nil {
+		err = fmt.Errorf("resiliencehttp: %T returned neither a response nor an error", x.t.base)
+	}
 	if err != nil {
 		err = c.explain(err)
 		c.finish(x.t.cfg.Breaker.Classify(ctx, err))
