@@ -26,7 +26,7 @@ func FuzzForm(f *testing.F) {
 			if err != nil || p.fingerprint("/x") != again.fingerprint("/x") {
 				t.Fatalf("%q has two fingerprints", form)
 			}
-			if _, err := p.metadata(); err != nil && err.Status != 400 {
+			if _, err := p.metadata("metadata"); err != nil && err.Status != 400 {
 				t.Fatalf("status %d", err.Status)
 			}
 		}

@@ -28,7 +28,7 @@ func TestCreateThenConfirmTakesTheMoneyOnce(t *testing.T) {
 		t.Fatalf("confirmed: %+v", i)
 	}
 	l := b.wantMoney(1, 0)
-	want := Charge{ID: i.LatestCharge.ID, Order: "order-c1", AmountMinor: 1999, Currency: "USD", At: l.Charges[0].At, PaymentIntent: i.ID}
+	want := Charge{ID: i.LatestCharge.ID, Order: "order-c1", AmountMinor: 1999, Currency: "USD", Digits: 2, At: l.Charges[0].At, PaymentIntent: i.ID}
 	if l.Charges[0] != want {
 		t.Errorf("ledger has %+v, want %+v", l.Charges[0], want)
 	}
@@ -119,7 +119,7 @@ func TestAuthenticationIsAskedForOrDeclined(t *testing.T) {
 	if i, err = b.client.V1PaymentIntents.Cancel(ctx, i.ID, nil); err != nil || i.Status != stripe.PaymentIntentStatusCanceled {
 		t.Fatalf("cancel: %+v, %v", i, err)
 	}
-	p := &stripe.PaymentIntentCreateParams{Amount: stripe.Int64(1), Currency: stripe.String("USD"), Confirm: stripe.Bool(true),
+	p := &stripe.PaymentIntentCreateParams{Amount: stripe.Int64(100), Currency: stripe.String("USD"), Confirm: stripe.Bool(true),
 		PaymentMethod: stripe.String("pm_card_authenticationRequired"), OffSession: stripe.Bool(true)}
 	_, err = b.client.V1PaymentIntents.Create(ctx, p)
 	b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeAuthenticationRequired)
@@ -159,6 +159,7 @@ func TestMalformedRequestsAreRefusedWithTheirParameter(t *testing.T) {
 		{"beyond int64", "POST", "/v1/payment_intents", "amount=99999999999999999999&currency=usd", `"param":"amount"`},
 		{"no currency", "POST", "/v1/payment_intents", "amount=100", `"param":"currency"`},
 		{"bad currency", "POST", "/v1/payment_intents", "amount=100&currency=us1", `"param":"currency"`},
+		{"unknown currency", "POST", "/v1/payment_intents", "amount=100&currency=xyz", "currently supports these"},
 		{"twice", "POST", "/v1/payment_intents", ok + "&amount=200", `"param":"amount"`},
 		{"unknown parameter", "POST", "/v1/payment_intents", ok + "&ammount=3", `"param":"ammount"`},
 		{"unknown method", "POST", "/v1/payment_intents", ok + "&payment_method=pm_nope", `"param":"payment_method"`},
