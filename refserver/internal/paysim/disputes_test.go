@@ -173,9 +173,11 @@ func TestDisputesAreFoundByTheirPayment(t *testing.T) {
 
 func TestSomeTestCardsAreDisputedAtOnce(t *testing.T) {
 	for method, want := range map[string]Dispute{
-		"pm_card_createDispute":                   {Status: "needs_response", Reason: "fraudulent", WithdrawnMinor: 1000},
-		"pm_card_createDisputeProductNotReceived": {Status: "needs_response", Reason: "product_not_received", WithdrawnMinor: 1000},
-		"pm_card_createDisputeInquiry":            {Status: "warning_needs_response", Reason: "general"},
+		"pm_card_createDispute": {Status: "needs_response", Reason: "fraudulent", WithdrawnMinor: 1000},
+		"pm_card_createDisputeProductNotReceived": {
+			Status: "needs_response", Reason: "product_not_received", WithdrawnMinor: 1000,
+		},
+		"pm_card_createDisputeInquiry": {Status: "warning_needs_response", Reason: "general"},
 	} {
 		t.Run(method, func(t *testing.T) {
 			cfg := Config{Ledger: filepath.Join(t.TempDir(), "ledger.jsonl")}

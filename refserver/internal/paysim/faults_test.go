@@ -203,19 +203,23 @@ func TestProbabilitiesAreKept(t *testing.T) {
 	for k := range n {
 		got[c.pick(float64(k)/n)] += 1.0 / n
 	}
-	for f, want := range map[fault]float64{faultTimeoutBefore: 0.1, faultDropAfter: 0.2, faultStored5xx: 0.05, faultError4xx: 0.15, faultNone: 0.5} {
+	for f, want := range map[fault]float64{
+		faultTimeoutBefore: 0.1, faultDropAfter: 0.2, faultStored5xx: 0.05, faultError4xx: 0.15, faultNone: 0.5,
+	} {
 		if math.Abs(got[f]-want) > 0.001 {
 			t.Errorf("fault %d in %.3f of the calls, want %.3f", f, got[f], want)
 		}
 	}
-	if (CallFaults{TimeoutBefore: 1, Error4xx: 1}).pick(0.999) != faultTimeoutBefore || (CallFaults{Error4xx: 1}).pick(0) != faultError4xx {
+	if (CallFaults{TimeoutBefore: 1, Error4xx: 1}).pick(0.999) != faultTimeoutBefore ||
+		(CallFaults{Error4xx: 1}).pick(0) != faultError4xx {
 		t.Error("a probability of 1 must always come true unless one before it does")
 	}
 }
 
 func TestTheSameSeedTakesTheSameTurns(t *testing.T) {
 	run := func() (turns []string) {
-		b := start(t, Config{Seed: 42, Faults: Faults{Charge: CallFaults{Error5xx: 0.3, Error5xxAfter: 0.2, Error4xx: 0.2}}})
+		plan := Faults{Charge: CallFaults{Error5xx: 0.3, Error5xxAfter: 0.2, Error4xx: 0.2}}
+		b := start(t, Config{Seed: 42, Faults: plan})
 		for n := range 30 {
 			i, err := b.create(ctx, fmt.Sprint(n), 100, "pm_card_visa", true)
 			turns = append(turns, fmt.Sprint(i.ID, err != nil))
@@ -295,7 +299,8 @@ func TestTheControlsReplaceThePlanAndNameWhatIsWrong(t *testing.T) {
 	}
 	for _, tc := range []struct{ method, path, allow string }{
 		{"POST", "/_sim/faults", "GET"}, {"PUT", "/_sim/ledger", "GET"}, {"GET", "/_sim/refunds", "POST"},
-		{"GET", "/_sim/refunds/re_1", "POST"}, {"GET", "/_sim/disputes", "POST"}, {"PUT", "/_sim/disputes/dp_1", "POST"},
+		{"GET", "/_sim/refunds/re_1", "POST"}, {"GET", "/_sim/disputes", "POST"},
+		{"PUT", "/_sim/disputes/dp_1", "POST"},
 	} {
 		if status, _, h := b.send(tc.method, tc.path, "{}", nil); status != 405 || h.Get("Allow") != tc.allow {
 			t.Errorf("%s %s: %d, Allow %q", tc.method, tc.path, status, h.Get("Allow"))
@@ -320,7 +325,8 @@ func TestAPatchChangesOnlyWhatItNames(t *testing.T) {
 			b := start(t, Config{Seed: 1, Faults: before})
 			want := before
 			tc.change(&want)
-			if status, body, _ := b.send("PATCH", "/_sim/faults", tc.patch, nil); status != 200 || b.sim.Faults() != want {
+			status, body, _ := b.send("PATCH", "/_sim/faults", tc.patch, nil)
+			if status != 200 || b.sim.Faults() != want {
 				t.Errorf("%d %s, want %+v", status, body, want)
 			}
 		})

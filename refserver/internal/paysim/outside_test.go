@@ -19,7 +19,8 @@ func TestARefundOnTheProvidersOwnPagesIsLikeAnyOther(t *testing.T) {
 	body := fmt.Sprintf(`{"payment_intent":%q,"amount_minor":400,"reason":"requested_by_customer"}`, i.ID)
 	status, answer, _ := b.send("POST", "/_sim/refunds", body, nil)
 	var part Refund
-	if err := json.Unmarshal([]byte(answer), &part); err != nil || status != 200 || part.AmountMinor != 400 || !part.Outside {
+	if err := json.Unmarshal([]byte(answer), &part); err != nil || status != 200 || part.AmountMinor != 400 ||
+		!part.Outside {
 		t.Fatalf("%d %s", status, answer)
 	}
 	b.eventually("its event has come", func() bool { return slices.Contains(r.kinds(), "refund.created") })
@@ -47,7 +48,8 @@ func TestARefundOnTheProvidersOwnPagesIsLikeAnyOther(t *testing.T) {
 		fmt.Sprintf(`{"payment_intent":%q,"amount_minor":-1}`, i.ID),
 		fmt.Sprintf(`{"payment_intent":%q,"reason":"angry"}`, i.ID),
 	} {
-		if status, answer, _ := b.send("POST", "/_sim/refunds", bad, nil); status != 400 || !contains(answer, `"message"`) {
+		status, answer, _ := b.send("POST", "/_sim/refunds", bad, nil)
+		if status != 400 || !contains(answer, `"message"`) {
 			t.Errorf("%s: %d %s", bad, status, answer)
 		}
 	}

@@ -224,7 +224,8 @@ func TestAnExpiredSessionIsNeverCharged(t *testing.T) {
 	if e := b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, ""); !contains(e.Msg, `["open"]`) {
 		t.Error(e.Msg)
 	}
-	b.eventually("the event has come", func() bool { return slices.Equal(r.kinds(), []string{"checkout.session.expired"}) })
+	want := []string{"checkout.session.expired"}
+	b.eventually("the event has come", func() bool { return slices.Equal(r.kinds(), want) })
 	paid := b.payByPage(b.session("2", 1000), "4242424242424242")
 	_, err = b.client.V1CheckoutSessions.Expire(ctx, paid.ID, nil)
 	b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, "")
@@ -277,7 +278,8 @@ func TestASessionExpiresByItself(t *testing.T) {
 	if status, _, _ := b.pay(b.url+pagePath+c.ID, "4242424242424242"); status != 410 {
 		t.Errorf("paying at its end: %d", status)
 	}
-	b.eventually("the event has come", func() bool { return slices.Equal(r.kinds(), []string{"checkout.session.expired"}) })
+	want := []string{"checkout.session.expired"}
+	b.eventually("the event has come", func() bool { return slices.Equal(r.kinds(), want) })
 	b.wantMoney(0, 0)
 }
 
@@ -349,7 +351,8 @@ func TestPagesThatAreNotThere(t *testing.T) {
 	b := start(t, Config{Seed: 1})
 	for _, id := range []string{"cs_none", "%3Cscript%3E"} {
 		for _, method := range []string{"GET", "POST"} {
-			if status, body, _ := b.send(method, pagePath+id, "", nil); status != 404 || !contains(body, "no such payment page") {
+			status, body, _ := b.send(method, pagePath+id, "", nil)
+			if status != 404 || !contains(body, "no such payment page") {
 				t.Errorf("%s %s: %d %s", method, id, status, body)
 			}
 		}

@@ -61,7 +61,10 @@ func (r *receiver) kinds() []string {
 
 func TestEventsAreSignedAndSaid(t *testing.T) {
 	r := receive(t, 0)
-	b := start(t, Config{Seed: 1, WebhookURL: r.URL, WebhookSecret: secret, Faults: Faults{Refund: CallFaults{DropAfter: 1}, RefundFailsLater: 1}})
+	b := start(t, Config{
+		Seed: 1, WebhookURL: r.URL, WebhookSecret: secret,
+		Faults: Faults{Refund: CallFaults{DropAfter: 1}, RefundFailsLater: 1},
+	})
 	i := b.paid("k", 1000, "pm_card_visa")
 	_, err := b.refund(ctx, "r", i.ID, 400) // its answer is lost; the event is not
 	b.wantNoAnswer(err)
@@ -76,12 +79,14 @@ func TestEventsAreSignedAndSaid(t *testing.T) {
 		switch e.Type {
 		case "payment_intent.succeeded":
 			var pi stripe.PaymentIntent
-			if err := json.Unmarshal(e.Data.Raw, &pi); err != nil || pi.ID != i.ID || pi.AmountReceived != 1000 || e.Request.IdempotencyKey != "k" {
+			if err := json.Unmarshal(e.Data.Raw, &pi); err != nil || pi.ID != i.ID || pi.AmountReceived != 1000 ||
+				e.Request.IdempotencyKey != "k" {
 				t.Errorf("%v %s", err, e.Data.Raw)
 			}
 		case "refund.failed":
 			var re stripe.Refund
-			if err := json.Unmarshal(e.Data.Raw, &re); err != nil || re.Status != "failed" || re.FailureReason == "" || re.Metadata["attempt_id"] != "r" || re.PaymentIntent.ID != i.ID {
+			if err := json.Unmarshal(e.Data.Raw, &re); err != nil || re.Status != "failed" || re.FailureReason == "" ||
+				re.Metadata["attempt_id"] != "r" || re.PaymentIntent.ID != i.ID {
 				t.Errorf("%v %s", err, e.Data.Raw)
 			}
 		}
