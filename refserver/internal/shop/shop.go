@@ -82,6 +82,7 @@ type Shop struct {
 	charge        *worker.Loop
 	pursue        *worker.Loop
 	demoDone      atomic.Bool
+	outageDone    atomic.Bool
 	weakHashes    bool
 	closers       []func(context.Context) error // called last to first
 }

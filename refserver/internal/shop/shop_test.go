@@ -195,20 +195,6 @@ func TestADeclineIsAnAnswerAndNoFailure(t *testing.T) {
 	}
 }
 
-func TestFailureProbabilitiesOfTheSettingsCountAfterTheDemoOrder(t *testing.T) {
-	t.Parallel()
-	s := open(t, false, "PAYMENT_CHARGE_FAILURE_PROBABILITY=1", "PAYMENT_REFUND_FAILURE_PROBABILITY=0.5")
-	if n := len(s.Simulator.Ledger().Charges); n != 1 {
-		t.Errorf("%d charges, want that of the demo order", n)
-	}
-	if o := buy(t, s, customer(t, s, "ada"), 2, 1, orders.PayCard); o.Status != orders.StatusQueued {
-		t.Errorf("a charge that fails as an outage does: %s", o.Status)
-	}
-	if f := s.Simulator.Faults(); f.Charge.Error5xx != 1 || f.Refund.Error4xx != 0.5 {
-		t.Errorf("faults %+v", f)
-	}
-}
-
 func TestProductionHasNoDemoData(t *testing.T) {
 	t.Parallel()
 	s := open(t, false, "APP_ENV=production", "SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY=0123456789abcdef0123456789abcdef")
