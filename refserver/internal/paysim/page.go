@@ -88,13 +88,13 @@ var errNoSession = errors.New("paysim: there is no such Checkout Session")
 // payPage is POST of the hosted page. However often it is sent, the session is
 // charged once: one that is complete sends the customer on.
 func (s *Simulator) payPage(w http.ResponseWriter, r *http.Request) {
-	s.gate.RLock()
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	paid, message := readCard(r)
+	s.gate.RLock() // after the body: Close waits for whoever has it
 	defer s.gate.RUnlock()
 	if !s.reachable(w) {
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	paid, message := readCard(r)
 	var (
 		c   *session
 		now time.Time
