@@ -38,6 +38,7 @@ type paysimCommand struct {
 	Ledger        string `help:"File that keeps what happened; without it, memory does." type:"path"`
 	WebhookURL    string `help:"Where events are sent, such as http://localhost:5000/webhooks/stripe."`
 	WebhookSecret string `help:"Secret that signs them; without it, STRIPE_WEBHOOK_SECRET of the environment."`
+	PublicURL     string `help:"Where browsers reach the payment pages; without it, where the shop does."`
 }
 
 // Run runs the simulator until the process is told to stop.
@@ -46,7 +47,7 @@ func (c paysimCommand) Run(p *process) error {
 		c.WebhookSecret = env.ToMap(p.environ)["STRIPE_WEBHOOK_SECRET"]
 	}
 	sim, err := paysim.New(paysim.Config{
-		Ledger: c.Ledger, WebhookURL: c.WebhookURL, WebhookSecret: c.WebhookSecret,
+		Ledger: c.Ledger, WebhookURL: c.WebhookURL, WebhookSecret: c.WebhookSecret, PublicURL: c.PublicURL,
 		Logger: slog.New(slog.NewJSONHandler(p.stdout, nil)),
 	})
 	if err != nil {

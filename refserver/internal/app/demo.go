@@ -10,7 +10,6 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -50,8 +49,8 @@ var demoProducts = []demoProduct{
 	{name: "Gift card", category: "Gift cards", price: 5000, stock: 10_000, origin: "USA", finalSale: true},
 }
 
-// fill makes sure of what a shop can't be without, and of the demo data. What
-// the provider's faults are set to counts after the demo order is paid.
+// fill makes sure of what a shop can't be without, and of the demo data. The
+// outage that the settings ask for begins after the demo order is paid.
 func (s *App) fill(ctx context.Context) error {
 	c := s.Config
 	if _, err := s.Auth.EnsureSuperAdmin(ctx, c.SuperAdminUsername, string(c.SuperAdminPassword), c.SuperAdminEmail); err != nil {
@@ -66,19 +65,10 @@ func (s *App) fill(ctx context.Context) error {
 			s.Log.Warn("no demo data for now", "error", err)
 		}
 	}
-	return s.setFaults()
-}
-
-// setFaults has the simulator fail as often as the settings say: a charge as
-// an outage would, so that the order is queued; a refund with a definite no.
-func (s *App) setFaults() error {
-	if s.Simulator == nil || s.Config.ChargeFailureChance == 0 && s.Config.RefundFailureChance == 0 {
-		return nil
+	if err := s.retryOutage(ctx); err != nil {
+		s.Log.Warn("no outage for now", "error", err) // a worker tries again
 	}
-	return s.Simulator.SetFaults(paysim.Faults{
-		Charge: paysim.CallFaults{Error5xx: s.Config.ChargeFailureChance},
-		Refund: paysim.CallFaults{Error4xx: s.Config.RefundFailureChance},
-	})
+	return nil
 }
 
 // demoWait is how long a start waits for another process that makes the demo

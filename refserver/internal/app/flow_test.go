@@ -151,7 +151,10 @@ func TestTheDemoReturnCanBeTakenToItsRefund(t *testing.T) {
 
 func TestARefundThatFailsCanBePaidInCash(t *testing.T) {
 	t.Parallel()
-	s := open(t, false, "PAYMENT_REFUND_FAILURE_PROBABILITY=1")
+	s := open(t, false)
+	if err := s.Simulator.SetFaults(paysim.Faults{Refund: paysim.CallFaults{Error4xx: 1}}); err != nil {
+		t.Fatal(err)
+	}
 	o := buy(t, s, customer(t, s, "ada"), 3, 1, payment.Card)
 	c := inspected(t, s, o, 1)
 	before := stock(t, s, 3)

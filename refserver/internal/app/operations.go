@@ -133,10 +133,8 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("measure queues", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }); err != nil {
 		return nil, err
 	}
-	if s.Config.DemoData() {
-		if _, err = add("demo data", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.retryDemo(ctx) }); err != nil {
-			return nil, err
-		}
+	if _, err = add("finish the start", gaugesEvery, s.finishStart); err != nil {
+		return nil, err
 	}
 	s.group.Add("deliver events", s.Events)
 	return all, nil

@@ -83,6 +83,7 @@ type App struct {
 	charge        *worker.Loop
 	pursue        *worker.Loop
 	demoDone      atomic.Bool
+	outageDone    atomic.Bool
 	weakHashes    bool
 	closers       []func(context.Context) error // called last to first
 }

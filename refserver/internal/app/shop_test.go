@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
@@ -194,20 +194,6 @@ func TestADeclineIsAnAnswerAndNoFailure(t *testing.T) {
 	}
 	if submitted := counter(s, "orders_submitted_total"); submitted != 1 {
 		t.Errorf("%v submitted: a decline is neither accepted nor failed, the demo order is one", submitted)
-	}
-}
-
-func TestFailureProbabilitiesOfTheSettingsCountAfterTheDemoOrder(t *testing.T) {
-	t.Parallel()
-	s := open(t, false, "PAYMENT_CHARGE_FAILURE_PROBABILITY=1", "PAYMENT_REFUND_FAILURE_PROBABILITY=0.5")
-	if n := len(s.Simulator.Ledger().Charges); n != 1 {
-		t.Errorf("%d charges, want that of the demo order", n)
-	}
-	if o := buy(t, s, customer(t, s, "ada"), 2, 1, payment.Card); o.Status != orders.StatusQueued {
-		t.Errorf("a charge that fails as an outage does: %s", o.Status)
-	}
-	if f := s.Simulator.Faults(); f.Charge.Error5xx != 1 || f.Refund.Error4xx != 0.5 {
-		t.Errorf("faults %+v", f)
 	}
 }
 

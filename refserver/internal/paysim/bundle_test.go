@@ -53,9 +53,12 @@ func within(d time.Duration) context.Context {
 	return ctx
 }
 
-func (b *bundle) create(ctx context.Context, key string, amount int64, method string, confirm bool) (*stripe.PaymentIntent, error) {
+func (b *bundle) create(
+	ctx context.Context, key string, amount int64, method string, confirm bool,
+) (*stripe.PaymentIntent, error) {
 	p := &stripe.PaymentIntentCreateParams{
-		Amount: stripe.Int64(amount), Currency: stripe.String("usd"), Metadata: map[string]string{"order_id": "order-" + key},
+		Amount: stripe.Int64(amount), Currency: stripe.String("usd"),
+		Metadata: map[string]string{"order_id": "order-" + key},
 	}
 	if method != "" {
 		p.PaymentMethod = stripe.String(method)
@@ -88,7 +91,9 @@ func (b *bundle) paid(key string, amount int64, method string) *stripe.PaymentIn
 
 // refund asks for amount, or for all where it is 0.
 func (b *bundle) refund(ctx context.Context, key, intent string, amount int64) (*stripe.Refund, error) {
-	p := &stripe.RefundCreateParams{PaymentIntent: stripe.String(intent), Metadata: map[string]string{"attempt_id": key}}
+	p := &stripe.RefundCreateParams{
+		PaymentIntent: stripe.String(intent), Metadata: map[string]string{"attempt_id": key},
+	}
 	if amount != 0 {
 		p.Amount = stripe.Int64(amount)
 	}
@@ -135,7 +140,8 @@ func (b *bundle) wantMoney(charges, refunds int) Ledger {
 	b.Helper()
 	l := b.sim.Ledger()
 	if len(l.Charges) != charges || len(l.Refunds) != refunds {
-		b.Fatalf("ledger has %d charges and %d refunds, want %d and %d: %+v", len(l.Charges), len(l.Refunds), charges, refunds, l)
+		b.Fatalf("ledger has %d charges and %d refunds, want %d and %d: %+v",
+			len(l.Charges), len(l.Refunds), charges, refunds, l)
 	}
 	return l
 }

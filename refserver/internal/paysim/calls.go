@@ -9,14 +9,18 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/stripe/stripe-go/v85"
 )
 
 // call is one request to the API.
 type call struct {
 	request string // Request-Id
+	base    string // the address that the caller used
 	path    string
 	object  string // the id that the path names
 	key     string // idempotency key
+	live    bool   // made with a live key
 	params  params
 }
 
@@ -27,8 +31,10 @@ type operation func(*tx) (render func() any, refused *apiError)
 
 // endpoint is one method of the API.
 type endpoint struct {
-	// faults picks the part of the plan that applies; nil for look-ups, which
-	// change nothing and take no idempotency key.
+	// changes says that the method may change something: it then takes an
+	// idempotency key.
+	changes bool
+	// faults picks the part of the plan that applies; nil for none.
 	faults func(*Faults) *CallFaults
 	// prepare reads the parameters. What it refuses is not stored under the key.
 	prepare func(*call) (operation, *apiError)
@@ -37,7 +43,7 @@ type endpoint struct {
 // tx is one execution.
 type tx struct {
 	*state
-	call      *call
+	call      *call // nil: not by the API
 	now       time.Time
 	newID     func(prefix string) string
 	entry     entry
@@ -49,12 +55,13 @@ type tx struct {
 
 type pendingEvent struct {
 	kind   string
+	live   bool
 	object func() any
 }
 
 // emit notes an event; object is called once the changes are applied.
-func (t *tx) emit(kind string, object func() any) {
-	t.events = append(t.events, pendingEvent{kind, object})
+func (t *tx) emit(kind string, live bool, object func() any) {
+	t.events = append(t.events, pendingEvent{kind, live, object})
 }
 
 func chargeFaults(f *Faults) *CallFaults { return &f.Charge }
@@ -63,21 +70,31 @@ func refundFaults(f *Faults) *CallFaults { return &f.Refund }
 func (s *Simulator) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, ep := range map[string]endpoint{
-		"POST /v1/payment_intents":              {chargeFaults, createIntent},
-		"GET /v1/payment_intents":               {nil, listIntents},
-		"GET /v1/payment_intents/{id}":          {nil, retrieveIntent},
-		"POST /v1/payment_intents/{id}/confirm": {chargeFaults, confirmIntent},
-		"POST /v1/payment_intents/{id}/cancel":  {chargeFaults, cancelIntent},
-		"POST /v1/refunds":                      {refundFaults, createRefund},
-		"GET /v1/refunds":                       {nil, listRefunds},
-		"GET /v1/refunds/{id}":                  {nil, retrieveRefund},
+		"GET /v1/account": {false, nil, retrieveAccount},
+
+		"POST /v1/payment_intents":              {true, chargeFaults, createIntent},
+		"GET /v1/payment_intents":               {false, chargeFaults, listIntents},
+		"GET /v1/payment_intents/{id}":          {false, chargeFaults, retrieveIntent},
+		"POST /v1/payment_intents/{id}/confirm": {true, chargeFaults, confirmIntent},
+		"POST /v1/payment_intents/{id}/cancel":  {true, chargeFaults, cancelIntent},
+
+		"POST /v1/checkout/sessions":             {true, chargeFaults, s.createSession},
+		"GET /v1/checkout/sessions/{id}":         {false, chargeFaults, retrieveSession},
+		"POST /v1/checkout/sessions/{id}/expire": {true, chargeFaults, expireSession},
+
+		"POST /v1/refunds":     {true, refundFaults, createRefund},
+		"GET /v1/refunds":      {false, refundFaults, listRefunds},
+		"GET /v1/refunds/{id}": {false, refundFaults, retrieveRefund},
+
+		"GET /v1/disputes":      {false, chargeFaults, listDisputes},
+		"GET /v1/disputes/{id}": {false, chargeFaults, retrieveDispute},
 	} {
 		mux.Handle(pattern, s.api(ep))
 	}
-	mux.Handle("/v1/", s.api(endpoint{nil, unknownEndpoint}))
-	mux.HandleFunc("/_sim/ledger", s.controlLedger)
-	mux.HandleFunc("/_sim/faults", s.controlFaults)
-	mux.HandleFunc("/_sim/dispute", s.controlDispute)
+	mux.Handle("/v1/", s.api(endpoint{prepare: unknownEndpoint}))
+	mux.HandleFunc("GET "+pagePath+"{id}", s.showPage)
+	mux.HandleFunc("POST "+pagePath+"{id}", s.payPage)
+	s.controlRoutes(mux)
 	return mux
 }
 
@@ -87,6 +104,7 @@ func unknownEndpoint(c *call) (operation, *apiError) {
 	return nil, e
 }
 
+// api answers the calls of one endpoint.
 func (s *Simulator) api(ep endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
@@ -95,58 +113,61 @@ func (s *Simulator) api(ep endpoint) http.Handler {
 			cut(w)
 			return
 		}
-		c := &call{request: fmt.Sprintf("req_%s%08d", s.boot, s.asked.Add(1)), path: r.URL.Path, object: r.PathValue("id")}
-		if refused := c.read(w, r, ep.faults != nil); refused != nil {
+		c := &call{
+			request: fmt.Sprintf("req_%s%08d", s.boot, s.asked.Add(1)),
+			base:    "http://" + r.Host, path: r.URL.Path, object: r.PathValue("id"),
+		}
+		if refused := c.read(w, r, ep.changes); refused != nil {
 			c.write(w, refused.answer())
 			return
 		}
 		s.gate.RLock()
 		defer s.gate.RUnlock()
-		if s.stopped() {
-			cut(w)
-			return
-		}
-		if ep.faults == nil {
-			s.look(w, c, ep, plan)
-			return
-		}
-		d := s.draw()
-		f := ep.faults(plan).pick(d.fault)
-		switch f {
-		case faultTimeoutBefore:
-			s.hold(w, r)
-			return
-		case faultError5xx:
-			c.write(w, serverError().answer())
-			return
-		case faultConflict409:
-			c.write(w, keyInUse(c.key).answer())
-			return
-		}
-		a, err := s.change(c, ep, plan, f, d)
 		switch {
-		case err != nil: // closed, or the ledger can't be written: nobody may hear of it
+		case s.stopped():
 			cut(w)
-		case f == faultTimeoutAfter:
-			s.hold(w, r)
-		case f == faultDropAfter:
-			cut(w)
-		case f == faultError5xxAfter:
-			c.write(w, serverError().answer())
+		case ep.changes:
+			s.execute(w, r, c, ep, plan)
 		default:
-			c.write(w, a)
+			s.look(w, c, ep, plan)
 		}
 	})
 }
 
+// execute answers a call that may change something, with what befalls it.
+func (s *Simulator) execute(w http.ResponseWriter, r *http.Request, c *call, ep endpoint, plan *Faults) {
+	d := s.draw()
+	f := ep.faults(plan).pick(d.fault)
+	switch f {
+	case faultTimeoutBefore:
+		s.hold(w, r)
+		return
+	case faultError5xx:
+		c.write(w, serverError().answer())
+		return
+	case faultConflict409:
+		c.write(w, keyInUse(c.key).answer())
+		return
+	}
+	a, err := s.change(c, ep, plan, f, d)
+	switch {
+	case err != nil: // closed, or the ledger cannot be written: what is not on disk must not be answered
+		cut(w)
+	case f == faultTimeoutAfter:
+		s.hold(w, r)
+	case f == faultDropAfter:
+		cut(w)
+	case f == faultError5xxAfter:
+		c.write(w, serverError().answer())
+	default:
+		c.write(w, a)
+	}
+}
+
 // read takes key and parameters from the request.
 func (c *call) read(w http.ResponseWriter, r *http.Request, changes bool) *apiError {
-	if user, _, ok := r.BasicAuth(); !ok || user == "" {
-		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !ok || strings.TrimSpace(token) == "" {
-			e := invalid("", "", "You did not provide an API key. Set the Authorization header: 'Authorization: Bearer YOUR_SECRET_KEY'.")
-			e.Status = http.StatusUnauthorized
-			return e
-		}
+	if refused := c.authenticate(r); refused != nil {
+		return refused
 	}
 	raw := r.URL.RawQuery
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -164,7 +185,8 @@ func (c *call) read(w http.ResponseWriter, r *http.Request, changes bool) *apiEr
 			return invalid("", "", "Parameters of a POST belong in its body.")
 		}
 		raw = string(body)
-		if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); raw != "" && strings.TrimSpace(ct) != "application/x-www-form-urlencoded" {
+		ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+		if raw != "" && strings.TrimSpace(ct) != "application/x-www-form-urlencoded" {
 			return invalid("", "", "The body must be application/x-www-form-urlencoded.")
 		}
 		c.key = strings.TrimSpace(r.Header.Get("Idempotency-Key"))
@@ -177,8 +199,38 @@ func (c *call) read(w http.ResponseWriter, r *http.Request, changes bool) *apiEr
 	return refused
 }
 
+// authenticate takes any secret key, and notes whether it is a live one. There
+// is one account; Stripe-Account may not name another.
+func (c *call) authenticate(r *http.Request) *apiError {
+	key, _, ok := r.BasicAuth()
+	if !ok {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		key = strings.TrimSpace(token)
+	}
+	if key == "" {
+		e := invalid("", "", "You did not provide an API key. "+
+			"Set the Authorization header: 'Authorization: Bearer YOUR_SECRET_KEY'.")
+		e.Status = http.StatusUnauthorized
+		return e
+	}
+	c.live = strings.HasPrefix(key, "sk_live_") || strings.HasPrefix(key, "rk_live_")
+	if other := r.Header.Get("Stripe-Account"); other != "" && other != accountID {
+		e := invalid("account_invalid", "", "The provided key does not have access to account '"+other+
+			"' (or that account does not exist). Application access may have been revoked.")
+		e.Status = http.StatusForbidden
+		return e
+	}
+	return nil
+}
+
 // look answers a request that changes nothing.
 func (s *Simulator) look(w http.ResponseWriter, c *call, ep endpoint, plan *Faults) {
+	if ep.faults != nil {
+		if p := ep.faults(plan).Lookup5xx; p > 0 && s.draw().fault < p {
+			c.write(w, serverError().answer())
+			return
+		}
+	}
 	op, refused := ep.prepare(c)
 	if refused != nil {
 		c.write(w, refused.answer())
@@ -189,7 +241,7 @@ func (s *Simulator) look(w http.ResponseWriter, c *call, ep endpoint, plan *Faul
 		return
 	}
 	a, seen := s.inquire(c, op)
-	// Nobody may be told of what a crash could still take back.
+	// What a crash could still take back must not be answered.
 	if err := s.journal.wait(seen); err != nil {
 		cut(w)
 		return
@@ -214,6 +266,7 @@ func (c *call) write(w http.ResponseWriter, a answer) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	h.Set("Request-Id", c.request)
+	h.Set("Stripe-Version", stripe.APIVersion)
 	if c.key != "" {
 		h.Set("Idempotency-Key", c.key)
 	}
@@ -222,7 +275,7 @@ func (c *call) write(w http.ResponseWriter, a answer) {
 		h.Set("Idempotent-Replayed", "true")
 	}
 	w.WriteHeader(a.status)
-	// A caller that has gone learns nothing; the ledger knows. The flush lets
+	// A caller that has gone learns nothing; the ledger has it. The flush lets
 	// Close end the connection as soon as its call is over.
 	_, _ = w.Write(a.body)
 	_ = http.NewResponseController(w).Flush()

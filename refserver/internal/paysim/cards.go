@@ -1,16 +1,25 @@
 package paysim
 
 // card is how a test payment method behaves.
-// Source: https://docs.stripe.com/testing (tab "PaymentMethods").
+// Source: https://docs.stripe.com/testing (tabs "PaymentMethods" and "Card
+// numbers").
 type card struct {
+	method  string // the payment method that stands for it
 	brand   string
-	last4   string
+	number  string
 	decline *decline // refused when charged; nil: accepted
 	action  bool     // wants the cardholder to authenticate first
 	// What becomes of a refund to it: "" succeeds at once, statusSucceeded
 	// is pending first, statusFailed succeeds first and fails afterwards.
 	refundSettles string
+	// disputed is the reason for which a successful charge is disputed at once;
+	// "" if it is not. inquiry makes that an inquiry.
+	disputed string
+	inquiry  bool
 }
+
+// last4 returns the digits that are shown.
+func (c card) last4() string { return c.number[max(0, len(c.number)-4):] }
 
 // decline is a refusal by the card's issuer.
 type decline struct{ code, declineCode, message string }
@@ -20,64 +29,81 @@ var (
 	declineInsufficient = &decline{"card_declined", "insufficient_funds", "Your card has insufficient funds."}
 	declineLost         = &decline{"card_declined", "lost_card", "Your card was declined."}
 	declineStolen       = &decline{"card_declined", "stolen_card", "Your card was declined."}
-	declineVelocity     = &decline{"card_declined", "card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."}
-	declineExpired      = &decline{"expired_card", "expired_card", "Your card has expired."}
-	declineCVC          = &decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}
-	declineProcessing   = &decline{"processing_error", "processing_error", "An error occurred while processing your card. Try again in a little bit."}
-	declineNeedsAuth    = &decline{"authentication_required", "authentication_required", "Your card was declined. This transaction requires authentication."}
+	declineVelocity     = &decline{"card_declined", "card_velocity_exceeded",
+		"Your card was declined for making repeated attempts too frequently or exceeding its amount limit."}
+	declineExpired    = &decline{"expired_card", "expired_card", "Your card has expired."}
+	declineCVC        = &decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}
+	declineProcessing = &decline{"processing_error", "processing_error",
+		"An error occurred while processing your card. Try again in a little bit."}
+	declineNeedsAuth = &decline{"authentication_required", "authentication_required",
+		"Your card was declined. This transaction requires authentication."}
 )
 
-// cardFor knows the test payment methods. Declining ones are accepted with
-// and without the brand in the name, because Stripe has documented both
-// (pm_card_chargeDeclined, pm_card_visa_chargeDeclined).
+// cards are the test cards. Those that are declined stand here twice, because
+// Stripe has documented both names of them (pm_card_chargeDeclined,
+// pm_card_visa_chargeDeclined).
+var cards = []card{
+	{method: "pm_card_visa", brand: "visa", number: "4242424242424242"},
+	{method: "pm_card_visa_debit", brand: "visa", number: "4000056655665556"},
+	{method: "pm_card_mastercard", brand: "mastercard", number: "5555555555554444"},
+	{method: "pm_card_mastercard_debit", brand: "mastercard", number: "5200828282828210"},
+	{method: "pm_card_mastercard_prepaid", brand: "mastercard", number: "5105105105105100"},
+	{method: "pm_card_amex", brand: "amex", number: "371449635398431"},
+	{method: "pm_card_discover", brand: "discover", number: "6011111111111117"},
+	{method: "pm_card_diners", brand: "diners", number: "3056930009020004"},
+	{method: "pm_card_jcb", brand: "jcb", number: "3566002020360505"},
+	{method: "pm_card_unionpay", brand: "unionpay", number: "6200000000000005"},
+
+	{method: "pm_card_visa_chargeDeclined", brand: "visa", number: "4000000000000002", decline: declineGeneric},
+	{method: "pm_card_visa_chargeDeclinedInsufficientFunds", brand: "visa", number: "4000000000009995",
+		decline: declineInsufficient},
+	{method: "pm_card_visa_chargeDeclinedLostCard", brand: "visa", number: "4000000000009987", decline: declineLost},
+	{method: "pm_card_visa_chargeDeclinedStolenCard", brand: "visa", number: "4000000000009979",
+		decline: declineStolen},
+	{method: "pm_card_visa_chargeDeclinedVelocityLimitExceeded", brand: "visa", number: "4000000000006975",
+		decline: declineVelocity},
+	{method: "pm_card_chargeDeclined", brand: "visa", number: "4000000000000002", decline: declineGeneric},
+	{method: "pm_card_chargeDeclinedInsufficientFunds", brand: "visa", number: "4000000000009995",
+		decline: declineInsufficient},
+	{method: "pm_card_chargeDeclinedLostCard", brand: "visa", number: "4000000000009987", decline: declineLost},
+	{method: "pm_card_chargeDeclinedStolenCard", brand: "visa", number: "4000000000009979", decline: declineStolen},
+	{method: "pm_card_chargeDeclinedVelocityLimitExceeded", brand: "visa", number: "4000000000006975",
+		decline: declineVelocity},
+	{method: "pm_card_chargeDeclinedExpiredCard", brand: "visa", number: "4000000000000069", decline: declineExpired},
+	{method: "pm_card_chargeDeclinedIncorrectCvc", brand: "visa", number: "4000000000000127", decline: declineCVC},
+	{method: "pm_card_chargeDeclinedProcessingError", brand: "visa", number: "4000000000000119",
+		decline: declineProcessing},
+	{method: "pm_card_chargeCustomerFail", brand: "visa", number: "4000000000000341", decline: declineGeneric},
+
+	{method: "pm_card_authenticationRequired", brand: "visa", number: "4000002500003155", action: true},
+	{method: "pm_card_threeDSecure2Required", brand: "visa", number: "4000000000003220", action: true},
+
+	{method: "pm_card_pendingRefund", brand: "visa", number: "4000000000007726", refundSettles: statusSucceeded},
+	{method: "pm_card_refundFail", brand: "visa", number: "4000000000005126", refundSettles: statusFailed},
+
+	{method: "pm_card_createDispute", brand: "visa", number: "4000000000000259", disputed: "fraudulent"},
+	{method: "pm_card_createDisputeProductNotReceived", brand: "visa", number: "4000000000002685",
+		disputed: "product_not_received"},
+	{method: "pm_card_createDisputeInquiry", brand: "visa", number: "4000000000001976",
+		disputed: "general", inquiry: true},
+}
+
+// cardFor finds a test payment method.
 func cardFor(paymentMethod string) (card, bool) {
-	switch paymentMethod {
-	case "pm_card_visa":
-		return card{brand: "visa", last4: "4242"}, true
-	case "pm_card_visa_debit":
-		return card{brand: "visa", last4: "5556"}, true
-	case "pm_card_mastercard":
-		return card{brand: "mastercard", last4: "4444"}, true
-	case "pm_card_mastercard_debit":
-		return card{brand: "mastercard", last4: "8210"}, true
-	case "pm_card_mastercard_prepaid":
-		return card{brand: "mastercard", last4: "5100"}, true
-	case "pm_card_amex":
-		return card{brand: "amex", last4: "8431"}, true
-	case "pm_card_discover":
-		return card{brand: "discover", last4: "1117"}, true
-	case "pm_card_diners":
-		return card{brand: "diners", last4: "0004"}, true
-	case "pm_card_jcb":
-		return card{brand: "jcb", last4: "0505"}, true
-	case "pm_card_unionpay":
-		return card{brand: "unionpay", last4: "0005"}, true
-	case "pm_card_chargeDeclined", "pm_card_visa_chargeDeclined":
-		return card{brand: "visa", last4: "0002", decline: declineGeneric}, true
-	case "pm_card_chargeDeclinedInsufficientFunds", "pm_card_visa_chargeDeclinedInsufficientFunds":
-		return card{brand: "visa", last4: "9995", decline: declineInsufficient}, true
-	case "pm_card_chargeDeclinedLostCard", "pm_card_visa_chargeDeclinedLostCard":
-		return card{brand: "visa", last4: "9987", decline: declineLost}, true
-	case "pm_card_chargeDeclinedStolenCard", "pm_card_visa_chargeDeclinedStolenCard":
-		return card{brand: "visa", last4: "9979", decline: declineStolen}, true
-	case "pm_card_chargeDeclinedVelocityLimitExceeded", "pm_card_visa_chargeDeclinedVelocityLimitExceeded":
-		return card{brand: "visa", last4: "6975", decline: declineVelocity}, true
-	case "pm_card_chargeDeclinedExpiredCard":
-		return card{brand: "visa", last4: "0069", decline: declineExpired}, true
-	case "pm_card_chargeDeclinedIncorrectCvc":
-		return card{brand: "visa", last4: "0127", decline: declineCVC}, true
-	case "pm_card_chargeDeclinedProcessingError":
-		return card{brand: "visa", last4: "0119", decline: declineProcessing}, true
-	case "pm_card_chargeCustomerFail":
-		return card{brand: "visa", last4: "0341", decline: declineGeneric}, true
-	case "pm_card_authenticationRequired":
-		return card{brand: "visa", last4: "3155", action: true}, true
-	case "pm_card_threeDSecure2Required":
-		return card{brand: "visa", last4: "3220", action: true}, true
-	case "pm_card_pendingRefund":
-		return card{brand: "visa", last4: "7726", refundSettles: statusSucceeded}, true
-	case "pm_card_refundFail":
-		return card{brand: "visa", last4: "5126", refundSettles: statusFailed}, true
+	for _, c := range cards {
+		if c.method == paymentMethod {
+			return c, true
+		}
+	}
+	return card{}, false
+}
+
+// cardNumbered finds the card of a number that was typed into the hosted page.
+func cardNumbered(digits string) (card, bool) {
+	for _, c := range cards {
+		if c.number == digits {
+			return c, true
+		}
 	}
 	return card{}, false
 }

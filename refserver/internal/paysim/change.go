@@ -8,8 +8,8 @@ import (
 )
 
 // change executes a request that changes something, once per idempotency key.
-// An error means that nobody may be told how it went: the simulator was
-// closed, or the ledger can't be written.
+// An error means that there must be no answer: the simulator was closed, or the
+// ledger cannot be written.
 func (s *Simulator) change(c *call, ep endpoint, plan *Faults, f fault, d draws) (answer, error) {
 	fingerprint := c.params.fingerprint(c.path)
 	if a, seen := s.begin(c, fingerprint, plan.keyAge()); a != nil {
@@ -24,14 +24,14 @@ func (s *Simulator) change(c *call, ep endpoint, plan *Faults, f fault, d draws)
 		return answer{}, errJournalClosed
 	}
 	t := &tx{call: c, refuse: f == faultError4xx, failLater: d.later < plan.RefundFailsLater}
-	var lie *apiError
+	var stored *apiError
 	if f == faultStored5xx {
-		lie = serverError()
+		stored = serverError()
 		if d.effect < 0.5 {
 			op = nil
 		}
 	}
-	a, seq, err := s.execute(t, op, lie, fingerprint)
+	a, seq, err := s.run(t, op, stored, fingerprint)
 	if err != nil {
 		return answer{}, err
 	}
@@ -76,13 +76,19 @@ func (s *Simulator) end(c *call) {
 	delete(s.inFlight, c.key)
 }
 
-// execute runs op (nil: no effect), stores the answer, or lie in its place,
-// under the call's key, and puts all of it down as one line, whose number it
-// returns. The caller must wait for that line before it tells anyone.
-func (s *Simulator) execute(t *tx, op operation, lie *apiError, fingerprint string) (answer, uint64, error) {
+// newTx begins an execution. The caller holds the lock.
+func (s *Simulator) newTx() *tx {
+	return &tx{state: s.state, now: s.now(), newID: s.newID, settle: s.cfg.SettleAfter}
+}
+
+// run runs op (nil: no effect), stores the answer, or stored in its place,
+// under the call's key, and writes all of it as one line, whose number it
+// returns. The caller must wait for that line before it answers.
+func (s *Simulator) run(t *tx, op operation, stored *apiError, fingerprint string) (answer, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.state, t.now, t.newID, t.settle = s.state, s.now(), s.newID, s.cfg.SettleAfter
+	fresh := s.newTx()
+	t.state, t.now, t.newID, t.settle = fresh.state, fresh.now, fresh.newID, fresh.settle
 	var (
 		render  func() any
 		refused *apiError
@@ -93,43 +99,69 @@ func (s *Simulator) execute(t *tx, op operation, lie *apiError, fingerprint stri
 		s.state.apply(&t.entry)
 	}
 	switch {
-	case lie != nil:
-		a = lie.answer()
+	case stored != nil:
+		a = stored.answer()
 	case refused != nil:
 		a = refused.answer()
 	default:
 		a = answer{status: http.StatusOK, body: marshal(render())}
 	}
-	told := entry{Events: s.makeEvents(t)}
 	if t.call.key != "" {
-		told.Answer = &storedAnswer{Key: t.call.key, Fingerprint: fingerprint, At: t.now,
+		t.entry.Answer = &storedAnswer{Key: t.call.key, Fingerprint: fingerprint, At: t.now,
 			Request: t.call.request, Status: a.status, Body: a.body}
+		s.state.apply(&entry{Answer: t.entry.Answer})
 	}
-	s.state.apply(&told)
-	t.entry.Answer, t.entry.Events = told.Answer, told.Events
-	if r := t.entry.Refund; r != nil {
-		s.schedule(r)
-	}
-	if t.entry.Intent == nil && t.entry.Refund == nil && t.entry.Answer == nil {
+	if t.entry.empty() {
 		return a, s.journal.last(), nil // refused, without a key to remember it by
 	}
-	seq, err := s.record(&t.entry)
+	seq, err := s.record(t)
 	return a, seq, err
 }
 
-// record puts an entry down that has been applied. The caller holds the lock.
-func (s *Simulator) record(e *entry) (uint64, error) {
+// control makes a change that no call of the API asked for, and returns when
+// it is on disk.
+func (s *Simulator) control(change func(*tx) error) error {
+	seq, err := func() (uint64, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.stopped() {
+			return 0, errJournalClosed
+		}
+		t := s.newTx()
+		if err := change(t); err != nil || t.entry.empty() {
+			return s.journal.last(), err
+		}
+		s.state.apply(&t.entry)
+		return s.record(t)
+	}()
+	if err != nil {
+		return err
+	}
+	return s.journal.wait(seq)
+}
+
+// record writes the line of a tx whose changes have been applied, together
+// with the events that they cause, and sets the timers that they need. It
+// returns the number of the line. The caller holds the lock.
+func (s *Simulator) record(t *tx) (uint64, error) {
+	e := &t.entry
+	e.Events = s.makeEvents(t)
+	s.state.apply(&entry{Events: e.Events})
+	if e.Refund != nil {
+		s.scheduleRefund(e.Refund)
+	}
+	if e.Session != nil {
+		s.scheduleSession(e.Session)
+	}
 	e.At, e.Calls, e.Numbers = s.now(), s.calls.Load(), s.state.numbers
 	seq, err := s.journal.append(marshal(e))
 	if err != nil {
-		if errors.Is(err, errJournalClosed) {
-			return 0, err
+		if !errors.Is(err, errJournalClosed) {
+			s.cfg.Logger.Error("payment simulator's ledger takes nothing more", "error", err)
 		}
-		s.cfg.Logger.Error("payment simulator's ledger takes nothing more", "error", err)
 		return 0, err
 	}
-	if len(e.Events) > 0 {
-		events := e.Events
+	if events := e.Events; len(events) > 0 {
 		s.hooks.run(func() {
 			if s.journal.wait(seq) != nil {
 				return
@@ -149,39 +181,25 @@ func (s *Simulator) newID(prefix string) string {
 	return fmt.Sprintf("%s_%s%08d", prefix, s.state.tag, s.state.numbers)
 }
 
-// schedule sees to it that a refund settles when it is due. The caller holds
-// the lock.
-func (s *Simulator) schedule(r *refund) {
+// scheduleRefund sets the timer of a refund that is to settle, or stops that
+// of one that has. The caller holds the lock.
+func (s *Simulator) scheduleRefund(r *refund) {
+	id := r.ID
+	if old := s.timers[id]; old != nil {
+		old.Stop()
+		delete(s.timers, id)
+	}
 	if r.SettlesTo == "" || r.SettlesAt == nil {
 		return
 	}
-	id := r.ID
-	s.timers[id] = time.AfterFunc(max(0, r.SettlesAt.Sub(s.now())), func() { s.settle(id) })
-}
-
-// settle moves a refund to the state that it was made to reach.
-func (s *Simulator) settle(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.timers, id)
-	old := s.state.refundByID[id]
-	if old == nil || old.SettlesTo == "" || s.stopped() {
-		return
-	}
-	r := *old
-	r.Status, r.SettlesTo, r.SettlesAt = old.SettlesTo, "", nil
-	t := &tx{state: s.state, now: s.now(), newID: s.newID}
-	t.entry.Refund = &r
-	view := func() any { return t.viewRefund(&r, nil) }
-	t.emit("refund.updated", view)
-	if r.Status == statusFailed {
-		r.FailureReason = "expired_or_canceled_card"
-		t.emit("refund.failed", view)
-	}
-	s.state.apply(&t.entry)
-	told := entry{Events: s.makeEvents(t)}
-	s.state.apply(&told)
-	t.entry.Events = told.Events
-	// A failure to record is logged there, and every later answer is refused.
-	_, _ = s.record(&t.entry)
+	s.timers[id] = time.AfterFunc(max(0, r.SettlesAt.Sub(s.now())), func() {
+		// A failure to write is logged where it happens, and every later answer is refused.
+		_ = s.control(func(t *tx) error {
+			delete(s.timers, id)
+			if r := t.refundByID[id]; r != nil && r.SettlesTo != "" {
+				t.settleRefund(r, r.SettlesTo, defaultFailure)
+			}
+			return nil
+		})
+	})
 }

@@ -26,6 +26,9 @@ type apiError struct {
 	Type        string          `json:"type"`
 }
 
+// Error makes a refusal an error of the control endpoints.
+func (e *apiError) Error() string { return e.Message }
+
 func (e *apiError) answer() answer {
 	body := marshal(struct {
 		Error *apiError `json:"error"`
@@ -35,10 +38,13 @@ func (e *apiError) answer() answer {
 
 // invalid is a 400 for what the request says.
 func invalid(code, param, message string) *apiError {
-	return &apiError{Status: http.StatusBadRequest, Type: typeRequest, Code: code, Param: param, Message: message, DocURL: docURL(code)}
+	return &apiError{
+		Status: http.StatusBadRequest, Type: typeRequest, Code: code, Param: param, Message: message,
+		DocURL: docURL(code),
+	}
 }
 
-// missing is the answer when an object that the path names does not exist.
+// missing is the refusal when an object that the caller names does not exist.
 func missing(param, kind, id string) *apiError {
 	e := invalid("resource_missing", param, "No such "+kind+": '"+id+"'")
 	e.Status = http.StatusNotFound
@@ -52,12 +58,15 @@ func serverError() *apiError {
 
 func keyInUse(key string) *apiError {
 	return &apiError{Status: http.StatusConflict, Type: typeIdempotency, Code: "idempotency_key_in_use",
-		Message: "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): " + key + ". Please try again later."}
+		Message: "There is currently another in-progress request using this Idempotent Key " +
+			"(that probably means you submitted twice, and the other request is still going through): " +
+			key + ". Please try again later."}
 }
 
 func keyReused(key string) *apiError {
 	return &apiError{Status: http.StatusBadRequest, Type: typeIdempotency,
-		Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + key + "' if you meant to execute a different request."}
+		Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. " +
+			"Try using a key other than '" + key + "' if you meant to execute a different request."}
 }
 
 func docURL(code string) string {

@@ -24,19 +24,19 @@ const (
 )
 
 // Faults is what goes wrong, and how often. The zero value is a provider that
-// works. Its JSON form is what PUT /_sim/faults takes.
+// works. Its JSON form is what PUT and PATCH /_sim/faults take.
 type Faults struct {
 	// Down cuts the connection of every API call, look-ups too, before any
-	// effect. The control endpoints go on working.
+	// effect. The control endpoints still work.
 	Down bool `json:"down"`
 	// LatencyMS delays every API call that gets as far as being executed, in
 	// milliseconds, 0 to 600000. The effect
 	// comes after the delay, also when the caller has gone away by then; until
 	// then the call's idempotency key is in flight.
 	LatencyMS float64 `json:"latency_ms"`
-	// Charge applies to create, confirm and cancel of a PaymentIntent.
+	// Charge applies to PaymentIntents and Checkout Sessions.
 	Charge CallFaults `json:"charge"`
-	// Refund applies to the creation of a Refund.
+	// Refund applies to Refunds.
 	Refund CallFaults `json:"refund"`
 	// KeyAgeS is the age in seconds at which an idempotency key is forgotten;
 	// 0 means 24 hours.
@@ -46,7 +46,7 @@ type Faults struct {
 	RefundFailsLater float64 `json:"refund_fails_later"`
 }
 
-// CallFaults holds probabilities from 0 to 1. One call suffers at most one of
+// CallFaults holds probabilities from 0 to 1. One change suffers at most one of
 // them, and each exactly as often as it says as long as their sum is at most
 // 1; where the sum is more, the ones listed last give way.
 type CallFaults struct {
@@ -62,7 +62,7 @@ type CallFaults struct {
 	// and answers 500: sent again with the key, the call gets the true answer.
 	Error5xxAfter float64 `json:"error_5xx_after"`
 	// Stored5xx answers 500 and stores that under the key, to be replayed for
-	// ever. The effect is applied in half of the cases, because a caller can't
+	// ever. The effect is applied in half of the cases, because a caller cannot
 	// know which it was and must look it up. Calls whose key has an answer
 	// already are not affected.
 	Stored5xx float64 `json:"stored_5xx"`
@@ -70,12 +70,16 @@ type CallFaults struct {
 	Conflict409 float64 `json:"conflict_409"`
 	// Error4xx is a definite no, stored under the key: a declined card (402)
 	// where a charge would have been made, a refused refund (400). Create
-	// without confirm and cancel are not affected, nor are calls whose key has
-	// an answer already.
+	// without confirm, cancel and Checkout Sessions are not affected, nor are
+	// calls whose key has an answer already.
 	Error4xx float64 `json:"error_4xx"`
+	// Lookup5xx answers 500 to a call that retrieves or lists. Those suffer
+	// nothing else of this plan: with Error5xx it makes an outage, during which
+	// it cannot be found out either what became of a call.
+	Lookup5xx float64 `json:"lookup_5xx"`
 }
 
-// FaultsError tells which field of a plan has a value that is not allowed.
+// FaultsError names the field of a plan whose value is not allowed.
 type FaultsError struct {
 	Field   string // as in the JSON, such as "charge.drop_after"
 	Allowed string
@@ -107,8 +111,13 @@ func (n number) check() error {
 	return nil
 }
 
-// numbers lists the fields in the order in which faults give way.
+// numbers lists all fields.
 func (c *CallFaults) numbers(prefix string) []number {
+	return append(c.changes(prefix), number{prefix + "lookup_5xx", &c.Lookup5xx, 1})
+}
+
+// changes lists what can befall a change, in the order in which faults give way.
+func (c *CallFaults) changes(prefix string) []number {
 	return []number{
 		{prefix + "timeout_before", &c.TimeoutBefore, 1},
 		{prefix + "timeout_after", &c.TimeoutAfter, 1},
@@ -156,46 +165,31 @@ func (f *Faults) keyAge() time.Duration {
 
 // ParseFaults reads a whole plan from JSON; what is missing is 0. A field that
 // does not exist or holds something not allowed gives a *FaultsError.
-func ParseFaults(data []byte) (Faults, error) {
-	var f Faults
+func ParseFaults(data []byte) (Faults, error) { return Faults{}.Merge(data) }
+
+// Merge returns the plan with the fields that the JSON holds; what is missing
+// stays as it is. Its errors are those of ParseFaults.
+func (f Faults) Merge(data []byte) (Faults, error) {
 	fields, err := object("the plan", data)
 	if err != nil {
 		return Faults{}, err
-	}
-	set := func(prefix string, known []number, fields map[string]json.RawMessage) error {
-		for _, name := range slices.Sorted(maps.Keys(fields)) {
-			full, raw := prefix+name, fields[name]
-			i := slices.IndexFunc(known, func(n number) bool { return n.name == full })
-			if i < 0 {
-				return &FaultsError{Field: full, Allowed: "the fields of the plan", Got: "this field"}
-			}
-			n := known[i]
-			if string(raw) == "null" || json.Unmarshal(raw, n.to) != nil {
-				return &FaultsError{Field: full, Allowed: n.allowed(), Got: shortened(raw)}
-			}
-			if err := n.check(); err != nil {
-				return err
-			}
-		}
-		return nil
 	}
 	for _, part := range []struct {
 		name string
 		to   *CallFaults
 	}{{"charge", &f.Charge}, {"refund", &f.Refund}} {
-		name := part.name
-		raw, ok := fields[name]
+		raw, ok := fields[part.name]
 		if !ok {
 			continue
 		}
-		inner, err := object(name, raw)
+		inner, err := object(part.name, raw)
 		if err != nil {
 			return Faults{}, err
 		}
-		if err := set(name+".", part.to.numbers(name+"."), inner); err != nil {
+		if err := setNumbers(part.name+".", part.to.numbers(part.name+"."), inner); err != nil {
 			return Faults{}, err
 		}
-		delete(fields, name)
+		delete(fields, part.name)
 	}
 	if raw, ok := fields["down"]; ok {
 		if string(raw) == "null" || json.Unmarshal(raw, &f.Down) != nil {
@@ -203,10 +197,30 @@ func ParseFaults(data []byte) (Faults, error) {
 		}
 		delete(fields, "down")
 	}
-	if err := set("", f.ownNumbers(), fields); err != nil {
+	if err := setNumbers("", f.ownNumbers(), fields); err != nil {
 		return Faults{}, err
 	}
 	return f, nil
+}
+
+// setNumbers sets the numbers that are known from the fields, which must hold
+// nothing else.
+func setNumbers(prefix string, known []number, fields map[string]json.RawMessage) error {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		full, raw := prefix+name, fields[name]
+		i := slices.IndexFunc(known, func(n number) bool { return n.name == full })
+		if i < 0 {
+			return &FaultsError{Field: full, Allowed: "the fields of the plan", Got: "this field"}
+		}
+		n := known[i]
+		if string(raw) == "null" || json.Unmarshal(raw, n.to) != nil {
+			return &FaultsError{Field: full, Allowed: n.allowed(), Got: shortened(raw)}
+		}
+		if err := n.check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // object reads exactly one JSON object.
@@ -224,9 +238,9 @@ func object(field string, data []byte) (map[string]json.RawMessage, error) {
 }
 
 func shortened(raw []byte) string {
-	const most = 40
-	if len(raw) > most {
-		return fmt.Sprintf("%.*q...", most, raw)
+	const limit = 40
+	if len(raw) > limit {
+		return fmt.Sprintf("%.*q...", limit, raw)
 	}
 	return fmt.Sprintf("%q", raw)
 }
@@ -236,7 +250,7 @@ type fault int
 
 const (
 	faultNone fault = iota
-	// In the order of CallFaults.numbers.
+	// In the order of CallFaults.changes.
 	faultTimeoutBefore
 	faultTimeoutAfter
 	faultDropAfter
@@ -250,7 +264,7 @@ const (
 // pick chooses by a number from [0, 1).
 func (c CallFaults) pick(draw float64) fault {
 	var upTo float64
-	for i, n := range c.numbers("") {
+	for i, n := range c.changes("") {
 		if upTo += *n.to; draw < upTo {
 			return fault(i + 1)
 		}

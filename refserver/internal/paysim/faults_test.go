@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,12 +168,12 @@ func TestASlowCallHasItsEffectAfterTheCallerLeft(t *testing.T) {
 
 func TestAHeldCallEndsByItselfAndWithClose(t *testing.T) {
 	b := start(t, Config{Seed: 1, HoldFor: time.Millisecond, Faults: Faults{Charge: CallFaults{TimeoutBefore: 1}}})
-	_, err := b.create(ctx, "k", 1, "pm_card_visa", true)
+	_, err := b.create(ctx, "k", 100, "pm_card_visa", true)
 	b.wantNoAnswer(err)
 
 	b = start(t, Config{Seed: 1, Faults: Faults{Charge: CallFaults{TimeoutBefore: 1}}})
 	ended := make(chan error, 1)
-	go func() { _, err := b.create(ctx, "k", 1, "pm_card_visa", true); ended <- err }()
+	go func() { _, err := b.create(ctx, "k", 100, "pm_card_visa", true); ended <- err }()
 	b.eventually("the call has come", func() bool { return b.sim.Ledger().Calls == 1 })
 	if err := b.sim.Close(); err != nil {
 		t.Fatal(err)
@@ -202,21 +203,25 @@ func TestProbabilitiesAreKept(t *testing.T) {
 	for k := range n {
 		got[c.pick(float64(k)/n)] += 1.0 / n
 	}
-	for f, want := range map[fault]float64{faultTimeoutBefore: 0.1, faultDropAfter: 0.2, faultStored5xx: 0.05, faultError4xx: 0.15, faultNone: 0.5} {
+	for f, want := range map[fault]float64{
+		faultTimeoutBefore: 0.1, faultDropAfter: 0.2, faultStored5xx: 0.05, faultError4xx: 0.15, faultNone: 0.5,
+	} {
 		if math.Abs(got[f]-want) > 0.001 {
 			t.Errorf("fault %d in %.3f of the calls, want %.3f", f, got[f], want)
 		}
 	}
-	if (CallFaults{TimeoutBefore: 1, Error4xx: 1}).pick(0.999) != faultTimeoutBefore || (CallFaults{Error4xx: 1}).pick(0) != faultError4xx {
+	if (CallFaults{TimeoutBefore: 1, Error4xx: 1}).pick(0.999) != faultTimeoutBefore ||
+		(CallFaults{Error4xx: 1}).pick(0) != faultError4xx {
 		t.Error("a probability of 1 must always come true unless one before it does")
 	}
 }
 
 func TestTheSameSeedTakesTheSameTurns(t *testing.T) {
 	run := func() (turns []string) {
-		b := start(t, Config{Seed: 42, Faults: Faults{Charge: CallFaults{Error5xx: 0.3, Error5xxAfter: 0.2, Error4xx: 0.2}}})
+		plan := Faults{Charge: CallFaults{Error5xx: 0.3, Error5xxAfter: 0.2, Error4xx: 0.2}}
+		b := start(t, Config{Seed: 42, Faults: plan})
 		for n := range 30 {
-			i, err := b.create(ctx, fmt.Sprint(n), 1, "pm_card_visa", true)
+			i, err := b.create(ctx, fmt.Sprint(n), 100, "pm_card_visa", true)
 			turns = append(turns, fmt.Sprint(i.ID, err != nil))
 		}
 		for _, c := range b.sim.Ledger().Charges {
@@ -229,68 +234,157 @@ func TestTheSameSeedTakesTheSameTurns(t *testing.T) {
 	}
 }
 
+// wholePlan is a plan with every field, as the simulator writes it.
+const wholePlan = `{"down":false,"latency_ms":3,` +
+	`"charge":{"timeout_before":0.1,"timeout_after":0,"drop_after":0.2,"error_5xx":0,"error_5xx_after":0,` +
+	`"stored_5xx":0,"conflict_409":0,"error_4xx":0,"lookup_5xx":0.75},` +
+	`"refund":{"timeout_before":0,"timeout_after":0,"drop_after":0,"error_5xx":0.25,"error_5xx_after":0,` +
+	`"stored_5xx":0,"conflict_409":0,"error_4xx":1,"lookup_5xx":0},"key_age_s":60,"refund_fails_later":0.5}`
+
+// wrongPlans are plans that are refused, with the field that is to be named.
+var wrongPlans = []struct{ body, field string }{
+	{`{"charge":{"drop_after":1.5}}`, "charge.drop_after"},
+	{`{"refund":{"drop_after":-0.1}}`, "refund.drop_after"},
+	{`{"refund":{"lookup_5xx":1.1}}`, "refund.lookup_5xx"},
+	{`{"refund":{"drop_after":"1"}}`, "refund.drop_after"},
+	{`{"refund":{"drop_after":null}}`, "refund.drop_after"},
+	{`{"refund":{"drop_after":1e999}}`, "refund.drop_after"},
+	{`{"refund":{"dropafter":1}}`, "refund.dropafter"},
+	{`{"refund":[]}`, "refund"},
+	{`{"charge":null}`, "charge"},
+	{`{"down":"yes"}`, "down"},
+	{`{"down":1}`, "down"},
+	{`{"latency_ms":-1}`, "latency_ms"},
+	{`{"latency_ms":600001}`, "latency_ms"},
+	{`{"key_age_s":-1}`, "key_age_s"},
+	{`{"refund_fails_later":2}`, "refund_fails_later"},
+	{`{"charge.drop_after":1}`, "charge.drop_after"},
+	{`{"drop_after":1}`, "drop_after"},
+	{`{"Down":true}`, "Down"},
+	{`[]`, "the plan"},
+	{`null`, "the plan"},
+	{``, "the plan"},
+	{`{} {}`, "the plan"},
+}
+
 func TestTheControlsReplaceThePlanAndNameWhatIsWrong(t *testing.T) {
 	b := start(t, Config{Seed: 1})
-	whole := `{"down":false,"latency_ms":3,"charge":{"timeout_before":0.1,"timeout_after":0,"drop_after":0.2,"error_5xx":0,"error_5xx_after":0,"stored_5xx":0,"conflict_409":0,"error_4xx":0},` +
-		`"refund":{"timeout_before":0,"timeout_after":0,"drop_after":0,"error_5xx":0.25,"error_5xx_after":0,"stored_5xx":0,"conflict_409":0,"error_4xx":1},"key_age_s":60,"refund_fails_later":0.5}`
-	status, body, _ := b.send("PUT", "/_sim/faults", whole, nil)
-	if status != 200 || strings.TrimSpace(body) != whole {
+	status, body, _ := b.send("PUT", "/_sim/faults", wholePlan, nil)
+	if status != 200 || strings.TrimSpace(body) != wholePlan {
 		t.Errorf("%d %s", status, body)
 	}
-	if _, body, _ := b.send("GET", "/_sim/faults", "", nil); strings.TrimSpace(body) != whole {
-		t.Errorf("GET gives %s", body)
-	}
-	if f := b.sim.Faults(); f.Charge.DropAfter != 0.2 || f.Refund.Error4xx != 1 || f.KeyAgeS != 60 || f.RefundFailsLater != 0.5 {
+	if f := b.sim.Faults(); f.Charge.DropAfter != 0.2 || f.Refund.Error4xx != 1 || f.KeyAgeS != 60 ||
+		f.RefundFailsLater != 0.5 || f.Charge.Lookup5xx != 0.75 {
 		t.Errorf("plan is %+v", f)
 	}
-	for _, tc := range []struct{ body, field string }{
-		{`{"charge":{"drop_after":1.5}}`, "charge.drop_after"},
-		{`{"refund":{"drop_after":-0.1}}`, "refund.drop_after"},
-		{`{"refund":{"drop_after":"1"}}`, "refund.drop_after"},
-		{`{"refund":{"drop_after":null}}`, "refund.drop_after"},
-		{`{"refund":{"drop_after":1e999}}`, "refund.drop_after"},
-		{`{"refund":{"dropafter":1}}`, "refund.dropafter"},
-		{`{"refund":[]}`, "refund"},
-		{`{"charge":null}`, "charge"},
-		{`{"down":"yes"}`, "down"},
-		{`{"down":1}`, "down"},
-		{`{"latency_ms":-1}`, "latency_ms"},
-		{`{"latency_ms":600001}`, "latency_ms"},
-		{`{"key_age_s":-1}`, "key_age_s"},
-		{`{"refund_fails_later":2}`, "refund_fails_later"},
-		{`{"charge.drop_after":1}`, "charge.drop_after"},
-		{`{"drop_after":1}`, "drop_after"},
-		{`{"Down":true}`, "Down"},
-		{`[]`, "the plan"},
-		{`null`, "the plan"},
-		{``, "the plan"},
-		{`{} {}`, "the plan"},
-	} {
-		status, body, _ := b.send("PUT", "/_sim/faults", tc.body, nil)
-		if status != 400 || !contains(body, fmt.Sprintf(`"param":%q`, tc.field)) || !contains(body, "allowed") {
-			t.Errorf("%s: %d %s, want 400 naming %s", tc.body, status, body, tc.field)
+	for _, method := range []string{"PUT", "PATCH"} {
+		for _, tc := range wrongPlans {
+			t.Run(method+" "+tc.body, func(t *testing.T) {
+				status, body, _ := b.send(method, "/_sim/faults", tc.body, nil)
+				if status != 400 || !contains(body, fmt.Sprintf(`"param":%q`, tc.field)) || !contains(body, "allowed") {
+					t.Errorf("%d %s, want 400 naming %s", status, body, tc.field)
+				}
+				if _, body, _ := b.send("GET", "/_sim/faults", "", nil); strings.TrimSpace(body) != wholePlan {
+					t.Errorf("a refused plan changed the plan to %s", body)
+				}
+			})
 		}
 	}
-	if _, body, _ := b.send("GET", "/_sim/faults", "", nil); strings.TrimSpace(body) != whole {
-		t.Errorf("a refused plan changed the plan to %s", body)
-	}
-	if status, _, _ := b.send("PUT", "/_sim/faults", `{"latency_ms":1}`, nil); status != 200 || b.sim.Faults() != (Faults{LatencyMS: 1}) {
+	status, _, _ = b.send("PUT", "/_sim/faults", `{"latency_ms":1}`, nil)
+	if status != 200 || b.sim.Faults() != (Faults{LatencyMS: 1}) {
 		t.Errorf("what is missing must be 0: %+v", b.sim.Faults())
 	}
-	for _, tc := range []struct{ method, path, allow string }{{"POST", "/_sim/faults", "GET"}, {"PUT", "/_sim/ledger", "GET"}} {
+	if err := b.sim.SetFaults(Faults{KeyAgeS: math.NaN()}); err == nil {
+		t.Error("NaN was taken")
+	}
+	for _, tc := range []struct{ method, path, allow string }{
+		{"POST", "/_sim/faults", "GET"}, {"PUT", "/_sim/ledger", "GET"}, {"GET", "/_sim/refunds", "POST"},
+		{"GET", "/_sim/refunds/re_1", "POST"}, {"GET", "/_sim/disputes", "POST"},
+		{"PUT", "/_sim/disputes/dp_1", "POST"},
+	} {
 		if status, _, h := b.send(tc.method, tc.path, "{}", nil); status != 405 || h.Get("Allow") != tc.allow {
 			t.Errorf("%s %s: %d, Allow %q", tc.method, tc.path, status, h.Get("Allow"))
 		}
 	}
-	if err := b.sim.SetFaults(Faults{KeyAgeS: math.NaN()}); err == nil {
-		t.Error("NaN was taken")
+}
+
+func TestAPatchChangesOnlyWhatItNames(t *testing.T) {
+	before := Faults{LatencyMS: 2, Charge: CallFaults{DropAfter: 0.5, Error5xx: 0.1}, Refund: CallFaults{Error4xx: 1}}
+	for _, tc := range []struct {
+		name, patch string
+		change      func(*Faults)
+	}{
+		{"nothing", `{}`, func(*Faults) {}},
+		{"one probability", `{"refund":{"error_5xx":0.25}}`, func(f *Faults) { f.Refund.Error5xx = 0.25 }},
+		{"both parts", `{"charge":{"error_5xx":1,"lookup_5xx":1},"refund":{"error_4xx":0}}`, func(f *Faults) {
+			f.Charge.Error5xx, f.Charge.Lookup5xx, f.Refund.Error4xx = 1, 1, 0
+		}},
+		{"the whole", `{"down":true,"latency_ms":0}`, func(f *Faults) { f.Down, f.LatencyMS = true, 0 }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := start(t, Config{Seed: 1, Faults: before})
+			want := before
+			tc.change(&want)
+			status, body, _ := b.send("PATCH", "/_sim/faults", tc.patch, nil)
+			if status != 200 || b.sim.Faults() != want {
+				t.Errorf("%d %s, want %+v", status, body, want)
+			}
+		})
+	}
+}
+
+func TestTwoPatchesAtOnceBothCount(t *testing.T) {
+	sim, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	for round := range 200 {
+		p := float64(round+1) / 1000
+		var both sync.WaitGroup
+		for _, part := range []string{"charge", "refund"} {
+			both.Go(func() {
+				if err := sim.MergeFaults(fmt.Appendf(nil, `{%q:{"error_5xx":%g}}`, part, p)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if f := sim.Faults(); f.Charge.Error5xx != p || f.Refund.Error5xx != p {
+			t.Fatalf("round %d: %+v", round, f)
+		}
+	}
+}
+
+func TestAnOutageIsOneForLookUpsToo(t *testing.T) {
+	b := start(t, Config{Seed: 1})
+	i := b.paid("k", 1000, "pm_card_visa")
+	r, err := b.refund(ctx, "r", i.ID, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	charges := func() error { _, err := b.client.V1PaymentIntents.Retrieve(ctx, i.ID, nil); return err }
+	refunds := func() error { _, err := b.client.V1Refunds.Retrieve(ctx, r.ID, nil); return err }
+	b.faults(Faults{Refund: CallFaults{Lookup5xx: 1}})
+	b.wantError(refunds(), 500, stripe.ErrorTypeAPI, "")
+	if err := charges(); err != nil {
+		t.Errorf("a charge: %v", err)
+	}
+	b.faults(Faults{Charge: CallFaults{Lookup5xx: 1}})
+	b.wantError(charges(), 500, stripe.ErrorTypeAPI, "")
+	if err := refunds(); err != nil {
+		t.Errorf("a refund: %v", err)
+	}
+	if _, err := b.refund(ctx, "r2", i.ID, 100); err != nil {
+		t.Errorf("a change: %v", err)
 	}
 }
 
 func TestTheLedgerIsShownAsWritten(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 	b := start(t, Config{Seed: 1, Now: func() time.Time { return at }})
-	if _, body, _ := b.send("GET", "/_sim/ledger", "", nil); strings.TrimSpace(body) != `{"calls":0,"charges":[],"refunds":[]}` {
+	_, body, _ := b.send("GET", "/_sim/ledger", "", nil)
+	if strings.TrimSpace(body) != `{"calls":0,"charges":[],"refunds":[],"disputes":[]}` {
 		t.Errorf("empty ledger: %s", body)
 	}
 	i := b.paid("k", 1000, "pm_card_visa")
@@ -298,9 +392,23 @@ func TestTheLedgerIsShownAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf(`{"calls":2,"charges":[{"id":%q,"order":"order-k","amount_minor":1000,"currency":"USD","at":"2026-03-01T12:00:00.123456Z"}],`+
-		`"refunds":[{"id":%q,"charge":%q,"key":"rk","amount_minor":400,"currency":"USD","status":"succeeded","at":"2026-03-01T12:00:00.123456Z"}]}`,
-		i.LatestCharge.ID, r.ID, i.LatestCharge.ID)
+	if _, err := b.sim.RefundOutside(RefundParams{PaymentIntent: i.ID, AmountMinor: 100}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := b.sim.OpenDispute(i.ID, "fraudulent", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const when = `"2026-03-01T12:00:00.123456Z"`
+	want := fmt.Sprintf(`{"calls":2,"charges":[{"id":%[1]q,"payment_intent":%[2]q,"order":"order-k",`+
+		`"amount_minor":1000,"currency":"USD","digits":2,"at":%[5]s}],`+
+		`"refunds":[{"id":%[3]q,"charge":%[1]q,"payment_intent":%[2]q,"key":"rk","amount_minor":400,"currency":"USD",`+
+		`"digits":2,"status":"succeeded","at":%[5]s},`+
+		`{"id":%[6]q,"charge":%[1]q,"payment_intent":%[2]q,"key":"","amount_minor":100,"currency":"USD",`+
+		`"digits":2,"status":"succeeded","at":%[5]s,"outside":true}],`+
+		`"disputes":[{"id":%[4]q,"payment_intent":%[2]q,"charge":%[1]q,"amount_minor":1000,"withdrawn_minor":500,`+
+		`"currency":"USD","digits":2,"reason":"fraudulent","status":"needs_response","at":%[5]s}]}`,
+		i.LatestCharge.ID, i.ID, r.ID, d.ID, when, b.sim.Ledger().Refunds[1].ID)
 	if _, body, _ := b.send("GET", "/_sim/ledger", "", nil); strings.TrimSpace(body) != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}
@@ -313,6 +421,7 @@ func TestConfigurationMistakesAreNamed(t *testing.T) {
 	}{
 		{Config{Faults: Faults{Charge: CallFaults{DropAfter: 2}}}, "charge.drop_after"},
 		{Config{WebhookURL: "localhost:1"}, "webhook URL"},
+		{Config{PublicURL: "localhost:1"}, "PublicURL"},
 		{Config{HoldFor: -1}, "HoldFor"},
 		{Config{SettleAfter: -1}, "SettleAfter"},
 	} {

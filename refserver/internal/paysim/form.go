@@ -21,7 +21,6 @@ const (
 	maxMetadataKey   = 40  // characters
 	maxMetadataValue = 500 // characters
 	maxKey           = 255 // characters of an idempotency key
-	maxAmount        = 99_999_999
 )
 
 // params are the decoded fields of a form: flat names with brackets, such as
@@ -128,7 +127,8 @@ func (p params) integer(name string, least int64) (int64, bool, *apiError) {
 	case err != nil:
 		return 0, false, invalid("parameter_invalid_integer", name, "Invalid integer: "+raw)
 	case n < least:
-		return 0, false, invalid("parameter_invalid_integer", name, fmt.Sprintf("This value must be greater than or equal to %d.", least))
+		return 0, false, invalid("parameter_invalid_integer", name,
+			fmt.Sprintf("This value must be greater than or equal to %d.", least))
 	}
 	return n, true, nil
 }
@@ -153,24 +153,26 @@ func (p params) choice(name string, allowed ...string) (string, *apiError) {
 	return "", invalid("", name, fmt.Sprintf("Invalid %s: must be one of %s", name, strings.Join(allowed, ", ")))
 }
 
-// metadata gathers metadata[key]=value. An empty value sets nothing, as at
-// Stripe, where it removes the key.
-func (p params) metadata() (map[string]string, *apiError) {
+// metadata gathers NAME[key]=value, where name is such as metadata or
+// payment_intent_data[metadata]. An empty value sets nothing, as at Stripe,
+// where it removes the key.
+func (p params) metadata(name string) (map[string]string, *apiError) {
 	var m map[string]string
-	for _, name := range slices.Sorted(maps.Keys(p.values)) {
-		key, ok := strings.CutPrefix(name, "metadata[")
+	for _, full := range slices.Sorted(maps.Keys(p.values)) {
+		key, ok := strings.CutPrefix(full, name+"[")
 		if !ok {
 			continue
 		}
 		if key, ok = strings.CutSuffix(key, "]"); !ok || key == "" || strings.ContainsAny(key, "[]") {
-			return nil, invalid("", "metadata", "Metadata keys must not be empty or contain square brackets.")
+			return nil, invalid("", name, "Metadata keys must not be empty or contain square brackets.")
 		}
-		value := p.values[name]
+		value := p.values[full]
 		switch {
 		case utf8.RuneCountInString(key) > maxMetadataKey:
-			return nil, invalid("", "metadata", fmt.Sprintf("Metadata keys may have up to %d characters.", maxMetadataKey))
+			return nil, invalid("", name, fmt.Sprintf("Metadata keys may have up to %d characters.", maxMetadataKey))
 		case utf8.RuneCountInString(value) > maxMetadataValue:
-			return nil, invalid("", name, fmt.Sprintf("Metadata values can have up to %d characters.", maxMetadataValue))
+			return nil, invalid("", full,
+				fmt.Sprintf("Metadata values can have up to %d characters.", maxMetadataValue))
 		case value == "":
 			continue
 		}
@@ -179,11 +181,11 @@ func (p params) metadata() (map[string]string, *apiError) {
 		}
 		m[key] = value
 	}
-	if len(p.lists["metadata"]) > 0 || p.values["metadata"] != "" {
-		return nil, invalid("", "metadata", "Invalid object: metadata must be given as metadata[key]=value.")
+	if len(p.lists[name]) > 0 || p.values[name] != "" {
+		return nil, invalid("", name, "Invalid object: "+name+" must be given as "+name+"[key]=value.")
 	}
 	if len(m) > maxMetadata {
-		return nil, invalid("", "metadata", fmt.Sprintf("You can have up to %d metadata keys.", maxMetadata))
+		return nil, invalid("", name, fmt.Sprintf("You can have up to %d metadata keys.", maxMetadata))
 	}
 	return m, nil
 }

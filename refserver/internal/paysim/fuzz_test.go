@@ -14,7 +14,10 @@ import (
 func FuzzForm(f *testing.F) {
 	for _, s := range []string{
 		"amount=100&currency=usd&confirm=true&payment_method=pm_card_visa&metadata[order_id]=1",
-		"amount=100&currency=usd&expand[]=latest_charge&expand[0]=x", "metadata[][a]=1&metadata[", "[]=1&[=&]=", "%", "a=1;b=2",
+		"amount=100&currency=usd&expand[]=latest_charge&expand[0]=x", "metadata[][a]=1&metadata[",
+		"[]=1&[=&]=", "%", "a=1;b=2",
+		"mode=payment&success_url=http://a/&line_items[0][quantity]=1&line_items[0][price_data][currency]=kwd" +
+			"&line_items[0][price_data][unit_amount]=1000&line_items[0][price_data][product_data][name]=a",
 		"payment_intent=pi_1&amount=-1", "created[gte]=9223372036854775807&limit=100", "amount=%30%31&currency=%00",
 	} {
 		f.Add(s)
@@ -26,7 +29,7 @@ func FuzzForm(f *testing.F) {
 			if err != nil || p.fingerprint("/x") != again.fingerprint("/x") {
 				t.Fatalf("%q has two fingerprints", form)
 			}
-			if _, err := p.metadata(); err != nil && err.Status != 400 {
+			if _, err := p.metadata("metadata"); err != nil && err.Status != 400 {
 				t.Fatalf("status %d", err.Status)
 			}
 		}
@@ -35,19 +38,24 @@ func FuzzForm(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer sim.Close()
-		for _, path := range []string{"/v1/payment_intents", "/v1/payment_intents/pi_1/confirm", "/v1/payment_intents/pi_1/cancel", "/v1/refunds"} {
+		for _, path := range []string{
+			"/v1/payment_intents", "/v1/payment_intents/pi_1/confirm", "/v1/payment_intents/pi_1/cancel", "/v1/refunds",
+			"/v1/checkout/sessions", "/v1/checkout/sessions/cs_1/expire", pagePath + "cs_1",
+			"/_sim/refunds", "/_sim/disputes",
+		} {
 			req := httptest.NewRequest("POST", path, strings.NewReader(form))
 			req.Header.Set("Authorization", "Bearer sk_test")
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			rec := httptest.NewRecorder()
 			sim.Handler().ServeHTTP(rec, req)
-			if rec.Code >= 500 || !json.Valid(rec.Body.Bytes()) {
+			if rec.Code >= 500 || !json.Valid(rec.Body.Bytes()) && !strings.HasPrefix(path, pagePath) {
 				t.Fatalf("%s %q: %d %s", path, form, rec.Code, rec.Body)
 			}
 		}
 		for _, c := range sim.Ledger().Charges {
-			if c.AmountMinor < 1 || c.AmountMinor > maxAmount {
-				t.Fatalf("%q charged %d", form, c.AmountMinor)
+			r, known := ruleFor(strings.ToLower(c.Currency))
+			if !known || c.AmountMinor < r.minimum || c.AmountMinor > r.maximum() || c.AmountMinor%r.kind.step() != 0 {
+				t.Fatalf("%q charged %d %s", form, c.AmountMinor, c.Currency)
 			}
 		}
 	})
@@ -57,8 +65,9 @@ func FuzzForm(f *testing.F) {
 // reads back as itself.
 func FuzzFaults(f *testing.F) {
 	for _, s := range []string{
-		`{}`, `{"down":true,"charge":{"drop_after":0.5},"refund":{"error_4xx":1},"key_age_s":1,"latency_ms":2.5,"refund_fails_later":0.1}`,
-		`{"charge":{"drop_after":2}}`, `[1]`, `{"charge":{"charge":{}}}`, `{"down":null}`, `{"key_age_s":1e308}`, `{"a":1,"a":2}`, "\x00",
+		`{}`, `{"down":true,"charge":{"drop_after":0.5},"refund":{"error_4xx":1,"lookup_5xx":1},"key_age_s":1}`,
+		`{"latency_ms":2.5,"refund_fails_later":0.1}`, `{"charge":{"drop_after":2}}`, `[1]`, `{"charge":{"charge":{}}}`,
+		`{"down":null}`, `{"key_age_s":1e308}`, `{"a":1,"a":2}`, "\x00",
 	} {
 		f.Add(s)
 	}

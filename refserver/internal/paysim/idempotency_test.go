@@ -47,7 +47,8 @@ func TestRefusalsAreStoredUnlessTheParametersWereMalformed(t *testing.T) {
 		_, err = b.confirm(ctx, "declined", i.ID, "pm_card_chargeDeclined")
 		b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
 	}
-	if e := b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined); !replayed(e.LastResponse.Header) {
+	e := b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeCardDeclined)
+	if !replayed(e.LastResponse.Header) {
 		t.Error("the decline was not stored")
 	}
 	if n := len(b.sim.state.charges); n != 1 {
@@ -55,7 +56,7 @@ func TestRefusalsAreStoredUnlessTheParametersWereMalformed(t *testing.T) {
 	}
 	_, err = b.create(ctx, "malformed", -1, "pm_card_visa", true)
 	b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeParameterInvalidInteger)
-	if _, err = b.create(ctx, "malformed", 1, "pm_card_visa", true); err != nil {
+	if _, err = b.create(ctx, "malformed", 50, "pm_card_visa", true); err != nil {
 		t.Errorf("a malformed request used its key up: %v", err)
 	}
 }
@@ -120,7 +121,8 @@ func TestSameKeyAtOnceHasOneEffect(t *testing.T) {
 		ids := 0
 		seen.Range(func(any, any) bool { ids++; return true })
 		if ids != 1 || answered.Load() < 1 || answered.Load()+conflicts.Load() != 12 {
-			t.Fatalf("round %d: %d refunds in %d answers and %d conflicts", round, ids, answered.Load(), conflicts.Load())
+			t.Fatalf("round %d: %d refunds in %d answers and %d conflicts",
+				round, ids, answered.Load(), conflicts.Load())
 		}
 		b.wantMoney(1, round+1)
 	}
@@ -153,7 +155,8 @@ func TestCallsWithoutAKeyAreEachTheirOwn(t *testing.T) {
 	b := start(t, Config{Seed: 1})
 	form := map[string]string{"Authorization": "Bearer sk_test_1", "Content-Type": "application/x-www-form-urlencoded"}
 	for range 2 {
-		if status, body, _ := b.send("POST", "/v1/payment_intents", "amount=5&currency=usd&confirm=true&payment_method=pm_card_visa", form); status != 200 {
+		const charge = "amount=50&currency=usd&confirm=true&payment_method=pm_card_visa"
+		if status, body, _ := b.send("POST", "/v1/payment_intents", charge, form); status != 200 {
 			t.Fatal(status, body)
 		}
 	}

@@ -1,11 +1,9 @@
 package paysim
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // methodParams are what create and confirm share: the payment method and how
@@ -24,35 +22,48 @@ var createParams = append([]string{
 
 // confirmation is what a confirm asks for.
 type confirmation struct {
-	method        string // "": the one the intent has
-	mustNotAct    bool   // an authentication that nobody could do is a decline
-	expand        []string
-	methodDetails card
+	method     string // "": the one the intent has
+	mustNotAct bool   // the cardholder is not there to authenticate, so that is a decline
+	expand     []string
 }
 
-func readConfirmation(p params) (confirmation, *apiError) {
-	var c confirmation
+// readMethod finds a payment method, if the mode of the call has it.
+func (c *call) readMethod(name string) (card, *apiError) {
+	id := c.params.values[name]
+	found, known := cardFor(id)
+	if known && !c.live {
+		return found, nil
+	}
+	e := invalid("resource_missing", name, "No such PaymentMethod: '"+id+"'")
+	if known {
+		e.Message += "; a similar object exists in test mode, but a live mode key was used to make this request."
+	}
+	return card{}, e
+}
+
+func readConfirmation(c *call) (confirmation, *apiError) {
+	var how confirmation
+	p := c.params
 	if m, ok := p.values["payment_method"]; ok {
-		var known bool
-		if c.methodDetails, known = cardFor(m); !known {
-			return c, invalid("resource_missing", "payment_method", "No such PaymentMethod: '"+m+"'")
+		if _, err := c.readMethod("payment_method"); err != nil {
+			return how, err
 		}
-		c.method = m
+		how.method = m
 	}
 	if _, err := p.choice("capture_method", "automatic", "automatic_async"); err != nil {
-		return c, err
+		return how, err
 	}
 	offSession, err := p.boolean("off_session")
 	if err != nil {
-		return c, err
+		return how, err
 	}
 	noAction, err := p.boolean("error_on_requires_action")
 	if err != nil {
-		return c, err
+		return how, err
 	}
-	c.mustNotAct = offSession || noAction
-	c.expand, err = p.expansions("latest_charge")
-	return c, err
+	how.mustNotAct = offSession || noAction
+	how.expand, err = p.expansions("latest_charge")
+	return how, err
 }
 
 func createIntent(c *call) (operation, *apiError) {
@@ -60,20 +71,11 @@ func createIntent(c *call) (operation, *apiError) {
 	if err := p.only(createParams...); err != nil {
 		return nil, err
 	}
-	amount, given, err := p.integer("amount", 1)
-	switch {
-	case err != nil:
-		return nil, err
-	case !given:
-		return nil, invalid("parameter_missing", "amount", "Missing required param: amount.")
-	case amount > maxAmount:
-		return nil, invalid("amount_too_large", "amount", fmt.Sprintf("Amount must be no more than %d.", maxAmount))
-	}
-	currency, err := p.currency()
+	amount, rule, err := p.charge()
 	if err != nil {
 		return nil, err
 	}
-	metadata, err := p.metadata()
+	metadata, err := p.metadata("metadata")
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +83,13 @@ func createIntent(c *call) (operation, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	how, err := readConfirmation(p)
+	how, err := readConfirmation(c)
 	if err != nil {
 		return nil, err
 	}
 	return func(t *tx) (func() any, *apiError) {
 		i := &intent{
-			ID: t.newID("pi"), Amount: amount, Currency: currency, Status: statusNeedsMethod,
+			ID: t.newID("pi"), Live: c.live, Amount: amount, Currency: rule.code, Status: statusNeedsMethod,
 			Metadata: metadata, Description: p.values["description"], CreatedAt: t.now,
 		}
 		if how.method != "" {
@@ -101,32 +103,37 @@ func createIntent(c *call) (operation, *apiError) {
 	}, nil
 }
 
-// currency reads the required currency; what it is called is not checked
-// against a list.
-func (p params) currency() (string, *apiError) {
-	raw, ok := p.values["currency"]
-	if !ok {
-		return "", invalid("parameter_missing", "currency", "Missing required param: currency.")
+// charge reads the amount and the currency of a charge.
+func (p params) charge() (int64, currencyRule, *apiError) {
+	amount, given, err := p.integer("amount", 1)
+	switch {
+	case err != nil:
+		return 0, currencyRule{}, err
+	case !given:
+		return 0, currencyRule{}, invalid("parameter_missing", "amount", "Missing required param: amount.")
 	}
-	c := strings.ToLower(raw)
-	if len(c) != 3 || strings.Trim(c, "abcdefghijklmnopqrstuvwxyz") != "" {
-		return "", invalid("", "currency", "Invalid currency: "+raw+". It must be a three-letter ISO 4217 code.")
+	rule, err := p.currency("currency")
+	if err != nil {
+		return 0, currencyRule{}, err
 	}
-	return c, nil
+	return amount, rule, rule.checkCharge("amount", amount)
 }
 
 func confirmIntent(c *call) (operation, *apiError) {
 	if err := c.params.only(methodParams...); err != nil {
 		return nil, err
 	}
-	how, err := readConfirmation(c.params)
+	how, err := readConfirmation(c)
 	if err != nil {
 		return nil, err
 	}
 	return func(t *tx) (func() any, *apiError) {
-		old := t.intentByID[c.object]
-		if old == nil {
-			return nil, missing("intent", "payment_intent", c.object)
+		old, err := t.findIntent("intent", c.object)
+		switch {
+		case err != nil:
+			return nil, err
+		case old.Session != "":
+			return nil, t.unexpected(old, "You cannot confirm the PaymentIntent of a Checkout Session.")
 		}
 		return t.confirm(old, how)
 	}, nil
@@ -136,16 +143,21 @@ func confirmIntent(c *call) (operation, *apiError) {
 func (t *tx) confirm(old *intent, how confirmation) (func() any, *apiError) {
 	switch old.Status {
 	case statusSucceeded:
-		return nil, t.unexpected(old, "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.")
+		return nil, t.unexpected(old, "You cannot confirm this PaymentIntent because it has already succeeded "+
+			"after being previously confirmed.")
 	case statusCanceled:
-		return nil, t.unexpected(old, "You cannot confirm this PaymentIntent because it has a status of canceled. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action, requires_payment_method.")
+		return nil, t.unexpected(old, "You cannot confirm this PaymentIntent because it has a status of canceled. "+
+			"Only a PaymentIntent with one of the following statuses may be confirmed: "+
+			"requires_confirmation, requires_action, requires_payment_method.")
 	}
 	i := *old
 	if how.method != "" {
 		i.Method = how.method
 	}
 	if i.Method == "" {
-		return nil, t.unexpected(old, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
+		return nil, t.unexpected(old, "You cannot confirm this PaymentIntent because it's missing a payment method. "+
+			"You can either update the PaymentIntent with a payment method and then confirm it again, "+
+			"or confirm it again directly with a payment method or ConfirmationToken.")
 	}
 	t.entry.Intent = &i
 	view := func() any { return t.viewIntent(&i, how.expand) }
@@ -161,12 +173,22 @@ func (t *tx) confirm(old *intent, how confirmation) (func() any, *apiError) {
 		i.Status, i.LastError = statusNeedsAction, nil
 		return view, nil
 	}
-	i.Status, i.LastError = statusSucceeded, nil
-	i.Charge = t.charge(&i, nil)
-	t.emit("payment_intent.succeeded", func() any { return t.viewIntent(&i, nil) })
+	t.capture(&i, paid)
 	return view, nil
 }
 
+// capture takes the money of an intent. Some test cards have the charge
+// disputed right away.
+func (t *tx) capture(i *intent, paid card) {
+	i.Status, i.LastError = statusSucceeded, nil
+	i.Charge = t.charge(i, nil)
+	t.emit("payment_intent.succeeded", i.Live, func() any { return t.viewIntent(i, nil) })
+	if paid.disputed != "" {
+		t.newDispute(i, t.entry.Charge, DisputeParams{Reason: paid.disputed, Inquiry: paid.inquiry})
+	}
+}
+
+// charge notes an attempt to take the money, declined or not.
 func (t *tx) charge(i *intent, no *decline) string {
 	t.entry.Charge = &charge{
 		ID: t.newID("ch"), Intent: i.ID, Amount: i.Amount, Currency: i.Currency,
@@ -187,9 +209,9 @@ func (t *tx) decline(i *intent, no *decline) *apiError {
 		Message: no.message, Charge: i.Charge, DocURL: docURL(no.code),
 	}
 	i.Status, i.Method, i.LastError = statusNeedsMethod, "", e
-	told := *e
-	told.Intent = marshal(t.viewIntent(i, nil))
-	return &told
+	answered := *e
+	answered.Intent = marshal(t.viewIntent(i, nil))
+	return &answered
 }
 
 // unexpected refuses what the intent's state does not allow.
@@ -203,7 +225,8 @@ func cancelIntent(c *call) (operation, *apiError) {
 	if err := c.params.only("cancellation_reason", "expand[]"); err != nil {
 		return nil, err
 	}
-	reason, err := c.params.choice("cancellation_reason", "duplicate", "fraudulent", "requested_by_customer", "abandoned")
+	reason, err := c.params.choice("cancellation_reason",
+		"duplicate", "fraudulent", "requested_by_customer", "abandoned")
 	if err != nil {
 		return nil, err
 	}
@@ -212,12 +235,17 @@ func cancelIntent(c *call) (operation, *apiError) {
 		return nil, err
 	}
 	return func(t *tx) (func() any, *apiError) {
-		old := t.intentByID[c.object]
+		old, err := t.findIntent("intent", c.object)
 		switch {
-		case old == nil:
-			return nil, missing("intent", "payment_intent", c.object)
+		case err != nil:
+			return nil, err
+		case old.Session != "":
+			return nil, t.unexpected(old, "You cannot cancel the PaymentIntent of a Checkout Session. "+
+				"Expire the Checkout Session instead.")
 		case old.Status == statusSucceeded || old.Status == statusCanceled:
-			return nil, t.unexpected(old, "You cannot cancel this PaymentIntent because it has a status of "+old.Status+". Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.")
+			return nil, t.unexpected(old, "You cannot cancel this PaymentIntent because it has a status of "+
+				old.Status+". Only a PaymentIntent with one of the following statuses may be canceled: "+
+				"requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.")
 		}
 		i := *old
 		i.Status, i.CanceledAt, i.CancelReason = statusCanceled, &t.now, reason
@@ -235,9 +263,9 @@ func retrieveIntent(c *call) (operation, *apiError) {
 		return nil, err
 	}
 	return func(t *tx) (func() any, *apiError) {
-		i := t.intentByID[c.object]
-		if i == nil {
-			return nil, missing("intent", "payment_intent", c.object)
+		i, err := t.findIntent("intent", c.object)
+		if err != nil {
+			return nil, err
 		}
 		return func() any { return t.viewIntent(i, expand) }, nil
 	}, nil
@@ -256,16 +284,12 @@ func listIntents(c *call) (operation, *apiError) {
 				}
 				return 0, false
 			},
-			func(i *intent) bool { return page.created.has(i.CreatedAt) })
+			func(i *intent) bool { return page.created.has(i.CreatedAt) && t.sees(i.Live) })
 		if err != nil {
 			return nil, err
 		}
 		return func() any {
-			views := make([]any, len(found))
-			for n, i := range found {
-				views[n] = t.viewIntent(i, page.expand)
-			}
-			return listView{Object: "list", Data: views, HasMore: more, URL: c.path}
+			return viewList(c, found, more, func(i *intent) any { return t.viewIntent(i, page.expand) })
 		}, nil
 	}, nil
 }

@@ -24,11 +24,15 @@ func TestCreateThenConfirmTakesTheMoneyOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i.Status != stripe.PaymentIntentStatusSucceeded || i.AmountReceived != 1999 || i.LatestCharge == nil || i.PaymentMethod.ID != "pm_card_visa" {
+	if i.Status != stripe.PaymentIntentStatusSucceeded || i.AmountReceived != 1999 || i.LatestCharge == nil ||
+		i.PaymentMethod.ID != "pm_card_visa" {
 		t.Fatalf("confirmed: %+v", i)
 	}
 	l := b.wantMoney(1, 0)
-	want := Charge{ID: i.LatestCharge.ID, Order: "order-c1", AmountMinor: 1999, Currency: "USD", At: l.Charges[0].At, PaymentIntent: i.ID}
+	want := Charge{
+		ID: i.LatestCharge.ID, Order: "order-c1", AmountMinor: 1999, Currency: "USD", Digits: 2,
+		At: l.Charges[0].At, PaymentIntent: i.ID,
+	}
 	if l.Charges[0] != want {
 		t.Errorf("ledger has %+v, want %+v", l.Charges[0], want)
 	}
@@ -60,7 +64,8 @@ func TestRetrieveShowsTheIntentAndExpandsItsCharge(t *testing.T) {
 	}
 	ch := i.LatestCharge
 	if i.Status != stripe.PaymentIntentStatusSucceeded || ch.AmountCaptured != 500 || ch.AmountRefunded != 200 ||
-		ch.Refunded || !ch.Paid || ch.PaymentMethodDetails.Card.Last4 != "4444" || ch.Metadata["order_id"] != "order-k" {
+		ch.Refunded || !ch.Paid || ch.PaymentMethodDetails.Card.Last4 != "4444" ||
+		ch.Metadata["order_id"] != "order-k" {
 		t.Errorf("got %+v with charge %+v", i, ch)
 	}
 	_, err = b.client.V1PaymentIntents.Retrieve(ctx, "pi_unknown", nil)
@@ -76,10 +81,12 @@ func TestDeclinesComeBackAsStripeTellsThem(t *testing.T) {
 		{"pm_card_chargeDeclined", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeGenericDecline},
 		{"pm_card_visa_chargeDeclined", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeGenericDecline},
 		{"pm_card_chargeDeclinedInsufficientFunds", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeInsufficientFunds},
-		{"pm_card_visa_chargeDeclinedInsufficientFunds", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeInsufficientFunds},
+		{"pm_card_visa_chargeDeclinedInsufficientFunds", stripe.ErrorCodeCardDeclined,
+			stripe.DeclineCodeInsufficientFunds},
 		{"pm_card_visa_chargeDeclinedStolenCard", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeStolenCard},
 		{"pm_card_visa_chargeDeclinedLostCard", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeLostCard},
-		{"pm_card_visa_chargeDeclinedVelocityLimitExceeded", stripe.ErrorCodeCardDeclined, stripe.DeclineCodeCardVelocityExceeded},
+		{"pm_card_visa_chargeDeclinedVelocityLimitExceeded", stripe.ErrorCodeCardDeclined,
+			stripe.DeclineCodeCardVelocityExceeded},
 		{"pm_card_chargeDeclinedExpiredCard", stripe.ErrorCodeExpiredCard, stripe.DeclineCodeExpiredCard},
 		{"pm_card_chargeDeclinedIncorrectCvc", stripe.ErrorCodeIncorrectCVC, stripe.DeclineCodeIncorrectCVC},
 		{"pm_card_chargeDeclinedProcessingError", stripe.ErrorCodeProcessingError, stripe.DeclineCodeProcessingError},
@@ -97,7 +104,8 @@ func TestDeclinesComeBackAsStripeTellsThem(t *testing.T) {
 				t.Errorf("got %+v", e)
 			}
 			i, err = b.client.V1PaymentIntents.Retrieve(ctx, i.ID, nil)
-			if err != nil || i.Status != stripe.PaymentIntentStatusRequiresPaymentMethod || i.LastPaymentError.DeclineCode != tc.decline || i.PaymentMethod != nil {
+			if err != nil || i.Status != stripe.PaymentIntentStatusRequiresPaymentMethod ||
+				i.LastPaymentError.DeclineCode != tc.decline || i.PaymentMethod != nil {
 				t.Errorf("after the decline: %+v, %v", i, err)
 			}
 			b.wantMoney(0, 0)
@@ -116,11 +124,14 @@ func TestAuthenticationIsAskedForOrDeclined(t *testing.T) {
 	if err != nil || i.Status != stripe.PaymentIntentStatusRequiresAction || i.NextAction == nil {
 		t.Fatalf("got %+v, %v", i, err)
 	}
-	if i, err = b.client.V1PaymentIntents.Cancel(ctx, i.ID, nil); err != nil || i.Status != stripe.PaymentIntentStatusCanceled {
+	i, err = b.client.V1PaymentIntents.Cancel(ctx, i.ID, nil)
+	if err != nil || i.Status != stripe.PaymentIntentStatusCanceled {
 		t.Fatalf("cancel: %+v, %v", i, err)
 	}
-	p := &stripe.PaymentIntentCreateParams{Amount: stripe.Int64(1), Currency: stripe.String("USD"), Confirm: stripe.Bool(true),
-		PaymentMethod: stripe.String("pm_card_authenticationRequired"), OffSession: stripe.Bool(true)}
+	p := &stripe.PaymentIntentCreateParams{
+		Amount: stripe.Int64(100), Currency: stripe.String("USD"), Confirm: stripe.Bool(true),
+		PaymentMethod: stripe.String("pm_card_authenticationRequired"), OffSession: stripe.Bool(true),
+	}
 	_, err = b.client.V1PaymentIntents.Create(ctx, p)
 	b.wantError(err, 402, stripe.ErrorTypeCard, stripe.ErrorCodeAuthenticationRequired)
 	b.wantMoney(0, 0)
@@ -134,7 +145,8 @@ func TestACanceledIntentIsNeverCharged(t *testing.T) {
 	}
 	p := &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String("abandoned")}
 	i, err = b.client.V1PaymentIntents.Cancel(ctx, i.ID, p)
-	if err != nil || i.Status != stripe.PaymentIntentStatusCanceled || i.CanceledAt == 0 || i.CancellationReason != "abandoned" {
+	if err != nil || i.Status != stripe.PaymentIntentStatusCanceled || i.CanceledAt == 0 ||
+		i.CancellationReason != "abandoned" {
 		t.Fatalf("cancel: %+v, %v", i, err)
 	}
 	for _, try := range []func() error{
@@ -159,6 +171,7 @@ func TestMalformedRequestsAreRefusedWithTheirParameter(t *testing.T) {
 		{"beyond int64", "POST", "/v1/payment_intents", "amount=99999999999999999999&currency=usd", `"param":"amount"`},
 		{"no currency", "POST", "/v1/payment_intents", "amount=100", `"param":"currency"`},
 		{"bad currency", "POST", "/v1/payment_intents", "amount=100&currency=us1", `"param":"currency"`},
+		{"unknown currency", "POST", "/v1/payment_intents", "amount=100&currency=xyz", "currently supports these"},
 		{"twice", "POST", "/v1/payment_intents", ok + "&amount=200", `"param":"amount"`},
 		{"unknown parameter", "POST", "/v1/payment_intents", ok + "&ammount=3", `"param":"ammount"`},
 		{"unknown method", "POST", "/v1/payment_intents", ok + "&payment_method=pm_nope", `"param":"payment_method"`},
@@ -199,7 +212,8 @@ func TestMalformedRequestsAreRefusedWithTheirParameter(t *testing.T) {
 	if status != 401 {
 		t.Errorf("without a key: status %d, want 401", status)
 	}
-	status, _, _ = b.send("POST", "/v1/payment_intents", `{"amount":100}`, map[string]string{"Authorization": "Bearer x", "Content-Type": "application/json"})
+	asJSON := map[string]string{"Authorization": "Bearer x", "Content-Type": "application/json"}
+	status, _, _ = b.send("POST", "/v1/payment_intents", `{"amount":100}`, asJSON)
 	if status != 400 {
 		t.Errorf("JSON body: status %d, want 400", status)
 	}

@@ -2,6 +2,7 @@ package paysim
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 
 var errJournalClosed = errors.New("paysim: the ledger is closed")
 
-// journal is an append-only file of lines. Lines are put down in the order of
+// journal is an append-only file of lines. Lines are written in the order of
 // append; one write and one fsync carry all lines that came in during the
 // fsync before, so that many calls at once cost few syncs. Without a file
 // (memory only) every line counts as durable at once.
@@ -37,8 +38,8 @@ const ledgerStart = `{"start":"`
 
 // openJournal reads the lines of the file at path, calling load for each, and
 // gets ready to append. An empty path means memory only. A last line that is
-// cut short, or that load refuses, is dropped from the file; any other line
-// that load refuses is an error, and so is a file that is not a ledger.
+// cut short or garbled is dropped from the file; a whole line that load refuses
+// is an error, and so is a file that is not a ledger.
 func openJournal(path string, load func(line []byte) error) (*journal, error) {
 	j := &journal{done: make(chan struct{})}
 	j.cond = sync.NewCond(&j.mu)
@@ -62,7 +63,7 @@ func openJournal(path string, load func(line []byte) error) (*journal, error) {
 func openLocked(path string) (*os.File, error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("paysim: make the folder of the ledger: %w", err)
+		return nil, fmt.Errorf("paysim: make the directory of the ledger: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -70,10 +71,11 @@ func openLocked(path string) (*os.File, error) {
 	}
 	if err := lockFile(f); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("paysim: ledger %s is in use by another simulator; stop it or name another file: %w", path, err)
+		return nil, fmt.Errorf("paysim: ledger %s is in use by another simulator; stop it or name another file: %w",
+			path, err)
 	}
 	// The file's name must survive a power cut as well as its contents. Some
-	// systems refuse to sync a folder; the contents are still synced there.
+	// systems refuse to sync a directory; the contents are still synced there.
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		d.Close()
@@ -97,8 +99,9 @@ func readLines(f *os.File, load func([]byte) error) error {
 			break // cut short: its writer never got to answer
 		}
 		number++
-		if err := load(data[good : good+end]); err != nil {
-			if good+end+1 == len(data) {
+		line := data[good : good+end]
+		if err := load(line); err != nil {
+			if good+end+1 == len(data) && !json.Valid(line) {
 				break
 			}
 			return fmt.Errorf("line %d: %w", number, err)

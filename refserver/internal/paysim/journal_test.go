@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -46,7 +47,8 @@ func TestMoneyAndKeysSurviveARestart(t *testing.T) {
 		t.Fatalf("ledger was %+v and is %+v", before, after)
 	}
 	again, err := b.create(ctx, "k", 1000, "pm_card_visa", true)
-	if err != nil || !replayed(again.LastResponse.Header) || string(again.LastResponse.RawJSON) != string(i.LastResponse.RawJSON) {
+	if err != nil || !replayed(again.LastResponse.Header) ||
+		string(again.LastResponse.RawJSON) != string(i.LastResponse.RawJSON) {
 		t.Errorf("charge under its key: %v, %v", again, err)
 	}
 	if r2, err := b.refund(ctx, "r", i.ID, 400); err != nil || r2.ID != r.ID {
@@ -59,10 +61,11 @@ func TestMoneyAndKeysSurviveARestart(t *testing.T) {
 	if lost, err := b.create(ctx, "lost", 70, "pm_card_visa", true); err != nil || !replayed(lost.LastResponse.Header) {
 		t.Errorf("charge whose answer was lost: %v, %v", lost, err)
 	}
-	if got, err := b.client.V1PaymentIntents.Retrieve(ctx, i.ID, nil); err != nil || got.Metadata["order_id"] != "order-k" {
+	got, err := b.client.V1PaymentIntents.Retrieve(ctx, i.ID, nil)
+	if err != nil || got.Metadata["order_id"] != "order-k" {
 		t.Errorf("retrieve: %v, %v", got, err)
 	}
-	fresh := b.paid("new", 5, "pm_card_visa")
+	fresh := b.paid("new", 50, "pm_card_visa")
 	if fresh.ID == i.ID || b.sim.state.numbers <= 0 {
 		t.Errorf("id %s was given twice", fresh.ID)
 	}
@@ -88,8 +91,8 @@ func TestARefundDueLaterSettlesAfterARestart(t *testing.T) {
 func TestATornLastLineIsDropped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	b := start(t, Config{Ledger: path})
-	b.paid("a", 1, "pm_card_visa")
-	b.paid("b", 2, "pm_card_visa")
+	b.paid("a", 51, "pm_card_visa")
+	b.paid("b", 52, "pm_card_visa")
 	if err := b.sim.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +120,8 @@ func TestATornLastLineIsDropped(t *testing.T) {
 		if got := len(sim.Ledger().Charges); got != charges {
 			t.Errorf("cut at %d: %d charges, want %d", cut, got, charges)
 		}
-		if left, err := os.ReadFile(path); err != nil || !bytes.HasSuffix(left, []byte("}\n")) || !bytes.HasPrefix(whole, left) {
+		left, err := os.ReadFile(path)
+		if err != nil || !bytes.HasSuffix(left, []byte("}\n")) || !bytes.HasPrefix(whole, left) {
 			t.Errorf("cut at %d: the torn line is still in the file (%v)", cut, err)
 		}
 		// What is appended now must stand on a line of its own.
@@ -126,7 +130,7 @@ func TestATornLastLineIsDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.client = newClient(b.url)
-		b.paid("c", 3, "pm_card_visa")
+		b.paid("c", 53, "pm_card_visa")
 		b = b.reopen(Config{Ledger: path})
 		b.wantMoney(charges+1, 0)
 		if err := b.sim.Close(); err != nil {
@@ -134,6 +138,7 @@ func TestATornLastLineIsDropped(t *testing.T) {
 		}
 	}
 
+	orphan := []byte(`{"charge":{"id":"ch_1","intent":"pi_gone"}}` + "\n")
 	garbled := append(bytes.Clone(whole[:lastAt]), make([]byte, len(lines[2]))...)
 	garbled[len(garbled)-1] = '\n'
 	for name, tc := range map[string]struct {
@@ -145,8 +150,9 @@ func TestATornLastLineIsDropped(t *testing.T) {
 		"half a first line":       {lines[0][:12], true},
 		"half its opening":        {lines[0][:3], true},
 		"a bad line in between":   {bytes.Join([][]byte{lines[0], []byte("{\n"), lines[2]}, nil), false},
-		"a missing line":          {bytes.Join([][]byte{lines[0], []byte(`{"charge":{"id":"ch_1","intent":"pi_gone"}}` + "\n"), lines[2]}, nil), false},
+		"a missing line":          {slices.Concat(lines[0], orphan, lines[2]), false},
 		"two ledgers in one file": {append(bytes.Clone(whole), whole...), false},
+		"an orphan as last line":  {slices.Concat(whole, orphan), false},
 		"somebody's file":         {[]byte("package main\n"), false},
 		"somebody's short file":   {[]byte("hello"), false},
 	} {
@@ -164,6 +170,71 @@ func TestATornLastLineIsDropped(t *testing.T) {
 			}
 			if got, _ := os.ReadFile(path); !bytes.Equal(got, tc.data) {
 				t.Error("a file that was refused has been changed")
+			}
+		})
+	}
+}
+
+// testdata/ledger-format1.jsonl was written before there were formats.
+func TestALedgerOfTheFirstFormatIsReadAndContinued(t *testing.T) {
+	old, err := os.ReadFile("testdata/ledger-format1.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ledger")
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, Config{Ledger: path})
+	l := b.wantMoney(2, 1)
+	if len(l.Disputes) != 2 || l.Disputes[0].Status != "won" || l.Disputes[1].Status != "warning_needs_response" ||
+		l.Charges[0].AmountMinor != 1000 || l.Refunds[0].AmountMinor != 400 || l.Calls != 4 {
+		t.Errorf("%+v", l)
+	}
+	if _, err := b.sim.CloseDispute(l.Disputes[1].ID, "warning_closed"); err != nil {
+		t.Error(err)
+	}
+	r, err := b.refund(ctx, "rest", l.Charges[0].PaymentIntent, 0)
+	if err != nil || r.Amount != 600 {
+		t.Errorf("the rest: %+v, %v", r, err)
+	}
+	b.payByPage(b.session("new", 1000), "4242424242424242")
+	for range 2 {
+		b = b.reopen(Config{Ledger: path})
+		b.wantMoney(3, 2)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || !bytes.HasPrefix(got, old) || bytes.Count(got, []byte(`"format":2`)) != 1 {
+		t.Errorf("%v; the file is now\n%s", err, got)
+	}
+}
+
+func TestALedgerOfANewerFormatIsRefusedInOneLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	b := start(t, Config{Ledger: path})
+	b.paid("a", 51, "pm_card_visa")
+	if err := b.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"from its first line": bytes.Replace(whole, []byte(`"format":2`), []byte(`"format":3`), 1),
+		"in its last line":    append(bytes.Clone(whole), `{"format":3,"at":"2027-01-01T00:00:00Z"}`+"\n"...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := New(Config{Ledger: path})
+			if err == nil || !contains(err.Error(), "newer version") || !contains(err.Error(), path) ||
+				contains(err.Error(), "\n") {
+				t.Errorf("%v", err)
+			}
+			if got, _ := os.ReadFile(path); !bytes.Equal(got, data) {
+				t.Error("the refused file has been changed")
 			}
 		})
 	}
@@ -226,10 +297,17 @@ func TestAFullDiskIsNotAnswered(t *testing.T) {
 func TestEntriesReadBackAsWritten(t *testing.T) {
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	e := entry{At: at, Calls: 3, Numbers: 9,
-		Intent: &intent{ID: "pi", Amount: 5, Status: statusCanceled, CanceledAt: &at, Metadata: map[string]string{"a": "ü\n"}, LastError: &apiError{Code: "x"}, CreatedAt: at},
-		Charge: &charge{ID: "ch", Intent: "pi", Declined: "card_declined", CreatedAt: at},
-		Refund: &refund{ID: "re", SettlesTo: statusFailed, SettlesAt: &at, CreatedAt: at},
-		Answer: &storedAnswer{Key: "k", Body: json.RawMessage(`{}`), At: at}, Events: []event{{ID: "evt", At: at, Body: json.RawMessage(`{}`)}}}
+		Intent: &intent{
+			ID: "pi", Amount: 5, Status: statusCanceled, CanceledAt: &at, Metadata: map[string]string{"a": "ü\n"},
+			LastError: &apiError{Code: "x"}, CreatedAt: at,
+		},
+		Charge:  &charge{ID: "ch", Intent: "pi", Declined: "card_declined", CreatedAt: at},
+		Refund:  &refund{ID: "re", SettlesTo: statusFailed, SettlesAt: &at, CreatedAt: at, Outside: true},
+		Dispute: &dispute{ID: "dp", Intent: "pi", ClosedAt: &at, CreatedAt: at, Movements: []movement{{"txn", -5, at}}},
+		Session: &session{ID: "cs", Items: []lineItem{{"li", "a", 5, 1}}, Intent: "pi", CreatedAt: at, ExpiresAt: at},
+		Answer:  &storedAnswer{Key: "k", Body: json.RawMessage(`{}`), At: at},
+		Events:  []event{{ID: "evt", At: at, Body: json.RawMessage(`{}`)}},
+	}
 	line := marshal(e)
 	if bytes.ContainsRune(line, '\n') {
 		t.Error("an entry is more than a line")

@@ -3,6 +3,8 @@ package paysim
 import (
 	"bufio"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +42,8 @@ func TestNothingIsLostByKill(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	told := sync.Map{} // key to refund id, as some caller was told
+	answered := sync.Map{} // key to refund id, as some caller was answered
+	paid := sync.Map{}     // id of a session whose page sent the customer on
 	for round := range 5 {
 		child := exec.Command(os.Args[0], "-test.run=^TestChild$")
 		child.Env = append(os.Environ(), childLedger+"="+path)
@@ -66,11 +69,12 @@ func TestNothingIsLostByKill(t *testing.T) {
 					if err != nil {
 						return // killed
 					}
-					told.Store(key, r.ID)
+					answered.Store(key, r.ID)
 					enough <- struct{}{}
 				}
 			})
 		}
+		wg.Go(func() { live.paySessions(round, &paid) })
 		for range 20 + 7*round {
 			<-enough
 		}
@@ -90,20 +94,74 @@ func TestNothingIsLostByKill(t *testing.T) {
 		exists[r.Key] = r.ID
 	}
 	n := 0
-	told.Range(func(key, id any) bool {
+	answered.Range(func(key, id any) bool {
 		n++
 		if exists[key.(string)] != id.(string) {
-			t.Errorf("refund %s under %s was told and is lost", id, key)
+			t.Errorf("refund %s under %s was answered and is lost", id, key)
 		}
 		return true
 	})
-	// A refund is there together with its key, told or not.
+	// A refund is there together with its key, answered or not.
 	for key, id := range exists {
 		if r, err := b.refund(ctx, key, i.ID, 1); err != nil || r.ID != id || !replayed(r.LastResponse.Header) {
 			t.Errorf("refund %s under %s: sent again gives %v, %v", id, key, r, err)
 		}
 	}
 	if n < 100 {
-		t.Errorf("only %d refunds were told", n)
+		t.Errorf("only %d refunds were answered", n)
+	}
+	b.wantSessionsPaidOnce(&paid)
+}
+
+// paySessions makes sessions and pays each, with two clicks at once, until the
+// simulator is gone.
+func (b *bundle) paySessions(round int, paid *sync.Map) {
+	for n := 0; ; n++ {
+		c, err := b.client.V1CheckoutSessions.Create(ctx, sessionFor(fmt.Sprint("kill-", round, "-", n), 1000))
+		if err != nil {
+			return // killed
+		}
+		var clicks sync.WaitGroup
+		for range 2 {
+			clicks.Go(func() {
+				res, err := browser.PostForm(c.URL, url.Values{"card_number": {"4242424242424242"}})
+				if err != nil {
+					return
+				}
+				res.Body.Close()
+				if res.StatusCode == http.StatusSeeOther {
+					paid.Store(c.ID, true)
+				}
+			})
+		}
+		clicks.Wait()
+	}
+}
+
+// wantSessionsPaidOnce checks that the sessions are complete exactly when they
+// were charged, that none was charged twice, and that none is lost.
+func (b *bundle) wantSessionsPaidOnce(paid *sync.Map) {
+	b.Helper()
+	charges := map[string]int{}
+	for _, c := range b.sim.Ledger().Charges {
+		charges[c.PaymentIntent]++
+	}
+	complete := map[string]bool{}
+	for _, c := range b.sim.state.sessions {
+		if n := charges[c.Intent]; n > 1 || (n == 1) != (c.Status == sessionComplete) {
+			b.Errorf("session %s is %s with %d charges", c.ID, c.Status, n)
+		}
+		complete[c.ID] = c.Status == sessionComplete
+	}
+	n := 0
+	paid.Range(func(id, _ any) bool {
+		n++
+		if !complete[id.(string)] {
+			b.Errorf("session %s sent its customer on and is not paid", id)
+		}
+		return true
+	})
+	if n < 5 {
+		b.Errorf("only %d sessions were paid", n)
 	}
 }

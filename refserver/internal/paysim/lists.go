@@ -27,7 +27,7 @@ func (c createdRange) has(at time.Time) bool {
 // readPage reads what all lists take; filters are the names of those that the
 // list itself knows, expandable what may be expanded in it.
 func readPage(p params, filters, expandable []string) (page, *apiError) {
-	pg := page{limit: 10, created: createdRange{math.MinInt64, math.MaxInt64}}
+	pg := page{limit: 10}
 	if err := p.only(append([]string{"limit", "starting_after", "ending_before", "created", "created[gt]",
 		"created[gte]", "created[lt]", "created[lte]", "expand[]"}, filters...)...); err != nil {
 		return pg, err
@@ -43,27 +43,11 @@ func readPage(p params, filters, expandable []string) (page, *apiError) {
 	}
 	pg.startingAfter, pg.endingBefore = p.values["starting_after"], p.values["ending_before"]
 	if pg.startingAfter != "" && pg.endingBefore != "" {
-		return pg, invalid("parameters_exclusive", "starting_after", "You may only specify one of these parameters: starting_after, ending_before.")
+		return pg, invalid("parameters_exclusive", "starting_after",
+			"You may only specify one of these parameters: starting_after, ending_before.")
 	}
-	for _, bound := range []struct {
-		name string
-		set  func(int64)
-	}{
-		{"created", func(n int64) { pg.created.from, pg.created.to = max(pg.created.from, n), min(pg.created.to, n) }},
-		{"created[gte]", func(n int64) { pg.created.from = max(pg.created.from, n) }},
-		{"created[lte]", func(n int64) { pg.created.to = min(pg.created.to, n) }},
-		{"created[gt]", func(n int64) { pg.created.from = max(pg.created.from, n+1) }},
-		{"created[lt]", func(n int64) { pg.created.to = min(pg.created.to, n-1) }},
-	} {
-		n, given, err := p.integer(bound.name, 0)
-		switch {
-		case err != nil:
-			return pg, err
-		case given && n == math.MaxInt64:
-			return pg, invalid("parameter_invalid_integer", bound.name, "Invalid timestamp.")
-		case given:
-			bound.set(n)
-		}
+	if pg.created, err = readCreated(p); err != nil {
+		return pg, err
 	}
 	for _, e := range p.lists["expand"] {
 		if !slices.ContainsFunc(expandable, func(known string) bool { return e == "data."+known }) {
@@ -74,9 +58,46 @@ func readPage(p params, filters, expandable []string) (page, *apiError) {
 	return pg, nil
 }
 
+// readCreated reads the range of created.
+func readCreated(p params) (createdRange, *apiError) {
+	c := createdRange{math.MinInt64, math.MaxInt64}
+	for _, bound := range []struct {
+		name string
+		set  func(int64)
+	}{
+		{"created", func(n int64) { c.from, c.to = max(c.from, n), min(c.to, n) }},
+		{"created[gte]", func(n int64) { c.from = max(c.from, n) }},
+		{"created[lte]", func(n int64) { c.to = min(c.to, n) }},
+		{"created[gt]", func(n int64) { c.from = max(c.from, n+1) }},
+		{"created[lt]", func(n int64) { c.to = min(c.to, n-1) }},
+	} {
+		n, given, err := p.integer(bound.name, 0)
+		switch {
+		case err != nil:
+			return c, err
+		case given && n == math.MaxInt64:
+			return c, invalid("parameter_invalid_integer", bound.name, "Invalid timestamp.")
+		case given:
+			bound.set(n)
+		}
+	}
+	return c, nil
+}
+
+// viewList is the JSON of a page.
+func viewList[T any](c *call, found []T, more bool, view func(T) any) listView {
+	views := make([]any, len(found))
+	for n, v := range found {
+		views[n] = view(v)
+	}
+	return listView{Object: "list", Data: views, HasMore: more, URL: c.path}
+}
+
 // list picks a page out of all, which is ordered oldest first, for an answer
 // that is newest first. place tells where in all an id stands.
-func list[T any](all []T, pg page, kind string, place func(id string) (int, bool), match func(T) bool) (found []T, more bool, err *apiError) {
+func list[T any](
+	all []T, pg page, kind string, place func(id string) (int, bool), match func(T) bool,
+) (found []T, more bool, err *apiError) {
 	cursor, param := pg.startingAfter, "starting_after"
 	step, at := -1, len(all)-1
 	if pg.endingBefore != "" {

@@ -1,6 +1,23 @@
 package paysim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
+
+// refundRequest is what is asked of a refund.
+type refundRequest struct {
+	intent, charge string // one of them names the payment, or both
+	amount         int64  // 0: all that is left
+	currency       string // "", or what must be the charge's
+	reason         string
+	metadata       map[string]string
+	key            string
+	outside        bool
+}
+
+// refundReasons are the reasons that a caller may give.
+var refundReasons = []string{"duplicate", "fraudulent", "requested_by_customer"}
 
 func createRefund(c *call) (operation, *apiError) {
 	p := c.params
@@ -8,20 +25,21 @@ func createRefund(c *call) (operation, *apiError) {
 		"refund_application_fee", "reverse_transfer", "instructions_email", "expand[]"); err != nil {
 		return nil, err
 	}
-	intentID, chargeID := p.values["payment_intent"], p.values["charge"]
-	if intentID == "" && chargeID == "" {
-		return nil, invalid("parameter_missing", "payment_intent", "One of the following params should be provided for this request: payment_intent or charge.")
+	q := refundRequest{
+		intent: p.values["payment_intent"], charge: p.values["charge"], currency: p.values["currency"], key: c.key,
 	}
-	amount, partial, err := p.integer("amount", 1)
-	if err != nil {
+	if q.intent == "" && q.charge == "" {
+		return nil, invalid("parameter_missing", "payment_intent",
+			"One of the following params should be provided for this request: payment_intent or charge.")
+	}
+	var err *apiError
+	if q.amount, _, err = p.integer("amount", 1); err != nil {
 		return nil, err
 	}
-	reason, err := p.choice("reason", "duplicate", "fraudulent", "requested_by_customer")
-	if err != nil {
+	if q.reason, err = p.choice("reason", refundReasons...); err != nil {
 		return nil, err
 	}
-	metadata, err := p.metadata()
-	if err != nil {
+	if q.metadata, err = p.metadata("metadata"); err != nil {
 		return nil, err
 	}
 	expand, err := p.expansions("charge", "payment_intent")
@@ -29,72 +47,122 @@ func createRefund(c *call) (operation, *apiError) {
 		return nil, err
 	}
 	return func(t *tx) (func() any, *apiError) {
-		i, paid, err := t.refundable(intentID, chargeID)
+		r, err := t.newRefund(q)
 		if err != nil {
 			return nil, err
 		}
-		rest := i.Amount - t.refunded(i)
-		if !partial {
-			amount = rest
-		}
-		switch {
-		case p.values["currency"] != "" && p.values["currency"] != i.Currency:
-			return nil, invalid("", "currency", "The currency of the refund must be that of the charge, "+i.Currency+".")
-		case t.stopped[i.ID]:
-			return nil, invalid("charge_disputed", "", "Charge "+paid.ID+" has been charged back; cannot issue a refund.")
-		case rest == 0:
-			return nil, invalid("charge_already_refunded", "", "Charge "+paid.ID+" has already been refunded.")
-		case amount > rest:
-			return nil, invalid("", "amount", fmt.Sprintf("Refund amount (%d %s) is greater than unrefunded amount on charge (%d %s)", amount, i.Currency, rest, i.Currency))
-		case t.refuse:
-			return nil, invalid("charge_not_refundable", "", "Charge "+paid.ID+" cannot be refunded.")
-		}
-		r := &refund{
-			ID: t.newID("re"), Intent: i.ID, Charge: paid.ID, Key: c.key, Amount: amount, Currency: i.Currency,
-			Status: statusSucceeded, Reason: reason, Metadata: metadata, CreatedAt: t.now,
-		}
-		method, _ := cardFor(paid.Method)
-		r.SettlesTo = method.refundSettles
-		if t.failLater {
-			r.SettlesTo = statusFailed
-		}
-		if r.SettlesTo == statusSucceeded {
-			r.Status = statusPending
-		}
-		if r.SettlesTo != "" {
-			due := t.now.Add(t.settle)
-			r.SettlesAt = &due
-		}
-		t.entry.Refund = r
-		t.emit("refund.updated", func() any { return t.viewRefund(r, nil) })
 		return func() any { return t.viewRefund(r, expand) }, nil
 	}, nil
+}
+
+// newRefund makes a refund, if the payment allows it.
+func (t *tx) newRefund(q refundRequest) (*refund, *apiError) {
+	i, paid, err := t.refundable(q.intent, q.charge)
+	if err != nil {
+		return nil, err
+	}
+	amount, err := t.refundAmount(i, paid, q)
+	if err != nil {
+		return nil, err
+	}
+	r := &refund{
+		ID: t.newID("re"), Intent: i.ID, Charge: paid.ID, Key: q.key, Outside: q.outside, Amount: amount,
+		Currency: i.Currency, Status: statusSucceeded, Reason: q.reason, Metadata: q.metadata, CreatedAt: t.now,
+	}
+	method, _ := cardFor(paid.Method)
+	r.SettlesTo = method.refundSettles
+	if t.failLater {
+		r.SettlesTo = statusFailed
+	}
+	if r.SettlesTo == statusSucceeded {
+		r.Status = statusPending
+	}
+	if r.SettlesTo != "" {
+		due := t.now.Add(t.settle)
+		r.SettlesAt = &due
+	}
+	t.entry.Refund = r
+	t.emit("refund.created", i.Live, func() any { return t.viewRefund(r, nil) })
+	return r, nil
+}
+
+// refundAmount returns how much is to be refunded, if that may be.
+func (t *tx) refundAmount(i *intent, paid *charge, q refundRequest) (int64, *apiError) {
+	rule, _ := ruleFor(i.Currency)
+	rest := i.Amount - t.refunded(i)
+	amount := q.amount
+	if amount == 0 {
+		amount = rest
+	}
+	switch {
+	case q.currency != "" && q.currency != i.Currency:
+		return 0, invalid("", "currency", "The currency of the refund must be that of the charge, "+i.Currency+".")
+	case t.blocked(i):
+		return 0, invalid("charge_disputed", "", "Charge "+paid.ID+" has been charged back; cannot issue a refund.")
+	case rest == 0:
+		return 0, invalid("charge_already_refunded", "", "Charge "+paid.ID+" has already been refunded.")
+	case amount > rest: // Stripe has no code for this one
+		return 0, invalid("", "amount", fmt.Sprintf(
+			"Refund amount (%s) is greater than unrefunded amount on charge (%s)",
+			rule.format(amount), rule.format(rest)))
+	case t.refuse:
+		return 0, invalid("charge_not_refundable", "", "Charge "+paid.ID+" cannot be refunded.")
+	}
+	// There is no least amount for a refund.
+	return amount, rule.checkStep("amount", amount)
 }
 
 // refundable finds what is to be refunded, by the intent, its charge or both.
 func (t *tx) refundable(intentID, chargeID string) (*intent, *charge, *apiError) {
 	if chargeID != "" {
 		ch := t.chargeByID[chargeID]
-		if ch == nil {
-			return nil, nil, missing("charge", "charge", chargeID)
+		if ch == nil || !t.sees(t.live(ch.Intent)) {
+			return nil, nil, t.noSuch("charge", "charge", chargeID, ch != nil)
 		}
 		if intentID != "" && intentID != ch.Intent {
-			return nil, nil, invalid("", "payment_intent", "Charge "+chargeID+" does not belong to PaymentIntent "+intentID+".")
+			return nil, nil, invalid("", "payment_intent",
+				"Charge "+chargeID+" does not belong to PaymentIntent "+intentID+".")
 		}
 		if !ch.Captured {
-			return nil, nil, invalid("charge_not_refundable", "charge", "Charge "+chargeID+" failed and cannot be refunded.")
+			return nil, nil, invalid("charge_not_refundable", "charge",
+				"Charge "+chargeID+" failed and cannot be refunded.")
 		}
 		intentID = ch.Intent
 	}
-	i := t.intentByID[intentID]
-	if i == nil {
-		return nil, nil, missing("payment_intent", "payment_intent", intentID)
+	i, err := t.findIntent("payment_intent", intentID)
+	if err != nil {
+		return nil, nil, err
 	}
 	ch := t.chargeByID[i.Charge]
 	if ch == nil || !ch.Captured {
-		return nil, nil, invalid("", "payment_intent", "This PaymentIntent ("+i.ID+") does not have a successful charge to refund.")
+		return nil, nil, invalid("", "payment_intent",
+			"This PaymentIntent ("+i.ID+") does not have a successful charge to refund.")
 	}
 	return i, ch, nil
+}
+
+// defaultFailure is why a refund fails when nothing else is said.
+const defaultFailure = "expired_or_canceled_card"
+
+// failureReasons are the reasons for which a refund can fail
+// (https://docs.stripe.com/api/refunds/object#refund_object-failure_reason).
+var failureReasons = []string{
+	defaultFailure, "lost_or_stolen_card", "charge_for_pending_refund_disputed", "insufficient_funds", "declined",
+	"merchant_request", "unknown",
+}
+
+// settleRefund moves a refund to its next state.
+func (t *tx) settleRefund(old *refund, status, reason string) *refund {
+	r := *old
+	r.Status, r.SettlesTo, r.SettlesAt = status, "", nil
+	t.entry.Refund = &r
+	view := func() any { return t.viewRefund(&r, nil) }
+	t.emit("refund.updated", t.live(r.Intent), view)
+	if status == statusFailed {
+		r.FailureReason = reason
+		t.emit("refund.failed", t.live(r.Intent), view)
+	}
+	return &r
 }
 
 func retrieveRefund(c *call) (operation, *apiError) {
@@ -107,8 +175,8 @@ func retrieveRefund(c *call) (operation, *apiError) {
 	}
 	return func(t *tx) (func() any, *apiError) {
 		r := t.refundByID[c.object]
-		if r == nil {
-			return nil, missing("id", "refund", c.object)
+		if r == nil || !t.sees(t.live(r.Intent)) {
+			return nil, t.noSuch("id", "refund", c.object, r != nil)
 		}
 		return func() any { return t.viewRefund(r, expand) }, nil
 	}, nil
@@ -123,46 +191,42 @@ func listRefunds(c *call) (operation, *apiError) {
 	chargeID, byCharge := c.params.values["charge"]
 	return func(t *tx) (func() any, *apiError) {
 		all := t.refunds
-		place := func(r *refund) int { return r.index }
 		if byIntent {
-			i := t.intentByID[intentID]
-			if i == nil {
-				return nil, invalid("resource_missing", "payment_intent", "No such payment_intent: '"+intentID+"'")
+			i, err := t.findIntent("payment_intent", intentID)
+			if err != nil {
+				err.Status = 400
+				return nil, err
 			}
 			// One payment's refunds are few; all others need not be walked.
 			all = make([]*refund, len(i.refunds))
-			at := make(map[string]int, len(i.refunds))
 			for n, id := range i.refunds {
-				all[n], at[id] = t.refundByID[id], n
-			}
-			place = func(r *refund) int {
-				if n, ok := at[r.ID]; ok {
-					return n
-				}
-				return -1
+				all[n] = t.refundByID[id]
 			}
 		}
-		found, more, err := list(all, page, "refund",
-			func(id string) (int, bool) {
-				r, ok := t.refundByID[id]
-				if !ok {
-					return 0, false
-				}
-				n := place(r)
-				return n, n >= 0
-			},
-			func(r *refund) bool {
-				return page.created.has(r.CreatedAt) && (!byCharge || r.Charge == chargeID)
-			})
+		place := func(id string) (int, bool) {
+			r := t.refundByID[id]
+			if r == nil || !byIntent {
+				return indexOf(r), r != nil
+			}
+			n := slices.Index(all, r)
+			return n, n >= 0
+		}
+		found, more, err := list(all, page, "refund", place, func(r *refund) bool {
+			return page.created.has(r.CreatedAt) && (!byCharge || r.Charge == chargeID) && t.sees(t.live(r.Intent))
+		})
 		if err != nil {
 			return nil, err
 		}
 		return func() any {
-			views := make([]any, len(found))
-			for n, r := range found {
-				views[n] = t.viewRefund(r, page.expand)
-			}
-			return listView{Object: "list", Data: views, HasMore: more, URL: c.path}
+			return viewList(c, found, more, func(r *refund) any { return t.viewRefund(r, page.expand) })
 		}, nil
 	}, nil
+}
+
+// indexOf returns where a refund stands among all; 0 for none.
+func indexOf(r *refund) int {
+	if r == nil {
+		return 0
+	}
+	return r.index
 }

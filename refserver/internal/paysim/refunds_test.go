@@ -21,7 +21,8 @@ func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	_, err = b.refund(ctx, "r2", i.ID, 601)
-	if e := b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, ""); e.Param != "amount" || !contains(e.Msg, "is greater than unrefunded amount on charge") {
+	e := b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, "")
+	if e.Param != "amount" || e.Msg != "Refund amount ($6.01) is greater than unrefunded amount on charge ($6.00)" {
 		t.Errorf("got %+v", e)
 	}
 	if r, err = b.refund(ctx, "r3", i.ID, 0); err != nil || r.Amount != 600 {
@@ -30,7 +31,8 @@ func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 	_, err = b.refund(ctx, "r4", i.ID, 1)
 	b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeChargeAlreadyRefunded)
 	l := b.wantMoney(1, 2)
-	if got := l.Refunds[0]; got.Key != "r1" || got.Charge != i.LatestCharge.ID || got.AmountMinor != 400 || got.Currency != "USD" ||
+	if got := l.Refunds[0]; got.Key != "r1" || got.Charge != i.LatestCharge.ID || got.AmountMinor != 400 ||
+		got.Outside || got.Currency != "USD" ||
 		got.Status != "succeeded" || got.Metadata["attempt_id"] != "r1" || got.PaymentIntent != i.ID {
 		t.Errorf("ledger has %+v", got)
 	}
@@ -106,7 +108,8 @@ func TestARefundThatFailsLaterFreesItsAmount(t *testing.T) {
 			}
 			b.eventually("the refund fails", func() bool {
 				r, err := b.client.V1Refunds.Retrieve(ctx, r.ID, nil)
-				return err == nil && r.Status == stripe.RefundStatusFailed && r.FailureReason == stripe.RefundFailureReasonExpiredOrCanceledCard
+				return err == nil && r.Status == stripe.RefundStatusFailed &&
+					r.FailureReason == stripe.RefundFailureReasonExpiredOrCanceledCard
 			})
 			if l := b.wantMoney(1, 1); l.Refunds[0].Status != "failed" {
 				t.Errorf("ledger says %s", l.Refunds[0].Status)
@@ -161,7 +164,10 @@ func TestListsPageNewestFirst(t *testing.T) {
 		t.Errorf("all: got %d, want 46", len(got))
 	}
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Unix()
-	window := &stripe.RefundListParams{PaymentIntent: stripe.String(i.ID), CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: begin + 5*60, LesserThan: begin + 8*60}}
+	window := &stripe.RefundListParams{
+		PaymentIntent: stripe.String(i.ID),
+		CreatedRange:  &stripe.RangeQueryParams{GreaterThanOrEqual: begin + 5*60, LesserThan: begin + 8*60},
+	}
 	if got := ids(window); fmt.Sprint(got) != fmt.Sprint(made[16:19]) {
 		t.Errorf("minutes 5 to 7: got %v, want %v", got, made[16:19])
 	}

@@ -23,6 +23,10 @@ type Config struct {
 	// Ledger is the file that keeps what happened; "" keeps it in memory only.
 	// One simulator at a time may use a file.
 	Ledger string
+	// PublicURL is where browsers reach the hosted pages, such as
+	// http://localhost:12111; "" means the address under which the call that
+	// made the Checkout Session came in.
+	PublicURL string
 	// Faults is the plan at the start; PUT /_sim/faults replaces it.
 	Faults Faults
 	// WebhookURL receives the events, signed with WebhookSecret; "" sends none.
@@ -40,12 +44,12 @@ type Config struct {
 	// SettleAfter is how long a refund that changes its state later takes to do
 	// so; 0 means 500 ms.
 	SettleAfter time.Duration
-	// Logger is told of webhooks given up and of a ledger that can't be
-	// written; nil discards.
+	// Logger gets an entry for a webhook given up, and for a ledger that cannot
+	// be written; nil discards.
 	Logger *slog.Logger
 }
 
-// Validate tells what in the configuration is not allowed.
+// Validate returns an error that names the field at fault.
 func (c Config) Validate() error {
 	if err := c.Faults.Validate(); err != nil {
 		return fmt.Errorf("paysim: Config.Faults: %w", err)
@@ -56,18 +60,24 @@ func (c Config) Validate() error {
 	if c.SettleAfter < 0 {
 		return fmt.Errorf("paysim: Config.SettleAfter is %v; it must not be negative", c.SettleAfter)
 	}
+	if c.PublicURL != "" && !webAddress(c.PublicURL) {
+		return fmt.Errorf("paysim: Config.PublicURL %q is not allowed; it must be an absolute http or https URL",
+			c.PublicURL)
+	}
 	return checkWebhook(c.WebhookURL)
 }
 
 func checkWebhook(raw string) error {
-	if raw == "" {
+	if raw == "" || webAddress(raw) {
 		return nil
 	}
+	return fmt.Errorf("paysim: webhook URL %q is not allowed; it must be an absolute http or https URL", raw)
+}
+
+// webAddress reports whether raw is an absolute http or https URL.
+func webAddress(raw string) bool {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("paysim: webhook URL %q is not allowed; it must be an absolute http or https URL", raw)
-	}
-	return nil
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // Simulator is a payment provider. It is safe for concurrent use.
@@ -88,8 +98,9 @@ type Simulator struct {
 
 	mu       sync.Mutex // guards what follows
 	state    *state
-	inFlight map[string]string // idempotency key to fingerprint
-	timers   map[string]*time.Timer
+	inFlight map[string]string      // idempotency key to fingerprint
+	timers   map[string]*time.Timer // by refund that is to settle
+	expiries map[string]*time.Timer // by open Checkout Session
 
 	randMu sync.Mutex
 	rand   *rand.Rand
@@ -128,6 +139,7 @@ func New(cfg Config) (*Simulator, error) {
 		stop:     make(chan struct{}),
 		inFlight: map[string]string{},
 		timers:   map[string]*time.Timer{},
+		expiries: map[string]*time.Timer{},
 		rand:     rand.New(rand.NewPCG(cfg.Seed, 0x70617973696d)),
 	}
 	s.boot = fmt.Sprintf("%012x", s.rand.Uint64()>>16)
@@ -156,33 +168,45 @@ func New(cfg Config) (*Simulator, error) {
 	return s, nil
 }
 
-// resume begins a new ledger, or takes up what an old one left to be done.
+// resume begins a new ledger, or takes up what an old one left to be done. A
+// ledger of an older format is continued in the format of this package.
 func (s *Simulator) resume() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls.Store(s.state.calls)
 	if s.state.tag == "" {
-		e := entry{Start: s.boot, At: s.now()}
-		s.state.apply(&e)
-		seq, err := s.journal.append(marshal(e))
-		if err != nil {
-			return err
-		}
-		return s.journal.wait(seq)
+		return s.begins(entry{Start: s.boot, Format: ledgerFormat, At: s.now()})
 	}
 	for _, r := range s.state.refunds {
-		s.schedule(r)
+		s.scheduleRefund(r)
+	}
+	for _, c := range s.state.sessions {
+		s.scheduleSession(c)
 	}
 	for _, ev := range s.state.events {
 		s.hooks.enqueue(ev)
 	}
+	if s.state.format < ledgerFormat {
+		return s.begins(entry{Format: ledgerFormat, At: s.now()})
+	}
 	return nil
+}
+
+// begins writes a line that says what follows.
+func (s *Simulator) begins(e entry) error {
+	s.state.apply(&e)
+	seq, err := s.journal.append(marshal(e))
+	if err != nil {
+		return err
+	}
+	return s.journal.wait(seq)
 }
 
 // now is the instant as the ledger keeps it: UTC, microseconds.
 func (s *Simulator) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
 
-// Handler answers the API under /v1/ and the control endpoints under /_sim/.
+// Handler answers the API under /v1/, the control endpoints under /_sim/ and the
+// hosted payment pages.
 func (s *Simulator) Handler() http.Handler { return s.handler }
 
 // SetFaults replaces the plan of faults for the calls that begin from now on.
@@ -193,6 +217,22 @@ func (s *Simulator) SetFaults(f Faults) error {
 	}
 	s.faults.Store(&f)
 	return nil
+}
+
+// MergeFaults changes the fields of the plan that the JSON holds, and leaves
+// the others as they are; see [Faults.Merge]. Of two merges at once neither is
+// lost.
+func (s *Simulator) MergeFaults(plan []byte) error {
+	for {
+		old := s.faults.Load()
+		f, err := old.Merge(plan)
+		if err != nil {
+			return err
+		}
+		if s.faults.CompareAndSwap(old, &f) {
+			return nil
+		}
+	}
 }
 
 // Faults returns the plan.
@@ -295,8 +335,10 @@ func (s *Simulator) Close() error {
 		}
 		s.gate.Unlock()
 		s.mu.Lock()
-		for _, t := range s.timers {
-			t.Stop()
+		for _, timers := range []map[string]*time.Timer{s.timers, s.expiries} {
+			for _, t := range timers {
+				t.Stop()
+			}
 		}
 		s.mu.Unlock()
 		s.hooks.close()

@@ -46,6 +46,7 @@ type chargeView struct {
 	Captured       bool              `json:"captured"`
 	Created        int64             `json:"created"`
 	Currency       string            `json:"currency"`
+	Disputed       bool              `json:"disputed"`
 	FailureCode    *string           `json:"failure_code"`
 	Livemode       bool              `json:"livemode"`
 	Metadata       map[string]string `json:"metadata"`
@@ -95,14 +96,16 @@ func (st *state) viewIntent(i *intent, expand []string) intentView {
 		CanceledAt: unixOrNull(i.CanceledAt), CancellationReason: orNull(i.CancelReason),
 		ClientSecret: i.ID + "_secret_simulated", ConfirmationMethod: "automatic",
 		Created: i.CreatedAt.Unix(), Currency: i.Currency, Description: orNull(i.Description),
-		LastPaymentError: i.LastError, Metadata: copyMap(i.Metadata), PaymentMethod: orNull(i.Method),
+		LastPaymentError: i.LastError, Livemode: i.Live, Metadata: copyMap(i.Metadata), PaymentMethod: orNull(i.Method),
 		PaymentMethodTypes: []string{"card"}, Status: i.Status,
 	}
 	if i.Status == statusSucceeded {
 		v.AmountReceived = i.Amount
 	}
 	if i.Status == statusNeedsAction {
-		v.NextAction = &nextAction{Type: "use_stripe_sdk", UseStripeSDK: map[string]any{"type": "three_d_secure_redirect"}}
+		v.NextAction = &nextAction{
+			Type: "use_stripe_sdk", UseStripeSDK: map[string]any{"type": "three_d_secure_redirect"},
+		}
 	}
 	switch ch := st.chargeByID[i.Charge]; {
 	case ch != nil && slices.Contains(expand, "latest_charge"):
@@ -119,10 +122,10 @@ func (st *state) viewCharge(c *charge) chargeView {
 		ID: c.ID, Object: "charge", Amount: c.Amount, Captured: c.Captured, Created: c.CreatedAt.Unix(),
 		Currency: c.Currency, FailureCode: orNull(c.Declined), Metadata: map[string]string{}, Paid: c.Captured,
 		PaymentIntent: c.Intent, PaymentMethod: c.Method, Status: statusFailed,
-		Details: methodDetails{Type: "card", Card: cardDetails{method.brand, method.last4}},
+		Details: methodDetails{Type: "card", Card: cardDetails{method.brand, method.last4()}},
 	}
 	if i := st.intentByID[c.Intent]; i != nil {
-		v.Metadata = copyMap(i.Metadata)
+		v.Livemode, v.Metadata, v.Disputed = i.Live, copyMap(i.Metadata), len(i.disputes) > 0
 		if c.Captured {
 			v.AmountRefunded = st.refunded(i)
 		}

@@ -17,8 +17,8 @@ import (
 )
 
 // How webhooks are tried again. Stripe gives up after three days
-// (https://docs.stripe.com/webhooks#retries); the distances here are shorter,
-// since the receiver is on the same desk.
+// (https://docs.stripe.com/webhooks#retries); the backoff here is shorter,
+// since the receiver is on the same machine.
 const (
 	hookFirstRetry = 100 * time.Millisecond // then doubling
 	hookLastRetry  = time.Minute
@@ -58,7 +58,7 @@ func (s *Simulator) makeEvents(t *tx) []event {
 	for _, e := range t.events {
 		v := eventView{
 			ID: s.newID("evt"), Object: "event", APIVersion: stripe.APIVersion, Created: t.now.Unix(),
-			Data: eventData{e.object()}, PendingWebhooks: 1, Type: e.kind,
+			Data: eventData{e.object()}, Livemode: e.live, PendingWebhooks: 1, Type: e.kind,
 		}
 		if t.call != nil {
 			v.Request = eventRequest{orNull(t.call.request), orNull(t.call.key)}
@@ -217,7 +217,8 @@ func sign(at time.Time, body []byte, secret string) string {
 }
 
 // Unsettled counts what is still to come of what was done: refunds that will
-// change their state, and events that nobody has taken yet.
+// change their state, and events that the receiver has not taken yet. Open
+// Checkout Sessions, which expire one day, are not among it.
 func (s *Simulator) Unsettled() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -213,6 +213,9 @@ func (d *desk) hand(l letter, taken map[string]bool) {
 	d.ok(err)
 	result := strings.TrimSpace(string(body))
 	switch {
+	case res.StatusCode == http.StatusOK && result == "ignored" && unfollowed(e.Type):
+		taken[e.ID] = true
+		return
 	case taken[e.ID]:
 		if res.StatusCode != http.StatusOK || result != "repeated" {
 			d.note("the second %s %s: %d %s", e.Type, e.ID, res.StatusCode, result)
@@ -232,6 +235,16 @@ func (d *desk) hand(l letter, taken map[string]bool) {
 	if back {
 		d.takenBack(paid)
 	}
+}
+
+// unfollowed reports whether the shop may ignore a message: what lies between
+// the beginning and the end of a dispute.
+func unfollowed(kind string) bool {
+	switch kind {
+	case "charge.dispute.updated", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated":
+		return true
+	}
+	return false
 }
 
 // told is what the shop knows after a message about a dispute.
