@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"github.com/returnkit/returnkit/throttle"
@@ -88,61 +86,4 @@ func ExampleSingle_Wait() {
 	}
 	fmt.Println(time.Since(start) >= 2*time.Millisecond)
 	// Output: true
-}
-
-// The user's own limit, or that of the address for those not signed in. What a
-// client writes into X-Forwarded-For counts only behind our own proxy.
-func ExampleFirstKey() {
-	proxies, err := throttle.ParseProxies("10.0.0.0/8")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	key := throttle.FirstKey(
-		throttle.UserKey(func(r *http.Request) string { return r.PathValue("session-user") }),
-		throttle.AddressKey(proxies),
-	)
-	r := httptest.NewRequest("GET", "/", nil)
-	r.Header.Set("X-Forwarded-For", "1.2.3.4, 203.0.113.9")
-	for _, remote := range []string{"10.1.1.1:5000", "198.51.100.7:5000", "[2001:db8::1]:5000"} {
-		r.RemoteAddr = remote
-		fmt.Println(key(r))
-	}
-	r.SetPathValue("session-user", "ann")
-	fmt.Println(key(r))
-	// Output:
-	// addr:203.0.113.9 true
-	// addr:198.51.100.7 true
-	// addr:2001:db8::/64 true
-	// user:ann true
-}
-
-func ExamplePolicyField() {
-	limit := throttle.Limit{Count: 100, Per: time.Minute, Burst: 20}
-	fmt.Println(throttle.PolicyField("checkout", limit))
-	fmt.Println(throttle.RateLimitField("checkout", throttle.Decision{Remaining: 4, ResetAfter: 9500 * time.Millisecond}))
-	// Output:
-	// "checkout";q=100;w=60
-	// "checkout";r=4;t=10
-}
-
-// One checkout at a time, nobody waits: the second is told so at once.
-func ExampleQueue_Middleware() {
-	queue, err := throttle.NewQueue(throttle.QueueConfig{Name: "checkout", Concurrency: 1})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	var h http.Handler
-	h = queue.Middleware(nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		second := httptest.NewRecorder()
-		h.ServeHTTP(second, r)
-		fmt.Println("second:", second.Code, "retry after", second.Header().Get("Retry-After"))
-	}))
-	first := httptest.NewRecorder()
-	h.ServeHTTP(first, httptest.NewRequest("POST", "/checkout", nil))
-	fmt.Println("first:", first.Code)
-	// Output:
-	// second: 429 retry after 1
-	// first: 200
 }

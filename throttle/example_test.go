@@ -3,8 +3,6 @@ package throttle_test
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"github.com/returnkit/returnkit/throttle"
@@ -46,45 +44,6 @@ func ExampleKeyed() {
 	// ann true 0 <nil>
 	// ann false 0 <nil>
 	// bob true 1 <nil>
-}
-
-// The checkout of a shop: one limit for all, and its own words when it is
-// reached.
-func ExampleMiddleware() {
-	limiter, err := throttle.NewSingle(throttle.Limit{Count: 1, Per: time.Minute, Burst: 1})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	guard, err := throttle.NewGuard(throttle.GuardConfig{Limiter: limiter, OnFailure: throttle.FailOpen})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	limit, err := throttle.Middleware(throttle.MiddlewareConfig{
-		Guard:  guard,
-		Policy: "checkout",
-		Key:    throttle.FixedKey("checkout"),
-		Refused: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusTooManyRequests)
-			fmt.Fprint(w, "System is busy")
-		}),
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	checkout := limit(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "receipt") }))
-
-	for range 2 {
-		w := httptest.NewRecorder()
-		checkout.ServeHTTP(w, httptest.NewRequest("POST", "/checkout", nil))
-		fmt.Printf("%d %s, %s, retry after %q\n", w.Code, w.Body,
-			w.Header().Get("RateLimit-Policy"), w.Header().Get("Retry-After"))
-	}
-	// Output:
-	// 200 receipt, "checkout";q=1;w=60, retry after ""
-	// 429 System is busy, "checkout";q=1;w=60, retry after "60"
 }
 
 // A queue gives a place, or says at once that there is none in time.

@@ -7,7 +7,7 @@ import (
 )
 
 // Limiter decides whether a request of a key may pass. It is what [Guard] and
-// [Middleware] need of a limiter, be it in this process or shared.
+// [Fallback] need of a limiter, in this process or shared.
 //
 // Implementations are safe for concurrent use.
 type Limiter interface {
@@ -18,6 +18,15 @@ type Limiter interface {
 	Take(ctx context.Context, key string, cost int64) (Decision, error)
 	// Limit returns the limit of each key.
 	Limit() Limit
+}
+
+// Restorer is a limiter that takes units back, for requests that were admitted
+// and then did nothing. All limiters of this module are Restorers.
+type Restorer interface {
+	Limiter
+	// Restore gives back units that an earlier Take of the same key took. It never
+	// gives a key more than its burst. An error means that the units remain taken.
+	Restore(ctx context.Context, key string, cost int64) error
 }
 
 // ErrCost is what every [CostError] is, for errors.Is.
@@ -37,13 +46,29 @@ func (e *CostError) Error() string {
 // Is reports whether target is [ErrCost].
 func (e *CostError) Is(target error) bool { return target == ErrCost }
 
-func (g gcra) check(cost int64) error {
-	if cost < 0 || cost > g.burst {
-		return &CostError{Cost: cost, Burst: g.burst}
-	}
-	return nil
-}
-
 // ErrFull says that a [Keyed] limiter has no room for a further key: as many as
 // it can hold are in use, and forgetting one would lose what it has taken.
 var ErrFull = errors.New("throttle: limiter holds as many active keys as it has room for")
+
+// ErrZeroValue is what every use of a type of this package that was not made by
+// its constructor returns, for errors.Is. The error names the constructor. A
+// [Guard] refuses such a request whatever its fail mode is.
+var ErrZeroValue = errors.New("zero value")
+
+type zeroValueError struct{ typeName, constructor string }
+
+func (e *zeroValueError) Error() string {
+	return fmt.Sprintf("throttle: this %s is a zero value and refuses everything: make one with %s", e.typeName, e.constructor)
+}
+
+func (e *zeroValueError) Is(target error) bool { return target == ErrZeroValue }
+
+// The errors of zero values, made once so that a refusal allocates nothing.
+var (
+	errZeroSingle   = &zeroValueError{"Single", "NewSingle"}
+	errZeroKeyed    = &zeroValueError{"Keyed", "NewKeyed"}
+	errZeroFair     = &zeroValueError{"Fair", "NewFair"}
+	errZeroGuard    = &zeroValueError{"Guard", "NewGuard"}
+	errZeroQueue    = &zeroValueError{"Queue", "NewQueue"}
+	errZeroFallback = &zeroValueError{"Fallback", "NewFallback"}
+)

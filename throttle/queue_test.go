@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -210,34 +209,6 @@ func TestQueueLosesNoPlace(t *testing.T) {
 			t.Errorf("a place is lost: %v", err)
 		}
 	}
-}
-
-func TestQueueMiddleware(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := mustQueue(t, QueueConfig{Concurrency: 1, MaxWait: time.Second})
-		h := q.Middleware(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if r.URL.Query().Has("panic") {
-				panic(http.ErrAbortHandler)
-			}
-			time.Sleep(1500 * time.Millisecond)
-		}))
-		if w := serve(h, nil); w.Code != 200 {
-			t.Errorf("alone: %d", w.Code)
-		}
-		go serve(h, nil)
-		synctest.Wait()
-		if w := serve(h, nil); w.Code != 429 || w.Header().Get("Retry-After") != "2" {
-			t.Errorf("beside another: %d, %v", w.Code, w.Header())
-		}
-		time.Sleep(2 * time.Second)
-		func() {
-			defer func() { _ = recover() }()
-			serve(h, func(r *http.Request) { r.URL.RawQuery = "panic" })
-		}()
-		if w := serve(h, nil); w.Code != 200 {
-			t.Errorf("after a panic: %d", w.Code)
-		}
-	})
 }
 
 func TestQueueSettingsAreChecked(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/returnkit/returnkit/internal/redistest"
 	"github.com/returnkit/returnkit/throttle"
 	"github.com/returnkit/returnkit/throttle/redisthrottle"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 const (
@@ -55,11 +56,11 @@ func TestRedisKilledInTheMiddle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mw, err := throttle.Middleware(throttle.MiddlewareConfig{Guard: guard, Policy: "checkout", Key: throttle.FixedKey("checkout")})
+			limit, err := throttlehttp.New(throttlehttp.Config{Guard: guard, Key: throttlehttp.FixedKey("checkout")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := mw(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			h := limit.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 
 			stop := make(chan struct{})
 			var wg sync.WaitGroup
@@ -98,7 +99,7 @@ func TestRedisKilledInTheMiddle(t *testing.T) {
 			if d := time.Duration(worst.Load()); d > budget+slack {
 				t.Errorf("a request took %v with a budget of %v", d, budget)
 			}
-			for _, r := range []throttle.Result{throttle.FailedOpen, throttle.FailedClosed, throttle.Cancelled, throttle.RefusedCost} {
+			for _, r := range []throttle.Result{throttle.FailedOpen, throttle.FailedClosed, throttle.Canceled, throttle.RefusedCost} {
 				if n := count(r).Load(); r != tt.down && n > 0 {
 					t.Errorf("%d verdicts were %s", n, r)
 				}

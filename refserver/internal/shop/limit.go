@@ -10,6 +10,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/throttle"
 	"github.com/returnkit/returnkit/throttle/redisthrottle"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 // limitBudget is how long a shared limit may take to decide. A Redis that is
@@ -118,15 +119,15 @@ func (s *Shop) CheckoutLimit(refused http.Handler) (func(http.Handler) http.Hand
 	if err != nil {
 		return nil, err
 	}
-	limit, err := throttle.Middleware(throttle.MiddlewareConfig{
-		Guard: guard, Policy: "checkout", Key: throttle.FixedKey("checkout"), Refused: refused,
+	limit, err := throttlehttp.New(throttlehttp.Config{
+		Guard: guard, Name: "checkout", Key: throttlehttp.FixedKey("checkout"), Refused: refused, Queue: s.gate.queue,
+		Shed: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.Metrics.ThrottleDecision("shed")
+			refused.ServeHTTP(w, r)
+		}),
 	})
 	if err != nil {
 		return nil, err
 	}
-	queue := s.gate.queue.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.Metrics.ThrottleDecision("shed")
-		refused.ServeHTTP(w, r)
-	}))
-	return func(next http.Handler) http.Handler { return limit(queue(next)) }, nil
+	return limit.Handler, nil
 }

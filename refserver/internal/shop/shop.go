@@ -36,7 +36,7 @@ import (
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
-	"github.com/returnkit/returnkit/throttle"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 // Shop is everything that pages and commands use. Its fields are set by Open
@@ -77,7 +77,7 @@ type Shop struct {
 	rollup   *observabilitydb.Rollup
 	// webhookSecret signs the provider's messages; empty: they are not taken.
 	webhookSecret string
-	proxies       throttle.Proxies
+	proxies       throttlehttp.Proxies
 	group         worker.Group
 	charge        *worker.Loop
 	pursue        *worker.Loop
@@ -115,7 +115,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *obser
 			err = errors.Join(err, s.Close(ctx))
 		}
 	}()
-	if s.proxies, err = throttle.ParseProxies(c.TrustedProxies.String()); err != nil {
+	if s.proxies, err = throttlehttp.ParseProxies(c.TrustedProxies.String()); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{

@@ -1,4 +1,4 @@
-package throttle
+package throttlehttp
 
 import (
 	"net/http"
