@@ -2,7 +2,6 @@ package throttle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -32,6 +31,23 @@ type FairConfig struct {
 
 // NoWait is a [FairConfig.MaxWait] that has nobody wait.
 const NoWait time.Duration = -1
+
+// WithDefaults returns the configuration with what its zero values stand for, for
+// limiters of the same kind that keep their state elsewhere. A MaxWait of NoWait
+// stays.
+func (c FairConfig) WithDefaults() FairConfig {
+	if c.ShareBurst == 0 {
+		c.ShareBurst = max(c.Limit.Burst, leastShare)
+	}
+	c.ShareBurst = max(1, min(c.ShareBurst, int64(maxTolerance/max(1, c.Limit.Interval()))))
+	if c.MaxWait == 0 {
+		c.MaxWait = c.wait()
+	}
+	if c.Window == 0 {
+		c.Window = min(max(time.Second, c.Limit.Tolerance(), 10*c.Limit.Interval()), maxPer)
+	}
+	return c
+}
 
 // wait returns MaxWait with its default, 0 for NoWait.
 func (c FairConfig) wait() time.Duration {
@@ -70,17 +86,16 @@ func (c FairConfig) wait() time.Duration {
 // this window and the last (linear counting; Whang, Vander-Zanden and Taylor,
 // 1990).
 type Fair struct {
-	rule    atomic.Pointer[fairRule] // nil: zero value
-	base    time.Time
-	maxKeys int
-	shares  *table
-	asking  *askers
-	_       [64]byte
-	tat     atomic.Int64
-	_       [56]byte
+	rule   atomic.Pointer[fairRule] // nil: zero value
+	base   time.Time
+	shares *table
+	asking *askers
+	_      [64]byte
+	tat    atomic.Int64
+	_      [56]byte
 }
 
-var _ Restorer = (*Fair)(nil)
+var _ Reserver = (*Fair)(nil)
 
 // fairRule is a configuration in the form in which it is computed with.
 type fairRule struct {
@@ -119,20 +134,15 @@ func (c FairConfig) Validate() error {
 }
 
 const (
-	minWindow      = 10 * time.Millisecond
-	leastShare     = 4
-	maxShareBurst  = 1_000_000
-	maxVirtualLead = int64(maxTolerance)
+	minWindow     = 10 * time.Millisecond
+	leastShare    = 4
+	maxShareBurst = 1_000_000
 )
 
 func newFairRule(c FairConfig) *fairRule {
 	r := &fairRule{cfg: c, all: c.Limit.gcra(), maxWait: int64(c.wait())}
-	r.share = r.all
-	if r.share.burst = c.ShareBurst; c.ShareBurst == 0 {
-		r.share.burst = max(c.Limit.Burst, leastShare)
-	}
-	r.share.burst = max(1, min(r.share.burst, maxVirtualLead/r.all.interval))
-	r.share.tolerance = r.share.burst * r.all.interval
+	burst := c.WithDefaults().ShareBurst
+	r.share = gcra{interval: r.all.interval, tolerance: burst * r.all.interval, burst: burst}
 	r.leftover = r.all.tolerance - c.Limit.Burst/2*r.all.interval
 	return r
 }
@@ -143,12 +153,9 @@ func NewFair(cfg FairConfig) (*Fair, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	window := cfg.Window
-	if window == 0 {
-		window = min(max(time.Second, cfg.Limit.Tolerance(), 10*cfg.Limit.Interval()), maxPer)
-	}
 	f := &Fair{
-		base: time.Now(), maxKeys: cfg.MaxKeys, shares: newTable(cfg.MaxKeys), asking: newAskers(cfg.MaxKeys, window),
+		base: time.Now(), shares: newTable(cfg.MaxKeys),
+		asking: newAskers(cfg.MaxKeys, cfg.WithDefaults().Window),
 	}
 	f.rule.Store(newFairRule(cfg))
 	return f, nil
@@ -192,48 +199,29 @@ func (f *Fair) now() int64                { return int64(time.Since(f.base)) }
 func (f *Fair) instant(t time.Time) int64 { return max(0, int64(t.Sub(f.base))) }
 
 // Take satisfies [Limiter]. A request within its share may wait for up to
-// MaxWait, and returns when its turn has come. Its errors are *[CostError] and,
-// if ctx ends during the wait, that of ctx; the units are given back then.
+// MaxWait, and returns when its turn has come; if ctx would end before, it is
+// refused at once. Its errors are *[CostError] and, if ctx ends during the wait,
+// that of ctx; the units are given back then.
 func (f *Fair) Take(ctx context.Context, key string, cost int64) (Decision, error) {
-	now := f.now()
-	d, wait, err := f.reserve(now, key, cost, f.patience(ctx))
+	d, wait, err := f.reserve(f.now(), key, cost)
 	if err != nil || wait <= 0 {
 		return d, err
 	}
-	if err := sleep(ctx, wait); err != nil {
-		return Decision{Limit: d.Limit}, errors.Join(err, f.Restore(ctx, key, cost))
-	}
-	return d, nil
+	return await(ctx, f, key, cost, d, wait)
 }
 
-// patience is how long a request with ctx may wait.
-func (f *Fair) patience(ctx context.Context) int64 {
-	r := f.rule.Load()
-	if r == nil || r.maxWait == 0 {
-		return 0
-	}
-	if ctx.Err() != nil {
-		return 0
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		return min(r.maxWait, max(0, int64(time.Until(deadline))))
-	}
-	return r.maxWait
-}
-
-// Reserve is Take for callers that wait by themselves: an admitted request may
-// go on after the returned time, or give its units back with Restore.
-func (f *Fair) Reserve(key string, cost int64) (Decision, time.Duration, error) {
-	return f.reserve(f.now(), key, cost, int64(maxFairWait))
+// Reserve satisfies [Reserver]. It does not look at ctx.
+func (f *Fair) Reserve(_ context.Context, key string, cost int64) (Decision, time.Duration, error) {
+	return f.reserve(f.now(), key, cost)
 }
 
 // ReserveAt is Reserve at the given instant. Instants should come from one clock
 // and not run backwards by more than goroutines differ.
 func (f *Fair) ReserveAt(now time.Time, key string, cost int64) (Decision, time.Duration, error) {
-	return f.reserve(f.instant(now), key, cost, int64(maxFairWait))
+	return f.reserve(f.instant(now), key, cost)
 }
 
-func (f *Fair) reserve(now int64, key string, cost, patience int64) (Decision, time.Duration, error) {
+func (f *Fair) reserve(now int64, key string, cost int64) (Decision, time.Duration, error) {
 	r := f.rule.Load()
 	if r == nil {
 		return Decision{}, 0, errZeroFair
@@ -263,7 +251,7 @@ func (f *Fair) reserve(now int64, key string, cost, patience int64) (Decision, t
 		d.OverShare = true
 		return d, wait, nil
 	}
-	d, wait := f.take(r, now, cost, r.all.tolerance, min(patience, r.maxWait))
+	d, wait := f.take(r, now, cost, r.all.tolerance, r.maxWait)
 	if !d.Allowed {
 		f.shares.restore(&r.share, h, virtual, min(cost, r.share.burst))
 	}

@@ -45,7 +45,7 @@ type Fallback struct {
 	retry atomic.Int64          // when Shared is tried again
 }
 
-var _ Restorer = (*Fallback)(nil)
+var _ Reserver = (*Fallback)(nil)
 
 const (
 	defaultBudget     = 15 * time.Millisecond
@@ -97,30 +97,30 @@ func (f *Fallback) Degraded() error {
 	return nil
 }
 
-// Take satisfies [Limiter]. Its errors are *[CostError], those of Local, and
-// that of a ctx that has ended.
+// Take satisfies [Limiter]. It waits for its turn where the limiter that decides
+// is a [Reserver]. Its errors are *[CostError], those of Local, and that of a ctx
+// that has ended.
 func (f *Fallback) Take(ctx context.Context, key string, cost int64) (Decision, error) {
+	return Await(ctx, f, key, cost)
+}
+
+// Reserve satisfies [Reserver].
+func (f *Fallback) Reserve(ctx context.Context, key string, cost int64) (Decision, time.Duration, error) {
 	if f.cfg.Shared == nil {
-		return Decision{}, errZeroFallback
+		return Decision{}, 0, errZeroFallback
 	}
 	if f.due(ctx) {
-		d, err := f.shared(ctx, key, cost)
+		d, wait, err := reserve(ctx, f.cfg.Shared, key, cost, f.cfg.Budget)
 		if err == nil || errors.Is(err, ErrCost) {
 			f.worked()
-			return d, err
+			return d, wait, err
 		}
 		if ctx.Err() != nil {
-			return d, err
+			return d, 0, err
 		}
 		f.failed(err)
 	}
-	return f.cfg.Local.Take(ctx, key, cost)
-}
-
-func (f *Fallback) shared(ctx context.Context, key string, cost int64) (Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.cfg.Budget)
-	defer cancel()
-	return f.cfg.Shared.Take(ctx, key, cost)
+	return reserve(ctx, f.cfg.Local, key, cost, 0)
 }
 
 // due reports whether Shared is to decide: it works, or it is this request's

@@ -184,7 +184,7 @@ func TestZeroValuesRefuse(t *testing.T) {
 		"NewKeyed ":    func() error { return k.SetLimit(PerSecond(1, 1)) },
 		"NewKeyed  ":   func() error { return k.SetKeyLimit("a", PerSecond(1, 1)) },
 		"NewFair ":     func() error { return f.SetLimit(PerSecond(2, 2)) },
-		"NewFair  ":    func() error { _, _, err := f.Reserve("a", 1); return err },
+		"NewFair  ":    func() error { _, _, err := f.Reserve(ctx, "a", 1); return err },
 		"NewFallback ": func() error { return new(Fallback).Check(ctx) },
 		"NewGuard":     func() error { v := new(Guard).Check(ctx, "a", 1); return map[bool]error{false: v.Err}[v.Pass] },
 		"NewGuard ":    func() error { return new(Guard).Reserve(ctx, "a", 1).Err },

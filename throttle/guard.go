@@ -36,9 +36,9 @@ type GuardConfig struct {
 	Limiter Limiter
 	// OnFailure says what happens when it cannot. Required.
 	OnFailure FailMode
-	// Budget is how long the limiter may take; then it has failed. It is given to
-	// the limiter as the deadline of its context. Zero sets none, which is right
-	// for limiters in memory.
+	// Budget is how long the limiter may take to decide; then it has failed. It is
+	// given to the limiter as the deadline of its context. A wait for the request's
+	// turn does not count. Zero sets none, which is right for limiters in memory.
 	Budget time.Duration
 	// RecordOnly lets every request pass and only reports what would have been
 	// refused, to try a limit on real traffic.
@@ -148,12 +148,11 @@ func (g *Guard) take(ctx context.Context, key string, cost int64) (Decision, err
 	if g.cfg.Limiter == nil {
 		return Decision{}, errZeroGuard
 	}
-	if g.cfg.Budget > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, g.cfg.Budget)
-		defer cancel()
+	d, wait, err := reserve(ctx, g.cfg.Limiter, key, cost, g.cfg.Budget)
+	if err != nil || wait <= 0 {
+		return d, err
 	}
-	return g.cfg.Limiter.Take(ctx, key, cost)
+	return await(ctx, g.cfg.Limiter, key, cost, d, wait)
 }
 
 // Reserve is Check for a request that may turn out to do nothing: its units can

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Limiter decides whether a request of a key may pass. It is what [Guard] and
@@ -27,6 +28,64 @@ type Restorer interface {
 	// Restore gives back units that an earlier Take of the same key took. It never
 	// gives a key more than its burst. An error means that the units remain taken.
 	Restore(ctx context.Context, key string, cost int64) error
+}
+
+// Reserver is a limiter that can have a request wait for its turn, such as
+// [Fair]. [Guard] and [Fallback] use it, so that the time to decide and the time
+// to wait are bounded apart.
+type Reserver interface {
+	Restorer
+	// Reserve is Take without the wait: an admitted request may go on after the
+	// returned time, or give its units back with Restore.
+	Reserve(ctx context.Context, key string, cost int64) (Decision, time.Duration, error)
+}
+
+// reserve asks a limiter within a budget (0: none), and returns how long an
+// admitted request must wait.
+func reserve(ctx context.Context, l Limiter, key string, cost int64, budget time.Duration) (Decision, time.Duration, error) {
+	if budget > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, budget)
+		defer cancel()
+	}
+	if r, ok := l.(Reserver); ok {
+		return r.Reserve(ctx, key, cost)
+	}
+	d, err := l.Take(ctx, key, cost)
+	return d, 0, err
+}
+
+// Await is Take by a [Reserver]: it reserves, and waits for the turn. A request
+// whose ctx would end before its turn is refused at once, and gives its units
+// back; so does one whose ctx ends meanwhile, and gets its error.
+func Await(ctx context.Context, r Reserver, key string, cost int64) (Decision, error) {
+	d, wait, err := r.Reserve(ctx, key, cost)
+	if err != nil || wait <= 0 {
+		return d, err
+	}
+	return await(ctx, r, key, cost, d, wait)
+}
+
+// await has an admitted request wait for its turn. One whose ctx would end
+// before is refused at once, and gives its units back; so does one whose ctx
+// ends meanwhile, and gets its error.
+func await(ctx context.Context, l Limiter, key string, cost int64, d Decision, wait time.Duration) (Decision, error) {
+	if wait <= 0 {
+		return d, nil
+	}
+	restore := func() error {
+		if r, ok := l.(Restorer); ok {
+			return r.Restore(context.WithoutCancel(ctx), key, cost)
+		}
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
+		return Decision{Limit: d.Limit, RetryAfter: wait, ResetAfter: d.ResetAfter}, restore()
+	}
+	if err := sleep(ctx, wait); err != nil {
+		return Decision{Limit: d.Limit}, errors.Join(err, restore())
+	}
+	return d, nil
 }
 
 // ErrCost is what every [CostError] is, for errors.Is.

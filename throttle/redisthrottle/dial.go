@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -16,14 +17,17 @@ import (
 // connection that is silent for a second is given up. The URL begins with
 // redis://, rediss:// (TLS) or unix://.
 //
-// A Redis that cannot be reached, or is loading, is no error: the client
-// connects when it is first used, and again after each loss. A URL that makes no
-// sense is one, and a password that is refused.
+// A Redis that cannot be reached, or that answers that it has no room for
+// clients, is loading or is a replica, is no error: the client connects when it
+// is first used, and again after each loss. Dial returns an error for what only
+// a person can mend: a URL that cannot be read, a user or password that is
+// refused, a database that does not exist.
 func Dial(url string) (rueidis.Client, error) {
 	opt, err := rueidis.ParseURL(url)
 	if err != nil {
 		// The parser's words repeat the URL, which may hold a password.
-		return nil, errors.New("redisthrottle: the Redis URL cannot be read, allowed is redis://user:password@host:port/db, rediss:// or unix:///path")
+		return nil, errors.New("redisthrottle: the Redis URL cannot be read, " +
+			"allowed is redis://user:password@host:port/db, rediss:// or unix:///path")
 	}
 	opt.ForceSingleClient = true // the one that outlives a failed first connection
 	opt.AlwaysPipelining = true  // or the first deadline that passes cuts the connection
@@ -37,11 +41,25 @@ func Dial(url string) (rueidis.Client, error) {
 	if client == nil {
 		return nil, fmt.Errorf("redisthrottle: connect to Redis: %w", err)
 	}
-	if refused, ok := rueidis.IsRedisErr(err); ok && !refused.IsLoading() {
+	if refused, ok := rueidis.IsRedisErr(err); ok && needsPerson(refused.Error()) {
 		client.Close()
 		return nil, fmt.Errorf("redisthrottle: connect to Redis: %w", err)
 	}
 	return client, nil
+}
+
+// needsPerson reports whether a Redis refuses the connection for what was
+// configured, and not for its state.
+func needsPerson(message string) bool {
+	for _, beginning := range []string{
+		"WRONGPASS", "NOAUTH", "NOPERM", "ERR invalid password", "ERR Client sent AUTH", "ERR AUTH",
+		"ERR DB index", "ERR invalid DB index", "ERR SELECT is not allowed",
+	} {
+		if strings.HasPrefix(message, beginning) {
+			return true
+		}
+	}
+	return false
 }
 
 type dialer = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error)
