@@ -72,7 +72,7 @@ type Shop struct {
 	payments *stripegateway.Gateway
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
-	gate     checkoutGate
+	checkout checkoutGuard
 	recorder *observabilitydb.Recorder
 	rollup   *observabilitydb.Rollup
 	// webhookSecret signs the provider's messages; empty: they are not taken.
@@ -119,7 +119,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *obser
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openPayments, s.openFigures, s.openServices, s.openGate, s.openOperations, s.fill,
+		s.openData, s.openPayments, s.openFigures, s.openServices, s.openGuard, s.openOperations, s.fill,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
