@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/returnkit/returnkit/throttle"
@@ -86,4 +87,70 @@ func ExampleSingle_Wait() {
 	}
 	fmt.Println(time.Since(start) >= 2*time.Millisecond)
 	// Output: true
+}
+
+func ExampleNewGuard() {
+	_, err := throttle.NewGuard(throttle.GuardConfig{Limiter: single(hourly)})
+	fmt.Println(err)
+	// Output: throttle: GuardConfig.OnFailure is FailMode(0), allowed is FailOpen or FailClosed
+}
+
+func newGuard(limiter throttle.Limiter) *throttle.Guard {
+	guard, err := throttle.NewGuard(throttle.GuardConfig{Limiter: limiter, OnFailure: throttle.FailClosed})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return guard
+}
+
+func ExampleGuard_Check() {
+	v := newGuard(single(hourly)).Check(context.Background(), "ann", 3)
+	fmt.Println(v.Pass, v.Result)
+	// Output: false refused_cost
+}
+
+func ExampleGuard_Limit() {
+	fmt.Println(newGuard(single(hourly)).Limit())
+	// Output: 1 per 1h0m0s, burst 2
+}
+
+// A request that turned out to do nothing.
+func ExampleGuard_Reserve() {
+	ctx := context.Background()
+	guard := newGuard(single(hourly))
+	for _, empty := range []bool{true, true, true, false} {
+		r := guard.Reserve(ctx, "ann", 1)
+		if empty {
+			_ = r.GiveBack(ctx)
+		}
+	}
+	fmt.Println(guard.Check(ctx, "ann", 0).Decision.Remaining, "of 2 remain")
+	// Output: 1 of 2 remain
+}
+
+func ExampleReservation_GiveBack() {
+	ctx := context.Background()
+	guard := newGuard(single(hourly))
+	r := guard.Reserve(ctx, "ann", 2)
+	fmt.Println(r.Pass, r.GiveBack(ctx), guard.Check(ctx, "ann", 2).Pass)
+	// Output: true <nil> true
+}
+
+func ExampleFailMode_String() {
+	fmt.Println(throttle.FailOpen, throttle.FailClosed)
+	// Output: fail_open fail_closed
+}
+
+// Why a request was shed, and when to come again.
+func ExampleShedError() {
+	queue, err := throttle.NewQueue(throttle.QueueConfig{Name: "reports", Concurrency: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _ = queue.Acquire(context.Background())
+	_, err = queue.Acquire(context.Background())
+	if shed, ok := errors.AsType[*throttle.ShedError](err); ok {
+		fmt.Println(shed.Reason, errors.Is(err, throttle.ErrShed))
+	}
+	// Output: queue_full true
 }

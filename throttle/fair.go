@@ -302,11 +302,5 @@ func (f *Fair) restore(now, cost int64) error {
 	}
 }
 
-// Active counts the keys whose share is not wholly at hand. It reads all places.
-func (f *Fair) Active() int {
-	if f.shares == nil {
-		return 0
-	}
-	now := f.now()
-	return f.shares.active(f.asking.at(now).virtual(now))
-}
+// active counts the keys whose share is not wholly at hand.
+func (f *Fair) active(now int64) int { return f.shares.active(f.asking.at(now).virtual(now)) }

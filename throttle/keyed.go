@@ -30,7 +30,6 @@ type Keyed struct {
 	rule    atomic.Pointer[rule] // nil: zero value
 	special atomic.Pointer[map[string]*rule]
 	base    time.Time
-	maxKeys int
 	table   *table
 
 	change sync.Mutex // of special
@@ -48,7 +47,7 @@ func NewKeyed(limit Limit, maxKeys int) (*Keyed, error) {
 	if maxKeys < 1 || maxKeys > maxTableKeys {
 		return nil, fmt.Errorf("throttle: room for %d keys, allowed is 1 to %d", maxKeys, maxTableKeys)
 	}
-	k := &Keyed{base: time.Now(), maxKeys: maxKeys, table: newTable(maxKeys)}
+	k := &Keyed{base: time.Now(), table: newTable(maxKeys)}
 	k.rule.Store(r)
 	return k, nil
 }
@@ -117,9 +116,6 @@ func (k *Keyed) ruleOf(key string) *rule {
 	return k.rule.Load()
 }
 
-// MaxKeys returns how many keys in use there is room for.
-func (k *Keyed) MaxKeys() int { return k.maxKeys }
-
 func (k *Keyed) now() int64                { return int64(time.Since(k.base)) }
 func (k *Keyed) instant(t time.Time) int64 { return max(0, int64(t.Sub(k.base))) }
 
@@ -171,9 +167,6 @@ func (k *Keyed) restore(key string, now, cost int64) error {
 // Active counts the keys in use: those whose burst is not wholly at hand. It
 // reads all slots, which takes about a millisecond for a million keys.
 func (k *Keyed) Active() int { return k.active(k.now()) }
-
-// ActiveAt is Active at the given instant.
-func (k *Keyed) ActiveAt(now time.Time) int { return k.active(k.instant(now)) }
 
 func (k *Keyed) active(now int64) int {
 	if k.table == nil {

@@ -187,7 +187,7 @@ func TestAnEmptyCartGivesItsUnitBack(t *testing.T) {
 func TestHalfSentCheckoutsHoldNoPlace(t *testing.T) {
 	for _, who := range []string{"a made-up cookie", "a customer"} {
 		t.Run(who, func(t *testing.T) {
-			b := open(t, "THROTTLING_MAX_RPS=100")
+			b := open(t, "THROTTLING_MAX_RPS=5000") // so that the queue alone could hold them back
 			people := b.honest(41)
 			cookie := "session=x"
 			if who == "a customer" {
