@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/throttle"
@@ -46,10 +47,14 @@ func ExampleFair() {
 
 // What is missing is said by name.
 func ExampleNewFair() {
-	_, err := throttle.NewFair(throttle.FairConfig{Limit: throttle.PerSecond(10, 1), MaxKeys: 1000, MaxWait: throttle.NoWait})
-	fmt.Println(err)
+	_, err := throttle.NewFair(throttle.FairConfig{
+		Limit: throttle.PerSecond(10, 1), MaxKeys: 1000, MaxWait: throttle.NoWait,
+	})
+	fmt.Println(strings.ReplaceAll(err.Error(), ": ", ":\n"))
 	// Output:
-	// throttle: FairConfig with Limit.Burst 1 and a MaxWait of 0s keeps nothing for requests within their share: raise Limit.Burst to 2, or MaxWait to 100ms
+	// throttle:
+	// FairConfig with Limit.Burst 1 and a MaxWait of 0s keeps nothing for requests within their share:
+	// raise Limit.Burst to 2, or MaxWait to 100ms
 }
 
 func ExampleFair_Take() {

@@ -254,7 +254,9 @@ func ExampleNewQueue() {
 }
 
 func ExampleQueue_Acquire() {
-	queue, err := throttle.NewQueue(throttle.QueueConfig{Name: "reports", Concurrency: 2, MaxWaiting: 10, MaxWait: time.Second})
+	queue, err := throttle.NewQueue(throttle.QueueConfig{
+		Name: "reports", Concurrency: 2, MaxWaiting: 10, MaxWait: time.Second,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func TestOneAttackerBesideFortyHonestClients(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.cfg.MaxKeys = 1000
 			limit := float64(tt.cfg.Limit.Count)
-			lasts := time.Duration(3000/limit) * time.Second
+			lasts := time.Duration(1500/limit) * time.Second
 			got := simulate(t, tt.cfg, lasts, append(honest(40, tt.honest), client{"attacker", 100 * limit})...)
 			var all tally
 			for key, one := range got {
@@ -117,7 +117,8 @@ func TestOneAttackerBesideFortyHonestClients(t *testing.T) {
 func TestAKeyAloneUsesAllOfTheLimit(t *testing.T) {
 	for _, limit := range []Limit{PerSecond(100, 5), PerSecond(2, 2)} {
 		const lasts = 100 * time.Second
-		got := simulate(t, FairConfig{Limit: limit, MaxKeys: 100}, lasts, client{"alone", 20 * float64(limit.Count)})["alone"]
+		got := simulate(t, FairConfig{Limit: limit, MaxKeys: 100}, lasts,
+			client{"alone", 20 * float64(limit.Count)})["alone"]
 		want := int(limit.Count*int64(lasts/time.Second) + limit.Burst)
 		if got.passed < want*99/100 || got.passed > want {
 			t.Errorf("%v: %d passed in %v, want %d", limit, got.passed, lasts, want)

@@ -62,14 +62,16 @@ func NewFallback(cfg FallbackConfig) (*Fallback, error) {
 	case cfg.Local == nil:
 		return nil, errors.New("throttle: FallbackConfig.Local is nil: set the limiter that decides without Shared")
 	case cfg.Budget < 0:
-		return nil, fmt.Errorf("throttle: FallbackConfig.Budget is %v, allowed is 0 (%v) or more", cfg.Budget, defaultBudget)
+		return nil, fmt.Errorf("throttle: FallbackConfig.Budget is %v, allowed is 0 (%v) or more",
+			cfg.Budget, defaultBudget)
 	case cfg.RetryEvery < 0:
 		return nil, fmt.Errorf("throttle: FallbackConfig.RetryEvery is %v, allowed is 0 (%v) or more",
 			cfg.RetryEvery, defaultRetryEvery)
 	}
 	for name, l := range map[string]Limiter{"Shared": cfg.Shared, "Local": cfg.Local} {
 		if err := l.Limit().Validate(); err != nil {
-			return nil, fmt.Errorf("throttle: FallbackConfig.%s has no valid limit (is it a zero value?): %w", name, err)
+			return nil, fmt.Errorf("throttle: FallbackConfig.%s has no valid limit (is it a zero value?): %w",
+				name, err)
 		}
 	}
 	if cfg.Budget == 0 {

@@ -97,7 +97,8 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	case cfg.Limiter == nil:
 		return nil, errors.New("throttle: GuardConfig.Limiter is nil: set the limiter that decides")
 	case cfg.OnFailure != FailOpen && cfg.OnFailure != FailClosed:
-		return nil, fmt.Errorf("throttle: GuardConfig.OnFailure is %v, allowed is FailOpen or FailClosed", cfg.OnFailure)
+		return nil, fmt.Errorf("throttle: GuardConfig.OnFailure is %v, allowed is FailOpen or FailClosed",
+			cfg.OnFailure)
 	case cfg.Budget < 0:
 		return nil, fmt.Errorf("throttle: GuardConfig.Budget is %v, allowed is 0 (none) or more", cfg.Budget)
 	}

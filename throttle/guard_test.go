@@ -29,7 +29,9 @@ func mustGuard(tb testing.TB, cfg GuardConfig) *Guard {
 
 func TestGuardVerdicts(t *testing.T) {
 	allow := limiterFunc(func(context.Context, string, int64) (Decision, error) { return Decision{Allowed: true}, nil })
-	refuse := limiterFunc(func(context.Context, string, int64) (Decision, error) { return Decision{RetryAfter: 1}, nil })
+	refuse := limiterFunc(func(context.Context, string, int64) (Decision, error) {
+		return Decision{RetryAfter: 1}, nil
+	})
 	costly := limiterFunc(func(_ context.Context, _ string, cost int64) (Decision, error) {
 		return Decision{}, &CostError{cost, 5}
 	})
@@ -43,12 +45,15 @@ func TestGuardVerdicts(t *testing.T) {
 	}{
 		{"what is allowed passes", GuardConfig{Limiter: allow, OnFailure: FailClosed}, true, Admitted},
 		{"what is refused does not", GuardConfig{Limiter: refuse, OnFailure: FailOpen}, false, Refused},
-		{"a cost above the burst is no failure that opens", GuardConfig{Limiter: costly, OnFailure: FailOpen}, false, RefusedCost},
+		{"a cost above the burst is no failure that opens", GuardConfig{Limiter: costly, OnFailure: FailOpen}, false,
+			RefusedCost},
 		{"a zero value never opens", GuardConfig{Limiter: zero, OnFailure: FailOpen}, false, FailedClosed},
 		{"a failure opens where it was said", GuardConfig{Limiter: lost, OnFailure: FailOpen}, true, FailedOpen},
 		{"a failure closes where it was said", GuardConfig{Limiter: lost, OnFailure: FailClosed}, false, FailedClosed},
-		{"record-only lets a refusal pass and names it", GuardConfig{Limiter: refuse, OnFailure: FailOpen, RecordOnly: true}, true, Refused},
-		{"record-only lets a failure pass and names it", GuardConfig{Limiter: lost, OnFailure: FailClosed, RecordOnly: true}, true, FailedClosed},
+		{"record-only lets a refusal pass and names it",
+			GuardConfig{Limiter: refuse, OnFailure: FailOpen, RecordOnly: true}, true, Refused},
+		{"record-only lets a failure pass and names it",
+			GuardConfig{Limiter: lost, OnFailure: FailClosed, RecordOnly: true}, true, FailedClosed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,7 +93,8 @@ func TestGuardGivesTheLimiterItsTimeAndNoMore(t *testing.T) {
 func TestGuardSettingsAreChecked(t *testing.T) {
 	l := mustSingle(t, PerSecond(1, 1))
 	for _, cfg := range []GuardConfig{
-		{OnFailure: FailOpen}, {Limiter: l}, {Limiter: new(Single), OnFailure: FailOpen}, {Limiter: l, OnFailure: 3}, {Limiter: l, OnFailure: FailOpen, Budget: -1},
+		{OnFailure: FailOpen}, {Limiter: l}, {Limiter: new(Single), OnFailure: FailOpen},
+		{Limiter: l, OnFailure: 3}, {Limiter: l, OnFailure: FailOpen, Budget: -1},
 	} {
 		if _, err := NewGuard(cfg); err == nil {
 			t.Errorf("NewGuard(%+v) gives no error", cfg)

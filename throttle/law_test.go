@@ -46,7 +46,8 @@ func TestKeyedFollowsAMapOfPlainLimiters(t *testing.T) {
 			t.Fatalf("step %d: %v", step, err)
 		}
 		if want := p.Allow(time.Duration(now), cost); d.Allowed != want {
-			t.Fatalf("step %d at %v: key %s, cost %d: %+v, the reference says %v", step, time.Duration(now), key, cost, d, want)
+			t.Fatalf("step %d at %v: key %s, cost %d: %+v, the reference says %v", step, time.Duration(now), key,
+				cost, d, want)
 		}
 		if !d.Allowed {
 			refused++

@@ -42,7 +42,9 @@ type Reserver interface {
 
 // reserve asks a limiter within a budget (0: none), and returns how long an
 // admitted request must wait.
-func reserve(ctx context.Context, l Limiter, key string, cost int64, budget time.Duration) (Decision, time.Duration, error) {
+func reserve(ctx context.Context, l Limiter, key string, cost int64, budget time.Duration) (
+	Decision, time.Duration, error,
+) {
 	if budget > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, budget)
@@ -117,7 +119,8 @@ var ErrZeroValue = errors.New("zero value")
 type zeroValueError struct{ typeName, constructor string }
 
 func (e *zeroValueError) Error() string {
-	return fmt.Sprintf("throttle: this %s is a zero value and refuses everything: make one with %s", e.typeName, e.constructor)
+	return fmt.Sprintf("throttle: this %s is a zero value and refuses everything: make one with %s",
+		e.typeName, e.constructor)
 }
 
 func (e *zeroValueError) Is(target error) bool { return target == ErrZeroValue }

@@ -177,7 +177,8 @@ func TestQueueLosesNoPlace(t *testing.T) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(i), 5))
 			for range 300 {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.Int64N(int64(2*time.Millisecond))))
+				ctx, cancel := context.WithTimeout(context.Background(),
+					time.Duration(rng.Int64N(int64(2*time.Millisecond))))
 				if rng.IntN(3) == 0 {
 					cancel()
 				}
@@ -213,7 +214,8 @@ func TestQueueLosesNoPlace(t *testing.T) {
 
 func TestQueueSettingsAreChecked(t *testing.T) {
 	for _, cfg := range []QueueConfig{
-		{Concurrency: 1}, {Name: "q"}, {Name: "q", Concurrency: 1, MaxWaiting: -1}, {Name: "q", Concurrency: 1, MaxWait: -1},
+		{Concurrency: 1}, {Name: "q"}, {Name: "q", Concurrency: 1, MaxWaiting: -1},
+		{Name: "q", Concurrency: 1, MaxWait: -1},
 	} {
 		if _, err := NewQueue(cfg); err == nil {
 			t.Errorf("NewQueue(%+v) gives no error", cfg)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -67,14 +68,47 @@ type dialer = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Confi
 // detached connects on its own time. The first decision pays for the connection
 // of all, and its budget may well be shorter than a handshake.
 func detached(dial dialer) dialer {
-	return func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
-		ctx = context.WithoutCancel(ctx)
-		switch {
-		case dial != nil:
-			return dial(ctx, addr, d, t)
-		case t != nil:
-			return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+	if dial == nil {
+		dial = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+			if t != nil {
+				return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+			}
+			return d.DialContext(ctx, "tcp", addr)
 		}
-		return d.DialContext(ctx, "tcp", addr)
 	}
+	return func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+		conn, err := dial(context.WithoutCancel(ctx), addr, d, t)
+		if err != nil {
+			return nil, err
+		}
+		return &askFirst{Conn: conn, asked: make(chan struct{})}, nil
+	}
+}
+
+// askFirst is a connection on which nothing is read before something was
+// written. A Redis with no room for clients, or in protected mode, says so on its
+// own account as soon as it is connected to. The client of rueidis v1.0.79 panics
+// if it reads that before its first command is in its queue; read after that, it
+// is the answer to the command.
+type askFirst struct {
+	net.Conn
+	once  sync.Once
+	asked chan struct{}
+}
+
+func (c *askFirst) Read(b []byte) (int, error) {
+	<-c.asked
+	return c.Conn.Read(b)
+}
+
+func (c *askFirst) Write(b []byte) (int, error) {
+	c.once.Do(func() { close(c.asked) })
+	return c.Conn.Write(b)
+}
+
+// Close ends a Read that waits, too.
+func (c *askFirst) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { close(c.asked) })
+	return err
 }

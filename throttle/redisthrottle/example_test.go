@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -99,7 +100,8 @@ func ExampleFair_Reserve() {
 func ExampleFair_Limit() {
 	client := away()
 	defer client.Close()
-	limiter, err := redisthrottle.NewFair(client, "throttle:checkout:", throttle.FairConfig{Limit: throttle.PerSecond(100, 5)})
+	limiter, err := redisthrottle.NewFair(client, "throttle:checkout:",
+		throttle.FairConfig{Limit: throttle.PerSecond(100, 5)})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -110,6 +112,8 @@ func ExampleFair_Limit() {
 // An error does not repeat the address, which may hold a password.
 func ExampleDial() {
 	_, err := redisthrottle.Dial("https://user:secret@example.com")
-	fmt.Println(err)
-	// Output: redisthrottle: the Redis URL cannot be read, allowed is redis://user:password@host:port/db, rediss:// or unix:///path
+	fmt.Println(strings.ReplaceAll(err.Error(), ", allowed", ",\nallowed"))
+	// Output:
+	// redisthrottle: the Redis URL cannot be read,
+	// allowed is redis://user:password@host:port/db, rediss:// or unix:///path
 }

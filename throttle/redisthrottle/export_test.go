@@ -2,6 +2,7 @@ package redisthrottle
 
 import (
 	"context"
+	"net"
 	"strconv"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 func NewClocked(client rueidis.Client, prefix string, limit throttle.Limit) (
 	take func(time.Time, string, int64) (throttle.Decision, error), err error,
 ) {
-	l, err := newLimiter(client, prefix, limit, "local sec, nsec, spare = tonumber(ARGV[3]), tonumber(ARGV[4]), 3600000")
+	l, err := newLimiter(client, prefix, limit,
+		"local sec, nsec, spare = tonumber(ARGV[3]), tonumber(ARGV[4]), 3600000")
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +42,10 @@ func NewClockedFair(client rueidis.Client, prefix string, cfg throttle.FairConfi
 		return nil, err
 	}
 	return func(at time.Time, key string, cost int64) (throttle.Decision, time.Duration, error) {
-		return f.reserve(context.Background(), key, cost, strconv.FormatInt(at.Unix(), 10), strconv.Itoa(at.Nanosecond()))
+		return f.reserve(context.Background(), key, cost, strconv.FormatInt(at.Unix(), 10),
+			strconv.Itoa(at.Nanosecond()))
 	}, nil
 }
+
+// AskFirst is the connection that Dial makes.
+func AskFirst(conn net.Conn) net.Conn { return &askFirst{Conn: conn, asked: make(chan struct{})} }

@@ -79,12 +79,7 @@ func TestRedisKilledInTheMiddle(t *testing.T) {
 						start := time.Now()
 						h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/checkout", nil))
 						raise(&worst, int64(time.Since(start)))
-						if w.Code != http.StatusOK && w.Code != http.StatusTooManyRequests && w.Code != tt.code {
-							t.Errorf("a request got %d", w.Code)
-						}
-						if said := strings.ToLower(w.Body.String()); strings.Contains(said, "redis") || strings.Contains(said, "connect") || strings.Contains(said, "deadline") {
-							t.Errorf("a request was told %q", said)
-						}
+						checkAnswer(t, w, tt.code)
 					}
 				})
 			}
@@ -99,12 +94,27 @@ func TestRedisKilledInTheMiddle(t *testing.T) {
 			if d := time.Duration(worst.Load()); d > budget+slack {
 				t.Errorf("a request took %v with a budget of %v", d, budget)
 			}
-			for _, r := range []throttle.Result{throttle.FailedOpen, throttle.FailedClosed, throttle.Canceled, throttle.RefusedCost} {
+			for _, r := range []throttle.Result{throttle.FailedOpen, throttle.FailedClosed, throttle.Canceled,
+				throttle.RefusedCost} {
 				if n := count(r).Load(); r != tt.down && n > 0 {
 					t.Errorf("%d verdicts were %s", n, r)
 				}
 			}
 		})
+	}
+}
+
+// checkAnswer wants an answer that a limit gives, or the one without a Redis, and
+// no word on why.
+func checkAnswer(t *testing.T, w *httptest.ResponseRecorder, without int) {
+	t.Helper()
+	if w.Code != http.StatusOK && w.Code != http.StatusTooManyRequests && w.Code != without {
+		t.Errorf("a request got %d", w.Code)
+	}
+	for _, word := range []string{"redis", "connect", "deadline"} {
+		if strings.Contains(strings.ToLower(w.Body.String()), word) {
+			t.Errorf("a request was told %q", w.Body)
+		}
 	}
 }
 

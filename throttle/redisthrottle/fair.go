@@ -42,7 +42,8 @@ if fresh then call('PEXPIRE', seen, format('%%d', window / 1e3 * 2 + spare)) end
 if fresh or tonumber(pace[4]) ~= slot then
 	n = math.max(1, call('PFCOUNT', seen), call('PFCOUNT', KEYS[4] .. format('%%d', slot - 1)))
 end
-call('HSET', KEYS[3], 'at', format('%%.0f', us), 'virtual', format('%%.3f', virtual), 'n', n, 'slot', format('%%.0f', slot))
+call('HSET', KEYS[3], 'at', format('%%.0f', us), 'virtual', format('%%.3f', virtual),
+	'n', n, 'slot', format('%%.0f', slot))
 call('PEXPIRE', KEYS[3], format('%%d', window / 1e3 * 2 + tolerance / 1e6 + spare))
 
 -- The key's share.
@@ -57,7 +58,8 @@ local over = ahead + add - math.max(bound, add)
 if over > wait then return {ahead, 0, (n > 1 and not within) and 1 or 0, over} end
 write(KEYS[1], ahead + add)
 if within and (n > 1 or ahead + add > tolerance - leftover) then
-	call('SET', KEYS[2], format('%%.3f', virtual + own + step), 'PX', format('%%d', (own + step) / 1e3 * n + window / 1e3 + spare))
+	call('SET', KEYS[2], format('%%.3f', virtual + own + step),
+		'PX', format('%%d', (own + step) / 1e3 * n + window / 1e3 + spare))
 end
 return {ahead, 1, (n > 1 and not within) and 1 or 0, 0}`
 
@@ -100,7 +102,10 @@ func newFair(client rueidis.Client, prefix string, cfg throttle.FairConfig, cloc
 		return nil, err
 	}
 	l := cfg.Limit
-	f := &Fair{store: s, cfg: cfg, wait: max(0, cfg.MaxWait), script: rueidis.NewLuaScript(fmt.Sprintf(fairScript, clock, lead))}
+	f := &Fair{
+		store: s, cfg: cfg, wait: max(0, cfg.MaxWait),
+		script: rueidis.NewLuaScript(fmt.Sprintf(fairScript, clock, lead)),
+	}
 	for _, n := range []int64{
 		int64(l.Interval()), int64(l.Tolerance()), int64(l.Tolerance()) - l.Burst/2*int64(l.Interval()),
 		int64(f.wait), cfg.ShareBurst, int64(cfg.Window / time.Microsecond),
@@ -125,7 +130,9 @@ func (f *Fair) Reserve(ctx context.Context, key string, cost int64) (throttle.De
 }
 
 // reserve asks Redis with the further arguments of the script.
-func (f *Fair) reserve(ctx context.Context, key string, cost int64, more ...string) (throttle.Decision, time.Duration, error) {
+func (f *Fair) reserve(ctx context.Context, key string, cost int64, more ...string) (
+	throttle.Decision, time.Duration, error,
+) {
 	l := f.cfg.Limit
 	d := throttle.Decision{Limit: l.Burst}
 	if f.client == nil {
@@ -142,7 +149,8 @@ func (f *Fair) reserve(ctx context.Context, key string, cost int64, more ...stri
 	}
 	most := l.Tolerance() + f.wait
 	if len(got) != 4 || got[0] < 0 || got[0] > int64(most) || got[3] < 0 {
-		return d, 0, fmt.Errorf("redisthrottle: Redis answers %v, expected four numbers, the first from 0 to %d", got, most)
+		return d, 0, fmt.Errorf("redisthrottle: Redis answers %v, expected four numbers, the first from 0 to %d",
+			got, most)
 	}
 	ahead := time.Duration(got[0])
 	d.Allowed, d.OverShare = got[1] == 1, got[2] == 1

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -68,7 +69,7 @@ func TestOneAttackerAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			const lasts = 8 * time.Second
+			const lasts = 4 * time.Second
 			var admitted []law.Arrival
 			asked, passed, greedy := 0, 0, 0
 			for _, a := range traffic(cfg.Limit, lasts, 1) {
@@ -90,7 +91,8 @@ func TestOneAttackerAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 				}
 			}
 			used := float64(passed+greedy) / (float64(cfg.Limit.Count) * lasts.Seconds())
-			t.Logf("%d of %d honest requests passed, %d of the attacker's, %.1f %% of the limit used", passed, asked, greedy, 100*used)
+			t.Logf("%d of %d honest requests passed, %d of the attacker's, %.1f %% of the limit used",
+				passed, asked, greedy, 100*used)
 			if passed*100 < asked*95 || used < 0.97 {
 				t.Errorf("%d of %d honest requests passed, %.1f %% of the limit used", passed, asked, 100*used)
 			}
@@ -194,7 +196,9 @@ func fallback(t *testing.T, client rueidis.Client) *throttle.Fallback {
 	if err != nil {
 		t.Fatal(err)
 	}
-	local, err := throttle.NewFair(throttle.FairConfig{Limit: throttle.Limit{Count: 1, Per: time.Hour, Burst: 5}, MaxKeys: 10})
+	local, err := throttle.NewFair(throttle.FairConfig{
+		Limit: throttle.Limit{Count: 1, Per: time.Hour, Burst: 5}, MaxKeys: 10,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +269,8 @@ func TestAShopStartsWhateverItsRedisAnswers(t *testing.T) {
 	await(t, "Redis to decide", func() bool { return passed(t, f, 1) == 1 && f.Degraded() == nil })
 
 	for _, says := range []string{
-		"LOADING Redis is loading the dataset in memory", "MOVED 3999 127.0.0.1:6381", "CLUSTERDOWN The cluster is down",
+		"LOADING Redis is loading the dataset in memory", "MOVED 3999 127.0.0.1:6381",
+		"CLUSTERDOWN The cluster is down",
 		"MISCONF Errors writing to the AOF file", "NOREPLICAS Not enough good replicas to write", "ERR something new",
 	} {
 		t.Run(says, func(t *testing.T) {
@@ -275,7 +280,8 @@ func TestAShopStartsWhateverItsRedisAnswers(t *testing.T) {
 			}
 		})
 	}
-	for _, says := range []string{"+OK\r\n", ":7\r\n", "$-1\r\n", "*4\r\n:-5\r\n:1\r\n:0\r\n:0\r\n", "*4\r\n:0\r\n:1\r\n:0\r\n:-1\r\n",
+	for _, says := range []string{"+OK\r\n", ":7\r\n", "$-1\r\n", "*4\r\n:-5\r\n:1\r\n:0\r\n:0\r\n",
+		"*4\r\n:0\r\n:1\r\n:0\r\n:-1\r\n",
 		"*1\r\n:0\r\n", "*4\r\n:99999999999999\r\n:1\r\n:0\r\n:0\r\n", "*4\r\n$1\r\nx\r\n:1\r\n:0\r\n:0\r\n"} {
 		t.Run(strconv.Quote(says), func(t *testing.T) {
 			f := fallback(t, dial(t, answering(t, says)))
@@ -284,6 +290,75 @@ func TestAShopStartsWhateverItsRedisAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAServerThatSpeaksFirst: the client panicked when it read an answer before
+// it had asked.
+func TestAServerThatSpeaksFirst(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Skipf("a Unix socket in the test's folder: %v", err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, "-ERR max number of clients reached\r\n")
+			_ = conn.Close()
+		}
+	}()
+	for range 100 {
+		client, err := redisthrottle.Dial("unix://" + listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = newLimiter(t, client, throttle.PerSecond(1, 1)).Take(t.Context(), "a", 1)
+		if err == nil {
+			t.Error("a decision of a server that makes none")
+		}
+		client.Close()
+	}
+}
+
+func TestNothingIsReadBeforeItWasAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		conn := redisthrottle.AskFirst(ours)
+		read := make(chan string, 2)
+		receive := func() {
+			b := make([]byte, 10)
+			n, err := conn.Read(b)
+			read <- fmt.Sprint(string(b[:n]), err != nil)
+		}
+		go receive()
+		go func() { _, _ = io.WriteString(theirs, "too early") }()
+		synctest.Wait()
+		if len(read) != 0 {
+			t.Errorf("read before anything was asked: %q", <-read)
+		}
+		go func() { _, _ = theirs.Read(make([]byte, 4)) }()
+		if _, err := io.WriteString(conn, "ask"); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-read; got != "too earlyfalse" {
+			t.Errorf("read %q", got)
+		}
+		closed, _ := net.Pipe()
+		conn = redisthrottle.AskFirst(closed)
+		go receive()
+		synctest.Wait()
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-read; got != "true" {
+			t.Errorf("read %q of a closed connection", got)
+		}
+	})
 }
 
 // answering is a server that speaks like a Redis, and answers every script and

@@ -81,7 +81,8 @@ func (l *Limiter) take(ctx context.Context, key string, cost int64, more ...stri
 		return refused, err
 	}
 	if len(got) != 1 || got[0] < 0 || got[0] > int64(l.limit.Tolerance()) {
-		return refused, fmt.Errorf("redisthrottle: Redis answers %v, expected one number from 0 to %s", got, l.tolerance)
+		return refused, fmt.Errorf("redisthrottle: Redis answers %v, expected one number from 0 to %s",
+			got, l.tolerance)
 	}
 	return l.limit.Decide(time.Duration(got[0]), cost)
 }

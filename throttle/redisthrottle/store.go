@@ -97,7 +97,8 @@ func newStore(client rueidis.Client, prefix string, limit throttle.Limit, clock 
 	case client == nil:
 		return store{}, errors.New("redisthrottle: client is nil: make one with Dial")
 	case prefix == "":
-		return store{}, errors.New("redisthrottle: prefix is empty: name what is limited, such as \"throttle:checkout:\"")
+		return store{}, errors.New("redisthrottle: prefix is empty: " +
+			"name what is limited, such as \"throttle:checkout:\"")
 	}
 	if err := limit.Validate(); err != nil {
 		return store{}, err

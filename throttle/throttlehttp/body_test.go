@@ -2,7 +2,6 @@ package throttlehttp
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,7 +21,8 @@ func half(t *testing.T, srv *httptest.Server) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := fmt.Fprint(conn, "POST /checkout HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\nhalf"); err != nil {
+	const text = "POST /checkout HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\nhalf"
+	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -172,7 +172,8 @@ type errReader struct{}
 func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestBodyConfigIsChecked(t *testing.T) {
-	for _, cfg := range []BodyConfig{{}, {MaxBytes: 1, Timeout: -1}, {MaxBytes: 1, PerKey: -1}, {MaxBytes: 1, Total: -1}} {
+	for _, cfg := range []BodyConfig{{}, {MaxBytes: 1, Timeout: -1}, {MaxBytes: 1, PerKey: -1},
+		{MaxBytes: 1, Total: -1}} {
 		if _, err := NewBody(cfg); err == nil {
 			t.Errorf("%+v is taken", cfg)
 		}

@@ -42,9 +42,9 @@ func Example() {
 }
 
 func ExampleNew() {
-	_, err := throttlehttp.New(throttlehttp.Config{Limit: throttle.PerSecond(100, 20), Name: "my limit"})
+	_, err := throttlehttp.New(throttlehttp.Config{Limit: throttle.PerSecond(100, 20), Name: "a b"})
 	fmt.Println(err)
-	// Output: throttlehttp: Config.Name is "my limit", allowed are 1 to 64 letters, digits, dots, dashes and underscores
+	// Output: throttlehttp: Config.Name is "a b", allowed are 1 to 64 of letters, digits, dots, dashes, underscores
 }
 
 // Each user has a limit, told in the X-RateLimit fields.
@@ -280,6 +280,7 @@ func ExamplePolicyField() {
 }
 
 func ExampleRateLimitField() {
-	fmt.Println(throttlehttp.RateLimitField("checkout", throttle.Decision{Remaining: 4, ResetAfter: 9500 * time.Millisecond}))
+	fmt.Println(throttlehttp.RateLimitField("checkout",
+		throttle.Decision{Remaining: 4, ResetAfter: 9500 * time.Millisecond}))
 	// Output: "checkout";r=4;t=10
 }

@@ -163,8 +163,8 @@ func checkPolicyName(name string) error {
 		}
 	}
 	if !ok {
-		return fmt.Errorf("throttlehttp: Config.Name is %q, allowed are 1 to 64 letters, digits, dots, dashes and underscores",
-			name)
+		return fmt.Errorf("throttlehttp: Config.Name is %q, "+
+			"allowed are 1 to 64 of letters, digits, dots, dashes, underscores", name)
 	}
 	return nil
 }

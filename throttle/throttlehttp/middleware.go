@@ -139,7 +139,8 @@ func (m *Middleware) SetLimit(limit throttle.Limit) error {
 // its own.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	if m.cfg.Guard == nil {
-		return plain(http.StatusServiceUnavailable, "This throttlehttp.Middleware is a zero value: make one with New.\n")
+		return plain(http.StatusServiceUnavailable,
+			"This throttlehttp.Middleware is a zero value: make one with New.\n")
 	}
 	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(w, r, next) })
 	if m.cfg.Body != nil {

@@ -96,7 +96,8 @@ func TestMiddlewareTellsClientsWhereTheyStand(t *testing.T) {
 
 func TestMiddlewaresInARowEachAddTheirMember(t *testing.T) {
 	layer := func(policy string, burst int64, next http.Handler) http.Handler {
-		g := guard(t, throttle.GuardConfig{Limiter: single(t, throttle.PerSecond(1, burst)), OnFailure: throttle.FailOpen})
+		g := guard(t, throttle.GuardConfig{Limiter: single(t, throttle.PerSecond(1, burst)),
+			OnFailure: throttle.FailOpen})
 		return handler(t, Config{Guard: g, Name: policy, Key: FixedKey("")}, next)
 	}
 	w := serve(layer("all", 9, layer("user", 3, okHandler)), nil)
@@ -141,7 +142,8 @@ func TestMiddlewareVariants(t *testing.T) {
 		h := handler(t, Config{Guard: tight(false), Name: "p", Key: FixedKey(""), Headers: HeadersNone}, okHandler)
 		serve(h, nil)
 		w := serve(h, nil)
-		if w.Code != 429 || w.Header().Get("Retry-After") != "1" || w.Header().Get("RateLimit")+w.Header().Get("RateLimit-Policy") != "" {
+		if w.Code != 429 || w.Header().Get("Retry-After") != "1" ||
+			w.Header().Get("RateLimit")+w.Header().Get("RateLimit-Policy") != "" {
 			t.Errorf("%d, %v", w.Code, w.Header())
 		}
 	})
@@ -203,7 +205,8 @@ func TestZeroValuesRefuseAndNameTheirConstructor(t *testing.T) {
 		t.Error("a zero middleware takes a limit")
 	}
 	r := httptest.NewRequest("GET", "http://example.com/", nil)
-	if _, err := new(Transport).RoundTrip(r); err == nil || !strings.Contains(err.Error(), "make one with NewTransport") {
+	if _, err := new(Transport).RoundTrip(r); err == nil ||
+		!strings.Contains(err.Error(), "make one with NewTransport") {
 		t.Errorf("a zero transport: %v", err)
 	}
 	if _, ok := FromContext(t.Context()); ok {
@@ -306,7 +309,9 @@ func TestXRateLimitFieldsByChoice(t *testing.T) {
 func TestAShedRequestTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := single(t, throttle.Limit{Count: 1, Per: time.Hour, Burst: 10})
-		q := must[*throttle.Queue](t)(throttle.NewQueue(throttle.QueueConfig{Name: "q", Concurrency: 1, MaxWait: time.Second}))
+		q := must[*throttle.Queue](t)(throttle.NewQueue(throttle.QueueConfig{
+			Name: "q", Concurrency: 1, MaxWait: time.Second,
+		}))
 		words := func(text string) http.Handler { return plain(429, text) }
 		h := handler(t, Config{
 			Guard: guard(t, throttle.GuardConfig{Limiter: l, OnFailure: throttle.FailClosed}), Queue: q,

@@ -20,14 +20,15 @@ func ParseProxies(list string) (Proxies, error) {
 		if err != nil {
 			addr, addrErr := netip.ParseAddr(word)
 			if addrErr != nil || addr.Zone() != "" {
-				return Proxies{}, fmt.Errorf("throttlehttp: trusted proxy %q, allowed is an IP address or a network such as 10.0.0.0/8",
-					word)
+				return Proxies{}, fmt.Errorf("throttlehttp: trusted proxy %q, "+
+					"allowed is an IP address or a network such as 10.0.0.0/8", word)
 			}
 			net = netip.PrefixFrom(addr, addr.BitLen())
 		}
 		if net.Addr().Is4In6() {
 			if net.Bits() < 96 {
-				return Proxies{}, fmt.Errorf("throttlehttp: trusted proxy %q mixes IPv4 and IPv6, write the IPv4 network alone", word)
+				return Proxies{}, fmt.Errorf("throttlehttp: trusted proxy %q mixes IPv4 and IPv6, "+
+					"write the IPv4 network alone", word)
 			}
 			net = netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)
 		}

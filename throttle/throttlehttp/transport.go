@@ -54,10 +54,12 @@ func NewTransport(cfg TransportConfig) (*Transport, error) {
 	case cfg.Limiter == nil:
 		return nil, errors.New("throttlehttp: TransportConfig.Limiter is nil: set the limiter that decides")
 	case cfg.MaxWait < 0:
-		return nil, fmt.Errorf("throttlehttp: TransportConfig.MaxWait is %v, allowed is 0 (no limit) or more", cfg.MaxWait)
+		return nil, fmt.Errorf("throttlehttp: TransportConfig.MaxWait is %v, allowed is 0 (no limit) or more",
+			cfg.MaxWait)
 	}
 	if err := cfg.Limiter.Limit().Validate(); err != nil {
-		return nil, fmt.Errorf("throttlehttp: TransportConfig.Limiter has no valid limit (is it a zero value?): %w", err)
+		return nil, fmt.Errorf("throttlehttp: TransportConfig.Limiter has no valid limit (is it a zero value?): %w",
+			err)
 	}
 	if cfg.Base == nil {
 		cfg.Base = http.DefaultTransport
@@ -86,7 +88,8 @@ func (e *WaitError) Error() string {
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.cfg.Limiter == nil {
 		closeBody(r)
-		return nil, errors.New("throttlehttp: this Transport is a zero value and sends nothing: make one with NewTransport")
+		return nil, errors.New("throttlehttp: this Transport is a zero value and sends nothing: " +
+			"make one with NewTransport")
 	}
 	key := t.cfg.Key(r)
 	if err := t.turn(r.Context(), key); err != nil {
@@ -94,7 +97,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.cfg.Base.RoundTrip(r)
-	if err == nil && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable) {
+	if err == nil && (resp.StatusCode == http.StatusTooManyRequests ||
+		resp.StatusCode == http.StatusServiceUnavailable) {
 		if after, ok := RetryAfter(resp.Header, time.Now()); ok {
 			t.pause(key, after)
 		}

@@ -38,10 +38,12 @@ func TestTransportSendsAtTheRateAndWaitsAsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := must[*throttle.Keyed](t)(throttle.NewKeyed(throttle.PerSecond(10, 1), 10))
 		tr := must[*Transport](t)(NewTransport(TransportConfig{
-			Limiter: l, Base: answers(busy(200, "60"), busy(200, ""), busy(429, "7"), busy(503, "2")), MaxWait: 30 * time.Second,
+			Limiter: l, MaxWait: 30 * time.Second,
+			Base: answers(busy(200, "60"), busy(200, ""), busy(429, "7"), busy(503, "2")),
 		}))
 		start := time.Now()
-		for i, want := range []time.Duration{0, 100 * time.Millisecond, 200 * time.Millisecond, 7200 * time.Millisecond, 9200 * time.Millisecond} {
+		for i, want := range []time.Duration{0, 100 * time.Millisecond, 200 * time.Millisecond,
+			7200 * time.Millisecond, 9200 * time.Millisecond} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://provider/", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -81,7 +83,8 @@ func TestTransportSendsNothingThatComesTooLate(t *testing.T) {
 		}
 		start := time.Now()
 		closed, err := send(t.Context())
-		if e, ok := errors.AsType[*WaitError](err); !ok || e.Wait != time.Minute || e.Key != "provider" || !closed || time.Since(start) != 0 {
+		if e, ok := errors.AsType[*WaitError](err); !ok || e.Wait != time.Minute || e.Key != "provider" || !closed ||
+			time.Since(start) != 0 {
 			t.Errorf("%v, body closed %v, after %v", err, closed, time.Since(start))
 		}
 		short, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -94,12 +94,14 @@ func TestPropertyAThrottleAdmitsAtMostItsRateAndItsBurst(t *testing.T) {
 	parameters.MinSuccessfulTests = 300
 	properties := gopter.NewProperties(parameters)
 	for _, backwards := range []bool{false, true} {
-		properties.Property(fmt.Sprintf("in every stretch of time (clock running backwards: %v)", backwards), prop.ForAll(
-			func(count, per, burst int64, seed uint64) string {
-				return newWalk(count, per, burst, seed, backwards).run()
-			},
-			gen.Int64Range(1, 1000), gen.Int64Range(1000, int64(10*time.Second)), gen.Int64Range(1, 50), gen.UInt64(),
-		))
+		properties.Property(fmt.Sprintf("in every stretch of time (clock running backwards: %v)", backwards),
+			prop.ForAll(
+				func(count, per, burst int64, seed uint64) string {
+					return newWalk(count, per, burst, seed, backwards).run()
+				},
+				gen.Int64Range(1, 1000), gen.Int64Range(1000, int64(10*time.Second)), gen.Int64Range(1,
+					50), gen.UInt64(),
+			))
 	}
 	properties.TestingRun(t)
 }

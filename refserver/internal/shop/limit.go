@@ -125,7 +125,8 @@ func (g *checkoutGuard) register(r prometheus.Registerer) error {
 				return 0
 			}},
 	} {
-		if err := r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: c.help}, c.value)); err != nil {
+		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: c.help}, c.value)
+		if err := r.Register(gauge); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,8 @@ func attack(b *bench, client *http.Client, cookie string, perSecond int) (stop f
 					return
 				case <-pace.C:
 				}
-				r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/checkout", strings.NewReader(cash.Encode()))
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/checkout",
+					strings.NewReader(cash.Encode()))
 				if err != nil {
 					b.t.Error(err)
 					return
@@ -129,7 +130,8 @@ func TestEveryMadeUpCookieIsItsAddress(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for j := range 25 {
-				switch a := nobody.form("/checkout", cash, "Cookie", fmt.Sprintf("session=made-up-%d-%d", i, j)); a.status {
+				switch a := nobody.form("/checkout", cash, "Cookie",
+					fmt.Sprintf("session=made-up-%d-%d", i, j)); a.status {
 				case http.StatusUnauthorized:
 					refused.Add(1)
 				case http.StatusTooManyRequests:
@@ -205,8 +207,9 @@ func TestHalfSentCheckoutsHoldNoPlace(t *testing.T) {
 				}
 				defer conn.Close()
 				half[i] = conn
-				if _, err := fmt.Fprintf(conn, "POST /checkout HTTP/1.1\r\nHost: shop\r\nCookie: %s\r\n"+
-					"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 19\r\n\r\npayment_m", cookie); err != nil {
+				_, err = fmt.Fprintf(conn, "POST /checkout HTTP/1.1\r\nHost: shop\r\nCookie: %s\r\n"+
+					"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 19\r\n\r\npayment_m", cookie)
+				if err != nil {
 					t.Fatal(err)
 				}
 			}

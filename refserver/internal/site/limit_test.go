@@ -75,11 +75,13 @@ func TestShopsOnOneRedisShareTheLimitAndKeepItWithoutIt(t *testing.T) {
 	passed = offer(t, people, 25)
 	t.Logf("without Redis %d of 200 checkouts passed in %s", passed, time.Since(begin))
 	if passed == 0 || passed > most(begin) {
-		t.Errorf("without Redis %d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin), most(begin))
+		t.Errorf("without Redis %d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin),
+			most(begin))
 	}
 	people[0].eventually("health to say that Redis is gone", func() bool {
 		r := health()
-		return r.Usable && r.Status == observability.StatusDegraded && r.Components["redis"].Status == observability.StatusDown
+		return r.Usable && r.Status == observability.StatusDegraded &&
+			r.Components["redis"].Status == observability.StatusDown
 	})
 	redis.Restart(t)
 	people[0].eventually("health to say that Redis is back", func() bool {
@@ -124,7 +126,8 @@ func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
 	somebody.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
 	b.faults(paysim.Faults{LatencyMS: 1000}) // of each of a charge's two calls
 	// One cart, many times: one is charged, and the others wait for it.
-	form := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+	form := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"},
+		"card_type": {"Visa"}}
 	cart, err := b.Orders.Cart(t.Context(), b.super())
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +140,8 @@ func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
 			switch a := somebody.form("/checkout", form); {
 			case a.status == http.StatusOK:
 				receipts.Add(1)
-			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "" && strings.Contains(a.body, "System is busy"):
+			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "" &&
+				strings.Contains(a.body, "System is busy"):
 				busy.Add(1)
 			default:
 				t.Errorf("a checkout is answered %d: %s", a.status, shorten(a.body))
