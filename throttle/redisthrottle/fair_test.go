@@ -203,7 +203,7 @@ func fallback(t *testing.T, client rueidis.Client) *throttle.Fallback {
 		t.Fatal(err)
 	}
 	f, err := throttle.NewFallback(throttle.FallbackConfig{
-		Shared: shared, Local: local, Budget: 100 * time.Millisecond, RetryEvery: 20 * time.Millisecond,
+		Shared: shared, Local: local, Budget: 500 * time.Millisecond, RetryEvery: 20 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
