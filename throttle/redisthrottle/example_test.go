@@ -24,7 +24,7 @@ func away() rueidis.Client {
 
 // One limit for all replicas of a shop, shared fairly by all customers. Without
 // Redis each of three replicas keeps to a third of it.
-func ExampleNewFair() {
+func ExampleFair() {
 	client := away()
 	defer client.Close()
 	config := throttle.FairConfig{Limit: throttle.Limit{Count: 60, Per: time.Hour, Burst: 30}, MaxKeys: 10_000}
@@ -52,25 +52,62 @@ func ExampleNewFair() {
 }
 
 // Each key has a limit for itself, at whatever process it asks.
-func ExampleNew() {
+func ExampleLimiter() {
+	limiter, closeClient := export()
+	defer closeClient()
+	guard, err := throttle.NewGuard(throttle.GuardConfig{
+		Limiter: limiter, OnFailure: throttle.FailClosed, Budget: 15 * time.Millisecond,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v := guard.Check(context.Background(), "ann", 1)
+	fmt.Println(v.Pass, v.Result)
+	// Output: false failed_closed
+}
+
+// export is a limiter whose Redis does not run.
+func export() (limiter *redisthrottle.Limiter, closeClient func()) {
 	client := away()
-	defer client.Close()
 	limiter, err := redisthrottle.New(client, "throttle:export:", throttle.PerSecond(100, 5))
 	if err != nil {
 		log.Fatal(err)
 	}
+	return limiter, client.Close
+}
+
+func ExampleNew() {
+	_, err := redisthrottle.New(nil, "throttle:export:", throttle.PerSecond(100, 5))
+	fmt.Println(err)
+	// Output: redisthrottle: client is nil: make one with Dial
+}
+
+func ExampleLimiter_Limit() {
+	limiter, closeClient := export()
+	defer closeClient()
 	fmt.Println(limiter.Limit())
 	// Output: 100 per 1s, burst 5
 }
 
-func ExampleLimiter_Take() {
+func ExampleLimiter_Restore() {
+	limiter, closeClient := export()
+	defer closeClient()
+	fmt.Println(limiter.Restore(context.Background(), "ann", -1))
+	// Output: throttle: cost -1 can never be admitted, allowed is 0 to the burst, 5
+}
+
+func ExampleNewFair() {
 	client := away()
 	defer client.Close()
-	limiter, err := redisthrottle.New(client, "throttle:export:", throttle.PerSecond(100, 5))
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, err = limiter.Take(context.Background(), "ann", 1)
+	_, err := redisthrottle.NewFair(client, "", throttle.FairConfig{Limit: throttle.PerSecond(100, 5)})
+	fmt.Println(err)
+	// Output: redisthrottle: prefix is empty: name what is limited, such as "throttle:checkout:"
+}
+
+func ExampleLimiter_Take() {
+	limiter, closeClient := export()
+	defer closeClient()
+	_, err := limiter.Take(context.Background(), "ann", 1)
 	fmt.Println("decided:", err == nil)
 	_, err = limiter.Take(context.Background(), "ann", 6)
 	fmt.Println(err)
@@ -80,12 +117,8 @@ func ExampleLimiter_Take() {
 }
 
 func ExampleLimiter_Ping() {
-	client := away()
-	defer client.Close()
-	limiter, err := redisthrottle.New(client, "throttle:export:", throttle.PerSecond(100, 5))
-	if err != nil {
-		log.Fatal(err)
-	}
+	limiter, closeClient := export()
+	defer closeClient()
 	fmt.Println("works:", limiter.Ping(context.Background()) == nil)
 	// Output: works: false
 }
