@@ -34,7 +34,7 @@ func (p *pace) virtual(now int64) int64 { return p.virtualAt + (now-p.at)/p.n }
 
 // bitmap is a set of hashes.
 type bitmap struct {
-	words []atomic.Uint64
+	words []atomic.Uint64 // a power of two of them
 	count atomic.Int64
 	_     [32]byte
 }
@@ -54,7 +54,7 @@ func newAskers(maxKeys int, window time.Duration) *askers {
 func (a *askers) note(now int64, h uint64) *pace {
 	p := a.at(now)
 	b := &a.seen[p.current]
-	word, bit := &b.words[h>>6%uint64(len(b.words))], uint64(1)<<(h&63)
+	word, bit := &b.words[h>>6&uint64(len(b.words)-1)], uint64(1)<<(h&63)
 	if word.Load()&bit == 0 && word.Or(bit)&bit == 0 && b.count.Add(1) > 1 && p.n == 1 {
 		p = a.replace(p, now)
 	}

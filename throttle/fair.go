@@ -235,15 +235,15 @@ func (f *Fair) reserve(now int64, key string, cost int64) (Decision, time.Durati
 	}
 	h := f.shares.hash(key)
 	pace := f.asking.note(now, h)
-	virtual := pace.virtual(now)
 	if pace.n == 1 {
 		d, wait := f.take(r, now, cost, r.all.tolerance, 0)
 		if int64(d.ResetAfter) > r.all.tolerance-r.leftover {
 			// It may be about to meet others: then its share is used up already.
-			_, _ = f.shares.take(&r.share, h, virtual, min(cost, r.share.burst))
+			_, _ = f.shares.take(&r.share, h, pace.virtual(now), min(cost, r.share.burst))
 		}
 		return d, wait, nil
 	}
+	virtual := pace.virtual(now)
 	// ErrFull: no room for the key, which then has no share.
 	share, err := f.shares.take(&r.share, h, virtual, min(cost, r.share.burst))
 	if err != nil || !share.Allowed {
