@@ -88,7 +88,7 @@ func (c FairConfig) wait() time.Duration {
 type Fair struct {
 	rule   atomic.Pointer[fairRule] // nil: zero value
 	base   time.Time
-	shares *table
+	shares table
 	asking *askers
 	_      [64]byte
 	tat    atomic.Int64
@@ -153,10 +153,8 @@ func NewFair(cfg FairConfig) (*Fair, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	f := &Fair{
-		base: time.Now(), shares: newTable(cfg.MaxKeys),
-		asking: newAskers(cfg.MaxKeys, cfg.WithDefaults().Window),
-	}
+	f := &Fair{base: time.Now(), asking: newAskers(cfg.MaxKeys, cfg.WithDefaults().Window)}
+	f.shares.init(cfg.MaxKeys)
 	f.rule.Store(newFairRule(cfg))
 	return f, nil
 }

@@ -30,7 +30,7 @@ type Keyed struct {
 	rule    atomic.Pointer[rule] // nil: zero value
 	special atomic.Pointer[map[string]*rule]
 	base    time.Time
-	table   *table
+	table   table
 
 	change sync.Mutex // of special
 }
@@ -47,7 +47,8 @@ func NewKeyed(limit Limit, maxKeys int) (*Keyed, error) {
 	if maxKeys < 1 || maxKeys > maxTableKeys {
 		return nil, fmt.Errorf("throttle: room for %d keys, allowed is 1 to %d", maxKeys, maxTableKeys)
 	}
-	k := &Keyed{base: time.Now(), table: newTable(maxKeys)}
+	k := &Keyed{base: time.Now()}
+	k.table.init(maxKeys)
 	k.rule.Store(r)
 	return k, nil
 }
@@ -65,7 +66,7 @@ func (k *Keyed) Limit() Limit {
 // What was taken remains taken, measured in the time that it took under the old
 // limit.
 func (k *Keyed) SetLimit(limit Limit) error {
-	if k.table == nil {
+	if k.rule.Load() == nil {
 		return errZeroKeyed
 	}
 	r, err := newRule(limit)
@@ -81,7 +82,7 @@ func (k *Keyed) SetLimit(limit Limit) error {
 // [Limit.Validate] if another limit is not valid. It copies all limits of single
 // keys, and is meant for some hundreds of them.
 func (k *Keyed) SetKeyLimit(key string, limit Limit) error {
-	if k.table == nil {
+	if k.rule.Load() == nil {
 		return errZeroKeyed
 	}
 	k.change.Lock()
@@ -168,9 +169,4 @@ func (k *Keyed) restore(key string, now, cost int64) error {
 // reads all slots, which takes about a millisecond for a million keys.
 func (k *Keyed) Active() int { return k.active(k.now()) }
 
-func (k *Keyed) active(now int64) int {
-	if k.table == nil {
-		return 0
-	}
-	return k.table.active(now)
-}
+func (k *Keyed) active(now int64) int { return k.table.active(now) }

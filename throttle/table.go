@@ -47,13 +47,11 @@ type stripe struct {
 	_         [48]byte
 }
 
-// newTable returns a table with twice the slots: with two buckets to choose
-// from, at half load, the chance that a key finds both full is negligible.
-func newTable(maxKeys int) *table {
-	return &table{
-		seed:    maphash.MakeSeed(),
-		buckets: make([]bucket, max(2, (2*maxKeys+bucketSlots-1)/bucketSlots)),
-	}
+// init makes twice the slots: with two buckets to choose from, at half load, the
+// chance that a key finds both full is negligible.
+func (t *table) init(maxKeys int) {
+	t.seed = maphash.MakeSeed()
+	t.buckets = make([]bucket, max(2, (2*maxKeys+bucketSlots-1)/bucketSlots))
 }
 
 func (t *table) hash(key string) uint64 { return max(1, maphash.String(t.seed, key)) }
@@ -85,7 +83,10 @@ func (t *table) take(g *gcra, h uint64, now, cost int64) (Decision, error) {
 func (t *table) restore(g *gcra, h uint64, now, cost int64) {
 	first, second := t.pair(h)
 	for {
-		b, i := t.find(h, first, second)
+		b, i := first, first.find(h)
+		if i < 0 {
+			b, i = second, second.find(h)
+		}
 		if i < 0 {
 			return
 		}
@@ -113,17 +114,13 @@ func (t *table) pair(h uint64) (first, second *bucket) {
 	return &t.buckets[i], &t.buckets[j]
 }
 
-func (t *table) find(h uint64, first, second *bucket) (*bucket, int) {
-	if i := first.find(h); i >= 0 {
-		return first, i
-	}
-	return second, second.find(h)
-}
-
 // known decides on a key that has a slot, or reports that it has none.
 func (t *table) known(g *gcra, h uint64, first, second *bucket, now, cost int64) (Decision, bool) {
 	for tries := 1; ; tries++ {
-		b, i := t.find(h, first, second)
+		b, i := first, first.find(h)
+		if i < 0 {
+			b, i = second, second.find(h)
+		}
 		if i < 0 {
 			return Decision{}, false
 		}
