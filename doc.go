@@ -17,8 +17,8 @@
 //     the methods, the execution of a refund, store credit.
 //   - [github.com/returnkit/returnkit/resilience]: the circuit breaker, retry
 //     and timeout.
-//   - [github.com/returnkit/returnkit/throttle]: rate limiters and the HTTP
-//     middleware in front of what they protect.
+//   - [github.com/returnkit/returnkit/throttle]: rate limiters, fair admission
+//     and a queue; throttlehttp puts them in front of handlers.
 //   - [github.com/returnkit/returnkit/observability]: metrics, logs, health.
 //
 // Each can be imported alone. returns stands on refunds, refunds on orders;

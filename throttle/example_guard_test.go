@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"log"
 	"time"
 
 	"github.com/returnkit/returnkit/throttle"
@@ -90,59 +89,68 @@ func ExampleSingle_Wait() {
 	// Output: true
 }
 
-// The user's own limit, or that of the address for those not signed in. What a
-// client writes into X-Forwarded-For counts only behind our own proxy.
-func ExampleFirstKey() {
-	proxies, err := throttle.ParseProxies("10.0.0.0/8")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	key := throttle.FirstKey(
-		throttle.UserKey(func(r *http.Request) string { return r.PathValue("session-user") }),
-		throttle.AddressKey(proxies),
-	)
-	r := httptest.NewRequest("GET", "/", nil)
-	r.Header.Set("X-Forwarded-For", "1.2.3.4, 203.0.113.9")
-	for _, remote := range []string{"10.1.1.1:5000", "198.51.100.7:5000", "[2001:db8::1]:5000"} {
-		r.RemoteAddr = remote
-		fmt.Println(key(r))
-	}
-	r.SetPathValue("session-user", "ann")
-	fmt.Println(key(r))
-	// Output:
-	// addr:203.0.113.9 true
-	// addr:198.51.100.7 true
-	// addr:2001:db8::/64 true
-	// user:ann true
+func ExampleNewGuard() {
+	_, err := throttle.NewGuard(throttle.GuardConfig{Limiter: single(hourly)})
+	fmt.Println(err)
+	// Output: throttle: GuardConfig.OnFailure is FailMode(0), allowed is FailOpen or FailClosed
 }
 
-func ExamplePolicyField() {
-	limit := throttle.Limit{Count: 100, Per: time.Minute, Burst: 20}
-	fmt.Println(throttle.PolicyField("checkout", limit))
-	fmt.Println(throttle.RateLimitField("checkout", throttle.Decision{Remaining: 4, ResetAfter: 9500 * time.Millisecond}))
-	// Output:
-	// "checkout";q=100;w=60
-	// "checkout";r=4;t=10
+func newGuard(limiter throttle.Limiter) *throttle.Guard {
+	guard, err := throttle.NewGuard(throttle.GuardConfig{Limiter: limiter, OnFailure: throttle.FailClosed})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return guard
 }
 
-// One checkout at a time, nobody waits: the second is told so at once.
-func ExampleQueue_Middleware() {
-	queue, err := throttle.NewQueue(throttle.QueueConfig{Name: "checkout", Concurrency: 1})
-	if err != nil {
-		fmt.Println(err)
-		return
+func ExampleGuard_Check() {
+	v := newGuard(single(hourly)).Check(context.Background(), "ann", 3)
+	fmt.Println(v.Pass, v.Result)
+	// Output: false refused_cost
+}
+
+func ExampleGuard_Limit() {
+	fmt.Println(newGuard(single(hourly)).Limit())
+	// Output: 1 per 1h0m0s, burst 2
+}
+
+// A request that turned out to do nothing.
+func ExampleGuard_Reserve() {
+	ctx := context.Background()
+	guard := newGuard(single(hourly))
+	for _, empty := range []bool{true, true, true, false} {
+		r := guard.Reserve(ctx, "ann", 1)
+		if empty {
+			_ = r.GiveBack(ctx)
+		}
 	}
-	var h http.Handler
-	h = queue.Middleware(nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		second := httptest.NewRecorder()
-		h.ServeHTTP(second, r)
-		fmt.Println("second:", second.Code, "retry after", second.Header().Get("Retry-After"))
-	}))
-	first := httptest.NewRecorder()
-	h.ServeHTTP(first, httptest.NewRequest("POST", "/checkout", nil))
-	fmt.Println("first:", first.Code)
-	// Output:
-	// second: 429 retry after 1
-	// first: 200
+	fmt.Println(guard.Check(ctx, "ann", 0).Decision.Remaining, "of 2 remain")
+	// Output: 1 of 2 remain
+}
+
+func ExampleReservation_GiveBack() {
+	ctx := context.Background()
+	guard := newGuard(single(hourly))
+	r := guard.Reserve(ctx, "ann", 2)
+	fmt.Println(r.Pass, r.GiveBack(ctx), guard.Check(ctx, "ann", 2).Pass)
+	// Output: true <nil> true
+}
+
+func ExampleFailMode_String() {
+	fmt.Println(throttle.FailOpen, throttle.FailClosed)
+	// Output: fail_open fail_closed
+}
+
+// Why a request was shed, and when to come again.
+func ExampleShedError() {
+	queue, err := throttle.NewQueue(throttle.QueueConfig{Name: "reports", Concurrency: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _ = queue.Acquire(context.Background())
+	_, err = queue.Acquire(context.Background())
+	if shed, ok := errors.AsType[*throttle.ShedError](err); ok {
+		fmt.Println(shed.Reason, errors.Is(err, throttle.ErrShed))
+	}
+	// Output: queue_full true
 }

@@ -36,9 +36,9 @@ type GuardConfig struct {
 	Limiter Limiter
 	// OnFailure says what happens when it cannot. Required.
 	OnFailure FailMode
-	// Budget is how long the limiter may take; then it has failed. It is given to
-	// the limiter as the deadline of its context. Zero sets none, which is right
-	// for limiters in memory.
+	// Budget is how long the limiter may take to decide; then it has failed. It is
+	// given to the limiter as the deadline of its context. A wait for the request's
+	// turn does not count. Zero sets none, which is right for limiters in memory.
 	Budget time.Duration
 	// RecordOnly lets every request pass and only reports what would have been
 	// refused, to try a limit on real traffic.
@@ -63,8 +63,8 @@ const (
 	FailedOpen Result = "failed_open"
 	// FailedClosed: the limiter could not decide, and the request is refused.
 	FailedClosed Result = "failed_closed"
-	// Cancelled: the caller's own context ended before the decision.
-	Cancelled Result = "cancelled"
+	// Canceled: the caller's own context ended before the decision.
+	Canceled Result = "cancelled"
 )
 
 // Verdict is what a [Guard] made of a request.
@@ -86,7 +86,8 @@ type Verdict struct {
 }
 
 // Guard puts a limiter to use: it bounds its time, and decides when it cannot.
-// Make one with [NewGuard]; it may be used by many goroutines at once.
+// Make one with [NewGuard]; it may be used by many goroutines at once. The zero
+// value refuses everything with [ErrZeroValue].
 type Guard struct{ cfg GuardConfig }
 
 // NewGuard returns a guard, or an error that names the setting that is missing
@@ -96,15 +97,24 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	case cfg.Limiter == nil:
 		return nil, errors.New("throttle: GuardConfig.Limiter is nil: set the limiter that decides")
 	case cfg.OnFailure != FailOpen && cfg.OnFailure != FailClosed:
-		return nil, fmt.Errorf("throttle: GuardConfig.OnFailure is %v, allowed is FailOpen or FailClosed", cfg.OnFailure)
+		return nil, fmt.Errorf("throttle: GuardConfig.OnFailure is %v, allowed is FailOpen or FailClosed",
+			cfg.OnFailure)
 	case cfg.Budget < 0:
 		return nil, fmt.Errorf("throttle: GuardConfig.Budget is %v, allowed is 0 (none) or more", cfg.Budget)
+	}
+	if err := cfg.Limiter.Limit().Validate(); err != nil {
+		return nil, fmt.Errorf("throttle: GuardConfig.Limiter has no valid limit (is it a zero value?): %w", err)
 	}
 	return &Guard{cfg}, nil
 }
 
-// Limit returns the limiter's limit.
-func (g *Guard) Limit() Limit { return g.cfg.Limiter.Limit() }
+// Limit returns the limiter's limit now.
+func (g *Guard) Limit() Limit {
+	if g.cfg.Limiter == nil {
+		return Limit{}
+	}
+	return g.cfg.Limiter.Limit()
+}
 
 // Check asks the limiter and returns the verdict.
 func (g *Guard) Check(ctx context.Context, key string, cost int64) Verdict {
@@ -117,8 +127,10 @@ func (g *Guard) Check(ctx context.Context, key string, cost int64) Verdict {
 		v.Result = Refused
 	case errors.Is(v.Err, ErrCost):
 		v.Result = RefusedCost // the limiter did decide
+	case errors.Is(v.Err, ErrZeroValue):
+		v.Result = FailedClosed // a mistake in the program opens nothing
 	case ctx.Err() != nil:
-		v.Result = Cancelled
+		v.Result = Canceled
 	case g.cfg.OnFailure == FailOpen:
 		v.Result, v.Pass = FailedOpen, true
 	default:
@@ -134,10 +146,49 @@ func (g *Guard) Check(ctx context.Context, key string, cost int64) Verdict {
 }
 
 func (g *Guard) take(ctx context.Context, key string, cost int64) (Decision, error) {
+	if g.cfg.Limiter == nil {
+		return Decision{}, errZeroGuard
+	}
+	d, wait, err := reserve(ctx, g.cfg.Limiter, key, cost, g.cfg.Budget)
+	if err != nil || wait <= 0 {
+		return d, err
+	}
+	return await(ctx, g.cfg.Limiter, key, cost, d, wait)
+}
+
+// Reserve is Check for a request that may turn out to do nothing: its units can
+// be given back.
+func (g *Guard) Reserve(ctx context.Context, key string, cost int64) *Reservation {
+	return &Reservation{Verdict: g.Check(ctx, key, cost), guard: g}
+}
+
+// Reservation is the verdict on a request whose units can be given back. Make
+// one with [Guard.Reserve]; it is for one goroutine. The zero value does not
+// pass, and has nothing to give back.
+type Reservation struct {
+	Verdict
+	guard *Guard // nil: nothing to give back
+}
+
+// GiveBack gives the units back, so that others may take them: the request did
+// nothing. It does nothing where none were taken, or where the limiter takes
+// none back; only the first call counts. An error means that they remain taken.
+// It uses the guard's budget, and works when the request's context has ended.
+func (r *Reservation) GiveBack(ctx context.Context) error {
+	g := r.guard
+	if g == nil || !r.Decision.Allowed || r.Cost == 0 {
+		return nil
+	}
+	r.guard = nil
+	l, ok := g.cfg.Limiter.(Restorer)
+	if !ok {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
 	if g.cfg.Budget > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, g.cfg.Budget)
 		defer cancel()
 	}
-	return g.cfg.Limiter.Take(ctx, key, cost)
+	return l.Restore(ctx, r.Key, r.Cost)
 }

@@ -34,7 +34,7 @@ func TestTheStoreHoldsAsManyKeysAsItSaysAndNeverGrows(t *testing.T) {
 			t.Fatalf("key %s: %+v, %v", key, d, err)
 		}
 	}
-	if got := k.ActiveAt(k.base); got != n {
+	if got := k.active(0); got != n {
 		t.Errorf("%d keys active, want %d", got, n)
 	}
 	full := 0

@@ -8,10 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leanovate/gopter"
-	"github.com/leanovate/gopter/gen"
-	"github.com/leanovate/gopter/prop"
-
 	"github.com/returnkit/returnkit/throttle/internal/law"
 )
 
@@ -21,57 +17,6 @@ func breaks(l Limit, admitted []law.Arrival) string {
 
 func (l Limit) leaky() *law.Leaky {
 	return &law.Leaky{Interval: l.Interval(), Tolerance: l.Tolerance()}
-}
-
-func TestPropertyAThrottleAdmitsAtMostItsRateAndItsBurst(t *testing.T) {
-	parameters := gopter.DefaultTestParameters()
-	parameters.MinSuccessfulTests = 300
-	properties := gopter.NewProperties(parameters)
-	run := func(count, per, burst int64, seed uint64, backwards bool) string {
-		l := Limit{Count: count, Per: time.Duration(per), Burst: burst}
-		rng := rand.New(rand.NewPCG(seed, 1))
-		s, k := mustSingle(t, l), mustKeyed(t, l, 2)
-		reference := l.leaky()
-		var now int64
-		var admitted []law.Arrival
-		for range 120 {
-			// Around the interval, often exactly, often at once, sometimes a pause.
-			switch rng.IntN(5) {
-			case 0:
-				now += int64(l.Interval())
-			case 1:
-				now += rng.Int64N(2*int64(l.Interval()) + 1)
-			case 2:
-				now += rng.Int64N(int64(l.Tolerance()) + 1)
-			}
-			at := now
-			if backwards && rng.IntN(4) == 0 {
-				at = max(0, now-rng.Int64N(2*int64(l.Interval())+1))
-			}
-			cost := 1 + rng.Int64N(min(burst, 4))
-			d, err := s.take(at, cost)
-			e, err2 := k.take("a", at, cost)
-			if err != nil || err2 != nil || d != e {
-				return fmt.Sprintf("Single %+v, %v; Keyed %+v, %v", d, err, e, err2)
-			}
-			if !backwards && d.Allowed != reference.Allow(time.Duration(at), cost) {
-				return fmt.Sprintf("at %d a cost of %d: %+v, the reference differs", at, cost, d)
-			}
-			if d.Allowed {
-				admitted = append(admitted, law.Arrival{At: time.Duration(at), Cost: cost})
-			} else if _, ok := s.gcra.next(s.tat.Load(), at+int64(d.RetryAfter), cost); !ok {
-				return fmt.Sprintf("RetryAfter %v is too short", d.RetryAfter)
-			}
-		}
-		return breaks(l, admitted)
-	}
-	for _, backwards := range []bool{false, true} {
-		properties.Property(fmt.Sprintf("in every stretch of time (clock running backwards: %v)", backwards), prop.ForAll(
-			func(count, per, burst int64, seed uint64) string { return run(count, per, burst, seed, backwards) },
-			gen.Int64Range(1, 1000), gen.Int64Range(1000, int64(10*time.Second)), gen.Int64Range(1, 50), gen.UInt64(),
-		))
-	}
-	properties.TestingRun(t)
 }
 
 // TestKeyedFollowsAMapOfPlainLimiters compares a small store, in which keys are
@@ -101,14 +46,15 @@ func TestKeyedFollowsAMapOfPlainLimiters(t *testing.T) {
 			t.Fatalf("step %d: %v", step, err)
 		}
 		if want := p.Allow(time.Duration(now), cost); d.Allowed != want {
-			t.Fatalf("step %d at %v: key %s, cost %d: %+v, the reference says %v", step, time.Duration(now), key, cost, d, want)
+			t.Fatalf("step %d at %v: key %s, cost %d: %+v, the reference says %v", step, time.Duration(now), key,
+				cost, d, want)
 		}
 		if !d.Allowed {
 			refused++
 		}
 	}
-	for i := range k.stripes {
-		if k.stripes[i].forgotten.Load() > 0 {
+	for i := range k.table.stripes {
+		if k.table.stripes[i].forgotten.Load() > 0 {
 			forgotten++
 		}
 	}

@@ -33,7 +33,8 @@ func (l Limit) Validate() error {
 	case l.Per <= 0 || l.Per > maxPer:
 		return fmt.Errorf("throttle: Limit.Per is %v, allowed is 1ns to %v", l.Per, maxPer)
 	case l.Count <= 0 || l.Count > int64(l.Per):
-		return fmt.Errorf("throttle: Limit.Count is %d, allowed is 1 to %d (one per nanosecond of Per)", l.Count, int64(l.Per))
+		return fmt.Errorf("throttle: Limit.Count is %d, allowed is 1 to %d (one per nanosecond of Per)",
+			l.Count, int64(l.Per))
 	case l.Burst <= 0 || l.Burst > int64(maxTolerance/l.Interval()):
 		return fmt.Errorf("throttle: Limit.Burst is %d, allowed is 1 to %d at %d per %v",
 			l.Burst, int64(maxTolerance/l.Interval()), l.Count, l.Per)
@@ -41,13 +42,32 @@ func (l Limit) Validate() error {
 	return nil
 }
 
-// Interval is the time that one unit takes: Per / Count, rounded up to whole
-// nanoseconds. Per and Count must be positive.
+// Interval returns the time that one unit takes: Per / Count, rounded up to
+// whole nanoseconds. It returns 0 if Per or Count is not positive.
 func (l Limit) Interval() time.Duration {
+	if l.Per <= 0 || l.Count <= 0 {
+		return 0
+	}
 	return (l.Per-1)/time.Duration(l.Count) + 1
 }
 
-// Tolerance is the time in which the burst is earned: Burst intervals.
+// Share returns the part of the limit that one of n processes takes when they
+// cannot share it: Count / n per Per and Burst / n, each at least one unit. With
+// n below 2 it is the limit itself.
+func (l Limit) Share(n int) Limit {
+	if n < 2 {
+		return l
+	}
+	if l.Count < int64(n) { // keep the rate exact where Count does not divide
+		l.Per = min(l.Per*time.Duration(n), maxPer)
+	} else {
+		l.Count /= int64(n)
+	}
+	l.Burst = max(1, l.Burst/int64(n))
+	return l
+}
+
+// Tolerance returns the time in which the burst is earned: Burst intervals.
 func (l Limit) Tolerance() time.Duration {
 	return time.Duration(l.Burst) * l.Interval()
 }
@@ -71,46 +91,24 @@ type Decision struct {
 	// ResetAfter is how long from now Remaining will be Limit again, if nothing
 	// is taken.
 	ResetAfter time.Duration
+	// OverShare says that a [Fair] limiter found the key to ask for more than its
+	// share while others asked too.
+	OverShare bool
 }
 
-// gcra is a limit in the form in which it is computed with. Instants are ns
-// since the limiter's own beginning, never negative.
-type gcra struct {
-	interval, tolerance, burst int64
-}
-
-func (l Limit) gcra() gcra {
-	return gcra{interval: int64(l.Interval()), tolerance: int64(l.Tolerance()), burst: l.Burst}
-}
-
-// next returns the theoretical arrival time that a cost of 0 to burst at now
-// would leave of tat, and whether that is admitted. A cost of 0 only looks.
-func (g gcra) next(tat, now, cost int64) (next int64, ok bool) {
-	next = max(tat, now) + cost*g.interval
-	return next, cost == 0 || next-now <= g.tolerance
-}
-
-// admitted is the decision after next has become the tat. It is kept apart from
-// next, because what is reckoned between the reading and the swapping of a tat
-// adds to the chance that the swap fails.
-func (g gcra) admitted(next, now int64) Decision {
-	return Decision{
-		Allowed:    true,
-		Limit:      g.burst,
-		Remaining:  max(0, g.tolerance-(next-now)) / g.interval,
-		ResetAfter: time.Duration(next - now),
-	}
-}
-
-// Decide is the decision on a cost when the key's theoretical arrival time lies
-// ahead of now by so much (zero or less: not at all). It is the arithmetic of
+// Decide returns the decision on a cost when the key's theoretical arrival time
+// lies so far ahead of now (zero or less: not at all). It is the arithmetic of
 // this package for limiters that keep that time elsewhere, in a database or
 // another process: if the cost is allowed, the time ahead becomes
 // [Decision.ResetAfter], and otherwise it stays as it is. Reading it and writing
-// it back must be one atomic step of theirs.
+// it back must be one atomic step.
 //
-// The limit must be valid. The only error is a *[CostError].
+// It returns a *[CostError] if the cost is not 0 to the burst, and the error of
+// [Limit.Validate] if the limit is not valid.
 func (l Limit) Decide(ahead time.Duration, cost int64) (Decision, error) {
+	if err := l.Validate(); err != nil {
+		return Decision{}, err
+	}
 	g := l.gcra()
 	if err := g.check(cost); err != nil {
 		return Decision{Limit: g.burst}, err
@@ -120,15 +118,4 @@ func (l Limit) Decide(ahead time.Duration, cost int64) (Decision, error) {
 		return g.refused(int64(ahead), next, 0), nil
 	}
 	return g.admitted(next, 0), nil
-}
-
-// refused is the decision that leaves tat as it is.
-func (g gcra) refused(tat, next, now int64) Decision {
-	ahead := max(tat-now, 0)
-	return Decision{
-		Limit:      g.burst,
-		Remaining:  max(0, g.tolerance-ahead) / g.interval,
-		RetryAfter: time.Duration(next - now - g.tolerance),
-		ResetAfter: time.Duration(ahead),
-	}
 }

@@ -18,9 +18,9 @@ func TestAClockThatJumpsBackAdmitsNothingTwice(t *testing.T) {
 		at   time.Duration
 		want Decision
 	}{
-		{time.Hour, Decision{true, 1, 0, 0, ms(100)}},
-		{time.Hour - time.Second, Decision{false, 1, 0, ms(1100), ms(1100)}},
-		{time.Hour + ms(100), Decision{true, 1, 0, 0, ms(100)}},
+		{time.Hour, Decision{Allowed: true, Limit: 1, ResetAfter: ms(100)}},
+		{time.Hour - time.Second, Decision{Limit: 1, RetryAfter: ms(1100), ResetAfter: ms(1100)}},
+		{time.Hour + ms(100), Decision{Allowed: true, Limit: 1, ResetAfter: ms(100)}},
 	} {
 		if d, err := s.TakeAt(s.base.Add(step.at), 1); d != step.want || err != nil {
 			t.Errorf("Single, step %d: %+v, %v, want %+v", i, d, err, step.want)

@@ -23,14 +23,15 @@ type QueueConfig struct {
 
 // Queue is a bounded queue in front of work whose concurrency is scarce. It
 // admits requests in the order of their arrival and sheds, at once, one that
-// finds the queue full or would not be answered in time: a request that would
-// be waited for in vain only takes time from those that can still be served.
+// finds the queue full or would not be answered in time: a request whose answer
+// comes too late only takes time from those that can still be served.
 //
-// How long the wait would be is reckoned from the number waiting and the time
-// that recent requests took. A free place is given without reckoning, so that a
-// wrong estimate corrects itself.
+// How long the wait would be is estimated from the number waiting and the time
+// that recent requests took. A free place is given without an estimate, so that
+// a wrong one corrects itself.
 //
-// Make one with [NewQueue]; it may be used by many goroutines at once.
+// Make one with [NewQueue]; it may be used by many goroutines at once. The zero
+// value refuses everything with [ErrZeroValue].
 type Queue struct {
 	cfg QueueConfig
 
@@ -53,8 +54,9 @@ type waiter struct {
 	deadline time.Time
 }
 
-// Place is the leave to run. Give it back with Release. It must not be copied
-// after use.
+// Place is the permission to run, from [Queue.Acquire]. Give it back with
+// Release. It must not be copied after use. Releasing the zero value does
+// nothing.
 type Place struct {
 	_     noCopy
 	queue *Queue // nil: released
@@ -87,8 +89,8 @@ var ErrShed = errors.New("request shed")
 type ShedError struct {
 	Name   string
 	Reason ShedReason
-	// RetryAfter is how long those before it are reckoned to take; zero if that is
-	// not known yet.
+	// RetryAfter is how long those before it are estimated to take; zero if that
+	// is not known yet.
 	RetryAfter time.Duration
 }
 
@@ -100,7 +102,7 @@ func (e *ShedError) Error() string {
 // Is reports whether target is [ErrShed].
 func (e *ShedError) Is(target error) bool { return target == ErrShed }
 
-// QueueStats are the figures of a [Queue].
+// QueueStats are the counts of a [Queue].
 type QueueStats struct {
 	// Running and Waiting are the requests in it now.
 	Running, Waiting int
@@ -118,19 +120,25 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 	case cfg.Name == "":
 		return nil, errors.New("throttle: QueueConfig.Name is empty: name the work that is queued for")
 	case cfg.Concurrency < 1:
-		return nil, fmt.Errorf("throttle: queue %q: QueueConfig.Concurrency is %d, allowed is 1 or more", cfg.Name, cfg.Concurrency)
+		return nil, fmt.Errorf("throttle: queue %q: QueueConfig.Concurrency is %d, allowed is 1 or more",
+			cfg.Name, cfg.Concurrency)
 	case cfg.MaxWaiting < 0:
-		return nil, fmt.Errorf("throttle: queue %q: QueueConfig.MaxWaiting is %d, allowed is 0 or more", cfg.Name, cfg.MaxWaiting)
+		return nil, fmt.Errorf("throttle: queue %q: QueueConfig.MaxWaiting is %d, allowed is 0 or more",
+			cfg.Name, cfg.MaxWaiting)
 	case cfg.MaxWait < 0:
-		return nil, fmt.Errorf("throttle: queue %q: QueueConfig.MaxWait is %v, allowed is 0 (no limit) or more", cfg.Name, cfg.MaxWait)
+		return nil, fmt.Errorf("throttle: queue %q: QueueConfig.MaxWait is %v, allowed is 0 (no limit) or more",
+			cfg.Name, cfg.MaxWait)
 	}
 	return &Queue{cfg: cfg}, nil
 }
 
-// Acquire returns a place, at once or after waiting for one. The error is a
-// *[ShedError] if the request was shed, and otherwise that of ctx, which ended.
-// The deadline of ctx is by when the request must be done, not only begun.
+// Acquire returns a place, at once or after a wait. The error is a *[ShedError]
+// if the request was shed, and otherwise that of ctx, which ended. The deadline
+// of ctx is by when the request must be done, not only begun.
 func (q *Queue) Acquire(ctx context.Context) (Place, error) {
+	if q.cfg.Concurrency == 0 {
+		return Place{}, errZeroQueue
+	}
 	if err := ctx.Err(); err != nil {
 		return Place{}, err
 	}
@@ -153,7 +161,7 @@ func (q *Queue) enter(ctx context.Context) (*waiter, error) {
 		q.stats.Admitted++
 		return nil, nil
 	}
-	wait := q.reckon(q.waiting)
+	wait := q.estimate(q.waiting)
 	if q.waiting >= q.cfg.MaxWaiting {
 		return nil, q.shed(ShedFull, wait)
 	}
@@ -178,9 +186,9 @@ func (q *Queue) enter(ctx context.Context) (*waiter, error) {
 	return w, nil
 }
 
-// reckon estimates the wait behind so many others: Concurrency places, each
+// estimate returns the wait behind so many others: Concurrency places, each
 // given on after the usual time. The lock is held.
-func (q *Queue) reckon(ahead int) time.Duration {
+func (q *Queue) estimate(ahead int) time.Duration {
 	return time.Duration(ahead+1) * q.service / time.Duration(q.cfg.Concurrency)
 }
 
@@ -206,8 +214,8 @@ func (q *Queue) await(ctx context.Context, w *waiter) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !w.queued {
-		// The answer came in the same moment. A place that nobody can use any more
-		// goes to the next.
+		// The answer came in the same moment. A place that this caller cannot use any
+		// more goes to the next.
 		err := <-w.answer
 		if err == nil && ctx.Err() != nil {
 			q.stats.Admitted--
@@ -222,7 +230,7 @@ func (q *Queue) await(ctx context.Context, w *waiter) error {
 		q.stats.Left++
 		return ctx.Err()
 	}
-	return q.shed(ShedWaited, q.reckon(q.waiting))
+	return q.shed(ShedWaited, q.estimate(q.waiting))
 }
 
 // Release gives the place to the next that waits. A second Release does
@@ -252,7 +260,7 @@ func (q *Queue) pass(now time.Time) {
 		q.remove(w)
 		if !w.latestStart.IsZero() && now.After(w.latestStart) ||
 			!w.deadline.IsZero() && now.Add(q.service).After(w.deadline) {
-			w.answer <- q.shed(ShedWaited, q.reckon(q.waiting))
+			w.answer <- q.shed(ShedWaited, q.estimate(q.waiting))
 			continue
 		}
 		q.stats.Admitted++
@@ -289,7 +297,7 @@ func (q *Queue) remove(w *waiter) {
 	q.waiting--
 }
 
-// Stats returns the figures now.
+// Stats returns the counts now.
 func (q *Queue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -178,7 +177,8 @@ func TestQueueLosesNoPlace(t *testing.T) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(i), 5))
 			for range 300 {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.Int64N(int64(2*time.Millisecond))))
+				ctx, cancel := context.WithTimeout(context.Background(),
+					time.Duration(rng.Int64N(int64(2*time.Millisecond))))
 				if rng.IntN(3) == 0 {
 					cancel()
 				}
@@ -212,37 +212,10 @@ func TestQueueLosesNoPlace(t *testing.T) {
 	}
 }
 
-func TestQueueMiddleware(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := mustQueue(t, QueueConfig{Concurrency: 1, MaxWait: time.Second})
-		h := q.Middleware(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if r.URL.Query().Has("panic") {
-				panic(http.ErrAbortHandler)
-			}
-			time.Sleep(1500 * time.Millisecond)
-		}))
-		if w := serve(h, nil); w.Code != 200 {
-			t.Errorf("alone: %d", w.Code)
-		}
-		go serve(h, nil)
-		synctest.Wait()
-		if w := serve(h, nil); w.Code != 429 || w.Header().Get("Retry-After") != "2" {
-			t.Errorf("beside another: %d, %v", w.Code, w.Header())
-		}
-		time.Sleep(2 * time.Second)
-		func() {
-			defer func() { _ = recover() }()
-			serve(h, func(r *http.Request) { r.URL.RawQuery = "panic" })
-		}()
-		if w := serve(h, nil); w.Code != 200 {
-			t.Errorf("after a panic: %d", w.Code)
-		}
-	})
-}
-
 func TestQueueSettingsAreChecked(t *testing.T) {
 	for _, cfg := range []QueueConfig{
-		{Concurrency: 1}, {Name: "q"}, {Name: "q", Concurrency: 1, MaxWaiting: -1}, {Name: "q", Concurrency: 1, MaxWait: -1},
+		{Concurrency: 1}, {Name: "q"}, {Name: "q", Concurrency: 1, MaxWaiting: -1},
+		{Name: "q", Concurrency: 1, MaxWait: -1},
 	} {
 		if _, err := NewQueue(cfg); err == nil {
 			t.Errorf("NewQueue(%+v) gives no error", cfg)

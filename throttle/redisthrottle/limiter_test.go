@@ -84,10 +84,12 @@ func TestServerClockDecides(t *testing.T) {
 		t.Errorf("kept is %q, %v from now, %v", value, until, err)
 	}
 	ttl, err := client.Do(t.Context(), client.B().Pttl().Key("test:a").Build()).AsInt64()
-	if left := time.Until(time.Unix(0, tat)); err != nil || time.Duration(ttl)*time.Millisecond < left || ttl > int64(2*time.Hour/time.Millisecond)+2 {
+	if left := time.Until(time.Unix(0, tat)); err != nil || time.Duration(ttl)*time.Millisecond < left ||
+		ttl > int64(2*time.Hour/time.Millisecond)+2 {
 		t.Errorf("it expires in %d ms and is of use for %v, %v", ttl, left, err)
 	}
-	if encoding, err := client.Do(t.Context(), client.B().ObjectEncoding().Key("test:a").Build()).ToString(); encoding != "int" {
+	encoding, err := client.Do(t.Context(), client.B().ObjectEncoding().Key("test:a").Build()).ToString()
+	if encoding != "int" {
 		t.Errorf("it is stored as %q, %v", encoding, err)
 	}
 }
@@ -184,7 +186,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		{client, "a", throttle.Limit{}, "Limit.Per is 0s"},
 		{client, "a", throttle.Limit{Count: 1, Per: 24 * time.Hour, Burst: 101}, "allowed is up to 2400h"},
 	} {
-		if _, err := redisthrottle.New(tt.client, tt.prefix, tt.limit); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := redisthrottle.New(tt.client, tt.prefix, tt.limit); err == nil ||
+			!strings.Contains(err.Error(), tt.want) {
 			t.Errorf("New(%q, %v): %v, want it to say %q", tt.prefix, tt.limit, err, tt.want)
 		}
 	}
@@ -204,10 +207,9 @@ func TestAWrongPasswordIsAnErrorAtOnce(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := dial(t, server.URL())
-	if err := client.Do(t.Context(), client.B().ConfigSet().ParameterValue().ParameterValue("requirepass", "right").Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := redisthrottle.Dial("unix://:wrong@" + server.Socket()); err == nil || strings.Contains(err.Error(), "wrong@") {
+	do(t, client, "CONFIG", "SET", "requirepass", "right")
+	if _, err := redisthrottle.Dial("unix://:wrong@" + server.Socket()); err == nil ||
+		strings.Contains(err.Error(), "wrong@") {
 		t.Errorf("a wrong password: %v", err)
 	}
 	ok := dial(t, "unix://:right@"+server.Socket())

@@ -104,7 +104,8 @@ func Steps(t *testing.T, open Open) {
 		for _, cost := range []int64{6, -1, 1 << 62} {
 			d, err := take(0, "a", cost)
 			var e *throttle.CostError
-			if !errors.As(err, &e) || !errors.Is(err, throttle.ErrCost) || *e != (throttle.CostError{Cost: cost, Burst: 5}) || d.Allowed {
+			if !errors.As(err, &e) || !errors.Is(err, throttle.ErrCost) ||
+				*e != (throttle.CostError{Cost: cost, Burst: 5}) || d.Allowed {
 				t.Errorf("a cost of %d gives %+v, %v", cost, d, err)
 			}
 		}

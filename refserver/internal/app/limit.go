@@ -2,20 +2,28 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/throttle"
 	"github.com/returnkit/returnkit/throttle/redisthrottle"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
-// limitBudget is how long a shared limit may take to decide. A Redis that is
-// slower than that, or gone, lets checkouts pass: the shop matters more than
-// the limit.
+// limitBudget is how long a shared limit may take to decide. While Redis is
+// slower than that, or away, each process limits by itself.
 const limitBudget = 15 * time.Millisecond
+
+// limitedKeys is how many customers and addresses can have a share of the
+// checkout limit at a time.
+const limitedKeys = 1 << 16
 
 // The queue before the checkout. So many run at once that a payment provider
 // that answers nothing doesn't fill the places before the circuit opens, and
@@ -27,27 +35,39 @@ const (
 	checkoutWait     = 400 * time.Millisecond
 )
 
-// checkoutGate is what stands before the checkout: one limit for all users,
-// shared with other processes where there is a Redis, and behind it a queue of
-// this process.
-type checkoutGate struct {
-	limiter throttle.Limiter
-	shared  bool
+// A checkout's form is small, and is sent in one piece.
+const (
+	checkoutBytes = 32 << 10
+	checkoutBody  = 5 * time.Second
+	bodiesAtOnce  = 2048
+)
+
+// checkoutGuard is what stands before the checkout: the body is read, then one
+// limit is shared by all customers, and by other processes where there is a
+// Redis; behind it is a queue of this process.
+type checkoutGuard struct {
+	limiter throttle.Reserver
+	shared  *throttle.Fallback // nil without a Redis
 	queue   *throttle.Queue
+	known   sessionMemo
 }
 
-// openGate makes the limit and the queue. A Redis that can't be reached is no
-// error: see limitBudget.
-func (s *App) openGate(ctx context.Context) (err error) {
-	s.gate.queue, err = throttle.NewQueue(throttle.QueueConfig{
+// openGuard makes the limit and the queue. A Redis that can't be used is no
+// error: this process then limits by itself, and takes its part of the limit.
+func (s *App) openGuard(ctx context.Context) (err error) {
+	g := &s.checkout
+	g.queue, err = throttle.NewQueue(throttle.QueueConfig{
 		Name: "checkout", Concurrency: checkoutsAtOnce, MaxWaiting: checkoutsWaiting, MaxWait: checkoutWait,
 	})
 	if err != nil {
 		return err
 	}
-	limit := throttle.PerSecond(int64(s.Config.ThrottlingMaxRPS), int64(s.Config.ThrottleBurst()))
+	config := throttle.FairConfig{
+		Limit:   throttle.PerSecond(int64(s.Config.ThrottlingMaxRPS), int64(s.Config.ThrottleBurst())),
+		MaxKeys: limitedKeys,
+	}
 	if s.Config.RedisURL == "" {
-		s.gate.limiter, err = throttle.NewSingle(limit)
+		g.limiter, err = throttle.NewFair(config)
 		return err
 	}
 	client, err := redisthrottle.Dial(string(s.Config.RedisURL))
@@ -55,37 +75,57 @@ func (s *App) openGate(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(func(context.Context) error { client.Close(); return nil })
-	s.gate.shared = true
-	shared, err := redisthrottle.New(client, "throttle:checkout:", limit)
+	shared, err := redisthrottle.NewFair(client, "throttle:checkout:", config)
 	if err != nil {
 		return err
 	}
-	s.gate.limiter = shared
+	config.Limit = config.Limit.Share(s.Config.ThrottlingReplicas)
+	local, err := throttle.NewFair(config)
+	if err != nil {
+		return err
+	}
+	log := observability.Named(s.Log, "throttle")
+	g.shared, err = throttle.NewFallback(throttle.FallbackConfig{
+		Shared: shared, Local: local, Budget: limitBudget,
+		OnChange: func(cause error) {
+			if cause == nil {
+				log.Info("Redis decides on checkouts again", "limit", shared.Limit().String())
+				return
+			}
+			log.Warn("Redis does not decide on checkouts: this process limits by itself",
+				"limit", local.Limit().String(), "error", cause)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	g.limiter = g.shared
 	// The first decision would pay for the connection, and be late.
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := s.gate.check(ctx); err != nil {
-		s.Log.WarnContext(ctx, "Redis does not answer: checkouts are not limited until it does", "error", err)
-	}
+	_ = g.shared.Check(ctx) // OnChange has said so
 	return nil
 }
 
-// check asks for a decision that costs nothing.
-func (g *checkoutGate) check(ctx context.Context) error {
-	_, err := g.limiter.Take(ctx, "health", 0)
-	return err
-}
-
-// register adds what the queue holds to the metrics.
-func (g *checkoutGate) register(r prometheus.Registerer) error {
+// register adds what the queue holds, and whether the limit is local, to the
+// metrics.
+func (g *checkoutGuard) register(r prometheus.Registerer) error {
 	for name, c := range map[string]struct {
 		help  string
-		value func(throttle.QueueStats) int
+		value func() float64
 	}{
-		"checkout_running": {"Checkouts that run now.", func(s throttle.QueueStats) int { return s.Running }},
-		"checkout_waiting": {"Checkouts that wait for one of the places to run.", func(s throttle.QueueStats) int { return s.Waiting }},
+		"checkout_running": {"Checkouts that run now.", func() float64 { return float64(g.queue.Stats().Running) }},
+		"checkout_waiting": {"Checkouts that wait for one of the places to run.",
+			func() float64 { return float64(g.queue.Stats().Waiting) }},
+		"checkout_limit_degraded": {"1 while this process limits checkouts by itself, because Redis does not decide.",
+			func() float64 {
+				if g.shared != nil && g.shared.Degraded() != nil {
+					return 1
+				}
+				return 0
+			}},
 	} {
-		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: c.help}, func() float64 { return float64(c.value(g.queue.Stats())) })
+		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: c.help}, c.value)
 		if err := r.Register(gauge); err != nil {
 			return err
 		}
@@ -93,40 +133,143 @@ func (g *checkoutGate) register(r prometheus.Registerer) error {
 	return nil
 }
 
-// components is Redis, where there is one: without it the limit is off, and
-// the shop degraded.
-func (g *checkoutGate) components() []observability.Component {
-	if !g.shared {
+// components is Redis, where there is one: without it each process limits by
+// itself, and the shop is degraded.
+func (g *checkoutGuard) components() []observability.Component {
+	if g.shared == nil {
 		return nil
 	}
-	return []observability.Component{component("redis", false, g.check)}
+	return []observability.Component{component("redis", false, g.shared.Check)}
 }
 
-// CheckoutLimit is the middleware before the checkout: one limit for all
-// users, then a queue that sheds what it could not answer in time. refused
-// answers what is over the limit or shed, with status 429; Retry-After is set
-// already.
-func (s *App) CheckoutLimit(refused http.Handler) (func(http.Handler) http.Handler, error) {
-	config := throttle.GuardConfig{
-		Limiter: s.gate.limiter, OnFailure: throttle.FailOpen,
+// didNothing reports whether a checkout that was answered with the status cost
+// nothing that the limit protects: an empty cart, a bad card number, no session.
+// A decline (402) was a call to the provider.
+func didNothing(status int) bool {
+	return throttlehttp.ClientErrors(status) && status != http.StatusPaymentRequired
+}
+
+// CheckoutGuard returns the middleware before the checkout, which brings the
+// session with it, in this order:
+//
+//   - no session cookie: the answer is to sign in, and takes nothing;
+//   - the body is read, so that who stops in the middle holds no place;
+//   - the session: a customer's key is the account, and a cookie that opens no
+//     session is counted under its address;
+//   - one limit, of which each key has an equal share while others ask; what did
+//     nothing gives its unit back;
+//   - a queue that sheds what it could not answer in time.
+//
+// refused answers what is over the limit or shed, with status 429, and slow what
+// was not read, with its status; Retry-After is set already.
+func (s *App) CheckoutGuard(refused http.Handler, slow func(http.ResponseWriter, *http.Request, int)) (
+	func(http.Handler) http.Handler, error,
+) {
+	guard, err := throttle.NewGuard(throttle.GuardConfig{
+		Limiter: s.checkout.limiter, OnFailure: throttle.FailClosed,
 		Observe: func(v throttle.Verdict) { s.Metrics.ThrottleDecision(throttleWord(v)) },
-	}
-	if s.gate.shared {
-		config.Budget = limitBudget
-	}
-	guard, err := throttle.NewGuard(config)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := throttle.Middleware(throttle.MiddlewareConfig{
-		Guard: guard, Policy: "checkout", Key: throttle.FixedKey("checkout"), Refused: refused,
 	})
 	if err != nil {
 		return nil, err
 	}
-	queue := s.gate.queue.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.Metrics.ThrottleDecision("shed")
-		refused.ServeHTTP(w, r)
+	address := throttlehttp.AddressKey(s.proxies)
+	limit, err := throttlehttp.New(throttlehttp.Config{
+		Guard: guard, Name: "checkout", Key: throttlehttp.FirstKey(throttlehttp.UserKey(customer), address),
+		GiveBack: didNothing, Refused: refused, Queue: s.checkout.queue,
+		Shed: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.Metrics.ThrottleDecision("shed")
+			refused.ServeHTTP(w, r)
+		}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	body, err := throttlehttp.NewBody(throttlehttp.BodyConfig{
+		MaxBytes: checkoutBytes, Timeout: checkoutBody, Total: bodiesAtOnce, Key: address, Failed: slow,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(next http.Handler) http.Handler {
+		return s.checkout.handler(s.Auth.Load, body.Handler, limit.Handler, next)
+	}, nil
+}
+
+// handler puts the layers around next: session, body and limit.
+func (g *checkoutGuard) handler(session, body, limit func(http.Handler) http.Handler, next http.Handler) http.Handler {
+	anonymous, known := session(next), limit(session(next))
+	limited := limit(next)
+	found := session(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if cookie, err := r.Cookie(auth.CookieName); err == nil {
+			g.known.remember(cookie.Value, customer(r), time.Now())
+		}
+		limited.ServeHTTP(w, r)
 	}))
-	return func(next http.Handler) http.Handler { return limit(queue(next)) }, nil
+	withCookie := body(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if cookie, err := r.Cookie(auth.CookieName); err == nil {
+			if id := g.known.customer(cookie.Value, time.Now()); id != "" {
+				known.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), knownCustomer{}, id)))
+				return
+			}
+		}
+		found.ServeHTTP(w, r)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie(auth.CookieName); err != nil {
+			anonymous.ServeHTTP(w, r)
+			return
+		}
+		withCookie.ServeHTTP(w, r)
+	})
+}
+
+type knownCustomer struct{}
+
+// customer is who the session of a request belongs to, or belonged to a moment
+// ago; "" for nobody.
+func customer(r *http.Request) string {
+	if id, ok := r.Context().Value(knownCustomer{}).(string); ok {
+		return id
+	}
+	u, _ := auth.FromContext(r.Context())
+	return u.ID
+}
+
+// sessionMemo remembers for moments which account a session cookie opened, so
+// that a checkout over the limit costs no query. It says under which key a
+// request is counted and nothing else: whether the session is still good is
+// looked up by whatever passes.
+type sessionMemo struct {
+	slots [1024]atomic.Pointer[rememberedSession]
+}
+
+type rememberedSession struct {
+	cookie   [sha256.Size]byte
+	customer string
+	until    time.Time
+}
+
+const rememberFor = 10 * time.Second
+
+func (m *sessionMemo) slot(cookie [sha256.Size]byte) *atomic.Pointer[rememberedSession] {
+	return &m.slots[binary.LittleEndian.Uint64(cookie[:])%uint64(len(m.slots))]
+}
+
+// remember notes the account of a cookie that was looked up; nobody's is not
+// noted, so that made-up cookies push out none.
+func (m *sessionMemo) remember(cookie, customer string, now time.Time) {
+	if customer == "" {
+		return
+	}
+	sum := sha256.Sum256([]byte(cookie))
+	m.slot(sum).Store(&rememberedSession{cookie: sum, customer: customer, until: now.Add(rememberFor)})
+}
+
+// customer returns the account of a cookie, "" if it is not remembered.
+func (m *sessionMemo) customer(cookie string, now time.Time) string {
+	sum := sha256.Sum256([]byte(cookie))
+	if s := m.slot(sum).Load(); s != nil && s.cookie == sum && now.Before(s.until) {
+		return s.customer
+	}
+	return ""
 }

@@ -33,7 +33,7 @@ func (s *App) openOperations(context.Context) (err error) {
 	}
 	for _, own := range []interface {
 		register(prometheus.Registerer) error
-	}{s.money, &s.gate} {
+	}{s.money, &s.checkout} {
 		if err := own.register(s.Registry); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (s *App) openOperations(context.Context) (err error) {
 			}
 			s.Log.Info("component is up", "component", name)
 		}},
-		append(s.gate.components(), component("database", true, s.DB.Ping),
+		append(s.checkout.components(), component("database", true, s.DB.Ping),
 			component("payment_provider", false, s.checkProvider),
 			component("workers", false, func(ctx context.Context) error {
 				var errs []error

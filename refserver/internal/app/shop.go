@@ -37,7 +37,7 @@ import (
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
-	"github.com/returnkit/returnkit/throttle"
+	"github.com/returnkit/returnkit/throttle/throttlehttp"
 )
 
 // App is everything that pages and commands use. Its fields are set by Open
@@ -73,12 +73,12 @@ type App struct {
 	payments *stripegateway.Gateway
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
-	gate     checkoutGate
+	checkout checkoutGuard
 	recorder *observabilitydb.Recorder
 	rollup   *observabilitydb.Rollup
 	// webhookSecret signs the provider's messages; empty: they are not taken.
 	webhookSecret string
-	proxies       throttle.Proxies
+	proxies       throttlehttp.Proxies
 	group         worker.Group
 	charge        *worker.Loop
 	pursue        *worker.Loop
@@ -117,11 +117,11 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *obser
 			err = errors.Join(err, s.Close(ctx))
 		}
 	}()
-	if s.proxies, err = throttle.ParseProxies(c.TrustedProxies.String()); err != nil {
+	if s.proxies, err = throttlehttp.ParseProxies(c.TrustedProxies.String()); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openPayments, s.openFigures, s.openServices, s.openGate, s.openOperations, s.fill,
+		s.openData, s.openPayments, s.openFigures, s.openServices, s.openGuard, s.openOperations, s.fill,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err

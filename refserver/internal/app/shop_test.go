@@ -229,17 +229,18 @@ func TestACurrencyWithoutDecimalsHasDemoDataToo(t *testing.T) {
 func TestTheCheckoutLimitAdmitsItsRateAndSaysSystemIsBusy(t *testing.T) {
 	t.Parallel()
 	s := open(t, false, "THROTTLING_MAX_RPS=1", "THROTTLING_WINDOW_SECONDS=60")
-	limit, err := s.CheckoutLimit(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	guard, err := s.CheckoutGuard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "System is busy", http.StatusTooManyRequests)
-	}))
+	}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	h := guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	passed := 0
 	for range 20 {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", "/checkout", nil))
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/checkout", nil)
+		r.AddCookie(&http.Cookie{Name: auth.CookieName, Value: "made up"}) // counted under its address
+		h.ServeHTTP(w, r)
 		switch {
 		case w.Code == http.StatusOK:
 			passed++

@@ -61,6 +61,7 @@ type Config struct {
 	ChargeFailureChance    float64       `env:"PAYMENT_CHARGE_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1" allowed:"a number from 0 to 1"`
 	ThrottlingMaxRPS       int           `env:"THROTTLING_MAX_RPS" envDefault:"100" validate:"gte=1,lte=1000000" allowed:"a whole number from 1 to 1000000"`
 	ThrottlingWindow       int           `env:"THROTTLING_WINDOW_SECONDS" envDefault:"1" validate:"gte=1,lte=3600" allowed:"a whole number of seconds from 1 to 3600"`
+	ThrottlingReplicas     int           `env:"THROTTLING_REPLICAS" envDefault:"1" validate:"gte=1,lte=1000" allowed:"a whole number from 1 to 1000"`
 	DataDir                string        `env:"DATA_DIR" envDefault:"./data" allowed:"a folder that this process may write to"`
 	PublicURL              WebURL        `env:"PUBLIC_URL" allowed:"empty, or the http or https address people use, such as https://shop.example.com"`
 	TrustedProxies         Networks      `env:"TRUSTED_PROXIES" allowed:"empty, or IP addresses and networks separated by commas, such as 10.0.0.0/8,192.0.2.1"`

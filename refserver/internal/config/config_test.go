@@ -55,6 +55,7 @@ var variables = []struct {
 	{name: "PAYMENT_CHARGE_FAILURE_PROBABILITY", get: func(c Config) any { return c.ChargeFailureChance }, def: 0.0, good: "1", want: 1.0, refused: []string{"-1", "2", "NaN", "Inf"}},
 	{name: "THROTTLING_MAX_RPS", get: func(c Config) any { return c.ThrottlingMaxRPS }, def: 100, good: "2", want: 2, refused: []string{"0", "-5", "1000001", "fast"}},
 	{name: "THROTTLING_WINDOW_SECONDS", get: func(c Config) any { return c.ThrottlingWindow }, def: 1, good: "60", want: 60, refused: []string{"0", "3601", "1s"}},
+	{name: "THROTTLING_REPLICAS", get: func(c Config) any { return c.ThrottlingReplicas }, def: 1, good: "3", want: 3, refused: []string{"0", "-1", "1001", "all"}},
 	{name: "DATA_DIR", get: func(c Config) any { return c.DataDir }, def: "./data", good: "/srv/shop", want: "/srv/shop"},
 	{name: "PUBLIC_URL", get: func(c Config) any { return c.PublicURL }, def: WebURL(""), good: "https://shop.example.com/", want: WebURL("https://shop.example.com"), refused: []string{"shop.example.com", "ftp://x", "https://", "https://u:p@x", "https://x?y"}},
 	{name: "TRUSTED_PROXIES", get: func(c Config) any { return c.TrustedProxies }, def: Networks(nil), good: "10.1.2.3/8, ::1",

@@ -14,19 +14,26 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 )
 
-// offer has each person send n checkouts, one after the other, and counts those
-// that were let through to the cart, which is empty. An error page fails the
-// test.
+var cash = url.Values{"payment_method": {"Cash"}}
+
+// offer has each person send n checkouts of a mouse, one after the other, and
+// counts those that passed. An error page fails the test.
 func offer(t *testing.T, people []browser, n int) (passed int64) {
 	t.Helper()
 	var count atomic.Int64
 	var all sync.WaitGroup
 	for _, p := range people {
 		all.Go(func() {
+			filled := false
 			for range n {
-				switch a := p.form("/checkout", url.Values{"payment_method": {"Cash"}}); {
-				case a.status == http.StatusBadRequest:
+				if !filled {
+					p.form("/add_to_cart", url.Values{"product_id": {"2"}}).want(t, http.StatusOK)
+					filled = true
+				}
+				switch a := p.form("/checkout", cash); {
+				case a.status == http.StatusOK:
 					count.Add(1)
+					filled = false
 				case a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "":
 					t.Errorf("a checkout is answered %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
 				}
@@ -37,52 +44,49 @@ func offer(t *testing.T, people []browser, n int) (passed int64) {
 	return count.Load()
 }
 
-// It runs beside no other test of this package: a decision has 15 ms, and
-// passes where the processors are too busy to make it.
-func TestShopsOnOneRedisShareTheLimitAndStayOpenWithoutIt(t *testing.T) {
+// TestShopsOnOneRedisShareTheLimitAndKeepItWithoutIt is faults O5 and S11: the
+// limit was off while Redis was away.
+//
+// It runs beside no other test of this package: a decision has 15 ms, and one
+// that is late is made by the shop itself.
+func TestShopsOnOneRedisShareTheLimitAndKeepItWithoutIt(t *testing.T) {
 	redis := redistest.Start(t)
 	people := make([]browser, 8)
 	for i := range people {
-		people[i] = open(t, "REDIS_URL="+redis.URL(), "THROTTLING_MAX_RPS=2").signIn()
+		people[i] = open(t, "REDIS_URL="+redis.URL(), "THROTTLING_MAX_RPS=2", "THROTTLING_REPLICAS=8").signIn()
 	}
 	health := func() observability.Report { return people[0].Health.Report(t.Context()) }
 	if r := health(); r.Components["redis"].Status != observability.StatusUp {
 		t.Errorf("health with Redis: %+v", r)
 	}
-
-	undecided := func() (n int64) {
-		for _, p := range people {
-			for _, sample := range p.Metrics.Snapshot().Counters["throttle_decisions_total"] {
-				if sample.Labels["result"] == "error" {
-					n += int64(sample.Value)
-				}
-			}
-		}
-		return n
+	// The burst is 1 and the rate 2 a second, of all together; each shop alone has
+	// a burst of 1 and an eighth of the rate. Decisions that Redis makes too late on
+	// a busy machine are made by the shops.
+	most := func(begin time.Time) int64 { return 1 + 8 + int64(2*2*time.Since(begin)/time.Second) + 1 }
+	begin := time.Now()
+	passed := offer(t, people, 25)
+	t.Logf("%d of 200 checkouts passed in %s", passed, time.Since(begin))
+	if passed > most(begin) {
+		t.Errorf("%d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin), most(begin))
 	}
-	people[0].eventually("200 checkouts of which Redis decides on most", func() bool {
-		before, begin := undecided(), time.Now()
-		passed := offer(t, people, 25)
-		late, took := undecided()-before, time.Since(begin)
-		t.Logf("%d of 200 checkouts passed in %s, %d of them undecided", passed, took, late)
-		// The burst is 1, the rate 2 a second.
-		if most := 1 + int64(2*took/time.Second) + 1; passed-late > most {
-			t.Errorf("%d of 200 checkouts passed in %s, %d of them undecided; at most %d may", passed, took, late, most)
-		}
-		return late < 100
-	})
 
 	redis.Kill()
-	if passed := offer(t, people, 4); passed != 32 {
-		t.Errorf("without Redis %d of 32 checkouts passed", passed)
+	begin = time.Now()
+	passed = offer(t, people, 25)
+	t.Logf("without Redis %d of 200 checkouts passed in %s", passed, time.Since(begin))
+	if passed == 0 || passed > most(begin) {
+		t.Errorf("without Redis %d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin),
+			most(begin))
 	}
 	people[0].eventually("health to say that Redis is gone", func() bool {
 		r := health()
-		return r.Usable && r.Status == observability.StatusDegraded && r.Components["redis"].Status == observability.StatusDown
+		return r.Usable && r.Status == observability.StatusDegraded &&
+			r.Components["redis"].Status == observability.StatusDown
 	})
 	redis.Restart(t)
-	people[0].eventually("the limit to hold again", func() bool { return offer(t, people, 2) <= 6 })
-	people[0].eventually("health to say that Redis is back", func() bool { return health().Components["redis"].Status == observability.StatusUp })
+	people[0].eventually("health to say that Redis is back", func() bool {
+		return health().Components["redis"].Status == observability.StatusUp
+	})
 }
 
 func TestACheckoutOverTheLimitCostsNoQuery(t *testing.T) {
@@ -91,9 +95,11 @@ func TestACheckoutOverTheLimitCostsNoQuery(t *testing.T) {
 	somebody := b.signIn()
 	c := &statements{}
 	b.DB.AddQueryHook(c)
-	for range 3 { // the first takes the burst
+	somebody.form("/add_to_cart", url.Values{"product_id": {"2"}}).want(t, http.StatusOK)
+	c.sent, c.commits = nil, 0
+	for range 5 { // the first takes the burst, and its session is remembered
 		c.want(t, "before", 0, 0)
-		if a := somebody.form("/checkout", url.Values{"payment_method": {"Cash"}}); a.status == http.StatusTooManyRequests {
+		if a := somebody.form("/checkout", cash); a.status == http.StatusTooManyRequests {
 			a.want(t, http.StatusTooManyRequests, "System is busy")
 			c.want(t, "a checkout over the limit", 0, 0)
 			return
@@ -108,9 +114,9 @@ func TestWhoBringsNoSessionTakesNothingFromTheLimit(t *testing.T) {
 	b := open(t, "THROTTLING_MAX_RPS=1")
 	nobody := browser{b, http.DefaultClient}
 	for range 5 {
-		nobody.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusUnauthorized)
+		nobody.form("/checkout", cash).want(t, http.StatusUnauthorized)
 	}
-	b.signIn().form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusBadRequest)
+	b.signIn().form("/checkout", cash).want(t, http.StatusBadRequest)
 }
 
 func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
@@ -120,7 +126,8 @@ func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
 	somebody.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
 	b.faults(paysim.Faults{LatencyMS: 1000}) // of each of a charge's two calls
 	// One cart, many times: one is charged, and the others wait for it.
-	form := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+	form := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"},
+		"card_type": {"Visa"}}
 	cart, err := b.Orders.Cart(t.Context(), b.super())
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +140,8 @@ func TestACheckoutThatCantBeAnsweredInTimeIsToldSoAtOnce(t *testing.T) {
 			switch a := somebody.form("/checkout", form); {
 			case a.status == http.StatusOK:
 				receipts.Add(1)
-			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "" && strings.Contains(a.body, "System is busy"):
+			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "" &&
+				strings.Contains(a.body, "System is busy"):
 				busy.Add(1)
 			default:
 				t.Errorf("a checkout is answered %d: %s", a.status, shorten(a.body))

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"

@@ -15,7 +15,7 @@ import (
 
 // New returns the handler of the whole shop.
 func New(s *app.App) (http.Handler, error) {
-	limit, err := s.CheckoutLimit(http.HandlerFunc(busy))
+	checkout, err := s.CheckoutGuard(http.HandlerFunc(busy), notRead)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func New(s *app.App) (http.Handler, error) {
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly,
-		Checkout: limit, Card: card, ClientAddress: s.ClientAddress,
+		Checkout: checkout, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
 			Queue: waits, Nights: s.Nightly, Zone: c.DefaultTimezone.Location(),
@@ -48,6 +48,15 @@ func busy(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusTooManyRequests)
 	// A client that has gone away is not our concern.
 	_, _ = io.WriteString(w, busyPage)
+}
+
+// notRead answers a checkout whose form did not arrive, or is too large.
+func notRead(w http.ResponseWriter, _ *http.Request, status int) {
+	text := "The form did not arrive completely. Your cart is kept: go back and try again."
+	if status == http.StatusRequestEntityTooLarge {
+		text = "The form is too large. Your cart is kept: go back and try again."
+	}
+	http.Error(w, text, status)
 }
 
 const busyPage = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +

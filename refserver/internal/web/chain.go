@@ -8,7 +8,6 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 // chain puts the middleware around the routes, outermost first:
@@ -20,8 +19,8 @@ import (
 //	recovery        a panic is one failed request, counted and logged
 //	headers         on every answer, error pages included
 //	cross-site      before a session is looked up, so that it costs nothing
-//	checkout gate   limit and queue: what is over them costs no query
 //	session         one query; who asks
+//	checkout guard  body, session, limit and queue; see app.CheckoutGuard
 //	routes          with their own doors and body limits
 //
 // Static files and probes need no session and stand before it.
@@ -36,7 +35,7 @@ func (s *server) chain() http.Handler {
 	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
 	inner.Handle("/api/", s.session(http.MaxBytesHandler(s.API, maxPhotos)))
 	pages := s.session(s.missing(s.mux))
-	inner.Handle("POST /checkout", s.checkoutGuard(pages))
+	inner.Handle("POST /checkout", s.Checkout(s.missing(s.mux)))
 	inner.Handle("/", pages)
 
 	var h http.Handler = inner
@@ -54,19 +53,6 @@ func (s *server) origin(next http.Handler) http.Handler {
 		info, _ := observability.RequestFrom(r.Context())
 		ctx := event.WithSource(r.Context(), event.Source{Address: s.ClientAddress(r), Request: info.ID})
 		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
-// checkoutGuard puts the limit of the checkout before what stands behind. Who brings no
-// session at all takes nothing from the limit: the answer is to sign in.
-func (s *server) checkoutGuard(next http.Handler) http.Handler {
-	limited := s.Checkout(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := r.Cookie(auth.CookieName); err != nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		limited.ServeHTTP(w, r)
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *server) orderRoutes() {
-	// The limit stands before the session, in chain.
+	// Its session and its limit stand before it, in chain.
 	s.handle("POST /checkout", maxForm, auth.RequireUser(s.denyScript)(s.keyed(true, s.adapt(s.checkout))))
 	s.member("GET /order-history", s.orderHistory)
 	s.member("GET /orders/{id}", s.orderPage)

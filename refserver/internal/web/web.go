@@ -50,7 +50,8 @@ type Deps struct {
 	Queue queue.Queue
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
-	// Checkout stands before POST /checkout: the limiter.
+	// Checkout stands before POST /checkout and brings the session with it: body,
+	// session, limit, queue.
 	Checkout func(http.Handler) http.Handler
 	// Card turns what the card form holds into the provider's payment method.
 	// Nil where the form is off, because the provider's key is live.

@@ -1,4 +1,4 @@
-package throttle
+package throttlehttp
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of the reverse proxies whose word on a client's
-// address is taken. The zero value trusts nobody.
+// Proxies are the networks of the reverse proxies that are trusted to tell a
+// client's address. The zero value trusts nobody.
 type Proxies struct{ nets []netip.Prefix }
 
 // ParseProxies reads networks ("10.0.0.0/8") and single addresses, separated by
@@ -20,13 +20,15 @@ func ParseProxies(list string) (Proxies, error) {
 		if err != nil {
 			addr, addrErr := netip.ParseAddr(word)
 			if addrErr != nil || addr.Zone() != "" {
-				return Proxies{}, fmt.Errorf("throttle: trusted proxy %q, allowed is an IP address or a network such as 10.0.0.0/8", word)
+				return Proxies{}, fmt.Errorf("throttlehttp: trusted proxy %q, "+
+					"allowed is an IP address or a network such as 10.0.0.0/8", word)
 			}
 			net = netip.PrefixFrom(addr, addr.BitLen())
 		}
 		if net.Addr().Is4In6() {
 			if net.Bits() < 96 {
-				return Proxies{}, fmt.Errorf("throttle: trusted proxy %q mixes IPv4 and IPv6, write the IPv4 network alone", word)
+				return Proxies{}, fmt.Errorf("throttlehttp: trusted proxy %q mixes IPv4 and IPv6, "+
+					"write the IPv4 network alone", word)
 			}
 			net = netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)
 		}
@@ -50,8 +52,11 @@ func (p Proxies) Trusts(addr netip.Addr) bool {
 // unless it is a trusted proxy. Then X-Forwarded-For is read from its end, where
 // the nearest proxy wrote, up to the first address that is not a trusted proxy
 // itself. What stands before that was written by the client and proves nothing.
-// Where an entry is no address, the last good one counts. ok is false if the
-// connection has no IP address.
+// Where an entry is no address, the last good one counts. It reports false if
+// the connection has no IP address.
+//
+// Make the outermost proxy replace the header instead of appending to it where
+// it can: then nothing that a client wrote is read at all.
 func (p Proxies) Client(r *http.Request) (addr netip.Addr, ok bool) {
 	addr, ok = parseHop(r.RemoteAddr)
 	if !ok {

@@ -1,4 +1,4 @@
-package throttle
+package throttlehttp
 
 import "net/http"
 
@@ -13,8 +13,9 @@ func FixedKey(key string) KeyFunc {
 }
 
 // UserKey counts by the signed-in user, whose id the function returns; an empty
-// one means that nobody is signed in. The id must come from a verified session,
-// not from what the client says of itself.
+// one means that nobody is signed in. The id must come from a session that was
+// looked up, and never from the cookie itself: who can make up keys has as many
+// shares as they like.
 func UserKey(user func(*http.Request) string) KeyFunc {
 	return func(r *http.Request) (string, bool) {
 		id := user(r)

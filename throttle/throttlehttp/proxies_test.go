@@ -1,4 +1,4 @@
-package throttle
+package throttlehttp
 
 import (
 	"net/http"
@@ -26,9 +26,11 @@ func TestClientBehindProxies(t *testing.T) {
 		{"nobody is trusted: the header counts nothing", "", "203.0.113.9:1000", []string{"1.2.3.4"}, "203.0.113.9"},
 		{"a stranger's header counts nothing", ours, "203.0.113.9:1000", []string{"1.2.3.4"}, "203.0.113.9"},
 		{"our proxy's word counts", ours, "10.0.0.1:1000", []string{"203.0.113.9"}, "203.0.113.9"},
-		{"what the client wrote before it does not", ours, "10.0.0.1:1000", []string{"1.2.3.4, 203.0.113.9"}, "203.0.113.9"},
+		{"what the client wrote before it does not", ours, "10.0.0.1:1000", []string{"1.2.3.4, 203.0.113.9"},
+			"203.0.113.9"},
 		{"nor in a line of its own", ours, "10.0.0.1:1000", []string{"1.2.3.4", "203.0.113.9"}, "203.0.113.9"},
-		{"a chain of ours is followed", ours, "10.0.0.1:1000", []string{"203.0.113.9, 192.168.1.1", "10.9.9.9"}, "203.0.113.9"},
+		{"a chain of ours is followed", ours, "10.0.0.1:1000", []string{"203.0.113.9, 192.168.1.1", "10.9.9.9"},
+			"203.0.113.9"},
 		{"all are ours: the farthest", ours, "10.0.0.1:1000", []string{"10.1.1.1, 10.2.2.2"}, "10.1.1.1"},
 		{"no header: the proxy", ours, "10.0.0.1:1000", nil, "10.0.0.1"},
 		{"rubbish stops the search", ours, "10.0.0.1:1000", []string{"203.0.113.9, unknown, 10.2.2.2"}, "10.2.2.2"},
@@ -56,7 +58,8 @@ func TestClientBehindProxies(t *testing.T) {
 
 func TestParseProxiesNamesWhatItCannotRead(t *testing.T) {
 	for _, bad := range []string{"10.0.0.0/33", "proxy.local", "10.0.0.1, x", "fe80::1%eth0", "::ffff:0:0/64"} {
-		if _, err := ParseProxies(bad); err == nil || !strings.Contains(err.Error(), "allowed is") && !strings.Contains(err.Error(), "mixes") {
+		if _, err := ParseProxies(bad); err == nil || !strings.Contains(err.Error(), "allowed is") &&
+			!strings.Contains(err.Error(), "mixes") {
 			t.Errorf("ParseProxies(%q): %v", bad, err)
 		}
 	}
