@@ -108,16 +108,24 @@ func open(r io.Reader, l ImageLimits) (p *photo.Picture, price int64, err error)
 		return nil, 0, fmt.Errorf("returns: read photo: %w", err)
 	}
 	if size > l.MaxBytes {
-		return nil, 0, evidenceError(CodePhotoTooLarge,
-			"It is larger than %s, the most that is allowed; take it with a lower resolution or quality.", megabytes(l.MaxBytes))
+		return nil, 0, evidenceError(
+			CodePhotoTooLarge,
+			"It is larger than %s, the most that is allowed; take it with a lower resolution or quality.",
+			megabytes(l.MaxBytes),
+		)
 	}
 	p, err = photo.Read(src)
 	if err != nil {
 		return nil, 0, unreadable(p, err)
 	}
 	if p.Pixels() > l.MaxPixels {
-		return nil, 0, evidenceError(CodePhotoTooLarge, "It has %d x %d pixels; at most %d million pixels in all are allowed.",
-			p.Width, p.Height, l.MaxPixels/1_000_000)
+		return nil, 0, evidenceError(
+			CodePhotoTooLarge,
+			"It has %d x %d pixels; at most %d million pixels in all are allowed.",
+			p.Width,
+			p.Height,
+			l.MaxPixels/1_000_000,
+		)
 	}
 	if price = p.Memory(l.MaxSide); price > l.MaxMemory {
 		return nil, 0, evidenceError(CodePhotoTooLarge,
@@ -159,7 +167,11 @@ func unreadable(p *photo.Picture, err error) error {
 	case errors.Is(err, photo.ErrAnimated):
 		return evidenceError(CodeEvidence, "It is an animated WebP, which we can't read; send a single picture of it.")
 	case errors.Is(err, photo.ErrUnsupported):
-		return evidenceError(CodeEvidence, "It is a %s image of a rare kind, which we can't read; save it as a JPEG and send that.", p.Type)
+		return evidenceError(
+			CodeEvidence,
+			"It is a %s image of a rare kind, which we can't read; save it as a JPEG and send that.",
+			p.Type,
+		)
 	case errors.Is(err, photo.ErrTruncated):
 		return evidenceError(CodeEvidence, "It begins like a %s image but ends too early; it may be cut off.", p.Type)
 	case errors.Is(err, photo.ErrDamaged):
@@ -253,7 +265,10 @@ func (s *Service) keepOne(ctx context.Context, account string, u Upload, at time
 	}
 	release, err := s.memory.Acquire(ctx, account, price)
 	if errors.Is(err, budget.ErrBusy) {
-		return Evidence{}, evidenceError(CodeBusy, "Many photos of your account are being read at this moment. Wait for them, then send it again.")
+		return Evidence{}, evidenceError(
+			CodeBusy,
+			"Many photos of your account are being read at this moment. Wait for them, then send it again.",
+		)
 	}
 	if err != nil {
 		return Evidence{}, fmt.Errorf("returns: photo: %w", err)
@@ -271,7 +286,8 @@ func (s *Service) keepOne(ctx context.Context, account string, u Upload, at time
 
 func (s *Service) put(ctx context.Context, p Photo, at time.Time) (Evidence, error) {
 	e := Evidence{
-		ID: s.cfg.NewID(), ContentType: p.ContentType, Bytes: int64(len(p.Data)), Width: p.Width, Height: p.Height, UploadedAt: at,
+		ID: s.cfg.NewID(), ContentType: p.ContentType, Bytes: int64(len(p.Data)), Width: p.Width, Height: p.Height,
+		UploadedAt: at,
 	}
 	ending := "jpg"
 	if p.ContentType == "image/png" {

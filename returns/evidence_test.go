@@ -31,7 +31,8 @@ func TestAPhotoIsPricedBeforeItIsDecoded(t *testing.T) {
 		sent  []byte
 		words []string
 	}{
-		{"40 megapixels progressive", progressive(6324, 6324), []string{"6324 x 6324 pixels (progressive JPEG, 4:4:4)", "at most 256 MB are allowed"}},
+		{"40 megapixels progressive", progressive(6324, 6324),
+			[]string{"6324 x 6324 pixels (progressive JPEG, 4:4:4)", "at most 256 MB are allowed"}},
 		{"53 megapixels", progressive(7300, 7300), []string{"7300 x 7300 pixels", "at most 52 million pixels"}},
 	} {
 		_, err := returns.CleanImage(bytes.NewReader(c.sent), returns.ImageLimits{})
@@ -46,7 +47,9 @@ func TestAPhotoIsPricedBeforeItIsDecoded(t *testing.T) {
 		}
 	}
 	// What is allowed passes the header, and is then found to be cut off.
-	if _, err := returns.CleanImage(bytes.NewReader(progressive(6000, 4000)), returns.ImageLimits{}); returns.CodeOf(err) != returns.CodeEvidence {
+	if _, err := returns.CleanImage(bytes.NewReader(progressive(6000, 4000)), returns.ImageLimits{}); returns.CodeOf(
+		err,
+	) != returns.CodeEvidence {
 		t.Errorf("24 megapixels: %v", err)
 	}
 }
@@ -81,17 +84,33 @@ func webpOf() []byte {
 // animatedWebP is one frame of one pixel in an animation.
 func animatedWebP() []byte {
 	chunk := func(name, body string) string {
-		return name + string(binary.LittleEndian.AppendUint32(nil, uint32(len(body)))) + body + strings.Repeat("\x00", len(body)%2)
+		return name + string(
+			binary.LittleEndian.AppendUint32(nil, uint32(len(body))),
+		) + body + strings.Repeat(
+			"\x00",
+			len(body)%2,
+		)
 	}
 	picture := string(webpOf()[12:])
-	body := "WEBP" + chunk("VP8X", "\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00") + chunk("ANIM", "\x00\x00\x00\x00\x00\x00") +
-		chunk("ANMF", strings.Repeat("\x00", 16)+picture)
+	body := "WEBP" + chunk(
+		"VP8X",
+		"\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00",
+	) + chunk(
+		"ANIM",
+		"\x00\x00\x00\x00\x00\x00",
+	) +
+		chunk(
+			"ANMF",
+			strings.Repeat("\x00", 16)+picture,
+		)
 	return []byte(chunk("RIFF", body))
 }
 
 // turned is a JPEG whose EXIF says it is turned, with a comment.
 func turned(data []byte, orientation byte) []byte {
-	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(orientation) + "\x00\x00\x00\x00\x00\x00SECRET PLACE"
+	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(
+		orientation,
+	) + "\x00\x00\x00\x00\x00\x00SECRET PLACE"
 	segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(len(exif)+2))
 	out := append([]byte{0xff, 0xd8}, segment...)
 	return append(append(out, exif...), data[2:]...)
@@ -117,7 +136,16 @@ func TestAPhotoIsMadeAnew(t *testing.T) {
 			continue
 		}
 		if p.ContentType != c.kind || p.Width != c.w || p.Height != c.h {
-			t.Errorf("%s: %s of %d x %d, want %s of %d x %d", c.name, p.ContentType, p.Width, p.Height, c.kind, c.w, c.h)
+			t.Errorf(
+				"%s: %s of %d x %d, want %s of %d x %d",
+				c.name,
+				p.ContentType,
+				p.Width,
+				p.Height,
+				c.kind,
+				c.w,
+				c.h,
+			)
 		}
 		if bytes.Contains(p.Data, []byte("SECRET")) || bytes.Contains(p.Data, []byte("Exif")) {
 			t.Errorf("%s: what was sent is still in it", c.name)
@@ -169,10 +197,12 @@ func TestWhatIsNoPhotoIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
-	if _, err := returns.CleanImage(bytes.NewReader(header(50_000, 50_000)), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "50000 x 50000") {
+	if _, err := returns.CleanImage(bytes.NewReader(header(50_000, 50_000)), returns.ImageLimits{}); err == nil ||
+		!strings.Contains(err.Error(), "50000 x 50000") {
 		t.Errorf("the refusal does not name the size: %v", err)
 	}
-	if _, err := returns.CleanImage(bytes.NewReader(animatedWebP()), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "animated") {
+	if _, err := returns.CleanImage(bytes.NewReader(animatedWebP()), returns.ImageLimits{}); err == nil ||
+		!strings.Contains(err.Error(), "animated") {
 		t.Errorf("the refusal does not say that it is an animation: %v", err)
 	}
 }
@@ -201,8 +231,10 @@ func TestLimitsOfPhotosHaveLimits(t *testing.T) {
 		})
 		for what, err := range map[string]error{"a service": service, "a photo": photo} {
 			switch {
-			case c.want == "" && what == "a photo" && returns.CodeOf(err) == returns.CodePhotoTooLarge: // larger than one byte
-			case c.want == "" && err != nil, c.want != "" && (returns.CodeOf(err) != returns.CodeInvalid || !strings.Contains(err.Error(), c.want)):
+			case c.want == "" && what == "a photo" &&
+				returns.CodeOf(err) == returns.CodePhotoTooLarge: // larger than one byte
+			case c.want == "" && err != nil,
+				c.want != "" && (returns.CodeOf(err) != returns.CodeInvalid || !strings.Contains(err.Error(), c.want)):
 				t.Errorf("%+v for %s: %v, want a refusal of %q", c.l, what, err, c.want)
 			}
 		}
@@ -212,7 +244,8 @@ func TestLimitsOfPhotosHaveLimits(t *testing.T) {
 // FuzzCleanImage: I16, whatever is sent.
 func FuzzCleanImage(f *testing.F) {
 	for _, seed := range [][]byte{
-		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), animatedWebP(), turned(jpegOf(5, 3), 8), []byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
+		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), animatedWebP(), turned(jpegOf(5, 3), 8),
+		[]byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
 	} {
 		f.Add(seed)
 	}
@@ -256,8 +289,10 @@ func TestARefusalSaysWhichPhoto(t *testing.T) {
 		want    string
 	}{
 		{"one without a name", []returns.Upload{{Body: bytes.NewReader(cut)}}, "The photo can't be used."},
-		{"one by name", []returns.Upload{{Name: "a.jpg", Body: bytes.NewReader(cut)}}, "The photo (a.jpg) can't be used."},
-		{"the second", []returns.Upload{{Name: "a.jpg", Body: bytes.NewReader(good)}, {Name: "b.jpg", Body: bytes.NewReader(cut)}}, "Photo 2 of 2 (b.jpg) can't be used."},
+		{"one by name", []returns.Upload{{Name: "a.jpg", Body: bytes.NewReader(cut)}},
+			"The photo (a.jpg) can't be used."},
+		{"the second", []returns.Upload{{Name: "a.jpg", Body: bytes.NewReader(good)}, {Name: "b.jpg",
+			Body: bytes.NewReader(cut)}}, "Photo 2 of 2 (b.jpg) can't be used."},
 		{"the third is none", []returns.Upload{
 			{Body: bytes.NewReader(good)}, {Body: bytes.NewReader(good)}, {Body: strings.NewReader("<?php ?>")},
 		}, "Photo 3 of 3 can't be used. It is not a photo"},
@@ -299,8 +334,10 @@ func TestARequestIsJudgedBeforeAPhotoIsRead(t *testing.T) {
 		set  func(*returns.Request)
 		want returns.Code
 	}{
-		{"somebody else's order", func(q *returns.Request) { q.CustomerID = "bob" }, returns.Code(returns.NotYourOrder)},
-		{"units that another case holds", func(q *returns.Request) { q.Items[0].Quantity = 2 }, returns.Code(returns.AlreadyReturned)},
+		{"somebody else's order", func(q *returns.Request) { q.CustomerID = "bob" },
+			returns.Code(returns.NotYourOrder)},
+		{"units that another case holds", func(q *returns.Request) { q.Items[0].Quantity = 2 },
+			returns.Code(returns.AlreadyReturned)},
 		{"a second file that is no photo", func(q *returns.Request) {
 			q.Photos = append(q.Photos, returns.Upload{Body: strings.NewReader("GIF88a is none")})
 		}, returns.Code(returns.PhotoTypeNotAllowed)},

@@ -131,13 +131,16 @@ func (s *Service) file(ctx context.Context, q Request, demoRMA string) (Return, 
 			return nil, err
 		}
 		d := Draft{
-			ID: id, OrderID: j.order.ID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason, Details: q.Details,
-			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || j.terms.Policy.AutoAuthorize && v.Eligible,
+			ID: id, OrderID: j.order.ID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason,
+			Details:  q.Details,
+			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" ||
+				j.terms.Policy.AutoAuthorize && v.Eligible,
 		}
 		for i, item := range q.Items {
 			bought, _ := j.order.Line(item.OrderLineID)
 			d.Lines = append(d.Lines, Line{
-				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
+				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name,
+				Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
 		r, err := File(d, j.now)

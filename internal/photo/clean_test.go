@@ -59,7 +59,8 @@ func cleaned(t testing.TB, data []byte, side int) (Cleaned, image.Image) {
 func near(t *testing.T, what string, got color.Color, want color.RGBA, most int) {
 	t.Helper()
 	c := color.NRGBAModel.Convert(got).(color.NRGBA)
-	for _, d := range []int{int(c.R) - int(want.R), int(c.G) - int(want.G), int(c.B) - int(want.B), int(c.A) - int(want.A)} {
+	for _, d := range []int{int(c.R) - int(want.R), int(c.G) - int(want.G), int(c.B) - int(want.B),
+		int(c.A) - int(want.A)} {
 		if d > most || d < -most {
 			t.Errorf("%s is %v, want %v", what, c, want)
 			return
@@ -141,7 +142,8 @@ func TestJPEGsAreDecodedAsTheStandardLibraryDoes(t *testing.T) {
 			worst := 0
 			for y := range fixtureH {
 				for x := range fixtureW {
-					a, b := color.RGBAModel.Convert(got.At(x, y)).(color.RGBA), color.RGBAModel.Convert(want.At(x, y)).(color.RGBA)
+					a, b := color.RGBAModel.Convert(got.At(x, y)).(color.RGBA), color.RGBAModel.Convert(want.At(x,
+						y)).(color.RGBA)
 					if yc, ok := got.(*image.YCbCr); ok {
 						// Colors are interpolated here and repeated there; compare the luma.
 						if w, ok := want.(*image.YCbCr); ok {

@@ -1,6 +1,7 @@
 package photo
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -139,42 +140,61 @@ func (d *jpegReader) segment(m byte) error {
 	if n < 0 {
 		return ErrDamaged
 	}
-	isFrame := m >= markerSOF0 && m <= markerSOF15 && m != markerDHT && m != markerJPG && m != markerDAC
-	wanted := m == markerDHT || m == markerDQT || m == markerDRI || m == markerAPP0 || m == markerAPP14 || m == markerAPP1 && d.exif == nil
-	if !isFrame && !wanted {
+	read := d.readerOf(m)
+	if read == nil {
 		return d.in.skip(n)
 	}
 	data := make([]byte, n)
 	if err := d.in.full(data); err != nil {
 		return err
 	}
+	return read(m, data)
+}
+
+// readerOf is what reads the segments of a marker; nil for one that does not
+// matter.
+func (d *jpegReader) readerOf(m byte) func(m byte, data []byte) error {
 	switch m {
 	case markerDHT:
-		return d.readHuffman(data)
+		return d.readHuffman
 	case markerDQT:
-		return d.readQuant(data)
+		return d.readQuant
 	case markerDRI:
-		if n != 2 {
-			return ErrDamaged
+		return d.readRestart
+	case markerAPP0, markerAPP14:
+		return d.readApp
+	case markerAPP1:
+		if d.exif == nil {
+			return d.readApp
 		}
-		d.restartInterval = int(binary.BigEndian.Uint16(data))
-	case markerAPP0, markerAPP1, markerAPP14:
-		d.readApp(m, data)
+	case markerJPG, markerDAC:
 	default:
-		return d.readFrame(m, data)
+		if m >= markerSOF0 && m <= markerSOF15 {
+			return d.readFrame
+		}
 	}
 	return nil
 }
 
-func (d *jpegReader) readApp(m byte, data []byte) {
+func (d *jpegReader) readRestart(_ byte, data []byte) error {
+	if len(data) != 2 {
+		return ErrDamaged
+	}
+	d.restartInterval = int(binary.BigEndian.Uint16(data))
+	return nil
+}
+
+func (d *jpegReader) readApp(m byte, data []byte) error {
+	has := func(prefix string) bool { return bytes.HasPrefix(data, []byte(prefix)) }
 	switch {
-	case m == markerAPP0 && len(data) >= 5 && string(data[:5]) == "JFIF\x00":
+	case m == markerAPP0 && has("JFIF\x00"):
 		d.jfif = true
-	case m == markerAPP14 && len(data) >= 12 && string(data[:5]) == "Adobe":
+	case m == markerAPP14 && len(data) >= 12 && has("Adobe"):
 		d.adobe, d.transform = true, data[11]
-	case m == markerAPP1 && len(data) > len(exifPrefix) && string(data[:len(exifPrefix)]) == exifPrefix:
+	case m == markerAPP1 && has(exifPrefix):
 		d.exif = data
 	}
+	return nil
 }
 
 // readFrame reads the size of the picture and of its planes.
@@ -197,14 +217,18 @@ func (d *jpegReader) readFrame(m byte, data []byte) error {
 	if d.width == 0 || d.height == 0 {
 		return ErrDamaged
 	}
-	d.comps = make([]component, data[5])
-	for i := range d.comps {
-		b := data[6+3*i:]
+	return d.readPlanes(data[6:], int(data[5]))
+}
+
+// readPlanes reads how the n planes of a frame are sampled.
+func (d *jpegReader) readPlanes(data []byte, n int) error {
+	for i := range n {
+		b := data[3*i:]
 		c := component{id: b[0], h: b[1] >> 4, v: b[1] & 15, quant: b[2]}
-		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.quant > 3 || d.byID(c.id) != nil && i > 0 && d.byID(c.id) != &d.comps[i] {
+		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || c.quant > 3 || d.byID(c.id) != nil {
 			return ErrDamaged
 		}
-		d.comps[i] = c
+		d.comps = append(d.comps, c)
 		d.hMax, d.vMax = max(d.hMax, int(c.h)), max(d.vMax, int(c.v))
 	}
 	d.acrossU, d.downU = ceil(d.width, 8*d.hMax), ceil(d.height, 8*d.vMax)
@@ -218,14 +242,14 @@ func (d *jpegReader) readFrame(m byte, data []byte) error {
 
 func (d *jpegReader) byID(id byte) *component {
 	for i := range d.comps {
-		if d.comps[i].id == id && d.comps[i].h > 0 {
+		if d.comps[i].id == id {
 			return &d.comps[i]
 		}
 	}
 	return nil
 }
 
-func (d *jpegReader) readQuant(data []byte) error {
+func (d *jpegReader) readQuant(_ byte, data []byte) error {
 	for len(data) > 0 {
 		wide, to := data[0]>>4, data[0]&15
 		data = data[1:]
@@ -244,7 +268,7 @@ func (d *jpegReader) readQuant(data []byte) error {
 	return nil
 }
 
-func (d *jpegReader) readHuffman(data []byte) error {
+func (d *jpegReader) readHuffman(_ byte, data []byte) error {
 	for len(data) > 0 {
 		if len(data) < 17 {
 			return ErrDamaged
@@ -297,7 +321,14 @@ func (d *jpegReader) sampling() string {
 	if len(d.comps) == 1 {
 		return "gray"
 	}
-	names := map[[2]byte]string{{1, 1}: "4:4:4", {2, 1}: "4:2:2", {2, 2}: "4:2:0", {1, 2}: "4:4:0", {4, 1}: "4:1:1", {4, 2}: "4:1:0"}
+	names := map[[2]byte]string{
+		{1, 1}: "4:4:4",
+		{2, 1}: "4:2:2",
+		{2, 2}: "4:2:0",
+		{1, 2}: "4:4:0",
+		{4, 1}: "4:1:1",
+		{4, 2}: "4:1:0",
+	}
 	c := d.comps
 	if len(c) == 3 && c[1].h == 1 && c[1].v == 1 && c[2].h == 1 && c[2].v == 1 {
 		if name, ok := names[[2]byte{c[0].h, c[0].v}]; ok {

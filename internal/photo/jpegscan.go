@@ -100,13 +100,8 @@ func (d *jpegReader) checkScan(s scanOf, blocks int) error {
 	if len(s.comps) > 1 && blocks > 10 {
 		return ErrDamaged
 	}
-	if d.progressive {
-		switch {
-		case s.first > s.last, s.last > 63, s.low > 13, s.high != 0 && s.high != s.low+1:
-			return ErrDamaged
-		case s.first == 0 && s.last != 0, s.first > 0 && len(s.comps) > 1:
-			return ErrDamaged // the first coefficient goes alone, the others a plane at a time
-		}
+	if d.progressive && !s.orderly() {
+		return ErrDamaged
 	}
 	for _, c := range s.comps {
 		if s.first == 0 && s.high == 0 && !d.tables[0][c.dcTable].ok || s.last > 0 && !d.tables[1][c.acTable].ok {
@@ -117,6 +112,15 @@ func (d *jpegReader) checkScan(s scanOf, blocks int) error {
 		}
 	}
 	return nil
+}
+
+// orderly reports whether a scan of a progressive picture has a range and bits
+// that there can be: the first coefficient goes alone, the others a plane at a
+// time.
+func (s scanOf) orderly() bool {
+	inRange := s.first <= s.last && s.last <= 63 && s.low <= 13
+	apart := s.first == 0 && s.last == 0 || s.first > 0 && len(s.comps) == 1
+	return inRange && apart && (s.high == 0 || s.high == s.low+1)
 }
 
 // data reads the data of a scan, unit by unit. Where a plane goes alone a unit

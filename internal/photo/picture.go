@@ -183,7 +183,11 @@ func (p *Picture) Clean(ctx context.Context, side int) (Cleaned, error) {
 	case "jpeg":
 		m, err = p.cleanJPEG(ctx, side)
 	case "png":
-		m, err = p.collect(side, p.png.lanes(), func(emit func(int, [][]byte)) error { return p.png.decode(ctx, p.src, emit) })
+		m, err = p.collect(
+			side,
+			p.png.lanes(),
+			func(emit func(int, [][]byte)) error { return p.png.decode(ctx, p.src, emit) },
+		)
 	case "gif":
 		m, err = p.cleanGIF(ctx, side)
 	case "webp":
@@ -237,7 +241,15 @@ func (p *Picture) together(planes []*plane, how model) image.Image {
 	case len(out) == 1:
 		return &image.Gray{Pix: out[0], Stride: w, Rect: box}
 	case how == ycc:
-		return &image.YCbCr{Y: out[0], Cb: out[1], Cr: out[2], YStride: w, CStride: w, SubsampleRatio: image.YCbCrSubsampleRatio444, Rect: box}
+		return &image.YCbCr{
+			Y:              out[0],
+			Cb:             out[1],
+			Cr:             out[2],
+			YStride:        w,
+			CStride:        w,
+			SubsampleRatio: image.YCbCrSubsampleRatio444,
+			Rect:           box,
+		}
 	}
 	m := image.NewRGBA(box)
 	for i := range w * h {

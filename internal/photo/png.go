@@ -177,7 +177,8 @@ func (h *pngHeader) readHeader(b []byte) error {
 	}
 	h.width, h.height = int(w), int(height)
 	depths := map[byte]string{
-		pngGray: "\x01\x02\x04\x08\x10", pngRGB: "\x08\x10", pngPalette: "\x01\x02\x04\x08", pngGrayAlpha: "\x08\x10", pngRGBA: "\x08\x10",
+		pngGray: "\x01\x02\x04\x08\x10", pngRGB: "\x08\x10", pngPalette: "\x01\x02\x04\x08",
+		pngGrayAlpha: "\x08\x10", pngRGBA: "\x08\x10",
 	}
 	for _, d := range []byte(depths[h.kind]) {
 		if d == h.depth {

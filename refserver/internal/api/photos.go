@@ -51,7 +51,13 @@ func (a *API) takeIn(w http.ResponseWriter, r *http.Request, v any, judge func(o
 		a.fail(w, in.Request(), err)
 		return
 	}
-	keys.Once(w, in.Request(), key, in.Sum(), a.adapt(func(r *http.Request) (int, any, error) { return do(r, in.Photos) }))
+	keys.Once(
+		w,
+		in.Request(),
+		key,
+		in.Sum(),
+		a.adapt(func(r *http.Request) (int, any, error) { return do(r, in.Photos) }),
+	)
 }
 
 // placed makes sure that what stands for the photos in the object names all of
@@ -61,7 +67,10 @@ func placed(names []string, photos []returns.Upload) error {
 	for i, name := range names {
 		if i >= len(photos) || name != strconv.Itoa(i) {
 			field := "photos[" + strconv.Itoa(i) + "]"
-			return problem.Invalid(field, field+" is no photo; it must be the bytes of an image file in standard base64")
+			return problem.Invalid(
+				field,
+				field+" is no photo; it must be the bytes of an image file in standard base64",
+			)
 		}
 	}
 	return nil

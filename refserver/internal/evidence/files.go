@@ -156,6 +156,8 @@ func (f *Files) Check(context.Context) error {
 	return file.Close()
 }
 
+const pathLetters = "/-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // check accepts relative paths of letters, digits, "-", "_" and ".", parted by
 // slashes, in which no part begins with a dot.
 func check(op, p string) error {
@@ -163,11 +165,15 @@ func check(op, p string) error {
 	for part := range strings.SplitSeq(p, "/") {
 		ok = ok && !strings.HasPrefix(part, ".")
 	}
-	for _, r := range p {
-		ok = ok && (r == '/' || r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	}
+	ok = ok && !strings.ContainsFunc(p, func(r rune) bool {
+		return !strings.ContainsRune(pathLetters, r)
+	})
 	if !ok {
-		return fmt.Errorf("evidence: %s %q: a path is relative and made of letters, digits, - _ . and slashes, no part beginning with a dot", op, p)
+		return fmt.Errorf(
+			"evidence: %s %q: a path is relative, of letters, digits, - _ . and slashes, no part beginning with a dot",
+			op,
+			p,
+		)
 	}
 	return nil
 }

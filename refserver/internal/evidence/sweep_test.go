@@ -38,7 +38,10 @@ func TestPhotosThatNoRowNamesAreSwept(t *testing.T) {
 	if n, err := f.Sweep(ctx, time.Time{}, now.Add(-Grace), names); n != 2 || err != nil {
 		t.Errorf("%d removed, %v; want 2", n, err)
 	}
-	if got := list(t, f, ""); !slices.Equal(got, []string{"2026/04/named.jpg", "2026/05/named.jpg", "2026/05/young.jpg"}) {
+	if got := list(t, f, ""); !slices.Equal(
+		got,
+		[]string{"2026/04/named.jpg", "2026/05/named.jpg", "2026/05/young.jpg"},
+	) {
 		t.Errorf("left: %v", got)
 	}
 	// What was looked at is not looked at again, and without the rows nothing goes.

@@ -90,7 +90,15 @@ func Set(log *slog.Logger) {
 		return
 	}
 	debug.SetMemoryLimit(limit / 100 * (100 - Room))
-	log.Info("memory is limited by the control group", "limit_bytes", limit, "go_limit_bytes", debug.SetMemoryLimit(-1), "photos_bytes", ForPhotos())
+	log.Info(
+		"memory is limited by the control group",
+		"limit_bytes",
+		limit,
+		"go_limit_bytes",
+		debug.SetMemoryLimit(-1),
+		"photos_bytes",
+		ForPhotos(),
+	)
 }
 
 // ForPhotos is how many bytes the photos that are decoded at a time may take.

@@ -83,7 +83,11 @@ func (in *Intake) readFields() error {
 }
 
 func tooMuchText() error {
-	return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf("Beside the photos there is more than %d MB, the most that is allowed.", maxFields>>20))
+	return problem.New(
+		http.StatusRequestEntityTooLarge,
+		"TOO_LARGE",
+		fmt.Sprintf("Beside the photos there is more than %d MB, the most that is allowed.", maxFields>>20),
+	)
 }
 
 func (in *Intake) readParts(parts *multipart.Reader, judge func(url.Values) error) error {

@@ -54,7 +54,8 @@ func (p *paced) start() { p.begun = time.Now() }
 
 func (p *paced) Read(b []byte) (int, error) {
 	took := time.Since(p.begun)
-	if took > p.pace.Longest || took > p.pace.Grace && float64(p.n) < (took-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
+	if took > p.pace.Longest ||
+		took > p.pace.Grace && float64(p.n) < (took-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
 		return 0, tooSlow()
 	}
 	// The answer must not be cut off by the server's own deadline, which counts
@@ -72,5 +73,9 @@ func (p *paced) Read(b []byte) (int, error) {
 }
 
 func tooSlow() error {
-	return problem.New(http.StatusRequestTimeout, "TOO_SLOW", "The photos came too slowly, and the connection was given up. Try again with fewer or smaller photos.")
+	return problem.New(
+		http.StatusRequestTimeout,
+		"TOO_SLOW",
+		"The photos came too slowly, and the connection was given up. Try again with fewer or smaller photos.",
+	)
 }

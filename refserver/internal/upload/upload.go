@@ -109,7 +109,16 @@ type Intake struct {
 // Begin admits the body of a request of the account, and waits where others'
 // bodies come first. The error is a *problem.Error.
 func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string, json bool) (*Intake, error) {
-	in := &Intake{u: u, w: w, r: r, limit: u.largest(json), sum: sha256.New(), release: func() {}, cancel: func() {}, Form: url.Values{}}
+	in := &Intake{
+		u:       u,
+		w:       w,
+		r:       r,
+		limit:   u.largest(json),
+		sum:     sha256.New(),
+		release: func() {},
+		cancel:  func() {},
+		Form:    url.Values{},
+	}
 	in.body = newPaced(w, r, u.cfg.Patience)
 	size := r.ContentLength
 	if size > in.limit {
@@ -125,10 +134,16 @@ func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string,
 	defer cancel()
 	release, err := u.bodies.Acquire(ctx, account, size)
 	if errors.Is(err, budget.ErrBusy) {
-		return in, in.refuse(problem.TooMany("Photos of your account are being sent already. Wait until they are there, then send these."))
+		return in, in.refuse(
+			problem.TooMany(
+				"Photos of your account are being sent already. Wait until they are there, then send these.",
+			),
+		)
 	}
 	if err != nil {
-		return in, in.refuse(problem.Unavailable("Many people are sending photos right now. Wait a moment, then send yours again."))
+		return in, in.refuse(
+			problem.Unavailable("Many people are sending photos right now. Wait a moment, then send yours again."),
+		)
 	}
 	in.release = release
 	in.body.start() // the wait was not the client's
@@ -137,8 +152,11 @@ func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string,
 
 func (in *Intake) tooLarge() error {
 	return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
-		"What was sent is larger than %d MB, the most that is taken at once: %d photos of %d MB. Send fewer or smaller photos.",
-		in.limit>>20, in.u.cfg.Photos, in.u.cfg.PhotoBytes>>20))
+		"What was sent is larger than %d MB, the most there can be: %d photos of %d MB. Send fewer or smaller photos.",
+		in.limit>>20,
+		in.u.cfg.Photos,
+		in.u.cfg.PhotoBytes>>20,
+	))
 }
 
 // refuse reads what is left of the body, within reason, and returns why it is
@@ -197,7 +215,10 @@ func (in *Intake) store(name string, from io.Reader) (int64, error) {
 	}
 	place := len(in.Photos) + 1
 	if place > maxFiles {
-		return 0, problem.Invalid("photos", fmt.Sprintf("There are more than %d photos, the most that can be sent at once.", maxFiles))
+		return 0, problem.Invalid(
+			"photos",
+			fmt.Sprintf("There are more than %d photos, the most that can be sent at once.", maxFiles),
+		)
 	}
 	start := in.size
 	n, err := io.Copy(&written{in}, io.LimitReader(from, in.u.cfg.PhotoBytes+1))
@@ -234,5 +255,10 @@ func (w *written) Write(p []byte) (int, error) {
 }
 
 func noRoom(err error) error {
-	return problem.Caused(problem.Unavailable("Photos can't be stored at the moment. Try again later, or send your request without them."), err)
+	return problem.Caused(
+		problem.Unavailable(
+			"Photos can't be stored at the moment. Try again later, or send your request without them.",
+		),
+		err,
+	)
 }

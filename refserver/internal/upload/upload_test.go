@@ -95,7 +95,20 @@ func form(pairs ...string) (kind, body string) {
 
 func TestAFormIsTakenIn(t *testing.T) {
 	b := newBench(t, Config{})
-	kind, body := form("sale_id", "1", "photos/a.jpg", "first", "photos/b.jpg", "", "photos/", "", "other/x", "passed over", "details", "behind")
+	kind, body := form(
+		"sale_id",
+		"1",
+		"photos/a.jpg",
+		"first",
+		"photos/b.jpg",
+		"",
+		"photos/",
+		"",
+		"other/x",
+		"passed over",
+		"details",
+		"behind",
+	)
 	in := b.begin(kind, body, false)
 	asked := 0
 	err := in.ReadForm(func(f url.Values) error {
@@ -138,7 +151,8 @@ func TestTheSameFormHasTheSameSumHoweverItIsParted(t *testing.T) {
 	if sum("sale_id", "1", "photos/a.jpg", "x") != first {
 		t.Error("the same form has another sum")
 	}
-	for _, other := range [][]string{{"sale_id", "2", "photos/a.jpg", "x"}, {"sale_id", "1", "photos/a.jpg", "y"}, {"sale_id", "1"}} {
+	for _, other := range [][]string{{"sale_id", "2", "photos/a.jpg", "x"}, {"sale_id", "1", "photos/a.jpg", "y"},
+		{"sale_id", "1"}} {
 		if sum(other...) == first {
 			t.Errorf("%v has the same sum", other)
 		}
@@ -165,7 +179,8 @@ func TestWhatIsJudgedBadlyIsKeptNowhere(t *testing.T) {
 		t.Error("a file was made")
 	}
 	in = b.begin(kind, body, false)
-	if p := problem.Of(in.ReadForm(nil)); p.Status != http.StatusServiceUnavailable || !p.Internal || !strings.Contains(p.Message, "can't be stored") {
+	if p := problem.Of(in.ReadForm(nil)); p.Status != http.StatusServiceUnavailable || !p.Internal ||
+		!strings.Contains(p.Message, "can't be stored") {
 		t.Errorf("where nothing can be stored: %+v", p)
 	}
 }
@@ -174,10 +189,12 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 	b := newBench(t, Config{PhotoBytes: 1000})
 	large := strings.Repeat("x", 1001)
 	kind, body := form("photos/a.jpg", "small", "photos/b.jpg", large)
-	if p := problem.Of(b.begin(kind, body, false).ReadForm(nil)); p.Status != 413 || !strings.Contains(p.Message, "Photo 2 (b.jpg) is larger") {
+	if p := problem.Of(b.begin(kind, body, false).ReadForm(nil)); p.Status != 413 ||
+		!strings.Contains(p.Message, "Photo 2 (b.jpg) is larger") {
 		t.Errorf("a photo: %+v", p)
 	}
-	_, err := b.begin("application/json", `{"photos":["`+base64.StdEncoding.EncodeToString([]byte(large))+`"]}`, true).ReadJSON(nil)
+	_, err := b.begin("application/json", `{"photos":["`+base64.StdEncoding.EncodeToString([]byte(large))+`"]}`, true).
+		ReadJSON(nil)
 	if p := problem.Of(err); p.Status != 413 || !strings.Contains(p.Message, "Photo 1 (photos[0]) is larger") {
 		t.Errorf("a photo in JSON: %+v", p)
 	}
@@ -185,7 +202,10 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 	if p := problem.Of(b.begin(kind, body, false).ReadForm(nil)); p.Status != 413 {
 		t.Errorf("a field: %+v", p)
 	}
-	if _, err := b.begin("application/json", `{"details":"`+strings.Repeat("x", maxFields)+`"}`, true).ReadJSON(nil); problem.Of(err).Status != 413 {
+	if _, err := b.begin("application/json", `{"details":"`+strings.Repeat("x", maxFields)+`"}`,
+		true).ReadJSON(nil); problem.Of(
+		err,
+	).Status != 413 {
 		t.Errorf("text in JSON: %v", err)
 	}
 	r := httptest.NewRequest(http.MethodPost, "/", io.LimitReader(zeros{}, 64<<20))
@@ -200,7 +220,8 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 		many = append(many, "photos/a", "x")
 	}
 	kind, body = form(many...)
-	if p := problem.Of(b.begin(kind, body, false).ReadForm(nil)); p.Status != 400 || !strings.Contains(p.Message, "more than 100 photos") {
+	if p := problem.Of(b.begin(kind, body, false).ReadForm(nil)); p.Status != 400 ||
+		!strings.Contains(p.Message, "more than 100 photos") {
 		t.Errorf("files: %+v", p)
 	}
 }
@@ -215,9 +236,12 @@ func TestPhotosInJSONAreTakenIn(t *testing.T) {
 	rand.New(rand.NewSource(1)).Read(data)
 	text := base64.StdEncoding.EncodeToString(data)
 	for _, c := range []struct{ name, body, rest, before string }{
-		{"at the end", `{"sale_id":"1","photos":["` + text + `","QUJD"]}`, `{"sale_id":"1","photos":["0","1"]}`, `{"sale_id":"1","photos":[]}`},
-		{"before the rest", ` { "photos" : [ "` + text + `" , "QUJD" ] , "a":{"photos":["x"]} } `, ` { "photos" : [ "0" , "1" ] , "a":{"photos":["x"]} } `, ` { "photos" : [ ]}`},
-		{"with escapes", `{"photos":["` + strings.NewReplacer("/", `\/`, "+", `\u002b`).Replace(text) + `","QU\nJD"]}`, `{"photos":["0","1"]}`, `{"photos":[]}`},
+		{"at the end", `{"sale_id":"1","photos":["` + text + `","QUJD"]}`, `{"sale_id":"1","photos":["0","1"]}`,
+			`{"sale_id":"1","photos":[]}`},
+		{"before the rest", ` { "photos" : [ "` + text + `" , "QUJD" ] , "a":{"photos":["x"]} } `,
+			` { "photos" : [ "0" , "1" ] , "a":{"photos":["x"]} } `, ` { "photos" : [ ]}`},
+		{"with escapes", `{"photos":["` + strings.NewReplacer("/", `\/`, "+", `\u002b`).Replace(text) +
+			`","QU\nJD"]}`, `{"photos":["0","1"]}`, `{"photos":[]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := b.begin("application/json", c.body, true)
@@ -317,10 +341,15 @@ func TestWhoTricklesIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if words, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(words), "too slowly") {
+	if words, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusRequestTimeout ||
+		!strings.Contains(string(words), "too slowly") {
 		t.Errorf("%s: %s", res.Status, words)
 	}
-	p := &paced{pace: Pace{Grace: time.Second, Rate: 1000, Longest: time.Hour}.withDefaults(), begun: time.Now().Add(-3 * time.Second), n: 1999}
+	p := &paced{
+		pace:  Pace{Grace: time.Second, Rate: 1000, Longest: time.Hour}.withDefaults(),
+		begun: time.Now().Add(-3 * time.Second),
+		n:     1999,
+	}
 	if _, err := p.Read(nil); problem.Of(err).Status != http.StatusRequestTimeout {
 		t.Errorf("1999 bytes in two seconds at a rate of 1000: %v", err)
 	}
@@ -340,7 +369,8 @@ func FuzzForm(f *testing.F) {
 }
 
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"photos":["QUJD","A\/=="]}`, `{"a":[{"photos":["x"]}],"photos":[1]}`, `{"photos":["`, `[]`, `{"\"":"\\"}`} {
+	for _, s := range []string{`{"photos":["QUJD","A\/=="]}`, `{"a":[{"photos":["x"]}],"photos":[1]}`,
+		`{"photos":["`, `[]`, `{"\"":"\\"}`} {
 		f.Add(s)
 	}
 	b := newBench(f, Config{PhotoBytes: 1 << 10})

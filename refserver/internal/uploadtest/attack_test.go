@@ -40,14 +40,18 @@ func (p *process) customer(name string) customer {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	c := customer{p: p, c: &http.Client{Jar: jar, Timeout: 3 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}}
+	c := customer{
+		p: p,
+		c: &http.Client{Jar: jar, Timeout: 3 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}},
+	}
 	for _, f := range []struct {
 		path string
 		form url.Values
 	}{
-		{"/register", url.Values{"username": {name}, "email": {name + "@example.com"}, "password": {"correct horse battery"}}},
+		{"/register", url.Values{"username": {name}, "email": {name + "@example.com"},
+			"password": {"correct horse battery"}}},
 		{"/login", url.Values{"username": {name}, "password": {"correct horse battery"}}},
 		{"/add_to_cart", url.Values{"product_id": {"2"}, "quantity": {"1000"}}},
 		{"/checkout", url.Values{"payment_method": {"Cash"}}},
@@ -129,12 +133,42 @@ func attacks(t *testing.T) []attack {
 		form60[i] = append(progressive(64, 64, 1), make([]byte, 10<<20-1000)...)
 	}
 	return []attack{
-		{"one progressive JPEG of 6324 x 6324, 50 at once", 5, of(20, 50), asForm(progressive(6324, 6324, 1)), []int{413, 429}},
-		{"progressive 4:4:4 of 24 megapixels, within the budget", 5, of(4, 30), asForm(progressive(6000, 4000, 1)), any},
-		{"two 16-bit PNGs of 6324 x 6324", 4, of(2, 20), asForm(zeroPNG(t, 6324, 6324, 16, 0, 0), zeroPNG(t, 6324, 6324, 16, 2, 0)), any},
-		{"two progressive photos of 12 megapixels", 4, of(4, 30), asForm(progressive(4000, 3000, 2), progressive(4000, 3000, 2)), any},
+		{
+			"one progressive JPEG of 6324 x 6324, 50 at once",
+			5,
+			of(20, 50),
+			asForm(progressive(6324, 6324, 1)),
+			[]int{413, 429},
+		},
+		{
+			"progressive 4:4:4 of 24 megapixels, within the budget",
+			5,
+			of(4, 30),
+			asForm(progressive(6000, 4000, 1)),
+			any,
+		},
+		{
+			"two 16-bit PNGs of 6324 x 6324",
+			4,
+			of(2, 20),
+			asForm(zeroPNG(t, 6324, 6324, 16, 0, 0), zeroPNG(t, 6324, 6324, 16, 2, 0)),
+			any,
+		},
+		{
+			"two progressive photos of 12 megapixels",
+			4,
+			of(4, 30),
+			asForm(progressive(4000, 3000, 2), progressive(4000, 3000, 2)),
+			any,
+		},
 		{"an interlaced PNG of 40 megapixels", 4, of(2, 12), asForm(zeroPNG(t, 6324, 6324, 8, 2, 1)), any},
-		{"a gray PNG of 38 kB, 60 at a time of one account", 1, of(6, 60), asForm(zeroPNG(t, 6324, 6324, 8, 0, 0)), any},
+		{
+			"a gray PNG of 38 kB, 60 at a time of one account",
+			1,
+			of(6, 60),
+			asForm(zeroPNG(t, 6324, 6324, 8, 0, 0)),
+			any,
+		},
 		{"a GIF of 48 megapixels", 4, of(2, 12), asForm(zeroGIF(t, 8000, 6000)), any},
 		{"31 MiB of base64 in JSON, 4 at once of one account", 1, 4, asJSON(photo31), any},
 		{"31 MiB of base64 in JSON, of others' orders", 4, of(4, 16), func(c customer) (int, string) {
@@ -143,7 +177,11 @@ func attacks(t *testing.T) []attack {
 		}, []int{404}},
 		{"8 forms of 60 MB", 8, 8, asForm(form60...), any},
 		{"base64 outside of photos", 4, of(4, 16), func(c customer) (int, string) {
-			return c.send("/api/returns", "application/json", strings.NewReader(`{"details":"`+strings.Repeat("A", 31<<20)+`"}`))
+			return c.send(
+				"/api/returns",
+				"application/json",
+				strings.NewReader(`{"details":"`+strings.Repeat("A", 31<<20)+`"}`),
+			)
 		}, []int{413}},
 	}
 }
@@ -185,8 +223,14 @@ func TestAttacksOnUploadsStayWithinTheMemory(t *testing.T) {
 			<-attacked
 			slices.Sort(answers)
 			peak := p.peak()
-			t.Logf("peak %d MiB of %d; %v in %v; an honest photo of 12 megapixels beside it took %v", peak>>20, container>>20,
-				count(answers), time.Since(begun).Round(time.Millisecond), took)
+			t.Logf(
+				"peak %d MiB of %d; %v in %v; an honest photo of 12 megapixels beside it took %v",
+				peak>>20,
+				container>>20,
+				count(answers),
+				time.Since(begun).Round(time.Millisecond),
+				took,
+			)
 			if peak > container {
 				t.Errorf("the process held %d MiB", peak>>20)
 			}

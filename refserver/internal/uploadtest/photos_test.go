@@ -52,7 +52,10 @@ func zeroPNG(t *testing.T, w, h uint32, depth, kind, interlace byte) []byte {
 	}
 	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, w), h)
 	header = append(header, depth, kind, 0, 0, interlace)
-	return bytes.Join([][]byte{[]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", header), chunk("IDAT", data.Bytes()), chunk("IEND", nil)}, nil)
+	return bytes.Join(
+		[][]byte{[]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", header), chunk("IDAT", data.Bytes()), chunk("IEND", nil)},
+		nil,
+	)
 }
 
 type zeros struct{}
@@ -103,6 +106,11 @@ func (c customer) form(photos ...[]byte) (kind string, body io.Reader) {
 
 // json is the same as JSON.
 func (c customer) json(photo []byte) (kind string, body io.Reader) {
-	head := `{"sale_id":"` + c.order + `","reason":"DAMAGED","items":[{"sale_item_id":"` + c.line + `","quantity":1}],"photos":["`
-	return "application/json", io.MultiReader(strings.NewReader(head), strings.NewReader(base64.StdEncoding.EncodeToString(photo)), strings.NewReader(`"]}`))
+	head := `{"sale_id":"` + c.order + `","reason":"DAMAGED","items":[{"sale_item_id":"` + c.line +
+		`","quantity":1}],"photos":["`
+	return "application/json", io.MultiReader(
+		strings.NewReader(head),
+		strings.NewReader(base64.StdEncoding.EncodeToString(photo)),
+		strings.NewReader(`"]}`),
+	)
 }

@@ -76,8 +76,13 @@ func launch(t *testing.T) *process {
 	p := &process{t: t, dir: t.TempDir(), done: make(chan struct{})}
 	p.cmd = exec.Command(shopBinary(t), "--env-file", filepath.Join(p.dir, "none"))
 	p.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TMPDIR=" + filepath.Join(p.dir, "no temporary files here"), "PORT=0", "HOST=127.0.0.1",
-		"DATA_DIR=" + filepath.Join(p.dir, "data"), fmt.Sprintf("GOMEMLIMIT=%d", goLimit), "LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
+		"PATH=" + os.Getenv(
+			"PATH",
+		), "HOME=" + p.dir, "TMPDIR=" + filepath.Join(p.dir, "no temporary files here"), "PORT=0", "HOST=127.0.0.1",
+		"DATA_DIR=" + filepath.Join(
+			p.dir,
+			"data",
+		), fmt.Sprintf("GOMEMLIMIT=%d", goLimit), "LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
 	}
 	p.cmd.Stdout = p
 	stderr, err := p.cmd.StderrPipe()

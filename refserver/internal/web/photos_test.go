@@ -25,10 +25,20 @@ func TestADoubleClickOnARequestIsOneCase(t *testing.T) {
 	if found == nil {
 		t.Fatal("the form has no key")
 	}
-	fields := []string{"sale_id", o.ID, "Idempotency-Key", found[1], "reason", "DAMAGED", "quantity_" + o.Lines[0].ID, "3"}
+	fields := []string{
+		"sale_id",
+		o.ID,
+		"Idempotency-Key",
+		found[1],
+		"reason",
+		"DAMAGED",
+		"quantity_" + o.Lines[0].ID,
+		"3",
+	}
 	files := [][]byte{picture(t), picture(t)}
 	for range 2 { // the second asks for units that the first holds
-		if to := ada.photos("/returns/request", files, fields...).want(http.StatusFound).Header.Get("Location"); to != "/returns" {
+		if to := ada.photos("/returns/request", files,
+			fields...).want(http.StatusFound).Header.Get("Location"); to != "/returns" {
 			t.Errorf("leads to %s", to)
 		}
 	}
@@ -56,11 +66,24 @@ func TestARefusedPhotoIsNamedOnTheForm(t *testing.T) {
 	ada, bob := b.customer("ada"), b.customer("bob")
 	o := b.bought(ada, 3)
 	line := o.Lines[0].ID
-	ask(ada, o.ID, line, "2", [][]byte{picture(t), progressiveHeader(6324, 6324)}).want(http.StatusRequestEntityTooLarge,
-		"Photo 2 of 2 (photo.png) can&#39;t be used", "6324 x 6324 pixels (progressive JPEG, 4:4:4)", "at most 256 MB are allowed", "broken &lt;b&gt;corner")
+	ask(
+		ada,
+		o.ID,
+		line,
+		"2",
+		[][]byte{picture(t), progressiveHeader(6324, 6324)},
+	).want(http.StatusRequestEntityTooLarge,
+		"Photo 2 of 2 (photo.png) can&#39;t be used", "6324 x 6324 pixels (progressive JPEG, 4:4:4)",
+		"at most 256 MB are allowed", "broken &lt;b&gt;corner")
 	ask(ada, o.ID, line, "2", [][]byte{picture(t), make([]byte, 11<<20)}).want(http.StatusRequestEntityTooLarge,
 		"Photo 2 (photo.png) is larger than 10 MB", "broken &lt;b&gt;corner")
-	ask(ada, o.ID, line, "2", [][]byte{[]byte("<?php ?>")}).want(http.StatusBadRequest, "The photo (photo.png) can&#39;t be used", "jpeg, png, gif, webp")
+	ask(
+		ada,
+		o.ID,
+		line,
+		"2",
+		[][]byte{[]byte("<?php ?>")},
+	).want(http.StatusBadRequest, "The photo (photo.png) can&#39;t be used", "jpeg, png, gif, webp")
 	// Whose order it is comes before anything about the photos.
 	ask(bob, o.ID, line, "1", [][]byte{make([]byte, 11<<20)}).want(http.StatusBadRequest, "another account")
 	if n, err := storedPhotos(b); n != 0 || err != nil {
@@ -111,7 +134,13 @@ func TestTwentyPhotosOfTenMegabytes(t *testing.T) {
 	if c := b.caseOf(o.ID); len(c.Evidence) != 20 {
 		t.Errorf("%d photos", len(c.Evidence))
 	}
-	ask(ada, o.ID, o.Lines[0].ID, "1", append(files, picture(t))).want(http.StatusBadRequest, "There are 21 photos. At most 20")
+	ask(
+		ada,
+		o.ID,
+		o.Lines[0].ID,
+		"1",
+		append(files, picture(t)),
+	).want(http.StatusBadRequest, "There are 21 photos. At most 20")
 }
 
 // TestPhotosOfCasesAreKnownToTheSweep: it removes what is left of a process

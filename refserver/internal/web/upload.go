@@ -75,7 +75,9 @@ const quantityPrefix = "quantity_"
 
 func requestFormOf(f url.Values) requestForm {
 	return requestForm{
-		OrderID: strings.TrimSpace(f.Get("sale_id")), Reason: strings.ToUpper(strings.TrimSpace(f.Get("reason"))), Details: f.Get("details"),
+		OrderID: strings.TrimSpace(
+			f.Get("sale_id"),
+		), Reason: strings.ToUpper(strings.TrimSpace(f.Get("reason"))), Details: f.Get("details"),
 		Quantities: perLine(f, quantityPrefix), OverrideReason: f.Get("override_reason"), Rules: f["rules"],
 	}
 }
@@ -85,7 +87,14 @@ func requestFormOf(f url.Values) requestForm {
 func once(f url.Values) error {
 	for _, name := range sortedKeys(f) {
 		if len(f[name]) > 1 && name != "rules" {
-			return problem.Invalid(name, fmt.Sprintf("The field %s is given %d times. Give it once, with the whole quantity.", name, len(f[name])))
+			return problem.Invalid(
+				name,
+				fmt.Sprintf(
+					"The field %s is given %d times. Give it once, with the whole quantity.",
+					name,
+					len(f[name]),
+				),
+			)
 		}
 	}
 	return nil
@@ -114,7 +123,10 @@ func (f requestForm) request() (returns.Request, error) {
 		return q, problem.Invalid("reason", "Choose a reason.")
 	}
 	if len(f.Quantities) > maxLines {
-		return q, problem.Invalid("quantity", fmt.Sprintf("The form has %d lines; an order has at most %d.", len(f.Quantities), maxLines))
+		return q, problem.Invalid(
+			"quantity",
+			fmt.Sprintf("The form has %d lines; an order has at most %d.", len(f.Quantities), maxLines),
+		)
 	}
 	for _, id := range sortedKeys(f.Quantities) {
 		n, err := units(quantityPrefix+id, f.Quantities[id])
@@ -135,7 +147,10 @@ func units(field, text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, problem.Invalid(field, fmt.Sprintf("A quantity is %q; it must be a whole number, such as 1.", clip(text)))
+		return 0, problem.Invalid(
+			field,
+			fmt.Sprintf("A quantity is %q; it must be a whole number, such as 1.", clip(text)),
+		)
 	}
 	return n, nil
 }
