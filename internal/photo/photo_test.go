@@ -188,16 +188,16 @@ func TestThePriceIsNoLessThanWhatIsTaken(t *testing.T) {
 		}
 		return b.Bytes()
 	}
-	wide := image.NewNRGBA64(image.Rect(0, 0, 1500, 1000))
-	for y := range 1000 {
-		for x := range 1500 {
+	wide := image.NewNRGBA64(image.Rect(0, 0, 900, 600))
+	for y := range 600 {
+		for x := range 900 {
 			wide.Set(x, y, color.NRGBA64{uint16(x * 40), uint16(y * 60), 9, uint16(x * y)})
 		}
 	}
 	cases := map[string][]byte{
-		"JPEG":                  encoded(noise(1500, 1000, false), "jpeg"),
-		"PNG":                   encoded(noise(1500, 1000, false), "png"),
-		"transparent PNG":       encoded(noise(1500, 1000, true), "png"),
+		"JPEG":                  encoded(noise(900, 600, false), "jpeg"),
+		"PNG":                   encoded(noise(900, 600, false), "png"),
+		"transparent PNG":       encoded(noise(900, 600, true), "png"),
 		"PNG of 16 bits":        encoded(wide, "png"),
 		"small progressive":     fixture(t, "2x2_1x1_1x1-progressive.jpg"),
 		"small interlaced":      fixture(t, "rgba8-interlaced.png"),

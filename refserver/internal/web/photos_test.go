@@ -2,13 +2,16 @@ package web_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -167,5 +170,36 @@ func TestPhotosOfCasesAreKnownToTheSweep(t *testing.T) {
 	}
 	if n, err := storedPhotos(b); n != 2 || err != nil {
 		t.Errorf("%d photos are stored, %v", n, err)
+	}
+}
+
+// TestARequestInJSONIsJudgedFirstAndCarriedOutOncePerKey: the photos come in
+// base64, of which nothing is read before the rest is known to be good.
+func TestARequestInJSONIsJudgedFirstAndCarriedOutOncePerKey(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	ada, bob := b.customer("ada"), b.customer("bob")
+	o := b.bought(ada, 3)
+	body := func(units int, photos ...string) *strings.Reader {
+		return strings.NewReader(fmt.Sprintf(
+			`{"sale_id":%q,"reason":"DAMAGED","items":[{"sale_item_id":%q,"quantity":%d}],"photos":["%s"]}`,
+			o.ID, o.Lines[0].ID, units, strings.Join(photos, `","`)))
+	}
+	photo := base64.StdEncoding.EncodeToString(picture(t))
+	const path, kind = "/api/returns", "application/json"
+	bob.do(http.MethodPost, path, kind, body(1, "%% no photo %%")).want(http.StatusBadRequest, "NOT_YOUR_ORDER")
+	ada.do(http.MethodPost, path, kind, body(4, "%% no photo %%")).want(http.StatusBadRequest, "QUANTITY_OVER_PURCHASED")
+	ada.do(http.MethodPost, path, kind, body(1, photo, "%% no photo %%")).want(http.StatusBadRequest, `"field":"photos[1]"`)
+	large := base64.StdEncoding.EncodeToString(progressiveHeader(6324, 6324))
+	ada.do(http.MethodPost, path, kind, body(1, photo, large)).want(http.StatusRequestEntityTooLarge,
+		"PHOTO_TOO_LARGE", "Photo 2 of 2 (photos[1]) can't be used", "6324 x 6324 pixels")
+	key := []string{"Idempotency-Key", "key of ada"}
+	first := ada.do(http.MethodPost, path, kind, body(3, photo), key...).want(http.StatusOK).body
+	if again := ada.do(http.MethodPost, path, kind, body(3, photo), key...).want(http.StatusOK).body; again != first {
+		t.Errorf("answered again: %s, first %s", again, first)
+	}
+	ada.do(http.MethodPost, path, kind, body(2, photo), key...).want(http.StatusConflict, "IDEMPOTENCY_MISMATCH")
+	if c := b.caseOf(o.ID); len(c.Evidence) != 1 {
+		t.Errorf("%d photos", len(c.Evidence))
 	}
 }
