@@ -15,7 +15,9 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/memory"
 	"github.com/returnkit/returnkit/refserver/internal/server"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 )
 
 type serveCommand struct{}
@@ -50,6 +52,7 @@ func (serveCommand) Run(p *process) error {
 		return fmt.Errorf("listening on %s (set HOST and PORT to choose another address): %w", c.Address(), err)
 	}
 	c.Port = listener.Addr().(*net.TCPAddr).Port
+	memory.Set(observability.Named(log, "server"))
 
 	s, err := app.Open(p.ctx, c, log, metrics)
 	if err != nil {
@@ -125,10 +128,11 @@ func serve(p *process, s *app.App, listener net.Listener, handler http.Handler) 
 }
 
 // limited ends the work for a request that takes too long. A stream lasts as
-// long as its own limit says.
+// long as its own limit says, and the time of a request with photos counts from
+// when they are there.
 func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") && !upload.Streams(r) {
 			ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)

@@ -47,39 +47,78 @@ func (s *Service) FileDemo(ctx context.Context, q CreateParams, rma string) (Ret
 	return s.file(ctx, q, rma)
 }
 
-func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Return, error) {
+// Check reports what Request would refuse of q, whatever its photos are: it
+// neither reads them nor records anything. A caller asks it before it takes
+// photos in, which may be large; Request judges again.
+func (s *Service) Check(ctx context.Context, q CreateParams) error {
+	q.Photos = nil
+	_, err := s.judge(ctx, q, func(v *Verdict) {
+		of := len(v.Findings)
+		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool {
+			return f.Code == PhotosRequired || f.Code == TooManyPhotos || f.Code == PhotoTypeNotAllowed
+		})
+		if of == 0 || len(v.Findings) > 0 {
+			return
+		}
+		v.Eligible = !slices.ContainsFunc(v.Lines, func(l LineVerdict) bool { return !l.Eligible })
+	})
+	return err
+}
+
+// judged is a request that the policy lets pass before its photos are decoded.
+type judged struct {
+	order orders.Order
+	terms Terms
+	ask   Request
+	now   event.Stamp
+	files []Upload
+}
+
+// judge holds a request against the policy, and the types of its photos by how
+// they begin. What it refuses costs no decoding; the units that are left may
+// be others by the time of the decision under the lock. soften may take
+// findings out of the verdict; nil takes none.
+func (s *Service) judge(ctx context.Context, q CreateParams, soften func(*Verdict)) (judged, error) {
+	j := judged{now: s.stamp(ctx, q.By), ask: Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}}
 	if q.Override != nil && q.By.Kind != event.ActorStaff {
-		return Return{}, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
+		return j, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
 	}
 	if err := checkText("details", q.Details, maxDetails); err != nil {
-		return Return{}, err
+		return j, err
 	}
-	o, err := s.cfg.Orders.Order(ctx, q.OrderID)
+	var err error
+	if j.order, err = s.cfg.Orders.Order(ctx, q.OrderID); err != nil {
+		return j, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
+	}
+	if j.terms, err = s.termsOf(ctx, j.order); err != nil {
+		return j, err
+	}
+	if err := checkCount(j.terms, j.order, j.ask, q, j.now.At); err != nil {
+		return j, err
+	}
+	if j.ask.Photos, j.files, err = sniffed(q.Photos); err != nil {
+		return j, err
+	}
+	claims, err := s.store.Claims(ctx, j.order.ID)
 	if err != nil {
-		return Return{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
+		return j, fmt.Errorf("returns: request for order %s: %w", j.order.ID, err)
 	}
-	terms, err := s.termsOf(ctx, o)
+	v := Evaluate(j.terms, j.order, claims, j.ask, j.now.At)
+	if soften != nil {
+		soften(&v)
+	}
+	if !v.Eligible {
+		_, err = allow(v, q.Override)
+	}
+	return j, err
+}
+
+func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Return, error) {
+	j, err := s.judge(ctx, q, nil)
 	if err != nil {
 		return Return{}, err
 	}
-	now := s.stamp(ctx, q.By)
-	ask := Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
-	if err := checkCount(terms, o, ask, q, now.At); err != nil {
-		return Return{}, err
-	}
-	photos, err := s.clean(ctx, q.Photos)
-	if err != nil {
-		return Return{}, err
-	}
-	ask.Photos = photos.types()
-	// What the policy refuses whatever the claims are is refused before any
-	// photo is stored; the claims decide under the lock.
-	if v := Evaluate(terms, o, nil, ask, now.At); !v.Eligible {
-		if _, err := allow(v, q.Override); err != nil {
-			return Return{}, err
-		}
-	}
-	evidence, err := s.keep(ctx, photos, now.At)
+	evidence, err := s.keep(ctx, account(q.By, q.CustomerID), j.files, j.now.At)
 	if err != nil {
 		return Return{}, err
 	}
@@ -88,25 +127,28 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 	for i := range lineIDs {
 		lineIDs[i] = s.cfg.NewID()
 	}
-	r, err := s.store.Create(ctx, o, func(claims Claims) (*Return, error) {
-		v := Evaluate(terms, o, claims, ask, now.At)
+	r, err := s.store.Create(ctx, j.order, func(claims Claims) (*Return, error) {
+		v := Evaluate(j.terms, j.order, claims, j.ask, j.now.At)
 		override, err := allow(v, q.Override)
 		if err != nil {
 			return nil, err
 		}
 		d := Params{
-			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
-			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
+			ID: id, OrderID: j.order.ID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason,
+			Details:  q.Details,
+			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" ||
+				j.terms.Policy.AutoAuthorize && v.Eligible,
 		}
 		for i, item := range q.Items {
-			bought, _ := o.Line(item.OrderLineID)
+			bought, _ := j.order.Line(item.OrderLineID)
 			d.Lines = append(d.Lines, Line{
-				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
+				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name,
+				Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
-		r, err := NewReturn(d, now)
+		r, err := NewReturn(d, j.now)
 		if err == nil && demoRMA != "" {
-			err = r.AssignRMA(demoRMA, now)
+			err = r.AssignRMA(demoRMA, j.now)
 		}
 		return r, err
 	})
@@ -118,6 +160,14 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 		s.cfg.Observer.StatusChanged(r, StatusPendingAuthorization, StatusAuthorized)
 	}
 	return r, nil
+}
+
+// account is whose share of the memory the photos of a request take.
+func account(by event.Actor, customerID string) string {
+	if by.ID != "" {
+		return by.ID
+	}
+	return customerID
 }
 
 // checkCount refuses more photos than the policy takes, or than an override

@@ -17,10 +17,12 @@ type Code string
 // The codes of this package. A request that the policy refuses has the code
 // of its first finding (a NonReturnableReason) and carries the Verdict.
 const (
-	CodeInvalid       Code = "INVALID"      // a field is out of its range
-	CodeTransition    Code = "TRANSITION"   // the status does not allow it
-	CodeNotReceived   Code = "NOT_RECEIVED" // more units accepted than received
-	CodeEvidence      Code = "EVIDENCE"     // a photo can't be used
+	CodeInvalid       Code = "INVALID"         // a field is out of its range
+	CodeTransition    Code = "TRANSITION"      // the status does not allow it
+	CodeNotReceived   Code = "NOT_RECEIVED"    // more units accepted than received
+	CodeEvidence      Code = "EVIDENCE"        // a photo can't be used
+	CodePhotoTooLarge Code = "PHOTO_TOO_LARGE" // a photo passes one of the ImageLimits
+	CodeBusy          Code = "BUSY"            // too many photos of one account at a time
 	CodeMethod        Code = "METHOD_NOT_ALLOWED"
 	CodeForbidden     Code = "FORBIDDEN"      // not the owner of the case
 	CodeNotRefundable Code = "NOT_REFUNDABLE" // the status or the policy does not allow a refund yet

@@ -3,41 +3,48 @@ package returns
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
+	"runtime"
+	"slices"
 	"time"
 
-	"golang.org/x/image/draw"
-	"golang.org/x/image/webp"
+	"github.com/returnkit/returnkit/internal/budget"
+	"github.com/returnkit/returnkit/internal/photo"
 )
 
 // ImageLimits bound what is read of a photo before and while it is decoded.
 // Zero fields take the defaults.
 type ImageLimits struct {
 	MaxBytes  int64 // of what is sent: 1 to 1 GiB, default 10 MiB
-	MaxPixels int64 // width times height of what is sent: 1 to 2^31-1, default 40 million
+	MaxPixels int64 // width times height of what is sent: 1 to 2^31-1, default 52 million
 	MaxSide   int   // longest side of what is stored, in pixels: 1 to 65,535, default 2048
+	// MaxMemory is how many bytes the decoding of one photo may take, and of
+	// all that a Service decodes at a time together: 1 to 2^40, default 256 MiB.
+	// A photo is priced by its header, before a pixel is decoded. Baseline JPEGs
+	// and PNGs take some 40 MB whatever their size; a progressive JPEG takes two
+	// bytes a sample more (48 million pixels of 4:2:0 or 24 million of 4:4:4
+	// pass by default), an interlaced PNG one byte a sample.
+	MaxMemory int64
 }
 
-// The largest limits. The whole of what is sent is held in memory, a pixel
-// takes up to 8 bytes, and a JPEG counts its sides in 16 bits (ITU-T T.81, B.2.2).
+// The largest limits. A JPEG counts its sides in 16 bits (ITU-T T.81, B.2.2).
 const (
 	mostBytes  = 1 << 30
 	mostPixels = 1<<31 - 1
 	mostSide   = 1<<16 - 1
+	mostMemory = 1 << 40
 )
 
 func (l ImageLimits) validate() error {
 	for _, f := range []struct {
 		name        string
 		value, most int64
-	}{{"MaxBytes", l.MaxBytes, mostBytes}, {"MaxPixels", l.MaxPixels, mostPixels}, {"MaxSide", int64(l.MaxSide), mostSide}} {
+	}{
+		{"MaxBytes", l.MaxBytes, mostBytes}, {"MaxPixels", l.MaxPixels, mostPixels},
+		{"MaxSide", int64(l.MaxSide), mostSide}, {"MaxMemory", l.MaxMemory, mostMemory},
+	} {
 		if f.value < 0 || f.value > f.most {
 			return &Error{Code: CodeInvalid, Field: "Config.Limits." + f.name, Message: fmt.Sprintf(
 				"It is %d; 1 to %d are allowed, and 0 takes the default.", f.value, f.most)}
@@ -51,10 +58,13 @@ func (l ImageLimits) withDefaults() ImageLimits {
 		l.MaxBytes = 10 << 20
 	}
 	if l.MaxPixels == 0 {
-		l.MaxPixels = 40_000_000
+		l.MaxPixels = 52_000_000
 	}
 	if l.MaxSide == 0 {
 		l.MaxSide = 2048
+	}
+	if l.MaxMemory == 0 {
+		l.MaxMemory = 256 << 20
 	}
 	return l
 }
@@ -67,212 +77,227 @@ type CleanedPhoto struct {
 	Sent          string // type of what was sent: jpeg, png, gif or webp
 }
 
-// codecs are the image types we read, known by how their data begins and never
-// by a name.
-var codecs = []struct {
-	name   string
-	is     func([]byte) bool
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-}{
-	{"jpeg", func(b []byte) bool { return bytes.HasPrefix(b, []byte("\xff\xd8\xff")) }, jpeg.DecodeConfig, jpeg.Decode},
-	{"png", func(b []byte) bool { return bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) }, png.DecodeConfig, png.Decode},
-	{"gif", func(b []byte) bool {
-		return bytes.HasPrefix(b, []byte("GIF87a")) || bytes.HasPrefix(b, []byte("GIF89a"))
-	}, gif.DecodeConfig, gif.Decode},
-	{"webp", func(b []byte) bool {
-		return len(b) >= 12 && bytes.Equal(b[:4], []byte("RIFF")) && bytes.Equal(b[8:12], []byte("WEBP"))
-	}, webpConfig, webp.Decode},
-}
-
-// webpAnimated is the flag of an animation in the VP8X chunk, and errAnimated
-// the refusal: the decoder reads single pictures alone.
-const webpAnimated = 1 << 1
-
-var errAnimated = errors.New("an animated WebP")
-
-// webpConfig is the size of a WebP image: the larger of what its header says
-// and what the frame inside says, because only the frame decides how much
-// memory decoding takes.
-// Source: RFC 9649, 2.5 to 2.7.
-func webpConfig(r io.Reader) (image.Config, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return image.Config{}, err
-	}
-	if len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&webpAnimated != 0 {
-		return image.Config{}, errAnimated
-	}
-	config, err := webp.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return config, err
-	}
-	for at := 12; at+8 <= len(data); {
-		size := int(binary.LittleEndian.Uint32(data[at+4:]))
-		body := data[at+8:]
-		switch kind := string(data[at : at+4]); {
-		case kind == "VP8 " && len(body) >= 10:
-			config.Width = max(config.Width, int(binary.LittleEndian.Uint16(body[6:])&0x3fff))
-			config.Height = max(config.Height, int(binary.LittleEndian.Uint16(body[8:])&0x3fff))
-		case kind == "VP8L" && len(body) >= 5:
-			bits := binary.LittleEndian.Uint32(body[1:])
-			config.Width = max(config.Width, int(bits&0x3fff)+1)
-			config.Height = max(config.Height, int(bits>>14&0x3fff)+1)
-		}
-		if size < 0 || size > len(body) {
-			break
-		}
-		at += 8 + size + size&1
-	}
-	return config, nil
-}
-
 // CleanImage makes a new JPEG or PNG of what r holds: decoded, turned the way
 // its EXIF says, scaled to the limit, and encoded again, so that nothing of
 // the sent bytes (metadata, scripts, a second format behind the first) is
-// kept. Size and dimensions are checked before any pixel is decoded. Of an
-// animated GIF the first picture is kept; an animated WebP can't be read and is
-// refused. A refusal is an *Error with CodeEvidence, or with
-// PHOTO_TYPE_NOT_ALLOWED where it is no image we read; limits out of range are
-// CodeInvalid.
+// kept. Size, dimensions and the memory that decoding takes are checked before
+// any pixel is decoded. An io.ReadSeeker, such as a file, is read from its
+// start as it is decoded; of any other reader up to MaxBytes are kept in memory.
+//
+// Of an animated GIF the first picture is kept; an animated WebP can't be read
+// and is refused. A refusal is an *Error with CodeEvidence, with
+// CodePhotoTooLarge where a limit is passed, or with PHOTO_TYPE_NOT_ALLOWED
+// where it is no image we read; limits out of range are CodeInvalid.
 func CleanImage(r io.Reader, l ImageLimits) (CleanedPhoto, error) {
 	if err := l.validate(); err != nil {
 		return CleanedPhoto{}, err
 	}
 	l = l.withDefaults()
-	data, err := io.ReadAll(io.LimitReader(r, l.MaxBytes+1))
+	p, _, err := open(r, l)
 	if err != nil {
-		return CleanedPhoto{}, fmt.Errorf("returns: read photo: %w", err)
+		return CleanedPhoto{}, err
 	}
-	if int64(len(data)) > l.MaxBytes {
-		return CleanedPhoto{}, evidenceError(CodeEvidence, "It is larger than %s; make it smaller or take it with a lower resolution.", megabytes(l.MaxBytes))
+	return decode(context.Background(), p, l)
+}
+
+// open reads the header of a photo and holds it against the limits. The price
+// is how many bytes decoding takes at most.
+func open(r io.Reader, l ImageLimits) (p *photo.Picture, price int64, err error) {
+	src, size, err := seekable(r, l.MaxBytes)
+	if err != nil {
+		return nil, 0, fmt.Errorf("returns: read photo: %w", err)
 	}
-	for _, c := range codecs {
-		if !c.is(data) {
-			continue
-		}
-		config, err := c.config(bytes.NewReader(data))
-		if errors.Is(err, errAnimated) {
-			return CleanedPhoto{}, evidenceError(CodeEvidence, "It is an animated WebP, which we can't read; send a single picture of it.")
-		}
-		if err != nil {
-			return CleanedPhoto{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read; it may be damaged.", c.name)
-		}
-		if config.Width < 1 || config.Height < 1 || int64(config.Width)*int64(config.Height) > l.MaxPixels {
-			return CleanedPhoto{}, evidenceError(CodeEvidence, "It has %d x %d pixels; at most %d million pixels in all are allowed.", config.Width, config.Height, l.MaxPixels/1_000_000)
-		}
-		m, err := c.decode(bytes.NewReader(data))
-		if err != nil {
-			return CleanedPhoto{}, evidenceError(CodeEvidence, "It begins like a %s image but can't be read to its end; it may be cut off.", c.name)
-		}
-		turn := 1
-		if c.name == "jpeg" {
-			turn = orientation(data)
-		}
-		p, err := encode(oriented(scaled(m, l.MaxSide), turn))
-		p.Sent = c.name
-		return p, err
+	if size > l.MaxBytes {
+		return nil, 0, evidenceError(
+			CodePhotoTooLarge,
+			"It is larger than %s, the most that is allowed; take it with a lower resolution or quality.",
+			megabytes(l.MaxBytes),
+		)
 	}
-	return CleanedPhoto{}, evidenceError(Code(PhotoTypeNotAllowed), "It is not a photo of a type we take: %s.", join(ImageTypes()))
+	p, err = photo.Read(src)
+	if err != nil {
+		return nil, 0, unreadable(p, err)
+	}
+	if p.Pixels() > l.MaxPixels {
+		return nil, 0, evidenceError(
+			CodePhotoTooLarge,
+			"It has %d x %d pixels; at most %d million pixels in all are allowed.",
+			p.Width,
+			p.Height,
+			l.MaxPixels/1_000_000,
+		)
+	}
+	if price = p.Memory(l.MaxSide); price > l.MaxMemory {
+		return nil, 0, evidenceError(CodePhotoTooLarge,
+			"It has %d x %d pixels (%s), and %s of memory are needed to read it; at most %s are allowed. "+
+				"Make it smaller, or save it as a JPEG that is not progressive.",
+			p.Width, p.Height, p.Kind, megabytes(price), megabytes(l.MaxMemory))
+	}
+	return p, price, nil
+}
+
+// seekable is r where it can seek, else what it holds, up to a byte more than
+// most.
+func seekable(r io.Reader, most int64) (src io.ReadSeeker, size int64, err error) {
+	if src, ok := r.(io.ReadSeeker); ok {
+		size, err = src.Seek(0, io.SeekEnd)
+		return src, size, err
+	}
+	if r == nil {
+		return bytes.NewReader(nil), 0, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	return bytes.NewReader(data), int64(len(data)), err
+}
+
+func decode(ctx context.Context, p *photo.Picture, l ImageLimits) (CleanedPhoto, error) {
+	c, err := p.Clean(ctx, l.MaxSide)
+	if err != nil {
+		return CleanedPhoto{}, unreadable(p, err)
+	}
+	return CleanedPhoto{Data: c.Data, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Sent: p.Type}, nil
+}
+
+// unreadable is the refusal of a photo that can't be read, or the error of
+// reading it.
+func unreadable(p *photo.Picture, err error) error {
+	switch {
+	case errors.Is(err, photo.ErrType):
+		return noPhoto()
+	case errors.Is(err, photo.ErrAnimated):
+		return evidenceError(CodeEvidence, "It is an animated WebP, which we can't read; send a single picture of it.")
+	case errors.Is(err, photo.ErrUnsupported):
+		return evidenceError(
+			CodeEvidence,
+			"It is a %s image of a rare kind, which we can't read; save it as a JPEG and send that.",
+			p.Type,
+		)
+	case errors.Is(err, photo.ErrTruncated):
+		return evidenceError(CodeEvidence, "It begins like a %s image but ends too early; it may be cut off.", p.Type)
+	case errors.Is(err, photo.ErrDamaged):
+		return evidenceError(CodeEvidence, "It begins like a %s image but can't be read; it may be damaged.", p.Type)
+	}
+	return fmt.Errorf("returns: read photo: %w", err)
+}
+
+func noPhoto() error {
+	return evidenceError(Code(PhotoTypeNotAllowed), "It is not a photo of a type we take: %s.", join(ImageTypes()))
 }
 
 func evidenceError(code Code, format string, args ...any) error {
 	return &Error{Code: code, Field: "photos", Message: fmt.Sprintf(format, args...)}
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%d MB", n>>20) }
-
-// scaled is m with its longest side at most side pixels.
-func scaled(m image.Image, side int) image.Image {
-	b := m.Bounds()
-	longest := max(b.Dx(), b.Dy())
-	if longest <= side {
-		return m
+func megabytes(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d bytes", n)
 	}
-	w, h := max(1, b.Dx()*side/longest), max(1, b.Dy()*side/longest)
-	out := image.NewNRGBA(image.Rect(0, 0, w, h))
-	draw.ApproxBiLinear.Scale(out, out.Bounds(), m, b, draw.Src, nil)
-	return out
+	return fmt.Sprintf("%d MB", n>>20)
 }
 
-// encode writes a PNG where m has transparency, else a JPEG.
-func encode(m image.Image) (CleanedPhoto, error) {
-	p := CleanedPhoto{ContentType: "image/jpeg", Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}
-	var out bytes.Buffer
-	var err error
-	if opaque, ok := m.(interface{ Opaque() bool }); ok && !opaque.Opaque() {
-		p.ContentType = "image/png"
-		err = png.Encode(&out, m)
-	} else {
-		err = jpeg.Encode(&out, m, &jpeg.Options{Quality: 85})
-	}
-	if err != nil {
-		return CleanedPhoto{}, fmt.Errorf("returns: encode photo: %w", err)
-	}
-	p.Data = out.Bytes()
-	return p, nil
-}
-
-// photos are the photos of one request, cleaned.
-type photos []CleanedPhoto
-
-// types are the types of what was sent, for Evaluate.
-func (p photos) types() []string {
-	out := make([]string, len(p))
-	for i := range p {
-		out[i] = p[i].Sent
-	}
-	return out
-}
-
-// clean makes our own photos of the uploads.
-func (s *Service) clean(ctx context.Context, uploads []Upload) (photos, error) {
-	out := make(photos, len(uploads))
-	for i, u := range uploads {
-		p, err := s.cleanOne(ctx, u)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = p
-	}
-	return out, nil
-}
-
-func (s *Service) cleanOne(ctx context.Context, u Upload) (CleanedPhoto, error) {
-	select {
-	case s.decoders <- struct{}{}:
-		defer func() { <-s.decoders }()
-	case <-ctx.Done():
-		return CleanedPhoto{}, fmt.Errorf("returns: photo: %w", ctx.Err())
-	}
-	p, err := CleanImage(u.Body, s.cfg.Limits)
+// which has a refusal say which photo it is about: by its place among several,
+// and by its name.
+func which(err error, i int, uploads []Upload) error {
 	var refused *Error
-	if errors.As(err, &refused) && u.Name != "" {
-		named := *refused
-		named.Message = fmt.Sprintf("The photo %q can't be used. %s", clip(u.Name), named.Message)
-		return CleanedPhoto{}, &named
+	if !errors.As(err, &refused) {
+		return err
 	}
-	return p, err
+	subject := "The photo"
+	if len(uploads) > 1 {
+		subject = fmt.Sprintf("Photo %d of %d", i+1, len(uploads))
+	}
+	if name := uploads[i].Name; name != "" {
+		subject += fmt.Sprintf(" (%s)", clip(name))
+	}
+	named := *refused
+	named.Message = subject + " can't be used. " + named.Message
+	return &named
 }
 
-// keep stores the photos; on an error none is left behind.
-func (s *Service) keep(ctx context.Context, list photos, at time.Time) ([]Evidence, error) {
+// sniffed is what each upload is by how it begins. Bodies that can't seek are
+// replaced by ones that still have what was read.
+func sniffed(uploads []Upload) (types []string, again []Upload, err error) {
+	again = slices.Clone(uploads)
+	for i, u := range uploads {
+		head := make([]byte, photo.SniffLength)
+		n := 0
+		if u.Body != nil {
+			n, err = io.ReadFull(u.Body, head)
+		}
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, nil, fmt.Errorf("returns: read photo: %w", err)
+		}
+		kind := photo.Sniff(head[:n])
+		if kind == "" {
+			return nil, nil, which(noPhoto(), i, uploads)
+		}
+		types = append(types, kind)
+		if _, ok := u.Body.(io.ReadSeeker); !ok {
+			again[i].Body = io.MultiReader(bytes.NewReader(head[:n]), u.Body)
+		}
+	}
+	return types, again, nil
+}
+
+// keep cleans the photos and stores them, one at a time, so that no more than
+// one of a request is in memory. On an error none is left behind. account is
+// whose share of the memory they take.
+func (s *Service) keep(ctx context.Context, account string, uploads []Upload, at time.Time) ([]Evidence, error) {
 	var kept []Evidence
-	for _, p := range list {
-		e := Evidence{
-			ID: s.cfg.NewID(), ContentType: p.ContentType, Bytes: int64(len(p.Data)), Width: p.Width, Height: p.Height, UploadedAt: at,
-		}
-		ending := "jpg"
-		if p.ContentType == "image/png" {
-			ending = "png"
-		}
-		e.Path = at.UTC().Format("2006/01/") + e.ID + "." + ending
-		if err := s.cfg.Evidence.Put(ctx, e.Path, p.Data); err != nil {
-			return nil, errors.Join(fmt.Errorf("returns: store photo: %w", err), s.forget(ctx, kept))
+	for i, u := range uploads {
+		e, err := s.keepOne(ctx, account, u, at)
+		if err != nil {
+			return nil, errors.Join(which(err, i, uploads), s.forget(ctx, kept))
 		}
 		kept = append(kept, e)
 	}
 	return kept, nil
+}
+
+// collectAbove is the price of a photo after which garbage is collected before
+// its memory counts as free: the runtime would let it grow to as much again.
+const collectAbove = 48 << 20
+
+func (s *Service) keepOne(ctx context.Context, account string, u Upload, at time.Time) (Evidence, error) {
+	p, price, err := open(u.Body, s.cfg.Limits)
+	if err != nil {
+		return Evidence{}, err
+	}
+	release, err := s.memory.Acquire(ctx, account, price)
+	if errors.Is(err, budget.ErrBusy) {
+		return Evidence{}, evidenceError(
+			CodeBusy,
+			"Many photos of your account are being read at this moment. Wait for them, then send it again.",
+		)
+	}
+	if err != nil {
+		return Evidence{}, fmt.Errorf("returns: photo: %w", err)
+	}
+	defer release()
+	if price > collectAbove {
+		defer runtime.GC()
+	}
+	made, err := decode(ctx, p, s.cfg.Limits)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return s.put(ctx, made, at)
+}
+
+func (s *Service) put(ctx context.Context, p CleanedPhoto, at time.Time) (Evidence, error) {
+	e := Evidence{
+		ID: s.cfg.NewID(), ContentType: p.ContentType, Bytes: int64(len(p.Data)), Width: p.Width, Height: p.Height,
+		UploadedAt: at,
+	}
+	ending := "jpg"
+	if p.ContentType == "image/png" {
+		ending = "png"
+	}
+	e.Path = at.UTC().Format("2006/01/") + e.ID + "." + ending
+	if err := s.cfg.Evidence.Put(ctx, e.Path, p.Data); err != nil {
+		return Evidence{}, fmt.Errorf("returns: store photo: %w", err)
+	}
+	return e, nil
 }
 
 // refused is the error of a save, after which the photos of what was certainly

@@ -16,6 +16,44 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
+// progressive is the header of a progressive JPEG of 4:4:4.
+func progressive(w, h uint16) []byte {
+	out := binary.BigEndian.AppendUint16([]byte("\xff\xd8\xff\xc2\x00\x11\x08"), h)
+	out = binary.BigEndian.AppendUint16(out, w)
+	return append(out, "\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00\xff\xda"...)
+}
+
+// TestAPhotoIsPricedBeforeItIsDecoded: a refusal for its price needs no more
+// than the header, and names the size and what is allowed.
+func TestAPhotoIsPricedBeforeItIsDecoded(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		sent  []byte
+		words []string
+	}{
+		{"40 megapixels progressive", progressive(6324, 6324),
+			[]string{"6324 x 6324 pixels (progressive JPEG, 4:4:4)", "at most 256 MB are allowed"}},
+		{"53 megapixels", progressive(7300, 7300), []string{"7300 x 7300 pixels", "at most 52 million pixels"}},
+	} {
+		_, err := returns.CleanImage(bytes.NewReader(c.sent), returns.ImageLimits{})
+		if returns.CodeOf(err) != returns.CodePhotoTooLarge {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		for _, text := range c.words {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: no %q in %v", c.name, text, err)
+			}
+		}
+	}
+	// What is allowed passes the header, and is then found to be cut off.
+	if _, err := returns.CleanImage(bytes.NewReader(progressive(6000, 4000)), returns.ImageLimits{}); returns.CodeOf(
+		err,
+	) != returns.CodeEvidence {
+		t.Errorf("24 megapixels: %v", err)
+	}
+}
+
 func jpegConfig(r io.Reader) (image.Config, error) { return jpeg.DecodeConfig(r) }
 
 // header is a PNG that says it has w x h pixels, and has none.
@@ -46,17 +84,33 @@ func webpOf() []byte {
 // animatedWebP is one frame of one pixel in an animation.
 func animatedWebP() []byte {
 	chunk := func(name, body string) string {
-		return name + string(binary.LittleEndian.AppendUint32(nil, uint32(len(body)))) + body + strings.Repeat("\x00", len(body)%2)
+		return name + string(
+			binary.LittleEndian.AppendUint32(nil, uint32(len(body))),
+		) + body + strings.Repeat(
+			"\x00",
+			len(body)%2,
+		)
 	}
 	picture := string(webpOf()[12:])
-	body := "WEBP" + chunk("VP8X", "\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00") + chunk("ANIM", "\x00\x00\x00\x00\x00\x00") +
-		chunk("ANMF", strings.Repeat("\x00", 16)+picture)
+	body := "WEBP" + chunk(
+		"VP8X",
+		"\x02\x00\x00\x00"+"\x00\x00\x00\x00\x00\x00",
+	) + chunk(
+		"ANIM",
+		"\x00\x00\x00\x00\x00\x00",
+	) +
+		chunk(
+			"ANMF",
+			strings.Repeat("\x00", 16)+picture,
+		)
 	return []byte(chunk("RIFF", body))
 }
 
 // turned is a JPEG whose EXIF says it is turned, with a comment.
 func turned(data []byte, orientation byte) []byte {
-	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(orientation) + "\x00\x00\x00\x00\x00\x00SECRET PLACE"
+	exif := "Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(
+		orientation,
+	) + "\x00\x00\x00\x00\x00\x00SECRET PLACE"
 	segment := binary.BigEndian.AppendUint16([]byte{0xff, 0xe1}, uint16(len(exif)+2))
 	out := append([]byte{0xff, 0xd8}, segment...)
 	return append(append(out, exif...), data[2:]...)
@@ -82,7 +136,16 @@ func TestAPhotoIsMadeAnew(t *testing.T) {
 			continue
 		}
 		if p.ContentType != c.kind || p.Width != c.w || p.Height != c.h {
-			t.Errorf("%s: %s of %d x %d, want %s of %d x %d", c.name, p.ContentType, p.Width, p.Height, c.kind, c.w, c.h)
+			t.Errorf(
+				"%s: %s of %d x %d, want %s of %d x %d",
+				c.name,
+				p.ContentType,
+				p.Width,
+				p.Height,
+				c.kind,
+				c.w,
+				c.h,
+			)
 		}
 		if bytes.Contains(p.Data, []byte("SECRET")) || bytes.Contains(p.Data, []byte("Exif")) {
 			t.Errorf("%s: what was sent is still in it", c.name)
@@ -111,7 +174,7 @@ func (c *counter) Read(b []byte) (int, error) {
 func TestReadingStopsAtTheLimit(t *testing.T) {
 	sent := &counter{}
 	_, err := returns.CleanImage(io.LimitReader(sent, 100<<20), returns.ImageLimits{MaxBytes: 1 << 20})
-	if returns.CodeOf(err) != returns.CodeEvidence || sent.n > 2<<20 {
+	if returns.CodeOf(err) != returns.CodePhotoTooLarge || sent.n > 2<<20 {
 		t.Errorf("%d bytes of 100 MB read, %v", sent.n, err)
 	}
 }
@@ -124,8 +187,8 @@ func TestWhatIsNoPhotoIsRefused(t *testing.T) {
 		"nothing":                {nil, returns.Code(returns.PhotoTypeNotAllowed)},
 		"PHP":                    {[]byte("<?php system('id'); ?>"), returns.Code(returns.PhotoTypeNotAllowed)},
 		"SVG":                    {[]byte("<svg onload='alert(1)'/>"), returns.Code(returns.PhotoTypeNotAllowed)},
-		"50,000 x 50,000 pixels": {header(50_000, 50_000), returns.CodeEvidence},
-		"2^31-1 squared":         {header(1<<31-1, 1<<31-1), returns.CodeEvidence},
+		"50,000 x 50,000 pixels": {header(50_000, 50_000), returns.CodePhotoTooLarge},
+		"2^31-1 squared":         {header(1<<31-1, 1<<31-1), returns.CodePhotoTooLarge},
 		"cut off":                {jpegOf(50, 50)[:300], returns.CodeEvidence},
 		"an animated WebP":       {animatedWebP(), returns.CodeEvidence},
 		"PHP behind a PNG magic": {[]byte("\x89PNG\r\n\x1a\n<?php ?>"), returns.CodeEvidence},
@@ -134,10 +197,12 @@ func TestWhatIsNoPhotoIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
-	if _, err := returns.CleanImage(bytes.NewReader(header(50_000, 50_000)), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "50000 x 50000") {
+	if _, err := returns.CleanImage(bytes.NewReader(header(50_000, 50_000)), returns.ImageLimits{}); err == nil ||
+		!strings.Contains(err.Error(), "50000 x 50000") {
 		t.Errorf("the refusal does not name the size: %v", err)
 	}
-	if _, err := returns.CleanImage(bytes.NewReader(animatedWebP()), returns.ImageLimits{}); err == nil || !strings.Contains(err.Error(), "animated") {
+	if _, err := returns.CleanImage(bytes.NewReader(animatedWebP()), returns.ImageLimits{}); err == nil ||
+		!strings.Contains(err.Error(), "animated") {
 		t.Errorf("the refusal does not say that it is an animation: %v", err)
 	}
 }
@@ -148,7 +213,7 @@ func TestLimitsOfPhotosHaveLimits(t *testing.T) {
 		want string // the field that is named; empty: none
 	}{
 		{returns.ImageLimits{}, ""},
-		{returns.ImageLimits{MaxBytes: 1, MaxPixels: 1, MaxSide: 1}, ""},
+		{returns.ImageLimits{MaxBytes: 1, MaxPixels: 1, MaxSide: 1, MaxMemory: 1}, ""},
 		{returns.ImageLimits{MaxBytes: 1 << 30, MaxPixels: 1<<31 - 1, MaxSide: 65_535}, ""},
 		{returns.ImageLimits{MaxBytes: 1<<30 + 1}, "MaxBytes"},
 		{returns.ImageLimits{MaxBytes: -1}, "MaxBytes"},
@@ -156,6 +221,8 @@ func TestLimitsOfPhotosHaveLimits(t *testing.T) {
 		{returns.ImageLimits{MaxPixels: -1}, "MaxPixels"},
 		{returns.ImageLimits{MaxSide: 65_536}, "MaxSide"},
 		{returns.ImageLimits{MaxSide: -1}, "MaxSide"},
+		{returns.ImageLimits{MaxMemory: 1<<40 + 1}, "MaxMemory"},
+		{returns.ImageLimits{MaxMemory: -1}, "MaxMemory"},
 	} {
 		_, photo := returns.CleanImage(bytes.NewReader(jpegOf(1, 1)), c.l)
 		s := newShop(t, policy())
@@ -164,8 +231,10 @@ func TestLimitsOfPhotosHaveLimits(t *testing.T) {
 		})
 		for what, err := range map[string]error{"a service": service, "a photo": photo} {
 			switch {
-			case c.want == "" && what == "a photo" && returns.CodeOf(err) == returns.CodeEvidence: // larger than one byte
-			case c.want == "" && err != nil, c.want != "" && (returns.CodeOf(err) != returns.CodeInvalid || !strings.Contains(err.Error(), c.want)):
+			case c.want == "" && what == "a photo" &&
+				returns.CodeOf(err) == returns.CodePhotoTooLarge: // larger than one byte
+			case c.want == "" && err != nil,
+				c.want != "" && (returns.CodeOf(err) != returns.CodeInvalid || !strings.Contains(err.Error(), c.want)):
 				t.Errorf("%+v for %s: %v, want a refusal of %q", c.l, what, err, c.want)
 			}
 		}
@@ -175,7 +244,8 @@ func TestLimitsOfPhotosHaveLimits(t *testing.T) {
 // FuzzCleanImage: I16, whatever is sent.
 func FuzzCleanImage(f *testing.F) {
 	for _, seed := range [][]byte{
-		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), animatedWebP(), turned(jpegOf(5, 3), 8), []byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
+		jpegOf(5, 3), pngOf(5, 3), gifOf(5, 3), webpOf(), animatedWebP(), turned(jpegOf(5, 3), 8),
+		[]byte("<?php ?>"), []byte("<svg/>"), header(50_000, 50_000),
 	} {
 		f.Add(seed)
 	}
@@ -206,4 +276,94 @@ func badPhoto(p returns.CleanedPhoto, side int) string {
 		return "its size is not what it says, or over the limit"
 	}
 	return ""
+}
+
+// TestARefusalSaysWhichPhoto: by its place among several, and by its name.
+func TestARefusalSaysWhichPhoto(t *testing.T) {
+	s := newShop(t, policy())
+	o := s.bought(2)
+	good, cut := jpegOf(5, 5), jpegOf(50, 50)[:300]
+	for _, c := range []struct {
+		name    string
+		uploads []returns.Upload
+		want    string
+	}{
+		{"one without a name", []returns.Upload{{Body: bytes.NewReader(cut)}}, "The photo can't be used."},
+		{"one by name", []returns.Upload{{Name: "a.jpg", Body: bytes.NewReader(cut)}},
+			"The photo (a.jpg) can't be used."},
+		{"the second", []returns.Upload{{Name: "a.jpg", Body: bytes.NewReader(good)}, {Name: "b.jpg",
+			Body: bytes.NewReader(cut)}}, "Photo 2 of 2 (b.jpg) can't be used."},
+		{"the third is none", []returns.Upload{
+			{Body: bytes.NewReader(good)}, {Body: bytes.NewReader(good)}, {Body: strings.NewReader("<?php ?>")},
+		}, "Photo 3 of 3 can't be used. It is not a photo"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := ask(o, 1)
+			q.Photos = c.uploads
+			_, err := s.svc.Create(s.ctx, q)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			s.equal("photos kept", s.photosKept(), []string(nil))
+		})
+	}
+}
+
+// unread fails the test when it is read beyond how it begins.
+type unread struct {
+	*bytes.Reader
+	t *testing.T
+}
+
+func (u unread) Read(b []byte) (int, error) {
+	if len(b) > 64 {
+		u.t.Error("a photo of a request that is refused was read")
+	}
+	return u.Reader.Read(b)
+}
+
+// TestARequestIsJudgedBeforeAPhotoIsRead: whose order, the verdict with the
+// units that earlier cases hold, and the types of all photos.
+func TestARequestIsJudgedBeforeAPhotoIsRead(t *testing.T) {
+	s := newShop(t, policy())
+	o := s.bought(2)
+	_, err := s.svc.Create(s.ctx, ask(o, 1))
+	s.ok(err)
+	for _, c := range []struct {
+		name string
+		set  func(*returns.CreateParams)
+		want returns.Code
+	}{
+		{"somebody else's order", func(q *returns.CreateParams) { q.CustomerID = "bob" },
+			returns.Code(returns.NotYourOrder)},
+		{"units that another case holds", func(q *returns.CreateParams) { q.Items[0].Quantity = 2 },
+			returns.Code(returns.AlreadyReturned)},
+		{"a second file that is no photo", func(q *returns.CreateParams) {
+			q.Photos = append(q.Photos, returns.Upload{Body: strings.NewReader("GIF88a is none")})
+		}, returns.Code(returns.PhotoTypeNotAllowed)},
+		{"a type that the policy does not take", func(q *returns.CreateParams) {
+			q.Photos = append(q.Photos, returns.Upload{Body: unread{bytes.NewReader(gifOf(3, 3)), t}})
+		}, returns.Code(returns.PhotoTypeNotAllowed)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := ask(o, 1)
+			q.Photos = []returns.Upload{{Body: unread{bytes.NewReader(jpegOf(5, 5)), t}}}
+			c.set(&q)
+			_, err := s.svc.Create(s.ctx, q)
+			s.refused(err, c.want)
+			if c.name[0] != 'a' { // the rest is about the photos, of which Check knows nothing
+				s.refused(s.svc.Check(s.ctx, q), c.want)
+			} else if err := s.svc.Check(s.ctx, q); err != nil {
+				t.Errorf("Check: %v", err)
+			}
+		})
+	}
+	p := policy()
+	p.PhotosRequired = 1
+	_, err = s.svc.PublishTerms(s.ctx, p, "photos", kim)
+	s.ok(err)
+	q := ask(s.bought(1), 1)
+	s.ok(s.svc.Check(s.ctx, q)) // they may come yet
+	_, err = s.svc.Create(s.ctx, q)
+	s.refused(err, returns.Code(returns.PhotosRequired))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/returnkit/returnkit/internal/budget"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
@@ -23,8 +24,9 @@ type Config struct {
 	Restocker Restocker
 	Evidence  EvidenceStore
 	Limits    ImageLimits
-	// Decoders is how many photos are decoded at a time, which bounds the
-	// memory they take. 0: one a processor.
+	// Decoders is how many photos are decoded at a time. 0: one a processor. An
+	// account has all but one of them at most; those of others go between its
+	// photos, small ones first.
 	Decoders int
 	Now      func() time.Time // nil: time.Now
 	NewID    func() string    // nil: UUIDv7
@@ -69,9 +71,9 @@ func (c Config) Validate() error {
 // paid back. Make one with New; it is safe for concurrent use, in any number
 // of processes on one store.
 type Service struct {
-	cfg      Config
-	store    Store
-	decoders chan struct{}
+	cfg    Config
+	store  Store
+	memory *budget.Budget // of decoding
 }
 
 // New returns a Service, or says which field of the Config is wrong.
@@ -92,7 +94,11 @@ func New(c Config) (*Service, error) {
 		c.Decoders = runtime.GOMAXPROCS(0)
 	}
 	c.Limits = c.Limits.withDefaults()
-	return &Service{cfg: c, store: c.Store, decoders: make(chan struct{}, c.Decoders)}, nil
+	memory, err := budget.New(budget.Config{Bytes: c.Limits.MaxMemory, Places: c.Decoders})
+	if err != nil {
+		return nil, err
+	}
+	return &Service{cfg: c, store: c.Store, memory: memory}, nil
 }
 
 // stamp is the actor's, now, from where ctx says.
@@ -163,56 +169,6 @@ func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
 		return s.store.CurrentTerms(ctx)
 	}
 	return s.store.Terms(ctx, id)
-}
-
-// ProvideInfo adds what the customer answers to a request for information.
-func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads []Upload, by event.Actor) (Return, error) {
-	r, err := s.store.Return(ctx, id)
-	if err != nil {
-		return Return{}, fmt.Errorf("returns: provide info %s: %w", id, err)
-	}
-	if err := owned(&r, by); err != nil {
-		return Return{}, err
-	}
-	terms, err := s.termsByID(ctx, r.TermsID)
-	if err != nil {
-		return Return{}, fmt.Errorf("returns: terms of %s: %w", id, err)
-	}
-	most := terms.Policy.MaxPhotos
-	// An answer in words alone passes, also where an override let a case have more.
-	full := func(r *Return) error {
-		if n := len(r.Evidence) + len(uploads); len(uploads) > 0 && n > most {
-			return tooManyPhotos(n, most)
-		}
-		return nil
-	}
-	if err := full(&r); err != nil {
-		return Return{}, err
-	}
-	photos, err := s.clean(ctx, uploads)
-	if err != nil {
-		return Return{}, err
-	}
-	for _, f := range photoFindings(terms.Policy, Request{Photos: photos.types()}) {
-		if f.Code == PhotoTypeNotAllowed {
-			return Return{}, &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
-		}
-	}
-	now := s.stamp(ctx, by)
-	evidence, err := s.keep(ctx, photos, now.At)
-	if err != nil {
-		return Return{}, err
-	}
-	r, err = s.update(ctx, "provide info", id, func(r *Return) error {
-		if err := full(r); err != nil {
-			return err
-		}
-		return r.ProvideInfo(details, evidence, now)
-	})
-	if err != nil {
-		return Return{}, s.refused(ctx, err, evidence)
-	}
-	return r, nil
 }
 
 // RequestInfo asks the customer for something.

@@ -126,16 +126,30 @@ func (r *Return) RequestInfo(note string, s event.Stamp) error {
 
 // ProvideInfo adds what the customer answered: details, photos, or both.
 func (r *Return) ProvideInfo(details string, photos []Evidence, s event.Stamp) error {
+	if err := r.mayProvideInfo(); err != nil {
+		return err
+	}
+	if err := checkInfo(details, len(photos)); err != nil {
+		return err
+	}
+	return r.record(s, EventInfoProvided, &infoProvided{Details: details, Evidence: photos})
+}
+
+func (r *Return) mayProvideInfo() error {
 	if r.Status != StatusPendingCustomerInfo {
 		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("Nothing was asked of you: the case is %s.", words(r.Status))}
 	}
+	return nil
+}
+
+func checkInfo(details string, photos int) error {
 	if err := checkText("details", details, maxDetails); err != nil {
 		return err
 	}
-	if strings.TrimSpace(details) == "" && len(photos) == 0 {
+	if strings.TrimSpace(details) == "" && photos == 0 {
 		return &Error{Code: CodeInvalid, Field: "details", Message: "Write what was asked for, or add a photo."}
 	}
-	return r.record(s, EventInfoProvided, &infoProvided{Details: details, Evidence: photos})
+	return nil
 }
 
 // Authorize lets the customer send the goods. The store gives the case its

@@ -13,7 +13,7 @@ import (
 
 func (a *API) adminReturnRoutes() {
 	a.staff("GET /api/admin/returns", a.allReturns)
-	a.staff("POST /api/admin/returns", a.fileReturn)
+	a.staffPhotos("POST /api/admin/returns", a.fileReturn)
 	a.staff("GET /api/admin/returns/{id}", a.anyReturn)
 	a.staff("POST /api/admin/returns/{id}/authorize", a.authorize)
 	a.staff("POST /api/admin/returns/{id}/request-info", a.requestInfo)
@@ -94,11 +94,16 @@ func (a *API) anyReturn(r *http.Request) (int, any, error) {
 }
 
 // fileReturn files a case for a customer.
-func (a *API) fileReturn(r *http.Request) (int, any, error) {
+func (a *API) fileReturn(w http.ResponseWriter, r *http.Request) {
 	var q filing
-	if err := decode(r, maxPhotos, &q); err != nil {
-		return 0, nil, err
-	}
+	// An override may come behind the photos: the request is judged when all of
+	// it is there, and before a photo is decoded.
+	a.takeIn(w, r, &q, nil, func(r *http.Request, photos []returns.Upload) (int, any, error) {
+		return a.fileTaken(r, q, photos)
+	})
+}
+
+func (a *API) fileTaken(r *http.Request, q filing, photos []returns.Upload) (int, any, error) {
 	if q.CustomerID == "" {
 		return 0, nil, missing("customer_id", "it is the id of the customer whose order it is")
 	}
@@ -106,7 +111,10 @@ func (a *API) fileReturn(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	request.CustomerID = q.CustomerID
+	if err := placed(q.Photos, photos); err != nil {
+		return 0, nil, err
+	}
+	request.CustomerID, request.Photos = q.CustomerID, photos
 	if q.Override != nil {
 		o, err := q.Override.override("override.", r, a)
 		if err != nil {

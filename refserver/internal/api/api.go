@@ -7,7 +7,9 @@ package api
 import (
 	"encoding/json"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -18,6 +20,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -37,7 +40,9 @@ type Deps struct {
 	Queue queue.Queue
 	// Nights are the comparisons with the provider's list, Zone whose days they
 	// cover.
-	Nights   Nights
+	Nights Nights
+	// Uploads takes in bodies with photos.
+	Uploads  *upload.Receiver
 	Zone     *time.Location
 	Log      *slog.Logger
 	Currency money.Currency
@@ -116,14 +121,23 @@ func (a *API) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, body, err := h(r)
 		if err != nil {
-			p := problem.Of(err)
-			if p.Internal {
-				a.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
-			}
-			status, body = p.Status, failure(p)
+			a.fail(w, r, err)
+			return
 		}
 		a.write(w, r, status, body)
 	})
+}
+
+// fail answers with what is said of an error, and logs what is ours.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problem.Of(err)
+	if p.Internal {
+		a.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	a.write(w, r, p.Status, failure(p))
 }
 
 func (a *API) deny(w http.ResponseWriter, r *http.Request, status int) {

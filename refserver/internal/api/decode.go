@@ -16,10 +16,10 @@ import (
 )
 
 // The limits of a JSON body, in bytes, and of what may be inside of what.
+// Package upload limits bodies with photos.
 const (
-	maxJSON   = 1 << 20
-	maxPhotos = 32 << 20 // with photos: some 24 MB of them, as base64
-	maxDepth  = 16
+	maxJSON  = 1 << 20
+	maxDepth = 16
 )
 
 // decode reads one JSON object into v, strictly: a field it does not know or
@@ -27,13 +27,26 @@ const (
 // refused, because what is misspelt must not pass as left out. An empty body is
 // an empty object.
 func decode(r *http.Request, limit int64, v any) error {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind != "application/json" {
-		return problem.New(http.StatusUnsupportedMediaType, "MEDIA_TYPE", "The body is "+clip(kind)+"; it must be application/json")
+	if err := isJSON(r); err != nil {
+		return err
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 	if err != nil {
 		return explain(err)
 	}
+	return decodeObject(data, v)
+}
+
+// isJSON refuses a body that says it is something else.
+func isJSON(r *http.Request) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind != "application/json" {
+		return problem.New(http.StatusUnsupportedMediaType, "MEDIA_TYPE", "The body is "+clip(kind)+"; it must be application/json")
+	}
+	return nil
+}
+
+// decodeObject is decode for a body that was read.
+func decodeObject(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}
@@ -116,7 +129,7 @@ func explain(err error) error {
 	switch {
 	case errors.As(err, &tooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
-			"The body is larger than %d MiB, which is the most here. Where photos are in it, send fewer or smaller ones.", tooLarge.Limit>>20))
+			"The body is larger than %d MiB, which is the most here", tooLarge.Limit>>20))
 	case errors.As(err, &wrongType):
 		return problem.Invalid(cmp.Or(wrongType.Field, "body"), fmt.Sprintf("%s is a JSON %s; it must be %s", fieldName(wrongType.Field), clip(wrongType.Value), jsonKind(wrongType.Type.Kind().String())))
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

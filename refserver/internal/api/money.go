@@ -16,16 +16,20 @@ import (
 // staffOnce is staff for what moves money: under one Idempotency-Key it is carried
 // out once, and answered the same again.
 func (a *API) staffOnce(pattern string, h handler) {
+	keys := a.keys()
+	limited := http.MaxBytesHandler(keys.Middleware(a.adapt(h)), maxJSON)
+	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(limited))
+}
+
+// keys are the keys of whoever is signed in, with our words.
+func (a *API) keys() idempotency.Keys {
 	keys := a.Keys
 	keys.Caller = func(r *http.Request) string { return user(r).ID }
 	keys.Refuse = func(w http.ResponseWriter, r *http.Request, f idempotency.Refusal) {
 		a.write(w, r, f.Status, failure(problem.Problem{Status: f.Status, Code: f.Code, Message: f.Message}))
 	}
-	keys.Fail = func(w http.ResponseWriter, r *http.Request, err error) {
-		a.adapt(func(*http.Request) (int, any, error) { return 0, nil, err }).ServeHTTP(w, r)
-	}
-	limited := http.MaxBytesHandler(keys.Middleware(a.adapt(h)), maxJSON)
-	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(limited))
+	keys.Fail = a.fail
+	return keys
 }
 
 // payBack refunds a case; where the caller says what they mean to pay back,

@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -19,9 +16,9 @@ const returnsPage = 100
 
 func (a *API) returnRoutes() {
 	a.member("GET /api/returns", a.ownReturns)
-	a.member("POST /api/returns", a.requestReturn)
+	a.memberPhotos("POST /api/returns", a.requestReturn)
 	a.member("GET /api/returns/{id}", a.ownReturn)
-	a.member("POST /api/returns/{id}/info", a.provideInfo)
+	a.memberPhotos("POST /api/returns/{id}/info", a.provideInfo)
 	a.member("POST /api/returns/{id}/cancel", a.cancelReturn)
 }
 
@@ -67,28 +64,7 @@ func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
 		}
 		out.Items = append(out.Items, returns.RequestItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
 	}
-	var err error
-	out.Photos, err = uploads(q.Photos)
-	return out, err
-}
-
-// uploads are photos that came as base64. What they are is found out later;
-// here they are only known to be base64, all of them.
-func uploads(photos []string) ([]returns.Upload, error) {
-	out := make([]returns.Upload, 0, len(photos))
-	for i, text := range photos {
-		name := fmt.Sprintf("photos[%d]", i)
-		n, err := io.Copy(io.Discard, decoder(text))
-		if err != nil || n == 0 {
-			return nil, problem.Invalid(name, name+" is no photo; it must be the bytes of an image file in standard base64")
-		}
-		out = append(out, returns.Upload{Name: name, Body: decoder(text)})
-	}
 	return out, nil
-}
-
-func decoder(text string) io.Reader {
-	return base64.NewDecoder(base64.StdEncoding, strings.NewReader(text))
 }
 
 func (a *API) ownReturns(r *http.Request) (int, any, error) {
@@ -116,18 +92,31 @@ func (a *API) listReturns(r *http.Request, q returns.Query, staff bool) (int, an
 	return http.StatusOK, map[string]any{"returns": out, "total": total}, nil
 }
 
-func (a *API) requestReturn(r *http.Request) (int, any, error) {
+func (a *API) requestReturn(w http.ResponseWriter, r *http.Request) {
 	var q returnRequest
-	if err := decode(r, maxPhotos, &q); err != nil {
-		return 0, nil, err
-	}
-	request, err := q.request(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	request.CustomerID = user(r).ID
-	c, err := a.Returns.Create(r.Context(), request)
-	return a.done(r, c, err, false)
+	a.takeIn(w, r, &q, func(object []byte) error {
+		var q returnRequest
+		if decodeObject(object, &q) != nil {
+			return nil // the whole of it will tell
+		}
+		request, err := q.request(r)
+		if err != nil {
+			return nil // what is missing may come behind the photos
+		}
+		request.CustomerID = user(r).ID
+		return a.Returns.Check(r.Context(), request)
+	}, func(r *http.Request, photos []returns.Upload) (int, any, error) {
+		request, err := q.request(r)
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := placed(q.Photos, photos); err != nil {
+			return 0, nil, err
+		}
+		request.CustomerID, request.Photos = user(r).ID, photos
+		c, err := a.Returns.Create(r.Context(), request)
+		return a.done(r, c, err, false)
+	})
 }
 
 // own is the id of the case the address names, if it is the user's. Somebody
@@ -159,21 +148,22 @@ func (a *API) showReturn(r *http.Request, c returns.Return, staff bool) (int, an
 	return http.StatusOK, map[string]any{"return": v}, nil
 }
 
-func (a *API) provideInfo(r *http.Request) (int, any, error) {
+func (a *API) provideInfo(w http.ResponseWriter, r *http.Request) {
 	c, err := a.own(r)
 	if err != nil {
-		return 0, nil, err
+		a.fail(w, r, err)
+		return
 	}
 	var q infoRequest
-	if err := decode(r, maxPhotos, &q); err != nil {
-		return 0, nil, err
-	}
-	photos, err := uploads(q.Photos)
-	if err != nil {
-		return 0, nil, err
-	}
-	c, err = a.Returns.ProvideInfo(r.Context(), c.ID, q.Details, photos, actor(r))
-	return a.done(r, c, err, false)
+	a.takeIn(w, r, &q, func([]byte) error {
+		return a.Returns.CheckInfo(r.Context(), c.ID, actor(r))
+	}, func(r *http.Request, photos []returns.Upload) (int, any, error) {
+		if err := placed(q.Photos, photos); err != nil {
+			return 0, nil, err
+		}
+		c, err := a.Returns.ProvideInfo(r.Context(), c.ID, q.Details, photos, actor(r))
+		return a.done(r, c, err, false)
+	})
 }
 
 func (a *API) cancelReturn(r *http.Request) (int, any, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -73,6 +74,7 @@ func (s *App) openOperations(context.Context) (err error) {
 				}
 				return errors.Join(errs...)
 			}),
+			component("photos", false, s.Evidence.Check),
 			component("events", false, s.checkEvents))...,
 	)
 	return err
@@ -119,6 +121,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,
 		"forget old answers":    s.Keys.CleanUp,
+		"remove unnamed photos": s.sweepPhotos,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)
@@ -143,6 +146,26 @@ func (s *App) loops() ([]*worker.Loop, error) {
 // Run does the background work until ctx ends, and returns when it has
 // stopped; its error names what did not stop in time.
 func (s *App) Run(ctx context.Context) error { return s.group.Run(ctx) }
+
+func (s *App) sweepPhotos(ctx context.Context) (int, error) {
+	return s.SweepPhotos(ctx, time.Now().Add(-evidence.Grace))
+}
+
+// SweepPhotos removes photos stored before an instant that no case names, which
+// a process that was killed between the photo and its row has left. It begins
+// with all there are, and then looks at those that have come of age since.
+func (s *App) SweepPhotos(ctx context.Context, to time.Time) (int, error) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
+	n, err := s.Evidence.Sweep(ctx, s.swept, to, s.photoNames)
+	if n > 0 {
+		s.Log.Warn("photos that no case names were removed", "photos", n)
+	}
+	if err == nil {
+		s.swept = to
+	}
+	return n, err
+}
 
 // checkProvider reports an outage of the payment provider. Orders are queued
 // and refunds wait meanwhile: the shop is degraded, not down.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,8 +30,10 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/memory"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
@@ -50,6 +53,8 @@ type App struct {
 	Returns  *returns.Service
 	Refunds  *refunds.Service
 	Evidence *evidence.Files
+	// Uploads takes in requests with photos.
+	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker
 	Events   *outbox.Dispatcher
 	Metrics  *observability.Metrics
@@ -74,8 +79,12 @@ type App struct {
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
 	checkout checkoutGuard
-	recorder *observabilitydb.Recorder
-	rollup   *observabilitydb.Rollup
+	// photoNames are the photos that cases name.
+	photoNames evidence.Names
+	sweeping   sync.Mutex
+	swept      time.Time // up to when photos without a case were looked for
+	recorder   *observabilitydb.Recorder
+	rollup     *observabilitydb.Rollup
 	// webhookSecret signs the provider's messages; empty: they are not taken.
 	webhookSecret string
 	proxies       throttlehttp.Proxies
@@ -175,7 +184,7 @@ func Migrate(ctx context.Context, c config.Config) (err error) {
 	return migrate(ctx, db)
 }
 
-// openData opens the database and the folder of photos.
+// openData opens the database and the directory of photos.
 func (s *App) openData(ctx context.Context) (err error) {
 	if s.DB, err = openDB(ctx, s.Config); err != nil {
 		return err
@@ -184,14 +193,18 @@ func (s *App) openData(ctx context.Context) (err error) {
 	if err := migrate(ctx, s.DB); err != nil {
 		return err
 	}
-	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir()); err != nil {
+	remade := evidence.OnRemade(func(dir string) {
+		s.Log.Error("the directory of photos was gone and has been made again; the photos that were in it are lost", "directory", dir)
+	})
+	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir(), remade); err != nil {
 		if s.Config.ReturnsUploadDir != "" {
 			return s.Config.Unusable("RETURNS_UPLOAD_DIR", err)
 		}
 		return s.Config.Unusable("DATA_DIR", err)
 	}
 	s.onClose(func(context.Context) error { return s.Evidence.Close() })
-	return nil
+	s.Uploads, err = upload.New(upload.Config{Temp: s.Evidence.Temp, Photos: s.Config.ReturnsMaxPhotos})
+	return err
 }
 
 // openPayments starts the simulator where the settings name no provider, and
@@ -276,9 +289,12 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.openNightly()
+	cases := returnsdb.New(s.DB)
+	s.photoNames = cases.EvidencePaths
 	s.Returns, err = returns.New(returns.Config{
-		Store: returnsdb.New(s.DB), Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
-		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
+		Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
+		Now:    s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
 	})
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Package evidence keeps the photos of returns as files in a folder.
+// Package evidence keeps the photos of returns as files in a directory.
 package evidence
 
 import (
@@ -11,15 +11,30 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/returns"
 )
 
-// Files is a returns.EvidenceStore in a folder. Nothing outside of the folder
-// can be reached through it, by no path and by no symbolic link. It is safe
-// for concurrent use, by several processes too.
-type Files struct{ root *os.Root }
+// Files is a returns.EvidenceStore in a directory. Nothing outside of the
+// directory can be reached through it, by no path and by no symbolic link. It
+// is safe for concurrent use, by several processes too. Where the directory is
+// removed while it is in use, it is made again.
+type Files struct {
+	dir    string
+	remade func(dir string)
+
+	mu   sync.RWMutex
+	root *os.Root
+}
+
+// Option changes how Open opens a directory.
+type Option func(*Files)
+
+// OnRemade has fn called when the directory was gone, with all that was in it,
+// and had to be made again.
+func OnRemade(fn func(dir string)) Option { return func(f *Files) { f.remade = fn } }
 
 var _ returns.EvidenceStore = (*Files)(nil)
 
@@ -35,25 +50,113 @@ const tempPrefix = ".new-"
 // staleTemp is when a file that is being written counts as left by a crash.
 const staleTemp = time.Hour
 
-// Open opens the folder, making it where it is missing, and removes what a
+// Open opens the directory, making it where it is missing, and removes what a
 // crash left half written in it.
-func Open(dir string) (*Files, error) {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("evidence: make the folder %s: %w", dir, err)
-	}
-	root, err := os.OpenRoot(dir)
+func Open(dir string, options ...Option) (*Files, error) {
+	root, err := openRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("evidence: open the folder %s: %w", dir, err)
+		return nil, err
 	}
-	f := &Files{root: root}
+	f := &Files{dir: dir, root: root, remade: func(string) {}}
+	for _, o := range options {
+		o(f)
+	}
 	if err := f.removeStale(time.Now().Add(-staleTemp)); err != nil {
-		return nil, errors.Join(fmt.Errorf("evidence: tidy the folder %s: %w", dir, err), root.Close())
+		return nil, errors.Join(fmt.Errorf("evidence: tidy the directory %s: %w", dir, err), root.Close())
 	}
 	return f, nil
 }
 
-// Close closes the folder. Readers that Open has returned stay usable.
-func (f *Files) Close() error { return f.root.Close() }
+func openRoot(dir string) (*os.Root, error) {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("evidence: make the directory %s: %w", dir, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: open the directory %s: %w", dir, err)
+	}
+	return root, nil
+}
+
+// Close closes the directory. Readers that Open has returned stay usable.
+func (f *Files) Close() error { return f.at().Close() }
+
+// at is the directory as it is open now.
+func (f *Files) at() *os.Root {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.root
+}
+
+// revive makes the directory again where it is gone, or another has come in
+// its place; seen is the one that failed. It reports whether there is a new one.
+func (f *Files) revive(seen *os.Root) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.root != seen {
+		return true, nil // somebody was faster
+	}
+	there, err := os.Stat(f.dir)
+	if err == nil {
+		if open, err := seen.Stat("."); err == nil && os.SameFile(there, open) {
+			return false, nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	root, err := openRoot(f.dir)
+	if err != nil {
+		return false, err
+	}
+	f.root = root
+	f.remade(f.dir)
+	return true, seen.Close()
+}
+
+// within runs do on the directory, and once more where that was gone.
+func (f *Files) within(do func(*os.Root) error) error {
+	root := f.at()
+	err := do(root)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	again, failed := f.revive(root)
+	if failed != nil || !again {
+		return errors.Join(err, failed)
+	}
+	return do(f.at())
+}
+
+// Temp makes a file for what is not a photo yet, such as an upload under way.
+// It has no name, or one that the next start removes: whatever ends the process
+// leaves nothing behind.
+func (f *Files) Temp() (*os.File, error) {
+	var file *os.File
+	err := f.within(func(root *os.Root) (err error) {
+		name := tempPrefix + rand.Text()
+		if file, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode); err != nil {
+			return err
+		}
+		// Where an open file can't be removed, whoever closes it does.
+		_ = root.Remove(name)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evidence: make a temporary file: %w", err)
+	}
+	return file, nil
+}
+
+// Check reports whether photos can be stored now.
+func (f *Files) Check(context.Context) error {
+	file, err := f.Temp()
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+const pathLetters = "/-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // check accepts relative paths of letters, digits, "-", "_" and ".", parted by
 // slashes, in which no part begins with a dot.
@@ -62,11 +165,15 @@ func check(op, p string) error {
 	for part := range strings.SplitSeq(p, "/") {
 		ok = ok && !strings.HasPrefix(part, ".")
 	}
-	for _, r := range p {
-		ok = ok && (r == '/' || r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	}
+	ok = ok && !strings.ContainsFunc(p, func(r rune) bool {
+		return !strings.ContainsRune(pathLetters, r)
+	})
 	if !ok {
-		return fmt.Errorf("evidence: %s %q: a path is relative and made of letters, digits, - _ . and slashes, no part beginning with a dot", op, p)
+		return fmt.Errorf(
+			"evidence: %s %q: a path is relative, of letters, digits, - _ . and slashes, no part beginning with a dot",
+			op,
+			p,
+		)
 	}
 	return nil
 }
@@ -85,20 +192,24 @@ func (f *Files) Put(ctx context.Context, p string, data []byte) (err error) {
 			err = fmt.Errorf("evidence: put %s: %w", p, err)
 		}
 	}()
+	return f.within(func(root *os.Root) error { return put(root, p, data) })
+}
+
+func put(root *os.Root, p string, data []byte) error {
 	dir := path.Dir(p)
-	if err := f.root.MkdirAll(dir, dirMode); err != nil {
+	if err := root.MkdirAll(dir, dirMode); err != nil {
 		return err
 	}
 	temp := path.Join(dir, tempPrefix+rand.Text())
-	if err := f.write(temp, data); err != nil {
-		return errors.Join(err, f.removeIfThere(temp))
+	if err := write(root, temp, data); err != nil {
+		return errors.Join(err, removeIfThere(root, temp))
 	}
-	if err := f.root.Rename(temp, p); err != nil {
-		return errors.Join(err, f.removeIfThere(temp))
+	if err := root.Rename(temp, p); err != nil {
+		return errors.Join(err, removeIfThere(root, temp))
 	}
-	// The names are on disk once their folders are.
+	// The names are on disk once their directories are.
 	for d := dir; ; d = path.Dir(d) {
-		if err := f.syncDir(d); err != nil {
+		if err := syncDir(root, d); err != nil {
 			return err
 		}
 		if d == "." {
@@ -107,8 +218,8 @@ func (f *Files) Put(ctx context.Context, p string, data []byte) (err error) {
 	}
 }
 
-func (f *Files) write(name string, data []byte) error {
-	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+func write(root *os.Root, name string, data []byte) error {
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
@@ -119,16 +230,16 @@ func (f *Files) write(name string, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-func (f *Files) syncDir(name string) error {
-	d, err := f.root.Open(name)
+func syncDir(root *os.Root, name string) error {
+	d, err := root.Open(name)
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func (f *Files) removeIfThere(name string) error {
-	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func removeIfThere(root *os.Root, name string) error {
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -142,7 +253,7 @@ func (f *Files) Open(ctx context.Context, p string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("evidence: open %s: %w", p, err)
 	}
-	file, err := f.root.Open(p)
+	file, err := f.at().Open(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("evidence: open %s: %w", p, returns.ErrNotFound)
 	}
@@ -163,13 +274,13 @@ func (f *Files) Delete(ctx context.Context, p string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("evidence: delete %s: %w", p, err)
 	}
-	if err := f.removeIfThere(p); err != nil {
+	if err := removeIfThere(f.at(), p); err != nil {
 		return fmt.Errorf("evidence: delete %s: %w", p, err)
 	}
 	return nil
 }
 
-// List implements returns.EvidenceStore: prefix is a folder, "" the whole.
+// List implements returns.EvidenceStore: prefix is a directory, "" the whole.
 // Paths come in lexical order.
 func (f *Files) List(ctx context.Context, prefix string, fn func(p string) error) error {
 	start := strings.TrimSuffix(prefix, "/")
@@ -178,9 +289,9 @@ func (f *Files) List(ctx context.Context, prefix string, fn func(p string) error
 	} else if err := check("list", start); err != nil {
 		return err
 	}
-	return fs.WalkDir(f.root.FS(), start, func(p string, d fs.DirEntry, err error) error {
+	return fs.WalkDir(f.at().FS(), start, func(p string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // not there, or deleted since its folder was read
+			return nil // not there, or deleted since its directory was read
 		}
 		if err != nil {
 			return fmt.Errorf("evidence: list %s: %w", prefix, err)
@@ -196,7 +307,8 @@ func (f *Files) List(ctx context.Context, prefix string, fn func(p string) error
 }
 
 func (f *Files) removeStale(before time.Time) error {
-	return fs.WalkDir(f.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+	root := f.at()
+	return fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasPrefix(d.Name(), tempPrefix) {
 			return err
 		}
@@ -207,6 +319,6 @@ func (f *Files) removeStale(before time.Time) error {
 		if err != nil || info.ModTime().After(before) {
 			return err
 		}
-		return f.removeIfThere(p)
+		return removeIfThere(root, p)
 	})
 }

@@ -65,7 +65,8 @@ func TestPhotosAreKept(t *testing.T) {
 	if got, err := read(t, f, "a/1.jpg"); got != "another" || err != nil {
 		t.Errorf("read %q, %v", got, err)
 	}
-	for prefix, want := range map[string]string{"": "[a/1.jpg a/2.png ab/3.jpg top.jpg]", "a": "[a/1.jpg a/2.png]", "a/": "[a/1.jpg a/2.png]", "none": "[]"} {
+	for prefix, want := range map[string]string{"": "[a/1.jpg a/2.png ab/3.jpg top.jpg]", "a": "[a/1.jpg a/2.png]",
+		"a/": "[a/1.jpg a/2.png]", "none": "[]"} {
 		if got := fmt.Sprint(list(t, f, prefix)); got != want {
 			t.Errorf("List(%q) = %s, want %s", prefix, got, want)
 		}
@@ -116,7 +117,8 @@ func TestNoPathLeavesTheFolder(t *testing.T) {
 		}
 	}
 	for _, p := range []string{
-		"", ".", "..", "/", "/etc/passwd", "../outside.jpg", "a/../../outside.jpg", "a//b", "a/", "./a", `..\outside.jpg`, "a\x00.jpg",
+		"", ".", "..", "/", "/etc/passwd", "../outside.jpg", "a/../../outside.jpg", "a//b", "a/", "./a",
+		`..\outside.jpg`, "a\x00.jpg",
 		".hidden", "a/.new-x", "file.jpg", "folder/outside.jpg", "C:/x", "a b", "ä.jpg", strings.Repeat("a", 2000),
 	} {
 		if got, err := read(t, f, p); err == nil {

@@ -16,8 +16,10 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -125,31 +127,67 @@ func (k *Keys) Middleware(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if len(key) > maxKey || !printable(key) {
-			k.Refuse(w, r, Refusal{http.StatusBadRequest, "INVALID", fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)})
-			return
-		}
-		hash := k.hash(r, body)
-		fresh := keyRow{Caller: caller, Key: key, RequestHash: hash, LeaseToken: rand.Text()}
-		row, mine, err := k.claim(r.Context(), fresh)
-		for begun := k.now(); (form || k.Patient) && err == nil && !mine && row.Status == 0 && row.RequestHash == hash &&
-			k.now().Sub(begun) < patience && pause(r.Context(), lookAgain); {
-			row, mine, err = k.claim(r.Context(), fresh)
-		}
-		switch {
-		case err != nil:
-			k.Fail(w, r, err)
-		case row.RequestHash != hash:
-			k.Refuse(w, r, Refusal{http.StatusConflict, "IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request. Use a new key for a new request."})
-		case row.Status != 0:
-			replay(w, row)
-		case !mine:
-			w.Header().Set("Retry-After", "1")
-			k.Refuse(w, r, Refusal{http.StatusConflict, "IN_FLIGHT", "A request with this Idempotency-Key is still being carried out. Ask again in a moment."})
-		default:
-			k.carryOut(w, r, next, row)
-		}
+		k.once(w, r, key, k.hash(r, r.Header.Get("Content-Type"), body), form, next)
 	})
+}
+
+// Once carries out next once under key, for a handler that has read the body
+// itself: sum names what was in it. A request whose first try is under way
+// waits for that one. Without a key, or for nobody, it carries out next.
+func (k *Keys) Once(w http.ResponseWriter, r *http.Request, key string, sum []byte, next http.Handler) {
+	if key == "" || k.Caller(r) == "" {
+		next.ServeHTTP(w, r)
+		return
+	}
+	// The type of a form with files names its boundary, which is another each time.
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	k.once(w, r, key, k.hash(r, kind, sum), true, next)
+}
+
+// Known reports whether the caller has sent a request under key before, which
+// was answered or is under way: Once will not judge it anew.
+func (k *Keys) Known(r *http.Request, key string) (bool, error) {
+	caller := k.Caller(r)
+	if key == "" || caller == "" {
+		return false, nil
+	}
+	row := keyRow{Caller: caller, Key: key}
+	err := k.DB.Read().NewSelect().Model(&row).WherePK().Scan(r.Context())
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("idempotency: look up key: %w", err)
+	}
+	return row.Status != 0 || row.LeaseUntil.Time().After(k.now()), nil
+}
+
+// once carries out next once under key, or answers what was answered. wait has
+// it wait for a try that is under way.
+func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wait bool, next http.Handler) {
+	if len(key) > maxKey || !printable(key) {
+		k.Refuse(w, r, Refusal{http.StatusBadRequest, "INVALID", fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)})
+		return
+	}
+	fresh := keyRow{Caller: k.Caller(r), Key: key, RequestHash: hash, LeaseToken: rand.Text()}
+	row, mine, err := k.claim(r.Context(), fresh)
+	for begun := k.now(); (wait || k.Patient) && err == nil && !mine && row.Status == 0 && row.RequestHash == hash &&
+		k.now().Sub(begun) < patience && pause(r.Context(), lookAgain); {
+		row, mine, err = k.claim(r.Context(), fresh)
+	}
+	switch {
+	case err != nil:
+		k.Fail(w, r, err)
+	case row.RequestHash != hash:
+		k.Refuse(w, r, Refusal{http.StatusConflict, "IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request. Use a new key for a new request."})
+	case row.Status != 0:
+		replay(w, row)
+	case !mine:
+		w.Header().Set("Retry-After", "1")
+		k.Refuse(w, r, Refusal{http.StatusConflict, "IN_FLIGHT", "A request with this Idempotency-Key is still being carried out. Ask again in a moment."})
+	default:
+		k.carryOut(w, r, next, row)
+	}
 }
 
 // claim makes the row, or takes over one whose try ended without an answer.
@@ -264,10 +302,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// hash names what was sent: method, path and body.
-func (k *Keys) hash(r *http.Request, body []byte) string {
+// hash names what was sent: method, path, type and body.
+func (k *Keys) hash(r *http.Request, kind string, body []byte) string {
 	mac := hmac.New(sha256.New, k.Secret)
-	fmt.Fprintf(mac, "%s %s\n%s\n", r.Method, r.URL.Path, r.Header.Get("Content-Type"))
+	fmt.Fprintf(mac, "%s %s\n%s\n", r.Method, r.URL.Path, kind)
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -42,13 +42,32 @@ func (p Problem) Counts() bool {
 
 // New is a problem that a handler finds itself.
 func New(status int, code, message string) *Error {
-	return &Error{Problem{Status: status, Code: code, Message: message}}
+	return &Error{Problem: Problem{Status: status, Code: code, Message: message}}
 }
 
 // Invalid is a 400 about one field.
 func Invalid(field, message string) *Error {
-	return &Error{Problem{Status: http.StatusBadRequest, Code: "INVALID", Field: field, Message: message}}
+	return &Error{Problem: Problem{Status: http.StatusBadRequest, Code: "INVALID", Field: field, Message: message}}
 }
+
+// TooMany is a 429: the same may be sent again in a moment.
+func TooMany(message string) *Error {
+	return &Error{Problem: Problem{Status: http.StatusTooManyRequests, Code: "BUSY", Message: message, RetryAfter: busyFor}}
+}
+
+// Unavailable is a 503: the same may be sent again later.
+func Unavailable(message string) *Error {
+	return &Error{Problem: Problem{Status: http.StatusServiceUnavailable, Code: "BUSY", Message: message, RetryAfter: busyFor}}
+}
+
+// Caused is e with a cause of ours, which has to be logged.
+func Caused(e *Error, cause error) *Error {
+	e.Problem.Internal, e.cause = true, cause
+	return e
+}
+
+// busyFor is when to come back to a shop that is busy.
+const busyFor = 5 * time.Second
 
 // Day is the first instant of a day such as 2026-01-31 in the zone, zero where
 // text is empty.
@@ -64,9 +83,20 @@ func Day(field, text string, zone *time.Location) (time.Time, error) {
 }
 
 // Error carries a Problem as an error.
-type Error struct{ Problem Problem }
+type Error struct {
+	Problem Problem
+	cause   error
+}
 
-func (e *Error) Error() string { return e.Problem.Message }
+func (e *Error) Error() string {
+	if e.cause != nil {
+		return e.Problem.Message + " (" + e.cause.Error() + ")"
+	}
+	return e.Problem.Message
+}
+
+// Unwrap returns the cause, where there is one.
+func (e *Error) Unwrap() error { return e.cause }
 
 var (
 	orderStatus = map[orders.Code]int{
@@ -102,6 +132,8 @@ var (
 		returns.CodeTransition:    http.StatusConflict,
 		returns.CodeNotReceived:   http.StatusBadRequest,
 		returns.CodeEvidence:      http.StatusBadRequest,
+		returns.CodePhotoTooLarge: http.StatusRequestEntityTooLarge,
+		returns.CodeBusy:          http.StatusTooManyRequests,
 		returns.CodeMethod:        http.StatusBadRequest,
 		returns.CodeForbidden:     http.StatusForbidden,
 		returns.CodeNotRefundable: http.StatusConflict,
@@ -141,7 +173,11 @@ func Of(err error) Problem {
 		if !ok {
 			status = http.StatusBadRequest
 		}
-		return Problem{Status: status, Code: string(ret.Code), Message: ret.Message, Field: ret.Field, Verdict: ret.Verdict}
+		p := Problem{Status: status, Code: string(ret.Code), Message: ret.Message, Field: ret.Field, Verdict: ret.Verdict}
+		if ret.Code == returns.CodeBusy {
+			p.RetryAfter = busyFor
+		}
+		return p
 	case errors.As(err, &refund):
 		if status, ok := refundStatus[refund.Code]; ok {
 			return Problem{Status: status, Code: string(refund.Code), Message: refund.Message, Field: refund.Field}

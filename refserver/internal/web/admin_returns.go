@@ -10,6 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -165,22 +166,28 @@ func (s *server) showFiling(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {
-	upload, err := readUpload(r)
-	defer upload.close()
+	// The fields of an override come behind the photos: the request is judged
+	// when all of it is there, and before a photo is decoded.
+	in, err := s.takeIn(w, r, nil)
+	defer in.Close()
 	if err != nil {
 		return err
 	}
-	form := requestFormOf(r.PostForm)
+	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error { return s.fileTaken(w, r, in) })
+}
+
+func (s *server) fileTaken(w http.ResponseWriter, r *http.Request, in *upload.Intake) error {
+	form := requestFormOf(in.Form)
 	o, err := s.Orders.Order(r.Context(), form.OrderID)
 	if err != nil {
 		return err
 	}
 	request, err := form.request()
 	if err == nil {
-		err = once(r.PostForm)
+		err = once(in.Form)
 	}
 	if err == nil {
-		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), o.CustomerID
+		request.Photos, request.By, request.CustomerID = in.Photos, actor(r), o.CustomerID
 		if len(form.Rules) > 0 || strings.TrimSpace(form.OverrideReason) != "" {
 			request.Override = &returns.Override{Rules: form.Rules, Reason: form.OverrideReason, By: actor(r), At: s.Now()}
 		}

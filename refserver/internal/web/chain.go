@@ -33,7 +33,7 @@ func (s *server) chain() http.Handler {
 	inner.Handle("GET /health", s.Health.Handler())
 	inner.Handle("GET /api/system/health", s.Health.Handler())
 	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
-	inner.Handle("/api/", s.session(http.MaxBytesHandler(s.API, maxPhotos)))
+	inner.Handle("/api/", s.session(s.API))
 	pages := s.session(s.missing(s.mux))
 	inner.Handle("POST /checkout", s.Checkout(s.missing(s.mux)))
 	inner.Handle("/", pages)

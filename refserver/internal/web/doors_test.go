@@ -72,10 +72,10 @@ func TestNoDoorOfStaffIsOpenToACustomer(t *testing.T) {
 			t.Errorf("%s has the door %s", pattern, door)
 		}
 		switch door {
-		case "staff", "staffOnce":
+		case "staff", "staffOnce", "staffPhotos":
 			customer.do(method, path, "", nil).want(http.StatusForbidden, `"code":"FORBIDDEN"`)
 			nobody.do(method, path, "", nil).want(http.StatusUnauthorized, `"code":"SIGN_IN"`)
-		case "member":
+		case "member", "memberPhotos":
 			nobody.do(method, path, "", nil).want(http.StatusUnauthorized, `"code":"SIGN_IN"`)
 		}
 	}
@@ -154,7 +154,7 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 	ada := b.customer("ada")
 	const head = "--x\r\nContent-Disposition: form-data; name=\"photos\"; filename=\"a.jpg\"\r\n\r\n"
 	huge := io.MultiReader(strings.NewReader(head), io.LimitReader(zeros{}, 100<<20), strings.NewReader("\r\n--x--\r\n"))
-	ada.do(http.MethodPost, "/returns/request", "multipart/form-data; boundary=x", huge).want(http.StatusRequestEntityTooLarge, "Send fewer or smaller photos")
+	ada.do(http.MethodPost, "/returns/request", "multipart/form-data; boundary=x", huge).want(http.StatusRequestEntityTooLarge, "Photo 1 (a.jpg) is larger than 10 MB")
 	ada.do(http.MethodPost, "/api/returns", "application/json", io.LimitReader(zeros{}, 33<<20)).want(http.StatusRequestEntityTooLarge, "TOO_LARGE")
 	ada.do(http.MethodPost, "/add_to_cart", "application/x-www-form-urlencoded", io.LimitReader(zeros{}, 2<<20)).want(http.StatusRequestEntityTooLarge)
 }

@@ -30,6 +30,12 @@ func (s *server) staffOnce(pattern string, h handler) {
 // keyed carries out next once per Idempotency-Key of whoever is signed in.
 // patient has a request wait for the one under its key that is under way.
 func (s *server) keyed(patient bool, next http.Handler) http.Handler {
+	keys := s.keys(patient)
+	return keys.Middleware(next)
+}
+
+// keys are the keys of whoever is signed in, with our words.
+func (s *server) keys(patient bool) idempotency.Keys {
 	keys := s.Keys
 	keys.Patient = patient
 	keys.Caller = func(r *http.Request) string { return user(r).ID }
@@ -37,7 +43,7 @@ func (s *server) keyed(patient bool, next http.Handler) http.Handler {
 		s.failWith(w, r, problem.Problem{Status: f.Status, Code: f.Code, Message: f.Message})
 	}
 	keys.Fail = s.fail
-	return keys.Middleware(next)
+	return keys
 }
 
 // payBack refunds a case; where available says what is meant to be paid back,

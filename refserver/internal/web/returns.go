@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ type returnOrder struct {
 	Accept   string // for the file field
 	Form     requestForm
 	Customer string // id of the customer when staff file; else empty
+	Key      string // under which the form is carried out once
 }
 
 // returnLine is a line of an order, with what can come back, until when, and
@@ -129,7 +131,7 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 			}
 			terms[o.TermsID] = t
 		}
-		v := returnOrder{Order: o, Policy: t.Policy, Reasons: t.Policy.Reasons, Accept: accept(t.Policy.PhotoTypes)}
+		v := returnOrder{Order: o, Key: newKey(), Policy: t.Policy, Reasons: t.Policy.Reasons, Accept: accept(t.Policy.PhotoTypes)}
 		if len(v.Reasons) == 0 {
 			v.Reasons = returns.AllReasons()
 		}
@@ -172,28 +174,52 @@ func accept(types []string) string {
 }
 
 func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
-	upload, err := readUpload(r)
-	defer upload.close()
-	if err != nil {
-		return err
-	}
-	form := requestFormOf(r.PostForm)
-	request, err := form.request()
-	if err == nil {
-		err = once(r.PostForm)
-	}
-	if err == nil {
-		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), user(r).ID
-		var c returns.Return
-		if c, err = s.Returns.Create(r.Context(), request); err == nil {
-			return s.redirect(w, r, "/returns", asked(c))
+	in, err := s.takeIn(w, r, s.unlessKnown(r, func(f url.Values) error {
+		request, err := s.ownRequest(r, f)
+		if err != nil {
+			return nil // what is missing may come behind the photos
 		}
+		return s.Returns.Check(r.Context(), request)
+	}))
+	defer in.Close()
+	if err != nil {
+		return s.requestRefused(w, in.Request(), in.Form, err)
 	}
+	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error {
+		request, err := s.ownRequest(r, in.Form)
+		if err != nil {
+			return s.requestRefused(w, r, in.Form, err)
+		}
+		request.Photos = in.Photos
+		c, err := s.Returns.Create(r.Context(), request)
+		if err != nil {
+			return s.requestRefused(w, r, in.Form, err)
+		}
+		return s.redirect(w, r, "/returns", asked(c))
+	})
+}
+
+// ownRequest is what a customer's form asks for, without its photos.
+func (s *server) ownRequest(r *http.Request, f url.Values) (returns.CreateParams, error) {
+	request, err := requestFormOf(f).request()
+	if err == nil {
+		err = once(f)
+	}
+	request.By, request.CustomerID = actor(r), user(r).ID
+	return request, err
+}
+
+// requestRefused shows the form again, as it was filled in, with what is wrong.
+func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Values, err error) error {
 	p := problem.Of(err)
-	if p.Internal {
+	form := requestFormOf(f)
+	if p.Internal || form.OrderID == "" && len(f) == 0 {
 		return err
 	}
 	form.refuse(p)
+	if p.RetryAfter > 0 {
+		retryAfter(w, p.RetryAfter)
+	}
 	return s.showReturns(w, r, p.Status, form, note{Tone: "bad", Text: p.Message})
 }
 
@@ -224,6 +250,7 @@ type ownCaseBody struct {
 	Accept  string
 	Photos  int // that can still be added
 	Details string
+	Key     string // under which the form is carried out once
 }
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
@@ -247,7 +274,7 @@ func (s *server) showCase(w http.ResponseWriter, r *http.Request, status int, c 
 		return err
 	}
 	body := ownCaseBody{
-		Case: views[0], Accept: accept(terms.Policy.PhotoTypes), Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)), Details: details,
+		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)), Details: details,
 	}
 	if body.Events, err = s.timeline(r, views[0], false); err != nil {
 		return err
@@ -260,20 +287,28 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	upload, err := readUpload(r)
-	defer upload.close()
-	if err != nil {
-		return err
-	}
-	details := r.PostForm.Get("details")
-	if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, details, upload.photos, actor(r)); err != nil {
+	in, err := s.takeIn(w, r, s.unlessKnown(r, func(url.Values) error { return s.Returns.CheckInfo(r.Context(), c.ID, actor(r)) }))
+	defer in.Close()
+	details := in.Form.Get("details")
+	refused := func(w http.ResponseWriter, r *http.Request, err error) error {
 		p := problem.Of(err)
 		if p.Internal {
 			return err
 		}
+		if p.RetryAfter > 0 {
+			retryAfter(w, p.RetryAfter)
+		}
 		return s.showCase(w, r, p.Status, c, details, note{Tone: "bad", Text: p.Message})
 	}
-	return s.redirect(w, r, "/returns", "Thank you. Our staff will go on with your return.")
+	if err != nil {
+		return refused(w, in.Request(), err)
+	}
+	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, details, in.Photos, actor(r)); err != nil {
+			return refused(w, r, err)
+		}
+		return s.redirect(w, r, "/returns", "Thank you. Our staff will go on with your return.")
+	})
 }
 
 func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
@@ -291,13 +326,12 @@ func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
 	return s.redirect(w, r, "/returns", "The return is cancelled. You can ask for another one while the return window is open.")
 }
 
-// memberPhotos is the door of forms with photos: what is too large is read to
-// its end, within reason, because a browser that is cut off while it sends
-// shows its own error and not our words.
+// memberPhotos is the door of forms with photos, whose size package upload
+// limits.
 func (s *server) memberPhotos(pattern string, h handler) {
-	s.handle(pattern, maxDrain, auth.RequireUser(s.deny)(s.within(s.adapt(h))))
+	s.mux.Handle(pattern, auth.RequireUser(s.deny)(s.adapt(h)))
 }
 
 func (s *server) staffPhotos(pattern string, h handler) {
-	s.handle(pattern, maxDrain, auth.RequireAdmin(s.deny)(s.within(s.adapt(h))))
+	s.mux.Handle(pattern, auth.RequireAdmin(s.deny)(s.adapt(h)))
 }

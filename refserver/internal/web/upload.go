@@ -1,102 +1,59 @@
 package web
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/returns"
 )
 
-const (
-	// uploadMemory is how much of a form with photos is kept in memory; the
-	// rest is in files until the request ends.
-	uploadMemory = 4 << 20
-	// maxDrain is how much of a form that is too large is read, to be able to
-	// say so.
-	maxDrain = 256 << 20
-	// maxFiles and maxLines are far over what any policy takes; the policy's
-	// own limits are named to who passes them.
-	maxFiles = 100
-	maxLines = 200
-)
+// maxLines is far over what any order has.
+const maxLines = 200
 
-// within refuses a form larger than maxPhotos.
-func (s *server) within(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := r.Body
-		limited := http.MaxBytesReader(nil, body, maxPhotos)
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{&drained{limited, body}, body}
-		next.ServeHTTP(w, r)
-	})
+// takeIn admits the body of a request with photos, and reads it with judge, who
+// is asked as soon as the first photo begins. Close what it returns.
+func (s *server) takeIn(w http.ResponseWriter, r *http.Request, judge func(url.Values) error) (*upload.Intake, error) {
+	in, err := s.Uploads.Begin(w, r, user(r).ID, false)
+	if err != nil {
+		return in, err
+	}
+	return in, in.ReadForm(judge)
 }
 
-// drained reads a body; where that is over its limit, it reads the rest of
-// what the client sends before it says so.
-type drained struct{ limited, rest io.Reader }
-
-func (d *drained) Read(p []byte) (int, error) {
-	n, err := d.limited.Read(p)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		// How far that comes does not matter: the form is refused either way.
-		_, _ = io.Copy(io.Discard, d.rest)
-	}
-	return n, err
+// onceTaken carries out h once under the Idempotency-Key of the header or of
+// the form that was taken in.
+func (s *server) onceTaken(w http.ResponseWriter, in *upload.Intake, h handler) error {
+	r := in.Request()
+	keys := s.keys(false)
+	keys.Once(w, r, formKey(r, in.Form), in.Sum(), s.adapt(h))
+	return nil
 }
 
-// upload is the photos of a form.
-type upload struct {
-	photos []returns.Upload
-	files  []io.Closer
-	form   *multipart.Form
+// formKey is the Idempotency-Key of a request.
+func formKey(r *http.Request, f url.Values) string {
+	if key := r.Header.Get(idempotency.Header); key != "" {
+		return key
+	}
+	return f.Get(idempotency.Header)
 }
 
-// readUpload reads a form, multipart or not, with the files named photos.
-// close must be called whatever the error.
-func readUpload(r *http.Request) (*upload, error) {
-	u := &upload{}
-	err := r.ParseMultipartForm(uploadMemory)
-	u.form = r.MultipartForm
-	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return u, formError(err)
-	}
-	if u.form == nil {
-		return u, nil
-	}
-	headers := u.form.File["photos"]
-	if len(headers) > maxFiles {
-		return u, problem.Invalid("photos", fmt.Sprintf("There are %d photos. At most %d can be sent at once.", len(headers), maxFiles))
-	}
-	for _, h := range headers {
-		f, err := h.Open()
-		if err != nil {
-			return u, fmt.Errorf("open an uploaded photo: %w", err)
+// unlessKnown is judge for a request that was not sent before under its key:
+// one that was is answered the same, whatever has become of what it asked for.
+func (s *server) unlessKnown(r *http.Request, judge func(url.Values) error) func(url.Values) error {
+	return func(f url.Values) error {
+		keys := s.keys(false)
+		known, err := keys.Known(r, formKey(r, f))
+		if known || err != nil {
+			return err
 		}
-		u.files = append(u.files, f)
-		u.photos = append(u.photos, returns.Upload{Name: h.Filename, Body: f})
-	}
-	return u, nil
-}
-
-// close removes what the form left in files. An error leaves a temporary file
-// behind, which the system clears away.
-func (u *upload) close() {
-	for _, f := range u.files {
-		_ = f.Close()
-	}
-	if u.form != nil {
-		_ = u.form.RemoveAll()
+		return judge(f)
 	}
 }
 
@@ -118,7 +75,9 @@ const quantityPrefix = "quantity_"
 
 func requestFormOf(f url.Values) requestForm {
 	return requestForm{
-		OrderID: strings.TrimSpace(f.Get("sale_id")), Reason: strings.ToUpper(strings.TrimSpace(f.Get("reason"))), Details: f.Get("details"),
+		OrderID: strings.TrimSpace(
+			f.Get("sale_id"),
+		), Reason: strings.ToUpper(strings.TrimSpace(f.Get("reason"))), Details: f.Get("details"),
 		Quantities: perLine(f, quantityPrefix), OverrideReason: f.Get("override_reason"), Rules: f["rules"],
 	}
 }
@@ -128,7 +87,14 @@ func requestFormOf(f url.Values) requestForm {
 func once(f url.Values) error {
 	for _, name := range sortedKeys(f) {
 		if len(f[name]) > 1 && name != "rules" {
-			return problem.Invalid(name, fmt.Sprintf("The field %s is given %d times. Give it once, with the whole quantity.", name, len(f[name])))
+			return problem.Invalid(
+				name,
+				fmt.Sprintf(
+					"The field %s is given %d times. Give it once, with the whole quantity.",
+					name,
+					len(f[name]),
+				),
+			)
 		}
 	}
 	return nil
@@ -157,7 +123,10 @@ func (f requestForm) request() (returns.CreateParams, error) {
 		return q, problem.Invalid("reason", "Choose a reason.")
 	}
 	if len(f.Quantities) > maxLines {
-		return q, problem.Invalid("quantity", fmt.Sprintf("The form has %d lines; an order has at most %d.", len(f.Quantities), maxLines))
+		return q, problem.Invalid(
+			"quantity",
+			fmt.Sprintf("The form has %d lines; an order has at most %d.", len(f.Quantities), maxLines),
+		)
 	}
 	for _, id := range sortedKeys(f.Quantities) {
 		n, err := units(quantityPrefix+id, f.Quantities[id])
@@ -178,7 +147,10 @@ func units(field, text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, problem.Invalid(field, fmt.Sprintf("A quantity is %q; it must be a whole number, such as 1.", clip(text)))
+		return 0, problem.Invalid(
+			field,
+			fmt.Sprintf("A quantity is %q; it must be a whole number, such as 1.", clip(text)),
+		)
 	}
 	return n, nil
 }

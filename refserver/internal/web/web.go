@@ -18,6 +18,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
 	"github.com/returnkit/returnkit/returns"
@@ -50,6 +51,8 @@ type Deps struct {
 	Queue queue.Queue
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
+	// Uploads takes in forms with photos.
+	Uploads *upload.Receiver
 	// Checkout stands before POST /checkout and brings the session with it: body,
 	// session, limit, queue.
 	Checkout func(http.Handler) http.Handler
@@ -78,12 +81,9 @@ type server struct {
 	mux   *http.ServeMux
 }
 
-// Bodies are limited: a form is small, photos are not. The photo limit leaves
-// room for the largest set of photos that the default policy takes.
-const (
-	maxForm   = 1 << 20
-	maxPhotos = 64 << 20
-)
+// maxForm is how large a form without photos may be; package upload limits
+// those with photos.
+const maxForm = 1 << 20
 
 // New returns the handler of the whole shop.
 func New(d Deps) (http.Handler, error) {

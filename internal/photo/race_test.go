@@ -1,0 +1,5 @@
+//go:build race
+
+package photo
+
+func init() { racing = true }

@@ -1,0 +1,81 @@
+package upload
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+// Pace is how slow a client may be: a body that goes on is taken however large
+// it is, one that stands still, or trickles, is not.
+type Pace struct {
+	Idle    time.Duration // without a byte; 0: 20 s
+	Grace   time.Duration // before the rate counts; 0: 30 s
+	Rate    int64         // bytes a second on the average; 0: 128 KiB
+	Longest time.Duration // in all; 0: 15 minutes
+}
+
+func (p Pace) withDefaults() Pace {
+	if p.Idle == 0 {
+		p.Idle = 20 * time.Second
+	}
+	if p.Grace == 0 {
+		p.Grace = 30 * time.Second
+	}
+	if p.Rate == 0 {
+		p.Rate = 128 << 10
+	}
+	if p.Longest == 0 {
+		p.Longest = 15 * time.Minute
+	}
+	return p
+}
+
+// paced is the body of a request, read at no less than a pace.
+type paced struct {
+	pace  Pace
+	conn  *http.ResponseController
+	body  io.Reader
+	begun time.Time
+	n     int64
+}
+
+func newPaced(w http.ResponseWriter, r *http.Request, pace Pace) *paced {
+	p := &paced{pace: pace, conn: http.NewResponseController(w), body: r.Body}
+	p.start()
+	return p
+}
+
+func (p *paced) start() { p.begun = time.Now() }
+
+func (p *paced) Read(b []byte) (int, error) {
+	took := time.Since(p.begun)
+	if took > p.pace.Longest ||
+		took > p.pace.Grace && float64(p.n) < (took-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
+		return 0, tooSlow()
+	}
+	// The answer must not be cut off by the server's own deadline, which counts
+	// from the start of the request. A connection without deadlines (a test's)
+	// has nothing to move.
+	now := time.Now()
+	_ = p.conn.SetReadDeadline(now.Add(p.pace.Idle))
+	_ = p.conn.SetWriteDeadline(now.Add(p.pace.Idle + work + answering))
+	n, err := p.body.Read(b)
+	p.n += int64(n)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = tooSlow()
+	}
+	return n, err
+}
+
+func tooSlow() error {
+	return problem.New(
+		http.StatusRequestTimeout,
+		"TOO_SLOW",
+		"The photos came too slowly, and the connection was given up. Try again with fewer or smaller photos.",
+	)
+}

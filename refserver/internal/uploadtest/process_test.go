@@ -1,0 +1,168 @@
+package uploadtest
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	buildOnce sync.Once
+	buildPath string
+	buildErr  error
+)
+
+// shopBinary builds the shop once.
+func shopBinary(t *testing.T) string {
+	t.Helper()
+	buildOnce.Do(func() {
+		var dir string
+		if dir, buildErr = os.MkdirTemp("", "returnkit-upload-"); buildErr != nil {
+			return
+		}
+		buildPath = filepath.Join(dir, "refserver")
+		if out, err := exec.Command("go", "build", "-o", buildPath, "../..").CombinedOutput(); err != nil {
+			buildErr = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if buildErr != nil {
+		t.Fatal(buildErr)
+	}
+	return buildPath
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if buildPath != "" {
+		_ = os.RemoveAll(filepath.Dir(buildPath))
+	}
+	os.Exit(code)
+}
+
+// container is how much memory the compose files give the shop, and goLimit
+// what package memory makes of it.
+const (
+	container = 512 << 20
+	goLimit   = container / 100 * 85
+)
+
+// process is a shop in a process of its own.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	dir  string
+	url  string
+	done chan struct{}
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+var address = regexp.MustCompile(`http://[0-9.:]+`)
+
+func launch(t *testing.T) *process {
+	t.Helper()
+	p := &process{t: t, dir: t.TempDir(), done: make(chan struct{})}
+	p.cmd = exec.Command(shopBinary(t), "--env-file", filepath.Join(p.dir, "none"))
+	p.cmd.Env = []string{
+		"PATH=" + os.Getenv(
+			"PATH",
+		), "HOME=" + p.dir, "TMPDIR=" + filepath.Join(p.dir, "no temporary files here"), "PORT=0", "HOST=127.0.0.1",
+		"DATA_DIR=" + filepath.Join(
+			p.dir,
+			"data",
+		), fmt.Sprintf("GOMEMLIMIT=%d", goLimit), "LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
+	}
+	p.cmd.Stdout = p
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			if url := address.FindString(lines.Text()); url != "" {
+				found <- url
+			}
+			_, _ = p.Write(append(lines.Bytes(), '\n'))
+		}
+		_ = p.cmd.Wait() // how it ended is seen in what it answers
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.done:
+		case <-time.After(time.Minute):
+			_ = p.cmd.Process.Kill()
+			<-p.done
+		}
+	})
+	select {
+	case p.url = <-found:
+	case <-p.done:
+		t.Fatalf("it stopped\n%s", p.tail())
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("it printed no address\n%s", p.tail())
+	}
+	return p
+}
+
+// Write keeps what the process prints.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *process) tail() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.log.Bytes()
+	return string(b[max(0, len(b)-8000):])
+}
+
+// peak is the most memory the process has held since reset, in bytes.
+func (p *process) peak() int64 {
+	p.t.Helper()
+	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatalf("the shop is gone: %v\n%s", err, p.tail())
+	}
+	defer status.Close()
+	text, err := io.ReadAll(status)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	p.t.Fatalf("the shop has ended\n%s", p.tail())
+	return 0
+}
+
+// reset has peak count from now on, where the kernel lets it.
+func (p *process) reset() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+}
