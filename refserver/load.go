@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/load"
@@ -27,13 +29,13 @@ type loadCommand struct {
 
 // Run drives the shop and prints what came of it.
 func (c loadCommand) Run(p *process) error {
-	settings, err := p.config()
+	settings, err := p.clientConfig()
 	if err != nil {
 		return err
 	}
 	o, err := load.Preset(c.Preset)
 	if err != nil {
-		return err
+		return usageError{fmt.Errorf("%w; see refserver help", err)}
 	}
 	o.URL, o.ProviderURL, o.Report = c.URL, c.ProviderURL, c.Report
 	o.AdminUser, o.AdminPassword = c.AdminUser, c.AdminPassword
@@ -70,5 +72,8 @@ func (c loadCommand) Run(p *process) error {
 	o.Runs, o.Concurrency = c.Runs, c.Concurrency
 	o.ProductID, o.Products = c.ProductID, c.Products
 	_, err = load.Run(p.ctx, o, p.stdout)
+	if errors.Is(err, load.ErrOptions) {
+		return usageError{fmt.Errorf("%w; see refserver help", err)}
+	}
 	return err
 }

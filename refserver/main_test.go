@@ -328,14 +328,3 @@ func TestThePaymentSimulatorRunsAsAProcessOfItsOwn(t *testing.T) {
 		t.Errorf("ledger file: %v", err)
 	}
 }
-
-func TestHelpAndUnknownCommands(t *testing.T) {
-	t.Parallel()
-	r := start(t, nil, "--help")
-	if err := r.wait(); err != nil || !strings.Contains(r.stdout.String(), "healthcheck") {
-		t.Errorf("help: %v, %s", err, r.stdout)
-	}
-	if err := start(t, nil, "sell").wait(); err == nil || !strings.Contains(err.Error(), "--help") {
-		t.Errorf("an unknown command: %v", err)
-	}
-}

@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/shop"
 	"github.com/returnkit/returnkit/refserver/internal/site"
+	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
 type serveCommand struct{}
@@ -50,19 +52,76 @@ func (serveCommand) Run(p *process) error {
 		return fmt.Errorf("listening on %s (set HOST and PORT to choose another address): %w", c.Address(), err)
 	}
 	c.Port = listener.Addr().(*net.TCPAddr).Port
+	srv := newServer(observability.Named(log, "server"))
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	log.Info("opening", "url", localURL(c))
+	warnOfPublished(log, c)
 
 	s, err := shop.Open(p.ctx, c, log, metrics)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, srv.Close())
 	}
 	handler, err := site.New(s)
 	if err == nil {
 		err = s.ReceiveWebhooks(localURL(c))
 	}
 	if err != nil {
-		return errors.Join(err, listener.Close(), s.Close(p.ctx))
+		return errors.Join(err, srv.Close(), s.Close(p.ctx))
 	}
-	return serve(p, s, listener, handler)
+	srv.open(handler)
+	return serve(p, s, srv, served)
+}
+
+// warnOfPublished logs which published credentials are in use where the
+// settings say that others reach the shop.
+func warnOfPublished(log *slog.Logger, c config.Config) {
+	if names := c.PublishedCredentials(); len(names) > 0 && c.ReachedByOthers() {
+		log.Warn("published credentials are in use; set your own before others reach the shop", "settings", names)
+	}
+}
+
+// server is an HTTP server that answers from the start: while the shop opens,
+// probes are told so and everybody else is asked to come back.
+type server struct {
+	*http.Server
+	handler atomic.Pointer[http.Handler]
+}
+
+func newServer(log *slog.Logger) *server {
+	s := &server{Server: &http.Server{
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}
+	s.open(opening())
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.handler.Load()).ServeHTTP(w, r) })
+	return s
+}
+
+// open has h answer from now on.
+func (s *server) open(h http.Handler) {
+	h = limited(h)
+	s.handler.Store(&h)
+}
+
+// opening answers while the shop opens.
+func opening() http.Handler {
+	var starting observability.Checker // without components, and not started
+	mux := http.NewServeMux()
+	mux.Handle("/health/live", starting.LiveHandler())
+	mux.Handle("/health/startup", starting.StartupHandler())
+	for _, path := range []string{"/health", "/health/ready", "/api/system/health"} {
+		mux.Handle(path, starting.ReadyHandler())
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "The shop is starting. Please try again in a moment.", http.StatusServiceUnavailable)
+	})
+	return mux
 }
 
 // newLog makes the log and the metrics, which get the log's events.
@@ -72,7 +131,7 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 		return nil, nil, err
 	}
 	h, err := observability.NewLogHandler(observability.LogConfig{
-		Writer: p.stdout, Level: c.LogLevel, Logger: "refserver", Events: metrics,
+		Writer: p.stdout, Text: isTerminal(p.stdout), Level: c.LogLevel, Logger: "refserver", Events: metrics,
 		Sample: observability.SampleConfig{First: 100},
 	})
 	if err != nil {
@@ -81,24 +140,23 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 	return slog.New(h), metrics, nil
 }
 
-func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler) error {
-	log := observability.Named(s.Log, "server")
-	srv := &http.Server{
-		Handler:           limited(handler),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+// isTerminal reports whether a person reads what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
 	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func serve(p *process, s *shop.Shop, srv *server, served <-chan error) error {
+	log := observability.Named(s.Log, "server")
 	// Workers stop after the requests that may wake them.
 	working, stopWork := context.WithCancel(context.WithoutCancel(p.ctx))
 	defer stopWork()
 	workers := make(chan error, 1)
 	go func() { workers <- s.Run(working) }()
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
 	s.Health.SetStarted()
 	greet(p, s.Config, log)
 	debug.FreeOSMemory() // the password check of the start took 19 MiB
@@ -128,7 +186,7 @@ func serve(p *process, s *shop.Shop, listener net.Listener, handler http.Handler
 // long as its own limit says.
 func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if !web.IsStream(r) {
 			ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)
