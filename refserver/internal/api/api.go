@@ -112,9 +112,17 @@ func (a *API) staff(pattern string, h handler) {
 
 func (a *API) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, body, err := h(r)
+		var (
+			status int
+			body   any
+		)
+		err := problem.CheckAddress(r)
+		if err == nil {
+			status, body, err = h(r)
+		}
 		if err != nil {
 			p := problem.Of(err)
+			p.SetRetryAfter(w.Header())
 			if p.Internal {
 				a.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
 			}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -119,6 +120,24 @@ func (c Config) DirectURL() string {
 		return string(c.MigrationURL)
 	}
 	return string(c.DatabaseURL)
+}
+
+// Origin is the address of the shop in a browser as an Origin header has it,
+// without a path and without the port that goes without saying; empty where
+// PUBLIC_URL is.
+func (c Config) Origin() string {
+	u, err := url.Parse(string(c.PublicURL))
+	if err != nil || c.PublicURL == "" {
+		return ""
+	}
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host
 }
 
 // SecureCookies reports whether cookies may travel over https only.

@@ -74,6 +74,9 @@ func readUpload(r *http.Request) (*upload, error) {
 	if u.form == nil {
 		return u, nil
 	}
+	if err := problem.CheckFields(u.form.Value); err != nil {
+		return u, err
+	}
 	headers := u.form.File["photos"]
 	if len(headers) > maxFiles {
 		return u, problem.Invalid("photos", fmt.Sprintf("There are %d photos. At most %d can be sent at once.", len(headers), maxFiles))
