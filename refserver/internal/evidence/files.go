@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/returns"
@@ -19,7 +20,10 @@ import (
 // Files is a returns.EvidenceStore in a folder. Nothing outside of the folder
 // can be reached through it, by no path and by no symbolic link. It is safe
 // for concurrent use, by several processes too.
-type Files struct{ root *os.Root }
+type Files struct {
+	dir  string
+	root atomic.Pointer[os.Root]
+}
 
 var _ returns.EvidenceStore = (*Files)(nil)
 
@@ -45,7 +49,8 @@ func Open(dir string) (*Files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("evidence: open the folder %s: %w", dir, err)
 	}
-	f := &Files{root: root}
+	f := &Files{dir: dir}
+	f.root.Store(root)
 	if err := f.removeStale(time.Now().Add(-staleTemp)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: tidy the folder %s: %w", dir, err), root.Close())
 	}
@@ -53,7 +58,7 @@ func Open(dir string) (*Files, error) {
 }
 
 // Close closes the folder. Readers that Open has returned stay usable.
-func (f *Files) Close() error { return f.root.Close() }
+func (f *Files) Close() error { return f.root.Load().Close() }
 
 // check accepts relative paths of letters, digits, "-", "_" and ".", parted by
 // slashes, in which no part begins with a dot.
@@ -85,15 +90,18 @@ func (f *Files) Put(ctx context.Context, p string, data []byte) (err error) {
 			err = fmt.Errorf("evidence: put %s: %w", p, err)
 		}
 	}()
+	if err := f.ensure(); err != nil {
+		return err
+	}
 	dir := path.Dir(p)
-	if err := f.root.MkdirAll(dir, dirMode); err != nil {
+	if err := f.root.Load().MkdirAll(dir, dirMode); err != nil {
 		return err
 	}
 	temp := path.Join(dir, tempPrefix+rand.Text())
 	if err := f.write(temp, data); err != nil {
 		return errors.Join(err, f.removeIfThere(temp))
 	}
-	if err := f.root.Rename(temp, p); err != nil {
+	if err := f.root.Load().Rename(temp, p); err != nil {
 		return errors.Join(err, f.removeIfThere(temp))
 	}
 	// The names are on disk once their folders are.
@@ -108,7 +116,7 @@ func (f *Files) Put(ctx context.Context, p string, data []byte) (err error) {
 }
 
 func (f *Files) write(name string, data []byte) error {
-	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	file, err := f.root.Load().OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
@@ -120,7 +128,7 @@ func (f *Files) write(name string, data []byte) error {
 }
 
 func (f *Files) syncDir(name string) error {
-	d, err := f.root.Open(name)
+	d, err := f.root.Load().Open(name)
 	if err != nil {
 		return err
 	}
@@ -128,7 +136,7 @@ func (f *Files) syncDir(name string) error {
 }
 
 func (f *Files) removeIfThere(name string) error {
-	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.root.Load().Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -142,7 +150,7 @@ func (f *Files) Open(ctx context.Context, p string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("evidence: open %s: %w", p, err)
 	}
-	file, err := f.root.Open(p)
+	file, err := f.root.Load().Open(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("evidence: open %s: %w", p, returns.ErrNotFound)
 	}
@@ -178,7 +186,7 @@ func (f *Files) List(ctx context.Context, prefix string, fn func(p string) error
 	} else if err := check("list", start); err != nil {
 		return err
 	}
-	return fs.WalkDir(f.root.FS(), start, func(p string, d fs.DirEntry, err error) error {
+	return fs.WalkDir(f.root.Load().FS(), start, func(p string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // not there, or deleted since its folder was read
 		}
@@ -196,7 +204,7 @@ func (f *Files) List(ctx context.Context, prefix string, fn func(p string) error
 }
 
 func (f *Files) removeStale(before time.Time) error {
-	return fs.WalkDir(f.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+	return fs.WalkDir(f.root.Load().FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasPrefix(d.Name(), tempPrefix) {
 			return err
 		}

@@ -56,26 +56,38 @@ func (s *Shop) openOperations(context.Context) (err error) {
 	})
 	s.onClose(func(context.Context) error { stop(); return nil })
 
-	s.Health, err = observability.NewChecker(
-		observability.CheckerConfig{OnChange: func(name string, err error) {
-			if err != nil {
-				s.Log.Error("component is down", "component", name, "error", err)
-				return
-			}
-			s.Log.Info("component is up", "component", name)
-		}},
-		append(s.gate.components(), component("database", true, s.DB.Ping),
-			component("payment_provider", false, s.checkProvider),
-			component("workers", false, func(ctx context.Context) error {
-				var errs []error
-				for _, l := range loops {
-					errs = append(errs, l.Check(ctx))
-				}
-				return errors.Join(errs...)
-			}),
-			component("events", false, s.checkEvents))...,
-	)
+	s.Health, err = s.newHealth(loops)
 	return err
+}
+
+// newHealth makes the health checks. Only a database that nothing can be
+// written to makes the shop unusable; all else degrades it.
+func (s *Shop) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
+	components := append(s.gate.components(),
+		component("payment_provider", false, s.checkProvider),
+		component("workers", false, func(ctx context.Context) error {
+			var errs []error
+			for _, l := range loops {
+				errs = append(errs, l.Check(ctx))
+			}
+			return errors.Join(errs...)
+		}),
+		component("events", false, s.checkEvents),
+		component("photos", false, s.checkPhotos),
+		component("disk", false, s.checkDisk),
+		component("memory", false, func(context.Context) error { return checkMemory(cgroup) }),
+	)
+	return observability.NewChecker(observability.CheckerConfig{OnChange: func(name string, err error) {
+		told, _ := errors.AsType[*observability.HealthError](err)
+		switch {
+		case err == nil:
+			s.Log.Info("component is up", "component", name)
+		case told != nil && told.Degraded:
+			s.Log.Warn("component is degraded", "component", name, "error", err)
+		default:
+			s.Log.Error("component is down", "component", name, "error", err)
+		}
+	}}, append(components, component("database", true, newWriteProbe(s.DB).Check))...)
 }
 
 // loops makes the background work and puts it into the group.
@@ -119,6 +131,7 @@ func (s *Shop) loops() ([]*worker.Loop, error) {
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,
 		"forget old answers":    s.Keys.CleanUp,
+		"forget old probes":     s.forgetProbes,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)

@@ -158,9 +158,17 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 	return db, nil
 }
 
+// migrate brings the database to this binary's schema, or refuses it untouched.
 func migrate(ctx context.Context, db *sqldb.DB) error {
-	return sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
+	if err := checkSchema(ctx, db); err != nil {
+		return err
+	}
+	err := sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
 		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
+	if err != nil {
+		return err
+	}
+	return recordSchema(ctx, db)
 }
 
 // Migrate brings the database that the settings name to the newest version.
@@ -198,9 +206,6 @@ func (s *Shop) openPayments(ctx context.Context) (err error) {
 	s.provider = string(s.Config.PaymentProviderURL)
 	s.webhookSecret = string(s.Config.StripeWebhookSecret)
 	if s.Config.Simulated() {
-		if s.Config.Production() {
-			s.Log.Warn("no payment provider is set: cards are charged by a simulator, and no money moves")
-		}
 		if err := s.openSimulator(ctx); err != nil {
 			return err
 		}

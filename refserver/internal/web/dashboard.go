@@ -218,7 +218,7 @@ func components(report observability.Report) []component {
 		state := badge{"good", "working"}
 		if c.Status != observability.StatusUp {
 			state = badge{"bad", "down"}
-			if !c.Critical {
+			if !c.Critical || c.Status == observability.StatusDegraded {
 				state = badge{"warn", "degraded"}
 			}
 		}
