@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/internal/sqldb/sqldbtest"
@@ -76,7 +79,10 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	setting := func(name string) time.Duration {
 		var ms int64
-		if err := db.Read.NewRaw("SELECT setting FROM pg_settings WHERE name = ?", name).Scan(t.Context(), &ms); err != nil {
+		err := db.Tx(t.Context(), "limits", func(ctx context.Context, tx bun.Tx) error {
+			return tx.NewRaw("SELECT setting FROM pg_settings WHERE name = ?", name).Scan(ctx, &ms)
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		return time.Duration(ms) * time.Millisecond

@@ -8,7 +8,7 @@ func LockMigrations(ctx context.Context, db *DB) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := db.lockMigration(ctx, pool)
+	_, unlock, err := db.lockMigration(ctx, pool)
 	if err != nil {
 		return nil, err
 	}

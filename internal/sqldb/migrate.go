@@ -48,7 +48,7 @@ func Migrate(ctx context.Context, db *DB, sets ...Set) (err error) {
 		return fmt.Errorf("sqldb: migrate: %w", err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	unlock, err := db.lockMigration(ctx, pool)
+	ctx, unlock, err := db.lockMigration(ctx, pool)
 	if err != nil {
 		return fmt.Errorf("sqldb: migrate: %w", err)
 	}

@@ -32,6 +32,10 @@ type Config struct {
 	// fields below.
 	URL string
 
+	// MigrationURL is a direct connection to the same database, for migrations,
+	// where URL leads to a pooler. Empty means URL, which works too.
+	MigrationURL string
+
 	// File is the path of a SQLite database, made when absent; its folder
 	// must exist. Memory databases are refused, because the pool of readers
 	// could not see them.
@@ -50,7 +54,9 @@ type Config struct {
 
 	// StatementTimeout, LockTimeout and IdleInTxTimeout are the PostgreSQL
 	// settings statement_timeout, lock_timeout and
-	// idle_in_transaction_session_timeout. Defaults 30 s, 10 s, 30 s.
+	// idle_in_transaction_session_timeout of each transaction, sent with its
+	// BEGIN. A statement outside of a transaction is ended by its context after
+	// StatementTimeout. Defaults 30 s, 10 s, 30 s.
 	StatementTimeout time.Duration
 	LockTimeout      time.Duration
 	IdleInTxTimeout  time.Duration
@@ -103,8 +109,9 @@ type DB struct {
 	openMigration func() (*sql.DB, error)
 
 	// lockMigration keeps every other process from migrating this database
-	// until the returned function is called.
-	lockMigration func(ctx context.Context, pool *sql.DB) (unlock func(), err error)
+	// until the returned function is called. The context it returns ends where
+	// the lock is lost before.
+	lockMigration func(ctx context.Context, pool *sql.DB) (held context.Context, unlock func(), err error)
 }
 
 // Open opens the database named by c and makes sure that it answers. It does

@@ -60,8 +60,9 @@ func openSQLite(ctx context.Context, c Config) (*DB, error) {
 		openMigration: func() (*sql.DB, error) {
 			return sql.Open("sqlite", sqliteDSN(path, c, false))
 		},
-		lockMigration: func(ctx context.Context, _ *sql.DB) (func(), error) {
-			return lockSQLite(ctx, path+".migrating")
+		lockMigration: func(ctx context.Context, _ *sql.DB) (context.Context, func(), error) {
+			unlock, err := lockSQLite(ctx, path+".migrating")
+			return ctx, unlock, err
 		},
 	}, nil
 }

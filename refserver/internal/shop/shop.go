@@ -151,7 +151,9 @@ func openDB(ctx context.Context, c config.Config) (*sqldb.DB, error) {
 			return nil, c.Unusable(named, err)
 		}
 	}
-	db, err := sqldb.Open(ctx, sqldb.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	db, err := sqldb.Open(ctx, sqldb.Config{
+		URL: string(c.DatabaseURL), MigrationURL: string(c.MigrationURL), File: c.SQLiteFile(),
+	})
 	if err != nil {
 		return nil, c.Unusable(named, err)
 	}
