@@ -77,7 +77,7 @@ type commands struct {
 	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`
 	Restore     restoreCommand     `cmd:"" help:"Make a shop of a backup, where none is."`
 	Settings    settingsCommand    `cmd:"" help:"List the settings, or check them."`
-	Help        helpCommand        `cmd:"" help:"Show help for a command, or list the settings (refserver help settings)."`
+	Help        helpCommand        `cmd:"" help:"Show help for a command, or list the settings."`
 	Version     versionCommand     `cmd:"" help:"Say what was built, and from what."`
 }
 

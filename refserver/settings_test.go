@@ -88,7 +88,11 @@ func TestACommandLineThatMakesNoSenseExitsWith2(t *testing.T) {
 		"restore /no/such/directory/x": "/no/such/directory/x",
 	} {
 		err := start(t, nil, strings.Fields(args)...).wait()
-		if exitCode(err) != 2 || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; see refserver help") {
+		if exitCode(err) != 2 {
+			t.Errorf("%s: exit code %d, %v", args, exitCode(err), err)
+			continue
+		}
+		if !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "; see refserver help") {
 			t.Errorf("%s: exit code %d, %v", args, exitCode(err), err)
 		}
 	}
@@ -111,7 +115,8 @@ func TestANameThatIsNoSettingIsWarnedOf(t *testing.T) {
 	if err := Run(t.Context(), []string{"settings", "check", "--env-file", file}, nil, &out, &errs); err != nil {
 		t.Fatal(err)
 	}
-	const want = "refserver: warning: RETURN_WINDOWS_DAYS in .env is no setting and is ignored; did you mean RETURN_WINDOW_DAYS?\n"
+	const want = "refserver: warning: RETURN_WINDOWS_DAYS in .env is no setting and is ignored; " +
+		"did you mean RETURN_WINDOW_DAYS?\n"
 	if errs.String() != want {
 		t.Errorf("warned %q, want %q", errs.String(), want)
 	}
@@ -146,7 +151,8 @@ func TestProbesAreAnsweredWhileTheShopOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	r := start(t, []string{"PORT=0", "DATABASE_URL=postgres://shop@" + silent.Addr().String() + "/shop?connect_timeout=60"})
+	database := "postgres://shop@" + silent.Addr().String() + "/shop?connect_timeout=60"
+	r := start(t, []string{"PORT=0", "DATABASE_URL=" + database})
 	conn, err := silent.Accept() // the shop is opening its database now
 	if err != nil {
 		t.Fatal(err)

@@ -15,11 +15,14 @@ func TestAWrongSettingStopsTheStartInOneLineAndTouchesNothing(t *testing.T) {
 	const key = "0123456789abcdef0123456789abcdef"
 	dir := filepath.Join(t.TempDir(), "data")
 	for _, tc := range []struct{ set, want string }{
-		{"RETURN_WINDOW_DAYS=a month", `RETURN_WINDOW_DAYS is "a month"; it must be a whole number of days from 0 to 3650`},
+		{"RETURN_WINDOW_DAYS=a month", `RETURN_WINDOW_DAYS is "a month"; it must be a whole number of days`},
 		{"REDIS_URL=localhost", "REDIS_URL is [secret]; it must be an address such as redis://host:6379/0"},
-		{"HOST=0.0.0.0 SECRET_KEY=" + key, "SUPER_ADMIN_PASSWORD is the published default; it must be a password of your own"},
-		{"HOST=0.0.0.0 SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY is the published default; it must be a key of your own"},
-		{"APP_ENV=production SUPER_ADMIN_PASSWORD=of-my-own-1 SECRET_KEY=" + key, `STRIPE_SECRET_KEY is ""; it must be set in production`},
+		{"HOST=0.0.0.0 SECRET_KEY=" + key, "SUPER_ADMIN_PASSWORD is the published default; it must be a password"},
+		{"HOST=0.0.0.0 SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY is the published default; it must be a key"},
+		{
+			"APP_ENV=production SUPER_ADMIN_PASSWORD=of-my-own-1 SECRET_KEY=" + key,
+			`STRIPE_SECRET_KEY is ""; it must be set in production`,
+		},
 	} {
 		set := []string{tc.set}
 		if !strings.Contains(tc.set, "a month") {
@@ -47,7 +50,10 @@ func TestASettingThatDoesNotWorkStopsTheStartInOneLine(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(inUse, "returnkit.db"), 0o700); err != nil { // where the file of the database belongs
 		t.Fatal(err)
 	}
-	const mustBe = "it must be a directory that this process may write to"
+	const (
+		mustBe         = "it must be a directory that this process may write to"
+		mustBePostgres = "it must be a PostgreSQL address"
+	)
 	good := "DATA_DIR=" + filepath.Join(dir, "data")
 	for name, tc := range map[string]struct {
 		set  []string
@@ -67,11 +73,11 @@ func TestASettingThatDoesNotWorkStopsTheStartInOneLine(t *testing.T) {
 		},
 		"a server that is not up": {
 			[]string{good, "DATABASE_URL=postgres://ada:hunter22@127.0.0.1:1/shop"},
-			[]string{"DATABASE_URL is [secret], which does not work: ", "connection refused; ", "it must be a PostgreSQL address"},
+			[]string{"DATABASE_URL is [secret], which does not work: ", "connection refused; ", mustBePostgres},
 		},
 		"a server of unknown name": {
 			[]string{good, "DATABASE_URL=postgres://ada:hunter22@nowhere.invalid/shop"},
-			[]string{"DATABASE_URL is [secret], which does not work: ", "nowhere.invalid", "it must be a PostgreSQL address"},
+			[]string{"DATABASE_URL is [secret], which does not work: ", "nowhere.invalid", mustBePostgres},
 		},
 	} {
 		err := start(t, append([]string{"PORT=0"}, tc.set...)).wait()

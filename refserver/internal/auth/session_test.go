@@ -114,11 +114,11 @@ func TestASessionThatCanNotBeReadIsNobodys(t *testing.T) {
 		s.register(t, "ada", "correct horse")
 		s.register(t, "bob", "battery staple")
 		damages := map[string]string{
-			"another encoding":      "data = CAST('gob of an older version' AS " + blob(db) + ")",
-			"no data":               "data = CAST('' AS " + blob(db) + ")",
-			"another shape":         `data = CAST('{"user":7}' AS ` + blob(db) + ")",
-			"null":                  `data = CAST('null' AS ` + blob(db) + ")",
-			"values of other types": `data = CAST('{"deadline":"2999-01-01T00:00:00Z","values":{"flash":7}}' AS ` + blob(db) + ")",
+			"another encoding":      data(db, "gob of an older version"),
+			"no data":               data(db, ""),
+			"another shape":         data(db, `{"user":7}`),
+			"null":                  data(db, "null"),
+			"values of other types": data(db, `{"deadline":"2999-01-01T00:00:00Z","values":{"flash":7}}`),
 		}
 		if db.Dialect == sqldb.SQLite {
 			damages["a time that is none"] = "expires_at = 'soon'"
@@ -155,18 +155,21 @@ func TestASessionThatCanNotBeReadIsNobodys(t *testing.T) {
 	})
 }
 
-func blob(db *sqldb.DB) string {
+// data sets what a session holds.
+func data(db *sqldb.DB, text string) string {
+	kind := "BYTEA"
 	if db.Dialect == sqldb.SQLite {
-		return "BLOB"
+		kind = "BLOB"
 	}
-	return "BYTEA"
+	return "data = CAST('" + text + "' AS " + kind + ")"
 }
 
 // tokens are the hashes of all sessions.
 func tokens(t *testing.T, db *sqldb.DB) map[string]bool {
 	t.Helper()
 	var hashes []string
-	if err := db.Read.NewSelect().TableExpr("auth_sessions").Column("token_hash").Scan(t.Context(), &hashes); err != nil {
+	err := db.Read.NewSelect().TableExpr("auth_sessions").Column("token_hash").Scan(t.Context(), &hashes)
+	if err != nil {
 		t.Fatal(err)
 	}
 	set := map[string]bool{}

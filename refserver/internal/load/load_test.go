@@ -180,7 +180,8 @@ func TestAClosedLoopGoesAsFastAsItsSessionsGo(t *testing.T) {
 	const sessions, runs = 8, 200
 	var under, most atomic.Int64
 	all := make(chan struct{})
-	d := &shopDouble{state: "fulfilled", filled: map[string]bool{}, answers: []func(http.ResponseWriter){ok("receipt"), status(429)}}
+	answers := []func(http.ResponseWriter){ok("receipt"), status(429)}
+	d := &shopDouble{state: "fulfilled", filled: map[string]bool{}, answers: answers}
 	inner := d.handler()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/checkout" {

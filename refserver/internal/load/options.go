@@ -66,10 +66,13 @@ func Preset(name string) (Options, error) {
 	case "":
 		return Options{Rate: 50, Duration: 10 * time.Second}, nil
 	case "availability":
-		return Options{Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Cards: []string{"A.1"}}, nil
+		return Options{
+			Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Cards: []string{"A.1"},
+		}, nil
 	case "availability-failure":
 		return Options{
-			Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Outage: 20 * time.Second, Cards: []string{"A.1"},
+			Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Outage: 20 * time.Second,
+			Cards: []string{"A.1"},
 		}, nil
 	case "performance":
 		return Options{Rate: 1000, Duration: 30 * time.Second, Users: 1500, Cards: []string{"P.1"}}, nil

@@ -194,7 +194,8 @@ func Of(err error) Problem {
 	case errors.As(err, &order):
 		if status, ok := orderStatus[order.Code]; ok {
 			return Problem{
-				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available,
+				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field,
+				Available: order.Available,
 			}
 		}
 	case errors.As(err, &account):
@@ -223,7 +224,8 @@ func other(err error) Problem {
 		return busy
 	case sqldb.IsFull(err), sqldb.IsReadOnly(err):
 		busy.Code, busy.RetryAfter = "UNAVAILABLE", 10*comeBack
-		busy.Message = "The shop can't save anything at the moment. Nothing was changed. Please try again in a few minutes."
+		busy.Message = "The shop can't save anything at the moment. Nothing was changed. " +
+			"Please try again in a few minutes."
 		return busy
 	case errors.Is(err, context.DeadlineExceeded), sqldb.IsUnavailable(err):
 		return busy

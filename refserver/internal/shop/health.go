@@ -20,11 +20,11 @@ import (
 
 // How long a write of a probe may take.
 const (
-	probePatience = 900 * time.Millisecond // how long a report waits for one
-	probeSlow     = 500 * time.Millisecond // from here on the database is slow
-	probeTimeout  = 5 * time.Second        // from here on nothing can be written
-	probeBytes    = 8 << 10                // more than a page: a full disk has room for less for long
-	probeKept     = time.Hour              // rows of processes that have ended
+	probePatience = 1200 * time.Millisecond // how long a report waits for one
+	probeSlow     = time.Second             // from here on the database is slow
+	probeTimeout  = 5 * time.Second         // from here on nothing can be written
+	probeBytes    = 8 << 10                 // more than a page: a full disk has room for less for long
+	probeKept     = time.Hour               // rows of processes that have ended
 )
 
 // healthRow is what a process's probe writes.

@@ -77,6 +77,8 @@ func (s *Shop) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
 		component("disk", false, s.checkDisk),
 		component("memory", false, func(context.Context) error { return checkMemory(cgroup) }),
 	)
+	database := component("database", true, newWriteProbe(s.DB).Check)
+	database.Timeout = probePatience + 200*time.Millisecond
 	return observability.NewChecker(observability.CheckerConfig{OnChange: func(name string, err error) {
 		told, _ := errors.AsType[*observability.HealthError](err)
 		switch {
@@ -87,7 +89,7 @@ func (s *Shop) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
 		default:
 			s.Log.Error("component is down", "component", name, "error", err)
 		}
-	}}, append(components, component("database", true, newWriteProbe(s.DB).Check))...)
+	}}, append(components, database)...)
 }
 
 // loops makes the background work and puts it into the group.

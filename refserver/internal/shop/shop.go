@@ -165,7 +165,8 @@ func migrate(ctx context.Context, db *sqldb.DB) error {
 	if err := checkSchema(ctx, db); err != nil {
 		return err
 	}
-	err := sqldb.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
+	err := sqldb.Migrate(ctx, db,
+		auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
 		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
 	if err != nil {
 		return err

@@ -21,7 +21,8 @@ func TestTheShopWorksBehindAPooler(t *testing.T) {
 	ada, boss := b.signInAs("ada", "correct horse"), b.signIn()
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, 200)
 	ada.form("/checkout", url.Values{
-		"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"},
+		"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"},
+		"card_type": {"Visa"},
 	}).want(t, 200)
 	b.eventually("the order to be paid", func() bool {
 		_, n, err := b.Orders.Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusCompleted}})
@@ -33,7 +34,8 @@ func TestTheShopWorksBehindAPooler(t *testing.T) {
 	}
 	id := cases[0].ID
 	boss.form("/admin/returns/"+id+"/receive", nil).want(t, http.StatusFound)
-	boss.form("/admin/returns/"+id+"/inspection", url.Values{"result": {"APPROVED"}, "inspected_by": {"kim"}}).want(t, http.StatusFound)
+	approved := url.Values{"result": {"APPROVED"}, "inspected_by": {"kim"}}
+	boss.form("/admin/returns/"+id+"/inspection", approved).want(t, http.StatusFound)
 	boss.form("/admin/returns/"+id+"/refund", nil).want(t, http.StatusFound)
 	b.eventually("the refund", func() bool { return b.theCase(id).Status == returns.StatusRefunded })
 	b.eventually("a probe that says that all is well", func() bool {

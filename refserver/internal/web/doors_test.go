@@ -129,7 +129,8 @@ func TestASessionThatEndedIsWorthNothing(t *testing.T) {
 	thief.get("/order-history").want(http.StatusFound)
 	thief.get("/api/orders").want(http.StatusUnauthorized)
 	forger := b.nobody()
-	forger.c.Jar.SetCookies(base, []*http.Cookie{{Name: b.Auth.CookieName(), Value: strings.Repeat("A", 43), Path: "/"}})
+	forged := &http.Cookie{Name: b.Auth.CookieName(), Value: strings.Repeat("A", 43), Path: "/"}
+	forger.c.Jar.SetCookies(base, []*http.Cookie{forged})
 	forger.get("/order-history").want(http.StatusFound)
 }
 

@@ -58,6 +58,6 @@ func forwarded(h http.Header) bool {
 
 // proxyHeaders are what proxies add, in canonical form, beside X-Forwarded-*.
 var proxyHeaders = []string{
-	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Original-Host",
-	"True-Client-Ip", "Fastly-Client-Ip", "X-Envoy-External-Address",
+	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For",
+	"X-Original-Host", "True-Client-Ip", "Fastly-Client-Ip", "X-Envoy-External-Address",
 }
