@@ -12,7 +12,7 @@ import (
 // Status is the word for how something is.
 type Status string
 
-// The statuses of a report (up or degraded) and of a component (up or down).
+// The statuses of a report (up or degraded) and of a component (all three).
 const (
 	StatusUp       Status = "UP"
 	StatusDegraded Status = "DEGRADED"
@@ -23,9 +23,11 @@ const (
 type Component struct {
 	// Name is its key in reports, such as "database". Required, unique.
 	Name string
-	// Check returns nil when the component works. Required. It should honour
-	// ctx; one that doesn't is given up on after Timeout and not started
-	// again before it returns. A panic is a failure.
+	// Check returns nil when the component works, a *[HealthError] to say in
+	// reports why it does not or that it still works somehow, and any other
+	// error when it is down. Required. It should honor ctx; one that doesn't
+	// is given up on after Timeout and not started again before it returns. A
+	// panic is a failure.
 	Check func(ctx context.Context) error
 	// Critical components make the whole unusable when they are down (503);
 	// others only degrade it (200).
@@ -34,15 +36,39 @@ type Component struct {
 	Timeout time.Duration
 }
 
+// HealthError is the error of a check that says more than that the component is
+// down.
+type HealthError struct {
+	// Reason is shown to everybody, such as "disk full".
+	Reason string
+	// Degraded means that the component works, worse than it should: the whole
+	// is degraded then and stays usable.
+	Degraded bool
+	// Err is the cause, for the log; nil for none.
+	Err error
+}
+
+// Error returns the reason and the cause.
+func (e *HealthError) Error() string {
+	if e.Err == nil {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *HealthError) Unwrap() error { return e.Err }
+
 // CheckerConfig says how a [Checker] behaves. The zero value is good.
 type CheckerConfig struct {
 	// MaxAge is how long a result is good for before the next question
 	// checks again: 500 ms when 0, at most 500 ms. Together with the limit
 	// of Timeout it keeps the news of a dead component under 2 s.
 	MaxAge time.Duration
-	// OnChange, when not nil, is told that a component went down (err is
-	// why) or up (nil), its first result included. It is called by the
-	// goroutine that finds out, must be quick, and must not ask the Checker.
+	// OnChange, when not nil, is called when a component's status changes, its
+	// first result included; err is why it is not up, nil when it is. It is
+	// called by the goroutine that finds out, must be quick, and must not ask
+	// the Checker.
 	OnChange func(component string, err error)
 	// Now tells the time, time.Now by default.
 	Now func() time.Time
@@ -117,14 +143,15 @@ type Report struct {
 // ComponentReport is the health of one component. It says nothing about
 // causes, since anybody may read it; those go to [CheckerConfig.OnChange].
 type ComponentReport struct {
-	Status   Status `json:"status"` // UP or DOWN
+	Status   Status `json:"status"` // UP, DEGRADED or DOWN
 	Critical bool   `json:"critical"`
 	// LatencyMS is how long the last check took, in milliseconds.
 	LatencyMS float64 `json:"latency_ms"`
 	// LastSuccessAge is the time since a check last succeeded, in seconds;
 	// null when none has.
 	LastSuccessAge *float64 `json:"last_success_age_seconds"`
-	// Reason is "timeout" or "failed" when down, empty when up.
+	// Reason is that of the check's HealthError, else "timeout" or "failed";
+	// empty when up.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -143,7 +170,7 @@ func (c *Checker) Report(ctx context.Context) Report {
 		out.Components[c.components[i].Name] = r
 		if r.Status != StatusUp {
 			out.Status = StatusDegraded
-			out.Usable = out.Usable && !r.Critical
+			out.Usable = out.Usable && (!r.Critical || r.Status == StatusDegraded)
 		}
 	}
 	return out
@@ -245,7 +272,9 @@ func (p *probe) giveUp(r *run) {
 
 // settle records a result; p.mu is held.
 func (p *probe) settle(latency time.Duration, err error) {
-	changed := !p.known || (p.err == nil) != (err == nil)
+	before, _ := statusOf(p.err)
+	after, _ := statusOf(err)
+	changed := !p.known || before != after
 	p.known, p.err, p.latency, p.at = true, err, latency, p.config.Now()
 	if err == nil {
 		p.lastSuccess = p.at
@@ -262,12 +291,22 @@ func (p *probe) read() ComponentReport {
 		age := max(0, p.config.Now().Sub(p.lastSuccess)).Round(time.Millisecond).Seconds()
 		out.LastSuccessAge = &age
 	}
-	switch {
-	case p.err == nil:
-	case errors.Is(p.err, errCheckTimeout):
-		out.Status, out.Reason = StatusDown, "timeout"
-	default:
-		out.Status, out.Reason = StatusDown, "failed"
-	}
+	out.Status, out.Reason = statusOf(p.err)
 	return out
+}
+
+// statusOf returns the status and the reason that a check's error stands for.
+func statusOf(err error) (Status, string) {
+	told, ok := errors.AsType[*HealthError](err)
+	switch {
+	case err == nil:
+		return StatusUp, ""
+	case ok && told.Degraded:
+		return StatusDegraded, told.Reason
+	case ok:
+		return StatusDown, told.Reason
+	case errors.Is(err, errCheckTimeout):
+		return StatusDown, "timeout"
+	}
+	return StatusDown, "failed"
 }

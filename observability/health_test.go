@@ -245,3 +245,61 @@ func TestCheckerConfigErrorsNameTheComponent(t *testing.T) {
 		t.Error("MaxAge of 1s: no error")
 	}
 }
+
+func TestACheckMaySayWhyAndThatItWorksSomehow(t *testing.T) {
+	cause := errors.New("write /var/lib/db: no space left on device")
+	for name, tt := range map[string]struct {
+		err    error
+		status Status
+		reason string
+		code   int
+	}{
+		"down, with a reason": {&HealthError{Reason: "disk full", Err: cause}, StatusDown, "disk full", 503},
+		"slow":                {&HealthError{Reason: "slow", Degraded: true}, StatusDegraded, "slow", 200},
+		"wrapped": {
+			errors.Join(errors.New("x"), &HealthError{Reason: "slow", Degraded: true}), StatusDegraded, "slow", 200,
+		},
+		"down, nothing said": {cause, StatusDown, "failed", 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestChecker(t, CheckerConfig{}, Component{
+				Name: "database", Critical: true, Check: func(context.Context) error { return tt.err },
+			})
+			c.SetStarted()
+			for _, h := range []http.Handler{c.Handler(), c.ReadyHandler()} {
+				code, body := ask(h)
+				shown := strings.Contains(body, "/var/lib")
+				if code != tt.code || !strings.Contains(body, `"status":"DEGRADED"`) || shown {
+					t.Errorf("%d %s, want %d", code, body, tt.code)
+				}
+			}
+			got := c.Report(t.Context()).Components["database"]
+			if got.Status != tt.status || got.Reason != tt.reason {
+				t.Errorf("%s (%s), want %s (%s)", got.Status, got.Reason, tt.status, tt.reason)
+			}
+		})
+	}
+}
+
+func TestEachChangeOfAStatusIsReportedOnce(t *testing.T) {
+	var now error
+	var seen []string
+	at := time.Now()
+	c := newTestChecker(t, CheckerConfig{
+		Now: func() time.Time { return at },
+		OnChange: func(_ string, err error) {
+			status, reason := statusOf(err)
+			seen = append(seen, string(status)+" "+reason)
+		},
+	}, Component{Name: "database", Check: func(context.Context) error { return now }})
+	for _, err := range []error{
+		nil, nil, &HealthError{Reason: "slow", Degraded: true}, &HealthError{Reason: "slow", Degraded: true},
+		&HealthError{Reason: "disk full"}, errors.New("x"), nil,
+	} {
+		now, at = err, at.Add(time.Second)
+		c.Report(t.Context())
+	}
+	if got := strings.Join(seen, ", "); got != "UP , DEGRADED slow, DOWN disk full, UP " {
+		t.Errorf("reported %s", got)
+	}
+}

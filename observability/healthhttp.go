@@ -45,6 +45,7 @@ func (c *Checker) ReadyHandler() http.Handler {
 		case out.Usable:
 			return http.StatusOK, out
 		}
+		out.Status = StatusDegraded
 		return http.StatusServiceUnavailable, out
 	})
 }

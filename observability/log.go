@@ -16,7 +16,10 @@ type LogConfig struct {
 	// Writer gets one JSON object per line; required. Lines are written
 	// whole, one at a time.
 	Writer io.Writer
-	// File gets the same lines when it is not nil. The caller opens, rotates
+	// Text writes lines for people to Writer instead of JSON: for a terminal.
+	// Fields that are null are left out.
+	Text bool
+	// File gets the JSON lines when it is not nil. The caller opens, rotates
 	// and closes it; when it fails, Writer is served all the same.
 	File io.Writer
 	// Level is the lowest level that is logged, slog.LevelInfo when nil.
@@ -67,6 +70,9 @@ func NewLogHandler(c LogConfig) (slog.Handler, error) {
 		c.Redactor = NewRedactor(RedactConfig{})
 	}
 	sinks := []slog.Handler{newLineHandler(c.Writer, c.Level)}
+	if c.Text {
+		sinks[0] = newTextHandler(c.Writer, c.Level)
+	}
 	if c.File != nil {
 		sinks = append(sinks, newLineHandler(c.File, c.Level))
 	}
@@ -99,6 +105,26 @@ func newLineHandler(w io.Writer, level slog.Leveler) slog.Handler {
 				}
 			case slog.MessageKey:
 				return slog.Attr{Key: "message", Value: a.Value}
+			}
+			return a
+		},
+	})
+}
+
+// newTextHandler writes lines of key=value for people, who know the day.
+func newTextHandler(w io.Writer, level slog.Leveler) slog.Handler {
+	return slog.NewTextHandler(w, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			switch {
+			case a.Value.Kind() == slog.KindAny && a.Value.Any() == nil:
+				return slog.Attr{}
+			case len(groups) == 0 && a.Key == slog.TimeKey:
+				return slog.String(slog.TimeKey, a.Value.Time().Format("15:04:05.000"))
+			case len(groups) == 0 && a.Key == slog.LevelKey:
+				if level, ok := a.Value.Any().(slog.Level); ok {
+					return slog.String(slog.LevelKey, levelWord(level))
+				}
 			}
 			return a
 		},

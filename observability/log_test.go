@@ -78,6 +78,27 @@ func asJSON(t *testing.T, v any) string {
 	return string(raw)
 }
 
+func TestTextIsForPeople(t *testing.T) {
+	var text, file bytes.Buffer
+	h, err := NewLogHandler(LogConfig{Writer: &text, Text: true, File: &file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Named(slog.New(h), "payments").Warn("circuit opened", "failures", 5, "password", "hunter2hunter2")
+	line := text.String()
+	for _, want := range []string{"time=", " level=WARNING ", `msg="circuit opened"`, "logger=payments", "failures=5"} {
+		if !strings.Contains(line, want) {
+			t.Errorf("no %q in %s", want, line)
+		}
+	}
+	if strings.Contains(line, "request_id") || strings.Contains(line, "hunter2") || json.Valid([]byte(line)) {
+		t.Errorf("nulls, secrets or JSON in %s", line)
+	}
+	if !json.Valid(file.Bytes()) {
+		t.Errorf("the file is no JSON: %s", file.String())
+	}
+}
+
 func TestOwnFieldsNeverHideTheLines(t *testing.T) {
 	var buf bytes.Buffer
 	h, err := NewLogHandler(LogConfig{Writer: &buf})

@@ -45,5 +45,5 @@ func (c restoreCommand) Run(p *process) error {
 }
 
 func backupSource(c config.Config) backup.Source {
-	return backup.Source{DatabaseURL: string(c.DatabaseURL), SQLiteFile: c.SQLiteFile(), EvidenceDir: c.EvidenceDir()}
+	return backup.Source{DatabaseURL: c.DirectURL(), SQLiteFile: c.SQLiteFile(), EvidenceDir: c.EvidenceDir()}
 }

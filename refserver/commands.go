@@ -72,7 +72,7 @@ type healthcheckCommand struct {
 func (c healthcheckCommand) Run(p *process) error {
 	url := c.URL
 	if url == "" {
-		settings, err := p.config()
+		settings, err := p.clientConfig()
 		if err != nil {
 			return err
 		}

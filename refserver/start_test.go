@@ -12,13 +12,23 @@ import (
 
 func TestAWrongSettingStopsTheStartInOneLineAndTouchesNothing(t *testing.T) {
 	t.Parallel()
+	const key = "0123456789abcdef0123456789abcdef"
 	dir := filepath.Join(t.TempDir(), "data")
 	for _, tc := range []struct{ set, want string }{
-		{"RETURN_WINDOW_DAYS=a month", `RETURN_WINDOW_DAYS="a month"`},
-		{"APP_ENV=production", "SUPER_ADMIN_PASSWORD"},
-		{"REDIS_URL=localhost", "REDIS_URL"},
+		{"RETURN_WINDOW_DAYS=a month", `RETURN_WINDOW_DAYS is "a month"; it must be a whole number of days`},
+		{"REDIS_URL=localhost", "REDIS_URL is [secret]; it must be an address such as redis://host:6379/0"},
+		{"HOST=0.0.0.0 SECRET_KEY=" + key, "SUPER_ADMIN_PASSWORD is the published default; it must be a password"},
+		{"HOST=0.0.0.0 SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY is the published default; it must be a key"},
+		{
+			"APP_ENV=production SUPER_ADMIN_PASSWORD=of-my-own-1 SECRET_KEY=" + key,
+			`STRIPE_SECRET_KEY is ""; it must be set in production`,
+		},
 	} {
-		r := start(t, []string{"PORT=0", "DATA_DIR=" + dir, tc.set})
+		set := []string{tc.set}
+		if !strings.Contains(tc.set, "a month") {
+			set = strings.Fields(tc.set)
+		}
+		r := start(t, append(set, "PORT=0", "DATA_DIR="+dir))
 		err := r.wait()
 		if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", tc.set, err)
@@ -40,20 +50,43 @@ func TestASettingThatDoesNotWorkStopsTheStartInOneLine(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(inUse, "returnkit.db"), 0o700); err != nil { // where the file of the database belongs
 		t.Fatal(err)
 	}
+	const (
+		mustBe         = "it must be a directory that this process may write to"
+		mustBePostgres = "it must be a PostgreSQL address"
+	)
 	good := "DATA_DIR=" + filepath.Join(dir, "data")
 	for name, tc := range map[string]struct {
 		set  []string
 		want []string
 	}{
-		"a file for a folder":      {[]string{"DATA_DIR=" + file}, []string{`DATA_DIR="` + file + `" is not usable: `, "not a directory; ", "allowed is a folder that this process may write to"}},
-		"a folder below a file":    {[]string{"DATA_DIR=" + file + "/data"}, []string{"DATA_DIR=", "not a directory; ", "allowed is a folder"}},
-		"a database that is none":  {[]string{"DATA_DIR=" + inUse}, []string{"DATA_DIR=", "open", "allowed is a folder"}},
-		"photos into a file":       {[]string{good, "RETURNS_UPLOAD_DIR=" + file}, []string{`RETURNS_UPLOAD_DIR="` + file + `" is not usable: `, "allowed is a folder"}},
-		"a server that is not up":  {[]string{good, "DATABASE_URL=postgres://ada:hunter22@127.0.0.1:1/shop"}, []string{"DATABASE_URL=[secret] is not usable: ", "connection refused; ", "allowed is empty for the embedded SQLite file, or a PostgreSQL address"}},
-		"a server of unknown name": {[]string{good, "DATABASE_URL=postgres://ada:hunter22@nowhere.invalid/shop"}, []string{"DATABASE_URL=[secret] is not usable: ", "nowhere.invalid", "allowed is empty"}},
+		"a file for a directory": {
+			[]string{"DATA_DIR=" + file},
+			[]string{`DATA_DIR is "` + file + `", which does not work: `, "not a directory; ", mustBe},
+		},
+		"a directory below a file": {
+			[]string{"DATA_DIR=" + file + "/data"}, []string{"DATA_DIR is ", "not a directory; ", mustBe},
+		},
+		"a database that is none": {[]string{"DATA_DIR=" + inUse}, []string{"DATA_DIR is ", "open", mustBe}},
+		"photos into a file": {
+			[]string{good, "RETURNS_UPLOAD_DIR=" + file},
+			[]string{`RETURNS_UPLOAD_DIR is "` + file + `", which does not work: `, mustBe},
+		},
+		"a server that is not up": {
+			[]string{good, "DATABASE_URL=postgres://ada:hunter22@127.0.0.1:1/shop"},
+			[]string{"DATABASE_URL is [secret], which does not work: ", "connection refused; ", mustBePostgres},
+		},
+		"a server of unknown name": {
+			[]string{good, "DATABASE_URL=postgres://ada:hunter22@nowhere.invalid/shop"},
+			[]string{"DATABASE_URL is [secret], which does not work: ", "nowhere.invalid", mustBePostgres},
+		},
 	} {
 		err := start(t, append([]string{"PORT=0"}, tc.set...)).wait()
-		if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter22") || !strings.HasPrefix(err.Error(), tc.want[0]) {
+		if err == nil {
+			t.Errorf("%s: it started", name)
+			continue
+		}
+		line := err.Error()
+		if strings.Contains(line, "\n") || strings.Contains(line, "hunter22") || !strings.HasPrefix(line, tc.want[0]) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

@@ -2,8 +2,12 @@ package sqldb
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -12,6 +16,10 @@ import (
 // ErrBusy is in the chain of an error of Tx that gave up because other work
 // kept getting in the way. Nothing was changed; the caller may try later.
 var ErrBusy = errors.New("sqldb: the database is busy")
+
+// ErrCommitUnknown is in the chain of an error of Tx whose commit was sent and
+// not answered.
+var ErrCommitUnknown = errors.New("sqldb: the outcome of the commit is unknown")
 
 // pgError is an error of the server as pgx and lib/pq give it.
 type pgError interface {
@@ -30,7 +38,13 @@ type sqliteError interface {
 const (
 	sqliteBusy       = 5
 	sqliteLocked     = 6
+	sqliteNoMemory   = 7
+	sqliteReadOnly   = 8
+	sqliteInterrupt  = 9
 	sqliteIO         = 10
+	sqliteFull       = 13
+	sqliteCantOpen   = 14
+	sqliteProtocol   = 15
 	sqliteCheck      = 275
 	sqlitePrimaryKey = 1555
 	sqliteUnique     = 2067
@@ -45,6 +59,8 @@ const (
 	pgDeadlock           = "40P01"
 	pgTooManyConnections = "53300"
 	pgLockNotAvailable   = "55P03"
+	pgDiskFull           = "53100"
+	pgReadOnly           = "25006"
 )
 
 // IsBusy reports whether err says that the database was too busy with other
@@ -59,6 +75,54 @@ func IsBusy(err error) bool {
 		return true
 	}
 	return false
+}
+
+// IsUnavailable reports whether err says that the database did not do its work
+// for reasons that pass: it is busy (IsBusy), took too long, has no room, takes
+// no writes, or is out of reach. It may work when asked again; what the
+// statement changed, if anything, follows from the error alone
+// (ErrCommitUnknown).
+func IsUnavailable(err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case IsBusy(err), IsFull(err), IsReadOnly(err),
+		errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, ErrCommitUnknown):
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if code := pgCode(err); code != "" {
+		class := code[:min(2, len(code))]
+		// 08: connection, 53: resources, 57: an operator or a timeout, 58: the
+		// system under the server.
+		return class == "08" || class == "53" || class == "57" || class == "58"
+	}
+	if lite, ok := errors.AsType[sqliteError](err); ok {
+		switch lite.Code() & 0xff {
+		case sqliteIO, sqliteCantOpen, sqliteNoMemory, sqliteProtocol, sqliteInterrupt:
+			return true
+		}
+	}
+	var network net.Error // a connection that was cut
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// IsFull reports whether err says that there is no room left to write.
+func IsFull(err error) bool {
+	if lite, ok := errors.AsType[sqliteError](err); ok {
+		return lite.Code()&0xff == sqliteFull
+	}
+	return pgCode(err) == pgDiskFull || errors.Is(err, syscall.ENOSPC)
+}
+
+// IsReadOnly reports whether err says that the database takes no writes.
+func IsReadOnly(err error) bool {
+	if lite, ok := errors.AsType[sqliteError](err); ok {
+		return lite.Code()&0xff == sqliteReadOnly
+	}
+	return pgCode(err) == pgReadOnly || errors.Is(err, syscall.EROFS)
 }
 
 // IsUnique reports whether err is the violation of a unique constraint, a

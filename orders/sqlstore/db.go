@@ -54,7 +54,7 @@ type DB struct {
 	outer          bun.IDB // the caller's transaction, see WithTx
 
 	migration func() (pool *sql.DB, done func() error, err error)
-	lock      func(ctx context.Context, pool *sql.DB) (unlock func(), err error)
+	lock      func(ctx context.Context, pool *sql.DB) (held context.Context, unlock func(), err error)
 	owned     bool // opened by Open, closed by Close
 }
 
@@ -97,7 +97,7 @@ func New(db *bun.DB, o Options) (*DB, error) {
 	case dialect.PG:
 		d.dialect = Postgres
 		d.writer = d.named(bun.NewDB(db.DB, pgdialect.New()))
-		d.lock = lockPostgres
+		d.lock = d.lockPostgres
 	case dialect.SQLite:
 		if d.schema != "" {
 			return nil, errors.New("sqlstore: New: SQLite has no schemas; set Prefix instead of Schema")
@@ -107,7 +107,10 @@ func New(db *bun.DB, o Options) (*DB, error) {
 			return nil, fmt.Errorf("sqlstore: New: %w", err)
 		}
 		d.writer = d.named(bun.NewDB(db.DB, newSQLiteDialect()))
-		d.lock = lockSQLite
+		d.lock = func(ctx context.Context, pool *sql.DB) (context.Context, func(), error) {
+			unlock, err := lockSQLite(ctx, pool)
+			return ctx, unlock, err
+		}
 	default:
 		return nil, fmt.Errorf("sqlstore: New: the database is %s; PostgreSQL and SQLite are known", db.Dialect().Name())
 	}

@@ -8,7 +8,7 @@ func LockMigrations(ctx context.Context, db *DB) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := db.lock(ctx, pool)
+	_, unlock, err := db.lock(ctx, pool)
 	if err != nil {
 		return nil, err
 	}

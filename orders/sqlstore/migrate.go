@@ -108,7 +108,7 @@ func Migrate(ctx context.Context, db *DB, sets ...Migrations) (err error) {
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	// On the one connection of a SQLite pool the lock has a file of its own.
-	unlock, err := db.lock(ctx, pool)
+	ctx, unlock, err := db.lock(ctx, pool)
 	if err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", err)
 	}

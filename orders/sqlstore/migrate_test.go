@@ -47,8 +47,8 @@ func TestProcessesThatStartAtOnceMigrateOnce(t *testing.T) {
 
 		db := sqlstoretest.Open(t, c)
 		for query, want := range map[string]int{
-			"SELECT count(*) FROM a":                                         2,
-			"SELECT count(*) FROM b":                                         1,
+			"SELECT count(*) FROM a":                                            2,
+			"SELECT count(*) FROM b":                                            1,
 			"SELECT max(version_id) FROM rk_first_schema_version":               2,
 			"SELECT count(*) FROM rk_first_schema_version WHERE version_id = 1": 1,
 			"SELECT max(version_id) FROM rk_second_schema_version":              1,

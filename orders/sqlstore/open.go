@@ -23,8 +23,8 @@ type Config struct {
 	// fields below.
 	URL string
 
-	// MigrationURL is used for migrations. Default: URL. Name a direct
-	// connection where URL is a pooler.
+	// MigrationURL is a direct connection to the same database, for migrations,
+	// where URL leads to a pooler. Empty means URL, which works too.
 	MigrationURL string
 
 	// File is the path of a SQLite database, made when absent; its directory
@@ -48,7 +48,9 @@ type Config struct {
 
 	// StatementTimeout, LockTimeout and IdleInTxTimeout are the PostgreSQL
 	// settings statement_timeout, lock_timeout and
-	// idle_in_transaction_session_timeout. Defaults 30 s, 10 s, 30 s.
+	// idle_in_transaction_session_timeout of each transaction, sent with its
+	// BEGIN. A statement outside of a transaction is ended by its context after
+	// StatementTimeout. Defaults 30 s, 10 s, 30 s.
 	StatementTimeout time.Duration
 	LockTimeout      time.Duration
 	IdleInTxTimeout  time.Duration

@@ -48,20 +48,28 @@ func TestReadersOfSQLiteDoNotWaitForATransaction(t *testing.T) {
 	}
 }
 
-func TestPostgresStartsEachConnectionWithItsSettings(t *testing.T) {
+func TestPostgresStartsEachTransactionWithItsSettings(t *testing.T) {
 	c := sqlstoretest.PostgresConfig(t)
 	c.StatementTimeout = 1234 * time.Millisecond
 	c.URL += "&lock_timeout=77" // the URL wins
 	db := sqlstoretest.Open(t, c)
-	for name, want := range map[string]string{
-		"statement_timeout": "1234ms", "lock_timeout": "77ms",
-		"idle_in_transaction_session_timeout": "30s", "TimeZone": "UTC",
-		"standard_conforming_strings": "on", "application_name": "returnkit",
-	} {
-		var got string
-		if err := db.Reader().NewRaw("SHOW "+name).Scan(t.Context(), &got); err != nil || got != want {
-			t.Errorf("%s is %q (%v), want %q", name, got, err, want)
+	err := db.Tx(t.Context(), "settings", func(_ context.Context, tx bun.IDB) error {
+		for name, want := range map[string]string{
+			"statement_timeout": "1234ms", "lock_timeout": "77ms",
+			"idle_in_transaction_session_timeout": "30s", "TimeZone": "UTC",
+			"standard_conforming_strings": "on", "application_name": "returnkit",
+		} {
+			if got := show(t, tx, name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := show(t, db.Read(), "statement_timeout"); got != "0" {
+		t.Errorf("the session has a timeout of %s", got)
 	}
 	if db.Reader() != db.Writer() {
 		t.Error("PostgreSQL has two pools")
@@ -73,9 +81,12 @@ func TestOpenRefusesWhatItCanNotOpenAndKeepsThePassword(t *testing.T) {
 		c    sqlstore.Config
 		want string
 	}{
-		"nothing":            {sqlstore.Config{}, "neither URL nor File"},
-		"another scheme":     {sqlstore.Config{URL: "mysql://u:hunter2@h/d"}, "must begin with postgres://"},
-		"a broken URL":       {sqlstore.Config{URL: "postgres://u:hunter2@h:port/d"}, "open"},
+		"nothing":        {sqlstore.Config{}, "neither URL nor File"},
+		"another scheme": {sqlstore.Config{URL: "mysql://u:hunter2@h/d"}, "must begin with postgres://"},
+		"a broken URL":   {sqlstore.Config{URL: "postgres://u:hunter2@h:port/d"}, "open"},
+		"a timeout of no unit": {
+			sqlstore.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?lock_timeout=soon"}, "lock_timeout",
+		},
 		"nobody there":       {sqlstore.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=2"}, "open"},
 		"memory":             {sqlstore.Config{File: ":memory:"}, "not supported"},
 		"a URI":              {sqlstore.Config{File: "file:x.db"}, "not supported"},

@@ -20,7 +20,11 @@ var ErrNested = errors.New("sqlstore: a transaction is already open in this cont
 // ErrCommitUnknown is in the chain of an error of Tx whose commit was sent and
 // not answered: the change may or may not be there. Tx never retries it; the
 // caller finds out by reading, or relies on what it wrote being idempotent.
-var ErrCommitUnknown = errors.New("sqlstore: the outcome of the commit is unknown")
+var ErrCommitUnknown = sqldb.ErrCommitUnknown
+
+// ErrBusy is in the chain of an error of Tx that gave up because other work
+// kept getting in the way. Nothing was changed; the caller may try later.
+var ErrBusy = sqldb.ErrBusy
 
 // inTx marks the context given to the function of a transaction. It carries no
 // transaction and is only there to detect nesting.
@@ -65,7 +69,7 @@ func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx
 		case errors.Is(err, ErrCommitUnknown), !sqldb.IsRetryable(err):
 			return fmt.Errorf("%s: %w", op, err)
 		case attempt == maxAttempts, time.Since(start) > db.retryFor:
-			return fmt.Errorf("%s: %w after %d attempts: %w", op, sqldb.ErrBusy, attempt, err)
+			return fmt.Errorf("%s: %w after %d attempts: %w", op, ErrBusy, attempt, err)
 		}
 		if werr := resilience.Sleep(ctx, sqldb.Retry.Wait(attempt-1)); werr != nil {
 			return fmt.Errorf("%s: %w while waiting to retry: %w", op, werr, err)

@@ -8,8 +8,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,27 +25,19 @@ func init() { sqlstore.Register(sqlstore.Postgres, open) }
 const goneAfter = 10 * time.Second
 
 func open(ctx context.Context, c sqlstore.Config) (sqlstore.Pools, error) {
-	cfg, err := configure(c.URL, c)
+	cfg, limits, err := configure(c, c.URL)
 	if err != nil {
 		return sqlstore.Pools{}, err
 	}
-	migration, err := configure(c.URL, c)
-	if c.MigrationURL != "" {
-		migration, err = configure(c.MigrationURL, c)
+	direct := c.MigrationURL
+	if direct == "" {
+		direct = c.URL
 	}
+	migration, _, err := configure(c, direct)
 	if err != nil {
 		return sqlstore.Pools{}, err
 	}
-	setting(cfg, "statement_timeout", millis(c.StatementTimeout))
-	setting(cfg, "lock_timeout", millis(c.LockTimeout))
-	setting(cfg, "idle_in_transaction_session_timeout", millis(c.IdleInTxTimeout))
-	migration.RuntimeParams["statement_timeout"] = "0"
-	migration.RuntimeParams["lock_timeout"] = "0"
-	if c.Options.Schema != "" {
-		migration.RuntimeParams["search_path"] = c.Options.Schema
-	}
-
-	pool := stdlib.OpenDB(*cfg)
+	pool := sql.OpenDB(connector{Connector: stdlib.GetConnector(*cfg), limits: limits})
 	conns := c.MaxConns
 	if conns <= 0 {
 		conns = 16
@@ -58,16 +50,21 @@ func open(ctx context.Context, c sqlstore.Config) (sqlstore.Pools, error) {
 		return sqlstore.Pools{}, errors.Join(err, pool.Close())
 	}
 	return sqlstore.Pools{
-		Writer:    pool,
-		Migration: func() (*sql.DB, error) { return stdlib.OpenDB(*migration), nil },
+		Writer: pool,
+		Migration: func() (*sql.DB, error) {
+			return sql.OpenDB(connector{Connector: stdlib.GetConnector(*migration), limits: noLimits}), nil
+		},
 	}, nil
 }
 
-// configure reads the address. Its error blanks the password.
-func configure(address string, c sqlstore.Config) (*pgx.ConnConfig, error) {
+// configure reads the address. What it or c says of timeouts comes back as
+// limits and is not sent when connecting: a pooler refuses what it can't give
+// each client for itself.
+func configure(c sqlstore.Config, address string) (*pgx.ConnConfig, timeLimits, error) {
 	cfg, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, err
+		// The error of pgx blanks the password.
+		return nil, timeLimits{}, err
 	}
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = c.ConnectTimeout
@@ -81,23 +78,37 @@ func configure(address string, c sqlstore.Config) (*pgx.ConnConfig, error) {
 	}
 	cfg.DialFunc = dialer.DialContext
 	// bun writes values into the SQL, so every text is new: preparing and
-	// caching statements would cost a round trip each and never hit.
+	// caching statements would cost a round trip each and never hit, and behind
+	// a pooler a statement may meet another connection than it was prepared on.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	cfg.StatementCacheCapacity = 0
 	cfg.DescriptionCacheCapacity = 0
-	setting(cfg, "application_name", "returnkit")
-	cfg.RuntimeParams["timezone"] = "UTC"
-	// bun escapes for this setting; a server that has it off would read
-	// a backslash in a text as the start of an escape.
-	cfg.RuntimeParams["standard_conforming_strings"] = "on"
-	return cfg, nil
-}
 
-// setting sets a parameter that the address does not.
-func setting(cfg *pgx.ConnConfig, name, value string) {
-	if _, ok := cfg.RuntimeParams[name]; !ok {
-		cfg.RuntimeParams[name] = value
+	limits := timeLimits{}
+	for _, l := range []struct {
+		name string
+		to   *time.Duration
+		def  time.Duration
+	}{
+		{"statement_timeout", &limits.statement, c.StatementTimeout},
+		{"lock_timeout", &limits.lock, c.LockTimeout},
+		{"idle_in_transaction_session_timeout", &limits.idle, c.IdleInTxTimeout},
+	} {
+		*l.to = l.def
+		if text, ok := cfg.RuntimeParams[l.name]; ok {
+			if *l.to, err = parseTimeout(text); err != nil {
+				return nil, timeLimits{}, fmt.Errorf("%s: %w", l.name, err)
+			}
+			delete(cfg.RuntimeParams, l.name)
+		}
 	}
+	// These three a pooler keeps for each client.
+	if _, ok := cfg.RuntimeParams["application_name"]; !ok {
+		cfg.RuntimeParams["application_name"] = "returnkit"
+	}
+	cfg.RuntimeParams["timezone"] = "UTC"
+	// bun escapes for this setting; a server that has it off would read a
+	// backslash in a text as the start of an escape.
+	cfg.RuntimeParams["standard_conforming_strings"] = "on"
+	return cfg, limits, nil
 }
-
-func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -7,9 +7,7 @@ package api
 import (
 	"encoding/json"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -119,7 +117,14 @@ func (a *API) staff(pattern string, h handler) {
 
 func (a *API) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, body, err := h(r)
+		var (
+			status int
+			body   any
+		)
+		err := problem.CheckAddress(r)
+		if err == nil {
+			status, body, err = h(r)
+		}
 		if err != nil {
 			a.fail(w, r, err)
 			return
@@ -134,9 +139,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Internal {
 		a.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
 	}
-	if p.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
-	}
+	p.SetRetryAfter(w.Header())
 	a.write(w, r, p.Status, failure(p))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -199,10 +200,30 @@ func (s *App) demoReturn(ctx context.Context, super auth.User, o orders.Order) e
 	if err != nil || len(list) > 0 || !s.Config.FeatureReturnsEnabled {
 		return err // with returns switched off there is none to show
 	}
-	_, err = s.Returns.FileDemo(ctx, returns.CreateParams{
-		OrderID: o.ID, CustomerID: super.ID, Reason: returns.ReasonDamaged, Details: "The screen came with a crack in the lower left corner.",
-		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
-		By:    event.Actor{Kind: event.ActorCustomer, ID: super.ID, Name: super.Username},
-	}, DemoRMA)
+	request := returns.CreateParams{
+		OrderID: o.ID, CustomerID: super.ID, Reason: returns.ReasonDamaged,
+		Details: "The screen came with a crack in the lower left corner.",
+		Items:   []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+		By:      event.Actor{Kind: event.ActorCustomer, ID: super.ID, Name: super.Username},
+	}
+	_, err = s.Returns.FileDemo(ctx, request, DemoRMA)
+	if refused := (*returns.Error)(nil); errors.As(err, &refused) && refused.Verdict != nil {
+		// The policy of the settings takes no such return, for want of a photo for
+		// one. The demo is there all the same: staff file it, and its trail says so.
+		request.By.Kind = event.ActorStaff
+		request.Override = &returns.Override{Reason: "Demo data", Rules: overridable(*refused.Verdict)}
+		_, err = s.Returns.FileDemo(ctx, request, DemoRMA)
+	}
 	return err
+}
+
+// overridable are the rules that refused a request and that staff may override.
+func overridable(v returns.Verdict) []string {
+	var rules []string
+	for _, reason := range v.Reasons() {
+		if slices.Contains(returns.Rules(), string(reason)) {
+			rules = append(rules, string(reason))
+		}
+	}
+	return rules
 }

@@ -50,12 +50,14 @@ type checkoutGuard struct {
 	shared  *throttle.Fallback // nil without a Redis
 	queue   *throttle.Queue
 	known   sessionMemo
+	cookie  string // the name of the session's cookie
 }
 
 // openGuard makes the limit and the queue. A Redis that can't be used is no
 // error: this process then limits by itself, and takes its part of the limit.
 func (s *App) openGuard(ctx context.Context) (err error) {
 	g := &s.checkout
+	g.cookie = s.Auth.CookieName()
 	g.queue, err = throttle.NewQueue(throttle.QueueConfig{
 		Name: "checkout", Concurrency: checkoutsAtOnce, MaxWaiting: checkoutsWaiting, MaxWait: checkoutWait,
 	})
@@ -200,13 +202,13 @@ func (g *checkoutGuard) handler(session, body, limit func(http.Handler) http.Han
 	anonymous, known := session(next), limit(session(next))
 	limited := limit(next)
 	found := session(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if cookie, err := r.Cookie(auth.CookieName); err == nil {
+		if cookie, err := r.Cookie(g.cookie); err == nil {
 			g.known.remember(cookie.Value, customer(r), time.Now())
 		}
 		limited.ServeHTTP(w, r)
 	}))
 	withCookie := body(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if cookie, err := r.Cookie(auth.CookieName); err == nil {
+		if cookie, err := r.Cookie(g.cookie); err == nil {
 			if id := g.known.customer(cookie.Value, time.Now()); id != "" {
 				known.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), knownCustomer{}, id)))
 				return
@@ -215,7 +217,7 @@ func (g *checkoutGuard) handler(session, body, limit func(http.Handler) http.Han
 		found.ServeHTTP(w, r)
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := r.Cookie(auth.CookieName); err != nil {
+		if _, err := r.Cookie(g.cookie); err != nil {
 			anonymous.ServeHTTP(w, r)
 			return
 		}

@@ -57,27 +57,40 @@ func (s *App) openOperations(context.Context) (err error) {
 	})
 	s.onClose(func(context.Context) error { stop(); return nil })
 
-	s.Health, err = observability.NewChecker(
-		observability.CheckerConfig{OnChange: func(name string, err error) {
-			if err != nil {
-				s.Log.Error("component is down", "component", name, "error", err)
-				return
-			}
-			s.Log.Info("component is up", "component", name)
-		}},
-		append(s.checkout.components(), component("database", true, s.DB.Ping),
-			component("payment_provider", false, s.checkProvider),
-			component("workers", false, func(ctx context.Context) error {
-				var errs []error
-				for _, l := range loops {
-					errs = append(errs, l.Check(ctx))
-				}
-				return errors.Join(errs...)
-			}),
-			component("photos", false, s.Evidence.Check),
-			component("events", false, s.checkEvents))...,
-	)
+	s.Health, err = s.newHealth(loops)
 	return err
+}
+
+// newHealth makes the health checks. Only a database that nothing can be
+// written to makes the shop unusable; all else degrades it.
+func (s *App) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
+	components := append(s.checkout.components(),
+		component("payment_provider", false, s.checkProvider),
+		component("workers", false, func(ctx context.Context) error {
+			var errs []error
+			for _, l := range loops {
+				errs = append(errs, l.Check(ctx))
+			}
+			return errors.Join(errs...)
+		}),
+		component("events", false, s.checkEvents),
+		component("photos", false, s.checkPhotos),
+		component("disk", false, s.checkDisk),
+		component("memory", false, func(context.Context) error { return checkMemory(cgroup) }),
+	)
+	database := component("database", true, newWriteProbe(s.DB).Check)
+	database.Timeout = probePatience + 200*time.Millisecond
+	return observability.NewChecker(observability.CheckerConfig{OnChange: func(name string, err error) {
+		told, _ := errors.AsType[*observability.HealthError](err)
+		switch {
+		case err == nil:
+			s.Log.Info("component is up", "component", name)
+		case told != nil && told.Degraded:
+			s.Log.Warn("component is degraded", "component", name, "error", err)
+		default:
+			s.Log.Error("component is down", "component", name, "error", err)
+		}
+	}}, append(components, database)...)
 }
 
 // loops makes the background work and puts it into the group.
@@ -122,6 +135,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		"forget old webhooks":   s.forgetWebhooks,
 		"forget old answers":    s.Keys.CleanUp,
 		"remove unnamed photos": s.sweepPhotos,
+		"forget old probes":     s.forgetProbes,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)

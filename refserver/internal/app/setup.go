@@ -26,6 +26,9 @@ var errElsewhere = errors.New("shop: another process is at it")
 // setupLease is how long a step belongs to the process that began it.
 const setupLease = 10 * time.Second
 
+// clockSlack is how far the clocks of replicas may differ.
+const clockSlack = 5 * time.Second
+
 type setupRow struct {
 	bun.BaseModel `bun:"table:?(rk)shop_setup,alias:s"`
 
@@ -54,8 +57,8 @@ func once(ctx context.Context, db *sqlstore.DB, name string, fn func(context.Con
 		case !row.DoneAt.IsZero():
 			done = true
 			return nil
-		case row.LeaseUntil.Time().After(now):
-			return errElsewhere
+		case row.LeaseUntil.Time().After(now) && !row.LeaseUntil.Time().After(now.Add(setupLease+clockSlack)):
+			return errElsewhere // one that ends later was taken before the clock was set back
 		default:
 			row.LeaseUntil, row.LeaseToken = sqldb.At(now.Add(setupLease)), token
 			_, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx)

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
@@ -49,6 +51,25 @@ func TestAStepIsDoneOnceByAllProcesses(t *testing.T) {
 		}
 		if runs.Load() != 1 || elsewhere.Load() != 3 {
 			t.Errorf("it ran %d times, %d callers were told that another is at it", runs.Load(), elsewhere.Load())
+		}
+	})
+}
+
+func TestAStepIsNotHeldByAClockThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		if err := sqlstore.Migrate(t.Context(), db, setupMigrations()); err != nil {
+			t.Fatal(err)
+		}
+		for ahead, want := range map[time.Duration]error{time.Hour: nil, setupLease / 2: errElsewhere} {
+			row := setupRow{Name: ahead.String(), LeaseUntil: sqldb.At(time.Now().Add(ahead)), LeaseToken: "another"}
+			if _, err := db.Writer().NewInsert().Model(&row).Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			err := once(t.Context(), db, row.Name, func(context.Context) error { return nil })
+			if !errors.Is(err, want) {
+				t.Errorf("a lease that ends in %s: %v, want %v", ahead, err, want)
+			}
 		}
 	})
 }

@@ -162,16 +162,27 @@ func openDB(ctx context.Context, c config.Config) (*sqlstore.DB, error) {
 			return nil, c.Unusable(named, err)
 		}
 	}
-	db, err := sqlstore.OpenConfig(ctx, sqlstore.Config{URL: string(c.DatabaseURL), File: c.SQLiteFile()})
+	db, err := sqlstore.OpenConfig(ctx, sqlstore.Config{
+		URL: string(c.DatabaseURL), MigrationURL: string(c.MigrationURL), File: c.SQLiteFile(),
+	})
 	if err != nil {
 		return nil, c.Unusable(named, err)
 	}
 	return db, nil
 }
 
+// migrate brings the database to this binary's schema, or refuses it untouched.
 func migrate(ctx context.Context, db *sqlstore.DB) error {
-	return sqlstore.Migrate(ctx, db, auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
+	if err := checkSchema(ctx, db); err != nil {
+		return err
+	}
+	err := sqlstore.Migrate(ctx, db,
+		auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
 		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
+	if err != nil {
+		return err
+	}
+	return recordSchema(ctx, db)
 }
 
 // Migrate brings the database that the settings name to the newest version.
@@ -213,9 +224,6 @@ func (s *App) openPayments(ctx context.Context) (err error) {
 	s.provider = string(s.Config.PaymentProviderURL)
 	s.webhookSecret = string(s.Config.StripeWebhookSecret)
 	if s.Config.Simulated() {
-		if s.Config.Production() {
-			s.Log.Warn("no payment provider is set: cards are charged by a simulator, and no money moves")
-		}
 		if err := s.openSimulator(ctx); err != nil {
 			return err
 		}

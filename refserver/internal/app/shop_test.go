@@ -20,6 +20,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
+	"github.com/returnkit/returnkit/returns"
 )
 
 // open opens a shop with these settings, and runs its workers where asked to.
@@ -199,13 +200,43 @@ func TestADeclineIsAnAnswerAndNoFailure(t *testing.T) {
 
 func TestProductionHasNoDemoData(t *testing.T) {
 	t.Parallel()
-	s := open(t, false, "APP_ENV=production", "SUPER_ADMIN_PASSWORD=of-my-own-1", "SECRET_KEY=0123456789abcdef0123456789abcdef")
+	s := open(t, false, "APP_ENV=production", "SUPER_ADMIN_PASSWORD=of-my-own-1",
+		"SECRET_KEY=0123456789abcdef0123456789abcdef", "STRIPE_SECRET_KEY=sk_test_own")
 	products, err := s.Orders.Products(t.Context())
 	if err != nil || len(products) != 0 {
 		t.Errorf("%d products, %v", len(products), err)
 	}
 	if u, err := s.Auth.UserByName(t.Context(), "super_admin"); err != nil || !u.Super {
 		t.Errorf("super admin: %+v, %v", u, err)
+	}
+}
+
+// The policy of the settings may take no return like that of the demo.
+func TestTheDemoDataIsThereWhateverThePolicy(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		settings  []string
+		overrides int
+	}{
+		"the default":                {nil, 0},
+		"photos required":            {[]string{"RETURNS_REQUIRE_PHOTOS=true"}, 1},
+		"a window that is over":      {[]string{"RETURN_WINDOW_DAYS=0"}, 1},
+		"both":                       {[]string{"RETURN_WINDOW_DAYS=0", "RETURNS_REQUIRE_PHOTOS=true"}, 1},
+		"no photos, one kind, small": {[]string{"RETURNS_MAX_PHOTOS=0", "MAX_RETURN_ITEM_QUANTITY=1"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, false, tc.settings...)
+			list, _, err := s.Returns.Returns(t.Context(), returns.Query{})
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%d returns, %v", len(list), err)
+			}
+			if list[0].RMA != app.DemoRMA || list[0].Status != returns.StatusAuthorized {
+				t.Errorf("%s is %s", list[0].RMA, list[0].Status)
+			}
+			if got := len(list[0].Overrides); got != tc.overrides {
+				t.Errorf("%d overrides in its trail, want %d", got, tc.overrides)
+			}
+		})
 	}
 }
 
@@ -239,7 +270,7 @@ func TestTheCheckoutLimitAdmitsItsRateAndSaysSystemIsBusy(t *testing.T) {
 	passed := 0
 	for range 20 {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/checkout", nil)
-		r.AddCookie(&http.Cookie{Name: auth.CookieName, Value: "made up"}) // counted under its address
+		r.AddCookie(&http.Cookie{Name: s.Auth.CookieName(), Value: "made up"}) // counted under its address
 		h.ServeHTTP(w, r)
 		switch {
 		case w.Code == http.StatusOK:

@@ -45,3 +45,9 @@ func (textCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	}
 	return d.Deadline, values, nil
 }
+
+// readableSession reports whether b is a session as this version writes it.
+func readableSession(b []byte) bool {
+	deadline, _, err := textCodec{}.Decode(b)
+	return err == nil && !deadline.IsZero()
+}

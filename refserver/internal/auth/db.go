@@ -229,6 +229,9 @@ func (d *DB) Session(ctx context.Context, tokenHash string, now, idleSince time.
 	if err != nil {
 		return Session{}, User{}, false, fmt.Errorf("auth: session: %w", err)
 	}
+	if ok && (s.session.ExpiresAt.IsZero() || s.session.SeenAt.IsZero()) {
+		return Session{}, User{}, false, d.DeleteSession(ctx, tokenHash) // a damaged row: no time ends it
+	}
 	if !ok || !s.session.ExpiresAt.After(now) || !s.session.SeenAt.After(idleSince) {
 		return Session{}, User{}, false, nil
 	}
@@ -241,8 +244,8 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 	var rows []struct {
 		TokenHash string
 		Data      []byte
-		ExpiresAt sqldb.Time
-		SeenAt    sqldb.Time
+		ExpiresAt rowTime
+		SeenAt    rowTime
 		ID        *string
 		Username  *string
 		Email     *string
@@ -257,7 +260,9 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		Scan(ctx, &rows)
 	found := make(map[string]signedIn, len(rows))
 	for _, row := range rows {
-		s := signedIn{session: Session{TokenHash: row.TokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.Time(), SeenAt: row.SeenAt.Time()}}
+		s := signedIn{session: Session{
+			TokenHash: row.TokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.at.Time(), SeenAt: row.SeenAt.at.Time(),
+		}}
 		if row.ID != nil {
 			s.session.UserID = *row.ID
 			s.user = User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}
@@ -265,6 +270,19 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		found[row.TokenHash] = s
 	}
 	return found, err
+}
+
+// rowTime is a time of a row that may be damaged. One that can't be read is
+// the zero time, at which every session has ended, so that one damaged row
+// fails neither its request nor those that are read with it.
+type rowTime struct{ at sqldb.Time }
+
+// Scan implements sql.Scanner.
+func (t *rowTime) Scan(src any) error {
+	if t.at.Scan(src) != nil {
+		t.at = sqldb.Time{}
+	}
+	return nil
 }
 
 // InsertSession implements SessionStore.

@@ -15,8 +15,16 @@ import (
 	"github.com/returnkit/returnkit/observability"
 )
 
+// The names of the session cookie. Over https it has the prefix that keeps
+// other hosts of the domain, and pages without https, from setting it
+// (https://www.rfc-editor.org/rfc/rfc6265bis).
+const (
+	plainCookie  = "session"
+	secureCookie = "__Host-session"
+)
+
 // CookieName is the name of the session cookie.
-const CookieName = "session"
+func (s *Service) CookieName() string { return s.sessions.Cookie.Name }
 
 // requestState is what one request knows of its session and user. It travels
 // in the context, because the session library's store takes tokens alone.
@@ -70,7 +78,11 @@ func (s *Service) newSessions(c Config) *scs.SessionManager {
 	m.IdleTimeout = 0
 	m.Codec = textCodec{}
 	m.Store = &scsStore{store: c.Store, secret: c.Secret, idle: c.Idle, now: s.now, log: s.log}
-	m.Cookie.Name = CookieName
+	m.Cookie.Name = plainCookie
+	if c.SecureCookies {
+		m.Cookie.Name = secureCookie
+	}
+	m.Cookie.Path = "/"
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.Cookie.Secure = c.SecureCookies
@@ -183,6 +195,14 @@ func (t *scsStore) FindCtx(ctx context.Context, token string) ([]byte, bool, err
 	sess, u, found, err := t.store.Session(ctx, h, now, now.Add(-t.idle))
 	if err != nil || !found {
 		return nil, false, err
+	}
+	if !readableSession(sess.Data) {
+		// Of another version, or damaged: it is nobody's, and its owner signs in.
+		t.log.WarnContext(ctx, "session can't be read, it is dropped", "subject_id", u.ID)
+		if err := t.store.DeleteSession(ctx, h); err != nil {
+			t.log.WarnContext(ctx, "session not dropped", "error", err)
+		}
+		return nil, false, nil
 	}
 	if st := stateOf(ctx); st != nil {
 		st.set(h, u)

@@ -2,12 +2,14 @@ package auth_test
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
@@ -97,7 +99,84 @@ func TestCookieAttributes(t *testing.T) {
 				t.Errorf("secure %v: cookie %q has %s: %v", secure, cookie, attr, !want)
 			}
 		}
+		// A host cookie has the prefix, no domain and the path /.
+		if strings.HasPrefix(cookie, "__Host-session=") != secure || strings.Contains(cookie, "Domain") {
+			t.Errorf("secure %v: cookie %q", secure, cookie)
+		}
 	}
+}
+
+// A row of another version, or a damaged one, is nobody's: its owner is asked to
+// sign in, everybody else is not concerned, and it is gone after.
+func TestASessionThatCanNotBeReadIsNobodys(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		s := newShop(t, newStore(t, db), false)
+		s.register(t, "ada", "correct horse")
+		s.register(t, "bob", "battery staple")
+		damages := map[string]string{
+			"another encoding":      data(db, "gob of an older version"),
+			"no data":               data(db, ""),
+			"another shape":         data(db, `{"user":7}`),
+			"null":                  data(db, "null"),
+			"values of other types": data(db, `{"deadline":"2999-01-01T00:00:00Z","values":{"flash":7}}`),
+		}
+		if db.Dialect() == sqlstore.SQLite {
+			damages["a time that is none"] = "expires_at = 'soon'"
+			damages["a use that is none"] = "seen_at = X'00'"
+		}
+		other := s.browser(t)
+		other.signIn("bob", "battery staple")
+		bobs := tokens(t, db)
+		for name, damage := range damages {
+			t.Run(name, func(t *testing.T) {
+				b := s.browser(t)
+				b.signIn("ada", "correct horse")
+				for hash := range tokens(t, db) {
+					if bobs[hash] {
+						continue
+					}
+					update := "UPDATE ?(rk)auth_sessions SET " + damage + " WHERE token_hash = '" + hash + "'"
+					if _, err := db.Writer().ExecContext(t.Context(), update); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.want("/me", 401, "")
+				other.want("/me", 200, "bob")
+				if got := b.signIn("ada", "correct horse"); got != 200 {
+					t.Errorf("signing in again: %d", got)
+				}
+				b.want("/me", 200, "ada")
+				b.do("POST", "/logout", nil)
+				if left := tokens(t, db); !maps.Equal(left, bobs) {
+					t.Error("the row is still there")
+				}
+			})
+		}
+	})
+}
+
+// data sets what a session holds.
+func data(db *sqlstore.DB, text string) string {
+	kind := "BYTEA"
+	if db.Dialect() == sqlstore.SQLite {
+		kind = "BLOB"
+	}
+	return "data = CAST('" + text + "' AS " + kind + ")"
+}
+
+// tokens are the hashes of all sessions.
+func tokens(t *testing.T, db *sqlstore.DB) map[string]bool {
+	t.Helper()
+	var hashes []string
+	err := db.Read().NewSelect().TableExpr("?(rk)auth_sessions").Column("token_hash").Scan(t.Context(), &hashes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]bool{}
+	for _, h := range hashes {
+		set[h] = true
+	}
+	return set
 }
 
 func TestATokenIsNotStoredAsItIs(t *testing.T) {

@@ -102,7 +102,7 @@ func (b *browser) token() string {
 		b.t.Fatal(err)
 	}
 	for _, c := range b.http.Jar.Cookies(u) {
-		if c.Name == auth.CookieName {
+		if c.Name == b.shop.auth.CookieName() {
 			return c.Value
 		}
 	}
@@ -114,7 +114,7 @@ func (b *browser) setToken(v string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.http.Jar.SetCookies(u, []*http.Cookie{{Name: auth.CookieName, Value: v}})
+	b.http.Jar.SetCookies(u, []*http.Cookie{{Name: b.shop.auth.CookieName(), Value: v}})
 }
 
 func (b *browser) do(method, path string, form url.Values) (status int, body string, h http.Header) {

@@ -1,15 +1,17 @@
 // Package config reads the settings of the reference shop from the
-// environment and an optional .env file, and refuses a wrong one with a
-// single line that names the variable, its value and what is allowed.
+// environment and an optional .env file, and refuses wrong ones with a
+// line each that names the variable, its value and what is allowed.
 //
-// One struct is the whole truth: each field's tags hold the variable, its
-// default, its range and the words for what is allowed.
+// Config is the list of settings: a field's tags hold the variable, its default
+// and its range. The words for each are in texts.go; Settings joins the two for
+// the documentation and for "refserver help settings".
 package config
 
 import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -23,8 +25,8 @@ const (
 	Production  = "production"
 )
 
-// What a development shop runs with when nothing is set; production refuses
-// both, in words of its own.
+// What a development shop runs with when nothing is set; see the table of
+// published credentials.
 const (
 	DefaultSuperAdminPassword = "super_admin_92587"
 	DefaultSecretKey          = "development-only-secret-key-change-me"
@@ -38,49 +40,57 @@ const DummyStripeKey = "sk_test_returnkit"
 // not usable.
 type Config struct {
 	// DatabaseURL names a PostgreSQL database; empty means the SQLite file in DataDir.
-	DatabaseURL Secret `env:"DATABASE_URL" validate:"omitempty,postgres" allowed:"empty for the embedded SQLite file, or a PostgreSQL address such as postgres://user:password@host:5432/name"`
-	Host        string `env:"HOST" envDefault:"localhost" validate:"hostname_rfc1123|ip" allowed:"a host name or an IP address to listen on, such as localhost or 0.0.0.0"`
-	Port        int    `env:"PORT" envDefault:"5000" validate:"gte=0,lte=65535" allowed:"a whole number from 0 to 65535 (0 takes a free port)"`
-	AppEnv      string `env:"APP_ENV" envDefault:"development" validate:"oneof=development production" allowed:"development or production"`
+	DatabaseURL Secret `env:"DATABASE_URL" validate:"omitempty,postgres"`
+	// MigrationURL is a direct connection to the same database, for migrations
+	// and backups, where DatabaseURL leads to a pooler.
+	MigrationURL Secret `env:"MIGRATION_URL" validate:"omitempty,postgres"`
+	Host         string `env:"HOST" envDefault:"localhost" validate:"hostname_rfc1123|ip"`
+	Port         int    `env:"PORT" envDefault:"5000" validate:"gte=0,lte=65535"`
+	AppEnv       string `env:"APP_ENV" envDefault:"development" validate:"oneof=development production"`
 	// SecretKey keys the hashes under which session tokens are stored, so
 	// changing it signs everybody out.
-	SecretKey Secret `env:"SECRET_KEY" envDefault:"development-only-secret-key-change-me" validate:"gte=16,lte=1024" allowed:"16 to 1024 characters, in production 32 or more that nobody can guess (openssl rand -hex 32)"`
+	SecretKey Secret `env:"SECRET_KEY" envDefault:"development-only-secret-key-change-me" validate:"gte=16,lte=1024"`
 
-	SuperAdminUsername string `env:"SUPER_ADMIN_USERNAME" envDefault:"super_admin" validate:"username" allowed:"3 to 64 of the letters a to z, digits, _ . and -"`
-	SuperAdminPassword Secret `env:"SUPER_ADMIN_PASSWORD" envDefault:"super_admin_92587" validate:"gte=8,lte=1024" allowed:"8 to 1024 characters, in production not the default one"`
-	SuperAdminEmail    string `env:"SUPER_ADMIN_EMAIL" envDefault:"super_admin@example.com" validate:"email,lte=254" allowed:"an e-mail address, such as shop@example.com"`
+	SuperAdminUsername string `env:"SUPER_ADMIN_USERNAME" envDefault:"super_admin" validate:"username"`
+	SuperAdminPassword Secret `env:"SUPER_ADMIN_PASSWORD" envDefault:"super_admin_92587" validate:"gte=8,lte=1024"`
+	SuperAdminEmail    string `env:"SUPER_ADMIN_EMAIL" envDefault:"super_admin@example.com" validate:"email,lte=254"`
 
-	ReturnWindowDays       int           `env:"RETURN_WINDOW_DAYS" envDefault:"30" validate:"gte=0,lte=3650" allowed:"a whole number of days from 0 to 3650"`
-	MaxReturnItemQuantity  int           `env:"MAX_RETURN_ITEM_QUANTITY" envDefault:"5" validate:"gte=1,lte=1000000" allowed:"a whole number from 1 to 1000000"`
-	ReturnsRequirePhotos   bool          `env:"RETURNS_REQUIRE_PHOTOS" envDefault:"false" allowed:"true or false"`
-	ReturnsMaxPhotos       int           `env:"RETURNS_MAX_PHOTOS" envDefault:"20" validate:"gte=0,lte=100" allowed:"a whole number from 0 to 100, at least 1 where RETURNS_REQUIRE_PHOTOS is true"`
-	ReturnsPhotoTypes      PhotoTypes    `env:"RETURNS_ALLOWED_EXTENSIONS" envDefault:"jpg,jpeg,png,gif,webp" allowed:"one or more of jpg, jpeg, png, gif, webp, separated by commas"`
-	ReturnsUploadDir       string        `env:"RETURNS_UPLOAD_DIR" allowed:"a folder; empty for evidence in DATA_DIR"`
-	FeatureReturnsEnabled  bool          `env:"FEATURE_RETURNS_ENABLED" envDefault:"true" allowed:"true or false"`
-	RefundFailureChance    float64       `env:"PAYMENT_REFUND_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1" allowed:"a number from 0 to 1"`
-	ChargeFailureChance    float64       `env:"PAYMENT_CHARGE_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1" allowed:"a number from 0 to 1"`
-	ThrottlingMaxRPS       int           `env:"THROTTLING_MAX_RPS" envDefault:"100" validate:"gte=1,lte=1000000" allowed:"a whole number from 1 to 1000000"`
-	ThrottlingWindow       int           `env:"THROTTLING_WINDOW_SECONDS" envDefault:"1" validate:"gte=1,lte=3600" allowed:"a whole number of seconds from 1 to 3600"`
-	ThrottlingReplicas     int           `env:"THROTTLING_REPLICAS" envDefault:"1" validate:"gte=1,lte=1000" allowed:"a whole number from 1 to 1000"`
-	DataDir                string        `env:"DATA_DIR" envDefault:"./data" allowed:"a folder that this process may write to"`
-	PublicURL              WebURL        `env:"PUBLIC_URL" allowed:"empty, or the http or https address people use, such as https://shop.example.com"`
-	TrustedProxies         Networks      `env:"TRUSTED_PROXIES" allowed:"empty, or IP addresses and networks separated by commas, such as 10.0.0.0/8,192.0.2.1"`
-	PaymentProviderURL     WebURL        `env:"PAYMENT_PROVIDER_URL" allowed:"empty, or the http or https address of the payment provider, such as http://127.0.0.1:12111"`
-	StripeSecretKey        Secret        `env:"STRIPE_SECRET_KEY" validate:"omitempty,stripekey" allowed:"empty, or a secret key that begins with sk_test_, rk_test_, sk_live_ or rk_live_"`
-	StripeWebhookSecret    Secret        `env:"STRIPE_WEBHOOK_SECRET" validate:"omitempty,printascii,lte=1024" allowed:"empty, or the signing secret of the webhook in printable characters, such as whsec_..."`
-	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis" allowed:"empty, or an address such as redis://host:6379/0, rediss://... or unix:///path"`
-	PaymentProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"500ms" validate:"gte=10ms,lte=5s" allowed:"a duration from 10ms to 5s, such as 500ms"`
+	ReturnWindowDays      int        `env:"RETURN_WINDOW_DAYS" envDefault:"30" validate:"gte=0,lte=3650"`
+	MaxReturnItemQuantity int        `env:"MAX_RETURN_ITEM_QUANTITY" envDefault:"5" validate:"gte=1,lte=1000000"`
+	ReturnsRequirePhotos  bool       `env:"RETURNS_REQUIRE_PHOTOS" envDefault:"false"`
+	ReturnsMaxPhotos      int        `env:"RETURNS_MAX_PHOTOS" envDefault:"20" validate:"gte=0,lte=100"`
+	ReturnsPhotoTypes     PhotoTypes `env:"RETURNS_ALLOWED_EXTENSIONS" envDefault:"jpg,jpeg,png,gif,webp"`
+	ReturnsUploadDir      string     `env:"RETURNS_UPLOAD_DIR"`
+	FeatureReturnsEnabled bool       `env:"FEATURE_RETURNS_ENABLED" envDefault:"true"`
 
-	BreakerFailureThreshold int           `env:"BREAKER_FAILURE_THRESHOLD" envDefault:"5" validate:"gte=1,lte=1000" allowed:"a whole number of consecutive failures from 1 to 1000"`
-	BreakerOpenSeconds      int           `env:"BREAKER_OPEN_SECONDS" envDefault:"3" validate:"gte=1,lte=300" allowed:"a whole number of seconds from 1 to 300"`
-	CheckoutPaymentWait     time.Duration `env:"CHECKOUT_PAYMENT_WAIT" envDefault:"2s" validate:"gte=1ms,lte=30s" allowed:"a duration from 1ms to 30s, such as 2s"`
+	RefundFailureChance float64 `env:"PAYMENT_REFUND_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1"`
+	ChargeFailureChance float64 `env:"PAYMENT_CHARGE_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1"`
 
-	Currency             Currency   `env:"CURRENCY" envDefault:"USD" allowed:"an ISO 4217 currency code, such as USD, EUR or JPY"`
-	DefaultTimezone      Zone       `env:"DEFAULT_TIMEZONE" envDefault:"UTC" allowed:"a name of the IANA time zone database, such as UTC or Europe/Berlin"`
-	LowStockThreshold    int        `env:"LOW_STOCK_THRESHOLD" envDefault:"5" validate:"gte=0,lte=1000000" allowed:"a whole number from 0 to 1000000"`
-	OrderHistoryPageSize int        `env:"ORDER_HISTORY_PAGE_SIZE" envDefault:"20" validate:"gte=1,lte=200" allowed:"a whole number from 1 to 200"`
-	LogLevel             slog.Level `env:"LOG_LEVEL" envDefault:"info" validate:"oneof=-4 0 4 8" allowed:"debug, info, warn or error"`
-	MetricsToken         Secret     `env:"METRICS_TOKEN" validate:"omitempty,printascii,gte=8,lte=1024" allowed:"empty, or 8 to 1024 printable characters"`
+	ThrottlingMaxRPS       int           `env:"THROTTLING_MAX_RPS" envDefault:"100" validate:"gte=1,lte=1000000"`
+	ThrottlingWindow       int           `env:"THROTTLING_WINDOW_SECONDS" envDefault:"1" validate:"gte=1,lte=3600"`
+	ThrottlingReplicas     int           `env:"THROTTLING_REPLICAS" envDefault:"1" validate:"gte=1,lte=1000"`
+	DataDir                string        `env:"DATA_DIR" envDefault:"./data"`
+	PublicURL              WebURL        `env:"PUBLIC_URL"`
+	TrustedProxies         Networks      `env:"TRUSTED_PROXIES"`
+	PaymentProviderURL     WebURL        `env:"PAYMENT_PROVIDER_URL"`
+	StripeSecretKey        Secret        `env:"STRIPE_SECRET_KEY" validate:"omitempty,stripekey"`
+	StripeWebhookSecret    Secret        `env:"STRIPE_WEBHOOK_SECRET" validate:"omitempty,printascii,lte=1024"`
+	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis"`
+	PaymentProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"500ms" validate:"gte=10ms,lte=5s"`
+
+	BreakerFailureThreshold int           `env:"BREAKER_FAILURE_THRESHOLD" envDefault:"5" validate:"gte=1,lte=1000"`
+	BreakerOpenSeconds      int           `env:"BREAKER_OPEN_SECONDS" envDefault:"3" validate:"gte=1,lte=300"`
+	CheckoutPaymentWait     time.Duration `env:"CHECKOUT_PAYMENT_WAIT" envDefault:"2s" validate:"gte=1ms,lte=30s"`
+
+	Currency             Currency   `env:"CURRENCY" envDefault:"USD"`
+	DefaultTimezone      Zone       `env:"DEFAULT_TIMEZONE" envDefault:"UTC"`
+	LowStockThreshold    int        `env:"LOW_STOCK_THRESHOLD" envDefault:"5" validate:"gte=0,lte=1000000"`
+	OrderHistoryPageSize int        `env:"ORDER_HISTORY_PAGE_SIZE" envDefault:"20" validate:"gte=1,lte=200"`
+	LogLevel             slog.Level `env:"LOG_LEVEL" envDefault:"info" validate:"oneof=-4 0 4 8"`
+	MetricsToken         Secret     `env:"METRICS_TOKEN" validate:"omitempty,printascii,gte=8,lte=1024"`
+	// AllowDefaultCredentials lets published credentials pass outside of
+	// production.
+	AllowDefaultCredentials bool `env:"ALLOW_DEFAULT_CREDENTIALS" envDefault:"false"`
 }
 
 // Production reports whether the shop runs for real.
@@ -104,6 +114,32 @@ func (c Config) StripeKey() string {
 // DemoData reports whether the shop fills itself with demo data: in
 // development, and never with a key that moves real money.
 func (c Config) DemoData() bool { return !c.Production() && !c.LiveKey() }
+
+// DirectURL is the address of the database for what a pooler can't carry.
+func (c Config) DirectURL() string {
+	if c.MigrationURL != "" {
+		return string(c.MigrationURL)
+	}
+	return string(c.DatabaseURL)
+}
+
+// Origin is the address of the shop in a browser as an Origin header has it,
+// without a path and without the port that goes without saying; empty where
+// PUBLIC_URL is.
+func (c Config) Origin() string {
+	u, err := url.Parse(string(c.PublicURL))
+	if err != nil || c.PublicURL == "" {
+		return ""
+	}
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host
+}
 
 // SecureCookies reports whether cookies may travel over https only.
 func (c Config) SecureCookies() bool { return strings.HasPrefix(string(c.PublicURL), "https://") }

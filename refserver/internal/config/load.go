@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,30 +14,30 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/go-playground/validator/v10"
-	"github.com/joho/godotenv"
 )
 
 // Error is a setting that can't be used. Its text is one line.
 type Error struct {
 	Variable string // the environment variable
 	Value    string // what was set; "[secret]" for a secret
-	Allowed  string // what would be accepted
+	Allowed  string // what would be accepted: goes on from "it must be"
 	Cause    error  // why one of the right shape does not work; nil where the shape is wrong
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Error returns a line such as `PORT is "abc"; it must be a number from 0 to 65535`.
 func (e *Error) Error() string {
 	v := e.Value
 	if utf8.RuneCountInString(v) > 80 {
 		v = string([]rune(v)[:80]) + "..."
 	}
-	if v != hidden {
+	if v != hidden && v != published {
 		v = strconv.Quote(v)
 	}
 	if e.Cause == nil {
-		return fmt.Sprintf("%s=%s is not usable: allowed is %s", e.Variable, v, e.Allowed)
+		return fmt.Sprintf("%s is %s; it must be %s", e.Variable, v, e.Allowed)
 	}
 	var lines []string
 	for line := range strings.SplitSeq(e.Cause.Error(), "\n") {
@@ -46,17 +45,49 @@ func (e *Error) Error() string {
 			lines = append(lines, line)
 		}
 	}
-	return fmt.Sprintf("%s=%s is not usable: %s; allowed is %s", e.Variable, v, strings.Join(lines, " "), e.Allowed)
+	cause := strings.Join(lines, " ")
+	return fmt.Sprintf("%s is %s, which does not work: %s; it must be %s", e.Variable, v, cause, e.Allowed)
 }
 
-// Unusable is the *Error of a setting that has the right shape and does not
-// work all the same: a folder that can't be written to, a server that does not
-// answer.
+// Errors are all settings that can't be used, in the order of Config. Its text
+// is a line for each.
+type Errors []*Error
+
+// Error returns a line for each setting.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, one := range e {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns each setting's *Error.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, one := range e {
+		errs[i] = one
+	}
+	return errs
+}
+
+// err returns e as an error, nil for none.
+func (e Errors) err() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}
+
+// Unusable returns the *Error of a setting that has the right shape and does
+// not work all the same: a directory that can't be written to, a server that
+// does not answer.
 func (c Config) Unusable(variable string, cause error) error {
 	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("env") == variable {
-			return &Error{Variable: variable, Value: fmt.Sprint(reflect.ValueOf(c).Field(i).Interface()), Allowed: f.Tag.Get("allowed"), Cause: cause}
+		if t.Field(i).Tag.Get("env") == variable {
+			value := fmt.Sprint(reflect.ValueOf(c).Field(i).Interface())
+			return &Error{Variable: variable, Value: value, Allowed: texts[variable].allowed, Cause: cause}
 		}
 	}
 	return cause
@@ -64,12 +95,39 @@ func (c Config) Unusable(variable string, cause error) error {
 
 // Load reads the settings from environ ("NAME=value", as os.Environ gives
 // them) and, for what is not set there, from the file dotenv, which may be
-// missing. A variable that is set to nothing counts as not set. The error of
-// a wrong value is an *Error.
+// missing, and refuses published credentials where a stranger may use them. A
+// variable that is set to nothing counts as not set. The error of wrong values
+// is Errors.
 func Load(environ []string, dotenv string) (Config, error) {
-	vars, err := readDotenv(dotenv)
+	c, wrong, err := read(environ, dotenv)
 	if err != nil {
 		return Config{}, err
+	}
+	if wrong = append(wrong, c.credentials(wrong)...); len(wrong) > 0 {
+		return Config{}, wrong
+	}
+	return c, nil
+}
+
+// Read is Load for a program that only calls a shop with these settings: it
+// takes published credentials everywhere.
+func Read(environ []string, dotenv string) (Config, error) {
+	c, wrong, err := read(environ, dotenv)
+	if err == nil {
+		err = wrong.err()
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// read parses the settings and holds each to its range. wrong is what is
+// outside; the fields of those have no meaning.
+func read(environ []string, dotenv string) (c Config, wrong Errors, err error) {
+	vars, err := readDotenv(dotenv)
+	if err != nil {
+		return Config{}, nil, err
 	}
 	for k, v := range env.ToMap(environ) {
 		if v != "" {
@@ -81,41 +139,39 @@ func Load(environ []string, dotenv string) (Config, error) {
 			delete(vars, k)
 		}
 	}
-	var c Config
+	bad := map[string]bool{} // by field
 	if err := env.ParseWithOptions(&c, env.Options{Environment: vars}); err != nil {
-		return Config{}, explain(err, vars)
-	}
-	if err := c.check(vars); err != nil {
-		return Config{}, err
-	}
-	return c, nil
-}
-
-func readDotenv(file string) (map[string]string, error) {
-	if file == "" {
-		return map[string]string{}, nil
-	}
-	vars, err := godotenv.Read(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return map[string]string{}, nil
-	}
-	if err != nil {
-		// The parser's own message quotes the line, which may hold a secret.
-		return nil, fmt.Errorf("settings file %s can't be read: it must hold lines of the form NAME=value", file)
-	}
-	return vars, nil
-}
-
-// explain turns an error of the env library, which names struct fields, into
-// one that names the variable.
-func explain(err error, vars map[string]string) error {
-	var pe env.ParseError
-	if errors.As(err, &pe) {
-		if f, ok := reflect.TypeFor[Config]().FieldByName(pe.Name); ok {
-			return fieldError(f, vars)
+		if err := unparsed(err, bad); err != nil {
+			return Config{}, nil, err
 		}
 	}
-	return fmt.Errorf("reading the settings: %w", err)
+	if err := c.check(bad); err != nil {
+		return Config{}, nil, err
+	}
+	t := reflect.TypeFor[Config]()
+	for i := range t.NumField() {
+		if f := t.Field(i); bad[f.Name] {
+			wrong = append(wrong, fieldError(f, vars))
+		}
+	}
+	return c, wrong, nil
+}
+
+// unparsed notes the fields that err, of the env library, says are not of
+// their type. What else err says comes back.
+func unparsed(err error, bad map[string]bool) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return fmt.Errorf("reading the settings: %w", err)
+	}
+	for _, one := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(one, &parse) {
+			return fmt.Errorf("reading the settings: %w", one)
+		}
+		bad[parse.Name] = true
+	}
+	return nil
 }
 
 func fieldError(f reflect.StructField, vars map[string]string) *Error {
@@ -127,13 +183,14 @@ func fieldError(f reflect.StructField, vars map[string]string) *Error {
 	if f.Type == reflect.TypeFor[Secret]() {
 		value = Secret(value).String()
 	}
-	return &Error{Variable: name, Value: value, Allowed: f.Tag.Get("allowed")}
+	return &Error{Variable: name, Value: value, Allowed: texts[name].allowed}
 }
 
 var usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,64}$`)
 
-// check holds each field to its range, and then fields against each other.
-func (c *Config) check(vars map[string]string) error {
+// check holds each field to its range, and then fields against each other. It
+// notes the fields that are outside.
+func (c *Config) check(bad map[string]bool) error {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	for name, ok := range map[string]func(string) bool{
 		"username":  usernamePattern.MatchString,
@@ -141,36 +198,28 @@ func (c *Config) check(vars map[string]string) error {
 		"redis":     func(s string) bool { return hasScheme(s, "redis", "rediss") || strings.HasPrefix(s, "unix:///") },
 		"stripekey": isStripeKey,
 	} {
-		if err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) }); err != nil {
+		err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) })
+		if err != nil {
 			return fmt.Errorf("preparing the check of the settings: %w", err)
 		}
 	}
-	refuse := func(field string) error {
-		f, _ := reflect.TypeFor[Config]().FieldByName(field)
-		return fieldError(f, vars)
-	}
-	var wrong validator.ValidationErrors
-	if err := v.Struct(c); errors.As(err, &wrong) {
-		return refuse(wrong[0].StructField())
+	var outside validator.ValidationErrors
+	if err := v.Struct(c); errors.As(err, &outside) {
+		for _, one := range outside {
+			bad[one.StructField()] = true
+		}
 	} else if err != nil {
 		return fmt.Errorf("checking the settings: %w", err)
 	}
-	switch {
-	case c.ReturnsRequirePhotos && c.ReturnsMaxPhotos < 1:
-		return refuse("ReturnsMaxPhotos")
-	case c.Production() && c.SuperAdminPassword == DefaultSuperAdminPassword:
-		return &Error{Variable: "SUPER_ADMIN_PASSWORD", Value: hidden,
-			Allowed: "in production a password of your own (8 to 1024 characters), not the default one"}
-	case c.Production() && (c.SecretKey == DefaultSecretKey || utf8.RuneCountInString(string(c.SecretKey)) < 32):
-		return &Error{Variable: "SECRET_KEY", Value: hidden,
-			Allowed: "in production a key of your own of 32 to 1024 characters (openssl rand -hex 32), not the default one"}
+	if c.ReturnsRequirePhotos && c.ReturnsMaxPhotos < 1 {
+		bad["ReturnsMaxPhotos"] = true
 	}
 	return nil
 }
 
 func hasScheme(s string, schemes ...string) bool {
 	u, err := url.Parse(s)
-	// PostgreSQL may be named by a socket's folder in the query, without a host.
+	// PostgreSQL may be named by a socket's directory in the query, without a host.
 	if err != nil || u.Host == "" && u.RawQuery == "" {
 		return false
 	}
@@ -179,12 +228,7 @@ func hasScheme(s string, schemes ...string) bool {
 			return false
 		}
 	}
-	for _, want := range schemes {
-		if u.Scheme == want {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(schemes, u.Scheme)
 }
 
 func isStripeKey(s string) bool {

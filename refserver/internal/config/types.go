@@ -46,7 +46,8 @@ func (u *WebURL) UnmarshalText(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if (p.Scheme != "http" && p.Scheme != "https") || p.Hostname() == "" || p.User != nil || p.RawQuery != "" || p.Fragment != "" {
+	web := p.Scheme == "http" || p.Scheme == "https"
+	if !web || p.Hostname() == "" || p.User != nil || p.RawQuery != "" || p.Fragment != "" {
 		return fmt.Errorf("not an http or https address")
 	}
 	*u = WebURL(s)

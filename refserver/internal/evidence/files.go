@@ -116,6 +116,11 @@ func (f *Files) revive(seen *os.Root) (bool, error) {
 // within runs do on the directory, and once more where that was gone.
 func (f *Files) within(do func(*os.Root) error) error {
 	root := f.at()
+	// One that was moved away would take what is written to it.
+	if _, err := f.revive(root); err != nil {
+		return err
+	}
+	root = f.at()
 	err := do(root)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, os.ErrClosed) {
 		return err
@@ -153,8 +158,14 @@ func (f *Files) Check(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := file.Write(make([]byte, probeBytes)); err != nil {
+		return errors.Join(fmt.Errorf("evidence: write to the directory: %w", err), file.Close())
+	}
 	return file.Close()
 }
+
+// probeBytes is what Check writes: a full disk has no room for it.
+const probeBytes = 4096
 
 const pathLetters = "/-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

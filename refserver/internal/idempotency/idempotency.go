@@ -42,11 +42,13 @@ const (
 )
 
 const (
-	maxKey  = 255
+	maxKey  = 200       // as orders takes
 	maxBody = 256 << 10 // an answer larger than that is not kept
 	// lease is how long a try that was cut off counts as under way; one that
 	// goes on renews it.
 	lease = 10 * time.Second
+	// clockSlack is how far the clocks of replicas may differ.
+	clockSlack = 5 * time.Second
 	// keep is how long an answer is given again.
 	keep = 48 * time.Hour
 	// patience is how long a request waits for the one under way, where it
@@ -209,7 +211,11 @@ func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, 
 		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
 			return err
 		}
-		if row.RequestHash != fresh.RequestHash || row.Status != 0 || row.LeaseUntil.Time().After(now) {
+		// A lease that ends later than one taken now would was taken before the
+		// clock was set back: its holder, if there is one, renews it soon.
+		until := row.LeaseUntil.Time()
+		leased := until.After(now) && !until.After(now.Add(lease+clockSlack))
+		if row.RequestHash != fresh.RequestHash || row.Status != 0 || leased {
 			return nil
 		}
 		row.LeaseUntil, row.LeaseToken, mine = sqldb.At(now.Add(lease)), fresh.LeaseToken, true

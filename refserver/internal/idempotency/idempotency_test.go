@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 )
 
@@ -82,8 +82,20 @@ func TestARequestIsCarriedOutOncePerKeyAndAnsweredAgain(t *testing.T) {
 		b.want(b.send("bob", "k", "/refund", "10"), 202, "answer to 10", 2)
 		b.want(b.send("ada", "", "/refund", "10"), 202, "answer to 10", 3)
 		b.want(b.send("", "k", "/refund", "10"), 202, "answer to 10", 4)
-		b.want(b.send("ada", strings.Repeat("k", 256), "/refund", "10"), 400, "INVALID", 4)
+		b.want(b.send("ada", strings.Repeat("k", 201), "/refund", "10"), 400, "INVALID", 4)
 		b.want(b.send("ada", "k\x01", "/refund", "10"), 400, "INVALID", 4)
+	})
+}
+
+func TestAClockThatIsSetBackHoldsNoKey(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		b := newBench(t, db)
+		answer := b.inner
+		b.inner = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no outcome", 500) }
+		b.want(b.send("ada", "k", "/refund", "10"), 500, "no outcome", 1)
+		b.now.Add(-int64(time.Hour)) // what that try wrote is an hour ahead now
+		b.inner = answer
+		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 2)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -173,6 +174,47 @@ func TestTheLoopStaysOpenWhenAnswersAreSlow(t *testing.T) {
 	}
 }
 
+// Each of the sessions checks out as soon as its last checkout was answered:
+// more are never under way at a time, and all of them are once.
+func TestAClosedLoopGoesAsFastAsItsSessionsGo(t *testing.T) {
+	const sessions, runs = 8, 200
+	var under, most atomic.Int64
+	all := make(chan struct{})
+	answers := []func(http.ResponseWriter){ok("receipt"), status(429)}
+	d := &shopDouble{state: "fulfilled", filled: map[string]bool{}, answers: answers}
+	inner := d.handler()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/checkout" {
+			n := under.Add(1)
+			defer under.Add(-1)
+			if most.Store(max(most.Load(), n)); n == sessions {
+				select {
+				case <-all:
+				default:
+					close(all)
+				}
+			}
+			<-all // none is answered before all sessions are under way
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := Run(ctx, Options{
+		URL: server.URL, AdminUser: "a", AdminPassword: "b", Closed: true, Runs: runs, Concurrency: sessions,
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Completed+s.Throttled != runs || s.Completed != runs/2 || d.empty != 0 {
+		t.Errorf("%d completed, %d throttled of %d; %d carts were empty", s.Completed, s.Throttled, runs, d.empty)
+	}
+	if s.Options.Users != sessions || most.Load() != sessions || s.Starved != 0 {
+		t.Errorf("%d sessions, at most %d at a time, starved %d times", s.Options.Users, most.Load(), s.Starved)
+	}
+}
+
 func TestOptionsThatCantBeRunAreRefusedWithWhatIsAllowed(t *testing.T) {
 	good := Options{URL: "http://localhost:5000", Rate: 10}
 	for name, c := range map[string]struct {
@@ -182,15 +224,19 @@ func TestOptionsThatCantBeRunAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"an address without a host": {func(o *Options) { o.URL = "localhost" }, "http://localhost:5000"},
 		"a rate of nothing":         {func(o *Options) { o.Rate = 0 }, "1 to 20000"},
 		"a rate beyond the machine": {func(o *Options) { o.Rate = 1 << 20 }, "1 to 20000"},
-		"a run of hours":            {func(o *Options) { o.Duration = time.Hour }, "at most 10m"},
-		"too many users":            {func(o *Options) { o.Users, o.Runs, o.Rate = 5000, 10000, 1000 }, "1 to 4000"},
-		"more than all by card":     {func(o *Options) { o.CardPercent = 101 }, "0 to 100"},
-		"an outage of no provider":  {func(o *Options) { o.Outage = time.Second }, "--provider-url"},
-		"an outage beyond the end":  {func(o *Options) { o.Outage, o.ProviderURL = time.Hour, "http://x" }, "does not fit"},
+		"no session":                {func(o *Options) { o.Closed, o.Concurrency = true, -1 }, "1 to 65536"},
+		"an outage in a closed loop": {
+			func(o *Options) { o.Closed, o.Outage, o.ProviderURL = true, time.Second, "http://x" }, "needs a rate",
+		},
+		"a run of hours":           {func(o *Options) { o.Duration = time.Hour }, "at most 10m"},
+		"too many users":           {func(o *Options) { o.Users, o.Runs, o.Rate = 5000, 10000, 1000 }, "1 to 4000"},
+		"more than all by card":    {func(o *Options) { o.CardPercent = 101 }, "0 to 100"},
+		"an outage of no provider": {func(o *Options) { o.Outage = time.Second }, "--provider-url"},
+		"an outage beyond the end": {func(o *Options) { o.Outage, o.ProviderURL = time.Hour, "http://x" }, "does not fit"},
 	} {
 		o := good
 		c.change(&o)
-		if _, err := o.complete(); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := o.complete(); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v does not say %q", name, err, c.want)
 		}
 	}

@@ -1,13 +1,17 @@
 // Package load drives a running shop the way a flash sale does: an open loop of
 // checkouts at a fixed rate, whatever the answers take, from customers who are
-// signed in and whose carts are filled before the clock starts.
+// signed in and whose carts are filled before the clock starts. A closed loop
+// (Options.Closed) shows how fast a number of sessions can go instead.
 package load
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
 // Options say what to run. Preset fills them in; the zero value of a field
@@ -22,9 +26,13 @@ type Options struct {
 	Runs          int           // total number of checkouts; wins over Duration
 	Concurrency   int           // most requests in flight; default 4,096
 	Delay         time.Duration // pause between checkouts instead of a rate: one a delay
-	ProductID     int64         // what everybody buys; default 2
-	Products      int           // more than 1: so many products instead, in turn, made where the shop has fewer; at most 5,000
-	CardPercent   int           // of the checkouts paid by card, 0 to 100; the others pay cash
+	// Closed has as many sessions as Concurrency check out one after the other,
+	// each as soon as the last was answered and its cart is filled again, instead
+	// of a rate. Users is the number of sessions then.
+	Closed      bool
+	ProductID   int64 // what everybody buys; default 2
+	Products    int   // more than 1: so many products instead, in turn, made where the shop has fewer; at most 5,000
+	CardPercent int   // of the checkouts paid by card, 0 to 100; the others pay cash
 	// Outage is how long the payment provider answers nothing, in the middle of
 	// the run; 0 for none. It needs ProviderURL.
 	Outage      time.Duration
@@ -36,11 +44,21 @@ type Options struct {
 
 // Limits that keep a run bounded.
 const (
-	maxRate     = 20_000
-	maxUsers    = 4_000
-	maxProducts = 5_000
-	maxDuration = 10 * time.Minute
+	maxRate         = 20_000
+	maxUsers        = 4_000
+	maxProducts     = 5_000
+	maxConcurrency  = 65_536
+	maxDuration     = 10 * time.Minute
+	defaultDuration = 10 * time.Second
 )
+
+// ErrOptions is in the chain of an error that says what is wrong with Options.
+var ErrOptions = errors.New("load")
+
+// invalid returns the error of an option.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...)
+}
 
 // Preset returns the options of a named demo.
 func Preset(name string) (Options, error) {
@@ -48,69 +66,143 @@ func Preset(name string) (Options, error) {
 	case "":
 		return Options{Rate: 50, Duration: 10 * time.Second}, nil
 	case "availability":
-		return Options{Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Cards: []string{"A.1"}}, nil
+		return Options{
+			Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Cards: []string{"A.1"},
+		}, nil
 	case "availability-failure":
-		return Options{Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Outage: 20 * time.Second, Cards: []string{"A.1"}}, nil
+		return Options{
+			Rate: 1000, Duration: 60 * time.Second, Users: 1500, CardPercent: 30, Outage: 20 * time.Second,
+			Cards: []string{"A.1"},
+		}, nil
 	case "performance":
 		return Options{Rate: 1000, Duration: 30 * time.Second, Users: 1500, Cards: []string{"P.1"}}, nil
 	}
-	return Options{}, fmt.Errorf("load: there is no preset %q; availability, availability-failure or performance", name)
+	return Options{}, invalid("there is no preset %q; availability, availability-failure or performance", name)
 }
 
 // complete fills in defaults and refuses what can't be run.
 func (o Options) complete() (Options, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return o, fmt.Errorf("load: %q is no address of a shop; it looks like http://localhost:5000", o.URL)
+		return o, invalid("%q is no address of a shop; it looks like http://localhost:5000", o.URL)
 	}
 	o.URL, o.ProviderURL = strings.TrimRight(o.URL, "/"), strings.TrimRight(o.ProviderURL, "/")
+	if o.Runs < 0 {
+		return o, invalid("%d runs; 1 or more are allowed", o.Runs)
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 4096
+	}
+	if o.Concurrency < 1 || o.Concurrency > maxConcurrency {
+		return o, invalid("%d requests at a time; 1 to %d are allowed", o.Concurrency, maxConcurrency)
+	}
+	if o.Closed {
+		o, err = o.closed()
+	} else {
+		o, err = o.open()
+	}
+	if err != nil {
+		return o, err
+	}
+	return o.complement()
+}
+
+// closed completes what says how much a closed loop offers.
+func (o Options) closed() (Options, error) {
+	o.Rate = 0
+	if o.Users == 0 {
+		o.Users = min(maxUsers, o.Concurrency)
+	}
+	if o.Runs > 0 {
+		o.Users = min(o.Users, o.Runs)
+		o.Duration = maxDuration // it ends with the last run
+	}
+	o.Concurrency = min(o.Concurrency, o.Users)
+	if o.Outage > 0 {
+		return o, invalid("an outage needs a rate: it comes in the middle of the run, and a closed loop ends by itself")
+	}
+	return o, nil
+}
+
+// open completes what says how much an open loop offers.
+func (o Options) open() (Options, error) {
 	if o.Delay > 0 {
 		o.Rate = max(1, int(time.Second/o.Delay))
 	}
 	if o.Rate < 1 || o.Rate > maxRate {
-		return o, fmt.Errorf("load: the rate is %d checkouts a second; 1 to %d are allowed", o.Rate, maxRate)
-	}
-	if o.Runs < 0 {
-		return o, fmt.Errorf("load: %d runs; 1 or more are allowed", o.Runs)
+		return o, invalid("the rate is %d checkouts a second; 1 to %d are allowed", o.Rate, maxRate)
 	}
 	if o.Duration == 0 {
-		o.Duration = 10 * time.Second
+		o.Duration = defaultDuration
 	}
 	if o.Runs > 0 {
 		o.Duration = time.Duration(float64(o.Runs) / float64(o.Rate) * float64(time.Second))
 	} else {
 		o.Runs = int(o.Duration.Seconds() * float64(o.Rate))
 	}
-	if o.Duration > maxDuration {
-		return o, fmt.Errorf("load: the run would take %s; at most %s are allowed", o.Duration, maxDuration)
-	}
 	if o.Users == 0 {
 		o.Users = min(maxUsers, max(10, 2*o.Rate))
 	}
 	o.Users = min(o.Users, max(o.Runs, 1))
-	if o.Users < 1 || o.Users > maxUsers {
-		return o, fmt.Errorf("load: %d users; 1 to %d are allowed", o.Users, maxUsers)
+	return o, nil
+}
+
+// complement completes and checks what every loop has.
+func (o Options) complement() (Options, error) {
+	if o.Duration == 0 {
+		o.Duration = defaultDuration
 	}
-	if o.Concurrency == 0 {
-		o.Concurrency = 4096
+	if o.Duration < 0 || o.Duration > maxDuration {
+		return o, invalid("the run would take %s; at most %s are allowed", o.Duration, maxDuration)
+	}
+	if o.Users < 1 || o.Users > maxUsers {
+		return o, invalid("%d users; 1 to %d are allowed", o.Users, maxUsers)
 	}
 	if o.CardPercent < 0 || o.CardPercent > 100 {
-		return o, fmt.Errorf("load: %d %% by card; 0 to 100 are allowed", o.CardPercent)
+		return o, invalid("%d %% by card; 0 to 100 are allowed", o.CardPercent)
 	}
 	if o.ProductID == 0 {
 		o.ProductID = 2
 	}
 	if o.Products < 0 || o.Products > maxProducts {
-		return o, fmt.Errorf("load: %d products; 1 to %d are allowed", o.Products, maxProducts)
+		return o, invalid("%d products; 1 to %d are allowed", o.Products, maxProducts)
 	}
 	if o.Settle == 0 {
 		o.Settle = 5 * time.Minute
 	}
 	if o.Outage > 0 && o.ProviderURL == "" {
-		return o, fmt.Errorf("load: an outage needs the payment simulator as a process of its own: start `refserver paysim`, start the shop with PAYMENT_PROVIDER_URL set to its address, and name it with --provider-url")
+		return o, invalid("an outage needs the payment simulator as a process of its own: start `refserver paysim`, " +
+			"start the shop with PAYMENT_PROVIDER_URL set to its address, and name it with --provider-url")
 	}
 	if o.Outage < 0 || o.Outage >= o.Duration {
-		return o, fmt.Errorf("load: an outage of %s does not fit into a run of %s", o.Outage, o.Duration)
+		return o, invalid("an outage of %s does not fit into a run of %s", o.Outage, o.Duration)
 	}
 	return o, nil
+}
+
+// stock is how many units of a product the run may sell.
+func (o Options) stock() int {
+	if o.Runs > 0 {
+		return o.Runs + o.Users
+	}
+	return int(o.Duration.Seconds())*maxRate + o.Users
+}
+
+// pacer says when the next checkout is offered. A closed loop never waits,
+// since its sessions do, and ends with the last run.
+type pacer struct{ Options }
+
+// Pace implements vegeta.Pacer.
+func (p pacer) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
+	if p.Closed {
+		return 0, p.Runs > 0 && hits >= uint64(p.Runs)
+	}
+	return p.constant().Pace(elapsed, hits)
+}
+
+// Rate implements vegeta.Pacer.
+func (p pacer) Rate(elapsed time.Duration) float64 { return p.constant().Rate(elapsed) }
+
+func (p pacer) constant() vegeta.ConstantPacer {
+	return vegeta.ConstantPacer{Freq: p.Options.Rate, Per: time.Second}
 }

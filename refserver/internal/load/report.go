@@ -27,7 +27,9 @@ table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.25rem 
 th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto}.scroll{overflow-x:auto}
 </style></head><body>
 <h1>Load report</h1>
-<p>{{when .S.Started}}: {{rate .S.Rate}} checkouts a second offered for {{short .S.Took}} by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card{{if .S.Options.Outage}}, the payment provider silent for {{.S.Options.Outage}} in the middle{{end}}.</p>
+<p>{{when .S.Started}}: {{rate .S.Rate}} checkouts a second offered for {{short .S.Took}}
+by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card
+{{- if .S.Options.Outage}}, the payment provider silent for {{.S.Options.Outage}} in the middle{{end}}.</p>
 <div class="scroll"><table><caption>Outcome</caption><tbody>
 <tr><th scope="row">Accepted of submitted</th><td>{{share .S}}</td></tr>
 <tr><th scope="row">Completed</th><td>{{.S.Completed}}</td></tr>

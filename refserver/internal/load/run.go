@@ -108,7 +108,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	attacker := vegeta.NewAttacker(
-		vegeta.Workers(64), vegeta.MaxWorkers(uint64(max(1, o.Concurrency))), vegeta.Timeout(30*time.Second),
+		vegeta.Workers(64), vegeta.MaxWorkers(uint64(o.Concurrency)), vegeta.Timeout(30*time.Second),
 		vegeta.Redirects(vegeta.NoFollow), vegeta.Connections(2048), vegeta.MaxConnections(0), vegeta.MaxBody(64<<10),
 	)
 	stopped := context.AfterFunc(ctx, func() { attacker.Stop() })
@@ -120,7 +120,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 
 	refills := make(chan int, len(r.users))
 	var refillers sync.WaitGroup
-	for range 32 {
+	for range r.refillers() {
 		refillers.Go(func() {
 			for i := range refills {
 				if err := r.fill(ctx, i); err != nil && ctx.Err() == nil {
@@ -131,7 +131,7 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	}
 	progress := time.NewTicker(time.Second)
 	defer progress.Stop()
-	results := attacker.Attack(r.targeter(ctx), vegeta.Rate{Freq: o.Rate, Per: time.Second}, o.Duration, "checkout")
+	results := attacker.Attack(r.targeter(ctx), pacer{o}, o.Duration, "checkout")
 	for open := true; open; {
 		select {
 		case res, more := <-results:
@@ -162,6 +162,15 @@ func (r *run) attack(ctx context.Context) (*Summary, error) {
 	return s, ctxError(ctx)
 }
 
+// refillers is how many carts are filled at a time: in a closed loop each
+// session fills its own.
+func (r *run) refillers() int {
+	if r.options.Closed {
+		return r.options.Users
+	}
+	return 32
+}
+
 // ctxError is nil: the context ended because the attack did. It keeps the
 // error of a parent that was cancelled.
 func ctxError(ctx context.Context) error {
@@ -184,7 +193,9 @@ func (r *run) targeter(ctx context.Context) vegeta.Targeter {
 		select {
 		case i = <-r.ready:
 		default:
-			r.starved.Add(1)
+			if !r.options.Closed { // where each waits for a session
+				r.starved.Add(1)
+			}
 			select {
 			case i = <-r.ready:
 			case <-ctx.Done():

@@ -179,7 +179,7 @@ func (r *run) stockUp(ctx context.Context) error {
 		return err
 	}
 	several := r.options.Products > 1
-	need := r.options.Runs + r.options.Users
+	need := r.options.stock()
 	for _, p := range list.Products {
 		if !several && p.ID != r.options.ProductID || several && len(r.products) == r.options.Products {
 			continue

@@ -9,14 +9,23 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
+
+// comeBack is when to try again what the database had no time for.
+const comeBack = 2 * time.Second
 
 // Problem is what is said of an error.
 type Problem struct {
@@ -26,7 +35,7 @@ type Problem struct {
 	Field   string // what it is about, when known
 	// Available is how many units can be had, where Counts says so.
 	Available int
-	// RetryAfter is when to come back, with status 429.
+	// RetryAfter is when to come back, with status 429 and 503.
 	RetryAfter time.Duration
 	// Verdict is that of a refused return request, nil for all else.
 	Verdict *returns.Verdict
@@ -68,6 +77,42 @@ func Caused(e *Error, cause error) *Error {
 
 // busyFor is when to come back to a shop that is busy.
 const busyFor = 5 * time.Second
+
+// SetRetryAfter tells the client when to come back, in whole seconds, where p
+// says so.
+func (p Problem) SetRetryAfter(h http.Header) {
+	if p.RetryAfter > 0 {
+		seconds := int64((p.RetryAfter + time.Second - 1) / time.Second)
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+}
+
+// CheckAddress refuses a request whose path or query holds what no database
+// keeps as text: a NUL character, or bytes that are not UTF-8.
+func CheckAddress(r *http.Request) error {
+	if !storable(r.URL.Path) {
+		return New(http.StatusNotFound, "NOT_FOUND", "There is nothing at this address.")
+	}
+	return CheckFields(r.URL.Query())
+}
+
+// CheckFields refuses fields that hold what no database keeps as text. A
+// password is not kept as text.
+func CheckFields(fields url.Values) error {
+	for name, values := range fields {
+		ok := storable(name)
+		for _, v := range values {
+			ok = ok && (name == "password" || storable(v))
+		}
+		if !ok {
+			name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
+			return Invalid(name, "It holds a character that can't be stored. Type it again.")
+		}
+	}
+	return nil
+}
+
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 // Day is the first instant of a day such as 2026-01-31 in the zone, zero where
 // text is empty.
@@ -164,7 +209,8 @@ func Of(err error) Problem {
 	case errors.As(err, &own):
 		return own.Problem
 	case errors.As(err, &tooLarge):
-		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE", Message: "What was sent is too large. Send fewer or smaller photos."}
+		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE",
+			Message: "What was sent is too large. Send fewer or smaller photos."}
 	case errors.As(err, &ret):
 		if errors.Is(err, returns.ErrNotFound) {
 			break
@@ -184,21 +230,46 @@ func Of(err error) Problem {
 		}
 	case errors.As(err, &order):
 		if status, ok := orderStatus[order.Code]; ok {
-			return Problem{Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available}
+			return Problem{
+				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field,
+				Available: order.Available,
+			}
 		}
 	case errors.As(err, &amount):
 		return Problem{Status: http.StatusBadRequest, Code: string(amount.Code), Message: amount.Message, Field: amount.Field}
 	case errors.As(err, &account):
 		if status, ok := accountStatus[account.Code]; ok {
-			return Problem{Status: status, Code: string(account.Code), Message: account.Message, Field: account.Field, RetryAfter: account.RetryAfter}
+			return Problem{
+				Status: status, Code: string(account.Code), Message: account.Message, Field: account.Field,
+				RetryAfter: account.RetryAfter,
+			}
 		}
 	}
+	return other(err)
+}
+
+// other says what an error without a code of its own is.
+func other(err error) Problem {
+	busy := Problem{Status: http.StatusServiceUnavailable, Code: "BUSY", Internal: true, RetryAfter: comeBack,
+		Message: "The shop is very busy. Please try again in a moment."}
 	switch {
 	case errors.Is(err, orders.ErrNotFound), errors.Is(err, auth.ErrNotFound):
-		return Problem{Status: http.StatusNotFound, Code: string(orders.CodeNotFound), Message: "That does not exist, or it is not yours to see."}
-	case errors.Is(err, context.DeadlineExceeded):
-		return Problem{Status: http.StatusServiceUnavailable, Code: "BUSY", Message: "The shop did not get to this in time. Try again in a moment.", Internal: true}
+		return Problem{Status: http.StatusNotFound, Code: string(orders.CodeNotFound),
+			Message: "That does not exist, or it is not yours to see."}
+	case errors.Is(err, sqlstore.ErrCommitUnknown):
+		busy.Code = "UNAVAILABLE"
+		busy.Message = "The shop lost its database while it saved this. " +
+			"Check whether it was saved before you send it again."
+		return busy
+	case sqldb.IsFull(err), sqldb.IsReadOnly(err):
+		busy.Code, busy.RetryAfter = "UNAVAILABLE", 10*comeBack
+		busy.Message = "The shop can't save anything at the moment. Nothing was changed. " +
+			"Please try again in a few minutes."
+		return busy
+	case errors.Is(err, context.DeadlineExceeded), sqldb.IsUnavailable(err):
+		return busy
 	}
 	return Problem{Status: http.StatusInternalServerError, Code: "INTERNAL", Internal: true,
-		Message: "Something went wrong on our side. Try again; if it stays, tell us the request number at the foot of the page."}
+		Message: "Something went wrong on our side. Try again; if it stays, " +
+			"tell us the request number at the foot of the page."}
 }

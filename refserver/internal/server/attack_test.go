@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -78,7 +77,7 @@ func attack(b *bench, client *http.Client, cookie string, perSecond int) (stop f
 				}
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				if cookie != "" {
-					r.AddCookie(&http.Cookie{Name: auth.CookieName, Value: cookie})
+					r.AddCookie(&http.Cookie{Name: b.Auth.CookieName(), Value: cookie})
 				}
 				if resp, err := client.Do(r); err == nil {
 					statuses[resp.StatusCode].Add(1)

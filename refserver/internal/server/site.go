@@ -38,7 +38,7 @@ func New(s *app.App) (http.Handler, error) {
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
-		SecureCookies: c.SecureCookies(), MetricsToken: string(c.MetricsToken),
+		SecureCookies: c.SecureCookies(), Origin: c.Origin(), MetricsToken: string(c.MetricsToken),
 	})
 }
 

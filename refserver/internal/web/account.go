@@ -2,8 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -44,7 +42,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.page(w, r, "login", "Sign in", form)
 	case auth.CodeTooManyAttempts:
 		p := problem.Of(err)
-		retryAfter(w, p.RetryAfter)
+		p.SetRetryAfter(w.Header())
 		form.Problem = p.Message
 		return s.pageStatus(w, r, p.Status, "login", "Sign in", form)
 	}
@@ -86,12 +84,6 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.redirect(w, r, "/login", "")
-}
-
-// retryAfter says when to come back, in whole seconds, at least one.
-func retryAfter(w http.ResponseWriter, d time.Duration) {
-	seconds := int64((d + time.Second - 1) / time.Second)
-	w.Header().Set("Retry-After", strconv.FormatInt(max(1, seconds), 10))
 }
 
 // formError is what is said of a form that can't be read.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"runtime/debug"
@@ -15,7 +16,7 @@ import (
 //	request id      so that all that follows can name the request
 //	origin          so that every change says which request made it, and from where
 //	metrics         counts what everything inside answers, the refused too
-//	access log      one line per request, with what is known by its end
+//	access log      one line per request but probes, with what is known by its end
 //	recovery        a panic is one failed request, counted and logged
 //	headers         on every answer, error pages included
 //	cross-site      before a session is looked up, so that it costs nothing
@@ -24,7 +25,7 @@ import (
 //	routes          with their own doors and body limits
 //
 // Static files and probes need no session and stand before it.
-func (s *server) chain() http.Handler {
+func (s *server) chain() (http.Handler, error) {
 	inner := http.NewServeMux()
 	inner.Handle("/static/", s.static())
 	inner.Handle("GET /health/live", s.Health.LiveHandler())
@@ -38,13 +39,15 @@ func (s *server) chain() http.Handler {
 	inner.Handle("POST /checkout", s.Checkout(s.missing(s.mux)))
 	inner.Handle("/", pages)
 
-	var h http.Handler = inner
-	h = s.crossSite(h)
+	h, err := s.crossSite(inner)
+	if err != nil {
+		return nil, err
+	}
 	h = s.headers(h)
 	h = s.recovery(h)
-	h = observability.AccessLog(h, observability.Named(s.Log, "http"), quiet)
+	h = unlogged(h, observability.AccessLog(h, observability.Named(s.Log, "http"), quiet))
 	h = s.Metrics.Middleware(h, s.routeOf(inner))
-	return observability.RequestID(s.origin(h))
+	return observability.RequestID(s.origin(h)), nil
 }
 
 // origin tells the domain packages where the request comes from.
@@ -144,15 +147,21 @@ func (s *server) headers(next http.Handler) http.Handler {
 }
 
 // crossSite refuses a browser's request that another site made. A request
-// with neither Origin nor Sec-Fetch-Site (a script's) passes. Webhooks are
-// signed and come from no browser.
-func (s *server) crossSite(next http.Handler) http.Handler {
+// with neither Origin nor Sec-Fetch-Site (a script's) passes, and so does one
+// from the shop's own address, which a proxy may hide by another Host. Webhooks
+// are signed and come from no browser.
+func (s *server) crossSite(next http.Handler) (http.Handler, error) {
 	guard := http.NewCrossOriginProtection()
+	if s.Origin != "" {
+		if err := guard.AddTrustedOrigin(s.Origin); err != nil {
+			return nil, fmt.Errorf("origin %s: %w", s.Origin, err)
+		}
+	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Log.WarnContext(r.Context(), "cross-site request refused", "origin", r.Header.Get("Origin"))
 		http.Error(w, "This request came from another site. Open the shop and try again there.", http.StatusForbidden)
 	}))
-	return guard.Handler(next)
+	return guard.Handler(next), nil
 }
 
 func (s *server) recovery(next http.Handler) http.Handler {
@@ -172,7 +181,23 @@ func (s *server) recovery(next http.Handler) http.Handler {
 	})
 }
 
-// quiet are the requests that leave no line in the access log.
+// quiet are the requests that leave no line in the access log at level info.
 func quiet(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, "/static/") || strings.HasPrefix(r.URL.Path, "/health/") || r.URL.Path == "/metrics"
+	return strings.HasPrefix(r.URL.Path, "/static/") || r.URL.Path == "/metrics"
+}
+
+// unlogged has probes answered without a line for each: an orchestrator asks
+// every few seconds, and the log has a line when a component changes.
+func unlogged(probes, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isProbe(r.URL.Path) {
+			probes.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
+}
+
+func isProbe(path string) bool {
+	return path == "/health" || strings.HasPrefix(path, "/health/") || path == "/api/system/health"
 }

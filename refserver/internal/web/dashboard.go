@@ -17,8 +17,14 @@ import (
 func (s *server) dashboardRoutes() {
 	s.staff("GET /admin/dashboard", s.dashboard)
 	s.staff("GET /admin/dashboard/charts/{name}", s.dashboardChart)
-	s.staff("GET /admin/dashboard/stream", s.dashboardStream)
+	s.staff("GET "+streamPath, s.dashboardStream)
 }
+
+const streamPath = "/admin/dashboard/stream"
+
+// IsStream reports whether the answer to r goes on for longer than a request
+// may take. It goes by the route: what a client accepts is the client's word.
+func IsStream(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == streamPath }
 
 // Figures reads what a dashboard shows from the database, the same for all
 // processes: *observabilitydb.Reader does.
@@ -212,7 +218,7 @@ func components(report observability.Report) []component {
 		state := badge{"good", "working"}
 		if c.Status != observability.StatusUp {
 			state = badge{"bad", "down"}
-			if !c.Critical {
+			if !c.Critical || c.Status == observability.StatusDegraded {
 				state = badge{"warn", "degraded"}
 			}
 		}

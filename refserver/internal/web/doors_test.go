@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 // routesIn are the patterns that the sources of a package register, with their
@@ -102,7 +100,7 @@ func TestCookiesAreForThisSiteAloneAndNotForScripts(t *testing.T) {
 		r := b.nobody().form("/login", "username", b.Config.SuperAdminUsername, "password", string(b.Config.SuperAdminPassword)).want(http.StatusFound)
 		found := false
 		for _, c := range r.Cookies() {
-			if c.Name == auth.CookieName {
+			if c.Name == b.Auth.CookieName() {
 				found = true
 				if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure != secure {
 					t.Errorf("%s: %v", public, c)
@@ -131,7 +129,8 @@ func TestASessionThatEndedIsWorthNothing(t *testing.T) {
 	thief.get("/order-history").want(http.StatusFound)
 	thief.get("/api/orders").want(http.StatusUnauthorized)
 	forger := b.nobody()
-	forger.c.Jar.SetCookies(base, []*http.Cookie{{Name: auth.CookieName, Value: strings.Repeat("A", 43), Path: "/"}})
+	forged := &http.Cookie{Name: b.Auth.CookieName(), Value: strings.Repeat("A", 43), Path: "/"}
+	forger.c.Jar.SetCookies(base, []*http.Cookie{forged})
 	forger.get("/order-history").want(http.StatusFound)
 }
 

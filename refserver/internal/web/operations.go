@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -23,7 +24,8 @@ func (s *server) snapshot(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // metricsDoor lets through who shows the token, or, where none is set, who
-// asks from this machine.
+// asks from this machine. A request that a proxy passed on is not from this
+// machine, also where the proxy runs on it.
 func (s *server) metricsDoor(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.MetricsToken != "" {
@@ -33,10 +35,29 @@ func (s *server) metricsDoor(next http.Handler) http.Handler {
 				http.Error(w, "Show the METRICS_TOKEN as a bearer token.", http.StatusUnauthorized)
 				return
 			}
-		} else if ip := net.ParseIP(s.ClientAddress(r)); ip == nil || !ip.IsLoopback() {
+		} else if ip := net.ParseIP(s.ClientAddress(r)); forwarded(r.Header) || ip == nil || !ip.IsLoopback() {
 			http.Error(w, "Metrics are open to this machine only; set METRICS_TOKEN to ask from elsewhere.", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// forwarded reports whether a proxy passed the request on, or somebody says so.
+func forwarded(h http.Header) bool {
+	for name := range h {
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded"), strings.HasPrefix(name, "Cf-"):
+			return true
+		case slices.Contains(proxyHeaders, name):
+			return true
+		}
+	}
+	return false
+}
+
+// proxyHeaders are what proxies add, in canonical form, beside X-Forwarded-*.
+var proxyHeaders = []string{
+	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For",
+	"X-Original-Host", "True-Client-Ip", "Fastly-Client-Ip", "X-Envoy-External-Address",
 }

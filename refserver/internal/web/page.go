@@ -87,7 +87,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *server) failWith(w http.ResponseWriter, r *http.Request, p problem.Problem) {
-	err := s.pageStatus(w, r, p.Status, "error", heading(p.Status), failBody{Status: p.Status, Heading: heading(p.Status), Message: p.Message})
+	p.SetRetryAfter(w.Header())
+	body := failBody{Status: p.Status, Heading: heading(p.Status), Message: p.Message}
+	err := s.pageStatus(w, r, p.Status, "error", body.Heading, body)
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", slog.Any("error", err))
 		http.Error(w, p.Message, p.Status)

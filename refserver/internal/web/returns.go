@@ -218,7 +218,7 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 	}
 	form.refuse(p)
 	if p.RetryAfter > 0 {
-		retryAfter(w, p.RetryAfter)
+		p.SetRetryAfter(w.Header())
 	}
 	return s.showReturns(w, r, p.Status, form, note{Tone: "bad", Text: p.Message})
 }
@@ -296,7 +296,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if p.RetryAfter > 0 {
-			retryAfter(w, p.RetryAfter)
+			p.SetRetryAfter(w.Header())
 		}
 		return s.showCase(w, r, p.Status, c, details, note{Tone: "bad", Text: p.Message})
 	}

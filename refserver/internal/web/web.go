@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
@@ -70,8 +72,11 @@ type Deps struct {
 	LowStock      int  // units at or below which staff are told
 	MaxPhotos     int  // of one request
 	SecureCookies bool // the shop is reached over https
-	MetricsToken  string
-	Now           func() time.Time // nil: time.Now
+	// Origin is the address of the shop in a browser, such as
+	// https://shop.example.com; empty where it is that of the request.
+	Origin       string
+	MetricsToken string
+	Now          func() time.Time // nil: time.Now
 }
 
 // server holds what handlers need.
@@ -106,7 +111,11 @@ func New(d Deps) (http.Handler, error) {
 	s.auditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
-	return s.chain(), nil
+	h, err := s.chain()
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return h, nil
 }
 
 // handler is a page or an action. What it returns is shown by fail.
@@ -130,11 +139,32 @@ func (s *server) handle(pattern string, limit int64, h http.Handler) {
 
 func (s *server) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
+		err := readable(r)
+		if err == nil {
+			err = h(w, r)
+		}
+		if err != nil {
 			s.fail(w, r, err)
 		}
 	})
 }
+
+// readable reads a form that is not of photos, and refuses what no database
+// keeps as text.
+func readable(r *http.Request) error {
+	if err := problem.CheckAddress(r); err != nil {
+		return err
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != formType {
+		return nil
+	}
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
+	}
+	return problem.CheckFields(r.PostForm)
+}
+
+const formType = "application/x-www-form-urlencoded"
 
 // deny answers a request that may not pass: who is not signed in goes to the
 // sign-in page, a customer on a staff page is told so.

@@ -5,3 +5,18 @@ CREATE TABLE rk_shop_setup (
     lease_until TIMESTAMPTZ NOT NULL,
     lease_token TEXT NOT NULL
 );
+
+-- One row: what the tables of all stores are, and the oldest binary that may
+-- work on them.
+CREATE TABLE rk_shop_schema (
+    id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    number     INTEGER NOT NULL,
+    min_binary INTEGER NOT NULL
+);
+
+-- What health probes write: a row for each process.
+CREATE TABLE rk_shop_health (
+    process    TEXT PRIMARY KEY,
+    payload    BYTEA NOT NULL,
+    checked_at TIMESTAMPTZ NOT NULL
+);
