@@ -159,7 +159,7 @@ func (s *Service) view(c Cart, products map[int64]Product, at time.Time) (CartVi
 	if err != nil {
 		return CartView{}, err
 	}
-	lines, err := Price(items, *s.cfg.Pricing)
+	lines, err := Price(items, s.cfg.Pricing)
 	if err != nil {
 		return CartView{}, err
 	}

@@ -14,25 +14,22 @@ type CheckoutRequest struct {
 	Customer       event.Actor    // who buys; the ID is required
 	CartID         string         // empty: the customer's open cart
 	IdempotencyKey string         // empty: none; at most 200 letters, unique per customer
-	Method         payment.Method // cash or card
-	Token          string         // for a card: the payment method at the provider, never a card number
+	Method         payment.Method // payment.Cash or one of Config.ProviderMethods
+	Token          string         // for a card: the payment method at the provider, never a card number; none for cash
 	Source         string         // "web", "api", ...; at most 40 letters
 	Priority       int            // when it is queued: see Payment.Priority
 }
 
-// Validate reports the first field that is wrong.
-func (r CheckoutRequest) Validate() error {
+// validate reports the first field that is wrong.
+func (r CheckoutRequest) validate(provider []payment.Method) error {
 	if r.Customer.ID == "" {
 		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
 	}
-	switch r.Method {
-	case payment.Cash:
-	case payment.Card:
-		if r.Token == "" {
-			return &Error{Code: CodeInvalid, Field: "token", Message: "a card payment needs a payment method of the provider"}
-		}
-	default:
-		return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(r.Method)))}
+	if err := checkMethod(r.Method, provider); err != nil {
+		return err
+	}
+	if r.Method == payment.Card && r.Token == "" {
+		return &Error{Code: CodeInvalid, Field: "token", Message: "it is empty; a card payment names a payment method of the provider"}
 	}
 	if r.Priority < 0 || r.Priority > MaxPriority {
 		return &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority)}
@@ -64,7 +61,7 @@ func (r CheckoutRequest) Validate() error {
 // When ctx ends first, the order stands and its charge goes on.
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
 	start := s.cfg.Now()
-	if err := r.Validate(); err != nil {
+	if err := r.validate(s.cfg.ProviderMethods); err != nil {
 		return Order{}, err
 	}
 	lease := s.cfg.NewID()
@@ -119,7 +116,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 					return nil, err
 				}
 			}
-			lines, err := Price(items, *s.cfg.Pricing)
+			lines, err := Price(items, s.cfg.Pricing)
 			if err != nil {
 				return nil, err
 			}
@@ -129,9 +126,9 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			d := Params{
 				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
 				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
-				PaymentID: s.cfg.NewID(), Method: r.Method, Priority: r.Priority,
+				PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods, Priority: r.Priority,
 			}
-			if r.Method == payment.Card {
+			if r.Method != payment.Cash {
 				d.Token = r.Token
 			}
 			o, err := NewOrder(d, st)
@@ -149,7 +146,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 // again answers a checkout whose order is there already.
 func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
 	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
-		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == payment.Card && r.Token != o.Payment.Token) {
+		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method != payment.Cash && r.Token != o.Payment.Token) {
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
 			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
 	}

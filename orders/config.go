@@ -22,8 +22,12 @@ type Config struct {
 	// Terms returns the id of the policy version in force, which each new
 	// order keeps. Default: none, the empty id.
 	Terms func(ctx context.Context) (termsID string, err error)
-	// Pricing is what is added to list prices. Default: DefaultRules.
-	Pricing *Rules
+	// ProviderMethods are the payment methods charged at the provider; an order
+	// is paid by one of them or by payment.Cash, and by nothing else. Default:
+	// payment.Card.
+	ProviderMethods []payment.Method
+	// Pricing is what is added to list prices. Default: nothing.
+	Pricing Rules
 	// PaymentWait is how long Checkout waits for the provider before it answers
 	// queued; the attempt in flight goes on. More than 0; default 2 s.
 	PaymentWait time.Duration
@@ -85,8 +89,11 @@ func (c Config) Validate() error {
 	case c.Parallel < 1:
 		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
 	}
-	if p, err := money.ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
-		return bad("Currency", fmt.Sprintf("%q is not an ISO 4217 currency code in upper case, such as USD", string(c.Currency)))
+	if err := checkCurrency("Config.Currency", c.Currency); err != nil {
+		return err
+	}
+	if err := checkProviderMethods(c.ProviderMethods); err != nil {
+		return fmt.Errorf("Config: %w", err)
 	}
 	if err := c.Pricing.Validate(); err != nil {
 		return fmt.Errorf("Config.Pricing: %w", err)
@@ -98,9 +105,8 @@ func (c Config) withDefaults() Config {
 	if c.Terms == nil {
 		c.Terms = func(context.Context) (string, error) { return "", nil }
 	}
-	if c.Pricing == nil {
-		r := DefaultRules()
-		c.Pricing = &r
+	if len(c.ProviderMethods) == 0 {
+		c.ProviderMethods = []payment.Method{payment.Card}
 	}
 	if c.PaymentWait == 0 {
 		c.PaymentWait = 2 * time.Second

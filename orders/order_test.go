@@ -168,7 +168,7 @@ func TestAPaymentKeepsItsReference(t *testing.T) {
 func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
 	o := placed(t, payment.Card)
 	first := o.ChargeRequest()
-	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Token: orderstest.TokenPays}); first != want {
+	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Method: payment.Card, Token: orderstest.TokenPays}); first != want {
 		t.Errorf("%+v, want %+v", first, want)
 	}
 	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeUnknown}))

@@ -17,8 +17,7 @@ type Item struct {
 	Sale     *FlashSale // the flash sale it is bought in; nil: none
 }
 
-// Rules are what Price adds to the list prices. The zero value adds nothing;
-// DefaultRules are those of the reference shop.
+// Rules are what Price adds to the list prices. The zero value adds nothing.
 type Rules struct {
 	// DutyBP is the import duty in basis points of the list price.
 	DutyBP int
@@ -34,12 +33,6 @@ type Rules struct {
 	// OrderFee (a flat fee) is added to the whole order, as shipping. In minor
 	// units, 0 or more.
 	OrderFee int64
-}
-
-// DefaultRules: import duty of 5 % of the list price unless the origin is
-// USA, shipping at 1.5 per weight unit.
-func DefaultRules() Rules {
-	return Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
 }
 
 // Validate reports the first field that is out of its range.

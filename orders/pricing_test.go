@@ -13,18 +13,21 @@ import (
 	"github.com/returnkit/returnkit/orders/orderstest"
 )
 
+// dutyAndShipping are rules as a shop that imports and ships has them.
+var dutyAndShipping = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
+
 func ExamplePrice() {
 	lines, err := orders.Price([]orders.Item{{
 		Product:  orders.Product{Name: "Desk", Price: 19999, Currency: "USD", DiscountBP: 1000, ShippingWeight: 12_500, RequiresShipping: true, CountryOfOrigin: "Italy"},
 		Quantity: 2,
-	}}, orders.DefaultRules())
+	}}, orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500})
 	fmt.Printf("%+v %v\n", lines[0].Paid, err)
 	// Output:
 	// {Price:35998 Duty:2000 Shipping:3750} <nil>
 }
 
 func TestPrice(t *testing.T) {
-	rules := orders.DefaultRules()
+	rules := dutyAndShipping
 	item := func(c money.Currency, list int64, bp, quantity int, weight int64, origin string) orders.Item {
 		return orders.Item{Quantity: quantity, Product: orders.Product{
 			Name: "P", Price: list, Currency: c, DiscountBP: bp, ShippingWeight: weight, RequiresShipping: weight > 0, CountryOfOrigin: origin}}
@@ -189,7 +192,7 @@ func FuzzPrice(f *testing.F) {
 	f.Add(int64(1999), 3333, 5, int64(2500), int64(100), int64(5), "USA")
 	f.Add(int64(orders.MaxPrice), 1, orders.MaxQuantity, int64(orders.MaxShippingWeight), int64(1), int64(orders.MaxPrice), "")
 	f.Fuzz(func(t *testing.T, price int64, bp, quantity int, weight, off, fee int64, origin string) {
-		r := orders.DefaultRules()
+		r := dutyAndShipping
 		r.OrderDiscount, r.OrderFee = off, fee
 		item := orders.Item{Quantity: quantity, Product: orders.Product{Name: "P", Price: price, Currency: "CLF", DiscountBP: bp,
 			ShippingWeight: weight, RequiresShipping: true, CountryOfOrigin: origin}}

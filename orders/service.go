@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -83,6 +84,11 @@ func (s *Service) Order(ctx context.Context, id string) (Order, error) {
 func (s *Service) Orders(ctx context.Context, q Query) ([]Order, int, error) {
 	if q.Page < 0 || q.PageSize < 0 || q.PageSize > MaxPageSize {
 		return nil, 0, &Error{Code: CodeInvalid, Field: "page", Message: fmt.Sprintf("page %d of %d orders; pages start at 1 and hold 1 to %d", q.Page, q.PageSize, MaxPageSize)}
+	}
+	for _, st := range q.Status {
+		if !slices.Contains(statuses, st) {
+			return nil, 0, &Error{Code: CodeInvalid, Field: "status", Message: fmt.Sprintf("%s is not a status; allowed is %v", quoted(string(st)), statuses)}
+		}
 	}
 	return s.store.List(ctx, q.Normalize())
 }

@@ -65,8 +65,9 @@ func open(t testing.TB, change func(*orders.Config)) *shop {
 	s := &shop{t: t, store: orderstest.NewStore(), gateway: &orderstest.Gateway{}, seen: &observer{}}
 	c := orders.Config{
 		Store: s.store, Gateway: s.gateway, Currency: "USD", Observer: s.seen,
-		Terms:  func(context.Context) (string, error) { return "terms-1", nil },
-		Jitter: func(d time.Duration) time.Duration { return d },
+		Pricing: dutyAndShipping,
+		Terms:   func(context.Context) (string, error) { return "terms-1", nil },
+		Jitter:  func(d time.Duration) time.Duration { return d },
 	}
 	if change != nil {
 		change(&c)
@@ -303,7 +304,8 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		"GiveUpAfter":     func(c *orders.Config) { c.GiveUpAfter = time.Hour },
 		"ReservationTime": func(c *orders.Config) { c.ReservationTime = -1 },
 		"Parallel":        func(c *orders.Config) { c.Parallel = -1 },
-		"Pricing":         func(c *orders.Config) { c.Pricing = &orders.Rules{DutyBP: -1} },
+		"Pricing":         func(c *orders.Config) { c.Pricing = orders.Rules{DutyBP: -1} },
+		"ProviderMethods": func(c *orders.Config) { c.ProviderMethods = []payment.Method{payment.Card, payment.Cash} },
 	} {
 		c := good()
 		change(&c)

@@ -57,7 +57,7 @@ type CartStore interface {
 
 // OrderStore keeps orders with their payments.
 type OrderStore interface {
-	// NewOrder turns a cart into an order in one transaction: it locks the cart
+	// Place turns a cart into an order in one transaction: it locks the cart
 	// and its products in id order and calls decide with what it found. decide
 	// returns the new order, or an error and then nothing is saved. The store
 	// takes the order's units off the stock, saves the order with its lines,

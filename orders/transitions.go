@@ -21,44 +21,50 @@ type Params struct {
 	Lines          []Line // priced, with ids
 	PaymentID      string // UUIDv7
 	Method         payment.Method
-	Token          string // for a card: the payment method at the provider
-	Priority       int    // see Payment.Priority
+	// ProviderMethods are the methods charged at the provider. Default: card.
+	ProviderMethods []payment.Method
+	Token           string // for a card: the payment method at the provider
+	Priority        int    // see Payment.Priority
 }
 
-// NewOrder makes a submitted order of the draft. A card payment of more than
-// nothing is due at once; the caller who means to charge it itself leases it.
+// NewOrder returns a submitted order. A payment at the provider of more than
+// nothing is due at once; a caller that charges it itself leases it.
+//
+// It returns CodeInvalid, with the field, for a method that is neither
+// payment.Cash nor one of d.ProviderMethods, a currency that is none, and a
+// stamp without an instant.
 func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	for _, f := range []struct{ name, value string }{
-		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID}, {"Currency", string(d.Currency)},
+		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID},
 	} {
 		if f.value == "" {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
 		}
 	}
-	if d.Method != payment.Cash && d.Method != payment.Card {
-		return nil, &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(d.Method)))}
+	if err := checkCurrency("Currency", d.Currency); err != nil {
+		return nil, err
+	}
+	if s.At.IsZero() {
+		return nil, &Error{Code: CodeInvalid, Field: "placed_at", Message: "the stamp has no instant; an order is placed at one"}
+	}
+	if len(d.ProviderMethods) == 0 {
+		d.ProviderMethods = []payment.Method{payment.Card}
+	}
+	if err := checkProviderMethods(d.ProviderMethods); err != nil {
+		return nil, err
+	}
+	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
+		return nil, err
 	}
 	if d.Priority < 0 || d.Priority > MaxPriority {
 		return nil, &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority)}
 	}
-	if len(d.Lines) == 0 {
-		return nil, &Error{Code: CodeCartEmpty, Field: "lines", Message: "there is nothing to order"}
+	amount, err := checkLines(d.Lines)
+	if err != nil {
+		return nil, err
 	}
-	var amount int64
 	lines := make([]placedLine, len(d.Lines))
 	for i, l := range d.Lines {
-		if l.ID == "" || l.Paid.Price < 0 || l.Paid.Duty < 0 || l.Paid.Shipping < 0 {
-			return nil, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("line %d has no id, or a negative amount", i+1)}
-		}
-		if err := checkQuantity(l.Quantity); err != nil {
-			return nil, err
-		}
-		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
-			var err error
-			if amount, err = money.Add(amount, part); err != nil {
-				return nil, err
-			}
-		}
 		lines[i] = placedLine(l)
 	}
 	o := &Order{ID: d.ID}
@@ -80,10 +86,10 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	})
 }
 
-// NeedsCharge reports whether the provider has to be asked for the money:
-// a card payment of more than nothing that is not settled.
+// NeedsCharge reports whether the provider has to be asked for the money: a
+// payment of more than nothing that is not settled, by any method but cash.
 func (o *Order) NeedsCharge() bool {
-	return o.Payment.Method == payment.Card && o.Payment.Amount > 0 && o.open()
+	return o.Payment.Method != payment.Cash && o.Payment.Amount > 0 && o.open()
 }
 
 func (o *Order) open() bool { return o.Status == StatusSubmitted || o.Status == StatusQueued }
@@ -98,7 +104,7 @@ func (o *Order) Complete(s event.Stamp, reference string) error {
 		reference = o.Payment.ProviderID
 	}
 	if o.NeedsCharge() && reference == "" {
-		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by card and can't be completed without the provider's reference"}
+		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by " + string(o.Payment.Method) + " and can't be completed without the provider's reference"}
 	}
 	return o.record(s, EventCompleted, &completed{Reference: reference})
 }
@@ -283,7 +289,9 @@ func (o *Order) ChargeRequest() payment.ChargeRequest {
 	if o.Payment.KeyRound > 0 {
 		key = fmt.Sprintf("%s-%d", key, o.Payment.KeyRound)
 	}
-	return payment.ChargeRequest{Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency, Token: o.Payment.Token}
+	return payment.ChargeRequest{
+		Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency,
+		Method: o.Payment.Method, Token: o.Payment.Token}
 }
 
 func (o *Order) refuse(to string) error {

@@ -217,6 +217,9 @@ func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 	if err != nil {
 		return orders.Order{}, false, err
 	}
+	if err := o.Validate(); err != nil {
+		return orders.Order{}, false, err
+	}
 	if err := checkChanges(*o, 0); err != nil {
 		return orders.Order{}, false, err
 	}

@@ -68,6 +68,9 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 			}
 			u.was, u.order = was, was.Clone()
 			if u.err = u.change(&u.order); u.err == nil {
+				u.err = u.order.Validate()
+			}
+			if u.err == nil {
 				u.err = checkChanges(u.order, was.Version)
 			}
 			if u.err != nil {

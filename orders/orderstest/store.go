@@ -203,6 +203,9 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if err := change(&o); err != nil {
 		return orders.Order{}, err
 	}
+	if err := o.Validate(); err != nil {
+		return orders.Order{}, err
+	}
 	if err := checkChanges(o, was.Version); err != nil {
 		return orders.Order{}, err
 	}

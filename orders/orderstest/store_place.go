@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// NewOrder implements orders.Store.
+// Place implements orders.Store.
 func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,6 +59,9 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 	}
 	if _, taken := s.numbers[o.Number]; taken {
 		return orders.Order{}, fmt.Errorf("orderstest: order number %s is taken", o.Number)
+	}
+	if err := o.Validate(); err != nil {
+		return orders.Order{}, err
 	}
 	if err := checkChanges(o, 0); err != nil {
 		return orders.Order{}, err

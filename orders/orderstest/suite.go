@@ -30,6 +30,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"one customer has one open cart, made by many at once", testCartRace},
 		{"an order comes back as it was placed", testPlace},
 		{"a refused placement saves nothing", testPlaceRefused},
+		{"an order that no shop takes is refused by the store too", testPlaceInvalid},
 		{"an order that the stock can't serve is refused by the store too", testPlaceBeyondStock},
 		{"a cart is ordered once, by many at once", testPlaceSameCart},
 		{"what is added while a cart is ordered is not lost", testPlaceAgainstCart},
@@ -166,7 +167,7 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 }
 
 func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.Order, error) {
-	lines, err := orders.Price(items, orders.DefaultRules())
+	lines, err := orders.Price(items, dutyAndShipping)
 	if err != nil {
 		return nil, err
 	}

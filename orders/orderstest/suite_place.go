@@ -1,12 +1,15 @@
 package orderstest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func testPlace(t *testing.T, b *bench) {
@@ -57,6 +60,48 @@ func testPlaceRefused(_ *testing.T, b *bench) {
 	_, placed, err = b.place("ann", id, "k")
 	b.ok(err)
 	b.equal("the key is free after a refusal", placed, true)
+}
+
+// testPlaceInvalid hands the store orders that NewOrder does not make.
+func testPlaceInvalid(t *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	for _, c := range []struct {
+		name, field string
+		spoil       func(*orders.Order)
+	}{
+		{"no payment method", "payment_method", func(o *orders.Order) { o.Payment.Method = "" }},
+		{"a method in upper case", "payment_method", func(o *orders.Order) { o.Payment.Method = "CARD" }},
+		{"store credit", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.StoreCredit }},
+		{"the original method", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.OriginalMethod }},
+		{"no currency", "currency", func(o *orders.Order) { o.Currency = "" }},
+		{"an unknown status", "status", func(o *orders.Order) { o.Status = "paid" }},
+		{"an unknown status of the payment", "payment", func(o *orders.Order) { o.Payment.Status = "" }},
+		{"no instant", "placed_at", func(o *orders.Order) { o.PlacedAt = time.Time{} }},
+		{"another amount than its lines", "payment", func(o *orders.Order) { o.Payment.Amount++ }},
+		{"no customer", "customer", func(o *orders.Order) { o.CustomerID = "" }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
+				o, err := b.decide("")(pl)
+				if err == nil {
+					c.spoil(o)
+				}
+				return o, err
+			})
+			var refused *orders.Error
+			if !errors.As(err, &refused) || refused.Code != orders.CodeInvalid || refused.Field != c.field || placed {
+				t.Errorf("placed %v, error %v; want it refused for %s", placed, err, c.field)
+			}
+		})
+	}
+	b.equal("stock", b.stock(p.ID), 3)
+	o := b.bought("ann", p.ID, 1)
+	_, err := b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
+		o.Payment.Method = ""
+		return nil
+	})
+	b.code(err, orders.CodeInvalid)
 }
 
 func testPlaceBeyondStock(t *testing.T, b *bench) {

@@ -16,6 +16,7 @@ type ChargeRequest struct {
 	PaymentID string
 	Amount    int64 // minor units, more than 0
 	Currency  money.Currency
+	Method    Method
 	Token     string // payment method at the provider
 }
 

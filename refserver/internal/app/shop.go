@@ -259,6 +259,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.Orders, err = orders.New(orders.Config{
 		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
+		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
@@ -296,6 +297,10 @@ func providerTransport() http.RoundTripper {
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
 	return t
 }
+
+// pricing is what this shop adds to list prices: import duty of 5 % of the list
+// price unless the origin is USA, and shipping at 1.5 per weight unit.
+var pricing = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
 
 // currentTerms is the policy version that a new order is bound to.
 func (s *App) currentTerms(ctx context.Context) (string, error) {

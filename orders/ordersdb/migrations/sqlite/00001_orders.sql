@@ -99,7 +99,7 @@ CREATE TABLE order_lines (
 CREATE TABLE payments (
     id            TEXT PRIMARY KEY,
     order_id      TEXT NOT NULL REFERENCES orders (id),
-    method        TEXT NOT NULL CONSTRAINT payments_method_check CHECK (method IN ('cash', 'card')),
+    method        TEXT NOT NULL CONSTRAINT payments_method_check CHECK (method NOT IN ('', 'store_credit', 'original_method')),
     amount_minor  INTEGER NOT NULL CONSTRAINT payments_amount_check CHECK (amount_minor >= 0),
     status        TEXT NOT NULL CONSTRAINT payments_status_check CHECK (status IN ('pending', 'unknown', 'captured', 'declined', 'cancelled')),
     token         TEXT NOT NULL,
