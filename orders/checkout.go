@@ -6,18 +6,23 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // CheckoutRequest asks for an order of a cart.
 type CheckoutRequest struct {
-	Customer       event.Actor    // who buys; the ID is required
-	CartID         string         // empty: the customer's open cart
-	IdempotencyKey string         // empty: none; at most 200 letters, unique per customer
-	Method         payment.Method // payment.Cash or one of Config.ProviderMethods
-	Token          string         // for a card: the payment method at the provider, never a card number; none for cash
-	Source         string         // "web", "api", ...; at most 40 letters
-	Priority       int            // when it is queued: see Payment.Priority
+	Customer       event.Actor // who buys; the ID is required
+	CartID         string      // empty: the customer's open cart
+	IdempotencyKey string      // empty: none; at most 200 letters, unique per customer
+	// Total is what the buyer was shown for the whole cart. When it has risen
+	// since, or is in another currency, nothing is ordered (CodePriceChanged); a
+	// lower one is charged as it is now. The zero value: they were shown nothing.
+	Total    money.Money
+	Method   payment.Method // payment.Cash or one of Config.ProviderMethods
+	Token    string         // for a card: the payment method at the provider, never a card number; none for cash
+	Source   string         // "web", "api", ...; at most 40 letters
+	Priority int            // when it is queued: see Payment.Priority
 }
 
 // validate reports the first field that is wrong.
@@ -30,6 +35,14 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 	}
 	if r.Method == payment.Card && r.Token == "" {
 		return &Error{Code: CodeInvalid, Field: "token", Message: "it is empty; a card payment names a payment method of the provider"}
+	}
+	if r.Total != (money.Money{}) {
+		if err := checkCurrency("currency", r.Total.Currency()); err != nil {
+			return err
+		}
+		if r.Total.Sign() < 0 {
+			return &Error{Code: CodeInvalid, Field: "total", Message: fmt.Sprintf("%s is negative; it is what the buyer was shown", r.Total)}
+		}
 	}
 	if r.Priority < 0 || r.Priority > MaxPriority {
 		return &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority)}
@@ -54,9 +67,10 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 // to be charged later under the same key.
 //
 // Asking again with the same cart or the same idempotency key returns the
-// first order (and its decline again). The key with another cart, method or
+// first order. A decline frees cart and key. The key with another cart, method or
 // card is CodeIdempotencyMismatch. Other refusals are CodeInvalid,
-// CodeCartEmpty, CodeOutOfStock, CodeSaleLimit and ErrNotFound; nothing is saved then.
+// CodeCartEmpty, CodePriceChanged (the buyer was shown less), CodeCurrencyMismatch,
+// CodeOutOfStock and ErrNotFound; nothing is saved then.
 //
 // When ctx ends first, the order stands and its charge goes on.
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
@@ -107,25 +121,25 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			if len(p.Cart.Items) == 0 {
 				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}
 			}
-			items, err := p.Cart.items(p.Products, st.At)
-			if err != nil {
+			cart := s.price(p.Cart, p.Products, st.At)
+			if err := cart.err(); err != nil {
 				return nil, err
 			}
-			for _, it := range items {
-				if err := it.Product.checkAvailable(it.Quantity, st.At); err != nil {
+			if err := r.checkConsent(cart.total, cart.currency); err != nil {
+				return nil, err
+			}
+			for _, it := range p.Cart.Items {
+				product := p.Products[it.ProductID]
+				if err := product.checkAvailable(it.Quantity, st.At); err != nil {
 					return nil, err
 				}
 			}
-			lines, err := Price(items, s.cfg.Pricing)
-			if err != nil {
-				return nil, err
-			}
-			for i := range lines {
-				lines[i].ID = s.cfg.NewID()
+			for i := range cart.lines {
+				cart.lines[i].ID = s.cfg.NewID()
 			}
 			d := Params{
 				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
-				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
+				TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
 				PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods, Priority: r.Priority,
 			}
 			if r.Method != payment.Cash {
@@ -141,6 +155,16 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			o.Lease(lease, st.At.Add(s.cfg.Lease))
 			return o, nil
 		})
+}
+
+// checkConsent refuses to charge more than the buyer was shown.
+func (r CheckoutRequest) checkConsent(total int64, c money.Currency) error {
+	if r.Total == (money.Money{}) || r.Total.Currency() == c && total <= r.Total.Minor() {
+		return nil
+	}
+	now := money.New(total, c)
+	return &Error{Code: CodePriceChanged, Field: "total", OldTotal: r.Total, NewTotal: now,
+		Message: fmt.Sprintf("the total was %s and is now %s; nothing was ordered, look at the cart and order again", r.Total, now)}
 }
 
 // again answers a checkout whose order is there already.

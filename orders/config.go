@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,8 +18,12 @@ import (
 type Config struct {
 	Store   Store
 	Gateway payment.ChargeGateway
-	// Currency is that of every product and order.
+	// Currency is that of a new product, unless it names another.
 	Currency money.Currency
+	// Currencies are those the shop sells in. A product sells in its own
+	// currency only, and an order has one currency; a product in any other can't
+	// be put in a cart, ordered, or sold in a flash sale. Default: Currency.
+	Currencies []money.Currency
 	// Terms returns the id of the policy version in force, which each new
 	// order keeps. Default: none, the empty id.
 	Terms func(ctx context.Context) (termsID string, err error)
@@ -92,6 +97,14 @@ func (c Config) Validate() error {
 	if err := checkCurrency("Config.Currency", c.Currency); err != nil {
 		return err
 	}
+	for _, other := range c.Currencies {
+		if err := checkCurrency("Config.Currencies", other); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(c.Currencies, c.Currency) {
+		return bad("Currencies", fmt.Sprintf("%s are without Currency, %s", currencyList(c.Currencies), c.Currency))
+	}
 	if err := checkProviderMethods(c.ProviderMethods); err != nil {
 		return fmt.Errorf("Config: %w", err)
 	}
@@ -104,6 +117,9 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Terms == nil {
 		c.Terms = func(context.Context) (string, error) { return "", nil }
+	}
+	if len(c.Currencies) == 0 {
+		c.Currencies = []money.Currency{c.Currency}
 	}
 	if len(c.ProviderMethods) == 0 {
 		c.ProviderMethods = []payment.Method{payment.Card}

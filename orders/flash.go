@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -24,7 +25,8 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 
 // CreateFlashSale plans a flash sale. One that overlaps another sale of the
 // product is CodeSaleOverlap; one that is over before it begins, or out of
-// range, CodeInvalid; of no product, ErrNotFound. A start in the past makes it
+// range, CodeInvalid; of no product, ErrNotFound; of one in a currency that is
+// not sold in, CodeCurrencyMismatch. A start in the past makes it
 // begin at once.
 func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by event.Actor) (FlashSale, error) {
 	st := s.stamp(ctx, by)
@@ -34,6 +36,14 @@ func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by eve
 	f, err := NewFlashSale(s.cfg.NewID(), d, st)
 	if err != nil {
 		return FlashSale{}, err
+	}
+	// A product keeps its currency, so that it need not be locked for this.
+	p, err := s.store.Product(ctx, d.ProductID)
+	if err != nil {
+		return FlashSale{}, err
+	}
+	if !slices.Contains(s.cfg.Currencies, p.Currency) {
+		return FlashSale{}, notSoldIn(p, s.cfg.Currencies)
 	}
 	return s.store.CreateFlashSale(ctx, *f)
 }
@@ -72,6 +82,9 @@ func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer 
 	}
 	st := s.stamp(ctx, customer)
 	return s.store.Reserve(ctx, saleID, customer.ID, st, func(p Product) (Reservation, []event.Event, error) {
+		if !slices.Contains(s.cfg.Currencies, p.Currency) {
+			return Reservation{}, nil, notSoldIn(p, s.cfg.Currencies)
+		}
 		return p.Reserve(saleID, customer.ID, s.cfg.NewID(), quantity, st.At.Add(s.cfg.ReservationTime), st)
 	})
 }

@@ -41,17 +41,58 @@ func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
 		must(t, err)
 		s.expect("on before it starts", len(on), 0)
 		time.Sleep(time.Minute)
-		s.expect("from its start", price(), "667 1334 3 true")
-		_, err = s.SetCartQuantity(t.Context(), "ann", s.mouse.ID, 4)
-		s.expect("beyond the customer's cap", []any{orders.CodeOf(err), s.stock()}, "[SALE_LIMIT 10]")
+		s.expect("from its start", price(), "667 1334 10 true")
 		o, err := s.Checkout(t.Context(), cash())
 		must(t, err)
 		s.expect("charged", []any{o.Total(), o.Lines[0].UnitDiscount, o.Lines[0].SaleID != ""}, "[1334 333 true]")
 		s.fill(1)
-		s.expect("once more", price(), "667 667 1 true")
+		s.expect("once more", price(), "667 667 8 true")
 		time.Sleep(59 * time.Minute)
 		s.expect("from its end", price(), "1000 1000 8 false")
 	})
+}
+
+// A cap limits what is sold at the price of the sale, in all and to one
+// customer, and never what is sold.
+func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		limit, customer  int
+		others, quantity int
+		atSale           int
+	}{
+		{"within the caps", 5, 3, 0, 3, 3},
+		{"beyond the customer's cap", 5, 3, 0, 4, 3},
+		{"beyond the cap", 5, 0, 3, 4, 2},
+		{"the cap is used up", 3, 0, 3, 2, 0},
+		{"no caps", 0, 0, 3, 4, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t, nil)
+			f := s.sale(3000, c.limit, c.customer)
+			if c.others > 0 {
+				_, err := s.AddToCart(t.Context(), "bob", s.mouse.ID, c.others)
+				must(t, err)
+				_, err = s.Checkout(t.Context(), orders.CheckoutRequest{Customer: event.Actor{ID: "bob"}, Method: payment.Cash})
+				must(t, err)
+			}
+			s.fill(c.quantity)
+			v, err := s.Cart(t.Context(), "ann")
+			must(t, err)
+			it, want := v.Items[0], int64(c.atSale*700+(c.quantity-c.atSale)*1000)
+			s.expect("shown", []any{it.AtSale, it.Subtotal, v.Total, v.Orderable()}, []any{c.atSale, want, want, true})
+			o, err := s.Checkout(t.Context(), orders.CheckoutRequest{Customer: ann, Method: payment.Cash, Total: money.New(v.Total, v.Currency)})
+			must(t, err)
+			s.expect("charged", []any{o.Total(), s.stock()}, []any{want, 10 - c.others - c.quantity})
+			sold := min(c.others, max(c.limit, c.others)) + c.atSale
+			f, err = s.FlashSale(t.Context(), f.ID)
+			must(t, err)
+			s.expect("sold in the sale", f.Sold, sold)
+			for _, l := range o.Lines {
+				s.expect("price of a unit", l.UnitList-l.UnitDiscount, map[bool]int64{true: 700, false: 1000}[l.SaleID == f.ID])
+			}
+		})
+	}
 }
 
 func TestTheGreaterDiscountHolds(t *testing.T) {

@@ -164,6 +164,9 @@ type cancelled struct {
 }
 
 func (c *cancelled) apply(o *Order, at time.Time) {
+	if c.Payment == PaymentDeclined && o.Status == StatusSubmitted {
+		o.IdempotencyKey = "" // the decline is the answer; the key, as the cart, is free for another try
+	}
 	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
 	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}

@@ -34,7 +34,7 @@ type Order struct {
 	Number         string // what people read: ORD-YYYYMMDD-..., unique
 	CustomerID     string
 	CartID         string // the cart it was made of; at most one order not cancelled per cart
-	IdempotencyKey string // the caller's key, unique per customer; empty when none was given
+	IdempotencyKey string // the caller's key, unique per customer; empty when none was given, or a decline freed it
 	TermsID        string // the policy version in force at purchase; opaque here
 	Source         string // where it came from: "web", "api", "demo", "partner"
 	Currency       money.Currency

@@ -67,6 +67,7 @@ func (r Rules) dutyFree(origin string) bool {
 // Price turns items into order lines (without ids), in the same order, with
 // what each line is paid, exactly:
 //
+//   - a product has the price it is sold at, in its own currency;
 //   - the discount of one unit is DiscountBP of the list price, or PercentBP of
 //     the flash sale where that is more, rounded half up;
 //   - duty is DutyBP of the list price of all units of the line, rounded half up;
@@ -114,7 +115,7 @@ func priceLine(it Item, r Rules) (Line, error) {
 	if err := checkQuantity(it.Quantity); err != nil {
 		return Line{}, err
 	}
-	if err := p.Validate(); err != nil {
+	if err := p.checkPriced(); err != nil {
 		return Line{}, err
 	}
 	l := Line{ProductID: p.ID, Name: p.Name, Category: p.Category, FinalSale: p.FinalSale, Quantity: it.Quantity, UnitList: p.Price}

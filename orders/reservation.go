@@ -71,6 +71,9 @@ func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires t
 	if sale == nil || sale.ID != saleID {
 		return Reservation{}, nil, &Error{Code: CodeSaleNotActive, Field: "flash_sale", ProductID: p.ID, Message: "the flash sale is not on; look at the list of those that are"}
 	}
+	if err := p.checkLeft(sale, quantity); err != nil {
+		return Reservation{}, nil, err
+	}
 	if err := p.checkAvailable(quantity, at); err != nil {
 		return Reservation{}, nil, err
 	}

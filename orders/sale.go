@@ -19,8 +19,9 @@ type FlashSale struct {
 	// PercentBP is the discount in basis points of the list price, 1 to 10000
 	// (20 % is 2000). Where the product's own discount is greater, that holds.
 	PercentBP int
-	// Cap is how many units are sold in the sale in all, CapPerCustomer to one
-	// customer; 0 is no cap.
+	// Cap is how many units are sold at the price of the sale in all,
+	// CapPerCustomer to one customer; 0 is no cap. Beyond them the product sells
+	// at its own price.
 	Cap            int
 	CapPerCustomer int
 	// Sold are the units of orders that are not cancelled, Held those of
@@ -230,32 +231,33 @@ func (p *Product) SaleAt(at time.Time) *SaleState {
 	return nil
 }
 
-// AvailableAt is how many units the customer that p was loaded for can have
-// at the instant: what is in stock and reserved for them, within the caps of a
-// flash sale that is on.
+// AvailableAt is how many units the customer that p was loaded for can have at
+// the instant: what is in stock, and what a flash sale that is on holds for them.
+// The caps of a sale limit its price, not what is sold.
 func (p *Product) AvailableAt(at time.Time) int {
 	sale := p.SaleAt(at)
 	if sale == nil {
 		return p.Stock
 	}
-	return min(p.Stock+sale.Reserved.Quantity, sale.Left())
+	return p.Stock + min(sale.Reserved.Quantity, sale.Left())
 }
 
-// checkAvailable refuses more units than AvailableAt: CodeSaleLimit when the
-// sale's caps are the reason, else CodeOutOfStock.
+// checkAvailable refuses more units than AvailableAt, as CodeOutOfStock.
 func (p *Product) checkAvailable(wanted int, at time.Time) error {
 	available := p.AvailableAt(at)
 	if wanted <= available {
 		return nil
 	}
-	if sale := p.SaleAt(at); sale != nil {
-		if wanted <= p.Stock+sale.Reserved.Quantity {
-			return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: available,
-				Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, available)}
-		}
-		q := *p
-		q.Stock = available
-		return outOfStock(q, wanted)
+	return &Error{Code: CodeOutOfStock, Field: "quantity", ProductID: p.ID, Available: available,
+		Message: fmt.Sprintf("%d of %s asked for, %d in stock", wanted, p.Name, available)}
+}
+
+// checkLeft refuses to reserve more units than the sale has left for the
+// customer, as CodeSaleLimit.
+func (p *Product) checkLeft(sale *SaleState, wanted int) error {
+	if left := sale.Left(); wanted > left {
+		return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: left,
+			Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, left)}
 	}
-	return outOfStock(*p, wanted)
+	return nil
 }

@@ -108,10 +108,10 @@ func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, b
 // checkText reports a text that is too long, or no text.
 func checkText(field, value string, most int) error {
 	if n := utf8.RuneCountInString(value); n > most {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("it has %d letters; at most %d", n, most)}
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("it has %d characters; at most %d", n, most)}
 	}
 	if !utf8.ValidString(value) {
-		return &Error{Code: CodeInvalid, Field: field, Message: "it holds bytes that are no text; UTF-8 is allowed"}
+		return &Error{Code: CodeInvalid, Field: field, Message: "it is not UTF-8 text"}
 	}
 	for i := 0; i < len(value); i++ {
 		if value[i] == 0 {

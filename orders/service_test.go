@@ -181,16 +181,19 @@ func TestCheckoutDeclined(t *testing.T) {
 		s.expect("cart is kept", []any{view.Cart.ID, len(view.Items)}, []any{o.CartID, 1})
 
 		again, err := s.Checkout(t.Context(), r)
-		s.expect("the same key is declined again", []any{again.ID, orders.CodeOf(err)}, []any{o.ID, orders.CodePaymentDeclined})
-		s.expect("calls", s.gateway.Calls(orderstest.CallConfirm), 1)
+		s.expect("the key was freed: it is tried again", []any{again.ID != o.ID, orders.CodeOf(err)}, []any{true, orders.CodePaymentDeclined})
+		s.expect("calls", s.gateway.Calls(orderstest.CallConfirm), 2)
 		r.Token = orderstest.TokenPays
-		_, err = s.Checkout(t.Context(), r)
-		s.expect("the same key for another card", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
-		anew, err := s.Checkout(t.Context(), card("key-2"))
+		anew, err := s.Checkout(t.Context(), r)
 		must(t, err)
-		s.expect("the cart is ordered anew", []any{anew.CartID, anew.Status, s.stock()}, []any{o.CartID, orders.StatusCompleted, 7})
+		s.expect("another card under the same key", []any{anew.CartID, anew.Status, s.stock()}, []any{o.CartID, orders.StatusCompleted, 7})
+		same, err := s.Checkout(t.Context(), r)
+		must(t, err)
+		s.expect("the key is that order's now", same.ID, anew.ID)
+		r.Token = orderstest.TokenDeclined
 		_, err = s.Checkout(t.Context(), r)
-		s.expect("the first key still is the first order", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
+		s.expect("and no other card's", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
+		s.expect("charges", len(s.gateway.Charges()), 1)
 	})
 }
 
@@ -305,6 +308,7 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		"ReservationTime": func(c *orders.Config) { c.ReservationTime = -1 },
 		"Parallel":        func(c *orders.Config) { c.Parallel = -1 },
 		"Pricing":         func(c *orders.Config) { c.Pricing = orders.Rules{DutyBP: -1} },
+		"Currencies":      func(c *orders.Config) { c.Currencies = []money.Currency{"EUR"} },
 		"ProviderMethods": func(c *orders.Config) { c.ProviderMethods = []payment.Method{payment.Card, payment.Cash} },
 	} {
 		c := good()

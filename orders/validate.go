@@ -3,6 +3,7 @@ package orders
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/returnkit/returnkit/orders/money"
 )
@@ -70,6 +71,15 @@ func checkLines(lines []Line) (int64, error) {
 		}
 	}
 	return amount, nil
+}
+
+// currencyList names currencies for a message.
+func currencyList(currencies []money.Currency) string {
+	names := make([]string, len(currencies))
+	for i, c := range currencies {
+		names[i] = string(c)
+	}
+	return strings.Join(names, ", ")
 }
 
 func checkCurrency(field string, c money.Currency) error {

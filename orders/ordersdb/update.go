@@ -105,7 +105,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 func saveOrder(ctx context.Context, db bun.IDB, was, o orders.Order) error {
 	if row := rowOfOrder(o); row != rowOfOrder(was) {
 		_, err := db.NewUpdate().Model(&row).WherePK().
-			Column("status", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
+			Column("status", "idempotency_key", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -114,6 +114,9 @@ func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (
 	if s.refs[r.Ref] {
 		return false, nil
 	}
+	if err := p.CheckRestock(r.Quantity); err != nil {
+		return false, err
+	}
 	s.refs[r.Ref] = true
 	p.Stock += r.Quantity
 	s.products[p.ID] = p
@@ -210,6 +213,9 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 		return orders.Order{}, err
 	}
 	s.events[id] = append(s.events[id], o.PendingEvents()...)
+	if was.IdempotencyKey != o.IdempotencyKey {
+		delete(s.keys, [2]string{was.CustomerID, was.IdempotencyKey})
+	}
 	s.orders[id] = o.Clone()
 	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
 		for productID, n := range units(o) {

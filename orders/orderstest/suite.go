@@ -25,6 +25,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a product comes back as it was saved", testProducts},
 		{"a product's failing change saves nothing", testProductChangeFails},
 		{"a restock happens once per ref", testRestock},
+		{"a restock beyond the limit of the stock is refused", testRestockLimit},
 		{"a cart comes back with its products", testCart},
 		{"a cart's failing change saves nothing", testCartChangeFails},
 		{"one customer has one open cart, made by many at once", testCartRace},
@@ -35,6 +36,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a cart is ordered once, by many at once", testPlaceSameCart},
 		{"what is added while a cart is ordered is not lost", testPlaceAgainstCart},
 		{"a key is used once, by many at once", testPlaceSameKey},
+		{"a decline frees the key", testDeclineFreesKey},
 		{"a key belongs to its customer", testPlaceKeyOfOther},
 		{"a cart belongs to its customer", testPlaceCartOfOther},
 		{"200 buyers share 100 units", testLastUnits},
@@ -57,6 +59,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a flash sale changes until it is over", testSaleChange},
 		{"a flash sale's caps hold, for many at once", testSaleCaps},
 		{"an order beyond a flash sale's caps is refused by the store too", testSaleBeyondCaps},
+		{"an order takes part of its units from a flash sale", testSalePart},
 		{"a cancelled order gives its units back to the flash sale", testSaleCancel},
 		{"a reservation holds units until it is used", testReservation},
 		{"200 customers reserve 100 units", testReserveLastUnits},
@@ -154,12 +157,13 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 		items := make([]orders.Item, len(p.Cart.Items))
 		for i, it := range p.Cart.Items {
 			product := p.Products[it.ProductID]
-			if available := product.AvailableAt(b.now); it.Quantity > available {
-				return nil, &orders.Error{Code: orders.CodeOutOfStock, Available: available}
-			}
+			available := product.AvailableAt(b.now)
 			items[i] = orders.Item{Product: product, Quantity: it.Quantity}
 			if sale := product.SaleAt(b.now); sale != nil {
-				items[i].Sale = &sale.FlashSale
+				items[i].Sale, available = &sale.FlashSale, min(available, sale.Left())
+			}
+			if it.Quantity > available {
+				return nil, &orders.Error{Code: orders.CodeOutOfStock, Available: available}
 			}
 		}
 		return b.order(p.Cart, items, key)

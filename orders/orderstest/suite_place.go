@@ -168,6 +168,27 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 	b.equal("orders of one key", placements.Load(), int64(1))
 }
 
+func testDeclineFreesKey(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	first, _, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.update(first.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	b.folded(first.ID)
+	second, placed, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("placed under the key", placed, true)
+	again, placed, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("again", []any{again.ID, placed}, []any{second.ID, false})
+	// One that was accepted first keeps its key.
+	b.update(second.ID, func(o *orders.Order) error { return o.Queue(b.stamp(), "test") })
+	b.update(second.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	again, placed, err = b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("after the decline of a queued order", []any{again.ID, placed}, []any{second.ID, false})
+}
+
 func testPlaceKeyOfOther(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 100)
 	for _, who := range []string{"ann", "bob"} {

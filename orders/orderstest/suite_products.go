@@ -2,6 +2,7 @@ package orderstest
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"testing"
@@ -91,6 +92,33 @@ func testRestock(t *testing.T, b *bench) {
 	_, err = b.store.Restock(b.ctx, orders.Restock{Ref: "x", ProductID: 99, Quantity: 1}, b.stamp())
 	b.code(err, orders.CodeNotFound)
 	b.equal("stock", b.stock(p.ID), 6)
+}
+
+func testRestockLimit(t *testing.T, b *bench) {
+	p := b.product("Mouse", orders.MaxStock-3)
+	back := func(ref string, n int) (bool, error) {
+		return b.store.Restock(b.ctx, orders.Restock{Ref: ref, ProductID: p.ID, Quantity: n}, b.stamp())
+	}
+	did, err := back("r-1", 4)
+	b.code(err, orders.CodeInvalid)
+	b.equal("done", did, false)
+	b.equal("stock after the refusal", b.stock(p.ID), orders.MaxStock-3)
+	did, err = back("r-1", 3)
+	b.ok(err)
+	b.equal("the ref is free after a refusal", did, true)
+	did, err = back("r-1", 3)
+	b.ok(err)
+	b.equal("done twice", did, false)
+	var refused atomic.Int64
+	together(8, func(i int) {
+		if _, err := back(fmt.Sprint("r-", 2+i), 1); orders.CodeOf(err) == orders.CodeInvalid {
+			refused.Add(1)
+		} else {
+			t.Error(err)
+		}
+	})
+	b.equal("refused", refused.Load(), int64(8))
+	b.equal("stock", b.stock(p.ID), orders.MaxStock)
 }
 
 func testCart(t *testing.T, b *bench) {

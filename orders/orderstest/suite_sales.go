@@ -290,6 +290,25 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 	b.counts("after the refusals", f, 97, 3, 0)
 }
 
+// testSalePart orders more units than the sale has left: each part is a line.
+func testSalePart(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 10)
+	f := b.sale(p.ID, 3, 0)
+	_, err := b.reserve(f, "ann", 2)
+	b.ok(err)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 7})
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id, At: b.now, From: b.stamp().Source}, func(pl orders.Placement) (*orders.Order, error) {
+		product := pl.Products[p.ID]
+		return b.order(pl.Cart, []orders.Item{{Product: product, Quantity: 3, Sale: &f}, {Product: product, Quantity: 4}}, "")
+	})
+	b.ok(err)
+	b.equal("placed, lines", []any{placed, len(o.Lines), o.Lines[0].SaleID, o.Lines[1].SaleID}, []any{true, 2, f.ID, ""})
+	b.folded(o.ID)
+	b.counts("after the order", f, 3, 3, 0)
+	b.update(o.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+	b.counts("after the cancel", f, 10, 0, 0)
+}
+
 func testSaleCancel(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 4, 2)

@@ -268,6 +268,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.Orders.Close)
+	if err := s.checkCurrency(ctx); err != nil {
+		return err
+	}
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
@@ -296,6 +299,23 @@ func providerTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
 	return t
+}
+
+// checkCurrency refuses to start on data of another currency: a product sells
+// in its own only, and this shop sells in one.
+func (s *App) checkCurrency(ctx context.Context) error {
+	products, err := s.Orders.Products(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the products: %w", err)
+	}
+	for _, p := range products {
+		if p.Currency != s.Config.Money() {
+			return s.Config.Unusable("CURRENCY", fmt.Errorf(
+				"this shop has products priced in %s, such as %q; set CURRENCY=%s, or start with a database of its own for %s",
+				p.Currency, p.Name, p.Currency, s.Config.Money()))
+		}
+	}
+	return nil
 }
 
 // pricing is what this shop adds to list prices: import duty of 5 % of the list
