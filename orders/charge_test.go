@@ -390,7 +390,7 @@ func TestALateWorkerOverwritesNothing(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		g := &deaf{ChargeGateway: s.gateway, answer: make(chan struct{})}
-		paused, err := orders.New(orders.Config{Store: s.store, Gateway: g, Currency: "USD"})
+		paused, err := orders.New(orders.Config{Store: s.store, Gateway: g, Currency: "USD", CallTimeout: 500 * time.Millisecond})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))
 		must(t, err)

@@ -36,10 +36,11 @@ type Config struct {
 	// PaymentWait is how long Checkout waits for the provider before it answers
 	// queued; the attempt in flight goes on. More than 0; default 2 s.
 	PaymentWait time.Duration
-	// CallTimeout ends one call of the provider. Default 500 ms.
+	// CallTimeout ends one call of the provider. More than 0, at most 80 s, which
+	// is what Stripe allows itself; default 10 s.
 	CallTimeout time.Duration
-	// Lease is how long a payment belongs to whoever charges it, renewed before
-	// it runs out. At least twice CallTimeout, at most 10 s; default 10 s.
+	// Lease is how long a payment belongs to whoever charges it; it is renewed
+	// while a call lasts. From 1 s to 10 s; default 10 s.
 	Lease time.Duration
 	// QueueLimit is how long after the purchase a queued order is given up:
 	// withdrawn at the provider and then cancelled, its stock released. Default
@@ -66,7 +67,11 @@ type Config struct {
 	Jitter func(d time.Duration) time.Duration
 }
 
-const maxLease = 10 * time.Second
+const (
+	minLease       = time.Second
+	maxLease       = 10 * time.Second
+	maxCallTimeout = 80 * time.Second
+)
 
 // Validate reports the first field that is wrong, after defaults.
 func (c Config) Validate() error {
@@ -81,10 +86,10 @@ func (c Config) Validate() error {
 		return bad("Gateway", "it is nil; card payments need one")
 	case c.PaymentWait <= 0:
 		return bad("PaymentWait", fmt.Sprintf("%s is not more than 0", c.PaymentWait))
-	case c.CallTimeout <= 0 || c.CallTimeout > maxLease/2:
-		return bad("CallTimeout", fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxLease/2))
-	case c.Lease < 2*c.CallTimeout || c.Lease > maxLease:
-		return bad("Lease", fmt.Sprintf("%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease))
+	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
+		return bad("CallTimeout", fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout))
+	case c.Lease < minLease || c.Lease > maxLease:
+		return bad("Lease", fmt.Sprintf("%s is out of range; %s to %s", c.Lease, minLease, maxLease))
 	case c.QueueLimit <= 0:
 		return bad("QueueLimit", fmt.Sprintf("%s is not more than 0", c.QueueLimit))
 	case c.GiveUpAfter < c.QueueLimit:
@@ -128,7 +133,7 @@ func (c Config) withDefaults() Config {
 		c.PaymentWait = 2 * time.Second
 	}
 	if c.CallTimeout == 0 {
-		c.CallTimeout = 500 * time.Millisecond
+		c.CallTimeout = 10 * time.Second
 	}
 	if c.Lease == 0 {
 		c.Lease = maxLease

@@ -92,12 +92,19 @@ func (g dyingGateway) ConfirmPayment(ctx context.Context, r payment.ChargeReques
 	return g.call(func() payment.Result { return g.ChargeGateway.ConfirmPayment(ctx, r, ref) })
 }
 
-func (g dyingGateway) FindPayment(ctx context.Context, ref string) payment.Result {
-	return g.call(func() payment.Result { return g.ChargeGateway.FindPayment(ctx, ref) })
+func (g dyingGateway) read(f func() (payment.PaymentStatus, payment.Result)) (status payment.PaymentStatus, r payment.Result) {
+	if !g.p.step(func() { status, r = f() }) {
+		return "", payment.Result{Outcome: payment.OutcomeUnknown}
+	}
+	return status, r
 }
 
-func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, ref string) payment.Result {
-	return g.call(func() payment.Result { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
+func (g dyingGateway) FindPayment(ctx context.Context, ref string) (payment.PaymentStatus, payment.Result) {
+	return g.read(func() (payment.PaymentStatus, payment.Result) { return g.ChargeGateway.FindPayment(ctx, ref) })
+}
+
+func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, ref string) (payment.PaymentStatus, payment.Result) {
+	return g.read(func() (payment.PaymentStatus, payment.Result) { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
 }
 
 // TestEveryFaultAtEveryCut cuts a card checkout after every store write and
@@ -161,7 +168,7 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 		s.gateway.Script(orderstest.CallFind, confirm)
 	}
 	s.gateway.Script(orderstest.CallCancel, confirm)
-	first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD", QueueLimit: limit, GiveUpAfter: 24 * time.Hour})
+	first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD", CallTimeout: 500 * time.Millisecond, QueueLimit: limit, GiveUpAfter: 24 * time.Hour})
 	must(t, err)
 	_, _ = first.Checkout(t.Context(), card("key")) // its answer may be lost
 	// The first process also works a while, and may die of that.
@@ -227,7 +234,7 @@ func TestADeclineAfterAConfirmThatWasCutOffIsWithdrawnFirst(t *testing.T) {
 			s := open(t, func(*orders.Config) {})
 			s.fill(3)
 			p := &process{cut: step}
-			first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD"})
+			first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD", CallTimeout: 500 * time.Millisecond})
 			must(t, err)
 			_, _ = first.Checkout(t.Context(), card("key"))
 			_ = first.Close(t.Context())

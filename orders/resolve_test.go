@@ -67,13 +67,13 @@ type cancelling struct {
 	during func()
 }
 
-func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
-	a := g.Gateway.CancelPayment(ctx, r, reference)
+func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) (payment.PaymentStatus, payment.Result) {
+	status, a := g.Gateway.CancelPayment(ctx, r, reference)
 	if f := g.during; f != nil {
 		g.during = nil
 		f()
 	}
-	return a
+	return status, a
 }
 
 func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {

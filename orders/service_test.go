@@ -65,9 +65,9 @@ func open(t testing.TB, change func(*orders.Config)) *shop {
 	s := &shop{t: t, store: orderstest.NewStore(), gateway: &orderstest.Gateway{}, seen: &observer{}}
 	c := orders.Config{
 		Store: s.store, Gateway: s.gateway, Currency: "USD", Observer: s.seen,
-		Pricing: dutyAndShipping,
-		Terms:   func(context.Context) (string, error) { return "terms-1", nil },
-		Jitter:  func(d time.Duration) time.Duration { return d },
+		Pricing: dutyAndShipping, CallTimeout: 500 * time.Millisecond,
+		Terms:  func(context.Context) (string, error) { return "terms-1", nil },
+		Jitter: func(d time.Duration) time.Duration { return d },
 	}
 	if change != nil {
 		change(&c)
@@ -301,7 +301,7 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		"Gateway":         func(c *orders.Config) { c.Gateway = nil },
 		"Currency":        func(c *orders.Config) { c.Currency = "usd" },
 		"PaymentWait":     func(c *orders.Config) { c.PaymentWait = -1 },
-		"CallTimeout":     func(c *orders.Config) { c.CallTimeout = time.Minute },
+		"CallTimeout":     func(c *orders.Config) { c.CallTimeout = 81 * time.Second },
 		"Lease":           func(c *orders.Config) { c.Lease = time.Minute },
 		"QueueLimit":      func(c *orders.Config) { c.QueueLimit = -1 },
 		"GiveUpAfter":     func(c *orders.Config) { c.GiveUpAfter = time.Hour },

@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Call names a method of orders.ChargeGateway.
+// Call names a method of payment.ChargeGateway.
 type Call string
 
 // The calls of a gateway.
@@ -53,7 +53,7 @@ type Charge struct {
 	Currency  money.Currency
 }
 
-// ChargeGateway is an orders.ChargeGateway with a ledger of its own: what happened to
+// ChargeGateway is an payment.ChargeGateway with a ledger of its own: what happened to
 // the money, whatever the caller was told. It keeps answers by idempotency key
 // as Stripe does. The zero value is ready; it is safe for concurrent use.
 type Gateway struct {
@@ -70,7 +70,7 @@ type Gateway struct {
 
 type object struct {
 	request payment.ChargeRequest
-	state   string // open, captured, cancelled
+	state   payment.PaymentStatus
 }
 
 var _ payment.ChargeGateway = (*Gateway)(nil)
@@ -132,58 +132,82 @@ func (g *Gateway) init() {
 	}
 }
 
-// CreatePayment implements orders.ChargeGateway.
+// CreatePayment implements payment.ChargeGateway.
 func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
 	return g.do(ctx, CallCreate, r, func(*object) (payment.Result, string) {
 		ref := fmt.Sprintf("pi_%05d", len(g.objects)+1)
-		g.objects[ref] = &object{request: r, state: "open"}
+		g.objects[ref] = &object{request: r, state: payment.Open}
 		return payment.Result{Outcome: payment.OutcomeDone, ProviderID: ref, HTTP: 200}, ref
 	}, "")
 }
 
-// ConfirmPayment implements orders.ChargeGateway.
+// ConfirmPayment implements payment.ChargeGateway.
 func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	return g.do(ctx, CallConfirm, r, func(p *object) (payment.Result, string) {
 		switch {
-		case p == nil || p.state == "cancelled":
+		case p == nil || p.state == payment.Canceled:
 			return refused("payment_intent_unexpected_state"), reference
-		case p.state == "captured":
+		case p.state == payment.Captured:
 			return done(p, reference), reference
 		case r.Token == TokenDeclined:
 			return refused("generic_decline"), reference
 		}
-		p.state = "captured"
+		p.state = payment.Captured
 		g.charges = append(g.charges, Charge{Reference: reference, OrderID: p.request.OrderID, Amount: p.request.Amount, Currency: p.request.Currency})
 		return done(p, reference), reference
 	}, reference)
 }
 
-// FindPayment implements orders.ChargeGateway.
-func (g *Gateway) FindPayment(ctx context.Context, reference string) payment.Result {
-	return g.do(ctx, CallFind, payment.ChargeRequest{}, func(p *object) (payment.Result, string) {
-		switch {
-		case p == nil:
-			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
-		case p.state == "captured":
-			return done(p, reference), reference
-		case p.state == "cancelled":
-			return refused("canceled"), reference
+// FindPayment implements payment.ChargeGateway.
+func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.PaymentStatus, payment.Result) {
+	var status payment.PaymentStatus
+	r := g.do(ctx, CallFind, payment.ChargeRequest{}, func(p *object) (payment.Result, string) {
+		if p == nil {
+			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, providerID
 		}
-		return payment.Result{Outcome: payment.OutcomeNoEffect, ProviderID: reference, Status: "requires_confirmation", HTTP: 200}, reference
-	}, reference)
+		status = p.state
+		return read(p, providerID), providerID
+	}, providerID)
+	return stateOf(status, r)
 }
 
-// CancelPayment implements orders.ChargeGateway.
-func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
-	return g.do(ctx, CallCancel, r, func(p *object) (payment.Result, string) {
-		if p != nil && p.state == "captured" {
-			return refused("payment_intent_unexpected_state"), reference
+// CancelPayment implements payment.ChargeGateway.
+func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, providerID string) (payment.PaymentStatus, payment.Result) {
+	status := payment.Canceled // of what is not there, or answered from under the key
+	a := g.do(ctx, CallCancel, r, func(p *object) (payment.Result, string) {
+		if p == nil {
+			return payment.Result{Outcome: payment.OutcomeDone, ProviderID: providerID, HTTP: 200}, providerID
 		}
-		if p != nil {
-			p.state = "cancelled"
+		if p.state == payment.Open {
+			p.state = payment.Canceled
 		}
-		return payment.Result{Outcome: payment.OutcomeDone, ProviderID: reference, HTTP: 200}, reference
-	}, reference)
+		return read(p, providerID), providerID
+	}, providerID)
+	if a.Status != "" {
+		status = payment.PaymentStatus(a.Status)
+	}
+	return stateOf(status, a)
+}
+
+// read is the answer of a call that reads the object; Status is its state.
+func read(p *object, providerID string) payment.Result {
+	r := payment.Result{Outcome: payment.OutcomeDone, ProviderID: providerID, Status: string(p.state), HTTP: 200}
+	if p.state == payment.Captured {
+		r.Amount = p.request.Amount
+	}
+	return r
+}
+
+// stateOf is what a call that reads an object returns, after its fault.
+func stateOf(status payment.PaymentStatus, r payment.Result) (payment.PaymentStatus, payment.Result) {
+	switch r.Outcome {
+	case payment.OutcomeDone:
+		return status, r
+	case payment.OutcomePending:
+		r.Outcome = payment.OutcomeDone // FaultPending: the provider has not decided yet
+		return payment.Processing, r
+	}
+	return "", r
 }
 
 func done(p *object, reference string) payment.Result {
