@@ -25,7 +25,7 @@ func (s *Service) call(ctx context.Context, o *Order, lease string, do action) (
 
 	var status payment.PaymentStatus
 	var r payment.Result
-	switch request, id := o.ChargeRequest(), o.Payment.ProviderID; do {
+	switch request, id := o.chargeRequest(), o.Payment.ProviderID; do {
 	case actCreate:
 		r = s.cfg.Gateway.CreatePayment(ctx, request)
 	case actConfirm:

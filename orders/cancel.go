@@ -31,7 +31,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 		if err := o.atRest(st); err != nil {
 			return err
 		}
-		if o.CertainlyUnpaid() {
+		if o.certainlyUnpaid() {
 			return o.Cancel(st, reason)
 		}
 		o.Lease(lease, st.At.Add(s.cfg.Lease))
@@ -41,7 +41,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 		return Order{}, err
 	}
 	if o.Status == StatusCancelled {
-		s.cfg.Observer.Settled(o, st.At.Sub(o.PlacedAt))
+		s.cfg.Observer.Settled(ctx, o, st.At.Sub(o.PlacedAt))
 		return o, nil
 	}
 	o, _, err = s.withdraw(context.WithoutCancel(ctx), o, lease, st, reason)

@@ -240,7 +240,7 @@ func (s *Service) save(ctx context.Context, o Order, lease string, change func(*
 		return o, err
 	}
 	if was == StatusQueued && !saved.open() {
-		s.cfg.Observer.Settled(saved, s.now().Sub(saved.PlacedAt))
+		s.cfg.Observer.Settled(ctx, saved, s.now().Sub(saved.PlacedAt))
 	}
 	return saved, nil
 }

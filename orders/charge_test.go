@@ -203,10 +203,10 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 		want string
 	}{
 		{"it was paid", func(s *shop, id string) (orders.Order, error) {
-			return s.Resolve(t.Context(), id, true, staff, "seen at the provider")
+			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: true, Reason: "seen at the provider"})
 		}, "completed 7"},
 		{"it was not", func(s *shop, id string) (orders.Order, error) {
-			return s.Resolve(t.Context(), id, false, staff, "cancelled at the provider")
+			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: false, Reason: "cancelled at the provider"})
 		}, "cancelled 10"},
 		{"the provider is asked again", func(s *shop, id string) (orders.Order, error) {
 			for _, call := range calls {
@@ -341,16 +341,16 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 			must(t, err)
 			s.expect("orders in the queue", n, 1)
 
-			_, err = s.Resolve(t.Context(), o.ID, captured, staff, "")
+			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: ""})
 			s.expect("without a reason", orders.CodeOf(err), orders.CodeInvalid)
-			o, err = s.Resolve(t.Context(), o.ID, captured, staff, "seen in the provider's dashboard")
+			o, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: "seen in the provider's dashboard"})
 			must(t, err)
 			want, stock := orders.StatusCancelled, 10
 			if captured {
 				want, stock = orders.StatusCompleted, 7
 			}
 			s.expect("resolved", []any{o.Status, s.stock()}, []any{want, stock})
-			_, err = s.Resolve(t.Context(), o.ID, captured, staff, "again")
+			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: "again"})
 			s.expect("again", orders.CodeOf(err), orders.CodeTransition)
 		})
 	}

@@ -82,8 +82,8 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 	o, placed, err := s.place(ctx, r, lease)
 	if err != nil {
 		if CodeOf(err) == "" {
-			s.cfg.Observer.Submitted(r.Source)
-			s.cfg.Observer.Failed(r.Source, err)
+			s.cfg.Observer.Submitted(ctx, r.Source)
+			s.cfg.Observer.Failed(ctx, r.Source, err)
 		}
 		return Order{}, err
 	}
@@ -91,20 +91,20 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 		return s.again(ctx, r, o)
 	}
 
-	s.cfg.Observer.Submitted(r.Source)
-	if o.NeedsCharge() {
+	s.cfg.Observer.Submitted(ctx, r.Source)
+	if o.needsCharge() {
 		if o, err = s.chargeNow(ctx, o, lease); err != nil {
-			s.cfg.Observer.Failed(r.Source, err)
+			s.cfg.Observer.Failed(ctx, r.Source, err)
 			return o, err
 		}
 	}
 	switch {
 	case o.Status == StatusCompleted:
-		s.cfg.Observer.Accepted(o, StatusCompleted, s.cfg.Now().Sub(start))
+		s.cfg.Observer.Accepted(ctx, o, StatusCompleted, s.cfg.Now().Sub(start))
 	case o.Status == StatusCancelled:
-		s.cfg.Observer.Declined(o)
+		s.cfg.Observer.Declined(ctx, o)
 	default:
-		s.cfg.Observer.Accepted(o, StatusQueued, s.cfg.Now().Sub(start))
+		s.cfg.Observer.Accepted(ctx, o, StatusQueued, s.cfg.Now().Sub(start))
 	}
 	return o, declined(o)
 }
@@ -149,7 +149,7 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			if err != nil {
 				return nil, err
 			}
-			if !o.NeedsCharge() {
+			if !o.needsCharge() {
 				return o, o.Complete(st, "")
 			}
 			o.Lease(lease, st.At.Add(s.cfg.Lease))

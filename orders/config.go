@@ -47,7 +47,7 @@ type Config struct {
 	// 24 h.
 	QueueLimit time.Duration
 	// GiveUpAfter is how long after the purchase an order that still can't be
-	// withdrawn for certain goes to the queue for a person (Query.NeedsReview).
+	// withdrawn for certain goes to the review queue (Query.NeedsReview).
 	// It is never cancelled for its age. Not less than QueueLimit; default twice
 	// that.
 	GiveUpAfter time.Duration
@@ -56,14 +56,14 @@ type Config struct {
 	ReservationTime time.Duration
 	// Parallel is how many payments one ChargeDue settles at a time. Default 8.
 	Parallel int
-	// Observer is told what happens. Default: nobody.
+	// Observer is called for what happens. Default: none.
 	Observer Observer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// NewID makes ids. Default: UUIDv7.
 	NewID func() string
-	// Jitter spreads a distance, so that what failed together does not come
-	// back together. Default: a random duration from d/2 to d*3/2.
+	// Jitter spreads a backoff, so that what failed together is not retried
+	// together. Default: a random duration from d/2 to d*3/2.
 	Jitter func(d time.Duration) time.Duration
 }
 
@@ -171,39 +171,50 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Observer is told what happens to orders, for metrics. Its methods are
-// called from many goroutines, after the commit, and must not block. Embed
-// NopObserver to implement some of them.
+// Observer is called for what happens to orders, for metrics and logs. Its
+// methods are called from many goroutines, after the commit, with the context
+// of the request or the worker that made the change, and must not block. Use a
+// type of its own for each observer of this module, and embed NopObserver to
+// implement some of the methods:
+//
+//	type orderLog struct {
+//		orders.NopObserver
+//		log *slog.Logger
+//	}
+//
+//	func (o orderLog) Declined(ctx context.Context, order orders.Order) {
+//		o.log.InfoContext(ctx, "order declined", "order_id", order.ID)
+//	}
 type Observer interface {
 	// Submitted: a checkout that was no mistake of the caller. Exactly one of
 	// Accepted, Declined and Failed follows.
-	Submitted(source string)
+	Submitted(ctx context.Context, source string)
 	// Accepted: the checkout is answered; mode is StatusCompleted or
 	// StatusQueued, took the time from the call to the answer.
-	Accepted(o Order, mode Status, took time.Duration)
-	// Declined: the provider said a definite no at checkout.
-	Declined(o Order)
-	// Failed: no order came of it, or nobody waited for the answer.
-	Failed(source string, err error)
+	Accepted(ctx context.Context, o Order, mode Status, took time.Duration)
+	// Declined: the provider gave a definite no at checkout.
+	Declined(ctx context.Context, o Order)
+	// Failed: no order was made, or the caller left before the answer.
+	Failed(ctx context.Context, source string, err error)
 	// Settled: an order answered as queued is now completed or cancelled; took
 	// is the time since it was placed.
-	Settled(o Order, took time.Duration)
+	Settled(ctx context.Context, o Order, took time.Duration)
 }
 
 // NopObserver is an Observer that ignores everything.
 type NopObserver struct{}
 
 // Submitted does nothing.
-func (NopObserver) Submitted(string) {}
+func (NopObserver) Submitted(context.Context, string) {}
 
 // Accepted does nothing.
-func (NopObserver) Accepted(Order, Status, time.Duration) {}
+func (NopObserver) Accepted(context.Context, Order, Status, time.Duration) {}
 
 // Declined does nothing.
-func (NopObserver) Declined(Order) {}
+func (NopObserver) Declined(context.Context, Order) {}
 
 // Failed does nothing.
-func (NopObserver) Failed(string, error) {}
+func (NopObserver) Failed(context.Context, string, error) {}
 
 // Settled does nothing.
-func (NopObserver) Settled(Order, time.Duration) {}
+func (NopObserver) Settled(context.Context, Order, time.Duration) {}

@@ -175,9 +175,9 @@ func TestAChangedCurrencySellsNothingAtTheOldNumbers(t *testing.T) {
 	s.expect("the cart is shown", []any{v.Orderable(), v.Total, orders.CodeOf(v.Items[0].Problem)}, []any{false, 0, orders.CodeCurrencyMismatch})
 	_, err = yen.Checkout(t.Context(), cash())
 	s.expect("checkout", orders.CodeOf(err), orders.CodeCurrencyMismatch)
-	_, err = yen.CreateFlashSale(t.Context(), orders.FlashSaleParams{
+	_, err = yen.CreateFlashSale(t.Context(), staff, orders.FlashSaleParams{
 		ProductID: s.mouse.ID, Starts: time.Now().Add(2 * time.Hour), Ends: time.Now().Add(3 * time.Hour), PercentBP: 1000,
-	}, staff)
+	})
 	s.expect("flash sale", orders.CodeOf(err), orders.CodeCurrencyMismatch)
 	_, err = yen.ReserveFlashSale(t.Context(), f.ID, ann, 1)
 	s.expect("reservation", orders.CodeOf(err), orders.CodeCurrencyMismatch)

@@ -28,7 +28,7 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 // range, CodeInvalid; of no product, ErrNotFound; of one in a currency that is
 // not sold in, CodeCurrencyMismatch. A start in the past makes it
 // begin at once.
-func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by event.Actor) (FlashSale, error) {
+func (s *Service) CreateFlashSale(ctx context.Context, by event.Actor, d FlashSaleParams) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	if !d.Ends.After(st.At) && !d.Ends.IsZero() {
 		return FlashSale{}, &Error{Code: CodeInvalid, Field: "ends", Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339))}

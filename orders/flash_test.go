@@ -16,9 +16,9 @@ import (
 
 func (s *shop) sale(percentBP, limit, perCustomer int) orders.FlashSale {
 	s.t.Helper()
-	f, err := s.CreateFlashSale(s.t.Context(), orders.FlashSaleParams{
+	f, err := s.CreateFlashSale(s.t.Context(), staff, orders.FlashSaleParams{
 		ProductID: s.mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: percentBP, Cap: limit, CapPerCustomer: perCustomer,
-	}, staff)
+	})
 	must(s.t, err)
 	return f
 }
@@ -27,9 +27,9 @@ func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(2)
-		_, err := s.CreateFlashSale(t.Context(), orders.FlashSaleParams{
+		_, err := s.CreateFlashSale(t.Context(), staff, orders.FlashSaleParams{
 			ProductID: s.mouse.ID, Starts: time.Now().Add(time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 3333, Cap: 5, CapPerCustomer: 3,
-		}, staff)
+		})
 		must(t, err)
 		price := func() string {
 			v, err := s.Cart(t.Context(), "ann")
@@ -161,11 +161,11 @@ func TestFlashSalesRefuse(t *testing.T) {
 	} {
 		d := good
 		c.change(&d)
-		if _, err := s.CreateFlashSale(t.Context(), d, staff); orders.CodeOf(err) != c.want {
+		if _, err := s.CreateFlashSale(t.Context(), staff, d); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	f, err := s.CreateFlashSale(t.Context(), good, staff)
+	f, err := s.CreateFlashSale(t.Context(), staff, good)
 	must(t, err)
 	for name, c := range map[string]struct {
 		change func(*orders.FlashSaleParams)
@@ -231,9 +231,9 @@ func ExampleService_ReserveFlashSale() {
 		fmt.Println(err)
 		return
 	}
-	sale, err := shop.CreateFlashSale(ctx, orders.FlashSaleParams{
+	sale, err := shop.CreateFlashSale(ctx, staff, orders.FlashSaleParams{
 		ProductID: mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 2500, Cap: 8, CapPerCustomer: 2,
-	}, staff)
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -254,11 +254,14 @@ func ExampleService_ReserveFlashSale() {
 	// orders: SALE_LIMIT: quantity: 1 of Mouse asked for, the flash sale has 0 left for you
 }
 
-func ExampleFlashSale_Overlaps() {
+func ExampleFlashSale_CheckOverlap() {
 	noon := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	first := orders.FlashSale{ProductID: 1, Starts: noon, Ends: noon.Add(time.Hour)}
-	next := orders.FlashSale{ProductID: 1, Starts: first.Ends, Ends: first.Ends.Add(time.Hour)}
-	fmt.Println(first.Overlaps(next), first.On(noon), first.On(first.Ends))
+	next := orders.FlashSale{ID: "next", ProductID: 1, Starts: first.Ends, Ends: first.Ends.Add(time.Hour)}
+	fmt.Println(first.On(noon), first.On(first.Ends), next.CheckOverlap([]orders.FlashSale{first}))
+	next.Starts = noon.Add(59 * time.Minute)
+	fmt.Println(next.CheckOverlap([]orders.FlashSale{first}))
 	// Output:
-	// false true false
+	// true false <nil>
+	// orders: SALE_OVERLAP: starts: product 1 has a flash sale from 2026-11-27T12:00:00Z to 2026-11-27T13:00:00Z already
 }

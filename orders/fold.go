@@ -134,7 +134,7 @@ func (p *placed) apply(o *Order, at time.Time) {
 		o.Lines[i] = Line(l)
 	}
 	o.Payment = Payment{ID: p.PaymentID, Method: p.Method, Amount: p.Amount, Status: PaymentPending, Token: p.Token, Key: p.Key, Priority: p.Priority}
-	if o.NeedsCharge() {
+	if o.needsCharge() {
 		// Whoever charges may send from now on, so the row says so first.
 		o.Payment.FirstSentAt, o.Payment.Work.NextAt = at, at
 	}

@@ -68,7 +68,7 @@ func methodName(m payment.Method) bool {
 
 // checkStoredMethod refuses to store a method that no order is paid by. A store
 // does not know which methods the provider has; whatever is not cash needs its
-// proof (Order.NeedsCharge).
+// proof (Order.needsCharge).
 func checkStoredMethod(m payment.Method) error {
 	if m == payment.StoreCredit || m == payment.OriginalMethod || !methodName(m) {
 		return &Error{Code: CodeInvalid, Field: "payment_method",

@@ -109,9 +109,6 @@ type Payment struct {
 	Work        payment.Work
 }
 
-// PendingEvents returns the events recorded since the order was loaded or made.
-func (o *Order) PendingEvents() []event.Event { return o.changes }
-
 // Total is what the order cost in all, in minor units.
 func (o *Order) Total() int64 {
 	var t int64

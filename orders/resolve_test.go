@@ -45,12 +45,12 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
 					s.gateway.Always(c, tc.then)
 				}
-				o, err = s.Resolve(t.Context(), o.ID, tc.captured, staff, "seen there")
+				o, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: tc.captured, Reason: "seen there"})
 				if code := orders.CodeOf(err); code != "" {
 					s.expect("refusal", code, tc.want)
 					now := s.order(o.ID)
 					s.expect("left as it is", []any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken}, "[queued true ]")
-					_, err = s.Resolve(t.Context(), o.ID, !tc.captured, staff, "looked again")
+					_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: !tc.captured, Reason: "looked again"})
 					must(t, err)
 					return
 				}
@@ -92,7 +92,7 @@ func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
 		s.work(3 * time.Hour)
 		s.gateway.Always(orderstest.CallCancel, orderstest.FaultNone)
 		g.during = func() {
-			_, err := s.Resolve(t.Context(), o.ID, true, staff, "seen there")
+			_, err := s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: true, Reason: "seen there"})
 			s.expect("answer", orders.CodeOf(err), orders.CodePaymentUncertain)
 		}
 		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer asked for it")

@@ -20,10 +20,15 @@ func (s *Service) Retry(ctx context.Context, id string, by event.Actor, reason s
 	return s.store.Update(ctx, id, func(o *Order) error { return o.Retry(st, reason) })
 }
 
+// Resolution is what staff say of a payment in the review queue.
+type Resolution struct {
+	Captured bool   // what the provider shows
+	Reason   string // required
+}
+
 // Resolve settles an order in the review queue (Query.NeedsReview): one whose
 // provider names another amount than was asked for, or could not be asked until
-// GiveUpAfter. captured is what the provider shows; the reason is required and
-// stays in the audit trail.
+// GiveUpAfter. The reason is required and stays in the audit trail.
 //
 // A payment that exists is looked up first, and one that is not captured is
 // canceled at the provider. Where the provider says the opposite, or the order
@@ -31,7 +36,8 @@ func (s *Service) Retry(ctx context.Context, id string, by event.Actor, reason s
 // changes nothing. What staff say stands where the provider names another
 // amount, and where it gives no answer: only somebody who has seen there that
 // the payment is canceled, or does not exist, may say that it is not captured.
-func (s *Service) Resolve(ctx context.Context, id string, captured bool, by event.Actor, reason string) (Order, error) {
+func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
+	captured, reason := r.Captured, r.Reason
 	if err := checkText("reason", reason, 500); err != nil {
 		return Order{}, err
 	}
@@ -58,7 +64,7 @@ func (s *Service) Resolve(ctx context.Context, id string, captured bool, by even
 		return Order{}, err
 	}
 	if !o.open() {
-		s.cfg.Observer.Settled(o, st.At.Sub(o.PlacedAt))
+		s.cfg.Observer.Settled(ctx, o, st.At.Sub(o.PlacedAt))
 		return o, nil
 	}
 	ctx = context.WithoutCancel(ctx)

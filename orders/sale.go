@@ -183,8 +183,8 @@ func FoldFlashSale(events []event.Event) (FlashSale, error) {
 // On reports whether the sale is on at the instant.
 func (f *FlashSale) On(at time.Time) bool { return !at.Before(f.Starts) && at.Before(f.Ends) }
 
-// Overlaps reports whether there is an instant at which both sales are on.
-func (f *FlashSale) Overlaps(g FlashSale) bool {
+// overlaps reports whether there is an instant at which both sales are on.
+func (f *FlashSale) overlaps(g FlashSale) bool {
 	return f.ProductID == g.ProductID && f.Starts.Before(f.Ends) && g.Starts.Before(g.Ends) &&
 		f.Starts.Before(g.Ends) && g.Starts.Before(f.Ends)
 }
@@ -193,7 +193,7 @@ func (f *FlashSale) Overlaps(g FlashSale) bool {
 // CodeSaleOverlap.
 func (f *FlashSale) CheckOverlap(others []FlashSale) error {
 	for _, g := range others {
-		if g.ID != f.ID && f.Overlaps(g) {
+		if g.ID != f.ID && f.overlaps(g) {
 			return &Error{Code: CodeSaleOverlap, Field: "starts", ProductID: f.ProductID, Message: fmt.Sprintf(
 				"product %d has a flash sale from %s to %s already", f.ProductID, g.Starts.Format(time.RFC3339), g.Ends.Format(time.RFC3339))}
 		}

@@ -99,7 +99,7 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 }
 
 // RecordDelivery records when the goods of a completed order arrived.
-func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, by event.Actor) (Order, error) {
+func (s *Service) RecordDelivery(ctx context.Context, id string, by event.Actor, at time.Time) (Order, error) {
 	return s.store.Update(ctx, id, func(o *Order) error {
 		return o.RecordDelivery(s.stamp(ctx, by), at)
 	})

@@ -44,13 +44,13 @@ func (o *observer) note(format string, args ...any) {
 	o.notes = append(o.notes, fmt.Sprintf(format, args...))
 }
 
-func (o *observer) Submitted(source string)  { o.note("submitted %s", source) }
-func (o *observer) Declined(orders.Order)    { o.note("declined") }
-func (o *observer) Failed(s string, _ error) { o.note("failed %s", s) }
-func (o *observer) Accepted(_ orders.Order, m orders.Status, took time.Duration) {
+func (o *observer) Submitted(_ context.Context, source string)  { o.note("submitted %s", source) }
+func (o *observer) Declined(context.Context, orders.Order)      { o.note("declined") }
+func (o *observer) Failed(_ context.Context, s string, _ error) { o.note("failed %s", s) }
+func (o *observer) Accepted(_ context.Context, _ orders.Order, m orders.Status, took time.Duration) {
 	o.note("accepted %s %s", m, took)
 }
-func (o *observer) Settled(p orders.Order, took time.Duration) {
+func (o *observer) Settled(_ context.Context, p orders.Order, took time.Duration) {
 	o.note("settled %s %s", p.Status, took)
 }
 

@@ -57,25 +57,26 @@ type CartStore interface {
 
 // OrderStore keeps orders with their payments.
 type OrderStore interface {
-	// Place turns a cart into an order in one transaction: it locks the cart
-	// and its products in id order and calls decide with what it found. decide
-	// returns the new order, or an error and then nothing is saved. The store
-	// takes the order's units off the stock, saves the order with its lines,
-	// payment and events, and closes the cart. A line with a SaleID counts in
-	// that sale, whose caps the store enforces, and ends the customer's
-	// reservation in it: its units are those of the order first. Reservations
-	// of the products that expired by r.At are ended before decide. When the cart has an order that
-	// is not cancelled, or the customer used the IdempotencyKey before, that
-	// order is returned with placed false and decide is not called. A CartID
-	// that is not the customer's is ErrNotFound. The store may carry out
-	// several Place calls in one transaction; each one fails alone, and
-	// returns only after its own commit.
+	// Place turns a cart into an order in one transaction. It locks the cart and
+	// its products in id order, ends the reservations of the products that
+	// expired by r.At, and calls decide with what it found.
+	//
+	// decide returns the new order, or an error and then nothing is saved. The
+	// store makes the order a Change and saves it, its events and its Effects; it
+	// refuses more units than the stock or the caps of a flash sale have, where
+	// the units of a reservation that the order uses are the order's first.
+	//
+	// Where the cart has an order that is not cancelled, or the customer has an
+	// order under the IdempotencyKey, Place returns that order with placed false
+	// and does not call decide. It returns ErrNotFound for a CartID that is not
+	// the customer's.
+	//
+	// A store may carry out several calls in one transaction; each fails alone,
+	// and returns only after its own commit.
 	Place(ctx context.Context, r PlaceRequest, decide func(Placement) (*Order, error)) (o Order, placed bool, err error)
 	Order(ctx context.Context, id string) (Order, error)
-	// Update loads the order locked, runs change, and saves it with its
-	// events. When it became cancelled, its units go back to stock and its
-	// sales, and its cart is open again, in the same transaction (unless the customer
-	// already has another open cart with items; then it stays closed).
+	// Update loads the order locked, runs change on a copy, and saves the Change
+	// between the two with its events and Effects, in one transaction.
 	Update(ctx context.Context, id string, change func(*Order) error) (Order, error)
 	// List returns a page of orders, newest first, and how many match.
 	List(ctx context.Context, q Query) ([]Order, int, error)
@@ -132,10 +133,10 @@ type Placement struct {
 
 // Query selects orders. Zero fields select all.
 type Query struct {
-	IDs         []string // those that are no order are left out
+	IDs         []string // ids of no order are left out
 	CustomerID  string
 	Status      []Status
-	NeedsReview bool      // only those in the queue for a person (Work.NeedsReview)
+	NeedsReview bool      // only those in the review queue (Work.NeedsReview)
 	From, To    time.Time // PlacedAt in [From, To)
 	Text        string    // part of the order number or of a product's name, any case
 	Page        int       // 1 is the first; 0 means 1

@@ -86,9 +86,9 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	})
 }
 
-// NeedsCharge reports whether the provider has to be asked for the money: a
+// needsCharge reports whether the provider has to be asked for the money: a
 // payment of more than nothing that is not settled, by any method but cash.
-func (o *Order) NeedsCharge() bool {
+func (o *Order) needsCharge() bool {
 	return o.Payment.Method != payment.Cash && o.Payment.Amount > 0 && o.open()
 }
 
@@ -103,7 +103,7 @@ func (o *Order) Complete(s event.Stamp, reference string) error {
 	if reference == "" {
 		reference = o.Payment.ProviderID
 	}
-	if o.NeedsCharge() && reference == "" {
+	if o.needsCharge() && reference == "" {
 		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by " + string(o.Payment.Method) + " and can't be completed without the provider's reference"}
 	}
 	return o.record(s, EventCompleted, &completed{Reference: reference})
@@ -136,9 +136,9 @@ func (o *Order) Withdraw(s event.Stamp) error {
 	return o.record(s, EventChargeWithdrawn, &chargeWithdrawn{})
 }
 
-// CertainlyUnpaid reports whether nobody can have been charged and nobody
+// certainlyUnpaid reports whether nobody can have been charged and nobody
 // will be: no payment object was ever confirmed, or the provider has said so.
-func (o *Order) CertainlyUnpaid() bool {
+func (o *Order) certainlyUnpaid() bool {
 	switch o.Payment.Status {
 	case PaymentDeclined, PaymentCancelled:
 		return true
@@ -149,12 +149,12 @@ func (o *Order) CertainlyUnpaid() bool {
 }
 
 // Cancel ends the order unpaid; its stock goes back. It is refused with
-// CodePaymentUncertain while the order is not CertainlyUnpaid.
+// CodePaymentUncertain while the order is not certainlyUnpaid.
 func (o *Order) Cancel(s event.Stamp, reason string) error {
 	if !o.open() {
 		return o.refuse("cancelled")
 	}
-	if !o.CertainlyUnpaid() {
+	if !o.certainlyUnpaid() {
 		return &Error{Code: CodePaymentUncertain, Field: "payment",
 			Message: "order " + o.Number + " may be paid; it can be cancelled only after the provider has withdrawn the payment"}
 	}
@@ -218,7 +218,7 @@ func (o *Order) RecordDelivery(s event.Stamp, at time.Time) error {
 // sent for. From here until an answer the payment may be captured, and a crash
 // leaves it PaymentUnknown, to be looked up.
 func (o *Order) Confirming(s event.Stamp, reference string) error {
-	if !o.NeedsCharge() {
+	if !o.needsCharge() {
 		return o.refuse("charged")
 	}
 	if reference == "" || o.Payment.ProviderID != "" && o.Payment.ProviderID != reference {
@@ -244,7 +244,7 @@ type ChargeResult struct {
 // ChargeAttempted records an attempt that did not settle the order, and
 // releases its lease.
 func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
-	if !o.NeedsCharge() {
+	if !o.needsCharge() {
 		return o.refuse("charged")
 	}
 	status := PaymentPending
@@ -283,8 +283,8 @@ func (o *Order) CheckLease(token string) error {
 	return nil
 }
 
-// ChargeRequest is what the provider is asked for, the same on every attempt.
-func (o *Order) ChargeRequest() payment.ChargeRequest {
+// chargeRequest is what the provider is asked for, the same on every attempt.
+func (o *Order) chargeRequest() payment.ChargeRequest {
 	key := o.Payment.Key
 	if o.Payment.KeyRound > 0 {
 		key = fmt.Sprintf("%s-%d", key, o.Payment.KeyRound)

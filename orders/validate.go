@@ -13,10 +13,10 @@ var (
 	paymentStatuses = []PaymentStatus{PaymentPending, PaymentUnknown, PaymentCaptured, PaymentDeclined, PaymentCancelled}
 )
 
-// Validate reports the first field of the order that no order has, as
+// validate reports the first field of the order that no order has, as
 // CodeInvalid. A store calls it before it saves, so that an order that was not
 // made by NewOrder and changed by its methods is refused by every store alike.
-func (o *Order) Validate() error {
+func (o *Order) validate() error {
 	for _, f := range []struct{ name, value string }{
 		{"id", o.ID}, {"number", o.Number}, {"customer", o.CustomerID}, {"payment", o.Payment.ID},
 	} {

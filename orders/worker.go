@@ -73,7 +73,7 @@ func (s *Service) chargeAll(ctx context.Context, due []Order, lease string) (ref
 			}
 			// One that was queued is reported by save.
 			if err == nil && o.Status == StatusSubmitted && !saved.open() {
-				s.cfg.Observer.Settled(saved, s.now().Sub(saved.PlacedAt))
+				s.cfg.Observer.Settled(ctx, saved, s.now().Sub(saved.PlacedAt))
 			}
 		})
 	}

@@ -206,31 +206,27 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if err := change(&o); err != nil {
 		return orders.Order{}, err
 	}
-	if err := o.Validate(); err != nil {
+	c, err := orders.NewChange(was, o)
+	if err != nil {
 		return orders.Order{}, err
 	}
-	if err := checkChanges(o, was.Version); err != nil {
-		return orders.Order{}, err
+	s.events[id] = append(s.events[id], c.Events...)
+	if c.FreesKey != "" {
+		delete(s.keys, [2]string{o.CustomerID, c.FreesKey})
 	}
-	s.events[id] = append(s.events[id], o.PendingEvents()...)
-	if was.IdempotencyKey != o.IdempotencyKey {
-		delete(s.keys, [2]string{was.CustomerID, was.IdempotencyKey})
+	s.orders[id] = c.After
+	for productID, n := range c.Stock {
+		p := s.products[productID]
+		p.Stock += n
+		s.products[productID] = p
 	}
-	s.orders[id] = o.Clone()
-	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
-		for productID, n := range units(o) {
-			p := s.products[productID]
-			p.Stock += n
-			s.products[productID] = p
-		}
-		for _, l := range o.Lines {
-			if l.SaleID != "" {
-				s.sell(l.SaleID, o.CustomerID, -l.Quantity)
-			}
-		}
+	for saleID, n := range c.Sales {
+		s.sell(saleID, o.CustomerID, n)
+	}
+	if c.OpensCart {
 		s.reopen(o)
 	}
-	return o.Clone(), nil
+	return c.After.Clone(), nil
 }
 
 // reopen gives the customer the cart of a cancelled order back, unless they
@@ -327,29 +323,6 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 		return nil, notFound("order", id)
 	}
 	return slices.Clone(events), nil
-}
-
-// checkChanges refuses a save that is not the stored version and its events.
-func checkChanges(o orders.Order, version int) error {
-	changes := o.PendingEvents()
-	if o.Version != version+len(changes) {
-		return fmt.Errorf("orderstest: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, len(changes), version)
-	}
-	for i, e := range changes {
-		if e.Seq != version+1+i || e.AggregateID != o.ID {
-			return fmt.Errorf("orderstest: save of order %s: event %s stands where seq %d belongs", o.ID, e.ID, version+1+i)
-		}
-	}
-	return nil
-}
-
-// units sums the order's units by product.
-func units(o orders.Order) map[int64]int {
-	n := map[int64]int{}
-	for _, l := range o.Lines {
-		n[l.ProductID] += l.Quantity
-	}
-	return n
 }
 
 func copyCart(c orders.Cart) orders.Cart {

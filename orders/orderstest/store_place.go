@@ -60,40 +60,39 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 	if _, taken := s.numbers[o.Number]; taken {
 		return orders.Order{}, fmt.Errorf("orderstest: order number %s is taken", o.Number)
 	}
-	if err := o.Validate(); err != nil {
-		return orders.Order{}, err
-	}
-	if err := checkChanges(o, 0); err != nil {
-		return orders.Order{}, err
-	}
-	taken := units(o)
-	reserved, err := s.checkSales(o)
+	c, err := orders.NewChange(orders.Order{}, o)
 	if err != nil {
 		return orders.Order{}, err
 	}
-	for id, n := range taken {
-		if p, ok := s.products[id]; !ok || p.Stock+reserved[id] < n {
-			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, n, id, p.Stock)
-		}
-	}
-	if err := s.countInSales(o); err != nil {
+	reserved, err := s.checkSales(c)
+	if err != nil {
 		return orders.Order{}, err
 	}
-	for id, n := range taken {
+	for id, n := range c.Stock {
+		if p, ok := s.products[id]; !ok || p.Stock+reserved[id]+n < 0 {
+			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, -n, id, p.Stock)
+		}
+	}
+	if err := s.countInSales(c); err != nil {
+		return orders.Order{}, err
+	}
+	for id, n := range c.Stock {
 		p := s.products[id]
-		p.Stock -= n
+		p.Stock += n
 		s.products[id] = p
 	}
-	s.events[o.ID] = slices.Clone(o.PendingEvents())
-	o = o.Clone()
+	s.events[o.ID] = slices.Clone(c.Events)
+	o = c.After
 	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
 	if o.IdempotencyKey != "" {
 		s.keys[[2]string{o.CustomerID, o.IdempotencyKey}] = o.ID
 	}
-	cart.OrderID = o.ID
-	s.carts[cart.ID] = cart
-	if s.open[cart.CustomerID] == cart.ID {
-		delete(s.open, cart.CustomerID)
+	if c.ClosesCart {
+		cart.OrderID = o.ID
+		s.carts[cart.ID] = cart
+		if s.open[cart.CustomerID] == cart.ID {
+			delete(s.open, cart.CustomerID)
+		}
 	}
 	return o.Clone(), nil
 }

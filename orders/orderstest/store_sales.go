@@ -245,38 +245,37 @@ func (s *Store) expire(st event.Stamp, limit int, which func(orders.Reservation)
 
 // checkSales refuses a new order beyond the caps of its sales. It returns how
 // many units of each product are reserved for it.
-func (s *Store) checkSales(o orders.Order) (map[int64]int, error) {
+func (s *Store) checkSales(c orders.Change) (map[int64]int, error) {
 	reserved := map[int64]int{}
-	for _, l := range o.Lines {
+	for _, l := range c.After.Lines {
 		if l.SaleID == "" {
 			continue
 		}
 		f, ok := s.sales.byID[l.SaleID]
-		st := s.state(f, o.CustomerID)
-		if !ok || f.ProductID != l.ProductID || l.Quantity > st.Left() {
-			return nil, fmt.Errorf("orderstest: %d units can't be sold in flash sale %q", l.Quantity, l.SaleID)
+		st := s.state(f, c.After.CustomerID)
+		if n := c.Sales[l.SaleID]; !ok || f.ProductID != l.ProductID || n > st.Left() {
+			return nil, fmt.Errorf("orderstest: %d units can't be sold in flash sale %q", n, l.SaleID)
 		}
-		reserved[l.ProductID] += st.Reserved.Quantity
+		reserved[l.ProductID] = st.Reserved.Quantity
 	}
 	return reserved, nil
 }
 
 // countInSales counts a new order in its sales; their reservations for the
 // customer end.
-func (s *Store) countInSales(o orders.Order) error {
-	for _, l := range o.Lines {
-		if l.SaleID == "" {
-			continue
-		}
-		if r := s.state(s.sales.byID[l.SaleID], o.CustomerID).Reserved; r.ID != "" {
-			if err := s.hold(l.SaleID, -r.Quantity); err != nil {
+func (s *Store) countInSales(c orders.Change) error {
+	for _, id := range c.Reservations {
+		if r := s.state(s.sales.byID[id], c.After.CustomerID).Reserved; r.ID != "" {
+			if err := s.hold(id, -r.Quantity); err != nil {
 				return err
 			}
-			if err := s.saveReservation(r.Use(o.ID, event.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
+			if err := s.saveReservation(r.Use(c.After.ID, c.Stamp())); err != nil {
 				return err
 			}
 		}
-		s.sell(l.SaleID, o.CustomerID, l.Quantity)
+	}
+	for id, n := range c.Sales {
+		s.sell(id, c.After.CustomerID, n)
 	}
 	return nil
 }

@@ -126,9 +126,9 @@ func TestAUsedUpFlashSaleSellsAtTheRegularPrice(t *testing.T) {
 	b := open(t)
 	b.customer("ada")
 	ada := b.signInAs("ada", "correct horse")
-	_, err := b.Orders.CreateFlashSale(t.Context(), orders.FlashSaleParams{
+	_, err := b.Orders.CreateFlashSale(t.Context(), event.System("test"), orders.FlashSaleParams{
 		ProductID: keyboard, Starts: time.Now().Add(-time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 2500, Cap: 1,
-	}, event.System("test"))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		if draft.ProductID, err = productID(r); err == nil {
 			var f orders.FlashSale
-			if f, err = s.Orders.CreateFlashSale(r.Context(), draft, actor(r)); err == nil {
+			if f, err = s.Orders.CreateFlashSale(r.Context(), actor(r), draft); err == nil {
 				return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is planned")
 			}
 		}
