@@ -11,7 +11,8 @@ import (
 // call makes one call of the provider, within CallTimeout and under a lease
 // that is renewed while it lasts. An outcome that nobody knows is
 // OutcomeUnknown. The error is that of the lease: the call was not made then.
-func (s *Service) call(ctx context.Context, o *Order, lease string, do action) (payment.PaymentStatus, payment.Result, error) {
+func (s *Service) call(ctx context.Context, o *Order, lease string,
+	do action) (payment.PaymentStatus, payment.Result, error) {
 	if o.Payment.Work.LeaseUntil.Sub(s.now()) < s.cfg.Lease/2 {
 		renewed, err := s.renew(ctx, o.ID, lease)
 		if err != nil {
@@ -38,7 +39,11 @@ func (s *Service) call(ctx context.Context, o *Order, lease string, do action) (
 		return "", payment.Result{}, fmt.Errorf("orders: %s is not a call of the provider", do)
 	}
 	switch r.Outcome {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeNoEffect, payment.OutcomePending, payment.OutcomeRequiresAction:
+	case payment.OutcomeDone,
+		payment.OutcomeDeclined,
+		payment.OutcomeNoEffect,
+		payment.OutcomePending,
+		payment.OutcomeRequiresAction:
 	default:
 		r.Outcome = payment.OutcomeUnknown
 	}

@@ -7,7 +7,11 @@ import (
 )
 
 // errClosing refuses what would ask the provider, when the service is closing.
-var errClosing = &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the shop is closing down; try again in a minute"}
+var errClosing = &Error{
+	Code:    CodePaymentUncertain,
+	Field:   "payment",
+	Message: "the shop is closing down; try again in a minute",
+}
 
 // Cancel ends a queued order unpaid and puts its units back. An order that
 // may be paid is withdrawn at the provider first; when that gives no answer,
@@ -49,9 +53,17 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 	case err != nil:
 		return o, err
 	case o.Status == StatusCompleted:
-		return o, &Error{Code: CodeTransition, Field: "status", Message: "order " + o.Number + " turned out to be paid; it is completed and can't be cancelled"}
+		return o, &Error{
+			Code:    CodeTransition,
+			Field:   "status",
+			Message: "order " + o.Number + " turned out to be paid; it is completed and can't be cancelled",
+		}
 	case o.Status != StatusCancelled:
-		return o, &Error{Code: CodePaymentUncertain, Field: "payment", Message: "the provider does not say whether order " + o.Number + " is paid; it is looked up again, try later"}
+		return o, &Error{
+			Code:    CodePaymentUncertain,
+			Field:   "payment",
+			Message: "the provider does not say whether order " + o.Number + " is paid; it is looked up again, try later",
+		}
 	}
 	return o, nil
 }

@@ -68,26 +68,33 @@ func (s *Service) AddToCart(ctx context.Context, customerID string, productID in
 	if err := checkQuantity(quantity); err != nil {
 		return CartView{}, err
 	}
-	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product, now time.Time) error {
-		have := 0
-		if i := c.index(productID); i >= 0 {
-			have = c.Items[i].Quantity
-		}
-		return s.set(c, products, productID, have+quantity, now)
-	})
+	return s.changeCart(ctx, customerID, []int64{productID},
+		func(c *Cart, products map[int64]Product, now time.Time) error {
+			have := 0
+			if i := c.index(productID); i >= 0 {
+				have = c.Items[i].Quantity
+			}
+			return s.set(c, products, productID, have+quantity, now)
+		})
 }
 
 // SetCartQuantity makes the cart hold quantity units of a product; 0 takes it
 // out, whatever is wrong with it. Errors are those of AddToCart.
-func (s *Service) SetCartQuantity(ctx context.Context, customerID string, productID int64, quantity int) (CartView, error) {
+func (s *Service) SetCartQuantity(ctx context.Context, customerID string, productID int64,
+	quantity int) (CartView, error) {
 	if quantity != 0 {
 		if err := checkQuantity(quantity); err != nil {
-			return CartView{}, &Error{Code: CodeInvalid, Field: "quantity", Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity)}
+			return CartView{}, &Error{
+				Code:    CodeInvalid,
+				Field:   "quantity",
+				Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity),
+			}
 		}
 	}
-	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product, now time.Time) error {
-		return s.set(c, products, productID, quantity, now)
-	})
+	return s.changeCart(ctx, customerID, []int64{productID},
+		func(c *Cart, products map[int64]Product, now time.Time) error {
+			return s.set(c, products, productID, quantity, now)
+		})
 }
 
 // ClearCart empties the customer's cart.
@@ -98,20 +105,26 @@ func (s *Service) ClearCart(ctx context.Context, customerID string) (CartView, e
 	})
 }
 
-func (s *Service) changeCart(ctx context.Context, customerID string, productIDs []int64, change func(*Cart, map[int64]Product, time.Time) error) (CartView, error) {
+func (s *Service) changeCart(ctx context.Context, customerID string, productIDs []int64,
+	change func(*Cart, map[int64]Product, time.Time) error) (CartView, error) {
 	if customerID == "" {
-		return CartView{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a cart belongs to a customer; the id is empty"}
+		return CartView{}, &Error{
+			Code:    CodeInvalid,
+			Field:   "customer",
+			Message: "a cart belongs to a customer; the id is empty",
+		}
 	}
 	var found map[int64]Product
 	now := s.now()
-	c, err := s.store.UpdateCart(ctx, customerID, s.cfg.NewID(), productIDs, func(c *Cart, products map[int64]Product) error {
-		found = products
-		if err := change(c, products, now); err != nil {
-			return err
-		}
-		c.UpdatedAt = now
-		return nil
-	})
+	c, err := s.store.UpdateCart(ctx, customerID, s.cfg.NewID(), productIDs,
+		func(c *Cart, products map[int64]Product) error {
+			found = products
+			if err := change(c, products, now); err != nil {
+				return err
+			}
+			c.UpdatedAt = now
+			return nil
+		})
 	if err != nil {
 		return CartView{}, err
 	}
@@ -132,7 +145,12 @@ func (s *Service) set(c *Cart, products map[int64]Product, productID int64, quan
 	}
 	p, ok := products[productID]
 	if !ok {
-		return &Error{Code: CodeNotFound, Field: "product_id", Message: fmt.Sprintf("there is no product %d", productID), ProductID: productID}
+		return &Error{
+			Code:      CodeNotFound,
+			Field:     "product_id",
+			Message:   fmt.Sprintf("there is no product %d", productID),
+			ProductID: productID,
+		}
 	}
 	if quantity == 0 {
 		return nil
@@ -144,7 +162,11 @@ func (s *Service) set(c *Cart, products map[int64]Product, productID int64, quan
 		return err
 	}
 	if i < 0 && len(c.Items) >= maxCartItems {
-		return &Error{Code: CodeInvalid, Field: "cart", Message: fmt.Sprintf("the cart holds %d different products; that is the most", maxCartItems)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "cart",
+			Message: fmt.Sprintf("the cart holds %d different products; that is the most", maxCartItems),
+		}
 	}
 	if i >= 0 && quantity <= c.Items[i].Quantity {
 		c.Items[i].Quantity = quantity

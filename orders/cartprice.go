@@ -37,7 +37,8 @@ func (s *Service) price(c Cart, products map[int64]Product, at time.Time) cartPr
 			continue
 		case !first && p.Currency != cp.currency:
 			cp.problems[i] = &Error{Code: CodeCurrencyMismatch, Field: "currency", ProductID: p.ID,
-				Message: fmt.Sprintf("%s is priced in %s, the cart in %s; order it by itself", p.Name, p.Currency, cp.currency)}
+				Message: fmt.Sprintf("%s is priced in %s, the cart in %s; order it by itself", p.Name, p.Currency,
+					cp.currency)}
 			continue
 		}
 		parts := p.split(it.Quantity, at)
@@ -99,7 +100,8 @@ func (p Product) split(quantity int, at time.Time) []Item {
 // notSoldIn refuses a product in a currency that the shop does not sell in.
 func notSoldIn(p Product, currencies []money.Currency) *Error {
 	return &Error{Code: CodeCurrencyMismatch, Field: "currency", ProductID: p.ID,
-		Message: fmt.Sprintf("%s is priced in %q; this shop sells in %s", p.Name, string(p.Currency), currencyList(currencies))}
+		Message: fmt.Sprintf("%s is priced in %q; this shop sells in %s", p.Name, string(p.Currency),
+			currencyList(currencies))}
 }
 
 // problemOf is err as a refusal about the product.
@@ -119,13 +121,25 @@ func problemOf(err error, productID int64) *Error {
 // view shows a cart, priced.
 func (s *Service) view(c Cart, products map[int64]Product, at time.Time) CartView {
 	cp := s.price(c, products, at)
-	v := CartView{Cart: c, Currency: cp.currency, Total: cp.total, Problem: cp.problem, Items: make([]CartViewItem, len(c.Items))}
+	v := CartView{
+		Cart:     c,
+		Currency: cp.currency,
+		Total:    cp.total,
+		Problem:  cp.problem,
+		Items:    make([]CartViewItem, len(c.Items)),
+	}
 	for i, it := range c.Items {
 		p, ok := products[it.ProductID]
 		if p.ID = it.ProductID; !ok {
 			p.Name = fmt.Sprintf("Product %d", it.ProductID)
 		}
-		v.Items[i] = CartViewItem{Product: p, Quantity: it.Quantity, UnitList: p.Price, Available: p.AvailableAt(at), Problem: cp.problems[i]}
+		v.Items[i] = CartViewItem{
+			Product:   p,
+			Quantity:  it.Quantity,
+			UnitList:  p.Price,
+			Available: p.AvailableAt(at),
+			Problem:   cp.problems[i],
+		}
 		var short *Error
 		if err := p.checkAvailable(it.Quantity, at); v.Items[i].Problem == nil && errors.As(err, &short) {
 			v.Items[i].Problem = short

@@ -36,7 +36,9 @@ func TestACartWithAProblemIsShownWithAWayOut(t *testing.T) {
 			c.change(s)
 			v, err := s.Cart(t.Context(), "ann")
 			must(t, err)
-			s.expect("shown", []any{len(v.Items), orders.CodeOf(v.Items[0].Problem), v.Items[1].Problem == nil, v.Orderable()}, []any{2, c.code, true, false})
+			s.expect("shown",
+				[]any{len(v.Items), orders.CodeOf(v.Items[0].Problem), v.Items[1].Problem == nil, v.Orderable()},
+				[]any{2, c.code, true, false})
 			if v.Items[0].Problem.ProductID != s.mouse.ID || v.Items[0].Problem.Message == "" {
 				t.Errorf("problem: %+v", v.Items[0].Problem)
 			}
@@ -57,7 +59,8 @@ func TestACartWithAProblemIsShownWithAWayOut(t *testing.T) {
 // spoil saves the product past the checks of the service.
 func (s *shop) spoil(change func(*orders.Product)) {
 	s.t.Helper()
-	_, err := s.store.SaveProduct(s.t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { change(p); return nil })
+	_, err := s.store.SaveProduct(s.t.Context(), s.mouse.ID, event.Stamp{},
+		func(p *orders.Product) error { change(p); return nil })
 	must(s.t, err)
 }
 
@@ -106,6 +109,7 @@ func TestTheLimitOfTheStock(t *testing.T) {
 	_, err = s.Checkout(t.Context(), cash())
 	must(t, err)
 	s.reprice(func(p *orders.Product) { p.Name = "Renamed" })
-	_, err = s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error { p.Stock++; return nil })
+	_, err = s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+		func(p *orders.Product) error { p.Stock++; return nil })
 	refusedFor(t, err, orders.CodeInvalid, "stock")
 }

@@ -23,7 +23,8 @@ func (s *Service) Product(ctx context.Context, id int64) (Product, error) {
 // actor. A stamp without an instant means now.
 //
 // A product keeps its currency: a price in another one is another price.
-func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp, change func(*Product) error) (Product, error) {
+func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp,
+	change func(*Product) error) (Product, error) {
 	if by.At = instant(by.At); by.At.IsZero() {
 		by.At = s.now()
 	}
@@ -36,11 +37,16 @@ func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp, cha
 			return err
 		}
 		if p.ID != was.ID {
-			return &Error{Code: CodeInvalid, Field: "id", Message: fmt.Sprintf("product %d can't become product %d", was.ID, p.ID)}
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "id",
+				Message: fmt.Sprintf("product %d can't become product %d", was.ID, p.ID),
+			}
 		}
 		if was.Currency != "" && p.Currency != was.Currency {
 			return &Error{Code: CodeCurrencyMismatch, Field: "currency", ProductID: p.ID,
-				Message: fmt.Sprintf("%s is priced in %s and keeps that currency; create another product for %q", p.Name, was.Currency, string(p.Currency))}
+				Message: fmt.Sprintf("%s is priced in %s and keeps that currency; create another product for %q",
+					p.Name, was.Currency, string(p.Currency))}
 		}
 		if p.ID == 0 && !slices.Contains(s.cfg.Currencies, p.Currency) {
 			return notSoldIn(*p, s.cfg.Currencies)

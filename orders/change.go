@@ -50,7 +50,8 @@ func NewChange(before, after Order) (Change, error) {
 	}
 	for i, e := range after.changes {
 		if e.Seq != before.Version+1+i || e.AggregateID != after.ID {
-			return Change{}, fmt.Errorf("orders: event %s of order %s stands where number %d belongs", e.ID, after.ID, before.Version+1+i)
+			return Change{}, fmt.Errorf("orders: event %s of order %s stands where number %d belongs", e.ID, after.ID,
+				before.Version+1+i)
 		}
 	}
 	c := Change{Before: before, After: after.Clone(), Events: after.changes}

@@ -52,7 +52,8 @@ func (s *Service) chargeNow(ctx context.Context, o Order, lease string) (Order, 
 	case <-wait.C:
 		return s.queue(ctx, o, "", "no answer within "+s.cfg.PaymentWait.String()), nil
 	case <-ctx.Done():
-		return o, fmt.Errorf("orders: checkout: order %s is placed, its charge goes on: %w", o.Number, ctx.Err())
+		return o, fmt.Errorf("orders: checkout: order %s is placed, and its charge is still running: %w", o.Number,
+			ctx.Err())
 	}
 }
 
@@ -105,7 +106,8 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, pa
 
 // withdraw ends an order unpaid, after the provider has said that it never
 // will be captured; why says for what reason.
-func (s *Service) withdraw(ctx context.Context, o Order, lease string, by event.Stamp, why string) (Order, payment.Outcome, error) {
+func (s *Service) withdraw(ctx context.Context, o Order, lease string, by event.Stamp,
+	why string) (Order, payment.Outcome, error) {
 	return s.execute(ctx, &execution{order: o, lease: lease, withdrawing: true, by: by, why: why})
 }
 
@@ -166,7 +168,7 @@ func (s *Service) send(ctx context.Context, x *execution, next action) error {
 	return nil
 }
 
-// ending is the change that ends the attempt, nil while it goes on.
+// ending is the change that ends the attempt, nil while there is more to do.
 func (s *Service) ending(ctx context.Context, x *execution, d decision) func(*Order) error {
 	switch d.next {
 	case actComplete:
@@ -204,7 +206,7 @@ func (o *Order) endUnpaid(x *execution) error {
 func (s *Service) recordAttempt(ctx context.Context, o *Order, x *execution, d decision) error {
 	r := ChargeResult{
 		Outcome: x.result.Outcome, Code: x.result.Code, Message: x.result.Message,
-		MayBeCaptured: d.mayBeCaptured, NewKey: d.newKey, GaveUp: d.next == actReview,
+		MayBeCaptured: d.mayBeCaptured, NewKey: d.newKey, NeedsReview: d.next == actReview,
 	}
 	if r.Outcome == payment.OutcomeDone {
 		// A state was read that settles nothing.
@@ -213,7 +215,7 @@ func (s *Service) recordAttempt(ctx context.Context, o *Order, x *execution, d d
 		}
 		r.Message = d.why
 	}
-	if !r.GaveUp {
+	if !r.NeedsReview {
 		r.NextAt = s.now().Add(s.cfg.Jitter(backoff(r.Outcome, o.Payment.Work.Attempts)))
 	}
 	st := s.worker(ctx)

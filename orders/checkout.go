@@ -14,14 +14,14 @@ import (
 type CheckoutRequest struct {
 	Customer       event.Actor // who buys; the ID is required
 	CartID         string      // empty: the customer's open cart
-	IdempotencyKey string      // empty: none; at most 200 letters, unique per customer
+	IdempotencyKey string      // empty: none; at most 200 characters, unique per customer
 	// Total is what the buyer was shown for the whole cart. When it has risen
 	// since, or is in another currency, nothing is ordered (CodePriceChanged); a
 	// lower one is charged as it is now. The zero value: they were shown nothing.
 	Total    money.Money
 	Method   payment.Method // payment.Cash or one of Config.ProviderMethods
 	Token    string         // for a card: the payment method at the provider, never a card number; none for cash
-	Source   string         // "web", "api", ...; at most 40 letters
+	Source   string         // "web", "api", ...; at most 40 characters
 	Priority int            // when it is queued: see Payment.Priority
 }
 
@@ -34,24 +34,36 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 		return err
 	}
 	if r.Method == payment.Card && r.Token == "" {
-		return &Error{Code: CodeInvalid, Field: "token", Message: "it is empty; a card payment names a payment method of the provider"}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "token",
+			Message: "it is empty; a card payment names a payment method of the provider",
+		}
 	}
 	if r.Total != (money.Money{}) {
 		if err := checkCurrency("currency", r.Total.Currency()); err != nil {
 			return err
 		}
 		if r.Total.Sign() < 0 {
-			return &Error{Code: CodeInvalid, Field: "total", Message: fmt.Sprintf("%s is negative; it is what the buyer was shown", r.Total)}
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "total",
+				Message: fmt.Sprintf("%s is negative; it is what the buyer was shown", r.Total),
+			}
 		}
 	}
 	if r.Priority < 0 || r.Priority > MaxPriority {
-		return &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "priority",
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority),
+		}
 	}
 	for _, f := range []struct {
 		name, value string
-		most        int
+		limit       int
 	}{{"cart_id", r.CartID, 64}, {"idempotency_key", r.IdempotencyKey, 200}, {"token", r.Token, 200}, {"source", r.Source, 40}} {
-		if err := checkText(f.name, f.value, f.most); err != nil {
+		if err := checkText(f.name, f.value, f.limit); err != nil {
 			return err
 		}
 	}
@@ -72,7 +84,7 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 // CodeCartEmpty, CodePriceChanged (the buyer was shown less), CodeCurrencyMismatch,
 // CodeOutOfStock and ErrNotFound; nothing is saved then.
 //
-// When ctx ends first, the order stands and its charge goes on.
+// When ctx ends first, the order stands and its charge is not canceled.
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
 	start := s.cfg.Now()
 	if err := r.validate(s.cfg.ProviderMethods); err != nil {
@@ -116,10 +128,22 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
 	st := s.stamp(ctx, r.Customer)
-	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.Source},
+	return s.store.Place(
+		ctx,
+		PlaceRequest{
+			CustomerID:     r.Customer.ID,
+			CartID:         r.CartID,
+			IdempotencyKey: r.IdempotencyKey,
+			At:             st.At,
+			From:           st.Source,
+		},
 		func(p Placement) (*Order, error) {
 			if len(p.Cart.Items) == 0 {
-				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}
+				return nil, &Error{
+					Code:    CodeCartEmpty,
+					Field:   "cart",
+					Message: "the cart is empty; put something in it first",
+				}
 			}
 			cart := s.price(p.Cart, p.Products, st.At)
 			if err := cart.err(); err != nil {
@@ -154,7 +178,8 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			}
 			o.Lease(lease, st.At.Add(s.cfg.Lease))
 			return o, nil
-		})
+		},
+	)
 }
 
 // checkConsent refuses to charge more than the buyer was shown.
@@ -164,7 +189,8 @@ func (r CheckoutRequest) checkConsent(total int64, c money.Currency) error {
 	}
 	now := money.New(total, c)
 	return &Error{Code: CodePriceChanged, Field: "total", OldTotal: r.Total, NewTotal: now,
-		Message: fmt.Sprintf("the total was %s and is now %s; nothing was ordered, look at the cart and order again", r.Total, now)}
+		Message: fmt.Sprintf("the total was %s and is now %s; nothing was ordered, look at the cart and order again",
+			r.Total, now)}
 }
 
 // again answers a checkout whose order is there already.
@@ -172,7 +198,8 @@ func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order,
 	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
 		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method != payment.Cash && r.Token != o.Payment.Token) {
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
-			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
+			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order",
+				quoted(r.IdempotencyKey), o.Number)}
 	}
 	o, err := s.awaitCharge(ctx, o)
 	if err != nil {
@@ -181,9 +208,9 @@ func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order,
 	return o, declined(o)
 }
 
-// awaitCharge waits for the charge of an order that another checkout placed, up
-// to PaymentWait: for one of this process until it is told, for one that has not
-// begun yet, or is another process's, by looking again.
+// awaitCharge waits up to PaymentWait for the charge of an order that another
+// checkout placed: for one of this process by its channel, for one that has not
+// begun yet, or is another process's, by polling.
 func (s *Service) awaitCharge(ctx context.Context, o Order) (Order, error) {
 	wait := time.NewTimer(s.cfg.PaymentWait)
 	defer wait.Stop()

@@ -34,7 +34,7 @@ type Config struct {
 	// Pricing is what is added to list prices. Default: nothing.
 	Pricing Rules
 	// PaymentWait is how long Checkout waits for the provider before it answers
-	// queued; the attempt in flight goes on. More than 0; default 2 s.
+	// queued; the attempt in flight is not canceled. More than 0; default 2 s.
 	PaymentWait time.Duration
 	// CallTimeout ends one call of the provider. More than 0, at most 80 s, which
 	// is what Stripe allows itself; default 10 s.
@@ -76,28 +76,8 @@ const (
 // Validate reports the first field that is wrong, after defaults.
 func (c Config) Validate() error {
 	c = c.withDefaults()
-	bad := func(field, message string) error {
-		return &Error{Code: CodeInvalid, Field: "Config." + field, Message: message}
-	}
-	switch {
-	case c.Store == nil:
-		return bad("Store", "it is nil; ordersdb and orderstest have one")
-	case c.Gateway == nil:
-		return bad("Gateway", "it is nil; card payments need one")
-	case c.PaymentWait <= 0:
-		return bad("PaymentWait", fmt.Sprintf("%s is not more than 0", c.PaymentWait))
-	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
-		return bad("CallTimeout", fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout))
-	case c.Lease < minLease || c.Lease > maxLease:
-		return bad("Lease", fmt.Sprintf("%s is out of range; %s to %s", c.Lease, minLease, maxLease))
-	case c.QueueLimit <= 0:
-		return bad("QueueLimit", fmt.Sprintf("%s is not more than 0", c.QueueLimit))
-	case c.GiveUpAfter < c.QueueLimit:
-		return bad("GiveUpAfter", fmt.Sprintf("%s is less than QueueLimit, %s", c.GiveUpAfter, c.QueueLimit))
-	case c.ReservationTime <= 0 || c.ReservationTime > 24*time.Hour:
-		return bad("ReservationTime", fmt.Sprintf("%s is out of range; more than 0, at most 24h", c.ReservationTime))
-	case c.Parallel < 1:
-		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
+	if err := c.checkParts(); err != nil {
+		return err
 	}
 	if err := checkCurrency("Config.Currency", c.Currency); err != nil {
 		return err
@@ -108,13 +88,44 @@ func (c Config) Validate() error {
 		}
 	}
 	if !slices.Contains(c.Currencies, c.Currency) {
-		return bad("Currencies", fmt.Sprintf("%s are without Currency, %s", currencyList(c.Currencies), c.Currency))
+		return badConfig("Currencies",
+			fmt.Sprintf("%s are without Currency, %s", currencyList(c.Currencies), c.Currency))
 	}
 	if err := checkProviderMethods(c.ProviderMethods); err != nil {
 		return fmt.Errorf("Config: %w", err)
 	}
 	if err := c.Pricing.Validate(); err != nil {
 		return fmt.Errorf("Config.Pricing: %w", err)
+	}
+	return nil
+}
+
+func badConfig(field, message string) error {
+	return &Error{Code: CodeInvalid, Field: "Config." + field, Message: message}
+}
+
+// checkParts checks what is not about money.
+func (c Config) checkParts() error {
+	switch bad := badConfig; {
+	case c.Store == nil:
+		return bad("Store", "it is nil; ordersdb and orderstest have one")
+	case c.Gateway == nil:
+		return bad("Gateway", "it is nil; card payments need one")
+	case c.PaymentWait <= 0:
+		return bad("PaymentWait", fmt.Sprintf("%s is not more than 0", c.PaymentWait))
+	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
+		return bad("CallTimeout",
+			fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout))
+	case c.Lease < minLease || c.Lease > maxLease:
+		return bad("Lease", fmt.Sprintf("%s is out of range; %s to %s", c.Lease, minLease, maxLease))
+	case c.QueueLimit <= 0:
+		return bad("QueueLimit", fmt.Sprintf("%s is not more than 0", c.QueueLimit))
+	case c.GiveUpAfter < c.QueueLimit:
+		return bad("GiveUpAfter", fmt.Sprintf("%s is less than QueueLimit, %s", c.GiveUpAfter, c.QueueLimit))
+	case c.ReservationTime <= 0 || c.ReservationTime > 24*time.Hour:
+		return bad("ReservationTime", fmt.Sprintf("%s is out of range; more than 0, at most 24h", c.ReservationTime))
+	case c.Parallel < 1:
+		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 // reprice changes the product as staff do.
 func (s *shop) reprice(change func(*orders.Product)) {
 	s.t.Helper()
-	_, err := s.SaveProduct(s.t.Context(), s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error { change(p); return nil })
+	_, err := s.SaveProduct(s.t.Context(), s.mouse.ID, event.Stamp{By: staff},
+		func(p *orders.Product) error { change(p); return nil })
 	must(s.t, err)
 }
 
@@ -55,7 +56,8 @@ func TestNobodyIsChargedMoreThanTheyWereShown(t *testing.T) {
 			if !errors.As(err, &changed) || changed.Code != orders.CodePriceChanged || changed.Field != "total" {
 				t.Fatalf("order %+v, error %v", o, err)
 			}
-			s.expect("old and new", []any{changed.OldTotal, changed.NewTotal}, []any{money.New(2000, "USD"), money.New(c.now, "USD")})
+			s.expect("old and new", []any{changed.OldTotal, changed.NewTotal},
+				[]any{money.New(2000, "USD"), money.New(c.now, "USD")})
 			s.expect("charges and stock", []any{len(s.gateway.Charges()), s.stock()}, "[0 10]")
 			// The same key, with the new total, orders the same cart.
 			r.Total = changed.NewTotal
@@ -141,10 +143,16 @@ func TestAProductSellsInItsOwnCurrencyOnly(t *testing.T) {
 		v, err := s.AddToCart(t.Context(), customer, p.ID, 2)
 		must(t, err)
 		s.expect("cart", []any{v.Total, v.Currency}, []any{2 * p.Price, p.Currency})
-		o, err := s.Checkout(t.Context(), orders.CheckoutRequest{Customer: event.Actor{ID: customer}, Method: payment.Card, Token: "pm_x", Total: money.New(v.Total, v.Currency)})
+		o, err := s.Checkout(t.Context(), orders.CheckoutRequest{
+			Customer: event.Actor{ID: customer},
+			Method:   payment.Card,
+			Token:    "pm_x",
+			Total:    money.New(v.Total, v.Currency),
+		})
 		must(t, err)
 		charged := s.gateway.Charges()[len(s.gateway.Charges())-1]
-		s.expect("order and charge", []any{o.Currency, charged.Amount, charged.Currency}, []any{p.Currency, 2 * p.Price, p.Currency})
+		s.expect("order and charge", []any{o.Currency, charged.Amount, charged.Currency},
+			[]any{p.Currency, 2 * p.Price, p.Currency})
 	}
 	s.fill(1)
 	_, err := s.AddToCart(t.Context(), "ann", tea.ID, 1)
@@ -152,7 +160,8 @@ func TestAProductSellsInItsOwnCurrencyOnly(t *testing.T) {
 	v, err := s.Cart(t.Context(), "ann")
 	must(t, err)
 	s.expect("a refused add changes nothing", []any{len(v.Items), v.Total}, "[1 1000]")
-	_, err = s.SaveProduct(t.Context(), tea.ID, event.Stamp{By: staff}, func(p *orders.Product) error { p.Currency = "KWD"; return nil })
+	_, err = s.SaveProduct(t.Context(), tea.ID, event.Stamp{By: staff},
+		func(p *orders.Product) error { p.Currency = "KWD"; return nil })
 	refusedFor(t, err, orders.CodeCurrencyMismatch, "currency", "Tea", "JPY")
 	_, err = s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
 		p.Name, p.Currency = "Cake", "EUR"
@@ -172,7 +181,8 @@ func TestAChangedCurrencySellsNothingAtTheOldNumbers(t *testing.T) {
 	refusedFor(t, err, orders.CodeCurrencyMismatch, "currency", "Mouse", "USD", "JPY")
 	v, err := yen.Cart(t.Context(), "ann")
 	must(t, err)
-	s.expect("the cart is shown", []any{v.Orderable(), v.Total, orders.CodeOf(v.Items[0].Problem)}, []any{false, 0, orders.CodeCurrencyMismatch})
+	s.expect("the cart is shown", []any{v.Orderable(), v.Total, orders.CodeOf(v.Items[0].Problem)},
+		[]any{false, 0, orders.CodeCurrencyMismatch})
 	_, err = yen.Checkout(t.Context(), cash())
 	s.expect("checkout", orders.CodeOf(err), orders.CodeCurrencyMismatch)
 	_, err = yen.CreateFlashSale(t.Context(), staff, orders.FlashSaleParams{
@@ -184,6 +194,7 @@ func TestAChangedCurrencySellsNothingAtTheOldNumbers(t *testing.T) {
 	_, err = yen.SetCartQuantity(t.Context(), "ann", s.mouse.ID, 0)
 	must(t, err)
 	s.expect("charges and stock", []any{len(s.gateway.Charges()), s.stock()}, "[0 10]")
-	_, err = yen.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error { p.Name = "Old mouse"; return nil })
+	_, err = yen.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+		func(p *orders.Product) error { p.Name = "Old mouse"; return nil })
 	must(t, err)
 }

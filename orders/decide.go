@@ -59,10 +59,13 @@ type when struct {
 var (
 	whenWithdrawing = when{"withdrawing", func(f facts) bool { return f.withdrawing }}
 	whenNotCreated  = when{"nothing was created", func(f facts) bool { return !f.created }}
-	whenDoneNothing = when{"withdrawing, nothing was created", func(f facts) bool { return f.withdrawing && !f.created }}
-	whenUnanswered  = when{"a confirm is unanswered", func(f facts) bool { return f.unanswered }}
-	whenFirst       = when{"the first confirm", func(f facts) bool { return f.first }}
-	whenOther       = when{"", func(facts) bool { return true }}
+	whenDoneNothing = when{
+		"withdrawing, nothing was created",
+		func(f facts) bool { return f.withdrawing && !f.created },
+	}
+	whenUnanswered = when{"a confirm is unanswered", func(f facts) bool { return f.unanswered }}
+	whenFirst      = when{"the first confirm", func(f facts) bool { return f.first }}
+	whenOther      = when{"", func(facts) bool { return true }}
 )
 
 // anyAnswer stands in a rule for all answers that no rule above names.
@@ -116,20 +119,71 @@ var rules = []struct {
 	{last: "", answer: answerNone, when: whenOther, next: actConfirm, why: "no confirm is unanswered"},
 	{last: actCreate, answer: answerDone, when: whenOther, next: actConfirm, why: "the payment object exists"},
 	{last: actCreate, answer: answerDeclined, when: whenOther, next: actDecline, why: "the provider declined it"},
-	{last: actCreate, answer: anyAnswer, when: whenOther, next: actWait, unpaid: true, why: "without a payment object nothing can be captured"},
-	{last: actLookUp, answer: answerCaptured, when: whenOther, next: actComplete, why: "the provider shows it captured"},
-	{last: actLookUp, answer: answerCanceled, when: whenWithdrawing, next: actEnd, why: "the provider shows it canceled"},
-	{last: actLookUp, answer: answerCanceled, when: whenOther, next: actDecline, why: "the provider canceled the payment"},
-	{last: actLookUp, answer: answerOpen, when: whenWithdrawing, next: actWait, newKey: true, why: "neither captured nor canceled"},
+	{
+		last:   actCreate,
+		answer: anyAnswer,
+		when:   whenOther,
+		next:   actWait,
+		unpaid: true,
+		why:    "without a payment object nothing can be captured",
+	},
+	{
+		last:   actLookUp,
+		answer: answerCaptured,
+		when:   whenOther,
+		next:   actComplete,
+		why:    "the provider shows it captured",
+	},
+	{
+		last:   actLookUp,
+		answer: answerCanceled,
+		when:   whenWithdrawing,
+		next:   actEnd,
+		why:    "the provider shows it canceled",
+	},
+	{
+		last:   actLookUp,
+		answer: answerCanceled,
+		when:   whenOther,
+		next:   actDecline,
+		why:    "the provider canceled the payment",
+	},
+	{
+		last:   actLookUp,
+		answer: answerOpen,
+		when:   whenWithdrawing,
+		next:   actWait,
+		newKey: true,
+		why:    "neither captured nor canceled",
+	},
 	{last: actLookUp, answer: answerOpen, when: whenOther, next: actConfirm, why: "not captured, and still can be"},
 	{last: actLookUp, answer: anyAnswer, when: whenOther, next: actWait, why: "its state is not known"},
 	{last: actConfirm, answer: answerDone, when: whenOther, next: actComplete, why: "captured"},
 	{last: actConfirm, answer: answerDeclined, when: whenFirst, next: actDecline, why: "the provider declined it"},
-	{last: actConfirm, answer: answerDeclined, when: whenOther, next: actCancel, why: "an earlier confirm may still arrive"},
-	{last: actConfirm, answer: answerNoEffect, when: whenOther, next: actWait, unpaid: true, why: "the confirm had no effect"},
+	{
+		last:   actConfirm,
+		answer: answerDeclined,
+		when:   whenOther,
+		next:   actCancel,
+		why:    "an earlier confirm may still arrive",
+	},
+	{
+		last:   actConfirm,
+		answer: answerNoEffect,
+		when:   whenOther,
+		next:   actWait,
+		unpaid: true,
+		why:    "the confirm had no effect",
+	},
 	{last: actConfirm, answer: anyAnswer, when: whenOther, next: actWait, why: "the confirm may have captured it"},
 	{last: actCancel, answer: answerCanceled, when: whenOther, next: actEnd, why: "the provider never will capture it"},
-	{last: actCancel, answer: answerCaptured, when: whenOther, next: actLookUp, why: "the provider says it is captured"},
+	{
+		last:   actCancel,
+		answer: answerCaptured,
+		when:   whenOther,
+		next:   actLookUp,
+		why:    "the provider says it is captured",
+	},
 	{last: actCancel, answer: anyAnswer, when: whenOther, next: actWait, why: "its state is not known"},
 }
 
@@ -153,7 +207,8 @@ func decide(f facts) decision {
 		switch {
 		case d.next == actComplete && f.result.Amount != 0 && f.result.Amount != f.amount:
 			d.next, d.mayBeCaptured = actReview, true
-			d.why = fmt.Sprintf("the provider says %d minor units were captured, the order is for %d", f.result.Amount, f.amount)
+			d.why = fmt.Sprintf("the provider says %d minor units were captured, the order is for %d", f.result.Amount,
+				f.amount)
 		case d.next == actWait:
 			d.mayBeCaptured, d.newKey = !r.unpaid, r.newKey || f.result.Replayed
 			if f.overdue {

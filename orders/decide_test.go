@@ -11,7 +11,16 @@ import (
 // eachFacts calls f with every combination of what decide looks at.
 func eachFacts(f func(name string, x facts)) {
 	bools := []bool{false, true}
-	answers := []answer{answerNone, answerDone, answerDeclined, answerNoEffect, answerCaptured, answerOpen, answerCanceled, answerUnclear}
+	answers := []answer{
+		answerNone,
+		answerDone,
+		answerDeclined,
+		answerNoEffect,
+		answerCaptured,
+		answerOpen,
+		answerCanceled,
+		answerUnclear,
+	}
 	for _, last := range []action{"", actCreate, actConfirm, actLookUp, actCancel} {
 		for _, a := range answers {
 			if (last == "") != (a == answerNone) {
@@ -19,7 +28,16 @@ func eachFacts(f func(name string, x facts)) {
 			}
 			for n := range 64 {
 				bit := func(i int) bool { return bools[n>>i&1] }
-				x := facts{last: last, answer: a, created: bit(0), unanswered: bit(1), first: bit(2), withdrawing: bit(3), overdue: bit(4), amount: 1000}
+				x := facts{
+					last:        last,
+					answer:      a,
+					created:     bit(0),
+					unanswered:  bit(1),
+					first:       bit(2),
+					withdrawing: bit(3),
+					overdue:     bit(4),
+					amount:      1000,
+				}
 				if x.result.Amount = 1000; bit(5) {
 					x.result.Amount = 999
 				}
@@ -50,11 +68,13 @@ func TestDecideKeepsItsPromises(t *testing.T) {
 			if x.unanswered && x.last == "" && x.created {
 				bad("a confirm is unanswered")
 			}
-			if x.last != "" && (x.last != actCreate || x.answer != answerDone) && (x.last != actLookUp || x.answer != answerOpen) {
+			if x.last != "" && (x.last != actCreate || x.answer != answerDone) &&
+				(x.last != actLookUp || x.answer != answerOpen) {
 				bad("it may be captured already")
 			}
 		case actComplete:
-			if x.answer != answerCaptured && x.answer != answerDone || x.last == actCancel || x.result.Amount != x.amount {
+			if x.answer != answerCaptured && x.answer != answerDone || x.last == actCancel ||
+				x.result.Amount != x.amount {
 				bad("the provider does not show it captured")
 			}
 		case actDecline:
@@ -72,7 +92,8 @@ func TestDecideKeepsItsPromises(t *testing.T) {
 			if x.overdue && d.next == actWait {
 				bad("it is overdue")
 			}
-			if !d.mayBeCaptured && (x.last == actLookUp || x.last == actCancel || x.last == actConfirm && x.answer != answerNoEffect) {
+			if !d.mayBeCaptured &&
+				(x.last == actLookUp || x.last == actCancel || x.last == actConfirm && x.answer != answerNoEffect) {
 				bad("it is called certainly not captured")
 			}
 		case actLookUp, actCancel:

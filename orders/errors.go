@@ -34,7 +34,7 @@ const (
 	CodeLeaseLost           Code = "LEASE_LOST"           // another worker has taken over
 )
 
-// Error is a refusal with a stable code. Message is a sentence for a person
+// Error is a refusal with a stable code. Message is for people
 // and names the thing and what is allowed.
 type Error struct {
 	Code      Code

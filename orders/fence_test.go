@@ -36,7 +36,8 @@ func (g *scripted) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, 
 	return g.ChargeGateway.ConfirmPayment(ctx, r, reference)
 }
 
-func (g *scripted) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) (payment.PaymentStatus, payment.Result) {
+func (g *scripted) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	reference string) (payment.PaymentStatus, payment.Result) {
 	if g.before != nil {
 		g.before(r)
 	}
@@ -50,10 +51,15 @@ func TestALateWorkerHidesNothing(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		wake := make(chan struct{})
-		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", CallTimeout: time.Second, Gateway: &scripted{ChargeGateway: s.gateway, create: func(payment.ChargeRequest) payment.Result {
-			<-wake
-			return payment.Result{Outcome: payment.OutcomeUnknown}
-		}}})
+		paused, err := orders.New(orders.Config{
+			Store:       s.store,
+			Currency:    "USD",
+			CallTimeout: time.Second,
+			Gateway: &scripted{ChargeGateway: s.gateway, create: func(payment.ChargeRequest) payment.Result {
+				<-wake
+				return payment.Result{Outcome: payment.OutcomeUnknown}
+			}},
+		})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -77,13 +83,20 @@ func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
 		s.fill(3)
 		confirms := 0
 		var late func()
-		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, confirm: func(r payment.ChargeRequest, ref string) payment.Result {
-			if confirms++; confirms == 1 {
-				late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
-				return payment.Result{Outcome: payment.OutcomeUnknown}
-			}
-			return payment.Result{Outcome: payment.OutcomeDeclined, Code: "card_declined"}
-		}}})
+		svc, err := orders.New(orders.Config{
+			Store:    s.store,
+			Currency: "USD",
+			Gateway: &scripted{
+				ChargeGateway: s.gateway,
+				confirm: func(r payment.ChargeRequest, ref string) payment.Result {
+					if confirms++; confirms == 1 {
+						late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
+						return payment.Result{Outcome: payment.OutcomeUnknown}
+					}
+					return payment.Result{Outcome: payment.OutcomeDeclined, Code: "card_declined"}
+				},
+			},
+		})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -91,7 +104,8 @@ func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
 		_, err = svc.ChargeDue(t.Context(), 1)
 		must(t, err)
 		o = s.order(o.ID)
-		s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.DeclineCode}, "[cancelled declined card_declined]")
+		s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.DeclineCode},
+			"[cancelled declined card_declined]")
 		late()
 		s.expect("charges", len(s.gateway.Charges()), 0)
 	})
@@ -116,14 +130,20 @@ func TestACallIsMadeUnderALeaseThatOutlastsIt(t *testing.T) {
 				}
 			}
 		}
-		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", CallTimeout: 40 * time.Second, PaymentWait: time.Minute, Gateway: &scripted{
-			ChargeGateway: s.gateway,
-			create: func(r payment.ChargeRequest) payment.Result {
-				slow(r)
-				return s.gateway.CreatePayment(t.Context(), r)
+		svc, err := orders.New(orders.Config{
+			Store:       s.store,
+			Currency:    "USD",
+			CallTimeout: 40 * time.Second,
+			PaymentWait: time.Minute,
+			Gateway: &scripted{
+				ChargeGateway: s.gateway,
+				create: func(r payment.ChargeRequest) payment.Result {
+					slow(r)
+					return s.gateway.CreatePayment(t.Context(), r)
+				},
+				before: slow,
 			},
-			before: slow,
-		}})
+		})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -141,7 +161,8 @@ func TestACallEndsWhenItsLeaseIsLost(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		s.gateway.Script(orderstest.CallConfirm, orderstest.FaultHangBefore)
-		svc, err := orders.New(orders.Config{Store: s.store, Gateway: s.gateway, Currency: "USD", CallTimeout: 80 * time.Second})
+		svc, err := orders.New(
+			orders.Config{Store: s.store, Gateway: s.gateway, Currency: "USD", CallTimeout: 80 * time.Second})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)

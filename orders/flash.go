@@ -31,7 +31,11 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 func (s *Service) CreateFlashSale(ctx context.Context, by event.Actor, d FlashSaleParams) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	if !d.Ends.After(st.At) && !d.Ends.IsZero() {
-		return FlashSale{}, &Error{Code: CodeInvalid, Field: "ends", Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339))}
+		return FlashSale{}, &Error{
+			Code:    CodeInvalid,
+			Field:   "ends",
+			Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339)),
+		}
 	}
 	f, err := NewFlashSale(s.cfg.NewID(), d, st)
 	if err != nil {
@@ -51,7 +55,8 @@ func (s *Service) CreateFlashSale(ctx context.Context, by event.Actor, d FlashSa
 // UpdateFlashSale changes a sale that is not over. change gets what was
 // decided so far and may run more than once. See FlashSale.Change for what is
 // allowed.
-func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor, change func(*FlashSaleParams) error) (FlashSale, error) {
+func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor,
+	change func(*FlashSaleParams) error) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error {
 		d := f.Params()
@@ -76,9 +81,14 @@ func (s *Service) EndFlashSale(ctx context.Context, id string, by event.Actor) (
 //
 // A sale that is not on is CodeSaleNotActive, units beyond its caps
 // CodeSaleLimit, beyond the stock CodeOutOfStock, each with Available.
-func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer event.Actor, quantity int) (Reservation, error) {
+func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer event.Actor,
+	quantity int) (Reservation, error) {
 	if customer.ID == "" {
-		return Reservation{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a reservation belongs to a customer; the id is empty"}
+		return Reservation{}, &Error{
+			Code:    CodeInvalid,
+			Field:   "customer",
+			Message: "a reservation belongs to a customer; the id is empty",
+		}
 	}
 	st := s.stamp(ctx, customer)
 	return s.store.Reserve(ctx, saleID, customer.ID, st, func(p Product) (Reservation, []event.Event, error) {

@@ -73,7 +73,8 @@ func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
 			if c.others > 0 {
 				_, err := s.AddToCart(t.Context(), "bob", s.mouse.ID, c.others)
 				must(t, err)
-				_, err = s.Checkout(t.Context(), orders.CheckoutRequest{Customer: event.Actor{ID: "bob"}, Method: payment.Cash})
+				_, err = s.Checkout(t.Context(),
+					orders.CheckoutRequest{Customer: event.Actor{ID: "bob"}, Method: payment.Cash})
 				must(t, err)
 			}
 			s.fill(c.quantity)
@@ -81,7 +82,8 @@ func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
 			must(t, err)
 			it, want := v.Items[0], int64(c.atSale*700+(c.quantity-c.atSale)*1000)
 			s.expect("shown", []any{it.AtSale, it.Subtotal, v.Total, v.Orderable()}, []any{c.atSale, want, want, true})
-			o, err := s.Checkout(t.Context(), orders.CheckoutRequest{Customer: ann, Method: payment.Cash, Total: money.New(v.Total, v.Currency)})
+			o, err := s.Checkout(t.Context(),
+				orders.CheckoutRequest{Customer: ann, Method: payment.Cash, Total: money.New(v.Total, v.Currency)})
 			must(t, err)
 			s.expect("charged", []any{o.Total(), s.stock()}, []any{want, 10 - c.others - c.quantity})
 			sold := min(c.others, max(c.limit, c.others)) + c.atSale
@@ -89,7 +91,8 @@ func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
 			must(t, err)
 			s.expect("sold in the sale", f.Sold, sold)
 			for _, l := range o.Lines {
-				s.expect("price of a unit", l.UnitList-l.UnitDiscount, map[bool]int64{true: 700, false: 1000}[l.SaleID == f.ID])
+				s.expect("price of a unit", l.UnitList-l.UnitDiscount,
+					map[bool]int64{true: 700, false: 1000}[l.SaleID == f.ID])
 			}
 		})
 	}
@@ -97,7 +100,8 @@ func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
 
 func TestTheGreaterDiscountHolds(t *testing.T) {
 	s := open(t, nil)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+		func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
 	must(t, err)
 	f := s.sale(1000, 0, 0)
 	s.fill(1)
@@ -144,7 +148,14 @@ func TestADeclinedOrderGivesTheSaleItsUnitsBack(t *testing.T) {
 func TestFlashSalesRefuse(t *testing.T) {
 	s := open(t, nil)
 	now := time.Now()
-	good := orders.FlashSaleParams{ProductID: s.mouse.ID, Starts: now, Ends: now.Add(time.Hour), PercentBP: 1000, Cap: 5, CapPerCustomer: 2}
+	good := orders.FlashSaleParams{
+		ProductID:      s.mouse.ID,
+		Starts:         now,
+		Ends:           now.Add(time.Hour),
+		PercentBP:      1000,
+		Cap:            5,
+		CapPerCustomer: 2,
+	}
 	for name, c := range map[string]struct {
 		change func(*orders.FlashSaleParams)
 		want   orders.Code
@@ -176,7 +187,8 @@ func TestFlashSalesRefuse(t *testing.T) {
 		"an end that past": {func(d *orders.FlashSaleParams) { d.Starts, d.Ends = now.Add(-time.Hour), now.Add(-time.Minute) }, orders.CodeInvalid},
 		"0 percent":        {func(d *orders.FlashSaleParams) { d.PercentBP = 0 }, orders.CodeInvalid},
 	} {
-		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.FlashSaleParams) error { c.change(d); return nil })
+		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff,
+			func(d *orders.FlashSaleParams) error { c.change(d); return nil })
 		if orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -194,12 +206,15 @@ func TestFlashSalesRefuse(t *testing.T) {
 	_, err = s.EndFlashSale(t.Context(), f.ID, staff)
 	must(t, err)
 	s.expect("reserve after the end", reserve(f.ID, ann, 1), orders.CodeSaleNotActive)
-	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.FlashSaleParams) error { d.Ends = now.Add(2 * time.Hour); return nil })
+	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff,
+		func(d *orders.FlashSaleParams) error { d.Ends = now.Add(2 * time.Hour); return nil })
 	s.expect("change after the end", orders.CodeOf(err), orders.CodeTransition)
 }
 
 func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
-	f, err := orders.NewFlashSale("f", orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, event.Stamp{At: time.Unix(0, 0)})
+	f, err := orders.NewFlashSale("f",
+		orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1},
+		event.Stamp{At: time.Unix(0, 0)})
 	must(t, err)
 	e := f.PendingEvents()[0]
 	gap, odd, bad := e, e, e
@@ -216,7 +231,8 @@ func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
 
 func ExampleService_ReserveFlashSale() {
 	ctx := context.Background()
-	shop, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	shop, err := orders.New(
+		orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
 	if err != nil {
 		fmt.Println(err)
 		return

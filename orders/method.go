@@ -27,10 +27,15 @@ func checkMethod(m payment.Method, provider []payment.Method) error {
 		return nil
 	}
 	if m == "" {
-		return &Error{Code: CodeInvalid, Field: "payment_method", Message: "it is empty; allowed is " + allowedMethods(provider)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "payment_method",
+			Message: "it is empty; allowed is " + allowedMethods(provider),
+		}
 	}
 	return &Error{Code: CodeInvalid, Field: "payment_method",
-		Message: fmt.Sprintf("%s is not a payment method here; allowed is %s", quoted(string(m)), allowedMethods(provider))}
+		Message: fmt.Sprintf("%s is not a payment method here; allowed is %s", quoted(string(m)),
+			allowedMethods(provider))}
 }
 
 // checkProviderMethods reports the first name that can't be a method of the
@@ -72,7 +77,8 @@ func methodName(m payment.Method) bool {
 func checkStoredMethod(m payment.Method) error {
 	if m == payment.StoreCredit || m == payment.OriginalMethod || !methodName(m) {
 		return &Error{Code: CodeInvalid, Field: "payment_method",
-			Message: fmt.Sprintf("%s is not how an order is paid; cash or a method of the provider, in a-z, 0-9 and _", quoted(string(m)))}
+			Message: fmt.Sprintf("%s is not how an order is paid; cash or a method of the provider, in a-z, 0-9 and _",
+				quoted(string(m)))}
 	}
 	return nil
 }

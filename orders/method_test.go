@@ -45,7 +45,9 @@ func TestAnUndeclaredPaymentMethodIsRefused(t *testing.T) {
 func params(m payment.Method) orders.Params {
 	return orders.Params{
 		ID: "o-1", CustomerID: "ann", PaymentID: "p-1", Currency: "USD", Method: m,
-		Lines: []orders.Line{{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 1, UnitList: 1000, Paid: money.Components{Price: 1000}}},
+		Lines: []orders.Line{
+			{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 1, UnitList: 1000, Paid: money.Components{Price: 1000}},
+		},
 	}
 }
 
@@ -112,6 +114,7 @@ func TestNothingIsAddedToThePriceByDefault(t *testing.T) {
 }
 
 func TestOrdersRefusesAStatusThatIsNone(t *testing.T) {
-	_, _, err := open(t, nil).Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusQueued, "COMPLETED"}})
+	_, _, err := open(t,
+		nil).Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusQueued, "COMPLETED"}})
 	refusedFor(t, err, orders.CodeInvalid, "status", "COMPLETED")
 }

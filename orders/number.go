@@ -11,7 +11,7 @@ import (
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
 // Number is the human number of an order: ORD-YYYYMMDD-XXXXXXXXXX, the UTC day
-// and ten letters or digits made of the order's id. It needs no counter row, so
+// and ten characters made of the order's id. It needs no counter row, so
 // checkouts do not wait for one another to get it.
 //
 // The ten characters are 50 bits of SHA-256 of the id: with a million orders

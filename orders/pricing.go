@@ -48,7 +48,11 @@ func (r Rules) Validate() error {
 		{"OrderFee", r.OrderFee, MaxPrice},
 	} {
 		if f.value < 0 || f.value > f.most {
-			return &Error{Code: CodeInvalid, Field: f.name, Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most)}
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   f.name,
+				Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most),
+			}
 		}
 	}
 	return nil
@@ -87,8 +91,8 @@ func Price(items []Item, r Rules) ([]Line, error) {
 	for i, it := range items {
 		if it.Product.Currency != items[0].Product.Currency {
 			return nil, &Error{Code: CodeCurrencyMismatch, Field: "currency",
-				Message: fmt.Sprintf("%s is priced in %q, %s in %q; an order has one currency",
-					it.Product.Name, string(it.Product.Currency), items[0].Product.Name, string(items[0].Product.Currency))}
+				Message: fmt.Sprintf("%s is priced in %q, %s in %q; an order has one currency", it.Product.Name,
+					string(it.Product.Currency), items[0].Product.Name, string(items[0].Product.Currency))}
 		}
 		var err error
 		if lines[i], err = priceLine(it, r); err != nil {
@@ -118,7 +122,14 @@ func priceLine(it Item, r Rules) (Line, error) {
 	if err := p.checkPriced(); err != nil {
 		return Line{}, err
 	}
-	l := Line{ProductID: p.ID, Name: p.Name, Category: p.Category, FinalSale: p.FinalSale, Quantity: it.Quantity, UnitList: p.Price}
+	l := Line{
+		ProductID: p.ID,
+		Name:      p.Name,
+		Category:  p.Category,
+		FinalSale: p.FinalSale,
+		Quantity:  it.Quantity,
+		UnitList:  p.Price,
+	}
 	var err error
 	discount := p.DiscountBP
 	if it.Sale != nil {
@@ -197,7 +208,11 @@ func allocateOrder(lines []Line, r Rules) error {
 
 func checkQuantity(n int) error {
 	if n < 1 || n > MaxQuantity {
-		return &Error{Code: CodeInvalid, Field: "quantity", Message: fmt.Sprintf("%d is not a quantity; 1 to %d", n, MaxQuantity)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "quantity",
+			Message: fmt.Sprintf("%d is not a quantity; 1 to %d", n, MaxQuantity),
+		}
 	}
 	return nil
 }

@@ -57,7 +57,11 @@ type CartItem struct {
 // Validate reports the first field that is out of its range, as CodeInvalid.
 func (p Product) Validate() error {
 	if strings.TrimSpace(p.Name) == "" {
-		return &Error{Code: CodeInvalid, Field: "name", Message: fmt.Sprintf("it is empty; 1 to %d characters", maxName)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "name",
+			Message: fmt.Sprintf("it is empty; 1 to %d characters", maxName),
+		}
 	}
 	for _, f := range []struct {
 		name, value string
@@ -93,7 +97,11 @@ func (p Product) checkPriced() error {
 
 func checkRange(field string, value, limit int64) error {
 	if value < 0 || value > limit {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("%d is out of range; 0 to %d", value, limit)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   field,
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", value, limit),
+		}
 	}
 	return nil
 }
@@ -103,7 +111,8 @@ func checkRange(field string, value, limit int64) error {
 func (p Product) CheckRestock(n int) error {
 	if room := MaxStock - p.Stock; n > room {
 		return &Error{Code: CodeInvalid, Field: "stock", ProductID: p.ID, Available: max(room, 0),
-			Message: fmt.Sprintf("%d units are in stock; %d more are beyond the limit of %d, so lower the stock first", p.Stock, n, MaxStock)}
+			Message: fmt.Sprintf("%d units are in stock; %d more are beyond the limit of %d, so lower the stock first",
+				p.Stock, n, MaxStock)}
 	}
 	return nil
 }

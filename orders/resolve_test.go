@@ -45,17 +45,22 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
 					s.gateway.Always(c, tc.then)
 				}
-				o, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: tc.captured, Reason: "seen there"})
+				o, err = s.Resolve(t.Context(), o.ID, staff,
+					orders.Resolution{Captured: tc.captured, Reason: "seen there"})
 				if code := orders.CodeOf(err); code != "" {
 					s.expect("refusal", code, tc.want)
 					now := s.order(o.ID)
-					s.expect("left as it is", []any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken}, "[queued true ]")
-					_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: !tc.captured, Reason: "looked again"})
+					s.expect("left as it is",
+						[]any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken}, "[queued true ]")
+					_, err = s.Resolve(t.Context(), o.ID, staff,
+						orders.Resolution{Captured: !tc.captured, Reason: "looked again"})
 					must(t, err)
 					return
 				}
 				must(t, err)
-				s.expect("outcome", []any{o.Status, len(s.gateway.Charges()), s.gateway.Calls(orderstest.CallCancel) - cancels}, "["+tc.want+"]")
+				s.expect("outcome",
+					[]any{o.Status, len(s.gateway.Charges()), s.gateway.Calls(orderstest.CallCancel) - cancels},
+					"["+tc.want+"]")
 			})
 		})
 	}
@@ -67,7 +72,8 @@ type cancelling struct {
 	during func()
 }
 
-func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) (payment.PaymentStatus, payment.Result) {
+func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	reference string) (payment.PaymentStatus, payment.Result) {
 	status, a := g.Gateway.CancelPayment(ctx, r, reference)
 	if f := g.during; f != nil {
 		g.during = nil

@@ -53,7 +53,14 @@ type FlashSaleParams struct {
 
 // Params returns what staff decided about the sale.
 func (f *FlashSale) Params() FlashSaleParams {
-	return FlashSaleParams{ProductID: f.ProductID, Starts: f.Starts, Ends: f.Ends, PercentBP: f.PercentBP, Cap: f.Cap, CapPerCustomer: f.CapPerCustomer}
+	return FlashSaleParams{
+		ProductID:      f.ProductID,
+		Starts:         f.Starts,
+		Ends:           f.Ends,
+		PercentBP:      f.PercentBP,
+		Cap:            f.Cap,
+		CapPerCustomer: f.CapPerCustomer,
+	}
 }
 
 func (f *FlashSale) apply(d FlashSaleParams) {
@@ -72,7 +79,8 @@ func (d FlashSaleParams) Validate() error {
 	case d.Starts.IsZero() || d.Ends.IsZero():
 		return bad("starts", "a flash sale has a start and an end")
 	case !instant(d.Ends).After(instant(d.Starts)):
-		return bad("ends", "the sale ends on %s, which is not after its start on %s", d.Ends.Format(time.RFC3339), d.Starts.Format(time.RFC3339))
+		return bad("ends", "the sale ends on %s, which is not after its start on %s", d.Ends.Format(time.RFC3339),
+			d.Starts.Format(time.RFC3339))
 	case d.PercentBP < 1 || d.PercentBP > 10_000:
 		return bad("percent", "%d basis points are out of range; 1 to 10000", d.PercentBP)
 	case d.Cap < 0 || d.Cap > MaxStock:
@@ -107,13 +115,21 @@ func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
 	case !f.Ends.After(at):
 		return &Error{Code: CodeTransition, Field: "ends", Message: "the flash sale is over; create another one"}
 	case d.ProductID != f.ProductID:
-		return &Error{Code: CodeInvalid, Field: "product_id", Message: "a flash sale keeps its product; create another one"}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "product_id",
+			Message: "a flash sale keeps its product; create another one",
+		}
 	case !instant(d.Starts).Equal(f.Starts) && !f.Starts.After(at):
 		return &Error{Code: CodeInvalid, Field: "starts", Message: "the flash sale has begun; its start stays"}
 	case !instant(d.Ends).After(at):
 		return &Error{Code: CodeInvalid, Field: "ends", Message: "the end is in the past; end the sale instead"}
 	case d.Cap > 0 && d.Cap < f.Sold+f.Held:
-		return &Error{Code: CodeInvalid, Field: "cap", Message: fmt.Sprintf("%d is less than the %d units sold and held", d.Cap, f.Sold+f.Held)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "cap",
+			Message: fmt.Sprintf("%d is less than the %d units sold and held", d.Cap, f.Sold+f.Held),
+		}
 	}
 	was := *f
 	if was.apply(d); was.Params() == f.Params() {
@@ -195,7 +211,8 @@ func (f *FlashSale) CheckOverlap(others []FlashSale) error {
 	for _, g := range others {
 		if g.ID != f.ID && f.overlaps(g) {
 			return &Error{Code: CodeSaleOverlap, Field: "starts", ProductID: f.ProductID, Message: fmt.Sprintf(
-				"product %d has a flash sale from %s to %s already", f.ProductID, g.Starts.Format(time.RFC3339), g.Ends.Format(time.RFC3339))}
+				"product %d has a flash sale from %s to %s already", f.ProductID, g.Starts.Format(time.RFC3339),
+				g.Ends.Format(time.RFC3339))}
 		}
 	}
 	return nil

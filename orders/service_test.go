@@ -90,7 +90,13 @@ func (s *shop) fill(n int) {
 }
 
 func card(key string) orders.CheckoutRequest {
-	return orders.CheckoutRequest{Customer: ann, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: key, Source: "web"}
+	return orders.CheckoutRequest{
+		Customer:       ann,
+		Method:         payment.Card,
+		Token:          orderstest.TokenPays,
+		IdempotencyKey: key,
+		Source:         "web",
+	}
 }
 
 func cash() orders.CheckoutRequest {
@@ -144,7 +150,8 @@ func TestCheckoutCard(t *testing.T) {
 		o, err := s.Checkout(t.Context(), card(""))
 		must(t, err)
 		s.expect("status", o.Status, orders.StatusCompleted)
-		s.expect("charges", s.gateway.Charges(), []orderstest.Charge{{Reference: o.Payment.ProviderID, OrderID: o.ID, Amount: 3000, Currency: "USD"}})
+		s.expect("charges", s.gateway.Charges(),
+			[]orderstest.Charge{{Reference: o.Payment.ProviderID, OrderID: o.ID, Amount: 3000, Currency: "USD"}})
 		s.expect("observer", s.seen, "submitted web, accepted completed 0s")
 		must(t, s.Close(t.Context()))
 	})
@@ -153,7 +160,8 @@ func TestCheckoutCard(t *testing.T) {
 func TestCheckoutOfAFreeOrderByCardAsksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
-		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { p.Price = 0; return nil })
+		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+			func(p *orders.Product) error { p.Price = 0; return nil })
 		must(t, err)
 		s.fill(1)
 		o, err := s.Checkout(t.Context(), card(""))
@@ -170,7 +178,8 @@ func TestCheckoutDeclined(t *testing.T) {
 		r.Token = orderstest.TokenDeclined
 		o, err := s.Checkout(t.Context(), r)
 		var refusal *orders.Error
-		if !errors.As(err, &refusal) || refusal.Code != orders.CodePaymentDeclined || refusal.Reason != "generic_decline" {
+		if !errors.As(err, &refusal) || refusal.Code != orders.CodePaymentDeclined ||
+			refusal.Reason != "generic_decline" {
 			t.Fatalf("declined: %v", err)
 		}
 		s.expect("order", []any{o.Status, o.Payment.Status}, "[cancelled declined]")
@@ -181,12 +190,14 @@ func TestCheckoutDeclined(t *testing.T) {
 		s.expect("cart is kept", []any{view.Cart.ID, len(view.Items)}, []any{o.CartID, 1})
 
 		again, err := s.Checkout(t.Context(), r)
-		s.expect("the key was freed: it is tried again", []any{again.ID != o.ID, orders.CodeOf(err)}, []any{true, orders.CodePaymentDeclined})
+		s.expect("the key was freed: it is tried again", []any{again.ID != o.ID, orders.CodeOf(err)},
+			[]any{true, orders.CodePaymentDeclined})
 		s.expect("calls", s.gateway.Calls(orderstest.CallConfirm), 2)
 		r.Token = orderstest.TokenPays
 		anew, err := s.Checkout(t.Context(), r)
 		must(t, err)
-		s.expect("another card under the same key", []any{anew.CartID, anew.Status, s.stock()}, []any{o.CartID, orders.StatusCompleted, 7})
+		s.expect("another card under the same key", []any{anew.CartID, anew.Status, s.stock()},
+			[]any{o.CartID, orders.StatusCompleted, 7})
 		same, err := s.Checkout(t.Context(), r)
 		must(t, err)
 		s.expect("the key is that order's now", same.ID, anew.ID)
@@ -216,11 +227,13 @@ func TestCheckoutRefuses(t *testing.T) {
 		}
 	}
 	s.fill(10)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { p.Stock = 4; return nil })
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+		func(p *orders.Product) error { p.Stock = 4; return nil })
 	must(t, err)
 	_, err = s.Checkout(t.Context(), cash())
 	var refusal *orders.Error
-	if !errors.As(err, &refusal) || refusal.Code != orders.CodeOutOfStock || refusal.Available != 4 || refusal.ProductID != s.mouse.ID {
+	if !errors.As(err, &refusal) || refusal.Code != orders.CodeOutOfStock || refusal.Available != 4 ||
+		refusal.ProductID != s.mouse.ID {
 		t.Errorf("10 of 4: %v", err)
 	}
 	s.expect("stock", s.stock(), 4)

@@ -118,7 +118,8 @@ type SaleStore interface {
 	// the customer. What decide returns is saved, with its events, and the
 	// units it holds more (or less) than before leave (or rejoin) the stock and
 	// the sale.
-	Reserve(ctx context.Context, saleID, customerID string, s event.Stamp, decide func(Product) (Reservation, []event.Event, error)) (Reservation, error)
+	Reserve(ctx context.Context, saleID, customerID string, s event.Stamp,
+		decide func(Product) (Reservation, []event.Event, error)) (Reservation, error)
 	Reservation(ctx context.Context, id string) (Reservation, error)
 	// ExpireReservations ends up to limit reservations whose time is up and
 	// gives their units back. It returns how many it ended.

@@ -34,30 +34,8 @@ type Params struct {
 // payment.Cash nor one of d.ProviderMethods, a currency that is none, and a
 // stamp without an instant.
 func NewOrder(d Params, s event.Stamp) (*Order, error) {
-	for _, f := range []struct{ name, value string }{
-		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID},
-	} {
-		if f.value == "" {
-			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
-		}
-	}
-	if err := checkCurrency("Currency", d.Currency); err != nil {
+	if err := d.check(s); err != nil {
 		return nil, err
-	}
-	if s.At.IsZero() {
-		return nil, &Error{Code: CodeInvalid, Field: "placed_at", Message: "the stamp has no instant; an order is placed at one"}
-	}
-	if len(d.ProviderMethods) == 0 {
-		d.ProviderMethods = []payment.Method{payment.Card}
-	}
-	if err := checkProviderMethods(d.ProviderMethods); err != nil {
-		return nil, err
-	}
-	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
-		return nil, err
-	}
-	if d.Priority < 0 || d.Priority > MaxPriority {
-		return nil, &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority)}
 	}
 	amount, err := checkLines(d.Lines)
 	if err != nil {
@@ -86,6 +64,44 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	})
 }
 
+// check reports the first field that is wrong.
+func (d Params) check(s event.Stamp) error {
+	for _, f := range []struct{ name, value string }{
+		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID},
+	} {
+		if f.value == "" {
+			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+	}
+	if err := checkCurrency("Currency", d.Currency); err != nil {
+		return err
+	}
+	if s.At.IsZero() {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "placed_at",
+			Message: "the stamp has no instant; an order is placed at one",
+		}
+	}
+	if len(d.ProviderMethods) == 0 {
+		d.ProviderMethods = []payment.Method{payment.Card}
+	}
+	if err := checkProviderMethods(d.ProviderMethods); err != nil {
+		return err
+	}
+	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
+		return err
+	}
+	if d.Priority < 0 || d.Priority > MaxPriority {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "priority",
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority),
+		}
+	}
+	return nil
+}
+
 // needsCharge reports whether the provider has to be asked for the money: a
 // payment of more than nothing that is not settled, by any method but cash.
 func (o *Order) needsCharge() bool {
@@ -104,7 +120,12 @@ func (o *Order) Complete(s event.Stamp, reference string) error {
 		reference = o.Payment.ProviderID
 	}
 	if o.needsCharge() && reference == "" {
-		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by " + string(o.Payment.Method) + " and can't be completed without the provider's reference"}
+		return &Error{
+			Code:  CodeInvalid,
+			Field: "reference",
+			Message: "order " + o.Number + " is paid by " + string(
+				o.Payment.Method) + " and can't be completed without the provider's reference",
+		}
 	}
 	return o.record(s, EventCompleted, &completed{Reference: reference})
 }
@@ -161,7 +182,7 @@ func (o *Order) Cancel(s event.Stamp, reason string) error {
 	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
 }
 
-// Retry gives a payment that was given up to a person back to the worker.
+// Retry gives a payment in the review queue back to the worker.
 func (o *Order) Retry(s event.Stamp, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
@@ -169,11 +190,15 @@ func (o *Order) Retry(s event.Stamp, reason string) error {
 	return o.record(s, EventChargeRetried, &chargeRetried{Reason: reason})
 }
 
-// checkInReview refuses what only a person may do, and for a reason, when the
-// order was not given up.
+// checkInReview refuses what only staff may do, and for a reason, when the order
+// is not in the review queue.
 func (o *Order) checkInReview(reason string) error {
 	if !o.open() || !o.Payment.Work.NeedsReview {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and does not wait for a person", o.Number, o.Status)}
+		return &Error{
+			Code:    CodeTransition,
+			Field:   "status",
+			Message: fmt.Sprintf("order %s is %s and is not in the review queue", o.Number, o.Status),
+		}
 	}
 	if reason == "" {
 		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say what the provider shows"}
@@ -181,9 +206,9 @@ func (o *Order) checkInReview(reason string) error {
 	return nil
 }
 
-// Resolve settles an order whose payment was given up to a person, who has
-// seen at the provider whether it was captured and says why. It is refused for
-// any other order: those settle themselves.
+// Resolve settles an order in the review queue by what staff have seen at the
+// provider, and the reason. It returns CodeTransition for any other order: those
+// settle themselves.
 func (o *Order) Resolve(s event.Stamp, captured bool, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
@@ -206,7 +231,8 @@ func (o *Order) RecordDelivery(s event.Stamp, at time.Time) error {
 	at = instant(at)
 	if at.Before(o.PlacedAt.Truncate(24*time.Hour)) || at.After(instant(s.At)) {
 		return &Error{Code: CodeInvalid, Field: "delivered_at",
-			Message: fmt.Sprintf("%s is not between the purchase on %s and now", at.Format(time.DateOnly), o.PlacedAt.Format(time.DateOnly))}
+			Message: fmt.Sprintf("%s is not between the purchase on %s and now", at.Format(time.DateOnly),
+				o.PlacedAt.Format(time.DateOnly))}
 	}
 	if at.Equal(o.DeliveredAt) {
 		return nil
@@ -223,7 +249,8 @@ func (o *Order) Confirming(s event.Stamp, reference string) error {
 	}
 	if reference == "" || o.Payment.ProviderID != "" && o.Payment.ProviderID != reference {
 		return &Error{Code: CodeInvalid, Field: "reference",
-			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number, quoted(o.Payment.ProviderID), quoted(reference))}
+			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number,
+				quoted(o.Payment.ProviderID), quoted(reference))}
 	}
 	return o.record(s, EventCharging, &charging{Reference: reference})
 }
@@ -233,12 +260,12 @@ type ChargeResult struct {
 	Outcome payment.Outcome
 	Code    string // the provider's
 	Message string // for staff
-	// MayBeCaptured: a confirm was sent and nobody can tell what it did. When
+	// MayBeCaptured: a confirm was sent and its effect is unknown. When
 	// false, no confirm of this order is without an answer.
 	MayBeCaptured bool
 	NewKey        bool      // the provider replays a stored error: use the next key
 	NextAt        time.Time // when to try next
-	GaveUp        bool      // a person has to look at it
+	NeedsReview   bool      // staff have to look at it
 }
 
 // ChargeAttempted records an attempt that did not settle the order, and
@@ -264,7 +291,7 @@ func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 	}
 	return o.record(s, EventChargeAttempted, &chargeAttempted{
 		Outcome: r.Outcome, Code: r.Code, LastError: lastError, Payment: status,
-		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.GaveUp,
+		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.NeedsReview,
 	})
 }
 
@@ -278,7 +305,11 @@ func (o *Order) Lease(token string, until time.Time) {
 // under the token.
 func (o *Order) CheckLease(token string) error {
 	if token == "" || o.Payment.Work.LeaseToken != token {
-		return &Error{Code: CodeLeaseLost, Field: "payment", Message: "another worker has taken over the payment of order " + o.Number}
+		return &Error{
+			Code:    CodeLeaseLost,
+			Field:   "payment",
+			Message: "another worker has taken over the payment of order " + o.Number,
+		}
 	}
 	return nil
 }
@@ -295,7 +326,11 @@ func (o *Order) chargeRequest() payment.ChargeRequest {
 }
 
 func (o *Order) refuse(to string) error {
-	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and can't be %s", o.Number, o.Status, to)}
+	return &Error{
+		Code:    CodeTransition,
+		Field:   "status",
+		Message: fmt.Sprintf("order %s is %s and can't be %s", o.Number, o.Status, to),
+	}
 }
 
 // instant is t as it is stored: UTC, microseconds; zero stays zero.

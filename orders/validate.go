@@ -10,7 +10,13 @@ import (
 
 var (
 	statuses        = []Status{StatusSubmitted, StatusQueued, StatusCompleted, StatusCancelled}
-	paymentStatuses = []PaymentStatus{PaymentPending, PaymentUnknown, PaymentCaptured, PaymentDeclined, PaymentCancelled}
+	paymentStatuses = []PaymentStatus{
+		PaymentPending,
+		PaymentUnknown,
+		PaymentCaptured,
+		PaymentDeclined,
+		PaymentCancelled,
+	}
 )
 
 // validate reports the first field of the order that no order has, as
@@ -28,10 +34,19 @@ func (o *Order) validate() error {
 		return err
 	}
 	if !slices.Contains(statuses, o.Status) {
-		return &Error{Code: CodeInvalid, Field: "status", Message: fmt.Sprintf("%s is not a status; allowed is %v", quoted(string(o.Status)), statuses)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "status",
+			Message: fmt.Sprintf("%s is not a status; allowed is %v", quoted(string(o.Status)), statuses),
+		}
 	}
 	if !slices.Contains(paymentStatuses, o.Payment.Status) {
-		return &Error{Code: CodeInvalid, Field: "payment", Message: fmt.Sprintf("%s is not a status; allowed is %v", quoted(string(o.Payment.Status)), paymentStatuses)}
+		return &Error{
+			Code:  CodeInvalid,
+			Field: "payment",
+			Message: fmt.Sprintf("%s is not a status; allowed is %v", quoted(string(o.Payment.Status)),
+				paymentStatuses),
+		}
 	}
 	if err := checkStoredMethod(o.Payment.Method); err != nil {
 		return err
@@ -44,7 +59,11 @@ func (o *Order) validate() error {
 		return err
 	}
 	if o.Payment.Amount != amount {
-		return &Error{Code: CodeInvalid, Field: "payment", Message: fmt.Sprintf("it is %d minor units, the lines sum to %d", o.Payment.Amount, amount)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "payment",
+			Message: fmt.Sprintf("it is %d minor units, the lines sum to %d", o.Payment.Amount, amount),
+		}
 	}
 	return nil
 }
@@ -58,7 +77,11 @@ func checkLines(lines []Line) (int64, error) {
 	var amount int64
 	for i, l := range lines {
 		if l.ID == "" || l.Paid.Price < 0 || l.Paid.Duty < 0 || l.Paid.Shipping < 0 {
-			return 0, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("line %d has no id, or a negative amount", i+1)}
+			return 0, &Error{
+				Code:    CodeInvalid,
+				Field:   "lines",
+				Message: fmt.Sprintf("line %d has no id, or a negative amount", i+1),
+			}
 		}
 		if err := checkQuantity(l.Quantity); err != nil {
 			return 0, err
@@ -84,7 +107,11 @@ func currencyList(currencies []money.Currency) string {
 
 func checkCurrency(field string, c money.Currency) error {
 	if p, err := money.ParseCurrency(string(c)); err != nil || p != c {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("%q is not an ISO 4217 currency code in upper case, such as USD", string(c))}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   field,
+			Message: fmt.Sprintf("%q is not an ISO 4217 currency code in upper case, such as USD", string(c)),
+		}
 	}
 	return nil
 }

@@ -153,7 +153,12 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, r
 			return refused("generic_decline"), reference
 		}
 		p.state = payment.Captured
-		g.charges = append(g.charges, Charge{Reference: reference, OrderID: p.request.OrderID, Amount: p.request.Amount, Currency: p.request.Currency})
+		g.charges = append(g.charges, Charge{
+			Reference: reference,
+			OrderID:   p.request.OrderID,
+			Amount:    p.request.Amount,
+			Currency:  p.request.Currency,
+		})
 		return done(p, reference), reference
 	}, reference)
 }
@@ -172,7 +177,8 @@ func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.P
 }
 
 // CancelPayment implements payment.ChargeGateway.
-func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, providerID string) (payment.PaymentStatus, payment.Result) {
+func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	providerID string) (payment.PaymentStatus, payment.Result) {
 	status := payment.Canceled // of what is not there, or answered from under the key
 	a := g.do(ctx, CallCancel, r, func(p *object) (payment.Result, string) {
 		if p == nil {
@@ -211,7 +217,13 @@ func stateOf(status payment.PaymentStatus, r payment.Result) (payment.PaymentSta
 }
 
 func done(p *object, reference string) payment.Result {
-	return payment.Result{Outcome: payment.OutcomeDone, ProviderID: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
+	return payment.Result{
+		Outcome:    payment.OutcomeDone,
+		ProviderID: reference,
+		Amount:     p.request.Amount,
+		Status:     "succeeded",
+		HTTP:       200,
+	}
 }
 
 func refused(code string) payment.Result {
@@ -219,7 +231,8 @@ func refused(code string) payment.Result {
 }
 
 // do carries out one call with the fault that is due.
-func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string), reference string) payment.Result {
+func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest,
+	effect func(*object) (payment.Result, string), reference string) payment.Result {
 	a, hang := g.locked(c, r, effect, reference)
 	if hang {
 		<-ctx.Done()
@@ -227,7 +240,8 @@ func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest, effec
 	return a
 }
 
-func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string), reference string) (a payment.Result, hang bool) {
+func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string),
+	reference string) (a payment.Result, hang bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.init()
@@ -236,58 +250,66 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 	if q := g.script[c]; len(q) > 0 {
 		fault, g.script[c] = q[0], q[1:]
 	}
-	lost := payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken := payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 	switch fault {
 	case FaultNothing:
 		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false
-	case FaultLostBefore:
-		return lost, false
-	case FaultHangBefore:
-		return lost, true
+	case FaultLostBefore, FaultHangBefore:
+		return lost, fault == FaultHangBefore
 	case Fault5xx:
 		return broken, false
 	}
-
-	key := string(c) + " " + r.Key
-	if c != CallFind {
-		if r.Key == "" || r.Amount <= 0 {
-			g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
-		}
-		if before, used := g.requests[key]; used && before != r {
-			g.misuse = append(g.misuse, fmt.Sprintf("key %q of order %s used for different parameters", key, r.OrderID))
-		}
-		g.requests[key] = r
-		if stored, ok := g.answers[key]; ok {
-			stored.Replayed = true
-			a = stored
-		}
-	}
-	if a.Outcome == "" {
-		switch fault {
-		case FaultDecline:
-			a = refused("card_declined")
-		case FaultStored5xx:
-			a = broken
-		default:
-			var ref string
-			a, ref = effect(g.objects[reference])
-			if fault == FaultWrongAmount && g.objects[ref] != nil {
-				a.Amount = g.objects[ref].request.Amount + 1
-			}
-			if fault == FaultPending {
-				a = payment.Result{Outcome: payment.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
-			}
-		}
-		if c != CallFind {
-			g.answers[key] = a
-		}
+	if c == CallFind {
+		a = g.carryOut(fault, effect, reference)
+	} else {
+		a = g.underKey(c, r, func() payment.Result { return g.carryOut(fault, effect, reference) })
 	}
 	switch fault {
-	case FaultLostAfter:
-		return lost, false
-	case FaultHangAfter:
-		return lost, true
+	case FaultLostAfter, FaultHangAfter:
+		return lost, fault == FaultHangAfter
 	}
 	return a, false
+}
+
+// The answers of a provider that gives none.
+var (
+	lost   = payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken = payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+)
+
+// underKey gives the answer that is stored under the key of the request, or
+// carries the call out and stores its answer.
+func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() payment.Result) payment.Result {
+	key := string(c) + " " + r.Key
+	if r.Key == "" || r.Amount <= 0 {
+		g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
+	}
+	if before, used := g.requests[key]; used && before != r {
+		g.misuse = append(g.misuse, fmt.Sprintf("key %q of order %s used for different parameters", key, r.OrderID))
+	}
+	g.requests[key] = r
+	if stored, ok := g.answers[key]; ok {
+		stored.Replayed = true
+		return stored
+	}
+	a := carryOut()
+	g.answers[key] = a
+	return a
+}
+
+// carryOut brings the effect about, unless the fault says otherwise.
+func (g *Gateway) carryOut(fault Fault, effect func(*object) (payment.Result, string), reference string) payment.Result {
+	switch fault {
+	case FaultDecline:
+		return refused("card_declined")
+	case FaultStored5xx:
+		return broken
+	}
+	a, ref := effect(g.objects[reference])
+	switch {
+	case fault == FaultWrongAmount && g.objects[ref] != nil:
+		a.Amount = g.objects[ref].request.Amount + 1
+	case fault == FaultPending:
+		a = payment.Result{Outcome: payment.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
+	}
+	return a
 }

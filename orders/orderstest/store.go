@@ -74,7 +74,8 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 }
 
 // SaveProduct implements orders.Store.
-func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, change func(*orders.Product) error) (orders.Product, error) {
+func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp,
+	change func(*orders.Product) error) (orders.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -283,11 +284,13 @@ func matches(o orders.Order, q orders.Query) bool {
 	}
 	text := strings.ToLower(q.Text)
 	return text == "" || strings.Contains(strings.ToLower(o.Number), text) ||
-		slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
+		slices.ContainsFunc(o.Lines,
+			func(l orders.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
 }
 
 // Claim implements orders.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]orders.Order, error) {
+func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string,
+	limit int) ([]orders.Order, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -301,7 +304,8 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 		}
 	}
 	slices.SortFunc(due, func(a, b orders.Order) int {
-		return cmp.Or(cmp.Compare(b.Payment.Priority, a.Payment.Priority), a.PlacedAt.Compare(b.PlacedAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.Payment.Priority, a.Payment.Priority), a.PlacedAt.Compare(b.PlacedAt),
+			cmp.Compare(a.ID, b.ID))
 	})
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {

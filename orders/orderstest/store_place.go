@@ -11,7 +11,8 @@ import (
 )
 
 // Place implements orders.Store.
-func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
+func (s *Store) Place(ctx context.Context, r orders.PlaceRequest,
+	decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -70,7 +71,8 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 	}
 	for id, n := range c.Stock {
 		if p, ok := s.products[id]; !ok || p.Stock+reserved[id]+n < 0 {
-			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, -n, id, p.Stock)
+			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, -n, id,
+				p.Stock)
 		}
 	}
 	if err := s.countInSales(c); err != nil {

@@ -48,7 +48,8 @@ func (s *Store) productFor(p orders.Product, customerID string) orders.Product {
 			p.Sales = append(p.Sales, s.state(f, customerID))
 		}
 	}
-	slices.SortFunc(p.Sales, func(a, b orders.SaleState) int { return cmp.Or(a.Starts.Compare(b.Starts), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(p.Sales,
+		func(a, b orders.SaleState) int { return cmp.Or(a.Starts.Compare(b.Starts), cmp.Compare(a.ID, b.ID)) })
 	return p
 }
 
@@ -79,7 +80,8 @@ func (s *Store) FlashSales(ctx context.Context, at time.Time) ([]orders.FlashSal
 			found = append(found, f)
 		}
 	}
-	slices.SortFunc(found, func(a, b orders.FlashSale) int { return cmp.Or(b.Starts.Compare(a.Starts), cmp.Compare(b.ID, a.ID)) })
+	slices.SortFunc(found,
+		func(a, b orders.FlashSale) int { return cmp.Or(b.Starts.Compare(a.Starts), cmp.Compare(b.ID, a.ID)) })
 	return found[:min(len(found), 1000)], nil
 }
 
@@ -100,7 +102,8 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 }
 
 // UpdateFlashSale implements orders.Store.
-func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
+func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp,
+	change func(*orders.FlashSale) error) (orders.FlashSale, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {

@@ -72,7 +72,12 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a context that has ended does nothing", testContext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run(t, &bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)})
+			c.run(t, &bench{
+				T:     t,
+				ctx:   t.Context(),
+				store: newStore(t),
+				now:   time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
+			})
 		})
 	}
 }
@@ -186,7 +191,17 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 
 // place orders the cart.
 func (b *bench) place(customer, cartID, key string) (orders.Order, bool, error) {
-	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now, From: b.stamp().Source}, b.decide(key))
+	return b.store.Place(
+		b.ctx,
+		orders.PlaceRequest{
+			CustomerID:     customer,
+			CartID:         cartID,
+			IdempotencyKey: key,
+			At:             b.now,
+			From:           b.stamp().Source,
+		},
+		b.decide(key),
+	)
 }
 
 // bought is an order of n units of a product.

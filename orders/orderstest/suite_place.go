@@ -14,16 +14,18 @@ import (
 
 func testPlace(t *testing.T, b *bench) {
 	mouse, desk := b.product("Mouse", 3), b.product("Desk's <b>", 2)
-	cartID := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 2}, orders.CartItem{ProductID: mouse.ID, Quantity: 1})
+	cartID := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 2},
+		orders.CartItem{ProductID: mouse.ID, Quantity: 1})
 	var made *orders.Order
-	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k-1"}, func(p orders.Placement) (*orders.Order, error) {
-		b.equal("cart in the placement", p.Cart.ID, cartID)
-		b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
-		o, err := b.decide("k-1")(p)
-		o.Lease("worker", b.now.Add(10e9))
-		made = o
-		return o, err
-	})
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k-1"},
+		func(p orders.Placement) (*orders.Order, error) {
+			b.equal("cart in the placement", p.Cart.ID, cartID)
+			b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
+			o, err := b.decide("k-1")(p)
+			o.Lease("worker", b.now.Add(10e9))
+			made = o
+			return o, err
+		})
 	b.ok(err)
 	if !placed {
 		t.Fatal("placed is false")
@@ -82,13 +84,14 @@ func testPlaceInvalid(t *testing.T, b *bench) {
 		{"no customer", "customer", func(o *orders.Order) { o.CustomerID = "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
-				o, err := b.decide("")(pl)
-				if err == nil {
-					c.spoil(o)
-				}
-				return o, err
-			})
+			_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
+				func(pl orders.Placement) (*orders.Order, error) {
+					o, err := b.decide("")(pl)
+					if err == nil {
+						c.spoil(o)
+					}
+					return o, err
+				})
 			var refused *orders.Error
 			if !errors.As(err, &refused) || refused.Code != orders.CodeInvalid || refused.Field != c.field || placed {
 				t.Errorf("placed %v, error %v; want it refused for %s", placed, err, c.field)
@@ -107,9 +110,10 @@ func testPlaceInvalid(t *testing.T, b *bench) {
 func testPlaceBeyondStock(t *testing.T, b *bench) {
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
-	_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
-		return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: 4}}, "")
-	})
+	_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
+		func(pl orders.Placement) (*orders.Order, error) {
+			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: 4}}, "")
+		})
 	if err == nil {
 		t.Error("4 of 3 units were sold")
 	}
@@ -155,7 +159,8 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 	b.ok(err)
 	again, placed, err = b.place("ann", "", "k")
 	b.ok(err)
-	b.equal("the order of the key", []any{again.ID, again.Status, placed}, []any{first.ID, orders.StatusCancelled, false})
+	b.equal("the order of the key", []any{again.ID, again.Status, placed},
+		[]any{first.ID, orders.StatusCancelled, false})
 
 	var placements atomic.Int64
 	together(6, func(int) {
@@ -274,13 +279,14 @@ func testNumberTaken(t *testing.T, b *bench) {
 	first := b.bought("ann", p.ID, 1)
 	id := b.cart("bob", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	tries := 0
-	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "bob", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
-		o, err := b.decide("")(pl)
-		if tries++; tries == 1 {
-			o.Number = first.Number
-		}
-		return o, err
-	})
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "bob", CartID: id},
+		func(pl orders.Placement) (*orders.Order, error) {
+			o, err := b.decide("")(pl)
+			if tries++; tries == 1 {
+				o.Number = first.Number
+			}
+			return o, err
+		})
 	b.ok(err)
 	if !placed || o.Number == first.Number || tries < 2 {
 		t.Errorf("placed %v as %s after %d tries", placed, o.Number, tries)
@@ -313,7 +319,8 @@ func testPlaceAgainstCart(t *testing.T, b *bench) {
 		c, _, err := b.store.Cart(b.ctx, who)
 		b.ok(err)
 		if len(o.Lines)+len(c.Items) != 2 {
-			t.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines), len(c.Items))
+			t.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines),
+				len(c.Items))
 		}
 	}
 }
