@@ -60,9 +60,10 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 		}
 	case o.Status != StatusCancelled:
 		return o, &Error{
-			Code:    CodePaymentUncertain,
-			Field:   "payment",
-			Message: "the provider does not say whether order " + o.Number + " is paid; it is looked up again, try later",
+			Code:  CodePaymentUncertain,
+			Field: "payment",
+			Message: "the provider does not say whether order " + o.Number +
+				" is paid; it is looked up again, try later",
 		}
 	}
 	return o, nil

@@ -62,7 +62,10 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 	for _, f := range []struct {
 		name, value string
 		limit       int
-	}{{"cart_id", r.CartID, 64}, {"idempotency_key", r.IdempotencyKey, 200}, {"token", r.Token, 200}, {"source", r.Source, 40}} {
+	}{
+		{"cart_id", r.CartID, 64}, {"idempotency_key", r.IdempotencyKey, 200},
+		{"token", r.Token, 200}, {"source", r.Source, 40},
+	} {
 		if err := checkText(f.name, f.value, f.limit); err != nil {
 			return err
 		}
@@ -164,7 +167,8 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 			d := Params{
 				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
 				TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
-				PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods, Priority: r.Priority,
+				PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods,
+				Priority: r.Priority,
 			}
 			if r.Method != payment.Cash {
 				d.Token = r.Token
@@ -196,7 +200,8 @@ func (r CheckoutRequest) checkConsent(total int64, c money.Currency) error {
 // again answers a checkout whose order is there already.
 func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
 	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
-		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method != payment.Cash && r.Token != o.Payment.Token) {
+		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method ||
+			r.Method != payment.Cash && r.Token != o.Payment.Token) {
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
 			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order",
 				quoted(r.IdempotencyKey), o.Number)}
@@ -252,5 +257,6 @@ func declined(o Order) error {
 		return nil
 	}
 	return &Error{Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode,
-		Message: "the payment was declined (" + o.Payment.DeclineCode + "); the cart is kept, try another card or pay cash"}
+		Message: "the payment was declined (" + o.Payment.DeclineCode +
+			"); the cart is kept, try another card or pay cash"}
 }

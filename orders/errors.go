@@ -27,7 +27,7 @@ const (
 	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
 	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request
-	CodePriceChanged        Code = "PRICE_CHANGED"        // the total rose since it was shown; OldTotal and NewTotal say from what to what
+	CodePriceChanged        Code = "PRICE_CHANGED"        // the total rose since it was shown; see OldTotal
 	CodeSaleLimit           Code = "SALE_LIMIT"           // beyond the caps of a flash sale; Available says how many
 	CodeSaleOverlap         Code = "SALE_OVERLAP"         // the product has a flash sale at that time
 	CodeSaleNotActive       Code = "SALE_NOT_ACTIVE"      // the flash sale is not on

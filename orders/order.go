@@ -72,7 +72,7 @@ type PaymentStatus string
 // The states of a payment.
 const (
 	PaymentPending   PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
-	PaymentUnknown   PaymentStatus = "unknown"   // a confirm is about to be sent, or was and has no usable answer: it may be captured
+	PaymentUnknown   PaymentStatus = "unknown"   // a confirm may be out and has no usable answer
 	PaymentCaptured  PaymentStatus = "captured"  // the money is here
 	PaymentDeclined  PaymentStatus = "declined"  // a definite no
 	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured

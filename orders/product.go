@@ -66,7 +66,10 @@ func (p Product) Validate() error {
 	for _, f := range []struct {
 		name, value string
 		limit       int
-	}{{"name", p.Name, maxName}, {"category", p.Category, maxCategory}, {"country_of_origin", p.CountryOfOrigin, maxCountry}} {
+	}{
+		{"name", p.Name, maxName}, {"category", p.Category, maxCategory},
+		{"country_of_origin", p.CountryOfOrigin, maxCountry},
+	} {
 		if err := checkText(f.name, f.value, f.limit); err != nil {
 			return err
 		}

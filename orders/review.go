@@ -94,7 +94,8 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 		return o.uncertain("has a payment that the provider says is canceled: it can't count as paid")
 	case captured && status == payment.Open:
 		return o.uncertain(
-			"has a payment that the provider says is not captured: it can't count as paid; have it asked again, or cancel the order")
+			"has a payment that the provider says is not captured: it can't count as paid; " +
+				"have it asked again, or cancel the order")
 	case !captured && status == payment.Captured && (found.Amount == 0 || found.Amount == o.Payment.Amount):
 		return o.uncertain("has a payment that the provider says is captured: it can't count as not paid")
 	case !captured && status == payment.Open:

@@ -177,7 +177,8 @@ func (o *Order) Cancel(s event.Stamp, reason string) error {
 	}
 	if !o.certainlyUnpaid() {
 		return &Error{Code: CodePaymentUncertain, Field: "payment",
-			Message: "order " + o.Number + " may be paid; it can be cancelled only after the provider has withdrawn the payment"}
+			Message: "order " + o.Number +
+				" may be paid; it can be cancelled only after the provider has withdrawn the payment"}
 	}
 	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
 }

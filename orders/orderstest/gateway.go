@@ -252,7 +252,7 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 	}
 	switch fault {
 	case FaultNothing:
-		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false
+		return limited, false
 	case FaultLostBefore, FaultHangBefore:
 		return lost, fault == FaultHangBefore
 	case Fault5xx:
@@ -270,10 +270,11 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 	return a, false
 }
 
-// The answers of a provider that gives none.
+// The answers of a provider that does nothing, or says nothing.
 var (
-	lost   = payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken = payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+	limited = payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}
+	lost    = payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken  = payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 )
 
 // underKey gives the answer that is stored under the key of the request, or
@@ -297,7 +298,8 @@ func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() paym
 }
 
 // carryOut brings the effect about, unless the fault says otherwise.
-func (g *Gateway) carryOut(fault Fault, effect func(*object) (payment.Result, string), reference string) payment.Result {
+func (g *Gateway) carryOut(fault Fault, effect func(*object) (payment.Result, string),
+	reference string) payment.Result {
 	switch fault {
 	case FaultDecline:
 		return refused("card_declined")

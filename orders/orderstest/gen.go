@@ -78,11 +78,13 @@ func GenItems() gopter.Gen {
 
 // GenRules generates pricing rules, often those of a shop that imports and ships.
 func GenRules() gopter.Gen {
-	return gopter.CombineGens(gen.IntRange(0, 3), gen.IntRange(0, 2500), gen.Int64Range(0, 5000), GenMinor(1_000_000), GenMinor(1_000_000)).
+	return gopter.CombineGens(gen.IntRange(0, 3), gen.IntRange(0, 2500), gen.Int64Range(0, 5000),
+		GenMinor(1_000_000), GenMinor(1_000_000)).
 		Map(func(v []any) orders.Rules {
 			r := dutyAndShipping
 			if v[0].(int) > 0 {
-				r.DutyBP, r.ShippingRate, r.OrderDiscount, r.OrderFee = v[1].(int), v[2].(int64), v[3].(int64), v[4].(int64)
+				r.DutyBP, r.ShippingRate = v[1].(int), v[2].(int64)
+				r.OrderDiscount, r.OrderFee = v[3].(int64), v[4].(int64)
 			}
 			return r
 		})

@@ -184,7 +184,8 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 	if !ok {
 		return orders.Reservation{}, notFound("flash_sale", saleID)
 	}
-	if _, err := s.expire(st, math.MaxInt, func(r orders.Reservation) bool { return r.ProductID == f.ProductID }); err != nil {
+	ofProduct := func(r orders.Reservation) bool { return r.ProductID == f.ProductID }
+	if _, err := s.expire(st, math.MaxInt, ofProduct); err != nil {
 		return orders.Reservation{}, err
 	}
 	r, events, err := decide(s.productFor(s.products[f.ProductID], customerID))

@@ -292,9 +292,8 @@ func testContext(t *testing.T, b *bench) {
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	if _, placed, err := b.store.Place(ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, b.decide("")); !errors.Is(
-		err, context.Canceled) ||
-		placed {
+	r := orders.PlaceRequest{CustomerID: "ann", CartID: id}
+	if _, placed, err := b.store.Place(ctx, r, b.decide("")); !errors.Is(err, context.Canceled) || placed {
 		t.Errorf("place: placed %v, %v", placed, err)
 	}
 	if _, err := b.store.Products(ctx); !errors.Is(err, context.Canceled) {

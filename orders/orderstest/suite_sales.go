@@ -204,10 +204,8 @@ func testSaleChange(_ *testing.T, b *bench) {
 	b.ok(change(d))
 	b.ok(change(d)) // nothing to change
 	no := errors.New("no")
-	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(*orders.FlashSale) error { return no }); !errors.Is(
-		err,
-		no,
-	) {
+	refuse := func(*orders.FlashSale) error { return no }
+	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), refuse); !errors.Is(err, no) {
 		b.Error(err)
 	}
 	stored := b.loadSale(f.ID)

@@ -140,6 +140,42 @@ func TestAUsedUpFlashSaleSellsAtTheRegularPrice(t *testing.T) {
 	ada.form("/checkout", checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}})).want(t, http.StatusOK, "79.99")
 }
 
+// A double click on a form that creates something creates one.
+func TestADoubleClickOnANewProductIsOneProduct(t *testing.T) {
+	b := open(t)
+	staff := b.signIn()
+	before, err := b.Orders.Products(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := staff.get("/admin/products").want(t, http.StatusOK)
+	_, form, _ := strings.Cut(page.body, `action="/admin/products"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	fields := url.Values{"name": {"Cable"}, "price": {"4.99"}, "stock": {"10"}, "discount_percent": {"0"}, "shipping_weight": {"0"}}
+	for _, m := range hidden.FindAllStringSubmatch(form, -1) {
+		fields.Set(m[1], m[2])
+	}
+	for range 2 {
+		staff.form("/admin/products", fields).want(t, http.StatusFound)
+	}
+	for range 2 {
+		staff.json("/api/admin/products", `{"name":"Plug","price":1.5,"stock":3}`, "Idempotency-Key", "p-1").want(t, http.StatusOK, "Plug")
+	}
+	after, err := b.Orders.Products(t.Context())
+	if err != nil || len(after) != len(before)+2 {
+		t.Errorf("%d products were made, %v", len(after)-len(before), err)
+	}
+	sale := plan()
+	page = staff.get("/admin/flash-sales").want(t, http.StatusOK)
+	_, form, _ = strings.Cut(page.body, `action="/admin/flash-sales"`)
+	for _, m := range hidden.FindAllStringSubmatch(form, -1) {
+		sale.Set(m[1], m[2])
+	}
+	for range 2 {
+		staff.form("/admin/flash-sales", sale).want(t, http.StatusFound)
+	}
+}
+
 // Started in another currency, the shop says what to do, and does not start.
 func TestAnotherCurrencyIsRefusedAtTheStart(t *testing.T) {
 	dir := "DATA_DIR=" + t.TempDir()

@@ -15,7 +15,7 @@ import (
 
 func (s *server) flashSaleRoutes() {
 	s.staff("GET /admin/flash-sales", s.flashSales)
-	s.staff("POST /admin/flash-sales", s.createFlashSale)
+	s.staffOnce("POST /admin/flash-sales", s.createFlashSale)
 	s.staff("GET /admin/flash-sales/{id}", s.flashSale)
 	s.staff("POST /admin/flash-sales/{id}", s.changeFlashSale)
 	s.staff("POST /admin/flash-sales/{id}/end", s.endFlashSale)
@@ -51,6 +51,9 @@ type saleForm struct {
 	Problem  string
 	Field    string // the input the problem is about
 }
+
+// Key makes a double click on the form one sale.
+func (saleForm) Key() string { return newKey() }
 
 func (s *server) flashSales(w http.ResponseWriter, r *http.Request) error {
 	start := s.Now().In(s.Zone).Truncate(time.Hour).Add(time.Hour)
