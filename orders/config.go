@@ -94,7 +94,7 @@ func (c Config) Validate() error {
 	if err := checkProviderMethods(c.ProviderMethods); err != nil {
 		return fmt.Errorf("Config: %w", err)
 	}
-	if err := c.Pricing.Validate(); err != nil {
+	if err := c.Pricing.validate(); err != nil {
 		return fmt.Errorf("Config.Pricing: %w", err)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package orders
 
 import (
+	"time"
+
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 )
@@ -10,3 +12,4 @@ import (
 func (o *Order) NeedsCharge() bool                    { return o.needsCharge() }
 func (o *Order) ChargeRequest() payment.ChargeRequest { return o.chargeRequest() }
 func (o *Order) PendingEvents() []event.Event         { return o.changes }
+func Number(id string, at time.Time) string           { return orderNumber(id, at) }

@@ -24,9 +24,6 @@ const (
 	StatusCancelled Status = "cancelled" // certainly unpaid; its stock is released
 )
 
-// Accepted reports whether an order in this state counts as accepted.
-func (s Status) Accepted() bool { return s == StatusCompleted || s == StatusQueued }
-
 // Order is what a customer bought, at the prices and terms of that moment.
 // It is a value: functions of this package change it and record Events.
 type Order struct {

@@ -50,16 +50,22 @@ func ExampleFold() {
 		fmt.Println(err)
 		return
 	}
-	again, err := orders.Fold(o.PendingEvents())
+	change, err := orders.NewChange(orders.Order{}, *o) // what a store saves
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := orders.Fold(change.Events)
 	fmt.Println(again.Status, again.Total(), again.Version, err)
 	// Output:
 	// completed 1999 2 <nil>
 }
 
-func ExampleNumber() {
-	fmt.Println(orders.Number("0196a1b2-0000-7000-8000-000000000001", time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)))
-	// Output:
-	// ORD-20260504-FHBE3QPDMF
+func TestNumber(t *testing.T) {
+	got := orders.Number("0196a1b2-0000-7000-8000-000000000001", time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC))
+	if got != "ORD-20260504-FHBE3QPDMF" {
+		t.Error(got)
+	}
 }
 
 // TestOrderTransitions tries every step from every state (I5).

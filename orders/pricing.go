@@ -35,8 +35,8 @@ type Rules struct {
 	OrderFee int64
 }
 
-// Validate reports the first field that is out of its range.
-func (r Rules) Validate() error {
+// validate reports the first field that is out of its range.
+func (r Rules) validate() error {
 	for _, f := range []struct {
 		name  string
 		value int64
@@ -84,7 +84,7 @@ func (r Rules) dutyFree(origin string) bool {
 // quantities or products out of range CodeInvalid, sums beyond int64
 // CodeOverflow.
 func Price(items []Item, r Rules) ([]Line, error) {
-	if err := r.Validate(); err != nil {
+	if err := r.validate(); err != nil {
 		return nil, err
 	}
 	lines := make([]Line, len(items))

@@ -68,8 +68,8 @@ func (f *FlashSale) apply(d FlashSaleParams) {
 	f.PercentBP, f.Cap, f.CapPerCustomer = d.PercentBP, d.Cap, d.CapPerCustomer
 }
 
-// Validate reports the first field that is out of its range.
-func (d FlashSaleParams) Validate() error {
+// validate reports the first field that is out of its range.
+func (d FlashSaleParams) validate() error {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 	}
@@ -96,7 +96,7 @@ func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, erro
 	if id == "" {
 		return nil, &Error{Code: CodeInvalid, Field: "id", Message: "it is empty"}
 	}
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return nil, err
 	}
 	f := &FlashSale{ID: id, CreatedAt: instant(s.At)}
@@ -107,7 +107,7 @@ func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, erro
 // once it is past, the end is not before the stamp, and the cap not below what
 // is sold and held. Orders made before keep their price.
 func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return err
 	}
 	at := instant(s.At)

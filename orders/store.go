@@ -13,16 +13,13 @@ import (
 // serialization failure is retried); calling a store inside one is a bug.
 // What is not there is ErrNotFound. Implementations are safe for concurrent
 // use; orderstest holds the suite that each one passes.
+//
+// Products come with their flash sales: in a cart as they stand for its
+// customer, elsewhere for no customer in particular. Whatever changes a flash
+// sale, the counts of its caps or its reservations holds the lock of the product.
 type Store interface {
-	ProductStore
-	CartStore
-	OrderStore
-	SaleStore
-}
+	// The catalogue and its stock.
 
-// ProductStore keeps the catalogue and its stock. Products come with their
-// flash sales, for no customer in particular.
-type ProductStore interface {
 	Product(ctx context.Context, id int64) (Product, error)
 	// Products lists the catalogue by id.
 	Products(ctx context.Context) ([]Product, error)
@@ -31,20 +28,12 @@ type ProductStore interface {
 	// change of Stock is recorded as an adjustment with the stamp.
 	SaveProduct(ctx context.Context, id int64, s event.Stamp, change func(*Product) error) (Product, error)
 	// Restock puts units back on the shelf, once per Ref: a second call with
-	// the same Ref changes nothing and reports false.
+	// the same Ref changes nothing and reports false. It returns CodeInvalid for
+	// more than Product.CheckRestock allows.
 	Restock(ctx context.Context, r Restock, s event.Stamp) (bool, error)
-}
 
-// Restock says which units go back on the shelf.
-type Restock struct {
-	Ref       string // what makes it happen once, for instance the return line's id
-	ProductID int64
-	Quantity  int // 1 or more
-}
+	// The open cart of each customer.
 
-// CartStore keeps the open cart of each customer. Products come with their
-// flash sales as they stand for that customer.
-type CartStore interface {
 	// Cart returns the customer's open cart with the products it names; a cart
 	// with no items and no id when the customer has none.
 	Cart(ctx context.Context, customerID string) (Cart, map[int64]Product, error)
@@ -53,10 +42,9 @@ type CartStore interface {
 	// change and saves the cart.
 	UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
 		change func(*Cart, map[int64]Product) error) (Cart, error)
-}
 
-// OrderStore keeps orders with their payments.
-type OrderStore interface {
+	// Orders with their payments.
+
 	// Place turns a cart into an order in one transaction. It locks the cart and
 	// its products in id order, ends the reservations of the products that
 	// expired by r.At, and calls decide with what it found.
@@ -87,20 +75,9 @@ type OrderStore interface {
 	// Events returns the events of an order, a flash sale or a reservation, in
 	// order of Seq.
 	Events(ctx context.Context, id string) ([]event.Event, error)
-}
 
-// PlaceRequest names the cart to be ordered.
-type PlaceRequest struct {
-	CustomerID     string
-	CartID         string // empty: the customer's open cart
-	IdempotencyKey string // empty: none
-	At             time.Time
-	From           event.Source // of what has to be cleared up first, such as reservations that expired
-}
+	// Flash sales and the reservations in them.
 
-// SaleStore keeps flash sales and the reservations in them. Whatever changes
-// a sale, its caps' counts or its reservations holds the lock of the product.
-type SaleStore interface {
 	FlashSale(ctx context.Context, id string) (FlashSale, error)
 	// FlashSales lists those that are on at the instant, or all when it is zero
 	// (the newest 1000), the ones that start last first.
@@ -124,6 +101,22 @@ type SaleStore interface {
 	// ExpireReservations ends up to limit reservations whose time is up and
 	// gives their units back. It returns how many it ended.
 	ExpireReservations(ctx context.Context, s event.Stamp, limit int) (int, error)
+}
+
+// Restock says which units go back on the shelf.
+type Restock struct {
+	Ref       string // what makes it happen once, for instance the return line's id
+	ProductID int64
+	Quantity  int // 1 or more
+}
+
+// PlaceRequest names the cart to be ordered.
+type PlaceRequest struct {
+	CustomerID     string
+	CartID         string // empty: the customer's open cart
+	IdempotencyKey string // empty: none
+	At             time.Time
+	From           event.Source // of what has to be cleared up first, such as reservations that expired
 }
 
 // Placement is what Place found under the lock. Changing it changes nothing.

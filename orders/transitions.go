@@ -47,7 +47,7 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	}
 	o := &Order{ID: d.ID}
 	return o, o.record(s, EventPlaced, &placed{
-		Number:         Number(d.ID, s.At),
+		Number:         orderNumber(d.ID, s.At),
 		CustomerID:     d.CustomerID,
 		CartID:         d.CartID,
 		IdempotencyKey: d.IdempotencyKey,
