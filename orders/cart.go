@@ -12,12 +12,14 @@ import (
 // maxCartItems is how many different products one cart holds.
 const maxCartItems = 200
 
-// CartView is an open cart at today's prices.
+// CartView is an open cart at today's prices. Every cart has one: what can't be
+// ordered is shown with its problem, so that the customer can mend it.
 type CartView struct {
 	Cart     Cart
-	Currency money.Currency
+	Currency money.Currency // that of its products; the service's when it is empty
 	Items    []CartViewItem // in the order they were added
-	Total    int64          // what an order of it would cost now, minor units
+	Total    int64          // what the items that can be priced would cost now, minor units
+	Problem  *Error         // why the cart as a whole can't be priced; nil: it can
 }
 
 // CartViewItem is one product of a cart, priced. Amounts are minor units.
@@ -30,45 +32,69 @@ type CartViewItem struct {
 	Shipping       int64      // of all units
 	Duty           int64      // of all units
 	Available      int        // units the customer can have, see Product.AvailableAt
-	Sale           *SaleState // the flash sale it is priced by; nil: none
+	Sale           *SaleState // the flash sale that units are priced by; nil: none
+	AtSale         int        // units within the caps of Sale
+	UnitBeyond     int64      // price of each unit beyond them, after the discount of the product
+	Problem        *Error     // why it can't be ordered; nil: it can
 }
 
-// Cart returns the customer's open cart, priced.
+// Orderable reports whether an order can be made of the cart now.
+func (v CartView) Orderable() bool {
+	for _, it := range v.Items {
+		if it.Problem != nil {
+			return false
+		}
+	}
+	return v.Problem == nil && len(v.Items) > 0
+}
+
+// Cart returns the customer's open cart, priced. A cart that can't be ordered is
+// no error; see CartView.Problem and CartViewItem.Problem.
 func (s *Service) Cart(ctx context.Context, customerID string) (CartView, error) {
 	c, products, err := s.store.Cart(ctx, customerID)
 	if err != nil {
 		return CartView{}, err
 	}
-	return s.view(c, products, s.now())
+	return s.view(c, products, s.now()), nil
 }
 
 // AddToCart puts quantity units of a product in the cart, on top of those
-// already there. More than is in stock is CodeOutOfStock, more than a flash sale
-// that is on allows CodeSaleLimit, both with Available.
+// already there. It returns CodeOutOfStock, with Available, for more than is in
+// stock, CodeCurrencyMismatch for a product in another currency than the rest of
+// the cart or than the shop sells in, and CodeOverflow where the total can't be
+// told; the cart is unchanged then. Units beyond the caps of a flash sale are
+// priced without it.
 func (s *Service) AddToCart(ctx context.Context, customerID string, productID int64, quantity int) (CartView, error) {
 	if err := checkQuantity(quantity); err != nil {
 		return CartView{}, err
 	}
-	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product, now time.Time) error {
-		have := 0
-		if i := c.index(productID); i >= 0 {
-			have = c.Items[i].Quantity
-		}
-		return c.set(products, productID, have+quantity, now)
-	})
+	return s.changeCart(ctx, customerID, []int64{productID},
+		func(c *Cart, products map[int64]Product, now time.Time) error {
+			have := 0
+			if i := c.index(productID); i >= 0 {
+				have = c.Items[i].Quantity
+			}
+			return s.set(c, products, productID, have+quantity, now)
+		})
 }
 
-// SetCartQuantity makes the cart hold quantity units of a product; 0 takes
-// it out.
-func (s *Service) SetCartQuantity(ctx context.Context, customerID string, productID int64, quantity int) (CartView, error) {
+// SetCartQuantity makes the cart hold quantity units of a product; 0 takes it
+// out, whatever is wrong with it. Errors are those of AddToCart.
+func (s *Service) SetCartQuantity(ctx context.Context, customerID string, productID int64,
+	quantity int) (CartView, error) {
 	if quantity != 0 {
 		if err := checkQuantity(quantity); err != nil {
-			return CartView{}, &Error{Code: CodeInvalid, Field: "quantity", Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity)}
+			return CartView{}, &Error{
+				Code:    CodeInvalid,
+				Field:   "quantity",
+				Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity),
+			}
 		}
 	}
-	return s.changeCart(ctx, customerID, []int64{productID}, func(c *Cart, products map[int64]Product, now time.Time) error {
-		return c.set(products, productID, quantity, now)
-	})
+	return s.changeCart(ctx, customerID, []int64{productID},
+		func(c *Cart, products map[int64]Product, now time.Time) error {
+			return s.set(c, products, productID, quantity, now)
+		})
 }
 
 // ClearCart empties the customer's cart.
@@ -79,40 +105,54 @@ func (s *Service) ClearCart(ctx context.Context, customerID string) (CartView, e
 	})
 }
 
-func (s *Service) changeCart(ctx context.Context, customerID string, productIDs []int64, change func(*Cart, map[int64]Product, time.Time) error) (CartView, error) {
+func (s *Service) changeCart(ctx context.Context, customerID string, productIDs []int64,
+	change func(*Cart, map[int64]Product, time.Time) error) (CartView, error) {
 	if customerID == "" {
-		return CartView{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a cart belongs to a customer; the id is empty"}
+		return CartView{}, &Error{
+			Code:    CodeInvalid,
+			Field:   "customer",
+			Message: "a cart belongs to a customer; the id is empty",
+		}
 	}
 	var found map[int64]Product
 	now := s.now()
-	c, err := s.store.UpdateCart(ctx, customerID, s.cfg.NewID(), productIDs, func(c *Cart, products map[int64]Product) error {
-		found = products
-		if err := change(c, products, now); err != nil {
-			return err
-		}
-		c.UpdatedAt = now
-		return nil
-	})
+	c, err := s.store.UpdateCart(ctx, customerID, s.cfg.NewID(), productIDs,
+		func(c *Cart, products map[int64]Product) error {
+			found = products
+			if err := change(c, products, now); err != nil {
+				return err
+			}
+			c.UpdatedAt = now
+			return nil
+		})
 	if err != nil {
 		return CartView{}, err
 	}
-	return s.view(c, found, now)
+	return s.view(c, found, now), nil
 }
 
 func (c *Cart) index(productID int64) int {
 	return slices.IndexFunc(c.Items, func(it CartItem) bool { return it.ProductID == productID })
 }
 
-func (c *Cart) set(products map[int64]Product, productID int64, quantity int, now time.Time) error {
+// set changes the quantity of a product. What adds to the cart is refused when
+// the product can't be ordered, or the cart no longer priced, after it.
+func (s *Service) set(c *Cart, products map[int64]Product, productID int64, quantity int, now time.Time) error {
+	i := c.index(productID)
+	if quantity == 0 && i >= 0 {
+		c.Items = slices.Delete(c.Items, i, i+1)
+		return nil
+	}
 	p, ok := products[productID]
 	if !ok {
-		return &Error{Code: CodeNotFound, Field: "product_id", Message: fmt.Sprintf("there is no product %d", productID), ProductID: productID}
-	}
-	i := c.index(productID)
-	if quantity == 0 {
-		if i >= 0 {
-			c.Items = slices.Delete(c.Items, i, i+1)
+		return &Error{
+			Code:      CodeNotFound,
+			Field:     "product_id",
+			Message:   fmt.Sprintf("there is no product %d", productID),
+			ProductID: productID,
 		}
+	}
+	if quantity == 0 {
 		return nil
 	}
 	if err := checkQuantity(quantity); err != nil {
@@ -121,57 +161,28 @@ func (c *Cart) set(products map[int64]Product, productID int64, quantity int, no
 	if err := p.checkAvailable(quantity, now); err != nil {
 		return err
 	}
-	if i >= 0 {
+	if i < 0 && len(c.Items) >= maxCartItems {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "cart",
+			Message: fmt.Sprintf("the cart holds %d different products; that is the most", maxCartItems),
+		}
+	}
+	if i >= 0 && quantity <= c.Items[i].Quantity {
 		c.Items[i].Quantity = quantity
 		return nil
 	}
-	if len(c.Items) >= maxCartItems {
-		return &Error{Code: CodeInvalid, Field: "cart", Message: fmt.Sprintf("the cart holds %d different products; that is the most", maxCartItems)}
+	before := s.price(*c, products, now)
+	if i < 0 {
+		i, c.Items = len(c.Items), append(c.Items, CartItem{ProductID: productID})
 	}
-	c.Items = append(c.Items, CartItem{ProductID: productID, Quantity: quantity})
+	c.Items[i].Quantity = quantity
+	after := s.price(*c, products, now)
+	switch {
+	case after.problems[i] != nil:
+		return after.problems[i]
+	case after.problem != nil && before.problem == nil:
+		return after.problem
+	}
 	return nil
-}
-
-func outOfStock(p Product, wanted int) error {
-	return &Error{Code: CodeOutOfStock, Field: "quantity", ProductID: p.ID, Available: p.Stock,
-		Message: fmt.Sprintf("%d of %s asked for, %d in stock", wanted, p.Name, p.Stock)}
-}
-
-// items pairs the cart's items with their products and the flash sales that
-// are on.
-func (c Cart) items(products map[int64]Product, at time.Time) ([]Item, error) {
-	items := make([]Item, len(c.Items))
-	for i, it := range c.Items {
-		p, ok := products[it.ProductID]
-		if !ok {
-			return nil, &Error{Code: CodeNotFound, Field: "product_id", ProductID: it.ProductID, Message: fmt.Sprintf("the cart holds product %d, which does not exist", it.ProductID)}
-		}
-		items[i] = Item{Product: p, Quantity: it.Quantity}
-		if sale := p.SaleAt(at); sale != nil {
-			items[i].Sale = &sale.FlashSale
-		}
-	}
-	return items, nil
-}
-
-func (s *Service) view(c Cart, products map[int64]Product, at time.Time) (CartView, error) {
-	items, err := c.items(products, at)
-	if err != nil {
-		return CartView{}, err
-	}
-	lines, err := Price(items, *s.cfg.Pricing)
-	if err != nil {
-		return CartView{}, err
-	}
-	v := CartView{Cart: c, Currency: s.cfg.Currency, Items: make([]CartViewItem, len(lines))}
-	for i, l := range lines {
-		v.Items[i] = CartViewItem{
-			Product: items[i].Product, Quantity: l.Quantity,
-			UnitList: l.UnitList, UnitDiscounted: l.UnitList - l.UnitDiscount,
-			Subtotal: l.Paid.Price, Shipping: l.Paid.Shipping, Duty: l.Paid.Duty,
-			Available: items[i].Product.AvailableAt(at), Sale: items[i].Product.SaleAt(at),
-		}
-		v.Total += l.Paid.Total()
-	}
-	return v, nil
 }

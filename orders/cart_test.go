@@ -24,7 +24,16 @@ func TestCart(t *testing.T) {
 	must(t, err)
 	view, err = s.AddToCart(ctx, "ann", desk.ID, 1)
 	must(t, err)
-	want := orders.CartViewItem{Product: desk, Quantity: 2, UnitList: 19999, UnitDiscounted: 17999, Subtotal: 35998, Shipping: 3750, Duty: 2000, Available: 5}
+	want := orders.CartViewItem{
+		Product:        desk,
+		Quantity:       2,
+		UnitList:       19999,
+		UnitDiscounted: 17999,
+		Subtotal:       35998,
+		Shipping:       3750,
+		Duty:           2000,
+		Available:      5,
+	}
 	s.expect("item", view.Items, []orders.CartViewItem{want})
 	s.expect("total", view.Total, 35998+3750+2000)
 
@@ -73,7 +82,8 @@ func TestProducts(t *testing.T) {
 		"another currency":   func(p *orders.Product) { p.Currency = "EUR" },
 		"another id":         func(p *orders.Product) { p.ID = 77 },
 	} {
-		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { change(p); return nil })
+		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+			func(p *orders.Product) error { change(p); return nil })
 		if orders.CodeOf(err) == "" {
 			t.Errorf("%s: %v, want a refusal", name, err)
 		}

@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/returnkit/returnkit/orders/event"
 )
@@ -15,30 +16,48 @@ func (s *Service) Product(ctx context.Context, id int64) (Product, error) {
 	return s.store.Product(ctx, id)
 }
 
-// SaveProduct creates a product when id is 0, in the service's currency, or
-// changes product id. change gets the product as it is under the lock and may
-// run more than once; what it leaves is validated. A change of Stock is
-// recorded as an adjustment by the stamp's actor. A stamp without an instant
-// means now.
-func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp, change func(*Product) error) (Product, error) {
+// SaveProduct creates a product when id is 0, in Config.Currency unless change
+// sets another of Config.Currencies, or changes product id. change gets the
+// product as it is under the lock and may run more than once; what it leaves is
+// validated. A change of Stock is recorded as an adjustment by the stamp's
+// actor. A stamp without an instant means now.
+//
+// A product keeps its currency: a price in another one is another price.
+func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp,
+	change func(*Product) error) (Product, error) {
 	if by.At = instant(by.At); by.At.IsZero() {
 		by.At = s.now()
 	}
 	return s.store.SaveProduct(ctx, id, by, func(p *Product) error {
-		was := p.ID
+		was := *p
 		if p.Currency == "" {
 			p.Currency = s.cfg.Currency
 		}
 		if err := change(p); err != nil {
 			return err
 		}
-		if p.ID != was {
-			return &Error{Code: CodeInvalid, Field: "id", Message: fmt.Sprintf("product %d can't become product %d", was, p.ID)}
+		if p.ID != was.ID {
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "id",
+				Message: fmt.Sprintf("product %d can't become product %d", was.ID, p.ID),
+			}
 		}
-		if p.Currency != s.cfg.Currency {
-			return &Error{Code: CodeCurrencyMismatch, Field: "currency", Message: fmt.Sprintf("the product is priced in %q; this shop sells in %s", string(p.Currency), s.cfg.Currency)}
+		if was.Currency != "" && p.Currency != was.Currency {
+			return &Error{Code: CodeCurrencyMismatch, Field: "currency", ProductID: p.ID,
+				Message: fmt.Sprintf("%s is priced in %s and keeps that currency; create another product for %q",
+					p.Name, was.Currency, string(p.Currency))}
 		}
-		return p.Validate()
+		if p.ID == 0 && !slices.Contains(s.cfg.Currencies, p.Currency) {
+			return notSoldIn(*p, s.cfg.Currencies)
+		}
+		checked := *p
+		if p.Stock == was.Stock {
+			// Units that came back may have gone beyond the limit; that keeps
+			// nobody from changing the rest.
+			checked.Stock = 0
+		}
+		return checked.Validate()
 	})
 }
 

@@ -52,11 +52,13 @@ func TestCheckoutQueuesWhatTheProviderDoesNotSettle(t *testing.T) {
 				s.gateway.Script(c.call, c.fault)
 				o, err := s.Checkout(t.Context(), card(""))
 				must(t, err)
-				s.expect("answer", []any{o.Status, o.Payment.Status, o.Payment.Work.Attempts}, []any{orders.StatusQueued, c.pay, 1})
+				s.expect("answer", []any{o.Status, o.Payment.Status, o.Payment.Work.Attempts},
+					[]any{orders.StatusQueued, c.pay, 1})
 				s.expect("stock is held", s.stock(), 7)
 				s.work(20 * time.Second)
 				o = s.order(o.ID)
-				s.expect("in the end", []any{o.Status, len(s.gateway.Charges()), s.gateway.Misuse()}, []any{orders.StatusCompleted, 1, []string{}})
+				s.expect("in the end", []any{o.Status, len(s.gateway.Charges()), s.gateway.Misuse()},
+					[]any{orders.StatusCompleted, 1, []string{}})
 				if c.fault == orderstest.FaultLostAfter && c.call == orderstest.CallConfirm {
 					s.expect("what was captured is looked up and not confirmed again",
 						[]int{s.gateway.Calls(orderstest.CallConfirm), s.gateway.Calls(orderstest.CallFind)}, "[1 1]")
@@ -80,7 +82,8 @@ func TestCheckoutAnswersQueuedWhenTheProviderIsSilent(t *testing.T) {
 		}
 		must(t, s.Close(t.Context()))
 		o = s.order(o.ID)
-		s.expect("recorded before Close returned", []any{o.Payment.Status, o.Payment.Work.LastError}, "[unknown unknown timeout: no answer]")
+		s.expect("recorded before Close returned", []any{o.Payment.Status, o.Payment.Work.LastError},
+			"[unknown unknown timeout: no answer]")
 		s.expect("observer", s.seen, "submitted web, accepted queued 25ms")
 	})
 }
@@ -90,7 +93,10 @@ func TestASlowAttemptGoesOnAndCompletes(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Observer: s.seen,
-			Gateway: &slowGateway{ChargeGateway: s.gateway, d: 400 * time.Millisecond}, PaymentWait: 100 * time.Millisecond})
+			Gateway: &slowGateway{
+				ChargeGateway: s.gateway,
+				d:             400 * time.Millisecond,
+			}, PaymentWait: 100 * time.Millisecond})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -203,10 +209,10 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 		want string
 	}{
 		{"it was paid", func(s *shop, id string) (orders.Order, error) {
-			return s.Resolve(t.Context(), id, true, staff, "seen at the provider")
+			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: true, Reason: "seen at the provider"})
 		}, "completed 7"},
 		{"it was not", func(s *shop, id string) (orders.Order, error) {
-			return s.Resolve(t.Context(), id, false, staff, "cancelled at the provider")
+			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: false, Reason: "cancelled at the provider"})
 		}, "cancelled 10"},
 		{"the provider is asked again", func(s *shop, id string) (orders.Order, error) {
 			for _, call := range calls {
@@ -341,16 +347,17 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 			must(t, err)
 			s.expect("orders in the queue", n, 1)
 
-			_, err = s.Resolve(t.Context(), o.ID, captured, staff, "")
+			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: ""})
 			s.expect("without a reason", orders.CodeOf(err), orders.CodeInvalid)
-			o, err = s.Resolve(t.Context(), o.ID, captured, staff, "seen in the provider's dashboard")
+			o, err = s.Resolve(t.Context(), o.ID, staff,
+				orders.Resolution{Captured: captured, Reason: "seen in the provider's dashboard"})
 			must(t, err)
 			want, stock := orders.StatusCancelled, 10
 			if captured {
 				want, stock = orders.StatusCompleted, 7
 			}
 			s.expect("resolved", []any{o.Status, s.stock()}, []any{want, stock})
-			_, err = s.Resolve(t.Context(), o.ID, captured, staff, "again")
+			_, err = s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: captured, Reason: "again"})
 			s.expect("again", orders.CodeOf(err), orders.CodeTransition)
 		})
 	}
@@ -370,7 +377,8 @@ func TestAfterCloseCardOrdersAreQueued(t *testing.T) {
 		next, err := orders.New(orders.Config{Store: s.store, Gateway: s.gateway, Currency: "USD"})
 		must(t, err)
 		n, err = next.ChargeDue(t.Context(), 10)
-		s.expect("the next one does, at once", []any{n, err, s.order(o.ID).Status}, []any{1, nil, orders.StatusCompleted})
+		s.expect("the next one does, at once", []any{n, err, s.order(o.ID).Status},
+			[]any{1, nil, orders.StatusCompleted})
 	})
 }
 
@@ -390,7 +398,8 @@ func TestALateWorkerOverwritesNothing(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		g := &deaf{ChargeGateway: s.gateway, answer: make(chan struct{})}
-		paused, err := orders.New(orders.Config{Store: s.store, Gateway: g, Currency: "USD"})
+		paused, err := orders.New(
+			orders.Config{Store: s.store, Gateway: g, Currency: "USD", CallTimeout: 500 * time.Millisecond})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))
 		must(t, err)

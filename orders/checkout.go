@@ -6,42 +6,67 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // CheckoutRequest asks for an order of a cart.
 type CheckoutRequest struct {
-	Customer       event.Actor    // who buys; the ID is required
-	CartID         string         // empty: the customer's open cart
-	IdempotencyKey string         // empty: none; at most 200 letters, unique per customer
-	Method         payment.Method // cash or card
-	Token          string         // for a card: the payment method at the provider, never a card number
-	Source         string         // "web", "api", ...; at most 40 letters
-	Priority       int            // when it is queued: see Payment.Priority
+	Customer       event.Actor // who buys; the ID is required
+	CartID         string      // empty: the customer's open cart
+	IdempotencyKey string      // empty: none; at most 200 characters, unique per customer
+	// Total is what the buyer was shown for the whole cart. When it has risen
+	// since, or is in another currency, nothing is ordered (CodePriceChanged); a
+	// lower one is charged as it is now. The zero value: they were shown nothing.
+	Total    money.Money
+	Method   payment.Method // payment.Cash or one of Config.ProviderMethods
+	Token    string         // for a card: the payment method at the provider, never a card number; none for cash
+	Source   string         // "web", "api", ...; at most 40 characters
+	Priority int            // when it is queued: see Payment.Priority
 }
 
-// Validate reports the first field that is wrong.
-func (r CheckoutRequest) Validate() error {
+// validate reports the first field that is wrong.
+func (r CheckoutRequest) validate(provider []payment.Method) error {
 	if r.Customer.ID == "" {
 		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
 	}
-	switch r.Method {
-	case payment.Cash:
-	case payment.Card:
-		if r.Token == "" {
-			return &Error{Code: CodeInvalid, Field: "token", Message: "a card payment needs a payment method of the provider"}
+	if err := checkMethod(r.Method, provider); err != nil {
+		return err
+	}
+	if r.Method == payment.Card && r.Token == "" {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "token",
+			Message: "it is empty; a card payment names a payment method of the provider",
 		}
-	default:
-		return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(r.Method)))}
+	}
+	if r.Total != (money.Money{}) {
+		if err := checkCurrency("currency", r.Total.Currency()); err != nil {
+			return err
+		}
+		if r.Total.Sign() < 0 {
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "total",
+				Message: fmt.Sprintf("%s is negative; it is what the buyer was shown", r.Total),
+			}
+		}
 	}
 	if r.Priority < 0 || r.Priority > MaxPriority {
-		return &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "priority",
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority),
+		}
 	}
 	for _, f := range []struct {
 		name, value string
-		most        int
-	}{{"cart_id", r.CartID, 64}, {"idempotency_key", r.IdempotencyKey, 200}, {"token", r.Token, 200}, {"source", r.Source, 40}} {
-		if err := checkText(f.name, f.value, f.most); err != nil {
+		limit       int
+	}{
+		{"cart_id", r.CartID, 64}, {"idempotency_key", r.IdempotencyKey, 200},
+		{"token", r.Token, 200}, {"source", r.Source, 40},
+	} {
+		if err := checkText(f.name, f.value, f.limit); err != nil {
 			return err
 		}
 	}
@@ -57,22 +82,23 @@ func (r CheckoutRequest) Validate() error {
 // to be charged later under the same key.
 //
 // Asking again with the same cart or the same idempotency key returns the
-// first order (and its decline again). The key with another cart, method or
+// first order. A decline frees cart and key. The key with another cart, method or
 // card is CodeIdempotencyMismatch. Other refusals are CodeInvalid,
-// CodeCartEmpty, CodeOutOfStock, CodeSaleLimit and ErrNotFound; nothing is saved then.
+// CodeCartEmpty, CodePriceChanged (the buyer was shown less), CodeCurrencyMismatch,
+// CodeOutOfStock and ErrNotFound; nothing is saved then.
 //
-// When ctx ends first, the order stands and its charge goes on.
+// When ctx ends first, the order stands and its charge is not canceled.
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
 	start := s.cfg.Now()
-	if err := r.Validate(); err != nil {
+	if err := r.validate(s.cfg.ProviderMethods); err != nil {
 		return Order{}, err
 	}
 	lease := s.cfg.NewID()
 	o, placed, err := s.place(ctx, r, lease)
 	if err != nil {
 		if CodeOf(err) == "" {
-			s.cfg.Observer.Submitted(r.Source)
-			s.cfg.Observer.Failed(r.Source, err)
+			s.cfg.Observer.Submitted(ctx, r.Source)
+			s.cfg.Observer.Failed(ctx, r.Source, err)
 		}
 		return Order{}, err
 	}
@@ -80,20 +106,20 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 		return s.again(ctx, r, o)
 	}
 
-	s.cfg.Observer.Submitted(r.Source)
-	if o.NeedsCharge() {
+	s.cfg.Observer.Submitted(ctx, r.Source)
+	if o.needsCharge() {
 		if o, err = s.chargeNow(ctx, o, lease); err != nil {
-			s.cfg.Observer.Failed(r.Source, err)
+			s.cfg.Observer.Failed(ctx, r.Source, err)
 			return o, err
 		}
 	}
 	switch {
 	case o.Status == StatusCompleted:
-		s.cfg.Observer.Accepted(o, StatusCompleted, s.cfg.Now().Sub(start))
+		s.cfg.Observer.Accepted(ctx, o, StatusCompleted, s.cfg.Now().Sub(start))
 	case o.Status == StatusCancelled:
-		s.cfg.Observer.Declined(o)
+		s.cfg.Observer.Declined(ctx, o)
 	default:
-		s.cfg.Observer.Accepted(o, StatusQueued, s.cfg.Now().Sub(start))
+		s.cfg.Observer.Accepted(ctx, o, StatusQueued, s.cfg.Now().Sub(start))
 	}
 	return o, declined(o)
 }
@@ -105,53 +131,80 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
 	st := s.stamp(ctx, r.Customer)
-	return s.store.Place(ctx, PlaceRequest{CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.Source},
+	return s.store.Place(
+		ctx,
+		PlaceRequest{
+			CustomerID:     r.Customer.ID,
+			CartID:         r.CartID,
+			IdempotencyKey: r.IdempotencyKey,
+			At:             st.At,
+			From:           st.Source,
+		},
 		func(p Placement) (*Order, error) {
 			if len(p.Cart.Items) == 0 {
-				return nil, &Error{Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first"}
+				return nil, &Error{
+					Code:    CodeCartEmpty,
+					Field:   "cart",
+					Message: "the cart is empty; put something in it first",
+				}
 			}
-			items, err := p.Cart.items(p.Products, st.At)
-			if err != nil {
+			cart := s.price(p.Cart, p.Products, st.At)
+			if err := cart.err(); err != nil {
 				return nil, err
 			}
-			for _, it := range items {
-				if err := it.Product.checkAvailable(it.Quantity, st.At); err != nil {
+			if err := r.checkConsent(cart.total, cart.currency); err != nil {
+				return nil, err
+			}
+			for _, it := range p.Cart.Items {
+				product := p.Products[it.ProductID]
+				if err := product.checkAvailable(it.Quantity, st.At); err != nil {
 					return nil, err
 				}
 			}
-			lines, err := Price(items, *s.cfg.Pricing)
-			if err != nil {
-				return nil, err
-			}
-			for i := range lines {
-				lines[i].ID = s.cfg.NewID()
+			for i := range cart.lines {
+				cart.lines[i].ID = s.cfg.NewID()
 			}
 			d := Params{
 				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
-				TermsID: terms, Source: r.Source, Currency: s.cfg.Currency, Lines: lines,
-				PaymentID: s.cfg.NewID(), Method: r.Method, Priority: r.Priority,
+				TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
+				PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods,
+				Priority: r.Priority,
 			}
-			if r.Method == payment.Card {
+			if r.Method != payment.Cash {
 				d.Token = r.Token
 			}
 			o, err := NewOrder(d, st)
 			if err != nil {
 				return nil, err
 			}
-			if !o.NeedsCharge() {
+			if !o.needsCharge() {
 				return o, o.Complete(st, "")
 			}
 			o.Lease(lease, st.At.Add(s.cfg.Lease))
 			return o, nil
-		})
+		},
+	)
+}
+
+// checkConsent refuses to charge more than the buyer was shown.
+func (r CheckoutRequest) checkConsent(total int64, c money.Currency) error {
+	if r.Total == (money.Money{}) || r.Total.Currency() == c && total <= r.Total.Minor() {
+		return nil
+	}
+	now := money.New(total, c)
+	return &Error{Code: CodePriceChanged, Field: "total", OldTotal: r.Total, NewTotal: now,
+		Message: fmt.Sprintf("the total was %s and is now %s; nothing was ordered, look at the cart and order again",
+			r.Total, now)}
 }
 
 // again answers a checkout whose order is there already.
 func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
 	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
-		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method || r.Method == payment.Card && r.Token != o.Payment.Token) {
+		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method ||
+			r.Method != payment.Cash && r.Token != o.Payment.Token) {
 		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
-			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order", quoted(r.IdempotencyKey), o.Number)}
+			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order",
+				quoted(r.IdempotencyKey), o.Number)}
 	}
 	o, err := s.awaitCharge(ctx, o)
 	if err != nil {
@@ -160,9 +213,9 @@ func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order,
 	return o, declined(o)
 }
 
-// awaitCharge waits for the charge of an order that another checkout placed, up
-// to PaymentWait: for one of this process until it is told, for one that has not
-// begun yet, or is another process's, by looking again.
+// awaitCharge waits up to PaymentWait for the charge of an order that another
+// checkout placed: for one of this process by its channel, for one that has not
+// begun yet, or is another process's, by polling.
 func (s *Service) awaitCharge(ctx context.Context, o Order) (Order, error) {
 	wait := time.NewTimer(s.cfg.PaymentWait)
 	defer wait.Stop()
@@ -204,5 +257,6 @@ func declined(o Order) error {
 		return nil
 	}
 	return &Error{Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode,
-		Message: "the payment was declined (" + o.Payment.DeclineCode + "); the cart is kept, try another card or pay cash"}
+		Message: "the payment was declined (" + o.Payment.DeclineCode +
+			"); the cart is kept, try another card or pay cash"}
 }

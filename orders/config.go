@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,27 +18,36 @@ import (
 type Config struct {
 	Store   Store
 	Gateway payment.ChargeGateway
-	// Currency is that of every product and order.
+	// Currency is that of a new product, unless it names another.
 	Currency money.Currency
+	// Currencies are those the shop sells in. A product sells in its own
+	// currency only, and an order has one currency; a product in any other can't
+	// be put in a cart, ordered, or sold in a flash sale. Default: Currency.
+	Currencies []money.Currency
 	// Terms returns the id of the policy version in force, which each new
 	// order keeps. Default: none, the empty id.
 	Terms func(ctx context.Context) (termsID string, err error)
-	// Pricing is what is added to list prices. Default: DefaultRules.
-	Pricing *Rules
+	// ProviderMethods are the payment methods charged at the provider; an order
+	// is paid by one of them or by payment.Cash, and by nothing else. Default:
+	// payment.Card.
+	ProviderMethods []payment.Method
+	// Pricing is what is added to list prices. Default: nothing.
+	Pricing Rules
 	// PaymentWait is how long Checkout waits for the provider before it answers
-	// queued; the attempt in flight goes on. More than 0; default 2 s.
+	// queued; the attempt in flight is not canceled. More than 0; default 2 s.
 	PaymentWait time.Duration
-	// CallTimeout ends one call of the provider. Default 500 ms.
+	// CallTimeout ends one call of the provider. More than 0, at most 80 s, which
+	// is what Stripe allows itself; default 10 s.
 	CallTimeout time.Duration
-	// Lease is how long a payment belongs to whoever charges it, renewed before
-	// it runs out. At least twice CallTimeout, at most 10 s; default 10 s.
+	// Lease is how long a payment belongs to whoever charges it; it is renewed
+	// while a call lasts. From 1 s to 10 s; default 10 s.
 	Lease time.Duration
 	// QueueLimit is how long after the purchase a queued order is given up:
 	// withdrawn at the provider and then cancelled, its stock released. Default
 	// 24 h.
 	QueueLimit time.Duration
 	// GiveUpAfter is how long after the purchase an order that still can't be
-	// withdrawn for certain goes to the queue for a person (Query.NeedsReview).
+	// withdrawn for certain goes to the review queue (Query.NeedsReview).
 	// It is never cancelled for its age. Not less than QueueLimit; default twice
 	// that.
 	GiveUpAfter time.Duration
@@ -46,36 +56,68 @@ type Config struct {
 	ReservationTime time.Duration
 	// Parallel is how many payments one ChargeDue settles at a time. Default 8.
 	Parallel int
-	// Observer is told what happens. Default: nobody.
+	// Observer is called for what happens. Default: none.
 	Observer Observer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// NewID makes ids. Default: UUIDv7.
 	NewID func() string
-	// Jitter spreads a distance, so that what failed together does not come
-	// back together. Default: a random duration from d/2 to d*3/2.
+	// Jitter spreads a backoff, so that what failed together is not retried
+	// together. Default: a random duration from d/2 to d*3/2.
 	Jitter func(d time.Duration) time.Duration
 }
 
-const maxLease = 10 * time.Second
+const (
+	minLease       = time.Second
+	maxLease       = 10 * time.Second
+	maxCallTimeout = 80 * time.Second
+)
 
 // Validate reports the first field that is wrong, after defaults.
 func (c Config) Validate() error {
 	c = c.withDefaults()
-	bad := func(field, message string) error {
-		return &Error{Code: CodeInvalid, Field: "Config." + field, Message: message}
+	if err := c.checkParts(); err != nil {
+		return err
 	}
-	switch {
+	if err := checkCurrency("Config.Currency", c.Currency); err != nil {
+		return err
+	}
+	for _, other := range c.Currencies {
+		if err := checkCurrency("Config.Currencies", other); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(c.Currencies, c.Currency) {
+		return badConfig("Currencies",
+			fmt.Sprintf("%s are without Currency, %s", currencyList(c.Currencies), c.Currency))
+	}
+	if err := checkProviderMethods(c.ProviderMethods); err != nil {
+		return fmt.Errorf("Config: %w", err)
+	}
+	if err := c.Pricing.validate(); err != nil {
+		return fmt.Errorf("Config.Pricing: %w", err)
+	}
+	return nil
+}
+
+func badConfig(field, message string) error {
+	return &Error{Code: CodeInvalid, Field: "Config." + field, Message: message}
+}
+
+// checkParts checks what is not about money.
+func (c Config) checkParts() error {
+	switch bad := badConfig; {
 	case c.Store == nil:
 		return bad("Store", "it is nil; ordersdb and orderstest have one")
 	case c.Gateway == nil:
 		return bad("Gateway", "it is nil; card payments need one")
 	case c.PaymentWait <= 0:
 		return bad("PaymentWait", fmt.Sprintf("%s is not more than 0", c.PaymentWait))
-	case c.CallTimeout <= 0 || c.CallTimeout > maxLease/2:
-		return bad("CallTimeout", fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxLease/2))
-	case c.Lease < 2*c.CallTimeout || c.Lease > maxLease:
-		return bad("Lease", fmt.Sprintf("%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease))
+	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
+		return bad("CallTimeout",
+			fmt.Sprintf("%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout))
+	case c.Lease < minLease || c.Lease > maxLease:
+		return bad("Lease", fmt.Sprintf("%s is out of range; %s to %s", c.Lease, minLease, maxLease))
 	case c.QueueLimit <= 0:
 		return bad("QueueLimit", fmt.Sprintf("%s is not more than 0", c.QueueLimit))
 	case c.GiveUpAfter < c.QueueLimit:
@@ -85,12 +127,6 @@ func (c Config) Validate() error {
 	case c.Parallel < 1:
 		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
 	}
-	if p, err := money.ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
-		return bad("Currency", fmt.Sprintf("%q is not an ISO 4217 currency code in upper case, such as USD", string(c.Currency)))
-	}
-	if err := c.Pricing.Validate(); err != nil {
-		return fmt.Errorf("Config.Pricing: %w", err)
-	}
 	return nil
 }
 
@@ -98,15 +134,17 @@ func (c Config) withDefaults() Config {
 	if c.Terms == nil {
 		c.Terms = func(context.Context) (string, error) { return "", nil }
 	}
-	if c.Pricing == nil {
-		r := DefaultRules()
-		c.Pricing = &r
+	if len(c.Currencies) == 0 {
+		c.Currencies = []money.Currency{c.Currency}
+	}
+	if len(c.ProviderMethods) == 0 {
+		c.ProviderMethods = []payment.Method{payment.Card}
 	}
 	if c.PaymentWait == 0 {
 		c.PaymentWait = 2 * time.Second
 	}
 	if c.CallTimeout == 0 {
-		c.CallTimeout = 500 * time.Millisecond
+		c.CallTimeout = 10 * time.Second
 	}
 	if c.Lease == 0 {
 		c.Lease = maxLease
@@ -144,39 +182,50 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Observer is told what happens to orders, for metrics. Its methods are
-// called from many goroutines, after the commit, and must not block. Embed
-// NopObserver to implement some of them.
+// Observer is called for what happens to orders, for metrics and logs. Its
+// methods are called from many goroutines, after the commit, with the context
+// of the request or the worker that made the change, and must not block. Use a
+// type of its own for each observer of this module, and embed NopObserver to
+// implement some of the methods:
+//
+//	type orderLog struct {
+//		orders.NopObserver
+//		log *slog.Logger
+//	}
+//
+//	func (o orderLog) Declined(ctx context.Context, order orders.Order) {
+//		o.log.InfoContext(ctx, "order declined", "order_id", order.ID)
+//	}
 type Observer interface {
 	// Submitted: a checkout that was no mistake of the caller. Exactly one of
 	// Accepted, Declined and Failed follows.
-	Submitted(source string)
+	Submitted(ctx context.Context, source string)
 	// Accepted: the checkout is answered; mode is StatusCompleted or
 	// StatusQueued, took the time from the call to the answer.
-	Accepted(o Order, mode Status, took time.Duration)
-	// Declined: the provider said a definite no at checkout.
-	Declined(o Order)
-	// Failed: no order came of it, or nobody waited for the answer.
-	Failed(source string, err error)
+	Accepted(ctx context.Context, o Order, mode Status, took time.Duration)
+	// Declined: the provider gave a definite no at checkout.
+	Declined(ctx context.Context, o Order)
+	// Failed: no order was made, or the caller left before the answer.
+	Failed(ctx context.Context, source string, err error)
 	// Settled: an order answered as queued is now completed or cancelled; took
 	// is the time since it was placed.
-	Settled(o Order, took time.Duration)
+	Settled(ctx context.Context, o Order, took time.Duration)
 }
 
 // NopObserver is an Observer that ignores everything.
 type NopObserver struct{}
 
 // Submitted does nothing.
-func (NopObserver) Submitted(string) {}
+func (NopObserver) Submitted(context.Context, string) {}
 
 // Accepted does nothing.
-func (NopObserver) Accepted(Order, Status, time.Duration) {}
+func (NopObserver) Accepted(context.Context, Order, Status, time.Duration) {}
 
 // Declined does nothing.
-func (NopObserver) Declined(Order) {}
+func (NopObserver) Declined(context.Context, Order) {}
 
 // Failed does nothing.
-func (NopObserver) Failed(string, error) {}
+func (NopObserver) Failed(context.Context, string, error) {}
 
 // Settled does nothing.
-func (NopObserver) Settled(Order, time.Duration) {}
+func (NopObserver) Settled(context.Context, Order, time.Duration) {}

@@ -51,7 +51,8 @@ type dyingStore struct {
 	p *process
 }
 
-func (s dyingStore) Place(ctx context.Context, r orders.PlaceRequest, f func(orders.Placement) (*orders.Order, error)) (o orders.Order, placed bool, err error) {
+func (s dyingStore) Place(ctx context.Context, r orders.PlaceRequest,
+	f func(orders.Placement) (*orders.Order, error)) (o orders.Order, placed bool, err error) {
 	if !s.p.step(func() { o, placed, err = s.Store.Place(ctx, r, f) }) {
 		return orders.Order{}, false, errCrashed
 	}
@@ -65,7 +66,8 @@ func (s dyingStore) Update(ctx context.Context, id string, f func(*orders.Order)
 	return o, err
 }
 
-func (s dyingStore) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) (found []orders.Order, err error) {
+func (s dyingStore) Claim(ctx context.Context, now time.Time, lease time.Duration, token string,
+	limit int) (found []orders.Order, err error) {
 	if !s.p.step(func() { found, err = s.Store.Claim(ctx, now, lease, token, limit) }) {
 		return nil, errCrashed
 	}
@@ -92,12 +94,21 @@ func (g dyingGateway) ConfirmPayment(ctx context.Context, r payment.ChargeReques
 	return g.call(func() payment.Result { return g.ChargeGateway.ConfirmPayment(ctx, r, ref) })
 }
 
-func (g dyingGateway) FindPayment(ctx context.Context, ref string) payment.Result {
-	return g.call(func() payment.Result { return g.ChargeGateway.FindPayment(ctx, ref) })
+func (g dyingGateway) read(
+	f func() (payment.PaymentStatus, payment.Result)) (status payment.PaymentStatus, r payment.Result) {
+	if !g.p.step(func() { status, r = f() }) {
+		return "", payment.Result{Outcome: payment.OutcomeUnknown}
+	}
+	return status, r
 }
 
-func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, ref string) payment.Result {
-	return g.call(func() payment.Result { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
+func (g dyingGateway) FindPayment(ctx context.Context, ref string) (payment.PaymentStatus, payment.Result) {
+	return g.read(func() (payment.PaymentStatus, payment.Result) { return g.ChargeGateway.FindPayment(ctx, ref) })
+}
+
+func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	ref string) (payment.PaymentStatus, payment.Result) {
+	return g.read(func() (payment.PaymentStatus, payment.Result) { return g.ChargeGateway.CancelPayment(ctx, r, ref) })
 }
 
 // TestEveryFaultAtEveryCut cuts a card checkout after every store write and
@@ -120,9 +131,11 @@ func TestEveryFaultAtEveryCut(t *testing.T) {
 							if testing.Short() && (prune || step == 0 && after) {
 								continue
 							}
-							name := fmt.Sprintf("create %q, confirm %q, limit %s, cut %d after=%v, keys pruned=%v", create, confirm, limit, step, after, prune)
+							name := fmt.Sprintf("create %q, confirm %q, limit %s, cut %d after=%v, keys pruned=%v",
+								create, confirm, limit, step, after, prune)
 							synctest.Test(t, func(t *testing.T) {
-								status, died := recovered(t, name, create, confirm, limit, &process{cut: step, after: after}, prune)
+								status, died := recovered(t, name, create, confirm, limit,
+									&process{cut: step, after: after}, prune)
 								cases++
 								reached = reached || died
 								if died {
@@ -146,13 +159,15 @@ func TestEveryFaultAtEveryCut(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cases, %d of them cut: %d completed, %d cancelled, the rest were never placed", cases, cut, completed, cancelled)
+	t.Logf("%d cases, %d of them cut: %d completed, %d cancelled, the rest were never placed", cases, cut, completed,
+		cancelled)
 	if cut < 1000 || completed == 0 || cancelled == 0 {
 		t.Errorf("too few cases: the enumeration is broken")
 	}
 }
 
-func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limit time.Duration, p *process, prune bool) (orders.Status, bool) {
+func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limit time.Duration, p *process,
+	prune bool) (orders.Status, bool) {
 	s := open(t, func(c *orders.Config) { c.QueueLimit, c.GiveUpAfter = limit, 24*time.Hour })
 	s.fill(3)
 	s.gateway.Script(orderstest.CallCreate, create, create)
@@ -161,7 +176,14 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 		s.gateway.Script(orderstest.CallFind, confirm)
 	}
 	s.gateway.Script(orderstest.CallCancel, confirm)
-	first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD", QueueLimit: limit, GiveUpAfter: 24 * time.Hour})
+	first, err := orders.New(orders.Config{
+		Store:       dyingStore{s.store, p},
+		Gateway:     dyingGateway{s.gateway, p},
+		Currency:    "USD",
+		CallTimeout: 500 * time.Millisecond,
+		QueueLimit:  limit,
+		GiveUpAfter: 24 * time.Hour,
+	})
 	must(t, err)
 	_, _ = first.Checkout(t.Context(), card("key")) // its answer may be lost
 	// The first process also works a while, and may die of that.
@@ -207,9 +229,13 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 	if !reflect.DeepEqual(folded, o) {
 		t.Errorf("%s: events fold to %+v, stored is %+v", name, folded, o)
 	}
+	if o.IdempotencyKey == "" && o.Payment.Status == orders.PaymentDeclined {
+		return o.Status, p.dead // the key is free for another try
+	}
 	// The customer asks again with the same key: the same order answers.
 	again, err := s.Checkout(t.Context(), card("key"))
-	if again.ID != o.ID || (orders.CodeOf(err) == orders.CodePaymentDeclined) != (o.Payment.Status == orders.PaymentDeclined) {
+	if again.ID != o.ID ||
+		(orders.CodeOf(err) == orders.CodePaymentDeclined) != (o.Payment.Status == orders.PaymentDeclined) {
 		t.Errorf("%s: asked again: order %s, %v; want %s", name, again.ID, err, o.ID)
 	}
 	return o.Status, p.dead
@@ -224,19 +250,26 @@ func TestADeclineAfterAConfirmThatWasCutOffIsWithdrawnFirst(t *testing.T) {
 			s := open(t, func(*orders.Config) {})
 			s.fill(3)
 			p := &process{cut: step}
-			first, err := orders.New(orders.Config{Store: dyingStore{s.store, p}, Gateway: dyingGateway{s.gateway, p}, Currency: "USD"})
+			first, err := orders.New(orders.Config{
+				Store:       dyingStore{s.store, p},
+				Gateway:     dyingGateway{s.gateway, p},
+				Currency:    "USD",
+				CallTimeout: 500 * time.Millisecond,
+			})
 			must(t, err)
 			_, _ = first.Checkout(t.Context(), card("key"))
 			_ = first.Close(t.Context())
 			found, n, err := s.Orders(t.Context(), orders.Query{})
 			must(t, err)
-			if n == 0 || found[0].Payment.Status != orders.PaymentUnknown || s.gateway.Calls(orderstest.CallConfirm) > 0 {
+			if n == 0 || found[0].Payment.Status != orders.PaymentUnknown ||
+				s.gateway.Calls(orderstest.CallConfirm) > 0 {
 				return
 			}
 			cut++
 			s.gateway.Script(orderstest.CallConfirm, orderstest.FaultDecline)
 			s.work(time.Minute)
-			s.expect("order and cancels", []any{s.order(found[0].ID).Status, s.gateway.Calls(orderstest.CallCancel)}, "[cancelled 1]")
+			s.expect("order and cancels", []any{s.order(found[0].ID).Status, s.gateway.Calls(orderstest.CallCancel)},
+				"[cancelled 1]")
 		})
 	}
 	if cut == 0 {

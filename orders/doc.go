@@ -1,21 +1,22 @@
-// Package orders holds what a shop sells and what its customers bought:
-// money, products, carts, checkout, stock and payments.
+// Package orders sells: products, carts, checkout, stock, payments and flash
+// sales.
+//
+// # Units
+//
+// Amounts are int64 minor units of an ISO 4217 currency, never a float: 1050 is
+// 10.50 USD. Discounts are basis points, weights thousandths of a unit, times UTC
+// in microseconds.
 //
 // # The pure core
 //
-// Money is int64 minor units and an ISO 4217 currency, never a float. Price
-// turns products and quantities into order lines; Allocate splits an amount
-// without losing a unit; Share says what the first k of n units are worth, so
-// that everything given back in any grouping sums to what was paid.
-//
-// An Order changes by its methods alone. Each takes a Stamp (when and by
-// whom), checks the state machine, and records an Event; Fold turns the
-// events back into the same order.
+// Price turns products and quantities into order lines. An Order changes by its
+// methods alone. Each takes a Stamp (when and by whom), checks the state machine,
+// and records an event; Fold turns the events back into the same order.
 //
 // # The service
 //
 // Service puts the core around a Store (ordersdb for PostgreSQL and SQLite,
-// orderstest for tests) and a payment Gateway:
+// orderstest for tests) and a payment.ChargeGateway:
 //
 //	svc, err := orders.New(orders.Config{
 //		Store:    store,
@@ -31,21 +32,48 @@
 //
 // An order that is not paid within Config.QueueLimit is withdrawn at the
 // provider, cancelled, and its stock released, only when it is certainly unpaid.
-// One that nobody can tell of by Config.GiveUpAfter waits for a person
-// (Query.NeedsReview), who says what the provider shows (Resolve) or has it asked
-// again (Retry).
+// One whose payment is still unknown at Config.GiveUpAfter goes to the review
+// queue (Query.NeedsReview), where staff settle it (Resolve) or have the provider
+// asked again (Retry).
+//
+// # What the buyer saw
+//
+// CheckoutRequest.Total is what the buyer was shown. When the total of the cart
+// has risen since, Checkout orders nothing and returns CodePriceChanged with the
+// old and the new total; a lower one is charged as it is now. It is checked
+// after the idempotency key and the ownership of the cart, and before stock and
+// payment.
+//
+// # Payment methods
+//
+// An order is paid by payment.Cash or by a method of Config.ProviderMethods, which
+// is charged at the provider. Any other name, the empty one too, is refused.
+//
+// # Currencies
+//
+// A product sells in its own currency only, one of Config.Currencies, and an
+// order has one currency: a product in another one than the cart's is refused
+// with CodeCurrencyMismatch, and ordered by itself.
 //
 // # Flash sales
 //
 // A FlashSale sells one product cheaper for a while, up to a cap in all and per
-// customer. The cart shows its price and the order is charged it; each line
-// names its sale. A customer may hold units for Config.ReservationTime
+// customer. The caps limit the price, not what is sold: units beyond them are a
+// line of their own at the product's own price, and the cart shows both. Each
+// line names its sale. A customer may hold units for Config.ReservationTime
 // (ReserveFlashSale); checkout uses them, and what is not used in time goes back,
 // by ExpireReservations in a worker or by the next customer who asks for the
 // product. Stock, caps and reservations of a product change under one lock, so
 // that the counts are exact:
 //
 //	stock = initial + adjustments + restocked - units of orders not cancelled - units reserved
+//
+// # The execution of a charge
+//
+// An attempt to charge is a loop around a pure function, decide, with a closed
+// set of actions: create, confirm, look up, cancel, complete, decline, end, wait,
+// review. Its table stands in decide.go. The lease of the payment is renewed while
+// a call lasts.
 //
 // # Why no charge happens twice
 //

@@ -27,13 +27,14 @@ const (
 	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
 	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request
+	CodePriceChanged        Code = "PRICE_CHANGED"        // the total rose since it was shown; see OldTotal
 	CodeSaleLimit           Code = "SALE_LIMIT"           // beyond the caps of a flash sale; Available says how many
 	CodeSaleOverlap         Code = "SALE_OVERLAP"         // the product has a flash sale at that time
 	CodeSaleNotActive       Code = "SALE_NOT_ACTIVE"      // the flash sale is not on
 	CodeLeaseLost           Code = "LEASE_LOST"           // another worker has taken over
 )
 
-// Error is a refusal with a stable code. Message is a sentence for a person
+// Error is a refusal with a stable code. Message is for people
 // and names the thing and what is allowed.
 type Error struct {
 	Code      Code
@@ -42,7 +43,10 @@ type Error struct {
 	ProductID int64  // for CodeOutOfStock and the codes of flash sales
 	Available int    // for CodeOutOfStock and CodeSaleLimit: units that can be had
 	Reason    string // for CodePaymentDeclined: the provider's decline code
-	Err       error  // cause, when there is one
+	// OldTotal and NewTotal are what the buyer was shown and what the cart costs
+	// now, for CodePriceChanged.
+	OldTotal, NewTotal money.Money
+	Err                error // cause, when there is one
 }
 
 func (e *Error) Error() string {

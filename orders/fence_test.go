@@ -36,7 +36,8 @@ func (g *scripted) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, 
 	return g.ChargeGateway.ConfirmPayment(ctx, r, reference)
 }
 
-func (g *scripted) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
+func (g *scripted) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	reference string) (payment.PaymentStatus, payment.Result) {
 	if g.before != nil {
 		g.before(r)
 	}
@@ -50,10 +51,15 @@ func TestALateWorkerHidesNothing(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
 		wake := make(chan struct{})
-		paused, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, create: func(payment.ChargeRequest) payment.Result {
-			<-wake
-			return payment.Result{Outcome: payment.OutcomeUnknown}
-		}}})
+		paused, err := orders.New(orders.Config{
+			Store:       s.store,
+			Currency:    "USD",
+			CallTimeout: time.Second,
+			Gateway: &scripted{ChargeGateway: s.gateway, create: func(payment.ChargeRequest) payment.Result {
+				<-wake
+				return payment.Result{Outcome: payment.OutcomeUnknown}
+			}},
+		})
 		must(t, err)
 		o, err := paused.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -77,13 +83,20 @@ func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
 		s.fill(3)
 		confirms := 0
 		var late func()
-		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", Gateway: &scripted{ChargeGateway: s.gateway, confirm: func(r payment.ChargeRequest, ref string) payment.Result {
-			if confirms++; confirms == 1 {
-				late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
-				return payment.Result{Outcome: payment.OutcomeUnknown}
-			}
-			return payment.Result{Outcome: payment.OutcomeDeclined, Code: "card_declined"}
-		}}})
+		svc, err := orders.New(orders.Config{
+			Store:    s.store,
+			Currency: "USD",
+			Gateway: &scripted{
+				ChargeGateway: s.gateway,
+				confirm: func(r payment.ChargeRequest, ref string) payment.Result {
+					if confirms++; confirms == 1 {
+						late = func() { s.gateway.ConfirmPayment(t.Context(), r, ref) }
+						return payment.Result{Outcome: payment.OutcomeUnknown}
+					}
+					return payment.Result{Outcome: payment.OutcomeDeclined, Code: "card_declined"}
+				},
+			},
+		})
 		must(t, err)
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
@@ -91,44 +104,78 @@ func TestADeclineAfterAnUnansweredConfirmIsWithdrawnFirst(t *testing.T) {
 		_, err = svc.ChargeDue(t.Context(), 1)
 		must(t, err)
 		o = s.order(o.ID)
-		s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.DeclineCode}, "[cancelled declined card_declined]")
+		s.expect("order", []any{o.Status, o.Payment.Status, o.Payment.DeclineCode},
+			"[cancelled declined card_declined]")
 		late()
 		s.expect("charges", len(s.gateway.Charges()), 0)
 	})
 }
 
-func TestEveryCallIsMadeUnderALeaseThatOutlastsIt(t *testing.T) {
+// TestACallIsMadeUnderALeaseThatOutlastsIt: a provider that takes its time is
+// waited for, and no other worker takes the payment over meanwhile.
+func TestACallIsMadeUnderALeaseThatOutlastsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(3)
-		const timeout = 4 * time.Second
 		calls := 0
-		svc, err := orders.New(orders.Config{Store: s.store, Currency: "USD", CallTimeout: timeout, Lease: 2 * timeout, PaymentWait: time.Minute, Gateway: &scripted{
-			ChargeGateway: s.gateway,
-			before: func(r payment.ChargeRequest) {
-				calls++
-				if left := time.Until(s.order(r.OrderID).Payment.Work.LeaseUntil); left < timeout {
-					t.Errorf("call %d: the lease lasts %s, the call may last %s", calls, left, timeout)
+		slow := func(r payment.ChargeRequest) {
+			calls++
+			for range 35 {
+				time.Sleep(time.Second)
+				if left := time.Until(s.order(r.OrderID).Payment.Work.LeaseUntil); left < 3*time.Second {
+					t.Errorf("call %d: the lease lasts %s", calls, left)
 				}
-			},
-			create: func(r payment.ChargeRequest) payment.Result {
-				time.Sleep(timeout + 500*time.Millisecond)
-				return s.gateway.CreatePayment(t.Context(), r)
-			},
-			confirm: func(payment.ChargeRequest, string) payment.Result {
-				time.Sleep(timeout + 500*time.Millisecond)
-				if calls == 1 {
-					return payment.Result{Outcome: payment.OutcomeUnknown}
+				if n, err := s.ChargeDue(t.Context(), 1); n != 0 || err != nil {
+					t.Errorf("call %d: another worker took over: %d, %v", calls, n, err)
 				}
-				return payment.Result{Outcome: payment.OutcomeDeclined}
+			}
+		}
+		svc, err := orders.New(orders.Config{
+			Store:       s.store,
+			Currency:    "USD",
+			CallTimeout: 40 * time.Second,
+			PaymentWait: time.Minute,
+			Gateway: &scripted{
+				ChargeGateway: s.gateway,
+				create: func(r payment.ChargeRequest) payment.Result {
+					slow(r)
+					return s.gateway.CreatePayment(t.Context(), r)
+				},
+				before: slow,
 			},
-		}})
+		})
 		must(t, err)
-		_, err = svc.Checkout(t.Context(), card(""))
+		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
-		time.Sleep(time.Second)
-		_, err = svc.ChargeDue(t.Context(), 1) // look up, confirm, cancel
+		s.expect("after PaymentWait", o.Status, orders.StatusQueued)
+		time.Sleep(time.Minute)
+		o = s.order(o.ID)
+		s.expect("in the end", []any{o.Status, calls, len(s.gateway.Charges())}, []any{orders.StatusCompleted, 2, 1})
+	})
+}
+
+// TestACallEndsWhenItsLeaseIsLost: another worker has taken over, so that the
+// answer counts for nothing.
+func TestACallEndsWhenItsLeaseIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, nil)
+		s.fill(3)
+		s.gateway.Script(orderstest.CallConfirm, orderstest.FaultHangBefore)
+		svc, err := orders.New(
+			orders.Config{Store: s.store, Gateway: s.gateway, Currency: "USD", CallTimeout: 80 * time.Second})
 		must(t, err)
-		s.expect("calls", calls, 3)
+		o, err := svc.Checkout(t.Context(), card(""))
+		must(t, err)
+		_, err = s.store.Update(t.Context(), o.ID, func(o *orders.Order) error {
+			o.Lease("another", time.Now().Add(time.Minute))
+			return nil
+		})
+		must(t, err)
+		begun := time.Now()
+		must(t, svc.Close(t.Context()))
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("the call went on for %s", took)
+		}
+		s.expect("lease", s.order(o.ID).Payment.Work.LeaseToken, "another")
 	})
 }

@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -24,16 +25,29 @@ func (s *Service) FlashSale(ctx context.Context, id string) (FlashSale, error) {
 
 // CreateFlashSale plans a flash sale. One that overlaps another sale of the
 // product is CodeSaleOverlap; one that is over before it begins, or out of
-// range, CodeInvalid; of no product, ErrNotFound. A start in the past makes it
+// range, CodeInvalid; of no product, ErrNotFound; of one in a currency that is
+// not sold in, CodeCurrencyMismatch. A start in the past makes it
 // begin at once.
-func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by event.Actor) (FlashSale, error) {
+func (s *Service) CreateFlashSale(ctx context.Context, by event.Actor, d FlashSaleParams) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	if !d.Ends.After(st.At) && !d.Ends.IsZero() {
-		return FlashSale{}, &Error{Code: CodeInvalid, Field: "ends", Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339))}
+		return FlashSale{}, &Error{
+			Code:    CodeInvalid,
+			Field:   "ends",
+			Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339)),
+		}
 	}
 	f, err := NewFlashSale(s.cfg.NewID(), d, st)
 	if err != nil {
 		return FlashSale{}, err
+	}
+	// A product keeps its currency, so that it need not be locked for this.
+	p, err := s.store.Product(ctx, d.ProductID)
+	if err != nil {
+		return FlashSale{}, err
+	}
+	if !slices.Contains(s.cfg.Currencies, p.Currency) {
+		return FlashSale{}, notSoldIn(p, s.cfg.Currencies)
 	}
 	return s.store.CreateFlashSale(ctx, *f)
 }
@@ -41,7 +55,8 @@ func (s *Service) CreateFlashSale(ctx context.Context, d FlashSaleParams, by eve
 // UpdateFlashSale changes a sale that is not over. change gets what was
 // decided so far and may run more than once. See FlashSale.Change for what is
 // allowed.
-func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor, change func(*FlashSaleParams) error) (FlashSale, error) {
+func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor,
+	change func(*FlashSaleParams) error) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error {
 		d := f.Params()
@@ -66,12 +81,20 @@ func (s *Service) EndFlashSale(ctx context.Context, id string, by event.Actor) (
 //
 // A sale that is not on is CodeSaleNotActive, units beyond its caps
 // CodeSaleLimit, beyond the stock CodeOutOfStock, each with Available.
-func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer event.Actor, quantity int) (Reservation, error) {
+func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer event.Actor,
+	quantity int) (Reservation, error) {
 	if customer.ID == "" {
-		return Reservation{}, &Error{Code: CodeInvalid, Field: "customer", Message: "a reservation belongs to a customer; the id is empty"}
+		return Reservation{}, &Error{
+			Code:    CodeInvalid,
+			Field:   "customer",
+			Message: "a reservation belongs to a customer; the id is empty",
+		}
 	}
 	st := s.stamp(ctx, customer)
 	return s.store.Reserve(ctx, saleID, customer.ID, st, func(p Product) (Reservation, []event.Event, error) {
+		if !slices.Contains(s.cfg.Currencies, p.Currency) {
+			return Reservation{}, nil, notSoldIn(p, s.cfg.Currencies)
+		}
 		return p.Reserve(saleID, customer.ID, s.cfg.NewID(), quantity, st.At.Add(s.cfg.ReservationTime), st)
 	})
 }

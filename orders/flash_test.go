@@ -16,9 +16,9 @@ import (
 
 func (s *shop) sale(percentBP, limit, perCustomer int) orders.FlashSale {
 	s.t.Helper()
-	f, err := s.CreateFlashSale(s.t.Context(), orders.FlashSaleParams{
+	f, err := s.CreateFlashSale(s.t.Context(), staff, orders.FlashSaleParams{
 		ProductID: s.mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: percentBP, Cap: limit, CapPerCustomer: perCustomer,
-	}, staff)
+	})
 	must(s.t, err)
 	return f
 }
@@ -27,9 +27,9 @@ func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(2)
-		_, err := s.CreateFlashSale(t.Context(), orders.FlashSaleParams{
+		_, err := s.CreateFlashSale(t.Context(), staff, orders.FlashSaleParams{
 			ProductID: s.mouse.ID, Starts: time.Now().Add(time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 3333, Cap: 5, CapPerCustomer: 3,
-		}, staff)
+		})
 		must(t, err)
 		price := func() string {
 			v, err := s.Cart(t.Context(), "ann")
@@ -41,22 +41,67 @@ func TestThePriceOfAFlashSaleIsShownAndCharged(t *testing.T) {
 		must(t, err)
 		s.expect("on before it starts", len(on), 0)
 		time.Sleep(time.Minute)
-		s.expect("from its start", price(), "667 1334 3 true")
-		_, err = s.SetCartQuantity(t.Context(), "ann", s.mouse.ID, 4)
-		s.expect("beyond the customer's cap", []any{orders.CodeOf(err), s.stock()}, "[SALE_LIMIT 10]")
+		s.expect("from its start", price(), "667 1334 10 true")
 		o, err := s.Checkout(t.Context(), cash())
 		must(t, err)
 		s.expect("charged", []any{o.Total(), o.Lines[0].UnitDiscount, o.Lines[0].SaleID != ""}, "[1334 333 true]")
 		s.fill(1)
-		s.expect("once more", price(), "667 667 1 true")
+		s.expect("once more", price(), "667 667 8 true")
 		time.Sleep(59 * time.Minute)
 		s.expect("from its end", price(), "1000 1000 8 false")
 	})
 }
 
+// A cap limits what is sold at the price of the sale, in all and to one
+// customer, and never what is sold.
+func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		limit, customer  int
+		others, quantity int
+		atSale           int
+	}{
+		{"within the caps", 5, 3, 0, 3, 3},
+		{"beyond the customer's cap", 5, 3, 0, 4, 3},
+		{"beyond the cap", 5, 0, 3, 4, 2},
+		{"the cap is used up", 3, 0, 3, 2, 0},
+		{"no caps", 0, 0, 3, 4, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t, nil)
+			f := s.sale(3000, c.limit, c.customer)
+			if c.others > 0 {
+				_, err := s.AddToCart(t.Context(), "bob", s.mouse.ID, c.others)
+				must(t, err)
+				_, err = s.Checkout(t.Context(),
+					orders.CheckoutRequest{Customer: event.Actor{ID: "bob"}, Method: payment.Cash})
+				must(t, err)
+			}
+			s.fill(c.quantity)
+			v, err := s.Cart(t.Context(), "ann")
+			must(t, err)
+			it, want := v.Items[0], int64(c.atSale*700+(c.quantity-c.atSale)*1000)
+			s.expect("shown", []any{it.AtSale, it.Subtotal, v.Total, v.Orderable()}, []any{c.atSale, want, want, true})
+			o, err := s.Checkout(t.Context(),
+				orders.CheckoutRequest{Customer: ann, Method: payment.Cash, Total: money.New(v.Total, v.Currency)})
+			must(t, err)
+			s.expect("charged", []any{o.Total(), s.stock()}, []any{want, 10 - c.others - c.quantity})
+			sold := min(c.others, max(c.limit, c.others)) + c.atSale
+			f, err = s.FlashSale(t.Context(), f.ID)
+			must(t, err)
+			s.expect("sold in the sale", f.Sold, sold)
+			for _, l := range o.Lines {
+				s.expect("price of a unit", l.UnitList-l.UnitDiscount,
+					map[bool]int64{true: 700, false: 1000}[l.SaleID == f.ID])
+			}
+		})
+	}
+}
+
 func TestTheGreaterDiscountHolds(t *testing.T) {
 	s := open(t, nil)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+		func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
 	must(t, err)
 	f := s.sale(1000, 0, 0)
 	s.fill(1)
@@ -103,7 +148,14 @@ func TestADeclinedOrderGivesTheSaleItsUnitsBack(t *testing.T) {
 func TestFlashSalesRefuse(t *testing.T) {
 	s := open(t, nil)
 	now := time.Now()
-	good := orders.FlashSaleParams{ProductID: s.mouse.ID, Starts: now, Ends: now.Add(time.Hour), PercentBP: 1000, Cap: 5, CapPerCustomer: 2}
+	good := orders.FlashSaleParams{
+		ProductID:      s.mouse.ID,
+		Starts:         now,
+		Ends:           now.Add(time.Hour),
+		PercentBP:      1000,
+		Cap:            5,
+		CapPerCustomer: 2,
+	}
 	for name, c := range map[string]struct {
 		change func(*orders.FlashSaleParams)
 		want   orders.Code
@@ -120,11 +172,11 @@ func TestFlashSalesRefuse(t *testing.T) {
 	} {
 		d := good
 		c.change(&d)
-		if _, err := s.CreateFlashSale(t.Context(), d, staff); orders.CodeOf(err) != c.want {
+		if _, err := s.CreateFlashSale(t.Context(), staff, d); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	f, err := s.CreateFlashSale(t.Context(), good, staff)
+	f, err := s.CreateFlashSale(t.Context(), staff, good)
 	must(t, err)
 	for name, c := range map[string]struct {
 		change func(*orders.FlashSaleParams)
@@ -135,7 +187,8 @@ func TestFlashSalesRefuse(t *testing.T) {
 		"an end that past": {func(d *orders.FlashSaleParams) { d.Starts, d.Ends = now.Add(-time.Hour), now.Add(-time.Minute) }, orders.CodeInvalid},
 		"0 percent":        {func(d *orders.FlashSaleParams) { d.PercentBP = 0 }, orders.CodeInvalid},
 	} {
-		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.FlashSaleParams) error { c.change(d); return nil })
+		_, err := s.UpdateFlashSale(t.Context(), f.ID, staff,
+			func(d *orders.FlashSaleParams) error { c.change(d); return nil })
 		if orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -153,12 +206,15 @@ func TestFlashSalesRefuse(t *testing.T) {
 	_, err = s.EndFlashSale(t.Context(), f.ID, staff)
 	must(t, err)
 	s.expect("reserve after the end", reserve(f.ID, ann, 1), orders.CodeSaleNotActive)
-	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff, func(d *orders.FlashSaleParams) error { d.Ends = now.Add(2 * time.Hour); return nil })
+	_, err = s.UpdateFlashSale(t.Context(), f.ID, staff,
+		func(d *orders.FlashSaleParams) error { d.Ends = now.Add(2 * time.Hour); return nil })
 	s.expect("change after the end", orders.CodeOf(err), orders.CodeTransition)
 }
 
 func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
-	f, err := orders.NewFlashSale("f", orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1}, event.Stamp{At: time.Unix(0, 0)})
+	f, err := orders.NewFlashSale("f",
+		orders.FlashSaleParams{ProductID: 1, Starts: time.Unix(0, 0), Ends: time.Unix(1, 0), PercentBP: 1},
+		event.Stamp{At: time.Unix(0, 0)})
 	must(t, err)
 	e := f.PendingEvents()[0]
 	gap, odd, bad := e, e, e
@@ -175,7 +231,8 @@ func TestFoldOfSalesAndReservationsRefusesWhatIsNoHistory(t *testing.T) {
 
 func ExampleService_ReserveFlashSale() {
 	ctx := context.Background()
-	shop, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	shop, err := orders.New(
+		orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -190,9 +247,9 @@ func ExampleService_ReserveFlashSale() {
 		fmt.Println(err)
 		return
 	}
-	sale, err := shop.CreateFlashSale(ctx, orders.FlashSaleParams{
+	sale, err := shop.CreateFlashSale(ctx, staff, orders.FlashSaleParams{
 		ProductID: mouse.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 2500, Cap: 8, CapPerCustomer: 2,
-	}, staff)
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -213,11 +270,14 @@ func ExampleService_ReserveFlashSale() {
 	// orders: SALE_LIMIT: quantity: 1 of Mouse asked for, the flash sale has 0 left for you
 }
 
-func ExampleFlashSale_Overlaps() {
+func ExampleFlashSale_CheckOverlap() {
 	noon := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	first := orders.FlashSale{ProductID: 1, Starts: noon, Ends: noon.Add(time.Hour)}
-	next := orders.FlashSale{ProductID: 1, Starts: first.Ends, Ends: first.Ends.Add(time.Hour)}
-	fmt.Println(first.Overlaps(next), first.On(noon), first.On(first.Ends))
+	next := orders.FlashSale{ID: "next", ProductID: 1, Starts: first.Ends, Ends: first.Ends.Add(time.Hour)}
+	fmt.Println(first.On(noon), first.On(first.Ends), next.CheckOverlap([]orders.FlashSale{first}))
+	next.Starts = noon.Add(59 * time.Minute)
+	fmt.Println(next.CheckOverlap([]orders.FlashSale{first}))
 	// Output:
-	// false true false
+	// true false <nil>
+	// orders: SALE_OVERLAP: starts: product 1 has a flash sale from 2026-11-27T12:00:00Z to 2026-11-27T13:00:00Z already
 }

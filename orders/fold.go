@@ -20,7 +20,7 @@ const (
 	EventDelivered       = "order.delivered"
 	EventCharging        = "order.charging"         // a confirm is about to be sent
 	EventChargeAttempted = "order.charge_attempted" // an attempt ended without settling the order
-	EventChargeRetried   = "order.charge_retried"   // a person has the provider asked again
+	EventChargeRetried   = "order.charge_retried"   // staff have the provider asked again
 	EventChargeWithdrawn = "order.charge_withdrawn" // the provider will never capture it
 )
 
@@ -52,7 +52,11 @@ func Fold(events []event.Event) (Order, error) {
 	o.ID = events[0].AggregateID
 	for i, e := range events {
 		if e.AggregateID != o.ID || e.Seq != i+1 {
-			return Order{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, o.ID, i+1)}
+			return Order{}, &Error{
+				Code:    CodeInvalid,
+				Field:   "events",
+				Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, o.ID, i+1),
+			}
 		}
 		var data payload
 		switch e.Type {
@@ -75,7 +79,11 @@ func Fold(events []event.Event) (Order, error) {
 		case EventChargeWithdrawn:
 			data = &chargeWithdrawn{}
 		default:
-			return Order{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s has the type %s, which no order has", e.ID, quoted(e.Type))}
+			return Order{}, &Error{
+				Code:    CodeInvalid,
+				Field:   "events",
+				Message: fmt.Sprintf("event %s has the type %s, which no order has", e.ID, quoted(e.Type)),
+			}
 		}
 		if err := json.Unmarshal(e.Data, data); err != nil {
 			return Order{}, fmt.Errorf("fold event %s (%s): %w", e.ID, e.Type, err)
@@ -133,8 +141,16 @@ func (p *placed) apply(o *Order, at time.Time) {
 	for i, l := range p.Lines {
 		o.Lines[i] = Line(l)
 	}
-	o.Payment = Payment{ID: p.PaymentID, Method: p.Method, Amount: p.Amount, Status: PaymentPending, Token: p.Token, Key: p.Key, Priority: p.Priority}
-	if o.NeedsCharge() {
+	o.Payment = Payment{
+		ID:       p.PaymentID,
+		Method:   p.Method,
+		Amount:   p.Amount,
+		Status:   PaymentPending,
+		Token:    p.Token,
+		Key:      p.Key,
+		Priority: p.Priority,
+	}
+	if o.needsCharge() {
 		// Whoever charges may send from now on, so the row says so first.
 		o.Payment.FirstSentAt, o.Payment.Work.NextAt = at, at
 	}
@@ -148,7 +164,7 @@ func (*queued) apply(o *Order, _ time.Time) { o.Status = StatusQueued }
 
 type completed struct {
 	Reference string `json:"reference,omitempty"`
-	Note      string `json:"note,omitempty"` // what a person saw at the provider
+	Note      string `json:"note,omitempty"` // what staff saw at the provider
 }
 
 func (c *completed) apply(o *Order, at time.Time) {
@@ -164,6 +180,9 @@ type cancelled struct {
 }
 
 func (c *cancelled) apply(o *Order, at time.Time) {
+	if c.Payment == PaymentDeclined && o.Status == StatusSubmitted {
+		o.IdempotencyKey = "" // the decline is the answer; the key, as the cart, is free for another try
+	}
 	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
 	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
@@ -196,7 +215,12 @@ type chargeAttempted struct {
 
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {
 	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
-	o.Payment.Work = payment.Work{NextAt: c.NextAt, Attempts: c.Attempts, LastError: c.LastError, NeedsReview: c.NeedsReview}
+	o.Payment.Work = payment.Work{
+		NextAt:      c.NextAt,
+		Attempts:    c.Attempts,
+		LastError:   c.LastError,
+		NeedsReview: c.NeedsReview,
+	}
 }
 
 type chargeRetried struct {

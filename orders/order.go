@@ -24,9 +24,6 @@ const (
 	StatusCancelled Status = "cancelled" // certainly unpaid; its stock is released
 )
 
-// Accepted reports whether an order in this state counts as accepted.
-func (s Status) Accepted() bool { return s == StatusCompleted || s == StatusQueued }
-
 // Order is what a customer bought, at the prices and terms of that moment.
 // It is a value: functions of this package change it and record Events.
 type Order struct {
@@ -34,7 +31,7 @@ type Order struct {
 	Number         string // what people read: ORD-YYYYMMDD-..., unique
 	CustomerID     string
 	CartID         string // the cart it was made of; at most one order not cancelled per cart
-	IdempotencyKey string // the caller's key, unique per customer; empty when none was given
+	IdempotencyKey string // the caller's key, unique per customer; empty when none was given, or a decline freed it
 	TermsID        string // the policy version in force at purchase; opaque here
 	Source         string // where it came from: "web", "api", "demo", "partner"
 	Currency       money.Currency
@@ -72,7 +69,7 @@ type PaymentStatus string
 // The states of a payment.
 const (
 	PaymentPending   PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
-	PaymentUnknown   PaymentStatus = "unknown"   // a confirm is about to be sent, or was and has no usable answer: it may be captured
+	PaymentUnknown   PaymentStatus = "unknown"   // a confirm may be out and has no usable answer
 	PaymentCaptured  PaymentStatus = "captured"  // the money is here
 	PaymentDeclined  PaymentStatus = "declined"  // a definite no
 	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured
@@ -108,9 +105,6 @@ type Payment struct {
 	DeclineCode string // the provider's code of a definite no
 	Work        payment.Work
 }
-
-// PendingEvents returns the events recorded since the order was loaded or made.
-func (o *Order) PendingEvents() []event.Event { return o.changes }
 
 // Total is what the order cost in all, in minor units.
 func (o *Order) Total() int64 {

@@ -25,7 +25,9 @@ func placed(t testing.TB, m payment.Method) *orders.Order {
 	t.Helper()
 	o, err := orders.NewOrder(orders.Params{
 		ID: "o-1", CustomerID: "7", CartID: "c-1", TermsID: "t-1", Source: "test", Currency: "USD",
-		Lines:     []orders.Line{{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 3, UnitList: 1000, Paid: money.Components{Price: 3000}}},
+		Lines: []orders.Line{
+			{ID: "l-1", ProductID: 1, Name: "Mouse", Quantity: 3, UnitList: 1000, Paid: money.Components{Price: 3000}},
+		},
 		PaymentID: "p-1", Method: m, Token: orderstest.TokenPays,
 	}, noon)
 	if err != nil {
@@ -48,16 +50,22 @@ func ExampleFold() {
 		fmt.Println(err)
 		return
 	}
-	again, err := orders.Fold(o.PendingEvents())
+	change, err := orders.NewChange(orders.Order{}, *o) // what a store saves
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := orders.Fold(change.Events)
 	fmt.Println(again.Status, again.Total(), again.Version, err)
 	// Output:
 	// completed 1999 2 <nil>
 }
 
-func ExampleNumber() {
-	fmt.Println(orders.Number("0196a1b2-0000-7000-8000-000000000001", time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)))
-	// Output:
-	// ORD-20260504-FHBE3QPDMF
+func TestNumber(t *testing.T) {
+	got := orders.Number("0196a1b2-0000-7000-8000-000000000001", time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC))
+	if got != "ORD-20260504-FHBE3QPDMF" {
+		t.Error(got)
+	}
 }
 
 // TestOrderTransitions tries every step from every state (I5).
@@ -168,7 +176,7 @@ func TestAPaymentKeepsItsReference(t *testing.T) {
 func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
 	o := placed(t, payment.Card)
 	first := o.ChargeRequest()
-	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Token: orderstest.TokenPays}); first != want {
+	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Method: payment.Card, Token: orderstest.TokenPays}); first != want {
 		t.Errorf("%+v, want %+v", first, want)
 	}
 	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeUnknown}))
@@ -267,7 +275,13 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 1:
 					err = o.Confirming(s, "pi_1")
 				case 2:
-					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: payment.OutcomeUnknown, Code: "x", MayBeCaptured: true, NewKey: i%2 == 0, NextAt: s.At})
+					err = o.ChargeAttempted(s, orders.ChargeResult{
+						Outcome:       payment.OutcomeUnknown,
+						Code:          "x",
+						MayBeCaptured: true,
+						NewKey:        i%2 == 0,
+						NextAt:        s.At,
+					})
 				case 3:
 					err = o.ChargeAttempted(s, orders.ChargeResult{Outcome: payment.OutcomeNoEffect, Message: "m"})
 				case 4:
@@ -287,7 +301,8 @@ func TestOrderHistoryProperties(t *testing.T) {
 				if err != nil && !reflect.DeepEqual(o.Clone(), before) {
 					return fmt.Sprintf("step %d failed and changed the order", step)
 				}
-				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCancelled; final && o.Status != before.Status {
+				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCancelled; final &&
+					o.Status != before.Status {
 					return fmt.Sprintf("%s became %s", before.Status, o.Status)
 				}
 				if o.Status == orders.StatusCancelled && before.Payment.Status == orders.PaymentUnknown && step == 7 {
@@ -320,7 +335,8 @@ func TestErrors(t *testing.T) {
 	if orders.CodeOf(err) != orders.CodeOutOfStock || err.Error() != "save: orders: OUT_OF_STOCK: 2 left" {
 		t.Errorf("%v has the code %q", err, orders.CodeOf(err))
 	}
-	if orders.CodeOf(cause) != "" || orders.CodeOf(nil) != "" || orders.CodeOf(orders.ErrNotFound) != orders.CodeNotFound {
+	if orders.CodeOf(cause) != "" || orders.CodeOf(nil) != "" ||
+		orders.CodeOf(orders.ErrNotFound) != orders.CodeNotFound {
 		t.Error("codes of errors that are no Error")
 	}
 }

@@ -17,8 +17,7 @@ type Item struct {
 	Sale     *FlashSale // the flash sale it is bought in; nil: none
 }
 
-// Rules are what Price adds to the list prices. The zero value adds nothing;
-// DefaultRules are those of the reference shop.
+// Rules are what Price adds to the list prices. The zero value adds nothing.
 type Rules struct {
 	// DutyBP is the import duty in basis points of the list price.
 	DutyBP int
@@ -36,14 +35,8 @@ type Rules struct {
 	OrderFee int64
 }
 
-// DefaultRules: import duty of 5 % of the list price unless the origin is
-// USA, shipping at 1.5 per weight unit.
-func DefaultRules() Rules {
-	return Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
-}
-
-// Validate reports the first field that is out of its range.
-func (r Rules) Validate() error {
+// validate reports the first field that is out of its range.
+func (r Rules) validate() error {
 	for _, f := range []struct {
 		name  string
 		value int64
@@ -55,7 +48,11 @@ func (r Rules) Validate() error {
 		{"OrderFee", r.OrderFee, MaxPrice},
 	} {
 		if f.value < 0 || f.value > f.most {
-			return &Error{Code: CodeInvalid, Field: f.name, Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most)}
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   f.name,
+				Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most),
+			}
 		}
 	}
 	return nil
@@ -74,6 +71,7 @@ func (r Rules) dutyFree(origin string) bool {
 // Price turns items into order lines (without ids), in the same order, with
 // what each line is paid, exactly:
 //
+//   - a product has the price it is sold at, in its own currency;
 //   - the discount of one unit is DiscountBP of the list price, or PercentBP of
 //     the flash sale where that is more, rounded half up;
 //   - duty is DutyBP of the list price of all units of the line, rounded half up;
@@ -86,15 +84,15 @@ func (r Rules) dutyFree(origin string) bool {
 // quantities or products out of range CodeInvalid, sums beyond int64
 // CodeOverflow.
 func Price(items []Item, r Rules) ([]Line, error) {
-	if err := r.Validate(); err != nil {
+	if err := r.validate(); err != nil {
 		return nil, err
 	}
 	lines := make([]Line, len(items))
 	for i, it := range items {
 		if it.Product.Currency != items[0].Product.Currency {
 			return nil, &Error{Code: CodeCurrencyMismatch, Field: "currency",
-				Message: fmt.Sprintf("%s is priced in %q, %s in %q; an order has one currency",
-					it.Product.Name, string(it.Product.Currency), items[0].Product.Name, string(items[0].Product.Currency))}
+				Message: fmt.Sprintf("%s is priced in %q, %s in %q; an order has one currency", it.Product.Name,
+					string(it.Product.Currency), items[0].Product.Name, string(items[0].Product.Currency))}
 		}
 		var err error
 		if lines[i], err = priceLine(it, r); err != nil {
@@ -121,10 +119,17 @@ func priceLine(it Item, r Rules) (Line, error) {
 	if err := checkQuantity(it.Quantity); err != nil {
 		return Line{}, err
 	}
-	if err := p.Validate(); err != nil {
+	if err := p.checkPriced(); err != nil {
 		return Line{}, err
 	}
-	l := Line{ProductID: p.ID, Name: p.Name, Category: p.Category, FinalSale: p.FinalSale, Quantity: it.Quantity, UnitList: p.Price}
+	l := Line{
+		ProductID: p.ID,
+		Name:      p.Name,
+		Category:  p.Category,
+		FinalSale: p.FinalSale,
+		Quantity:  it.Quantity,
+		UnitList:  p.Price,
+	}
 	var err error
 	discount := p.DiscountBP
 	if it.Sale != nil {
@@ -203,7 +208,11 @@ func allocateOrder(lines []Line, r Rules) error {
 
 func checkQuantity(n int) error {
 	if n < 1 || n > MaxQuantity {
-		return &Error{Code: CodeInvalid, Field: "quantity", Message: fmt.Sprintf("%d is not a quantity; 1 to %d", n, MaxQuantity)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "quantity",
+			Message: fmt.Sprintf("%d is not a quantity; 1 to %d", n, MaxQuantity),
+		}
 	}
 	return nil
 }

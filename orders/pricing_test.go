@@ -13,18 +13,29 @@ import (
 	"github.com/returnkit/returnkit/orders/orderstest"
 )
 
+// dutyAndShipping are rules as a shop that imports and ships has them.
+var dutyAndShipping = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
+
 func ExamplePrice() {
 	lines, err := orders.Price([]orders.Item{{
-		Product:  orders.Product{Name: "Desk", Price: 19999, Currency: "USD", DiscountBP: 1000, ShippingWeight: 12_500, RequiresShipping: true, CountryOfOrigin: "Italy"},
+		Product: orders.Product{
+			Name:             "Desk",
+			Price:            19999,
+			Currency:         "USD",
+			DiscountBP:       1000,
+			ShippingWeight:   12_500,
+			RequiresShipping: true,
+			CountryOfOrigin:  "Italy",
+		},
 		Quantity: 2,
-	}}, orders.DefaultRules())
+	}}, orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500})
 	fmt.Printf("%+v %v\n", lines[0].Paid, err)
 	// Output:
 	// {Price:35998 Duty:2000 Shipping:3750} <nil>
 }
 
 func TestPrice(t *testing.T) {
-	rules := orders.DefaultRules()
+	rules := dutyAndShipping
 	item := func(c money.Currency, list int64, bp, quantity int, weight int64, origin string) orders.Item {
 		return orders.Item{Quantity: quantity, Product: orders.Product{
 			Name: "P", Price: list, Currency: c, DiscountBP: bp, ShippingWeight: weight, RequiresShipping: weight > 0, CountryOfOrigin: origin}}
@@ -90,7 +101,10 @@ func TestPriceRefuses(t *testing.T) {
 	}
 	huge := make([]orders.Item, 12)
 	for i := range huge {
-		huge[i] = orders.Item{Product: with(func(p *orders.Product) { p.Price = orders.MaxPrice }), Quantity: orders.MaxQuantity}
+		huge[i] = orders.Item{
+			Product:  with(func(p *orders.Product) { p.Price = orders.MaxPrice }),
+			Quantity: orders.MaxQuantity,
+		}
 	}
 	if _, err := orders.Price(huge, orders.Rules{}); orders.CodeOf(err) != orders.CodeOverflow {
 		t.Errorf("a total beyond int64: %v", err)
@@ -99,9 +113,13 @@ func TestPriceRefuses(t *testing.T) {
 
 func TestPriceAllocatesWhatIsForTheWholeOrder(t *testing.T) {
 	item := func(price int64, n int) orders.Item {
-		return orders.Item{Product: orders.Product{Name: "P", Price: price, Currency: "USD", CountryOfOrigin: "USA"}, Quantity: n}
+		return orders.Item{
+			Product:  orders.Product{Name: "P", Price: price, Currency: "USD", CountryOfOrigin: "USA"},
+			Quantity: n,
+		}
 	}
-	lines, err := orders.Price([]orders.Item{item(100, 1), item(200, 1), item(0, 3)}, orders.Rules{OrderDiscount: 100, OrderFee: 10})
+	lines, err := orders.Price([]orders.Item{item(100, 1), item(200, 1), item(0, 3)},
+		orders.Rules{OrderDiscount: 100, OrderFee: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +166,8 @@ func TestPriceProperties(t *testing.T) {
 				fee += l.Paid.Shipping - plain[i].Paid.Shipping
 			}
 			if off != min(price, r.OrderDiscount) || fee != r.OrderFee {
-				return fmt.Sprintf("%d off and %d added, want %d and %d", off, fee, min(price, r.OrderDiscount), r.OrderFee)
+				return fmt.Sprintf("%d off and %d added, want %d and %d", off, fee, min(price, r.OrderDiscount),
+					r.OrderFee)
 			}
 			return ""
 		}, orderstest.GenItems(), orderstest.GenRules()))
@@ -187,12 +206,16 @@ func TestPriceProperties(t *testing.T) {
 
 func FuzzPrice(f *testing.F) {
 	f.Add(int64(1999), 3333, 5, int64(2500), int64(100), int64(5), "USA")
-	f.Add(int64(orders.MaxPrice), 1, orders.MaxQuantity, int64(orders.MaxShippingWeight), int64(1), int64(orders.MaxPrice), "")
+	f.Add(int64(orders.MaxPrice), 1, orders.MaxQuantity, int64(orders.MaxShippingWeight), int64(1),
+		int64(orders.MaxPrice), "")
 	f.Fuzz(func(t *testing.T, price int64, bp, quantity int, weight, off, fee int64, origin string) {
-		r := orders.DefaultRules()
+		r := dutyAndShipping
 		r.OrderDiscount, r.OrderFee = off, fee
-		item := orders.Item{Quantity: quantity, Product: orders.Product{Name: "P", Price: price, Currency: "CLF", DiscountBP: bp,
-			ShippingWeight: weight, RequiresShipping: true, CountryOfOrigin: origin}}
+		item := orders.Item{
+			Quantity: quantity,
+			Product: orders.Product{Name: "P", Price: price, Currency: "CLF", DiscountBP: bp,
+				ShippingWeight: weight, RequiresShipping: true, CountryOfOrigin: origin},
+		}
 		lines, err := orders.Price([]orders.Item{item, item}, r)
 		if err != nil {
 			if orders.CodeOf(err) == "" {

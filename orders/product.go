@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/money"
 )
@@ -14,7 +13,7 @@ const (
 	MaxPrice          = 1_000_000_000_000 // minor units
 	MaxStock          = 1_000_000_000     // units
 	MaxShippingWeight = 1_000_000_000     // thousandths of a weight unit
-	maxName           = 200               // letters
+	maxName           = 200               // characters
 	maxCategory       = 100
 	maxCountry        = 100
 )
@@ -58,31 +57,65 @@ type CartItem struct {
 // Validate reports the first field that is out of its range, as CodeInvalid.
 func (p Product) Validate() error {
 	if strings.TrimSpace(p.Name) == "" {
-		return &Error{Code: CodeInvalid, Field: "name", Message: "the product has no name; 1 to 200 letters"}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "name",
+			Message: fmt.Sprintf("it is empty; 1 to %d characters", maxName),
+		}
 	}
 	for _, f := range []struct {
 		name, value string
-		most        int
-	}{{"name", p.Name, maxName}, {"category", p.Category, maxCategory}, {"country_of_origin", p.CountryOfOrigin, maxCountry}} {
-		if !utf8.ValidString(f.value) || strings.ContainsRune(f.value, 0) {
-			return &Error{Code: CodeInvalid, Field: f.name, Message: "it holds bytes that are no text; UTF-8 without NUL is allowed"}
-		}
-		if n := utf8.RuneCountInString(f.value); n > f.most {
-			return &Error{Code: CodeInvalid, Field: f.name, Message: fmt.Sprintf("it has %d letters; at most %d", n, f.most)}
+		limit       int
+	}{
+		{"name", p.Name, maxName}, {"category", p.Category, maxCategory},
+		{"country_of_origin", p.CountryOfOrigin, maxCountry},
+	} {
+		if err := checkText(f.name, f.value, f.limit); err != nil {
+			return err
 		}
 	}
+	if err := p.checkPriced(); err != nil {
+		return err
+	}
+	return checkRange("stock", int64(p.Stock), MaxStock)
+}
+
+// checkPriced reports the first field that a price is made of and that is out
+// of its range. The stock is none of them: a product is priced whatever is left.
+func (p Product) checkPriced() error {
 	for _, f := range []struct {
-		name        string
-		value, most int64
+		name         string
+		value, limit int64
 	}{
 		{"price", p.Price, MaxPrice},
-		{"stock", int64(p.Stock), MaxStock},
 		{"discount", int64(p.DiscountBP), 10_000},
 		{"shipping_weight", p.ShippingWeight, MaxShippingWeight},
 	} {
-		if f.value < 0 || f.value > f.most {
-			return &Error{Code: CodeInvalid, Field: f.name, Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most)}
+		if err := checkRange(f.name, f.value, f.limit); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func checkRange(field string, value, limit int64) error {
+	if value < 0 || value > limit {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   field,
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", value, limit),
+		}
+	}
+	return nil
+}
+
+// CheckRestock refuses to put n units on the shelf beyond MaxStock, as
+// CodeInvalid.
+func (p Product) CheckRestock(n int) error {
+	if room := MaxStock - p.Stock; n > room {
+		return &Error{Code: CodeInvalid, Field: "stock", ProductID: p.ID, Available: max(room, 0),
+			Message: fmt.Sprintf("%d units are in stock; %d more are beyond the limit of %d, so lower the stock first",
+				p.Stock, n, MaxStock)}
 	}
 	return nil
 }

@@ -62,14 +62,23 @@ type reserved struct {
 //
 // No sale that is on under saleID is CodeSaleNotActive, beyond the caps
 // CodeSaleLimit, beyond the stock CodeOutOfStock.
-func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires time.Time, s event.Stamp) (Reservation, []event.Event, error) {
+func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires time.Time,
+	s event.Stamp) (Reservation, []event.Event, error) {
 	if err := checkQuantity(quantity); err != nil {
 		return Reservation{}, nil, err
 	}
 	at := instant(s.At)
 	sale := p.SaleAt(at)
 	if sale == nil || sale.ID != saleID {
-		return Reservation{}, nil, &Error{Code: CodeSaleNotActive, Field: "flash_sale", ProductID: p.ID, Message: "the flash sale is not on; look at the list of those that are"}
+		return Reservation{}, nil, &Error{
+			Code:      CodeSaleNotActive,
+			Field:     "flash_sale",
+			ProductID: p.ID,
+			Message:   "the flash sale is not on; look at the list of those that are",
+		}
+	}
+	if err := p.checkLeft(sale, quantity); err != nil {
+		return Reservation{}, nil, err
 	}
 	if err := p.checkAvailable(quantity, at); err != nil {
 		return Reservation{}, nil, err
@@ -162,9 +171,17 @@ func replay(events []event.Event, types []string, apply func(event.Event) error)
 	for i, e := range events {
 		switch {
 		case e.AggregateID != events[0].AggregateID || e.Seq != i+1:
-			return &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, events[0].AggregateID, i+1)}
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "events",
+				Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, events[0].AggregateID, i+1),
+			}
 		case !slices.Contains(types, e.Type):
-			return &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s has the type %s, which does not belong here", e.ID, quoted(e.Type))}
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "events",
+				Message: fmt.Sprintf("event %s has the type %s, which does not belong here", e.ID, quoted(e.Type)),
+			}
 		}
 		if err := apply(e); err != nil {
 			return fmt.Errorf("fold event %s (%s): %w", e.ID, e.Type, err)

@@ -45,17 +45,22 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
 					s.gateway.Always(c, tc.then)
 				}
-				o, err = s.Resolve(t.Context(), o.ID, tc.captured, staff, "seen there")
+				o, err = s.Resolve(t.Context(), o.ID, staff,
+					orders.Resolution{Captured: tc.captured, Reason: "seen there"})
 				if code := orders.CodeOf(err); code != "" {
 					s.expect("refusal", code, tc.want)
 					now := s.order(o.ID)
-					s.expect("left as it is", []any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken}, "[queued true ]")
-					_, err = s.Resolve(t.Context(), o.ID, !tc.captured, staff, "looked again")
+					s.expect("left as it is",
+						[]any{now.Status, now.Payment.Work.NeedsReview, now.Payment.Work.LeaseToken}, "[queued true ]")
+					_, err = s.Resolve(t.Context(), o.ID, staff,
+						orders.Resolution{Captured: !tc.captured, Reason: "looked again"})
 					must(t, err)
 					return
 				}
 				must(t, err)
-				s.expect("outcome", []any{o.Status, len(s.gateway.Charges()), s.gateway.Calls(orderstest.CallCancel) - cancels}, "["+tc.want+"]")
+				s.expect("outcome",
+					[]any{o.Status, len(s.gateway.Charges()), s.gateway.Calls(orderstest.CallCancel) - cancels},
+					"["+tc.want+"]")
 			})
 		})
 	}
@@ -67,13 +72,14 @@ type cancelling struct {
 	during func()
 }
 
-func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
-	a := g.Gateway.CancelPayment(ctx, r, reference)
+func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	reference string) (payment.PaymentStatus, payment.Result) {
+	status, a := g.Gateway.CancelPayment(ctx, r, reference)
 	if f := g.during; f != nil {
 		g.during = nil
 		f()
 	}
-	return a
+	return status, a
 }
 
 func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
@@ -92,7 +98,7 @@ func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
 		s.work(3 * time.Hour)
 		s.gateway.Always(orderstest.CallCancel, orderstest.FaultNone)
 		g.during = func() {
-			_, err := s.Resolve(t.Context(), o.ID, true, staff, "seen there")
+			_, err := s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: true, Reason: "seen there"})
 			s.expect("answer", orders.CodeOf(err), orders.CodePaymentUncertain)
 		}
 		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer asked for it")

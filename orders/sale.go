@@ -19,8 +19,9 @@ type FlashSale struct {
 	// PercentBP is the discount in basis points of the list price, 1 to 10000
 	// (20 % is 2000). Where the product's own discount is greater, that holds.
 	PercentBP int
-	// Cap is how many units are sold in the sale in all, CapPerCustomer to one
-	// customer; 0 is no cap.
+	// Cap is how many units are sold at the price of the sale in all,
+	// CapPerCustomer to one customer; 0 is no cap. Beyond them the product sells
+	// at its own price.
 	Cap            int
 	CapPerCustomer int
 	// Sold are the units of orders that are not cancelled, Held those of
@@ -52,7 +53,14 @@ type FlashSaleParams struct {
 
 // Params returns what staff decided about the sale.
 func (f *FlashSale) Params() FlashSaleParams {
-	return FlashSaleParams{ProductID: f.ProductID, Starts: f.Starts, Ends: f.Ends, PercentBP: f.PercentBP, Cap: f.Cap, CapPerCustomer: f.CapPerCustomer}
+	return FlashSaleParams{
+		ProductID:      f.ProductID,
+		Starts:         f.Starts,
+		Ends:           f.Ends,
+		PercentBP:      f.PercentBP,
+		Cap:            f.Cap,
+		CapPerCustomer: f.CapPerCustomer,
+	}
 }
 
 func (f *FlashSale) apply(d FlashSaleParams) {
@@ -60,8 +68,8 @@ func (f *FlashSale) apply(d FlashSaleParams) {
 	f.PercentBP, f.Cap, f.CapPerCustomer = d.PercentBP, d.Cap, d.CapPerCustomer
 }
 
-// Validate reports the first field that is out of its range.
-func (d FlashSaleParams) Validate() error {
+// validate reports the first field that is out of its range.
+func (d FlashSaleParams) validate() error {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 	}
@@ -71,7 +79,8 @@ func (d FlashSaleParams) Validate() error {
 	case d.Starts.IsZero() || d.Ends.IsZero():
 		return bad("starts", "a flash sale has a start and an end")
 	case !instant(d.Ends).After(instant(d.Starts)):
-		return bad("ends", "the sale ends on %s, which is not after its start on %s", d.Ends.Format(time.RFC3339), d.Starts.Format(time.RFC3339))
+		return bad("ends", "the sale ends on %s, which is not after its start on %s", d.Ends.Format(time.RFC3339),
+			d.Starts.Format(time.RFC3339))
 	case d.PercentBP < 1 || d.PercentBP > 10_000:
 		return bad("percent", "%d basis points are out of range; 1 to 10000", d.PercentBP)
 	case d.Cap < 0 || d.Cap > MaxStock:
@@ -87,7 +96,7 @@ func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, erro
 	if id == "" {
 		return nil, &Error{Code: CodeInvalid, Field: "id", Message: "it is empty"}
 	}
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return nil, err
 	}
 	f := &FlashSale{ID: id, CreatedAt: instant(s.At)}
@@ -98,7 +107,7 @@ func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, erro
 // once it is past, the end is not before the stamp, and the cap not below what
 // is sold and held. Orders made before keep their price.
 func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return err
 	}
 	at := instant(s.At)
@@ -106,13 +115,21 @@ func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
 	case !f.Ends.After(at):
 		return &Error{Code: CodeTransition, Field: "ends", Message: "the flash sale is over; create another one"}
 	case d.ProductID != f.ProductID:
-		return &Error{Code: CodeInvalid, Field: "product_id", Message: "a flash sale keeps its product; create another one"}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "product_id",
+			Message: "a flash sale keeps its product; create another one",
+		}
 	case !instant(d.Starts).Equal(f.Starts) && !f.Starts.After(at):
 		return &Error{Code: CodeInvalid, Field: "starts", Message: "the flash sale has begun; its start stays"}
 	case !instant(d.Ends).After(at):
 		return &Error{Code: CodeInvalid, Field: "ends", Message: "the end is in the past; end the sale instead"}
 	case d.Cap > 0 && d.Cap < f.Sold+f.Held:
-		return &Error{Code: CodeInvalid, Field: "cap", Message: fmt.Sprintf("%d is less than the %d units sold and held", d.Cap, f.Sold+f.Held)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "cap",
+			Message: fmt.Sprintf("%d is less than the %d units sold and held", d.Cap, f.Sold+f.Held),
+		}
 	}
 	was := *f
 	if was.apply(d); was.Params() == f.Params() {
@@ -182,8 +199,8 @@ func FoldFlashSale(events []event.Event) (FlashSale, error) {
 // On reports whether the sale is on at the instant.
 func (f *FlashSale) On(at time.Time) bool { return !at.Before(f.Starts) && at.Before(f.Ends) }
 
-// Overlaps reports whether there is an instant at which both sales are on.
-func (f *FlashSale) Overlaps(g FlashSale) bool {
+// overlaps reports whether there is an instant at which both sales are on.
+func (f *FlashSale) overlaps(g FlashSale) bool {
 	return f.ProductID == g.ProductID && f.Starts.Before(f.Ends) && g.Starts.Before(g.Ends) &&
 		f.Starts.Before(g.Ends) && g.Starts.Before(f.Ends)
 }
@@ -192,9 +209,10 @@ func (f *FlashSale) Overlaps(g FlashSale) bool {
 // CodeSaleOverlap.
 func (f *FlashSale) CheckOverlap(others []FlashSale) error {
 	for _, g := range others {
-		if g.ID != f.ID && f.Overlaps(g) {
+		if g.ID != f.ID && f.overlaps(g) {
 			return &Error{Code: CodeSaleOverlap, Field: "starts", ProductID: f.ProductID, Message: fmt.Sprintf(
-				"product %d has a flash sale from %s to %s already", f.ProductID, g.Starts.Format(time.RFC3339), g.Ends.Format(time.RFC3339))}
+				"product %d has a flash sale from %s to %s already", f.ProductID, g.Starts.Format(time.RFC3339),
+				g.Ends.Format(time.RFC3339))}
 		}
 	}
 	return nil
@@ -230,32 +248,33 @@ func (p *Product) SaleAt(at time.Time) *SaleState {
 	return nil
 }
 
-// AvailableAt is how many units the customer that p was loaded for can have
-// at the instant: what is in stock and reserved for them, within the caps of a
-// flash sale that is on.
+// AvailableAt is how many units the customer that p was loaded for can have at
+// the instant: what is in stock, and what a flash sale that is on holds for them.
+// The caps of a sale limit its price, not what is sold.
 func (p *Product) AvailableAt(at time.Time) int {
 	sale := p.SaleAt(at)
 	if sale == nil {
 		return p.Stock
 	}
-	return min(p.Stock+sale.Reserved.Quantity, sale.Left())
+	return p.Stock + min(sale.Reserved.Quantity, sale.Left())
 }
 
-// checkAvailable refuses more units than AvailableAt: CodeSaleLimit when the
-// sale's caps are the reason, else CodeOutOfStock.
+// checkAvailable refuses more units than AvailableAt, as CodeOutOfStock.
 func (p *Product) checkAvailable(wanted int, at time.Time) error {
 	available := p.AvailableAt(at)
 	if wanted <= available {
 		return nil
 	}
-	if sale := p.SaleAt(at); sale != nil {
-		if wanted <= p.Stock+sale.Reserved.Quantity {
-			return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: available,
-				Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, available)}
-		}
-		q := *p
-		q.Stock = available
-		return outOfStock(q, wanted)
+	return &Error{Code: CodeOutOfStock, Field: "quantity", ProductID: p.ID, Available: available,
+		Message: fmt.Sprintf("%d of %s asked for, %d in stock", wanted, p.Name, available)}
+}
+
+// checkLeft refuses to reserve more units than the sale has left for the
+// customer, as CodeSaleLimit.
+func (p *Product) checkLeft(sale *SaleState, wanted int) error {
+	if left := sale.Left(); wanted > left {
+		return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: left,
+			Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, left)}
 	}
-	return outOfStock(*p, wanted)
+	return nil
 }

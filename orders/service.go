@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -82,7 +83,21 @@ func (s *Service) Order(ctx context.Context, id string) (Order, error) {
 // Orders returns a page of orders, newest first, and how many match.
 func (s *Service) Orders(ctx context.Context, q Query) ([]Order, int, error) {
 	if q.Page < 0 || q.PageSize < 0 || q.PageSize > MaxPageSize {
-		return nil, 0, &Error{Code: CodeInvalid, Field: "page", Message: fmt.Sprintf("page %d of %d orders; pages start at 1 and hold 1 to %d", q.Page, q.PageSize, MaxPageSize)}
+		return nil, 0, &Error{
+			Code:  CodeInvalid,
+			Field: "page",
+			Message: fmt.Sprintf("page %d of %d orders; pages start at 1 and hold 1 to %d", q.Page, q.PageSize,
+				MaxPageSize),
+		}
+	}
+	for _, st := range q.Status {
+		if !slices.Contains(statuses, st) {
+			return nil, 0, &Error{
+				Code:    CodeInvalid,
+				Field:   "status",
+				Message: fmt.Sprintf("%s is not a status; allowed is %v", quoted(string(st)), statuses),
+			}
+		}
 	}
 	return s.store.List(ctx, q.Normalize())
 }
@@ -93,19 +108,23 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 }
 
 // RecordDelivery records when the goods of a completed order arrived.
-func (s *Service) RecordDelivery(ctx context.Context, id string, at time.Time, by event.Actor) (Order, error) {
+func (s *Service) RecordDelivery(ctx context.Context, id string, by event.Actor, at time.Time) (Order, error) {
 	return s.store.Update(ctx, id, func(o *Order) error {
 		return o.RecordDelivery(s.stamp(ctx, by), at)
 	})
 }
 
 // checkText reports a text that is too long, or no text.
-func checkText(field, value string, most int) error {
-	if n := utf8.RuneCountInString(value); n > most {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("it has %d letters; at most %d", n, most)}
+func checkText(field, value string, limit int) error {
+	if n := utf8.RuneCountInString(value); n > limit {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   field,
+			Message: fmt.Sprintf("it has %d characters; at most %d", n, limit),
+		}
 	}
 	if !utf8.ValidString(value) {
-		return &Error{Code: CodeInvalid, Field: field, Message: "it holds bytes that are no text; UTF-8 is allowed"}
+		return &Error{Code: CodeInvalid, Field: field, Message: "it is not UTF-8 text"}
 	}
 	for i := 0; i < len(value); i++ {
 		if value[i] == 0 {

@@ -44,13 +44,13 @@ func (o *observer) note(format string, args ...any) {
 	o.notes = append(o.notes, fmt.Sprintf(format, args...))
 }
 
-func (o *observer) Submitted(source string)  { o.note("submitted %s", source) }
-func (o *observer) Declined(orders.Order)    { o.note("declined") }
-func (o *observer) Failed(s string, _ error) { o.note("failed %s", s) }
-func (o *observer) Accepted(_ orders.Order, m orders.Status, took time.Duration) {
+func (o *observer) Submitted(_ context.Context, source string)  { o.note("submitted %s", source) }
+func (o *observer) Declined(context.Context, orders.Order)      { o.note("declined") }
+func (o *observer) Failed(_ context.Context, s string, _ error) { o.note("failed %s", s) }
+func (o *observer) Accepted(_ context.Context, _ orders.Order, m orders.Status, took time.Duration) {
 	o.note("accepted %s %s", m, took)
 }
-func (o *observer) Settled(p orders.Order, took time.Duration) {
+func (o *observer) Settled(_ context.Context, p orders.Order, took time.Duration) {
 	o.note("settled %s %s", p.Status, took)
 }
 
@@ -65,6 +65,7 @@ func open(t testing.TB, change func(*orders.Config)) *shop {
 	s := &shop{t: t, store: orderstest.NewStore(), gateway: &orderstest.Gateway{}, seen: &observer{}}
 	c := orders.Config{
 		Store: s.store, Gateway: s.gateway, Currency: "USD", Observer: s.seen,
+		Pricing: dutyAndShipping, CallTimeout: 500 * time.Millisecond,
 		Terms:  func(context.Context) (string, error) { return "terms-1", nil },
 		Jitter: func(d time.Duration) time.Duration { return d },
 	}
@@ -89,7 +90,13 @@ func (s *shop) fill(n int) {
 }
 
 func card(key string) orders.CheckoutRequest {
-	return orders.CheckoutRequest{Customer: ann, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: key, Source: "web"}
+	return orders.CheckoutRequest{
+		Customer:       ann,
+		Method:         payment.Card,
+		Token:          orderstest.TokenPays,
+		IdempotencyKey: key,
+		Source:         "web",
+	}
 }
 
 func cash() orders.CheckoutRequest {
@@ -143,7 +150,8 @@ func TestCheckoutCard(t *testing.T) {
 		o, err := s.Checkout(t.Context(), card(""))
 		must(t, err)
 		s.expect("status", o.Status, orders.StatusCompleted)
-		s.expect("charges", s.gateway.Charges(), []orderstest.Charge{{Reference: o.Payment.ProviderID, OrderID: o.ID, Amount: 3000, Currency: "USD"}})
+		s.expect("charges", s.gateway.Charges(),
+			[]orderstest.Charge{{Reference: o.Payment.ProviderID, OrderID: o.ID, Amount: 3000, Currency: "USD"}})
 		s.expect("observer", s.seen, "submitted web, accepted completed 0s")
 		must(t, s.Close(t.Context()))
 	})
@@ -152,7 +160,8 @@ func TestCheckoutCard(t *testing.T) {
 func TestCheckoutOfAFreeOrderByCardAsksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
-		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { p.Price = 0; return nil })
+		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+			func(p *orders.Product) error { p.Price = 0; return nil })
 		must(t, err)
 		s.fill(1)
 		o, err := s.Checkout(t.Context(), card(""))
@@ -169,7 +178,8 @@ func TestCheckoutDeclined(t *testing.T) {
 		r.Token = orderstest.TokenDeclined
 		o, err := s.Checkout(t.Context(), r)
 		var refusal *orders.Error
-		if !errors.As(err, &refusal) || refusal.Code != orders.CodePaymentDeclined || refusal.Reason != "generic_decline" {
+		if !errors.As(err, &refusal) || refusal.Code != orders.CodePaymentDeclined ||
+			refusal.Reason != "generic_decline" {
 			t.Fatalf("declined: %v", err)
 		}
 		s.expect("order", []any{o.Status, o.Payment.Status}, "[cancelled declined]")
@@ -180,16 +190,21 @@ func TestCheckoutDeclined(t *testing.T) {
 		s.expect("cart is kept", []any{view.Cart.ID, len(view.Items)}, []any{o.CartID, 1})
 
 		again, err := s.Checkout(t.Context(), r)
-		s.expect("the same key is declined again", []any{again.ID, orders.CodeOf(err)}, []any{o.ID, orders.CodePaymentDeclined})
-		s.expect("calls", s.gateway.Calls(orderstest.CallConfirm), 1)
+		s.expect("the key was freed: it is tried again", []any{again.ID != o.ID, orders.CodeOf(err)},
+			[]any{true, orders.CodePaymentDeclined})
+		s.expect("calls", s.gateway.Calls(orderstest.CallConfirm), 2)
 		r.Token = orderstest.TokenPays
-		_, err = s.Checkout(t.Context(), r)
-		s.expect("the same key for another card", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
-		anew, err := s.Checkout(t.Context(), card("key-2"))
+		anew, err := s.Checkout(t.Context(), r)
 		must(t, err)
-		s.expect("the cart is ordered anew", []any{anew.CartID, anew.Status, s.stock()}, []any{o.CartID, orders.StatusCompleted, 7})
+		s.expect("another card under the same key", []any{anew.CartID, anew.Status, s.stock()},
+			[]any{o.CartID, orders.StatusCompleted, 7})
+		same, err := s.Checkout(t.Context(), r)
+		must(t, err)
+		s.expect("the key is that order's now", same.ID, anew.ID)
+		r.Token = orderstest.TokenDeclined
 		_, err = s.Checkout(t.Context(), r)
-		s.expect("the first key still is the first order", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
+		s.expect("and no other card's", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
+		s.expect("charges", len(s.gateway.Charges()), 1)
 	})
 }
 
@@ -212,11 +227,13 @@ func TestCheckoutRefuses(t *testing.T) {
 		}
 	}
 	s.fill(10)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{}, func(p *orders.Product) error { p.Stock = 4; return nil })
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+		func(p *orders.Product) error { p.Stock = 4; return nil })
 	must(t, err)
 	_, err = s.Checkout(t.Context(), cash())
 	var refusal *orders.Error
-	if !errors.As(err, &refusal) || refusal.Code != orders.CodeOutOfStock || refusal.Available != 4 || refusal.ProductID != s.mouse.ID {
+	if !errors.As(err, &refusal) || refusal.Code != orders.CodeOutOfStock || refusal.Available != 4 ||
+		refusal.ProductID != s.mouse.ID {
 		t.Errorf("10 of 4: %v", err)
 	}
 	s.expect("stock", s.stock(), 4)
@@ -297,13 +314,15 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		"Gateway":         func(c *orders.Config) { c.Gateway = nil },
 		"Currency":        func(c *orders.Config) { c.Currency = "usd" },
 		"PaymentWait":     func(c *orders.Config) { c.PaymentWait = -1 },
-		"CallTimeout":     func(c *orders.Config) { c.CallTimeout = time.Minute },
+		"CallTimeout":     func(c *orders.Config) { c.CallTimeout = 81 * time.Second },
 		"Lease":           func(c *orders.Config) { c.Lease = time.Minute },
 		"QueueLimit":      func(c *orders.Config) { c.QueueLimit = -1 },
 		"GiveUpAfter":     func(c *orders.Config) { c.GiveUpAfter = time.Hour },
 		"ReservationTime": func(c *orders.Config) { c.ReservationTime = -1 },
 		"Parallel":        func(c *orders.Config) { c.Parallel = -1 },
-		"Pricing":         func(c *orders.Config) { c.Pricing = &orders.Rules{DutyBP: -1} },
+		"Pricing":         func(c *orders.Config) { c.Pricing = orders.Rules{DutyBP: -1} },
+		"Currencies":      func(c *orders.Config) { c.Currencies = []money.Currency{"EUR"} },
+		"ProviderMethods": func(c *orders.Config) { c.ProviderMethods = []payment.Method{payment.Card, payment.Cash} },
 	} {
 		c := good()
 		change(&c)

@@ -13,16 +13,13 @@ import (
 // serialization failure is retried); calling a store inside one is a bug.
 // What is not there is ErrNotFound. Implementations are safe for concurrent
 // use; orderstest holds the suite that each one passes.
+//
+// Products come with their flash sales: in a cart as they stand for its
+// customer, elsewhere for no customer in particular. Whatever changes a flash
+// sale, the counts of its caps or its reservations holds the lock of the product.
 type Store interface {
-	ProductStore
-	CartStore
-	OrderStore
-	SaleStore
-}
+	// The catalogue and its stock.
 
-// ProductStore keeps the catalogue and its stock. Products come with their
-// flash sales, for no customer in particular.
-type ProductStore interface {
 	Product(ctx context.Context, id int64) (Product, error)
 	// Products lists the catalogue by id.
 	Products(ctx context.Context) ([]Product, error)
@@ -31,20 +28,12 @@ type ProductStore interface {
 	// change of Stock is recorded as an adjustment with the stamp.
 	SaveProduct(ctx context.Context, id int64, s event.Stamp, change func(*Product) error) (Product, error)
 	// Restock puts units back on the shelf, once per Ref: a second call with
-	// the same Ref changes nothing and reports false.
+	// the same Ref changes nothing and reports false. It returns CodeInvalid for
+	// more than Product.CheckRestock allows.
 	Restock(ctx context.Context, r Restock, s event.Stamp) (bool, error)
-}
 
-// Restock says which units go back on the shelf.
-type Restock struct {
-	Ref       string // what makes it happen once, for instance the return line's id
-	ProductID int64
-	Quantity  int // 1 or more
-}
+	// The open cart of each customer.
 
-// CartStore keeps the open cart of each customer. Products come with their
-// flash sales as they stand for that customer.
-type CartStore interface {
 	// Cart returns the customer's open cart with the products it names; a cart
 	// with no items and no id when the customer has none.
 	Cart(ctx context.Context, customerID string) (Cart, map[int64]Product, error)
@@ -53,29 +42,29 @@ type CartStore interface {
 	// change and saves the cart.
 	UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
 		change func(*Cart, map[int64]Product) error) (Cart, error)
-}
 
-// OrderStore keeps orders with their payments.
-type OrderStore interface {
-	// NewOrder turns a cart into an order in one transaction: it locks the cart
-	// and its products in id order and calls decide with what it found. decide
-	// returns the new order, or an error and then nothing is saved. The store
-	// takes the order's units off the stock, saves the order with its lines,
-	// payment and events, and closes the cart. A line with a SaleID counts in
-	// that sale, whose caps the store enforces, and ends the customer's
-	// reservation in it: its units are those of the order first. Reservations
-	// of the products that expired by r.At are ended before decide. When the cart has an order that
-	// is not cancelled, or the customer used the IdempotencyKey before, that
-	// order is returned with placed false and decide is not called. A CartID
-	// that is not the customer's is ErrNotFound. The store may carry out
-	// several Place calls in one transaction; each one fails alone, and
-	// returns only after its own commit.
+	// Orders with their payments.
+
+	// Place turns a cart into an order in one transaction. It locks the cart and
+	// its products in id order, ends the reservations of the products that
+	// expired by r.At, and calls decide with what it found.
+	//
+	// decide returns the new order, or an error and then nothing is saved. The
+	// store makes the order a Change and saves it, its events and its Effects; it
+	// refuses more units than the stock or the caps of a flash sale have, where
+	// the units of a reservation that the order uses are the order's first.
+	//
+	// Where the cart has an order that is not cancelled, or the customer has an
+	// order under the IdempotencyKey, Place returns that order with placed false
+	// and does not call decide. It returns ErrNotFound for a CartID that is not
+	// the customer's.
+	//
+	// A store may carry out several calls in one transaction; each fails alone,
+	// and returns only after its own commit.
 	Place(ctx context.Context, r PlaceRequest, decide func(Placement) (*Order, error)) (o Order, placed bool, err error)
 	Order(ctx context.Context, id string) (Order, error)
-	// Update loads the order locked, runs change, and saves it with its
-	// events. When it became cancelled, its units go back to stock and its
-	// sales, and its cart is open again, in the same transaction (unless the customer
-	// already has another open cart with items; then it stays closed).
+	// Update loads the order locked, runs change on a copy, and saves the Change
+	// between the two with its events and Effects, in one transaction.
 	Update(ctx context.Context, id string, change func(*Order) error) (Order, error)
 	// List returns a page of orders, newest first, and how many match.
 	List(ctx context.Context, q Query) ([]Order, int, error)
@@ -86,20 +75,9 @@ type OrderStore interface {
 	// Events returns the events of an order, a flash sale or a reservation, in
 	// order of Seq.
 	Events(ctx context.Context, id string) ([]event.Event, error)
-}
 
-// PlaceRequest names the cart to be ordered.
-type PlaceRequest struct {
-	CustomerID     string
-	CartID         string // empty: the customer's open cart
-	IdempotencyKey string // empty: none
-	At             time.Time
-	From           event.Source // of what has to be cleared up first, such as reservations that expired
-}
+	// Flash sales and the reservations in them.
 
-// SaleStore keeps flash sales and the reservations in them. Whatever changes
-// a sale, its caps' counts or its reservations holds the lock of the product.
-type SaleStore interface {
 	FlashSale(ctx context.Context, id string) (FlashSale, error)
 	// FlashSales lists those that are on at the instant, or all when it is zero
 	// (the newest 1000), the ones that start last first.
@@ -117,11 +95,28 @@ type SaleStore interface {
 	// the customer. What decide returns is saved, with its events, and the
 	// units it holds more (or less) than before leave (or rejoin) the stock and
 	// the sale.
-	Reserve(ctx context.Context, saleID, customerID string, s event.Stamp, decide func(Product) (Reservation, []event.Event, error)) (Reservation, error)
+	Reserve(ctx context.Context, saleID, customerID string, s event.Stamp,
+		decide func(Product) (Reservation, []event.Event, error)) (Reservation, error)
 	Reservation(ctx context.Context, id string) (Reservation, error)
 	// ExpireReservations ends up to limit reservations whose time is up and
 	// gives their units back. It returns how many it ended.
 	ExpireReservations(ctx context.Context, s event.Stamp, limit int) (int, error)
+}
+
+// Restock says which units go back on the shelf.
+type Restock struct {
+	Ref       string // what makes it happen once, for instance the return line's id
+	ProductID int64
+	Quantity  int // 1 or more
+}
+
+// PlaceRequest names the cart to be ordered.
+type PlaceRequest struct {
+	CustomerID     string
+	CartID         string // empty: the customer's open cart
+	IdempotencyKey string // empty: none
+	At             time.Time
+	From           event.Source // of what has to be cleared up first, such as reservations that expired
 }
 
 // Placement is what Place found under the lock. Changing it changes nothing.
@@ -132,10 +127,10 @@ type Placement struct {
 
 // Query selects orders. Zero fields select all.
 type Query struct {
-	IDs         []string // those that are no order are left out
+	IDs         []string // ids of no order are left out
 	CustomerID  string
 	Status      []Status
-	NeedsReview bool      // only those in the queue for a person (Work.NeedsReview)
+	NeedsReview bool      // only those in the review queue (Work.NeedsReview)
 	From, To    time.Time // PlacedAt in [From, To)
 	Text        string    // part of the order number or of a product's name, any case
 	Page        int       // 1 is the first; 0 means 1

@@ -21,49 +21,33 @@ type Params struct {
 	Lines          []Line // priced, with ids
 	PaymentID      string // UUIDv7
 	Method         payment.Method
-	Token          string // for a card: the payment method at the provider
-	Priority       int    // see Payment.Priority
+	// ProviderMethods are the methods charged at the provider. Default: card.
+	ProviderMethods []payment.Method
+	Token           string // for a card: the payment method at the provider
+	Priority        int    // see Payment.Priority
 }
 
-// NewOrder makes a submitted order of the draft. A card payment of more than
-// nothing is due at once; the caller who means to charge it itself leases it.
+// NewOrder returns a submitted order. A payment at the provider of more than
+// nothing is due at once; a caller that charges it itself leases it.
+//
+// It returns CodeInvalid, with the field, for a method that is neither
+// payment.Cash nor one of d.ProviderMethods, a currency that is none, and a
+// stamp without an instant.
 func NewOrder(d Params, s event.Stamp) (*Order, error) {
-	for _, f := range []struct{ name, value string }{
-		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID}, {"Currency", string(d.Currency)},
-	} {
-		if f.value == "" {
-			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
-		}
+	if err := d.check(s); err != nil {
+		return nil, err
 	}
-	if d.Method != payment.Cash && d.Method != payment.Card {
-		return nil, &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf("%s is not a payment method; cash or card", quoted(string(d.Method)))}
+	amount, err := checkLines(d.Lines)
+	if err != nil {
+		return nil, err
 	}
-	if d.Priority < 0 || d.Priority > MaxPriority {
-		return nil, &Error{Code: CodeInvalid, Field: "priority", Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority)}
-	}
-	if len(d.Lines) == 0 {
-		return nil, &Error{Code: CodeCartEmpty, Field: "lines", Message: "there is nothing to order"}
-	}
-	var amount int64
 	lines := make([]placedLine, len(d.Lines))
 	for i, l := range d.Lines {
-		if l.ID == "" || l.Paid.Price < 0 || l.Paid.Duty < 0 || l.Paid.Shipping < 0 {
-			return nil, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("line %d has no id, or a negative amount", i+1)}
-		}
-		if err := checkQuantity(l.Quantity); err != nil {
-			return nil, err
-		}
-		for _, part := range []int64{l.Paid.Price, l.Paid.Duty, l.Paid.Shipping} {
-			var err error
-			if amount, err = money.Add(amount, part); err != nil {
-				return nil, err
-			}
-		}
 		lines[i] = placedLine(l)
 	}
 	o := &Order{ID: d.ID}
 	return o, o.record(s, EventPlaced, &placed{
-		Number:         Number(d.ID, s.At),
+		Number:         orderNumber(d.ID, s.At),
 		CustomerID:     d.CustomerID,
 		CartID:         d.CartID,
 		IdempotencyKey: d.IdempotencyKey,
@@ -80,10 +64,48 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	})
 }
 
-// NeedsCharge reports whether the provider has to be asked for the money:
-// a card payment of more than nothing that is not settled.
-func (o *Order) NeedsCharge() bool {
-	return o.Payment.Method == payment.Card && o.Payment.Amount > 0 && o.open()
+// check reports the first field that is wrong.
+func (d Params) check(s event.Stamp) error {
+	for _, f := range []struct{ name, value string }{
+		{"ID", d.ID}, {"CustomerID", d.CustomerID}, {"PaymentID", d.PaymentID},
+	} {
+		if f.value == "" {
+			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+	}
+	if err := checkCurrency("Currency", d.Currency); err != nil {
+		return err
+	}
+	if s.At.IsZero() {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "placed_at",
+			Message: "the stamp has no instant; an order is placed at one",
+		}
+	}
+	if len(d.ProviderMethods) == 0 {
+		d.ProviderMethods = []payment.Method{payment.Card}
+	}
+	if err := checkProviderMethods(d.ProviderMethods); err != nil {
+		return err
+	}
+	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
+		return err
+	}
+	if d.Priority < 0 || d.Priority > MaxPriority {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "priority",
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority),
+		}
+	}
+	return nil
+}
+
+// needsCharge reports whether the provider has to be asked for the money: a
+// payment of more than nothing that is not settled, by any method but cash.
+func (o *Order) needsCharge() bool {
+	return o.Payment.Method != payment.Cash && o.Payment.Amount > 0 && o.open()
 }
 
 func (o *Order) open() bool { return o.Status == StatusSubmitted || o.Status == StatusQueued }
@@ -97,8 +119,13 @@ func (o *Order) Complete(s event.Stamp, reference string) error {
 	if reference == "" {
 		reference = o.Payment.ProviderID
 	}
-	if o.NeedsCharge() && reference == "" {
-		return &Error{Code: CodeInvalid, Field: "reference", Message: "order " + o.Number + " is paid by card and can't be completed without the provider's reference"}
+	if o.needsCharge() && reference == "" {
+		return &Error{
+			Code:  CodeInvalid,
+			Field: "reference",
+			Message: "order " + o.Number + " is paid by " + string(
+				o.Payment.Method) + " and can't be completed without the provider's reference",
+		}
 	}
 	return o.record(s, EventCompleted, &completed{Reference: reference})
 }
@@ -130,9 +157,9 @@ func (o *Order) Withdraw(s event.Stamp) error {
 	return o.record(s, EventChargeWithdrawn, &chargeWithdrawn{})
 }
 
-// CertainlyUnpaid reports whether nobody can have been charged and nobody
+// certainlyUnpaid reports whether nobody can have been charged and nobody
 // will be: no payment object was ever confirmed, or the provider has said so.
-func (o *Order) CertainlyUnpaid() bool {
+func (o *Order) certainlyUnpaid() bool {
 	switch o.Payment.Status {
 	case PaymentDeclined, PaymentCancelled:
 		return true
@@ -143,19 +170,20 @@ func (o *Order) CertainlyUnpaid() bool {
 }
 
 // Cancel ends the order unpaid; its stock goes back. It is refused with
-// CodePaymentUncertain while the order is not CertainlyUnpaid.
+// CodePaymentUncertain while the order is not certainlyUnpaid.
 func (o *Order) Cancel(s event.Stamp, reason string) error {
 	if !o.open() {
 		return o.refuse("cancelled")
 	}
-	if !o.CertainlyUnpaid() {
+	if !o.certainlyUnpaid() {
 		return &Error{Code: CodePaymentUncertain, Field: "payment",
-			Message: "order " + o.Number + " may be paid; it can be cancelled only after the provider has withdrawn the payment"}
+			Message: "order " + o.Number +
+				" may be paid; it can be cancelled only after the provider has withdrawn the payment"}
 	}
 	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
 }
 
-// Retry gives a payment that was given up to a person back to the worker.
+// Retry gives a payment in the review queue back to the worker.
 func (o *Order) Retry(s event.Stamp, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
@@ -163,11 +191,15 @@ func (o *Order) Retry(s event.Stamp, reason string) error {
 	return o.record(s, EventChargeRetried, &chargeRetried{Reason: reason})
 }
 
-// checkInReview refuses what only a person may do, and for a reason, when the
-// order was not given up.
+// checkInReview refuses what only staff may do, and for a reason, when the order
+// is not in the review queue.
 func (o *Order) checkInReview(reason string) error {
 	if !o.open() || !o.Payment.Work.NeedsReview {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and does not wait for a person", o.Number, o.Status)}
+		return &Error{
+			Code:    CodeTransition,
+			Field:   "status",
+			Message: fmt.Sprintf("order %s is %s and is not in the review queue", o.Number, o.Status),
+		}
 	}
 	if reason == "" {
 		return &Error{Code: CodeInvalid, Field: "reason", Message: "it is empty; say what the provider shows"}
@@ -175,9 +207,9 @@ func (o *Order) checkInReview(reason string) error {
 	return nil
 }
 
-// Resolve settles an order whose payment was given up to a person, who has
-// seen at the provider whether it was captured and says why. It is refused for
-// any other order: those settle themselves.
+// Resolve settles an order in the review queue by what staff have seen at the
+// provider, and the reason. It returns CodeTransition for any other order: those
+// settle themselves.
 func (o *Order) Resolve(s event.Stamp, captured bool, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
@@ -200,7 +232,8 @@ func (o *Order) RecordDelivery(s event.Stamp, at time.Time) error {
 	at = instant(at)
 	if at.Before(o.PlacedAt.Truncate(24*time.Hour)) || at.After(instant(s.At)) {
 		return &Error{Code: CodeInvalid, Field: "delivered_at",
-			Message: fmt.Sprintf("%s is not between the purchase on %s and now", at.Format(time.DateOnly), o.PlacedAt.Format(time.DateOnly))}
+			Message: fmt.Sprintf("%s is not between the purchase on %s and now", at.Format(time.DateOnly),
+				o.PlacedAt.Format(time.DateOnly))}
 	}
 	if at.Equal(o.DeliveredAt) {
 		return nil
@@ -212,12 +245,13 @@ func (o *Order) RecordDelivery(s event.Stamp, at time.Time) error {
 // sent for. From here until an answer the payment may be captured, and a crash
 // leaves it PaymentUnknown, to be looked up.
 func (o *Order) Confirming(s event.Stamp, reference string) error {
-	if !o.NeedsCharge() {
+	if !o.needsCharge() {
 		return o.refuse("charged")
 	}
 	if reference == "" || o.Payment.ProviderID != "" && o.Payment.ProviderID != reference {
 		return &Error{Code: CodeInvalid, Field: "reference",
-			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number, quoted(o.Payment.ProviderID), quoted(reference))}
+			Message: fmt.Sprintf("order %s has the payment %s; it can't be charged on %s", o.Number,
+				quoted(o.Payment.ProviderID), quoted(reference))}
 	}
 	return o.record(s, EventCharging, &charging{Reference: reference})
 }
@@ -227,18 +261,18 @@ type ChargeResult struct {
 	Outcome payment.Outcome
 	Code    string // the provider's
 	Message string // for staff
-	// MayBeCaptured: a confirm was sent and nobody can tell what it did. When
+	// MayBeCaptured: a confirm was sent and its effect is unknown. When
 	// false, no confirm of this order is without an answer.
 	MayBeCaptured bool
 	NewKey        bool      // the provider replays a stored error: use the next key
 	NextAt        time.Time // when to try next
-	GaveUp        bool      // a person has to look at it
+	NeedsReview   bool      // staff have to look at it
 }
 
 // ChargeAttempted records an attempt that did not settle the order, and
 // releases its lease.
 func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
-	if !o.NeedsCharge() {
+	if !o.needsCharge() {
 		return o.refuse("charged")
 	}
 	status := PaymentPending
@@ -258,7 +292,7 @@ func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 	}
 	return o.record(s, EventChargeAttempted, &chargeAttempted{
 		Outcome: r.Outcome, Code: r.Code, LastError: lastError, Payment: status,
-		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.GaveUp,
+		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.NeedsReview,
 	})
 }
 
@@ -272,22 +306,32 @@ func (o *Order) Lease(token string, until time.Time) {
 // under the token.
 func (o *Order) CheckLease(token string) error {
 	if token == "" || o.Payment.Work.LeaseToken != token {
-		return &Error{Code: CodeLeaseLost, Field: "payment", Message: "another worker has taken over the payment of order " + o.Number}
+		return &Error{
+			Code:    CodeLeaseLost,
+			Field:   "payment",
+			Message: "another worker has taken over the payment of order " + o.Number,
+		}
 	}
 	return nil
 }
 
-// ChargeRequest is what the provider is asked for, the same on every attempt.
-func (o *Order) ChargeRequest() payment.ChargeRequest {
+// chargeRequest is what the provider is asked for, the same on every attempt.
+func (o *Order) chargeRequest() payment.ChargeRequest {
 	key := o.Payment.Key
 	if o.Payment.KeyRound > 0 {
 		key = fmt.Sprintf("%s-%d", key, o.Payment.KeyRound)
 	}
-	return payment.ChargeRequest{Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency, Token: o.Payment.Token}
+	return payment.ChargeRequest{
+		Key: key, OrderID: o.ID, PaymentID: o.Payment.ID, Amount: o.Payment.Amount, Currency: o.Currency,
+		Method: o.Payment.Method, Token: o.Payment.Token}
 }
 
 func (o *Order) refuse(to string) error {
-	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("order %s is %s and can't be %s", o.Number, o.Status, to)}
+	return &Error{
+		Code:    CodeTransition,
+		Field:   "status",
+		Message: fmt.Sprintf("order %s is %s and can't be %s", o.Number, o.Status, to),
+	}
 }
 
 // instant is t as it is stored: UTC, microseconds; zero stays zero.

@@ -29,7 +29,7 @@ func give(given map[string]refunds.Refunded, q refunds.Quote) {
 // bought prices products like a shop and returns a line to quote for each.
 func bought(t *testing.T, items ...orders.Item) []refunds.QuoteRequestLine {
 	t.Helper()
-	priced, err := orders.Price(items, orders.DefaultRules())
+	priced, err := orders.Price(items, orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ type Currency string
 // ParseCurrency returns the currency with the code, in any case.
 func ParseCurrency(code string) (Currency, error) {
 	c := strings.ToUpper(strings.TrimSpace(code))
-	if !currency.IsValid(c) {
+	if c == "" || !currency.IsValid(c) { // the package takes "" for the currency of a zero amount
 		return "", &Error{Code: CodeInvalid, Field: "currency", Message: "\"" + code + "\" is not an ISO 4217 currency code, such as USD"}
 	}
 	return Currency(c), nil

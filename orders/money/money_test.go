@@ -68,6 +68,14 @@ func ExampleParseCurrency() {
 	// money: INVALID: currency: "DOLLAR" is not an ISO 4217 currency code, such as USD
 }
 
+func TestParseCurrencyRefusesTheEmptyCode(t *testing.T) {
+	for _, code := range []string{"", " ", "XXY"} {
+		if c, err := money.ParseCurrency(code); err == nil {
+			t.Errorf("%q is %q", code, c)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		in       string

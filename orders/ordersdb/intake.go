@@ -24,7 +24,7 @@ type placeCall struct {
 // Fail implements sqldb.RunBatch.
 func (p *placeCall) Fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
 
-// NewOrder implements orders.Store.
+// Place implements orders.Store.
 func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
 	if !storable(r.CustomerID) || !storable(r.CartID) || !storable(r.IdempotencyKey) {
 		return orders.Order{}, false, &orders.Error{Code: orders.CodeInvalid, Field: "order", Message: "an id or a key is no text"}

@@ -95,9 +95,9 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 			}
 			products = append(products, p.ID)
 		}
-		sale, err := shops[0].CreateFlashSale(ctx, orders.FlashSaleParams{
+		sale, err := shops[0].CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
 			ProductID: products[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 40, CapPerCustomer: 6,
-		}, event.System("test"))
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,9 +261,9 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 		if _, err := s.Restock(ctx, orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 1}, event.System("test")); err != nil {
 			t.Fatal(err)
 		}
-		sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
+		sale, err := s.CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
 			ProductID: p.ID, Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 5,
-		}, event.System("test"))
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

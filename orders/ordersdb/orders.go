@@ -219,20 +219,3 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	})
 	return claimed, nil
 }
-
-// checkChanges refuses a save that is not the stored version and its events.
-func checkChanges(o orders.Order, version int) error {
-	if n := len(o.PendingEvents()); o.Version != version+n {
-		return fmt.Errorf("ordersdb: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, n, version)
-	}
-	return nil
-}
-
-// units sums the order's units by product.
-func units(o orders.Order) map[int64]int {
-	n := make(map[int64]int, len(o.Lines))
-	for _, l := range o.Lines {
-		n[l.ProductID] += l.Quantity
-	}
-	return n
-}

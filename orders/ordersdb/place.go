@@ -51,7 +51,7 @@ type book struct {
 	products map[int64]orders.Product
 	sales    *saleBook // nil: none of the products has any
 
-	placed []*orders.Order
+	placed []orders.Change
 	sold   map[int64]int // product -> change of its stock
 }
 
@@ -218,42 +218,41 @@ func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 	if err != nil {
 		return orders.Order{}, false, err
 	}
-	if err := checkChanges(*o, 0); err != nil {
+	change, err := orders.NewChange(orders.Order{}, *o)
+	if err != nil {
 		return orders.Order{}, false, err
 	}
-	if err := b.countInSales(o); err != nil {
+	if err := b.countInSales(change); err != nil {
 		return orders.Order{}, false, err
 	}
-	for id, n := range units(*o) {
+	for id, n := range change.Stock {
 		product := b.products[id]
-		product.Stock -= n
+		product.Stock += n
 		b.products[id] = product
-		b.sold[id] -= n
+		b.sold[id] += n
 	}
-	b.placed = append(b.placed, o)
-	saved := o.Clone()
+	b.placed = append(b.placed, change)
+	saved := change.After
 	b.earlier[o.ID] = saved
 	c.OrderID = o.ID
 	if r.IdempotencyKey != "" {
 		b.keys[[2]string{r.CustomerID, r.IdempotencyKey}] = o.ID
 	}
-	return saved, true, nil
+	return saved.Clone(), true, nil
 }
 
 // countInSales counts a new order in the flash sales of its lines.
-func (b *book) countInSales(o *orders.Order) error {
+func (b *book) countInSales(c orders.Change) error {
 	if b.sales == nil {
-		for _, l := range o.Lines {
-			if l.SaleID != "" {
-				return (&saleBook{}).check(o)
-			}
+		if len(c.Sales) == 0 {
+			return nil
 		}
-		return nil
+		return (&saleBook{}).check(c)
 	}
-	if err := b.sales.check(o); err != nil {
+	if err := b.sales.check(c); err != nil {
 		return err
 	}
-	if err := b.sales.sell(o); err != nil {
+	if err := b.sales.sell(c); err != nil {
 		return err
 	}
 	b.giveBack()
@@ -272,12 +271,13 @@ func (b *book) save(ctx context.Context) error {
 		assignments strings.Builder
 		args        []any
 	)
-	for _, o := range b.placed {
-		orderRows = append(orderRows, rowOfOrder(*o))
-		lines = append(lines, rowsOfLines(*o)...)
-		payments = append(payments, rowOfPayment(*o))
-		events = append(events, o.PendingEvents()...)
-		if o.CartID != "" {
+	for _, c := range b.placed {
+		o := c.After
+		orderRows = append(orderRows, rowOfOrder(o))
+		lines = append(lines, rowsOfLines(o)...)
+		payments = append(payments, rowOfPayment(o))
+		events = append(events, c.Events...)
+		if c.ClosesCart {
 			cartIDs = append(cartIDs, o.CartID)
 			assignments.WriteString(" WHEN ? THEN ?")
 			args = append(args, o.CartID, o.ID)

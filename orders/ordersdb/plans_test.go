@@ -127,7 +127,7 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	_, err = s.SetCartQuantity(ctx, "ann", ids[1], 0)
 	must(err)
 	o := buy(payment.Card, "key")
-	_, err = s.RecordDelivery(ctx, o.ID, time.Now(), ann)
+	_, err = s.RecordDelivery(ctx, o.ID, ann, time.Now())
 	must(err)
 	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: payment.Card, Token: orderstest.TokenPays})
 	must(err)
@@ -159,9 +159,9 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store, s *orders.Service, ids []int64,
 	buy func(payment.Method, string) orders.Order, gateway *orderstest.Gateway) {
 	ann, staff := event.Actor{Kind: event.ActorCustomer, ID: "ann"}, event.Actor{Kind: event.ActorStaff, ID: "1"}
-	sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
+	sale, err := s.CreateFlashSale(ctx, staff, orders.FlashSaleParams{
 		ProductID: ids[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 50, CapPerCustomer: 20,
-	}, staff)
+	})
 	must(err)
 	for _, all := range []bool{true, false} {
 		_, err = s.FlashSales(ctx, all)

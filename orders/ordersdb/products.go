@@ -136,20 +136,38 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 		for _, c := range calls {
 			wanted[c.restock.ProductID] = true
 		}
-		var locked []int64
-		err := lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").
-			Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(wanted)))).Order("p.id"), s.db.Dialect()).Scan(ctx, &locked)
+		var locked []productRow
+		err := lockProducts(tx.NewSelect().Model(&locked).
+			Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(wanted)))).Order("p.id"), s.db.Dialect()).Scan(ctx)
 		if err != nil {
 			return err
+		}
+		products := make(map[int64]orders.Product, len(locked))
+		for _, r := range locked {
+			products[r.ID] = r.product()
 		}
 		var rows []*movementRow
 		var refs []string
 		for _, c := range calls {
 			c.did, c.err = false, nil
-			if !slices.Contains(locked, c.restock.ProductID) {
+			p, ok := products[c.restock.ProductID]
+			if !ok {
 				c.err = notFound("product", c.restock.ProductID)
 				continue
 			}
+			if err := p.CheckRestock(c.restock.Quantity); err != nil {
+				// What was done before is done, whatever is in stock now.
+				done, missing := tx.NewSelect().Table("stock_movements").Where("ref = ?", c.restock.Ref).Exists(ctx)
+				if missing != nil {
+					return missing
+				}
+				if !done {
+					c.err = err
+				}
+				continue
+			}
+			p.Stock += c.restock.Quantity
+			products[p.ID] = p
 			rows = append(rows, movement(c.restock.ProductID, "restock", c.restock.Quantity, c.restock.Ref, c.stamp))
 		}
 		if len(rows) == 0 {

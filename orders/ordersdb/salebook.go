@@ -187,8 +187,8 @@ func (b *saleBook) expire(at time.Time, from event.Source) error {
 }
 
 // check refuses a new order beyond the caps of its sales.
-func (b *saleBook) check(o *orders.Order) error {
-	for _, l := range o.Lines {
+func (b *saleBook) check(c orders.Change) error {
+	for _, l := range c.After.Lines {
 		if l.SaleID == "" {
 			continue
 		}
@@ -196,7 +196,7 @@ func (b *saleBook) check(o *orders.Order) error {
 		if f == nil || f.ProductID != l.ProductID {
 			return &orders.Error{Code: orders.CodeSaleNotActive, Field: "flash_sale", ProductID: l.ProductID, Message: "the flash sale is over"}
 		}
-		if st := b.state(f, o.CustomerID); l.Quantity > st.Left() {
+		if st := b.state(f, c.After.CustomerID); c.Sales[l.SaleID] > st.Left() {
 			return &orders.Error{Code: orders.CodeSaleLimit, Field: "quantity", ProductID: l.ProductID, Available: st.Left(), Message: "beyond the cap of the flash sale"}
 		}
 	}
@@ -204,18 +204,17 @@ func (b *saleBook) check(o *orders.Order) error {
 }
 
 // sell counts a new order in its sales and ends the reservations it uses.
-func (b *saleBook) sell(o *orders.Order) error {
-	for _, l := range o.Lines {
-		if l.SaleID == "" {
-			continue
-		}
-		if r := b.held[buyer{l.SaleID, o.CustomerID}]; r.ID != "" {
+func (b *saleBook) sell(c orders.Change) error {
+	for _, id := range c.Reservations {
+		if r := b.held[buyer{id, c.After.CustomerID}]; r.ID != "" {
 			b.hold(r, -r.Quantity)
-			if err := b.keep(r.Use(o.ID, event.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
+			if err := b.keep(r.Use(c.After.ID, c.Stamp())); err != nil {
 				return err
 			}
 		}
-		b.count(l.SaleID, o.CustomerID, l.Quantity)
+	}
+	for id, n := range c.Sales {
+		b.count(id, c.After.CustomerID, n)
 	}
 	return nil
 }

@@ -133,9 +133,9 @@ func TestStatementsPerCheckout(t *testing.T) {
 		}
 		check("nothing due", 1, 0)
 
-		sale, err := s.CreateFlashSale(ctx, orders.FlashSaleParams{
+		sale, err := s.CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
 			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100, CapPerCustomer: 10,
-		}, event.System("test"))
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,9 +18,10 @@ type updateCall struct {
 	id     string
 	change func(*orders.Order) error
 
-	was, order orders.Order
-	alone      bool // it cancels; see finish
-	err        error
+	saved orders.Change
+	order orders.Order
+	alone bool // it cancels; see finish
+	err   error
 }
 
 // Fail implements sqldb.RunBatch.
@@ -66,32 +67,32 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 				u.order, u.err = orders.Order{}, notFound("order", u.id)
 				continue
 			}
-			u.was, u.order = was, was.Clone()
+			u.order = was.Clone()
 			if u.err = u.change(&u.order); u.err == nil {
-				u.err = checkChanges(u.order, was.Version)
+				u.saved, u.err = orders.NewChange(was, u.order)
 			}
 			if u.err != nil {
 				continue
 			}
-			if u.order.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
+			if u.saved.Cancels() {
 				if u.alone = len(calls) > 1; u.alone {
 					continue
 				}
-				if err := s.release(ctx, tx, u.order); err != nil {
+				if err := s.release(ctx, tx, u.saved); err != nil {
 					return err
 				}
 			}
-			now[u.id] = u.order.Clone()
+			now[u.id] = u.saved.After
 		}
 		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 			for _, u := range calls {
 				if u.err != nil || u.alone {
 					continue
 				}
-				if err := saveOrder(ctx, w, u.was, u.order); err != nil {
+				if err := saveOrder(ctx, w, u.saved); err != nil {
 					return err
 				}
-				u.order = u.order.Clone()
+				u.order = u.saved.After.Clone()
 			}
 			return nil
 		})
@@ -99,10 +100,11 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 }
 
 // saveOrder writes what changed.
-func saveOrder(ctx context.Context, db bun.IDB, was, o orders.Order) error {
+func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
+	was, o := c.Before, c.After
 	if row := rowOfOrder(o); row != rowOfOrder(was) {
 		_, err := db.NewUpdate().Model(&row).WherePK().
-			Column("status", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
+			Column("status", "idempotency_key", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -112,7 +114,7 @@ func saveOrder(ctx context.Context, db bun.IDB, was, o orders.Order) error {
 			return err
 		}
 	}
-	return outbox.Append(ctx, db, eventPrefix, o.PendingEvents())
+	return outbox.Append(ctx, db, eventPrefix, c.Events)
 }
 
 // lockOrders loads the orders of the calls with their rows and those of their
@@ -144,7 +146,8 @@ func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[strin
 
 // release gives back what a cancelled order held: its cart, unless the
 // customer has another one with something in it, and its units.
-func (s *Store) release(ctx context.Context, tx bun.IDB, o orders.Order) error {
+func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error {
+	o := c.After
 	var carts []cartRow
 	err := sqldb.ForUpdate(tx.NewSelect().Model(&carts).
 		Where("c.id = ? OR (c.customer_id = ? AND c.order_id IS NULL)", o.CartID, o.CustomerID).Order("c.id")).Scan(ctx)
@@ -152,10 +155,10 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, o orders.Order) error {
 		return err
 	}
 	own, other := false, ""
-	for _, c := range carts {
-		if c.ID != o.CartID {
-			other = c.ID
-		} else if c.OrderID != nil && *c.OrderID == o.ID {
+	for _, cart := range carts {
+		if cart.ID != o.CartID {
+			other = cart.ID
+		} else if cart.OrderID != nil && *cart.OrderID == o.ID {
 			own = true
 		}
 	}
@@ -176,8 +179,7 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, o orders.Order) error {
 		}
 	}
 
-	back := units(o)
-	ids := slices.Sorted(maps.Keys(back))
+	ids := slices.Sorted(maps.Keys(c.Stock))
 	var locked []int64
 	err = lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"), s.db.Dialect()).
 		Scan(ctx, &locked)
@@ -187,21 +189,16 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, o orders.Order) error {
 	if len(locked) != len(ids) {
 		return errNoRows
 	}
-	if err := addStock(ctx, tx, back, ids); err != nil {
+	if err := addStock(ctx, tx, c.Stock, ids); err != nil {
 		return err
 	}
-	return uncount(ctx, tx, o)
+	return uncount(ctx, tx, c)
 }
 
 // uncount takes a cancelled order out of the flash sales of its lines, under
 // the locks of their products.
-func uncount(ctx context.Context, tx bun.IDB, o orders.Order) error {
-	var ids []string
-	for _, l := range o.Lines {
-		if l.SaleID != "" {
-			ids = append(ids, l.SaleID)
-		}
-	}
+func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
+	ids := slices.Sorted(maps.Keys(c.Sales))
 	if len(ids) == 0 {
 		return nil
 	}
@@ -210,13 +207,11 @@ func uncount(ctx context.Context, tx bun.IDB, o orders.Order) error {
 		return err
 	}
 	b := newSaleBook(rows)
-	if err := b.loadBuyers(ctx, tx, ids, []string{o.CustomerID}); err != nil {
+	if err := b.loadBuyers(ctx, tx, ids, []string{c.After.CustomerID}); err != nil {
 		return err
 	}
-	for _, l := range o.Lines {
-		if l.SaleID != "" {
-			b.count(l.SaleID, o.CustomerID, -l.Quantity)
-		}
+	for id, n := range c.Sales {
+		b.count(id, c.After.CustomerID, n)
 	}
 	return b.save(ctx, tx)
 }

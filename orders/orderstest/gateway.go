@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Call names a method of orders.ChargeGateway.
+// Call names a method of payment.ChargeGateway.
 type Call string
 
 // The calls of a gateway.
@@ -53,7 +53,7 @@ type Charge struct {
 	Currency  money.Currency
 }
 
-// ChargeGateway is an orders.ChargeGateway with a ledger of its own: what happened to
+// ChargeGateway is an payment.ChargeGateway with a ledger of its own: what happened to
 // the money, whatever the caller was told. It keeps answers by idempotency key
 // as Stripe does. The zero value is ready; it is safe for concurrent use.
 type Gateway struct {
@@ -70,7 +70,7 @@ type Gateway struct {
 
 type object struct {
 	request payment.ChargeRequest
-	state   string // open, captured, cancelled
+	state   payment.PaymentStatus
 }
 
 var _ payment.ChargeGateway = (*Gateway)(nil)
@@ -132,62 +132,98 @@ func (g *Gateway) init() {
 	}
 }
 
-// CreatePayment implements orders.ChargeGateway.
+// CreatePayment implements payment.ChargeGateway.
 func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
 	return g.do(ctx, CallCreate, r, func(*object) (payment.Result, string) {
 		ref := fmt.Sprintf("pi_%05d", len(g.objects)+1)
-		g.objects[ref] = &object{request: r, state: "open"}
+		g.objects[ref] = &object{request: r, state: payment.Open}
 		return payment.Result{Outcome: payment.OutcomeDone, ProviderID: ref, HTTP: 200}, ref
 	}, "")
 }
 
-// ConfirmPayment implements orders.ChargeGateway.
+// ConfirmPayment implements payment.ChargeGateway.
 func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	return g.do(ctx, CallConfirm, r, func(p *object) (payment.Result, string) {
 		switch {
-		case p == nil || p.state == "cancelled":
+		case p == nil || p.state == payment.Canceled:
 			return refused("payment_intent_unexpected_state"), reference
-		case p.state == "captured":
+		case p.state == payment.Captured:
 			return done(p, reference), reference
 		case r.Token == TokenDeclined:
 			return refused("generic_decline"), reference
 		}
-		p.state = "captured"
-		g.charges = append(g.charges, Charge{Reference: reference, OrderID: p.request.OrderID, Amount: p.request.Amount, Currency: p.request.Currency})
+		p.state = payment.Captured
+		g.charges = append(g.charges, Charge{
+			Reference: reference,
+			OrderID:   p.request.OrderID,
+			Amount:    p.request.Amount,
+			Currency:  p.request.Currency,
+		})
 		return done(p, reference), reference
 	}, reference)
 }
 
-// FindPayment implements orders.ChargeGateway.
-func (g *Gateway) FindPayment(ctx context.Context, reference string) payment.Result {
-	return g.do(ctx, CallFind, payment.ChargeRequest{}, func(p *object) (payment.Result, string) {
-		switch {
-		case p == nil:
-			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, reference
-		case p.state == "captured":
-			return done(p, reference), reference
-		case p.state == "cancelled":
-			return refused("canceled"), reference
+// FindPayment implements payment.ChargeGateway.
+func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.PaymentStatus, payment.Result) {
+	var status payment.PaymentStatus
+	r := g.do(ctx, CallFind, payment.ChargeRequest{}, func(p *object) (payment.Result, string) {
+		if p == nil {
+			return payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, providerID
 		}
-		return payment.Result{Outcome: payment.OutcomeNoEffect, ProviderID: reference, Status: "requires_confirmation", HTTP: 200}, reference
-	}, reference)
+		status = p.state
+		return read(p, providerID), providerID
+	}, providerID)
+	return stateOf(status, r)
 }
 
-// CancelPayment implements orders.ChargeGateway.
-func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
-	return g.do(ctx, CallCancel, r, func(p *object) (payment.Result, string) {
-		if p != nil && p.state == "captured" {
-			return refused("payment_intent_unexpected_state"), reference
+// CancelPayment implements payment.ChargeGateway.
+func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest,
+	providerID string) (payment.PaymentStatus, payment.Result) {
+	status := payment.Canceled // of what is not there, or answered from under the key
+	a := g.do(ctx, CallCancel, r, func(p *object) (payment.Result, string) {
+		if p == nil {
+			return payment.Result{Outcome: payment.OutcomeDone, ProviderID: providerID, HTTP: 200}, providerID
 		}
-		if p != nil {
-			p.state = "cancelled"
+		if p.state == payment.Open {
+			p.state = payment.Canceled
 		}
-		return payment.Result{Outcome: payment.OutcomeDone, ProviderID: reference, HTTP: 200}, reference
-	}, reference)
+		return read(p, providerID), providerID
+	}, providerID)
+	if a.Status != "" {
+		status = payment.PaymentStatus(a.Status)
+	}
+	return stateOf(status, a)
+}
+
+// read is the answer of a call that reads the object; Status is its state.
+func read(p *object, providerID string) payment.Result {
+	r := payment.Result{Outcome: payment.OutcomeDone, ProviderID: providerID, Status: string(p.state), HTTP: 200}
+	if p.state == payment.Captured {
+		r.Amount = p.request.Amount
+	}
+	return r
+}
+
+// stateOf is what a call that reads an object returns, after its fault.
+func stateOf(status payment.PaymentStatus, r payment.Result) (payment.PaymentStatus, payment.Result) {
+	switch r.Outcome {
+	case payment.OutcomeDone:
+		return status, r
+	case payment.OutcomePending:
+		r.Outcome = payment.OutcomeDone // FaultPending: the provider has not decided yet
+		return payment.Processing, r
+	}
+	return "", r
 }
 
 func done(p *object, reference string) payment.Result {
-	return payment.Result{Outcome: payment.OutcomeDone, ProviderID: reference, Amount: p.request.Amount, Status: "succeeded", HTTP: 200}
+	return payment.Result{
+		Outcome:    payment.OutcomeDone,
+		ProviderID: reference,
+		Amount:     p.request.Amount,
+		Status:     "succeeded",
+		HTTP:       200,
+	}
 }
 
 func refused(code string) payment.Result {
@@ -195,7 +231,8 @@ func refused(code string) payment.Result {
 }
 
 // do carries out one call with the fault that is due.
-func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string), reference string) payment.Result {
+func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest,
+	effect func(*object) (payment.Result, string), reference string) payment.Result {
 	a, hang := g.locked(c, r, effect, reference)
 	if hang {
 		<-ctx.Done()
@@ -203,7 +240,8 @@ func (g *Gateway) do(ctx context.Context, c Call, r payment.ChargeRequest, effec
 	return a
 }
 
-func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string), reference string) (a payment.Result, hang bool) {
+func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (payment.Result, string),
+	reference string) (a payment.Result, hang bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.init()
@@ -212,58 +250,68 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 	if q := g.script[c]; len(q) > 0 {
 		fault, g.script[c] = q[0], q[1:]
 	}
-	lost := payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
-	broken := payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
 	switch fault {
 	case FaultNothing:
-		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false
-	case FaultLostBefore:
-		return lost, false
-	case FaultHangBefore:
-		return lost, true
+		return limited, false
+	case FaultLostBefore, FaultHangBefore:
+		return lost, fault == FaultHangBefore
 	case Fault5xx:
 		return broken, false
 	}
-
-	key := string(c) + " " + r.Key
-	if c != CallFind {
-		if r.Key == "" || r.Amount <= 0 {
-			g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
-		}
-		if before, used := g.requests[key]; used && before != r {
-			g.misuse = append(g.misuse, fmt.Sprintf("key %q of order %s used for different parameters", key, r.OrderID))
-		}
-		g.requests[key] = r
-		if stored, ok := g.answers[key]; ok {
-			stored.Replayed = true
-			a = stored
-		}
-	}
-	if a.Outcome == "" {
-		switch fault {
-		case FaultDecline:
-			a = refused("card_declined")
-		case FaultStored5xx:
-			a = broken
-		default:
-			var ref string
-			a, ref = effect(g.objects[reference])
-			if fault == FaultWrongAmount && g.objects[ref] != nil {
-				a.Amount = g.objects[ref].request.Amount + 1
-			}
-			if fault == FaultPending {
-				a = payment.Result{Outcome: payment.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
-			}
-		}
-		if c != CallFind {
-			g.answers[key] = a
-		}
+	if c == CallFind {
+		a = g.carryOut(fault, effect, reference)
+	} else {
+		a = g.underKey(c, r, func() payment.Result { return g.carryOut(fault, effect, reference) })
 	}
 	switch fault {
-	case FaultLostAfter:
-		return lost, false
-	case FaultHangAfter:
-		return lost, true
+	case FaultLostAfter, FaultHangAfter:
+		return lost, fault == FaultHangAfter
 	}
 	return a, false
+}
+
+// The answers of a provider that does nothing, or says nothing.
+var (
+	limited = payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}
+	lost    = payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout", Message: "no answer"}
+	broken  = payment.Result{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "server error", HTTP: 500}
+)
+
+// underKey gives the answer that is stored under the key of the request, or
+// carries the call out and stores its answer.
+func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() payment.Result) payment.Result {
+	key := string(c) + " " + r.Key
+	if r.Key == "" || r.Amount <= 0 {
+		g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
+	}
+	if before, used := g.requests[key]; used && before != r {
+		g.misuse = append(g.misuse, fmt.Sprintf("key %q of order %s used for different parameters", key, r.OrderID))
+	}
+	g.requests[key] = r
+	if stored, ok := g.answers[key]; ok {
+		stored.Replayed = true
+		return stored
+	}
+	a := carryOut()
+	g.answers[key] = a
+	return a
+}
+
+// carryOut brings the effect about, unless the fault says otherwise.
+func (g *Gateway) carryOut(fault Fault, effect func(*object) (payment.Result, string),
+	reference string) payment.Result {
+	switch fault {
+	case FaultDecline:
+		return refused("card_declined")
+	case FaultStored5xx:
+		return broken
+	}
+	a, ref := effect(g.objects[reference])
+	switch {
+	case fault == FaultWrongAmount && g.objects[ref] != nil:
+		a.Amount = g.objects[ref].request.Amount + 1
+	case fault == FaultPending:
+		a = payment.Result{Outcome: payment.OutcomePending, ProviderID: ref, Status: "processing", HTTP: 200}
+	}
+	return a
 }

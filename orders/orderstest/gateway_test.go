@@ -23,12 +23,13 @@ func ExampleGateway() {
 	r := payment.ChargeRequest{Key: "k", OrderID: "o-1", Amount: 1999, Currency: "USD", Token: orderstest.TokenPays}
 	created := g.CreatePayment(ctx, r)
 	fmt.Println(g.ConfirmPayment(ctx, r, created.ProviderID).Outcome)
-	fmt.Println(g.FindPayment(ctx, created.ProviderID).Outcome)
+	status, _ := g.FindPayment(ctx, created.ProviderID)
+	fmt.Println(status)
 	fmt.Println(g.ConfirmPayment(ctx, r, created.ProviderID).Replayed)
 	fmt.Println(len(g.Charges()))
 	// Output:
 	// unknown
-	// done
+	// captured
 	// true
 	// 1
 }
@@ -51,43 +52,51 @@ func TestGatewayKeepsItsLedger(t *testing.T) {
 		name    string
 		run     func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result
 		want    payment.Outcome
+		status  payment.PaymentStatus // after it
 		charges int
 	}{
 		{"a confirm", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, payment.OutcomeDone, 1},
+		}, payment.OutcomeDone, payment.Captured, 1},
 		{"a declined card", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			bad := r
 			bad.Token = orderstest.TokenDeclined
 			return g.ConfirmPayment(t.Context(), bad, ref)
-		}, payment.OutcomeDeclined, 0},
+		}, payment.OutcomeDeclined, payment.Open, 0},
 		{"a confirm after cancel", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.CancelPayment(t.Context(), r, ref)
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, payment.OutcomeDeclined, 0},
+		}, payment.OutcomeDeclined, payment.Canceled, 0},
 		{"a cancel after confirm", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.ConfirmPayment(t.Context(), r, ref)
-			return g.CancelPayment(t.Context(), r, ref)
-		}, payment.OutcomeDeclined, 1},
+			_, a := g.CancelPayment(t.Context(), r, ref)
+			return a
+		}, payment.OutcomeDone, payment.Captured, 1},
 		{"twice, keys forgotten", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.ConfirmPayment(t.Context(), r, ref)
 			g.PruneKeys()
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, payment.OutcomeDone, 1},
+		}, payment.OutcomeDone, payment.Captured, 1},
 		{"looking up what is open", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
-			return g.FindPayment(t.Context(), ref)
-		}, payment.OutcomeNoEffect, 0},
+			_, a := g.FindPayment(t.Context(), ref)
+			return a
+		}, payment.OutcomeDone, payment.Open, 0},
 		{"looking up what is not there", func(t *testing.T, g *orderstest.Gateway, _ string) payment.Result {
-			return g.FindPayment(t.Context(), "pi_x")
-		}, payment.OutcomeUnknown, 0},
+			_, a := g.FindPayment(t.Context(), "pi_x")
+			return a
+		}, payment.OutcomeUnknown, payment.Open, 0},
 		{"a stored error, again and again", func(t *testing.T, g *orderstest.Gateway, ref string) payment.Result {
 			g.Script(orderstest.CallConfirm, orderstest.FaultStored5xx)
 			g.ConfirmPayment(t.Context(), r, ref)
 			return g.ConfirmPayment(t.Context(), r, ref)
-		}, payment.OutcomeUnknown, 0},
+		}, payment.OutcomeUnknown, payment.Open, 0},
 	} {
 		g := &orderstest.Gateway{}
-		a := c.run(t, g, g.CreatePayment(t.Context(), r).ProviderID)
+		ref := g.CreatePayment(t.Context(), r).ProviderID
+		a := c.run(t, g, ref)
+		if status, _ := g.FindPayment(t.Context(), ref); status != c.status {
+			t.Errorf("%s: the payment is %s, want %s", c.name, status, c.status)
+		}
 		if a.Outcome != c.want || len(g.Charges()) != c.charges {
 			t.Errorf("%s: %+v and charges %v; want %s and %d", c.name, a, g.Charges(), c.want, c.charges)
 		}

@@ -74,7 +74,8 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 }
 
 // SaveProduct implements orders.Store.
-func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, change func(*orders.Product) error) (orders.Product, error) {
+func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp,
+	change func(*orders.Product) error) (orders.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -113,6 +114,9 @@ func (s *Store) Restock(ctx context.Context, r orders.Restock, st event.Stamp) (
 	}
 	if s.refs[r.Ref] {
 		return false, nil
+	}
+	if err := p.CheckRestock(r.Quantity); err != nil {
+		return false, err
 	}
 	s.refs[r.Ref] = true
 	p.Stock += r.Quantity
@@ -203,25 +207,27 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if err := change(&o); err != nil {
 		return orders.Order{}, err
 	}
-	if err := checkChanges(o, was.Version); err != nil {
+	c, err := orders.NewChange(was, o)
+	if err != nil {
 		return orders.Order{}, err
 	}
-	s.events[id] = append(s.events[id], o.PendingEvents()...)
-	s.orders[id] = o.Clone()
-	if o.Status == orders.StatusCancelled && was.Status != orders.StatusCancelled {
-		for productID, n := range units(o) {
-			p := s.products[productID]
-			p.Stock += n
-			s.products[productID] = p
-		}
-		for _, l := range o.Lines {
-			if l.SaleID != "" {
-				s.sell(l.SaleID, o.CustomerID, -l.Quantity)
-			}
-		}
+	s.events[id] = append(s.events[id], c.Events...)
+	if c.FreesKey != "" {
+		delete(s.keys, [2]string{o.CustomerID, c.FreesKey})
+	}
+	s.orders[id] = c.After
+	for productID, n := range c.Stock {
+		p := s.products[productID]
+		p.Stock += n
+		s.products[productID] = p
+	}
+	for saleID, n := range c.Sales {
+		s.sell(saleID, o.CustomerID, n)
+	}
+	if c.OpensCart {
 		s.reopen(o)
 	}
-	return o.Clone(), nil
+	return c.After.Clone(), nil
 }
 
 // reopen gives the customer the cart of a cancelled order back, unless they
@@ -278,11 +284,13 @@ func matches(o orders.Order, q orders.Query) bool {
 	}
 	text := strings.ToLower(q.Text)
 	return text == "" || strings.Contains(strings.ToLower(o.Number), text) ||
-		slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
+		slices.ContainsFunc(o.Lines,
+			func(l orders.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
 }
 
 // Claim implements orders.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]orders.Order, error) {
+func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string,
+	limit int) ([]orders.Order, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -296,7 +304,8 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 		}
 	}
 	slices.SortFunc(due, func(a, b orders.Order) int {
-		return cmp.Or(cmp.Compare(b.Payment.Priority, a.Payment.Priority), a.PlacedAt.Compare(b.PlacedAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.Payment.Priority, a.Payment.Priority), a.PlacedAt.Compare(b.PlacedAt),
+			cmp.Compare(a.ID, b.ID))
 	})
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {
@@ -318,29 +327,6 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 		return nil, notFound("order", id)
 	}
 	return slices.Clone(events), nil
-}
-
-// checkChanges refuses a save that is not the stored version and its events.
-func checkChanges(o orders.Order, version int) error {
-	changes := o.PendingEvents()
-	if o.Version != version+len(changes) {
-		return fmt.Errorf("orderstest: stale save of order %s: version %d with %d events on version %d", o.ID, o.Version, len(changes), version)
-	}
-	for i, e := range changes {
-		if e.Seq != version+1+i || e.AggregateID != o.ID {
-			return fmt.Errorf("orderstest: save of order %s: event %s stands where seq %d belongs", o.ID, e.ID, version+1+i)
-		}
-	}
-	return nil
-}
-
-// units sums the order's units by product.
-func units(o orders.Order) map[int64]int {
-	n := map[int64]int{}
-	for _, l := range o.Lines {
-		n[l.ProductID] += l.Quantity
-	}
-	return n
 }
 
 func copyCart(c orders.Cart) orders.Cart {

@@ -10,8 +10,9 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// NewOrder implements orders.Store.
-func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
+// Place implements orders.Store.
+func (s *Store) Place(ctx context.Context, r orders.PlaceRequest,
+	decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -37,7 +38,8 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(or
 	swept := func(v orders.Reservation) bool {
 		return slices.ContainsFunc(cart.Items, func(it orders.CartItem) bool { return it.ProductID == v.ProductID })
 	}
-	if _, err := s.expire(event.Stamp{At: r.At, By: event.System("flash sales"), Source: r.From}, math.MaxInt, swept); err != nil {
+	st := event.Stamp{At: r.At, By: event.System("flash sales"), Source: r.From}
+	if _, err := s.expire(st, math.MaxInt, swept); err != nil {
 		return orders.Order{}, false, err
 	}
 	for try := 0; ; try++ {
@@ -60,37 +62,40 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 	if _, taken := s.numbers[o.Number]; taken {
 		return orders.Order{}, fmt.Errorf("orderstest: order number %s is taken", o.Number)
 	}
-	if err := checkChanges(o, 0); err != nil {
-		return orders.Order{}, err
-	}
-	taken := units(o)
-	reserved, err := s.checkSales(o)
+	c, err := orders.NewChange(orders.Order{}, o)
 	if err != nil {
 		return orders.Order{}, err
 	}
-	for id, n := range taken {
-		if p, ok := s.products[id]; !ok || p.Stock+reserved[id] < n {
-			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, n, id, p.Stock)
-		}
-	}
-	if err := s.countInSales(o); err != nil {
+	reserved, err := s.checkSales(c)
+	if err != nil {
 		return orders.Order{}, err
 	}
-	for id, n := range taken {
+	for id, n := range c.Stock {
+		if p, ok := s.products[id]; !ok || p.Stock+reserved[id]+n < 0 {
+			return orders.Order{}, fmt.Errorf("orderstest: order %s takes %d of product %d, %d in stock", o.ID, -n, id,
+				p.Stock)
+		}
+	}
+	if err := s.countInSales(c); err != nil {
+		return orders.Order{}, err
+	}
+	for id, n := range c.Stock {
 		p := s.products[id]
-		p.Stock -= n
+		p.Stock += n
 		s.products[id] = p
 	}
-	s.events[o.ID] = slices.Clone(o.PendingEvents())
-	o = o.Clone()
+	s.events[o.ID] = slices.Clone(c.Events)
+	o = c.After
 	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
 	if o.IdempotencyKey != "" {
 		s.keys[[2]string{o.CustomerID, o.IdempotencyKey}] = o.ID
 	}
-	cart.OrderID = o.ID
-	s.carts[cart.ID] = cart
-	if s.open[cart.CustomerID] == cart.ID {
-		delete(s.open, cart.CustomerID)
+	if c.ClosesCart {
+		cart.OrderID = o.ID
+		s.carts[cart.ID] = cart
+		if s.open[cart.CustomerID] == cart.ID {
+			delete(s.open, cart.CustomerID)
+		}
 	}
 	return o.Clone(), nil
 }

@@ -48,7 +48,8 @@ func (s *Store) productFor(p orders.Product, customerID string) orders.Product {
 			p.Sales = append(p.Sales, s.state(f, customerID))
 		}
 	}
-	slices.SortFunc(p.Sales, func(a, b orders.SaleState) int { return cmp.Or(a.Starts.Compare(b.Starts), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(p.Sales,
+		func(a, b orders.SaleState) int { return cmp.Or(a.Starts.Compare(b.Starts), cmp.Compare(a.ID, b.ID)) })
 	return p
 }
 
@@ -79,7 +80,8 @@ func (s *Store) FlashSales(ctx context.Context, at time.Time) ([]orders.FlashSal
 			found = append(found, f)
 		}
 	}
-	slices.SortFunc(found, func(a, b orders.FlashSale) int { return cmp.Or(b.Starts.Compare(a.Starts), cmp.Compare(b.ID, a.ID)) })
+	slices.SortFunc(found,
+		func(a, b orders.FlashSale) int { return cmp.Or(b.Starts.Compare(a.Starts), cmp.Compare(b.ID, a.ID)) })
 	return found[:min(len(found), 1000)], nil
 }
 
@@ -100,7 +102,8 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 }
 
 // UpdateFlashSale implements orders.Store.
-func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
+func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp,
+	change func(*orders.FlashSale) error) (orders.FlashSale, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -181,7 +184,8 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 	if !ok {
 		return orders.Reservation{}, notFound("flash_sale", saleID)
 	}
-	if _, err := s.expire(st, math.MaxInt, func(r orders.Reservation) bool { return r.ProductID == f.ProductID }); err != nil {
+	ofProduct := func(r orders.Reservation) bool { return r.ProductID == f.ProductID }
+	if _, err := s.expire(st, math.MaxInt, ofProduct); err != nil {
 		return orders.Reservation{}, err
 	}
 	r, events, err := decide(s.productFor(s.products[f.ProductID], customerID))
@@ -245,38 +249,37 @@ func (s *Store) expire(st event.Stamp, limit int, which func(orders.Reservation)
 
 // checkSales refuses a new order beyond the caps of its sales. It returns how
 // many units of each product are reserved for it.
-func (s *Store) checkSales(o orders.Order) (map[int64]int, error) {
+func (s *Store) checkSales(c orders.Change) (map[int64]int, error) {
 	reserved := map[int64]int{}
-	for _, l := range o.Lines {
+	for _, l := range c.After.Lines {
 		if l.SaleID == "" {
 			continue
 		}
 		f, ok := s.sales.byID[l.SaleID]
-		st := s.state(f, o.CustomerID)
-		if !ok || f.ProductID != l.ProductID || l.Quantity > st.Left() {
-			return nil, fmt.Errorf("orderstest: %d units can't be sold in flash sale %q", l.Quantity, l.SaleID)
+		st := s.state(f, c.After.CustomerID)
+		if n := c.Sales[l.SaleID]; !ok || f.ProductID != l.ProductID || n > st.Left() {
+			return nil, fmt.Errorf("orderstest: %d units can't be sold in flash sale %q", n, l.SaleID)
 		}
-		reserved[l.ProductID] += st.Reserved.Quantity
+		reserved[l.ProductID] = st.Reserved.Quantity
 	}
 	return reserved, nil
 }
 
 // countInSales counts a new order in its sales; their reservations for the
 // customer end.
-func (s *Store) countInSales(o orders.Order) error {
-	for _, l := range o.Lines {
-		if l.SaleID == "" {
-			continue
-		}
-		if r := s.state(s.sales.byID[l.SaleID], o.CustomerID).Reserved; r.ID != "" {
-			if err := s.hold(l.SaleID, -r.Quantity); err != nil {
+func (s *Store) countInSales(c orders.Change) error {
+	for _, id := range c.Reservations {
+		if r := s.state(s.sales.byID[id], c.After.CustomerID).Reserved; r.ID != "" {
+			if err := s.hold(id, -r.Quantity); err != nil {
 				return err
 			}
-			if err := s.saveReservation(r.Use(o.ID, event.Stamp{At: o.PlacedAt, By: o.PendingEvents()[0].Actor, Source: o.PendingEvents()[0].Source})); err != nil {
+			if err := s.saveReservation(r.Use(c.After.ID, c.Stamp())); err != nil {
 				return err
 			}
 		}
-		s.sell(l.SaleID, o.CustomerID, l.Quantity)
+	}
+	for id, n := range c.Sales {
+		s.sell(id, c.After.CustomerID, n)
 	}
 	return nil
 }

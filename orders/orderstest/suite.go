@@ -25,15 +25,18 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a product comes back as it was saved", testProducts},
 		{"a product's failing change saves nothing", testProductChangeFails},
 		{"a restock happens once per ref", testRestock},
+		{"a restock beyond the limit of the stock is refused", testRestockLimit},
 		{"a cart comes back with its products", testCart},
 		{"a cart's failing change saves nothing", testCartChangeFails},
 		{"one customer has one open cart, made by many at once", testCartRace},
 		{"an order comes back as it was placed", testPlace},
 		{"a refused placement saves nothing", testPlaceRefused},
+		{"an order that no shop takes is refused by the store too", testPlaceInvalid},
 		{"an order that the stock can't serve is refused by the store too", testPlaceBeyondStock},
 		{"a cart is ordered once, by many at once", testPlaceSameCart},
 		{"what is added while a cart is ordered is not lost", testPlaceAgainstCart},
 		{"a key is used once, by many at once", testPlaceSameKey},
+		{"a decline frees the key", testDeclineFreesKey},
 		{"a key belongs to its customer", testPlaceKeyOfOther},
 		{"a cart belongs to its customer", testPlaceCartOfOther},
 		{"200 buyers share 100 units", testLastUnits},
@@ -56,6 +59,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a flash sale changes until it is over", testSaleChange},
 		{"a flash sale's caps hold, for many at once", testSaleCaps},
 		{"an order beyond a flash sale's caps is refused by the store too", testSaleBeyondCaps},
+		{"an order takes part of its units from a flash sale", testSalePart},
 		{"a cancelled order gives its units back to the flash sale", testSaleCancel},
 		{"a reservation holds units until it is used", testReservation},
 		{"200 customers reserve 100 units", testReserveLastUnits},
@@ -68,7 +72,12 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a context that has ended does nothing", testContext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run(t, &bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)})
+			c.run(t, &bench{
+				T:     t,
+				ctx:   t.Context(),
+				store: newStore(t),
+				now:   time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
+			})
 		})
 	}
 }
@@ -153,12 +162,13 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 		items := make([]orders.Item, len(p.Cart.Items))
 		for i, it := range p.Cart.Items {
 			product := p.Products[it.ProductID]
-			if available := product.AvailableAt(b.now); it.Quantity > available {
-				return nil, &orders.Error{Code: orders.CodeOutOfStock, Available: available}
-			}
+			available := product.AvailableAt(b.now)
 			items[i] = orders.Item{Product: product, Quantity: it.Quantity}
 			if sale := product.SaleAt(b.now); sale != nil {
-				items[i].Sale = &sale.FlashSale
+				items[i].Sale, available = &sale.FlashSale, min(available, sale.Left())
+			}
+			if it.Quantity > available {
+				return nil, &orders.Error{Code: orders.CodeOutOfStock, Available: available}
 			}
 		}
 		return b.order(p.Cart, items, key)
@@ -166,7 +176,7 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 }
 
 func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.Order, error) {
-	lines, err := orders.Price(items, orders.DefaultRules())
+	lines, err := orders.Price(items, dutyAndShipping)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +191,17 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 
 // place orders the cart.
 func (b *bench) place(customer, cartID, key string) (orders.Order, bool, error) {
-	return b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, IdempotencyKey: key, At: b.now, From: b.stamp().Source}, b.decide(key))
+	return b.store.Place(
+		b.ctx,
+		orders.PlaceRequest{
+			CustomerID:     customer,
+			CartID:         cartID,
+			IdempotencyKey: key,
+			At:             b.now,
+			From:           b.stamp().Source,
+		},
+		b.decide(key),
+	)
 }
 
 // bought is an order of n units of a product.

@@ -18,7 +18,8 @@ func (b *bench) claim(now time.Time, token string, limit int) []string {
 	var ids []string
 	for _, o := range claimed {
 		ids = append(ids, o.ID)
-		b.equal("lease", []any{o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil}, []any{token, now.Add(10 * time.Second)})
+		b.equal("lease", []any{o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil},
+			[]any{token, now.Add(10 * time.Second)})
 		stored, err := b.store.Order(b.ctx, o.ID)
 		b.ok(err)
 		b.equal("claimed order", o, stored)
@@ -35,10 +36,12 @@ func testClaim(_ *testing.T, b *bench) {
 	b.equal("nothing is due before its time", b.claim(b.now.Add(-time.Microsecond), "w", 9), []string(nil))
 	// The first is due later, the second stands for a person, the third is done.
 	b.update(ids[0], func(o *orders.Order) error {
-		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
+		return o.ChargeAttempted(b.stamp(),
+			orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
 	})
 	b.update(ids[1], func(o *orders.Order) error {
-		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now, GaveUp: true})
+		return o.ChargeAttempted(b.stamp(),
+			orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now, NeedsReview: true})
 	})
 	b.update(ids[2], func(o *orders.Order) error { return o.Complete(b.stamp(), "pi_1") })
 	b.equal("limited", b.claim(b.now, "w1", 1), ids[3:4])
@@ -57,17 +60,18 @@ func testClaimPriority(_ *testing.T, b *bench) {
 	var ids []string
 	for i, priority := range []int{0, 9, 3, 9} {
 		id := b.cart(customer(i), orders.CartItem{ProductID: p.ID, Quantity: 1})
-		o, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer(i), CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
-			lines, err := orders.Price([]orders.Item{{Product: pl.Products[p.ID], Quantity: 1}}, orders.Rules{})
-			if err != nil {
-				return nil, err
-			}
-			lines[0].ID = newID()
-			return orders.NewOrder(orders.Params{
-				ID: newID(), CustomerID: customer(i), CartID: id, Currency: "USD", Lines: lines, PaymentID: newID(),
-				Method: payment.Card, Token: TokenPays, Priority: priority,
-			}, b.stamp())
-		})
+		o, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: customer(i), CartID: id},
+			func(pl orders.Placement) (*orders.Order, error) {
+				lines, err := orders.Price([]orders.Item{{Product: pl.Products[p.ID], Quantity: 1}}, orders.Rules{})
+				if err != nil {
+					return nil, err
+				}
+				lines[0].ID = newID()
+				return orders.NewOrder(orders.Params{
+					ID: newID(), CustomerID: customer(i), CartID: id, Currency: "USD", Lines: lines, PaymentID: newID(),
+					Method: payment.Card, Token: TokenPays, Priority: priority,
+				}, b.stamp())
+			})
 		b.ok(err)
 		b.equal("priority", o.Payment.Priority, priority)
 		b.folded(o.ID)

@@ -46,7 +46,14 @@ func testUpdate(t *testing.T, b *bench) {
 	var changed orders.Order
 	got := b.update(was.ID, func(o *orders.Order) error {
 		b.ok(o.Confirming(b.stamp(), "pi_1"))
-		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, Code: "api_error", Message: "it's ? broken", MayBeCaptured: true, NewKey: true, NextAt: b.now.Add(time.Second)}))
+		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{
+			Outcome:       payment.OutcomeUnknown,
+			Code:          "api_error",
+			Message:       "it's ? broken",
+			MayBeCaptured: true,
+			NewKey:        true,
+			NextAt:        b.now.Add(time.Second),
+		}))
 		b.ok(o.Queue(b.stamp(), "no answer"))
 		o.Lease("token-1", b.now.Add(time.Second))
 		changed = o.Clone()
@@ -72,7 +79,8 @@ func testUpdate(t *testing.T, b *bench) {
 
 func testCancel(_ *testing.T, b *bench) {
 	mouse, desk := b.product("Mouse", 10), b.product("Desk", 5)
-	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 5}, orders.CartItem{ProductID: mouse.ID, Quantity: 3})
+	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 5},
+		orders.CartItem{ProductID: mouse.ID, Quantity: 3})
 	before, products, err := b.store.Cart(b.ctx, "ann")
 	b.ok(err)
 	o, _, err := b.place("ann", id, "")
@@ -127,7 +135,8 @@ func testCancelRace(t *testing.T, b *bench) {
 			orders.CartItem{ProductID: q.ID, Quantity: 2}, orders.CartItem{ProductID: p.ID, Quantity: 1}), "")
 		b.ok(err)
 		placed = append(placed, o)
-		b.cart(customer(n+i), orders.CartItem{ProductID: p.ID, Quantity: 1}, orders.CartItem{ProductID: q.ID, Quantity: 1})
+		b.cart(customer(n+i), orders.CartItem{ProductID: p.ID, Quantity: 1},
+			orders.CartItem{ProductID: q.ID, Quantity: 1})
 	}
 	together(3*n, func(i int) {
 		if i < n {
@@ -137,7 +146,8 @@ func testCancelRace(t *testing.T, b *bench) {
 			return
 		}
 		// Each cancel comes twice; the second finds it cancelled.
-		_, err := b.store.Update(b.ctx, placed[i%n].ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+		_, err := b.store.Update(b.ctx, placed[i%n].ID,
+			func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 		if err != nil && orders.CodeOf(err) != orders.CodeTransition {
 			t.Error(err)
 		}
@@ -161,7 +171,8 @@ func testEvents(_ *testing.T, b *bench) {
 		b.equal("event origin", e.Source, b.stamp().Source)
 		b.equal("event instant", e.At, b.now)
 	}
-	b.equal("types", types, []string{orders.EventPlaced, orders.EventCharging, orders.EventChargeWithdrawn, orders.EventCancelled})
+	b.equal("types", types,
+		[]string{orders.EventPlaced, orders.EventCharging, orders.EventChargeWithdrawn, orders.EventCancelled})
 	b.folded(o.ID)
 }
 
@@ -196,7 +207,8 @@ func testListPages(_ *testing.T, b *bench) {
 	b.equal("first page by default", []int{len(found), n}, []int{8, 8})
 	for most, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
 		for page, onIt := range map[int]int{1: 3, 2: 3, 3: 2, 4: 0} {
-			found, n, err := b.store.List(b.ctx, orders.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most})
+			found, n, err := b.store.List(b.ctx,
+				orders.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most})
 			b.ok(err)
 			b.equal(fmt.Sprintf("page %d, counted up to %d", page, most), []int{len(found), n}, []int{onIt, want})
 		}
@@ -214,7 +226,7 @@ func testListFilters(_ *testing.T, b *bench) {
 	b.update(second.ID, func(o *orders.Order) error { return o.Queue(b.stamp(), "later") })
 	b.update(third.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 	b.update(first.ID, func(o *orders.Order) error {
-		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, GaveUp: true})
+		return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeUnknown, NeedsReview: true})
 	})
 
 	for _, c := range []struct {
@@ -280,7 +292,8 @@ func testContext(t *testing.T, b *bench) {
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	if _, placed, err := b.store.Place(ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, b.decide("")); !errors.Is(err, context.Canceled) || placed {
+	r := orders.PlaceRequest{CustomerID: "ann", CartID: id}
+	if _, placed, err := b.store.Place(ctx, r, b.decide("")); !errors.Is(err, context.Canceled) || placed {
 		t.Errorf("place: placed %v, %v", placed, err)
 	}
 	if _, err := b.store.Products(ctx); !errors.Is(err, context.Canceled) {

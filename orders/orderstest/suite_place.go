@@ -1,26 +1,31 @@
 package orderstest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 func testPlace(t *testing.T, b *bench) {
 	mouse, desk := b.product("Mouse", 3), b.product("Desk's <b>", 2)
-	cartID := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 2}, orders.CartItem{ProductID: mouse.ID, Quantity: 1})
+	cartID := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 2},
+		orders.CartItem{ProductID: mouse.ID, Quantity: 1})
 	var made *orders.Order
-	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k-1"}, func(p orders.Placement) (*orders.Order, error) {
-		b.equal("cart in the placement", p.Cart.ID, cartID)
-		b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
-		o, err := b.decide("k-1")(p)
-		o.Lease("worker", b.now.Add(10e9))
-		made = o
-		return o, err
-	})
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k-1"},
+		func(p orders.Placement) (*orders.Order, error) {
+			b.equal("cart in the placement", p.Cart.ID, cartID)
+			b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
+			o, err := b.decide("k-1")(p)
+			o.Lease("worker", b.now.Add(10e9))
+			made = o
+			return o, err
+		})
 	b.ok(err)
 	if !placed {
 		t.Fatal("placed is false")
@@ -59,12 +64,56 @@ func testPlaceRefused(_ *testing.T, b *bench) {
 	b.equal("the key is free after a refusal", placed, true)
 }
 
+// testPlaceInvalid hands the store orders that NewOrder does not make.
+func testPlaceInvalid(t *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	for _, c := range []struct {
+		name, field string
+		spoil       func(*orders.Order)
+	}{
+		{"no payment method", "payment_method", func(o *orders.Order) { o.Payment.Method = "" }},
+		{"a method in upper case", "payment_method", func(o *orders.Order) { o.Payment.Method = "CARD" }},
+		{"store credit", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.StoreCredit }},
+		{"the original method", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.OriginalMethod }},
+		{"no currency", "currency", func(o *orders.Order) { o.Currency = "" }},
+		{"an unknown status", "status", func(o *orders.Order) { o.Status = "paid" }},
+		{"an unknown status of the payment", "payment", func(o *orders.Order) { o.Payment.Status = "" }},
+		{"no instant", "placed_at", func(o *orders.Order) { o.PlacedAt = time.Time{} }},
+		{"another amount than its lines", "payment", func(o *orders.Order) { o.Payment.Amount++ }},
+		{"no customer", "customer", func(o *orders.Order) { o.CustomerID = "" }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
+				func(pl orders.Placement) (*orders.Order, error) {
+					o, err := b.decide("")(pl)
+					if err == nil {
+						c.spoil(o)
+					}
+					return o, err
+				})
+			var refused *orders.Error
+			if !errors.As(err, &refused) || refused.Code != orders.CodeInvalid || refused.Field != c.field || placed {
+				t.Errorf("placed %v, error %v; want it refused for %s", placed, err, c.field)
+			}
+		})
+	}
+	b.equal("stock", b.stock(p.ID), 3)
+	o := b.bought("ann", p.ID, 1)
+	_, err := b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
+		o.Payment.Method = ""
+		return nil
+	})
+	b.code(err, orders.CodeInvalid)
+}
+
 func testPlaceBeyondStock(t *testing.T, b *bench) {
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
-	_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
-		return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: 4}}, "")
-	})
+	_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
+		func(pl orders.Placement) (*orders.Order, error) {
+			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: 4}}, "")
+		})
 	if err == nil {
 		t.Error("4 of 3 units were sold")
 	}
@@ -110,7 +159,8 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 	b.ok(err)
 	again, placed, err = b.place("ann", "", "k")
 	b.ok(err)
-	b.equal("the order of the key", []any{again.ID, again.Status, placed}, []any{first.ID, orders.StatusCancelled, false})
+	b.equal("the order of the key", []any{again.ID, again.Status, placed},
+		[]any{first.ID, orders.StatusCancelled, false})
 
 	var placements atomic.Int64
 	together(6, func(int) {
@@ -121,6 +171,27 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 		}
 	})
 	b.equal("orders of one key", placements.Load(), int64(1))
+}
+
+func testDeclineFreesKey(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	first, _, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.update(first.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	b.folded(first.ID)
+	second, placed, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("placed under the key", placed, true)
+	again, placed, err := b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("again", []any{again.ID, placed}, []any{second.ID, false})
+	// One that was accepted first keeps its key.
+	b.update(second.ID, func(o *orders.Order) error { return o.Queue(b.stamp(), "test") })
+	b.update(second.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	again, placed, err = b.place("ann", id, "k")
+	b.ok(err)
+	b.equal("after the decline of a queued order", []any{again.ID, placed}, []any{second.ID, false})
 }
 
 func testPlaceKeyOfOther(_ *testing.T, b *bench) {
@@ -208,13 +279,14 @@ func testNumberTaken(t *testing.T, b *bench) {
 	first := b.bought("ann", p.ID, 1)
 	id := b.cart("bob", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	tries := 0
-	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "bob", CartID: id}, func(pl orders.Placement) (*orders.Order, error) {
-		o, err := b.decide("")(pl)
-		if tries++; tries == 1 {
-			o.Number = first.Number
-		}
-		return o, err
-	})
+	o, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "bob", CartID: id},
+		func(pl orders.Placement) (*orders.Order, error) {
+			o, err := b.decide("")(pl)
+			if tries++; tries == 1 {
+				o.Number = first.Number
+			}
+			return o, err
+		})
 	b.ok(err)
 	if !placed || o.Number == first.Number || tries < 2 {
 		t.Errorf("placed %v as %s after %d tries", placed, o.Number, tries)
@@ -247,7 +319,8 @@ func testPlaceAgainstCart(t *testing.T, b *bench) {
 		c, _, err := b.store.Cart(b.ctx, who)
 		b.ok(err)
 		if len(o.Lines)+len(c.Items) != 2 {
-			t.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines), len(c.Items))
+			t.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines),
+				len(c.Items))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package orderstest
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"testing"
@@ -93,6 +94,33 @@ func testRestock(t *testing.T, b *bench) {
 	b.equal("stock", b.stock(p.ID), 6)
 }
 
+func testRestockLimit(t *testing.T, b *bench) {
+	p := b.product("Mouse", orders.MaxStock-3)
+	back := func(ref string, n int) (bool, error) {
+		return b.store.Restock(b.ctx, orders.Restock{Ref: ref, ProductID: p.ID, Quantity: n}, b.stamp())
+	}
+	did, err := back("r-1", 4)
+	b.code(err, orders.CodeInvalid)
+	b.equal("done", did, false)
+	b.equal("stock after the refusal", b.stock(p.ID), orders.MaxStock-3)
+	did, err = back("r-1", 3)
+	b.ok(err)
+	b.equal("the ref is free after a refusal", did, true)
+	did, err = back("r-1", 3)
+	b.ok(err)
+	b.equal("done twice", did, false)
+	var refused atomic.Int64
+	together(8, func(i int) {
+		if _, err := back(fmt.Sprint("r-", 2+i), 1); orders.CodeOf(err) == orders.CodeInvalid {
+			refused.Add(1)
+		} else {
+			t.Error(err)
+		}
+	})
+	b.equal("refused", refused.Load(), int64(8))
+	b.equal("stock", b.stock(p.ID), orders.MaxStock)
+}
+
 func testCart(t *testing.T, b *bench) {
 	c, products, err := b.store.Cart(b.ctx, "ann")
 	b.ok(err)
@@ -100,7 +128,8 @@ func testCart(t *testing.T, b *bench) {
 	b.equal("products of no cart", len(products), 0)
 
 	mouse, desk := b.product("Mouse", 3), b.product("Desk", 1)
-	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 1}, orders.CartItem{ProductID: mouse.ID, Quantity: 2})
+	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 1},
+		orders.CartItem{ProductID: mouse.ID, Quantity: 2})
 	want := orders.Cart{ID: id, CustomerID: "ann", UpdatedAt: b.now,
 		Items: []orders.CartItem{{ProductID: desk.ID, Quantity: 1}, {ProductID: mouse.ID, Quantity: 2}}}
 	c, products, err = b.store.Cart(b.ctx, "ann")
@@ -109,12 +138,14 @@ func testCart(t *testing.T, b *bench) {
 	b.equal("products of the cart", products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
 
 	lamp := b.product("Lamp", 9)
-	c, err = b.store.UpdateCart(b.ctx, "ann", newID(), []int64{lamp.ID, 99}, func(c *orders.Cart, products map[int64]orders.Product) error {
-		b.equal("cart under the lock", *c, want)
-		b.equal("products under the lock", products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk, lamp.ID: lamp})
-		c.Items = []orders.CartItem{{ProductID: mouse.ID, Quantity: 3}, {ProductID: lamp.ID, Quantity: 9}}
-		return nil
-	})
+	c, err = b.store.UpdateCart(b.ctx, "ann", newID(), []int64{lamp.ID, 99},
+		func(c *orders.Cart, products map[int64]orders.Product) error {
+			b.equal("cart under the lock", *c, want)
+			b.equal("products under the lock", products,
+				map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk, lamp.ID: lamp})
+			c.Items = []orders.CartItem{{ProductID: mouse.ID, Quantity: 3}, {ProductID: lamp.ID, Quantity: 9}}
+			return nil
+		})
 	b.ok(err)
 	want.Items = []orders.CartItem{{ProductID: mouse.ID, Quantity: 3}, {ProductID: lamp.ID, Quantity: 9}}
 	b.equal("changed cart", c, want)
@@ -138,10 +169,11 @@ func testCart(t *testing.T, b *bench) {
 func testCartChangeFails(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 3)
 	no := errors.New("no")
-	_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-		c.Items = []orders.CartItem{{ProductID: p.ID, Quantity: 1}}
-		return no
-	})
+	_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID},
+		func(c *orders.Cart, _ map[int64]orders.Product) error {
+			c.Items = []orders.CartItem{{ProductID: p.ID, Quantity: 1}}
+			return no
+		})
 	if !errors.Is(err, no) {
 		b.Errorf("error %v, want that of the change", err)
 	}
@@ -158,13 +190,14 @@ func testCartChangeFails(_ *testing.T, b *bench) {
 func testCartRace(t *testing.T, b *bench) {
 	p := b.product("Mouse", 300)
 	together(20, func(int) {
-		_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-			if len(c.Items) == 0 {
-				c.Items = []orders.CartItem{{ProductID: p.ID}}
-			}
-			c.Items[0].Quantity++
-			return nil
-		})
+		_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID},
+			func(c *orders.Cart, _ map[int64]orders.Product) error {
+				if len(c.Items) == 0 {
+					c.Items = []orders.CartItem{{ProductID: p.ID}}
+				}
+				c.Items[0].Quantity++
+				return nil
+			})
 		if err != nil {
 			t.Error(err)
 		}

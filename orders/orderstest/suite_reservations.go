@@ -17,7 +17,8 @@ func testReservation(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 5)
 	f := b.sale(p.ID, 0, 4)
 	r := b.reserved(f, "ann", 3)
-	b.equal("reservation", []any{r.Status, r.Quantity, r.ExpiresAt}, []any{orders.ReservationHeld, 3, b.now.Add(10 * time.Minute)})
+	b.equal("reservation", []any{r.Status, r.Quantity, r.ExpiresAt},
+		[]any{orders.ReservationHeld, 3, b.now.Add(10 * time.Minute)})
 	b.counts("reserved", f, 2, 0, 3)
 	_, err := b.reserve(f, "bob", 3)
 	b.code(err, orders.CodeOutOfStock)
@@ -126,7 +127,8 @@ func testReservationEndsWithSale(_ *testing.T, b *bench) {
 	b.now = b.now.Add(-20 * time.Minute)
 	r := b.reserved(f, "bob", 2)
 	b.now = b.now.Add(time.Minute)
-	ended, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	ended, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(),
+		func(f *orders.FlashSale) error { return f.End(b.stamp()) })
 	b.ok(err)
 	b.equal("the end", ended.Ends, b.now)
 	b.equal("shortened", b.foldedReservation(r.ID).ExpiresAt, b.now)
@@ -184,10 +186,11 @@ func (l *law) do(s step, at time.Time) error {
 		_, err = b.reserve(l.sale, who, s.Quantity)
 	case 3, 4, 5:
 		var c orders.Cart
-		c, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{l.product}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-			c.Items = []orders.CartItem{{ProductID: l.product, Quantity: s.Quantity}}
-			return nil
-		})
+		c, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{l.product},
+			func(c *orders.Cart, _ map[int64]orders.Product) error {
+				c.Items = []orders.CartItem{{ProductID: l.product, Quantity: s.Quantity}}
+				return nil
+			})
 		if err == nil {
 			_, _, err = b.place(who, c.ID, "")
 		}
@@ -195,7 +198,8 @@ func (l *law) do(s step, at time.Time) error {
 		var found []orders.Order
 		found, _, err = b.store.List(b.ctx, orders.Query{CustomerID: who, PageSize: 1})
 		if err == nil && len(found) > 0 {
-			_, err = b.store.Update(b.ctx, found[0].ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+			_, err = b.store.Update(b.ctx, found[0].ID,
+				func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 		}
 	case 7:
 		_, err = b.store.ExpireReservations(b.ctx, b.stamp(), s.Quantity)
@@ -255,7 +259,8 @@ func (l *law) holds() bool {
 	f := l.loadSale(l.sale.ID)
 	stock := l.stock(l.product)
 	if stock != int(l.moved.Load())-taken-held || stock < 0 || f.Sold != sold || f.Held != held || sold+held > lawCap {
-		l.Errorf("stock %d, moved in %d, taken %d; sale: sold %d of %d, held %d of %d, cap %d", stock, l.moved.Load(), taken, f.Sold, sold, f.Held, held, lawCap)
+		l.Errorf("stock %d, moved in %d, taken %d; sale: sold %d of %d, held %d of %d, cap %d", stock, l.moved.Load(),
+			taken, f.Sold, sold, f.Held, held, lawCap)
 		return false
 	}
 	return true
@@ -263,10 +268,11 @@ func (l *law) holds() bool {
 
 // asSeenBy is the product as it stands for a customer; nothing is changed.
 func (l *law) asSeenBy(customer string) (p orders.Product, err error) {
-	_, err = l.store.UpdateCart(l.ctx, customer, newID(), []int64{l.product}, func(_ *orders.Cart, products map[int64]orders.Product) error {
-		p = products[l.product]
-		return nil
-	})
+	_, err = l.store.UpdateCart(l.ctx, customer, newID(), []int64{l.product},
+		func(_ *orders.Cart, products map[int64]orders.Product) error {
+			p = products[l.product]
+			return nil
+		})
 	return p, err
 }
 

@@ -43,9 +43,10 @@ func (b *bench) loadSale(id string) orders.FlashSale {
 // reserve holds n units for ten minutes.
 func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
 	st := event.Stamp{At: b.now, By: event.Actor{Kind: event.ActorCustomer, ID: customer}, Source: b.stamp().Source}
-	return b.store.Reserve(b.ctx, f.ID, customer, st, func(p orders.Product) (orders.Reservation, []event.Event, error) {
-		return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
-	})
+	return b.store.Reserve(b.ctx, f.ID, customer, st,
+		func(p orders.Product) (orders.Reservation, []event.Event, error) {
+			return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
+		})
 }
 
 func (b *bench) reserved(f orders.FlashSale, customer string, n int) orders.Reservation {
@@ -113,12 +114,13 @@ func testSale(t *testing.T, b *bench) {
 	b.ok(err)
 	b.equal("sales in the catalogue", []any{list[0].Sales, list[1].Sales}, []any{loaded.Sales, q.Sales})
 	r := b.reserved(f, "ann", 1)
-	c, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID, q.ID}, func(c *orders.Cart, products map[int64]orders.Product) error {
-		loaded := products[p.ID]
-		b.equal("the sale while the cart changes", loaded.SaleAt(b.now).Reserved, r)
-		c.Items = []orders.CartItem{{ProductID: q.ID, Quantity: 1}, {ProductID: p.ID, Quantity: 1}}
-		return nil
-	})
+	c, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID, q.ID},
+		func(c *orders.Cart, products map[int64]orders.Product) error {
+			loaded := products[p.ID]
+			b.equal("the sale while the cart changes", loaded.SaleAt(b.now).Reserved, r)
+			c.Items = []orders.CartItem{{ProductID: q.ID, Quantity: 1}, {ProductID: p.ID, Quantity: 1}}
+			return nil
+		})
 	b.ok(err)
 	_, products, err := b.store.Cart(b.ctx, "ann")
 	b.ok(err)
@@ -178,7 +180,8 @@ func testSaleOverlap(t *testing.T, b *bench) {
 	b.code(err, orders.CodeSaleOverlap)
 	b.equal("the refused change", b.loadSale(second.ID), second)
 	// One that is dropped before it began makes room.
-	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(), func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(),
+		func(f *orders.FlashSale) error { return f.End(b.stamp()) })
 	b.ok(err)
 	d.Starts = first.Ends
 	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(d))
@@ -190,7 +193,8 @@ func testSaleChange(_ *testing.T, b *bench) {
 	f := b.sale(p.ID, 5, 0)
 	b.reserved(f, "ann", 2)
 	change := func(d orders.FlashSaleParams) error {
-		_, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(f *orders.FlashSale) error { return f.Change(b.stamp(), d) })
+		_, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(),
+			func(f *orders.FlashSale) error { return f.Change(b.stamp(), d) })
 		return err
 	}
 	d := f.Params()
@@ -200,7 +204,8 @@ func testSaleChange(_ *testing.T, b *bench) {
 	b.ok(change(d))
 	b.ok(change(d)) // nothing to change
 	no := errors.New("no")
-	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), func(*orders.FlashSale) error { return no }); !errors.Is(err, no) {
+	refuse := func(*orders.FlashSale) error { return no }
+	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), refuse); !errors.Is(err, no) {
 		b.Error(err)
 	}
 	stored := b.loadSale(f.ID)
@@ -230,10 +235,11 @@ func testSaleCaps(t *testing.T, b *bench) {
 				t.Error(err)
 			}
 		}
-		c, err := b.store.UpdateCart(b.ctx, who, newID(), []int64{p.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-			c.Items = []orders.CartItem{{ProductID: p.ID, Quantity: 1}}
-			return nil
-		})
+		c, err := b.store.UpdateCart(b.ctx, who, newID(), []int64{p.ID},
+			func(c *orders.Cart, _ map[int64]orders.Product) error {
+				c.Items = []orders.CartItem{{ProductID: p.ID, Quantity: 1}}
+				return nil
+			})
 		if err != nil {
 			t.Error(err)
 			return
@@ -250,8 +256,10 @@ func testSaleCaps(t *testing.T, b *bench) {
 		}
 	})
 	stored := b.loadSale(f.ID)
-	if stored.Sold+stored.Held > 20 || int64(stored.Sold) != sold.Load() || b.stock(p.ID) != 100-stored.Sold-stored.Held {
-		t.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held, b.stock(p.ID), sold.Load())
+	if stored.Sold+stored.Held > 20 || int64(stored.Sold) != sold.Load() ||
+		b.stock(p.ID) != 100-stored.Sold-stored.Held {
+		t.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held,
+			b.stock(p.ID), sold.Load())
 	}
 	for who, n := range bought {
 		if n > 2 {
@@ -273,9 +281,12 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 	f := b.sale(p.ID, 5, 3)
 	order := func(who, saleID string, n int) error {
 		id := b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: n})
-		_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now, From: b.stamp().Source}, func(pl orders.Placement) (*orders.Order, error) {
-			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: n, Sale: &orders.FlashSale{ID: saleID}}}, "")
-		})
+		_, _, err := b.store.Place(b.ctx,
+			orders.PlaceRequest{CustomerID: who, CartID: id, At: b.now, From: b.stamp().Source},
+			func(pl orders.Placement) (*orders.Order, error) {
+				return b.order(pl.Cart,
+					[]orders.Item{{Product: pl.Products[p.ID], Quantity: n, Sale: &orders.FlashSale{ID: saleID}}}, "")
+			})
 		return err
 	}
 	b.ok(order("ann", f.ID, 3))
@@ -288,6 +299,29 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 		}
 	}
 	b.counts("after the refusals", f, 97, 3, 0)
+}
+
+// testSalePart orders more units than the sale has left: each part is a line.
+func testSalePart(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 10)
+	f := b.sale(p.ID, 3, 0)
+	_, err := b.reserve(f, "ann", 2)
+	b.ok(err)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 7})
+	o, placed, err := b.store.Place(b.ctx,
+		orders.PlaceRequest{CustomerID: "ann", CartID: id, At: b.now, From: b.stamp().Source},
+		func(pl orders.Placement) (*orders.Order, error) {
+			product := pl.Products[p.ID]
+			return b.order(pl.Cart,
+				[]orders.Item{{Product: product, Quantity: 3, Sale: &f}, {Product: product, Quantity: 4}}, "")
+		})
+	b.ok(err)
+	b.equal("placed, lines", []any{placed, len(o.Lines), o.Lines[0].SaleID, o.Lines[1].SaleID},
+		[]any{true, 2, f.ID, ""})
+	b.folded(o.ID)
+	b.counts("after the order", f, 3, 3, 0)
+	b.update(o.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
+	b.counts("after the cancel", f, 10, 0, 0)
 }
 
 func testSaleCancel(_ *testing.T, b *bench) {

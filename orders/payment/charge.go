@@ -16,26 +16,41 @@ type ChargeRequest struct {
 	PaymentID string
 	Amount    int64 // minor units, more than 0
 	Currency  money.Currency
+	Method    Method
 	Token     string // payment method at the provider
 }
 
+// PaymentStatus is the state of a payment object at the provider. It is empty
+// where a call did not tell.
+type PaymentStatus string
+
+// The states of a payment object. Captured and Canceled are final.
+const (
+	Captured   PaymentStatus = "captured"   // the money has moved
+	Open       PaymentStatus = "open"       // not captured; a confirm can still capture it
+	Processing PaymentStatus = "processing" // the provider decides later, or waits for the customer
+	Canceled   PaymentStatus = "canceled"   // not captured, and never will be
+)
+
 // ChargeGateway moves a customer's money in. Its methods do not return an error:
 // every way a call can end is a Result. Implementations are safe for
-// concurrent use, honour ctx, and never retry on their own.
+// concurrent use, honor ctx, and never retry on their own.
 //
 // The two steps exist so that a confirm whose answer is lost can be looked
-// up by the reference that create gave.
+// up by the id that create gave.
 type ChargeGateway interface {
 	// CreatePayment makes the payment object, without moving money.
 	// OutcomeDone means it exists; ProviderID names it.
 	CreatePayment(ctx context.Context, r ChargeRequest) Result
 	// ConfirmPayment moves the money. OutcomeDone means captured.
-	ConfirmPayment(ctx context.Context, r ChargeRequest, reference string) Result
-	// FindPayment tells the state of a payment object: OutcomeDone captured,
-	// OutcomeDeclined certainly not captured and never will be (cancelled),
-	// OutcomeNoEffect not captured, could still be; OutcomePending in between.
-	FindPayment(ctx context.Context, reference string) Result
-	// CancelPayment makes sure that the payment will never be captured:
-	// OutcomeDone it never will be, OutcomeDeclined it is captured already.
-	CancelPayment(ctx context.Context, r ChargeRequest, reference string) Result
+	ConfirmPayment(ctx context.Context, r ChargeRequest, providerID string) Result
+	// FindPayment reads the payment object and returns its state, with
+	// OutcomeDone. With any other outcome the state was not read and is empty.
+	// An object that does not exist is not read: OutcomeUnknown.
+	FindPayment(ctx context.Context, providerID string) (PaymentStatus, Result)
+	// CancelPayment asks that the payment never be captured, and returns its
+	// state after that, with OutcomeDone: Canceled where it worked, Captured
+	// where the money has moved already. With any other outcome the state is not
+	// known and is empty.
+	CancelPayment(ctx context.Context, r ChargeRequest, providerID string) (PaymentStatus, Result)
 }

@@ -233,40 +233,45 @@ func TestPaymentStates(t *testing.T) {
 		return fmt.Sprintf(`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`, intent(status))
 	}
 	ctx := context.Background()
-	confirm := func(g *Gateway) payment.Result { return g.ConfirmPayment(ctx, charge, "pi_1") }
-	find := func(g *Gateway) payment.Result { return g.FindPayment(ctx, "pi_1") }
-	cancel := func(g *Gateway) payment.Result { return g.CancelPayment(ctx, charge, "pi_1") }
+	type call = func(*Gateway) (payment.PaymentStatus, payment.Result)
+	var confirm, find, cancel call
+	confirm = func(g *Gateway) (payment.PaymentStatus, payment.Result) {
+		return "", g.ConfirmPayment(ctx, charge, "pi_1")
+	}
+	find = func(g *Gateway) (payment.PaymentStatus, payment.Result) { return g.FindPayment(ctx, "pi_1") }
+	cancel = func(g *Gateway) (payment.PaymentStatus, payment.Result) { return g.CancelPayment(ctx, charge, "pi_1") }
 	cases := []struct {
 		name   string
-		call   func(*Gateway) payment.Result
+		call   call
 		answer http.HandlerFunc
 		want   payment.Outcome
+		state  payment.PaymentStatus
 	}{
-		{"confirmed", confirm, says(200, intent("succeeded")), payment.OutcomeDone},
-		{"confirm declined", confirm, says(402, stripeError("card_error", "card_declined")), payment.OutcomeDeclined},
-		{"confirm wants the customer", confirm, says(200, intent("requires_action")), payment.OutcomeRequiresAction},
-		{"confirm of one captured already", confirm, says(400, unexpected("succeeded")), payment.OutcomeDone},
-		{"confirm of one cancelled already", confirm, says(400, unexpected("canceled")), payment.OutcomeDeclined},
-		{"confirm in an unexpected state not told", confirm, says(400, stripeError("invalid_request_error", "payment_intent_unexpected_state")), payment.OutcomeUnknown},
-		{"found captured", find, says(200, intent("succeeded")), payment.OutcomeDone},
-		{"found cancelled", find, says(200, intent("canceled")), payment.OutcomeDeclined},
-		{"found unconfirmed", find, says(200, intent("requires_confirmation")), payment.OutcomeNoEffect},
-		{"found declined", find, says(200, intent("requires_payment_method")), payment.OutcomeNoEffect},
-		{"found processing", find, says(200, intent("processing")), payment.OutcomePending},
-		{"found in a state we don't know", find, says(200, intent("requires_capture")), payment.OutcomeUnknown},
-		{"not found says nothing about the money", find, says(404, stripeError("invalid_request_error", "resource_missing")), payment.OutcomeUnknown},
-		{"rate limited look-up", find, says(429, stripeError("invalid_request_error", "rate_limit")), payment.OutcomeUnknown},
-		{"cancelled", cancel, says(200, intent("canceled")), payment.OutcomeDone},
-		{"cancel of one captured", cancel, says(400, unexpected("succeeded")), payment.OutcomeDeclined},
-		{"cancel of one cancelled", cancel, says(400, unexpected("canceled")), payment.OutcomeDone},
-		{"cancel while processing", cancel, says(400, unexpected("processing")), payment.OutcomeUnknown},
-		{"cancel refused for another reason", cancel, says(400, stripeError("invalid_request_error", "parameter_invalid")), payment.OutcomeUnknown},
-		{"cancel timed out", cancel, says(504, ``), payment.OutcomeUnknown},
+		{"confirmed", confirm, says(200, intent("succeeded")), payment.OutcomeDone, ""},
+		{"confirm declined", confirm, says(402, stripeError("card_error", "card_declined")), payment.OutcomeDeclined, ""},
+		{"confirm wants the customer", confirm, says(200, intent("requires_action")), payment.OutcomeRequiresAction, ""},
+		{"confirm of one captured already", confirm, says(400, unexpected("succeeded")), payment.OutcomeDone, ""},
+		{"confirm of one cancelled already", confirm, says(400, unexpected("canceled")), payment.OutcomeDeclined, ""},
+		{"confirm in an unexpected state not told", confirm, says(400, stripeError("invalid_request_error", "payment_intent_unexpected_state")), payment.OutcomeUnknown, ""},
+		{"found captured", find, says(200, intent("succeeded")), payment.OutcomeDone, payment.Captured},
+		{"found cancelled", find, says(200, intent("canceled")), payment.OutcomeDone, payment.Canceled},
+		{"found unconfirmed", find, says(200, intent("requires_confirmation")), payment.OutcomeDone, payment.Open},
+		{"found declined", find, says(200, intent("requires_payment_method")), payment.OutcomeDone, payment.Open},
+		{"found processing", find, says(200, intent("processing")), payment.OutcomeDone, payment.Processing},
+		{"found in a state we don't know", find, says(200, intent("requires_capture")), payment.OutcomeUnknown, ""},
+		{"not found says nothing about the money", find, says(404, stripeError("invalid_request_error", "resource_missing")), payment.OutcomeUnknown, ""},
+		{"rate limited look-up", find, says(429, stripeError("invalid_request_error", "rate_limit")), payment.OutcomeUnknown, ""},
+		{"cancelled", cancel, says(200, intent("canceled")), payment.OutcomeDone, payment.Canceled},
+		{"cancel of one captured", cancel, says(400, unexpected("succeeded")), payment.OutcomeDone, payment.Captured},
+		{"cancel of one cancelled", cancel, says(400, unexpected("canceled")), payment.OutcomeDone, payment.Canceled},
+		{"cancel while processing", cancel, says(400, unexpected("processing")), payment.OutcomeDone, payment.Processing},
+		{"cancel refused for another reason", cancel, says(400, stripeError("invalid_request_error", "parameter_invalid")), payment.OutcomeUnknown, ""},
+		{"cancel timed out", cancel, says(504, ``), payment.OutcomeUnknown, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if a := c.call(provider(t, c.answer)); a.Outcome != c.want {
-				t.Errorf("outcome %q, want %q (%+v)", a.Outcome, c.want, a)
+			if state, a := c.call(provider(t, c.answer)); a.Outcome != c.want || state != c.state {
+				t.Errorf("outcome %q, state %q; want %q, %q (%+v)", a.Outcome, state, c.want, c.state, a)
 			}
 		})
 	}

@@ -53,31 +53,57 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, r
 
 // FindPayment reads the PaymentIntent. It sends no key: reading has no effect.
 // That it can't be read says nothing about the money, so a refusal is unknown.
-func (g *Gateway) FindPayment(ctx context.Context, reference string) payment.Result {
+func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.PaymentStatus, payment.Result) {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
-	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, reference, nil)
+	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, providerID, nil)
 	if err != nil {
-		return lookupFailed(classify(err, s, payment.Result{}, nil))
+		return "", lookupFailed(classify(err, s, payment.Result{}, nil))
 	}
-	return classify(nil, s, charged(pi), nil)
+	return stateOf(pi.Status, classify(nil, s, read(pi), nil))
 }
 
-// CancelPayment cancels the PaymentIntent, under the key "<Key>:cancel".
-func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
+// CancelPayment cancels the PaymentIntent, under the key "<Key>:cancel". One
+// that can't be canceled is answered by the state that Stripe tells with the
+// refusal; a refusal without a state is unknown.
+func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, providerID string) (payment.PaymentStatus, payment.Result) {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.PaymentIntentCancelParams{}
 	params.SetIdempotencyKey(r.Key + ":cancel")
-	pi, err := g.client.V1PaymentIntents.Cancel(ctx, reference, params)
+	pi, err := g.client.V1PaymentIntents.Cancel(ctx, providerID, params)
 	if err == nil {
-		return classify(nil, s, cancelled(pi), nil)
+		return stateOf(pi.Status, classify(nil, s, read(pi), nil))
 	}
-	a := classify(err, s, payment.Result{}, cancelled)
-	if a.Outcome == payment.OutcomeDeclined && a.Status == "" {
+	a := classify(err, s, payment.Result{}, read)
+	if a.Outcome == payment.OutcomeDeclined {
 		a.Outcome = payment.OutcomeUnknown // refused for a reason other than its state
 	}
-	return a
+	return stateOf(stripe.PaymentIntentStatus(a.Status), a)
+}
+
+// stateOf is what a call that reads a PaymentIntent returns: a state that is not
+// recognized, or was not read, is unknown.
+func stateOf(status stripe.PaymentIntentStatus, a payment.Result) (payment.PaymentStatus, payment.Result) {
+	state, ok := paymentStates[status]
+	if a.Outcome == payment.OutcomeDone && !ok {
+		a.Outcome = payment.OutcomeUnknown
+	}
+	if a.Outcome != payment.OutcomeDone {
+		return "", a
+	}
+	return state, a
+}
+
+// paymentStates are the states of a PaymentIntent:
+// https://docs.stripe.com/payments/paymentintents/lifecycle.
+var paymentStates = map[stripe.PaymentIntentStatus]payment.PaymentStatus{
+	stripe.PaymentIntentStatusSucceeded:             payment.Captured,
+	stripe.PaymentIntentStatusCanceled:              payment.Canceled,
+	stripe.PaymentIntentStatusRequiresPaymentMethod: payment.Open,
+	stripe.PaymentIntentStatusRequiresConfirmation:  payment.Open,
+	stripe.PaymentIntentStatusProcessing:            payment.Processing,
+	stripe.PaymentIntentStatusRequiresAction:        payment.Processing,
 }
 
 // lookupFailed is the answer of a look-up that did not read what it looked for.

@@ -16,7 +16,7 @@ import (
 
 func (a *API) productRoutes() {
 	a.member("GET /api/products", a.listProducts)
-	a.staff("POST /api/admin/products", a.createProduct)
+	a.staffOnce("POST /api/admin/products", a.createProduct)
 	a.staff("POST /api/admin/products/{id}", a.changeProduct)
 }
 

@@ -73,14 +73,22 @@ func (g *guardedGateway) ConfirmPayment(ctx context.Context, r payment.ChargeReq
 	return g.call(ctx, payment.OutcomeNoEffect, false, func() payment.Result { return g.inner.ConfirmPayment(ctx, r, reference) })
 }
 
-// FindPayment implements orders.ChargeGateway.
-func (g *guardedGateway) FindPayment(ctx context.Context, reference string) payment.Result {
-	return g.call(ctx, payment.OutcomeUnknown, true, func() payment.Result { return g.inner.FindPayment(ctx, reference) })
+// FindPayment implements payment.ChargeGateway.
+func (g *guardedGateway) FindPayment(ctx context.Context, providerID string) (status payment.PaymentStatus, _ payment.Result) {
+	r := g.call(ctx, payment.OutcomeUnknown, true, func() (r payment.Result) {
+		status, r = g.inner.FindPayment(ctx, providerID)
+		return r
+	})
+	return status, r
 }
 
-// CancelPayment implements orders.ChargeGateway.
-func (g *guardedGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
-	return g.call(ctx, payment.OutcomeNoEffect, false, func() payment.Result { return g.inner.CancelPayment(ctx, r, reference) })
+// CancelPayment implements payment.ChargeGateway.
+func (g *guardedGateway) CancelPayment(ctx context.Context, c payment.ChargeRequest, providerID string) (status payment.PaymentStatus, _ payment.Result) {
+	r := g.call(ctx, payment.OutcomeNoEffect, false, func() (r payment.Result) {
+		status, r = g.inner.CancelPayment(ctx, c, providerID)
+		return r
+	})
+	return status, r
 }
 
 // CreateRefund implements refunds.RefundGateway.

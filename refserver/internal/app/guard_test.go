@@ -31,9 +31,11 @@ func (s *scripted) CreatePayment(context.Context, payment.ChargeRequest) payment
 func (s *scripted) ConfirmPayment(context.Context, payment.ChargeRequest, string) payment.Result {
 	return s.say()
 }
-func (s *scripted) FindPayment(context.Context, string) payment.Result { return s.say() }
-func (s *scripted) CancelPayment(context.Context, payment.ChargeRequest, string) payment.Result {
-	return s.say()
+func (s *scripted) FindPayment(context.Context, string) (payment.PaymentStatus, payment.Result) {
+	return "", s.say()
+}
+func (s *scripted) CancelPayment(context.Context, payment.ChargeRequest, string) (payment.PaymentStatus, payment.Result) {
+	return "", s.say()
 }
 func (s *scripted) CreateRefund(context.Context, payment.RefundRequest) payment.Result {
 	return s.say()
@@ -65,8 +67,8 @@ func calls(g gateway) map[string]struct {
 	return map[string]c{
 		"create payment":  {func(ctx context.Context) payment.Result { return g.CreatePayment(ctx, charge) }, payment.OutcomeNoEffect},
 		"confirm payment": {func(ctx context.Context) payment.Result { return g.ConfirmPayment(ctx, charge, "pi") }, payment.OutcomeNoEffect},
-		"cancel payment":  {func(ctx context.Context) payment.Result { return g.CancelPayment(ctx, charge, "pi") }, payment.OutcomeNoEffect},
-		"find payment":    {func(ctx context.Context) payment.Result { return g.FindPayment(ctx, "pi") }, payment.OutcomeUnknown},
+		"cancel payment":  {func(ctx context.Context) payment.Result { _, r := g.CancelPayment(ctx, charge, "pi"); return r }, payment.OutcomeNoEffect},
+		"find payment":    {func(ctx context.Context) payment.Result { _, r := g.FindPayment(ctx, "pi"); return r }, payment.OutcomeUnknown},
 		"create refund":   {func(ctx context.Context) payment.Result { return g.CreateRefund(ctx, refund) }, payment.OutcomeNoEffect},
 		"find refund":     {func(ctx context.Context) payment.Result { return g.FindRefund(ctx, refund) }, payment.OutcomeUnknown},
 	}

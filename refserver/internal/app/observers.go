@@ -27,10 +27,10 @@ type orderObserver struct {
 var _ orders.Observer = orderObserver{}
 
 // Submitted does nothing: Accepted and Failed count it.
-func (orderObserver) Submitted(string) {}
+func (orderObserver) Submitted(context.Context, string) {}
 
 // Accepted implements orders.Observer.
-func (o orderObserver) Accepted(order orders.Order, mode orders.Status, took time.Duration) {
+func (o orderObserver) Accepted(ctx context.Context, order orders.Order, mode orders.Status, took time.Duration) {
 	o.metrics.OrderSubmitted(order.Source)
 	o.metrics.OrderAccepted(string(mode))
 	o.metrics.OrderProcessed(string(mode), took)
@@ -39,33 +39,33 @@ func (o orderObserver) Accepted(order orders.Order, mode orders.Status, took tim
 	if mode == orders.StatusQueued {
 		event = "order_queued_for_retry"
 	}
-	o.tell(event, "order accepted", order)
+	o.tell(ctx, event, "order accepted", order)
 }
 
 // Declined implements orders.Observer.
-func (o orderObserver) Declined(order orders.Order) {
-	o.log.Info("order declined", "order_id", order.ID, "order_number", order.Number, "decline_code", order.Payment.DeclineCode)
+func (o orderObserver) Declined(ctx context.Context, order orders.Order) {
+	o.log.InfoContext(ctx, "order declined", "order_id", order.ID, "order_number", order.Number, "decline_code", order.Payment.DeclineCode)
 }
 
 // Failed implements orders.Observer.
-func (o orderObserver) Failed(source string, err error) {
+func (o orderObserver) Failed(ctx context.Context, source string, err error) {
 	o.metrics.OrderSubmitted(source)
 	o.metrics.OrderFailed()
 	recordFailed(o.levels, err)
-	o.log.Error("checkout failed", "order_source", source, "error", err)
+	o.log.ErrorContext(ctx, "checkout failed", "order_source", source, "error", err)
 }
 
 // Settled implements orders.Observer.
-func (o orderObserver) Settled(order orders.Order, took time.Duration) {
+func (o orderObserver) Settled(ctx context.Context, order orders.Order, took time.Duration) {
 	if order.Status == orders.StatusCompleted {
-		o.tell("order_completed", "queued order completed", order, "queued_for", took.String())
+		o.tell(ctx, "order_completed", "queued order completed", order, "queued_for", took.String())
 		return
 	}
-	o.log.Info("queued order cancelled", "order_id", order.ID, "order_number", order.Number, "reason", order.CancelReason, "queued_for", took.String())
+	o.log.InfoContext(ctx, "queued order cancelled", "order_id", order.ID, "order_number", order.Number, "reason", order.CancelReason, "queued_for", took.String())
 }
 
-func (o orderObserver) tell(event, message string, order orders.Order, more ...any) {
-	o.log.Info(message, append([]any{observability.EventKey, event, "order_id", order.ID, "order_number", order.Number,
+func (o orderObserver) tell(ctx context.Context, event, message string, order orders.Order, more ...any) {
+	o.log.InfoContext(ctx, message, append([]any{observability.EventKey, event, "order_id", order.ID, "order_number", order.Number,
 		"total_minor", order.Total(), "currency", order.Currency, "order_source", order.Source}, more...)...)
 }
 

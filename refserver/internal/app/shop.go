@@ -281,6 +281,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.Orders, err = orders.New(orders.Config{
 		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
+		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
@@ -289,6 +290,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.Orders.Close)
+	if err := s.checkCurrency(ctx); err != nil {
+		return err
+	}
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
@@ -321,6 +325,27 @@ func providerTransport() http.RoundTripper {
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
 	return t
 }
+
+// checkCurrency refuses to start on data of another currency: a product sells
+// in its own only, and this shop sells in one.
+func (s *App) checkCurrency(ctx context.Context) error {
+	products, err := s.Orders.Products(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the products: %w", err)
+	}
+	for _, p := range products {
+		if p.Currency != s.Config.Money() {
+			return s.Config.Unusable("CURRENCY", fmt.Errorf(
+				"this shop has products priced in %s, such as %q; set CURRENCY=%s, or start with a database of its own for %s",
+				p.Currency, p.Name, p.Currency, s.Config.Money()))
+		}
+	}
+	return nil
+}
+
+// pricing is what this shop adds to list prices: import duty of 5 % of the list
+// price unless the origin is USA, and shipping at 1.5 per weight unit.
+var pricing = orders.Rules{DutyBP: 500, DutyFreeOrigins: []string{"USA"}, ShippingRate: 1500}
 
 // currentTerms is the policy version that a new order is bound to.
 func (s *App) currentTerms(ctx context.Context) (string, error) {

@@ -35,6 +35,9 @@ type Problem struct {
 	Field   string // what it is about, when known
 	// Available is how many units can be had, where Counts says so.
 	Available int
+	// OldTotal and NewTotal are what the buyer was shown and what the cart costs
+	// now, with the code PRICE_CHANGED.
+	OldTotal, NewTotal money.Money
 	// RetryAfter is when to come back, with status 429 and 503.
 	RetryAfter time.Duration
 	// Verdict is that of a refused return request, nil for all else.
@@ -155,6 +158,7 @@ var (
 		orders.CodeIdempotencyMismatch: http.StatusConflict,
 		orders.CodeCurrencyMismatch:    http.StatusBadRequest,
 		orders.CodeOverflow:            http.StatusBadRequest,
+		orders.CodePriceChanged:        http.StatusConflict,
 		orders.CodeSaleLimit:           http.StatusConflict,
 		orders.CodeSaleOverlap:         http.StatusConflict,
 		orders.CodeSaleNotActive:       http.StatusConflict,
@@ -231,8 +235,8 @@ func Of(err error) Problem {
 	case errors.As(err, &order):
 		if status, ok := orderStatus[order.Code]; ok {
 			return Problem{
-				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field,
-				Available: order.Available,
+				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available,
+				OldTotal: order.OldTotal, NewTotal: order.NewTotal,
 			}
 		}
 	case errors.As(err, &amount):

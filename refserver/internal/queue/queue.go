@@ -260,7 +260,7 @@ func (q Queue) SettleOrder(ctx context.Context, id string, d Decision) (string, 
 	}
 	switch d.Outcome {
 	case "paid", "not_paid":
-		o, err := q.Orders.Resolve(ctx, id, d.Outcome == "paid", d.By, why)
+		o, err := q.Orders.Resolve(ctx, id, d.By, orders.Resolution{Captured: d.Outcome == "paid", Reason: why})
 		if err != nil {
 			return "", err
 		}

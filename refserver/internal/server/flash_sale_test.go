@@ -93,7 +93,8 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 			}
 		}
 		bob.json("/api/flash-sales/nonsense/reserve", `{"quantity": 1}`).want(t, http.StatusNotFound)
-		bob.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).want(t, http.StatusBadRequest, string(orders.CodeSaleLimit), `"available":3`)
+		bob.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).want(t, http.StatusOK, `"subtotal":259.96`, `"sale_quantity":3`, `"unit_price_beyond_sale":79.99`)
+		bob.get("/").want(t, http.StatusOK, "3 × 59.99 USD in the flash sale, the others 79.99 USD each", `name="total"`)
 
 		// The reservation is used by the checkout, at the sale's price.
 		stock := b.stock()

@@ -148,7 +148,7 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 			if err := o.Confirming(st, "pi_"+o.ID); err != nil {
 				return err
 			}
-			return o.ChargeAttempted(st, orders.ChargeResult{Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, GaveUp: true})
+			return o.ChargeAttempted(st, orders.ChargeResult{Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, NeedsReview: true})
 		}); err != nil {
 			t.Fatal(err)
 		}

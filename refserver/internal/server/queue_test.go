@@ -143,7 +143,7 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 						return err
 					}
 					return o.ChargeAttempted(st, orders.ChargeResult{
-						Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, GaveUp: true,
+						Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, NeedsReview: true,
 					})
 				})
 				if err != nil || !o.Payment.Work.NeedsReview {

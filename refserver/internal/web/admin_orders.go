@@ -64,7 +64,7 @@ func (s *server) recordDelivery(w http.ResponseWriter, r *http.Request) error {
 	if at.Before(o.PlacedAt) && sameDay(at, o.PlacedAt.In(s.Zone)) {
 		at = o.PlacedAt
 	}
-	if o, err = s.Orders.RecordDelivery(r.Context(), o.ID, at, actor(r)); err != nil {
+	if o, err = s.Orders.RecordDelivery(r.Context(), o.ID, actor(r), at); err != nil {
 		return err
 	}
 	return s.redirect(w, r, "/admin/orders", "Delivery of "+o.Number+" is recorded")

@@ -18,7 +18,7 @@ func (s *server) adminRoutes() {
 	s.staff("POST /admin/users", s.setRole)
 	s.staff("GET /admin/products", s.adminProducts)
 	s.staff("GET /admin/products/{id}", s.adminProduct)
-	s.staff("POST /admin/products", s.saveProduct)
+	s.staffOnce("POST /admin/products", s.saveProduct)
 	s.staff("POST /admin/products/{id}", s.saveProduct)
 	s.staff("GET /admin/orders", s.adminOrders)
 	s.staff("POST /admin/orders/{id}/delivery", s.recordDelivery)
@@ -43,6 +43,9 @@ type productForm struct {
 	Currency           money.Currency
 	Problem            string
 }
+
+// Key makes a double click on the form one product.
+func (productForm) Key() string { return newKey() }
 
 func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
 	products, err := s.Orders.Products(r.Context())

@@ -1,11 +1,14 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -29,6 +32,9 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 		Customer: actor(r), CartID: r.PostForm.Get("cart_id"), IdempotencyKey: idempotencyKey(r), Source: "web",
 	}
 	var err error
+	if request.Total, err = s.shownTotal(r); err != nil {
+		return s.checkoutRefused(w, r, err)
+	}
 	if request.Method, request.Token, err = s.payment(r); err != nil {
 		return s.checkoutRefused(w, r, err)
 	}
@@ -55,6 +61,28 @@ func (s *server) payment(r *http.Request) (payment.Method, string, error) {
 	}
 }
 
+// shownTotal reads what the buyer was shown for the whole cart: the form carries
+// it, a script may leave it out.
+func (s *server) shownTotal(r *http.Request) (money.Money, error) {
+	total, code := strings.TrimSpace(r.PostForm.Get("total")), r.PostForm.Get("currency")
+	if total == "" {
+		return money.Money{}, nil
+	}
+	currency := s.Currency
+	if code != "" {
+		var err error
+		if currency, err = money.ParseCurrency(code); err != nil {
+			return money.Money{}, problem.Invalid("currency", fmt.Sprintf("currency is %q; it must be the code of a currency, such as %s.", clip(code), s.Currency))
+		}
+	}
+	shown, err := money.Parse(total, currency)
+	if err != nil || shown.Sign() < 0 {
+		return money.Money{}, problem.Invalid("total", fmt.Sprintf(
+			"total is %q; it must be a number of %s with at most %d decimals.", clip(total), currency, currency.Digits()))
+	}
+	return shown, nil
+}
+
 func idempotencyKey(r *http.Request) string {
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		return key
@@ -69,11 +97,36 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	if p.Internal || p.Status == http.StatusNotFound {
 		return err
 	}
-	text := p.Message
 	if e, ok := declined(err); ok {
-		text = declineWords(e.Reason)
+		p.Message = declineWords(e.Reason)
 	}
-	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), note{Tone: "bad", Text: text})
+	if p.Code == string(orders.CodePriceChanged) {
+		p.Message = fmt.Sprintf("The total of your cart was %s and is now %s. Nothing was ordered. Look at your cart, then buy again.", p.OldTotal, p.NewTotal)
+	}
+	if wantsJSON(r) {
+		return s.refusedJSON(w, r, p)
+	}
+	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), note{Tone: "bad", Text: p.Message, Code: p.Code})
+}
+
+// wantsJSON tells a program that reads JSON: it asks for it by name, and not for
+// a page.
+func wantsJSON(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json") && !wantsPage(r)
+}
+
+// refusedJSON answers a refused checkout with the cart as it is now.
+func (s *server) refusedJSON(w http.ResponseWriter, r *http.Request, p problem.Problem) error {
+	cart, err := s.Orders.Cart(r.Context(), user(r).ID)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"success": false, "error": p.Message, "code": p.Code, "cart": cartJSON(cart)}
+	if p.Code == string(orders.CodePriceChanged) {
+		body["old_total"], body["old_currency"] = json.Number(p.OldTotal.Decimal()), p.OldTotal.Currency()
+		body["new_total"], body["new_currency"] = json.Number(p.NewTotal.Decimal()), p.NewTotal.Currency()
+	}
+	return answer(w, p.Status, body)
 }
 
 // declineWords says why a card was declined and what to do, for the reasons a

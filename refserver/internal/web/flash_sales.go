@@ -15,7 +15,7 @@ import (
 
 func (s *server) flashSaleRoutes() {
 	s.staff("GET /admin/flash-sales", s.flashSales)
-	s.staff("POST /admin/flash-sales", s.createFlashSale)
+	s.staffOnce("POST /admin/flash-sales", s.createFlashSale)
 	s.staff("GET /admin/flash-sales/{id}", s.flashSale)
 	s.staff("POST /admin/flash-sales/{id}", s.changeFlashSale)
 	s.staff("POST /admin/flash-sales/{id}/end", s.endFlashSale)
@@ -51,6 +51,9 @@ type saleForm struct {
 	Problem  string
 	Field    string // the input the problem is about
 }
+
+// Key makes a double click on the form one sale.
+func (saleForm) Key() string { return newKey() }
 
 func (s *server) flashSales(w http.ResponseWriter, r *http.Request) error {
 	start := s.Now().In(s.Zone).Truncate(time.Hour).Add(time.Hour)
@@ -100,7 +103,7 @@ func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		if draft.ProductID, err = productID(r); err == nil {
 			var f orders.FlashSale
-			if f, err = s.Orders.CreateFlashSale(r.Context(), draft, actor(r)); err == nil {
+			if f, err = s.Orders.CreateFlashSale(r.Context(), actor(r), draft); err == nil {
 				return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is planned")
 			}
 		}

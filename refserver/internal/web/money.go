@@ -21,7 +21,7 @@ func (s *server) moneyRoutes() {
 	s.reconciliationRoutes()
 }
 
-// staffOnce is staff for an action that moves money: under one Idempotency-Key, of
+// staffOnce is staff for an action that moves money or creates something: under one Idempotency-Key, of
 // the header or of the form, it is carried out once.
 func (s *server) staffOnce(pattern string, h handler) {
 	s.handle(pattern, maxForm, auth.RequireAdmin(s.deny)(s.keyed(false, s.adapt(h))))

@@ -25,7 +25,10 @@ import (
 var files embed.FS
 
 // note is a message above the content. Tone is good, warn, bad or info.
-type note struct{ Tone, Text string }
+type note struct {
+	Tone, Text string
+	Code       string // stable, for programs; shown to nobody
+}
 
 // link is an entry of the navigation.
 type link struct {

@@ -75,6 +75,7 @@ func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Acc
 type storefrontBody struct {
 	Products []storeProduct
 	Cart     orders.CartView
+	Total    string // of the cart, as the form sends it back
 	CardForm bool
 	Years    []int
 	Method   string // the method chosen before a problem
@@ -84,7 +85,7 @@ type storefrontBody struct {
 // flash sale it is in.
 type storeProduct struct {
 	orders.Product
-	Now  int64 // minor units
+	Now  int64 // minor units, of the next unit sold
 	Low  bool
 	Sale *orders.SaleState // nil: none is on
 	Left int               // units left in the sale, where it has a cap
@@ -94,7 +95,10 @@ type storeProduct struct {
 func (s *server) onSale(p orders.Product, at time.Time) (storeProduct, error) {
 	off, sp := p.DiscountBP, storeProduct{Product: p, Low: p.Stock > 0 && p.Stock <= s.LowStock, Sale: p.SaleAt(at)}
 	if sp.Sale != nil {
-		off, sp.Left = max(off, sp.Sale.PercentBP), max(0, sp.Sale.Cap-sp.Sale.Sold-sp.Sale.Held)
+		sp.Left = max(0, sp.Sale.Cap-sp.Sale.Sold-sp.Sale.Held)
+		if sp.Left > 0 || sp.Sale.Cap == 0 {
+			off = max(off, sp.Sale.PercentBP)
+		}
 	}
 	discount, err := money.BasisPoints(p.Price, off)
 	if err != nil {
@@ -119,7 +123,7 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 	if err != nil {
 		return err
 	}
-	body := storefrontBody{Cart: cart, CardForm: s.Card != nil, Method: method}
+	body := storefrontBody{Cart: cart, Total: money.New(cart.Total, cart.Currency).Decimal(), CardForm: s.Card != nil, Method: method}
 	now := s.Now()
 	for _, p := range products {
 		shown, err := s.onSale(p, now)
@@ -224,14 +228,25 @@ func cartJSON(cart orders.CartView) map[string]any {
 	}
 	items := make([]map[string]any, 0, len(cart.Items))
 	for _, i := range cart.Items {
-		items = append(items, map[string]any{
+		item := map[string]any{
 			"product_id": i.Product.ID, "name": i.Product.Name, "quantity": i.Quantity,
 			"original_price": amount(i.UnitList), "discounted_unit_price": amount(i.UnitDiscounted),
 			"subtotal": amount(i.Subtotal), "shipping_fee": amount(i.Shipping), "import_duty": amount(i.Duty),
 			"available_stock": i.Available,
-		})
+		}
+		if i.AtSale > 0 && i.AtSale < i.Quantity {
+			item["sale_quantity"], item["unit_price_beyond_sale"] = i.AtSale, amount(i.UnitBeyond)
+		}
+		if i.Problem != nil {
+			item["problem"] = i.Problem.Message
+		}
+		items = append(items, item)
 	}
-	return map[string]any{"items": items, "grand_total": amount(cart.Total)}
+	out := map[string]any{"items": items, "grand_total": amount(cart.Total), "currency": cart.Currency}
+	if cart.Problem != nil {
+		out["problem"] = cart.Problem.Message
+	}
+	return out
 }
 
 func productID(r *http.Request) (int64, error) {

@@ -100,7 +100,7 @@ CREATE TABLE rk_order_lines (
 CREATE TABLE rk_payments (
     id            TEXT COLLATE "C" PRIMARY KEY,
     order_id      TEXT COLLATE "C" NOT NULL REFERENCES rk_orders (id),
-    method        TEXT NOT NULL CONSTRAINT rk_payments_method_check CHECK (method IN ('cash', 'card')),
+    method        TEXT NOT NULL CONSTRAINT rk_payments_method_check CHECK (method NOT IN ('', 'store_credit', 'original_method')),
     amount_minor  BIGINT NOT NULL CONSTRAINT rk_payments_amount_check CHECK (amount_minor >= 0),
     status        TEXT NOT NULL CONSTRAINT rk_payments_status_check CHECK (status IN ('pending', 'unknown', 'captured', 'declined', 'cancelled')),
     token         TEXT NOT NULL,
