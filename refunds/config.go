@@ -18,6 +18,10 @@ type Config struct {
 	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
 	Lister payment.RefundLister
+	// ProviderMethods are the methods that money moves by through the provider,
+	// as orders name them. Any other than these, cash and store_credit is refused.
+	// Default: card.
+	ProviderMethods []payment.Method
 	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
 	// default 500 ms.
 	CallTimeout time.Duration
@@ -84,6 +88,9 @@ func (c Config) Validate() error {
 	case c.Parallel < 1:
 		return bad("Parallel", "%d is not 1 or more", c.Parallel)
 	}
+	if err := checkProviderMethods(c.ProviderMethods); err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		name string
 		d    time.Duration
@@ -114,6 +121,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Parallel == 0 {
 		c.Parallel = 8
+	}
+	if len(c.ProviderMethods) == 0 {
+		c.ProviderMethods = []payment.Method{payment.Card}
 	}
 	if c.Lister == nil {
 		c.Lister, _ = c.Gateway.(payment.RefundLister)

@@ -226,11 +226,7 @@ func (t *execution) call(ctx context.Context, name string, f func(context.Contex
 	if name == CallCreate {
 		t.sends++
 	}
-	switch a.Outcome {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeNoEffect, payment.OutcomePending, payment.OutcomeRequiresAction:
-	default:
-		a.Outcome = payment.OutcomeUnknown
-	}
+	a.Outcome = recognized(a.Outcome)
 	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
 		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
 	}

@@ -58,7 +58,8 @@ func EffectOf(before *Refund, after Refund) Effect {
 
 // CheckSave reports what no store may save: a refund that is another one than
 // before (nil for a new one), or whose events don't follow those before. It is
-// a bug of the caller, not a refusal.
+// a bug of the caller, not a refusal. So is a method that is none, an attempt by
+// a provider without key, a state that is none, and an amount without currency.
 func CheckSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
@@ -70,18 +71,42 @@ func CheckSave(before *Refund, after *Refund) error {
 	if n := len(after.changes); after.Version != version+n || before == nil && n == 0 {
 		return fmt.Errorf("refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
 	}
+	return after.check()
+}
+
+// check reports what no refund can be, whoever made it.
+func (r *Refund) check() error {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	a := r.Attempt()
+	switch {
+	case a == nil:
+		return bad("attempts", "refund %s has none", r.ID)
+	case !r.Status.Valid() || a.Status != r.Status:
+		return bad("status", "refund %s is %q and its attempt %q; no state is", r.ID, r.Status, a.Status)
+	case !r.Method.Valid() || a.Method != r.Method:
+		return bad("method", "refund %s is by %s and its attempt by %s; cash, store_credit or a method of the provider",
+			r.ID, quoted(r.Method), quoted(a.Method))
+	case a.Method.Manual() != (a.Key == ""):
+		return bad("key", "attempt %s by %s has the key %q; those of a provider have one, others have none", a.ID, a.Method, a.Key)
+	case r.Quote.Currency == "":
+		return bad("currency", "refund %s has none", r.ID)
+	case r.Amount() < 0 || a.Amount != r.Amount():
+		return bad("amount", "refund %s is of %d minor units and its attempt of %d", r.ID, r.Amount(), a.Amount)
+	}
 	return nil
 }
 
 // effective is what the refund counts for in its payment's balance.
 func (r *Refund) ledgerAmounts() (reserved, refunded int64) {
 	switch {
-	case r.Status.Open():
-		return r.Amount(), 0
+	case !r.Status.CountsAgainstCaptured():
+		return 0, 0
 	case r.Status == StatusSucceeded:
 		return 0, r.Amount()
 	}
-	return 0, 0
+	return r.Amount(), 0
 }
 
 // Apply adds the effect to the balance. More than was captured, or less than

@@ -35,7 +35,7 @@ func bought(t *testing.T, items ...orders.Item) []refunds.QuoteRequestLine {
 	}
 	lines := make([]refunds.QuoteRequestLine, len(priced))
 	for i, l := range priced {
-		lines[i] = refunds.QuoteRequestLine{OrderLineID: fmt.Sprint("line-", i), Bought: l.Quantity, Paid: l.Paid}
+		lines[i] = refunds.QuoteRequestLine{OrderLineID: fmt.Sprint("line-", i), Bought: l.Quantity, Paid: l.Paid, Free: l.Paid == money.Components{}}
 	}
 	return lines
 }
@@ -200,6 +200,8 @@ func TestQuoteRefusals(t *testing.T) {
 		{"over what is left", usd(one), map[string]refunds.Refunded{"a": {Units: 3}}, refunds.CodeInvalid, "line a: 1 units can't be given back; 0 of 3"},
 		{"nothing bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Bought = 0 })), nil, refunds.CodeInvalid, "line a: 0 units were bought"},
 		{"twice", usd([]refunds.QuoteRequestLine{good, good}), nil, refunds.CodeInvalid, "line a: it is named twice"},
+		{"paid not set", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid = money.Components{} })), nil, refunds.CodeInvalid, "line a: what was paid for it is not set"},
+		{"free and paid", usd(change(func(l *refunds.QuoteRequestLine) { l.Free = true })), nil, refunds.CodeInvalid, "line a: it is Free"},
 		{"negative paid", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid.Duty = -1 })), nil, refunds.CodeInvalid, "line a: the duty paid is -1"},
 		{"beyond int64", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid.Price, l.Paid.Duty = math.MaxInt64, 1 })), nil, refunds.CodeInvalid, "line a: the lines sum"},
 		{"fee of no kind", usd(one, refunds.FeeRule{Kind: "tip"}), nil, refunds.CodeInvalid, `fee 1: its kind is "tip"`},
@@ -330,7 +332,7 @@ func FuzzNewQuote(f *testing.F) {
 	f.Fuzz(func(t *testing.T, price, duty, shipping int64, n, units, before int, beforePrice int64, bp int, fixed int64, waived bool) {
 		r := refunds.QuoteRequest{
 			Currency: "USD",
-			Lines:    []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units, Paid: money.Components{Price: price, Duty: duty, Shipping: shipping}}},
+			Lines:    []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units, Paid: money.Components{Price: price, Duty: duty, Shipping: shipping}, Free: price+duty+shipping == 0}},
 			Fees:     []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "a", PercentBP: bp, Fixed: fixed, Waived: waived}},
 		}
 		q, err := refunds.NewQuote(r, map[string]refunds.Refunded{"a": {Units: before, Components: money.Components{Price: max(0, beforePrice)}}})

@@ -41,9 +41,14 @@ func (s Status) Open() bool {
 	return false
 }
 
+// Valid reports whether it is one of the states.
+func (s Status) Valid() bool {
+	return s.Open() || s == StatusSucceeded || s == StatusFailed || s == StatusReversed
+}
+
 // CountsAgainstCaptured reports whether a refund in this state counts against what was
-// captured: every state but failed and reversed.
-func (s Status) CountsAgainstCaptured() bool { return s.Open() || s == StatusSucceeded }
+// captured: every state but failed and reversed, a state nobody knows included.
+func (s Status) CountsAgainstCaptured() bool { return s != StatusFailed && s != StatusReversed }
 
 // Refund is a RefundIntent (what was decided) with its RefundAttempts (the
 // legs: one intent on one payment, under one key). It is a value; functions
@@ -54,7 +59,7 @@ type Refund struct {
 	OrderID         string
 	PaymentID       string
 	Customer        string         // id of the customer the money goes to
-	Method          payment.Method // of the current attempt; card, cash or store_credit
+	Method          payment.Method // of the current attempt: one of the provider such as card, cash or store_credit
 	Request         QuoteRequest   // what Quote was made from, kept for the next attempt
 	Quote           Quote          // of the current attempt
 	Status          Status

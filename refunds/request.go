@@ -33,10 +33,9 @@ import (
 // CodeAmountChanged: nothing was changed. Any other error is trouble below; the same request may be sent
 // again. A provider that said no is no error: the status is failed.
 func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
-	if err := r.validate(); err != nil {
+	if err := r.validate(s.cfg); err != nil {
 		return Refund{}, err
 	}
-	method, methodErr := r.resolve()
 	t := &execution{s: s, token: s.cfg.NewID()}
 	var mine, nothing, held bool // to be carried out here; of no amount and done; held from the start
 	saved, err := s.store.Open(ctx, r.openRequest(), func(b PaymentState, current *Refund) (*Refund, error) {
@@ -55,9 +54,6 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 			t.doubt = !current.Attempt().FirstSentAt.IsZero()
 			s.lease(current, t.token)
 			return current, nil
-		}
-		if methodErr != nil {
-			return nil, methodErr
 		}
 		request := r.Quote
 		if len(request.Lines) == 0 && current != nil {
@@ -82,8 +78,13 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		if err := r.expects(quote.Amount); err != nil {
 			return nil, err
 		}
+		if quote.Amount > 0 {
+			if err := r.checkAllowed(); err != nil {
+				return nil, err
+			}
+		}
 		attempt := AttemptParams{
-			ID: s.cfg.NewID(), Method: method, PaymentProviderID: r.PaymentProviderID, PaidBy: r.By, Request: request, Quote: quote,
+			ID: s.cfg.NewID(), Method: r.method(), PaymentProviderID: r.PaymentProviderID, PaidBy: r.By, Request: request, Quote: quote,
 		}
 		next := current
 		if awaits {

@@ -3,7 +3,6 @@ package refunds
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -48,12 +47,12 @@ type Request struct {
 	ClientReference   string // what it is for, the id of a return
 	OrderID           string
 	PaymentID         string
-	PaymentMethod     payment.Method   // how the order was paid
-	PaymentProviderID string           // the provider's id of a card payment
+	PaymentMethod     payment.Method   // how the order was paid: one of Config.ProviderMethods, cash or store_credit
+	PaymentProviderID string           // the provider's id of the payment, where it has one
 	Captured          int64            // minor units of the whole payment; seeds the balance on first use
 	Currency          money.Currency   // of the payment
 	Customer          string           // id of who gets the money
-	Method            payment.Method   // empty: original_method
+	Method            payment.Method   // as PaymentMethod, or original_method; empty: original_method
 	Allowed           []payment.Method // by the terms; empty: all
 	// Quote says which units come back. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
@@ -80,7 +79,7 @@ func (r Request) openRequest() OpenRequest {
 
 const maxID = 255
 
-func (r Request) validate() error {
+func (r Request) validate(c Config) error {
 	for _, f := range []struct{ name, value string }{
 		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer", r.Customer},
 	} {
@@ -108,45 +107,13 @@ func (r Request) validate() error {
 	if len(r.Quote.Lines) > 0 && r.Quote.Currency != r.Currency {
 		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
 	}
-	switch r.Method {
-	case "", payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod:
-		return nil
-	}
-	return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; card, cash, store_credit or original_method", string(r.Method))}
-}
-
-// resolve turns the wish for a method into one, and refuses what the payment
-// or the terms do not allow.
-func (r Request) resolve() (payment.Method, error) {
-	original := payment.Cash
-	if r.PaymentMethod == payment.Card {
-		original = payment.Card
-	}
-	m := r.Method
-	if m == "" || m == payment.OriginalMethod {
-		m = original
-	}
-	allowed := len(r.Allowed) == 0 || slices.Contains(r.Allowed, m) || m == original && slices.Contains(r.Allowed, payment.OriginalMethod)
-	if !allowed {
-		words := make([]string, len(r.Allowed))
-		for i, a := range r.Allowed {
-			words[i] = string(a)
-		}
-		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("the terms do not allow %s; allowed: %s", m, strings.Join(words, ", "))}
-	}
-	if m == payment.Card && r.PaymentMethod != payment.Card {
-		return "", &Error{Code: CodeMethod, Field: "method", Message: "the order was not paid by card, so no card can be refunded; cash or store_credit"}
-	}
-	if m == payment.Card && r.PaymentProviderID == "" {
-		return "", &Error{Code: CodeMethod, Field: "payment_reference", Message: "the card payment has no reference of the provider, so it can't be refunded there"}
-	}
-	return m, nil
+	return c.checkMethods(r)
 }
 
 // Preview quotes what Refund would pay now, and the balance it is held
 // against, without recording anything.
 func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error) {
-	if err := r.validate(); err != nil {
+	if err := r.validate(s.cfg); err != nil {
 		return Quote{}, Balance{}, err
 	}
 	book, err := s.store.PaymentState(ctx, r.openRequest())

@@ -23,8 +23,8 @@ type Params struct {
 // AttemptParams is what an attempt is made of. All of it is frozen.
 type AttemptParams struct {
 	ID                string         // UUIDv7
-	Method            payment.Method // card, cash or store_credit
-	PaymentProviderID string         // for a card: the provider's id of the payment
+	Method            payment.Method // one of the provider, cash or store_credit
+	PaymentProviderID string         // where the provider pays: its id of the payment
 	PaidBy            event.Actor    // for a manual method: who hands it out
 	Request           QuoteRequest
 	Quote             Quote
@@ -37,10 +37,13 @@ func (d AttemptParams) check() error {
 	switch {
 	case d.ID == "":
 		return bad("attempt", "its id is empty")
-	case d.Method != payment.Card && !d.Method.Manual():
-		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method of an attempt; card, cash or store_credit", string(d.Method))}
-	case d.Method == payment.Card && d.PaymentProviderID == "" && d.Quote.Amount > 0:
-		return bad("payment_reference", "a card refund needs the provider's id of the payment")
+	case !d.Method.Valid():
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"%s is not a method of an attempt; one of the provider such as card, cash or store_credit", quoted(d.Method))}
+	case !d.Method.Manual() && d.PaymentProviderID == "" && d.Quote.Amount > 0:
+		return bad("payment_reference", fmt.Sprintf("a refund by %s needs the provider's id of the payment", d.Method))
+	case d.Quote.Currency == "":
+		return bad("currency", "it is empty; an ISO 4217 code such as USD is needed")
 	case d.Quote.Amount < 0:
 		return bad("amount", fmt.Sprintf("%d minor units can't be refunded; 0 or more", d.Quote.Amount))
 	}
@@ -103,7 +106,7 @@ func (r *Refund) Submit(s event.Stamp) error {
 	if r.OnHold() {
 		return r.refuse("submitted while it is held")
 	}
-	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == payment.Card && r.Amount() > 0})
+	return r.record(s, EventSubmitted, &submitted{Sending: !r.Method.Manual() && r.Amount() > 0})
 }
 
 // AttemptUpdate is how a try to settle a card attempt ended.
@@ -141,6 +144,7 @@ func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 		res.ReviewReason = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
+	res.Result.Outcome = recognized(res.Result.Outcome)
 	sent := r.Attempt().Sent + res.Calls
 	switch res.Result.Outcome {
 	case payment.OutcomeDone:
@@ -219,7 +223,7 @@ func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	case r.OnHold():
 		return r.refuse("paid while it is held")
 	case r.Amount() > 0 && !r.Method.Manual():
-		return &Error{Code: CodeMethod, Field: "method", Message: "a card refund succeeds by the provider's answer alone"}
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("a refund by %s succeeds by the provider's answer alone", r.Method)}
 	case r.Amount() > 0 && reference == "":
 		return &Error{Code: CodeInvalid, Field: "reference", Message: "a refund by hand needs a reference such as MANUAL-CAS-00042"}
 	}

@@ -65,7 +65,7 @@ func (o op) draft(n int) refunds.AttemptParams {
 	methods := []payment.Method{payment.Card, payment.Card, payment.Cash, payment.StoreCredit}
 	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3, Units: 1 + o.flags%3, Paid: money.Components{Price: 1000}}}}
 	if o.flag(5) {
-		q.Lines[0].Paid.Price = 0
+		q.Lines[0].Paid.Price, q.Lines[0].Free = 0, true
 	}
 	quote, err := refunds.NewQuote(q, nil)
 	if err != nil {

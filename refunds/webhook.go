@@ -37,10 +37,10 @@ func (s *Service) HandleWebhook(ctx context.Context, n payment.WebhookEvent, by 
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
 			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.ProviderID, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
 	case i < len(r.Attempts)-1:
-		if effective(n.Outcome) {
-			return r, s.replaced(ctx, r, a, n.ProviderID)
+		if n.Outcome == payment.OutcomeDeclined {
+			return r, nil
 		}
-		return r, nil
+		return r, s.replaced(ctx, r, a, n)
 	}
 	return s.Check(ctx, r.ID, by)
 }
@@ -48,15 +48,20 @@ func (s *Service) HandleWebhook(ctx context.Context, n payment.WebhookEvent, by 
 // replaced looks up an attempt that failed and was replaced, and that a message
 // says was paid. The message may be old news: where the provider has it as
 // failed by now, nothing is wrong.
-func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, reference string) error {
+func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, n payment.WebhookEvent) error {
 	r.Attempts = []Attempt{a}
 	answer := s.find(ctx, r)
 	switch answer.Outcome {
 	case payment.OutcomeDeclined:
 		return nil
-	case payment.OutcomeDone, payment.OutcomePending, payment.OutcomeRequiresAction, payment.OutcomeNoEffect:
+	case payment.OutcomeNoEffect:
+		if !effective(n.Outcome) {
+			return nil // neither the message nor the provider says that it was paid
+		}
+		fallthrough
+	case payment.OutcomeDone, payment.OutcomePending, payment.OutcomeRequiresAction:
 		return &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
-			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", reference, a.Number, r.ID)}
+			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", n.ProviderID, a.Number, r.ID)}
 	}
 	return fmt.Errorf("refunds: check %s: attempt %d could not be looked up, ask again later: %s", r.ID, a.Number, describe(answer))
 }

@@ -160,7 +160,7 @@ func (s *Service) reverse(ctx context.Context, id, reference, code, reason strin
 // offer opens the refund that is owed after one by card was reversed, unless
 // there is one or nothing is left to give. It may be called any number of times.
 func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) error {
-	if reversed.Method != payment.Card || reversed.Amount() == 0 {
+	if reversed.Method.Manual() || reversed.Amount() == 0 {
 		return nil
 	}
 	opened := false

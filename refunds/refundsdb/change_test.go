@@ -167,7 +167,7 @@ func TestRefundsOpenedTogether(t *testing.T) {
 			c := d.opening("r6", "o3", payment.Card)
 			r, err := c.decide(refunds.PaymentState{}, nil)
 			if err == nil {
-				r.Quote.Amount = 99_000
+				r.Quote.Amount, r.Attempt().Amount = 99_000, 99_000
 			}
 			return r, err
 		}

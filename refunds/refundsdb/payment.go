@@ -8,7 +8,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -80,7 +79,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 // Legs implements refunds.Store.
 func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
 	var attempts []attemptRow
-	sel := s.db.Read.NewSelect().Model(&attempts).Where("a.method = ?", string(payment.Card)).Where("a.amount_minor > 0").
+	sel := s.db.Read.NewSelect().Model(&attempts).Where("a.key <> ''").Where("a.amount_minor > 0").
 		Order("a.created_at", "a.id")
 	if len(q.IDs) > 0 {
 		ids := make([]string, 0, len(q.IDs))
@@ -103,7 +102,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 		}
 	}
 	if err := sel.Scan(ctx); err != nil {
-		return nil, fmt.Errorf("refundsdb: card attempts: %w", err)
+		return nil, fmt.Errorf("refundsdb: provider attempts: %w", err)
 	}
 	if len(attempts) == 0 {
 		return nil, nil
@@ -114,11 +113,11 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 	}
 	var rows []refundRow
 	if err := s.db.Read.NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
-		return nil, fmt.Errorf("refundsdb: refunds of card attempts: %w", err)
+		return nil, fmt.Errorf("refundsdb: refunds of provider attempts: %w", err)
 	}
 	all, err := withAttempts(ctx, s.db.Read, rows)
 	if err != nil {
-		return nil, fmt.Errorf("refundsdb: refunds of card attempts: %w", err)
+		return nil, fmt.Errorf("refundsdb: refunds of provider attempts: %w", err)
 	}
 	of := make(map[string]refunds.Refund, len(all))
 	for _, r := range all {

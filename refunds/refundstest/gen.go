@@ -77,7 +77,7 @@ func genComponents() gopter.Gen {
 func genLines() gopter.Gen {
 	line := gopter.CombineGens(gen.IntRange(1, 9), genComponents(), gen.IntRange(0, 100), gen.Bool()).Map(func(v []any) refunds.QuoteRequestLine {
 		n := v[0].(int)
-		return refunds.QuoteRequestLine{Bought: n, Paid: v[1].(money.Components), Units: 1 + v[2].(int)%n, Overridden: v[3].(bool)}
+		return refunds.QuoteRequestLine{Bought: n, Paid: v[1].(money.Components), Units: 1 + v[2].(int)%n, Overridden: v[3].(bool), Free: v[1].(money.Components) == money.Components{}}
 	})
 	return gen.IntRange(1, 4).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), line) }, sliceOfLines).
 		Map(func(lines []refunds.QuoteRequestLine) []refunds.QuoteRequestLine {

@@ -345,7 +345,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 			if len(q.IDs) > 0 {
 				inside = slices.Contains(q.IDs, a.ID)
 			}
-			if inside && a.Method == payment.Card && a.Amount > 0 {
+			if inside && !a.Method.Manual() && a.Amount > 0 {
 				legs = append(legs, refunds.Leg{Refund: r.Clone(), Attempt: a})
 			}
 		}

@@ -33,6 +33,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"one reference on two payments at once is refunded on one", testOpenRaceOfPayments},
 		{"a changed refund is saved whole or not at all", testUpdate},
 		{"a stale or foreign save is refused", testStale},
+		{"a refund by no method, in no state or of no currency is not saved", testRules},
 		{"the balance follows the status", testBalance},
 		{"a failed refund is tried again with another quote", testRetry},
 		{"what was given counts refunds that hold, without the one at hand", testGiven},

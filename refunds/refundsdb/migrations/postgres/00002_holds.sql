@@ -7,7 +7,7 @@ ALTER TABLE refund_balance ADD COLUMN holds JSONB NOT NULL DEFAULT 'null';
 ALTER TABLE refunds ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
 
 -- For the reconciliation with the provider.
-CREATE INDEX refund_attempts_by_time ON refund_attempts (created_at, id) WHERE method = 'card';
+CREATE INDEX refund_attempts_by_time ON refund_attempts (created_at, id) WHERE key <> '';
 
 -- The provider's messages that were dealt with.
 CREATE TABLE refund_provider_events (
