@@ -85,3 +85,23 @@ func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Cal
 	}
 	return ProviderCalls(events, most)
 }
+
+// find looks a refund up by its current attempt, whoever carries it out.
+func (s *Service) find(ctx context.Context, r Refund) payment.Result {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	defer cancel()
+	a := s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest())
+	a.Outcome = recognized(CallFind, a.Outcome)
+	return a
+}
+
+// recognized is the outcome of a call, unknown where a call of that kind can't
+// end so.
+func recognized(call string, o payment.Outcome) payment.Outcome {
+	switch {
+	case effective(o), o == payment.OutcomeDeclined, o == payment.OutcomeNoEffect && call == CallCreate,
+		o == payment.OutcomeAbsent && call == CallFind:
+		return o
+	}
+	return payment.OutcomeUnknown
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -22,26 +21,20 @@ type execution struct {
 	r     Refund // as last saved
 	token string
 
-	// doubt: a call under the key may have had an effect and has no answer.
-	// Sends of others count, so it is set where the attempt was sent before.
-	doubt  bool
-	stored bool // the provider replays a server error under the key
-	looked bool // look up before anything is sent
-	queued bool // it stood in the queue for a person when the try began
-
-	calls []Call
-	sends int // CreateRefund calls not yet recorded
-	tries int // fruitless tries not yet recorded
+	progress
+	shown bool   // it was in the review queue when the run began
+	calls []Call // not yet recorded
+	sends int    // CreateRefund calls not yet recorded
 }
 
-// execute tries for up to wait and records what came of it. The refund as
-// saved is returned also when another worker has taken over meanwhile.
+// execute tries for up to wait and records the result. The refund as saved is
+// returned also when another worker has taken over meanwhile.
 func (t *execution) execute(ctx context.Context, wait time.Duration) (Refund, error) {
 	r, _, err := t.run(ctx, wait)
 	return r, err
 }
 
-// run is execute that also tells the last outcome.
+// run is execute that also returns the last outcome.
 func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, payment.Outcome, error) {
 	if t.r.OnHold() {
 		r, err := t.releaseOnHold(ctx)
@@ -52,9 +45,9 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 		return r, payment.OutcomeDone, err
 	}
 	start := t.s.now()
-	t.queued = t.r.Work.NeedsReview
+	t.shown = t.r.Work.NeedsReview
 	for {
-		res, err := t.step(ctx)
+		res, err := t.try(ctx)
 		if errors.Is(err, errOnHold) {
 			r, err := t.releaseOnHold(ctx)
 			return r, payment.OutcomeDone, err
@@ -63,12 +56,117 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 			r, err := t.lost(ctx, err)
 			return r, payment.OutcomeUnknown, err
 		}
-		again, in := t.again(res)
-		if !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) || t.placedOnHold(ctx) {
+		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || !sleep(ctx, res.retryIn) || t.placedOnHold(ctx) {
 			r, err := t.record(ctx, res)
 			return r, res.Result.Outcome, err
 		}
 	}
+}
+
+// try carries out what is decided until a result is to be recorded. It fails
+// only when the store does.
+func (t *execution) try(ctx context.Context) (AttemptUpdate, error) {
+	if err := t.submit(ctx); err != nil {
+		return AttemptUpdate{}, err
+	}
+	for {
+		next, reason := decide(&t.r, &t.s.cfg, t.s.now(), t.progress)
+		var err error
+		switch next {
+		case actionSend:
+			err = t.send(ctx)
+		case actionLookUp:
+			err = t.lookUp(ctx)
+		default:
+			return t.conclude(next, reason), nil
+		}
+		if err != nil {
+			return AttemptUpdate{}, err
+		}
+	}
+}
+
+// submit begins a try: it commits, before the first call that may have an
+// effect, that the provider is about to be called.
+func (t *execution) submit(ctx context.Context) error {
+	t.sent, t.found = nil, nil
+	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
+		r, err := t.update(ctx, func(r *Refund) error {
+			if r.OnHold() {
+				return errOnHold
+			}
+			return r.Submit(t.s.worker(ctx))
+		})
+		if err != nil {
+			return err
+		}
+		t.r, t.doubt = r, false
+	}
+	t.stored = t.stored || t.r.Attempt().StoredError
+	return nil
+}
+
+// send asks the provider for the refund under the attempt's key.
+func (t *execution) send(ctx context.Context) error {
+	a, err := t.call(ctx, CallCreate, t.s.cfg.Gateway.CreateRefund)
+	if err != nil {
+		return err
+	}
+	t.sent = &a
+	t.stored = t.stored || storedError(&a)
+	t.doubt = t.doubt || a.Outcome == payment.OutcomeUnknown && !storedError(&a)
+	return nil
+}
+
+// lookUp looks the refund up. Absent, it may be sent next, so it is read again
+// whether it was put on hold meanwhile.
+func (t *execution) lookUp(ctx context.Context) error {
+	a, err := t.call(ctx, CallFind, t.s.cfg.Gateway.FindRefund)
+	if err != nil {
+		return err
+	}
+	t.found = &a
+	if a.Outcome != payment.OutcomeAbsent || t.sent != nil || t.r.HoldRef != "" {
+		return nil
+	}
+	now, err := t.s.store.Refund(ctx, t.r.ID)
+	if err == nil {
+		t.r.HoldRef = now.HoldRef
+	}
+	return err
+}
+
+// conclude is the result of the try, to be recorded.
+func (t *execution) conclude(end action, reason string) AttemptUpdate {
+	now, c := t.s.now(), &t.s.cfg
+	res := AttemptUpdate{
+		Result: t.standing(), Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored, ProviderCalls: t.calls,
+		NextAt: nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
+	}
+	if res.Result.Outcome == payment.OutcomeAbsent {
+		res.Result.Outcome, res.Result.Message = payment.OutcomeUnknown, "looked up and not there"
+		if end == actionFail {
+			res.Result.Outcome, res.Result.Code, res.Result.Message = payment.OutcomeDeclined, FailureAbsent, reason
+		}
+	}
+	if end == actionReview {
+		res.ReviewReason, res.forHold = reason, t.r.heldBack(c, now, t.progress)
+	}
+	t.tries++
+	return res
+}
+
+// again reports whether another try in this run makes sense.
+func (t *execution) again(res AttemptUpdate) bool {
+	switch {
+	case res.ReviewReason != "", t.stored:
+		return false
+	case res.Result.Outcome == payment.OutcomeNoEffect && res.Result.HTTP == 0:
+		return false // not even sent: the breaker is open
+	case res.Result.Outcome == payment.OutcomeUnknown, res.Result.Outcome == payment.OutcomeNoEffect:
+		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown
+	}
+	return false
 }
 
 // errOnHold says that the refund was held before anything of it was sent.
@@ -94,108 +192,6 @@ func (t *execution) releaseOnHold(ctx context.Context) (Refund, error) {
 func (t *execution) placedOnHold(ctx context.Context) bool {
 	r, err := t.s.store.Refund(ctx, t.r.ID)
 	return err == nil && r.HoldRef != "" && t.r.HoldRef == ""
-}
-
-// again tells whether another try in this run makes sense, and when.
-func (t *execution) again(res AttemptUpdate) (bool, time.Duration) {
-	switch {
-	case res.ReviewReason != "", t.stored:
-		return false, 0
-	case res.Result.Outcome == payment.OutcomeNoEffect && res.Result.HTTP == 0:
-		return false, 0 // not even sent: the breaker is open
-	case res.Result.Outcome == payment.OutcomeUnknown, res.Result.Outcome == payment.OutcomeNoEffect:
-		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.backoff(t.fruitless())
-	}
-	return false, 0
-}
-
-// step makes one try: a send under the attempt's key where that is safe and
-// tells most, else a look-up. It fails only when the store does.
-//
-// A send is safe when it can't pay twice: no call before may have had an
-// effect, or the key is young and nothing was ever answered under it. After
-// LookupFirst it is preceded by a look-up that found nothing, so that even a
-// provider that forgets keys too early is not asked twice. While the refund is
-// onHold it is looked up and not sent.
-func (t *execution) step(ctx context.Context) (AttemptUpdate, error) {
-	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
-		// Commit that the provider is about to be called.
-		r, err := t.update(ctx, func(r *Refund) error {
-			if r.OnHold() {
-				return errOnHold
-			}
-			return r.Submit(t.s.worker(ctx))
-		})
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		t.r, t.doubt = r, false
-	}
-	a := t.r.Attempt()
-	t.stored = t.stored || a.StoredError
-	age := t.s.now().Sub(a.FirstSentAt)
-
-	held := t.r.HoldRef != ""
-	if t.looked || t.following() || t.stored || held || t.doubt && age >= t.s.cfg.LookupFirst {
-		found, err := t.find(ctx)
-		switch {
-		case err != nil:
-			return AttemptUpdate{}, err
-		case found.Outcome != payment.OutcomeNoEffect:
-			return t.found(found, age), nil
-		}
-		if !held {
-			// It may have been held while it was looked up.
-			now, err := t.s.store.Refund(ctx, t.r.ID)
-			if err != nil {
-				return AttemptUpdate{}, err
-			}
-			t.r.HoldRef, held = now.HoldRef, now.HoldRef != ""
-		}
-		if t.following() || a.ProviderID != "" || t.stored || held || age >= t.s.cfg.KeyMaxAge {
-			return t.absent(found, age), nil
-		}
-	}
-
-	answer, err := t.call(ctx, CallCreate, t.s.cfg.Gateway.CreateRefund)
-	if err != nil {
-		return AttemptUpdate{}, err
-	}
-	switch {
-	case answer.Outcome == payment.OutcomeUnknown && answer.Replayed && answer.HTTP >= http.StatusInternalServerError:
-		t.stored = true
-		found, err := t.find(ctx)
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		if found.Outcome != payment.OutcomeNoEffect && found.Outcome != payment.OutcomeUnknown {
-			return t.found(found, age), nil
-		}
-		return t.result(answer, ""), nil
-	case answer.Outcome == payment.OutcomeDeclined && t.doubt:
-		// Refused now; an earlier call without an answer may have paid.
-		found, err := t.find(ctx)
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		if found.Outcome == payment.OutcomeNoEffect {
-			return t.result(answer, ""), nil
-		}
-		return t.found(found, age), nil
-	case answer.Replayed && effective(answer.Outcome) && (answer.Amount == 0 || answer.Amount == t.r.Amount()):
-		// What was true when the key was first answered; the provider may have
-		// taken it back since, and its message of that may have come and gone.
-		found, err := t.find(ctx)
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		if found.Outcome != payment.OutcomeNoEffect && found.Outcome != payment.OutcomeUnknown {
-			return t.found(found, age), nil
-		}
-	case answer.Outcome == payment.OutcomeUnknown:
-		t.doubt = true
-	}
-	return t.result(answer, ""), nil
 }
 
 // call makes one provider call within CallTimeout, under a lease that lasts
@@ -226,18 +222,13 @@ func (t *execution) call(ctx context.Context, name string, f func(context.Contex
 	if name == CallCreate {
 		t.sends++
 	}
-	a.Outcome = recognized(a.Outcome)
+	a.Outcome = recognized(name, a.Outcome)
 	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
 		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
 	}
 	t.calls = append(t.calls, newCall(name, t.s.now(), a))
 	t.calls = t.calls[max(0, len(t.calls)-maxCalls):]
 	return a, nil
-}
-
-// find looks the refund up.
-func (t *execution) find(ctx context.Context) (payment.Result, error) {
-	return t.call(ctx, CallFind, t.s.cfg.Gateway.FindRefund)
 }
 
 // executeManual carries out a refund that takes no provider.
@@ -282,7 +273,7 @@ func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, erro
 		t.s.cfg.Observer.Completed(r)
 	case r.Status == StatusFailed:
 		t.s.cfg.Observer.Failed(r)
-	case r.Work.NeedsReview && !t.queued:
+	case r.Work.NeedsReview && !t.shown:
 		t.s.cfg.Observer.ReviewRequired(r)
 	}
 	return r, nil

@@ -145,7 +145,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
 			s.equal("is for a person", r.Work.NeedsReview, true)
-			s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_1")
+			s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is on hold for dp_1")
 			s.equal("queued", s.seen.queued, 1)
 			s.equal("sends while held", s.sends(), sends)
 			s.check()
@@ -410,7 +410,7 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 			{1, "create", payment.OutcomeUnknown, 500, "api_error"},
 			{1, "create", payment.OutcomeNoEffect, 429, "rate_limit"},
 			{1, "create", payment.OutcomeDeclined, 400, "charge_disputed"},
-			{1, "find", payment.OutcomeNoEffect, 200, ""},
+			{1, "find", payment.OutcomeAbsent, 200, ""},
 			{2, "create", payment.OutcomeDone, 200, ""},
 		})
 		last, err := s.ProviderCalls(s.Context(), r.ID, 1)

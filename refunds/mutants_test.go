@@ -138,7 +138,7 @@ var (
 	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
 		a := g.FindRefund(ctx, r)
 		if a.Outcome == payment.OutcomeUnknown {
-			a.Outcome = payment.OutcomeNoEffect
+			a.Outcome = payment.OutcomeAbsent
 		}
 		return a
 	}}
@@ -182,7 +182,7 @@ func resendForEver() design {
 			known := answered[r.Key]
 			mu.Unlock()
 			if !known {
-				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 			}
 			return g.FindRefund(ctx, r)
 		},

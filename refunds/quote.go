@@ -71,8 +71,8 @@ type QuoteRequestLine struct {
 	Paid        money.Components `json:"paid"`   // what the whole line was paid
 	// Free states that nothing was paid for the line, so that a Paid nobody filled
 	// in is not read as nothing.
-	Free bool `json:"free,omitempty"`
-	Units       int              `json:"units"`  // units to give back now
+	Free  bool `json:"free,omitempty"`
+	Units int  `json:"units"` // units to give back now
 	// Overridden: the line is given back by override only; the terms alone
 	// would pay nothing for it.
 	Overridden bool `json:"overridden,omitempty"`

@@ -264,7 +264,7 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.P
 		switch a.Outcome {
 		case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeRequiresAction:
 			l = payment.ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
-		case payment.OutcomeNoEffect:
+		case payment.OutcomeAbsent:
 			if leg.Attempt.Status == StatusFailed {
 				return nil // it failed, and it is not there
 			}

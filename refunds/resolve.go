@@ -73,26 +73,3 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 	}
 	return there.ProviderID, nil
 }
-
-// find looks a refund up by its current attempt, whoever carries it out.
-func (s *Service) find(ctx context.Context, r Refund) payment.Result {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	defer cancel()
-	a := s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest())
-	a.Outcome = recognized(a.Outcome)
-	return a
-}
-
-// recognized is the outcome, unknown where it is none of those that there are.
-func recognized(o payment.Outcome) payment.Outcome {
-	switch o {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeNoEffect, payment.OutcomePending, payment.OutcomeRequiresAction:
-		return o
-	}
-	return payment.OutcomeUnknown
-}
-
-// effective reports whether the provider has the refund, and has paid it or may.
-func effective(o payment.Outcome) bool {
-	return o == payment.OutcomeDone || o == payment.OutcomePending || o == payment.OutcomeRequiresAction
-}

@@ -128,7 +128,8 @@ type AttemptUpdate struct {
 	// the evidence for a person.
 	ProviderCalls []Call
 
-	forHold bool // NeedsReview is for the hold, and goes with it
+	forHold bool          // ReviewReason is for the hold, and goes with it
+	retryIn time.Duration // after which another try of the same run may begin
 }
 
 // RecordResult records how a try ended and releases the lease. Done succeeds and
@@ -144,7 +145,7 @@ func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 		res.ReviewReason = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
-	res.Result.Outcome = recognized(res.Result.Outcome)
+	res.Result.Outcome = recognized(CallCreate, res.Result.Outcome)
 	sent := r.Attempt().Sent + res.Calls
 	switch res.Result.Outcome {
 	case payment.OutcomeDone:

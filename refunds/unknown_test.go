@@ -69,7 +69,7 @@ func TestAListThatLagsIsWaitedFor(t *testing.T) {
 		g := &refundstest.Gateway{}
 		lagging := scripted{Gateway: g, find: func(r payment.RefundRequest) payment.Result {
 			if time.Since(start) < 40*time.Minute {
-				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 			}
 			return g.FindRefund(context.Background(), r)
 		}}
@@ -100,7 +100,7 @@ func TestAPendingRefundThatVanishesGoesToAPerson(t *testing.T) {
 				return payment.Result{Outcome: payment.OutcomePending, ProviderID: "re_gone", HTTP: 200}
 			},
 			find: func(payment.RefundRequest) payment.Result {
-				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 			},
 		}
 	})

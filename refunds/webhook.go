@@ -45,6 +45,75 @@ func (s *Service) HandleWebhook(ctx context.Context, n payment.WebhookEvent, by 
 	return s.Check(ctx, r.ID, by)
 }
 
+// Check looks the refund up at the provider now, whatever a message said, and
+// records what is there: the way to handle a webhook, because states that
+// arrive late or twice or in the wrong order then do no harm. An open refund
+// that another process is carrying out is only brought forward. A succeeded one
+// that the provider has since failed becomes reversed. A failed one that the
+// provider paid is CodeContradiction: nothing is changed, and a person has to
+// look. A refund that could not be looked up, and no person sees, is an error; a
+// webhook is then refused, so that it comes again. by is recorded with a reversal.
+func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund, error) {
+	r, err := s.store.Refund(ctx, id)
+	switch {
+	case err != nil:
+		return Refund{}, err
+	case r.Method.Manual() || r.Amount() == 0 || r.Status == StatusCreated:
+		return r, nil
+	case r.Status == StatusReversed:
+		return r, s.offer(ctx, r, by) // in case a crash came between the two
+	case r.Status.Open():
+		return s.checkOpen(ctx, id)
+	}
+	return s.checkEnded(ctx, r, by)
+}
+
+// checkOpen looks an open refund up under a lease, and records what is there.
+func (s *Service) checkOpen(ctx context.Context, id string) (Refund, error) {
+	t := &execution{s: s, token: s.cfg.NewID(), progress: progress{confirm: true}}
+	mine := false
+	var err error
+	t.r, err = s.store.Update(ctx, id, func(r *Refund) error {
+		t.doubt = !r.Attempt().FirstSentAt.IsZero()
+		mine = r.Status.Open() && t.doubt && !r.Leased(s.now())
+		if mine {
+			s.lease(r, t.token)
+		} else {
+			r.Expedite(s.now())
+		}
+		return nil
+	})
+	if err != nil || !mine {
+		return t.r, err
+	}
+	r, err := t.execute(ctx, 0)
+	if n := len(t.calls); err == nil && r.Status.Open() && n > 0 && t.calls[n-1].Outcome == payment.OutcomeUnknown && !r.Work.NeedsReview {
+		err = fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, r.Work.LastError)
+	}
+	return r, err
+}
+
+// checkEnded compares a refund that succeeded or failed with what the provider
+// has.
+func (s *Service) checkEnded(ctx context.Context, r Refund, by event.Actor) (Refund, error) {
+	answer := s.find(ctx, r)
+	switch {
+	case r.Status == StatusSucceeded && answer.Outcome == payment.OutcomeDeclined:
+		// Found by the attempt's id: its reference is the right one, whatever the
+		// review that resolved it knew.
+		return s.reverse(ctx, r.ID, answer.ProviderID, answer.Code, describe(answer), by, func(*Attempt) error { return nil })
+	case r.Status == StatusFailed && effective(answer.Outcome):
+		return r, &Error{Code: CodeContradiction, Field: "refund", Message: fmt.Sprintf(
+			"refund %s failed here, and the provider has it as %s %s", r.ID, answer.ProviderID, answer.Status)}
+	case answer.Outcome == payment.OutcomeDone && wrongAmount(&r, answer):
+		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
+			"refund %s is of %d minor units, and the provider says %d", r.ID, r.Amount(), answer.Amount)}
+	case answer.Outcome == payment.OutcomeUnknown:
+		return r, fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", r.ID, describe(answer))
+	}
+	return r, nil
+}
+
 // replaced looks up an attempt that failed and was replaced, and that a message
 // says was paid. The message may be old news: where the provider has it as
 // failed by now, nothing is wrong.
@@ -54,7 +123,7 @@ func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, n payment.W
 	switch answer.Outcome {
 	case payment.OutcomeDeclined:
 		return nil
-	case payment.OutcomeNoEffect:
+	case payment.OutcomeAbsent:
 		if !effective(n.Outcome) {
 			return nil // neither the message nor the provider says that it was paid
 		}

@@ -14,6 +14,9 @@ const (
 	// OutcomeNoEffect: nothing happened (rate limited, lock timeout, not even
 	// sent because the breaker is open): try later with the same key.
 	OutcomeNoEffect Outcome = "nothing_happened"
+	// OutcomeAbsent: a look-up read everything, and the object is not there. No
+	// other call ends so.
+	OutcomeAbsent Outcome = "absent"
 	// OutcomePending: the provider has it and decides later.
 	OutcomePending Outcome = "pending"
 	// OutcomeRequiresAction: the provider waits for a person.

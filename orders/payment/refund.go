@@ -28,8 +28,8 @@ type RefundGateway interface {
 	CreateRefund(ctx context.Context, r RefundRequest) Result
 	// FindRefund looks for the refund with the attempt's id in its metadata,
 	// over all pages of the payment's refunds. When it is there the outcome is
-	// that of its state. OutcomeNoEffect means that every page was read and it
-	// is absent; OutcomeUnknown that the look-up itself failed.
+	// that of its state. OutcomeAbsent means that every page was read and it is
+	// not there; OutcomeUnknown that the look-up itself failed.
 	FindRefund(ctx context.Context, r RefundRequest) Result
 }
 

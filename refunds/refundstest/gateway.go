@@ -273,7 +273,7 @@ func (g *Gateway) find(r payment.RefundRequest) (a payment.Result, hang bool) {
 		a.Outcome = payment.OutcomeUnknown // a look-up that failed tells nothing
 		return a, hang
 	}
-	found := payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+	found := payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 	for i, p := range g.ledger {
 		if p.Request.PaymentProviderID != r.PaymentProviderID || p.Request.AttemptID != r.AttemptID {
 			continue

@@ -310,8 +310,8 @@ func TestFindRefundReadsAllPages(t *testing.T) {
 		{"pending", listing(stored("re_1", "a1", "pending")), payment.OutcomePending, "re_1"},
 		{"failed", listing(stored("re_1", "a1", "failed")), payment.OutcomeDeclined, "re_1"},
 		{"one that holds money before one that failed", listing(stored("re_2", "a1", "failed"), stored("re_1", "a1", "succeeded")), payment.OutcomeDone, "re_1"},
-		{"absent", listing(stored("re_1", "other", "succeeded")), payment.OutcomeNoEffect, ""},
-		{"none at all", listing(), payment.OutcomeNoEffect, ""},
+		{"absent", listing(stored("re_1", "other", "succeeded")), payment.OutcomeAbsent, ""},
+		{"none at all", listing(), payment.OutcomeAbsent, ""},
 		{"the listing fails", says(500, stripeError("api_error", "")), payment.OutcomeUnknown, ""},
 		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")), payment.OutcomeUnknown, ""},
 	}

@@ -40,7 +40,7 @@ func (g *Gateway) FindRefund(ctx context.Context, r payment.RefundRequest) payme
 	defer cancel()
 	params := &stripe.RefundListParams{PaymentIntent: stripe.String(r.PaymentProviderID)}
 	params.Limit = stripe.Int64(pageSize)
-	found := payment.Result{Outcome: payment.OutcomeNoEffect}
+	found := payment.Result{Outcome: payment.OutcomeAbsent}
 	for refund, err := range g.client.V1Refunds.List(ctx, params).All(ctx) {
 		if err != nil {
 			return lookupFailed(classify(err, s, payment.Result{}, nil))

@@ -49,7 +49,7 @@ func (g *guardedGateway) call(ctx context.Context, refused payment.Outcome, look
 // tells nothing, nor does a call that our own caller gave up.
 func judge(ctx context.Context, a payment.Result, lookUp bool) resilience.Outcome {
 	switch a.Outcome {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeRequiresAction:
+	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeAbsent, payment.OutcomePending, payment.OutcomeRequiresAction:
 		return resilience.Success
 	case payment.OutcomeNoEffect:
 		if lookUp {
