@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -88,10 +89,18 @@ func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Cal
 
 // find looks a refund up by its current attempt, whoever carries it out.
 func (s *Service) find(ctx context.Context, r Refund) payment.Result {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.LookupTimeout)
 	defer cancel()
-	a := s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest())
-	a.Outcome = recognized(CallFind, a.Outcome)
+	return checked(CallFind, s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest()))
+}
+
+// checked is the result of a call with what can't be believed or stored taken
+// out.
+func checked(call string, a payment.Result) payment.Result {
+	a.Outcome = recognized(call, a.Outcome)
+	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
+	}
 	return a
 }
 

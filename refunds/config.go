@@ -22,11 +22,16 @@ type Config struct {
 	// as orders name them. Any other than these, cash and store_credit is refused.
 	// Default: card.
 	ProviderMethods []payment.Method
-	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
-	// default 500 ms.
+	// CallTimeout ends one call of the provider while Refund waits for it. More
+	// than 0, at most 80 s; default 10 s.
 	CallTimeout time.Duration
-	// Lease is how long a refund belongs to whoever carries it out, renewed
-	// before each call. At least twice CallTimeout, at most 10 s; default 10 s.
+	// LookupTimeout ends every other call of the provider: look-ups, and sends by
+	// the worker. At least CallTimeout, at most 80 s; default 10 s, or CallTimeout
+	// where that is longer.
+	LookupTimeout time.Duration
+	// Lease is how long a refund belongs to whoever executes it. It is renewed
+	// before and during calls, so a call may last longer. At least 100 ms, at most
+	// 10 s; default 10 s.
 	Lease time.Duration
 	// Wait is how long Refund goes on trying before it answers with an open
 	// state and leaves the rest to the worker. Default 2 s.
@@ -66,7 +71,13 @@ type Config struct {
 	Jitter func(d time.Duration) time.Duration
 }
 
-const maxLease = 10 * time.Second
+// Limits and defaults of the times of a call.
+const (
+	minLease       = 100 * time.Millisecond
+	maxLease       = 10 * time.Second
+	maxCallTimeout = 80 * time.Second
+	callTimeout    = 10 * time.Second
+)
 
 // Validate reports the first field that is wrong, after defaults.
 func (c Config) Validate() error {
@@ -79,10 +90,12 @@ func (c Config) Validate() error {
 		return bad("Store", "it is nil; refundsdb and refundstest have one")
 	case c.Gateway == nil:
 		return bad("Gateway", "it is nil; card refunds need one")
-	case c.CallTimeout <= 0 || c.CallTimeout > maxLease/2:
-		return bad("CallTimeout", "%s is out of range; more than 0, at most %s", c.CallTimeout, maxLease/2)
-	case c.Lease < 2*c.CallTimeout || c.Lease > maxLease:
-		return bad("Lease", "%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease)
+	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
+		return bad("CallTimeout", "%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout)
+	case c.LookupTimeout < c.CallTimeout || c.LookupTimeout > maxCallTimeout:
+		return bad("LookupTimeout", "%s is out of range; %s (CallTimeout) to %s", c.LookupTimeout, c.CallTimeout, maxCallTimeout)
+	case c.Lease < minLease || c.Lease > maxLease:
+		return bad("Lease", "%s is out of range; %s to %s", c.Lease, minLease, maxLease)
 	case c.LookupMax < c.LookupFirst:
 		return bad("LookupMax", "%s is less than LookupFirst, %s", c.LookupMax, c.LookupFirst)
 	case c.Parallel < 1:
@@ -110,7 +123,7 @@ func (c Config) withDefaults() Config {
 		d   *time.Duration
 		def time.Duration
 	}{
-		{&c.CallTimeout, 500 * time.Millisecond}, {&c.Lease, maxLease}, {&c.Wait, 2 * time.Second},
+		{&c.CallTimeout, callTimeout}, {&c.LookupTimeout, max(c.CallTimeout, callTimeout)}, {&c.Lease, maxLease}, {&c.Wait, 2 * time.Second},
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
 		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},

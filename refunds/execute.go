@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
@@ -20,6 +19,8 @@ type execution struct {
 	s     *Service
 	r     Refund // as last saved
 	token string
+	// inRequest: somebody waits for the answer, so calls end after CallTimeout.
+	inRequest bool
 
 	progress
 	shown bool   // it was in the review queue when the run began
@@ -194,20 +195,19 @@ func (t *execution) placedOnHold(ctx context.Context) bool {
 	return err == nil && r.HoldRef != "" && t.r.HoldRef == ""
 }
 
-// call makes one provider call within CallTimeout, under a lease that lasts
-// longer. A caller that goes away does not cut it: that would only add doubt.
-// An outcome nobody knows is OutcomeUnknown.
-func (t *execution) call(ctx context.Context, name string, f func(context.Context, payment.RefundRequest) payment.Result) (payment.Result, error) {
-	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.CallTimeout+t.s.cfg.Lease/4 {
-		r, err := t.update(ctx, func(r *Refund) error {
-			r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
-			return nil
-		})
+// call makes one provider call within the timeout, under a lease that is
+// renewed while it lasts. A caller that goes away does not cut it: that would
+// only add doubt.
+func (t *execution) call(
+	ctx context.Context, name string, f func(context.Context, payment.RefundRequest) payment.Result,
+) (payment.Result, error) {
+	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.Lease/2 {
+		r, err := t.renew(ctx)
 		if err != nil {
 			return payment.Result{}, err
 		}
 		if name == CallCreate && r.HoldRef != "" && t.r.HoldRef == "" {
-			return payment.Result{Outcome: payment.OutcomeNoEffect, Message: "it was held before it was sent"}, nil
+			return payment.Result{Outcome: payment.OutcomeNoEffect, Message: "it was put on hold before it was sent"}, nil
 		}
 		// What others asked for meanwhile is seen when the answer is saved.
 		r.HoldRef, r.Work.NextAt = t.r.HoldRef, t.r.Work.NextAt
@@ -216,19 +216,62 @@ func (t *execution) call(ctx context.Context, name string, f func(context.Contex
 	if !t.r.Leased(t.s.now()) {
 		return payment.Result{}, t.r.CheckLease("") // stopped for longer than the lease since it was saved
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.s.cfg.CallTimeout)
-	defer cancel()
+	timeout := t.s.cfg.LookupTimeout
+	if t.inRequest {
+		timeout = t.s.cfg.CallTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	stop := t.keepLease(ctx, cancel)
 	a := f(ctx, t.r.ProviderRequest())
+	cancel()
+	stop()
 	if name == CallCreate {
 		t.sends++
 	}
-	a.Outcome = recognized(name, a.Outcome)
-	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
-		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
-	}
+	a = checked(name, a)
 	t.calls = append(t.calls, newCall(name, t.s.now(), a))
 	t.calls = t.calls[max(0, len(t.calls)-maxCalls):]
 	return a, nil
+}
+
+// renew extends the lease from now.
+func (t *execution) renew(ctx context.Context) (Refund, error) {
+	return t.update(ctx, func(r *Refund) error {
+		r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
+		return nil
+	})
+}
+
+// keepLease renews the lease until ctx ends, four times in its length. Where
+// another worker has taken over, it cancels the call: its answer can't be saved.
+// stop waits until the last renewal is done.
+func (t *execution) keepLease(ctx context.Context, cancel context.CancelFunc) (stop func()) {
+	done := make(chan time.Time, 1)
+	go func() {
+		var until time.Time
+		defer func() { done <- until }()
+		tick := time.NewTicker(t.s.cfg.Lease / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			switch r, err := t.renew(ctx); {
+			case CodeOf(err) == CodeLeaseLost:
+				cancel()
+				return
+			case err == nil:
+				until = r.Work.LeaseUntil
+			}
+		}
+	}()
+	return func() {
+		if until := <-done; !until.IsZero() {
+			t.r.Work.LeaseUntil = until
+		}
+	}
 }
 
 // executeManual carries out a refund that takes no provider.

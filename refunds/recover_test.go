@@ -64,7 +64,7 @@ func TestEveryFaultOfTheFirstCallEndsInTheTruth(t *testing.T) {
 				}
 				s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
 				s.check()
-			})
+			}, patientFor(500*time.Millisecond))
 		})
 	}
 }

@@ -107,7 +107,7 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 	if err := r.validate(s.cfg); err != nil {
 		return Refund{}, err
 	}
-	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s, token: s.cfg.NewID()}}
+	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s, token: s.cfg.NewID(), inRequest: true}}
 	saved, err := s.store.Open(ctx, r.openRequest(), o.decide)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)

@@ -100,16 +100,17 @@ func TestConfigIsValidated(t *testing.T) {
 		return refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}}
 	}
 	for field, spoil := range map[string]func(*refunds.Config){
-		"Store":        func(c *refunds.Config) { c.Store = nil },
-		"Gateway":      func(c *refunds.Config) { c.Gateway = nil },
-		"CallTimeout":  func(c *refunds.Config) { c.CallTimeout = 6 * time.Second },
-		"Lease":        func(c *refunds.Config) { c.Lease = 11 * time.Second },
-		"Wait":         func(c *refunds.Config) { c.Wait = -1 },
-		"FirstRetry":   func(c *refunds.Config) { c.FirstRetry = -1 },
-		"LookupMax":    func(c *refunds.Config) { c.LookupMax = time.Millisecond },
-		"AbsenceGrace": func(c *refunds.Config) { c.AbsenceGrace = -1 },
-		"KeyMaxAge":    func(c *refunds.Config) { c.KeyMaxAge = -1 },
-		"Parallel":     func(c *refunds.Config) { c.Parallel = -1 },
+		"Store":         func(c *refunds.Config) { c.Store = nil },
+		"Gateway":       func(c *refunds.Config) { c.Gateway = nil },
+		"CallTimeout":   func(c *refunds.Config) { c.CallTimeout = 81 * time.Second },
+		"LookupTimeout": func(c *refunds.Config) { c.CallTimeout, c.LookupTimeout = 2*time.Second, time.Second },
+		"Lease":         func(c *refunds.Config) { c.Lease = 11 * time.Second },
+		"Wait":          func(c *refunds.Config) { c.Wait = -1 },
+		"FirstRetry":    func(c *refunds.Config) { c.FirstRetry = -1 },
+		"LookupMax":     func(c *refunds.Config) { c.LookupMax = time.Millisecond },
+		"AbsenceGrace":  func(c *refunds.Config) { c.AbsenceGrace = -1 },
+		"KeyMaxAge":     func(c *refunds.Config) { c.KeyMaxAge = -1 },
+		"Parallel":      func(c *refunds.Config) { c.Parallel = -1 },
 	} {
 		c := good()
 		spoil(&c)

@@ -149,7 +149,7 @@ func TestWhoeverComesSecondWaitsForNobodyAndCallsNobody(t *testing.T) {
 		s.equal("claimed by the worker", s.pursue(), 0)
 		s.is(<-first, refunds.StatusSucceeded)
 		s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
-	})
+	}, patientFor(500*time.Millisecond))
 }
 
 func TestStepsThatWereReversedLeaveNoNegativeOnes(t *testing.T) {
