@@ -1,5 +1,7 @@
 package payment
 
+import "github.com/returnkit/returnkit/orders/money"
+
 // Outcome is what is known of a provider call once it has ended. There are
 // no others: whatever is not recognized is OutcomeUnknown.
 type Outcome string
@@ -35,11 +37,12 @@ func (o Outcome) Effective() bool {
 // Result is how a provider call ended.
 type Result struct {
 	Outcome    Outcome
-	ProviderID string // the provider's id of the object, when told
-	Code       string // the provider's code (decline code, error code), when told
-	Message    string // for logs and staff, never for a page of a customer
-	Amount     int64  // minor units the provider says moved, 0 when it did not say
-	Status     string // the provider's own word for the object's state, when told
-	Replayed   bool   // the answer was stored under the key and given again
-	HTTP       int    // HTTP status, 0 when there was no answer
+	ProviderID string         // the provider's id of the object, when told
+	Code       string         // the provider's code (decline code, error code), when told
+	Message    string         // for logs and staff, never for a page of a customer
+	Amount     int64          // minor units the provider says moved, 0 when it did not say
+	Currency   money.Currency // of Amount, empty when it did not say
+	Status     string         // the provider's own word for the object's state, when told
+	Replayed   bool           // the answer was stored under the key and given again
+	HTTP       int            // HTTP status, 0 when there was no answer
 }

@@ -50,7 +50,7 @@ var (
 
 func TestEveryAnswerToARefundHasOneOutcome(t *testing.T) {
 	object := func(status string) string {
-		return fmt.Sprintf(`{"id":"re_1","object":"refund","amount":500,"status":%q}`, status)
+		return fmt.Sprintf(`{"id":"re_1","object":"refund","amount":500,"currency":"usd","status":%q}`, status)
 	}
 	cases := []struct {
 		name   string
@@ -227,7 +227,7 @@ func TestRequestsCarryTheKeyAndOurIds(t *testing.T) {
 
 func TestPaymentStates(t *testing.T) {
 	intent := func(status string) string {
-		return fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","status":%q,"amount_received":1999}`, status)
+		return fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","status":%q,"amount_received":1999,"currency":"usd"}`, status)
 	}
 	unexpected := func(status string) string {
 		return fmt.Sprintf(`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`, intent(status))
@@ -296,7 +296,7 @@ func listing(refunds ...string) http.HandlerFunc {
 }
 
 func stored(id, attempt, status string) string {
-	return fmt.Sprintf(`{"id":%q,"amount":500,"status":%q,"metadata":{"attempt_id":%q}}`, id, status, attempt)
+	return fmt.Sprintf(`{"id":%q,"amount":500,"currency":"usd","status":%q,"metadata":{"attempt_id":%q}}`, id, status, attempt)
 }
 
 func TestFindRefundReadsAllPages(t *testing.T) {
