@@ -31,6 +31,9 @@ type Call struct {
 const (
 	CallCreate = "create" // asked for the refund
 	CallFind   = "find"   // looked it up
+	// CallMessage is no call of ours: the provider's message, where there are no
+	// look-ups.
+	CallMessage = "message"
 )
 
 // maxCalls bounds what one event keeps of a run with many calls, and a message
@@ -89,9 +92,12 @@ func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Cal
 
 // find looks a refund up by its current attempt, whoever carries it out.
 func (s *Service) find(ctx context.Context, r Refund) payment.Result {
+	if !s.cfg.findable(r.Attempt()) {
+		return payment.Result{Outcome: payment.OutcomeUnknown, Message: "the provider can't be asked about refunds"}
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.LookupTimeout)
 	defer cancel()
-	return checked(CallFind, s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest()))
+	return checked(CallFind, s.cfg.Gateway.FindRefund(ctx, r.lookUpRequest()))
 }
 
 // checked is the result of a call with what can't be believed or stored taken

@@ -54,6 +54,10 @@ type Config struct {
 	// provider keeps keys: Stripe may forget them after 24 h
 	// (https://docs.stripe.com/api/idempotent_requests). Default 23 h.
 	KeyMaxAge time.Duration
+	// MessageWithin is how long a refund that a provider without look-ups decides
+	// later may be pending without a message, before it is shown for review, once.
+	// Default 10 days.
+	MessageWithin time.Duration
 	// GiveUpAfter is how long a refund of which nothing could be sent, because
 	// the provider takes no calls or refuses our key, is tried before a person
 	// sees it. It goes on being tried. Default 24 h.
@@ -109,7 +113,7 @@ func (c Config) Validate() error {
 		d    time.Duration
 	}{
 		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
-		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter", c.GiveUpAfter},
+		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter", c.GiveUpAfter}, {"MessageWithin", c.MessageWithin},
 	} {
 		if f.d <= 0 {
 			return bad(f.name, "%s is not more than 0", f.d)
@@ -127,6 +131,7 @@ func (c Config) withDefaults() Config {
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
 		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},
+		{&c.MessageWithin, 10 * 24 * time.Hour},
 	} {
 		if *f.d == 0 {
 			*f.d = f.def

@@ -28,7 +28,12 @@ type progress struct {
 	doubt   bool // a call under the key may have had an effect and has no answer
 	stored  bool // the provider replays a server error under the key
 	confirm bool // look up before anything is sent
+	blind   bool // the provider can't be asked about the attempt
 	tries   int  // fruitless tries of this run that are not recorded yet
+
+	// foreign names the refund that has the provider's id in the answer; empty
+	// where it is new, or that of the attempt.
+	foreign string
 }
 
 // decide returns what to do next about an attempt, and why: the table of the
@@ -50,11 +55,14 @@ func decide(r *Refund, c *Config, now time.Time, p progress) (action, string) {
 	}
 	res := p.standing()
 	switch {
-	case wrongAmount(r, res):
-		return actionReview, fmt.Sprintf("the provider says %d minor units went back, we asked for %d", res.Amount, r.Amount())
+	case contradiction(r, res, p) != "":
+		return actionReview, contradiction(r, res, p)
 	case res.Outcome == payment.OutcomeDone:
 		return actionSucceed, "the provider paid it"
 	case res.Outcome == payment.OutcomeDeclined:
+		if p.blind && p.sent != nil && p.doubt {
+			return actionReview, "it is declined now, an earlier call without an answer may have paid, and the provider can't be asked"
+		}
 		return actionFail, "the provider declined it"
 	case effective(res.Outcome):
 		return actionWait, "the provider has it and decides later"
@@ -69,6 +77,8 @@ func decide(r *Refund, c *Config, now time.Time, p progress) (action, string) {
 // decideFirst begins a try.
 func decideFirst(r *Refund, c *Config, now time.Time, p progress) (action, string) {
 	switch {
+	case p.blind:
+		return decideBlind(r, c, now, p)
 	case p.stored:
 		return actionLookUp, "the provider keeps a server error under the key"
 	case r.following():
@@ -83,15 +93,36 @@ func decideFirst(r *Refund, c *Config, now time.Time, p progress) (action, strin
 	return actionSend, "it can't pay twice"
 }
 
+// decideBlind begins a try where the provider can't be asked: what it sends
+// messages about is waited for, and a young key is sent again.
+func decideBlind(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	since := now.Sub(r.Attempt().AnsweredAt)
+	switch {
+	case r.following() && since < c.MessageWithin && !r.Work.NeedsReview:
+		return actionWait, "the provider sends a message when it has decided"
+	case r.following():
+		return actionReview, fmt.Sprintf("the provider has decided nothing, or sent no message of it, in %d days", days(since))
+	case p.stored:
+		return actionReview, "the provider keeps a server error under the key, and can't be asked"
+	case r.HoldRef != "":
+		return waitForRelease(r, c, r.keyAge(now), "can't be looked up")
+	case p.doubt && r.keyAge(now) >= c.keyMaxAge():
+		return actionReview, "it was never answered, its key is too old to be sent again, and the provider can't be asked"
+	}
+	return actionSend, "the provider still knows the key"
+}
+
 // unconfirmed says why the answer of a send needs a look-up; empty where it
 // speaks for itself.
 func unconfirmed(r *Refund, p progress) string {
 	switch a := p.sent; {
+	case p.blind:
+		return ""
 	case storedError(a):
 		return "the provider keeps a server error under the key"
 	case a.Outcome == payment.OutcomeDeclined && p.doubt:
 		return "it is declined now, and an earlier call without an answer may have paid"
-	case a.Replayed && effective(a.Outcome) && !wrongAmount(r, *a):
+	case a.Replayed && effective(a.Outcome) && contradiction(r, *a, p) == "":
 		// What was true when the key was first answered; the provider may have
 		// taken it back since, and its message of that may have come and gone.
 		return "the answer is an old one"
@@ -105,7 +136,7 @@ func decideAbsent(r *Refund, c *Config, now time.Time, p progress) (action, stri
 	a, age := r.Attempt(), r.keyAge(now)
 	since := now.Sub(a.AnsweredAt)
 	switch {
-	case !r.following() && a.ProviderID == "" && !p.stored && r.HoldRef == "" && age < c.KeyMaxAge:
+	case !r.following() && a.ProviderID == "" && !p.stored && r.HoldRef == "" && age < c.keyMaxAge():
 		return actionSend, "the provider does not have it, and still knows the key"
 	case r.heldBack(c, now, p):
 		return waitForRelease(r, c, age, "is not at the provider")
@@ -123,7 +154,7 @@ func decideAbsent(r *Refund, c *Config, now time.Time, p progress) (action, stri
 func decideNotLookedUp(r *Refund, c *Config, now time.Time, p progress) (action, string) {
 	age := r.keyAge(now)
 	switch {
-	case age >= c.KeyMaxAge && !r.following():
+	case age >= c.keyMaxAge() && !r.following():
 		return actionReview, "it was never answered, its key is too old to be sent again, and it can't be looked up"
 	case r.heldBack(c, now, p):
 		return waitForRelease(r, c, age, "can't be looked up")
@@ -185,6 +216,20 @@ func storedError(a *payment.Result) bool {
 	return a.Outcome == payment.OutcomeUnknown && a.Replayed && a.HTTP >= 500
 }
 
+// contradiction says what an answer names that was not asked for; empty where it
+// is about this refund.
+func contradiction(r *Refund, a payment.Result, p progress) string {
+	switch {
+	case wrongAmount(r, a):
+		return fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+	case a.Currency != "" && a.Currency != r.Quote.Currency:
+		return fmt.Sprintf("the provider says it is in %s, we asked for %s", a.Currency, r.Quote.Currency)
+	case p.foreign != "" && a.ProviderID != "":
+		return fmt.Sprintf("the provider answers with %s, which is the id of refund %s", a.ProviderID, p.foreign)
+	}
+	return ""
+}
+
 // wrongAmount reports whether an answer speaks of another amount than was
 // asked for.
 func wrongAmount(r *Refund, a payment.Result) bool {
@@ -202,17 +247,30 @@ func (r *Refund) keyAge(now time.Time) time.Duration { return now.Sub(r.Attempt(
 // heldBack reports whether the hold alone keeps the attempt from being sent
 // again, as long as its key is young.
 func (r *Refund) heldBack(c *Config, now time.Time, p progress) bool {
-	return r.HoldRef != "" && r.Attempt().unanswered() && !p.stored && r.keyAge(now) < c.KeyMaxAge
+	return r.HoldRef != "" && r.Attempt().unanswered() && !p.stored && r.keyAge(now) < c.keyMaxAge()
 }
 
 // nextTry is when to try again after a wait or a review; zero: not by itself.
 func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.Time {
-	a, res, n := r.Attempt(), p.standing(), r.Work.Attempts+p.tries
+	a, res, n := r.Attempt(), payment.Result{Outcome: payment.OutcomeUnknown}, r.Work.Attempts+p.tries
+	if p.sent != nil || p.found != nil {
+		res = p.standing()
+	}
 	absent := res.Outcome == payment.OutcomeAbsent
 	in := c.backoff(fruitless(r, p))
 	switch {
 	case act == actionReview && absent && !r.heldBack(c, now, p):
 		return time.Time{} // looking again would tell the same
+	case act == actionReview && contradiction(r, res, p) != "":
+		return time.Time{}
+	case p.blind && r.following() && act == actionWait:
+		return a.AnsweredAt.Add(c.MessageWithin)
+	case act == actionWait && effective(res.Outcome) && !c.findable(&Attempt{ProviderID: res.ProviderID}):
+		return now.Add(c.MessageWithin)
+	case p.blind && act == actionReview:
+		return time.Time{} // there is nobody to ask
+	case p.blind && r.HoldRef != "" && act == actionWait && p.found == nil:
+		return a.FirstSentAt.Add(c.AbsenceGrace)
 	case act == actionReview && res.Outcome == payment.OutcomeNoEffect:
 		in = idleInQueue
 	case act == actionReview:

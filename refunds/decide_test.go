@@ -98,6 +98,17 @@ var decisions = []decision{
 	{"15", "absent while on hold, old key", onHoldR, 23 * time.Hour, progress{found: result(absent), doubt: true}, actionReview, "too old"},
 	{"15", "absent, and the provider had it", named, time.Hour, progress{found: result(absent), doubt: true}, actionReview, "had it as re_1"},
 	{"15", "absent, and it was pending", pending, time.Hour, progress{found: result(absent)}, actionReview, "had it as re_1"},
+	{"17", "no look-ups, never sent", asItIs, 0, progress{blind: true}, actionSend, "still knows the key"},
+	{"17", "no look-ups, not answered for an hour", asItIs, time.Hour, progress{blind: true, doubt: true}, actionSend, "still knows the key"},
+	{"18", "no look-ups, pending", pending, time.Hour, progress{blind: true}, actionWait, "message"},
+	{"18", "no look-ups, on hold", onHoldR, time.Minute, progress{blind: true, doubt: true}, actionWait, "on hold"},
+	{"19", "no look-ups, pending for 10 days", pending, 240 * time.Hour, progress{blind: true}, actionReview, "10 days"},
+	{"19", "no look-ups, a server error is kept", errored, time.Minute, progress{blind: true, stored: true}, actionReview, "server error"},
+	{"19", "no look-ups, on hold for the grace", onHoldR, time.Hour, progress{blind: true, doubt: true}, actionReview, "on hold for dp_1"},
+	{"19", "no look-ups, old key", asItIs, 23 * time.Hour, progress{blind: true, doubt: true}, actionReview, "too old"},
+	{"19", "no look-ups, declined in doubt", asItIs, 0, progress{blind: true, doubt: true, sent: result(declined)}, actionReview, "can't be asked"},
+	{"7", "another currency", asItIs, 0, progress{sent: &payment.Result{Outcome: done, Currency: "EUR"}}, actionReview, "in EUR"},
+	{"7", "the id of another refund", asItIs, 0, progress{found: &payment.Result{Outcome: done, ProviderID: "re_1"}, foreign: "r2"}, actionReview, "id of refund r2"},
 	{"16", "absent after the grace of the error", errored, time.Hour, progress{found: result(absent), stored: true}, actionFail, "1h0m0s ago"},
 }
 

@@ -46,7 +46,7 @@
 //	 4   the provider paid it                                              succeed
 //	 5   the provider declined it                                          fail
 //	 6   the provider decides later                                        wait
-//	 7   the provider names another amount                                 review
+//	 7   the provider names another amount, currency or refund             review
 //	 8   the answer is a replay, or declines in doubt                      look up
 //	 9   the send was not answered, or nothing happened                    wait
 //	10   nothing happened for GiveUpAfter                                  review
@@ -56,6 +56,9 @@
 //	14   absent; on hold, or within AbsenceGrace of a kept error           wait
 //	15   absent; key too old, on hold too long, or the provider had it     review
 //	16   absent for AbsenceGrace after a kept error                        fail
+//	17   there are no look-ups; the key is young                           send
+//	18   the same; pending, or on hold                                     wait
+//	19   the same; pending or on hold too long, key too old, or in doubt   review
 //
 // So the same key is sent again only while the provider still knows it
 // (Config.KeyMaxAge) and has never answered under it; a server error that the
@@ -70,6 +73,16 @@
 // one that died is replaced when its lease ends. The state machine alone would
 // not do: it would read the late answer to an attempt as one to the attempt that
 // has replaced it, and a late "nothing happened" as one of a key never sent.
+//
+// # Providers
+//
+// A gateway may state what its provider can do (payment.Capabilities): a refund
+// that is too small, too old, in part, or of an amount or currency it can't carry
+// is refused before anything is committed, and says what can be done instead.
+// Where there are no look-ups, a young key is sent again, and a message takes the
+// place of a look-up; what stays pending for Config.MessageWithin is shown for
+// review, once. An answer that names another amount, currency or refund than was
+// asked for settles nothing.
 //
 // # When the provider changes its mind
 //

@@ -21,6 +21,9 @@ type execution struct {
 	token string
 	// inRequest: somebody waits for the answer, so calls end after CallTimeout.
 	inRequest bool
+	// message is what a webhook says, where the provider can't be asked: read
+	// once, like the result of a look-up.
+	message *payment.Result
 
 	progress
 	shown bool   // it was in the review queue when the run began
@@ -90,7 +93,7 @@ func (t *execution) try(ctx context.Context) (AttemptUpdate, error) {
 // submit begins a try: it commits, before the first call that may have an
 // effect, that the provider is about to be called.
 func (t *execution) submit(ctx context.Context) error {
-	t.sent, t.found = nil, nil
+	t.sent, t.found, t.message, t.foreign = nil, t.message, nil, ""
 	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
 		r, err := t.update(ctx, func(r *Refund) error {
 			if r.OnHold() {
@@ -104,7 +107,8 @@ func (t *execution) submit(ctx context.Context) error {
 		t.r, t.doubt = r, false
 	}
 	t.stored = t.stored || t.r.Attempt().StoredError
-	return nil
+	t.blind = !t.s.cfg.findable(t.r.Attempt())
+	return t.recognize(ctx, t.found)
 }
 
 // send asks the provider for the refund under the attempt's key.
@@ -116,7 +120,23 @@ func (t *execution) send(ctx context.Context) error {
 	t.sent = &a
 	t.stored = t.stored || storedError(&a)
 	t.doubt = t.doubt || a.Outcome == payment.OutcomeUnknown && !storedError(&a)
-	return nil
+	return t.recognize(ctx, t.sent)
+}
+
+// recognize notes where the provider's id in an answer is that of another
+// attempt: one id is one payment.
+func (t *execution) recognize(ctx context.Context, a *payment.Result) error {
+	if a == nil || !effective(a.Outcome) || a.ProviderID == "" || a.ProviderID == t.r.Attempt().ProviderID {
+		return nil
+	}
+	other, err := t.s.store.ByProviderID(ctx, a.ProviderID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil && (other.ID != t.r.ID || other.Attempt().ProviderID != a.ProviderID) {
+		t.foreign = other.ID
+	}
+	return err
 }
 
 // lookUp looks the refund up. Absent, it may be sent next, so it is read again
@@ -128,7 +148,7 @@ func (t *execution) lookUp(ctx context.Context) error {
 	}
 	t.found = &a
 	if a.Outcome != payment.OutcomeAbsent || t.sent != nil || t.r.HoldRef != "" {
-		return nil
+		return t.recognize(ctx, t.found)
 	}
 	now, err := t.s.store.Refund(ctx, t.r.ID)
 	if err == nil {
@@ -140,8 +160,18 @@ func (t *execution) lookUp(ctx context.Context) error {
 // conclude is the result of the try, to be recorded.
 func (t *execution) conclude(end action, reason string) AttemptUpdate {
 	now, c := t.s.now(), &t.s.cfg
+	result := payment.Result{Outcome: payment.OutcomeUnknown, Message: reason}
+	if t.sent != nil || t.found != nil {
+		result = t.standing()
+	}
+	if contradiction(&t.r, result, t.progress) != "" {
+		result.Outcome, result.Amount, result.Message = payment.OutcomeUnknown, 0, reason
+		if t.foreign != "" {
+			result.ProviderID = ""
+		}
+	}
 	res := AttemptUpdate{
-		Result: t.standing(), Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored, ProviderCalls: t.calls,
+		Result: result, Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored, ProviderCalls: t.calls,
 		NextAt: nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
 	}
 	if res.Result.Outcome == payment.OutcomeAbsent {
@@ -222,7 +252,11 @@ func (t *execution) call(
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	stop := t.keepLease(ctx, cancel)
-	a := f(ctx, t.r.ProviderRequest())
+	request := t.r.ProviderRequest()
+	if name == CallFind {
+		request = t.r.lookUpRequest()
+	}
+	a := f(ctx, request)
 	cancel()
 	stop()
 	if name == CallCreate {

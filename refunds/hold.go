@@ -89,6 +89,20 @@ func (r *Refund) OnHold() bool {
 	return r.HoldRef != "" && r.Status.Open() && a != nil && a.FirstSentAt.IsZero()
 }
 
+// HoldMessage says why a refund is on hold, and what releases it, in sentences
+// for a person; empty where it is not.
+func (r *Refund) HoldMessage() string {
+	amount := money.New(r.Amount(), r.Quote.Currency)
+	switch {
+	case !r.OnHold():
+		return ""
+	case r.HoldRef == AwaitingMethod:
+		return fmt.Sprintf("The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.", amount)
+	}
+	return fmt.Sprintf("The refund of %s is on hold, because the payment is disputed (%s). "+
+		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the review queue.", amount, r.HoldRef)
+}
+
 type onHold struct {
 	Ref    string `json:"ref"`
 	Reason string `json:"reason,omitempty"`

@@ -1,6 +1,7 @@
 package refunds_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -415,5 +416,37 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 		})
 		last, err := s.ProviderCalls(s.Context(), r.ID, 1)
 		s.equal("the last one", []any{len(last), last[0].Attempt, err}, []any{1, 2, nil})
+	})
+}
+
+// Store credit for a disputed payment says what it waits for.
+func TestARefundOnHoldSaysWhy(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		_, err := s.Hold(s.Context(), refunds.HoldRequest{
+			OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1", Reason: "fraudulent", By: kim,
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		q := request(1, 1)
+		q.Method = payment.StoreCredit
+		for range 2 {
+			r := s.refund(q)
+			s.equal("is on hold", r.OnHold(), true)
+			why := r.HoldMessage()
+			for _, part := range []string{"10.00 USD", "dp_1", "disputed", "released"} {
+				if !strings.Contains(why, part) {
+					s.Errorf("%q does not name %s", why, part)
+				}
+			}
+		}
+		_, err = s.Release(s.Context(), refunds.HoldRequest{OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1", By: kim})
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.settle(time.Minute)
+		r := s.refund(q)
+		s.is(r, refunds.StatusSucceeded)
+		s.equal("why it waits", r.HoldMessage(), "")
 	})
 }

@@ -3,6 +3,7 @@ package refunds
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
@@ -16,6 +17,7 @@ type Request struct {
 	PaymentID         string
 	PaymentMethod     payment.Method   // how the order was paid: one of Config.ProviderMethods, cash or store_credit
 	PaymentProviderID string           // the provider's id of the payment, where it has one
+	PaidAt            time.Time        // when it was captured; zero: not known
 	Captured          int64            // minor units of the whole payment; seeds the balance on first use
 	Currency          money.Currency   // of the payment
 	Customer          string           // id of who gets the money
@@ -218,6 +220,9 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 	}
 	if quote.Amount > 0 {
 		if err := o.checkAllowed(); err != nil {
+			return AttemptParams{}, err
+		}
+		if err := o.checkCapable(quote.Amount, b.Balance.Captured, o.s.now()); err != nil {
 			return AttemptParams{}, err
 		}
 	}

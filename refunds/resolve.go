@@ -17,7 +17,8 @@ import (
 // after the person looked. A provider that says the opposite, or still decides, is
 // CodeContradiction: nothing is changed, and the refund is looked up and ends by
 // the provider's word. One that has it under another id than providerReference
-// is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
+// is CodeInvalid, as is a reference that it does not have; one that can't be asked
+// contradicts nobody. A refund that is
 // not in the queue, was changed meanwhile, or about which the provider is being
 // asked at this moment, is CodeTransition.
 func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by event.Actor, providerReference string) (Refund, error) {
@@ -65,6 +66,9 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
 		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID, there.ProviderID, there.Status)
+	case there.Outcome == payment.OutcomeAbsent && paid && reference != "":
+		return "", &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+			"the provider has no refund %q of this attempt; look at its list again, or leave the reference empty", reference)}
 	case !done || there.ProviderID == "":
 		return reference, nil
 	case reference != "" && reference != there.ProviderID:

@@ -104,7 +104,7 @@ func (r *Refund) Submit(s event.Stamp) error {
 		return r.refuse("submitted")
 	}
 	if r.OnHold() {
-		return r.refuse("submitted while it is held")
+		return r.refuse("submitted while it is on hold for " + r.HoldRef)
 	}
 	return r.record(s, EventSubmitted, &submitted{Sending: !r.Method.Manual() && r.Amount() > 0})
 }
@@ -222,7 +222,7 @@ func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	case r.Status != StatusSubmitted:
 		return r.refuse("paid by hand")
 	case r.OnHold():
-		return r.refuse("paid while it is held")
+		return r.refuse("paid while it is on hold for " + r.HoldRef)
 	case r.Amount() > 0 && !r.Method.Manual():
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("a refund by %s succeeds by the provider's answer alone", r.Method)}
 	case r.Amount() > 0 && reference == "":
@@ -329,6 +329,13 @@ func (r *Refund) ProviderRequest() payment.RefundRequest {
 		Key: a.Key, PaymentProviderID: a.PaymentProviderID, Amount: a.Amount, Currency: r.Quote.Currency,
 		RefundID: r.ID, AttemptID: a.ID, OrderID: r.OrderID,
 	}
+}
+
+// lookUpRequest is ProviderRequest with the provider's id of the refund.
+func (r *Refund) lookUpRequest() payment.RefundRequest {
+	q := r.ProviderRequest()
+	q.ProviderID = r.Attempt().ProviderID
+	return q
 }
 
 func (r *Refund) refuse(to string) error {

@@ -12,7 +12,9 @@ import (
 
 // HandleWebhook follows a message of the provider: it looks the refund up and
 // records what is there (see Check), so that messages may come late, twice and
-// in the wrong order. What a message claims changes nothing by itself.
+// in the wrong order. What a message claims changes nothing by itself, except
+// where the provider has no look-ups (payment.FindByMessage): there it is read
+// like one, so check its signature first.
 //
 // CodeContradiction is an alarm for a person, and no state was changed: the
 // message names another amount or currency than we asked for, or an attempt
@@ -42,7 +44,23 @@ func (s *Service) HandleWebhook(ctx context.Context, n payment.WebhookEvent, by 
 		}
 		return r, s.replaced(ctx, r, a, n)
 	}
+	if !s.cfg.findable(&a) {
+		return s.believe(ctx, r, n, by)
+	}
 	return s.Check(ctx, r.ID, by)
+}
+
+// believe reads a message as the result of a look-up, where the provider can't
+// be asked.
+func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent, by event.Actor) (Refund, error) {
+	told := checked(CallMessage, payment.Result{Outcome: n.Outcome, ProviderID: n.ProviderID, Amount: n.Amount, Currency: n.Currency})
+	switch {
+	case r.Status == StatusReversed:
+		return r, s.offer(ctx, r, by) // in case a crash came between the two
+	case r.Status.Open():
+		return s.checkOpen(ctx, r.ID, &told)
+	}
+	return s.checkEnded(ctx, r, told, by)
 }
 
 // Check looks the refund up at the provider now, whatever a message said, and
@@ -63,14 +81,18 @@ func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund,
 	case r.Status == StatusReversed:
 		return r, s.offer(ctx, r, by) // in case a crash came between the two
 	case r.Status.Open():
-		return s.checkOpen(ctx, id)
+		return s.checkOpen(ctx, id, nil)
 	}
-	return s.checkEnded(ctx, r, by)
+	return s.checkEnded(ctx, r, s.find(ctx, r), by)
 }
 
-// checkOpen looks an open refund up under a lease, and records what is there.
-func (s *Service) checkOpen(ctx context.Context, id string) (Refund, error) {
-	t := &execution{s: s, token: s.cfg.NewID(), progress: progress{confirm: true}}
+// checkOpen looks an open refund up under a lease, and records what is there. A
+// message that can't be looked up takes the place of the look-up.
+func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Result) (Refund, error) {
+	t := &execution{s: s, token: s.cfg.NewID(), progress: progress{confirm: true}, message: message}
+	if message != nil {
+		t.calls = append(t.calls, newCall(CallMessage, s.now(), *message))
+	}
 	mine := false
 	var err error
 	t.r, err = s.store.Update(ctx, id, func(r *Refund) error {
@@ -83,6 +105,9 @@ func (s *Service) checkOpen(ctx context.Context, id string) (Refund, error) {
 		}
 		return nil
 	})
+	if err == nil && !mine && message != nil && t.r.Leased(s.now()) {
+		err = fmt.Errorf("refunds: refund %s is being executed; deliver the message again later", id) // or it is lost
+	}
 	if err != nil || !mine {
 		return t.r, err
 	}
@@ -95,8 +120,7 @@ func (s *Service) checkOpen(ctx context.Context, id string) (Refund, error) {
 
 // checkEnded compares a refund that succeeded or failed with what the provider
 // has.
-func (s *Service) checkEnded(ctx context.Context, r Refund, by event.Actor) (Refund, error) {
-	answer := s.find(ctx, r)
+func (s *Service) checkEnded(ctx context.Context, r Refund, answer payment.Result, by event.Actor) (Refund, error) {
 	switch {
 	case r.Status == StatusSucceeded && answer.Outcome == payment.OutcomeDeclined:
 		// Found by the attempt's id: its reference is the right one, whatever the

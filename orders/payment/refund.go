@@ -18,6 +18,9 @@ type RefundRequest struct {
 	RefundID          string // metadata
 	AttemptID         string // metadata; FindRefund looks for it
 	OrderID           string // metadata
+	// ProviderID is the provider's id of the refund where it is known, for
+	// FindRefund alone; empty in CreateRefund.
+	ProviderID string
 }
 
 // RefundGateway pays money back through the provider. Its methods do not return

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // unit is how Stripe counts the amounts of a currency.
@@ -83,9 +85,9 @@ func toUnit(amount int64, c money.Currency) (int64, error) {
 		return 0, err
 	}
 	if amount%step != 0 {
-		below := amount - (amount%step+step)%step
+		below, above, _ := nearest(amount, c)
 		return 0, fmt.Errorf("stripegateway: Stripe can't carry %s; the nearest amounts are %s and %s",
-			money.New(amount, c), money.New(below, c), money.New(below+step, c))
+			money.New(amount, c), money.New(below, c), money.New(above, c))
 	}
 	if amount > math.MaxInt64/times || amount < math.MinInt64/times {
 		return 0, fmt.Errorf("stripegateway: Stripe can't carry %s; it is too large", money.New(amount, c))
@@ -108,4 +110,26 @@ func fromUnit(amount int64, code string) (int64, money.Currency, error) {
 		return 0, c, fmt.Errorf("stripegateway: %d of Stripe's units of %s are no number of minor units", amount, c)
 	}
 	return amount / times * per, c, nil
+}
+
+var _ payment.Capable = (*Gateway)(nil)
+
+// Capabilities implements payment.Capable: Stripe finds a refund by our id in its
+// metadata, knows a key for 24 hours
+// (https://docs.stripe.com/api/idempotent_requests), and carries the amounts of
+// its table of currencies.
+func (g *Gateway) Capabilities() payment.Capabilities {
+	return payment.Capabilities{KeyLife: 24 * time.Hour, Nearest: nearest}
+}
+
+func nearest(amount int64, c money.Currency) (below, above int64, ok bool) {
+	step, err := grid(c)
+	if err != nil {
+		return 0, 0, false
+	}
+	below = amount - (amount%step+step)%step
+	if above = below; below != amount {
+		above += step
+	}
+	return below, above, true
 }

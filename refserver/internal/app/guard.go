@@ -92,3 +92,6 @@ func (g *guardedGateway) CreateRefund(ctx context.Context, r payment.RefundReque
 func (g *guardedGateway) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	return g.call(ctx, payment.OutcomeUnknown, true, func() payment.Result { return g.inner.FindRefund(ctx, r) })
 }
+
+// Capabilities implements payment.Capable: those of the gateway that is guarded.
+func (g *guardedGateway) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(g.inner) }
