@@ -1,6 +1,7 @@
 package refunds_test
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"testing"
@@ -26,10 +27,10 @@ type shop struct {
 
 type observed struct{ completed, failed, queued, reversed int }
 
-func (o *observed) Completed(refunds.Refund)      { o.completed++ }
-func (o *observed) Failed(refunds.Refund)         { o.failed++ }
-func (o *observed) ReviewRequired(refunds.Refund) { o.queued++ }
-func (o *observed) Reversed(refunds.Refund)       { o.reversed++ }
+func (o *observed) Completed(context.Context, refunds.Refund)      { o.completed++ }
+func (o *observed) Failed(context.Context, refunds.Refund)         { o.failed++ }
+func (o *observed) ReviewRequired(context.Context, refunds.Refund) { o.queued++ }
+func (o *observed) Reversed(context.Context, refunds.Refund)       { o.reversed++ }
 
 func newShop(t *testing.T, change ...func(*refunds.Config)) *shop {
 	t.Helper()

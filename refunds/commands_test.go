@@ -156,7 +156,7 @@ func (w *world) person(svc *refunds.Service, n int) {
 	for _, p := range w.gateway.Ledger() {
 		paid = paid || p.Request.AttemptID == r.Attempt().ID && p.Status != "failed"
 	}
-	_, _ = svc.Resolve(w.t.Context(), r.ID, paid, "looked at the provider's page", kim, "")
+	_, _ = svc.Resolve(w.t.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "looked at the provider's page"})
 }
 
 // returnOf is return n of three on each of two orders.

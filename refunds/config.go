@@ -1,6 +1,7 @@
 package refunds
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -204,31 +205,32 @@ const idleInQueue = 10 * time.Minute
 // idleTries is how many tries it takes at least to get there.
 const idleTries = 10
 
-// Observer is told what happens to refunds, for metrics. Its methods are
-// called from many goroutines, after the commit, and must not block. Embed
-// NopObserver to implement some of them.
+// Observer follows what happens to refunds, for metrics and logs. Its methods
+// are called from many goroutines, after the commit, with the context of the
+// call that did it, and must not block. Embed NopObserver to implement some of
+// them.
 type Observer interface {
 	// Completed: the refund succeeded.
-	Completed(r Refund)
+	Completed(ctx context.Context, r Refund)
 	// Failed: an attempt certainly did not pay.
-	Failed(r Refund)
+	Failed(ctx context.Context, r Refund)
 	// ReviewRequired: the refund now stands in the queue for a person.
-	ReviewRequired(r Refund)
+	ReviewRequired(ctx context.Context, r Refund)
 	// Reversed: the provider took a succeeded refund back.
-	Reversed(r Refund)
+	Reversed(ctx context.Context, r Refund)
 }
 
 // NopObserver is an Observer that ignores everything.
 type NopObserver struct{}
 
 // Completed does nothing.
-func (NopObserver) Completed(Refund) {}
+func (NopObserver) Completed(context.Context, Refund) {}
 
 // Failed does nothing.
-func (NopObserver) Failed(Refund) {}
+func (NopObserver) Failed(context.Context, Refund) {}
 
 // ReviewRequired does nothing.
-func (NopObserver) ReviewRequired(Refund) {}
+func (NopObserver) ReviewRequired(context.Context, Refund) {}
 
 // Reversed does nothing.
-func (NopObserver) Reversed(Refund) {}
+func (NopObserver) Reversed(context.Context, Refund) {}

@@ -50,14 +50,14 @@ func (c *cut) step(f func()) error {
 	return nil
 }
 
-func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
+func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Open(ctx, r, decide) }); died != nil {
 		return refunds.Refund{}, died
 	}
 	return got, err
 }
 
-func (c *cut) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (got refunds.Refund, err error) {
+func (c *cut) Update(ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Update(ctx, id, change) }); died != nil {
 		return refunds.Refund{}, died
 	}

@@ -335,7 +335,7 @@ func (t *execution) executeManual(ctx context.Context) (Refund, error) {
 	if err != nil {
 		return t.lost(ctx, err)
 	}
-	t.s.cfg.Observer.Completed(r)
+	t.s.cfg.Observer.Completed(ctx, r)
 	return r, nil
 }
 
@@ -347,11 +347,11 @@ func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, erro
 	}
 	switch {
 	case r.Status == StatusSucceeded:
-		t.s.cfg.Observer.Completed(r)
+		t.s.cfg.Observer.Completed(ctx, r)
 	case r.Status == StatusFailed:
-		t.s.cfg.Observer.Failed(r)
+		t.s.cfg.Observer.Failed(ctx, r)
 	case r.Work.NeedsReview && !t.shown:
-		t.s.cfg.Observer.ReviewRequired(r)
+		t.s.cfg.Observer.ReviewRequired(ctx, r)
 	}
 	return r, nil
 }
@@ -380,7 +380,7 @@ func (t *execution) asOf(now Refund, res AttemptUpdate) AttemptUpdate {
 func (t *execution) update(ctx context.Context, change func(*Refund) error) (Refund, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordFor)
 	defer cancel()
-	return t.s.store.Update(ctx, t.r.ID, func(r *Refund) error {
+	return t.s.update(ctx, t.r.ID, func(r *Refund) error {
 		if err := r.CheckLease(t.token); err != nil {
 			return err
 		}

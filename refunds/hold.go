@@ -180,7 +180,7 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 		return nil, err
 	}
 	var queued []string
-	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
+	open, err := s.updatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
 		queued = queued[:0]
 		if slices.ContainsFunc(b.Holds, func(x HoldRecord) bool { return x.Ref == h.Ref }) {
 			return nil
@@ -205,7 +205,7 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 	}
 	for _, r := range open {
 		if slices.Contains(queued, r.ID) {
-			s.cfg.Observer.ReviewRequired(r)
+			s.cfg.Observer.ReviewRequired(ctx, r)
 		}
 	}
 	return open, nil
@@ -218,7 +218,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 	if err := h.validate(); err != nil {
 		return nil, err
 	}
-	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
+	open, err := s.updatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
 		st := s.stamp(ctx, h.By)
 		holds := slices.Clone(b.Holds)
 		i := slices.IndexFunc(holds, func(x HoldRecord) bool { return x.Ref == h.Ref })

@@ -57,7 +57,7 @@ func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
 				s.is(r, refunds.StatusCreated)
 				s.equal("is for a person", r.Work.NeedsReview, true)
 				s.equal("sends", s.sends(), 0)
-				_, err := s.Resolve(s.Context(), r.ID, true, "they said so", kim, "")
+				_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "they said so"})
 				s.code(err, refunds.CodeTransition)
 				s.check()
 
@@ -76,7 +76,7 @@ func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.hold(dispute(1, "dp_1"))
 		r := s.refund(request(1, 2))
-		r, err := s.Resolve(s.Context(), r.ID, false, "the dispute was lost, the bank paid the customer", kim, "")
+		r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "the dispute was lost, the bank paid the customer"})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			s.settle(59 * time.Minute)
 			r = s.get(r.ID)
 			s.equal("is for a person within the grace", r.Work.NeedsReview, false)
-			_, err := s.Resolve(s.Context(), r.ID, false, "too early to tell", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "too early to tell"})
 			s.code(err, refunds.CodeTransition)
 			s.settle(2 * time.Minute)
 			r = s.get(r.ID)
@@ -196,7 +196,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 	})
 	t.Run("who says that it was not paid", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
-			if _, err := s.Resolve(s.Context(), r.ID, false, "it is not on the provider's page", kim, ""); err != nil {
+			if _, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "it is not on the provider's page"}); err != nil {
 				s.Fatal(err)
 			}
 			s.release(dispute(1, "dp_1"))

@@ -6,22 +6,12 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Effect is what a change of a refund does outside of it. A Store carries it
-// out in the transaction that saves the change.
-type Effect struct {
-	Reserved int64 // to add to Balance.Reserved, minor units
-	Refunded int64 // to add to Balance.Refunded, minor units
-	// Credit is the entry of the store credit ledger to write, or nil. Its Ref
-	// makes it happen once.
-	Credit *CreditEntry
-}
-
-// EffectOf tells what the change from before (nil for a new refund) to after
+// effectsOf returns what the change from before (nil for a new refund) to after
 // does. An open refund holds its amount, a succeeded one has moved it to
 // refunded, failed and reversed hold nothing. Store credit is granted when an
 // attempt by it succeeds and taken back when that is reversed.
-func EffectOf(before *Refund, after Refund) Effect {
-	var e Effect
+func effectsOf(before *Refund, after Refund) Effects {
+	var e Effects
 	if before != nil {
 		reserved, refunded := before.ledgerAmounts()
 		e.Reserved, e.Refunded = -reserved, -refunded
@@ -56,11 +46,11 @@ func EffectOf(before *Refund, after Refund) Effect {
 	return e
 }
 
-// CheckSave reports what no store may save: a refund that is another one than
+// checkSave reports what no store may save: a refund that is another one than
 // before (nil for a new one), or whose events don't follow those before. It is
 // a bug of the caller, not a refusal. So is a method that is none, an attempt by
 // a provider without key, a state that is none, and an amount without currency.
-func CheckSave(before *Refund, after *Refund) error {
+func checkSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
 		version = before.Version
@@ -98,7 +88,7 @@ func (r *Refund) check() error {
 	return nil
 }
 
-// effective is what the refund counts for in its payment's balance.
+// ledgerAmounts are what the refund counts for in its payment's balance.
 func (r *Refund) ledgerAmounts() (reserved, refunded int64) {
 	switch {
 	case !r.Status.CountsAgainstCaptured():
@@ -109,9 +99,9 @@ func (r *Refund) ledgerAmounts() (reserved, refunded int64) {
 	return r.Amount(), 0
 }
 
-// Apply adds the effect to the balance. More than was captured, or less than
+// apply adds the effects to the balance. More than was captured, or less than
 // nothing, is CodeBalance and leaves the balance as it was.
-func (b *Balance) Apply(e Effect) error {
+func (b *Balance) apply(e Effects) error {
 	next := *b
 	next.Reserved += e.Reserved
 	next.Refunded += e.Refunded

@@ -259,7 +259,7 @@ func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 	if err == nil && before.Status != refunds.StatusReversed {
 		return e.Service.Refund(ctx, r)
 	}
-	return e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	return e.cfg.Store.Open(ctx, openOf(r), refunds.Opening(openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
@@ -268,7 +268,7 @@ func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 			return nil, err
 		}
 		return next, e.answered(next, e.call(ctx, next))
-	})
+	}))
 }
 
 // readThenWrite looks whether there is a refund, and then acts on what it
@@ -282,17 +282,17 @@ func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 	if err != nil {
 		return refunds.Refund{}, err
 	}
-	saved, err := e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	saved, err := e.cfg.Store.Open(ctx, openOf(r), refunds.Opening(openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
 		return mine, nil
-	})
+	}))
 	if err != nil {
 		return refunds.Refund{}, err
 	}
 	answer := e.call(ctx, mine)
-	return e.cfg.Store.Update(ctx, saved.ID, func(current *refunds.Refund) error {
+	return e.cfg.Store.Update(ctx, saved.ID, refunds.Changing(func(current *refunds.Refund) error {
 		return e.answered(current, answer)
-	})
+	}))
 }

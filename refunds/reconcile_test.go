@@ -131,7 +131,7 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
 		r := s.refund(request(1, 1))
 		s.settle(60 * time.Hour)
-		if _, err := s.Resolve(s.Context(), r.ID, true, "they say so on the telephone", kim, ""); err != nil {
+		if _, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "they say so on the telephone"}); err != nil {
 			s.Fatal(err)
 		}
 		rec, err := s.Reconcile(s.Context(), start, start.Add(time.Hour))
@@ -252,7 +252,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		notice := func(r refunds.Refund, a refunds.Attempt, o payment.Outcome) payment.WebhookEvent {
 			return payment.WebhookEvent{RefundID: r.ID, AttemptID: a.ID, ProviderID: a.ProviderID, Amount: a.Amount, Currency: "USD", Outcome: o}
 		}
-		told := func(n payment.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), n, bank) }
+		told := func(n payment.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), bank, n) }
 
 		r := s.refund(request(1, 2))
 		// What it claims changes nothing: the provider still has it as succeeded.

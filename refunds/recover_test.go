@@ -184,7 +184,7 @@ func TestCheckFollowsTheProvider(t *testing.T) {
 		}
 		s.check()
 
-		_, err = s.Reverse(s.Context(), second.ID, "re_1", "", "", webhook)
+		_, err = s.Reverse(s.Context(), second.ID, webhook, refunds.ReverseParams{ProviderID: "re_1"})
 		s.code(err, refunds.CodeInvalid)
 
 		// A failed refund that the provider paid after all is an alarm.

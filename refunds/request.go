@@ -110,7 +110,7 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		return Refund{}, err
 	}
 	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s, token: s.cfg.NewID(), inRequest: true}}
-	saved, err := s.store.Open(ctx, r.openRequest(), o.decide)
+	saved, err := s.open(ctx, r.openRequest(), o.decide)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
 	}
@@ -119,9 +119,9 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 		o.t.r = saved
 		return o.t.execute(ctx, s.cfg.Wait)
 	case thenCompleted:
-		s.cfg.Observer.Completed(saved)
+		s.cfg.Observer.Completed(ctx, saved)
 	case thenReview:
-		s.cfg.Observer.ReviewRequired(saved)
+		s.cfg.Observer.ReviewRequired(ctx, saved)
 	}
 	return saved, nil
 }

@@ -234,19 +234,17 @@ func (r *Refund) Succeed(s event.Stamp, reference string) error {
 // MaxReason is the largest number of characters of a reason.
 const MaxReason = 2000
 
-// Resolve ends a refund that stands in the queue for a person by that person's
-// word: the provider paid it, or it did not. reason says how they know, 1 to
-// MaxReason characters; reference is the provider's id of the refund if known.
-// One that was never sent can't have been paid. While somebody has
-// the lease, and may be told by the provider, it is refused.
-func (r *Refund) Resolve(s event.Stamp, paid bool, reason, reference string) error {
+// Resolve ends a refund in the review queue as the review says. One that was
+// never sent can't have been paid. While a process has the lease, and may hear
+// from the provider, it is refused.
+func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 	if !r.Status.Open() || !r.Work.NeedsReview {
-		return r.refuse("resolved; only one in the queue for a person can")
+		return r.refuse("resolved; only one in the review queue can")
 	}
 	if r.Leased(s.At) {
 		return r.refuse("resolved while the provider is being asked about it; try again in some seconds")
 	}
-	reason = strings.TrimSpace(reason)
+	paid, reference, reason := p.Paid, p.ProviderID, strings.TrimSpace(p.Reason)
 	if err := checkText("reason", reason, MaxReason); err != nil {
 		return err
 	}
@@ -281,13 +279,12 @@ const (
 
 // Reverse records that the provider took a succeeded refund back. It frees the
 // balance and the units; a new refund of the same reference may be opened.
-// reference is the provider's id of the refund, which a person who said that it
-// was paid may not have known; empty leaves what is there.
-func (r *Refund) Reverse(s event.Stamp, reference, code, reason string) error {
+// An empty ProviderID leaves what is there.
+func (r *Refund) Reverse(s event.Stamp, p ReverseParams) error {
 	if r.Status != StatusSucceeded {
 		return r.refuse("reversed")
 	}
-	return r.record(s, EventReversed, &reversed{Reference: reference, Code: code, Reason: reason})
+	return r.record(s, EventReversed, &reversed{Reference: p.ProviderID, Code: p.Code, Reason: p.Reason})
 }
 
 // Lease gives the work to the holder of token until the instant, while there

@@ -83,9 +83,9 @@ func (o op) apply(r *refunds.Refund, st event.Stamp) error {
 	case 3:
 		return r.Retry(o.draft(len(r.Attempts)+1), st)
 	case 4:
-		return r.Resolve(st, o.flag(0), map[bool]string{true: "they said so"}[o.flag(1)], "re_9")
+		return r.Resolve(st, refunds.ResolveParams{Paid: o.flag(0), Reason: map[bool]string{true: "they said so"}[o.flag(1)], ProviderID: "re_9"})
 	case 5:
-		return r.Reverse(st, "", "code", "reason")
+		return r.Reverse(st, refunds.ReverseParams{Code: "code", Reason: "reason"})
 	case 6:
 		r.Lease("token", st.At.Add(time.Second))
 		return nil

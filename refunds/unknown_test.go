@@ -172,7 +172,7 @@ type pausing struct {
 	open, update func()
 }
 
-func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error)) (refunds.Refund, error) {
 	got, err := p.Store.Open(ctx, r, decide)
 	if p.open != nil {
 		p.open()
@@ -180,7 +180,7 @@ func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(r
 	return got, err
 }
 
-func (p *pausing) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
+func (p *pausing) Update(ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error)) (refunds.Refund, error) {
 	got, err := p.Store.Update(ctx, id, change)
 	if p.update != nil {
 		p.update()

@@ -21,7 +21,7 @@ import (
 // that failed here was paid. Answer such a message as taken; repeating
 // it does not help. ErrNotFound is a refund that is not ours, such as one made
 // on the provider's own pages.
-func (s *Service) HandleWebhook(ctx context.Context, n payment.WebhookEvent, by event.Actor) (Refund, error) {
+func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.WebhookEvent) (Refund, error) {
 	r, err := s.findByWebhook(ctx, n)
 	if err != nil {
 		return Refund{}, err
@@ -95,7 +95,7 @@ func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Res
 	}
 	mine := false
 	var err error
-	t.r, err = s.store.Update(ctx, id, func(r *Refund) error {
+	t.r, err = s.update(ctx, id, func(r *Refund) error {
 		t.doubt = !r.Attempt().FirstSentAt.IsZero()
 		mine = r.Status.Open() && t.doubt && !r.Leased(s.now())
 		if mine {
@@ -125,7 +125,8 @@ func (s *Service) checkEnded(ctx context.Context, r Refund, answer payment.Resul
 	case r.Status == StatusSucceeded && answer.Outcome == payment.OutcomeDeclined:
 		// Found by the attempt's id: its reference is the right one, whatever the
 		// review that resolved it knew.
-		return s.reverse(ctx, r.ID, answer.ProviderID, answer.Code, describe(answer), by, func(*Attempt) error { return nil })
+		return s.reverse(ctx, r.ID, by, ReverseParams{ProviderID: answer.ProviderID, Code: answer.Code, Reason: describe(answer)},
+			func(*Attempt) error { return nil })
 	case r.Status == StatusFailed && effective(answer.Outcome):
 		return r, &Error{Code: CodeContradiction, Field: "refund", Message: fmt.Sprintf(
 			"refund %s failed here, and the provider has it as %s %s", r.ID, answer.ProviderID, answer.Status)}

@@ -12,7 +12,9 @@ import (
 )
 
 // UpdatePayment implements refunds.Store.
-func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change func(*refunds.Balance, []*refunds.Refund) error) ([]refunds.Refund, error) {
+func (s *Store) UpdatePayment(
+	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance, []refunds.Refund) (refunds.PaymentChange, error),
+) ([]refunds.Refund, error) {
 	if !storable(r.OrderID) || !storable(r.PaymentID) {
 		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: "it holds bytes that are no text"}
 	}
@@ -40,31 +42,18 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 			return err
 		}
 		slices.SortStableFunc(before, func(a, b refunds.Refund) int { return a.CreatedAt.Compare(b.CreatedAt) })
-		after := make([]refunds.Refund, len(before))
-		open := make([]*refunds.Refund, len(before))
-		for i := range before {
-			after[i] = before[i].Clone()
-			open[i] = &after[i]
-		}
-		seen := *balance
-		if err := change(&seen, open); err != nil {
+		p, err := change(*balance, before)
+		if err != nil {
 			return err
 		}
-		_, err = tx.NewUpdate().Model((*balanceRow)(nil)).Set("holds = ?", sqldb.AsJSON(seen.Holds)).
+		_, err = tx.NewUpdate().Model((*balanceRow)(nil)).Set("holds = ?", sqldb.AsJSON(p.Holds)).
 			Where("payment_id = ?", r.PaymentID).Exec(ctx)
 		if err != nil {
 			return err
 		}
-		var changed []saving
-		for i := range after {
-			one, err := newSaving(&before[i], &after[i], *balance)
-			if err != nil {
-				return err
-			}
-			if one.effect != (refunds.Effect{}) {
-				return fmt.Errorf("refund %s was ended while its payment was changed", after[i].ID)
-			}
-			if saved = append(saved, after[i].Clone()); one.changes() {
+		var changed []refunds.Change
+		for _, one := range p.Refunds {
+			if saved = append(saved, one.After.Clone()); !one.Empty() {
 				changed = append(changed, one)
 			}
 		}

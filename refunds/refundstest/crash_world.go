@@ -18,7 +18,7 @@ type Executor interface {
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
 	ResumeDue(ctx context.Context, limit int) (int, error)
 	Check(ctx context.Context, id string, by event.Actor) (refunds.Refund, error)
-	Resolve(ctx context.Context, id string, paid bool, reason string, by event.Actor, reference string) (refunds.Refund, error)
+	Resolve(ctx context.Context, id string, by event.Actor, p refunds.ResolveParams) (refunds.Refund, error)
 }
 
 var _ Executor = (*refunds.Service)(nil)
@@ -255,7 +255,7 @@ func (w *world) resolve() {
 			}
 		}
 		say := func() error {
-			_, err := e.Resolve(w.ctx, r.ID, paid, "looked at the provider's page", w.request.By, reference)
+			_, err := e.Resolve(w.ctx, r.ID, w.request.By, refunds.ResolveParams{Paid: paid, Reason: "looked at the provider's page", ProviderID: reference})
 			return err
 		}
 		err := say()

@@ -194,15 +194,32 @@ func (b *bench) decide(p plan) func(refunds.PaymentState, *refunds.Refund) (*ref
 // opened is the plan's refund, created.
 func (b *bench) opened(p plan) refunds.Refund {
 	b.Helper()
-	r, err := b.store.Open(b.ctx, p.open(), b.decide(p))
+	r, err := b.openBy(p.open(), b.decide(p))
 	b.ok(err)
 	return r
+}
+
+// openBy opens a refund as decide says.
+func (b *bench) openBy(
+	r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error),
+) (refunds.Refund, error) {
+	return b.store.Open(b.ctx, r, refunds.Opening(r, decide))
+}
+
+// change changes the refund by f.
+func (b *bench) change(id string, f func(*refunds.Refund) error) (refunds.Refund, error) {
+	return b.store.Update(b.ctx, id, refunds.Changing(f))
+}
+
+// changePayment changes the payment and its open refunds by f.
+func (b *bench) changePayment(r refunds.OpenRequest, f func(*refunds.Balance, []*refunds.Refund) error) ([]refunds.Refund, error) {
+	return b.store.UpdatePayment(b.ctx, r, refunds.ChangingPayment(f))
 }
 
 // update changes the refund.
 func (b *bench) update(id string, change func(r *refunds.Refund) error) refunds.Refund {
 	b.Helper()
-	r, err := b.store.Update(b.ctx, id, func(r *refunds.Refund) error { return change(r) })
+	r, err := b.change(id, func(r *refunds.Refund) error { return change(r) })
 	b.ok(err)
 	return r
 }
@@ -227,7 +244,7 @@ func (b *bench) answer(id string, outcome payment.Outcome) refunds.Refund {
 func (b *bench) succeeded(id string) (refunds.Refund, error) {
 	ref, err := b.store.NextManualReference(b.ctx, payment.StoreCredit)
 	b.ok(err)
-	return b.store.Update(b.ctx, id, func(r *refunds.Refund) error {
+	return b.change(id, func(r *refunds.Refund) error {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}

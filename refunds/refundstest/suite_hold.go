@@ -11,7 +11,7 @@ import (
 // hold places a hold on the plan's payment and on its open refunds.
 func (b *bench) hold(p plan, ref string) []refunds.Refund {
 	b.Helper()
-	open, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
+	open, err := b.changePayment(p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
 		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: ref, Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By})
 		for _, r := range open {
 			if err := r.Hold(b.stamp(), ref, "held"); err != nil {
@@ -50,7 +50,7 @@ func testHold(b *bench) {
 	b.equal("in the queue for a person", []int{n, len(queue)}, []int{2, 2})
 
 	// Whoever decides next sees it, and money stays held.
-	_, err = b.store.Open(b.ctx, second.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err = b.openBy(second.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("holds that the decision saw", len(book.Balance.Holds), 1)
 		return current, nil
 	})
@@ -78,7 +78,7 @@ func testHold(b *bench) {
 	b.stored(shown)
 	b.folds(unanswered.ID)
 
-	failed := b.update(late.ID, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "the bank paid", "") })
+	failed := b.update(late.ID, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), refunds.ResolveParams{Reason: "the bank paid"}) })
 	b.equal("resolved", []any{failed.Status, failed.HoldRef}, []any{refunds.StatusFailed, ""})
 	b.stored(failed)
 	b.folds(late.ID)
@@ -103,7 +103,7 @@ func testHoldRefused(b *bench) {
 	p := newPlan(1)
 	r := b.opened(p)
 	no := errors.New("no")
-	_, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
+	_, err := b.changePayment(p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
 		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: "x", At: b.now}})
 		b.ok(open[0].Hold(b.stamp(), "x", ""))
 		return no
@@ -111,7 +111,7 @@ func testHoldRefused(b *bench) {
 	if !errors.Is(err, no) {
 		b.Errorf("error %v, want that of the change", err)
 	}
-	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
+	_, err = b.changePayment(p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
 		b.ok(open[0].Submit(b.stamp()))
 		return open[0].RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone}})
 	})
@@ -122,7 +122,7 @@ func testHoldRefused(b *bench) {
 	b.holds(p, r.Amount(), 0)
 
 	// Only what is saved of the balance is its holds, and a payment has one order.
-	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, _ []*refunds.Refund) error {
+	_, err = b.changePayment(p.open(), func(balance *refunds.Balance, _ []*refunds.Refund) error {
 		balance.Refunded, balance.Captured = 1, 1
 		return nil
 	})
@@ -130,14 +130,14 @@ func testHoldRefused(b *bench) {
 	b.holds(p, r.Amount(), 0)
 	foreign := p.open()
 	foreign.OrderID = newID()
-	_, err = b.store.UpdatePayment(b.ctx, foreign, func(*refunds.Balance, []*refunds.Refund) error { return nil })
+	_, err = b.changePayment(foreign, func(*refunds.Balance, []*refunds.Refund) error { return nil })
 	b.code(err, refunds.CodeInvalid)
 }
 
 func testHoldBeforeAnyRefund(b *bench) {
 	p := newPlan(3)
 	b.equal("open refunds", len(b.hold(p, "dp_1")), 0)
-	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.openBy(p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("captured", book.Balance.Captured, int64(captured))
 		if _, ok := book.Balance.Hold(); !ok {
 			b.Error("the decision did not see the hold")
@@ -160,7 +160,7 @@ func testHoldRace(b *bench) {
 				b.hold(p, "dp_1")
 				return
 			}
-			_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+			_, err := b.openBy(p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 				r, err := b.decide(p)(book, current)
 				if hold, ok := book.Balance.Hold(); ok && err == nil {
 					err = r.Hold(b.stamp(), hold.Ref, hold.Reason)

@@ -22,7 +22,7 @@ func testRules(b *bench) {
 	}
 	for name, spoil := range wrong {
 		p := newPlan(1)
-		_, err := b.store.Open(b.ctx, p.open(), func(s refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+		_, err := b.openBy(p.open(), func(s refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 			r, err := b.decide(p)(s, current)
 			if err == nil {
 				spoil(r)
@@ -36,7 +36,7 @@ func testRules(b *bench) {
 		b.missing("a refund with "+name, err)
 
 		r := b.opened(newPlan(1))
-		_, err = b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
+		_, err = b.change(r.ID, func(r *refunds.Refund) error {
 			if err := r.Submit(b.stamp()); err != nil {
 				return err
 			}

@@ -84,7 +84,7 @@ func testFencing(b *bench) {
 	b.now = b.now.Add(lease + time.Second)
 	b.claim("fast", 1)
 	finish := func(token string) error {
-		_, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
+		_, err := b.change(r.ID, func(r *refunds.Refund) error {
 			if err := r.CheckLease(token); err != nil {
 				return err
 			}
@@ -117,7 +117,7 @@ func testClaimAgainstUpdate(b *bench) {
 				claimed = got
 				return
 			}
-			if _, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
+			if _, err := b.change(r.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
 				b.Error(err)
 			}
 		})
@@ -149,7 +149,7 @@ func testFold(b *bench) {
 	_, err := b.succeeded(id)
 	b.ok(err)
 	check(id)
-	b.update(id, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "entered twice") })
+	b.update(id, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{Code: "mistake", Reason: "entered twice"}) })
 	check(id)
 
 	id = b.opened(newPlan(1)).ID
@@ -160,7 +160,7 @@ func testFold(b *bench) {
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "nobody can tell", Doubt: true})
 	})
 	check(id)
-	b.update(id, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "their support says no", "") })
+	b.update(id, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), refunds.ResolveParams{Reason: "their support says no"}) })
 	check(id)
 }
 
@@ -276,7 +276,7 @@ func testStoreCredit(b *bench) {
 	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now, "refund " + r.Attempt().ProviderID})
 	b.update(r.ID, func(*refunds.Refund) error { return nil })
 	b.creditIs("customer-1", "USD", r.Amount())
-	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "") })
+	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{Code: "mistake"}) })
 	b.creditIs("customer-1", "USD", 0)
 	b.holds(p, 0, 0)
 }
@@ -288,7 +288,7 @@ func testStoreCreditSpent(b *bench) {
 	b.ok(err)
 	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD", Amount: -1, Ref: "spent", At: b.now})
 	b.ok(err)
-	_, err = b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
+	_, err = b.change(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{}) })
 	b.code(err, refunds.CodeCreditTooLow)
 	b.stored(r)
 	b.holds(p, 0, r.Amount())
@@ -377,7 +377,7 @@ func testNotFound(b *bench) {
 		b.missing("ByProviderID", err)
 		_, err = b.store.Events(b.ctx, id)
 		b.missing("Events", err)
-		_, err = b.store.Update(b.ctx, id, func(*refunds.Refund) error {
+		_, err = b.change(id, func(*refunds.Refund) error {
 			b.Error("a change of nothing was run")
 			return nil
 		})
@@ -397,15 +397,15 @@ func testContext(b *bench) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
 	never := func(string) { b.Error("a callback was run in a context that has ended") }
-	_, err := b.store.Open(ctx, p.open(), func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.store.Open(ctx, p.open(), refunds.Opening(p.open(), func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
 		never("Open")
 		return r, nil
-	})
+	}))
 	errs := []error{err}
-	_, err = b.store.Update(ctx, r.ID, func(*refunds.Refund) error {
+	_, err = b.store.Update(ctx, r.ID, refunds.Changing(func(*refunds.Refund) error {
 		never("Update")
 		return nil
-	})
+	}))
 	errs = append(errs, err)
 	_, err = b.store.Refund(ctx, r.ID)
 	errs = append(errs, err)
