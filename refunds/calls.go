@@ -12,9 +12,9 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Kind is one answer of the provider, recorded with the event that it led to.
+// Call is one answer of the provider, recorded with the event that it led to.
 type Call struct {
-	Attempt    int             `json:"-"` // number of the attempt it was about; filled in by Evidence
+	Attempt    int             `json:"-"` // number of the attempt it was about; filled in by ProviderCalls
 	At         time.Time       `json:"at"`
 	Kind       string          `json:"call"` // CallCreate or CallFind
 	Outcome    payment.Outcome `json:"outcome"`
@@ -24,10 +24,10 @@ type Call struct {
 	ProviderID string          `json:"reference,omitempty"`
 	Amount     int64           `json:"amount,omitempty"` // minor units, when told
 	Replayed   bool            `json:"replayed,omitempty"`
-	Message    string          `json:"message,omitempty"` // cut to 300 letters
+	Message    string          `json:"message,omitempty"` // cut to 300 characters
 }
 
-// The calls that a Said answers.
+// The kinds of a Call.
 const (
 	CallCreate = "create" // asked for the refund
 	CallFind   = "find"   // looked it up

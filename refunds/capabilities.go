@@ -16,16 +16,20 @@ func (o *opening) checkCapable(amount, captured int64, now time.Time) error {
 	}
 	can, c := payment.CapabilitiesOf(o.s.cfg.Gateway), o.Currency
 	refuse := func(format string, args ...any) error {
-		return &Error{Code: CodeMethod, Field: "amount", Message: fmt.Sprintf(format, args...) + "; choose cash or store_credit"}
+		return &Error{Code: CodeMethod, Field: "amount", Message: fmt.Sprintf(format,
+			args...) + "; choose cash or store_credit"}
 	}
 	if age := now.Sub(o.PaidAt); can.OldestPayment > 0 && !o.PaidAt.IsZero() && age > can.OldestPayment {
-		return refuse("the provider pays back for %d days, and the payment is %d days old", days(can.OldestPayment), days(age))
+		return refuse("the provider pays back for %d days, and the payment is %d days old",
+			days(can.OldestPayment), days(age))
 	}
 	if can.WholeOnly && amount != captured {
-		return refuse("the provider pays back %s as a whole only, and %s is asked for", money.New(captured, c), money.New(amount, c))
+		return refuse("the provider pays back %s as a whole only, and %s is asked for", money.New(captured, c),
+			money.New(amount, c))
 	}
 	if can.Smallest != nil && amount < can.Smallest(c) {
-		return refuse("the provider pays back %s or more, and %s is asked for", money.New(can.Smallest(c), c), money.New(amount, c))
+		return refuse("the provider pays back %s or more, and %s is asked for", money.New(can.Smallest(c), c),
+			money.New(amount, c))
 	}
 	if can.Nearest == nil {
 		return nil

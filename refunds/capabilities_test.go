@@ -43,14 +43,19 @@ func TestWhatTheProviderCantDoIsRefusedBeforeAnythingIsCommitted(t *testing.T) {
 		want   string // of the refusal; empty: it is paid
 	}{
 		{"in part", payment.Capabilities{WholeOnly: true}, nil, "as a whole only"},
-		{"as a whole", payment.Capabilities{WholeOnly: true}, func(r *refunds.Request) { r.Quote.Lines[0].Units = 3 }, ""},
-		{"too small", payment.Capabilities{Smallest: func(money.Currency) int64 { return 1001 }}, nil, "10.01 USD or more"},
+		{"as a whole", payment.Capabilities{WholeOnly: true},
+			func(r *refunds.Request) { r.Quote.Lines[0].Units = 3 }, ""},
+		{"too small", payment.Capabilities{Smallest: func(money.Currency) int64 { return 1001 }}, nil,
+			"10.01 USD or more"},
 		{"just large enough", payment.Capabilities{Smallest: func(money.Currency) int64 { return 1000 }}, nil, ""},
-		{"too old", payment.Capabilities{OldestPayment: 180 * 24 * time.Hour}, func(r *refunds.Request) { r.PaidAt = time.Now().AddDate(0, 0, -181) }, "for 180 days"},
+		{"too old", payment.Capabilities{OldestPayment: 180 * 24 * time.Hour},
+			func(r *refunds.Request) { r.PaidAt = time.Now().AddDate(0, 0, -181) }, "for 180 days"},
 		{"of an age nobody knows", payment.Capabilities{OldestPayment: time.Hour}, nil, ""},
 		{"on the grid", payment.Capabilities{Nearest: tens}, nil, ""},
-		{"beside the grid", payment.Capabilities{Nearest: tens}, func(r *refunds.Request) { r.Quote.Lines[0].Paid.Price = 2997 }, "9.90 USD and 10.00 USD"},
-		{"in a currency it does not take", payment.Capabilities{Nearest: tens}, func(r *refunds.Request) { r.Currency, r.Quote.Currency = "EUR", "EUR" }, "nothing back in EUR"},
+		{"beside the grid", payment.Capabilities{Nearest: tens},
+			func(r *refunds.Request) { r.Quote.Lines[0].Paid.Price = 2997 }, "9.90 USD and 10.00 USD"},
+		{"in a currency it does not take", payment.Capabilities{Nearest: tens},
+			func(r *refunds.Request) { r.Currency, r.Quote.Currency = "EUR", "EUR" }, "nothing back in EUR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(s *shop) {
@@ -67,7 +72,8 @@ func TestWhatTheProviderCantDoIsRefusedBeforeAnythingIsCommitted(t *testing.T) {
 					return
 				}
 				s.code(err, refunds.CodeMethod)
-				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "store_credit") {
+				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(),
+					"store_credit") {
 					s.Errorf("error %v, want %q and what can be done instead", err, c.want)
 				}
 				s.equal("calls", s.gateway.Calls(refundstest.CallCreate), 0)
@@ -186,9 +192,12 @@ func TestAnAnswerAboutSomethingElseIsShown(t *testing.T) {
 		answer payment.Result
 		why    string
 	}{
-		{"another currency", payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9", Amount: 1000, Currency: "EUR"}, "in EUR"},
-		{"another amount", payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9", Amount: 100_000, Currency: "USD"}, "100000 minor units"},
-		{"the id of another refund", payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_1", Amount: 1000, Currency: "USD"}, "the id of refund"},
+		{"another currency", payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9", Amount: 1000,
+			Currency: "EUR"}, "in EUR"},
+		{"another amount", payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9", Amount: 100_000,
+			Currency: "USD"}, "100000 minor units"},
+		{"the id of another refund", payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_1",
+			Amount: 1000, Currency: "USD"}, "the id of refund"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			strange := false

@@ -62,7 +62,9 @@ func Changing(f func(*Refund) error) func(Balance, Refund) (Change, error) {
 // Opening is a function for Store.Open of the request that decides by f: which
 // returns the refund it is given, changed or not, or a new one where there is
 // none.
-func Opening(r OpenRequest, f func(PaymentState, *Refund) (*Refund, error)) func(PaymentState, *Refund) (Change, error) {
+func Opening(
+	r OpenRequest, f func(PaymentState, *Refund) (*Refund, error),
+) func(PaymentState, *Refund) (Change, error) {
 	return func(s PaymentState, before *Refund) (Change, error) {
 		if err := r.check(before); err != nil {
 			return Change{}, err
@@ -99,7 +101,8 @@ func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) 
 				return PaymentChange{}, err
 			}
 			if e := p.Refunds[i].Effects; e.Reserved != 0 || e.Refunded != 0 || e.Credit != nil {
-				return PaymentChange{}, fmt.Errorf("refunds: refund %s was ended while its payment was changed", before[i].ID)
+				return PaymentChange{}, fmt.Errorf(
+					"refunds: refund %s was ended while its payment was changed", before[i].ID)
 			}
 		}
 		return p, nil
@@ -107,7 +110,9 @@ func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) 
 }
 
 // open opens the refund of the request, as decide says.
-func (s *Service) open(ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (*Refund, error)) (Refund, error) {
+func (s *Service) open(
+	ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (*Refund, error),
+) (Refund, error) {
 	return s.store.Open(ctx, r, Opening(r, decide))
 }
 
@@ -117,6 +122,8 @@ func (s *Service) update(ctx context.Context, id string, change func(*Refund) er
 }
 
 // updatePayment changes the holds of a payment, and its open refunds.
-func (s *Service) updatePayment(ctx context.Context, r OpenRequest, change func(*Balance, []*Refund) error) ([]Refund, error) {
+func (s *Service) updatePayment(
+	ctx context.Context, r OpenRequest, change func(*Balance, []*Refund) error,
+) ([]Refund, error) {
 	return s.store.UpdatePayment(ctx, r, ChangingPayment(change))
 }

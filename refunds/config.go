@@ -34,7 +34,7 @@ type Config struct {
 	// before and during calls, so a call may last longer. At least 100 ms, at most
 	// 10 s; default 10 s.
 	Lease time.Duration
-	// Wait is how long Refund goes on trying before it answers with an open
+	// Wait is how long Refund tries before it answers with an open
 	// state and leaves the rest to the worker. Default 2 s.
 	Wait time.Duration
 	// FirstRetry is the distance to the second call under a key that got no
@@ -48,7 +48,7 @@ type Config struct {
 	LookupMax   time.Duration
 	// AbsenceGrace is how long after a stored server error a refund must have
 	// been absent at the provider to count as a definite no. A refund that is
-	// onHold, was never answered and stays absent is shown to a person after as
+	// on hold, was never answered and stays absent is shown for review after as
 	// long. Default 1 h.
 	AbsenceGrace time.Duration
 	// KeyMaxAge is how long a key is sent again. It must be shorter than the
@@ -60,8 +60,8 @@ type Config struct {
 	// Default 10 days.
 	MessageWithin time.Duration
 	// GiveUpAfter is how long a refund of which nothing could be sent, because
-	// the provider takes no calls or refuses our key, is tried before a person
-	// sees it. It goes on being tried. Default 24 h.
+	// the provider takes no calls or refuses our key, is tried before it is shown
+	// for review. It is still tried. Default 24 h.
 	GiveUpAfter time.Duration
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
@@ -98,7 +98,8 @@ func (c Config) Validate() error {
 	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
 		return bad("CallTimeout", "%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout)
 	case c.LookupTimeout < c.CallTimeout || c.LookupTimeout > maxCallTimeout:
-		return bad("LookupTimeout", "%s is out of range; %s (CallTimeout) to %s", c.LookupTimeout, c.CallTimeout, maxCallTimeout)
+		return bad("LookupTimeout", "%s is out of range; %s (CallTimeout) to %s", c.LookupTimeout,
+			c.CallTimeout, maxCallTimeout)
 	case c.Lease < minLease || c.Lease > maxLease:
 		return bad("Lease", "%s is out of range; %s to %s", c.Lease, minLease, maxLease)
 	case c.LookupMax < c.LookupFirst:
@@ -114,7 +115,8 @@ func (c Config) Validate() error {
 		d    time.Duration
 	}{
 		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
-		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter", c.GiveUpAfter}, {"MessageWithin", c.MessageWithin},
+		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter",
+			c.GiveUpAfter}, {"MessageWithin", c.MessageWithin},
 	} {
 		if f.d <= 0 {
 			return bad(f.name, "%s is not more than 0", f.d)
@@ -128,7 +130,8 @@ func (c Config) withDefaults() Config {
 		d   *time.Duration
 		def time.Duration
 	}{
-		{&c.CallTimeout, callTimeout}, {&c.LookupTimeout, max(c.CallTimeout, callTimeout)}, {&c.Lease, maxLease}, {&c.Wait, 2 * time.Second},
+		{&c.CallTimeout, callTimeout}, {&c.LookupTimeout, max(c.CallTimeout, callTimeout)}, {&c.Lease,
+			maxLease}, {&c.Wait, 2 * time.Second},
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
 		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},
@@ -214,7 +217,7 @@ type Observer interface {
 	Completed(ctx context.Context, r Refund)
 	// Failed: an attempt certainly did not pay.
 	Failed(ctx context.Context, r Refund)
-	// ReviewRequired: the refund now stands in the queue for a person.
+	// ReviewRequired: the refund now stands in the review queue.
 	ReviewRequired(ctx context.Context, r Refund)
 	// Reversed: the provider took a succeeded refund back.
 	Reversed(ctx context.Context, r Refund)

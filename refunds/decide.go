@@ -101,7 +101,8 @@ func decideBlind(r *Refund, c *Config, now time.Time, p progress) (action, strin
 	case r.following() && since < c.MessageWithin && !r.Work.NeedsReview:
 		return actionWait, "the provider sends a message when it has decided"
 	case r.following():
-		return actionReview, fmt.Sprintf("the provider has decided nothing, or sent no message of it, in %d days", days(since))
+		return actionReview, fmt.Sprintf(
+			"the provider has decided nothing, or sent no message of it, in %d days", days(since))
 	case p.stored:
 		return actionReview, "the provider keeps a server error under the key, and can't be asked"
 	case r.HoldRef != "":
@@ -147,7 +148,8 @@ func decideAbsent(r *Refund, c *Config, now time.Time, p progress) (action, stri
 	case a.ProviderID != "":
 		return actionReview, fmt.Sprintf("the provider had it as %s and does not list it any more", a.ProviderID)
 	}
-	return actionFail, fmt.Sprintf("the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
+	return actionFail, fmt.Sprintf(
+		"the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
 }
 
 // decideNotLookedUp follows a look-up that failed.
@@ -180,10 +182,11 @@ func decideNotDone(r *Refund, c *Config, now time.Time, p progress) (action, str
 
 // waitForRelease ends the look-up of a refund that the hold alone keeps from
 // being sent again. A call may still be on its way; after AbsenceGrace it is
-// shown for review, while it goes on being looked up and may be released.
+// shown for review, and still looked up and may be released.
 func waitForRelease(r *Refund, c *Config, age time.Duration, found string) (action, string) {
 	if age >= c.AbsenceGrace {
-		return actionReview, fmt.Sprintf("it was never answered, %s, and is not sent again while it is on hold for %s", found, r.HoldRef)
+		return actionReview, fmt.Sprintf(
+			"it was never answered, %s, and is not sent again while it is on hold for %s", found, r.HoldRef)
 	}
 	return actionWait, "it is on hold"
 }
@@ -294,7 +297,8 @@ func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.T
 		in = c.idleBackoff(n)
 	}
 	next := now.Add(in)
-	if end := a.FirstSentAt.Add(c.AbsenceGrace); act == actionWait && r.heldBack(c, now, p) && !effective(res.Outcome) && end.Before(next) {
+	if end := a.FirstSentAt.Add(c.AbsenceGrace); act == actionWait && r.heldBack(c, now, p) &&
+		!effective(res.Outcome) && end.Before(next) {
 		next = end
 	}
 	return next

@@ -28,7 +28,7 @@
 // Money goes back by cash, by store credit, or by a method of the provider.
 // Config.ProviderMethods names those, as orders name them; the default is card.
 // A name that is not declared is refused, of the payment and of the refund:
-// nothing that needs the provider's answer is paid out by hand. A quote of zero
+// nothing that needs the provider's answer is paid out manually. A quote of zero
 // succeeds by any method.
 //
 // # Why no refund happens twice

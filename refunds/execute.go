@@ -19,7 +19,7 @@ type execution struct {
 	s     *Service
 	r     Refund // as last saved
 	token string
-	// inRequest: somebody waits for the answer, so calls end after CallTimeout.
+	// inRequest: a caller waits for the answer, so calls end after CallTimeout.
 	inRequest bool
 	// message is what a webhook says, where the provider can't be asked: read
 	// once, like the result of a look-up.
@@ -60,7 +60,8 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 			r, err := t.lost(ctx, err)
 			return r, payment.OutcomeUnknown, err
 		}
-		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || !sleep(ctx, res.retryIn) || t.placedOnHold(ctx) {
+		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || !sleep(ctx, res.retryIn) ||
+			t.placedOnHold(ctx) {
 			r, err := t.record(ctx, res)
 			return r, res.Result.Outcome, err
 		}
@@ -203,7 +204,7 @@ func (t *execution) again(res AttemptUpdate) bool {
 // errOnHold says that the refund was held before anything of it was sent.
 var errOnHold = errors.New("refunds: it is held")
 
-// releaseOnHold gives the lease of a refund back that waits for a person.
+// releaseOnHold gives back the lease of a refund that is on hold.
 func (t *execution) releaseOnHold(ctx context.Context) (Refund, error) {
 	r, err := t.update(ctx, func(r *Refund) error {
 		if r.OnHold() {
@@ -237,7 +238,8 @@ func (t *execution) call(
 			return payment.Result{}, err
 		}
 		if name == CallCreate && r.HoldRef != "" && t.r.HoldRef == "" {
-			return payment.Result{Outcome: payment.OutcomeNoEffect, Message: "it was put on hold before it was sent"}, nil
+			return payment.Result{Outcome: payment.OutcomeNoEffect,
+				Message: "it was put on hold before it was sent"}, nil
 		}
 		// What others asked for meanwhile is seen when the answer is saved.
 		r.HoldRef, r.Work.NextAt = t.r.HoldRef, t.r.Work.NextAt

@@ -76,7 +76,8 @@ func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.hold(dispute(1, "dp_1"))
 		r := s.refund(request(1, 2))
-		r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "the dispute was lost, the bank paid the customer"})
+		r, err := s.Resolve(s.Context(), r.ID, kim,
+			refunds.ResolveParams{Reason: "the dispute was lost, the bank paid the customer"})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -93,7 +94,8 @@ func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
 }
 
 func TestADisputeStopsTheResendAndNotTheLookUp(t *testing.T) {
-	for paid, fault := range map[bool]refundstest.Fault{true: refundstest.FaultLostAfter, false: refundstest.FaultLostBefore} {
+	for paid, fault := range map[bool]refundstest.Fault{true: refundstest.FaultLostAfter,
+		false: refundstest.FaultLostBefore} {
 		inBubble(t, func(s *shop) {
 			s.gateway.Always(refundstest.CallCreate, fault)
 			s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
@@ -146,7 +148,8 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
 			s.equal("is for a person", r.Work.NeedsReview, true)
-			s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is on hold for dp_1")
+			s.equal("why", r.Work.LastError,
+				"it was never answered, is not at the provider, and is not sent again while it is on hold for dp_1")
 			s.equal("queued", s.seen.queued, 1)
 			s.equal("sends while held", s.sends(), sends)
 			s.check()
@@ -184,7 +187,8 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 	t.Run("and stays there when it is released too late", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
 			s.settle(24 * time.Hour)
-			s.equal("why", s.get(r.ID).Work.LastError, "it was never answered, its key is too old to be sent again, and the provider does not have it")
+			s.equal("why", s.get(r.ID).Work.LastError,
+				"it was never answered, its key is too old to be sent again, and the provider does not have it")
 			sends := s.sends()
 			s.release(dispute(1, "dp_1"))
 			s.settle(time.Minute)
@@ -196,7 +200,8 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 	})
 	t.Run("who says that it was not paid", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
-			if _, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "it is not on the provider's page"}); err != nil {
+			if _, err := s.Resolve(s.Context(), r.ID, kim,
+				refunds.ResolveParams{Reason: "it is not on the provider's page"}); err != nil {
 				s.Fatal(err)
 			}
 			s.release(dispute(1, "dp_1"))
@@ -255,7 +260,8 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 		}
 		s.equal("sends", s.sends(), 1)
 		s.is(r, refunds.StatusSubmitted)
-		s.equal("waits for a person", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true, time.Time{}})
+		s.equal("waits for a person", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true,
+			time.Time{}})
 		s.settle(time.Hour)
 		s.equal("sends after an hour", s.sends(), 1)
 		s.check()
@@ -321,7 +327,8 @@ func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
 					s.Fatal(err)
 				}
 				s.is(owed, refunds.StatusCreated)
-				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview}, []any{refunds.AwaitingMethod, payment.StoreCredit, int64(3000), true})
+				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview},
+					[]any{refunds.AwaitingMethod, payment.StoreCredit, int64(3000), true})
 				s.settle(100 * time.Hour)
 				s.is(s.get(owed.ID), refunds.StatusCreated)
 				s.check()
@@ -331,7 +338,8 @@ func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
 				paid := s.refund(q)
 				s.is(paid, refunds.StatusSucceeded)
 				s.equal("id", paid.ID, owed.ID)
-				s.equal("attempts", []refunds.Status{paid.Attempts[0].Status, paid.Attempts[1].Status}, []refunds.Status{refunds.StatusFailed, refunds.StatusSucceeded})
+				s.equal("attempts", []refunds.Status{paid.Attempts[0].Status, paid.Attempts[1].Status},
+					[]refunds.Status{refunds.StatusFailed, refunds.StatusSucceeded})
 				s.equal("asked again", s.refund(q).ID, paid.ID)
 				s.check()
 			})
@@ -384,7 +392,8 @@ func TestAnExpectedAmountThatDiffersPaysNothing(t *testing.T) {
 
 func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 	inBubble(t, func(s *shop) {
-		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostBefore, refundstest.Fault5xxBefore, refundstest.FaultRateLimit, refundstest.FaultRefuse)
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostBefore, refundstest.Fault5xxBefore,
+			refundstest.FaultRateLimit, refundstest.FaultRefuse)
 		r := s.refund(request(1, 1))
 		s.is(r, refunds.StatusFailed)
 		s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
@@ -440,7 +449,8 @@ func TestARefundOnHoldSaysWhy(t *testing.T) {
 				}
 			}
 		}
-		_, err = s.Release(s.Context(), refunds.HoldRequest{OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1", By: kim})
+		_, err = s.Release(s.Context(), refunds.HoldRequest{OrderID: "order-1", PaymentID: "payment-1",
+			Captured: 3000, Currency: "USD", Ref: "dp_1", By: kim})
 		if err != nil {
 			s.Fatal(err)
 		}

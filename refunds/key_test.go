@@ -31,7 +31,8 @@ func TestAKeyThatIsTooOldAndWasNeverAnsweredGoesToAPerson(t *testing.T) {
 			_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "  "})
 			s.code(err, refunds.CodeInvalid)
 			if paid { // the provider can be asked, and does not know it
-				_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "asked their support", ProviderID: "re_x"})
+				_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid,
+					Reason: "asked their support", ProviderID: "re_x"})
 				s.code(err, refunds.CodeInvalid)
 			}
 			r, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "asked their support"})

@@ -124,7 +124,8 @@ func TestASlowProviderIsWaitedFor(t *testing.T) {
 		resolved time.Duration
 	}{
 		{"800 ms, default settings", 800 * time.Millisecond, func(*refunds.Config) {}, true, 0},
-		{"800 ms, a shop that waits 500 ms", 800 * time.Millisecond, patientFor(500 * time.Millisecond), false, 10 * time.Second},
+		{"800 ms, a shop that waits 500 ms", 800 * time.Millisecond, patientFor(500 * time.Millisecond), false,
+			10 * time.Second},
 		{"9 s, a shop that waits 500 ms", 9 * time.Second, patientFor(500 * time.Millisecond), false, 30 * time.Second},
 		{"70 s, a shop that waits 80 s", 70 * time.Second, patientFor(80 * time.Second), true, 0},
 	} {
@@ -139,14 +140,18 @@ func TestASlowProviderIsWaitedFor(t *testing.T) {
 				s.is(r, refunds.StatusSucceeded)
 				s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
 				s.check()
-			}, c.config, func(cfg *refunds.Config) { cfg.Gateway = slowly{cfg.Gateway.(*refundstest.Gateway), c.takes} })
+			}, c.config, func(cfg *refunds.Config) {
+				cfg.Gateway = slowly{cfg.Gateway.(*refundstest.Gateway),
+					c.takes}
+			})
 		})
 	}
 }
 
 func TestALeaseIsKeptDuringALongCall(t *testing.T) {
 	inBubble(t, func(s *shop) {
-		long, err := refunds.New(refunds.Config{Store: s.store, Gateway: slowly{s.gateway, time.Minute}, CallTimeout: 80 * time.Second})
+		long, err := refunds.New(refunds.Config{Store: s.store, Gateway: slowly{s.gateway, time.Minute},
+			CallTimeout: 80 * time.Second})
 		if err != nil {
 			s.Fatal(err)
 		}

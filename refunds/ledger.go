@@ -54,12 +54,15 @@ func checkSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
 		version = before.Version
-		if before.ID != after.ID || before.ClientReference != after.ClientReference || before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
-			return fmt.Errorf("refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
+		if before.ID != after.ID || before.ClientReference != after.ClientReference ||
+			before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
+			return fmt.Errorf(
+				"refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
 		}
 	}
 	if n := len(after.changes); after.Version != version+n || before == nil && n == 0 {
-		return fmt.Errorf("refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
+		return fmt.Errorf(
+			"refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
 	}
 	return after.check()
 }
@@ -79,7 +82,8 @@ func (r *Refund) check() error {
 		return bad("method", "refund %s is by %s and its attempt by %s; cash, store_credit or a method of the provider",
 			r.ID, quoted(r.Method), quoted(a.Method))
 	case a.Method.Manual() != (a.Key == ""):
-		return bad("key", "attempt %s by %s has the key %q; those of a provider have one, others have none", a.ID, a.Method, a.Key)
+		return bad("key", "attempt %s by %s has the key %q; those of a provider have one, others have none",
+			a.ID, a.Method, a.Key)
 	case r.Quote.Currency == "":
 		return bad("currency", "refund %s has none", r.ID)
 	case r.Amount() < 0 || a.Amount != r.Amount():
@@ -118,7 +122,8 @@ func (b *Balance) apply(e Effects) error {
 func ManualReference(m payment.Method, n int64) (string, error) {
 	short := map[payment.Method]string{payment.Cash: "CAS", payment.StoreCredit: "STO"}[m]
 	if short == "" {
-		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q has no manual references; cash or store_credit", string(m))}
+		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"%q has no manual references; cash or store_credit", string(m))}
 	}
 	return fmt.Sprintf("MANUAL-%s-%05d", short, n), nil
 }

@@ -186,7 +186,8 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 		inInterruptions(t, func(s *shop, _ *interrupted) {
 			r := s.tooOld(refundstest.FaultLostAfter)
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
-			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I saw it", ProviderID: "re_l"})
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I saw it",
+				ProviderID: "re_l"})
 			s.code(err, refunds.CodeInvalid)
 			r, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I saw it"})
 			if err != nil {
@@ -203,7 +204,8 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 			g.during[refundstest.CallFind] = func() { s.hold(dispute(1, "dp_1")) }
 			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "not on the page"})
 			s.code(err, refunds.CodeTransition)
-			if _, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "not on the page"}); err != nil {
+			if _, err = s.Resolve(s.Context(), r.ID, kim,
+				refunds.ResolveParams{Reason: "not on the page"}); err != nil {
 				s.Error(err)
 			}
 			s.check()
@@ -215,13 +217,15 @@ func TestWhatAPersonCalledPaidCanBeTakenBack(t *testing.T) {
 	for _, reference := range []string{"", "re_l"} {
 		inInterruptions(t, func(s *shop, _ *interrupted) {
 			r := s.tooOld(refundstest.FaultLostAfter)
-			r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "the provider's support says so", ProviderID: reference})
+			r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
+				Reason: "the provider's support says so", ProviderID: reference})
 			if err != nil {
 				s.Fatal(err)
 			}
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 			s.gateway.Settle("re_1", "failed")
-			r, err = s.HandleWebhook(s.Context(), bank, payment.WebhookEvent{RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: payment.OutcomeDeclined})
+			r, err = s.HandleWebhook(s.Context(), bank, payment.WebhookEvent{RefundID: r.ID,
+				AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: payment.OutcomeDeclined})
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -253,7 +257,8 @@ func TestWhatCouldNotBeSentForADayMayBePaidOtherwise(t *testing.T) {
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
 		r := s.refund(request(1, 1))
 		s.settle(25 * time.Hour)
-		r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "the provider has closed our account"})
+		r, err := s.Resolve(s.Context(), r.ID, kim,
+			refunds.ResolveParams{Reason: "the provider has closed our account"})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -287,7 +292,8 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 		r := s.refund(request(1, 1))
 		s.settle(25 * time.Hour)
 		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
-		_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I think so", ProviderID: "re_9"})
+		_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I think so",
+			ProviderID: "re_9"})
 		s.code(err, refunds.CodeTransition)
 		// The provider takes calls again; the process dies with the answer.
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)

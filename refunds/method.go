@@ -60,8 +60,10 @@ func (r Request) method() payment.Method {
 func (r Request) checkAllowed() error {
 	m := r.method()
 	switch {
-	case len(r.Allowed) > 0 && !slices.Contains(r.Allowed, m) && !(m == r.PaymentMethod && slices.Contains(r.Allowed, payment.OriginalMethod)):
-		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("the terms do not allow %s; allowed: %s", m, joinMethods(r.Allowed))}
+	case len(r.Allowed) > 0 && !slices.Contains(r.Allowed, m) && !(m == r.PaymentMethod &&
+		slices.Contains(r.Allowed, payment.OriginalMethod)):
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"the terms do not allow %s; allowed: %s", m, joinMethods(r.Allowed))}
 	case m.Manual():
 		return nil
 	case m != r.PaymentMethod:

@@ -42,7 +42,8 @@ func TestOnlyDeclaredMethodsAreRefunded(t *testing.T) {
 		{"paid by the original method", payment.OriginalMethod, "", nil, invalid, "payment_method", ""},
 		{"a method nobody declared asked for", payment.Card, "paypal", nil, notAllowed, "method", ""},
 		{"a method in other letters asked for", payment.Card, "Cash", nil, notAllowed, "method", ""},
-		{"a card that was declared away", payment.Card, "", func(c *refunds.Config) { c.ProviderMethods = []payment.Method{"ideal"} },
+		{"a card that was declared away", payment.Card, "",
+			func(c *refunds.Config) { c.ProviderMethods = []payment.Method{"ideal"} },
 			invalid, "payment_method", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,16 +107,20 @@ func TestAnAttemptHasAMethod(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := event.Stamp{By: kim}
-	for _, m := range []payment.Method{"", payment.OriginalMethod, "CARD", "iDEAL", "bank transfer", "9", payment.Method(strings.Repeat("a", 33))} {
-		attempt := refunds.AttemptParams{ID: "a", Method: m, PaymentProviderID: "pi_1", PaidBy: kim, Request: q, Quote: quote}
-		_, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "c", OrderID: "o", PaymentID: "p", Customer: "ann", Attempt: attempt}, st)
+	for _, m := range []payment.Method{"", payment.OriginalMethod, "CARD", "iDEAL", "bank transfer", "9",
+		payment.Method(strings.Repeat("a", 33))} {
+		attempt := refunds.AttemptParams{ID: "a", Method: m, PaymentProviderID: "pi_1", PaidBy: kim, Request: q,
+			Quote: quote}
+		_, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "c", OrderID: "o", PaymentID: "p",
+			Customer: "ann", Attempt: attempt}, st)
 		if refunds.CodeOf(err) != refunds.CodeMethod {
 			t.Errorf("%q: error %v, want %s", m, err, refunds.CodeMethod)
 		}
 	}
 	for _, m := range []payment.Method{payment.Card, "ideal"} {
 		attempt := refunds.AttemptParams{ID: "a", Method: m, PaidBy: kim, Request: q, Quote: quote}
-		_, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "c", OrderID: "o", PaymentID: "p", Customer: "ann", Attempt: attempt}, st)
+		_, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "c", OrderID: "o", PaymentID: "p",
+			Customer: "ann", Attempt: attempt}, st)
 		if refunds.CodeOf(err) != refunds.CodeInvalid {
 			t.Errorf("%s without a payment at the provider: error %v", m, err)
 		}
@@ -124,7 +129,8 @@ func TestAnAttemptHasAMethod(t *testing.T) {
 
 func TestProviderMethodsAreValidated(t *testing.T) {
 	for name, methods := range map[string][]payment.Method{
-		"cash": {payment.Cash}, "store credit": {payment.Card, payment.StoreCredit}, "the original method": {payment.OriginalMethod},
+		"cash": {payment.Cash}, "store credit": {payment.Card,
+			payment.StoreCredit}, "the original method": {payment.OriginalMethod},
 		"empty": {""}, "capitals": {"CARD"}, "twice": {"ideal", "ideal"},
 	} {
 		c := refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}, ProviderMethods: methods}
@@ -137,7 +143,8 @@ func TestProviderMethodsAreValidated(t *testing.T) {
 // A state nobody knows holds its amount: what is not recognized frees no money.
 func TestAnUnknownStatusCountsAgainstWhatWasCaptured(t *testing.T) {
 	free := []refunds.Status{refunds.StatusFailed, refunds.StatusReversed}
-	for _, st := range []refunds.Status{"", "paid", refunds.StatusCreated, refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusReversed} {
+	for _, st := range []refunds.Status{"", "paid", refunds.StatusCreated, refunds.StatusSucceeded,
+		refunds.StatusFailed, refunds.StatusReversed} {
 		if st.CountsAgainstCaptured() == slices.Contains(free, st) {
 			t.Errorf("%q: counts %t", st, st.CountsAgainstCaptured())
 		}

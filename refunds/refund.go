@@ -25,8 +25,8 @@ const (
 	StatusCreated        Status = "created"         // decided and committed, nothing sent
 	StatusSubmitted      Status = "submitted"       // about to be sent, or sent and not answered yet
 	StatusPending        Status = "pending"         // the provider has it and decides later
-	StatusRequiresAction Status = "requires_action" // the provider waits for a person
-	StatusUnknown        Status = "unknown"         // nobody can tell; it is looked up, never paid again
+	StatusRequiresAction Status = "requires_action" // the provider waits for an action
+	StatusUnknown        Status = "unknown"         // the outcome is unknown; it is looked up, never paid again
 	StatusSucceeded      Status = "succeeded"       // the money went back
 	StatusFailed         Status = "failed"          // certainly did not; may be tried again
 	StatusReversed       Status = "reversed"        // succeeded once, the provider took it back

@@ -43,14 +43,16 @@ func (r Request) expects(amount int64) error {
 }
 
 func (r Request) openRequest() OpenRequest {
-	return OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
+	return OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		Captured: r.Captured, Currency: r.Currency}
 }
 
 const maxID = 255
 
 func (r Request) validate(c Config) error {
 	for _, f := range []struct{ name, value string }{
-		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer", r.Customer},
+		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer",
+			r.Customer},
 	} {
 		if f.value == "" {
 			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
@@ -63,10 +65,12 @@ func (r Request) validate(c Config) error {
 		return err
 	}
 	if r.Captured < 0 {
-		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf("%d minor units; 0 or more are allowed", r.Captured)}
+		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf(
+			"%d minor units; 0 or more are allowed", r.Captured)}
 	}
 	if p, err := money.ParseCurrency(string(r.Currency)); err != nil || p != r.Currency {
-		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))}
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))}
 	}
 	for _, l := range r.Quote.Lines {
 		if err := checkText("line", l.OrderLineID, maxID); err != nil {
@@ -74,7 +78,8 @@ func (r Request) validate(c Config) error {
 		}
 	}
 	if len(r.Quote.Lines) > 0 && r.Quote.Currency != r.Currency {
-		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
 	}
 	return c.checkMethods(r)
 }
@@ -213,7 +218,8 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 	}
 	if quote.Amount > free {
 		return AttemptParams{}, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
-			"%s can't be refunded; %s of the payment is left", money.New(quote.Amount, o.Currency), money.New(free, o.Currency))}
+			"%s can't be refunded; %s of the payment is left", money.New(quote.Amount,
+				o.Currency), money.New(free, o.Currency))}
 	}
 	if err := o.expects(quote.Amount); err != nil {
 		return AttemptParams{}, err

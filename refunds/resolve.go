@@ -70,7 +70,8 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
-		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID, there.ProviderID, there.Status)
+		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID,
+			there.ProviderID, there.Status)
 	case there.Outcome == payment.OutcomeAbsent && paid && reference != "":
 		return "", &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
 			"the provider has no refund %q of this attempt; look at its list again, or leave the reference empty", reference)}

@@ -36,7 +36,9 @@ func (s *Service) Reverse(ctx context.Context, id string, by event.Actor, p Reve
 	})
 }
 
-func (s *Service) reverse(ctx context.Context, id string, by event.Actor, p ReverseParams, check func(*Attempt) error) (Refund, error) {
+func (s *Service) reverse(
+	ctx context.Context, id string, by event.Actor, p ReverseParams, check func(*Attempt) error,
+) (Refund, error) {
 	changed := false
 	r, err := s.update(ctx, id, func(r *Refund) error {
 		if err := check(r.Attempt()); err != nil {
@@ -79,7 +81,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		st := s.stamp(ctx, by)
 		next, err := NewRefund(Params{
 			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
-			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by, Request: reversed.Request, Quote: quote},
+			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
+				Request: reversed.Request, Quote: quote},
 		}, st)
 		if err != nil {
 			return nil, err
@@ -92,7 +95,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 	case errors.Is(err, errNone):
 		return nil
 	case err != nil:
-		return fmt.Errorf("refunds: open a new refund for %s after %s was reversed: %w", reversed.ClientReference, reversed.ID, err)
+		return fmt.Errorf(
+			"refunds: open a new refund for %s after %s was reversed: %w", reversed.ClientReference, reversed.ID, err)
 	}
 	if opened {
 		s.cfg.Observer.ReviewRequired(ctx, saved)

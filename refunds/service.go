@@ -65,7 +65,8 @@ func (s *Service) ByProviderID(ctx context.Context, reference string) (Refund, e
 // List returns a page of refunds, newest first, and how many match.
 func (s *Service) List(ctx context.Context, q Query) ([]Refund, int, error) {
 	if q.Page < 0 || q.PageSize < 0 || q.PageSize > MaxPageSize {
-		return nil, 0, &Error{Code: CodeInvalid, Field: "page", Message: fmt.Sprintf("page %d of %d refunds; pages start at 1 and hold 1 to %d", q.Page, q.PageSize, MaxPageSize)}
+		return nil, 0, &Error{Code: CodeInvalid, Field: "page", Message: fmt.Sprintf(
+			"page %d of %d refunds; pages start at 1 and hold 1 to %d", q.Page, q.PageSize, MaxPageSize)}
 	}
 	return s.store.List(ctx, q.Normalize())
 }
@@ -78,10 +79,12 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 // checkText reports a text that is too long, or no text.
 func checkText(field, value string, most int) error {
 	if n := utf8.RuneCountInString(value); n > most {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("it has %d letters; at most %d", n, most)}
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
+			"it has %d characters; at most %d are allowed", n, most)}
 	}
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return &Error{Code: CodeInvalid, Field: field, Message: "it holds bytes that are no text; UTF-8 without NUL is allowed"}
+		return &Error{Code: CodeInvalid, Field: field,
+			Message: "it holds bytes that are no text; UTF-8 without NUL is allowed"}
 	}
 	return nil
 }

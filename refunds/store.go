@@ -134,7 +134,7 @@ type Balance struct {
 	PaymentID string
 	Currency  money.Currency
 	Captured  int64        // minor units
-	Reserved  int64        // onHold by open refunds
+	Reserved  int64        // by open refunds
 	Refunded  int64        // succeeded
 	Holds     []HoldRecord // in order of arrival, released ones too; nil for none
 }
@@ -158,7 +158,7 @@ type CreditEntry struct {
 type Query struct {
 	OrderID     string
 	Status      []Status
-	NeedsReview bool      // only those in the queue for a person, held ones that wait among them
+	NeedsReview bool      // only those in the review queue, those on hold among them
 	From, To    time.Time // CreatedAt in [From, To)
 	Page        int       // 1 is the first; 0 means 1
 	PageSize    int       // 1 to 1000; 0 means 100

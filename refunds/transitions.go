@@ -67,7 +67,8 @@ func (d AttemptParams) created() attemptCreated {
 // at once; whoever means to send it leases it.
 func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 	for _, f := range []struct{ name, value string }{
-		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id", d.PaymentID}, {"customer", d.Customer},
+		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id",
+			d.PaymentID}, {"customer", d.Customer},
 	} {
 		if f.value == "" {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
@@ -120,12 +121,12 @@ type AttemptUpdate struct {
 	Doubt bool
 	// StoredError: the provider replays a server error under the key.
 	StoredError bool
-	// NeedsReview says why a person has to look at it; empty when none has to.
+	// NeedsReview says why it needs review; empty when it does not.
 	ReviewReason string
 	// NextAt is when to try next, zero for not by itself.
 	NextAt time.Time
 	// ProviderCalls are all that the provider said since the last Result, in order:
-	// the evidence for a person.
+	// kept with the event.
 	ProviderCalls []Call
 
 	forHold bool          // ReviewReason is for the hold, and goes with it
@@ -135,23 +136,26 @@ type AttemptUpdate struct {
 // RecordResult records how a try ended and releases the lease. Done succeeds and
 // refused fails the attempt; pending and requires_action are followed; what
 // did nothing is sent again later; all else is unknown. An answer that names
-// another amount changes no state and goes to the queue for a person.
+// another amount changes no state and goes to the review queue.
 func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	if !r.Status.Open() || r.Status == StatusCreated {
 		return r.refuse("answered")
 	}
 	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined {
 		res.Result.Outcome = payment.OutcomeUnknown
-		res.ReviewReason = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+		res.ReviewReason = fmt.Sprintf(
+			"the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
 	res.Result.Outcome = recognized(CallCreate, res.Result.Outcome)
 	sent := r.Attempt().Sent + res.Calls
 	switch res.Result.Outcome {
 	case payment.OutcomeDone:
-		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
+		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent,
+			Answers: res.ProviderCalls})
 	case payment.OutcomeDeclined:
-		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result), Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
+		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result),
+			Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
 	}
 
 	t := &attempted{
@@ -220,13 +224,15 @@ func describe(a payment.Result) string {
 func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	switch {
 	case r.Status != StatusSubmitted:
-		return r.refuse("paid by hand")
+		return r.refuse("paid by a manual method")
 	case r.OnHold():
 		return r.refuse("paid while it is on hold for " + r.HoldRef)
 	case r.Amount() > 0 && !r.Method.Manual():
-		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("a refund by %s succeeds by the provider's answer alone", r.Method)}
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"a refund by %s succeeds by the provider's answer alone", r.Method)}
 	case r.Amount() > 0 && reference == "":
-		return &Error{Code: CodeInvalid, Field: "reference", Message: "a refund by hand needs a reference such as MANUAL-CAS-00042"}
+		return &Error{Code: CodeInvalid, Field: "reference",
+			Message: "a manual refund needs a reference such as MANUAL-CAS-00042"}
 	}
 	return r.record(s, EventSucceeded, &succeeded{Reference: reference})
 }
@@ -273,7 +279,7 @@ func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 // Codes of a failed attempt that are ours and not the provider's.
 const (
 	FailureAbsent    = "absent"             // looked up after the grace, and not there
-	FailureResolved  = "resolved_by_person" // a person said that the provider did not pay
+	FailureResolved  = "resolved_by_person" // a review found that the provider did not pay
 	FailureWithdrawn = "withdrawn"          // never sent; another attempt took its place
 )
 
@@ -296,7 +302,7 @@ func (r *Refund) Lease(token string, until time.Time) {
 	r.Work.LeaseToken, r.Work.LeaseUntil = token, instant(until)
 }
 
-// Leased reports whether somebody holds the lease at the instant.
+// Leased reports whether the lease is held at the instant.
 func (r *Refund) Leased(at time.Time) bool {
 	return r.Work.LeaseToken != "" && instant(at).Before(r.Work.LeaseUntil)
 }
@@ -311,14 +317,15 @@ func (r *Refund) CheckLease(token string) error {
 }
 
 // Expedite brings the next try to the instant, unless the refund waits for a
-// person. While somebody is at it, it is the one after. It is no event.
+// person. While it is leased, it is the try after. It is no event.
 func (r *Refund) Expedite(at time.Time) {
-	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt) || r.Leased(at)) {
+	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() ||
+		at.Before(r.Work.NextAt) || r.Leased(at)) {
 		r.Work.NextAt = at
 	}
 }
 
-// RefundRequest is what the provider is asked for, the same on every call of
+// ProviderRequest is what the provider is asked for, the same on every call of
 // the attempt.
 func (r *Refund) ProviderRequest() payment.RefundRequest {
 	a := r.Attempt()
@@ -336,5 +343,6 @@ func (r *Refund) lookUpRequest() payment.RefundRequest {
 }
 
 func (r *Refund) refuse(to string) error {
-	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("refund %s is %s and can't be %s", r.ID, r.Status, to)}
+	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+		"refund %s is %s and can't be %s", r.ID, r.Status, to)}
 }

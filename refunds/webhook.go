@@ -16,7 +16,7 @@ import (
 // where the provider has no look-ups (payment.FindByMessage): there it is read
 // like one, so check its signature first.
 //
-// CodeContradiction is an alarm for a person, and no state was changed: the
+// CodeContradiction needs review, and no state was changed: the
 // message names another amount or currency than we asked for, or an attempt
 // that failed here was paid. Answer such a message as taken; repeating
 // it does not help. ErrNotFound is a refund that is not ours, such as one made
@@ -53,7 +53,8 @@ func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.W
 // believe reads a message as the result of a look-up, where the provider can't
 // be asked.
 func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent, by event.Actor) (Refund, error) {
-	told := checked(CallMessage, payment.Result{Outcome: n.Outcome, ProviderID: n.ProviderID, Amount: n.Amount, Currency: n.Currency})
+	told := checked(CallMessage, payment.Result{Outcome: n.Outcome, ProviderID: n.ProviderID, Amount: n.Amount,
+		Currency: n.Currency})
 	switch {
 	case r.Status == StatusReversed:
 		return r, s.offer(ctx, r, by) // in case a crash came between the two
@@ -68,8 +69,8 @@ func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent,
 // arrive late or twice or in the wrong order then do no harm. An open refund
 // that another process is carrying out is only brought forward. A succeeded one
 // that the provider has since failed becomes reversed. A failed one that the
-// provider paid is CodeContradiction: nothing is changed, and a person has to
-// look. A refund that could not be looked up, and no person sees, is an error; a
+// provider paid is CodeContradiction: nothing is changed, and it needs
+// review. A refund that could not be looked up, and no person sees, is an error; a
 // webhook is then refused, so that it comes again. by is recorded with a reversal.
 func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund, error) {
 	r, err := s.store.Refund(ctx, id)
@@ -112,7 +113,8 @@ func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Res
 		return t.r, err
 	}
 	r, err := t.execute(ctx, 0)
-	if n := len(t.calls); err == nil && r.Status.Open() && n > 0 && t.calls[n-1].Outcome == payment.OutcomeUnknown && !r.Work.NeedsReview {
+	if n := len(t.calls); err == nil && r.Status.Open() && n > 0 &&
+		t.calls[n-1].Outcome == payment.OutcomeUnknown && !r.Work.NeedsReview {
 		err = fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", id, r.Work.LastError)
 	}
 	return r, err
@@ -125,7 +127,8 @@ func (s *Service) checkEnded(ctx context.Context, r Refund, answer payment.Resul
 	case r.Status == StatusSucceeded && answer.Outcome == payment.OutcomeDeclined:
 		// Found by the attempt's id: its reference is the right one, whatever the
 		// review that resolved it knew.
-		return s.reverse(ctx, r.ID, by, ReverseParams{ProviderID: answer.ProviderID, Code: answer.Code, Reason: describe(answer)},
+		return s.reverse(ctx, r.ID, by, ReverseParams{ProviderID: answer.ProviderID, Code: answer.Code,
+			Reason: describe(answer)},
 			func(*Attempt) error { return nil })
 	case r.Status == StatusFailed && effective(answer.Outcome):
 		return r, &Error{Code: CodeContradiction, Field: "refund", Message: fmt.Sprintf(
@@ -134,7 +137,8 @@ func (s *Service) checkEnded(ctx context.Context, r Refund, answer payment.Resul
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
 			"refund %s is of %d minor units, and the provider says %d", r.ID, r.Amount(), answer.Amount)}
 	case answer.Outcome == payment.OutcomeUnknown:
-		return r, fmt.Errorf("refunds: check %s: it could not be looked up, ask again later: %s", r.ID, describe(answer))
+		return r, fmt.Errorf(
+			"refunds: check %s: it could not be looked up, ask again later: %s", r.ID, describe(answer))
 	}
 	return r, nil
 }
@@ -157,7 +161,8 @@ func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, n payment.W
 		return &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
 			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", n.ProviderID, a.Number, r.ID)}
 	}
-	return fmt.Errorf("refunds: check %s: attempt %d could not be looked up, ask again later: %s", r.ID, a.Number, describe(answer))
+	return fmt.Errorf(
+		"refunds: check %s: attempt %d could not be looked up, ask again later: %s", r.ID, a.Number, describe(answer))
 }
 
 // findByWebhook finds the refund that a message is about.

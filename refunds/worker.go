@@ -10,13 +10,13 @@ import (
 )
 
 // ResumeDue carries on up to limit refunds that are due, as a worker does
-// every second or so: those whose caller died at any point, those nobody can
-// tell about yet, those the provider decides later, and those where nothing
+// every second or so: those whose caller died at any point, those of unknown
+// outcome, those the provider decides later, and those where nothing
 // happened. It returns how many it tried.
 //
 // Each is claimed for a lease, tried once, and recorded while the lease token
 // still matches. Age alone never fails a refund: it ends by the provider's
-// answer, or stands in the queue for a person (Work.NeedsReview).
+// answer, or stands in the review queue (Work.NeedsReview).
 //
 // It stops early when the provider takes no calls, so that an outage costs a
 // few probes and not the whole queue. When ctx ends, calls in flight are

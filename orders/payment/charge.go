@@ -21,7 +21,7 @@ type ChargeRequest struct {
 
 // ChargeGateway moves a customer's money in. Its methods do not return an error:
 // every way a call can end is a Result. Implementations are safe for
-// concurrent use, honour ctx, and never retry on their own.
+// concurrent use, honor ctx, and never retry on their own.
 //
 // The two steps exist so that a confirm whose answer is lost can be looked
 // up by the reference that create gave.
@@ -32,7 +32,7 @@ type ChargeGateway interface {
 	// ConfirmPayment moves the money. OutcomeDone means captured.
 	ConfirmPayment(ctx context.Context, r ChargeRequest, reference string) Result
 	// FindPayment tells the state of a payment object: OutcomeDone captured,
-	// OutcomeDeclined certainly not captured and never will be (cancelled),
+	// OutcomeDeclined certainly not captured and never will be (canceled),
 	// OutcomeNoEffect not captured, could still be; OutcomePending in between.
 	FindPayment(ctx context.Context, reference string) Result
 	// CancelPayment makes sure that the payment will never be captured:

@@ -21,7 +21,7 @@ const (
 	OutcomeAbsent Outcome = "absent"
 	// OutcomePending: the provider has it and decides later.
 	OutcomePending Outcome = "pending"
-	// OutcomeRequiresAction: the provider waits for a person.
+	// OutcomeRequiresAction: the provider waits for an action.
 	OutcomeRequiresAction Outcome = "requires_action"
 	// OutcomeUnknown: the call may or may not have had its effect. A timeout, a
 	// cut connection, a 5xx, a crash, and anything unrecognized.
@@ -29,7 +29,7 @@ const (
 )
 
 // Effective reports whether the provider has the object and has paid it, or
-// may still pay it: done, pending, or waiting for somebody to act.
+// may still pay it: done, pending, or waiting for an action.
 func (o Outcome) Effective() bool {
 	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
 }

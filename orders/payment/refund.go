@@ -25,7 +25,7 @@ type RefundRequest struct {
 
 // RefundGateway pays money back through the provider. Its methods do not return
 // an error: every way a call can end is a Result. Implementations are safe
-// for concurrent use, honour ctx, and never retry on their own.
+// for concurrent use, honor ctx, and never retry on their own.
 type RefundGateway interface {
 	// CreateRefund asks for the refund under the key.
 	CreateRefund(ctx context.Context, r RefundRequest) Result

@@ -42,18 +42,20 @@ type locked struct {
 	given    []givenRow // for Open
 }
 
-// Open implements refunds.Store. Calls that meet are one transaction.
+// Open implements refunds.Store. Concurrent calls are one transaction.
 func (s *Store) Open(
-	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error),
+	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+		*refunds.Refund) (refunds.Change, error),
 ) (refunds.Refund, error) {
 	if !storable(r.ClientReference) || !storable(r.OrderID) || !storable(r.PaymentID) {
-		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference", Message: "it holds bytes that are no text"}
+		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference",
+			Message: "it holds bytes that are no text"}
 	}
 	c := &changeCall{op: "refundsdb: open refund", request: r, decide: decide}
 	return c.carryOut(ctx, s.opens, s.openAll)
 }
 
-// Update implements refunds.Store. Calls that meet are one transaction.
+// Update implements refunds.Store. Concurrent calls are one transaction.
 func (s *Store) Update(
 	ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error),
 ) (refunds.Refund, error) {
@@ -67,7 +69,9 @@ func (s *Store) Update(
 
 // execute has the call carried out with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
-func (c *changeCall) carryOut(ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error) (refunds.Refund, error) {
+func (c *changeCall) carryOut(
+	ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error,
+) (refunds.Refund, error) {
 	if err := g.Do(ctx, c); err != nil {
 		return refunds.Refund{}, fmt.Errorf("%s: %w", c.op, err)
 	}
@@ -92,7 +96,8 @@ func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
 	return s.changeAll(ctx, calls, lockForUpdate, func(c *changeCall, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
 			if r := &found.refunds[i]; r.ID == c.id {
-				c.request = refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID}
+				c.request = refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID,
+					PaymentID: r.PaymentID}
 				return r, nil
 			}
 		}
@@ -186,11 +191,14 @@ func lockForUpdate(ctx context.Context, tx bun.Tx, calls []*changeCall) (found l
 // lockPayments seeds the balances of payments on first use, and locks those of
 // the orders. All do so in order of the payments' ids, and none waits for
 // another in a circle.
-func lockPayments(ctx context.Context, tx bun.Tx, payments []refunds.OpenRequest, orderIDs []string) ([]balanceRow, error) {
+func lockPayments(
+	ctx context.Context, tx bun.Tx, payments []refunds.OpenRequest, orderIDs []string,
+) ([]balanceRow, error) {
 	slices.SortFunc(payments, func(a, b refunds.OpenRequest) int { return strings.Compare(a.PaymentID, b.PaymentID) })
 	seeds := make([]balanceRow, len(payments))
 	for i, r := range payments {
-		seeds[i] = balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency), CapturedMinor: r.Captured}
+		seeds[i] = balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency),
+			CapturedMinor: r.Captured}
 	}
 	_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (payment_id) DO NOTHING").Returning("NULL").Exec(ctx)
 	if err != nil {

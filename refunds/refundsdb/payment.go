@@ -13,10 +13,12 @@ import (
 
 // UpdatePayment implements refunds.Store.
 func (s *Store) UpdatePayment(
-	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance, []refunds.Refund) (refunds.PaymentChange, error),
+	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
+		[]refunds.Refund) (refunds.PaymentChange, error),
 ) ([]refunds.Refund, error) {
 	if !storable(r.OrderID) || !storable(r.PaymentID) {
-		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: "it holds bytes that are no text"}
+		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id",
+			Message: "it holds bytes that are no text"}
 	}
 	var saved []refunds.Refund
 	err := s.db.Tx(ctx, "refundsdb: update payment", func(ctx context.Context, tx bun.Tx) error {
@@ -33,10 +35,12 @@ func (s *Store) UpdatePayment(
 			}
 		}
 		if balance == nil {
-			return &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf("payment %s is not of order %s", r.PaymentID, r.OrderID)}
+			return &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf(
+				"payment %s is not of order %s", r.PaymentID, r.OrderID)}
 		}
 		// Locked in order of their ids, as everywhere; handed out by age.
-		before, err := lockRefunds(ctx, tx, tx.NewSelect().Where("r.order_id = ?", r.OrderID).Where("r.payment_id = ?", r.PaymentID).
+		before, err := lockRefunds(ctx, tx, tx.NewSelect().Where("r.order_id = ?",
+			r.OrderID).Where("r.payment_id = ?", r.PaymentID).
 			Where("r.status NOT IN (?, ?, ?)", refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusReversed))
 		if err != nil {
 			return err

@@ -58,7 +58,8 @@ func save(ctx context.Context, tx bun.Tx, all []refunds.Change) error {
 	}
 	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 		if len(requoted) > 0 {
-			if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id IN (?)", bun.List(requoted)).Exec(ctx); err != nil {
+			if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id IN (?)",
+				bun.List(requoted)).Exec(ctx); err != nil {
 				return err
 			}
 		}

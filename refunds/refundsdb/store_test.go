@@ -23,11 +23,17 @@ func migrated(t testing.TB, db *sqldb.DB) *sqldb.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqldbtest.SQLite(t))) })
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t,
+			sqldbtest.SQLite(t)))
+	})
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqldbtest.Postgres(t))) })
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t,
+			sqldbtest.Postgres(t)))
+	})
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {

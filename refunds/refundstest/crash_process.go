@@ -48,7 +48,10 @@ func (p *process) step(f func()) error {
 }
 
 // Open implements refunds.Store.
-func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
+func (p *process) Open(
+	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+		*refunds.Refund) (refunds.Change, error),
+) (got refunds.Refund, err error) {
 	died := p.step(func() {
 		got, err = p.Store.Open(ctx, r, func(b refunds.PaymentState, current *refunds.Refund) (refunds.Change, error) {
 			next, err := decide(b, current)
@@ -65,7 +68,9 @@ func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(r
 }
 
 // Update implements refunds.Store.
-func (p *process) Update(ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
+func (p *process) Update(
+	ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error),
+) (got refunds.Refund, err error) {
 	died := p.step(func() {
 		got, err = p.Store.Update(ctx, id, func(b refunds.Balance, r refunds.Refund) (refunds.Change, error) {
 			next, err := change(b, r)
@@ -82,7 +87,9 @@ func (p *process) Update(ctx context.Context, id string, change func(refunds.Bal
 }
 
 // Claim implements refunds.Store.
-func (p *process) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) (got []refunds.Refund, err error) {
+func (p *process) Claim(
+	ctx context.Context, now time.Time, lease time.Duration, token string, limit int,
+) (got []refunds.Refund, err error) {
 	if died := p.step(func() { got, err = p.Store.Claim(ctx, now, lease, token, limit) }); died != nil {
 		return nil, died
 	}

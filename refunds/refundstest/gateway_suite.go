@@ -253,7 +253,8 @@ func gatewayTooMuch(s *sandbox) {
 }
 
 func gatewayNoPayment(s *sandbox) {
-	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), payment.OutcomeDeclined, payment.OutcomeUnknown)
+	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), payment.OutcomeDeclined,
+		payment.OutcomeUnknown)
 }
 
 func gatewayCancelled(s *sandbox) {

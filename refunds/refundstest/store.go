@@ -56,7 +56,8 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Open implements refunds.Store.
 func (s *Store) Open(
-	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error),
+	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+		*refunds.Refund) (refunds.Change, error),
 ) (refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
@@ -97,7 +98,8 @@ func (s *Store) Update(
 
 // UpdatePayment implements refunds.Store.
 func (s *Store) UpdatePayment(
-	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance, []refunds.Refund) (refunds.PaymentChange, error),
+	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
+		[]refunds.Refund) (refunds.PaymentChange, error),
 ) ([]refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
@@ -289,7 +291,9 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 }
 
 // Claim implements refunds.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]refunds.Refund, error) {
+func (s *Store) Claim(
+	ctx context.Context, now time.Time, lease time.Duration, token string, limit int,
+) ([]refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err

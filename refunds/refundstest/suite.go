@@ -64,7 +64,8 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"100 pairs of simultaneous refunds are 100 refunds", testPairs},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run(&bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)})
+			c.run(&bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0,
+				123_456_000, time.UTC)})
 		})
 	}
 }
@@ -149,7 +150,8 @@ func (p plan) other() plan {
 }
 
 func (p plan) open() refunds.OpenRequest {
-	return refunds.OpenRequest{ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Captured: captured, Currency: "USD"}
+	return refunds.OpenRequest{ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment,
+		Captured: captured, Currency: "USD"}
 }
 
 func (p plan) request() refunds.QuoteRequest {
@@ -212,7 +214,9 @@ func (b *bench) change(id string, f func(*refunds.Refund) error) (refunds.Refund
 }
 
 // changePayment changes the payment and its open refunds by f.
-func (b *bench) changePayment(r refunds.OpenRequest, f func(*refunds.Balance, []*refunds.Refund) error) ([]refunds.Refund, error) {
+func (b *bench) changePayment(
+	r refunds.OpenRequest, f func(*refunds.Balance, []*refunds.Refund) error,
+) ([]refunds.Refund, error) {
 	return b.store.UpdatePayment(b.ctx, r, refunds.ChangingPayment(f))
 }
 
@@ -234,8 +238,9 @@ func (b *bench) answer(id string, outcome payment.Outcome) refunds.Refund {
 			}
 		}
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
-			Result: payment.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code", Message: "a message"},
-			Calls:  1, Tries: 1, Doubt: outcome == payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
+			Result: payment.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code",
+				Message: "a message"},
+			Calls: 1, Tries: 1, Doubt: outcome == payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
 		})
 	})
 }
@@ -262,7 +267,8 @@ func (b *bench) balance(p plan) refunds.Balance {
 
 func (b *bench) holds(p plan, reserved, refunded int64) {
 	b.Helper()
-	b.equal("balance", b.balance(p), refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured, Reserved: reserved, Refunded: refunded})
+	b.equal("balance", b.balance(p), refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured,
+		Reserved: reserved, Refunded: refunded})
 }
 
 // stored checks that the refund is kept as it was returned.

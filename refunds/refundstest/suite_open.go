@@ -23,7 +23,8 @@ func testOpen(b *bench) {
 		return r, err
 	})
 	b.ok(err)
-	b.equal("balance that the decision saw", seen.Balance, refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured})
+	b.equal("balance that the decision saw", seen.Balance, refunds.Balance{PaymentID: p.payment,
+		Currency: "USD", Captured: captured})
 	b.equal("given that the decision saw", seen.Refunded, map[string]refunds.Refunded{})
 	if len(r.PendingEvents()) != 0 {
 		b.Error("the saved refund still has changes")
@@ -184,7 +185,8 @@ func testUpdate(b *bench) {
 	}
 	b.stored(r)
 
-	for _, step := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown, payment.OutcomePending, payment.OutcomeRequiresAction, payment.OutcomeDone} {
+	for _, step := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown,
+		payment.OutcomePending, payment.OutcomeRequiresAction, payment.OutcomeDone} {
 		b.now = b.now.Add(time.Second)
 		r = b.update(r.ID, func(r *refunds.Refund) error {
 			if r.Status == refunds.StatusSubmitted || r.Status == refunds.StatusCreated {
@@ -193,7 +195,8 @@ func testUpdate(b *bench) {
 				}
 			}
 			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
-				Result: payment.Result{Outcome: step, ProviderID: "re_1", Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
+				Result: payment.Result{Outcome: step, ProviderID: "re_1",
+					Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
 				Doubt: step == payment.OutcomeUnknown, StoredError: step == payment.OutcomeUnknown, NextAt: b.now.Add(time.Hour),
 			})
 		})
@@ -255,7 +258,10 @@ func testBalance(b *bench) {
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9"}})
 	})
 	b.holds(p, 0, r.Amount())
-	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{ProviderID: "re_late", Code: "lost", Reason: "the bank sent it back"}) })
+	b.update(r.ID, func(r *refunds.Refund) error {
+		return r.Reverse(b.stamp(), refunds.ReverseParams{ProviderID: "re_late", Code: "lost",
+			Reason: "the bank sent it back"})
+	})
 	b.holds(p, 0, 0)
 }
 
@@ -266,14 +272,16 @@ func testRetry(b *bench) {
 	again := b.opened(p)
 	b.equal("id", again.ID, r.ID)
 	b.equal("status", again.Status, refunds.StatusSubmitted)
-	b.equal("attempts", []refunds.Status{again.Attempts[0].Status, again.Attempts[1].Status}, []refunds.Status{refunds.StatusFailed, refunds.StatusSubmitted})
+	b.equal("attempts", []refunds.Status{again.Attempts[0].Status, again.Attempts[1].Status},
+		[]refunds.Status{refunds.StatusFailed, refunds.StatusSubmitted})
 	b.stored(again)
 	b.holds(p, again.Amount(), 0)
 
 	// What counts for others is what it gives now.
 	q := p.other()
 	_, err := b.openBy(q.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
-		b.equal("given", book.Refunded[p.order+"-1"], refunds.Refunded{Units: 6, Components: again.Quote.Lines[0].Given})
+		b.equal("given", book.Refunded[p.order+"-1"], refunds.Refunded{Units: 6,
+			Components: again.Quote.Lines[0].Given})
 		return nil, errors.New("enough")
 	})
 	if err == nil {

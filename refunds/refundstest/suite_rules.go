@@ -8,8 +8,11 @@ import (
 // testRules saves what no refund can be, whoever made it.
 func testRules(b *bench) {
 	wrong := map[string]func(r *refunds.Refund){
-		"no method":             func(r *refunds.Refund) { r.Method, r.Attempt().Method = "", "" },
-		"the original method":   func(r *refunds.Refund) { r.Method, r.Attempt().Method = payment.OriginalMethod, payment.OriginalMethod },
+		"no method": func(r *refunds.Refund) { r.Method, r.Attempt().Method = "", "" },
+		"the original method": func(r *refunds.Refund) {
+			r.Method,
+				r.Attempt().Method = payment.OriginalMethod, payment.OriginalMethod
+		},
 		"a method in capitals":  func(r *refunds.Refund) { r.Method, r.Attempt().Method = "CARD", "CARD" },
 		"two methods":           func(r *refunds.Refund) { r.Method = "ideal" },
 		"a provider and no key": func(r *refunds.Refund) { r.Attempt().Key = "" },

@@ -32,21 +32,30 @@ func TestAnAnswerAboutSomethingElseIsNotBelieved(t *testing.T) {
 	}{
 		{"a refund", create, `{"id":"re_1",` + good + `,"payment_intent":"pi_1","metadata":{"attempt_id":"a1"}}`, payment.OutcomeDone},
 		{"no id", create, `{` + good + `}`, payment.OutcomeUnknown},
-		{"another currency", create, `{"id":"re_1","amount":500,"currency":"eur","status":"succeeded"}`, payment.OutcomeUnknown},
+		{"another currency", create, `{"id":"re_1","amount":500,"currency":"eur","status":"succeeded"}`,
+			payment.OutcomeUnknown},
 		{"no currency", create, `{"id":"re_1","amount":500,"status":"succeeded"}`, payment.OutcomeUnknown},
 		{"another payment", create, `{"id":"re_1",` + good + `,"payment_intent":"pi_2"}`, payment.OutcomeUnknown},
-		{"another attempt", create, `{"id":"re_1",` + good + `,"metadata":{"attempt_id":"a2"}}`, payment.OutcomeUnknown},
-		{"declined, of another attempt", create, `{"id":"re_1","amount":500,"currency":"usd","status":"failed","metadata":{"attempt_id":"a2"}}`, payment.OutcomeUnknown},
+		{"another attempt", create, `{"id":"re_1",` + good + `,"metadata":{"attempt_id":"a2"}}`,
+			payment.OutcomeUnknown},
+		{"declined, of another attempt", create,
+			`{"id":"re_1","amount":500,"currency":"usd","status":"failed","metadata":{"attempt_id":"a2"}}`, payment.OutcomeUnknown},
 		{"a refund found", find, list(`{"id":"re_1",` + good + `,"payment_intent":"pi_1","metadata":{"attempt_id":"a1"}}`), payment.OutcomeDone},
-		{"found on another payment", find, list(`{"id":"re_1",` + good + `,"payment_intent":"pi_2","metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
-		{"found in another currency", find, list(`{"id":"re_1","amount":500,"currency":"eur","status":"failed","metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
+		{"found on another payment", find,
+			list(`{"id":"re_1",` + good + `,"payment_intent":"pi_2","metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
+		{"found in another currency", find,
+			list(`{"id":"re_1","amount":500,"currency":"eur","status":"failed","metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
 		{"found without id", find, list(`{` + good + `,"metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
-		{"a list that repeats itself", find, list(`{"id":"re_1",` + good + `},{"id":"re_1",` + good + `}`), payment.OutcomeUnknown},
-		{"a payment", pay, `{"id":"pi_1","amount":1999,"currency":"usd","metadata":{"order_id":"o1"}}`, payment.OutcomeDone},
+		{"a list that repeats itself", find, list(`{"id":"re_1",` + good + `},{"id":"re_1",` + good + `}`),
+			payment.OutcomeUnknown},
+		{"a payment", pay, `{"id":"pi_1","amount":1999,"currency":"usd","metadata":{"order_id":"o1"}}`,
+			payment.OutcomeDone},
 		{"a payment of another amount", pay, `{"id":"pi_1","amount":199900,"currency":"usd"}`, payment.OutcomeUnknown},
 		{"a payment in another currency", pay, `{"id":"pi_1","amount":1999,"currency":"jpy"}`, payment.OutcomeUnknown},
-		{"a payment of another order", pay, `{"id":"pi_1","amount":1999,"currency":"usd","metadata":{"order_id":"o2"}}`, payment.OutcomeUnknown},
-		{"a payment of live mode under a test key", pay, `{"id":"pi_1","amount":1999,"currency":"usd","livemode":true}`, payment.OutcomeUnknown},
+		{"a payment of another order", pay,
+			`{"id":"pi_1","amount":1999,"currency":"usd","metadata":{"order_id":"o2"}}`, payment.OutcomeUnknown},
+		{"a payment of live mode under a test key", pay,
+			`{"id":"pi_1","amount":1999,"currency":"usd","livemode":true}`, payment.OutcomeUnknown},
 		{"confirmed", confirm, `{"id":"pi_1",` + captured + `}`, payment.OutcomeDone},
 		{"another one confirmed", confirm, `{"id":"pi_2",` + captured + `}`, payment.OutcomeUnknown},
 		{"looked up", look, `{"id":"pi_1",` + captured + `}`, payment.OutcomeDone},
@@ -89,7 +98,10 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		g := provider(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+r.URL.Path, status) })
+		g := provider(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r,
+				other.URL+r.URL.Path, status)
+		})
 		for name, a := range map[string]payment.Result{
 			"create": g.CreateRefund(context.Background(), refund), "find": g.FindRefund(context.Background(), refund),
 		} {

@@ -28,7 +28,8 @@ func classifyError(err error, status int, state func(*stripe.PaymentIntent) paym
 		return payment.Result{Outcome: outcomeOf(facts{transport: err}), Message: err.Error()}
 	}
 	f := facts{http: status, kind: e.Type, code: e.Code, decline: e.DeclineCode}
-	if state != nil && e.PaymentIntent != nil && status == 400 && e.Code == stripe.ErrorCodePaymentIntentUnexpectedState {
+	if state != nil && e.PaymentIntent != nil && status == 400 &&
+		e.Code == stripe.ErrorCodePaymentIntentUnexpectedState {
 		told := state(e.PaymentIntent)
 		told.Code, told.Message = codeOf(e), e.Msg
 		return told
@@ -87,7 +88,7 @@ var rules = []rule{
 	{402, stripe.ErrorTypeCard, "", payment.OutcomeDeclined},
 }
 
-// outcomeOf says what an error means for the money. What no rule recognises is
+// outcomeOf says what an error means for the money. What no rule recognizes is
 // unknown: no answer, every 5xx, stored ones too, a type or a status that Stripe
 // did not have when the rules were written.
 func outcomeOf(f facts) payment.Outcome {
@@ -141,8 +142,8 @@ func charged(pi *stripe.PaymentIntent) payment.Result {
 	return a
 }
 
-// cancelled reads a PaymentIntent as the answer to "will it never be paid?".
-func cancelled(pi *stripe.PaymentIntent) payment.Result {
+// canceled reads a PaymentIntent as the answer to "will it never be paid?".
+func canceled(pi *stripe.PaymentIntent) payment.Result {
 	a := charged(pi)
 	switch a.Outcome {
 	case payment.OutcomeDeclined:
@@ -203,7 +204,8 @@ func refundedAs(refund *stripe.Refund, r payment.RefundRequest) payment.Result {
 	case a.Currency != "" && a.Currency != r.Currency:
 		return unbelieved(a, fmt.Sprintf("%s is in %s, and %s was asked for", refund.ID, a.Currency, r.Currency))
 	case refund.PaymentIntent != nil && refund.PaymentIntent.ID != r.PaymentProviderID:
-		return unbelieved(a, fmt.Sprintf("%s is on payment %s, and not on %s", refund.ID, refund.PaymentIntent.ID, r.PaymentProviderID))
+		return unbelieved(a, fmt.Sprintf(
+			"%s is on payment %s, and not on %s", refund.ID, refund.PaymentIntent.ID, r.PaymentProviderID))
 	case named && attempt != r.AttemptID:
 		return unbelieved(a, fmt.Sprintf("%s is of attempt %q, and not of %s", refund.ID, attempt, r.AttemptID))
 	}
@@ -212,14 +214,17 @@ func refundedAs(refund *stripe.Refund, r payment.RefundRequest) payment.Result {
 
 // intent checks that an answer is about the payment that was asked about, in
 // the mode of the key, before it is read.
-func (g *Gateway) intent(reference string, read func(*stripe.PaymentIntent) payment.Result) func(*stripe.PaymentIntent) payment.Result {
+func (g *Gateway) intent(
+	reference string, read func(*stripe.PaymentIntent) payment.Result,
+) func(*stripe.PaymentIntent) payment.Result {
 	return func(pi *stripe.PaymentIntent) payment.Result {
 		a := payment.Result{ProviderID: reference, Status: string(pi.Status)}
 		switch {
 		case pi.ID == "" || reference != "" && pi.ID != reference:
 			return unbelieved(a, fmt.Sprintf("the answer is about payment %q, and not about %s", pi.ID, reference))
 		case g.live != nil && pi.Livemode != *g.live:
-			return unbelieved(a, fmt.Sprintf("payment %s has livemode %t, and the key has %t", pi.ID, pi.Livemode, *g.live))
+			return unbelieved(a, fmt.Sprintf(
+				"payment %s has livemode %t, and the key has %t", pi.ID, pi.Livemode, *g.live))
 		}
 		return read(pi)
 	}

@@ -54,7 +54,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// RefundGateway implements orders.ChargeGateway and refunds.RefundGateway. It is safe for
+// Gateway implements payment.ChargeGateway and payment.RefundGateway. It is safe for
 // concurrent use.
 type Gateway struct {
 	client  *stripe.Client
@@ -94,7 +94,8 @@ func New(c Config) (*Gateway, error) {
 		config.URL = stripe.String(strings.TrimRight(c.URL, "/"))
 	}
 	backends := stripe.NewBackendsWithConfig(config)
-	return &Gateway{client: stripe.NewClient(c.Key, stripe.WithBackends(backends)), timeout: c.Timeout, live: modeOf(c.Key)}, nil
+	return &Gateway{client: stripe.NewClient(c.Key, stripe.WithBackends(backends)), timeout: c.Timeout,
+		live: modeOf(c.Key)}, nil
 }
 
 // modeOf reports whether a key is of live mode, by its prefix:

@@ -15,7 +15,7 @@ import (
 
 var _ payment.RefundLister = (*Gateway)(nil)
 
-// ListRefunds implements refunds.RefundLister over all pages, newest first. Each page
+// ListRefunds implements payment.RefundLister over all pages, newest first. Each page
 // is a call of its own, with a timeout of its own.
 func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
 	return func(yield func(payment.ProviderRefund, error) bool) {
@@ -23,7 +23,8 @@ func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2
 		for last := ""; ; {
 			page, err := g.refundPage(ctx, from, to, last)
 			if err != nil {
-				yield(payment.ProviderRefund{}, fmt.Errorf("stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
+				yield(payment.ProviderRefund{}, fmt.Errorf(
+					"stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
 				return
 			}
 			for _, r := range page {
@@ -47,7 +48,8 @@ func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2
 func (g *Gateway) refundPage(ctx context.Context, from, to time.Time, after string) ([]*stripe.Refund, error) {
 	ctx, _, cancel := g.call(ctx)
 	defer cancel()
-	params := &stripe.RefundListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(), LesserThan: to.Unix()}}
+	params := &stripe.RefundListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(),
+		LesserThan: to.Unix()}}
 	params.Limit = stripe.Int64(pageSize)
 	if after != "" {
 		params.StartingAfter = stripe.String(after)

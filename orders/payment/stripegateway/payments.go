@@ -32,10 +32,13 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 		ok = g.intent("", func(pi *stripe.PaymentIntent) payment.Result {
 			a := payment.Result{Outcome: payment.OutcomeDone, ProviderID: pi.ID, Status: string(pi.Status)}
 			if order, named := pi.Metadata[MetaOrderID]; named && order != r.OrderID {
-				return unbelieved(payment.Result{}, fmt.Sprintf("payment %s is of order %q, and not of %s", pi.ID, order, r.OrderID))
+				return unbelieved(payment.Result{}, fmt.Sprintf(
+					"payment %s is of order %q, and not of %s", pi.ID, order, r.OrderID))
 			}
-			if pi.Currency != "" && currencyFrom(string(pi.Currency)) != r.Currency || pi.Amount != 0 && pi.Amount != amount {
-				return unbelieved(a, fmt.Sprintf("payment %s is of %d %s, and %d %s was asked for", pi.ID, pi.Amount, pi.Currency, amount, r.Currency))
+			if pi.Currency != "" && currencyFrom(string(pi.Currency)) != r.Currency || pi.Amount != 0 &&
+				pi.Amount != amount {
+				return unbelieved(a, fmt.Sprintf(
+					"payment %s is of %d %s, and %d %s was asked for", pi.ID, pi.Amount, pi.Currency, amount, r.Currency))
 			}
 			return a
 		})(pi)
@@ -79,7 +82,7 @@ func (g *Gateway) FindPayment(ctx context.Context, reference string) payment.Res
 func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
-	read := g.intent(reference, cancelled)
+	read := g.intent(reference, canceled)
 	params := &stripe.PaymentIntentCancelParams{}
 	params.SetIdempotencyKey(r.Key + ":cancel")
 	pi, err := g.client.V1PaymentIntents.Cancel(ctx, reference, params)

@@ -40,7 +40,8 @@ func TestAmountsCrossInStripesUnit(t *testing.T) {
 			if err != nil || got != c.stripe {
 				t.Fatalf("%d is %d, %v; want %d", c.minor, got, err, c.stripe)
 			}
-			if back, code, err := fromUnit(got, strings.ToLower(string(c.currency))); err != nil || back != c.minor || code != c.currency {
+			if back, code, err := fromUnit(got, strings.ToLower(string(c.currency))); err != nil ||
+				back != c.minor || code != c.currency {
 				t.Errorf("and back: %d %s, %v", back, code, err)
 			}
 		})

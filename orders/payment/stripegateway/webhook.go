@@ -61,7 +61,7 @@ type Event struct {
 	PaymentID        string
 }
 
-// WebhookEvent is the event as package refunds takes it; for EventRefund.
+// Notice is the event as package refunds takes it; for EventRefund.
 func (e Event) Notice() payment.WebhookEvent {
 	return payment.WebhookEvent{
 		RefundID: e.RefundID, AttemptID: e.AttemptID, ProviderID: e.Reference,
@@ -108,7 +108,8 @@ func ParseEvent(body []byte, signature, secret string, tolerance time.Duration) 
 	if raw.ID == "" || raw.Type == "" || raw.Data == nil {
 		return Event{}, fmt.Errorf("%w: id, type or data is missing", ErrPayload)
 	}
-	e := Event{ID: raw.ID, Type: string(raw.Type), At: time.Unix(raw.Created, 0).UTC(), Livemode: raw.Livemode, Account: raw.Account}
+	e := Event{ID: raw.ID, Type: string(raw.Type), At: time.Unix(raw.Created, 0).UTC(), Livemode: raw.Livemode,
+		Account: raw.Account}
 	read := map[stripe.EventType]func(*Event, []byte) error{
 		stripe.EventTypeRefundCreated:          (*Event).readRefund,
 		stripe.EventTypeRefundUpdated:          (*Event).readRefund,
