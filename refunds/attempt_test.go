@@ -38,7 +38,8 @@ func TestAFailedRefundLeavesTheBalanceFreeAndIsTriedByAnotherMethod(t *testing.T
 func TestANewAttemptQuotesAgain(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
-		line := refunds.QuoteRequestLine{OrderLineID: "line-1", Bought: 3, Units: 1, Paid: money.Components{Price: 1000}}
+		line := refunds.QuoteRequestLine{OrderLineID: "line-1", Bought: 3, Units: 1,
+			Paid: money.Components{Price: 1000}}
 		first, second := request(1, 1), request(1, 1)
 		first.Quote.Lines, second.Quote.Lines = []refunds.QuoteRequestLine{line}, []refunds.QuoteRequestLine{line}
 		second.ClientReference = "return-1b"

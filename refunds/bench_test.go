@@ -1,6 +1,7 @@
 package refunds_test
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"testing"
@@ -26,10 +27,10 @@ type shop struct {
 
 type observed struct{ completed, failed, queued, reversed int }
 
-func (o *observed) Completed(refunds.Refund)      { o.completed++ }
-func (o *observed) Failed(refunds.Refund)         { o.failed++ }
-func (o *observed) ReviewRequired(refunds.Refund) { o.queued++ }
-func (o *observed) Reversed(refunds.Refund)       { o.reversed++ }
+func (o *observed) Completed(context.Context, refunds.Refund)      { o.completed++ }
+func (o *observed) Failed(context.Context, refunds.Refund)         { o.failed++ }
+func (o *observed) ReviewRequired(context.Context, refunds.Refund) { o.queued++ }
+func (o *observed) Reversed(context.Context, refunds.Refund)       { o.reversed++ }
 
 func newShop(t *testing.T, change ...func(*refunds.Config)) *shop {
 	t.Helper()
@@ -59,8 +60,10 @@ var kim = event.Actor{Kind: event.ActorStaff, ID: "9", Name: "Kim"}
 // request is a refund of units of order n, which paid 30.00 for 3 by card.
 func request(n, units int) refunds.Request {
 	return refunds.Request{
-		ClientReference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n),
-		PaymentMethod: payment.Card, PaymentProviderID: fmt.Sprint("pi_", n), Captured: 3000, Currency: "USD", Customer: "ann",
+		ClientReference: fmt.Sprint("return-", n), OrderID: fmt.Sprint("order-",
+			n), PaymentID: fmt.Sprint("payment-", n),
+		PaymentMethod: payment.Card, PaymentProviderID: fmt.Sprint("pi_",
+			n), Captured: 3000, Currency: "USD", Customer: "ann",
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: units, Paid: money.Components{Price: 3000}},
 		}},
@@ -204,12 +207,14 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 		if r.Method == payment.StoreCredit && r.Status == refunds.StatusSucceeded {
 			credit[r.Customer] += r.Amount()
 		}
-		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID})
+		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference,
+			OrderID: r.OrderID, PaymentID: r.PaymentID})
 		if err != nil {
 			t.Fatal(err)
 		}
 		quote, err := refunds.NewQuote(r.Request, nil)
-		if err != nil || r.Quote.Gross > r.Request.Lines[0].Paid.Total() || r.Quote.FeesSum > quote.FeesSum && quote.Gross >= r.Quote.Gross {
+		if err != nil || r.Quote.Gross > r.Request.Lines[0].Paid.Total() || r.Quote.FeesSum > quote.FeesSum &&
+			quote.Gross >= r.Quote.Gross {
 			note("I3: refund %s quotes %+v of %+v (%v)", r.ID, r.Quote, r.Request, err)
 		}
 		if book.Balance.Available() < 0 {
@@ -230,7 +235,8 @@ func problems(t *testing.T, store refunds.Store, gateway *refundstest.Gateway) (
 		}
 	}
 	for _, r := range all {
-		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID})
+		book, err := store.PaymentState(ctx, refunds.OpenRequest{ClientReference: r.ClientReference,
+			OrderID: r.OrderID, PaymentID: r.PaymentID})
 		if err != nil {
 			t.Fatal(err)
 		}

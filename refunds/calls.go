@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -11,9 +12,9 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Kind is one answer of the provider, recorded with the event that it led to.
+// Call is one answer of the provider, recorded with the event that it led to.
 type Call struct {
-	Attempt    int             `json:"-"` // number of the attempt it was about; filled in by Evidence
+	Attempt    int             `json:"-"` // number of the attempt it was about; filled in by ProviderCalls
 	At         time.Time       `json:"at"`
 	Kind       string          `json:"call"` // CallCreate or CallFind
 	Outcome    payment.Outcome `json:"outcome"`
@@ -23,13 +24,16 @@ type Call struct {
 	ProviderID string          `json:"reference,omitempty"`
 	Amount     int64           `json:"amount,omitempty"` // minor units, when told
 	Replayed   bool            `json:"replayed,omitempty"`
-	Message    string          `json:"message,omitempty"` // cut to 300 letters
+	Message    string          `json:"message,omitempty"` // cut to 300 characters
 }
 
-// The calls that a Said answers.
+// The kinds of a Call.
 const (
 	CallCreate = "create" // asked for the refund
 	CallFind   = "find"   // looked it up
+	// CallMessage is no call of ours: the provider's message, where there are no
+	// look-ups.
+	CallMessage = "message"
 )
 
 // maxCalls bounds what one event keeps of a run with many calls, and a message
@@ -84,4 +88,35 @@ func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Cal
 		return nil, err
 	}
 	return ProviderCalls(events, most)
+}
+
+// find looks a refund up by its current attempt, whoever carries it out.
+func (s *Service) find(ctx context.Context, r Refund) payment.Result {
+	if !s.cfg.findable(r.Attempt()) {
+		return payment.Result{Outcome: payment.OutcomeUnknown, Message: "the provider can't be asked about refunds"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.LookupTimeout)
+	defer cancel()
+	return checked(CallFind, s.cfg.Gateway.FindRefund(ctx, r.lookUpRequest()))
+}
+
+// checked is the result of a call with what can't be believed or stored taken
+// out.
+func checked(call string, a payment.Result) payment.Result {
+	a.Outcome = recognized(call, a.Outcome)
+	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
+	}
+	return a
+}
+
+// recognized is the outcome of a call, unknown where a call of that kind can't
+// end so.
+func recognized(call string, o payment.Outcome) payment.Outcome {
+	switch {
+	case effective(o), o == payment.OutcomeDeclined, o == payment.OutcomeNoEffect && call == CallCreate,
+		o == payment.OutcomeAbsent && call == CallFind:
+		return o
+	}
+	return payment.OutcomeUnknown
 }

@@ -62,7 +62,7 @@ func (w *world) start() {
 
 func (w *world) service(store refunds.Store, g payment.RefundGateway) *refunds.Service {
 	svc, err := refunds.New(refunds.Config{
-		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, Wait: time.Nanosecond,
+		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, LookupTimeout: time.Millisecond, Wait: time.Nanosecond,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -131,8 +131,14 @@ var interruptions = []struct {
 	do   func(w *world, n int)
 }{
 	{"a dispute", func(w *world, n int) { _, _ = w.others.Hold(w.t.Context(), dispute(n%2, fmt.Sprint("dp_", n%3))) }},
-	{"the dispute is over", func(w *world, n int) { _, _ = w.others.Release(w.t.Context(), dispute(n%2, fmt.Sprint("dp_", n%3))) }},
-	{"it is asked for again", func(w *world, n int) { _, _ = w.others.Refund(w.t.Context(), returnOf(n, 0, payment.Card)) }},
+	{"the dispute is over", func(w *world, n int) {
+		_, _ = w.others.Release(w.t.Context(), dispute(n%2,
+			fmt.Sprint("dp_", n%3)))
+	}},
+	{"it is asked for again", func(w *world, n int) {
+		_, _ = w.others.Refund(w.t.Context(), returnOf(n, 0,
+			payment.Card))
+	}},
 	{"a person tells the truth", func(w *world, n int) { w.person(w.others, n) }},
 	{"a message", func(w *world, n int) {
 		if r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
@@ -156,7 +162,8 @@ func (w *world) person(svc *refunds.Service, n int) {
 	for _, p := range w.gateway.Ledger() {
 		paid = paid || p.Request.AttemptID == r.Attempt().ID && p.Status != "failed"
 	}
-	_, _ = svc.Resolve(w.t.Context(), r.ID, paid, "looked at the provider's page", kim, "")
+	_, _ = svc.Resolve(w.t.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid,
+		Reason: "looked at the provider's page"})
 }
 
 // returnOf is return n of three on each of two orders.
@@ -175,7 +182,10 @@ func genAction() gopter.Gen {
 	num := func(n int) gopter.Gen { return gen.IntRange(0, n-1) }
 	refund := gopter.CombineGens(num(6), num(3), refundstest.GenMethod()).Map(func(v []any) commands.Command {
 		n, units, m := v[0].(int), v[1].(int), v[2].(payment.Method)
-		return action{fmt.Sprintf("refund %d, %d units by %s", n, 1+units, m), func(w *world) { _, _ = w.svc.Refund(w.t.Context(), returnOf(n, units, m)) }}
+		return action{fmt.Sprintf("refund %d, %d units by %s", n, 1+units, m), func(w *world) {
+			_,
+				_ = w.svc.Refund(w.t.Context(), returnOf(n, units, m))
+		}}
 	})
 	twice := num(6).Map(func(n int) commands.Command {
 		return action{fmt.Sprintf("refund %d twice at once", n), func(w *world) {
@@ -187,12 +197,16 @@ func genAction() gopter.Gen {
 		}}
 	})
 	fault := refundstest.GenFault().Map(func(f refundstest.Fault) commands.Command {
-		return action{fmt.Sprintf("the next send ends as %q", f), func(w *world) { w.gateway.Script(refundstest.CallCreate, f) }}
+		return action{fmt.Sprintf("the next send ends as %q", f),
+			func(w *world) { w.gateway.Script(refundstest.CallCreate, f) }}
 	})
-	lookup := gen.OneConstOf(refundstest.FaultLostBefore, refundstest.Fault5xxBefore, refundstest.FaultNone).Map(func(f refundstest.Fault) commands.Command {
-		return action{fmt.Sprintf("the next look-up ends as %q", f), func(w *world) { w.gateway.Script(refundstest.CallFind, f) }}
+	lookup := gen.OneConstOf(refundstest.FaultLostBefore, refundstest.Fault5xxBefore,
+		refundstest.FaultNone).Map(func(f refundstest.Fault) commands.Command {
+		return action{fmt.Sprintf("the next look-up ends as %q", f),
+			func(w *world) { w.gateway.Script(refundstest.CallFind, f) }}
 	})
-	pass := gen.OneConstOf(50*time.Millisecond, time.Second, 11*time.Second, time.Minute, 2*time.Hour, 25*time.Hour).Map(func(d time.Duration) commands.Command {
+	pass := gen.OneConstOf(50*time.Millisecond, time.Second, 11*time.Second, time.Minute, 2*time.Hour,
+		25*time.Hour).Map(func(d time.Duration) commands.Command {
 		return action{fmt.Sprintf("%s pass", d), func(w *world) { w.advance(d) }}
 	})
 	work := gen.Const(0).Map(func(int) commands.Command {
@@ -200,7 +214,8 @@ func genAction() gopter.Gen {
 	})
 	crash := gopter.CombineGens(num(6), gen.Bool()).Map(func(v []any) commands.Command {
 		in, after := v[0].(int), v[1].(bool)
-		return action{fmt.Sprintf("the process dies %d steps on, after %v", in, after), func(w *world) { w.process.at, w.process.after = w.process.steps+1+in, after }}
+		return action{fmt.Sprintf("the process dies %d steps on, after %v", in, after),
+			func(w *world) { w.process.at, w.process.after = w.process.steps+1+in, after }}
 	})
 	restart := gen.Const(0).Map(func(int) commands.Command {
 		return action{"the process starts", func(w *world) { w.start() }}
@@ -233,7 +248,8 @@ func genAction() gopter.Gen {
 	person := num(6).Map(func(n int) commands.Command {
 		return action{fmt.Sprintf("a person tells the truth about refund %d", n), func(w *world) { w.person(w.svc, n) }}
 	})
-	during := gopter.CombineGens(num(6), gen.Bool(), gen.Bool(), num(len(interruptions))).Map(func(v []any) commands.Command {
+	during := gopter.CombineGens(num(6), gen.Bool(), gen.Bool(),
+		num(len(interruptions))).Map(func(v []any) commands.Command {
 		n, create, before, what := v[0].(int), v[1].(bool), v[2].(bool), interruptions[v[3].(int)]
 		call, when := refundstest.CallFind, "after"
 		if create {
@@ -242,13 +258,14 @@ func genAction() gopter.Gen {
 		if before {
 			when = "before"
 		}
-		return action{fmt.Sprintf("in the next %s, %s its effect, of refund %d: %s", call, when, n, what.name), func(w *world) {
-			at := w.calls.during
-			if before {
-				at = w.calls.before
-			}
-			at[call] = func() { what.do(w, n) }
-		}}
+		return action{fmt.Sprintf("in the next %s, %s its effect, of refund %d: %s", call, when, n, what.name),
+			func(w *world) {
+				at := w.calls.during
+				if before {
+					at = w.calls.before
+				}
+				at[call] = func() { what.do(w, n) }
+			}}
 	})
 	hold := gopter.CombineGens(num(2), num(3), gen.Bool()).Map(func(v []any) commands.Command {
 		order, ref, closed := v[0].(int), fmt.Sprint("dp_", v[1].(int)), v[2].(bool)
@@ -261,10 +278,12 @@ func genAction() gopter.Gen {
 		}}
 	})
 	end := gen.Bool().Map(func(closed bool) commands.Command {
-		return action{fmt.Sprintf("everything comes to its end, disputes closed: %v", closed), func(w *world) { w.finish(closed) }}
+		return action{fmt.Sprintf("everything comes to its end, disputes closed: %v", closed),
+			func(w *world) { w.finish(closed) }}
 	})
 	return gen.Frequency(map[int]gopter.Gen{
-		8: refund, 4: twice, 7: fault, 6: pass, 9: work, 2: crash, 5: restart, 1: gen.OneGenOf(bank, person, end), 3: gen.OneGenOf(lookup, hold), 10: during,
+		8: refund, 4: twice, 7: fault, 6: pass, 9: work, 2: crash, 5: restart, 1: gen.OneGenOf(bank, person,
+			end), 3: gen.OneGenOf(lookup, hold), 10: during,
 	})
 }
 
@@ -277,7 +296,8 @@ func TestCommands(t *testing.T) {
 	properties := gopter.NewProperties(params)
 	properties.Property("invariants hold after every command", commands.Prop(&commands.ProtoCommands{
 		NewSystemUnderTestFunc: func(commands.State) commands.SystemUnderTest {
-			w := &world{t: t, store: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)}
+			w := &world{t: t, store: refundstest.NewStore(), gateway: &refundstest.Gateway{},
+				now: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)}
 			w.pruned = w.now
 			w.start()
 			return w

@@ -1,6 +1,7 @@
 package refunds
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -18,13 +19,22 @@ type Config struct {
 	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
 	Lister payment.RefundLister
-	// CallTimeout ends one call of the provider. More than 0, at most 5 s;
-	// default 500 ms.
+	// ProviderMethods are the methods that money moves by through the provider,
+	// as orders name them. Any other than these, cash and store_credit is refused.
+	// Default: card.
+	ProviderMethods []payment.Method
+	// CallTimeout ends one call of the provider while Refund waits for it. More
+	// than 0, at most 80 s; default 10 s.
 	CallTimeout time.Duration
-	// Lease is how long a refund belongs to whoever carries it out, renewed
-	// before each call. At least twice CallTimeout, at most 10 s; default 10 s.
+	// LookupTimeout ends every other call of the provider: look-ups, and sends by
+	// the worker. At least CallTimeout, at most 80 s; default 10 s, or CallTimeout
+	// where that is longer.
+	LookupTimeout time.Duration
+	// Lease is how long a refund belongs to whoever executes it. It is renewed
+	// before and during calls, so a call may last longer. At least 100 ms, at most
+	// 10 s; default 10 s.
 	Lease time.Duration
-	// Wait is how long Refund goes on trying before it answers with an open
+	// Wait is how long Refund tries before it answers with an open
 	// state and leaves the rest to the worker. Default 2 s.
 	Wait time.Duration
 	// FirstRetry is the distance to the second call under a key that got no
@@ -38,16 +48,20 @@ type Config struct {
 	LookupMax   time.Duration
 	// AbsenceGrace is how long after a stored server error a refund must have
 	// been absent at the provider to count as a definite no. A refund that is
-	// onHold, was never answered and stays absent is shown to a person after as
+	// on hold, was never answered and stays absent is shown for review after as
 	// long. Default 1 h.
 	AbsenceGrace time.Duration
 	// KeyMaxAge is how long a key is sent again. It must be shorter than the
 	// provider keeps keys: Stripe may forget them after 24 h
 	// (https://docs.stripe.com/api/idempotent_requests). Default 23 h.
 	KeyMaxAge time.Duration
+	// MessageWithin is how long a refund that a provider without look-ups decides
+	// later may be pending without a message, before it is shown for review, once.
+	// Default 10 days.
+	MessageWithin time.Duration
 	// GiveUpAfter is how long a refund of which nothing could be sent, because
-	// the provider takes no calls or refuses our key, is tried before a person
-	// sees it. It goes on being tried. Default 24 h.
+	// the provider takes no calls or refuses our key, is tried before it is shown
+	// for review. It is still tried. Default 24 h.
 	GiveUpAfter time.Duration
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
@@ -62,7 +76,13 @@ type Config struct {
 	Jitter func(d time.Duration) time.Duration
 }
 
-const maxLease = 10 * time.Second
+// Limits and defaults of the times of a call.
+const (
+	minLease       = 100 * time.Millisecond
+	maxLease       = 10 * time.Second
+	maxCallTimeout = 80 * time.Second
+	callTimeout    = 10 * time.Second
+)
 
 // Validate reports the first field that is wrong, after defaults.
 func (c Config) Validate() error {
@@ -75,21 +95,28 @@ func (c Config) Validate() error {
 		return bad("Store", "it is nil; refundsdb and refundstest have one")
 	case c.Gateway == nil:
 		return bad("Gateway", "it is nil; card refunds need one")
-	case c.CallTimeout <= 0 || c.CallTimeout > maxLease/2:
-		return bad("CallTimeout", "%s is out of range; more than 0, at most %s", c.CallTimeout, maxLease/2)
-	case c.Lease < 2*c.CallTimeout || c.Lease > maxLease:
-		return bad("Lease", "%s is out of range; %s (twice CallTimeout) to %s", c.Lease, 2*c.CallTimeout, maxLease)
+	case c.CallTimeout <= 0 || c.CallTimeout > maxCallTimeout:
+		return bad("CallTimeout", "%s is out of range; more than 0, at most %s", c.CallTimeout, maxCallTimeout)
+	case c.LookupTimeout < c.CallTimeout || c.LookupTimeout > maxCallTimeout:
+		return bad("LookupTimeout", "%s is out of range; %s (CallTimeout) to %s", c.LookupTimeout,
+			c.CallTimeout, maxCallTimeout)
+	case c.Lease < minLease || c.Lease > maxLease:
+		return bad("Lease", "%s is out of range; %s to %s", c.Lease, minLease, maxLease)
 	case c.LookupMax < c.LookupFirst:
 		return bad("LookupMax", "%s is less than LookupFirst, %s", c.LookupMax, c.LookupFirst)
 	case c.Parallel < 1:
 		return bad("Parallel", "%d is not 1 or more", c.Parallel)
+	}
+	if err := checkProviderMethods(c.ProviderMethods); err != nil {
+		return err
 	}
 	for _, f := range []struct {
 		name string
 		d    time.Duration
 	}{
 		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
-		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter", c.GiveUpAfter},
+		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter",
+			c.GiveUpAfter}, {"MessageWithin", c.MessageWithin},
 	} {
 		if f.d <= 0 {
 			return bad(f.name, "%s is not more than 0", f.d)
@@ -103,10 +130,12 @@ func (c Config) withDefaults() Config {
 		d   *time.Duration
 		def time.Duration
 	}{
-		{&c.CallTimeout, 500 * time.Millisecond}, {&c.Lease, maxLease}, {&c.Wait, 2 * time.Second},
+		{&c.CallTimeout, callTimeout}, {&c.LookupTimeout, max(c.CallTimeout, callTimeout)}, {&c.Lease,
+			maxLease}, {&c.Wait, 2 * time.Second},
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
 		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},
+		{&c.MessageWithin, 10 * 24 * time.Hour},
 	} {
 		if *f.d == 0 {
 			*f.d = f.def
@@ -114,6 +143,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Parallel == 0 {
 		c.Parallel = 8
+	}
+	if len(c.ProviderMethods) == 0 {
+		c.ProviderMethods = []payment.Method{payment.Card}
 	}
 	if c.Lister == nil {
 		c.Lister, _ = c.Gateway.(payment.RefundLister)
@@ -176,31 +208,32 @@ const idleInQueue = 10 * time.Minute
 // idleTries is how many tries it takes at least to get there.
 const idleTries = 10
 
-// Observer is told what happens to refunds, for metrics. Its methods are
-// called from many goroutines, after the commit, and must not block. Embed
-// NopObserver to implement some of them.
+// Observer follows what happens to refunds, for metrics and logs. Its methods
+// are called from many goroutines, after the commit, with the context of the
+// call that did it, and must not block. Embed NopObserver to implement some of
+// them.
 type Observer interface {
 	// Completed: the refund succeeded.
-	Completed(r Refund)
+	Completed(ctx context.Context, r Refund)
 	// Failed: an attempt certainly did not pay.
-	Failed(r Refund)
-	// ReviewRequired: the refund now stands in the queue for a person.
-	ReviewRequired(r Refund)
+	Failed(ctx context.Context, r Refund)
+	// ReviewRequired: the refund now stands in the review queue.
+	ReviewRequired(ctx context.Context, r Refund)
 	// Reversed: the provider took a succeeded refund back.
-	Reversed(r Refund)
+	Reversed(ctx context.Context, r Refund)
 }
 
 // NopObserver is an Observer that ignores everything.
 type NopObserver struct{}
 
 // Completed does nothing.
-func (NopObserver) Completed(Refund) {}
+func (NopObserver) Completed(context.Context, Refund) {}
 
 // Failed does nothing.
-func (NopObserver) Failed(Refund) {}
+func (NopObserver) Failed(context.Context, Refund) {}
 
 // ReviewRequired does nothing.
-func (NopObserver) ReviewRequired(Refund) {}
+func (NopObserver) ReviewRequired(context.Context, Refund) {}
 
 // Reversed does nothing.
-func (NopObserver) Reversed(Refund) {}
+func (NopObserver) Reversed(context.Context, Refund) {}

@@ -50,21 +50,24 @@ func (c *cut) step(f func()) error {
 	return nil
 }
 
-func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
+func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+	*refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Open(ctx, r, decide) }); died != nil {
 		return refunds.Refund{}, died
 	}
 	return got, err
 }
 
-func (c *cut) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (got refunds.Refund, err error) {
+func (c *cut) Update(ctx context.Context, id string, change func(refunds.Balance,
+	refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Update(ctx, id, change) }); died != nil {
 		return refunds.Refund{}, died
 	}
 	return got, err
 }
 
-func (c *cut) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) (got []refunds.Refund, err error) {
+func (c *cut) Claim(ctx context.Context, now time.Time, lease time.Duration, token string,
+	limit int) (got []refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Claim(ctx, now, lease, token, limit) }); died != nil {
 		return nil, died
 	}
@@ -98,7 +101,8 @@ func (c *cut) FindRefund(ctx context.Context, r payment.RefundRequest) (a paymen
 // is paid twice, nothing is lost, nothing waits unseen.
 func TestEveryCrashPointUnderEveryFault(t *testing.T) {
 	cases := 0
-	one := func(t *testing.T, method payment.Method, fault refundstest.Fault, at, workerAt int, after bool) (reached, workerReached bool) {
+	one := func(t *testing.T, method payment.Method, fault refundstest.Fault, at, workerAt int,
+		after bool) (reached, workerReached bool) {
 		name := fmt.Sprintf("%s, %q, cut at %d, worker at %d, after %v", method, fault, at, workerAt, after)
 		synctest.Test(t, func(t *testing.T) {
 			s := newShop(t)

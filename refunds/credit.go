@@ -21,7 +21,8 @@ func (e CreditEntry) Validate() error {
 		}
 	}
 	if e.Amount == 0 {
-		return &Error{Code: CodeInvalid, Field: "amount", Message: "it is 0; an entry adds or takes 1 minor unit or more"}
+		return &Error{Code: CodeInvalid, Field: "amount",
+			Message: "it is 0; an entry adds or takes 1 minor unit or more"}
 	}
 	return checkText("note", e.Note, MaxReason)
 }
@@ -60,10 +61,12 @@ func (s *Service) SpendCredit(ctx context.Context, c CreditChange) (bool, error)
 
 func (s *Service) credit(ctx context.Context, c CreditChange, sign int64) (bool, error) {
 	if c.Amount < 1 {
-		return false, &Error{Code: CodeInvalid, Field: "amount", Message: fmt.Sprintf("%d minor units; 1 or more are allowed", c.Amount)}
+		return false, &Error{Code: CodeInvalid, Field: "amount", Message: fmt.Sprintf(
+			"%d minor units; 1 or more are allowed", c.Amount)}
 	}
 	if p, err := money.ParseCurrency(string(c.Currency)); err != nil || p != c.Currency {
-		return false, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(c.Currency))}
+		return false, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"%q is not an ISO 4217 code in upper case, such as USD", string(c.Currency))}
 	}
 	e := CreditEntry{
 		ID: s.cfg.NewID(), CustomerID: c.CustomerID, Currency: c.Currency, Amount: sign * c.Amount,

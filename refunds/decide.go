@@ -7,116 +7,308 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
+// action is what the execution of an attempt does next.
+type action string
+
+// The actions. Send and look up call the provider, and what it answers is
+// decided about again; the others end the try.
+const (
+	actionSend    action = "send"    // send the attempt under its key
+	actionLookUp  action = "look up" // look the refund up at the provider
+	actionWait    action = "wait"    // record what is known, try again later
+	actionSucceed action = "succeed"
+	actionFail    action = "fail"
+	actionReview  action = "review" // record what is known, and show it in the review queue
+)
+
+// progress is what a run knows besides the stored refund.
+type progress struct {
+	sent, found *payment.Result // of this try; nil where that was not done
+
+	doubt   bool // a call under the key may have had an effect and has no answer
+	stored  bool // the provider replays a server error under the key
+	confirm bool // look up before anything is sent
+	blind   bool // the provider can't be asked about the attempt
+	tries   int  // fruitless tries of this run that are not recorded yet
+
+	// foreign names the refund that has the provider's id in the answer; empty
+	// where it is new, or that of the attempt.
+	foreign string
+}
+
+// decide returns what to do next about an attempt, and why: the table of the
+// package documentation. It is a function of its arguments alone, and the only
+// place where such a decision is made.
+//
+// A send is safe when it can't pay twice: no call before may have had an
+// effect, or the key is young and nothing was ever answered under it. From
+// Config.LookupFirst on it follows a look-up that found nothing, so that even a
+// provider that forgets keys too early is not asked twice.
+func decide(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	switch {
+	case p.sent == nil && p.found == nil:
+		return decideFirst(r, c, now, p)
+	case p.sent != nil && p.found == nil:
+		if why := unconfirmed(r, p); why != "" {
+			return actionLookUp, why
+		}
+	}
+	res := p.standing()
+	switch {
+	case contradiction(r, res, p) != "":
+		return actionReview, contradiction(r, res, p)
+	case res.Outcome == payment.OutcomeDone:
+		return actionSucceed, "the provider paid it"
+	case res.Outcome == payment.OutcomeDeclined:
+		if p.blind && p.sent != nil && p.doubt {
+			return actionReview, "it is declined now, an earlier call without an answer may have paid, and the provider can't be asked"
+		}
+		return actionFail, "the provider declined it"
+	case effective(res.Outcome):
+		return actionWait, "the provider has it and decides later"
+	case res.Outcome == payment.OutcomeAbsent:
+		return decideAbsent(r, c, now, p)
+	case p.lookedUp():
+		return decideNotLookedUp(r, c, now, p)
+	}
+	return decideNotDone(r, c, now, p)
+}
+
+// decideFirst begins a try.
+func decideFirst(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	switch {
+	case p.blind:
+		return decideBlind(r, c, now, p)
+	case p.stored:
+		return actionLookUp, "the provider keeps a server error under the key"
+	case r.following():
+		return actionLookUp, "the provider has it and decides later"
+	case r.HoldRef != "":
+		return actionLookUp, "it may have been sent, and is on hold"
+	case p.confirm:
+		return actionLookUp, "a message asks for it"
+	case p.doubt && r.keyAge(now) >= c.LookupFirst:
+		return actionLookUp, "it was sent and not answered"
+	}
+	return actionSend, "it can't pay twice"
+}
+
+// decideBlind begins a try where the provider can't be asked: what it sends
+// messages about is waited for, and a young key is sent again.
+func decideBlind(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	since := now.Sub(r.Attempt().AnsweredAt)
+	switch {
+	case r.following() && since < c.MessageWithin && !r.Work.NeedsReview:
+		return actionWait, "the provider sends a message when it has decided"
+	case r.following():
+		return actionReview, fmt.Sprintf(
+			"the provider has decided nothing, or sent no message of it, in %d days", days(since))
+	case p.stored:
+		return actionReview, "the provider keeps a server error under the key, and can't be asked"
+	case r.HoldRef != "":
+		return waitForRelease(r, c, r.keyAge(now), "can't be looked up")
+	case p.doubt && r.keyAge(now) >= c.keyMaxAge():
+		return actionReview, "it was never answered, its key is too old to be sent again, and the provider can't be asked"
+	}
+	return actionSend, "the provider still knows the key"
+}
+
+// unconfirmed says why the answer of a send needs a look-up; empty where it
+// speaks for itself.
+func unconfirmed(r *Refund, p progress) string {
+	switch a := p.sent; {
+	case p.blind:
+		return ""
+	case storedError(a):
+		return "the provider keeps a server error under the key"
+	case a.Outcome == payment.OutcomeDeclined && p.doubt:
+		return "it is declined now, and an earlier call without an answer may have paid"
+	case a.Replayed && effective(a.Outcome) && contradiction(r, *a, p) == "":
+		// What was true when the key was first answered; the provider may have
+		// taken it back since, and its message of that may have come and gone.
+		return "the answer is an old one"
+	}
+	return ""
+}
+
+// decideAbsent follows a look-up that read every page without the refund,
+// where nothing was sent in this try.
+func decideAbsent(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	a, age := r.Attempt(), r.keyAge(now)
+	since := now.Sub(a.AnsweredAt)
+	switch {
+	case !r.following() && a.ProviderID == "" && !p.stored && r.HoldRef == "" && age < c.keyMaxAge():
+		return actionSend, "the provider does not have it, and still knows the key"
+	case r.heldBack(c, now, p):
+		return waitForRelease(r, c, age, "is not at the provider")
+	case a.AnsweredAt.IsZero() && !p.stored:
+		return actionReview, "it was never answered, its key is too old to be sent again, and the provider does not have it"
+	case a.AnsweredAt.IsZero() || since < c.AbsenceGrace:
+		return actionWait, "the provider does not have it yet"
+	case a.ProviderID != "":
+		return actionReview, fmt.Sprintf("the provider had it as %s and does not list it any more", a.ProviderID)
+	}
+	return actionFail, fmt.Sprintf(
+		"the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
+}
+
+// decideNotLookedUp follows a look-up that failed.
+func decideNotLookedUp(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	age := r.keyAge(now)
+	switch {
+	case age >= c.keyMaxAge() && !r.following():
+		return actionReview, "it was never answered, its key is too old to be sent again, and it can't be looked up"
+	case r.heldBack(c, now, p):
+		return waitForRelease(r, c, age, "can't be looked up")
+	case r.Work.NeedsReview:
+		return actionReview, r.Work.LastError // nothing new, and it is still shown
+	}
+	return actionWait, "the look-up failed"
+}
+
+// decideNotDone follows a send whose effect is not there or not known.
+func decideNotDone(r *Refund, c *Config, now time.Time, p progress) (action, string) {
+	if p.sent.Outcome != payment.OutcomeNoEffect || p.doubt {
+		return actionWait, "the outcome is unknown"
+	}
+	created := r.Attempt().CreatedAt
+	// Not at the first failure of one that was on hold for as long.
+	if n := r.Work.Attempts + p.tries; now.Sub(created) >= c.GiveUpAfter && n >= idleTries {
+		return actionReview, fmt.Sprintf("nothing of it could be sent in %d tries since %s, and it is still tried: %s",
+			n+1, created.Format(time.RFC3339), describe(*p.sent))
+	}
+	return actionWait, "nothing happened"
+}
+
+// waitForRelease ends the look-up of a refund that the hold alone keeps from
+// being sent again. A call may still be on its way; after AbsenceGrace it is
+// shown for review, and still looked up and may be released.
+func waitForRelease(r *Refund, c *Config, age time.Duration, found string) (action, string) {
+	if age >= c.AbsenceGrace {
+		return actionReview, fmt.Sprintf(
+			"it was never answered, %s, and is not sent again while it is on hold for %s", found, r.HoldRef)
+	}
+	return actionWait, "it is on hold"
+}
+
+// standing is the result that counts: of a look-up where it told something,
+// of the send otherwise.
+func (p progress) standing() payment.Result {
+	if p.lookedUp() {
+		return *p.found
+	}
+	return *p.sent
+}
+
+func (p progress) lookedUp() bool {
+	return p.found != nil && (p.sent == nil || answered(p.found) ||
+		p.sent.Outcome == payment.OutcomeDeclined && p.found.Outcome == payment.OutcomeUnknown)
+}
+
+// answered reports whether the provider told a state of the refund.
+func answered(a *payment.Result) bool {
+	return effective(a.Outcome) || a.Outcome == payment.OutcomeDeclined
+}
+
+// effective reports whether the provider has the refund, and has paid it or may.
+func effective(o payment.Outcome) bool { return o.Effective() }
+
+// storedError reports whether an answer is a server error that the provider
+// keeps under the key and will replay for ever.
+func storedError(a *payment.Result) bool {
+	return a.Outcome == payment.OutcomeUnknown && a.Replayed && a.HTTP >= 500
+}
+
+// contradiction says what an answer names that was not asked for; empty where it
+// is about this refund.
+func contradiction(r *Refund, a payment.Result, p progress) string {
+	switch {
+	case wrongAmount(r, a):
+		return fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+	case a.Currency != "" && a.Currency != r.Quote.Currency:
+		return fmt.Sprintf("the provider says it is in %s, we asked for %s", a.Currency, r.Quote.Currency)
+	case p.foreign != "" && a.ProviderID != "":
+		return fmt.Sprintf("the provider answers with %s, which is the id of refund %s", a.ProviderID, p.foreign)
+	}
+	return ""
+}
+
+// wrongAmount reports whether an answer speaks of another amount than was
+// asked for.
+func wrongAmount(r *Refund, a payment.Result) bool {
+	return a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined
+}
+
 // following reports whether the provider has the refund and decides later.
-func (t *execution) following() bool {
-	return t.r.Status == StatusPending || t.r.Status == StatusRequiresAction
+func (r *Refund) following() bool {
+	return r.Status == StatusPending || r.Status == StatusRequiresAction
 }
 
-// found is the result of a look-up that was not "absent".
-func (t *execution) found(a payment.Result, age time.Duration) AttemptUpdate {
-	switch {
-	case a.Outcome != payment.OutcomeUnknown:
-	case age >= t.s.cfg.KeyMaxAge && !t.following():
-		// Shown to a person, and still looked up from time to time.
-		return t.result(a, "it was never answered, its key is too old to be sent again, and it can't be looked up")
-	case t.heldBack():
-		return t.waitForRelease(a, age, "can't be looked up")
-	case t.r.Work.NeedsReview:
-		return t.result(a, t.r.Work.LastError) // it told nothing new, and a person still sees it
-	}
-	return t.result(a, "")
-}
-
-// absent is the result of a look-up that read every page without finding the
-// refund, where the key can't be sent again.
-func (t *execution) absent(a payment.Result, age time.Duration) AttemptUpdate {
-	attempt := t.r.Attempt()
-	a.Outcome = payment.OutcomeUnknown
-	a.Message = "looked up and not there"
-	since := t.s.now().Sub(attempt.AnsweredAt)
-	switch {
-	case t.heldBack() && age < t.s.cfg.KeyMaxAge:
-		return t.waitForRelease(a, age, "is not at the provider")
-	case attempt.AnsweredAt.IsZero() && !t.stored:
-		res := t.result(a, "it was never answered, its key is too old to be sent again, and the provider does not have it")
-		res.NextAt = time.Time{}
-		return res
-	case attempt.AnsweredAt.IsZero() || since < t.s.cfg.AbsenceGrace:
-		return t.result(a, "")
-	case attempt.ProviderID != "":
-		res := t.result(a, fmt.Sprintf("the provider had it as %s and does not list it any more", attempt.ProviderID))
-		res.NextAt = time.Time{}
-		return res
-	}
-	a.Outcome, a.Code = payment.OutcomeDeclined, FailureAbsent
-	a.Message = fmt.Sprintf("the provider answered with an error %s ago and does not have the refund", since.Round(time.Second))
-	return t.result(a, "")
-}
+// keyAge is how long ago the attempt was first sent under its key.
+func (r *Refund) keyAge(now time.Time) time.Duration { return now.Sub(r.Attempt().FirstSentAt) }
 
 // heldBack reports whether the hold alone keeps the attempt from being sent
 // again, as long as its key is young.
-func (t *execution) heldBack() bool {
-	return t.r.HoldRef != "" && t.r.Attempt().unanswered() && !t.stored
+func (r *Refund) heldBack(c *Config, now time.Time, p progress) bool {
+	return r.HoldRef != "" && r.Attempt().unanswered() && !p.stored && r.keyAge(now) < c.keyMaxAge()
 }
 
-// waitForRelease is the result of a look-up that did not find the refund while
-// it is held back. A call may still be on its way; after AbsenceGrace a person
-// sees it, while it goes on being looked up and may be released.
-func (t *execution) waitForRelease(a payment.Result, age time.Duration, found string) AttemptUpdate {
-	if age >= t.s.cfg.AbsenceGrace {
-		res := t.result(a, fmt.Sprintf("it was never answered, %s, and is not sent again while it is held for %s", found, t.r.HoldRef))
-		res.forHold = true
-		return res
+// nextTry is when to try again after a wait or a review; zero: not by itself.
+func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.Time {
+	a, res, n := r.Attempt(), payment.Result{Outcome: payment.OutcomeUnknown}, r.Work.Attempts+p.tries
+	if p.sent != nil || p.found != nil {
+		res = p.standing()
 	}
-	res := t.result(a, "")
-	if end := t.r.Attempt().FirstSentAt.Add(t.s.cfg.AbsenceGrace); end.Before(res.NextAt) {
-		res.NextAt = end
-	}
-	return res
-}
-
-// fruitless is how many tries there were before the last one that may have had
-// an effect.
-func (t *execution) fruitless() int {
-	if t.r.Status == StatusSubmitted {
-		return t.tries - 1 // those of earlier runs certainly had none
-	}
-	return t.r.Work.Attempts + t.tries - 1
-}
-
-// result is the state of this run after an answer.
-func (t *execution) result(a payment.Result, gaveUp string) AttemptUpdate {
-	t.tries++
-	now, n := t.s.now(), t.r.Work.Attempts+t.tries-1
-	res := AttemptUpdate{Result: a, Calls: t.sends, Tries: t.tries, Doubt: t.doubt, StoredError: t.stored, ReviewReason: gaveUp, ProviderCalls: t.calls}
-	in := t.s.cfg.backoff(t.fruitless())
+	absent := res.Outcome == payment.OutcomeAbsent
+	in := c.backoff(fruitless(r, p))
 	switch {
-	case gaveUp != "":
-		in = t.s.cfg.LookupMax
-	case a.Outcome == payment.OutcomePending && t.r.Status != StatusPending,
-		a.Outcome == payment.OutcomeRequiresAction && t.r.Status != StatusRequiresAction:
-		in = t.s.cfg.lookupBackoff(0)
-	case t.following():
-		in = t.s.cfg.lookupBackoff(n)
-	case t.stored:
-		in = t.s.cfg.lookupBackoff(n)
-		answered := t.r.Attempt().AnsweredAt
+	case act == actionReview && absent && !r.heldBack(c, now, p):
+		return time.Time{} // looking again would tell the same
+	case act == actionReview && contradiction(r, res, p) != "":
+		return time.Time{}
+	case p.blind && r.following() && act == actionWait:
+		return a.AnsweredAt.Add(c.MessageWithin)
+	case act == actionWait && effective(res.Outcome) && !c.findable(&Attempt{ProviderID: res.ProviderID}):
+		return now.Add(c.MessageWithin)
+	case p.blind && act == actionReview:
+		return time.Time{} // there is nobody to ask
+	case p.blind && r.HoldRef != "" && act == actionWait && p.found == nil:
+		return a.FirstSentAt.Add(c.AbsenceGrace)
+	case act == actionReview && res.Outcome == payment.OutcomeNoEffect:
+		in = idleInQueue
+	case act == actionReview:
+		in = c.LookupMax
+	case res.Outcome == payment.OutcomePending && r.Status != StatusPending,
+		res.Outcome == payment.OutcomeRequiresAction && r.Status != StatusRequiresAction:
+		in = c.lookupBackoff(0)
+	case r.following():
+		in = c.lookupBackoff(n)
+	case p.stored:
+		in = c.lookupBackoff(n)
+		answered := a.AnsweredAt
 		if answered.IsZero() {
 			answered = now
 		}
 		// Not past the end of the grace, when absence becomes an answer.
-		if left := answered.Add(t.s.cfg.AbsenceGrace).Sub(now); left > 0 {
+		if left := answered.Add(c.AbsenceGrace).Sub(now); left > 0 {
 			in = min(in, left)
 		}
-	case a.Outcome == payment.OutcomeNoEffect && !t.doubt:
-		in = t.s.cfg.idleBackoff(n)
-		// Not at the first failure of one that was held for as long.
-		if now.Sub(t.r.Attempt().CreatedAt) >= t.s.cfg.GiveUpAfter && n >= idleTries {
-			res.ReviewReason = fmt.Sprintf("nothing of it could be sent in %d tries since %s, and it is still tried: %s",
-				n+1, t.r.Attempt().CreatedAt.Format(time.RFC3339), describe(a))
-			in = idleInQueue
-		}
+	case res.Outcome == payment.OutcomeNoEffect && !p.doubt:
+		in = c.idleBackoff(n)
 	}
-	res.NextAt = now.Add(in)
-	return res
+	next := now.Add(in)
+	if end := a.FirstSentAt.Add(c.AbsenceGrace); act == actionWait && r.heldBack(c, now, p) &&
+		!effective(res.Outcome) && end.Before(next) {
+		next = end
+	}
+	return next
+}
+
+// fruitless is how many tries there were before the last one that may have had
+// an effect.
+func fruitless(r *Refund, p progress) int {
+	if r.Status == StatusSubmitted {
+		return p.tries // those of earlier runs certainly had none
+	}
+	return r.Work.Attempts + p.tries
 }

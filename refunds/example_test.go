@@ -15,7 +15,8 @@ import (
 // Three units were paid together: 10.00, with 4.01 for shipping. One comes
 // back, then the other two; together they give back what was paid.
 func ExampleNewQuote() {
-	line := refunds.QuoteRequestLine{OrderLineID: "line", Bought: 3, Paid: money.Components{Price: 1000, Shipping: 401}, Units: 1}
+	line := refunds.QuoteRequestLine{OrderLineID: "line", Bought: 3, Paid: money.Components{Price: 1000,
+		Shipping: 401}, Units: 1}
 	first, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{line}}, nil)
 	if err != nil {
 		log.Fatal(err)

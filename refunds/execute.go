@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
@@ -21,27 +19,26 @@ type execution struct {
 	s     *Service
 	r     Refund // as last saved
 	token string
+	// inRequest: a caller waits for the answer, so calls end after CallTimeout.
+	inRequest bool
+	// message is what a webhook says, where the provider can't be asked: read
+	// once, like the result of a look-up.
+	message *payment.Result
 
-	// doubt: a call under the key may have had an effect and has no answer.
-	// Sends of others count, so it is set where the attempt was sent before.
-	doubt  bool
-	stored bool // the provider replays a server error under the key
-	looked bool // look up before anything is sent
-	queued bool // it stood in the queue for a person when the try began
-
-	calls []Call
-	sends int // CreateRefund calls not yet recorded
-	tries int // fruitless tries not yet recorded
+	progress
+	shown bool   // it was in the review queue when the run began
+	calls []Call // not yet recorded
+	sends int    // CreateRefund calls not yet recorded
 }
 
-// execute tries for up to wait and records what came of it. The refund as
-// saved is returned also when another worker has taken over meanwhile.
+// execute tries for up to wait and records the result. The refund as saved is
+// returned also when another worker has taken over meanwhile.
 func (t *execution) execute(ctx context.Context, wait time.Duration) (Refund, error) {
 	r, _, err := t.run(ctx, wait)
 	return r, err
 }
 
-// run is execute that also tells the last outcome.
+// run is execute that also returns the last outcome.
 func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, payment.Outcome, error) {
 	if t.r.OnHold() {
 		r, err := t.releaseOnHold(ctx)
@@ -52,9 +49,9 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 		return r, payment.OutcomeDone, err
 	}
 	start := t.s.now()
-	t.queued = t.r.Work.NeedsReview
+	t.shown = t.r.Work.NeedsReview
 	for {
-		res, err := t.step(ctx)
+		res, err := t.try(ctx)
 		if errors.Is(err, errOnHold) {
 			r, err := t.releaseOnHold(ctx)
 			return r, payment.OutcomeDone, err
@@ -63,18 +60,151 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 			r, err := t.lost(ctx, err)
 			return r, payment.OutcomeUnknown, err
 		}
-		again, in := t.again(res)
-		if !again || t.s.now().Add(in).Sub(start) > wait || !sleep(ctx, in) || t.placedOnHold(ctx) {
+		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || !sleep(ctx, res.retryIn) ||
+			t.placedOnHold(ctx) {
 			r, err := t.record(ctx, res)
 			return r, res.Result.Outcome, err
 		}
 	}
 }
 
+// try carries out what is decided until a result is to be recorded. It fails
+// only when the store does.
+func (t *execution) try(ctx context.Context) (AttemptUpdate, error) {
+	if err := t.submit(ctx); err != nil {
+		return AttemptUpdate{}, err
+	}
+	for {
+		next, reason := decide(&t.r, &t.s.cfg, t.s.now(), t.progress)
+		var err error
+		switch next {
+		case actionSend:
+			err = t.send(ctx)
+		case actionLookUp:
+			err = t.lookUp(ctx)
+		default:
+			return t.conclude(next, reason), nil
+		}
+		if err != nil {
+			return AttemptUpdate{}, err
+		}
+	}
+}
+
+// submit begins a try: it commits, before the first call that may have an
+// effect, that the provider is about to be called.
+func (t *execution) submit(ctx context.Context) error {
+	t.sent, t.found, t.message, t.foreign = nil, t.message, nil, ""
+	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
+		r, err := t.update(ctx, func(r *Refund) error {
+			if r.OnHold() {
+				return errOnHold
+			}
+			return r.Submit(t.s.worker(ctx))
+		})
+		if err != nil {
+			return err
+		}
+		t.r, t.doubt = r, false
+	}
+	t.stored = t.stored || t.r.Attempt().StoredError
+	t.blind = !t.s.cfg.findable(t.r.Attempt())
+	return t.recognize(ctx, t.found)
+}
+
+// send asks the provider for the refund under the attempt's key.
+func (t *execution) send(ctx context.Context) error {
+	a, err := t.call(ctx, CallCreate, t.s.cfg.Gateway.CreateRefund)
+	if err != nil {
+		return err
+	}
+	t.sent = &a
+	t.stored = t.stored || storedError(&a)
+	t.doubt = t.doubt || a.Outcome == payment.OutcomeUnknown && !storedError(&a)
+	return t.recognize(ctx, t.sent)
+}
+
+// recognize notes where the provider's id in an answer is that of another
+// attempt: one id is one payment.
+func (t *execution) recognize(ctx context.Context, a *payment.Result) error {
+	if a == nil || !effective(a.Outcome) || a.ProviderID == "" || a.ProviderID == t.r.Attempt().ProviderID {
+		return nil
+	}
+	other, err := t.s.store.ByProviderID(ctx, a.ProviderID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil && (other.ID != t.r.ID || other.Attempt().ProviderID != a.ProviderID) {
+		t.foreign = other.ID
+	}
+	return err
+}
+
+// lookUp looks the refund up. Absent, it may be sent next, so it is read again
+// whether it was put on hold meanwhile.
+func (t *execution) lookUp(ctx context.Context) error {
+	a, err := t.call(ctx, CallFind, t.s.cfg.Gateway.FindRefund)
+	if err != nil {
+		return err
+	}
+	t.found = &a
+	if a.Outcome != payment.OutcomeAbsent || t.sent != nil || t.r.HoldRef != "" {
+		return t.recognize(ctx, t.found)
+	}
+	now, err := t.s.store.Refund(ctx, t.r.ID)
+	if err == nil {
+		t.r.HoldRef = now.HoldRef
+	}
+	return err
+}
+
+// conclude is the result of the try, to be recorded.
+func (t *execution) conclude(end action, reason string) AttemptUpdate {
+	now, c := t.s.now(), &t.s.cfg
+	result := payment.Result{Outcome: payment.OutcomeUnknown, Message: reason}
+	if t.sent != nil || t.found != nil {
+		result = t.standing()
+	}
+	if contradiction(&t.r, result, t.progress) != "" {
+		result.Outcome, result.Amount, result.Message = payment.OutcomeUnknown, 0, reason
+		if t.foreign != "" {
+			result.ProviderID = ""
+		}
+	}
+	res := AttemptUpdate{
+		Result: result, Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored, ProviderCalls: t.calls,
+		NextAt: nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
+	}
+	if res.Result.Outcome == payment.OutcomeAbsent {
+		res.Result.Outcome, res.Result.Message = payment.OutcomeUnknown, "looked up and not there"
+		if end == actionFail {
+			res.Result.Outcome, res.Result.Code, res.Result.Message = payment.OutcomeDeclined, FailureAbsent, reason
+		}
+	}
+	if end == actionReview {
+		res.ReviewReason, res.forHold = reason, t.r.heldBack(c, now, t.progress)
+	}
+	t.tries++
+	return res
+}
+
+// again reports whether another try in this run makes sense.
+func (t *execution) again(res AttemptUpdate) bool {
+	switch {
+	case res.ReviewReason != "", t.stored:
+		return false
+	case res.Result.Outcome == payment.OutcomeNoEffect && res.Result.HTTP == 0:
+		return false // not even sent: the breaker is open
+	case res.Result.Outcome == payment.OutcomeUnknown, res.Result.Outcome == payment.OutcomeNoEffect:
+		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown
+	}
+	return false
+}
+
 // errOnHold says that the refund was held before anything of it was sent.
 var errOnHold = errors.New("refunds: it is held")
 
-// releaseOnHold gives the lease of a refund back that waits for a person.
+// releaseOnHold gives back the lease of a refund that is on hold.
 func (t *execution) releaseOnHold(ctx context.Context) (Refund, error) {
 	r, err := t.update(ctx, func(r *Refund) error {
 		if r.OnHold() {
@@ -96,122 +226,20 @@ func (t *execution) placedOnHold(ctx context.Context) bool {
 	return err == nil && r.HoldRef != "" && t.r.HoldRef == ""
 }
 
-// again tells whether another try in this run makes sense, and when.
-func (t *execution) again(res AttemptUpdate) (bool, time.Duration) {
-	switch {
-	case res.ReviewReason != "", t.stored:
-		return false, 0
-	case res.Result.Outcome == payment.OutcomeNoEffect && res.Result.HTTP == 0:
-		return false, 0 // not even sent: the breaker is open
-	case res.Result.Outcome == payment.OutcomeUnknown, res.Result.Outcome == payment.OutcomeNoEffect:
-		return t.r.Status == StatusSubmitted || t.r.Status == StatusUnknown, t.s.cfg.backoff(t.fruitless())
-	}
-	return false, 0
-}
-
-// step makes one try: a send under the attempt's key where that is safe and
-// tells most, else a look-up. It fails only when the store does.
-//
-// A send is safe when it can't pay twice: no call before may have had an
-// effect, or the key is young and nothing was ever answered under it. After
-// LookupFirst it is preceded by a look-up that found nothing, so that even a
-// provider that forgets keys too early is not asked twice. While the refund is
-// onHold it is looked up and not sent.
-func (t *execution) step(ctx context.Context) (AttemptUpdate, error) {
-	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
-		// Commit that the provider is about to be called.
-		r, err := t.update(ctx, func(r *Refund) error {
-			if r.OnHold() {
-				return errOnHold
-			}
-			return r.Submit(t.s.worker(ctx))
-		})
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		t.r, t.doubt = r, false
-	}
-	a := t.r.Attempt()
-	t.stored = t.stored || a.StoredError
-	age := t.s.now().Sub(a.FirstSentAt)
-
-	held := t.r.HoldRef != ""
-	if t.looked || t.following() || t.stored || held || t.doubt && age >= t.s.cfg.LookupFirst {
-		found, err := t.find(ctx)
-		switch {
-		case err != nil:
-			return AttemptUpdate{}, err
-		case found.Outcome != payment.OutcomeNoEffect:
-			return t.found(found, age), nil
-		}
-		if !held {
-			// It may have been held while it was looked up.
-			now, err := t.s.store.Refund(ctx, t.r.ID)
-			if err != nil {
-				return AttemptUpdate{}, err
-			}
-			t.r.HoldRef, held = now.HoldRef, now.HoldRef != ""
-		}
-		if t.following() || a.ProviderID != "" || t.stored || held || age >= t.s.cfg.KeyMaxAge {
-			return t.absent(found, age), nil
-		}
-	}
-
-	answer, err := t.call(ctx, CallCreate, t.s.cfg.Gateway.CreateRefund)
-	if err != nil {
-		return AttemptUpdate{}, err
-	}
-	switch {
-	case answer.Outcome == payment.OutcomeUnknown && answer.Replayed && answer.HTTP >= http.StatusInternalServerError:
-		t.stored = true
-		found, err := t.find(ctx)
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		if found.Outcome != payment.OutcomeNoEffect && found.Outcome != payment.OutcomeUnknown {
-			return t.found(found, age), nil
-		}
-		return t.result(answer, ""), nil
-	case answer.Outcome == payment.OutcomeDeclined && t.doubt:
-		// Refused now; an earlier call without an answer may have paid.
-		found, err := t.find(ctx)
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		if found.Outcome == payment.OutcomeNoEffect {
-			return t.result(answer, ""), nil
-		}
-		return t.found(found, age), nil
-	case answer.Replayed && effective(answer.Outcome) && (answer.Amount == 0 || answer.Amount == t.r.Amount()):
-		// What was true when the key was first answered; the provider may have
-		// taken it back since, and its message of that may have come and gone.
-		found, err := t.find(ctx)
-		if err != nil {
-			return AttemptUpdate{}, err
-		}
-		if found.Outcome != payment.OutcomeNoEffect && found.Outcome != payment.OutcomeUnknown {
-			return t.found(found, age), nil
-		}
-	case answer.Outcome == payment.OutcomeUnknown:
-		t.doubt = true
-	}
-	return t.result(answer, ""), nil
-}
-
-// call makes one provider call within CallTimeout, under a lease that lasts
-// longer. A caller that goes away does not cut it: that would only add doubt.
-// An outcome nobody knows is OutcomeUnknown.
-func (t *execution) call(ctx context.Context, name string, f func(context.Context, payment.RefundRequest) payment.Result) (payment.Result, error) {
-	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.CallTimeout+t.s.cfg.Lease/4 {
-		r, err := t.update(ctx, func(r *Refund) error {
-			r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
-			return nil
-		})
+// call makes one provider call within the timeout, under a lease that is
+// renewed while it lasts. A caller that goes away does not cut it: that would
+// only add doubt.
+func (t *execution) call(
+	ctx context.Context, name string, f func(context.Context, payment.RefundRequest) payment.Result,
+) (payment.Result, error) {
+	if t.r.Work.LeaseUntil.Sub(t.s.now()) < t.s.cfg.Lease/2 {
+		r, err := t.renew(ctx)
 		if err != nil {
 			return payment.Result{}, err
 		}
 		if name == CallCreate && r.HoldRef != "" && t.r.HoldRef == "" {
-			return payment.Result{Outcome: payment.OutcomeNoEffect, Message: "it was held before it was sent"}, nil
+			return payment.Result{Outcome: payment.OutcomeNoEffect,
+				Message: "it was put on hold before it was sent"}, nil
 		}
 		// What others asked for meanwhile is seen when the answer is saved.
 		r.HoldRef, r.Work.NextAt = t.r.HoldRef, t.r.Work.NextAt
@@ -220,28 +248,66 @@ func (t *execution) call(ctx context.Context, name string, f func(context.Contex
 	if !t.r.Leased(t.s.now()) {
 		return payment.Result{}, t.r.CheckLease("") // stopped for longer than the lease since it was saved
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.s.cfg.CallTimeout)
-	defer cancel()
-	a := f(ctx, t.r.ProviderRequest())
+	timeout := t.s.cfg.LookupTimeout
+	if t.inRequest {
+		timeout = t.s.cfg.CallTimeout
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	stop := t.keepLease(ctx, cancel)
+	request := t.r.ProviderRequest()
+	if name == CallFind {
+		request = t.r.lookUpRequest()
+	}
+	a := f(ctx, request)
+	cancel()
+	stop()
 	if name == CallCreate {
 		t.sends++
 	}
-	switch a.Outcome {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeNoEffect, payment.OutcomePending, payment.OutcomeRequiresAction:
-	default:
-		a.Outcome = payment.OutcomeUnknown
-	}
-	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
-		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
-	}
+	a = checked(name, a)
 	t.calls = append(t.calls, newCall(name, t.s.now(), a))
 	t.calls = t.calls[max(0, len(t.calls)-maxCalls):]
 	return a, nil
 }
 
-// find looks the refund up.
-func (t *execution) find(ctx context.Context) (payment.Result, error) {
-	return t.call(ctx, CallFind, t.s.cfg.Gateway.FindRefund)
+// renew extends the lease from now.
+func (t *execution) renew(ctx context.Context) (Refund, error) {
+	return t.update(ctx, func(r *Refund) error {
+		r.Lease(t.token, t.s.now().Add(t.s.cfg.Lease))
+		return nil
+	})
+}
+
+// keepLease renews the lease until ctx ends, four times in its length. Where
+// another worker has taken over, it cancels the call: its answer can't be saved.
+// stop waits until the last renewal is done.
+func (t *execution) keepLease(ctx context.Context, cancel context.CancelFunc) (stop func()) {
+	done := make(chan time.Time, 1)
+	go func() {
+		var until time.Time
+		defer func() { done <- until }()
+		tick := time.NewTicker(t.s.cfg.Lease / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			switch r, err := t.renew(ctx); {
+			case CodeOf(err) == CodeLeaseLost:
+				cancel()
+				return
+			case err == nil:
+				until = r.Work.LeaseUntil
+			}
+		}
+	}()
+	return func() {
+		if until := <-done; !until.IsZero() {
+			t.r.Work.LeaseUntil = until
+		}
+	}
 }
 
 // executeManual carries out a refund that takes no provider.
@@ -271,7 +337,7 @@ func (t *execution) executeManual(ctx context.Context) (Refund, error) {
 	if err != nil {
 		return t.lost(ctx, err)
 	}
-	t.s.cfg.Observer.Completed(r)
+	t.s.cfg.Observer.Completed(ctx, r)
 	return r, nil
 }
 
@@ -283,11 +349,11 @@ func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, erro
 	}
 	switch {
 	case r.Status == StatusSucceeded:
-		t.s.cfg.Observer.Completed(r)
+		t.s.cfg.Observer.Completed(ctx, r)
 	case r.Status == StatusFailed:
-		t.s.cfg.Observer.Failed(r)
-	case r.Work.NeedsReview && !t.queued:
-		t.s.cfg.Observer.ReviewRequired(r)
+		t.s.cfg.Observer.Failed(ctx, r)
+	case r.Work.NeedsReview && !t.shown:
+		t.s.cfg.Observer.ReviewRequired(ctx, r)
 	}
 	return r, nil
 }
@@ -316,7 +382,7 @@ func (t *execution) asOf(now Refund, res AttemptUpdate) AttemptUpdate {
 func (t *execution) update(ctx context.Context, change func(*Refund) error) (Refund, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordFor)
 	defer cancel()
-	return t.s.store.Update(ctx, t.r.ID, func(r *Refund) error {
+	return t.s.update(ctx, t.r.ID, func(r *Refund) error {
 		if err := r.CheckLease(t.token); err != nil {
 			return err
 		}

@@ -13,16 +13,16 @@ import (
 const (
 	EventCreated        = "refund.created"           // decided, with its first attempt
 	EventAttemptCreated = "refund.attempt_created"   // a new attempt after one that failed
-	EventSubmitted      = "refund.submitted"         // about to be sent to the provider, or paid by hand
+	EventSubmitted      = "refund.submitted"         // about to be sent to the provider, or paid by a manual method
 	EventDeferred       = "refund.deferred"          // nothing happened; the same key is sent later
-	EventUnknown        = "refund.unknown"           // nobody can tell yet
+	EventUnknown        = "refund.unknown"           // the outcome is unknown
 	EventPending        = "refund.pending"           // the provider decides later
-	EventRequiresAction = "refund.requires_action"   // the provider waits for a person
+	EventRequiresAction = "refund.requires_action"   // the provider waits for an action
 	EventSucceeded      = "refund.succeeded"         // the money went back
 	EventFailed         = "refund.failed"            // it certainly did not
 	EventReversed       = "refund.reversed"          // the provider took it back later
-	EventReviewRequired = "refund.queued_for_person" // nobody but a person can tell
-	EventResolved       = "refund.resolved"          // a person has told; succeeded or failed follows
+	EventReviewRequired = "refund.queued_for_person" // it needs review
+	EventResolved       = "refund.resolved"          // reviewed; succeeded or failed follows
 	EventHeld           = "refund.held"              // not to be sent until it is released
 	EventReleased       = "refund.released"          // may be sent again
 )
@@ -56,11 +56,13 @@ func Fold(events []event.Event) (Refund, error) {
 	r.ID = events[0].AggregateID
 	for i, e := range events {
 		if e.AggregateID != r.ID || e.Seq != i+1 {
-			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, r.ID, i+1)}
+			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
+				"event %s stands where %s:%d belongs", e.ID, r.ID, i+1)}
 		}
 		data := payloadOf(e.Type)
 		if data == nil || (e.Type == EventCreated) != (i == 0) {
-			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s can't have the type %q", e.ID, e.Type)}
+			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
+				"event %s can't have the type %q", e.ID, e.Type)}
 		}
 		if err := json.Unmarshal(e.Data, data); err != nil {
 			return Refund{}, fmt.Errorf("refunds: fold event %s (%s): %w", e.ID, e.Type, err)

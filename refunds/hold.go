@@ -31,20 +31,21 @@ func (b Balance) Hold() (HoldRecord, bool) {
 
 // AwaitingMethod is the HoldRef of a refund that was opened because the provider
 // took the one before it back. It is by store credit, which always works, and
-// is paid when somebody asks for the refund of its reference again, by the
+// is paid when the refund of its reference is requested again, by the
 // method they name.
 const AwaitingMethod = "choice_of_method"
 
 // Hold keeps an open refund from being sent. One that certainly never was sent
-// goes to the queue for a person; one that may have been is looked up at once,
+// goes to the review queue; one that may have been is looked up at once,
 // and followed, but not sent again, and goes to the queue when it stays absent.
-// CheckLease by the same already, it stays as it is.
+// One that is on hold for the same already stays as it is.
 func (r *Refund) Hold(s event.Stamp, ref, reason string) error {
 	if !r.Status.Open() {
 		return r.refuse("held; only an open one can")
 	}
 	if ref == "" {
-		return &Error{Code: CodeInvalid, Field: "ref", Message: "it is empty; a hold names what holds, such as the id of a dispute"}
+		return &Error{Code: CodeInvalid, Field: "ref",
+			Message: "it is empty; a hold names what holds, such as the id of a dispute"}
 	}
 	if r.HoldRef == ref {
 		return nil
@@ -56,7 +57,7 @@ func (r *Refund) Hold(s event.Stamp, ref, reason string) error {
 	return nil
 }
 
-// Release lets a held refund go on: it is due at once.
+// Release ends the hold of a refund: it is due at once.
 func (r *Refund) Release(s event.Stamp, reason string) error {
 	if r.HoldRef == "" {
 		return r.refuse("released; it is not held")
@@ -83,10 +84,25 @@ func (r *Refund) withdraw(s event.Stamp, code, reason string) error {
 }
 
 // OnHold reports whether the refund is held and certainly nothing of it was
-// sent: it stands in the queue for a person until it is released.
+// sent: it stands in the review queue until it is released.
 func (r *Refund) OnHold() bool {
 	a := r.Attempt()
 	return r.HoldRef != "" && r.Status.Open() && a != nil && a.FirstSentAt.IsZero()
+}
+
+// HoldMessage says why a refund is on hold, and what releases it, in sentences
+// for a person; empty where it is not.
+func (r *Refund) HoldMessage() string {
+	amount := money.New(r.Amount(), r.Quote.Currency)
+	switch {
+	case !r.OnHold():
+		return ""
+	case r.HoldRef == AwaitingMethod:
+		return fmt.Sprintf(
+			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.", amount)
+	}
+	return fmt.Sprintf("The refund of %s is on hold, because the payment is disputed (%s). "+
+		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the review queue.", amount, r.HoldRef)
 }
 
 type onHold struct {
@@ -120,8 +136,8 @@ type HoldRequest struct {
 	PaymentID string
 	Captured  int64 // minor units of the whole payment; seeds the balance on first use
 	Currency  money.Currency
-	Ref       string // such as the id of a dispute; at most 255 letters
-	Reason    string // for staff; at most MaxReason letters
+	Ref       string // such as the id of a dispute; at most 255 characters
+	Reason    string // for staff; at most MaxReason characters
 	By        event.Actor
 }
 
@@ -137,13 +153,16 @@ func (h HoldRequest) validate() error {
 		}
 	}
 	if h.Ref == AwaitingMethod {
-		return &Error{Code: CodeInvalid, Field: "ref", Message: fmt.Sprintf("%q is the word for a refund that awaits a choice", h.Ref)}
+		return &Error{Code: CodeInvalid, Field: "ref", Message: fmt.Sprintf(
+			"%q is the word for a refund that awaits a choice", h.Ref)}
 	}
 	if h.Captured < 0 {
-		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf("%d minor units; 0 or more are allowed", h.Captured)}
+		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf(
+			"%d minor units; 0 or more are allowed", h.Captured)}
 	}
 	if p, err := money.ParseCurrency(string(h.Currency)); err != nil || p != h.Currency {
-		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("%q is not an ISO 4217 code in upper case, such as USD", string(h.Currency))}
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"%q is not an ISO 4217 code in upper case, such as USD", string(h.Currency))}
 	}
 	return checkText("reason", h.Reason, MaxReason)
 }
@@ -155,7 +174,7 @@ func (h HoldRequest) openRequest() OpenRequest {
 // Hold keeps the money of a payment from going back, by any method, until
 // Release: what to do when the customer's bank disputes the payment. It returns
 // the payment's open refunds. Those that were never sent, and those opened from
-// now on, stand in the queue for a person; Resolve ends one of them as not
+// now on, stand in the review queue; Resolve ends one of them as not
 // paid. Those that may have been sent are looked up and not sent again; one
 // that the provider neither answered nor has comes to the queue when it is
 // Config.AbsenceGrace old. Holding under a Ref that was used before changes nothing, whether that
@@ -166,13 +185,14 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 		return nil, err
 	}
 	var queued []string
-	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
+	open, err := s.updatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
 		queued = queued[:0]
 		if slices.ContainsFunc(b.Holds, func(x HoldRecord) bool { return x.Ref == h.Ref }) {
 			return nil
 		}
 		st := s.stamp(ctx, h.By)
-		b.Holds = append(slices.Clone(b.Holds), HoldRecord{Hold: payment.Hold{Ref: h.Ref, Reason: h.Reason, At: st.At}, By: h.By})
+		b.Holds = append(slices.Clone(b.Holds), HoldRecord{Hold: payment.Hold{Ref: h.Ref, Reason: h.Reason,
+			At: st.At}, By: h.By})
 		for _, r := range open {
 			if r.HoldRef != "" {
 				continue
@@ -191,20 +211,20 @@ func (s *Service) Hold(ctx context.Context, h HoldRequest) ([]Refund, error) {
 	}
 	for _, r := range open {
 		if slices.Contains(queued, r.ID) {
-			s.cfg.Observer.ReviewRequired(r)
+			s.cfg.Observer.ReviewRequired(ctx, r)
 		}
 	}
 	return open, nil
 }
 
-// Release ends the hold of Ref: its refunds go on, unless the payment is held
+// Release ends the hold of Ref: its refunds are due, unless the payment is held
 // for something else too. It returns the payment's open refunds. Released
 // before it was placed, the hold never begins.
 func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) {
 	if err := h.validate(); err != nil {
 		return nil, err
 	}
-	open, err := s.store.UpdatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
+	open, err := s.updatePayment(ctx, h.openRequest(), func(b *Balance, open []*Refund) error {
 		st := s.stamp(ctx, h.By)
 		holds := slices.Clone(b.Holds)
 		i := slices.IndexFunc(holds, func(x HoldRecord) bool { return x.Ref == h.Ref })
@@ -239,7 +259,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 	return open, nil
 }
 
-// CountsAgainstCaptured returns the holds of a payment, oldest first, released ones too.
+// Holds returns the holds of a payment, oldest first, released ones too.
 func (s *Service) Holds(ctx context.Context, orderID, paymentID string) ([]HoldRecord, error) {
 	book, err := s.store.PaymentState(ctx, OpenRequest{OrderID: orderID, PaymentID: paymentID})
 	if err != nil {

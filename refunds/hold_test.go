@@ -1,6 +1,7 @@
 package refunds_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +57,7 @@ func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
 				s.is(r, refunds.StatusCreated)
 				s.equal("is for a person", r.Work.NeedsReview, true)
 				s.equal("sends", s.sends(), 0)
-				_, err := s.Resolve(s.Context(), r.ID, true, "they said so", kim, "")
+				_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "they said so"})
 				s.code(err, refunds.CodeTransition)
 				s.check()
 
@@ -75,7 +76,8 @@ func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.hold(dispute(1, "dp_1"))
 		r := s.refund(request(1, 2))
-		r, err := s.Resolve(s.Context(), r.ID, false, "the dispute was lost, the bank paid the customer", kim, "")
+		r, err := s.Resolve(s.Context(), r.ID, kim,
+			refunds.ResolveParams{Reason: "the dispute was lost, the bank paid the customer"})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -92,7 +94,8 @@ func TestAHeldRefundThatTheBankPaidIsResolvedAsNotPaid(t *testing.T) {
 }
 
 func TestADisputeStopsTheResendAndNotTheLookUp(t *testing.T) {
-	for paid, fault := range map[bool]refundstest.Fault{true: refundstest.FaultLostAfter, false: refundstest.FaultLostBefore} {
+	for paid, fault := range map[bool]refundstest.Fault{true: refundstest.FaultLostAfter,
+		false: refundstest.FaultLostBefore} {
 		inBubble(t, func(s *shop) {
 			s.gateway.Always(refundstest.CallCreate, fault)
 			s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
@@ -139,13 +142,14 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			s.settle(59 * time.Minute)
 			r = s.get(r.ID)
 			s.equal("is for a person within the grace", r.Work.NeedsReview, false)
-			_, err := s.Resolve(s.Context(), r.ID, false, "too early to tell", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "too early to tell"})
 			s.code(err, refunds.CodeTransition)
 			s.settle(2 * time.Minute)
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
 			s.equal("is for a person", r.Work.NeedsReview, true)
-			s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_1")
+			s.equal("why", r.Work.LastError,
+				"it was never answered, is not at the provider, and is not sent again while it is on hold for dp_1")
 			s.equal("queued", s.seen.queued, 1)
 			s.equal("sends while held", s.sends(), sends)
 			s.check()
@@ -183,7 +187,8 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 	t.Run("and stays there when it is released too late", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
 			s.settle(24 * time.Hour)
-			s.equal("why", s.get(r.ID).Work.LastError, "it was never answered, its key is too old to be sent again, and the provider does not have it")
+			s.equal("why", s.get(r.ID).Work.LastError,
+				"it was never answered, its key is too old to be sent again, and the provider does not have it")
 			sends := s.sends()
 			s.release(dispute(1, "dp_1"))
 			s.settle(time.Minute)
@@ -195,7 +200,8 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 	})
 	t.Run("who says that it was not paid", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
-			if _, err := s.Resolve(s.Context(), r.ID, false, "it is not on the provider's page", kim, ""); err != nil {
+			if _, err := s.Resolve(s.Context(), r.ID, kim,
+				refunds.ResolveParams{Reason: "it is not on the provider's page"}); err != nil {
 				s.Fatal(err)
 			}
 			s.release(dispute(1, "dp_1"))
@@ -254,7 +260,8 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 		}
 		s.equal("sends", s.sends(), 1)
 		s.is(r, refunds.StatusSubmitted)
-		s.equal("waits for a person", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true, time.Time{}})
+		s.equal("waits for a person", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true,
+			time.Time{}})
 		s.settle(time.Hour)
 		s.equal("sends after an hour", s.sends(), 1)
 		s.check()
@@ -320,7 +327,8 @@ func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
 					s.Fatal(err)
 				}
 				s.is(owed, refunds.StatusCreated)
-				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview}, []any{refunds.AwaitingMethod, payment.StoreCredit, int64(3000), true})
+				s.equal("owed", []any{owed.HoldRef, owed.Method, owed.Amount(), owed.Work.NeedsReview},
+					[]any{refunds.AwaitingMethod, payment.StoreCredit, int64(3000), true})
 				s.settle(100 * time.Hour)
 				s.is(s.get(owed.ID), refunds.StatusCreated)
 				s.check()
@@ -330,7 +338,8 @@ func TestAReversedRefundIsOwedAgainAndPaidByTheMethodChosen(t *testing.T) {
 				paid := s.refund(q)
 				s.is(paid, refunds.StatusSucceeded)
 				s.equal("id", paid.ID, owed.ID)
-				s.equal("attempts", []refunds.Status{paid.Attempts[0].Status, paid.Attempts[1].Status}, []refunds.Status{refunds.StatusFailed, refunds.StatusSucceeded})
+				s.equal("attempts", []refunds.Status{paid.Attempts[0].Status, paid.Attempts[1].Status},
+					[]refunds.Status{refunds.StatusFailed, refunds.StatusSucceeded})
 				s.equal("asked again", s.refund(q).ID, paid.ID)
 				s.check()
 			})
@@ -383,7 +392,8 @@ func TestAnExpectedAmountThatDiffersPaysNothing(t *testing.T) {
 
 func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 	inBubble(t, func(s *shop) {
-		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostBefore, refundstest.Fault5xxBefore, refundstest.FaultRateLimit, refundstest.FaultRefuse)
+		s.gateway.Script(refundstest.CallCreate, refundstest.FaultLostBefore, refundstest.Fault5xxBefore,
+			refundstest.FaultRateLimit, refundstest.FaultRefuse)
 		r := s.refund(request(1, 1))
 		s.is(r, refunds.StatusFailed)
 		s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
@@ -410,10 +420,43 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 			{1, "create", payment.OutcomeUnknown, 500, "api_error"},
 			{1, "create", payment.OutcomeNoEffect, 429, "rate_limit"},
 			{1, "create", payment.OutcomeDeclined, 400, "charge_disputed"},
-			{1, "find", payment.OutcomeNoEffect, 200, ""},
+			{1, "find", payment.OutcomeAbsent, 200, ""},
 			{2, "create", payment.OutcomeDone, 200, ""},
 		})
 		last, err := s.ProviderCalls(s.Context(), r.ID, 1)
 		s.equal("the last one", []any{len(last), last[0].Attempt, err}, []any{1, 2, nil})
+	})
+}
+
+// Store credit for a disputed payment says what it waits for.
+func TestARefundOnHoldSaysWhy(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		_, err := s.Hold(s.Context(), refunds.HoldRequest{
+			OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1", Reason: "fraudulent", By: kim,
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		q := request(1, 1)
+		q.Method = payment.StoreCredit
+		for range 2 {
+			r := s.refund(q)
+			s.equal("is on hold", r.OnHold(), true)
+			why := r.HoldMessage()
+			for _, part := range []string{"10.00 USD", "dp_1", "disputed", "released"} {
+				if !strings.Contains(why, part) {
+					s.Errorf("%q does not name %s", why, part)
+				}
+			}
+		}
+		_, err = s.Release(s.Context(), refunds.HoldRequest{OrderID: "order-1", PaymentID: "payment-1",
+			Captured: 3000, Currency: "USD", Ref: "dp_1", By: kim})
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.settle(time.Minute)
+		r := s.refund(q)
+		s.is(r, refunds.StatusSucceeded)
+		s.equal("why it waits", r.HoldMessage(), "")
 	})
 }

@@ -28,9 +28,14 @@ func TestAKeyThatIsTooOldAndWasNeverAnsweredGoesToAPerson(t *testing.T) {
 				s.Errorf("it does not hold its amount: %+v, %v", b.Balance, err)
 			}
 
-			_, err = s.Resolve(s.Context(), r.ID, paid, "  ", kim, "")
+			_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "  "})
 			s.code(err, refunds.CodeInvalid)
-			r, err = s.Resolve(s.Context(), r.ID, paid, "asked their support", kim, "re_x")
+			if paid { // the provider can be asked, and does not know it
+				_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid,
+					Reason: "asked their support", ProviderID: "re_x"})
+				s.code(err, refunds.CodeInvalid)
+			}
+			r, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "asked their support"})
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -39,7 +44,7 @@ func TestAKeyThatIsTooOldAndWasNeverAnsweredGoesToAPerson(t *testing.T) {
 				return
 			}
 			s.is(r, refunds.StatusFailed)
-			_, err = s.Resolve(s.Context(), r.ID, paid, "again", kim, "")
+			_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "again"})
 			s.code(err, refunds.CodeTransition)
 			s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
 			s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
@@ -54,7 +55,7 @@ func TestACallerThatGoesAwayLosesNothing(t *testing.T) {
 func TestAProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		stopped := &stopping{Gateway: s.gateway, meanwhile: func() {
-			time.Sleep(11 * time.Second) // longer than its lease
+			time.Sleep(21 * time.Second) // longer than its call and its lease
 			s.pursue()
 		}}
 		slow, err := refunds.New(refunds.Config{Store: s.store, Gateway: stopped})
@@ -82,5 +83,90 @@ func TestALeaseIsRenewedWhileCallsAreSlow(t *testing.T) {
 		}
 	}, func(c *refunds.Config) {
 		c.CallTimeout, c.Wait, c.RetryFor = 5*time.Second, 30*time.Second, 30*time.Second
+	})
+}
+
+// slowly answers every call after d, or not at all.
+type slowly struct {
+	*refundstest.Gateway
+	d time.Duration
+}
+
+func (g slowly) CreateRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	a := g.Gateway.CreateRefund(ctx, r) // it arrives, and is paid
+	return g.late(ctx, a)
+}
+
+func (g slowly) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	return g.late(ctx, g.Gateway.FindRefund(ctx, r))
+}
+
+func (g slowly) late(ctx context.Context, a payment.Result) payment.Result {
+	select {
+	case <-ctx.Done():
+		return payment.Result{Outcome: payment.OutcomeUnknown, Code: "timeout"}
+	case <-time.After(g.d):
+		return a
+	}
+}
+
+// patientFor ends the calls that a request waits for after d.
+func patientFor(d time.Duration) func(*refunds.Config) {
+	return func(c *refunds.Config) { c.CallTimeout = d }
+}
+
+func TestASlowProviderIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		takes    time.Duration
+		config   func(*refunds.Config)
+		atOnce   bool // Refund returns succeeded
+		resolved time.Duration
+	}{
+		{"800 ms, default settings", 800 * time.Millisecond, func(*refunds.Config) {}, true, 0},
+		{"800 ms, a shop that waits 500 ms", 800 * time.Millisecond, patientFor(500 * time.Millisecond), false,
+			10 * time.Second},
+		{"9 s, a shop that waits 500 ms", 9 * time.Second, patientFor(500 * time.Millisecond), false, 30 * time.Second},
+		{"70 s, a shop that waits 80 s", 70 * time.Second, patientFor(80 * time.Second), true, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(s *shop) {
+				r := s.refund(request(1, 1))
+				if !c.atOnce {
+					s.is(r, refunds.StatusUnknown)
+					s.settle(c.resolved)
+					r = s.get(r.ID)
+				}
+				s.is(r, refunds.StatusSucceeded)
+				s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
+				s.check()
+			}, c.config, func(cfg *refunds.Config) {
+				cfg.Gateway = slowly{cfg.Gateway.(*refundstest.Gateway),
+					c.takes}
+			})
+		})
+	}
+}
+
+func TestALeaseIsKeptDuringALongCall(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		long, err := refunds.New(refunds.Config{Store: s.store, Gateway: slowly{s.gateway, time.Minute},
+			CallTimeout: 80 * time.Second})
+		if err != nil {
+			s.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if r, err := long.Refund(s.Context(), request(1, 1)); err != nil || r.Status != refunds.StatusSucceeded {
+				s.Errorf("%s, %v", r.Status, err)
+			}
+		})
+		for range 55 {
+			time.Sleep(time.Second)
+			s.equal("refunds that another worker finds", s.pursue(), 0)
+		}
+		wg.Wait()
+		s.equal("sends", s.gateway.Calls(refundstest.CallCreate), 1)
+		s.check()
 	})
 }

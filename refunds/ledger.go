@@ -6,22 +6,12 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Effect is what a change of a refund does outside of it. A Store carries it
-// out in the transaction that saves the change.
-type Effect struct {
-	Reserved int64 // to add to Balance.Reserved, minor units
-	Refunded int64 // to add to Balance.Refunded, minor units
-	// Credit is the entry of the store credit ledger to write, or nil. Its Ref
-	// makes it happen once.
-	Credit *CreditEntry
-}
-
-// EffectOf tells what the change from before (nil for a new refund) to after
+// effectsOf returns what the change from before (nil for a new refund) to after
 // does. An open refund holds its amount, a succeeded one has moved it to
 // refunded, failed and reversed hold nothing. Store credit is granted when an
 // attempt by it succeeds and taken back when that is reversed.
-func EffectOf(before *Refund, after Refund) Effect {
-	var e Effect
+func effectsOf(before *Refund, after Refund) Effects {
+	var e Effects
 	if before != nil {
 		reserved, refunded := before.ledgerAmounts()
 		e.Reserved, e.Refunded = -reserved, -refunded
@@ -56,37 +46,66 @@ func EffectOf(before *Refund, after Refund) Effect {
 	return e
 }
 
-// CheckSave reports what no store may save: a refund that is another one than
+// checkSave reports what no store may save: a refund that is another one than
 // before (nil for a new one), or whose events don't follow those before. It is
-// a bug of the caller, not a refusal.
-func CheckSave(before *Refund, after *Refund) error {
+// a bug of the caller, not a refusal. So is a method that is none, an attempt by
+// a provider without key, a state that is none, and an amount without currency.
+func checkSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
 		version = before.Version
-		if before.ID != after.ID || before.ClientReference != after.ClientReference || before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
-			return fmt.Errorf("refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
+		if before.ID != after.ID || before.ClientReference != after.ClientReference ||
+			before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
+			return fmt.Errorf(
+				"refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
 		}
 	}
 	if n := len(after.changes); after.Version != version+n || before == nil && n == 0 {
-		return fmt.Errorf("refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
+		return fmt.Errorf(
+			"refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
+	}
+	return after.check()
+}
+
+// check reports what no refund can be, whoever made it.
+func (r *Refund) check() error {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+	}
+	a := r.Attempt()
+	switch {
+	case a == nil:
+		return bad("attempts", "refund %s has none", r.ID)
+	case !r.Status.Valid() || a.Status != r.Status:
+		return bad("status", "refund %s is %q and its attempt %q; no state is", r.ID, r.Status, a.Status)
+	case !r.Method.Valid() || a.Method != r.Method:
+		return bad("method", "refund %s is by %s and its attempt by %s; cash, store_credit or a method of the provider",
+			r.ID, quoted(r.Method), quoted(a.Method))
+	case a.Method.Manual() != (a.Key == ""):
+		return bad("key", "attempt %s by %s has the key %q; those of a provider have one, others have none",
+			a.ID, a.Method, a.Key)
+	case r.Quote.Currency == "":
+		return bad("currency", "refund %s has none", r.ID)
+	case r.Amount() < 0 || a.Amount != r.Amount():
+		return bad("amount", "refund %s is of %d minor units and its attempt of %d", r.ID, r.Amount(), a.Amount)
 	}
 	return nil
 }
 
-// effective is what the refund counts for in its payment's balance.
+// ledgerAmounts are what the refund counts for in its payment's balance.
 func (r *Refund) ledgerAmounts() (reserved, refunded int64) {
 	switch {
-	case r.Status.Open():
-		return r.Amount(), 0
+	case !r.Status.CountsAgainstCaptured():
+		return 0, 0
 	case r.Status == StatusSucceeded:
 		return 0, r.Amount()
 	}
-	return 0, 0
+	return r.Amount(), 0
 }
 
-// Apply adds the effect to the balance. More than was captured, or less than
+// apply adds the effects to the balance. More than was captured, or less than
 // nothing, is CodeBalance and leaves the balance as it was.
-func (b *Balance) Apply(e Effect) error {
+func (b *Balance) apply(e Effects) error {
 	next := *b
 	next.Reserved += e.Reserved
 	next.Refunded += e.Refunded
@@ -103,7 +122,8 @@ func (b *Balance) Apply(e Effect) error {
 func ManualReference(m payment.Method, n int64) (string, error) {
 	short := map[payment.Method]string{payment.Cash: "CAS", payment.StoreCredit: "STO"}[m]
 	if short == "" {
-		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q has no manual references; cash or store_credit", string(m))}
+		return "", &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"%q has no manual references; cash or store_credit", string(m))}
 	}
 	return fmt.Sprintf("MANUAL-%s-%05d", short, n), nil
 }

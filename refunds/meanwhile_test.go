@@ -82,7 +82,7 @@ func TestAHoldThatTakesOverDuringALookUpIsNamed(t *testing.T) {
 		s.settle(time.Second)
 		r = s.get(r.ID)
 		s.equal("is for a person", r.Work.NeedsReview, true)
-		s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is held for dp_2")
+		s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is on hold for dp_2")
 	})
 }
 
@@ -149,7 +149,7 @@ func TestAPersonDoesNotDecideWhileTheProviderIsAsked(t *testing.T) {
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 		g.during[refundstest.CallFind] = func() {
 			s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
-			_, err := s.Resolve(s.Context(), r.ID, false, "not on the page", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "not on the page"})
 			s.code(err, refunds.CodeTransition)
 		}
 		s.settle(7 * time.Hour)
@@ -163,7 +163,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 		inInterruptions(t, func(s *shop, _ *interrupted) {
 			r := s.tooOld(refundstest.FaultLostAfter)
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
-			_, err := s.Resolve(s.Context(), r.ID, false, "not on the page", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "not on the page"})
 			s.code(err, refunds.CodeContradiction)
 			s.settle(time.Second)
 			s.is(s.get(r.ID), refunds.StatusSucceeded)
@@ -175,7 +175,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 			r := s.tooOld(refundstest.FaultLostAfter)
 			s.gateway.Settle("re_1", "failed")
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
-			_, err := s.Resolve(s.Context(), r.ID, true, "I saw it", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I saw it"})
 			s.code(err, refunds.CodeContradiction)
 			s.settle(time.Second)
 			s.is(s.get(r.ID), refunds.StatusFailed)
@@ -186,9 +186,10 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 		inInterruptions(t, func(s *shop, _ *interrupted) {
 			r := s.tooOld(refundstest.FaultLostAfter)
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
-			_, err := s.Resolve(s.Context(), r.ID, true, "I saw it", kim, "re_l")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I saw it",
+				ProviderID: "re_l"})
 			s.code(err, refunds.CodeInvalid)
-			r, err = s.Resolve(s.Context(), r.ID, true, "I saw it", kim, "")
+			r, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I saw it"})
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -201,9 +202,10 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 			r := s.tooOld(refundstest.FaultLostBefore)
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 			g.during[refundstest.CallFind] = func() { s.hold(dispute(1, "dp_1")) }
-			_, err := s.Resolve(s.Context(), r.ID, false, "not on the page", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "not on the page"})
 			s.code(err, refunds.CodeTransition)
-			if _, err = s.Resolve(s.Context(), r.ID, false, "not on the page", kim, ""); err != nil {
+			if _, err = s.Resolve(s.Context(), r.ID, kim,
+				refunds.ResolveParams{Reason: "not on the page"}); err != nil {
 				s.Error(err)
 			}
 			s.check()
@@ -215,13 +217,15 @@ func TestWhatAPersonCalledPaidCanBeTakenBack(t *testing.T) {
 	for _, reference := range []string{"", "re_l"} {
 		inInterruptions(t, func(s *shop, _ *interrupted) {
 			r := s.tooOld(refundstest.FaultLostAfter)
-			r, err := s.Resolve(s.Context(), r.ID, true, "the provider's support says so", kim, reference)
+			r, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
+				Reason: "the provider's support says so", ProviderID: reference})
 			if err != nil {
 				s.Fatal(err)
 			}
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 			s.gateway.Settle("re_1", "failed")
-			r, err = s.HandleWebhook(s.Context(), payment.WebhookEvent{RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: payment.OutcomeDeclined}, bank)
+			r, err = s.HandleWebhook(s.Context(), bank, payment.WebhookEvent{RefundID: r.ID,
+				AttemptID: r.Attempt().ID, ProviderID: "re_1", Outcome: payment.OutcomeDeclined})
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -253,7 +257,8 @@ func TestWhatCouldNotBeSentForADayMayBePaidOtherwise(t *testing.T) {
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
 		r := s.refund(request(1, 1))
 		s.settle(25 * time.Hour)
-		r, err := s.Resolve(s.Context(), r.ID, false, "the provider has closed our account", kim, "")
+		r, err := s.Resolve(s.Context(), r.ID, kim,
+			refunds.ResolveParams{Reason: "the provider has closed our account"})
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -287,7 +292,8 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 		r := s.refund(request(1, 1))
 		s.settle(25 * time.Hour)
 		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
-		_, err := s.Resolve(s.Context(), r.ID, true, "I think so", kim, "re_9")
+		_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I think so",
+			ProviderID: "re_9"})
 		s.code(err, refunds.CodeTransition)
 		// The provider takes calls again; the process dies with the answer.
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
@@ -302,7 +308,7 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 		s.equal("paid out", s.gateway.PaidOut("pi_1"), r.Amount())
 		s.settle(time.Minute)
 		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, false)
-		_, err = s.Resolve(s.Context(), r.ID, false, "nothing was sent", kim, "")
+		_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "nothing was sent"})
 		s.code(err, refunds.CodeTransition)
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 		s.settle(time.Hour)
@@ -347,7 +353,7 @@ func TestWhatIsStillBeingDecidedIsFollowedWhateverAPersonSays(t *testing.T) {
 			r := s.tooOld(refundstest.FaultLostAfter)
 			s.gateway.Settle("re_1", "requires_action")
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
-			_, err := s.Resolve(s.Context(), r.ID, paid, "I saw it", kim, "")
+			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: paid, Reason: "I saw it"})
 			s.code(err, refunds.CodeContradiction)
 			s.settle(time.Second)
 			s.is(s.get(r.ID), refunds.StatusRequiresAction)

@@ -80,7 +80,8 @@ func TestRandomSequencesCatchAMutantAndShrink(t *testing.T) {
 func worksOnTheHappyPath(t *testing.T, make design) {
 	t.Helper()
 	store, gateway := refundstest.NewStore(), &refundstest.Gateway{}
-	e, err := make(refunds.Config{Store: store, Gateway: gateway, CallTimeout: time.Second, Lease: 10 * time.Second, Now: time.Now})
+	e, err := make(refunds.Config{Store: store, Gateway: gateway, CallTimeout: time.Second,
+		Lease: 10 * time.Second, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,17 +129,19 @@ func around(g answering) design {
 }
 
 var (
-	timeoutFails = answering{create: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
+	timeoutFails = answering{create: func(ctx context.Context, g payment.RefundGateway,
+		r payment.RefundRequest) payment.Result {
 		a := g.CreateRefund(ctx, r)
 		if a.Outcome == payment.OutcomeUnknown && a.HTTP == 0 {
 			a.Outcome, a.Code = payment.OutcomeDeclined, "timeout"
 		}
 		return a
 	}}
-	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
+	lookupFailureIsAbsence = answering{find: func(ctx context.Context, g payment.RefundGateway,
+		r payment.RefundRequest) payment.Result {
 		a := g.FindRefund(ctx, r)
 		if a.Outcome == payment.OutcomeUnknown {
-			a.Outcome = payment.OutcomeNoEffect
+			a.Outcome = payment.OutcomeAbsent
 		}
 		return a
 	}}
@@ -149,7 +152,8 @@ var (
 func rotate(n int) design {
 	var mu sync.Mutex
 	failures := map[string]int{}
-	return around(answering{create: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
+	return around(answering{create: func(ctx context.Context, g payment.RefundGateway,
+		r payment.RefundRequest) payment.Result {
 		mu.Lock()
 		key := r.Key
 		r.Key = fmt.Sprintf("%s-%d", key, failures[key]/n)
@@ -174,7 +178,8 @@ func resendForEver() design {
 			a := g.CreateRefund(ctx, r)
 			mu.Lock()
 			defer mu.Unlock()
-			answered[r.Key] = answered[r.Key] || a.Replayed || a.Outcome != payment.OutcomeUnknown && a.Outcome != payment.OutcomeNoEffect
+			answered[r.Key] = answered[r.Key] || a.Replayed || a.Outcome != payment.OutcomeUnknown &&
+				a.Outcome != payment.OutcomeNoEffect
 			return a
 		},
 		find: func(ctx context.Context, g payment.RefundGateway, r payment.RefundRequest) payment.Result {
@@ -182,7 +187,7 @@ func resendForEver() design {
 			known := answered[r.Key]
 			mu.Unlock()
 			if !known {
-				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 			}
 			return g.FindRefund(ctx, r)
 		},
@@ -227,7 +232,8 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 	}
 	next, err := refunds.NewRefund(refunds.Params{
 		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer,
-		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: payment.Card, PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
+		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: payment.Card,
+			PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
 	}, e.stamp())
 	if err != nil {
 		return nil, err
@@ -250,7 +256,8 @@ func (e rival) answered(r *refunds.Refund, a payment.Result) error {
 }
 
 func openOf(r refunds.Request) refunds.OpenRequest {
-	return refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency}
+	return refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		Captured: r.Captured, Currency: r.Currency}
 }
 
 // inTransaction calls the provider before the intent is committed.
@@ -259,7 +266,8 @@ func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 	if err == nil && before.Status != refunds.StatusReversed {
 		return e.Service.Refund(ctx, r)
 	}
-	return e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	return e.cfg.Store.Open(ctx, openOf(r), refunds.Opening(openOf(r), func(_ refunds.PaymentState,
+		current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
@@ -268,7 +276,7 @@ func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 			return nil, err
 		}
 		return next, e.answered(next, e.call(ctx, next))
-	})
+	}))
 }
 
 // readThenWrite looks whether there is a refund, and then acts on what it
@@ -282,17 +290,18 @@ func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 	if err != nil {
 		return refunds.Refund{}, err
 	}
-	saved, err := e.cfg.Store.Open(ctx, openOf(r), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	saved, err := e.cfg.Store.Open(ctx, openOf(r), refunds.Opening(openOf(r), func(_ refunds.PaymentState,
+		current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
 		return mine, nil
-	})
+	}))
 	if err != nil {
 		return refunds.Refund{}, err
 	}
 	answer := e.call(ctx, mine)
-	return e.cfg.Store.Update(ctx, saved.ID, func(current *refunds.Refund) error {
+	return e.cfg.Store.Update(ctx, saved.ID, refunds.Changing(func(current *refunds.Refund) error {
 		return e.answered(current, answer)
-	})
+	}))
 }

@@ -69,7 +69,10 @@ type QuoteRequestLine struct {
 	OrderLineID string           `json:"order_line_id"`
 	Bought      int              `json:"bought"` // units bought on the line
 	Paid        money.Components `json:"paid"`   // what the whole line was paid
-	Units       int              `json:"units"`  // units to give back now
+	// Free states that nothing was paid for the line, so that a Paid nobody filled
+	// in is not read as nothing.
+	Free  bool `json:"free,omitempty"`
+	Units int  `json:"units"` // units to give back now
 	// Overridden: the line is given back by override only; the terms alone
 	// would pay nothing for it.
 	Overridden bool `json:"overridden,omitempty"`
@@ -164,7 +167,8 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 		}
 		amount, err := money.BasisPoints(price, rule.PercentBP)
 		if err != nil {
-			return nil, &Error{Code: CodeInvalid, Field: string(rule.Kind), Message: "its percentage can't be computed", Err: err}
+			return nil, &Error{Code: CodeInvalid, Field: string(rule.Kind),
+				Message: "its percentage can't be computed", Err: err}
 		}
 		// Far more than any refund is as good as all of it.
 		if rule.Fixed > (math.MaxInt64-amount)/int64(units) {
@@ -209,7 +213,12 @@ func (r QuoteRequest) validate(given map[string]Refunded) error {
 		case before.Units < 0 || before.Units > l.Bought:
 			return bad(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
 		case l.Units > l.Bought-before.Units:
-			return bad(name, "%d units can't be given back; %d of %d bought are left", l.Units, l.Bought-before.Units, l.Bought)
+			return bad(name, "%d units can't be given back; %d of %d bought are left", l.Units,
+				l.Bought-before.Units, l.Bought)
+		case !l.Free && l.Paid == money.Components{}:
+			return bad(name, "what was paid for it is not set; where it was free, set Free")
+		case l.Free && l.Paid != money.Components{}:
+			return bad(name, "it is Free, and %d minor units were paid for it", l.Paid.Total())
 		}
 		for _, part := range []struct {
 			name  string

@@ -35,7 +35,8 @@ func bought(t *testing.T, items ...orders.Item) []refunds.QuoteRequestLine {
 	}
 	lines := make([]refunds.QuoteRequestLine, len(priced))
 	for i, l := range priced {
-		lines[i] = refunds.QuoteRequestLine{OrderLineID: fmt.Sprint("line-", i), Bought: l.Quantity, Paid: l.Paid}
+		lines[i] = refunds.QuoteRequestLine{OrderLineID: fmt.Sprint("line-", i), Bought: l.Quantity,
+			Paid: l.Paid, Free: l.Paid == money.Components{}}
 	}
 	return lines
 }
@@ -68,7 +69,8 @@ func everyOrder(lines []refunds.QuoteRequestLine, f func(order []int)) {
 
 func TestReturningEverythingUnitByUnitInEveryOrderSumsToWhatWasPaid(t *testing.T) {
 	item := func(id int64, price int64, discountBP, n int, full bool) orders.Item {
-		p := orders.Product{ID: id, Name: "P", Price: price, Currency: "USD", Stock: 100, DiscountBP: discountBP, CountryOfOrigin: "USA"}
+		p := orders.Product{ID: id, Name: "P", Price: price, Currency: "USD", Stock: 100,
+			DiscountBP: discountBP, CountryOfOrigin: "USA"}
 		if full {
 			p.CountryOfOrigin, p.RequiresShipping, p.ShippingWeight = "Germany", true, 1_333
 		}
@@ -102,7 +104,8 @@ func TestReturningEverythingUnitByUnitInEveryOrderSumsToWhatWasPaid(t *testing.T
 			for _, i := range order {
 				l := lines[i]
 				l.Units = 1
-				q, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{l}}, given)
+				q, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "USD",
+					Lines: []refunds.QuoteRequestLine{l}}, given)
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
@@ -120,7 +123,8 @@ func TestReturningEverythingUnitByUnitInEveryOrderSumsToWhatWasPaid(t *testing.T
 func TestQuoteOfFeesAndOverrides(t *testing.T) {
 	// Each line: 4 units for 10.00, 1.00 duty, 0.40 shipping.
 	line := func(id string, units int, overridden bool) refunds.QuoteRequestLine {
-		return refunds.QuoteRequestLine{OrderLineID: id, Bought: 4, Units: units, Paid: money.Components{Price: 1000, Duty: 100, Shipping: 40}, Overridden: overridden}
+		return refunds.QuoteRequestLine{OrderLineID: id, Bought: 4, Units: units,
+			Paid: money.Components{Price: 1000, Duty: 100, Shipping: 40}, Overridden: overridden}
 	}
 	restock, ship := refunds.RestockingFee, refunds.ReturnShippingFee
 	for _, c := range []struct {
@@ -133,25 +137,35 @@ func TestQuoteOfFeesAndOverrides(t *testing.T) {
 	}{
 		{"no fees", []refunds.QuoteRequestLine{line("a", 2, false)}, nil, 570, nil, 570, 570},
 		{"a percentage is of the price alone, rounded half up", []refunds.QuoteRequestLine{line("a", 1, false)},
-			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a", PercentBP: 1510}}, 285, []refunds.Fee{{Kind: restock, OrderLineID: "a", Amount: 38}}, 247, 247},
+			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a",
+				PercentBP: 1510}}, 285, []refunds.Fee{{Kind: restock, OrderLineID: "a", Amount: 38}}, 247, 247},
 		{"a fixed fee is per unit on a line", []refunds.QuoteRequestLine{line("a", 3, false)},
-			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a", Fixed: 50}}, 855, []refunds.Fee{{Kind: restock, OrderLineID: "a", Amount: 150}}, 705, 705},
+			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a", Fixed: 50}}, 855, []refunds.Fee{{Kind: restock,
+				OrderLineID: "a", Amount: 150}}, 705, 705},
 		{"a fixed fee is once for the case", []refunds.QuoteRequestLine{line("a", 3, false), line("b", 1, false)},
 			[]refunds.FeeRule{{Kind: ship, Fixed: 50}}, 1140, []refunds.Fee{{Kind: ship, Amount: 50}}, 1090, 1090},
-		{"a percentage of the case is of all lines", []refunds.QuoteRequestLine{line("a", 3, false), line("b", 1, false)},
-			[]refunds.FeeRule{{Kind: restock, PercentBP: 1000}}, 1140, []refunds.Fee{{Kind: restock, Amount: 100}}, 1040, 1040},
+		{"a percentage of the case is of all lines", []refunds.QuoteRequestLine{line("a", 3, false), line("b",
+			1, false)},
+			[]refunds.FeeRule{{Kind: restock, PercentBP: 1000}}, 1140, []refunds.Fee{{Kind: restock,
+				Amount: 100}}, 1040, 1040},
 		{"percentage and fixed add up", []refunds.QuoteRequestLine{line("a", 1, false)},
-			[]refunds.FeeRule{{Kind: restock, PercentBP: 1000, Fixed: 3}}, 285, []refunds.Fee{{Kind: restock, Amount: 28}}, 257, 257},
+			[]refunds.FeeRule{{Kind: restock, PercentBP: 1000, Fixed: 3}}, 285, []refunds.Fee{{Kind: restock,
+				Amount: 28}}, 257, 257},
 		{"fees are capped in order and the amount is not negative", []refunds.QuoteRequestLine{line("a", 1, false)},
-			[]refunds.FeeRule{{Kind: restock, Fixed: 200}, {Kind: ship, Fixed: 100}, {Kind: ship, OrderLineID: "a", Fixed: 7}}, 285,
-			[]refunds.Fee{{Kind: restock, Amount: 200}, {Kind: ship, Amount: 85}, {Kind: ship, OrderLineID: "a", Amount: 0}}, 0, 0},
+			[]refunds.FeeRule{{Kind: restock, Fixed: 200}, {Kind: ship, Fixed: 100}, {Kind: ship,
+				OrderLineID: "a", Fixed: 7}}, 285,
+			[]refunds.Fee{{Kind: restock, Amount: 200}, {Kind: ship, Amount: 85}, {Kind: ship, OrderLineID: "a",
+				Amount: 0}}, 0, 0},
 		{"a fee as large as int64 is capped too", []refunds.QuoteRequestLine{line("a", 4, false)},
-			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a", Fixed: math.MaxInt64}}, 1140, []refunds.Fee{{Kind: restock, OrderLineID: "a", Amount: 1140}}, 0, 0},
+			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a",
+				Fixed: math.MaxInt64}}, 1140, []refunds.Fee{{Kind: restock, OrderLineID: "a", Amount: 1140}}, 0, 0},
 		{"a waived fee is not taken and counts by the terms", []refunds.QuoteRequestLine{line("a", 1, false)},
-			[]refunds.FeeRule{{Kind: restock, Fixed: 20, Waived: true}, {Kind: ship, Fixed: 5}}, 285, []refunds.Fee{{Kind: ship, Amount: 5}}, 280, 260},
+			[]refunds.FeeRule{{Kind: restock, Fixed: 20, Waived: true}, {Kind: ship,
+				Fixed: 5}}, 285, []refunds.Fee{{Kind: ship, Amount: 5}}, 280, 260},
 		{"a rule of nothing is not shown", []refunds.QuoteRequestLine{line("a", 1, false)},
 			[]refunds.FeeRule{{Kind: restock}}, 285, nil, 285, 285},
-		{"an overridden line is worth nothing by the terms, and neither are its fees", []refunds.QuoteRequestLine{line("a", 1, true), line("b", 1, false)},
+		{"an overridden line is worth nothing by the terms, and neither are its fees",
+			[]refunds.QuoteRequestLine{line("a", 1, true), line("b", 1, false)},
 			[]refunds.FeeRule{{Kind: restock, OrderLineID: "a", Fixed: 40}, {Kind: restock, PercentBP: 1000}}, 570,
 			[]refunds.Fee{{Kind: restock, OrderLineID: "a", Amount: 40}, {Kind: restock, Amount: 50}}, 480, 285 - 25},
 		{"with every line overridden the terms pay nothing", []refunds.QuoteRequestLine{line("a", 1, true)},
@@ -162,7 +176,8 @@ func TestQuoteOfFeesAndOverrides(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if q.Gross != c.gross || q.Amount != c.amount || q.ByTerms != c.byTerms || q.FeesSum != c.gross-c.amount || fmt.Sprint(q.Fees) != fmt.Sprint(c.want) {
+			if q.Gross != c.gross || q.Amount != c.amount || q.ByTerms != c.byTerms ||
+				q.FeesSum != c.gross-c.amount || fmt.Sprint(q.Fees) != fmt.Sprint(c.want) {
 				t.Errorf("got %+v", q)
 			}
 			if q.Leakage() != max(0, c.amount-c.byTerms) {
@@ -192,20 +207,39 @@ func TestQuoteRefusals(t *testing.T) {
 	}{
 		{"no lines", usd(nil), nil, refunds.CodeNothingToRefund, "no units"},
 		{"no currency", refunds.QuoteRequest{Lines: one}, nil, refunds.CodeInvalid, "currency"},
-		{"no id", usd(change(func(l *refunds.QuoteRequestLine) { l.OrderLineID = "" })), nil, refunds.CodeInvalid, "line 1"},
-		{"no units", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = 0 })), nil, refunds.CodeInvalid, "line a: 0 units"},
-		{"units below zero", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = -1 })), nil, refunds.CodeInvalid, "line a: -1 units"},
-		{"over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = 4 })), nil, refunds.CodeInvalid, "line a: 4 units can't be given back; 3 of 3"},
-		{"far over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = math.MaxInt })), map[string]refunds.Refunded{"a": {Units: 1}}, refunds.CodeInvalid, "2 of 3"},
-		{"over what is left", usd(one), map[string]refunds.Refunded{"a": {Units: 3}}, refunds.CodeInvalid, "line a: 1 units can't be given back; 0 of 3"},
-		{"nothing bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Bought = 0 })), nil, refunds.CodeInvalid, "line a: 0 units were bought"},
+		{"no id", usd(change(func(l *refunds.QuoteRequestLine) { l.OrderLineID = "" })), nil,
+			refunds.CodeInvalid, "line 1"},
+		{"no units", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = 0 })), nil, refunds.CodeInvalid,
+			"line a: 0 units"},
+		{"units below zero", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = -1 })), nil,
+			refunds.CodeInvalid, "line a: -1 units"},
+		{"over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = 4 })), nil,
+			refunds.CodeInvalid, "line a: 4 units can't be given back; 3 of 3"},
+		{"far over bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Units = math.MaxInt })),
+			map[string]refunds.Refunded{"a": {Units: 1}}, refunds.CodeInvalid, "2 of 3"},
+		{"over what is left", usd(one), map[string]refunds.Refunded{"a": {Units: 3}}, refunds.CodeInvalid,
+			"line a: 1 units can't be given back; 0 of 3"},
+		{"nothing bought", usd(change(func(l *refunds.QuoteRequestLine) { l.Bought = 0 })), nil,
+			refunds.CodeInvalid, "line a: 0 units were bought"},
 		{"twice", usd([]refunds.QuoteRequestLine{good, good}), nil, refunds.CodeInvalid, "line a: it is named twice"},
-		{"negative paid", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid.Duty = -1 })), nil, refunds.CodeInvalid, "line a: the duty paid is -1"},
-		{"beyond int64", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid.Price, l.Paid.Duty = math.MaxInt64, 1 })), nil, refunds.CodeInvalid, "line a: the lines sum"},
-		{"fee of no kind", usd(one, refunds.FeeRule{Kind: "tip"}), nil, refunds.CodeInvalid, `fee 1: its kind is "tip"`},
-		{"fee over 100 %", usd(one, refunds.FeeRule{Kind: refunds.RestockingFee, PercentBP: 10001}), nil, refunds.CodeInvalid, "fee 1: 10001 basis points"},
-		{"negative fee", usd(one, refunds.FeeRule{Kind: refunds.RestockingFee, Fixed: -1}), nil, refunds.CodeInvalid, "fee 1: it is -1"},
-		{"fee of another line", usd(one, refunds.FeeRule{Kind: refunds.RestockingFee, OrderLineID: "b"}), nil, refunds.CodeInvalid, "line b"},
+		{"paid not set", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid = money.Components{} })), nil,
+			refunds.CodeInvalid, "line a: what was paid for it is not set"},
+		{"free and paid", usd(change(func(l *refunds.QuoteRequestLine) { l.Free = true })), nil,
+			refunds.CodeInvalid, "line a: it is Free"},
+		{"negative paid", usd(change(func(l *refunds.QuoteRequestLine) { l.Paid.Duty = -1 })), nil,
+			refunds.CodeInvalid, "line a: the duty paid is -1"},
+		{"beyond int64", usd(change(func(l *refunds.QuoteRequestLine) {
+			l.Paid.Price,
+				l.Paid.Duty = math.MaxInt64, 1
+		})), nil, refunds.CodeInvalid, "line a: the lines sum"},
+		{"fee of no kind", usd(one, refunds.FeeRule{Kind: "tip"}), nil, refunds.CodeInvalid,
+			`fee 1: its kind is "tip"`},
+		{"fee over 100 %", usd(one, refunds.FeeRule{Kind: refunds.RestockingFee, PercentBP: 10001}), nil,
+			refunds.CodeInvalid, "fee 1: 10001 basis points"},
+		{"negative fee", usd(one, refunds.FeeRule{Kind: refunds.RestockingFee, Fixed: -1}), nil,
+			refunds.CodeInvalid, "fee 1: it is -1"},
+		{"fee of another line", usd(one, refunds.FeeRule{Kind: refunds.RestockingFee, OrderLineID: "b"}), nil,
+			refunds.CodeInvalid, "line b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := refunds.NewQuote(c.r, c.given)
@@ -230,7 +264,8 @@ func TestTheQuoteLaw(t *testing.T) {
 					i := s.Line % len(held)
 					for _, l := range held[i].Lines {
 						g := given[l.OrderLineID]
-						given[l.OrderLineID] = refunds.Refunded{Units: g.Units - l.Units, Components: g.Components.Sub(l.Given)}
+						given[l.OrderLineID] = refunds.Refunded{Units: g.Units - l.Units,
+							Components: g.Components.Sub(l.Given)}
 					}
 					held = append(held[:i:i], held[i+1:]...)
 					continue
@@ -282,9 +317,11 @@ func TestTheQuoteLaw(t *testing.T) {
 				}
 				for i, l := range q.Lines {
 					paid, n := r.Lines[i].Paid, r.Lines[i].Bought
-					for _, part := range [][2]int64{{l.Given.Price, paid.Price}, {l.Given.Duty, paid.Duty}, {l.Given.Shipping, paid.Shipping}} {
+					for _, part := range [][2]int64{{l.Given.Price, paid.Price}, {l.Given.Duty, paid.Duty},
+						{l.Given.Shipping, paid.Shipping}} {
 						if fair := money.Share(part[1], l.Units, n); part[0] < fair || part[0] > fair+1 {
-							return fmt.Sprintf("%d units of %d gave %d, the fair share is %d", l.Units, n, part[0], fair)
+							return fmt.Sprintf("%d units of %d gave %d, the fair share is %d", l.Units, n,
+								part[0], fair)
 						}
 					}
 				}
@@ -326,21 +363,27 @@ func TestTheQuoteLaw(t *testing.T) {
 
 func FuzzNewQuote(f *testing.F) {
 	f.Add(int64(10003), int64(501), int64(300), 10, 3, 2, int64(2000), 1500, int64(4), false)
-	f.Add(int64(math.MaxInt64), int64(0), int64(0), math.MaxInt, 1, math.MaxInt-1, int64(0), 10000, int64(math.MaxInt64), true)
-	f.Fuzz(func(t *testing.T, price, duty, shipping int64, n, units, before int, beforePrice int64, bp int, fixed int64, waived bool) {
+	f.Add(int64(math.MaxInt64), int64(0), int64(0), math.MaxInt, 1, math.MaxInt-1, int64(0), 10000,
+		int64(math.MaxInt64), true)
+	f.Fuzz(func(t *testing.T, price, duty, shipping int64, n, units, before int, beforePrice int64, bp int,
+		fixed int64, waived bool) {
 		r := refunds.QuoteRequest{
 			Currency: "USD",
-			Lines:    []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units, Paid: money.Components{Price: price, Duty: duty, Shipping: shipping}}},
-			Fees:     []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "a", PercentBP: bp, Fixed: fixed, Waived: waived}},
+			Lines: []refunds.QuoteRequestLine{{OrderLineID: "a", Bought: n, Units: units,
+				Paid: money.Components{Price: price, Duty: duty, Shipping: shipping}, Free: price+duty+shipping == 0}},
+			Fees: []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "a", PercentBP: bp,
+				Fixed: fixed, Waived: waived}},
 		}
-		q, err := refunds.NewQuote(r, map[string]refunds.Refunded{"a": {Units: before, Components: money.Components{Price: max(0, beforePrice)}}})
+		q, err := refunds.NewQuote(r, map[string]refunds.Refunded{"a": {Units: before,
+			Components: money.Components{Price: max(0, beforePrice)}}})
 		if err != nil {
 			if refunds.CodeOf(err) == "" {
 				t.Fatalf("an error without a code: %v", err)
 			}
 			return
 		}
-		if q.Amount < 0 || q.Amount > q.Gross || q.Gross > price+duty+shipping || q.Gross < 0 || q.Amount+q.FeesSum != q.Gross {
+		if q.Amount < 0 || q.Amount > q.Gross || q.Gross > price+duty+shipping || q.Gross < 0 ||
+			q.Amount+q.FeesSum != q.Gross {
 			t.Fatalf("%+v of %+v", q, r)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Match is what a comparison of one refund came to.
+// MatchStatus is the result of a comparison of one refund.
 type MatchStatus string
 
 // The findings.
@@ -27,7 +27,7 @@ func MatchStatuses() []MatchStatus {
 	return []MatchStatus{Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers}
 }
 
-// Differs reports whether a person has to look.
+// Differs reports whether it needs review.
 func (f MatchStatus) Differs() bool { return f != Matched && f != InProgress }
 
 // Match is one refund, as we have it and as the provider does. What one
@@ -57,7 +57,7 @@ type Totals struct {
 	There map[MatchStatus]map[money.Currency]int64 // minor units
 }
 
-// Differences is how many comparisons a person has to look at.
+// Differences is how many comparisons need review.
 func (t Totals) Differences() int {
 	n := 0
 	for f, count := range t.Count {
@@ -103,7 +103,7 @@ const (
 
 // Reconcile compares what we asked the provider to pay back in [from, to),
 // whole seconds, with the provider's own list, and returns the differences.
-// Refunds by hand never went there and are left out. It changes nothing, and
+// Manual refunds never went there and are left out. It changes nothing, and
 // keeps no more than an hour of refunds in memory. It needs Config.Lister;
 // without one it is CodeInvalid. A list or a look-up that fails ends it with an
 // error, since half a comparison reads like a difference.
@@ -124,10 +124,12 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
 	c := &comparing{
 		s: s, from: from.UTC().Truncate(time.Second), to: to.UTC().Truncate(time.Second), each: each,
-		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[money.Currency]int64{}, There: map[MatchStatus]map[money.Currency]int64{}},
+		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[money.Currency]int64{},
+			There: map[MatchStatus]map[money.Currency]int64{}},
 	}
 	if s.cfg.Lister == nil {
-		return c.totals, &Error{Code: CodeInvalid, Field: "Config.Lister", Message: "it is nil; without the provider's list nothing can be compared"}
+		return c.totals, &Error{Code: CodeInvalid, Field: "Config.Lister",
+			Message: "it is nil; without the provider's list nothing can be compared"}
 	}
 	if !c.from.Before(c.to) {
 		return c.totals, &Error{Code: CodeInvalid, Field: "from", Message: fmt.Sprintf(
@@ -139,7 +141,8 @@ func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Mat
 			end = c.to
 		}
 		if err := c.slice(ctx, at, end); err != nil {
-			return c.totals, fmt.Errorf("refunds: reconcile %s to %s: %w", at.Format(time.RFC3339), end.Format(time.RFC3339), err)
+			return c.totals, fmt.Errorf(
+				"refunds: reconcile %s to %s: %w", at.Format(time.RFC3339), end.Format(time.RFC3339), err)
 		}
 	}
 	return c.totals, nil
@@ -199,7 +202,9 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 }
 
 // theirs finds our side of refunds of the provider's list.
-func (c *comparing) theirs(ctx context.Context, batch []payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund) error {
+func (c *comparing) theirs(
+	ctx context.Context, batch []payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
+) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -231,7 +236,8 @@ func (c *comparing) theirs(ctx context.Context, batch []payment.ProviderRefund, 
 		before, twice := seen[l.AttemptID]
 		known := leg.Attempt.ProviderID
 		switch {
-		case l.Outcome != payment.OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" && twice && before.Outcome != payment.OutcomeDeclined):
+		case l.Outcome != payment.OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" &&
+			twice && before.Outcome != payment.OutcomeDeclined):
 			// Two that hold money under one attempt: this one is none of ours.
 			if err := c.tell(compare(Leg{}, l)); err != nil {
 				return err
@@ -263,8 +269,9 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.P
 		a := c.s.find(ctx, at)
 		switch a.Outcome {
 		case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeRequiresAction:
-			l = payment.ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount, Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
-		case payment.OutcomeNoEffect:
+			l = payment.ProviderRefund{ProviderID: a.ProviderID, AttemptID: leg.Attempt.ID, Amount: a.Amount,
+				Currency: leg.Refund.Quote.Currency, Outcome: a.Outcome, Status: a.Status}
+		case payment.OutcomeAbsent:
 			if leg.Attempt.Status == StatusFailed {
 				return nil // it failed, and it is not there
 			}

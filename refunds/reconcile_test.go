@@ -49,7 +49,8 @@ func (l *lister) list(g *refundstest.Gateway, at time.Time) {
 		l.all = append(l.all, payment.ProviderRefund{
 			ProviderID: p.Reference, PaymentProviderID: p.Request.PaymentProviderID, AttemptID: p.Request.AttemptID, RefundID: p.Request.RefundID,
 			Amount: p.Request.Amount, Currency: p.Request.Currency, CreatedAt: at,
-			Outcome: map[string]payment.Outcome{"succeeded": payment.OutcomeDone, "pending": payment.OutcomePending}[p.Status], Status: p.Status,
+			Outcome: map[string]payment.Outcome{"succeeded": payment.OutcomeDone,
+				"pending": payment.OutcomePending}[p.Status], Status: p.Status,
 		})
 	}
 }
@@ -109,10 +110,12 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 			s.equal(string(f), len(got[f]), n)
 			s.equal("total of "+string(f), totals.Count[f], n)
 		}
-		s.equal("amount differs", []any{got[refunds.AmountDiffers][0].RefundID, got[refunds.AmountDiffers][0].Amount, got[refunds.AmountDiffers][0].ProviderAmount},
+		s.equal("amount differs", []any{got[refunds.AmountDiffers][0].RefundID,
+			got[refunds.AmountDiffers][0].Amount, got[refunds.AmountDiffers][0].ProviderAmount},
 			[]any{wrong.ID, int64(1000), int64(1001)})
 		s.equal("missing here", got[refunds.MissingLocally][0].ProviderID, "re_dashboard")
-		s.equal("paid twice", []any{got[refunds.MissingLocally][1].ProviderID, got[refunds.MissingLocally][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
+		s.equal("paid twice", []any{got[refunds.MissingLocally][1].ProviderID,
+			got[refunds.MissingLocally][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
 		s.equal("matched money", totals.Ours[refunds.Matched], map[money.Currency]int64{"USD": 2000})
 		ids := []string{got[refunds.StateDiffers][0].RefundID, got[refunds.StateDiffers][1].RefundID}
 		s.equal("other state", ids, []string{lost.ID, taken.ID})
@@ -131,7 +134,8 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
 		r := s.refund(request(1, 1))
 		s.settle(60 * time.Hour)
-		if _, err := s.Resolve(s.Context(), r.ID, true, "they say so on the telephone", kim, ""); err != nil {
+		if _, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true,
+			Reason: "they say so on the telephone"}); err != nil {
 			s.Fatal(err)
 		}
 		rec, err := s.Reconcile(s.Context(), start, start.Add(time.Hour))
@@ -139,12 +143,14 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 			s.Fatal(err)
 		}
 		s.equal("rows", len(rec.Rows), 1)
-		s.equal("finding", []any{rec.Rows[0].Match, rec.Rows[0].RefundID, rec.Rows[0].Status}, []any{refunds.MissingAtProvider, r.ID, refunds.StatusSucceeded})
+		s.equal("finding", []any{rec.Rows[0].Match, rec.Rows[0].RefundID, rec.Rows[0].Status},
+			[]any{refunds.MissingAtProvider, r.ID, refunds.StatusSucceeded})
 	})
 }
 
 func TestReconcileTellsARefundOnceWhateverHourTheProviderMadeIt(t *testing.T) {
-	for _, later := range []time.Duration{0, time.Minute, 30 * time.Minute, 90 * time.Minute, 20 * time.Hour, 30 * time.Hour, -time.Minute} {
+	for _, later := range []time.Duration{0, time.Minute, 30 * time.Minute, 90 * time.Minute, 20 * time.Hour,
+		30 * time.Hour, -time.Minute} {
 		reconciled(t, func(s *shop, l *lister) {
 			start := time.Now()
 			time.Sleep(45 * time.Minute)
@@ -154,7 +160,8 @@ func TestReconcileTellsARefundOnceWhateverHourTheProviderMadeIt(t *testing.T) {
 			}
 			l.list(s.gateway, made.Add(later))
 			got, totals := s.compare(start, start.Add(24*time.Hour))
-			s.equal(fmt.Sprintf("matched, made %s later", later), totals.Count, map[refunds.MatchStatus]int{refunds.Matched: 600})
+			s.equal(fmt.Sprintf("matched, made %s later", later), totals.Count,
+				map[refunds.MatchStatus]int{refunds.Matched: 600})
 			seen := map[string]bool{}
 			for _, c := range got[refunds.Matched] {
 				seen[c.RefundID] = true
@@ -196,7 +203,8 @@ func TestAReconciliationThatCanNotBeCompleteIsAnError(t *testing.T) {
 		_, err = none.Reconcile(s.Context(), start, start.Add(time.Hour))
 		s.code(err, refunds.CodeInvalid)
 		stop := errors.New("enough")
-		if _, err := s.Compare(s.Context(), start.Add(-time.Hour), start.Add(time.Hour), func(refunds.Match) error { return stop }); err == nil {
+		if _, err := s.Compare(s.Context(), start.Add(-time.Hour), start.Add(time.Hour),
+			func(refunds.Match) error { return stop }); err == nil {
 			s.Error("it went on")
 		}
 	})
@@ -211,8 +219,10 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 		s.refund(q)
 		l.list(s.gateway, start)
 		l.all = append(l.all,
-			payment.ProviderRefund{ProviderID: "-1+1", Amount: 1234, Currency: "XXQ", Outcome: payment.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
-			payment.ProviderRefund{ProviderID: "+a\n\"b\",c", Amount: 5, Currency: "JPY", Outcome: payment.OutcomeDone, Status: "\tx", CreatedAt: start})
+			payment.ProviderRefund{ProviderID: "-1+1", Amount: 1234, Currency: "XXQ",
+				Outcome: payment.OutcomeDone, Status: "@SUM(1)", CreatedAt: start},
+			payment.ProviderRefund{ProviderID: "+a\n\"b\",c", Amount: 5, Currency: "JPY",
+				Outcome: payment.OutcomeDone, Status: "\tx", CreatedAt: start})
 		var out bytes.Buffer
 		if _, err := s.CompareCSV(s.Context(), &out, start, start.Add(time.Hour)); err != nil {
 			s.Fatal(err)
@@ -231,7 +241,8 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 		}
 		s.equal("missing here", rows[1][9:], []string{"'-1+1", "'@SUM(1)", "1234 minor units", "XXQ"})
 		s.equal("yen", rows[2][9:], []string{"'+a\n\"b\",c", "'\tx", "5", "JPY"})
-		s.equal("matched", []string{rows[3][0], rows[3][4], rows[3][7], rows[3][11]}, []string{"matched", `'=HYPERLINK("http://x","y")`, "1.000", "1.000"})
+		s.equal("matched", []string{rows[3][0], rows[3][4], rows[3][7], rows[3][11]}, []string{"matched",
+			`'=HYPERLINK("http://x","y")`, "1.000", "1.000"})
 
 		rec, err := s.Reconcile(s.Context(), start, start.Add(time.Hour))
 		if err != nil {
@@ -250,9 +261,10 @@ func TestTheCSVIsHarmlessAndComplete(t *testing.T) {
 func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		notice := func(r refunds.Refund, a refunds.Attempt, o payment.Outcome) payment.WebhookEvent {
-			return payment.WebhookEvent{RefundID: r.ID, AttemptID: a.ID, ProviderID: a.ProviderID, Amount: a.Amount, Currency: "USD", Outcome: o}
+			return payment.WebhookEvent{RefundID: r.ID, AttemptID: a.ID, ProviderID: a.ProviderID,
+				Amount: a.Amount, Currency: "USD", Outcome: o}
 		}
-		told := func(n payment.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), n, bank) }
+		told := func(n payment.WebhookEvent) (refunds.Refund, error) { return s.HandleWebhook(s.Context(), bank, n) }
 
 		r := s.refund(request(1, 2))
 		// What it claims changes nothing: the provider still has it as succeeded.
@@ -277,7 +289,8 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		s.equal("after the alarms", s.get(r.ID), before)
 
 		// Found by the provider's id alone; not ours is not found.
-		if got, err := told(payment.WebhookEvent{ProviderID: "re_1", Outcome: payment.OutcomeDone}); err != nil || got.ID != r.ID {
+		if got, err := told(payment.WebhookEvent{ProviderID: "re_1",
+			Outcome: payment.OutcomeDone}); err != nil || got.ID != r.ID {
 			s.Errorf("by reference: %v, %v", got.ID, err)
 		}
 		for _, n := range []payment.WebhookEvent{{ProviderID: "re_dashboard"}, {RefundID: "nobody's"}, {}} {

@@ -64,7 +64,7 @@ func TestEveryFaultOfTheFirstCallEndsInTheTruth(t *testing.T) {
 				}
 				s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
 				s.check()
-			})
+			}, patientFor(500*time.Millisecond))
 		})
 	}
 }
@@ -184,7 +184,7 @@ func TestCheckFollowsTheProvider(t *testing.T) {
 		}
 		s.check()
 
-		_, err = s.Reverse(s.Context(), second.ID, "re_1", "", "", webhook)
+		_, err = s.Reverse(s.Context(), second.ID, webhook, refunds.ReverseParams{ProviderID: "re_1"})
 		s.code(err, refunds.CodeInvalid)
 
 		// A failed refund that the provider paid after all is an alarm.

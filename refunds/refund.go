@@ -25,8 +25,8 @@ const (
 	StatusCreated        Status = "created"         // decided and committed, nothing sent
 	StatusSubmitted      Status = "submitted"       // about to be sent, or sent and not answered yet
 	StatusPending        Status = "pending"         // the provider has it and decides later
-	StatusRequiresAction Status = "requires_action" // the provider waits for a person
-	StatusUnknown        Status = "unknown"         // nobody can tell; it is looked up, never paid again
+	StatusRequiresAction Status = "requires_action" // the provider waits for an action
+	StatusUnknown        Status = "unknown"         // the outcome is unknown; it is looked up, never paid again
 	StatusSucceeded      Status = "succeeded"       // the money went back
 	StatusFailed         Status = "failed"          // certainly did not; may be tried again
 	StatusReversed       Status = "reversed"        // succeeded once, the provider took it back
@@ -41,9 +41,14 @@ func (s Status) Open() bool {
 	return false
 }
 
+// Valid reports whether it is one of the states.
+func (s Status) Valid() bool {
+	return s.Open() || s == StatusSucceeded || s == StatusFailed || s == StatusReversed
+}
+
 // CountsAgainstCaptured reports whether a refund in this state counts against what was
-// captured: every state but failed and reversed.
-func (s Status) CountsAgainstCaptured() bool { return s.Open() || s == StatusSucceeded }
+// captured: every state but failed and reversed, a state nobody knows included.
+func (s Status) CountsAgainstCaptured() bool { return s != StatusFailed && s != StatusReversed }
 
 // Refund is a RefundIntent (what was decided) with its RefundAttempts (the
 // legs: one intent on one payment, under one key). It is a value; functions
@@ -54,7 +59,7 @@ type Refund struct {
 	OrderID         string
 	PaymentID       string
 	Customer        string         // id of the customer the money goes to
-	Method          payment.Method // of the current attempt; card, cash or store_credit
+	Method          payment.Method // of the current attempt: one of the provider such as card, cash or store_credit
 	Request         QuoteRequest   // what Quote was made from, kept for the next attempt
 	Quote           Quote          // of the current attempt
 	Status          Status

@@ -3,9 +3,86 @@ package refunds
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 )
+
+// Request asks for a refund.
+type Request struct {
+	ClientReference   string // what it is for, the id of a return
+	OrderID           string
+	PaymentID         string
+	PaymentMethod     payment.Method   // how the order was paid: one of Config.ProviderMethods, cash or store_credit
+	PaymentProviderID string           // the provider's id of the payment, where it has one
+	PaidAt            time.Time        // when it was captured; zero: not known
+	Captured          int64            // minor units of the whole payment; seeds the balance on first use
+	Currency          money.Currency   // of the payment
+	Customer          string           // id of who gets the money
+	Method            payment.Method   // as PaymentMethod, or original_method; empty: original_method
+	Allowed           []payment.Method // by the terms; empty: all
+	// Quote says which units come back. Without lines, a new attempt after a
+	// failed one quotes what the failed one did.
+	Quote QuoteRequest
+	// Expect, when not nil, is the amount in minor units that the caller means to
+	// pay back. Any other is CodeAmountChanged, and nothing is paid.
+	Expect *int64
+	By     event.Actor // who asks; for a manual method also who hands it out
+}
+
+// expects refuses an amount that is not the one the caller means.
+func (r Request) expects(amount int64) error {
+	if r.Expect == nil || *r.Expect == amount {
+		return nil
+	}
+	return &Error{Code: CodeAmountChanged, Field: "amount", Message: fmt.Sprintf(
+		"the refund of %s is now %s and not %s; look at it again",
+		r.ClientReference, money.New(amount, r.Currency), money.New(*r.Expect, r.Currency))}
+}
+
+func (r Request) openRequest() OpenRequest {
+	return OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		Captured: r.Captured, Currency: r.Currency}
+}
+
+const maxID = 255
+
+func (r Request) validate(c Config) error {
+	for _, f := range []struct{ name, value string }{
+		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer",
+			r.Customer},
+	} {
+		if f.value == "" {
+			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
+		}
+		if err := checkText(f.name, f.value, maxID); err != nil {
+			return err
+		}
+	}
+	if err := checkText("payment_reference", r.PaymentProviderID, maxID); err != nil {
+		return err
+	}
+	if r.Captured < 0 {
+		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf(
+			"%d minor units; 0 or more are allowed", r.Captured)}
+	}
+	if p, err := money.ParseCurrency(string(r.Currency)); err != nil || p != r.Currency {
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))}
+	}
+	for _, l := range r.Quote.Lines {
+		if err := checkText("line", l.OrderLineID, maxID); err != nil {
+			return err
+		}
+	}
+	if len(r.Quote.Lines) > 0 && r.Quote.Currency != r.Currency {
+		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
+	}
+	return c.checkMethods(r)
+}
 
 // Refund pays back what the request names and answers with the state.
 //
@@ -15,126 +92,186 @@ import (
 //
 //   - none, or a reversed one: a new refund is opened and carried out;
 //   - an open one: the next try is brought to now, and made here unless
-//     somebody else is at it;
+//     another process has the lease;
 //   - a succeeded one is answered as it is;
 //   - a failed one gets a new attempt, by the method and with a quote of now;
-//   - one that AwaitingMethod, after the provider took the one before it back, is
+//   - one with AwaitingMethod, after the provider took the one before it back, is
 //     paid by the method that is asked for.
 //
 // While the payment is held (see Service.Hold) a refund is opened and holds its
-// amount, and is not carried out: it stands in the queue for a person.
+// amount, and is not carried out: it stands in the review queue.
 //
-// Card refunds are tried for up to Config.Wait or until ctx ends; then the
-// answer is an open state (submitted, unknown, pending), and ResumeDue goes on.
+// Refunds by the provider are tried for up to Config.Wait or until ctx ends; then the
+// answer is an open state (submitted, unknown, pending), and ResumeDue continues.
 // Cash and store credit succeed at once, without a call to the provider, and so
 // does a refund of nothing.
 //
 // Errors: CodeInvalid, CodeNothingToRefund, CodeMethod, CodeBalance,
-// CodeAmountChanged: nothing was changed. Any other error is trouble below; the same request may be sent
-// again. A provider that said no is no error: the status is failed.
+// CodeAmountChanged: nothing was changed. Any other error is of the store; the
+// same request may be sent again. A provider that declined is no error: the status
+// is failed.
 func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
-	if err := r.validate(); err != nil {
+	if err := r.validate(s.cfg); err != nil {
 		return Refund{}, err
 	}
-	method, methodErr := r.resolve()
-	t := &execution{s: s, token: s.cfg.NewID()}
-	var mine, nothing, held bool // to be carried out here; of no amount and done; held from the start
-	saved, err := s.store.Open(ctx, r.openRequest(), func(b PaymentState, current *Refund) (*Refund, error) {
-		st := s.stamp(ctx, r.By)
-		t.doubt, mine, nothing, held = false, true, false, false
-		awaits := current != nil && current.OnHold() && current.HoldRef == AwaitingMethod
-		if current != nil && current.Status != StatusFailed && !awaits {
-			if err := r.expects(current.Amount()); err != nil {
-				return nil, err
-			}
-			if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() {
-				mine = false
-				current.Expedite(st.At)
-				return current, nil
-			}
-			t.doubt = !current.Attempt().FirstSentAt.IsZero()
-			s.lease(current, t.token)
-			return current, nil
-		}
-		if methodErr != nil {
-			return nil, methodErr
-		}
-		request := r.Quote
-		if len(request.Lines) == 0 && current != nil {
-			request = current.Request
-		}
-		free := b.Balance.Available()
-		if awaits {
-			free += current.Amount()
-		}
-		quote, err := NewQuote(request, b.Refunded)
-		if err != nil {
-			return nil, err
-		}
-		if quote.Currency != b.Balance.Currency {
-			return nil, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf("the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
-		}
-		if quote.Amount > free {
-			return nil, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
-				"%s can't be refunded; %s of the payment is left",
-				money.New(quote.Amount, r.Currency), money.New(free, r.Currency))}
-		}
-		if err := r.expects(quote.Amount); err != nil {
-			return nil, err
-		}
-		attempt := AttemptParams{
-			ID: s.cfg.NewID(), Method: method, PaymentProviderID: r.PaymentProviderID, PaidBy: r.By, Request: request, Quote: quote,
-		}
-		next := current
-		if awaits {
-			if err := next.withdraw(st, FailureWithdrawn, "paid by the method that was asked for instead"); err != nil {
-				return nil, err
-			}
-		}
-		if next != nil {
-			err = next.Retry(attempt, st)
-		} else {
-			next, err = NewRefund(Params{
-				ID: s.cfg.NewID(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer, Attempt: attempt,
-			}, st)
-		}
-		if hold, ok := b.Balance.Hold(); ok && err == nil && quote.Amount > 0 {
-			mine, held = false, true
-			return next, next.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
-		}
-		if err == nil {
-			err = next.Submit(st)
-		}
-		if err == nil && quote.Amount == 0 {
-			mine, nothing = false, true
-			err = next.Succeed(st, "")
-		}
-		if err != nil {
-			return nil, err
-		}
-		if quote.Amount > 0 {
-			s.lease(next, t.token)
-		}
-		return next, nil
-	})
+	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s, token: s.cfg.NewID(), inRequest: true}}
+	saved, err := s.open(ctx, r.openRequest(), o.decide)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
 	}
-	if !mine {
-		switch {
-		case nothing:
-			s.cfg.Observer.Completed(saved)
-		case held:
-			s.cfg.Observer.ReviewRequired(saved)
-		}
-		return saved, nil
+	switch o.then {
+	case thenExecute:
+		o.t.r = saved
+		return o.t.execute(ctx, s.cfg.Wait)
+	case thenCompleted:
+		s.cfg.Observer.Completed(ctx, saved)
+	case thenReview:
+		s.cfg.Observer.ReviewRequired(ctx, saved)
 	}
-	t.r = saved
-	return t.execute(ctx, s.cfg.Wait)
+	return saved, nil
+}
+
+// opening is one call of Refund: what is decided under the lock of the payment,
+// once or more often.
+type opening struct {
+	Request
+	s    *Service
+	ctx  context.Context
+	t    *execution
+	then then
+}
+
+// then is what follows once the decision is saved.
+type then int
+
+const (
+	thenAnswer    then = iota // with the refund as it is
+	thenExecute               // carry it out, under the token of the execution
+	thenCompleted             // nothing was to be paid
+	thenReview                // the payment is on hold
+)
+
+// decide is the request's refund after the request: the one there is, a new
+// attempt of it, or a new one.
+func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
+	o.t.doubt, o.then = false, thenAnswer
+	st := o.s.stamp(o.ctx, o.By)
+	awaits := current != nil && current.OnHold() && current.HoldRef == AwaitingMethod
+	if current != nil && current.Status != StatusFailed && !awaits {
+		return current, o.again(current, st)
+	}
+	free := b.Balance.Available()
+	if awaits {
+		free += current.Amount()
+	}
+	attempt, err := o.attempt(b, current, free)
+	if err != nil {
+		return nil, err
+	}
+	if awaits {
+		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was asked for instead"); err != nil {
+			return nil, err
+		}
+	}
+	next := current
+	if next != nil {
+		err = next.Retry(attempt, st)
+	} else {
+		next, err = NewRefund(Params{
+			ID: o.s.cfg.NewID(), ClientReference: o.ClientReference, OrderID: o.OrderID, PaymentID: o.PaymentID, Customer: o.Customer,
+			Attempt: attempt,
+		}, st)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return next, o.begin(next, b.Balance, st)
+}
+
+// again brings an open refund to now, and answers with one that is not.
+func (o *opening) again(current *Refund, st event.Stamp) error {
+	if err := o.expects(current.Amount()); err != nil {
+		return err
+	}
+	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() {
+		current.Expedite(st.At)
+		return nil
+	}
+	o.t.doubt, o.then = !current.Attempt().FirstSentAt.IsZero(), thenExecute
+	o.s.lease(current, o.t.token)
+	return nil
+}
+
+// attempt quotes what is asked for, and checks that it may be paid.
+func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptParams, error) {
+	request := o.Quote
+	if len(request.Lines) == 0 && current != nil {
+		request = current.Request
+	}
+	quote, err := NewQuote(request, b.Refunded)
+	if err != nil {
+		return AttemptParams{}, err
+	}
+	if quote.Currency != b.Balance.Currency {
+		return AttemptParams{}, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
+			"the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
+	}
+	if quote.Amount > free {
+		return AttemptParams{}, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
+			"%s can't be refunded; %s of the payment is left", money.New(quote.Amount,
+				o.Currency), money.New(free, o.Currency))}
+	}
+	if err := o.expects(quote.Amount); err != nil {
+		return AttemptParams{}, err
+	}
+	if quote.Amount > 0 {
+		if err := o.checkAllowed(); err != nil {
+			return AttemptParams{}, err
+		}
+		if err := o.checkCapable(quote.Amount, b.Balance.Captured, o.s.now()); err != nil {
+			return AttemptParams{}, err
+		}
+	}
+	return AttemptParams{
+		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By, Request: request, Quote: quote,
+	}, nil
+}
+
+// begin submits a new attempt, to be carried out here; one of nothing is done,
+// and one on a payment that is on hold waits.
+func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
+	if hold, ok := b.Hold(); ok && r.Amount() > 0 {
+		o.then = thenReview
+		return r.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
+	}
+	if err := r.Submit(st); err != nil {
+		return err
+	}
+	if r.Amount() == 0 {
+		o.then = thenCompleted
+		return r.Succeed(st, "")
+	}
+	o.then = thenExecute
+	o.s.lease(r, o.t.token)
+	return nil
 }
 
 func (s *Service) lease(r *Refund, token string) {
 	now := s.now()
 	r.Lease(token, now.Add(s.cfg.Lease))
 	r.Expedite(now)
+}
+
+// Preview quotes what Refund would pay now, and the balance it is held
+// against, without recording anything.
+func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error) {
+	if err := r.validate(s.cfg); err != nil {
+		return Quote{}, Balance{}, err
+	}
+	book, err := s.store.PaymentState(ctx, r.openRequest())
+	if err != nil {
+		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
+	}
+	q, err := NewQuote(r.Quote, book.Refunded)
+	return q, book.Balance, err
 }

@@ -9,45 +9,51 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Resolve ends a refund that stands in the queue for a person, by the word of
-// one: the provider paid (paid), or it did not. reason is required and says how
-// they know; providerReference is the provider's id of the refund, if known.
+// ResolveParams are what a review has found out about a refund.
+type ResolveParams struct {
+	Paid       bool   // the provider paid it, or it did not
+	Reason     string // how that is known; 1 to MaxReason characters
+	ProviderID string // the provider's id of the refund, if known
+}
+
+// Resolve ends a refund in the review queue as the review says.
 //
 // What may have been sent is looked up before, since the call may have arrived
-// after the person looked. A provider that says the opposite, or still decides, is
+// after the review looked. A provider that says the opposite, or still decides, is
 // CodeContradiction: nothing is changed, and the refund is looked up and ends by
-// the provider's word. One that has it under another id than providerReference
-// is CodeInvalid; one that can't be asked contradicts nobody. A refund that is
+// the provider's word. One that has it under another id than ProviderID
+// is CodeInvalid, as is a reference that it does not have; one that can't be asked
+// contradicts nobody. A refund that is
 // not in the queue, was changed meanwhile, or about which the provider is being
 // asked at this moment, is CodeTransition.
-func (s *Service) Resolve(ctx context.Context, id string, paid bool, reason string, by event.Actor, providerReference string) (Refund, error) {
+func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, p ResolveParams) (Refund, error) {
 	seen, err := s.store.Refund(ctx, id)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
 	}
 	if seen.Work.NeedsReview && !seen.Attempt().FirstSentAt.IsZero() {
-		if providerReference, err = s.contradicted(ctx, seen, paid, providerReference); err != nil {
+		if p.ProviderID, err = s.contradicted(ctx, seen, p.Paid, p.ProviderID); err != nil {
 			return Refund{}, err
 		}
 	}
-	r, err := s.store.Update(ctx, id, func(r *Refund) error {
+	r, err := s.update(ctx, id, func(r *Refund) error {
 		if r.Version != seen.Version {
 			return r.refuse("resolved; it has changed meanwhile, look again")
 		}
-		return r.Resolve(s.stamp(ctx, by), paid, reason, providerReference)
+		return r.Resolve(s.stamp(ctx, by), p)
 	})
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
 	}
-	if paid {
-		s.cfg.Observer.Completed(r)
+	if p.Paid {
+		s.cfg.Observer.Completed(ctx, r)
 	} else {
-		s.cfg.Observer.Failed(r)
+		s.cfg.Observer.Failed(ctx, r)
 	}
 	return r, nil
 }
 
-// contradicted asks the provider about what a person says of a refund, and
+// contradicted asks the provider about what a review says of a refund, and
 // returns its reference there.
 func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, reference string) (string, error) {
 	refuse := func(format string, args ...any) error {
@@ -61,10 +67,14 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 		return "", refuse("the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", r.ID, there.ProviderID,
 			money.New(there.Amount, r.Quote.Currency), money.New(r.Amount(), r.Quote.Currency))
 	case done && !paid, effective(there.Outcome) && !done, there.Outcome == payment.OutcomeDeclined && paid:
-		if _, err := s.store.Update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
+		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
-		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID, there.ProviderID, there.Status)
+		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID,
+			there.ProviderID, there.Status)
+	case there.Outcome == payment.OutcomeAbsent && paid && reference != "":
+		return "", &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+			"the provider has no refund %q of this attempt; look at its list again, or leave the reference empty", reference)}
 	case !done || there.ProviderID == "":
 		return reference, nil
 	case reference != "" && reference != there.ProviderID:
@@ -72,16 +82,4 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			"%q is not this refund; the provider has it as %q", reference, there.ProviderID)}
 	}
 	return there.ProviderID, nil
-}
-
-// find looks a refund up by its current attempt, whoever carries it out.
-func (s *Service) find(ctx context.Context, r Refund) payment.Result {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-	defer cancel()
-	return s.cfg.Gateway.FindRefund(ctx, r.ProviderRequest())
-}
-
-// effective reports whether the provider has the refund, and has paid it or may.
-func effective(o payment.Outcome) bool {
-	return o == payment.OutcomeDone || o == payment.OutcomePending || o == payment.OutcomeRequiresAction
 }

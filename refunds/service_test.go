@@ -47,14 +47,19 @@ func TestRefundRefusals(t *testing.T) {
 		{"no currency", change(func(r *refunds.Request) { r.Currency = "usd" }), refunds.CodeInvalid, "currency"},
 		{"another currency", change(func(r *refunds.Request) { r.Quote.Currency = "EUR" }), refunds.CodeInvalid, "EUR"},
 		{"no such method", change(func(r *refunds.Request) { r.Method = "gold" }), refunds.CodeMethod, `"gold"`},
-		{"card for cash", change(func(r *refunds.Request) { r.Method, r.PaymentMethod = payment.Card, payment.Cash }), refunds.CodeMethod, "not paid by card"},
-		{"card without a payment", change(func(r *refunds.Request) { r.PaymentProviderID = "" }), refunds.CodeMethod, "payment_reference"},
+		{"card for cash", change(func(r *refunds.Request) {
+			r.Method, r.PaymentMethod = payment.Card,
+				payment.Cash
+		}), refunds.CodeMethod, "not paid by card"},
+		{"card without a payment", change(func(r *refunds.Request) { r.PaymentProviderID = "" }),
+			refunds.CodeMethod, "payment_reference"},
 		{"not by the terms", change(func(r *refunds.Request) {
 			r.Method, r.Allowed = payment.Cash, []payment.Method{payment.StoreCredit, payment.OriginalMethod}
 		}),
 			refunds.CodeMethod, "allowed: store_credit, original_method"},
 		{"no lines", change(func(r *refunds.Request) { r.Quote.Lines = nil }), refunds.CodeNothingToRefund, "no units"},
-		{"too many units", change(func(r *refunds.Request) { r.Quote.Lines[0].Units = 4 }), refunds.CodeInvalid, "3 of 3 bought are left"},
+		{"too many units", change(func(r *refunds.Request) { r.Quote.Lines[0].Units = 4 }), refunds.CodeInvalid,
+			"3 of 3 bought are left"},
 		{"more than was captured", change(func(r *refunds.Request) { r.Captured = 999 }), refunds.CodeBalance, "10.00"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,16 +105,17 @@ func TestConfigIsValidated(t *testing.T) {
 		return refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}}
 	}
 	for field, spoil := range map[string]func(*refunds.Config){
-		"Store":        func(c *refunds.Config) { c.Store = nil },
-		"Gateway":      func(c *refunds.Config) { c.Gateway = nil },
-		"CallTimeout":  func(c *refunds.Config) { c.CallTimeout = 6 * time.Second },
-		"Lease":        func(c *refunds.Config) { c.Lease = 11 * time.Second },
-		"Wait":         func(c *refunds.Config) { c.Wait = -1 },
-		"FirstRetry":   func(c *refunds.Config) { c.FirstRetry = -1 },
-		"LookupMax":    func(c *refunds.Config) { c.LookupMax = time.Millisecond },
-		"AbsenceGrace": func(c *refunds.Config) { c.AbsenceGrace = -1 },
-		"KeyMaxAge":    func(c *refunds.Config) { c.KeyMaxAge = -1 },
-		"Parallel":     func(c *refunds.Config) { c.Parallel = -1 },
+		"Store":         func(c *refunds.Config) { c.Store = nil },
+		"Gateway":       func(c *refunds.Config) { c.Gateway = nil },
+		"CallTimeout":   func(c *refunds.Config) { c.CallTimeout = 81 * time.Second },
+		"LookupTimeout": func(c *refunds.Config) { c.CallTimeout, c.LookupTimeout = 2*time.Second, time.Second },
+		"Lease":         func(c *refunds.Config) { c.Lease = 11 * time.Second },
+		"Wait":          func(c *refunds.Config) { c.Wait = -1 },
+		"FirstRetry":    func(c *refunds.Config) { c.FirstRetry = -1 },
+		"LookupMax":     func(c *refunds.Config) { c.LookupMax = time.Millisecond },
+		"AbsenceGrace":  func(c *refunds.Config) { c.AbsenceGrace = -1 },
+		"KeyMaxAge":     func(c *refunds.Config) { c.KeyMaxAge = -1 },
+		"Parallel":      func(c *refunds.Config) { c.Parallel = -1 },
 	} {
 		c := good()
 		spoil(&c)

@@ -22,25 +22,23 @@ type Store interface {
 
 // RefundStore keeps refunds and balances.
 type RefundStore interface {
-	// Open locks the balance of the payment (seeding it from r on first use),
-	// and runs decide with the book and with the refund of the reference that
-	// is not reversed, or nil. decide returns that refund changed, a new one,
-	// or the same unchanged (nothing is saved then). The store saves refund,
-	// attempts, given lines, balance and events, and carries out EffectOf. A
-	// reference that belongs to another payment is CodeInvalid.
-	Open(ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (*Refund, error)) (Refund, error)
-	// Update loads the refund and its balance locked, runs change, and saves as
-	// Open does.
-	// The reservation follows the refund's status: it is moved to refunded on
-	// success and freed on failed and reversed. When a store credit attempt
-	// became succeeded, its entry is written in the same transaction; when it
-	// became reversed, the opposite entry.
-	Update(ctx context.Context, id string, change func(*Refund) error) (Refund, error)
-	// UpdatePayment locks the balance of the payment as Open does, runs change
-	// with it and with the payment's open refunds, oldest first, and saves the
-	// balance's Holds, and each refund as Update does: all of it or nothing. It
-	// returns these refunds. A payment of another order is CodeInvalid.
-	UpdatePayment(ctx context.Context, r OpenRequest, change func(*Balance, []*Refund) error) ([]Refund, error)
+	// Open locks the balance of the payment, seeding it from r on first use, and
+	// the refund of the reference that is not reversed; decide gets both, nil where
+	// there is no refund. The change it returns is saved: refund, attempts, lines,
+	// events, balance and store credit, all or nothing.
+	//
+	// Two calls for one payment, or for one reference, run one after the other.
+	Open(ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (Change, error)) (Refund, error)
+	// Update locks the refund and the balance of its payment, and saves the change
+	// as Open does. It returns ErrNotFound if the refund does not exist.
+	Update(ctx context.Context, id string, change func(Balance, Refund) (Change, error)) (Refund, error)
+	// UpdatePayment locks the balance as Open does, and the payment's open refunds;
+	// change gets them oldest first. It saves the holds and each refund, all or
+	// nothing, and returns the refunds. A payment of another order is CodeInvalid.
+	UpdatePayment(
+		ctx context.Context, r OpenRequest, change func(Balance, []Refund) (PaymentChange, error),
+	) ([]Refund, error)
+	// Refund returns the refund, or ErrNotFound.
 	Refund(ctx context.Context, id string) (Refund, error)
 	// ByClientReference returns the refund of the reference that is not reversed, or
 	// else the latest reversed one.
@@ -112,9 +110,9 @@ type OpenRequest struct {
 	Currency        money.Currency
 }
 
-// Check refuses a refund of the reference that is on another payment: two
-// things must not share a reference. Stores call it in Open.
-func (r OpenRequest) Check(current *Refund) error {
+// check refuses a refund of the reference that is on another payment: two
+// things must not share a reference.
+func (r OpenRequest) check(current *Refund) error {
 	if current != nil && (current.OrderID != r.OrderID || current.PaymentID != r.PaymentID) {
 		return &Error{Code: CodeInvalid, Field: "reference", Message: fmt.Sprintf(
 			"%s is refunded on payment %s already; it can't be on payment %s", r.ClientReference, current.PaymentID, r.PaymentID)}
@@ -136,7 +134,7 @@ type Balance struct {
 	PaymentID string
 	Currency  money.Currency
 	Captured  int64        // minor units
-	Reserved  int64        // onHold by open refunds
+	Reserved  int64        // by open refunds
 	Refunded  int64        // succeeded
 	Holds     []HoldRecord // in order of arrival, released ones too; nil for none
 }
@@ -160,7 +158,7 @@ type CreditEntry struct {
 type Query struct {
 	OrderID     string
 	Status      []Status
-	NeedsReview bool      // only those in the queue for a person, held ones that wait among them
+	NeedsReview bool      // only those in the review queue, those on hold among them
 	From, To    time.Time // CreatedAt in [From, To)
 	Page        int       // 1 is the first; 0 means 1
 	PageSize    int       // 1 to 1000; 0 means 100

@@ -23,8 +23,8 @@ type Params struct {
 // AttemptParams is what an attempt is made of. All of it is frozen.
 type AttemptParams struct {
 	ID                string         // UUIDv7
-	Method            payment.Method // card, cash or store_credit
-	PaymentProviderID string         // for a card: the provider's id of the payment
+	Method            payment.Method // one of the provider, cash or store_credit
+	PaymentProviderID string         // where the provider pays: its id of the payment
 	PaidBy            event.Actor    // for a manual method: who hands it out
 	Request           QuoteRequest
 	Quote             Quote
@@ -37,10 +37,13 @@ func (d AttemptParams) check() error {
 	switch {
 	case d.ID == "":
 		return bad("attempt", "its id is empty")
-	case d.Method != payment.Card && !d.Method.Manual():
-		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method of an attempt; card, cash or store_credit", string(d.Method))}
-	case d.Method == payment.Card && d.PaymentProviderID == "" && d.Quote.Amount > 0:
-		return bad("payment_reference", "a card refund needs the provider's id of the payment")
+	case !d.Method.Valid():
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"%s is not a method of an attempt; one of the provider such as card, cash or store_credit", quoted(d.Method))}
+	case !d.Method.Manual() && d.PaymentProviderID == "" && d.Quote.Amount > 0:
+		return bad("payment_reference", fmt.Sprintf("a refund by %s needs the provider's id of the payment", d.Method))
+	case d.Quote.Currency == "":
+		return bad("currency", "it is empty; an ISO 4217 code such as USD is needed")
 	case d.Quote.Amount < 0:
 		return bad("amount", fmt.Sprintf("%d minor units can't be refunded; 0 or more", d.Quote.Amount))
 	}
@@ -64,7 +67,8 @@ func (d AttemptParams) created() attemptCreated {
 // at once; whoever means to send it leases it.
 func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 	for _, f := range []struct{ name, value string }{
-		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id", d.PaymentID}, {"customer", d.Customer},
+		{"id", d.ID}, {"reference", d.ClientReference}, {"order_id", d.OrderID}, {"payment_id",
+			d.PaymentID}, {"customer", d.Customer},
 	} {
 		if f.value == "" {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
@@ -101,9 +105,9 @@ func (r *Refund) Submit(s event.Stamp) error {
 		return r.refuse("submitted")
 	}
 	if r.OnHold() {
-		return r.refuse("submitted while it is held")
+		return r.refuse("submitted while it is on hold for " + r.HoldRef)
 	}
-	return r.record(s, EventSubmitted, &submitted{Sending: r.Method == payment.Card && r.Amount() > 0})
+	return r.record(s, EventSubmitted, &submitted{Sending: !r.Method.Manual() && r.Amount() > 0})
 }
 
 // AttemptUpdate is how a try to settle a card attempt ended.
@@ -117,36 +121,41 @@ type AttemptUpdate struct {
 	Doubt bool
 	// StoredError: the provider replays a server error under the key.
 	StoredError bool
-	// NeedsReview says why a person has to look at it; empty when none has to.
+	// NeedsReview says why it needs review; empty when it does not.
 	ReviewReason string
 	// NextAt is when to try next, zero for not by itself.
 	NextAt time.Time
 	// ProviderCalls are all that the provider said since the last Result, in order:
-	// the evidence for a person.
+	// kept with the event.
 	ProviderCalls []Call
 
-	forHold bool // NeedsReview is for the hold, and goes with it
+	forHold bool          // ReviewReason is for the hold, and goes with it
+	retryIn time.Duration // after which another try of the same run may begin
 }
 
 // RecordResult records how a try ended and releases the lease. Done succeeds and
 // refused fails the attempt; pending and requires_action are followed; what
 // did nothing is sent again later; all else is unknown. An answer that names
-// another amount changes no state and goes to the queue for a person.
+// another amount changes no state and goes to the review queue.
 func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	if !r.Status.Open() || r.Status == StatusCreated {
 		return r.refuse("answered")
 	}
 	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined {
 		res.Result.Outcome = payment.OutcomeUnknown
-		res.ReviewReason = fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+		res.ReviewReason = fmt.Sprintf(
+			"the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
+	res.Result.Outcome = recognized(CallCreate, res.Result.Outcome)
 	sent := r.Attempt().Sent + res.Calls
 	switch res.Result.Outcome {
 	case payment.OutcomeDone:
-		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
+		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent,
+			Answers: res.ProviderCalls})
 	case payment.OutcomeDeclined:
-		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result), Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
+		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result),
+			Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
 	}
 
 	t := &attempted{
@@ -215,13 +224,15 @@ func describe(a payment.Result) string {
 func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	switch {
 	case r.Status != StatusSubmitted:
-		return r.refuse("paid by hand")
+		return r.refuse("paid by a manual method")
 	case r.OnHold():
-		return r.refuse("paid while it is held")
+		return r.refuse("paid while it is on hold for " + r.HoldRef)
 	case r.Amount() > 0 && !r.Method.Manual():
-		return &Error{Code: CodeMethod, Field: "method", Message: "a card refund succeeds by the provider's answer alone"}
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"a refund by %s succeeds by the provider's answer alone", r.Method)}
 	case r.Amount() > 0 && reference == "":
-		return &Error{Code: CodeInvalid, Field: "reference", Message: "a refund by hand needs a reference such as MANUAL-CAS-00042"}
+		return &Error{Code: CodeInvalid, Field: "reference",
+			Message: "a manual refund needs a reference such as MANUAL-CAS-00042"}
 	}
 	return r.record(s, EventSucceeded, &succeeded{Reference: reference})
 }
@@ -229,19 +240,17 @@ func (r *Refund) Succeed(s event.Stamp, reference string) error {
 // MaxReason is the largest number of characters of a reason.
 const MaxReason = 2000
 
-// Resolve ends a refund that stands in the queue for a person by that person's
-// word: the provider paid it, or it did not. reason says how they know, 1 to
-// MaxReason characters; reference is the provider's id of the refund if known.
-// One that was never sent can't have been paid. While somebody has
-// the lease, and may be told by the provider, it is refused.
-func (r *Refund) Resolve(s event.Stamp, paid bool, reason, reference string) error {
+// Resolve ends a refund in the review queue as the review says. One that was
+// never sent can't have been paid. While a process has the lease, and may hear
+// from the provider, it is refused.
+func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 	if !r.Status.Open() || !r.Work.NeedsReview {
-		return r.refuse("resolved; only one in the queue for a person can")
+		return r.refuse("resolved; only one in the review queue can")
 	}
 	if r.Leased(s.At) {
 		return r.refuse("resolved while the provider is being asked about it; try again in some seconds")
 	}
-	reason = strings.TrimSpace(reason)
+	paid, reference, reason := p.Paid, p.ProviderID, strings.TrimSpace(p.Reason)
 	if err := checkText("reason", reason, MaxReason); err != nil {
 		return err
 	}
@@ -270,19 +279,18 @@ func (r *Refund) Resolve(s event.Stamp, paid bool, reason, reference string) err
 // Codes of a failed attempt that are ours and not the provider's.
 const (
 	FailureAbsent    = "absent"             // looked up after the grace, and not there
-	FailureResolved  = "resolved_by_person" // a person said that the provider did not pay
+	FailureResolved  = "resolved_by_person" // a review found that the provider did not pay
 	FailureWithdrawn = "withdrawn"          // never sent; another attempt took its place
 )
 
 // Reverse records that the provider took a succeeded refund back. It frees the
 // balance and the units; a new refund of the same reference may be opened.
-// reference is the provider's id of the refund, which a person who said that it
-// was paid may not have known; empty leaves what is there.
-func (r *Refund) Reverse(s event.Stamp, reference, code, reason string) error {
+// An empty ProviderID leaves what is there.
+func (r *Refund) Reverse(s event.Stamp, p ReverseParams) error {
 	if r.Status != StatusSucceeded {
 		return r.refuse("reversed")
 	}
-	return r.record(s, EventReversed, &reversed{Reference: reference, Code: code, Reason: reason})
+	return r.record(s, EventReversed, &reversed{Reference: p.ProviderID, Code: p.Code, Reason: p.Reason})
 }
 
 // Lease gives the work to the holder of token until the instant, while there
@@ -294,7 +302,7 @@ func (r *Refund) Lease(token string, until time.Time) {
 	r.Work.LeaseToken, r.Work.LeaseUntil = token, instant(until)
 }
 
-// Leased reports whether somebody holds the lease at the instant.
+// Leased reports whether the lease is held at the instant.
 func (r *Refund) Leased(at time.Time) bool {
 	return r.Work.LeaseToken != "" && instant(at).Before(r.Work.LeaseUntil)
 }
@@ -309,14 +317,15 @@ func (r *Refund) CheckLease(token string) error {
 }
 
 // Expedite brings the next try to the instant, unless the refund waits for a
-// person. While somebody is at it, it is the one after. It is no event.
+// person. While it is leased, it is the try after. It is no event.
 func (r *Refund) Expedite(at time.Time) {
-	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() || at.Before(r.Work.NextAt) || r.Leased(at)) {
+	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() ||
+		at.Before(r.Work.NextAt) || r.Leased(at)) {
 		r.Work.NextAt = at
 	}
 }
 
-// RefundRequest is what the provider is asked for, the same on every call of
+// ProviderRequest is what the provider is asked for, the same on every call of
 // the attempt.
 func (r *Refund) ProviderRequest() payment.RefundRequest {
 	a := r.Attempt()
@@ -326,6 +335,14 @@ func (r *Refund) ProviderRequest() payment.RefundRequest {
 	}
 }
 
+// lookUpRequest is ProviderRequest with the provider's id of the refund.
+func (r *Refund) lookUpRequest() payment.RefundRequest {
+	q := r.ProviderRequest()
+	q.ProviderID = r.Attempt().ProviderID
+	return q
+}
+
 func (r *Refund) refuse(to string) error {
-	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("refund %s is %s and can't be %s", r.ID, r.Status, to)}
+	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+		"refund %s is %s and can't be %s", r.ID, r.Status, to)}
 }

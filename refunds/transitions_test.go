@@ -20,10 +20,12 @@ import (
 // allowed is the state machine of domain.md, with the provider's word followed
 // while a refund is open.
 var allowed = map[refunds.Status][]refunds.Status{
-	"":                           {refunds.StatusCreated},
-	refunds.StatusCreated:        {refunds.StatusSubmitted},
-	refunds.StatusSubmitted:      {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending, refunds.StatusRequiresAction, refunds.StatusUnknown},
-	refunds.StatusUnknown:        {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending, refunds.StatusRequiresAction},
+	"":                    {refunds.StatusCreated},
+	refunds.StatusCreated: {refunds.StatusSubmitted},
+	refunds.StatusSubmitted: {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending,
+		refunds.StatusRequiresAction, refunds.StatusUnknown},
+	refunds.StatusUnknown: {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending,
+		refunds.StatusRequiresAction},
 	refunds.StatusPending:        {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusRequiresAction},
 	refunds.StatusRequiresAction: {refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusPending},
 	refunds.StatusFailed:         {refunds.StatusSubmitted},
@@ -63,15 +65,17 @@ func (o op) flag(i int) bool { return o.flags>>i&1 == 1 }
 
 func (o op) draft(n int) refunds.AttemptParams {
 	methods := []payment.Method{payment.Card, payment.Card, payment.Cash, payment.StoreCredit}
-	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3, Units: 1 + o.flags%3, Paid: money.Components{Price: 1000}}}}
+	q := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: "l", Bought: 3,
+		Units: 1 + o.flags%3, Paid: money.Components{Price: 1000}}}}
 	if o.flag(5) {
-		q.Lines[0].Paid.Price = 0
+		q.Lines[0].Paid.Price, q.Lines[0].Free = 0, true
 	}
 	quote, err := refunds.NewQuote(q, nil)
 	if err != nil {
 		panic(err)
 	}
-	return refunds.AttemptParams{ID: fmt.Sprint("attempt-", n), Method: methods[o.flags%4], PaymentProviderID: "pi_1", PaidBy: kim, Request: q, Quote: quote}
+	return refunds.AttemptParams{ID: fmt.Sprint("attempt-", n), Method: methods[o.flags%4],
+		PaymentProviderID: "pi_1", PaidBy: kim, Request: q, Quote: quote}
 }
 
 func (o op) apply(r *refunds.Refund, st event.Stamp) error {
@@ -83,9 +87,10 @@ func (o op) apply(r *refunds.Refund, st event.Stamp) error {
 	case 3:
 		return r.Retry(o.draft(len(r.Attempts)+1), st)
 	case 4:
-		return r.Resolve(st, o.flag(0), map[bool]string{true: "they said so"}[o.flag(1)], "re_9")
+		return r.Resolve(st, refunds.ResolveParams{Paid: o.flag(0),
+			Reason: map[bool]string{true: "they said so"}[o.flag(1)], ProviderID: "re_9"})
 	case 5:
-		return r.Reverse(st, "", "code", "reason")
+		return r.Reverse(st, refunds.ReverseParams{Code: "code", Reason: "reason"})
 	case 6:
 		r.Lease("token", st.At.Add(time.Second))
 		return nil
@@ -150,7 +155,8 @@ func TestTheStateMachine(t *testing.T) {
 				}
 				for j, a := range before.Attempts {
 					b := r.Attempts[j]
-					if a.ID != b.ID || a.Key != b.Key || a.Amount != b.Amount || a.PaymentProviderID != b.PaymentProviderID || a.Method != b.Method {
+					if a.ID != b.ID || a.Key != b.Key || a.Amount != b.Amount ||
+						a.PaymentProviderID != b.PaymentProviderID || a.Method != b.Method {
 						return fmt.Sprintf("step %d: the frozen attempt %+v became %+v", i, a, b)
 					}
 					if j < len(before.Attempts)-1 && a != b {
@@ -182,7 +188,8 @@ func TestTheStateMachine(t *testing.T) {
 
 func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 	st := event.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: kim}
-	r, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}, st)
+	r, err := refunds.NewRefund(refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p",
+		Customer: "c", Attempt: op{}.draft(1)}, st)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +202,8 @@ func TestFoldRefusesWhatIsNoHistory(t *testing.T) {
 	broken := e[1]
 	broken.Data = []byte("{")
 	for name, events := range map[string][]event.Event{
-		"nothing": nil, "a gap": {e[1]}, "twice": {e[0], e[0]}, "an unknown type": {e[0], odd}, "no JSON": {e[0], broken},
+		"nothing": nil, "a gap": {e[1]}, "twice": {e[0], e[0]}, "an unknown type": {e[0],
+			odd}, "no JSON": {e[0], broken},
 	} {
 		if _, err := refunds.Fold(events); err == nil {
 			t.Errorf("%s: it was folded", name)
@@ -213,7 +221,8 @@ func TestAttemptsAreChecked(t *testing.T) {
 		"payment_reference": func(d *refunds.Params) { d.Attempt.PaymentProviderID = "" },
 		"amount":            func(d *refunds.Params) { d.Attempt.Quote.Amount = -1 },
 	} {
-		d := refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c", Attempt: op{}.draft(1)}
+		d := refunds.Params{ID: "r", ClientReference: "ref", OrderID: "o", PaymentID: "p", Customer: "c",
+			Attempt: op{}.draft(1)}
 		spoil(&d)
 		if _, err := refunds.NewRefund(d, st); err == nil || !strings.Contains(err.Error(), want+":") {
 			t.Errorf("error %v does not name %s", err, want)

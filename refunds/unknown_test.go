@@ -39,7 +39,8 @@ func TestAnOutcomeNobodyKnowsIsUnknown(t *testing.T) {
 			r := s.refund(request(1, 1))
 			s.is(r, refunds.StatusUnknown)
 		}, func(c *refunds.Config) {
-			g = scripted{Gateway: &refundstest.Gateway{}, create: func(payment.RefundRequest) payment.Result { return payment.Result{Outcome: outcome} }}
+			g = scripted{Gateway: &refundstest.Gateway{},
+				create: func(payment.RefundRequest) payment.Result { return payment.Result{Outcome: outcome} }}
 			c.Gateway = g
 		})
 	}
@@ -69,7 +70,7 @@ func TestAListThatLagsIsWaitedFor(t *testing.T) {
 		g := &refundstest.Gateway{}
 		lagging := scripted{Gateway: g, find: func(r payment.RefundRequest) payment.Result {
 			if time.Since(start) < 40*time.Minute {
-				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 			}
 			return g.FindRefund(context.Background(), r)
 		}}
@@ -100,7 +101,7 @@ func TestAPendingRefundThatVanishesGoesToAPerson(t *testing.T) {
 				return payment.Result{Outcome: payment.OutcomePending, ProviderID: "re_gone", HTTP: 200}
 			},
 			find: func(payment.RefundRequest) payment.Result {
-				return payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+				return payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 			},
 		}
 	})
@@ -149,13 +150,14 @@ func TestWhoeverComesSecondWaitsForNobodyAndCallsNobody(t *testing.T) {
 		s.equal("claimed by the worker", s.pursue(), 0)
 		s.is(<-first, refunds.StatusSucceeded)
 		s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
-	})
+	}, patientFor(500*time.Millisecond))
 }
 
 func TestStepsThatWereReversedLeaveNoNegativeOnes(t *testing.T) {
 	// 3 minor units over 6: the steps are 0,1,0,1,0,1. The smaller ones were
 	// reversed, so what is held is ahead of the law.
-	line := refunds.QuoteRequestLine{OrderLineID: "a", Bought: 6, Units: 1, Paid: money.Components{Price: 3, Duty: 3, Shipping: 3}}
+	line := refunds.QuoteRequestLine{OrderLineID: "a", Bought: 6, Units: 1, Paid: money.Components{Price: 3,
+		Duty: 3, Shipping: 3}}
 	held := money.Components{Price: 3, Duty: 3, Shipping: 3}
 	for before := 3; before < 6; before++ {
 		q, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "JPY", Lines: []refunds.QuoteRequestLine{line}},
@@ -172,7 +174,8 @@ type pausing struct {
 	open, update func()
 }
 
-func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+	*refunds.Refund) (refunds.Change, error)) (refunds.Refund, error) {
 	got, err := p.Store.Open(ctx, r, decide)
 	if p.open != nil {
 		p.open()
@@ -180,7 +183,8 @@ func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(r
 	return got, err
 }
 
-func (p *pausing) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
+func (p *pausing) Update(ctx context.Context, id string, change func(refunds.Balance,
+	refunds.Refund) (refunds.Change, error)) (refunds.Refund, error) {
 	got, err := p.Store.Update(ctx, id, change)
 	if p.update != nil {
 		p.update()

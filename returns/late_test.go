@@ -37,7 +37,7 @@ func (s *shop) refund(id string, f refundstest.Fault) refunds.Refund {
 
 func (s *shop) reversed(refund refunds.Refund) refunds.Refund {
 	s.Helper()
-	refund, err := s.payer.Reverse(s.ctx, refund.ID, "", "", "the bank sent it back", kim)
+	refund, err := s.payer.Reverse(s.ctx, refund.ID, kim, refunds.ReverseParams{Reason: "the bank sent it back"})
 	s.ok(err)
 	return refund
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -56,6 +57,7 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 		}
 		request.Quote.Lines = append(request.Quote.Lines, refunds.QuoteRequestLine{
 			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid, Units: units, Overridden: r.byOverride(l.OrderLineID),
+			Free: bought.Paid == (money.Components{}),
 		})
 		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
 			request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{

@@ -53,7 +53,7 @@ func (g Gateway) FindRefund(ctx context.Context, r payment.RefundRequest) paymen
 			}
 		}
 	}
-	return payment.Result{Outcome: payment.OutcomeNoEffect}
+	return payment.Result{Outcome: payment.OutcomeAbsent}
 }
 
 func done(t Transfer) payment.Result {

@@ -2,7 +2,7 @@
 // what is asked of the provider, how a call can end, and the two interfaces
 // that a provider's adapter implements.
 //
-// A call has no error. However it ends, it ends as a [Result] with one of six
+// A call has no error. However it ends, it ends as a [Result] with one of seven
 // outcomes, and anything that is not recognized is [OutcomeUnknown]: it may
 // have had its effect, so it is looked up and never simply repeated.
 //

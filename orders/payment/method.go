@@ -1,10 +1,12 @@
 package payment
 
-// Method is how an order is paid, or how money goes back.
+// Method is how an order is paid, or how money goes back. A shop names the
+// methods that its provider takes, such as card, ideal or paypal; cash and store
+// credit are there in every shop.
 type Method string
 
-// The methods every shop has. OriginalMethod asks for the method the payment
-// was made by; it is replaced by that method before anything is recorded.
+// The methods this module knows by name. OriginalMethod asks for the method the
+// payment was made by; it is replaced by that method before anything is recorded.
 const (
 	Card           Method = "card"
 	Cash           Method = "cash"
@@ -14,3 +16,26 @@ const (
 
 // Manual reports whether the method never touches the payment provider.
 func (m Method) Manual() bool { return m == Cash || m == StoreCredit }
+
+// maxMethod is the largest number of characters of a method's name.
+const maxMethod = 32
+
+// Valid reports whether money can move by a method of this name: 1 to 32
+// characters, lower-case ASCII letters, digits and underscores, beginning with a
+// letter. OriginalMethod is none: it stands for one.
+func (m Method) Valid() bool {
+	if m == "" || len(m) > maxMethod || m == OriginalMethod || m[0] < 'a' || m[0] > 'z' {
+		return false
+	}
+	for _, c := range []byte(m) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// ByProvider reports whether money moves by this method through the payment
+// provider: every valid name but cash and store_credit. What is not recognized is
+// therefore never paid without a provider's answer.
+func (m Method) ByProvider() bool { return m.Valid() && !m.Manual() }

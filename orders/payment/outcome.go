@@ -1,5 +1,7 @@
 package payment
 
+import "github.com/returnkit/returnkit/orders/money"
+
 // Outcome is what is known of a provider call once it has ended. There are
 // no others: whatever is not recognized is OutcomeUnknown.
 type Outcome string
@@ -14,9 +16,12 @@ const (
 	// OutcomeNoEffect: nothing happened (rate limited, lock timeout, not even
 	// sent because the breaker is open): try later with the same key.
 	OutcomeNoEffect Outcome = "nothing_happened"
+	// OutcomeAbsent: a look-up read everything, and the object is not there. No
+	// other call ends so.
+	OutcomeAbsent Outcome = "absent"
 	// OutcomePending: the provider has it and decides later.
 	OutcomePending Outcome = "pending"
-	// OutcomeRequiresAction: the provider waits for a person.
+	// OutcomeRequiresAction: the provider waits for an action.
 	OutcomeRequiresAction Outcome = "requires_action"
 	// OutcomeUnknown: the call may or may not have had its effect. A timeout, a
 	// cut connection, a 5xx, a crash, and anything unrecognized.
@@ -24,7 +29,7 @@ const (
 )
 
 // Effective reports whether the provider has the object and has paid it, or
-// may still pay it: done, pending, or waiting for somebody to act.
+// may still pay it: done, pending, or waiting for an action.
 func (o Outcome) Effective() bool {
 	return o == OutcomeDone || o == OutcomePending || o == OutcomeRequiresAction
 }
@@ -32,11 +37,12 @@ func (o Outcome) Effective() bool {
 // Result is how a provider call ended.
 type Result struct {
 	Outcome    Outcome
-	ProviderID string // the provider's id of the object, when told
-	Code       string // the provider's code (decline code, error code), when told
-	Message    string // for logs and staff, never for a page of a customer
-	Amount     int64  // minor units the provider says moved, 0 when it did not say
-	Status     string // the provider's own word for the object's state, when told
-	Replayed   bool   // the answer was stored under the key and given again
-	HTTP       int    // HTTP status, 0 when there was no answer
+	ProviderID string         // the provider's id of the object, when told
+	Code       string         // the provider's code (decline code, error code), when told
+	Message    string         // for logs and staff, never for a page of a customer
+	Amount     int64          // minor units the provider says moved, 0 when it did not say
+	Currency   money.Currency // of Amount, empty when it did not say
+	Status     string         // the provider's own word for the object's state, when told
+	Replayed   bool           // the answer was stored under the key and given again
+	HTTP       int            // HTTP status, 0 when there was no answer
 }

@@ -18,18 +18,21 @@ type RefundRequest struct {
 	RefundID          string // metadata
 	AttemptID         string // metadata; FindRefund looks for it
 	OrderID           string // metadata
+	// ProviderID is the provider's id of the refund where it is known, for
+	// FindRefund alone; empty in CreateRefund.
+	ProviderID string
 }
 
 // RefundGateway pays money back through the provider. Its methods do not return
 // an error: every way a call can end is a Result. Implementations are safe
-// for concurrent use, honour ctx, and never retry on their own.
+// for concurrent use, honor ctx, and never retry on their own.
 type RefundGateway interface {
 	// CreateRefund asks for the refund under the key.
 	CreateRefund(ctx context.Context, r RefundRequest) Result
 	// FindRefund looks for the refund with the attempt's id in its metadata,
 	// over all pages of the payment's refunds. When it is there the outcome is
-	// that of its state. OutcomeNoEffect means that every page was read and it
-	// is absent; OutcomeUnknown that the look-up itself failed.
+	// that of its state. OutcomeAbsent means that every page was read and it is
+	// not there; OutcomeUnknown that the look-up itself failed.
 	FindRefund(ctx context.Context, r RefundRequest) Result
 }
 

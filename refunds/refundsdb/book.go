@@ -24,7 +24,8 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
 	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
-		Column("r.order_id", "l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
+		Column("r.order_id", "l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor",
+			"l.shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
 		Where("r.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed).
 		Scan(ctx, &rows)
@@ -32,7 +33,9 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 }
 
 // paymentStateOf is what a decision about the refund (nil for none yet) stands on.
-func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenRow, current *refunds.Refund) refunds.PaymentState {
+func paymentStateOf(
+	r refunds.OpenRequest, balances []balanceRow, given []givenRow, current *refunds.Refund,
+) refunds.PaymentState {
 	book := refunds.PaymentState{
 		Balance:  refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured},
 		Refunded: map[string]refunds.Refunded{},
@@ -48,7 +51,8 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 		}
 		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)
-		g.Components = g.Components.Add(money.Components{Price: l.PriceMinor, Duty: l.DutyMinor, Shipping: l.ShippingMinor})
+		g.Components = g.Components.Add(money.Components{Price: l.PriceMinor, Duty: l.DutyMinor,
+			Shipping: l.ShippingMinor})
 		book.Refunded[l.OrderLineID] = g
 	}
 	return book

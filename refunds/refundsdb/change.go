@@ -23,7 +23,7 @@ type changeCall struct {
 	op      string              // for errors
 	request refunds.OpenRequest // of Open
 	id      string              // of Update
-	decide  func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)
+	decide  func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error)
 
 	saved refunds.Refund
 	alone bool // to be carried out by itself
@@ -42,29 +42,36 @@ type locked struct {
 	given    []givenRow // for Open
 }
 
-// Open implements refunds.Store. Calls that meet are one transaction.
-func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+// Open implements refunds.Store. Concurrent calls are one transaction.
+func (s *Store) Open(
+	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+		*refunds.Refund) (refunds.Change, error),
+) (refunds.Refund, error) {
 	if !storable(r.ClientReference) || !storable(r.OrderID) || !storable(r.PaymentID) {
-		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference", Message: "it holds bytes that are no text"}
+		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference",
+			Message: "it holds bytes that are no text"}
 	}
 	c := &changeCall{op: "refundsdb: open refund", request: r, decide: decide}
 	return c.carryOut(ctx, s.opens, s.openAll)
 }
 
-// Update implements refunds.Store. Calls that meet are one transaction.
-func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
+// Update implements refunds.Store. Concurrent calls are one transaction.
+func (s *Store) Update(
+	ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error),
+) (refunds.Refund, error) {
 	if !storable(id) {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	c := &changeCall{op: "refundsdb: update refund", id: id, decide: func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
-		return r, change(r)
-	}}
+	decide := func(p refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) { return change(p.Balance, *r) }
+	c := &changeCall{op: "refundsdb: update refund", id: id, decide: decide}
 	return c.carryOut(ctx, s.updates, s.updateAll)
 }
 
 // execute has the call carried out with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
-func (c *changeCall) carryOut(ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error) (refunds.Refund, error) {
+func (c *changeCall) carryOut(
+	ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error,
+) (refunds.Refund, error) {
 	if err := g.Do(ctx, c); err != nil {
 		return refunds.Refund{}, fmt.Errorf("%s: %w", c.op, err)
 	}
@@ -78,7 +85,7 @@ func (s *Store) openAll(ctx context.Context, calls []*changeCall) error {
 	return s.changeAll(ctx, calls, lockForOpen, func(c *changeCall, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
 			if r := &found.refunds[i]; r.ClientReference == c.request.ClientReference {
-				return r, c.request.Check(r)
+				return r, nil
 			}
 		}
 		return nil, nil
@@ -89,7 +96,8 @@ func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
 	return s.changeAll(ctx, calls, lockForUpdate, func(c *changeCall, found locked) (*refunds.Refund, error) {
 		for i := range found.refunds {
 			if r := &found.refunds[i]; r.ID == c.id {
-				c.request = refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID}
+				c.request = refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID,
+					PaymentID: r.PaymentID}
 				return r, nil
 			}
 		}
@@ -110,7 +118,7 @@ func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
 		if err != nil {
 			return err
 		}
-		var done []saving
+		var done []refunds.Change
 		changed := map[string]bool{} // orders
 		for _, c := range calls {
 			c.saved, c.alone, c.err = refunds.Refund{}, false, nil
@@ -122,42 +130,24 @@ func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
 			if c.alone = changed[c.request.OrderID]; c.alone {
 				continue // the book it would be judged by is from before the change
 			}
-			one, err := c.judge(before, found)
+			one, err := c.decide(paymentStateOf(c.request, found.balances, found.given, before), before)
 			if err != nil {
 				c.err = refusal(fmt.Errorf("%s: %w", c.op, err))
 				continue
 			}
 			// Store credit can be refused when all else is written, and the lock
 			// of its balance has no place in the order of the others.
-			if c.alone = one.effect.Credit != nil && len(calls) > 1; c.alone {
+			if c.alone = one.Effects.Credit != nil && len(calls) > 1; c.alone {
 				continue
 			}
-			c.saved = one.after.Clone()
-			if one.changes() {
+			c.saved = one.After.Clone()
+			if !one.Empty() {
 				changed[c.request.OrderID] = true
 				done = append(done, one)
 			}
 		}
 		return save(ctx, tx, done)
 	})
-}
-
-// judge has the call decide, and works out what is to be saved.
-func (c *changeCall) judge(before *refunds.Refund, found locked) (saving, error) {
-	book := paymentStateOf(c.request, found.balances, found.given, before)
-	current := before
-	if before != nil {
-		copied := before.Clone()
-		current = &copied
-	}
-	next, err := c.decide(book, current)
-	if err != nil {
-		return saving{}, err
-	}
-	if before != nil && next.ID != before.ID {
-		return saving{}, fmt.Errorf("reference %s has refund %s and can't get another", before.ClientReference, before.ID)
-	}
-	return newSaving(before, next, book.Balance)
 }
 
 // lockForOpen seeds the balances of the payments on first use, and locks those
@@ -201,11 +191,14 @@ func lockForUpdate(ctx context.Context, tx bun.IDB, calls []*changeCall) (found 
 // lockPayments seeds the balances of payments on first use, and locks those of
 // the orders. All do so in order of the payments' ids, and none waits for
 // another in a circle.
-func lockPayments(ctx context.Context, tx bun.IDB, payments []refunds.OpenRequest, orderIDs []string) ([]balanceRow, error) {
+func lockPayments(
+	ctx context.Context, tx bun.IDB, payments []refunds.OpenRequest, orderIDs []string,
+) ([]balanceRow, error) {
 	slices.SortFunc(payments, func(a, b refunds.OpenRequest) int { return strings.Compare(a.PaymentID, b.PaymentID) })
 	seeds := make([]balanceRow, len(payments))
 	for i, r := range payments {
-		seeds[i] = balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency), CapturedMinor: r.Captured}
+		seeds[i] = balanceRow{PaymentID: r.PaymentID, OrderID: r.OrderID, Currency: string(r.Currency),
+			CapturedMinor: r.Captured}
 	}
 	_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (payment_id) DO NOTHING").Returning("NULL").Exec(ctx)
 	if err != nil {

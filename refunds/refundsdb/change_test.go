@@ -66,12 +66,14 @@ func (d *desk) committed(want int64) {
 }
 
 // opening is a call of Open for one of the 3 units of an order, paid with 30.00.
-func (d *desk) opening(reference, order string, m payment.Method) *changeCall {
-	c := &changeCall{request: refunds.OpenRequest{ClientReference: reference, OrderID: order, PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
+func (d *desk) opening(reference, order string, m payment.Method, spoil ...func(*refunds.Refund)) *changeCall {
+	c := &changeCall{request: refunds.OpenRequest{ClientReference: reference, OrderID: order,
+		PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
 	request := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 		{OrderLineID: order + "-1", Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
 	}}
-	c.decide = func(b refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	c.decide = refunds.Opening(c.request, func(b refunds.PaymentState,
+		current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
 		}
@@ -81,13 +83,17 @@ func (d *desk) opening(reference, order string, m payment.Method) *changeCall {
 		}
 		r, err := refunds.NewRefund(refunds.Params{
 			ID: uuid.NewString(), ClientReference: reference, OrderID: order, PaymentID: c.request.PaymentID, Customer: "ann",
-			Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: m, PaymentProviderID: "pi_" + order, Request: request, Quote: quote},
+			Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: m, PaymentProviderID: "pi_" + order,
+				Request: request, Quote: quote},
 		}, d.stamp())
 		if err != nil {
 			return nil, err
 		}
+		for _, f := range spoil {
+			f(r)
+		}
 		return r, r.Submit(d.stamp())
-	}
+	})
 	return c
 }
 
@@ -109,13 +115,16 @@ func (d *desk) open(calls ...*changeCall) {
 
 // updating is a call of Update.
 func updating(id string, change func(*refunds.Refund) error) *changeCall {
-	return &changeCall{id: id, decide: func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) { return r, change(r) }}
+	return &changeCall{id: id, decide: func(s refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) {
+		return refunds.Changing(change)(s.Balance, *r)
+	}}
 }
 
 // balance is what an order's payment holds and has given back.
 func (d *desk) balance(order string) string {
 	d.Helper()
-	book, err := d.store.PaymentState(d.Context(), refunds.OpenRequest{ClientReference: "any", OrderID: order, PaymentID: "pay-" + order})
+	book, err := d.store.PaymentState(d.Context(), refunds.OpenRequest{ClientReference: "any", OrderID: order,
+		PaymentID: "pay-" + order})
 	d.must(err)
 	return fmt.Sprintf("%d reserved, %d refunded", book.Balance.Reserved, book.Balance.Refunded)
 }
@@ -133,11 +142,15 @@ func TestRefundsOpenedTogether(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDesk(t, db)
 		d.commits.Store(0)
-		first, second, third := d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3", payment.Card)
+		first, second, third := d.opening("r1", "o1", payment.Card), d.opening("r2", "o2",
+			payment.Card), d.opening("r3", "o3", payment.Card)
 		again, next := d.opening("r1", "o1", payment.Card), d.opening("r4", "o1", payment.Card)
 		no := errors.New("no")
 		refused := d.opening("r5", "o2", payment.Card)
-		refused.decide = func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error) { return nil, no }
+		refused.decide = func(refunds.PaymentState, *refunds.Refund) (refunds.Change,
+			error) {
+			return refunds.Change{}, no
+		}
 		d.open(refused, first, second, again, third, next)
 		d.committed(3) // first, second and third; again; next
 
@@ -149,7 +162,8 @@ func TestRefundsOpenedTogether(t *testing.T) {
 			d.must(err)
 			events, err := d.store.Events(t.Context(), r.ID)
 			if err != nil || len(events) != r.Version || len(r.Attempts) != 1 {
-				t.Errorf("call %d: %d events, version %d, %d attempts, %v", i, len(events), r.Version, len(r.Attempts), err)
+				t.Errorf("call %d: %d events, version %d, %d attempts, %v", i, len(events), r.Version,
+					len(r.Attempts), err)
 			}
 		}
 		if !errors.Is(refused.err, no) {
@@ -163,18 +177,14 @@ func TestRefundsOpenedTogether(t *testing.T) {
 
 		// What one call is refused for is no matter of the others.
 		elsewhere := d.opening("r1", "o9", payment.Card)
-		tooMuch := d.opening("r6", "o3", payment.Card)
-		tooMuch.decide = func(_ refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
-			c := d.opening("r6", "o3", payment.Card)
-			r, err := c.decide(refunds.PaymentState{}, nil)
-			if err == nil {
-				r.Quote.Amount = 99_000
-			}
-			return r, err
-		}
+		tooMuch := d.opening("r6", "o3", payment.Card, func(r *refunds.Refund) {
+			r.Quote.Amount,
+				r.Attempt().Amount = 99_000, 99_000
+		})
 		fine := d.opening("r7", "o7", payment.Card)
 		d.open(elsewhere, tooMuch, fine)
-		if refunds.CodeOf(elsewhere.err) != refunds.CodeInvalid || refunds.CodeOf(tooMuch.err) != refunds.CodeBalance || fine.err != nil {
+		if refunds.CodeOf(elsewhere.err) != refunds.CodeInvalid ||
+			refunds.CodeOf(tooMuch.err) != refunds.CodeBalance || fine.err != nil {
 			t.Errorf("errors: %v; %v; %v", elsewhere.err, tooMuch.err, fine.err)
 		}
 		d.equal("order 3", d.balance("o3"), "1000 reserved, 0 refunded")
@@ -189,7 +199,8 @@ func TestRefundsChangedTogether(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		d := newDesk(t, db)
 		opened := []*changeCall{
-			d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3", payment.StoreCredit),
+			d.opening("r1", "o1", payment.Card), d.opening("r2", "o2", payment.Card), d.opening("r3", "o3",
+				payment.StoreCredit),
 			d.opening("r4", "o4", payment.Card), d.opening("r5", "o1", payment.Card),
 		}
 		d.open(opened...)
@@ -199,7 +210,9 @@ func TestRefundsChangedTogether(t *testing.T) {
 			id[i] = c.saved.ID
 		}
 		done := func(r *refunds.Refund) error {
-			return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
+			return r.RecordResult(d.stamp(),
+				refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone,
+					ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
 		}
 		no := errors.New("no")
 		calls := []*changeCall{
@@ -222,10 +235,14 @@ func TestRefundsChangedTogether(t *testing.T) {
 		d.equal("order 4", d.balance("o4"), "1000 reserved, 0 refunded")
 
 		// Credit that was spent can't be taken back, and the others don't mind.
-		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann", Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: event.System("test")}); err != nil {
+		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann",
+			Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: event.System("test")}); err != nil {
 			t.Fatal(err)
 		}
-		reversed := updating(id[2], func(r *refunds.Refund) error { return r.Reverse(d.stamp(), "", "", "") })
+		reversed := updating(id[2], func(r *refunds.Refund) error {
+			return r.Reverse(d.stamp(),
+				refunds.ReverseParams{})
+		})
 		paid := updating(id[3], done)
 		d.together(d.store.updateAll, reversed, paid)
 		if refunds.CodeOf(reversed.err) != refunds.CodeCreditTooLow || paid.err != nil {
@@ -265,12 +282,14 @@ func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
 						return
 					}
 					ids[n].Store(r.ID, true)
-					_, err = d.store.Update(t.Context(), r.ID, func(r *refunds.Refund) error {
+					_, err = d.store.Update(t.Context(), r.ID, refunds.Changing(func(r *refunds.Refund) error {
 						if r.Status == refunds.StatusSucceeded {
 							return nil
 						}
-						return r.RecordResult(d.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
-					})
+						return r.RecordResult(d.stamp(),
+							refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone,
+								ProviderID: "re_" + r.ID}, Calls: 1, Tries: 1})
+					}))
 					if err != nil {
 						t.Error(err)
 					}

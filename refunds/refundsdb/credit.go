@@ -56,7 +56,8 @@ func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, er
 	}
 	switch {
 	case e.Amount > math.MaxInt64-balance.BalanceMinor:
-		return false, &refunds.Error{Code: refunds.CodeInvalid, Field: "amount", Message: "the balance would be beyond the range of minor units"}
+		return false, &refunds.Error{Code: refunds.CodeInvalid, Field: "amount",
+			Message: "the balance would be beyond the range of minor units"}
 	case balance.BalanceMinor+e.Amount < 0:
 		return false, &refunds.Error{Code: refunds.CodeCreditTooLow, Field: "amount", Message: fmt.Sprintf(
 			"%d minor units of store credit can't be taken; there are %d", -e.Amount, balance.BalanceMinor)}
@@ -72,7 +73,8 @@ func (s *Store) CreditBalance(ctx context.Context, customerID string, c money.Cu
 		return 0, nil
 	}
 	var row creditBalanceRow
-	err := s.db.Read().NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?", string(c)).Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&row).Where("cb.customer_id = ?", customerID).Where("cb.currency = ?",
+		string(c)).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -88,7 +90,8 @@ func (s *Store) CreditEntries(ctx context.Context, customerID string) ([]refunds
 		return nil, nil
 	}
 	var rows []creditRow
-	err := s.db.Read().NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC", "e.id DESC").Scan(ctx)
+	err := s.db.Read().NewSelect().Model(&rows).Where("e.customer_id = ?", customerID).Order("e.at DESC",
+		"e.id DESC").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: store credit of customer %s: %w", customerID, err)
 	}

@@ -4,7 +4,7 @@
 //	if err := refundsdb.Migrate(ctx, db); err != nil { ... }
 //	svc, err := refunds.New(refunds.Config{Store: refundsdb.New(db), Gateway: gateway})
 //
-// Each method is one transaction, which calls of Open, or of Update, that meet
+// Each method is one transaction, which calls of Open, or of Update, that run at once
 // share; one that is refused fails alone. Both lock the balance rows of the
 // refund's order first, so that decisions about one order follow each other;
 // CHECK constraints repeat that no payment gives back more than was captured

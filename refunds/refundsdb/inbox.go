@@ -31,9 +31,11 @@ type providerEventRow struct {
 // reports whether it ran. A message is noted when handle has succeeded: after
 // an error, or a crash, it may come again. Two deliveries at the same time may
 // both run, so handle must bear being repeated, as looking a refund up does.
-func (b *Inbox) Once(ctx context.Context, id, kind string, now time.Time, handle func(context.Context) error) (bool, error) {
+func (b *Inbox) Once(
+	ctx context.Context, id, kind string, now time.Time, handle func(context.Context) error,
+) (bool, error) {
 	if id == "" || len(id) > 255 || !storable(id) || !storable(kind) {
-		return false, fmt.Errorf("refundsdb: %q is not the id of a message; 1 to 255 letters", id)
+		return false, fmt.Errorf("refundsdb: %q is not the id of a message; 1 to 255 characters", id)
 	}
 	seen, err := b.db.Read().NewSelect().Model((*providerEventRow)(nil)).Where("pe.id = ?", id).Exists(ctx)
 	if err != nil {

@@ -21,7 +21,8 @@ func TestAMessageIsHandledUntilItSucceeded(t *testing.T) {
 			now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 			runs := 0
 			once := func(id string, err error) (bool, error) {
-				return inbox.Once(t.Context(), id, "refund.updated", now, func(context.Context) error { runs++; return err })
+				return inbox.Once(t.Context(), id, "refund.updated", now,
+					func(context.Context) error { runs++; return err })
 			}
 			broken := errors.New("the database was away")
 			if ran, err := once("evt_1", broken); !ran || !errors.Is(err, broken) {

@@ -8,14 +8,17 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // UpdatePayment implements refunds.Store.
-func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change func(*refunds.Balance, []*refunds.Refund) error) ([]refunds.Refund, error) {
+func (s *Store) UpdatePayment(
+	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
+		[]refunds.Refund) (refunds.PaymentChange, error),
+) ([]refunds.Refund, error) {
 	if !storable(r.OrderID) || !storable(r.PaymentID) {
-		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: "it holds bytes that are no text"}
+		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id",
+			Message: "it holds bytes that are no text"}
 	}
 	var saved []refunds.Refund
 	err := s.db.Tx(ctx, "refundsdb: update payment", func(ctx context.Context, tx bun.IDB) error {
@@ -32,40 +35,29 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 			}
 		}
 		if balance == nil {
-			return &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf("payment %s is not of order %s", r.PaymentID, r.OrderID)}
+			return &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf(
+				"payment %s is not of order %s", r.PaymentID, r.OrderID)}
 		}
 		// Locked in order of their ids, as everywhere; handed out by age.
-		before, err := lockRefunds(ctx, tx, tx.NewSelect().Where("r.order_id = ?", r.OrderID).Where("r.payment_id = ?", r.PaymentID).
+		before, err := lockRefunds(ctx, tx, tx.NewSelect().Where("r.order_id = ?",
+			r.OrderID).Where("r.payment_id = ?", r.PaymentID).
 			Where("r.status NOT IN (?, ?, ?)", refunds.StatusSucceeded, refunds.StatusFailed, refunds.StatusReversed))
 		if err != nil {
 			return err
 		}
 		slices.SortStableFunc(before, func(a, b refunds.Refund) int { return a.CreatedAt.Compare(b.CreatedAt) })
-		after := make([]refunds.Refund, len(before))
-		open := make([]*refunds.Refund, len(before))
-		for i := range before {
-			after[i] = before[i].Clone()
-			open[i] = &after[i]
-		}
-		seen := *balance
-		if err := change(&seen, open); err != nil {
+		p, err := change(*balance, before)
+		if err != nil {
 			return err
 		}
-		_, err = tx.NewUpdate().Model((*balanceRow)(nil)).Set("holds = ?", sqldb.AsJSON(seen.Holds)).
+		_, err = tx.NewUpdate().Model((*balanceRow)(nil)).Set("holds = ?", sqldb.AsJSON(p.Holds)).
 			Where("payment_id = ?", r.PaymentID).Exec(ctx)
 		if err != nil {
 			return err
 		}
-		var changed []saving
-		for i := range after {
-			one, err := newSaving(&before[i], &after[i], *balance)
-			if err != nil {
-				return err
-			}
-			if one.effect != (refunds.Effect{}) {
-				return fmt.Errorf("refund %s was ended while its payment was changed", after[i].ID)
-			}
-			if saved = append(saved, after[i].Clone()); one.changes() {
+		var changed []refunds.Change
+		for _, one := range p.Refunds {
+			if saved = append(saved, one.After.Clone()); !one.Empty() {
 				changed = append(changed, one)
 			}
 		}
@@ -80,7 +72,7 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 // Legs implements refunds.Store.
 func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
 	var attempts []attemptRow
-	sel := s.db.Read().NewSelect().Model(&attempts).Where("a.method = ?", string(payment.Card)).Where("a.amount_minor > 0").
+	sel := s.db.Read().NewSelect().Model(&attempts).Where("a.key <> ''").Where("a.amount_minor > 0").
 		Order("a.created_at", "a.id")
 	if len(q.IDs) > 0 {
 		ids := make([]string, 0, len(q.IDs))
@@ -103,7 +95,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 		}
 	}
 	if err := sel.Scan(ctx); err != nil {
-		return nil, fmt.Errorf("refundsdb: card attempts: %w", err)
+		return nil, fmt.Errorf("refundsdb: provider attempts: %w", err)
 	}
 	if len(attempts) == 0 {
 		return nil, nil
@@ -114,11 +106,11 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 	}
 	var rows []refundRow
 	if err := s.db.Read().NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
-		return nil, fmt.Errorf("refundsdb: refunds of card attempts: %w", err)
+		return nil, fmt.Errorf("refundsdb: refunds of provider attempts: %w", err)
 	}
 	all, err := withAttempts(ctx, s.db.Read(), rows)
 	if err != nil {
-		return nil, fmt.Errorf("refundsdb: refunds of card attempts: %w", err)
+		return nil, fmt.Errorf("refundsdb: refunds of provider attempts: %w", err)
 	}
 	of := make(map[string]refunds.Refund, len(all))
 	for _, r := range all {

@@ -16,7 +16,9 @@ import (
 )
 
 // read loads the one refund that where selects.
-func (s *Store) read(ctx context.Context, what, id string, where func(*bun.SelectQuery) *bun.SelectQuery) (refunds.Refund, error) {
+func (s *Store) read(
+	ctx context.Context, what, id string, where func(*bun.SelectQuery) *bun.SelectQuery,
+) (refunds.Refund, error) {
 	if !storable(id) {
 		return refunds.Refund{}, notFound(what, id)
 	}
@@ -144,7 +146,8 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 	}
 	total, err := sel.Clone().Count(ctx)
 	if err == nil && total > 0 {
-		err = sel.Order("r.created_at DESC", "r.id DESC").Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
+		err = sel.Order("r.created_at DESC",
+			"r.id DESC").Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize)).Scan(ctx)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("refundsdb: list refunds: %w", err)
@@ -157,7 +160,9 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 }
 
 // Claim implements refunds.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]refunds.Refund, error) {
+func (s *Store) Claim(
+	ctx context.Context, now time.Time, lease time.Duration, token string, limit int,
+) ([]refunds.Refund, error) {
 	if limit < 1 {
 		return nil, nil
 	}

@@ -13,34 +13,12 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// saving is a change from before (nil for a new refund) to after, with what
-// follows from it.
-type saving struct {
-	before, after *refunds.Refund
-	effect        refunds.Effect
-	balance       refunds.Balance // with the effect
-}
-
-// newSaving works out what follows from a change that is decided, or refuses it.
-func newSaving(before, after *refunds.Refund, b refunds.Balance) (saving, error) {
-	if err := refunds.CheckSave(before, after); err != nil {
-		return saving{}, err
-	}
-	s := saving{before: before, after: after, effect: refunds.EffectOf(before, *after), balance: b}
-	return s, s.balance.Apply(s.effect)
-}
-
-// changes reports whether there is anything to write.
-func (s saving) changes() bool {
-	return s.before == nil || !reflect.DeepEqual(*s.before, s.after.Clone())
-}
-
 // save writes changes of different refunds: with one statement for each kind of
 // row, and all statements in one round trip.
-func save(ctx context.Context, tx bun.IDB, all []saving) error {
+func save(ctx context.Context, tx bun.IDB, all []refunds.Change) error {
 	for _, s := range all {
-		if s.effect.Credit != nil {
-			if _, err := addCredit(ctx, tx, *s.effect.Credit); err != nil {
+		if s.Effects.Credit != nil {
+			if _, err := addCredit(ctx, tx, *s.Effects.Credit); err != nil {
 				return err
 			}
 		}
@@ -53,34 +31,35 @@ func save(ctx context.Context, tx bun.IDB, all []saving) error {
 	var events []event.Event
 	for _, s := range all {
 		had := 0
-		if s.before == nil {
-			opened = append(opened, rowOfRefund(s.after))
+		if s.Before == nil {
+			opened = append(opened, rowOfRefund(&s.After))
 		} else {
-			changed = append(changed, rowOfRefund(s.after))
-			had = len(s.before.Attempts)
+			changed = append(changed, rowOfRefund(&s.After))
+			had = len(s.Before.Attempts)
 		}
-		for i, a := range s.after.Attempts {
+		for i, a := range s.After.Attempts {
 			switch {
 			case i >= had:
-				begun = append(begun, rowOfAttempt(s.after.ID, a))
-			case a != s.before.Attempts[i]:
-				answered = append(answered, rowOfAttempt(s.after.ID, a))
+				begun = append(begun, rowOfAttempt(s.After.ID, a))
+			case a != s.Before.Attempts[i]:
+				answered = append(answered, rowOfAttempt(s.After.ID, a))
 			}
 		}
-		if s.before == nil || !reflect.DeepEqual(s.before.Quote.Lines, s.after.Quote.Lines) {
-			lines = append(lines, rowsOfLines(s.after)...)
-			if s.before != nil {
-				requoted = append(requoted, s.after.ID)
+		if s.Before == nil || !reflect.DeepEqual(s.Before.Quote.Lines, s.After.Quote.Lines) {
+			lines = append(lines, rowsOfLines(&s.After)...)
+			if s.Before != nil {
+				requoted = append(requoted, s.After.ID)
 			}
 		}
-		if s.effect.Reserved != 0 || s.effect.Refunded != 0 {
-			balances = append(balances, rowOfBalance(s.after.OrderID, s.balance))
+		if s.Effects.Reserved != 0 || s.Effects.Refunded != 0 {
+			balances = append(balances, rowOfBalance(s.After.OrderID, s.Effects.Balance))
 		}
-		events = append(events, s.after.PendingEvents()...)
+		events = append(events, s.Events...)
 	}
 	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
 		if len(requoted) > 0 {
-			if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id IN (?)", bun.List(requoted)).Exec(ctx); err != nil {
+			if _, err := w.NewDelete().Model((*lineRow)(nil)).Where("refund_id IN (?)",
+				bun.List(requoted)).Exec(ctx); err != nil {
 				return err
 			}
 		}

@@ -35,8 +35,14 @@ var _ refunds.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.opens = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.openAll) })
-	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*changeCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.opens = batch.New(db.Slots(), maxCombined, func(ctx context.Context,
+		calls []*changeCall) {
+		sqldb.RunBatch(ctx, calls, s.openAll)
+	})
+	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context,
+		calls []*changeCall) {
+		sqldb.RunBatch(ctx, calls, s.updateAll)
+	})
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.refundsByID, refunds.Refund.Clone)
 	return s
 }
@@ -62,7 +68,8 @@ func refusal(err error) error {
 		return e
 	}
 	if name, ok := sqldb.IsCheck(err); ok && strings.Contains(name, "refund_balance") {
-		return &refunds.Error{Code: refunds.CodeBalance, Field: "amount", Message: "the payment can't give back that much", Err: err}
+		return &refunds.Error{Code: refunds.CodeBalance, Field: "amount",
+			Message: "the payment can't give back that much", Err: err}
 	}
 	return err
 }
@@ -96,7 +103,8 @@ func withAttempts(ctx context.Context, db bun.IDB, rows []refundRow) ([]refunds.
 		all[i], at[r.ID], ids[i] = r.refund(), i, r.ID
 	}
 	var attempts []attemptRow
-	err := db.NewSelect().Model(&attempts).Where("a.refund_id IN (?)", bun.List(ids)).Order("a.refund_id", "a.number").Scan(ctx)
+	err := db.NewSelect().Model(&attempts).Where("a.refund_id IN (?)", bun.List(ids)).Order("a.refund_id",
+		"a.number").Scan(ctx)
 	if err != nil {
 		return nil, err
 	}

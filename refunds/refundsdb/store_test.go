@@ -23,11 +23,17 @@ func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqlstoretest.SQLite(t))) })
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t,
+			sqlstoretest.SQLite(t)))
+	})
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	refundstest.TestStore(t, func(t *testing.T) refunds.Store { return refundsdb.New(migrated(t, sqlstoretest.Postgres(t))) })
+	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t,
+			sqlstoretest.Postgres(t)))
+	})
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {

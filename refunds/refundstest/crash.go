@@ -67,7 +67,7 @@ func (o one) String() string {
 //
 //   - the provider's ledger has at most one refund of the payment (I6);
 //   - every refund has ended, is followed at the provider, or stands in the
-//     queue for a person; what was paid is recorded and what is recorded was
+//     review queue; what was paid is recorded and what is recorded was
 //     paid (I7);
 //   - the balance is what open and succeeded refunds sum to, within what was
 //     captured, and failed ones hold nothing (I1, I8);

@@ -131,15 +131,18 @@ func outcomes(can func(Fault) bool, inside bool) []outcome {
 		all = append(all, outcome{name: name, create: []Fault{f}})
 		switch f {
 		case FaultLostBefore, FaultLostAfter, Fault5xxBefore, Fault5xxAfter, FaultStored5xx, FaultStored5xxAfter:
-			all = append(all, outcome{name: name + ", then an outage of 25 h", create: []Fault{f}, outage: true, rare: f != FaultLostAfter})
+			all = append(all, outcome{name: name + ", then an outage of 25 h", create: []Fault{f}, outage: true,
+				rare: f != FaultLostAfter})
 		}
 	}
 	all = append(all,
 		// Silence until the timeout is a lost answer and a clock that moved.
 		outcome{name: "silent, without the effect", create: []Fault{FaultLostBefore}, takes: callTimeout},
 		outcome{name: "silent, with the effect", create: []Fault{FaultLostAfter}, takes: callTimeout},
-		outcome{name: "slow, and the process stopped for longer than its lease", create: []Fault{FaultNone}, takes: 11 * time.Second},
-		outcome{name: "silent, and the process stopped for longer than its lease", create: []Fault{FaultLostAfter}, takes: 11 * time.Second, rare: true},
+		outcome{name: "slow, and the process stopped for longer than its lease", create: []Fault{FaultNone},
+			takes: 11 * time.Second},
+		outcome{name: "silent, and the process stopped for longer than its lease",
+			create: []Fault{FaultLostAfter}, takes: 11 * time.Second, rare: true},
 		outcome{name: "lost before, then lost after", create: []Fault{FaultLostBefore, FaultLostAfter}, rare: true},
 		outcome{name: "lost after twice", create: []Fault{FaultLostAfter, FaultLostAfter}, rare: true},
 		outcome{name: "5xx after twice", create: []Fault{Fault5xxAfter, Fault5xxAfter}, rare: true},
@@ -149,12 +152,16 @@ func outcomes(can func(Fault) bool, inside bool) []outcome {
 	if inside {
 		all = append(all,
 			outcome{name: "lost after, and the key pruned", create: []Fault{FaultLostAfter, FaultNotSent}, prune: true},
-			outcome{name: "stored 5xx, look-ups lost, then an outage of 25 h", create: []Fault{FaultStored5xx}, find: []Fault{FaultLostBefore}, outage: true, rare: true},
-			outcome{name: "stored 5xx after, look-ups lost, then an outage of 25 h", create: []Fault{FaultStored5xxAfter}, find: []Fault{FaultLostBefore}, outage: true, rare: true},
+			outcome{name: "stored 5xx, look-ups lost, then an outage of 25 h", create: []Fault{FaultStored5xx},
+				find: []Fault{FaultLostBefore}, outage: true, rare: true},
+			outcome{name: "stored 5xx after, look-ups lost, then an outage of 25 h",
+				create: []Fault{FaultStored5xxAfter}, find: []Fault{FaultLostBefore}, outage: true, rare: true},
 			outcome{name: "requires action, then succeeded", create: []Fault{FaultRequiresAction}, settle: "succeeded"},
-			outcome{name: "requires action, then failed", create: []Fault{FaultRequiresAction}, settle: "failed", rare: true},
+			outcome{name: "requires action, then failed", create: []Fault{FaultRequiresAction},
+				settle: "failed", rare: true},
 			outcome{name: "answered, then sent back by the bank", create: []Fault{FaultNone}, back: true},
-			outcome{name: "lost after, then sent back by the bank", create: []Fault{FaultLostAfter}, back: true, rare: true},
+			outcome{name: "lost after, then sent back by the bank", create: []Fault{FaultLostAfter}, back: true,
+				rare: true},
 		)
 	}
 	kept := all[:0]

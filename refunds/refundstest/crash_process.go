@@ -48,12 +48,15 @@ func (p *process) step(f func()) error {
 }
 
 // Open implements refunds.Store.
-func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (got refunds.Refund, err error) {
+func (p *process) Open(
+	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+		*refunds.Refund) (refunds.Change, error),
+) (got refunds.Refund, err error) {
 	died := p.step(func() {
-		got, err = p.Store.Open(ctx, r, func(b refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+		got, err = p.Store.Open(ctx, r, func(b refunds.PaymentState, current *refunds.Refund) (refunds.Change, error) {
 			next, err := decide(b, current)
 			if p.dead {
-				return nil, errCut // a transaction dies with its process
+				return refunds.Change{}, errCut // a transaction dies with its process
 			}
 			return next, err
 		})
@@ -65,14 +68,16 @@ func (p *process) Open(ctx context.Context, r refunds.OpenRequest, decide func(r
 }
 
 // Update implements refunds.Store.
-func (p *process) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (got refunds.Refund, err error) {
+func (p *process) Update(
+	ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error),
+) (got refunds.Refund, err error) {
 	died := p.step(func() {
-		got, err = p.Store.Update(ctx, id, func(r *refunds.Refund) error {
-			err := change(r)
+		got, err = p.Store.Update(ctx, id, func(b refunds.Balance, r refunds.Refund) (refunds.Change, error) {
+			next, err := change(b, r)
 			if p.dead {
-				return errCut
+				return refunds.Change{}, errCut
 			}
-			return err
+			return next, err
 		})
 	})
 	if died != nil {
@@ -82,7 +87,9 @@ func (p *process) Update(ctx context.Context, id string, change func(*refunds.Re
 }
 
 // Claim implements refunds.Store.
-func (p *process) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) (got []refunds.Refund, err error) {
+func (p *process) Claim(
+	ctx context.Context, now time.Time, lease time.Duration, token string, limit int,
+) (got []refunds.Refund, err error) {
 	if died := p.step(func() { got, err = p.Store.Claim(ctx, now, lease, token, limit) }); died != nil {
 		return nil, died
 	}

@@ -71,9 +71,10 @@ func genCommand(outer bool) gopter.Gen {
 	})
 	twice := gopter.CombineGens(cut, gen.IntRange(0, 1<<12-1)).Map(func(v []any) Command {
 		cut, bits := v[0].(int), v[1].(int)
-		return Command{fmt.Sprintf("asked for twice at once, one cut after step %d, in order %012b", cut, bits), func(w *world) {
-			w.together(&schedule{order: bitsOf(bits, 12)}, cut)
-		}}
+		return Command{fmt.Sprintf("asked for twice at once, one cut after step %d, in order %012b", cut, bits),
+			func(w *world) {
+				w.together(&schedule{order: bitsOf(bits, 12)}, cut)
+			}}
 	})
 	worker := cut.Map(func(cut int) Command {
 		return Command{fmt.Sprintf("the worker runs, cut after step %d", cut), func(w *world) {
@@ -82,13 +83,17 @@ func genCommand(outer bool) gopter.Gen {
 		}}
 	})
 	hangs := func(f Fault) bool { return f == FaultHangBefore || f == FaultHangAfter }
-	fault := GenFault().SuchThat(func(f Fault) bool { return !hangs(f) && (!outer || outside[f]) }).Map(func(f Fault) Command {
+	fault := GenFault().SuchThat(func(f Fault) bool {
+		return !hangs(f) && (!outer ||
+			outside[f])
+	}).Map(func(f Fault) Command {
 		return Command{fmt.Sprintf("the next send ends as %q", f), func(w *world) { w.provider.Script(CallCreate, f) }}
 	})
 	lookup := gen.OneConstOf(FaultLostBefore, Fault5xxBefore, FaultNone).Map(func(f Fault) Command {
 		return Command{fmt.Sprintf("the next look-up ends as %q", f), func(w *world) { w.provider.Script(CallFind, f) }}
 	})
-	pass := gen.OneConstOf(50*time.Millisecond, time.Second, 11*time.Second, time.Minute, 2*time.Hour, 25*time.Hour).Map(func(d time.Duration) Command {
+	pass := gen.OneConstOf(50*time.Millisecond, time.Second, 11*time.Second, time.Minute, 2*time.Hour,
+		25*time.Hour).Map(func(d time.Duration) Command {
 		return Command{fmt.Sprintf("%s pass", d), func(w *world) {
 			w.pass(d)
 			if d > 24*time.Hour {
@@ -96,13 +101,15 @@ func genCommand(outer bool) gopter.Gen {
 			}
 		}}
 	})
-	slow := gen.OneConstOf(time.Duration(0), time.Duration(0), callTimeout, 11*time.Second).Map(func(d time.Duration) Command {
+	slow := gen.OneConstOf(time.Duration(0), time.Duration(0), callTimeout,
+		11*time.Second).Map(func(d time.Duration) Command {
 		return Command{fmt.Sprintf("calls take %s from now on", d), func(w *world) { w.takes = d }}
 	})
 	person := gen.Const(0).Map(func(int) Command {
 		return Command{"a person tells the truth", func(w *world) { w.resolve() }}
 	})
-	return gen.Frequency(map[int]gopter.Gen{4: ask, 3: twice, 6: worker, 5: gen.OneGenOf(fault, fault, lookup), 7: pass, 1: gen.OneGenOf(person, slow)})
+	return gen.Frequency(map[int]gopter.Gen{4: ask, 3: twice, 6: worker, 5: gen.OneGenOf(fault, fault, lookup),
+		7: pass, 1: gen.OneGenOf(person, slow)})
 }
 
 func bitsOf(n, width int) []int {

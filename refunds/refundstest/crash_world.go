@@ -18,7 +18,7 @@ type Executor interface {
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
 	ResumeDue(ctx context.Context, limit int) (int, error)
 	Check(ctx context.Context, id string, by event.Actor) (refunds.Refund, error)
-	Resolve(ctx context.Context, id string, paid bool, reason string, by event.Actor, reference string) (refunds.Refund, error)
+	Resolve(ctx context.Context, id string, by event.Actor, p refunds.ResolveParams) (refunds.Refund, error)
 }
 
 var _ Executor = (*refunds.Service)(nil)
@@ -47,7 +47,10 @@ const callTimeout = 2 * time.Second
 // the grace of an absence and the largest distance between look-ups.
 const horizon = 40 * time.Hour
 
-func newWorld(ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor, error), m payment.Method, paymentID string) *world {
+func newWorld(
+	ctx context.Context, store refunds.Store, p scripted, make func(refunds.Config) (Executor,
+		error), m payment.Method, paymentID string,
+) *world {
 	w := &world{ctx: ctx, store: store, provider: p, make: make}
 	start := worldStart
 	w.now.Store(&start)
@@ -80,7 +83,7 @@ func (w *world) start(cut int, turn func()) (Executor, *process) {
 	p := &process{Store: w.store, gateway: w.provider, cut: cut, turn: turn, world: w}
 	e, err := w.make(refunds.Config{
 		Store: p, Gateway: p, Parallel: 1, Now: w.clock,
-		CallTimeout: callTimeout, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
+		CallTimeout: callTimeout, LookupTimeout: callTimeout, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
 		Jitter: func(d time.Duration) time.Duration { return d },
 	})
 	if err != nil {
@@ -195,10 +198,12 @@ func (w *world) check(when string) {
 	if len(all) == 0 {
 		return
 	}
-	book, err := w.store.PaymentState(w.ctx, refunds.OpenRequest{ClientReference: w.request.ClientReference, OrderID: w.request.OrderID, PaymentID: w.request.PaymentID})
+	book, err := w.store.PaymentState(w.ctx, refunds.OpenRequest{ClientReference: w.request.ClientReference,
+		OrderID: w.request.OrderID, PaymentID: w.request.PaymentID})
 	b := book.Balance
 	if err != nil || b.Reserved != reserved || b.Refunded != refunded || b.Available() < 0 {
-		w.note("I1, I8 %s: the balance is %+v (%v); open refunds hold %d and succeeded ones %d", when, b, err, reserved, refunded)
+		w.note("I1, I8 %s: the balance is %+v (%v); open refunds hold %d and succeeded ones %d", when, b, err,
+			reserved, refunded)
 	}
 }
 
@@ -228,7 +233,7 @@ func (w *world) folds(when string, r refunds.Refund) {
 }
 
 // visible notes what is open and neither followed at the provider nor in the
-// queue for a person.
+// review queue.
 func (w *world) visible(when string) {
 	for _, r := range w.refunds() {
 		following := r.Status == refunds.StatusPending || r.Status == refunds.StatusRequiresAction
@@ -255,7 +260,8 @@ func (w *world) resolve() {
 			}
 		}
 		say := func() error {
-			_, err := e.Resolve(w.ctx, r.ID, paid, "looked at the provider's page", w.request.By, reference)
+			_, err := e.Resolve(w.ctx, r.ID, w.request.By, refunds.ResolveParams{Paid: paid,
+				Reason: "looked at the provider's page", ProviderID: reference})
 			return err
 		}
 		err := say()

@@ -31,7 +31,8 @@ func (s *Store) addCredit(e refunds.CreditEntry) (bool, error) {
 	}
 	balance := s.creditBalance(e.CustomerID, e.Currency)
 	if e.Amount > math.MaxInt64-balance {
-		return false, &refunds.Error{Code: refunds.CodeInvalid, Field: "amount", Message: "the balance would be beyond the range of minor units"}
+		return false, &refunds.Error{Code: refunds.CodeInvalid, Field: "amount",
+			Message: "the balance would be beyond the range of minor units"}
 	}
 	if balance+e.Amount < 0 {
 		return false, &refunds.Error{Code: refunds.CodeCreditTooLow, Field: "amount", Message: fmt.Sprintf(

@@ -208,9 +208,11 @@ func early(f Fault) (a payment.Result, hang, ok bool) {
 	case Fault5xxBefore:
 		return broken, false, true
 	case FaultConflict:
-		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "lock_timeout", Message: "the key is in use", HTTP: 409}, false, true
+		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "lock_timeout",
+			Message: "the key is in use", HTTP: 409}, false, true
 	case FaultRateLimit:
-		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later", HTTP: 429}, false, true
+		return payment.Result{Outcome: payment.OutcomeNoEffect, Code: "rate_limit", Message: "try later",
+			HTTP: 429}, false, true
 	case FaultNotSent:
 		return payment.Result{Outcome: payment.OutcomeNoEffect, Message: "the breaker is open"}, false, true
 	}
@@ -231,7 +233,8 @@ func (g *Gateway) create(r payment.RefundRequest) (a payment.Result, hang bool) 
 	}
 	if before, used := g.used[r.Key]; used && before != r {
 		g.misuse = append(g.misuse, fmt.Sprintf("key %q used for %+v and for %+v", r.Key, before, r))
-		return payment.Result{Outcome: payment.OutcomeUnknown, Code: "idempotency_error", Message: "the key was used for another request", HTTP: 400}, false
+		return payment.Result{Outcome: payment.OutcomeUnknown, Code: "idempotency_error",
+			Message: "the key was used for another request", HTTP: 400}, false
 	}
 	g.used[r.Key] = r
 	a, stored := g.answers[r.Key]
@@ -273,7 +276,7 @@ func (g *Gateway) find(r payment.RefundRequest) (a payment.Result, hang bool) {
 		a.Outcome = payment.OutcomeUnknown // a look-up that failed tells nothing
 		return a, hang
 	}
-	found := payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}
+	found := payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}
 	for i, p := range g.ledger {
 		if p.Request.PaymentProviderID != r.PaymentProviderID || p.Request.AttemptID != r.AttemptID {
 			continue

@@ -219,10 +219,10 @@ func gatewayAtOnce(s *sandbox) {
 
 func gatewayAbsent(s *sandbox) {
 	r := s.request(400)
-	s.is("look-up on a payment without refunds", s.find(r), payment.OutcomeNoEffect)
+	s.is("look-up on a payment without refunds", s.find(r), payment.OutcomeAbsent)
 	other := s.on(r.PaymentProviderID, 1)
 	s.accepted("another attempt", s.create(other), other)
-	s.is("look-up beside another attempt", s.find(r), payment.OutcomeNoEffect)
+	s.is("look-up beside another attempt", s.find(r), payment.OutcomeAbsent)
 }
 
 func gatewayPages(s *sandbox) {
@@ -242,18 +242,19 @@ func gatewayPages(s *sandbox) {
 		a := s.find(all[i])
 		s.accepted(fmt.Sprintf("look-up of refund %d of %d", i+1, s.Many), a, all[i])
 	}
-	s.is("look-up of one that was never sent", s.find(s.on(paid, 1)), payment.OutcomeNoEffect)
+	s.is("look-up of one that was never sent", s.find(s.on(paid, 1)), payment.OutcomeAbsent)
 }
 
 func gatewayTooMuch(s *sandbox) {
 	r := s.request(1001)
 	s.is("more than was captured", s.create(r), payment.OutcomeDeclined)
-	s.is("look-up of what was refused", s.find(r), payment.OutcomeNoEffect, payment.OutcomeDeclined)
+	s.is("look-up of what was refused", s.find(r), payment.OutcomeAbsent, payment.OutcomeDeclined)
 	s.counts(r, 0)
 }
 
 func gatewayNoPayment(s *sandbox) {
-	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), payment.OutcomeDeclined, payment.OutcomeUnknown)
+	s.is("a payment that is not there", s.create(s.on("nobodys_payment", 1)), payment.OutcomeDeclined,
+		payment.OutcomeUnknown)
 }
 
 func gatewayCancelled(s *sandbox) {

@@ -68,16 +68,19 @@ func GenCurrency() gopter.Gen {
 }
 
 func genComponents() gopter.Gen {
-	minor := gen.Frequency(map[int]gopter.Gen{1: gen.Const(int64(0)), 4: gen.Int64Range(0, 300), 3: gen.Int64Range(0, 1_000_000_00)})
+	minor := gen.Frequency(map[int]gopter.Gen{1: gen.Const(int64(0)), 4: gen.Int64Range(0, 300),
+		3: gen.Int64Range(0, 1_000_000_00)})
 	return gopter.CombineGens(minor, minor, minor).Map(func(v []any) money.Components {
 		return money.Components{Price: v[0].(int64), Duty: v[1].(int64), Shipping: v[2].(int64)}
 	})
 }
 
 func genLines() gopter.Gen {
-	line := gopter.CombineGens(gen.IntRange(1, 9), genComponents(), gen.IntRange(0, 100), gen.Bool()).Map(func(v []any) refunds.QuoteRequestLine {
+	line := gopter.CombineGens(gen.IntRange(1, 9), genComponents(), gen.IntRange(0, 100),
+		gen.Bool()).Map(func(v []any) refunds.QuoteRequestLine {
 		n := v[0].(int)
-		return refunds.QuoteRequestLine{Bought: n, Paid: v[1].(money.Components), Units: 1 + v[2].(int)%n, Overridden: v[3].(bool)}
+		return refunds.QuoteRequestLine{Bought: n, Paid: v[1].(money.Components), Units: 1 + v[2].(int)%n,
+			Overridden: v[3].(bool), Free: v[1].(money.Components) == money.Components{}}
 	})
 	return gen.IntRange(1, 4).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), line) }, sliceOfLines).
 		Map(func(lines []refunds.QuoteRequestLine) []refunds.QuoteRequestLine {
@@ -110,9 +113,11 @@ func GenStep() gopter.Gen {
 // waived, and with some lines overridden.
 func GenQuoteRequest() gopter.Gen {
 	fee := gopter.CombineGens(
-		gen.OneConstOf(refunds.RestockingFee, refunds.ReturnShippingFee), gen.IntRange(0, 8), gen.IntRange(0, 10_000), gen.Int64Range(0, 500), gen.Bool(),
+		gen.OneConstOf(refunds.RestockingFee, refunds.ReturnShippingFee), gen.IntRange(0, 8), gen.IntRange(0,
+			10_000), gen.Int64Range(0, 500), gen.Bool(),
 	).Map(func(v []any) refunds.FeeRule {
-		f := refunds.FeeRule{Kind: v[0].(refunds.FeeKind), PercentBP: v[2].(int), Fixed: v[3].(int64), Waived: v[4].(bool)}
+		f := refunds.FeeRule{Kind: v[0].(refunds.FeeKind), PercentBP: v[2].(int), Fixed: v[3].(int64),
+			Waived: v[4].(bool)}
 		if n := v[1].(int); n < 4 {
 			f.OrderLineID = fmt.Sprint(n) // a place, made an id below
 		}
@@ -120,7 +125,8 @@ func GenQuoteRequest() gopter.Gen {
 	})
 	fees := gen.IntRange(0, 3).FlatMap(func(n any) gopter.Gen { return gen.SliceOfN(n.(int), fee) }, sliceOfFees)
 	return gopter.CombineGens(GenCurrency(), genLines(), fees).Map(func(v []any) refunds.QuoteRequest {
-		r := refunds.QuoteRequest{Currency: v[0].(money.Currency), Lines: v[1].([]refunds.QuoteRequestLine), Fees: v[2].([]refunds.FeeRule)}
+		r := refunds.QuoteRequest{Currency: v[0].(money.Currency), Lines: v[1].([]refunds.QuoteRequestLine),
+			Fees: v[2].([]refunds.FeeRule)}
 		for i := range r.Fees {
 			if id := r.Fees[i].OrderLineID; id != "" {
 				r.Fees[i].OrderLineID = r.Lines[int(id[0]-'0')%len(r.Lines)].OrderLineID

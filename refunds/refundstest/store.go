@@ -55,32 +55,31 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 }
 
 // Open implements refunds.Store.
-func (s *Store) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error)) (refunds.Refund, error) {
+func (s *Store) Open(
+	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
+		*refunds.Refund) (refunds.Change, error),
+) (refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.Refund{}, err
 	}
 	defer unlock()
-	var before, current *refunds.Refund
+	var current *refunds.Refund
 	if found, ok := s.current(r.ClientReference); ok && found.Status != refunds.StatusReversed {
-		if err := r.Check(&found); err != nil {
-			return refunds.Refund{}, err
-		}
-		copied := found.Clone()
-		before, current = &found, &copied
+		found = found.Clone()
+		current = &found
 	}
-	next, err := decide(s.book(r, before), current)
+	change, err := decide(s.book(r, current), current)
 	if err != nil {
 		return refunds.Refund{}, err
 	}
-	if before != nil && next.ID != before.ID {
-		return refunds.Refund{}, fmt.Errorf("refundstest: reference %s has refund %s and can't get another", r.ClientReference, before.ID)
-	}
-	return s.save(before, next, r)
+	return s.save(change)
 }
 
 // Update implements refunds.Store.
-func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refund) error) (refunds.Refund, error) {
+func (s *Store) Update(
+	ctx context.Context, id string, change func(refunds.Balance, refunds.Refund) (refunds.Change, error),
+) (refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.Refund{}, err
@@ -90,54 +89,47 @@ func (s *Store) Update(ctx context.Context, id string, change func(*refunds.Refu
 	if !ok {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	after := before.Clone()
-	r := refunds.OpenRequest{OrderID: before.OrderID, PaymentID: before.PaymentID}
-	if err := change(&after); err != nil {
+	c, err := change(s.balance(refunds.OpenRequest{PaymentID: before.PaymentID}), before.Clone())
+	if err != nil {
 		return refunds.Refund{}, err
 	}
-	return s.save(&before, &after, r)
+	return s.save(c)
 }
 
 // UpdatePayment implements refunds.Store.
-func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change func(*refunds.Balance, []*refunds.Refund) error) ([]refunds.Refund, error) {
+func (s *Store) UpdatePayment(
+	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
+		[]refunds.Refund) (refunds.PaymentChange, error),
+) ([]refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	if owner, ok := s.orders[r.PaymentID]; ok && owner != r.OrderID {
-		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf("payment %s is not of order %s", r.PaymentID, r.OrderID)}
+		return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf(
+			"payment %s is not of order %s", r.PaymentID, r.OrderID)}
 	}
 	balance := s.balance(r)
-	var open []*refunds.Refund
+	var open []refunds.Refund
 	for _, id := range s.byOrder[r.OrderID] {
 		if found := s.refunds[id]; found.PaymentID == r.PaymentID && found.Status.Open() {
-			copied := found.Clone()
-			open = append(open, &copied)
+			open = append(open, found.Clone())
 		}
 	}
-	slices.SortFunc(open, func(a, b *refunds.Refund) int {
+	slices.SortFunc(open, func(a, b refunds.Refund) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	seen := balance
-	if err := change(&seen, open); err != nil {
+	p, err := change(balance, open)
+	if err != nil {
 		return nil, err
 	}
-	for _, after := range open {
-		before := s.refunds[after.ID]
-		if err := refunds.CheckSave(&before, after); err != nil {
-			return nil, err
-		}
-		if e := refunds.EffectOf(&before, *after); e != (refunds.Effect{}) {
-			return nil, fmt.Errorf("refundstest: refund %s was ended while its payment was changed", after.ID)
-		}
-	}
-	balance.Holds = slices.Clone(seen.Holds)
+	balance.Holds = slices.Clone(p.Holds)
 	s.balances[r.PaymentID], s.orders[r.PaymentID] = balance, r.OrderID
-	saved := make([]refunds.Refund, 0, len(open))
-	for _, after := range open {
-		before := s.refunds[after.ID]
-		one, err := s.save(&before, after, r)
+	saved := make([]refunds.Refund, 0, len(p.Refunds))
+	for _, c := range p.Refunds {
+		c.Effects.Balance.Holds = balance.Holds
+		one, err := s.save(c)
 		if err != nil {
 			return nil, err
 		}
@@ -147,27 +139,19 @@ func (s *Store) UpdatePayment(ctx context.Context, r refunds.OpenRequest, change
 }
 
 // save carries out the change or nothing of it.
-func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refunds.Refund, error) {
-	if err := refunds.CheckSave(before, after); err != nil {
-		return refunds.Refund{}, err
-	}
-	balance := s.balance(r)
-	effect := refunds.EffectOf(before, *after)
-	if err := balance.Apply(effect); err != nil {
-		return refunds.Refund{}, err
-	}
-	for _, a := range after.Attempts {
+func (s *Store) save(c refunds.Change) (refunds.Refund, error) {
+	for _, a := range c.After.Attempts {
 		if owner, used := s.keys[a.Key]; used && owner != a.ID {
 			return refunds.Refund{}, fmt.Errorf("refundstest: the key %s is that of attempt %s", a.Key, owner)
 		}
 	}
-	if effect.Credit != nil {
-		if _, err := s.addCredit(*effect.Credit); err != nil {
+	if c.Effects.Credit != nil {
+		if _, err := s.addCredit(*c.Effects.Credit); err != nil {
 			return refunds.Refund{}, err
 		}
 	}
-	saved := after.Clone()
-	if before == nil {
+	saved := c.After.Clone()
+	if c.Before == nil {
 		s.byRef[saved.ClientReference] = append(s.byRef[saved.ClientReference], saved.ID)
 		s.byOrder[saved.OrderID] = append(s.byOrder[saved.OrderID], saved.ID)
 	}
@@ -176,9 +160,9 @@ func (s *Store) save(before, after *refunds.Refund, r refunds.OpenRequest) (refu
 			s.keys[a.Key] = a.ID
 		}
 	}
-	s.balances[balance.PaymentID], s.orders[balance.PaymentID] = balance, after.OrderID
+	s.balances[saved.PaymentID], s.orders[saved.PaymentID] = c.Effects.Balance, saved.OrderID
 	s.refunds[saved.ID] = saved
-	s.events[saved.ID] = append(s.events[saved.ID], after.PendingEvents()...)
+	s.events[saved.ID] = append(s.events[saved.ID], c.Events...)
 	return saved.Clone(), nil
 }
 
@@ -307,7 +291,9 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 }
 
 // Claim implements refunds.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]refunds.Refund, error) {
+func (s *Store) Claim(
+	ctx context.Context, now time.Time, lease time.Duration, token string, limit int,
+) ([]refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -345,7 +331,7 @@ func (s *Store) Legs(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, er
 			if len(q.IDs) > 0 {
 				inside = slices.Contains(q.IDs, a.ID)
 			}
-			if inside && a.Method == payment.Card && a.Amount > 0 {
+			if inside && !a.Method.Manual() && a.Amount > 0 {
 				legs = append(legs, refunds.Leg{Refund: r.Clone(), Attempt: a})
 			}
 		}

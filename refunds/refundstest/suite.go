@@ -33,6 +33,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"one reference on two payments at once is refunded on one", testOpenRaceOfPayments},
 		{"a changed refund is saved whole or not at all", testUpdate},
 		{"a stale or foreign save is refused", testStale},
+		{"a refund by no method, in no state or of no currency is not saved", testRules},
 		{"the balance follows the status", testBalance},
 		{"a failed refund is tried again with another quote", testRetry},
 		{"what was given counts refunds that hold, without the one at hand", testGiven},
@@ -63,7 +64,8 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"100 pairs of simultaneous refunds are 100 refunds", testPairs},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run(&bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)})
+			c.run(&bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0,
+				123_456_000, time.UTC)})
 		})
 	}
 }
@@ -148,7 +150,8 @@ func (p plan) other() plan {
 }
 
 func (p plan) open() refunds.OpenRequest {
-	return refunds.OpenRequest{ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Captured: captured, Currency: "USD"}
+	return refunds.OpenRequest{ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment,
+		Captured: captured, Currency: "USD"}
 }
 
 func (p plan) request() refunds.QuoteRequest {
@@ -193,15 +196,34 @@ func (b *bench) decide(p plan) func(refunds.PaymentState, *refunds.Refund) (*ref
 // opened is the plan's refund, created.
 func (b *bench) opened(p plan) refunds.Refund {
 	b.Helper()
-	r, err := b.store.Open(b.ctx, p.open(), b.decide(p))
+	r, err := b.openBy(p.open(), b.decide(p))
 	b.ok(err)
 	return r
+}
+
+// openBy opens a refund as decide says.
+func (b *bench) openBy(
+	r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error),
+) (refunds.Refund, error) {
+	return b.store.Open(b.ctx, r, refunds.Opening(r, decide))
+}
+
+// change changes the refund by f.
+func (b *bench) change(id string, f func(*refunds.Refund) error) (refunds.Refund, error) {
+	return b.store.Update(b.ctx, id, refunds.Changing(f))
+}
+
+// changePayment changes the payment and its open refunds by f.
+func (b *bench) changePayment(
+	r refunds.OpenRequest, f func(*refunds.Balance, []*refunds.Refund) error,
+) ([]refunds.Refund, error) {
+	return b.store.UpdatePayment(b.ctx, r, refunds.ChangingPayment(f))
 }
 
 // update changes the refund.
 func (b *bench) update(id string, change func(r *refunds.Refund) error) refunds.Refund {
 	b.Helper()
-	r, err := b.store.Update(b.ctx, id, func(r *refunds.Refund) error { return change(r) })
+	r, err := b.change(id, func(r *refunds.Refund) error { return change(r) })
 	b.ok(err)
 	return r
 }
@@ -216,8 +238,9 @@ func (b *bench) answer(id string, outcome payment.Outcome) refunds.Refund {
 			}
 		}
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
-			Result: payment.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code", Message: "a message"},
-			Calls:  1, Tries: 1, Doubt: outcome == payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
+			Result: payment.Result{Outcome: outcome, ProviderID: "re_" + r.Attempt().ID, Code: "a code",
+				Message: "a message"},
+			Calls: 1, Tries: 1, Doubt: outcome == payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute),
 		})
 	})
 }
@@ -226,7 +249,7 @@ func (b *bench) answer(id string, outcome payment.Outcome) refunds.Refund {
 func (b *bench) succeeded(id string) (refunds.Refund, error) {
 	ref, err := b.store.NextManualReference(b.ctx, payment.StoreCredit)
 	b.ok(err)
-	return b.store.Update(b.ctx, id, func(r *refunds.Refund) error {
+	return b.change(id, func(r *refunds.Refund) error {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
@@ -244,7 +267,8 @@ func (b *bench) balance(p plan) refunds.Balance {
 
 func (b *bench) holds(p plan, reserved, refunded int64) {
 	b.Helper()
-	b.equal("balance", b.balance(p), refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured, Reserved: reserved, Refunded: refunded})
+	b.equal("balance", b.balance(p), refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured,
+		Reserved: reserved, Refunded: refunded})
 }
 
 // stored checks that the refund is kept as it was returned.

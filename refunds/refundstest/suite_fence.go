@@ -78,7 +78,7 @@ func testLateRefusal(b *bench) {
 	s := b.service(g)
 	b.equal("first attempt", b.pursue(s).Status, refunds.StatusFailed)
 
-	_, err := b.store.Open(b.ctx, p.open(), b.decide(p))
+	_, err := b.openBy(p.open(), b.decide(p))
 	b.ok(err)
 	g.Script(CallCreate, FaultLostAfter)
 	before := b.pursue(s)

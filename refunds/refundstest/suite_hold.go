@@ -11,8 +11,9 @@ import (
 // hold places a hold on the plan's payment and on its open refunds.
 func (b *bench) hold(p plan, ref string) []refunds.Refund {
 	b.Helper()
-	open, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
-		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: ref, Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By})
+	open, err := b.changePayment(p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
+		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: ref,
+			Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By})
 		for _, r := range open {
 			if err := r.Hold(b.stamp(), ref, "held"); err != nil {
 				return err
@@ -36,21 +37,23 @@ func testHold(b *bench) {
 	b.equal("open refunds", len(open), 2)
 	if len(open) == 2 {
 		b.equal("their order", []string{open[0].ID, open[1].ID}, []string{first.ID, late.ID})
-		b.equal("held", []any{open[0].HoldRef, open[0].Work.NeedsReview, open[0].Work.NextAt}, []any{"dp_1", true, time.Time{}})
+		b.equal("held", []any{open[0].HoldRef, open[0].Work.NeedsReview, open[0].Work.NextAt}, []any{"dp_1",
+			true, time.Time{}})
 		b.stored(open[0])
 		b.stored(open[1])
 	}
 	b.stored(done)
 	b.stored(elsewhere)
 	hold, ok := b.balance(p).Hold()
-	b.equal("hold", []any{hold, ok}, []any{refunds.HoldRecord{Hold: payment.Hold{Ref: "dp_1", Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By}, true})
+	b.equal("hold", []any{hold, ok}, []any{refunds.HoldRecord{Hold: payment.Hold{Ref: "dp_1",
+		Reason: "it's \\ \"odd\"", At: b.now}, By: b.stamp().By}, true})
 	b.equal("claimed", len(b.claim("t", 10)), 1) // the one elsewhere
 	queue, n, err := b.store.List(b.ctx, refunds.Query{NeedsReview: true})
 	b.ok(err)
-	b.equal("in the queue for a person", []int{n, len(queue)}, []int{2, 2})
+	b.equal("in the review queue", []int{n, len(queue)}, []int{2, 2})
 
 	// Whoever decides next sees it, and money stays held.
-	_, err = b.store.Open(b.ctx, second.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err = b.openBy(second.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("holds that the decision saw", len(book.Balance.Holds), 1)
 		return current, nil
 	})
@@ -59,7 +62,8 @@ func testHold(b *bench) {
 	b.equal("reserved", balance.Reserved, first.Amount()+late.Amount())
 
 	released := b.update(first.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
-	b.equal("released", []any{released.HoldRef, released.Work.NeedsReview, released.Work.NextAt}, []any{"", false, b.now})
+	b.equal("released", []any{released.HoldRef, released.Work.NeedsReview, released.Work.NextAt}, []any{"",
+		false, b.now})
 	b.stored(released)
 	b.folds(first.ID)
 	b.folds(late.ID)
@@ -71,14 +75,17 @@ func testHold(b *bench) {
 	shown := b.update(unanswered.ID, func(r *refunds.Refund) error {
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
 	})
-	b.equal("shown", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"dp_1", true, b.now.Add(time.Hour)})
+	b.equal("shown", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"dp_1", true,
+		b.now.Add(time.Hour)})
 	b.stored(shown)
 	shown = b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
 	b.equal("goes on", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"", false, b.now})
 	b.stored(shown)
 	b.folds(unanswered.ID)
 
-	failed := b.update(late.ID, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "the bank paid", "") })
+	failed := b.update(late.ID, func(r *refunds.Refund) error {
+		return r.Resolve(b.stamp(), refunds.ResolveParams{Reason: "the bank paid"})
+	})
 	b.equal("resolved", []any{failed.Status, failed.HoldRef}, []any{refunds.StatusFailed, ""})
 	b.stored(failed)
 	b.folds(late.ID)
@@ -103,7 +110,7 @@ func testHoldRefused(b *bench) {
 	p := newPlan(1)
 	r := b.opened(p)
 	no := errors.New("no")
-	_, err := b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
+	_, err := b.changePayment(p.open(), func(balance *refunds.Balance, open []*refunds.Refund) error {
 		balance.Holds = append(balance.Holds, refunds.HoldRecord{Hold: payment.Hold{Ref: "x", At: b.now}})
 		b.ok(open[0].Hold(b.stamp(), "x", ""))
 		return no
@@ -111,9 +118,10 @@ func testHoldRefused(b *bench) {
 	if !errors.Is(err, no) {
 		b.Errorf("error %v, want that of the change", err)
 	}
-	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
+	_, err = b.changePayment(p.open(), func(_ *refunds.Balance, open []*refunds.Refund) error {
 		b.ok(open[0].Submit(b.stamp()))
-		return open[0].RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone}})
+		return open[0].RecordResult(b.stamp(),
+			refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone}})
 	})
 	if err == nil {
 		b.Error("a refund was ended by the change of its payment")
@@ -122,7 +130,7 @@ func testHoldRefused(b *bench) {
 	b.holds(p, r.Amount(), 0)
 
 	// Only what is saved of the balance is its holds, and a payment has one order.
-	_, err = b.store.UpdatePayment(b.ctx, p.open(), func(balance *refunds.Balance, _ []*refunds.Refund) error {
+	_, err = b.changePayment(p.open(), func(balance *refunds.Balance, _ []*refunds.Refund) error {
 		balance.Refunded, balance.Captured = 1, 1
 		return nil
 	})
@@ -130,14 +138,14 @@ func testHoldRefused(b *bench) {
 	b.holds(p, r.Amount(), 0)
 	foreign := p.open()
 	foreign.OrderID = newID()
-	_, err = b.store.UpdatePayment(b.ctx, foreign, func(*refunds.Balance, []*refunds.Refund) error { return nil })
+	_, err = b.changePayment(foreign, func(*refunds.Balance, []*refunds.Refund) error { return nil })
 	b.code(err, refunds.CodeInvalid)
 }
 
 func testHoldBeforeAnyRefund(b *bench) {
 	p := newPlan(3)
 	b.equal("open refunds", len(b.hold(p, "dp_1")), 0)
-	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.openBy(p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("captured", book.Balance.Captured, int64(captured))
 		if _, ok := book.Balance.Hold(); !ok {
 			b.Error("the decision did not see the hold")
@@ -160,7 +168,8 @@ func testHoldRace(b *bench) {
 				b.hold(p, "dp_1")
 				return
 			}
-			_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+			_, err := b.openBy(p.open(), func(book refunds.PaymentState,
+				current *refunds.Refund) (*refunds.Refund, error) {
 				r, err := b.decide(p)(book, current)
 				if hold, ok := book.Balance.Hold(); ok && err == nil {
 					err = r.Hold(b.stamp(), hold.Ref, hold.Reason)
@@ -214,7 +223,8 @@ func testLegs(b *bench) {
 	}
 	b.equal("legs over all pages", got, append(ids, r.Attempt().ID, again.Attempt().ID))
 
-	legs, err := b.store.Legs(b.ctx, refunds.LegQuery{From: start.Add(time.Second), To: start.Add(2 * time.Second), Limit: 10})
+	legs, err := b.store.Legs(b.ctx, refunds.LegQuery{From: start.Add(time.Second),
+		To: start.Add(2 * time.Second), Limit: 10})
 	b.ok(err)
 	b.equal("legs of one second", len(legs), 2)
 	legs, err = b.store.Legs(b.ctx, refunds.LegQuery{IDs: []string{ids[3], newID(), "nul\x00byte", again.Attempt().ID}})

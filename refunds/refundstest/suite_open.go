@@ -13,7 +13,7 @@ func testOpen(b *bench) {
 	p := newPlan(3)
 	var seen refunds.PaymentState
 	decide := b.decide(p)
-	r, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	r, err := b.openBy(p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		seen = book
 		if current != nil {
 			b.Errorf("there is a refund before there is one: %+v", current)
@@ -23,7 +23,8 @@ func testOpen(b *bench) {
 		return r, err
 	})
 	b.ok(err)
-	b.equal("balance that the decision saw", seen.Balance, refunds.Balance{PaymentID: p.payment, Currency: "USD", Captured: captured})
+	b.equal("balance that the decision saw", seen.Balance, refunds.Balance{PaymentID: p.payment,
+		Currency: "USD", Captured: captured})
 	b.equal("given that the decision saw", seen.Refunded, map[string]refunds.Refunded{})
 	if len(r.PendingEvents()) != 0 {
 		b.Error("the saved refund still has changes")
@@ -39,7 +40,7 @@ func testOpen(b *bench) {
 func testOpenRefused(b *bench) {
 	p := newPlan(3)
 	no := errors.New("no")
-	_, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.openBy(p.open(), func(book refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		_, _ = b.decide(p)(book, current)
 		return nil, no
 	})
@@ -53,7 +54,7 @@ func testOpenRefused(b *bench) {
 	full := newPlan(10)
 	small := full.open()
 	small.Captured = 100
-	_, err = b.store.Open(b.ctx, small, b.decide(full))
+	_, err = b.openBy(small, b.decide(full))
 	b.code(err, refunds.CodeBalance)
 	_, err = b.store.ByClientReference(b.ctx, full.reference)
 	b.missing("refund beyond the balance", err)
@@ -62,7 +63,7 @@ func testOpenRefused(b *bench) {
 func testOpenAgain(b *bench) {
 	p := newPlan(3)
 	r := b.opened(p)
-	again, err := b.store.Open(b.ctx, p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	again, err := b.openBy(p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("refund that the decision saw", *current, r)
 		return current, nil
 	})
@@ -75,7 +76,7 @@ func testOpenAgain(b *bench) {
 	b.equal("event origin", events[0].Source, b.stamp().Source)
 
 	// A change without an event, of the work alone, is saved.
-	hurried, err := b.store.Open(b.ctx, p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	hurried, err := b.openBy(p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		current.Lease("t", b.now.Add(time.Second))
 		return current, nil
 	})
@@ -83,7 +84,7 @@ func testOpenAgain(b *bench) {
 	b.stored(hurried)
 	b.equal("lease", hurried.CheckLease("t"), nil)
 
-	if _, err := b.store.Open(b.ctx, p.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
+	if _, err := b.openBy(p.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
 		return b.decide(p)(book, nil)
 	}); err == nil {
 		b.Error("a second refund of one reference was saved")
@@ -96,7 +97,7 @@ func testOpenOtherPayment(b *bench) {
 	r := b.opened(p)
 	q := newPlan(1)
 	q.reference = p.reference
-	_, err := b.store.Open(b.ctx, q.open(), b.decide(q))
+	_, err := b.openBy(q.open(), b.decide(q))
 	b.code(err, refunds.CodeInvalid)
 	b.stored(r)
 }
@@ -105,7 +106,7 @@ func testOpenRace(b *bench) {
 	p := newPlan(3)
 	var ids [100]string
 	together(len(ids), func(i int) {
-		r, err := b.store.Open(b.ctx, p.open(), b.decide(p))
+		r, err := b.openBy(p.open(), b.decide(p))
 		if err != nil {
 			b.Error(err)
 		}
@@ -123,7 +124,7 @@ func testOpenManyReferences(b *bench) {
 	var opened, refused atomic.Int64
 	together(100, func(int) {
 		mine := p.other()
-		switch _, err := b.store.Open(b.ctx, mine.open(), b.decide(mine)); {
+		switch _, err := b.openBy(mine.open(), b.decide(mine)); {
 		case err == nil:
 			opened.Add(1)
 		case refunds.CodeOf(err) == refunds.CodeInvalid:
@@ -140,7 +141,7 @@ func testOpenManyReferences(b *bench) {
 func testOpenManyPayments(b *bench) {
 	together(100, func(int) {
 		p := newPlan(1)
-		if _, err := b.store.Open(b.ctx, p.open(), b.decide(p)); err != nil {
+		if _, err := b.openBy(p.open(), b.decide(p)); err != nil {
 			b.Error(err)
 		}
 	})
@@ -156,7 +157,7 @@ func testOpenRaceOfPayments(b *bench) {
 		together(4, func(int) {
 			p := newPlan(1)
 			p.reference = reference
-			switch _, err := b.store.Open(b.ctx, p.open(), b.decide(p)); {
+			switch _, err := b.openBy(p.open(), b.decide(p)); {
 			case err == nil:
 				opened.Add(1)
 			case refunds.CodeOf(err) == refunds.CodeInvalid:
@@ -173,7 +174,7 @@ func testUpdate(b *bench) {
 	p := newPlan(3)
 	r := b.opened(p)
 	no := errors.New("no")
-	_, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
+	_, err := b.change(r.ID, func(r *refunds.Refund) error {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
@@ -184,7 +185,8 @@ func testUpdate(b *bench) {
 	}
 	b.stored(r)
 
-	for _, step := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown, payment.OutcomePending, payment.OutcomeRequiresAction, payment.OutcomeDone} {
+	for _, step := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown,
+		payment.OutcomePending, payment.OutcomeRequiresAction, payment.OutcomeDone} {
 		b.now = b.now.Add(time.Second)
 		r = b.update(r.ID, func(r *refunds.Refund) error {
 			if r.Status == refunds.StatusSubmitted || r.Status == refunds.StatusCreated {
@@ -193,7 +195,8 @@ func testUpdate(b *bench) {
 				}
 			}
 			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
-				Result: payment.Result{Outcome: step, ProviderID: "re_1", Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
+				Result: payment.Result{Outcome: step, ProviderID: "re_1",
+					Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
 				Doubt: step == payment.OutcomeUnknown, StoredError: step == payment.OutcomeUnknown, NextAt: b.now.Add(time.Hour),
 			})
 		})
@@ -210,7 +213,7 @@ func testStale(b *bench) {
 		kept = *r
 		return r.Submit(b.stamp())
 	})
-	if _, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
+	if _, err := b.change(r.ID, func(r *refunds.Refund) error {
 		if err := kept.Submit(b.stamp()); err != nil {
 			return err
 		}
@@ -219,7 +222,7 @@ func testStale(b *bench) {
 	}); err == nil {
 		b.Error("a refund loaded before the last change was saved")
 	}
-	if _, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
+	if _, err := b.change(r.ID, func(r *refunds.Refund) error {
 		r.PaymentID = newID()
 		return nil
 	}); err == nil {
@@ -255,7 +258,10 @@ func testBalance(b *bench) {
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9"}})
 	})
 	b.holds(p, 0, r.Amount())
-	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "re_late", "lost", "the bank sent it back") })
+	b.update(r.ID, func(r *refunds.Refund) error {
+		return r.Reverse(b.stamp(), refunds.ReverseParams{ProviderID: "re_late", Code: "lost",
+			Reason: "the bank sent it back"})
+	})
 	b.holds(p, 0, 0)
 }
 
@@ -266,14 +272,16 @@ func testRetry(b *bench) {
 	again := b.opened(p)
 	b.equal("id", again.ID, r.ID)
 	b.equal("status", again.Status, refunds.StatusSubmitted)
-	b.equal("attempts", []refunds.Status{again.Attempts[0].Status, again.Attempts[1].Status}, []refunds.Status{refunds.StatusFailed, refunds.StatusSubmitted})
+	b.equal("attempts", []refunds.Status{again.Attempts[0].Status, again.Attempts[1].Status},
+		[]refunds.Status{refunds.StatusFailed, refunds.StatusSubmitted})
 	b.stored(again)
 	b.holds(p, again.Amount(), 0)
 
 	// What counts for others is what it gives now.
 	q := p.other()
-	_, err := b.store.Open(b.ctx, q.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
-		b.equal("given", book.Refunded[p.order+"-1"], refunds.Refunded{Units: 6, Components: again.Quote.Lines[0].Given})
+	_, err := b.openBy(q.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
+		b.equal("given", book.Refunded[p.order+"-1"], refunds.Refunded{Units: 6,
+			Components: again.Quote.Lines[0].Given})
 		return nil, errors.New("enough")
 	})
 	if err == nil {
@@ -290,7 +298,7 @@ func testGiven(b *bench) {
 	own := b.opened(mine)
 	want := refunds.Refunded{Units: 4, Components: first.Quote.Lines[0].Given.Add(second.Quote.Lines[0].Given)}
 	b.update(own.ID, func(*refunds.Refund) error { return nil })
-	_, err := b.store.Open(b.ctx, mine.open(), func(book refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.openBy(mine.open(), func(book refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("given in Open", book.Refunded, map[string]refunds.Refunded{p.order + "-1": want})
 		return r, nil
 	})
@@ -314,7 +322,7 @@ func testReversed(b *bench) {
 	p := newPlan(10)
 	first := b.answer(b.opened(p).ID, payment.OutcomeDone)
 	b.now = b.now.Add(time.Second)
-	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
+	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{}) })
 	got, err := b.store.ByClientReference(b.ctx, p.reference)
 	b.ok(err)
 	b.equal("reversed refund by reference", got, first)

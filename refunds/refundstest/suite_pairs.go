@@ -40,7 +40,8 @@ func testPairs(b *bench) {
 // caller may be held up for longer than its lease.
 func (b *bench) settled(s *refunds.Service) {
 	b.Helper()
-	open := refunds.Query{Status: []refunds.Status{refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusUnknown}}
+	open := refunds.Query{Status: []refunds.Status{refunds.StatusCreated, refunds.StatusSubmitted,
+		refunds.StatusUnknown}}
 	for deadline := time.Now().Add(time.Minute); ; <-time.After(20 * time.Millisecond) {
 		_, n, err := b.store.List(b.ctx, open)
 		b.ok(err)

@@ -84,14 +84,15 @@ func testFencing(b *bench) {
 	b.now = b.now.Add(lease + time.Second)
 	b.claim("fast", 1)
 	finish := func(token string) error {
-		_, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error {
+		_, err := b.change(r.ID, func(r *refunds.Refund) error {
 			if err := r.CheckLease(token); err != nil {
 				return err
 			}
 			if err := r.Submit(b.stamp()); err != nil {
 				return err
 			}
-			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: token}})
+			return r.RecordResult(b.stamp(),
+				refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: token}})
 		})
 		return err
 	}
@@ -117,7 +118,7 @@ func testClaimAgainstUpdate(b *bench) {
 				claimed = got
 				return
 			}
-			if _, err := b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
+			if _, err := b.change(r.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) }); err != nil {
 				b.Error(err)
 			}
 		})
@@ -134,7 +135,8 @@ func testFold(b *bench) {
 	check := b.folds
 	id := b.opened(p).ID
 	check(id)
-	for _, o := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown, payment.OutcomePending, payment.OutcomeDeclined} {
+	for _, o := range []payment.Outcome{payment.OutcomeNoEffect, payment.OutcomeUnknown, payment.OutcomePending,
+		payment.OutcomeDeclined} {
 		b.now = b.now.Add(time.Second)
 		if o == payment.OutcomeUnknown {
 			b.update(id, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
@@ -149,7 +151,9 @@ func testFold(b *bench) {
 	_, err := b.succeeded(id)
 	b.ok(err)
 	check(id)
-	b.update(id, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "entered twice") })
+	b.update(id, func(r *refunds.Refund) error {
+		return r.Reverse(b.stamp(), refunds.ReverseParams{Code: "mistake", Reason: "entered twice"})
+	})
 	check(id)
 
 	id = b.opened(newPlan(1)).ID
@@ -160,7 +164,9 @@ func testFold(b *bench) {
 		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "nobody can tell", Doubt: true})
 	})
 	check(id)
-	b.update(id, func(r *refunds.Refund) error { return r.Resolve(b.stamp(), false, "their support says no", "") })
+	b.update(id, func(r *refunds.Refund) error {
+		return r.Resolve(b.stamp(), refunds.ResolveParams{Reason: "their support says no"})
+	})
 	check(id)
 }
 
@@ -235,7 +241,8 @@ func testCredit(b *bench) {
 	b.ok(err)
 	b.equal("entries", len(entries), 2)
 	if len(entries) == 2 {
-		b.equal("newest", []any{entries[0].Ref, entries[0].Amount, entries[0].At, entries[0].By, entries[0].Note}, []any{"b", int64(-200), b.now, b.stamp().By, "a note"})
+		b.equal("newest", []any{entries[0].Ref, entries[0].Amount, entries[0].At, entries[0].By,
+			entries[0].Note}, []any{"b", int64(-200), b.now, b.stamp().By, "a note"})
 	}
 	// A refused entry leaves its ref free.
 	_, err = b.credit(-300, "c")
@@ -273,10 +280,14 @@ func testStoreCredit(b *bench) {
 	b.creditIs("customer-1", "USD", r.Amount())
 	entries, err := b.store.CreditEntries(b.ctx, "customer-1")
 	b.ok(err)
-	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now, "refund " + r.Attempt().ProviderID})
+	b.equal("entry", []any{entries[0].By.Name, entries[0].At, entries[0].Note}, []any{"Kim", b.now,
+		"refund " + r.Attempt().ProviderID})
 	b.update(r.ID, func(*refunds.Refund) error { return nil })
 	b.creditIs("customer-1", "USD", r.Amount())
-	b.update(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "mistake", "") })
+	b.update(r.ID, func(r *refunds.Refund) error {
+		return r.Reverse(b.stamp(),
+			refunds.ReverseParams{Code: "mistake"})
+	})
 	b.creditIs("customer-1", "USD", 0)
 	b.holds(p, 0, 0)
 }
@@ -286,9 +297,10 @@ func testStoreCreditSpent(b *bench) {
 	p.method = payment.StoreCredit
 	r, err := b.succeeded(b.opened(p).ID)
 	b.ok(err)
-	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD", Amount: -1, Ref: "spent", At: b.now})
+	_, err = b.store.Credit(b.ctx, refunds.CreditEntry{ID: newID(), CustomerID: "customer-1", Currency: "USD",
+		Amount: -1, Ref: "spent", At: b.now})
 	b.ok(err)
-	_, err = b.store.Update(b.ctx, r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), "", "", "") })
+	_, err = b.change(r.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{}) })
 	b.code(err, refunds.CodeCreditTooLow)
 	b.stored(r)
 	b.holds(p, 0, r.Amount())
@@ -335,7 +347,8 @@ func testListFilters(b *bench) {
 	}{
 		{"all", refunds.Query{}, []string{stuck.ID, done.ID, created.ID}},
 		{"by order", refunds.Query{OrderID: p.order}, []string{done.ID, created.ID}},
-		{"by status", refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded, refunds.StatusUnknown}}, []string{stuck.ID, done.ID}},
+		{"by status", refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded, refunds.StatusUnknown}},
+			[]string{stuck.ID, done.ID}},
 		{"for a person", refunds.Query{NeedsReview: true}, []string{stuck.ID}},
 		{"by time", refunds.Query{From: start.Add(time.Hour), To: start.Add(2 * time.Hour)}, []string{done.ID}},
 		{"none", refunds.Query{OrderID: "nobody's"}, nil},
@@ -377,7 +390,7 @@ func testNotFound(b *bench) {
 		b.missing("ByProviderID", err)
 		_, err = b.store.Events(b.ctx, id)
 		b.missing("Events", err)
-		_, err = b.store.Update(b.ctx, id, func(*refunds.Refund) error {
+		_, err = b.change(id, func(*refunds.Refund) error {
 			b.Error("a change of nothing was run")
 			return nil
 		})
@@ -397,15 +410,16 @@ func testContext(b *bench) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
 	never := func(string) { b.Error("a callback was run in a context that has ended") }
-	_, err := b.store.Open(ctx, p.open(), func(_ refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
+	_, err := b.store.Open(ctx, p.open(), refunds.Opening(p.open(), func(_ refunds.PaymentState,
+		r *refunds.Refund) (*refunds.Refund, error) {
 		never("Open")
 		return r, nil
-	})
+	}))
 	errs := []error{err}
-	_, err = b.store.Update(ctx, r.ID, func(*refunds.Refund) error {
+	_, err = b.store.Update(ctx, r.ID, refunds.Changing(func(*refunds.Refund) error {
 		never("Update")
 		return nil
-	})
+	}))
 	errs = append(errs, err)
 	_, err = b.store.Refund(ctx, r.ID)
 	errs = append(errs, err)
@@ -413,7 +427,8 @@ func testContext(b *bench) {
 	errs = append(errs, err)
 	_, err = b.store.NextManualReference(ctx, payment.Cash)
 	errs = append(errs, err)
-	_, err = b.store.Credit(ctx, refunds.CreditEntry{ID: newID(), CustomerID: "c", Currency: "USD", Amount: 1, Ref: "r", At: b.now})
+	_, err = b.store.Credit(ctx, refunds.CreditEntry{ID: newID(), CustomerID: "c", Currency: "USD", Amount: 1,
+		Ref: "r", At: b.now})
 	errs = append(errs, err)
 	for i, err := range errs {
 		if !errors.Is(err, context.Canceled) {

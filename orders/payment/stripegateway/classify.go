@@ -2,13 +2,14 @@ package stripegateway
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/stripe/stripe-go/v85"
 
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// classify turns the end of a call into an Answer. ok is the outcome of a
+// classify turns the end of a call into a Result. ok is the outcome of a
 // call that returned an object; state reads the outcome of a PaymentIntent
 // that an error carries, nil where none can.
 func classify(err error, s *seen, ok payment.Result, state func(*stripe.PaymentIntent) payment.Result) payment.Result {
@@ -23,10 +24,12 @@ func classify(err error, s *seen, ok payment.Result, state func(*stripe.PaymentI
 func classifyError(err error, status int, state func(*stripe.PaymentIntent) payment.Result) payment.Result {
 	var e *stripe.Error
 	if !errors.As(err, &e) {
+		// No answer of Stripe's: a timeout, a redirect, a body beyond all bounds.
 		return payment.Result{Outcome: outcomeOf(facts{transport: err}), Message: err.Error()}
 	}
 	f := facts{http: status, kind: e.Type, code: e.Code, decline: e.DeclineCode}
-	if state != nil && e.PaymentIntent != nil && status == 400 && e.Code == stripe.ErrorCodePaymentIntentUnexpectedState {
+	if state != nil && e.PaymentIntent != nil && status == 400 &&
+		e.Code == stripe.ErrorCodePaymentIntentUnexpectedState {
 		told := state(e.PaymentIntent)
 		told.Code, told.Message = codeOf(e), e.Msg
 		return told
@@ -55,7 +58,7 @@ type rule struct {
 // rateLimitError is a type that Stripe's text names and its library does not.
 const rateLimitError stripe.ErrorType = "rate_limit_error"
 
-// rules are all that is recognised; the first that matches counts.
+// rules are all that is recognized; the first that matches counts.
 //
 // HTTP statuses and types: https://docs.stripe.com/api/errors and
 // https://docs.stripe.com/error-handling. Codes:
@@ -85,7 +88,7 @@ var rules = []rule{
 	{402, stripe.ErrorTypeCard, "", payment.OutcomeDeclined},
 }
 
-// outcomeOf says what an error means for the money. What no rule recognises is
+// outcomeOf says what an error means for the money. What no rule recognizes is
 // unknown: no answer, every 5xx, stored ones too, a type or a status that Stripe
 // did not have when the rules were written.
 func outcomeOf(f facts) payment.Outcome {
@@ -114,7 +117,13 @@ func codeOf(e *stripe.Error) string {
 
 // charged reads a PaymentIntent as the answer to "is it paid?".
 func charged(pi *stripe.PaymentIntent) payment.Result {
-	a := payment.Result{ProviderID: pi.ID, Amount: pi.AmountReceived, Status: string(pi.Status), Outcome: payment.OutcomeUnknown}
+	a := payment.Result{ProviderID: pi.ID, Status: string(pi.Status), Outcome: payment.OutcomeUnknown}
+	if pi.AmountReceived != 0 {
+		var err error
+		if a.Amount, a.Currency, err = fromUnit(pi.AmountReceived, string(pi.Currency)); err != nil {
+			return unbelieved(a, err.Error())
+		}
+	}
 	switch pi.Status {
 	case stripe.PaymentIntentStatusSucceeded:
 		a.Outcome = payment.OutcomeDone
@@ -133,16 +142,22 @@ func charged(pi *stripe.PaymentIntent) payment.Result {
 	return a
 }
 
-// read reads a PaymentIntent as the answer to "what is its state?".
-func read(pi *stripe.PaymentIntent) payment.Result {
+// stateRead reads a PaymentIntent as the answer to "what is its state?".
+func stateRead(pi *stripe.PaymentIntent) payment.Result {
 	a := charged(pi)
-	a.Outcome = payment.OutcomeDone
+	if a.Code != codeUnexpected {
+		a.Outcome = payment.OutcomeDone
+	}
 	return a
 }
 
 // refunded reads a Refund as the answer to "did the money go back?".
 func refunded(r *stripe.Refund) payment.Result {
-	a := payment.Result{ProviderID: r.ID, Amount: r.Amount, Status: string(r.Status), Outcome: payment.OutcomeUnknown}
+	a := payment.Result{ProviderID: r.ID, Status: string(r.Status), Outcome: payment.OutcomeUnknown}
+	var err error
+	if a.Amount, a.Currency, err = fromUnit(r.Amount, string(r.Currency)); err != nil {
+		return unbelieved(a, err.Error())
+	}
 	switch r.Status {
 	case stripe.RefundStatusSucceeded:
 		a.Outcome = payment.OutcomeDone
@@ -155,4 +170,57 @@ func refunded(r *stripe.Refund) payment.Result {
 		a.Outcome = payment.OutcomeRequiresAction
 	}
 	return a
+}
+
+// codeUnexpected is the Code of an answer that is not believed.
+const codeUnexpected = "unexpected_answer"
+
+// unbelieved is an answer that speaks of something else than was asked about:
+// unknown, whatever state it tells.
+func unbelieved(a payment.Result, why string) payment.Result {
+	a.Outcome, a.Code, a.Message, a.Amount, a.Currency = payment.OutcomeUnknown, codeUnexpected, why, 0, ""
+	return a
+}
+
+// notSent is the result of a call that was not made, because the provider can't
+// carry its amount.
+func notSent(err error) payment.Result {
+	return payment.Result{Outcome: payment.OutcomeDeclined, Code: "amount_not_carried", Message: err.Error()}
+}
+
+// refundedAs is refunded for the answer to a call about r: an answer about
+// another refund tells nothing about this one.
+func refundedAs(refund *stripe.Refund, r payment.RefundRequest) payment.Result {
+	a := refunded(refund)
+	attempt, named := refund.Metadata[MetaAttemptID]
+	switch {
+	case refund.ID == "":
+		return unbelieved(a, "the answer names no refund")
+	case a.Currency != "" && a.Currency != r.Currency:
+		return unbelieved(a, fmt.Sprintf("%s is in %s, and %s was asked for", refund.ID, a.Currency, r.Currency))
+	case refund.PaymentIntent != nil && refund.PaymentIntent.ID != r.PaymentProviderID:
+		return unbelieved(a, fmt.Sprintf(
+			"%s is on payment %s, and not on %s", refund.ID, refund.PaymentIntent.ID, r.PaymentProviderID))
+	case named && attempt != r.AttemptID:
+		return unbelieved(a, fmt.Sprintf("%s is of attempt %q, and not of %s", refund.ID, attempt, r.AttemptID))
+	}
+	return a
+}
+
+// intent checks that an answer is about the payment that was asked about, in
+// the mode of the key, before it is read.
+func (g *Gateway) intent(
+	reference string, read func(*stripe.PaymentIntent) payment.Result,
+) func(*stripe.PaymentIntent) payment.Result {
+	return func(pi *stripe.PaymentIntent) payment.Result {
+		a := payment.Result{ProviderID: reference, Status: string(pi.Status)}
+		switch {
+		case pi.ID == "" || reference != "" && pi.ID != reference:
+			return unbelieved(a, fmt.Sprintf("the answer is about payment %q, and not about %s", pi.ID, reference))
+		case g.live != nil && pi.Livemode != *g.live:
+			return unbelieved(a, fmt.Sprintf(
+				"payment %s has livemode %t, and the key has %t", pi.ID, pi.Livemode, *g.live))
+		}
+		return read(pi)
+	}
 }

@@ -25,7 +25,8 @@ func recognised(f facts) bool {
 	case 409:
 		return f.kind == "invalid_request_error" || f.kind == "idempotency_error"
 	case 429:
-		return f.kind == "invalid_request_error" || f.kind == "rate_limit" || f.kind == "rate_limit_error" || f.kind == "api_error"
+		return f.kind == "invalid_request_error" || f.kind == "rate_limit" || f.kind == "rate_limit_error" ||
+			f.kind == "api_error"
 	}
 	return false
 }
@@ -50,9 +51,11 @@ func (f facts) holds(t *testing.T) {
 }
 
 func TestWhatIsNotRecognisedIsUnknown(t *testing.T) {
-	kinds := []stripe.ErrorType{"", "api_error", "card_error", "idempotency_error", "invalid_request_error", "rate_limit",
+	kinds := []stripe.ErrorType{"", "api_error", "card_error", "idempotency_error", "invalid_request_error",
+		"rate_limit",
 		"rate_limit_error", "temporary_session_expired", "authentication_error", "surprise_error", "Card_Error"}
-	codes := []stripe.ErrorCode{"", "lock_timeout", "rate_limit", "charge_already_refunded", "resource_missing", "card_declined",
+	codes := []stripe.ErrorCode{"", "lock_timeout", "rate_limit", "charge_already_refunded", "resource_missing",
+		"card_declined",
 		"payment_intent_unexpected_state", "idempotency_key_in_use", "never_heard_of"}
 	n := 0
 	for _, transport := range []error{nil, errors.New("connection reset")} {
@@ -86,19 +89,24 @@ func TestTheRulesOneByOne(t *testing.T) {
 		{"disputed", facts{http: 400, kind: invalid, code: stripe.ErrorCodeChargeDisputed}, refused},
 		{"a code we do not know", facts{http: 400, kind: invalid, code: "brand_new"}, refused},
 		{"no such payment", facts{http: 404, kind: invalid, code: stripe.ErrorCodeResourceMissing}, refused},
-		{"declined", facts{http: 402, kind: stripe.ErrorTypeCard, code: stripe.ErrorCodeCardDeclined, decline: "try_again_later"}, refused},
+		{"declined", facts{http: 402, kind: stripe.ErrorTypeCard, code: stripe.ErrorCodeCardDeclined,
+			decline: "try_again_later"}, refused},
 		{"lock timeout", facts{http: 400, kind: invalid, code: stripe.ErrorCodeLockTimeout}, nothing},
 		{"lock timeout as 429", facts{http: 429, kind: invalid, code: stripe.ErrorCodeLockTimeout}, nothing},
-		{"lock timeout in a server error", facts{http: 500, kind: stripe.ErrorTypeAPI, code: stripe.ErrorCodeLockTimeout}, unknown},
-		{"in flight", facts{http: 409, kind: stripe.ErrorTypeIdempotency, code: stripe.ErrorCodeIdempotencyKeyInUse}, nothing},
+		{"lock timeout in a server error", facts{http: 500, kind: stripe.ErrorTypeAPI,
+			code: stripe.ErrorCodeLockTimeout}, unknown},
+		{"in flight", facts{http: 409, kind: stripe.ErrorTypeIdempotency,
+			code: stripe.ErrorCodeIdempotencyKeyInUse}, nothing},
 		{"a conflict of an unknown type", facts{http: 409, kind: "conflict_error"}, unknown},
 		{"rate limited", facts{http: 429, kind: invalid, code: stripe.ErrorCodeRateLimit}, nothing},
 		{"key used for something else", facts{http: 400, kind: stripe.ErrorTypeIdempotency}, unknown},
 		{"wrong API key", facts{http: 401, kind: invalid}, nothing},
 		{"API key without the right", facts{http: 403, kind: invalid}, nothing},
-		{"a state not told", facts{http: 400, kind: invalid, code: stripe.ErrorCodePaymentIntentUnexpectedState}, unknown},
+		{"a state not told", facts{http: 400, kind: invalid,
+			code: stripe.ErrorCodePaymentIntentUnexpectedState}, unknown},
 		{"server error", facts{http: 500, kind: stripe.ErrorTypeAPI}, unknown},
-		{"server error that claims to refuse", facts{http: 502, kind: invalid, code: stripe.ErrorCodeChargeAlreadyRefunded}, unknown},
+		{"server error that claims to refuse", facts{http: 502, kind: invalid,
+			code: stripe.ErrorCodeChargeAlreadyRefunded}, unknown},
 		{"success that is an error", facts{http: 200, kind: invalid}, unknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -115,7 +123,8 @@ func FuzzOutcome(f *testing.F) {
 	f.Add(false, 402, "card_error", "card_declined", "insufficient_funds")
 	f.Add(false, 500, "api_error", "", "")
 	f.Fuzz(func(t *testing.T, cut bool, status int, kind, code, decline string) {
-		x := facts{http: status, kind: stripe.ErrorType(kind), code: stripe.ErrorCode(code), decline: stripe.DeclineCode(decline)}
+		x := facts{http: status, kind: stripe.ErrorType(kind), code: stripe.ErrorCode(code),
+			decline: stripe.DeclineCode(decline)}
 		if cut {
 			x.transport = errors.New("cut")
 		}

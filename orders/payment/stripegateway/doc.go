@@ -1,13 +1,28 @@
 // Package stripegateway moves money through Stripe's API: it is the gateway
-// of package orders (payments) and of package refunds.
+// of payments and of refunds.
 //
 // One Gateway is made per process and shared. It sends each call once: the
 // library's own retries are off, because a hidden retry would escape the rows
 // that record what was sent. It keeps no state of its own.
 //
+// # Units
+//
+// Amounts are minor units of ISO 4217 on our side and Stripe's own on the other:
+// zero-decimal currencies, UGX and ISK with two decimals that are 00, and
+// three-decimal ones whose last digit is 0. They are converted here, in calls,
+// look-ups, lists and messages, and nowhere else. An amount that Stripe can't
+// carry is not sent.
+//
+// # Answers
+//
+// An answer is bounded in size, a list also in length; redirects are not followed,
+// and neither this package nor net/http sends a request twice. An answer that
+// names no object, another object than was asked about, another currency, or
+// another mode than that of the key is unknown.
+//
 // # Outcomes
 //
-// Every way a call can end becomes an orders.Outcome by one function,
+// Every way a call can end becomes a payment.Outcome by one function,
 // classify, from the transport error, the HTTP status, and Stripe's error
 // type and code:
 //

@@ -3,6 +3,7 @@ package stripegateway
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,11 +54,12 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// RefundGateway implements orders.ChargeGateway and refunds.RefundGateway. It is safe for
+// Gateway implements payment.ChargeGateway and payment.RefundGateway. It is safe for
 // concurrent use.
 type Gateway struct {
 	client  *stripe.Client
 	timeout time.Duration
+	live    *bool // the key's mode; nil where the key does not say
 }
 
 var (
@@ -79,7 +81,11 @@ func New(c Config) (*Gateway, error) {
 		c.Transport = t
 	}
 	config := &stripe.BackendConfig{
-		HTTPClient:        &http.Client{Transport: recorder{next: c.Transport}},
+		// A redirect is no answer: followed, it would carry the key elsewhere.
+		HTTPClient: &http.Client{
+			Transport:     recorder{next: c.Transport},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
@@ -88,7 +94,19 @@ func New(c Config) (*Gateway, error) {
 		config.URL = stripe.String(strings.TrimRight(c.URL, "/"))
 	}
 	backends := stripe.NewBackendsWithConfig(config)
-	return &Gateway{client: stripe.NewClient(c.Key, stripe.WithBackends(backends)), timeout: c.Timeout}, nil
+	return &Gateway{client: stripe.NewClient(c.Key, stripe.WithBackends(backends)), timeout: c.Timeout,
+		live: modeOf(c.Key)}, nil
+}
+
+// modeOf reports whether a key is of live mode, by its prefix:
+// https://docs.stripe.com/keys.
+func modeOf(key string) *bool {
+	_, kind, _ := strings.Cut(key, "_") // sk_live_..., rk_test_...
+	live := strings.HasPrefix(kind, "live_")
+	if !live && !strings.HasPrefix(kind, "test_") {
+		return nil
+	}
+	return &live
 }
 
 // call bounds the call in time and gives it a place to note the answer's
@@ -116,11 +134,17 @@ type seenKey struct{}
 type recorder struct{ next http.RoundTripper }
 
 func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.GetBody != nil {
+	if req.Method != http.MethodGet {
 		req = req.Clone(req.Context())
 		req.GetBody = nil
+		if req.Body == nil || req.Body == http.NoBody {
+			req.Body = io.NopCloser(strings.NewReader("")) // a request without a body is resent too
+		}
 	}
 	res, err := r.next.RoundTrip(req)
+	if err == nil {
+		res.Body = &bounded{ReadCloser: res.Body, left: maxBody}
+	}
 	if s, ok := req.Context().Value(seenKey{}).(*seen); ok && err == nil {
 		s.status = res.StatusCode
 		s.replayed = res.Header.Get("Idempotent-Replayed") == "true"
@@ -128,8 +152,24 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// maxBody bounds an answer, many times a page of 100 refunds.
+const maxBody = 8 << 20
+
+// bounded is a body that ends with an error after the bytes that are left.
+type bounded struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("stripegateway: the answer is longer than %d bytes", maxBody)
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
 func currencyOf(c money.Currency) *string { return stripe.String(strings.ToLower(string(c))) }
 
-func currencyFrom(c stripe.Currency) money.Currency {
-	return money.Currency(strings.ToUpper(string(c)))
-}
+func currencyFrom(code string) money.Currency { return money.Currency(strings.ToUpper(code)) }

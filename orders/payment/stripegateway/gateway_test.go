@@ -44,13 +44,15 @@ func stripeError(typ, code string) string {
 }
 
 var (
-	charge = payment.ChargeRequest{Key: "k", OrderID: "o1", PaymentID: "p1", Amount: 1999, Currency: "USD", Token: "pm_card_visa"}
-	refund = payment.RefundRequest{Key: "rk", PaymentProviderID: "pi_1", Amount: 500, Currency: "USD", RefundID: "r1", AttemptID: "a1", OrderID: "o1"}
+	charge = payment.ChargeRequest{Key: "k", OrderID: "o1", PaymentID: "p1", Amount: 1999, Currency: "USD",
+		Token: "pm_card_visa"}
+	refund = payment.RefundRequest{Key: "rk", PaymentProviderID: "pi_1", Amount: 500, Currency: "USD",
+		RefundID: "r1", AttemptID: "a1", OrderID: "o1"}
 )
 
 func TestEveryAnswerToARefundHasOneOutcome(t *testing.T) {
 	object := func(status string) string {
-		return fmt.Sprintf(`{"id":"re_1","object":"refund","amount":500,"status":%q}`, status)
+		return fmt.Sprintf(`{"id":"re_1","object":"refund","amount":500,"currency":"usd","status":%q}`, status)
 	}
 	cases := []struct {
 		name   string
@@ -66,24 +68,32 @@ func TestEveryAnswerToARefundHasOneOutcome(t *testing.T) {
 		{"a state we don't know", says(200, object("on_the_moon")), payment.OutcomeUnknown, ""},
 		{"an object without a state", says(200, `{}`), payment.OutcomeUnknown, ""},
 		{"not JSON though it says 200", says(200, `<html>`), payment.OutcomeUnknown, ""},
-		{"invalid request", says(400, stripeError("invalid_request_error", "charge_already_refunded")), payment.OutcomeDeclined, "charge_already_refunded"},
-		{"key used for other parameters", says(400, stripeError("idempotency_error", "")), payment.OutcomeUnknown, "idempotency_error"},
-		{"an error type we don't know", says(400, stripeError("surprise_error", "")), payment.OutcomeUnknown, "surprise_error"},
+		{"invalid request", says(400, stripeError("invalid_request_error", "charge_already_refunded")),
+			payment.OutcomeDeclined, "charge_already_refunded"},
+		{"key used for other parameters", says(400, stripeError("idempotency_error", "")),
+			payment.OutcomeUnknown, "idempotency_error"},
+		{"an error type we don't know", says(400, stripeError("surprise_error", "")), payment.OutcomeUnknown,
+			"surprise_error"},
 		{"wrong API key", says(401, stripeError("invalid_request_error", "")), payment.OutcomeNoEffect, ""},
 		{"forbidden", says(403, stripeError("invalid_request_error", "")), payment.OutcomeNoEffect, ""},
 		{"card error", says(402, stripeError("card_error", "card_declined")), payment.OutcomeDeclined, "card_declined"},
 		{"a 402 that is not about a card", says(402, stripeError("api_error", "")), payment.OutcomeUnknown, ""},
-		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")), payment.OutcomeDeclined, "resource_missing"},
+		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")),
+			payment.OutcomeDeclined, "resource_missing"},
 		{"a proxy's 404", says(404, `<html>not here</html>`), payment.OutcomeUnknown, ""},
 		{"request timeout", says(408, stripeError("api_error", "")), payment.OutcomeUnknown, ""},
-		{"in flight", says(409, stripeError("idempotency_error", "idempotency_key_in_use")), payment.OutcomeNoEffect, ""},
-		{"lock timeout with a 400", says(400, stripeError("invalid_request_error", "lock_timeout")), payment.OutcomeNoEffect, "lock_timeout"},
+		{"in flight", says(409, stripeError("idempotency_error", "idempotency_key_in_use")),
+			payment.OutcomeNoEffect, ""},
+		{"lock timeout with a 400", says(400, stripeError("invalid_request_error", "lock_timeout")),
+			payment.OutcomeNoEffect, "lock_timeout"},
 		{"rate limited", says(429, stripeError("invalid_request_error", "rate_limit")), payment.OutcomeNoEffect, ""},
 		{"a proxy's 429", says(429, `slow down`), payment.OutcomeUnknown, ""},
 		{"500", says(500, stripeError("api_error", "")), payment.OutcomeUnknown, ""},
-		{"503 that claims an invalid request", says(503, stripeError("invalid_request_error", "")), payment.OutcomeUnknown, ""},
+		{"503 that claims an invalid request", says(503, stripeError("invalid_request_error", "")),
+			payment.OutcomeUnknown, ""},
 		{"redirect", says(302, `{}`), payment.OutcomeUnknown, ""},
-		{"cut connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, payment.OutcomeUnknown, ""},
+		{"cut connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			payment.OutcomeUnknown, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,7 +129,8 @@ func (hang) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestATimeoutIsUnknownAfterTheConfiguredTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, err := New(Config{Key: "sk_test_123", URL: "http://127.0.0.1:1", Timeout: 500 * time.Millisecond, Transport: hang{}})
+		g, err := New(Config{Key: "sk_test_123", URL: "http://127.0.0.1:1", Timeout: 500 * time.Millisecond,
+			Transport: hang{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +217,8 @@ func TestRequestsCarryTheKeyAndOurIds(t *testing.T) {
 		{func() { g.CreatePayment(ctx, charge) }, "/v1/payment_intents", "k:create", map[string]string{
 			"amount": "1999", "currency": "usd", "payment_method": "pm_card_visa",
 			"metadata[order_id]": "o1", "metadata[payment_id]": "p1", "confirm": ""}},
-		{func() { g.ConfirmPayment(ctx, charge, "pi_1") }, "/v1/payment_intents/pi_1/confirm", "k:confirm", map[string]string{"payment_method": "pm_card_visa"}},
+		{func() { g.ConfirmPayment(ctx, charge, "pi_1") }, "/v1/payment_intents/pi_1/confirm", "k:confirm",
+			map[string]string{"payment_method": "pm_card_visa"}},
 		{func() { g.CancelPayment(ctx, charge, "pi_1") }, "/v1/payment_intents/pi_1/cancel", "k:cancel", nil},
 		{func() { g.CreateRefund(ctx, refund) }, "/v1/refunds", "rk", map[string]string{
 			"payment_intent": "pi_1", "amount": "500",
@@ -227,7 +239,7 @@ func TestRequestsCarryTheKeyAndOurIds(t *testing.T) {
 
 func TestPaymentStates(t *testing.T) {
 	intent := func(status string) string {
-		return fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","status":%q,"amount_received":1999}`, status)
+		return fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","status":%q,"amount_received":1999,"currency":"usd"}`, status)
 	}
 	unexpected := func(status string) string {
 		return fmt.Sprintf(`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`, intent(status))
@@ -279,7 +291,8 @@ func TestPaymentStates(t *testing.T) {
 
 func TestADeclineTellsTheBanksReason(t *testing.T) {
 	g := provider(t, says(402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Your card has insufficient funds."}}`))
-	if a := g.ConfirmPayment(context.Background(), charge, "pi_1"); a.Code != "insufficient_funds" || a.ProviderID != "pi_1" {
+	if a := g.ConfirmPayment(context.Background(), charge, "pi_1"); a.Code != "insufficient_funds" ||
+		a.ProviderID != "pi_1" {
 		t.Errorf("answer %+v, want insufficient_funds on pi_1", a)
 	}
 }
@@ -296,12 +309,14 @@ func listing(refunds ...string) http.HandlerFunc {
 			}
 		}
 		to := min(from+2, len(refunds))
-		fmt.Fprintf(w, `{"object":"list","has_more":%v,"data":[%s]}`, to < len(refunds), strings.Join(refunds[from:to], ","))
+		fmt.Fprintf(w, `{"object":"list","has_more":%v,"data":[%s]}`, to < len(refunds),
+			strings.Join(refunds[from:to], ","))
 	}
 }
 
 func stored(id, attempt, status string) string {
-	return fmt.Sprintf(`{"id":%q,"amount":500,"status":%q,"metadata":{"attempt_id":%q}}`, id, status, attempt)
+	return fmt.Sprintf(`{"id":%q,"amount":500,"currency":"usd","status":%q,"metadata":{"attempt_id":%q}}`, id,
+		status, attempt)
 }
 
 func TestFindRefundReadsAllPages(t *testing.T) {
@@ -311,14 +326,18 @@ func TestFindRefundReadsAllPages(t *testing.T) {
 		want    payment.Outcome
 		wantRef string
 	}{
-		{"on the last page", listing(stored("re_5", "x", "succeeded"), stored("re_4", "y", "succeeded"), stored("re_3", "z", "succeeded"), stored("re_2", "w", "succeeded"), stored("re_1", "a1", "succeeded")), payment.OutcomeDone, "re_1"},
+		{"on the last page", listing(stored("re_5", "x", "succeeded"), stored("re_4", "y", "succeeded"),
+			stored("re_3", "z", "succeeded"), stored("re_2", "w", "succeeded"), stored("re_1", "a1",
+				"succeeded")), payment.OutcomeDone, "re_1"},
 		{"pending", listing(stored("re_1", "a1", "pending")), payment.OutcomePending, "re_1"},
 		{"failed", listing(stored("re_1", "a1", "failed")), payment.OutcomeDeclined, "re_1"},
-		{"one that holds money before one that failed", listing(stored("re_2", "a1", "failed"), stored("re_1", "a1", "succeeded")), payment.OutcomeDone, "re_1"},
-		{"absent", listing(stored("re_1", "other", "succeeded")), payment.OutcomeNoEffect, ""},
-		{"none at all", listing(), payment.OutcomeNoEffect, ""},
+		{"one that holds money before one that failed", listing(stored("re_2", "a1", "failed"), stored("re_1",
+			"a1", "succeeded")), payment.OutcomeDone, "re_1"},
+		{"absent", listing(stored("re_1", "other", "succeeded")), payment.OutcomeAbsent, ""},
+		{"none at all", listing(), payment.OutcomeAbsent, ""},
 		{"the listing fails", says(500, stripeError("api_error", "")), payment.OutcomeUnknown, ""},
-		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")), payment.OutcomeUnknown, ""},
+		{"no such payment", says(404, stripeError("invalid_request_error", "resource_missing")),
+			payment.OutcomeUnknown, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -331,7 +350,8 @@ func TestFindRefundReadsAllPages(t *testing.T) {
 }
 
 func TestALaterPageThatFailsIsUnknownNotAbsent(t *testing.T) {
-	pages := listing(stored("re_3", "x", "succeeded"), stored("re_2", "y", "succeeded"), stored("re_1", "a1", "succeeded"))
+	pages := listing(stored("re_3", "x", "succeeded"), stored("re_2", "y", "succeeded"), stored("re_1", "a1",
+		"succeeded"))
 	g := provider(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("starting_after") != "" {
 			says(500, stripeError("api_error", ""))(w, r)

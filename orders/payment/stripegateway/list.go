@@ -15,17 +15,23 @@ import (
 
 var _ payment.RefundLister = (*Gateway)(nil)
 
-// ListRefunds implements refunds.RefundLister over all pages, newest first. Each page
+// ListRefunds implements payment.RefundLister over all pages, newest first. Each page
 // is a call of its own, with a timeout of its own.
 func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
 	return func(yield func(payment.ProviderRefund, error) bool) {
+		read := map[string]bool{}
 		for last := ""; ; {
 			page, err := g.refundPage(ctx, from, to, last)
 			if err != nil {
-				yield(payment.ProviderRefund{}, fmt.Errorf("stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
+				yield(payment.ProviderRefund{}, fmt.Errorf(
+					"stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
 				return
 			}
 			for _, r := range page {
+				if err := once(read, r.ID); err != nil {
+					yield(payment.ProviderRefund{}, fmt.Errorf("stripegateway: list refunds: %w", err))
+					return
+				}
 				if !yield(listed(r), nil) {
 					return
 				}
@@ -42,7 +48,8 @@ func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2
 func (g *Gateway) refundPage(ctx context.Context, from, to time.Time, after string) ([]*stripe.Refund, error) {
 	ctx, _, cancel := g.call(ctx)
 	defer cancel()
-	params := &stripe.RefundListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(), LesserThan: to.Unix()}}
+	params := &stripe.RefundListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(),
+		LesserThan: to.Unix()}}
 	params.Limit = stripe.Int64(pageSize)
 	if after != "" {
 		params.StartingAfter = stripe.String(after)
@@ -62,9 +69,11 @@ func (g *Gateway) refundPage(ctx context.Context, from, to time.Time, after stri
 func listed(r *stripe.Refund) payment.ProviderRefund {
 	l := payment.ProviderRefund{
 		ProviderID: r.ID, AttemptID: r.Metadata[MetaAttemptID], RefundID: r.Metadata[MetaRefundID],
-		Amount: r.Amount, Currency: currencyFrom(r.Currency),
-		Outcome: refunded(r).Outcome, Status: string(r.Status), CreatedAt: time.Unix(r.Created, 0).UTC(),
+		Currency: currencyFrom(string(r.Currency)), Status: string(r.Status), CreatedAt: time.Unix(r.Created, 0).UTC(),
 	}
+	// An amount that is none of ours stays 0: the row differs, and says so.
+	a := refunded(r)
+	l.Amount, l.Outcome = a.Amount, a.Outcome
 	if r.PaymentIntent != nil {
 		l.PaymentProviderID = r.PaymentIntent.ID
 	}

@@ -2,6 +2,7 @@ package stripegateway
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/stripe/stripe-go/v85"
 
@@ -11,10 +12,14 @@ import (
 // CreatePayment makes a PaymentIntent without confirming it, under the key
 // "<Key>:create".
 func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) payment.Result {
+	amount, err := toUnit(r.Amount, r.Currency)
+	if err != nil {
+		return notSent(err)
+	}
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.PaymentIntentCreateParams{
-		Amount:             stripe.Int64(r.Amount),
+		Amount:             stripe.Int64(amount),
 		Currency:           currencyOf(r.Currency),
 		PaymentMethod:      stripe.String(r.Token),
 		PaymentMethodTypes: []*string{stripe.String("card")},
@@ -24,10 +29,19 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 	pi, err := g.client.V1PaymentIntents.Create(ctx, params)
 	var ok payment.Result
 	if err == nil {
-		ok = payment.Result{Outcome: payment.OutcomeDone, ProviderID: pi.ID, Status: string(pi.Status)}
-		if pi.ID == "" {
-			ok.Outcome = payment.OutcomeUnknown
-		}
+		ok = g.intent("", func(pi *stripe.PaymentIntent) payment.Result {
+			a := payment.Result{Outcome: payment.OutcomeDone, ProviderID: pi.ID, Status: string(pi.Status)}
+			if order, named := pi.Metadata[MetaOrderID]; named && order != r.OrderID {
+				return unbelieved(payment.Result{}, fmt.Sprintf(
+					"payment %s is of order %q, and not of %s", pi.ID, order, r.OrderID))
+			}
+			if pi.Currency != "" && currencyFrom(string(pi.Currency)) != r.Currency || pi.Amount != 0 &&
+				pi.Amount != amount {
+				return unbelieved(a, fmt.Sprintf(
+					"payment %s is of %d %s, and %d %s was asked for", pi.ID, pi.Amount, pi.Currency, amount, r.Currency))
+			}
+			return a
+		})(pi)
 	}
 	return classify(err, s, ok, nil)
 }
@@ -37,14 +51,15 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
+	read := g.intent(reference, charged)
 	params := &stripe.PaymentIntentConfirmParams{PaymentMethod: stripe.String(r.Token)}
 	params.SetIdempotencyKey(r.Key + ":confirm")
 	pi, err := g.client.V1PaymentIntents.Confirm(ctx, reference, params)
 	var ok payment.Result
 	if err == nil {
-		ok = charged(pi)
+		ok = read(pi)
 	}
-	a := classify(err, s, ok, charged)
+	a := classify(err, s, ok, read)
 	if a.ProviderID == "" {
 		a.ProviderID = reference
 	}
@@ -60,15 +75,18 @@ func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.P
 	if err != nil {
 		return "", lookupFailed(classify(err, s, payment.Result{}, nil))
 	}
-	return stateOf(pi.Status, classify(nil, s, read(pi), nil))
+	return stateOf(pi.Status, classify(nil, s, g.intent(providerID, stateRead)(pi), nil))
 }
 
 // CancelPayment cancels the PaymentIntent, under the key "<Key>:cancel". One
 // that can't be canceled is answered by the state that Stripe tells with the
 // refusal; a refusal without a state is unknown.
-func (g *Gateway) CancelPayment(ctx context.Context, r payment.ChargeRequest, providerID string) (payment.PaymentStatus, payment.Result) {
+func (g *Gateway) CancelPayment(
+	ctx context.Context, r payment.ChargeRequest, providerID string,
+) (payment.PaymentStatus, payment.Result) {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
+	read := g.intent(providerID, stateRead)
 	params := &stripe.PaymentIntentCancelParams{}
 	params.SetIdempotencyKey(r.Key + ":cancel")
 	pi, err := g.client.V1PaymentIntents.Cancel(ctx, providerID, params)

@@ -53,13 +53,15 @@ type Event struct {
 	Status           string          // Stripe's word for the object's state
 	Outcome          payment.Outcome // of a refund's state
 	Reason           string          // of a dispute
+	Livemode         bool            // false: of test mode; compare it with the key
+	Account          string          // acct_... of a connected account; empty for one's own
 	RefundID         string          // ours, from the metadata
 	AttemptID        string
 	OrderID          string
 	PaymentID        string
 }
 
-// WebhookEvent is the event as package refunds takes it; for EventRefund.
+// Notice is the event as package refunds takes it; for EventRefund.
 func (e Event) Notice() payment.WebhookEvent {
 	return payment.WebhookEvent{
 		RefundID: e.RefundID, AttemptID: e.AttemptID, ProviderID: e.Reference,
@@ -67,7 +69,7 @@ func (e Event) Notice() payment.WebhookEvent {
 	}
 }
 
-// CountsAgainstCaptured reports whether a dispute in this state keeps the payment's money from
+// Holds reports whether a dispute in this state keeps the payment's money from
 // going back. One that was won, prevented, or only was an inquiry does not; one
 // that was lost does: the bank has paid the customer. A state that is not
 // known holds.
@@ -84,6 +86,8 @@ func (e Event) Holds() bool {
 // means 5 minutes (https://docs.stripe.com/webhooks#replay-attacks). The API
 // version of the event is not compared: only ids, amounts and states are read,
 // and what is done about them is looked up.
+// An amount that is no number of minor units is 0: the message still says where
+// to look.
 //
 // Errors: ErrSignature, ErrPayload, and one that names an empty secret, with
 // which anybody could sign.
@@ -104,7 +108,8 @@ func ParseEvent(body []byte, signature, secret string, tolerance time.Duration) 
 	if raw.ID == "" || raw.Type == "" || raw.Data == nil {
 		return Event{}, fmt.Errorf("%w: id, type or data is missing", ErrPayload)
 	}
-	e := Event{ID: raw.ID, Type: string(raw.Type), At: time.Unix(raw.Created, 0).UTC()}
+	e := Event{ID: raw.ID, Type: string(raw.Type), At: time.Unix(raw.Created, 0).UTC(), Livemode: raw.Livemode,
+		Account: raw.Account}
 	read := map[stripe.EventType]func(*Event, []byte) error{
 		stripe.EventTypeRefundCreated:          (*Event).readRefund,
 		stripe.EventTypeRefundUpdated:          (*Event).readRefund,
@@ -146,7 +151,8 @@ func (e *Event) readDispute(raw []byte) error {
 	if e.Type == string(stripe.EventTypeChargeDisputeClosed) {
 		e.Kind = EventDisputeClosed
 	}
-	e.Reference, e.Amount, e.Currency, e.Status, e.Reason = d.ID, d.Amount, currencyFrom(d.Currency), string(d.Status), string(d.Reason)
+	e.Reference, e.Status, e.Reason = d.ID, string(d.Status), string(d.Reason)
+	e.Amount, e.Currency = amountTold(d.Amount, string(d.Currency))
 	if d.PaymentIntent != nil {
 		e.PaymentReference = d.PaymentIntent.ID
 	}
@@ -159,7 +165,17 @@ func (e *Event) readPayment(raw []byte) error {
 		return err
 	}
 	e.Kind = EventPaymentSettled
-	e.Reference, e.PaymentReference, e.Amount, e.Currency, e.Status = pi.ID, pi.ID, pi.AmountReceived, currencyFrom(pi.Currency), string(pi.Status)
+	e.Reference, e.PaymentReference, e.Status = pi.ID, pi.ID, string(pi.Status)
+	e.Amount, e.Currency = amountTold(pi.AmountReceived, string(pi.Currency))
 	e.OrderID, e.PaymentID = pi.Metadata[MetaOrderID], pi.Metadata[MetaPaymentID]
 	return nil
+}
+
+// amountTold is an amount of a message in minor units, 0 where it is none.
+func amountTold(amount int64, code string) (int64, money.Currency) {
+	minor, c, err := fromUnit(amount, code)
+	if err != nil {
+		return 0, c
+	}
+	return minor, c
 }

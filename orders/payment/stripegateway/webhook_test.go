@@ -34,14 +34,24 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 	}
 	with := func(e Event, change func(*Event)) Event { change(&e); return e }
 	disputeObject := `{"id":"dp_1","object":"dispute","amount":1999,"currency":"usd","status":%q,"reason":"fraudulent","charge":"ch_1","payment_intent":"pi_1"}`
-	ofDispute := Event{ID: "evt_1", Kind: EventDisputeOpened, Type: "charge.dispute.created", At: at, Reference: "dp_1", PaymentReference: "pi_1", Amount: 1999, Currency: "USD", Reason: "fraudulent", Status: "needs_response"}
+	ofDispute := Event{ID: "evt_1", Kind: EventDisputeOpened, Type: "charge.dispute.created", At: at,
+		Reference: "dp_1", PaymentReference: "pi_1", Amount: 1999, Currency: "USD", Reason: "fraudulent", Status: "needs_response"}
 	for _, c := range []struct {
 		kind, object string
 		want         Event
 	}{
-		{"refund.updated", fmt.Sprintf(refundObject, "succeeded"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.updated", "succeeded", payment.OutcomeDone })},
-		{"refund.created", fmt.Sprintf(refundObject, "pending"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.created", "pending", payment.OutcomePending })},
-		{"refund.failed", fmt.Sprintf(refundObject, "failed"), with(ofRefund, func(e *Event) { e.Type, e.Status, e.Outcome = "refund.failed", "failed", payment.OutcomeDeclined })},
+		{"refund.updated", fmt.Sprintf(refundObject, "succeeded"), with(ofRefund, func(e *Event) {
+			e.Type,
+				e.Status, e.Outcome = "refund.updated", "succeeded", payment.OutcomeDone
+		})},
+		{"refund.created", fmt.Sprintf(refundObject, "pending"), with(ofRefund, func(e *Event) {
+			e.Type,
+				e.Status, e.Outcome = "refund.created", "pending", payment.OutcomePending
+		})},
+		{"refund.failed", fmt.Sprintf(refundObject, "failed"), with(ofRefund, func(e *Event) {
+			e.Type, e.Status,
+				e.Outcome = "refund.failed", "failed", payment.OutcomeDeclined
+		})},
 		{"refund.updated", fmt.Sprintf(refundObject, "on_the_moon"), with(ofRefund, func(e *Event) {
 			e.Type, e.Status, e.Outcome = "refund.updated", "on_the_moon", payment.OutcomeUnknown
 		})},
@@ -50,7 +60,8 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 			e.Kind, e.Type, e.Status = EventDisputeClosed, "charge.dispute.closed", "won"
 		})},
 		{"payment_intent.succeeded", `{"id":"pi_1","object":"payment_intent","amount_received":1999,"currency":"jpy","status":"succeeded","metadata":{"order_id":"o1","payment_id":"p1"}}`,
-			Event{ID: "evt_1", Kind: EventPaymentSettled, Type: "payment_intent.succeeded", At: at, Reference: "pi_1", PaymentReference: "pi_1", Amount: 1999, Currency: "JPY", Status: "succeeded", OrderID: "o1", PaymentID: "p1"}},
+			Event{ID: "evt_1", Kind: EventPaymentSettled, Type: "payment_intent.succeeded", At: at,
+				Reference: "pi_1", PaymentReference: "pi_1", Amount: 1999, Currency: "JPY", Status: "succeeded", OrderID: "o1", PaymentID: "p1"}},
 		{"customer.created", `{"id":"cus_1"}`, Event{ID: "evt_1", Type: "customer.created", At: at}},
 	} {
 		t.Run(c.kind+" "+c.want.Status, func(t *testing.T) {
@@ -71,23 +82,30 @@ func TestOnlyMessagesThatAreSignedNowAreBelieved(t *testing.T) {
 		body, signature, secret string
 		want                    error
 	}{
-		"signed":                      {body, good, hookSecret, nil},
-		"one of two signatures fits":  {body, good + ",v1=00", hookSecret, nil},
-		"no signature":                {body, "", hookSecret, ErrSignature},
-		"nonsense":                    {body, "t=x,v1=zz", hookSecret, ErrSignature},
-		"another secret":              {body, signed(body, "whsec_other", now), hookSecret, ErrSignature},
-		"another body":                {body + " ", good, hookSecret, ErrSignature},
-		"an older scheme":             {body, strings.Replace(good, "v1=", "v0=", 1), hookSecret, ErrSignature},
-		"another time":                {body, strings.Replace(good, fmt.Sprint("t=", now.Unix()), fmt.Sprint("t=", now.Unix()+1), 1), hookSecret, ErrSignature},
-		"too old":                     {body, signed(body, hookSecret, now.Add(-6*time.Minute)), hookSecret, ErrSignature},
-		"old, and within tolerance":   {body, signed(body, hookSecret, now.Add(-4*time.Minute)), hookSecret, nil},
-		"no JSON":                     {"{", signed("{", hookSecret, now), hookSecret, ErrPayload},
-		"no event":                    {"{}", signed("{}", hookSecret, now), hookSecret, ErrPayload},
-		"a refund that is none":       {hook("refund.updated", `[]`), signed(hook("refund.updated", `[]`), hookSecret, now), hookSecret, ErrPayload},
-		"a refund without an id":      {hook("refund.failed", `{}`), signed(hook("refund.failed", `{}`), hookSecret, now), hookSecret, ErrPayload},
-		"an object that is a null":    {hook("refund.failed", `null`), signed(hook("refund.failed", `null`), hookSecret, now), hookSecret, ErrPayload},
-		"a dispute that is a number":  {hook("charge.dispute.closed", `7`), signed(hook("charge.dispute.closed", `7`), hookSecret, now), hookSecret, ErrPayload},
-		"a payment that is not there": {hook("payment_intent.succeeded", `{}`), signed(hook("payment_intent.succeeded", `{}`), hookSecret, now), hookSecret, ErrPayload},
+		"signed":                     {body, good, hookSecret, nil},
+		"one of two signatures fits": {body, good + ",v1=00", hookSecret, nil},
+		"no signature":               {body, "", hookSecret, ErrSignature},
+		"nonsense":                   {body, "t=x,v1=zz", hookSecret, ErrSignature},
+		"another secret":             {body, signed(body, "whsec_other", now), hookSecret, ErrSignature},
+		"another body":               {body + " ", good, hookSecret, ErrSignature},
+		"an older scheme":            {body, strings.Replace(good, "v1=", "v0=", 1), hookSecret, ErrSignature},
+		"another time": {body, strings.Replace(good, fmt.Sprint("t=", now.Unix()),
+			fmt.Sprint("t=", now.Unix()+1), 1), hookSecret, ErrSignature},
+		"too old": {body, signed(body, hookSecret, now.Add(-6*time.Minute)), hookSecret,
+			ErrSignature},
+		"old, and within tolerance": {body, signed(body, hookSecret, now.Add(-4*time.Minute)), hookSecret, nil},
+		"no JSON":                   {"{", signed("{", hookSecret, now), hookSecret, ErrPayload},
+		"no event":                  {"{}", signed("{}", hookSecret, now), hookSecret, ErrPayload},
+		"a refund that is none": {hook("refund.updated", `[]`), signed(hook("refund.updated", `[]`),
+			hookSecret, now), hookSecret, ErrPayload},
+		"a refund without an id": {hook("refund.failed", `{}`), signed(hook("refund.failed", `{}`),
+			hookSecret, now), hookSecret, ErrPayload},
+		"an object that is a null": {hook("refund.failed", `null`), signed(hook("refund.failed", `null`),
+			hookSecret, now), hookSecret, ErrPayload},
+		"a dispute that is a number": {hook("charge.dispute.closed", `7`), signed(hook("charge.dispute.closed",
+			`7`), hookSecret, now), hookSecret, ErrPayload},
+		"a payment that is not there": {hook("payment_intent.succeeded", `{}`),
+			signed(hook("payment_intent.succeeded", `{}`), hookSecret, now), hookSecret, ErrPayload},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseEvent([]byte(c.body), c.signature, c.secret, 0)
@@ -124,7 +142,8 @@ func FuzzParseEvent(f *testing.F) {
 		if errors.Is(err, ErrSignature) {
 			t.Errorf("%q: %v", body, err)
 		}
-		if _, err := ParseEvent([]byte(body), signed(body, "x", time.Now()), hookSecret, 0); !errors.Is(err, ErrSignature) {
+		if _, err := ParseEvent([]byte(body), signed(body, "x", time.Now()), hookSecret, 0); !errors.Is(err,
+			ErrSignature) {
 			t.Errorf("a forged message: %v", err)
 		}
 	})
@@ -136,7 +155,8 @@ func TestListRefundsReadsAllPagesAndTheWholeTime(t *testing.T) {
 	calls := 0
 	g := provider(t, func(w http.ResponseWriter, r *http.Request) {
 		calls++
-		if r.FormValue("created[gte]") != fmt.Sprint(from.Unix()) || r.FormValue("created[lt]") != fmt.Sprint(to.Unix()) || r.FormValue("limit") != "100" {
+		if r.FormValue("created[gte]") != fmt.Sprint(from.Unix()) ||
+			r.FormValue("created[lt]") != fmt.Sprint(to.Unix()) || r.FormValue("limit") != "100" {
 			t.Errorf("asked for %s", r.URL.RawQuery)
 		}
 		first := all
@@ -157,7 +177,8 @@ func TestListRefundsReadsAllPagesAndTheWholeTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l.AttemptID != fmt.Sprint("a", n) || l.Amount != int64(n) || l.Currency != "USD" || l.Outcome != payment.OutcomeDone || l.PaymentProviderID != "pi_1" {
+		if l.AttemptID != fmt.Sprint("a", n) || l.Amount != int64(n) || l.Currency != "USD" ||
+			l.Outcome != payment.OutcomeDone || l.PaymentProviderID != "pi_1" {
 			t.Fatalf("refund %d is %+v", n, l)
 		}
 		n--

@@ -271,6 +271,8 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 	case paid.Status == refunds.StatusUnknown:
 		return answer(http.StatusAccepted, fmt.Sprintf(
 			"Whether %s was refunded is not known yet: the provider gave no usable answer. It is looked up and never paid twice; ask again later.", money))
+	case paid.OnHold():
+		return answer(http.StatusAccepted, paid.HoldMessage())
 	case paid.Status.Open() && paid.Method.Manual():
 		return answer(http.StatusAccepted, fmt.Sprintf("The refund of %s by %s is being recorded by another request at this moment; ask again.", money, say(paid.Method)))
 	case paid.Status.Open():

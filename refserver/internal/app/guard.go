@@ -49,7 +49,7 @@ func (g *guardedGateway) call(ctx context.Context, refused payment.Outcome, look
 // tells nothing, nor does a call that our own caller gave up.
 func judge(ctx context.Context, a payment.Result, lookUp bool) resilience.Outcome {
 	switch a.Outcome {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeRequiresAction:
+	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeAbsent, payment.OutcomePending, payment.OutcomeRequiresAction:
 		return resilience.Success
 	case payment.OutcomeNoEffect:
 		if lookUp {
@@ -100,3 +100,6 @@ func (g *guardedGateway) CreateRefund(ctx context.Context, r payment.RefundReque
 func (g *guardedGateway) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	return g.call(ctx, payment.OutcomeUnknown, true, func() payment.Result { return g.inner.FindRefund(ctx, r) })
 }
+
+// Capabilities implements payment.Capable: those of the gateway that is guarded.
+func (g *guardedGateway) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(g.inner) }

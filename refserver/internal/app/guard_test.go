@@ -122,7 +122,7 @@ func TestWhatAnAnswerSaysOfTheProvider(t *testing.T) {
 		{"pending", t.Context(), payment.Result{Outcome: payment.OutcomePending}, false, resilience.Success},
 		{"waits for a person", t.Context(), payment.Result{Outcome: payment.OutcomeRequiresAction}, false, resilience.Success},
 		{"rate limited", t.Context(), payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 429}, false, resilience.Neutral},
-		{"looked up and absent", t.Context(), payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 200}, true, resilience.Success},
+		{"looked up and absent", t.Context(), payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}, true, resilience.Success},
 		{"5xx", t.Context(), payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, false, resilience.Failure},
 		{"5xx from the store of keys", t.Context(), payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500, Replayed: true}, false, resilience.Neutral},
 		{"our deadline", late, payment.Result{Outcome: payment.OutcomeUnknown}, false, resilience.Failure},

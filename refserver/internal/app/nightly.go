@@ -69,9 +69,9 @@ func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 		return nil
 	}
 	// As if the provider had told it: of an attempt that was replaced, too.
-	_, err := s.Refunds.HandleWebhook(ctx, payment.WebhookEvent{
+	_, err := s.Refunds.HandleWebhook(ctx, event.System("reconciliation"), payment.WebhookEvent{
 		RefundID: c.RefundID, AttemptID: c.AttemptID, ProviderID: c.ProviderID, Outcome: payment.OutcomeDone,
-	}, event.System("reconciliation"))
+	})
 	switch refunds.CodeOf(err) {
 	case "":
 	case refunds.CodeTransition:

@@ -120,25 +120,25 @@ type refundObserver struct {
 var _ refunds.Observer = refundObserver{}
 
 // Completed implements refunds.Observer.
-func (o refundObserver) Completed(r refunds.Refund) {
+func (o refundObserver) Completed(ctx context.Context, r refunds.Refund) {
 	o.metrics.RefundCompleted(string(r.Method))
-	o.log.Info("refund completed", append([]any{observability.EventKey, "refund_completed"}, refundFields(r)...)...)
+	o.log.InfoContext(ctx, "refund completed", append([]any{observability.EventKey, "refund_completed"}, refundFields(r)...)...)
 }
 
 // Failed implements refunds.Observer.
-func (o refundObserver) Failed(r refunds.Refund) {
+func (o refundObserver) Failed(ctx context.Context, r refunds.Refund) {
 	o.metrics.RefundFailed()
-	o.log.Warn("refund failed", append([]any{observability.EventKey, "refund_failed"}, refundFields(r)...)...)
+	o.log.WarnContext(ctx, "refund failed", append([]any{observability.EventKey, "refund_failed"}, refundFields(r)...)...)
 }
 
 // Queued implements refunds.Observer.
-func (o refundObserver) ReviewRequired(r refunds.Refund) {
-	o.log.Error("refund needs a person: nobody else can tell whether it was paid", refundFields(r)...)
+func (o refundObserver) ReviewRequired(ctx context.Context, r refunds.Refund) {
+	o.log.ErrorContext(ctx, "refund needs a person: nobody else can tell whether it was paid", refundFields(r)...)
 }
 
 // Reversed implements refunds.Observer.
-func (o refundObserver) Reversed(r refunds.Refund) {
-	o.log.Error("refund was taken back by the provider", refundFields(r)...)
+func (o refundObserver) Reversed(ctx context.Context, r refunds.Refund) {
+	o.log.ErrorContext(ctx, "refund was taken back by the provider", refundFields(r)...)
 }
 
 func refundFields(r refunds.Refund) []any {

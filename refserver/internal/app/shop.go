@@ -262,7 +262,7 @@ func (s *App) openSimulator(ctx context.Context) (err error) {
 func (s *App) openServices(ctx context.Context) (err error) {
 	c := s.Config
 	direct, err := stripegateway.New(stripegateway.Config{
-		Key: c.StripeKey(), URL: s.provider, Timeout: c.PaymentProviderTimeout,
+		Key: c.StripeKey(), URL: s.provider, Timeout: max(c.PaymentProviderTimeout, 10*time.Second), // callers that wait have a nearer deadline
 		Transport: observability.TraceTransport(providerTransport()),
 	})
 	if err != nil {

@@ -124,7 +124,7 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 // handleRefundEvent looks a refund up. What that leads to is followed by its return
 // (see refundChanged).
 func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (string, error) {
-	r, err := s.Refunds.HandleWebhook(ctx, e.Notice(), provider)
+	r, err := s.Refunds.HandleWebhook(ctx, provider, e.Notice())
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it

@@ -83,7 +83,7 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 	by := event.Actor{Kind: event.ActorProvider, Name: e.Type}
 	switch e.Kind {
 	case stripegateway.EventRefund:
-		_, err := s.HandleWebhook(ctx, e.Notice(), by)
+		_, err := s.HandleWebhook(ctx, by, e.Notice())
 		return err
 	case stripegateway.EventDisputeOpened, stripegateway.EventDisputeClosed:
 		order, payment, err := s.gateway.PaymentOwner(ctx, e.PaymentReference)

@@ -211,7 +211,7 @@ func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string,
 	if !ok {
 		return "", wrongOutcome(d.Outcome, "paid or not_paid")
 	}
-	r, err := q.Refunds.Resolve(ctx, id, paid, why, d.By, strings.TrimSpace(d.Reference))
+	r, err := q.Refunds.Resolve(ctx, id, d.By, refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.Reference)})
 	if err != nil {
 		return "", err
 	}

@@ -22,7 +22,7 @@ import (
 // nothing.
 func (b *bench) unknown(c *returns.Return) refunds.Refund {
 	b.t.Helper()
-	r, err := refundsdb.New(b.DB).Update(b.t.Context(), b.unsent(c).ID, func(r *refunds.Refund) error {
+	r, err := refundsdb.New(b.DB).Update(b.t.Context(), b.unsent(c).ID, refunds.Changing(func(r *refunds.Refund) error {
 		st := event.Stamp{At: time.Now(), By: event.System("test")}
 		if err := r.Submit(st); err != nil {
 			return err
@@ -31,7 +31,7 @@ func (b *bench) unknown(c *returns.Return) refunds.Refund {
 			Result: payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, Calls: 1, Tries: 1, Doubt: true, ReviewReason: "it was never answered",
 			ProviderCalls: []refunds.Call{{At: st.At, Kind: refunds.CallCreate, Outcome: payment.OutcomeUnknown, HTTP: 500, Message: "the answer of the provider"}},
 		})
-	})
+	}))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -215,13 +215,13 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		b := open(t, settings...)
 		staff := b.signIn()
 		c := b.approved(b.buy(b.customer("ada"), 1))
-		r, err := refundsdb.New(b.DB).Update(t.Context(), b.unsent(&c).ID, func(r *refunds.Refund) error {
+		r, err := refundsdb.New(b.DB).Update(t.Context(), b.unsent(&c).ID, refunds.Changing(func(r *refunds.Refund) error {
 			st := event.Stamp{At: time.Now(), By: event.System("test")}
 			if err := r.Submit(st); err != nil {
 				return err
 			}
 			return r.RecordResult(st, refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 403}, Calls: 1, Tries: 1, ReviewReason: "nothing of it could be sent"})
-		})
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,7 +61,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			t.Helper()
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
-			if _, err := b.Refunds.Resolve(ctx, r.ID, true, "I thought I saw it", clerk, ""); err != nil {
+			if _, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{Paid: true, Reason: "I thought I saw it"}); err != nil {
 				t.Fatal(err)
 			}
 			return r
@@ -171,7 +171,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 			t.Helper()
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
-			r, err := b.Refunds.Resolve(ctx, r.ID, paid, "it looked like that", clerk, "")
+			r, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{Paid: paid, Reason: "it looked like that"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ CREATE TABLE rk_refunds (
     order_id     TEXT COLLATE "C" NOT NULL,
     payment_id   TEXT COLLATE "C" NOT NULL REFERENCES rk_refund_balance (payment_id),
     customer_id  TEXT NOT NULL,
-    method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
+    method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method NOT IN ('', 'original_method')),
     currency     TEXT NOT NULL,
     amount_minor BIGINT NOT NULL CONSTRAINT rk_refunds_amount_check CHECK (amount_minor >= 0),
     request      JSONB NOT NULL,
@@ -63,10 +63,10 @@ CREATE TABLE rk_refund_attempts (
     id                 TEXT COLLATE "C" PRIMARY KEY,
     refund_id          TEXT COLLATE "C" NOT NULL REFERENCES rk_refunds (id),
     number             INTEGER NOT NULL CONSTRAINT rk_refund_attempts_number_check CHECK (number >= 1),
-    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
+    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method NOT IN ('', 'original_method')),
     status             TEXT NOT NULL,
     amount_minor       BIGINT NOT NULL CONSTRAINT rk_refund_attempts_amount_check CHECK (amount_minor >= 0),
-    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method = 'card')),
+    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method NOT IN ('cash', 'store_credit'))),
     payment_reference  TEXT NOT NULL,
     provider_reference TEXT COLLATE "C" NOT NULL,
     failure_code       TEXT NOT NULL,
@@ -113,7 +113,7 @@ CREATE TABLE rk_store_credit_entries (
 CREATE INDEX rk_store_credit_entries_of ON rk_store_credit_entries (customer_id, at DESC, id DESC);
 
 -- For the reconciliation with the provider.
-CREATE INDEX rk_refund_attempts_by_time ON rk_refund_attempts (created_at, id) WHERE method = 'card';
+CREATE INDEX rk_refund_attempts_by_time ON rk_refund_attempts (created_at, id) WHERE key <> '';
 
 -- The provider's messages that were dealt with.
 CREATE TABLE rk_refund_provider_events (

@@ -21,7 +21,7 @@ CREATE TABLE rk_refunds (
     order_id     TEXT NOT NULL,
     payment_id   TEXT NOT NULL REFERENCES rk_refund_balance (payment_id),
     customer_id  TEXT NOT NULL,
-    method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
+    method       TEXT NOT NULL CONSTRAINT rk_refunds_method_check CHECK (method NOT IN ('', 'original_method')),
     currency     TEXT NOT NULL,
     amount_minor INTEGER NOT NULL CONSTRAINT rk_refunds_amount_check CHECK (amount_minor >= 0),
     request      TEXT NOT NULL,
@@ -65,10 +65,10 @@ CREATE TABLE rk_refund_attempts (
     id                 TEXT PRIMARY KEY,
     refund_id          TEXT NOT NULL REFERENCES rk_refunds (id),
     number             INTEGER NOT NULL CONSTRAINT rk_refund_attempts_number_check CHECK (number >= 1),
-    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method IN ('card', 'cash', 'store_credit')),
+    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method NOT IN ('', 'original_method')),
     status             TEXT NOT NULL,
     amount_minor       INTEGER NOT NULL CONSTRAINT rk_refund_attempts_amount_check CHECK (amount_minor >= 0),
-    key                TEXT NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method = 'card')),
+    key                TEXT NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method NOT IN ('cash', 'store_credit'))),
     payment_reference  TEXT NOT NULL,
     provider_reference TEXT NOT NULL,
     failure_code       TEXT NOT NULL,
@@ -115,7 +115,7 @@ CREATE TABLE rk_store_credit_entries (
 CREATE INDEX rk_store_credit_entries_of ON rk_store_credit_entries (customer_id, at DESC, id DESC);
 
 -- For the reconciliation with the provider.
-CREATE INDEX rk_refund_attempts_by_time ON rk_refund_attempts (created_at, id) WHERE method = 'card';
+CREATE INDEX rk_refund_attempts_by_time ON rk_refund_attempts (created_at, id) WHERE key <> '';
 
 -- The provider's messages that were dealt with.
 CREATE TABLE rk_refund_provider_events (

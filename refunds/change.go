@@ -1,0 +1,129 @@
+package refunds
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/returnkit/returnkit/orders/event"
+)
+
+// Change is a change of one refund that was checked, and all that follows from
+// it. A Store saves it as it is, whole or not at all, and judges nothing.
+type Change struct {
+	Before  *Refund       // nil: a new refund
+	After   Refund        // as it is to be kept
+	Events  []event.Event // to be added to those of the refund
+	Effects Effects
+}
+
+// Effects are what a change does outside of its refund.
+type Effects struct {
+	Reserved int64        // added to Balance.Reserved, minor units
+	Refunded int64        // added to Balance.Refunded, minor units
+	Balance  Balance      // of the payment, with both added
+	Credit   *CreditEntry // to be added to the ledger of store credit; nil: none
+}
+
+// Empty reports whether there is nothing to save.
+func (c Change) Empty() bool { return c.Before != nil && reflect.DeepEqual(*c.Before, c.After) }
+
+// PaymentChange is a checked change of a payment's holds and of its open refunds.
+type PaymentChange struct {
+	Holds   []HoldRecord
+	Refunds []Change // in the order they were given
+}
+
+// NewChange checks the change from before (nil for a new refund) to after, on a
+// payment with the balance. More than was captured is CodeBalance.
+func NewChange(b Balance, before, after *Refund) (Change, error) {
+	if err := checkSave(before, after); err != nil {
+		return Change{}, err
+	}
+	e := effectsOf(before, *after)
+	if err := b.apply(e); err != nil {
+		return Change{}, err
+	}
+	e.Balance = b
+	return Change{Before: before, After: after.Clone(), Events: after.PendingEvents(), Effects: e}, nil
+}
+
+// Changing is a function for Store.Update that changes the refund by f.
+func Changing(f func(*Refund) error) func(Balance, Refund) (Change, error) {
+	return func(b Balance, before Refund) (Change, error) {
+		after := before.Clone()
+		if err := f(&after); err != nil {
+			return Change{}, err
+		}
+		return NewChange(b, &before, &after)
+	}
+}
+
+// Opening is a function for Store.Open of the request that decides by f: which
+// returns the refund it is given, changed or not, or a new one where there is
+// none.
+func Opening(
+	r OpenRequest, f func(PaymentState, *Refund) (*Refund, error),
+) func(PaymentState, *Refund) (Change, error) {
+	return func(s PaymentState, before *Refund) (Change, error) {
+		if err := r.check(before); err != nil {
+			return Change{}, err
+		}
+		current := before
+		if before != nil {
+			copied := before.Clone()
+			current = &copied
+		}
+		after, err := f(s, current)
+		if err != nil {
+			return Change{}, err
+		}
+		return NewChange(s.Balance, before, after)
+	}
+}
+
+// ChangingPayment is a function for Store.UpdatePayment that changes the holds
+// and the refunds by f, which ends none of them.
+func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) (PaymentChange, error) {
+	return func(b Balance, before []Refund) (PaymentChange, error) {
+		after, seen := make([]*Refund, len(before)), b
+		for i := range before {
+			copied := before[i].Clone()
+			after[i] = &copied
+		}
+		if err := f(&seen, after); err != nil {
+			return PaymentChange{}, err
+		}
+		p := PaymentChange{Holds: seen.Holds, Refunds: make([]Change, len(before))}
+		for i := range before {
+			var err error
+			if p.Refunds[i], err = NewChange(b, &before[i], after[i]); err != nil {
+				return PaymentChange{}, err
+			}
+			if e := p.Refunds[i].Effects; e.Reserved != 0 || e.Refunded != 0 || e.Credit != nil {
+				return PaymentChange{}, fmt.Errorf(
+					"refunds: refund %s was ended while its payment was changed", before[i].ID)
+			}
+		}
+		return p, nil
+	}
+}
+
+// open opens the refund of the request, as decide says.
+func (s *Service) open(
+	ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (*Refund, error),
+) (Refund, error) {
+	return s.store.Open(ctx, r, Opening(r, decide))
+}
+
+// update changes the refund.
+func (s *Service) update(ctx context.Context, id string, change func(*Refund) error) (Refund, error) {
+	return s.store.Update(ctx, id, Changing(change))
+}
+
+// updatePayment changes the holds of a payment, and its open refunds.
+func (s *Service) updatePayment(
+	ctx context.Context, r OpenRequest, change func(*Balance, []*Refund) error,
+) ([]Refund, error) {
+	return s.store.UpdatePayment(ctx, r, ChangingPayment(change))
+}

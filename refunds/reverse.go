@@ -1,0 +1,105 @@
+package refunds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+)
+
+// ReverseParams say what was taken back, and why.
+type ReverseParams struct {
+	ProviderID string // the provider's id of the refund, if known
+	Code       string // the provider's
+	Reason     string // for staff
+}
+
+// Reverse records that the provider took a succeeded refund back: the balance
+// and the units are free again. What was paid by card is still owed, so a new
+// refund of the same reference is opened: it holds the amount, stands in the
+// review queue, and is paid when Refund is asked for the reference again,
+// by the method that is named there; store credit always works (AwaitingMethod).
+//
+// ProviderID, when not empty, must be that of the current attempt, where
+// that is known; a message about another one is CodeInvalid. Reversing again answers with the
+// state. Store credit that is reversed is taken back, and where the customer
+// has spent it, that is CodeCreditTooLow and nothing is changed.
+func (s *Service) Reverse(ctx context.Context, id string, by event.Actor, p ReverseParams) (Refund, error) {
+	return s.reverse(ctx, id, by, p, func(a *Attempt) error {
+		if known := a.ProviderID; p.ProviderID != "" && known != "" && known != p.ProviderID {
+			return &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
+				"%q is not the refund of the current attempt, which is %q", p.ProviderID, known)}
+		}
+		return nil
+	})
+}
+
+func (s *Service) reverse(
+	ctx context.Context, id string, by event.Actor, p ReverseParams, check func(*Attempt) error,
+) (Refund, error) {
+	changed := false
+	r, err := s.update(ctx, id, func(r *Refund) error {
+		if err := check(r.Attempt()); err != nil {
+			return err
+		}
+		if changed = r.Status != StatusReversed; !changed {
+			return nil
+		}
+		return r.Reverse(s.stamp(ctx, by), p)
+	})
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: reverse %s: %w", id, err)
+	}
+	if changed {
+		s.cfg.Observer.Reversed(ctx, r)
+	}
+	return r, s.offer(ctx, r, by)
+}
+
+// offer opens the refund that is owed after one by card was reversed, unless
+// there is one or nothing is left to give. It may be called any number of times.
+func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) error {
+	if reversed.Method.Manual() || reversed.Amount() == 0 {
+		return nil
+	}
+	opened := false
+	errNone := errors.New("nothing is owed")
+	open := OpenRequest{
+		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Currency: reversed.Quote.Currency,
+	}
+	saved, err := s.open(ctx, open, func(b PaymentState, current *Refund) (*Refund, error) {
+		opened = false
+		if current != nil {
+			return current, nil
+		}
+		quote, err := NewQuote(reversed.Request, b.Refunded)
+		if err != nil || quote.Amount == 0 || quote.Amount > b.Balance.Available() {
+			return nil, errNone // given back by another refund since
+		}
+		st := s.stamp(ctx, by)
+		next, err := NewRefund(Params{
+			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
+			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
+				Request: reversed.Request, Quote: quote},
+		}, st)
+		if err != nil {
+			return nil, err
+		}
+		opened = true
+		return next, next.Hold(st, AwaitingMethod, fmt.Sprintf(
+			"the provider took refund %s back; choose how to pay it again, store credit always works", reversed.Attempt().ProviderID))
+	})
+	switch {
+	case errors.Is(err, errNone):
+		return nil
+	case err != nil:
+		return fmt.Errorf(
+			"refunds: open a new refund for %s after %s was reversed: %w", reversed.ClientReference, reversed.ID, err)
+	}
+	if opened {
+		s.cfg.Observer.ReviewRequired(ctx, saved)
+	}
+	return nil
+}
