@@ -79,11 +79,11 @@ func (d *desk) check() []string {
 	}
 	claims, err := d.store.Claims(d.ctx, d.order)
 	d.ok(err)
-	if claims[d.line] != units-d.free() || d.free() < 0 {
-		note("I2: %d units are claimed, the model says %d of %d", claims[d.line], units-d.free(), units)
+	if claims[d.order][d.line] != units-d.free() || d.free() < 0 {
+		note("I2: %d units are claimed, the model says %d of %d", claims[d.order][d.line], units-d.free(), units)
 	}
-	if got := d.stock(); got != 1000-units+shelf {
-		note("I4: stock %d, the model says %d", got, 1000-units+shelf)
+	if got := d.stock(); got != shelf {
+		note("I4: stock %d, the model says %d", got, shelf)
 	}
 	byCase := map[string]int{}
 	for _, p := range d.gateway.Ledger() {
@@ -123,7 +123,7 @@ func (a action) PostCondition(_ commands.State, r commands.Result) *gopter.PropR
 func (a action) String() string { return a.name }
 
 func (d *desk) file(n int) (returns.Return, error) {
-	o, err := d.placing.Order(d.ctx, d.order)
+	o, err := d.orders.Purchase(d.ctx, d.order)
 	d.ok(err)
 	return d.svc.Create(d.ctx, ask(o, n))
 }
@@ -258,7 +258,7 @@ func TestCommands(t *testing.T) {
 		NewSystemUnderTestFunc: func(commands.State) commands.SystemUnderTest {
 			d := &desk{shop: newShop(t, policy()), rmas: map[string]string{}}
 			o := d.bought(units)
-			d.order, d.line = o.ID, o.Lines[0].ID
+			d.order, d.line = o.OrderID, o.Lines[0].ID
 			return d
 		},
 		InitialStateGen: gen.Const(0),

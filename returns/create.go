@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // CreateParams is a request for a return.
@@ -54,9 +54,12 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 	if err := checkText("details", q.Details, maxDetails); err != nil {
 		return Return{}, err
 	}
-	o, err := s.cfg.Orders.Order(ctx, q.OrderID)
+	o, err := s.purchase(ctx, q.OrderID)
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
+	}
+	if _, err := onePayment(o); err != nil {
+		return Return{}, err
 	}
 	terms, err := s.termsOf(ctx, o)
 	if err != nil {
@@ -65,6 +68,9 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 	now := s.stamp(ctx, q.By)
 	ask := Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
 	if err := checkCount(terms, o, ask, q, now.At); err != nil {
+		return Return{}, err
+	}
+	if err := s.takesPhotos(len(q.Photos)); err != nil {
 		return Return{}, err
 	}
 	photos, err := s.clean(ctx, q.Photos)
@@ -95,7 +101,7 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 			return nil, err
 		}
 		d := Params{
-			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
+			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
 			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
 		}
 		for i, item := range q.Items {
@@ -122,7 +128,7 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 
 // checkCount refuses more photos than the policy takes, or than an override
 // can let pass, before any of them is read.
-func checkCount(t Terms, o orders.Order, ask Request, q CreateParams, at time.Time) error {
+func checkCount(t Terms, o purchase.Purchase, ask Request, q CreateParams, at time.Time) error {
 	n := len(q.Photos)
 	if n <= t.Policy.MaxPhotos {
 		return nil
@@ -134,6 +140,14 @@ func checkCount(t Terms, o orders.Order, ask Request, q CreateParams, at time.Ti
 	}
 	if n > maxPhotoCount {
 		return tooManyPhotos(n, maxPhotoCount)
+	}
+	return nil
+}
+
+// takesPhotos refuses photos where there is no place to keep them.
+func (s *Service) takesPhotos(n int) error {
+	if n > 0 && s.cfg.Evidence == nil {
+		return &Error{Code: CodeEvidence, Field: "photos", Message: "This shop takes no photos. Describe the problem in words instead."}
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Evaluate judges a request against the terms pinned to its order. It reports
@@ -14,7 +14,7 @@ import (
 //
 // claims are the units of the order's lines that earlier returns hold. at is
 // the instant of the request.
-func Evaluate(t Terms, o orders.Order, claims Claims, a Request, at time.Time) Verdict {
+func Evaluate(t Terms, o purchase.Purchase, claims Claims, a Request, at time.Time) Verdict {
 	v := Verdict{TermsID: t.ID, At: at}
 	v.Findings = evaluateCase(t.Policy, o, a)
 	open := len(orderFindings(t.Policy, o, a)) == 0
@@ -34,7 +34,7 @@ func Evaluate(t Terms, o orders.Order, claims Claims, a Request, at time.Time) V
 // return now, until when, and, where it is none, why not. Rules about what
 // only a request can tell (its reason, its photos) are left out; the window is
 // the longest that some allowed reason gives.
-func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerdict {
+func Returnable(t Terms, o purchase.Purchase, claims Claims, at time.Time) []LineVerdict {
 	a := Request{CustomerID: o.CustomerID, Reason: bestReason(t.Policy), Items: make([]RequestItem, len(o.Lines))}
 	for i, l := range o.Lines {
 		a.Items[i] = RequestItem{OrderLineID: l.ID, Quantity: 1}
@@ -53,7 +53,7 @@ func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerd
 }
 
 // evaluateCase applies the rules about the request as a whole.
-func evaluateCase(p Policy, o orders.Order, a Request) []Finding {
+func evaluateCase(p Policy, o purchase.Purchase, a Request) []Finding {
 	f := orderFindings(p, o, a)
 	if allowed := p.reasons(); !slices.Contains(allowed, a.Reason) {
 		f = append(f, Finding{Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)), Nearest: text(string(allowed[0]))})
@@ -65,7 +65,7 @@ func evaluateCase(p Policy, o orders.Order, a Request) []Finding {
 }
 
 // orderFindings applies the rules that the order fails whatever is asked of it.
-func orderFindings(p Policy, o orders.Order, a Request) []Finding {
+func orderFindings(p Policy, o purchase.Purchase, a Request) []Finding {
 	var f []Finding
 	if !p.Enabled {
 		f = append(f, Finding{Code: ReturnsDisabled})
@@ -73,15 +73,17 @@ func orderFindings(p Policy, o orders.Order, a Request) []Finding {
 	if a.CustomerID != o.CustomerID {
 		f = append(f, Finding{Code: NotYourOrder})
 	}
-	if o.Status != orders.StatusCompleted {
-		nearest := text(string(orders.StatusCompleted))
-		if o.Status == orders.StatusCancelled {
+	if o.Status != purchase.Completed {
+		nearest := text(string(purchase.Completed))
+		if o.Status == purchase.Cancelled {
 			nearest = Value{} // final
 		}
-		f = append(f, Finding{Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(orders.StatusCompleted)), Nearest: nearest})
+		f = append(f, Finding{
+			Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(purchase.Completed)), Nearest: nearest,
+		})
 	}
-	if o.Payment.Status != orders.PaymentCaptured {
-		f = append(f, Finding{Code: PaymentNotCaptured, Fact: text(string(o.Payment.Status)), Limit: text(string(orders.PaymentCaptured)), Nearest: text(string(orders.PaymentCaptured))})
+	if o.Captured() < o.Total() {
+		f = append(f, Finding{Code: PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured")})
 	}
 	return f
 }
@@ -109,7 +111,7 @@ func photoFindings(p Policy, a Request) []Finding {
 
 // evaluateLine applies the rules about item i of the request. open is whether
 // the order as a whole can be returned from.
-func evaluateLine(p Policy, o orders.Order, claims Claims, a Request, i int, at time.Time, open bool) LineVerdict {
+func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int, at time.Time, open bool) LineVerdict {
 	item := a.Items[i]
 	v := LineVerdict{OrderLineID: item.OrderLineID}
 	fail := func(f Finding) {
@@ -167,7 +169,7 @@ const day = 24 * time.Hour
 
 // windowStart is the instant the return window counts from: delivery when it
 // is known, else the purchase.
-func windowStart(o orders.Order) time.Time {
+func windowStart(o purchase.Purchase) time.Time {
 	if !o.DeliveredAt.IsZero() {
 		return o.DeliveredAt
 	}

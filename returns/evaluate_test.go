@@ -6,20 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
 // sample is an order of ann with two lines, delivered two days after it was placed.
-func sample() orders.Order {
-	return orders.Order{
-		ID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: orders.StatusCompleted, PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 2),
-		Payment: orders.Payment{ID: "p", Method: payment.Card, Status: orders.PaymentCaptured, Amount: 5000},
-		Lines: []orders.Line{
-			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: money.Components{Price: 4000}},
-			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: money.Components{Price: 1000}},
+func sample() purchase.Purchase {
+	return purchase.Purchase{
+		OrderID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: purchase.Completed, PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 2),
+		Payments: []purchase.Payment{{ID: "p", Method: payment.Card, Captured: 5000}},
+		Lines: []purchase.Line{
+			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: purchase.Paid("USD", money.Components{Price: 4000})},
+			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: purchase.Paid("USD", money.Components{Price: 1000})},
 		},
 	}
 }
@@ -34,7 +34,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 	late := deadline.Add(time.Nanosecond)
 	type world struct {
 		p      *returns.Policy
-		o      *orders.Order
+		o      *purchase.Purchase
 		a      *returns.Request
 		claims returns.Claims
 		at     *time.Time
@@ -46,9 +46,9 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 	}{
 		{func(w world) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled}, "not taken at the moment"},
 		{func(w world) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
-		{func(w world) { w.o.Status = orders.StatusQueued }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("queued"), Limit: text("completed"), Nearest: text("completed")}, "not completed yet"},
-		{func(w world) { w.o.Status = orders.StatusCancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
-		{func(w world) { w.o.Payment.Status = orders.PaymentUnknown }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("unknown"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
+		{func(w world) { w.o.Status = purchase.Open }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"), Nearest: text("completed")}, "not completed yet"},
+		{func(w world) { w.o.Status = purchase.Cancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
+		{func(w world) { w.o.Payments[0].Captured = 4999 }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
 		{func(w world) { *w.at = late }, returns.Finding{Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline, Nearest: instant(deadline)}, "window of 30 days ended on 5 June 2026, 10:00 UTC"},
 		{func(w world) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} }, returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale"},
 		{func(w world) { w.a.Items[0].OrderLineID = "none" }, returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item"},
@@ -87,7 +87,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 func TestAllRulesThatFailAreReported(t *testing.T) {
 	a := returns.Request{CustomerID: "bob", Reason: "BORED", Items: []returns.RequestItem{{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1}}}
 	o := sample()
-	o.Status, o.Payment.Status = orders.StatusQueued, orders.PaymentPending
+	o.Status, o.Payments = purchase.Open, nil
 	p := policy()
 	p.Enabled, p.PhotosRequired = false, 1
 	v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start.AddDate(1, 0, 0))

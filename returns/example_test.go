@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -21,9 +20,9 @@ import (
 
 func ExampleEvaluate() {
 	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	order := orders.Order{
-		CustomerID: "ada", Status: orders.StatusCompleted, PlacedAt: bought, Payment: orders.Payment{Status: orders.PaymentCaptured},
-		Lines: []orders.Line{{ID: "lamp", Name: "Lamp", Quantity: 3}},
+	order := purchase.Purchase{
+		CustomerID: "ada", Status: purchase.Completed, PlacedAt: bought,
+		Lines: []purchase.Line{{ID: "lamp", Name: "Lamp", Quantity: 3}},
 	}
 	terms := returns.Terms{ID: "terms-1", Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5}}
 	ask := returns.Request{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 3}}}
@@ -38,9 +37,9 @@ func ExampleEvaluate() {
 
 func ExampleReturnable() {
 	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	order := orders.Order{
-		CustomerID: "ada", Status: orders.StatusCompleted, PlacedAt: bought, Payment: orders.Payment{Status: orders.PaymentCaptured},
-		Lines: []orders.Line{{ID: "lamp", Quantity: 3}, {ID: "socks", Name: "Socks", Quantity: 2, FinalSale: true}},
+	order := purchase.Purchase{
+		CustomerID: "ada", Status: purchase.Completed, PlacedAt: bought,
+		Lines: []purchase.Line{{ID: "lamp", Quantity: 3}, {ID: "socks", Name: "Socks", Quantity: 2, FinalSale: true}},
 	}
 	terms := returns.Terms{Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5, FinalSale: true}}
 	for _, l := range returns.Returnable(terms, order, nil, bought.AddDate(0, 0, 10)) {
@@ -74,10 +73,7 @@ func ExampleCleanImage() {
 func ExampleService() {
 	ctx := context.Background()
 	staff := event.Actor{Kind: event.ActorStaff, ID: "kim"}
-	shop, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
-	if err != nil {
-		log.Fatal(err)
-	}
+	shop := returnstest.NewOrders() // yours: a returns.Orders and a returns.Restocker
 	payer, err := refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}})
 	if err != nil {
 		log.Fatal(err)
@@ -96,5 +92,5 @@ func ExampleService() {
 	fmt.Println(err)
 	// Output:
 	// 1 30 <nil>
-	// returns: request for order no such order: orders: NOT_FOUND: order: there is no order no such order
+	// returns: request for order no such order: returnstest: there is no order "no such order": not found
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -179,7 +179,7 @@ type silent struct{ *returnstest.Store }
 
 var errSilent = errors.New("the answer is lost")
 
-func (s silent) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s silent) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
 	if _, err := s.Store.Create(ctx, o, decide); err != nil {
 		return returns.Return{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -66,7 +67,7 @@ func TestPolicyIsMonotone(t *testing.T) {
 		c.Claims["a line of another order"] = 7
 		c.Order.Lines = slices.Clone(c.Order.Lines)
 		slices.Reverse(c.Order.Lines)
-		c.Order.Number, c.Order.Source = "another", "elsewhere"
+		c.Order.TermsID, c.Order.Payments = "other", []purchase.Payment{{Captured: c.Order.Total()}}
 		return reflect.DeepEqual(v, c.Evaluate())
 	}, returnstest.GenCase())
 }
@@ -140,7 +141,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		restocking := fee(p.RestockingFees, refunds.RestockingFee, waive)
 		restocking.OrderLineID = o.Lines[0].ID
 		quote, err := refunds.NewQuote(refunds.QuoteRequest{
-			Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: o.Lines[0].ID, Bought: bought, Paid: paid, Units: taken}},
+			Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: o.Lines[0].ID, Bought: bought, Paid: paid.Components, Units: taken}},
 			Fees: []refunds.FeeRule{restocking, fee(p.ReturnShippingFees, refunds.ReturnShippingFee, false)},
 		}, nil)
 		s.ok(err)
@@ -162,8 +163,8 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		if err != nil {
 			return err.Error()
 		}
-		if refund.Amount() != quote.Amount || s.gateway.PaidOut("pi_"+o.ID) != quote.Amount {
-			return fmt.Sprintf("refund %d, paid out %d, want %d", refund.Amount(), s.gateway.PaidOut("pi_"+o.ID), quote.Amount)
+		if refund.Amount() != quote.Amount || s.gateway.PaidOut("pi_"+o.OrderID) != quote.Amount {
+			return fmt.Sprintf("refund %d, paid out %d, want %d", refund.Amount(), s.gateway.PaidOut("pi_"+o.OrderID), quote.Amount)
 		}
 		s.get(r.ID)
 		return ""

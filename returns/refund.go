@@ -25,7 +25,7 @@ func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refun
 }
 
 func (s *Service) refundRequest(ctx context.Context, r Return, m payment.Method, by event.Actor) (refunds.Request, error) {
-	o, err := s.cfg.Orders.Order(ctx, r.OrderID)
+	o, err := s.purchase(ctx, r.OrderID)
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
 	}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -18,7 +18,7 @@ var reached = map[Status]int{
 // RefundRequest is what a case asks to be paid back now: the accepted units,
 // or, before the inspection and where the policy or an override allows it, the
 // units asked for. It is a function of the case, its order and its terms.
-func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by event.Actor) (refunds.Request, error) {
+func (r *Return) RefundRequest(o purchase.Purchase, p Policy, m payment.Method, by event.Actor) (refunds.Request, error) {
 	from := p.RefundFrom
 	if from == "" {
 		from = StatusApproved
@@ -33,9 +33,13 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 	if m != "" && !slices.Contains(methods, m) {
 		return refunds.Request{}, &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; one of %s.", clip(string(m)), join(methods))}
 	}
+	pay, err := onePayment(o)
+	if err != nil {
+		return refunds.Request{}, err
+	}
 	request := refunds.Request{
-		ClientReference: r.ID, OrderID: o.ID, PaymentID: o.Payment.ID, PaymentMethod: o.Payment.Method, PaymentProviderID: o.Payment.ProviderID,
-		Captured: o.Payment.Amount, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+		ClientReference: r.ID, OrderID: o.OrderID, PaymentID: pay.ID, PaymentMethod: pay.Method, PaymentProviderID: pay.ProviderID,
+		Captured: pay.Captured, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
 		Quote: refunds.QuoteRequest{Currency: o.Currency},
 	}
 	if !r.Overridden(RuleRefundMethod) {
@@ -55,7 +59,7 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 			return refunds.Request{}, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID)}
 		}
 		request.Quote.Lines = append(request.Quote.Lines, refunds.QuoteRequestLine{
-			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid, Units: units, Overridden: r.byOverride(l.OrderLineID),
+			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid.Components, Units: units, Overridden: r.byOverride(l.OrderLineID),
 		})
 		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
 			request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
@@ -70,6 +74,28 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 		})
 	}
 	return request, nil
+}
+
+// onePayment returns the payment that a refund stands against. Package refunds
+// pays a case back against one payment; an order that several payments paid is
+// refused when its return is requested.
+func onePayment(o purchase.Purchase) (purchase.Payment, error) {
+	var paid []purchase.Payment
+	for _, p := range o.Payments {
+		if p.Captured > 0 {
+			paid = append(paid, p)
+		}
+	}
+	switch {
+	case len(paid) == 1:
+		return paid[0], nil
+	case len(paid) == 0 && len(o.Payments) > 0:
+		return o.Payments[0], nil
+	case len(paid) == 0:
+		return purchase.Payment{}, &Error{Code: CodePurchase, Field: "Payments", Message: "The order has no payment; it needs one to pay back."}
+	}
+	return purchase.Payment{}, &Error{Code: CodePurchase, Field: "Payments", Message: fmt.Sprintf(
+		"The order was paid by %d payments; a return can be paid back against one.", len(paid))}
 }
 
 // firstFee is the first rule that matches. A rule for a condition does not
@@ -188,15 +214,15 @@ func (r *Return) reversed(refundID string) bool {
 
 // RestockDue are the units that go back on the shelf now, by line; nothing
 // when that was done, or when it is not time yet.
-func (r *Return) RestockDue(p Policy) []orders.Restock {
+func (r *Return) RestockDue(p Policy) []purchase.Restock {
 	due := r.Status == StatusRefunded || r.Status == StatusApproved && p.RestockAt == RestockAtInspection
 	if !due || r.Restocked {
 		return nil
 	}
-	var out []orders.Restock
+	var out []purchase.Restock
 	for _, l := range r.Lines {
 		if l.Accepted > 0 && l.Disposition == Restock {
-			out = append(out, orders.Restock{Ref: l.ID, ProductID: l.ProductID, Quantity: l.Accepted})
+			out = append(out, purchase.Restock{Ref: l.ID, ProductID: l.ProductID, Quantity: l.Accepted})
 		}
 	}
 	return out

@@ -84,7 +84,7 @@ type Return struct {
 type Line struct {
 	ID          string // UUIDv7
 	OrderLineID string
-	ProductID   int64
+	ProductID   string
 	Name        string
 	Category    string
 	Quantity    int // units asked for; they are claimed until decided

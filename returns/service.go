@@ -2,6 +2,7 @@ package returns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -9,20 +10,26 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// Config says what a Service stands on. Store, Orders, Refunder, Restocker
-// and Evidence are required; the zero value of the rest is documented.
+// Config says what a Service stands on. Store, Orders, Refunder and Restocker
+// are required; the zero value of the rest is documented.
 type Config struct {
 	Store     Store
 	Orders    Orders
 	Refunder  Refunder
 	Restocker Restocker
-	Evidence  EvidenceStore
-	Limits    ImageLimits
+	// Evidence keeps photos. nil: no photo is taken, a request with one is
+	// refused, and all else works.
+	Evidence EvidenceStore
+	// ProviderMethods are the payment methods that go through a payment
+	// provider, for the check of a purchase. None: payment.Card.
+	ProviderMethods []payment.Method
+	Limits          ImageLimits
 	// Decoders is how many photos are decoded at a time, which bounds the
 	// memory they take. 0: one a processor.
 	Decoders int
@@ -53,7 +60,7 @@ func (c Config) Validate() error {
 		missing bool
 	}{
 		{"Store", c.Store == nil}, {"Orders", c.Orders == nil}, {"Refunder", c.Refunder == nil},
-		{"Restocker", c.Restocker == nil}, {"Evidence", c.Evidence == nil},
+		{"Restocker", c.Restocker == nil},
 	} {
 		if f.missing {
 			return &Error{Code: CodeInvalid, Field: "Config." + f.name, Message: "It is nil, but required."}
@@ -148,12 +155,38 @@ func owned(r *Return, by event.Actor) error {
 	return nil
 }
 
+// purchase reads an order and checks what the adapter made of it.
+func (s *Service) purchase(ctx context.Context, orderID string) (purchase.Purchase, error) {
+	o, err := s.cfg.Orders.Purchase(ctx, orderID)
+	if err != nil {
+		return purchase.Purchase{}, err
+	}
+	if o.OrderID != orderID {
+		return purchase.Purchase{}, &Error{Code: CodePurchase, Field: "OrderID", Message: fmt.Sprintf(
+			"The purchase is of order %q; order %q was asked for.", clip(o.OrderID), clip(orderID))}
+	}
+	if err := o.Check(s.cfg.ProviderMethods...); err != nil {
+		return purchase.Purchase{}, wrongPurchase(err)
+	}
+	return o, nil
+}
+
+// wrongPurchase is what Check says, as a refusal of this package.
+func wrongPurchase(err error) error {
+	e := &Error{Code: CodePurchase, Message: err.Error(), Err: err}
+	var first *purchase.Error
+	if errors.As(err, &first) {
+		e.Field = first.Field
+	}
+	return e
+}
+
 // termsOf are the terms pinned to the order; an order without any has the
 // current ones.
-func (s *Service) termsOf(ctx context.Context, o orders.Order) (Terms, error) {
+func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, error) {
 	t, err := s.termsByID(ctx, o.TermsID)
 	if err != nil {
-		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.ID, err)
+		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.OrderID, err)
 	}
 	return t, nil
 }
@@ -187,6 +220,9 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 		return nil
 	}
 	if err := full(&r); err != nil {
+		return Return{}, err
+	}
+	if err := s.takesPhotos(len(uploads)); err != nil {
 		return Return{}, err
 	}
 	photos, err := s.clean(ctx, uploads)
@@ -307,10 +343,10 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 
 // Returnable says of every line of the orders what its owner could return now,
 // by order id: see the function of that name.
-func (s *Service) Returnable(ctx context.Context, list ...orders.Order) (map[string][]LineVerdict, error) {
+func (s *Service) Returnable(ctx context.Context, list ...purchase.Purchase) (map[string][]LineVerdict, error) {
 	ids := make([]string, len(list))
 	for i, o := range list {
-		ids[i] = o.ID
+		ids[i] = o.OrderID
 	}
 	claims, err := s.store.Claims(ctx, ids...)
 	if err != nil {
@@ -327,7 +363,7 @@ func (s *Service) Returnable(ctx context.Context, list ...orders.Order) (map[str
 			}
 			pinned[o.TermsID] = t
 		}
-		out[o.ID] = Returnable(t, o, claims, now)
+		out[o.OrderID] = Returnable(t, o, claims[o.OrderID], now)
 	}
 	return out, nil
 }
@@ -340,6 +376,9 @@ func (s *Service) OpenEvidence(ctx context.Context, id, evidenceID string) (io.R
 	}
 	for _, e := range r.Evidence {
 		if e.ID == evidenceID {
+			if s.cfg.Evidence == nil {
+				break
+			}
 			body, err := s.cfg.Evidence.Open(ctx, e.Path)
 			return body, e, err
 		}
@@ -348,5 +387,3 @@ func (s *Service) OpenEvidence(ctx context.Context, id, evidenceID string) (io.R
 }
 
 var _ Refunder = (*refunds.Service)(nil)
-var _ Orders = (*orders.Service)(nil)
-var _ Restocker = (*orders.Service)(nil)

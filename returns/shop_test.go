@@ -14,11 +14,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -47,12 +46,10 @@ type shop struct {
 	svc      *returns.Service
 	store    *returnstest.Store
 	evidence *returnstest.EvidenceStore
-	orders   *orders.Service
-	placing  *orderstest.Store
+	orders   *returnstest.Orders
 	refunds  *refundstest.Store
 	payer    *refunds.Service
 	gateway  *refundstest.Gateway
-	product  orders.Product
 	now      time.Time
 }
 
@@ -60,22 +57,15 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	t.Helper()
 	s := &shop{
 		T: t, ctx: t.Context(), store: returnstest.NewStore(), evidence: returnstest.NewEvidenceStore(),
-		placing: orderstest.NewStore(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
+		orders: returnstest.NewOrders(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
 	}
 	clock := func() time.Time { return s.now }
 	var err error
-	s.orders, err = orders.New(orders.Config{Store: s.placing, Gateway: &orderstest.Gateway{}, Currency: "USD", Now: clock})
-	s.ok(err)
 	s.payer, err = refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
 	s.ok(err)
 	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
 	s.ok(err)
 	_, err = s.svc.EnsureTerms(s.ctx, p, kim)
-	s.ok(err)
-	s.product, err = s.placing.SaveProduct(s.ctx, 0, event.Stamp{At: s.now, By: kim}, func(p *orders.Product) error {
-		p.Name, p.Category, p.Price, p.Currency, p.Stock = "Lamp", "home", 3333, "USD", 1000
-		return nil
-	})
 	s.ok(err)
 	return s
 }
@@ -102,41 +92,32 @@ func (s *shop) refused(err error, want returns.Code) {
 }
 
 // bought is a completed and paid order of ann for lamps.
-func (s *shop) bought(units int) orders.Order {
+func (s *shop) bought(units int) purchase.Purchase {
 	s.Helper()
 	terms, err := s.svc.CurrentTerms(s.ctx)
 	s.ok(err)
-	st := event.Stamp{At: s.now, By: ann}
-	cart, err := s.placing.UpdateCart(s.ctx, "ann", newID(), []int64{s.product.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-		c.Items, c.UpdatedAt = []orders.CartItem{{ProductID: s.product.ID, Quantity: units}}, s.now
-		return nil
-	})
-	s.ok(err)
-	o, _, err := s.placing.Place(s.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: cart.ID}, func(orders.Placement) (*orders.Order, error) {
-		line := orders.Line{
-			ID: newID(), ProductID: s.product.ID, Name: s.product.Name, Category: s.product.Category, Quantity: units, UnitList: 3333,
-			Paid: money.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499},
-		}
-		return orders.NewOrder(orders.Params{
-			ID: newID(), CustomerID: "ann", CartID: cart.ID, TermsID: terms.ID, Source: "test", Currency: "USD",
-			Lines: []orders.Line{line}, PaymentID: newID(), Method: payment.Card, Token: orderstest.TokenPays,
-		}, st)
-	})
-	s.ok(err)
-	o, err = s.placing.Update(s.ctx, o.ID, func(o *orders.Order) error { return o.Complete(st, "pi_"+o.ID) })
-	s.ok(err)
+	id := newID()
+	o := purchase.Purchase{
+		OrderID: id, CustomerID: "ann", TermsID: terms.ID, Status: purchase.Completed, Currency: "USD", PlacedAt: s.now,
+		Lines: []purchase.Line{{
+			ID: "1", ProductID: "lamp", Name: "Lamp", Category: "home", Quantity: units,
+			Paid: purchase.Paid("USD", money.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499}),
+		}},
+	}
+	o.Payments = []purchase.Payment{{ID: newID(), Method: payment.Card, ProviderID: "pi_" + id, Captured: o.Total()}}
+	s.orders.Put(o)
 	return o
 }
 
 // ask is a request of ann for units of the order.
-func ask(o orders.Order, units int) returns.CreateParams {
+func ask(o purchase.Purchase, units int) returns.CreateParams {
 	return returns.CreateParams{
-		OrderID: o.ID, CustomerID: "ann", Reason: returns.ReasonDamaged, By: ann,
+		OrderID: o.OrderID, CustomerID: "ann", Reason: returns.ReasonDamaged, By: ann,
 		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
 	}
 }
 
-func (s *shop) filed(o orders.Order, units int) returns.Return {
+func (s *shop) filed(o purchase.Purchase, units int) returns.Return {
 	s.Helper()
 	r, err := s.svc.Create(s.ctx, ask(o, units))
 	s.ok(err)
@@ -144,7 +125,7 @@ func (s *shop) filed(o orders.Order, units int) returns.Return {
 }
 
 // received is a case whose goods are all there.
-func (s *shop) received(o orders.Order, units int) returns.Return {
+func (s *shop) received(o purchase.Purchase, units int) returns.Return {
 	s.Helper()
 	r := s.filed(o, units)
 	_, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
@@ -181,9 +162,7 @@ func (s *shop) get(id string) returns.Return {
 
 func (s *shop) stock() int {
 	s.Helper()
-	p, err := s.placing.Product(s.ctx, s.product.ID)
-	s.ok(err)
-	return p.Stock
+	return s.orders.Stock("lamp")
 }
 
 // photosKept lists what the evidence store holds.
@@ -227,4 +206,14 @@ func uploads(n int) []returns.Upload {
 		out[i] = returns.Upload{Name: fmt.Sprintf("%d.jpg", i), Body: bytes.NewReader(jpegOf(4, 4))}
 	}
 	return out
+}
+
+// confused answers with one order whichever was asked for.
+type confused struct {
+	returns.Orders
+	always string
+}
+
+func (c confused) Purchase(ctx context.Context, _ string) (purchase.Purchase, error) {
+	return c.Orders.Purchase(ctx, c.always)
 }

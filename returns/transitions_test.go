@@ -72,7 +72,7 @@ var actions = []struct {
 func draft(t interface{ Fatal(...any) }) *returns.Return {
 	r, err := returns.NewReturn(returns.Params{
 		ID: "r", OrderID: "o", CustomerID: "ann", TermsID: "t", Reason: returns.ReasonDamaged,
-		Lines: []returns.Line{{ID: "l", OrderLineID: "lamp", ProductID: 1, Name: "Lamp", Quantity: 3}},
+		Lines: []returns.Line{{ID: "l", OrderLineID: "lamp", ProductID: "1", Name: "Lamp", Quantity: 3}},
 	}, event.Stamp{At: start, By: kim})
 	if err != nil {
 		t.Fatal(err)

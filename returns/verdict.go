@@ -90,7 +90,7 @@ type RequestItem struct {
 	Quantity    int
 }
 
-// Claims is how many units of each order line are in returns that are not
-// rejected or cancelled, and not released, by order line id: input of
+// Claims is how many units of each line of one order are in returns that are
+// not rejected or cancelled, and not released, by order line id: input of
 // Evaluate.
 type Claims map[string]int

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -45,10 +45,10 @@ func takeBack(ctx context.Context) error {
 		return err
 	}
 	// An order of two mice, one of which comes back.
-	order := orders.Order{ID: "order-1", Lines: []orders.Line{{ID: "mice", Quantity: 2}}}
+	order := purchase.Purchase{OrderID: "order-1", Lines: []purchase.Line{{ID: "mice", Quantity: 2}}}
 	_, err = store.Create(ctx, order, func(returns.Claims) (*returns.Return, error) {
 		return returns.NewReturn(returns.Params{
-			ID: "return-1", OrderID: order.ID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
+			ID: "return-1", OrderID: order.OrderID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
 			Lines: []returns.Line{{ID: "line-1", OrderLineID: "mice", Name: "Mouse", Quantity: 1}},
 		}, at)
 	})
@@ -59,10 +59,10 @@ func takeBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	claims, err := store.Claims(ctx, order.ID)
+	claims, err := store.Claims(ctx, order.OrderID)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s %s, %d unit claimed\n", r.Status, r.RMA, claims["mice"])
+	fmt.Printf("%s %s, %d unit claimed\n", r.Status, r.RMA, claims[order.OrderID]["mice"])
 	return nil
 }

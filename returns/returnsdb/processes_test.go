@@ -119,7 +119,7 @@ func TestProcessesThatChangeTheSameReturns(t *testing.T) {
 			}
 			id := fmt.Sprint("o", i)
 			claims, err := second.store.Claims(t.Context(), id)
-			if err != nil || claims[id+"-b"] != held {
+			if err != nil || claims[id][id+"-b"] != held {
 				t.Errorf("claims of order %s are %v, %v; want %d", id, claims, err, held)
 			}
 		}

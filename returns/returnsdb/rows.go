@@ -13,8 +13,8 @@ import (
 type unitRow struct {
 	bun.BaseModel `bun:"table:return_units,alias:u"`
 
+	OrderID     string `bun:",pk"`
 	OrderLineID string `bun:",pk"`
-	OrderID     string
 	Bought      int64
 	Claimed     int64
 }
@@ -87,9 +87,10 @@ type lineRow struct {
 
 	ID          string `bun:",pk"`
 	ReturnID    string
+	OrderID     string
 	Position    int
 	OrderLineID string
-	ProductID   int64
+	ProductID   string
 	Name        string
 	Category    string
 	Quantity    int64
@@ -105,7 +106,7 @@ func rowsOfLines(r *returns.Return) []lineRow {
 	rows := make([]lineRow, len(r.Lines))
 	for i, l := range r.Lines {
 		rows[i] = lineRow{
-			ID: l.ID, ReturnID: r.ID, Position: i, OrderLineID: l.OrderLineID, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
+			ID: l.ID, ReturnID: r.ID, OrderID: r.OrderID, Position: i, OrderLineID: l.OrderLineID, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
 			Quantity: int64(l.Quantity), Received: int64(l.Received), Accepted: int64(l.Accepted),
 			Acceptance: string(l.Acceptance), Disposition: string(l.Disposition), Condition: string(l.Condition), Note: l.Note,
 		}

@@ -109,7 +109,7 @@ func claim(ctx context.Context, db bun.IDB, before map[string]int, r *returns.Re
 		if delta == 0 {
 			continue
 		}
-		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
+		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_id = ?", r.OrderID).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
 		if err != nil {
 			return err
 		}

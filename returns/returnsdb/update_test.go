@@ -196,7 +196,7 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		if !errors.Is(missing.err, returns.ErrNotFound) {
 			t.Errorf("missing: %v", missing.err)
 		}
-		if claims, err := b.store.Claims(t.Context(), "order-refused"); err != nil || claims["order-refused-b"] != 1 {
+		if claims, err := b.store.Claims(t.Context(), "order-refused"); err != nil || claims["order-refused"]["order-refused-b"] != 1 {
 			t.Errorf("claims of the one that was refused: %v, %v", claims, err)
 		}
 	})
@@ -407,8 +407,8 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 			}
 			b.stored(c.id)
 		}
-		claims, err := b.store.Claims(t.Context(), o.ID)
-		if want := 1 + 0 + 0 + 1 + 2; err != nil || claims[line] != want {
+		claims, err := b.store.Claims(t.Context(), o.OrderID)
+		if want := 1 + 0 + 0 + 1 + 2; err != nil || claims[o.OrderID][line] != want {
 			t.Errorf("claims %v, %v; want %d", claims, err, want)
 		}
 	})

@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -34,6 +35,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 		{"changes at once are all kept", testUpdateRace},
 		{"claims follow what the return holds", testClaimsFollow},
 		{"claims are those of the orders asked for", testClaims},
+		{"a line id is unique within its order only", testLineIDs},
 		{"released units can be asked for again, by many at once", testReleased},
 		{"RMA numbers have no gap, by many at once", testRMARace},
 		{"RMA numbers are counted by the UTC day", testRMADays},
@@ -133,26 +135,28 @@ func (b *bench) publish(p returns.Policy) returns.Terms {
 }
 
 // order is a completed order with a line for each quantity.
-func (b *bench) order(customer string, units ...int) orders.Order {
-	o := orders.Order{
-		ID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: orders.StatusCompleted, PlacedAt: b.now, CompletedAt: b.now,
-		Payment: orders.Payment{ID: newID(), Method: payment.Card, Status: orders.PaymentCaptured, ProviderID: "pi_1"},
+// Its line ids, "1", "2" and so on, are those of every other order too.
+func (b *bench) order(customer string, units ...int) purchase.Purchase {
+	o := purchase.Purchase{
+		OrderID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: purchase.Completed, PlacedAt: b.now,
 	}
 	for i, n := range units {
-		l := orders.Line{ID: newID(), ProductID: int64(i + 1), Name: "Mouse", Category: "Hardware", Quantity: n, Paid: money.Components{Price: 1000 * int64(n)}}
-		o.Lines = append(o.Lines, l)
-		o.Payment.Amount += l.Paid.Total()
+		o.Lines = append(o.Lines, purchase.Line{
+			ID: strconv.Itoa(i + 1), ProductID: "sku/" + strconv.Itoa(i+1) + " ü", Name: "Mouse", Category: "Hardware", Quantity: n,
+			Paid: purchase.Paid("USD", money.Components{Price: 1000 * int64(n)}),
+		})
 	}
+	o.Payments = []purchase.Payment{{ID: newID(), Method: payment.Card, ProviderID: "pi_1", Captured: o.Total()}}
 	return o
 }
 
 // filing is a decision that files units of the order's first lines, one number
 // a line, judged by a policy that allows all that is left.
-func (b *bench) filing(o orders.Order, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
+func (b *bench) filing(o purchase.Purchase, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
 	id := newID()
 	return func(claims returns.Claims) (*returns.Return, error) {
 		d := returns.Params{
-			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
+			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
 			Details: "Ärger: \"it's\" broken\n\\ 100 %", Authorize: authorize,
 			Evidence: []returns.Evidence{{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now}},
 		}
@@ -174,7 +178,7 @@ func (b *bench) filing(o orders.Order, authorize bool, units ...int) func(return
 }
 
 // filed is a return of units of the order's first lines.
-func (b *bench) filed(o orders.Order, units ...int) returns.Return {
+func (b *bench) filed(o purchase.Purchase, units ...int) returns.Return {
 	b.Helper()
 	r, err := b.store.Create(b.ctx, o, b.filing(o, false, units...))
 	b.ok(err)
@@ -190,13 +194,13 @@ func (b *bench) update(id string, change func(r *returns.Return) error) returns.
 }
 
 // claims are those of the order's lines, in order.
-func (b *bench) claims(o orders.Order) []int {
+func (b *bench) claims(o purchase.Purchase) []int {
 	b.Helper()
-	claims, err := b.store.Claims(b.ctx, o.ID)
+	all, err := b.store.Claims(b.ctx, o.OrderID)
 	b.ok(err)
 	n := make([]int, len(o.Lines))
 	for i, l := range o.Lines {
-		n[i] = claims[l.ID]
+		n[i] = all[o.OrderID][l.ID]
 	}
 	return n
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -206,7 +206,7 @@ func idsOf(list []returns.Return) []string {
 }
 
 func testListFilters(b *bench) {
-	named := func(customer, name string) orders.Order {
+	named := func(customer, name string) purchase.Purchase {
 		o := b.order(customer, 2)
 		o.Lines[0].Name = name
 		return o
@@ -233,7 +233,7 @@ func testListFilters(b *bench) {
 		{"one customer", returns.Query{CustomerID: "ann"}, []string{second.ID, first.ID}},
 		{"nobody", returns.Query{CustomerID: "ann' OR '1'='1"}, nil},
 		{"nobody by NUL", returns.Query{CustomerID: "ann\x00"}, nil},
-		{"one order", returns.Query{OrderID: desk.ID}, []string{second.ID}},
+		{"one order", returns.Query{OrderID: desk.OrderID}, []string{second.ID}},
 		{"no order", returns.Query{OrderID: "bad\xff"}, nil},
 		{"one status", returns.Query{Status: []returns.Status{returns.StatusAuthorized}}, []string{second.ID}},
 		{"two statuses", returns.Query{Status: []returns.Status{returns.StatusPendingAuthorization, returns.StatusRejected}}, []string{third.ID, first.ID}},
@@ -250,7 +250,7 @@ func testListFilters(b *bench) {
 		{"bytes that are no text", returns.Query{Text: "\xff"}, nil},
 		{"RMA number", returns.Query{Text: second.RMA}, []string{second.ID}},
 		{"part of an RMA number", returns.Query{Text: "rma-2026"}, []string{second.ID}},
-		{"all at once", returns.Query{CustomerID: "ann", OrderID: desk.ID, Status: []returns.Status{returns.StatusAuthorized}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
+		{"all at once", returns.Query{CustomerID: "ann", OrderID: desk.OrderID, Status: []returns.Status{returns.StatusAuthorized}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
 	} {
 		found, n, err := b.store.List(b.ctx, c.q)
 		b.ok(err)

@@ -243,7 +243,7 @@ func doneMessage(c returns.Return) string {
 // returnable is how many units of each line of the orders may be returned
 // now, by line id.
 func (a *API) returnable(ctx context.Context, list []orders.Order) (map[string]int, error) {
-	found, err := a.Returns.Returnable(ctx, list...)
+	found, err := a.Returns.Returnable(ctx, orders.Purchases(list)...)
 	if err != nil {
 		return nil, err
 	}

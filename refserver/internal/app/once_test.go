@@ -108,7 +108,7 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request, err := c.RefundRequest(o, terms.Policy, payment.OriginalMethod, clerk)
+		request, err := c.RefundRequest(o.Purchase(), terms.Policy, payment.OriginalMethod, clerk)
 		if err != nil {
 			t.Fatal(err)
 		}

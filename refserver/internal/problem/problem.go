@@ -134,7 +134,7 @@ func Of(err error) Problem {
 	case errors.As(err, &tooLarge):
 		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE", Message: "What was sent is too large. Send fewer or smaller photos."}
 	case errors.As(err, &ret):
-		if errors.Is(err, returns.ErrNotFound) {
+		if errors.Is(err, returns.ErrNotFound) || ret.Code == returns.CodePurchase { // the second is ours
 			break
 		}
 		status, ok := returnStatus[ret.Code]

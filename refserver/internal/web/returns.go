@@ -114,7 +114,7 @@ func hasOrder(list []orders.Order, id string) bool {
 // returnOrders says of each order what can come back, and unfolds the one of
 // the form, or else the first that has anything.
 func (s *server) returnOrders(r *http.Request, list []orders.Order, form requestForm) ([]returnOrder, error) {
-	found, err := s.Returns.Returnable(r.Context(), list...)
+	found, err := s.Returns.Returnable(r.Context(), orders.Purchases(list)...)
 	if err != nil {
 		return nil, err
 	}
