@@ -132,14 +132,21 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 	left := max(0, line.Quantity-max(0, claims[line.ID])) // no claim is below zero
 	most := min(left, p.MaxQuantity)
 	days := p.window(line.Category, a.Reason)
-	v.Deadline = windowStart(o).Add(time.Duration(days) * day)
-	expired := at.After(v.Deadline)
+	start, waits := p.windowStart(o)
+	v.AwaitsDelivery = waits
+	if !waits {
+		v.Deadline = p.Deadline(start, min(max(days, 0), maxWindowDays))
+	}
+	expired := !waits && !at.Before(v.Deadline)
 	final := p.FinalSale && line.FinalSale
 	if open && !expired && !final {
 		v.Returnable = most
 	}
 	if expired {
-		fail(Finding{Code: WindowExpired, Fact: moment(at), Limit: number(days), Deadline: v.Deadline, Nearest: moment(v.Deadline)})
+		fail(Finding{
+			Code: WindowExpired, Fact: moment(at), Limit: number(days), Deadline: v.Deadline, Zone: p.Zone,
+			Nearest: moment(v.Deadline.Add(-time.Microsecond)), // what stores keep
+		})
 	}
 	if final {
 		fail(Finding{Code: FinalSale, Fact: text(line.Name)})
@@ -165,15 +172,16 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 	return v
 }
 
-const day = 24 * time.Hour
-
-// windowStart is the instant the return window counts from: delivery when it
-// is known, else the purchase.
-func windowStart(o purchase.Purchase) time.Time {
-	if !o.DeliveredAt.IsZero() {
-		return o.DeliveredAt
+// windowStart returns the instant the return window counts from, or reports that
+// it waits for a delivery that is not known.
+func (p Policy) windowStart(o purchase.Purchase) (start time.Time, waits bool) {
+	switch {
+	case p.Start == FromPurchase:
+		return o.PlacedAt, false
+	case !o.DeliveredAt.IsZero():
+		return o.DeliveredAt, false
 	}
-	return o.PlacedAt
+	return o.PlacedAt, p.Start == FromDelivery
 }
 
 // window is how many days a line of the category may be returned for the

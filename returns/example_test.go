@@ -43,7 +43,7 @@ func ExampleReturnable() {
 	}
 	terms := returns.Terms{Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5, FinalSale: true}}
 	for _, l := range returns.Returnable(terms, order, nil, bought.AddDate(0, 0, 10)) {
-		fmt.Println(l.OrderLineID, l.Returnable, l.Deadline.Format(time.DateOnly), l.Eligible)
+		fmt.Println(l.OrderLineID, l.Returnable, returns.LastDay(l.Deadline, time.UTC), l.Eligible)
 	}
 	// Output:
 	// lamp 3 2026-03-31 true

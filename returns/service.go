@@ -26,6 +26,9 @@ type Config struct {
 	// Evidence keeps photos. nil: no photo is taken, a request with one is
 	// refused, and all else works.
 	Evidence EvidenceStore
+	// Zone is the time zone of the IANA database, such as Europe/Berlin, that
+	// published terms get where their policy names none. Empty: UTC.
+	Zone string
 	// ProviderMethods are the payment methods that go through a payment
 	// provider, for the check of a purchase. None: payment.Card.
 	ProviderMethods []payment.Method
@@ -65,6 +68,10 @@ func (c Config) Validate() error {
 		if f.missing {
 			return &Error{Code: CodeInvalid, Field: "Config." + f.name, Message: "It is nil, but required."}
 		}
+	}
+	if _, err := location(c.Zone); err != nil {
+		return &Error{Code: CodeInvalid, Field: "Config.Zone", Message: fmt.Sprintf(
+			"It is %q; a time zone of the IANA database that is known here is allowed, such as Europe/Berlin.", clip(c.Zone)), Err: err}
 	}
 	if c.Decoders < 0 {
 		return &Error{Code: CodeInvalid, Field: "Config.Decoders", Message: fmt.Sprintf("It is %d; 0 or more are allowed.", c.Decoders)}
@@ -185,6 +192,9 @@ func wrongPurchase(err error) error {
 // current ones.
 func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, error) {
 	t, err := s.termsByID(ctx, o.TermsID)
+	if err == nil {
+		_, err = location(t.Policy.Zone) // a deadline of another zone would be wrong
+	}
 	if err != nil {
 		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.OrderID, err)
 	}

@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,12 @@ import (
 // PublishTerms publishes the next version of the policy. Orders placed from
 // now on are bound to it; existing orders keep theirs.
 func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by event.Actor) (Terms, error) {
+	if p.Zone == "" {
+		p.Zone = cmp.Or(s.cfg.Zone, "UTC")
+	}
+	if p.Start == "" {
+		p.Start = FromDeliveryOrPurchase
+	}
 	if err := p.Validate(); err != nil {
 		return Terms{}, err
 	}

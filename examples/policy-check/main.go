@@ -42,7 +42,7 @@ func main() {
 func show(title string, v returns.Verdict) {
 	fmt.Printf("%s: eligible %v\n", title, v.Eligible)
 	for _, line := range v.Lines {
-		fmt.Printf("  %s: %d returnable, until %s\n", line.OrderLineID, line.Returnable, line.Deadline.Format(time.DateOnly))
+		fmt.Printf("  %s: %d returnable, until %s\n", line.OrderLineID, line.Returnable, returns.LastDay(line.Deadline, time.UTC))
 		for _, f := range line.Findings {
 			fmt.Printf("    %s: %s\n", f.Code, f.Message())
 		}

@@ -116,7 +116,9 @@ func together(n int, f func(i int)) {
 // policy uses every field, so that a store that loses one is seen.
 func policy() returns.Policy {
 	return returns.Policy{
-		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
+		Enabled: true, WindowDays: 30, Start: returns.FromDelivery, Zone: "Europe/Dublin", WorkingDayEnd: true, RefundWithinDays: 14,
+		Holidays:  []returns.Holiday{{Day: returns.Day{Year: 2026, Month: 8, Day: 3}, Name: "Lá Saoire i mí Lúnasa"}},
+		FinalSale: true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
 		Windows:            []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
 		Reasons:            []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
 		PhotosRequired:     1,

@@ -277,7 +277,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.openNightly()
 	s.Returns, err = returns.New(returns.Config{
 		Store: returnsdb.New(s.DB), Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
-		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Zone: c.DefaultTimezone.String(), Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
 	})
 	if err != nil {
 		return err

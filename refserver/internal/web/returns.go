@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
@@ -54,7 +53,7 @@ type returnOrder struct {
 type returnLine struct {
 	orders.Line
 	Returnable int
-	Deadline   time.Time
+	Until      string // the last day, in words; empty where there is none
 	Findings   []returns.Finding
 }
 
@@ -139,7 +138,11 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 		}
 		for _, l := range o.Lines {
 			verdict := verdicts[l.ID]
-			v.Lines = append(v.Lines, returnLine{Line: l, Returnable: verdict.Returnable, Deadline: verdict.Deadline, Findings: verdict.Findings})
+			line := returnLine{Line: l, Returnable: verdict.Returnable, Findings: verdict.Findings}
+			if !verdict.Deadline.IsZero() {
+				line.Until = returns.LastDay(verdict.Deadline, s.Zone).Words(returns.DayOf(s.Now(), s.Zone))
+			}
+			v.Lines = append(v.Lines, line)
 			v.Units += verdict.Returnable
 		}
 		switch {
