@@ -170,7 +170,7 @@ var steps = map[string]func(d *desk, i, n int){
 			r, err := d.svc.Return(d.ctx, id)
 			d.ok(err)
 			n %= r.Lines[0].Quantity + 1
-			in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: d.line, Accepted: &n}}}
+			in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: d.line, Accepted: &n, Disposition: returns.Restock}}}
 			if n == 0 {
 				in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 			}

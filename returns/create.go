@@ -2,12 +2,12 @@ package returns
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/purchase"
 )
 
@@ -21,6 +21,11 @@ type CreateParams struct {
 	Photos     []Upload
 	By         event.Actor
 	Override   *Override // staff only: rules to set aside, with the reason
+	// Estimate, when not nil, is the amount in minor units that the customer was
+	// shown, in Currency. Where the refund would be lower now the request is
+	// CodePriceChanged; what an inspection may take off later is not part of it.
+	Estimate *int64
+	Currency money.Currency // of Estimate; empty: the order's
 }
 
 // Upload is a photo as it was sent. Nothing about it is trusted.
@@ -29,7 +34,7 @@ type Upload struct {
 	Body io.Reader
 }
 
-// CreateParams files a return. The policy pinned to the order judges it under the
+// Create files a return. The policy pinned to the order judges it under the
 // lock of the order's units, so that of two requests for the last unit one is
 // refused. Customers are held to the verdict: a refusal has the code of the
 // first finding and carries the Verdict. Staff may set rules aside with an
@@ -54,14 +59,7 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 	if err := checkText("details", q.Details, maxDetails); err != nil {
 		return Return{}, err
 	}
-	o, err := s.purchase(ctx, q.OrderID)
-	if err != nil {
-		return Return{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
-	}
-	if _, err := onePayment(o); err != nil {
-		return Return{}, err
-	}
-	terms, err := s.termsOf(ctx, o)
+	o, terms, err := s.orderAndTerms(ctx, q.OrderID)
 	if err != nil {
 		return Return{}, err
 	}
@@ -80,10 +78,12 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 	ask.Photos = photos.types()
 	// What the policy refuses whatever the claims are is refused before any
 	// photo is stored; the claims decide under the lock.
-	if v := Evaluate(terms, o, nil, ask, now.At); !v.Eligible {
-		if _, err := allow(v, q.Override); err != nil {
-			return Return{}, err
-		}
+	override, err := allow(Evaluate(terms, o, nil, ask, now.At), q.Override)
+	if err == nil {
+		err = s.consented(ctx, o, terms, q, override, now)
+	}
+	if err != nil {
+		return Return{}, err
 	}
 	evidence, err := s.keep(ctx, photos, now.At)
 	if err != nil {

@@ -17,12 +17,13 @@ type Code string
 // The codes of this package. A request that the policy refuses has the code
 // of its first finding (a NonReturnableReason) and carries the Verdict.
 const (
-	CodeInvalid     Code = "INVALID"      // a field is out of its range
-	CodeTransition  Code = "TRANSITION"   // the status does not allow it
-	CodeNotReceived Code = "NOT_RECEIVED" // more units accepted than received
-	CodeEvidence    Code = "EVIDENCE"     // a photo can't be used
-	CodeMethod      Code = "METHOD_NOT_ALLOWED"
-	CodeForbidden   Code = "FORBIDDEN" // not the owner of the case
+	CodeInvalid      Code = "INVALID"      // a field is out of its range
+	CodeTransition   Code = "TRANSITION"   // the status does not allow it
+	CodeNotReceived  Code = "NOT_RECEIVED" // more units accepted than received
+	CodeEvidence     Code = "EVIDENCE"     // a photo can't be used
+	CodeMethod       Code = "METHOD_NOT_ALLOWED"
+	CodePriceChanged Code = "PRICE_CHANGED" // the refund would be lower than the customer was shown
+	CodeForbidden    Code = "FORBIDDEN"     // not the owner of the case
 	// CodePurchase says that the order can't be worked on: a field of its
 	// purchase.Purchase is wrong, so the adapter that made it has to be mended.
 	CodePurchase      Code = "PURCHASE_INVALID"

@@ -74,7 +74,7 @@ type InspectionLine struct {
 	// Accepted is how many units are accepted; nil means all that were received
 	// (none, where the result is REJECTED).
 	Accepted    *int
-	Disposition Disposition // empty: restock for accepted units, return_to_customer for others
+	Disposition Disposition // empty: ProposeDisposition for accepted units, return_to_customer for others
 	Condition   Condition   // empty: not recorded
 	Note        string
 	// Manual leaves the line to a person: the case stays under inspection
@@ -82,7 +82,21 @@ type InspectionLine struct {
 	Manual bool
 }
 
+// ProposeDisposition returns where accepted units go unless somebody decides
+// otherwise. Units that came back as damaged, or are found damaged or defective,
+// are never put back on sale by it.
+func ProposeDisposition(reason Reason, c Condition) Disposition {
+	switch {
+	case reason == ReasonDamaged, c == ConditionDamaged, c == ConditionDefective:
+		return Quarantine
+	case c == ConditionUsed:
+		return Refurbish
+	}
+	return Restock
+}
+
 // Inspect decides on the goods. APPROVED accepts everything received,
+// and restocks what its lines do not name,
 // PARTIALLY_APPROVED what its lines say and nothing of lines it does not name,
 // REJECTED nothing. The case is approved when at least one unit is accepted,
 // else rejected; units not accepted are released at once. Where the money is
@@ -158,7 +172,7 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	accepted, possible := 0, 0
 	for _, l := range r.Lines {
 		given, isNamed := named[l.OrderLineID]
-		d, err := decideLine(l, given, isNamed, in.Result)
+		d, err := decideLine(l, given, isNamed, in.Result, r.Reason)
 		if err != nil {
 			return nil, false, err
 		}
@@ -181,7 +195,7 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	return decisions, manual, nil
 }
 
-func decideLine(l Line, given InspectionLine, named bool, result InspectionResult) (decision, error) {
+func decideLine(l Line, given InspectionLine, named bool, result InspectionResult, reason Reason) (decision, error) {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: l.Name + ": " + fmt.Sprintf(format, args...)}
 	}
@@ -212,7 +226,11 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 	}
 	if d.Accepted > 0 {
 		d.Acceptance = AcceptanceAccepted
-		if d.Disposition == "" {
+		switch {
+		case d.Disposition != "":
+		case named:
+			d.Disposition = ProposeDisposition(reason, d.Condition)
+		default:
 			d.Disposition = Restock
 		}
 		if d.Disposition == ReturnToCustomer || d.Disposition == Missing {

@@ -139,7 +139,7 @@ func (s *shop) inspected(id string, accepted int) returns.Return {
 	s.Helper()
 	r, err := s.svc.Return(s.ctx, id)
 	s.ok(err)
-	in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted}}}
+	in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted, Disposition: returns.Restock}}}
 	if accepted == 0 {
 		in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 	}

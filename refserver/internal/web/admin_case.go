@@ -33,6 +33,7 @@ type adminCaseBody struct {
 
 	Conditions   []returns.Condition
 	Dispositions []returns.Disposition
+	Proposed     returns.Disposition // from the reason alone
 }
 
 // caseFinding is a finding of the verdict with what it is about.
@@ -86,7 +87,7 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 	v := views[0]
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
-		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
+		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
 		CanDecide: v.canGo(returns.StatusAuthorized) || v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
 		CanAsk:    v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
 		CanInspect: c.Status == returns.StatusReceived || c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
@@ -278,6 +279,11 @@ func inspection(f url.Values) (returns.InspectionInput, error) {
 			if value != "" {
 				named[line] = true
 			}
+		}
+	}
+	if in.Result == returns.InspectionApproved {
+		for line := range dispositions { // sent by the form, though empty: one is proposed
+			named[line] = true
 		}
 	}
 	for _, line := range sortedKeys(named) {
