@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +21,8 @@ const returnsPage = 100
 func (a *API) returnRoutes() {
 	a.member("GET /api/returns", a.ownReturns)
 	a.member("POST /api/returns", a.requestReturn)
+	a.member("GET /api/returns/estimate", a.getEstimate)
+	a.member("POST /api/returns/estimate", a.postEstimate)
 	a.member("GET /api/returns/{id}", a.ownReturn)
 	a.member("POST /api/returns/{id}/info", a.provideInfo)
 	a.member("POST /api/returns/{id}/cancel", a.cancelReturn)
@@ -32,6 +35,9 @@ type returnRequest struct {
 	Details string    `json:"details"`
 	Items   []askItem `json:"items"`
 	Photos  []string  `json:"photos"`
+	// Estimate is the amount that the caller was shown, in Currency; optional.
+	Estimate *json.Number `json:"estimate"`
+	Currency string       `json:"currency"`
 }
 
 type askItem struct {
@@ -66,6 +72,9 @@ func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
 			return out, missing(field+".quantity", "it is a whole number from 1 on")
 		}
 		out.Items = append(out.Items, returns.RequestItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
+	}
+	if err := q.consent(&out); err != nil {
+		return out, err
 	}
 	var err error
 	out.Photos, err = uploads(q.Photos)

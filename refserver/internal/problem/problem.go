@@ -117,6 +117,7 @@ var (
 		returns.CodeNotReceived:   http.StatusBadRequest,
 		returns.CodeEvidence:      http.StatusBadRequest,
 		returns.CodeMethod:        http.StatusBadRequest,
+		returns.CodePriceChanged:  http.StatusConflict,
 		returns.CodeForbidden:     http.StatusForbidden,
 		returns.CodeNotRefundable: http.StatusConflict,
 	}
