@@ -294,6 +294,9 @@ type taskOpened struct {
 }
 
 func (d *taskOpened) apply(r *Return, at time.Time, _ event.Actor) {
+	if d.Kind == TaskRefundReversed && (r.RefundID == "" || r.RefundID == d.Ref) {
+		r.EarlyRefund = false // its money is back at the shop
+	}
 	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Ref: d.Ref, Note: d.Note, OpenedAt: at})
 }
 

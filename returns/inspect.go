@@ -131,7 +131,7 @@ func (r *Return) Inspect(in InspectionInput, s event.Stamp) error {
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err
 	}
-	if r.RefundID == "" || r.reversed(r.RefundID) {
+	if !r.paid() {
 		return nil
 	}
 	if err := r.checkEarly(s); err != nil {

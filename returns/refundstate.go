@@ -138,7 +138,7 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 // RefundFailed notes that a refund asked for before approval certainly is not
 // on its way. The status stays, and the refund can be tried again.
 func (r *Return) RefundFailed(s event.Stamp) error {
-	if !r.EarlyRefund || r.RefundID != "" {
+	if !r.EarlyRefund || r.paid() {
 		return nil
 	}
 	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
@@ -206,6 +206,10 @@ func (r *Return) RefundReversed(refundID string, s event.Stamp) error {
 		Note: "The provider took the refund back. Pay it again, by another method if need be; store credit always works.",
 	})
 }
+
+// paid reports whether a refund of the case has succeeded and is not known to
+// have been taken back.
+func (r *Return) paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
 
 // reversed reports whether the refund is known to have been taken back.
 func (r *Return) reversed(refundID string) bool {

@@ -297,6 +297,9 @@ func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, n
 // Inspect decides on the goods, and does what follows from it: the restock
 // where the policy does it at inspection.
 func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by event.Actor) (Return, error) {
+	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+		return Return{}, err
+	}
 	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(ctx, by)) })
 	if err != nil {
 		return Return{}, err
@@ -328,8 +331,12 @@ func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by event.
 	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(ctx, by)) })
 }
 
-// CloseTask notes that a person has dealt with a task.
+// CloseTask notes that a person has dealt with a task. Where the task was about
+// a refund that never began, the case gives its units back.
 func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by event.Actor) (Return, error) {
+	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+		return Return{}, err
+	}
 	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(ctx, by)) })
 }
 

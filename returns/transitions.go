@@ -267,15 +267,21 @@ func (r *Return) Overridden(rule string) bool {
 	return false
 }
 
-// ClaimedUnits is how many units of each order line the case claims: all that were
-// asked for until the inspection has decided, then those accepted, and none
-// when it is rejected or cancelled.
+// ClaimedUnits returns how many units of each order line the case claims: all
+// that were requested until the inspection has decided, then those accepted, and
+// none when it is rejected or cancelled.
+//
+// While a refund that was asked for before the inspection may be on its way, or
+// was paid and not taken back, all units stay claimed: the money for them is
+// given, so that a second request for one could never be paid back.
 func (r *Return) ClaimedUnits() map[string]int {
 	held := make(map[string]int, len(r.Lines))
 	for _, l := range r.Lines {
-		switch r.Status {
-		case StatusRejected, StatusCancelled:
-		case StatusApproved, StatusRefunded:
+		switch {
+		case r.EarlyRefund:
+			held[l.OrderLineID] = l.Quantity
+		case r.Status == StatusRejected, r.Status == StatusCancelled:
+		case r.Status == StatusApproved, r.Status == StatusRefunded:
 			held[l.OrderLineID] = l.Accepted
 		default:
 			held[l.OrderLineID] = l.Quantity

@@ -57,7 +57,9 @@ func testUpdate(b *bench) {
 	b.equal("status", changed.Status, returns.StatusRefunded)
 	b.equal("open tasks", len(changed.OpenTasks()), 1)
 	b.stored(changed)
-	b.equal("claims", b.claims(o), []int{1})
+	b.equal("claims, while the money of both units is given", b.claims(o), []int{2})
+	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundReversed("refund-1", b.stamp()) }))
+	b.equal("claims, when it was taken back", b.claims(o), []int{1})
 }
 
 func testUpdateRace(b *bench) {

@@ -70,7 +70,7 @@ func (a *audit) balances(ctx context.Context) error {
 func (a *audit) units(ctx context.Context) error {
 	return a.wrong(ctx, "I2", `SELECT 'order line ' || order_line_id || ': bought ' || quantity || ' (guard: ' || bought || '), claimed ' || claimed || ', held by returns ' || held
 		FROM (SELECT u.*, l.quantity,
-			(SELECT COALESCE(SUM(CASE WHEN r.status IN ('rejected', 'cancelled') THEN 0 WHEN r.status IN ('approved', 'refunded') THEN rl.accepted ELSE rl.quantity END), 0)
+			(SELECT COALESCE(SUM(CASE WHEN r.early_refund THEN rl.quantity WHEN r.status IN ('rejected', 'cancelled') THEN 0 WHEN r.status IN ('approved', 'refunded') THEN rl.accepted ELSE rl.quantity END), 0)
 				FROM return_lines rl JOIN returns r ON r.id = rl.return_id WHERE rl.order_id = u.order_id AND rl.order_line_id = u.order_line_id) AS held
 			FROM return_units u JOIN order_lines l ON l.id = u.order_line_id) AS x
 		WHERE quantity <> bought OR claimed <> held OR held > quantity`)
