@@ -181,11 +181,11 @@ func TestPublishedTermsHaveAZoneAndAStart(t *testing.T) {
 	svc, err := returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Zone: "Asia/Tokyo"})
 	s.ok(err)
 	p := policy()
-	terms, err = svc.PublishTerms(s.ctx, p, "", kim)
+	terms, err = svc.PublishTerms(s.ctx, kim, p, "")
 	s.ok(err)
 	s.equal("zone", terms.Policy.Zone, "Asia/Tokyo")
 	p.Zone, p.Start = "Europe/Rome", returns.FromPurchase
-	terms, err = svc.PublishTerms(s.ctx, p, "", kim)
+	terms, err = svc.PublishTerms(s.ctx, kim, p, "")
 	s.ok(err)
 	s.equal("its own zone and start", []any{terms.Policy.Zone, terms.Policy.Start}, []any{"Europe/Rome", returns.FromPurchase})
 	_, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Zone: "Mars"})

@@ -125,7 +125,7 @@ func (a action) String() string { return a.name }
 func (d *desk) file(n int) (returns.Return, error) {
 	o, err := d.orders.Purchase(d.ctx, d.order)
 	d.ok(err)
-	return d.svc.Create(d.ctx, ask(o, n))
+	return d.svc.Create(d.ctx, ann, ask(o, n))
 }
 
 func (d *desk) filedAs(r returns.Return, n int) {
@@ -137,17 +137,20 @@ func (d *desk) filedAs(r returns.Return, n int) {
 var steps = map[string]func(d *desk, i, n int){
 	"authorize": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization},
-			func(id string) error { _, err := d.svc.Authorize(d.ctx, id, "", kim); return err },
+			func(id string) error { _, err := d.svc.Authorize(d.ctx, id, kim, ""); return err },
 			func(m *model) { m.status = returns.StatusAuthorized })
 	},
 	"ask for more about": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization},
-			func(id string) error { _, err := d.svc.RequestInfo(d.ctx, id, "which?", kim); return err },
+			func(id string) error { _, err := d.svc.RequestInfo(d.ctx, id, kim, "which?"); return err },
 			func(m *model) { m.status = returns.StatusPendingCustomerInfo })
 	},
 	"answer": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingCustomerInfo},
-			func(id string) error { _, err := d.svc.ProvideInfo(d.ctx, id, "this", nil, ann); return err },
+			func(id string) error {
+				_, err := d.svc.ProvideInfo(d.ctx, id, ann, returns.InfoParams{Details: "this", Photos: nil})
+				return err
+			},
 			func(m *model) { m.status = returns.StatusPendingAuthorization })
 	},
 	"cancel": func(d *desk, i, _ int) {
@@ -157,12 +160,15 @@ var steps = map[string]func(d *desk, i, n int){
 	},
 	"reject": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization, returns.StatusAuthorized},
-			func(id string) error { _, err := d.svc.Reject(d.ctx, id, "no", kim); return err },
+			func(id string) error { _, err := d.svc.Reject(d.ctx, id, kim, "no"); return err },
 			func(m *model) { m.status, m.held = returns.StatusRejected, 0 })
 	},
 	"receive": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusAuthorized, returns.StatusInTransit},
-			func(id string) error { _, err := d.svc.Receive(d.ctx, id, nil, "", kim); return err },
+			func(id string) error {
+				_, err := d.svc.Receive(d.ctx, id, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
+				return err
+			},
 			func(m *model) { m.status = returns.StatusReceived })
 	},
 	"inspect": func(d *desk, i, n int) {
@@ -174,7 +180,7 @@ var steps = map[string]func(d *desk, i, n int){
 			if n == 0 {
 				in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 			}
-			_, err = d.svc.Inspect(d.ctx, id, in, kim)
+			_, err = d.svc.Inspect(d.ctx, id, kim, in)
 			return err
 		}, func(m *model) {
 			m.status, m.taken, m.held = returns.StatusApproved, n, n
@@ -189,7 +195,7 @@ var steps = map[string]func(d *desk, i, n int){
 			if n == 0 {
 				d.gateway.Always(refundstest.CallCreate, refundstest.FaultRefuse)
 			}
-			_, _, err := d.svc.Refund(d.ctx, id, payment.Card, kim)
+			_, _, err := d.svc.Refund(d.ctx, id, kim, returns.RefundParams{Method: payment.Card})
 			return err
 		}, func(m *model) {
 			if n > 0 || m.paid { // I8: a refusal changes nothing

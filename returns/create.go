@@ -2,7 +2,9 @@ package returns
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
 
@@ -19,13 +21,16 @@ type CreateParams struct {
 	Details    string // at most 2000 characters
 	Items      []RequestItem
 	Photos     []Upload
-	By         event.Actor
 	Override   *Override // staff only: rules to set aside, with the reason
 	// Estimate, when not nil, is the amount in minor units that the customer was
 	// shown, in Currency. Where the refund would be lower now the request is
 	// CodePriceChanged; what an inspection may take off later is not part of it.
 	Estimate *int64
 	Currency money.Currency // of Estimate; empty: the order's
+	// RMA imports a case from the system that was used before, under the number
+	// it has there: the case is authorized at once. Not for customers. It must be
+	// of another form than the numbers of this package (RMA-YYYYMMDD-NNNNN).
+	RMA string
 }
 
 // Upload is a photo as it was sent. Nothing about it is trusted.
@@ -39,31 +44,15 @@ type Upload struct {
 // refused. Customers are held to the verdict: a refusal has the code of the
 // first finding and carries the Verdict. Staff may set rules aside with an
 // Override that names each rule that failed.
-func (s *Service) Create(ctx context.Context, q CreateParams) (Return, error) {
-	return s.file(ctx, q, "")
-}
-
-// FileDemo files a request and authorises it under an RMA number of the
-// caller's choice, which the day's counter does not know: for demo data only.
-func (s *Service) FileDemo(ctx context.Context, q CreateParams, rma string) (Return, error) {
-	if rma == "" {
-		return Return{}, &Error{Code: CodeInvalid, Field: "rma", Message: "It is empty."}
-	}
-	return s.file(ctx, q, rma)
-}
-
-func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Return, error) {
-	if q.Override != nil && q.By.Kind != event.ActorStaff {
-		return Return{}, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
-	}
-	if err := checkText("details", q.Details, maxDetails); err != nil {
+func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (Return, error) {
+	if err := q.check(by); err != nil {
 		return Return{}, err
 	}
 	o, terms, err := s.orderAndTerms(ctx, q.OrderID)
 	if err != nil {
 		return Return{}, err
 	}
-	now := s.stamp(ctx, q.By)
+	now := s.stamp(ctx, by)
 	ask := Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}
 	if err := checkCount(terms, o, ask, q, now.At); err != nil {
 		return Return{}, err
@@ -102,7 +91,8 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 		}
 		d := Params{
 			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
-			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
+			Evidence: evidence, Verdict: v, Override: override,
+			Authorize: q.RMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
 		}
 		for i, item := range q.Items {
 			bought, _ := o.Line(item.OrderLineID)
@@ -110,18 +100,18 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
-		r, err := NewReturn(d, now)
-		if err == nil && demoRMA != "" {
-			err = r.AssignRMA(demoRMA, now)
+		r, err := NewReturn(now, d)
+		if err == nil && q.RMA != "" {
+			err = r.AssignRMA(now, q.RMA)
 		}
 		return r, err
 	})
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)
 	}
-	s.cfg.Observer.Created(r)
+	s.cfg.Observer.Created(ctx, r)
 	if r.Status == StatusAuthorized {
-		s.cfg.Observer.StatusChanged(r, StatusPendingAuthorization, StatusAuthorized)
+		s.cfg.Observer.StatusChanged(ctx, r, StatusPendingAuthorization, StatusAuthorized)
 	}
 	return r, nil
 }
@@ -142,6 +132,27 @@ func checkCount(t Terms, o purchase.Purchase, ask Request, q CreateParams, at ti
 		return tooManyPhotos(n, maxPhotoCount)
 	}
 	return nil
+}
+
+// ownRMA is the form of the numbers that stores give.
+var ownRMA = regexp.MustCompile(`^RMA-[0-9]{8}-[0-9]+$`)
+
+// check refuses what nobody may ask for, or not this actor.
+func (q CreateParams) check(by event.Actor) error {
+	customer := by.Kind == event.ActorCustomer
+	switch {
+	case q.Override != nil && customer:
+		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can override the policy."}
+	case q.RMA != "" && customer:
+		return &Error{Code: CodeForbidden, Field: "rma", Message: "Only staff can import a return under its RMA number."}
+	case ownRMA.MatchString(q.RMA):
+		return &Error{Code: CodeInvalid, Field: "rma", Message: fmt.Sprintf(
+			"%q is of the form of the numbers given here; import another.", clip(q.RMA))}
+	}
+	if err := checkText("rma", q.RMA, maxName); err != nil {
+		return err
+	}
+	return checkText("details", q.Details, maxDetails)
 }
 
 // takesPhotos refuses photos where there is no place to keep them.

@@ -30,7 +30,7 @@
 //	svc, err := returns.New(returns.Config{
 //		Store: store, Orders: shop, Refunder: refunds, Restocker: shop, Evidence: photos,
 //	})
-//	c, err := svc.Create(ctx, returns.CreateParams{OrderID: id, CustomerID: customer, Reason: returns.ReasonDamaged, Items: items, By: by})
+//	c, err := svc.Create(ctx, by, returns.CreateParams{OrderID: id, CustomerID: customer, Reason: returns.ReasonDamaged, Items: items})
 //
 // The orders are any shop's: Orders gives a purchase.Purchase, which is checked
 // field by field when a return is requested. *orders.Service is an Orders and a

@@ -37,7 +37,6 @@ type Deduction struct {
 // left out: it may be asked before there are any. A request that the policy
 // refuses for another reason is refused as Create does.
 func (s *Service) Estimate(ctx context.Context, by event.Actor, q CreateParams) (Estimate, error) {
-	q.By = by
 	o, terms, err := s.orderAndTerms(ctx, q.OrderID)
 	if err != nil {
 		return Estimate{}, err
@@ -66,7 +65,7 @@ func (s *Service) estimate(
 	for i, item := range q.Items {
 		params.Lines = append(params.Lines, Line{ID: fmt.Sprint(i), OrderLineID: item.OrderLineID, Quantity: item.Quantity})
 	}
-	r, err := NewReturn(params, now)
+	r, err := NewReturn(now, params)
 	if err != nil {
 		return Estimate{}, err
 	}

@@ -32,17 +32,17 @@ func TestTheEstimateIsTheRefundWhenAllIsAccepted(t *testing.T) {
 			}
 			s.ok(err)
 			q.Estimate, q.Currency = &e.Amount, e.Currency // what was shown is agreed to
-			r, err := s.svc.Create(s.ctx, q)
+			r, err := s.svc.Create(s.ctx, ann, q)
 			s.ok(err)
 			if r.Status == returns.StatusPendingAuthorization {
-				_, err = s.svc.Authorize(s.ctx, r.ID, "", kim)
+				_, err = s.svc.Authorize(s.ctx, r.ID, kim, "")
 				s.ok(err)
 			}
-			_, err = s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+			_, err = s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 			s.ok(err)
-			_, err = s.svc.Inspect(s.ctx, r.ID, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim"}, kim)
+			_, err = s.svc.Inspect(s.ctx, r.ID, kim, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim"})
 			s.ok(err)
-			_, refund, err := s.svc.Refund(s.ctx, r.ID, "", kim)
+			_, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""})
 			s.ok(err)
 			gross, off := int64(0), int64(0)
 			for _, l := range e.Lines {
@@ -103,7 +103,7 @@ func TestARequestIsBoundToWhatWasShown(t *testing.T) {
 		code     returns.Code
 	}{{e.Amount + 1, "USD", returns.CodePriceChanged}, {e.Amount, "EUR", returns.CodePriceChanged}, {e.Amount, "", ""}, {e.Amount - 1, "USD", ""}} {
 		q.Estimate, q.Currency = &c.shown, c.currency
-		_, err := s.svc.Create(s.ctx, q)
+		_, err := s.svc.Create(s.ctx, ann, q)
 		s.refused(err, c.code)
 	}
 }
@@ -140,7 +140,7 @@ func TestDamagedGoodsAreNotProposedForTheShelf(t *testing.T) {
 		s := newShop(t, policy())
 		r := s.received(s.bought(2), 2)
 		in := returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: c.lines}
-		r, err := s.svc.Inspect(s.ctx, r.ID, in, kim)
+		r, err := s.svc.Inspect(s.ctx, r.ID, kim, in)
 		s.ok(err)
 		s.equal(name, r.Lines[0].Disposition, c.want)
 	}

@@ -84,11 +84,11 @@ func ExampleService() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	terms, err := svc.PublishTerms(ctx, returns.Policy{
+	terms, err := svc.PublishTerms(ctx, staff, returns.Policy{
 		Enabled: true, WindowDays: 30, MaxQuantity: 5, RestockAt: returns.RestockAtRefund, Currency: "USD",
-	}, "the first", staff)
+	}, "the first")
 	fmt.Println(terms.Version, terms.Policy.WindowDays, err)
-	_, err = svc.Create(ctx, returns.CreateParams{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther})
+	_, err = svc.Create(ctx, staff, returns.CreateParams{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther})
 	fmt.Println(err)
 	// Output:
 	// 1 30 <nil>

@@ -20,22 +20,26 @@ import (
 func TestUnitsThatWerePaidEarlyAreNotReturnedTwice(t *testing.T) {
 	s, r := early(t) // two of two units
 	s.equal("refund", s.refund(r.ID, refundstest.FaultNone).Status, refunds.StatusSucceeded)
-	_, err := s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+	_, err := s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 	s.ok(err)
 	s.equal("status", s.inspected(r.ID, 1).Status, returns.StatusRefunded)
 	o, err := s.orders.Purchase(s.ctx, r.OrderID)
 	s.ok(err)
-	_, err = s.svc.Create(s.ctx, ask(o, 1))
+	_, err = s.svc.Create(s.ctx, ann, ask(o, 1))
 	s.refused(err, returns.Code(returns.AlreadyReturned))
 
-	// Taken back by the provider, the unit that was not accepted is free again.
+	// Taken back by the provider, and paid again for what was accepted, the unit
+	// that was not accepted is free again.
 	refund, err := s.payer.ByClientReference(s.ctx, r.ID)
 	s.ok(err)
 	s.ok(s.svc.RefundChanged(s.ctx, s.reversed(refund)))
-	s.equal("second request", s.filed(o, 1).Status, returns.StatusPendingAuthorization)
-	_, paid, err := s.svc.Refund(s.ctx, r.ID, payment.StoreCredit, kim)
+	_, err = s.svc.Create(s.ctx, ann, ask(o, 1))
+	s.refused(err, returns.Code(returns.AlreadyReturned))
+	_, paid, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
 	s.ok(err)
-	s.equal("the unit accepted is paid again", []any{paid.Status, paid.Quote.Lines[0].Units}, []any{refunds.StatusSucceeded, 1})
+	units := paid.Quote.Lines[0].Units
+	s.equal("the unit accepted is paid again", []any{paid.Status, units}, []any{refunds.StatusSucceeded, 1})
+	s.equal("second request", s.filed(o, 1).Status, returns.StatusPendingAuthorization)
 }
 
 // exits is a shop with the cases of one order, driven at random.
@@ -53,33 +57,35 @@ var moves = []struct {
 	{"file", func(e *exits, _ string, n int) {
 		o, err := e.orders.Purchase(e.ctx, e.order)
 		e.ok(err)
-		if r, err := e.svc.Create(e.ctx, ask(o, 1+n)); err == nil {
+		if r, err := e.svc.Create(e.ctx, ann, ask(o, 1+n)); err == nil {
 			e.ids = append(e.ids, r.ID)
 		}
 	}},
-	{"ask for more", func(e *exits, id string, _ int) { _, _ = e.svc.RequestInfo(e.ctx, id, "which side?", kim) }},
-	{"authorize", func(e *exits, id string, _ int) { _, _ = e.svc.Authorize(e.ctx, id, "", kim) }},
-	{"reject", func(e *exits, id string, _ int) { _, _ = e.svc.Reject(e.ctx, id, "", kim) }},
+	{"ask for more", func(e *exits, id string, _ int) { _, _ = e.svc.RequestInfo(e.ctx, id, kim, "which side?") }},
+	{"authorize", func(e *exits, id string, _ int) { _, _ = e.svc.Authorize(e.ctx, id, kim, "") }},
+	{"reject", func(e *exits, id string, _ int) { _, _ = e.svc.Reject(e.ctx, id, kim, "") }},
 	{"cancel", func(e *exits, id string, _ int) { _, _ = e.svc.Cancel(e.ctx, id, ann) }},
 	{"ship", func(e *exits, id string, _ int) {
-		_, _ = e.svc.Ship(e.ctx, id, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, ann)
+		_, _ = e.svc.Ship(e.ctx, id, ann, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	}},
 	{"receive", func(e *exits, id string, n int) {
-		_, _ = e.svc.Receive(e.ctx, id, []returns.ReceiptLine{{OrderLineID: "1", Received: n}}, "", kim)
+		_, _ = e.svc.Receive(e.ctx, id, kim, returns.ReceiveParams{Lines: []returns.ReceiptLine{{OrderLineID: "1", Received: n}}, Notes: ""})
 	}},
 	{"inspect", func(e *exits, id string, n int) {
 		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "1", Accepted: &n}}}
 		if n == 0 {
 			in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 		}
-		_, _ = e.svc.Inspect(e.ctx, id, in, kim)
+		_, _ = e.svc.Inspect(e.ctx, id, kim, in)
 	}},
 	{"refund", func(e *exits, id string, n int) {
 		faults := []refundstest.Fault{refundstest.FaultNone, refundstest.FaultRefuse, refundstest.FaultPending, refundstest.FaultRequiresAction}
 		e.gateway.Script(refundstest.CallCreate, faults[n%len(faults)])
-		_, _, _ = e.svc.Refund(e.ctx, id, payment.Card, kim)
+		_, _, _ = e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.Card})
 	}},
-	{"refund by store credit", func(e *exits, id string, _ int) { _, _, _ = e.svc.Refund(e.ctx, id, payment.StoreCredit, kim) }},
+	{"refund by store credit", func(e *exits, id string, _ int) {
+		_, _, _ = e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.StoreCredit})
+	}},
 	{"reverse", func(e *exits, id string, _ int) {
 		if r, err := e.payer.ByClientReference(e.ctx, id); err == nil {
 			if r, err = e.payer.Reverse(e.ctx, r.ID, "", "", "the bank sent it back", kim); err == nil {
@@ -123,20 +129,20 @@ func (e *exits) end(id string, accept bool) returns.Status {
 		r := e.get(id)
 		switch r.Status {
 		case returns.StatusPendingCustomerInfo:
-			_, _ = e.svc.ProvideInfo(e.ctx, id, "the left one", nil, ann)
+			_, _ = e.svc.ProvideInfo(e.ctx, id, ann, returns.InfoParams{Details: "the left one", Photos: nil})
 		case returns.StatusPendingAuthorization:
-			_, _ = e.svc.Authorize(e.ctx, id, "", kim)
+			_, _ = e.svc.Authorize(e.ctx, id, kim, "")
 		case returns.StatusAuthorized, returns.StatusInTransit:
-			_, _ = e.svc.Receive(e.ctx, id, nil, "", kim)
+			_, _ = e.svc.Receive(e.ctx, id, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 		case returns.StatusReceived, returns.StatusUnderInspection:
 			in := returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim"}
 			if !accept || !slices.ContainsFunc(r.Lines, func(l returns.Line) bool { return l.Received > 0 }) {
 				in.Result = returns.InspectionRejected
 			}
-			_, _ = e.svc.Inspect(e.ctx, id, in, kim)
+			_, _ = e.svc.Inspect(e.ctx, id, kim, in)
 		case returns.StatusApproved:
 			e.settle(id, "succeeded") // an open one is decided sooner or later
-			_, _, _ = e.svc.Refund(e.ctx, id, payment.StoreCredit, kim)
+			_, _, _ = e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.StoreCredit})
 		default:
 			return r.Status
 		}
@@ -165,7 +171,7 @@ func TestEveryCaseHasAWayToItsEnd(t *testing.T) {
 		}
 		for i, id := range e.ids {
 			if status := e.end(id, accept); !status.Final() {
-				_, _, err := e.svc.Refund(e.ctx, id, payment.StoreCredit, kim)
+				_, _, err := e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.StoreCredit})
 				return fmt.Sprintf("case %d stays %s after %s: %v", i, status, trace, err)
 			}
 		}

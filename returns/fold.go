@@ -263,7 +263,12 @@ type refundPaid struct {
 	RefundID string `json:"refund_id"`
 }
 
-func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) { r.RefundID = d.RefundID }
+func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) {
+	r.RefundID = d.RefundID
+	if r.Status == StatusRefunded {
+		r.EarlyRefund = false // the early one was taken back, and this one paid for what was accepted
+	}
+}
 
 type refunded struct {
 	RefundID string `json:"refund_id"`
@@ -294,9 +299,6 @@ type taskOpened struct {
 }
 
 func (d *taskOpened) apply(r *Return, at time.Time, _ event.Actor) {
-	if d.Kind == TaskRefundReversed && (r.RefundID == "" || r.RefundID == d.Ref) {
-		r.EarlyRefund = false // its money is back at the shop
-	}
 	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Ref: d.Ref, Note: d.Note, OpenedAt: at})
 }
 

@@ -16,7 +16,7 @@ type ReceiptLine struct {
 // Receive notes what has arrived. No lines means all that is outstanding. What
 // arrives later is received again and adds up, until the inspection; more than
 // was announced is recorded as over and can't be accepted.
-func (r *Return) Receive(lines []ReceiptLine, notes string, s event.Stamp) error {
+func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error {
 	if r.Status != StatusReceived {
 		if err := r.may(StatusReceived, "received"); err != nil {
 			return err
@@ -102,7 +102,7 @@ func ProposeDisposition(reason Reason, c Condition) Disposition {
 // else rejected; units not accepted are released at once. Where the money is
 // back already, and was not taken back since, approval passes to refunded in
 // the same step.
-func (r *Return) Inspect(in InspectionInput, s event.Stamp) error {
+func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 	if r.Status != StatusReceived && r.Status != StatusUnderInspection {
 		return r.may(StatusUnderInspection, "inspected")
 	}
@@ -126,7 +126,7 @@ func (r *Return) Inspect(in InspectionInput, s event.Stamp) error {
 		accepted += l.Accepted
 	}
 	if accepted == 0 {
-		return r.reject(in.Notes, s)
+		return r.reject(s, in.Notes)
 	}
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err

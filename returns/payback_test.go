@@ -28,7 +28,7 @@ func TestARefundRequestFieldByField(t *testing.T) {
 	}
 	stamp := event.Stamp{At: start, By: kim}
 	override := func(rules ...string) func(w world) {
-		return func(w world) { do(w.r.Override(returns.Override{Rules: rules, Reason: "goodwill"}, stamp)) }
+		return func(w world) { do(w.r.Override(stamp, returns.Override{Rules: rules, Reason: "goodwill"})) }
 	}
 	fees := []returns.FeeRule{
 		{Reason: returns.ReasonOther, PercentBP: 1},

@@ -114,15 +114,15 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		taken = 1 + taken%asked
 		r := s.filed(o, asked)
 		if r.Status == returns.StatusPendingAuthorization {
-			if _, err := s.svc.Authorize(s.ctx, r.ID, "", kim); err != nil {
+			if _, err := s.svc.Authorize(s.ctx, r.ID, kim, ""); err != nil {
 				return err.Error()
 			}
 		}
 		if waive {
-			_, err := s.svc.Override(s.ctx, r.ID, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "goodwill"}, kim)
+			_, err := s.svc.Override(s.ctx, r.ID, kim, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "goodwill"})
 			s.ok(err)
 		}
-		_, err := s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+		_, err := s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 		s.ok(err)
 		s.inspected(r.ID, taken)
 
@@ -151,7 +151,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		if refuse && quote.Amount > 0 {
 			stock, was := s.stock(), s.get(r.ID)
 			s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
-			got, refund, err := s.svc.Refund(s.ctx, r.ID, payment.Card, kim)
+			got, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.Card})
 			if err != nil {
 				return err.Error()
 			}
@@ -159,7 +159,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 				return "I8: a failed refund changed the case or the stock"
 			}
 		}
-		_, refund, err := s.svc.Refund(s.ctx, r.ID, "", kim)
+		_, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""})
 		if err != nil {
 			return err.Error()
 		}

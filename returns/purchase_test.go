@@ -31,7 +31,7 @@ func TestAPurchaseIsCheckedWhenItsReturnIsRequested(t *testing.T) {
 			o := s.bought(2)
 			spoil(&o)
 			s.orders.Put(o)
-			_, err := s.svc.Create(s.ctx, ask(o, 1))
+			_, err := s.svc.Create(s.ctx, ann, ask(o, 1))
 			s.refused(err, returns.CodePurchase)
 			if err == nil || !strings.Contains(err.Error(), field) {
 				t.Errorf("error %v does not name %s", err, field)
@@ -50,7 +50,7 @@ func TestAGiftIsReturnedForNothing(t *testing.T) {
 	o.Payments[0].Captured, o.Payments[0].Method = 0, payment.Cash
 	s.orders.Put(o)
 	r := s.inspected(s.received(o, 2).ID, 2)
-	r, refund, err := s.svc.Refund(s.ctx, r.ID, "", kim)
+	r, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""})
 	s.ok(err)
 	s.equal("case, refund and amount", []any{r.Status, refund.Status, refund.Amount()}, []any{returns.StatusRefunded, refunds.StatusSucceeded, int64(0)})
 }
@@ -62,7 +62,7 @@ func TestAnotherOrderIsNotTakenForTheOneAskedFor(t *testing.T) {
 	s.ok(err)
 	wrong := ask(o, 1)
 	wrong.OrderID = "another"
-	_, err = svc.Create(s.ctx, wrong)
+	_, err = svc.Create(s.ctx, ann, wrong)
 	s.refused(err, returns.CodePurchase)
 }
 
@@ -75,15 +75,15 @@ func TestWithoutAnEvidenceStoreAllButPhotosWorks(t *testing.T) {
 	o := s.bought(2)
 	q := ask(o, 1)
 	q.Photos = uploads(1)
-	_, err = svc.Create(s.ctx, q)
+	_, err = svc.Create(s.ctx, ann, q)
 	s.refused(err, returns.CodeEvidence)
-	r, err := svc.Create(s.ctx, ask(o, 1))
+	r, err := svc.Create(s.ctx, ann, ask(o, 1))
 	s.ok(err)
-	_, err = svc.RequestInfo(s.ctx, r.ID, "which side?", kim)
+	_, err = svc.RequestInfo(s.ctx, r.ID, kim, "which side?")
 	s.ok(err)
-	_, err = svc.ProvideInfo(s.ctx, r.ID, "left", uploads(1), ann)
+	_, err = svc.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "left", Photos: uploads(1)})
 	s.refused(err, returns.CodeEvidence)
-	_, err = svc.ProvideInfo(s.ctx, r.ID, "left", nil, ann)
+	_, err = svc.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "left", Photos: nil})
 	s.ok(err)
 	if got := s.get(r.ID); got.Details == "" || !slices.Equal(got.Evidence, nil) {
 		t.Errorf("got %+v", got)

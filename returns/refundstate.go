@@ -147,7 +147,7 @@ func (r *Return) RefundFailed(s event.Stamp) error {
 // RefundSucceeded notes that the money is back: an approved case becomes
 // refunded, any other keeps its status. The second time changes nothing, nor
 // does the late word of a refund that is known to be reversed.
-func (r *Return) RefundSucceeded(refundID string, s event.Stamp) error {
+func (r *Return) RefundSucceeded(s event.Stamp, refundID string) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
 	}
@@ -172,7 +172,7 @@ func (r *Return) RefundSucceeded(refundID string, s event.Stamp) error {
 		return err
 	}
 	if r.Status == StatusRejected || r.Status == StatusCancelled {
-		return r.OpenTask(TaskRefundedButRejected, "The refund of this case succeeded after it was closed.", s)
+		return r.OpenTask(s, TaskRefundedButRejected, "The refund of this case succeeded after it was closed.")
 	}
 	return nil
 }
@@ -188,13 +188,13 @@ func (r *Return) checkEarly(s event.Stamp) error {
 	if !r.EarlyRefund || accepted == asked {
 		return nil
 	}
-	return r.OpenTask(TaskRefundedTooMuch, fmt.Sprintf("The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted), s)
+	return r.OpenTask(s, TaskRefundedTooMuch, fmt.Sprintf("The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted))
 }
 
 // RefundReversed notes that the provider took a refund back: the status and
 // the stock stay, and a person has to look, once for each refund. Told again,
 // also after somebody has dealt with it, it changes nothing.
-func (r *Return) RefundReversed(refundID string, s event.Stamp) error {
+func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
 	}

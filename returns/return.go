@@ -70,7 +70,7 @@ type Return struct {
 	// EarlyRefund says that a refund was asked for before approval, and may be on
 	// its way or is paid: the case can't be cancelled, a rejection opens a task, and
 	// its units stay claimed. It is cleared when the refund is known to have
-	// failed, never to have begun, or to have been taken back.
+	// failed or never to have begun, and when another was paid after the inspection.
 	EarlyRefund bool
 	Restocked   bool // the units that go back on the shelf are there
 	CreatedAt   time.Time

@@ -41,20 +41,21 @@ type Config struct {
 	Observer Observer         // nil: none
 }
 
-// Observer hears of facts after they are committed. Its methods return fast.
+// Observer hears of facts after they are committed, in the context of the
+// request that made them. Its methods return fast.
 type Observer interface {
-	Created(r Return)
-	StatusChanged(r Return, from, to Status)
+	Created(ctx context.Context, r Return)
+	StatusChanged(ctx context.Context, r Return, from, to Status)
 }
 
 // NopObserver hears nothing; embed it to implement only some methods.
 type NopObserver struct{}
 
 // Created implements Observer.
-func (NopObserver) Created(Return) {}
+func (NopObserver) Created(context.Context, Return) {}
 
 // StatusChanged implements Observer.
-func (NopObserver) StatusChanged(Return, Status, Status) {}
+func (NopObserver) StatusChanged(context.Context, Return, Status, Status) {}
 
 // Validate reports the first field that is missing or wrong.
 func (c Config) Validate() error {
@@ -131,7 +132,7 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 	}
 	for i := 1; i < len(steps); i++ {
 		if steps[i] != steps[i-1] {
-			s.cfg.Observer.StatusChanged(r, steps[i-1], steps[i])
+			s.cfg.Observer.StatusChanged(ctx, r, steps[i-1], steps[i])
 		}
 	}
 	return r, nil
@@ -208,8 +209,15 @@ func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
 	return s.store.Terms(ctx, id)
 }
 
+// InfoParams is what a customer answers to a request for information: details,
+// photos, or both.
+type InfoParams struct {
+	Details string // at most 2000 characters
+	Photos  []Upload
+}
+
 // ProvideInfo adds what the customer answers to a request for information.
-func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads []Upload, by event.Actor) (Return, error) {
+func (s *Service) ProvideInfo(ctx context.Context, id string, by event.Actor, p InfoParams) (Return, error) {
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: provide info %s: %w", id, err)
@@ -221,7 +229,7 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: terms of %s: %w", id, err)
 	}
-	most := terms.Policy.MaxPhotos
+	uploads, most := p.Photos, terms.Policy.MaxPhotos
 	// An answer in words alone passes, also where an override let a case have more.
 	full := func(r *Return) error {
 		if n := len(r.Evidence) + len(uploads); len(uploads) > 0 && n > most {
@@ -253,7 +261,7 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 		if err := full(r); err != nil {
 			return err
 		}
-		return r.ProvideInfo(details, evidence, now)
+		return r.ProvideInfo(now, p.Details, evidence)
 	})
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)
@@ -262,45 +270,51 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 }
 
 // RequestInfo asks the customer for something.
-func (s *Service) RequestInfo(ctx context.Context, id, note string, by event.Actor) (Return, error) {
-	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(note, s.stamp(ctx, by)) })
+func (s *Service) RequestInfo(ctx context.Context, id string, by event.Actor, note string) (Return, error) {
+	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(s.stamp(ctx, by), note) })
 }
 
 // Authorize lets the customer send the goods; the case gets its RMA number.
-func (s *Service) Authorize(ctx context.Context, id, notes string, by event.Actor) (Return, error) {
-	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(notes, s.stamp(ctx, by)) })
+func (s *Service) Authorize(ctx context.Context, id string, by event.Actor, notes string) (Return, error) {
+	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(s.stamp(ctx, by), notes) })
 }
 
 // Reject ends a case before the goods are inspected.
-func (s *Service) Reject(ctx context.Context, id, notes string, by event.Actor) (Return, error) {
+func (s *Service) Reject(ctx context.Context, id string, by event.Actor, notes string) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
-	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(notes, s.stamp(ctx, by)) })
+	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(s.stamp(ctx, by), notes) })
 }
 
 // Ship notes that the goods are on their way.
-func (s *Service) Ship(ctx context.Context, id string, d Shipment, by event.Actor) (Return, error) {
+func (s *Service) Ship(ctx context.Context, id string, by event.Actor, d Shipment) (Return, error) {
 	return s.update(ctx, "ship", id, func(r *Return) error {
 		if err := owned(r, by); err != nil {
 			return err
 		}
-		return r.Ship(d, s.stamp(ctx, by))
+		return r.Ship(s.stamp(ctx, by), d)
 	})
 }
 
-// Receive notes what has arrived; no lines means all that is outstanding.
-func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, notes string, by event.Actor) (Return, error) {
-	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(lines, notes, s.stamp(ctx, by)) })
+// ReceiveParams is what has arrived. No lines means all that is outstanding.
+type ReceiveParams struct {
+	Lines []ReceiptLine
+	Notes string
+}
+
+// Receive notes what has arrived.
+func (s *Service) Receive(ctx context.Context, id string, by event.Actor, p ReceiveParams) (Return, error) {
+	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(s.stamp(ctx, by), p.Lines, p.Notes) })
 }
 
 // Inspect decides on the goods, and does what follows from it: the restock
 // where the policy does it at inspection.
-func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by event.Actor) (Return, error) {
+func (s *Service) Inspect(ctx context.Context, id string, by event.Actor, in InspectionInput) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
-	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(ctx, by)) })
+	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(s.stamp(ctx, by), in) })
 	if err != nil {
 		return Return{}, err
 	}
@@ -321,23 +335,23 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor) (Return
 }
 
 // Override records that staff set rules aside on a case.
-func (s *Service) Override(ctx context.Context, id string, o Override, by event.Actor) (Return, error) {
-	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(ctx, by)) })
+func (s *Service) Override(ctx context.Context, id string, by event.Actor, o Override) (Return, error) {
+	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(s.stamp(ctx, by), o) })
 }
 
 // OpenTask puts a case before a person, for one of the reasons that the kinds
-// of tasks name. One of a kind is open at a time.
-func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by event.Actor) (Return, error) {
-	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(ctx, by)) })
+// of tasks name: Kind and Note of the task count. One of a kind is open at a time.
+func (s *Service) OpenTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
+	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(s.stamp(ctx, by), t.Kind, t.Note) })
 }
 
-// CloseTask notes that a person has dealt with a task. Where the task was about
+// CloseTask notes that a person has dealt with the task of t.ID, and how (t.Note). Where the task was about
 // a refund that never began, the case gives its units back.
-func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by event.Actor) (Return, error) {
+func (s *Service) CloseTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
-	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(ctx, by)) })
+	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(s.stamp(ctx, by), t.ID, t.Note) })
 }
 
 // Return reads a case.

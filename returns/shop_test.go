@@ -65,7 +65,7 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	s.ok(err)
 	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
 	s.ok(err)
-	_, err = s.svc.EnsureTerms(s.ctx, p, kim)
+	_, err = s.svc.EnsureTerms(s.ctx, kim, p)
 	s.ok(err)
 	return s
 }
@@ -112,14 +112,14 @@ func (s *shop) bought(units int) purchase.Purchase {
 // ask is a request of ann for units of the order.
 func ask(o purchase.Purchase, units int) returns.CreateParams {
 	return returns.CreateParams{
-		OrderID: o.OrderID, CustomerID: "ann", Reason: returns.ReasonDamaged, By: ann,
+		OrderID: o.OrderID, CustomerID: "ann", Reason: returns.ReasonDamaged,
 		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
 	}
 }
 
 func (s *shop) filed(o purchase.Purchase, units int) returns.Return {
 	s.Helper()
-	r, err := s.svc.Create(s.ctx, ask(o, units))
+	r, err := s.svc.Create(s.ctx, ann, ask(o, units))
 	s.ok(err)
 	return r
 }
@@ -128,9 +128,9 @@ func (s *shop) filed(o purchase.Purchase, units int) returns.Return {
 func (s *shop) received(o purchase.Purchase, units int) returns.Return {
 	s.Helper()
 	r := s.filed(o, units)
-	_, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
+	_, err := s.svc.Authorize(s.ctx, r.ID, kim, "")
 	s.ok(err)
-	r, err = s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+	r, err = s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 	s.ok(err)
 	return r
 }
@@ -143,7 +143,7 @@ func (s *shop) inspected(id string, accepted int) returns.Return {
 	if accepted == 0 {
 		in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 	}
-	r, err = s.svc.Inspect(s.ctx, id, in, kim)
+	r, err = s.svc.Inspect(s.ctx, id, kim, in)
 	s.ok(err)
 	return r
 }

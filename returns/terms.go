@@ -11,7 +11,7 @@ import (
 
 // PublishTerms publishes the next version of the policy. Orders placed from
 // now on are bound to it; existing orders keep theirs.
-func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by event.Actor) (Terms, error) {
+func (s *Service) PublishTerms(ctx context.Context, by event.Actor, p Policy, note string) (Terms, error) {
 	if p.Zone == "" {
 		p.Zone = cmp.Or(s.cfg.Zone, "UTC")
 	}
@@ -34,12 +34,12 @@ func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by ev
 
 // EnsureTerms publishes p as the first version when there is none, and returns
 // the current version.
-func (s *Service) EnsureTerms(ctx context.Context, p Policy, by event.Actor) (Terms, error) {
+func (s *Service) EnsureTerms(ctx context.Context, by event.Actor, p Policy) (Terms, error) {
 	t, err := s.store.CurrentTerms(ctx)
 	if !errors.Is(err, ErrNotFound) {
 		return t, err
 	}
-	return s.PublishTerms(ctx, p, "the settings of the first start", by)
+	return s.PublishTerms(ctx, by, p, "the settings of the first start")
 }
 
 // CurrentTerms are the terms that an order placed now is bound to.

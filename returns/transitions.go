@@ -75,7 +75,7 @@ type Params struct {
 
 // NewReturn makes a case that waits for authorisation, or that is authorised where
 // the policy says so.
-func NewReturn(d Params, s event.Stamp) (*Return, error) {
+func NewReturn(s event.Stamp, d Params) (*Return, error) {
 	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
 		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
 	}
@@ -103,7 +103,7 @@ func NewReturn(d Params, s event.Stamp) (*Return, error) {
 		return nil, err
 	}
 	if d.Override != nil {
-		if err := r.Override(*d.Override, s); err != nil {
+		if err := r.Override(s, *d.Override); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +114,7 @@ func NewReturn(d Params, s event.Stamp) (*Return, error) {
 }
 
 // RequestInfo asks the customer for something.
-func (r *Return) RequestInfo(note string, s event.Stamp) error {
+func (r *Return) RequestInfo(s event.Stamp, note string) error {
 	if err := r.may(StatusPendingCustomerInfo, "sent back to the customer"); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (r *Return) RequestInfo(note string, s event.Stamp) error {
 }
 
 // ProvideInfo adds what the customer answered: details, photos, or both.
-func (r *Return) ProvideInfo(details string, photos []Evidence, s event.Stamp) error {
+func (r *Return) ProvideInfo(s event.Stamp, details string, photos []Evidence) error {
 	if r.Status != StatusPendingCustomerInfo {
 		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("Nothing was asked of you: the case is %s.", words(r.Status))}
 	}
@@ -140,7 +140,7 @@ func (r *Return) ProvideInfo(details string, photos []Evidence, s event.Stamp) e
 
 // Authorize lets the customer send the goods. The store gives the case its
 // RMA number in the same transaction.
-func (r *Return) Authorize(notes string, s event.Stamp) error {
+func (r *Return) Authorize(s event.Stamp, notes string) error {
 	if err := r.may(StatusAuthorized, "authorised"); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (r *Return) Authorize(notes string, s event.Stamp) error {
 func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
 
 // AssignRMA gives the case its RMA number, once.
-func (r *Return) AssignRMA(rma string, s event.Stamp) error {
+func (r *Return) AssignRMA(s event.Stamp, rma string) error {
 	if !r.NeedsRMA() || rma == "" {
 		return &Error{Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one."}
 	}
@@ -165,7 +165,7 @@ func (r *Return) AssignRMA(rma string, s event.Stamp) error {
 func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
 
 // Reject ends a case without taking the goods back. All units are released.
-func (r *Return) Reject(notes string, s event.Stamp) error {
+func (r *Return) Reject(s event.Stamp, notes string) error {
 	if r.Status == StatusUnderInspection {
 		return &Error{Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides."}
 	}
@@ -175,15 +175,15 @@ func (r *Return) Reject(notes string, s event.Stamp) error {
 	if err := checkText("decision_notes", notes, maxNote); err != nil {
 		return err
 	}
-	return r.reject(notes, s)
+	return r.reject(s, notes)
 }
 
-func (r *Return) reject(notes string, s event.Stamp) error {
+func (r *Return) reject(s event.Stamp, notes string) error {
 	if err := r.record(s, EventRejected, &rejected{Notes: notes}); err != nil {
 		return err
 	}
 	if r.EarlyRefund {
-		return r.OpenTask(TaskRefundedButRejected, "A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.", s)
+		return r.OpenTask(s, TaskRefundedButRejected, "A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.")
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (r *Return) Cancel(s event.Stamp) error {
 type Shipment struct{ Carrier, TrackingNumber, Notes string }
 
 // Ship notes that the goods are on their way.
-func (r *Return) Ship(d Shipment, s event.Stamp) error {
+func (r *Return) Ship(s event.Stamp, d Shipment) error {
 	if err := r.may(StatusInTransit, "sent"); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (r *Return) Ship(d Shipment, s event.Stamp) error {
 }
 
 // Override records that staff set rules aside: who, why, and which.
-func (r *Return) Override(o Override, s event.Stamp) error {
+func (r *Return) Override(s event.Stamp, o Override) error {
 	if s.By.Kind != "staff" && s.By.Kind != "system" {
 		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
 	}
@@ -271,9 +271,9 @@ func (r *Return) Overridden(rule string) bool {
 // that were requested until the inspection has decided, then those accepted, and
 // none when it is rejected or cancelled.
 //
-// While a refund that was asked for before the inspection may be on its way, or
-// was paid and not taken back, all units stay claimed: the money for them is
-// given, so that a second request for one could never be paid back.
+// While a refund that was asked for before the inspection may be on its way or
+// is paid, all units stay claimed: the money for them is given or held, so that a
+// second request for one could never be paid back.
 func (r *Return) ClaimedUnits() map[string]int {
 	held := make(map[string]int, len(r.Lines))
 	for _, l := range r.Lines {
@@ -310,7 +310,7 @@ const (
 )
 
 // OpenTask puts the case before a person. One of a kind is open at a time.
-func (r *Return) OpenTask(kind, note string, s event.Stamp) error {
+func (r *Return) OpenTask(s event.Stamp, kind, note string) error {
 	for _, t := range r.OpenTasks() {
 		if t.Kind == kind {
 			return nil
@@ -320,7 +320,7 @@ func (r *Return) OpenTask(kind, note string, s event.Stamp) error {
 }
 
 // CloseTask notes that a person has dealt with a task, and how.
-func (r *Return) CloseTask(id int, note string, s event.Stamp) error {
+func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 	for _, t := range r.OpenTasks() {
 		if t.ID == id {
 			if err := needText("note", note, maxNote, "Say what was done."); err != nil {

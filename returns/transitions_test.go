@@ -32,48 +32,48 @@ var actions = []struct {
 	name string
 	do   func(r *returns.Return, n int, s event.Stamp) error
 }{
-	{"request info", func(r *returns.Return, _ int, s event.Stamp) error { return r.RequestInfo("which one?", s) }},
-	{"provide info", func(r *returns.Return, _ int, s event.Stamp) error { return r.ProvideInfo("this one", nil, s) }},
-	{"authorize", func(r *returns.Return, _ int, s event.Stamp) error { return r.Authorize("", s) }},
-	{"reject", func(r *returns.Return, _ int, s event.Stamp) error { return r.Reject("no", s) }},
+	{"request info", func(r *returns.Return, _ int, s event.Stamp) error { return r.RequestInfo(s, "which one?") }},
+	{"provide info", func(r *returns.Return, _ int, s event.Stamp) error { return r.ProvideInfo(s, "this one", nil) }},
+	{"authorize", func(r *returns.Return, _ int, s event.Stamp) error { return r.Authorize(s, "") }},
+	{"reject", func(r *returns.Return, _ int, s event.Stamp) error { return r.Reject(s, "no") }},
 	{"cancel", func(r *returns.Return, _ int, s event.Stamp) error { return r.Cancel(s) }},
 	{"ship", func(r *returns.Return, _ int, s event.Stamp) error {
-		return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, s)
+		return r.Ship(s, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	}},
 	{"receive", func(r *returns.Return, n int, s event.Stamp) error {
-		return r.Receive([]returns.ReceiptLine{{OrderLineID: "lamp", Received: n}}, "", s)
+		return r.Receive(s, []returns.ReceiptLine{{OrderLineID: "lamp", Received: n}}, "")
 	}},
 	{"inspect", func(r *returns.Return, n int, s event.Stamp) error {
 		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &n}}}
 		if n == 0 {
 			in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 		}
-		return r.Inspect(in, s)
+		return r.Inspect(s, in)
 	}},
 	{"inspect later", func(r *returns.Return, _ int, s event.Stamp) error {
-		return r.Inspect(returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}}}, s)
+		return r.Inspect(s, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}}})
 	}},
 	{"start a refund", func(r *returns.Return, _ int, s event.Stamp) error { return r.StartEarlyRefund(s) }},
 	{"refund failed", func(r *returns.Return, _ int, s event.Stamp) error { return r.RefundFailed(s) }},
 	{"refund succeeded", func(r *returns.Return, n int, s event.Stamp) error {
-		return r.RefundSucceeded(fmt.Sprint("refund-", n), s)
+		return r.RefundSucceeded(s, fmt.Sprint("refund-", n))
 	}},
 	{"refund reversed", func(r *returns.Return, n int, s event.Stamp) error {
-		return r.RefundReversed(fmt.Sprint("refund-", n), s)
+		return r.RefundReversed(s, fmt.Sprint("refund-", n))
 	}},
 	{"restocked", func(r *returns.Return, _ int, s event.Stamp) error { return r.MarkRestocked(s) }},
 	{"override", func(r *returns.Return, _ int, s event.Stamp) error {
-		return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, s)
+		return r.Override(s, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"})
 	}},
-	{"close task", func(r *returns.Return, n int, s event.Stamp) error { return r.CloseTask(n, "done", s) }},
-	{"assign RMA", func(r *returns.Return, _ int, s event.Stamp) error { return r.AssignRMA("RMA-1", s) }},
+	{"close task", func(r *returns.Return, n int, s event.Stamp) error { return r.CloseTask(s, n, "done") }},
+	{"assign RMA", func(r *returns.Return, _ int, s event.Stamp) error { return r.AssignRMA(s, "RMA-1") }},
 }
 
 func draft(t interface{ Fatal(...any) }) *returns.Return {
-	r, err := returns.NewReturn(returns.Params{
+	r, err := returns.NewReturn(event.Stamp{At: start, By: kim}, returns.Params{
 		ID: "r", OrderID: "o", CustomerID: "ann", TermsID: "t", Reason: returns.ReasonDamaged,
 		Lines: []returns.Line{{ID: "l", OrderLineID: "lamp", ProductID: "1", Name: "Lamp", Quantity: 3}},
-	}, event.Stamp{At: start, By: kim})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,10 +194,10 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ok(r.Authorize("", s))
+	ok(r.Authorize(s, ""))
 	line := func(n int) []returns.ReceiptLine { return []returns.ReceiptLine{{OrderLineID: "lamp", Received: n}} }
 	for _, bad := range [][]returns.ReceiptLine{line(-1), line(1_000_001), {{OrderLineID: "none", Received: 1}}, append(line(1), line(1)...)} {
-		if err := r.Receive(bad, "", s); returns.CodeOf(err) != returns.CodeInvalid {
+		if err := r.Receive(s, bad, ""); returns.CodeOf(err) != returns.CodeInvalid {
 			t.Errorf("%+v was received: %v", bad, err)
 		}
 	}
@@ -205,16 +205,16 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		n    int
 		kind returns.ReceiptKind
 	}{{1, returns.ReceiptPartial}, {2, returns.ReceiptFull}, {1, returns.ReceiptOver}} {
-		ok(r.Receive(line(c.n), "", s))
+		ok(r.Receive(s, line(c.n), ""))
 		if last := r.Receipts[len(r.Receipts)-1]; last.Kind != c.kind {
 			t.Errorf("received %d more: %s, want %s", c.n, last.Kind, c.kind)
 		}
 	}
-	if err := r.Receive(nil, "", s); returns.CodeOf(err) != returns.CodeInvalid {
+	if err := r.Receive(s, nil, ""); returns.CodeOf(err) != returns.CodeInvalid {
 		t.Errorf("nothing outstanding was received: %v", err)
 	}
 	four := 4
-	err := r.Inspect(returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &four}}}, s)
+	err := r.Inspect(s, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &four}}})
 	if returns.CodeOf(err) != returns.CodeNotReceived {
 		t.Errorf("more was accepted than asked for: %v", err)
 	}
@@ -236,10 +236,10 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		{"left to a person", 3, returns.InspectionInput{Result: returns.InspectionApproved, Lines: []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}}}, returns.StatusUnderInspection, 0, "", returns.ReceiptFull},
 	} {
 		r := draft(t)
-		ok(r.Authorize("", s))
-		ok(r.Receive(line(c.received), "", s))
+		ok(r.Authorize(s, ""))
+		ok(r.Receive(s, line(c.received), ""))
 		c.in.InspectedBy = "Kim"
-		ok(r.Inspect(c.in, s))
+		ok(r.Inspect(s, c.in))
 		l := r.Lines[0]
 		if r.Status != c.status || l.Accepted != c.accepted || l.Disposition != c.disposition || r.Receipts[0].Kind != c.kind {
 			t.Errorf("%s: %s, %+v, %+v", c.name, r.Status, l, r.Receipts[0])
@@ -255,7 +255,7 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		"partial, and nothing taken": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}}},
 	} {
 		r := in(t, returns.StatusReceived)
-		if err := r.Inspect(bad, s); returns.CodeOf(err) != returns.CodeInvalid || r.Status != returns.StatusReceived {
+		if err := r.Inspect(s, bad); returns.CodeOf(err) != returns.CodeInvalid || r.Status != returns.StatusReceived {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

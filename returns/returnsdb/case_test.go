@@ -47,12 +47,12 @@ func order(id string, units int) purchase.Purchase {
 // file files a case for units of the order's first line.
 func (b bundle) file(o purchase.Purchase, id string, units int, authorize bool) (returns.Return, error) {
 	return b.store.Create(b.t.Context(), o, func(returns.Claims) (*returns.Return, error) {
-		return returns.NewReturn(returns.Params{
+		return returns.NewReturn(stamp, returns.Params{
 			ID: id, OrderID: o.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged, Details: "broken",
 			Lines:     []returns.Line{{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: "7", Name: "100%_Wool!", Category: "Clothes", Quantity: units}},
 			Evidence:  []returns.Evidence{{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day}},
 			Authorize: authorize,
-		}, stamp)
+		})
 	})
 }
 
@@ -70,24 +70,24 @@ func (b bundle) update(id string, change func(*returns.Return) error) returns.Re
 // kind of thing that a case holds.
 func steps(line string) []func(*returns.Return) error {
 	return []func(*returns.Return) error{
-		func(r *returns.Return) error { return r.RequestInfo("which side?", stamp) },
-		func(r *returns.Return) error { return r.ProvideInfo("the left one", nil, stamp) },
-		func(r *returns.Return) error { return r.Authorize("fine", stamp) },
+		func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") },
+		func(r *returns.Return) error { return r.ProvideInfo(stamp, "the left one", nil) },
+		func(r *returns.Return) error { return r.Authorize(stamp, "fine") },
 		func(r *returns.Return) error {
-			return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, stamp)
+			return r.Override(stamp, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"})
 		},
 		func(r *returns.Return) error {
-			return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, stamp)
+			return r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 		},
 		func(r *returns.Return) error {
-			return r.Receive([]returns.ReceiptLine{{OrderLineID: line, Received: 2}}, "", stamp)
+			return r.Receive(stamp, []returns.ReceiptLine{{OrderLineID: line, Received: 2}}, "")
 		},
-		func(r *returns.Return) error { return r.OpenTask("look", "at this", stamp) },
-		func(r *returns.Return) error { return r.CloseTask(1, "seen", stamp) },
+		func(r *returns.Return) error { return r.OpenTask(stamp, "look", "at this") },
+		func(r *returns.Return) error { return r.CloseTask(stamp, 1, "seen") },
 		func(r *returns.Return) error {
-			return r.Inspect(returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"}, stamp)
+			return r.Inspect(stamp, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
 		},
-		func(r *returns.Return) error { return r.RefundSucceeded("refund", stamp) },
+		func(r *returns.Return) error { return r.RefundSucceeded(stamp, "refund") },
 		func(r *returns.Return) error { return r.MarkRestocked(stamp) },
 	}
 }
@@ -186,10 +186,10 @@ func TestALineOfAnotherOrderIsRefused(t *testing.T) {
 		}
 		other := order("other", 2)
 		_, err := b.store.Create(t.Context(), other, func(returns.Claims) (*returns.Return, error) {
-			return returns.NewReturn(returns.Params{
+			return returns.NewReturn(stamp, returns.Params{
 				ID: "s", OrderID: other.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
 				Lines: []returns.Line{{ID: "s-1", OrderLineID: o.Lines[0].ID, Name: "Wool", Quantity: 1}},
-			}, stamp)
+			})
 		})
 		if err == nil || !strings.Contains(err.Error(), "not of its order") {
 			t.Errorf("it was answered with %v", err)

@@ -47,15 +47,15 @@ func takeBack(ctx context.Context) error {
 	// An order of two mice, one of which comes back.
 	order := purchase.Purchase{OrderID: "order-1", Lines: []purchase.Line{{ID: "mice", Quantity: 2}}}
 	_, err = store.Create(ctx, order, func(returns.Claims) (*returns.Return, error) {
-		return returns.NewReturn(returns.Params{
+		return returns.NewReturn(at, returns.Params{
 			ID: "return-1", OrderID: order.OrderID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
 			Lines: []returns.Line{{ID: "line-1", OrderLineID: "mice", Name: "Mouse", Quantity: 1}},
-		}, at)
+		})
 	})
 	if err != nil {
 		return err
 	}
-	r, err := store.Update(ctx, "return-1", func(r *returns.Return) error { return r.Authorize("fine", at) })
+	r, err := store.Update(ctx, "return-1", func(r *returns.Return) error { return r.Authorize(at, "fine") })
 	if err != nil {
 		return err
 	}

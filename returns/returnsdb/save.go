@@ -35,7 +35,7 @@ func assignRMA(ctx context.Context, tx bun.Tx, r *returns.Return) error {
 	if err != nil {
 		return err
 	}
-	return r.AssignRMA(returns.RMANumber(day, n), event.Stamp{At: last.At, By: last.Actor, Source: last.Source})
+	return r.AssignRMA(event.Stamp{At: last.At, By: last.Actor, Source: last.Source}, returns.RMANumber(day, n))
 }
 
 // next is the next number of a counter, 1 for the first. The counter stays

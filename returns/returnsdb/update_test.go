@@ -117,11 +117,11 @@ func (b bundle) stored(id string) returns.Return {
 	return r
 }
 
-func look(r *returns.Return) error { return r.OpenTask("look", "at this", stamp) }
+func look(r *returns.Return) error { return r.OpenTask(stamp, "look", "at this") }
 
 func cancel(r *returns.Return) error { return r.Cancel(stamp) }
 
-func authorize(r *returns.Return) error { return r.Authorize("fine", stamp) }
+func authorize(r *returns.Return) error { return r.Authorize(stamp, "fine") }
 
 var errNo = errors.New("no")
 
@@ -212,10 +212,10 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 		good, last := &call{id: "good", change: look}, &call{id: "also good", change: look}
 		greedy := &call{id: "greedy", change: func(r *returns.Return) error { r.Lines[0].Quantity = 4; return look(r) }}
 		hasty := &call{id: "hasty", change: func(r *returns.Return) error {
-			return errors.Join(authorize(r), r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, stamp))
+			return errors.Join(authorize(r), r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}))
 		}}
 		// Possible only where the one before it was not carried out.
-		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo("which side?", stamp) }}
+		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") }}
 		b.meet(good, greedy, hasty, next, last)
 		if returns.CodeOf(greedy.err) != returns.Code(returns.AlreadyReturned) || greedy.saved.ID != "" {
 			t.Errorf("claims more than was bought: %v", greedy.err)
@@ -307,7 +307,7 @@ func TestAPanicAfterTheOthersWereSaved(t *testing.T) {
 			return authorize(r)
 		}}
 		good := &call{id: "good", change: func(r *returns.Return) error {
-			return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, stamp)
+			return r.Override(stamp, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"})
 		}}
 		b.meet(late, good)
 		if late.panicked == nil || good.panicked != nil || good.err != nil {
@@ -388,13 +388,13 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 		calls := []*call{
 			{id: "cancelled", change: cancel},
 			{id: "inspected", change: func(r *returns.Return) error {
-				return errors.Join(r.Receive(nil, "", stamp), r.Inspect(returns.InspectionInput{
+				return errors.Join(r.Receive(stamp, nil, ""), r.Inspect(stamp, returns.InspectionInput{
 					Result: returns.InspectionPartiallyApproved, InspectedBy: "clerk", Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &accepted}},
-				}, stamp))
+				}))
 			}},
 			{id: "refused", change: func(r *returns.Return) error { return errors.Join(cancel(r), errNo) }},
 			{id: "looked at", change: look},
-			{id: "rejected", change: func(r *returns.Return) error { return r.Reject("no", stamp) }},
+			{id: "rejected", change: func(r *returns.Return) error { return r.Reject(stamp, "no") }},
 		}
 		sent := record(db)
 		b.meet(calls...)

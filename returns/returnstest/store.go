@@ -138,7 +138,7 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 	if after.NeedsRMA() {
 		last := after.PendingEvents()[len(after.PendingEvents())-1]
 		day := last.At.UTC().Format("20060102")
-		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), event.Stamp{At: last.At, By: last.Actor, Source: last.Source}); err != nil {
+		if err := after.AssignRMA(event.Stamp{At: last.At, By: last.Actor, Source: last.Source}, returns.RMANumber(day, s.counters[day]+1)); err != nil {
 			return returns.Return{}, err
 		}
 		if s.rmas[after.RMA] {

@@ -175,7 +175,7 @@ func (b *bench) filing(o purchase.Purchase, authorize bool, units ...int) func(r
 		if f, failed := d.Verdict.First(); failed {
 			return nil, &returns.Error{Code: returns.Code(f.Code), Message: f.Message(), Verdict: &d.Verdict}
 		}
-		return returns.NewReturn(d, b.stamp())
+		return returns.NewReturn(b.stamp(), d)
 	}
 }
 

@@ -28,7 +28,7 @@ func testUpdate(b *bench) {
 	b.equal("claims", b.claims(o), []int{2})
 
 	_, err = b.store.Update(b.ctx, was.ID, func(r *returns.Return) error {
-		b.ok(r.Authorize("", b.stamp()))
+		b.ok(r.Authorize(b.stamp(), ""))
 		r.Version--
 		return nil
 	})
@@ -41,16 +41,16 @@ func testUpdate(b *bench) {
 
 	b.now = b.now.Add(time.Minute)
 	changed := b.update(was.ID, func(r *returns.Return) error {
-		b.ok(r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly, returns.RuleRestockingFee}, Reason: "it's \\ 100 % ours"}, b.stamp()))
-		b.ok(r.Authorize("send it", b.stamp()))
+		b.ok(r.Override(b.stamp(), returns.Override{Rules: []string{returns.RuleRefundEarly, returns.RuleRestockingFee}, Reason: "it's \\ 100 % ours"}))
+		b.ok(r.Authorize(b.stamp(), "send it"))
 		return r.StartEarlyRefund(b.stamp())
 	})
 	b.equal("RMA", changed.RMA, "RMA-20260504-00001")
 	b.stored(changed)
 	changed = b.update(was.ID, func(r *returns.Return) error {
-		b.ok(r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}, b.stamp()))
-		b.ok(r.Receive([]returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two", b.stamp()))
-		return r.RefundSucceeded("refund-1", b.stamp())
+		b.ok(r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}))
+		b.ok(r.Receive(b.stamp(), []returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two"))
+		return r.RefundSucceeded(b.stamp(), "refund-1")
 	})
 	b.stored(changed)
 	changed = b.update(was.ID, b.inspect(1))
@@ -58,8 +58,10 @@ func testUpdate(b *bench) {
 	b.equal("open tasks", len(changed.OpenTasks()), 1)
 	b.stored(changed)
 	b.equal("claims, while the money of both units is given", b.claims(o), []int{2})
-	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundReversed("refund-1", b.stamp()) }))
-	b.equal("claims, when it was taken back", b.claims(o), []int{1})
+	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundReversed(b.stamp(), "refund-1") }))
+	b.equal("claims, when it was taken back", b.claims(o), []int{2})
+	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-2") }))
+	b.equal("claims, when what was accepted is paid", b.claims(o), []int{1})
 }
 
 func testUpdateRace(b *bench) {
@@ -67,7 +69,7 @@ func testUpdateRace(b *bench) {
 	const n = 20
 	together(n, func(int) {
 		_, err := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-			return r.Override(returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"}, b.stamp())
+			return r.Override(b.stamp(), returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"})
 		})
 		if err != nil {
 			b.Error(err)
@@ -95,7 +97,7 @@ func testRMARace(b *bench) {
 		}
 		// What is refused must use no number up.
 		_, refused := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-			_ = r.Authorize("", b.stamp())
+			_ = r.Authorize(b.stamp(), "")
 			return errors.New("no")
 		})
 		if err != nil || refused == nil {
@@ -138,7 +140,7 @@ func testRMAChosen(b *bench) {
 		_, err := b.store.Create(b.ctx, o, func(c returns.Claims) (*returns.Return, error) {
 			r, err := b.filing(o, true, 1)(c)
 			if err == nil {
-				err = r.AssignRMA(rma, b.stamp())
+				err = r.AssignRMA(b.stamp(), rma)
 			}
 			return r, err
 		})
@@ -158,10 +160,10 @@ func testRMAChosen(b *bench) {
 func testRMAMissing(b *bench) {
 	r := b.filed(b.order("ann", 1), 1)
 	_, err := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-		if err := r.Authorize("", b.stamp()); err != nil {
+		if err := r.Authorize(b.stamp(), ""); err != nil {
 			return err
 		}
-		return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, b.stamp())
+		return r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	})
 	if err == nil {
 		b.Error("a case is on its way without an RMA number")
@@ -221,10 +223,10 @@ func testListFilters(b *bench) {
 	b.now = b.now.Add(time.Hour)
 	third := b.filed(named("bob", "Desk"), 1)
 	second = b.update(second.ID, b.authorize)
-	b.update(third.ID, func(r *returns.Return) error { return r.Reject("no", b.stamp()) })
-	b.update(first.ID, func(r *returns.Return) error { return r.OpenTask("kind", "look", b.stamp()) })
-	b.update(second.ID, func(r *returns.Return) error { return r.OpenTask("kind", "look", b.stamp()) })
-	b.update(second.ID, func(r *returns.Return) error { return r.CloseTask(1, "done", b.stamp()) })
+	b.update(third.ID, func(r *returns.Return) error { return r.Reject(b.stamp(), "no") })
+	b.update(first.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })
+	b.update(second.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })
+	b.update(second.ID, func(r *returns.Return) error { return r.CloseTask(b.stamp(), 1, "done") })
 
 	for _, c := range []struct {
 		name string

@@ -134,8 +134,8 @@ func testOneOrderRace(b *bench) {
 // step advances a return.
 type step = func(r *returns.Return) error
 
-func (b *bench) authorize(r *returns.Return) error { return r.Authorize("fine", b.stamp()) }
-func (b *bench) receive(r *returns.Return) error   { return r.Receive(nil, "", b.stamp()) }
+func (b *bench) authorize(r *returns.Return) error { return r.Authorize(b.stamp(), "fine") }
+func (b *bench) receive(r *returns.Return) error   { return r.Receive(b.stamp(), nil, "") }
 
 // inspect accepts units of the lines, in order.
 func (b *bench) inspect(units ...int) step {
@@ -144,7 +144,7 @@ func (b *bench) inspect(units ...int) step {
 		for i := range units {
 			in.Lines = append(in.Lines, returns.InspectionLine{OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine", Condition: returns.ConditionOpened})
 		}
-		return r.Inspect(in, b.stamp())
+		return r.Inspect(b.stamp(), in)
 	}
 }
 
@@ -158,11 +158,11 @@ func testClaimsFollow(b *bench) {
 		{"authorised", []step{b.authorize}, []int{3, 2}},
 		{"received", []step{b.authorize, b.receive}, []int{3, 2}},
 		{"approved in part", []step{b.authorize, b.receive, b.inspect(1, 0)}, []int{1, 0}},
-		{"refunded", []step{b.authorize, b.receive, b.inspect(1, 2), func(r *returns.Return) error { return r.RefundSucceeded("refund-1", b.stamp()) }}, []int{1, 2}},
+		{"refunded", []step{b.authorize, b.receive, b.inspect(1, 2), func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-1") }}, []int{1, 2}},
 		{"rejected by the inspection", []step{b.authorize, b.receive, func(r *returns.Return) error {
-			return r.Inspect(returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}, b.stamp())
+			return r.Inspect(b.stamp(), returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"})
 		}}, []int{0, 0}},
-		{"rejected", []step{func(r *returns.Return) error { return r.Reject("no", b.stamp()) }}, []int{0, 0}},
+		{"rejected", []step{func(r *returns.Return) error { return r.Reject(b.stamp(), "no") }}, []int{0, 0}},
 		{"cancelled", []step{b.authorize, func(r *returns.Return) error { return r.Cancel(b.stamp()) }}, []int{0, 0}},
 	} {
 		o := b.order("ann", 4, 2)

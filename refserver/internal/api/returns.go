@@ -53,7 +53,7 @@ type infoRequest struct {
 // request checks the shape of what is asked for. Whether it may be asked for
 // is for the policy to say.
 func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
-	out := returns.CreateParams{OrderID: q.OrderID, Details: q.Details, By: actor(r), Items: make([]returns.RequestItem, 0, len(q.Items))}
+	out := returns.CreateParams{OrderID: q.OrderID, Details: q.Details, Items: make([]returns.RequestItem, 0, len(q.Items))}
 	if q.OrderID == "" {
 		return out, missing("sale_id", "it is the id of the order, as GET /api/orders gives it")
 	}
@@ -135,7 +135,7 @@ func (a *API) requestReturn(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	request.CustomerID = user(r).ID
-	c, err := a.Returns.Create(r.Context(), request)
+	c, err := a.Returns.Create(r.Context(), actor(r), request)
 	return a.done(r, c, err, false)
 }
 
@@ -181,7 +181,7 @@ func (a *API) provideInfo(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	c, err = a.Returns.ProvideInfo(r.Context(), c.ID, q.Details, photos, actor(r))
+	c, err = a.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: q.Details, Photos: photos})
 	return a.done(r, c, err, false)
 }
 

@@ -57,7 +57,7 @@ func (s *App) fill(ctx context.Context) error {
 	if _, err := s.Auth.EnsureSuperAdmin(ctx, c.SuperAdminUsername, string(c.SuperAdminPassword), c.SuperAdminEmail); err != nil {
 		return fmt.Errorf("making the super admin: %w", err)
 	}
-	if _, err := s.Returns.EnsureTerms(ctx, c.Policy(), event.System("settings")); err != nil {
+	if _, err := s.Returns.EnsureTerms(ctx, event.System("settings"), c.Policy()); err != nil {
 		return fmt.Errorf("publishing the first terms: %w", err)
 	}
 	if c.DemoData() {
@@ -209,10 +209,9 @@ func (s *App) demoReturn(ctx context.Context, super auth.User, o orders.Order) e
 	if err != nil || len(list) > 0 || !s.Config.FeatureReturnsEnabled {
 		return err // with returns switched off there is none to show
 	}
-	_, err = s.Returns.FileDemo(ctx, returns.CreateParams{
+	_, err = s.Returns.Create(ctx, event.System("demo data"), returns.CreateParams{
 		OrderID: o.ID, CustomerID: super.ID, Reason: returns.ReasonDamaged, Details: "The screen came with a crack in the lower left corner.",
-		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
-		By:    event.Actor{Kind: event.ActorCustomer, ID: super.ID, Name: super.Username},
-	}, DemoRMA)
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, RMA: DemoRMA,
+	})
 	return err
 }

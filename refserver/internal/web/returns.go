@@ -186,9 +186,9 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 		err = once(r.PostForm)
 	}
 	if err == nil {
-		request.Photos, request.By, request.CustomerID = upload.photos, actor(r), user(r).ID
+		request.Photos, request.CustomerID = upload.photos, user(r).ID
 		var c returns.Return
-		if c, err = s.Returns.Create(r.Context(), request); err == nil {
+		if c, err = s.Returns.Create(r.Context(), actor(r), request); err == nil {
 			return s.redirect(w, r, "/returns", asked(c))
 		}
 	}
@@ -269,7 +269,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	details := r.PostForm.Get("details")
-	if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, details, upload.photos, actor(r)); err != nil {
+	if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: details, Photos: upload.photos}); err != nil {
 		p := problem.Of(err)
 		if p.Internal {
 			return err
