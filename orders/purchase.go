@@ -22,8 +22,9 @@ func (o *Order) Purchase() purchase.Purchase {
 	}
 	for i, l := range o.Lines {
 		p.Lines[i] = purchase.Line{
-			ID: l.ID, ProductID: strconv.FormatInt(l.ProductID, 10), Name: l.Name, Category: l.Category, FinalSale: l.FinalSale,
-			Quantity: l.Quantity, Paid: purchase.Paid(o.Currency, l.Paid),
+			ID: l.ID, ProductID: strconv.FormatInt(l.ProductID, 10), Name: l.Name, Category: l.Category,
+			FinalSale: l.FinalSale,
+			Quantity:  l.Quantity, Paid: purchase.Paid(o.Currency, l.Paid),
 		}
 	}
 	pay := purchase.Payment{ID: o.Payment.ID, Method: o.Payment.Method, ProviderID: o.Payment.ProviderID}
@@ -61,7 +62,10 @@ func (s *Service) Restock(ctx context.Context, r purchase.Restock, by event.Acto
 	}
 	product, err := strconv.ParseInt(r.ProductID, 10, 64)
 	if err != nil || strconv.FormatInt(product, 10) != r.ProductID {
-		return false, &Error{Code: CodeNotFound, Field: "product", Message: "there is no product " + quoted(r.ProductID), Err: ErrNotFound}
+		return false, &Error{
+			Code: CodeNotFound, Field: "product", Message: "there is no product " + quoted(r.ProductID),
+			Err: ErrNotFound,
+		}
 	}
 	own := Restock{Ref: r.Ref, ProductID: product, Quantity: r.Quantity}
 	if err := own.Validate(); err != nil {

@@ -34,7 +34,9 @@ func DayOf(t time.Time, zone *time.Location) Day {
 func ParseDay(text string) (Day, error) {
 	t, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return Day{}, &Error{Code: CodeInvalid, Field: "day", Message: fmt.Sprintf("%q is not a day such as 2026-01-31.", clip(text))}
+		return Day{}, &Error{
+			Code: CodeInvalid, Field: "day", Message: fmt.Sprintf("%q is not a day such as 2026-01-31.", clip(text)),
+		}
 	}
 	return Day{t.Year(), t.Month(), t.Day()}, nil
 }

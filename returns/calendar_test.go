@@ -22,12 +22,17 @@ func zone(t testing.TB, name string) *time.Location {
 // lived twice, seconds in the offset, both ends of the world.
 var zones = map[string]string{
 	"UTC": "2026-01-01T00:00:00Z", "Europe/Berlin": "2026-10-25T00:30:00Z", "Europe/Dublin": "2026-08-15T11:00:00Z",
-	"America/St_Johns": "2007-11-04T02:31:00Z", "Pacific/Apia": "2011-12-29T20:00:00Z", "Pacific/Kwajalein": "1993-08-20T18:00:00Z",
-	"America/Sao_Paulo": "2018-11-04T02:00:00Z", "Asia/Beirut": "2024-03-30T21:59:00Z", "Africa/Cairo": "2024-04-25T21:59:00Z",
-	"America/Asuncion": "2023-10-01T04:00:00Z", "Asia/Tehran": "2022-03-21T20:00:00Z", "Australia/Lord_Howe": "2024-10-05T15:00:00Z",
-	"America/Havana": "2026-11-01T04:30:00Z", "Antarctica/Troll": "2024-03-31T01:00:00Z", "Africa/Monrovia": "1972-01-06T23:00:00Z",
-	"Asia/Manila": "1844-12-30T15:00:00Z", "America/Juneau": "1867-10-18T08:00:00Z", "Pacific/Kiritimati": "2026-02-28T09:59:00Z",
-	"Etc/GMT+12": "2028-02-29T11:59:00Z", "Asia/Kathmandu": "1985-12-31T18:30:00Z",
+	"America/St_Johns": "2007-11-04T02:31:00Z", "Pacific/Apia": "2011-12-29T20:00:00Z",
+	"Pacific/Kwajalein": "1993-08-20T18:00:00Z",
+	"America/Sao_Paulo": "2018-11-04T02:00:00Z", "Asia/Beirut": "2024-03-30T21:59:00Z",
+	"Africa/Cairo":     "2024-04-25T21:59:00Z",
+	"America/Asuncion": "2023-10-01T04:00:00Z", "Asia/Tehran": "2022-03-21T20:00:00Z",
+	"Australia/Lord_Howe": "2024-10-05T15:00:00Z",
+	"America/Havana":      "2026-11-01T04:30:00Z", "Antarctica/Troll": "2024-03-31T01:00:00Z",
+	"Africa/Monrovia": "1972-01-06T23:00:00Z",
+	"Asia/Manila":     "1844-12-30T15:00:00Z", "America/Juneau": "1867-10-18T08:00:00Z",
+	"Pacific/Kiritimati": "2026-02-28T09:59:00Z",
+	"Etc/GMT+12":         "2028-02-29T11:59:00Z", "Asia/Kathmandu": "1985-12-31T18:30:00Z",
 }
 
 // The cases from outside: a period ends with its last day in its own zone.
@@ -81,11 +86,18 @@ func TestAWindowEndsWithItsLastDay(t *testing.T) {
 			}
 			o := sample()
 			o.PlacedAt, o.DeliveredAt = at(c.start).AddDate(0, 0, -3), at(c.start)
-			q := returns.Request{CustomerID: "ann", Reason: returns.ReasonOther, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
+			q := returns.Request{
+				CustomerID: "ann", Reason: returns.ReasonOther, Items: []returns.RequestItem{
+					{OrderLineID: "lamp", Quantity: 1},
+				},
+			}
 			for text, want := range map[string]bool{c.open: true, c.end: false} {
 				v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, q, at(text))
 				if v.Eligible != want || !v.Lines[0].Deadline.Equal(at(c.end)) {
-					t.Errorf("at %s: eligible %v, until %s, want %v until %s", text, v.Eligible, v.Lines[0].Deadline, want, c.end)
+					t.Errorf(
+						"at %s: eligible %v, until %s, want %v until %s", text, v.Eligible, v.Lines[0].Deadline, want,
+						c.end,
+					)
 				}
 			}
 		})
@@ -95,7 +107,11 @@ func TestAWindowEndsWithItsLastDay(t *testing.T) {
 // C3: a start that is not known has not begun.
 func TestAWindowWaitsForADeliveryThatIsNotKnown(t *testing.T) {
 	p, o := policy(), sample()
-	q := returns.Request{CustomerID: "ann", Reason: returns.ReasonOther, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
+	q := returns.Request{
+		CustomerID: "ann", Reason: returns.ReasonOther, Items: []returns.RequestItem{
+			{OrderLineID: "lamp", Quantity: 1},
+		},
+	}
 	for _, c := range []struct {
 		start     returns.WindowStart
 		delivered bool
@@ -139,7 +155,8 @@ func TestADeadlineIsNamedByItsLastDayInTheReadersZone(t *testing.T) {
 		}
 	}
 	f := returns.Finding{
-		Code: returns.WindowExpired, Limit: number(30), Deadline: deadline, Zone: "Europe/Berlin", Fact: instant(deadline.AddDate(0, 0, 3)),
+		Code: returns.WindowExpired, Limit: number(30), Deadline: deadline, Zone: "Europe/Berlin",
+		Fact: instant(deadline.AddDate(0, 0, 3)),
 	}
 	if got, want := f.Message(), "The return window of 30 days ended on Sunday, 9 November."; got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -177,8 +194,12 @@ func TestPublishedTermsHaveAZoneAndAStart(t *testing.T) {
 	s := newShop(t, policy())
 	terms, err := s.svc.CurrentTerms(s.ctx)
 	s.ok(err)
-	s.equal("zone and start", []any{terms.Policy.Zone, terms.Policy.Start}, []any{"UTC", returns.FromDeliveryOrPurchase})
-	svc, err := returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Zone: "Asia/Tokyo"})
+	s.equal(
+		"zone and start", []any{terms.Policy.Zone, terms.Policy.Start}, []any{"UTC", returns.FromDeliveryOrPurchase},
+	)
+	svc, err := returns.New(
+		returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Zone: "Asia/Tokyo"},
+	)
 	s.ok(err)
 	p := policy()
 	terms, err = svc.PublishTerms(s.ctx, kim, p, "")
@@ -187,8 +208,14 @@ func TestPublishedTermsHaveAZoneAndAStart(t *testing.T) {
 	p.Zone, p.Start = "Europe/Rome", returns.FromPurchase
 	terms, err = svc.PublishTerms(s.ctx, kim, p, "")
 	s.ok(err)
-	s.equal("its own zone and start", []any{terms.Policy.Zone, terms.Policy.Start}, []any{"Europe/Rome", returns.FromPurchase})
-	_, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Zone: "Mars"})
+	s.equal(
+		"its own zone and start", []any{terms.Policy.Zone, terms.Policy.Start}, []any{
+			"Europe/Rome", returns.FromPurchase,
+		},
+	)
+	_, err = returns.New(
+		returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Zone: "Mars"},
+	)
 	s.refused(err, returns.CodeInvalid)
 }
 

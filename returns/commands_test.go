@@ -68,7 +68,10 @@ func (d *desk) check() []string {
 	for i, m := range d.model {
 		r := d.get(d.ids[i]) // checks I11
 		if r.Status != m.status || r.ClaimedUnits()[d.line] != m.held || r.Restocked != (m.shelf > 0) {
-			note("case %d is %s, holds %v, restocked %v; the model says %+v", i, r.Status, r.ClaimedUnits(), r.Restocked, m)
+			note(
+				"case %d is %s, holds %v, restocked %v; the model says %+v", i, r.Status, r.ClaimedUnits(),
+				r.Restocked, m,
+			)
 		}
 		if r.RMA != "" && d.rmas[r.RMA] != "" && d.rmas[r.RMA] != r.ID {
 			note("I15: %s is of two cases", r.RMA)
@@ -176,7 +179,11 @@ var steps = map[string]func(d *desk, i, n int){
 			r, err := d.svc.Return(d.ctx, id)
 			d.ok(err)
 			n %= r.Lines[0].Quantity + 1
-			in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: d.line, Accepted: &n, Disposition: returns.Restock}}}
+			in := returns.InspectionInput{
+				Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+					{OrderLineID: d.line, Accepted: &n, Disposition: returns.Restock},
+				},
+			}
 			if n == 0 {
 				in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 			}

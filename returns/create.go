@@ -90,14 +90,16 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 			return nil, err
 		}
 		d := Params{
-			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Details: q.Details,
+			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason,
+			Details:  q.Details,
 			Evidence: evidence, Verdict: v, Override: override,
 			Authorize: q.RMA != "" || terms.Policy.AutoAuthorize && v.Eligible,
 		}
 		for i, item := range q.Items {
 			bought, _ := o.Line(item.OrderLineID)
 			d.Lines = append(d.Lines, Line{
-				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name, Category: bought.Category, Quantity: item.Quantity,
+				ID: lineIDs[i], OrderLineID: bought.ID, ProductID: bought.ProductID, Name: bought.Name,
+				Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
 		r, err := NewReturn(now, d)
@@ -144,7 +146,9 @@ func (q CreateParams) check(by event.Actor) error {
 	case q.Override != nil && customer:
 		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can override the policy."}
 	case q.RMA != "" && customer:
-		return &Error{Code: CodeForbidden, Field: "rma", Message: "Only staff can import a return under its RMA number."}
+		return &Error{
+			Code: CodeForbidden, Field: "rma", Message: "Only staff can import a return under its RMA number.",
+		}
 	case ownRMA.MatchString(q.RMA):
 		return &Error{Code: CodeInvalid, Field: "rma", Message: fmt.Sprintf(
 			"%q is of the form of the numbers given here; import another.", clip(q.RMA))}
@@ -158,7 +162,10 @@ func (q CreateParams) check(by event.Actor) error {
 // takesPhotos refuses photos where there is no place to keep them.
 func (s *Service) takesPhotos(n int) error {
 	if n > 0 && s.cfg.Evidence == nil {
-		return &Error{Code: CodeEvidence, Field: "photos", Message: "This shop takes no photos. Describe the problem in words instead."}
+		return &Error{
+			Code: CodeEvidence, Field: "photos",
+			Message: "This shop takes no photos. Describe the problem in words instead.",
+		}
 	}
 	return nil
 }

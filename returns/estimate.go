@@ -60,10 +60,13 @@ func (s *Service) estimate(
 	ctx context.Context, o purchase.Purchase, terms Terms, q CreateParams, override *Override, now event.Stamp,
 ) (Estimate, error) {
 	params := Params{
-		ID: s.cfg.NewID(), OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason, Override: override,
+		ID: s.cfg.NewID(), OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: terms.ID, Reason: q.Reason,
+		Override: override,
 	}
 	for i, item := range q.Items {
-		params.Lines = append(params.Lines, Line{ID: fmt.Sprint(i), OrderLineID: item.OrderLineID, Quantity: item.Quantity})
+		params.Lines = append(
+			params.Lines, Line{ID: fmt.Sprint(i), OrderLineID: item.OrderLineID, Quantity: item.Quantity},
+		)
 	}
 	r, err := NewReturn(now, params)
 	if err != nil {

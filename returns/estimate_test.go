@@ -40,7 +40,9 @@ func TestTheEstimateIsTheRefundWhenAllIsAccepted(t *testing.T) {
 			}
 			_, err = s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 			s.ok(err)
-			_, err = s.svc.Inspect(s.ctx, r.ID, kim, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim"})
+			_, err = s.svc.Inspect(
+				s.ctx, r.ID, kim, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim"},
+			)
 			s.ok(err)
 			_, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""})
 			s.ok(err)
@@ -73,7 +75,8 @@ func TestTheEstimateNamesEachDeduction(t *testing.T) {
 		Currency: "USD", Amount: 3333 + 50 + 249 - 333 - 499,
 		Lines: []refunds.QuoteLine{{OrderLineID: "1", Units: 1, Given: e.Lines[0].Given}},
 		Deductions: []returns.Deduction{
-			{Rule: returns.RuleRestockingFee, OrderLineID: "1", Amount: 333}, {Rule: returns.RuleReturnShippingFee, Amount: 499},
+			{Rule: returns.RuleRestockingFee, OrderLineID: "1", Amount: 333},
+			{Rule: returns.RuleReturnShippingFee, Amount: 499},
 		},
 		Methods:   []payment.Method{payment.Card, payment.StoreCredit},
 		RefundDue: time.Date(2026, 5, 19, 0, 0, 0, 0, time.UTC),

@@ -56,7 +56,12 @@ func Returnable(t Terms, o purchase.Purchase, claims Claims, at time.Time) []Lin
 func evaluateCase(p Policy, o purchase.Purchase, a Request) []Finding {
 	f := orderFindings(p, o, a)
 	if allowed := p.reasons(); !slices.Contains(allowed, a.Reason) {
-		f = append(f, Finding{Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)), Nearest: text(string(allowed[0]))})
+		f = append(
+			f, Finding{
+				Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)),
+				Nearest: text(string(allowed[0])),
+			},
+		)
 	}
 	if len(a.Items) == 0 {
 		f = append(f, Finding{Code: NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)})
@@ -79,11 +84,16 @@ func orderFindings(p Policy, o purchase.Purchase, a Request) []Finding {
 			nearest = Value{} // final
 		}
 		f = append(f, Finding{
-			Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(purchase.Completed)), Nearest: nearest,
+			Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(purchase.Completed)),
+			Nearest: nearest,
 		})
 	}
 	if o.Captured() < o.Total() {
-		f = append(f, Finding{Code: PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured")})
+		f = append(
+			f, Finding{
+				Code: PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured"),
+			},
+		)
 	}
 	return f
 }
@@ -92,17 +102,29 @@ func photoFindings(p Policy, a Request) []Finding {
 	var f []Finding
 	n := len(a.Photos)
 	if p.PhotosRequired > n && (len(p.PhotosRequiredFor) == 0 || slices.Contains(p.PhotosRequiredFor, a.Reason)) {
-		f = append(f, Finding{Code: PhotosRequired, Fact: number(n), Limit: number(p.PhotosRequired), Nearest: number(p.PhotosRequired)})
+		f = append(
+			f, Finding{
+				Code: PhotosRequired, Fact: number(n), Limit: number(p.PhotosRequired),
+				Nearest: number(p.PhotosRequired),
+			},
+		)
 	}
 	if n > p.MaxPhotos {
-		f = append(f, Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(p.MaxPhotos), Nearest: number(p.MaxPhotos)})
+		f = append(
+			f, Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(p.MaxPhotos), Nearest: number(p.MaxPhotos)},
+		)
 	}
 	if p.MaxPhotos == 0 {
 		return f // none are taken, of no type
 	}
 	for _, kind := range a.Photos {
 		if !slices.Contains(p.PhotoTypes, kind) {
-			f = append(f, Finding{Code: PhotoTypeNotAllowed, Fact: text(kind), Limit: text(join(p.PhotoTypes)), Nearest: text(firstOf(p.PhotoTypes))})
+			f = append(
+				f, Finding{
+					Code: PhotoTypeNotAllowed, Fact: text(kind), Limit: text(join(p.PhotoTypes)),
+					Nearest: text(firstOf(p.PhotoTypes)),
+				},
+			)
 			break
 		}
 	}
@@ -167,7 +189,12 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 	if q > line.Quantity {
 		fail(Finding{Code: QuantityOverPurchased, Fact: number(q), Limit: number(line.Quantity), Nearest: nearest()})
 	} else if q > left {
-		fail(Finding{Code: AlreadyReturned, Fact: number(line.Quantity - left), Limit: number(line.Quantity), Nearest: nearest()})
+		fail(
+			Finding{
+				Code: AlreadyReturned, Fact: number(line.Quantity - left), Limit: number(line.Quantity),
+				Nearest: nearest(),
+			},
+		)
 	}
 	return v
 }

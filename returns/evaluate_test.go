@@ -15,11 +15,16 @@ import (
 // sample is an order of ann with two lines, delivered two days after it was placed.
 func sample() purchase.Purchase {
 	return purchase.Purchase{
-		OrderID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: purchase.Completed, PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 2),
-		Payments: []purchase.Payment{{ID: "p", Method: payment.Card, Captured: 5000}},
+		OrderID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: purchase.Completed, PlacedAt: start,
+		DeliveredAt: start.AddDate(0, 0, 2),
+		Payments:    []purchase.Payment{{ID: "p", Method: payment.Card, Captured: 5000}},
 		Lines: []purchase.Line{
-			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: purchase.Paid("USD", money.Components{Price: 4000})},
-			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: purchase.Paid("USD", money.Components{Price: 1000})},
+			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: purchase.Paid(
+				"USD", money.Components{Price: 4000},
+			)},
+			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: purchase.Paid(
+				"USD", money.Components{Price: 1000},
+			)},
 		},
 	}
 }
@@ -70,7 +75,11 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 		{func(w world) { w.a.Items = nil }, returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)}, "at least one item"},
 	} {
 		p, o, at := policy(), sample(), last
-		a := returns.Request{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
+		a := returns.Request{
+			CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{
+				{OrderLineID: "lamp", Quantity: 1},
+			},
+		}
 		w := world{&p, &o, &a, returns.Claims{}, &at}
 		c.change(w)
 		v := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, w.claims, a, at)
@@ -85,15 +94,21 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 }
 
 func TestAllRulesThatFailAreReported(t *testing.T) {
-	a := returns.Request{CustomerID: "bob", Reason: "BORED", Items: []returns.RequestItem{{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1}}}
+	a := returns.Request{
+		CustomerID: "bob", Reason: "BORED", Items: []returns.RequestItem{
+			{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1},
+		},
+	}
 	o := sample()
 	o.Status, o.Payments = purchase.Open, nil
 	p := policy()
 	p.Enabled, p.PhotosRequired = false, 1
 	v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start.AddDate(1, 0, 0))
 	want := []returns.NonReturnableReason{
-		returns.ReturnsDisabled, returns.NotYourOrder, returns.OrderNotCompleted, returns.PaymentNotCaptured, returns.ReasonNotAllowed, returns.PhotosRequired,
-		returns.WindowExpired, returns.FinalSale, returns.QuantityOverPolicy, returns.QuantityOverPurchased, returns.DuplicateLine, returns.QuantityNotPositive,
+		returns.ReturnsDisabled, returns.NotYourOrder, returns.OrderNotCompleted, returns.PaymentNotCaptured,
+		returns.ReasonNotAllowed, returns.PhotosRequired,
+		returns.WindowExpired, returns.FinalSale, returns.QuantityOverPolicy, returns.QuantityOverPurchased,
+		returns.DuplicateLine, returns.QuantityNotPositive,
 	}
 	if got := v.Reasons(); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -106,7 +121,9 @@ func TestAllRulesThatFailAreReported(t *testing.T) {
 func TestTheMostSpecificWindowCounts(t *testing.T) {
 	p := policy()
 	p.Windows = []returns.Window{
-		{Category: "home", Days: 10}, {Reason: returns.ReasonDamaged, Days: 60}, {Category: "HOME", Reason: returns.ReasonWrongItem, Days: 90}, {Category: "home", Reason: returns.ReasonDamaged, Days: 0},
+		{Category: "home", Days: 10}, {Reason: returns.ReasonDamaged, Days: 60},
+		{Category: "HOME", Reason: returns.ReasonWrongItem, Days: 90},
+		{Category: "home", Reason: returns.ReasonDamaged, Days: 0},
 	}
 	for _, c := range []struct {
 		line   string
@@ -116,7 +133,9 @@ func TestTheMostSpecificWindowCounts(t *testing.T) {
 		{"lamp", returns.ReasonOther, 10}, {"lamp", returns.ReasonWrongItem, 90}, {"lamp", returns.ReasonDamaged, 0},
 		{"socks", returns.ReasonDamaged, 60}, {"socks", returns.ReasonOther, 30},
 	} {
-		a := returns.Request{CustomerID: "ann", Reason: c.reason, Items: []returns.RequestItem{{OrderLineID: c.line, Quantity: 1}}}
+		a := returns.Request{
+			CustomerID: "ann", Reason: c.reason, Items: []returns.RequestItem{{OrderLineID: c.line, Quantity: 1}},
+		}
 		o := sample()
 		v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start)
 		midnight := time.Date(2026, 5, 7, 0, 0, 0, 0, time.UTC) // when the day of the delivery has ended

@@ -25,7 +25,11 @@ func ExampleEvaluate() {
 		Lines: []purchase.Line{{ID: "lamp", Name: "Lamp", Quantity: 3}},
 	}
 	terms := returns.Terms{ID: "terms-1", Policy: returns.Policy{Enabled: true, WindowDays: 30, MaxQuantity: 5}}
-	ask := returns.Request{CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 3}}}
+	ask := returns.Request{
+		CustomerID: "ada", Reason: returns.ReasonOther, Items: []returns.RequestItem{
+			{OrderLineID: "lamp", Quantity: 3},
+		},
+	}
 
 	v := returns.Evaluate(terms, order, returns.Claims{"lamp": 1}, ask, bought.AddDate(0, 0, 10))
 	fmt.Println(v.Eligible, v.Reasons())
@@ -79,7 +83,8 @@ func ExampleService() {
 		log.Fatal(err)
 	}
 	svc, err := returns.New(returns.Config{
-		Store: returnstest.NewStore(), Orders: shop, Refunder: payer, Restocker: shop, Evidence: returnstest.NewEvidenceStore(),
+		Store: returnstest.NewStore(), Orders: shop, Refunder: payer, Restocker: shop,
+		Evidence: returnstest.NewEvidenceStore(),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -88,7 +93,9 @@ func ExampleService() {
 		Enabled: true, WindowDays: 30, MaxQuantity: 5, RestockAt: returns.RestockAtRefund, Currency: "USD",
 	}, "the first")
 	fmt.Println(terms.Version, terms.Policy.WindowDays, err)
-	_, err = svc.Create(ctx, staff, returns.CreateParams{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther})
+	_, err = svc.Create(
+		ctx, staff, returns.CreateParams{OrderID: "no such order", CustomerID: "ada", Reason: returns.ReasonOther},
+	)
 	fmt.Println(err)
 	// Output:
 	// 1 30 <nil>

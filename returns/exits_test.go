@@ -69,17 +69,27 @@ var moves = []struct {
 		_, _ = e.svc.Ship(e.ctx, id, ann, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	}},
 	{"receive", func(e *exits, id string, n int) {
-		_, _ = e.svc.Receive(e.ctx, id, kim, returns.ReceiveParams{Lines: []returns.ReceiptLine{{OrderLineID: "1", Received: n}}, Notes: ""})
+		_, _ = e.svc.Receive(
+			e.ctx, id, kim, returns.ReceiveParams{
+				Lines: []returns.ReceiptLine{{OrderLineID: "1", Received: n}}, Notes: "",
+			},
+		)
 	}},
 	{"inspect", func(e *exits, id string, n int) {
-		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "1", Accepted: &n}}}
+		in := returns.InspectionInput{
+			Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+				{OrderLineID: "1", Accepted: &n},
+			},
+		}
 		if n == 0 {
 			in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 		}
 		_, _ = e.svc.Inspect(e.ctx, id, kim, in)
 	}},
 	{"refund", func(e *exits, id string, n int) {
-		faults := []refundstest.Fault{refundstest.FaultNone, refundstest.FaultRefuse, refundstest.FaultPending, refundstest.FaultRequiresAction}
+		faults := []refundstest.Fault{
+			refundstest.FaultNone, refundstest.FaultRefuse, refundstest.FaultPending, refundstest.FaultRequiresAction,
+		}
 		e.gateway.Script(refundstest.CallCreate, faults[n%len(faults)])
 		_, _, _ = e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.Card})
 	}},

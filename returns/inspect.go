@@ -33,7 +33,10 @@ func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error
 			}
 		}
 		if len(arrived) == 0 {
-			return &Error{Code: CodeInvalid, Field: "lines", Message: "Everything has been received already; the next step is the inspection."}
+			return &Error{
+				Code: CodeInvalid, Field: "lines",
+				Message: "Everything has been received already; the next step is the inspection.",
+			}
 		}
 	}
 	for _, l := range lines {
@@ -41,10 +44,18 @@ func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error
 			return r.noSuchLine("lines", l.OrderLineID)
 		}
 		if _, twice := arrived[l.OrderLineID]; twice {
-			return &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The line %s is named twice.", clip(l.OrderLineID))}
+			return &Error{
+				Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf(
+					"The line %s is named twice.", clip(l.OrderLineID),
+				),
+			}
 		}
 		if l.Received < 0 || l.Received > maxUnits {
-			return &Error{Code: CodeInvalid, Field: "received", Message: fmt.Sprintf("%d units received; 0 to %d are allowed.", l.Received, maxUnits)}
+			return &Error{
+				Code: CodeInvalid, Field: "received", Message: fmt.Sprintf(
+					"%d units received; 0 to %d are allowed.", l.Received, maxUnits,
+				),
+			}
 		}
 		arrived[l.OrderLineID] = l.Received
 	}
@@ -184,13 +195,20 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	switch {
 	case manual:
 	case in.Result == InspectionApproved && possible == 0:
-		return nil, false, bad("result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.")
+		return nil, false, bad(
+			"result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.",
+		)
 	case in.Result == InspectionApproved && accepted < possible:
-		return nil, false, bad("result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.", possible, accepted)
+		return nil, false, bad(
+			"result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.",
+			possible, accepted,
+		)
 	case in.Result == InspectionPartiallyApproved && accepted == 0:
 		return nil, false, bad("result", "The lines accept nothing; use REJECTED.")
 	case in.Result == InspectionRejected && accepted > 0:
-		return nil, false, bad("result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted)
+		return nil, false, bad(
+			"result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted,
+		)
 	}
 	return decisions, manual, nil
 }
@@ -199,12 +217,18 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: l.Name + ": " + fmt.Sprintf(format, args...)}
 	}
-	d := decision{OrderLineID: l.OrderLineID, Disposition: given.Disposition, Condition: given.Condition, Note: given.Note}
+	d := decision{
+		OrderLineID: l.OrderLineID, Disposition: given.Disposition, Condition: given.Condition, Note: given.Note,
+	}
 	if d.Condition != "" && !slices.Contains(AllConditions(), d.Condition) {
-		return d, bad("condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()))
+		return d, bad(
+			"condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()),
+		)
 	}
 	if d.Disposition != "" && !slices.Contains(AllDispositions(), d.Disposition) {
-		return d, bad("disposition", "%q is not a disposition; one of %s.", clip(string(d.Disposition)), join(AllDispositions()))
+		return d, bad(
+			"disposition", "%q is not a disposition; one of %s.", clip(string(d.Disposition)), join(AllDispositions()),
+		)
 	}
 	if err := checkText("note", given.Note, maxNote); err != nil {
 		return d, err
@@ -234,7 +258,10 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 			d.Disposition = Restock
 		}
 		if d.Disposition == ReturnToCustomer || d.Disposition == Missing {
-			return d, bad("disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.", words(Status(d.Disposition)))
+			return d, bad(
+				"disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.",
+				words(Status(d.Disposition)),
+			)
 		}
 		return d, nil
 	}

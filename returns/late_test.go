@@ -141,8 +141,9 @@ func TestAnEarlyRefundWhoseAnswerIsLostHoldsTheCaseWhileItMayBeOpen(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			s, r := early(t)
 			cut, err := returns.New(returns.Config{
-				Store: s.store, Orders: s.orders, Refunder: lost{s.payer, opened}, Restocker: s.orders, Evidence: s.evidence,
-				Now: func() time.Time { return s.now },
+				Store: s.store, Orders: s.orders, Refunder: lost{s.payer, opened}, Restocker: s.orders,
+				Evidence: s.evidence,
+				Now:      func() time.Time { return s.now },
 			})
 			s.ok(err)
 			s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
@@ -198,7 +199,8 @@ func (s silent) Update(ctx context.Context, id string, change func(*returns.Retu
 func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
 	s := newShop(t, policy())
 	lossy, err := returns.New(returns.Config{
-		Store: silent{s.store}, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: func() time.Time { return s.now },
+		Store: silent{s.store}, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence,
+		Now: func() time.Time { return s.now },
 	})
 	s.ok(err)
 	o := s.bought(2)

@@ -74,7 +74,10 @@ func (f Finding) MessageIn(zone *time.Location) string {
 	case QuantityNotPositive:
 		return fmt.Sprintf("The quantity is %d. It must be 1 or more.", f.Fact.Int)
 	case QuantityOverPolicy:
-		return fmt.Sprintf("The quantity is %d. At most %d of an item can be returned in one request.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+		return fmt.Sprintf(
+			"The quantity is %d. At most %d of an item can be returned in one request.%s", f.Fact.Int, f.Limit.Int,
+			f.upTo(),
+		)
 	case QuantityOverPurchased:
 		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
 	case AlreadyReturned:

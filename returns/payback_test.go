@@ -71,10 +71,14 @@ func TestARefundRequestFieldByField(t *testing.T) {
 			w.r.Status = returns.StatusAuthorized
 		}, func(q *refunds.Request) { q.Quote.Lines[0].Units = 3 }},
 		{"a line beyond the terms", func(w world) {
-			w.r.Verdict.Lines = []returns.LineVerdict{{OrderLineID: "lamp", Findings: []returns.Finding{{Code: returns.WindowExpired}}}}
+			w.r.Verdict.Lines = []returns.LineVerdict{
+				{OrderLineID: "lamp", Findings: []returns.Finding{{Code: returns.WindowExpired}}},
+			}
 		}, func(q *refunds.Request) { q.Quote.Lines[0].Overridden = true }},
 		{"another line beyond the terms", func(w world) {
-			w.r.Verdict.Lines = []returns.LineVerdict{{OrderLineID: "socks", Findings: []returns.Finding{{Code: returns.FinalSale}}}}
+			w.r.Verdict.Lines = []returns.LineVerdict{
+				{OrderLineID: "socks", Findings: []returns.Finding{{Code: returns.FinalSale}}},
+			}
 		}, func(*refunds.Request) {}},
 		{"a case beyond the terms", func(w world) { w.r.Verdict.Findings = []returns.Finding{{Code: returns.ReturnsDisabled}} }, func(q *refunds.Request) {
 			q.Quote.Lines[0].Overridden = true
@@ -107,7 +111,8 @@ func TestARefundRequestFieldByField(t *testing.T) {
 			o.Payments[0].ProviderID = "pi_1"
 			c.change(world{r, &o, &p, &m})
 			want := refunds.Request{
-				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card, PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
+				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card,
+				PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
 				Customer: "ann", By: kim, Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 					{OrderLineID: "lamp", Bought: 4, Paid: money.Components{Price: 4000}, Units: 2},
 				}},

@@ -31,7 +31,10 @@ func holds(t *testing.T, times int, name string, check any, gens ...gopter.Gen) 
 }
 
 func TestGeneratedPoliciesAreValid(t *testing.T) {
-	holds(t, 300, "Validate accepts them", func(p returns.Policy) bool { return p.Validate() == nil }, returnstest.GenPolicy())
+	holds(
+		t, 300, "Validate accepts them", func(p returns.Policy) bool { return p.Validate() == nil },
+		returnstest.GenPolicy(),
+	)
 }
 
 // TestPolicyIsMonotone: I12.
@@ -94,7 +97,9 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 				again.Ask.Items = []returns.RequestItem{{OrderLineID: lv.OrderLineID, Quantity: int(f.Nearest.Int)}}
 				for _, g := range again.Evaluate().Lines[0].Findings {
 					if g.Code != returns.WindowExpired && g.Code != returns.FinalSale {
-						return fmt.Sprintf("item %d: %d is named as passing %s, but fails %s", i, f.Nearest.Int, f.Code, g.Code)
+						return fmt.Sprintf(
+							"item %d: %d is named as passing %s, but fails %s", i, f.Nearest.Int, f.Code, g.Code,
+						)
 					}
 				}
 			}
@@ -119,7 +124,9 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 			}
 		}
 		if waive {
-			_, err := s.svc.Override(s.ctx, r.ID, kim, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "goodwill"})
+			_, err := s.svc.Override(
+				s.ctx, r.ID, kim, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "goodwill"},
+			)
 			s.ok(err)
 		}
 		_, err := s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
@@ -141,7 +148,9 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		restocking := fee(p.RestockingFees, refunds.RestockingFee, waive)
 		restocking.OrderLineID = o.Lines[0].ID
 		quote, err := refunds.NewQuote(refunds.QuoteRequest{
-			Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: o.Lines[0].ID, Bought: bought, Paid: paid.Components, Units: taken}},
+			Currency: "USD", Lines: []refunds.QuoteRequestLine{
+				{OrderLineID: o.Lines[0].ID, Bought: bought, Paid: paid.Components, Units: taken},
+			},
 			Fees: []refunds.FeeRule{restocking, fee(p.ReturnShippingFees, refunds.ReturnShippingFee, false)},
 		}, nil)
 		s.ok(err)
@@ -164,7 +173,9 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 			return err.Error()
 		}
 		if refund.Amount() != quote.Amount || s.gateway.PaidOut("pi_"+o.OrderID) != quote.Amount {
-			return fmt.Sprintf("refund %d, paid out %d, want %d", refund.Amount(), s.gateway.PaidOut("pi_"+o.OrderID), quote.Amount)
+			return fmt.Sprintf(
+				"refund %d, paid out %d, want %d", refund.Amount(), s.gateway.PaidOut("pi_"+o.OrderID), quote.Amount,
+			)
 		}
 		s.get(r.ID)
 		return ""

@@ -52,13 +52,19 @@ func TestAGiftIsReturnedForNothing(t *testing.T) {
 	r := s.inspected(s.received(o, 2).ID, 2)
 	r, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""})
 	s.ok(err)
-	s.equal("case, refund and amount", []any{r.Status, refund.Status, refund.Amount()}, []any{returns.StatusRefunded, refunds.StatusSucceeded, int64(0)})
+	s.equal(
+		"case, refund and amount", []any{r.Status, refund.Status, refund.Amount()}, []any{
+			returns.StatusRefunded, refunds.StatusSucceeded, int64(0),
+		},
+	)
 }
 
 func TestAnotherOrderIsNotTakenForTheOneAskedFor(t *testing.T) {
 	s := newShop(t, policy())
 	o := s.bought(2)
-	svc, err := returns.New(returns.Config{Store: s.store, Orders: confused{s.orders, o.OrderID}, Refunder: s.payer, Restocker: s.orders})
+	svc, err := returns.New(
+		returns.Config{Store: s.store, Orders: confused{s.orders, o.OrderID}, Refunder: s.payer, Restocker: s.orders},
+	)
 	s.ok(err)
 	wrong := ask(o, 1)
 	wrong.OrderID = "another"
@@ -69,7 +75,8 @@ func TestAnotherOrderIsNotTakenForTheOneAskedFor(t *testing.T) {
 func TestWithoutAnEvidenceStoreAllButPhotosWorks(t *testing.T) {
 	s := newShop(t, policy())
 	svc, err := returns.New(returns.Config{
-		Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Now: func() time.Time { return s.now },
+		Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders,
+		Now: func() time.Time { return s.now },
 	})
 	s.ok(err)
 	o := s.bought(2)

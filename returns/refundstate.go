@@ -12,7 +12,8 @@ import (
 
 // reached says how far along a case is, for Policy.RefundFrom.
 var reached = map[Status]int{
-	StatusAuthorized: 1, StatusInTransit: 1, StatusReceived: 2, StatusUnderInspection: 2, StatusApproved: 3, StatusRefunded: 3,
+	StatusAuthorized: 1, StatusInTransit: 1, StatusReceived: 2, StatusUnderInspection: 2, StatusApproved: 3,
+	StatusRefunded: 3,
 }
 
 // RefundRequest is what a case asks to be paid back now: the accepted units,
@@ -31,15 +32,20 @@ func (r *Return) RefundRequest(o purchase.Purchase, p Policy, m payment.Method, 
 			"The case is %s; a refund can be paid from %s on.", words(r.Status), words(from))}
 	}
 	if m != "" && !slices.Contains(methods, m) {
-		return refunds.Request{}, &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; one of %s.", clip(string(m)), join(methods))}
+		return refunds.Request{}, &Error{
+			Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+				"%q is not a method; one of %s.", clip(string(m)), join(methods),
+			),
+		}
 	}
 	pay, err := onePayment(o)
 	if err != nil {
 		return refunds.Request{}, err
 	}
 	request := refunds.Request{
-		ClientReference: r.ID, OrderID: o.OrderID, PaymentID: pay.ID, PaymentMethod: pay.Method, PaymentProviderID: pay.ProviderID,
-		Captured: pay.Captured, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+		ClientReference: r.ID, OrderID: o.OrderID, PaymentID: pay.ID, PaymentMethod: pay.Method,
+		PaymentProviderID: pay.ProviderID,
+		Captured:          pay.Captured, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
 		Quote: refunds.QuoteRequest{Currency: o.Currency},
 	}
 	if !r.Overridden(RuleRefundMethod) {
@@ -56,10 +62,13 @@ func (r *Return) RefundRequest(o purchase.Purchase, p Policy, m payment.Method, 
 		}
 		bought, ok := o.Line(l.OrderLineID)
 		if !ok {
-			return refunds.Request{}, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID)}
+			return refunds.Request{}, &Error{
+				Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID),
+			}
 		}
 		request.Quote.Lines = append(request.Quote.Lines, refunds.QuoteRequestLine{
-			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid.Components, Units: units, Overridden: r.byOverride(l.OrderLineID),
+			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid.Components, Units: units,
+			Overridden: r.byOverride(l.OrderLineID),
 		})
 		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
 			request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
@@ -70,7 +79,8 @@ func (r *Return) RefundRequest(o purchase.Purchase, p Policy, m payment.Method, 
 	}
 	if fee, ok := firstFee(p.ReturnShippingFees, r.Reason, ""); ok {
 		request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
-			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed, Waived: r.Overridden(RuleReturnShippingFee),
+			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
+			Waived: r.Overridden(RuleReturnShippingFee),
 		})
 	}
 	return request, nil
@@ -92,7 +102,9 @@ func onePayment(o purchase.Purchase) (purchase.Payment, error) {
 	case len(paid) == 0 && len(o.Payments) > 0:
 		return o.Payments[0], nil
 	case len(paid) == 0:
-		return purchase.Payment{}, &Error{Code: CodePurchase, Field: "Payments", Message: "The order has no payment; it needs one to pay back."}
+		return purchase.Payment{}, &Error{
+			Code: CodePurchase, Field: "Payments", Message: "The order has no payment; it needs one to pay back.",
+		}
 	}
 	return purchase.Payment{}, &Error{Code: CodePurchase, Field: "Payments", Message: fmt.Sprintf(
 		"The order was paid by %d payments; a return can be paid back against one.", len(paid))}
@@ -130,7 +142,11 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 		return nil
 	}
 	if reached[r.Status] == 0 {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; nothing can be refunded.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"The case is %s; nothing can be refunded.", words(r.Status),
+			),
+		}
 	}
 	return r.record(s, EventEarlyRefundStarted, &earlyRefund{})
 }
@@ -188,7 +204,11 @@ func (r *Return) checkEarly(s event.Stamp) error {
 	if !r.EarlyRefund || accepted == asked {
 		return nil
 	}
-	return r.OpenTask(s, TaskRefundedTooMuch, fmt.Sprintf("The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted))
+	return r.OpenTask(
+		s, TaskRefundedTooMuch, fmt.Sprintf(
+			"The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted,
+		),
+	)
 }
 
 // RefundReversed notes that the provider took a refund back: the status and
@@ -238,7 +258,11 @@ func (r *Return) MarkRestocked(s event.Stamp) error {
 		return nil
 	}
 	if r.Status != StatusRefunded && r.Status != StatusApproved {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; nothing goes back on the shelf.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"The case is %s; nothing goes back on the shelf.", words(r.Status),
+			),
+		}
 	}
 	return r.record(s, EventRestocked, &restocked{})
 }

@@ -75,7 +75,11 @@ func (c Config) Validate() error {
 			"It is %q; a time zone of the IANA database that is known here is allowed, such as Europe/Berlin.", clip(c.Zone)), Err: err}
 	}
 	if c.Decoders < 0 {
-		return &Error{Code: CodeInvalid, Field: "Config.Decoders", Message: fmt.Sprintf("It is %d; 0 or more are allowed.", c.Decoders)}
+		return &Error{
+			Code: CodeInvalid, Field: "Config.Decoders", Message: fmt.Sprintf(
+				"It is %d; 0 or more are allowed.", c.Decoders,
+			),
+		}
 	}
 	return c.Limits.validate()
 }
@@ -140,9 +144,12 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 
 // statusOf is the status that each type of event leads to.
 var statusOf = map[string]Status{
-	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo, EventInfoProvided: StatusPendingAuthorization,
-	EventAuthorized: StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled, EventShipped: StatusInTransit,
-	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved, EventRefunded: StatusRefunded,
+	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo,
+	EventInfoProvided: StatusPendingAuthorization,
+	EventAuthorized:   StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled,
+	EventShipped:  StatusInTransit,
+	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved,
+	EventRefunded: StatusRefunded,
 }
 
 func statusesOf(events []event.Event) []Status {

@@ -56,7 +56,9 @@ func TestAFailedRefundLeavesTheCaseTheStockAndTheBalance(t *testing.T) {
 
 	after, refund, err = s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
 	s.ok(err)
-	s.equal("another method", []any{after.Status, refund.Status}, []any{returns.StatusRefunded, refunds.StatusSucceeded})
+	s.equal(
+		"another method", []any{after.Status, refund.Status}, []any{returns.StatusRefunded, refunds.StatusSucceeded},
+	)
 	s.equal("calls of the provider", s.gateway.Calls(refundstest.CallCreate), 1)
 }
 
@@ -192,7 +194,9 @@ func TestPhotosBeyondThePolicyAreStoredWhole(t *testing.T) {
 		s.equal("photo", []any{config.Width, config.Height, e.ContentType}, []any{4, 4, "image/jpeg"})
 	}
 	q = ask(o, 1)
-	q.Photos, q.Override = uploads(101), &returns.Override{Rules: []string{string(returns.TooManyPhotos)}, Reason: "all"}
+	q.Photos, q.Override = uploads(101), &returns.Override{
+		Rules: []string{string(returns.TooManyPhotos)}, Reason: "all",
+	}
 	_, err = s.svc.Create(s.ctx, kim, q)
 	s.refused(err, returns.Code(returns.TooManyPhotos))
 
@@ -236,7 +240,11 @@ func TestStaffMaySetRulesAsideAndItIsRecorded(t *testing.T) {
 	s.ok(err)
 	s.equal("who", r.Overrides[0].By, kim)
 
-	_, err = s.svc.Override(s.ctx, r.ID, kim, returns.Override{Rules: []string{returns.RuleReturnShippingFee, returns.RuleRefundEarly}, Reason: "goodwill"})
+	_, err = s.svc.Override(
+		s.ctx, r.ID, kim, returns.Override{
+			Rules: []string{returns.RuleReturnShippingFee, returns.RuleRefundEarly}, Reason: "goodwill",
+		},
+	)
 	s.ok(err)
 	_, err = s.svc.Authorize(s.ctx, r.ID, kim, "")
 	s.ok(err)

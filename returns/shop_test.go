@@ -34,8 +34,9 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func policy() returns.Policy {
 	return returns.Policy{
-		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 10, MaxPhotos: 3, PhotoTypes: []string{"jpeg", "png"},
-		RestockAt: returns.RestockAtRefund, Currency: "USD",
+		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 10, MaxPhotos: 3,
+		PhotoTypes: []string{"jpeg", "png"},
+		RestockAt:  returns.RestockAtRefund, Currency: "USD",
 	}
 }
 
@@ -63,7 +64,11 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	var err error
 	s.payer, err = refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
 	s.ok(err)
-	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
+	s.svc, err = returns.New(
+		returns.Config{
+			Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock,
+		},
+	)
 	s.ok(err)
 	_, err = s.svc.EnsureTerms(s.ctx, kim, p)
 	s.ok(err)
@@ -139,7 +144,11 @@ func (s *shop) inspected(id string, accepted int) returns.Return {
 	s.Helper()
 	r, err := s.svc.Return(s.ctx, id)
 	s.ok(err)
-	in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted, Disposition: returns.Restock}}}
+	in := returns.InspectionInput{
+		Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+			{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted, Disposition: returns.Restock},
+		},
+	}
 	if accepted == 0 {
 		in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 	}

@@ -25,7 +25,9 @@ func (s *Service) PublishTerms(ctx context.Context, by event.Actor, p Policy, no
 		return Terms{}, err
 	}
 	now := s.stamp(ctx, by)
-	t, err := s.store.Publish(ctx, Terms{ID: s.cfg.NewID(), Policy: p, PublishedAt: now.At, PublishedBy: by, Note: note})
+	t, err := s.store.Publish(
+		ctx, Terms{ID: s.cfg.NewID(), Policy: p, PublishedAt: now.At, PublishedBy: by, Note: note},
+	)
 	if err != nil {
 		return Terms{}, fmt.Errorf("returns: publish terms: %w", err)
 	}

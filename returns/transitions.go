@@ -77,17 +77,27 @@ type Params struct {
 // the policy says so.
 func NewReturn(s event.Stamp, d Params) (*Return, error) {
 	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
-		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
+		return nil, &Error{
+			Code: CodeInvalid, Field: "draft",
+			Message: "A case needs an id, an order, a customer and at least one line.",
+		}
 	}
 	if !slices.Contains(allReasons, d.Reason) {
-		return nil, &Error{Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf("%q is not a reason; one of %s.", clip(string(d.Reason)), join(allReasons))}
+		return nil, &Error{
+			Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf(
+				"%q is not a reason; one of %s.", clip(string(d.Reason)), join(allReasons),
+			),
+		}
 	}
 	seen := map[string]bool{}
 	lines := slices.Clone(d.Lines)
 	for i := range lines {
 		l := &lines[i]
 		if l.ID == "" || l.OrderLineID == "" || l.Quantity < 1 || seen[l.OrderLineID] {
-			return nil, &Error{Code: CodeInvalid, Field: fmt.Sprintf("lines[%d]", i), Message: "A line needs an id, an order line of its own, and a quantity of 1 or more."}
+			return nil, &Error{
+				Code: CodeInvalid, Field: fmt.Sprintf("lines[%d]", i),
+				Message: "A line needs an id, an order line of its own, and a quantity of 1 or more.",
+			}
 		}
 		seen[l.OrderLineID] = true
 		l.Received, l.Accepted, l.Acceptance, l.Disposition, l.Condition = 0, 0, AcceptancePending, "", ""
@@ -127,7 +137,11 @@ func (r *Return) RequestInfo(s event.Stamp, note string) error {
 // ProvideInfo adds what the customer answered: details, photos, or both.
 func (r *Return) ProvideInfo(s event.Stamp, details string, photos []Evidence) error {
 	if r.Status != StatusPendingCustomerInfo {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("Nothing was asked of you: the case is %s.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"Nothing was asked of you: the case is %s.", words(r.Status),
+			),
+		}
 	}
 	if err := checkText("details", details, maxDetails); err != nil {
 		return err
@@ -156,7 +170,9 @@ func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA 
 // AssignRMA gives the case its RMA number, once.
 func (r *Return) AssignRMA(s event.Stamp, rma string) error {
 	if !r.NeedsRMA() || rma == "" {
-		return &Error{Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one."}
+		return &Error{
+			Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one.",
+		}
 	}
 	return r.record(s, EventRMAAssigned, &rmaAssigned{RMA: rma})
 }
@@ -167,7 +183,9 @@ func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day
 // Reject ends a case without taking the goods back. All units are released.
 func (r *Return) Reject(s event.Stamp, notes string) error {
 	if r.Status == StatusUnderInspection {
-		return &Error{Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides."}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides.",
+		}
 	}
 	if err := r.may(StatusRejected, "rejected"); err != nil {
 		return err
@@ -183,7 +201,10 @@ func (r *Return) reject(s event.Stamp, notes string) error {
 		return err
 	}
 	if r.EarlyRefund {
-		return r.OpenTask(s, TaskRefundedButRejected, "A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.")
+		return r.OpenTask(
+			s, TaskRefundedButRejected,
+			"A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.",
+		)
 	}
 	return nil
 }
@@ -194,7 +215,10 @@ func (r *Return) Cancel(s event.Stamp) error {
 		return err
 	}
 	if r.EarlyRefund {
-		return &Error{Code: CodeTransition, Field: "refund", Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us."}
+		return &Error{
+			Code: CodeTransition, Field: "refund",
+			Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us.",
+		}
 	}
 	return r.record(s, EventCancelled, &cancelled{})
 }
@@ -225,7 +249,11 @@ func (r *Return) Override(s event.Stamp, o Override) error {
 		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
 	}
 	if r.Status.Final() {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; there is nothing left to override.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"The case is %s; there is nothing left to override.", words(r.Status),
+			),
+		}
 	}
 	if err := o.validate(); err != nil {
 		return err
@@ -238,11 +266,18 @@ func (o Override) validate() error {
 		return err
 	}
 	if len(o.Rules) == 0 {
-		return &Error{Code: CodeInvalid, Field: "rules", Message: "Name the rules that are set aside: " + strings.Join(Rules(), ", ") + "."}
+		return &Error{
+			Code: CodeInvalid, Field: "rules",
+			Message: "Name the rules that are set aside: " + strings.Join(Rules(), ", ") + ".",
+		}
 	}
 	for _, rule := range o.Rules {
 		if !slices.Contains(Rules(), rule) {
-			return &Error{Code: CodeInvalid, Field: "rules", Message: fmt.Sprintf("%q is not a rule; one of %s.", clip(rule), strings.Join(Rules(), ", "))}
+			return &Error{
+				Code: CodeInvalid, Field: "rules", Message: fmt.Sprintf(
+					"%q is not a rule; one of %s.", clip(rule), strings.Join(Rules(), ", "),
+				),
+			}
 		}
 	}
 	return nil
@@ -252,8 +287,10 @@ func (o Override) validate() error {
 // true (an order of somebody else, more units than were bought) are not.
 func Rules() []string {
 	return []string{
-		string(ReturnsDisabled), string(WindowExpired), string(FinalSale), string(QuantityOverPolicy), string(ReasonNotAllowed),
-		string(PhotosRequired), string(TooManyPhotos), RuleRestockingFee, RuleReturnShippingFee, RuleRefundMethod, RuleRefundEarly,
+		string(ReturnsDisabled), string(WindowExpired), string(FinalSale), string(QuantityOverPolicy),
+		string(ReasonNotAllowed),
+		string(PhotosRequired), string(TooManyPhotos), RuleRestockingFee, RuleReturnShippingFee, RuleRefundMethod,
+		RuleRefundEarly,
 	}
 }
 
@@ -337,7 +374,11 @@ func checkText(field, value string, most int) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: "It holds bytes that are no text."}
 	}
 	if n := utf8.RuneCountInString(value); n > most {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("It has %d characters; at most %d are allowed.", n, most)}
+		return &Error{
+			Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
+				"It has %d characters; at most %d are allowed.", n, most,
+			),
+		}
 	}
 	return nil
 }

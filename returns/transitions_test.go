@@ -44,14 +44,24 @@ var actions = []struct {
 		return r.Receive(s, []returns.ReceiptLine{{OrderLineID: "lamp", Received: n}}, "")
 	}},
 	{"inspect", func(r *returns.Return, n int, s event.Stamp) error {
-		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &n}}}
+		in := returns.InspectionInput{
+			Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+				{OrderLineID: "lamp", Accepted: &n},
+			},
+		}
 		if n == 0 {
 			in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 		}
 		return r.Inspect(s, in)
 	}},
 	{"inspect later", func(r *returns.Return, _ int, s event.Stamp) error {
-		return r.Inspect(s, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}}})
+		return r.Inspect(
+			s, returns.InspectionInput{
+				Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+					{OrderLineID: "lamp", Manual: true},
+				},
+			},
+		)
 	}},
 	{"start a refund", func(r *returns.Return, _ int, s event.Stamp) error { return r.StartEarlyRefund(s) }},
 	{"refund failed", func(r *returns.Return, _ int, s event.Stamp) error { return r.RefundFailed(s) }},
@@ -85,9 +95,11 @@ func in(t *testing.T, status returns.Status) *returns.Return {
 	t.Helper()
 	r := draft(t)
 	path := map[returns.Status]string{
-		returns.StatusPendingCustomerInfo: "request info", returns.StatusAuthorized: "authorize", returns.StatusInTransit: "authorize,ship",
-		returns.StatusReceived: "authorize,receive", returns.StatusUnderInspection: "authorize,receive,inspect later",
-		returns.StatusApproved: "authorize,receive,inspect", returns.StatusRefunded: "authorize,receive,inspect,refund succeeded",
+		returns.StatusPendingCustomerInfo: "request info", returns.StatusAuthorized: "authorize",
+		returns.StatusInTransit: "authorize,ship",
+		returns.StatusReceived:  "authorize,receive", returns.StatusUnderInspection: "authorize,receive,inspect later",
+		returns.StatusApproved: "authorize,receive,inspect",
+		returns.StatusRefunded: "authorize,receive,inspect,refund succeeded",
 		returns.StatusRejected: "reject", returns.StatusCancelled: "cancel",
 	}[status]
 	for rest := path; rest != ""; {
@@ -116,7 +128,9 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 		"authorize":    {returns.StatusPendingAuthorization: returns.StatusAuthorized},
 		"reject":       {returns.StatusPendingAuthorization: returns.StatusRejected, returns.StatusAuthorized: returns.StatusRejected},
 		"cancel": {
-			returns.StatusPendingCustomerInfo: returns.StatusCancelled, returns.StatusPendingAuthorization: returns.StatusCancelled, returns.StatusAuthorized: returns.StatusCancelled,
+			returns.StatusPendingCustomerInfo:  returns.StatusCancelled,
+			returns.StatusPendingAuthorization: returns.StatusCancelled,
+			returns.StatusAuthorized:           returns.StatusCancelled,
 		},
 		"ship":    {returns.StatusAuthorized: returns.StatusInTransit},
 		"receive": {returns.StatusAuthorized: returns.StatusReceived, returns.StatusInTransit: returns.StatusReceived, returns.StatusReceived: returns.StatusReceived},
@@ -144,7 +158,9 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 // TestTheStateMachine: I2 for one case, I5 and I11, whatever is tried.
 func TestTheStateMachine(t *testing.T) {
 	type op struct{ action, n int }
-	genOp := gopter.CombineGens(gen.IntRange(0, len(actions)-1), gen.IntRange(-1, 4)).Map(func(v []any) op { return op{v[0].(int), v[1].(int)} })
+	genOp := gopter.CombineGens(gen.IntRange(0, len(actions)-1), gen.IntRange(-1, 4)).Map(
+		func(v []any) op { return op{v[0].(int), v[1].(int)} },
+	)
 	params := gopter.DefaultTestParameters()
 	params.MinSuccessfulTests = 500
 	properties := gopter.NewProperties(params)
@@ -214,7 +230,13 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		t.Errorf("nothing outstanding was received: %v", err)
 	}
 	four := 4
-	err := r.Inspect(s, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: &four}}})
+	err := r.Inspect(
+		s, returns.InspectionInput{
+			Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+				{OrderLineID: "lamp", Accepted: &four},
+			},
+		},
+	)
 	if returns.CodeOf(err) != returns.CodeNotReceived {
 		t.Errorf("more was accepted than asked for: %v", err)
 	}
@@ -246,13 +268,21 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		}
 	}
 	for name, bad := range map[string]returns.InspectionInput{
-		"no result":                  {InspectedBy: "Kim"},
-		"nobody":                     {Result: returns.InspectionApproved},
-		"partial without lines":      {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"},
-		"accepted and sent back":     {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Disposition: returns.ReturnToCustomer}}},
-		"no such condition":          {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Condition: "WET"}}},
-		"approved, and fewer units":  {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}}},
-		"partial, and nothing taken": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}}},
+		"no result":             {InspectedBy: "Kim"},
+		"nobody":                {Result: returns.InspectionApproved},
+		"partial without lines": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"},
+		"accepted and sent back": {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+			{OrderLineID: "lamp", Disposition: returns.ReturnToCustomer},
+		}},
+		"no such condition": {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+			{OrderLineID: "lamp", Condition: "WET"},
+		}},
+		"approved, and fewer units": {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+			{OrderLineID: "lamp", Accepted: new(int)},
+		}},
+		"partial, and nothing taken": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+			{OrderLineID: "lamp", Accepted: new(int)},
+		}},
 	} {
 		r := in(t, returns.StatusReceived)
 		if err := r.Inspect(s, bad); returns.CodeOf(err) != returns.CodeInvalid || r.Status != returns.StatusReceived {

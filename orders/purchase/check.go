@@ -87,7 +87,9 @@ func (c *checker) lines(p Purchase, currency bool) (sum int64, ok bool) {
 		case l.Paid.Currency == "":
 			c.bad(field+"Paid", "It is not set; an amount with its currency is needed, also when it is zero.")
 		case currency && l.Paid.Currency != p.Currency:
-			c.bad(field+"Paid.Currency", "It is %s, but the order is in %s.", quoted(string(l.Paid.Currency)), p.Currency)
+			c.bad(
+				field+"Paid.Currency", "It is %s, but the order is in %s.", quoted(string(l.Paid.Currency)), p.Currency,
+			)
 		}
 		for _, part := range []struct {
 			name  string

@@ -19,7 +19,9 @@ func good() purchase.Purchase {
 		OrderID: "o-1", CustomerID: "ann", Status: purchase.Completed, Currency: "EUR",
 		PlacedAt: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC),
 		Lines: []purchase.Line{
-			{ID: "1", ProductID: "lamp", Name: "Lamp", Quantity: 2, Paid: purchase.Paid("EUR", money.Components{Price: 8000, Shipping: 499})},
+			{ID: "1", ProductID: "lamp", Name: "Lamp", Quantity: 2, Paid: purchase.Paid(
+				"EUR", money.Components{Price: 8000, Shipping: 499},
+			)},
 			{ID: "2", ProductID: "gift", Name: "Gift", Quantity: 1, Paid: purchase.Paid("EUR", money.Components{})},
 		},
 		Payments: []purchase.Payment{

@@ -32,7 +32,11 @@ type bundle struct {
 func setup(t *testing.T, db *sqldb.DB) bundle {
 	t.Helper()
 	s := returnsdb.New(migrated(t, db))
-	terms, err := s.Publish(t.Context(), returns.Terms{ID: "terms", Policy: returns.Policy{WindowDays: 30}, PublishedAt: day, PublishedBy: staff})
+	terms, err := s.Publish(
+		t.Context(), returns.Terms{
+			ID: "terms", Policy: returns.Policy{WindowDays: 30}, PublishedAt: day, PublishedBy: staff,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,16 +45,23 @@ func setup(t *testing.T, db *sqldb.DB) bundle {
 
 // order is one of two lines with this many units each.
 func order(id string, units int) purchase.Purchase {
-	return purchase.Purchase{OrderID: id, Lines: []purchase.Line{{ID: id + "-b", Quantity: units}, {ID: id + "-a", Quantity: units}}}
+	return purchase.Purchase{
+		OrderID: id, Lines: []purchase.Line{{ID: id + "-b", Quantity: units}, {ID: id + "-a", Quantity: units}},
+	}
 }
 
 // file files a case for units of the order's first line.
 func (b bundle) file(o purchase.Purchase, id string, units int, authorize bool) (returns.Return, error) {
 	return b.store.Create(b.t.Context(), o, func(returns.Claims) (*returns.Return, error) {
 		return returns.NewReturn(stamp, returns.Params{
-			ID: id, OrderID: o.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged, Details: "broken",
-			Lines:     []returns.Line{{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: "7", Name: "100%_Wool!", Category: "Clothes", Quantity: units}},
-			Evidence:  []returns.Evidence{{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day}},
+			ID: id, OrderID: o.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
+			Details: "broken",
+			Lines: []returns.Line{
+				{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: "7", Name: "100%_Wool!", Category: "Clothes", Quantity: units},
+			},
+			Evidence: []returns.Evidence{
+				{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day},
+			},
 			Authorize: authorize,
 		})
 	})

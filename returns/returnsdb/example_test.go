@@ -40,7 +40,11 @@ func takeBack(ctx context.Context) error {
 	store := returnsdb.New(db)
 
 	at := event.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: event.System("example")}
-	terms, err := store.Publish(ctx, returns.Terms{ID: "terms-1", Policy: returns.Policy{WindowDays: 30}, PublishedAt: at.At, PublishedBy: at.By})
+	terms, err := store.Publish(
+		ctx, returns.Terms{
+			ID: "terms-1", Policy: returns.Policy{WindowDays: 30}, PublishedAt: at.At, PublishedBy: at.By,
+		},
+	)
 	if err != nil {
 		return err
 	}

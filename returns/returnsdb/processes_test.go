@@ -96,7 +96,11 @@ func TestProcessesThatChangeTheSameReturns(t *testing.T) {
 						// many there were.
 						c := call{id: ids[i], change: func(r *returns.Return) error {
 							r.Lines[0].Quantity++
-							return r.Override(stamp, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "one of many"})
+							return r.Override(
+								stamp, returns.Override{
+									Rules: []string{returns.RuleRefundEarly}, Reason: "one of many",
+								},
+							)
 						}}
 						if c.run(b); c.err != nil || c.panicked != nil {
 							t.Errorf("%s: %v, %v", c.id, c.err, c.panicked)

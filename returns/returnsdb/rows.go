@@ -78,7 +78,8 @@ func (r returnRow) toReturn(lines []returns.Line) returns.Return {
 		Overrides: r.Overrides.V, Tasks: r.Tasks.V, Decision: r.Decision, Verdict: r.Verdict.V,
 		Filed:    event.Actor{Kind: event.ActorKind(r.FiledKind), ID: r.FiledID, Name: r.FiledName},
 		RefundID: r.RefundID, EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
-		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), ClosedAt: r.ClosedAt.Time(), Version: int(r.Version),
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), ClosedAt: r.ClosedAt.Time(),
+		Version: int(r.Version),
 	}
 }
 
@@ -106,9 +107,11 @@ func rowsOfLines(r *returns.Return) []lineRow {
 	rows := make([]lineRow, len(r.Lines))
 	for i, l := range r.Lines {
 		rows[i] = lineRow{
-			ID: l.ID, ReturnID: r.ID, OrderID: r.OrderID, Position: i, OrderLineID: l.OrderLineID, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
+			ID: l.ID, ReturnID: r.ID, OrderID: r.OrderID, Position: i, OrderLineID: l.OrderLineID,
+			ProductID: l.ProductID, Name: l.Name, Category: l.Category,
 			Quantity: int64(l.Quantity), Received: int64(l.Received), Accepted: int64(l.Accepted),
-			Acceptance: string(l.Acceptance), Disposition: string(l.Disposition), Condition: string(l.Condition), Note: l.Note,
+			Acceptance: string(l.Acceptance), Disposition: string(l.Disposition), Condition: string(l.Condition),
+			Note: l.Note,
 		}
 	}
 	return rows

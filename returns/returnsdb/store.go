@@ -36,7 +36,10 @@ var _ returns.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqldb.DB) *Store {
 	s := &Store{db: db}
-	s.updates = batch.New(db.Lane, maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.updates = batch.New(
+		db.Lane, maxCombined,
+		func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) },
+	)
 	s.byID = batch.NewLoader(db.Lane, maxCombined, s.returnsByID, returns.Return.Clone)
 	s.terms = batch.New(db.Lane, 1000, s.readCurrentTerms)
 	return s
@@ -59,7 +62,10 @@ func refusal(err error) error {
 		return e
 	}
 	if name, ok := sqldb.IsCheck(err); ok && name == "return_units_check" {
-		return &returns.Error{Code: returns.Code(returns.AlreadyReturned), Field: "quantity", Message: "That many units are not left to return.", Err: err}
+		return &returns.Error{
+			Code: returns.Code(returns.AlreadyReturned), Field: "quantity",
+			Message: "That many units are not left to return.", Err: err,
+		}
 	}
 	return err
 }

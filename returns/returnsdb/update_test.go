@@ -256,7 +256,10 @@ func TestWhereTheDatabaseFailsNobodyTriesAgain(t *testing.T) {
 		counted := func(change func(*returns.Return) error) func(*returns.Return) error {
 			return func(r *returns.Return) error { runs.Add(1); return change(r) }
 		}
-		calls := []*call{{id: "numbered", change: counted(authorize)}, {id: "cursed", change: counted(look)}, {id: "good", change: counted(look)}}
+		calls := []*call{
+			{id: "numbered", change: counted(authorize)}, {id: "cursed", change: counted(look)},
+			{id: "good", change: counted(look)},
+		}
 		b.meet(calls...)
 		for _, c := range calls {
 			if c.err == nil || !strings.Contains(c.err.Error(), "cursed") || c.saved.ID != "" {
@@ -389,7 +392,9 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 			{id: "cancelled", change: cancel},
 			{id: "inspected", change: func(r *returns.Return) error {
 				return errors.Join(r.Receive(stamp, nil, ""), r.Inspect(stamp, returns.InspectionInput{
-					Result: returns.InspectionPartiallyApproved, InspectedBy: "clerk", Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &accepted}},
+					Result: returns.InspectionPartiallyApproved, InspectedBy: "clerk", Lines: []returns.InspectionLine{
+						{OrderLineID: line, Accepted: &accepted},
+					},
 				}))
 			}},
 			{id: "refused", change: func(r *returns.Return) error { return errors.Join(cancel(r), errNo) }},

@@ -31,7 +31,9 @@ func (c Case) Evaluate() returns.Verdict {
 
 // GenReason generates reasons there are.
 func GenReason() gopter.Gen {
-	return gen.OneConstOf(returns.ReasonDamaged, returns.ReasonWrongItem, returns.ReasonNotAsDescribed, returns.ReasonOther)
+	return gen.OneConstOf(
+		returns.ReasonDamaged, returns.ReasonWrongItem, returns.ReasonNotAsDescribed, returns.ReasonOther,
+	)
 }
 
 // GenFees generates up to two fee rules, in minor units and basis points.
@@ -41,7 +43,10 @@ func GenFees() gopter.Gen {
 		gen.OneConstOf(returns.Condition(""), returns.ConditionNew, returns.ConditionUsed),
 		gen.IntRange(0, 10_000), gen.Int64Range(0, 2_000),
 	).Map(func(v []any) returns.FeeRule {
-		return returns.FeeRule{Reason: v[0].(returns.Reason), Condition: v[1].(returns.Condition), PercentBP: v[2].(int), Fixed: v[3].(int64)}
+		return returns.FeeRule{
+			Reason: v[0].(returns.Reason), Condition: v[1].(returns.Condition), PercentBP: v[2].(int),
+			Fixed: v[3].(int64),
+		}
 	})
 	return sliceUpTo(2, fee, reflect.TypeFor[[]returns.FeeRule]())
 }
@@ -54,17 +59,20 @@ func GenPolicy() gopter.Gen {
 			return returns.Window{Category: v[0].(string), Reason: v[1].(returns.Reason), Days: v[2].(int)}
 		})
 	return gopter.CombineGens(
-		gen.IntRange(0, 9), gen.IntRange(0, 60), sliceUpTo(1, window, reflect.TypeFor[[]returns.Window]()), gen.Bool(), gen.IntRange(1, 12),
+		gen.IntRange(0, 9), gen.IntRange(0, 60), sliceUpTo(1, window, reflect.TypeFor[[]returns.Window]()),
+		gen.Bool(), gen.IntRange(1, 12),
 		gen.IntRange(0, 2), GenFees(), GenFees(),
 		gen.OneConstOf(returns.StatusApproved, returns.StatusReceived, returns.StatusAuthorized),
 		gen.OneConstOf(returns.RestockAtRefund, returns.RestockAtInspection), gen.Bool(),
 	).Map(func(v []any) returns.Policy {
 		return returns.Policy{
-			Enabled: v[0].(int) > 0, WindowDays: v[1].(int), Windows: v[2].([]returns.Window), FinalSale: v[3].(bool), MaxQuantity: v[4].(int),
+			Enabled: v[0].(int) > 0, WindowDays: v[1].(int), Windows: v[2].([]returns.Window), FinalSale: v[3].(bool),
+			MaxQuantity:    v[4].(int),
 			PhotosRequired: v[5].(int) / 2, MaxPhotos: 3, PhotoTypes: []string{"jpeg", "png"},
 			RestockingFees: v[6].([]returns.FeeRule), ReturnShippingFees: v[7].([]returns.FeeRule),
-			RefundFrom: v[8].(returns.Status), RestockAt: v[9].(returns.RestockPoint), AutoAuthorize: v[10].(bool), Currency: "USD",
-			Methods: []payment.Method{payment.Card, payment.StoreCredit},
+			RefundFrom: v[8].(returns.Status), RestockAt: v[9].(returns.RestockPoint), AutoAuthorize: v[10].(bool),
+			Currency: "USD",
+			Methods:  []payment.Method{payment.Card, payment.StoreCredit},
 		}
 	})
 }
@@ -82,7 +90,9 @@ func GenPurchase() gopter.Gen {
 	).Map(func(v []any) purchase.Line {
 		return purchase.Line{
 			Category: v[0].(string), FinalSale: v[1].(int) == 0, Quantity: v[2].(int),
-			Paid: purchase.Amount{Components: money.Components{Price: v[3].(int64), Duty: v[4].(int64), Shipping: v[5].(int64)}},
+			Paid: purchase.Amount{
+				Components: money.Components{Price: v[3].(int64), Duty: v[4].(int64), Shipping: v[5].(int64)},
+			},
 		}
 	})
 	return gopter.CombineGens(
@@ -94,7 +104,8 @@ func GenPurchase() gopter.Gen {
 		gen.OneConstOf(payment.Card, payment.Cash, payment.StoreCredit),
 	).Map(func(v []any) purchase.Purchase {
 		p := purchase.Purchase{
-			OrderID: newID(), CustomerID: "ann", TermsID: "terms", Status: purchase.Completed, Currency: v[0].(money.Currency), PlacedAt: purchased,
+			OrderID: newID(), CustomerID: "ann", TermsID: "terms", Status: purchase.Completed,
+			Currency: v[0].(money.Currency), PlacedAt: purchased,
 			Lines: slices.Clone(v[1].([]purchase.Line)),
 		}
 		if after := time.Duration(v[2].(int64)); after > 0 {
@@ -104,7 +115,9 @@ func GenPurchase() gopter.Gen {
 			l := &p.Lines[i]
 			l.ID, l.ProductID, l.Name, l.Paid.Currency = strconv.Itoa(i+1), "sku-"+strconv.Itoa(i+1), "Thing "+strconv.Itoa(i+1), p.Currency
 		}
-		p.Payments = []purchase.Payment{{ID: newID(), Method: v[3].(payment.Method), ProviderID: "pi_" + p.OrderID, Captured: p.Total()}}
+		p.Payments = []purchase.Payment{
+			{ID: newID(), Method: v[3].(payment.Method), ProviderID: "pi_" + p.OrderID, Captured: p.Total()},
+		}
 		return p
 	})
 }
@@ -136,7 +149,10 @@ func GenAsk(o purchase.Purchase) gopter.Gen {
 		gen.IntRange(0, 9), GenReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.RequestItem]()),
 		sliceUpTo(4, gen.OneConstOf("jpeg", "png", "gif"), reflect.TypeFor[[]string]()),
 	).Map(func(v []any) returns.Request {
-		a := returns.Request{CustomerID: o.CustomerID, Reason: v[1].(returns.Reason), Items: v[2].([]returns.RequestItem), Photos: v[3].([]string)}
+		a := returns.Request{
+			CustomerID: o.CustomerID, Reason: v[1].(returns.Reason), Items: v[2].([]returns.RequestItem),
+			Photos: v[3].([]string),
+		}
 		if v[0].(int) == 0 {
 			a.CustomerID = "somebody else"
 		}
@@ -152,7 +168,8 @@ func GenCase() gopter.Gen {
 		return gopter.CombineGens(GenPolicy(), GenClaims(o), GenAsk(o), gen.Int64Range(0, int64(80*24*time.Hour))).Map(func(v []any) Case {
 			return Case{
 				Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
-				Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request), At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
+				Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request),
+				At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
 			}
 		})
 	}, reflect.TypeFor[Case]())

@@ -108,7 +108,8 @@ func claimsOf(units map[string]unit) returns.Claims {
 
 // unnumbered are the statuses in which a case may be without an RMA number.
 var unnumbered = []returns.Status{
-	returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusRejected, returns.StatusCancelled,
+	returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusRejected,
+	returns.StatusCancelled,
 }
 
 // save carries out the change from before (nil for a new return) to after, or
@@ -125,13 +126,18 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 	held := after.ClaimedUnits()
 	for line := range held {
 		if _, ok := units[line]; !ok {
-			return returns.Return{}, fmt.Errorf("returnstest: return %s claims line %s, which is not of its order", after.ID, line)
+			return returns.Return{}, fmt.Errorf(
+				"returnstest: return %s claims line %s, which is not of its order", after.ID, line,
+			)
 		}
 	}
 	for line, u := range units {
 		u.claimed += held[line] - was[line]
 		if u.claimed < 0 || u.claimed > u.bought {
-			return returns.Return{}, &returns.Error{Code: returns.Code(returns.AlreadyReturned), Field: "quantity", Message: "That many units are not left to return."}
+			return returns.Return{}, &returns.Error{
+				Code: returns.Code(returns.AlreadyReturned), Field: "quantity",
+				Message: "That many units are not left to return.",
+			}
 		}
 		units[line] = u
 	}
@@ -149,7 +155,9 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
 	}
 	if after.RMA == "" && !slices.Contains(unnumbered, after.Status) {
-		return returns.Return{}, fmt.Errorf("returnstest: return %s is %s without an RMA number", after.ID, after.Status)
+		return returns.Return{}, fmt.Errorf(
+			"returnstest: return %s is %s without an RMA number", after.ID, after.Status,
+		)
 	}
 	if after.RMA != "" {
 		s.rmas[after.RMA] = true
@@ -214,7 +222,9 @@ func matches(r returns.Return, q returns.Query) bool {
 	}
 	text := strings.ToLower(q.Text)
 	return text == "" || strings.Contains(strings.ToLower(r.RMA), text) ||
-		slices.ContainsFunc(r.Lines, func(l returns.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
+		slices.ContainsFunc(
+			r.Lines, func(l returns.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) },
+		)
 }
 
 // Claims implements returns.Store.

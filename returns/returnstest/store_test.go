@@ -27,6 +27,8 @@ func TestOrders(t *testing.T) {
 func TestRestocker(t *testing.T) {
 	returnstest.TestRestocker(t, func(*testing.T) returnstest.RestockerUnderTest {
 		o := returnstest.NewOrders(purchase.Purchase{OrderID: "o", Lines: []purchase.Line{{ProductID: "lamp"}}})
-		return returnstest.RestockerUnderTest{Restocker: o, ProductID: "lamp", Stock: func(*testing.T) int { return o.Stock("lamp") }}
+		return returnstest.RestockerUnderTest{
+			Restocker: o, ProductID: "lamp", Stock: func(*testing.T) int { return o.Stock("lamp") },
+		}
 	})
 }

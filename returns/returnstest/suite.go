@@ -51,7 +51,9 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 		{"a context that has ended does nothing", testContext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
+			b := &bench{
+				T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
+			}
 			if c.name != "terms come back as they were published" && c.name != "terms published at once have versions without a gap" {
 				b.terms = b.publish(policy()).ID
 			}
@@ -116,22 +118,30 @@ func together(n int, f func(i int)) {
 // policy uses every field, so that a store that loses one is seen.
 func policy() returns.Policy {
 	return returns.Policy{
-		Enabled: true, WindowDays: 30, Start: returns.FromDelivery, Zone: "Europe/Dublin", WorkingDayEnd: true, RefundWithinDays: 14,
-		Holidays:  []returns.Holiday{{Day: returns.Day{Year: 2026, Month: 8, Day: 3}, Name: "Lá Saoire i mí Lúnasa"}},
-		FinalSale: true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
-		Windows:            []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
-		Reasons:            []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
-		PhotosRequired:     1,
-		PhotosRequiredFor:  []returns.Reason{returns.ReasonDamaged},
-		RestockingFees:     []returns.FeeRule{{Reason: returns.ReasonOther, Condition: returns.ConditionUsed, PercentBP: 1500}},
+		Enabled: true, WindowDays: 30, Start: returns.FromDelivery, Zone: "Europe/Dublin", WorkingDayEnd: true,
+		RefundWithinDays: 14,
+		Holidays:         []returns.Holiday{{Day: returns.Day{Year: 2026, Month: 8, Day: 3}, Name: "Lá Saoire i mí Lúnasa"}},
+		FinalSale:        true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
+		Windows:           []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
+		Reasons:           []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
+		PhotosRequired:    1,
+		PhotosRequiredFor: []returns.Reason{returns.ReasonDamaged},
+		RestockingFees: []returns.FeeRule{
+			{Reason: returns.ReasonOther, Condition: returns.ConditionUsed, PercentBP: 1500},
+		},
 		ReturnShippingFees: []returns.FeeRule{{Fixed: 499}},
-		RefundFrom:         returns.StatusReceived, RestockAt: returns.RestockAtRefund, AutoAuthorize: true, Currency: "USD",
+		RefundFrom:         returns.StatusReceived, RestockAt: returns.RestockAtRefund, AutoAuthorize: true,
+		Currency: "USD",
 	}
 }
 
 func (b *bench) publish(p returns.Policy) returns.Terms {
 	b.Helper()
-	t, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: p, PublishedAt: b.now, PublishedBy: b.stamp().By, Note: "it's 100 % \\ fair"})
+	t, err := b.store.Publish(
+		b.ctx, returns.Terms{
+			ID: newID(), Policy: p, PublishedAt: b.now, PublishedBy: b.stamp().By, Note: "it's 100 % \\ fair",
+		},
+	)
 	b.ok(err)
 	return t
 }
@@ -140,11 +150,13 @@ func (b *bench) publish(p returns.Policy) returns.Terms {
 // Its line ids, "1", "2" and so on, are those of every other order too.
 func (b *bench) order(customer string, units ...int) purchase.Purchase {
 	o := purchase.Purchase{
-		OrderID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: purchase.Completed, PlacedAt: b.now,
+		OrderID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: purchase.Completed,
+		PlacedAt: b.now,
 	}
 	for i, n := range units {
 		o.Lines = append(o.Lines, purchase.Line{
-			ID: strconv.Itoa(i + 1), ProductID: "sku/" + strconv.Itoa(i+1) + " ü", Name: "Mouse", Category: "Hardware", Quantity: n,
+			ID: strconv.Itoa(i + 1), ProductID: "sku/" + strconv.Itoa(i+1) + " ü", Name: "Mouse",
+			Category: "Hardware", Quantity: n,
 			Paid: purchase.Paid("USD", money.Components{Price: 1000 * int64(n)}),
 		})
 	}
@@ -160,7 +172,9 @@ func (b *bench) filing(o purchase.Purchase, authorize bool, units ...int) func(r
 		d := returns.Params{
 			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
 			Details: "Ärger: \"it's\" broken\n\\ 100 %", Authorize: authorize,
-			Evidence: []returns.Evidence{{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now}},
+			Evidence: []returns.Evidence{
+				{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now},
+			},
 		}
 		ask := returns.Request{CustomerID: o.CustomerID, Reason: d.Reason, Photos: []string{"jpeg"}}
 		for i, n := range units {
@@ -169,7 +183,12 @@ func (b *bench) filing(o purchase.Purchase, authorize bool, units ...int) func(r
 			}
 			l := o.Lines[i]
 			ask.Items = append(ask.Items, returns.RequestItem{OrderLineID: l.ID, Quantity: n})
-			d.Lines = append(d.Lines, returns.Line{ID: newID(), OrderLineID: l.ID, ProductID: l.ProductID, Name: l.Name, Category: l.Category, Quantity: n})
+			d.Lines = append(
+				d.Lines, returns.Line{
+					ID: newID(), OrderLineID: l.ID, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
+					Quantity: n,
+				},
+			)
 		}
 		d.Verdict = returns.Evaluate(returns.Terms{ID: b.terms, Policy: policy()}, o, claims, ask, b.now)
 		if f, failed := d.Verdict.First(); failed {

@@ -41,7 +41,13 @@ func testUpdate(b *bench) {
 
 	b.now = b.now.Add(time.Minute)
 	changed := b.update(was.ID, func(r *returns.Return) error {
-		b.ok(r.Override(b.stamp(), returns.Override{Rules: []string{returns.RuleRefundEarly, returns.RuleRestockingFee}, Reason: "it's \\ 100 % ours"}))
+		b.ok(
+			r.Override(
+				b.stamp(), returns.Override{
+					Rules: []string{returns.RuleRefundEarly, returns.RuleRestockingFee}, Reason: "it's \\ 100 % ours",
+				},
+			),
+		)
 		b.ok(r.Authorize(b.stamp(), "send it"))
 		return r.StartEarlyRefund(b.stamp())
 	})
@@ -49,7 +55,11 @@ func testUpdate(b *bench) {
 	b.stored(changed)
 	changed = b.update(was.ID, func(r *returns.Return) error {
 		b.ok(r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}))
-		b.ok(r.Receive(b.stamp(), []returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two"))
+		b.ok(
+			r.Receive(
+				b.stamp(), []returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two",
+			),
+		)
 		return r.RefundSucceeded(b.stamp(), "refund-1")
 	})
 	b.stored(changed)
@@ -69,7 +79,9 @@ func testUpdateRace(b *bench) {
 	const n = 20
 	together(n, func(int) {
 		_, err := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-			return r.Override(b.stamp(), returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"})
+			return r.Override(
+				b.stamp(), returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"},
+			)
 		})
 		if err != nil {
 			b.Error(err)
@@ -194,7 +206,9 @@ func testListPages(b *bench) {
 	b.equal("first page by default", []int{len(found), n}, []int{8, 8})
 	for most, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
 		for page, onIt := range map[int]int{1: 3, 2: 3, 3: 2, 4: 0} {
-			found, n, err := b.store.List(b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most})
+			found, n, err := b.store.List(
+				b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most},
+			)
 			b.ok(err)
 			b.equal(fmt.Sprintf("page %d, counted up to %d", page, most), []int{len(found), n}, []int{onIt, want})
 		}
@@ -276,7 +290,11 @@ func testCounts(b *bench) {
 	b.update(b.filed(b.order("ann", 1), 1).ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })
 	counts, err = b.store.Counts(b.ctx)
 	b.ok(err)
-	b.equal("counts of what is open", counts, map[returns.Status]int{returns.StatusAuthorized: 2, returns.StatusPendingAuthorization: 3})
+	b.equal(
+		"counts of what is open", counts, map[returns.Status]int{
+			returns.StatusAuthorized: 2, returns.StatusPendingAuthorization: 3,
+		},
+	)
 }
 
 func testEvents(b *bench) {
@@ -293,7 +311,11 @@ func testEvents(b *bench) {
 		b.equal("event origin", e.Source, b.stamp().Source)
 		b.equal("event instant", e.At, b.now)
 	}
-	b.equal("types", types, []string{returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCancelled})
+	b.equal(
+		"types", types, []string{
+			returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCancelled,
+		},
+	)
 }
 
 func testTerms(b *bench) {

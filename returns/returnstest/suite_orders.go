@@ -38,10 +38,16 @@ func TestOrders(t *testing.T, newOrders func(t *testing.T) OrdersUnderTest) {
 			t.Error(err)
 		}
 		if p.OrderID != u.Completed || len(p.Lines) != u.Lines || p.Status != purchase.Completed {
-			t.Errorf("got order %q, %s, of %d lines; want %q, completed, of %d", p.OrderID, p.Status, len(p.Lines), u.Completed, u.Lines)
+			t.Errorf(
+				"got order %q, %s, of %d lines; want %q, completed, of %d", p.OrderID, p.Status, len(p.Lines),
+				u.Completed, u.Lines,
+			)
 		}
 		if p.Captured() != p.Total() {
-			t.Errorf("its payments captured %d and its lines were paid %d minor units; the two must be equal", p.Captured(), p.Total())
+			t.Errorf(
+				"its payments captured %d and its lines were paid %d minor units; the two must be equal",
+				p.Captured(), p.Total(),
+			)
 		}
 	})
 	t.Run("an order reads the same each time, whatever the caller does to what it got", func(t *testing.T) {
@@ -89,7 +95,9 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 		u := newRestocker(t)
 		was := u.Stock(t)
 		for i, want := range []bool{true, false, false} {
-			did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 2}, by)
+			did, err := u.Restocker.Restock(
+				t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 2}, by,
+			)
 			if did != want || err != nil {
 				t.Errorf("call %d: %v, %v, want %v", i+1, did, err, want)
 			}
@@ -106,7 +114,9 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 		was := u.Stock(t)
 		var done atomic.Int64
 		together(20, func(int) {
-			did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 3}, by)
+			did, err := u.Restocker.Restock(
+				t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 3}, by,
+			)
 			if err != nil {
 				t.Error(err)
 			}

@@ -69,7 +69,9 @@ func testOverclaim(b *bench) {
 	o := b.order("ann", 3)
 	b.filed(o, 2)
 	// A decision that does not look at the claims it is given.
-	_, err := b.store.Create(b.ctx, o, func(returns.Claims) (*returns.Return, error) { return b.filing(o, true, 2)(nil) })
+	_, err := b.store.Create(
+		b.ctx, o, func(returns.Claims) (*returns.Return, error) { return b.filing(o, true, 2)(nil) },
+	)
 	b.code(err, returns.AlreadyReturned)
 	b.equal("claims", b.claims(o), []int{2})
 	// Its RMA number is not lost.
@@ -142,7 +144,12 @@ func (b *bench) inspect(units ...int) step {
 	return func(r *returns.Return) error {
 		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"}
 		for i := range units {
-			in.Lines = append(in.Lines, returns.InspectionLine{OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine", Condition: returns.ConditionOpened})
+			in.Lines = append(
+				in.Lines, returns.InspectionLine{
+					OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine",
+					Condition: returns.ConditionOpened,
+				},
+			)
 		}
 		return r.Inspect(b.stamp(), in)
 	}
@@ -186,7 +193,9 @@ func testClaims(b *bench) {
 	}{
 		{"none", nil, map[string]returns.Claims{}},
 		{"one", []string{first.OrderID}, map[string]returns.Claims{first.OrderID: {"1": 2}}},
-		{"both", []string{first.OrderID, second.OrderID, second.OrderID}, map[string]returns.Claims{first.OrderID: {"1": 2}, second.OrderID: {"1": 1}}},
+		{"both", []string{first.OrderID, second.OrderID, second.OrderID}, map[string]returns.Claims{
+			first.OrderID: {"1": 2}, second.OrderID: {"1": 1},
+		}},
 		{"one without any", []string{b.order("ann", 2).OrderID}, map[string]returns.Claims{}},
 		{"what no id can be", []string{"", "nul\x00", "bad\xff", "' OR 1=1 --"}, map[string]returns.Claims{}},
 	} {
@@ -214,7 +223,9 @@ func testReleased(b *bench) {
 				b.Error(err)
 			}
 		})
-		open, n, err := b.store.List(b.ctx, returns.Query{OrderID: o.OrderID, Status: []returns.Status{returns.StatusPendingAuthorization}})
+		open, n, err := b.store.List(
+			b.ctx, returns.Query{OrderID: o.OrderID, Status: []returns.Status{returns.StatusPendingAuthorization}},
+		)
 		b.ok(err)
 		b.equal("claims", b.claims(o), []int{n})
 		for _, r := range open {

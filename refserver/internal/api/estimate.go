@@ -78,10 +78,13 @@ func (a *API) estimate(r *http.Request, q returnRequest) (int, any, error) {
 	}
 	amount := func(minor int64) json.Number { return json.Number(money.FormatMinor(minor, e.Currency)) }
 	out := estimateJSON{
-		Amount: amount(e.Amount), Currency: string(e.Currency), Lines: []estimateLine{}, Deductions: []deductionJSON{}, Methods: []string{},
+		Amount: amount(e.Amount), Currency: string(e.Currency), Lines: []estimateLine{},
+		Deductions: []deductionJSON{}, Methods: []string{},
 	}
 	for _, l := range e.Lines {
-		out.Lines = append(out.Lines, estimateLine{OrderLineID: l.OrderLineID, Quantity: l.Units, Amount: amount(l.Given.Total())})
+		out.Lines = append(
+			out.Lines, estimateLine{OrderLineID: l.OrderLineID, Quantity: l.Units, Amount: amount(l.Given.Total())},
+		)
 	}
 	for _, d := range e.Deductions {
 		one := deductionJSON{Rule: d.Rule, Amount: amount(d.Amount)}

@@ -24,7 +24,10 @@ func TestAnEstimateIsShownAndBindsTheRequest(t *testing.T) {
 	}
 	b.want(b.ada, "/api/returns/estimate", b.body("4"), http.StatusBadRequest, "code", "verdicts")
 	b.want(b.ada, query+"&quantity_"+line+"=x", "", http.StatusOK) // the first counts
-	b.want(b.ada, "/api/returns/estimate?sale_id="+b.order.ID+"&reason=DAMAGED&items=x", "", http.StatusBadRequest, "message")
+	b.want(
+		b.ada, "/api/returns/estimate?sale_id="+b.order.ID+"&reason=DAMAGED&items=x", "", http.StatusBadRequest,
+		"message",
+	)
 
 	amount := shown["amount"].(float64)
 	with := func(estimate, currency string) string {
@@ -32,7 +35,8 @@ func TestAnEstimateIsShownAndBindsTheRequest(t *testing.T) {
 	}
 	more := fmt.Sprintf("%.2f", amount+0.01)
 	for body, code := range map[string]string{
-		with(more, "USD"): "PRICE_CHANGED", with("1", "EUR"): "PRICE_CHANGED", with("1.234", "USD"): "INVALID", with("1", "dollars"): "INVALID",
+		with(more, "USD"): "PRICE_CHANGED", with("1", "EUR"): "PRICE_CHANGED", with("1.234", "USD"): "INVALID",
+		with("1", "dollars"): "INVALID",
 	} {
 		status := http.StatusConflict
 		if code == "INVALID" {
