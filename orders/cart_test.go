@@ -2,11 +2,13 @@ package orders_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 func TestCart(t *testing.T) {
@@ -91,6 +93,6 @@ func TestProducts(t *testing.T) {
 	p, err := s.Product(t.Context(), s.mouse.ID)
 	must(t, err)
 	s.expect("unchanged", p, s.mouse)
-	did, err := s.Restock(t.Context(), orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 2}, staff)
+	did, err := s.Restock(t.Context(), purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(p.ID, 10), Quantity: 2}, staff)
 	s.expect("restocked", []any{did, err, s.stock()}, []any{true, nil, 12})
 }

@@ -2,10 +2,12 @@ package orders_test
 
 import (
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // A cart that can't be ordered is shown, says what is wrong, and can be mended.
@@ -94,7 +96,7 @@ func TestARefusedAddChangesNothing(t *testing.T) {
 func TestTheLimitOfTheStock(t *testing.T) {
 	s := open(t, nil)
 	s.reprice(func(p *orders.Product) { p.Stock = orders.MaxStock - 1 })
-	back := orders.Restock{Ref: "r-1", ProductID: s.mouse.ID, Quantity: 2}
+	back := purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(s.mouse.ID, 10), Quantity: 2}
 	_, err := s.Restock(t.Context(), back, staff)
 	refusedFor(t, err, orders.CodeInvalid, "stock", "1000000000")
 	s.expect("stock", s.stock(), orders.MaxStock-1)

@@ -61,15 +61,6 @@ func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp,
 	})
 }
 
-// Restock puts units back on the shelf, once per Ref; it reports whether
-// this call did it.
-func (s *Service) Restock(ctx context.Context, r Restock, by event.Actor) (bool, error) {
-	if err := r.Validate(); err != nil {
-		return false, err
-	}
-	return s.store.Restock(ctx, r, s.stamp(ctx, by))
-}
-
 // Validate reports the first field that is out of its range.
 func (r Restock) Validate() error {
 	if r.Ref == "" {

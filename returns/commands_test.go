@@ -68,7 +68,10 @@ func (d *desk) check() []string {
 	for i, m := range d.model {
 		r := d.get(d.ids[i]) // checks I11
 		if r.Status != m.status || r.ClaimedUnits()[d.line] != m.held || r.Restocked != (m.shelf > 0) {
-			note("case %d is %s, holds %v, restocked %v; the model says %+v", i, r.Status, r.ClaimedUnits(), r.Restocked, m)
+			note(
+				"case %d is %s, holds %v, restocked %v; the model says %+v", i, r.Status, r.ClaimedUnits(),
+				r.Restocked, m,
+			)
 		}
 		if r.RMA != "" && d.rmas[r.RMA] != "" && d.rmas[r.RMA] != r.ID {
 			note("I15: %s is of two cases", r.RMA)
@@ -79,11 +82,11 @@ func (d *desk) check() []string {
 	}
 	claims, err := d.store.Claims(d.ctx, d.order)
 	d.ok(err)
-	if claims[d.line] != units-d.free() || d.free() < 0 {
-		note("I2: %d units are claimed, the model says %d of %d", claims[d.line], units-d.free(), units)
+	if claims[d.order][d.line] != units-d.free() || d.free() < 0 {
+		note("I2: %d units are claimed, the model says %d of %d", claims[d.order][d.line], units-d.free(), units)
 	}
-	if got := d.stock(); got != 1000-units+shelf {
-		note("I4: stock %d, the model says %d", got, 1000-units+shelf)
+	if got := d.stock(); got != shelf {
+		note("I4: stock %d, the model says %d", got, shelf)
 	}
 	byCase := map[string]int{}
 	for _, p := range d.gateway.Ledger() {
@@ -123,9 +126,9 @@ func (a action) PostCondition(_ commands.State, r commands.Result) *gopter.PropR
 func (a action) String() string { return a.name }
 
 func (d *desk) file(n int) (returns.Return, error) {
-	o, err := d.placing.Order(d.ctx, d.order)
+	o, err := d.orders.Purchase(d.ctx, d.order)
 	d.ok(err)
-	return d.svc.Create(d.ctx, ask(o, n))
+	return d.svc.Create(d.ctx, ann, ask(o, n))
 }
 
 func (d *desk) filedAs(r returns.Return, n int) {
@@ -137,17 +140,20 @@ func (d *desk) filedAs(r returns.Return, n int) {
 var steps = map[string]func(d *desk, i, n int){
 	"authorize": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization},
-			func(id string) error { _, err := d.svc.Authorize(d.ctx, id, "", kim); return err },
+			func(id string) error { _, err := d.svc.Authorize(d.ctx, id, kim, ""); return err },
 			func(m *model) { m.status = returns.StatusAuthorized })
 	},
 	"ask for more about": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization},
-			func(id string) error { _, err := d.svc.RequestInfo(d.ctx, id, "which?", kim); return err },
+			func(id string) error { _, err := d.svc.RequestInfo(d.ctx, id, kim, "which?"); return err },
 			func(m *model) { m.status = returns.StatusPendingCustomerInfo })
 	},
 	"answer": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingCustomerInfo},
-			func(id string) error { _, err := d.svc.ProvideInfo(d.ctx, id, "this", nil, ann); return err },
+			func(id string) error {
+				_, err := d.svc.ProvideInfo(d.ctx, id, ann, returns.InfoParams{Details: "this", Photos: nil})
+				return err
+			},
 			func(m *model) { m.status = returns.StatusPendingAuthorization })
 	},
 	"cancel": func(d *desk, i, _ int) {
@@ -157,12 +163,15 @@ var steps = map[string]func(d *desk, i, n int){
 	},
 	"reject": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization, returns.StatusAuthorized},
-			func(id string) error { _, err := d.svc.Reject(d.ctx, id, "no", kim); return err },
+			func(id string) error { _, err := d.svc.Reject(d.ctx, id, kim, "no"); return err },
 			func(m *model) { m.status, m.held = returns.StatusRejected, 0 })
 	},
 	"receive": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusAuthorized, returns.StatusInTransit},
-			func(id string) error { _, err := d.svc.Receive(d.ctx, id, nil, "", kim); return err },
+			func(id string) error {
+				_, err := d.svc.Receive(d.ctx, id, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
+				return err
+			},
 			func(m *model) { m.status = returns.StatusReceived })
 	},
 	"inspect": func(d *desk, i, n int) {
@@ -170,11 +179,15 @@ var steps = map[string]func(d *desk, i, n int){
 			r, err := d.svc.Return(d.ctx, id)
 			d.ok(err)
 			n %= r.Lines[0].Quantity + 1
-			in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: d.line, Accepted: &n}}}
+			in := returns.InspectionInput{
+				Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+					{OrderLineID: d.line, Accepted: &n, Disposition: returns.Restock},
+				},
+			}
 			if n == 0 {
 				in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 			}
-			_, err = d.svc.Inspect(d.ctx, id, in, kim)
+			_, err = d.svc.Inspect(d.ctx, id, kim, in)
 			return err
 		}, func(m *model) {
 			m.status, m.taken, m.held = returns.StatusApproved, n, n
@@ -189,7 +202,7 @@ var steps = map[string]func(d *desk, i, n int){
 			if n == 0 {
 				d.gateway.Always(refundstest.CallCreate, refundstest.FaultRefuse)
 			}
-			_, _, err := d.svc.Refund(d.ctx, id, payment.Card, kim)
+			_, _, err := d.svc.Refund(d.ctx, id, kim, returns.RefundParams{Method: payment.Card})
 			return err
 		}, func(m *model) {
 			if n > 0 || m.paid { // I8: a refusal changes nothing
@@ -258,7 +271,7 @@ func TestCommands(t *testing.T) {
 		NewSystemUnderTestFunc: func(commands.State) commands.SystemUnderTest {
 			d := &desk{shop: newShop(t, policy()), rmas: map[string]string{}}
 			o := d.bought(units)
-			d.order, d.line = o.ID, o.Lines[0].ID
+			d.order, d.line = o.OrderID, o.Lines[0].ID
 			return d
 		},
 		InitialStateGen: gen.Const(0),

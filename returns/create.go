@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // CreateParams is a request for a return.
@@ -19,8 +21,16 @@ type CreateParams struct {
 	Details    string // at most 2000 characters
 	Items      []RequestItem
 	Photos     []Upload
-	By         event.Actor
 	Override   *Override // staff only: rules to set aside, with the reason
+	// Estimate, when not nil, is the amount in minor units that the customer was
+	// shown, in Currency. Where the refund would be lower now the request is
+	// CodePriceChanged; what an inspection may take off later is not part of it.
+	Estimate *int64
+	Currency money.Currency // of Estimate; empty: the order's
+	// RMA imports a case from the system that was used before, under the number
+	// it has there: the case is authorized at once. Not for customers. It must be
+	// of another form than the numbers of this package (RMA-YYYYMMDD-NNNNN).
+	RMA string
 }
 
 // Upload is a photo as it was sent. Nothing about it is trusted.
@@ -29,96 +39,17 @@ type Upload struct {
 	Body io.Reader
 }
 
-// CreateParams files a return. The policy pinned to the order judges it under the
+// Create files a return. The policy pinned to the order judges it under the
 // lock of the order's units, so that of two requests for the last unit one is
 // refused. Customers are held to the verdict: a refusal has the code of the
 // first finding and carries the Verdict. Staff may set rules aside with an
 // Override that names each rule that failed.
-func (s *Service) Create(ctx context.Context, q CreateParams) (Return, error) {
-	return s.file(ctx, q, "")
-}
-
-// FileDemo files a request and authorises it under an RMA number of the
-// caller's choice, which the day's counter does not know: for demo data only.
-func (s *Service) FileDemo(ctx context.Context, q CreateParams, rma string) (Return, error) {
-	if rma == "" {
-		return Return{}, &Error{Code: CodeInvalid, Field: "rma", Message: "It is empty."}
-	}
-	return s.file(ctx, q, rma)
-}
-
-// Check reports what Request would refuse of q, whatever its photos are: it
-// neither reads them nor records anything. A caller asks it before it takes
-// photos in, which may be large; Request judges again.
-func (s *Service) Check(ctx context.Context, q CreateParams) error {
-	q.Photos = nil
-	_, err := s.judge(ctx, q, func(v *Verdict) {
-		of := len(v.Findings)
-		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool {
-			return f.Code == PhotosRequired || f.Code == TooManyPhotos || f.Code == PhotoTypeNotAllowed
-		})
-		if of == 0 || len(v.Findings) > 0 {
-			return
-		}
-		v.Eligible = !slices.ContainsFunc(v.Lines, func(l LineVerdict) bool { return !l.Eligible })
-	})
-	return err
-}
-
-// judged is a request that the policy lets pass before its photos are decoded.
-type judged struct {
-	order orders.Order
-	terms Terms
-	ask   Request
-	now   event.Stamp
-	files []Upload
-}
-
-// judge holds a request against the policy, and the types of its photos by how
-// they begin. What it refuses costs no decoding; the units that are left may
-// be others by the time of the decision under the lock. soften may take
-// findings out of the verdict; nil takes none.
-func (s *Service) judge(ctx context.Context, q CreateParams, soften func(*Verdict)) (judged, error) {
-	j := judged{now: s.stamp(ctx, q.By), ask: Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}}
-	if q.Override != nil && q.By.Kind != event.ActorStaff {
-		return j, &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
-	}
-	if err := checkText("details", q.Details, maxDetails); err != nil {
-		return j, err
-	}
-	var err error
-	if j.order, err = s.cfg.Orders.Order(ctx, q.OrderID); err != nil {
-		return j, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
-	}
-	if j.terms, err = s.termsOf(ctx, j.order); err != nil {
-		return j, err
-	}
-	if err := checkCount(j.terms, j.order, j.ask, q, j.now.At); err != nil {
-		return j, err
-	}
-	if j.ask.Photos, j.files, err = sniffed(q.Photos); err != nil {
-		return j, err
-	}
-	claims, err := s.store.Claims(ctx, j.order.ID)
-	if err != nil {
-		return j, fmt.Errorf("returns: request for order %s: %w", j.order.ID, err)
-	}
-	v := Evaluate(j.terms, j.order, claims, j.ask, j.now.At)
-	if soften != nil {
-		soften(&v)
-	}
-	if !v.Eligible {
-		_, err = allow(v, q.Override)
-	}
-	return j, err
-}
-
-func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Return, error) {
-	j, err := s.judge(ctx, q, nil)
+func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (Return, error) {
+	j, err := s.judge(ctx, by, q, nil)
 	if err != nil {
 		return Return{}, err
 	}
-	evidence, err := s.keep(ctx, account(q.By, q.CustomerID), j.files, j.now.At)
+	evidence, err := s.keep(ctx, account(by, q.CustomerID), j.files, j.now.At)
 	if err != nil {
 		return Return{}, err
 	}
@@ -134,10 +65,10 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 			return nil, err
 		}
 		d := Params{
-			ID: id, OrderID: j.order.ID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason,
+			ID: id, OrderID: j.order.OrderID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason,
 			Details:  q.Details,
-			Evidence: evidence, Verdict: v, Override: override, Authorize: demoRMA != "" ||
-				j.terms.Policy.AutoAuthorize && v.Eligible,
+			Evidence: evidence, Verdict: v, Override: override,
+			Authorize: q.RMA != "" || j.terms.Policy.AutoAuthorize && v.Eligible,
 		}
 		for i, item := range q.Items {
 			bought, _ := j.order.Line(item.OrderLineID)
@@ -146,20 +77,86 @@ func (s *Service) file(ctx context.Context, q CreateParams, demoRMA string) (Ret
 				Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
-		r, err := NewReturn(d, j.now)
-		if err == nil && demoRMA != "" {
-			err = r.AssignRMA(demoRMA, j.now)
+		r, err := NewReturn(j.now, d)
+		if err == nil && q.RMA != "" {
+			err = r.AssignRMA(j.now, q.RMA)
 		}
 		return r, err
 	})
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)
 	}
-	s.cfg.Observer.Created(r)
+	s.cfg.Observer.Created(ctx, r)
 	if r.Status == StatusAuthorized {
-		s.cfg.Observer.StatusChanged(r, StatusPendingAuthorization, StatusAuthorized)
+		s.cfg.Observer.StatusChanged(ctx, r, StatusPendingAuthorization, StatusAuthorized)
 	}
 	return r, nil
+}
+
+// Check reports what Create would refuse of q, whatever its photos are: it
+// neither reads them nor records anything. A caller asks it before it takes
+// photos in, which may be large; Create judges again.
+func (s *Service) Check(ctx context.Context, by event.Actor, q CreateParams) error {
+	q.Photos = nil
+	_, err := s.judge(ctx, by, q, func(v *Verdict) {
+		of := len(v.Findings)
+		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool {
+			return f.Code == PhotosRequired || f.Code == TooManyPhotos || f.Code == PhotoTypeNotAllowed
+		})
+		if of == 0 || len(v.Findings) > 0 {
+			return
+		}
+		v.Eligible = !slices.ContainsFunc(v.Lines, func(l LineVerdict) bool { return !l.Eligible })
+	})
+	return err
+}
+
+// judged is a request that the policy lets pass before its photos are decoded.
+type judged struct {
+	order purchase.Purchase
+	terms Terms
+	ask   Request
+	now   event.Stamp
+	files []Upload
+}
+
+// judge holds a request against the policy, and the types of its photos by how
+// they begin. What it refuses costs no decoding; the units that are left may
+// be others by the time of the decision under the lock. soften may take
+// findings out of the verdict; nil takes none.
+func (s *Service) judge(ctx context.Context, by event.Actor, q CreateParams, soften func(*Verdict)) (judged, error) {
+	j := judged{now: s.stamp(ctx, by), ask: Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}}
+	if err := q.check(by); err != nil {
+		return j, err
+	}
+	var err error
+	if j.order, j.terms, err = s.orderAndTerms(ctx, q.OrderID); err != nil {
+		return j, err
+	}
+	if err := checkCount(j.terms, j.order, j.ask, q, j.now.At); err != nil {
+		return j, err
+	}
+	if err := s.takesPhotos(len(q.Photos)); err != nil {
+		return j, err
+	}
+	if j.ask.Photos, j.files, err = sniffed(q.Photos); err != nil {
+		return j, err
+	}
+	claims, err := s.store.Claims(ctx, j.order.OrderID)
+	if err != nil {
+		return j, fmt.Errorf("returns: request for order %s: %w", j.order.OrderID, err)
+	}
+	v := Evaluate(j.terms, j.order, claims[j.order.OrderID], j.ask, j.now.At)
+	if soften != nil {
+		soften(&v)
+	}
+	var override *Override
+	if !v.Eligible || q.Override != nil {
+		if override, err = allow(v, q.Override); err != nil {
+			return j, err
+		}
+	}
+	return j, s.consented(ctx, j.order, j.terms, q, override, j.now)
 }
 
 // account is whose share of the memory the photos of a request take.
@@ -172,7 +169,7 @@ func account(by event.Actor, customerID string) string {
 
 // checkCount refuses more photos than the policy takes, or than an override
 // can let pass, before any of them is read.
-func checkCount(t Terms, o orders.Order, ask Request, q CreateParams, at time.Time) error {
+func checkCount(t Terms, o purchase.Purchase, ask Request, q CreateParams, at time.Time) error {
 	n := len(q.Photos)
 	if n <= t.Policy.MaxPhotos {
 		return nil
@@ -184,6 +181,40 @@ func checkCount(t Terms, o orders.Order, ask Request, q CreateParams, at time.Ti
 	}
 	if n > maxPhotoCount {
 		return tooManyPhotos(n, maxPhotoCount)
+	}
+	return nil
+}
+
+// ownRMA is the form of the numbers that stores give.
+var ownRMA = regexp.MustCompile(`^RMA-[0-9]{8}-[0-9]+$`)
+
+// check refuses what nobody may ask for, or not this actor.
+func (q CreateParams) check(by event.Actor) error {
+	customer := by.Kind == event.ActorCustomer
+	switch {
+	case q.Override != nil && customer:
+		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can override the policy."}
+	case q.RMA != "" && customer:
+		return &Error{
+			Code: CodeForbidden, Field: "rma", Message: "Only staff can import a return under its RMA number.",
+		}
+	case ownRMA.MatchString(q.RMA):
+		return &Error{Code: CodeInvalid, Field: "rma", Message: fmt.Sprintf(
+			"%q is of the form of the numbers given here; import another.", clip(q.RMA))}
+	}
+	if err := checkText("rma", q.RMA, maxName); err != nil {
+		return err
+	}
+	return checkText("details", q.Details, maxDetails)
+}
+
+// takesPhotos refuses photos where there is no place to keep them.
+func (s *Service) takesPhotos(n int) error {
+	if n > 0 && s.cfg.Evidence == nil {
+		return &Error{
+			Code: CodeEvidence, Field: "photos",
+			Message: "This shop takes no photos. Describe the problem in words instead.",
+		}
 	}
 	return nil
 }

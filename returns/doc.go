@@ -25,12 +25,16 @@
 //
 // Service puts the core around a Store (returnsdb for PostgreSQL and SQLite,
 // returnstest for tests), the orders, a Refunder, a Restocker and an
-// EvidenceStore; *orders.Service and *refunds.Service are what it needs:
+// EvidenceStore (photos are optional):
 //
 //	svc, err := returns.New(returns.Config{
-//		Store: store, Orders: orders, Refunder: refunds, Restocker: orders, Evidence: photos,
+//		Store: store, Orders: shop, Refunder: refunds, Restocker: shop, Evidence: photos,
 //	})
-//	c, err := svc.Request(ctx, returns.CreateParams{OrderID: id, CustomerID: customer, Reason: returns.ReasonDamaged, Items: items, By: by})
+//	c, err := svc.Create(ctx, by, returns.CreateParams{OrderID: id, CustomerID: customer, Reason: returns.ReasonDamaged, Items: items})
+//
+// The orders are any shop's: Orders gives a purchase.Purchase, which is checked
+// field by field when a return is requested. *orders.Service is an Orders and a
+// Restocker, *refunds.Service a Refunder.
 //
 // Then Authorize (the case gets its RMA number), Ship, Receive, Inspect, and
 // Refund. Customers are held to the verdict; staff see it as advice and may set

@@ -24,7 +24,11 @@ const (
 	CodePhotoTooLarge Code = "PHOTO_TOO_LARGE" // a photo passes one of the ImageLimits
 	CodeBusy          Code = "BUSY"            // too many photos of one account at a time
 	CodeMethod        Code = "METHOD_NOT_ALLOWED"
-	CodeForbidden     Code = "FORBIDDEN"      // not the owner of the case
+	CodePriceChanged  Code = "PRICE_CHANGED" // the refund would be lower than the customer was shown
+	CodeForbidden     Code = "FORBIDDEN"     // not the owner of the case
+	// CodePurchase says that the order can't be worked on: a field of its
+	// purchase.Purchase is wrong, so the adapter that made it has to be mended.
+	CodePurchase      Code = "PURCHASE_INVALID"
 	CodeNotRefundable Code = "NOT_REFUNDABLE" // the status or the policy does not allow a refund yet
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Evaluate judges a request against the terms pinned to its order. It reports
@@ -14,7 +14,7 @@ import (
 //
 // claims are the units of the order's lines that earlier returns hold. at is
 // the instant of the request.
-func Evaluate(t Terms, o orders.Order, claims Claims, a Request, at time.Time) Verdict {
+func Evaluate(t Terms, o purchase.Purchase, claims Claims, a Request, at time.Time) Verdict {
 	v := Verdict{TermsID: t.ID, At: at}
 	v.Findings = evaluateCase(t.Policy, o, a)
 	open := len(orderFindings(t.Policy, o, a)) == 0
@@ -34,7 +34,7 @@ func Evaluate(t Terms, o orders.Order, claims Claims, a Request, at time.Time) V
 // return now, until when, and, where it is none, why not. Rules about what
 // only a request can tell (its reason, its photos) are left out; the window is
 // the longest that some allowed reason gives.
-func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerdict {
+func Returnable(t Terms, o purchase.Purchase, claims Claims, at time.Time) []LineVerdict {
 	a := Request{CustomerID: o.CustomerID, Reason: bestReason(t.Policy), Items: make([]RequestItem, len(o.Lines))}
 	for i, l := range o.Lines {
 		a.Items[i] = RequestItem{OrderLineID: l.ID, Quantity: 1}
@@ -53,10 +53,15 @@ func Returnable(t Terms, o orders.Order, claims Claims, at time.Time) []LineVerd
 }
 
 // evaluateCase applies the rules about the request as a whole.
-func evaluateCase(p Policy, o orders.Order, a Request) []Finding {
+func evaluateCase(p Policy, o purchase.Purchase, a Request) []Finding {
 	f := orderFindings(p, o, a)
 	if allowed := p.reasons(); !slices.Contains(allowed, a.Reason) {
-		f = append(f, Finding{Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)), Nearest: text(string(allowed[0]))})
+		f = append(
+			f, Finding{
+				Code: ReasonNotAllowed, Fact: text(string(a.Reason)), Limit: text(join(allowed)),
+				Nearest: text(string(allowed[0])),
+			},
+		)
 	}
 	if len(a.Items) == 0 {
 		f = append(f, Finding{Code: NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)})
@@ -65,7 +70,7 @@ func evaluateCase(p Policy, o orders.Order, a Request) []Finding {
 }
 
 // orderFindings applies the rules that the order fails whatever is asked of it.
-func orderFindings(p Policy, o orders.Order, a Request) []Finding {
+func orderFindings(p Policy, o purchase.Purchase, a Request) []Finding {
 	var f []Finding
 	if !p.Enabled {
 		f = append(f, Finding{Code: ReturnsDisabled})
@@ -73,15 +78,22 @@ func orderFindings(p Policy, o orders.Order, a Request) []Finding {
 	if a.CustomerID != o.CustomerID {
 		f = append(f, Finding{Code: NotYourOrder})
 	}
-	if o.Status != orders.StatusCompleted {
-		nearest := text(string(orders.StatusCompleted))
-		if o.Status == orders.StatusCancelled {
+	if o.Status != purchase.Completed {
+		nearest := text(string(purchase.Completed))
+		if o.Status == purchase.Cancelled {
 			nearest = Value{} // final
 		}
-		f = append(f, Finding{Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(orders.StatusCompleted)), Nearest: nearest})
+		f = append(f, Finding{
+			Code: OrderNotCompleted, Fact: text(string(o.Status)), Limit: text(string(purchase.Completed)),
+			Nearest: nearest,
+		})
 	}
-	if o.Payment.Status != orders.PaymentCaptured {
-		f = append(f, Finding{Code: PaymentNotCaptured, Fact: text(string(o.Payment.Status)), Limit: text(string(orders.PaymentCaptured)), Nearest: text(string(orders.PaymentCaptured))})
+	if o.Captured() < o.Total() {
+		f = append(
+			f, Finding{
+				Code: PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured"),
+			},
+		)
 	}
 	return f
 }
@@ -90,17 +102,29 @@ func photoFindings(p Policy, a Request) []Finding {
 	var f []Finding
 	n := len(a.Photos)
 	if p.PhotosRequired > n && (len(p.PhotosRequiredFor) == 0 || slices.Contains(p.PhotosRequiredFor, a.Reason)) {
-		f = append(f, Finding{Code: PhotosRequired, Fact: number(n), Limit: number(p.PhotosRequired), Nearest: number(p.PhotosRequired)})
+		f = append(
+			f, Finding{
+				Code: PhotosRequired, Fact: number(n), Limit: number(p.PhotosRequired),
+				Nearest: number(p.PhotosRequired),
+			},
+		)
 	}
 	if n > p.MaxPhotos {
-		f = append(f, Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(p.MaxPhotos), Nearest: number(p.MaxPhotos)})
+		f = append(
+			f, Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(p.MaxPhotos), Nearest: number(p.MaxPhotos)},
+		)
 	}
 	if p.MaxPhotos == 0 {
 		return f // none are taken, of no type
 	}
 	for _, kind := range a.Photos {
 		if !slices.Contains(p.PhotoTypes, kind) {
-			f = append(f, Finding{Code: PhotoTypeNotAllowed, Fact: text(kind), Limit: text(join(p.PhotoTypes)), Nearest: text(firstOf(p.PhotoTypes))})
+			f = append(
+				f, Finding{
+					Code: PhotoTypeNotAllowed, Fact: text(kind), Limit: text(join(p.PhotoTypes)),
+					Nearest: text(firstOf(p.PhotoTypes)),
+				},
+			)
 			break
 		}
 	}
@@ -109,7 +133,7 @@ func photoFindings(p Policy, a Request) []Finding {
 
 // evaluateLine applies the rules about item i of the request. open is whether
 // the order as a whole can be returned from.
-func evaluateLine(p Policy, o orders.Order, claims Claims, a Request, i int, at time.Time, open bool) LineVerdict {
+func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int, at time.Time, open bool) LineVerdict {
 	item := a.Items[i]
 	v := LineVerdict{OrderLineID: item.OrderLineID}
 	fail := func(f Finding) {
@@ -130,14 +154,21 @@ func evaluateLine(p Policy, o orders.Order, claims Claims, a Request, i int, at 
 	left := max(0, line.Quantity-max(0, claims[line.ID])) // no claim is below zero
 	most := min(left, p.MaxQuantity)
 	days := p.window(line.Category, a.Reason)
-	v.Deadline = windowStart(o).Add(time.Duration(days) * day)
-	expired := at.After(v.Deadline)
+	start, waits := p.windowStart(o)
+	v.AwaitsDelivery = waits
+	if !waits {
+		v.Deadline = p.Deadline(start, min(max(days, 0), maxWindowDays))
+	}
+	expired := !waits && !at.Before(v.Deadline)
 	final := p.FinalSale && line.FinalSale
 	if open && !expired && !final {
 		v.Returnable = most
 	}
 	if expired {
-		fail(Finding{Code: WindowExpired, Fact: moment(at), Limit: number(days), Deadline: v.Deadline, Nearest: moment(v.Deadline)})
+		fail(Finding{
+			Code: WindowExpired, Fact: moment(at), Limit: number(days), Deadline: v.Deadline, Zone: p.Zone,
+			Nearest: moment(v.Deadline.Add(-time.Microsecond)), // what stores keep
+		})
 	}
 	if final {
 		fail(Finding{Code: FinalSale, Fact: text(line.Name)})
@@ -158,20 +189,26 @@ func evaluateLine(p Policy, o orders.Order, claims Claims, a Request, i int, at 
 	if q > line.Quantity {
 		fail(Finding{Code: QuantityOverPurchased, Fact: number(q), Limit: number(line.Quantity), Nearest: nearest()})
 	} else if q > left {
-		fail(Finding{Code: AlreadyReturned, Fact: number(line.Quantity - left), Limit: number(line.Quantity), Nearest: nearest()})
+		fail(
+			Finding{
+				Code: AlreadyReturned, Fact: number(line.Quantity - left), Limit: number(line.Quantity),
+				Nearest: nearest(),
+			},
+		)
 	}
 	return v
 }
 
-const day = 24 * time.Hour
-
-// windowStart is the instant the return window counts from: delivery when it
-// is known, else the purchase.
-func windowStart(o orders.Order) time.Time {
-	if !o.DeliveredAt.IsZero() {
-		return o.DeliveredAt
+// windowStart returns the instant the return window counts from, or reports that
+// it waits for a delivery that is not known.
+func (p Policy) windowStart(o purchase.Purchase) (start time.Time, waits bool) {
+	switch {
+	case p.Start == FromPurchase:
+		return o.PlacedAt, false
+	case !o.DeliveredAt.IsZero():
+		return o.DeliveredAt, false
 	}
-	return o.PlacedAt
+	return o.PlacedAt, p.Start == FromDelivery
 }
 
 // window is how many days a line of the category may be returned for the

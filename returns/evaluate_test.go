@@ -6,20 +6,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
 // sample is an order of ann with two lines, delivered two days after it was placed.
-func sample() orders.Order {
-	return orders.Order{
-		ID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: orders.StatusCompleted, PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 2),
-		Payment: orders.Payment{ID: "p", Method: payment.Card, Status: orders.PaymentCaptured, Amount: 5000},
-		Lines: []orders.Line{
-			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: money.Components{Price: 4000}},
-			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: money.Components{Price: 1000}},
+func sample() purchase.Purchase {
+	return purchase.Purchase{
+		OrderID: "o", CustomerID: "ann", TermsID: "t", Currency: "USD", Status: purchase.Completed, PlacedAt: start,
+		DeliveredAt: start.AddDate(0, 0, 2),
+		Payments:    []purchase.Payment{{ID: "p", Method: payment.Card, Captured: 5000}},
+		Lines: []purchase.Line{
+			{ID: "lamp", Name: "Lamp", Category: "Home", Quantity: 4, Paid: purchase.Paid(
+				"USD", money.Components{Price: 4000},
+			)},
+			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 20, FinalSale: true, Paid: purchase.Paid(
+				"USD", money.Components{Price: 1000},
+			)},
 		},
 	}
 }
@@ -30,11 +35,11 @@ func instant(t time.Time) returns.Value { return returns.Value{Kind: returns.Val
 
 func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 	none := returns.Value{}
-	deadline := start.AddDate(0, 0, 32)
-	late := deadline.Add(time.Nanosecond)
+	deadline := time.Date(2026, 6, 6, 0, 0, 0, 0, time.UTC) // 30 days after the day of the delivery have ended
+	late, last := deadline, deadline.Add(-time.Microsecond)
 	type world struct {
 		p      *returns.Policy
-		o      *orders.Order
+		o      *purchase.Purchase
 		a      *returns.Request
 		claims returns.Claims
 		at     *time.Time
@@ -46,10 +51,10 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 	}{
 		{func(w world) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled}, "not taken at the moment"},
 		{func(w world) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
-		{func(w world) { w.o.Status = orders.StatusQueued }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("queued"), Limit: text("completed"), Nearest: text("completed")}, "not completed yet"},
-		{func(w world) { w.o.Status = orders.StatusCancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
-		{func(w world) { w.o.Payment.Status = orders.PaymentUnknown }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("unknown"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
-		{func(w world) { *w.at = late }, returns.Finding{Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline, Nearest: instant(deadline)}, "window of 30 days ended on 5 June 2026, 10:00 UTC"},
+		{func(w world) { w.o.Status = purchase.Open }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"), Nearest: text("completed")}, "not completed yet"},
+		{func(w world) { w.o.Status = purchase.Cancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
+		{func(w world) { w.o.Payments[0].Captured = 4999 }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
+		{func(w world) { *w.at = late }, returns.Finding{Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline, Nearest: instant(last)}, "window of 30 days ended on Friday, 5 June."},
 		{func(w world) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} }, returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale"},
 		{func(w world) { w.a.Items[0].OrderLineID = "none" }, returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item"},
 		{func(w world) { w.a.Items = append(w.a.Items, w.a.Items[0]) }, returns.Finding{Code: returns.DuplicateLine, Line: "lamp", Fact: text("lamp"), Limit: number(1), Nearest: number(1)}, "more than once"},
@@ -69,8 +74,12 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 		{func(w world) { w.a.Photos = []string{"gif", "webp"} }, returns.Finding{Code: returns.PhotoTypeNotAllowed, Fact: text("gif"), Limit: text("jpeg, png"), Nearest: text("jpeg")}, "Photos can be jpeg, png"},
 		{func(w world) { w.a.Items = nil }, returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)}, "at least one item"},
 	} {
-		p, o, at := policy(), sample(), deadline
-		a := returns.Request{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
+		p, o, at := policy(), sample(), last
+		a := returns.Request{
+			CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{
+				{OrderLineID: "lamp", Quantity: 1},
+			},
+		}
 		w := world{&p, &o, &a, returns.Claims{}, &at}
 		c.change(w)
 		v := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, w.claims, a, at)
@@ -85,15 +94,21 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 }
 
 func TestAllRulesThatFailAreReported(t *testing.T) {
-	a := returns.Request{CustomerID: "bob", Reason: "BORED", Items: []returns.RequestItem{{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1}}}
+	a := returns.Request{
+		CustomerID: "bob", Reason: "BORED", Items: []returns.RequestItem{
+			{OrderLineID: "socks", Quantity: 99}, {OrderLineID: "socks", Quantity: -1},
+		},
+	}
 	o := sample()
-	o.Status, o.Payment.Status = orders.StatusQueued, orders.PaymentPending
+	o.Status, o.Payments = purchase.Open, nil
 	p := policy()
 	p.Enabled, p.PhotosRequired = false, 1
 	v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start.AddDate(1, 0, 0))
 	want := []returns.NonReturnableReason{
-		returns.ReturnsDisabled, returns.NotYourOrder, returns.OrderNotCompleted, returns.PaymentNotCaptured, returns.ReasonNotAllowed, returns.PhotosRequired,
-		returns.WindowExpired, returns.FinalSale, returns.QuantityOverPolicy, returns.QuantityOverPurchased, returns.DuplicateLine, returns.QuantityNotPositive,
+		returns.ReturnsDisabled, returns.NotYourOrder, returns.OrderNotCompleted, returns.PaymentNotCaptured,
+		returns.ReasonNotAllowed, returns.PhotosRequired,
+		returns.WindowExpired, returns.FinalSale, returns.QuantityOverPolicy, returns.QuantityOverPurchased,
+		returns.DuplicateLine, returns.QuantityNotPositive,
 	}
 	if got := v.Reasons(); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -106,7 +121,9 @@ func TestAllRulesThatFailAreReported(t *testing.T) {
 func TestTheMostSpecificWindowCounts(t *testing.T) {
 	p := policy()
 	p.Windows = []returns.Window{
-		{Category: "home", Days: 10}, {Reason: returns.ReasonDamaged, Days: 60}, {Category: "HOME", Reason: returns.ReasonWrongItem, Days: 90}, {Category: "home", Reason: returns.ReasonDamaged, Days: 0},
+		{Category: "home", Days: 10}, {Reason: returns.ReasonDamaged, Days: 60},
+		{Category: "HOME", Reason: returns.ReasonWrongItem, Days: 90},
+		{Category: "home", Reason: returns.ReasonDamaged, Days: 0},
 	}
 	for _, c := range []struct {
 		line   string
@@ -116,21 +133,24 @@ func TestTheMostSpecificWindowCounts(t *testing.T) {
 		{"lamp", returns.ReasonOther, 10}, {"lamp", returns.ReasonWrongItem, 90}, {"lamp", returns.ReasonDamaged, 0},
 		{"socks", returns.ReasonDamaged, 60}, {"socks", returns.ReasonOther, 30},
 	} {
-		a := returns.Request{CustomerID: "ann", Reason: c.reason, Items: []returns.RequestItem{{OrderLineID: c.line, Quantity: 1}}}
+		a := returns.Request{
+			CustomerID: "ann", Reason: c.reason, Items: []returns.RequestItem{{OrderLineID: c.line, Quantity: 1}},
+		}
 		o := sample()
 		v := returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start)
-		if want := o.DeliveredAt.Add(time.Duration(c.days) * 24 * time.Hour); !v.Lines[0].Deadline.Equal(want) {
+		midnight := time.Date(2026, 5, 7, 0, 0, 0, 0, time.UTC) // when the day of the delivery has ended
+		if want := midnight.AddDate(0, 0, c.days); !v.Lines[0].Deadline.Equal(want) {
 			t.Errorf("%s for %s: until %s, want %s", c.line, c.reason, v.Lines[0].Deadline, want)
 		}
 		o.DeliveredAt = time.Time{}
 		v = returns.Evaluate(returns.Terms{Policy: p}, o, nil, a, start)
-		if want := start.Add(time.Duration(c.days) * 24 * time.Hour); !v.Lines[0].Deadline.Equal(want) {
+		if want := midnight.AddDate(0, 0, c.days-2); !v.Lines[0].Deadline.Equal(want) {
 			t.Errorf("%s for %s, not delivered: until %s, want %s", c.line, c.reason, v.Lines[0].Deadline, want)
 		}
 	}
 	// What a customer sees is the longest that a reason gives.
 	lines := returns.Returnable(returns.Terms{Policy: p}, sample(), returns.Claims{"lamp": 1}, start.AddDate(0, 0, 50))
-	if l := lines[0]; !l.Eligible || l.Returnable != 3 || !l.Deadline.Equal(start.AddDate(0, 0, 92)) {
+	if l := lines[0]; !l.Eligible || l.Returnable != 3 || !l.Deadline.Equal(time.Date(2026, 8, 5, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("lamp: %+v", l)
 	}
 	if l := lines[1]; l.Eligible || l.Returnable != 0 || l.Findings[0].Code != returns.FinalSale {
@@ -150,6 +170,10 @@ func TestAPolicyIsChecked(t *testing.T) {
 		"windows[0].category":            func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "x\x00"}} },
 		"windows[1]":                     func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "toys"}, {Category: "Toys"}} },
 		"rules":                          func(p *returns.Policy) { p.RestockingFees = make([]returns.FeeRule, 201) },
+		"start":                          func(p *returns.Policy) { p.Start = "shipment" },
+		"zone":                           func(p *returns.Policy) { p.Zone = "Europe/Atlantis" },
+		"holidays[0].day":                func(p *returns.Policy) { p.Holidays = []returns.Holiday{{Name: "some day"}} },
+		"refund_within_days":             func(p *returns.Policy) { p.RefundWithinDays = -1 },
 		"max_quantity":                   func(p *returns.Policy) { p.MaxQuantity = 0 },
 		"reasons":                        func(p *returns.Policy) { p.Reasons = []returns.Reason{"BORED"} },
 		"photos_required_for":            func(p *returns.Policy) { p.PhotosRequiredFor = []returns.Reason{"BORED"} },

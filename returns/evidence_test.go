@@ -300,7 +300,7 @@ func TestARefusalSaysWhichPhoto(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			q := ask(o, 1)
 			q.Photos = c.uploads
-			_, err := s.svc.Create(s.ctx, q)
+			_, err := s.svc.Create(s.ctx, ann, q)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -327,7 +327,7 @@ func (u unread) Read(b []byte) (int, error) {
 func TestARequestIsJudgedBeforeAPhotoIsRead(t *testing.T) {
 	s := newShop(t, policy())
 	o := s.bought(2)
-	_, err := s.svc.Create(s.ctx, ask(o, 1))
+	_, err := s.svc.Create(s.ctx, ann, ask(o, 1))
 	s.ok(err)
 	for _, c := range []struct {
 		name string
@@ -349,21 +349,21 @@ func TestARequestIsJudgedBeforeAPhotoIsRead(t *testing.T) {
 			q := ask(o, 1)
 			q.Photos = []returns.Upload{{Body: unread{bytes.NewReader(jpegOf(5, 5)), t}}}
 			c.set(&q)
-			_, err := s.svc.Create(s.ctx, q)
+			_, err := s.svc.Create(s.ctx, ann, q)
 			s.refused(err, c.want)
 			if c.name[0] != 'a' { // the rest is about the photos, of which Check knows nothing
-				s.refused(s.svc.Check(s.ctx, q), c.want)
-			} else if err := s.svc.Check(s.ctx, q); err != nil {
+				s.refused(s.svc.Check(s.ctx, ann, q), c.want)
+			} else if err := s.svc.Check(s.ctx, ann, q); err != nil {
 				t.Errorf("Check: %v", err)
 			}
 		})
 	}
 	p := policy()
 	p.PhotosRequired = 1
-	_, err = s.svc.PublishTerms(s.ctx, p, "photos", kim)
+	_, err = s.svc.PublishTerms(s.ctx, kim, p, "photos")
 	s.ok(err)
 	q := ask(s.bought(1), 1)
-	s.ok(s.svc.Check(s.ctx, q)) // they may come yet
-	_, err = s.svc.Create(s.ctx, q)
+	s.ok(s.svc.Check(s.ctx, ann, q)) // they may come yet
+	_, err = s.svc.Create(s.ctx, ann, q)
 	s.refused(err, returns.Code(returns.PhotosRequired))
 }

@@ -85,11 +85,19 @@ func Fold(events []event.Event) (Return, error) {
 	r.ID = events[0].AggregateID
 	for i, e := range events {
 		if e.AggregateID != r.ID || e.Seq != i+1 {
-			return Return{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, r.ID, i+1)}
+			return Return{}, &Error{
+				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
+					"event %s stands where %s:%d belongs", e.ID, r.ID, i+1,
+				),
+			}
 		}
 		make, ok := payloads[e.Type]
 		if !ok {
-			return Return{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf("event %s has the type %q, which is not one of a return", e.ID, e.Type)}
+			return Return{}, &Error{
+				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
+					"event %s has the type %q, which is not one of a return", e.ID, e.Type,
+				),
+			}
 		}
 		data := make()
 		if err := json.Unmarshal(e.Data, data); err != nil {
@@ -263,7 +271,12 @@ type refundPaid struct {
 	RefundID string `json:"refund_id"`
 }
 
-func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) { r.RefundID = d.RefundID }
+func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) {
+	r.RefundID = d.RefundID
+	if r.Status == StatusRefunded {
+		r.EarlyRefund = false // the early one was taken back, and this one paid for what was accepted
+	}
+}
 
 type refunded struct {
 	RefundID string `json:"refund_id"`

@@ -24,12 +24,20 @@ func FuzzEvaluate(f *testing.F) {
 		}
 		f.Add(string(terms), string(ask), claimed, after)
 	}
-	ask := returns.Request{CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{{OrderLineID: "lamp", Quantity: 1}}}
+	ask := returns.Request{
+		CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{
+			{OrderLineID: "lamp", Quantity: 1},
+		},
+	}
 	add(policy(), ask, 0, int64(time.Hour))
 	add(policy(), ask, 4, int64(40*24*time.Hour))
 	add(policy(), ask, -37, int64(time.Hour)) // no claim makes more units of a line than were bought
 	add(returns.Policy{}, returns.Request{}, -1, -1<<63)
-	ask.Items = append(ask.Items, returns.RequestItem{OrderLineID: "socks", Quantity: -1 << 62}, returns.RequestItem{OrderLineID: "lamp", Quantity: 1<<62 - 1})
+	ask.Items = append(
+		ask.Items, returns.RequestItem{OrderLineID: "socks", Quantity: -1 << 62}, returns.RequestItem{
+			OrderLineID: "lamp", Quantity: 1<<62 - 1,
+		},
+	)
 	ask.Photos = []string{"jpeg", "php", "\xff"}
 	p := policy()
 	p.WindowDays, p.Windows = 1<<40, []returns.Window{{Category: "HOME", Reason: returns.ReasonDamaged, Days: -1 << 40}}

@@ -38,9 +38,17 @@ func (s *Service) infoOf(ctx context.Context, id string, by event.Actor) (infoCa
 	return infoCase{r, terms.Policy}, nil
 }
 
+// InfoParams is what a customer answers to a request for information: details,
+// photos, or both.
+type InfoParams struct {
+	Details string // at most 2000 characters
+	Photos  []Upload
+}
+
 // ProvideInfo adds what the customer answers to a request for information.
 // Who may, and how many photos of which types, is judged before any is decoded.
-func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads []Upload, by event.Actor) (Return, error) {
+func (s *Service) ProvideInfo(ctx context.Context, id string, by event.Actor, p InfoParams) (Return, error) {
+	uploads := p.Photos
 	c, err := s.infoOf(ctx, id, by)
 	if err != nil {
 		return Return{}, err
@@ -55,7 +63,10 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 	if err := full(&c.Return); err != nil {
 		return Return{}, err
 	}
-	if err := checkInfo(details, len(uploads)); err != nil {
+	if err := checkInfo(p.Details, len(uploads)); err != nil {
+		return Return{}, err
+	}
+	if err := s.takesPhotos(len(uploads)); err != nil {
 		return Return{}, err
 	}
 	types, files, err := sniffed(uploads)
@@ -76,7 +87,7 @@ func (s *Service) ProvideInfo(ctx context.Context, id, details string, uploads [
 		if err := full(r); err != nil {
 			return err
 		}
-		return r.ProvideInfo(details, evidence, now)
+		return r.ProvideInfo(now, p.Details, evidence)
 	})
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)

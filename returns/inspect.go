@@ -16,7 +16,7 @@ type ReceiptLine struct {
 // Receive notes what has arrived. No lines means all that is outstanding. What
 // arrives later is received again and adds up, until the inspection; more than
 // was announced is recorded as over and can't be accepted.
-func (r *Return) Receive(lines []ReceiptLine, notes string, s event.Stamp) error {
+func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error {
 	if r.Status != StatusReceived {
 		if err := r.may(StatusReceived, "received"); err != nil {
 			return err
@@ -33,7 +33,10 @@ func (r *Return) Receive(lines []ReceiptLine, notes string, s event.Stamp) error
 			}
 		}
 		if len(arrived) == 0 {
-			return &Error{Code: CodeInvalid, Field: "lines", Message: "Everything has been received already; the next step is the inspection."}
+			return &Error{
+				Code: CodeInvalid, Field: "lines",
+				Message: "Everything has been received already; the next step is the inspection.",
+			}
 		}
 	}
 	for _, l := range lines {
@@ -41,10 +44,18 @@ func (r *Return) Receive(lines []ReceiptLine, notes string, s event.Stamp) error
 			return r.noSuchLine("lines", l.OrderLineID)
 		}
 		if _, twice := arrived[l.OrderLineID]; twice {
-			return &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The line %s is named twice.", clip(l.OrderLineID))}
+			return &Error{
+				Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf(
+					"The line %s is named twice.", clip(l.OrderLineID),
+				),
+			}
 		}
 		if l.Received < 0 || l.Received > maxUnits {
-			return &Error{Code: CodeInvalid, Field: "received", Message: fmt.Sprintf("%d units received; 0 to %d are allowed.", l.Received, maxUnits)}
+			return &Error{
+				Code: CodeInvalid, Field: "received", Message: fmt.Sprintf(
+					"%d units received; 0 to %d are allowed.", l.Received, maxUnits,
+				),
+			}
 		}
 		arrived[l.OrderLineID] = l.Received
 	}
@@ -74,7 +85,7 @@ type InspectionLine struct {
 	// Accepted is how many units are accepted; nil means all that were received
 	// (none, where the result is REJECTED).
 	Accepted    *int
-	Disposition Disposition // empty: restock for accepted units, return_to_customer for others
+	Disposition Disposition // empty: ProposeDisposition for accepted units, return_to_customer for others
 	Condition   Condition   // empty: not recorded
 	Note        string
 	// Manual leaves the line to a person: the case stays under inspection
@@ -82,13 +93,27 @@ type InspectionLine struct {
 	Manual bool
 }
 
+// ProposeDisposition returns where accepted units go unless somebody decides
+// otherwise. Units that came back as damaged, or are found damaged or defective,
+// are never put back on sale by it.
+func ProposeDisposition(reason Reason, c Condition) Disposition {
+	switch {
+	case reason == ReasonDamaged, c == ConditionDamaged, c == ConditionDefective:
+		return Quarantine
+	case c == ConditionUsed:
+		return Refurbish
+	}
+	return Restock
+}
+
 // Inspect decides on the goods. APPROVED accepts everything received,
+// and restocks what its lines do not name,
 // PARTIALLY_APPROVED what its lines say and nothing of lines it does not name,
 // REJECTED nothing. The case is approved when at least one unit is accepted,
 // else rejected; units not accepted are released at once. Where the money is
 // back already, and was not taken back since, approval passes to refunded in
 // the same step.
-func (r *Return) Inspect(in InspectionInput, s event.Stamp) error {
+func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 	if r.Status != StatusReceived && r.Status != StatusUnderInspection {
 		return r.may(StatusUnderInspection, "inspected")
 	}
@@ -112,12 +137,12 @@ func (r *Return) Inspect(in InspectionInput, s event.Stamp) error {
 		accepted += l.Accepted
 	}
 	if accepted == 0 {
-		return r.reject(in.Notes, s)
+		return r.reject(s, in.Notes)
 	}
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err
 	}
-	if r.RefundID == "" || r.reversed(r.RefundID) {
+	if !r.paid() {
 		return nil
 	}
 	if err := r.checkEarly(s); err != nil {
@@ -158,7 +183,7 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	accepted, possible := 0, 0
 	for _, l := range r.Lines {
 		given, isNamed := named[l.OrderLineID]
-		d, err := decideLine(l, given, isNamed, in.Result)
+		d, err := decideLine(l, given, isNamed, in.Result, r.Reason)
 		if err != nil {
 			return nil, false, err
 		}
@@ -170,27 +195,40 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 	switch {
 	case manual:
 	case in.Result == InspectionApproved && possible == 0:
-		return nil, false, bad("result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.")
+		return nil, false, bad(
+			"result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.",
+		)
 	case in.Result == InspectionApproved && accepted < possible:
-		return nil, false, bad("result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.", possible, accepted)
+		return nil, false, bad(
+			"result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.",
+			possible, accepted,
+		)
 	case in.Result == InspectionPartiallyApproved && accepted == 0:
 		return nil, false, bad("result", "The lines accept nothing; use REJECTED.")
 	case in.Result == InspectionRejected && accepted > 0:
-		return nil, false, bad("result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted)
+		return nil, false, bad(
+			"result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted,
+		)
 	}
 	return decisions, manual, nil
 }
 
-func decideLine(l Line, given InspectionLine, named bool, result InspectionResult) (decision, error) {
+func decideLine(l Line, given InspectionLine, named bool, result InspectionResult, reason Reason) (decision, error) {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: l.Name + ": " + fmt.Sprintf(format, args...)}
 	}
-	d := decision{OrderLineID: l.OrderLineID, Disposition: given.Disposition, Condition: given.Condition, Note: given.Note}
+	d := decision{
+		OrderLineID: l.OrderLineID, Disposition: given.Disposition, Condition: given.Condition, Note: given.Note,
+	}
 	if d.Condition != "" && !slices.Contains(AllConditions(), d.Condition) {
-		return d, bad("condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()))
+		return d, bad(
+			"condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()),
+		)
 	}
 	if d.Disposition != "" && !slices.Contains(AllDispositions(), d.Disposition) {
-		return d, bad("disposition", "%q is not a disposition; one of %s.", clip(string(d.Disposition)), join(AllDispositions()))
+		return d, bad(
+			"disposition", "%q is not a disposition; one of %s.", clip(string(d.Disposition)), join(AllDispositions()),
+		)
 	}
 	if err := checkText("note", given.Note, maxNote); err != nil {
 		return d, err
@@ -212,11 +250,18 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 	}
 	if d.Accepted > 0 {
 		d.Acceptance = AcceptanceAccepted
-		if d.Disposition == "" {
+		switch {
+		case d.Disposition != "":
+		case named:
+			d.Disposition = ProposeDisposition(reason, d.Condition)
+		default:
 			d.Disposition = Restock
 		}
 		if d.Disposition == ReturnToCustomer || d.Disposition == Missing {
-			return d, bad("disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.", words(Status(d.Disposition)))
+			return d, bad(
+				"disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.",
+				words(Status(d.Disposition)),
+			)
 		}
 		return d, nil
 	}

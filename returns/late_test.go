@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -21,7 +21,7 @@ func early(t *testing.T) (*shop, returns.Return) {
 	p.RefundFrom = returns.StatusAuthorized
 	s := newShop(t, p)
 	r := s.filed(s.bought(2), 2)
-	r, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
+	r, err := s.svc.Authorize(s.ctx, r.ID, kim, "")
 	s.ok(err)
 	return s, r
 }
@@ -30,7 +30,7 @@ func early(t *testing.T) (*shop, returns.Return) {
 func (s *shop) refund(id string, f refundstest.Fault) refunds.Refund {
 	s.Helper()
 	s.gateway.Script(refundstest.CallCreate, f)
-	_, refund, err := s.svc.Refund(s.ctx, id, payment.Card, kim)
+	_, refund, err := s.svc.Refund(s.ctx, id, kim, returns.RefundParams{Method: payment.Card})
 	s.ok(err)
 	return refund
 }
@@ -58,9 +58,9 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 	}
 	open := s.tasks(r.ID)
 	s.equal("tasks", []any{len(open), open[0].Kind, open[0].Ref}, []any{1, returns.TaskRefundReversed, first.ID})
-	_, err := s.svc.CloseTask(s.ctx, r.ID, open[0].ID, "paid again", kim)
+	_, err := s.svc.CloseTask(s.ctx, r.ID, kim, returns.Task{ID: open[0].ID, Note: "paid again"})
 	s.ok(err)
-	_, second, err := s.svc.Refund(s.ctx, r.ID, payment.StoreCredit, kim)
+	_, second, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
 	s.ok(err)
 	s.ok(s.svc.RefundChanged(s.ctx, gone))  // redelivered
 	s.ok(s.svc.RefundChanged(s.ctx, first)) // read before the reversal, told after
@@ -75,10 +75,10 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 func TestAnEarlyRefundThatWasTakenBackDoesNotMakeTheCaseRefunded(t *testing.T) {
 	s, r := early(t)
 	s.ok(s.svc.RefundChanged(s.ctx, s.reversed(s.refund(r.ID, refundstest.FaultNone))))
-	_, err := s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+	_, err := s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 	s.ok(err)
 	s.equal("status after the inspection", s.inspected(r.ID, 2).Status, returns.StatusApproved)
-	after, _, err := s.svc.Refund(s.ctx, r.ID, payment.StoreCredit, kim)
+	after, _, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
 	s.ok(err)
 	s.equal("status after it was paid again", after.Status, returns.StatusRefunded)
 }
@@ -113,7 +113,7 @@ func TestAnOpenRefundIsNotedAlsoWhereAnotherTryFailedMeanwhile(t *testing.T) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
 	}}})
 	s.ok(err)
-	_, refund, err := slow.Refund(s.ctx, r.ID, payment.Card, kim)
+	_, refund, err := slow.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.Card})
 	s.ok(err)
 	s.equal("refund", refund.Status, refunds.StatusPending)
 	_, err = s.svc.Cancel(s.ctx, r.ID, ann)
@@ -141,12 +141,13 @@ func TestAnEarlyRefundWhoseAnswerIsLostHoldsTheCaseWhileItMayBeOpen(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			s, r := early(t)
 			cut, err := returns.New(returns.Config{
-				Store: s.store, Orders: s.orders, Refunder: lost{s.payer, opened}, Restocker: s.orders, Evidence: s.evidence,
-				Now: func() time.Time { return s.now },
+				Store: s.store, Orders: s.orders, Refunder: lost{s.payer, opened}, Restocker: s.orders,
+				Evidence: s.evidence,
+				Now:      func() time.Time { return s.now },
 			})
 			s.ok(err)
 			s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
-			if _, _, err := cut.Refund(s.ctx, r.ID, "", kim); err == nil {
+			if _, _, err := cut.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""}); err == nil {
 				t.Error("the loss was not reported")
 			}
 			_, err = s.svc.Cancel(s.ctx, r.ID, ann)
@@ -167,7 +168,7 @@ func TestARejectedCaseAsksForAPersonOnlyWhereARefundMayBeOnItsWay(t *testing.T) 
 	for fault, tasks := range map[refundstest.Fault]int{refundstest.FaultRefuse: 0, refundstest.FaultPending: 1} {
 		s, r := early(t)
 		s.refund(r.ID, fault)
-		r, err := s.svc.Reject(s.ctx, r.ID, "no", kim)
+		r, err := s.svc.Reject(s.ctx, r.ID, kim, "no")
 		s.ok(err)
 		s.equal("tasks after "+string(fault), len(r.OpenTasks()), tasks)
 	}
@@ -179,7 +180,7 @@ type silent struct{ *returnstest.Store }
 
 var errSilent = errors.New("the answer is lost")
 
-func (s silent) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s silent) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
 	if _, err := s.Store.Create(ctx, o, decide); err != nil {
 		return returns.Return{}, err
 	}
@@ -198,28 +199,29 @@ func (s silent) Update(ctx context.Context, id string, change func(*returns.Retu
 func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
 	s := newShop(t, policy())
 	lossy, err := returns.New(returns.Config{
-		Store: silent{s.store}, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: func() time.Time { return s.now },
+		Store: silent{s.store}, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence,
+		Now: func() time.Time { return s.now },
 	})
 	s.ok(err)
 	o := s.bought(2)
 	q := ask(o, 1)
 	q.Photos = uploads(1)
-	if _, err := lossy.Create(s.ctx, q); !errors.Is(err, errSilent) {
+	if _, err := lossy.Create(s.ctx, ann, q); !errors.Is(err, errSilent) {
 		t.Fatalf("requested: %v", err)
 	}
 	s.equal("photos of the request", len(s.photosKept()), 1)
 
 	r := s.filed(o, 1)
-	_, err = s.svc.RequestInfo(s.ctx, r.ID, "which one?", kim)
+	_, err = s.svc.RequestInfo(s.ctx, r.ID, kim, "which one?")
 	s.ok(err)
-	if _, err := lossy.ProvideInfo(s.ctx, r.ID, "this one", uploads(1), ann); !errors.Is(err, errSilent) {
+	if _, err := lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)}); !errors.Is(err, errSilent) {
 		t.Fatalf("answered: %v", err)
 	}
 	s.equal("photos of the answer", len(s.photosKept()), 2)
 	s.equal("photos of the case", len(s.get(r.ID).Evidence), 1)
 
 	// A refusal is an answer: it saved nothing.
-	_, err = lossy.ProvideInfo(s.ctx, r.ID, "again", uploads(1), ann)
+	_, err = lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "again", Photos: uploads(1)})
 	s.refused(err, returns.CodeTransition)
 	s.equal("photos after a refusal", len(s.photosKept()), 2)
 }

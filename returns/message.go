@@ -3,6 +3,7 @@ package returns
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Reasons are the codes of all findings, those of the case first, each once.
@@ -39,10 +40,13 @@ func (v Verdict) First() (Finding, bool) {
 	return Finding{}, false
 }
 
-// Message says in words what is wrong and what would change it. Words are made
-// only here, from the facts of the finding.
-func (f Finding) Message() string {
-	const date = "2 January 2006, 15:04 MST"
+// Message says in words what is wrong and what would change it, with days in
+// the zone of the terms.
+func (f Finding) Message() string { return f.MessageIn(nil) }
+
+// MessageIn is Message with days in the reader's zone; nil is that of the terms.
+// Words are made only here, from the facts of the finding.
+func (f Finding) MessageIn(zone *time.Location) string {
 	switch f.Code {
 	case ReturnsDisabled:
 		return "Returns are not taken at the moment. Contact us if something is wrong with your order."
@@ -56,7 +60,11 @@ func (f Finding) Message() string {
 	case PaymentNotCaptured:
 		return "The payment of this order has not arrived, so there is nothing to pay back yet."
 	case WindowExpired:
-		return fmt.Sprintf("The return window of %s ended on %s.", count(f.Limit.Int, "day", "days"), f.Deadline.UTC().Format(date))
+		if zone == nil {
+			zone = Policy{Zone: f.Zone}.zone()
+		}
+		return fmt.Sprintf("The return window of %s ended on %s.", count(f.Limit.Int, "day", "days"),
+			LastDay(f.Deadline, zone).Words(DayOf(f.Fact.Time, zone)))
 	case FinalSale:
 		return fmt.Sprintf("%s was sold as final sale, which can't be returned.", f.Fact.Text)
 	case LineNotFound:
@@ -66,7 +74,10 @@ func (f Finding) Message() string {
 	case QuantityNotPositive:
 		return fmt.Sprintf("The quantity is %d. It must be 1 or more.", f.Fact.Int)
 	case QuantityOverPolicy:
-		return fmt.Sprintf("The quantity is %d. At most %d of an item can be returned in one request.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+		return fmt.Sprintf(
+			"The quantity is %d. At most %d of an item can be returned in one request.%s", f.Fact.Int, f.Limit.Int,
+			f.upTo(),
+		)
 	case QuantityOverPurchased:
 		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
 	case AlreadyReturned:

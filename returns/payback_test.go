@@ -3,10 +3,10 @@ package returns_test
 import (
 	"testing"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -16,7 +16,7 @@ import (
 func TestARefundRequestFieldByField(t *testing.T) {
 	type world struct {
 		r *returns.Return
-		o *orders.Order
+		o *purchase.Purchase
 		p *returns.Policy
 		m *payment.Method
 	}
@@ -28,7 +28,7 @@ func TestARefundRequestFieldByField(t *testing.T) {
 	}
 	stamp := event.Stamp{At: start, By: kim}
 	override := func(rules ...string) func(w world) {
-		return func(w world) { do(w.r.Override(returns.Override{Rules: rules, Reason: "goodwill"}, stamp)) }
+		return func(w world) { do(w.r.Override(stamp, returns.Override{Rules: rules, Reason: "goodwill"})) }
 	}
 	fees := []returns.FeeRule{
 		{Reason: returns.ReasonOther, PercentBP: 1},
@@ -43,9 +43,9 @@ func TestARefundRequestFieldByField(t *testing.T) {
 	}{
 		{"as it is", func(world) {}, func(*refunds.Request) {}},
 		{"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" }, func(q *refunds.Request) { q.ClientReference, q.Customer = "r2", "bob" }},
-		{"another order", func(w world) { w.o.ID = "o2" }, func(q *refunds.Request) { q.OrderID = "o2" }},
+		{"another order", func(w world) { w.o.OrderID = "o2" }, func(q *refunds.Request) { q.OrderID = "o2" }},
 		{"another payment", func(w world) {
-			w.o.Payment = orders.Payment{ID: "p2", Method: payment.Cash, ProviderID: "pi_2", Amount: 7}
+			w.o.Payments[0] = purchase.Payment{ID: "p2", Method: payment.Cash, ProviderID: "pi_2", Captured: 7}
 		}, func(q *refunds.Request) {
 			q.PaymentID, q.PaymentMethod, q.PaymentProviderID, q.Captured = "p2", payment.Cash, "pi_2", 7
 		}},
@@ -57,7 +57,7 @@ func TestARefundRequestFieldByField(t *testing.T) {
 			override(returns.RuleRefundMethod)(w)
 		}, func(*refunds.Request) {}},
 		{"what the line was paid", func(w world) {
-			w.o.Lines[0].Paid, w.o.Lines[0].Quantity = money.Components{Price: 1, Duty: 2, Shipping: 3}, 9
+			w.o.Lines[0].Paid.Components, w.o.Lines[0].Quantity = money.Components{Price: 1, Duty: 2, Shipping: 3}, 9
 		}, func(q *refunds.Request) {
 			q.Quote.Lines[0].Paid, q.Quote.Lines[0].Bought = money.Components{Price: 1, Duty: 2, Shipping: 3}, 9
 		}},
@@ -71,10 +71,14 @@ func TestARefundRequestFieldByField(t *testing.T) {
 			w.r.Status = returns.StatusAuthorized
 		}, func(q *refunds.Request) { q.Quote.Lines[0].Units = 3 }},
 		{"a line beyond the terms", func(w world) {
-			w.r.Verdict.Lines = []returns.LineVerdict{{OrderLineID: "lamp", Findings: []returns.Finding{{Code: returns.WindowExpired}}}}
+			w.r.Verdict.Lines = []returns.LineVerdict{
+				{OrderLineID: "lamp", Findings: []returns.Finding{{Code: returns.WindowExpired}}},
+			}
 		}, func(q *refunds.Request) { q.Quote.Lines[0].Overridden = true }},
 		{"another line beyond the terms", func(w world) {
-			w.r.Verdict.Lines = []returns.LineVerdict{{OrderLineID: "socks", Findings: []returns.Finding{{Code: returns.FinalSale}}}}
+			w.r.Verdict.Lines = []returns.LineVerdict{
+				{OrderLineID: "socks", Findings: []returns.Finding{{Code: returns.FinalSale}}},
+			}
 		}, func(*refunds.Request) {}},
 		{"a case beyond the terms", func(w world) { w.r.Verdict.Findings = []returns.Finding{{Code: returns.ReturnsDisabled}} }, func(q *refunds.Request) {
 			q.Quote.Lines[0].Overridden = true
@@ -104,10 +108,11 @@ func TestARefundRequestFieldByField(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, o, p, m := in(t, returns.StatusApproved), sample(), policy(), payment.Method("")
-			o.Payment.ProviderID = "pi_1"
+			o.Payments[0].ProviderID = "pi_1"
 			c.change(world{r, &o, &p, &m})
 			want := refunds.Request{
-				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card, PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
+				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card,
+				PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
 				Customer: "ann", By: kim, Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 					{OrderLineID: "lamp", Bought: 4, Paid: money.Components{Price: 4000}, Units: 2},
 				}},

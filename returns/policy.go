@@ -25,10 +25,22 @@ type Terms struct {
 type Policy struct {
 	// Enabled is whether returns are taken at all.
 	Enabled bool `json:"enabled"`
-	// WindowDays is how long after delivery (purchase, when delivery is not
-	// known) something may be returned: to the end of the instant that many
-	// times 24 hours later. 0 or more.
+	// WindowDays is how many days something may be returned. The day on which
+	// the window starts is not counted, and the last day counts to its end (24:00)
+	// in Zone: with 0 it is the day of the start. 0 or more.
 	WindowDays int `json:"window_days"`
+	// Start is what the window counts from; empty means FromDeliveryOrPurchase.
+	Start WindowStart `json:"start,omitempty"`
+	// Zone is the time zone of the IANA database that days are those of, such
+	// as Europe/Berlin. Empty means UTC; PublishTerms fills in Config.Zone.
+	Zone string `json:"zone,omitempty"`
+	// WorkingDayEnd has a period that would end on a Saturday, a Sunday or one
+	// of the Holidays end with the next working day.
+	WorkingDayEnd bool      `json:"working_day_end,omitempty"`
+	Holidays      []Holiday `json:"holidays,omitempty"`
+	// RefundWithinDays is the shop's promise: the refund is paid at most this
+	// many days after the request. 0 promises nothing.
+	RefundWithinDays int `json:"refund_within_days,omitempty"`
 	// Windows are exceptions by category and reason; the most specific one
 	// that matches counts (both, then reason, then category).
 	Windows []Window `json:"windows,omitempty"`
@@ -66,6 +78,7 @@ type Policy struct {
 // Clone returns a copy that shares nothing with p.
 func (p Policy) Clone() Policy {
 	p.Windows = slices.Clone(p.Windows)
+	p.Holidays = slices.Clone(p.Holidays)
 	p.Reasons = slices.Clone(p.Reasons)
 	p.PhotosRequiredFor = slices.Clone(p.PhotosRequiredFor)
 	p.PhotoTypes = slices.Clone(p.PhotoTypes)

@@ -13,6 +13,7 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -30,7 +31,10 @@ func holds(t *testing.T, times int, name string, check any, gens ...gopter.Gen) 
 }
 
 func TestGeneratedPoliciesAreValid(t *testing.T) {
-	holds(t, 300, "Validate accepts them", func(p returns.Policy) bool { return p.Validate() == nil }, returnstest.GenPolicy())
+	holds(
+		t, 300, "Validate accepts them", func(p returns.Policy) bool { return p.Validate() == nil },
+		returnstest.GenPolicy(),
+	)
 }
 
 // TestPolicyIsMonotone: I12.
@@ -66,7 +70,7 @@ func TestPolicyIsMonotone(t *testing.T) {
 		c.Claims["a line of another order"] = 7
 		c.Order.Lines = slices.Clone(c.Order.Lines)
 		slices.Reverse(c.Order.Lines)
-		c.Order.Number, c.Order.Source = "another", "elsewhere"
+		c.Order.TermsID, c.Order.Payments = "other", []purchase.Payment{{Captured: c.Order.Total()}}
 		return reflect.DeepEqual(v, c.Evaluate())
 	}, returnstest.GenCase())
 }
@@ -93,7 +97,9 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 				again.Ask.Items = []returns.RequestItem{{OrderLineID: lv.OrderLineID, Quantity: int(f.Nearest.Int)}}
 				for _, g := range again.Evaluate().Lines[0].Findings {
 					if g.Code != returns.WindowExpired && g.Code != returns.FinalSale {
-						return fmt.Sprintf("item %d: %d is named as passing %s, but fails %s", i, f.Nearest.Int, f.Code, g.Code)
+						return fmt.Sprintf(
+							"item %d: %d is named as passing %s, but fails %s", i, f.Nearest.Int, f.Code, g.Code,
+						)
 					}
 				}
 			}
@@ -113,15 +119,17 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		taken = 1 + taken%asked
 		r := s.filed(o, asked)
 		if r.Status == returns.StatusPendingAuthorization {
-			if _, err := s.svc.Authorize(s.ctx, r.ID, "", kim); err != nil {
+			if _, err := s.svc.Authorize(s.ctx, r.ID, kim, ""); err != nil {
 				return err.Error()
 			}
 		}
 		if waive {
-			_, err := s.svc.Override(s.ctx, r.ID, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "goodwill"}, kim)
+			_, err := s.svc.Override(
+				s.ctx, r.ID, kim, returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "goodwill"},
+			)
 			s.ok(err)
 		}
-		_, err := s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+		_, err := s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 		s.ok(err)
 		s.inspected(r.ID, taken)
 
@@ -140,7 +148,9 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		restocking := fee(p.RestockingFees, refunds.RestockingFee, waive)
 		restocking.OrderLineID = o.Lines[0].ID
 		quote, err := refunds.NewQuote(refunds.QuoteRequest{
-			Currency: "USD", Lines: []refunds.QuoteRequestLine{{OrderLineID: o.Lines[0].ID, Bought: bought, Paid: paid, Units: taken}},
+			Currency: "USD", Lines: []refunds.QuoteRequestLine{
+				{OrderLineID: o.Lines[0].ID, Bought: bought, Paid: paid.Components, Units: taken},
+			},
 			Fees: []refunds.FeeRule{restocking, fee(p.ReturnShippingFees, refunds.ReturnShippingFee, false)},
 		}, nil)
 		s.ok(err)
@@ -150,7 +160,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		if refuse && quote.Amount > 0 {
 			stock, was := s.stock(), s.get(r.ID)
 			s.gateway.Script(refundstest.CallCreate, refundstest.FaultRefuse)
-			got, refund, err := s.svc.Refund(s.ctx, r.ID, payment.Card, kim)
+			got, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.Card})
 			if err != nil {
 				return err.Error()
 			}
@@ -158,12 +168,14 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 				return "I8: a failed refund changed the case or the stock"
 			}
 		}
-		_, refund, err := s.svc.Refund(s.ctx, r.ID, "", kim)
+		_, refund, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: ""})
 		if err != nil {
 			return err.Error()
 		}
-		if refund.Amount() != quote.Amount || s.gateway.PaidOut("pi_"+o.ID) != quote.Amount {
-			return fmt.Sprintf("refund %d, paid out %d, want %d", refund.Amount(), s.gateway.PaidOut("pi_"+o.ID), quote.Amount)
+		if refund.Amount() != quote.Amount || s.gateway.PaidOut("pi_"+o.OrderID) != quote.Amount {
+			return fmt.Sprintf(
+				"refund %d, paid out %d, want %d", refund.Amount(), s.gateway.PaidOut("pi_"+o.OrderID), quote.Amount,
+			)
 		}
 		s.get(r.ID)
 		return ""

@@ -25,7 +25,7 @@ func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refun
 }
 
 func (s *Service) refundRequest(ctx context.Context, r Return, m payment.Method, by event.Actor) (refunds.Request, error) {
-	o, err := s.cfg.Orders.Order(ctx, r.OrderID)
+	o, err := s.purchase(ctx, r.OrderID)
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
 	}
@@ -36,23 +36,21 @@ func (s *Service) refundRequest(ctx context.Context, r Return, m payment.Method,
 	return r.RefundRequest(o, terms.Policy, m, by)
 }
 
+// RefundParams is how a case is paid back.
+type RefundParams struct {
+	Method payment.Method // empty: original_method
+	// Expect, when not nil, is the amount in minor units that the caller means to
+	// pay back. Any other is CodeAmountChanged of package refunds, and nothing is
+	// paid.
+	Expect *int64
+}
+
 // Refund pays a case back, or goes on with a refund that is open, and does
 // what follows before it answers: a refund that succeeded makes an approved
 // case refunded and puts its units back on the shelf. A refund that did not
 // succeed leaves the case as it is; the answer carries its state. Asking again
 // for a case that is refunded changes nothing.
-func (s *Service) Refund(ctx context.Context, id string, m payment.Method, by event.Actor) (Return, refunds.Refund, error) {
-	return s.refund(ctx, id, m, nil, by)
-}
-
-// RefundExactly is Refund for a caller who means to pay back amount, in minor
-// units. Any other amount is CodeAmountChanged of package refunds, and nothing
-// is paid.
-func (s *Service) RefundExactly(ctx context.Context, id string, m payment.Method, amount int64, by event.Actor) (Return, refunds.Refund, error) {
-	return s.refund(ctx, id, m, &amount, by)
-}
-
-func (s *Service) refund(ctx context.Context, id string, m payment.Method, expect *int64, by event.Actor) (Return, refunds.Refund, error) {
+func (s *Service) Refund(ctx context.Context, id string, by event.Actor, p RefundParams) (Return, refunds.Refund, error) {
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
@@ -63,7 +61,7 @@ func (s *Service) refund(ctx context.Context, id string, m payment.Method, expec
 			return r, refunds.Refund{}, err
 		}
 	}
-	request, err := s.refundRequest(ctx, r, m, by)
+	request, err := s.refundRequest(ctx, r, p.Method, by)
 	if err != nil {
 		return r, refunds.Refund{}, err
 	}
@@ -77,11 +75,11 @@ func (s *Service) refund(ctx context.Context, id string, m payment.Method, expec
 			return Return{}, refunds.Refund{}, err
 		}
 		// The case may have moved on in between; what is asked for is what it is now.
-		if request, err = s.refundRequest(ctx, r, m, by); err != nil {
+		if request, err = s.refundRequest(ctx, r, p.Method, by); err != nil {
 			return r, refunds.Refund{}, err
 		}
 	}
-	request.Expect = expect
+	request.Expect = p.Expect
 	refund, err := s.cfg.Refunder.Refund(ctx, request)
 	if err != nil {
 		// Only a definite refusal of the refund that was noted here: another one
@@ -114,7 +112,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 	if err != nil {
 		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
 	}
-	if !r.EarlyRefund || r.RefundID != "" {
+	if !r.EarlyRefund || r.paid() {
 		return nil
 	}
 	refund, err := s.cfg.Refunder.ByClientReference(ctx, id)
@@ -125,7 +123,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 		}
 	case err != nil:
 		return fmt.Errorf("returns: look up the refund of %s: %w", id, err)
-	case refund.Status != refunds.StatusFailed:
+	case refund.Status != refunds.StatusFailed && refund.Status != refunds.StatusReversed:
 		return nil
 	}
 	_, err = s.update(ctx, "settle early refund", id, func(now *Return) error {
@@ -175,9 +173,9 @@ func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by e
 func (s *Service) followed(ctx context.Context, refund refunds.Refund, by event.Actor) func(*Return) error {
 	switch refund.Status {
 	case refunds.StatusSucceeded:
-		return func(r *Return) error { return r.RefundSucceeded(refund.ID, s.stamp(ctx, by)) }
+		return func(r *Return) error { return r.RefundSucceeded(s.stamp(ctx, by), refund.ID) }
 	case refunds.StatusReversed:
-		return func(r *Return) error { return r.RefundReversed(refund.ID, s.stamp(ctx, by)) }
+		return func(r *Return) error { return r.RefundReversed(s.stamp(ctx, by), refund.ID) }
 	case refunds.StatusFailed:
 		return func(*Return) error { return nil } // see settleEarly
 	}

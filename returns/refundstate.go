@@ -4,22 +4,23 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // reached says how far along a case is, for Policy.RefundFrom.
 var reached = map[Status]int{
-	StatusAuthorized: 1, StatusInTransit: 1, StatusReceived: 2, StatusUnderInspection: 2, StatusApproved: 3, StatusRefunded: 3,
+	StatusAuthorized: 1, StatusInTransit: 1, StatusReceived: 2, StatusUnderInspection: 2, StatusApproved: 3,
+	StatusRefunded: 3,
 }
 
 // RefundRequest is what a case asks to be paid back now: the accepted units,
 // or, before the inspection and where the policy or an override allows it, the
 // units asked for. It is a function of the case, its order and its terms.
-func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by event.Actor) (refunds.Request, error) {
+func (r *Return) RefundRequest(o purchase.Purchase, p Policy, m payment.Method, by event.Actor) (refunds.Request, error) {
 	from := p.RefundFrom
 	if from == "" {
 		from = StatusApproved
@@ -32,11 +33,20 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 			"The case is %s; a refund can be paid from %s on.", words(r.Status), words(from))}
 	}
 	if m != "" && !slices.Contains(methods, m) {
-		return refunds.Request{}, &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf("%q is not a method; one of %s.", clip(string(m)), join(methods))}
+		return refunds.Request{}, &Error{
+			Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+				"%q is not a method; one of %s.", clip(string(m)), join(methods),
+			),
+		}
+	}
+	pay, err := onePayment(o)
+	if err != nil {
+		return refunds.Request{}, err
 	}
 	request := refunds.Request{
-		ClientReference: r.ID, OrderID: o.ID, PaymentID: o.Payment.ID, PaymentMethod: o.Payment.Method, PaymentProviderID: o.Payment.ProviderID,
-		Captured: o.Payment.Amount, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+		ClientReference: r.ID, OrderID: o.OrderID, PaymentID: pay.ID, PaymentMethod: pay.Method,
+		PaymentProviderID: pay.ProviderID,
+		Captured:          pay.Captured, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
 		Quote: refunds.QuoteRequest{Currency: o.Currency},
 	}
 	if !r.Overridden(RuleRefundMethod) {
@@ -53,11 +63,14 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 		}
 		bought, ok := o.Line(l.OrderLineID)
 		if !ok {
-			return refunds.Request{}, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID)}
+			return refunds.Request{}, &Error{
+				Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID),
+			}
 		}
 		request.Quote.Lines = append(request.Quote.Lines, refunds.QuoteRequestLine{
-			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid, Units: units, Overridden: r.byOverride(l.OrderLineID),
-			Free: bought.Paid == (money.Components{}),
+			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid.Components, Units: units,
+			Overridden: r.byOverride(l.OrderLineID),
+			Free:       bought.Paid.Components == (money.Components{}),
 		})
 		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
 			request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
@@ -68,10 +81,35 @@ func (r *Return) RefundRequest(o orders.Order, p Policy, m payment.Method, by ev
 	}
 	if fee, ok := firstFee(p.ReturnShippingFees, r.Reason, ""); ok {
 		request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
-			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed, Waived: r.Overridden(RuleReturnShippingFee),
+			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
+			Waived: r.Overridden(RuleReturnShippingFee),
 		})
 	}
 	return request, nil
+}
+
+// onePayment returns the payment that a refund stands against. Package refunds
+// pays a case back against one payment; an order that several payments paid is
+// refused when its return is requested.
+func onePayment(o purchase.Purchase) (purchase.Payment, error) {
+	var paid []purchase.Payment
+	for _, p := range o.Payments {
+		if p.Captured > 0 {
+			paid = append(paid, p)
+		}
+	}
+	switch {
+	case len(paid) == 1:
+		return paid[0], nil
+	case len(paid) == 0 && len(o.Payments) > 0:
+		return o.Payments[0], nil
+	case len(paid) == 0:
+		return purchase.Payment{}, &Error{
+			Code: CodePurchase, Field: "Payments", Message: "The order has no payment; it needs one to pay back.",
+		}
+	}
+	return purchase.Payment{}, &Error{Code: CodePurchase, Field: "Payments", Message: fmt.Sprintf(
+		"The order was paid by %d payments; a return can be paid back against one.", len(paid))}
 }
 
 // firstFee is the first rule that matches. A rule for a condition does not
@@ -106,7 +144,11 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 		return nil
 	}
 	if reached[r.Status] == 0 {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; nothing can be refunded.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"The case is %s; nothing can be refunded.", words(r.Status),
+			),
+		}
 	}
 	return r.record(s, EventEarlyRefundStarted, &earlyRefund{})
 }
@@ -114,7 +156,7 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 // RefundFailed notes that a refund asked for before approval certainly is not
 // on its way. The status stays, and the refund can be tried again.
 func (r *Return) RefundFailed(s event.Stamp) error {
-	if !r.EarlyRefund || r.RefundID != "" {
+	if !r.EarlyRefund || r.paid() {
 		return nil
 	}
 	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
@@ -123,7 +165,7 @@ func (r *Return) RefundFailed(s event.Stamp) error {
 // RefundSucceeded notes that the money is back: an approved case becomes
 // refunded, any other keeps its status. The second time changes nothing, nor
 // does the late word of a refund that is known to be reversed.
-func (r *Return) RefundSucceeded(refundID string, s event.Stamp) error {
+func (r *Return) RefundSucceeded(s event.Stamp, refundID string) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
 	}
@@ -148,7 +190,7 @@ func (r *Return) RefundSucceeded(refundID string, s event.Stamp) error {
 		return err
 	}
 	if r.Status == StatusRejected || r.Status == StatusCancelled {
-		return r.OpenTask(TaskRefundedButRejected, "The refund of this case succeeded after it was closed.", s)
+		return r.OpenTask(s, TaskRefundedButRejected, "The refund of this case succeeded after it was closed.")
 	}
 	return nil
 }
@@ -164,13 +206,17 @@ func (r *Return) checkEarly(s event.Stamp) error {
 	if !r.EarlyRefund || accepted == asked {
 		return nil
 	}
-	return r.OpenTask(TaskRefundedTooMuch, fmt.Sprintf("The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted), s)
+	return r.OpenTask(
+		s, TaskRefundedTooMuch, fmt.Sprintf(
+			"The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted,
+		),
+	)
 }
 
 // RefundReversed notes that the provider took a refund back: the status and
 // the stock stay, and a person has to look, once for each refund. Told again,
 // also after somebody has dealt with it, it changes nothing.
-func (r *Return) RefundReversed(refundID string, s event.Stamp) error {
+func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
 	}
@@ -183,6 +229,10 @@ func (r *Return) RefundReversed(refundID string, s event.Stamp) error {
 	})
 }
 
+// paid reports whether a refund of the case has succeeded and is not known to
+// have been taken back.
+func (r *Return) paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+
 // reversed reports whether the refund is known to have been taken back.
 func (r *Return) reversed(refundID string) bool {
 	return slices.ContainsFunc(r.Tasks, func(t Task) bool { return t.Kind == TaskRefundReversed && t.Ref == refundID })
@@ -190,15 +240,15 @@ func (r *Return) reversed(refundID string) bool {
 
 // RestockDue are the units that go back on the shelf now, by line; nothing
 // when that was done, or when it is not time yet.
-func (r *Return) RestockDue(p Policy) []orders.Restock {
+func (r *Return) RestockDue(p Policy) []purchase.Restock {
 	due := r.Status == StatusRefunded || r.Status == StatusApproved && p.RestockAt == RestockAtInspection
 	if !due || r.Restocked {
 		return nil
 	}
-	var out []orders.Restock
+	var out []purchase.Restock
 	for _, l := range r.Lines {
 		if l.Accepted > 0 && l.Disposition == Restock {
-			out = append(out, orders.Restock{Ref: l.ID, ProductID: l.ProductID, Quantity: l.Accepted})
+			out = append(out, purchase.Restock{Ref: l.ID, ProductID: l.ProductID, Quantity: l.Accepted})
 		}
 	}
 	return out
@@ -210,7 +260,11 @@ func (r *Return) MarkRestocked(s event.Stamp) error {
 		return nil
 	}
 	if r.Status != StatusRefunded && r.Status != StatusApproved {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; nothing goes back on the shelf.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"The case is %s; nothing goes back on the shelf.", words(r.Status),
+			),
+		}
 	}
 	return r.record(s, EventRestocked, &restocked{})
 }

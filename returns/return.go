@@ -67,9 +67,10 @@ type Return struct {
 	Verdict    Verdict     // of the request, as it was judged then
 	Filed      event.Actor // who asked: the customer, or staff for them
 	RefundID   string      // of the refund that succeeded, empty before
-	// EarlyRefund says that a refund was asked for before approval and may be on
-	// its way: the case can't be cancelled, and a rejection opens a task. It is
-	// taken back when the refund is known to have failed or never to have begun.
+	// EarlyRefund says that a refund was asked for before approval, and may be on
+	// its way or is paid: the case can't be cancelled, a rejection opens a task, and
+	// its units stay claimed. It is cleared when the refund is known to have
+	// failed or never to have begun, and when another was paid after the inspection.
 	EarlyRefund bool
 	Restocked   bool // the units that go back on the shelf are there
 	CreatedAt   time.Time
@@ -84,7 +85,7 @@ type Return struct {
 type Line struct {
 	ID          string // UUIDv7
 	OrderLineID string
-	ProductID   int64
+	ProductID   string
 	Name        string
 	Category    string
 	Quantity    int // units asked for; they are claimed until decided

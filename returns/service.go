@@ -2,6 +2,7 @@ package returns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -10,20 +11,29 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/internal/budget"
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// Config says what a Service stands on. Store, Orders, Refunder, Restocker
-// and Evidence are required; the zero value of the rest is documented.
+// Config says what a Service stands on. Store, Orders, Refunder and Restocker
+// are required; the zero value of the rest is documented.
 type Config struct {
 	Store     Store
 	Orders    Orders
 	Refunder  Refunder
 	Restocker Restocker
-	Evidence  EvidenceStore
-	Limits    ImageLimits
+	// Evidence keeps photos. nil: no photo is taken, a request with one is
+	// refused, and all else works.
+	Evidence EvidenceStore
+	// Zone is the time zone of the IANA database, such as Europe/Berlin, that
+	// published terms get where their policy names none. Empty: UTC.
+	Zone string
+	// ProviderMethods are the payment methods that go through a payment
+	// provider, for the check of a purchase. None: payment.Card.
+	ProviderMethods []payment.Method
+	Limits          ImageLimits
 	// Decoders is how many photos are decoded at a time. 0: one a processor. An
 	// account has all but one of them at most; those of others go between its
 	// photos, small ones first.
@@ -33,20 +43,21 @@ type Config struct {
 	Observer Observer         // nil: none
 }
 
-// Observer hears of facts after they are committed. Its methods return fast.
+// Observer hears of facts after they are committed, in the context of the
+// request that made them. Its methods return fast.
 type Observer interface {
-	Created(r Return)
-	StatusChanged(r Return, from, to Status)
+	Created(ctx context.Context, r Return)
+	StatusChanged(ctx context.Context, r Return, from, to Status)
 }
 
 // NopObserver hears nothing; embed it to implement only some methods.
 type NopObserver struct{}
 
 // Created implements Observer.
-func (NopObserver) Created(Return) {}
+func (NopObserver) Created(context.Context, Return) {}
 
 // StatusChanged implements Observer.
-func (NopObserver) StatusChanged(Return, Status, Status) {}
+func (NopObserver) StatusChanged(context.Context, Return, Status, Status) {}
 
 // Validate reports the first field that is missing or wrong.
 func (c Config) Validate() error {
@@ -55,14 +66,22 @@ func (c Config) Validate() error {
 		missing bool
 	}{
 		{"Store", c.Store == nil}, {"Orders", c.Orders == nil}, {"Refunder", c.Refunder == nil},
-		{"Restocker", c.Restocker == nil}, {"Evidence", c.Evidence == nil},
+		{"Restocker", c.Restocker == nil},
 	} {
 		if f.missing {
 			return &Error{Code: CodeInvalid, Field: "Config." + f.name, Message: "It is nil, but required."}
 		}
 	}
+	if _, err := location(c.Zone); err != nil {
+		return &Error{Code: CodeInvalid, Field: "Config.Zone", Message: fmt.Sprintf(
+			"It is %q; a time zone of the IANA database that is known here is allowed, such as Europe/Berlin.", clip(c.Zone)), Err: err}
+	}
 	if c.Decoders < 0 {
-		return &Error{Code: CodeInvalid, Field: "Config.Decoders", Message: fmt.Sprintf("It is %d; 0 or more are allowed.", c.Decoders)}
+		return &Error{
+			Code: CodeInvalid, Field: "Config.Decoders", Message: fmt.Sprintf(
+				"It is %d; 0 or more are allowed.", c.Decoders,
+			),
+		}
 	}
 	return c.Limits.validate()
 }
@@ -123,7 +142,7 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 	}
 	for i := 1; i < len(steps); i++ {
 		if steps[i] != steps[i-1] {
-			s.cfg.Observer.StatusChanged(r, steps[i-1], steps[i])
+			s.cfg.Observer.StatusChanged(ctx, r, steps[i-1], steps[i])
 		}
 	}
 	return r, nil
@@ -131,9 +150,12 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 
 // statusOf is the status that each type of event leads to.
 var statusOf = map[string]Status{
-	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo, EventInfoProvided: StatusPendingAuthorization,
-	EventAuthorized: StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled, EventShipped: StatusInTransit,
-	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved, EventRefunded: StatusRefunded,
+	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo,
+	EventInfoProvided: StatusPendingAuthorization,
+	EventAuthorized:   StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled,
+	EventShipped:  StatusInTransit,
+	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved,
+	EventRefunded: StatusRefunded,
 }
 
 func statusesOf(events []event.Event) []Status {
@@ -154,12 +176,41 @@ func owned(r *Return, by event.Actor) error {
 	return nil
 }
 
+// purchase reads an order and checks what the adapter made of it.
+func (s *Service) purchase(ctx context.Context, orderID string) (purchase.Purchase, error) {
+	o, err := s.cfg.Orders.Purchase(ctx, orderID)
+	if err != nil {
+		return purchase.Purchase{}, err
+	}
+	if o.OrderID != orderID {
+		return purchase.Purchase{}, &Error{Code: CodePurchase, Field: "OrderID", Message: fmt.Sprintf(
+			"The purchase is of order %q; order %q was asked for.", clip(o.OrderID), clip(orderID))}
+	}
+	if err := o.Check(s.cfg.ProviderMethods...); err != nil {
+		return purchase.Purchase{}, wrongPurchase(err)
+	}
+	return o, nil
+}
+
+// wrongPurchase is what Check says, as a refusal of this package.
+func wrongPurchase(err error) error {
+	e := &Error{Code: CodePurchase, Message: err.Error(), Err: err}
+	var first *purchase.Error
+	if errors.As(err, &first) {
+		e.Field = first.Field
+	}
+	return e
+}
+
 // termsOf are the terms pinned to the order; an order without any has the
 // current ones.
-func (s *Service) termsOf(ctx context.Context, o orders.Order) (Terms, error) {
+func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, error) {
 	t, err := s.termsByID(ctx, o.TermsID)
+	if err == nil {
+		_, err = location(t.Policy.Zone) // a deadline of another zone would be wrong
+	}
 	if err != nil {
-		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.ID, err)
+		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.OrderID, err)
 	}
 	return t, nil
 }
@@ -172,42 +223,51 @@ func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
 }
 
 // RequestInfo asks the customer for something.
-func (s *Service) RequestInfo(ctx context.Context, id, note string, by event.Actor) (Return, error) {
-	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(note, s.stamp(ctx, by)) })
+func (s *Service) RequestInfo(ctx context.Context, id string, by event.Actor, note string) (Return, error) {
+	return s.update(ctx, "request info", id, func(r *Return) error { return r.RequestInfo(s.stamp(ctx, by), note) })
 }
 
 // Authorize lets the customer send the goods; the case gets its RMA number.
-func (s *Service) Authorize(ctx context.Context, id, notes string, by event.Actor) (Return, error) {
-	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(notes, s.stamp(ctx, by)) })
+func (s *Service) Authorize(ctx context.Context, id string, by event.Actor, notes string) (Return, error) {
+	return s.update(ctx, "authorize", id, func(r *Return) error { return r.Authorize(s.stamp(ctx, by), notes) })
 }
 
 // Reject ends a case before the goods are inspected.
-func (s *Service) Reject(ctx context.Context, id, notes string, by event.Actor) (Return, error) {
+func (s *Service) Reject(ctx context.Context, id string, by event.Actor, notes string) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err
 	}
-	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(notes, s.stamp(ctx, by)) })
+	return s.update(ctx, "reject", id, func(r *Return) error { return r.Reject(s.stamp(ctx, by), notes) })
 }
 
 // Ship notes that the goods are on their way.
-func (s *Service) Ship(ctx context.Context, id string, d Shipment, by event.Actor) (Return, error) {
+func (s *Service) Ship(ctx context.Context, id string, by event.Actor, d Shipment) (Return, error) {
 	return s.update(ctx, "ship", id, func(r *Return) error {
 		if err := owned(r, by); err != nil {
 			return err
 		}
-		return r.Ship(d, s.stamp(ctx, by))
+		return r.Ship(s.stamp(ctx, by), d)
 	})
 }
 
-// Receive notes what has arrived; no lines means all that is outstanding.
-func (s *Service) Receive(ctx context.Context, id string, lines []ReceiptLine, notes string, by event.Actor) (Return, error) {
-	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(lines, notes, s.stamp(ctx, by)) })
+// ReceiveParams is what has arrived. No lines means all that is outstanding.
+type ReceiveParams struct {
+	Lines []ReceiptLine
+	Notes string
+}
+
+// Receive notes what has arrived.
+func (s *Service) Receive(ctx context.Context, id string, by event.Actor, p ReceiveParams) (Return, error) {
+	return s.update(ctx, "receive", id, func(r *Return) error { return r.Receive(s.stamp(ctx, by), p.Lines, p.Notes) })
 }
 
 // Inspect decides on the goods, and does what follows from it: the restock
 // where the policy does it at inspection.
-func (s *Service) Inspect(ctx context.Context, id string, in InspectionInput, by event.Actor) (Return, error) {
-	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(in, s.stamp(ctx, by)) })
+func (s *Service) Inspect(ctx context.Context, id string, by event.Actor, in InspectionInput) (Return, error) {
+	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+		return Return{}, err
+	}
+	r, err := s.update(ctx, "inspect", id, func(r *Return) error { return r.Inspect(s.stamp(ctx, by), in) })
 	if err != nil {
 		return Return{}, err
 	}
@@ -228,19 +288,23 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor) (Return
 }
 
 // Override records that staff set rules aside on a case.
-func (s *Service) Override(ctx context.Context, id string, o Override, by event.Actor) (Return, error) {
-	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(o, s.stamp(ctx, by)) })
+func (s *Service) Override(ctx context.Context, id string, by event.Actor, o Override) (Return, error) {
+	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(s.stamp(ctx, by), o) })
 }
 
 // OpenTask puts a case before a person, for one of the reasons that the kinds
-// of tasks name. One of a kind is open at a time.
-func (s *Service) OpenTask(ctx context.Context, id, kind, note string, by event.Actor) (Return, error) {
-	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(kind, note, s.stamp(ctx, by)) })
+// of tasks name: Kind and Note of the task count. One of a kind is open at a time.
+func (s *Service) OpenTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
+	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(s.stamp(ctx, by), t.Kind, t.Note) })
 }
 
-// CloseTask notes that a person has dealt with a task.
-func (s *Service) CloseTask(ctx context.Context, id string, task int, note string, by event.Actor) (Return, error) {
-	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(task, note, s.stamp(ctx, by)) })
+// CloseTask notes that a person has dealt with the task of t.ID, and how (t.Note). Where the task was about
+// a refund that never began, the case gives its units back.
+func (s *Service) CloseTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
+	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
+		return Return{}, err
+	}
+	return s.update(ctx, "close task", id, func(r *Return) error { return r.CloseTask(s.stamp(ctx, by), t.ID, t.Note) })
 }
 
 // Return reads a case.
@@ -263,10 +327,10 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 
 // Returnable says of every line of the orders what its owner could return now,
 // by order id: see the function of that name.
-func (s *Service) Returnable(ctx context.Context, list ...orders.Order) (map[string][]LineVerdict, error) {
+func (s *Service) Returnable(ctx context.Context, list ...purchase.Purchase) (map[string][]LineVerdict, error) {
 	ids := make([]string, len(list))
 	for i, o := range list {
-		ids[i] = o.ID
+		ids[i] = o.OrderID
 	}
 	claims, err := s.store.Claims(ctx, ids...)
 	if err != nil {
@@ -283,7 +347,7 @@ func (s *Service) Returnable(ctx context.Context, list ...orders.Order) (map[str
 			}
 			pinned[o.TermsID] = t
 		}
-		out[o.ID] = Returnable(t, o, claims, now)
+		out[o.OrderID] = Returnable(t, o, claims[o.OrderID], now)
 	}
 	return out, nil
 }
@@ -296,6 +360,9 @@ func (s *Service) OpenEvidence(ctx context.Context, id, evidenceID string) (io.R
 	}
 	for _, e := range r.Evidence {
 		if e.ID == evidenceID {
+			if s.cfg.Evidence == nil {
+				break
+			}
 			body, err := s.cfg.Evidence.Open(ctx, e.Path)
 			return body, e, err
 		}
@@ -304,5 +371,3 @@ func (s *Service) OpenEvidence(ctx context.Context, id, evidenceID string) (io.R
 }
 
 var _ Refunder = (*refunds.Service)(nil)
-var _ Orders = (*orders.Service)(nil)
-var _ Restocker = (*orders.Service)(nil)

@@ -14,11 +14,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -35,8 +34,9 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func policy() returns.Policy {
 	return returns.Policy{
-		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 10, MaxPhotos: 3, PhotoTypes: []string{"jpeg", "png"},
-		RestockAt: returns.RestockAtRefund, Currency: "USD",
+		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 10, MaxPhotos: 3,
+		PhotoTypes: []string{"jpeg", "png"},
+		RestockAt:  returns.RestockAtRefund, Currency: "USD",
 	}
 }
 
@@ -47,12 +47,10 @@ type shop struct {
 	svc      *returns.Service
 	store    *returnstest.Store
 	evidence *returnstest.EvidenceStore
-	orders   *orders.Service
-	placing  *orderstest.Store
+	orders   *returnstest.Orders
 	refunds  *refundstest.Store
 	payer    *refunds.Service
 	gateway  *refundstest.Gateway
-	product  orders.Product
 	now      time.Time
 }
 
@@ -60,22 +58,19 @@ func newShop(t *testing.T, p returns.Policy) *shop {
 	t.Helper()
 	s := &shop{
 		T: t, ctx: t.Context(), store: returnstest.NewStore(), evidence: returnstest.NewEvidenceStore(),
-		placing: orderstest.NewStore(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
+		orders: returnstest.NewOrders(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
 	}
 	clock := func() time.Time { return s.now }
 	var err error
-	s.orders, err = orders.New(orders.Config{Store: s.placing, Gateway: &orderstest.Gateway{}, Currency: "USD", Now: clock})
-	s.ok(err)
 	s.payer, err = refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
 	s.ok(err)
-	s.svc, err = returns.New(returns.Config{Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock})
+	s.svc, err = returns.New(
+		returns.Config{
+			Store: s.store, Orders: s.orders, Refunder: s.payer, Restocker: s.orders, Evidence: s.evidence, Now: clock,
+		},
+	)
 	s.ok(err)
-	_, err = s.svc.EnsureTerms(s.ctx, p, kim)
-	s.ok(err)
-	s.product, err = s.placing.SaveProduct(s.ctx, 0, event.Stamp{At: s.now, By: kim}, func(p *orders.Product) error {
-		p.Name, p.Category, p.Price, p.Currency, p.Stock = "Lamp", "home", 3333, "USD", 1000
-		return nil
-	})
+	_, err = s.svc.EnsureTerms(s.ctx, kim, p)
 	s.ok(err)
 	return s
 }
@@ -102,54 +97,45 @@ func (s *shop) refused(err error, want returns.Code) {
 }
 
 // bought is a completed and paid order of ann for lamps.
-func (s *shop) bought(units int) orders.Order {
+func (s *shop) bought(units int) purchase.Purchase {
 	s.Helper()
 	terms, err := s.svc.CurrentTerms(s.ctx)
 	s.ok(err)
-	st := event.Stamp{At: s.now, By: ann}
-	cart, err := s.placing.UpdateCart(s.ctx, "ann", newID(), []int64{s.product.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-		c.Items, c.UpdatedAt = []orders.CartItem{{ProductID: s.product.ID, Quantity: units}}, s.now
-		return nil
-	})
-	s.ok(err)
-	o, _, err := s.placing.Place(s.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: cart.ID}, func(orders.Placement) (*orders.Order, error) {
-		line := orders.Line{
-			ID: newID(), ProductID: s.product.ID, Name: s.product.Name, Category: s.product.Category, Quantity: units, UnitList: 3333,
-			Paid: money.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499},
-		}
-		return orders.NewOrder(orders.Params{
-			ID: newID(), CustomerID: "ann", CartID: cart.ID, TermsID: terms.ID, Source: "test", Currency: "USD",
-			Lines: []orders.Line{line}, PaymentID: newID(), Method: payment.Card, Token: orderstest.TokenPays,
-		}, st)
-	})
-	s.ok(err)
-	o, err = s.placing.Update(s.ctx, o.ID, func(o *orders.Order) error { return o.Complete(st, "pi_"+o.ID) })
-	s.ok(err)
+	id := newID()
+	o := purchase.Purchase{
+		OrderID: id, CustomerID: "ann", TermsID: terms.ID, Status: purchase.Completed, Currency: "USD", PlacedAt: s.now,
+		Lines: []purchase.Line{{
+			ID: "1", ProductID: "lamp", Name: "Lamp", Category: "home", Quantity: units,
+			Paid: purchase.Paid("USD", money.Components{Price: 3333 * int64(units), Duty: 101, Shipping: 499}),
+		}},
+	}
+	o.Payments = []purchase.Payment{{ID: newID(), Method: payment.Card, ProviderID: "pi_" + id, Captured: o.Total()}}
+	s.orders.Put(o)
 	return o
 }
 
 // ask is a request of ann for units of the order.
-func ask(o orders.Order, units int) returns.CreateParams {
+func ask(o purchase.Purchase, units int) returns.CreateParams {
 	return returns.CreateParams{
-		OrderID: o.ID, CustomerID: "ann", Reason: returns.ReasonDamaged, By: ann,
+		OrderID: o.OrderID, CustomerID: "ann", Reason: returns.ReasonDamaged,
 		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
 	}
 }
 
-func (s *shop) filed(o orders.Order, units int) returns.Return {
+func (s *shop) filed(o purchase.Purchase, units int) returns.Return {
 	s.Helper()
-	r, err := s.svc.Create(s.ctx, ask(o, units))
+	r, err := s.svc.Create(s.ctx, ann, ask(o, units))
 	s.ok(err)
 	return r
 }
 
 // received is a case whose goods are all there.
-func (s *shop) received(o orders.Order, units int) returns.Return {
+func (s *shop) received(o purchase.Purchase, units int) returns.Return {
 	s.Helper()
 	r := s.filed(o, units)
-	_, err := s.svc.Authorize(s.ctx, r.ID, "", kim)
+	_, err := s.svc.Authorize(s.ctx, r.ID, kim, "")
 	s.ok(err)
-	r, err = s.svc.Receive(s.ctx, r.ID, nil, "", kim)
+	r, err = s.svc.Receive(s.ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""})
 	s.ok(err)
 	return r
 }
@@ -158,11 +144,15 @@ func (s *shop) inspected(id string, accepted int) returns.Return {
 	s.Helper()
 	r, err := s.svc.Return(s.ctx, id)
 	s.ok(err)
-	in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted}}}
+	in := returns.InspectionInput{
+		Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
+			{OrderLineID: r.Lines[0].OrderLineID, Accepted: &accepted, Disposition: returns.Restock},
+		},
+	}
 	if accepted == 0 {
 		in = returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}
 	}
-	r, err = s.svc.Inspect(s.ctx, id, in, kim)
+	r, err = s.svc.Inspect(s.ctx, id, kim, in)
 	s.ok(err)
 	return r
 }
@@ -181,9 +171,7 @@ func (s *shop) get(id string) returns.Return {
 
 func (s *shop) stock() int {
 	s.Helper()
-	p, err := s.placing.Product(s.ctx, s.product.ID)
-	s.ok(err)
-	return p.Stock
+	return s.orders.Stock("lamp")
 }
 
 // photosKept lists what the evidence store holds.
@@ -227,4 +215,14 @@ func uploads(n int) []returns.Upload {
 		out[i] = returns.Upload{Name: fmt.Sprintf("%d.jpg", i), Body: bytes.NewReader(jpegOf(4, 4))}
 	}
 	return out
+}
+
+// confused answers with one order whichever was asked for.
+type confused struct {
+	returns.Orders
+	always string
+}
+
+func (c confused) Purchase(ctx context.Context, _ string) (purchase.Purchase, error) {
+	return c.Orders.Purchase(ctx, c.always)
 }

@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -21,13 +21,14 @@ type Store interface {
 }
 
 // CaseStore keeps return cases and how many units of each order line they
-// claim: return_units(order_line_id, bought, claimed, CHECK claimed <= bought).
+// claim: return_units(order_id, order_line_id, bought, claimed, CHECK claimed <=
+// bought). A line id is unique within its order only.
 type CaseStore interface {
 	// Create locks the unit rows of the order in id order (seeding them from
 	// the order on first use), runs decide with the units claimed so far, and
 	// saves the return that decide gives, with its claims and events. A return
 	// that is authorised already gets its RMA number in the same transaction.
-	Create(ctx context.Context, o orders.Order, decide func(Claims) (*Return, error)) (Return, error)
+	Create(ctx context.Context, o purchase.Purchase, decide func(Claims) (*Return, error)) (Return, error)
 	// Update loads the return and its unit rows locked, runs change, and saves.
 	// Claims follow Return.ClaimedUnits. A return that has become authorised without an
 	// RMA number gets the next one of the day in the same transaction.
@@ -35,9 +36,9 @@ type CaseStore interface {
 	Return(ctx context.Context, id string) (Return, error)
 	// List returns a page of returns, newest first, and how many match.
 	List(ctx context.Context, q Query) ([]Return, int, error)
-	// Claims returns the units claimed of the lines of the orders, by order
-	// line id; lines never claimed are left out.
-	Claims(ctx context.Context, orderIDs ...string) (Claims, error)
+	// Claims returns the units claimed of the lines of the orders, by order id;
+	// lines that nothing is claimed of are left out, and orders without any.
+	Claims(ctx context.Context, orderIDs ...string) (map[string]Claims, error)
 	// Counts says how many returns are in each status that is not final.
 	// Closed ones only grow in number, and nobody has to act on them.
 	Counts(ctx context.Context) (map[Status]int, error)
@@ -85,15 +86,23 @@ func (q Query) Normalize() Query {
 	return q
 }
 
-// Orders is what returns needs of the orders: *orders.Service has it.
+// Orders is where purchases come from. *orders.Service is one; a shop of its
+// own fills a purchase.Purchase from its tables. returnstest.TestOrders holds
+// the suite for it.
 type Orders interface {
-	Order(ctx context.Context, id string) (orders.Order, error)
+	// Purchase returns the purchase of an order, or an error that wraps
+	// ErrNotFound. It is called outside of transactions, and once more for each
+	// refund, so that a delivery recorded meanwhile counts.
+	Purchase(ctx context.Context, orderID string) (purchase.Purchase, error)
 }
 
-// Restocker puts accepted units back on the shelf, once per Ref:
-// *orders.Service has it.
+// Restocker puts accepted units back on the shelf. *orders.Service is one;
+// returnstest.TestRestocker holds the suite for it.
 type Restocker interface {
-	Restock(ctx context.Context, r orders.Restock, by event.Actor) (bool, error)
+	// Restock adds the units to the stock of the product, once per Ref whatever
+	// happens: it is called again after a crash. It reports whether this call
+	// did it.
+	Restock(ctx context.Context, r purchase.Restock, by event.Actor) (bool, error)
 }
 
 // Refunder pays money back: *refunds.Service has it.

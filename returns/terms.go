@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,13 @@ import (
 
 // PublishTerms publishes the next version of the policy. Orders placed from
 // now on are bound to it; existing orders keep theirs.
-func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by event.Actor) (Terms, error) {
+func (s *Service) PublishTerms(ctx context.Context, by event.Actor, p Policy, note string) (Terms, error) {
+	if p.Zone == "" {
+		p.Zone = cmp.Or(s.cfg.Zone, "UTC")
+	}
+	if p.Start == "" {
+		p.Start = FromDeliveryOrPurchase
+	}
 	if err := p.Validate(); err != nil {
 		return Terms{}, err
 	}
@@ -18,7 +25,9 @@ func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by ev
 		return Terms{}, err
 	}
 	now := s.stamp(ctx, by)
-	t, err := s.store.Publish(ctx, Terms{ID: s.cfg.NewID(), Policy: p, PublishedAt: now.At, PublishedBy: by, Note: note})
+	t, err := s.store.Publish(
+		ctx, Terms{ID: s.cfg.NewID(), Policy: p, PublishedAt: now.At, PublishedBy: by, Note: note},
+	)
 	if err != nil {
 		return Terms{}, fmt.Errorf("returns: publish terms: %w", err)
 	}
@@ -27,12 +36,12 @@ func (s *Service) PublishTerms(ctx context.Context, p Policy, note string, by ev
 
 // EnsureTerms publishes p as the first version when there is none, and returns
 // the current version.
-func (s *Service) EnsureTerms(ctx context.Context, p Policy, by event.Actor) (Terms, error) {
+func (s *Service) EnsureTerms(ctx context.Context, by event.Actor, p Policy) (Terms, error) {
 	t, err := s.store.CurrentTerms(ctx)
 	if !errors.Is(err, ErrNotFound) {
 		return t, err
 	}
-	return s.PublishTerms(ctx, p, "the settings of the first start", by)
+	return s.PublishTerms(ctx, by, p, "the settings of the first start")
 }
 
 // CurrentTerms are the terms that an order placed now is bound to.

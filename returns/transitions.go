@@ -75,19 +75,29 @@ type Params struct {
 
 // NewReturn makes a case that waits for authorisation, or that is authorised where
 // the policy says so.
-func NewReturn(d Params, s event.Stamp) (*Return, error) {
+func NewReturn(s event.Stamp, d Params) (*Return, error) {
 	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
-		return nil, &Error{Code: CodeInvalid, Field: "draft", Message: "A case needs an id, an order, a customer and at least one line."}
+		return nil, &Error{
+			Code: CodeInvalid, Field: "draft",
+			Message: "A case needs an id, an order, a customer and at least one line.",
+		}
 	}
 	if !slices.Contains(allReasons, d.Reason) {
-		return nil, &Error{Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf("%q is not a reason; one of %s.", clip(string(d.Reason)), join(allReasons))}
+		return nil, &Error{
+			Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf(
+				"%q is not a reason; one of %s.", clip(string(d.Reason)), join(allReasons),
+			),
+		}
 	}
 	seen := map[string]bool{}
 	lines := slices.Clone(d.Lines)
 	for i := range lines {
 		l := &lines[i]
 		if l.ID == "" || l.OrderLineID == "" || l.Quantity < 1 || seen[l.OrderLineID] {
-			return nil, &Error{Code: CodeInvalid, Field: fmt.Sprintf("lines[%d]", i), Message: "A line needs an id, an order line of its own, and a quantity of 1 or more."}
+			return nil, &Error{
+				Code: CodeInvalid, Field: fmt.Sprintf("lines[%d]", i),
+				Message: "A line needs an id, an order line of its own, and a quantity of 1 or more.",
+			}
 		}
 		seen[l.OrderLineID] = true
 		l.Received, l.Accepted, l.Acceptance, l.Disposition, l.Condition = 0, 0, AcceptancePending, "", ""
@@ -103,7 +113,7 @@ func NewReturn(d Params, s event.Stamp) (*Return, error) {
 		return nil, err
 	}
 	if d.Override != nil {
-		if err := r.Override(*d.Override, s); err != nil {
+		if err := r.Override(s, *d.Override); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +124,7 @@ func NewReturn(d Params, s event.Stamp) (*Return, error) {
 }
 
 // RequestInfo asks the customer for something.
-func (r *Return) RequestInfo(note string, s event.Stamp) error {
+func (r *Return) RequestInfo(s event.Stamp, note string) error {
 	if err := r.may(StatusPendingCustomerInfo, "sent back to the customer"); err != nil {
 		return err
 	}
@@ -125,7 +135,7 @@ func (r *Return) RequestInfo(note string, s event.Stamp) error {
 }
 
 // ProvideInfo adds what the customer answered: details, photos, or both.
-func (r *Return) ProvideInfo(details string, photos []Evidence, s event.Stamp) error {
+func (r *Return) ProvideInfo(s event.Stamp, details string, photos []Evidence) error {
 	if err := r.mayProvideInfo(); err != nil {
 		return err
 	}
@@ -137,7 +147,11 @@ func (r *Return) ProvideInfo(details string, photos []Evidence, s event.Stamp) e
 
 func (r *Return) mayProvideInfo() error {
 	if r.Status != StatusPendingCustomerInfo {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("Nothing was asked of you: the case is %s.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"Nothing was asked of you: the case is %s.", words(r.Status),
+			),
+		}
 	}
 	return nil
 }
@@ -154,7 +168,7 @@ func checkInfo(details string, photos int) error {
 
 // Authorize lets the customer send the goods. The store gives the case its
 // RMA number in the same transaction.
-func (r *Return) Authorize(notes string, s event.Stamp) error {
+func (r *Return) Authorize(s event.Stamp, notes string) error {
 	if err := r.may(StatusAuthorized, "authorised"); err != nil {
 		return err
 	}
@@ -168,9 +182,11 @@ func (r *Return) Authorize(notes string, s event.Stamp) error {
 func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
 
 // AssignRMA gives the case its RMA number, once.
-func (r *Return) AssignRMA(rma string, s event.Stamp) error {
+func (r *Return) AssignRMA(s event.Stamp, rma string) error {
 	if !r.NeedsRMA() || rma == "" {
-		return &Error{Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one."}
+		return &Error{
+			Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one.",
+		}
 	}
 	return r.record(s, EventRMAAssigned, &rmaAssigned{RMA: rma})
 }
@@ -179,9 +195,11 @@ func (r *Return) AssignRMA(rma string, s event.Stamp) error {
 func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
 
 // Reject ends a case without taking the goods back. All units are released.
-func (r *Return) Reject(notes string, s event.Stamp) error {
+func (r *Return) Reject(s event.Stamp, notes string) error {
 	if r.Status == StatusUnderInspection {
-		return &Error{Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides."}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: "The goods are under inspection; the inspection decides.",
+		}
 	}
 	if err := r.may(StatusRejected, "rejected"); err != nil {
 		return err
@@ -189,15 +207,18 @@ func (r *Return) Reject(notes string, s event.Stamp) error {
 	if err := checkText("decision_notes", notes, maxNote); err != nil {
 		return err
 	}
-	return r.reject(notes, s)
+	return r.reject(s, notes)
 }
 
-func (r *Return) reject(notes string, s event.Stamp) error {
+func (r *Return) reject(s event.Stamp, notes string) error {
 	if err := r.record(s, EventRejected, &rejected{Notes: notes}); err != nil {
 		return err
 	}
 	if r.EarlyRefund {
-		return r.OpenTask(TaskRefundedButRejected, "A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.", s)
+		return r.OpenTask(
+			s, TaskRefundedButRejected,
+			"A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.",
+		)
 	}
 	return nil
 }
@@ -208,7 +229,10 @@ func (r *Return) Cancel(s event.Stamp) error {
 		return err
 	}
 	if r.EarlyRefund {
-		return &Error{Code: CodeTransition, Field: "refund", Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us."}
+		return &Error{
+			Code: CodeTransition, Field: "refund",
+			Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us.",
+		}
 	}
 	return r.record(s, EventCancelled, &cancelled{})
 }
@@ -217,7 +241,7 @@ func (r *Return) Cancel(s event.Stamp) error {
 type Shipment struct{ Carrier, TrackingNumber, Notes string }
 
 // Ship notes that the goods are on their way.
-func (r *Return) Ship(d Shipment, s event.Stamp) error {
+func (r *Return) Ship(s event.Stamp, d Shipment) error {
 	if err := r.may(StatusInTransit, "sent"); err != nil {
 		return err
 	}
@@ -234,12 +258,16 @@ func (r *Return) Ship(d Shipment, s event.Stamp) error {
 }
 
 // Override records that staff set rules aside: who, why, and which.
-func (r *Return) Override(o Override, s event.Stamp) error {
+func (r *Return) Override(s event.Stamp, o Override) error {
 	if s.By.Kind != "staff" && s.By.Kind != "system" {
 		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
 	}
 	if r.Status.Final() {
-		return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf("The case is %s; there is nothing left to override.", words(r.Status))}
+		return &Error{
+			Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
+				"The case is %s; there is nothing left to override.", words(r.Status),
+			),
+		}
 	}
 	if err := o.validate(); err != nil {
 		return err
@@ -252,11 +280,18 @@ func (o Override) validate() error {
 		return err
 	}
 	if len(o.Rules) == 0 {
-		return &Error{Code: CodeInvalid, Field: "rules", Message: "Name the rules that are set aside: " + strings.Join(Rules(), ", ") + "."}
+		return &Error{
+			Code: CodeInvalid, Field: "rules",
+			Message: "Name the rules that are set aside: " + strings.Join(Rules(), ", ") + ".",
+		}
 	}
 	for _, rule := range o.Rules {
 		if !slices.Contains(Rules(), rule) {
-			return &Error{Code: CodeInvalid, Field: "rules", Message: fmt.Sprintf("%q is not a rule; one of %s.", clip(rule), strings.Join(Rules(), ", "))}
+			return &Error{
+				Code: CodeInvalid, Field: "rules", Message: fmt.Sprintf(
+					"%q is not a rule; one of %s.", clip(rule), strings.Join(Rules(), ", "),
+				),
+			}
 		}
 	}
 	return nil
@@ -266,8 +301,10 @@ func (o Override) validate() error {
 // true (an order of somebody else, more units than were bought) are not.
 func Rules() []string {
 	return []string{
-		string(ReturnsDisabled), string(WindowExpired), string(FinalSale), string(QuantityOverPolicy), string(ReasonNotAllowed),
-		string(PhotosRequired), string(TooManyPhotos), RuleRestockingFee, RuleReturnShippingFee, RuleRefundMethod, RuleRefundEarly,
+		string(ReturnsDisabled), string(WindowExpired), string(FinalSale), string(QuantityOverPolicy),
+		string(ReasonNotAllowed),
+		string(PhotosRequired), string(TooManyPhotos), RuleRestockingFee, RuleReturnShippingFee, RuleRefundMethod,
+		RuleRefundEarly,
 	}
 }
 
@@ -281,15 +318,21 @@ func (r *Return) Overridden(rule string) bool {
 	return false
 }
 
-// ClaimedUnits is how many units of each order line the case claims: all that were
-// asked for until the inspection has decided, then those accepted, and none
-// when it is rejected or cancelled.
+// ClaimedUnits returns how many units of each order line the case claims: all
+// that were requested until the inspection has decided, then those accepted, and
+// none when it is rejected or cancelled.
+//
+// While a refund that was asked for before the inspection may be on its way or
+// is paid, all units stay claimed: the money for them is given or held, so that a
+// second request for one could never be paid back.
 func (r *Return) ClaimedUnits() map[string]int {
 	held := make(map[string]int, len(r.Lines))
 	for _, l := range r.Lines {
-		switch r.Status {
-		case StatusRejected, StatusCancelled:
-		case StatusApproved, StatusRefunded:
+		switch {
+		case r.EarlyRefund:
+			held[l.OrderLineID] = l.Quantity
+		case r.Status == StatusRejected, r.Status == StatusCancelled:
+		case r.Status == StatusApproved, r.Status == StatusRefunded:
 			held[l.OrderLineID] = l.Accepted
 		default:
 			held[l.OrderLineID] = l.Quantity
@@ -318,7 +361,7 @@ const (
 )
 
 // OpenTask puts the case before a person. One of a kind is open at a time.
-func (r *Return) OpenTask(kind, note string, s event.Stamp) error {
+func (r *Return) OpenTask(s event.Stamp, kind, note string) error {
 	for _, t := range r.OpenTasks() {
 		if t.Kind == kind {
 			return nil
@@ -328,7 +371,7 @@ func (r *Return) OpenTask(kind, note string, s event.Stamp) error {
 }
 
 // CloseTask notes that a person has dealt with a task, and how.
-func (r *Return) CloseTask(id int, note string, s event.Stamp) error {
+func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 	for _, t := range r.OpenTasks() {
 		if t.ID == id {
 			if err := needText("note", note, maxNote, "Say what was done."); err != nil {
@@ -345,7 +388,11 @@ func checkText(field, value string, most int) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: "It holds bytes that are no text."}
 	}
 	if n := utf8.RuneCountInString(value); n > most {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf("It has %d characters; at most %d are allowed.", n, most)}
+		return &Error{
+			Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
+				"It has %d characters; at most %d are allowed.", n, most,
+			),
+		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ const (
 	maxUnits      = 1_000_000
 	maxPhotoCount = 100
 	maxRules      = 200
+	maxHolidays   = 1000
 )
 
 // ImageTypes are the types of photo there are.
@@ -27,6 +28,9 @@ func (p Policy) Validate() error {
 	}
 	if p.WindowDays < 0 || p.WindowDays > maxWindowDays {
 		return bad("window_days", "%d days; 0 to %d are allowed", p.WindowDays, maxWindowDays)
+	}
+	if err := p.validateCalendar(bad); err != nil {
+		return err
 	}
 	if n := max(len(p.Windows), len(p.RestockingFees), len(p.ReturnShippingFees)); n > maxRules {
 		return bad("rules", "%d rules of one kind; at most %d", n, maxRules)
@@ -78,6 +82,34 @@ func (p Policy) Validate() error {
 		return bad("photo_types", "there is none; name at least one of %s", join(ImageTypes()))
 	}
 	return p.validateMoney(bad)
+}
+
+func (p Policy) validateCalendar(bad func(field, format string, args ...any) error) error {
+	if !slices.Contains([]WindowStart{"", FromPurchase, FromDelivery, FromDeliveryOrPurchase}, p.Start) {
+		return bad("start", "%q is not a start of the window; %s, %s or %s", clip(string(p.Start)),
+			FromPurchase, FromDelivery, FromDeliveryOrPurchase)
+	}
+	if _, err := location(p.Zone); err != nil {
+		return err
+	}
+	if len(p.Holidays) > maxHolidays {
+		return bad("holidays", "%d days; at most %d are allowed", len(p.Holidays), maxHolidays)
+	}
+	seen := map[Day]bool{}
+	for i, h := range p.Holidays {
+		field := fmt.Sprintf("holidays[%d]", i)
+		if h.Day.IsZero() || seen[h.Day] || h.Day.Add(0) != h.Day {
+			return bad(field+".day", "%q; each is a day such as 2026-12-25, named once", h.Day)
+		}
+		seen[h.Day] = true
+		if err := checkText(field+".name", h.Name, maxName); err != nil {
+			return err
+		}
+	}
+	if p.RefundWithinDays < 0 || p.RefundWithinDays > maxWindowDays {
+		return bad("refund_within_days", "%d days; 0 to %d are allowed", p.RefundWithinDays, maxWindowDays)
+	}
+	return nil
 }
 
 func (p Policy) validateMoney(bad func(field, format string, args ...any) error) error {

@@ -38,12 +38,17 @@ type Verdict struct {
 
 // LineVerdict is the verdict on one line of the request.
 type LineVerdict struct {
-	OrderLineID string    `json:"order_line_id"`
-	Requested   int       `json:"requested"`
-	Returnable  int       `json:"returnable"` // units that would pass now, 0 or more
-	Deadline    time.Time `json:"deadline"`   // last instant of the window; zero when there is none
-	Eligible    bool      `json:"eligible"`
-	Findings    []Finding `json:"findings,omitempty"`
+	OrderLineID string `json:"order_line_id"`
+	Requested   int    `json:"requested"`
+	Returnable  int    `json:"returnable"` // units that would pass now, 0 or more
+	// Deadline is when the window ends: the first instant that is too late. It
+	// is zero when there is none.
+	Deadline time.Time `json:"deadline"`
+	// AwaitsDelivery says that the window counts from a delivery that is not
+	// known, so that it has not begun: it is open, and has no deadline yet.
+	AwaitsDelivery bool      `json:"awaits_delivery,omitempty"`
+	Eligible       bool      `json:"eligible"`
+	Findings       []Finding `json:"findings,omitempty"`
 }
 
 // Finding is one failed rule: the fact it used, the limit, and the nearest
@@ -53,8 +58,9 @@ type Finding struct {
 	Line     string              `json:"line,omitempty"` // order line id, empty for the case
 	Fact     Value               `json:"fact"`
 	Limit    Value               `json:"limit"`
-	Deadline time.Time           `json:"deadline"` // zero where there is none
-	Nearest  Value               `json:"nearest"`  // Kind none when nothing would pass
+	Deadline time.Time           `json:"deadline"`       // zero where there is none
+	Zone     string              `json:"zone,omitempty"` // of the Deadline's day
+	Nearest  Value               `json:"nearest"`        // Kind none when nothing would pass
 }
 
 // ValueKind says which field of a Value counts.
@@ -90,7 +96,7 @@ type RequestItem struct {
 	Quantity    int
 }
 
-// Claims is how many units of each order line are in returns that are not
-// rejected or cancelled, and not released, by order line id: input of
+// Claims is how many units of each line of one order are in returns that are
+// not rejected or cancelled, and not released, by order line id: input of
 // Evaluate.
 type Claims map[string]int

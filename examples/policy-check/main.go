@@ -6,20 +6,21 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
 func main() {
 	bought := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	order := orders.Order{
-		ID: "order-1", CustomerID: "ada", Status: orders.StatusCompleted, Currency: "USD", PlacedAt: bought,
-		Payment: orders.Payment{Method: payment.Card, Status: orders.PaymentCaptured, Amount: 12_900},
-		Lines: []orders.Line{
-			{ID: "lamp", Name: "Lamp", Category: "home", Quantity: 3, Paid: money.Components{Price: 9_000}},
-			{ID: "socks", Name: "Socks", Category: "clothing", Quantity: 1, FinalSale: true, Paid: money.Components{Price: 3_900}},
+	order := purchase.Purchase{
+		OrderID: "order-1", CustomerID: "ada", Status: purchase.Completed, Currency: "USD", PlacedAt: bought,
+		Payments: []purchase.Payment{{ID: "payment-1", Method: payment.Cash, Captured: 12_900}},
+		Lines: []purchase.Line{
+			{ID: "lamp", ProductID: "7", Name: "Lamp", Category: "home", Quantity: 3, Paid: purchase.Paid("USD", money.Components{Price: 9_000})},
+			{ID: "socks", ProductID: "8", Name: "Socks", Category: "clothing", Quantity: 1, FinalSale: true,
+				Paid: purchase.Paid("USD", money.Components{Price: 3_900})},
 		},
 	}
 	terms := returns.Terms{ID: "terms-1", Version: 1, Policy: returns.Policy{
@@ -41,7 +42,7 @@ func main() {
 func show(title string, v returns.Verdict) {
 	fmt.Printf("%s: eligible %v\n", title, v.Eligible)
 	for _, line := range v.Lines {
-		fmt.Printf("  %s: %d returnable, until %s\n", line.OrderLineID, line.Returnable, line.Deadline.Format(time.DateOnly))
+		fmt.Printf("  %s: %d returnable, until %s\n", line.OrderLineID, line.Returnable, returns.LastDay(line.Deadline, time.UTC))
 		for _, f := range line.Findings {
 			fmt.Printf("    %s: %s\n", f.Code, f.Message())
 		}

@@ -30,10 +30,10 @@ func main() {
 	payer := must(refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}, Now: now}))
 	desk := must(returns.New(returns.Config{Store: cases, Orders: shop, Refunder: payer, Restocker: shop,
 		Evidence: returnstest.NewEvidenceStore(), Now: now}))
-	must(desk.PublishTerms(ctx, returns.Policy{
+	must(desk.PublishTerms(ctx, kim, returns.Policy{
 		Enabled: true, WindowDays: 30, MaxQuantity: 5, RestockAt: returns.RestockAtRefund, Currency: "USD",
 		ReturnShippingFees: []returns.FeeRule{{Reason: returns.ReasonOther, Fixed: 500}},
-	}, "the first", kim))
+	}, "the first"))
 
 	// Ada buys three lamps, and sends two back.
 	lamp := must(shop.SaveProduct(ctx, 0, event.Stamp{At: now(), By: kim}, func(p *orders.Product) error {
@@ -45,20 +45,20 @@ func main() {
 	fmt.Printf("bought for %d, %s\n", order.Payment.Amount, order.Status)
 
 	line := order.Lines[0].ID
-	r := must(desk.Create(ctx, returns.CreateParams{OrderID: order.ID, CustomerID: "ada", Reason: returns.ReasonOther, By: ada,
+	r := must(desk.Create(ctx, ada, returns.CreateParams{OrderID: order.ID, CustomerID: "ada", Reason: returns.ReasonOther,
 		Items: []returns.RequestItem{{OrderLineID: line, Quantity: 2}}}))
 	fmt.Println("asked for:", r.Status)
-	r = must(desk.Authorize(ctx, r.ID, "", kim))
+	r = must(desk.Authorize(ctx, r.ID, kim, ""))
 	fmt.Println("authorised:", r.RMA)
-	r = must(desk.Ship(ctx, r.ID, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z999"}, ada))
+	r = must(desk.Ship(ctx, r.ID, ada, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z999"}))
 	fmt.Println("sent:", r.Status)
-	r = must(desk.Receive(ctx, r.ID, nil, "", kim))
+	r = must(desk.Receive(ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""}))
 	fmt.Println("arrived:", r.Receipts[0].Kind)
 	one := 1
-	r = must(desk.Inspect(ctx, r.ID, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
-		Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &one, Note: "the other is scratched"}}}, kim))
+	r = must(desk.Inspect(ctx, r.ID, kim, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
+		Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &one, Note: "the other is scratched"}}}))
 	fmt.Println("inspected:", r.Status)
-	r, refund, err := desk.Refund(ctx, r.ID, payment.OriginalMethod, kim)
+	r, refund, err := desk.Refund(ctx, r.ID, kim, returns.RefundParams{Method: payment.OriginalMethod})
 	if err != nil {
 		log.Fatal(err)
 	}

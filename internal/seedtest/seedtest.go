@@ -110,8 +110,8 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 		series(f.Returns), status, reason, js("'null'"), at(placed), at(closed), null, customer))
 	exec(`INSERT INTO rk_return_units (order_line_id, order_id, bought, claimed) ` + series(f.Returns) + `SELECT 'l-TAG-' || s.i, 'o-TAG-' || s.i, 3, 3 FROM s`)
 	accepted := "(CASE WHEN s.i % 10 < 6 OR s.i % 10 = 8 THEN 1 + s.i % 3 ELSE 0 END)"
-	exec(fmt.Sprintf(`INSERT INTO rk_return_lines (id, return_id, position, order_line_id, product_id, name, category, quantity, received, accepted, acceptance, disposition, condition, note)
-		%s SELECT 'rl-TAG-' || s.i, 'r-TAG-' || s.i, 1, 'l-TAG-' || s.i, 1, 'Thing', '', 3, 3, %s, 'accepted',
+	exec(fmt.Sprintf(`INSERT INTO rk_return_lines (id, return_id, position, order_id, order_line_id, product_id, name, category, quantity, received, accepted, acceptance, disposition, condition, note)
+		%s SELECT 'rl-TAG-' || s.i, 'r-TAG-' || s.i, 1, 'o-TAG-' || s.i, 'l-TAG-' || s.i, '1', 'Thing', '', 3, 3, %s, 'accepted',
 			CASE WHEN %s < 6 THEN 'restock' WHEN s.i %% 2 = 0 THEN 'scrap' ELSE 'refurbish' END, '', '' FROM s`,
 		series(f.Returns), accepted, random(9, 10)))
 	exec(`INSERT INTO rk_refund_balance (payment_id, order_id, currency, captured_minor, reserved_minor, refunded_minor) ` + series(f.Returns) + `

@@ -8,6 +8,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/returns"
 )
 
 func TestDashboardTellsWhatWaits(t *testing.T) {
@@ -85,7 +86,7 @@ func TestDaysBeginOnce(t *testing.T) {
 		z := zone(t, name)
 		for day := range 5 * 365 {
 			want := time.Date(2025, 1, 1+day, 12, 0, 0, 0, time.UTC)
-			start := startOfDay(want.Year(), want.Month(), want.Day(), z)
+			start := returns.Day{Year: want.Year(), Month: want.Month(), Day: want.Day()}.Start(z)
 			if start.In(z).Format(time.DateOnly) != want.Format(time.DateOnly) ||
 				start.Add(-time.Second).In(z).Format(time.DateOnly) == want.Format(time.DateOnly) {
 				t.Errorf("%s: %s begins at %v", name, want.Format(time.DateOnly), start.In(z))

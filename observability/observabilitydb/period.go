@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/returnkit/returnkit/returns"
 )
 
 // Quarter is a quarter of a year, 2025-Q1 to 2050-Q4.
@@ -78,28 +80,8 @@ func (q Quarter) firstDay() (year int, month time.Month) { return q.Year, time.M
 // span is the time the quarter takes in a zone.
 func (q Quarter) span(zone *time.Location) span {
 	year, month := q.firstDay()
-	return span{startOfDay(year, month, 1, zone), startOfDay(year, month+3, 1, zone)}
-}
-
-// startOfDay is the first instant of a date in a zone. time.Date alone may
-// give another one: where clocks go forward at midnight there is no 00:00, and
-// where they go back over it there are two.
-func startOfDay(year int, month time.Month, day int, zone *time.Location) time.Time {
-	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-	const widest = 15 * time.Hour // more than any offset
-	at := midnight.Add(-widest).In(zone)
-	for {
-		_, offset := at.Zone()
-		_, end := at.ZoneBounds()
-		start := midnight.Add(-time.Duration(offset) * time.Second).In(zone)
-		if start.Before(at) {
-			return at // the period begins inside of the day
-		}
-		if end.IsZero() || start.Before(end) {
-			return start
-		}
-		at = end
-	}
+	first, next := returns.Day{Year: year, Month: month, Day: 1}, returns.Day{Year: year, Month: month + 3, Day: 1}
+	return span{first.Start(zone).In(zone), next.Start(zone).In(zone)}
 }
 
 // stretch is a part of a span with one offset from UTC.

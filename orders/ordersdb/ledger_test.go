@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
@@ -182,7 +184,7 @@ func customer(ctx context.Context, t *testing.T, s *orders.Service, products []i
 			if _, err := s.Cancel(ctx, o.ID, who, "changed my mind"); err != nil && orders.CodeOf(err) == "" {
 				t.Error(err)
 			}
-			if _, err := s.Restock(ctx, orders.Restock{Ref: o.ID, ProductID: products[0], Quantity: 1}, who); err != nil {
+			if _, err := s.Restock(ctx, purchase.Restock{Ref: o.ID, ProductID: strconv.FormatInt(products[0], 10), Quantity: 1}, who); err != nil {
 				t.Error(err)
 			}
 		}
@@ -258,7 +260,7 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			return o
 		}
 		ann, bob := buy("ann"), buy("bob")
-		if _, err := s.Restock(ctx, orders.Restock{Ref: "r-1", ProductID: p.ID, Quantity: 1}, event.System("test")); err != nil {
+		if _, err := s.Restock(ctx, purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(p.ID, 10), Quantity: 1}, event.System("test")); err != nil {
 			t.Fatal(err)
 		}
 		sale, err := s.CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{

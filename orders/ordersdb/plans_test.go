@@ -3,6 +3,7 @@ package ordersdb_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
@@ -107,7 +109,7 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	must(err)
 	_, err = s.Product(ctx, ids[0])
 	must(err)
-	_, err = s.Restock(ctx, orders.Restock{Ref: "r", ProductID: ids[0], Quantity: 1}, event.System("test"))
+	_, err = s.Restock(ctx, purchase.Restock{Ref: "r", ProductID: strconv.FormatInt(ids[0], 10), Quantity: 1}, event.System("test"))
 	must(err)
 	ann := event.Actor{Kind: event.ActorCustomer, ID: "ann"}
 	buy := func(m payment.Method, key string) orders.Order {

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
+	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
@@ -32,7 +32,11 @@ type bundle struct {
 func setup(t *testing.T, db *sqlstore.DB) bundle {
 	t.Helper()
 	s := returnsdb.New(migrated(t, db))
-	terms, err := s.Publish(t.Context(), returns.Terms{ID: "terms", Policy: returns.Policy{WindowDays: 30}, PublishedAt: day, PublishedBy: staff})
+	terms, err := s.Publish(
+		t.Context(), returns.Terms{
+			ID: "terms", Policy: returns.Policy{WindowDays: 30}, PublishedAt: day, PublishedBy: staff,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,19 +44,26 @@ func setup(t *testing.T, db *sqlstore.DB) bundle {
 }
 
 // order is one of two lines with this many units each.
-func order(id string, units int) orders.Order {
-	return orders.Order{ID: id, Lines: []orders.Line{{ID: id + "-b", Quantity: units}, {ID: id + "-a", Quantity: units}}}
+func order(id string, units int) purchase.Purchase {
+	return purchase.Purchase{
+		OrderID: id, Lines: []purchase.Line{{ID: id + "-b", Quantity: units}, {ID: id + "-a", Quantity: units}},
+	}
 }
 
 // file files a case for units of the order's first line.
-func (b bundle) file(o orders.Order, id string, units int, authorize bool) (returns.Return, error) {
+func (b bundle) file(o purchase.Purchase, id string, units int, authorize bool) (returns.Return, error) {
 	return b.store.Create(b.t.Context(), o, func(returns.Claims) (*returns.Return, error) {
-		return returns.NewReturn(returns.Params{
-			ID: id, OrderID: o.ID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged, Details: "broken",
-			Lines:     []returns.Line{{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: 7, Name: "100%_Wool!", Category: "Clothes", Quantity: units}},
-			Evidence:  []returns.Evidence{{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day}},
+		return returns.NewReturn(stamp, returns.Params{
+			ID: id, OrderID: o.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
+			Details: "broken",
+			Lines: []returns.Line{
+				{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: "7", Name: "100%_Wool!", Category: "Clothes", Quantity: units},
+			},
+			Evidence: []returns.Evidence{
+				{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day},
+			},
 			Authorize: authorize,
-		}, stamp)
+		})
 	})
 }
 
@@ -70,24 +81,24 @@ func (b bundle) update(id string, change func(*returns.Return) error) returns.Re
 // kind of thing that a case holds.
 func steps(line string) []func(*returns.Return) error {
 	return []func(*returns.Return) error{
-		func(r *returns.Return) error { return r.RequestInfo("which side?", stamp) },
-		func(r *returns.Return) error { return r.ProvideInfo("the left one", nil, stamp) },
-		func(r *returns.Return) error { return r.Authorize("fine", stamp) },
+		func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") },
+		func(r *returns.Return) error { return r.ProvideInfo(stamp, "the left one", nil) },
+		func(r *returns.Return) error { return r.Authorize(stamp, "fine") },
 		func(r *returns.Return) error {
-			return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, stamp)
+			return r.Override(stamp, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"})
 		},
 		func(r *returns.Return) error {
-			return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, stamp)
+			return r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 		},
 		func(r *returns.Return) error {
-			return r.Receive([]returns.ReceiptLine{{OrderLineID: line, Received: 2}}, "", stamp)
+			return r.Receive(stamp, []returns.ReceiptLine{{OrderLineID: line, Received: 2}}, "")
 		},
-		func(r *returns.Return) error { return r.OpenTask("look", "at this", stamp) },
-		func(r *returns.Return) error { return r.CloseTask(1, "seen", stamp) },
+		func(r *returns.Return) error { return r.OpenTask(stamp, "look", "at this") },
+		func(r *returns.Return) error { return r.CloseTask(stamp, 1, "seen") },
 		func(r *returns.Return) error {
-			return r.Inspect(returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"}, stamp)
+			return r.Inspect(stamp, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
 		},
-		func(r *returns.Return) error { return r.RefundSucceeded("refund", stamp) },
+		func(r *returns.Return) error { return r.RefundSucceeded(stamp, "refund") },
 		func(r *returns.Return) error { return r.MarkRestocked(stamp) },
 	}
 }
@@ -167,11 +178,11 @@ func TestTheGuardHoldsWhateverTheCallbackDecides(t *testing.T) {
 			})
 		}
 		all.Wait()
-		claims, err := b.store.Claims(t.Context(), o.ID)
-		if err != nil || filed != 2 || claims[o.Lines[0].ID] != 2 {
+		claims, err := b.store.Claims(t.Context(), o.OrderID)
+		if err != nil || filed != 2 || claims[o.OrderID][o.Lines[0].ID] != 2 {
 			t.Errorf("%d of 6 filed for 2 units, claims %v, %v", filed, claims, err)
 		}
-		if got, n, err := b.store.List(t.Context(), returns.Query{OrderID: o.ID}); err != nil || n != 2 {
+		if got, n, err := b.store.List(t.Context(), returns.Query{OrderID: o.OrderID}); err != nil || n != 2 {
 			t.Errorf("%d stored: %+v, %v", n, got, err)
 		}
 	})
@@ -186,15 +197,15 @@ func TestALineOfAnotherOrderIsRefused(t *testing.T) {
 		}
 		other := order("other", 2)
 		_, err := b.store.Create(t.Context(), other, func(returns.Claims) (*returns.Return, error) {
-			return returns.NewReturn(returns.Params{
-				ID: "s", OrderID: other.ID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
+			return returns.NewReturn(stamp, returns.Params{
+				ID: "s", OrderID: other.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
 				Lines: []returns.Line{{ID: "s-1", OrderLineID: o.Lines[0].ID, Name: "Wool", Quantity: 1}},
-			}, stamp)
+			})
 		})
 		if err == nil || !strings.Contains(err.Error(), "not of its order") {
 			t.Errorf("it was answered with %v", err)
 		}
-		if claims, err := b.store.Claims(t.Context(), o.ID); err != nil || claims[o.Lines[0].ID] != 1 {
+		if claims, err := b.store.Claims(t.Context(), o.OrderID); err != nil || claims[o.OrderID][o.Lines[0].ID] != 1 {
 			t.Errorf("claims %v, %v", claims, err)
 		}
 	})

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 	"github.com/returnkit/returnkit/returns/returnsdb"
@@ -40,29 +40,33 @@ func takeBack(ctx context.Context) error {
 	store := returnsdb.New(db)
 
 	at := event.Stamp{At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC), By: event.System("example")}
-	terms, err := store.Publish(ctx, returns.Terms{ID: "terms-1", Policy: returns.Policy{WindowDays: 30}, PublishedAt: at.At, PublishedBy: at.By})
+	terms, err := store.Publish(
+		ctx, returns.Terms{
+			ID: "terms-1", Policy: returns.Policy{WindowDays: 30}, PublishedAt: at.At, PublishedBy: at.By,
+		},
+	)
 	if err != nil {
 		return err
 	}
 	// An order of two mice, one of which comes back.
-	order := orders.Order{ID: "order-1", Lines: []orders.Line{{ID: "mice", Quantity: 2}}}
+	order := purchase.Purchase{OrderID: "order-1", Lines: []purchase.Line{{ID: "mice", Quantity: 2}}}
 	_, err = store.Create(ctx, order, func(returns.Claims) (*returns.Return, error) {
-		return returns.NewReturn(returns.Params{
-			ID: "return-1", OrderID: order.ID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
+		return returns.NewReturn(at, returns.Params{
+			ID: "return-1", OrderID: order.OrderID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
 			Lines: []returns.Line{{ID: "line-1", OrderLineID: "mice", Name: "Mouse", Quantity: 1}},
-		}, at)
+		})
 	})
 	if err != nil {
 		return err
 	}
-	r, err := store.Update(ctx, "return-1", func(r *returns.Return) error { return r.Authorize("fine", at) })
+	r, err := store.Update(ctx, "return-1", func(r *returns.Return) error { return r.Authorize(at, "fine") })
 	if err != nil {
 		return err
 	}
-	claims, err := store.Claims(ctx, order.ID)
+	claims, err := store.Claims(ctx, order.OrderID)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s %s, %d unit claimed\n", r.Status, r.RMA, claims["mice"])
+	fmt.Printf("%s %s, %d unit claimed\n", r.Status, r.RMA, claims[order.OrderID]["mice"])
 	return nil
 }

@@ -131,7 +131,8 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	}
 	for _, q := range []returns.Query{
 		{}, {CustomerID: "ann"}, {OrderID: "o"}, {Status: []returns.Status{returns.StatusRefunded}},
-		{Status: []returns.Status{returns.StatusRefunded, returns.StatusApproved}}, {CustomerID: "ann", Status: []returns.Status{returns.StatusRefunded}},
+		{Status: []returns.Status{returns.StatusRefunded, returns.StatusApproved}},
+		{CustomerID: "ann", Status: []returns.Status{returns.StatusRefunded}},
 		{OpenTasks: true}, {From: day.Add(-time.Hour), To: day.Add(time.Hour)}, {CustomerID: "ann", Text: "wool"},
 	} {
 		_, _, err = b.store.List(ctx, q)

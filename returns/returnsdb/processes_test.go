@@ -95,7 +95,11 @@ func TestProcessesThatChangeTheSameReturns(t *testing.T) {
 						// many there were.
 						c := call{id: ids[i], change: func(r *returns.Return) error {
 							r.Lines[0].Quantity++
-							return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "one of many"}, stamp)
+							return r.Override(
+								stamp, returns.Override{
+									Rules: []string{returns.RuleRefundEarly}, Reason: "one of many",
+								},
+							)
 						}}
 						if c.run(b); c.err != nil || c.panicked != nil {
 							t.Errorf("%s: %v, %v", c.id, c.err, c.panicked)
@@ -118,7 +122,7 @@ func TestProcessesThatChangeTheSameReturns(t *testing.T) {
 			}
 			id := fmt.Sprint("o", i)
 			claims, err := second.store.Claims(t.Context(), id)
-			if err != nil || claims[id+"-b"] != held {
+			if err != nil || claims[id][id+"-b"] != held {
 				t.Errorf("claims of order %s are %v, %v; want %d", id, claims, err, held)
 			}
 		}
@@ -157,7 +161,7 @@ func TestProcessesWaitForEachOther(t *testing.T) {
 				if !released.Load() {
 					t.Error("it was changed by both at once")
 				}
-				return r.CloseTask(1, "seen", stamp)
+				return r.CloseTask(stamp, 1, "seen")
 			}}
 			if c.run(second); c.err != nil {
 				t.Error(c.err)
@@ -199,7 +203,7 @@ func TestRMANumbersOfUpdatesThatMeet(t *testing.T) {
 			authorize := func(r *returns.Return) error {
 				begin()
 				runtime.Gosched() // the other process comes meanwhile
-				return r.Authorize("", at)
+				return r.Authorize(at, "")
 			}
 			calls = append(calls, &call{id: id, change: authorize},
 				&call{id: id, change: func(r *returns.Return) error { return errors.Join(authorize(r), errNo) }})

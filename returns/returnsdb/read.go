@@ -129,9 +129,9 @@ func (s *Store) List(ctx context.Context, q returns.Query) ([]returns.Return, in
 var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // Claims implements returns.Store.
-func (s *Store) Claims(ctx context.Context, orderIDs ...string) (returns.Claims, error) {
+func (s *Store) Claims(ctx context.Context, orderIDs ...string) (map[string]returns.Claims, error) {
 	const chunk = 1000
-	claims := returns.Claims{}
+	claims := map[string]returns.Claims{}
 	orderIDs = slices.DeleteFunc(slices.Clone(orderIDs), func(id string) bool { return !storable(id) })
 	for some := range slices.Chunk(orderIDs, chunk) {
 		var rows []unitRow
@@ -140,7 +140,10 @@ func (s *Store) Claims(ctx context.Context, orderIDs ...string) (returns.Claims,
 			return nil, fmt.Errorf("returnsdb: claims of %d orders: %w", len(orderIDs), err)
 		}
 		for _, u := range rows {
-			claims[u.OrderLineID] = int(u.Claimed)
+			if claims[u.OrderID] == nil {
+				claims[u.OrderID] = returns.Claims{}
+			}
+			claims[u.OrderID][u.OrderLineID] = int(u.Claimed)
 		}
 	}
 	return claims, nil

@@ -13,8 +13,8 @@ import (
 type unitRow struct {
 	bun.BaseModel `bun:"table:?(rk)return_units,alias:u"`
 
+	OrderID     string `bun:",pk"`
 	OrderLineID string `bun:",pk"`
-	OrderID     string
 	Bought      int64
 	Claimed     int64
 }
@@ -78,7 +78,8 @@ func (r returnRow) toReturn(lines []returns.Line) returns.Return {
 		Overrides: r.Overrides.V, Tasks: r.Tasks.V, Decision: r.Decision, Verdict: r.Verdict.V,
 		Filed:    event.Actor{Kind: event.ActorKind(r.FiledKind), ID: r.FiledID, Name: r.FiledName},
 		RefundID: r.RefundID, EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
-		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), ClosedAt: r.ClosedAt.Time(), Version: int(r.Version),
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), ClosedAt: r.ClosedAt.Time(),
+		Version: int(r.Version),
 	}
 }
 
@@ -87,9 +88,10 @@ type lineRow struct {
 
 	ID          string `bun:",pk"`
 	ReturnID    string
+	OrderID     string
 	Position    int
 	OrderLineID string
-	ProductID   int64
+	ProductID   string
 	Name        string
 	Category    string
 	Quantity    int64
@@ -105,9 +107,11 @@ func rowsOfLines(r *returns.Return) []lineRow {
 	rows := make([]lineRow, len(r.Lines))
 	for i, l := range r.Lines {
 		rows[i] = lineRow{
-			ID: l.ID, ReturnID: r.ID, Position: i, OrderLineID: l.OrderLineID, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
+			ID: l.ID, ReturnID: r.ID, OrderID: r.OrderID, Position: i, OrderLineID: l.OrderLineID,
+			ProductID: l.ProductID, Name: l.Name, Category: l.Category,
 			Quantity: int64(l.Quantity), Received: int64(l.Received), Accepted: int64(l.Accepted),
-			Acceptance: string(l.Acceptance), Disposition: string(l.Disposition), Condition: string(l.Condition), Note: l.Note,
+			Acceptance: string(l.Acceptance), Disposition: string(l.Disposition), Condition: string(l.Condition),
+			Note: l.Note,
 		}
 	}
 	return rows

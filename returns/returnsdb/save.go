@@ -35,7 +35,7 @@ func assignRMA(ctx context.Context, tx bun.IDB, r *returns.Return) error {
 	if err != nil {
 		return err
 	}
-	return r.AssignRMA(returns.RMANumber(day, n), event.Stamp{At: last.At, By: last.Actor, Source: last.Source})
+	return r.AssignRMA(event.Stamp{At: last.At, By: last.Actor, Source: last.Source}, returns.RMANumber(day, n))
 }
 
 // next is the next number of a counter, 1 for the first. The counter stays
@@ -109,7 +109,7 @@ func claim(ctx context.Context, db bun.IDB, before map[string]int, r *returns.Re
 		if delta == 0 {
 			continue
 		}
-		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
+		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_id = ?", r.OrderID).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
 		if err != nil {
 			return err
 		}

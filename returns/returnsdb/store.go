@@ -13,7 +13,7 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -37,7 +37,10 @@ var _ returns.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.updates = batch.New(
+		db.Slots(), maxCombined,
+		func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) },
+	)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.returnsByID, returns.Return.Clone)
 	s.terms = batch.New(db.Slots(), 1000, s.readCurrentTerms)
 	return s
@@ -60,37 +63,40 @@ func refusal(err error) error {
 		return e
 	}
 	if name, ok := sqldb.IsCheck(err); ok && strings.HasSuffix(name, "return_units_check") {
-		return &returns.Error{Code: returns.Code(returns.AlreadyReturned), Field: "quantity", Message: "That many units are not left to return.", Err: err}
+		return &returns.Error{
+			Code: returns.Code(returns.AlreadyReturned), Field: "quantity",
+			Message: "That many units are not left to return.", Err: err,
+		}
 	}
 	return err
 }
 
 // Create implements returns.Store.
-func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
 	var r *returns.Return
 	err := s.db.Tx(ctx, "returnsdb: create return", func(ctx context.Context, tx bun.IDB) error {
 		if len(o.Lines) > 0 {
 			seeds := make([]unitRow, len(o.Lines))
 			for i, l := range o.Lines {
-				seeds[i] = unitRow{OrderLineID: l.ID, OrderID: o.ID, Bought: int64(l.Quantity)}
+				seeds[i] = unitRow{OrderLineID: l.ID, OrderID: o.OrderID, Bought: int64(l.Quantity)}
 			}
 			// In order of id: two first requests of one order wait, and do not
 			// deadlock.
 			slices.SortFunc(seeds, func(a, b unitRow) int { return strings.Compare(a.OrderLineID, b.OrderLineID) })
-			_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (order_line_id) DO NOTHING").Returning("NULL").Exec(ctx)
+			_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (order_id, order_line_id) DO NOTHING").Returning("NULL").Exec(ctx)
 			if err != nil {
 				return err
 			}
 		}
-		units, err := lockUnits(ctx, tx.NewSelect().Where("u.order_id = ?", o.ID))
+		units, err := lockUnits(ctx, tx.NewSelect().Where("u.order_id = ?", o.OrderID))
 		if err != nil {
 			return err
 		}
 		if r, err = decide(claimsOf(units)); err != nil {
 			return err
 		}
-		if r.OrderID != o.ID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
-			return fmt.Errorf("return %s is not a new one of order %s", r.ID, o.ID)
+		if r.OrderID != o.OrderID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
+			return fmt.Errorf("return %s is not a new one of order %s", r.ID, o.OrderID)
 		}
 		if err := checkLines(r, units); err != nil {
 			return err
@@ -116,7 +122,7 @@ func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.
 // lockUnits locks the unit rows that q selects, in order of their id.
 func lockUnits(ctx context.Context, q *bun.SelectQuery) ([]unitRow, error) {
 	var rows []unitRow
-	err := sqldb.ForUpdate(q.Model(&rows).Order("u.order_line_id")).Scan(ctx)
+	err := sqldb.ForUpdate(q.Model(&rows).Order("u.order_id", "u.order_line_id")).Scan(ctx)
 	return rows, err
 }
 

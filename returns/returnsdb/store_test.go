@@ -26,11 +26,15 @@ func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) })
+	returnstest.TestStore(
+		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) },
+	)
 }
 
 func TestStoreOnPostgreSQL(t *testing.T) {
-	returnstest.TestStore(t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) })
+	returnstest.TestStore(
+		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) },
+	)
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
@@ -51,7 +55,12 @@ func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
 		s := returnsdb.New(migrated(t, db))
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 		for want := 1; want <= 2; want++ {
-			terms, err := s.Publish(t.Context(), returns.Terms{ID: fmt.Sprint("t", want), Policy: returns.Policy{WindowDays: 30}, PublishedAt: at, PublishedBy: event.System("test")})
+			terms, err := s.Publish(
+				t.Context(), returns.Terms{
+					ID: fmt.Sprint("t", want), Policy: returns.Policy{WindowDays: 30}, PublishedAt: at,
+					PublishedBy: event.System("test"),
+				},
+			)
 			if err != nil || terms.Version != want {
 				t.Fatalf("published version %d, %v; want %d", terms.Version, err, want)
 			}

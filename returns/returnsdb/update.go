@@ -98,7 +98,10 @@ func (u *updateCall) apply(now locked) error {
 		return err
 	}
 	if n := len(u.after.PendingEvents()); u.after.Version != before.Version+n {
-		return fmt.Errorf("stale save of return %s: version %d with %d events on version %d", u.id, u.after.Version, n, before.Version)
+		return fmt.Errorf(
+			"stale save of return %s: version %d with %d events on version %d", u.id, u.after.Version, n,
+			before.Version,
+		)
 	}
 	return checkLines(&u.after, now.units[before.OrderID])
 }

@@ -118,11 +118,11 @@ func (b bundle) stored(id string) returns.Return {
 	return r
 }
 
-func look(r *returns.Return) error { return r.OpenTask("look", "at this", stamp) }
+func look(r *returns.Return) error { return r.OpenTask(stamp, "look", "at this") }
 
 func cancel(r *returns.Return) error { return r.Cancel(stamp) }
 
-func authorize(r *returns.Return) error { return r.Authorize("fine", stamp) }
+func authorize(r *returns.Return) error { return r.Authorize(stamp, "fine") }
 
 var errNo = errors.New("no")
 
@@ -197,7 +197,7 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		if !errors.Is(missing.err, returns.ErrNotFound) {
 			t.Errorf("missing: %v", missing.err)
 		}
-		if claims, err := b.store.Claims(t.Context(), "order-refused"); err != nil || claims["order-refused-b"] != 1 {
+		if claims, err := b.store.Claims(t.Context(), "order-refused"); err != nil || claims["order-refused"]["order-refused-b"] != 1 {
 			t.Errorf("claims of the one that was refused: %v, %v", claims, err)
 		}
 	})
@@ -213,10 +213,10 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 		good, last := &call{id: "good", change: look}, &call{id: "also good", change: look}
 		greedy := &call{id: "greedy", change: func(r *returns.Return) error { r.Lines[0].Quantity = 4; return look(r) }}
 		hasty := &call{id: "hasty", change: func(r *returns.Return) error {
-			return errors.Join(authorize(r), r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, stamp))
+			return errors.Join(authorize(r), r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}))
 		}}
 		// Possible only where the one before it was not carried out.
-		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo("which side?", stamp) }}
+		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") }}
 		b.meet(good, greedy, hasty, next, last)
 		if returns.CodeOf(greedy.err) != returns.Code(returns.AlreadyReturned) || greedy.saved.ID != "" {
 			t.Errorf("claims more than was bought: %v", greedy.err)
@@ -257,7 +257,10 @@ func TestWhereTheDatabaseFailsNobodyTriesAgain(t *testing.T) {
 		counted := func(change func(*returns.Return) error) func(*returns.Return) error {
 			return func(r *returns.Return) error { runs.Add(1); return change(r) }
 		}
-		calls := []*call{{id: "numbered", change: counted(authorize)}, {id: "cursed", change: counted(look)}, {id: "good", change: counted(look)}}
+		calls := []*call{
+			{id: "numbered", change: counted(authorize)}, {id: "cursed", change: counted(look)},
+			{id: "good", change: counted(look)},
+		}
 		b.meet(calls...)
 		for _, c := range calls {
 			if c.err == nil || !strings.Contains(c.err.Error(), "cursed") || c.saved.ID != "" {
@@ -308,7 +311,7 @@ func TestAPanicAfterTheOthersWereSaved(t *testing.T) {
 			return authorize(r)
 		}}
 		good := &call{id: "good", change: func(r *returns.Return) error {
-			return r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"}, stamp)
+			return r.Override(stamp, returns.Override{Rules: []string{returns.RuleRefundEarly}, Reason: "goodwill"})
 		}}
 		b.meet(late, good)
 		if late.panicked == nil || good.panicked != nil || good.err != nil {
@@ -389,13 +392,15 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 		calls := []*call{
 			{id: "cancelled", change: cancel},
 			{id: "inspected", change: func(r *returns.Return) error {
-				return errors.Join(r.Receive(nil, "", stamp), r.Inspect(returns.InspectionInput{
-					Result: returns.InspectionPartiallyApproved, InspectedBy: "clerk", Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &accepted}},
-				}, stamp))
+				return errors.Join(r.Receive(stamp, nil, ""), r.Inspect(stamp, returns.InspectionInput{
+					Result: returns.InspectionPartiallyApproved, InspectedBy: "clerk", Lines: []returns.InspectionLine{
+						{OrderLineID: line, Accepted: &accepted},
+					},
+				}))
 			}},
 			{id: "refused", change: func(r *returns.Return) error { return errors.Join(cancel(r), errNo) }},
 			{id: "looked at", change: look},
-			{id: "rejected", change: func(r *returns.Return) error { return r.Reject("no", stamp) }},
+			{id: "rejected", change: func(r *returns.Return) error { return r.Reject(stamp, "no") }},
 		}
 		sent := record(db)
 		b.meet(calls...)
@@ -408,8 +413,8 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 			}
 			b.stored(c.id)
 		}
-		claims, err := b.store.Claims(t.Context(), o.ID)
-		if want := 1 + 0 + 0 + 1 + 2; err != nil || claims[line] != want {
+		claims, err := b.store.Claims(t.Context(), o.OrderID)
+		if want := 1 + 0 + 0 + 1 + 2; err != nil || claims[o.OrderID][line] != want {
 			t.Errorf("claims %v, %v; want %d", claims, err, want)
 		}
 	})

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -20,24 +20,21 @@ type Store struct {
 	mu       sync.Mutex
 	returns  map[string]returns.Return // by id
 	events   map[string][]event.Event
-	units    map[string]unit // by order line id
+	units    map[string]map[string]unit // by order id and line id
 	rmas     map[string]bool
 	counters map[string]int // UTC day -> last RMA number
 	terms    []returns.Terms
 }
 
 // unit is the guard of one order line.
-type unit struct {
-	order           string
-	bought, claimed int
-}
+type unit struct{ bought, claimed int }
 
 var _ returns.Store = (*Store)(nil)
 
 // NewStore returns an empty Store.
 func NewStore() *Store {
 	return &Store{
-		returns: map[string]returns.Return{}, events: map[string][]event.Event{}, units: map[string]unit{},
+		returns: map[string]returns.Return{}, events: map[string][]event.Event{}, units: map[string]map[string]unit{},
 		rmas: map[string]bool{}, counters: map[string]int{},
 	}
 }
@@ -57,7 +54,7 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 }
 
 // Create implements returns.Store.
-func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return returns.Return{}, err
@@ -65,25 +62,15 @@ func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.
 	defer unlock()
 	units := map[string]unit{}
 	for _, l := range o.Lines {
-		units[l.ID] = unit{order: o.ID, bought: l.Quantity}
+		units[l.ID] = unit{bought: l.Quantity}
 	}
-	for id, u := range s.units {
-		if u.order == o.ID {
-			units[id] = u
-		}
-	}
-	claims := returns.Claims{}
-	for id, u := range units {
-		if u.claimed > 0 {
-			claims[id] = u.claimed
-		}
-	}
-	r, err := decide(claims)
+	maps.Copy(units, s.units[o.OrderID])
+	r, err := decide(claimsOf(units))
 	if err != nil {
 		return returns.Return{}, err
 	}
-	if _, there := s.returns[r.ID]; there || r.OrderID != o.ID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
-		return returns.Return{}, fmt.Errorf("returnstest: return %s is not a new one of order %s", r.ID, o.ID)
+	if _, there := s.returns[r.ID]; there || r.OrderID != o.OrderID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
+		return returns.Return{}, fmt.Errorf("returnstest: return %s is not a new one of order %s", r.ID, o.OrderID)
 	}
 	return s.save(nil, r, units)
 }
@@ -106,19 +93,23 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 	if len(after.PendingEvents()) == 0 {
 		return before.Clone(), nil
 	}
-	units := map[string]unit{}
-	for line := range before.ClaimedUnits() {
-		units[line] = s.units[line]
+	return s.save(&before, &after, maps.Clone(s.units[before.OrderID]))
+}
+
+func claimsOf(units map[string]unit) returns.Claims {
+	claims := returns.Claims{}
+	for id, u := range units {
+		if u.claimed > 0 {
+			claims[id] = u.claimed
+		}
 	}
-	for _, l := range before.Lines {
-		units[l.OrderLineID] = s.units[l.OrderLineID]
-	}
-	return s.save(&before, &after, units)
+	return claims
 }
 
 // unnumbered are the statuses in which a case may be without an RMA number.
 var unnumbered = []returns.Status{
-	returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusRejected, returns.StatusCancelled,
+	returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusRejected,
+	returns.StatusCancelled,
 }
 
 // save carries out the change from before (nil for a new return) to after, or
@@ -135,20 +126,25 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 	held := after.ClaimedUnits()
 	for line := range held {
 		if _, ok := units[line]; !ok {
-			return returns.Return{}, fmt.Errorf("returnstest: return %s claims line %s, which is not of its order", after.ID, line)
+			return returns.Return{}, fmt.Errorf(
+				"returnstest: return %s claims line %s, which is not of its order", after.ID, line,
+			)
 		}
 	}
 	for line, u := range units {
 		u.claimed += held[line] - was[line]
 		if u.claimed < 0 || u.claimed > u.bought {
-			return returns.Return{}, &returns.Error{Code: returns.Code(returns.AlreadyReturned), Field: "quantity", Message: "That many units are not left to return."}
+			return returns.Return{}, &returns.Error{
+				Code: returns.Code(returns.AlreadyReturned), Field: "quantity",
+				Message: "That many units are not left to return.",
+			}
 		}
 		units[line] = u
 	}
 	if after.NeedsRMA() {
 		last := after.PendingEvents()[len(after.PendingEvents())-1]
 		day := last.At.UTC().Format("20060102")
-		if err := after.AssignRMA(returns.RMANumber(day, s.counters[day]+1), event.Stamp{At: last.At, By: last.Actor, Source: last.Source}); err != nil {
+		if err := after.AssignRMA(event.Stamp{At: last.At, By: last.Actor, Source: last.Source}, returns.RMANumber(day, s.counters[day]+1)); err != nil {
 			return returns.Return{}, err
 		}
 		if s.rmas[after.RMA] {
@@ -159,12 +155,14 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
 	}
 	if after.RMA == "" && !slices.Contains(unnumbered, after.Status) {
-		return returns.Return{}, fmt.Errorf("returnstest: return %s is %s without an RMA number", after.ID, after.Status)
+		return returns.Return{}, fmt.Errorf(
+			"returnstest: return %s is %s without an RMA number", after.ID, after.Status,
+		)
 	}
 	if after.RMA != "" {
 		s.rmas[after.RMA] = true
 	}
-	maps.Copy(s.units, units)
+	s.units[after.OrderID] = units
 	s.returns[after.ID] = after.Clone()
 	s.events[after.ID] = append(s.events[after.ID], after.PendingEvents()...)
 	return after.Clone(), nil
@@ -224,20 +222,22 @@ func matches(r returns.Return, q returns.Query) bool {
 	}
 	text := strings.ToLower(q.Text)
 	return text == "" || strings.Contains(strings.ToLower(r.RMA), text) ||
-		slices.ContainsFunc(r.Lines, func(l returns.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) })
+		slices.ContainsFunc(
+			r.Lines, func(l returns.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) },
+		)
 }
 
 // Claims implements returns.Store.
-func (s *Store) Claims(ctx context.Context, orderIDs ...string) (returns.Claims, error) {
+func (s *Store) Claims(ctx context.Context, orderIDs ...string) (map[string]returns.Claims, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	claims := returns.Claims{}
-	for id, u := range s.units {
-		if u.claimed > 0 && slices.Contains(orderIDs, u.order) {
-			claims[id] = u.claimed
+	claims := map[string]returns.Claims{}
+	for _, id := range orderIDs {
+		if c := claimsOf(s.units[id]); len(c) > 0 {
+			claims[id] = c
 		}
 	}
 	return claims, nil

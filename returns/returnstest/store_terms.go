@@ -70,9 +70,6 @@ func (s *Store) AllTerms(ctx context.Context) ([]returns.Terms, error) {
 // copyTerms shares nothing with t: published terms are never changed, not even
 // through a slice that somebody holds.
 func copyTerms(t returns.Terms) returns.Terms {
-	p := &t.Policy
-	p.Windows, p.Reasons, p.PhotosRequiredFor = slices.Clone(p.Windows), slices.Clone(p.Reasons), slices.Clone(p.PhotosRequiredFor)
-	p.PhotoTypes, p.Methods = slices.Clone(p.PhotoTypes), slices.Clone(p.Methods)
-	p.RestockingFees, p.ReturnShippingFees = slices.Clone(p.RestockingFees), slices.Clone(p.ReturnShippingFees)
+	t.Policy = t.Policy.Clone()
 	return t
 }

@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -34,6 +35,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 		{"changes at once are all kept", testUpdateRace},
 		{"claims follow what the return holds", testClaimsFollow},
 		{"claims are those of the orders asked for", testClaims},
+		{"a line id is unique within its order only", testLineIDs},
 		{"released units can be asked for again, by many at once", testReleased},
 		{"RMA numbers have no gap, by many at once", testRMARace},
 		{"RMA numbers are counted by the UTC day", testRMADays},
@@ -49,7 +51,9 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 		{"a context that has ended does nothing", testContext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
+			b := &bench{
+				T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
+			}
 			if c.name != "terms come back as they were published" && c.name != "terms published at once have versions without a gap" {
 				b.terms = b.publish(policy()).ID
 			}
@@ -114,47 +118,63 @@ func together(n int, f func(i int)) {
 // policy uses every field, so that a store that loses one is seen.
 func policy() returns.Policy {
 	return returns.Policy{
-		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
-		Windows:            []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
-		Reasons:            []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
-		PhotosRequired:     1,
-		PhotosRequiredFor:  []returns.Reason{returns.ReasonDamaged},
-		RestockingFees:     []returns.FeeRule{{Reason: returns.ReasonOther, Condition: returns.ConditionUsed, PercentBP: 1500}},
+		Enabled: true, WindowDays: 30, Start: returns.FromDelivery, Zone: "Europe/Dublin", WorkingDayEnd: true,
+		RefundWithinDays: 14,
+		Holidays:         []returns.Holiday{{Day: returns.Day{Year: 2026, Month: 8, Day: 3}, Name: "Lá Saoire i mí Lúnasa"}},
+		FinalSale:        true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
+		Windows:           []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
+		Reasons:           []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
+		PhotosRequired:    1,
+		PhotosRequiredFor: []returns.Reason{returns.ReasonDamaged},
+		RestockingFees: []returns.FeeRule{
+			{Reason: returns.ReasonOther, Condition: returns.ConditionUsed, PercentBP: 1500},
+		},
 		ReturnShippingFees: []returns.FeeRule{{Fixed: 499}},
-		RefundFrom:         returns.StatusReceived, RestockAt: returns.RestockAtRefund, AutoAuthorize: true, Currency: "USD",
+		RefundFrom:         returns.StatusReceived, RestockAt: returns.RestockAtRefund, AutoAuthorize: true,
+		Currency: "USD",
 	}
 }
 
 func (b *bench) publish(p returns.Policy) returns.Terms {
 	b.Helper()
-	t, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: p, PublishedAt: b.now, PublishedBy: b.stamp().By, Note: "it's 100 % \\ fair"})
+	t, err := b.store.Publish(
+		b.ctx, returns.Terms{
+			ID: newID(), Policy: p, PublishedAt: b.now, PublishedBy: b.stamp().By, Note: "it's 100 % \\ fair",
+		},
+	)
 	b.ok(err)
 	return t
 }
 
 // order is a completed order with a line for each quantity.
-func (b *bench) order(customer string, units ...int) orders.Order {
-	o := orders.Order{
-		ID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: orders.StatusCompleted, PlacedAt: b.now, CompletedAt: b.now,
-		Payment: orders.Payment{ID: newID(), Method: payment.Card, Status: orders.PaymentCaptured, ProviderID: "pi_1"},
+// Its line ids, "1", "2" and so on, are those of every other order too.
+func (b *bench) order(customer string, units ...int) purchase.Purchase {
+	o := purchase.Purchase{
+		OrderID: newID(), CustomerID: customer, TermsID: b.terms, Currency: "USD", Status: purchase.Completed,
+		PlacedAt: b.now,
 	}
 	for i, n := range units {
-		l := orders.Line{ID: newID(), ProductID: int64(i + 1), Name: "Mouse", Category: "Hardware", Quantity: n, Paid: money.Components{Price: 1000 * int64(n)}}
-		o.Lines = append(o.Lines, l)
-		o.Payment.Amount += l.Paid.Total()
+		o.Lines = append(o.Lines, purchase.Line{
+			ID: strconv.Itoa(i + 1), ProductID: "sku/" + strconv.Itoa(i+1) + " ü", Name: "Mouse",
+			Category: "Hardware", Quantity: n,
+			Paid: purchase.Paid("USD", money.Components{Price: 1000 * int64(n)}),
+		})
 	}
+	o.Payments = []purchase.Payment{{ID: newID(), Method: payment.Card, ProviderID: "pi_1", Captured: o.Total()}}
 	return o
 }
 
 // filing is a decision that files units of the order's first lines, one number
 // a line, judged by a policy that allows all that is left.
-func (b *bench) filing(o orders.Order, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
+func (b *bench) filing(o purchase.Purchase, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
 	id := newID()
 	return func(claims returns.Claims) (*returns.Return, error) {
 		d := returns.Params{
-			ID: id, OrderID: o.ID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
+			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
 			Details: "Ärger: \"it's\" broken\n\\ 100 %", Authorize: authorize,
-			Evidence: []returns.Evidence{{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now}},
+			Evidence: []returns.Evidence{
+				{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now},
+			},
 		}
 		ask := returns.Request{CustomerID: o.CustomerID, Reason: d.Reason, Photos: []string{"jpeg"}}
 		for i, n := range units {
@@ -163,18 +183,23 @@ func (b *bench) filing(o orders.Order, authorize bool, units ...int) func(return
 			}
 			l := o.Lines[i]
 			ask.Items = append(ask.Items, returns.RequestItem{OrderLineID: l.ID, Quantity: n})
-			d.Lines = append(d.Lines, returns.Line{ID: newID(), OrderLineID: l.ID, ProductID: l.ProductID, Name: l.Name, Category: l.Category, Quantity: n})
+			d.Lines = append(
+				d.Lines, returns.Line{
+					ID: newID(), OrderLineID: l.ID, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
+					Quantity: n,
+				},
+			)
 		}
 		d.Verdict = returns.Evaluate(returns.Terms{ID: b.terms, Policy: policy()}, o, claims, ask, b.now)
 		if f, failed := d.Verdict.First(); failed {
 			return nil, &returns.Error{Code: returns.Code(f.Code), Message: f.Message(), Verdict: &d.Verdict}
 		}
-		return returns.NewReturn(d, b.stamp())
+		return returns.NewReturn(b.stamp(), d)
 	}
 }
 
 // filed is a return of units of the order's first lines.
-func (b *bench) filed(o orders.Order, units ...int) returns.Return {
+func (b *bench) filed(o purchase.Purchase, units ...int) returns.Return {
 	b.Helper()
 	r, err := b.store.Create(b.ctx, o, b.filing(o, false, units...))
 	b.ok(err)
@@ -190,13 +215,13 @@ func (b *bench) update(id string, change func(r *returns.Return) error) returns.
 }
 
 // claims are those of the order's lines, in order.
-func (b *bench) claims(o orders.Order) []int {
+func (b *bench) claims(o purchase.Purchase) []int {
 	b.Helper()
-	claims, err := b.store.Claims(b.ctx, o.ID)
+	all, err := b.store.Claims(b.ctx, o.OrderID)
 	b.ok(err)
 	n := make([]int, len(o.Lines))
 	for i, l := range o.Lines {
-		n[i] = claims[l.ID]
+		n[i] = all[o.OrderID][l.ID]
 	}
 	return n
 }

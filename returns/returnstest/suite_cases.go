@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -28,7 +28,7 @@ func testUpdate(b *bench) {
 	b.equal("claims", b.claims(o), []int{2})
 
 	_, err = b.store.Update(b.ctx, was.ID, func(r *returns.Return) error {
-		b.ok(r.Authorize("", b.stamp()))
+		b.ok(r.Authorize(b.stamp(), ""))
 		r.Version--
 		return nil
 	})
@@ -41,23 +41,37 @@ func testUpdate(b *bench) {
 
 	b.now = b.now.Add(time.Minute)
 	changed := b.update(was.ID, func(r *returns.Return) error {
-		b.ok(r.Override(returns.Override{Rules: []string{returns.RuleRefundEarly, returns.RuleRestockingFee}, Reason: "it's \\ 100 % ours"}, b.stamp()))
-		b.ok(r.Authorize("send it", b.stamp()))
+		b.ok(
+			r.Override(
+				b.stamp(), returns.Override{
+					Rules: []string{returns.RuleRefundEarly, returns.RuleRestockingFee}, Reason: "it's \\ 100 % ours",
+				},
+			),
+		)
+		b.ok(r.Authorize(b.stamp(), "send it"))
 		return r.StartEarlyRefund(b.stamp())
 	})
 	b.equal("RMA", changed.RMA, "RMA-20260504-00001")
 	b.stored(changed)
 	changed = b.update(was.ID, func(r *returns.Return) error {
-		b.ok(r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}, b.stamp()))
-		b.ok(r.Receive([]returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two", b.stamp()))
-		return r.RefundSucceeded("refund-1", b.stamp())
+		b.ok(r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z \"?\"", Notes: "door"}))
+		b.ok(
+			r.Receive(
+				b.stamp(), []returns.ReceiptLine{{OrderLineID: r.Lines[0].OrderLineID, Received: 1}}, "one of two",
+			),
+		)
+		return r.RefundSucceeded(b.stamp(), "refund-1")
 	})
 	b.stored(changed)
 	changed = b.update(was.ID, b.inspect(1))
 	b.equal("status", changed.Status, returns.StatusRefunded)
 	b.equal("open tasks", len(changed.OpenTasks()), 1)
 	b.stored(changed)
-	b.equal("claims", b.claims(o), []int{1})
+	b.equal("claims, while the money of both units is given", b.claims(o), []int{2})
+	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundReversed(b.stamp(), "refund-1") }))
+	b.equal("claims, when it was taken back", b.claims(o), []int{2})
+	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-2") }))
+	b.equal("claims, when what was accepted is paid", b.claims(o), []int{1})
 }
 
 func testUpdateRace(b *bench) {
@@ -65,7 +79,9 @@ func testUpdateRace(b *bench) {
 	const n = 20
 	together(n, func(int) {
 		_, err := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-			return r.Override(returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"}, b.stamp())
+			return r.Override(
+				b.stamp(), returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"},
+			)
 		})
 		if err != nil {
 			b.Error(err)
@@ -93,7 +109,7 @@ func testRMARace(b *bench) {
 		}
 		// What is refused must use no number up.
 		_, refused := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-			_ = r.Authorize("", b.stamp())
+			_ = r.Authorize(b.stamp(), "")
 			return errors.New("no")
 		})
 		if err != nil || refused == nil {
@@ -136,7 +152,7 @@ func testRMAChosen(b *bench) {
 		_, err := b.store.Create(b.ctx, o, func(c returns.Claims) (*returns.Return, error) {
 			r, err := b.filing(o, true, 1)(c)
 			if err == nil {
-				err = r.AssignRMA(rma, b.stamp())
+				err = r.AssignRMA(b.stamp(), rma)
 			}
 			return r, err
 		})
@@ -156,10 +172,10 @@ func testRMAChosen(b *bench) {
 func testRMAMissing(b *bench) {
 	r := b.filed(b.order("ann", 1), 1)
 	_, err := b.store.Update(b.ctx, r.ID, func(r *returns.Return) error {
-		if err := r.Authorize("", b.stamp()); err != nil {
+		if err := r.Authorize(b.stamp(), ""); err != nil {
 			return err
 		}
-		return r.Ship(returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}, b.stamp())
+		return r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"})
 	})
 	if err == nil {
 		b.Error("a case is on its way without an RMA number")
@@ -190,7 +206,9 @@ func testListPages(b *bench) {
 	b.equal("first page by default", []int{len(found), n}, []int{8, 8})
 	for most, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
 		for page, onIt := range map[int]int{1: 3, 2: 3, 3: 2, 4: 0} {
-			found, n, err := b.store.List(b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most})
+			found, n, err := b.store.List(
+				b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most},
+			)
 			b.ok(err)
 			b.equal(fmt.Sprintf("page %d, counted up to %d", page, most), []int{len(found), n}, []int{onIt, want})
 		}
@@ -206,7 +224,7 @@ func idsOf(list []returns.Return) []string {
 }
 
 func testListFilters(b *bench) {
-	named := func(customer, name string) orders.Order {
+	named := func(customer, name string) purchase.Purchase {
 		o := b.order(customer, 2)
 		o.Lines[0].Name = name
 		return o
@@ -219,10 +237,10 @@ func testListFilters(b *bench) {
 	b.now = b.now.Add(time.Hour)
 	third := b.filed(named("bob", "Desk"), 1)
 	second = b.update(second.ID, b.authorize)
-	b.update(third.ID, func(r *returns.Return) error { return r.Reject("no", b.stamp()) })
-	b.update(first.ID, func(r *returns.Return) error { return r.OpenTask("kind", "look", b.stamp()) })
-	b.update(second.ID, func(r *returns.Return) error { return r.OpenTask("kind", "look", b.stamp()) })
-	b.update(second.ID, func(r *returns.Return) error { return r.CloseTask(1, "done", b.stamp()) })
+	b.update(third.ID, func(r *returns.Return) error { return r.Reject(b.stamp(), "no") })
+	b.update(first.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })
+	b.update(second.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })
+	b.update(second.ID, func(r *returns.Return) error { return r.CloseTask(b.stamp(), 1, "done") })
 
 	for _, c := range []struct {
 		name string
@@ -233,7 +251,7 @@ func testListFilters(b *bench) {
 		{"one customer", returns.Query{CustomerID: "ann"}, []string{second.ID, first.ID}},
 		{"nobody", returns.Query{CustomerID: "ann' OR '1'='1"}, nil},
 		{"nobody by NUL", returns.Query{CustomerID: "ann\x00"}, nil},
-		{"one order", returns.Query{OrderID: desk.ID}, []string{second.ID}},
+		{"one order", returns.Query{OrderID: desk.OrderID}, []string{second.ID}},
 		{"no order", returns.Query{OrderID: "bad\xff"}, nil},
 		{"one status", returns.Query{Status: []returns.Status{returns.StatusAuthorized}}, []string{second.ID}},
 		{"two statuses", returns.Query{Status: []returns.Status{returns.StatusPendingAuthorization, returns.StatusRejected}}, []string{third.ID, first.ID}},
@@ -250,7 +268,7 @@ func testListFilters(b *bench) {
 		{"bytes that are no text", returns.Query{Text: "\xff"}, nil},
 		{"RMA number", returns.Query{Text: second.RMA}, []string{second.ID}},
 		{"part of an RMA number", returns.Query{Text: "rma-2026"}, []string{second.ID}},
-		{"all at once", returns.Query{CustomerID: "ann", OrderID: desk.ID, Status: []returns.Status{returns.StatusAuthorized}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
+		{"all at once", returns.Query{CustomerID: "ann", OrderID: desk.OrderID, Status: []returns.Status{returns.StatusAuthorized}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
 	} {
 		found, n, err := b.store.List(b.ctx, c.q)
 		b.ok(err)
@@ -272,7 +290,11 @@ func testCounts(b *bench) {
 	b.update(b.filed(b.order("ann", 1), 1).ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })
 	counts, err = b.store.Counts(b.ctx)
 	b.ok(err)
-	b.equal("counts of what is open", counts, map[returns.Status]int{returns.StatusAuthorized: 2, returns.StatusPendingAuthorization: 3})
+	b.equal(
+		"counts of what is open", counts, map[returns.Status]int{
+			returns.StatusAuthorized: 2, returns.StatusPendingAuthorization: 3,
+		},
+	)
 }
 
 func testEvents(b *bench) {
@@ -289,7 +311,11 @@ func testEvents(b *bench) {
 		b.equal("event origin", e.Source, b.stamp().Source)
 		b.equal("event instant", e.At, b.now)
 	}
-	b.equal("types", types, []string{returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCancelled})
+	b.equal(
+		"types", types, []string{
+			returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCancelled,
+		},
+	)
 }
 
 func testTerms(b *bench) {

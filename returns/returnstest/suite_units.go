@@ -2,9 +2,10 @@ package returnstest
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 
-	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -58,7 +59,7 @@ func testSeen(b *bench) {
 	}
 	// What was bought counts as it was when the order was first seen.
 	more := o
-	more.Lines = append([]orders.Line(nil), o.Lines...)
+	more.Lines = append([]purchase.Line(nil), o.Lines...)
 	more.Lines[0].Quantity = 9
 	_, err = b.store.Create(b.ctx, more, b.filing(more, false, 1))
 	b.code(err, returns.AlreadyReturned)
@@ -68,7 +69,9 @@ func testOverclaim(b *bench) {
 	o := b.order("ann", 3)
 	b.filed(o, 2)
 	// A decision that does not look at the claims it is given.
-	_, err := b.store.Create(b.ctx, o, func(returns.Claims) (*returns.Return, error) { return b.filing(o, true, 2)(nil) })
+	_, err := b.store.Create(
+		b.ctx, o, func(returns.Claims) (*returns.Return, error) { return b.filing(o, true, 2)(nil) },
+	)
 	b.code(err, returns.AlreadyReturned)
 	b.equal("claims", b.claims(o), []int{2})
 	// Its RMA number is not lost.
@@ -79,7 +82,7 @@ func testOverclaim(b *bench) {
 
 func testPairs(b *bench) {
 	const pairs = 100
-	all := make([]orders.Order, pairs)
+	all := make([]purchase.Purchase, pairs)
 	for i := range all {
 		all[i] = b.order("ann", 2)
 		b.filed(all[i], 1) // so that one is left
@@ -113,7 +116,7 @@ func testOneOrderRace(b *bench) {
 	// half of them name the lines in the other order.
 	o := b.order("ann", 10, 10)
 	turned := o
-	turned.Lines = []orders.Line{o.Lines[1], o.Lines[0]}
+	turned.Lines = []purchase.Line{o.Lines[1], o.Lines[0]}
 	together(50, func(i int) {
 		which := o
 		if i%2 == 1 {
@@ -125,7 +128,7 @@ func testOneOrderRace(b *bench) {
 		}
 	})
 	b.equal("claims", b.claims(o), []int{10, 10})
-	_, n, err := b.store.List(b.ctx, returns.Query{OrderID: o.ID})
+	_, n, err := b.store.List(b.ctx, returns.Query{OrderID: o.OrderID})
 	b.ok(err)
 	b.equal("returns", n, 10)
 }
@@ -133,17 +136,22 @@ func testOneOrderRace(b *bench) {
 // step advances a return.
 type step = func(r *returns.Return) error
 
-func (b *bench) authorize(r *returns.Return) error { return r.Authorize("fine", b.stamp()) }
-func (b *bench) receive(r *returns.Return) error   { return r.Receive(nil, "", b.stamp()) }
+func (b *bench) authorize(r *returns.Return) error { return r.Authorize(b.stamp(), "fine") }
+func (b *bench) receive(r *returns.Return) error   { return r.Receive(b.stamp(), nil, "") }
 
 // inspect accepts units of the lines, in order.
 func (b *bench) inspect(units ...int) step {
 	return func(r *returns.Return) error {
 		in := returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"}
 		for i := range units {
-			in.Lines = append(in.Lines, returns.InspectionLine{OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine", Condition: returns.ConditionOpened})
+			in.Lines = append(
+				in.Lines, returns.InspectionLine{
+					OrderLineID: r.Lines[i].OrderLineID, Accepted: &units[i], Note: "it's fine",
+					Condition: returns.ConditionOpened,
+				},
+			)
 		}
-		return r.Inspect(in, b.stamp())
+		return r.Inspect(b.stamp(), in)
 	}
 }
 
@@ -157,11 +165,11 @@ func testClaimsFollow(b *bench) {
 		{"authorised", []step{b.authorize}, []int{3, 2}},
 		{"received", []step{b.authorize, b.receive}, []int{3, 2}},
 		{"approved in part", []step{b.authorize, b.receive, b.inspect(1, 0)}, []int{1, 0}},
-		{"refunded", []step{b.authorize, b.receive, b.inspect(1, 2), func(r *returns.Return) error { return r.RefundSucceeded("refund-1", b.stamp()) }}, []int{1, 2}},
+		{"refunded", []step{b.authorize, b.receive, b.inspect(1, 2), func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-1") }}, []int{1, 2}},
 		{"rejected by the inspection", []step{b.authorize, b.receive, func(r *returns.Return) error {
-			return r.Inspect(returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"}, b.stamp())
+			return r.Inspect(b.stamp(), returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"})
 		}}, []int{0, 0}},
-		{"rejected", []step{func(r *returns.Return) error { return r.Reject("no", b.stamp()) }}, []int{0, 0}},
+		{"rejected", []step{func(r *returns.Return) error { return r.Reject(b.stamp(), "no") }}, []int{0, 0}},
 		{"cancelled", []step{b.authorize, func(r *returns.Return) error { return r.Cancel(b.stamp()) }}, []int{0, 0}},
 	} {
 		o := b.order("ann", 4, 2)
@@ -181,12 +189,15 @@ func testClaims(b *bench) {
 	for _, c := range []struct {
 		name   string
 		orders []string
-		want   returns.Claims
+		want   map[string]returns.Claims
 	}{
-		{"none", nil, returns.Claims{}},
-		{"one", []string{first.ID}, returns.Claims{first.Lines[0].ID: 2}},
-		{"both", []string{first.ID, second.ID, second.ID}, returns.Claims{first.Lines[0].ID: 2, second.Lines[0].ID: 1}},
-		{"what no id can be", []string{"", "nul\x00", "bad\xff", "' OR 1=1 --"}, returns.Claims{}},
+		{"none", nil, map[string]returns.Claims{}},
+		{"one", []string{first.OrderID}, map[string]returns.Claims{first.OrderID: {"1": 2}}},
+		{"both", []string{first.OrderID, second.OrderID, second.OrderID}, map[string]returns.Claims{
+			first.OrderID: {"1": 2}, second.OrderID: {"1": 1},
+		}},
+		{"one without any", []string{b.order("ann", 2).OrderID}, map[string]returns.Claims{}},
+		{"what no id can be", []string{"", "nul\x00", "bad\xff", "' OR 1=1 --"}, map[string]returns.Claims{}},
 	} {
 		got, err := b.store.Claims(b.ctx, c.orders...)
 		b.ok(err)
@@ -212,11 +223,31 @@ func testReleased(b *bench) {
 				b.Error(err)
 			}
 		})
-		open, n, err := b.store.List(b.ctx, returns.Query{OrderID: o.ID, Status: []returns.Status{returns.StatusPendingAuthorization}})
+		open, n, err := b.store.List(
+			b.ctx, returns.Query{OrderID: o.OrderID, Status: []returns.Status{returns.StatusPendingAuthorization}},
+		)
 		b.ok(err)
 		b.equal("claims", b.claims(o), []int{n})
 		for _, r := range open {
 			b.update(r.ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })
 		}
 	}
+}
+
+func testLineIDs(b *bench) {
+	// The same line id in three orders, of which one never sold that many.
+	all := []purchase.Purchase{b.order("ann", 3), b.order("ann", 3, 1), b.order("bob", 1)}
+	var filed []returns.Return
+	for _, o := range all {
+		filed = append(filed, b.filed(o, 1))
+	}
+	b.update(filed[0].ID, b.authorize)
+	b.update(filed[1].ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })
+	for i, want := range [][]int{{1}, {0, 0}, {1}} {
+		b.equal("claims of order "+strconv.Itoa(i+1), b.claims(all[i]), want)
+	}
+	_, err := b.store.Create(b.ctx, all[2], b.filing(all[2], false, 1))
+	b.code(err, returns.AlreadyReturned)
+	b.filed(all[0], 2)
+	b.equal("claims of the first order", b.claims(all[0]), []int{3})
 }

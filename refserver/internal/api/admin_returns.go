@@ -122,7 +122,7 @@ func (a *API) fileTaken(r *http.Request, q filing, photos []returns.Upload) (int
 		}
 		request.Override = &o
 	}
-	c, err := a.Returns.Create(r.Context(), request)
+	c, err := a.Returns.Create(r.Context(), actor(r), request)
 	return a.done(r, c, err, true)
 }
 
@@ -162,21 +162,21 @@ func (a *API) authorize(r *http.Request) (int, any, error) {
 		case q.Approve == nil:
 			return returns.Return{}, missing("approve", "it is true or false")
 		case *q.Approve:
-			return a.Returns.Authorize(r.Context(), id, q.Notes, by)
+			return a.Returns.Authorize(r.Context(), id, by, q.Notes)
 		}
-		return a.Returns.Reject(r.Context(), id, q.Notes, by)
+		return a.Returns.Reject(r.Context(), id, by, q.Notes)
 	})
 }
 
 func (a *API) requestInfo(r *http.Request) (int, any, error) {
 	return act(a, r, func(id string, q noteRequest, by event.Actor) (returns.Return, error) {
-		return a.Returns.RequestInfo(r.Context(), id, q.Note, by)
+		return a.Returns.RequestInfo(r.Context(), id, by, q.Note)
 	})
 }
 
 func (a *API) ship(r *http.Request) (int, any, error) {
 	return act(a, r, func(id string, q shipmentRequest, by event.Actor) (returns.Return, error) {
-		return a.Returns.Ship(r.Context(), id, returns.Shipment{Carrier: q.Carrier, TrackingNumber: q.TrackingNumber, Notes: q.Notes}, by)
+		return a.Returns.Ship(r.Context(), id, by, returns.Shipment{Carrier: q.Carrier, TrackingNumber: q.TrackingNumber, Notes: q.Notes})
 	})
 }
 
@@ -193,7 +193,7 @@ func (a *API) receive(r *http.Request) (int, any, error) {
 			}
 			lines = append(lines, returns.ReceiptLine{OrderLineID: l.OrderLineID, Received: *l.Received})
 		}
-		return a.Returns.Receive(r.Context(), id, lines, q.Notes, by)
+		return a.Returns.Receive(r.Context(), id, by, returns.ReceiveParams{Lines: lines, Notes: q.Notes})
 	})
 }
 
@@ -233,7 +233,7 @@ func (a *API) inspect(r *http.Request) (int, any, error) {
 			}
 			in.Lines = append(in.Lines, line)
 		}
-		return a.Returns.Inspect(r.Context(), id, in, by)
+		return a.Returns.Inspect(r.Context(), id, by, in)
 	})
 }
 
@@ -243,7 +243,7 @@ func (a *API) override(r *http.Request) (int, any, error) {
 		if err != nil {
 			return returns.Return{}, err
 		}
-		return a.Returns.Override(r.Context(), id, o, by)
+		return a.Returns.Override(r.Context(), id, by, o)
 	})
 }
 

@@ -37,12 +37,13 @@ func (a *API) keys() idempotency.Keys {
 func (a *API) payBack(r *http.Request, m payment.Method, available *number) (returns.Return, refunds.Refund, error) {
 	id, by := r.PathValue("id"), actor(r)
 	if available == nil {
-		return a.Returns.Refund(r.Context(), id, m, by)
+		return a.Returns.Refund(r.Context(), id, by, returns.RefundParams{Method: m})
 	}
 	amount, err := money.Parse(available.String(), a.Currency)
 	if err != nil {
 		return returns.Return{}, refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
 			"refund_amount_available is %s; it must be a number of %s with at most %d decimals", clip(available.String()), a.Currency, a.Currency.Digits()))
 	}
-	return a.Returns.RefundExactly(r.Context(), id, m, amount.Minor(), by)
+	minor := amount.Minor()
+	return a.Returns.Refund(r.Context(), id, by, returns.RefundParams{Method: m, Expect: &minor})
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -17,6 +18,8 @@ const returnsPage = 100
 func (a *API) returnRoutes() {
 	a.member("GET /api/returns", a.ownReturns)
 	a.memberPhotos("POST /api/returns", a.requestReturn)
+	a.member("GET /api/returns/estimate", a.getEstimate)
+	a.member("POST /api/returns/estimate", a.postEstimate)
 	a.member("GET /api/returns/{id}", a.ownReturn)
 	a.memberPhotos("POST /api/returns/{id}/info", a.provideInfo)
 	a.member("POST /api/returns/{id}/cancel", a.cancelReturn)
@@ -29,6 +32,9 @@ type returnRequest struct {
 	Details string    `json:"details"`
 	Items   []askItem `json:"items"`
 	Photos  []string  `json:"photos"`
+	// Estimate is the amount that the caller was shown, in Currency; optional.
+	Estimate *json.Number `json:"estimate"`
+	Currency string       `json:"currency"`
 }
 
 type askItem struct {
@@ -44,7 +50,7 @@ type infoRequest struct {
 // request checks the shape of what is asked for. Whether it may be asked for
 // is for the policy to say.
 func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
-	out := returns.CreateParams{OrderID: q.OrderID, Details: q.Details, By: actor(r), Items: make([]returns.RequestItem, 0, len(q.Items))}
+	out := returns.CreateParams{OrderID: q.OrderID, Details: q.Details, Items: make([]returns.RequestItem, 0, len(q.Items))}
 	if q.OrderID == "" {
 		return out, missing("sale_id", "it is the id of the order, as GET /api/orders gives it")
 	}
@@ -63,6 +69,9 @@ func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
 			return out, missing(field+".quantity", "it is a whole number from 1 on")
 		}
 		out.Items = append(out.Items, returns.RequestItem{OrderLineID: it.OrderLineID, Quantity: *it.Quantity})
+	}
+	if err := q.consent(&out); err != nil {
+		return out, err
 	}
 	return out, nil
 }
@@ -104,7 +113,7 @@ func (a *API) requestReturn(w http.ResponseWriter, r *http.Request) {
 			return nil // what is missing may come behind the photos
 		}
 		request.CustomerID = user(r).ID
-		return a.Returns.Check(r.Context(), request)
+		return a.Returns.Check(r.Context(), actor(r), request)
 	}, func(r *http.Request, photos []returns.Upload) (int, any, error) {
 		request, err := q.request(r)
 		if err != nil {
@@ -114,7 +123,7 @@ func (a *API) requestReturn(w http.ResponseWriter, r *http.Request) {
 			return 0, nil, err
 		}
 		request.CustomerID, request.Photos = user(r).ID, photos
-		c, err := a.Returns.Create(r.Context(), request)
+		c, err := a.Returns.Create(r.Context(), actor(r), request)
 		return a.done(r, c, err, false)
 	})
 }
@@ -161,7 +170,7 @@ func (a *API) provideInfo(w http.ResponseWriter, r *http.Request) {
 		if err := placed(q.Photos, photos); err != nil {
 			return 0, nil, err
 		}
-		c, err := a.Returns.ProvideInfo(r.Context(), c.ID, q.Details, photos, actor(r))
+		c, err := a.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: q.Details, Photos: photos})
 		return a.done(r, c, err, false)
 	})
 }
@@ -233,7 +242,7 @@ func doneMessage(c returns.Return) string {
 // returnable is how many units of each line of the orders may be returned
 // now, by line id.
 func (a *API) returnable(ctx context.Context, list []orders.Order) (map[string]int, error) {
-	found, err := a.Returns.Returnable(ctx, list...)
+	found, err := a.Returns.Returnable(ctx, orders.Purchases(list)...)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ type verdictJSON struct {
 	Eligible    bool          `json:"eligible"`
 	Requested   *int          `json:"requested"`  // units; null for the case
 	Returnable  *int          `json:"returnable"` // units that would pass now; null for the case
-	Deadline    *time.Time    `json:"deadline"`   // last instant of the window; null where there is none
+	Deadline    *time.Time    `json:"deadline"`   // first instant that is too late; null where there is none
 	Findings    []findingJSON `json:"findings"`
 }
 

@@ -35,7 +35,7 @@ type returnJSON struct {
 
 type lineJSON struct {
 	OrderLineID string      `json:"sale_item_id"`
-	ProductID   int64       `json:"product_id"`
+	ProductID   json.Number `json:"product_id"`
 	ProductName string      `json:"product_name"`
 	Quantity    int         `json:"quantity"`
 	Accepted    int         `json:"accepted_quantity"`
@@ -170,7 +170,7 @@ func viewOf(c returns.Return, o orders.Order, refund *refunds.Refund, staff bool
 	}
 	for _, l := range c.Lines {
 		j.Items = append(j.Items, lineJSON{
-			OrderLineID: l.OrderLineID, ProductID: l.ProductID, ProductName: l.Name, Quantity: l.Quantity,
+			OrderLineID: l.OrderLineID, ProductID: json.Number(l.ProductID), ProductName: l.Name, Quantity: l.Quantity,
 			Accepted: l.Accepted, Disposition: known(say(l.Disposition)), Requested: amount(requested(l, o, refund), o.Currency),
 		})
 	}

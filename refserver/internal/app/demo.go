@@ -57,7 +57,7 @@ func (s *App) fill(ctx context.Context) error {
 	if _, err := s.Auth.EnsureSuperAdmin(ctx, c.SuperAdminUsername, string(c.SuperAdminPassword), c.SuperAdminEmail); err != nil {
 		return fmt.Errorf("making the super admin: %w", err)
 	}
-	if _, err := s.Returns.EnsureTerms(ctx, c.Policy(), event.System("settings")); err != nil {
+	if _, err := s.Returns.EnsureTerms(ctx, event.System("settings"), c.Policy()); err != nil {
 		return fmt.Errorf("publishing the first terms: %w", err)
 	}
 	if c.DemoData() {
@@ -203,16 +203,16 @@ func (s *App) demoReturn(ctx context.Context, super auth.User, o orders.Order) e
 	request := returns.CreateParams{
 		OrderID: o.ID, CustomerID: super.ID, Reason: returns.ReasonDamaged,
 		Details: "The screen came with a crack in the lower left corner.",
-		Items:   []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
-		By:      event.Actor{Kind: event.ActorCustomer, ID: super.ID, Name: super.Username},
+		Items:   []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, RMA: DemoRMA,
 	}
-	_, err = s.Returns.FileDemo(ctx, request, DemoRMA)
+	by := event.System("demo data")
+	_, err = s.Returns.Create(ctx, by, request)
 	if refused := (*returns.Error)(nil); errors.As(err, &refused) && refused.Verdict != nil {
 		// The policy of the settings takes no such return, for want of a photo for
-		// one. The demo is there all the same: staff file it, and its trail says so.
-		request.By.Kind = event.ActorStaff
+		// one. The demo is there all the same: it is filed with an override, and its
+		// trail says so.
 		request.Override = &returns.Override{Reason: "Demo data", Rules: overridable(*refused.Verdict)}
-		_, err = s.Returns.FileDemo(ctx, request, DemoRMA)
+		_, err = s.Returns.Create(ctx, by, request)
 	}
 	return err
 }

@@ -20,10 +20,9 @@ var clerk = event.Actor{Kind: event.ActorStaff, ID: "clerk", Name: "clerk"}
 func inspected(t *testing.T, s *app.App, o orders.Order, units int) returns.Return {
 	t.Helper()
 	ctx := t.Context()
-	c, err := s.Returns.Create(ctx, returns.CreateParams{
+	c, err := s.Returns.Create(ctx, event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"}, returns.CreateParams{
 		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
 		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
-		By:    event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -36,14 +35,14 @@ func inspect(t *testing.T, s *app.App, c returns.Return) returns.Return {
 	ctx := t.Context()
 	var err error
 	if c.Status == returns.StatusPendingAuthorization {
-		if c, err = s.Returns.Authorize(ctx, c.ID, "fine", clerk); err != nil {
+		if c, err = s.Returns.Authorize(ctx, c.ID, clerk, "fine"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if c, err = s.Returns.Receive(ctx, c.ID, nil, "", clerk); err != nil {
+	if c, err = s.Returns.Receive(ctx, c.ID, clerk, returns.ReceiveParams{Lines: nil, Notes: ""}); err != nil {
 		t.Fatal(err)
 	}
-	c, err = s.Returns.Inspect(ctx, c.ID, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"}, clerk)
+	c, err = s.Returns.Inspect(ctx, c.ID, clerk, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +67,7 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 		o := buy(t, s, customer(t, s, "ada"), 3, 3, payment.Card)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 2)
-		c, r, err := s.Returns.Refund(t.Context(), c.ID, payment.OriginalMethod, clerk)
+		c, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
 		if err != nil || r.Status != refunds.StatusSucceeded || c.Status != returns.StatusRefunded {
 			t.Fatalf("refund %s, return %s, %v", r.Status, c.Status, err)
 		}
@@ -80,7 +79,7 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 		if got := stock(t, s, 3); got != before+2 {
 			t.Errorf("stock %d, want %d", got, before+2)
 		}
-		if _, again, err := s.Returns.Refund(t.Context(), c.ID, payment.OriginalMethod, clerk); err == nil && again.ID != r.ID {
+		if _, again, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err == nil && again.ID != r.ID {
 			t.Errorf("a second refund was made: %+v", again)
 		}
 		ledger := s.Simulator.Ledger()
@@ -88,7 +87,7 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 			t.Errorf("the provider's ledger: %+v", ledger.Refunds)
 		}
 		last := inspected(t, s, o, 1)
-		_, rest, err := s.Returns.Refund(t.Context(), last.ID, payment.OriginalMethod, clerk)
+		_, rest, err := s.Returns.Refund(t.Context(), last.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
 		if err != nil || r.Amount()+rest.Amount() != o.Total() {
 			t.Errorf("%d and %d do not sum to %d, %v", r.Amount(), rest.Amount(), o.Total(), err)
 		}
@@ -113,7 +112,7 @@ func TestARefundWhoseAnswerIsLostIsFinishedOnceByTheWorkers(t *testing.T) {
 		var asked sync.WaitGroup
 		asked.Go(func() {
 			var err error
-			if _, r, err = s.Returns.Refund(t.Context(), c.ID, payment.OriginalMethod, clerk); err != nil {
+			if _, r, err = s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -143,7 +142,7 @@ func TestTheDemoReturnCanBeTakenToItsRefund(t *testing.T) {
 		t.Fatalf("%d found, %+v, %v", n, list, err)
 	}
 	c := inspect(t, s, list[0])
-	c, r, err := s.Returns.Refund(t.Context(), c.ID, payment.Card, clerk)
+	c, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})
 	if err != nil || c.Status != returns.StatusRefunded || r.Amount() != 111000 {
 		t.Errorf("refunded %d, return %s, %v", r.Amount(), c.Status, err)
 	}
@@ -158,11 +157,11 @@ func TestARefundThatFailsCanBePaidInCash(t *testing.T) {
 	o := buy(t, s, customer(t, s, "ada"), 3, 1, payment.Card)
 	c := inspected(t, s, o, 1)
 	before := stock(t, s, 3)
-	c, r, err := s.Returns.Refund(t.Context(), c.ID, payment.Card, clerk)
+	c, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})
 	if err != nil || r.Status != refunds.StatusFailed || c.Status != returns.StatusApproved || stock(t, s, 3) != before {
 		t.Fatalf("refund %s, return %s, %v", r.Status, c.Status, err)
 	}
-	c, r, err = s.Returns.Refund(t.Context(), c.ID, payment.Cash, clerk)
+	c, r, err = s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Cash})
 	if err != nil || r.Status != refunds.StatusSucceeded || c.Status != returns.StatusRefunded || stock(t, s, 3) != before+1 {
 		t.Errorf("refund %s, return %s, %v", r.Status, c.Status, err)
 	}

@@ -158,15 +158,15 @@ type returnObserver struct {
 
 var _ returns.Observer = returnObserver{}
 
-// ReturnCreated implements returns.Observer.
-func (o returnObserver) Created(r returns.Return) {
+// Created implements returns.Observer.
+func (o returnObserver) Created(ctx context.Context, r returns.Return) {
 	o.metrics.ReturnCreated()
-	o.log.Info("return requested", observability.EventKey, "return_request_created", "return_id", r.ID, "order_id", r.OrderID,
+	o.log.InfoContext(ctx, "return requested", observability.EventKey, "return_request_created", "return_id", r.ID, "order_id", r.OrderID,
 		"reason", r.Reason, "lines", len(r.Lines), "photos", len(r.Evidence))
 }
 
 // StatusChanged implements returns.Observer.
-func (o returnObserver) StatusChanged(r returns.Return, from, to returns.Status) {
+func (o returnObserver) StatusChanged(ctx context.Context, r returns.Return, from, to returns.Status) {
 	o.metrics.ReturnTransition(string(to))
-	o.log.Info("return moved", "return_id", r.ID, "rma", r.RMA, "from", from, "to", to)
+	o.log.InfoContext(ctx, "return moved", "return_id", r.ID, "rma", r.RMA, "from", from, "to", to)
 }

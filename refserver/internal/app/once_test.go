@@ -45,8 +45,8 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 		for _, o := range bought {
 			var filed, refused atomic.Int64
 			twice(func() {
-				_, err := s.Returns.Create(ctx, returns.CreateParams{
-					OrderID: o.ID, CustomerID: who.ID, Reason: returns.ReasonDamaged, Details: "broken", By: who,
+				_, err := s.Returns.Create(ctx, who, returns.CreateParams{
+					OrderID: o.ID, CustomerID: who.ID, Reason: returns.ReasonDamaged, Details: "broken",
 					Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 				})
 				switch {
@@ -70,7 +70,7 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 		for _, c := range cases {
 			c := inspect(t, s, c)
 			twice(func() {
-				if _, _, err := s.Returns.Refund(ctx, c.ID, payment.OriginalMethod, clerk); err != nil {
+				if _, _, err := s.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err != nil {
 					t.Errorf("refund of %s: %v", c.RMA, err)
 				}
 			})
@@ -108,7 +108,7 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request, err := c.RefundRequest(o, terms.Policy, payment.OriginalMethod, clerk)
+		request, err := c.RefundRequest(o.Purchase(), terms.Policy, payment.OriginalMethod, clerk)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		"before the units are restocked": func(t *testing.T, s *app.App) returns.Return {
 			c, r := paid(t, s)
 			c, err := returnsdb.New(s.DB).Update(t.Context(), c.ID, func(c *returns.Return) error {
-				return c.RefundSucceeded(r.ID, event.Stamp{At: time.Now(), By: system})
+				return c.RefundSucceeded(event.Stamp{At: time.Now(), By: system}, r.ID)
 			})
 			if err != nil || c.Status != returns.StatusRefunded || c.Restocked {
 				t.Fatalf("return %s, restocked %v, %v", c.Status, c.Restocked, err)

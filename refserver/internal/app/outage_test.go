@@ -41,7 +41,7 @@ func TestAnOutageOfRefundsOpensTheBreakerAndIsOver(t *testing.T) {
 		t.Fatalf("%d found, %v", n, err)
 	}
 	c := inspect(t, s, list[0])
-	_, r, err := s.Returns.Refund(t.Context(), c.ID, payment.Card, clerk)
+	_, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})
 	if err != nil || !r.Status.Open() {
 		t.Fatalf("refund during the outage: %s, %v", r.Status, err)
 	}

@@ -305,8 +305,8 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.photoNames = cases.EvidencePaths
 	s.Returns, err = returns.New(returns.Config{
 		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
-		Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
-		Now:    s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
+		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
 	})
 	if err != nil {
 		return err

@@ -239,8 +239,8 @@ func (s *App) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.
 	for _, c := range cases {
 		switch {
 		case held && !c.Status.Final():
-			_, err = s.Returns.OpenTask(ctx, c.ID, returns.TaskPaymentDisputed, fmt.Sprintf(
-				"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.", o.Number, e.Reference), provider)
+			_, err = s.Returns.OpenTask(ctx, c.ID, provider, returns.Task{Kind: returns.TaskPaymentDisputed, Note: fmt.Sprintf(
+				"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.", o.Number, e.Reference)})
 		case !held:
 			err = s.closeTasks(ctx, c, returns.TaskPaymentDisputed, "The dispute "+e.Reference+" ended as "+e.Status+"; refunds go on.")
 		}
@@ -257,7 +257,7 @@ func (s *App) closeTasks(ctx context.Context, c returns.Return, kind, note strin
 		if task.Kind != kind {
 			continue
 		}
-		_, err := s.Returns.CloseTask(ctx, c.ID, task.ID, note, provider)
+		_, err := s.Returns.CloseTask(ctx, c.ID, provider, returns.Task{ID: task.ID, Note: note})
 		if err != nil && returns.CodeOf(err) != returns.CodeInvalid { // closed by somebody meanwhile
 			return err
 		}

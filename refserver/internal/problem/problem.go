@@ -117,17 +117,31 @@ func CheckFields(fields url.Values) error {
 
 func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
-// Day is the first instant of a day such as 2026-01-31 in the zone, zero where
-// text is empty.
+// Day returns the first instant of a day such as 2026-01-31 in the zone, zero
+// where text is empty. The years are those that every database can hold.
 func Day(field, text string, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.ParseInLocation(time.DateOnly, text, zone)
+	day, err := returns.ParseDay(text)
 	if err != nil {
-		return time.Time{}, Invalid(field, fmt.Sprintf("%s is %.40q; it is a day such as 2026-01-31", field, text))
+		return time.Time{}, Invalid(field, fmt.Sprintf("%s is %.40q; it must be a day such as 2026-01-31.", field, text))
 	}
-	return t, nil
+	if day.Year < firstYear || day.Year > lastYear {
+		return time.Time{}, Invalid(field, fmt.Sprintf("%s is in the year %d; %d to %d are allowed.", field, day.Year, firstYear, lastYear))
+	}
+	return day.Start(zone).In(zone), nil
+}
+
+// The years a day of a filter may be of.
+const (
+	firstYear = 1900
+	lastYear  = 9000
+)
+
+// NextDay returns the first instant after the day of t in the zone.
+func NextDay(t time.Time, zone *time.Location) time.Time {
+	return returns.DayOf(t, zone).Next().Start(zone).In(zone)
 }
 
 // Error carries a Problem as an error.
@@ -184,6 +198,7 @@ var (
 		returns.CodePhotoTooLarge: http.StatusRequestEntityTooLarge,
 		returns.CodeBusy:          http.StatusTooManyRequests,
 		returns.CodeMethod:        http.StatusBadRequest,
+		returns.CodePriceChanged:  http.StatusConflict,
 		returns.CodeForbidden:     http.StatusForbidden,
 		returns.CodeNotRefundable: http.StatusConflict,
 	}
@@ -216,7 +231,7 @@ func Of(err error) Problem {
 		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE",
 			Message: "What was sent is too large. Send fewer or smaller photos."}
 	case errors.As(err, &ret):
-		if errors.Is(err, returns.ErrNotFound) {
+		if errors.Is(err, returns.ErrNotFound) || ret.Code == returns.CodePurchase { // the second is ours
 			break
 		}
 		status, ok := returnStatus[ret.Code]

@@ -35,7 +35,7 @@ func Period(first, last string, zone *time.Location) (from, to time.Time, err er
 	case !to.Before(from.AddDate(0, 0, mostDays)):
 		return from, to, problem.Invalid("to", fmt.Sprintf("That is more than %d days; compare them in parts", mostDays))
 	}
-	return from, to.AddDate(0, 0, 1), nil
+	return from, problem.NextDay(to, zone), nil
 }
 
 // Days are the first and the last day of a night, in the zone.

@@ -198,19 +198,21 @@ func (b *bench) buy(who event.Actor, quantity int) orders.Order {
 func (b *bench) approved(o orders.Order) returns.Return {
 	b.t.Helper()
 	ctx := b.t.Context()
-	c, err := b.Returns.Create(ctx, returns.CreateParams{
+	c, err := b.Returns.Create(ctx, event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"}, returns.CreateParams{
 		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
 		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
-		By:    event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"},
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, step := range []func() error{
-		func() error { _, err := b.Returns.Authorize(ctx, c.ID, "fine", clerk); return err },
-		func() error { _, err := b.Returns.Receive(ctx, c.ID, nil, "", clerk); return err },
+		func() error { _, err := b.Returns.Authorize(ctx, c.ID, clerk, "fine"); return err },
 		func() error {
-			c, err = b.Returns.Inspect(ctx, c.ID, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"}, clerk)
+			_, err := b.Returns.Receive(ctx, c.ID, clerk, returns.ReceiveParams{Lines: nil, Notes: ""})
+			return err
+		},
+		func() error {
+			c, err = b.Returns.Inspect(ctx, c.ID, clerk, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
 			return err
 		},
 	} {

@@ -152,27 +152,27 @@ func (b *bench) growing(ada event.Actor) []operation {
 		{"fill a cart and buy, card", times, func(int) error { return buy(payment.Card) }},
 		{"file a return", times, func(i int) error {
 			o := bought[times+i]
-			c, err := b.Returns.Create(ctx, returns.CreateParams{
+			c, err := b.Returns.Create(ctx, ada, returns.CreateParams{
 				OrderID: o.ID, CustomerID: ada.ID, Reason: returns.ReasonDamaged, Details: "broken",
-				Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, By: ada,
+				Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 			})
 			cases = append(cases, c)
 			return err
 		}},
 		{"authorise, receive and inspect it", times, func(i int) error {
 			id := cases[i].ID
-			if _, err := b.Returns.Authorize(ctx, id, "fine", clerk); err != nil {
+			if _, err := b.Returns.Authorize(ctx, id, clerk, "fine"); err != nil {
 				return err
 			}
-			if _, err := b.Returns.Receive(ctx, id, nil, "", clerk); err != nil {
+			if _, err := b.Returns.Receive(ctx, id, clerk, returns.ReceiveParams{Lines: nil, Notes: ""}); err != nil {
 				return err
 			}
-			c, err := b.Returns.Inspect(ctx, id, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"}, clerk)
+			c, err := b.Returns.Inspect(ctx, id, clerk, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
 			inMoney = append(inMoney, c)
 			return err
 		}},
 		{"refund it by card, to the restock", times, func(i int) error {
-			_, _, err := b.Returns.Refund(ctx, inMoney[i].ID, payment.OriginalMethod, clerk)
+			_, _, err := b.Returns.Refund(ctx, inMoney[i].ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
 			return err
 		}},
 		{"a case with its timeline", times, func(i int) error {

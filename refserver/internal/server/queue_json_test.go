@@ -125,7 +125,7 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 		if _, err := b.Refunds.Hold(ctx, refunds.HoldRequest{OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_9", By: clerk}); err != nil {
 			t.Fatal(err)
 		}
-		_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+		_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil {
 			t.Fatal(err)
 		}

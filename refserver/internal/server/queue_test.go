@@ -51,7 +51,7 @@ func (b *bench) unsent(c *returns.Return) refunds.Refund {
 	if _, err := b.Refunds.Hold(ctx, h); err != nil {
 		b.t.Fatal(err)
 	}
-	_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+	_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 	if err != nil || !r.OnHold() {
 		b.t.Fatalf("%s, %v", r.Status, err)
 	}
@@ -175,7 +175,7 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+		_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		path := "/admin/queue/refunds/" + r.ID + "/resolve"
 		staff.form(path, url.Values{"outcome": {"paid"}, "reason": {"x"}}).want(t, 409, "never sent")
 		staff.form(path, url.Values{"outcome": {"not_paid"}, "reason": {"the provider has closed our account"}}).want(t, 302)
-		_, again, err := b.Returns.Refund(t.Context(), c.ID, payment.StoreCredit, clerk)
+		_, again, err := b.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.StoreCredit})
 		if err != nil || again.Status != refunds.StatusSucceeded {
 			t.Errorf("by store credit: %s, %v", again.Status, err)
 		}

@@ -48,7 +48,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		who := b.customer("ada")
 		pay := func(c returns.Return) refunds.Refund {
 			t.Helper()
-			_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+			_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 			if err != nil || r.Status != refunds.StatusSucceeded {
 				t.Fatalf("%s, %v", r.Status, err)
 			}
@@ -178,7 +178,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 			return c, r
 		}
 		twice, first := settled(false)
-		if _, r, err := b.Returns.Refund(ctx, twice.ID, payment.StoreCredit, clerk); err != nil || r.Status != refunds.StatusSucceeded || len(r.Attempts) != 2 {
+		if _, r, err := b.Returns.Refund(ctx, twice.ID, clerk, returns.RefundParams{Method: payment.StoreCredit}); err != nil || r.Status != refunds.StatusSucceeded || len(r.Attempts) != 2 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		b.refundThere(first.Attempts[0].PaymentProviderID, fmt.Sprint(first.Amount()), &first)

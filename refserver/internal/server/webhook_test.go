@@ -51,7 +51,7 @@ func TestAMessageOfTheProvider(t *testing.T) {
 		ctx := t.Context()
 		o := b.buy(b.customer("ada"), 2)
 		c := b.approved(o)
-		_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+		_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil || r.Status != refunds.StatusSucceeded {
 			t.Fatalf("%s, %v", r.Status, err)
 		}
@@ -111,7 +111,7 @@ func TestAMessageThatCanNotBeLookedUpHasToComeAgain(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		b := open(t, settings...)
 		c := b.approved(b.buy(b.customer("ada"), 1))
-		_, r, err := b.Returns.Refund(t.Context(), c.ID, payment.Card, clerk)
+		_, r, err := b.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +172,7 @@ func TestARefundThatIsTakenBackIsPaidAgainAsStoreCredit(t *testing.T) {
 		who := b.customer("ada")
 		c := b.approved(b.buy(who, 1))
 		b.faults(paysim.Faults{RefundFailsLater: 1})
-		_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+		_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil || r.Status != refunds.StatusSucceeded {
 			t.Fatalf("%s, %v", r.Status, err)
 		}
@@ -219,7 +219,7 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 		if k := tasks()[0].Kind; k != returns.TaskPaymentDisputed {
 			t.Errorf("task %s", k)
 		}
-		_, r, err := b.Returns.Refund(ctx, c.ID, payment.Card, clerk)
+		_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil || !r.OnHold() || r.HoldRef != d.ID {
 			t.Fatalf("refund %s, held by %q; %v", r.Status, r.HoldRef, err)
 		}

@@ -33,6 +33,7 @@ type adminCaseBody struct {
 
 	Conditions   []returns.Condition
 	Dispositions []returns.Disposition
+	Proposed     returns.Disposition // from the reason alone
 }
 
 // caseFinding is a finding of the verdict with what it is about.
@@ -86,7 +87,7 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 	v := views[0]
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
-		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
+		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
 		CanDecide: v.canGo(returns.StatusAuthorized) || v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
 		CanAsk:    v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
 		CanInspect: c.Status == returns.StatusReceived || c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
@@ -201,10 +202,10 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
 		switch decision := strings.ToLower(strings.TrimSpace(f.Get("decision"))); decision {
 		case "approve":
-			c, err := s.Returns.Authorize(r.Context(), id, f.Get("decision_notes"), actor(r))
+			c, err := s.Returns.Authorize(r.Context(), id, actor(r), f.Get("decision_notes"))
 			return "The return is authorised under " + c.RMA + ".", err
 		case "reject":
-			_, err := s.Returns.Reject(r.Context(), id, f.Get("decision_notes"), actor(r))
+			_, err := s.Returns.Reject(r.Context(), id, actor(r), f.Get("decision_notes"))
 			return "The return is rejected, and its units are free again.", err
 		default:
 			return "", problem.Invalid("decision", fmt.Sprintf("decision is %q; it must be approve or reject.", clip(decision)))
@@ -214,7 +215,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) requestInfo(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		_, err := s.Returns.RequestInfo(r.Context(), id, f.Get("note"), actor(r))
+		_, err := s.Returns.RequestInfo(r.Context(), id, actor(r), f.Get("note"))
 		return "The customer is asked.", err
 	})
 }
@@ -222,7 +223,7 @@ func (s *server) requestInfo(w http.ResponseWriter, r *http.Request) error {
 func (s *server) ship(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
 		d := returns.Shipment{Carrier: f.Get("carrier"), TrackingNumber: f.Get("tracking_number"), Notes: f.Get("notes")}
-		_, err := s.Returns.Ship(r.Context(), id, d, actor(r))
+		_, err := s.Returns.Ship(r.Context(), id, actor(r), d)
 		return "The goods are on their way.", err
 	})
 }
@@ -243,7 +244,7 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) error {
 			}
 			lines = append(lines, returns.ReceiptLine{OrderLineID: line, Received: n})
 		}
-		_, err := s.Returns.Receive(r.Context(), id, lines, f.Get("notes"), actor(r))
+		_, err := s.Returns.Receive(r.Context(), id, actor(r), returns.ReceiveParams{Lines: lines, Notes: f.Get("notes")})
 		return "The goods are received.", err
 	})
 }
@@ -255,7 +256,7 @@ func (s *server) inspect(w http.ResponseWriter, r *http.Request) error {
 			return "", err
 		}
 		in.InspectedBy = cmp.Or(in.InspectedBy, user(r).Username)
-		c, err := s.Returns.Inspect(r.Context(), id, in, actor(r))
+		c, err := s.Returns.Inspect(r.Context(), id, actor(r), in)
 		return "The inspection is recorded: " + strings.ToLower(caseState(c.Status).Text) + ".", err
 	})
 }
@@ -278,6 +279,11 @@ func inspection(f url.Values) (returns.InspectionInput, error) {
 			if value != "" {
 				named[line] = true
 			}
+		}
+	}
+	if in.Result == returns.InspectionApproved {
+		for line := range dispositions { // sent by the form, though empty: one is proposed
+			named[line] = true
 		}
 	}
 	for _, line := range sortedKeys(named) {
@@ -305,7 +311,7 @@ func (s *server) override(w http.ResponseWriter, r *http.Request) error {
 				o.Rules = append(o.Rules, strings.ToUpper(rule))
 			}
 		}
-		_, err := s.Returns.Override(r.Context(), id, o, actor(r))
+		_, err := s.Returns.Override(r.Context(), id, actor(r), o)
 		return "The rules are set aside for this case, and that is recorded.", err
 	})
 }
@@ -329,7 +335,7 @@ func (s *server) closeTask(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return "", returns.ErrNotFound
 		}
-		_, err = s.Returns.CloseTask(r.Context(), id, task, f.Get("note"), actor(r))
+		_, err = s.Returns.CloseTask(r.Context(), id, actor(r), returns.Task{ID: task, Note: f.Get("note")})
 		return "The task is closed.", err
 	})
 }

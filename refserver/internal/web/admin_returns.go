@@ -187,12 +187,12 @@ func (s *server) fileTaken(w http.ResponseWriter, r *http.Request, in *upload.In
 		err = once(in.Form)
 	}
 	if err == nil {
-		request.Photos, request.By, request.CustomerID = in.Photos, actor(r), o.CustomerID
+		request.Photos, request.CustomerID = in.Photos, o.CustomerID
 		if len(form.Rules) > 0 || strings.TrimSpace(form.OverrideReason) != "" {
 			request.Override = &returns.Override{Rules: form.Rules, Reason: form.OverrideReason, By: actor(r), At: s.Now()}
 		}
 		var c returns.Return
-		if c, err = s.Returns.Create(r.Context(), request); err == nil {
+		if c, err = s.Returns.Create(r.Context(), actor(r), request); err == nil {
 			return s.redirect(w, r, "/admin/returns/"+c.ID, "The return is filed.")
 		}
 	}

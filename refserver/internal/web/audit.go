@@ -121,7 +121,7 @@ func (s *server) auditQuery(r *http.Request) (*outbox.Query, auditFilter, error)
 		return nil, f, err
 	}
 	if !q.To.IsZero() {
-		q.To = q.To.AddDate(0, 0, 1)
+		q.To = problem.NextDay(q.To, s.Zone)
 	}
 	if f.Who != "" {
 		u, err := s.Auth.UserByName(r.Context(), f.Who)

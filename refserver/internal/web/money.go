@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
 )
 
 // moneyRoutes are what watches over money: the provider's messages, the queue
@@ -50,7 +51,7 @@ func (s *server) keys(patient bool) idempotency.Keys {
 // that or nothing.
 func (s *server) payBack(r *http.Request, id string, m payment.Method, available string) (refunds.Refund, error) {
 	if available == "" {
-		_, paid, err := s.Returns.Refund(r.Context(), id, m, actor(r))
+		_, paid, err := s.Returns.Refund(r.Context(), id, actor(r), returns.RefundParams{Method: m})
 		return paid, err
 	}
 	amount, err := money.Parse(available, s.Currency)
@@ -58,7 +59,8 @@ func (s *server) payBack(r *http.Request, id string, m payment.Method, available
 		return refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
 			"refund_amount_available is %q; it must be a number of %s with at most %d decimals.", clip(available), s.Currency, s.Currency.Digits()))
 	}
-	_, paid, err := s.Returns.RefundExactly(r.Context(), id, m, amount.Minor(), actor(r))
+	minor := amount.Minor()
+	_, paid, err := s.Returns.Refund(r.Context(), id, actor(r), returns.RefundParams{Method: m, Expect: &minor})
 	return paid, err
 }
 

@@ -148,7 +148,7 @@ func (s *server) historyQuery(r *http.Request) (orders.Query, historyFilter, err
 		return q, f, err
 	}
 	if !q.To.IsZero() {
-		q.To = q.To.AddDate(0, 0, 1)
+		q.To = problem.NextDay(q.To, s.Zone)
 	}
 	q.Page, err = pageNumber(form)
 	return q, f, err

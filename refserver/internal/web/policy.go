@@ -96,7 +96,7 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 	policy, err := parsePolicy(r.PostForm, s.Currency)
 	if err == nil {
 		var t returns.Terms
-		if t, err = s.Returns.PublishTerms(r.Context(), policy, strings.TrimSpace(r.PostForm.Get("note")), actor(r)); err == nil {
+		if t, err = s.Returns.PublishTerms(r.Context(), actor(r), policy, strings.TrimSpace(r.PostForm.Get("note"))); err == nil {
 			return s.redirect(w, r, "/admin/policy", fmt.Sprintf("Version %d is published. It is for orders placed from now on.", t.Version))
 		}
 	}

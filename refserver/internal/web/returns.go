@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
@@ -56,7 +55,7 @@ type returnOrder struct {
 type returnLine struct {
 	orders.Line
 	Returnable int
-	Deadline   time.Time
+	Until      string // the last day, in words; empty where there is none
 	Findings   []returns.Finding
 }
 
@@ -116,7 +115,7 @@ func hasOrder(list []orders.Order, id string) bool {
 // returnOrders says of each order what can come back, and unfolds the one of
 // the form, or else the first that has anything.
 func (s *server) returnOrders(r *http.Request, list []orders.Order, form requestForm) ([]returnOrder, error) {
-	found, err := s.Returns.Returnable(r.Context(), list...)
+	found, err := s.Returns.Returnable(r.Context(), orders.Purchases(list)...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +140,11 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 		}
 		for _, l := range o.Lines {
 			verdict := verdicts[l.ID]
-			v.Lines = append(v.Lines, returnLine{Line: l, Returnable: verdict.Returnable, Deadline: verdict.Deadline, Findings: verdict.Findings})
+			line := returnLine{Line: l, Returnable: verdict.Returnable, Findings: verdict.Findings}
+			if !verdict.Deadline.IsZero() {
+				line.Until = returns.LastDay(verdict.Deadline, s.Zone).Words(returns.DayOf(s.Now(), s.Zone))
+			}
+			v.Lines = append(v.Lines, line)
 			v.Units += verdict.Returnable
 		}
 		switch {
@@ -179,7 +182,7 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return nil // what is missing may come behind the photos
 		}
-		return s.Returns.Check(r.Context(), request)
+		return s.Returns.Check(r.Context(), actor(r), request)
 	}))
 	defer in.Close()
 	if err != nil {
@@ -191,7 +194,7 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 			return s.requestRefused(w, r, in.Form, err)
 		}
 		request.Photos = in.Photos
-		c, err := s.Returns.Create(r.Context(), request)
+		c, err := s.Returns.Create(r.Context(), actor(r), request)
 		if err != nil {
 			return s.requestRefused(w, r, in.Form, err)
 		}
@@ -205,7 +208,7 @@ func (s *server) ownRequest(r *http.Request, f url.Values) (returns.CreateParams
 	if err == nil {
 		err = once(f)
 	}
-	request.By, request.CustomerID = actor(r), user(r).ID
+	request.CustomerID = user(r).ID
 	return request, err
 }
 
@@ -304,7 +307,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 		return refused(w, in.Request(), err)
 	}
 	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, details, in.Photos, actor(r)); err != nil {
+		if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: details, Photos: in.Photos}); err != nil {
 			return refused(w, r, err)
 		}
 		return s.redirect(w, r, "/returns", "Thank you. Our staff will go on with your return.")

@@ -70,8 +70,8 @@ func (a *audit) balances(ctx context.Context) error {
 func (a *audit) units(ctx context.Context) error {
 	return a.wrong(ctx, "I2", `SELECT 'order line ' || order_line_id || ': bought ' || quantity || ' (guard: ' || bought || '), claimed ' || claimed || ', held by returns ' || held
 		FROM (SELECT u.*, l.quantity,
-			(SELECT COALESCE(SUM(CASE WHEN r.status IN ('rejected', 'cancelled') THEN 0 WHEN r.status IN ('approved', 'refunded') THEN rl.accepted ELSE rl.quantity END), 0)
-				FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id WHERE rl.order_line_id = u.order_line_id) AS held
+			(SELECT COALESCE(SUM(CASE WHEN r.early_refund THEN rl.quantity WHEN r.status IN ('rejected', 'cancelled') THEN 0 WHEN r.status IN ('approved', 'refunded') THEN rl.accepted ELSE rl.quantity END), 0)
+				FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id WHERE rl.order_id = u.order_id AND rl.order_line_id = u.order_line_id) AS held
 			FROM ?(rk)return_units u JOIN ?(rk)order_lines l ON l.id = u.order_line_id) AS x
 		WHERE quantity <> bought OR claimed <> held OR held > quantity`)
 }
@@ -92,7 +92,7 @@ func (a *audit) stock(ctx context.Context) error {
 	if err := a.wrong(ctx, "I4", `SELECT 'return line ' || rl.id || ' of a refunded case: accepted ' || rl.accepted || ' to restock, and not back on the shelf'
 		FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id
 		WHERE r.status = 'refunded' AND rl.disposition = 'restock' AND rl.accepted > 0
-			AND NOT EXISTS (SELECT 1 FROM ?(rk)stock_movements m WHERE m.kind = 'restock' AND m.ref = rl.id AND m.quantity = rl.accepted AND m.product_id = rl.product_id)`); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM ?(rk)stock_movements m WHERE m.kind = 'restock' AND m.ref = rl.id AND m.quantity = rl.accepted AND CAST(m.product_id AS TEXT) = rl.product_id)`); err != nil {
 		return err
 	}
 	return a.wrong(ctx, "I4", `SELECT 'restock ' || m.ref || ' of ' || m.quantity || ' units is of no accepted line'

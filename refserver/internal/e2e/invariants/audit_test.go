@@ -62,23 +62,23 @@ func (s till) bought(customer string, method payment.Method) orders.Order {
 // returned takes one unit of an order back: accepted or not.
 func (s till) returned(o orders.Order, result returns.InspectionResult) returns.Return {
 	s.Helper()
-	r, err := s.Returns.Create(s.Context(), returns.CreateParams{
-		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken", By: clerk,
+	r, err := s.Returns.Create(s.Context(), clerk, returns.CreateParams{
+		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
 		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
 	})
 	s.must(err)
-	_, err = s.Returns.Authorize(s.Context(), r.ID, "", clerk)
+	_, err = s.Returns.Authorize(s.Context(), r.ID, clerk, "")
 	s.must(err)
-	_, err = s.Returns.Receive(s.Context(), r.ID, nil, "", clerk)
+	_, err = s.Returns.Receive(s.Context(), r.ID, clerk, returns.ReceiveParams{Lines: nil, Notes: ""})
 	s.must(err)
-	r, err = s.Returns.Inspect(s.Context(), r.ID, returns.InspectionInput{Result: result, InspectedBy: "clerk"}, clerk)
+	r, err = s.Returns.Inspect(s.Context(), r.ID, clerk, returns.InspectionInput{Result: result, InspectedBy: "clerk"})
 	s.must(err)
 	return r
 }
 
 func (s till) refund(r returns.Return, m payment.Method) refunds.Refund {
 	s.Helper()
-	_, refund, err := s.Returns.Refund(s.Context(), r.ID, m, clerk)
+	_, refund, err := s.Returns.Refund(s.Context(), r.ID, clerk, returns.RefundParams{Method: m})
 	s.must(err)
 	return refund
 }

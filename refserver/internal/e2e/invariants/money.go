@@ -118,7 +118,8 @@ func (a *audit) once(ctx context.Context) error {
 func (a *audit) amounts(ctx context.Context) error {
 	if err := a.wrong(ctx, "I3", `SELECT 'return line ' || rl.id || ': ' || rl.accepted || ' units accepted, ' || COALESCE(g.units, 0) || ' paid back'
 		FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id LEFT JOIN ?(rk)refund_lines g ON g.refund_id = r.refund_id AND g.order_line_id = rl.order_line_id
-		WHERE r.status = 'refunded' AND NOT r.early_refund AND COALESCE(g.units, 0) <> rl.accepted`); err != nil {
+		WHERE r.status = 'refunded' AND NOT r.early_refund AND COALESCE(g.units, 0) <> rl.accepted
+			AND NOT EXISTS (SELECT 1 FROM ?(rk)refunds x WHERE x.id = r.refund_id AND x.status = 'reversed')`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I3", `SELECT 'attempt ' || t.id || ' of ' || t.amount_minor || ' is the last of refund ' || r.id || ' of ' || r.amount_minor

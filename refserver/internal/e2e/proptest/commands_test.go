@@ -102,7 +102,7 @@ func (d *desk) decided(result string, accepted int) func(k *kase) error {
 	return func(k *kase) error {
 		fields := map[string]any{"result": result, "inspected_by": "clerk"}
 		if result == "PARTIALLY_APPROVED" {
-			fields["lines"] = []map[string]any{{"sale_item_id": k.of.line, "accepted": accepted}}
+			fields["lines"] = []map[string]any{{"sale_item_id": k.of.line, "accepted": accepted, "disposition": "restock"}}
 		}
 		return d.act("inspection", fields)(k)
 	}

@@ -1,13 +1,14 @@
 -- How many units of each order line returns claim: seeded on first use. Whoever
--- files or changes a return locks the rows of its order first, in order of id.
+-- files or changes a return locks the rows of its order first, in order of id. A
+-- line id is unique within its order only.
 CREATE TABLE rk_return_units (
-    order_line_id TEXT PRIMARY KEY,
     order_id      TEXT NOT NULL,
+    order_line_id TEXT NOT NULL,
     bought        BIGINT NOT NULL CONSTRAINT rk_return_units_bought_check CHECK (bought > 0),
     claimed       BIGINT NOT NULL CONSTRAINT rk_return_units_claimed_check CHECK (claimed >= 0),
-    CONSTRAINT rk_return_units_check CHECK (claimed <= bought)
+    CONSTRAINT rk_return_units_check CHECK (claimed <= bought),
+    PRIMARY KEY (order_id, order_line_id)
 );
-CREATE INDEX rk_return_units_order ON rk_return_units (order_id, order_line_id);
 
 -- Published versions of the policy.
 CREATE TABLE rk_terms (
@@ -69,8 +70,9 @@ CREATE TABLE rk_return_lines (
     id            TEXT PRIMARY KEY,
     return_id     TEXT NOT NULL REFERENCES rk_returns (id),
     position      INTEGER NOT NULL,
-    order_line_id TEXT NOT NULL REFERENCES rk_return_units (order_line_id),
-    product_id    BIGINT NOT NULL,
+    order_id      TEXT NOT NULL,
+    order_line_id TEXT NOT NULL,
+    product_id    TEXT NOT NULL,
     name          TEXT NOT NULL,
     category      TEXT NOT NULL,
     quantity      BIGINT NOT NULL CONSTRAINT rk_return_lines_quantity_check CHECK (quantity > 0),
@@ -81,7 +83,8 @@ CREATE TABLE rk_return_lines (
         ('', 'restock', 'quarantine', 'refurbish', 'scrap', 'return_to_customer', 'missing')),
     condition     TEXT NOT NULL,
     note          TEXT NOT NULL,
-    CONSTRAINT rk_return_lines_once_key UNIQUE (return_id, order_line_id)
+    CONSTRAINT rk_return_lines_once_key UNIQUE (return_id, order_line_id),
+    CONSTRAINT rk_return_lines_units_fkey FOREIGN KEY (order_id, order_line_id) REFERENCES rk_return_units (order_id, order_line_id)
 );
 
 -- Numbers that are given once and without gaps: of the terms, and of the RMAs of a UTC day.
