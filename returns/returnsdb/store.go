@@ -11,9 +11,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/batch"
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -104,7 +104,7 @@ func (s *Store) Create(ctx context.Context, o orders.Order, decide func(returns.
 			if err := insertReturn(ctx, w, r); err != nil {
 				return err
 			}
-			return outbox.Append(ctx, w, EventPrefix, r.PendingEvents())
+			return outboxdb.Append(ctx, w, EventPrefix, r.PendingEvents())
 		})
 	})
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
@@ -56,7 +56,7 @@ type App struct {
 	// Uploads takes in requests with photos.
 	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker
-	Events   *outbox.Dispatcher
+	Events   *outboxdb.Dispatcher
 	Metrics  *observability.Metrics
 	Registry *prometheus.Registry
 	Health   *observability.Checker
@@ -299,7 +299,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Events, err = outbox.New(s.DB, outbox.Config{Now: s.now, Workers: 32, Log: observability.Named(s.Log, "events")})
+	s.Events, err = outboxdb.New(s.DB, outboxdb.Config{Now: s.now, Workers: 32, Log: observability.Named(s.Log, "events")})
 	if err != nil {
 		return err
 	}

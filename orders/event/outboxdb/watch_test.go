@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -21,7 +21,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 		if _, err := db.Writer().ExecContext(t.Context(), "CREATE TABLE notes (id TEXT)"); err != nil {
 			t.Fatal(err)
 		}
-		d := newDispatcher(t, db, outbox.Config{Batch: 2})
+		d := newDispatcher(t, db, outboxdb.Config{Batch: 2})
 		var fails error
 		note := func(ctx context.Context, tx bun.IDB, events []event.Event) error {
 			for _, e := range events {
@@ -78,7 +78,7 @@ func TestAWatcherSeesEachEventOnce(t *testing.T) {
 // TestAWatcherNeedsNoSubscriber: Run fans out for it alone.
 func TestAWatcherNeedsNoSubscriber(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{})
+		d := newDispatcher(t, db, outboxdb.Config{})
 		var seen journal
 		err := d.Watch(prefix, nil, func(ctx context.Context, _ bun.IDB, events []event.Event) error {
 			for _, e := range events {

@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{Poll: 5 * time.Millisecond, Batch: 3})
+		d := newDispatcher(t, db, outboxdb.Config{Poll: 5 * time.Millisecond, Batch: 3})
 		var every, paid journal
 		subscribe(t, d, "every", nil, every.record)
 		subscribe(t, d, "paid", []string{"paid", "refunded"}, paid.record)
@@ -47,7 +47,7 @@ func TestEachSubscriberGetsTheTypesItAskedForOnce(t *testing.T) {
 
 func TestTheHandlerGetsTheEventThatWasAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{})
+		d := newDispatcher(t, db, outboxdb.Config{})
 		want := newEvent(t, "o1", 1, "made")
 		var got event.Event
 		subscribe(t, d, "s", nil, func(_ context.Context, e event.Event) error { got = e; return nil })
@@ -63,7 +63,7 @@ func TestTheHandlerGetsTheEventThatWasAppended(t *testing.T) {
 
 func TestDeliverNowFinishesOneAggregateInOrderAndNoOther(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{Batch: 4})
+		d := newDispatcher(t, db, outboxdb.Config{Batch: 4})
 		var j journal
 		subscribe(t, d, "s", nil, j.record)
 		var want []string
@@ -87,7 +87,7 @@ func TestDeliverNowFinishesOneAggregateInOrderAndNoOther(t *testing.T) {
 
 func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{})
+		d := newDispatcher(t, db, outboxdb.Config{})
 		broken := errors.New("out of order")
 		fails := true
 		var bad, good journal
@@ -122,7 +122,7 @@ func TestDeliverNowReportsAFailureAndGoesOnWithOthers(t *testing.T) {
 
 func TestAHandlerMayDeliverItsOwnAggregate(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{})
+		d := newDispatcher(t, db, outboxdb.Config{})
 		var j journal
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
@@ -148,7 +148,7 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 		var j journal
 		// The first worker handles the event; the process then dies before it
 		// can say so: the lease it leaves behind is all that is left of it.
-		dead := newDispatcher(t, db, outbox.Config{Now: c.Now})
+		dead := newDispatcher(t, db, outboxdb.Config{Now: c.Now})
 		subscribe(t, dead, "s", nil, func(ctx context.Context, e event.Event) error {
 			j.add(e.ID)
 			if _, err := db.Writer().ExecContext(ctx, "UPDATE ?(rk)orders_deliveries SET lease_token = 'of the dead'"); err != nil {
@@ -166,8 +166,8 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 			t.Fatalf("delivered %d times within one lease", len(got))
 		}
 
-		c.add(outbox.MaxLease)
-		alive := newDispatcher(t, db, outbox.Config{Now: c.Now, Poll: 5 * time.Millisecond})
+		c.add(outboxdb.MaxLease)
+		alive := newDispatcher(t, db, outboxdb.Config{Now: c.Now, Poll: 5 * time.Millisecond})
 		subscribe(t, alive, "s", nil, j.record)
 		start(t, alive)
 		eventually(t, "the event is delivered again", func() bool { return owes(t, alive) == 0 })
@@ -179,7 +179,7 @@ func TestAWorkerThatDiesBeforeItFinishesIsReplaced(t *testing.T) {
 
 func TestALostLeaseCancelsTheHandlerAndKeepsTheRow(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{Lease: 30 * time.Millisecond})
+		d := newDispatcher(t, db, outboxdb.Config{Lease: 30 * time.Millisecond})
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			_, err := db.Writer().ExecContext(ctx, "UPDATE ?(rk)orders_deliveries SET lease_token = 'of another'")
 			if err != nil {
@@ -210,7 +210,7 @@ func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 		// The clock moves by hand, never further than the lease that is left,
 		// so that only a missing renewal can let it end.
 		c := &clock{now: day}
-		config := outbox.Config{Now: c.Now, Lease: 60 * time.Millisecond, Poll: 5 * time.Millisecond}
+		config := outboxdb.Config{Now: c.Now, Lease: 60 * time.Millisecond, Poll: 5 * time.Millisecond}
 		var j journal
 		release := make(chan struct{})
 		handler := func(ctx context.Context, e event.Event) error {
@@ -259,9 +259,9 @@ func TestTwoDispatchersDeliverEachEventOnceAndInOrder(t *testing.T) {
 			last[e.AggregateID] = e.Seq
 			return nil
 		}
-		var ds []*outbox.Dispatcher
+		var ds []*outboxdb.Dispatcher
 		for range 2 {
-			d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond, Batch: 3})
+			d := newDispatcher(t, db, outboxdb.Config{Poll: 2 * time.Millisecond, Batch: 3})
 			subscribe(t, d, "s", nil, handler)
 			start(t, d)
 			ds = append(ds, d)
@@ -294,7 +294,7 @@ func TestTwoDispatchersDeliverEachEventOnceAndInOrder(t *testing.T) {
 func TestAnEventWaitsForAnEarlierOneThatIsNotFannedOut(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
 	migrate(t, db)
-	d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
+	d := newDispatcher(t, db, outboxdb.Config{Poll: 2 * time.Millisecond})
 	var j journal
 	subscribe(t, d, "s", nil, j.record)
 	appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))

@@ -1,4 +1,4 @@
-// Package outbox carries events from the store that wrote them to those who
+// Package outboxdb carries events from the store that wrote them to those who
 // must act on them, at least once, whatever crashes in between.
 //
 // A store calls [Append] in the transaction of its change, so an event exists
@@ -35,4 +35,4 @@
 // by its own migrations from the text that [DDL] returns. Delivered rows stay, as
 // the record of what was delivered when; partial indexes keep the work to do
 // small.
-package outbox
+package outboxdb

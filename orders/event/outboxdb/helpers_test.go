@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
@@ -36,7 +36,7 @@ func each(t *testing.T, fn func(t *testing.T, db *sqlstore.DB)) {
 func migrate(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
 	files := func(d sqlstore.Dialect) fs.FS {
-		return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outbox.DDL(d, prefix))}}
+		return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outboxdb.DDL(d, prefix))}}
 	}
 	err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: prefix, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)})
 	if err != nil {
@@ -61,23 +61,23 @@ func newEvent(t *testing.T, aggregate string, seq int, typ string) event.Event {
 func appendEvents(t *testing.T, db *sqlstore.DB, events ...event.Event) {
 	t.Helper()
 	err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.IDB) error {
-		return outbox.Append(ctx, tx, prefix, events)
+		return outboxdb.Append(ctx, tx, prefix, events)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newDispatcher(t *testing.T, db *sqlstore.DB, c outbox.Config) *outbox.Dispatcher {
+func newDispatcher(t *testing.T, db *sqlstore.DB, c outboxdb.Config) *outboxdb.Dispatcher {
 	t.Helper()
-	d, err := outbox.New(db, c)
+	d, err := outboxdb.New(db, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func subscribe(t *testing.T, d *outbox.Dispatcher, name string, types []string, h outbox.Handler, opts ...outbox.Option) {
+func subscribe(t *testing.T, d *outboxdb.Dispatcher, name string, types []string, h outboxdb.Handler, opts ...outboxdb.Option) {
 	t.Helper()
 	if err := d.Subscribe(prefix, name, types, h, opts...); err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func subscribe(t *testing.T, d *outbox.Dispatcher, name string, types []string, 
 
 // start runs d until the returned stop is called, at the latest at the end of
 // the test.
-func start(t *testing.T, d *outbox.Dispatcher) (stop func()) {
+func start(t *testing.T, d *outboxdb.Dispatcher) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -112,7 +112,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // owes returns the number of deliveries that are still owed.
-func owes(t *testing.T, d *outbox.Dispatcher) int {
+func owes(t *testing.T, d *outboxdb.Dispatcher) int {
 	t.Helper()
 	n, _, err := d.Pending(t.Context())
 	if err != nil {

@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -19,7 +19,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		c := &clock{now: day}
 		var log logBuffer
-		d := newDispatcher(t, db, outbox.Config{
+		d := newDispatcher(t, db, outboxdb.Config{
 			Now: c.Now, Poll: 2 * time.Millisecond, MaxAttempts: 3,
 			MinRetry: time.Minute, MaxRetry: 4 * time.Minute, Log: log.logger(),
 		})
@@ -98,7 +98,7 @@ func TestAFailingDeliveryIsTriedAtGrowingDistanceAndShown(t *testing.T) {
 
 func TestAPanicIsAFailureOfItsEventAlone(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond, MaxAttempts: 1, MinRetry: time.Hour, MaxRetry: time.Hour})
+		d := newDispatcher(t, db, outboxdb.Config{Poll: 2 * time.Millisecond, MaxAttempts: 1, MinRetry: time.Hour, MaxRetry: time.Hour})
 		var j journal
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			if e.AggregateID == "o1" {
@@ -118,7 +118,7 @@ func TestAPanicIsAFailureOfItsEventAlone(t *testing.T) {
 
 func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
+		d := newDispatcher(t, db, outboxdb.Config{Poll: 2 * time.Millisecond})
 		called := make(chan struct{})
 		subscribe(t, d, "s", nil, func(ctx context.Context, e event.Event) error {
 			close(called)
@@ -131,7 +131,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 		stop()
 
 		var j journal
-		next := newDispatcher(t, db, outbox.Config{})
+		next := newDispatcher(t, db, outboxdb.Config{})
 		subscribe(t, next, "s", nil, j.record)
 		if err := next.DeliverSync(t.Context(), prefix, "o1"); err != nil {
 			t.Fatal(err)
@@ -149,7 +149,7 @@ func TestStoppingGivesTheRowBackWithoutCountingAnAttempt(t *testing.T) {
 func TestASubscriberGetsWhatWasPublishedWhileItWasDown(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		appendEvents(t, db, newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid"))
-		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond})
+		d := newDispatcher(t, db, outboxdb.Config{Poll: 2 * time.Millisecond})
 		var j journal
 		subscribe(t, d, "s", nil, j.record)
 		start(t, d)
@@ -159,7 +159,7 @@ func TestASubscriberGetsWhatWasPublishedWhileItWasDown(t *testing.T) {
 
 func TestBackfillMakesUpForFanOutWithoutTheSubscriber(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		old := newDispatcher(t, db, outbox.Config{})
+		old := newDispatcher(t, db, outboxdb.Config{})
 		subscribe(t, old, "old", nil, new(journal).record)
 		for seq := 1; seq <= 5; seq++ {
 			appendEvents(t, db, newEvent(t, "o1", seq, "changed"))
@@ -168,11 +168,11 @@ func TestBackfillMakesUpForFanOutWithoutTheSubscriber(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		d := newDispatcher(t, db, outbox.Config{Poll: 2 * time.Millisecond, Batch: 2})
+		d := newDispatcher(t, db, outboxdb.Config{Poll: 2 * time.Millisecond, Batch: 2})
 		var none, some, all journal
 		subscribe(t, d, "none", nil, none.record)
-		subscribe(t, d, "some", nil, some.record, outbox.Backfill(day.Add(4*time.Second)))
-		subscribe(t, d, "all", nil, all.record, outbox.Backfill(time.Time{}))
+		subscribe(t, d, "some", nil, some.record, outboxdb.Backfill(day.Add(4*time.Second)))
+		subscribe(t, d, "all", nil, all.record, outboxdb.Backfill(time.Time{}))
 		stop := start(t, d)
 		eventually(t, "all of history", func() bool {
 			return slices.Equal(all.list(), []string{"o1:1", "o1:2", "o1:3", "o1:4", "o1:5"})
@@ -190,7 +190,7 @@ func TestBackfillMakesUpForFanOutWithoutTheSubscriber(t *testing.T) {
 }
 
 func TestConfigurationThatCanNotWorkIsRefused(t *testing.T) {
-	for name, c := range map[string]outbox.Config{
+	for name, c := range map[string]outboxdb.Config{
 		"a lease over ten seconds":  {Lease: 11 * time.Second},
 		"a negative lease":          {Lease: -time.Second},
 		"no workers":                {Workers: -1},
@@ -199,11 +199,11 @@ func TestConfigurationThatCanNotWorkIsRefused(t *testing.T) {
 		"a negative handler limit":  {HandlerTimeout: -1},
 		"a batch of less than none": {Batch: -1},
 	} {
-		if _, err := outbox.New(&sqlstore.DB{}, c); err == nil {
+		if _, err := outboxdb.New(&sqlstore.DB{}, c); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	d := newDispatcher(t, &sqlstore.DB{}, outbox.Config{})
+	d := newDispatcher(t, &sqlstore.DB{}, outboxdb.Config{})
 	ok := func(context.Context, event.Event) error { return nil }
 	subscribe(t, d, "s", nil, ok)
 	for name, err := range map[string]error{

@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -21,14 +21,14 @@ func TestEventsComeBackAsTheyWereAppended(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		want := []event.Event{newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid")}
 		appendEvents(t, db, want[0], newEvent(t, "o2", 1, "made"), want[1])
-		got, err := outbox.Events(t.Context(), db.Read(), prefix, "o1")
+		got, err := outboxdb.Events(t.Context(), db.Read(), prefix, "o1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
-		none, err := outbox.Events(t.Context(), db.Read(), prefix, "o3")
+		none, err := outboxdb.Events(t.Context(), db.Read(), prefix, "o3")
 		if err != nil || len(none) != 0 {
 			t.Errorf("events of an unknown aggregate: %v, %v; want none", none, err)
 		}
@@ -39,7 +39,7 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		refused := errors.New("refused")
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
-			if err := outbox.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "made")}); err != nil {
+			if err := outboxdb.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "made")}); err != nil {
 				return err
 			}
 			return refused
@@ -47,7 +47,7 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 		if !errors.Is(err, refused) {
 			t.Fatal(err)
 		}
-		got, err := outbox.Events(t.Context(), db.Read(), prefix, "o1")
+		got, err := outboxdb.Events(t.Context(), db.Read(), prefix, "o1")
 		if err != nil || len(got) != 0 {
 			t.Errorf("after a rollback: %v, %v; want no events", got, err)
 		}
@@ -67,13 +67,13 @@ func TestAppendRefusesEventsThatDoNotHoldTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := good
 			spoil(&e)
-			err := outbox.Append(t.Context(), nil, prefix, []event.Event{e})
+			err := outboxdb.Append(t.Context(), nil, prefix, []event.Event{e})
 			if err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want an error saying %q", err, name)
 			}
 		})
 	}
-	if err := outbox.Append(t.Context(), nil, `x"; DROP`, []event.Event{good}); err == nil {
+	if err := outboxdb.Append(t.Context(), nil, `x"; DROP`, []event.Event{good}); err == nil {
 		t.Error("a prefix that is not a name was taken")
 	}
 }
@@ -82,7 +82,7 @@ func TestASequenceNumberIsUsedOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
-			return outbox.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "again")})
+			return outboxdb.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "again")})
 		})
 		name, ok := sqldb.IsUnique(err)
 		if !ok || !strings.HasPrefix(name, "rk_orders_events_") {
@@ -107,24 +107,24 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 			want = append(want, fmt.Sprintf("b:%d", seq), fmt.Sprintf("a:%d", seq))
 		}
 		for _, limit := range []int{1, 5, 24, 1000} {
-			if got := pages(t, db, outbox.Query{Limit: limit}); !reflect.DeepEqual(got, want) {
+			if got := pages(t, db, outboxdb.Query{Limit: limit}); !reflect.DeepEqual(got, want) {
 				t.Errorf("in pages of %d: got %v, want %v", limit, got, want)
 			}
 		}
 
 		for name, tc := range map[string]struct {
-			q    outbox.Query
+			q    outboxdb.Query
 			want []string
 		}{
-			"of an aggregate":  {outbox.Query{AggregateID: "a", From: day.Add(11 * time.Second)}, []string{"a:12", "a:11"}},
-			"of an actor":      {outbox.Query{ActorID: "u-b", To: day.Add(3 * time.Second)}, []string{"b:2", "b:1"}},
-			"from an address":  {outbox.Query{FromAddress: "2001:db8::b", From: day.Add(11 * time.Second)}, []string{"b:12", "b:11"}},
-			"from a request":   {outbox.Query{FromRequest: "r-a-7"}, []string{"a:7"}},
-			"from two places":  {outbox.Query{FromAddress: "2001:db8::b", FromRequest: "r-a-7"}, nil},
-			"of two types":     {outbox.Query{Types: []string{"type0", "type1"}, AggregateID: "a", To: day.Add(5 * time.Second)}, []string{"a:4", "a:3", "a:1"}},
-			"from is included": {outbox.Query{From: day.Add(12 * time.Second)}, []string{"b:12", "a:12"}},
-			"to is not":        {outbox.Query{To: day.Add(time.Second)}, nil},
-			"not an injection": {outbox.Query{ActorID: "' OR 1=1 --"}, nil},
+			"of an aggregate":  {outboxdb.Query{AggregateID: "a", From: day.Add(11 * time.Second)}, []string{"a:12", "a:11"}},
+			"of an actor":      {outboxdb.Query{ActorID: "u-b", To: day.Add(3 * time.Second)}, []string{"b:2", "b:1"}},
+			"from an address":  {outboxdb.Query{FromAddress: "2001:db8::b", From: day.Add(11 * time.Second)}, []string{"b:12", "b:11"}},
+			"from a request":   {outboxdb.Query{FromRequest: "r-a-7"}, []string{"a:7"}},
+			"from two places":  {outboxdb.Query{FromAddress: "2001:db8::b", FromRequest: "r-a-7"}, nil},
+			"of two types":     {outboxdb.Query{Types: []string{"type0", "type1"}, AggregateID: "a", To: day.Add(5 * time.Second)}, []string{"a:4", "a:3", "a:1"}},
+			"from is included": {outboxdb.Query{From: day.Add(12 * time.Second)}, []string{"b:12", "a:12"}},
+			"to is not":        {outboxdb.Query{To: day.Add(time.Second)}, nil},
+			"not an injection": {outboxdb.Query{ActorID: "' OR 1=1 --"}, nil},
 		} {
 			t.Run(name, func(t *testing.T) {
 				if got := pages(t, db, tc.q); !reflect.DeepEqual(got, tc.want) {
@@ -134,22 +134,22 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		}
 
 		for _, bad := range []string{"x", "eCB5IHo", "!!", "OTk5OTk5OTk5OTk5OTk5OTk5OSAxIGE"} {
-			if _, err := outbox.Search(t.Context(), db.Read(), prefix, outbox.Query{After: bad}); !errors.Is(err, outbox.ErrCursor) {
+			if _, err := outboxdb.Search(t.Context(), db.Read(), prefix, outboxdb.Query{After: bad}); !errors.Is(err, outboxdb.ErrCursor) {
 				t.Errorf("cursor %q: got %v, want ErrCursor", bad, err)
 			}
 		}
-		if _, err := outbox.Search(t.Context(), db.Read(), prefix, outbox.Query{Limit: -1}); err == nil {
+		if _, err := outboxdb.Search(t.Context(), db.Read(), prefix, outboxdb.Query{Limit: -1}); err == nil {
 			t.Error("a negative limit was taken")
 		}
 	})
 }
 
 // pages returns the ids of all pages of q.
-func pages(t *testing.T, db *sqlstore.DB, q outbox.Query) []string {
+func pages(t *testing.T, db *sqlstore.DB, q outboxdb.Query) []string {
 	t.Helper()
 	var ids []string
 	for {
-		p, err := outbox.Search(t.Context(), db.Read(), prefix, q)
+		p, err := outboxdb.Search(t.Context(), db.Read(), prefix, q)
 		if err != nil {
 			t.Fatal(err)
 		}
