@@ -85,7 +85,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 }
 
 // bare are the packages that users import for the logic alone.
-var bare = []string{"orders", "returns", "refunds", "resilience", "throttle"}
+var bare = []string{"orders", "orders/event/outbox", "returns", "refunds", "resilience", "throttle"}
 
 func TestDomainPackagesBringNoDatabaseMetricsOrPaymentClient(t *testing.T) {
 	heavy := []string{

@@ -16,25 +16,25 @@ var ddlPostgres string
 //go:embed ddl_sqlite.sql
 var ddlSQLite string
 
-var prefixes = regexp.MustCompile(`^[a-z][a-z_]*$`)
+var names = regexp.MustCompile(`^[a-z][a-z_]*$`)
 
-// DDL returns the statements that make the two tables of prefix. A store
+// DDL returns the statements that make the two tables of a stream. A store
 // copies them into its first migration, and a test of the store asserts that
 // the migration contains them, so that all stores stay alike.
-func DDL(d sqlstore.Dialect, prefix string) string {
+func DDL(d sqlstore.Dialect, stream string) string {
 	text := ddlPostgres
 	if d == sqlstore.SQLite {
 		text = ddlSQLite
 	}
-	return strings.ReplaceAll(text, "PREFIX", sqlstore.DefaultPrefix+prefix)
+	return strings.ReplaceAll(text, "PREFIX", sqlstore.DefaultPrefix+stream)
 }
 
-func eventsTable(prefix string) sqldb.Table     { return sqldb.Table(prefix + "_events") }
-func deliveriesTable(prefix string) sqldb.Table { return sqldb.Table(prefix + "_deliveries") }
+func eventsTable(stream string) sqldb.Table     { return sqldb.Table(stream + "_events") }
+func deliveriesTable(stream string) sqldb.Table { return sqldb.Table(stream + "_deliveries") }
 
-func checkPrefix(prefix string) error {
-	if !prefixes.MatchString(prefix) {
-		return fmt.Errorf("outbox: prefix %q: it must be lower-case letters and underscores", prefix)
+func checkStream(stream string) error {
+	if !names.MatchString(stream) {
+		return fmt.Errorf("outboxdb: the stream %q: allowed are lower-case letters and underscores", stream)
 	}
 	return nil
 }

@@ -13,33 +13,16 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox/outboxtest"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
-
-func TestEventsComeBackAsTheyWereAppended(t *testing.T) {
-	each(t, func(t *testing.T, db *sqlstore.DB) {
-		want := []event.Event{newEvent(t, "o1", 1, "made"), newEvent(t, "o1", 2, "paid")}
-		appendEvents(t, db, want[0], newEvent(t, "o2", 1, "made"), want[1])
-		got, err := outboxdb.Events(t.Context(), db.Read(), prefix, "o1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("got  %+v\nwant %+v", got, want)
-		}
-		none, err := outboxdb.Events(t.Context(), db.Read(), prefix, "o3")
-		if err != nil || len(none) != 0 {
-			t.Errorf("events of an unknown aggregate: %v, %v; want none", none, err)
-		}
-	})
-}
 
 func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		refused := errors.New("refused")
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
-			if err := outboxdb.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "made")}); err != nil {
+			if err := outboxdb.Append(ctx, tx, stream, []event.Event{outboxtest.NewEvent(t, "o1", 1, "made")}); err != nil {
 				return err
 			}
 			return refused
@@ -47,42 +30,35 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 		if !errors.Is(err, refused) {
 			t.Fatal(err)
 		}
-		got, err := outboxdb.Events(t.Context(), db.Read(), prefix, "o1")
+		got, err := outboxdb.Events(t.Context(), db.Read(), stream, "o1")
 		if err != nil || len(got) != 0 {
 			t.Errorf("after a rollback: %v, %v; want no events", got, err)
 		}
 	})
 }
 
-func TestAppendRefusesEventsThatDoNotHoldTogether(t *testing.T) {
-	good := newEvent(t, "o1", 1, "made")
-	for name, spoil := range map[string]func(*event.Event){
-		"it has no aggregate id":          func(e *event.Event) { e.AggregateID = "" },
-		"seq is 0 and must be at least 1": func(e *event.Event) { e.Seq = 0 },
-		"its id must be aggregate:seq":    func(e *event.Event) { e.ID = "o1:2" },
-		"it has no type":                  func(e *event.Event) { e.Type = "" },
-		"it has no time":                  func(e *event.Event) { e.At = time.Time{} },
-		"its data is not JSON":            func(e *event.Event) { e.Data = []byte("{") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := good
-			spoil(&e)
-			err := outboxdb.Append(t.Context(), nil, prefix, []event.Event{e})
-			if err == nil || !strings.Contains(err.Error(), name) {
-				t.Errorf("got %v, want an error saying %q", err, name)
-			}
-		})
-	}
-	if err := outboxdb.Append(t.Context(), nil, `x"; DROP`, []event.Event{good}); err == nil {
-		t.Error("a prefix that is not a name was taken")
+func TestANameThatIsNoStreamIsRefused(t *testing.T) {
+	for _, name := range []string{"", `x"; DROP`, "Orders", "1"} {
+		if _, err := outboxdb.New(nil, name); err == nil {
+			t.Errorf("New took %q", name)
+		}
+		if err := outboxdb.Append(t.Context(), nil, name, nil); err == nil {
+			t.Errorf("Append took %q", name)
+		}
+		if _, err := outboxdb.Events(t.Context(), nil, name, "o1"); err == nil {
+			t.Errorf("Events took %q", name)
+		}
+		if _, err := outboxdb.Search(t.Context(), nil, name, outboxdb.Query{}); err == nil {
+			t.Errorf("Search took %q", name)
+		}
 	}
 }
 
 func TestASequenceNumberIsUsedOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
-		appendEvents(t, db, newEvent(t, "o1", 1, "made"))
+		appendEvents(t, db, outboxtest.NewEvent(t, "o1", 1, "made"))
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
-			return outboxdb.Append(ctx, tx, prefix, []event.Event{newEvent(t, "o1", 1, "again")})
+			return outboxdb.Append(ctx, tx, stream, []event.Event{outboxtest.NewEvent(t, "o1", 1, "again")})
 		})
 		name, ok := sqldb.IsUnique(err)
 		if !ok || !strings.HasPrefix(name, "rk_orders_events_") {
@@ -96,7 +72,7 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		var all []event.Event
 		for seq := 1; seq <= 12; seq++ { // ten or more shows that order is by number
 			for _, aggregate := range []string{"a", "b"} {
-				all = append(all, newEvent(t, aggregate, seq, fmt.Sprintf("type%d", seq%3)))
+				all = append(all, outboxtest.NewEvent(t, aggregate, seq, fmt.Sprintf("type%d", seq%3)))
 			}
 		}
 		appendEvents(t, db, all...)
@@ -134,11 +110,11 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		}
 
 		for _, bad := range []string{"x", "eCB5IHo", "!!", "OTk5OTk5OTk5OTk5OTk5OTk5OSAxIGE"} {
-			if _, err := outboxdb.Search(t.Context(), db.Read(), prefix, outboxdb.Query{After: bad}); !errors.Is(err, outboxdb.ErrCursor) {
+			if _, err := newLog(t, db).Search(t.Context(), outboxdb.Query{After: bad}); !errors.Is(err, outboxdb.ErrCursor) {
 				t.Errorf("cursor %q: got %v, want ErrCursor", bad, err)
 			}
 		}
-		if _, err := outboxdb.Search(t.Context(), db.Read(), prefix, outboxdb.Query{Limit: -1}); err == nil {
+		if _, err := newLog(t, db).Search(t.Context(), outboxdb.Query{Limit: -1}); err == nil {
 			t.Error("a negative limit was taken")
 		}
 	})
@@ -149,7 +125,7 @@ func pages(t *testing.T, db *sqlstore.DB, q outboxdb.Query) []string {
 	t.Helper()
 	var ids []string
 	for {
-		p, err := outboxdb.Search(t.Context(), db.Read(), prefix, q)
+		p, err := newLog(t, db).Search(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}

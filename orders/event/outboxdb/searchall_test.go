@@ -10,11 +10,12 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox/outboxtest"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
-func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
+func TestSearchAllPagesOverEveryStreamWithoutGapsOrRepeats(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		const other = "returns"
 		files := func(d sqlstore.Dialect) fs.FS {
@@ -25,8 +26,8 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 		}
 		want := map[string]bool{}
 		for i := range 40 {
-			e := newEvent(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
-			in := prefix
+			e := outboxtest.NewEvent(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
+			in := stream
 			if i%3 == 0 {
 				in, e.AggregateID = other, "b"+e.AggregateID
 				e.ID = fmt.Sprintf("%s:%d", e.AggregateID, e.Seq)
@@ -43,7 +44,7 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 			got, q := map[string]bool{}, outboxdb.Query{Limit: limit}
 			var last event.Event
 			for {
-				p, err := outboxdb.SearchAll(t.Context(), db.Read(), []string{prefix, other}, q)
+				p, err := outboxdb.SearchAll(t.Context(), db.Read(), []string{stream, other}, q)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -32,8 +32,9 @@ func (s *App) openFigures(context.Context) (err error) {
 // followFigures has the key figures see what happens to returns and refunds.
 // Orders are found without fanning their events out; see observabilitydb.
 func (s *App) followFigures() error {
-	for _, prefix := range []string{"returns", "refunds"} {
-		if err := s.Events.Watch(prefix, observabilitydb.EventTypes(prefix), s.rollup.Note); err != nil {
+	for _, stream := range followed {
+		err := s.Events.Watch(stream, observabilitydb.EventTypes(stream), outboxdb.Watcher(s.rollup.Note))
+		if err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
+	"github.com/returnkit/returnkit/orders/event/outbox"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
@@ -56,7 +56,7 @@ type App struct {
 	// Uploads takes in requests with photos.
 	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker
-	Events   *outboxdb.Dispatcher
+	Events   *outbox.Dispatcher
 	Metrics  *observability.Metrics
 	Registry *prometheus.Registry
 	Health   *observability.Checker
@@ -299,11 +299,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Events, err = outboxdb.New(s.DB, outboxdb.Config{Now: s.now, Workers: 32, Log: observability.Named(s.Log, "events")})
-	if err != nil {
-		return err
-	}
-	return s.subscribe()
+	return s.openEvents()
 }
 
 // providerTransport keeps as many connections to the provider open as are in
