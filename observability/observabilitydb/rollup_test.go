@@ -8,10 +8,10 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refunds"
@@ -20,7 +20,7 @@ import (
 func appendEvents(t *testing.T, db *sqlstore.DB, prefix string, events ...event.Event) {
 	t.Helper()
 	err := db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.IDB) error {
-		return outbox.Append(ctx, tx, prefix, events)
+		return outboxdb.Append(ctx, tx, prefix, events)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestConcurrentRollupsLoseNothing(t *testing.T) {
 						break
 					}
 					err = db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.IDB) error {
-						return outbox.Append(ctx, tx, "orders", []event.Event{e})
+						return outboxdb.Append(ctx, tx, "orders", []event.Event{e})
 					})
 					if err == nil {
 						err = r.Touch(context.Background(), e.At)

@@ -22,5 +22,5 @@
 // # Events
 //
 // Each save writes the order's events to orders_events in its transaction,
-// for a dispatcher of internal/outbox with the prefix "orders".
+// for a dispatcher of event/outbox, as the stream "orders".
 package ordersdb

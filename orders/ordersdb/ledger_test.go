@@ -14,10 +14,10 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -331,8 +331,8 @@ func TestTheEventTablesAreThoseOfTheOutbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), outbox.DDL(dialect, "orders")) {
-			t.Errorf("the migration for %s does not contain what outbox.DDL returns", dialect)
+		if !strings.Contains(string(text), outboxdb.DDL(dialect, "orders")) {
+			t.Errorf("the migration for %s does not contain what outboxdb.DDL returns", dialect)
 		}
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // eventPrefix names the tables of this store's events.
@@ -50,7 +50,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("order", fmt.Sprintf("%q", id))
 	}
-	events, err := outbox.Events(ctx, s.db.Read(), eventPrefix, id)
+	events, err := outboxdb.Events(ctx, s.db.Read(), eventPrefix, id)
 	if err != nil {
 		return nil, fmt.Errorf("ordersdb: %w", err)
 	}

@@ -10,10 +10,10 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -307,6 +307,6 @@ func (b *book) save(ctx context.Context) error {
 				return err
 			}
 		}
-		return outbox.Append(ctx, w, eventPrefix, events)
+		return outboxdb.Append(ctx, w, eventPrefix, events)
 	})
 }

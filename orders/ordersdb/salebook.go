@@ -10,10 +10,10 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 type saleRow struct {
@@ -232,7 +232,7 @@ func (b *saleBook) save(ctx context.Context, tx bun.IDB) error {
 	if err := b.saveRows(ctx, tx); err != nil || len(b.events) == 0 {
 		return err
 	}
-	return outbox.Append(ctx, tx, eventPrefix, b.events)
+	return outboxdb.Append(ctx, tx, eventPrefix, b.events)
 }
 
 func (b *saleBook) saveRows(ctx context.Context, tx bun.IDB) error {

@@ -11,10 +11,10 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // maxSales is how many flash sales a list holds at most.
@@ -84,7 +84,7 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 		if _, err := tx.NewUpdate().TableExpr("?(rk)products").Set("on_sale = TRUE").Where("id = ?", f.ProductID).Exec(ctx); err != nil {
 			return err
 		}
-		return outbox.Append(ctx, tx, eventPrefix, f.PendingEvents())
+		return outboxdb.Append(ctx, tx, eventPrefix, f.PendingEvents())
 	})
 	if err != nil {
 		return orders.FlashSale{}, refusal(err)

@@ -8,9 +8,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // updateCall is a call of Update on its way.
@@ -114,7 +114,7 @@ func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 			return err
 		}
 	}
-	return outbox.Append(ctx, db, eventPrefix, c.Events)
+	return outboxdb.Append(ctx, db, eventPrefix, c.Events)
 }
 
 // lockOrders loads the orders of the calls with their rows and those of their

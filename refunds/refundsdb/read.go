@@ -9,9 +9,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -220,7 +220,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("refund", id)
 	}
-	events, err := outbox.Events(ctx, s.db.Read(), EventPrefix, id)
+	events, err := outboxdb.Events(ctx, s.db.Read(), EventPrefix, id)
 	if err != nil {
 		return nil, fmt.Errorf("refundsdb: events of refund %s: %w", id, err)
 	}

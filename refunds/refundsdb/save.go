@@ -7,9 +7,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -68,7 +68,7 @@ func save(ctx context.Context, tx bun.IDB, all []refunds.Change) error {
 			sqldb.Insert(ctx, w, begun), sqldb.Upsert(ctx, w, "id", answered),
 			sqldb.Insert(ctx, w, lines),
 			sqldb.Upsert(ctx, w, "payment_id", balances, "reserved_minor", "refunded_minor"),
-			outbox.Append(ctx, w, EventPrefix, events),
+			outboxdb.Append(ctx, w, EventPrefix, events),
 		)
 	})
 }

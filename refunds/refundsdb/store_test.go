@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/outbox"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refunds"
@@ -43,8 +43,8 @@ func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), outbox.DDL(dialect, refundsdb.EventPrefix)) {
-			t.Errorf("the migration for %s has other tables than outbox.DDL", dialect)
+		if !strings.Contains(string(text), outboxdb.DDL(dialect, refundsdb.EventPrefix)) {
+			t.Errorf("the migration for %s has other tables than outboxdb.DDL", dialect)
 		}
 	}
 }

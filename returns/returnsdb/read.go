@@ -11,9 +11,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -173,7 +173,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !storable(id) {
 		return nil, notFound("return", id)
 	}
-	events, err := outbox.Events(ctx, s.db.Read(), EventPrefix, id)
+	events, err := outboxdb.Events(ctx, s.db.Read(), EventPrefix, id)
 	if err != nil {
 		return nil, fmt.Errorf("returnsdb: events of return %s: %w", id, err)
 	}

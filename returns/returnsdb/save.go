@@ -8,9 +8,9 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -76,7 +76,7 @@ func saveReturns(ctx context.Context, db bun.IDB, changed []*updateCall) error {
 	}
 	return cmp.Or(
 		sqldb.Upsert(ctx, db, "id", rows.all), sqldb.Upsert(ctx, db, "id", lines.all),
-		outbox.Append(ctx, db, EventPrefix, events),
+		outboxdb.Append(ctx, db, EventPrefix, events),
 	)
 }
 

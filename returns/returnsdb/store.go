@@ -11,8 +11,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/batch"
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
@@ -110,7 +110,7 @@ func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(ret
 			if err := insertReturn(ctx, w, r); err != nil {
 				return err
 			}
-			return outbox.Append(ctx, w, EventPrefix, r.PendingEvents())
+			return outboxdb.Append(ctx, w, EventPrefix, r.PendingEvents())
 		})
 	})
 	if err != nil {

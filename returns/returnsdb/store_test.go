@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
@@ -44,8 +44,8 @@ func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), outbox.DDL(dialect, returnsdb.EventPrefix)) {
-			t.Errorf("the migration for %s has other tables than outbox.DDL", dialect)
+		if !strings.Contains(string(text), outboxdb.DDL(dialect, returnsdb.EventPrefix)) {
+			t.Errorf("the migration for %s has other tables than outboxdb.DDL", dialect)
 		}
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // openFigures makes what counts the key figures and the service levels. It
@@ -32,8 +32,9 @@ func (s *App) openFigures(context.Context) (err error) {
 // followFigures has the key figures see what happens to returns and refunds.
 // Orders are found without fanning their events out; see observabilitydb.
 func (s *App) followFigures() error {
-	for _, prefix := range []string{"returns", "refunds"} {
-		if err := s.Events.Watch(prefix, observabilitydb.EventTypes(prefix), s.rollup.Note); err != nil {
+	for _, stream := range followed {
+		err := s.Events.Watch(stream, observabilitydb.EventTypes(stream), outboxdb.Watcher(s.rollup.Note))
+		if err != nil {
 			return err
 		}
 	}
@@ -48,8 +49,8 @@ func (s *App) CountNow(ctx context.Context) error {
 }
 
 // Changes searches all that happened to orders, returns and refunds.
-func (s *App) Changes(ctx context.Context, q outbox.Query) (outbox.Page, error) {
-	return outbox.SearchAll(ctx, s.DB.Reader(), []string{"orders", "returns", "refunds"}, q)
+func (s *App) Changes(ctx context.Context, q outboxdb.Query) (outboxdb.Page, error) {
+	return outboxdb.SearchAll(ctx, s.DB.Reader(), []string{"orders", "returns", "refunds"}, q)
 }
 
 // recordFailed counts a checkout that left no order. One whose caller went

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/internal/seedtest"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/returns"
@@ -198,7 +198,7 @@ func (b *bench) growing(ada event.Actor) []operation {
 			return err
 		}},
 		{"search of the audit trail, first page", times, func(int) error {
-			_, err := b.Changes(ctx, outbox.Query{Limit: 50})
+			_, err := b.Changes(ctx, outboxdb.Query{Limit: 50})
 			return err
 		}},
 		{"the figures of a quarter, read", times, func(int) error {

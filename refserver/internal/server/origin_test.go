@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -67,7 +67,7 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 		b.eventually("the refund by a worker", func() bool { return b.theCase(id).Status == returns.StatusRefunded })
 
 		var all []event.Event
-		for q := (outbox.Query{}); ; {
+		for q := (outboxdb.Query{}); ; {
 			page, err := b.Changes(t.Context(), q)
 			if err != nil {
 				t.Fatal(err)

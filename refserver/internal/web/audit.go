@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
@@ -71,7 +71,7 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 	body := auditBody{Filter: filter, Types: auditTypes}
 	if query != nil {
 		page, err := s.Changes(r.Context(), *query)
-		if errors.Is(err, outbox.ErrCursor) {
+		if errors.Is(err, outboxdb.ErrCursor) {
 			return problem.Invalid("after", "That page does not exist. Begin at the newest changes.")
 		}
 		if err != nil {
@@ -99,14 +99,14 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 
 // auditQuery reads the filter. There is no query where nobody has the name
 // that is looked for: nothing can be theirs.
-func (s *server) auditQuery(r *http.Request) (*outbox.Query, auditFilter, error) {
+func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, error) {
 	form := r.URL.Query()
 	f := auditFilter{
 		Who: strings.TrimSpace(form.Get("who")), About: strings.TrimSpace(form.Get("about")), Type: form.Get("type"),
 		Address: strings.TrimSpace(form.Get("address")), Request: strings.TrimSpace(form.Get("request")),
 		From: form.Get("from"), To: form.Get("to"),
 	}
-	q := outbox.Query{AggregateID: f.About, FromAddress: f.Address, FromRequest: f.Request, After: form.Get("after"), Limit: auditPage}
+	q := outboxdb.Query{AggregateID: f.About, FromAddress: f.Address, FromRequest: f.Request, After: form.Get("after"), Limit: auditPage}
 	if f.Type != "" {
 		if !slices.Contains(auditTypes, f.Type) {
 			return nil, f, problem.Invalid("type", fmt.Sprintf("%q is no kind of change; choose one of the list", clip(f.Type)))

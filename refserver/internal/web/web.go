@@ -11,10 +11,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
@@ -43,7 +43,7 @@ type Deps struct {
 	Figures Figures
 	Circuit func() resilience.State
 	// Changes searches what happened to orders, returns and refunds.
-	Changes func(context.Context, outbox.Query) (outbox.Page, error)
+	Changes func(context.Context, outboxdb.Query) (outboxdb.Page, error)
 	// Webhooks answers the payment provider's messages.
 	Webhooks http.Handler
 	// Keys remembers what was answered under an Idempotency-Key; how it tells

@@ -1,4 +1,4 @@
-package outbox
+package outboxdb
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const (
 )
 
 // ErrCursor is returned by Search for a cursor that it didn't make.
-var ErrCursor = errors.New("outbox: the cursor is not one of a page before")
+var ErrCursor = errors.New("outboxdb: the cursor is not one of a page before")
 
 // Query selects events for an audit trail. Zero fields select everything.
 type Query struct {
@@ -43,21 +43,21 @@ type Page struct {
 	Next   string // for Query.After; empty on the last page
 }
 
-// Search returns a page of the events of prefix that q selects, newest first;
+// Search returns a page of the events of stream that q selects, newest first;
 // those of one instant by aggregate and Seq, descending. Events appended
 // between two pages make none repeat and none go missing.
-func Search(ctx context.Context, idb bun.IDB, prefix string, q Query) (Page, error) {
-	if err := checkPrefix(prefix); err != nil {
+func Search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, error) {
+	if err := checkStream(stream); err != nil {
 		return Page{}, err
 	}
 	if q.Limit == 0 {
 		q.Limit = DefaultPage
 	}
 	if q.Limit < 1 || q.Limit > MaxPage {
-		return Page{}, fmt.Errorf("outbox: search: limit is %d and must be in 1 to %d", q.Limit, MaxPage)
+		return Page{}, fmt.Errorf("outboxdb: search: limit is %d and must be in 1 to %d", q.Limit, MaxPage)
 	}
 	var rows []eventRow
-	sel := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(prefix)).
+	sel := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(stream)).
 		OrderExpr("e.at DESC, e.aggregate_id DESC, e.seq DESC").Limit(int64(q.Limit) + 1)
 	if q.AggregateID != "" {
 		sel.Where("e.aggregate_id = ?", q.AggregateID)
@@ -90,7 +90,7 @@ func Search(ctx context.Context, idb bun.IDB, prefix string, q Query) (Page, err
 		sel.Where("(e.at, e.aggregate_id, e.seq) < (?, ?, ?)", c.at, c.aggregateID, c.seq)
 	}
 	if err := sel.Scan(ctx); err != nil {
-		return Page{}, fmt.Errorf("outbox: search %s: %w", prefix, err)
+		return Page{}, fmt.Errorf("outboxdb: search %s: %w", stream, err)
 	}
 	var p Page
 	if len(rows) > q.Limit {

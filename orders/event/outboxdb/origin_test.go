@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -42,13 +42,13 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 		var hook sent
 		read := db.Reader().WithQueryHook(&hook)
 		for index, tc := range map[string]struct {
-			q    outbox.Query
+			q    outboxdb.Query
 			want int
 		}{
-			"from_address_idx": {outbox.Query{FromAddress: "192.0.2.7"}, 20},
-			"from_request_idx": {outbox.Query{FromRequest: "r4321"}, 1},
+			"from_address_idx": {outboxdb.Query{FromAddress: "192.0.2.7"}, 20},
+			"from_request_idx": {outboxdb.Query{FromRequest: "r4321"}, 1},
 		} {
-			page, err := outbox.Search(t.Context(), read, prefix, tc.q)
+			page, err := outboxdb.Search(t.Context(), read, stream, tc.q)
 			if err != nil || len(page.Events) != tc.want {
 				t.Fatalf("%d events, want %d; %v", len(page.Events), tc.want, err)
 			}

@@ -1,4 +1,4 @@
-package outbox
+package outboxdb
 
 import (
 	"cmp"
@@ -11,15 +11,15 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// SearchAll is [Search] over several prefixes: one page of the events of all
+// SearchAll is [Search] over several streams: one page of the events of all
 // of them, in the same order. The ids of aggregates must sort in the database
 // as they do by bytes, which those of one case of letters do.
-func SearchAll(ctx context.Context, idb bun.IDB, prefixes []string, q Query) (Page, error) {
+func SearchAll(ctx context.Context, idb bun.IDB, streams []string, q Query) (Page, error) {
 	limit := cmp.Or(q.Limit, DefaultPage)
 	var all Page
 	more := false
-	for _, prefix := range prefixes {
-		p, err := Search(ctx, idb, prefix, q)
+	for _, stream := range streams {
+		p, err := Search(ctx, idb, stream, q)
 		if err != nil {
 			return Page{}, err
 		}

@@ -1,4 +1,4 @@
-package outbox_test
+package outboxdb_test
 
 import (
 	"context"
@@ -9,30 +9,31 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/outbox"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox/outboxtest"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
-func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
+func TestSearchAllPagesOverEveryStreamWithoutGapsOrRepeats(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		const other = "returns"
 		files := func(d sqlstore.Dialect) fs.FS {
-			return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outbox.DDL(d, other))}}
+			return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outboxdb.DDL(d, other))}}
 		}
 		if err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: other, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]bool{}
 		for i := range 40 {
-			e := newEvent(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
-			in := prefix
+			e := outboxtest.NewEvent(t, fmt.Sprintf("a%d", i%7), i/7+1, "thing.happened") // many of one instant
+			in := stream
 			if i%3 == 0 {
 				in, e.AggregateID = other, "b"+e.AggregateID
 				e.ID = fmt.Sprintf("%s:%d", e.AggregateID, e.Seq)
 			}
 			err := db.Tx(t.Context(), "append", func(ctx context.Context, tx bun.IDB) error {
-				return outbox.Append(ctx, tx, in, []event.Event{e})
+				return outboxdb.Append(ctx, tx, in, []event.Event{e})
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -40,10 +41,10 @@ func TestSearchAllPagesOverEveryPrefixWithoutGapsOrRepeats(t *testing.T) {
 			want[e.ID] = true
 		}
 		for _, limit := range []int{1, 7, 40, 100} {
-			got, q := map[string]bool{}, outbox.Query{Limit: limit}
+			got, q := map[string]bool{}, outboxdb.Query{Limit: limit}
 			var last event.Event
 			for {
-				p, err := outbox.SearchAll(t.Context(), db.Read(), []string{prefix, other}, q)
+				p, err := outboxdb.SearchAll(t.Context(), db.Read(), []string{stream, other}, q)
 				if err != nil {
 					t.Fatal(err)
 				}

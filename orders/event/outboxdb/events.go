@@ -1,9 +1,8 @@
-package outbox
+package outboxdb
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,12 +10,13 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox"
 )
 
 // insertChunk is how many rows one INSERT carries.
 const insertChunk = 100
 
-// eventRow is a row of PREFIX_events.
+// eventRow is a row of STREAM_events.
 type eventRow struct {
 	bun.BaseModel `bun:"alias:e"`
 
@@ -35,23 +35,8 @@ type eventRow struct {
 }
 
 func newEventRow(e event.Event) (eventRow, error) {
-	var problem error
-	switch {
-	case e.AggregateID == "":
-		problem = errors.New("it has no aggregate id")
-	case e.Seq < 1:
-		problem = fmt.Errorf("seq is %d and must be at least 1", e.Seq)
-	case e.ID != fmt.Sprintf("%s:%d", e.AggregateID, e.Seq):
-		problem = errors.New("its id must be aggregate:seq")
-	case e.Type == "":
-		problem = errors.New("it has no type")
-	case e.At.IsZero():
-		problem = errors.New("it has no time")
-	case !json.Valid(e.Data):
-		problem = errors.New("its data is not JSON")
-	}
-	if problem != nil {
-		return eventRow{}, fmt.Errorf("event %q: %w", e.ID, problem)
+	if err := outbox.CheckEvent(e); err != nil {
+		return eventRow{}, err
 	}
 	return eventRow{
 		ID: e.ID, AggregateID: e.AggregateID, Seq: e.Seq, Type: e.Type, At: sqldb.At(e.At),
@@ -77,42 +62,42 @@ func eventsOf(rows []eventRow) []event.Event {
 	return events
 }
 
-// Append writes events into PREFIX_events through idb, the transaction of the
-// change they tell of. It refuses an event whose fields don't hold together.
-// Where another transaction has used one of the numbers already, the error
-// satisfies [sqldb.IsUnique].
-func Append(ctx context.Context, idb bun.IDB, prefix string, events []event.Event) error {
-	if err := checkPrefix(prefix); err != nil {
+// Append writes events of a stream through idb, the transaction of the change
+// they tell of. It returns an error if [outbox.CheckEvent] does for one of them,
+// and that of the database's unique constraint if another transaction has used
+// one of the numbers already; the caller's transaction must not commit then.
+func Append(ctx context.Context, idb bun.IDB, stream string, events []event.Event) error {
+	if err := checkStream(stream); err != nil {
 		return err
 	}
 	rows := make([]eventRow, len(events))
 	for i, e := range events {
 		row, err := newEventRow(e)
 		if err != nil {
-			return fmt.Errorf("outbox: append to %s: %w", prefix, err)
+			return fmt.Errorf("outboxdb: append to %s: %w", stream, err)
 		}
 		rows[i] = row
 	}
 	for chunk := range slices.Chunk(rows, insertChunk) {
-		_, err := idb.NewInsert().Model(&chunk).ModelTableExpr("?", eventsTable(prefix)).Exec(ctx)
+		_, err := idb.NewInsert().Model(&chunk).ModelTableExpr("?", eventsTable(stream)).Exec(ctx)
 		if err != nil {
-			return fmt.Errorf("outbox: append to %s: %w", prefix, err)
+			return fmt.Errorf("outboxdb: append to %s: %w", stream, err)
 		}
 	}
 	return nil
 }
 
-// Events returns all events of an aggregate in order of Seq; none is an empty
-// list and no error.
-func Events(ctx context.Context, idb bun.IDB, prefix, aggregateID string) ([]event.Event, error) {
-	if err := checkPrefix(prefix); err != nil {
+// Events returns all events of an aggregate of a stream in order of Seq; an
+// unknown aggregate has none, and that is no error.
+func Events(ctx context.Context, idb bun.IDB, stream, aggregateID string) ([]event.Event, error) {
+	if err := checkStream(stream); err != nil {
 		return nil, err
 	}
 	var rows []eventRow
-	err := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(prefix)).
+	err := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(stream)).
 		Where("e.aggregate_id = ?", aggregateID).Order("e.seq").Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("outbox: events of %s %s: %w", prefix, aggregateID, err)
+		return nil, fmt.Errorf("outboxdb: events of %s %s: %w", stream, aggregateID, err)
 	}
 	return eventsOf(rows), nil
 }
