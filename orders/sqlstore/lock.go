@@ -15,6 +15,9 @@ const migrationLock int64 = 0x72657475726e6b69 // "returnki"
 // lockPostgres takes the advisory lock on a connection of its own. It ends
 // with that connection, so a replica that dies while migrating blocks nobody.
 func lockPostgres(ctx context.Context, pool *sql.DB) (func(), error) {
+	if pool.Stats().MaxOpenConnections == 1 {
+		return nil, errors.New("the pool has one connection; it takes two connections, one of which holds the lock")
+	}
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, err
