@@ -81,6 +81,9 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 					return err
 				}
 			}
+			if err := s.unleased(was, u.order); err != nil {
+				return err
+			}
 			now[u.id] = u.order.Clone()
 		}
 		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
