@@ -23,9 +23,10 @@ var ErrUnderWay = errors.New("combine: the call is being carried out")
 // Batcher combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
 type Batcher[C any] struct {
-	slots Slots // nil: none
-	max   int
-	run   func(ctx context.Context, calls []C)
+	slots  Slots // nil: none
+	direct bool  // nothing is combined
+	max    int
+	run    func(ctx context.Context, calls []C)
 
 	mu      sync.Mutex
 	waiting []*call[C]
@@ -46,8 +47,13 @@ type call[C any] struct {
 //
 // A run that panics must leave nothing behind. Its calls are carried out again,
 // each alone, so that the panic reaches the caller of Do who is at fault.
+//
+// Slots with a method Direct that returns true combine nothing: each caller of
+// Do carries out its own call, with its own context. A transaction of the
+// caller's is for one goroutine, and ends with what that one is told.
 func New[C any](slots Slots, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
-	return &Batcher[C]{slots: slots, max: max, run: run}
+	d, ok := slots.(interface{ Direct() bool })
+	return &Batcher[C]{slots: slots, direct: ok && d.Direct(), max: max, run: run}
 }
 
 // Do carries out c and returns when it is done. It fails when ctx ends before:
@@ -56,6 +62,10 @@ func New[C any](slots Slots, max int, run func(ctx context.Context, calls []C)) 
 func (g *Batcher[C]) Do(ctx context.Context, c C) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if g.direct {
+		g.run(ctx, []C{c})
+		return nil
 	}
 	mine := &call[C]{c: c, done: make(chan struct{})}
 	g.mu.Lock()

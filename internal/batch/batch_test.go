@@ -136,3 +136,30 @@ func BenchmarkDo(b *testing.B) {
 		}
 	})
 }
+
+// direct combines nothing.
+type direct struct{}
+
+func (direct) Enter(any, func() int) func(int) { panic("a turn was taken") }
+func (direct) Arrived()                        { panic("a turn was waited for") }
+func (direct) Direct() bool                    { return true }
+
+// TestDirectCallsAreCarriedOutByTheirCallers: with the caller's own context, and
+// when Do returns nobody is at work for it.
+func TestDirectCallsAreCarriedOutByTheirCallers(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := 0
+	g := batch.New(direct{}, 4, func(ctx context.Context, calls []int) {
+		ran += len(calls) // a race where another goroutine runs it
+		cancel()
+		if len(calls) != 1 || ctx.Err() == nil {
+			t.Errorf("%d calls, and their context is not the caller's", len(calls))
+		}
+	})
+	if err := g.Do(ctx, 1); err != nil || ran != 1 {
+		t.Errorf("%v after %d calls", err, ran)
+	}
+	if err := g.Do(ctx, 2); err == nil || ran != 1 {
+		t.Errorf("a call of one who is gone: %v after %d calls", err, ran)
+	}
+}

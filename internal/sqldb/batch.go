@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"strings"
 )
 
@@ -22,10 +23,22 @@ func RunBatch[C interface{ Fail(error) }](ctx context.Context, calls []C, all fu
 	}
 }
 
+// final is an error of a call that must not be made again here.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// Final marks err so that RunBatch does not try again: what failed was in a
+// transaction of the caller's, who alone may run it again.
+func Final(err error) error { return final{err} }
+
 // atFault reports whether a transaction failed for what was in it. One of its
 // calls is the reason then, and alone each fails for itself. Where the database
 // is out of reach or too busy, trying each would only make it worse.
 func atFault(err error) bool {
+	if _, ok := errors.AsType[final](err); ok {
+		return false
+	}
 	if _, ok := IsUnique(err); ok {
 		return true
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // eventPrefix names the tables of this store's events.
@@ -183,6 +184,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	}
 	if limit < 1 {
 		return nil, nil
+	}
+	if s.db.InTx() {
+		return nil, fmt.Errorf("ordersdb: claim payments: %w", payment.ErrInTransaction)
 	}
 	// Most of the time nothing is due: find that out without a transaction.
 	any, err := due(s.db.Read().NewSelect()).Limit(1).Exists(ctx)

@@ -33,6 +33,9 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 		}
 		for _, p := range batch {
 			p.order, p.placed, p.err = b.decide(p)
+			if err := s.unleased(orders.Order{}, p.order); p.placed && err != nil {
+				return err
+			}
 		}
 		return b.save(ctx)
 	})

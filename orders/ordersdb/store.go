@@ -20,8 +20,8 @@ import (
 var migrations embed.FS
 
 // Open opens a database for this store and the other stores of the module,
-// which share it: a postgres:// URL, or else the path of a SQLite file, made
-// when absent. Close it when no store uses it any more.
+// which share it, as sqlstore.Open does: a postgres:// URL, or the path of a
+// SQLite file, made when absent. Close it when no store uses it any more.
 //
 //	db, err := ordersdb.Open(ctx, "shop.db")
 //	...
@@ -29,10 +29,7 @@ var migrations embed.FS
 //	err = ordersdb.Migrate(ctx, db)
 //	store := ordersdb.New(db)
 func Open(ctx context.Context, url string) (*sqlstore.DB, error) {
-	if strings.Contains(url, "://") {
-		return sqlstore.OpenConfig(ctx, sqlstore.Config{URL: url})
-	}
-	return sqlstore.OpenConfig(ctx, sqlstore.Config{File: url})
+	return sqlstore.Open(ctx, url)
 }
 
 // Migrations are the migrations of this store.

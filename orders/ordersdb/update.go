@@ -82,6 +82,9 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 					return err
 				}
 			}
+			if err := s.unleased(u.saved.Before, u.saved.After); err != nil {
+				return err
+			}
 			now[u.id] = u.saved.After
 		}
 		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {

@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/returnkit/returnkit/internal/batch"
 )
@@ -37,7 +40,8 @@ type Options struct {
 	// Default: the first of the connection's search path. SQLite has none.
 	Schema string
 	// Prefix begins the name of every table: lower-case letters, digits and
-	// underscores, at most 32. Default DefaultPrefix, or none with a Schema.
+	// underscores, at most 20, so that no name is longer than the 63 characters
+	// PostgreSQL tells apart. Default DefaultPrefix, or none with a Schema.
 	Prefix string
 	// RetryFor limits the time Tx spends on attempts after the first. Default 15 s.
 	RetryFor time.Duration
@@ -52,15 +56,32 @@ type DB struct {
 	slots          *Slots
 	hooks          []bun.QueryHook
 	outer          bun.IDB // the caller's transaction, see WithTx
+	misuse         error   // what WithTx was given is no transaction
 
 	migration func() (pool *sql.DB, done func() error, err error)
 	lock      func(ctx context.Context, pool *sql.DB) (held context.Context, unlock func(), err error)
 	owned     bool // opened by Open, closed by Close
 }
 
-// names are what a schema and a prefix may be made of: they stand in the text
-// of statements.
-var names = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,31}$`)
+// name is what a schema and a prefix may be made of: they stand in the text of
+// statements.
+var name = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+
+// The longest names, in characters.
+const (
+	maxPrefix = 20
+	maxSchema = 63
+)
+
+// checkName refuses a schema or a prefix that can't stand in a statement; the
+// empty one is left out there.
+func checkName(field, value string, limit int) error {
+	if value == "" || len(value) <= limit && name.MatchString(value) {
+		return nil
+	}
+	return fmt.Errorf("sqlstore: New: Options.%s is %q; it must be 1 to %d lower-case letters, digits and "+
+		"underscores, and not begin with a digit", field, value, limit)
+}
 
 // New returns a handle over a database of the caller's, who goes on owning it:
 // Close of the handle leaves it open.
@@ -80,18 +101,18 @@ func New(db *bun.DB, o Options) (*DB, error) {
 	if d.prefix == "" && d.schema == "" {
 		d.prefix = DefaultPrefix
 	}
-	for what, name := range map[string]string{"Prefix": d.prefix, "Schema": d.schema} {
-		if name != "" && !names.MatchString(name) {
-			return nil, fmt.Errorf(
-				"sqlstore: New: %s is %q; it must be 1 to 32 lower-case letters, digits and underscores", what, name)
-		}
+	err := cmp.Or(checkName("Prefix", d.prefix, maxPrefix), checkName("Schema", d.schema, maxSchema))
+	if err != nil {
+		return nil, err
 	}
 	reader := o.Reader
 	if reader == nil {
 		reader = db
 	}
 	if reader.Dialect().Name() != db.Dialect().Name() {
-		return nil, errors.New("sqlstore: New: Reader is another kind of database")
+		return nil, fmt.Errorf(
+			"sqlstore: New: Options.Reader is %s, the database %s; both must be of one kind",
+			reader.Dialect().Name(), db.Dialect().Name())
 	}
 	switch db.Dialect().Name() {
 	case dialect.PG:
@@ -100,7 +121,8 @@ func New(db *bun.DB, o Options) (*DB, error) {
 		d.lock = d.lockPostgres
 	case dialect.SQLite:
 		if d.schema != "" {
-			return nil, errors.New("sqlstore: New: SQLite has no schemas; set Prefix instead of Schema")
+			return nil, errors.New(
+				"sqlstore: New: Options.Schema is set, and SQLite has no schemas; set Prefix instead")
 		}
 		d.dialect = SQLite
 		if err := checkSQLite(db.DB); err != nil {
@@ -112,7 +134,8 @@ func New(db *bun.DB, o Options) (*DB, error) {
 			return ctx, unlock, err
 		}
 	default:
-		return nil, fmt.Errorf("sqlstore: New: the database is %s; PostgreSQL and SQLite are known", db.Dialect().Name())
+		return nil, fmt.Errorf("sqlstore: New: the database is %s; PostgreSQL and SQLite are known",
+			db.Dialect().Name())
 	}
 	d.reader = d.writer
 	if reader.DB != db.DB {
@@ -128,13 +151,27 @@ func New(db *bun.DB, o Options) (*DB, error) {
 
 // named makes ?(rk) stand for the place of the tables in the text of
 // statements: ?(rk)orders is rk_orders, or "shop".orders.
-func (db *DB) named(b *bun.DB) *bun.DB { return b.WithNamedArg("rk", bun.Safe(db.place())) }
+func (db *DB) named(b *bun.DB) *bun.DB { return b.WithNamedArg("rk", place{db.schema, db.prefix}) }
 
-func (db *DB) place() string {
-	if db.schema != "" {
-		return `"` + db.schema + `".` + db.prefix
+// place is where the tables stand: what begins their full names.
+type place struct{ schema, prefix string }
+
+func (p place) String() string {
+	if p.schema != "" {
+		return `"` + p.schema + `".` + p.prefix
 	}
-	return db.prefix
+	return p.prefix
+}
+
+var _ schema.QueryAppender = place{}
+
+// AppendQuery writes the place. bun calls it, for the name of a model's table
+// after the quote that it opens and closes around ?(rk)orders.
+func (p place) AppendQuery(_ schema.QueryGen, b []byte) ([]byte, error) {
+	if p.schema != "" && bytes.HasSuffix(b, []byte(`"`)) {
+		return append(b, p.schema+`"."`+p.prefix...), nil
+	}
+	return append(b, p.String()...), nil
 }
 
 // Writer takes every statement. On SQLite it is one connection: a statement
@@ -159,7 +196,9 @@ func (db *DB) Dialect() Dialect { return db.dialect }
 
 // Table returns the full name of a table, for the text of a statement:
 // Table("orders") is rk_orders. In the text itself ?(rk)orders is the same.
-func (db *DB) Table(name string) bun.Safe { return bun.Safe(db.place() + name) }
+func (db *DB) Table(name string) bun.Safe {
+	return bun.Safe(place{db.schema, db.prefix}.String() + name)
+}
 
 // Slots returns the turns that batched calls on this database take; nil in a
 // transaction of the caller's, where nothing is batched.
@@ -239,6 +278,10 @@ func (s *Slots) Enter(group any, waiting func() int) (leave func(calls int)) {
 	}
 	return s.s.Enter(group, waiting)
 }
+
+// Direct reports whether calls are carried out by their callers, each alone: in
+// a transaction of the caller's.
+func (s *Slots) Direct() bool { return s == nil }
 
 // Arrived tells of a call in a group that waits for its turn.
 func (s *Slots) Arrived() {

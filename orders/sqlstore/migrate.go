@@ -189,7 +189,9 @@ func Check(ctx context.Context, db *DB, sets ...Migrations) error {
 // the version, so that Check and Migrate know of it.
 func Print(w io.Writer, db *DB, sets ...Migrations) error {
 	if db.schema != "" {
-		if _, err := fmt.Fprintf(w, "SET search_path TO %q;\n\n", db.schema); err != nil {
+		_, err := fmt.Fprintf(w, "SELECT set_config('returnkit.search_path', current_setting('search_path'), FALSE);\n"+
+			"SET search_path TO %q;\n\n", db.schema)
+		if err != nil {
 			return err
 		}
 	}
@@ -213,5 +215,10 @@ func Print(w io.Writer, db *DB, sets ...Migrations) error {
 			return err
 		}
 	}
-	return nil
+	if db.schema == "" {
+		return nil
+	}
+	// The connection may be one of a pool, and the others' tables are elsewhere.
+	_, err := io.WriteString(w, "SELECT set_config('search_path', current_setting('returnkit.search_path'), FALSE);\n")
+	return err
 }

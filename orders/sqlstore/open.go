@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -124,10 +125,13 @@ func isPostgresURL(s string) bool {
 	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
 }
 
+// scheme is how an address of any kind begins; one letter is a drive.
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:`)
+
 // isPath tells a path from what may be meant as something else, such as the
 // keywords and values of a connection string.
 func isPath(s string) bool {
-	if strings.Contains(s, "://") || strings.Contains(s, "=") || strings.HasPrefix(s, "file:") {
+	if strings.Contains(s, "=") || scheme.MatchString(s) {
 		return false
 	}
 	switch strings.ToLower(filepath.Ext(s)) {

@@ -131,5 +131,5 @@ func (db *DB) renewUntilDone(held context.Context, pool *sql.DB, token string) e
 
 // lockText is a statement about the lock's table.
 func (db *DB) lockText(statement string) string {
-	return strings.ReplaceAll(statement, "LOCK", db.place()+"migration_lock")
+	return strings.ReplaceAll(statement, "LOCK", string(db.Table("migration_lock")))
 }

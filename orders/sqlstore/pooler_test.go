@@ -13,8 +13,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 // show reads a setting of the server.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -49,14 +50,15 @@ const maxAttempts = 20
 // One that was cut off is reported with ErrCommitUnknown.
 //
 // On a handle made by WithTx, fn runs once in the caller's transaction, which
-// the caller commits or rolls back.
+// the caller commits or rolls back. What fn wrote before an error is undone to a
+// savepoint, so that a caller who goes on all the same commits nothing of it.
 func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.IDB) error) error {
 	if ctx.Value(inTx{}) != nil {
 		return fmt.Errorf("%s: %w", op, ErrNested)
 	}
 	if db.outer != nil {
-		if err := fn(context.WithValue(ctx, inTx{}, true), db.outer); err != nil {
-			return fmt.Errorf("%s: %w", op, err)
+		if err := db.inner(ctx, fn); err != nil {
+			return sqldb.Final(fmt.Errorf("%s: %w", op, err))
 		}
 		return nil
 	}
@@ -114,17 +116,61 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.IDB)
 	return nil
 }
 
+// inner runs fn in the caller's transaction, whole or not at all.
+func (db *DB) inner(ctx context.Context, fn func(ctx context.Context, tx bun.IDB) error) (err error) {
+	if db.misuse != nil {
+		return db.misuse
+	}
+	if _, err := db.outer.ExecContext(ctx, "SAVEPOINT returnkit"); err != nil {
+		return fmt.Errorf("begin in the caller's transaction: %w", err)
+	}
+	done := false
+	defer func() {
+		// Reached with done false by an error, a panic or runtime.Goexit. ctx
+		// may be over, and the transaction not.
+		if !done {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			_, undone := db.outer.ExecContext(ctx, "ROLLBACK TO SAVEPOINT returnkit; RELEASE SAVEPOINT returnkit")
+			if undone != nil && err != nil {
+				err = fmt.Errorf("%w; and it can't be undone, so roll back the transaction: %w", err, undone)
+			}
+		}
+	}()
+	if err := fn(context.WithValue(ctx, inTx{}, true), db.outer); err != nil {
+		return err
+	}
+	if _, err := db.outer.ExecContext(ctx, "RELEASE SAVEPOINT returnkit"); err != nil {
+		return fmt.Errorf("end in the caller's transaction: %w", err)
+	}
+	done = true
+	return nil
+}
+
 // WithTx returns a handle whose stores work in the caller's transaction: a
 // bun.Tx or an *sql.Tx on the database of db. What they write commits or rolls
 // back with the caller's own rows, and what they read is read through it. They
-// batch nothing and retry nothing. The handle is of no use after the
-// transaction, and the caller's transaction must not be used by another
-// goroutine meanwhile.
+// batch nothing and retry nothing: a caller whose transaction the database
+// refuses because of others runs the whole of it again. A call that fails leaves
+// nothing behind, and the transaction usable.
+//
+// The handle is of no use after the transaction, and the caller's transaction
+// must not be used by another goroutine meanwhile. Anything that is no
+// transaction, such as the pool itself, is refused by every call that writes.
 func (db *DB) WithTx(tx bun.IConn) *DB {
-	if b, ok := tx.(bun.Tx); ok {
-		tx = b.Tx // bun's own would look for arguments in the finished text
-	}
 	inner := *db
+	switch t := tx.(type) {
+	case bun.Tx:
+		tx = t.Tx // bun's own would look for arguments in the finished text
+	case *bun.Tx:
+		tx = t.Tx
+	case bun.Conn:
+		tx = t.Conn
+	case nil, *sql.DB, *bun.DB:
+		tx = db.writer.DB
+		inner.misuse = fmt.Errorf("sqlstore: WithTx was given %T; it must be a transaction, such as bun.Tx or "+
+			"*sql.Tx", t)
+	}
 	inner.outer = sqldb.On(db.writer, tx)
 	return &inner
 }

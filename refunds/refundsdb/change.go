@@ -146,6 +146,9 @@ func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
 				done = append(done, one)
 			}
 		}
+		if err := s.unleased(found.refunds, calls); err != nil {
+			return err
+		}
 		return save(ctx, tx, done)
 	})
 }

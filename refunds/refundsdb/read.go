@@ -12,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -171,6 +172,9 @@ func (s *Store) Claim(
 			Where("r.next_at IS NOT NULL").Where("r.next_at <= ?", sqldb.At(now)).
 			Where("(r.lease_token = '' OR r.lease_until IS NULL OR r.lease_until <= ?)", sqldb.At(now)).
 			Order("r.next_at", "r.id")
+	}
+	if s.db.InTx() {
+		return nil, fmt.Errorf("refundsdb: claim refunds: %w", payment.ErrInTransaction)
 	}
 	// Most of the time nothing is due: find that out without a transaction.
 	some, err := due(s.db.Read().NewSelect()).Limit(1).Exists(ctx)

@@ -94,11 +94,11 @@ CREATE TABLE rk_returns_counters (
 );
 
 -- Orders are bound to a version for good.
-CREATE FUNCTION terms_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION rk_terms_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'published terms are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation';
 END $$;
-CREATE TRIGGER terms_are_final BEFORE UPDATE OR DELETE ON rk_terms FOR EACH ROW EXECUTE FUNCTION terms_are_final();
+CREATE TRIGGER rk_terms_are_final BEFORE UPDATE OR DELETE ON rk_terms FOR EACH ROW EXECUTE FUNCTION rk_terms_are_final();
 
 CREATE TABLE rk_returns_events (
     id           TEXT        NOT NULL PRIMARY KEY,

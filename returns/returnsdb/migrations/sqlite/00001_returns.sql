@@ -96,11 +96,11 @@ CREATE TABLE rk_returns_counters (
 );
 
 -- Orders are bound to a version for good.
-CREATE TRIGGER terms_are_not_changed BEFORE UPDATE ON rk_terms
+CREATE TRIGGER rk_terms_are_not_changed BEFORE UPDATE ON rk_terms
 BEGIN
     SELECT RAISE(ABORT, 'published terms are never changed or deleted');
 END;
-CREATE TRIGGER terms_are_not_deleted BEFORE DELETE ON rk_terms
+CREATE TRIGGER rk_terms_are_not_deleted BEFORE DELETE ON rk_terms
 BEGIN
     SELECT RAISE(ABORT, 'published terms are never changed or deleted');
 END;

@@ -1,0 +1,76 @@
+package ordersdb_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+)
+
+// service is one on the store.
+func service(t *testing.T, s orders.Store) *orders.Service {
+	t.Helper()
+	shop, err := orders.New(orders.Config{Store: s, Gateway: &orderstest.Gateway{}, Currency: "USD"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = shop.Close(t.Context()) })
+	return shop
+}
+
+// TestAnOrderInTheCallersTransactionCommitsWithIt: by cash, that is. One whose
+// payment would be charged is refused, and nothing of it is kept.
+func TestAnOrderInTheCallersTransactionCommitsWithIt(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		s := ordersdb.New(migrated(t, db))
+		shop := service(t, s)
+		by := event.Stamp{By: event.System("test")}
+		mouse, err := shop.SaveProduct(t.Context(), 0, by, func(p *orders.Product) error {
+			p.Name, p.Price, p.Stock, p.CountryOfOrigin = "what?(rk)x", 1999, 10, "USA"
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := shop.AddToCart(t.Context(), "ann", mouse.ID, 2); err != nil {
+			t.Fatal(err)
+		}
+		ann := event.Actor{Kind: event.ActorCustomer, ID: "ann"}
+		for _, commit := range []bool{false, true} {
+			tx, err := db.Writer().BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = tx.Rollback() })
+			inside := service(t, s.WithTx(tx))
+			card := orders.CheckoutRequest{Customer: ann, Method: payment.Card, Token: orderstest.TokenPays}
+			if _, err := inside.Checkout(t.Context(), card); !errors.Is(err, payment.ErrInTransaction) {
+				t.Errorf("a card order: %v", err)
+			}
+			o, err := inside.Checkout(t.Context(), orders.CheckoutRequest{Customer: ann, Method: payment.Cash})
+			if err != nil || o.Status != orders.StatusCompleted {
+				t.Fatalf("a cash order: %s, %v", o.Status, err)
+			}
+			end, stock := tx.Rollback, 10
+			if commit {
+				end, stock = tx.Commit, 8
+			}
+			if err := end(); err != nil {
+				t.Fatal(err)
+			}
+			_, err = shop.Order(t.Context(), o.ID)
+			if commit != (err == nil) || !commit && orders.CodeOf(err) != orders.CodeNotFound {
+				t.Errorf("committed %v: %v", commit, err)
+			}
+			if mouse, err = shop.Product(t.Context(), mouse.ID); err != nil || mouse.Stock != stock {
+				t.Errorf("committed %v: %d left, %v; want %d", commit, mouse.Stock, err, stock)
+			}
+		}
+	})
+}
