@@ -105,6 +105,14 @@ func (s *signature) walk(t types.Type) {
 		s.walk(t.Elem())
 	case interface{ Elem() types.Type }: // pointers, slices, arrays, channels
 		s.walk(t.Elem())
+	default:
+		s.literal(t)
+	}
+}
+
+// literal reads what a type literal of several parts names.
+func (s *signature) literal(t types.Type) {
+	switch t := t.(type) {
 	case *types.Signature:
 		s.params(t.TypeParams())
 		s.walk(t.Params())

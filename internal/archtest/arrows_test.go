@@ -48,8 +48,9 @@ func TestArrowsPointOneWay(t *testing.T) {
 
 // heavy is what a domain package brings to nobody: a database, metrics, a payment client.
 var heavy = []string{
-	"github.com/uptrace/bun", "github.com/prometheus", "github.com/stripe", "modernc.org/sqlite", "github.com/jackc/pgx",
-	"github.com/pressly/goose", "net/http/httptest", module + "/internal/sqldb", module + "/internal/outbox",
+	"github.com/uptrace/bun", "github.com/prometheus", "github.com/stripe", "modernc.org/sqlite",
+	"github.com/jackc/pgx", "github.com/pressly/goose", "net/http/httptest",
+	module + "/internal/sqldb", module + "/internal/outbox",
 }
 
 var burdens = []burden{
@@ -63,7 +64,10 @@ var burdens = []burden{
 	{packages: []string{"refunds", "resilience", "throttle"}, without: []string{"net/http"}},
 	{packages: []string{"resilience/resiliencehttp", "throttle/throttlehttp"}, without: heavy},
 	{packages: []string{"orders/sqlstore", "orders/sqlstore/postgres"}, without: []string{"modernc.org/sqlite"}},
-	{packages: []string{"orders/sqlstore", "orders/sqlstore/sqlite"}, without: []string{"github.com/jackc/pgx/v5/stdlib"}},
+	{
+		packages: []string{"orders/sqlstore", "orders/sqlstore/sqlite"},
+		without:  []string{"github.com/jackc/pgx/v5/stdlib"},
+	},
 	{
 		packages: []string{"orders/ordersdb", "refunds/refundsdb", "returns/returnsdb"},
 		without:  []string{"modernc.org/sqlite", "github.com/prometheus", "github.com/stripe"},
@@ -119,11 +123,12 @@ func TestRulesOfImportsCatch(t *testing.T) {
 	}
 	unneeded := exception{"returns", "orders/money"}
 	expect(t, checkArrows(p, []exception{{"internal/helper", "orders/money"}, unneeded}),
-		"orders imports internal/helper; it may import orders, orders/event, orders/money, orders/payment, orders/purchase, resilience",
+		"orders imports internal/helper; it may import orders, orders/event, orders/money, orders/payment, "+
+			"orders/purchase, resilience",
 		"attic is in no room of the design",
 		"orders/money imports refunds; it may import orders/money",
-		"refunds/refundstest imports refserver; it may import orders/event, orders/money, orders/payment, orders/purchase, "+
-			"refunds, refunds/refundstest, resilience",
+		"refunds/refundstest imports refserver; it may import orders/event, orders/money, orders/payment, "+
+			"orders/purchase, refunds, refunds/refundstest, resilience",
 		"returns imports orders; it may import orders/event, orders/event/outbox, orders/money, orders/payment, "+
 			"orders/purchase, refunds, resilience, returns",
 		"returns -> orders/money is no longer needed: remove the exception",
@@ -153,7 +158,9 @@ func TestRuleOfSignaturesCatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	for _, name := range []string{"Alias", "Constraint", "Embeds", "Field", "Func", "Generic", "Iface", "Map", "Method", "Promoted", "Var"} {
+	for _, name := range []string{
+		"Alias", "Constraint", "Embeds", "Field", "Func", "Generic", "Iface", "Map", "Method", "Promoted", "Var",
+	} {
 		want = append(want, module+"/orders."+name+" names "+module+"/internal/helper.Handle, which importers can't")
 	}
 	expect(t, found, want...)

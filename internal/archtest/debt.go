@@ -75,8 +75,8 @@ func (d debt) compare(found []finding) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: %d places break %s, the ledger allows %d:\n%s",
 				e.dir, have[e], e.rule, d[e], places(found, e)))
 		case have[e] < d[e]:
-			wrong = append(wrong, fmt.Sprintf("%s: %d places break %s, the ledger has %d: lower the ledger (-run Debt -update)",
-				e.dir, have[e], e.rule, d[e]))
+			wrong = append(wrong, fmt.Sprintf("%s: %d places break %s, the ledger has %d: "+
+				"lower the ledger (-run Debt -update)", e.dir, have[e], e.rule, d[e]))
 		}
 	}
 	return wrong

@@ -53,7 +53,8 @@ func (s source) checkFunction(name string, n ast.Node, body *ast.BlockStmt) []fi
 		limit = mostTestLines
 	}
 	if lines := s.lines(n) - s.tableLines(body); lines > limit {
-		found = append(found, s.finding("function-lines", first, fmt.Sprintf("%s has %d lines of %d", name, lines, limit)))
+		found = append(found, s.finding("function-lines", first,
+			fmt.Sprintf("%s has %d lines of %d", name, lines, limit)))
 	}
 	if branches := countBranches(body); branches > mostBranches && !s.test() {
 		found = append(found, s.finding("function-branches", first,
@@ -139,7 +140,8 @@ func checkWidth(s source) []finding {
 		line = strings.TrimRight(line, "\r\n")
 		columns := utf8.RuneCountInString(line) + (tabColumns-1)*strings.Count(line, "\t")
 		if columns > mostColumns {
-			found = append(found, s.finding("line-width", number, fmt.Sprintf("%d columns of %d", columns, mostColumns)))
+			found = append(found, s.finding("line-width", number,
+				fmt.Sprintf("%d columns of %d", columns, mostColumns)))
 		}
 	}
 	return found
@@ -149,8 +151,8 @@ var (
 	openTag = regexp.MustCompile(`<([a-zA-Z][a-zA-Z0-9-]*)`)
 	// inline are the elements that stand within a sentence.
 	inline = map[string]bool{
-		"a": true, "abbr": true, "b": true, "br": true, "code": true, "em": true, "i": true, "kbd": true, "small": true,
-		"span": true, "strong": true, "time": true, "wbr": true,
+		"a": true, "abbr": true, "b": true, "br": true, "code": true, "em": true, "i": true, "kbd": true,
+		"small": true, "span": true, "strong": true, "time": true, "wbr": true,
 	}
 )
 

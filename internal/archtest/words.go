@@ -55,7 +55,8 @@ func parseWords(text []byte) ([]word, error) {
 func parseWord(line string) (word, error) {
 	fields := regexp.MustCompile(`\t+`).Split(line, -1)
 	if len(fields) != 3 {
-		return word{}, fmt.Errorf("%d fields; there are three with tabs between them: expression, scopes, replacement", len(fields))
+		return word{}, fmt.Errorf("%d fields; there are three with tabs between them: "+
+			"expression, scopes, replacement", len(fields))
 	}
 	w := word{scopes: strings.Split(fields[1], ","), instead: fields[2]}
 	for _, s := range w.scopes {
