@@ -12,6 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
@@ -79,7 +80,7 @@ func (b bundle) meet(calls ...*call) {
 // queued waits until n calls stand in a queue and others are at work.
 func queued(t *testing.T, n int, waiting func() (int, bool)) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testreq.Patience(t)); ; time.Sleep(time.Millisecond) {
 		calls, working := waiting()
 		if working && calls == n {
 			return

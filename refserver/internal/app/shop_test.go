@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -50,7 +51,7 @@ func open(t *testing.T, run bool, settings ...string) *app.App {
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := testreq.Context(t)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
@@ -97,12 +98,7 @@ func buy(t *testing.T, s *app.App, who event.Actor, product int64, quantity int,
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	testreq.UntilEvery(t, 10*time.Millisecond, what, cond)
 }
 
 func counter(s *app.App, name string) float64 {
