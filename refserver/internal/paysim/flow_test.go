@@ -134,7 +134,8 @@ func (s *shop) refund(r refunds.Request) refunds.Refund {
 func (s *shop) until(what, reference string, so func(refunds.Refund) bool) refunds.Refund {
 	s.Helper()
 	var r refunds.Refund
-	for deadline := time.Now().Add(testreq.Patience(s)); time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
+	deadline := time.Now().Add(testreq.Patience(s))
+	for ; time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
 		if _, err := s.ResumeDue(s.Context(), 100); err != nil {
 			s.Fatal(err)
 		}

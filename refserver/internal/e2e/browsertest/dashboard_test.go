@@ -79,7 +79,8 @@ func (b *tab) media(kind, scheme string) {
 func (b *tab) until(want, script string) {
 	b.t.Helper()
 	got := ""
-	for deadline := time.Now().Add(testreq.Patience(b.t)); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(testreq.Patience(b.t))
+	for ; time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if got = evaluate[string](b, script); strings.Contains(got, want) {
 			return
 		}
