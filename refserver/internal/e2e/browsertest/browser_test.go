@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -105,7 +104,7 @@ func (b browser) open(t *testing.T, base string, width, height int64, name strin
 	}
 	out := &tab{t: t, ctx: ctx, base: base, name: name, shots: shots}
 	out.run(chromedp.EmulateViewport(width, height)) // the first step starts the browser, and must not time out
-	ctx, cancelTime := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancelTime := context.WithTimeout(ctx, testreq.Patience(t))
 	t.Cleanup(cancelTime)
 	out.ctx = ctx
 	return out
