@@ -65,7 +65,7 @@ func stock(t *testing.T, s *app.App, product int64) int {
 func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, settings...)
-		o := buy(t, s, customer(t, s, "ada"), 3, 3, payment.Card)
+		o := bought(t, s, customer(t, s, "ada"), 3, 3)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 2)
 		c, r, err := s.Returns.Refund(t.Context(), c.ID, payment.OriginalMethod, clerk)
@@ -100,7 +100,7 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 func TestARefundWhoseAnswerIsLostIsFinishedOnceByTheWorkers(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, append(settings, "PAYMENT_PROVIDER_TIMEOUT=50ms")...)
-		o := buy(t, s, customer(t, s, "ada"), 3, 1, payment.Card)
+		o := bought(t, s, customer(t, s, "ada"), 3, 1)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 1)
 		faults := func(f paysim.Faults) {
@@ -155,7 +155,7 @@ func TestARefundThatFailsCanBePaidInCash(t *testing.T) {
 	if err := s.Simulator.SetFaults(paysim.Faults{Refund: paysim.CallFaults{Error4xx: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	o := buy(t, s, customer(t, s, "ada"), 3, 1, payment.Card)
+	o := bought(t, s, customer(t, s, "ada"), 3, 1)
 	c := inspected(t, s, o, 1)
 	before := stock(t, s, 3)
 	c, r, err := s.Returns.Refund(t.Context(), c.ID, payment.Card, clerk)

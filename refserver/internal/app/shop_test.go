@@ -95,6 +95,21 @@ func buy(t *testing.T, s *app.App, who event.Actor, product int64, quantity int,
 	return o
 }
 
+// bought is an order whose payment has arrived: on a busy machine the provider may answer
+// after its time, and the order is queued first.
+func bought(t *testing.T, s *app.App, who event.Actor, product int64, quantity int) orders.Order {
+	t.Helper()
+	o := buy(t, s, who, product, quantity, payment.Card)
+	eventually(t, "the payment", func() bool {
+		var err error
+		if o, err = s.Orders.Order(t.Context(), o.ID); err != nil {
+			t.Fatal(err)
+		}
+		return o.Status == orders.StatusCompleted
+	})
+	return o
+}
+
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
