@@ -141,8 +141,8 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 		b.meet(calls...)
 		// The one that held them up is a transaction by itself.
 		for text, want := range map[string]int{
-			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "returns" `: 1, `INSERT INTO "returns_events"`: 1,
-			`INSERT INTO "return_lines"`: 0, `UPDATE "return_units"`: 0,
+			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "rk_returns" `: 1, `INSERT INTO rk_returns_events`: 1,
+			`INSERT INTO "rk_return_lines"`: 0, `UPDATE "rk_return_units"`: 0,
 		} {
 			if got := sent.count(text); got != want {
 				t.Errorf("%d times %s, want %d", got, text, want)
@@ -369,7 +369,7 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 			}
 		}
 		// Received and inspected: the line was written once, as it is now.
-		if n := sent.count(`INSERT INTO "return_lines"`); n != 1 {
+		if n := sent.count(`INSERT INTO "rk_return_lines"`); n != 1 {
 			t.Errorf("the line was written %d times, want once", n)
 		}
 	})
