@@ -23,7 +23,7 @@ func (m *Metrics) OrderProcessed(mode string, d time.Duration) {
 // ReturnCreated counts a return case that was filed.
 func (m *Metrics) ReturnCreated() { m.returnsCreated.get(struct{}{}).inc() }
 
-// StatusChanged counts a change of a return case to status, one of the
+// ReturnTransition counts a change of a return case to status, one of the
 // statuses of a return in upper or lower case; they are shown in upper case.
 func (m *Metrics) ReturnTransition(status string) {
 	m.returnTransition.get(m.returnStatuses.of(status)).inc()

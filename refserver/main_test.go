@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
@@ -81,7 +82,7 @@ func (r *running) wait() error {
 	case err := <-r.done:
 		r.ended = true
 		return err
-	case <-time.After(time.Minute):
+	case <-time.After(testreq.Patience(r.t)):
 		r.t.Fatal("the command does not end")
 		return nil
 	}
@@ -92,7 +93,7 @@ var addressPattern = regexp.MustCompile(`http://[^\s"]+`)
 // url waits for the address that the command prints.
 func (r *running) url() string {
 	r.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testreq.Patience(r.t)); time.Now().Before(deadline); {
 		if found := addressPattern.FindString(r.stderr.String()); found != "" {
 			return found
 		}
@@ -246,7 +247,7 @@ func TestARequestInFlightIsAnsweredBeforeTheStop(t *testing.T) {
 		res.Body.Close()
 	}
 	r.cancel()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(testreq.Patience(t)); ; {
 		c, err := net.DialTimeout("tcp", u.Host, time.Second)
 		if err != nil {
 			break // it takes no new connections: the stop is under way

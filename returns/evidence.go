@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/budget"
-	"github.com/returnkit/returnkit/internal/photo"
+	"github.com/returnkit/returnkit/returns/budget"
+	"github.com/returnkit/returnkit/returns/internal/photo"
 )
 
 // ImageLimits bound what is read of a photo before and while it is decoded.

@@ -1,5 +1,5 @@
 // Package testreq decides what a test does when something it needs outside of
-// this module (a PostgreSQL server, a Redis, a browser) is not there.
+// this module (a PostgreSQL server, a Redis, a browser) is not there, and how long it waits.
 package testreq
 
 import (

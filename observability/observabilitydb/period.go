@@ -65,7 +65,7 @@ func (q Quarter) Next() (next Quarter, ok bool) {
 	return next, next.valid()
 }
 
-// Previous: see Next.
+// Previous is the period before, as Next is the one after.
 func (q Quarter) Previous() (previous Quarter, ok bool) {
 	previous = Quarter{q.Year, q.Q - 1}
 	if q.Q == 1 {

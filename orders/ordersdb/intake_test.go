@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -88,7 +89,7 @@ func (h *held) must(err error) {
 // queued waits until n calls stand in the queue and one is at work.
 func (h *held) queued(n int) {
 	h.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testreq.Patience(h.T)); ; time.Sleep(time.Millisecond) {
 		waiting, working := h.store.intake.Waiting()
 		if working && waiting == n {
 			return

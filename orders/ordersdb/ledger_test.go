@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
@@ -128,7 +129,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		for deadline := time.Now().Add(30 * time.Second); ; {
+		for deadline := time.Now().Add(testreq.Patience(t)); ; {
 			_, open, err := shops[0].Orders(ctx, orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusQueued}})
 			if err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -109,15 +110,8 @@ func (s stalled) Read(p []byte) (int, error) {
 	return 0, context.Cause(s.ctx)
 }
 
-const within = 10 * time.Second
-
 // waitFor polls until the condition holds.
 func waitFor(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	for end := time.Now().Add(within); !holds(); {
-		if time.Now().After(end) {
-			tb.Fatalf("%s: not within %v", what, within)
-		}
-		<-time.After(time.Millisecond)
-	}
+	testreq.Until(tb, what, holds)
 }

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/resilience"
 )
 
@@ -178,7 +179,7 @@ func TestABodyThatIsClosedEarlyFreesTheRequest(t *testing.T) {
 		}
 		select {
 		case <-gone:
-		case <-time.After(within):
+		case <-time.After(testreq.Patience(t)):
 			t.Error("the server still sends to nobody")
 		}
 		if c := tr.Breakers()[0].Snapshot().Counts; c.ConsecutiveFailures != 0 {

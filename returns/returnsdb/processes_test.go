@@ -137,6 +137,7 @@ func TestProcessesThatChangeTheSameReturns(t *testing.T) {
 func TestProcessesWaitForEachOther(t *testing.T) {
 	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		first, second, _ := processes(t, c)
+		watch := sqlstoretest.Open(t, c) // now: on SQLite it needs the lock that is held below
 		o := order("o", 1)
 		if _, err := first.file(o, "r", 1, true); err != nil {
 			t.Fatal(err)
@@ -178,7 +179,7 @@ func TestProcessesWaitForEachOther(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		second.waits(sqlstoretest.Open(t, c), 2)
+		second.waits(watch, 2)
 		released.Store(true)
 		close(let)
 		all.Wait()

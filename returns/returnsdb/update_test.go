@@ -12,6 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/returns"
@@ -79,7 +80,7 @@ func (b bundle) meet(calls ...*call) {
 // queued waits until n calls stand in a queue and others are at work.
 func queued(t *testing.T, n int, waiting func() (int, bool)) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testreq.Patience(t)); ; time.Sleep(time.Millisecond) {
 		calls, working := waiting()
 		if working && calls == n {
 			return
@@ -140,8 +141,8 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 		b.meet(calls...)
 		// The one that held them up is a transaction by itself.
 		for text, want := range map[string]int{
-			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "returns" `: 1, `INSERT INTO "returns_events"`: 1,
-			`INSERT INTO "return_lines"`: 0, `UPDATE "return_units"`: 0,
+			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "rk_returns" `: 1, `INSERT INTO rk_returns_events`: 1,
+			`INSERT INTO "rk_return_lines"`: 0, `UPDATE "rk_return_units"`: 0,
 		} {
 			if got := sent.count(text); got != want {
 				t.Errorf("%d times %s, want %d", got, text, want)
@@ -371,7 +372,7 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 			}
 		}
 		// Received and inspected: the line was written once, as it is now.
-		if n := sent.count(`INSERT INTO "return_lines"`); n != 1 {
+		if n := sent.count(`INSERT INTO "rk_return_lines"`); n != 1 {
 			t.Errorf("the line was written %d times, want once", n)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/returnkit/returnkit/internal/redistest"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/throttle"
 	"github.com/returnkit/returnkit/throttle/redisthrottle"
 	"github.com/returnkit/returnkit/throttle/throttlehttp"
@@ -244,15 +245,7 @@ func TestAShopMayStartBeforeItsRedis(t *testing.T) {
 
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited 20 s for %s", what)
-		}
-		<-tick.C
-	}
+	testreq.Until(t, what, done)
 }
 
 func raise(v *atomic.Int64, to int64) {

@@ -21,8 +21,8 @@ func stripeMock(t *testing.T) string {
 		t.Skip("-short: stripe-mock takes a while to build")
 	}
 	binary := filepath.Join(t.TempDir(), "stripe-mock")
-	if out, err := exec.Command("go", "build", "-o", binary,
-		"github.com/stripe/stripe-mock").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-C", "../../../internal/tools", "-o", binary, "github.com/stripe/stripe-mock")
+	if out, err := build.CombinedOutput(); err != nil {
 		testreq.SkipOrFail(t, "stripe-mock can't be built with the go command: "+string(out))
 	}
 	cmd := exec.Command(binary, "-http-addr", "127.0.0.1:0")

@@ -138,7 +138,7 @@ func startShop(t *testing.T) (*app.App, string) {
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := testreq.Context(t)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
@@ -268,7 +268,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: [%q]}]}]
 		p := &promServer{t, "http://" + address}
 		p.ready()
 		return p
-	case <-time.After(20 * time.Second):
+	case <-time.After(testreq.Patience(t)):
 		t.Fatal("prometheus does not listen")
 	}
 	return nil
@@ -277,7 +277,7 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: [%q]}]}]
 // ready waits until it answers queries.
 func (p *promServer) ready() {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testreq.Patience(p.t)); ; time.Sleep(20 * time.Millisecond) {
 		res, err := http.Get(p.base + "/-/ready")
 		if err == nil {
 			err = res.Body.Close()
@@ -318,12 +318,7 @@ func (p *promServer) query(expr string) int {
 
 func (p *promServer) eventually(what, expr string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); p.query(expr) == 0; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			p.t.Errorf("waited in vain for %s", what)
-			return
-		}
-	}
+	testreq.UntilEvery(p.t, 50*time.Millisecond, what, func() bool { return p.query(expr) != 0 })
 }
 
 func (p *promServer) rulesAreWell(want int) {

@@ -64,7 +64,7 @@ func stock(t *testing.T, s *app.App, product int64) int {
 func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, settings...)
-		o := buy(t, s, customer(t, s, "ada"), 3, 3, payment.Card)
+		o := bought(t, s, customer(t, s, "ada"), 3, 3)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 2)
 		c, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
@@ -99,7 +99,7 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 func TestARefundWhoseAnswerIsLostIsFinishedOnceByTheWorkers(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		s := open(t, true, append(settings, "PAYMENT_PROVIDER_TIMEOUT=50ms")...)
-		o := buy(t, s, customer(t, s, "ada"), 3, 1, payment.Card)
+		o := bought(t, s, customer(t, s, "ada"), 3, 1)
 		before := stock(t, s, 3)
 		c := inspected(t, s, o, 1)
 		faults := func(f paysim.Faults) {
@@ -154,7 +154,7 @@ func TestARefundThatFailsCanBePaidInCash(t *testing.T) {
 	if err := s.Simulator.SetFaults(paysim.Faults{Refund: paysim.CallFaults{Error4xx: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	o := buy(t, s, customer(t, s, "ada"), 3, 1, payment.Card)
+	o := bought(t, s, customer(t, s, "ada"), 3, 1)
 	c := inspected(t, s, o, 1)
 	before := stock(t, s, 3)
 	c, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})

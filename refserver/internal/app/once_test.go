@@ -36,13 +36,13 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 		ctx := t.Context()
 		s := open(t, false, settings...)
 		who := customer(t, s, "ada")
-		bought := make([]orders.Order, pairs)
-		for i := range bought {
-			bought[i] = buy(t, s, who, product, 1, payment.Card)
+		paid := make([]orders.Order, pairs)
+		for i := range paid {
+			paid[i] = bought(t, s, who, product, 1)
 		}
 		before := stock(t, s, product)
 
-		for _, o := range bought {
+		for _, o := range paid {
 			var filed, refused atomic.Int64
 			twice(func() {
 				_, err := s.Returns.Create(ctx, who, returns.CreateParams{
@@ -102,7 +102,7 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 	// paid takes a return up to the refund, which nobody tells the return of.
 	paid := func(t *testing.T, s *app.App) (returns.Return, refunds.Refund) {
 		ctx := t.Context()
-		o := buy(t, s, customer(t, s, "ada"), product, 3, payment.Card)
+		o := bought(t, s, customer(t, s, "ada"), product, 3)
 		c := inspected(t, s, o, units)
 		terms, err := s.Returns.Terms(ctx, c.TermsID)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -51,7 +52,7 @@ func open(t *testing.T, run bool, settings ...string) *app.App {
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := testreq.Context(t)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
@@ -95,15 +96,25 @@ func buy(t *testing.T, s *app.App, who event.Actor, product int64, quantity int,
 	return o
 }
 
+// bought is an order whose payment has arrived: on a busy machine the provider may answer
+// after its time, and the order is queued first.
+func bought(t *testing.T, s *app.App, who event.Actor, product int64, quantity int) orders.Order {
+	t.Helper()
+	o := buy(t, s, who, product, quantity, payment.Card)
+	eventually(t, "the payment", func() bool {
+		var err error
+		if o, err = s.Orders.Order(t.Context(), o.ID); err != nil {
+			t.Fatal(err)
+		}
+		return o.Status == orders.StatusCompleted
+	})
+	return o
+}
+
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	testreq.UntilEvery(t, 10*time.Millisecond, what, cond)
 }
 
 func counter(s *app.App, name string) float64 {

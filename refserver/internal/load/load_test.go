@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/returnkit/returnkit/internal/testreq"
 )
 
 // shopDouble is as much of a shop as a load run needs. Each customer's cart
@@ -162,7 +164,7 @@ func TestTheLoopStaysOpenWhenAnswersAreSlow(t *testing.T) {
 		inner.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := testreq.Context(t)
 	defer cancel()
 	time.AfterFunc(1500*time.Millisecond, func() { close(release) })
 	s, err := Run(ctx, Options{URL: server.URL, AdminUser: "a", AdminPassword: "b", Rate: 100, Runs: 100, Users: 100}, io.Discard)

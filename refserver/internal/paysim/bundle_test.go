@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
+
+	"github.com/returnkit/returnkit/internal/testreq"
 )
 
 // bundle is a running simulator with the client that a shop would use.
@@ -171,11 +173,5 @@ func (b *bundle) send(method, path, body string, header map[string]string) (int,
 // eventually polls until cond holds.
 func (b *bundle) eventually(what string, cond func() bool) {
 	b.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			b.Fatalf("still not: %s", what)
-		}
-		<-time.After(2 * time.Millisecond)
-	}
+	testreq.Until(b.T, what, cond)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -133,7 +134,8 @@ func (s *shop) refund(r refunds.Request) refunds.Refund {
 func (s *shop) until(what, reference string, so func(refunds.Refund) bool) refunds.Refund {
 	s.Helper()
 	var r refunds.Refund
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
+	deadline := time.Now().Add(testreq.Patience(s))
+	for ; time.Now().Before(deadline); <-time.After(2 * time.Millisecond) {
 		if _, err := s.ResumeDue(s.Context(), 100); err != nil {
 			s.Fatal(err)
 		}
@@ -176,7 +178,7 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(2 * time.Millisecond) {
+	for deadline := time.Now().Add(testreq.Patience(t)); ; <-time.After(2 * time.Millisecond) {
 		holds, err := s.Holds(t.Context(), q.OrderID, q.PaymentID)
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("no hold: %v, %v", s.errs, err)

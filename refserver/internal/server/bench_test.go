@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -64,7 +65,7 @@ func open(t *testing.T, settings ...string) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := testreq.Context(t)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
@@ -252,11 +253,7 @@ func (b *bench) theCase(id string) *returns.Return {
 // eventually waits until the condition holds.
 func (b *bench) eventually(what string, cond func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	testreq.UntilEvery(b.t, 10*time.Millisecond, what, cond)
 }
 
 // want checks an answer's status and that its body holds each text.

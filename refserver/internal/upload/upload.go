@@ -23,7 +23,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/budget"
+	"github.com/returnkit/returnkit/returns/budget"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/returnkit/returnkit/internal/testreq"
 )
 
 var (
@@ -108,7 +110,7 @@ func launch(t *testing.T) *process {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-p.done:
-		case <-time.After(time.Minute):
+		case <-time.After(testreq.Patience(t)):
 			_ = p.cmd.Process.Kill()
 			<-p.done
 		}
@@ -117,7 +119,7 @@ func launch(t *testing.T) *process {
 	case p.url = <-found:
 	case <-p.done:
 		t.Fatalf("it stopped\n%s", p.tail())
-	case <-time.After(2 * time.Minute):
+	case <-time.After(testreq.Patience(t)):
 		t.Fatalf("it printed no address\n%s", p.tail())
 	}
 	return p

@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/app"
@@ -39,7 +39,7 @@ func serve(t *testing.T, settings ...string) (*app.App, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		ctx, cancel := testreq.Context(t)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
@@ -104,7 +104,7 @@ func (b browser) open(t *testing.T, base string, width, height int64, name strin
 	}
 	out := &tab{t: t, ctx: ctx, base: base, name: name, shots: shots}
 	out.run(chromedp.EmulateViewport(width, height)) // the first step starts the browser, and must not time out
-	ctx, cancelTime := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancelTime := context.WithTimeout(ctx, testreq.Patience(t))
 	t.Cleanup(cancelTime)
 	out.ctx = ctx
 	return out

@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/returnkit/returnkit/internal/seedtest"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -78,7 +79,8 @@ func (b *tab) media(kind, scheme string) {
 func (b *tab) until(want, script string) {
 	b.t.Helper()
 	got := ""
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(testreq.Patience(b.t))
+	for ; time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if got = evaluate[string](b, script); strings.Contains(got, want) {
 			return
 		}

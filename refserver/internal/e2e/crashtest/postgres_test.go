@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
@@ -46,7 +47,7 @@ func (w *world) exec(query string) {
 // until waits until the query finds nothing.
 func (w *world) until(what, query string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	if err := client.Until(ctx, 50*time.Millisecond, func(context.Context) error {
 		if rows := w.rows(query); len(rows) > 0 {
@@ -106,7 +107,7 @@ func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 // healthy waits until the server's database answers.
 func (w *world) healthy(p *process) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	err := client.Until(ctx, 20*time.Millisecond, func(ctx context.Context) error {
 		_, err := client.New(p.url, 5*time.Second).Call(ctx, "/health/ready", nil, nil)
@@ -120,7 +121,7 @@ func (w *world) healthy(p *process) {
 // settled waits until a read as staff works.
 func (w *world) settled(admin *client.Client) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	err := client.Until(ctx, 20*time.Millisecond, func(ctx context.Context) error {
 		_, err := admin.Products(ctx)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/invariants"
@@ -132,7 +133,7 @@ func launch(t testing.TB, dir string, args []string, settings ...string) *proces
 	case p.url = <-found:
 	case <-p.done:
 		return nil
-	case <-time.After(time.Minute):
+	case <-time.After(testreq.Patience(t)):
 		t.Fatalf("it printed no address\n%s", p.tail())
 	}
 	return p
@@ -208,7 +209,7 @@ func newWorldWith(t testing.TB, url string, provider ...string) *world {
 // shop starts a server on the world and waits until it is ready.
 func (w *world) shop() *process {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	var p *process
 	err := client.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
@@ -234,7 +235,7 @@ func (w *world) shop() *process {
 func (w *world) staff(p *process) *client.Client {
 	w.t.Helper()
 	if w.admin == nil {
-		w.admin = client.New(p.url, 10*time.Second)
+		w.admin = client.New(p.url, time.Minute)
 		if err := w.admin.SignIn(w.t.Context(), "super_admin", "super_admin_92587"); err != nil {
 			w.t.Fatal(err)
 		}
@@ -259,7 +260,7 @@ func (w *world) approved(admin *client.Client, n int) {
 			if _, err := admin.Checkout(ctx, client.GoodCard, ""); err != nil {
 				return "", err
 			}
-			o, err := completed(ctx, admin)
+			o, err := w.completed(admin)
 			if err != nil {
 				return "", err
 			}
@@ -279,8 +280,8 @@ func (w *world) approved(admin *client.Client, n int) {
 
 // completed is the newest order, once it is completed: on a busy machine the
 // provider may answer after its time, and the order is queued first.
-func completed(ctx context.Context, admin *client.Client) (o client.Order, err error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+func (w *world) completed(admin *client.Client) (o client.Order, err error) {
+	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	return o, client.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
 		orders, err := admin.Orders(ctx)
@@ -311,7 +312,7 @@ func refundAll(ctx context.Context, cases []string, at ...*client.Client) {
 // its units are back on the shelf.
 func (w *world) finish(p *process) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	admin := w.staff(p)
 	open := w.cases
@@ -374,7 +375,7 @@ func (p *process) stop() {
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(testreq.Patience(p.t)):
 		p.t.Errorf("the server did not stop\n%s", strings.TrimSpace(p.tail()))
 		p.kill()
 	}

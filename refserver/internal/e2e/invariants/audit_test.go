@@ -1,7 +1,6 @@
 package invariants_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -10,8 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -115,7 +114,7 @@ func history(t *testing.T) (file string, ledger client.Ledger) {
 	data, err := json.Marshal(s.Simulator.Ledger())
 	s.must(err)
 	s.must(json.Unmarshal(data, &ledger))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+	ctx, cancel := testreq.Context(t)
 	defer cancel()
 	s.must(s.Close(ctx))
 	return c.SQLiteFile(), ledger

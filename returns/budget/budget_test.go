@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/budget"
+	"github.com/returnkit/returnkit/returns/budget"
 )
 
 func newBudget(t *testing.T, c budget.Config) *budget.Budget {

@@ -1,0 +1,2 @@
+// Package event imports nothing.
+package event

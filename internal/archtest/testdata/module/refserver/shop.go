@@ -1,0 +1,2 @@
+// Package refserver is imported by nobody.
+package refserver
