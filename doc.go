@@ -8,23 +8,30 @@
 //
 // # The packages
 //
-//   - [github.com/returnkit/returnkit/orders]: money, products, carts,
-//     checkout, stock and payments.
 //   - [github.com/returnkit/returnkit/returns]: the policy as data, the
-//     verdict on a request, the return case from request to inspection, the
-//     rules for photos.
+//     verdict on a request, deadlines in calendar days, the return case from
+//     request to inspection, the rules for photos.
 //   - [github.com/returnkit/returnkit/refunds]: the quote and how it splits,
 //     the methods, the execution of a refund, store credit.
+//   - [github.com/returnkit/returnkit/orders]: products, carts, checkout, stock
+//     and payments. Below it stand what all three share:
+//     [github.com/returnkit/returnkit/orders/money],
+//     [github.com/returnkit/returnkit/orders/event] with its outbox,
+//     [github.com/returnkit/returnkit/orders/payment] (the words of a payment
+//     provider, and Stripe),
+//     [github.com/returnkit/returnkit/orders/purchase] (an order as returns and
+//     refunds see it) and
+//     [github.com/returnkit/returnkit/orders/sqlstore] (your database).
 //   - [github.com/returnkit/returnkit/resilience]: the circuit breaker, retry
-//     and timeout.
+//     and timeout; resiliencehttp puts them around an http.RoundTripper.
 //   - [github.com/returnkit/returnkit/throttle]: rate limiters, fair admission
 //     and a queue; throttlehttp puts them in front of handlers.
 //   - [github.com/returnkit/returnkit/observability]: metrics, logs, health.
 //
-// Each can be imported alone. returns stands on refunds, refunds on orders;
-// resilience and throttle stand on nothing of ours. None of them brings a
-// database driver, a metrics client or a payment client with it, but for
-// observability, which is about Prometheus.
+// Each can be imported alone. returns stands on refunds and on a purchase, not
+// on orders; resilience and throttle stand on nothing of ours. None of them
+// brings a database driver, a metrics client or a payment client with it, but
+// for observability, which is about Prometheus.
 //
 // # Where to start
 //

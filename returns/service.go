@@ -10,11 +10,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/returnkit/returnkit/returns/budget"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns/budget"
 )
 
 // Config says what a Service stands on. Store, Orders, Refunder and Restocker

@@ -3,7 +3,7 @@ package main
 func Example() {
 	main()
 	// Output:
-	// bought for 12600, completed
+	// bought for 12000, completed
 	// asked for: pending_authorization
 	// authorised: RMA-20260310-00001
 	// sent: in_transit

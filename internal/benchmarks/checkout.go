@@ -15,11 +15,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
-	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
 const (
@@ -36,7 +38,7 @@ func checkout(ctx context.Context, o options, progress io.Writer) ([]row, error)
 	var ours, theirs, ratios []float64
 	err := with(ctx, func(e *env) error {
 		url := sqlstoretest.PostgresURL(e)
-		db := sqlstoretest.Open(e, sqldb.Config{URL: url, MaxConns: 8})
+		db := sqlstoretest.Open(e, sqlstore.Config{URL: url, MaxConns: 8})
 		b, err := newShop(ctx, db, url)
 		if err != nil {
 			return err
@@ -70,7 +72,7 @@ func checkout(ctx context.Context, o options, progress io.Writer) ([]row, error)
 }
 
 type shop struct {
-	db      *sqldb.DB
+	db      *sqlstore.DB
 	url     string
 	service *orders.Service
 	product int64
@@ -78,7 +80,7 @@ type shop struct {
 	serial  atomic.Int64
 }
 
-func newShop(ctx context.Context, db *sqldb.DB, url string) (*shop, error) {
+func newShop(ctx context.Context, db *sqlstore.DB, url string) (*shop, error) {
 	if err := ordersdb.Migrate(ctx, db); err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func newShop(ctx context.Context, db *sqldb.DB, url string) (*shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := service.SaveProduct(ctx, 0, orders.Stamp{}, func(p *orders.Product) error {
+	p, err := service.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mouse", 1999, orders.MaxStock
 		return nil
 	})
@@ -115,7 +117,7 @@ func (s *shop) fill(ctx context.Context) (customer string, err error) {
 
 func (s *shop) buy(ctx context.Context, customer string) (orders.Order, error) {
 	return s.service.Checkout(ctx, orders.CheckoutRequest{
-		Customer: orders.Actor{Kind: orders.ActorCustomer, ID: customer}, Method: orders.PayCash,
+		Customer: event.Actor{Kind: event.ActorCustomer, ID: customer}, Method: payment.Cash,
 	})
 }
 
@@ -174,7 +176,7 @@ func (s *shop) library(ctx context.Context, n int) (float64, error) {
 
 // calm writes out what earlier rounds left, so that each begins alike.
 func (s *shop) calm(ctx context.Context) error {
-	_, err := s.db.Write.ExecContext(ctx, "CHECKPOINT")
+	_, err := s.db.Writer().ExecContext(ctx, "CHECKPOINT")
 	return err
 }
 
@@ -194,7 +196,7 @@ func (s *shop) pgbench(ctx context.Context, n int) (float64, error) {
 		"CREATE SEQUENCE IF NOT EXISTS bench_id",
 		"ANALYZE bench_carts",
 	} {
-		if _, err := s.db.Write.ExecContext(ctx, statement); err != nil {
+		if _, err := s.db.Writer().ExecContext(ctx, statement); err != nil {
 			return 0, err
 		}
 	}
@@ -234,14 +236,14 @@ func (s *shop) pgbench(ctx context.Context, n int) (float64, error) {
 }
 
 func (s *shop) count(ctx context.Context) (n int, err error) {
-	err = s.db.Write.QueryRowContext(ctx, "SELECT count(*) FROM orders").Scan(&n)
+	err = s.db.Writer().QueryRowContext(ctx, "SELECT count(*) FROM orders").Scan(&n)
 	return n, err
 }
 
 // writesOf returns one statement that writes what the library wrote for an
 // order, down to each column, for the next cart of bench_carts. It is made from
 // the rows themselves, so that it follows the schema.
-func writesOf(ctx context.Context, db *sqldb.DB, o orders.Order) (string, error) {
+func writesOf(ctx context.Context, db *sqlstore.DB, o orders.Order) (string, error) {
 	line, payment := o.Lines[0], o.Payment
 	ids := strings.NewReplacer(
 		o.ID, "'||n.id||'", line.ID, "'||n.id||'", payment.ID, "'||n.id||'",
@@ -280,10 +282,10 @@ UPDATE carts SET order_id = n.id FROM n WHERE carts.id = n.cart_id AND carts.ord
 
 // literals returns the rows of an order in a table, each value as SQL with its
 // type, and the names of the columns.
-func literals(ctx context.Context, db *sqldb.DB, table, key, id string) (rows [][]string, columns string, err error) {
+func literals(ctx context.Context, db *sqlstore.DB, table, key, id string) (rows [][]string, columns string, err error) {
 	var names []string
 	var values []string
-	found, err := db.Write.QueryContext(ctx, `SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+	found, err := db.Writer().QueryContext(ctx, `SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
 WHERE attrelid = ?::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`, table)
 	if err != nil {
 		return nil, "", err
@@ -300,7 +302,7 @@ WHERE attrelid = ?::regclass AND attnum > 0 AND NOT attisdropped AND attgenerate
 	if err := found.Err(); err != nil {
 		return nil, "", err
 	}
-	list, err := db.Write.QueryContext(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+table+" WHERE "+key+" = ? ORDER BY id", id)
+	list, err := db.Writer().QueryContext(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+table+" WHERE "+key+" = ? ORDER BY id", id)
 	if err != nil {
 		return nil, "", err
 	}

@@ -146,7 +146,7 @@ func (f Filling) rows(exec func(string), series, customer, placed string, at fun
 
 // insert is a statement that writes a row for each of the series.
 func insert(table, series, values string) string {
-	return "INSERT INTO " + table + " " + series + "SELECT " + values + " FROM s"
+	return "INSERT INTO rk_" + table + " " + series + "SELECT " + values + " FROM s"
 }
 
 // inTx runs a finished statement in a transaction without a time limit: a

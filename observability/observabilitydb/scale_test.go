@@ -84,7 +84,7 @@ func sameCounts(t *testing.T, db *sqlstore.DB, k KPIs) {
 			Type string
 			N    int64
 		}
-		err := db.Read().NewSelect().Table(table).Column("type").ColumnExpr("COUNT(*) AS n").
+		err := db.Read().NewSelect().TableExpr("?", sqldb.Table(table)).Column("type").ColumnExpr("COUNT(*) AS n").
 			Where("at >= ?", sqldb.At(k.From)).Where("at < ?", sqldb.At(k.To)).Group("type").Scan(t.Context(), &rows)
 		if err != nil {
 			t.Fatal(err)

@@ -157,7 +157,7 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 			}
 			if err := p.CheckRestock(c.restock.Quantity); err != nil {
 				// What was done before is done, whatever is in stock now.
-				done, missing := tx.NewSelect().Table("stock_movements").Where("ref = ?", c.restock.Ref).Exists(ctx)
+				done, missing := tx.NewSelect().TableExpr("?(rk)stock_movements").Where("ref = ?", c.restock.Ref).Exists(ctx)
 				if missing != nil {
 					return missing
 				}

@@ -38,12 +38,9 @@ func TestWhatPrintWritesIsWhatMigrateDoes(t *testing.T) {
 			}
 			run(t, pool.DB, text.String())
 			untouched(t, pool)
-			if db.Dialect() == sqlstore.Postgres {
-				err := sqlstore.Migrate(t.Context(), db, sets()...)
-				if err == nil || !strings.Contains(err.Error(), "two connections") {
-					t.Errorf("Migrate on a pool of one connection: %v", err)
-				}
-				pool.SetMaxOpenConns(4)
+			// Nothing is left to do, on a pool of one connection too.
+			if err := sqlstore.Migrate(t.Context(), db, sets()...); err != nil {
+				t.Error(err)
 			}
 			if err := sqlstore.Check(t.Context(), db, sets()...); err != nil {
 				t.Fatal(err)

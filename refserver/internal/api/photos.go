@@ -30,7 +30,7 @@ func (a *API) takeIn(w http.ResponseWriter, r *http.Request, v any, judge func(o
 		return
 	}
 	in, err := a.Uploads.Begin(w, r, user(r).ID, true)
-	defer in.Close()
+	defer func() { in.Close() }()
 	if err != nil {
 		a.fail(w, r, err)
 		return

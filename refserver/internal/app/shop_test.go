@@ -229,11 +229,11 @@ func TestTheDemoDataIsThereWhateverThePolicy(t *testing.T) {
 		settings  []string
 		overrides int
 	}{
-		"the default":                {nil, 0},
-		"photos required":            {[]string{"RETURNS_REQUIRE_PHOTOS=true"}, 1},
-		"a window that is over":      {[]string{"RETURN_WINDOW_DAYS=0"}, 1},
-		"both":                       {[]string{"RETURN_WINDOW_DAYS=0", "RETURNS_REQUIRE_PHOTOS=true"}, 1},
-		"no photos, one kind, small": {[]string{"RETURNS_MAX_PHOTOS=0", "MAX_RETURN_ITEM_QUANTITY=1"}, 0},
+		"the default":                  {nil, 0},
+		"photos required":              {[]string{"RETURNS_REQUIRE_PHOTOS=true"}, 1},
+		"a window to the end of today": {[]string{"RETURN_WINDOW_DAYS=0"}, 0},
+		"both":                         {[]string{"RETURN_WINDOW_DAYS=0", "RETURNS_REQUIRE_PHOTOS=true"}, 1},
+		"no photos, one kind, small":   {[]string{"RETURNS_MAX_PHOTOS=0", "MAX_RETURN_ITEM_QUANTITY=1"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, false, tc.settings...)

@@ -23,9 +23,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/returnkit/returnkit/returns/budget"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
+	"github.com/returnkit/returnkit/returns/budget"
 )
 
 const (

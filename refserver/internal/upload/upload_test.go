@@ -211,7 +211,7 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", io.LimitReader(zeros{}, 64<<20))
 	r.ContentLength = 1 << 40
 	in, err := b.Begin(httptest.NewRecorder(), r, "ada", false)
-	defer in.Close()
+	defer func() { in.Close() }()
 	if p := problem.Of(err); p.Status != 413 || !strings.Contains(p.Message, "Send fewer or smaller photos") {
 		t.Errorf("a body that says so: %+v", p)
 	}
@@ -325,7 +325,7 @@ func TestWhoTricklesIsGivenUp(t *testing.T) {
 	b := newBench(t, Config{Patience: Pace{Idle: 50 * time.Millisecond, Grace: time.Hour}})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := b.Begin(w, r, "ada", false)
-		defer in.Close()
+		defer func() { in.Close() }()
 		if err == nil {
 			err = in.ReadForm(nil)
 		}

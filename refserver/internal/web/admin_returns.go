@@ -169,7 +169,7 @@ func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {
 	// The fields of an override come behind the photos: the request is judged
 	// when all of it is there, and before a photo is decoded.
 	in, err := s.takeIn(w, r, nil)
-	defer in.Close()
+	defer func() { in.Close() }()
 	if err != nil {
 		return err
 	}

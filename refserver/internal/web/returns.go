@@ -184,7 +184,7 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.Returns.Check(r.Context(), actor(r), request)
 	}))
-	defer in.Close()
+	defer func() { in.Close() }()
 	if err != nil {
 		return s.requestRefused(w, in.Request(), in.Form, err)
 	}
@@ -291,7 +291,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in, err := s.takeIn(w, r, s.unlessKnown(r, func(url.Values) error { return s.Returns.CheckInfo(r.Context(), c.ID, actor(r)) }))
-	defer in.Close()
+	defer func() { in.Close() }()
 	details := in.Form.Get("details")
 	refused := func(w http.ResponseWriter, r *http.Request, err error) error {
 		p := problem.Of(err)

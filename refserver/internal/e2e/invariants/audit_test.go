@@ -122,7 +122,7 @@ func history(t *testing.T) (file string, ledger client.Ledger) {
 
 // of is the id of the one row of a customer in a table, in SQL.
 func of(customer, table string) string {
-	return fmt.Sprintf("(SELECT id FROM %s WHERE customer_id = '%s')", table, customer)
+	return fmt.Sprintf("(SELECT id FROM ?(rk)%s WHERE customer_id = '%s')", table, customer)
 }
 
 // TestEachViolationIsFound plants one violation of each kind, past the

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
@@ -74,7 +75,7 @@ func walk[A any](
 	stored func(context.Context, string) (A, error), facts func(A) (string, A),
 ) error {
 	var ids []string
-	if err := a.db.Reader().NewSelect().Table(table).Column("id").Scan(ctx, &ids); err != nil {
+	if err := a.db.Reader().NewSelect().TableExpr("?", sqldb.Table(table)).Column("id").Scan(ctx, &ids); err != nil {
 		return fmt.Errorf("%s: %w", table, err)
 	}
 	for _, id := range ids {
