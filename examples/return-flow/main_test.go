@@ -9,6 +9,6 @@ func Example() {
 	// sent: in_transit
 	// arrived: full
 	// inspected: approved
-	// paid back: 4200 less 500 = 3700, refunded
+	// paid back: 4000 less 500 = 3500, refunded
 	// on the shelf: 8
 }

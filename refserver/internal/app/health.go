@@ -45,6 +45,7 @@ type writeProbe struct {
 
 	mu      sync.Mutex
 	running *probeRun
+	failed  error // of the last write that ended; nil where it worked
 }
 
 // probeRun is one write.
@@ -77,6 +78,10 @@ func (p *writeProbe) Check(ctx context.Context) error {
 	select {
 	case <-r.done:
 	case <-patience.C:
+		// After one that failed, another that is on its way is no better news.
+		if err := p.lastFailure(); err != nil {
+			return &observability.HealthError{Reason: reasonOf(err), Err: err}
+		}
 		return &observability.HealthError{Reason: "slow", Degraded: true,
 			Err: fmt.Errorf("a write has taken %s so far", time.Since(r.began).Round(time.Millisecond))}
 	case <-ctx.Done():
@@ -107,11 +112,17 @@ func (p *writeProbe) start() *probeRun {
 		r.err = p.write(ctx)
 		r.took = time.Since(r.began)
 		p.mu.Lock()
-		p.running = nil
+		p.running, p.failed = nil, r.err
 		p.mu.Unlock()
 		close(r.done)
 	}()
 	return r
+}
+
+func (p *writeProbe) lastFailure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
 }
 
 // reasonOf says in a word or two, for everybody, why nothing can be written.

@@ -43,7 +43,7 @@ func TestPagesOverALongHistory(t *testing.T) {
 		ada := b.customer("ada")
 		err := b.DB.Tx(t.Context(), "give ada a history", func(ctx context.Context, tx bun.IDB) error {
 			for _, table := range []string{"orders", "returns", "refunds"} {
-				if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET customer_id = ? WHERE customer_id = 'c-2'", ada.ID); err != nil {
+				if _, err := tx.ExecContext(ctx, "UPDATE ?(rk)"+table+" SET customer_id = ? WHERE customer_id = 'c-2'", ada.ID); err != nil {
 					return err
 				}
 			}

@@ -88,7 +88,11 @@ func TestAProgramAtTheQueueSettlesARefund(t *testing.T) {
 				t.Errorf("%+v", q)
 			}
 			path := "/api/admin/queue/refunds/" + r.ID + "/resolve"
-			good := fmt.Sprintf(`{"outcome":%q,"reason":"seen on the provider's page","provider_reference":"re_seen"}`, tc.outcome)
+			invented := fmt.Sprintf(`{"outcome":%q,"reason":"x","provider_reference":"re_seen"}`, tc.outcome)
+			if tc.outcome == "paid" {
+				staff.json(path, invented).want(t, 400, `"field":"provider_reference"`)
+			}
+			good := fmt.Sprintf(`{"outcome":%q,"reason":"seen on the provider's page"}`, tc.outcome)
 			nobody.json(path, good).want(t, 401)
 			staff.json(path, fmt.Sprintf(`{"outcome":%q}`, tc.outcome)).want(t, 400, `"field":"reason"`)
 			staff.json(path, `{"outcome":"perhaps","reason":"x"}`).want(t, 400, `"field":"outcome"`)

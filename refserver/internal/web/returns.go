@@ -332,9 +332,9 @@ func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
 // memberPhotos is the door of forms with photos, whose size package upload
 // limits.
 func (s *server) memberPhotos(pattern string, h handler) {
-	s.mux.Handle(pattern, auth.RequireUser(s.deny)(s.adapt(h)))
+	s.mux.Handle(pattern, auth.RequireUser(s.deny)(s.adaptPhotos(h)))
 }
 
 func (s *server) staffPhotos(pattern string, h handler) {
-	s.mux.Handle(pattern, auth.RequireAdmin(s.deny)(s.adapt(h)))
+	s.mux.Handle(pattern, auth.RequireAdmin(s.deny)(s.adaptPhotos(h)))
 }

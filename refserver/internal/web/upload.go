@@ -24,7 +24,10 @@ func (s *server) takeIn(w http.ResponseWriter, r *http.Request, judge func(url.V
 	if err != nil {
 		return in, err
 	}
-	return in, in.ReadForm(judge)
+	if err := in.ReadForm(judge); err != nil {
+		return in, err
+	}
+	return in, problem.CheckFields(in.Form)
 }
 
 // onceTaken carries out h once under the Idempotency-Key of the header or of

@@ -149,6 +149,19 @@ func (s *server) adapt(h handler) http.Handler {
 	})
 }
 
+// adaptPhotos is adapt for a handler that takes the body in itself, see takeIn.
+func (s *server) adaptPhotos(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := problem.CheckAddress(r)
+		if err == nil {
+			err = h(w, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
 // readable reads a form that is not of photos, and refuses what no database
 // keeps as text.
 func readable(r *http.Request) error {

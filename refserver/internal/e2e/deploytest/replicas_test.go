@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	_ "github.com/returnkit/returnkit/orders/sqlstore/postgres" // the driver
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/invariants"
 )

@@ -25,7 +25,7 @@ import (
 const revision = "0123456789abcdef"
 
 // deploy is the folder of the compose files.
-var deploy = filepath.Join("..", "..", "deploy")
+var deploy = filepath.Join("..", "..", "..", "deploy")
 
 // need ends a test that has no engine to run on.
 func need(t *testing.T) {
