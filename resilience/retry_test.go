@@ -185,7 +185,12 @@ func TestRetriesOfOtherCodeCountAgainstTheBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !b.Withdraw() || !b.Withdraw() || b.Withdraw() || b.Left() != 0 {
+	for i, want := range []bool{true, true, false} {
+		if got := b.Withdraw(); got != want {
+			t.Errorf("retry %d of a budget of 2: %v, want %v", i+1, got, want)
+		}
+	}
+	if b.Left() != 0 {
 		t.Errorf("a budget of 2 retries has %d left", b.Left())
 	}
 }
