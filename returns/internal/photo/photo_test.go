@@ -164,9 +164,6 @@ func measured(f func()) int64 {
 // TestThePriceIsNoLessThanWhatIsTaken compares the price with all that is
 // allocated, which for our own decoders is what is held.
 func TestThePriceIsNoLessThanWhatIsTaken(t *testing.T) {
-	if racing {
-		t.Skip("the race detector allocates more, and pools give away what they keep")
-	}
 	noise := func(w, h int, alpha bool) *image.NRGBA {
 		m := image.NewNRGBA(image.Rect(0, 0, w, h))
 		v := uint32(1)
@@ -223,6 +220,9 @@ func TestThePriceIsNoLessThanWhatIsTaken(t *testing.T) {
 				}
 				if strings.Contains(name, "PNG") {
 					took -= 2 << 20 // of the compressor, beside a picture that small
+				}
+				if racing {
+					price *= 4 // its own bookkeeping, and pools that give away what they keep
 				}
 				if took > price {
 					t.Errorf("it took %d bytes, priced at %d", took, price)
