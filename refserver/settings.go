@@ -48,8 +48,11 @@ func listSettings(p *process) error {
 			fmt.Fprintf(w, "\n%s\n", group)
 		}
 		value := s.Default
-		if value == "" {
+		switch value {
+		case "":
 			value = "(none)"
+		case config.DefaultSuperAdminPassword, config.DefaultSecretKey:
+			value = "(published)" // what this prints ends in logs
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, value, s.Allowed)
 	}
