@@ -113,7 +113,7 @@ func (o op) apply(r *refunds.Refund, st event.Stamp) error {
 		res.Result.Amount = r.Amount() + int64(o.flags%2)
 	}
 	if o.flag(4) && o.flag(5) {
-		res.ReviewReason = "nobody can tell"
+		res.ReviewReason = "the outcome is unknown"
 	}
 	return r.RecordResult(st, res)
 }

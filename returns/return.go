@@ -192,7 +192,7 @@ type Inspection struct {
 	Notes       string           `json:"notes,omitempty"`
 }
 
-// Override is a decision by staff to set rules aside: who, why, which.
+// Override is a decision by staff to override the policy: who, why, which rules.
 type Override struct {
 	Rules  []string    `json:"rules"` // NonReturnableReasons, fee kinds, or the Rule constants
 	Reason string      `json:"reason"`

@@ -287,7 +287,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor) (Return
 	})
 }
 
-// Override records that staff set rules aside on a case.
+// Override records that staff overrode the policy of a case.
 func (s *Service) Override(ctx context.Context, id string, by event.Actor, o Override) (Return, error) {
 	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(s.stamp(ctx, by), o) })
 }

@@ -257,10 +257,10 @@ func (r *Return) Ship(s event.Stamp, d Shipment) error {
 	return r.record(s, EventShipped, &shipped{Carrier: d.Carrier, TrackingNumber: d.TrackingNumber, Notes: d.Notes})
 }
 
-// Override records that staff set rules aside: who, why, and which.
+// Override records that staff overrode the policy: who, why, and which rules.
 func (r *Return) Override(s event.Stamp, o Override) error {
 	if s.By.Kind != "staff" && s.By.Kind != "system" {
-		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can set rules aside."}
+		return &Error{Code: CodeForbidden, Field: "override", Message: "Only staff can override the policy."}
 	}
 	if r.Status.Final() {
 		return &Error{

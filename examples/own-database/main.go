@@ -1,4 +1,4 @@
-// Own-database puts returns and refunds into a shop that has a database, and
+// Command own-database puts returns and refunds into a shop that has a database, and
 // tables named orders, refunds, returns and terms, of its own. One pool serves
 // both, and a customer's request is one transaction: the shop's row and ours
 // commit together, or neither does.

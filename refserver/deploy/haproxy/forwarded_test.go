@@ -1,3 +1,5 @@
+// Package haproxy tests the balancer of the replicas with the configuration that
+// is deployed.
 package haproxy_test
 
 import (
