@@ -107,9 +107,13 @@ func ExampleRedactor() {
 
 // Health of a database that counts, and of a provider the shop can do without.
 func ExampleChecker() {
-	c, err := observability.NewChecker(observability.CheckerConfig{},
+	c, err := observability.NewChecker(
+		observability.CheckerConfig{},
 		observability.Component{Name: "database", Critical: true, Check: func(context.Context) error { return nil }},
-		observability.Component{Name: "payments", Check: func(context.Context) error { return errors.New("breaker is open") }},
+		observability.Component{
+			Name:  "payments",
+			Check: func(context.Context) error { return errors.New("breaker is open") },
+		},
 	)
 	if err != nil {
 		panic(err)

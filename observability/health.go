@@ -113,7 +113,12 @@ func NewChecker(c CheckerConfig, components ...Component) (*Checker, error) {
 		case names[comp.Name]:
 			return nil, fmt.Errorf("health: component %q: the name is taken", comp.Name)
 		case comp.Timeout < 0 || comp.Timeout > maxHealthTimeout:
-			return nil, fmt.Errorf("health: component %q: Timeout is %v, allowed is up to %v", comp.Name, comp.Timeout, maxHealthTimeout)
+			return nil, fmt.Errorf(
+				"health: component %q: Timeout is %v, allowed is up to %v",
+				comp.Name,
+				comp.Timeout,
+				maxHealthTimeout,
+			)
 		}
 		names[comp.Name] = true
 		checker.components = append(checker.components, &probe{Component: comp, config: &checker.config})

@@ -42,9 +42,30 @@ func TestHealthByComponent(t *testing.T) {
 		words         map[string]Status
 	}{
 		{"all up", ok, ok, 200, StatusUp, map[string]Status{"database": StatusUp, "payments": StatusUp}},
-		{"the breaker is open", ok, bad, 200, StatusDegraded, map[string]Status{"database": StatusUp, "payments": StatusDown}},
-		{"the database is dead", bad, ok, 503, StatusDegraded, map[string]Status{"database": StatusDown, "payments": StatusUp}},
-		{"a check panics", func(context.Context) error { panic("x") }, ok, 503, StatusDegraded, map[string]Status{"database": StatusDown}},
+		{
+			"the breaker is open",
+			ok,
+			bad,
+			200,
+			StatusDegraded,
+			map[string]Status{"database": StatusUp, "payments": StatusDown},
+		},
+		{
+			"the database is dead",
+			bad,
+			ok,
+			503,
+			StatusDegraded,
+			map[string]Status{"database": StatusDown, "payments": StatusUp},
+		},
+		{
+			"a check panics",
+			func(context.Context) error { panic("x") },
+			ok,
+			503,
+			StatusDegraded,
+			map[string]Status{"database": StatusDown},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,14 +103,19 @@ func TestAHangingDatabaseTurnsReadinessOffInTwoSeconds(t *testing.T) {
 			up   bool
 		}
 		var changes []change
-		c := newTestChecker(t, CheckerConfig{OnChange: func(name string, err error) { changes = append(changes, change{name, err == nil}) }},
+		c := newTestChecker(
+			t,
+			CheckerConfig{
+				OnChange: func(name string, err error) { changes = append(changes, change{name, err == nil}) },
+			},
 			Component{Name: "database", Critical: true, Check: func(context.Context) error {
 				calls.Add(1)
 				if dead.Load() {
 					<-revive
 				}
 				return nil
-			}})
+			}},
+		)
 		c.SetStarted()
 		if code, body := ask(c.ReadyHandler()); code != 200 {
 			t.Fatalf("at first: %d %s", code, body)
@@ -127,7 +153,8 @@ func TestAHangingDatabaseTurnsReadinessOffInTwoSeconds(t *testing.T) {
 			t.Errorf("%d more checks were started while one hangs", calls.Load()-before)
 		}
 		time.Sleep(time.Minute)
-		if r := c.Report(t.Context()).Components["database"]; r.LastSuccessAge == nil || *r.LastSuccessAge < 60 || r.Reason != "timeout" {
+		if r := c.Report(t.Context()).Components["database"]; r.LastSuccessAge == nil || *r.LastSuccessAge < 60 ||
+			r.Reason != "timeout" {
 			t.Errorf("report = %+v", r)
 		}
 		dead.Store(false)
@@ -136,7 +163,9 @@ func TestAHangingDatabaseTurnsReadinessOffInTwoSeconds(t *testing.T) {
 		if code, body := ask(c.ReadyHandler()); code != 200 {
 			t.Errorf("after it came back: %d %s", code, body)
 		}
-		if want := []change{{"database", true}, {"database", false}, {"database", true}}; len(changes) != 3 || changes[1] != want[1] || changes[2] != want[2] {
+		if want := []change{{"database", true}, {"database", false}, {"database", true}}; len(changes) != 3 ||
+			changes[1] != want[1] ||
+			changes[2] != want[2] {
 			t.Errorf("changes = %v, want %v", changes, want)
 		}
 	})

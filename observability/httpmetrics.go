@@ -32,7 +32,12 @@ func newHTTPFamily(m *Metrics, c MetricsConfig) httpFamily {
 	overflow := func(k httpKey) httpKey { return httpKey{other, other, k.status} }
 	f := httpFamily{
 		latency: histograms[httpKey]{
-			meaning:      newMeaning("http_request_latency_seconds", "Time to answer HTTP requests, by route.", labels, values),
+			meaning: newMeaning(
+				"http_request_latency_seconds",
+				"Time to answer HTTP requests, by route.",
+				labels,
+				values,
+			),
 			vec:          newVec(c.MaxSeries, overflow, m.newLatency),
 			snapshotName: "http_request_latency_ms",
 			unit:         time.Millisecond,

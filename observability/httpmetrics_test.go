@@ -120,7 +120,12 @@ func TestRecorderPassesOnWhatTheConnectionCanDo(t *testing.T) {
 func TestARouteIsThatOfTheMuxAsked(t *testing.T) {
 	inner, outer := http.NewServeMux(), http.NewServeMux()
 	inner.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
-	outer.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(w, r.WithContext(r.Context())) }))
+	outer.Handle(
+		"/",
+		http.HandlerFunc(
+			func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(w, r.WithContext(r.Context())) },
+		),
+	)
 	r := httptest.NewRequest(http.MethodGet, "/orders/7", nil)
 	outer.ServeHTTP(httptest.NewRecorder(), r)
 	if got := RouteOf(inner)(r); got != "/orders/{id}" {

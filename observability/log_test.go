@@ -55,7 +55,15 @@ func TestLineHasTheFieldsOfTheContract(t *testing.T) {
 		{"level": "ERROR", "message": "second", "logger": "refunds", "request_id": "r1", "path": "/checkout",
 			"method": "POST", "user_id": "u7", "trace_id": "t1", "span_id": "s1", "a": 1.0,
 			"g": map[string]any{"b": 2.0, "h": map[string]any{"c": 3.0}}},
-		{"level": "INFO", "message": "third", "logger": "returnkit", "request_id": nil, "path": nil, "method": nil, "user_id": nil},
+		{
+			"level":      "INFO",
+			"message":    "third",
+			"logger":     "returnkit",
+			"request_id": nil,
+			"path":       nil,
+			"method":     nil,
+			"user_id":    nil,
+		},
 	}
 	for i := range want {
 		stamp, _ := got[i]["timestamp"].(string)
@@ -106,8 +114,32 @@ func TestOwnFieldsNeverHideTheLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := WithRequest(context.Background(), RequestInfo{ID: "r1", Path: "/p"})
-	slog.New(h).With("k", 1).InfoContext(ctx, "m", "time", 1, "msg", 2, "level", 3, "timestamp", 4, "message", 5, "source", 6,
-		"path", "/own", "k", 2, slog.Group("", slog.Int("level", 7), slog.Int("in", 8)))
+	slog.New(
+		h,
+	).With(
+		"k",
+		1,
+	).InfoContext(
+		ctx,
+		"m",
+		"time",
+		1,
+		"msg",
+		2,
+		"level",
+		3,
+		"timestamp",
+		4,
+		"message",
+		5,
+		"source",
+		6,
+		"path",
+		"/own",
+		"k",
+		2,
+		slog.Group("", slog.Int("level", 7), slog.Int("in", 8)),
+	)
 	line := buf.String()
 	for _, part := range []string{`"level":"INFO"`, `"message":"m"`, `"time_":1`, `"msg_":2`, `"level_":7`, `"timestamp_":4`,
 		`"message_":5`, `"source_":6`, `"path":"/own"`, `"k":2`, `"in":8`, `"request_id":"r1"`} {
@@ -126,7 +158,16 @@ func TestLogHidesSecretsFromAllSinks(t *testing.T) {
 	var file bytes.Buffer
 	m := testMetrics(t, MetricsConfig{})
 	log, lines := testLog(t, LogConfig{File: &file, Events: m})
-	log.With("password", "hunter2").Error("card 4111111111111111", EventKey, "refund_failed", "err", errors.New("token=hunter2"))
+	log.With(
+		"password",
+		"hunter2",
+	).Error(
+		"card 4111111111111111",
+		EventKey,
+		"refund_failed",
+		"err",
+		errors.New("token=hunter2"),
+	)
 	all := asJSON(t, lines()) + file.String() + asJSON(t, m.Snapshot())
 	if holdsSecret(all) {
 		t.Errorf("secrets in %s", all)
@@ -143,7 +184,8 @@ func TestFlaggedRecordsBecomeEvents(t *testing.T) {
 	log.Error("no event")
 	log.Debug("too low", "event", "e")
 	events := m.Events()
-	if len(events) != 1 || events[0].Name != "refund_failed" || asJSON(t, events[0].Payload) != `{"g":{"n":1},"refund_id":"r1"}` {
+	if len(events) != 1 || events[0].Name != "refund_failed" ||
+		asJSON(t, events[0].Payload) != `{"g":{"n":1},"refund_id":"r1"}` {
 		t.Errorf("events = %s", asJSON(t, events))
 	}
 	if got := lines(); len(got) != 1 || got[0]["message"] != "no event" {
@@ -248,7 +290,8 @@ func TestAccessLog(t *testing.T) {
 		status      float64
 	}{{"/ok", "INFO", 200}, {"/missing", "INFO", 404}, {"/health", "DEBUG", 200}, {"/panic", "ERROR", 500}} {
 		l := got[i]
-		if l["path"] != want.path || l["level"] != want.level || l["status"] != want.status || l["user_id"] != "u1" || l["duration_ms"] == nil {
+		if l["path"] != want.path || l["level"] != want.level || l["status"] != want.status || l["user_id"] != "u1" ||
+			l["duration_ms"] == nil {
 			t.Errorf("line %d = %v, want %v", i, l, want)
 		}
 	}

@@ -137,41 +137,109 @@ func NewMetrics(c MetricsConfig) (*Metrics, error) {
 	}
 	m.http = newHTTPFamily(m, c)
 
-	m.ordersSubmitted = addNames(m, "orders_submitted_total", "Checkouts that were accepted or failed; throttled and refused ones are not in it.", "source")
-	m.ordersAccepted = addCounters(m, "orders_accepted_total", "Orders accepted, by how: completed at once, or queued for later.", "mode", m.modes)
-	m.ordersFailed = addCounter(m, "orders_failed_total", "Checkouts that left no order through no fault of the customer.")
-	m.orderProcessing = addHistograms(m, "order_processing_latency", "Time from submission of an order to its acceptance", "mode", newVec(8, otherWord, m.newLatency))
+	m.ordersSubmitted = addNames(
+		m,
+		"orders_submitted_total",
+		"Checkouts that were accepted or failed; throttled and refused ones are not in it.",
+		"source",
+	)
+	m.ordersAccepted = addCounters(
+		m,
+		"orders_accepted_total",
+		"Orders accepted, by how: completed at once, or queued for later.",
+		"mode",
+		m.modes,
+	)
+	m.ordersFailed = addCounter(
+		m,
+		"orders_failed_total",
+		"Checkouts that left no order through no fault of the customer.",
+	)
+	m.orderProcessing = addHistograms(
+		m,
+		"order_processing_latency",
+		"Time from submission of an order to its acceptance",
+		"mode",
+		newVec(8, otherWord, m.newLatency),
+	)
 
 	m.returnsCreated = addCounter(m, "returns_created_total", "Return cases filed.")
-	m.returnTransition = addCounters(m, "return_status_transition_total", "Changes of a return case's status, by the new status.", "status", m.returnStatuses)
-	m.refundsCompleted = addCounters(m, "refunds_completed_total", "Refunds whose money has succeeded, by method.", "method", m.refundMethods)
+	m.returnTransition = addCounters(
+		m,
+		"return_status_transition_total",
+		"Changes of a return case's status, by the new status.",
+		"status",
+		m.returnStatuses,
+	)
+	m.refundsCompleted = addCounters(
+		m,
+		"refunds_completed_total",
+		"Refunds whose money has succeeded, by method.",
+		"method",
+		m.refundMethods,
+	)
 	m.refundsFailed = addCounter(m, "refunds_failed_total", "Refund attempts that ended in a definite no.")
 
-	m.circuitOpened = addCounter(m, "payment_circuit_open_events_total", "Times the payment circuit opened after having been closed.")
+	m.circuitOpened = addCounter(
+		m,
+		"payment_circuit_open_events_total",
+		"Times the payment circuit opened after having been closed.",
+	)
 	m.circuitRecovered = addCounter(m, "payment_circuit_recoveries_total", "Times the payment circuit closed again.")
 	m.circuitMTTR = histograms[struct{}]{
-		meaning:      newMeaning("payment_circuit_mttr_seconds", "Time from the opening of the payment circuit to its recovery; sum over count is the mean time to repair.", nil, noValues),
+		meaning: newMeaning(
+			"payment_circuit_mttr_seconds",
+			"Time from the opening of the payment circuit to its recovery; sum over count is the mean time to repair.",
+			nil,
+			noValues,
+		),
 		vec:          newVec(1, sameKey, func() *histogram { return newHistogram(repairBounds[:], m.start, c.Window) }),
 		snapshotName: "payment_circuit_mttr_seconds",
 		unit:         time.Second,
 	}
 	m.circuitMTTR.get(struct{}{})
 	m.families = append(m.families, m.circuitMTTR)
-	m.circuitState = addGauges(m, "payment_circuit_state", "1 for the state the payment circuit is in, 0 for the others.", "state")
+	m.circuitState = addGauges(
+		m,
+		"payment_circuit_state",
+		"1 for the state the payment circuit is in, 0 for the others.",
+		"state",
+	)
 	m.CircuitState("closed")
 
-	m.throttle = addCounters(m, "throttle_decisions_total", "Decisions of the throttle in front of checkout.", "result", m.decisions)
+	m.throttle = addCounters(
+		m,
+		"throttle_decisions_total",
+		"Decisions of the throttle in front of checkout.",
+		"result",
+		m.decisions,
+	)
 	m.workerRuns = counters[workerKey]{
-		meaning: newMeaning("worker_jobs_total", "Jobs a background worker finished, by result: ok or error.", []string{"worker", "result"},
-			func(k workerKey) []string { return []string{k.worker, k.result} }),
+		meaning: newMeaning(
+			"worker_jobs_total",
+			"Jobs a background worker finished, by result: ok or error.",
+			[]string{"worker", "result"},
+			func(k workerKey) []string { return []string{k.worker, k.result} },
+		),
 		vec: newVec(2*maxNames, func(k workerKey) workerKey { return workerKey{other, k.result} }, newCounterSeries),
 	}
 	m.families = append(m.families, m.workerRuns)
-	m.workerTime = addHistograms(m, "worker_job_latency", "Time a background worker took for a job", "worker", newVec(maxNames, otherWord, m.newLatency))
+	m.workerTime = addHistograms(
+		m,
+		"worker_job_latency",
+		"Time a background worker took for a job",
+		"worker",
+		newVec(maxNames, otherWord, m.newLatency),
+	)
 	m.queueDepth = addGauges(m, "queue_depth", "Rows waiting in a work queue.", "queue")
 	m.queueAge = addGauges(m, "queue_oldest_age_seconds", "Age of the oldest row waiting in a work queue.", "queue")
 	m.outboxRows = addGauges(m, "outbox_pending_events", "Events not yet delivered to a subscriber.", "subscriber")
-	m.outboxLag = addGauges(m, "outbox_lag_seconds", "Age of the oldest event not yet delivered to a subscriber.", "subscriber")
+	m.outboxLag = addGauges(
+		m,
+		"outbox_lag_seconds",
+		"Age of the oldest event not yet delivered to a subscriber.",
+		"subscriber",
+	)
 	m.families = append(m.families, poolFamily{m})
 	return m, nil
 }
@@ -191,7 +259,10 @@ func addCounter(m *Metrics, name, help string) counters[struct{}] {
 // addCounters adds counters for a closed list of words. They all exist from
 // the start, so that a rate over the first event is right.
 func addCounters(m *Metrics, name, help, label string, w words) counters[string] {
-	f := counters[string]{newMeaning(name, help, []string{label}, oneValue), newVec(len(w.list), otherWord, newCounterSeries)}
+	f := counters[string]{
+		newMeaning(name, help, []string{label}, oneValue),
+		newVec(len(w.list), otherWord, newCounterSeries),
+	}
 	for _, word := range w.list {
 		f.get(word)
 	}
@@ -201,7 +272,10 @@ func addCounters(m *Metrics, name, help, label string, w words) counters[string]
 
 // addNames adds counters whose label values are chosen by the application.
 func addNames(m *Metrics, name, help, label string) counters[string] {
-	f := counters[string]{newMeaning(name, help, []string{label}, oneValue), newVec(maxNames, otherWord, newCounterSeries)}
+	f := counters[string]{
+		newMeaning(name, help, []string{label}, oneValue),
+		newVec(maxNames, otherWord, newCounterSeries),
+	}
 	m.families = append(m.families, f)
 	return f
 }

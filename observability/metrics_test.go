@@ -249,7 +249,10 @@ func TestNothingBreaksAScrape(t *testing.T) {
 	m.WorkerJob("\xff", 0, nil)
 	m.Queue("\xfe", -1, -1)
 	m.CircuitRecovered(-1)
-	if text := scrape(t, m, "application/openmetrics-text"); !strings.Contains(text, `orders_submitted_total{source="other"} 1`) {
+	if text := scrape(t, m, "application/openmetrics-text"); !strings.Contains(
+		text,
+		`orders_submitted_total{source="other"} 1`,
+	) {
 		t.Error("a source that is no text does not count as other")
 	}
 	asJSON(t, m.Snapshot())
@@ -282,7 +285,8 @@ func TestEventPayloadIsACopyThatJSONCanShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := string(raw); strings.Contains(s, "after") || strings.Contains(s, "hunter2") || !strings.Contains(s, "before") {
+	if s := string(raw); strings.Contains(s, "after") || strings.Contains(s, "hunter2") ||
+		!strings.Contains(s, "before") {
 		t.Errorf("payload = %s", s)
 	}
 }

@@ -39,12 +39,32 @@ func poolFacts() []poolFact {
 	}
 	const g, c = prometheus.GaugeValue, prometheus.CounterValue
 	return []poolFact{
-		fact(g, "max_open_connections", "Most connections the pool may open, 0 for no limit.", func(s sql.DBStats) float64 { return float64(s.MaxOpenConnections) }),
-		fact(g, "open_connections", "Connections that are open, in use or idle.", func(s sql.DBStats) float64 { return float64(s.OpenConnections) }),
+		fact(
+			g,
+			"max_open_connections",
+			"Most connections the pool may open, 0 for no limit.",
+			func(s sql.DBStats) float64 { return float64(s.MaxOpenConnections) },
+		),
+		fact(
+			g,
+			"open_connections",
+			"Connections that are open, in use or idle.",
+			func(s sql.DBStats) float64 { return float64(s.OpenConnections) },
+		),
 		fact(g, "in_use_connections", "Connections in use.", func(s sql.DBStats) float64 { return float64(s.InUse) }),
 		fact(g, "idle_connections", "Idle connections.", func(s sql.DBStats) float64 { return float64(s.Idle) }),
-		fact(c, "wait_count_total", "Times a caller had to wait for a connection.", func(s sql.DBStats) float64 { return float64(s.WaitCount) }),
-		fact(c, "wait_duration_seconds_total", "Time callers waited for a connection.", func(s sql.DBStats) float64 { return s.WaitDuration.Seconds() }),
+		fact(
+			c,
+			"wait_count_total",
+			"Times a caller had to wait for a connection.",
+			func(s sql.DBStats) float64 { return float64(s.WaitCount) },
+		),
+		fact(
+			c,
+			"wait_duration_seconds_total",
+			"Time callers waited for a connection.",
+			func(s sql.DBStats) float64 { return s.WaitDuration.Seconds() },
+		),
 	}
 }
 

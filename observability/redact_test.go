@@ -53,7 +53,11 @@ func TestRedactString(t *testing.T) {
 		{"quote never closed", `password="abc def`, `password="` + x},
 		{"bracket never closed", `password=[abc def`, `password=` + x},
 		{"text after a bracket", `password=(abc)def ok`, `password=` + x + ` ok`},
-		{"an element", "<user>ada</user><password>hunter2</password>", "<user>ada</user><password>" + x + "</password>"},
+		{
+			"an element",
+			"<user>ada</user><password>hunter2</password>",
+			"<user>ada</user><password>" + x + "</password>",
+		},
 		{"authorization", "Authorization: Bearer abc.def\nHost: x", "Authorization: " + x + "\nHost: x"},
 		{"bearer", "sent bearer abc123 to x", "sent bearer " + x + " to x"},
 		{"bearer and a colon", "Bearer :abc123", "Bearer " + x},
@@ -65,7 +69,11 @@ func TestRedactString(t *testing.T) {
 		{"basic as a word", "basic authentication needed", "basic authentication needed"},
 		{"cookies", "Cookie: session=abc; theme=dark", "Cookie: " + x},
 		{"set-cookie", "Set-Cookie: id=abc; HttpOnly", "Set-Cookie: " + x},
-		{"database address", "dial postgres://shop:pa:ss@db:5432/x?a=1 failed", "dial postgres://shop:" + x + "@db:5432/x?a=1 failed"},
+		{
+			"database address",
+			"dial postgres://shop:pa:ss@db:5432/x?a=1 failed",
+			"dial postgres://shop:" + x + "@db:5432/x?a=1 failed",
+		},
 		{"an address without password", "https://x.example:443/a@b", "https://x.example:443/a@b"},
 		{"an own key", "key sk_live_51AbCdEf used", "key " + x + " used"},
 		{"a webhook secret", "whsec_abc", x},
@@ -184,7 +192,9 @@ func TestRedactHandlerHidesSecretsOfAllKinds(t *testing.T) {
 func TestRedactMapHidesSecretsOfAllKinds(t *testing.T) {
 	for _, secret := range secretsOfAllKinds() {
 		a := secret.(slog.Attr)
-		got, err := json.Marshal(NewRedactor(RedactConfig{}).Map(map[string]any{a.Key: a.Value, "more": []any{a.Value.Any()}}))
+		got, err := json.Marshal(
+			NewRedactor(RedactConfig{}).Map(map[string]any{a.Key: a.Value, "more": []any{a.Value.Any()}}),
+		)
 		if err != nil {
 			t.Errorf("%v: %v", secret, err)
 		}

@@ -114,7 +114,8 @@ func TestTraceGoesOnToTheProvider(t *testing.T) {
 		t.Errorf("trace = %+v: the caller's span is the parent", trace)
 	}
 	call(WithRequest(context.Background(), RequestInfo{ID: "r1", Trace: trace}), "")
-	if want := "00-0af7651916cd43dd8448eb211c80319c-" + trace.SpanID + "-01"; got.Get("traceparent") != want || got.Get("tracestate") != "a=1,b=2" {
+	if want := "00-0af7651916cd43dd8448eb211c80319c-" + trace.SpanID + "-01"; got.Get("traceparent") != want ||
+		got.Get("tracestate") != "a=1,b=2" {
 		t.Errorf("provider got %v, want %s", got, want)
 	}
 	if got.Get("X-Request-ID") != "" {
@@ -133,11 +134,15 @@ func TestTraceGoesOnToTheProvider(t *testing.T) {
 func TestTraceBeginsWhereNoneIsWellFormed(t *testing.T) {
 	for _, given := range [][]string{nil, {"nonsense"}, {"", ""}} {
 		trace := TraceFrom(http.Header{"Traceparent": given, "Tracestate": {"a=1"}})
-		if _, _, flags, ok := ParseTraceparent(trace.Traceparent()); !ok || flags != "00" || trace.ParentID != "" || trace.State != "" {
+		if _, _, flags, ok := ParseTraceparent(trace.Traceparent()); !ok || flags != "00" || trace.ParentID != "" ||
+			trace.State != "" {
 			t.Errorf("%q: %+v", given, trace)
 		}
 	}
-	long := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, "Tracestate": {strings.Repeat("x", 513)}}
+	long := http.Header{
+		"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+		"Tracestate":  {strings.Repeat("x", 513)},
+	}
 	if TraceFrom(long).State != "" {
 		t.Error("an overlong tracestate was kept")
 	}

@@ -16,7 +16,9 @@ import (
 func TestAServiceIsTheOrdersAndTheRestockerOfReturns(t *testing.T) {
 	shop := func(t *testing.T) (*orders.Service, orders.Product) {
 		t.Helper()
-		s, err := orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"})
+		s, err := orders.New(
+			orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"},
+		)
 		must(t, err)
 		p, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: event.System("test")}, func(p *orders.Product) error {
 			p.Name, p.Price, p.Currency, p.Stock = "Lamp", 4_000, "USD", 10
@@ -31,7 +33,10 @@ func TestAServiceIsTheOrdersAndTheRestockerOfReturns(t *testing.T) {
 			_, err := s.AddToCart(t.Context(), "ada", p.ID, 3)
 			must(t, err)
 			ada := event.Actor{Kind: event.ActorCustomer, ID: "ada"}
-			o, err := s.Checkout(t.Context(), orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays})
+			o, err := s.Checkout(
+				t.Context(),
+				orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays},
+			)
 			must(t, err)
 			return returnstest.OrdersUnderTest{Orders: s, Completed: o.ID, Lines: 1}
 		})
@@ -39,11 +44,15 @@ func TestAServiceIsTheOrdersAndTheRestockerOfReturns(t *testing.T) {
 	t.Run("restocker", func(t *testing.T) {
 		returnstest.TestRestocker(t, func(t *testing.T) returnstest.RestockerUnderTest {
 			s, p := shop(t)
-			return returnstest.RestockerUnderTest{Restocker: s, ProductID: strconv.FormatInt(p.ID, 10), Stock: func(t *testing.T) int {
-				now, err := s.Product(t.Context(), p.ID)
-				must(t, err)
-				return now.Stock
-			}}
+			return returnstest.RestockerUnderTest{
+				Restocker: s,
+				ProductID: strconv.FormatInt(p.ID, 10),
+				Stock: func(t *testing.T) int {
+					now, err := s.Product(t.Context(), p.ID)
+					must(t, err)
+					return now.Stock
+				},
+			}
 		})
 	})
 }

@@ -93,6 +93,10 @@ func TestProducts(t *testing.T) {
 	p, err := s.Product(t.Context(), s.mouse.ID)
 	must(t, err)
 	s.expect("unchanged", p, s.mouse)
-	did, err := s.Restock(t.Context(), purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(p.ID, 10), Quantity: 2}, staff)
+	did, err := s.Restock(
+		t.Context(),
+		purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(p.ID, 10), Quantity: 2},
+		staff,
+	)
 	s.expect("restocked", []any{did, err, s.stock()}, []any{true, nil, 12})
 }

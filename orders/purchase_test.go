@@ -35,7 +35,8 @@ func TestAnOrderIsAPurchase(t *testing.T) {
 	if p.Lines[0] != want || p.Total() != 1000 || p.Captured() != 1000 || p.Status != purchase.Completed {
 		t.Errorf("got %+v", p)
 	}
-	if p.OrderID != "o-1" || p.CustomerID != "ann" || p.TermsID != "t-1" || !p.PlacedAt.Equal(start) || !p.DeliveredAt.Equal(start.AddDate(0, 0, 1)) {
+	if p.OrderID != "o-1" || p.CustomerID != "ann" || p.TermsID != "t-1" || !p.PlacedAt.Equal(start) ||
+		!p.DeliveredAt.Equal(start.AddDate(0, 0, 1)) {
 		t.Errorf("got %+v", p)
 	}
 	for status, want := range map[orders.Status]purchase.Status{

@@ -22,7 +22,14 @@ func (c backupCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "Saved the %s database and %d photos, %d bytes in all, to %s\n", m.Kind, m.Photos, m.Bytes, c.To)
+	fmt.Fprintf(
+		p.stdout,
+		"Saved the %s database and %d photos, %d bytes in all, to %s\n",
+		m.Kind,
+		m.Photos,
+		m.Bytes,
+		c.To,
+	)
 	return nil
 }
 

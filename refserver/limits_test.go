@@ -102,7 +102,13 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 	}
 	for i, l := range limits[1:] {
 		if l.limit <= 0 || l.limit >= limits[i].limit {
-			t.Errorf("%s gives up after %s, and %s, which waits for it, after %s", l.who, l.limit, limits[i].who, limits[i].limit)
+			t.Errorf(
+				"%s gives up after %s, and %s, which waits for it, after %s",
+				l.who,
+				l.limit,
+				limits[i].who,
+				limits[i].limit,
+			)
 		}
 	}
 	if wait := most(t, "CheckoutPaymentWait"); wait >= requestTimeout {
@@ -133,7 +139,13 @@ func TestThePoolsOfAllReplicasFitIntoPostgreSQL(t *testing.T) {
 		t.Errorf("the balancer knows %d replicas: a rolling upgrade of %d needs one more", balanced, replicas)
 	}
 	if needed := balanced*pool + migrating + reserved + people; pool <= 0 || needed > allowed {
-		t.Errorf("%d replicas with a pool of %d need %d connections; PostgreSQL has %d", balanced, pool, needed, allowed)
+		t.Errorf(
+			"%d replicas with a pool of %d need %d connections; PostgreSQL has %d",
+			balanced,
+			pool,
+			needed,
+			allowed,
+		)
 	}
 	for _, file := range []string{"dockercompose.standby.yml"} {
 		raw, err := os.ReadFile(filepath.Join("deploy", file))

@@ -106,9 +106,12 @@ func (p *process) clientConfig() (config.Config, error) { return config.Read(p.e
 func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
 	var c commands
 	exited := false
-	parser, err := kong.New(&c,
+	parser, err := kong.New(
+		&c,
 		kong.Name("refserver"),
-		kong.Description("A complete shop built on the packages of returnkit. Settings come from the environment and the .env file."),
+		kong.Description(
+			"A complete shop built on the packages of returnkit. Settings come from the environment and the .env file.",
+		),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }), // after --help
 	)

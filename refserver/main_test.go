@@ -194,13 +194,17 @@ func TestTheShopOpensWithItsDemoDataAndKeepsItOverARestart(t *testing.T) {
 				t.Errorf("no sign-in is printed: %s", out)
 			}
 			first := look(t, base)
-			if len(first.Products) < 12 || first.Products[0].ID != 1 || first.Products[0].Name != "Laptop" || first.Products[1].Name != "Mouse" || first.Products[2].Name != "Keyboard" || first.Products[2].ID != 3 {
+			if len(first.Products) < 12 || first.Products[0].ID != 1 || first.Products[0].Name != "Laptop" ||
+				first.Products[1].Name != "Mouse" ||
+				first.Products[2].Name != "Keyboard" ||
+				first.Products[2].ID != 3 {
 				t.Errorf("products: %+v", first.Products)
 			}
 			if len(first.Orders) != 1 || first.Orders[0].Total != "1110.00" || first.Orders[0].Status != "COMPLETED" {
 				t.Errorf("orders: %+v", first.Orders)
 			}
-			if len(first.Returns) != 1 || first.Returns[0].RMA != "RMA-CP3-DEMO-001" || first.Returns[0].Status != "AUTHORIZED" {
+			if len(first.Returns) != 1 || first.Returns[0].RMA != "RMA-CP3-DEMO-001" ||
+				first.Returns[0].Status != "AUTHORIZED" {
 				t.Errorf("returns: %+v", first.Returns)
 			}
 			if err := r.stop(); err != nil {
@@ -320,7 +324,10 @@ func TestThePaymentSimulatorRunsAsAProcessOfItsOwn(t *testing.T) {
 	t.Parallel()
 	ledger := filepath.Join(t.TempDir(), "ledger.jsonl")
 	sim := start(t, nil, "paysim", "--addr", "127.0.0.1:0", "--ledger", ledger)
-	shop := start(t, []string{"PORT=0", "DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "PAYMENT_PROVIDER_URL=" + sim.url()})
+	shop := start(
+		t,
+		[]string{"PORT=0", "DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "PAYMENT_PROVIDER_URL=" + sim.url()},
+	)
 	shop.url()
 	var got struct {
 		Charges []struct {

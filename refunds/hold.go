@@ -99,7 +99,9 @@ func (r *Refund) HoldMessage() string {
 		return ""
 	case r.HoldRef == AwaitingMethod:
 		return fmt.Sprintf(
-			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.", amount)
+			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.",
+			amount,
+		)
 	}
 	return fmt.Sprintf("The refund of %s is on hold, because the payment is disputed (%s). "+
 		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the review queue.", amount, r.HoldRef)

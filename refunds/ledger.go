@@ -62,7 +62,12 @@ func checkSave(before *Refund, after *Refund) error {
 	}
 	if n := len(after.changes); after.Version != version+n || before == nil && n == 0 {
 		return fmt.Errorf(
-			"refunds: stale save of refund %s: version %d with %d events on version %d", after.ID, after.Version, n, version)
+			"refunds: stale save of refund %s: version %d with %d events on version %d",
+			after.ID,
+			after.Version,
+			n,
+			version,
+		)
 	}
 	return after.check()
 }
@@ -111,7 +116,12 @@ func (b *Balance) apply(e Effects) error {
 	next.Refunded += e.Refunded
 	if next.Reserved < 0 || next.Refunded < 0 || next.Available() < 0 {
 		return &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
-			"%d minor units can't be refunded; payment %s has %d left of %d", e.Reserved+e.Refunded, b.PaymentID, b.Available(), b.Captured)}
+			"%d minor units can't be refunded; payment %s has %d left of %d",
+			e.Reserved+e.Refunded,
+			b.PaymentID,
+			b.Available(),
+			b.Captured,
+		)}
 	}
 	*b = next
 	return nil

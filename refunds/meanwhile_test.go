@@ -82,7 +82,11 @@ func TestAHoldThatTakesOverDuringALookUpIsNamed(t *testing.T) {
 		s.settle(time.Second)
 		r = s.get(r.ID)
 		s.equal("is for a person", r.Work.NeedsReview, true)
-		s.equal("why", r.Work.LastError, "it was never answered, is not at the provider, and is not sent again while it is on hold for dp_2")
+		s.equal(
+			"why",
+			r.Work.LastError,
+			"it was never answered, is not at the provider, and is not sent again while it is on hold for dp_2",
+		)
 	})
 }
 

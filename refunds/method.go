@@ -18,7 +18,10 @@ func checkProviderMethods(methods []payment.Method) error {
 		case m.Manual():
 			return bad("%s never goes to a provider; leave it out", m)
 		case !m.Valid():
-			return bad("%q is not a name of a method; 1 to 32 lower-case letters, digits and underscores, such as card or ideal", string(m))
+			return bad(
+				"%q is not a name of a method; 1 to 32 lower-case letters, digits and underscores, such as card or ideal",
+				string(m),
+			)
 		case slices.Contains(methods[:i], m):
 			return bad("%s is named twice", m)
 		}
@@ -38,7 +41,10 @@ func (c Config) checkMethods(r Request) error {
 	declared := c.methods()
 	if !slices.Contains(declared, r.PaymentMethod) {
 		return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf(
-			"%s is not how an order can be paid; %s (Config.ProviderMethods names those of the provider)", quoted(r.PaymentMethod), joinMethods(declared))}
+			"%s is not how an order can be paid; %s (Config.ProviderMethods names those of the provider)",
+			quoted(r.PaymentMethod),
+			joinMethods(declared),
+		)}
 	}
 	if r.Method != "" && r.Method != payment.OriginalMethod && !slices.Contains(declared, r.Method) {
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
@@ -68,7 +74,11 @@ func (r Request) checkAllowed() error {
 		return nil
 	case m != r.PaymentMethod:
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
-			"the order was not paid by %s but by %s, so %s can't be refunded; cash or store_credit", m, r.PaymentMethod, m)}
+			"the order was not paid by %s but by %s, so %s can't be refunded; cash or store_credit",
+			m,
+			r.PaymentMethod,
+			m,
+		)}
 	case r.PaymentProviderID == "":
 		return &Error{Code: CodeMethod, Field: "payment_reference", Message: fmt.Sprintf(
 			"the payment by %s has no reference of the provider, so it can't be refunded there", m)}

@@ -133,7 +133,10 @@ func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Mat
 	}
 	if !c.from.Before(c.to) {
 		return c.totals, &Error{Code: CodeInvalid, Field: "from", Message: fmt.Sprintf(
-			"from %s to %s is no time; from must be a second or more before to", c.from.Format(time.RFC3339), c.to.Format(time.RFC3339))}
+			"from %s to %s is no time; from must be a second or more before to",
+			c.from.Format(time.RFC3339),
+			c.to.Format(time.RFC3339),
+		)}
 	}
 	for at := c.from; at.Before(c.to); at = at.Add(reconcileSlice) {
 		end := at.Add(reconcileSlice)

@@ -64,8 +64,13 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 	switch {
 	case done && !paid && there.Amount != 0 && there.Amount != r.Amount():
 		// Looking again would tell the same.
-		return "", refuse("the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid", r.ID, there.ProviderID,
-			money.New(there.Amount, r.Quote.Currency), money.New(r.Amount(), r.Quote.Currency))
+		return "", refuse(
+			"the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid",
+			r.ID,
+			there.ProviderID,
+			money.New(there.Amount, r.Quote.Currency),
+			money.New(r.Amount(), r.Quote.Currency),
+		)
 	case done && !paid, effective(there.Outcome) && !done, there.Outcome == payment.OutcomeDeclined && paid:
 		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
@@ -74,7 +79,9 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			there.ProviderID, there.Status)
 	case there.Outcome == payment.OutcomeAbsent && paid && reference != "":
 		return "", &Error{Code: CodeInvalid, Field: "provider_reference", Message: fmt.Sprintf(
-			"the provider has no refund %q of this attempt; look at its list again, or leave the reference empty", reference)}
+			"the provider has no refund %q of this attempt; look at its list again, or leave the reference empty",
+			reference,
+		)}
 	case !done || there.ProviderID == "":
 		return reference, nil
 	case reference != "" && reference != there.ProviderID:

@@ -89,7 +89,9 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		}
 		opened = true
 		return next, next.Hold(st, AwaitingMethod, fmt.Sprintf(
-			"the provider took refund %s back; choose how to pay it again, store credit always works", reversed.Attempt().ProviderID))
+			"the provider took refund %s back; choose how to pay it again, store credit always works",
+			reversed.Attempt().ProviderID,
+		))
 	})
 	switch {
 	case errors.Is(err, errNone):

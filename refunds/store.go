@@ -115,7 +115,11 @@ type OpenRequest struct {
 func (r OpenRequest) check(current *Refund) error {
 	if current != nil && (current.OrderID != r.OrderID || current.PaymentID != r.PaymentID) {
 		return &Error{Code: CodeInvalid, Field: "reference", Message: fmt.Sprintf(
-			"%s is refunded on payment %s already; it can't be on payment %s", r.ClientReference, current.PaymentID, r.PaymentID)}
+			"%s is refunded on payment %s already; it can't be on payment %s",
+			r.ClientReference,
+			current.PaymentID,
+			r.PaymentID,
+		)}
 	}
 	return nil
 }

@@ -39,7 +39,9 @@ func (d AttemptParams) check() error {
 		return bad("attempt", "its id is empty")
 	case !d.Method.Valid():
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
-			"%s is not a method of an attempt; one of the provider such as card, cash or store_credit", quoted(d.Method))}
+			"%s is not a method of an attempt; one of the provider such as card, cash or store_credit",
+			quoted(d.Method),
+		)}
 	case !d.Method.Manual() && d.PaymentProviderID == "" && d.Quote.Amount > 0:
 		return bad("payment_reference", fmt.Sprintf("a refund by %s needs the provider's id of the payment", d.Method))
 	case d.Quote.Currency == "":

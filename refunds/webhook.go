@@ -31,13 +31,24 @@ func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.W
 	})
 	if i < 0 {
 		return r, &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
-			"the provider has %s under refund %s, of an attempt %q that we never made", n.ProviderID, r.ID, n.AttemptID)}
+			"the provider has %s under refund %s, of an attempt %q that we never made",
+			n.ProviderID,
+			r.ID,
+			n.AttemptID,
+		)}
 	}
 	a := r.Attempts[i]
 	switch {
 	case n.Amount != 0 && n.Amount != a.Amount, n.Currency != "" && n.Currency != r.Quote.Currency:
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
-			"the provider says that %s is of %d %s, and refund %s asked for %d %s", n.ProviderID, n.Amount, n.Currency, r.ID, a.Amount, r.Quote.Currency)}
+			"the provider says that %s is of %d %s, and refund %s asked for %d %s",
+			n.ProviderID,
+			n.Amount,
+			n.Currency,
+			r.ID,
+			a.Amount,
+			r.Quote.Currency,
+		)}
 	case i < len(r.Attempts)-1:
 		if n.Outcome == payment.OutcomeDeclined {
 			return r, nil
@@ -159,7 +170,11 @@ func (s *Service) replaced(ctx context.Context, r Refund, a Attempt, n payment.W
 		fallthrough
 	case payment.OutcomeDone, payment.OutcomePending, payment.OutcomeRequiresAction:
 		return &Error{Code: CodeContradiction, Field: "attempt", Message: fmt.Sprintf(
-			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced", n.ProviderID, a.Number, r.ID)}
+			"the provider says that %s was paid, and attempt %d of refund %s failed and was replaced",
+			n.ProviderID,
+			a.Number,
+			r.ID,
+		)}
 	}
 	return fmt.Errorf(
 		"refunds: check %s: attempt %d could not be looked up, ask again later: %s", r.ID, a.Number, describe(answer))

@@ -157,9 +157,16 @@ var steps = map[string]func(d *desk, i, n int){
 			func(m *model) { m.status = returns.StatusPendingAuthorization })
 	},
 	"cancel": func(d *desk, i, _ int) {
-		d.try(i, []returns.Status{returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized},
+		d.try(
+			i,
+			[]returns.Status{
+				returns.StatusPendingAuthorization,
+				returns.StatusPendingCustomerInfo,
+				returns.StatusAuthorized,
+			},
 			func(id string) error { _, err := d.svc.Cancel(d.ctx, id, ann); return err },
-			func(m *model) { m.status, m.held = returns.StatusCancelled, 0 })
+			func(m *model) { m.status, m.held = returns.StatusCancelled, 0 },
+		)
 	},
 	"reject": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization, returns.StatusAuthorized},
@@ -252,10 +259,16 @@ func genAction() gopter.Gen {
 	for name := range steps {
 		names = append(names, name)
 	}
-	step := gopter.CombineGens(gen.OneConstOf(names...), gen.IntRange(0, 7), gen.IntRange(0, units)).Map(func(v []any) commands.Command {
-		name, i, n := v[0].(string), v[1].(int), v[2].(int)
-		return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { steps[name](d, i, n) }}
-	})
+	step := gopter.CombineGens(
+		gen.OneConstOf(names...),
+		gen.IntRange(0, 7),
+		gen.IntRange(0, units),
+	).Map(
+		func(v []any) commands.Command {
+			name, i, n := v[0].(string), v[1].(int), v[2].(int)
+			return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { steps[name](d, i, n) }}
+		},
+	)
 	return gen.Frequency(map[int]gopter.Gen{3: file, 1: pair, 14: step})
 }
 

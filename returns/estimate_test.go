@@ -66,7 +66,10 @@ func TestTheEstimateNamesEachDeduction(t *testing.T) {
 	p := policy()
 	p.RestockingFees = []returns.FeeRule{{PercentBP: 1000}}
 	p.ReturnShippingFees = []returns.FeeRule{{Fixed: 499}}
-	p.RefundWithinDays, p.Methods, p.PhotosRequired = 14, []payment.Method{payment.OriginalMethod, payment.StoreCredit}, 1
+	p.RefundWithinDays, p.Methods, p.PhotosRequired = 14, []payment.Method{
+		payment.OriginalMethod,
+		payment.StoreCredit,
+	}, 1
 	s := newShop(t, p)
 	o := s.bought(2)
 	e, err := s.svc.Estimate(s.ctx, ann, ask(o, 1))

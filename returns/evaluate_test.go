@@ -150,7 +150,8 @@ func TestTheMostSpecificWindowCounts(t *testing.T) {
 	}
 	// What a customer sees is the longest that a reason gives.
 	lines := returns.Returnable(returns.Terms{Policy: p}, sample(), returns.Claims{"lamp": 1}, start.AddDate(0, 0, 50))
-	if l := lines[0]; !l.Eligible || l.Returnable != 3 || !l.Deadline.Equal(time.Date(2026, 8, 5, 0, 0, 0, 0, time.UTC)) {
+	if l := lines[0]; !l.Eligible || l.Returnable != 3 ||
+		!l.Deadline.Equal(time.Date(2026, 8, 5, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("lamp: %+v", l)
 	}
 	if l := lines[1]; l.Eligible || l.Returnable != 0 || l.Findings[0].Code != returns.FinalSale {
@@ -191,7 +192,8 @@ func TestAPolicyIsChecked(t *testing.T) {
 	} {
 		p := policy()
 		spoil(&p)
-		if err := p.Validate(); returns.CodeOf(err) != returns.CodeInvalid || !strings.Contains(err.Error(), " "+want+": ") {
+		if err := p.Validate(); returns.CodeOf(err) != returns.CodeInvalid ||
+			!strings.Contains(err.Error(), " "+want+": ") {
 			t.Errorf("error %v does not name %s", err, want)
 		}
 	}

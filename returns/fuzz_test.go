@@ -50,7 +50,10 @@ func FuzzEvaluate(f *testing.F) {
 		}
 		o, at, claims := sample(), start.Add(time.Duration(after)), returns.Claims{"lamp": claimed}
 		v := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, claims, a, at)
-		if again := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, claims, a, at); !reflect.DeepEqual(v, again) {
+		if again := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, claims, a, at); !reflect.DeepEqual(
+			v,
+			again,
+		) {
 			t.Errorf("the same inputs give %+v and %+v", v, again)
 		}
 		if v.Eligible != (len(v.Reasons()) == 0) || (v.Message() == "") != v.Eligible {
@@ -61,7 +64,8 @@ func FuzzEvaluate(f *testing.F) {
 		}
 		for i, l := range v.Lines {
 			line, ok := o.Line(a.Items[i].OrderLineID)
-			if l.Eligible && (!ok || a.Items[i].Quantity < 1 || a.Items[i].Quantity > line.Quantity || a.Items[i].Quantity > l.Returnable && v.Eligible) {
+			if l.Eligible &&
+				(!ok || a.Items[i].Quantity < 1 || a.Items[i].Quantity > line.Quantity || a.Items[i].Quantity > l.Returnable && v.Eligible) {
 				t.Errorf("item %d passes: %+v, returnable %d", i, a.Items[i], l.Returnable)
 			}
 			if l.Returnable < 0 || ok && l.Returnable > line.Quantity || !ok && l.Returnable > 0 {

@@ -246,7 +246,13 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 	}
 	if d.Accepted < 0 || d.Accepted > most {
 		return d, &Error{Code: CodeNotReceived, Field: "accepted", Message: fmt.Sprintf(
-			"%s: %d units accepted; 0 to %d are possible, because %d were received and %d asked for.", l.Name, d.Accepted, most, l.Received, l.Quantity)}
+			"%s: %d units accepted; 0 to %d are possible, because %d were received and %d asked for.",
+			l.Name,
+			d.Accepted,
+			most,
+			l.Received,
+			l.Quantity,
+		)}
 	}
 	if d.Accepted > 0 {
 		d.Acceptance = AcceptanceAccepted

@@ -108,10 +108,18 @@ func (o overtaken) Refund(ctx context.Context, r refunds.Request) (refunds.Refun
 
 func TestAnOpenRefundIsNotedAlsoWhereAnotherTryFailedMeanwhile(t *testing.T) {
 	s, r := early(t)
-	slow, err := returns.New(returns.Config{Store: s.store, Orders: s.orders, Restocker: s.orders, Evidence: s.evidence, Refunder: overtaken{s.payer, func() {
-		s.equal("the try between", s.refund(r.ID, refundstest.FaultRefuse).Status, refunds.StatusFailed)
-		s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
-	}}})
+	slow, err := returns.New(
+		returns.Config{
+			Store:     s.store,
+			Orders:    s.orders,
+			Restocker: s.orders,
+			Evidence:  s.evidence,
+			Refunder: overtaken{s.payer, func() {
+				s.equal("the try between", s.refund(r.ID, refundstest.FaultRefuse).Status, refunds.StatusFailed)
+				s.gateway.Script(refundstest.CallCreate, refundstest.FaultPending)
+			}},
+		},
+	)
 	s.ok(err)
 	_, refund, err := slow.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.Card})
 	s.ok(err)
@@ -180,7 +188,11 @@ type silent struct{ *returnstest.Store }
 
 var errSilent = errors.New("the answer is lost")
 
-func (s silent) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s silent) Create(
+	ctx context.Context,
+	o purchase.Purchase,
+	decide func(returns.Claims) (*returns.Return, error),
+) (returns.Return, error) {
 	if _, err := s.Store.Create(ctx, o, decide); err != nil {
 		return returns.Return{}, err
 	}
@@ -214,7 +226,10 @@ func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
 	r := s.filed(o, 1)
 	_, err = s.svc.RequestInfo(s.ctx, r.ID, kim, "which one?")
 	s.ok(err)
-	if _, err := lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)}); !errors.Is(err, errSilent) {
+	if _, err := lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)}); !errors.Is(
+		err,
+		errSilent,
+	) {
 		t.Fatalf("answered: %v", err)
 	}
 	s.equal("photos of the answer", len(s.photosKept()), 2)

@@ -86,7 +86,8 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 		}
 		for i, lv := range v.Lines {
 			line, ok := c.Order.Line(lv.OrderLineID)
-			if v.Eligible && (!ok || c.Claims[line.ID]+total[line.ID] > line.Quantity || total[line.ID] > lv.Returnable) {
+			if v.Eligible &&
+				(!ok || c.Claims[line.ID]+total[line.ID] > line.Quantity || total[line.ID] > lv.Returnable) {
 				return fmt.Sprintf("%+v passes", c.Ask.Items)
 			}
 			for _, f := range lv.Findings {

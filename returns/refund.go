@@ -24,7 +24,12 @@ func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refun
 	return s.cfg.Refunder.Preview(ctx, request)
 }
 
-func (s *Service) refundRequest(ctx context.Context, r Return, m payment.Method, by event.Actor) (refunds.Request, error) {
+func (s *Service) refundRequest(
+	ctx context.Context,
+	r Return,
+	m payment.Method,
+	by event.Actor,
+) (refunds.Request, error) {
 	o, err := s.purchase(ctx, r.OrderID)
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
@@ -50,7 +55,12 @@ type RefundParams struct {
 // case refunded and puts its units back on the shelf. A refund that did not
 // succeed leaves the case as it is; the answer carries its state. Asking again
 // for a case that is refunded changes nothing.
-func (s *Service) Refund(ctx context.Context, id string, by event.Actor, p RefundParams) (Return, refunds.Refund, error) {
+func (s *Service) Refund(
+	ctx context.Context,
+	id string,
+	by event.Actor,
+	p RefundParams,
+) (Return, refunds.Refund, error) {
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)

@@ -20,7 +20,12 @@ var reached = map[Status]int{
 // RefundRequest is what a case asks to be paid back now: the accepted units,
 // or, before the inspection and where the policy or an override allows it, the
 // units asked for. It is a function of the case, its order and its terms.
-func (r *Return) RefundRequest(o purchase.Purchase, p Policy, m payment.Method, by event.Actor) (refunds.Request, error) {
+func (r *Return) RefundRequest(
+	o purchase.Purchase,
+	p Policy,
+	m payment.Method,
+	by event.Actor,
+) (refunds.Request, error) {
 	from := p.RefundFrom
 	if from == "" {
 		from = StatusApproved

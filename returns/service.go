@@ -74,7 +74,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := location(c.Zone); err != nil {
 		return &Error{Code: CodeInvalid, Field: "Config.Zone", Message: fmt.Sprintf(
-			"It is %q; a time zone of the IANA database that is known here is allowed, such as Europe/Berlin.", clip(c.Zone)), Err: err}
+			"It is %q; a time zone of the IANA database that is known here is allowed, such as Europe/Berlin.",
+			clip(c.Zone),
+		), Err: err}
 	}
 	if c.Decoders < 0 {
 		return &Error{

@@ -53,7 +53,11 @@ func (r *Return) may(to Status, action string) error {
 		}
 	}
 	return &Error{Code: CodeTransition, Field: "status", Message: fmt.Sprintf(
-		"The case is %s, so it can't be %s; that is possible from: %s.", words(r.Status), action, strings.Join(from, ", "))}
+		"The case is %s, so it can't be %s; that is possible from: %s.",
+		words(r.Status),
+		action,
+		strings.Join(from, ", "),
+	)}
 }
 
 func words(s Status) string { return strings.ReplaceAll(string(s), "_", " ") }
@@ -216,7 +220,8 @@ func (r *Return) reject(s event.Stamp, notes string) error {
 	}
 	if r.EarlyRefund {
 		return r.OpenTask(
-			s, TaskRefundedButRejected,
+			s,
+			TaskRefundedButRejected,
 			"A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.",
 		)
 	}

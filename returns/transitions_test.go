@@ -18,13 +18,23 @@ import (
 
 // allowed is the state machine of the return, written out a second time.
 var allowed = map[returns.Status][]returns.Status{
-	returns.StatusPendingCustomerInfo:  {returns.StatusPendingAuthorization, returns.StatusCancelled},
-	returns.StatusPendingAuthorization: {returns.StatusPendingCustomerInfo, returns.StatusAuthorized, returns.StatusRejected, returns.StatusCancelled},
-	returns.StatusAuthorized:           {returns.StatusInTransit, returns.StatusReceived, returns.StatusRejected, returns.StatusCancelled},
-	returns.StatusInTransit:            {returns.StatusReceived},
-	returns.StatusReceived:             {returns.StatusUnderInspection},
-	returns.StatusUnderInspection:      {returns.StatusApproved, returns.StatusRejected},
-	returns.StatusApproved:             {returns.StatusRefunded},
+	returns.StatusPendingCustomerInfo: {returns.StatusPendingAuthorization, returns.StatusCancelled},
+	returns.StatusPendingAuthorization: {
+		returns.StatusPendingCustomerInfo,
+		returns.StatusAuthorized,
+		returns.StatusRejected,
+		returns.StatusCancelled,
+	},
+	returns.StatusAuthorized: {
+		returns.StatusInTransit,
+		returns.StatusReceived,
+		returns.StatusRejected,
+		returns.StatusCancelled,
+	},
+	returns.StatusInTransit:       {returns.StatusReceived},
+	returns.StatusReceived:        {returns.StatusUnderInspection},
+	returns.StatusUnderInspection: {returns.StatusApproved, returns.StatusRejected},
+	returns.StatusApproved:        {returns.StatusRefunded},
 }
 
 // actions are what can be done with a case; n varies what is accepted.
@@ -126,15 +136,25 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 		"request info": {returns.StatusPendingAuthorization: returns.StatusPendingCustomerInfo},
 		"provide info": {returns.StatusPendingCustomerInfo: returns.StatusPendingAuthorization},
 		"authorize":    {returns.StatusPendingAuthorization: returns.StatusAuthorized},
-		"reject":       {returns.StatusPendingAuthorization: returns.StatusRejected, returns.StatusAuthorized: returns.StatusRejected},
+		"reject": {
+			returns.StatusPendingAuthorization: returns.StatusRejected,
+			returns.StatusAuthorized:           returns.StatusRejected,
+		},
 		"cancel": {
 			returns.StatusPendingCustomerInfo:  returns.StatusCancelled,
 			returns.StatusPendingAuthorization: returns.StatusCancelled,
 			returns.StatusAuthorized:           returns.StatusCancelled,
 		},
-		"ship":    {returns.StatusAuthorized: returns.StatusInTransit},
-		"receive": {returns.StatusAuthorized: returns.StatusReceived, returns.StatusInTransit: returns.StatusReceived, returns.StatusReceived: returns.StatusReceived},
-		"inspect": {returns.StatusReceived: returns.StatusApproved, returns.StatusUnderInspection: returns.StatusApproved},
+		"ship": {returns.StatusAuthorized: returns.StatusInTransit},
+		"receive": {
+			returns.StatusAuthorized: returns.StatusReceived,
+			returns.StatusInTransit:  returns.StatusReceived,
+			returns.StatusReceived:   returns.StatusReceived,
+		},
+		"inspect": {
+			returns.StatusReceived:        returns.StatusApproved,
+			returns.StatusUnderInspection: returns.StatusApproved,
+		},
 	}
 	for _, status := range returns.Statuses() {
 		if got, want := status.Next(), allowed[status]; !slices.Equal(got, want) || status.Final() != (len(want) == 0) {
@@ -164,40 +184,46 @@ func TestTheStateMachine(t *testing.T) {
 	params := gopter.DefaultTestParameters()
 	params.MinSuccessfulTests = 500
 	properties := gopter.NewProperties(params)
-	properties.Property("only the transitions of the design, and events that fold to the state", prop.ForAll(func(ops []op) string {
-		r, now := draft(t), start
-		for i, o := range ops {
-			now = now.Add(time.Second)
-			before, events := r.Clone(), len(r.PendingEvents())
-			err := actions[o.action].do(r, o.n, event.Stamp{At: now, By: kim})
-			what := fmt.Sprintf("step %d, %s %d", i, actions[o.action].name, o.n)
-			if err != nil && (returns.CodeOf(err) == "" || len(r.PendingEvents()) != events || !reflect.DeepEqual(before, r.Clone())) {
-				return fmt.Sprintf("%s: refused (%v) and changed", what, err)
-			}
-			for from, e := before.Status, r.PendingEvents()[events:]; len(e) > 0; e = e[1:] {
-				at, ferr := returns.Fold(r.PendingEvents()[:e[0].Seq])
-				if ferr != nil {
-					return ferr.Error()
+	properties.Property(
+		"only the transitions of the design, and events that fold to the state",
+		prop.ForAll(func(ops []op) string {
+			r, now := draft(t), start
+			for i, o := range ops {
+				now = now.Add(time.Second)
+				before, events := r.Clone(), len(r.PendingEvents())
+				err := actions[o.action].do(r, o.n, event.Stamp{At: now, By: kim})
+				what := fmt.Sprintf("step %d, %s %d", i, actions[o.action].name, o.n)
+				if err != nil &&
+					(returns.CodeOf(err) == "" || len(r.PendingEvents()) != events || !reflect.DeepEqual(before, r.Clone())) {
+					return fmt.Sprintf("%s: refused (%v) and changed", what, err)
 				}
-				if at.Status != from && !slices.Contains(allowed[from], at.Status) {
-					return fmt.Sprintf("%s: %s became %s", what, from, at.Status)
+				for from, e := before.Status, r.PendingEvents()[events:]; len(e) > 0; e = e[1:] {
+					at, ferr := returns.Fold(r.PendingEvents()[:e[0].Seq])
+					if ferr != nil {
+						return ferr.Error()
+					}
+					if at.Status != from && !slices.Contains(allowed[from], at.Status) {
+						return fmt.Sprintf("%s: %s became %s", what, from, at.Status)
+					}
+					from = at.Status
 				}
-				from = at.Status
+				released := before.EarlyRefund &&
+					!r.EarlyRefund // the money is not given any more, so the units are not either
+				if len(allowed[before.Status]) == 0 &&
+					(r.Status != before.Status || !released && !reflect.DeepEqual(r.ClaimedUnits(), before.ClaimedUnits())) {
+					return what + ": a final case changed"
+				}
+				if held := r.ClaimedUnits()["lamp"]; held < 0 || held > 3 || r.Lines[0].Accepted > r.Lines[0].Received {
+					return fmt.Sprintf("%s: holds %d", what, held)
+				}
+				folded, ferr := returns.Fold(r.PendingEvents())
+				if ferr != nil || !reflect.DeepEqual(folded, r.Clone()) {
+					return fmt.Sprintf("%s: folds to\n%+v, is\n%+v, %v", what, folded, r.Clone(), ferr)
+				}
 			}
-			released := before.EarlyRefund && !r.EarlyRefund // the money is not given any more, so the units are not either
-			if len(allowed[before.Status]) == 0 && (r.Status != before.Status || !released && !reflect.DeepEqual(r.ClaimedUnits(), before.ClaimedUnits())) {
-				return what + ": a final case changed"
-			}
-			if held := r.ClaimedUnits()["lamp"]; held < 0 || held > 3 || r.Lines[0].Accepted > r.Lines[0].Received {
-				return fmt.Sprintf("%s: holds %d", what, held)
-			}
-			folded, ferr := returns.Fold(r.PendingEvents())
-			if ferr != nil || !reflect.DeepEqual(folded, r.Clone()) {
-				return fmt.Sprintf("%s: folds to\n%+v, is\n%+v, %v", what, folded, r.Clone(), ferr)
-			}
-		}
-		return ""
-	}, gen.SliceOf(genOp)))
+			return ""
+		}, gen.SliceOf(genOp)),
+	)
 	properties.TestingRun(t)
 }
 
@@ -263,7 +289,8 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		c.in.InspectedBy = "Kim"
 		ok(r.Inspect(s, c.in))
 		l := r.Lines[0]
-		if r.Status != c.status || l.Accepted != c.accepted || l.Disposition != c.disposition || r.Receipts[0].Kind != c.kind {
+		if r.Status != c.status || l.Accepted != c.accepted || l.Disposition != c.disposition ||
+			r.Receipts[0].Kind != c.kind {
 			t.Errorf("%s: %s, %+v, %+v", c.name, r.Status, l, r.Receipts[0])
 		}
 	}

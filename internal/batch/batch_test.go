@@ -109,7 +109,8 @@ func TestAPanicReachesTheCallerAtFault(t *testing.T) {
 				defer func() {
 					p := recover()
 					err, _ := p.(error)
-					if n == 0 && (err == nil || !strings.Contains(err.Error(), "divide by zero")) || n != 0 && p != nil {
+					if n == 0 && (err == nil || !strings.Contains(err.Error(), "divide by zero")) ||
+						n != 0 && p != nil {
 						t.Errorf("%d: panicked with %v", n, p)
 					}
 				}()

@@ -21,7 +21,12 @@ type lookup[K comparable, V any] struct {
 // NewLoader returns Lookups that are answered by load, which is asked for up
 // to max different keys at a time and leaves out those that are not there. own
 // copies a value: two who asked for the same must not share it.
-func NewLoader[K comparable, V any](slots Slots, max int, load func(ctx context.Context, keys []K) (map[K]V, error), own func(V) V) *Loader[K, V] {
+func NewLoader[K comparable, V any](
+	slots Slots,
+	max int,
+	load func(ctx context.Context, keys []K) (map[K]V, error),
+	own func(V) V,
+) *Loader[K, V] {
 	return &Loader[K, V]{group: New(slots, max, func(ctx context.Context, calls []*lookup[K, V]) {
 		keys := make(map[K]bool, len(calls))
 		for _, c := range calls {

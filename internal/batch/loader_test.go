@@ -57,7 +57,12 @@ func TestQuestionsThatMeetAreOne(t *testing.T) {
 // TestAQuestionWithoutAnAnswer fails for all who asked it.
 func TestAQuestionWithoutAnAnswer(t *testing.T) {
 	gone := errors.New("gone")
-	l := batch.NewLoader(nil, 8, func(context.Context, []string) (map[string]int, error) { return nil, gone }, func(n int) int { return n })
+	l := batch.NewLoader(
+		nil,
+		8,
+		func(context.Context, []string) (map[string]int, error) { return nil, gone },
+		func(n int) int { return n },
+	)
 	if _, ok, err := l.Find(t.Context(), "a"); ok || !errors.Is(err, gone) {
 		t.Errorf("%t, %v", ok, err)
 	}

@@ -65,7 +65,10 @@ func (l *lanes) want(t *testing.T, want ...string) {
 // most is next.
 func TestRunsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes(1, map[string]time.Duration{"a": 2 * time.Millisecond, "b": time.Millisecond, "c": time.Millisecond})
+		l := newLanes(
+			1,
+			map[string]time.Duration{"a": 2 * time.Millisecond, "b": time.Millisecond, "c": time.Millisecond},
+		)
 		l.call(t, "a", "b", "c", "c")
 		l.want(t, "a1", "a ends", "c2", "c ends", "b1", "b ends")
 		l.call(t, "b") // the lane is free again
@@ -76,7 +79,10 @@ func TestRunsTakeTurns(t *testing.T) {
 // TestSomeRunAtOnce: as many as the lane has room for.
 func TestSomeRunAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes(2, map[string]time.Duration{"a": 2 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond})
+		l := newLanes(
+			2,
+			map[string]time.Duration{"a": 2 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond},
+		)
 		l.call(t, "a", "b", "c")
 		l.want(t, "a1", "b1", "a ends", "c1", "c ends", "b ends")
 	})
@@ -127,7 +133,10 @@ func TestNobodyIsLeftInTheLane(t *testing.T) {
 // give on.
 func TestTheEndOfAnOvertakenRunEndsNoOtherTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes(1, map[string]time.Duration{"long": 22 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond})
+		l := newLanes(
+			1,
+			map[string]time.Duration{"long": 22 * time.Millisecond, "b": 4 * time.Millisecond, "c": time.Millisecond},
+		)
 		l.call(t, "long", "b")            // b goes past after 20 ms
 		time.Sleep(23 * time.Millisecond) // long has ended, b has not
 		l.call(t, "c")
@@ -150,7 +159,15 @@ func (l *lanes) after(t *testing.T, d time.Duration, names ...string) {
 // answered together, and they catch up with the one who went ahead.
 func TestCallersWhoComeBackStayTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes(1, map[string]time.Duration{"x": 2 * time.Millisecond, "a": time.Millisecond, "b": time.Millisecond, "c": time.Millisecond})
+		l := newLanes(
+			1,
+			map[string]time.Duration{
+				"x": 2 * time.Millisecond,
+				"a": time.Millisecond,
+				"b": time.Millisecond,
+				"c": time.Millisecond,
+			},
+		)
 		start := time.Now()
 		l.call(t, "x") // the others gather meanwhile
 		for i := range 3 {

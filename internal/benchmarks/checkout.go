@@ -63,11 +63,21 @@ func checkout(ctx context.Context, o options, progress io.Writer) ([]row, error)
 	const what = "orders on one hot product, 32 submitters"
 	ratio := median(ratios)
 	return []row{
-		{what: what, who: "returnkit orders.Service", figure: fmt.Sprintf("%.0f/s", median(ours)), spread: spread(ours, "%.0f"),
+		{
+			what:   what,
+			who:    "returnkit orders.Service",
+			figure: fmt.Sprintf("%.0f/s", median(ours)),
+			spread: spread(ours, "%.0f"),
 			extra:  fmt.Sprintf("%.1f x pgbench", ratio),
-			target: verdict(fmt.Sprintf("%.0f x", checkoutTarget), ratio >= checkoutTarget)},
-		{what: what, who: "pgbench -c 32, one CTE statement", figure: fmt.Sprintf("%.0f/s", median(theirs)), spread: spread(theirs, "%.0f"),
-			extra: "the same writes"},
+			target: verdict(fmt.Sprintf("%.0f x", checkoutTarget), ratio >= checkoutTarget),
+		},
+		{
+			what:   what,
+			who:    "pgbench -c 32, one CTE statement",
+			figure: fmt.Sprintf("%.0f/s", median(theirs)),
+			spread: spread(theirs, "%.0f"),
+			extra:  "the same writes",
+		},
 	}, nil
 }
 
@@ -282,7 +292,11 @@ UPDATE rk_carts c SET order_id = n.id FROM n WHERE c.id = n.cart_id AND c.order_
 
 // literals returns the rows of an order in a table, each value as SQL with its
 // type, and the names of the columns.
-func literals(ctx context.Context, db *sqlstore.DB, table, key, id string) (rows [][]string, columns string, err error) {
+func literals(
+	ctx context.Context,
+	db *sqlstore.DB,
+	table, key, id string,
+) (rows [][]string, columns string, err error) {
 	var names []string
 	var values []string
 	found, err := db.Writer().QueryContext(ctx, `SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
@@ -302,7 +316,11 @@ WHERE attrelid = ?::regclass AND attnum > 0 AND NOT attisdropped AND attgenerate
 	if err := found.Err(); err != nil {
 		return nil, "", err
 	}
-	list, err := db.Writer().QueryContext(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+table+" WHERE "+key+" = ? ORDER BY id", id)
+	list, err := db.Writer().QueryContext(
+		ctx,
+		"SELECT "+strings.Join(values, ", ")+" FROM "+table+" WHERE "+key+" = ? ORDER BY id",
+		id,
+	)
 	if err != nil {
 		return nil, "", err
 	}

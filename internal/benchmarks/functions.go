@@ -75,7 +75,15 @@ func measure(ctx context.Context, o options, progress io.Writer, functions []fun
 			results[i].ns = append(results[i].ns, ns)
 			results[i].processor = append(results[i].processor, processor)
 			results[i].allocs = r.AllocsPerOp()
-			fmt.Fprintf(progress, "round %d: %s, %s: %.1f ns, processor %.1f ns\n", round+1, f.what, f.who, ns, processor)
+			fmt.Fprintf(
+				progress,
+				"round %d: %s, %s: %.1f ns, processor %.1f ns\n",
+				round+1,
+				f.what,
+				f.who,
+				ns,
+				processor,
+			)
 		}
 	}
 	var rows []row

@@ -64,16 +64,19 @@ func limiters(ctx context.Context, o options, progress io.Writer) ([]row, error)
 		if s.target > 0 {
 			extra = verdict(extra+" of 48", bytes <= 48)
 		}
-		functions = append(functions, function{what: many, who: s.who, target: s.target, extra: extra, open: func() (func(uint64), error) {
-			take, err := s.open()
-			if err != nil {
-				return nil, err
-			}
-			for _, key := range keys {
-				take(key)
-			}
-			return func(n uint64) { take(keys[n%manyKeys]) }, nil
-		}})
+		functions = append(
+			functions,
+			function{what: many, who: s.who, target: s.target, extra: extra, open: func() (func(uint64), error) {
+				take, err := s.open()
+				if err != nil {
+					return nil, err
+				}
+				for _, key := range keys {
+					take(key)
+				}
+				return func(n uint64) { take(keys[n%manyKeys]) }, nil
+			}},
+		)
 	}
 	return measure(ctx, o, progress, functions)
 }
@@ -128,7 +131,10 @@ func throttledLimiter() (func(string), error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := throttled.NewGCRARateLimiterCtx(store, throttled.RateQuota{MaxRate: throttled.PerSec(perSecond), MaxBurst: burst})
+	l, err := throttled.NewGCRARateLimiterCtx(
+		store,
+		throttled.RateQuota{MaxRate: throttled.PerSec(perSecond), MaxBurst: burst},
+	)
 	ctx := context.Background()
 	return func(key string) { _, _, _ = l.RateLimitCtx(ctx, key, 1) }, err
 }

@@ -54,7 +54,15 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}{
 		{"breaker", breakers}, {"limiter", limiters}, {"redis", redis}, {"checkout", checkout},
 	}
-	fmt.Fprintf(out, "%s, %s/%s, %d cores, median of %d rounds\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), o.rounds)
+	fmt.Fprintf(
+		out,
+		"%s, %s/%s, %d cores, median of %d rounds\n\n",
+		runtime.Version(),
+		runtime.GOOS,
+		runtime.GOARCH,
+		runtime.GOMAXPROCS(0),
+		o.rounds,
+	)
 	head(out)
 	found := false
 	for _, s := range sections {

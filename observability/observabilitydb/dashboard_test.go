@@ -13,8 +13,22 @@ import (
 
 func TestDashboardTellsWhatWaits(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 40, Returns: 40, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: time.Hour})
-		q := DashboardRequest{Now: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: time.UTC}
+		rolled(
+			t,
+			db,
+			seedtest.Filling{
+				Tag:     "a",
+				Orders:  40,
+				Returns: 40,
+				From:    time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC),
+				Span:    time.Hour,
+			},
+		)
+		q := DashboardRequest{
+			Now:     time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+			Quarter: Quarter{2026, 2},
+			Zone:    time.UTC,
+		}
 		d, err := New(db).Dashboard(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
@@ -31,7 +45,8 @@ func TestDashboardTellsWhatWaits(t *testing.T) {
 		if d, err = New(db).Dashboard(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
-		if d.Unknown.N != 2 || d.Unknown.Age(q.Now) != 3*time.Hour || d.Person.N != 1 || d.Person.Age(q.Now) != time.Hour {
+		if d.Unknown.N != 2 || d.Unknown.Age(q.Now) != 3*time.Hour || d.Person.N != 1 ||
+			d.Person.Age(q.Now) != time.Hour {
 			t.Errorf("unknown %+v, for a person %+v", d.Unknown, d.Person)
 		}
 		if d.SLO.Acceptance.Status != NoData || d.Total.Orders != 40 {

@@ -144,9 +144,16 @@ func (r *Reader) fill(ctx context.Context, days map[int64]*day, unit, first, end
 		Day int64
 		shareRow
 	}
-	err = r.db.Read().NewRaw(`SELECT quarter / ? AS day, kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
+	err = r.db.Read().NewRaw(
+		`SELECT quarter / ? AS day, kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount
 		FROM ?(rk)kpi_shares WHERE quarter >= ? AND quarter < ? GROUP BY 1, kind, name`,
-		quartersOfDay, first*quartersOfDay, end*quartersOfDay).Scan(ctx, &shares)
+		quartersOfDay,
+		first*quartersOfDay,
+		end*quartersOfDay,
+	).Scan(
+		ctx,
+		&shares,
+	)
 	if err != nil {
 		return err
 	}
@@ -171,8 +178,17 @@ func (r *Reader) counts(ctx context.Context, unit, from, to int64) (out []quarte
 	if unit > 1 {
 		group = " GROUP BY 1"
 	}
-	rows, err := r.db.Read().QueryContext(ctx, "SELECT quarter / ? * ?, "+strings.Join(columns, ", ")+" FROM ?(rk)kpi_quarters WHERE quarter >= ? AND quarter < ?"+group+" ORDER BY 1",
-		unit, unit, from, to)
+	rows, err := r.db.Read().QueryContext(
+		ctx,
+		"SELECT quarter / ? * ?, "+strings.Join(
+			columns,
+			", ",
+		)+" FROM ?(rk)kpi_quarters WHERE quarter >= ? AND quarter < ?"+group+" ORDER BY 1",
+		unit,
+		unit,
+		from,
+		to,
+	)
 	if err != nil {
 		return nil, err
 	}

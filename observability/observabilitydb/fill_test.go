@@ -13,7 +13,14 @@ import (
 // stores makes the tables of all stores.
 func stores(tb testing.TB, db *sqlstore.DB) {
 	tb.Helper()
-	err := sqlstore.Migrate(tb.Context(), db, ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(), Migrations())
+	err := sqlstore.Migrate(
+		tb.Context(),
+		db,
+		ordersdb.Migrations(),
+		refundsdb.Migrations(),
+		returnsdb.Migrations(),
+		Migrations(),
+	)
 	if err != nil {
 		tb.Fatal(err)
 	}

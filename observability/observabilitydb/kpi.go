@@ -89,7 +89,12 @@ func New(db *sqlstore.DB) *Reader {
 // for zones off the hour.
 func (r *Reader) KPIs(ctx context.Context, q Quarter, zone *time.Location) (KPIs, error) {
 	if !q.valid() || zone == nil {
-		return KPIs{}, fmt.Errorf("observabilitydb: KPIs of %v: the quarter must be %v to %v, and there must be a zone", q, FirstQuarter, LastQuarter)
+		return KPIs{}, fmt.Errorf(
+			"observabilitydb: KPIs of %v: the quarter must be %v to %v, and there must be a zone",
+			q,
+			FirstQuarter,
+			LastQuarter,
+		)
 	}
 	s := q.span(zone)
 	k := KPIs{Quarter: q, Zone: zone, From: s.from, To: s.to}
@@ -162,7 +167,10 @@ func (r *Reader) shares(ctx context.Context, s span, days []*day, k *KPIs) error
 	for name, sum := range sums {
 		rows = append(rows, shareRow{Kind: name.kind, Name: name.name, N: sum.N, Amount: sum.Amount})
 	}
-	slices.SortFunc(rows, func(a, b shareRow) int { return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(
+		rows,
+		func(a, b shareRow) int { return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Name, b.Name)) },
+	)
 	for _, row := range rows {
 		switch row.Kind {
 		case "reason":

@@ -245,10 +245,30 @@ func asJSON(t *testing.T, v any) string {
 // on which the zones change their clocks and their quarters begin.
 func TestI14FiguresEqualARecountInEveryTimeZone(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		rolled(t, db,
-			seedtest.Filling{Tag: "a", Orders: 250, Returns: 60, From: time.Date(2026, 3, 27, 0, 0, 0, 0, time.UTC), Span: 6 * 24 * time.Hour},
-			seedtest.Filling{Tag: "b", Orders: 250, Returns: 60, From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(-30 * time.Hour), Span: 35 * 24 * time.Hour},
-			seedtest.Filling{Tag: "c", Orders: 150, Returns: 30, From: time.Date(2050, 12, 30, 0, 0, 0, 0, time.UTC), Span: 2 * 24 * time.Hour},
+		rolled(
+			t,
+			db,
+			seedtest.Filling{
+				Tag:     "a",
+				Orders:  250,
+				Returns: 60,
+				From:    time.Date(2026, 3, 27, 0, 0, 0, 0, time.UTC),
+				Span:    6 * 24 * time.Hour,
+			},
+			seedtest.Filling{
+				Tag:     "b",
+				Orders:  250,
+				Returns: 60,
+				From:    time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(-30 * time.Hour),
+				Span:    35 * 24 * time.Hour,
+			},
+			seedtest.Filling{
+				Tag:     "c",
+				Orders:  150,
+				Returns: 30,
+				From:    time.Date(2050, 12, 30, 0, 0, 0, 0, time.UTC),
+				Span:    2 * 24 * time.Hour,
+			},
 		)
 		raw := readRaw(t, db)
 		reader := New(db) // what it knows of days serves every zone
@@ -279,7 +299,13 @@ func TestI14EveningAndNightOfEveryDayOfTheYear(t *testing.T) {
 		for day := range 365 {
 			for i, clock := range [][2]int{{23, 45}, {0, 30}} {
 				at := time.Date(2026, 1, 1+day, clock[0], clock[1], 0, 0, z)
-				e, err := event.NewEvent(fmt.Sprintf("%s-%d-%d", name, day, i), 1, refunds.EventSucceeded, event.Stamp{At: at}, struct{}{})
+				e, err := event.NewEvent(
+					fmt.Sprintf("%s-%d-%d", name, day, i),
+					1,
+					refunds.EventSucceeded,
+					event.Stamp{At: at},
+					struct{}{},
+				)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -165,7 +165,12 @@ func (r *Recorder) Run(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := r.Flush(ctx); err != nil && ctx.Err() == nil {
-			r.cfg.Log.LogAttrs(ctx, slog.LevelError, "the service levels were not recorded, will try again", slog.Any("error", err))
+			r.cfg.Log.LogAttrs(
+				ctx,
+				slog.LevelError,
+				"the service levels were not recorded, will try again",
+				slog.Any("error", err),
+			)
 		}
 	}
 }

@@ -56,7 +56,12 @@ var countedEvents = []counted{
 	{"returns_events", returns.EventRMAAssigned, "rmas", func(c *Counts) *int64 { return &c.RMAs }},
 	{"returns_events", returns.EventApproved, "returns_approved", func(c *Counts) *int64 { return &c.ReturnsApproved }},
 	{"returns_events", returns.EventRejected, "returns_rejected", func(c *Counts) *int64 { return &c.ReturnsRejected }},
-	{"returns_events", returns.EventCancelled, "returns_cancelled", func(c *Counts) *int64 { return &c.ReturnsCancelled }},
+	{
+		"returns_events",
+		returns.EventCancelled,
+		"returns_cancelled",
+		func(c *Counts) *int64 { return &c.ReturnsCancelled },
+	},
 	{"returns_events", returns.EventRefunded, "returns_refunded", func(c *Counts) *int64 { return &c.ReturnsRefunded }},
 	{"refunds_events", refunds.EventSucceeded, "refunds_paid", func(c *Counts) *int64 { return &c.RefundsPaid }},
 	{"refunds_events", refunds.EventFailed, "refunds_failed", func(c *Counts) *int64 { return &c.RefundsFailed }},
@@ -101,7 +106,10 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		const most = 24 * time.Hour / quarter
 		// Newest first: they are looked at most.
 		q := tx.NewSelect().TableExpr("?(rk)kpi_dirty").Column("quarter").
-			Where("quarter > (SELECT MAX(m.quarter) FROM ?(rk)kpi_dirty AS m) - ?", int64(most)).OrderExpr("quarter DESC")
+			Where(
+				"quarter > (SELECT MAX(m.quarter) FROM ?(rk)kpi_dirty AS m) - ?",
+				int64(most),
+			).OrderExpr("quarter DESC")
 		if err := sqldb.SkipLocked(q).Scan(ctx, &marked); err != nil {
 			return err
 		}
@@ -117,7 +125,12 @@ func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 		if err := changed(ctx, tx, marked); err != nil {
 			return err
 		}
-		c := count{tx: tx, dialect: r.db.Dialect(), span: span{quarterStart(marked[n-1]), quarterStart(marked[0] + 1)}, marked: marked}
+		c := count{
+			tx:      tx,
+			dialect: r.db.Dialect(),
+			span:    span{quarterStart(marked[n-1]), quarterStart(marked[0] + 1)},
+			marked:  marked,
+		}
 		return c.replace(ctx)
 	})
 	return n, err
@@ -192,8 +205,18 @@ func (c count) events(ctx context.Context) (rows []quarterRow, sum Counts, err e
 			Type    string
 			N       int64
 		}
-		err := c.tx.NewRaw("SELECT ? AS quarter, e.type, COUNT(*) AS n FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY 1, e.type",
-			bun.Safe(quarterExpr(c.dialect, "e.at")), sqldb.Table(table), sqldb.At(c.span.from), sqldb.At(c.span.to)).Scan(ctx, &found)
+		err := c.tx.NewRaw(
+			"SELECT ? AS quarter, e.type, COUNT(*) AS n FROM ? AS e WHERE e.at >= ? AND e.at < ? GROUP BY 1, e.type",
+			bun.Safe(
+				quarterExpr(c.dialect, "e.at"),
+			),
+			sqldb.Table(table),
+			sqldb.At(c.span.from),
+			sqldb.At(c.span.to),
+		).Scan(
+			ctx,
+			&found,
+		)
 		if err != nil {
 			return nil, sum, fmt.Errorf("%s: %w", table, err)
 		}
@@ -247,9 +270,22 @@ func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 			continue
 		}
 		var rows []shareRow
-		err := c.tx.NewRaw("SELECT ? AS quarter, ? AS kind, ? FROM ? AS e ? WHERE e.at >= ? AND e.at < ? AND e.type = ? GROUP BY 1, 3",
-			bun.Safe(quarterExpr(c.dialect, "e.at")), q.kind, bun.Safe(q.sums), sqldb.Table(q.table), sqldb.Text(q.from),
-			sqldb.At(c.span.from), sqldb.At(c.span.to), q.event).Scan(ctx, &rows)
+		err := c.tx.NewRaw(
+			"SELECT ? AS quarter, ? AS kind, ? FROM ? AS e ? WHERE e.at >= ? AND e.at < ? AND e.type = ? GROUP BY 1, 3",
+			bun.Safe(
+				quarterExpr(c.dialect, "e.at"),
+			),
+			q.kind,
+			bun.Safe(q.sums),
+			sqldb.Table(q.table),
+			sqldb.Text(q.from),
+			sqldb.At(c.span.from),
+			sqldb.At(c.span.to),
+			q.event,
+		).Scan(
+			ctx,
+			&rows,
+		)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.kind, err)
 		}
@@ -265,7 +301,8 @@ func (c count) shares(ctx context.Context, sum Counts) ([]shareRow, error) {
 // closeCases notes the stages of the returns that were closed in the span and
 // are not noted yet. The first time a stage was reached counts.
 func (c count) closeCases(ctx context.Context) error {
-	_, err := c.tx.NewRaw(`INSERT INTO ?(rk)kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
+	_, err := c.tx.NewRaw(
+		`INSERT INTO ?(rk)kpi_cases (return_id, requested_at, authorized_at, received_at, decided_at, closed_at)
 		SELECT h.aggregate_id,
 			MIN(CASE WHEN h.type = 'return.requested' THEN h.at END),
 			MIN(CASE WHEN h.type = 'return.authorized' THEN h.at END),
@@ -276,6 +313,11 @@ func (c count) closeCases(ctx context.Context) error {
 		WHERE h.aggregate_id IN (SELECT e.aggregate_id FROM ?(rk)returns_events AS e
 			WHERE e.at >= ? AND e.at < ? AND e.type IN ('return.refunded', 'return.rejected', 'return.cancelled'))
 		GROUP BY h.aggregate_id
-		ON CONFLICT (return_id) DO NOTHING`, sqldb.At(c.span.from), sqldb.At(c.span.to)).Exec(ctx)
+		ON CONFLICT (return_id) DO NOTHING`,
+		sqldb.At(c.span.from),
+		sqldb.At(c.span.to),
+	).Exec(
+		ctx,
+	)
 	return err
 }

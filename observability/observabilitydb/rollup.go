@@ -130,7 +130,12 @@ func (r *Rollup) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		start := time.Now()
 		if _, err := r.Roll(ctx); err != nil && ctx.Err() == nil {
-			r.cfg.Log.LogAttrs(ctx, slog.LevelError, "the figures were not counted, will try again", slog.Any("error", err))
+			r.cfg.Log.LogAttrs(
+				ctx,
+				slog.LevelError,
+				"the figures were not counted, will try again",
+				slog.Any("error", err),
+			)
 		}
 		const share = 20 // of the time is for others
 		timer := time.NewTimer(max(r.cfg.Every, share*time.Since(start)))
@@ -173,8 +178,14 @@ func (r *Rollup) sweep(ctx context.Context) error {
 			from = last.Time().Add(-r.cfg.Late)
 		}
 		for _, table := range eventTables {
-			_, err := tx.NewRaw("INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
-				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")), sqldb.Table(table), sqldb.At(from)).Exec(ctx)
+			_, err := tx.NewRaw(
+				"INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
+				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")),
+				sqldb.Table(table),
+				sqldb.At(from),
+			).Exec(
+				ctx,
+			)
 			if err != nil {
 				return err
 			}
@@ -182,7 +193,12 @@ func (r *Rollup) sweep(ctx context.Context) error {
 		if now.Before(last.Time()) {
 			now = last.Time() // the clock of another process is ahead
 		}
-		_, err = tx.NewRaw("INSERT INTO ?(rk)kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at", sqldb.At(now)).Exec(ctx)
+		_, err = tx.NewRaw(
+			"INSERT INTO ?(rk)kpi_swept (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = EXCLUDED.at",
+			sqldb.At(now),
+		).Exec(
+			ctx,
+		)
 		return err
 	})
 }

@@ -29,8 +29,24 @@ func appendEvents(t *testing.T, db *sqlstore.DB, prefix string, events ...event.
 
 func TestALateEventIsCountedOnceHoweverOftenItIsDelivered(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		r := rolled(t, db, seedtest.Filling{Tag: "a", Orders: 40, Returns: 10, From: time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC), Span: 2 * time.Hour})
-		old, err := event.NewEvent("late", 1, refunds.EventFailed, event.Stamp{At: time.Date(2026, 5, 12, 9, 44, 0, 0, time.UTC)}, struct{}{})
+		r := rolled(
+			t,
+			db,
+			seedtest.Filling{
+				Tag:     "a",
+				Orders:  40,
+				Returns: 10,
+				From:    time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC),
+				Span:    2 * time.Hour,
+			},
+		)
+		old, err := event.NewEvent(
+			"late",
+			1,
+			refunds.EventFailed,
+			event.Stamp{At: time.Date(2026, 5, 12, 9, 44, 0, 0, time.UTC)},
+			struct{}{},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

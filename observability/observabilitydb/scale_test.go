@@ -32,7 +32,17 @@ func TestDashboardAtScale(t *testing.T) {
 	}
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		start := time.Now()
-		rolled(t, db, seedtest.Filling{Tag: "a", Orders: n, Returns: n / 10, From: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), Span: 3 * 365 * 24 * time.Hour})
+		rolled(
+			t,
+			db,
+			seedtest.Filling{
+				Tag:     "a",
+				Orders:  n,
+				Returns: n / 10,
+				From:    time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC),
+				Span:    3 * 365 * 24 * time.Hour,
+			},
+		)
 		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
 		p := newProcess(t, db, time.Date(2027, 8, 1, 0, 0, 0, 0, time.UTC))
 		deltas := 24 * 60 * 6 // a day of them
@@ -106,7 +116,17 @@ func sameCounts(t *testing.T, db *sqlstore.DB, k KPIs) {
 // indexed range.
 func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		rolled(t, db, seedtest.Filling{Tag: "a", Orders: 500, Returns: 50, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Span: 365 * 24 * time.Hour})
+		rolled(
+			t,
+			db,
+			seedtest.Filling{
+				Tag:     "a",
+				Orders:  500,
+				Returns: 50,
+				From:    time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+				Span:    365 * 24 * time.Hour,
+			},
+		)
 		hook := &statements{}
 		db.AddQueryHook(hook)
 		reader := New(db)
@@ -122,12 +142,19 @@ func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n := len(hook.queries) - was; n != want.statements {
-				t.Errorf("%d statements for a reader in %s, want %d: %q", n, want.zone, want.statements, hook.queries[was:])
+				t.Errorf(
+					"%d statements for a reader in %s, want %d: %q",
+					n,
+					want.zone,
+					want.statements,
+					hook.queries[was:],
+				)
 			}
 		}
 		for _, q := range hook.queries {
 			for _, line := range plan(t, db, q) {
-				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {
+				if strings.Contains(line, "Seq Scan") ||
+					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") {
 					t.Errorf("%s\nis carried out by %s", q, line)
 				}
 			}

@@ -66,7 +66,8 @@ func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
 		now := time.Date(2026, 5, 12, 12, 0, 3, 0, time.UTC)
-		if s := slo(t, db, now, time.Hour); s.Acceptance.Status != NoData || s.Latency.Status != NoData || s.Acceptance.HasBurn {
+		if s := slo(t, db, now, time.Hour); s.Acceptance.Status != NoData || s.Latency.Status != NoData ||
+			s.Acceptance.HasBurn {
 			t.Fatalf("without orders: %+v", s)
 		}
 		a, b := newProcess(t, db, now), newProcess(t, db, now)
@@ -76,7 +77,8 @@ func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
 		again := newProcess(t, db, now) // b after a restart, in the same slot
 		again.orders(t, 1, 2*time.Second, 0)
 		s := slo(t, db, now.Add(time.Minute), time.Hour)
-		if s.Acceptance.Good != (Rate{99, 100}) || s.Acceptance.Status != Fulfilled || !s.Acceptance.HasBurn || s.Acceptance.Burn != 1 {
+		if s.Acceptance.Good != (Rate{99, 100}) || s.Acceptance.Status != Fulfilled || !s.Acceptance.HasBurn ||
+			s.Acceptance.Burn != 1 {
 			t.Errorf("A.1: %+v", s.Acceptance)
 		}
 		if s.Latency.Good != (Rate{98, 99}) || s.Latency.Status != Fulfilled {
@@ -112,7 +114,8 @@ func TestOutagesOfAllProcesses(t *testing.T) {
 		a.orders(t, 100, time.Millisecond, 0)
 		b.orders(t, 100, time.Millisecond, 0)
 		s := slo(t, db, now, time.Hour)
-		if s.Outages.OpenProcesses != 1 || !s.Outages.OpenSince.Equal(first.Started) || s.Acceptance.Status != Fulfilled {
+		if s.Outages.OpenProcesses != 1 || !s.Outages.OpenSince.Equal(first.Started) ||
+			s.Acceptance.Status != Fulfilled {
 			t.Errorf("during the outage: %+v", s)
 		}
 		first.Ended, first.Repaired, first.Rejected = now.Add(time.Minute), true, 7
@@ -120,7 +123,8 @@ func TestOutagesOfAllProcesses(t *testing.T) {
 		a.outages = []resilience.Outage{first}
 		a.orders(t, 1, time.Millisecond, 0)
 		s = slo(t, db, a.now, time.Hour)
-		if o := s.Outages; o.N != 1 || o.Repaired != 1 || o.MTTR != 2*time.Minute || o.Longest != 2*time.Minute || o.OpenProcesses != 0 {
+		if o := s.Outages; o.N != 1 || o.Repaired != 1 || o.MTTR != 2*time.Minute || o.Longest != 2*time.Minute ||
+			o.OpenProcesses != 0 {
 			t.Errorf("after the outage: %+v", o)
 		}
 		// A process that dies in an outage does not leave it open for ever.
@@ -128,7 +132,8 @@ func TestOutagesOfAllProcesses(t *testing.T) {
 		b.outages = []resilience.Outage{{Name: "payments", Started: now.Add(2 * time.Minute), Openings: 3}}
 		b.orders(t, 1, time.Millisecond, 0)
 		s = slo(t, db, b.now.Add(20*time.Minute), time.Hour)
-		if o := s.Outages; o.N != 2 || o.OpenProcesses != 0 || o.Longest != 8*time.Minute || s.Acceptance.Status != NeedsAttention {
+		if o := s.Outages; o.N != 2 || o.OpenProcesses != 0 || o.Longest != 8*time.Minute ||
+			s.Acceptance.Status != NeedsAttention {
 			t.Errorf("after the process died: %+v, %v", o, s.Acceptance.Status)
 		}
 	})
@@ -160,7 +165,8 @@ func TestRecorderKeepsWhatItCouldNotWriteAndCountsItOnce(t *testing.T) {
 		p.now = now.AddDate(0, 3, 0)
 		p.orders(t, 0, 0, 0)
 		var left int
-		if err := db.Read().NewRaw("SELECT COUNT(*) FROM ?(rk)slo_deltas").Scan(t.Context(), &left); err != nil || left != 0 {
+		if err := db.Read().NewRaw("SELECT COUNT(*) FROM ?(rk)slo_deltas").Scan(t.Context(), &left); err != nil ||
+			left != 0 {
 			t.Errorf("%d deltas (%v) are kept for three months, want none", left, err)
 		}
 	})

@@ -33,8 +33,19 @@ func (r *Recorder) write(ctx context.Context, tx bun.IDB, d delta) error {
 	for _, c := range columns[2:] {
 		sets = append(sets, c+" = EXCLUDED."+c)
 	}
-	_, err := tx.NewRaw("INSERT INTO ?(rk)slo_deltas ("+strings.Join(columns, ", ")+") VALUES (?) ON CONFLICT (slot, process) DO UPDATE SET "+
-		strings.Join(sets, ", "), bun.List(values)).Exec(ctx)
+	_, err := tx.NewRaw(
+		"INSERT INTO ?(rk)slo_deltas ("+strings.Join(
+			columns,
+			", ",
+		)+") VALUES (?) ON CONFLICT (slot, process) DO UPDATE SET "+
+			strings.Join(
+				sets,
+				", ",
+			),
+		bun.List(values),
+	).Exec(
+		ctx,
+	)
 	return err
 }
 
@@ -51,8 +62,17 @@ func compact(ctx context.Context, tx bun.IDB, d sqlstore.Dialect, before time.Ti
 	}
 	const old = "?(rk)slo_deltas WHERE slot < ? AND process <> ?"
 	insert := func(from string) string {
-		return "INSERT INTO ?(rk)slo_deltas AS d (slot, process, " + strings.Join(columns, ", ") + ") SELECT slot / ? * ? + ? - 1, ?, " +
-			strings.Join(sums, ", ") + " FROM " + from + " GROUP BY 1 ON CONFLICT (slot, process) DO UPDATE SET " + strings.Join(adds, ", ")
+		return "INSERT INTO ?(rk)slo_deltas AS d (slot, process, " + strings.Join(
+			columns,
+			", ",
+		) + ") SELECT slot / ? * ? + ? - 1, ?, " +
+			strings.Join(
+				sums,
+				", ",
+			) + " FROM " + from + " GROUP BY 1 ON CONFLICT (slot, process) DO UPDATE SET " + strings.Join(
+			adds,
+			", ",
+		)
 	}
 	if d == sqlstore.Postgres {
 		// What another process is adding up is gone when this one gets to it.
@@ -93,7 +113,9 @@ func writeOutages(ctx context.Context, tx bun.IDB, rows []outageRow) error {
 		return nil
 	}
 	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (started, process) DO UPDATE").
-		Set("ended = EXCLUDED.ended, repaired = EXCLUDED.repaired, openings = EXCLUDED.openings, rejected = EXCLUDED.rejected, seen_at = EXCLUDED.seen_at").
+		Set(
+			"ended = EXCLUDED.ended, repaired = EXCLUDED.repaired, openings = EXCLUDED.openings, rejected = EXCLUDED.rejected, seen_at = EXCLUDED.seen_at",
+		).
 		Exec(ctx)
 	return err
 }

@@ -22,12 +22,20 @@ import (
 // totals can go back a unit.
 func Allocate(total int64, weights []int64) ([]int64, error) {
 	if total < 0 {
-		return nil, &Error{Code: CodeInvalid, Field: "total", Message: fmt.Sprintf("%d can't be allocated; it must be 0 or more", total)}
+		return nil, &Error{
+			Code:    CodeInvalid,
+			Field:   "total",
+			Message: fmt.Sprintf("%d can't be allocated; it must be 0 or more", total),
+		}
 	}
 	var sum int64
 	for i, w := range weights {
 		if w < 0 {
-			return nil, &Error{Code: CodeInvalid, Field: "weights", Message: fmt.Sprintf("weight %d is %d; it must be 0 or more", i+1, w)}
+			return nil, &Error{
+				Code:    CodeInvalid,
+				Field:   "weights",
+				Message: fmt.Sprintf("weight %d is %d; it must be 0 or more", i+1, w),
+			}
 		}
 		var err error
 		if sum, err = Add(sum, w); err != nil {
@@ -39,7 +47,11 @@ func Allocate(total int64, weights []int64) ([]int64, error) {
 		return parts, nil
 	}
 	if sum == 0 {
-		return nil, &Error{Code: CodeInvalid, Field: "weights", Message: fmt.Sprintf("%d can't be allocated over weights that are all zero", total)}
+		return nil, &Error{
+			Code:    CodeInvalid,
+			Field:   "weights",
+			Message: fmt.Sprintf("%d can't be allocated over weights that are all zero", total),
+		}
 	}
 
 	// On the stack for the orders people make; longer ones allocate.
@@ -105,7 +117,11 @@ func Share(paid int64, k, n int) int64 {
 // of 0 or more minor units (15 % is 1500).
 func BasisPoints(amount int64, bp int) (int64, error) {
 	if amount < 0 || bp < 0 {
-		return 0, &Error{Code: CodeInvalid, Field: "basis points", Message: fmt.Sprintf("%d basis points of %d: neither may be negative", bp, amount)}
+		return 0, &Error{
+			Code:    CodeInvalid,
+			Field:   "basis points",
+			Message: fmt.Sprintf("%d basis points of %d: neither may be negative", bp, amount),
+		}
 	}
 	return MulDiv(amount, int64(bp), 10_000)
 }

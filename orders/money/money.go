@@ -16,7 +16,11 @@ type Currency string
 func ParseCurrency(code string) (Currency, error) {
 	c := strings.ToUpper(strings.TrimSpace(code))
 	if c == "" || !currency.IsValid(c) { // the package takes "" for the currency of a zero amount
-		return "", &Error{Code: CodeInvalid, Field: "currency", Message: "\"" + code + "\" is not an ISO 4217 currency code, such as USD"}
+		return "", &Error{
+			Code:    CodeInvalid,
+			Field:   "currency",
+			Message: "\"" + code + "\" is not an ISO 4217 currency code, such as USD",
+		}
 	}
 	return Currency(c), nil
 }
@@ -212,7 +216,11 @@ func (m Money) orZero(err error) Money {
 }
 
 func overflow(what string) error {
-	return &Error{Code: CodeOverflow, Field: "amount", Message: "the " + what + " is out of the range of int64 minor units"}
+	return &Error{
+		Code:    CodeOverflow,
+		Field:   "amount",
+		Message: "the " + what + " is out of the range of int64 minor units",
+	}
 }
 
 func Add(a, b int64) (int64, error) {

@@ -24,7 +24,16 @@ func (s *Store) Cart(ctx context.Context, customerID string) (orders.Cart, map[i
 		return none, map[int64]orders.Product{}, nil
 	}
 	var row cartRow
-	err := s.db.Read().NewSelect().Model(&row).Where("c.customer_id = ?", customerID).Where("c.order_id IS NULL").Scan(ctx)
+	err := s.db.Read().NewSelect().Model(
+		&row,
+	).Where(
+		"c.customer_id = ?",
+		customerID,
+	).Where(
+		"c.order_id IS NULL",
+	).Scan(
+		ctx,
+	)
 	if errors.Is(err, sql.ErrNoRows) {
 		return none, map[int64]orders.Product{}, nil
 	}
@@ -59,7 +68,11 @@ func (c *cartCall) Fail(err error) { c.cart, c.err = orders.Cart{}, refusal(err)
 func (s *Store) UpdateCart(ctx context.Context, customerID, newCartID string, productIDs []int64,
 	change func(*orders.Cart, map[int64]orders.Product) error) (orders.Cart, error) {
 	if !storable(customerID) {
-		return orders.Cart{}, &orders.Error{Code: orders.CodeInvalid, Field: "customer", Message: "the customer's id is no text"}
+		return orders.Cart{}, &orders.Error{
+			Code:    orders.CodeInvalid,
+			Field:   "customer",
+			Message: "the customer's id is no text",
+		}
 	}
 	c := &cartCall{customerID: customerID, newCartID: newCartID, productIDs: productIDs, change: change}
 	if err := s.carts.Do(ctx, c); err != nil {
@@ -110,7 +123,16 @@ func (b *cartBook) load(ctx context.Context, tx bun.IDB, batch []*cartCall) erro
 		wanted = append(wanted, c.productIDs...)
 	}
 	var rows []cartRow
-	q := tx.NewSelect().Model(&rows).Where("c.customer_id IN (?)", bun.List(customers)).Where("c.order_id IS NULL").Order("c.id")
+	q := tx.NewSelect().Model(
+		&rows,
+	).Where(
+		"c.customer_id IN (?)",
+		bun.List(customers),
+	).Where(
+		"c.order_id IS NULL",
+	).Order(
+		"c.id",
+	)
 	if err := sqldb.ForUpdate(q).Scan(ctx); err != nil {
 		return err
 	}
@@ -236,14 +258,21 @@ func (b *cartBook) save(ctx context.Context, tx bun.IDB) error {
 			return nil
 		}
 		_, err := w.NewInsert().Model(&items).
-			On("CONFLICT (cart_id, product_id) DO UPDATE").Set("position = EXCLUDED.position").Set("quantity = EXCLUDED.quantity").Exec(ctx)
+			On(
+				"CONFLICT (cart_id, product_id) DO UPDATE",
+			).Set("position = EXCLUDED.position").Set("quantity = EXCLUDED.quantity").Exec(ctx)
 		return err
 	})
 }
 
 // addProducts loads the products with the ids that are not there already. It
 // returns the ids of those that have flash sales.
-func addProducts(ctx context.Context, db bun.IDB, products map[int64]orders.Product, ids []int64) (sold []int64, err error) {
+func addProducts(
+	ctx context.Context,
+	db bun.IDB,
+	products map[int64]orders.Product,
+	ids []int64,
+) (sold []int64, err error) {
 	missing := map[int64]bool{}
 	for _, id := range ids {
 		if _, ok := products[id]; !ok {
@@ -291,7 +320,11 @@ type itemRow struct {
 // loadItems fills the carts with their items, and returns the products they
 // name, with one statement: q, which may lock the products (as p, by id). It
 // also returns the ids of those that have flash sales.
-func loadItems(ctx context.Context, q *bun.SelectQuery, carts map[string]*orders.Cart) (products map[int64]orders.Product, sold []int64, err error) {
+func loadItems(
+	ctx context.Context,
+	q *bun.SelectQuery,
+	carts map[string]*orders.Cart,
+) (products map[int64]orders.Product, sold []int64, err error) {
 	ids := make([]string, 0, len(carts))
 	for id := range carts {
 		ids = append(ids, id)

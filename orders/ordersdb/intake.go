@@ -25,9 +25,17 @@ type placeCall struct {
 func (p *placeCall) Fail(err error) { p.order, p.placed, p.err = orders.Order{}, false, refusal(err) }
 
 // Place implements orders.Store.
-func (s *Store) Place(ctx context.Context, r orders.PlaceRequest, decide func(orders.Placement) (*orders.Order, error)) (orders.Order, bool, error) {
+func (s *Store) Place(
+	ctx context.Context,
+	r orders.PlaceRequest,
+	decide func(orders.Placement) (*orders.Order, error),
+) (orders.Order, bool, error) {
 	if !storable(r.CustomerID) || !storable(r.CartID) || !storable(r.IdempotencyKey) {
-		return orders.Order{}, false, &orders.Error{Code: orders.CodeInvalid, Field: "order", Message: "an id or a key is no text"}
+		return orders.Order{}, false, &orders.Error{
+			Code:    orders.CodeInvalid,
+			Field:   "order",
+			Message: "an id or a key is no text",
+		}
 	}
 	p := &placeCall{req: r, decide: decide}
 	if err := s.intake.Do(ctx, p); err != nil {

@@ -52,10 +52,16 @@ func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	})
 	h.must(err)
 	for _, c := range customers {
-		_, err := h.store.UpdateCart(ctx, c, "cart-"+c, []int64{h.product.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-			c.Items = []orders.CartItem{{ProductID: h.product.ID, Quantity: 1}}
-			return nil
-		})
+		_, err := h.store.UpdateCart(
+			ctx,
+			c,
+			"cart-"+c,
+			[]int64{h.product.ID},
+			func(c *orders.Cart, _ map[int64]orders.Product) error {
+				c.Items = []orders.CartItem{{ProductID: h.product.ID, Quantity: 1}}
+				return nil
+			},
+		)
 		h.must(err)
 	}
 	locked, let, done := make(chan struct{}), make(chan struct{}), make(chan error)
@@ -100,27 +106,46 @@ func (h *held) queued(n int) {
 	}
 }
 
-func (h *held) place(ctx context.Context, customer, key string, decide func(*orders.Order) error) (orders.Order, bool, error) {
-	return h.store.Place(ctx, orders.PlaceRequest{CustomerID: customer, IdempotencyKey: key}, func(p orders.Placement) (*orders.Order, error) {
-		if len(p.Cart.Items) == 0 {
-			return nil, &orders.Error{Code: orders.CodeCartEmpty}
-		}
-		product := p.Products[h.product.ID]
-		if product.Stock < 1 {
-			return nil, &orders.Error{Code: orders.CodeOutOfStock}
-		}
-		lines, err := orders.Price([]orders.Item{{Product: product, Quantity: 1}}, orders.Rules{})
-		if err != nil {
-			return nil, err
-		}
-		lines[0].ID = uuid.NewString()
-		o, err := orders.NewOrder(orders.Params{ID: uuid.NewString(), CustomerID: customer, CartID: p.Cart.ID, IdempotencyKey: key, Currency: "USD",
-			Lines: lines, PaymentID: uuid.NewString(), Method: payment.Cash}, event.Stamp{At: time.Now()})
-		if err != nil {
-			return nil, err
-		}
-		return o, decide(o)
-	})
+func (h *held) place(
+	ctx context.Context,
+	customer, key string,
+	decide func(*orders.Order) error,
+) (orders.Order, bool, error) {
+	return h.store.Place(
+		ctx,
+		orders.PlaceRequest{CustomerID: customer, IdempotencyKey: key},
+		func(p orders.Placement) (*orders.Order, error) {
+			if len(p.Cart.Items) == 0 {
+				return nil, &orders.Error{Code: orders.CodeCartEmpty}
+			}
+			product := p.Products[h.product.ID]
+			if product.Stock < 1 {
+				return nil, &orders.Error{Code: orders.CodeOutOfStock}
+			}
+			lines, err := orders.Price([]orders.Item{{Product: product, Quantity: 1}}, orders.Rules{})
+			if err != nil {
+				return nil, err
+			}
+			lines[0].ID = uuid.NewString()
+			o, err := orders.NewOrder(
+				orders.Params{
+					ID:             uuid.NewString(),
+					CustomerID:     customer,
+					CartID:         p.Cart.ID,
+					IdempotencyKey: key,
+					Currency:       "USD",
+					Lines:          lines,
+					PaymentID:      uuid.NewString(),
+					Method:         payment.Cash,
+				},
+				event.Stamp{At: time.Now()},
+			)
+			if err != nil {
+				return nil, err
+			}
+			return o, decide(o)
+		},
+	)
 }
 
 func TestCallsThatMeetAreOneTransaction(t *testing.T) {
@@ -219,14 +244,20 @@ func TestACallThatLeavesTheQueueIsNotPlaced(t *testing.T) {
 		h := hold(t, db, 10, []string{"first", "gone"})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, placed, err := h.place(t.Context(), "first", "", func(*orders.Order) error { return nil }); err != nil || !placed {
+			if _, placed, err := h.place(t.Context(), "first", "", func(*orders.Order) error { return nil }); err != nil ||
+				!placed {
 				t.Errorf("first: %v, %v", placed, err)
 			}
 		})
 		h.queued(0)
 		ctx, cancel := context.WithCancel(t.Context())
 		wg.Go(func() {
-			_, placed, err := h.place(ctx, "gone", "", func(*orders.Order) error { t.Error("it was decided"); return nil })
+			_, placed, err := h.place(
+				ctx,
+				"gone",
+				"",
+				func(*orders.Order) error { t.Error("it was decided"); return nil },
+			)
 			if placed || !errors.Is(err, context.Canceled) {
 				t.Errorf("gone: %v, %v", placed, err)
 			}
@@ -252,29 +283,59 @@ func TestAKeyUsedByAnotherProcessMeanwhile(t *testing.T) {
 		h := hold(t, db, 10, []string{"ann"})
 		h.release()
 		other := New(sqlstoretest.Open(t, c))
-		_, err := other.UpdateCart(t.Context(), "ann", "", nil, func(*orders.Cart, map[int64]orders.Product) error { return nil })
+		_, err := other.UpdateCart(
+			t.Context(),
+			"ann",
+			"",
+			nil,
+			func(*orders.Cart, map[int64]orders.Product) error { return nil },
+		)
 		h.must(err)
 		first, _, err := h.place(t.Context(), "ann", "k", func(*orders.Order) error { return nil })
 		h.must(err)
-		_, err = h.store.UpdateCart(t.Context(), "ann", "cart-2", []int64{h.product.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-			c.Items = []orders.CartItem{{ProductID: h.product.ID, Quantity: 1}}
-			return nil
-		})
+		_, err = h.store.UpdateCart(
+			t.Context(),
+			"ann",
+			"cart-2",
+			[]int64{h.product.ID},
+			func(c *orders.Cart, _ map[int64]orders.Product) error {
+				c.Items = []orders.CartItem{{ProductID: h.product.ID, Quantity: 1}}
+				return nil
+			},
+		)
 		h.must(err)
 		// The other process looked the key up before the first order was there.
 		tries := 0
-		p := &placeCall{req: orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k"}, decide: func(orders.Placement) (*orders.Order, error) {
-			return nil, errors.New("it was decided again")
-		}}
+		p := &placeCall{
+			req: orders.PlaceRequest{CustomerID: "ann", IdempotencyKey: "k"},
+			decide: func(orders.Placement) (*orders.Order, error) {
+				return nil, errors.New("it was decided again")
+			},
+		}
 		sqldb.RunBatch(t.Context(), []*placeCall{p}, func(ctx context.Context, calls []*placeCall) error {
 			if tries++; tries > 1 {
 				return other.placeAll(ctx, calls)
 			}
-			late := &placeCall{req: orders.PlaceRequest{CustomerID: "ann"}, decide: func(p orders.Placement) (*orders.Order, error) {
-				return orders.NewOrder(orders.Params{ID: uuid.NewString(), CustomerID: "ann", CartID: p.Cart.ID, IdempotencyKey: "k", Currency: "USD",
-					Lines: []orders.Line{{ID: uuid.NewString(), ProductID: h.product.ID, Quantity: 1, Name: "Mouse"}}, PaymentID: uuid.NewString(), Method: payment.Cash},
-					event.Stamp{At: first.PlacedAt})
-			}}
+			late := &placeCall{
+				req: orders.PlaceRequest{CustomerID: "ann"},
+				decide: func(p orders.Placement) (*orders.Order, error) {
+					return orders.NewOrder(
+						orders.Params{
+							ID:             uuid.NewString(),
+							CustomerID:     "ann",
+							CartID:         p.Cart.ID,
+							IdempotencyKey: "k",
+							Currency:       "USD",
+							Lines: []orders.Line{
+								{ID: uuid.NewString(), ProductID: h.product.ID, Quantity: 1, Name: "Mouse"},
+							},
+							PaymentID: uuid.NewString(),
+							Method:    payment.Cash,
+						},
+						event.Stamp{At: first.PlacedAt},
+					)
+				},
+			}
 			return other.placeAll(ctx, []*placeCall{late})
 		})
 		if p.placed || p.err != nil || p.order.ID != first.ID {

@@ -106,7 +106,13 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 		}
 		for _, fault := range []orderstest.Fault{orderstest.FaultLostAfter, orderstest.FaultNothing, orderstest.FaultHangAfter, orderstest.FaultDecline, orderstest.FaultNone, orderstest.FaultStored5xx} {
 			gateway.Script(orderstest.CallConfirm, fault, orderstest.FaultNone, fault, orderstest.FaultNone, fault)
-			gateway.Script(orderstest.CallCreate, orderstest.FaultNone, fault, orderstest.FaultNone, orderstest.FaultNone)
+			gateway.Script(
+				orderstest.CallCreate,
+				orderstest.FaultNone,
+				fault,
+				orderstest.FaultNone,
+				orderstest.FaultNone,
+			)
 		}
 		var wg sync.WaitGroup
 		for i := range 24 {
@@ -130,7 +136,10 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 		}
 		wg.Wait()
 		for deadline := time.Now().Add(testreq.Patience(t)); ; {
-			_, open, err := shops[0].Orders(ctx, orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusQueued}})
+			_, open, err := shops[0].Orders(
+				ctx,
+				orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusQueued}},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +176,15 @@ func customer(ctx context.Context, t *testing.T, s *orders.Service, products []i
 				t.Error(err)
 			}
 		}
-		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: who, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: fmt.Sprint(n)})
+		o, err := s.Checkout(
+			ctx,
+			orders.CheckoutRequest{
+				Customer:       who,
+				Method:         payment.Card,
+				Token:          orderstest.TokenPays,
+				IdempotencyKey: fmt.Sprint(n),
+			},
+		)
 		switch orders.CodeOf(err) {
 		case "", orders.CodeOutOfStock, orders.CodeSaleLimit, orders.CodePaymentDeclined, orders.CodeCartEmpty:
 			if err != nil && orders.CodeOf(err) == "" {
@@ -246,7 +263,12 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := t.Context()
-		p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error { p.Name, p.Stock = "Mouse", 10; return nil })
+		p, err := s.SaveProduct(
+			ctx,
+			0,
+			event.Stamp{},
+			func(p *orders.Product) error { p.Name, p.Stock = "Mouse", 10; return nil },
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +276,10 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			if _, err := s.AddToCart(ctx, who, p.ID, 1); err != nil {
 				t.Fatal(err)
 			}
-			o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: who}, Method: payment.Cash, IdempotencyKey: "k"})
+			o, err := s.Checkout(
+				ctx,
+				orders.CheckoutRequest{Customer: event.Actor{ID: who}, Method: payment.Cash, IdempotencyKey: "k"},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -174,7 +174,13 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // Claim implements orders.Store.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]orders.Order, error) {
+func (s *Store) Claim(
+	ctx context.Context,
+	now time.Time,
+	lease time.Duration,
+	token string,
+	limit int,
+) ([]orders.Order, error) {
 	due := func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Model((*paymentRow)(nil)).Column("pay.id").
 			Where("pay.next_at IS NOT NULL AND NOT pay.gave_up").

@@ -102,7 +102,11 @@ func (b *book) loadEarlier(ctx context.Context) error {
 	any := false
 	for _, p := range b.batch {
 		if p.req.IdempotencyKey != "" {
-			q = q.WhereOr("(customer_id = ? AND idempotency_key = ? AND idempotency_key <> '')", p.req.CustomerID, p.req.IdempotencyKey)
+			q = q.WhereOr(
+				"(customer_id = ? AND idempotency_key = ? AND idempotency_key <> '')",
+				p.req.CustomerID,
+				p.req.IdempotencyKey,
+			)
 			any = true
 		}
 	}
@@ -304,8 +308,17 @@ func (b *book) save(ctx context.Context) error {
 			}
 		}
 		if len(cartIDs) > 0 {
-			_, err := w.NewUpdate().TableExpr("?(rk)carts").Set("order_id = CASE id"+assignments.String()+" END", args...).
-				Where("id IN (?)", bun.List(cartIDs)).Exec(ctx)
+			_, err := w.NewUpdate().TableExpr(
+				"?(rk)carts",
+			).Set(
+				"order_id = CASE id"+assignments.String()+" END",
+				args...).
+				Where(
+					"id IN (?)",
+					bun.List(cartIDs),
+				).Exec(
+				ctx,
+			)
 			if err != nil {
 				return err
 			}

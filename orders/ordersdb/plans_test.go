@@ -40,7 +40,9 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 			}
 			seen[q] = true
 			for _, line := range plan(t, db.Dialect(), plain, q) {
-				if strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") && !strings.HasPrefix(line, "SCAN CONSTANT") {
+				if strings.Contains(line, "Seq Scan") ||
+					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING") &&
+						!strings.HasPrefix(line, "SCAN CONSTANT") {
 					t.Errorf("%s\nis carried out by %s", q, line)
 				}
 			}
@@ -109,7 +111,11 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	must(err)
 	_, err = s.Product(ctx, ids[0])
 	must(err)
-	_, err = s.Restock(ctx, purchase.Restock{Ref: "r", ProductID: strconv.FormatInt(ids[0], 10), Quantity: 1}, event.System("test"))
+	_, err = s.Restock(
+		ctx,
+		purchase.Restock{Ref: "r", ProductID: strconv.FormatInt(ids[0], 10), Quantity: 1},
+		event.System("test"),
+	)
 	must(err)
 	ann := event.Actor{Kind: event.ActorCustomer, ID: "ann"}
 	buy := func(m payment.Method, key string) orders.Order {
@@ -119,7 +125,16 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 		}
 		view, err := s.Cart(ctx, "ann")
 		must(err)
-		o, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: view.Cart.ID, IdempotencyKey: key, Method: m, Token: orderstest.TokenPays})
+		o, err := s.Checkout(
+			ctx,
+			orders.CheckoutRequest{
+				Customer:       ann,
+				CartID:         view.Cart.ID,
+				IdempotencyKey: key,
+				Method:         m,
+				Token:          orderstest.TokenPays,
+			},
+		)
 		must(err)
 		return o
 	}
@@ -131,7 +146,16 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	o := buy(payment.Card, "key")
 	_, err = s.RecordDelivery(ctx, o.ID, ann, time.Now())
 	must(err)
-	_, err = s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, CartID: o.CartID, IdempotencyKey: "key", Method: payment.Card, Token: orderstest.TokenPays})
+	_, err = s.Checkout(
+		ctx,
+		orders.CheckoutRequest{
+			Customer:       ann,
+			CartID:         o.CartID,
+			IdempotencyKey: "key",
+			Method:         payment.Card,
+			Token:          orderstest.TokenPays,
+		},
+	)
 	must(err)
 	gateway.Script(orderstest.CallConfirm, orderstest.FaultNothing)
 	o = buy(payment.Card, "")

@@ -62,7 +62,12 @@ func (s *Store) Products(ctx context.Context) ([]orders.Product, error) {
 }
 
 // SaveProduct implements orders.Store.
-func (s *Store) SaveProduct(ctx context.Context, id int64, st event.Stamp, change func(*orders.Product) error) (orders.Product, error) {
+func (s *Store) SaveProduct(
+	ctx context.Context,
+	id int64,
+	st event.Stamp,
+	change func(*orders.Product) error,
+) (orders.Product, error) {
 	var saved orders.Product
 	err := s.db.Tx(ctx, "ordersdb: save product", func(ctx context.Context, tx bun.IDB) error {
 		var was orders.Product
@@ -157,7 +162,14 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 			}
 			if err := p.CheckRestock(c.restock.Quantity); err != nil {
 				// What was done before is done, whatever is in stock now.
-				done, missing := tx.NewSelect().TableExpr("?(rk)stock_movements").Where("ref = ?", c.restock.Ref).Exists(ctx)
+				done, missing := tx.NewSelect().TableExpr(
+					"?(rk)stock_movements",
+				).Where(
+					"ref = ?",
+					c.restock.Ref,
+				).Exists(
+					ctx,
+				)
 				if missing != nil {
 					return missing
 				}
@@ -173,7 +185,16 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 		if len(rows) == 0 {
 			return nil
 		}
-		_, err = tx.NewInsert().Model(&rows).On("CONFLICT (ref) WHERE ref <> '' DO NOTHING").Returning("ref").Exec(ctx, &refs)
+		_, err = tx.NewInsert().Model(
+			&rows,
+		).On(
+			"CONFLICT (ref) WHERE ref <> '' DO NOTHING",
+		).Returning(
+			"ref",
+		).Exec(
+			ctx,
+			&refs,
+		)
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,9 @@ func (r productRow) product() orders.Product {
 func rowOfProduct(p orders.Product) productRow {
 	return productRow{
 		ID: p.ID, Name: p.Name, Category: p.Category, PriceMinor: p.Price, Currency: string(p.Currency),
-		Stock: int64(p.Stock), FinalSale: p.FinalSale, DiscountBP: int64(p.DiscountBP), ShippingWeight: p.ShippingWeight,
+		Stock: int64(
+			p.Stock,
+		), FinalSale: p.FinalSale, DiscountBP: int64(p.DiscountBP), ShippingWeight: p.ShippingWeight,
 		CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
 		CreatedAt: sqldb.At(p.CreatedAt), UpdatedAt: sqldb.At(p.UpdatedAt),
 	}

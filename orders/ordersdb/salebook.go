@@ -111,7 +111,10 @@ type saleBook struct {
 
 func newSaleBook(rows []saleRow) *saleBook {
 	b := &saleBook{
-		byID: make(map[string]*orders.FlashSale, len(rows)), bought: map[buyer]int{}, held: map[buyer]orders.Reservation{},
+		byID: make(
+			map[string]*orders.FlashSale,
+			len(rows),
+		), bought: map[buyer]int{}, held: map[buyer]orders.Reservation{},
 		back: map[int64]int{}, counted: map[string]bool{}, buyers: map[buyer]bool{},
 	}
 	for _, r := range rows {
@@ -123,7 +126,17 @@ func newSaleBook(rows []saleRow) *saleBook {
 
 func (b *saleBook) loadBuyers(ctx context.Context, db bun.IDB, ids, customers []string) error {
 	var rows []buyerRow
-	err := db.NewSelect().Model(&rows).Where("y.sale_id IN (?)", bun.List(ids)).Where("y.customer_id IN (?)", bun.List(customers)).Scan(ctx)
+	err := db.NewSelect().Model(
+		&rows,
+	).Where(
+		"y.sale_id IN (?)",
+		bun.List(ids),
+	).Where(
+		"y.customer_id IN (?)",
+		bun.List(customers),
+	).Scan(
+		ctx,
+	)
 	if err != nil {
 		return err
 	}
@@ -194,10 +207,21 @@ func (b *saleBook) check(c orders.Change) error {
 		}
 		f := b.byID[l.SaleID]
 		if f == nil || f.ProductID != l.ProductID {
-			return &orders.Error{Code: orders.CodeSaleNotActive, Field: "flash_sale", ProductID: l.ProductID, Message: "the flash sale is over"}
+			return &orders.Error{
+				Code:      orders.CodeSaleNotActive,
+				Field:     "flash_sale",
+				ProductID: l.ProductID,
+				Message:   "the flash sale is over",
+			}
 		}
 		if st := b.state(f, c.After.CustomerID); c.Sales[l.SaleID] > st.Left() {
-			return &orders.Error{Code: orders.CodeSaleLimit, Field: "quantity", ProductID: l.ProductID, Available: st.Left(), Message: "beyond the cap of the flash sale"}
+			return &orders.Error{
+				Code:      orders.CodeSaleLimit,
+				Field:     "quantity",
+				ProductID: l.ProductID,
+				Available: st.Left(),
+				Message:   "beyond the cap of the flash sale",
+			}
 		}
 	}
 	return nil
@@ -247,7 +271,15 @@ func (b *saleBook) saveRows(ctx context.Context, tx bun.IDB) error {
 		slices.SortFunc(buyers, func(a, b buyerRow) int {
 			return cmp.Or(cmp.Compare(a.SaleID, b.SaleID), cmp.Compare(a.CustomerID, b.CustomerID))
 		})
-		_, err := tx.NewInsert().Model(&buyers).On("CONFLICT (sale_id, customer_id) DO UPDATE").Set("bought = EXCLUDED.bought").Exec(ctx)
+		_, err := tx.NewInsert().Model(
+			&buyers,
+		).On(
+			"CONFLICT (sale_id, customer_id) DO UPDATE",
+		).Set(
+			"bought = EXCLUDED.bought",
+		).Exec(
+			ctx,
+		)
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,12 @@ func checkOverlap(ctx context.Context, tx bun.IDB, f orders.FlashSale) error {
 }
 
 // UpdateFlashSale implements orders.Store.
-func (s *Store) UpdateFlashSale(ctx context.Context, id string, st event.Stamp, change func(*orders.FlashSale) error) (orders.FlashSale, error) {
+func (s *Store) UpdateFlashSale(
+	ctx context.Context,
+	id string,
+	st event.Stamp,
+	change func(*orders.FlashSale) error,
+) (orders.FlashSale, error) {
 	var saved orders.FlashSale
 	err := s.db.Tx(ctx, "ordersdb: update flash sale", func(ctx context.Context, tx bun.IDB) error {
 		f, err := s.lockSale(ctx, tx, id)
@@ -168,7 +173,11 @@ func (s *Store) lockSale(ctx context.Context, tx bun.IDB, id string) (orders.Fla
 func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event.Stamp,
 	decide func(orders.Product) (orders.Reservation, []event.Event, error)) (orders.Reservation, error) {
 	if !storable(customerID) {
-		return orders.Reservation{}, &orders.Error{Code: orders.CodeInvalid, Field: "customer", Message: "the customer's id is no text"}
+		return orders.Reservation{}, &orders.Error{
+			Code:    orders.CodeInvalid,
+			Field:   "customer",
+			Message: "the customer's id is no text",
+		}
 	}
 	var saved orders.Reservation
 	err := s.db.Tx(ctx, "ordersdb: reserve", func(ctx context.Context, tx bun.IDB) error {
@@ -236,7 +245,9 @@ func (s *Store) ExpireReservations(ctx context.Context, st event.Stamp, limit in
 	at := sqldb.At(st.At)
 	var due, over []int64
 	err := s.db.Read().NewSelect().Model((*reservationRow)(nil)).Column("r.product_id").
-		Where("r.status = 'held'").Where("r.expires_at <= ?", at).Order("r.expires_at").Limit(int64(limit)).Scan(ctx, &due)
+		Where(
+			"r.status = 'held'",
+		).Where("r.expires_at <= ?", at).Order("r.expires_at").Limit(int64(limit)).Scan(ctx, &due)
 	if err == nil {
 		err = s.db.Read().NewSelect().Model((*saleRow)(nil)).Column("f.product_id").
 			Where("NOT f.closed").Where("f.ends <= ?", at).Limit(int64(limit)).Scan(ctx, &over)
@@ -280,7 +291,10 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Sta
 			return err
 		}
 		_, err = tx.NewUpdate().TableExpr("?(rk)flash_sales").Set("closed = TRUE").
-			Where("product_id = ?", productID).Where("NOT closed").Where("ends <= ?", sqldb.At(st.At)).Where("held = 0").Exec(ctx)
+			Where(
+				"product_id = ?",
+				productID,
+			).Where("NOT closed").Where("ends <= ?", sqldb.At(st.At)).Where("held = 0").Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -297,7 +311,13 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Sta
 
 // withSales fills in the flash sales of the products that have some, as they
 // stand for the customer (empty: for nobody in particular).
-func withSales(ctx context.Context, db bun.IDB, products map[int64]orders.Product, onSale []int64, customerID string) error {
+func withSales(
+	ctx context.Context,
+	db bun.IDB,
+	products map[int64]orders.Product,
+	onSale []int64,
+	customerID string,
+) error {
 	if len(onSale) == 0 {
 		return nil
 	}
@@ -317,9 +337,24 @@ func withSales(ctx context.Context, db bun.IDB, products map[int64]orders.Produc
 
 // loadSales loads the open sales of the products, as they stand for the
 // customers, and the reservations that have expired by the instant.
-func loadSales(ctx context.Context, db bun.IDB, productIDs []int64, customers []string, at time.Time) (*saleBook, error) {
+func loadSales(
+	ctx context.Context,
+	db bun.IDB,
+	productIDs []int64,
+	customers []string,
+	at time.Time,
+) (*saleBook, error) {
 	var rows []saleRow
-	err := db.NewSelect().Model(&rows).Where("f.product_id IN (?)", bun.List(productIDs)).Where("NOT f.closed").Scan(ctx)
+	err := db.NewSelect().Model(
+		&rows,
+	).Where(
+		"f.product_id IN (?)",
+		bun.List(productIDs),
+	).Where(
+		"NOT f.closed",
+	).Scan(
+		ctx,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -340,7 +375,16 @@ func loadSales(ctx context.Context, db bun.IDB, productIDs []int64, customers []
 		}
 	}
 	var held []reservationRow
-	q := db.NewSelect().Model(&held).Where("r.sale_id IN (?)", bun.List(ids)).Where("r.status = 'held'").OrderExpr("r.id")
+	q := db.NewSelect().Model(
+		&held,
+	).Where(
+		"r.sale_id IN (?)",
+		bun.List(ids),
+	).Where(
+		"r.status = 'held'",
+	).OrderExpr(
+		"r.id",
+	)
 	q = q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 		if !at.IsZero() {
 			q = q.WhereOr("r.expires_at <= ?", sqldb.At(at))

@@ -57,10 +57,26 @@ var _ orders.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.intake = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) })
-	s.carts = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) })
-	s.restocks = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) })
-	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) })
+	s.intake = batch.New(
+		db.Slots(),
+		maxCombined,
+		func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) },
+	)
+	s.carts = batch.New(
+		db.Slots(),
+		maxCombined,
+		func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) },
+	)
+	s.restocks = batch.New(
+		db.Slots(),
+		maxCombined,
+		func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) },
+	)
+	s.updates = batch.New(
+		db.Slots(),
+		maxCombined,
+		func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) },
+	)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.ordersByID, orders.Order.Clone)
 	return s
 }
@@ -108,6 +124,15 @@ func addStock(ctx context.Context, db bun.IDB, deltas map[int64]int, ids []int64
 		args = append(args, id, deltas[id])
 	}
 	delta.WriteString(" END")
-	_, err := db.NewUpdate().TableExpr("?(rk)products").Set(delta.String(), args...).Where("id IN (?)", bun.List(ids)).Exec(ctx)
+	_, err := db.NewUpdate().TableExpr(
+		"?(rk)products",
+	).Set(
+		delta.String(),
+		args...).Where(
+		"id IN (?)",
+		bun.List(ids),
+	).Exec(
+		ctx,
+	)
 	return err
 }

@@ -21,7 +21,10 @@ func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 }
 
 func TestStoreOnSQLite(t *testing.T) {
-	orderstest.TestStore(t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) })
+	orderstest.TestStore(
+		t,
+		func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) },
+	)
 }
 
 // TestStoreOnPostgreSQL empties one database again and again: to make a new

@@ -52,7 +52,11 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 			for k := range 2 {
 				wg.Go(func() {
 					<-start
-					r := orders.CheckoutRequest{Customer: event.Actor{ID: fmt.Sprint(i)}, CartID: carts[i], Method: payment.Cash}
+					r := orders.CheckoutRequest{
+						Customer: event.Actor{ID: fmt.Sprint(i)},
+						CartID:   carts[i],
+						Method:   payment.Cash,
+					}
 					if i%2 == 0 {
 						r.Method, r.Token = payment.Card, orderstest.TokenPays
 					}

@@ -107,7 +107,16 @@ func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 	was, o := c.Before, c.After
 	if row := rowOfOrder(o); row != rowOfOrder(was) {
 		_, err := db.NewUpdate().Model(&row).WherePK().
-			Column("status", "idempotency_key", "completed_at", "cancelled_at", "cancel_reason", "delivered_at", "updated_at", "version").Exec(ctx)
+			Column(
+				"status",
+				"idempotency_key",
+				"completed_at",
+				"cancelled_at",
+				"cancel_reason",
+				"delivered_at",
+				"updated_at",
+				"version",
+			).Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -184,8 +193,14 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 
 	ids := slices.Sorted(maps.Keys(c.Stock))
 	var locked []int64
-	err = lockProducts(tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"), s.db.Dialect()).
-		Scan(ctx, &locked)
+	err = lockProducts(
+		tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"),
+		s.db.Dialect(),
+	).
+		Scan(
+			ctx,
+			&locked,
+		)
 	if err != nil {
 		return err
 	}

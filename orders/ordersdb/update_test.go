@@ -27,11 +27,20 @@ func TestUpdatesThatMeet(t *testing.T) {
 		st := event.Stamp{At: time.Now(), By: event.System("test")}
 		deliver := func(o *orders.Order) error { return o.RecordDelivery(st, st.At) }
 		no := errors.New("no")
-		first := &updateCall{id: placed["ann"].ID, change: func(o *orders.Order) error { return o.Complete(st, "ch_1") }}
+		first := &updateCall{
+			id:     placed["ann"].ID,
+			change: func(o *orders.Order) error { return o.Complete(st, "ch_1") },
+		}
 		second := &updateCall{id: placed["ann"].ID, change: deliver}
-		refused := &updateCall{id: placed["bob"].ID, change: func(o *orders.Order) error { _ = o.Complete(st, "ch_2"); return no }}
+		refused := &updateCall{
+			id:     placed["bob"].ID,
+			change: func(o *orders.Order) error { _ = o.Complete(st, "ch_2"); return no },
+		}
 		missing := &updateCall{id: "nobody", change: deliver}
-		cancelled := &updateCall{id: placed["cid"].ID, change: func(o *orders.Order) error { return o.Cancel(st, "gone") }}
+		cancelled := &updateCall{
+			id:     placed["cid"].ID,
+			change: func(o *orders.Order) error { return o.Cancel(st, "gone") },
+		}
 		h.commits.Store(0)
 		calls := []*updateCall{first, cancelled, refused, second, missing}
 		sqldb.RunBatch(t.Context(), calls, h.store.updateAll)
@@ -42,7 +51,8 @@ func TestUpdatesThatMeet(t *testing.T) {
 		if n := h.commits.Load(); n != 2 {
 			t.Errorf("%d commits, want one for the cancellation and one for the others", n)
 		}
-		if first.err != nil || second.err != nil || cancelled.err != nil || refused.err != no || orders.CodeOf(missing.err) != orders.CodeNotFound {
+		if first.err != nil || second.err != nil || cancelled.err != nil || refused.err != no ||
+			orders.CodeOf(missing.err) != orders.CodeNotFound {
 			t.Errorf("errors: %v, %v, %v, %v, %v", first.err, second.err, cancelled.err, refused.err, missing.err)
 		}
 		for who, want := range map[string]orders.Status{"ann": orders.StatusCompleted, "bob": placed["bob"].Status, "cid": orders.StatusCancelled} {

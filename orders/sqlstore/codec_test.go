@@ -40,7 +40,8 @@ func moments(t *testing.T, db *sqlstore.DB) {
 		when, json = "INTEGER", "TEXT"
 	}
 	exec(t, db, strings.NewReplacer("WHEN", when, "OBJECT", json).Replace(
-		"CREATE TABLE moments (id INTEGER PRIMARY KEY, at WHEN NOT NULL, maybe WHEN, ptr WHEN, note OBJECT, list OBJECT, done BOOLEAN NOT NULL)"))
+		"CREATE TABLE moments (id INTEGER PRIMARY KEY, at WHEN NOT NULL, maybe WHEN, ptr WHEN, note OBJECT, list OBJECT, done BOOLEAN NOT NULL)",
+	))
 }
 
 // instants holds edges and random times, distinct in microseconds.
@@ -96,7 +97,19 @@ func TestTimesComeBackEqualAndInOrder(t *testing.T) {
 			}
 			for kind, arg := range map[string]any{"Time": sqldb.At(at), "time.Time": sqldb.At(at).Time()} {
 				var ids []int
-				err := db.Reader().NewSelect().Model((*moment)(nil)).Column("id").Where("m.at < ?", arg).Order("id").Scan(t.Context(), &ids)
+				err := db.Reader().NewSelect().Model(
+					(*moment)(nil),
+				).Column(
+					"id",
+				).Where(
+					"m.at < ?",
+					arg,
+				).Order(
+					"id",
+				).Scan(
+					t.Context(),
+					&ids,
+				)
 				if err != nil || !slices.Equal(ids, want) {
 					t.Errorf("before %v as %s: %v (%v), want %v", at, kind, ids, err, want)
 				}
@@ -104,7 +117,8 @@ func TestTimesComeBackEqualAndInOrder(t *testing.T) {
 		}
 		// An expression has no column type to go by.
 		var last sqldb.Time
-		if err := db.Reader().NewRaw("SELECT max(at) FROM moments").Scan(t.Context(), &last); err != nil || last != sqldb.At(times[5]) {
+		if err := db.Reader().NewRaw("SELECT max(at) FROM moments").Scan(t.Context(), &last); err != nil ||
+			last != sqldb.At(times[5]) {
 			t.Errorf("the last is %v (%v)", last, err)
 		}
 	})
@@ -144,7 +158,13 @@ func TestJSONAndTextComeBackEqual(t *testing.T) {
 		moments(t, db)
 		want := moment{
 			ID: 1, At: sqldb.At(time.Now()), Done: true,
-			Note: sqldb.AsJSON(note{Text: `'); DROP TABLE moments; -- " \ \' ? ☕ <&>`, Count: 1<<53 + 1, Tags: map[string]string{"a": "?"}}),
+			Note: sqldb.AsJSON(
+				note{
+					Text:  `'); DROP TABLE moments; -- " \ \' ? ☕ <&>`,
+					Count: 1<<53 + 1,
+					Tags:  map[string]string{"a": "?"},
+				},
+			),
 			List: sqldb.AsJSON([]string{"", "'", `\`, "\n"}),
 		}
 		if _, err := db.Writer().NewInsert().Model(&want).Exec(t.Context()); err != nil {

@@ -71,7 +71,11 @@ func (m Migrations) steps(d Dialect, prefix string) ([]step, error) {
 		number, _, _ := strings.Cut(path, "_")
 		version, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || version < 1 {
-			return nil, fmt.Errorf("migrations of %s: %s: the name must begin with its version, such as 00001_", m.Name, path)
+			return nil, fmt.Errorf(
+				"migrations of %s: %s: the name must begin with its version, such as 00001_",
+				m.Name,
+				path,
+			)
 		}
 		text, err := fs.ReadFile(files, path)
 		if err != nil {
@@ -173,8 +177,13 @@ func Check(ctx context.Context, db *DB, sets ...Migrations) error {
 		err = db.Read().NewRaw("SELECT coalesce(max(version_id), 0) FROM ?", db.Table(m.Name+"_schema_version")).
 			Scan(ctx, &have)
 		if err != nil {
-			return fmt.Errorf("%w: %s has no version in %s; run sqlstore.Migrate, or apply what sqlstore.Print writes: %w",
-				ErrSchema, m.Name, db.versionTable(m.Name), err)
+			return fmt.Errorf(
+				"%w: %s has no version in %s; run sqlstore.Migrate, or apply what sqlstore.Print writes: %w",
+				ErrSchema,
+				m.Name,
+				db.versionTable(m.Name),
+				err,
+			)
 		}
 		if have != want {
 			return fmt.Errorf("%w: the tables of %s are at version %d, this program needs %d; migrate them first",
@@ -209,7 +218,12 @@ func Print(w io.Writer, db *DB, sets ...Migrations) error {
 			"    id         %s,\n    version_id BIGINT NOT NULL,\n    is_applied BOOLEAN NOT NULL,\n    tstamp     %s\n);\n"+
 			"INSERT INTO %s (version_id, is_applied) VALUES (0, TRUE);\n\n", m.Name, table, id, at, table)
 		for _, s := range steps {
-			text += fmt.Sprintf("%s\nINSERT INTO %s (version_id, is_applied) VALUES (%d, TRUE);\n\n", s.sql, table, s.version)
+			text += fmt.Sprintf(
+				"%s\nINSERT INTO %s (version_id, is_applied) VALUES (%d, TRUE);\n\n",
+				s.sql,
+				table,
+				s.version,
+			)
 		}
 		if _, err := io.WriteString(w, text); err != nil {
 			return err

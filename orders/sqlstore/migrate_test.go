@@ -18,7 +18,9 @@ import (
 func set(name string, files ...string) sqlstore.Migrations {
 	m := fstest.MapFS{}
 	for i, text := range files {
-		m[strings.Repeat("0", 4)+string(rune('1'+i))+"_step.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text)}
+		m[strings.Repeat("0", 4)+string(rune('1'+i))+"_step.sql"] = &fstest.MapFile{
+			Data: []byte("-- +goose Up\n" + text),
+		}
 	}
 	return sqlstore.Migrations{Name: name, Postgres: fs.FS(m), SQLite: fs.FS(m)}
 }
@@ -26,7 +28,11 @@ func set(name string, files ...string) sqlstore.Migrations {
 func TestProcessesThatStartAtOnceMigrateOnce(t *testing.T) {
 	sqlstoretest.EachConfig(t, func(t *testing.T, c sqlstore.Config) {
 		sets := []sqlstore.Migrations{
-			set("first", "CREATE TABLE a (id INTEGER PRIMARY KEY);", "INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);"),
+			set(
+				"first",
+				"CREATE TABLE a (id INTEGER PRIMARY KEY);",
+				"INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);",
+			),
 			set("second", "CREATE TABLE b (id INTEGER REFERENCES a (id)); INSERT INTO b VALUES (2);"),
 		}
 		var wg sync.WaitGroup
@@ -64,7 +70,11 @@ func TestProcessesThatStartAtOnceMigrateOnce(t *testing.T) {
 func TestAMigrationThatFailsIsUndoneWholeAndGoesOnLater(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		good := "CREATE TABLE a (id INTEGER PRIMARY KEY);"
-		err := sqlstore.Migrate(t.Context(), db, set("shop", good, "INSERT INTO a VALUES (7); INSERT INTO nowhere VALUES (1);"))
+		err := sqlstore.Migrate(
+			t.Context(),
+			db,
+			set("shop", good, "INSERT INTO a VALUES (7); INSERT INTO nowhere VALUES (1);"),
+		)
 		if err == nil || !strings.Contains(err.Error(), "migrate shop") {
 			t.Fatalf("got %v, want an error that names the set", err)
 		}
@@ -77,7 +87,8 @@ func TestAMigrationThatFailsIsUndoneWholeAndGoesOnLater(t *testing.T) {
 		if n := count(); n != 0 {
 			t.Errorf("%d rows of the failed file stayed", n)
 		}
-		if err := sqlstore.Migrate(t.Context(), db, set("shop", good, "INSERT INTO a VALUES (7);")); err != nil || count() != 1 {
+		if err := sqlstore.Migrate(t.Context(), db, set("shop", good, "INSERT INTO a VALUES (7);")); err != nil ||
+			count() != 1 {
 			t.Errorf("afterwards: %v, %d rows", err, count())
 		}
 		if err := sqlstore.Migrate(t.Context(), db, set(`x"; --`, good)); err == nil {

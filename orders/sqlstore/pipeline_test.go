@@ -42,7 +42,8 @@ func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
 		if err := db.Reader().NewSelect().Model(&got).Order("id").Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if len(got) != 2 || got[0].ID != 0 || got[0].Done || got[1].ID != 11 || !got[1].Done || got[1].List.V[0] != odd {
+		if len(got) != 2 || got[0].ID != 0 || got[0].Done || got[1].ID != 11 || !got[1].Done ||
+			got[1].List.V[0] != odd {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -102,7 +102,12 @@ func TestNestingIsRefused(t *testing.T) {
 			return db.Tx(ctx, "inner", func(ctx context.Context, tx bun.IDB) error { return add(ctx, tx, 2) })
 		})
 		if !errors.Is(err, sqlstore.ErrNested) || value(t, db, 1) != 0 || value(t, db, 2) != 0 {
-			t.Errorf("got %v, values %d and %d; want ErrNested and nothing changed", err, value(t, db, 1), value(t, db, 2))
+			t.Errorf(
+				"got %v, values %d and %d; want ErrNested and nothing changed",
+				err,
+				value(t, db, 1),
+				value(t, db, 2),
+			)
 		}
 	})
 }

@@ -39,7 +39,15 @@ func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, er
 		return false, err
 	}
 	balance := creditBalanceRow{CustomerID: e.CustomerID, Currency: string(e.Currency)}
-	_, err := tx.NewInsert().Model(&balance).On("CONFLICT (customer_id, currency) DO NOTHING").Returning("NULL").Exec(ctx)
+	_, err := tx.NewInsert().Model(
+		&balance,
+	).On(
+		"CONFLICT (customer_id, currency) DO NOTHING",
+	).Returning(
+		"NULL",
+	).Exec(
+		ctx,
+	)
 	if err != nil {
 		return false, err
 	}

@@ -138,7 +138,9 @@ func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
 		ID: a.ID, RefundID: refundID, Number: a.Number, Method: string(a.Method), Status: string(a.Status), AmountMinor: a.Amount,
 		Key: a.Key, PaymentReference: a.PaymentProviderID, ProviderReference: a.ProviderID,
 		FailureCode: a.FailureCode, FailureReason: a.FailureReason, Sent: a.Sent, StoredError: a.StoredError,
-		CreatedAt: sqldb.At(a.CreatedAt), FirstSentAt: sqldb.At(a.FirstSentAt), AnsweredAt: sqldb.At(a.AnsweredAt), SettledAt: sqldb.At(a.SettledAt),
+		CreatedAt: sqldb.At(
+			a.CreatedAt,
+		), FirstSentAt: sqldb.At(a.FirstSentAt), AnsweredAt: sqldb.At(a.AnsweredAt), SettledAt: sqldb.At(a.SettledAt),
 		PaidByKind: string(a.PaidBy.Kind), PaidByID: a.PaidBy.ID, PaidByName: a.PaidBy.Name,
 	}
 }

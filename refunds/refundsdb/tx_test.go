@@ -28,21 +28,25 @@ func request(t *testing.T, s *refundsdb.Store, reference string) (refunds.Refund
 	t.Helper()
 	o := refunds.OpenRequest{ClientReference: reference, OrderID: "order", PaymentID: "pay",
 		Captured: 3000, Currency: "USD"}
-	return s.Open(t.Context(), o, refunds.Opening(o, func(p refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
-		if current != nil {
-			return current, nil
-		}
-		quote, err := refunds.NewQuote(lines, p.Refunded)
-		if err != nil {
-			return nil, err
-		}
-		return refunds.NewRefund(refunds.Params{
-			ID: uuid.NewString(), ClientReference: reference, OrderID: "order", PaymentID: "pay", Customer: "ann",
-			Attempt: refunds.AttemptParams{
-				ID: uuid.NewString(), Method: payment.Card, PaymentProviderID: "pi", Request: lines, Quote: quote,
-			},
-		}, event.Stamp{At: time.Now(), By: event.System("test")})
-	}))
+	return s.Open(
+		t.Context(),
+		o,
+		refunds.Opening(o, func(p refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+			if current != nil {
+				return current, nil
+			}
+			quote, err := refunds.NewQuote(lines, p.Refunded)
+			if err != nil {
+				return nil, err
+			}
+			return refunds.NewRefund(refunds.Params{
+				ID: uuid.NewString(), ClientReference: reference, OrderID: "order", PaymentID: "pay", Customer: "ann",
+				Attempt: refunds.AttemptParams{
+					ID: uuid.NewString(), Method: payment.Card, PaymentProviderID: "pi", Request: lines, Quote: quote,
+				},
+			}, event.Stamp{At: time.Now(), By: event.System("test")})
+		}),
+	)
 }
 
 func begin(t *testing.T, db *sqlstore.DB) bun.Tx {

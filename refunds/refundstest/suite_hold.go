@@ -73,7 +73,15 @@ func testHold(b *bench) {
 	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Submit(b.stamp()) })
 	b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Hold(b.stamp(), "dp_1", "held") })
 	shown := b.update(unanswered.ID, func(r *refunds.Refund) error {
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "held back", NextAt: b.now.Add(time.Hour), Doubt: true})
+		return r.RecordResult(
+			b.stamp(),
+			refunds.AttemptUpdate{
+				Result:       payment.Result{Outcome: payment.OutcomeUnknown},
+				ReviewReason: "held back",
+				NextAt:       b.now.Add(time.Hour),
+				Doubt:        true,
+			},
+		)
 	})
 	b.equal("shown", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"dp_1", true,
 		b.now.Add(time.Hour)})

@@ -255,7 +255,10 @@ func testBalance(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9"}})
+		return r.RecordResult(
+			b.stamp(),
+			refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeDone, ProviderID: "re_9"}},
+		)
 	})
 	b.holds(p, 0, r.Amount())
 	b.update(r.ID, func(r *refunds.Refund) error {

@@ -161,7 +161,14 @@ func testFold(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "the outcome is unknown", Doubt: true})
+		return r.RecordResult(
+			b.stamp(),
+			refunds.AttemptUpdate{
+				Result:       payment.Result{Outcome: payment.OutcomeUnknown},
+				ReviewReason: "the outcome is unknown",
+				Doubt:        true,
+			},
+		)
 	})
 	check(id)
 	b.update(id, func(r *refunds.Refund) error {
@@ -338,7 +345,13 @@ func testListFilters(b *bench) {
 		if err := r.Submit(b.stamp()); err != nil {
 			return err
 		}
-		return r.RecordResult(b.stamp(), refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeUnknown}, ReviewReason: "the outcome is unknown"})
+		return r.RecordResult(
+			b.stamp(),
+			refunds.AttemptUpdate{
+				Result:       payment.Result{Outcome: payment.OutcomeUnknown},
+				ReviewReason: "the outcome is unknown",
+			},
+		)
 	})
 	for _, c := range []struct {
 		name string

@@ -57,10 +57,25 @@ func (b bundle) file(o purchase.Purchase, id string, units int, authorize bool) 
 			ID: id, OrderID: o.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
 			Details: "broken",
 			Lines: []returns.Line{
-				{ID: id + "-1", OrderLineID: o.Lines[0].ID, ProductID: "7", Name: "100%_Wool!", Category: "Clothes", Quantity: units},
+				{
+					ID:          id + "-1",
+					OrderLineID: o.Lines[0].ID,
+					ProductID:   "7",
+					Name:        "100%_Wool!",
+					Category:    "Clothes",
+					Quantity:    units,
+				},
 			},
 			Evidence: []returns.Evidence{
-				{ID: "photo", Path: "a/b.jpg", ContentType: "image/jpeg", Bytes: 9, Width: 3, Height: 2, UploadedAt: day},
+				{
+					ID:          "photo",
+					Path:        "a/b.jpg",
+					ContentType: "image/jpeg",
+					Bytes:       9,
+					Width:       3,
+					Height:      2,
+					UploadedAt:  day,
+				},
 			},
 			Authorize: authorize,
 		})

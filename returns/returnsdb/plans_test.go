@@ -70,7 +70,8 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 				// Versions of the terms are few, and listed whole.
 				whole := strings.HasSuffix(q, `FROM "terms" AS "t" ORDER BY "t"."version" DESC`)
 				sorted := strings.Contains(line, "Sort") || strings.Contains(line, "USE TEMP B-TREE")
-				scanned := strings.Contains(line, "Seq Scan") || strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING")
+				scanned := strings.Contains(line, "Seq Scan") ||
+					strings.HasPrefix(line, "SCAN ") && !strings.Contains(line, "USING")
 				page := strings.Contains(q, "LIMIT") && !strings.Contains(q, "IN (")
 				if !whole && scanned || page && sorted {
 					t.Errorf("%s\nis carried out by %s", q, line)

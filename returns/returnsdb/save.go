@@ -42,7 +42,13 @@ func assignRMA(ctx context.Context, tx bun.IDB, r *returns.Return) error {
 // locked until the transaction ends, so no number is lost or given twice.
 func next(ctx context.Context, tx bun.IDB, counter string) (int, error) {
 	var n int
-	err := tx.NewRaw("INSERT INTO ?(rk)returns_counters AS c (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = c.n + 1 RETURNING n", counter).Scan(ctx, &n)
+	err := tx.NewRaw(
+		"INSERT INTO ?(rk)returns_counters AS c (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = c.n + 1 RETURNING n",
+		counter,
+	).Scan(
+		ctx,
+		&n,
+	)
 	return n, err
 }
 
@@ -109,7 +115,20 @@ func claim(ctx context.Context, db bun.IDB, before map[string]int, r *returns.Re
 		if delta == 0 {
 			continue
 		}
-		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).Where("order_id = ?", r.OrderID).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
+		_, err := db.NewUpdate().Model(
+			(*unitRow)(nil),
+		).Set(
+			"claimed = claimed + ?",
+			delta,
+		).Where(
+			"order_id = ?",
+			r.OrderID,
+		).Where(
+			"order_line_id = ?",
+			l.OrderLineID,
+		).Exec(
+			ctx,
+		)
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,11 @@ func refusal(err error) error {
 }
 
 // Create implements returns.Store.
-func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s *Store) Create(
+	ctx context.Context,
+	o purchase.Purchase,
+	decide func(returns.Claims) (*returns.Return, error),
+) (returns.Return, error) {
 	var r *returns.Return
 	err := s.db.Tx(ctx, "returnsdb: create return", func(ctx context.Context, tx bun.IDB) error {
 		if len(o.Lines) > 0 {
@@ -83,7 +87,15 @@ func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(ret
 			// In order of id: two first requests of one order wait, and do not
 			// deadlock.
 			slices.SortFunc(seeds, func(a, b unitRow) int { return strings.Compare(a.OrderLineID, b.OrderLineID) })
-			_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (order_id, order_line_id) DO NOTHING").Returning("NULL").Exec(ctx)
+			_, err := tx.NewInsert().Model(
+				&seeds,
+			).On(
+				"CONFLICT (order_id, order_line_id) DO NOTHING",
+			).Returning(
+				"NULL",
+			).Exec(
+				ctx,
+			)
 			if err != nil {
 				return err
 			}

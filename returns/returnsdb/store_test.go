@@ -66,7 +66,8 @@ func TestPublishedTermsCantBeChangedOrDeletedInTheDatabase(t *testing.T) {
 			}
 		}
 		for _, statement := range []string{"UPDATE ?(rk)terms SET note = 'x'", "DELETE FROM ?(rk)terms"} {
-			if _, err := db.Writer().ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "never changed or deleted") {
+			if _, err := db.Writer().ExecContext(t.Context(), statement); err == nil ||
+				!strings.Contains(err.Error(), "never changed or deleted") {
 				t.Errorf("%s: %v", statement, err)
 			}
 		}

@@ -23,7 +23,11 @@ func TestAReturnInTheCallersTransactionCommitsWithIt(t *testing.T) {
 			if _, err := inside.file(o, "r", 2, true); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := inside.file(o, "much", 2, false); returns.CodeOf(err) != returns.Code(returns.AlreadyReturned) {
+			if _, err := inside.file(o, "much", 2, false); returns.CodeOf(
+				err,
+			) != returns.Code(
+				returns.AlreadyReturned,
+			) {
 				t.Errorf("more than is left: %v", err)
 			}
 			// The transaction is usable after the refusal, and reads its own writes.
@@ -49,7 +53,8 @@ func TestAReturnInTheCallersTransactionCommitsWithIt(t *testing.T) {
 				t.Fatalf("committed %v: %v", commit, err)
 			}
 			want := map[bool]int{true: 2}[commit]
-			if claims, err := b.store.Claims(t.Context(), o.OrderID); err != nil || claims[o.OrderID][o.Lines[0].ID] != want {
+			if claims, err := b.store.Claims(t.Context(), o.OrderID); err != nil ||
+				claims[o.OrderID][o.Lines[0].ID] != want {
 				t.Errorf("committed %v: %v, %v", commit, claims, err)
 			}
 		}

@@ -189,7 +189,11 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		if e, ok := coded.err.(*returns.Error); !ok || e.Code != returns.CodeTransition {
 			t.Errorf("refused by the case: %v", coded.err)
 		}
-		if stale.err == nil || !strings.Contains(stale.err.Error(), "returnsdb: update return: stale save of return stale: version 3 with 1 events on version 3") {
+		if stale.err == nil ||
+			!strings.Contains(
+				stale.err.Error(),
+				"returnsdb: update return: stale save of return stale: version 3 with 1 events on version 3",
+			) {
 			t.Errorf("stale: %v", stale.err)
 		}
 		if same.err != nil || same.saved.Version != 3 {
@@ -198,7 +202,8 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		if !errors.Is(missing.err, returns.ErrNotFound) {
 			t.Errorf("missing: %v", missing.err)
 		}
-		if claims, err := b.store.Claims(t.Context(), "order-refused"); err != nil || claims["order-refused"]["order-refused-b"] != 1 {
+		if claims, err := b.store.Claims(t.Context(), "order-refused"); err != nil ||
+			claims["order-refused"]["order-refused-b"] != 1 {
 			t.Errorf("claims of the one that was refused: %v, %v", claims, err)
 		}
 	})
@@ -435,7 +440,8 @@ func TestWhoLeavesTheQueueChangesNothing(t *testing.T) {
 		}()
 		queued(t, 1, b.store.UpdatesWaiting)
 		leave()
-		if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, batch.ErrUnderWay) || !strings.HasPrefix(err.Error(), "returnsdb: update return: ") {
+		if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, batch.ErrUnderWay) ||
+			!strings.HasPrefix(err.Error(), "returnsdb: update return: ") {
 			t.Errorf("who left got %v", err)
 		}
 		release()

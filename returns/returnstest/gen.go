@@ -113,7 +113,13 @@ func GenPurchase() gopter.Gen {
 		}
 		for i := range p.Lines {
 			l := &p.Lines[i]
-			l.ID, l.ProductID, l.Name, l.Paid.Currency = strconv.Itoa(i+1), "sku-"+strconv.Itoa(i+1), "Thing "+strconv.Itoa(i+1), p.Currency
+			l.ID, l.ProductID, l.Name, l.Paid.Currency = strconv.Itoa(
+				i+1,
+			), "sku-"+strconv.Itoa(
+				i+1,
+			), "Thing "+strconv.Itoa(
+				i+1,
+			), p.Currency
 		}
 		p.Payments = []purchase.Payment{
 			{ID: newID(), Method: v[3].(payment.Method), ProviderID: "pi_" + p.OrderID, Captured: p.Total()},
@@ -124,27 +130,38 @@ func GenPurchase() gopter.Gen {
 
 // GenClaims generates claims of the order's lines, from none to all of each.
 func GenClaims(o purchase.Purchase) gopter.Gen {
-	return sliceOf(len(o.Lines), gen.IntRange(0, 1_000_000), reflect.TypeFor[[]int]()).Map(func(n []int) returns.Claims {
-		claims := returns.Claims{}
-		for i, l := range o.Lines {
-			if n[i]%2 == 1 { // half of the lines have none
-				claims[l.ID] = n[i] % (l.Quantity + 1)
+	return sliceOf(
+		len(o.Lines),
+		gen.IntRange(0, 1_000_000),
+		reflect.TypeFor[[]int](),
+	).Map(
+		func(n []int) returns.Claims {
+			claims := returns.Claims{}
+			for i, l := range o.Lines {
+				if n[i]%2 == 1 { // half of the lines have none
+					claims[l.ID] = n[i] % (l.Quantity + 1)
+				}
 			}
-		}
-		return claims
-	})
+			return claims
+		},
+	)
 }
 
 // GenAsk generates requests for the order, mostly of its own customer and for
 // units that may be there, at times for what can't be.
 func GenAsk(o purchase.Purchase) gopter.Gen {
-	item := gopter.CombineGens(gen.IntRange(0, len(o.Lines)), gen.IntRange(-1, 13)).Map(func(v []any) returns.RequestItem {
-		it := returns.RequestItem{OrderLineID: "none", Quantity: v[1].(int)}
-		if i := v[0].(int); i < len(o.Lines) {
-			it.OrderLineID = o.Lines[i].ID
-		}
-		return it
-	})
+	item := gopter.CombineGens(
+		gen.IntRange(0, len(o.Lines)),
+		gen.IntRange(-1, 13),
+	).Map(
+		func(v []any) returns.RequestItem {
+			it := returns.RequestItem{OrderLineID: "none", Quantity: v[1].(int)}
+			if i := v[0].(int); i < len(o.Lines) {
+				it.OrderLineID = o.Lines[i].ID
+			}
+			return it
+		},
+	)
 	return gopter.CombineGens(
 		gen.IntRange(0, 9), GenReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.RequestItem]()),
 		sliceUpTo(4, gen.OneConstOf("jpeg", "png", "gif"), reflect.TypeFor[[]string]()),
@@ -165,13 +182,20 @@ func GenAsk(o purchase.Purchase) gopter.Gen {
 func GenCase() gopter.Gen {
 	return GenPurchase().FlatMap(func(v any) gopter.Gen {
 		o := v.(purchase.Purchase)
-		return gopter.CombineGens(GenPolicy(), GenClaims(o), GenAsk(o), gen.Int64Range(0, int64(80*24*time.Hour))).Map(func(v []any) Case {
-			return Case{
-				Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
-				Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request),
-				At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
-			}
-		})
+		return gopter.CombineGens(
+			GenPolicy(),
+			GenClaims(o),
+			GenAsk(o),
+			gen.Int64Range(0, int64(80*24*time.Hour)),
+		).Map(
+			func(v []any) Case {
+				return Case{
+					Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
+					Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request),
+					At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
+				}
+			},
+		)
 	}, reflect.TypeFor[Case]())
 }
 

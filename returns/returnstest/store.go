@@ -54,7 +54,11 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 }
 
 // Create implements returns.Store.
-func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error)) (returns.Return, error) {
+func (s *Store) Create(
+	ctx context.Context,
+	o purchase.Purchase,
+	decide func(returns.Claims) (*returns.Return, error),
+) (returns.Return, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return returns.Return{}, err
@@ -69,7 +73,8 @@ func (s *Store) Create(ctx context.Context, o purchase.Purchase, decide func(ret
 	if err != nil {
 		return returns.Return{}, err
 	}
-	if _, there := s.returns[r.ID]; there || r.OrderID != o.OrderID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
+	if _, there := s.returns[r.ID]; there || r.OrderID != o.OrderID || len(r.PendingEvents()) != r.Version ||
+		r.Version == 0 {
 		return returns.Return{}, fmt.Errorf("returnstest: return %s is not a new one of order %s", r.ID, o.OrderID)
 	}
 	return s.save(nil, r, units)
@@ -120,8 +125,13 @@ func (s *Store) save(before, after *returns.Return, units map[string]unit) (retu
 		version, was = before.Version, before.ClaimedUnits()
 	}
 	if after.Version != version+len(after.PendingEvents()) {
-		return returns.Return{}, fmt.Errorf("returnstest: stale save of return %s: version %d with %d events on version %d",
-			after.ID, after.Version, len(after.PendingEvents()), version)
+		return returns.Return{}, fmt.Errorf(
+			"returnstest: stale save of return %s: version %d with %d events on version %d",
+			after.ID,
+			after.Version,
+			len(after.PendingEvents()),
+			version,
+		)
 	}
 	held := after.ClaimedUnits()
 	for line := range held {

@@ -54,7 +54,8 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 			b := &bench{
 				T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
 			}
-			if c.name != "terms come back as they were published" && c.name != "terms published at once have versions without a gap" {
+			if c.name != "terms come back as they were published" &&
+				c.name != "terms published at once have versions without a gap" {
 				b.terms = b.publish(policy()).ID
 			}
 			c.run(b)
@@ -120,8 +121,10 @@ func policy() returns.Policy {
 	return returns.Policy{
 		Enabled: true, WindowDays: 30, Start: returns.FromDelivery, Zone: "Europe/Dublin", WorkingDayEnd: true,
 		RefundWithinDays: 14,
-		Holidays:         []returns.Holiday{{Day: returns.Day{Year: 2026, Month: 8, Day: 3}, Name: "Lá Saoire i mí Lúnasa"}},
-		FinalSale:        true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
+		Holidays: []returns.Holiday{
+			{Day: returns.Day{Year: 2026, Month: 8, Day: 3}, Name: "Lá Saoire i mí Lúnasa"},
+		},
+		FinalSale: true, MaxQuantity: 1000, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
 		Windows:           []returns.Window{{Category: "Möbel & \"mehr\"", Reason: returns.ReasonDamaged, Days: 90}},
 		Reasons:           []returns.Reason{returns.ReasonDamaged, returns.ReasonOther},
 		PhotosRequired:    1,
@@ -166,14 +169,26 @@ func (b *bench) order(customer string, units ...int) purchase.Purchase {
 
 // filing is a decision that files units of the order's first lines, one number
 // a line, judged by a policy that allows all that is left.
-func (b *bench) filing(o purchase.Purchase, authorize bool, units ...int) func(returns.Claims) (*returns.Return, error) {
+func (b *bench) filing(
+	o purchase.Purchase,
+	authorize bool,
+	units ...int,
+) func(returns.Claims) (*returns.Return, error) {
 	id := newID()
 	return func(claims returns.Claims) (*returns.Return, error) {
 		d := returns.Params{
 			ID: id, OrderID: o.OrderID, CustomerID: o.CustomerID, TermsID: b.terms, Reason: returns.ReasonDamaged,
 			Details: "Ärger: \"it's\" broken\n\\ 100 %", Authorize: authorize,
 			Evidence: []returns.Evidence{
-				{ID: newID(), Path: "2026/05/x.jpg", ContentType: "image/jpeg", Bytes: 12, Width: 3, Height: 4, UploadedAt: b.now},
+				{
+					ID:          newID(),
+					Path:        "2026/05/x.jpg",
+					ContentType: "image/jpeg",
+					Bytes:       12,
+					Width:       3,
+					Height:      4,
+					UploadedAt:  b.now,
+				},
 			},
 		}
 		ask := returns.Request{CustomerID: o.CustomerID, Reason: d.Reason, Photos: []string{"jpeg"}}

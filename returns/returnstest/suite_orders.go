@@ -102,7 +102,8 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 				t.Errorf("call %d: %v, %v, want %v", i+1, did, err, want)
 			}
 		}
-		if did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-2", ProductID: u.ProductID, Quantity: 1}, by); !did || err != nil {
+		if did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-2", ProductID: u.ProductID, Quantity: 1}, by); !did ||
+			err != nil {
 			t.Errorf("another Ref: %v, %v", did, err)
 		}
 		if got := u.Stock(t); got != was+3 {
@@ -142,7 +143,8 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 				t.Errorf("%s: %v, %v, want an error", name, did, err)
 			}
 		}
-		if did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}, by); !did || err != nil {
+		if did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}, by); !did ||
+			err != nil {
 			t.Errorf("sent right: %v, %v", did, err)
 		}
 		if got := u.Stock(t); got != was+1 {
@@ -154,7 +156,10 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 		was := u.Stock(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := u.Restocker.Restock(ctx, purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}, by); !errors.Is(err, context.Canceled) {
+		if _, err := u.Restocker.Restock(ctx, purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}, by); !errors.Is(
+			err,
+			context.Canceled,
+		) {
 			t.Errorf("error %v, want context.Canceled", err)
 		}
 		if got := u.Stock(t); got != was {

@@ -110,7 +110,10 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		}
 
 		for _, bad := range []string{"x", "eCB5IHo", "!!", "OTk5OTk5OTk5OTk5OTk5OTk5OSAxIGE"} {
-			if _, err := newLog(t, db).Search(t.Context(), outboxdb.Query{After: bad}); !errors.Is(err, outboxdb.ErrCursor) {
+			if _, err := newLog(t, db).Search(t.Context(), outboxdb.Query{After: bad}); !errors.Is(
+				err,
+				outboxdb.ErrCursor,
+			) {
 				t.Errorf("cursor %q: got %v, want ErrCursor", bad, err)
 			}
 		}

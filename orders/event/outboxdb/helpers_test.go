@@ -35,7 +35,11 @@ func migrate(t *testing.T, db *sqlstore.DB) {
 	files := func(d sqlstore.Dialect) fs.FS {
 		return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outboxdb.DDL(d, stream))}}
 	}
-	err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: stream, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)})
+	err := sqlstore.Migrate(
+		t.Context(),
+		db,
+		sqlstore.Migrations{Name: stream, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,10 @@ func TestAnAnswerWithoutEndIsUnknown(t *testing.T) {
 
 func TestAListThatRepeatsItsPageEnds(t *testing.T) {
 	item := func(i int) string {
-		return fmt.Sprintf(`{"id":"re_%d","amount":500,"currency":"usd","status":"succeeded","metadata":{"attempt_id":"x"}}`, i)
+		return fmt.Sprintf(
+			`{"id":"re_%d","amount":500,"currency":"usd","status":"succeeded","metadata":{"attempt_id":"x"}}`,
+			i,
+		)
 	}
 	page := make([]string, pageSize)
 	for i := range page {

@@ -239,10 +239,16 @@ func TestRequestsCarryTheKeyAndOurIds(t *testing.T) {
 
 func TestPaymentStates(t *testing.T) {
 	intent := func(status string) string {
-		return fmt.Sprintf(`{"id":"pi_1","object":"payment_intent","status":%q,"amount_received":1999,"currency":"usd"}`, status)
+		return fmt.Sprintf(
+			`{"id":"pi_1","object":"payment_intent","status":%q,"amount_received":1999,"currency":"usd"}`,
+			status,
+		)
 	}
 	unexpected := func(status string) string {
-		return fmt.Sprintf(`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`, intent(status))
+		return fmt.Sprintf(
+			`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`,
+			intent(status),
+		)
 	}
 	ctx := context.Background()
 	type call = func(*Gateway) (payment.PaymentStatus, payment.Result)
@@ -260,24 +266,66 @@ func TestPaymentStates(t *testing.T) {
 		state  payment.PaymentStatus
 	}{
 		{"confirmed", confirm, says(200, intent("succeeded")), payment.OutcomeDone, ""},
-		{"confirm declined", confirm, says(402, stripeError("card_error", "card_declined")), payment.OutcomeDeclined, ""},
-		{"confirm wants the customer", confirm, says(200, intent("requires_action")), payment.OutcomeRequiresAction, ""},
+		{
+			"confirm declined",
+			confirm,
+			says(402, stripeError("card_error", "card_declined")),
+			payment.OutcomeDeclined,
+			"",
+		},
+		{
+			"confirm wants the customer",
+			confirm,
+			says(200, intent("requires_action")),
+			payment.OutcomeRequiresAction,
+			"",
+		},
 		{"confirm of one captured already", confirm, says(400, unexpected("succeeded")), payment.OutcomeDone, ""},
 		{"confirm of one cancelled already", confirm, says(400, unexpected("canceled")), payment.OutcomeDeclined, ""},
-		{"confirm in an unexpected state not told", confirm, says(400, stripeError("invalid_request_error", "payment_intent_unexpected_state")), payment.OutcomeUnknown, ""},
+		{
+			"confirm in an unexpected state not told",
+			confirm,
+			says(400, stripeError("invalid_request_error", "payment_intent_unexpected_state")),
+			payment.OutcomeUnknown,
+			"",
+		},
 		{"found captured", find, says(200, intent("succeeded")), payment.OutcomeDone, payment.Captured},
 		{"found cancelled", find, says(200, intent("canceled")), payment.OutcomeDone, payment.Canceled},
 		{"found unconfirmed", find, says(200, intent("requires_confirmation")), payment.OutcomeDone, payment.Open},
 		{"found declined", find, says(200, intent("requires_payment_method")), payment.OutcomeDone, payment.Open},
 		{"found processing", find, says(200, intent("processing")), payment.OutcomeDone, payment.Processing},
 		{"found in a state we don't know", find, says(200, intent("requires_capture")), payment.OutcomeUnknown, ""},
-		{"not found says nothing about the money", find, says(404, stripeError("invalid_request_error", "resource_missing")), payment.OutcomeUnknown, ""},
-		{"rate limited look-up", find, says(429, stripeError("invalid_request_error", "rate_limit")), payment.OutcomeUnknown, ""},
+		{
+			"not found says nothing about the money",
+			find,
+			says(404, stripeError("invalid_request_error", "resource_missing")),
+			payment.OutcomeUnknown,
+			"",
+		},
+		{
+			"rate limited look-up",
+			find,
+			says(429, stripeError("invalid_request_error", "rate_limit")),
+			payment.OutcomeUnknown,
+			"",
+		},
 		{"cancelled", cancel, says(200, intent("canceled")), payment.OutcomeDone, payment.Canceled},
 		{"cancel of one captured", cancel, says(400, unexpected("succeeded")), payment.OutcomeDone, payment.Captured},
 		{"cancel of one cancelled", cancel, says(400, unexpected("canceled")), payment.OutcomeDone, payment.Canceled},
-		{"cancel while processing", cancel, says(400, unexpected("processing")), payment.OutcomeDone, payment.Processing},
-		{"cancel refused for another reason", cancel, says(400, stripeError("invalid_request_error", "parameter_invalid")), payment.OutcomeUnknown, ""},
+		{
+			"cancel while processing",
+			cancel,
+			says(400, unexpected("processing")),
+			payment.OutcomeDone,
+			payment.Processing,
+		},
+		{
+			"cancel refused for another reason",
+			cancel,
+			says(400, stripeError("invalid_request_error", "parameter_invalid")),
+			payment.OutcomeUnknown,
+			"",
+		},
 		{"cancel timed out", cancel, says(504, ``), payment.OutcomeUnknown, ""},
 	}
 	for _, c := range cases {
@@ -290,7 +338,13 @@ func TestPaymentStates(t *testing.T) {
 }
 
 func TestADeclineTellsTheBanksReason(t *testing.T) {
-	g := provider(t, says(402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Your card has insufficient funds."}}`))
+	g := provider(
+		t,
+		says(
+			402,
+			`{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Your card has insufficient funds."}}`,
+		),
+	)
 	if a := g.ConfirmPayment(context.Background(), charge, "pi_1"); a.Code != "insufficient_funds" ||
 		a.ProviderID != "pi_1" {
 		t.Errorf("answer %+v, want insufficient_funds on pi_1", a)

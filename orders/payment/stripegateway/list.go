@@ -24,7 +24,11 @@ func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2
 			page, err := g.refundPage(ctx, from, to, last)
 			if err != nil {
 				yield(payment.ProviderRefund{}, fmt.Errorf(
-					"stripegateway: list refunds from %s to %s: %w", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), err))
+					"stripegateway: list refunds from %s to %s: %w",
+					from.UTC().Format(time.RFC3339),
+					to.UTC().Format(time.RFC3339),
+					err,
+				))
 				return
 			}
 			for _, r := range page {

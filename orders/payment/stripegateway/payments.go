@@ -38,7 +38,13 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 			if pi.Currency != "" && currencyFrom(string(pi.Currency)) != r.Currency || pi.Amount != 0 &&
 				pi.Amount != amount {
 				return unbelieved(a, fmt.Sprintf(
-					"payment %s is of %d %s, and %d %s was asked for", pi.ID, pi.Amount, pi.Currency, amount, r.Currency))
+					"payment %s is of %d %s, and %d %s was asked for",
+					pi.ID,
+					pi.Amount,
+					pi.Currency,
+					amount,
+					r.Currency,
+				))
 			}
 			return a
 		})(pi)

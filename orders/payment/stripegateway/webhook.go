@@ -93,7 +93,9 @@ func (e Event) Holds() bool {
 // which anybody could sign.
 func ParseEvent(body []byte, signature, secret string, tolerance time.Duration) (Event, error) {
 	if secret == "" {
-		return Event{}, errors.New("stripegateway: the webhook's secret is empty, so no message can be believed; set it")
+		return Event{}, errors.New(
+			"stripegateway: the webhook's secret is empty, so no message can be believed; set it",
+		)
 	}
 	if tolerance <= 0 {
 		tolerance = webhook.DefaultTolerance

@@ -22,7 +22,11 @@ func signed(body, secret string, at time.Time) string {
 }
 
 func hook(kind, object string) string {
-	return fmt.Sprintf(`{"id":"evt_1","object":"event","api_version":"2019-01-01","created":1767225600,"type":%q,"data":{"object":%s}}`, kind, object)
+	return fmt.Sprintf(
+		`{"id":"evt_1","object":"event","api_version":"2019-01-01","created":1767225600,"type":%q,"data":{"object":%s}}`,
+		kind,
+		object,
+	)
 }
 
 func TestParseEventReadsWhatMatters(t *testing.T) {
@@ -168,7 +172,15 @@ func TestListRefundsReadsAllPagesAndTheWholeTime(t *testing.T) {
 		}
 		var page []string
 		for n := first; n > 0 && len(page) < 100; n-- {
-			page = append(page, fmt.Sprintf(`{"id":"re_%d","amount":%d,"currency":"usd","status":"succeeded","created":1767225601,"payment_intent":"pi_1","metadata":{"attempt_id":"a%d","refund_id":"r"}}`, n, n, n))
+			page = append(
+				page,
+				fmt.Sprintf(
+					`{"id":"re_%d","amount":%d,"currency":"usd","status":"succeeded","created":1767225601,"payment_intent":"pi_1","metadata":{"attempt_id":"a%d","refund_id":"r"}}`,
+					n,
+					n,
+					n,
+				),
+			)
 		}
 		fmt.Fprintf(w, `{"object":"list","has_more":%v,"data":[%s]}`, first > 100, strings.Join(page, ","))
 	})

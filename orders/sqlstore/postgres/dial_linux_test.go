@@ -15,7 +15,11 @@ func TestTheSystemEndsAConnectionThatIsNotAcknowledged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	conn, err := (&net.Dialer{Control: endUnacknowledged(1234 * time.Millisecond)}).DialContext(t.Context(), "tcp", l.Addr().String())
+	conn, err := (&net.Dialer{Control: endUnacknowledged(1234 * time.Millisecond)}).DialContext(
+		t.Context(),
+		"tcp",
+		l.Addr().String(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +30,8 @@ func TestTheSystemEndsAConnectionThatIsNotAcknowledged(t *testing.T) {
 	}
 	var got int
 	var failed error
-	if err := raw.Control(func(fd uintptr) { got, failed = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout) }); err != nil || failed != nil {
+	if err := raw.Control(func(fd uintptr) { got, failed = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout) }); err != nil ||
+		failed != nil {
 		t.Fatal(err, failed)
 	}
 	if got != 1234 {

@@ -53,7 +53,11 @@ func open(ctx context.Context, c sqlstore.Config) (sqlstore.Pools, error) {
 	reader.SetMaxOpenConns(conns)
 	reader.SetMaxIdleConns(conns)
 	if err := reader.PingContext(ctx); err != nil {
-		return sqlstore.Pools{}, errors.Join(fmt.Errorf("%s for reading: %w", path, err), reader.Close(), writer.Close())
+		return sqlstore.Pools{}, errors.Join(
+			fmt.Errorf("%s for reading: %w", path, err),
+			reader.Close(),
+			writer.Close(),
+		)
 	}
 	return sqlstore.Pools{
 		Writer: writer, Reader: reader,

@@ -59,7 +59,18 @@ func StartCrashable(t testing.TB) *Crashable {
 		}
 		c.attr.Credential = cred
 	}
-	init := c.command("initdb", "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+	init := c.command(
+		"initdb",
+		"-D",
+		filepath.Join(dir, "data"),
+		"-U",
+		"postgres",
+		"-A",
+		"trust",
+		"-E",
+		"UTF8",
+		"--locale=C",
+	)
 	if out, err := init.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
@@ -83,7 +94,19 @@ func (c *Crashable) URL() string {
 // Start starts the server and waits until it has recovered and answers.
 func (c *Crashable) Start() {
 	c.t.Helper()
-	c.cmd = c.command("postgres", "-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=100", "-c", "shared_buffers=64MB")
+	c.cmd = c.command(
+		"postgres",
+		"-D",
+		filepath.Join(c.dir, "data"),
+		"-k",
+		c.dir,
+		"-c",
+		"listen_addresses=",
+		"-c",
+		"max_connections=100",
+		"-c",
+		"shared_buffers=64MB",
+	)
 	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		c.t.Fatal(err)

@@ -178,7 +178,10 @@ func TestDashboardAsksForMetricsThatExist(t *testing.T) {
 }
 
 func TestMetricsOfAQuery(t *testing.T) {
-	got := strings.Join(metricsOf(`1 - sum by (le) (rate(a_bucket{le="0.5", x="b_total"}[5m])) / sum(c:d) and max(e{}) > 14.4 * 0.01`), " ")
+	got := strings.Join(
+		metricsOf(`1 - sum by (le) (rate(a_bucket{le="0.5", x="b_total"}[5m])) / sum(c:d) and max(e{}) > 14.4 * 0.01`),
+		" ",
+	)
 	if got != "a_bucket c:d e" {
 		t.Errorf("%q", got)
 	}

@@ -92,16 +92,31 @@ const hookSecret = "whsec_of_this_test"
 // contradict has the provider send a message that can't be true.
 func (tr *traffic) contradict() {
 	tr.t.Helper()
-	found, _, err := tr.s.Orders.Orders(tr.t.Context(), orders.Query{Status: []orders.Status{orders.StatusCompleted}, PageSize: 1})
+	found, _, err := tr.s.Orders.Orders(
+		tr.t.Context(),
+		orders.Query{Status: []orders.Status{orders.StatusCompleted}, PageSize: 1},
+	)
 	if err != nil || len(found) != 1 {
 		tr.t.Fatalf("%d orders, %v", len(found), err)
 	}
 	o := found[0]
-	body := fmt.Sprintf(`{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":%d,"data":{"object":{"id":"pi_second","object":"payment_intent",
+	body := fmt.Sprintf(
+		`{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":%d,"data":{"object":{"id":"pi_second","object":"payment_intent",
 		"amount":%[2]d,"amount_received":%[2]d,"currency":"usd","status":"succeeded","metadata":{"order_id":%[3]q,"payment_id":%[4]q}}}}`,
-		time.Now().Unix(), o.Payment.Amount, o.ID, o.Payment.ID)
-	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: []byte(body), Secret: hookSecret, Timestamp: time.Now()})
-	r, err := http.NewRequestWithContext(tr.t.Context(), http.MethodPost, tr.base+app.WebhookPath, strings.NewReader(body))
+		time.Now().Unix(),
+		o.Payment.Amount,
+		o.ID,
+		o.Payment.ID,
+	)
+	signed := webhook.GenerateTestSignedPayload(
+		&webhook.UnsignedPayload{Payload: []byte(body), Secret: hookSecret, Timestamp: time.Now()},
+	)
+	r, err := http.NewRequestWithContext(
+		tr.t.Context(),
+		http.MethodPost,
+		tr.base+app.WebhookPath,
+		strings.NewReader(body),
+	)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
@@ -118,7 +133,15 @@ func (tr *traffic) contradict() {
 
 func startShop(t *testing.T) (*app.App, string) {
 	t.Helper()
-	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir(), "BREAKER_FAILURE_THRESHOLD=1", "BREAKER_OPEN_SECONDS=1", "STRIPE_WEBHOOK_SECRET=" + hookSecret}, "")
+	c, err := config.Load(
+		[]string{
+			"DATA_DIR=" + t.TempDir(),
+			"BREAKER_FAILURE_THRESHOLD=1",
+			"BREAKER_OPEN_SECONDS=1",
+			"STRIPE_WEBHOOK_SECRET=" + hookSecret,
+		},
+		"",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +216,17 @@ func (tr *traffic) post(path string, fields ...string) {
 func (tr *traffic) buy() {
 	tr.t.Helper()
 	tr.post("/add_to_cart", "product_id", "2")
-	tr.post("/checkout", "payment_method", "Card", "card_number", "4242424242424242", "card_exp_date", "12/2099", "card_type", "Visa")
+	tr.post(
+		"/checkout",
+		"payment_method",
+		"Card",
+		"card_number",
+		"4242424242424242",
+		"card_exp_date",
+		"12/2099",
+		"card_type",
+		"Visa",
+	)
 }
 
 func (tr *traffic) round() {
@@ -231,7 +264,13 @@ scrape_configs: [{job_name: shop, static_configs: [{targets: [%q]}]}]
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")
+	cmd := exec.CommandContext(
+		context.WithoutCancel(t.Context()),
+		path,
+		"--config.file="+file,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address=127.0.0.1:0",
+	)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -132,8 +132,13 @@ func (b *Book) Alarm(ctx context.Context, id string) (Alarm, error) {
 // note is required. One that is closed already is CodeTransition.
 func (b *Book) Close(ctx context.Context, id, note string, by event.Actor) error {
 	note = strings.TrimSpace(note)
-	if n := utf8.RuneCountInString(note); n == 0 || n > MaxNote || !utf8.ValidString(note) || strings.ContainsRune(note, 0) {
-		return &orders.Error{Code: orders.CodeInvalid, Field: "note", Message: fmt.Sprintf("say what you found and did, in 1 to %d letters", MaxNote)}
+	if n := utf8.RuneCountInString(note); n == 0 || n > MaxNote || !utf8.ValidString(note) ||
+		strings.ContainsRune(note, 0) {
+		return &orders.Error{
+			Code:    orders.CodeInvalid,
+			Field:   "note",
+			Message: fmt.Sprintf("say what you found and did, in 1 to %d letters", MaxNote),
+		}
 	}
 	if _, err := b.Alarm(ctx, id); err != nil {
 		return err

@@ -23,7 +23,8 @@ func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
 		b := &alarm.Book{DB: db, Now: func() time.Time { return at }}
 		clerk := event.Actor{Kind: event.ActorStaff, ID: "c", Name: "clerk"}
 		for i, want := range []bool{true, false} {
-			if fresh, err := b.Raise(ctx, alarm.Alarm{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}); err != nil || fresh != want {
+			if fresh, err := b.Raise(ctx, alarm.Alarm{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}); err != nil ||
+				fresh != want {
 				t.Errorf("raised %d: %v, %v", i, fresh, err)
 			}
 		}
@@ -35,7 +36,8 @@ func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
 			t.Error("an alarm without an id was taken")
 		}
 		open, n, err := b.Open(ctx, 1)
-		if err != nil || n != 2 || len(open) != 1 || open[0].ID != "evt_1" || open[0].Message != "5 is not 6" || !open[0].RaisedAt.Equal(at.Add(-time.Hour)) {
+		if err != nil || n != 2 || len(open) != 1 || open[0].ID != "evt_1" || open[0].Message != "5 is not 6" ||
+			!open[0].RaisedAt.Equal(at.Add(-time.Hour)) {
 			t.Fatalf("%+v of %d, %v", open, n, err)
 		}
 		for _, note := range []string{"", " ", strings.Repeat("x", alarm.MaxNote+1), "a\x00b", "\xff"} {

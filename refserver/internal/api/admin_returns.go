@@ -147,7 +147,11 @@ func (q overrideRequest) override(at string, r *http.Request, a *API) (returns.O
 
 // act decodes a body, does something to the case the address names, and
 // answers. A case that is not there is found out by do.
-func act[T any](a *API, r *http.Request, do func(id string, q T, by event.Actor) (returns.Return, error)) (int, any, error) {
+func act[T any](
+	a *API,
+	r *http.Request,
+	do func(id string, q T, by event.Actor) (returns.Return, error),
+) (int, any, error) {
 	var q T
 	if err := decode(r, maxJSON, &q); err != nil {
 		return 0, nil, err
@@ -176,7 +180,12 @@ func (a *API) requestInfo(r *http.Request) (int, any, error) {
 
 func (a *API) ship(r *http.Request) (int, any, error) {
 	return act(a, r, func(id string, q shipmentRequest, by event.Actor) (returns.Return, error) {
-		return a.Returns.Ship(r.Context(), id, by, returns.Shipment{Carrier: q.Carrier, TrackingNumber: q.TrackingNumber, Notes: q.Notes})
+		return a.Returns.Ship(
+			r.Context(),
+			id,
+			by,
+			returns.Shipment{Carrier: q.Carrier, TrackingNumber: q.TrackingNumber, Notes: q.Notes},
+		)
 	})
 }
 
@@ -205,7 +214,10 @@ func namedLine(i int, id, field string, units *int) error {
 	case id == "":
 		return missing(at+"sale_item_id", "it is the id of a line of the return")
 	case units != nil && *units < 0:
-		return problem.Invalid(at+field, fmt.Sprintf("%s%s is %d; it must be a whole number from 0 on", at, field, *units))
+		return problem.Invalid(
+			at+field,
+			fmt.Sprintf("%s%s is %d; it must be a whole number from 0 on", at, field, *units),
+		)
 	}
 	return nil
 }
@@ -270,14 +282,29 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 		return answer(http.StatusOK, fmt.Sprintf("%s is refunded by %s.", money, say(paid.Method)))
 	case paid.Status == refunds.StatusUnknown:
 		return answer(http.StatusAccepted, fmt.Sprintf(
-			"Whether %s was refunded is not known yet: the provider gave no usable answer. It is looked up and never paid twice; ask again later.", money))
+			"Whether %s was refunded is not known yet: the provider gave no usable answer. It is looked up and never paid twice; ask again later.",
+			money,
+		))
 	case paid.OnHold():
 		return answer(http.StatusAccepted, paid.HoldMessage())
 	case paid.Status.Open() && paid.Method.Manual():
-		return answer(http.StatusAccepted, fmt.Sprintf("The refund of %s by %s is being recorded by another request at this moment; ask again.", money, say(paid.Method)))
+		return answer(
+			http.StatusAccepted,
+			fmt.Sprintf(
+				"The refund of %s by %s is being recorded by another request at this moment; ask again.",
+				money,
+				say(paid.Method),
+			),
+		)
 	case paid.Status.Open():
-		return answer(http.StatusAccepted, fmt.Sprintf("The refund of %s is on its way and waits for the provider; ask again later.", money))
+		return answer(
+			http.StatusAccepted,
+			fmt.Sprintf("The refund of %s is on its way and waits for the provider; ask again later.", money),
+		)
 	}
 	return answer(http.StatusConflict, fmt.Sprintf(
-		"The refund of %s failed: %s. Nothing was paid; try again or choose another method.", money, failureOf(paid, true)))
+		"The refund of %s failed: %s. Nothing was paid; try again or choose another method.",
+		money,
+		failureOf(paid, true),
+	))
 }

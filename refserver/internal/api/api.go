@@ -88,7 +88,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := problem.Problem{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "There is nothing at " + r.URL.Path}
 	if probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
-		p = problem.Problem{Status: probe.status, Code: "METHOD_NOT_ALLOWED", Message: r.URL.Path + " takes " + probe.header.Get("Allow")}
+		p = problem.Problem{
+			Status:  probe.status,
+			Code:    "METHOD_NOT_ALLOWED",
+			Message: r.URL.Path + " takes " + probe.header.Get("Allow"),
+		}
 	}
 	a.write(w, r, p.Status, failure(p))
 }
@@ -144,7 +148,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (a *API) deny(w http.ResponseWriter, r *http.Request, status int) {
-	p := problem.Problem{Status: status, Code: "SIGN_IN", Message: "Sign in first: POST /login with username and password."}
+	p := problem.Problem{
+		Status:  status,
+		Code:    "SIGN_IN",
+		Message: "Sign in first: POST /login with username and password.",
+	}
 	if status == http.StatusForbidden {
 		p.Code, p.Message = "FORBIDDEN", "This is for staff."
 	}
@@ -171,7 +179,9 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any
 	data, err := json.Marshal(body)
 	if err != nil {
 		a.Log.ErrorContext(r.Context(), "answer can't be encoded", "error", err.Error())
-		status, data = http.StatusInternalServerError, []byte(`{"success":false,"code":"INTERNAL","message":"Something went wrong on our side."}`)
+		status, data = http.StatusInternalServerError, []byte(
+			`{"success":false,"code":"INTERNAL","message":"Something went wrong on our side."}`,
+		)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)

@@ -73,7 +73,10 @@ func newBundle(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	b.order, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{
-		Customer: event.Actor{Kind: event.ActorCustomer, ID: b.ada.ID}, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test",
+		Customer: event.Actor{
+			Kind: event.ActorCustomer,
+			ID:   b.ada.ID,
+		}, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +167,8 @@ func TestAReturnHasTheShapeOfTheContractAllTheWay(t *testing.T) {
 			t.Errorf("no %q in %v", k, c)
 		}
 	}
-	if c["status"] != "PENDING_AUTHORIZATION" || c["shipment"] != nil || c["refund"] != nil || len(c["photos"].([]any)) != 1 {
+	if c["status"] != "PENDING_AUTHORIZATION" || c["shipment"] != nil || c["refund"] != nil ||
+		len(c["photos"].([]any)) != 1 {
 		t.Errorf("%v", c)
 	}
 	id, line := c["id"].(string), b.order.Lines[0].ID
@@ -180,11 +184,17 @@ func TestAReturnHasTheShapeOfTheContractAllTheWay(t *testing.T) {
 	b.want(b.staff, at+"/receive", `{"lines":[{"sale_item_id":"`+line+`","received":-1}]}`, http.StatusBadRequest)
 	b.want(b.staff, at+"/receive", `{"lines":[{"sale_item_id":"`+line+`","received":2}]}`, http.StatusOK)
 	b.want(b.staff, at+"/inspection", `{"result":"PARTIALLY_APPROVED","inspected_by":"eve"}`, http.StatusBadRequest)
-	b.want(b.staff, at+"/inspection", `{"result":"APPROVED","inspected_by":"eve","lines":[{"sale_item_id":"`+line+`","disposition":"restock","condition":"OPENED"}]}`, http.StatusOK)
+	b.want(
+		b.staff,
+		at+"/inspection",
+		`{"result":"APPROVED","inspected_by":"eve","lines":[{"sale_item_id":"`+line+`","disposition":"restock","condition":"OPENED"}]}`,
+		http.StatusOK,
+	)
 	paid := b.want(b.staff, at+"/refund", `{"method":"ORIGINAL_METHOD"}`, http.StatusOK)["return"].(map[string]any)
 	refund := paid["refund"].(map[string]any)
 	want := b.order.Lines[0].Paid.Share(2, 3).Total()
-	if paid["status"] != "REFUNDED" || refund["status"] != "COMPLETED" || refund["method"] != "CARD" || int64(refund["amount"].(float64)*100+0.5) != want {
+	if paid["status"] != "REFUNDED" || refund["status"] != "COMPLETED" || refund["method"] != "CARD" ||
+		int64(refund["amount"].(float64)*100+0.5) != want {
 		t.Errorf("want %d: %v", want, paid)
 	}
 	b.want(b.ada, "/api/returns/"+id+"/cancel", "{}", http.StatusConflict)
@@ -193,7 +203,12 @@ func TestAReturnHasTheShapeOfTheContractAllTheWay(t *testing.T) {
 func TestARefundNobodyCanTellYetIsPending(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	filed := b.want(b.staff, "/api/admin/returns", strings.TrimSuffix(b.body("1"), "}")+`,"customer_id":"`+b.ada.ID+`"}`, http.StatusOK)
+	filed := b.want(
+		b.staff,
+		"/api/admin/returns",
+		strings.TrimSuffix(b.body("1"), "}")+`,"customer_id":"`+b.ada.ID+`"}`,
+		http.StatusOK,
+	)
 	at := "/api/admin/returns/" + filed["return"].(map[string]any)["id"].(string)
 	b.want(b.staff, at+"/authorize", `{"approve":true}`, http.StatusOK)
 	b.want(b.staff, at+"/receive", "{}", http.StatusOK)

@@ -40,7 +40,11 @@ func decode(r *http.Request, limit int64, v any) error {
 // isJSON refuses a body that says it is something else.
 func isJSON(r *http.Request) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind != "application/json" {
-		return problem.New(http.StatusUnsupportedMediaType, "MEDIA_TYPE", "The body is "+clip(kind)+"; it must be application/json")
+		return problem.New(
+			http.StatusUnsupportedMediaType,
+			"MEDIA_TYPE",
+			"The body is "+clip(kind)+"; it must be application/json",
+		)
 	}
 	return nil
 }
@@ -131,7 +135,15 @@ func explain(err error) error {
 		return problem.New(http.StatusRequestEntityTooLarge, "TOO_LARGE", fmt.Sprintf(
 			"The body is larger than %d MiB, which is the most here", tooLarge.Limit>>20))
 	case errors.As(err, &wrongType):
-		return problem.Invalid(cmp.Or(wrongType.Field, "body"), fmt.Sprintf("%s is a JSON %s; it must be %s", fieldName(wrongType.Field), clip(wrongType.Value), jsonKind(wrongType.Type.Kind().String())))
+		return problem.Invalid(
+			cmp.Or(wrongType.Field, "body"),
+			fmt.Sprintf(
+				"%s is a JSON %s; it must be %s",
+				fieldName(wrongType.Field),
+				clip(wrongType.Value),
+				jsonKind(wrongType.Type.Kind().String()),
+			),
+		)
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return problem.Invalid("body", "The body is not valid JSON")
 	}

@@ -40,7 +40,10 @@ func (a *API) getEstimate(r *http.Request) (int, any, error) {
 	q := returnRequest{OrderID: form.Get("sale_id"), Reason: form.Get("reason")}
 	if text := form.Get("items"); text != "" {
 		if err := json.Unmarshal([]byte(text), &q.Items); err != nil {
-			return 0, nil, problem.Invalid("items", `items must be a list such as [{"sale_item_id": "...", "quantity": 1}].`)
+			return 0, nil, problem.Invalid(
+				"items",
+				`items must be a list such as [{"sale_item_id": "...", "quantity": 1}].`,
+			)
 		}
 	}
 	for field, values := range form {

@@ -41,7 +41,10 @@ func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 	}
 	j := &saleJSON{
 		ID: f.ID, ProductID: p.ID, ProductName: p.Name, Percent: decimal.Format(int64(f.PercentBP), 2), Currency: string(p.Currency),
-		OriginalPrice: amount(p.Price, p.Currency), Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
+		OriginalPrice: amount(
+			p.Price,
+			p.Currency,
+		), Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
 	}
 	if f.Cap > 0 {
 		left := max(0, f.Cap-f.Sold-f.Held)

@@ -42,7 +42,11 @@ func (a *API) payBack(r *http.Request, m payment.Method, available *number) (ret
 	amount, err := money.Parse(available.String(), a.Currency)
 	if err != nil {
 		return returns.Return{}, refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
-			"refund_amount_available is %s; it must be a number of %s with at most %d decimals", clip(available.String()), a.Currency, a.Currency.Digits()))
+			"refund_amount_available is %s; it must be a number of %s with at most %d decimals",
+			clip(available.String()),
+			a.Currency,
+			a.Currency.Digits(),
+		))
 	}
 	minor := amount.Minor()
 	return a.Returns.Refund(r.Context(), id, by, returns.RefundParams{Method: m, Expect: &minor})

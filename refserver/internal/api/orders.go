@@ -37,7 +37,10 @@ func (a *API) listOrders(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	list, total, err := a.Orders.Orders(r.Context(), orders.Query{CustomerID: user(r).ID, Page: page, PageSize: ordersPage})
+	list, total, err := a.Orders.Orders(
+		r.Context(),
+		orders.Query{CustomerID: user(r).ID, Page: page, PageSize: ordersPage},
+	)
 	if err != nil {
 		return 0, nil, err
 	}

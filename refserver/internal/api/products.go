@@ -42,7 +42,13 @@ type productDetail struct {
 }
 
 func productOf(p orders.Product, at time.Time, detail bool) (productJSON, error) {
-	j := productJSON{ID: p.ID, Name: p.Name, Price: amount(p.Price, p.Currency), Currency: string(p.Currency), Stock: p.Stock}
+	j := productJSON{
+		ID:       p.ID,
+		Name:     p.Name,
+		Price:    amount(p.Price, p.Currency),
+		Currency: string(p.Currency),
+		Stock:    p.Stock,
+	}
 	if sale := p.SaleAt(at); sale != nil {
 		var err error
 		if j.FlashSale, err = saleOf(p, sale.FlashSale); err != nil {
@@ -52,7 +58,10 @@ func productOf(p orders.Product, at time.Time, detail bool) (productJSON, error)
 	if detail {
 		j.productDetail = &productDetail{
 			Category: p.Category, FinalSale: p.FinalSale, DiscountPercent: decimal.Format(int64(p.DiscountBP), 2),
-			ShippingWeight: decimal.Format(p.ShippingWeight, 3), CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
+			ShippingWeight: decimal.Format(
+				p.ShippingWeight,
+				3,
+			), CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
 		}
 	}
 	return j, nil
@@ -120,7 +129,12 @@ func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := a.Orders.SaveProduct(r.Context(), id, event.Stamp{At: a.Now(), By: actor(r), Source: event.SourceOf(r.Context())}, change)
+	p, err := a.Orders.SaveProduct(
+		r.Context(),
+		id,
+		event.Stamp{At: a.Now(), By: actor(r), Source: event.SourceOf(r.Context())},
+		change,
+	)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -135,18 +149,37 @@ func (c productChange) apply(currency money.Currency) (func(*orders.Product) err
 	if c.Price != nil {
 		m, err := money.Parse(c.Price.String(), currency)
 		if err != nil {
-			return nil, problem.Invalid("price", fmt.Sprintf("price is %s; it must be a number of %s with at most %d decimals", clip(c.Price.String()), currency, currency.Digits()))
+			return nil, problem.Invalid(
+				"price",
+				fmt.Sprintf(
+					"price is %s; it must be a number of %s with at most %d decimals",
+					clip(c.Price.String()),
+					currency,
+					currency.Digits(),
+				),
+			)
 		}
 		price = m.Minor()
 	}
 	if c.DiscountPercent != nil {
-		if discount, err = decimal.Parse(c.DiscountPercent.String(), 2); err != nil || discount < 0 || discount > 10000 {
-			return nil, problem.Invalid("discount_percent", "discount_percent is "+clip(c.DiscountPercent.String())+"; it must be a number from 0 to 100 with at most 2 decimals")
+		if discount, err = decimal.Parse(c.DiscountPercent.String(), 2); err != nil || discount < 0 ||
+			discount > 10000 {
+			return nil, problem.Invalid(
+				"discount_percent",
+				"discount_percent is "+clip(
+					c.DiscountPercent.String(),
+				)+"; it must be a number from 0 to 100 with at most 2 decimals",
+			)
 		}
 	}
 	if c.ShippingWeight != nil {
 		if weight, err = decimal.Parse(c.ShippingWeight.String(), 3); err != nil || weight < 0 {
-			return nil, problem.Invalid("shipping_weight", "shipping_weight is "+clip(c.ShippingWeight.String())+"; it must be a number from 0 on with at most 3 decimals")
+			return nil, problem.Invalid(
+				"shipping_weight",
+				"shipping_weight is "+clip(
+					c.ShippingWeight.String(),
+				)+"; it must be a number from 0 on with at most 3 decimals",
+			)
 		}
 	}
 	return func(p *orders.Product) error {

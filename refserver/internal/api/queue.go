@@ -127,7 +127,10 @@ func waitingRefund(r queue.Refund) waitingRefundJSON {
 	j := waitingRefundJSON{
 		ID: r.ID, ReturnID: r.ClientReference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
 		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HoldRef), Since: r.UpdatedAt.UTC(),
-		Methods: all(r.Methods(), say[payment.Method]), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
+		Methods: all(
+			r.Methods(),
+			say[payment.Method],
+		), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
 	}
 	if r.Unsent() {
 		j.Outcomes = []string{"not_paid"} // it was never sent
@@ -183,7 +186,13 @@ func (a *API) decide(do func(context.Context, string, queue.Decision) (string, e
 		if err := decode(r, maxJSON, &q); err != nil {
 			return 0, nil, err
 		}
-		return settled(do(r.Context(), r.PathValue("id"), queue.Decision{Outcome: q.Outcome, Reason: q.Reason, Reference: q.Reference, By: actor(r)}))
+		return settled(
+			do(
+				r.Context(),
+				r.PathValue("id"),
+				queue.Decision{Outcome: q.Outcome, Reason: q.Reason, Reference: q.Reference, By: actor(r)},
+			),
+		)
 	}
 }
 

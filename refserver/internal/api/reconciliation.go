@@ -95,17 +95,30 @@ func (a *API) reconciliation(r *http.Request) (int, any, error) {
 		report = reportOf(nights[i].Report, from, to)
 		report.Night = &nights[i].Night
 	}
-	return http.StatusOK, map[string]any{"reconciliation": report, "nights": all(nights, func(n reconcile.Run) nightJSON {
-		from, to := n.Days(a.Zone)
-		return nightJSON{Night: n.Night, From: from, To: to, DoneAt: when(n.DoneAt), Differences: n.Differences, Tries: n.Tries, BrokeOff: n.DoneAt.IsZero() && n.LastError != ""}
-	})}, nil
+	return http.StatusOK, map[string]any{
+		"reconciliation": report,
+		"nights": all(nights, func(n reconcile.Run) nightJSON {
+			from, to := n.Days(a.Zone)
+			return nightJSON{
+				Night:       n.Night,
+				From:        from,
+				To:          to,
+				DoneAt:      when(n.DoneAt),
+				Differences: n.Differences,
+				Tries:       n.Tries,
+				BrokeOff:    n.DoneAt.IsZero() && n.LastError != "",
+			}
+		}),
+	}, nil
 }
 
 func reportOf(made refunds.Reconciliation, from, to string) *reconciliationJSON {
 	j := &reconciliationJSON{From: from, To: to, At: made.At.UTC(), Differences: all(made.Rows, comparisonOf)}
 	for _, f := range refunds.MatchStatuses() {
 		j.Findings = append(j.Findings, totalJSON{
-			Finding: string(f), Differs: f.Differs(), Count: made.Totals.Count[f], Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
+			Finding: string(
+				f,
+			), Differs: f.Differs(), Count: made.Totals.Count[f], Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
 		})
 	}
 	return j
@@ -125,7 +138,9 @@ func amountJSON(minor int64, c money.Currency) *moneyJSON {
 
 func comparisonOf(c refunds.Match) comparisonJSON {
 	return comparisonJSON{
-		Finding: string(c.Match), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference), OrderID: known(c.OrderID),
+		Finding: string(
+			c.Match,
+		), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference), OrderID: known(c.OrderID),
 		Status: known(say(c.Status)), Ours: amountJSON(c.Amount, c.Currency), Reference: known(c.ProviderID),
 		ProviderStatus: known(c.ProviderStatus), There: amountJSON(c.ProviderAmount, c.ProviderCurrency),
 	}

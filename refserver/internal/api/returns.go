@@ -50,7 +50,11 @@ type infoRequest struct {
 // request checks the shape of what is asked for. Whether it may be asked for
 // is for the policy to say.
 func (q returnRequest) request(r *http.Request) (returns.CreateParams, error) {
-	out := returns.CreateParams{OrderID: q.OrderID, Details: q.Details, Items: make([]returns.RequestItem, 0, len(q.Items))}
+	out := returns.CreateParams{
+		OrderID: q.OrderID,
+		Details: q.Details,
+		Items:   make([]returns.RequestItem, 0, len(q.Items)),
+	}
 	if q.OrderID == "" {
 		return out, missing("sale_id", "it is the id of the order, as GET /api/orders gives it")
 	}
@@ -170,7 +174,12 @@ func (a *API) provideInfo(w http.ResponseWriter, r *http.Request) {
 		if err := placed(q.Photos, photos); err != nil {
 			return 0, nil, err
 		}
-		c, err := a.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: q.Details, Photos: photos})
+		c, err := a.Returns.ProvideInfo(
+			r.Context(),
+			c.ID,
+			actor(r),
+			returns.InfoParams{Details: q.Details, Photos: photos},
+		)
 		return a.done(r, c, err, false)
 	})
 }
@@ -197,7 +206,14 @@ func (a *API) done(r *http.Request, c returns.Return, err error, staff bool) (in
 
 // outcome is the answer to an action: 200 done, 202 under way, 409 not done.
 // refund is that of the case where it is at hand.
-func (a *API) outcome(r *http.Request, status int, c returns.Return, refund *refunds.Refund, message string, staff bool) (int, any, error) {
+func (a *API) outcome(
+	r *http.Request,
+	status int,
+	c returns.Return,
+	refund *refunds.Refund,
+	message string,
+	staff bool,
+) (int, any, error) {
 	v, err := a.view(r.Context(), c, refund, staff)
 	if err != nil {
 		return 0, nil, err

@@ -64,13 +64,22 @@ func (a *API) slo(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	_, queued, err := a.Orders.Orders(r.Context(), orders.Query{Status: []orders.Status{orders.StatusQueued}, PageSize: 1})
+	_, queued, err := a.Orders.Orders(
+		r.Context(),
+		orders.Query{Status: []orders.Status{orders.StatusQueued}, PageSize: 1},
+	)
 	if err != nil {
 		return 0, nil, err
 	}
 	accepted, latency := cardOf(levels.Acceptance), cardOf(levels.Latency)
 	o := levels.Outages
-	accepted.Outages = &outagesJSON{Count: o.N, Repaired: o.Repaired, MTTR: o.MTTR.Seconds(), Longest: o.Longest.Seconds(), Open: o.OpenProcesses}
+	accepted.Outages = &outagesJSON{
+		Count:    o.N,
+		Repaired: o.Repaired,
+		MTTR:     o.MTTR.Seconds(),
+		Longest:  o.Longest.Seconds(),
+		Open:     o.OpenProcesses,
+	}
 	if levels.Latency.Good.Whole > 0 {
 		ms := float64(levels.Latency.P95.Microseconds()) / 1000
 		latency.P95 = &ms

@@ -31,10 +31,13 @@ func TestStaffSeeHowThePromisesOfCheckoutAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted, latency = cards("/api/admin/slo?window=1h")
-	if accepted["id"] != "A.1" || accepted["state"] != "fulfilled" || accepted["value"] != 100.0 || accepted["target"] != 99.0 || accepted["window_seconds"] != 3600.0 {
+	if accepted["id"] != "A.1" || accepted["state"] != "fulfilled" || accepted["value"] != 100.0 ||
+		accepted["target"] != 99.0 ||
+		accepted["window_seconds"] != 3600.0 {
 		t.Errorf("A.1: %v", accepted)
 	}
-	if latency["id"] != "P.1" || latency["target"] != 95.0 || latency["p95_ms"] == nil || latency["total"] != accepted["good"] {
+	if latency["id"] != "P.1" || latency["target"] != 95.0 || latency["p95_ms"] == nil ||
+		latency["total"] != accepted["good"] {
 		t.Errorf("P.1: %v", latency)
 	}
 }

@@ -175,7 +175,10 @@ func viewOf(c returns.Return, o orders.Order, refund *refunds.Refund, staff bool
 		})
 	}
 	for _, e := range c.Evidence {
-		j.Photos = append(j.Photos, photoJSON{Path: e.Path, URL: "/returns/" + c.ID + "/photos/" + e.ID, UploadedAt: e.UploadedAt.UTC()})
+		j.Photos = append(
+			j.Photos,
+			photoJSON{Path: e.Path, URL: "/returns/" + c.ID + "/photos/" + e.ID, UploadedAt: e.UploadedAt.UTC()},
+		)
 	}
 	if s := c.Shipment; s == nil && len(c.Receipts) > 0 {
 		// Nobody announced it, and it arrived all the same.
@@ -184,7 +187,12 @@ func viewOf(c returns.Return, o orders.Order, refund *refunds.Refund, staff bool
 		j.Shipment = &shipmentJSON{Carrier: s.Carrier, TrackingNumber: s.TrackingNumber, ShippedAt: when(s.ShippedAt), ReceivedAt: when(s.ReceivedAt), Notes: s.Notes}
 	}
 	if i := c.Inspection; i != nil {
-		j.Inspection = &inspectionJSON{Result: say(i.Result), InspectedBy: i.InspectedBy, InspectedAt: i.InspectedAt.UTC(), Notes: i.Notes}
+		j.Inspection = &inspectionJSON{
+			Result:      say(i.Result),
+			InspectedBy: i.InspectedBy,
+			InspectedAt: i.InspectedAt.UTC(),
+			Notes:       i.Notes,
+		}
 	}
 	if refund != nil {
 		j.Refund = refundOf(*refund, staff)
@@ -208,7 +216,12 @@ func requested(l returns.Line, o orders.Order, refund *refunds.Refund) int64 {
 }
 
 func refundOf(r refunds.Refund, staff bool) *refundJSON {
-	j := &refundJSON{ID: r.ID, Amount: amount(r.Amount(), r.Quote.Currency), Method: say(r.Method), Status: refundStatus(r.Status)}
+	j := &refundJSON{
+		ID:     r.ID,
+		Amount: amount(r.Amount(), r.Quote.Currency),
+		Method: say(r.Method),
+		Status: refundStatus(r.Status),
+	}
 	attempt := r.Attempt()
 	if attempt == nil {
 		return j

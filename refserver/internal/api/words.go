@@ -12,12 +12,34 @@ import (
 
 // The words that a field may hold. They are read in any case.
 var (
-	reasons      = []returns.Reason{returns.ReasonDamaged, returns.ReasonWrongItem, returns.ReasonNotAsDescribed, returns.ReasonOther}
-	results      = []returns.InspectionResult{returns.InspectionApproved, returns.InspectionPartiallyApproved, returns.InspectionRejected}
-	conditions   = []returns.Condition{returns.ConditionNew, returns.ConditionOpened, returns.ConditionUsed, returns.ConditionDamaged, returns.ConditionDefective}
-	dispositions = []returns.Disposition{returns.Restock, returns.Quarantine, returns.Refurbish, returns.Scrap, returns.ReturnToCustomer, returns.Missing}
-	methods      = []payment.Method{payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod}
-	statuses     = []returns.Status{
+	reasons = []returns.Reason{
+		returns.ReasonDamaged,
+		returns.ReasonWrongItem,
+		returns.ReasonNotAsDescribed,
+		returns.ReasonOther,
+	}
+	results = []returns.InspectionResult{
+		returns.InspectionApproved,
+		returns.InspectionPartiallyApproved,
+		returns.InspectionRejected,
+	}
+	conditions = []returns.Condition{
+		returns.ConditionNew,
+		returns.ConditionOpened,
+		returns.ConditionUsed,
+		returns.ConditionDamaged,
+		returns.ConditionDefective,
+	}
+	dispositions = []returns.Disposition{
+		returns.Restock,
+		returns.Quarantine,
+		returns.Refurbish,
+		returns.Scrap,
+		returns.ReturnToCustomer,
+		returns.Missing,
+	}
+	methods  = []payment.Method{payment.Card, payment.Cash, payment.StoreCredit, payment.OriginalMethod}
+	statuses = []returns.Status{
 		returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusAuthorized, returns.StatusInTransit,
 		returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved, returns.StatusRefunded,
 		returns.StatusRejected, returns.StatusCancelled,

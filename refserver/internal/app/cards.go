@@ -59,15 +59,24 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	}
 	b, ok := brandOf(digits)
 	if !ok {
-		return "", badCard("card_number", "The shop takes Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; that number belongs to none of them")
+		return "", badCard(
+			"card_number",
+			"The shop takes Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; that number belongs to none of them",
+		)
 	}
 	word := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
 	named, known := brandNames[word]
 	switch {
 	case !known && !slices.Contains(noBrand, word):
-		return "", badCard("card_type", "The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; or Credit or Debit, or left out")
+		return "", badCard(
+			"card_type",
+			"The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; or Credit or Debit, or left out",
+		)
 	case known && named != b:
-		return "", badCard("card_type", fmt.Sprintf("The number is that of a %s card, not %s. Please check both", b.name, named.name))
+		return "", badCard(
+			"card_type",
+			fmt.Sprintf("The number is that of a %s card, not %s. Please check both", b.name, named.name),
+		)
 	}
 	if err := checkExpiry(expires, now); err != nil {
 		return "", err

@@ -45,7 +45,16 @@ var demoProducts = []demoProduct{
 	{name: "Office chair", category: "Furniture", price: 24900, stock: 30, weight: 18000, origin: "USA"},
 	{name: "Desk lamp", category: "Furniture", price: 4550, stock: 80, weight: 2000, origin: "Denmark"},
 	{name: "Coffee mug", category: "Kitchen", price: 1250, stock: 300, weight: 450, origin: "Portugal"},
-	{name: "Printer, last of its kind", category: "Computers", price: 11900, stock: 12, weight: 7500, origin: "Vietnam", discount: 4000, finalSale: true},
+	{
+		name:      "Printer, last of its kind",
+		category:  "Computers",
+		price:     11900,
+		stock:     12,
+		weight:    7500,
+		origin:    "Vietnam",
+		discount:  4000,
+		finalSale: true,
+	},
 	{name: "Notebook, dotted", category: "Stationery", price: 675, stock: 400, weight: 350, origin: "Italy"},
 	{name: "Gift card", category: "Gift cards", price: 5000, stock: 10_000, origin: "USA", finalSale: true},
 }
@@ -129,7 +138,11 @@ func (s *App) demo(ctx context.Context) error {
 		return err
 	}
 	if order.Status != orders.StatusCompleted {
-		return fmt.Errorf("the demo order %s is %s; its return is made when it is completed", order.Number, order.Status)
+		return fmt.Errorf(
+			"the demo order %s is %s; its return is made when it is completed",
+			order.Number,
+			order.Status,
+		)
 	}
 	return s.demoReturn(ctx, super, order)
 }
@@ -141,12 +154,17 @@ func (s *App) demoCatalogue(ctx context.Context, have []orders.Product) (int64, 
 		if i < len(have) {
 			continue // made by a run that was cut off
 		}
-		p, err := s.Orders.SaveProduct(ctx, 0, event.Stamp{By: event.System("demo data")}, func(p *orders.Product) error {
-			p.Name, p.Category, p.Price, p.Stock = d.name, d.category, s.minor(d.price), d.stock
-			p.DiscountBP, p.FinalSale, p.CountryOfOrigin = d.discount, d.finalSale, d.origin
-			p.ShippingWeight, p.RequiresShipping = d.weight, d.weight > 0
-			return nil
-		})
+		p, err := s.Orders.SaveProduct(
+			ctx,
+			0,
+			event.Stamp{By: event.System("demo data")},
+			func(p *orders.Product) error {
+				p.Name, p.Category, p.Price, p.Stock = d.name, d.category, s.minor(d.price), d.stock
+				p.DiscountBP, p.FinalSale, p.CountryOfOrigin = d.discount, d.finalSale, d.origin
+				p.ShippingWeight, p.RequiresShipping = d.weight, d.weight > 0
+				return nil
+			},
+		)
 		if err != nil {
 			return 0, fmt.Errorf("product %s: %w", d.name, err)
 		}
@@ -168,7 +186,10 @@ func (s *App) minor(hundredths int64) int64 {
 func (s *App) demoOrder(ctx context.Context, super auth.User, laptop int64) (orders.Order, error) {
 	buyer := event.Actor{Kind: event.ActorCustomer, ID: super.ID, Name: super.Username}
 	for page := 1; ; page++ {
-		list, _, err := s.Orders.Orders(ctx, orders.Query{CustomerID: super.ID, Page: page, PageSize: orders.MaxPageSize})
+		list, _, err := s.Orders.Orders(
+			ctx,
+			orders.Query{CustomerID: super.ID, Page: page, PageSize: orders.MaxPageSize},
+		)
 		if err != nil {
 			return orders.Order{}, err
 		}

@@ -20,10 +20,14 @@ var clerk = event.Actor{Kind: event.ActorStaff, ID: "clerk", Name: "clerk"}
 func inspected(t *testing.T, s *app.App, o orders.Order, units int) returns.Return {
 	t.Helper()
 	ctx := t.Context()
-	c, err := s.Returns.Create(ctx, event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"}, returns.CreateParams{
-		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
-		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
-	})
+	c, err := s.Returns.Create(
+		ctx,
+		event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"},
+		returns.CreateParams{
+			OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
+			Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: units}},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +46,12 @@ func inspect(t *testing.T, s *app.App, c returns.Return) returns.Return {
 	if c, err = s.Returns.Receive(ctx, c.ID, clerk, returns.ReceiveParams{Lines: nil, Notes: ""}); err != nil {
 		t.Fatal(err)
 	}
-	c, err = s.Returns.Inspect(ctx, c.ID, clerk, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
+	c, err = s.Returns.Inspect(
+		ctx,
+		c.ID,
+		clerk,
+		returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +88,8 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 		if got := stock(t, s, 3); got != before+2 {
 			t.Errorf("stock %d, want %d", got, before+2)
 		}
-		if _, again, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err == nil && again.ID != r.ID {
+		if _, again, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err == nil &&
+			again.ID != r.ID {
 			t.Errorf("a second refund was made: %+v", again)
 		}
 		ledger := s.Simulator.Ledger()
@@ -87,7 +97,12 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 			t.Errorf("the provider's ledger: %+v", ledger.Refunds)
 		}
 		last := inspected(t, s, o, 1)
-		_, rest, err := s.Returns.Refund(t.Context(), last.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
+		_, rest, err := s.Returns.Refund(
+			t.Context(),
+			last.ID,
+			clerk,
+			returns.RefundParams{Method: payment.OriginalMethod},
+		)
 		if err != nil || r.Amount()+rest.Amount() != o.Total() {
 			t.Errorf("%d and %d do not sum to %d, %v", r.Amount(), rest.Amount(), o.Total(), err)
 		}
@@ -158,11 +173,13 @@ func TestARefundThatFailsCanBePaidInCash(t *testing.T) {
 	c := inspected(t, s, o, 1)
 	before := stock(t, s, 3)
 	c, r, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})
-	if err != nil || r.Status != refunds.StatusFailed || c.Status != returns.StatusApproved || stock(t, s, 3) != before {
+	if err != nil || r.Status != refunds.StatusFailed || c.Status != returns.StatusApproved ||
+		stock(t, s, 3) != before {
 		t.Fatalf("refund %s, return %s, %v", r.Status, c.Status, err)
 	}
 	c, r, err = s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Cash})
-	if err != nil || r.Status != refunds.StatusSucceeded || c.Status != returns.StatusRefunded || stock(t, s, 3) != before+1 {
+	if err != nil || r.Status != refunds.StatusSucceeded || c.Status != returns.StatusRefunded ||
+		stock(t, s, 3) != before+1 {
 		t.Errorf("refund %s, return %s, %v", r.Status, c.Status, err)
 	}
 	if n := len(s.Simulator.Ledger().Refunds); n != 0 {

@@ -32,7 +32,12 @@ const codeOpen = "breaker_open"
 
 // call makes one call if the breaker lets it. refused is the outcome if not;
 // lookUp says that nothing is an answer.
-func (g *guardedGateway) call(ctx context.Context, refused payment.Outcome, lookUp bool, fn func() payment.Result) payment.Result {
+func (g *guardedGateway) call(
+	ctx context.Context,
+	refused payment.Outcome,
+	lookUp bool,
+	fn func() payment.Result,
+) payment.Result {
 	permit, err := g.breaker.Allow()
 	if err != nil {
 		return payment.Result{Outcome: refused, Code: codeOpen, Message: err.Error()}
@@ -49,7 +54,11 @@ func (g *guardedGateway) call(ctx context.Context, refused payment.Outcome, look
 // tells nothing, nor does a call that our own caller gave up.
 func judge(ctx context.Context, a payment.Result, lookUp bool) resilience.Outcome {
 	switch a.Outcome {
-	case payment.OutcomeDone, payment.OutcomeDeclined, payment.OutcomeAbsent, payment.OutcomePending, payment.OutcomeRequiresAction:
+	case payment.OutcomeDone,
+		payment.OutcomeDeclined,
+		payment.OutcomeAbsent,
+		payment.OutcomePending,
+		payment.OutcomeRequiresAction:
 		return resilience.Success
 	case payment.OutcomeNoEffect:
 		if lookUp {
@@ -70,11 +79,19 @@ func (g *guardedGateway) CreatePayment(ctx context.Context, r payment.ChargeRequ
 
 // ConfirmPayment implements orders.ChargeGateway.
 func (g *guardedGateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, reference string) payment.Result {
-	return g.call(ctx, payment.OutcomeNoEffect, false, func() payment.Result { return g.inner.ConfirmPayment(ctx, r, reference) })
+	return g.call(
+		ctx,
+		payment.OutcomeNoEffect,
+		false,
+		func() payment.Result { return g.inner.ConfirmPayment(ctx, r, reference) },
+	)
 }
 
 // FindPayment implements payment.ChargeGateway.
-func (g *guardedGateway) FindPayment(ctx context.Context, providerID string) (status payment.PaymentStatus, _ payment.Result) {
+func (g *guardedGateway) FindPayment(
+	ctx context.Context,
+	providerID string,
+) (status payment.PaymentStatus, _ payment.Result) {
 	r := g.call(ctx, payment.OutcomeUnknown, true, func() (r payment.Result) {
 		status, r = g.inner.FindPayment(ctx, providerID)
 		return r
@@ -83,7 +100,11 @@ func (g *guardedGateway) FindPayment(ctx context.Context, providerID string) (st
 }
 
 // CancelPayment implements payment.ChargeGateway.
-func (g *guardedGateway) CancelPayment(ctx context.Context, c payment.ChargeRequest, providerID string) (status payment.PaymentStatus, _ payment.Result) {
+func (g *guardedGateway) CancelPayment(
+	ctx context.Context,
+	c payment.ChargeRequest,
+	providerID string,
+) (status payment.PaymentStatus, _ payment.Result) {
 	r := g.call(ctx, payment.OutcomeNoEffect, false, func() (r payment.Result) {
 		status, r = g.inner.CancelPayment(ctx, c, providerID)
 		return r

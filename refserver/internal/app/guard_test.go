@@ -34,7 +34,12 @@ func (s *scripted) ConfirmPayment(context.Context, payment.ChargeRequest, string
 func (s *scripted) FindPayment(context.Context, string) (payment.PaymentStatus, payment.Result) {
 	return "", s.say()
 }
-func (s *scripted) CancelPayment(context.Context, payment.ChargeRequest, string) (payment.PaymentStatus, payment.Result) {
+
+func (s *scripted) CancelPayment(
+	context.Context,
+	payment.ChargeRequest,
+	string,
+) (payment.PaymentStatus, payment.Result) {
 	return "", s.say()
 }
 func (s *scripted) CreateRefund(context.Context, payment.RefundRequest) payment.Result {
@@ -44,7 +49,14 @@ func (s *scripted) FindRefund(context.Context, payment.RefundRequest) payment.Re
 
 func newGuard(t *testing.T, threshold int) (*guardedGateway, *scripted) {
 	t.Helper()
-	b, err := resilience.New(resilience.Config{Name: "payments", ConsecutiveFailures: threshold, OpenFor: time.Second, JitterPercent: resilience.NoJitter})
+	b, err := resilience.New(
+		resilience.Config{
+			Name:                "payments",
+			ConsecutiveFailures: threshold,
+			OpenFor:             time.Second,
+			JitterPercent:       resilience.NoJitter,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +77,30 @@ func calls(g gateway) map[string]struct {
 	var charge payment.ChargeRequest
 	var refund payment.RefundRequest
 	return map[string]c{
-		"create payment":  {func(ctx context.Context) payment.Result { return g.CreatePayment(ctx, charge) }, payment.OutcomeNoEffect},
-		"confirm payment": {func(ctx context.Context) payment.Result { return g.ConfirmPayment(ctx, charge, "pi") }, payment.OutcomeNoEffect},
-		"cancel payment":  {func(ctx context.Context) payment.Result { _, r := g.CancelPayment(ctx, charge, "pi"); return r }, payment.OutcomeNoEffect},
-		"find payment":    {func(ctx context.Context) payment.Result { _, r := g.FindPayment(ctx, "pi"); return r }, payment.OutcomeUnknown},
-		"create refund":   {func(ctx context.Context) payment.Result { return g.CreateRefund(ctx, refund) }, payment.OutcomeNoEffect},
-		"find refund":     {func(ctx context.Context) payment.Result { return g.FindRefund(ctx, refund) }, payment.OutcomeUnknown},
+		"create payment": {
+			func(ctx context.Context) payment.Result { return g.CreatePayment(ctx, charge) },
+			payment.OutcomeNoEffect,
+		},
+		"confirm payment": {
+			func(ctx context.Context) payment.Result { return g.ConfirmPayment(ctx, charge, "pi") },
+			payment.OutcomeNoEffect,
+		},
+		"cancel payment": {
+			func(ctx context.Context) payment.Result { _, r := g.CancelPayment(ctx, charge, "pi"); return r },
+			payment.OutcomeNoEffect,
+		},
+		"find payment": {
+			func(ctx context.Context) payment.Result { _, r := g.FindPayment(ctx, "pi"); return r },
+			payment.OutcomeUnknown,
+		},
+		"create refund": {
+			func(ctx context.Context) payment.Result { return g.CreateRefund(ctx, refund) },
+			payment.OutcomeNoEffect,
+		},
+		"find refund": {
+			func(ctx context.Context) payment.Result { return g.FindRefund(ctx, refund) },
+			payment.OutcomeUnknown,
+		},
 	}
 }
 

@@ -15,7 +15,10 @@ import (
 func (s *App) openFigures(context.Context) (err error) {
 	s.Figures = observabilitydb.New(s.DB)
 	log := observability.Named(s.Log, "figures")
-	s.recorder, err = observabilitydb.NewRecorder(s.DB, observabilitydb.RecorderConfig{Outages: s.Breaker.Outages, Now: s.now, Log: log})
+	s.recorder, err = observabilitydb.NewRecorder(
+		s.DB,
+		observabilitydb.RecorderConfig{Outages: s.Breaker.Outages, Now: s.now, Log: log},
+	)
 	if err != nil {
 		return err
 	}

@@ -37,9 +37,23 @@ func (s *App) reconcile(ctx context.Context) (bool, error) {
 	}
 	if ran {
 		log := observability.Named(s.Log, "reconciliation")
-		fields := []any{"night", run.Night, "from", run.From, "to", run.To, "differences", run.Differences, "counts", run.Report.Totals.Count}
+		fields := []any{
+			"night",
+			run.Night,
+			"from",
+			run.From,
+			"to",
+			run.To,
+			"differences",
+			run.Differences,
+			"counts",
+			run.Report.Totals.Count,
+		}
 		if run.Differences > 0 {
-			log.ErrorContext(ctx, "our refunds and the provider's list differ; see the reconciliation page", append(fields, observability.EventKey, "reconciliation_differs")...)
+			log.ErrorContext(
+				ctx,
+				"our refunds and the provider's list differ; see the reconciliation page",
+				append(fields, observability.EventKey, "reconciliation_differs")...)
 		} else {
 			log.InfoContext(ctx, "our refunds and the provider's list agree", fields...)
 		}

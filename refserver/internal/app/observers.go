@@ -44,7 +44,16 @@ func (o orderObserver) Accepted(ctx context.Context, order orders.Order, mode or
 
 // Declined implements orders.Observer.
 func (o orderObserver) Declined(ctx context.Context, order orders.Order) {
-	o.log.InfoContext(ctx, "order declined", "order_id", order.ID, "order_number", order.Number, "decline_code", order.Payment.DeclineCode)
+	o.log.InfoContext(
+		ctx,
+		"order declined",
+		"order_id",
+		order.ID,
+		"order_number",
+		order.Number,
+		"decline_code",
+		order.Payment.DeclineCode,
+	)
 }
 
 // Failed implements orders.Observer.
@@ -61,12 +70,26 @@ func (o orderObserver) Settled(ctx context.Context, order orders.Order, took tim
 		o.tell(ctx, "order_completed", "queued order completed", order, "queued_for", took.String())
 		return
 	}
-	o.log.InfoContext(ctx, "queued order cancelled", "order_id", order.ID, "order_number", order.Number, "reason", order.CancelReason, "queued_for", took.String())
+	o.log.InfoContext(
+		ctx,
+		"queued order cancelled",
+		"order_id",
+		order.ID,
+		"order_number",
+		order.Number,
+		"reason",
+		order.CancelReason,
+		"queued_for",
+		took.String(),
+	)
 }
 
 func (o orderObserver) tell(ctx context.Context, event, message string, order orders.Order, more ...any) {
-	o.log.InfoContext(ctx, message, append([]any{observability.EventKey, event, "order_id", order.ID, "order_number", order.Number,
-		"total_minor", order.Total(), "currency", order.Currency, "order_source", order.Source}, more...)...)
+	o.log.InfoContext(
+		ctx,
+		message,
+		append([]any{observability.EventKey, event, "order_id", order.ID, "order_number", order.Number,
+			"total_minor", order.Total(), "currency", order.Currency, "order_source", order.Source}, more...)...)
 }
 
 // watchBreaker turns the breaker's changes into metrics and events, and wakes
@@ -122,13 +145,19 @@ var _ refunds.Observer = refundObserver{}
 // Completed implements refunds.Observer.
 func (o refundObserver) Completed(ctx context.Context, r refunds.Refund) {
 	o.metrics.RefundCompleted(string(r.Method))
-	o.log.InfoContext(ctx, "refund completed", append([]any{observability.EventKey, "refund_completed"}, refundFields(r)...)...)
+	o.log.InfoContext(
+		ctx,
+		"refund completed",
+		append([]any{observability.EventKey, "refund_completed"}, refundFields(r)...)...)
 }
 
 // Failed implements refunds.Observer.
 func (o refundObserver) Failed(ctx context.Context, r refunds.Refund) {
 	o.metrics.RefundFailed()
-	o.log.WarnContext(ctx, "refund failed", append([]any{observability.EventKey, "refund_failed"}, refundFields(r)...)...)
+	o.log.WarnContext(
+		ctx,
+		"refund failed",
+		append([]any{observability.EventKey, "refund_failed"}, refundFields(r)...)...)
 }
 
 // Queued implements refunds.Observer.
@@ -161,8 +190,22 @@ var _ returns.Observer = returnObserver{}
 // Created implements returns.Observer.
 func (o returnObserver) Created(ctx context.Context, r returns.Return) {
 	o.metrics.ReturnCreated()
-	o.log.InfoContext(ctx, "return requested", observability.EventKey, "return_request_created", "return_id", r.ID, "order_id", r.OrderID,
-		"reason", r.Reason, "lines", len(r.Lines), "photos", len(r.Evidence))
+	o.log.InfoContext(
+		ctx,
+		"return requested",
+		observability.EventKey,
+		"return_request_created",
+		"return_id",
+		r.ID,
+		"order_id",
+		r.OrderID,
+		"reason",
+		r.Reason,
+		"lines",
+		len(r.Lines),
+		"photos",
+		len(r.Evidence),
+	)
 }
 
 // StatusChanged implements returns.Observer.

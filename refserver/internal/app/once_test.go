@@ -75,7 +75,10 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 				}
 			})
 		}
-		_, n, err = s.Returns.Returns(ctx, returns.Query{CustomerID: who.ID, Status: []returns.Status{returns.StatusRefunded}})
+		_, n, err = s.Returns.Returns(
+			ctx,
+			returns.Query{CustomerID: who.ID, Status: []returns.Status{returns.StatusRefunded}},
+		)
 		if err != nil || n != pairs {
 			t.Errorf("%d of %d returns are refunded, %v", n, pairs, err)
 		}

@@ -113,7 +113,13 @@ func WithWeakHashes() Option { return func(s *App) { s.weakHashes = true } }
 // starts the payment simulator where no provider is set, and makes sure of the
 // super admin, the first terms and, in development, the demo data. On error
 // everything is closed again.
-func Open(ctx context.Context, c config.Config, log *slog.Logger, metrics *observability.Metrics, options ...Option) (_ *App, err error) {
+func Open(
+	ctx context.Context,
+	c config.Config,
+	log *slog.Logger,
+	metrics *observability.Metrics,
+	options ...Option,
+) (_ *App, err error) {
 	s := &App{Config: c, Log: log, Metrics: metrics, group: worker.Group{Drain: 5 * time.Second}, now: time.Now}
 	ctx = event.WithSource(ctx, event.Source{Address: "start@" + worker.Host("")})
 	for _, o := range options {
@@ -176,9 +182,19 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 	if err := checkSchema(ctx, db); err != nil {
 		return err
 	}
-	err := sqlstore.Migrate(ctx, db,
-		auth.Migrations(), ordersdb.Migrations(), refundsdb.Migrations(), returnsdb.Migrations(),
-		alarm.Migrations(), idempotency.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(), setupMigrations())
+	err := sqlstore.Migrate(
+		ctx,
+		db,
+		auth.Migrations(),
+		ordersdb.Migrations(),
+		refundsdb.Migrations(),
+		returnsdb.Migrations(),
+		alarm.Migrations(),
+		idempotency.Migrations(),
+		reconcile.Migrations(),
+		observabilitydb.Migrations(),
+		setupMigrations(),
+	)
 	if err != nil {
 		return err
 	}
@@ -205,7 +221,11 @@ func (s *App) openData(ctx context.Context) (err error) {
 		return err
 	}
 	remade := evidence.OnRemade(func(dir string) {
-		s.Log.Error("the directory of photos was gone and has been made again; the photos that were in it are lost", "directory", dir)
+		s.Log.Error(
+			"the directory of photos was gone and has been made again; the photos that were in it are lost",
+			"directory",
+			dir,
+		)
 	})
 	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir(), remade); err != nil {
 		if s.Config.ReturnsUploadDir != "" {
@@ -241,7 +261,9 @@ func (s *App) openSimulator(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.Config.DataDir, 0o700); err != nil {
 		return s.Config.Unusable("DATA_DIR", err)
 	}
-	s.Simulator, err = paysim.New(paysim.Config{Ledger: s.Config.LedgerFile(), Logger: observability.Named(s.Log, "paysim")})
+	s.Simulator, err = paysim.New(
+		paysim.Config{Ledger: s.Config.LedgerFile(), Logger: observability.Named(s.Log, "paysim")},
+	)
 	if err != nil {
 		return fmt.Errorf("starting the payment simulator: %w", err)
 	}
@@ -268,12 +290,19 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(s.DB), &alarm.Book{DB: s.DB, Now: s.now}, newMoneyMetrics()
+	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(
+		s.DB,
+	), &alarm.Book{
+		DB:  s.DB,
+		Now: s.now,
+	}, newMoneyMetrics()
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
 	s.Auth, err = auth.New(auth.Config{
-		Store: auth.NewDB(s.DB), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
+		Store: auth.NewDB(
+			s.DB,
+		), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
 		WeakHashes: s.weakHashes,
 	})
 	if err != nil {
@@ -333,7 +362,11 @@ func (s *App) checkCurrency(ctx context.Context) error {
 		if p.Currency != s.Config.Money() {
 			return s.Config.Unusable("CURRENCY", fmt.Errorf(
 				"this shop has products priced in %s, such as %q; set CURRENCY=%s, or start with a database of its own for %s",
-				p.Currency, p.Name, p.Currency, s.Config.Money()))
+				p.Currency,
+				p.Name,
+				p.Currency,
+				s.Config.Money(),
+			))
 		}
 	}
 	return nil

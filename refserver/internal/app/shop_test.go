@@ -70,7 +70,10 @@ func each(t *testing.T, fn func(t *testing.T, settings ...string)) {
 
 func customer(t *testing.T, s *app.App, name string) event.Actor {
 	t.Helper()
-	u, err := s.Auth.Register(t.Context(), auth.Registration{Username: name, Email: name + "@example.com", Password: "correct horse"})
+	u, err := s.Auth.Register(
+		t.Context(),
+		auth.Registration{Username: name, Email: name + "@example.com", Password: "correct horse"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +151,8 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 			t.Errorf("cash during the outage: %s", o.Status)
 		}
 		report := s.Health.Report(t.Context())
-		if report.Status != observability.StatusDegraded || !report.Usable || report.Components["payment_provider"].Status != observability.StatusDown {
+		if report.Status != observability.StatusDegraded || !report.Usable ||
+			report.Components["payment_provider"].Status != observability.StatusDown {
 			t.Errorf("health: %+v", report)
 		}
 		if err := s.Simulator.SetFaults(paysim.Faults{}); err != nil {
@@ -165,7 +169,8 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 		if n := len(s.Simulator.Ledger().Charges) - before; n != len(queued) {
 			t.Errorf("%d charges for %d orders", n, len(queued))
 		}
-		if opened, recovered := counter(s, "payment_circuit_open_events_total"), counter(s, "payment_circuit_recoveries_total"); opened < 1 || recovered != opened {
+		if opened, recovered := counter(s, "payment_circuit_open_events_total"), counter(s, "payment_circuit_recoveries_total"); opened < 1 ||
+			recovered != opened {
 			t.Errorf("%v openings, %v recoveries", opened, recovered)
 		}
 		var names []string
@@ -177,7 +182,8 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 				t.Errorf("no event %s in %v", want, names)
 			}
 		}
-		if submitted, accepted := counter(s, "orders_submitted_total"), counter(s, "orders_accepted_total"); submitted != accepted || accepted != 11 {
+		if submitted, accepted := counter(s, "orders_submitted_total"), counter(s, "orders_accepted_total"); submitted != accepted ||
+			accepted != 11 {
 			t.Errorf("%v submitted, %v accepted; the demo order, one before, nine during", submitted, accepted)
 		}
 	})
@@ -196,7 +202,16 @@ func TestADeclineIsAnAnswerAndNoFailure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test"})
+		_, err = s.Orders.Checkout(
+			t.Context(),
+			orders.CheckoutRequest{
+				Customer: who,
+				CartID:   cart.Cart.ID,
+				Method:   payment.Card,
+				Token:    token,
+				Source:   "test",
+			},
+		)
 		if orders.CodeOf(err) != orders.CodePaymentDeclined {
 			t.Fatalf("checkout: %v", err)
 		}

@@ -56,18 +56,33 @@ func (s *App) ReceiveWebhooks(base string) error {
 func (s *App) Webhooks() http.Handler {
 	log := observability.Named(s.Log, "webhooks")
 	if s.webhookSecret == "" {
-		log.Warn("no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does later is found out by looking")
+		log.Warn(
+			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does later is found out by looking",
+		)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		result, status, err := s.webhook(w, r, log)
 		s.money.webhooks.WithLabelValues(result).Inc()
 		switch {
 		case result == hookOff:
-			log.WarnContext(r.Context(), "a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret of this endpoint")
+			log.WarnContext(
+				r.Context(),
+				"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret of this endpoint",
+			)
 		case result == hookRefused:
-			log.WarnContext(r.Context(), "a message was refused: it does not come from the payment provider, or the secrets differ", "error", err)
+			log.WarnContext(
+				r.Context(),
+				"a message was refused: it does not come from the payment provider, or the secrets differ",
+				"error",
+				err,
+			)
 		case err != nil:
-			log.ErrorContext(r.Context(), "a message of the payment provider could not be recorded and has to come again", "error", err)
+			log.ErrorContext(
+				r.Context(),
+				"a message of the payment provider could not be recorded and has to come again",
+				"error",
+				err,
+			)
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
@@ -159,7 +174,11 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	case p.ProviderID != "" && p.ProviderID != e.Reference:
 		wrong = "the payment of the order is " + p.ProviderID
 	case e.Amount != p.Amount || e.Currency != o.Currency:
-		wrong = fmt.Sprintf("it took %s, and the order is for %s", money.New(e.Amount, e.Currency), money.New(p.Amount, o.Currency))
+		wrong = fmt.Sprintf(
+			"it took %s, and the order is for %s",
+			money.New(e.Amount, e.Currency),
+			money.New(p.Amount, o.Currency),
+		)
 	case o.Status == orders.StatusCancelled:
 		wrong = "the order is cancelled"
 	}
@@ -239,10 +258,23 @@ func (s *App) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.
 	for _, c := range cases {
 		switch {
 		case held && !c.Status.Final():
-			_, err = s.Returns.OpenTask(ctx, c.ID, provider, returns.Task{Kind: returns.TaskPaymentDisputed, Note: fmt.Sprintf(
-				"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.", o.Number, e.Reference)})
+			_, err = s.Returns.OpenTask(
+				ctx,
+				c.ID,
+				provider,
+				returns.Task{Kind: returns.TaskPaymentDisputed, Note: fmt.Sprintf(
+					"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.",
+					o.Number,
+					e.Reference,
+				)},
+			)
 		case !held:
-			err = s.closeTasks(ctx, c, returns.TaskPaymentDisputed, "The dispute "+e.Reference+" ended as "+e.Status+"; refunds go on.")
+			err = s.closeTasks(
+				ctx,
+				c,
+				returns.TaskPaymentDisputed,
+				"The dispute "+e.Reference+" ended as "+e.Status+"; refunds go on.",
+			)
 		}
 		if err != nil {
 			return err
@@ -281,9 +313,24 @@ func (s *App) alarm(ctx context.Context, about string, a alarm.Alarm) error {
 		return err
 	}
 	s.money.alarms.WithLabelValues(about).Inc()
-	s.Log.ErrorContext(ctx, "the payment provider contradicts the shop; a person has to look, nothing was changed",
-		observability.EventKey, "payment_alarm", "about", about, "alarm", a.ID, "refund_id", a.RefundID, "order_id", a.OrderID,
-		"provider_reference", a.Reference, "cause", a.Message)
+	s.Log.ErrorContext(
+		ctx,
+		"the payment provider contradicts the shop; a person has to look, nothing was changed",
+		observability.EventKey,
+		"payment_alarm",
+		"about",
+		about,
+		"alarm",
+		a.ID,
+		"refund_id",
+		a.RefundID,
+		"order_id",
+		a.OrderID,
+		"provider_reference",
+		a.Reference,
+		"cause",
+		a.Message,
+	)
 	return nil
 }
 

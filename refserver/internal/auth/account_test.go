@@ -30,17 +30,22 @@ func TestEnsureSuperAdminFollowsTheSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.want("/me", 401, "")
-		if old, now := b.signIn("boss", "first password"), b.signIn("boss", "second password"); old != 401 || now != 200 {
+		if old, now := b.signIn("boss", "first password"), b.signIn("boss", "second password"); old != 401 ||
+			now != 200 {
 			t.Errorf("old password %d, new one %d", old, now)
 		}
 		u := s.register(t, "ada", "correct horse")
-		if got, err := s.auth.EnsureSuperAdmin(ctx, "ada", "correct horse", "b@example.com"); err != nil || got.ID != u.ID || !got.Super {
+		if got, err := s.auth.EnsureSuperAdmin(ctx, "ada", "correct horse", "b@example.com"); err != nil ||
+			got.ID != u.ID ||
+			!got.Super {
 			t.Errorf("another name: %+v, %v", got, err)
 		}
 		if was, _ := s.auth.UserByName(ctx, "boss"); was.Super || !was.IsAdmin() {
 			t.Errorf("the one before is %+v", was)
 		}
-		if _, err := s.auth.EnsureSuperAdmin(ctx, "x", "correct horse", "b@example.com"); auth.CodeOf(err) != auth.CodeInvalid {
+		if _, err := s.auth.EnsureSuperAdmin(ctx, "x", "correct horse", "b@example.com"); auth.CodeOf(
+			err,
+		) != auth.CodeInvalid {
 			t.Errorf("a bad name: %v", err)
 		}
 	})
@@ -53,7 +58,12 @@ func TestReplicasThatStartAtOnceMakeOneSuperAdmin(t *testing.T) {
 		ids := make([]string, 4)
 		for i := range ids {
 			wg.Go(func() {
-				u, err := s.auth.EnsureSuperAdmin(context.WithoutCancel(t.Context()), "boss", "boss password", "b@example.com")
+				u, err := s.auth.EnsureSuperAdmin(
+					context.WithoutCancel(t.Context()),
+					"boss",
+					"boss password",
+					"b@example.com",
+				)
 				if err != nil || !u.Super {
 					t.Errorf("%+v, %v", u, err)
 				}
@@ -95,7 +105,8 @@ func TestRegistrationsAreRefusedWithTheField(t *testing.T) {
 		tc.edit(&r)
 		_, err := s.auth.Register(t.Context(), r)
 		e, ok := errors.AsType[*auth.Error](err)
-		if !ok || e.Field != tc.field || e.Code != tc.code || e.Message == "" || strings.Contains(err.Error(), r.Password) {
+		if !ok || e.Field != tc.field || e.Code != tc.code || e.Message == "" ||
+			strings.Contains(err.Error(), r.Password) {
 			t.Errorf("%s: %v, want %s on %s", tc.name, err, tc.code, tc.field)
 		}
 	}

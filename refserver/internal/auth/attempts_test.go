@@ -66,11 +66,15 @@ func TestFailedSignInsAreLimitedAndGoodOnesAreNot(t *testing.T) {
 func TestAnIPv6NeighbourhoodIsOneAddress(t *testing.T) {
 	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	for i := range 10 {
-		if _, err := s.auth.Verify(t.Context(), "ghost", "x", fmt.Sprintf("2001:db8::%x", i)); auth.CodeOf(err) != auth.CodeCredentials {
+		if _, err := s.auth.Verify(t.Context(), "ghost", "x", fmt.Sprintf("2001:db8::%x", i)); auth.CodeOf(
+			err,
+		) != auth.CodeCredentials {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.auth.Verify(t.Context(), "ghost", "x", "2001:db8::ffff"); auth.CodeOf(err) != auth.CodeTooManyAttempts {
+	if _, err := s.auth.Verify(t.Context(), "ghost", "x", "2001:db8::ffff"); auth.CodeOf(
+		err,
+	) != auth.CodeTooManyAttempts {
 		t.Errorf("the same /64: %v", err)
 	}
 	if _, err := s.auth.Verify(t.Context(), "ghost", "x", "2001:db8:0:1::1"); auth.CodeOf(err) != auth.CodeCredentials {
@@ -142,7 +146,9 @@ func TestAnAccountThatIsAttackedFromManyAddressesIsSlowAndOpen(t *testing.T) {
 	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
 	s.register(t, "ada", "correct horse")
 	for i := range 20 {
-		if _, err := s.auth.Verify(t.Context(), "Ada", "wrong horse!", fmt.Sprintf("192.0.2.%d", i)); auth.CodeOf(err) != auth.CodeCredentials {
+		if _, err := s.auth.Verify(t.Context(), "Ada", "wrong horse!", fmt.Sprintf("192.0.2.%d", i)); auth.CodeOf(
+			err,
+		) != auth.CodeCredentials {
 			t.Fatal(err)
 		}
 	}
@@ -152,7 +158,9 @@ func TestAnAccountThatIsAttackedFromManyAddressesIsSlowAndOpen(t *testing.T) {
 		if took := time.Since(begin); took < 250*time.Millisecond {
 			t.Errorf("%q waited %s only", password, took)
 		}
-		if want := map[bool]auth.Code{false: auth.CodeCredentials}[password == "correct horse"]; auth.CodeOf(err) != want {
+		if want := map[bool]auth.Code{false: auth.CodeCredentials}[password == "correct horse"]; auth.CodeOf(
+			err,
+		) != want {
 			t.Errorf("%q: %v", password, err)
 		}
 	}

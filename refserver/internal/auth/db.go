@@ -53,7 +53,14 @@ type userRow struct {
 }
 
 func (r userRow) user() User {
-	return User{ID: r.ID, Username: r.Username, Email: r.Email, Role: Role(r.Role), Super: r.Super, CreatedAt: r.CreatedAt.Time()}
+	return User{
+		ID:        r.ID,
+		Username:  r.Username,
+		Email:     r.Email,
+		Role:      Role(r.Role),
+		Super:     r.Super,
+		CreatedAt: r.CreatedAt.Time(),
+	}
 }
 
 type sessionRow struct {
@@ -72,8 +79,17 @@ func (d *DB) tx(ctx context.Context, op string, fn func(ctx context.Context, tx 
 
 // CreateUser implements UserStore.
 func (d *DB) CreateUser(ctx context.Context, u User, passwordHash string) error {
-	row := userRow{ID: u.ID, Username: u.Username, UsernameKey: usernameKey(u.Username), Email: u.Email, PasswordHash: passwordHash,
-		Role: string(u.Role), Super: u.Super, CreatedAt: sqldb.At(u.CreatedAt), UpdatedAt: sqldb.At(u.CreatedAt)}
+	row := userRow{
+		ID:           u.ID,
+		Username:     u.Username,
+		UsernameKey:  usernameKey(u.Username),
+		Email:        u.Email,
+		PasswordHash: passwordHash,
+		Role:         string(u.Role),
+		Super:        u.Super,
+		CreatedAt:    sqldb.At(u.CreatedAt),
+		UpdatedAt:    sqldb.At(u.CreatedAt),
+	}
 	err := d.tx(ctx, "create user", func(ctx context.Context, tx bun.IDB) error {
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		return err
@@ -137,7 +153,15 @@ func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 	}
 	page := min(max(q.Page, 1), 1_000_000)
 	var rows []userRow
-	sel := d.db.Reader().NewSelect().Model(&rows).Order("u.username_key").Limit(int64(size)).Offset(int64((page - 1) * size))
+	sel := d.db.Reader().NewSelect().Model(
+		&rows,
+	).Order(
+		"u.username_key",
+	).Limit(
+		int64(size),
+	).Offset(
+		int64((page - 1) * size),
+	)
 	if text := strings.ToLower(strings.ReplaceAll(strings.ToValidUTF8(q.Text, ""), "\x00", "")); text != "" {
 		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 		sel = sel.Where(`(u.username_key LIKE ? ESCAPE '\' OR LOWER(u.email) LIKE ? ESCAPE '\')`, pattern, pattern)
@@ -254,7 +278,9 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		CreatedAt sqldb.Time
 	}
 	err := d.db.Reader().NewSelect().TableExpr("?(rk)auth_sessions AS s").
-		ColumnExpr("s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at").
+		ColumnExpr(
+			"s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at",
+		).
 		Join("LEFT JOIN ?(rk)auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).
 		Scan(ctx, &rows)
@@ -265,7 +291,14 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		}}
 		if row.ID != nil {
 			s.session.UserID = *row.ID
-			s.user = User{ID: *row.ID, Username: *row.Username, Email: *row.Email, Role: Role(*row.Role), Super: *row.Super, CreatedAt: row.CreatedAt.Time()}
+			s.user = User{
+				ID:        *row.ID,
+				Username:  *row.Username,
+				Email:     *row.Email,
+				Role:      Role(*row.Role),
+				Super:     *row.Super,
+				CreatedAt: row.CreatedAt.Time(),
+			}
 		}
 		found[row.TokenHash] = s
 	}
@@ -287,7 +320,12 @@ func (t *rowTime) Scan(src any) error {
 
 // InsertSession implements SessionStore.
 func (d *DB) InsertSession(ctx context.Context, s Session) error {
-	row := sessionRow{TokenHash: s.TokenHash, Data: s.Data, ExpiresAt: sqldb.At(s.ExpiresAt), SeenAt: sqldb.At(s.SeenAt)}
+	row := sessionRow{
+		TokenHash: s.TokenHash,
+		Data:      s.Data,
+		ExpiresAt: sqldb.At(s.ExpiresAt),
+		SeenAt:    sqldb.At(s.SeenAt),
+	}
 	if row.Data == nil {
 		row.Data = []byte{}
 	}
@@ -306,7 +344,12 @@ func (d *DB) InsertSession(ctx context.Context, s Session) error {
 
 // UpdateSession implements SessionStore. The user of a session never changes.
 func (d *DB) UpdateSession(ctx context.Context, s Session) error {
-	row := sessionRow{TokenHash: s.TokenHash, Data: s.Data, ExpiresAt: sqldb.At(s.ExpiresAt), SeenAt: sqldb.At(s.SeenAt)}
+	row := sessionRow{
+		TokenHash: s.TokenHash,
+		Data:      s.Data,
+		ExpiresAt: sqldb.At(s.ExpiresAt),
+		SeenAt:    sqldb.At(s.SeenAt),
+	}
 	if row.Data == nil {
 		row.Data = []byte{}
 	}

@@ -33,7 +33,13 @@ func eachStore(t *testing.T, fn func(t *testing.T, s auth.Store)) {
 
 func addUser(t *testing.T, s auth.Store, name string) auth.User {
 	t.Helper()
-	u := auth.User{ID: uuid.Must(uuid.NewV7()).String(), Username: name, Email: name + "@example.com", Role: auth.Customer, CreatedAt: start}
+	u := auth.User{
+		ID:        uuid.Must(uuid.NewV7()).String(),
+		Username:  name,
+		Email:     name + "@example.com",
+		Role:      auth.Customer,
+		CreatedAt: start,
+	}
 	if err := s.CreateUser(t.Context(), u, "hash of "+name); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +142,13 @@ func TestSessionsAreFoundUntilTheyEnd(t *testing.T) {
 	eachStore(t, func(t *testing.T, s auth.Store) {
 		ctx := t.Context()
 		u := addUser(t, s, "ada")
-		want := auth.Session{TokenHash: "h1", UserID: u.ID, Data: []byte("a\x00'\xff\\"), ExpiresAt: start.Add(time.Hour), SeenAt: start}
+		want := auth.Session{
+			TokenHash: "h1",
+			UserID:    u.ID,
+			Data:      []byte("a\x00'\xff\\"),
+			ExpiresAt: start.Add(time.Hour),
+			SeenAt:    start,
+		}
 		if err := s.InsertSession(ctx, want); err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +198,8 @@ func TestASessionThatWasDeletedStaysDeleted(t *testing.T) {
 		if err := s.UpdateSession(ctx, row); err != nil {
 			t.Fatal(err)
 		}
-		if got, _, found, _ := s.Session(ctx, "h", start, start.Add(-1*time.Second)); !found || string(got.Data) != "2" {
+		if got, _, found, _ := s.Session(ctx, "h", start, start.Add(-1*time.Second)); !found ||
+			string(got.Data) != "2" {
 			t.Fatalf("after an update: %q, %v", got.Data, found)
 		}
 		for range 2 { // the second finds nothing to delete
@@ -249,7 +262,11 @@ func TestOfManyWithOneNameOneIsMade(t *testing.T) {
 		made := 0
 		for i := range 8 {
 			wg.Go(func() {
-				err := s.CreateUser(context.WithoutCancel(t.Context()), auth.User{ID: fmt.Sprint(i), Username: "same", Role: auth.Customer, CreatedAt: start}, "x")
+				err := s.CreateUser(
+					context.WithoutCancel(t.Context()),
+					auth.User{ID: fmt.Sprint(i), Username: "same", Role: auth.Customer, CreatedAt: start},
+					"x",
+				)
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {

@@ -35,7 +35,14 @@ func newHasher(params argon2id.Params) *hasher {
 	return &hasher{
 		params: params,
 		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
-		dummy:  fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", params.Memory, params.Iterations, params.Parallelism, enc(salt), enc(key)),
+		dummy: fmt.Sprintf(
+			"$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s",
+			params.Memory,
+			params.Iterations,
+			params.Parallelism,
+			enc(salt),
+			enc(key),
+		),
 	}
 }
 

@@ -103,7 +103,13 @@ func (s *Service) create(ctx context.Context, r Registration) (User, error) {
 	if err != nil {
 		return User{}, fmt.Errorf("auth: register: %w", err)
 	}
-	u := User{ID: id.String(), Username: r.Username, Email: r.Email, Role: Customer, CreatedAt: s.now().UTC().Truncate(time.Microsecond)}
+	u := User{
+		ID:        id.String(),
+		Username:  r.Username,
+		Email:     r.Email,
+		Role:      Customer,
+		CreatedAt: s.now().UTC().Truncate(time.Microsecond),
+	}
 	if err := s.store.CreateUser(ctx, u, hash); err != nil {
 		return User{}, err
 	}

@@ -94,7 +94,11 @@ func (s *Service) newSessions(c Config) *scs.SessionManager {
 			return
 		}
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "The shop can't reach its database at the moment. Please try again.", http.StatusServiceUnavailable)
+		http.Error(
+			w,
+			"The shop can't reach its database at the moment. Please try again.",
+			http.StatusServiceUnavailable,
+		)
 	}
 	return m
 }

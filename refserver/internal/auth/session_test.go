@@ -233,7 +233,9 @@ func TestARoleActsFromTheNextRequest(t *testing.T) {
 			}
 			b.want("/admin", want, "ada")
 		}
-		if _, err := s.auth.SetRole(t.Context(), boss, boss.ID, auth.Customer); auth.CodeOf(err) != auth.CodeSuperAdmin {
+		if _, err := s.auth.SetRole(t.Context(), boss, boss.ID, auth.Customer); auth.CodeOf(
+			err,
+		) != auth.CodeSuperAdmin {
 			t.Errorf("demoting the super admin: %v", err)
 		}
 		if _, err := s.auth.SetRole(t.Context(), boss, u.ID, "owner"); auth.CodeOf(err) != auth.CodeInvalid {

@@ -36,7 +36,15 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 	s := &shop{store: store, hold: make(chan struct{}), slow: make(chan struct{})}
 	s.setNow(time.Now())
 	var err error
-	s.auth, err = auth.New(auth.Config{Store: store, Secret: secret, SecureCookies: secure, WeakHashes: true, Now: func() time.Time { return *s.now.Load() }})
+	s.auth, err = auth.New(
+		auth.Config{
+			Store:         store,
+			Secret:        secret,
+			SecureCookies: secure,
+			WeakHashes:    true,
+			Now:           func() time.Time { return *s.now.Load() },
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +161,10 @@ func (b *browser) want(path string, status int, body string) {
 
 func (s *shop) register(t *testing.T, name, password string) auth.User {
 	t.Helper()
-	u, err := s.auth.Register(t.Context(), auth.Registration{Username: name, Email: name + "@example.com", Password: password})
+	u, err := s.auth.Register(
+		t.Context(),
+		auth.Registration{Username: name, Email: name + "@example.com", Password: password},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

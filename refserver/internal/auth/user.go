@@ -62,16 +62,29 @@ func usernameKey(name string) string { return strings.ToLower(name) }
 // with CodeInvalid, or nil.
 func (r Registration) Validate() error {
 	if !usernamePattern.MatchString(r.Username) {
-		return &Error{Code: CodeInvalid, Field: "username", Message: "A username has 3 to 64 of the letters a to z, digits, _ . and -"}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "username",
+			Message: "A username has 3 to 64 of the letters a to z, digits, _ . and -",
+		}
 	}
-	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > MaxEmail || strings.ContainsAny(r.Email, "\r\n") {
-		return &Error{Code: CodeInvalid, Field: "email", Message: "That is not an e-mail address; one looks like name@example.com"}
+	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > MaxEmail ||
+		strings.ContainsAny(r.Email, "\r\n") {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "email",
+			Message: "That is not an e-mail address; one looks like name@example.com",
+		}
 	}
 	switch n := utf8.RuneCountInString(r.Password); {
 	case !utf8.ValidString(r.Password):
 		return &Error{Code: CodeInvalid, Field: "password", Message: "The password must be text in UTF-8"}
 	case n < MinPassword || n > MaxPassword:
-		return &Error{Code: CodeInvalid, Field: "password", Message: fmt.Sprintf("A password has %d to %d characters; this one has %d", MinPassword, MaxPassword, n)}
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "password",
+			Message: fmt.Sprintf("A password has %d to %d characters; this one has %d", MinPassword, MaxPassword, n),
+		}
 	}
 	return nil
 }

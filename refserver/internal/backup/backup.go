@@ -101,7 +101,12 @@ func Restore(ctx context.Context, s Source, from string) (Manifest, error) {
 		kind = "postgres"
 	}
 	if m.Kind != kind {
-		return Manifest{}, fmt.Errorf("backup: %s holds a %s database, and the settings name a %s one", from, m.Kind, kind)
+		return Manifest{}, fmt.Errorf(
+			"backup: %s holds a %s database, and the settings name a %s one",
+			from,
+			m.Kind,
+			kind,
+		)
 	}
 	if err := emptyFolder(s.EvidenceDir); err != nil {
 		return Manifest{}, err
@@ -206,7 +211,16 @@ func load(ctx context.Context, databaseURL, from string) (err error) {
 	if tables > 0 {
 		return fmt.Errorf("backup: the database has %d tables already; name an empty one", tables)
 	}
-	return postgresTool(ctx, "pg_restore", databaseURL, "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", from)
+	return postgresTool(
+		ctx,
+		"pg_restore",
+		databaseURL,
+		"--exit-on-error",
+		"--single-transaction",
+		"--no-owner",
+		"--no-privileges",
+		from,
+	)
 }
 
 // postgresTool runs a tool of PostgreSQL on a database. The password goes

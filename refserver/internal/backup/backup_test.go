@@ -97,7 +97,10 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 				t.Errorf("the manifest says %+v", m)
 			}
 
-			fresh := backup.Source{SQLiteFile: filepath.Join(t.TempDir(), "new", "shop.db"), EvidenceDir: filepath.Join(t.TempDir(), "photos")}
+			fresh := backup.Source{
+				SQLiteFile:  filepath.Join(t.TempDir(), "new", "shop.db"),
+				EvidenceDir: filepath.Join(t.TempDir(), "photos"),
+			}
 			if s.DatabaseURL != "" {
 				fresh.DatabaseURL = c.url(t)
 			}
@@ -118,7 +121,8 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 			if _, err := backup.Restore(t.Context(), fresh, to); err == nil {
 				t.Error("a second restore overwrote the first")
 			}
-			if _, err := backup.Save(t.Context(), s, to, instant); err == nil || !strings.Contains(err.Error(), "not empty") {
+			if _, err := backup.Save(t.Context(), s, to, instant); err == nil ||
+				!strings.Contains(err.Error(), "not empty") {
 				t.Errorf("a second copy into the same folder: %v", err)
 			}
 		})
@@ -127,7 +131,8 @@ func TestACopyMadeWhileTheShopWritesIsOfOneInstant(t *testing.T) {
 
 func TestWhatIsNoBackupIsRefused(t *testing.T) {
 	s := backup.Source{SQLiteFile: filepath.Join(t.TempDir(), "shop.db"), EvidenceDir: t.TempDir()}
-	if _, err := backup.Restore(t.Context(), s, t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a backup") {
+	if _, err := backup.Restore(t.Context(), s, t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "is not a backup") {
 		t.Errorf("an empty folder: %v", err)
 	}
 	if _, err := backup.Save(t.Context(), s, filepath.Join(t.TempDir(), "x"), instant); err == nil {

@@ -16,7 +16,8 @@ func Parse(s string, digits int) (int64, error) {
 		return 0, nil
 	}
 	whole, part, dotted := strings.Cut(s, ".")
-	if len(part) > digits || (dotted && part == "") || strings.ContainsAny(part, "+-_") || strings.HasPrefix(whole, "+") {
+	if len(part) > digits || (dotted && part == "") || strings.ContainsAny(part, "+-_") ||
+		strings.HasPrefix(whole, "+") {
 		return 0, fmt.Errorf("%q is not a number with at most %d decimals", s, digits)
 	}
 	n, err := strconv.ParseInt(whole+part+strings.Repeat("0", digits-len(part)), 10, 64)

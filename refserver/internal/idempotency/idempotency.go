@@ -168,7 +168,15 @@ func (k *Keys) Known(r *http.Request, key string) (bool, error) {
 // it wait for a try that is under way.
 func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wait bool, next http.Handler) {
 	if len(key) > maxKey || !printable(key) {
-		k.Refuse(w, r, Refusal{http.StatusBadRequest, "INVALID", fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)})
+		k.Refuse(
+			w,
+			r,
+			Refusal{
+				http.StatusBadRequest,
+				"INVALID",
+				fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey),
+			},
+		)
 		return
 	}
 	fresh := keyRow{Caller: k.Caller(r), Key: key, RequestHash: hash, LeaseToken: rand.Text()}
@@ -181,12 +189,28 @@ func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wa
 	case err != nil:
 		k.Fail(w, r, err)
 	case row.RequestHash != hash:
-		k.Refuse(w, r, Refusal{http.StatusConflict, "IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request. Use a new key for a new request."})
+		k.Refuse(
+			w,
+			r,
+			Refusal{
+				http.StatusConflict,
+				"IDEMPOTENCY_MISMATCH",
+				"This Idempotency-Key was used for another request. Use a new key for a new request.",
+			},
+		)
 	case row.Status != 0:
 		replay(w, row)
 	case !mine:
 		w.Header().Set("Retry-After", "1")
-		k.Refuse(w, r, Refusal{http.StatusConflict, "IN_FLIGHT", "A request with this Idempotency-Key is still being carried out. Ask again in a moment."})
+		k.Refuse(
+			w,
+			r,
+			Refusal{
+				http.StatusConflict,
+				"IN_FLIGHT",
+				"A request with this Idempotency-Key is still being carried out. Ask again in a moment.",
+			},
+		)
 	default:
 		k.carryOut(w, r, next, row)
 	}
@@ -251,7 +275,10 @@ func (k *Keys) renew(ctx context.Context, row keyRow) {
 	for pause(ctx, lease/3) {
 		_ = k.DB.Tx(ctx, "idempotency: renew lease", func(ctx context.Context, tx bun.IDB) error {
 			_, err := tx.NewUpdate().Model((*keyRow)(nil)).Set("lease_until = ?", sqldb.At(k.now().Add(lease))).
-				Where("caller = ?", row.Caller).Where("key = ?", row.Key).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+				Where(
+					"caller = ?",
+					row.Caller,
+				).Where("key = ?", row.Key).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
 			return err
 		})
 	}

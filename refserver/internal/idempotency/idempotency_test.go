@@ -74,7 +74,8 @@ func TestARequestIsCarriedOutOncePerKeyAndAnsweredAgain(t *testing.T) {
 		b.want(b.send("ada", "k", "/refund", "10"), 202, "answer to 10", 1)
 		again := b.send("ada", "k", "/refund", "10")
 		b.want(again, 202, "answer to 10", 1)
-		if again.Header().Get(idempotency.ReplayedHeader) != "true" || again.Header().Get("Content-Type") != "text/x" || again.Header().Get("Set-Cookie") != "" {
+		if again.Header().Get(idempotency.ReplayedHeader) != "true" || again.Header().Get("Content-Type") != "text/x" ||
+			again.Header().Get("Set-Cookie") != "" {
 			t.Errorf("the answer given again has the fields %v", again.Header())
 		}
 		b.want(b.send("ada", "k", "/refund", "11"), 409, "IDEMPOTENCY_MISMATCH", 1)

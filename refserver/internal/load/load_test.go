@@ -43,7 +43,10 @@ func status(code int) func(http.ResponseWriter) {
 
 func (d *shopDouble) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /register", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
+	mux.HandleFunc(
+		"POST /register",
+		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
+	)
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: r.FormValue("username")})
 		http.Redirect(w, r, "/", http.StatusFound)
@@ -87,7 +90,10 @@ func (d *shopDouble) handler() http.Handler {
 		_, _ = io.WriteString(w, `{"product":{"id":`+strconv.Itoa(100+d.made)+`}}`)
 	})
 	mux.HandleFunc("GET /api/admin/slo", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"queued_orders":0,"cards":[{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`)
+		_, _ = io.WriteString(
+			w,
+			`{"queued_orders":0,"cards":[{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`,
+		)
 	})
 	return mux
 }
@@ -116,7 +122,11 @@ func TestARunCountsAnswersByWhatTheyMeanAndNeverChecksOutAnEmptyCart(t *testing.
 		ok("receipt"), ok("your order is queued for retry"), status(429), status(402), status(500),
 	}}
 	report := filepath.Join(t.TempDir(), "report.html")
-	s, said, err := drive(t, d, Options{Rate: 200, Runs: 100, Users: 100, CardPercent: 30, Report: report, Cards: []string{"A.1"}})
+	s, said, err := drive(
+		t,
+		d,
+		Options{Rate: 200, Runs: 100, Users: 100, CardPercent: 30, Report: report, Cards: []string{"A.1"}},
+	)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
@@ -167,7 +177,11 @@ func TestTheLoopStaysOpenWhenAnswersAreSlow(t *testing.T) {
 	ctx, cancel := testreq.Context(t)
 	defer cancel()
 	time.AfterFunc(1500*time.Millisecond, func() { close(release) })
-	s, err := Run(ctx, Options{URL: server.URL, AdminUser: "a", AdminPassword: "b", Rate: 100, Runs: 100, Users: 100}, io.Discard)
+	s, err := Run(
+		ctx,
+		Options{URL: server.URL, AdminUser: "a", AdminPassword: "b", Rate: 100, Runs: 100, Users: 100},
+		io.Discard,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +275,8 @@ func TestSeveralProductsAreBoughtInTurn(t *testing.T) {
 			t.Errorf("product %s went into %d carts of %v", id, n, d.bought)
 		}
 	}
-	if _, _, err := drive(t, d, Options{Rate: 1, Products: 5001}); err == nil || !strings.Contains(err.Error(), "1 to 5000 are allowed") {
+	if _, _, err := drive(t, d, Options{Rate: 1, Products: 5001}); err == nil ||
+		!strings.Contains(err.Error(), "1 to 5000 are allowed") {
 		t.Errorf("5001 products: %v", err)
 	}
 }

@@ -71,7 +71,11 @@ func (s *Summary) write(file string) error {
 	if err != nil {
 		return fmt.Errorf("load: draw latency: %w", err)
 	}
-	second, err := lines(labels, []string{"Completed", "Queued", "Throttled", "Refused or failed"}, append(answers[:], failures))
+	second, err := lines(
+		labels,
+		[]string{"Completed", "Queued", "Throttled", "Refused or failed"},
+		append(answers[:], failures),
+	)
 	if err != nil {
 		return fmt.Errorf("load: draw answers: %w", err)
 	}
@@ -95,7 +99,11 @@ func lines(labels, names []string, values [][]float64) (template.HTML, error) {
 		AxisStrokeColor: ink, AxisSplitLineColor: ink.WithAlpha(60), BackgroundColor: charts.ColorTransparent,
 		TextColor: ink, TextColorLegend: ink, TextColorXAxis: ink, TextColorYAxis: ink,
 		SeriesColors: []charts.Color{
-			charts.ColorRGB(60, 160, 100), charts.ColorRGB(214, 140, 40), charts.ColorRGB(66, 133, 214), charts.ColorRGB(200, 60, 60),
+			charts.ColorRGB(
+				60,
+				160,
+				100,
+			), charts.ColorRGB(214, 140, 40), charts.ColorRGB(66, 133, 214), charts.ColorRGB(200, 60, 60),
 		},
 	})
 	option := charts.NewLineChartOptionWithData(values)
@@ -103,7 +111,9 @@ func lines(labels, names []string, values [][]float64) (template.HTML, error) {
 	option.XAxis.Labels = labels
 	option.Legend.SeriesNames = names
 	option.Symbol.Shape = charts.SymbolNone
-	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: 1000, Height: 320, Theme: theme})
+	painter := charts.NewPainter(
+		charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: 1000, Height: 320, Theme: theme},
+	)
 	if err := painter.LineChart(option); err != nil {
 		return "", err
 	}

@@ -54,7 +54,13 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{options: o, out: out, shop: newClient(o.URL), users: make([]user, o.Users), ready: make(chan int, o.Users)}
+	r := &run{
+		options: o,
+		out:     out,
+		shop:    newClient(o.URL),
+		users:   make([]user, o.Users),
+		ready:   make(chan int, o.Users),
+	}
 	if r.admin, err = r.shop.signIn(ctx, o.AdminUser, o.AdminPassword); err != nil {
 		return nil, fmt.Errorf("load: %w (name an admin with --admin-user and --admin-password)", err)
 	}
@@ -186,7 +192,9 @@ func (r *run) targeter(ctx context.Context) vegeta.Targeter {
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	cash := []byte(url.Values{"payment_method": {"Cash"}}.Encode())
 	card := []byte(url.Values{
-		"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"},
+		"payment_method": {
+			"Card",
+		}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"},
 	}.Encode())
 	return func(t *vegeta.Target) error {
 		var i int

@@ -137,7 +137,12 @@ func (r *run) prepare(ctx context.Context) error {
 }
 
 func (r *run) prepareUser(ctx context.Context, i int, name string) error {
-	a, err := r.shop.form(ctx, "/register", "", url.Values{"username": {name}, "email": {name + "@example.com"}, "password": {password}})
+	a, err := r.shop.form(
+		ctx,
+		"/register",
+		"",
+		url.Values{"username": {name}, "email": {name + "@example.com"}, "password": {password}},
+	)
 	if err != nil {
 		return err
 	}
@@ -203,7 +208,11 @@ func (r *run) stockUp(ctx context.Context) error {
 				ID int64 `json:"id"`
 			} `json:"product"`
 		}
-		fields := map[string]any{"name": fmt.Sprintf("Load product %d", len(r.products)+1), "price": 9.99, "stock": need}
+		fields := map[string]any{
+			"name":  fmt.Sprintf("Load product %d", len(r.products)+1),
+			"price": 9.99,
+			"stock": need,
+		}
 		if err := r.sell(ctx, "", fields, &made); err != nil {
 			return err
 		}
@@ -298,7 +307,12 @@ func (r *run) faults(ctx context.Context, plan string) error {
 		return fmt.Errorf("load: the payment simulator at %s: %w", r.options.ProviderURL, err)
 	}
 	if a.status/100 != 2 {
-		return fmt.Errorf("load: the payment simulator at %s answered %d: %.200s", r.options.ProviderURL, a.status, a.body)
+		return fmt.Errorf(
+			"load: the payment simulator at %s answered %d: %.200s",
+			r.options.ProviderURL,
+			a.status,
+			a.body,
+		)
 	}
 	return nil
 }

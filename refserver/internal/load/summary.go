@@ -138,7 +138,13 @@ func (s *Summary) balance() error {
 		return nil
 	}
 	if extra := s.Charges - s.CardOrders; s.DoubleCharges > 0 || extra < 0 || extra > s.Failed {
-		return fmt.Errorf("%w: %d charges, %d of them a second one, for %d orders", ErrLedger, s.Charges, s.DoubleCharges, s.CardOrders)
+		return fmt.Errorf(
+			"%w: %d charges, %d of them a second one, for %d orders",
+			ErrLedger,
+			s.Charges,
+			s.DoubleCharges,
+			s.CardOrders,
+		)
 	}
 	return nil
 }
@@ -155,8 +161,19 @@ func (s *Summary) fulfilled(id string) bool {
 // print says the summary, a fact a line.
 func (s *Summary) print(say func(string, ...any)) {
 	say("")
-	say("offered     %.1f checkouts/s for %s by %d customers", s.Rate, s.Took.Round(100*time.Millisecond), s.Options.Users)
-	say("accepted    %d (completed %d, queued %d), %.3f %% of submitted", s.Accepted(), s.Completed, s.Queued, s.AcceptedShare())
+	say(
+		"offered     %.1f checkouts/s for %s by %d customers",
+		s.Rate,
+		s.Took.Round(100*time.Millisecond),
+		s.Options.Users,
+	)
+	say(
+		"accepted    %d (completed %d, queued %d), %.3f %% of submitted",
+		s.Accepted(),
+		s.Completed,
+		s.Queued,
+		s.AcceptedShare(),
+	)
 	say("throttled   %d    refused %d    failed %d", s.Throttled, s.Refused, s.Failed)
 	say("latency     p50 %s  p95 %s  p99 %s  max %s", short(s.P50), short(s.P95), short(s.P99), short(s.Max))
 	if s.Throttled > 0 {
@@ -168,7 +185,12 @@ func (s *Summary) print(say func(string, ...any)) {
 		say("settled     all queued orders %s after the provider was back", short(s.Settled))
 	}
 	if s.Options.ProviderURL != "" {
-		say("ledger      %d charges for %d orders by card, %d of them a second one", s.Charges, s.CardOrders, s.DoubleCharges)
+		say(
+			"ledger      %d charges for %d orders by card, %d of them a second one",
+			s.Charges,
+			s.CardOrders,
+			s.DoubleCharges,
+		)
 	}
 	if s.Starved > 0 {
 		say("note        %d times no customer was ready: use more --users for an open loop", s.Starved)

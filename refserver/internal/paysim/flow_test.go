@@ -91,7 +91,15 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 		if err != nil {
 			return err
 		}
-		hold := refunds.HoldRequest{OrderID: order, PaymentID: payment, Captured: 3000, Currency: "USD", Ref: e.Reference, Reason: e.Reason, By: by}
+		hold := refunds.HoldRequest{
+			OrderID:   order,
+			PaymentID: payment,
+			Captured:  3000,
+			Currency:  "USD",
+			Ref:       e.Reference,
+			Reason:    e.Reason,
+			By:        by,
+		}
 		if e.Kind == stripegateway.EventDisputeOpened && e.Holds() {
 			_, err = s.Hold(ctx, hold)
 		} else if !e.Holds() {
@@ -106,14 +114,20 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 func (s *shop) paid(n int) refunds.Request {
 	s.Helper()
 	charge := payment.ChargeRequest{
-		Key: fmt.Sprint("charge-", n), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n), Amount: 3000, Currency: "USD", Token: "pm_card_visa",
+		Key: fmt.Sprint(
+			"charge-",
+			n,
+		), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n), Amount: 3000, Currency: "USD", Token: "pm_card_visa",
 	}
 	made := s.gateway.CreatePayment(s.Context(), charge)
 	if done := s.gateway.ConfirmPayment(s.Context(), charge, made.ProviderID); done.Outcome != payment.OutcomeDone {
 		s.Fatalf("charge: %+v", done)
 	}
 	return refunds.Request{
-		ClientReference: fmt.Sprint("return-", n), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: payment.Card, PaymentProviderID: made.ProviderID,
+		ClientReference: fmt.Sprint(
+			"return-",
+			n,
+		), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: payment.Card, PaymentProviderID: made.ProviderID,
 		Captured: 3000, Currency: "USD", Customer: "ann", By: event.Actor{Kind: event.ActorStaff, ID: "9"},
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
@@ -226,7 +240,8 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 	if row := rec.Rows[0]; row.Match != refunds.MissingLocally || row.ProviderAmount != 7 {
 		t.Errorf("%+v", row)
 	}
-	if rec.Totals.Ours[refunds.Matched]["USD"] != orderCount*1000 || rec.Totals.There[refunds.Matched]["USD"] != orderCount*1000 {
+	if rec.Totals.Ours[refunds.Matched]["USD"] != orderCount*1000 ||
+		rec.Totals.There[refunds.Matched]["USD"] != orderCount*1000 {
 		t.Errorf("sums: %+v", rec.Totals)
 	}
 }

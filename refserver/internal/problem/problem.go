@@ -64,12 +64,16 @@ func Invalid(field, message string) *Error {
 
 // TooMany is a 429: the same may be sent again in a moment.
 func TooMany(message string) *Error {
-	return &Error{Problem: Problem{Status: http.StatusTooManyRequests, Code: "BUSY", Message: message, RetryAfter: busyFor}}
+	return &Error{
+		Problem: Problem{Status: http.StatusTooManyRequests, Code: "BUSY", Message: message, RetryAfter: busyFor},
+	}
 }
 
 // Unavailable is a 503: the same may be sent again later.
 func Unavailable(message string) *Error {
-	return &Error{Problem: Problem{Status: http.StatusServiceUnavailable, Code: "BUSY", Message: message, RetryAfter: busyFor}}
+	return &Error{
+		Problem: Problem{Status: http.StatusServiceUnavailable, Code: "BUSY", Message: message, RetryAfter: busyFor},
+	}
 }
 
 // Caused is e with a cause of ours, which has to be logged.
@@ -125,10 +129,16 @@ func Day(field, text string, zone *time.Location) (time.Time, error) {
 	}
 	day, err := returns.ParseDay(text)
 	if err != nil {
-		return time.Time{}, Invalid(field, fmt.Sprintf("%s is %.40q; it must be a day such as 2026-01-31.", field, text))
+		return time.Time{}, Invalid(
+			field,
+			fmt.Sprintf("%s is %.40q; it must be a day such as 2026-01-31.", field, text),
+		)
 	}
 	if day.Year < firstYear || day.Year > lastYear {
-		return time.Time{}, Invalid(field, fmt.Sprintf("%s is in the year %d; %d to %d are allowed.", field, day.Year, firstYear, lastYear))
+		return time.Time{}, Invalid(
+			field,
+			fmt.Sprintf("%s is in the year %d; %d to %d are allowed.", field, day.Year, firstYear, lastYear),
+		)
 	}
 	return day.Start(zone).In(zone), nil
 }
@@ -238,7 +248,13 @@ func Of(err error) Problem {
 		if !ok {
 			status = http.StatusBadRequest
 		}
-		p := Problem{Status: status, Code: string(ret.Code), Message: ret.Message, Field: ret.Field, Verdict: ret.Verdict}
+		p := Problem{
+			Status:  status,
+			Code:    string(ret.Code),
+			Message: ret.Message,
+			Field:   ret.Field,
+			Verdict: ret.Verdict,
+		}
 		if ret.Code == returns.CodeBusy {
 			p.RetryAfter = busyFor
 		}
@@ -255,7 +271,12 @@ func Of(err error) Problem {
 			}
 		}
 	case errors.As(err, &amount):
-		return Problem{Status: http.StatusBadRequest, Code: string(amount.Code), Message: amount.Message, Field: amount.Field}
+		return Problem{
+			Status:  http.StatusBadRequest,
+			Code:    string(amount.Code),
+			Message: amount.Message,
+			Field:   amount.Field,
+		}
 	case errors.As(err, &account):
 		if status, ok := accountStatus[account.Code]; ok {
 			return Problem{

@@ -211,7 +211,12 @@ func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string,
 	if !ok {
 		return "", wrongOutcome(d.Outcome, "paid or not_paid")
 	}
-	r, err := q.Refunds.Resolve(ctx, id, d.By, refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.Reference)})
+	r, err := q.Refunds.Resolve(
+		ctx,
+		id,
+		d.By,
+		refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.Reference)},
+	)
 	if err != nil {
 		return "", err
 	}
@@ -223,7 +228,10 @@ func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string,
 	if paid {
 		return fmt.Sprintf("The refund of %s counts as paid, on your word.", amount), nil
 	}
-	return fmt.Sprintf("The refund of %s counts as not paid, on your word. It can be tried again on its return.", amount), nil
+	return fmt.Sprintf(
+		"The refund of %s counts as not paid, on your word. It can be tried again on its return.",
+		amount,
+	), nil
 }
 
 // ReleaseRefund ends the hold of a refund's payment, where the message that the

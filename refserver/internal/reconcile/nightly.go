@@ -103,7 +103,9 @@ func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
 	local := now.Add(-opens).In(n.Zone)
 	until := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, n.Zone)
 	row := runRow{
-		Night: until.Format(time.DateOnly), ToAt: sqldb.At(until), FromAt: sqldb.At(until.AddDate(0, 0, -days)), LeaseToken: rand.Text(),
+		Night: until.Format(
+			time.DateOnly,
+		), ToAt: sqldb.At(until), FromAt: sqldb.At(until.AddDate(0, 0, -days)), LeaseToken: rand.Text(),
 	}
 	mine, err := n.claim(ctx, &row, now)
 	if err != nil || !mine {
@@ -159,7 +161,8 @@ func (n *Nightly) carryOut(ctx context.Context, row runRow) (refunds.Reconciliat
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if held, err := n.update(ctx, row, "lease_until = ?", sqldb.At(n.now().Add(lease))); err == nil && !held {
+				if held, err := n.update(ctx, row, "lease_until = ?", sqldb.At(n.now().Add(lease))); err == nil &&
+					!held {
 					cancel()
 				}
 			}
@@ -195,7 +198,20 @@ func (n *Nightly) settle(ctx context.Context, row runRow) error {
 // update changes the row while it is ours.
 func (n *Nightly) update(ctx context.Context, row runRow, set string, arg any) (held bool, err error) {
 	err = n.DB.Tx(ctx, "reconcile: renew lease", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewUpdate().Model((*runRow)(nil)).Set(set, arg).Where("night = ?", row.Night).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		res, err := tx.NewUpdate().Model(
+			(*runRow)(nil),
+		).Set(
+			set,
+			arg,
+		).Where(
+			"night = ?",
+			row.Night,
+		).Where(
+			"lease_token = ?",
+			row.LeaseToken,
+		).Exec(
+			ctx,
+		)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,9 @@ func newBench(t *testing.T, db *sqlstore.DB) *bench {
 			b.runs.Add(1)
 			return refunds.Reconciliation{
 				From: from, To: to, Totals: refunds.Totals{Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1}},
-				Rows: []refunds.Match{{Match: refunds.MissingLocally, ProviderID: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"}},
+				Rows: []refunds.Match{
+					{Match: refunds.MissingLocally, ProviderID: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"},
+				},
 			}, b.fail
 		},
 	}
@@ -59,7 +61,8 @@ func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
 		if err != nil || !ran || run.Night != "2026-11-23" {
 			t.Fatalf("%+v, %v, %v", run, ran, err)
 		}
-		if want := time.Date(2026, 11, 23, 0, 0, 0, 0, zone); !run.To.Equal(want) || !run.From.Equal(want.AddDate(0, 0, -7)) {
+		if want := time.Date(2026, 11, 23, 0, 0, 0, 0, zone); !run.To.Equal(want) ||
+			!run.From.Equal(want.AddDate(0, 0, -7)) {
 			t.Errorf("from %s to %s", run.From, run.To)
 		}
 		b.at(time.Date(2026, 11, 24, 1, 0, 0, 0, zone))
@@ -83,7 +86,8 @@ func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
 		}
 		last, err := b.Last(t.Context(), 1)
 		if err != nil || len(last) != 1 || last[0].Night != "2026-11-24" || last[0].Differences != 1 || last[0].DoneAt.IsZero() ||
-			last[0].Report.Rows[0].ProviderID != "re_1" || last[0].Report.Totals.Count[refunds.Matched] != 3 {
+			last[0].Report.Rows[0].ProviderID != "re_1" ||
+			last[0].Report.Totals.Count[refunds.Matched] != 3 {
 			t.Errorf("%+v, %v", last, err)
 		}
 	})

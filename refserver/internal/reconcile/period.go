@@ -13,8 +13,11 @@ const mostDays = 31
 
 // ErrNoList says that nothing can be said because the provider's list could
 // not be read: half of it would read like a difference.
-var ErrNoList = problem.New(http.StatusBadGateway, "PROVIDER",
-	"The payment provider's list could not be read to its end, so nothing can be said. Try again in a moment, or ask for fewer days.")
+var ErrNoList = problem.New(
+	http.StatusBadGateway,
+	"PROVIDER",
+	"The payment provider's list could not be read to its end, so nothing can be said. Try again in a moment, or ask for fewer days.",
+)
 
 // Period is the time of two days such as 2026-11-24, both of them included, in
 // the zone. Its errors are for whoever named the days.
@@ -33,7 +36,10 @@ func Period(first, last string, zone *time.Location) (from, to time.Time, err er
 	case to.Before(from):
 		return from, to, problem.Invalid("to", "The last day is before the first")
 	case !to.Before(from.AddDate(0, 0, mostDays)):
-		return from, to, problem.Invalid("to", fmt.Sprintf("That is more than %d days; compare them in parts", mostDays))
+		return from, to, problem.Invalid(
+			"to",
+			fmt.Sprintf("That is more than %d days; compare them in parts", mostDays),
+		)
 	}
 	return from, problem.NextDay(to, zone), nil
 }

@@ -52,7 +52,12 @@ func each(t *testing.T, test func(t *testing.T, settings ...string)) {
 // open serves a shop whose workers stand still.
 func open(t *testing.T, settings ...string) *bench {
 	t.Helper()
-	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "STRIPE_WEBHOOK_SECRET=" + secret, "BREAKER_OPEN_SECONDS=1"}, settings...), "")
+	c, err := config.Load(
+		append(
+			[]string{"DATA_DIR=" + t.TempDir(), "STRIPE_WEBHOOK_SECRET=" + secret, "BREAKER_OPEN_SECONDS=1"},
+			settings...),
+		"",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +120,14 @@ func (b *bench) signInAs(name, password string) browser {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	u := browser{b, &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	u := browser{
+		b,
+		&http.Client{
+			Jar:           jar,
+			Timeout:       30 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 	if a := u.form("/login", url.Values{"username": {name}, "password": {password}}); a.status != http.StatusFound {
 		b.t.Fatalf("sign-in: %d %s", a.status, a.body)
 	}
@@ -170,7 +182,10 @@ func (u browser) json(path, body string, header ...string) answer {
 // customer registers somebody.
 func (b *bench) customer(name string) event.Actor {
 	b.t.Helper()
-	u, err := b.Auth.Register(b.t.Context(), auth.Registration{Username: name, Email: name + "@example.com", Password: "correct horse"})
+	u, err := b.Auth.Register(
+		b.t.Context(),
+		auth.Registration{Username: name, Email: name + "@example.com", Password: "correct horse"},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -188,7 +203,10 @@ func (b *bench) buy(who event.Actor, quantity int) orders.Order {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	o, err := b.Orders.Checkout(b.t.Context(), orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test"})
+	o, err := b.Orders.Checkout(
+		b.t.Context(),
+		orders.CheckoutRequest{Customer: who, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test"},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -199,10 +217,14 @@ func (b *bench) buy(who event.Actor, quantity int) orders.Order {
 func (b *bench) approved(o orders.Order) returns.Return {
 	b.t.Helper()
 	ctx := b.t.Context()
-	c, err := b.Returns.Create(ctx, event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"}, returns.CreateParams{
-		OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
-		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
-	})
+	c, err := b.Returns.Create(
+		ctx,
+		event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"},
+		returns.CreateParams{
+			OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
+			Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
+		},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -34,16 +34,26 @@ func checkoutForm(t *testing.T, page string, fields url.Values) url.Values {
 // reprice changes the keyboard as staff do.
 func (b *bench) reprice(change func(*orders.Product)) {
 	b.t.Helper()
-	_, err := b.Orders.SaveProduct(b.t.Context(), keyboard, event.Stamp{By: event.System("test")}, func(p *orders.Product) error {
-		change(p)
-		return nil
-	})
+	_, err := b.Orders.SaveProduct(
+		b.t.Context(),
+		keyboard,
+		event.Stamp{By: event.System("test")},
+		func(p *orders.Product) error {
+			change(p)
+			return nil
+		},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-var visaCard = url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+var visaCard = url.Values{
+	"payment_method": {"Card"},
+	"card_number":    {"4242424242424242"},
+	"card_exp_date":  {"12/2099"},
+	"card_type":      {"Visa"},
+}
 
 func TestNobodyIsChargedMoreThanThePageSaid(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
@@ -70,8 +80,19 @@ func TestNobodyIsChargedMoreThanThePageSaid(t *testing.T) {
 			OldTotal json.Number `json:"old_total"`
 			NewTotal json.Number `json:"new_total"`
 		}
-		told := ada.form("/checkout", form, "Idempotency-Key", "k2", "Accept", "application/json").want(t, http.StatusConflict)
-		if err := json.Unmarshal([]byte(told.body), &answer); err != nil || answer.Code != "PRICE_CHANGED" || answer.OldTotal.String() != before {
+		told := ada.form(
+			"/checkout",
+			form,
+			"Idempotency-Key",
+			"k2",
+			"Accept",
+			"application/json",
+		).want(
+			t,
+			http.StatusConflict,
+		)
+		if err := json.Unmarshal([]byte(told.body), &answer); err != nil || answer.Code != "PRICE_CHANGED" ||
+			answer.OldTotal.String() != before {
 			t.Errorf("%s: %+v, %v", told.body, answer, err)
 		}
 		// The page asks again with the new total; the key is as good as new.
@@ -100,9 +121,23 @@ func TestACheckoutRefusesATotalThatIsNone(t *testing.T) {
 	for _, c := range []struct{ total, currency, says string }{
 		{"abc", "", "total is"}, {"1.234", "", "at most 2 decimals"}, {"-1", "", "total is"}, {"1", "dollars", "currency is"}, {"1.5", "JPY", "at most 0 decimals"},
 	} {
-		ada.form("/checkout", url.Values{"payment_method": {"Cash"}, "total": {c.total}, "currency": {c.currency}}).want(t, http.StatusBadRequest, c.says)
+		ada.form(
+			"/checkout",
+			url.Values{"payment_method": {"Cash"}, "total": {c.total}, "currency": {c.currency}},
+		).want(
+			t,
+			http.StatusBadRequest,
+			c.says,
+		)
 	}
-	ada.form("/checkout", url.Values{"payment_method": {"Cash"}, "total": {"100000"}, "currency": {"JPY"}}).want(t, http.StatusConflict, "PRICE_CHANGED")
+	ada.form(
+		"/checkout",
+		url.Values{"payment_method": {"Cash"}, "total": {"100000"}, "currency": {"JPY"}},
+	).want(
+		t,
+		http.StatusConflict,
+		"PRICE_CHANGED",
+	)
 }
 
 // A cart that can't be ordered is on the page, with what is wrong and a way out.
@@ -134,10 +169,24 @@ func TestAUsedUpFlashSaleSellsAtTheRegularPrice(t *testing.T) {
 	}
 	ada.get("/").want(t, http.StatusOK, "1 unit left at this price; more sell at the regular price")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
-	ada.form("/checkout", checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}})).want(t, http.StatusOK, "59.99")
+	ada.form(
+		"/checkout",
+		checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}}),
+	).want(
+		t,
+		http.StatusOK,
+		"59.99",
+	)
 	ada.get("/").want(t, http.StatusOK, "sold out at the sale price; sells at the regular price", "79.99 USD")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK, `"discounted_unit_price":79.99`)
-	ada.form("/checkout", checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}})).want(t, http.StatusOK, "79.99")
+	ada.form(
+		"/checkout",
+		checkoutForm(t, ada.get("/").body, url.Values{"payment_method": {"Cash"}}),
+	).want(
+		t,
+		http.StatusOK,
+		"79.99",
+	)
 }
 
 // A double click on a form that creates something creates one.
@@ -151,7 +200,13 @@ func TestADoubleClickOnANewProductIsOneProduct(t *testing.T) {
 	page := staff.get("/admin/products").want(t, http.StatusOK)
 	_, form, _ := strings.Cut(page.body, `action="/admin/products"`)
 	form, _, _ = strings.Cut(form, "</form>")
-	fields := url.Values{"name": {"Cable"}, "price": {"4.99"}, "stock": {"10"}, "discount_percent": {"0"}, "shipping_weight": {"0"}}
+	fields := url.Values{
+		"name":             {"Cable"},
+		"price":            {"4.99"},
+		"stock":            {"10"},
+		"discount_percent": {"0"},
+		"shipping_weight":  {"0"},
+	}
 	for _, m := range hidden.FindAllStringSubmatch(form, -1) {
 		fields.Set(m[1], m[2])
 	}
@@ -159,7 +214,16 @@ func TestADoubleClickOnANewProductIsOneProduct(t *testing.T) {
 		staff.form("/admin/products", fields).want(t, http.StatusFound)
 	}
 	for range 2 {
-		staff.json("/api/admin/products", `{"name":"Plug","price":1.5,"stock":3}`, "Idempotency-Key", "p-1").want(t, http.StatusOK, "Plug")
+		staff.json(
+			"/api/admin/products",
+			`{"name":"Plug","price":1.5,"stock":3}`,
+			"Idempotency-Key",
+			"p-1",
+		).want(
+			t,
+			http.StatusOK,
+			"Plug",
+		)
 	}
 	after, err := b.Orders.Products(t.Context())
 	if err != nil || len(after) != len(before)+2 {

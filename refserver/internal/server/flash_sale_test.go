@@ -67,16 +67,28 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 		staff.get("/admin/flash-sales").want(t, http.StatusOK, "Keyboard", "25 %", ">on<")
 
 		list := ada.get("/api/flash-sales").sale(t, http.StatusOK)
-		if len(list.Sales) != 1 || list.Sales[0].ProductID != keyboard || list.Sales[0].Price != "59.99" || list.Sales[0].Original != "79.99" || *list.Sales[0].Remaining != 5 {
+		if len(list.Sales) != 1 || list.Sales[0].ProductID != keyboard || list.Sales[0].Price != "59.99" ||
+			list.Sales[0].Original != "79.99" ||
+			*list.Sales[0].Remaining != 5 {
 			t.Fatalf("on now: %+v", list.Sales)
 		}
 		id := list.Sales[0].ID
 		ada.get("/api/products").want(t, http.StatusOK, `"flash_sale":{"id":"`+id+`"`, `"flash_sale":null`)
-		ada.get("/").want(t, http.StatusOK, "flash sale, 25 % off", "59.99", "<s class=\"muted\"><span class=\"sr\">instead of </span>79.99 USD</s>", "5 units left at this price")
+		ada.get(
+			"/",
+		).want(
+			t,
+			http.StatusOK,
+			"flash sale, 25 % off",
+			"59.99",
+			"<s class=\"muted\"><span class=\"sr\">instead of </span>79.99 USD</s>",
+			"5 units left at this price",
+		)
 
 		// Reserved units are off the stock and count against the caps.
 		held := ada.json("/api/flash-sales/"+id+"/reserve", `{"quantity": 3}`).sale(t, http.StatusOK)
-		if !held.Success || held.ReservationID == "" || time.Until(held.ExpiresAt) < 5*time.Minute || !strings.Contains(held.Message, "3 units are held") {
+		if !held.Success || held.ReservationID == "" || time.Until(held.ExpiresAt) < 5*time.Minute ||
+			!strings.Contains(held.Message, "3 units are held") {
 			t.Errorf("reserved: %+v", held)
 		}
 		again := ada.json("/api/flash-sales/"+id+"/reserve", `{"quantity": 2}`).sale(t, http.StatusOK)
@@ -93,25 +105,57 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 			}
 		}
 		bob.json("/api/flash-sales/nonsense/reserve", `{"quantity": 1}`).want(t, http.StatusNotFound)
-		bob.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).want(t, http.StatusOK, `"subtotal":259.96`, `"sale_quantity":3`, `"unit_price_beyond_sale":79.99`)
-		bob.get("/").want(t, http.StatusOK, "3 × 59.99 USD in the flash sale, the others 79.99 USD each", `name="total"`)
+		bob.form(
+			"/add_to_cart",
+			url.Values{"product_id": {"3"}, "quantity": {"4"}},
+		).want(
+			t,
+			http.StatusOK,
+			`"subtotal":259.96`,
+			`"sale_quantity":3`,
+			`"unit_price_beyond_sale":79.99`,
+		)
+		bob.get(
+			"/",
+		).want(
+			t,
+			http.StatusOK,
+			"3 × 59.99 USD in the flash sale, the others 79.99 USD each",
+			`name="total"`,
+		)
 
 		// The reservation is used by the checkout, at the sale's price.
 		stock := b.stock()
-		ada.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"2"}}).want(t, http.StatusOK, `"discounted_unit_price":59.99`)
+		ada.form(
+			"/add_to_cart",
+			url.Values{"product_id": {"3"}, "quantity": {"2"}},
+		).want(
+			t,
+			http.StatusOK,
+			`"discounted_unit_price":59.99`,
+		)
 		ada.form("/checkout", url.Values{"payment_method": {"Cash"}}).want(t, http.StatusOK, "Receipt", "119.98")
 		if b.stock() != stock {
 			t.Errorf("stock %d after the order, %d before: the reservation had taken its units", b.stock(), stock)
 		}
-		if r, err := b.Orders.Reservation(t.Context(), held.ReservationID); err != nil || r.Status != orders.ReservationUsed {
+		if r, err := b.Orders.Reservation(t.Context(), held.ReservationID); err != nil ||
+			r.Status != orders.ReservationUsed {
 			t.Errorf("reservation %s, %v", r.Status, err)
 		}
 
 		// Changed, and ended: the price is the old one at once.
 		staff.get("/admin/flash-sales/"+id).want(t, http.StatusOK, "2 units sold", `value="25.00"`)
-		staff.form("/admin/flash-sales/"+id, plan("cap", "1", "starts", list.started(b))).want(t, http.StatusBadRequest, "1 is less than the 2 units sold and held")
+		staff.form(
+			"/admin/flash-sales/"+id,
+			plan("cap", "1", "starts", list.started(b)),
+		).want(
+			t,
+			http.StatusBadRequest,
+			"1 is less than the 2 units sold and held",
+		)
 		staff.form("/admin/flash-sales/"+id, plan("percent", "50", "starts", list.started(b))).want(t, http.StatusFound)
-		if s := bob.get("/api/flash-sales").sale(t, http.StatusOK).Sales; len(s) != 1 || s[0].Price != "39.99" && s[0].Price != "40.00" {
+		if s := bob.get("/api/flash-sales").sale(t, http.StatusOK).Sales; len(s) != 1 ||
+			s[0].Price != "39.99" && s[0].Price != "40.00" {
 			t.Errorf("after the change: %+v", s)
 		}
 		left := bob.json("/api/flash-sales/"+id+"/reserve", `{"quantity": 3}`).sale(t, http.StatusOK)
@@ -119,7 +163,14 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 		if s := bob.get("/api/flash-sales").sale(t, http.StatusOK).Sales; len(s) != 0 {
 			t.Errorf("after the end: %+v", s)
 		}
-		bob.json("/api/flash-sales/"+id+"/reserve", `{"quantity": 1}`).want(t, http.StatusConflict, string(orders.CodeSaleNotActive))
+		bob.json(
+			"/api/flash-sales/"+id+"/reserve",
+			`{"quantity": 1}`,
+		).want(
+			t,
+			http.StatusConflict,
+			string(orders.CodeSaleNotActive),
+		)
 		staff.get("/admin/flash-sales").want(t, http.StatusOK, ">over<")
 		staff.form("/admin/flash-sales/"+id, plan()).want(t, http.StatusConflict, "It is over. Plan another one")
 

@@ -33,7 +33,10 @@ func TestCostByTableSize(t *testing.T) {
 		for part := range strings.SplitSeq(text, ",") {
 			n, err := strconv.Atoi(part)
 			if err != nil || n < 1000 || len(sizes) > 0 && n < 2*sizes[len(sizes)-1] {
-				t.Fatalf("GROWTH_ORDERS=%q; whole numbers from 1000 on, each at least twice the one before, with commas between them", text)
+				t.Fatalf(
+					"GROWTH_ORDERS=%q; whole numbers from 1000 on, each at least twice the one before, with commas between them",
+					text,
+				)
 			}
 			sizes = append(sizes, n)
 		}
@@ -167,12 +170,22 @@ func (b *bench) growing(ada event.Actor) []operation {
 			if _, err := b.Returns.Receive(ctx, id, clerk, returns.ReceiveParams{Lines: nil, Notes: ""}); err != nil {
 				return err
 			}
-			c, err := b.Returns.Inspect(ctx, id, clerk, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
+			c, err := b.Returns.Inspect(
+				ctx,
+				id,
+				clerk,
+				returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"},
+			)
 			inMoney = append(inMoney, c)
 			return err
 		}},
 		{"refund it by card, to the restock", times, func(i int) error {
-			_, _, err := b.Returns.Refund(ctx, inMoney[i].ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
+			_, _, err := b.Returns.Refund(
+				ctx,
+				inMoney[i].ID,
+				clerk,
+				returns.RefundParams{Method: payment.OriginalMethod},
+			)
 			return err
 		}},
 		{"a case with its timeline", times, func(i int) error {

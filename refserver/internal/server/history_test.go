@@ -107,7 +107,13 @@ func TestPagesOverALongHistory(t *testing.T) {
 			first := took[0]
 			slices.Sort(took)
 			p95 := took[times*95/100-1]
-			t.Logf("%-34s first %8v  median %8v  p95 %8v", page.name, first.Round(10*time.Microsecond), took[times/2].Round(10*time.Microsecond), p95.Round(10*time.Microsecond))
+			t.Logf(
+				"%-34s first %8v  median %8v  p95 %8v",
+				page.name,
+				first.Round(10*time.Microsecond),
+				took[times/2].Round(10*time.Microsecond),
+				p95.Round(10*time.Microsecond),
+			)
 			if timed != "" && p95 >= 50*time.Millisecond {
 				t.Errorf("%s: the 95th percentile is %v, want less than 50ms", page.name, p95)
 			}

@@ -44,7 +44,16 @@ func TestARefundOverTheInterfaceIsMadeOncePerKey(t *testing.T) {
 			t.Errorf("the answer given again is another one: %s, %v", again.body, again.header)
 		}
 		staff.json(path, `{"method":"CASH"}`, "Idempotency-Key", "k1").want(t, 409, `"code":"IDEMPOTENCY_MISMATCH"`)
-		staff.json("/api/admin/returns/"+other.ID+"/refund", `{"method":"CARD"}`, "Idempotency-Key", "k1").want(t, 409, `"code":"IDEMPOTENCY_MISMATCH"`)
+		staff.json(
+			"/api/admin/returns/"+other.ID+"/refund",
+			`{"method":"CARD"}`,
+			"Idempotency-Key",
+			"k1",
+		).want(
+			t,
+			409,
+			`"code":"IDEMPOTENCY_MISMATCH"`,
+		)
 		staff.json(path, `{}`, "Idempotency-Key", strings.Repeat("k", 300)).want(t, 400)
 		if n := len(b.Simulator.Ledger().Refunds); n != 1 {
 			t.Errorf("%d refunds at the provider", n)
@@ -66,7 +75,14 @@ func TestARefundOfAnotherAmountThanIsMeantIsNotMade(t *testing.T) {
 		staff.json(path, `{"method":"CARD","refund_amount_available":1}`).want(t, 412, `"code":"AMOUNT_CHANGED"`)
 		staff.json(path, `{"method":"CARD","refund_amount_available":1.234}`).want(t, 400, "refund_amount_available")
 		staff.json(path, `{"method":"CARD","refund_amount_available":"x"}`).want(t, 400)
-		staff.form("/admin/returns/"+c.ID+"/refund", url.Values{"refund_amount_available": {"0.01"}}).want(t, 412, "look at it again")
+		staff.form(
+			"/admin/returns/"+c.ID+"/refund",
+			url.Values{"refund_amount_available": {"0.01"}},
+		).want(
+			t,
+			412,
+			"look at it again",
+		)
 		if n := len(b.Simulator.Ledger().Refunds); n != 0 {
 			t.Errorf("%d refunds at the provider", n)
 		}
@@ -129,7 +145,12 @@ func TestACheckoutIsOneOrderPerKey(t *testing.T) {
 			}
 		}
 		fill()
-		card := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+		card := url.Values{
+			"payment_method": {"Card"},
+			"card_number":    {"4242424242424242"},
+			"card_exp_date":  {"12/2099"},
+			"card_type":      {"Visa"},
+		}
 		answers := make([]answer, 5)
 		var group sync.WaitGroup
 		for i := range answers {
@@ -146,7 +167,8 @@ func TestACheckoutIsOneOrderPerKey(t *testing.T) {
 		var list struct {
 			Orders []json.RawMessage `json:"orders"`
 		}
-		if err := json.Unmarshal([]byte(ada.get("/api/orders").want(t, 200).body), &list); err != nil || len(list.Orders) != 1 {
+		if err := json.Unmarshal([]byte(ada.get("/api/orders").want(t, 200).body), &list); err != nil ||
+			len(list.Orders) != 1 {
 			t.Errorf("%d orders, %v", len(list.Orders), err)
 		}
 		ada.form("/checkout", card, "Idempotency-Key", "c2").want(t, 200)

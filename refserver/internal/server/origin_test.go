@@ -35,7 +35,20 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 			office = "2001:db8::7"
 		)
 		ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, 200)
-		ada.from(home, "ask-order", "/checkout", url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}.Encode()).want(t, 200)
+		ada.from(
+			home,
+			"ask-order",
+			"/checkout",
+			url.Values{
+				"payment_method": {"Card"},
+				"card_number":    {"4242424242424242"},
+				"card_exp_date":  {"12/2099"},
+				"card_type":      {"Visa"},
+			}.Encode(),
+		).want(
+			t,
+			200,
+		)
 		var mine struct {
 			Orders []struct {
 				ID    string `json:"id"`
@@ -48,7 +61,19 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 			t.Fatalf("%+v, %v", mine, err)
 		}
 		o := mine.Orders[0]
-		ada.from(home, "ask-return", "/api/returns", fmt.Sprintf(`{"sale_id":%q,"reason":"DAMAGED","details":"broken","items":[{"sale_item_id":%q,"quantity":1}]}`, o.ID, o.Items[0].ID)).want(t, 200)
+		ada.from(
+			home,
+			"ask-return",
+			"/api/returns",
+			fmt.Sprintf(
+				`{"sale_id":%q,"reason":"DAMAGED","details":"broken","items":[{"sale_item_id":%q,"quantity":1}]}`,
+				o.ID,
+				o.Items[0].ID,
+			),
+		).want(
+			t,
+			200,
+		)
 		cases, _, err := b.Returns.Returns(t.Context(), returns.Query{OrderID: o.ID})
 		if err != nil || len(cases) != 1 {
 			t.Fatalf("%d cases, %v", len(cases), err)
@@ -57,7 +82,15 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 		for _, step := range []struct{ action, fields string }{
 			{"authorize", "decision=approve"}, {"receive", ""}, {"inspection", "result=APPROVED&inspected_by=kim"},
 		} {
-			boss.from(office, "do-"+step.action, "/admin/returns/"+id+"/"+step.action, step.fields).want(t, http.StatusFound)
+			boss.from(
+				office,
+				"do-"+step.action,
+				"/admin/returns/"+id+"/"+step.action,
+				step.fields,
+			).want(
+				t,
+				http.StatusFound,
+			)
 		}
 		// Nobody answers: a worker finishes what the request began.
 		b.faults(paysim.Faults{Down: true})
@@ -86,7 +119,8 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 			switch f := e.Source; {
 			case strings.HasSuffix(f.Address, "@"+host) && f.Request == "":
 				seen["worker"]++
-			case f.Address == home && strings.HasPrefix(f.Request, "ask-"), f.Address == office && strings.HasPrefix(f.Request, "do-"):
+			case f.Address == home && strings.HasPrefix(f.Request, "ask-"),
+				f.Address == office && strings.HasPrefix(f.Request, "do-"):
 				seen[f.Request]++
 			default:
 				t.Errorf("%s by %+v came from %+v", e.Type, e.Actor, f)
@@ -100,7 +134,9 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 
 		// Staff see and find it, the customer sees nothing of it.
 		boss.get("/admin/returns/"+id).want(t, 200, home, office, "do-inspe", "@"+host)
-		if page := ada.get("/returns").want(t, 200).body; strings.Contains(page, home) || strings.Contains(page, office) || strings.Contains(page, host) {
+		if page := ada.get("/returns").want(t, 200).body; strings.Contains(page, home) ||
+			strings.Contains(page, office) ||
+			strings.Contains(page, host) {
 			t.Error("a customer sees where changes come from")
 		}
 		found := boss.get("/admin/audit?address="+url.QueryEscape(office)).want(t, 200, "authorised the return").body

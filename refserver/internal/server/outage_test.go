@@ -47,7 +47,10 @@ func TestAnOutageInAFlashSaleLosesNoOrder(t *testing.T) {
 	if s.Queued == 0 || s.Unsettled > 0 {
 		t.Errorf("%d orders were queued, %d still are", s.Queued, s.Unsettled)
 	}
-	_, completed, err := b.Orders.Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusCompleted}, PageSize: 1})
+	_, completed, err := b.Orders.Orders(
+		t.Context(),
+		orders.Query{Status: []orders.Status{orders.StatusCompleted}, PageSize: 1},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +58,11 @@ func TestAnOutageInAFlashSaleLosesNoOrder(t *testing.T) {
 		t.Errorf("%d orders are completed, want %d", completed, want)
 	}
 	if s.Charges != s.CardOrders || s.DoubleCharges > 0 {
-		t.Errorf("the provider's ledger has %d charges for %d orders by card, %d of them a second one", s.Charges, s.CardOrders, s.DoubleCharges)
+		t.Errorf(
+			"the provider's ledger has %d charges for %d orders by card, %d of them a second one",
+			s.Charges,
+			s.CardOrders,
+			s.DoubleCharges,
+		)
 	}
 }

@@ -84,7 +84,9 @@ func TestAProgramAtTheQueueSettlesARefund(t *testing.T) {
 			}
 			q := w.Refunds[0]
 			if q.ID != r.ID || q.ReturnID != c.ID || q.Status != "UNKNOWN" || q.Why != "it was never answered" || q.HeldBy != nil || len(q.Outcomes) != 2 ||
-				q.Attempts[0].Key != r.Attempts[0].Key || len(q.Evidence) != 1 || q.Evidence[0].HTTP != 500 || q.Evidence[0].Message != "the answer of the provider" {
+				q.Attempts[0].Key != r.Attempts[0].Key || len(q.Evidence) != 1 ||
+				q.Evidence[0].HTTP != 500 ||
+				q.Evidence[0].Message != "the answer of the provider" {
 				t.Errorf("%+v", q)
 			}
 			path := "/api/admin/queue/refunds/" + r.ID + "/resolve"
@@ -105,7 +107,8 @@ func TestAProgramAtTheQueueSettlesARefund(t *testing.T) {
 				t.Errorf("refund %s, case %s, %v", now.Status, b.theCase(c.ID).Status, err)
 			}
 			events, err := b.Refunds.Events(ctx, r.ID)
-			if by, why := resolvedBy(t, events, refunds.EventResolved); err != nil || by != "super_admin" || why != "seen on the provider's page" {
+			if by, why := resolvedBy(t, events, refunds.EventResolved); err != nil || by != "super_admin" ||
+				why != "seen on the provider's page" {
 				t.Errorf("resolved by %q because %q, %v", by, why, err)
 			}
 		}
@@ -140,7 +143,9 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 		staff.json(path, `{}`).want(t, 400, `"field":"reason"`)
 		staff.json(path, `{"reason":"the bank took it back"}`).want(t, 200, "dp_9")
 		staff.json(path, `{"reason":"the bank took it back"}`).want(t, 409)
-		if holds, err := b.Refunds.Holds(ctx, o.ID, o.Payment.ID); err != nil || len(holds) != 1 || holds[0].ReleasedBy.Name != "super_admin" || holds[0].ReleaseReason != "the bank took it back" {
+		if holds, err := b.Refunds.Holds(ctx, o.ID, o.Payment.ID); err != nil || len(holds) != 1 ||
+			holds[0].ReleasedBy.Name != "super_admin" ||
+			holds[0].ReleaseReason != "the bank took it back" {
 			t.Errorf("%+v, %v", holds, err)
 		}
 
@@ -165,7 +170,8 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 		staff.json(path, `{"outcome":"not_paid","reason":"seen there"}`).want(t, 200, `"success":true`)
 		staff.json(path, `{"outcome":"not_paid","reason":"seen there"}`).want(t, 409)
 		events, err := b.Orders.Events(ctx, o.ID)
-		if by, why := resolvedBy(t, events, orders.EventCancelled); err != nil || by != "super_admin" || why != "seen there" {
+		if by, why := resolvedBy(t, events, orders.EventCancelled); err != nil || by != "super_admin" ||
+			why != "seen there" {
 			t.Errorf("resolved by %q because %q, %v", by, why, err)
 		}
 
@@ -177,7 +183,8 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 		}
 		staff.json("/api/admin/queue/alarms/evt_1/close", `{}`).want(t, 400)
 		staff.json("/api/admin/queue/alarms/evt_1/close", `{"note":"our mistake"}`).want(t, 200)
-		if a, err := b.Alarms.Alarm(ctx, "evt_1"); err != nil || a.ClosedBy != "super_admin" || a.Note != "our mistake" {
+		if a, err := b.Alarms.Alarm(ctx, "evt_1"); err != nil || a.ClosedBy != "super_admin" ||
+			a.Note != "our mistake" {
 			t.Errorf("%+v, %v", a, err)
 		}
 	})

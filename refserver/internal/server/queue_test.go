@@ -28,8 +28,19 @@ func (b *bench) unknown(c *returns.Return) refunds.Refund {
 			return err
 		}
 		return r.RecordResult(st, refunds.AttemptUpdate{
-			Result: payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, Calls: 1, Tries: 1, Doubt: true, ReviewReason: "it was never answered",
-			ProviderCalls: []refunds.Call{{At: st.At, Kind: refunds.CallCreate, Outcome: payment.OutcomeUnknown, HTTP: 500, Message: "the answer of the provider"}},
+			Result: payment.Result{
+				Outcome: payment.OutcomeUnknown,
+				HTTP:    500,
+			}, Calls: 1, Tries: 1, Doubt: true, ReviewReason: "it was never answered",
+			ProviderCalls: []refunds.Call{
+				{
+					At:      st.At,
+					Kind:    refunds.CallCreate,
+					Outcome: payment.OutcomeUnknown,
+					HTTP:    500,
+					Message: "the answer of the provider",
+				},
+			},
 		})
 	}))
 	if err != nil {
@@ -47,7 +58,14 @@ func (b *bench) unsent(c *returns.Return) refunds.Refund {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	h := refunds.HoldRequest{OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_" + c.ID, By: clerk}
+	h := refunds.HoldRequest{
+		OrderID:   o.ID,
+		PaymentID: o.Payment.ID,
+		Captured:  o.Payment.Amount,
+		Currency:  o.Currency,
+		Ref:       "dp_" + c.ID,
+		By:        clerk,
+	}
 	if _, err := b.Refunds.Hold(ctx, h); err != nil {
 		b.t.Fatal(err)
 	}
@@ -82,15 +100,45 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 				c := b.approved(o)
 				stock := b.stock()
 				r := b.unknown(&c)
-				staff.get("/admin/queue").want(t, 200, r.Attempts[0].Key, o.Payment.ProviderID, "it was never answered", "the answer of the provider", "HTTP 500",
-					"The provider paid", "The provider did not pay")
+				staff.get(
+					"/admin/queue",
+				).want(
+					t,
+					200,
+					r.Attempts[0].Key,
+					o.Payment.ProviderID,
+					"it was never answered",
+					"the answer of the provider",
+					"HTTP 500",
+					"The provider paid",
+					"The provider did not pay",
+				)
 				staff.get("/admin/dashboard").want(t, 200, "Money that needs a person")
 				path := "/admin/queue/refunds/" + r.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
-				staff.form(path, url.Values{"outcome": {"perhaps"}, "reason": {"typed before"}}).want(t, 400, "typed before")
-				browser{b, http.DefaultClient}.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"I say so"}}).want(t, 200, "Sign in") // it follows to the login page
+				staff.form(
+					path,
+					url.Values{"outcome": {"perhaps"}, "reason": {"typed before"}},
+				).want(
+					t,
+					400,
+					"typed before",
+				)
+				browser{
+					b,
+					http.DefaultClient,
+				}.form(
+					path,
+					url.Values{"outcome": {tc.outcome}, "reason": {"I say so"}},
+				).want(
+					t,
+					200,
+					"Sign in",
+				) // it follows to the login page
 				fields := url.Values{
-					"outcome": {tc.outcome}, "reason": {"seen on the provider's page"}, "provider_reference": {"re_seen"},
+					"outcome": {
+						tc.outcome,
+					}, "reason": {"seen on the provider's page"}, "provider_reference": {"re_seen"},
 				}
 				if tc.outcome == "paid" {
 					staff.form(path, fields).want(t, 400, "the provider has no refund")
@@ -119,7 +167,8 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 				}
 				staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
 				_, balance, err := b.Returns.Quote(ctx, c.ID, payment.Card)
-				if free := balance.Available(); err == nil && free != map[string]int64{"paid": 0, "not_paid": o.Total()}[tc.outcome] {
+				if free := balance.Available(); err == nil &&
+					free != map[string]int64{"paid": 0, "not_paid": o.Total()}[tc.outcome] {
 					t.Errorf("%d of the payment are free", free)
 				}
 			})
@@ -156,13 +205,25 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 				if err != nil || !o.Payment.Work.NeedsReview {
 					t.Fatalf("%+v, %v", o.Payment.Work, err)
 				}
-				staff.get("/admin/queue").want(t, 200, o.Number, o.Payment.Key, "nobody answers", "The provider took the money", "Ask the provider again")
+				staff.get(
+					"/admin/queue",
+				).want(
+					t,
+					200,
+					o.Number,
+					o.Payment.Key,
+					"nobody answers",
+					"The provider took the money",
+					"Ask the provider again",
+				)
 				path := "/admin/queue/orders/" + o.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
 				staff.form(path, url.Values{"outcome": {"x"}, "reason": {"why"}}).want(t, 400)
 				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 302)
 				staff.form(path, url.Values{"outcome": {tc.outcome}, "reason": {"seen there"}}).want(t, 409)
-				if o, err = b.Orders.Order(ctx, o.ID); err != nil || o.Status != tc.want || o.Payment.Work.NeedsReview || b.stock() != stock+tc.back {
+				if o, err = b.Orders.Order(ctx, o.ID); err != nil || o.Status != tc.want ||
+					o.Payment.Work.NeedsReview ||
+					b.stock() != stock+tc.back {
 					t.Errorf("order %s, stock %d after %d, %v", o.Status, b.stock(), stock, err)
 				}
 				staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
@@ -178,7 +239,18 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 		staff := b.signIn()
 		o := b.buy(b.customer("ada"), 1)
 		c := b.approved(o)
-		_, err := b.Refunds.Hold(ctx, refunds.HoldRequest{OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_9", Reason: "fraudulent", By: clerk})
+		_, err := b.Refunds.Hold(
+			ctx,
+			refunds.HoldRequest{
+				OrderID:   o.ID,
+				PaymentID: o.Payment.ID,
+				Captured:  o.Payment.Amount,
+				Currency:  o.Currency,
+				Ref:       "dp_9",
+				Reason:    "fraudulent",
+				By:        clerk,
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +260,13 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 		}
 		staff.get("/admin/queue").want(t, 200, "dp_9", "held back", "let it go on", "Do not pay it")
 		staff.get("/admin/returns/"+c.ID).want(t, 200, "Held back")
-		staff.form("/admin/queue/refunds/"+r.ID+"/resolve", url.Values{"outcome": {"paid"}, "reason": {"x"}}).want(t, 409)
+		staff.form(
+			"/admin/queue/refunds/"+r.ID+"/resolve",
+			url.Values{"outcome": {"paid"}, "reason": {"x"}},
+		).want(
+			t,
+			409,
+		)
 		path := "/admin/queue/refunds/" + r.ID + "/release"
 		staff.form(path, url.Values{}).want(t, 400)
 		staff.form(path, url.Values{"reason": {"the bank took it back"}}).want(t, 302)
@@ -205,12 +283,39 @@ func TestARefundThatMayHaveBeenSentIsHeldBackAndLetGo(t *testing.T) {
 		o := b.buy(b.customer("ada"), 1)
 		c := b.approved(o)
 		r := b.unknown(&c)
-		_, err := b.Refunds.Hold(t.Context(), refunds.HoldRequest{OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_9", Reason: "fraudulent", By: clerk})
+		_, err := b.Refunds.Hold(
+			t.Context(),
+			refunds.HoldRequest{
+				OrderID:   o.ID,
+				PaymentID: o.Payment.ID,
+				Captured:  o.Payment.Amount,
+				Currency:  o.Currency,
+				Ref:       "dp_9",
+				Reason:    "fraudulent",
+				By:        clerk,
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		staff.get("/admin/queue").want(t, 200, "dp_9", "held back", "The provider paid", "The provider did not pay", "let it go on")
-		staff.form("/admin/queue/refunds/"+r.ID+"/release", url.Values{"reason": {"the bank took it back"}}).want(t, 302)
+		staff.get(
+			"/admin/queue",
+		).want(
+			t,
+			200,
+			"dp_9",
+			"held back",
+			"The provider paid",
+			"The provider did not pay",
+			"let it go on",
+		)
+		staff.form(
+			"/admin/queue/refunds/"+r.ID+"/release",
+			url.Values{"reason": {"the bank took it back"}},
+		).want(
+			t,
+			302,
+		)
 		staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
 		b.run()
 		b.eventually("the refund", func() bool { return b.theCase(c.ID).Status == returns.StatusRefunded })
@@ -222,17 +327,34 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		b := open(t, settings...)
 		staff := b.signIn()
 		c := b.approved(b.buy(b.customer("ada"), 1))
-		r, err := refundsdb.New(b.DB).Update(t.Context(), b.unsent(&c).ID, refunds.Changing(func(r *refunds.Refund) error {
-			st := event.Stamp{At: time.Now(), By: event.System("test")}
-			if err := r.Submit(st); err != nil {
-				return err
-			}
-			return r.RecordResult(st, refunds.AttemptUpdate{Result: payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 403}, Calls: 1, Tries: 1, ReviewReason: "nothing of it could be sent"})
-		}))
+		r, err := refundsdb.New(
+			b.DB,
+		).Update(
+			t.Context(),
+			b.unsent(&c).ID,
+			refunds.Changing(func(r *refunds.Refund) error {
+				st := event.Stamp{At: time.Now(), By: event.System("test")}
+				if err := r.Submit(st); err != nil {
+					return err
+				}
+				return r.RecordResult(
+					st,
+					refunds.AttemptUpdate{
+						Result:       payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 403},
+						Calls:        1,
+						Tries:        1,
+						ReviewReason: "nothing of it could be sent",
+					},
+				)
+			}),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if page := staff.get("/admin/queue").want(t, 200, "could not be sent", "nothing of it could be sent", "Do not pay it"); strings.Contains(page.body, "The provider paid") {
+		if page := staff.get("/admin/queue").want(t, 200, "could not be sent", "nothing of it could be sent", "Do not pay it"); strings.Contains(
+			page.body,
+			"The provider paid",
+		) {
 			t.Error("the page offers to call it paid")
 		}
 		if q := staff.waiting().Refunds[0]; len(q.Outcomes) != 1 || q.Outcomes[0] != "not_paid" {
@@ -240,7 +362,13 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		}
 		path := "/admin/queue/refunds/" + r.ID + "/resolve"
 		staff.form(path, url.Values{"outcome": {"paid"}, "reason": {"x"}}).want(t, 409, "never sent")
-		staff.form(path, url.Values{"outcome": {"not_paid"}, "reason": {"the provider has closed our account"}}).want(t, 302)
+		staff.form(
+			path,
+			url.Values{"outcome": {"not_paid"}, "reason": {"the provider has closed our account"}},
+		).want(
+			t,
+			302,
+		)
 		_, again, err := b.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.StoreCredit})
 		if err != nil || again.Status != refunds.StatusSucceeded {
 			t.Errorf("by store credit: %s, %v", again.Status, err)
@@ -260,7 +388,8 @@ func TestAnAlarmIsClosedWithANote(t *testing.T) {
 	staff.form("/admin/queue/alarms/evt_1/close", url.Values{"note": {"our mistake"}}).want(t, 302)
 	staff.form("/admin/queue/alarms/evt_1/close", url.Values{"note": {"our mistake"}}).want(t, 409)
 	staff.form("/admin/queue/alarms/none/close", url.Values{"note": {"x"}}).want(t, 404)
-	if a, err := b.Alarms.Alarm(t.Context(), "evt_1"); err != nil || a.ClosedBy != "super_admin" || a.Note != "our mistake" {
+	if a, err := b.Alarms.Alarm(t.Context(), "evt_1"); err != nil || a.ClosedBy != "super_admin" ||
+		a.Note != "our mistake" {
 		t.Errorf("%+v, %v", a, err)
 	}
 	b.customer("bob")

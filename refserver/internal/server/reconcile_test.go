@@ -99,8 +99,29 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		b.eventually("the task", func() bool { return len(b.theCase(taken.ID).OpenTasks()) == 1 })
 
 		today := time.Now().UTC().Format(time.DateOnly)
-		staff.get("/admin/reconciliation").want(t, 200, "The night before "+run.Night, "Missing here", "7.77", lied.ID, "12.34", short.ID)
-		staff.get("/admin/reconciliation?from="+today+"&to="+today).want(t, 200, "Compared just now", "7.77", lied.ID, "12.34", short.ID)
+		staff.get(
+			"/admin/reconciliation",
+		).want(
+			t,
+			200,
+			"The night before "+run.Night,
+			"Missing here",
+			"7.77",
+			lied.ID,
+			"12.34",
+			short.ID,
+		)
+		staff.get(
+			"/admin/reconciliation?from="+today+"&to="+today,
+		).want(
+			t,
+			200,
+			"Compared just now",
+			"7.77",
+			lied.ID,
+			"12.34",
+			short.ID,
+		)
 		file := staff.get("/admin/reconciliation.csv?from="+today+"&to="+today).want(t, 200)
 		rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
 		if err != nil || len(rows) != 6 || !strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment") {
@@ -143,8 +164,11 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 				rows[d.Finding+" "+d.RefundID] = ours + " against " + there
 			}
 			price := money.New(short.Amount(), "USD").Decimal()
-			if count["missing_there"] != 1 || count["missing_here"] != 1 || count["amount_differs"] != 1 || rows["missing_here "] != "nothing against 7.77" ||
-				rows["missing_there "+lied.ID] != price+" against nothing" || rows["amount_differs "+short.ID] != price+" against 12.34" || len(got.Nights) != 1 {
+			if count["missing_there"] != 1 || count["missing_here"] != 1 || count["amount_differs"] != 1 ||
+				rows["missing_here "] != "nothing against 7.77" ||
+				rows["missing_there "+lied.ID] != price+" against nothing" ||
+				rows["amount_differs "+short.ID] != price+" against 12.34" ||
+				len(got.Nights) != 1 {
 				t.Errorf("%q: %v, %v, %d nights", at, count, rows, len(got.Nights))
 			}
 			if asked := at != ""; asked != (got.Reconciliation.Night == "") || asked && got.Reconciliation.To != today {
@@ -171,14 +195,21 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 			t.Helper()
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
-			r, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{Paid: paid, Reason: "it looked like that"})
+			r, err := b.Refunds.Resolve(
+				ctx,
+				r.ID,
+				clerk,
+				refunds.ResolveParams{Paid: paid, Reason: "it looked like that"},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c, r
 		}
 		twice, first := settled(false)
-		if _, r, err := b.Returns.Refund(ctx, twice.ID, clerk, returns.RefundParams{Method: payment.StoreCredit}); err != nil || r.Status != refunds.StatusSucceeded || len(r.Attempts) != 2 {
+		if _, r, err := b.Returns.Refund(ctx, twice.ID, clerk, returns.RefundParams{Method: payment.StoreCredit}); err != nil ||
+			r.Status != refunds.StatusSucceeded ||
+			len(r.Attempts) != 2 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		b.refundThere(first.Attempts[0].PaymentProviderID, fmt.Sprint(first.Amount()), &first)
@@ -186,17 +217,22 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 		b.faults(paysim.Faults{RefundFailsLater: 1})
 		b.refundThere(taken.Attempts[0].PaymentProviderID, fmt.Sprint(taken.Amount()), &taken)
 		b.eventually("the provider to take it back", func() bool {
-			return slices.ContainsFunc(b.Simulator.Ledger().Refunds, func(r paysim.Refund) bool { return r.Status == "failed" })
+			return slices.ContainsFunc(
+				b.Simulator.Ledger().Refunds,
+				func(r paysim.Refund) bool { return r.Status == "failed" },
+			)
 		})
 		b.Nightly.Now = func() time.Time { return time.Now().AddDate(0, 0, 1).Add(2 * time.Hour) }
 		b.Nightly.NotBefore = time.Time{}
 		if _, ran, err := b.Nightly.Due(ctx); err != nil || !ran {
 			t.Fatalf("%v, %v", ran, err)
 		}
-		if list, n, err := b.Alarms.Open(ctx, 10); err != nil || n != 1 || list[0].RefundID != first.ID || !strings.Contains(list[0].Message, "attempt 1") {
+		if list, n, err := b.Alarms.Open(ctx, 10); err != nil || n != 1 || list[0].RefundID != first.ID ||
+			!strings.Contains(list[0].Message, "attempt 1") {
 			t.Errorf("%d alarms, %+v, %v", n, list, err)
 		}
-		if r, err := b.Refunds.ByID(ctx, taken.ID); err != nil || r.Status != refunds.StatusReversed || !strings.HasPrefix(r.Attempts[0].ProviderID, "re_") {
+		if r, err := b.Refunds.ByID(ctx, taken.ID); err != nil || r.Status != refunds.StatusReversed ||
+			!strings.HasPrefix(r.Attempts[0].ProviderID, "re_") {
 			t.Errorf("what was taken back is %s, %+v, %v", r.Status, r.Attempts, err)
 		}
 	})

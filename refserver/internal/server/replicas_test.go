@@ -37,7 +37,10 @@ type replica struct {
 // openReplica opens a shop that logs to log, and signs the super admin in.
 func openReplica(t *testing.T, log io.Writer, settings ...string) *replica {
 	t.Helper()
-	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s", "LOG_LEVEL=debug"}, settings...), "")
+	c, err := config.Load(
+		append([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s", "LOG_LEVEL=debug"}, settings...),
+		"",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +48,9 @@ func openReplica(t *testing.T, log io.Writer, settings ...string) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := observability.NewLogHandler(observability.LogConfig{Writer: log, File: testlog.File(t), Level: slog.LevelDebug, Events: metrics})
+	h, err := observability.NewLogHandler(
+		observability.LogConfig{Writer: log, File: testlog.File(t), Level: slog.LevelDebug, Events: metrics},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +112,12 @@ func (r *replica) post(path string, fields ...string) string {
 	for i := 0; i+1 < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.srv.URL+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(
+		r.t.Context(),
+		http.MethodPost,
+		r.srv.URL+path,
+		strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -131,7 +141,10 @@ func (r *replica) figures(now time.Time) (page []string, d observabilitydb.Dashb
 	if len(page) < 2 {
 		r.t.Fatalf("the page has %d sections of figures", len(page))
 	}
-	d, err := r.s.Figures.Dashboard(r.t.Context(), observabilitydb.DashboardRequest{Now: now, Quarter: observabilitydb.QuarterAt(now, time.UTC), Zone: time.UTC})
+	d, err := r.s.Figures.Dashboard(
+		r.t.Context(),
+		observabilitydb.DashboardRequest{Now: now, Quarter: observabilitydb.QuarterAt(now, time.UTC), Zone: time.UTC},
+	)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -45,7 +45,14 @@ func TestNoSecretIsInTheLogOfABusyShop(t *testing.T) {
 		good, bad, none = "4242424242424242", "4000000000000002", "4242 4242 4242 4241"
 	)
 	var log buffer
-	r := openReplica(t, &log, "SUPER_ADMIN_PASSWORD="+password, "STRIPE_WEBHOOK_SECRET="+webhookSecret, "METRICS_TOKEN="+metricsToken, "SECRET_KEY="+secretKey)
+	r := openReplica(
+		t,
+		&log,
+		"SUPER_ADMIN_PASSWORD="+password,
+		"STRIPE_WEBHOOK_SECRET="+webhookSecret,
+		"METRICS_TOKEN="+metricsToken,
+		"SECRET_KEY="+secretKey,
+	)
 	secrets := map[string]string{
 		"the password": password, "a mistyped password": typo, "the secret of webhooks": webhookSecret, "the token of metrics": metricsToken,
 		"the secret key": secretKey, "a bearer token": bearer, "a cookie of another": cookie, "a good card": good, "a declined card": bad, "a mistyped card": none,
@@ -84,7 +91,12 @@ func TestNoSecretIsInTheLogOfABusyShop(t *testing.T) {
 	}
 	const form, jsonType = "application/x-www-form-urlencoded", "application/json"
 	any("POST", "/login", form, url.Values{"username": {"super_admin"}, "password": {typo}}.Encode())
-	any("POST", "/login", form, url.Values{"username": {password}, "password": {password}}.Encode()) // into the wrong field
+	any(
+		"POST",
+		"/login",
+		form,
+		url.Values{"username": {password}, "password": {password}}.Encode(),
+	) // into the wrong field
 	any("GET", "/metrics", "", "", "Authorization", "Bearer "+metricsToken)
 	any("GET", "/metrics", "", "", "Authorization", "Bearer "+bearer)
 	any("GET", "/?card_number="+good+"&token="+bearer, "", "", "Referer", r.srv.URL+"/?password="+typo)
@@ -92,12 +104,32 @@ func TestNoSecretIsInTheLogOfABusyShop(t *testing.T) {
 	r.buy(good)
 	for _, card := range []string{bad, none} {
 		any("POST", "/add_to_cart", form, "product_id=2")
-		any("POST", "/checkout", form, url.Values{"payment_method": {"Card"}, "card_number": {card}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}.Encode())
+		any(
+			"POST",
+			"/checkout",
+			form,
+			url.Values{
+				"payment_method": {"Card"},
+				"card_number":    {card},
+				"card_exp_date":  {"12/2099"},
+				"card_type":      {"Visa"},
+			}.Encode(),
+		)
 	}
 	any("POST", "/api/returns", jsonType, fmt.Sprintf(`{"sale_id":%q,"reason":"OTHER","details":%q}`, good, password))
-	event := fmt.Sprintf(`{"id":"evt_1","object":"event","type":"refund.failed","data":{"object":{"id":"re_1","object":"refund","card":%q}}}`, good)
+	event := fmt.Sprintf(
+		`{"id":"evt_1","object":"event","type":"refund.failed","data":{"object":{"id":"re_1","object":"refund","card":%q}}}`,
+		good,
+	)
 	any("POST", "/webhooks/stripe", jsonType, event)
-	any("POST", "/webhooks/stripe", jsonType, event, "Stripe-Signature", fmt.Sprintf("t=%d,v1=%s", time.Now().Unix(), webhookSecret))
+	any(
+		"POST",
+		"/webhooks/stripe",
+		jsonType,
+		event,
+		"Stripe-Signature",
+		fmt.Sprintf("t=%d,v1=%s", time.Now().Unix(), webhookSecret),
+	)
 	r.stop()
 
 	text := log.String()

@@ -39,7 +39,15 @@ func (c *statements) want(t *testing.T, what string, sent, commits int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.sent) != sent || c.commits != commits {
-		t.Errorf("%s: %d statements and %d commits, want %d and %d:\n%s", what, len(c.sent), c.commits, sent, commits, strings.Join(c.sent, "\n"))
+		t.Errorf(
+			"%s: %d statements and %d commits, want %d and %d:\n%s",
+			what,
+			len(c.sent),
+			c.commits,
+			sent,
+			commits,
+			strings.Join(c.sent, "\n"),
+		)
 	}
 	c.sent, c.commits = nil, 0
 }
@@ -68,7 +76,12 @@ func TestStatementsPerRequest(t *testing.T) {
 			}
 		}
 		cash := url.Values{"payment_method": {"Cash"}}
-		card := url.Values{"payment_method": {"Card"}, "card_number": {"4242424242424242"}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+		card := url.Values{
+			"payment_method": {"Card"},
+			"card_number":    {"4242424242424242"},
+			"card_exp_date":  {"12/2099"},
+			"card_type":      {"Visa"},
+		}
 		for _, products := range []int{1, 3} {
 			fill(products)
 			ada.get("/").want(t, http.StatusOK)

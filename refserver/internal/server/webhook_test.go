@@ -28,21 +28,53 @@ func (b *bench) deliver(m message) answer {
 	if m.secret == "" {
 		m.secret = secret
 	}
-	body := fmt.Sprintf(`{"id":%q,"object":"event","type":%q,"created":%d,"data":{"object":%s}}`, m.id, m.kind, time.Now().Unix(), m.object)
-	signed := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: []byte(body), Secret: m.secret, Timestamp: time.Now().Add(-m.age)})
-	return browser{b, http.DefaultClient}.send("POST", "/webhooks/stripe", "application/json", body, "Stripe-Signature", signed.Header)
+	body := fmt.Sprintf(
+		`{"id":%q,"object":"event","type":%q,"created":%d,"data":{"object":%s}}`,
+		m.id,
+		m.kind,
+		time.Now().Unix(),
+		m.object,
+	)
+	signed := webhook.GenerateTestSignedPayload(
+		&webhook.UnsignedPayload{Payload: []byte(body), Secret: m.secret, Timestamp: time.Now().Add(-m.age)},
+	)
+	return browser{
+		b,
+		http.DefaultClient,
+	}.send(
+		"POST",
+		"/webhooks/stripe",
+		"application/json",
+		body,
+		"Stripe-Signature",
+		signed.Header,
+	)
 }
 
 // refundObject is the refund in the provider's shape.
 func refundObject(r refunds.Refund, reference, status string, amount int64) string {
 	a := r.Attempts[len(r.Attempts)-1]
-	return fmt.Sprintf(`{"id":%q,"object":"refund","amount":%d,"currency":"usd","payment_intent":%q,"status":%q,"created":%d,"metadata":{"refund_id":%q,"attempt_id":%q}}`,
-		reference, amount, a.PaymentProviderID, status, time.Now().Unix(), r.ID, a.ID)
+	return fmt.Sprintf(
+		`{"id":%q,"object":"refund","amount":%d,"currency":"usd","payment_intent":%q,"status":%q,"created":%d,"metadata":{"refund_id":%q,"attempt_id":%q}}`,
+		reference,
+		amount,
+		a.PaymentProviderID,
+		status,
+		time.Now().Unix(),
+		r.ID,
+		a.ID,
+	)
 }
 
 func paymentObject(o orders.Order, reference string, amount int64) string {
-	return fmt.Sprintf(`{"id":%q,"object":"payment_intent","amount":%d,"amount_received":%d,"currency":"usd","status":"succeeded","metadata":{"order_id":%q,"payment_id":%q}}`,
-		reference, amount, amount, o.ID, o.Payment.ID)
+	return fmt.Sprintf(
+		`{"id":%q,"object":"payment_intent","amount":%d,"amount_received":%d,"currency":"usd","status":"succeeded","metadata":{"order_id":%q,"payment_id":%q}}`,
+		reference,
+		amount,
+		amount,
+		o.ID,
+		o.Payment.ID,
+	)
 }
 
 func TestAMessageOfTheProvider(t *testing.T) {
@@ -95,7 +127,13 @@ func TestAMessageOfTheProvider(t *testing.T) {
 					t.Errorf("%d alarms, want %d; %v", n, tc.alarms, err)
 				}
 				if now, err := b.Refunds.ByID(ctx, r.ID); err != nil || now.Version != r.Version {
-					t.Errorf("the refund changed to %s, version %d after %d; %v", now.Status, now.Version, r.Version, err)
+					t.Errorf(
+						"the refund changed to %s, version %d after %d; %v",
+						now.Status,
+						now.Version,
+						r.Version,
+						err,
+					)
 				}
 				if now, err := b.Orders.Order(ctx, o.ID); err != nil || now.Version != other.Version {
 					t.Errorf("the order changed: %s, %v", now.Status, err)
@@ -115,7 +153,11 @@ func TestAMessageThatCanNotBeLookedUpHasToComeAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := message{id: "evt_1", kind: "refund.failed", object: refundObject(r, r.Attempts[0].ProviderID, "failed", r.Amount())}
+		m := message{
+			id:     "evt_1",
+			kind:   "refund.failed",
+			object: refundObject(r, r.Attempts[0].ProviderID, "failed", r.Amount()),
+		}
 		b.faults(paysim.Faults{Down: true})
 		b.deliver(m).want(t, 500, "failed")
 		b.faults(paysim.Faults{})
@@ -146,10 +188,22 @@ func TestAQueuedOrderIsChargedWhenTheProviderSaysThatItPaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.deliver(message{id: "evt_1", kind: "payment_intent.succeeded", object: paymentObject(o, "pi_1", o.Payment.Amount)}).want(t, 200, "handled")
+		b.deliver(
+			message{id: "evt_1", kind: "payment_intent.succeeded", object: paymentObject(o, "pi_1", o.Payment.Amount)},
+		).want(
+			t,
+			200,
+			"handled",
+		)
 		after, err := b.Orders.Order(ctx, o.ID)
-		if err != nil || after.Status != orders.StatusQueued || after.Version != before.Version || after.Payment.Work.NextAt.After(time.Now()) {
-			t.Fatalf("%s, next try at %s, %v: a message is a reason to look, and no more", after.Status, after.Payment.Work.NextAt, err)
+		if err != nil || after.Status != orders.StatusQueued || after.Version != before.Version ||
+			after.Payment.Work.NextAt.After(time.Now()) {
+			t.Fatalf(
+				"%s, next try at %s, %v: a message is a reason to look, and no more",
+				after.Status,
+				after.Payment.Work.NextAt,
+				err,
+			)
 		}
 		b.run()
 		b.eventually("the order to be completed", func() bool {
@@ -181,7 +235,8 @@ func TestARefundThatIsTakenBackIsPaidAgainAsStoreCredit(t *testing.T) {
 			r, err := b.Refunds.ByID(ctx, r.ID)
 			return err == nil && r.Status == refunds.StatusReversed && len(b.theCase(c.ID).OpenTasks()) == 1
 		})
-		if now := b.theCase(c.ID); now.Status != returns.StatusRefunded || now.OpenTasks()[0].Kind != returns.TaskRefundReversed {
+		if now := b.theCase(c.ID); now.Status != returns.StatusRefunded ||
+			now.OpenTasks()[0].Kind != returns.TaskRefundReversed {
 			t.Errorf("case %s with %+v", now.Status, now.OpenTasks())
 		}
 		next, err := b.Refunds.ByClientReference(ctx, c.ID)
@@ -233,7 +288,21 @@ func TestADisputeHoldsTheRefundUntilItIsWon(t *testing.T) {
 			return b.theCase(c.ID).Status == returns.StatusRefunded && len(tasks()) == 0
 		})
 		// The message that it was opened comes late, and holds nothing any more.
-		b.deliver(message{id: "evt_late", kind: "charge.dispute.created", object: fmt.Sprintf(`{"id":%q,"object":"dispute","payment_intent":%q,"status":"needs_response","reason":"fraudulent"}`, d.ID, o.Payment.ProviderID)}).want(t, 200, "handled")
+		b.deliver(
+			message{
+				id:   "evt_late",
+				kind: "charge.dispute.created",
+				object: fmt.Sprintf(
+					`{"id":%q,"object":"dispute","payment_intent":%q,"status":"needs_response","reason":"fraudulent"}`,
+					d.ID,
+					o.Payment.ProviderID,
+				),
+			},
+		).want(
+			t,
+			200,
+			"handled",
+		)
 		if holds, err := b.Refunds.Holds(ctx, o.ID, o.Payment.ID); err != nil || len(holds) != 1 || holds[0].Active() {
 			t.Errorf("holds %+v, %v", holds, err)
 		}

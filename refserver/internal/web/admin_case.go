@@ -79,7 +79,14 @@ func (s *server) adminCase(w http.ResponseWriter, r *http.Request) error {
 	return s.showAdminCase(w, r, http.StatusOK, c, nil)
 }
 
-func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status int, c returns.Return, form url.Values, notes ...note) error {
+func (s *server) showAdminCase(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	c returns.Return,
+	form url.Values,
+	notes ...note,
+) error {
 	views, err := s.caseViews(r, []returns.Return{c})
 	if err != nil {
 		return err
@@ -87,10 +94,14 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 	v := views[0]
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
-		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
-		CanDecide: v.canGo(returns.StatusAuthorized) || v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
-		CanAsk:    v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
-		CanInspect: c.Status == returns.StatusReceived || c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
+		Findings: findingsOf(
+			v,
+		), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
+		CanDecide: v.canGo(returns.StatusAuthorized) ||
+			v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
+		CanAsk: v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
+		CanInspect: c.Status == returns.StatusReceived ||
+			c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
 	}
 	body.CanReceive = v.canGo(returns.StatusReceived) || c.Status == returns.StatusReceived
 	if body.Terms, err = s.termsOf(r, c.TermsID); err != nil {
@@ -108,7 +119,8 @@ func (s *server) showAdminCase(w http.ResponseWriter, r *http.Request, status in
 // quote fills in what would be paid back, or why nothing can be.
 func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	c := body.Case
-	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed && c.Refund.HoldRef != refunds.AwaitingMethod {
+	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed &&
+		c.Refund.HoldRef != refunds.AwaitingMethod {
 		body.CanRefund = c.Refund.Status.Open()
 		body.Methods = []payment.Method{c.Refund.Method}
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
@@ -208,7 +220,10 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 			_, err := s.Returns.Reject(r.Context(), id, actor(r), f.Get("decision_notes"))
 			return "The return is rejected, and its units are free again.", err
 		default:
-			return "", problem.Invalid("decision", fmt.Sprintf("decision is %q; it must be approve or reject.", clip(decision)))
+			return "", problem.Invalid(
+				"decision",
+				fmt.Sprintf("decision is %q; it must be approve or reject.", clip(decision)),
+			)
 		}
 	})
 }
@@ -222,7 +237,11 @@ func (s *server) requestInfo(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) ship(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		d := returns.Shipment{Carrier: f.Get("carrier"), TrackingNumber: f.Get("tracking_number"), Notes: f.Get("notes")}
+		d := returns.Shipment{
+			Carrier:        f.Get("carrier"),
+			TrackingNumber: f.Get("tracking_number"),
+			Notes:          f.Get("notes"),
+		}
 		_, err := s.Returns.Ship(r.Context(), id, actor(r), d)
 		return "The goods are on their way.", err
 	})
@@ -244,7 +263,12 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) error {
 			}
 			lines = append(lines, returns.ReceiptLine{OrderLineID: line, Received: n})
 		}
-		_, err := s.Returns.Receive(r.Context(), id, actor(r), returns.ReceiveParams{Lines: lines, Notes: f.Get("notes")})
+		_, err := s.Returns.Receive(
+			r.Context(),
+			id,
+			actor(r),
+			returns.ReceiveParams{Lines: lines, Notes: f.Get("notes")},
+		)
 		return "The goods are received.", err
 	})
 }

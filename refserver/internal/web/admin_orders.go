@@ -27,7 +27,12 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := adminOrdersBody{Total: total, Filter: filter, Pages: pages(r, query.Page, query.PageSize, total), Today: s.Now().In(s.Zone).Format(time.DateOnly)}
+	body := adminOrdersBody{
+		Total:  total,
+		Filter: filter,
+		Pages:  pages(r, query.Page, query.PageSize, total),
+		Today:  s.Now().In(s.Zone).Format(time.DateOnly),
+	}
 	ids := make([]string, 0, len(list))
 	for _, o := range list {
 		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status)})

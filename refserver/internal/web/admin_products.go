@@ -70,7 +70,10 @@ func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.page(w, r, "admin_product", p.Name, productForm{
 		ID: p.ID, Name: p.Name, Category: p.Category, Currency: p.Currency, FinalSale: p.FinalSale, Shipped: p.RequiresShipping,
-		Price: money.New(p.Price, p.Currency).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock), Origin: p.CountryOfOrigin,
+		Price: money.New(
+			p.Price,
+			p.Currency,
+		).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock), Origin: p.CountryOfOrigin,
 		Discount: decimal.Format(int64(p.DiscountBP), 2).String(), Weight: decimal.Format(p.ShippingWeight, 3).String(),
 	})
 }
@@ -90,8 +93,12 @@ func (s *server) saveProduct(w http.ResponseWriter, r *http.Request) error {
 	f := r.PostForm
 	form := productForm{
 		ID: id, Name: strings.TrimSpace(f.Get("name")), Category: strings.TrimSpace(f.Get("category")), Price: f.Get("price"),
-		Stock: f.Get("stock"), StockWas: f.Get("stock_was"), Discount: f.Get("discount_percent"), Weight: f.Get("shipping_weight"),
-		Origin: strings.TrimSpace(f.Get("country_of_origin")), FinalSale: f.Get("final_sale") != "", Shipped: f.Get("requires_shipping") != "",
+		Stock: f.Get(
+			"stock",
+		), StockWas: f.Get("stock_was"), Discount: f.Get("discount_percent"), Weight: f.Get("shipping_weight"),
+		Origin: strings.TrimSpace(
+			f.Get("country_of_origin"),
+		), FinalSale: f.Get("final_sale") != "", Shipped: f.Get("requires_shipping") != "",
 		Currency: s.Currency,
 	}
 	change, err := form.change()
@@ -113,7 +120,15 @@ func (s *server) saveProduct(w http.ResponseWriter, r *http.Request) error {
 func (f productForm) change() (func(*orders.Product) error, error) {
 	price, err := money.Parse(strings.TrimSpace(f.Price), f.Currency)
 	if err != nil {
-		return nil, problem.Invalid("price", fmt.Sprintf("The price is %q; it must be an amount in %s with at most %d decimals", clip(f.Price), f.Currency, f.Currency.Digits()))
+		return nil, problem.Invalid(
+			"price",
+			fmt.Sprintf(
+				"The price is %q; it must be an amount in %s with at most %d decimals",
+				clip(f.Price),
+				f.Currency,
+				f.Currency.Digits(),
+			),
+		)
 	}
 	stock, err := strconv.Atoi(strings.TrimSpace(f.Stock))
 	if err != nil {
@@ -121,11 +136,20 @@ func (f productForm) change() (func(*orders.Product) error, error) {
 	}
 	discount, err := decimal.Parse(f.Discount, 2)
 	if err != nil || discount < 0 || discount > 10000 {
-		return nil, problem.Invalid("discount_percent", fmt.Sprintf("The discount is %q; it must be a number from 0 to 100 with at most 2 decimals", clip(f.Discount)))
+		return nil, problem.Invalid(
+			"discount_percent",
+			fmt.Sprintf(
+				"The discount is %q; it must be a number from 0 to 100 with at most 2 decimals",
+				clip(f.Discount),
+			),
+		)
 	}
 	weight, err := decimal.Parse(f.Weight, 3)
 	if err != nil || weight < 0 {
-		return nil, problem.Invalid("shipping_weight", fmt.Sprintf("The weight is %q; it must be a number from 0 on with at most 3 decimals", clip(f.Weight)))
+		return nil, problem.Invalid(
+			"shipping_weight",
+			fmt.Sprintf("The weight is %q; it must be a number from 0 on with at most 3 decimals", clip(f.Weight)),
+		)
 	}
 	was := 0
 	if f.StockWas != "" {

@@ -62,7 +62,10 @@ func (s *server) workList(w http.ResponseWriter, r *http.Request) error {
 	if text := form.Get("status"); text != "" && !strings.EqualFold(text, "all") {
 		status, ok := statusOf(text)
 		if !ok {
-			return problem.Invalid("status", fmt.Sprintf("There is no status %q. Choose one from the list.", clip(text)))
+			return problem.Invalid(
+				"status",
+				fmt.Sprintf("There is no status %q. Choose one from the list.", clip(text)),
+			)
 		}
 		query.Status, body.Status = []returns.Status{status}, statusWord(status)
 	}
@@ -115,7 +118,11 @@ func tabs(counts map[returns.Status]int, current string) []tab {
 	out := []tab{{Name: "All", Href: "/admin/returns", Current: current == ""}}
 	for _, s := range returns.Statuses() {
 		word := statusWord(s)
-		t := tab{Name: caseState(s).Text, Href: "/admin/returns?status=" + url.QueryEscape(word), Current: word == current}
+		t := tab{
+			Name:    caseState(s).Text,
+			Href:    "/admin/returns?status=" + url.QueryEscape(word),
+			Current: word == current,
+		}
 		if !s.Final() {
 			t.Count = grouped(int64(counts[s]))
 		}
@@ -151,7 +158,14 @@ func (s *server) filingPage(w http.ResponseWriter, r *http.Request) error {
 	return s.pageStatus(w, r, http.StatusNotFound, "admin_filing", "File a return", body)
 }
 
-func (s *server) showFiling(w http.ResponseWriter, r *http.Request, status int, o orders.Order, form requestForm, notes ...note) error {
+func (s *server) showFiling(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	o orders.Order,
+	form requestForm,
+	notes ...note,
+) error {
 	body := filingBody{Number: o.Number, Rules: returns.Rules()}
 	found, err := s.returnOrders(r, []orders.Order{o}, form)
 	if err != nil {
@@ -189,7 +203,12 @@ func (s *server) fileTaken(w http.ResponseWriter, r *http.Request, in *upload.In
 	if err == nil {
 		request.Photos, request.CustomerID = in.Photos, o.CustomerID
 		if len(form.Rules) > 0 || strings.TrimSpace(form.OverrideReason) != "" {
-			request.Override = &returns.Override{Rules: form.Rules, Reason: form.OverrideReason, By: actor(r), At: s.Now()}
+			request.Override = &returns.Override{
+				Rules:  form.Rules,
+				Reason: form.OverrideReason,
+				By:     actor(r),
+				At:     s.Now(),
+			}
 		}
 		var c returns.Return
 		if c, err = s.Returns.Create(r.Context(), actor(r), request); err == nil {

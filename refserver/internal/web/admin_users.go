@@ -30,7 +30,13 @@ func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.page(w, r, "admin_users", "Users", usersBody{Users: users, Total: total, Q: q, Self: user(r).ID, Pages: pages(r, page, usersPage, total)})
+	return s.page(
+		w,
+		r,
+		"admin_users",
+		"Users",
+		usersBody{Users: users, Total: total, Q: q, Self: user(r).ID, Pages: pages(r, page, usersPage, total)},
+	)
 }
 
 func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {

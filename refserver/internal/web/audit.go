@@ -106,10 +106,19 @@ func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, erro
 		Address: strings.TrimSpace(form.Get("address")), Request: strings.TrimSpace(form.Get("request")),
 		From: form.Get("from"), To: form.Get("to"),
 	}
-	q := outboxdb.Query{AggregateID: f.About, FromAddress: f.Address, FromRequest: f.Request, After: form.Get("after"), Limit: auditPage}
+	q := outboxdb.Query{
+		AggregateID: f.About,
+		FromAddress: f.Address,
+		FromRequest: f.Request,
+		After:       form.Get("after"),
+		Limit:       auditPage,
+	}
 	if f.Type != "" {
 		if !slices.Contains(auditTypes, f.Type) {
-			return nil, f, problem.Invalid("type", fmt.Sprintf("%q is no kind of change; choose one of the list", clip(f.Type)))
+			return nil, f, problem.Invalid(
+				"type",
+				fmt.Sprintf("%q is no kind of change; choose one of the list", clip(f.Type)),
+			)
 		}
 		q.Types = []string{f.Type}
 	}

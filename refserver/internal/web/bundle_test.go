@@ -79,14 +79,20 @@ func (b *bundle) nobody() *person {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return &person{b: b, c: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}}
+	return &person{
+		b: b,
+		c: &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}},
+	}
 }
 
 func (b *bundle) customer(name string) *person {
 	b.t.Helper()
-	u, err := b.Auth.Register(b.t.Context(), auth.Registration{Username: name, Email: name + "@example.com", Password: password})
+	u, err := b.Auth.Register(
+		b.t.Context(),
+		auth.Registration{Username: name, Email: name + "@example.com", Password: password},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -100,7 +106,15 @@ func (b *bundle) customer(name string) *person {
 func (b *bundle) staff() *person {
 	b.t.Helper()
 	p := b.nobody()
-	p.form("/login", "username", b.Config.SuperAdminUsername, "password", string(b.Config.SuperAdminPassword)).want(http.StatusFound)
+	p.form(
+		"/login",
+		"username",
+		b.Config.SuperAdminUsername,
+		"password",
+		string(b.Config.SuperAdminPassword),
+	).want(
+		http.StatusFound,
+	)
 	p.secret(string(b.Config.SuperAdminPassword))
 	return p
 }
@@ -124,7 +138,10 @@ func (b *bundle) bought(p *person, units int) orders.Order {
 		b.t.Fatal(err)
 	}
 	o, err := b.Orders.Checkout(b.t.Context(), orders.CheckoutRequest{
-		Customer: event.Actor{Kind: event.ActorCustomer, ID: p.id}, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test",
+		Customer: event.Actor{
+			Kind: event.ActorCustomer,
+			ID:   p.id,
+		}, CartID: cart.Cart.ID, Method: payment.Card, Token: token, Source: "test",
 	})
 	if err != nil || o.Status != orders.StatusCompleted {
 		b.t.Fatalf("order %s, %v", o.Status, err)

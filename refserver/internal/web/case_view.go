@@ -119,19 +119,34 @@ func refundState(r refunds.Refund) (badge, string) {
 	case r.Status == refunds.StatusSucceeded && r.Method == payment.Cash:
 		return badge{"good", "Paid"}, "The amount was paid out in cash."
 	case r.Status == refunds.StatusSucceeded:
-		return badge{"good", "Paid"}, "The money is on its way to the account; banks take up to ten days to show a card refund."
+		return badge{
+			"good",
+			"Paid",
+		}, "The money is on its way to the account; banks take up to ten days to show a card refund."
 	case r.Status == refunds.StatusUnknown:
-		return badge{"warn", "Not known yet"}, "The payment provider has not said whether it paid. It is looked up until that is certain, and never paid twice."
+		return badge{
+			"warn",
+			"Not known yet",
+		}, "The payment provider has not said whether it paid. It is looked up until that is certain, and never paid twice."
 	case r.OnHold() && r.HoldRef == refunds.AwaitingMethod:
-		return badge{"warn", "To be paid again"}, "The payment provider took the refund back. Staff choose how it is paid again; store credit always works."
+		return badge{
+			"warn",
+			"To be paid again",
+		}, "The payment provider took the refund back. Staff choose how it is paid again; store credit always works."
 	case r.OnHold():
-		return badge{"warn", "Held back"}, "The customer's bank disputes the payment, so nothing goes back until that is over."
+		return badge{
+			"warn",
+			"Held back",
+		}, "The customer's bank disputes the payment, so nothing goes back until that is over."
 	case r.Status.Open():
 		return badge{"warn", "On its way"}, "The refund waits for the payment provider, and goes on by itself."
 	case r.Status == refunds.StatusReversed:
 		return badge{"bad", "Taken back"}, "The payment provider took the refund back. Staff pay it again."
 	}
-	return badge{"bad", "Failed"}, "The refund did not go through and nothing was paid. Staff try again, or pay by another method."
+	return badge{
+		"bad",
+		"Failed",
+	}, "The refund did not go through and nothing was paid. Staff try again, or pay by another method."
 }
 
 // caseViews completes cases with their orders, customers and refunds, each
@@ -166,7 +181,14 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 		if !ok {
 			return nil, fmt.Errorf("web: return %s is of order %s, which is gone", c.ID, c.OrderID)
 		}
-		v := caseView{Return: c, State: caseState(c.Status), Steps: stepsOf(c), Order: o, Currency: o.Currency, Customer: people[c.CustomerID]}
+		v := caseView{
+			Return:   c,
+			State:    caseState(c.Status),
+			Steps:    stepsOf(c),
+			Order:    o,
+			Currency: o.Currency,
+			Customer: people[c.CustomerID],
+		}
 		if refund, ok := paid[c.ID]; ok {
 			v.Refund = &refundView{Refund: refund}
 			v.Refund.State, v.Refund.Words = refundState(refund)

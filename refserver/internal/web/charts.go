@@ -61,7 +61,9 @@ func (c chart) draw(width int) ([]byte, error) {
 	if !c.lines && c.shares == nil {
 		height = 56 + len(c.labels)*(14+22*len(c.data))
 	}
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height, Theme: theme})
+	p := charts.NewPainter(
+		charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height, Theme: theme},
+	)
 	var err error
 	switch {
 	case c.shares != nil:
@@ -96,7 +98,9 @@ func (c chart) lineOption(theme charts.ColorPalette, width int) charts.LineChart
 	o.ValueFormatter = c.value
 	// Four steps of whole numbers, for a flat line too.
 	top := 4 * max(1, math.Ceil(c.most()/4))
-	o.YAxis = []charts.YAxisOption{{LabelFontStyle: font, ValueFormatter: c.value, Min: charts.Ptr(0.0), Max: charts.Ptr(top), LabelCount: 5}}
+	o.YAxis = []charts.YAxisOption{
+		{LabelFontStyle: font, ValueFormatter: c.value, Min: charts.Ptr(0.0), Max: charts.Ptr(top), LabelCount: 5},
+	}
 	return o
 }
 
@@ -112,7 +116,9 @@ func (c chart) barOption(theme charts.ColorPalette) charts.BarChartOption {
 	o.Horizontal, o.Theme, o.Padding = true, theme, charts.NewBox(0, 0, 16, 0)
 	o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = labels, font
 	// The bars carry their values, and leave room for them.
-	o.ValueAxis = []charts.ValueAxisOption{{Show: charts.Ptr(false), Min: charts.Ptr(0.0), Max: charts.Ptr(1.4 * c.most())}}
+	o.ValueAxis = []charts.ValueAxisOption{
+		{Show: charts.Ptr(false), Min: charts.Ptr(0.0), Max: charts.Ptr(1.4 * c.most())},
+	}
 	if c.names != nil {
 		o.Legend.SeriesNames, o.Legend.FontStyle = c.names, font
 	}
@@ -140,10 +146,26 @@ func (c chart) paretoOption(theme charts.ColorPalette, width int) charts.ChartOp
 		Legend: charts.LegendOption{SeriesNames: c.names, FontStyle: font, Symbol: charts.SymbolSquare},
 		YAxis: []charts.YAxisOption{
 			{LabelFontStyle: font, ValueFormatter: whole, Min: charts.Ptr(0.0), Max: charts.Ptr(all), LabelCount: 5},
-			{LabelFontStyle: font, ValueFormatter: func(v float64) string { return fmt.Sprintf("%.0f %%", v) }, Min: charts.Ptr(0.0), Max: charts.Ptr(100.0), LabelCount: 5},
+			{
+				LabelFontStyle: font,
+				ValueFormatter: func(v float64) string { return fmt.Sprintf("%.0f %%", v) },
+				Min:            charts.Ptr(0.0),
+				Max:            charts.Ptr(100.0),
+				LabelCount:     5,
+			},
 		},
 		SeriesList: charts.GenericSeriesList{
-			{Type: charts.ChartTypeBar, Name: c.names[0], Values: c.data[0], Label: charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font, ValueFormatter: c.value, Offset: charts.OffsetInt{Top: -10}}},
+			{
+				Type:   charts.ChartTypeBar,
+				Name:   c.names[0],
+				Values: c.data[0],
+				Label: charts.SeriesLabel{
+					Show:           charts.Ptr(true),
+					FontStyle:      font,
+					ValueFormatter: c.value,
+					Offset:         charts.OffsetInt{Top: -10},
+				},
+			},
 			{Type: charts.ChartTypeLine, Name: c.names[1], Values: c.shares, YAxisIndex: 1},
 		},
 	}
@@ -176,7 +198,13 @@ func withDark(svg []byte) []byte {
 	rules.WriteString("<style>@media screen and (prefers-color-scheme:dark){")
 	for _, i := range append([]ink{textInk, gridInk}, inks...) {
 		for _, property := range []string{"fill", "stroke"} {
-			fmt.Fprintf(&rules, "[style*='%[1]s:%[2]s']{%[1]s:%[3]s!important}", property, i.light.StringRGB(), i.dark.StringRGB())
+			fmt.Fprintf(
+				&rules,
+				"[style*='%[1]s:%[2]s']{%[1]s:%[3]s!important}",
+				property,
+				i.light.StringRGB(),
+				i.dark.StringRGB(),
+			)
 		}
 	}
 	rules.WriteString("}</style>")

@@ -27,7 +27,15 @@ func TestSumsGroupThousands(t *testing.T) {
 }
 
 func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
-	c := reasonChart(observabilitydb.KPIs{Reasons: []observabilitydb.Share{{Name: "NOT_AS_DESCRIBED", N: 6}, {Name: "DAMAGED", N: 3}, {Name: "OTHER", N: 1}}})
+	c := reasonChart(
+		observabilitydb.KPIs{
+			Reasons: []observabilitydb.Share{
+				{Name: "NOT_AS_DESCRIBED", N: 6},
+				{Name: "DAMAGED", N: 3},
+				{Name: "OTHER", N: 1},
+			},
+		},
+	)
 	if got := c.shares; len(got) != 3 || got[0] != 60 || got[1] != 90 || got[2] != 100 {
 		t.Errorf("shares %v", got)
 	}
@@ -48,7 +56,10 @@ func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
 }
 
 func TestDaysThatAreNotYetAreNotDrawnAsZero(t *testing.T) {
-	k := observabilitydb.KPIs{Zone: time.UTC, Days: []observabilitydb.DayCounts{{Date: "2026-05-11"}, {Date: "2026-05-12"}, {Date: "2026-05-13"}}}
+	k := observabilitydb.KPIs{
+		Zone: time.UTC,
+		Days: []observabilitydb.DayCounts{{Date: "2026-05-11"}, {Date: "2026-05-12"}, {Date: "2026-05-13"}},
+	}
 	c := dayChart(k, time.Date(2026, 5, 12, 23, 59, 0, 0, time.UTC))
 	if got := c.data[0]; got[0] != 0 || got[1] != 0 || got[2] != charts.GetNullValue() || c.most() != 0 {
 		t.Errorf("orders %v, the most %v", got, c.most())

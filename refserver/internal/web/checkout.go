@@ -54,7 +54,11 @@ func (s *server) payment(r *http.Request) (payment.Method, string, error) {
 		if s.Card == nil {
 			return "", "", problem.Invalid("payment_method", "Card numbers are not taken on this page. Choose Cash.")
 		}
-		token, err := s.Card(r.PostForm.Get("card_number"), r.PostForm.Get("card_exp_date"), r.PostForm.Get("card_type"))
+		token, err := s.Card(
+			r.PostForm.Get("card_number"),
+			r.PostForm.Get("card_exp_date"),
+			r.PostForm.Get("card_type"),
+		)
 		return payment.Card, token, err
 	default:
 		return "", "", problem.Invalid("payment_method", "Choose how to pay: Cash or Card.")
@@ -72,13 +76,20 @@ func (s *server) shownTotal(r *http.Request) (money.Money, error) {
 	if code != "" {
 		var err error
 		if currency, err = money.ParseCurrency(code); err != nil {
-			return money.Money{}, problem.Invalid("currency", fmt.Sprintf("currency is %q; it must be the code of a currency, such as %s.", clip(code), s.Currency))
+			return money.Money{}, problem.Invalid(
+				"currency",
+				fmt.Sprintf("currency is %q; it must be the code of a currency, such as %s.", clip(code), s.Currency),
+			)
 		}
 	}
 	shown, err := money.Parse(total, currency)
 	if err != nil || shown.Sign() < 0 {
 		return money.Money{}, problem.Invalid("total", fmt.Sprintf(
-			"total is %q; it must be a number of %s with at most %d decimals.", clip(total), currency, currency.Digits()))
+			"total is %q; it must be a number of %s with at most %d decimals.",
+			clip(total),
+			currency,
+			currency.Digits(),
+		))
 	}
 	return shown, nil
 }
@@ -101,12 +112,22 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 		p.Message = declineWords(e.Reason)
 	}
 	if p.Code == string(orders.CodePriceChanged) {
-		p.Message = fmt.Sprintf("The total of your cart was %s and is now %s. Nothing was ordered. Look at your cart, then buy again.", p.OldTotal, p.NewTotal)
+		p.Message = fmt.Sprintf(
+			"The total of your cart was %s and is now %s. Nothing was ordered. Look at your cart, then buy again.",
+			p.OldTotal,
+			p.NewTotal,
+		)
 	}
 	if wantsJSON(r) {
 		return s.refusedJSON(w, r, p)
 	}
-	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), note{Tone: "bad", Text: p.Message, Code: p.Code})
+	return s.showStore(
+		w,
+		r,
+		p.Status,
+		r.PostForm.Get("payment_method"),
+		note{Tone: "bad", Text: p.Message, Code: p.Code},
+	)
 }
 
 // wantsJSON tells a program that reads JSON: it asks for it by name, and not for

@@ -47,7 +47,10 @@ func (s *server) period(r *http.Request) (period, error) {
 		zone, err := time.LoadLocation(name)
 		// "Local" is the zone of the server, which is nobody's choice.
 		if err != nil || name == "Local" {
-			return period{}, problem.Invalid("zone", fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clip(name)))
+			return period{}, problem.Invalid(
+				"zone",
+				fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clip(name)),
+			)
 		}
 		p.Zone = zone
 	}
@@ -55,7 +58,15 @@ func (s *server) period(r *http.Request) (period, error) {
 	if text := query.Get("quarter"); text != "" {
 		q, err := observabilitydb.ParseQuarter(text)
 		if err != nil {
-			return period{}, problem.Invalid("quarter", fmt.Sprintf("%q is no quarter; take %v to %v", clip(text), observabilitydb.FirstQuarter, observabilitydb.LastQuarter))
+			return period{}, problem.Invalid(
+				"quarter",
+				fmt.Sprintf(
+					"%q is no quarter; take %v to %v",
+					clip(text),
+					observabilitydb.FirstQuarter,
+					observabilitydb.LastQuarter,
+				),
+			)
 		}
 		p.Quarter = q
 	}

@@ -63,7 +63,13 @@ func (s *server) charts(k observabilitydb.KPIs, p period) []chartView {
 	out := make([]chartView, 0, len(pictureNames))
 	for _, name := range pictureNames {
 		pic := pictures[name]
-		v := chartView{Name: name, Title: pic.title, Alt: pic.alt + "; the table below has the figures", Wide: pic.width == wideChart, Table: pic.table(k)}
+		v := chartView{
+			Name:  name,
+			Title: pic.title,
+			Alt:   pic.alt + "; the table below has the figures",
+			Wide:  pic.width == wideChart,
+			Table: pic.table(k),
+		}
 		if len(v.Table.Rows) == 0 {
 			v.Empty = pic.empty
 		} else if len(pic.of(s, k).labels) > 0 { // refunds in another currency alone have a table
@@ -84,7 +90,17 @@ func dayTable(k observabilitydb.KPIs) table {
 			continue
 		}
 		day, _ := time.Parse(time.DateOnly, d.Date) // made by the reader
-		t.Rows = append(t.Rows, []string{day.Format("Mon 2 Jan 2006"), grouped(d.Orders), grouped(d.Returns), grouped(d.RMAs), grouped(d.RefundsPaid), grouped(d.RefundsFailed)})
+		t.Rows = append(
+			t.Rows,
+			[]string{
+				day.Format("Mon 2 Jan 2006"),
+				grouped(d.Orders),
+				grouped(d.Returns),
+				grouped(d.RMAs),
+				grouped(d.RefundsPaid),
+				grouped(d.RefundsFailed),
+			},
+		)
 	}
 	return t
 }
@@ -140,7 +156,10 @@ func stages(c observabilitydb.Cycle) []observabilitydb.Spread {
 func cycleTable(k observabilitydb.KPIs) table {
 	t := table{Head: []string{"Stage", "Returns", "Average", "Median", "90 % within"}}
 	for _, s := range stages(k.Cycle) {
-		t.Rows = append(t.Rows, []string{words(s.Name), grouped(int64(s.N)), lasting(s.Avg), lasting(s.Median), lasting(s.P90)})
+		t.Rows = append(
+			t.Rows,
+			[]string{words(s.Name), grouped(int64(s.N)), lasting(s.Avg), lasting(s.Median), lasting(s.P90)},
+		)
 	}
 	return t
 }
@@ -148,7 +167,14 @@ func cycleTable(k observabilitydb.KPIs) table {
 // sum is money whose thousands are grouped, as those of counts are.
 func sum(minor int64, c money.Currency) string {
 	text := money.New(minor, c).String()
-	end := strings.IndexFunc(strings.TrimPrefix(text, "-"), func(r rune) bool { return r < '0' || r > '9' }) + len(text) - len(strings.TrimPrefix(text, "-"))
+	end := strings.IndexFunc(
+		strings.TrimPrefix(text, "-"),
+		func(r rune) bool { return r < '0' || r > '9' },
+	) + len(
+		text,
+	) - len(
+		strings.TrimPrefix(text, "-"),
+	)
 	n, err := strconv.ParseInt(text[:end], 10, 64)
 	if err != nil || n == 0 { // not -0
 		return text

@@ -27,7 +27,11 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 			t.Errorf("a busy shop's dashboard lacks %q", want)
 		}
 	}
-	if first := boss.get("/admin/dashboard?quarter=2025-Q1").want(http.StatusOK).body; strings.Contains(first, "Quarter before") || !strings.Contains(first, "2025-Q2") {
+	if first := boss.get("/admin/dashboard?quarter=2025-Q1").want(http.StatusOK).body; strings.Contains(
+		first,
+		"Quarter before",
+	) ||
+		!strings.Contains(first, "2025-Q2") {
 		t.Error("before the first quarter there is none")
 	}
 	for _, wrong := range []string{"quarter=2024-Q4", "quarter=2026-Q5", "quarter=now", "zone=Mars/Base", "zone=Local", "zone=../../etc/passwd"} {

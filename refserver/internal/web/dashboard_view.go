@@ -112,13 +112,21 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 		Quarter: p.Quarter.String(), Zone: p.Zone.String(), Query: p.query(), Years: years(), Zones: zoneChoices,
 		Levels:  []levelCard{level(d.SLO.Acceptance), level(d.SLO.Latency)},
 		Figures: s.kpis(d, now), Charts: s.charts(d.KPIs, p), Circuit: circuit(s.Circuit(), d.SLO.Outages, now),
-		Components: components(s.Health.Report(ctx)), Pools: pools(snapshot), Routes: slowest(snapshot), Events: snapshot.Events,
+		Components: components(
+			s.Health.Report(ctx),
+		), Pools: pools(snapshot), Routes: slowest(snapshot), Events: snapshot.Events,
 	}
 	if d.SLO.Latency.Good.Whole > 0 {
 		body.Levels[1].More = "95 % answered within " + lasting(d.SLO.Latency.P95)
 	}
 	if n := d.SLO.Outages.N; n > 0 {
-		body.Levels[0].More = plural(n, "payment outage", "payment outages") + ", the longest " + lasting(d.SLO.Outages.Longest)
+		body.Levels[0].More = plural(
+			n,
+			"payment outage",
+			"payment outages",
+		) + ", the longest " + lasting(
+			d.SLO.Outages.Longest,
+		)
 	}
 	body.Requests, body.ErrorRate = errorRate(snapshot)
 	step := func(q observabilitydb.Quarter, ok bool) string {
@@ -131,14 +139,26 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 
 	body.Waiting = []waiting{
 		{Name: "Money that needs a person", Href: "/admin/queue", Count: inQueue, Since: oldest(d.Person, now)},
-		{Name: "Refunds nobody can tell of yet", Href: "/admin/queue", Count: d.Unknown.N, Since: oldest(d.Unknown, now)},
+		{
+			Name:  "Refunds nobody can tell of yet",
+			Href:  "/admin/queue",
+			Count: d.Unknown.N,
+			Since: oldest(d.Unknown, now),
+		},
 		{Name: "Orders queued for payment", Href: "/admin/orders?status=QUEUED", Count: queued},
 	}
 	for _, status := range []returns.Status{
 		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
 		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
 	} {
-		body.Waiting = append(body.Waiting, waiting{Name: "Returns: " + strings.ToLower(caseState(status).Text), Href: "/admin/returns?status=" + statusWord(status), Count: counts[status]})
+		body.Waiting = append(
+			body.Waiting,
+			waiting{
+				Name:  "Returns: " + strings.ToLower(caseState(status).Text),
+				Href:  "/admin/returns?status=" + statusWord(status),
+				Count: counts[status],
+			},
+		)
 	}
 	if len(body.Events) > eventsShown {
 		body.Events = body.Events[len(body.Events)-eventsShown:]
@@ -201,12 +221,24 @@ func (s *server) kpis(d observabilitydb.Dashboard, now time.Time) []figureCard {
 		leakage = sum(0, s.Currency)
 	}
 	cards := []figureCard{
-		{"Orders", grouped(t.Orders), fmt.Sprintf("%s completed, %s cancelled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled))},
+		{
+			"Orders",
+			grouped(t.Orders),
+			fmt.Sprintf("%s completed, %s cancelled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled)),
+		},
 		{"Returns requested", grouped(t.Returns), plural(int(t.RMAs), "RMA number given out", "RMA numbers given out")},
 		{"RMA rate", rate(d.RMARate), "RMA numbers per order"},
-		{"Returns accepted", rate(d.ReturnAcceptance), fmt.Sprintf("%s approved, %s rejected", grouped(t.ReturnsApproved), grouped(t.ReturnsRejected))},
+		{
+			"Returns accepted",
+			rate(d.ReturnAcceptance),
+			fmt.Sprintf("%s approved, %s rejected", grouped(t.ReturnsApproved), grouped(t.ReturnsRejected)),
+		},
 		{"Refunds paid", grouped(t.RefundsPaid), cmp.Or(s.sums(d.Paid), "no money paid back")},
-		{"Refund success", rate(d.RefundSuccess), fmt.Sprintf("%s of %s attempts failed", grouped(t.RefundsFailed), grouped(t.RefundsPaid+t.RefundsFailed))},
+		{
+			"Refund success",
+			rate(d.RefundSuccess),
+			fmt.Sprintf("%s of %s attempts failed", grouped(t.RefundsFailed), grouped(t.RefundsPaid+t.RefundsFailed)),
+		},
 		{"Request to close", "", "median of the returns closed"},
 		{"Leakage", leakage, "paid above the terms by overrides"},
 		{"Unknown refunds", grouped(int64(d.Unknown.N)), "none waits for an answer"},
@@ -240,13 +272,23 @@ func circuit(state resilience.State, o observabilitydb.Outages, now time.Time) c
 	switch state {
 	case resilience.Open, resilience.ForcedOpen:
 		v.State.Tone = "bad"
-		v.Lines = append(v.Lines, "Card payments are queued and refunds wait; both go on by themselves when the provider is back.")
+		v.Lines = append(
+			v.Lines,
+			"Card payments are queued and refunds wait; both go on by themselves when the provider is back.",
+		)
 	case resilience.HalfOpen:
 		v.State.Tone = "warn"
 		v.Lines = append(v.Lines, "Single payments find out whether the provider is back.")
 	}
 	if o.OpenProcesses > 0 {
-		v.Lines = append(v.Lines, fmt.Sprintf("Open in %s for %s.", plural(o.OpenProcesses, "process", "processes"), lasting(now.Sub(o.OpenSince))))
+		v.Lines = append(
+			v.Lines,
+			fmt.Sprintf(
+				"Open in %s for %s.",
+				plural(o.OpenProcesses, "process", "processes"),
+				lasting(now.Sub(o.OpenSince)),
+			),
+		)
 	}
 	if o.N == 0 {
 		v.Lines = append(v.Lines, "No outage in 24 hours.")

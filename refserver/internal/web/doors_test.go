@@ -84,10 +84,13 @@ func TestEveryAnswerTellsTheBrowserWhatItNeedNotAllow(t *testing.T) {
 	b := newBundle(t)
 	for _, path := range []string{"/login", "/", "/nothing", "/api/orders", "/static/app.css", "/health"} {
 		h := b.nobody().get(path).Header
-		if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+		if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") ||
+			!strings.Contains(csp, "frame-ancestors 'none'") ||
+			strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: policy %q", path, csp)
 		}
-		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" || h.Get("X-Frame-Options") != "DENY" {
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" ||
+			h.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s: %v", path, h)
 		}
 	}
@@ -97,7 +100,15 @@ func TestCookiesAreForThisSiteAloneAndNotForScripts(t *testing.T) {
 	t.Parallel()
 	for public, secure := range map[string]bool{"http://localhost:5000": false, "https://shop.example": true} {
 		b := newBundle(t, "PUBLIC_URL="+public)
-		r := b.nobody().form("/login", "username", b.Config.SuperAdminUsername, "password", string(b.Config.SuperAdminPassword)).want(http.StatusFound)
+		r := b.nobody().form(
+			"/login",
+			"username",
+			b.Config.SuperAdminUsername,
+			"password",
+			string(b.Config.SuperAdminPassword),
+		).want(
+			http.StatusFound,
+		)
 		found := false
 		for _, c := range r.Cookies() {
 			if c.Name == b.Auth.CookieName() {
@@ -140,7 +151,14 @@ func TestAPostFromAnotherSiteIsRefusedAndAScriptsIsNot(t *testing.T) {
 	ada := b.customer("ada")
 	for _, header := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}} {
 		for _, path := range []string{"/returns/request", "/api/returns", "/logout"} {
-			ada.do(http.MethodPost, path, "application/x-www-form-urlencoded", strings.NewReader("a=b"), header...).want(http.StatusForbidden)
+			ada.do(
+				http.MethodPost,
+				path,
+				"application/x-www-form-urlencoded",
+				strings.NewReader("a=b"),
+				header...).want(
+				http.StatusForbidden,
+			)
 		}
 	}
 	ada.get("/order-history", "Sec-Fetch-Site", "cross-site").want(http.StatusOK)
@@ -152,10 +170,37 @@ func TestWhatIsTooLargeIsRefusedInWords(t *testing.T) {
 	b := newBundle(t)
 	ada := b.customer("ada")
 	const head = "--x\r\nContent-Disposition: form-data; name=\"photos\"; filename=\"a.jpg\"\r\n\r\n"
-	huge := io.MultiReader(strings.NewReader(head), io.LimitReader(zeros{}, 100<<20), strings.NewReader("\r\n--x--\r\n"))
-	ada.do(http.MethodPost, "/returns/request", "multipart/form-data; boundary=x", huge).want(http.StatusRequestEntityTooLarge, "Photo 1 (a.jpg) is larger than 10 MB")
-	ada.do(http.MethodPost, "/api/returns", "application/json", io.LimitReader(zeros{}, 33<<20)).want(http.StatusRequestEntityTooLarge, "TOO_LARGE")
-	ada.do(http.MethodPost, "/add_to_cart", "application/x-www-form-urlencoded", io.LimitReader(zeros{}, 2<<20)).want(http.StatusRequestEntityTooLarge)
+	huge := io.MultiReader(
+		strings.NewReader(head),
+		io.LimitReader(zeros{}, 100<<20),
+		strings.NewReader("\r\n--x--\r\n"),
+	)
+	ada.do(
+		http.MethodPost,
+		"/returns/request",
+		"multipart/form-data; boundary=x",
+		huge,
+	).want(
+		http.StatusRequestEntityTooLarge,
+		"Photo 1 (a.jpg) is larger than 10 MB",
+	)
+	ada.do(
+		http.MethodPost,
+		"/api/returns",
+		"application/json",
+		io.LimitReader(zeros{}, 33<<20),
+	).want(
+		http.StatusRequestEntityTooLarge,
+		"TOO_LARGE",
+	)
+	ada.do(
+		http.MethodPost,
+		"/add_to_cart",
+		"application/x-www-form-urlencoded",
+		io.LimitReader(zeros{}, 2<<20),
+	).want(
+		http.StatusRequestEntityTooLarge,
+	)
 }
 
 type zeros struct{}

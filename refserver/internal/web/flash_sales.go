@@ -131,7 +131,13 @@ func (s *server) flashSale(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func (s *server) showFlashSale(w http.ResponseWriter, r *http.Request, status int, f orders.FlashSale, form saleForm) error {
+func (s *server) showFlashSale(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	f orders.FlashSale,
+	form saleForm,
+) error {
 	p, err := s.Orders.Product(r.Context(), f.ProductID)
 	if err != nil {
 		return err
@@ -146,7 +152,12 @@ func (s *server) changeFlashSale(w http.ResponseWriter, r *http.Request) error {
 		return formError(err)
 	}
 	id, form := r.PathValue("id"), sentSale(r)
-	f, err := s.Orders.UpdateFlashSale(r.Context(), id, actor(r), func(d *orders.FlashSaleParams) error { return form.apply(d, s.Zone) })
+	f, err := s.Orders.UpdateFlashSale(
+		r.Context(),
+		id,
+		actor(r),
+		func(d *orders.FlashSaleParams) error { return form.apply(d, s.Zone) },
+	)
 	if err == nil {
 		return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved")
 	}
@@ -195,7 +206,13 @@ func capText(n int) string {
 func (f saleForm) apply(d *orders.FlashSaleParams, zone *time.Location) error {
 	percent, err := decimal.Parse(f.Percent, 2)
 	if err != nil || percent < 1 || percent > 10_000 {
-		return problem.Invalid("percent", fmt.Sprintf("The discount is %q; it must be a number from 0.01 to 100 with at most 2 decimals", clip(f.Percent)))
+		return problem.Invalid(
+			"percent",
+			fmt.Sprintf(
+				"The discount is %q; it must be a number from 0.01 to 100 with at most 2 decimals",
+				clip(f.Percent),
+			),
+		)
 	}
 	d.PercentBP = int(percent)
 	for _, field := range []struct {
@@ -206,7 +223,14 @@ func (f saleForm) apply(d *orders.FlashSaleParams, zone *time.Location) error {
 			continue
 		}
 		if *field.to, err = time.ParseInLocation(localMoment, field.text, zone); err != nil {
-			return problem.Invalid(field.name, fmt.Sprintf("%s is %q; it must be a day and a time, such as 2026-11-27T09:00", field.name, clip(field.text)))
+			return problem.Invalid(
+				field.name,
+				fmt.Sprintf(
+					"%s is %q; it must be a day and a time, such as 2026-11-27T09:00",
+					field.name,
+					clip(field.text),
+				),
+			)
 		}
 	}
 	for _, field := range []struct {
@@ -218,7 +242,14 @@ func (f saleForm) apply(d *orders.FlashSaleParams, zone *time.Location) error {
 			continue
 		}
 		if *field.to, err = strconv.Atoi(field.text); err != nil || *field.to < 0 {
-			return problem.Invalid(field.name, fmt.Sprintf("%s is %q; it must be a whole number of units, or empty for no cap", field.name, clip(field.text)))
+			return problem.Invalid(
+				field.name,
+				fmt.Sprintf(
+					"%s is %q; it must be a whole number of units, or empty for no cap",
+					field.name,
+					clip(field.text),
+				),
+			)
 		}
 	}
 	return nil

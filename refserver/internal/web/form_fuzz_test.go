@@ -34,7 +34,9 @@ func FuzzRequestForm(f *testing.F) {
 
 // A policy that was read from a form goes back into the form as the same.
 func FuzzPolicyForm(f *testing.F) {
-	f.Add("enabled=1&window_days=30&max_quantity=5&photos_required=0&max_photos=3&photo_types=jpeg&restock_at=refund&restocking_percent_0=12.5&shipping_fixed_0=3")
+	f.Add(
+		"enabled=1&window_days=30&max_quantity=5&photos_required=0&max_photos=3&photo_types=jpeg&restock_at=refund&restocking_percent_0=12.5&shipping_fixed_0=3",
+	)
 	f.Fuzz(func(t *testing.T, query string) {
 		values, err := url.ParseQuery(query)
 		if err != nil {

@@ -57,7 +57,11 @@ func (s *server) payBack(r *http.Request, id string, m payment.Method, available
 	amount, err := money.Parse(available, s.Currency)
 	if err != nil {
 		return refunds.Refund{}, problem.Invalid("refund_amount_available", fmt.Sprintf(
-			"refund_amount_available is %q; it must be a number of %s with at most %d decimals.", clip(available), s.Currency, s.Currency.Digits()))
+			"refund_amount_available is %q; it must be a number of %s with at most %d decimals.",
+			clip(available),
+			s.Currency,
+			s.Currency.Digits(),
+		))
 	}
 	minor := amount.Minor()
 	_, paid, err := s.Returns.Refund(r.Context(), id, actor(r), returns.RefundParams{Method: m, Expect: &minor})

@@ -126,7 +126,12 @@ func (s *server) orderHistory(w http.ResponseWriter, r *http.Request) error {
 // historyQuery reads status, from, to (days, both included), q and page.
 func (s *server) historyQuery(r *http.Request) (orders.Query, historyFilter, error) {
 	form := r.URL.Query()
-	f := historyFilter{Status: strings.ToUpper(form.Get("status")), From: form.Get("from"), To: form.Get("to"), Q: strings.TrimSpace(form.Get("q"))}
+	f := historyFilter{
+		Status: strings.ToUpper(form.Get("status")),
+		From:   form.Get("from"),
+		To:     form.Get("to"),
+		Q:      strings.TrimSpace(form.Get("q")),
+	}
 	q := orders.Query{Text: f.Q, PageSize: s.PageSize, CountUpTo: mostCounted}
 	switch f.Status {
 	case "", "ALL":
@@ -138,7 +143,10 @@ func (s *server) historyQuery(r *http.Request) (orders.Query, historyFilter, err
 	case "CANCELLED":
 		q.Status = []orders.Status{orders.StatusCancelled}
 	default:
-		return q, f, problem.Invalid("status", "status is \""+clip(f.Status)+"\"; it is one of COMPLETED, QUEUED, CANCELLED, or empty for all")
+		return q, f, problem.Invalid(
+			"status",
+			"status is \""+clip(f.Status)+"\"; it is one of COMPLETED, QUEUED, CANCELLED, or empty for all",
+		)
 	}
 	var err error
 	if q.From, err = s.day("from", f.From); err != nil {

@@ -29,7 +29,14 @@ func (s *server) page(w http.ResponseWriter, r *http.Request, name, title string
 	return s.pageStatus(w, r, http.StatusOK, name, title, body, notes...)
 }
 
-func (s *server) pageStatus(w http.ResponseWriter, r *http.Request, status int, name, title string, body any, notes ...note) error {
+func (s *server) pageStatus(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	name, title string,
+	body any,
+	notes ...note,
+) error {
 	p := page{
 		Title: title, StyleVersion: s.pages.style, Body: body, Notes: notes,
 		RequestID: w.Header().Get(observability.RequestIDHeader),
@@ -44,11 +51,24 @@ func (s *server) pageStatus(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 var (
-	customerLinks = []link{{Href: "/", Name: "Shop"}, {Href: "/order-history", Name: "Orders"}, {Href: "/returns", Name: "Returns"}}
-	staffLinks    = []link{
-		{Href: "/admin/dashboard", Name: "Dashboard"}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
-		{Href: "/admin/orders", Name: "All orders"}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"},
-		{Href: "/admin/policy", Name: "Policy"}, {Href: "/admin/users", Name: "Users"}, {Href: "/admin/audit", Name: "Audit"},
+	customerLinks = []link{
+		{Href: "/", Name: "Shop"},
+		{Href: "/order-history", Name: "Orders"},
+		{Href: "/returns", Name: "Returns"},
+	}
+	staffLinks = []link{
+		{
+			Href: "/admin/dashboard",
+			Name: "Dashboard",
+		}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
+		{
+			Href: "/admin/orders",
+			Name: "All orders",
+		}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"},
+		{
+			Href: "/admin/policy",
+			Name: "Policy",
+		}, {Href: "/admin/users", Name: "Users"}, {Href: "/admin/audit", Name: "Audit"},
 	}
 )
 

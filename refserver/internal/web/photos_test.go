@@ -188,8 +188,24 @@ func TestARequestInJSONIsJudgedFirstAndCarriedOutOncePerKey(t *testing.T) {
 	photo := base64.StdEncoding.EncodeToString(picture(t))
 	const path, kind = "/api/returns", "application/json"
 	bob.do(http.MethodPost, path, kind, body(1, "%% no photo %%")).want(http.StatusBadRequest, "NOT_YOUR_ORDER")
-	ada.do(http.MethodPost, path, kind, body(4, "%% no photo %%")).want(http.StatusBadRequest, "QUANTITY_OVER_PURCHASED")
-	ada.do(http.MethodPost, path, kind, body(1, photo, "%% no photo %%")).want(http.StatusBadRequest, `"field":"photos[1]"`)
+	ada.do(
+		http.MethodPost,
+		path,
+		kind,
+		body(4, "%% no photo %%"),
+	).want(
+		http.StatusBadRequest,
+		"QUANTITY_OVER_PURCHASED",
+	)
+	ada.do(
+		http.MethodPost,
+		path,
+		kind,
+		body(1, photo, "%% no photo %%"),
+	).want(
+		http.StatusBadRequest,
+		`"field":"photos[1]"`,
+	)
 	large := base64.StdEncoding.EncodeToString(progressiveHeader(6324, 6324))
 	ada.do(http.MethodPost, path, kind, body(1, photo, large)).want(http.StatusRequestEntityTooLarge,
 		"PHOTO_TOO_LARGE", "Photo 2 of 2 (photos[1]) can't be used", "6324 x 6324 pixels")

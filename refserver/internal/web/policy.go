@@ -86,7 +86,14 @@ func (s *server) showPolicy(w http.ResponseWriter, r *http.Request, status int, 
 	if form.Problem != "" {
 		notes = append(notes, note{Tone: "bad", Text: form.Problem})
 	}
-	return s.pageStatus(w, r, status, "admin_policy", "Return policy", policyBody{Versions: versions, Form: form}, notes...)
+	return s.pageStatus(
+		w,
+		r,
+		status,
+		"admin_policy",
+		"Return policy",
+		policyBody{Versions: versions, Form: form},
+		notes...)
 }
 
 func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
@@ -97,7 +104,12 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		var t returns.Terms
 		if t, err = s.Returns.PublishTerms(r.Context(), actor(r), policy, strings.TrimSpace(r.PostForm.Get("note"))); err == nil {
-			return s.redirect(w, r, "/admin/policy", fmt.Sprintf("Version %d is published. It is for orders placed from now on.", t.Version))
+			return s.redirect(
+				w,
+				r,
+				"/admin/policy",
+				fmt.Sprintf("Version %d is published. It is for orders placed from now on.", t.Version),
+			)
 		}
 	}
 	p := problem.Of(err)
@@ -106,7 +118,10 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 	}
 	form := policyForm{
 		Values: r.PostForm, Currency: s.Currency, Field: inputOf(p.Field), Problem: "Nothing is published. " + fieldLabel(p.Field) + ": " + p.Message,
-		Windows: rows(r.PostForm, "window_days"), RestockingFees: rows(r.PostForm, "restocking_percent"), ReturnShippingFees: rows(r.PostForm, "shipping_percent"),
+		Windows: rows(
+			r.PostForm,
+			"window_days",
+		), RestockingFees: rows(r.PostForm, "restocking_percent"), ReturnShippingFees: rows(r.PostForm, "shipping_percent"),
 	}
 	return s.showPolicy(w, r, p.Status, form)
 }
@@ -144,7 +159,13 @@ func formOfPolicy(p returns.Policy) policyForm {
 	set("max_quantity", p.MaxQuantity)
 	set("photos_required", p.PhotosRequired)
 	set("max_photos", p.MaxPhotos)
-	v["reasons"], v["photos_required_for"], v["methods"] = texts(p.Reasons), texts(p.PhotosRequiredFor), texts(p.Methods)
+	v["reasons"], v["photos_required_for"], v["methods"] = texts(
+		p.Reasons,
+	), texts(
+		p.PhotosRequiredFor,
+	), texts(
+		p.Methods,
+	)
 	v["photo_types"] = p.PhotoTypes
 	v.Set("refund_from", string(p.RefundFrom))
 	v.Set("restock_at", string(p.RestockAt))
@@ -165,7 +186,9 @@ func formOfPolicy(p returns.Policy) policyForm {
 	fees("shipping", p.ReturnShippingFees)
 	return policyForm{
 		Values: v, Currency: p.Currency, Windows: count(len(p.Windows) + spareRows),
-		RestockingFees: count(len(p.RestockingFees) + spareRows), ReturnShippingFees: count(len(p.ReturnShippingFees) + spareRows),
+		RestockingFees: count(
+			len(p.RestockingFees) + spareRows,
+		), ReturnShippingFees: count(len(p.ReturnShippingFees) + spareRows),
 	}
 }
 
@@ -189,10 +212,14 @@ func of[T ~string](list []string) []T {
 // Ranges are for Policy.Validate to check.
 func parsePolicy(f url.Values, c money.Currency) (returns.Policy, error) {
 	p := returns.Policy{
-		Enabled: f.Get("enabled") != "", FinalSale: f.Get("final_sale") != "", AutoAuthorize: f.Get("auto_authorize") != "",
+		Enabled: f.Get(
+			"enabled",
+		) != "", FinalSale: f.Get("final_sale") != "", AutoAuthorize: f.Get("auto_authorize") != "",
 		Reasons: of[returns.Reason](f["reasons"]), PhotosRequiredFor: of[returns.Reason](f["photos_required_for"]),
 		PhotoTypes: of[string](f["photo_types"]), Methods: of[payment.Method](f["methods"]),
-		RefundFrom: returns.Status(f.Get("refund_from")), RestockAt: returns.RestockPoint(f.Get("restock_at")), Currency: c,
+		RefundFrom: returns.Status(
+			f.Get("refund_from"),
+		), RestockAt: returns.RestockPoint(f.Get("restock_at")), Currency: c,
 	}
 	for _, n := range []struct {
 		field string
@@ -229,20 +256,42 @@ func parsePolicy(f url.Values, c money.Currency) (returns.Policy, error) {
 }
 
 func feeRule(prefix string, row int, at func(string) string, c money.Currency) (returns.FeeRule, bool, error) {
-	reason, condition, percent, fixed := at(prefix+"_reason"), at(prefix+"_condition"), at(prefix+"_percent"), at(prefix+"_fixed")
+	reason, condition, percent, fixed := at(
+		prefix+"_reason",
+	), at(
+		prefix+"_condition",
+	), at(
+		prefix+"_percent",
+	), at(
+		prefix+"_fixed",
+	)
 	if reason+condition+percent+fixed == "" {
 		return returns.FeeRule{}, false, nil
 	}
 	rule := returns.FeeRule{Reason: returns.Reason(reason), Condition: returns.Condition(condition)}
 	bp, err := decimal.Parse(percent, 2)
 	if err != nil || bp < 0 || bp > 10000 {
-		return rule, false, problem.Invalid(fmt.Sprintf("%s_percent_%d", prefix, row), fmt.Sprintf("%q is no percentage; it must be a number from 0 to 100 with at most 2 decimals.", clip(percent)))
+		return rule, false, problem.Invalid(
+			fmt.Sprintf("%s_percent_%d", prefix, row),
+			fmt.Sprintf(
+				"%q is no percentage; it must be a number from 0 to 100 with at most 2 decimals.",
+				clip(percent),
+			),
+		)
 	}
 	rule.PercentBP = int(bp)
 	if fixed != "" {
 		money, err := money.Parse(fixed, c)
 		if err != nil || money.Minor() < 0 {
-			return rule, false, problem.Invalid(fmt.Sprintf("%s_fixed_%d", prefix, row), fmt.Sprintf("%q is no amount; it must be 0 or more %s with at most %d decimals.", clip(fixed), c, c.Digits()))
+			return rule, false, problem.Invalid(
+				fmt.Sprintf("%s_fixed_%d", prefix, row),
+				fmt.Sprintf(
+					"%q is no amount; it must be 0 or more %s with at most %d decimals.",
+					clip(fixed),
+					c,
+					c.Digits(),
+				),
+			)
 		}
 		rule.Fixed = money.Minor()
 	}

@@ -38,7 +38,13 @@ func (s *server) queue(w http.ResponseWriter, r *http.Request) error {
 	return s.showQueue(w, r, http.StatusOK, queueBody{})
 }
 
-func (s *server) showQueue(w http.ResponseWriter, r *http.Request, status int, body queueBody, notes ...note) (err error) {
+func (s *server) showQueue(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	body queueBody,
+	notes ...note,
+) (err error) {
 	if body.Waiting, err = s.Queue.Waiting(r.Context()); err != nil {
 		return err
 	}
@@ -47,7 +53,11 @@ func (s *server) showQueue(w http.ResponseWriter, r *http.Request, status int, b
 
 // actOnQueue reads the form of an action, does it, and goes back to the queue.
 // A refusal shows the queue again with what was typed.
-func (s *server) actOnQueue(w http.ResponseWriter, r *http.Request, do func(id string, d queue.Decision) (string, error)) error {
+func (s *server) actOnQueue(
+	w http.ResponseWriter,
+	r *http.Request,
+	do func(id string, d queue.Decision) (string, error),
+) error {
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
@@ -66,15 +76,27 @@ func (s *server) actOnQueue(w http.ResponseWriter, r *http.Request, do func(id s
 }
 
 func (s *server) resolveRefund(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(w, r, func(id string, d queue.Decision) (string, error) { return s.Queue.SettleRefund(r.Context(), id, d) })
+	return s.actOnQueue(
+		w,
+		r,
+		func(id string, d queue.Decision) (string, error) { return s.Queue.SettleRefund(r.Context(), id, d) },
+	)
 }
 
 func (s *server) releaseRefund(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(w, r, func(id string, d queue.Decision) (string, error) { return s.Queue.ReleaseRefund(r.Context(), id, d) })
+	return s.actOnQueue(
+		w,
+		r,
+		func(id string, d queue.Decision) (string, error) { return s.Queue.ReleaseRefund(r.Context(), id, d) },
+	)
 }
 
 func (s *server) resolveOrder(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(w, r, func(id string, d queue.Decision) (string, error) { return s.Queue.SettleOrder(r.Context(), id, d) })
+	return s.actOnQueue(
+		w,
+		r,
+		func(id string, d queue.Decision) (string, error) { return s.Queue.SettleOrder(r.Context(), id, d) },
+	)
 }
 
 func (s *server) closeAlarm(w http.ResponseWriter, r *http.Request) error {

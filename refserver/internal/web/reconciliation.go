@@ -67,7 +67,13 @@ func groupsOf(report refunds.Reconciliation) []findingGroup {
 	}
 	var groups []findingGroup
 	for _, f := range refunds.MatchStatuses() {
-		g := findingGroup{Finding: f, Count: report.Totals.Count[f], Ours: sums(report.Totals.Ours[f]), There: sums(report.Totals.There[f]), Meaning: findingWords[f]}
+		g := findingGroup{
+			Finding: f,
+			Count:   report.Totals.Count[f],
+			Ours:    sums(report.Totals.Ours[f]),
+			There:   sums(report.Totals.There[f]),
+			Meaning: findingWords[f],
+		}
 		for _, row := range report.Rows {
 			if row.Match == f {
 				g.Rows = append(g.Rows, row)
@@ -81,7 +87,11 @@ func groupsOf(report refunds.Reconciliation) []findingGroup {
 // reconciliation compares the days that are asked for, or shows the last night.
 func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
 	form := r.URL.Query()
-	body := reconciliationBody{From: form.Get("from"), To: form.Get("to"), Today: s.Now().In(s.Zone).Format(time.DateOnly)}
+	body := reconciliationBody{
+		From:  form.Get("from"),
+		To:    form.Get("to"),
+		Today: s.Now().In(s.Zone).Format(time.DateOnly),
+	}
 	var err error
 	if body.Nights, err = s.Nights.Last(r.Context(), nightsShown); err != nil {
 		return err
@@ -131,7 +141,10 @@ func (s *server) reconciliationCSV(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	out := &csvDownload{w: w, name: fmt.Sprintf("refunds-%s-%s.csv", from.Format(time.DateOnly), to.AddDate(0, 0, -1).Format(time.DateOnly))}
+	out := &csvDownload{
+		w:    w,
+		name: fmt.Sprintf("refunds-%s-%s.csv", from.Format(time.DateOnly), to.AddDate(0, 0, -1).Format(time.DateOnly)),
+	}
 	if _, err := s.Refunds.CompareCSV(r.Context(), out, from, to); err != nil {
 		err = s.noComparison(r, err)
 		if out.begun {

@@ -64,7 +64,13 @@ func (s *server) returnsPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // showReturns renders the page; form is one that was refused, or empty.
-func (s *server) showReturns(w http.ResponseWriter, r *http.Request, status int, form requestForm, notes ...note) error {
+func (s *server) showReturns(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	form requestForm,
+	notes ...note,
+) error {
 	// The address of a refused form has no pages; they begin at the first.
 	orderPage, err := numberIn(r.URL.Query(), "page")
 	if err != nil {
@@ -75,7 +81,12 @@ func (s *server) showReturns(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	ctx, me := r.Context(), user(r).ID
-	query := orders.Query{CustomerID: me, Status: []orders.Status{orders.StatusCompleted}, Page: orderPage, PageSize: s.PageSize}
+	query := orders.Query{
+		CustomerID: me,
+		Status:     []orders.Status{orders.StatusCompleted},
+		Page:       orderPage,
+		PageSize:   s.PageSize,
+	}
 	list, total, err := s.Orders.Orders(ctx, query)
 	if err != nil {
 		return err
@@ -130,7 +141,13 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 			}
 			terms[o.TermsID] = t
 		}
-		v := returnOrder{Order: o, Key: newKey(), Policy: t.Policy, Reasons: t.Policy.Reasons, Accept: accept(t.Policy.PhotoTypes)}
+		v := returnOrder{
+			Order:   o,
+			Key:     newKey(),
+			Policy:  t.Policy,
+			Reasons: t.Policy.Reasons,
+			Accept:  accept(t.Policy.PhotoTypes),
+		}
 		if len(v.Reasons) == 0 {
 			v.Reasons = returns.AllReasons()
 		}
@@ -267,7 +284,14 @@ func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
 	return s.showCase(w, r, http.StatusOK, c, "")
 }
 
-func (s *server) showCase(w http.ResponseWriter, r *http.Request, status int, c returns.Return, details string, notes ...note) error {
+func (s *server) showCase(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	c returns.Return,
+	details string,
+	notes ...note,
+) error {
 	views, err := s.caseViews(r, []returns.Return{c})
 	if err != nil {
 		return err
@@ -290,7 +314,11 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.takeIn(w, r, s.unlessKnown(r, func(url.Values) error { return s.Returns.CheckInfo(r.Context(), c.ID, actor(r)) }))
+	in, err := s.takeIn(
+		w,
+		r,
+		s.unlessKnown(r, func(url.Values) error { return s.Returns.CheckInfo(r.Context(), c.ID, actor(r)) }),
+	)
 	defer func() { in.Close() }()
 	details := in.Form.Get("details")
 	refused := func(w http.ResponseWriter, r *http.Request, err error) error {
@@ -326,7 +354,12 @@ func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.showCase(w, r, p.Status, c, "", note{Tone: "bad", Text: p.Message})
 	}
-	return s.redirect(w, r, "/returns", "The return is cancelled. You can ask for another one while the return window is open.")
+	return s.redirect(
+		w,
+		r,
+		"/returns",
+		"The return is cancelled. You can ask for another one while the return window is open.",
+	)
 }
 
 // memberPhotos is the door of forms with photos, whose size package upload

@@ -11,7 +11,18 @@ import (
 // ask posts the form of a return of the first line.
 func ask(p *person, orderID, line, units string, files [][]byte) reply {
 	p.b.t.Helper()
-	return p.photos("/returns/request", files, "sale_id", orderID, "reason", "DAMAGED", "details", "broken <b>corner</b>", "quantity_"+line, units)
+	return p.photos(
+		"/returns/request",
+		files,
+		"sale_id",
+		orderID,
+		"reason",
+		"DAMAGED",
+		"details",
+		"broken <b>corner</b>",
+		"quantity_"+line,
+		units,
+	)
 }
 
 func (b *bundle) caseOf(orderID string) returns.Return {
@@ -39,7 +50,8 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	photo := "/returns/" + c.ID + "/photos/" + c.Evidence[0].ID
 	for _, p := range []*person{ada, staff} {
 		h := p.get(photo).want(http.StatusOK).Header
-		if h.Get("Content-Type") != c.Evidence[0].ContentType || h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(h.Get("Cache-Control"), "private") {
+		if h.Get("Content-Type") != c.Evidence[0].ContentType || h.Get("X-Content-Type-Options") != "nosniff" ||
+			!strings.HasPrefix(h.Get("Cache-Control"), "private") {
 			t.Errorf("headers of the photo: %v", h)
 		}
 	}
@@ -59,9 +71,40 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	staff.form(at+"/shipment", "carrier", "UPS").want(http.StatusBadRequest, "tracking number", `value="UPS"`)
 	staff.form(at+"/shipment", "carrier", "UPS", "tracking_number", "1Z").want(http.StatusFound)
 	staff.form(at+"/receive", "received_"+line, "2").want(http.StatusFound)
-	staff.form(at+"/inspection", "result", "PARTIALLY_APPROVED", "inspected_by", "eve", "accepted_"+line, "3").want(http.StatusBadRequest, "0 to 2 are possible")
-	staff.form(at+"/inspection", "result", "PARTIALLY_APPROVED", "inspected_by", "eve", "accepted_"+line, "1", "disposition_"+line, "restock").want(http.StatusFound)
-	staff.get(at).want(http.StatusOK, "What would be refunded", "still refundable on the payment", "Pay the refund", "recorded the inspection by eve")
+	staff.form(
+		at+"/inspection",
+		"result",
+		"PARTIALLY_APPROVED",
+		"inspected_by",
+		"eve",
+		"accepted_"+line,
+		"3",
+	).want(
+		http.StatusBadRequest,
+		"0 to 2 are possible",
+	)
+	staff.form(
+		at+"/inspection",
+		"result",
+		"PARTIALLY_APPROVED",
+		"inspected_by",
+		"eve",
+		"accepted_"+line,
+		"1",
+		"disposition_"+line,
+		"restock",
+	).want(
+		http.StatusFound,
+	)
+	staff.get(
+		at,
+	).want(
+		http.StatusOK,
+		"What would be refunded",
+		"still refundable on the payment",
+		"Pay the refund",
+		"recorded the inspection by eve",
+	)
 	staff.form(at+"/refund", "method", "ORIGINAL_METHOD").want(http.StatusFound)
 	staff.get(at).want(http.StatusOK, "Refunded", "paid the refund")
 	if c = b.caseOf(o.ID); c.Status != returns.StatusRefunded {
@@ -92,7 +135,18 @@ func TestARefusedRequestSaysWhyAndKeepsWhatWasTyped(t *testing.T) {
 		"no photo at all":      {units: "1", says: "photo", files: [][]byte{[]byte("<script>alert(1)</script>")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := ask(ada, o.ID, line, refused.units, refused.files).want(http.StatusBadRequest, refused.says, "broken &lt;b&gt;corner", `value="`+refused.units+`"`)
+			r := ask(
+				ada,
+				o.ID,
+				line,
+				refused.units,
+				refused.files,
+			).want(
+				http.StatusBadRequest,
+				refused.says,
+				"broken &lt;b&gt;corner",
+				`value="`+refused.units+`"`,
+			)
 			if !strings.Contains(r.body, `<option value="DAMAGED" selected>`) {
 				t.Error("the reason is not kept")
 			}
@@ -114,8 +168,18 @@ func TestStaffFileForACustomerAndSetRulesAside(t *testing.T) {
 	staff.get("/admin/returns/new?order=ORD-none").want(http.StatusNotFound, "No order has that number")
 	fields := []string{"sale_id", o.ID, "reason", "OTHER", "quantity_" + o.Lines[0].ID, "2"}
 	staff.form("/admin/returns", fields...).want(http.StatusBadRequest, "At most 1")
-	staff.form("/admin/returns", append(fields, "rules", "QUANTITY_OVER_POLICY")...).want(http.StatusBadRequest, "Say why", "checked")
-	staff.form("/admin/returns", append(fields, "rules", "QUANTITY_OVER_POLICY", "override_reason", "goodwill")...).want(http.StatusFound)
+	staff.form(
+		"/admin/returns",
+		append(fields, "rules", "QUANTITY_OVER_POLICY")...).want(
+		http.StatusBadRequest,
+		"Say why",
+		"checked",
+	)
+	staff.form(
+		"/admin/returns",
+		append(fields, "rules", "QUANTITY_OVER_POLICY", "override_reason", "goodwill")...).want(
+		http.StatusFound,
+	)
 	c := b.caseOf(o.ID)
 	if c.CustomerID != ada.id || len(c.Overrides) != 1 {
 		t.Fatalf("%+v", c)
@@ -123,7 +187,15 @@ func TestStaffFileForACustomerAndSetRulesAside(t *testing.T) {
 	at := "/admin/returns/" + c.ID
 	staff.get(at).want(http.StatusOK, "goodwill", "At most 1 of an item")
 	staff.form(at+"/override", "rules", "RESTOCKING_FEE").want(http.StatusBadRequest, "Say why")
-	staff.form(at+"/override", "rules", "RESTOCKING_FEE,RETURN_SHIPPING_FEE", "reason", "our fault").want(http.StatusFound)
+	staff.form(
+		at+"/override",
+		"rules",
+		"RESTOCKING_FEE,RETURN_SHIPPING_FEE",
+		"reason",
+		"our fault",
+	).want(
+		http.StatusFound,
+	)
 	if c = b.caseOf(o.ID); !c.Overridden(returns.RuleReturnShippingFee) {
 		t.Errorf("%+v", c.Overrides)
 	}
@@ -161,7 +233,9 @@ func TestThePolicyFormKeepsWhatWasTypedAndPublishesTheNextVersion(t *testing.T) 
 	}
 	post().want(http.StatusFound)
 	terms, err := b.Returns.CurrentTerms(t.Context())
-	if err != nil || terms.Version != 2 || terms.Policy.WindowDays != 14 || terms.Policy.RestockingFees[0] != (returns.FeeRule{PercentBP: 1250, Fixed: 150}) || terms.Policy.Windows[0].Days != 7 {
+	if err != nil || terms.Version != 2 || terms.Policy.WindowDays != 14 ||
+		terms.Policy.RestockingFees[0] != (returns.FeeRule{PercentBP: 1250, Fixed: 150}) ||
+		terms.Policy.Windows[0].Days != 7 {
 		t.Errorf("%+v, %v", terms, err)
 	}
 	staff.get("/admin/policy").want(http.StatusOK, "Version 2 is published", "shorter")

@@ -123,7 +123,12 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 	if err != nil {
 		return err
 	}
-	body := storefrontBody{Cart: cart, Total: money.New(cart.Total, cart.Currency).Decimal(), CardForm: s.Card != nil, Method: method}
+	body := storefrontBody{
+		Cart:     cart,
+		Total:    money.New(cart.Total, cart.Currency).Decimal(),
+		CardForm: s.Card != nil,
+		Method:   method,
+	}
 	now := s.Now()
 	for _, p := range products {
 		shown, err := s.onSale(p, now)
@@ -159,7 +164,14 @@ func (s *server) addToCart(w http.ResponseWriter, r *http.Request) error {
 	if short, ok := tooFew(err); ok {
 		// The contract answers an empty shelf with 400 here and 409 on a change
 		// of quantity.
-		return &problem.Error{Problem: problem.Problem{Status: http.StatusBadRequest, Code: string(short.Code), Message: short.Message, Available: short.Available}}
+		return &problem.Error{
+			Problem: problem.Problem{
+				Status:    http.StatusBadRequest,
+				Code:      string(short.Code),
+				Message:   short.Message,
+				Available: short.Available,
+			},
+		}
 	}
 	if err != nil {
 		return err
@@ -192,7 +204,11 @@ func (s *server) setCartQuantity(w http.ResponseWriter, r *http.Request) error {
 	if wantsPage(r) {
 		return s.redirect(w, r, "/", message)
 	}
-	return answer(w, http.StatusOK, map[string]any{"message": message, "cart": cartJSON(cart), "new_quantity": quantity})
+	return answer(
+		w,
+		http.StatusOK,
+		map[string]any{"message": message, "cart": cartJSON(cart), "new_quantity": quantity},
+	)
 }
 
 func (s *server) cancelSale(w http.ResponseWriter, r *http.Request) error {
@@ -253,7 +269,10 @@ func productID(r *http.Request) (int64, error) {
 	text := strings.TrimSpace(r.PostForm.Get("product_id"))
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id < 1 {
-		return 0, problem.Invalid("product_id", fmt.Sprintf("product_id is %q; it must be the number of a product, such as 1", clip(text)))
+		return 0, problem.Invalid(
+			"product_id",
+			fmt.Sprintf("product_id is %q; it must be the number of a product, such as 1", clip(text)),
+		)
 	}
 	return id, nil
 }
@@ -263,7 +282,10 @@ func wholeNumber(r *http.Request, field string) (int, error) {
 	text := strings.TrimSpace(r.PostForm.Get(field))
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, problem.Invalid(field, fmt.Sprintf("%s is %q; it must be a whole number, such as 1", field, clip(text)))
+		return 0, problem.Invalid(
+			field,
+			fmt.Sprintf("%s is %q; it must be a whole number, such as 1", field, clip(text)),
+		)
 	}
 	return n, nil
 }

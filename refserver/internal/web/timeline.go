@@ -111,13 +111,19 @@ func sentence(e event.Event) (line entry, public bool, err error) {
 	case returns.EventCancelled:
 		return entry{What: "cancelled the return"}, true, nil
 	case returns.EventShipped:
-		return entry{What: fmt.Sprintf("noted that the goods were sent with %s, tracking number %s", f.Carrier, f.Tracking), Note: f.Notes}, true, nil
+		return entry{
+			What: fmt.Sprintf("noted that the goods were sent with %s, tracking number %s", f.Carrier, f.Tracking),
+			Note: f.Notes,
+		}, true, nil
 	case returns.EventReceived:
 		return entry{What: "received the goods (" + f.Kind + ")", Note: f.Notes}, true, nil
 	case returns.EventInspectionStarted:
 		return entry{What: "began the inspection"}, true, nil
 	case returns.EventInspected:
-		return entry{What: fmt.Sprintf("recorded the inspection by %s: %s", f.InspectedBy, strings.ToLower(words(f.Result))), Note: f.Notes}, true, nil
+		return entry{
+			What: fmt.Sprintf("recorded the inspection by %s: %s", f.InspectedBy, strings.ToLower(words(f.Result))),
+			Note: f.Notes,
+		}, true, nil
 	case returns.EventApproved:
 		return entry{What: "approved the return"}, true, nil
 	case returns.EventEarlyRefundStarted:

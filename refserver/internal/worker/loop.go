@@ -105,7 +105,18 @@ func (l *Loop) Run(ctx context.Context) {
 		}
 		errs++
 		pause := l.backoff(errs)
-		l.c.Log.ErrorContext(ctx, "worker failed, will try again", "worker", l.c.Name, "error", err, "failures", errs, "next_in", pause.String())
+		l.c.Log.ErrorContext(
+			ctx,
+			"worker failed, will try again",
+			"worker",
+			l.c.Name,
+			"error",
+			err,
+			"failures",
+			errs,
+			"next_in",
+			pause.String(),
+		)
 		l.wait(ctx, pause, nil)
 	}
 }

@@ -109,7 +109,9 @@ func TestErrorsAndPanicsAreLoggedAndBackOff(t *testing.T) {
 		if observed != calls {
 			t.Errorf("%d of %d failures observed", observed, calls)
 		}
-		if out := log.String(); !strings.Contains(out, "no database") || !strings.Contains(out, "panic: out of order") || !strings.Contains(out, "worker_test.go") {
+		if out := log.String(); !strings.Contains(out, "no database") ||
+			!strings.Contains(out, "panic: out of order") ||
+			!strings.Contains(out, "worker_test.go") {
 			t.Errorf("log: %s", out)
 		}
 	})

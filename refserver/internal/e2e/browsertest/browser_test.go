@@ -75,8 +75,14 @@ func newBrowser(t *testing.T) browser {
 		}
 		t.Skip(reason)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true))
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-dev-shm-usage", true),
+	)
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	return browser{ctx}
@@ -207,7 +213,14 @@ func (b *tab) see(words string) {
 // photo requires that the page shows the image.
 func (b *tab) photo(path string) {
 	b.t.Helper()
-	width := evaluate[int](b, fmt.Sprintf(`(async () => { const i = document.querySelector('img[src=%q]'); if (!i) return 0; i.loading = "eager"; await i.decode(); return i.naturalWidth })()`, path), chromedp.EvalAwaitPromise)
+	width := evaluate[int](
+		b,
+		fmt.Sprintf(
+			`(async () => { const i = document.querySelector('img[src=%q]'); if (!i) return 0; i.loading = "eager"; await i.decode(); return i.naturalWidth })()`,
+			path,
+		),
+		chromedp.EvalAwaitPromise,
+	)
 	if width == 0 {
 		b.t.Errorf("the photo %s is not shown", path)
 	}

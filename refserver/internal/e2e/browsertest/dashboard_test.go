@@ -25,7 +25,17 @@ func TestTheDashboardIsLive(t *testing.T) {
 	// Streams end before the server waits for what is open.
 	t.Cleanup(s.Health.SetDraining)
 	now := time.Now().UTC()
-	seedtest.Filling{Tag: "h", Orders: 3000, Returns: 600, Customers: 40, From: now.AddDate(0, 0, -120), Span: 120 * 24 * time.Hour}.Fill(t, s.DB.Writer())
+	seedtest.Filling{
+		Tag:       "h",
+		Orders:    3000,
+		Returns:   600,
+		Customers: 40,
+		From:      now.AddDate(0, 0, -120),
+		Span:      120 * 24 * time.Hour,
+	}.Fill(
+		t,
+		s.DB.Writer(),
+	)
 	b := browser.open(t, base, 1280, 900, "dashboard")
 	b.signIn(s.Config.SuperAdminUsername, string(s.Config.SuperAdminPassword))
 	count(t, s)
@@ -99,7 +109,10 @@ func count(t *testing.T, s *app.App) {
 
 func buyOne(t *testing.T, s *app.App) {
 	t.Helper()
-	u, err := s.Auth.Register(t.Context(), auth.Registration{Username: "bea", Email: "bea@example.com", Password: "correct horse battery"})
+	u, err := s.Auth.Register(
+		t.Context(),
+		auth.Registration{Username: "bea", Email: "bea@example.com", Password: "correct horse battery"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +121,11 @@ func buyOne(t *testing.T, s *app.App) {
 		t.Fatal(err)
 	}
 	_, err = s.Orders.Checkout(t.Context(), orders.CheckoutRequest{
-		Customer: event.Actor{Kind: event.ActorCustomer, ID: u.ID, Name: u.Username}, CartID: cart.Cart.ID, Method: payment.Cash, Source: "test",
+		Customer: event.Actor{
+			Kind: event.ActorCustomer,
+			ID:   u.ID,
+			Name: u.Username,
+		}, CartID: cart.Cart.ID, Method: payment.Cash, Source: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -199,7 +199,10 @@ func picture(t *testing.T) string {
 // steps are those that the progress shows as done, of the first case there is.
 func (b *tab) steps(want ...string) {
 	b.t.Helper()
-	got := evaluate[string](b, `[...document.querySelector(".steps").querySelectorAll(".done")].map(e => e.firstChild.textContent).join(" ")`)
+	got := evaluate[string](
+		b,
+		`[...document.querySelector(".steps").querySelectorAll(".done")].map(e => e.firstChild.textContent).join(" ")`,
+	)
 	if got != strings.Join(want, " ") {
 		b.t.Errorf("the progress shows %q, want %q", got, want)
 	}

@@ -86,7 +86,12 @@ func StatusOf(err error) int {
 }
 
 // Do sends a request. header is a list of names and values.
-func (c *Client) Do(ctx context.Context, method, path, contentType string, body []byte, header ...string) (Answer, error) {
+func (c *Client) Do(
+	ctx context.Context,
+	method, path, contentType string,
+	body []byte,
+	header ...string,
+) (Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, err
@@ -137,7 +142,13 @@ func (c *Client) Call(ctx context.Context, path string, in, out any, header ...s
 
 // Register makes an account.
 func (c *Client) Register(ctx context.Context, name, password string) error {
-	return c.redirected(c.Form(ctx, "/register", url.Values{"username": {name}, "email": {name + "@example.com"}, "password": {password}}))
+	return c.redirected(
+		c.Form(
+			ctx,
+			"/register",
+			url.Values{"username": {name}, "email": {name + "@example.com"}, "password": {password}},
+		),
+	)
 }
 
 // SignIn begins a session.
@@ -157,7 +168,11 @@ func (c *Client) redirected(a Answer, err error) error {
 
 // AddToCart puts units of a product into the cart.
 func (c *Client) AddToCart(ctx context.Context, product int64, units int) error {
-	a, err := c.Form(ctx, "/add_to_cart", url.Values{"product_id": {strconv.FormatInt(product, 10)}, "quantity": {strconv.Itoa(units)}})
+	a, err := c.Form(
+		ctx,
+		"/add_to_cart",
+		url.Values{"product_id": {strconv.FormatInt(product, 10)}, "quantity": {strconv.Itoa(units)}},
+	)
 	if err != nil {
 		return err
 	}
@@ -184,7 +199,12 @@ const GoodCard = "4242424242424242"
 func (c *Client) Checkout(ctx context.Context, card, key string) (Outcome, error) {
 	fields := url.Values{"payment_method": {"Cash"}}
 	if card != "" {
-		fields = url.Values{"payment_method": {"Card"}, "card_number": {card}, "card_exp_date": {"12/2099"}, "card_type": {"Visa"}}
+		fields = url.Values{
+			"payment_method": {"Card"},
+			"card_number":    {card},
+			"card_exp_date":  {"12/2099"},
+			"card_type":      {"Visa"},
+		}
 	}
 	var header []string
 	if key != "" {

@@ -175,8 +175,10 @@ func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
 	w.until("the refusal of all", "SELECT id FROM ?(rk)refunds WHERE status <> 'failed'")
 	w.faults(`{"refund":{"timeout_before":1}}`)
 	refundAll(t.Context(), frozen.cases, w.staff(other))
-	w.until("a second attempt of each, sent and not answered",
-		"SELECT r.id FROM ?(rk)refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM ?(rk)refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)")
+	w.until(
+		"a second attempt of each, sent and not answered",
+		"SELECT r.id FROM ?(rk)refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM ?(rk)refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)",
+	)
 	other.stop()
 
 	w.exec("UPDATE ?(rk)refunds SET next_at = now() + interval '1 hour'") // nobody has a reason to touch them

@@ -62,13 +62,19 @@ func (w *world) until(what, query string) {
 // inFlight is how many refunds were sent and have no answer.
 func (w *world) inFlight() int {
 	w.t.Helper()
-	return len(w.rows("SELECT r.id FROM ?(rk)refunds r JOIN ?(rk)refund_attempts a ON a.refund_id = r.id WHERE r.status = 'submitted' AND a.first_sent_at IS NOT NULL"))
+	return len(
+		w.rows(
+			"SELECT r.id FROM ?(rk)refunds r JOIN ?(rk)refund_attempts a ON a.refund_id = r.id WHERE r.status = 'submitted' AND a.first_sent_at IS NOT NULL",
+		),
+	)
 }
 
 // versions are the refunds and cases, and how often each was changed.
 func (w *world) versions() []string {
 	w.t.Helper()
-	return w.rows("SELECT id || ' ' || status || ' ' || version FROM ?(rk)refunds UNION ALL SELECT id || ' ' || status || ' ' || version FROM ?(rk)returns ORDER BY 1")
+	return w.rows(
+		"SELECT id || ' ' || status || ' ' || version FROM ?(rk)refunds UNION ALL SELECT id || ' ' || status || ' ' || version FROM ?(rk)returns ORDER BY 1",
+	)
 }
 
 func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
@@ -97,7 +103,10 @@ func TestPostgreSQLIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 		started := time.Now()
 		database.Start()
 		w.healthy(server)
-		t.Logf("PostgreSQL killed and back: the shop is healthy again after %s", time.Since(started).Round(10*time.Millisecond))
+		t.Logf(
+			"PostgreSQL killed and back: the shop is healthy again after %s",
+			time.Since(started).Round(10*time.Millisecond),
+		)
 	}
 	w.finish(server)
 	server.stop()

@@ -97,7 +97,15 @@ func launch(t testing.TB, dir string, args []string, settings ...string) *proces
 	t.Helper()
 	p := &process{t: t, done: make(chan struct{})}
 	p.cmd = exec.Command(binary(t), append(args, "--env-file", filepath.Join(dir, "no.env"))...)
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PORT=0", "HOST=127.0.0.1", "LOG_LEVEL=" + testlog.Level("warn")}, settings...)
+	p.cmd.Env = append(
+		[]string{
+			"PATH=" + os.Getenv("PATH"),
+			"HOME=" + dir,
+			"PORT=0",
+			"HOST=127.0.0.1",
+			"LOG_LEVEL=" + testlog.Level("warn"),
+		},
+		settings...)
 	p.cmd.Dir = dir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := p.cmd.StderrPipe()
@@ -197,7 +205,10 @@ func newWorldWith(t testing.TB, url string, provider ...string) *world {
 		t.Fatal("the payment simulator did not start")
 	}
 	w.settings = []string{
-		"DATA_DIR=" + filepath.Join(dir, "data"), "PAYMENT_PROVIDER_URL=" + w.provider.url, "PAYMENT_PROVIDER_TIMEOUT=200ms",
+		"DATA_DIR=" + filepath.Join(
+			dir,
+			"data",
+		), "PAYMENT_PROVIDER_URL=" + w.provider.url, "PAYMENT_PROVIDER_TIMEOUT=200ms",
 		"BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
 	}
 	if url != "" {
@@ -366,7 +377,13 @@ func (w *world) verdict() {
 	if restocks != len(w.cases) || len(ledger.Refunds) != len(w.cases) {
 		w.t.Errorf("%d cases, %d refunds at the provider, %d restocks", len(w.cases), len(ledger.Refunds), restocks)
 	}
-	w.t.Logf("%d cases: %d refunds at the provider, %d restocks, %d violations", len(w.cases), len(ledger.Refunds), restocks, len(found))
+	w.t.Logf(
+		"%d cases: %d refunds at the provider, %d restocks, %d violations",
+		len(w.cases),
+		len(ledger.Refunds),
+		restocks,
+		len(found),
+	)
 }
 
 // stop ends a server the polite way.

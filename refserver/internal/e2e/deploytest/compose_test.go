@@ -79,7 +79,12 @@ func TestTheComposeFileBringsTheWholeShopUpAndItSurvivesEachContainersDeath(t *t
 	if _, err := admin.Call(t.Context(), "/admin/dashboard", nil, nil); err != nil {
 		t.Errorf("dashboard: %v", err)
 	}
-	took := within(t, time.Minute, "Prometheus scraping the shop", func(ctx context.Context) error { return targetUp(ctx, s.address("prometheus", "9090")) })
+	took := within(
+		t,
+		time.Minute,
+		"Prometheus scraping the shop",
+		func(ctx context.Context) error { return targetUp(ctx, s.address("prometheus", "9090")) },
+	)
 	t.Logf("Prometheus target up after %.1f s", took.Seconds())
 	s.logsAreJSON()
 	s.lockedIn()
@@ -174,13 +179,15 @@ func (s *stack) lockedIn() {
 		service := docker(s.t, "inspect", "-f", `{{index .Config.Labels "com.docker.compose.service"}}`, id)
 		h := c.HostConfig
 		if fmt.Sprint(h.CapDrop) != "[ALL]" || !slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.HasPrefix(o, "no-new-privileges") }) ||
-			!h.ReadonlyRootfs || h.Privileged || h.Memory <= 0 || h.PidsLimit <= 0 {
+			!h.ReadonlyRootfs || h.Privileged || h.Memory <= 0 ||
+			h.PidsLimit <= 0 {
 			s.t.Errorf("%s is locked in as %+v", service, h)
 		}
 		if service == "postgres" {
 			continue // which gives its volume to postgres, and goes on as that
 		}
-		if len(h.CapAdd) > 0 || c.Config.User == "" || strings.HasPrefix(c.Config.User, "0") || c.Config.User == "root" {
+		if len(h.CapAdd) > 0 || c.Config.User == "" || strings.HasPrefix(c.Config.User, "0") ||
+			c.Config.User == "root" {
 			s.t.Errorf("%s has the capabilities %q and runs as %q", service, h.CapAdd, c.Config.User)
 		}
 	}

@@ -27,13 +27,27 @@ func TestTheImageIsSmallRootlessStampedAndReproducible(t *testing.T) {
 
 	// The same sources, built outside of any container.
 	here := filepath.Join(t.TempDir(), "refserver")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.version=test -X main.revision="+revision, "-o", here, "./refserver")
+	build := exec.Command(
+		"go",
+		"build",
+		"-trimpath",
+		"-ldflags",
+		"-s -w -buildid= -X main.version=test -X main.revision="+revision,
+		"-o",
+		here,
+		"./refserver",
+	)
 	build.Dir = filepath.Join(deploy, "..", "..")
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOCACHE="+filepath.Join(cache, "returnkit-image-build"))
+	build.Env = append(
+		os.Environ(),
+		"CGO_ENABLED=0",
+		"GOFLAGS=-buildvcs=false",
+		"GOCACHE="+filepath.Join(cache, "returnkit-image-build"),
+	)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -50,13 +64,17 @@ func TestTheImageIsSmallRootlessStampedAndReproducible(t *testing.T) {
 	if user := docker(t, "image", "inspect", "-f", "{{.Config.User}}", image); user != "65532:65532" {
 		t.Errorf("the image runs as %q", user)
 	}
-	if said := docker(t, "run", "--rm", "--network", "none", image, "version"); !strings.Contains(said, "refserver test, revision "+revision) {
+	if said := docker(t, "run", "--rm", "--network", "none", image, "version"); !strings.Contains(
+		said,
+		"refserver test, revision "+revision,
+	) {
 		t.Errorf("version says %q", said)
 	}
 	if out, err := exec.Command("docker", "run", "--rm", "--entrypoint", "/bin/sh", image, "-c", "true").CombinedOutput(); err == nil {
 		t.Errorf("there is a shell in the image: %s", out)
 	}
-	if env := docker(t, "image", "inspect", "-f", "{{.Config.Env}}", image); strings.Contains(env, "SECRET") || strings.Contains(env, "PASSWORD") {
+	if env := docker(t, "image", "inspect", "-f", "{{.Config.Env}}", image); strings.Contains(env, "SECRET") ||
+		strings.Contains(env, "PASSWORD") {
 		t.Errorf("the image holds secrets: %s", env)
 	}
 }

@@ -48,14 +48,39 @@ func TestThreeReplicasLoseAndDoubleNothingUnderEachFault(t *testing.T) {
 	nothing := func() {}
 	faults := []fault{
 		{"one shop is killed", steady, 3 * time.Second, func() { crash(t, shops(0)) }, nothing},
-		{"one shop is cut off from PostgreSQL", steady, 5 * time.Second, func() { cut(t, s.ip("postgres"), shops(2)) }, func() { join(t, s.ip("postgres"), shops(2)) }},
+		{
+			"one shop is cut off from PostgreSQL",
+			steady,
+			5 * time.Second,
+			func() { cut(t, s.ip("postgres"), shops(2)) },
+			func() { join(t, s.ip("postgres"), shops(2)) },
+		},
 	}
 	if !testing.Short() {
-		faults = append(faults,
+		faults = append(
+			faults,
 			fault{"nothing, for comparison", steady, 5 * time.Second, nothing, nothing},
-			fault{"one shop is paused for longer than a lease", steady, 12 * time.Second, func() { docker(t, "pause", shops(1)) }, func() { docker(t, "unpause", shops(1)) }},
-			fault{"all shops are cut off from Redis", steady, 5 * time.Second, func() { cut(t, s.ip("redis"), all()...) }, func() { join(t, s.ip("redis"), all()...) }},
-			fault{"one shop is cut off from the provider", steady, 5 * time.Second, func() { cut(t, s.ip("paysim"), shops(1)) }, func() { join(t, s.ip("paysim"), shops(1)) }},
+			fault{
+				"one shop is paused for longer than a lease",
+				steady,
+				12 * time.Second,
+				func() { docker(t, "pause", shops(1)) },
+				func() { docker(t, "unpause", shops(1)) },
+			},
+			fault{
+				"all shops are cut off from Redis",
+				steady,
+				5 * time.Second,
+				func() { cut(t, s.ip("redis"), all()...) },
+				func() { join(t, s.ip("redis"), all()...) },
+			},
+			fault{
+				"one shop is cut off from the provider",
+				steady,
+				5 * time.Second,
+				func() { cut(t, s.ip("paysim"), shops(1)) },
+				func() { join(t, s.ip("paysim"), shops(1)) },
+			},
 			fault{"PostgreSQL is restarted", steady, 0, func() { s.compose("restart", "postgres") }, nothing},
 			fault{"nothing, for comparison", fast, 5 * time.Second, nothing, nothing},
 			fault{"each shop is replaced by the next version", fast, 0, s.rolling, nothing},
@@ -133,9 +158,21 @@ func (s *stack) under(f *traffic, fault fault) {
 	f.pause()
 	carried := float64(f.accepted.Load()-accepted) / time.Since(started).Seconds()
 	gap, p50, p99 := f.seen()
-	s.t.Logf("%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted (%.0f/s), %d requests retried under their key; longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n    recovered %.1f s after it ended\n    %s",
-		fault.name, float64(f.offered.Load()-offered)/lasted.Seconds(), lasted.Seconds(), f.accepted.Load()-accepted, f.offered.Load()-offered, carried, f.retried.Load()-retried,
-		gap.Seconds(), p50.Seconds()*1e3, p99.Seconds()*1e3, recovered.Seconds(), s.verdict(f))
+	s.t.Logf(
+		"%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted (%.0f/s), %d requests retried under their key; longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n    recovered %.1f s after it ended\n    %s",
+		fault.name,
+		float64(f.offered.Load()-offered)/lasted.Seconds(),
+		lasted.Seconds(),
+		f.accepted.Load()-accepted,
+		f.offered.Load()-offered,
+		carried,
+		f.retried.Load()-retried,
+		gap.Seconds(),
+		p50.Seconds()*1e3,
+		p99.Seconds()*1e3,
+		recovered.Seconds(),
+		s.verdict(f),
+	)
 }
 
 // wait lets a fault last.
@@ -155,7 +192,9 @@ func inNetwork(container string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	out, err := exec.Command("nsenter", append([]string{"-t", strings.TrimSpace(string(pid)), "-n", "iptables"}, args...)...).CombinedOutput()
+	out, err := exec.Command(
+		"nsenter",
+		append([]string{"-t", strings.TrimSpace(string(pid)), "-n", "iptables"}, args...)...).CombinedOutput()
 	return wrap(err, out)
 }
 
@@ -243,26 +282,37 @@ func (s *stack) verdict(f *traffic) string {
 	if f.lost.Load() > 0 || f.refused.Load() > 0 {
 		s.t.Errorf("%d purchases were lost, %d refused", f.lost.Load(), f.refused.Load())
 	}
-	db, err := sqlstore.OpenConfig(s.t.Context(), sqlstore.Config{URL: "postgres://returnkit:returnkit@" + s.ip(s.database) + ":5432/returnkit?sslmode=disable", MaxConns: 2})
+	db, err := sqlstore.OpenConfig(
+		s.t.Context(),
+		sqlstore.Config{
+			URL:      "postgres://returnkit:returnkit@" + s.ip(s.database) + ":5432/returnkit?sslmode=disable",
+			MaxConns: 2,
+		},
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer db.Close()
 	provider := s.inside(s.containers("paysim")[0], "12111")
-	settled := within(s.t, 2*time.Minute, "every queued order settled and no invariant broken", func(ctx context.Context) error {
-		ledger, err := client.ReadLedger(ctx, provider)
-		if err != nil {
-			return err
-		}
-		found, err := invariants.Check(ctx, db, ledger)
-		if err != nil {
-			return err
-		}
-		if len(found) > 0 {
-			return errors.New(strings.Join(found[:min(5, len(found))], "; "))
-		}
-		return nil
-	})
+	settled := within(
+		s.t,
+		2*time.Minute,
+		"every queued order settled and no invariant broken",
+		func(ctx context.Context) error {
+			ledger, err := client.ReadLedger(ctx, provider)
+			if err != nil {
+				return err
+			}
+			found, err := invariants.Check(ctx, db, ledger)
+			if err != nil {
+				return err
+			}
+			if len(found) > 0 {
+				return errors.New(strings.Join(found[:min(5, len(found))], "; "))
+			}
+			return nil
+		},
+	)
 	ledger := ledgerIsClean(s.t, provider)
 	var orders int64
 	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)orders o JOIN ?(rk)auth_users u ON u.id = o.customer_id WHERE u.username LIKE 'buyer!_%' ESCAPE '!'").Scan(s.t.Context(), &orders); err != nil {
@@ -271,7 +321,13 @@ func (s *stack) verdict(f *traffic) string {
 	if orders != f.accepted.Load() {
 		s.t.Errorf("%d orders are in the database, %d were accepted", orders, f.accepted.Load())
 	}
-	return fmt.Sprintf("audit after %.1f s: I1 to I11 hold; %d orders accepted, %d in the database, %d charges at the provider, none twice", settled.Seconds(), f.accepted.Load(), orders, len(ledger.Charges))
+	return fmt.Sprintf(
+		"audit after %.1f s: I1 to I11 hold; %d orders accepted, %d in the database, %d charges at the provider, none twice",
+		settled.Seconds(),
+		f.accepted.Load(),
+		orders,
+		len(ledger.Charges),
+	)
 }
 
 // Three replicas must not cost much more for an order than one does.
@@ -297,7 +353,13 @@ func TestThreeReplicasCostAsMuchCPUAnOrderAsOne(t *testing.T) {
 		used, sold := cpu(t, ids)-before, f.accepted.Load()-orders
 		f.pause()
 		per[replicas] = float64(sold) / used.Seconds()
-		t.Logf("%d replicas: %d orders in %.2f CPU-seconds of the shops: %.0f orders a CPU-second", replicas, sold, used.Seconds(), per[replicas])
+		t.Logf(
+			"%d replicas: %d orders in %.2f CPU-seconds of the shops: %.0f orders a CPU-second",
+			replicas,
+			sold,
+			used.Seconds(),
+			per[replicas],
+		)
 		s.compose("down", "-v", "-t", "5")
 	}
 	if per[3] < 0.9*per[1] {

@@ -77,7 +77,14 @@ func TestTheRunbookDoesWhatItSaysWordForWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied := exec.Command("bash", "-c", `mkdir "$2" && cd "$1" && git ls-files -co --exclude-standard -z | tar -c --null -T - | tar -x -C "$2"`, "-", root, checkout)
+	copied := exec.Command(
+		"bash",
+		"-c",
+		`mkdir "$2" && cd "$1" && git ls-files -co --exclude-standard -z | tar -c --null -T - | tar -x -C "$2"`,
+		"-",
+		root,
+		checkout,
+	)
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("copying the checkout: %v\n%s", err, out)
 	}
@@ -127,7 +134,9 @@ docker compose -f dockercompose.replicas.yml -f dockercompose.standby.yml down -
 
 // noise is what the engine and the shop's log say: the transcript is of what
 // the commands say.
-var noise = regexp.MustCompile(`(?m)^(\{"timestamp|Creating |Stopping |Removing |Building |Step \d| *--->|WARNING|Successfully |Sending ).*\n?`)
+var noise = regexp.MustCompile(
+	`(?m)^(\{"timestamp|Creating |Stopping |Removing |Building |Step \d| *--->|WARNING|Successfully |Sending ).*\n?`,
+)
 
 // last returns the last n lines that are no noise.
 func last(text string, n int) string {

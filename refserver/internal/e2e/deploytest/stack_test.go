@@ -77,7 +77,14 @@ func composeCommand() []string {
 func newStack(t *testing.T, files string, env ...string) *stack {
 	t.Helper()
 	s := &stack{t: t, name: "returnkit" + strconv.Itoa(os.Getpid()), files: strings.Fields(files), database: "postgres"}
-	s.env = append(os.Environ(), "SHOP_PORT=0", "PROMETHEUS_PORT=0", "VERSION=test", "REVISION="+revision, "DOCKER_BUILDKIT=0")
+	s.env = append(
+		os.Environ(),
+		"SHOP_PORT=0",
+		"PROMETHEUS_PORT=0",
+		"VERSION=test",
+		"REVISION="+revision,
+		"DOCKER_BUILDKIT=0",
+	)
 	s.env = append(s.env, env...)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -138,7 +145,17 @@ func docker(t *testing.T, args ...string) string {
 // containers are the ids of a service's containers, in order of their names.
 func (s *stack) containers(service string) []string {
 	s.t.Helper()
-	out := docker(s.t, "ps", "-a", "--format", "{{.Names}} {{.ID}}", "--filter", "label=com.docker.compose.project="+s.name, "--filter", "label=com.docker.compose.service="+service)
+	out := docker(
+		s.t,
+		"ps",
+		"-a",
+		"--format",
+		"{{.Names}} {{.ID}}",
+		"--filter",
+		"label=com.docker.compose.project="+s.name,
+		"--filter",
+		"label=com.docker.compose.service="+service,
+	)
 	lines := strings.Split(out, "\n")
 	slices.Sort(lines)
 	var ids []string
@@ -216,7 +233,12 @@ func within(t *testing.T, limit time.Duration, what string, done func(context.Co
 func staff(t *testing.T, base string) *client.Client {
 	t.Helper()
 	c := client.New(base, 10*time.Second)
-	within(t, time.Minute, "signing in", func(ctx context.Context) error { return c.SignIn(ctx, "super_admin", "super_admin_92587") })
+	within(
+		t,
+		time.Minute,
+		"signing in",
+		func(ctx context.Context) error { return c.SignIn(ctx, "super_admin", "super_admin_92587") },
+	)
 	return c
 }
 

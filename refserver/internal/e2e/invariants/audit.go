@@ -62,18 +62,26 @@ func (a *audit) balances(ctx context.Context) error {
 		WHERE reserved_minor <> open_minor OR refunded_minor <> paid_minor OR open_minor + paid_minor > captured_minor`); err != nil {
 		return err
 	}
-	return a.wrong(ctx, "I1", `SELECT 'payment ' || b.payment_id || ' captured ' || p.amount_minor || ', and its balance says ' || b.captured_minor
-		FROM ?(rk)refund_balance b JOIN ?(rk)payments p ON p.id = b.payment_id WHERE p.status <> 'captured' OR p.amount_minor <> b.captured_minor`)
+	return a.wrong(
+		ctx,
+		"I1",
+		`SELECT 'payment ' || b.payment_id || ' captured ' || p.amount_minor || ', and its balance says ' || b.captured_minor
+		FROM ?(rk)refund_balance b JOIN ?(rk)payments p ON p.id = b.payment_id WHERE p.status <> 'captured' OR p.amount_minor <> b.captured_minor`,
+	)
 }
 
 // units recounts I2.
 func (a *audit) units(ctx context.Context) error {
-	return a.wrong(ctx, "I2", `SELECT 'order line ' || order_line_id || ': bought ' || quantity || ' (guard: ' || bought || '), claimed ' || claimed || ', held by returns ' || held
+	return a.wrong(
+		ctx,
+		"I2",
+		`SELECT 'order line ' || order_line_id || ': bought ' || quantity || ' (guard: ' || bought || '), claimed ' || claimed || ', held by returns ' || held
 		FROM (SELECT u.*, l.quantity,
 			(SELECT COALESCE(SUM(CASE WHEN r.early_refund THEN rl.quantity WHEN r.status IN ('rejected', 'cancelled') THEN 0 WHEN r.status IN ('approved', 'refunded') THEN rl.accepted ELSE rl.quantity END), 0)
 				FROM ?(rk)return_lines rl JOIN ?(rk)returns r ON r.id = rl.return_id WHERE rl.order_id = u.order_id AND rl.order_line_id = u.order_line_id) AS held
 			FROM ?(rk)return_units u JOIN ?(rk)order_lines l ON l.id = u.order_line_id) AS x
-		WHERE quantity <> bought OR claimed <> held OR held > quantity`)
+		WHERE quantity <> bought OR claimed <> held OR held > quantity`,
+	)
 }
 
 // stock recounts I4: on hand is what movements brought less the units of
@@ -115,9 +123,13 @@ func (a *audit) nothingLost(ctx context.Context) error {
 	if err := a.wrong(ctx, "I7", `SELECT 'return ' || r.id || ' is approved and its refund ' || f.id || ' has succeeded' FROM ?(rk)returns r JOIN ?(rk)refunds f ON f.reference = r.id AND f.status = 'succeeded' WHERE r.status = 'approved'`); err != nil {
 		return err
 	}
-	return a.wrong(ctx, "I8", `SELECT 'return ' || r.id || ' is refunded, and its refund ' || COALESCE(f.id, '') || ' is ' || COALESCE(f.status, 'not there')
+	return a.wrong(
+		ctx,
+		"I8",
+		`SELECT 'return ' || r.id || ' is refunded, and its refund ' || COALESCE(f.id, '') || ' is ' || COALESCE(f.status, 'not there')
 		FROM ?(rk)returns r LEFT JOIN ?(rk)refunds f ON f.id = r.refund_id AND f.reference = r.id
-		WHERE r.status = 'refunded' AND (f.status IS NULL OR f.status NOT IN ('succeeded', 'reversed'))`)
+		WHERE r.status = 'refunded' AND (f.status IS NULL OR f.status NOT IN ('succeeded', 'reversed'))`,
+	)
 }
 
 // credit recounts I10, and that each refund by store credit that stands is in
@@ -134,11 +146,15 @@ func (a *audit) credit(ctx context.Context) error {
 			AND NOT EXISTS (SELECT 1 FROM ?(rk)store_credit_entries e WHERE e.customer_id = b.customer_id AND e.currency = b.currency)`); err != nil {
 		return err
 	}
-	return a.wrong(ctx, "I10", `SELECT 'refund ' || r.id || ' of ' || r.amount_minor || ' is ' || r.status || ' by store credit, and the customer was given ' || given
+	return a.wrong(
+		ctx,
+		"I10",
+		`SELECT 'refund ' || r.id || ' of ' || r.amount_minor || ' is ' || r.status || ' by store credit, and the customer was given ' || given
 		FROM (SELECT f.*, (SELECT COALESCE(SUM(e.amount_minor), 0) FROM ?(rk)store_credit_entries e JOIN ?(rk)refund_attempts t ON e.ref IN ('refund:' || t.id, 'reversal:' || t.id)
 				WHERE t.refund_id = f.id AND e.customer_id = f.customer_id AND e.currency = f.currency) AS given
 			FROM ?(rk)refunds f) AS r
-		WHERE given <> CASE WHEN method = 'store_credit' AND status = 'succeeded' THEN amount_minor ELSE 0 END`)
+		WHERE given <> CASE WHEN method = 'store_credit' AND status = 'succeeded' THEN amount_minor ELSE 0 END`,
+	)
 }
 
 // numbers checks I15 and the numbers of manual refunds.
@@ -146,5 +162,9 @@ func (a *audit) numbers(ctx context.Context) error {
 	if err := a.wrong(ctx, "I15", `SELECT 'return ' || id || ' is ' || status || ' without an RMA number' FROM ?(rk)returns WHERE rma IS NULL AND status NOT IN ('pending_customer_info', 'pending_authorization', 'rejected', 'cancelled')`); err != nil {
 		return err
 	}
-	return a.wrong(ctx, "I15", `SELECT 'the RMA number ' || rma || ' was given ' || n || ' times' FROM (SELECT rma, COUNT(*) AS n FROM ?(rk)returns WHERE rma IS NOT NULL GROUP BY rma) AS x WHERE n > 1`)
+	return a.wrong(
+		ctx,
+		"I15",
+		`SELECT 'the RMA number ' || rma || ' was given ' || n || ' times' FROM (SELECT rma, COUNT(*) AS n FROM ?(rk)returns WHERE rma IS NOT NULL GROUP BY rma) AS x WHERE n > 1`,
+	)
 }

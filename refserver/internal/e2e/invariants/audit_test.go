@@ -47,7 +47,10 @@ func (s till) bought(customer string, method payment.Method) orders.Order {
 	cart, err := s.Orders.SetCartQuantity(s.Context(), customer, 3, 2)
 	s.must(err)
 	req := orders.CheckoutRequest{
-		Customer: event.Actor{Kind: event.ActorCustomer, ID: customer}, CartID: cart.Cart.ID, Method: method, Source: "test",
+		Customer: event.Actor{
+			Kind: event.ActorCustomer,
+			ID:   customer,
+		}, CartID: cart.Cart.ID, Method: method, Source: "test",
 	}
 	if method == payment.Card {
 		req.Token, err = s.TokenFor("4242424242424242", "12/2099", "Visa")

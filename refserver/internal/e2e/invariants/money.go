@@ -15,7 +15,12 @@ func (a *audit) charges(ctx context.Context) error {
 		OrderID, Status, Method, Reference, Order string
 		AmountMinor                               int64
 	}
-	err := a.db.Reader().NewRaw(`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM ?(rk)payments p JOIN ?(rk)orders o ON o.id = p.order_id`).Scan(ctx, &payments)
+	err := a.db.Reader().NewRaw(
+		`SELECT p.order_id, p.status, p.method, p.reference, o.status AS "order", p.amount_minor FROM ?(rk)payments p JOIN ?(rk)orders o ON o.id = p.order_id`,
+	).Scan(
+		ctx,
+		&payments,
+	)
 	if err != nil {
 		return fmt.Errorf("I6: %w", err)
 	}
@@ -65,7 +70,12 @@ func (a *audit) once(ctx context.Context) error {
 		ID, Key, Method, Status, RefundID string
 		AmountMinor                       int64
 	}
-	err := a.db.Reader().NewRaw(`SELECT id, key, method, status, refund_id, amount_minor FROM ?(rk)refund_attempts WHERE key <> ''`).Scan(ctx, &attempts)
+	err := a.db.Reader().NewRaw(
+		`SELECT id, key, method, status, refund_id, amount_minor FROM ?(rk)refund_attempts WHERE key <> ''`,
+	).Scan(
+		ctx,
+		&attempts,
+	)
 	if err != nil {
 		return fmt.Errorf("I6: %w", err)
 	}
@@ -136,12 +146,17 @@ func (a *audit) amounts(ctx context.Context) error {
 		PaidPrice, PaidDuty, PaidShipping                int64
 		GivenPrice, GivenDuty, GivenShipping, Unsettling int64
 	}
-	err := a.db.Reader().NewRaw(`SELECT l.id AS order_line_id, l.order_id, l.quantity, l.price_minor AS paid_price, l.duty_minor AS paid_duty, l.shipping_minor AS paid_shipping,
+	err := a.db.Reader().NewRaw(
+		`SELECT l.id AS order_line_id, l.order_id, l.quantity, l.price_minor AS paid_price, l.duty_minor AS paid_duty, l.shipping_minor AS paid_shipping,
 			SUM(g.units) AS units, SUM(g.price_minor) AS given_price, SUM(g.duty_minor) AS given_duty, SUM(g.shipping_minor) AS given_shipping,
 			(SELECT COUNT(*) FROM ?(rk)refunds x WHERE x.order_id = l.order_id AND x.status IN ('reversed', 'failed')) AS unsettling
 		FROM ?(rk)order_lines l JOIN ?(rk)refund_lines g ON g.order_line_id = l.id JOIN ?(rk)refunds r ON r.id = g.refund_id
 		WHERE r.status NOT IN ('failed', 'reversed')
-		GROUP BY l.id, l.order_id, l.quantity, l.price_minor, l.duty_minor, l.shipping_minor`).Scan(ctx, &rows)
+		GROUP BY l.id, l.order_id, l.quantity, l.price_minor, l.duty_minor, l.shipping_minor`,
+	).Scan(
+		ctx,
+		&rows,
+	)
 	if err != nil {
 		return fmt.Errorf("I3: %w", err)
 	}
@@ -152,7 +167,15 @@ func (a *audit) amounts(ctx context.Context) error {
 		}{{"price", r.PaidPrice, r.GivenPrice}, {"duty", r.PaidDuty, r.GivenDuty}, {"shipping", r.PaidShipping, r.GivenShipping}} {
 			want := c.paid * r.Units / r.Quantity
 			if r.Units > r.Quantity || c.given > c.paid || r.Unsettling == 0 && c.given != want {
-				a.report("I3: %s of order line %s: %d given for %d of %d units, paid %d", c.name, r.OrderLineID, c.given, r.Units, r.Quantity, c.paid)
+				a.report(
+					"I3: %s of order line %s: %d given for %d of %d units, paid %d",
+					c.name,
+					r.OrderLineID,
+					c.given,
+					r.Units,
+					r.Quantity,
+					c.paid,
+				)
 			}
 		}
 	}
@@ -166,8 +189,13 @@ func (a *audit) sums(ctx context.Context) error {
 		AmountMinor, Lines int64
 		Quote              sqldb.JSON[refunds.Quote]
 	}
-	err := a.db.Reader().NewRaw(`SELECT r.id, r.amount_minor, r.quote, (SELECT COALESCE(SUM(g.price_minor + g.duty_minor + g.shipping_minor), 0) FROM ?(rk)refund_lines g WHERE g.refund_id = r.id) AS lines
-		FROM ?(rk)refunds r`).Scan(ctx, &rows)
+	err := a.db.Reader().NewRaw(
+		`SELECT r.id, r.amount_minor, r.quote, (SELECT COALESCE(SUM(g.price_minor + g.duty_minor + g.shipping_minor), 0) FROM ?(rk)refund_lines g WHERE g.refund_id = r.id) AS lines
+		FROM ?(rk)refunds r`,
+	).Scan(
+		ctx,
+		&rows,
+	)
 	if err != nil {
 		return fmt.Errorf("I3: %w", err)
 	}

@@ -62,9 +62,18 @@ func (a *audit) trails(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return walk(ctx, a, "returns", returnSteps, returnStore.Events, returns.Fold, returnStore.Return, func(r returns.Return) (string, returns.Return) {
-		return string(r.Status), r
-	})
+	return walk(
+		ctx,
+		a,
+		"returns",
+		returnSteps,
+		returnStore.Events,
+		returns.Fold,
+		returnStore.Return,
+		func(r returns.Return) (string, returns.Return) {
+			return string(r.Status), r
+		},
+	)
 }
 
 // walk folds the events of every row of a table, one more at a time. facts are

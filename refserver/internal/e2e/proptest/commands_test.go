@@ -37,8 +37,17 @@ func (d *desk) buy(units int, card bool) {
 	}
 	list, err := d.person.Orders(d.Context())
 	d.ok(err)
-	o := &order{id: list[0].ID, line: list[0].Items[0].ID, units: units, card: card, placed: d.now(), status: list[0].Status, holds: map[string]bool{}}
-	if list[0].Items[0].Quantity != units || slices.ContainsFunc(d.orders, func(other *order) bool { return other.id == o.id }) {
+	o := &order{
+		id:     list[0].ID,
+		line:   list[0].Items[0].ID,
+		units:  units,
+		card:   card,
+		placed: d.now(),
+		status: list[0].Status,
+		holds:  map[string]bool{},
+	}
+	if list[0].Items[0].Quantity != units ||
+		slices.ContainsFunc(d.orders, func(other *order) bool { return other.id == o.id }) {
 		d.note("an order of %d units is %+v", units, list[0])
 	}
 	if o.status == "QUEUED" && !card {
@@ -102,7 +111,9 @@ func (d *desk) decided(result string, accepted int) func(k *kase) error {
 	return func(k *kase) error {
 		fields := map[string]any{"result": result, "inspected_by": "clerk"}
 		if result == "PARTIALLY_APPROVED" {
-			fields["lines"] = []map[string]any{{"sale_item_id": k.of.line, "accepted": accepted, "disposition": "restock"}}
+			fields["lines"] = []map[string]any{
+				{"sale_item_id": k.of.line, "accepted": accepted, "disposition": "restock"},
+			}
 		}
 		return d.act("inspection", fields)(k)
 	}
@@ -119,7 +130,12 @@ func (k *kase) inspected(accepted int) {
 // goods are the actions on the goods of one case, by name. n is from 0 to 2.
 var goods = map[string]func(d *desk, i, n int){
 	"authorise": func(d *desk, i, _ int) {
-		d.step(i, []string{"PENDING_AUTHORIZATION"}, d.act("authorize", map[string]any{"approve": true}), func(k *kase) { k.status = "AUTHORIZED" })
+		d.step(
+			i,
+			[]string{"PENDING_AUTHORIZATION"},
+			d.act("authorize", map[string]any{"approve": true}),
+			func(k *kase) { k.status = "AUTHORIZED" },
+		)
 	},
 	"reject": func(d *desk, i, _ int) {
 		d.step(i, []string{"PENDING_AUTHORIZATION", "AUTHORIZED"}, d.act("authorize", map[string]any{"approve": false}),
@@ -175,8 +191,12 @@ var money = map[string]func(d *desk, i, n int){
 		if len(d.cases) == 0 || d.cases[i%len(d.cases)].status != "PENDING_AUTHORIZATION" {
 			return
 		}
-		d.step(i, []string{"PENDING_AUTHORIZATION"}, func(k *kase) error { _, err := d.person.Approve(d.Context(), k.id); return err },
-			func(k *kase) { k.inspected(k.units) })
+		d.step(
+			i,
+			[]string{"PENDING_AUTHORIZATION"},
+			func(k *kase) error { _, err := d.person.Approve(d.Context(), k.id); return err },
+			func(k *kase) { k.inspected(k.units) },
+		)
 	},
 	"refund by any way":      func(d *desk, i, _ int) { d.refund(i, "") },
 	"refund to the card":     func(d *desk, i, _ int) { d.refund(i, "CARD") },
@@ -302,51 +322,69 @@ func genAction() gopter.Gen {
 		return action{fmt.Sprintf("ask for %d of order %d", units, i), func(d *desk) { d.request(i, units) }}
 	})
 	step := func(of map[string]func(d *desk, i, n int)) gopter.Gen {
-		return gopter.CombineGens(gen.OneConstOf(names(of)...), gen.IntRange(0, 5), gen.IntRange(0, 2)).Map(func(v []any) action {
-			name, i, n := v[0].(string), v[1].(int), v[2].(int)
-			return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { of[name](d, i, n) }}
-		})
+		return gopter.CombineGens(
+			gen.OneConstOf(names(of)...),
+			gen.IntRange(0, 5),
+			gen.IntRange(0, 2),
+		).Map(
+			func(v []any) action {
+				name, i, n := v[0].(string), v[1].(int), v[2].(int)
+				return action{fmt.Sprintf("%s case %d (%d)", name, i, n), func(d *desk) { of[name](d, i, n) }}
+			},
+		)
 	}
 	// What most of the others need to have anything to work on.
 	sell := gopter.CombineGens(gen.IntRange(1, 4), gen.IntRange(0, 3), gen.IntRange(1, 3)).Map(func(v []any) action {
 		units, card, back := v[0].(int), v[1].(int) > 0, v[2].(int)
-		return action{fmt.Sprintf("buy %d (card %t), and %d come back and are accepted", units, card, min(back, units)), func(d *desk) {
-			orders, cases := len(d.orders), len(d.cases)
-			if d.buy(units, card); len(d.orders) > orders {
-				d.request(orders, min(back, units))
-			}
-			if len(d.cases) > cases {
-				money["take straight to the approval"](d, cases, 0)
-			}
-		}}
+		return action{
+			fmt.Sprintf("buy %d (card %t), and %d come back and are accepted", units, card, min(back, units)),
+			func(d *desk) {
+				orders, cases := len(d.orders), len(d.cases)
+				if d.buy(units, card); len(d.orders) > orders {
+					d.request(orders, min(back, units))
+				}
+				if len(d.cases) > cases {
+					money["take straight to the approval"](d, cases, 0)
+				}
+			},
+		}
 	})
 	// Where the provider or a bank changes its mind about what came back.
-	trouble := gopter.CombineGens(gen.IntRange(1, 4), gen.OneConstOf("is taken back", "is disputed", "is disputed behind our back"), gen.OneConstOf(names(deliveries)...)).Map(func(v []any) action {
-		units, what, how := v[0].(int), v[1].(string), v[2].(string)
-		return action{fmt.Sprintf("buy %d, and the refund of 1 %s, messages come %s", units, what, how), func(d *desk) {
-			was, cases := d.fault, len(d.cases)
-			d.set("")
-			if d.buy(units, true); len(d.orders) > 0 {
-				d.request(len(d.orders)-1, 1)
+	trouble := gopter.CombineGens(
+		gen.IntRange(1, 4),
+		gen.OneConstOf("is taken back", "is disputed", "is disputed behind our back"),
+		gen.OneConstOf(names(deliveries)...),
+	).Map(
+		func(v []any) action {
+			units, what, how := v[0].(int), v[1].(string), v[2].(string)
+			return action{
+				fmt.Sprintf("buy %d, and the refund of 1 %s, messages come %s", units, what, how),
+				func(d *desk) {
+					was, cases := d.fault, len(d.cases)
+					d.set("")
+					if d.buy(units, true); len(d.orders) > 0 {
+						d.request(len(d.orders)-1, 1)
+					}
+					if len(d.cases) == cases {
+						d.set(was)
+						return
+					}
+					money["take straight to the approval"](d, cases, 0)
+					if what == "is taken back" {
+						d.set("takes refunds back later")
+					} else {
+						d.disputed(len(d.orders)-1, false)
+					}
+					if what == "is disputed" {
+						d.deliver(how)
+					}
+					d.refund(cases, "CARD")
+					d.set(was)
+					d.deliver(how)
+				},
 			}
-			if len(d.cases) == cases {
-				d.set(was)
-				return
-			}
-			money["take straight to the approval"](d, cases, 0)
-			if what == "is taken back" {
-				d.set("takes refunds back later")
-			} else {
-				d.disputed(len(d.orders)-1, false)
-			}
-			if what == "is disputed" {
-				d.deliver(how)
-			}
-			d.refund(cases, "CARD")
-			d.set(was)
-			d.deliver(how)
-		}}
-	})
+		},
+	)
 	fault := gen.OneConstOf(append(names(faults), "is well", "is well", "is well")...).Map(func(name string) action {
 		return action{"the provider " + name, func(d *desk) {
 			if name == "is well" {
@@ -358,17 +396,25 @@ func genAction() gopter.Gen {
 	clock := gen.OneConstOf(time.Minute, 2*time.Hour, 25*time.Hour, 20*24*time.Hour).Map(func(by time.Duration) action {
 		return action{by.String() + " pass", func(d *desk) { d.advance(by) }}
 	})
-	bank := gopter.CombineGens(gen.IntRange(0, 5), gen.OneConstOf("disputes", "asks about", "takes back", "has won", "gives up")).Map(func(v []any) action {
-		i, what := v[0].(int), v[1].(string)
-		return action{fmt.Sprintf("the bank %s order %d", what, i), func(d *desk) {
-			switch what {
-			case "disputes", "asks about":
-				d.disputed(i, what == "asks about")
-			default:
-				d.judged(i, map[string]string{"takes back": "won", "has won": "lost", "gives up": "prevented"}[what])
-			}
-		}}
-	})
+	bank := gopter.CombineGens(
+		gen.IntRange(0, 5),
+		gen.OneConstOf("disputes", "asks about", "takes back", "has won", "gives up"),
+	).Map(
+		func(v []any) action {
+			i, what := v[0].(int), v[1].(string)
+			return action{fmt.Sprintf("the bank %s order %d", what, i), func(d *desk) {
+				switch what {
+				case "disputes", "asks about":
+					d.disputed(i, what == "asks about")
+				default:
+					d.judged(
+						i,
+						map[string]string{"takes back": "won", "has won": "lost", "gives up": "prevented"}[what],
+					)
+				}
+			}}
+		},
+	)
 	post := gen.OneConstOf(names(deliveries)...).Map(func(how string) action {
 		return action{"messages come " + how, func(d *desk) { d.deliver(how) }}
 	})

@@ -32,15 +32,19 @@ var faults = map[string]paysim.Faults{
 	"loses refunds":                {Refund: paysim.CallFaults{TimeoutBefore: 1}},
 	"loses answers to refunds":     {Refund: paysim.CallFaults{TimeoutAfter: 1}},
 	"fails before":                 {Charge: paysim.CallFaults{Error5xx: 1}, Refund: paysim.CallFaults{Error5xx: 1}},
-	"fails after the money":        {Charge: paysim.CallFaults{Error5xxAfter: 1}, Refund: paysim.CallFaults{Error5xxAfter: 1}},
-	"stores errors":                {Charge: paysim.CallFaults{Stored5xx: 1}, Refund: paysim.CallFaults{Stored5xx: 1}},
-	"is at it already":             {Refund: paysim.CallFaults{Conflict409: 1}},
-	"takes refunds back later":     {RefundFailsLater: 1},
+	"fails after the money": {
+		Charge: paysim.CallFaults{Error5xxAfter: 1},
+		Refund: paysim.CallFaults{Error5xxAfter: 1},
+	},
+	"stores errors":            {Charge: paysim.CallFaults{Stored5xx: 1}, Refund: paysim.CallFaults{Stored5xx: 1}},
+	"is at it already":         {Refund: paysim.CallFaults{Conflict409: 1}},
+	"takes refunds back later": {RefundFailsLater: 1},
 }
 
 // refuses says that after this plan a charge or a refund may have failed for good.
 func refuses(fault string) bool {
-	return fault == "refuses charges" || fault == "refuses refunds" || fault == "stores errors" || fault == "takes refunds back later"
+	return fault == "refuses charges" || fault == "refuses refunds" || fault == "stores errors" ||
+		fault == "takes refunds back later"
 }
 
 // set replaces the plan.
@@ -71,7 +75,10 @@ type dispute struct {
 
 // stopped says that the provider takes no refund of the order's payment.
 func (o *order) stopped() bool {
-	return slices.ContainsFunc(o.disputes, func(b dispute) bool { return b.status == "" && !b.inquiry || b.status == "lost" })
+	return slices.ContainsFunc(
+		o.disputes,
+		func(b dispute) bool { return b.status == "" && !b.inquiry || b.status == "lost" },
+	)
 }
 
 // held says that the shop has heard of a dispute that is not over, or was lost.
@@ -203,7 +210,12 @@ func (d *desk) hand(l letter, taken map[string]bool) {
 	d.Helper()
 	e := l.event()
 	paid, back := d.paidAndTakenBack(l)
-	req, err := http.NewRequestWithContext(d.Context(), http.MethodPost, d.srv.URL+app.WebhookPath, bytes.NewReader(l.body))
+	req, err := http.NewRequestWithContext(
+		d.Context(),
+		http.MethodPost,
+		d.srv.URL+app.WebhookPath,
+		bytes.NewReader(l.body),
+	)
 	d.ok(err)
 	req.Header.Set(stripegateway.SignatureHeader, l.signature)
 	res, err := http.DefaultClient.Do(req)
@@ -271,7 +283,10 @@ func (d *desk) told(id, status string) {
 func (d *desk) paidAndTakenBack(l letter) (refunds.Refund, bool) {
 	d.Helper()
 	object := l.event().Data.Object
-	i := slices.IndexFunc(d.sim.Ledger().Refunds, func(r paysim.Refund) bool { return r.ID == object.ID && r.Status == "failed" })
+	i := slices.IndexFunc(
+		d.sim.Ledger().Refunds,
+		func(r paysim.Refund) bool { return r.ID == object.ID && r.Status == "failed" },
+	)
 	if i < 0 {
 		return refunds.Refund{}, false
 	}
@@ -289,8 +304,16 @@ func (d *desk) takenBack(r refunds.Refund) {
 	d.ok(err)
 	next, err := d.shop.Refunds.ByClientReference(d.Context(), r.ClientReference)
 	d.ok(err)
-	if now.Status != refunds.StatusReversed || next.ID == r.ID || next.HoldRef != refunds.AwaitingMethod || !next.Work.NeedsReview || next.Amount() == 0 {
-		d.note("refund %s that was taken back is %s, and what is owed is %s, held by %q", r.ID, now.Status, next.Status, next.HoldRef)
+	if now.Status != refunds.StatusReversed || next.ID == r.ID || next.HoldRef != refunds.AwaitingMethod ||
+		!next.Work.NeedsReview ||
+		next.Amount() == 0 {
+		d.note(
+			"refund %s that was taken back is %s, and what is owed is %s, held by %q",
+			r.ID,
+			now.Status,
+			next.Status,
+			next.HoldRef,
+		)
 	}
 	for _, k := range d.cases {
 		if k.id == r.ClientReference {
@@ -315,14 +338,24 @@ func (d *desk) tasks(k *kase) {
 	d.Helper()
 	c, err := d.shop.Returns.Return(d.Context(), k.id)
 	d.ok(err)
-	disputed := slices.ContainsFunc(c.OpenTasks(), func(t returns.Task) bool { return t.Kind == returns.TaskPaymentDisputed })
+	disputed := slices.ContainsFunc(
+		c.OpenTasks(),
+		func(t returns.Task) bool { return t.Kind == returns.TaskPaymentDisputed },
+	)
 	if held := k.of.held(); disputed && !held || held && k.told && !disputed && !c.Status.Final() {
 		d.note("case %s is %s, its payment is held %t, and a task says so: %t", k.id, c.Status, held, disputed)
 	}
-	list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{OrderID: k.of.id, Status: []refunds.Status{refunds.StatusReversed}})
+	list, _, err := d.shop.Refunds.List(
+		d.Context(),
+		refunds.Query{OrderID: k.of.id, Status: []refunds.Status{refunds.StatusReversed}},
+	)
 	d.ok(err)
 	for _, r := range list {
-		if r.ClientReference == k.id && !slices.ContainsFunc(c.Tasks, func(t returns.Task) bool { return t.Kind == returns.TaskRefundReversed && t.Ref == r.ID }) {
+		if r.ClientReference == k.id &&
+			!slices.ContainsFunc(
+				c.Tasks,
+				func(t returns.Task) bool { return t.Kind == returns.TaskRefundReversed && t.Ref == r.ID },
+			) {
 			d.note("case %s has no task for refund %s, which was taken back", k.id, r.ID)
 		}
 	}

@@ -114,7 +114,10 @@ func newDesk(t *testing.T, settings ...string) *desk {
 	mailbox := httptest.NewServer(http.HandlerFunc(d.mailbox))
 	t.Cleanup(mailbox.Close)
 	d.sim, err = paysim.New(paysim.Config{
-		Ledger: filepath.Join(t.TempDir(), "ledger.jsonl"), Now: d.now, SettleAfter: time.Millisecond, WebhookURL: mailbox.URL, WebhookSecret: secret,
+		Ledger: filepath.Join(
+			t.TempDir(),
+			"ledger.jsonl",
+		), Now: d.now, SettleAfter: time.Millisecond, WebhookURL: mailbox.URL, WebhookSecret: secret,
 	})
 	d.ok(err)
 	url, err := d.sim.Start(context.WithoutCancel(t.Context()), "127.0.0.1:0")

@@ -53,15 +53,18 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 			t.Logf("SEED=%d SEQUENCES=%d", seed, params.MinSuccessfulTests)
 			seen := map[string]int{}
 			properties := gopter.NewProperties(params)
-			properties.Property("the shop does what the model says", prop.ForAll(func(list []action) *gopter.PropResult {
-				d := newDesk(t, "DATABASE_URL="+db.url(t), "DATA_DIR="+t.TempDir())
-				defer d.close()
-				defer d.count(seen)
-				if wrong := d.run(list); len(wrong) > 0 {
-					return &gopter.PropResult{Status: gopter.PropFalse, Labels: wrong}
-				}
-				return &gopter.PropResult{Status: gopter.PropTrue}
-			}, gen.SliceOf(genAction(), reflect.TypeFor[action]())))
+			properties.Property(
+				"the shop does what the model says",
+				prop.ForAll(func(list []action) *gopter.PropResult {
+					d := newDesk(t, "DATABASE_URL="+db.url(t), "DATA_DIR="+t.TempDir())
+					defer d.close()
+					defer d.count(seen)
+					if wrong := d.run(list); len(wrong) > 0 {
+						return &gopter.PropResult{Status: gopter.PropFalse, Labels: wrong}
+					}
+					return &gopter.PropResult{Status: gopter.PropTrue}
+				}, gen.SliceOf(genAction(), reflect.TypeFor[action]())),
+			)
 			properties.TestingRun(t)
 			t.Logf("%v", seen)
 			if params.MinSuccessfulTests < 50 {
