@@ -3,6 +3,7 @@ package partner
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -131,9 +132,13 @@ func (s *Service) Start(ctx context.Context, p Partner, f Feed) (Run, error) {
 		return Run{}, err
 	}
 	sum := sha256.Sum256(append([]byte(f.ContentType+"\n"), f.Body...))
+	packed, err := pack(f.Body)
+	if err != nil {
+		return Run{}, err
+	}
 	row := runRow{
 		ID: id.String(), PartnerID: p.ID, RequestHash: hex.EncodeToString(sum[:]), Origin: cmp.Or(f.Origin, "sent"),
-		MediaType: format.MediaTypes()[0], Body: f.Body, State: Running, Total: total, Errors: sqldb.AsJSON([]RowError{}),
+		MediaType: format.MediaTypes()[0], Body: packed, State: Running, Total: total, Errors: sqldb.AsJSON([]RowError{}),
 		StartedAt: sqldb.At(s.cfg.Now()),
 	}
 	if f.IdempotencyKey != "" {
@@ -147,6 +152,17 @@ func (s *Service) Start(ctx context.Context, p Partner, f Feed) (Run, error) {
 		return s.before(ctx, row)
 	}
 	return row.run(), err
+}
+
+// pack makes a feed small, to be stored.
+func pack(feed []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(feed); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return out.Bytes(), err
 }
 
 // before returns the feed that came under the key.
@@ -298,9 +314,13 @@ func (s *Service) carryOut(ctx context.Context, row *runRow) error {
 	if err != nil {
 		return err
 	}
+	feed, err := gzip.NewReader(bytes.NewReader(row.Body))
+	if err != nil {
+		return err
+	}
 	skip := row.Done
 	var batch []Record
-	for rec, err := range Records(format, bytes.NewReader(row.Body)) {
+	for rec, err := range Records(format, feed) {
 		if err != nil {
 			return err // it was read through before, so that this is a fault of ours
 		}
@@ -333,16 +353,20 @@ func (s *Service) batch(ctx context.Context, p Partner, row *runRow, records []R
 		} else if err != nil {
 			return err
 		}
-		next.Body = row.Body
 		refused, err := s.save(ctx, inner, tx, p, items, stamp)
 		if err != nil {
 			return err
 		}
 		s.advance(&next, records, slices.Concat(wrong, refused))
-		_, err = tx.NewUpdate().Model(&next).WherePK().Exec(inner)
+		update := tx.NewUpdate().Model(&next).WherePK()
+		if next.State == Running {
+			update.ExcludeColumn("body") // it stays until the feed is finished
+		}
+		_, err = update.Exec(inner)
 		return err
 	})
 	if err == nil {
+		next.Body = row.Body
 		*row = next
 	}
 	return err

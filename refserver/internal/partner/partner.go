@@ -25,6 +25,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/returns/budget"
 )
 
 //go:embed migrations
@@ -69,6 +70,7 @@ type Service struct {
 	reader *Reader
 	seal   cipher.AEAD
 	fetch  fetcher
+	memory *budget.Budget // of feeds that are read
 }
 
 // New returns a Service, or an error that names the field that is missing.
@@ -101,6 +103,9 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: c, reader: NewReader(c.Formats...), fetch: newFetcher(c.PrivateAddresses)}
+	if s.memory, err = budget.New(budget.Config{Bytes: 2 * MaxBytes, KeyPlaces: 1, KeyQueue: 2}); err != nil {
+		return nil, err
+	}
 	s.seal, err = cipher.NewGCM(block)
 	return s, err
 }
@@ -224,6 +229,16 @@ func (s *Service) Partner(ctx context.Context, id string) (Partner, error) {
 		p.Keys = append(p.Keys, k.key())
 	}
 	return p, nil
+}
+
+// Admit waits until there is memory for a feed of size bytes of the partner, of whose feeds
+// one is taken in at a time, and returns how to give it back. The error wraps
+// budget.ErrBusy for a partner that has too many feeds waiting, and budget.ErrTooLarge.
+func (s *Service) Admit(ctx context.Context, p Partner, size int64) (release func(), err error) {
+	if size < 0 {
+		size = MaxBytes // it does not say
+	}
+	return s.memory.Acquire(ctx, p.ID, min(size, MaxBytes))
 }
 
 // Create adds a partner, or returns an *Invalid that names the field.
