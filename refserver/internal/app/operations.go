@@ -121,6 +121,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if _, err = add("fetch partners' feeds", fetchEvery, s.Partners.FetchDue); err != nil {
+		return nil, err
+	}
+	if _, err = add("take in partners' feeds", feedsEvery, s.Partners.WorkDue); err != nil {
+		return nil, err
+	}
 	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
 		n, err := s.Refunds.ResumeDue(ctx, batch)
 		if n > 0 {

@@ -3,7 +3,7 @@
 //
 // A feed is stored before it is answered and carried out in batches, each of which commits
 // its products together with how far the feed is. A process that dies in the middle is
-// followed by another, which goes on after the last batch, so that a feed ends complete and
+// followed by another, which continues after the last batch, so that a feed ends complete and
 // no product is doubled.
 //
 // A product is known by its partner and the partner's own id for it: seen again it is

@@ -132,15 +132,15 @@ func set(fields map[string]string, name, text string) {
 
 // clip is the start of a text that others wrote, fit to be repeated in a message.
 func clip(s string) string {
-	const most = 60
+	const limit = 60
 	s = strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f || r == '\ufffd' {
 			return '?'
 		}
 		return r
 	}, s)
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "..."
+	if runes := []rune(s); len(runes) > limit {
+		return string(runes[:limit]) + "..."
 	}
 	return s
 }

@@ -64,39 +64,79 @@ func TestFormats(t *testing.T) {
 		"CSV without ids":          {"text/csv", "name,price\n", nil, "the first line names no external_product_id"},
 		"CSV, a name twice":        {"text/csv", "id,name,Name\n", nil, `the first line names "name" twice`},
 		"JSON": {
-			"application/json", `[{"id":"a1","name":"Lamp","price":10.50,"stock":3},{"id":7,"name":"Desk","price":"1","stock":0}]`,
+			"application/json", `[{"id":"a1","name":"Lamp","price":10.50,"stock":3},` +
+				`{"id":7,"name":"Desk","price":"1","stock":0}]`,
 			[]string{"1 a1 Lamp 1050 USD 3", "2 7 Desk 100 USD 0"}, "",
 		},
 		"JSON in an object": {
-			"application/json", `{"at":{"x":[1]},"products":[{"id":"a1","name":"Lamp","price":1,"stock":3,"category":null}]}`,
+			"application/json", `{"at":{"x":[1]},` +
+				`"products":[{"id":"a1","name":"Lamp","price":1,"stock":3,"category":null}]}`,
 			[]string{"1 a1 Lamp 100 USD 3"}, "",
 		},
-		"JSON, nested":    {"application/json", `[{"id":"a","name":{"x":1}},5]`, []string{"1 name: name is nested; it must be a text, a number, true or false", "2 : it is not an object"}, ""},
-		"JSON, cut off":   {"application/json", `[{"id":"a1","name":"Lamp","price":1,"stock":3}`, []string{"1 a1 Lamp 100 USD 3"}, "the JSON ends too early"},
+		"JSON, nested": {
+			"application/json",
+			`[{"id":"a","name":{"x":1}},5]`,
+			[]string{"1 name: name is nested; it must be a text, a number, true or false", "2 : it is not an object"},
+			"",
+		},
+		"JSON, cut off": {
+			"application/json",
+			`[{"id":"a1","name":"Lamp","price":1,"stock":3}`,
+			[]string{"1 a1 Lamp 100 USD 3"},
+			"the JSON ends too early",
+		},
 		"JSON, no list":   {"application/json", `{"items":[]}`, nil, `a JSON feed is an array of products`},
 		"JSON, a text":    {"application/json", `"products"`, nil, `a JSON feed is an array of products`},
 		"JSON, something": {"application/json", `[}`, nil, "it is not JSON"},
 		"XML": {
-			"application/xml", `<?xml version="1.0"?><products><product><id>a1</id><name>Lamp &amp; shade</name><price>10.50</price>` +
-				`<stock>3</stock></product><product><id>a2</id><name><![CDATA[<3]]></name><price>1</price><stock>1</stock></product></products>`,
+			"application/xml", `<?xml version="1.0"?><products><product><id>a1</id><name>Lamp &amp; shade</name>` +
+				`<price>10.50</price>` +
+				`<stock>3</stock></product>` +
+				`<product><id>a2</id><name><![CDATA[<3]]></name><price>1</price><stock>1</stock></product></products>`,
 			[]string{"1 a1 Lamp & shade 1050 USD 3", "2 a2 <3 100 USD 1"}, "",
 		},
 		"XML with an entity of its own": {
-			"text/xml", `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><products><product><id>&e;</id></product></products>`,
+			"text/xml", `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>` +
+				`<products><product><id>&e;</id></product></products>`,
 			nil, "an XML feed has no document type",
 		},
-		"XML with an entity nobody knows": {"text/xml", `<products><product><id>&e;</id></product></products>`, nil, "it is not XML that can be read"},
+		"XML with an entity nobody knows": {
+			"text/xml",
+			`<products><product><id>&e;</id></product></products>`,
+			nil,
+			"it is not XML that can be read",
+		},
 		"XML, nested": {
 			"text/xml", `<products><product><id>a</id><name><b>x</b></name></product></products>`,
 			[]string{"1 name: name is nested; it must be a text"}, "",
 		},
-		"XML, deep":        {"text/xml", "<products><product>" + strings.Repeat("<a>", 50), nil, "the elements are nested deeper than 8"},
-		"XML, other":       {"text/xml", "<shop></shop>", nil, "the feed begins with <shop>; it must be one <products>"},
-		"XML, two lists":   {"text/xml", "<products></products><products></products>", nil, "it must be one <products>"},
-		"XML, cut off":     {"text/xml", "<products><product>", nil, "it is not XML that can be read"},
-		"XML, another set": {"text/xml", `<?xml version="1.0" encoding="latin1"?><products/>`, nil, "it is not XML that can be read"},
-		"another type":     {"text/plain", "", nil, `no format takes this content type: it is "text/plain"; send`},
-		"another charset":  {"text/csv; charset=latin1", "", nil, "the charset is latin1; a feed is UTF-8"},
+		"XML, deep": {
+			"text/xml",
+			"<products><product>" + strings.Repeat("<a>", 50),
+			nil,
+			"the elements are nested deeper than 8",
+		},
+		"XML, other": {
+			"text/xml",
+			"<shop></shop>",
+			nil,
+			"the feed begins with <shop>; it must be one <products>",
+		},
+		"XML, two lists": {
+			"text/xml",
+			"<products></products><products></products>",
+			nil,
+			"it must be one <products>",
+		},
+		"XML, cut off": {"text/xml", "<products><product>", nil, "it is not XML that can be read"},
+		"XML, another set": {
+			"text/xml",
+			`<?xml version="1.0" encoding="latin1"?><products/>`,
+			nil,
+			"it is not XML that can be read",
+		},
+		"another type":    {"text/plain", "", nil, `no format takes this content type: it is "text/plain"; send`},
+		"another charset": {"text/csv; charset=latin1", "", nil, "the charset is latin1; a feed is UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := read(t, test.kind, test.feed)
@@ -117,21 +157,39 @@ func TestEveryMistakeOfAProductIsNamed(t *testing.T) {
 		"a price of words": {`a,Lamp,free,1,,,,,,`, `price: price is "free"; it must be a number of USD`},
 		"a huge price":     {`a,Lamp,1e999999999,1,,,,,,`, `price: price is "1e999999999"`},
 		"a negative price": {`a,Lamp,-1,1,,,,,,`, `price: price is "-1"`},
-		"cents of cents":   {`a,Lamp,1.001,1,,,,,,`, `price: price is "1.001"; it must be a number of USD from 0 to 10000000000.00 with at most 2 decimals`},
-		"half a stock":     {`a,Lamp,1,1.5,,,,,,`, `stock: stock is "1.5"; it must be a whole number from 0 to 1000000000`},
-		"a huge stock":     {`a,Lamp,1,99999999999999999999,,,,,,`, `stock: stock is "99999999999999999999"`},
-		"a currency":       {`a,Lamp,1,1,DOLLARS,,,,,`, `currency: currency is "DOLLARS"`},
-		"a weight":         {`a,Lamp,1,1,,heavy,,,,`, `shipping_weight: shipping_weight is "heavy"`},
-		"a discount":       {`a,Lamp,1,1,,,101,,,`, `discount_percent: discount_percent is "101"; it must be a number from 0 to 100`},
-		"a flag":           {`a,Lamp,1,1,,,,maybe,,`, `requires_shipping: requires_shipping is "maybe"; it must be true or false`},
+		"cents of cents": {
+			`a,Lamp,1.001,1,,,,,,`,
+			`price: price is "1.001"; it must be a number of USD from 0 to 10000000000.00 with at most 2 decimals`,
+		},
+		"half a stock": {
+			`a,Lamp,1,1.5,,,,,,`,
+			`stock: stock is "1.5"; it must be a whole number from 0 to 1000000000`,
+		},
+		"a huge stock": {`a,Lamp,1,99999999999999999999,,,,,,`, `stock: stock is "99999999999999999999"`},
+		"a currency":   {`a,Lamp,1,1,DOLLARS,,,,,`, `currency: currency is "DOLLARS"`},
+		"a weight":     {`a,Lamp,1,1,,heavy,,,,`, `shipping_weight: shipping_weight is "heavy"`},
+		"a discount": {
+			`a,Lamp,1,1,,,101,,,`,
+			`discount_percent: discount_percent is "101"; it must be a number from 0 to 100`,
+		},
+		"a flag": {
+			`a,Lamp,1,1,,,,maybe,,`,
+			`requires_shipping: requires_shipping is "maybe"; it must be true or false`,
+		},
 		"a control character": {
 			"a,La\x01mp,1,1,,,,,,", "name: name holds a control character or is not UTF-8",
 		},
-		"broken UTF-8":    {"a,La\xffmp,1,1,,,,,,", "name: name holds a control character or is not UTF-8"},
-		"a long name":     {"a," + strings.Repeat("x", 1000) + ",1,1,,,,,,", "name: name: "},
-		"a long id":       {strings.Repeat("x", 201) + ",Lamp,1,1,,,,,,", "external_product_id has 201 characters; at most 200"},
+		"broken UTF-8": {"a,La\xffmp,1,1,,,,,,", "name: name holds a control character or is not UTF-8"},
+		"a long name":  {"a," + strings.Repeat("x", 1000) + ",1,1,,,,,,", "name: name: "},
+		"a long id": {
+			strings.Repeat("x", 201) + ",Lamp,1,1,,,,,,",
+			"external_product_id has 201 characters; at most 200",
+		},
 		"a long category": {"a,Lamp,1,1,,,,,," + strings.Repeat("x", 1000), "category: category: "},
-		"an endless text": {"a,Lamp,1,1,,,,,," + strings.Repeat("x", 20_000), "category has 20000 bytes; at most 10000"},
+		"an endless text": {
+			"a,Lamp,1,1,,,,,," + strings.Repeat("x", 20_000),
+			"category has 20000 bytes; at most 10000",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := read(

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,6 +105,9 @@ func (r runRow) run() Run {
 	}
 }
 
+// ErrIdempotencyKey is returned for an idempotency key that is none.
+var ErrIdempotencyKey = errors.New("partner: an idempotency key is 1 to 200 printable ASCII characters")
+
 // ErrMismatch is returned for an idempotency key that came with another feed before.
 var ErrMismatch = errors.New("partner: this idempotency key was used for another feed")
 
@@ -115,6 +119,10 @@ func (s *Service) Start(ctx context.Context, p Partner, f Feed) (Run, error) {
 		return Run{}, &FeedError{
 			fmt.Sprintf("the feed has %d bytes; at most %d, send it in parts", len(f.Body), MaxBytes),
 		}
+	}
+	if len(f.IdempotencyKey) > 200 ||
+		strings.ContainsFunc(f.IdempotencyKey, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		return Run{}, ErrIdempotencyKey
 	}
 	format, err := s.reader.ByType(f.ContentType)
 	if err != nil {
@@ -138,7 +146,8 @@ func (s *Service) Start(ctx context.Context, p Partner, f Feed) (Run, error) {
 	}
 	row := runRow{
 		ID: id.String(), PartnerID: p.ID, RequestHash: hex.EncodeToString(sum[:]), Origin: cmp.Or(f.Origin, "sent"),
-		MediaType: format.MediaTypes()[0], Body: packed, State: Running, Total: total, Errors: sqldb.AsJSON([]RowError{}),
+		MediaType: format.MediaTypes()[0], Body: packed, State: Running, Total: total,
+		Errors: sqldb.AsJSON([]RowError{}),
 		StartedAt: sqldb.At(s.cfg.Now()),
 	}
 	if f.IdempotencyKey != "" {
@@ -231,7 +240,7 @@ func (s *Service) Work(ctx context.Context, id string) (Run, error) {
 	if err != nil || !mine {
 		return row.run(), err
 	}
-	err = s.carryOut(ctx, &row)
+	err = s.execute(ctx, &row)
 	if err != nil && !errors.Is(err, errLost) {
 		s.release(ctx, row)
 		return row.run(), err
@@ -304,8 +313,8 @@ func (s *Service) release(ctx context.Context, row runRow) {
 // errLost says that the feed is no longer ours: canceled, or taken over.
 var errLost = errors.New("partner: the feed was taken over or canceled")
 
-// carryOut goes through the products after those that are done.
-func (s *Service) carryOut(ctx context.Context, row *runRow) error {
+// execute goes through the products after those that are done.
+func (s *Service) execute(ctx context.Context, row *runRow) error {
 	format, err := s.reader.ByType(row.MediaType)
 	if err != nil {
 		return err

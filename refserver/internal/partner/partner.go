@@ -164,7 +164,8 @@ type keyRow struct {
 
 func (r partnerRow) partner() Partner {
 	return Partner{
-		ID: r.ID, Name: r.Name, Currency: money.Currency(r.Currency), FeedURL: r.FeedURL, HasToken: len(r.FeedToken) > 0,
+		ID: r.ID, Name: r.Name, Currency: money.Currency(r.Currency), FeedURL: r.FeedURL,
+		HasToken: len(r.FeedToken) > 0,
 		Every: time.Duration(r.EveryMin) * time.Minute, NextAt: r.NextAt.Time(), LastError: r.LastError,
 		CreatedAt: r.CreatedAt.Time(),
 	}
@@ -243,7 +244,7 @@ func (s *Service) Admit(ctx context.Context, p Partner, size int64) (release fun
 
 // Create adds a partner, or returns an *Invalid that names the field.
 func (s *Service) Create(ctx context.Context, p Params) (Partner, error) {
-	if err := s.check(&p, false); err != nil {
+	if err := s.check(&p); err != nil {
 		return Partner{}, err
 	}
 	id, err := uuid.NewV7()
@@ -273,7 +274,7 @@ func (s *Service) Update(ctx context.Context, id string, p Params) (Partner, err
 		if err != nil {
 			return err
 		}
-		if err := s.check(&p, row.FeedURL == p.FeedURL && len(row.FeedToken) > 0); err != nil {
+		if err := s.check(&p); err != nil {
 			return err
 		}
 		if row.FeedURL != p.FeedURL {
@@ -333,34 +334,38 @@ const (
 	maxEvery = 31 * 24 * time.Hour
 )
 
-func (s *Service) check(p *Params, hasToken bool) error {
+// check returns an *Invalid for the first field that cannot be kept, and tidies the others.
+func (s *Service) check(p *Params) error {
 	p.Name, p.FeedURL, p.Token = strings.TrimSpace(p.Name), strings.TrimSpace(p.FeedURL), strings.TrimSpace(p.Token)
 	if p.Currency == "" {
 		p.Currency = s.cfg.Currencies[0]
 	}
-	control := func(text string) bool {
-		return !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })
-	}
 	switch n := utf8.RuneCountInString(p.Name); {
-	case n == 0 || n > maxName || control(p.Name):
+	case n == 0 || n > maxName || !printable(p.Name):
 		return &Invalid{"name", fmt.Sprintf("Enter a name of 1 to %d characters.", maxName)}
 	case !s.sells(p.Currency):
 		return &Invalid{"currency", fmt.Sprintf("The shop does not sell in %s.", clip(string(p.Currency)))}
 	case p.Every < 0 || p.Every > maxEvery || p.Every%time.Minute != 0:
 		return &Invalid{"every", "Enter how many minutes lie between two fetches: 1 to 44640, or none."}
+	}
+	return s.checkAddress(*p)
+}
+
+// checkAddress is check for where the feed is fetched from.
+func (s *Service) checkAddress(p Params) error {
+	switch {
 	case p.FeedURL == "" && p.Every > 0:
 		return &Invalid{"feed_url", "Enter the address that the feed is fetched from, or no schedule."}
 	case p.FeedURL == "" && p.Token != "":
 		return &Invalid{"feed_url", "Enter the address that the token is for."}
-	case len(p.Token) > maxToken || control(p.Token):
+	case len(p.Token) > maxToken || !printable(p.Token):
 		return &Invalid{"token", fmt.Sprintf("Enter a token of at most %d characters.", maxToken)}
-	}
-	if p.FeedURL == "" {
+	case p.FeedURL == "":
 		return nil
 	}
 	u, err := url.Parse(p.FeedURL)
 	switch {
-	case err != nil || len(p.FeedURL) > maxURL || u.Host == "" || u.User != nil || control(p.FeedURL):
+	case err != nil || len(p.FeedURL) > maxURL || u.Host == "" || u.User != nil || !printable(p.FeedURL):
 		return &Invalid{
 			"feed_url",
 			"Enter an address such as https://partner.example/products.csv, without a name or password in it.",
@@ -369,6 +374,11 @@ func (s *Service) check(p *Params, hasToken bool) error {
 		return &Invalid{"feed_url", "Enter an address that begins with https://."}
 	}
 	return nil
+}
+
+// printable reports whether a text is UTF-8 without control characters.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
 func (s *Service) sells(c money.Currency) bool {

@@ -143,7 +143,9 @@ func TestARowInErrorLeavesTheOthersAlone(t *testing.T) {
 			t.Errorf("%+v; the shop has %s", r, b.products())
 		}
 		got := fmt.Sprint(r.Errors)
-		for _, want := range []string{"{1 price ", "{3 currency the shop does not sell in GBP}", "{4 name ", "{4 external_product_id "} {
+		for _, want := range []string{
+			"{1 price ", "{3 currency the shop does not sell in GBP}", "{4 name ", "{4 external_product_id ",
+		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("the errors are %s, without %s", got, want)
 			}
@@ -165,7 +167,7 @@ func feedOf(n int) string {
 }
 
 // TestAFeedThatIsCutOffIsCarriedOnByAnother: the process dies in the middle of a batch, and
-// again, and another goes on when the lease is over. Nothing is doubled.
+// again, and another continues when the lease is over. Nothing is doubled.
 func TestAFeedThatIsCutOffIsCarriedOnByAnother(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
@@ -212,7 +214,8 @@ func TestOneProcessCarriesOutAFeed(t *testing.T) {
 		p := b.partner("North")
 		var wg sync.WaitGroup
 		for range 3 {
-			if _, err := b.Start(t.Context(), p, partner.Feed{ContentType: "text/csv", Body: []byte(feedOf(60))}); err != nil {
+			feed := partner.Feed{ContentType: "text/csv", Body: []byte(feedOf(60))}
+			if _, err := b.Start(t.Context(), p, feed); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -349,7 +352,8 @@ func TestKeys(t *testing.T) {
 		want(forever, "North", "new")
 		want(short, "North", "before it expires")
 		want(theirs, "South", "of another")
-		for _, bad := range []string{"", "x", "rkp_", forever + "x", forever[:len(forever)-1] + "a", strings.ToUpper(forever),
+		for _, bad := range []string{"", "x", "rkp_", forever + "x", forever[:len(forever)-1] + "a",
+			strings.ToUpper(forever),
 			"rkp_aaaaaaaa_" + strings.Repeat("A", 26), strings.Repeat("x", 10_000), forever[:13] + theirs[13:]} {
 			want(bad, "nobody", fmt.Sprintf("%.60q", bad))
 		}
@@ -389,7 +393,10 @@ func TestWhatIsEnteredForAPartnerIsChecked(t *testing.T) {
 		"a name that is used": {partner.Params{Name: "NORTH"}, "name"},
 		"a currency":          {partner.Params{Name: "a", Currency: "GBP"}, "currency"},
 		"a schedule alone":    {partner.Params{Name: "a", Every: time.Hour}, "feed_url"},
-		"half a minute":       {partner.Params{Name: "a", FeedURL: "https://a.example", Every: 30 * time.Second}, "every"},
+		"half a minute": {
+			partner.Params{Name: "a", FeedURL: "https://a.example", Every: 30 * time.Second},
+			"every",
+		},
 		"a file":              {partner.Params{Name: "a", FeedURL: "file:///etc/passwd"}, "feed_url"},
 		"a password":          {partner.Params{Name: "a", FeedURL: "https://u:p@a.example"}, "feed_url"},
 		"a token alone":       {partner.Params{Name: "a", Token: "t"}, "feed_url"},
@@ -462,7 +469,8 @@ func TestAFeedIsFetchedOnSchedule(t *testing.T) {
 			t.Errorf("the error is %q", got)
 		}
 		// The token is for that address alone.
-		if p, err = b.Update(ctx, p.ID, partner.Params{Name: "North", FeedURL: srv.URL + "/new", Every: time.Hour}); err != nil ||
+		moved := partner.Params{Name: "North", FeedURL: srv.URL + "/new", Every: time.Hour}
+		if p, err = b.Update(ctx, p.ID, moved); err != nil ||
 			p.HasToken {
 			t.Errorf("%+v, %v", p, err)
 		}

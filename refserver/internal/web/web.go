@@ -18,6 +18,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -51,6 +52,8 @@ type Deps struct {
 	Keys idempotency.Keys
 	// Queue is what nobody but a person can settle.
 	Queue queue.Queue
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
 	// Uploads takes in forms with photos.
@@ -107,6 +110,7 @@ func New(d Deps) (http.Handler, error) {
 	s.adminReturnRoutes()
 	s.adminRoutes()
 	s.flashSaleRoutes()
+	s.partnerRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
 	s.operationRoutes()
