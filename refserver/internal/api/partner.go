@@ -115,7 +115,7 @@ func ingested(run partner.Run) (int, any, error) {
 	body := map[string]any{
 		"success": true, "status": "success", "operation_id": run.ID, "accepted": run.Accepted,
 		"rejected": run.Rejected,
-		"errors": j.Errors, "processed_items": run.Done, "message": run.Message,
+		"errors":   j.Errors, "processed_items": run.Done, "message": run.Message,
 	}
 	if run.State == partner.Running {
 		body["message"] = "The feed is stored and is being taken in. Its progress is at /api/progress/" + run.ID + "."
@@ -216,7 +216,7 @@ func partnerView(p partner.Partner) partnerJSON {
 	j := partnerJSON{
 		ID: p.ID, Name: p.Name, Currency: string(p.Currency), FeedURL: p.FeedURL,
 		EveryMinutes: int(p.Every / time.Minute),
-		NextAt: timeOrNil(p.NextAt), LastError: p.LastError, Keys: []partnerKeyJSON{},
+		NextAt:       timeOrNil(p.NextAt), LastError: p.LastError, Keys: []partnerKeyJSON{},
 	}
 	for _, k := range p.Keys {
 		j.Keys = append(j.Keys, partnerKeyOf(k))

@@ -147,7 +147,7 @@ func (s *Service) Start(ctx context.Context, p Partner, f Feed) (Run, error) {
 	row := runRow{
 		ID: id.String(), PartnerID: p.ID, RequestHash: hex.EncodeToString(sum[:]), Origin: cmp.Or(f.Origin, "sent"),
 		MediaType: format.MediaTypes()[0], Body: packed, State: Running, Total: total,
-		Errors: sqldb.AsJSON([]RowError{}),
+		Errors:    sqldb.AsJSON([]RowError{}),
 		StartedAt: sqldb.At(s.cfg.Now()),
 	}
 	if f.IdempotencyKey != "" {

@@ -166,7 +166,7 @@ func (r partnerRow) partner() Partner {
 	return Partner{
 		ID: r.ID, Name: r.Name, Currency: money.Currency(r.Currency), FeedURL: r.FeedURL,
 		HasToken: len(r.FeedToken) > 0,
-		Every: time.Duration(r.EveryMin) * time.Minute, NextAt: r.NextAt.Time(), LastError: r.LastError,
+		Every:    time.Duration(r.EveryMin) * time.Minute, NextAt: r.NextAt.Time(), LastError: r.LastError,
 		CreatedAt: r.CreatedAt.Time(),
 	}
 }
