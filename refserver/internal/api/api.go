@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -40,6 +41,8 @@ type Deps struct {
 	// Nights are the comparisons with the provider's list, Zone whose days they
 	// cover.
 	Nights Nights
+	// Features switches parts of the shop off.
+	Features *feature.Service
 	// Partners send product feeds.
 	Partners *partner.Service
 	// Uploads takes in bodies with photos.
@@ -73,6 +76,7 @@ func New(d Deps) *API {
 	a.reconciliationRoutes()
 	a.sloRoutes()
 	a.partnerRoutes()
+	a.featureRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns/budget"
@@ -77,6 +78,9 @@ func (a *API) ingest(r *http.Request) (int, any, error) {
 	p, err := a.partnerOf(r)
 	if err != nil {
 		return 0, nil, err
+	}
+	if !a.Features.On(feature.PartnerIngest, "") {
+		return 0, nil, featureOff(feature.PartnerIngest)
 	}
 	if r.ContentLength > partner.MaxBytes {
 		return 0, nil, feedTooLarge

@@ -29,6 +29,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
@@ -54,6 +55,8 @@ type App struct {
 	Returns  *returns.Service
 	Refunds  *refunds.Service
 	Evidence *evidence.Files
+	// Features switches parts of the shop off.
+	Features *feature.Service
 	// Partners send product feeds.
 	Partners *partner.Service
 	// Uploads takes in requests with photos.
@@ -195,6 +198,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		alarm.Migrations(),
 		idempotency.Migrations(),
 		partner.Migrations(),
+		feature.Migrations(),
 		reconcile.Migrations(),
 		observabilitydb.Migrations(),
 		setupMigrations(),
@@ -324,6 +328,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.Orders.Close)
+	if err := s.openFeatures(ctx); err != nil {
+		return err
+	}
 	if err := s.openPartners(cfg, store); err != nil {
 		return err
 	}
