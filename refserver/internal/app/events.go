@@ -54,6 +54,11 @@ func (s *App) subscribe() error {
 			return err
 		}
 	}
+	for _, subscribe := range s.subscribers {
+		if err := subscribe(); err != nil {
+			return err
+		}
+	}
 	return s.followFigures()
 }
 

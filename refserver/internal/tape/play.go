@@ -73,12 +73,15 @@ func Play(ctx context.Context, tape io.Reader, o PlayOptions) (Report, error) {
 	// A line is written when its request is answered; played back, the order is that of sending.
 	slices.SortStableFunc(all, func(a, b numbered) int { return int(a.AtMS - b.AtMS) })
 	var wg sync.WaitGroup
-	told := map[string]chan struct{}{} // by id or secret: closed when the answer that told it is there
+	told := map[string]chan struct{}{} // by id or secret: closed when what it came with is answered
 	for _, q := range all {
 		s, done := p.session(q.Session), make(chan struct{})
 		before := []chan struct{}{s.last}
 		for _, name := range q.names() {
 			before = append(before, told[name])
+			if secretName.MatchString(name) {
+				told[name] = done // a password is set before it is used
+			}
 		}
 		s.last = done
 		for _, name := range names.FindAllString(q.Reply, -1) {

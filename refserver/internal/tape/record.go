@@ -27,6 +27,7 @@ type Recorder struct {
 	out      *json.Encoder
 	begun    time.Time
 	sessions map[string]string // by cookie, key or address
+	people   int
 	failed   error
 }
 
@@ -139,7 +140,8 @@ func (r *Recorder) session(q *http.Request) string {
 	}
 	if r.sessions[by] == "" || strings.HasPrefix(by, "address ") && q.Method == http.MethodPost {
 		// A form without a cookie begins a session: many sign in from one address.
-		r.sessions[by] = fmt.Sprintf("s%d", len(r.sessions)+1)
+		r.people++
+		r.sessions[by] = fmt.Sprintf("s%d", r.people)
 	}
 	return r.sessions[by]
 }

@@ -115,7 +115,7 @@ func record(t *testing.T) string {
 	}
 	srv := httptest.NewServer(recorder)
 	defer srv.Close()
-	for _, name := range []string{"ada", "bob"} {
+	for _, name := range []string{"ada", "bob", "cid", "dee"} {
 		jar, _ := cookiejar.New(nil)
 		p := person{t, &http.Client{Jar: jar}, srv.URL}
 		p.post("/orders", nil) // nobody is signed in
@@ -153,14 +153,19 @@ func TestATapeHoldsNoSecrets(t *testing.T) {
 
 func TestATapeIsPlayedToAnotherShop(t *testing.T) {
 	text := record(t)
+	for _, session := range []string{`"s1"`, `"s2"`, `"s3"`, `"s4"`} {
+		if !strings.Contains(text, `"session":`+session) {
+			t.Errorf("there is no session %s on the tape", session)
+		}
+	}
 	other := newShop()
 	srv := httptest.NewServer(other)
 	defer srv.Close()
 	got, err := tape.Play(t.Context(), strings.NewReader(text), tape.PlayOptions{URL: srv.URL, Speed: 1000})
-	if err != nil || got.Requests != 14 || got.Same != 14 {
+	if err != nil || got.Requests != 28 || got.Same != 28 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if len(other.orders) != 2 || len(other.accounts) != 3 || len(other.keys) != 2 {
+	if len(other.orders) != 4 || len(other.accounts) != 5 || len(other.keys) != 4 {
 		t.Errorf(
 			"the other shop has %d orders, %d accounts, %d keys",
 			len(other.orders),
@@ -173,7 +178,7 @@ func TestATapeIsPlayedToAnotherShop(t *testing.T) {
 	srv2 := httptest.NewServer(other)
 	defer srv2.Close()
 	got, err = tape.Play(t.Context(), strings.NewReader(text), tape.PlayOptions{URL: srv2.URL, Speed: 1000})
-	if err != nil || got.Different != 4 || got.Differences[0].Want != "200" || got.Differences[0].Got != "404" {
+	if err != nil || got.Different != 8 || got.Differences[0].Want != "200" || got.Differences[0].Got != "404" {
 		t.Errorf("a shop that takes no orders: %+v, %v", got, err)
 	}
 }
