@@ -129,6 +129,7 @@ func runS1(_ context.Context, b *bench) (Result, error) {
 			hashed,
 		),
 		Fulfilled: refused == len(bad) && len(words) == 1 && ratio > 0.5 && ratio < 1.5 && hashed,
+		sound:     refused == len(bad) && len(words) == 1 && hashed,
 	}, nil
 }
 
@@ -514,5 +515,6 @@ func runU2(ctx context.Context, b *bench) (Result, error) {
 		Fulfilled: first < time.Second && back == 0 && last.State == "done" && last.Percent == 100 &&
 			last.Accepted == n &&
 			again == last,
+		sound: back == 0 && last.State == "done" && last.Percent == 100 && last.Accepted == n && again == last,
 	}, nil
 }

@@ -34,6 +34,9 @@ type Result struct {
 	Observed  string  `json:"observed"`
 	Fulfilled bool    `json:"fulfilled"`
 	Charts    []Chart `json:"charts,omitempty"`
+
+	// sound: all but the times are as they should be. A test on a busy machine asks no more.
+	sound bool
 }
 
 // Chart is a course over time.

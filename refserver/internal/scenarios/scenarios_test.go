@@ -42,7 +42,7 @@ func TestScenariosAreFulfilled(t *testing.T) {
 			}
 			for _, row := range r.Rows {
 				t.Log(row.Line())
-				if !row.Fulfilled {
+				if !row.Fulfilled && !row.sound {
 					t.Errorf("%s is %s", row.ID, row.word())
 				}
 			}
