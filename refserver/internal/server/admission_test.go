@@ -210,3 +210,25 @@ func TestStreamsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkAdmission shows what a turn costs where nobody waits.
+func BenchmarkAdmission(b *testing.B) {
+	a, err := newAdmission()
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := a.handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for name, path := range map[string]string{"search": "/admin/orders", "what costs little": "/"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				r := httptest.NewRequest(http.MethodGet, path, nil)
+				r = r.WithContext(auth.WithUser(r.Context(), auth.User{ID: fmt.Sprint(&r)}))
+				w := httptest.NewRecorder()
+				for pb.Next() {
+					h.ServeHTTP(w, r)
+				}
+			})
+		})
+	}
+}
