@@ -99,16 +99,23 @@ func dataDir(t *testing.T) string {
 	return dir
 }
 
-func launch(t *testing.T) *process {
+// launch starts a shop.
+func launch(t *testing.T, settings ...string) *process {
 	t.Helper()
-	p := &process{t: t, dir: dataDir(t), done: make(chan struct{})}
-	p.cmd = exec.Command(shopBinary(t), "--env-file", filepath.Join(p.dir, "none"))
-	p.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir,
-		"TMPDIR=" + filepath.Join(p.dir, "no temporary files here"),
-		"PORT=0", "HOST=127.0.0.1", "DATA_DIR=" + filepath.Join(p.dir, "data"),
-		fmt.Sprintf("GOMEMLIMIT=%d", goLimit), "LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
-	}
+	dir := dataDir(t)
+	return start(t, dir, nil, append([]string{
+		"TMPDIR=" + filepath.Join(dir, "no temporary files here"), "PORT=0", "HOST=127.0.0.1",
+		"DATA_DIR=" + filepath.Join(dir, "data"), fmt.Sprintf("GOMEMLIMIT=%d", goLimit),
+		"LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
+	}, settings...)...)
+}
+
+// start starts a command of the shop and waits for the address that it prints.
+func start(t *testing.T, dir string, args []string, settings ...string) *process {
+	t.Helper()
+	p := &process{t: t, dir: dir, done: make(chan struct{})}
+	p.cmd = exec.Command(shopBinary(t), append(args, "--env-file", filepath.Join(dir, "none"))...)
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, settings...)
 	p.cmd.Stdout = p
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -122,7 +129,10 @@ func launch(t *testing.T) *process {
 		lines := bufio.NewScanner(stderr)
 		for lines.Scan() {
 			if url := address.FindString(lines.Text()); url != "" {
-				found <- url
+				select {
+				case found <- url:
+				default: // the first is it
+				}
 			}
 			_, _ = p.Write(append(lines.Bytes(), '\n'))
 		}
