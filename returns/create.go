@@ -58,7 +58,7 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 	for i := range lineIDs {
 		lineIDs[i] = s.cfg.NewID()
 	}
-	r, err := s.store.Create(ctx, j.order, func(claims Claims) (*Return, error) {
+	r, err := s.create(ctx, j.order, func(claims Claims) (*Return, error) {
 		v := Evaluate(j.terms, j.order, claims, j.ask, j.now.At)
 		override, err := allow(v, q.Override)
 		if err != nil {
@@ -68,7 +68,7 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 			ID: id, OrderID: j.order.OrderID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason,
 			Details:  q.Details,
 			Evidence: evidence, Verdict: v, Override: override,
-			Authorize: q.RMA != "" || j.terms.Policy.AutoAuthorize && v.Eligible,
+			Authorize: j.terms.Policy.AutoAuthorize && v.Eligible, RMA: q.RMA,
 		}
 		for i, item := range q.Items {
 			bought, _ := j.order.Line(item.OrderLineID)
@@ -77,11 +77,7 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 				Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
-		r, err := NewReturn(j.now, d)
-		if err == nil && q.RMA != "" {
-			err = r.AssignRMA(j.now, q.RMA)
-		}
-		return r, err
+		return NewReturn(j.now, d)
 	})
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)

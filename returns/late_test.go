@@ -191,7 +191,7 @@ var errSilent = errors.New("the answer is lost")
 func (s silent) Create(
 	ctx context.Context,
 	o purchase.Purchase,
-	decide func(returns.Claims) (*returns.Return, error),
+	decide func(returns.Units) (returns.Change, error),
 ) (returns.Return, error) {
 	if _, err := s.Store.Create(ctx, o, decide); err != nil {
 		return returns.Return{}, err
@@ -199,7 +199,9 @@ func (s silent) Create(
 	return returns.Return{}, errSilent
 }
 
-func (s silent) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+func (s silent) Update(
+	ctx context.Context, id string, change func(returns.Units, returns.Return) (returns.Change, error),
+) (returns.Return, error) {
 	if _, err := s.Store.Update(ctx, id, change); err != nil {
 		return returns.Return{}, err
 	}

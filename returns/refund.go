@@ -34,7 +34,7 @@ func (s *Service) refundRequest(
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
 	}
-	terms, err := s.termsByID(ctx, r.TermsID)
+	terms, err := s.store.Terms(ctx, r.TermsID)
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
 	}
@@ -157,7 +157,7 @@ func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) erro
 	}
 	if refund.Status == refunds.StatusSucceeded {
 		next := r.Clone()
-		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.PendingEvents()) == 0 {
+		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.changes) == 0 {
 			_, err := s.follow(ctx, r)
 			return err
 		}
@@ -209,7 +209,7 @@ func (s *Service) Follow(ctx context.Context, id string) error {
 }
 
 func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
-	terms, err := s.termsByID(ctx, r.TermsID)
+	terms, err := s.store.Terms(ctx, r.TermsID)
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
 	}

@@ -219,9 +219,6 @@ type Task struct {
 	ClosedBy event.Actor `json:"closed_by"`
 }
 
-// PendingEvents returns the events recorded since the return was loaded or made.
-func (r *Return) PendingEvents() []event.Event { return r.changes }
-
 // Clone is the return as a store keeps it: without the events recorded since
 // it was loaded, and sharing nothing that a change could reach.
 func (r Return) Clone() Return {

@@ -130,15 +130,15 @@ func (s *Service) stamp(ctx context.Context, by event.Actor) event.Stamp {
 // update changes a case and tells the observer of each transition.
 func (s *Service) update(ctx context.Context, op, id string, change func(*Return) error) (Return, error) {
 	var steps []Status
-	r, err := s.store.Update(ctx, id, func(r *Return) error {
+	r, err := s.store.Update(ctx, id, Changing(func(r *Return) error {
 		steps = []Status{r.Status}
-		seen := len(r.PendingEvents())
+		seen := len(r.changes)
 		if err := change(r); err != nil {
 			return err
 		}
-		steps = append(steps, statusesOf(r.PendingEvents()[seen:])...)
+		steps = append(steps, statusesOf(r.changes[seen:])...)
 		return nil
-	})
+	}))
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: %s %s: %w", op, id, err)
 	}
@@ -207,7 +207,7 @@ func wrongPurchase(err error) error {
 // termsOf are the terms pinned to the order; an order without any has the
 // current ones.
 func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, error) {
-	t, err := s.termsByID(ctx, o.TermsID)
+	t, err := s.store.Terms(ctx, o.TermsID)
 	if err == nil {
 		_, err = location(t.Policy.Zone) // a deadline of another zone would be wrong
 	}
@@ -215,13 +215,6 @@ func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, erro
 		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.OrderID, err)
 	}
 	return t, nil
-}
-
-func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
-	if id == "" {
-		return s.store.CurrentTerms(ctx)
-	}
-	return s.store.Terms(ctx, id)
 }
 
 // RequestInfo asks the customer for something.

@@ -74,7 +74,10 @@ type Params struct {
 	Evidence   []Evidence
 	Verdict    Verdict
 	Override   *Override // the rules that were set aside, if any
-	Authorize  bool      // the policy authorises it at once
+	Authorize  bool      // the policy authorizes it at once
+	// RMA is the number that the case has in another system, if it comes from one;
+	// it is authorized at once. Stores give all others their numbers.
+	RMA string
 }
 
 // NewReturn makes a case that waits for authorisation, or that is authorised where
@@ -121,8 +124,13 @@ func NewReturn(s event.Stamp, d Params) (*Return, error) {
 			return nil, err
 		}
 	}
-	if d.Authorize {
-		return r, r.record(s, EventAuthorized, &authorized{Notes: "authorised by the policy"})
+	if d.Authorize || d.RMA != "" {
+		if err := r.record(s, EventAuthorized, &authorized{Notes: "authorized by the policy"}); err != nil {
+			return nil, err
+		}
+	}
+	if d.RMA != "" {
+		return r, r.assignRMA(s, d.RMA)
 	}
 	return r, nil
 }
@@ -182,12 +190,12 @@ func (r *Return) Authorize(s event.Stamp, notes string) error {
 	return r.record(s, EventAuthorized, &authorized{Notes: notes})
 }
 
-// NeedsRMA reports whether the case is authorised and has no RMA number yet.
-func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
+// needsRMA reports whether the case is authorised and has no RMA number yet.
+func (r *Return) needsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
 
-// AssignRMA gives the case its RMA number, once.
-func (r *Return) AssignRMA(s event.Stamp, rma string) error {
-	if !r.NeedsRMA() || rma == "" {
+// assignRMA gives the case its RMA number, once.
+func (r *Return) assignRMA(s event.Stamp, rma string) error {
+	if !r.needsRMA() || rma == "" {
 		return &Error{
 			Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one.",
 		}
@@ -195,8 +203,8 @@ func (r *Return) AssignRMA(s event.Stamp, rma string) error {
 	return r.record(s, EventRMAAssigned, &rmaAssigned{RMA: rma})
 }
 
-// RMANumber is the number n (1 for the first) of a UTC day: RMA-20260131-00042.
-func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
+// rmaNumber is the number n (1 for the first) of a UTC day: RMA-20260131-00042.
+func rmaNumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
 
 // Reject ends a case without taking the goods back. All units are released.
 func (r *Return) Reject(s event.Stamp, notes string) error {
@@ -323,14 +331,14 @@ func (r *Return) Overridden(rule string) bool {
 	return false
 }
 
-// ClaimedUnits returns how many units of each order line the case claims: all
+// claimedUnits returns how many units of each order line the case claims: all
 // that were requested until the inspection has decided, then those accepted, and
 // none when it is rejected or cancelled.
 //
 // While a refund that was asked for before the inspection may be on its way or
 // is paid, all units stay claimed: the money for them is given or held, so that a
 // second request for one could never be paid back.
-func (r *Return) ClaimedUnits() map[string]int {
+func (r *Return) claimedUnits() map[string]int {
 	held := make(map[string]int, len(r.Lines))
 	for _, l := range r.Lines {
 		switch {

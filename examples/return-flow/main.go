@@ -26,7 +26,7 @@ func main() {
 	// A shop: services on stores, here in memory, and a payment provider.
 	cases := returnstest.NewStore()
 	shop := must(orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD", Now: now,
-		Terms: func(ctx context.Context) (string, error) { t, err := cases.CurrentTerms(ctx); return t.ID, err }}))
+		Terms: func(ctx context.Context) (string, error) { t, err := cases.Terms(ctx, ""); return t.ID, err }}))
 	payer := must(refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}, Now: now}))
 	desk := must(returns.New(returns.Config{Store: cases, Orders: shop, Refunder: payer, Restocker: shop,
 		Evidence: returnstest.NewEvidenceStore(), Now: now}))

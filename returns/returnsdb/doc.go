@@ -4,9 +4,9 @@
 // It stands in the same database as the other stores of the module, whose
 // handle it takes:
 //
-//	db, err := ordersdb.Open(ctx, "shop.db")
+//	db, err := sqlstore.Open(ctx, "shop.db")
 //	...
-//	err = returnsdb.Migrate(ctx, db)
+//	err = sqlstore.Migrate(ctx, db, returnsdb.Migrations())
 //	store := returnsdb.New(db)
 //
 // A change locks the unit rows of its order first, in order of the line's id,

@@ -34,7 +34,7 @@ func takeBack(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := returnsdb.Migrate(ctx, db); err != nil {
+	if err := sqlstore.Migrate(ctx, db, returnsdb.Migrations()); err != nil {
 		return err
 	}
 	store := returnsdb.New(db)
@@ -50,16 +50,18 @@ func takeBack(ctx context.Context) error {
 	}
 	// An order of two mice, one of which comes back.
 	order := purchase.Purchase{OrderID: "order-1", Lines: []purchase.Line{{ID: "mice", Quantity: 2}}}
-	_, err = store.Create(ctx, order, func(returns.Claims) (*returns.Return, error) {
+	_, err = store.Create(ctx, order, returns.Creating(order, func(returns.Claims) (*returns.Return, error) {
 		return returns.NewReturn(at, returns.Params{
 			ID: "return-1", OrderID: order.OrderID, CustomerID: "ann", TermsID: terms.ID, Reason: returns.ReasonDamaged,
 			Lines: []returns.Line{{ID: "line-1", OrderLineID: "mice", Name: "Mouse", Quantity: 1}},
 		})
-	})
+	}))
 	if err != nil {
 		return err
 	}
-	r, err := store.Update(ctx, "return-1", func(r *returns.Return) error { return r.Authorize(at, "fine") })
+	r, err := store.Update(ctx, "return-1", returns.Changing(func(r *returns.Return) error {
+		return r.Authorize(at, "fine")
+	}))
 	if err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	must("events")
 	_, err = b.store.Terms(ctx, b.terms.ID)
 	must("terms")
-	_, err = b.store.CurrentTerms(ctx)
+	_, err = b.store.Terms(ctx, "")
 	must("current terms")
 	_, err = b.store.AllTerms(ctx)
 	must("all terms")

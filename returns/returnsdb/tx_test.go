@@ -38,7 +38,7 @@ func TestAReturnInTheCallersTransactionCommitsWithIt(t *testing.T) {
 			if err != nil || claims[o.OrderID][o.Lines[0].ID] != 2 || r.RMA == "" {
 				t.Errorf("in the transaction: %v, RMA %q, %v", claims, r.RMA, err)
 			}
-			if current, err := inside.store.CurrentTerms(t.Context()); err != nil || current.ID != b.terms.ID {
+			if current, err := inside.store.Terms(t.Context(), ""); err != nil || current.ID != b.terms.ID {
 				t.Errorf("the terms: %+v, %v", current, err)
 			}
 			end := tx.Rollback

@@ -22,6 +22,7 @@ import (
 type call struct {
 	id     string
 	change func(*returns.Return) error
+	forged func(returns.Units, returns.Return) (returns.Change, error) // instead of change
 
 	saved    returns.Return
 	err      error
@@ -30,7 +31,11 @@ type call struct {
 
 func (c *call) run(b bundle) {
 	defer func() { c.panicked = recover() }()
-	c.saved, c.err = b.store.Update(b.t.Context(), c.id, c.change)
+	change := c.forged
+	if change == nil {
+		change = returns.Changing(c.change)
+	}
+	c.saved, c.err = b.store.Update(b.t.Context(), c.id, change)
 }
 
 // meeting is a store with a case that holds up the others.
@@ -47,11 +52,11 @@ func (b bundle) hold() (release func()) {
 	begun, let, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	begin := sync.OnceFunc(func() { close(begun) })
 	go func() {
-		_, err := b.store.Update(b.t.Context(), "held", func(*returns.Return) error {
+		_, err := b.store.Update(b.t.Context(), "held", returns.Changing(func(*returns.Return) error {
 			begin()
 			<-let
 			return nil
-		})
+		}))
 		done <- err
 	}()
 	<-begun
@@ -192,7 +197,7 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		if stale.err == nil ||
 			!strings.Contains(
 				stale.err.Error(),
-				"returnsdb: update return: stale save of return stale: version 3 with 1 events on version 3",
+				"returnsdb: update return: returns: stale save of return stale: version 3 with 1 events on version 3",
 			) {
 			t.Errorf("stale: %v", stale.err)
 		}
@@ -217,9 +222,15 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 		}
 		b.filed("hasty", 1, false)
 		good, last := &call{id: "good", change: look}, &call{id: "also good", change: look}
-		greedy := &call{id: "greedy", change: func(r *returns.Return) error { r.Lines[0].Quantity = 4; return look(r) }}
-		hasty := &call{id: "hasty", change: func(r *returns.Return) error {
-			return errors.Join(authorize(r), r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}))
+		// Changes that no NewChange would let pass.
+		greedy := &call{id: "greedy", forged: func(_ returns.Units, r returns.Return) (returns.Change, error) {
+			much := returns.Units{r.Lines[0].OrderLineID: {Bought: 100}}
+			return returns.Changing(func(r *returns.Return) error { r.Lines[0].Quantity = 4; return look(r) })(much, r)
+		}}
+		hasty := &call{id: "hasty", forged: func(u returns.Units, r returns.Return) (returns.Change, error) {
+			c, err := returns.Changing(authorize)(u, r)
+			c.Effects.RMADay = ""
+			return c, err
 		}}
 		// Possible only where the one before it was not carried out.
 		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") }}
@@ -435,7 +446,7 @@ func TestWhoLeavesTheQueueChangesNothing(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() {
-			_, err := b.store.Update(ctx, "r", look)
+			_, err := b.store.Update(ctx, "r", returns.Changing(look))
 			left <- err
 		}()
 		queued(t, 1, b.store.UpdatesWaiting)

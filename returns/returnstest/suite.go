@@ -213,10 +213,22 @@ func (b *bench) filing(
 	}
 }
 
+// create files what decide returns.
+func (b *bench) create(
+	ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error),
+) (returns.Return, error) {
+	return b.store.Create(ctx, o, returns.Creating(o, decide))
+}
+
+// change changes a return by f.
+func (b *bench) change(ctx context.Context, id string, f func(*returns.Return) error) (returns.Return, error) {
+	return b.store.Update(ctx, id, returns.Changing(f))
+}
+
 // filed is a return of units of the order's first lines.
 func (b *bench) filed(o purchase.Purchase, units ...int) returns.Return {
 	b.Helper()
-	r, err := b.store.Create(b.ctx, o, b.filing(o, false, units...))
+	r, err := b.create(b.ctx, o, b.filing(o, false, units...))
 	b.ok(err)
 	return r
 }
@@ -224,7 +236,7 @@ func (b *bench) filed(o purchase.Purchase, units ...int) returns.Return {
 // update changes the return.
 func (b *bench) update(id string, change func(r *returns.Return) error) returns.Return {
 	b.Helper()
-	r, err := b.store.Update(b.ctx, id, change)
+	r, err := b.change(b.ctx, id, change)
 	b.ok(err)
 	return r
 }
