@@ -18,9 +18,6 @@
 // Event. Fold turns the events back into the same case, so the timeline is the
 // truth and not a copy of it.
 //
-// CleanImage makes a JPEG or PNG of our own of whatever was sent as a photo;
-// nothing of the sent bytes is kept.
-//
 // # The service
 //
 // Service puts the core around a Store (returnsdb for PostgreSQL and SQLite,

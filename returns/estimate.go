@@ -93,7 +93,7 @@ func (s *Service) estimate(
 		e.Deductions = append(e.Deductions, Deduction{Rule: rule, OrderLineID: f.OrderLineID, Amount: f.Amount})
 	}
 	if days := terms.Policy.RefundWithinDays; days > 0 {
-		e.RefundDue = terms.Policy.Deadline(now.At, days)
+		e.RefundDue = terms.Policy.deadline(now.At, days)
 	}
 	return e, nil
 }

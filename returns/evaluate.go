@@ -157,7 +157,7 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 	start, waits := p.windowStart(o)
 	v.AwaitsDelivery = waits
 	if !waits {
-		v.Deadline = p.Deadline(start, min(max(days, 0), maxWindowDays))
+		v.Deadline = p.deadline(start, min(max(days, 0), maxWindowDays))
 	}
 	expired := !waits && !at.Before(v.Deadline)
 	final := p.FinalSale && line.FinalSale

@@ -69,15 +69,15 @@ func (l ImageLimits) withDefaults() ImageLimits {
 	return l
 }
 
-// CleanedPhoto is a photo made by us from what was sent.
-type CleanedPhoto struct {
+// cleanedPhoto is a photo made by us from what was sent.
+type cleanedPhoto struct {
 	Data          []byte
 	ContentType   string // image/jpeg, or image/png where it has transparency
 	Width, Height int    // pixels, after turning and scaling
 	Sent          string // type of what was sent: jpeg, png, gif or webp
 }
 
-// CleanImage makes a new JPEG or PNG of what r holds: decoded, turned the way
+// cleanImage makes a new JPEG or PNG of what r holds: decoded, turned the way
 // its EXIF says, scaled to the limit, and encoded again, so that nothing of
 // the sent bytes (metadata, scripts, a second format behind the first) is
 // kept. Size, dimensions and the memory that decoding takes are checked before
@@ -88,14 +88,14 @@ type CleanedPhoto struct {
 // and is refused. A refusal is an *Error with CodeEvidence, with
 // CodePhotoTooLarge where a limit is passed, or with PHOTO_TYPE_NOT_ALLOWED
 // where it is no image we read; limits out of range are CodeInvalid.
-func CleanImage(r io.Reader, l ImageLimits) (CleanedPhoto, error) {
+func cleanImage(r io.Reader, l ImageLimits) (cleanedPhoto, error) {
 	if err := l.validate(); err != nil {
-		return CleanedPhoto{}, err
+		return cleanedPhoto{}, err
 	}
 	l = l.withDefaults()
 	p, _, err := open(r, l)
 	if err != nil {
-		return CleanedPhoto{}, err
+		return cleanedPhoto{}, err
 	}
 	return decode(context.Background(), p, l)
 }
@@ -150,12 +150,12 @@ func seekable(r io.Reader, most int64) (src io.ReadSeeker, size int64, err error
 	return bytes.NewReader(data), int64(len(data)), err
 }
 
-func decode(ctx context.Context, p *photo.Picture, l ImageLimits) (CleanedPhoto, error) {
+func decode(ctx context.Context, p *photo.Picture, l ImageLimits) (cleanedPhoto, error) {
 	c, err := p.Clean(ctx, l.MaxSide)
 	if err != nil {
-		return CleanedPhoto{}, unreadable(p, err)
+		return cleanedPhoto{}, unreadable(p, err)
 	}
-	return CleanedPhoto{Data: c.Data, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Sent: p.Type}, nil
+	return cleanedPhoto{Data: c.Data, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Sent: p.Type}, nil
 }
 
 // unreadable is the refusal of a photo that can't be read, or the error of
@@ -284,7 +284,7 @@ func (s *Service) keepOne(ctx context.Context, account string, u Upload, at time
 	return s.put(ctx, made, at)
 }
 
-func (s *Service) put(ctx context.Context, p CleanedPhoto, at time.Time) (Evidence, error) {
+func (s *Service) put(ctx context.Context, p cleanedPhoto, at time.Time) (Evidence, error) {
 	e := Evidence{
 		ID: s.cfg.NewID(), ContentType: p.ContentType, Bytes: int64(len(p.Data)), Width: p.Width, Height: p.Height,
 		UploadedAt: at,

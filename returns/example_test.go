@@ -1,13 +1,9 @@
 package returns_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"image"
-	"image/png"
 	"log"
-	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -56,22 +52,7 @@ func ExampleReturnable() {
 
 func ExamplePolicy_Validate() {
 	fmt.Println(returns.Policy{MaxQuantity: 5, WindowDays: -1}.Validate())
-	// Output: returns: INVALID: window_days: -1 days; 0 to 36500 are allowed
-}
-
-func ExampleCleanImage() {
-	var sent bytes.Buffer
-	if err := png.Encode(&sent, image.NewGray(image.Rect(0, 0, 4000, 1000))); err != nil {
-		log.Fatal(err)
-	}
-	p, err := returns.CleanImage(&sent, returns.ImageLimits{MaxSide: 800})
-	fmt.Println(p.Sent, p.ContentType, p.Width, p.Height, err)
-
-	_, err = returns.CleanImage(strings.NewReader("<?php ?>"), returns.ImageLimits{})
-	fmt.Println(err)
-	// Output:
-	// png image/jpeg 800 200 <nil>
-	// returns: PHOTO_TYPE_NOT_ALLOWED: photos: It is not a photo of a type we take: jpeg, png, gif, webp.
+	// Output: returns: INVALID: window_days: It is -1 days; 0 to 36500 are allowed.
 }
 
 func ExampleService() {

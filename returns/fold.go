@@ -80,14 +80,14 @@ var payloads = map[string]func() payload{
 func Fold(events []event.Event) (Return, error) {
 	var r Return
 	if len(events) == 0 {
-		return r, &Error{Code: CodeInvalid, Field: "events", Message: "there are no events to fold"}
+		return r, &Error{Code: CodeInvalid, Field: "events", Message: "There are no events to fold."}
 	}
 	r.ID = events[0].AggregateID
 	for i, e := range events {
 		if e.AggregateID != r.ID || e.Seq != i+1 {
 			return Return{}, &Error{
 				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-					"event %s stands where %s:%d belongs", e.ID, r.ID, i+1,
+					"Event %s stands where %s:%d belongs.", e.ID, r.ID, i+1,
 				),
 			}
 		}
@@ -95,7 +95,7 @@ func Fold(events []event.Event) (Return, error) {
 		if !ok {
 			return Return{}, &Error{
 				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-					"event %s has the type %q, which is not one of a return", e.ID, e.Type,
+					"Event %s has the type %q, which is not one of a return.", e.ID, e.Type,
 				),
 			}
 		}

@@ -265,7 +265,7 @@ func decideLine(l Line, given InspectionLine, named bool, result InspectionResul
 		}
 		if d.Disposition == ReturnToCustomer || d.Disposition == Missing {
 			return d, bad(
-				"disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.",
+				"disposition", "Accepted units can't be %s; one of restock, quarantine, refurbish, scrap.",
 				words(Status(d.Disposition)),
 			)
 		}

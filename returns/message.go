@@ -42,11 +42,11 @@ func (v Verdict) First() (Finding, bool) {
 
 // Message says in words what is wrong and what would change it, with days in
 // the zone of the terms.
-func (f Finding) Message() string { return f.MessageIn(nil) }
+func (f Finding) Message() string { return f.messageIn(nil) }
 
-// MessageIn is Message with days in the reader's zone; nil is that of the terms.
+// messageIn is Message with days in the reader's zone; nil is that of the terms.
 // Words are made only here, from the facts of the finding.
-func (f Finding) MessageIn(zone *time.Location) string {
+func (f Finding) messageIn(zone *time.Location) string {
 	switch f.Code {
 	case ReturnsDisabled:
 		return "Returns are not taken at the moment. Contact us if something is wrong with your order."

@@ -140,7 +140,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 		if now.Version != r.Version {
 			return nil
 		}
-		return now.RefundFailed(s.stamp(ctx, event.System("refunds")))
+		return now.refundFailed(s.stamp(ctx, event.System("refunds")))
 	})
 	return err
 }
@@ -213,7 +213,7 @@ func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
 	}
-	due := r.RestockDue(terms.Policy)
+	due := r.restockDue(terms.Policy)
 	if len(due) == 0 {
 		return r, nil
 	}

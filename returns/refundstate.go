@@ -158,9 +158,9 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 	return r.record(s, EventEarlyRefundStarted, &earlyRefund{})
 }
 
-// RefundFailed notes that a refund asked for before approval certainly is not
+// refundFailed notes that a refund asked for before approval certainly is not
 // on its way. The status stays, and the refund can be tried again.
-func (r *Return) RefundFailed(s event.Stamp) error {
+func (r *Return) refundFailed(s event.Stamp) error {
 	if !r.EarlyRefund || r.paid() {
 		return nil
 	}
@@ -243,9 +243,9 @@ func (r *Return) reversed(refundID string) bool {
 	return slices.ContainsFunc(r.Tasks, func(t Task) bool { return t.Kind == TaskRefundReversed && t.Ref == refundID })
 }
 
-// RestockDue are the units that go back on the shelf now, by line; nothing
+// restockDue are the units that go back on the shelf now, by line; nothing
 // when that was done, or when it is not time yet.
-func (r *Return) RestockDue(p Policy) []purchase.Restock {
+func (r *Return) restockDue(p Policy) []purchase.Restock {
 	due := r.Status == StatusRefunded || r.Status == StatusApproved && p.RestockAt == RestockAtInspection
 	if !due || r.Restocked {
 		return nil

@@ -71,7 +71,7 @@ type Query struct {
 
 // Pages of a List.
 const (
-	DefaultPageSize = 100
+	defaultPageSize = 100
 	MaxPageSize     = 1000
 )
 
@@ -80,7 +80,7 @@ const (
 func (q Query) Normalize() Query {
 	q.Page = max(q.Page, 1)
 	if q.PageSize <= 0 {
-		q.PageSize = DefaultPageSize
+		q.PageSize = defaultPageSize
 	}
 	q.PageSize = min(q.PageSize, MaxPageSize)
 	return q

@@ -83,9 +83,6 @@ func New(c Config) (*Budget, error) {
 	return &Budget{cfg: c, free: c.Bytes, keys: map[string]*account{}}, nil
 }
 
-// Bytes returns how many bytes there are in all.
-func (b *Budget) Bytes() int64 { return b.cfg.Bytes }
-
 // Acquire waits until n bytes and a place are key's, and returns how to give
 // them back, which must be called once. It returns ErrTooLarge or ErrBusy,
 // wrapped, without waiting, and the error of ctx where that ends first.
