@@ -271,8 +271,9 @@ type refundPaid struct {
 	RefundID string `json:"refund_id"`
 }
 
-func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) {
+func (d *refundPaid) apply(r *Return, at time.Time, _ event.Actor) {
 	r.RefundID = d.RefundID
+	r.notePaid(d.RefundID, at)
 	if r.Status == StatusRefunded {
 		r.EarlyRefund = false // the early one was taken back, and this one paid for what was accepted
 	}
@@ -284,6 +285,7 @@ type refunded struct {
 
 func (d *refunded) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.RefundID, r.ClosedAt = StatusRefunded, d.RefundID, at
+	r.notePaid(d.RefundID, at)
 }
 
 type restocked struct{}
@@ -308,6 +310,9 @@ type taskOpened struct {
 
 func (d *taskOpened) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Ref: d.Ref, Note: d.Note, OpenedAt: at})
+	if d.Kind == TaskRefundReversed && d.Ref != "" {
+		r.noteRefund(d.Ref, func(p *PaidRefund) { p.ReversedAt = at })
+	}
 }
 
 type taskClosed struct {

@@ -142,7 +142,7 @@ func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err
 	}
-	if !r.paid() {
+	if !r.Paid() {
 		return nil
 	}
 	if err := r.checkEarly(s); err != nil {

@@ -58,18 +58,27 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 	}
 	open := s.tasks(r.ID)
 	s.equal("tasks", []any{len(open), open[0].Kind, open[0].Ref}, []any{1, returns.TaskRefundReversed, first.ID})
+	at := s.get(r.ID)
+	s.equal("status, paid, reversed", []any{at.Status, at.Paid(), at.Reversed()}, []any{returns.StatusRefunded, false, true})
 	_, err := s.svc.CloseTask(s.ctx, r.ID, kim, returns.Task{ID: open[0].ID, Note: "paid again"})
 	s.ok(err)
+	s.now = s.now.Add(time.Hour)
 	_, second, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
 	s.ok(err)
 	s.ok(s.svc.RefundChanged(s.ctx, gone))  // redelivered
 	s.ok(s.svc.RefundChanged(s.ctx, first)) // read before the reversal, told after
 	s.equal("open tasks", len(s.tasks(r.ID)), 0)
-	s.equal("refund", s.get(r.ID).RefundID, second.ID)
+	at = s.get(r.ID)
+	s.equal("refund, paid, reversed", []any{at.RefundID, at.Paid(), at.Reversed()}, []any{second.ID, true, false})
+	s.equal("all refunds", at.Refunds, []returns.PaidRefund{
+		{ID: first.ID, PaidAt: start, ReversedAt: start}, {ID: second.ID, PaidAt: s.now},
+	})
 
 	again := s.reversed(second)
 	s.ok(s.svc.RefundChanged(s.ctx, again))
 	s.equal("the next refund that is reversed opens its own task", len(s.tasks(r.ID)), 1)
+	at = s.get(r.ID)
+	s.equal("paid, reversed", []any{at.Paid(), at.Reversed()}, []any{false, true})
 }
 
 func TestAnEarlyRefundThatWasTakenBackDoesNotMakeTheCaseRefunded(t *testing.T) {

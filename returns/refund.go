@@ -122,7 +122,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 	if err != nil {
 		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
 	}
-	if !r.EarlyRefund || r.paid() {
+	if !r.EarlyRefund || r.Paid() {
 		return nil
 	}
 	refund, err := s.cfg.Refunder.ByClientReference(ctx, id)

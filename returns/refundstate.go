@@ -3,6 +3,7 @@ package returns
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
@@ -161,7 +162,7 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 // refundFailed notes that a refund asked for before approval certainly is not
 // on its way. The status stays, and the refund can be tried again.
 func (r *Return) refundFailed(s event.Stamp) error {
-	if !r.EarlyRefund || r.paid() {
+	if !r.EarlyRefund || r.Paid() {
 		return nil
 	}
 	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
@@ -234,13 +235,43 @@ func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 	})
 }
 
-// paid reports whether a refund of the case has succeeded and is not known to
-// have been taken back.
-func (r *Return) paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+// Paid reports whether the money of the case is back with the customer: a refund
+// has succeeded, and the provider did not take it back.
+func (r *Return) Paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+
+// Reversed reports whether the provider took the last refund of the case back,
+// and no other has succeeded since. The status stays refunded: say "Reversed by
+// the provider" instead, and offer another refund.
+func (r *Return) Reversed() bool { return len(r.Refunds) > 0 && !r.Paid() }
 
 // reversed reports whether the refund is known to have been taken back.
 func (r *Return) reversed(refundID string) bool {
-	return slices.ContainsFunc(r.Tasks, func(t Task) bool { return t.Kind == TaskRefundReversed && t.Ref == refundID })
+	return slices.ContainsFunc(r.Refunds, func(p PaidRefund) bool {
+		return p.ID == refundID && !p.ReversedAt.IsZero()
+	})
+}
+
+// noteRefund keeps what is known of a refund.
+func (r *Return) noteRefund(id string, note func(*PaidRefund)) {
+	r.Refunds = slices.Clone(r.Refunds)
+	for i := range r.Refunds {
+		if r.Refunds[i].ID == id {
+			note(&r.Refunds[i])
+			return
+		}
+	}
+	p := PaidRefund{ID: id}
+	note(&p)
+	r.Refunds = append(r.Refunds, p)
+}
+
+// notePaid keeps when a refund succeeded, as it was said first.
+func (r *Return) notePaid(id string, at time.Time) {
+	r.noteRefund(id, func(p *PaidRefund) {
+		if p.PaidAt.IsZero() {
+			p.PaidAt = at
+		}
+	})
 }
 
 // restockDue are the units that go back on the shelf now, by line; nothing

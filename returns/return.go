@@ -66,7 +66,10 @@ type Return struct {
 	Decision   string      // notes of the last authorise, reject or request for information
 	Verdict    Verdict     // of the request, as it was judged then
 	Filed      event.Actor // who asked: the customer, or staff for them
-	RefundID   string      // of the refund that succeeded, empty before
+	RefundID   string      // of the refund that succeeded last, empty before
+	// Refunds are all refunds of the case that succeeded, in the order they became
+	// known, those that the provider took back later included.
+	Refunds []PaidRefund
 	// EarlyRefund says that a refund was asked for before approval, and may be on
 	// its way or is paid: the case can't be cancelled, a rejection opens a task, and
 	// its units stay claimed. It is cleared when the refund is known to have
@@ -208,6 +211,13 @@ const (
 	RuleRefundEarly       = "REFUND_BEFORE_APPROVAL"
 )
 
+// PaidRefund is a refund of a case that succeeded.
+type PaidRefund struct {
+	ID         string    `json:"id"`
+	PaidAt     time.Time `json:"paid_at"`     // zero if its reversal became known first
+	ReversedAt time.Time `json:"reversed_at"` // when its reversal became known; zero if it stands
+}
+
 // Task is something that a person has to look at.
 type Task struct {
 	ID       int         `json:"id"` // 1 for the first of the case
@@ -228,5 +238,6 @@ func (r Return) Clone() Return {
 	r.Receipts = slices.Clone(r.Receipts)
 	r.Overrides = slices.Clone(r.Overrides)
 	r.Tasks = slices.Clone(r.Tasks)
+	r.Refunds = slices.Clone(r.Refunds)
 	return r
 }

@@ -47,6 +47,7 @@ CREATE TABLE rk_returns (
     filed_id     TEXT NOT NULL,
     filed_name   TEXT NOT NULL,
     refund_id    TEXT NOT NULL,
+    refunds      JSONB NOT NULL,
     early_refund BOOLEAN NOT NULL,
     restocked    BOOLEAN NOT NULL,
     created_at   TIMESTAMPTZ NOT NULL,

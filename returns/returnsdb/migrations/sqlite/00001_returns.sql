@@ -49,6 +49,7 @@ CREATE TABLE rk_returns (
     filed_id     TEXT NOT NULL,
     filed_name   TEXT NOT NULL,
     refund_id    TEXT NOT NULL,
+    refunds      TEXT NOT NULL,
     early_refund BOOLEAN NOT NULL,
     restocked    BOOLEAN NOT NULL,
     created_at   INTEGER NOT NULL,
