@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,13 +16,16 @@ import (
 
 // CreateParams is a request for a return.
 type CreateParams struct {
-	OrderID    string
+	OrderID    string // may be empty where Purchase is set
 	CustomerID string // whose order it must be
-	Reason     Reason
-	Details    string // at most 2000 characters
-	Items      []RequestItem
-	Photos     []Upload
-	Override   *Override // staff only: rules to set aside, with the reason
+	// Purchase is the order as the caller has read it already. nil: Config.Orders
+	// reads it.
+	Purchase *purchase.Purchase
+	Reason   Reason
+	Details  string // at most 2000 characters
+	Items    []RequestItem
+	Photos   []Upload
+	Override *Override // staff only: rules to set aside, with the reason
 	// Estimate, when not nil, is the amount in minor units that the customer was
 	// shown, in Currency. Where the refund would be lower now the request is
 	// CodePriceChanged; what an inspection may take off later is not part of it.
@@ -122,11 +126,11 @@ type judged struct {
 // findings out of the verdict; nil takes none.
 func (s *Service) judge(ctx context.Context, by event.Actor, q CreateParams, soften func(*Verdict)) (judged, error) {
 	j := judged{now: s.stamp(ctx, by), ask: Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}}
-	if err := q.check(by); err != nil {
+	if err := cmp.Or(q.check(by), s.checkInTx(q)); err != nil {
 		return j, err
 	}
 	var err error
-	if j.order, j.terms, err = s.orderAndTerms(ctx, q.OrderID); err != nil {
+	if j.order, j.terms, err = s.orderAndTerms(ctx, q); err != nil {
 		return j, err
 	}
 	if err := checkCount(j.terms, j.order, j.ask, q, j.now.At); err != nil {

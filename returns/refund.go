@@ -13,6 +13,9 @@ import (
 
 // Quote says what a case would pay back now, and the balance of its payment.
 func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refunds.Quote, refunds.Balance, error) {
+	if err := s.outside(); err != nil {
+		return refunds.Quote{}, refunds.Balance{}, err
+	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return refunds.Quote{}, refunds.Balance{}, fmt.Errorf("returns: quote %s: %w", id, err)
@@ -61,6 +64,9 @@ func (s *Service) Refund(
 	by event.Actor,
 	p RefundParams,
 ) (Return, refunds.Refund, error) {
+	if err := s.outside(); err != nil {
+		return Return{}, refunds.Refund{}, err
+	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
@@ -118,6 +124,9 @@ const earlyGrace = 2 * time.Minute
 // A refund that is opened between the look-up and the note is noted again by
 // whoever opened it, and by its next event.
 func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duration) error {
+	if err := s.outside(); err != nil {
+		return err
+	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
@@ -150,6 +159,9 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 // what a crash cut off. Where the case has followed already, as it mostly has,
 // it only reads.
 func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
+	if err := s.outside(); err != nil {
+		return err
+	}
 	by := event.System("refunds")
 	r, err := s.store.Return(ctx, refund.ClientReference)
 	if err != nil {
@@ -197,17 +209,8 @@ func (s *Service) followed(ctx context.Context, refund refunds.Refund, by event.
 	}
 }
 
-// Follow does what a case owes in its state: the restock of accepted units,
-// each exactly once. It may be called any number of times.
-func (s *Service) Follow(ctx context.Context, id string) error {
-	r, err := s.store.Return(ctx, id)
-	if err != nil {
-		return fmt.Errorf("returns: follow %s: %w", id, err)
-	}
-	_, err = s.follow(ctx, r)
-	return err
-}
-
+// follow does what a case owes in its state: the restock of accepted units, each
+// exactly once. It may be called any number of times.
 func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
 	terms, err := s.store.Terms(ctx, r.TermsID)
 	if err != nil {

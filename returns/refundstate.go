@@ -237,15 +237,15 @@ func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 
 // Paid reports whether the money of the case is back with the customer: a refund
 // has succeeded, and the provider did not take it back.
-func (r *Return) Paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+func (r Return) Paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
 
 // Reversed reports whether the provider took the last refund of the case back,
 // and no other has succeeded since. The status stays refunded: say "Reversed by
 // the provider" instead, and offer another refund.
-func (r *Return) Reversed() bool { return len(r.Refunds) > 0 && !r.Paid() }
+func (r Return) Reversed() bool { return len(r.Refunds) > 0 && !r.Paid() }
 
 // reversed reports whether the refund is known to have been taken back.
-func (r *Return) reversed(refundID string) bool {
+func (r Return) reversed(refundID string) bool {
 	return slices.ContainsFunc(r.Refunds, func(p PaidRefund) bool {
 		return p.ID == refundID && !p.ReversedAt.IsZero()
 	})

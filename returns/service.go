@@ -95,6 +95,7 @@ type Service struct {
 	cfg    Config
 	store  Store
 	memory *budget.Budget // of decoding
+	inTx   bool           // see With
 }
 
 // New returns a Service, or says which field of the Config is wrong.
@@ -184,6 +185,11 @@ func (s *Service) purchase(ctx context.Context, orderID string) (purchase.Purcha
 	if err != nil {
 		return purchase.Purchase{}, err
 	}
+	return s.checkPurchase(o, orderID)
+}
+
+// checkPurchase checks what the shop made of its order.
+func (s *Service) checkPurchase(o purchase.Purchase, orderID string) (purchase.Purchase, error) {
 	if o.OrderID != orderID {
 		return purchase.Purchase{}, &Error{Code: CodePurchase, Field: "OrderID", Message: fmt.Sprintf(
 			"The purchase is of order %q; order %q was asked for.", clip(o.OrderID), clip(orderID))}

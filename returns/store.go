@@ -113,6 +113,8 @@ type Refunder interface {
 	// ByClientReference looks up the refund of a return, as it is now: ErrNotFound when
 	// none was opened.
 	ByClientReference(ctx context.Context, returnID string) (refunds.Refund, error)
+	// ByID returns a refund as it is now, or an error that wraps ErrNotFound.
+	ByID(ctx context.Context, id string) (refunds.Refund, error)
 	// Preview quotes without recording anything.
 	Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error)
 }

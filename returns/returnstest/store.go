@@ -24,13 +24,16 @@ type Store struct {
 	rmas     map[string]bool
 	counters map[string]int // UTC day -> last RMA number
 	terms    []returns.Terms
+	record   []func(events ...event.Event) error
 }
 
 var _ returns.Store = (*Store)(nil)
 
-// NewStore returns an empty Store.
-func NewStore() *Store {
+// NewStore returns an empty Store. It gives the events of each change to each
+// record, such as the Append of an outbox.Memory for the stream "returns".
+func NewStore(record ...func(events ...event.Event) error) *Store {
 	return &Store{
+		record:  record,
 		returns: map[string]returns.Return{}, events: map[string][]event.Event{}, units: map[string]returns.Units{},
 		rmas: map[string]bool{}, counters: map[string]int{},
 	}
@@ -104,11 +107,16 @@ func (s *Store) save(c returns.Change, units returns.Units) (returns.Return, err
 			return returns.Return{}, err
 		}
 	}
-	if rma := c.After.RMA; rma != "" && (c.Before == nil || c.Before.RMA != rma) {
-		if s.rmas[rma] {
-			return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", rma)
+	if rma := c.After.RMA; rma != "" && (c.Before == nil || c.Before.RMA != rma) && s.rmas[rma] {
+		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", rma)
+	}
+	for _, record := range s.record {
+		if err := record(c.Events...); err != nil {
+			return returns.Return{}, fmt.Errorf("returnstest: record the events of %s: %w", c.After.ID, err)
 		}
-		s.rmas[rma] = true
+	}
+	if c.After.RMA != "" {
+		s.rmas[c.After.RMA] = true
 	}
 	if day != "" {
 		s.counters[day]++
