@@ -156,7 +156,12 @@ func Creating(o purchase.Purchase, f func(Claims) (*Return, error)) func(Units) 
 			return Change{}, err
 		}
 		if r.OrderID != o.OrderID {
-			return Change{}, fmt.Errorf("returns: return %s is of order %s, not of order %s", r.ID, r.OrderID, o.OrderID)
+			return Change{}, fmt.Errorf(
+				"returns: return %s is of order %s, not of order %s",
+				r.ID,
+				r.OrderID,
+				o.OrderID,
+			)
 		}
 		return NewChange(u, nil, r)
 	}

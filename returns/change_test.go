@@ -34,7 +34,10 @@ func TestAChangeCarriesItsEventsAndItsEffects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (returns.Effects{Claims: map[string]int{"lamp": 2}, RMADay: "20260505"}); !reflect.DeepEqual(c.Effects, want) {
+	if want := (returns.Effects{Claims: map[string]int{"lamp": 2}, RMADay: "20260505"}); !reflect.DeepEqual(
+		c.Effects,
+		want,
+	) {
 		t.Errorf("effects %+v, want %+v", c.Effects, want)
 	}
 	n, err := c.WithRMA(42)
@@ -119,17 +122,21 @@ func TestAChangeThatMustNotBeSavedIsRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, after := c.make()
-			if got, err := returns.NewChange(c.units, before, after); err == nil || !strings.Contains(err.Error(), c.want) {
+			if got, err := returns.NewChange(c.units, before, after); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("%+v, %v; want %q", got, err, c.want)
 			}
 		})
 	}
-	create := returns.Creating(purchase.Purchase{OrderID: "other"}, func(claims returns.Claims) (*returns.Return, error) {
-		if want := (returns.Claims{"lamp": 1}); !reflect.DeepEqual(claims, want) {
-			t.Errorf("claims %v, want %v", claims, want)
-		}
-		return lampReturn(t, at, 1, false), nil
-	})
+	create := returns.Creating(
+		purchase.Purchase{OrderID: "other"},
+		func(claims returns.Claims) (*returns.Return, error) {
+			if want := (returns.Claims{"lamp": 1}); !reflect.DeepEqual(claims, want) {
+				t.Errorf("claims %v, want %v", claims, want)
+			}
+			return lampReturn(t, at, 1, false), nil
+		},
+	)
 	if _, err := create(lampUnits); err == nil || !strings.Contains(err.Error(), "is of order o, not of order other") {
 		t.Errorf("of another order: %v", err)
 	}

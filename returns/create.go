@@ -219,8 +219,8 @@ func (s *Service) takesPhotos(n int) error {
 	return nil
 }
 
-func tooManyPhotos(n, most int) error {
-	f := Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(most), Nearest: number(most)}
+func tooManyPhotos(n, limit int) error {
+	f := Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(limit), Nearest: number(limit)}
 	return &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
 }
 

@@ -39,15 +39,15 @@ const (
 
 func (l ImageLimits) validate() error {
 	for _, f := range []struct {
-		name        string
-		value, most int64
+		name         string
+		value, limit int64
 	}{
 		{"MaxBytes", l.MaxBytes, mostBytes}, {"MaxPixels", l.MaxPixels, mostPixels},
 		{"MaxSide", int64(l.MaxSide), mostSide}, {"MaxMemory", l.MaxMemory, mostMemory},
 	} {
-		if f.value < 0 || f.value > f.most {
+		if f.value < 0 || f.value > f.limit {
 			return &Error{Code: CodeInvalid, Field: "Config.Limits." + f.name, Message: fmt.Sprintf(
-				"It is %d; 1 to %d are allowed, and 0 takes the default.", f.value, f.most)}
+				"It is %d; 1 to %d are allowed, and 0 takes the default.", f.value, f.limit)}
 		}
 	}
 	return nil
@@ -136,9 +136,9 @@ func open(r io.Reader, l ImageLimits) (p *photo.Picture, price int64, err error)
 	return p, price, nil
 }
 
-// seekable is r where it can seek, else what it holds, up to a byte more than
-// most.
-func seekable(r io.Reader, most int64) (src io.ReadSeeker, size int64, err error) {
+// seekable returns r where it can seek, else what it holds, up to a byte more than
+// the limit.
+func seekable(r io.Reader, limit int64) (src io.ReadSeeker, size int64, err error) {
 	if src, ok := r.(io.ReadSeeker); ok {
 		size, err = src.Seek(0, io.SeekEnd)
 		return src, size, err
@@ -146,7 +146,7 @@ func seekable(r io.Reader, most int64) (src io.ReadSeeker, size int64, err error
 	if r == nil {
 		return bytes.NewReader(nil), 0, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	return bytes.NewReader(data), int64(len(data)), err
 }
 
@@ -309,7 +309,7 @@ func (s *Service) refused(ctx context.Context, err error, list []Evidence) error
 	return errors.Join(err, s.forget(ctx, list))
 }
 
-// forget removes photos of a request that was refused. It goes on when the
+// forget removes photos of a request that was refused. It continues when the
 // request's own time is up.
 func (s *Service) forget(ctx context.Context, list []Evidence) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

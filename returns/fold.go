@@ -59,7 +59,7 @@ var payloads = map[string]func() payload{
 	EventAuthorized:         func() payload { return &authorized{} },
 	EventRMAAssigned:        func() payload { return &rmaAssigned{} },
 	EventRejected:           func() payload { return &rejected{} },
-	EventCancelled:          func() payload { return &cancelled{} },
+	EventCancelled:          func() payload { return &canceled{} },
 	EventShipped:            func() payload { return &shipped{} },
 	EventReceived:           func() payload { return &received{} },
 	EventInspectionStarted:  func() payload { return &inspectionStarted{} },
@@ -177,9 +177,9 @@ func (d *rejected) apply(r *Return, at time.Time, _ event.Actor) {
 	}
 }
 
-type cancelled struct{}
+type canceled struct{}
 
-func (d *cancelled) apply(r *Return, at time.Time, _ event.Actor) {
+func (d *canceled) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.ClosedAt = StatusCancelled, at
 }
 
@@ -227,7 +227,7 @@ type inspected struct {
 	Lines       []decision       `json:"lines"`
 }
 
-// decision is what becomes of one line.
+// decision is the decision on one line.
 type decision struct {
 	OrderLineID string      `json:"order_line_id"`
 	Accepted    int         `json:"accepted"`
@@ -245,7 +245,8 @@ func (d *inspected) apply(r *Return, at time.Time, _ event.Actor) {
 		short = short || l.Received < l.Quantity
 		for _, c := range d.Lines {
 			if c.OrderLineID == l.OrderLineID {
-				l.Accepted, l.Acceptance, l.Disposition, l.Condition, l.Note = c.Accepted, c.Acceptance, c.Disposition, c.Condition, c.Note
+				l.Accepted, l.Acceptance, l.Disposition = c.Accepted, c.Acceptance, c.Disposition
+				l.Condition, l.Note = c.Condition, c.Note
 			}
 		}
 	}

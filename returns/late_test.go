@@ -14,7 +14,7 @@ import (
 	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
-// early is an authorised case whose refund may be paid before approval.
+// early is an authorized case whose refund may be paid before approval.
 func early(t *testing.T) (*shop, returns.Return) {
 	t.Helper()
 	p := policy()
@@ -59,7 +59,11 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 	open := s.tasks(r.ID)
 	s.equal("tasks", []any{len(open), open[0].Kind, open[0].Ref}, []any{1, returns.TaskRefundReversed, first.ID})
 	at := s.get(r.ID)
-	s.equal("status, paid, reversed", []any{at.Status, at.Paid(), at.Reversed()}, []any{returns.StatusRefunded, false, true})
+	s.equal(
+		"status, paid, reversed",
+		[]any{at.Status, at.Paid(), at.Reversed()},
+		[]any{returns.StatusRefunded, false, true},
+	)
 	_, err := s.svc.CloseTask(s.ctx, r.ID, kim, returns.Task{ID: open[0].ID, Note: "paid again"})
 	s.ok(err)
 	s.now = s.now.Add(time.Hour)
@@ -138,7 +142,7 @@ func TestAnOpenRefundIsNotedAlsoWhereAnotherTryFailedMeanwhile(t *testing.T) {
 }
 
 // lost is a refunder whose answer does not arrive; whether the refund was
-// opened nobody can tell from it.
+// opened is unknown.
 type lost struct {
 	returns.Refunder
 	opened bool
@@ -237,10 +241,8 @@ func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
 	r := s.filed(o, 1)
 	_, err = s.svc.RequestInfo(s.ctx, r.ID, kim, "which one?")
 	s.ok(err)
-	if _, err := lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)}); !errors.Is(
-		err,
-		errSilent,
-	) {
+	_, err = lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)})
+	if !errors.Is(err, errSilent) {
 		t.Fatalf("answered: %v", err)
 	}
 	s.equal("photos of the answer", len(s.photosKept()), 2)

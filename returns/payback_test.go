@@ -42,16 +42,28 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		want   func(q *refunds.Request)
 	}{
 		{"as it is", func(world) {}, func(*refunds.Request) {}},
-		{"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" }, func(q *refunds.Request) { q.ClientReference, q.Customer = "r2", "bob" }},
+		{
+			"another case", func(w world) { w.r.ID, w.r.CustomerID = "r2", "bob" },
+			func(q *refunds.Request) { q.ClientReference, q.Customer = "r2", "bob" },
+		},
 		{"another order", func(w world) { w.o.OrderID = "o2" }, func(q *refunds.Request) { q.OrderID = "o2" }},
 		{"another payment", func(w world) {
 			w.o.Payments[0] = purchase.Payment{ID: "p2", Method: payment.Cash, ProviderID: "pi_2", Captured: 7}
 		}, func(q *refunds.Request) {
 			q.PaymentID, q.PaymentMethod, q.PaymentProviderID, q.Captured = "p2", payment.Cash, "pi_2", 7
 		}},
-		{"another currency", func(w world) { w.o.Currency = "JPY" }, func(q *refunds.Request) { q.Currency, q.Quote.Currency = "JPY", "JPY" }},
-		{"a method", func(w world) { *w.m = payment.StoreCredit }, func(q *refunds.Request) { q.Method = payment.StoreCredit }},
-		{"methods of the terms", func(w world) { w.p.Methods = []payment.Method{payment.Card} }, func(q *refunds.Request) { q.Allowed = []payment.Method{payment.Card} }},
+		{
+			"another currency", func(w world) { w.o.Currency = "JPY" },
+			func(q *refunds.Request) { q.Currency, q.Quote.Currency = "JPY", "JPY" },
+		},
+		{
+			"a method", func(w world) { *w.m = payment.StoreCredit },
+			func(q *refunds.Request) { q.Method = payment.StoreCredit },
+		},
+		{
+			"methods of the terms", func(w world) { w.p.Methods = []payment.Method{payment.Card} },
+			func(q *refunds.Request) { q.Allowed = []payment.Method{payment.Card} },
+		},
 		{"methods of the terms, set aside", func(w world) {
 			w.p.Methods = []payment.Method{payment.Card}
 			override(returns.RuleRefundMethod)(w)
@@ -61,12 +73,18 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		}, func(q *refunds.Request) {
 			q.Quote.Lines[0].Paid, q.Quote.Lines[0].Bought = money.Components{Price: 1, Duty: 2, Shipping: 3}, 9
 		}},
-		{"units accepted", func(w world) { w.r.Lines[0].Accepted = 1 }, func(q *refunds.Request) { q.Quote.Lines[0].Units = 1 }},
-		{"nothing accepted of a line", func(w world) { w.r.Lines[0].Accepted = 0 }, func(q *refunds.Request) { q.Quote.Lines = nil }},
-		{"before the inspection: units asked for", func(w world) {
+		{
+			"units accepted", func(w world) { w.r.Lines[0].Accepted = 1 },
+			func(q *refunds.Request) { q.Quote.Lines[0].Units = 1 },
+		},
+		{
+			"nothing accepted of a line", func(w world) { w.r.Lines[0].Accepted = 0 },
+			func(q *refunds.Request) { q.Quote.Lines = nil },
+		},
+		{"before the inspection: units requested", func(w world) {
 			w.p.RefundFrom, w.r.Status = returns.StatusReceived, returns.StatusReceived
 		}, func(q *refunds.Request) { q.Quote.Lines[0].Units = 3 }},
-		{"early by an override: units asked for", func(w world) {
+		{"early by an override: units requested", func(w world) {
 			override(returns.RuleRefundEarly)(w)
 			w.r.Status = returns.StatusAuthorized
 		}, func(q *refunds.Request) { q.Quote.Lines[0].Units = 3 }},
@@ -80,10 +98,16 @@ func TestARefundRequestFieldByField(t *testing.T) {
 				{OrderLineID: "socks", Findings: []returns.Finding{{Code: returns.FinalSale}}},
 			}
 		}, func(*refunds.Request) {}},
-		{"a case beyond the terms", func(w world) { w.r.Verdict.Findings = []returns.Finding{{Code: returns.ReturnsDisabled}} }, func(q *refunds.Request) {
+		{"a case beyond the terms", func(w world) {
+			w.r.Verdict.Findings = []returns.Finding{
+				{Code: returns.ReturnsDisabled},
+			}
+		}, func(q *refunds.Request) {
 			q.Quote.Lines[0].Overridden = true
 		}},
-		{"fees: the first that matches", func(w world) { w.p.RestockingFees, w.p.ReturnShippingFees = fees, fees[2:] }, func(q *refunds.Request) {
+		{"fees: the first that matches", func(w world) {
+			w.p.RestockingFees, w.p.ReturnShippingFees = fees, fees[2:]
+		}, func(q *refunds.Request) {
 			q.Quote.Fees = []refunds.FeeRule{
 				{Kind: refunds.RestockingFee, OrderLineID: "lamp", Fixed: 30, PercentBP: 20},
 				{Kind: refunds.ReturnShippingFee, Fixed: 30, PercentBP: 20},
@@ -95,7 +119,11 @@ func TestARefundRequestFieldByField(t *testing.T) {
 		}, func(q *refunds.Request) {
 			q.Quote.Fees = []refunds.FeeRule{{Kind: refunds.RestockingFee, OrderLineID: "lamp", PercentBP: 1500}}
 		}},
-		{"fees: none that matches", func(w world) { w.p.RestockingFees, w.p.ReturnShippingFees = fees[:1], fees[:1] }, func(*refunds.Request) {}},
+		{
+			"fees: none that matches",
+			func(w world) { w.p.RestockingFees, w.p.ReturnShippingFees = fees[:1], fees[:1] },
+			func(*refunds.Request) {},
+		},
 		{"fees: set aside", func(w world) {
 			w.p.RestockingFees, w.p.ReturnShippingFees = fees[3:], fees[3:]
 			override(returns.RuleRestockingFee, returns.RuleReturnShippingFee)(w)
@@ -113,7 +141,8 @@ func TestARefundRequestFieldByField(t *testing.T) {
 			want := refunds.Request{
 				ClientReference: "r", OrderID: "o", PaymentID: "p", PaymentMethod: payment.Card,
 				PaymentProviderID: "pi_1", Captured: 5000, Currency: "USD",
-				Customer: "ann", By: kim, Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
+				Customer: "ann", By: kim,
+				Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 					{OrderLineID: "lamp", Bought: 4, Paid: money.Components{Price: 4000}, Units: 2},
 				}},
 			}
@@ -134,11 +163,20 @@ func TestARefundRequestIsRefused(t *testing.T) {
 		line   string
 		want   returns.Code
 	}{
-		{"before it is authorised", returns.StatusPendingAuthorization, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
-		{"before the terms allow it", returns.StatusAuthorized, returns.StatusReceived, "", "lamp", returns.CodeNotRefundable},
+		{
+			"before it is authorized", returns.StatusPendingAuthorization, returns.StatusAuthorized, "", "lamp",
+			returns.CodeNotRefundable,
+		},
+		{
+			"before the terms allow it", returns.StatusAuthorized, returns.StatusReceived, "", "lamp",
+			returns.CodeNotRefundable,
+		},
 		{"before the approval, by default", returns.StatusUnderInspection, "", "", "lamp", returns.CodeNotRefundable},
 		{"of a rejected case", returns.StatusRejected, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
-		{"of a cancelled case", returns.StatusCancelled, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
+		{
+			"of a cancelled case", returns.StatusCancelled, returns.StatusAuthorized, "", "lamp",
+			returns.CodeNotRefundable,
+		},
 		{"by a method there is not", returns.StatusApproved, "", "cheque", "lamp", returns.CodeMethod},
 		{"of a line that is not of the order", returns.StatusApproved, "", "", "rug", returns.CodeInvalid},
 	} {

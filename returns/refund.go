@@ -53,7 +53,7 @@ type RefundParams struct {
 	Expect *int64
 }
 
-// Refund pays a case back, or goes on with a refund that is open, and does
+// Refund pays a case back, or continues a refund that is open, and does
 // what follows before it answers: a refund that succeeded makes an approved
 // case refunded and puts its units back on the shelf. A refund that did not
 // succeed leaves the case as it is; the answer carries its state. Asking again
@@ -83,7 +83,7 @@ func (s *Service) Refund(
 	}
 	started := false
 	if r.Status != StatusApproved && r.Status != StatusRefunded {
-		// Noted before the money moves, so that the case is not cancelled under it.
+		// Noted before the money moves, so that the case is not canceled under it.
 		if r, err = s.update(ctx, "start refund", id, func(r *Return) error {
 			started = !r.EarlyRefund
 			return r.StartEarlyRefund(s.stamp(ctx, by))

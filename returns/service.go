@@ -192,7 +192,7 @@ func (s *Service) purchase(ctx context.Context, orderID string) (purchase.Purcha
 func (s *Service) checkPurchase(o purchase.Purchase, orderID string) (purchase.Purchase, error) {
 	if o.OrderID != orderID {
 		return purchase.Purchase{}, &Error{Code: CodePurchase, Field: "OrderID", Message: fmt.Sprintf(
-			"The purchase is of order %q; order %q was asked for.", clip(o.OrderID), clip(orderID))}
+			"The purchase is of order %q; order %q was requested.", clip(o.OrderID), clip(orderID))}
 	}
 	if err := o.Check(s.cfg.ProviderMethods...); err != nil {
 		return purchase.Purchase{}, wrongPurchase(err)
@@ -293,14 +293,14 @@ func (s *Service) Override(ctx context.Context, id string, by event.Actor, o Ove
 	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(s.stamp(ctx, by), o) })
 }
 
-// OpenTask puts a case before a person, for one of the reasons that the kinds
-// of tasks name: Kind and Note of the task count. One of a kind is open at a time.
+// OpenTask has staff look at a case, for one of the reasons that the kinds of
+// tasks name: Kind and Note of the task count. One of a kind is open at a time.
 func (s *Service) OpenTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
 	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(s.stamp(ctx, by), t.Kind, t.Note) })
 }
 
-// CloseTask notes that a person has dealt with the task of t.ID, and how (t.Note). Where the task was about
-// a refund that never began, the case gives its units back.
+// CloseTask notes that the task of t.ID is dealt with, and how (t.Note). Where the
+// task was about a refund that never began, the case gives its units back.
 func (s *Service) CloseTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err

@@ -126,21 +126,35 @@ func TestWhatCantBeAskedForIsRefused(t *testing.T) {
 		change func(*returns.CreateParams)
 		want   returns.NonReturnableReason
 	}{
-		"quantity -1":               {func(q *returns.CreateParams) { q.Items[0].Quantity = -1 }, returns.QuantityNotPositive},
-		"quantity 0":                {func(q *returns.CreateParams) { q.Items[0].Quantity = 0 }, returns.QuantityNotPositive},
-		"quantity 10^12":            {func(q *returns.CreateParams) { q.Items[0].Quantity = 1_000_000_000_000 }, returns.QuantityOverPolicy},
-		"one more than bought":      {func(q *returns.CreateParams) { q.Items[0].Quantity = 4 }, returns.QuantityOverPurchased},
-		"the same line three times": {func(q *returns.CreateParams) { q.Items = append(q.Items, q.Items[0], q.Items[0]) }, returns.DuplicateLine},
-		"an unknown reason":         {func(q *returns.CreateParams) { q.Reason = "BORED" }, returns.ReasonNotAllowed},
-		"someone else's order":      {func(q *returns.CreateParams) { q.CustomerID = "bob" }, returns.NotYourOrder},
-		"a line of no order":        {func(q *returns.CreateParams) { q.Items[0].OrderLineID = "none\x00" }, returns.LineNotFound},
-		"nothing":                   {func(q *returns.CreateParams) { q.Items = nil }, returns.NoLines},
-		"21 photos":                 {func(q *returns.CreateParams) { q.Photos = uploads(21) }, returns.TooManyPhotos},
+		"quantity -1": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = -1 }, returns.QuantityNotPositive,
+		},
+		"quantity 0": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = 0 }, returns.QuantityNotPositive,
+		},
+		"quantity 10^12": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = 1_000_000_000_000 }, returns.QuantityOverPolicy,
+		},
+		"one more than bought": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = 4 }, returns.QuantityOverPurchased,
+		},
+		"the same line three times": {
+			func(q *returns.CreateParams) { q.Items = append(q.Items, q.Items[0], q.Items[0]) }, returns.DuplicateLine,
+		},
+		"an unknown reason":    {func(q *returns.CreateParams) { q.Reason = "BORED" }, returns.ReasonNotAllowed},
+		"someone else's order": {func(q *returns.CreateParams) { q.CustomerID = "bob" }, returns.NotYourOrder},
+		"a line of no order": {
+			func(q *returns.CreateParams) { q.Items[0].OrderLineID = "none\x00" }, returns.LineNotFound,
+		},
+		"nothing":   {func(q *returns.CreateParams) { q.Items = nil }, returns.NoLines},
+		"21 photos": {func(q *returns.CreateParams) { q.Photos = uploads(21) }, returns.TooManyPhotos},
 		"PHP named png": {func(q *returns.CreateParams) {
 			q.Photos = []returns.Upload{{Name: "cat.png", Body: strings.NewReader("<?php system($_GET['c']); ?>")}}
 		}, returns.PhotoTypeNotAllowed},
 		"an SVG": {func(q *returns.CreateParams) {
-			q.Photos = []returns.Upload{{Body: strings.NewReader(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)}}
+			q.Photos = []returns.Upload{
+				{Body: strings.NewReader(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)},
+			}
 		}, returns.PhotoTypeNotAllowed},
 	} {
 		q := ask(o, 1)

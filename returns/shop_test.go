@@ -60,8 +60,9 @@ type shop struct {
 func newShop(t *testing.T, p returns.Policy) *shop {
 	t.Helper()
 	s := &shop{
-		T: t, ctx: t.Context(), refundLog: outbox.NewMemory("refunds"), returnLog: outbox.NewMemory("returns"), evidence: returnstest.NewEvidenceStore(),
-		orders: returnstest.NewOrders(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
+		T: t, ctx: t.Context(), refundLog: outbox.NewMemory("refunds"), returnLog: outbox.NewMemory("returns"),
+		evidence: returnstest.NewEvidenceStore(),
+		orders:   returnstest.NewOrders(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
 	}
 	clock := func() time.Time { return s.now }
 	var err error

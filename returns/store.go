@@ -107,8 +107,8 @@ type Restocker interface {
 
 // Refunder pays money back: *refunds.Service has it.
 type Refunder interface {
-	// Refund opens the refund of a return, or goes on with it, and answers
-	// with its state.
+	// Refund opens the refund of a return, or continues it, and returns it as it
+	// is now.
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
 	// ByClientReference looks up the refund of a return, as it is now: ErrNotFound when
 	// none was opened.

@@ -80,7 +80,7 @@ func TestAReversalIsFollowed(t *testing.T) {
 	s.equal("reversed", s.get(r.ID).Reversed(), true)
 }
 
-// dying is a restocker that fails as often as it is told to.
+// dying is a restocker that fails so many times.
 type dying struct {
 	returns.Restocker
 	fails atomic.Int64

@@ -47,7 +47,7 @@ func (s *Service) checkInTx(q CreateParams) error {
 	case q.Estimate != nil:
 		return &Error{
 			Code: CodeInvalid, Field: "Estimate", Err: payment.ErrInTransaction,
-			Message: "An estimate can't be compared in a transaction; ask for it before.",
+			Message: "An estimate can't be compared in a transaction; compare it before.",
 		}
 	}
 	return nil

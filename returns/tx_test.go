@@ -54,15 +54,22 @@ func TestInATransactionTheServiceCreatesAndExecutesNothing(t *testing.T) {
 		"quote":    func() error { _, _, err := inside.Quote(s.ctx, r.ID, ""); return err },
 		"refund":   func() error { _, _, err := inside.Refund(s.ctx, r.ID, kim, returns.RefundParams{}); return err },
 		"refund changed": func() error {
-			return inside.RefundChanged(s.ctx, refunds.Refund{ID: "f", ClientReference: r.ID, Status: refunds.StatusSucceeded})
+			return inside.RefundChanged(
+				s.ctx, refunds.Refund{ID: "f", ClientReference: r.ID, Status: refunds.StatusSucceeded},
+			)
 		},
 		"inspect": func() error {
 			_, err := inside.Inspect(s.ctx, r.ID, kim, returns.InspectionInput{})
 			return err
 		},
-		"reject":     func() error { _, err := inside.Reject(s.ctx, r.ID, kim, ""); return err },
-		"cancel":     func() error { _, err := inside.Cancel(s.ctx, r.ID, ann); return err },
-		"close task": func() error { _, err := inside.CloseTask(s.ctx, r.ID, kim, returns.Task{ID: 1, Note: "x"}); return err },
+		"reject": func() error { _, err := inside.Reject(s.ctx, r.ID, kim, ""); return err },
+		"cancel": func() error { _, err := inside.Cancel(s.ctx, r.ID, ann); return err },
+		"close task": func() error {
+			_, err := inside.CloseTask(
+				s.ctx, r.ID, kim, returns.Task{ID: 1, Note: "x"},
+			)
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := call(); !errors.Is(err, payment.ErrInTransaction) {

@@ -21,17 +21,25 @@ const (
 // ImageTypes are the types of photo there are.
 func ImageTypes() []string { return []string{"jpeg", "png", "gif", "webp"} }
 
+// refuse is how a field is refused, as CodeInvalid.
+type refuse func(field, format string, args ...any) error
+
 // Validate reports the first field that is wrong, as CodeInvalid.
 func (p Policy) Validate() error {
 	bad := func(field, format string, args ...any) error {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 	}
-	if p.WindowDays < 0 || p.WindowDays > maxWindowDays {
-		return bad("window_days", "It is %d days; 0 to %d are allowed.", p.WindowDays, maxWindowDays)
+	for _, validate := range []func(refuse) error{
+		p.validateCalendar, p.validateWindows, p.validateRequests, p.validatePhotos, p.validateMoney,
+	} {
+		if err := validate(bad); err != nil {
+			return err
+		}
 	}
-	if err := p.validateCalendar(bad); err != nil {
-		return err
-	}
+	return nil
+}
+
+func (p Policy) validateWindows(bad refuse) error {
 	if n := max(len(p.Windows), len(p.RestockingFees), len(p.ReturnShippingFees)); n > maxRules {
 		return bad("rules", "There are %d rules of one kind; at most %d are allowed.", n, maxRules)
 	}
@@ -54,6 +62,10 @@ func (p Policy) Validate() error {
 			}
 		}
 	}
+	return nil
+}
+
+func (p Policy) validateRequests(bad refuse) error {
 	if p.MaxQuantity < 1 || p.MaxQuantity > maxUnits {
 		return bad("max_quantity", "It is %d units; 1 to %d are allowed.", p.MaxQuantity, maxUnits)
 	}
@@ -67,11 +79,16 @@ func (p Policy) Validate() error {
 			}
 		}
 	}
+	return nil
+}
+
+func (p Policy) validatePhotos(bad refuse) error {
 	if p.MaxPhotos < 0 || p.MaxPhotos > maxPhotoCount {
 		return bad("max_photos", "It is %d photos; 0 to %d are allowed.", p.MaxPhotos, maxPhotoCount)
 	}
 	if p.PhotosRequired < 0 || p.PhotosRequired > p.MaxPhotos {
-		return bad("photos_required", "It is %d photos; 0 to max_photos (%d) are allowed.", p.PhotosRequired, p.MaxPhotos)
+		return bad("photos_required", "It is %d photos; 0 to max_photos (%d) are allowed.",
+			p.PhotosRequired, p.MaxPhotos)
 	}
 	for _, t := range p.PhotoTypes {
 		if !slices.Contains(ImageTypes(), t) {
@@ -81,10 +98,13 @@ func (p Policy) Validate() error {
 	if p.MaxPhotos > 0 && len(p.PhotoTypes) == 0 {
 		return bad("photo_types", "There is none; name at least one of %s.", join(ImageTypes()))
 	}
-	return p.validateMoney(bad)
+	return nil
 }
 
-func (p Policy) validateCalendar(bad func(field, format string, args ...any) error) error {
+func (p Policy) validateCalendar(bad refuse) error {
+	if p.WindowDays < 0 || p.WindowDays > maxWindowDays {
+		return bad("window_days", "It is %d days; 0 to %d are allowed.", p.WindowDays, maxWindowDays)
+	}
 	if !slices.Contains([]WindowStart{"", FromPurchase, FromDelivery, FromDeliveryOrPurchase}, p.Start) {
 		return bad("start", "%q is not a start of the window; one of %s, %s, %s.", clip(string(p.Start)),
 			FromPurchase, FromDelivery, FromDeliveryOrPurchase)
@@ -112,7 +132,7 @@ func (p Policy) validateCalendar(bad func(field, format string, args ...any) err
 	return nil
 }
 
-func (p Policy) validateMoney(bad func(field, format string, args ...any) error) error {
+func (p Policy) validateMoney(bad refuse) error {
 	if c, err := money.ParseCurrency(string(p.Currency)); err != nil || c != p.Currency {
 		return bad("currency", "%q is not an ISO 4217 code in upper case, such as USD.", p.Currency)
 	}
@@ -121,16 +141,8 @@ func (p Policy) validateMoney(bad func(field, format string, args ...any) error)
 		fees  []FeeRule
 	}{{"restocking_fees", p.RestockingFees}, {"return_shipping_fees", p.ReturnShippingFees}} {
 		for i, f := range list.fees {
-			field := fmt.Sprintf("%s[%d]", list.field, i)
-			switch {
-			case f.Reason != "" && !slices.Contains(allReasons, f.Reason):
-				return bad(field+".reason", "%q is not a reason; one of %s.", f.Reason, join(allReasons))
-			case f.Condition != "" && !slices.Contains(AllConditions(), f.Condition):
-				return bad(field+".condition", "%q is not a condition; one of %s.", f.Condition, join(AllConditions()))
-			case f.PercentBP < 0 || f.PercentBP > 10000:
-				return bad(field+".percent_bp", "It is %d basis points; 0 to 10000 are allowed.", f.PercentBP)
-			case f.Fixed < 0:
-				return bad(field+".fixed", "It is %d minor units; 0 or more are allowed.", f.Fixed)
+			if err := f.validate(fmt.Sprintf("%s[%d]", list.field, i), bad); err != nil {
+				return err
 			}
 		}
 	}
@@ -140,10 +152,28 @@ func (p Policy) validateMoney(bad func(field, format string, args ...any) error)
 		}
 	}
 	if !slices.Contains([]Status{"", StatusApproved, StatusReceived, StatusAuthorized}, p.RefundFrom) {
-		return bad("refund_from", "%q is not a status to refund from; one of approved, received, authorized.", p.RefundFrom)
+		return bad(
+			"refund_from",
+			"%q is not a status to refund from; one of approved, received, authorized.",
+			p.RefundFrom,
+		)
 	}
 	if p.RestockAt != RestockAtRefund && p.RestockAt != RestockAtInspection {
 		return bad("restock_at", "%q is not a restock point; one of refund, inspection.", p.RestockAt)
+	}
+	return nil
+}
+
+func (f FeeRule) validate(field string, bad refuse) error {
+	switch {
+	case f.Reason != "" && !slices.Contains(allReasons, f.Reason):
+		return bad(field+".reason", "%q is not a reason; one of %s.", f.Reason, join(allReasons))
+	case f.Condition != "" && !slices.Contains(AllConditions(), f.Condition):
+		return bad(field+".condition", "%q is not a condition; one of %s.", f.Condition, join(AllConditions()))
+	case f.PercentBP < 0 || f.PercentBP > 10000:
+		return bad(field+".percent_bp", "It is %d basis points; 0 to 10000 are allowed.", f.PercentBP)
+	case f.Fixed < 0:
+		return bad(field+".fixed", "It is %d minor units; 0 or more are allowed.", f.Fixed)
 	}
 	return nil
 }

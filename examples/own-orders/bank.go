@@ -66,7 +66,7 @@ func (b *Bank) keep(t Transfer) {
 	b.transfers = append(b.transfers, t)
 }
 
-// write writes the state of a transfer into the book, before anybody is told.
+// write writes the state of a transfer into the book, before anybody hears of it.
 func (b *Bank) write(t Transfer) error {
 	if b.file != nil {
 		line, err := json.Marshal(t)

@@ -67,7 +67,10 @@ func books(t *testing.T) map[string]func(t *testing.T) Book {
 					t.Error(err)
 				}
 			})
-			err = shop.Book.Sell(t.Context(), Order{Number: 7, Customer: "ada", SKU: "a/b", Units: 2, Cents: 100, Account: "x"})
+			err = shop.Book.Sell(
+				t.Context(),
+				Order{Number: 7, Customer: "ada", SKU: "a/b", Units: 2, Cents: 100, Account: "x"},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -296,7 +299,8 @@ func audit(t *testing.T, shop *Shop, bank *Bank) int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.Status != refunds.StatusSucceeded || paid[f.ID] != 1 || r.Status != returns.StatusRefunded || !r.Restocked ||
+		if f.Status != refunds.StatusSucceeded || paid[f.ID] != 1 || r.Status != returns.StatusRefunded ||
+			!r.Restocked ||
 			mailed[r.ID] == 0 {
 			t.Errorf("refund %s is %s and paid %d times; its case is %s, restocked %v, with %d mails",
 				f.ID, f.Status, paid[f.ID], r.Status, r.Restocked, mailed[r.ID])
@@ -324,7 +328,14 @@ func TestCutsInMemory(t *testing.T) {
 	}
 	var calls atomic.Int64
 	for i := range rounds() {
-		o := Order{Number: int64(i + 1), Customer: "ada", SKU: "lamp/brass", Units: 3, Cents: 1000, Account: "account-7"}
+		o := Order{
+			Number:   int64(i + 1),
+			Customer: "ada",
+			SKU:      "lamp/brass",
+			Units:    3,
+			Cents:    1000,
+			Account:  "account-7",
+		}
 		calls.Store(0)
 		shop.between = func() {
 			if calls.Add(1) == 2 { // the first is the answer of Refund

@@ -214,5 +214,8 @@ func (s *Shop) mail(ctx context.Context, e event.Event) error {
 	if err != nil {
 		return err
 	}
-	return s.Book.Mail(ctx, Mail{To: r.CustomerID, Return: r.ID, Text: "Your refund for order " + r.OrderID + " is paid."})
+	return s.Book.Mail(
+		ctx,
+		Mail{To: r.CustomerID, Return: r.ID, Text: "Your refund for order " + r.OrderID + " is paid."},
+	)
 }

@@ -21,12 +21,23 @@ import (
 func main() {
 	ctx := context.Background()
 	now := func() time.Time { return time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC) }
-	ada, kim := event.Actor{Kind: event.ActorCustomer, ID: "ada"}, event.Actor{Kind: event.ActorStaff, ID: "kim", Name: "Kim"}
+	ada, kim := event.Actor{
+		Kind: event.ActorCustomer,
+		ID:   "ada",
+	}, event.Actor{
+		Kind: event.ActorStaff,
+		ID:   "kim",
+		Name: "Kim",
+	}
 
 	// A shop: services on stores, here in memory, and a payment provider.
 	cases := returnstest.NewStore()
-	shop := must(orders.New(orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD", Now: now,
-		Terms: func(ctx context.Context) (string, error) { t, err := cases.Terms(ctx, ""); return t.ID, err }}))
+	shop := must(
+		orders.New(
+			orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD", Now: now,
+				Terms: func(ctx context.Context) (string, error) { t, err := cases.Terms(ctx, ""); return t.ID, err }},
+		),
+	)
 	payer := must(refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: &refundstest.Gateway{}, Now: now}))
 	desk := must(returns.New(returns.Config{Store: cases, Orders: shop, Refunder: payer, Restocker: shop,
 		Evidence: returnstest.NewEvidenceStore(), Now: now}))
@@ -41,12 +52,16 @@ func main() {
 		return nil
 	}))
 	must(shop.AddToCart(ctx, "ada", lamp.ID, 3))
-	order := must(shop.Checkout(ctx, orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays}))
+	order := must(
+		shop.Checkout(ctx, orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays}),
+	)
 	fmt.Printf("bought for %d, %s\n", order.Payment.Amount, order.Status)
 
 	line := order.Lines[0].ID
-	r := must(desk.Create(ctx, ada, returns.CreateParams{OrderID: order.ID, CustomerID: "ada", Reason: returns.ReasonOther,
-		Items: []returns.RequestItem{{OrderLineID: line, Quantity: 2}}}))
+	r := must(
+		desk.Create(ctx, ada, returns.CreateParams{OrderID: order.ID, CustomerID: "ada", Reason: returns.ReasonOther,
+			Items: []returns.RequestItem{{OrderLineID: line, Quantity: 2}}}),
+	)
 	fmt.Println("asked for:", r.Status)
 	r = must(desk.Authorize(ctx, r.ID, kim, ""))
 	fmt.Println("authorised:", r.RMA)
@@ -55,8 +70,15 @@ func main() {
 	r = must(desk.Receive(ctx, r.ID, kim, returns.ReceiveParams{Lines: nil, Notes: ""}))
 	fmt.Println("arrived:", r.Receipts[0].Kind)
 	one := 1
-	r = must(desk.Inspect(ctx, r.ID, kim, returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
-		Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &one, Note: "the other is scratched"}}}))
+	r = must(
+		desk.Inspect(
+			ctx,
+			r.ID,
+			kim,
+			returns.InspectionInput{Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
+				Lines: []returns.InspectionLine{{OrderLineID: line, Accepted: &one, Note: "the other is scratched"}}},
+		),
+	)
 	fmt.Println("inspected:", r.Status)
 	r, refund, err := desk.Refund(ctx, r.ID, kim, returns.RefundParams{Method: payment.OriginalMethod})
 	if err != nil {

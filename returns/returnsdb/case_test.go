@@ -99,7 +99,7 @@ func (b bundle) update(id string, change func(*returns.Return) error) returns.Re
 	return r
 }
 
-// steps takes a case of two units from authorisation to its end, with every
+// steps takes a case of two units from authorization to its end, with every
 // kind of thing that a case holds.
 func steps(line string) []func(*returns.Return) error {
 	return []func(*returns.Return) error{
@@ -283,7 +283,9 @@ func TestTextIsFoundAsItIsWritten(t *testing.T) {
 		if _, err := b.file(order("o", 1), "r", 1, true); err != nil {
 			t.Fatal(err)
 		}
-		for text, want := range map[string]int{"%_wool!": 1, "WOOL": 1, "rma-20260504-00001": 1, "100_": 0, "!%": 0, "'; --": 0, "\x00": 0, "\xff": 0} {
+		for text, want := range map[string]int{
+			"%_wool!": 1, "WOOL": 1, "rma-20260504-00001": 1, "100_": 0, "!%": 0, "'; --": 0, "\x00": 0, "\xff": 0,
+		} {
 			if _, n, err := b.store.List(t.Context(), returns.Query{Text: text}); err != nil || n != want {
 				t.Errorf("%q: %d found, %v; want %d", text, n, err, want)
 			}

@@ -39,7 +39,9 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 	set := returnsdb.Migrations()
-	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
+	for dialect, files := range map[sqlstore.Dialect]fs.FS{
+		sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite,
+	} {
 		text, err := fs.ReadFile(files, "00001_returns.sql")
 		if err != nil {
 			t.Fatal(err)

@@ -73,11 +73,11 @@ func TestAReturnInTheCallersTransactionCommitsWithIt(t *testing.T) {
 type asked struct{ returns.Refunder }
 
 func (asked) Purchase(context.Context, string) (purchase.Purchase, error) {
-	return purchase.Purchase{}, errors.New("asked for the order in a transaction")
+	return purchase.Purchase{}, errors.New("the order was read in a transaction")
 }
 
 func (asked) Restock(context.Context, purchase.Restock, event.Actor) (bool, error) {
-	return false, errors.New("asked to restock in a transaction")
+	return false, errors.New("units were restocked in a transaction")
 }
 
 // TestTheServiceCreatesInTheCallersTransaction: the case and the caller's own row

@@ -146,7 +146,8 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 		b.meet(calls...)
 		// The one that held them up is a transaction by itself.
 		for text, want := range map[string]int{
-			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "rk_returns" `: 1, `INSERT INTO rk_returns_events`: 1,
+			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "rk_returns" `: 1,
+			`INSERT INTO rk_returns_events`: 1,
 			`INSERT INTO "rk_return_lines"`: 0, `UPDATE "rk_return_units"`: 0,
 		} {
 			if got := sent.count(text); got != want {
@@ -255,9 +256,11 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 // cursed are the statements that make the database refuse every change of one
 // return, as one that is out of order would.
 var cursed = map[sqlstore.Dialect]string{
-	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns WHEN NEW.id = 'cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
+	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns WHEN NEW.id = 'cursed'
+		BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
 	sqlstore.Postgres: `CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;
-		CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns FOR EACH ROW WHEN (NEW.id = 'cursed') EXECUTE FUNCTION curse()`,
+		CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns FOR EACH ROW WHEN (NEW.id = 'cursed')
+		EXECUTE FUNCTION curse()`,
 }
 
 // TestWhereTheDatabaseFailsNobodyTriesAgain: that would only add to its load.
@@ -400,7 +403,9 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 		b := meeting(t, db)
 		o := order("o", 9)
 		line := o.Lines[0].ID
-		for id, units := range map[string]int{"inspected": 3, "cancelled": 2, "rejected": 1, "refused": 1, "looked at": 2} {
+		for id, units := range map[string]int{
+			"inspected": 3, "cancelled": 2, "rejected": 1, "refused": 1, "looked at": 2,
+		} {
 			if _, err := b.file(o, id, units, true); err != nil {
 				t.Fatal(err)
 			}

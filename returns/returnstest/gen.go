@@ -17,16 +17,16 @@ import (
 
 // Case is all that a verdict depends on.
 type Case struct {
-	Terms  returns.Terms
-	Order  purchase.Purchase
-	Claims returns.Claims
-	Ask    returns.Request
-	At     time.Time
+	Terms   returns.Terms
+	Order   purchase.Purchase
+	Claims  returns.Claims
+	Request returns.Request
+	At      time.Time
 }
 
 // Evaluate is the verdict on the case.
 func (c Case) Evaluate() returns.Verdict {
-	return returns.Evaluate(c.Terms, c.Order, c.Claims, c.Ask, c.At)
+	return returns.Evaluate(c.Terms, c.Order, c.Claims, c.Request, c.At)
 }
 
 // genReason generates reasons there are.
@@ -191,7 +191,7 @@ func GenCase() gopter.Gen {
 			func(v []any) Case {
 				return Case{
 					Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
-					Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request),
+					Claims: v[1].(returns.Claims), Request: v[2].(returns.Request),
 					At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
 				}
 			},
@@ -201,6 +201,6 @@ func GenCase() gopter.Gen {
 
 func sliceOf(n int, g gopter.Gen, typ reflect.Type) gopter.Gen { return gen.SliceOfN(n, g, typ.Elem()) }
 
-func sliceUpTo(most int, g gopter.Gen, typ reflect.Type) gopter.Gen {
-	return gen.IntRange(0, most).FlatMap(func(n any) gopter.Gen { return sliceOf(n.(int), g, typ) }, typ)
+func sliceUpTo(limit int, g gopter.Gen, typ reflect.Type) gopter.Gen {
+	return gen.IntRange(0, limit).FlatMap(func(n any) gopter.Gen { return sliceOf(n.(int), g, typ) }, typ)
 }

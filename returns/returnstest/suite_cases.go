@@ -69,7 +69,7 @@ func testUpdate(b *bench) {
 	b.stored(changed)
 	b.equal("claims, while the money of both units is given", b.claims(o), []int{2})
 	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundReversed(b.stamp(), "refund-1") }))
-	b.equal("claims, when it was taken back", b.claims(o), []int{2})
+	b.equal("claims, when it was reversed", b.claims(o), []int{2})
 	b.stored(b.update(was.ID, func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-2") }))
 	b.equal("claims, when what was accepted is paid", b.claims(o), []int{1})
 }
@@ -102,7 +102,7 @@ func testRMARace(b *bench) {
 		o := b.order("ann", 1)
 		var r returns.Return
 		var err error
-		if i%2 == 0 { // half are authorised as they are filed
+		if i%2 == 0 { // half are authorized as they are filed
 			r, err = b.create(b.ctx, o, b.filing(o, true, 1))
 		} else if r, err = b.create(b.ctx, o, b.filing(o, false, 1)); err == nil {
 			r, err = b.change(b.ctx, r.ID, b.authorize)
@@ -167,7 +167,7 @@ func testRMAChosen(b *bench) {
 	b.equal("returns", n, 1)
 }
 
-// A change that authorises a case and goes on in one step leaves the store no
+// A change that authorizes a case and ships it in one step leaves the store no
 // point at which to give it a number.
 func testRMAMissing(b *bench) {
 	r := b.filed(b.order("ann", 1), 1)
@@ -204,13 +204,13 @@ func testListPages(b *bench) {
 	found, n, err := b.store.List(b.ctx, returns.Query{})
 	b.ok(err)
 	b.equal("first page by default", []int{len(found), n}, []int{8, 8})
-	for most, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
+	for limit, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
 		for page, onIt := range map[int]int{1: 3, 2: 3, 3: 2, 4: 0} {
 			found, n, err := b.store.List(
-				b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most},
+				b.ctx, returns.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: limit},
 			)
 			b.ok(err)
-			b.equal(fmt.Sprintf("page %d, counted up to %d", page, most), []int{len(found), n}, []int{onIt, want})
+			b.equal(fmt.Sprintf("page %d, counted up to %d", page, limit), []int{len(found), n}, []int{onIt, want})
 		}
 	}
 }
@@ -254,7 +254,11 @@ func testListFilters(b *bench) {
 		{"one order", returns.Query{OrderID: desk.OrderID}, []string{second.ID}},
 		{"no order", returns.Query{OrderID: "bad\xff"}, nil},
 		{"one status", returns.Query{Status: []returns.Status{returns.StatusAuthorized}}, []string{second.ID}},
-		{"two statuses", returns.Query{Status: []returns.Status{returns.StatusPendingAuthorization, returns.StatusRejected}}, []string{third.ID, first.ID}},
+		{
+			"two statuses",
+			returns.Query{Status: []returns.Status{returns.StatusPendingAuthorization, returns.StatusRejected}},
+			[]string{third.ID, first.ID},
+		},
 		{"those with an open task", returns.Query{OpenTasks: true}, []string{first.ID}},
 		{"from is included", returns.Query{From: start.Add(time.Hour)}, []string{third.ID, second.ID}},
 		{"to is not", returns.Query{To: start.Add(time.Hour)}, []string{first.ID}},
@@ -268,7 +272,14 @@ func testListFilters(b *bench) {
 		{"bytes that are no text", returns.Query{Text: "\xff"}, nil},
 		{"RMA number", returns.Query{Text: second.RMA}, []string{second.ID}},
 		{"part of an RMA number", returns.Query{Text: "rma-2026"}, []string{second.ID}},
-		{"all at once", returns.Query{CustomerID: "ann", OrderID: desk.OrderID, Status: []returns.Status{returns.StatusAuthorized}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
+		{
+			"all at once",
+			returns.Query{
+				CustomerID: "ann", OrderID: desk.OrderID, Status: []returns.Status{returns.StatusAuthorized},
+				From: start, To: start.Add(2 * time.Hour), Text: "desk",
+			},
+			[]string{second.ID},
+		},
 	} {
 		found, n, err := b.store.List(b.ctx, c.q)
 		b.ok(err)
@@ -353,7 +364,8 @@ func testTerms(b *bench) {
 func testTermsRace(b *bench) {
 	const n = 20
 	together(n, func(int) {
-		if _, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now}); err != nil {
+		_, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
+		if err != nil {
 			b.Error(err)
 		}
 	})
@@ -390,7 +402,9 @@ func testContext(b *bench) {
 	_, read := b.store.Return(ctx, r.ID)
 	_, _, list := b.store.List(ctx, returns.Query{})
 	_, publish := b.store.Publish(ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
-	for what, err := range map[string]error{"create": create, "update": update, "return": read, "list": list, "publish": publish} {
+	for what, err := range map[string]error{
+		"create": create, "update": update, "return": read, "list": list, "publish": publish,
+	} {
 		if !errors.Is(err, context.Canceled) {
 			b.Errorf("%s: %v, want context.Canceled", what, err)
 		}

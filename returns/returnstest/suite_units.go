@@ -164,7 +164,14 @@ func testClaimsFollow(b *bench) {
 		{"authorised", []step{b.authorize}, []int{3, 2}},
 		{"received", []step{b.authorize, b.receive}, []int{3, 2}},
 		{"approved in part", []step{b.authorize, b.receive, b.inspect(1, 0)}, []int{1, 0}},
-		{"refunded", []step{b.authorize, b.receive, b.inspect(1, 2), func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-1") }}, []int{1, 2}},
+		{
+			"refunded",
+			[]step{
+				b.authorize, b.receive, b.inspect(1, 2),
+				func(r *returns.Return) error { return r.RefundSucceeded(b.stamp(), "refund-1") },
+			},
+			[]int{1, 2},
+		},
 		{"rejected by the inspection", []step{b.authorize, b.receive, func(r *returns.Return) error {
 			return r.Inspect(b.stamp(), returns.InspectionInput{Result: returns.InspectionRejected, InspectedBy: "Kim"})
 		}}, []int{0, 0}},
