@@ -33,164 +33,172 @@ func number(n int64) returns.Value      { return returns.Value{Kind: returns.Val
 func text(s string) returns.Value       { return returns.Value{Kind: returns.ValueText, Text: s} }
 func instant(t time.Time) returns.Value { return returns.Value{Kind: returns.ValueTime, Time: t} }
 
+// ruleWorld is what a case of ruleCases changes, and ruleDeadline is when 30 days
+// after the day of the delivery have ended.
+type ruleWorld struct {
+	p      *returns.Policy
+	o      *purchase.Purchase
+	a      *returns.Request
+	claims returns.Claims
+	at     *time.Time
+}
+
+var (
+	noValue      = returns.Value{}
+	ruleDeadline = time.Date(2026, 6, 6, 0, 0, 0, 0, time.UTC)
+	ruleLast     = ruleDeadline.Add(-time.Microsecond)
+)
+
+var ruleCases = []struct {
+	change func(w ruleWorld)
+	want   returns.Finding
+	words  string
+}{
+	{
+		func(w ruleWorld) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled},
+		"not taken at the moment",
+	},
+	{func(w ruleWorld) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
+	{
+		func(w ruleWorld) { w.o.Status = purchase.Open },
+		returns.Finding{
+			Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"),
+			Nearest: text("completed"),
+		},
+		"not completed yet",
+	},
+	{
+		func(w ruleWorld) { w.o.Status = purchase.Cancelled },
+		returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")},
+		"was cancelled",
+	},
+	{
+		func(w ruleWorld) { w.o.Payments[0].Captured = 4999 },
+		returns.Finding{
+			Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"),
+			Nearest: text("captured"),
+		},
+		"has not arrived",
+	},
+	{
+		func(w ruleWorld) { *w.at = ruleDeadline },
+		returns.Finding{
+			Code: returns.WindowExpired, Line: "lamp", Fact: instant(ruleDeadline), Limit: number(30),
+			Deadline: ruleDeadline, Nearest: instant(ruleLast),
+		},
+		"window of 30 days ended on Friday, 5 June.",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} },
+		returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].OrderLineID = "none" },
+		returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item",
+	},
+	{
+		func(w ruleWorld) { w.a.Items = append(w.a.Items, w.a.Items[0]) },
+		returns.Finding{
+			Code: returns.DuplicateLine, Line: "lamp", Fact: text("lamp"), Limit: number(1), Nearest: number(1),
+		},
+		"more than once",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].Quantity = 0 },
+		returns.Finding{
+			Code: returns.QuantityNotPositive, Line: "lamp", Fact: number(0), Limit: number(1), Nearest: number(4),
+		},
+		"The quantity is 0.",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].Quantity, w.p.MaxQuantity = 3, 2 },
+		returns.Finding{
+			Code: returns.QuantityOverPolicy, Line: "lamp", Fact: number(3), Limit: number(2), Nearest: number(2),
+		},
+		"up to 2",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].Quantity = 5 },
+		returns.Finding{
+			Code: returns.QuantityOverPurchased, Line: "lamp", Fact: number(5), Limit: number(4),
+			Nearest: number(4),
+		},
+		"only 4 were bought. You can return up to 4.",
+	},
+	{
+		func(w ruleWorld) { w.claims["lamp"], w.a.Items[0].Quantity = 3, 2 },
+		returns.Finding{
+			Code: returns.AlreadyReturned, Line: "lamp", Fact: number(3), Limit: number(4), Nearest: number(1),
+		},
+		"3 of 4 units of this item are in a return already. You can return up to 1.",
+	},
+	{
+		func(w ruleWorld) { w.claims["lamp"] = 4 },
+		returns.Finding{
+			Code: returns.AlreadyReturned, Line: "lamp", Fact: number(4), Limit: number(4), Nearest: noValue,
+		},
+		"All units",
+	},
+	{
+		func(w ruleWorld) { w.a.Reason = "BORED" },
+		returns.Finding{
+			Code: returns.ReasonNotAllowed, Fact: text("BORED"),
+			Limit: text("DAMAGED, WRONG_ITEM, NOT_AS_DESCRIBED, OTHER"), Nearest: text("DAMAGED"),
+		},
+		`"BORED" is not a reason`,
+	},
+	{
+		func(w ruleWorld) { w.p.Reasons = []returns.Reason{returns.ReasonOther} },
+		returns.Finding{
+			Code: returns.ReasonNotAllowed, Fact: text("DAMAGED"), Limit: text("OTHER"), Nearest: text("OTHER"),
+		},
+		"Choose one of: OTHER",
+	},
+	{
+		func(w ruleWorld) { w.p.PhotosRequired = 1 },
+		returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(1), Nearest: number(1)},
+		"at least 1 photo that shows the problem",
+	},
+	{
+		func(w ruleWorld) {
+			w.p.PhotosRequired, w.p.PhotosRequiredFor = 2, []returns.Reason{returns.ReasonDamaged}
+		},
+		returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(2), Nearest: number(2)},
+		"at least 2 photos that show the problem",
+	},
+	{
+		func(w ruleWorld) { w.a.Photos = slices.Repeat([]string{"jpeg"}, 4) },
+		returns.Finding{Code: returns.TooManyPhotos, Fact: number(4), Limit: number(3), Nearest: number(3)},
+		"There are 4 photos. At most 3",
+	},
+	{
+		func(w ruleWorld) { w.p.MaxPhotos, w.p.PhotoTypes, w.a.Photos = 0, nil, []string{"jpeg"} },
+		returns.Finding{Code: returns.TooManyPhotos, Fact: number(1), Limit: number(0), Nearest: number(0)},
+		"At most 0",
+	},
+	{
+		func(w ruleWorld) { w.a.Photos = []string{"gif", "webp"} },
+		returns.Finding{
+			Code: returns.PhotoTypeNotAllowed, Fact: text("gif"), Limit: text("jpeg, png"), Nearest: text("jpeg"),
+		},
+		"Photos can be jpeg, png",
+	},
+	{
+		func(w ruleWorld) { w.a.Items = nil },
+		returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)},
+		"at least one item",
+	},
+}
+
 func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
-	none := returns.Value{}
-	deadline := time.Date(2026, 6, 6, 0, 0, 0, 0, time.UTC) // 30 days after the day of the delivery have ended
-	late, last := deadline, deadline.Add(-time.Microsecond)
-	type world struct {
-		p      *returns.Policy
-		o      *purchase.Purchase
-		a      *returns.Request
-		claims returns.Claims
-		at     *time.Time
-	}
-	for _, c := range []struct {
-		change func(w world)
-		want   returns.Finding
-		words  string
-	}{
-		{
-			func(w world) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled},
-			"not taken at the moment",
-		},
-		{func(w world) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
-		{
-			func(w world) { w.o.Status = purchase.Open },
-			returns.Finding{
-				Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"),
-				Nearest: text("completed"),
-			},
-			"not completed yet",
-		},
-		{
-			func(w world) { w.o.Status = purchase.Cancelled },
-			returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")},
-			"was cancelled",
-		},
-		{
-			func(w world) { w.o.Payments[0].Captured = 4999 },
-			returns.Finding{
-				Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"),
-				Nearest: text("captured"),
-			},
-			"has not arrived",
-		},
-		{
-			func(w world) { *w.at = late },
-			returns.Finding{
-				Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline,
-				Nearest: instant(last),
-			},
-			"window of 30 days ended on Friday, 5 June.",
-		},
-		{
-			func(w world) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} },
-			returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale",
-		},
-		{
-			func(w world) { w.a.Items[0].OrderLineID = "none" },
-			returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item",
-		},
-		{
-			func(w world) { w.a.Items = append(w.a.Items, w.a.Items[0]) },
-			returns.Finding{
-				Code: returns.DuplicateLine, Line: "lamp", Fact: text("lamp"), Limit: number(1), Nearest: number(1),
-			},
-			"more than once",
-		},
-		{
-			func(w world) { w.a.Items[0].Quantity = 0 },
-			returns.Finding{
-				Code: returns.QuantityNotPositive, Line: "lamp", Fact: number(0), Limit: number(1), Nearest: number(4),
-			},
-			"The quantity is 0.",
-		},
-		{
-			func(w world) { w.a.Items[0].Quantity, w.p.MaxQuantity = 3, 2 },
-			returns.Finding{
-				Code: returns.QuantityOverPolicy, Line: "lamp", Fact: number(3), Limit: number(2), Nearest: number(2),
-			},
-			"up to 2",
-		},
-		{
-			func(w world) { w.a.Items[0].Quantity = 5 },
-			returns.Finding{
-				Code: returns.QuantityOverPurchased, Line: "lamp", Fact: number(5), Limit: number(4),
-				Nearest: number(4),
-			},
-			"only 4 were bought. You can return up to 4.",
-		},
-		{
-			func(w world) { w.claims["lamp"], w.a.Items[0].Quantity = 3, 2 },
-			returns.Finding{
-				Code: returns.AlreadyReturned, Line: "lamp", Fact: number(3), Limit: number(4), Nearest: number(1),
-			},
-			"3 of 4 units of this item are in a return already. You can return up to 1.",
-		},
-		{
-			func(w world) { w.claims["lamp"] = 4 },
-			returns.Finding{
-				Code: returns.AlreadyReturned, Line: "lamp", Fact: number(4), Limit: number(4), Nearest: none,
-			},
-			"All units",
-		},
-		{
-			func(w world) { w.a.Reason = "BORED" },
-			returns.Finding{
-				Code: returns.ReasonNotAllowed, Fact: text("BORED"),
-				Limit: text("DAMAGED, WRONG_ITEM, NOT_AS_DESCRIBED, OTHER"), Nearest: text("DAMAGED"),
-			},
-			`"BORED" is not a reason`,
-		},
-		{
-			func(w world) { w.p.Reasons = []returns.Reason{returns.ReasonOther} },
-			returns.Finding{
-				Code: returns.ReasonNotAllowed, Fact: text("DAMAGED"), Limit: text("OTHER"), Nearest: text("OTHER"),
-			},
-			"Choose one of: OTHER",
-		},
-		{
-			func(w world) { w.p.PhotosRequired = 1 },
-			returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(1), Nearest: number(1)},
-			"at least 1 photo that shows the problem",
-		},
-		{
-			func(w world) {
-				w.p.PhotosRequired, w.p.PhotosRequiredFor = 2, []returns.Reason{returns.ReasonDamaged}
-			},
-			returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(2), Nearest: number(2)},
-			"at least 2 photos that show the problem",
-		},
-		{
-			func(w world) { w.a.Photos = slices.Repeat([]string{"jpeg"}, 4) },
-			returns.Finding{Code: returns.TooManyPhotos, Fact: number(4), Limit: number(3), Nearest: number(3)},
-			"There are 4 photos. At most 3",
-		},
-		{
-			func(w world) { w.p.MaxPhotos, w.p.PhotoTypes, w.a.Photos = 0, nil, []string{"jpeg"} },
-			returns.Finding{Code: returns.TooManyPhotos, Fact: number(1), Limit: number(0), Nearest: number(0)},
-			"At most 0",
-		},
-		{
-			func(w world) { w.a.Photos = []string{"gif", "webp"} },
-			returns.Finding{
-				Code: returns.PhotoTypeNotAllowed, Fact: text("gif"), Limit: text("jpeg, png"), Nearest: text("jpeg"),
-			},
-			"Photos can be jpeg, png",
-		},
-		{
-			func(w world) { w.a.Items = nil },
-			returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)},
-			"at least one item",
-		},
-	} {
-		p, o, at := policy(), sample(), last
+	for _, c := range ruleCases {
+		p, o, at := policy(), sample(), ruleLast
 		a := returns.Request{
 			CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{
 				{OrderLineID: "lamp", Quantity: 1},
 			},
 		}
-		w := world{&p, &o, &a, returns.Claims{}, &at}
+		w := ruleWorld{&p, &o, &a, returns.Claims{}, &at}
 		c.change(w)
 		v := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, w.claims, a, at)
 		got, failed := v.First()
