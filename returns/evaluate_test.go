@@ -70,7 +70,7 @@ var ruleCases = []struct {
 	{
 		func(w ruleWorld) { w.o.Status = purchase.Cancelled },
 		returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")},
-		"was cancelled",
+		"was canceled",
 	},
 	{
 		func(w ruleWorld) { w.o.Payments[0].Captured = 4999 },

@@ -63,7 +63,7 @@ func (f Finding) messageIn(zone *time.Location) string {
 	switch f.Code {
 	case OrderNotCompleted:
 		if f.Nearest.Kind == ValueNone {
-			return "This order was cancelled, so there is nothing to return."
+			return "This order was canceled, so there is nothing to return."
 		}
 		return "This order is not completed yet. Try again when it is."
 	case WindowExpired:

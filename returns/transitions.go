@@ -184,7 +184,7 @@ func checkInfo(details string, photos int) error {
 // Authorize lets the customer send the goods. The store gives the case its
 // RMA number in the same transaction.
 func (r *Return) Authorize(s event.Stamp, notes string) error {
-	if err := r.may(StatusAuthorized, "authorised"); err != nil {
+	if err := r.may(StatusAuthorized, "authorized"); err != nil {
 		return err
 	}
 	if err := checkText("decision_notes", notes, maxNote); err != nil {
@@ -242,13 +242,13 @@ func (r *Return) reject(s event.Stamp, notes string) error {
 
 // Cancel ends a case before work on the goods has started.
 func (r *Return) Cancel(s event.Stamp) error {
-	if err := r.may(StatusCancelled, "cancelled"); err != nil {
+	if err := r.may(StatusCancelled, "canceled"); err != nil {
 		return err
 	}
 	if r.EarlyRefund {
 		return &Error{
 			Code: CodeTransition, Field: "refund",
-			Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us.",
+			Message: "A refund of this case has been started, so it can't be canceled. Send the goods, or contact us.",
 		}
 	}
 	return r.record(s, EventCancelled, &canceled{})
