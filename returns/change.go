@@ -116,7 +116,7 @@ func checkSave(before, after *Return) error {
 }
 
 // unnumbered are the statuses in which a case may be without an RMA number.
-var unnumbered = []Status{StatusPendingCustomerInfo, StatusPendingAuthorization, StatusRejected, StatusCancelled}
+var unnumbered = []Status{StatusPendingCustomerInfo, StatusPendingAuthorization, StatusRejected, StatusCanceled}
 
 func effectsOf(before, after *Return) Effects {
 	e := Effects{Claims: after.claimedUnits()}

@@ -165,7 +165,7 @@ var steps = map[string]func(d *desk, i, n int){
 				returns.StatusAuthorized,
 			},
 			func(id string) error { _, err := d.svc.Cancel(d.ctx, id, ann); return err },
-			func(m *model) { m.status, m.held = returns.StatusCancelled, 0 },
+			func(m *model) { m.status, m.held = returns.StatusCanceled, 0 },
 		)
 	},
 	"reject": func(d *desk, i, _ int) {

@@ -17,7 +17,7 @@ const (
 	EventAuthorized         = "return.authorized"
 	EventRMAAssigned        = "return.rma_assigned"
 	EventRejected           = "return.rejected"
-	EventCancelled          = "return.cancelled"
+	EventCanceled           = "return.cancelled"
 	EventShipped            = "return.shipped"
 	EventReceived           = "return.received"
 	EventInspectionStarted  = "return.inspection_started"
@@ -59,7 +59,7 @@ var payloads = map[string]func() payload{
 	EventAuthorized:         func() payload { return &authorized{} },
 	EventRMAAssigned:        func() payload { return &rmaAssigned{} },
 	EventRejected:           func() payload { return &rejected{} },
-	EventCancelled:          func() payload { return &canceled{} },
+	EventCanceled:           func() payload { return &canceled{} },
 	EventShipped:            func() payload { return &shipped{} },
 	EventReceived:           func() payload { return &received{} },
 	EventInspectionStarted:  func() payload { return &inspectionStarted{} },
@@ -180,7 +180,7 @@ func (d *rejected) apply(r *Return, at time.Time, _ event.Actor) {
 type canceled struct{}
 
 func (d *canceled) apply(r *Return, at time.Time, _ event.Actor) {
-	r.Status, r.ClosedAt = StatusCancelled, at
+	r.Status, r.ClosedAt = StatusCanceled, at
 }
 
 type shipped struct {

@@ -180,7 +180,7 @@ func TestAnEarlyRefundWhoseAnswerIsLostHoldsTheCaseWhileItMayBeOpen(t *testing.T
 				return
 			}
 			s.ok(err)
-			s.equal("status", s.get(r.ID).Status, returns.StatusCancelled)
+			s.equal("status", s.get(r.ID).Status, returns.StatusCanceled)
 		})
 	}
 }

@@ -190,7 +190,7 @@ func TestARefundRequestIsRefused(t *testing.T) {
 		{"before the approval, by default", returns.StatusUnderInspection, "", "", "lamp", returns.CodeNotRefundable},
 		{"of a rejected case", returns.StatusRejected, returns.StatusAuthorized, "", "lamp", returns.CodeNotRefundable},
 		{
-			"of a cancelled case", returns.StatusCancelled, returns.StatusAuthorized, "", "lamp",
+			"of a cancelled case", returns.StatusCanceled, returns.StatusAuthorized, "", "lamp",
 			returns.CodeNotRefundable,
 		},
 		{"by a method there is not", returns.StatusApproved, "", "cheque", "lamp", returns.CodeMethod},

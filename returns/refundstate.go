@@ -207,7 +207,7 @@ func (r *Return) RefundSucceeded(s event.Stamp, refundID string) error {
 	if err := r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID}); err != nil {
 		return err
 	}
-	if r.Status == StatusRejected || r.Status == StatusCancelled {
+	if r.Status == StatusRejected || r.Status == StatusCanceled {
 		return r.OpenTask(s, TaskRefundedButRejected, "The refund of this case succeeded after it was closed.")
 	}
 	return nil

@@ -31,7 +31,7 @@ const (
 	StatusApproved             Status = "approved"
 	StatusRefunded             Status = "refunded"
 	StatusRejected             Status = "rejected"
-	StatusCancelled            Status = "cancelled"
+	StatusCanceled             Status = "cancelled"
 )
 
 // Reason is why something comes back.

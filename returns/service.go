@@ -155,7 +155,7 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 var statusOf = map[string]Status{
 	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo,
 	EventInfoProvided: StatusPendingAuthorization,
-	EventAuthorized:   StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled,
+	EventAuthorized:   StatusAuthorized, EventRejected: StatusRejected, EventCanceled: StatusCanceled,
 	EventShipped:  StatusInTransit,
 	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved,
 	EventRefunded: StatusRefunded,

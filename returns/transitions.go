@@ -18,9 +18,9 @@ const (
 
 // next is where each status leads. What is not in it is final.
 var next = map[Status][]Status{
-	StatusPendingCustomerInfo:  {StatusPendingAuthorization, StatusCancelled},
-	StatusPendingAuthorization: {StatusPendingCustomerInfo, StatusAuthorized, StatusRejected, StatusCancelled},
-	StatusAuthorized:           {StatusInTransit, StatusReceived, StatusRejected, StatusCancelled},
+	StatusPendingCustomerInfo:  {StatusPendingAuthorization, StatusCanceled},
+	StatusPendingAuthorization: {StatusPendingCustomerInfo, StatusAuthorized, StatusRejected, StatusCanceled},
+	StatusAuthorized:           {StatusInTransit, StatusReceived, StatusRejected, StatusCanceled},
 	StatusInTransit:            {StatusReceived},
 	StatusReceived:             {StatusUnderInspection},
 	StatusUnderInspection:      {StatusApproved, StatusRejected},
@@ -37,7 +37,7 @@ func (s Status) Final() bool { return len(next[s]) == 0 }
 func Statuses() []Status {
 	return []Status{
 		StatusPendingCustomerInfo, StatusPendingAuthorization, StatusAuthorized, StatusInTransit, StatusReceived,
-		StatusUnderInspection, StatusApproved, StatusRefunded, StatusRejected, StatusCancelled,
+		StatusUnderInspection, StatusApproved, StatusRefunded, StatusRejected, StatusCanceled,
 	}
 }
 
@@ -242,7 +242,7 @@ func (r *Return) reject(s event.Stamp, notes string) error {
 
 // Cancel ends a case before work on the goods has started.
 func (r *Return) Cancel(s event.Stamp) error {
-	if err := r.may(StatusCancelled, "canceled"); err != nil {
+	if err := r.may(StatusCanceled, "canceled"); err != nil {
 		return err
 	}
 	if r.EarlyRefund {
@@ -251,7 +251,7 @@ func (r *Return) Cancel(s event.Stamp) error {
 			Message: "A refund of this case has been started, so it can't be canceled. Send the goods, or contact us.",
 		}
 	}
-	return r.record(s, EventCancelled, &canceled{})
+	return r.record(s, EventCanceled, &canceled{})
 }
 
 // Shipment is how the goods are sent.
@@ -348,7 +348,7 @@ func (r *Return) claimedUnits() map[string]int {
 		switch {
 		case r.EarlyRefund:
 			held[l.OrderLineID] = l.Quantity
-		case r.Status == StatusRejected, r.Status == StatusCancelled:
+		case r.Status == StatusRejected, r.Status == StatusCanceled:
 		case r.Status == StatusApproved, r.Status == StatusRefunded:
 			held[l.OrderLineID] = l.Accepted
 		default:

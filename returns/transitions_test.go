@@ -18,18 +18,18 @@ import (
 
 // allowed is the state machine of the return, written out a second time.
 var allowed = map[returns.Status][]returns.Status{
-	returns.StatusPendingCustomerInfo: {returns.StatusPendingAuthorization, returns.StatusCancelled},
+	returns.StatusPendingCustomerInfo: {returns.StatusPendingAuthorization, returns.StatusCanceled},
 	returns.StatusPendingAuthorization: {
 		returns.StatusPendingCustomerInfo,
 		returns.StatusAuthorized,
 		returns.StatusRejected,
-		returns.StatusCancelled,
+		returns.StatusCanceled,
 	},
 	returns.StatusAuthorized: {
 		returns.StatusInTransit,
 		returns.StatusReceived,
 		returns.StatusRejected,
-		returns.StatusCancelled,
+		returns.StatusCanceled,
 	},
 	returns.StatusInTransit:       {returns.StatusReceived},
 	returns.StatusReceived:        {returns.StatusUnderInspection},
@@ -110,7 +110,7 @@ func in(t *testing.T, status returns.Status) *returns.Return {
 		returns.StatusReceived:  "authorize,receive", returns.StatusUnderInspection: "authorize,receive,inspect later",
 		returns.StatusApproved: "authorize,receive,inspect",
 		returns.StatusRefunded: "authorize,receive,inspect,refund succeeded",
-		returns.StatusRejected: "reject", returns.StatusCancelled: "cancel",
+		returns.StatusRejected: "reject", returns.StatusCanceled: "cancel",
 	}[status]
 	for rest := path; rest != ""; {
 		for _, a := range actions {
@@ -141,9 +141,9 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 			returns.StatusAuthorized:           returns.StatusRejected,
 		},
 		"cancel": {
-			returns.StatusPendingCustomerInfo:  returns.StatusCancelled,
-			returns.StatusPendingAuthorization: returns.StatusCancelled,
-			returns.StatusAuthorized:           returns.StatusCancelled,
+			returns.StatusPendingCustomerInfo:  returns.StatusCanceled,
+			returns.StatusPendingAuthorization: returns.StatusCanceled,
+			returns.StatusAuthorized:           returns.StatusCanceled,
 		},
 		"ship": {returns.StatusAuthorized: returns.StatusInTransit},
 		"receive": {

@@ -357,7 +357,7 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 			// Before each, one that is refused, and one that records nothing: what
 			// they did is not seen by those after.
 			undone := func(r *returns.Return) error {
-				r.Lines[0].Quantity, r.Details, r.Status = 99, "undone", returns.StatusCancelled
+				r.Lines[0].Quantity, r.Details, r.Status = 99, "undone", returns.StatusCanceled
 				return errNo
 			}
 			calls = append(calls, &call{id: "r", change: undone}, &call{id: "r", change: func(r *returns.Return) error {

@@ -324,7 +324,7 @@ func testEvents(b *bench) {
 	}
 	b.equal(
 		"types", types, []string{
-			returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCancelled,
+			returns.EventRequested, returns.EventAuthorized, returns.EventRMAAssigned, returns.EventCanceled,
 		},
 	)
 }
