@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
@@ -55,8 +56,11 @@ func newBundle(t *testing.T) *bundle {
 		}
 	})
 	b := &bundle{App: s, t: t, api: api.New(api.Deps{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Figures: s.Figures, Log: s.Log, Currency: c.Money(),
-		Uploads: s.Uploads,
+		Endpoints: endpoint.New(endpoint.Deps{
+			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Levels: s.Figures, Log: s.Log,
+			Currency: c.Money(),
+		}),
+		Uploads: s.Uploads, Log: s.Log,
 	})}
 	if b.staff, err = s.Auth.UserByName(t.Context(), c.SuperAdminUsername); err != nil {
 		t.Fatal(err)

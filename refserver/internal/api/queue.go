@@ -8,16 +8,20 @@ import (
 
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 func (a *API) queueRoutes() {
-	a.staff("GET /api/admin/queue", a.waiting)
-	a.staffOnce("POST /api/admin/queue/refunds/{id}/resolve", a.decide(a.Queue.SettleRefund))
-	a.staffOnce("POST /api/admin/queue/refunds/{id}/release", a.decide(a.Queue.ReleaseRefund))
-	a.staffOnce("POST /api/admin/queue/orders/{id}/resolve", a.decide(a.Queue.SettleOrder))
-	a.staffOnce("POST /api/admin/queue/alarms/{id}/close", a.closeAlarm)
+	e := a.Endpoints
+	a.use("GET /api/admin/queue", endpoint.ReadQueue, a.waiting)
+	a.use("POST /api/admin/queue/refunds/{id}/resolve", endpoint.ResolveRefund, resolve(e.ResolveRefund))
+	a.use("POST /api/admin/queue/refunds/{id}/release", endpoint.ReleaseRefund, resolve(e.ReleaseRefund))
+	a.use("POST /api/admin/queue/orders/{id}/resolve", endpoint.ResolveOrder, resolve(e.ResolveOrder))
+	a.use("POST /api/admin/queue/alarms/{id}/close", endpoint.CloseAlarm, resolve(e.CloseAlarm))
 }
 
 // queueJSON is what waits for a person: the newest of each kind, and how many
@@ -103,7 +107,7 @@ type alarmJSON struct {
 }
 
 func (a *API) waiting(r *http.Request) (int, any, error) {
-	w, err := a.Queue.Waiting(r.Context())
+	w, err := a.Endpoints.ReviewQueue(r.Context(), user(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -112,15 +116,6 @@ func (a *API) waiting(r *http.Request) (int, any, error) {
 		Orders: all(w.Orders, waitingOrder), OrderCount: w.OrderCount,
 		Alarms: all(w.Alarms, alarmOf), AlarmCount: w.AlarmCount,
 	}, nil
-}
-
-// all is f of each; none is an empty list.
-func all[A, B any](list []A, f func(A) B) []B {
-	out := make([]B, 0, len(list))
-	for _, v := range list {
-		out = append(out, f(v))
-	}
-	return out
 }
 
 func waitingRefund(r queue.Refund) waitingRefundJSON {
@@ -172,38 +167,14 @@ func alarmOf(m alarm.Alarm) alarmJSON {
 	}
 }
 
-type settleRequest struct {
-	Outcome   string `json:"outcome"`
-	Reason    string `json:"reason"`
-	Reference string `json:"provider_reference"`
-}
-
-// decide answers an action on what the address names. The reason is required
-// and recorded with who gave it.
-func (a *API) decide(do func(context.Context, string, queue.Decision) (string, error)) handler {
+// resolve answers an action on what the address names.
+func resolve[P any](do func(context.Context, auth.User, string, P) (string, error)) handler {
 	return func(r *http.Request) (int, any, error) {
-		var q settleRequest
-		if err := decode(r, maxJSON, &q); err != nil {
+		var p P
+		if err := input.JSON(r, &p); err != nil {
 			return 0, nil, err
 		}
-		return settled(
-			do(
-				r.Context(),
-				r.PathValue("id"),
-				queue.Decision{Outcome: q.Outcome, Reason: q.Reason, Reference: q.Reference, By: actor(r)},
-			),
-		)
+		message, err := do(r.Context(), user(r), r.PathValue("id"), p)
+		return http.StatusOK, map[string]any{"success": true, "message": message}, err
 	}
-}
-
-func (a *API) closeAlarm(r *http.Request) (int, any, error) {
-	var q noteRequest
-	if err := decode(r, maxJSON, &q); err != nil {
-		return 0, nil, err
-	}
-	return settled(a.Queue.CloseAlarm(r.Context(), r.PathValue("id"), q.Note, actor(r)))
-}
-
-func settled(message string, err error) (int, any, error) {
-	return http.StatusOK, map[string]any{"success": true, "message": message}, err
 }
