@@ -15,8 +15,10 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/returns"
@@ -30,6 +32,10 @@ type Deps struct {
 	// Keys remembers what was answered under an Idempotency-Key; who asks and how
 	// a request is refused are filled in here.
 	Keys idempotency.Keys
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Uploads reads bodies with photos.
 	Uploads *upload.Receiver
 	Zone    *time.Location // nil: UTC
@@ -62,6 +68,8 @@ func New(d Deps) *API {
 	a.queueRoutes()
 	a.reconciliationRoutes()
 	a.sloRoutes()
+	a.partnerRoutes()
+	a.featureRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
 }

@@ -24,6 +24,14 @@ var (
 	ManageProducts     = Action{Name: "read products as staff", Who: Staff}
 	CreateProduct      = Action{Name: "create a product", Who: Staff, Once: true}
 	ChangeProduct      = Action{Name: "change a product", Who: Staff}
+	ListFeatures       = Action{Name: "list the switches"}
+	ManageFeatures     = Action{Name: "set a switch", Who: Staff}
+	ReadPartners       = Action{Name: "read partners", Who: Staff}
+	CreatePartner      = Action{Name: "create a partner", Who: Staff, Once: true}
+	ChangePartner      = Action{Name: "change a partner", Who: Staff, Once: true}
+	FetchPartner       = Action{Name: "fetch a partner's feed", Who: Staff, Once: true}
+	ManagePartnerKeys  = Action{Name: "make and revoke keys", Who: Staff}
+	CancelFeed         = Action{Name: "cancel a feed", Who: Staff}
 	PublishPolicy      = Action{Name: "publish a policy", Who: Staff}
 	ReadPolicy         = Action{Name: "read the versions of the policy", Who: Staff}
 	ListUsers          = Action{Name: "list users", Who: Staff}

@@ -21,6 +21,8 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
@@ -39,6 +41,10 @@ type Deps struct {
 	Queue queue.Queue
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
+	// Features are the switches of the shop.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Levels reads the service levels.
 	Levels LevelReader
 	// Card turns what the card form holds into the provider's payment method.

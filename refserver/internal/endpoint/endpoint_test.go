@@ -16,7 +16,8 @@ import (
 // members are the use cases for whoever is signed in; all others are for staff.
 var members = []string{
 	"AddToCart", "CancelOrder", "CancelReturn", "Cart", "CheckInfo", "CheckRequest", "Checkout", "ClearCart",
-	"EstimateReturn", "OnSale", "Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "RequestReturn",
+	"EstimateReturn", "Features",
+	"OnSale", "Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "RequestReturn",
 	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity",
 }
 

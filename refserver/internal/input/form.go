@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -109,7 +110,7 @@ func (d *decoder) field(field reflect.StructField, name string, to reflect.Value
 	case len(values) == 0:
 	case to.Type() == reflect.TypeFor[[]string]():
 		for _, text := range values {
-			names := strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })
+			names := strings.FieldsFunc(text, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
 			to.Set(reflect.AppendSlice(to, reflect.ValueOf(names)))
 		}
 	case d.strict && len(values) > 1:

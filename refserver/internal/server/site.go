@@ -29,16 +29,17 @@ func New(s *app.App) (http.Handler, error) {
 	use := endpoint.New(endpoint.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Queue: waits, Nights: s.Nightly,
 		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
-		PageSize: c.OrderHistoryPageSize, Log: observability.Named(s.Log, "endpoint"),
+		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
+		Log: observability.Named(s.Log, "endpoint"),
 	})
 	return web.New(web.Deps{
 		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
 		Checkout: checkout, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
-			Endpoints: use, Keys: s.Keys, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
+			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
 			Log: observability.Named(s.Log, "api"),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
