@@ -7,11 +7,10 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -21,11 +20,10 @@ func (a *API) queueRoutes() {
 	a.use("POST /api/admin/queue/refunds/{id}/resolve", endpoint.ResolveRefund, resolve(e.ResolveRefund))
 	a.use("POST /api/admin/queue/refunds/{id}/release", endpoint.ReleaseRefund, resolve(e.ReleaseRefund))
 	a.use("POST /api/admin/queue/orders/{id}/resolve", endpoint.ResolveOrder, resolve(e.ResolveOrder))
-	a.use("POST /api/admin/queue/alarms/{id}/close", endpoint.CloseAlarm, resolve(e.CloseAlarm))
+	a.use("POST /api/admin/queue/alarms/{id}/close", endpoint.CloseDiscrepancy, resolve(e.CloseDiscrepancy))
 }
 
-// queueJSON is what waits for a person: the newest of each kind, and how many
-// there are.
+// queueJSON is what needs review: the first of each kind, and how many there are.
 type queueJSON struct {
 	Refunds     []waitingRefundJSON `json:"refunds"`
 	RefundCount int                 `json:"refund_count"`
@@ -114,18 +112,18 @@ func (a *API) waiting(r *http.Request) (int, any, error) {
 	return http.StatusOK, queueJSON{
 		Refunds: all(w.Refunds, waitingRefund), RefundCount: w.RefundCount,
 		Orders: all(w.Orders, waitingOrder), OrderCount: w.OrderCount,
-		Alarms: all(w.Alarms, alarmOf), AlarmCount: w.AlarmCount,
+		Alarms: all(w.Discrepancies, alarmOf), AlarmCount: w.DiscrepancyCount,
 	}, nil
 }
 
-func waitingRefund(r queue.Refund) waitingRefundJSON {
+func waitingRefund(r review.Refund) waitingRefundJSON {
 	j := waitingRefundJSON{
 		ID: r.ID, ReturnID: r.ClientReference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
 		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HoldRef), Since: r.UpdatedAt.UTC(),
 		Methods: all(
 			r.Methods(),
 			say[payment.Method],
-		), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Answers, saidOf),
+		), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Calls, saidOf),
 	}
 	if r.Unsent() {
 		j.Outcomes = []string{"not_paid"} // it was never sent
@@ -149,20 +147,20 @@ func saidOf(s refunds.Call) refundSayJSON {
 	return j
 }
 
-func waitingOrder(o queue.Order) waitingOrderJSON {
+func waitingOrder(o review.Order) waitingOrderJSON {
 	return waitingOrderJSON{
 		ID: o.ID, Number: o.Number, Amount: amount(o.Payment.Amount, o.Currency), Currency: string(o.Currency), PlacedAt: o.PlacedAt.UTC(),
 		Status: say(o.Payment.Status), Key: known(o.Payment.Key), Payment: known(o.Payment.ProviderID), Why: o.Why(),
 		Outcomes: []string{"paid", "not_paid", "ask_again"},
-		Evidence: all(o.Tries, func(t queue.Try) chargeSayJSON {
+		Evidence: all(o.Tries, func(t review.Try) chargeSayJSON {
 			return chargeSayJSON{At: t.At.UTC(), Outcome: t.Outcome, Code: known(t.Code), Message: known(t.LastError)}
 		}),
 	}
 }
 
-func alarmOf(m alarm.Alarm) alarmJSON {
+func alarmOf(m review.Discrepancy) alarmJSON {
 	return alarmJSON{
-		ID: m.ID, Kind: m.Kind, Message: m.Message, RefundID: known(m.RefundID), OrderID: known(m.OrderID), Reference: known(m.Reference),
+		ID: m.ID, Kind: m.Kind, Message: m.Message, RefundID: known(m.RefundID), OrderID: known(m.OrderID), Reference: known(m.ProviderID),
 		RaisedAt: m.RaisedAt.UTC(),
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -93,8 +93,8 @@ func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 	default:
 		// Also what can't be done about this one must not keep the night from
 		// the others.
-		return s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderID,
+		return s.raise(ctx, aboutRefund, review.Discrepancy{
+			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, ProviderID: c.ProviderID,
 		})
 	}
 	if errors.Is(err, refunds.ErrNotFound) {

@@ -66,9 +66,9 @@ var (
 
 // The actions on the review queue.
 var (
-	ReadQueue     = Action{Name: "read the review queue", Who: Staff}
-	ResolveRefund = Action{Name: "resolve a refund", Who: Staff, Once: true}
-	ReleaseRefund = Action{Name: "release a held refund", Who: Staff, Once: true}
-	ResolveOrder  = Action{Name: "resolve a charge", Who: Staff, Once: true}
-	CloseAlarm    = Action{Name: "close a discrepancy", Who: Staff, Once: true}
+	ReadQueue        = Action{Name: "read the review queue", Who: Staff}
+	ResolveRefund    = Action{Name: "resolve a refund", Who: Staff, Once: true}
+	ReleaseRefund    = Action{Name: "release a held refund", Who: Staff, Once: true}
+	ResolveOrder     = Action{Name: "resolve a charge", Who: Staff, Once: true}
+	CloseDiscrepancy = Action{Name: "close a discrepancy", Who: Staff, Once: true}
 )

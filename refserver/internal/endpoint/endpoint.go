@@ -24,8 +24,8 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -37,8 +37,8 @@ type Deps struct {
 	Returns *returns.Service
 	Refunds *refunds.Service
 	Auth    *auth.Service
-	// Queue is the review queue.
-	Queue queue.Queue
+	// Review is the review queue.
+	Review review.Queue
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
 	// Features are the switches of the shop.

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 )
 
 // DecisionOnMoney is what staff say of a refund or a charge whose outcome is
@@ -15,16 +15,16 @@ type DecisionOnMoney struct {
 	ProviderID string `json:"provider_reference"`
 }
 
-func (p DecisionOnMoney) by(u auth.User) queue.Decision {
-	return queue.Decision{Outcome: p.Outcome, Reason: p.Reason, Reference: p.ProviderID, By: actor(u)}
+func (p DecisionOnMoney) by(u auth.User) review.Decision {
+	return review.Decision{Outcome: p.Outcome, Reason: p.Reason, ProviderID: p.ProviderID, By: actor(u)}
 }
 
 // ReviewQueue returns what needs review.
-func (e *Endpoints) ReviewQueue(ctx context.Context, by auth.User) (queue.Waiting, error) {
+func (e *Endpoints) ReviewQueue(ctx context.Context, by auth.User) (review.Items, error) {
 	if err := ReadQueue.Permit(by); err != nil {
-		return queue.Waiting{}, err
+		return review.Items{}, err
 	}
-	return e.d.Queue.Waiting(ctx)
+	return e.d.Review.Items(ctx)
 }
 
 // ResolveRefund ends a refund whose outcome is unknown, and says how.
@@ -32,7 +32,7 @@ func (e *Endpoints) ResolveRefund(ctx context.Context, by auth.User, id string, 
 	if err := ResolveRefund.Permit(by); err != nil {
 		return "", err
 	}
-	return e.d.Queue.SettleRefund(ctx, id, p.by(by))
+	return e.d.Review.ResolveRefund(ctx, id, p.by(by))
 }
 
 // ReleaseRefund ends the hold of a dispute.
@@ -40,7 +40,7 @@ func (e *Endpoints) ReleaseRefund(ctx context.Context, by auth.User, id string, 
 	if err := ReleaseRefund.Permit(by); err != nil {
 		return "", err
 	}
-	return e.d.Queue.ReleaseRefund(ctx, id, p.by(by))
+	return e.d.Review.ReleaseRefund(ctx, id, p.by(by))
 }
 
 // ResolveOrder ends a charge whose outcome is unknown, or looks it up again.
@@ -48,13 +48,13 @@ func (e *Endpoints) ResolveOrder(ctx context.Context, by auth.User, id string, p
 	if err := ResolveOrder.Permit(by); err != nil {
 		return "", err
 	}
-	return e.d.Queue.SettleOrder(ctx, id, p.by(by))
+	return e.d.Review.ResolveOrder(ctx, id, p.by(by))
 }
 
-// CloseAlarm closes a discrepancy with a note.
-func (e *Endpoints) CloseAlarm(ctx context.Context, by auth.User, id string, p NoteParams) (string, error) {
-	if err := CloseAlarm.Permit(by); err != nil {
+// CloseDiscrepancy closes a discrepancy with a note.
+func (e *Endpoints) CloseDiscrepancy(ctx context.Context, by auth.User, id string, p NoteParams) (string, error) {
+	if err := CloseDiscrepancy.Permit(by); err != nil {
 		return "", err
 	}
-	return e.d.Queue.CloseAlarm(ctx, id, p.Note, actor(by))
+	return e.d.Review.CloseDiscrepancy(ctx, id, p.Note, actor(by))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 )
 
 func (s *server) queueRoutes() {
@@ -17,12 +17,12 @@ func (s *server) queueRoutes() {
 	s.use("POST /admin/queue/refunds/{id}/resolve", endpoint.ResolveRefund, resolve(s, e.ResolveRefund))
 	s.use("POST /admin/queue/refunds/{id}/release", endpoint.ReleaseRefund, resolve(s, e.ReleaseRefund))
 	s.use("POST /admin/queue/orders/{id}/resolve", endpoint.ResolveOrder, resolve(s, e.ResolveOrder))
-	s.use("POST /admin/queue/alarms/{id}/close", endpoint.CloseAlarm, resolve(s, e.CloseAlarm))
+	s.use("POST /admin/queue/alarms/{id}/close", endpoint.CloseDiscrepancy, resolve(s, e.CloseDiscrepancy))
 }
 
-// queueBody is what nobody but a person can settle.
+// queueBody is what needs review.
 type queueBody struct {
-	queue.Waiting
+	review.Items
 	Form url.Values // what was typed into a form that was refused
 	At   string     // the id of what that form is about
 }
@@ -49,7 +49,7 @@ func (s *server) showQueue(
 	body queueBody,
 	notes ...note,
 ) (err error) {
-	if body.Waiting, err = s.Endpoints.ReviewQueue(r.Context(), user(r)); err != nil {
+	if body.Items, err = s.Endpoints.ReviewQueue(r.Context(), user(r)); err != nil {
 		return err
 	}
 	return s.pageStatus(w, r, status, "admin_queue", "Queue", body, notes...)
