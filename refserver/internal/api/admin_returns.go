@@ -67,7 +67,8 @@ func act[P any](a *API, do func(context.Context, auth.User, string, P) (endpoint
 
 // progress is the status that says how far a refund is.
 var progress = map[endpoint.Progress]int{
-	endpoint.RefundPaid: http.StatusOK, endpoint.RefundOpen: http.StatusAccepted, endpoint.RefundFailed: http.StatusConflict,
+	endpoint.RefundPaid: http.StatusOK, endpoint.RefundOpen: http.StatusAccepted,
+	endpoint.RefundFailed: http.StatusConflict,
 }
 
 // refund refunds a case, or says how far that is.

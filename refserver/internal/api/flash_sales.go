@@ -40,11 +40,9 @@ func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 		return nil, fmt.Errorf("price of product %d in flash sale %s: %w", p.ID, f.ID, err)
 	}
 	j := &saleJSON{
-		ID: f.ID, ProductID: p.ID, ProductName: p.Name, Percent: percent(int64(f.PercentBP)), Currency: string(p.Currency),
-		OriginalPrice: amount(
-			p.Price,
-			p.Currency,
-		), Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
+		ID: f.ID, ProductID: p.ID, ProductName: p.Name, Percent: percent(int64(f.PercentBP)),
+		Currency: string(p.Currency), OriginalPrice: amount(p.Price, p.Currency),
+		Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
 	}
 	if f.Cap > 0 {
 		left := max(0, f.Cap-f.Sold-f.Held)

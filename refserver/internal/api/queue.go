@@ -34,20 +34,20 @@ type queueJSON struct {
 }
 
 type waitingRefundJSON struct {
-	ID       string          `json:"id"`
-	ReturnID string          `json:"return_id"`
-	OrderID  string          `json:"sale_id"`
-	Amount   json.Number     `json:"amount"`
-	Currency string          `json:"currency"`
-	Method   string          `json:"method"`
-	Status   string          `json:"status"` // the refund's own, such as UNKNOWN or CREATED
-	Why      string          `json:"why"`
-	HeldBy   *string         `json:"held_by"` // a dispute, or choice_of_method
-	Since    time.Time       `json:"since"`
-	Methods  []string        `json:"methods"`  // by which it can be paid on its return
-	Outcomes []string        `json:"outcomes"` // that resolve takes
-	Attempts []attemptJSON   `json:"attempts"`
-	Evidence []refundSayJSON `json:"evidence"`
+	ID       string           `json:"id"`
+	ReturnID string           `json:"return_id"`
+	OrderID  string           `json:"sale_id"`
+	Amount   json.Number      `json:"amount"`
+	Currency string           `json:"currency"`
+	Method   string           `json:"method"`
+	Status   string           `json:"status"` // the refund's own, such as UNKNOWN or CREATED
+	Why      string           `json:"why"`
+	HoldRef  *string          `json:"held_by"` // a dispute, or choice_of_method
+	Since    time.Time        `json:"since"`
+	Methods  []string         `json:"methods"`  // by which it can be paid on its return
+	Outcomes []string         `json:"outcomes"` // that resolve takes
+	Attempts []attemptJSON    `json:"attempts"`
+	Evidence []refundCallJSON `json:"evidence"`
 }
 
 type attemptJSON struct {
@@ -61,8 +61,8 @@ type attemptJSON struct {
 	FirstSent *time.Time `json:"first_sent_at"`
 }
 
-// refundSayJSON is one answer of the provider, in its own words.
-type refundSayJSON struct {
+// refundCallJSON is one answer of the provider, in its own words.
+type refundCallJSON struct {
 	At      time.Time `json:"at"`
 	Attempt int       `json:"attempt"`
 	Call    string    `json:"call"` // create or find
@@ -84,10 +84,10 @@ type waitingOrderJSON struct {
 	Payment  *string         `json:"payment_reference"`
 	Why      string          `json:"why"`
 	Outcomes []string        `json:"outcomes"`
-	Evidence []chargeSayJSON `json:"evidence"`
+	Evidence []chargeTryJSON `json:"evidence"`
 }
 
-type chargeSayJSON struct {
+type chargeTryJSON struct {
 	At      time.Time `json:"at"`
 	Outcome string    `json:"outcome"`
 	Code    *string   `json:"code"`
@@ -118,28 +118,29 @@ func (a *API) waiting(r *http.Request) (int, any, error) {
 
 func waitingRefund(r review.Refund) waitingRefundJSON {
 	j := waitingRefundJSON{
-		ID: r.ID, ReturnID: r.ClientReference, OrderID: r.OrderID, Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
-		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HeldBy: known(r.HoldRef), Since: r.UpdatedAt.UTC(),
-		Methods: all(
-			r.Methods(),
-			say[payment.Method],
-		), Outcomes: []string{"paid", "not_paid"}, Evidence: all(r.Calls, saidOf),
+		ID: r.ID, ReturnID: r.ClientReference, OrderID: r.OrderID,
+		Amount: amount(r.Amount(), r.Quote.Currency), Currency: string(r.Quote.Currency),
+		Method: say(r.Method), Status: say(r.Status), Why: r.Why, HoldRef: known(r.HoldRef), Since: r.UpdatedAt.UTC(),
+		Methods: all(r.Methods(), say[payment.Method]), Outcomes: []string{"paid", "not_paid"},
+		Evidence: all(r.Calls, callOf),
 	}
 	if r.Unsent() {
 		j.Outcomes = []string{"not_paid"} // it was never sent
 	}
 	j.Attempts = all(r.Attempts, func(t refunds.Attempt) attemptJSON {
 		return attemptJSON{
-			Number: t.Number, Method: say(t.Method), Status: say(t.Status), Key: known(t.Key), Payment: known(t.PaymentProviderID),
+			Number: t.Number, Method: say(t.Method), Status: say(t.Status), Key: known(t.Key),
+			Payment:   known(t.PaymentProviderID),
 			Reference: known(t.ProviderID), Calls: t.Sent, FirstSent: when(t.FirstSentAt),
 		}
 	})
 	return j
 }
 
-func saidOf(s refunds.Call) refundSayJSON {
-	j := refundSayJSON{
-		At: s.At.UTC(), Attempt: s.Attempt, Call: s.Kind, Outcome: string(s.Outcome), Code: known(s.Code), Message: known(s.Message), Stored: s.Replayed,
+func callOf(s refunds.Call) refundCallJSON {
+	j := refundCallJSON{
+		At: s.At.UTC(), Attempt: s.Attempt, Call: s.Kind, Outcome: string(s.Outcome),
+		Code: known(s.Code), Message: known(s.Message), Stored: s.Replayed,
 	}
 	if s.HTTP != 0 {
 		j.HTTP = &s.HTTP
@@ -149,19 +150,20 @@ func saidOf(s refunds.Call) refundSayJSON {
 
 func waitingOrder(o review.Order) waitingOrderJSON {
 	return waitingOrderJSON{
-		ID: o.ID, Number: o.Number, Amount: amount(o.Payment.Amount, o.Currency), Currency: string(o.Currency), PlacedAt: o.PlacedAt.UTC(),
+		ID: o.ID, Number: o.Number, Amount: amount(o.Payment.Amount, o.Currency),
+		Currency: string(o.Currency), PlacedAt: o.PlacedAt.UTC(),
 		Status: say(o.Payment.Status), Key: known(o.Payment.Key), Payment: known(o.Payment.ProviderID), Why: o.Why(),
 		Outcomes: []string{"paid", "not_paid", "ask_again"},
-		Evidence: all(o.Tries, func(t review.Try) chargeSayJSON {
-			return chargeSayJSON{At: t.At.UTC(), Outcome: t.Outcome, Code: known(t.Code), Message: known(t.LastError)}
+		Evidence: all(o.Tries, func(t review.Try) chargeTryJSON {
+			return chargeTryJSON{At: t.At.UTC(), Outcome: t.Outcome, Code: known(t.Code), Message: known(t.LastError)}
 		}),
 	}
 }
 
 func alarmOf(m review.Discrepancy) alarmJSON {
 	return alarmJSON{
-		ID: m.ID, Kind: m.Kind, Message: m.Message, RefundID: known(m.RefundID), OrderID: known(m.OrderID), Reference: known(m.ProviderID),
-		RaisedAt: m.RaisedAt.UTC(),
+		ID: m.ID, Kind: m.Kind, Message: m.Message, RefundID: known(m.RefundID), OrderID: known(m.OrderID),
+		Reference: known(m.ProviderID), RaisedAt: m.RaisedAt.UTC(),
 	}
 }
 

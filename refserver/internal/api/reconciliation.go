@@ -102,9 +102,8 @@ func reportOf(made refunds.Reconciliation, from, to string) *reconciliationJSON 
 	j := &reconciliationJSON{From: from, To: to, At: made.At.UTC(), Differences: all(made.Rows, comparisonOf)}
 	for _, f := range refunds.MatchStatuses() {
 		j.Findings = append(j.Findings, totalJSON{
-			Finding: string(
-				f,
-			), Differs: f.Differs(), Count: made.Totals.Count[f], Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
+			Finding: string(f), Differs: f.Differs(), Count: made.Totals.Count[f],
+			Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
 		})
 	}
 	return j
@@ -124,10 +123,9 @@ func amountJSON(minor int64, c money.Currency) *moneyJSON {
 
 func comparisonOf(c refunds.Match) comparisonJSON {
 	return comparisonJSON{
-		Finding: string(
-			c.Match,
-		), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference), OrderID: known(c.OrderID),
-		Status: known(say(c.Status)), Ours: amountJSON(c.Amount, c.Currency), Reference: known(c.ProviderID),
-		ProviderStatus: known(c.ProviderStatus), There: amountJSON(c.ProviderAmount, c.ProviderCurrency),
+		Finding: string(c.Match), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference),
+		OrderID: known(c.OrderID), Status: known(say(c.Status)), Ours: amountJSON(c.Amount, c.Currency),
+		Reference: known(c.ProviderID), ProviderStatus: known(c.ProviderStatus),
+		There: amountJSON(c.ProviderAmount, c.ProviderCurrency),
 	}
 }

@@ -77,5 +77,6 @@ func cardOf(c observabilitydb.Card) cardJSON {
 }
 
 var cardStates = map[observabilitydb.CardStatus]string{
-	observabilitydb.Fulfilled: "fulfilled", observabilitydb.NeedsAttention: "needs_attention", observabilitydb.NoData: "no_data",
+	observabilitydb.Fulfilled: "fulfilled", observabilitydb.NeedsAttention: "needs_attention",
+	observabilitydb.NoData: "no_data",
 }

@@ -47,7 +47,10 @@ func (s *App) subscribe() error {
 		types        []string
 		handler      func(context.Context, event.Event) error
 	}{
-		{"refunds", "returns", []string{refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed}, s.refundChanged},
+		{
+			"refunds", "returns", []string{refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed},
+			s.refundChanged,
+		},
 		{"returns", "returns", []string{returns.EventApproved, returns.EventRefunded}, s.returnMoved},
 	} {
 		if err := s.Events.Subscribe(sub.stream, sub.name, sub.types, sub.handler); err != nil {

@@ -77,7 +77,7 @@ func (s *App) reconcile(ctx context.Context) (bool, error) {
 
 // settleDifference looks a refund up whose state differs: what the provider
 // took back becomes reversed, though its message was lost. What it says was
-// paid and failed here is for a person; so is all else, which the report shows.
+// paid and failed here needs review; so does all else, which the report shows.
 func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 	if c.Match != refunds.StateDiffers {
 		return nil
@@ -94,7 +94,8 @@ func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 		// Also what can't be done about this one must not keep the night from
 		// the others.
 		return s.raise(ctx, aboutRefund, review.Discrepancy{
-			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, ProviderID: c.ProviderID,
+			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID,
+			OrderID: c.OrderID, ProviderID: c.ProviderID,
 		})
 	}
 	if errors.Is(err, refunds.ErrNotFound) {

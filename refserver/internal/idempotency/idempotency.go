@@ -45,8 +45,8 @@ const (
 const (
 	maxKey  = 200       // as orders takes
 	maxBody = 256 << 10 // an answer larger than that is not kept
-	// lease is how long a try that was cut off counts as under way; one that
-	// goes on renews it.
+	// lease is how long an attempt that was cut off counts as in progress; one
+	// that continues renews it.
 	lease = 10 * time.Second
 	// clockSlack is how far the clocks of replicas may differ.
 	clockSlack = 5 * time.Second
@@ -184,7 +184,7 @@ func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wa
 		k.Fail(w, r, problem.New(http.StatusConflict, "IN_FLIGHT",
 			"A request with this Idempotency-Key is still in progress. Try again in a moment."))
 	default:
-		k.carryOut(w, r, next, row)
+		k.execute(w, r, next, row)
 	}
 }
 
@@ -221,8 +221,8 @@ func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, 
 	return row, mine, err
 }
 
-// carryOut runs next and keeps its answer where it is one.
-func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
+// execute runs next and keeps its answer where it is one.
+func (k *Keys) execute(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
 	rec := &recorder{ResponseWriter: w}
 	answered := false
 	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -240,7 +240,7 @@ func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handle
 	answered = true
 }
 
-// renew keeps the lease while the try goes on. Where that fails, or comes too
+// renew keeps the lease while the attempt continues. Where that fails, or comes too
 // late, another try may begin beside this one: what both do happens once by
 // itself (see the package).
 func (k *Keys) renew(ctx context.Context, row keyRow) {

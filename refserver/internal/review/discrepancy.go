@@ -154,7 +154,9 @@ func (s *Discrepancies) Close(ctx context.Context, id, note string, by event.Act
 		return err
 	})
 	if err == nil && closed == 0 {
-		return &orders.Error{Code: orders.CodeTransition, Field: "discrepancy", Message: "This discrepancy is closed already."}
+		return &orders.Error{
+			Code: orders.CodeTransition, Field: "discrepancy", Message: "This discrepancy is closed already.",
+		}
 	}
 	return err
 }

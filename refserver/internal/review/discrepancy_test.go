@@ -23,8 +23,8 @@ func TestADiscrepancyIsOpenUntilStaffCloseIt(t *testing.T) {
 		b := &review.Discrepancies{DB: db, Now: func() time.Time { return at }}
 		clerk := event.Actor{Kind: event.ActorStaff, ID: "c", Name: "clerk"}
 		for i, want := range []bool{true, false} {
-			if fresh, err := b.Raise(ctx, review.Discrepancy{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}); err != nil ||
-				fresh != want {
+			d := review.Discrepancy{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}
+			if fresh, err := b.Raise(ctx, d); err != nil || fresh != want {
 				t.Errorf("raised %d: %v, %v", i, fresh, err)
 			}
 		}

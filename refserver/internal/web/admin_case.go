@@ -97,9 +97,8 @@ func (s *server) showAdminCase(
 	v := views[0]
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
-		Findings: findingsOf(
-			v,
-		), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
+		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
+		Proposed: returns.ProposeDisposition(c.Reason, ""),
 		CanDecide: v.canGo(returns.StatusAuthorized) ||
 			v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
 		CanAsk: v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),

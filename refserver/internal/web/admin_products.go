@@ -24,7 +24,7 @@ func (s *server) adminRoutes() {
 	s.use("POST /admin/policy", endpoint.PublishPolicy, s.publishPolicy)
 }
 
-// productsBody is the catalogue for staff, with the form for a new product.
+// productsBody is the catalog for staff, with the form for a new product.
 type productsBody struct {
 	Products []storeProduct
 	New      productForm
@@ -67,12 +67,10 @@ func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.page(w, r, "admin_product", p.Name, productForm{
-		ID: p.ID, Name: p.Name, Category: p.Category, Currency: p.Currency, FinalSale: p.FinalSale, Shipped: p.RequiresShipping,
-		Price: money.New(
-			p.Price,
-			p.Currency,
-		).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock), Origin: p.CountryOfOrigin,
+		ID: p.ID, Name: p.Name, Category: p.Category, Currency: p.Currency, Origin: p.CountryOfOrigin,
+		Price: money.New(p.Price, p.Currency).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock),
 		Discount: money.FormatDecimal(int64(p.DiscountBP), 2), Weight: money.FormatDecimal(p.ShippingWeight, 3),
+		FinalSale: p.FinalSale, Shipped: p.RequiresShipping,
 	})
 }
 

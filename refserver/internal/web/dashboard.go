@@ -23,7 +23,7 @@ func (s *server) dashboardRoutes() {
 
 const streamPath = "/admin/dashboard/stream"
 
-// IsStream reports whether the answer to r goes on for longer than a request
+// IsStream reports whether the answer to r lasts longer than a request
 // may take. It goes by the route: what a client accepts is the client's word.
 func IsStream(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == streamPath }
 

@@ -53,7 +53,8 @@ func (saleForm) Key() string { return newKey() }
 func (s *server) flashSales(w http.ResponseWriter, r *http.Request) error {
 	start := s.Now().In(s.Zone).Truncate(time.Hour).Add(time.Hour)
 	return s.showFlashSales(w, r, http.StatusOK, saleForm{
-		Percent: "20", Starts: start.Format(endpoint.SaleMoment), Ends: start.Add(time.Hour).Format(endpoint.SaleMoment),
+		Percent: "20", Starts: start.Format(endpoint.SaleMoment),
+		Ends: start.Add(time.Hour).Format(endpoint.SaleMoment),
 	})
 }
 

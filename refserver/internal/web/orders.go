@@ -17,7 +17,7 @@ type receiptBody struct {
 	State    badge
 	Queued   bool
 	Subtotal money.Components // the sums of the lines
-	Reason   string           // why it was cancelled, in words
+	Reason   string           // why it was canceled, in words
 }
 
 // orderState is the state of an order as customers know it: COMPLETED, QUEUED

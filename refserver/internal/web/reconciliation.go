@@ -21,7 +21,7 @@ func (s *server) reconciliationRoutes() {
 
 // reconciliationBody is a report and the nights.
 type reconciliationBody struct {
-	From, To string // days, as they were asked for
+	From, To string // days, as they were requested
 	Today    string
 	Report   *refunds.Reconciliation // nil: nothing was compared yet
 	Night    string                  // whose report it is; empty: made just now

@@ -263,7 +263,8 @@ func (s *server) showCase(
 		return err
 	}
 	body := ownCaseBody{
-		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)), Details: details,
+		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Details: details,
+		Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)),
 	}
 	if body.Events, err = s.timeline(r, views[0], false); err != nil {
 		return err

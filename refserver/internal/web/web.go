@@ -73,7 +73,7 @@ type Deps struct {
 	Currency      money.Currency
 	Zone          *time.Location
 	PageSize      int  // of the order history
-	LowStock      int  // units at or below which staff are told
+	LowStock      int  // units at or below which staff get a warning
 	MaxPhotos     int  // of one request
 	SecureCookies bool // the shop is reached over https
 	// Origin is the address of the shop in a browser, such as
