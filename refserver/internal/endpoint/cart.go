@@ -89,7 +89,7 @@ func (e *Endpoints) SetCartQuantity(ctx context.Context, by auth.User, p Quantit
 		return CartChange{}, err
 	}
 	return CartChange{
-		Cart: cart, Message: "The cart is up to date", ProductName: itemName(cart, *p.ProductID), Quantity: *p.Quantity,
+		Cart: cart, Message: "The cart is updated", ProductName: itemName(cart, *p.ProductID), Quantity: *p.Quantity,
 	}, nil
 }
 

@@ -49,7 +49,7 @@ func (e *Endpoints) Checkout(ctx context.Context, by auth.User, p CheckoutParams
 		request.Method = payment.Card
 		if e.d.Card == nil {
 			return orders.Order{}, problem.Invalid(
-				"payment_method", "Card numbers are not taken on this page. Choose Cash.")
+				"payment_method", "Card payment is not available. Choose Cash.")
 		}
 		if request.Token, err = e.d.Card(p.Number, p.Expires, p.Kind); err != nil {
 			return orders.Order{}, err
@@ -75,7 +75,7 @@ func (e *Endpoints) consent(total *input.Number, code string) (money.Money, erro
 	}
 	shown, err := money.Parse(total.String(), currency)
 	if err != nil || shown.Sign() < 0 {
-		return money.Money{}, problem.Mistaken(amountMistake("total", "Total", total.String(), currency))
+		return money.Money{}, problem.Mistaken(amountMistake("total", "", total.String(), currency))
 	}
 	return shown, nil
 }
@@ -99,8 +99,9 @@ func explainCheckout(err error) error {
 		p.Message = DeclineWords(e.Reason)
 	case orders.CodePriceChanged:
 		p.Message = fmt.Sprintf(
-			"The total of your cart was %s and is now %s. Nothing was ordered. Look at your cart, then buy again.",
-			p.OldTotal, p.NewTotal)
+			"The total of your cart was %s and is now %s. Nothing was ordered. "+
+				"Check your cart, then place the order again.",
+			p.OldTotal.Format(language), p.NewTotal.Format(language))
 	default:
 		return err
 	}
@@ -110,18 +111,18 @@ func explainCheckout(err error) error {
 // DeclineWords says why a card was declined and what to do, for the reasons a
 // bank gives; docs.stripe.com/declines/codes lists them.
 func DeclineWords(reason string) string {
-	const kept = " Nothing was charged and your cart is kept."
+	const kept = " Nothing was charged, and your cart is saved."
 	switch reason {
 	case "insufficient_funds":
-		return "Payment declined: there is not enough money on the card. Try another card, or pay cash." + kept
+		return "Payment declined: the card has insufficient funds. Use another card or pay cash." + kept
 	case "expired_card":
-		return "Payment declined: the card has expired. Try another card, or pay cash." + kept
+		return "Payment declined: the card has expired. Use another card or pay cash." + kept
 	case "incorrect_cvc", "incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year":
-		return "Payment declined: a number on the card was mistyped. Check it and try again." + kept
+		return "Payment declined: the card details are incorrect. Check them and try again." + kept
 	case "authentication_required":
-		return "Payment declined: your bank wants you to confirm this payment, which this page can't do. " +
-			"Try another card, or pay cash." + kept
+		return "Payment declined: your bank requires you to confirm this payment, which this page doesn't " +
+			"support. Use another card or pay cash." + kept
 	}
-	return "Payment declined: your bank refused this payment. Try another card, or pay cash; " +
-		"your bank can explain why." + kept
+	return "Payment declined: your bank declined this payment. " +
+		"Use another card or pay cash, or contact your bank." + kept
 }

@@ -77,6 +77,9 @@ func New(d Deps) *Endpoints {
 	return &Endpoints{d: d}
 }
 
+// language is what amounts in messages are written in.
+const language = "en"
+
 // Who says who may ask for an action.
 type Who int
 
@@ -101,7 +104,7 @@ type Action struct {
 func (a Action) Permit(by auth.User) error {
 	switch {
 	case by.ID == "":
-		return problem.New(http.StatusUnauthorized, "SIGN_IN", "Sign in first, then try again.")
+		return problem.New(http.StatusUnauthorized, "SIGN_IN", "Sign in, then try again.")
 	case a.Who == Staff && !by.IsAdmin():
 		return problem.New(http.StatusForbidden, "FORBIDDEN", "This is for staff.")
 	}

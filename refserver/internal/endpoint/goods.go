@@ -23,10 +23,10 @@ func (e *Endpoints) DecideReturn(
 	return act(DecideReturn, by, p, func() (ReturnChange, error) {
 		if *p.Approve {
 			c, err := e.d.Returns.Authorize(ctx, id, actor(by), p.Notes)
-			return ReturnChange{c, "The return is authorized under " + c.RMA + "."}, err
+			return ReturnChange{c, "The return is authorized: " + c.RMA + "."}, err
 		}
 		c, err := e.d.Returns.Reject(ctx, id, actor(by), p.Notes)
-		return ReturnChange{c, "The return is rejected, and its units are free again."}, err
+		return ReturnChange{c, "The return is rejected."}, err
 	})
 }
 
@@ -50,7 +50,7 @@ type NoteParams struct {
 func (e *Endpoints) RequestInfo(ctx context.Context, by auth.User, id string, p NoteParams) (ReturnChange, error) {
 	return act(RequestInfo, by, p, func() (ReturnChange, error) {
 		c, err := e.d.Returns.RequestInfo(ctx, id, actor(by), p.Note)
-		return ReturnChange{c, "More information is requested from the customer."}, err
+		return ReturnChange{c, "The question is sent to the customer."}, err
 	})
 }
 
@@ -65,7 +65,7 @@ type ShipmentParams struct {
 func (e *Endpoints) ShipReturn(ctx context.Context, by auth.User, id string, p ShipmentParams) (ReturnChange, error) {
 	return act(ShipReturn, by, p, func() (ReturnChange, error) {
 		c, err := e.d.Returns.Ship(ctx, id, actor(by), returns.Shipment(p))
-		return ReturnChange{c, "The items are on their way."}, err
+		return ReturnChange{c, "The shipment is recorded."}, err
 	})
 }
 
@@ -91,7 +91,7 @@ func (e *Endpoints) ReceiveReturn(
 			lines = append(lines, returns.ReceiptLine{OrderLineID: l.OrderLineID, Received: *l.Received})
 		}
 		c, err := e.d.Returns.Receive(ctx, id, actor(by), returns.ReceiveParams{Lines: lines, Notes: p.Notes})
-		return ReturnChange{c, "The items are received and wait for inspection."}, err
+		return ReturnChange{c, "The parcel is marked as received."}, err
 	})
 }
 
@@ -141,7 +141,7 @@ func (e *Endpoints) OverridePolicy(
 ) (ReturnChange, error) {
 	return act(OverridePolicy, by, p, func() (ReturnChange, error) {
 		c, err := e.d.Returns.Override(ctx, id, actor(by), *p.override())
-		return ReturnChange{c, "The policy is overridden for this case, and that is recorded."}, err
+		return ReturnChange{c, "The policy is overridden for this return."}, err
 	})
 }
 

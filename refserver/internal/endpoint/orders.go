@@ -120,9 +120,9 @@ func (e *Endpoints) CancelOrder(ctx context.Context, by auth.User, id string) (o
 	if err != nil {
 		return orders.Order{}, err
 	}
-	reason := "cancelled by the customer"
+	reason := "canceled by the customer"
 	if by.ID != o.CustomerID {
-		reason = "cancelled by staff"
+		reason = "canceled by staff"
 	}
 	return e.d.Orders.Cancel(ctx, o.ID, actor(by), reason)
 }

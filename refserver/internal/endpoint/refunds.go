@@ -71,7 +71,7 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 
 // progressOf says to staff how far a refund is.
 func progressOf(r refunds.Refund) (Progress, string) {
-	of := fmt.Sprintf("Refund of %s by %s: ", money.New(r.Amount(), r.Quote.Currency),
+	of := fmt.Sprintf("Refund of %s by %s: ", money.New(r.Amount(), r.Quote.Currency).Format(language),
 		strings.ReplaceAll(string(r.Method), "_", " "))
 	switch {
 	case r.Status == refunds.StatusSucceeded:

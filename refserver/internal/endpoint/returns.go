@@ -121,9 +121,9 @@ func (e *Endpoints) RequestReturn(
 	}
 	request.CustomerID, request.Photos = by.ID, photos
 	c, err := e.d.Returns.Create(ctx, actor(by), request)
-	message := "Your return is requested. Our staff will review it; its progress is shown under Returns."
+	message := "Your return is requested. We will review it; check this page for updates."
 	if c.Status == returns.StatusAuthorized {
-		message = "Your return is authorized under " + c.RMA + ". Send the items back and keep the receipt."
+		message = "Your return is authorized: " + c.RMA + ". Ship the items and keep the receipt."
 	}
 	return ReturnChange{c, message}, err
 }
@@ -162,7 +162,7 @@ func (e *Endpoints) FileReturn(
 		request.Override.By, request.Override.At = actor(by), e.d.Now()
 	}
 	c, err := e.d.Returns.Create(ctx, actor(by), request)
-	return ReturnChange{c, "The return is filed."}, err
+	return ReturnChange{c, "The return is created."}, err
 }
 
 // override is the override as package returns takes it, with the rules in upper
@@ -236,7 +236,7 @@ func (e *Endpoints) ProvideInfo(
 		return ReturnChange{}, err
 	}
 	c, err = e.d.Returns.ProvideInfo(ctx, c.ID, actor(by), returns.InfoParams{Details: p.Details, Photos: photos})
-	return ReturnChange{c, "Thank you. Our staff will continue with your return."}, err
+	return ReturnChange{c, "Thank you. We will continue with your return."}, err
 }
 
 // CancelReturn ends a case before work on it has started.
@@ -249,7 +249,7 @@ func (e *Endpoints) CancelReturn(ctx context.Context, by auth.User, id string) (
 		return ReturnChange{}, err
 	}
 	c, err = e.d.Returns.Cancel(ctx, c.ID, actor(by))
-	return ReturnChange{c, "The return is cancelled. You can request another one while the return window is open."}, err
+	return ReturnChange{c, "The return is canceled. You can request another one while the return window is open."}, err
 }
 
 // ListParams filter a list of returns.

@@ -108,7 +108,7 @@ func (e *Endpoints) CreateFlashSale(ctx context.Context, by auth.User, p NewSale
 	}
 	f, err := e.d.Orders.CreateFlashSale(ctx, actor(by), sale)
 	if errors.Is(err, orders.ErrNotFound) {
-		return f, problem.Invalid("product_id", "There is no such product.")
+		return f, problem.Invalid("product_id", "Choose a product.")
 	}
 	return f, err
 }

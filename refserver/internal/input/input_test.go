@@ -77,7 +77,7 @@ func TestAllMistakesAreNamedAtOnceAtTheirFields(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	words := p.PageMessage()
-	if !strings.HasPrefix(words, "Choose the order first.") || !strings.Contains(words, "Quantity is") {
+	if !strings.HasPrefix(words, "Choose an order.") || !strings.Contains(words, "Quantity is") {
 		t.Errorf("a page says %q", words)
 	}
 }

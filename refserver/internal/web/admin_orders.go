@@ -55,5 +55,5 @@ func (s *server) recordDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/admin/orders", "Delivery of "+o.Number+" is recorded")
+	return s.redirect(w, r, "/admin/orders", o.Number+" is marked as delivered.")
 }

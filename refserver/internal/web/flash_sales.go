@@ -95,7 +95,7 @@ func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		var f orders.FlashSale
 		if f, err = s.Endpoints.CreateFlashSale(r.Context(), user(r), p); err == nil {
-			return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is planned")
+			return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is scheduled.")
 		}
 	}
 	q := problem.Of(err)
@@ -142,7 +142,7 @@ func (s *server) changeFlashSale(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		var f orders.FlashSale
 		if f, err = s.Endpoints.ChangeFlashSale(r.Context(), user(r), id, p); err == nil {
-			return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved")
+			return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved.")
 		}
 	}
 	q := problem.Of(err)
@@ -162,7 +162,7 @@ func (s *server) endFlashSale(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Endpoints.EndFlashSale(r.Context(), user(r), r.PathValue("id")); err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/admin/flash-sales", "The flash sale is over")
+	return s.redirect(w, r, "/admin/flash-sales", "The flash sale has ended.")
 }
 
 // span says from when to when a sale is on.

@@ -61,7 +61,7 @@ func (s *server) cancelOrder(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/orders/"+o.ID, "The order is cancelled. Nothing was charged.")
+	return s.redirect(w, r, "/orders/"+o.ID, "The order is canceled. Nothing was charged.")
 }
 
 // historyBody is a page of orders with the filter that chose them.
