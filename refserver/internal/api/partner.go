@@ -20,6 +20,7 @@ const keyHeader = "X-API-Key"
 
 func (a *API) partnerRoutes() {
 	a.open("POST /api/partner/ingest", a.ingest)
+	a.open("POST /api/orders/external", a.externalOrder)
 	a.open("GET /api/progress/{operation_id}", a.progress)
 	a.use("POST /api/progress/{operation_id}/cancel", endpoint.CancelFeed, a.cancelOperation)
 	a.use("GET /api/admin/partners", endpoint.ReadPartners, a.listPartners)

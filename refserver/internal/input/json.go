@@ -32,11 +32,20 @@ func JSON(r *http.Request, v any) error {
 	if err := IsJSON(r); err != nil {
 		return err
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+	data, err := ReadBody(r, MaxBody)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	return Object(data, v)
+}
+
+// ReadBody reads a body of at most limit bytes.
+func ReadBody(r *http.Request, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if err != nil {
+		return nil, explain(err)
+	}
+	return data, nil
 }
 
 // IsJSON refuses a body that says it is something else.

@@ -42,6 +42,7 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	if p.Internal || p.Status == http.StatusNotFound {
 		return err
 	}
+	p.SetRetryAfter(w.Header())
 	if wantsJSON(r) {
 		return s.refusedJSON(w, r, p)
 	}
