@@ -166,9 +166,16 @@ func holdsSecret(s string) bool {
 }
 
 func TestRedactHandlerHidesSecretsOfAllKinds(t *testing.T) {
+	// Without the time, whose digits may happen to be those of a card.
+	options := &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
 	formats := map[string]func(*bytes.Buffer) slog.Handler{
-		"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
-		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+		"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, options) },
+		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, options) },
 	}
 	for name, format := range formats {
 		for _, secret := range secretsOfAllKinds() {
