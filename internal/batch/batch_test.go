@@ -141,7 +141,7 @@ func BenchmarkDo(b *testing.B) {
 // direct combines nothing.
 type direct struct{}
 
-func (direct) Enter(any, func() int) func(int) { panic("a turn was taken") }
+func (direct) Enter(func() int) func(int) { panic("a turn was taken") }
 func (direct) Arrived()                        { panic("a turn was waited for") }
 func (direct) Direct() bool                    { return true }
 
