@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // quarter is the unit that is counted in the database.
@@ -137,13 +138,8 @@ func (r *Rollup) Run(ctx context.Context) {
 				slog.Any("error", err),
 			)
 		}
-		const share = 20 // of the time is for others
-		timer := time.NewTimer(max(r.cfg.Every, share*time.Since(start)))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		const share = 20                                                     // of the time is for others
+		_ = resilience.Sleep(ctx, max(r.cfg.Every, share*time.Since(start))) // the loop looks at ctx
 	}
 }
 
