@@ -14,7 +14,6 @@ package lease
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -90,24 +89,15 @@ func Claim(
 func Renew(
 	ctx context.Context, tx bun.IDB, row Row, now time.Time, lasts time.Duration,
 ) (held bool, err error) {
-	return changed(tx.NewUpdate().Model(row).
+	return sqldb.ChangedOne(tx.NewUpdate().Model(row).
 		Column("lease_until").Value("lease_until", "?", sqldb.At(now.Add(lasts))).
 		WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
 // Save writes row while its lease is still the row's, and reports whether it was.
 func Save(ctx context.Context, tx bun.IDB, row Row) (held bool, err error) {
-	return changed(tx.NewUpdate().Model(row).
+	return sqldb.ChangedOne(tx.NewUpdate().Model(row).
 		WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
-}
-
-// changed reports whether a statement changed its one row.
-func changed(res sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
 }
 
 // WhereFree limits a query of many rows to those that nobody has leased at now;

@@ -90,12 +90,7 @@ func (db *DB) makeLockTable(ctx context.Context, pool *sql.DB) error {
 
 // changeLock reports whether the statement changed the row.
 func (db *DB) changeLock(ctx context.Context, pool *sql.DB, statement string, args ...any) (bool, error) {
-	res, err := pool.ExecContext(ctx, db.lockText(statement), args...)
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
+	return sqldb.ChangedOne(pool.ExecContext(ctx, db.lockText(statement), args...))
 }
 
 // lockText is a statement about the lock's table.

@@ -117,12 +117,7 @@ func (l *Log) update(
 	args = append([]any{l.deliveries()}, args...)
 	args = append(args, d.Event.ID, d.Subscriber, d.Token)
 	err = l.db.Tx(ctx, op, func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewRaw(query, args...).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		held = n == 1
+		held, err = sqldb.ChangedOne(tx.NewRaw(query, args...).Exec(ctx))
 		return err
 	})
 	return held, err
