@@ -56,8 +56,8 @@ func (m *Metrics) Outbox(subscriber string, pending int, oldest time.Duration) {
 }
 
 // Event remembers that something happened; the last 100 are part of the
-// snapshot. Payload is copied and freed of secrets, and may be nil. What can't
-// be told in JSON is replaced by a text that says so.
+// snapshot. Payload is copied and freed of secrets, and may be nil. What has
+// no form in JSON is replaced by a text that says so.
 func (m *Metrics) Event(name string, payload map[string]any) {
 	m.ring.add(Event{
 		Name:      name,

@@ -86,7 +86,7 @@ func knownMethod(method string) string {
 // Middleware counts and times the requests that next answers. routeOf names
 // the route of a request by its pattern (see [RouteOf]) and is called after
 // next has returned; "" counts as "other". A handler that panics counts as
-// 500, and the panic goes on. Put it inside [RequestID], so that exemplars can
+// 500, and the panic continues. Put it inside [RequestID], so that exemplars can
 // name the request.
 func (m *Metrics) Middleware(next http.Handler, routeOf func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -56,8 +56,8 @@ func (c *MetricsConfig) setDefaults() error {
 // record take no lock and do not allocate once their series exists (but for
 // exemplars, at most one per histogram bucket in ten seconds).
 //
-// The methods only count. A fact that people should read about as well is
-// told with [Metrics.Event].
+// The methods only count. Record a fact that people should read about as well
+// with [Metrics.Event].
 type Metrics struct {
 	config        MetricsConfig
 	start         time.Time

@@ -147,7 +147,8 @@ func TestSnapshotHasTheNamesOfTheContract(t *testing.T) {
 			t.Errorf("counter %s is missing or null", name)
 		}
 	}
-	for _, name := range []string{"http_request_latency_ms", "order_processing_latency_ms", "payment_circuit_mttr_seconds"} {
+	for _, name := range []string{"http_request_latency_ms", "order_processing_latency_ms",
+		"payment_circuit_mttr_seconds"} {
 		if s.Histograms[name] == nil {
 			t.Errorf("histogram %s is missing or null", name)
 		}
@@ -239,7 +240,8 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 	s := m.Snapshot()
 	limits := map[string]int{"http_requests_total": 12, "orders_submitted_total": 65, "orders_accepted_total": 3,
-		"return_status_transition_total": 11, "refunds_completed_total": 65, "throttle_decisions_total": 5, "worker_jobs_total": 130}
+		"return_status_transition_total": 11, "refunds_completed_total": 65, "throttle_decisions_total": 5,
+		"worker_jobs_total": 130}
 	total := 0.0
 	for name, limit := range limits {
 		if n := len(s.Counters[name]); n > limit {

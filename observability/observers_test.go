@@ -110,8 +110,9 @@ func TestWatchBreakerCountsOutages(t *testing.T) {
 	}
 	expect := func(opened, recovered float64, state string) {
 		t.Helper()
-		if o, r := value(t, m, "payment_circuit_open_events_total", ""), value(t, m, "payment_circuit_recoveries_total", ""); o != opened ||
-			r != recovered {
+		o, r := value(t, m, "payment_circuit_open_events_total", ""), value(t, m,
+			"payment_circuit_recoveries_total", "")
+		if o != opened || r != recovered {
 			t.Errorf("opened %v, recovered %v, want %v and %v", o, r, opened, recovered)
 		}
 		if value(t, m, "payment_circuit_state", "state:"+state) != 1 {
@@ -193,11 +194,18 @@ func ExampleRefundObserver() {
 	config.Observer.Failed(ctx, refunds.Refund{ID: "re-1"})
 	fmt.Println(m.Snapshot().Counters["refunds_failed_total"])
 	// Output:
-	// {"level":"WARNING","message":"refund failed","logger":"refunds","request_id":"r-1","path":"/admin/returns/7/refund","method":"POST","user_id":"1","refund_id":"re-1"}
+	// {"level":"WARNING",
+	//  "message":"refund failed",
+	//  "logger":"refunds",
+	//  "request_id":"r-1",
+	//  "path":"/admin/returns/7/refund",
+	//  "method":"POST",
+	//  "user_id":"1",
+	//  "refund_id":"re-1"}
 	// [{map[reason:declined] 1} {map[reason:unavailable] 0}]
 }
 
-// Return cases that were filed, and what became of them.
+// Return cases that were filed, and how they ended.
 func ExampleReturnObserver() {
 	m, err := observability.NewMetrics(observability.MetricsConfig{})
 	if err != nil {

@@ -233,7 +233,8 @@ func TestValuesThatPanicOrNeverEndAreLogged(t *testing.T) {
 	var nilPanicky *panicky
 	var buf bytes.Buffer
 	log := slog.New(NewRedactHandler(slog.NewJSONHandler(&buf, nil), nil))
-	for _, v := range []any{nilPanicky, error(nilPanicky), endless, func() {}, make(chan int), []any{endless}, map[string]any{"f": func() {}}} {
+	for _, v := range []any{nilPanicky, error(nilPanicky), endless, func() {}, make(chan int), []any{endless},
+		map[string]any{"f": func() {}}} {
 		buf.Reset()
 		log.Info("m", "v", v)
 		if !json.Valid(buf.Bytes()) || !strings.Contains(buf.String(), `"m"`) {
@@ -267,7 +268,8 @@ func BenchmarkRedactString(b *testing.B) {
 
 func TestHostileTextTakesLinearTime(t *testing.T) {
 	r := NewRedactor(RedactConfig{})
-	for _, part := range []string{"4", "4 ", "40", "password=", "token: ", "bearer ", "bearer:", "token[", "://", "<token>",
+	for _, part := range []string{"4", "4 ", "40", "password=", "token: ", "bearer ", "bearer:", "token[", "://",
+		"<token>",
 		"://a:b@", `password="`, `\"token\"`, "a-", "eyJ.", "cookie:\n", "4111-", "sk_live_"} {
 		text := strings.Repeat(part, 200_000/len(part))
 		start := time.Now()

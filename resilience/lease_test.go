@@ -26,7 +26,8 @@ func TestKeepLease(t *testing.T) {
 		"is renewed three times as often as it must be": {answers: []answer{held}},
 		"is lost when another one has taken it":         {answers: []answer{held, lost}, lostAt: 20 * time.Second},
 		"outlives a failure":                            {answers: []answer{failed, failed, held}},
-		"is lost when no renewal came for as long":      {answers: []answer{held, failed}, lostAt: 40 * time.Second, cause: down},
+		"is lost when no renewal came for as long": {answers: []answer{held, failed},
+			lostAt: 40 * time.Second, cause: down},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

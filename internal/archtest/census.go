@@ -14,7 +14,7 @@ import (
 type census struct {
 	exported map[string]int // names and methods by the folder of a package that others may import
 	branches []int          // of each function outside of tests, rising
-	most     string         // the function with the most
+	busiest  string         // the function with the most branches
 	repeated int            // pairs of places that share a run of like lines
 	packages int            // below refserver/internal
 }
@@ -30,7 +30,7 @@ func takeCensus(root string) (census, error) {
 	c := census{exported: map[string]int{}}
 	shop := map[string]bool{}
 	var code []source
-	most := -1
+	highest := -1
 	for _, s := range sources {
 		if s.file == nil || s.test() {
 			continue
@@ -49,8 +49,8 @@ func takeCensus(root string) (census, error) {
 			}
 			n := countBranches(f.Body)
 			c.branches = append(c.branches, n)
-			if n > most {
-				most, c.most = n, s.dir+"."+f.Name.Name
+			if n > highest {
+				highest, c.busiest = n, s.dir+"."+f.Name.Name
 			}
 		}
 	}
@@ -198,8 +198,8 @@ func (c census) table(before *census) string {
 	row("exported names, all packages", totalWas, total)
 	row("functions", len(was.branches), len(c.branches))
 	row("branches of a function, 95th percentile", at(was.branches, 95), at(c.branches, 95))
-	row("branches of a function, most", fmt.Sprint(at(was.branches, 100), " ", was.most),
-		fmt.Sprint(at(c.branches, 100), " ", c.most))
+	row("branches of a function, most", fmt.Sprint(at(was.branches, 100), " ", was.busiest),
+		fmt.Sprint(at(c.branches, 100), " ", c.busiest))
 	row("pairs of places with six or more like lines", was.repeated, c.repeated)
 	row("packages below refserver/internal", was.packages, c.packages)
 	return b.String()

@@ -38,8 +38,8 @@ func TestCensusCounts(t *testing.T) {
 		t.Errorf("exported names: %v, want 6 of shapes: two constants, a type, its method, a variable, a function",
 			c.exported)
 	}
-	if len(c.branches) != 6 || at(c.branches, 100) != 3 || c.most != "shapes.Area" {
-		t.Errorf("branches: %v, most in %s; want six functions, and 3 in shapes.Area", c.branches, c.most)
+	if len(c.branches) != 6 || at(c.branches, 100) != 3 || c.busiest != "shapes.Area" {
+		t.Errorf("branches: %v, most in %s; want six functions, and 3 in shapes.Area", c.branches, c.busiest)
 	}
 	if c.repeated != 1 {
 		t.Errorf("%d pairs of places, want the one of first and second", c.repeated)

@@ -142,8 +142,8 @@ func BenchmarkDo(b *testing.B) {
 type direct struct{}
 
 func (direct) Enter(func() int) func(int) { panic("a turn was taken") }
-func (direct) Arrived()                        { panic("a turn was waited for") }
-func (direct) Direct() bool                    { return true }
+func (direct) Arrived()                   { panic("a turn was waited for") }
+func (direct) Direct() bool               { return true }
 
 // TestDirectCallsAreCarriedOutByTheirCallers: with the caller's own context, and
 // when Do returns nobody is at work for it.

@@ -4,7 +4,7 @@
 // [Claim] takes the lease of a row, and makes the row where it is missing;
 // [Save] writes the row, and [Renew] prolongs the lease, while it is still the
 // caller's. A process that crashes keeps nobody out for longer than its lease.
-// resilience.KeepLease calls Renew while the work goes on.
+// resilience.KeepLease calls Renew while the work continues.
 //
 // Until is in the clock of the process that took the lease. So that a clock which
 // is set back locks nobody out for long, a lease that ends later than one taken

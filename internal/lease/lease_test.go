@@ -127,8 +127,9 @@ func TestAClockThatWasSetBackLocksNobodyOut(t *testing.T) {
 	now := time.Now()
 	l.Take(now, lasts)
 	for behind, held := range map[time.Duration]bool{
-		-lasts: false, -lasts + time.Second: true, 0: true, lease.ClockSlack: true, lease.ClockSlack + time.Second: false,
-		time.Hour: false,
+		-lasts: false, -lasts + time.Second: true, 0: true, lease.ClockSlack: true,
+		lease.ClockSlack + time.Second: false,
+		time.Hour:                      false,
 	} {
 		if l.Held(now.Add(-behind), lasts) != held {
 			t.Errorf("a clock %v behind: held is %t, want %t", behind, !held, held)

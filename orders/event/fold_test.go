@@ -38,13 +38,20 @@ func TestFold(t *testing.T) {
 		err    error
 		fails  bool
 	}{
-		"a history":       {change: func(e []event.Event) []event.Event { return e }, want: 6},
-		"nothing":         {change: func([]event.Event) []event.Event { return nil }, err: event.ErrNoHistory},
-		"a later part":    {change: func(e []event.Event) []event.Event { return e[1:] }, reason: "it stands where a:1 belongs"},
-		"a gap":           {change: func(e []event.Event) []event.Event { return append(e[:1], e[2]) }, reason: "it stands where a:2 belongs"},
-		"of two":          {change: func(e []event.Event) []event.Event { e[1].AggregateID = "b"; return e }, reason: "it stands where a:2 belongs"},
-		"a foreign type":  {change: func(e []event.Event) []event.Event { e[2].Type = "x"; return e }, reason: `the type "x" does not belong here`},
-		"data of another": {change: func(e []event.Event) []event.Event { e[2].Data = []byte(`{"n": "3"}`); return e }, fails: true},
+		"a history": {change: func(e []event.Event) []event.Event { return e }, want: 6},
+		"nothing":   {change: func([]event.Event) []event.Event { return nil }, err: event.ErrNoHistory},
+		"a later part": {change: func(e []event.Event) []event.Event { return e[1:] },
+			reason: "it stands where a:1 belongs"},
+		"a gap": {change: func(e []event.Event) []event.Event { return append(e[:1], e[2]) },
+			reason: "it stands where a:2 belongs"},
+		"of two": {change: func(e []event.Event) []event.Event { e[1].AggregateID = "b"; return e },
+			reason: "it stands where a:2 belongs"},
+		"a foreign type": {change: func(e []event.Event) []event.Event { e[2].Type = "x"; return e },
+			reason: `the type "x" does not belong here`},
+		"data of another": {change: func(e []event.Event) []event.Event {
+			e[2].Data = []byte(`{"n": "3"}`)
+			return e
+		}, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			total := 0

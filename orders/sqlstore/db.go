@@ -83,7 +83,7 @@ func checkName(field, value string, limit int) error {
 		"underscores, and not begin with a digit", field, value, limit)
 }
 
-// New returns a handle over a database of the caller's, who goes on owning it:
+// New returns a handle over a database of the caller's, who keeps owning it:
 // Close of the handle leaves it open.
 //
 // A SQLite pool must have one connection (SetMaxOpenConns(1)) that begins its

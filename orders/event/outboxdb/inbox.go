@@ -66,7 +66,8 @@ func (b Inbox) forgetSome(ctx context.Context, before time.Time) (n int, err err
 		if n = len(ids); err != nil || n == 0 {
 			return err
 		}
-		if _, err := tx.NewRaw("DELETE FROM ? WHERE event_id IN (?)", b.deliveries(), bun.List(ids)).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw("DELETE FROM ? WHERE event_id IN (?)", b.deliveries(),
+			bun.List(ids)).Exec(ctx); err != nil {
 			return err
 		}
 		_, err = tx.NewRaw("DELETE FROM ? WHERE id IN (?)", b.events(), bun.List(ids)).Exec(ctx)

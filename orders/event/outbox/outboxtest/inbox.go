@@ -109,7 +109,11 @@ func (b inbox) keepsOnceAtOnce(t *testing.T) {
 }
 
 func (b inbox) handlesLater(t *testing.T) {
-	d := newDispatcher(t, outbox.Config{Poll: 5 * time.Millisecond, Retry: resilience.Backoff{Initial: time.Millisecond}}, b.log)
+	d := newDispatcher(
+		t,
+		outbox.Config{Poll: 5 * time.Millisecond, Retry: resilience.Backoff{Initial: time.Millisecond}},
+		b.log,
+	)
 	var j journal
 	fails := true
 	b.subscribe(t, d, "s", func(_ context.Context, e event.Event) error {
