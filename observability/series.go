@@ -58,9 +58,6 @@ func (s *series[K, M]) add(k K) M {
 	return c
 }
 
-// all returns the children there are. The map must not be written.
-func (s *series[K, M]) all() map[K]M { return *s.children.Load() }
-
 // utf8Labels reports whether the label values in a key are valid.
 func utf8Labels(key any) bool {
 	switch k := key.(type) {
