@@ -16,39 +16,35 @@ var ErrLeaseLost = errors.New("resilience: the lease was lost")
 // another one takes over when it has run out.
 //
 // renew is called three times in lasts, the time that the lease is good for after
-// each renewal, and reports whether the lease is still the caller's. Its error
-// says nothing: it is called again.
+// each renewal, and reports whether the lease is still the caller's. An error of it
+// says nothing, and it is called again: a database that is slow for a while does not
+// end the work, for as long as nobody else has taken the lease. Where two at work
+// would do harm, let renew give up in time: limit each call, and report false when
+// none has succeeded for lasts.
 //
-// The context returned ends with ctx, when stop is called, and when the lease is
-// lost: when renew reports so, or when it has failed for as long as lasts. Its
-// cause is ErrLeaseLost then, with the last error of renew. stop ends the renewal
-// and returns when no call of renew is under way; calling it again does nothing.
+// The context returned ends with ctx, when stop is called, and when renew reports
+// that the lease is lost: false, and no error. Its cause is ErrLeaseLost then, with the
+// error of the call before, if it failed.
+// stop ends the renewal and returns when no call of renew is under way; calling it
+// again does nothing.
 func KeepLease(
 	ctx context.Context, lasts time.Duration, renew func(context.Context) (held bool, err error),
 ) (leased context.Context, stop func()) {
 	leased, end := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
-		every := max(lasts/3, time.Millisecond)
-		for last := time.Now(); Sleep(leased, every) == nil; {
-			held, err := renewWithin(leased, every, renew)
+		failed := error(nil)
+		for Sleep(leased, max(lasts/3, time.Millisecond)) == nil {
+			held, err := renew(leased)
 			switch {
-			case leased.Err() != nil:
-			case err == nil && held:
-				last = time.Now()
-			case err == nil || time.Since(last) >= lasts:
-				end(errors.Join(ErrLeaseLost, err))
+			case held:
+				failed = nil
+			case err == nil:
+				end(errors.Join(ErrLeaseLost, failed))
+			default:
+				failed = err
 			}
 		}
 	})
 	return leased, func() { end(context.Canceled); renewing.Wait() }
-}
-
-// renewWithin calls renew with a context that ends before the next call is due.
-func renewWithin(
-	ctx context.Context, limit time.Duration, renew func(context.Context) (held bool, err error),
-) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return renew(ctx)
 }

@@ -57,8 +57,18 @@ func (db *DB) lockPostgres(ctx context.Context, pool *sql.DB) (context.Context, 
 			return nil, nil, fmt.Errorf("wait for the migration lock: %w", err)
 		}
 	}
+	last := time.Now()
 	held, stop := resilience.KeepLease(ctx, lockLease, func(ctx context.Context) (bool, error) {
-		return db.changeLock(ctx, pool, renewLock, token, lockLease.Seconds())
+		ctx, cancel := context.WithTimeout(ctx, lockLease/3)
+		defer cancel()
+		ours, err := db.changeLock(ctx, pool, renewLock, token, lockLease.Seconds())
+		switch {
+		case err == nil && ours:
+			last = time.Now()
+		case time.Since(last) > lockLease:
+			return false, nil // another process may have it
+		}
+		return ours, err
 	})
 	return held, func() {
 		stop()
