@@ -31,7 +31,8 @@ func ExampleOpen() {
 	defer db.Close()
 
 	files := fstest.MapFS{"00001_notes.sql": {Data: []byte("CREATE TABLE rk_notes (text TEXT NOT NULL);")}}
-	set := sqlstore.Migrations{Name: "notes", Postgres: files, SQLite: files} // those of stores are ordersdb.Migrations()
+	// Those of the stores are ordersdb.Migrations() and its like.
+	set := sqlstore.Migrations{Name: "notes", Postgres: files, SQLite: files}
 	if err := sqlstore.Migrate(ctx, db, set); err != nil {
 		fmt.Println(err)
 		return
