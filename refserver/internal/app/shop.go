@@ -23,6 +23,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outbox"
 	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/payment/guard"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
@@ -297,7 +298,6 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		Now: s.now,
 	}, newMoneyMetrics()
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
-	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
 	s.Auth, err = auth.New(auth.Config{
 		Store: auth.NewDB(
@@ -309,7 +309,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.Orders, err = orders.New(orders.Config{
-		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
+		Store: ordersdb.New(s.DB), Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
@@ -323,7 +323,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.Refunds, err = refunds.New(refunds.Config{
-		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
+		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker), CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
 	})
 	if err != nil {
