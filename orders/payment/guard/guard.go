@@ -160,7 +160,10 @@ func call(
 	}
 	permit, err := b.Allow()
 	if err != nil {
-		return payment.Result{Outcome: notSent, Code: CodeOpen, Message: "the call was not sent: " + err.Error()}
+		return payment.Result{
+			Outcome: notSent, Code: CodeOpen, Message: "the call was not sent: " + err.Error(),
+			Failure: payment.Unreachable,
+		}
 	}
 	verdict := resilience.Failure // what a panic in send counts as
 	defer func() { permit.Done(verdict) }()

@@ -28,7 +28,9 @@ func (s *scripted) say() payment.Result {
 	return s.result
 }
 
-func (s *scripted) CreatePayment(context.Context, payment.ChargeRequest) payment.Result { return s.say() }
+func (s *scripted) CreatePayment(context.Context, payment.ChargeRequest) payment.Result {
+	return s.say()
+}
 
 func (s *scripted) ConfirmPayment(context.Context, payment.ChargeRequest, string) payment.Result {
 	return s.say()
@@ -44,7 +46,9 @@ func (s *scripted) CancelPayment(
 	return s.status, s.say()
 }
 
-func (s *scripted) CreateRefund(context.Context, payment.RefundRequest) payment.Result { return s.say() }
+func (s *scripted) CreateRefund(context.Context, payment.RefundRequest) payment.Result {
+	return s.say()
+}
 
 func (s *scripted) FindRefund(context.Context, payment.RefundRequest) payment.Result { return s.say() }
 

@@ -182,10 +182,15 @@ func unbelieved(a payment.Result, why string) payment.Result {
 	return a
 }
 
+// codeNotCarried is the Code of a call that was not made for its amount.
+const codeNotCarried = "amount_not_carried"
+
 // notSent is the result of a call that was not made, because the provider can't
 // carry its amount.
 func notSent(err error) payment.Result {
-	return payment.Result{Outcome: payment.OutcomeDeclined, Code: "amount_not_carried", Message: err.Error()}
+	return payment.Result{
+		Outcome: payment.OutcomeDeclined, Code: codeNotCarried, Message: err.Error(), Failure: payment.AmountNotCarried,
+	}
 }
 
 // refundedAs is refunded for the answer to a call about r: an answer about
