@@ -256,7 +256,13 @@ func declined(o Order) error {
 	if o.Status != StatusCancelled || o.Payment.Status != PaymentDeclined {
 		return nil
 	}
-	return &Error{Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode,
-		Message: "the payment was declined (" + o.Payment.DeclineCode +
-			"); the cart is kept, try another card or pay cash"}
+	e := &Error{
+		Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode, Failure: o.Payment.Failure,
+		Message: fmt.Sprintf("the payment was declined (%s %s); nothing was charged and the cart is kept",
+			o.Payment.Failure, o.Payment.DeclineCode),
+	}
+	if o.Payment.FailureLimit > 0 {
+		e.Limit = money.New(o.Payment.FailureLimit, o.Currency)
+	}
+	return e
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
 )
 
@@ -43,6 +44,10 @@ type Error struct {
 	ProductID int64  // for CodeOutOfStock and the codes of flash sales
 	Available int    // for CodeOutOfStock and CodeSaleLimit: units that can be had
 	Reason    string // for CodePaymentDeclined: the provider's decline code
+	// Failure is why the payment was declined, for CodePaymentDeclined, and Limit the
+	// amount that it is beyond where that is why; zero: not known.
+	Failure payment.Failure
+	Limit   money.Money
 	// OldTotal and NewTotal are what the buyer was shown and what the cart costs
 	// now, for CodePriceChanged.
 	OldTotal, NewTotal money.Money

@@ -170,13 +170,16 @@ type completed struct {
 func (c *completed) apply(o *Order, at time.Time) {
 	o.Status, o.CompletedAt = StatusCompleted, at
 	o.Payment.Status, o.Payment.CapturedAt, o.Payment.ProviderID = PaymentCaptured, at, c.Reference
+	o.Payment.Failure = ""
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
 type cancelled struct {
-	Reason      string        `json:"reason,omitempty"`
-	DeclineCode string        `json:"decline_code,omitempty"`
-	Payment     PaymentStatus `json:"payment"`
+	Reason      string          `json:"reason,omitempty"`
+	DeclineCode string          `json:"decline_code,omitempty"`
+	Failure     payment.Failure `json:"failure,omitempty"`
+	Limit       int64           `json:"limit,omitempty"`
+	Payment     PaymentStatus   `json:"payment"`
 }
 
 func (c *cancelled) apply(o *Order, at time.Time) {
@@ -185,6 +188,7 @@ func (c *cancelled) apply(o *Order, at time.Time) {
 	}
 	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
 	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
+	o.Payment.Failure, o.Payment.FailureLimit = c.Failure, c.Limit
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
@@ -205,6 +209,7 @@ func (c *charging) apply(o *Order, _ time.Time) {
 type chargeAttempted struct {
 	Outcome     payment.Outcome `json:"outcome"`
 	Code        string          `json:"code,omitempty"`
+	Failure     payment.Failure `json:"failure,omitempty"`
 	LastError   string          `json:"last_error"`
 	Payment     PaymentStatus   `json:"payment"`
 	KeyRound    int             `json:"key_round,omitempty"`
@@ -214,7 +219,7 @@ type chargeAttempted struct {
 }
 
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {
-	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
+	o.Payment.Status, o.Payment.KeyRound, o.Payment.Failure = c.Payment, c.KeyRound, c.Failure
 	o.Payment.Work = payment.Work{
 		NextAt:      c.NextAt,
 		Attempts:    c.Attempts,

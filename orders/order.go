@@ -103,7 +103,13 @@ type Payment struct {
 	FirstSentAt time.Time
 	CapturedAt  time.Time
 	DeclineCode string // the provider's code of a definite no
-	Work        payment.Work
+	// Failure is why the last attempt brought no money, empty before the first and
+	// once it is captured; see payment.Failure.
+	Failure payment.Failure
+	// FailureLimit is the limit in minor units that Amount is beyond, where Failure
+	// is payment.AmountTooSmall or payment.AmountTooLarge; 0: not known.
+	FailureLimit int64
+	Work         payment.Work
 }
 
 // Total is what the order cost in all, in minor units.

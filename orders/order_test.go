@@ -71,9 +71,11 @@ func TestNumber(t *testing.T) {
 // TestOrderTransitions tries every step from every state (I5).
 func TestOrderTransitions(t *testing.T) {
 	steps := map[string]func(*orders.Order) error{
-		"complete":  func(o *orders.Order) error { return o.Complete(noon, "pi_1") },
-		"queue":     func(o *orders.Order) error { return o.Queue(noon, "later") },
-		"decline":   func(o *orders.Order) error { return o.Decline(noon, "card_declined", "no") },
+		"complete": func(o *orders.Order) error { return o.Complete(noon, "pi_1") },
+		"queue":    func(o *orders.Order) error { return o.Queue(noon, "later") },
+		"decline": func(o *orders.Order) error {
+			return o.Decline(noon, payment.Result{Code: "card_declined", Message: "no"})
+		},
 		"cancel":    func(o *orders.Order) error { return o.Cancel(noon, "test") },
 		"withdraw":  func(o *orders.Order) error { return o.Withdraw(noon) },
 		"deliver":   func(o *orders.Order) error { return o.RecordDelivery(noon, noon.At) },
@@ -287,7 +289,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 4:
 					err = o.Complete(s, "pi_1")
 				case 5:
-					err = o.Decline(s, "card_declined", "no")
+					err = o.Decline(s, payment.Result{Code: "card_declined", Message: "no"})
 				case 6:
 					err = o.Withdraw(s)
 				case 7:

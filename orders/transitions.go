@@ -140,12 +140,18 @@ func (o *Order) Queue(s event.Stamp, reason string) error {
 }
 
 // Decline records the provider's definite no: the order is cancelled and its
-// stock goes back. code is the provider's decline code.
-func (o *Order) Decline(s event.Stamp, code, reason string) error {
+// stock goes back.
+func (o *Order) Decline(s event.Stamp, r payment.Result) error {
 	if !o.open() {
 		return o.refuse("declined")
 	}
-	return o.record(s, EventCancelled, &cancelled{Reason: reason, DeclineCode: code, Payment: PaymentDeclined})
+	why := r.Failure
+	if !why.Valid() {
+		why = payment.Unrecognized
+	}
+	return o.record(s, EventCancelled, &cancelled{
+		Reason: r.Message, DeclineCode: r.Code, Failure: why, Limit: r.Limit, Payment: PaymentDeclined,
+	})
 }
 
 // Withdraw records the provider's word that the payment never will be
@@ -260,6 +266,7 @@ func (o *Order) Confirming(s event.Stamp, reference string) error {
 type ChargeResult struct {
 	Outcome payment.Outcome
 	Code    string // the provider's
+	Failure payment.Failure
 	Message string // for staff
 	// MayBeCaptured: a confirm was sent and its effect is unknown. When
 	// false, no confirm of this order is without an answer.
@@ -291,7 +298,7 @@ func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 		lastError += ": " + r.Message
 	}
 	return o.record(s, EventChargeAttempted, &chargeAttempted{
-		Outcome: r.Outcome, Code: r.Code, LastError: lastError, Payment: status,
+		Outcome: r.Outcome, Code: r.Code, Failure: r.Failure, LastError: lastError, Payment: status,
 		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.NeedsReview,
 	})
 }

@@ -180,25 +180,27 @@ func (r lineRow) line() orders.Line {
 type paymentRow struct {
 	bun.BaseModel `bun:"table:?(rk)payments,alias:pay"`
 
-	ID          string `bun:",pk"`
-	OrderID     string
-	Method      string
-	AmountMinor int64
-	Status      string
-	Token       string
-	Key         string
-	KeyRound    int
-	Reference   string
-	FirstSentAt sqldb.Time
-	CapturedAt  sqldb.Time
-	DeclineCode string
-	NextAt      sqldb.Time
-	Attempts    int
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
-	LastError   string
-	GaveUp      bool
-	Priority    int
+	ID           string `bun:",pk"`
+	OrderID      string
+	Method       string
+	AmountMinor  int64
+	Status       string
+	Token        string
+	Key          string
+	KeyRound     int
+	Reference    string
+	FirstSentAt  sqldb.Time
+	CapturedAt   sqldb.Time
+	DeclineCode  string
+	Failure      string
+	FailureLimit int64
+	NextAt       sqldb.Time
+	Attempts     int
+	LeaseUntil   sqldb.Time
+	LeaseToken   string
+	LastError    string
+	GaveUp       bool
+	Priority     int
 }
 
 func rowOfPayment(o orders.Order) paymentRow {
@@ -207,6 +209,7 @@ func rowOfPayment(o orders.Order) paymentRow {
 		ID: p.ID, OrderID: o.ID, Method: string(p.Method), AmountMinor: p.Amount, Status: string(p.Status),
 		Token: p.Token, Key: p.Key, KeyRound: p.KeyRound, Reference: p.ProviderID,
 		FirstSentAt: sqldb.At(p.FirstSentAt), CapturedAt: sqldb.At(p.CapturedAt), DeclineCode: p.DeclineCode,
+		Failure: string(p.Failure), FailureLimit: p.FailureLimit,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
 		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.NeedsReview, Priority: p.Priority,
 	}
@@ -217,6 +220,7 @@ func (r paymentRow) payment() orders.Payment {
 		ID: r.ID, Method: payment.Method(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
 		Token: r.Token, Key: r.Key, KeyRound: r.KeyRound, ProviderID: r.Reference,
 		FirstSentAt: r.FirstSentAt.Time(), CapturedAt: r.CapturedAt.Time(), DeclineCode: r.DeclineCode,
+		Failure: payment.Failure(r.Failure), FailureLimit: r.FailureLimit,
 		Priority: r.Priority,
 		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),

@@ -49,6 +49,7 @@ func testUpdate(t *testing.T, b *bench) {
 		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{
 			Outcome:       payment.OutcomeUnknown,
 			Code:          "api_error",
+			Failure:       payment.NotYetKnown,
 			Message:       "it's ? broken",
 			MayBeCaptured: true,
 			NewKey:        true,
@@ -77,6 +78,14 @@ func testUpdate(t *testing.T, b *bench) {
 	b.equal("order after no change", got, changed)
 }
 
+// declinedFor is a definite no with the reason, and the limit that was passed.
+func declinedFor(reason string) payment.Result {
+	return payment.Result{
+		Outcome: payment.OutcomeDeclined, Code: "amount_too_large", Message: reason,
+		Failure: payment.AmountTooLarge, Limit: 1,
+	}
+}
+
 func testCancel(_ *testing.T, b *bench) {
 	mouse, desk := b.product("Mouse", 10), b.product("Desk", 5)
 	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 5},
@@ -87,7 +96,7 @@ func testCancel(_ *testing.T, b *bench) {
 	b.ok(err)
 	// An empty cart of the customer makes room for the one that comes back.
 	b.cart("ann")
-	o = b.update(o.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "no") })
+	o = b.update(o.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), declinedFor("no")) })
 	b.equal("status", o.Status, orders.StatusCancelled)
 	b.equal("stock", []int{b.stock(mouse.ID), b.stock(desk.ID)}, []int{10, 5})
 	after, again, err := b.store.Cart(b.ctx, "ann")

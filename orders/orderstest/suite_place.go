@@ -178,7 +178,7 @@ func testDeclineFreesKey(_ *testing.T, b *bench) {
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	first, _, err := b.place("ann", id, "k")
 	b.ok(err)
-	b.update(first.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	b.update(first.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), declinedFor("test")) })
 	b.folded(first.ID)
 	second, placed, err := b.place("ann", id, "k")
 	b.ok(err)
@@ -188,7 +188,7 @@ func testDeclineFreesKey(_ *testing.T, b *bench) {
 	b.equal("again", []any{again.ID, placed}, []any{second.ID, false})
 	// One that was accepted first keeps its key.
 	b.update(second.ID, func(o *orders.Order) error { return o.Queue(b.stamp(), "test") })
-	b.update(second.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	b.update(second.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), declinedFor("test")) })
 	again, placed, err = b.place("ann", id, "k")
 	b.ok(err)
 	b.equal("after the decline of a queued order", []any{again.ID, placed}, []any{second.ID, false})

@@ -177,8 +177,8 @@ func explainCharge(a payment.Result, r payment.ChargeRequest) payment.Result {
 			a.Limit = least
 		}
 	case payment.AmountTooLarge:
-		if most, _, err := fromUnit(largest(code), code); err == nil && r.Amount > most {
-			a.Limit = most
+		if limit, _, err := fromUnit(largest(code), code); err == nil && r.Amount > limit {
+			a.Limit = limit
 		}
 	}
 	return a

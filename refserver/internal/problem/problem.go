@@ -265,10 +265,14 @@ func Of(err error) Problem {
 		}
 	case errors.As(err, &order):
 		if status, ok := orderStatus[order.Code]; ok {
-			return Problem{
-				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available,
-				OldTotal: order.OldTotal, NewTotal: order.NewTotal,
+			p := Problem{
+				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field,
+				Available: order.Available, OldTotal: order.OldTotal, NewTotal: order.NewTotal,
 			}
+			if order.Code == orders.CodePaymentDeclined {
+				p.Message = PaymentDeclined(order.Failure, order.Limit)
+			}
+			return p
 		}
 	case errors.As(err, &amount):
 		return Problem{

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -108,9 +107,6 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	if p.Internal || p.Status == http.StatusNotFound {
 		return err
 	}
-	if e, ok := declined(err); ok {
-		p.Message = declineWords(e.Reason)
-	}
 	if p.Code == string(orders.CodePriceChanged) {
 		p.Message = fmt.Sprintf(
 			"The total of your cart was %s and is now %s. Nothing was ordered. Look at your cart, then buy again.",
@@ -148,29 +144,4 @@ func (s *server) refusedJSON(w http.ResponseWriter, r *http.Request, p problem.P
 		body["new_total"], body["new_currency"] = json.Number(p.NewTotal.Decimal()), p.NewTotal.Currency()
 	}
 	return answer(w, p.Status, body)
-}
-
-// declineWords says why a card was declined and what to do, for the reasons a
-// bank gives; docs.stripe.com/declines/codes lists them.
-func declineWords(reason string) string {
-	const kept = " Nothing was charged and your cart is kept."
-	switch reason {
-	case "insufficient_funds":
-		return "Payment declined: there is not enough money on the card. Try another card, or pay cash." + kept
-	case "expired_card":
-		return "Payment declined: the card has expired. Try another card, or pay cash." + kept
-	case "incorrect_cvc", "incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year":
-		return "Payment declined: a number on the card was mistyped. Check it and try again." + kept
-	case "authentication_required":
-		return "Payment declined: your bank wants you to confirm this payment, which this page can't ask for. Try another card, or pay cash." + kept
-	}
-	return "Payment declined: your bank refused this payment. Try another card, or pay cash; your bank can tell you why." + kept
-}
-
-func declined(err error) (*orders.Error, bool) {
-	var e *orders.Error
-	if errors.As(err, &e) && e.Code == orders.CodePaymentDeclined {
-		return e, true
-	}
-	return nil, false
 }

@@ -40,13 +40,28 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 		body.Subtotal = body.Subtotal.Add(l.Paid)
 	}
 	if o.Payment.Status == orders.PaymentDeclined {
-		body.Reason = declineWords(o.Payment.DeclineCode)
+		body.Reason = whyDeclined(o, user(r).ID == o.CustomerID)
 	}
 	title := "Receipt"
 	if body.Queued {
 		title = "Order queued"
 	}
 	return s.page(w, r, "receipt", title, body)
+}
+
+// whyDeclined is why the payment of an order was declined, for its owner or for
+// staff.
+func whyDeclined(o orders.Order, owner bool) string {
+	p := o.Payment
+	limit := money.New(p.FailureLimit, o.Currency)
+	if owner {
+		return problem.PaymentDeclined(p.Failure, limit)
+	}
+	why := "Payment declined: " + problem.ChargeFailed(p.Failure, limit) + "."
+	if p.DeclineCode != "" {
+		why += " The provider's code is " + p.DeclineCode + "."
+	}
+	return why
 }
 
 func (s *server) orderPage(w http.ResponseWriter, r *http.Request) error {

@@ -110,6 +110,8 @@ CREATE TABLE rk_payments (
     first_sent_at TIMESTAMPTZ,
     captured_at   TIMESTAMPTZ,
     decline_code  TEXT NOT NULL,
+    failure       TEXT NOT NULL DEFAULT '',
+    failure_limit BIGINT NOT NULL DEFAULT 0 CONSTRAINT rk_payments_failure_limit_check CHECK (failure_limit >= 0),
     next_at       TIMESTAMPTZ,
     attempts      INTEGER NOT NULL,
     lease_until   TIMESTAMPTZ,

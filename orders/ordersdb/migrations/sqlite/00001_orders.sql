@@ -111,6 +111,8 @@ CREATE TABLE rk_payments (
     first_sent_at INTEGER,
     captured_at   INTEGER,
     decline_code  TEXT NOT NULL,
+    failure       TEXT NOT NULL DEFAULT '',
+    failure_limit INTEGER NOT NULL DEFAULT 0 CONSTRAINT rk_payments_failure_limit_check CHECK (failure_limit >= 0),
     next_at       INTEGER,
     attempts      INTEGER NOT NULL,
     lease_until   INTEGER,
