@@ -17,9 +17,13 @@ var errClosing = &Error{
 // may be paid is withdrawn at the provider first; when that gives no answer,
 // or the order is being charged at this moment, it is CodePaymentUncertain and
 // the order stays queued. When the provider says it is paid, the order becomes
-// completed and the answer is CodeTransition.
+// completed and the answer is CodeTransition. On a service of With it is
+// payment.ErrInTransaction.
 func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
+		return Order{}, err
+	}
+	if err := s.outside("cancel"); err != nil {
 		return Order{}, err
 	}
 	if !s.begin() {
@@ -38,7 +42,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 		if o.certainlyUnpaid() {
 			return o.Cancel(st, reason)
 		}
-		o.Lease(lease, st.At.Add(s.cfg.Lease))
+		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
 		return nil
 	})
 	if err != nil {

@@ -63,8 +63,8 @@ func (s *Service) chargeNow(ctx context.Context, o Order, lease string) (Order, 
 func (s *Service) queue(ctx context.Context, o Order, lease, reason string) Order {
 	st := s.worker(ctx)
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
-		if lease != "" && o.CheckLease(lease) == nil {
-			o.Lease("", time.Time{})
+		if lease != "" && o.checkLease(lease) == nil {
+			o.Payment.Work.Lease("", time.Time{})
 		}
 		if o.Status != StatusSubmitted {
 			return nil
@@ -234,7 +234,7 @@ func (s *Service) save(ctx context.Context, o Order, lease string, change func(*
 	var was Status
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
 		was = o.Status
-		if err := o.CheckLease(lease); err != nil {
+		if err := o.checkLease(lease); err != nil {
 			return err
 		}
 		return change(o)

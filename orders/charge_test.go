@@ -415,7 +415,7 @@ func TestALateWorkerOverwritesNothing(t *testing.T) {
 	})
 }
 
-func TestDistancesGrow(t *testing.T) {
+func TestTheWaitsBetweenAttemptsGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(1)
@@ -424,7 +424,7 @@ func TestDistancesGrow(t *testing.T) {
 		o, err := s.Checkout(t.Context(), card(""))
 		must(t, err)
 		var got []time.Duration
-		for range 10 {
+		for range 12 {
 			o = s.order(o.ID)
 			d := time.Until(o.Payment.Work.NextAt).Round(time.Millisecond)
 			got = append(got, d)
@@ -432,6 +432,6 @@ func TestDistancesGrow(t *testing.T) {
 			_, err := s.ChargeDue(t.Context(), 1)
 			must(t, err)
 		}
-		s.expect("distances", got, "[100ms 200ms 400ms 800ms 1.6s 3.2s 9.6s 28.8s 1m0s 1m0s]")
+		s.expect("waits", got, "[100ms 200ms 400ms 800ms 1.6s 3.2s 6.4s 12.8s 25.6s 51.2s 1m0s 1m0s]")
 	})
 }

@@ -167,7 +167,7 @@ func TestACallEndsWhenItsLeaseIsLost(t *testing.T) {
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
 		_, err = s.store.Update(t.Context(), o.ID, func(o *orders.Order) error {
-			o.Lease("another", time.Now().Add(time.Minute))
+			o.Payment.Work.Lease("another", time.Now().Add(time.Minute))
 			return nil
 		})
 		must(t, err)

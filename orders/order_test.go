@@ -297,7 +297,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 8:
 					err = o.RecordDelivery(s, s.At)
 				case 9:
-					o.Lease("w", s.At)
+					o.Payment.Work.Lease("w", s.At)
 				}
 				events = o.PendingEvents()
 				if err != nil && !reflect.DeepEqual(o.Clone(), before) {
@@ -318,7 +318,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 			if err != nil {
 				return err.Error()
 			}
-			o.Lease("", time.Time{})
+			o.Payment.Work.Lease("", time.Time{})
 			if want := o.Clone(); !reflect.DeepEqual(folded, want) {
 				return fmt.Sprintf("folded %+v, stored %+v", folded, want)
 			}

@@ -36,9 +36,13 @@ type Resolution struct {
 // changes nothing. What staff say stands where the provider names another
 // amount, and where it gives no answer: only somebody who has seen there that
 // the payment is canceled, or does not exist, may say that it is not captured.
+// On a service of With it is payment.ErrInTransaction.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
 	captured, reason := r.Captured, r.Reason
 	if err := checkText("reason", reason, 500); err != nil {
+		return Order{}, err
+	}
+	if err := s.outside("resolve"); err != nil {
 		return Order{}, err
 	}
 	if !s.begin() {
@@ -57,7 +61,7 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 		if o.Payment.ProviderID == "" {
 			return o.Resolve(st, captured, reason)
 		}
-		o.Lease(lease, st.At.Add(s.cfg.Lease))
+		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
 		return nil
 	})
 	if err != nil {
@@ -70,8 +74,8 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 	ctx = context.WithoutCancel(ctx)
 	if err := s.contradicted(ctx, &o, lease, captured); err != nil {
 		released, releaseErr := s.store.Update(ctx, id, func(o *Order) error {
-			if o.CheckLease(lease) == nil {
-				o.Lease("", time.Time{})
+			if o.checkLease(lease) == nil {
+				o.Payment.Work.Lease("", time.Time{})
 			}
 			return nil
 		})

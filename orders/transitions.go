@@ -303,16 +303,10 @@ func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 	})
 }
 
-// Lease gives the payment's work to the holder of token until the instant. It
-// is no event: a lease is not history.
-func (o *Order) Lease(token string, until time.Time) {
-	o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil = token, instant(until)
-}
-
-// CheckLease reports as CodeLeaseLost that the work is not, or no longer, leased
+// checkLease reports as CodeLeaseLost that the work is not, or no longer, leased
 // under the token.
-func (o *Order) CheckLease(token string) error {
-	if token == "" || o.Payment.Work.LeaseToken != token {
+func (o *Order) checkLease(token string) error {
+	if !o.Payment.Work.LeasedBy(token) {
 		return &Error{
 			Code:    CodeLeaseLost,
 			Field:   "payment",

@@ -37,6 +37,9 @@ func (s *Service) closing() bool {
 // unknown after GiveUpAfter stay queued and go to the review queue. When ctx
 // ends, calls in flight are answered and recorded, and no new ones begin.
 func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
+	if err := s.outside("charge due payments"); err != nil {
+		return 0, err
+	}
 	if !s.begin() {
 		return 0, nil
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	_ "github.com/returnkit/returnkit/orders/sqlstore/sqlite"
 )
 
 func ExampleNew() {
@@ -29,12 +31,12 @@ func sell(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 
-	db, err := ordersdb.Open(ctx, filepath.Join(dir, "shop.db"))
+	db, err := sqlstore.Open(ctx, filepath.Join(dir, "shop.db"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := ordersdb.Migrate(ctx, db); err != nil {
+	if err := sqlstore.Migrate(ctx, db, ordersdb.Migrations()); err != nil {
 		return err
 	}
 	shop, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})

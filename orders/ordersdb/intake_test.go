@@ -44,7 +44,7 @@ func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	h := &held{T: t}
 	db.AddQueryHook(h)
 	h.store = New(db)
-	h.must(Migrate(ctx, db))
+	h.must(sqlstore.Migrate(ctx, db, Migrations()))
 	var err error
 	h.product, err = h.store.SaveProduct(ctx, 0, event.Stamp{At: time.Now()}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Currency, p.Stock = "Mouse", 1000, "USD", stock

@@ -14,7 +14,7 @@ import (
 // migrated returns the database with the tables of this store.
 func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
-	if err := ordersdb.Migrate(t.Context(), db); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, ordersdb.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	return db

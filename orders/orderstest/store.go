@@ -309,7 +309,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	})
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {
-		due[i].Lease(token, now.Add(lease))
+		due[i].Payment.Work.Lease(token, now.Add(lease))
 		s.orders[due[i].ID] = due[i].Clone()
 	}
 	return due, nil

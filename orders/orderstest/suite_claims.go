@@ -125,8 +125,8 @@ func testFencing(_ *testing.T, b *bench) {
 	b.equal("second worker", b.claim(b.now.Add(time.Minute), "quick", 1), []string{o.ID})
 	finish := func(token string) error {
 		_, err := b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
-			if err := o.CheckLease(token); err != nil {
-				return err
+			if !o.Payment.Work.LeasedBy(token) {
+				return &orders.Error{Code: orders.CodeLeaseLost, Message: token + " does not hold the lease"}
 			}
 			return o.Complete(b.stamp(), "pi_"+token)
 		})
@@ -153,7 +153,7 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 				claimed, err = b.store.Claim(b.ctx, now, 30*time.Second, token, 1)
 			} else {
 				_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
-					if o.CheckLease(token) == nil {
+					if o.Payment.Work.LeasedBy(token) {
 						return nil // the claim came first
 					}
 					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeNoEffect, NextAt: b.now})
@@ -165,7 +165,7 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 		})
 		stored, err := b.store.Order(b.ctx, o.ID)
 		b.ok(err)
-		if len(claimed) == 1 && stored.CheckLease(token) != nil {
+		if len(claimed) == 1 && !stored.Payment.Work.LeasedBy(token) {
 			t.Fatalf("round %d: the claim was given and then overwritten", round)
 		}
 	}

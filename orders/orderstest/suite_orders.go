@@ -56,7 +56,7 @@ func testUpdate(t *testing.T, b *bench) {
 			NextAt:        b.now.Add(time.Second),
 		}))
 		b.ok(o.Queue(b.stamp(), "no answer"))
-		o.Lease("token-1", b.now.Add(time.Second))
+		o.Payment.Work.Lease("token-1", b.now.Add(time.Second))
 		changed = o.Clone()
 		return nil
 	})

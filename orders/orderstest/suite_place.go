@@ -22,7 +22,7 @@ func testPlace(t *testing.T, b *bench) {
 			b.equal("cart in the placement", p.Cart.ID, cartID)
 			b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
 			o, err := b.decide("k-1")(p)
-			o.Lease("worker", b.now.Add(10e9))
+			o.Payment.Work.Lease("worker", b.now.Add(10e9))
 			made = o
 			return o, err
 		})

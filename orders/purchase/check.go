@@ -171,13 +171,22 @@ func (c *checker) id(field, value string) {
 }
 
 func (c *checker) text(field, value string, limit int) {
+	if problem := CheckText(value, limit); problem != "" {
+		c.bad(field, "%s", problem)
+	}
+}
+
+// CheckText returns what is wrong with a text of up to limit characters, as a
+// sentence, or "" if nothing is: it must be UTF-8 without NUL, which is what every
+// database can hold.
+func CheckText(value string, limit int) string {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		c.bad(field, "It is not text; UTF-8 without NUL is allowed.")
-		return
+		return "It is not text; UTF-8 without NUL is allowed."
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
-		c.bad(field, "It has %d characters; at most %d are allowed.", n, limit)
+		return fmt.Sprintf("It has %d characters; at most %d are allowed.", n, limit)
 	}
+	return ""
 }
 
 func list(methods []payment.Method) string {

@@ -4,7 +4,7 @@
 // It stands in the same database as the other stores of the module, whose
 // handle it takes:
 //
-//	db, err := ordersdb.Open(ctx, "shop.db")
+//	db, err := sqlstore.Open(ctx, "shop.db")
 //	...
 //	err = returnsdb.Migrate(ctx, db)
 //	store := returnsdb.New(db)

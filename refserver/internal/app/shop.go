@@ -90,7 +90,7 @@ type App struct {
 	webhookSecret string
 	proxies       throttlehttp.Proxies
 	group         worker.Group
-	charge        *worker.Loop
+	jobs          jobs // of the services' own workers
 	pursue        *worker.Loop
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
@@ -308,11 +308,13 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
 	s.Orders, err = orders.New(orders.Config{
 		Store: ordersdb.New(s.DB), Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
+		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
 		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
 	})
 	if err != nil {

@@ -202,7 +202,7 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	if err != nil {
 		return "", err
 	}
-	s.charge.Wake()
+	s.Orders.Wake()
 	return hookHandled, nil
 }
 

@@ -31,7 +31,7 @@ func TestAMillionByCardIsRefusedForItsAmount(t *testing.T) {
 	}
 }
 
-// What the provider suspects is for staff; the customer is told no more than for
+// What the provider suspects is for staff; the customer reads no more than for
 // any other card that was refused.
 func TestASuspectedCardIsRefusedLikeAnyOther(t *testing.T) {
 	t.Parallel()
