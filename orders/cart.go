@@ -87,7 +87,7 @@ func (s *Service) SetCartQuantity(ctx context.Context, customerID string, produc
 			return CartView{}, &Error{
 				Code:    CodeInvalid,
 				Field:   "quantity",
-				Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity),
+				Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, maxQuantity),
 			}
 		}
 	}

@@ -52,11 +52,11 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 			}
 		}
 	}
-	if r.Priority < 0 || r.Priority > MaxPriority {
+	if r.Priority < 0 || r.Priority > maxPriority {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "priority",
-			Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority),
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, maxPriority),
 		}
 	}
 	for _, f := range []struct {

@@ -75,8 +75,8 @@ const (
 	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured
 )
 
-// MaxPriority is the highest Payment.Priority.
-const MaxPriority = 9
+// maxPriority is the highest Payment.Priority.
+const maxPriority = 9
 
 // Payment is the payment of an order, with the work of charging it later.
 type Payment struct {
@@ -95,7 +95,7 @@ type Payment struct {
 	KeyRound int
 	// ProviderID is the provider's id of the payment (a PaymentIntent), empty until known.
 	ProviderID string
-	// Priority is how soon a queued payment is charged: 0 to MaxPriority, the
+	// Priority is how soon a queued payment is charged: 0 to 9, the
 	// higher first, equal ones in order of arrival.
 	Priority int
 	// FirstSentAt is when the creation of the payment object may first have

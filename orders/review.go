@@ -17,7 +17,7 @@ func (s *Service) Retry(ctx context.Context, id string, by event.Actor, reason s
 		return Order{}, err
 	}
 	st := s.stamp(ctx, by)
-	return s.store.Update(ctx, id, func(o *Order) error { return o.Retry(st, reason) })
+	return s.store.Update(ctx, id, func(o *Order) error { return o.retry(st, reason) })
 }
 
 // Resolution is what staff say of a payment in the review queue.
@@ -59,7 +59,7 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 			return err
 		}
 		if o.Payment.ProviderID == "" {
-			return o.Resolve(st, captured, reason)
+			return o.resolve(st, captured, reason)
 		}
 		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
 		return nil
@@ -81,7 +81,7 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 		})
 		return released, errors.Join(err, releaseErr)
 	}
-	return s.save(ctx, o, lease, func(o *Order) error { return o.Resolve(st, captured, reason) })
+	return s.save(ctx, o, lease, func(o *Order) error { return o.resolve(st, captured, reason) })
 }
 
 // contradicted asks the provider about what staff say of a payment, and cancels

@@ -85,8 +85,8 @@ func (d FlashSaleParams) validate() error {
 		return bad("percent", "%d basis points are out of range; 1 to 10000", d.PercentBP)
 	case d.Cap < 0 || d.Cap > MaxStock:
 		return bad("cap", "%d is out of range; 0 (none) to %d", d.Cap, MaxStock)
-	case d.CapPerCustomer < 0 || d.CapPerCustomer > MaxQuantity:
-		return bad("cap_per_customer", "%d is out of range; 0 (none) to %d", d.CapPerCustomer, MaxQuantity)
+	case d.CapPerCustomer < 0 || d.CapPerCustomer > maxQuantity:
+		return bad("cap_per_customer", "%d is out of range; 0 (none) to %d", d.CapPerCustomer, maxQuantity)
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ type SaleState struct {
 // Left is how many units the customer can have in the sale now, in one order,
 // those reserved for them included and the stock left aside.
 func (s *SaleState) Left() int {
-	left := MaxQuantity
+	left := maxQuantity
 	if s.Cap > 0 {
 		left = min(left, s.Cap-s.Sold-s.Held+s.Reserved.Quantity)
 	}

@@ -92,11 +92,11 @@ func (d Params) check(s event.Stamp) error {
 	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
 		return err
 	}
-	if d.Priority < 0 || d.Priority > MaxPriority {
+	if d.Priority < 0 || d.Priority > maxPriority {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "priority",
-			Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority),
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, maxPriority),
 		}
 	}
 	return nil
@@ -189,8 +189,8 @@ func (o *Order) Cancel(s event.Stamp, reason string) error {
 	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
 }
 
-// Retry gives a payment in the review queue back to the worker.
-func (o *Order) Retry(s event.Stamp, reason string) error {
+// retry gives a payment in the review queue back to the worker.
+func (o *Order) retry(s event.Stamp, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
@@ -213,10 +213,10 @@ func (o *Order) checkInReview(reason string) error {
 	return nil
 }
 
-// Resolve settles an order in the review queue by what staff have seen at the
+// resolve settles an order in the review queue by what staff have seen at the
 // provider, and the reason. It returns CodeTransition for any other order: those
 // settle themselves.
-func (o *Order) Resolve(s event.Stamp, captured bool, reason string) error {
+func (o *Order) resolve(s event.Stamp, captured bool, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
 	}

@@ -157,8 +157,8 @@ func (c *checker) currency(field string, value money.Currency) bool {
 }
 
 func (c *checker) quantity(field string, n int) {
-	if n < 1 || n > MaxQuantity {
-		c.bad(field, "It is %d; 1 to %d are allowed.", n, MaxQuantity)
+	if n < 1 || n > maxQuantity {
+		c.bad(field, "It is %d; 1 to %d are allowed.", n, maxQuantity)
 	}
 }
 
