@@ -181,7 +181,9 @@ func PaymentDeclined(f payment.Failure, limit money.Money) string {
 	if f == payment.NotYetKnown || f == payment.Unreachable {
 		f = payment.Unrecognized
 	}
-	return "Payment declined: " + lowerFirst(chargeWords(f, limit).buyer) + " Nothing was charged and your cart is kept."
+	return "Payment declined: " + lowerFirst(
+		chargeWords(f, limit).buyer,
+	) + " Nothing was charged and your cart is kept."
 }
 
 // lowerFirst is text with a small first letter, unless a name begins it.
