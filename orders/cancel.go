@@ -48,7 +48,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 	if err != nil {
 		return Order{}, err
 	}
-	if o.Status == StatusCancelled {
+	if o.Status == StatusCanceled {
 		s.cfg.Observer.Settled(ctx, o, st.At.Sub(o.PlacedAt))
 		return o, nil
 	}
@@ -62,7 +62,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 			Field:   "status",
 			Message: "order " + o.Number + " turned out to be paid; it is completed and can't be cancelled",
 		}
-	case o.Status != StatusCancelled:
+	case o.Status != StatusCanceled:
 		return o, &Error{
 			Code:  CodePaymentUncertain,
 			Field: "payment",

@@ -92,7 +92,7 @@ func TestARefusedAddChangesNothing(t *testing.T) {
 }
 
 // The stock stays within its limit, by restocks too; beyond it, which a
-// cancelled order may lead to, the product sells and can be changed.
+// canceled order may lead to, the product sells and can be changed.
 func TestTheLimitOfTheStock(t *testing.T) {
 	s := open(t, nil)
 	s.reprice(func(p *orders.Product) { p.Stock = orders.MaxStock - 1 })

@@ -155,9 +155,9 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 		want    orders.Status
 		charges int
 	}{
-		{"never created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, nil, orders.StatusCancelled, 0},
-		{"created, never confirmed", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultNothing) }, nil, orders.StatusCancelled, 0},
-		{"captured, and nobody could tell", func(g *orderstest.Gateway) {
+		{"never created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, nil, orders.StatusCanceled, 0},
+		{"created, never confirmed", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultNothing) }, nil, orders.StatusCanceled, 0},
+		{"captured, with an unknown outcome", func(g *orderstest.Gateway) {
 			g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter)
 			g.Always(orderstest.CallFind, orderstest.FaultLostBefore)
 		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallFind, orderstest.FaultNone) }, orders.StatusCompleted, 1},
@@ -170,7 +170,7 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 			for _, call := range []orderstest.Call{orderstest.CallConfirm, orderstest.CallFind, orderstest.CallCancel} {
 				g.Always(call, orderstest.FaultLostBefore)
 			}
-		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallCancel, orderstest.FaultNone) }, orders.StatusCancelled, 0},
+		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallCancel, orderstest.FaultNone) }, orders.StatusCanceled, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 				}
 				o = s.order(o.ID)
 				s.expect("in the end", []any{o.Status, len(s.gateway.Charges())}, []any{c.want, c.charges})
-				if want := 7; c.want == orders.StatusCancelled {
+				if want := 7; c.want == orders.StatusCanceled {
 					s.expect("stock", s.stock(), 10)
 				} else {
 					s.expect("stock", s.stock(), want)
@@ -263,7 +263,7 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 				o, err = c.end(s, o.ID)
 				must(t, err)
 				s.expect("in the end", fmt.Sprint(o.Status, " ", s.stock()), c.want)
-				s.expect("for a person", o.Payment.Work.NeedsReview, c.want == "queued 7")
+				s.expect("needs review", o.Payment.Work.NeedsReview, c.want == "queued 7")
 				events, err := s.Events(t.Context(), o.ID)
 				must(t, err)
 				folded, err := orders.Fold(events)
@@ -281,10 +281,10 @@ func TestCancel(t *testing.T) {
 		code    orders.Code
 		want    orders.Status
 	}{
-		{"nothing was created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, "", orders.StatusCancelled},
-		{"the provider withdraws it", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore) }, "", orders.StatusCancelled},
+		{"nothing was created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, "", orders.StatusCanceled},
+		{"the provider withdraws it", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore) }, "", orders.StatusCanceled},
 		{"it is paid", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter) }, orders.CodeTransition, orders.StatusCompleted},
-		{"nobody can tell", func(g *orderstest.Gateway) {
+		{"unknown outcome", func(g *orderstest.Gateway) {
 			g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore)
 			g.Always(orderstest.CallCancel, orderstest.FaultLostAfter)
 		}, orders.CodePaymentUncertain, orders.StatusQueued},
@@ -301,7 +301,7 @@ func TestCancel(t *testing.T) {
 				o = s.order(o.ID)
 				s.expect("answer", []any{orders.CodeOf(err), o.Status}, []any{c.code, c.want})
 				wantStock := 7
-				if c.want == orders.StatusCancelled {
+				if c.want == orders.StatusCanceled {
 					wantStock = 10
 				}
 				s.expect("stock", s.stock(), wantStock)
@@ -352,7 +352,7 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 			o, err = s.Resolve(t.Context(), o.ID, staff,
 				orders.Resolution{Captured: captured, Reason: "seen in the provider's dashboard"})
 			must(t, err)
-			want, stock := orders.StatusCancelled, 10
+			want, stock := orders.StatusCanceled, 10
 			if captured {
 				want, stock = orders.StatusCompleted, 7
 			}

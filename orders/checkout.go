@@ -77,7 +77,7 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 //
 // Cash completes at once. A card is charged at the provider: the answer done
 // completes the order; a definite no cancels it, gives stock and cart back,
-// and is a *Error with CodePaymentDeclined beside the cancelled order;
+// and is a *Error with CodePaymentDeclined beside the canceled order;
 // anything else, and silence for PaymentWait, queues it with its stock held,
 // to be charged later under the same key.
 //
@@ -119,7 +119,7 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 	switch {
 	case o.Status == StatusCompleted:
 		s.cfg.Observer.Accepted(ctx, o, StatusCompleted, s.cfg.Now().Sub(start))
-	case o.Status == StatusCancelled:
+	case o.Status == StatusCanceled:
 		s.cfg.Observer.Declined(ctx, o)
 	default:
 		s.cfg.Observer.Accepted(ctx, o, StatusQueued, s.cfg.Now().Sub(start))
@@ -265,7 +265,7 @@ func (s *Service) awaitCharge(ctx context.Context, o Order) (Order, error) {
 
 // declined is the refusal of an order that the provider declined, else nil.
 func declined(o Order) error {
-	if o.Status != StatusCancelled || o.Payment.Status != PaymentDeclined {
+	if o.Status != StatusCanceled || o.Payment.Status != PaymentDeclined {
 		return nil
 	}
 	e := &Error{

@@ -43,12 +43,12 @@ type Config struct {
 	// while a call lasts. From 1 s to 10 s; default 10 s.
 	Lease time.Duration
 	// QueueLimit is how long after the purchase a queued order is given up:
-	// withdrawn at the provider and then cancelled, its stock released. Default
+	// withdrawn at the provider and then canceled, its stock released. Default
 	// 24 h.
 	QueueLimit time.Duration
 	// GiveUpAfter is how long after the purchase an order that still can't be
 	// withdrawn for certain goes to the review queue (Query.NeedsReview).
-	// It is never cancelled for its age. Not less than QueueLimit; default twice
+	// It is never canceled for its age. Not less than QueueLimit; default twice
 	// that.
 	GiveUpAfter time.Duration
 	// ReservationTime is how long a flash sale holds units for a customer who
@@ -208,7 +208,7 @@ type Observer interface {
 	Declined(ctx context.Context, o Order)
 	// Failed: no order was made, or the caller left before the answer.
 	Failed(ctx context.Context, source string, err error)
-	// Settled: an order answered as queued is now completed or cancelled; took
+	// Settled: an order answered as queued is now completed or canceled; took
 	// is the time since it was placed.
 	Settled(ctx context.Context, o Order, took time.Duration)
 }

@@ -33,7 +33,7 @@
 //	go svc.Run(ctx)
 //
 // An order that is not paid within Config.QueueLimit is withdrawn at the
-// provider, cancelled, and its stock released, only when it is certainly unpaid.
+// provider, canceled, and its stock released, only when it is certainly unpaid.
 // One whose payment is still unknown at Config.GiveUpAfter goes to the review
 // queue (Query.NeedsReview), where staff settle it (Resolve) or have the provider
 // asked again (Retry).
@@ -75,7 +75,7 @@
 // product. Stock, caps and reservations of a product change under one lock, so
 // that the counts are exact:
 //
-//	stock = initial + adjustments + restocked - units of orders not cancelled - units reserved
+//	stock = initial + adjustments + restocked - units of orders not canceled - units reserved
 //
 // # The execution of a charge
 //

@@ -24,7 +24,7 @@ const (
 	CodeOutOfStock          Code = "OUT_OF_STOCK"         // fewer units than asked for; Available says how many
 	CodePaymentDeclined     Code = "PAYMENT_DECLINED"     // a definite no; Reason holds the provider's code
 	CodeTransition          Code = "TRANSITION"           // the state does not allow it
-	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"    // it can't be cancelled: it may be paid
+	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"    // it can't be canceled: it may be paid
 	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
 	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request

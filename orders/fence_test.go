@@ -174,7 +174,7 @@ func TestACallEndsWhenItsLeaseIsLost(t *testing.T) {
 		begun := time.Now()
 		must(t, svc.Close(t.Context()))
 		if took := time.Since(begun); took > 5*time.Second {
-			t.Errorf("the call went on for %s", took)
+			t.Errorf("the call lasted %s", took)
 		}
 		s.expect("lease", s.order(o.ID).Payment.Work.LeaseToken, "another")
 	})

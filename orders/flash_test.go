@@ -267,7 +267,7 @@ func ExampleService_ReserveFlashSale() {
 	// Output:
 	// 2 held <nil>
 	// completed 29.98 USD <nil>
-	// orders: SALE_LIMIT: quantity: 1 of Mouse asked for, the flash sale has 0 left for you
+	// orders: SALE_LIMIT: quantity: 1 of Mouse requested, the flash sale has 0 left for you
 }
 
 func ExampleFlashSale_CheckOverlap() {

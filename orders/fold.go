@@ -16,7 +16,7 @@ const (
 	EventPlaced          = "order.placed"
 	EventQueued          = "order.queued"
 	EventCompleted       = "order.completed"
-	EventCancelled       = "order.cancelled"
+	EventCanceled        = "order.cancelled"
 	EventDelivered       = "order.delivered"
 	EventCharging        = "order.charging"         // a confirm is about to be sent
 	EventChargeAttempted = "order.charge_attempted" // an attempt ended without settling the order
@@ -66,8 +66,8 @@ func Fold(events []event.Event) (Order, error) {
 			data = &queued{}
 		case EventCompleted:
 			data = &completed{}
-		case EventCancelled:
-			data = &cancelled{}
+		case EventCanceled:
+			data = &canceled{}
 		case EventDelivered:
 			data = &delivered{}
 		case EventCharging:
@@ -174,7 +174,7 @@ func (c *completed) apply(o *Order, at time.Time) {
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
-type cancelled struct {
+type canceled struct {
 	Reason      string          `json:"reason,omitempty"`
 	DeclineCode string          `json:"decline_code,omitempty"`
 	Failure     payment.Failure `json:"failure,omitempty"`
@@ -182,11 +182,11 @@ type cancelled struct {
 	Payment     PaymentStatus   `json:"payment"`
 }
 
-func (c *cancelled) apply(o *Order, at time.Time) {
+func (c *canceled) apply(o *Order, at time.Time) {
 	if c.Payment == PaymentDeclined && o.Status == StatusSubmitted {
 		o.IdempotencyKey = "" // the decline is the answer; the key, as the cart, is free for another try
 	}
-	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
+	o.Status, o.CanceledAt, o.CancelReason = StatusCanceled, at, c.Reason
 	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
 	o.Payment.Failure, o.Payment.FailureLimit = c.Failure, c.Limit
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
@@ -238,4 +238,4 @@ func (*chargeRetried) apply(o *Order, at time.Time) {
 
 type chargeWithdrawn struct{}
 
-func (*chargeWithdrawn) apply(o *Order, _ time.Time) { o.Payment.Status = PaymentCancelled }
+func (*chargeWithdrawn) apply(o *Order, _ time.Time) { o.Payment.Status = PaymentCanceled }

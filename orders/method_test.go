@@ -27,7 +27,7 @@ func refusedFor(t *testing.T, err error, code orders.Code, field string, words .
 	}
 }
 
-// A method that nobody declared is never taken for cash, which needs no proof.
+// A method that nobody declared is never treated as cash, which needs no proof.
 func TestAnUndeclaredPaymentMethodIsRefused(t *testing.T) {
 	for _, m := range []payment.Method{"", "CARD", "Cash", "ideal", "paypal", payment.StoreCredit, payment.OriginalMethod, " card", "card\n"} {
 		t.Run(string(m), func(t *testing.T) {

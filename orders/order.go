@@ -13,15 +13,15 @@ type Status string
 
 // The states of an order and where they lead:
 //
-//	submitted -> completed | queued | cancelled
-//	queued    -> completed | cancelled
+//	submitted -> completed | queued | canceled
+//	queued    -> completed | canceled
 //
-// completed and cancelled are final.
+// completed and canceled are final.
 const (
 	StatusSubmitted Status = "submitted" // placed, its payment not yet answered; shown as QUEUED
 	StatusQueued    Status = "queued"    // accepted, charged later under the same key
 	StatusCompleted Status = "completed" // accepted and paid
-	StatusCancelled Status = "cancelled" // certainly unpaid; its stock is released
+	StatusCanceled  Status = "cancelled" // certainly unpaid; its stock is released
 )
 
 // Order is what a customer bought, at the prices and terms of that moment.
@@ -30,7 +30,7 @@ type Order struct {
 	ID             string // UUIDv7
 	Number         string // what people read: ORD-YYYYMMDD-..., unique
 	CustomerID     string
-	CartID         string // the cart it was made of; at most one order not cancelled per cart
+	CartID         string // the cart it was made of; at most one order not canceled per cart
 	IdempotencyKey string // the caller's key, unique per customer; empty when none was given, or a decline freed it
 	TermsID        string // the policy version in force at purchase; opaque here
 	Source         string // where it came from: "web", "api", "demo", "partner"
@@ -40,7 +40,7 @@ type Order struct {
 	Payment        Payment
 	PlacedAt       time.Time
 	CompletedAt    time.Time // zero until completed
-	CancelledAt    time.Time // zero until cancelled
+	CanceledAt     time.Time // zero until canceled
 	CancelReason   string
 	DeliveredAt    time.Time // zero until delivery is recorded
 	UpdatedAt      time.Time
@@ -68,11 +68,11 @@ type PaymentStatus string
 
 // The states of a payment.
 const (
-	PaymentPending   PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
-	PaymentUnknown   PaymentStatus = "unknown"   // a confirm may be out and has no usable answer
-	PaymentCaptured  PaymentStatus = "captured"  // the money is here
-	PaymentDeclined  PaymentStatus = "declined"  // a definite no
-	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured
+	PaymentPending  PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
+	PaymentUnknown  PaymentStatus = "unknown"   // a confirm may be out and has no usable answer
+	PaymentCaptured PaymentStatus = "captured"  // the money is here
+	PaymentDeclined PaymentStatus = "declined"  // a definite no
+	PaymentCanceled PaymentStatus = "cancelled" // certainly never captured
 )
 
 // maxPriority is the highest Payment.Priority.

@@ -88,13 +88,13 @@ func TestOrderTransitions(t *testing.T) {
 		allowed map[string]orders.Status
 	}{
 		{orders.StatusSubmitted, map[string]orders.Status{
-			"complete": orders.StatusCompleted, "queue": orders.StatusQueued, "decline": orders.StatusCancelled, "cancel": orders.StatusCancelled,
+			"complete": orders.StatusCompleted, "queue": orders.StatusQueued, "decline": orders.StatusCanceled, "cancel": orders.StatusCanceled,
 			"withdraw": orders.StatusSubmitted, "confirm": orders.StatusSubmitted, "attempted": orders.StatusSubmitted}},
 		{orders.StatusQueued, map[string]orders.Status{
-			"complete": orders.StatusCompleted, "decline": orders.StatusCancelled, "cancel": orders.StatusCancelled,
+			"complete": orders.StatusCompleted, "decline": orders.StatusCanceled, "cancel": orders.StatusCanceled,
 			"withdraw": orders.StatusQueued, "confirm": orders.StatusQueued, "attempted": orders.StatusQueued}},
 		{orders.StatusCompleted, map[string]orders.Status{"deliver": orders.StatusCompleted}},
-		{orders.StatusCancelled, nil},
+		{orders.StatusCanceled, nil},
 	} {
 		for name, step := range steps {
 			o := placed(t, payment.Card)
@@ -103,7 +103,7 @@ func TestOrderTransitions(t *testing.T) {
 				must(t, o.Queue(noon, "later"))
 			case orders.StatusCompleted:
 				must(t, o.Complete(noon, "pi_1"))
-			case orders.StatusCancelled:
+			case orders.StatusCanceled:
 				must(t, o.Cancel(noon, "test"))
 			}
 			before := o.Clone()
@@ -303,11 +303,11 @@ func TestOrderHistoryProperties(t *testing.T) {
 				if err != nil && !reflect.DeepEqual(o.Clone(), before) {
 					return fmt.Sprintf("step %d failed and changed the order", step)
 				}
-				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCancelled; final &&
+				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCanceled; final &&
 					o.Status != before.Status {
 					return fmt.Sprintf("%s became %s", before.Status, o.Status)
 				}
-				if o.Status == orders.StatusCancelled && before.Payment.Status == orders.PaymentUnknown && step == 7 {
+				if o.Status == orders.StatusCanceled && before.Payment.Status == orders.PaymentUnknown && step == 7 {
 					return "cancelled while it may be paid"
 				}
 				if (o.Status == orders.StatusCompleted) != (o.Payment.Status == orders.PaymentCaptured) {

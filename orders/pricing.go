@@ -40,18 +40,18 @@ func (r Rules) validate() error {
 	for _, f := range []struct {
 		name  string
 		value int64
-		most  int64
+		limit int64
 	}{
 		{"DutyBP", int64(r.DutyBP), 100_000},
 		{"ShippingRate", r.ShippingRate, 1_000_000_000},
 		{"OrderDiscount", r.OrderDiscount, maxPrice},
 		{"OrderFee", r.OrderFee, maxPrice},
 	} {
-		if f.value < 0 || f.value > f.most {
+		if f.value < 0 || f.value > f.limit {
 			return &Error{
 				Code:    CodeInvalid,
 				Field:   f.name,
-				Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most),
+				Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.limit),
 			}
 		}
 	}

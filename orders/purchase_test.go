@@ -41,7 +41,7 @@ func TestAnOrderIsAPurchase(t *testing.T) {
 	}
 	for status, want := range map[orders.Status]purchase.Status{
 		orders.StatusSubmitted: purchase.Open, orders.StatusQueued: purchase.Open,
-		orders.StatusCancelled: purchase.Cancelled,
+		orders.StatusCanceled: purchase.Canceled,
 	} {
 		o.Status, o.Payment.Status = status, orders.PaymentUnknown
 		if p := o.Purchase(); p.Status != want || p.Captured() != 0 {

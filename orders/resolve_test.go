@@ -12,7 +12,7 @@ import (
 )
 
 // TestTheProvidersWordCountsMoreThanAPersons: an order whose provider gave no
-// answer until a person had to look, and that can be asked again by then.
+// answer until staff had to look, and that can be asked again by then.
 func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -40,7 +40,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				o, err := s.Checkout(t.Context(), card(""))
 				must(t, err)
 				s.work(3 * time.Hour)
-				s.expect("for a person", s.order(o.ID).Payment.Work.NeedsReview, true)
+				s.expect("needs review", s.order(o.ID).Payment.Work.NeedsReview, true)
 				cancels := s.gateway.Calls(orderstest.CallCancel)
 				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
 					s.gateway.Always(c, tc.then)
@@ -66,7 +66,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 	}
 }
 
-// cancelling is a gateway during whose cancels something happens.
+// canceling is a gateway during whose cancels something happens.
 type cancelling struct {
 	*orderstest.Gateway
 	during func()
@@ -101,7 +101,7 @@ func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
 			_, err := s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: true, Reason: "seen there"})
 			s.expect("answer", orders.CodeOf(err), orders.CodePaymentUncertain)
 		}
-		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer asked for it")
+		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer wants it")
 		must(t, err)
 		s.expect("order and charges", []any{o.Status, len(s.gateway.Charges())}, "[cancelled 0]")
 	})

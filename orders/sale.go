@@ -24,7 +24,7 @@ type FlashSale struct {
 	// at its own price.
 	Cap            int
 	CapPerCustomer int
-	// Sold are the units of orders that are not cancelled, Held those of
+	// Sold are the units of orders that are not canceled, Held those of
 	// reservations. Sold + Held never exceeds Cap.
 	Sold, Held int
 	CreatedAt  time.Time
@@ -221,7 +221,7 @@ func (f *FlashSale) CheckOverlap(others []FlashSale) error {
 // SaleState is a sale as it stands for one customer.
 type SaleState struct {
 	FlashSale
-	Bought   int         // units of the customer's orders in the sale that are not cancelled
+	Bought   int         // units of the customer's orders in the sale that are not canceled
 	Reserved Reservation // the customer's reservation while it holds units, else zero
 }
 
@@ -266,7 +266,7 @@ func (p *Product) checkAvailable(wanted int, at time.Time) error {
 		return nil
 	}
 	return &Error{Code: CodeOutOfStock, Field: "quantity", ProductID: p.ID, Available: available,
-		Message: fmt.Sprintf("%d of %s asked for, %d in stock", wanted, p.Name, available)}
+		Message: fmt.Sprintf("%d of %s requested, %d in stock", wanted, p.Name, available)}
 }
 
 // checkLeft refuses to reserve more units than the sale has left for the
@@ -274,7 +274,7 @@ func (p *Product) checkAvailable(wanted int, at time.Time) error {
 func (p *Product) checkLeft(sale *SaleState, wanted int) error {
 	if left := sale.Left(); wanted > left {
 		return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: left,
-			Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, left)}
+			Message: fmt.Sprintf("%d of %s requested, the flash sale has %d left for you", wanted, p.Name, left)}
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (o *Order) Queue(s event.Stamp, reason string) error {
 	return o.record(s, EventQueued, &queued{Reason: reason})
 }
 
-// Decline records the provider's definite no: the order is cancelled and its
+// Decline records the provider's definite no: the order is canceled and its
 // stock goes back.
 func (o *Order) Decline(s event.Stamp, r payment.Result) error {
 	if !o.open() {
@@ -149,7 +149,7 @@ func (o *Order) Decline(s event.Stamp, r payment.Result) error {
 	if !why.Valid() {
 		why = payment.Unrecognized
 	}
-	return o.record(s, EventCancelled, &cancelled{
+	return o.record(s, EventCanceled, &canceled{
 		Reason: r.Message, DeclineCode: r.Code, Failure: why, Limit: r.Limit, Payment: PaymentDeclined,
 	})
 }
@@ -167,7 +167,7 @@ func (o *Order) Withdraw(s event.Stamp) error {
 // will be: no payment object was ever confirmed, or the provider has said so.
 func (o *Order) certainlyUnpaid() bool {
 	switch o.Payment.Status {
-	case PaymentDeclined, PaymentCancelled:
+	case PaymentDeclined, PaymentCanceled:
 		return true
 	case PaymentPending:
 		return o.Payment.ProviderID == ""
@@ -186,7 +186,7 @@ func (o *Order) Cancel(s event.Stamp, reason string) error {
 			Message: "order " + o.Number +
 				" may be paid; it can be cancelled only after the provider has withdrawn the payment"}
 	}
-	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
+	return o.record(s, EventCanceled, &canceled{Reason: reason, Payment: PaymentCanceled})
 }
 
 // retry gives a payment in the review queue back to the worker.

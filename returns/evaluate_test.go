@@ -52,7 +52,7 @@ func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
 		{func(w world) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled}, "not taken at the moment"},
 		{func(w world) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
 		{func(w world) { w.o.Status = purchase.Open }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"), Nearest: text("completed")}, "not completed yet"},
-		{func(w world) { w.o.Status = purchase.Cancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
+		{func(w world) { w.o.Status = purchase.Canceled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
 		{func(w world) { w.o.Payments[0].Captured = 4999 }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
 		{func(w world) { *w.at = late }, returns.Finding{Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline, Nearest: instant(last)}, "window of 30 days ended on Friday, 5 June."},
 		{func(w world) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} }, returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale"},

@@ -28,7 +28,7 @@ import (
 )
 
 // stockAddsUp recounts I4 from the raw rows: what is on hand is what the
-// movements brought less the units of orders that are not cancelled and those
+// movements brought less the units of orders that are not canceled and those
 // of live reservations; and each flash sale counts its orders and
 // reservations.
 func stockAddsUp(t *testing.T, db *sqlstore.DB) {

@@ -129,7 +129,7 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	}
 	if len(q.Status) > 0 {
 		sel = sel.Where("o.status IN (?)", bun.List(q.Status))
-		if !slices.Contains(q.Status, orders.StatusCompleted) && !slices.Contains(q.Status, orders.StatusCancelled) {
+		if !slices.Contains(q.Status, orders.StatusCompleted) && !slices.Contains(q.Status, orders.StatusCanceled) {
 			// True of all of them, and what the index of open orders asks for.
 			sel = sel.Where("o.completed_at IS NULL AND o.cancelled_at IS NULL")
 		}

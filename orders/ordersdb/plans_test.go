@@ -22,8 +22,8 @@ import (
 
 // TestEveryStatementFindsItsRowsByIndex records what a shop sends to the
 // database and asks for the plans: none reads a whole table, however the
-// tables grow. Tables with few rows are read whole by right, so PostgreSQL is
-// told to avoid that where it can.
+// tables grow. Tables with few rows are read whole by right, so PostgreSQL
+// has to avoid that where it can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
@@ -34,7 +34,7 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 		seen := map[string]bool{}
 		for _, q := range statements {
 			verb, _, _ := strings.Cut(q, " ")
-			// The catalogue is listed whole.
+			// All products are listed.
 			if verb == "INSERT" || strings.HasSuffix(q, `FROM "products" AS "p" ORDER BY "p"."id"`) || seen[q] {
 				continue
 			}

@@ -104,7 +104,7 @@ type orderRow struct {
 	Status         string
 	PlacedAt       sqldb.Time
 	CompletedAt    sqldb.Time
-	CancelledAt    sqldb.Time
+	CanceledAt     sqldb.Time `bun:"cancelled_at"`
 	CancelReason   string
 	DeliveredAt    sqldb.Time
 	UpdatedAt      sqldb.Time
@@ -121,7 +121,7 @@ func rowOfOrder(o orders.Order) orderRow {
 	return orderRow{
 		ID: o.ID, Number: o.Number, CustomerID: o.CustomerID, CartID: o.CartID, IdempotencyKey: o.IdempotencyKey,
 		TermsID: o.TermsID, Source: o.Source, Currency: string(o.Currency), Status: string(o.Status),
-		PlacedAt: sqldb.At(o.PlacedAt), CompletedAt: sqldb.At(o.CompletedAt), CancelledAt: sqldb.At(o.CancelledAt),
+		PlacedAt: sqldb.At(o.PlacedAt), CompletedAt: sqldb.At(o.CompletedAt), CanceledAt: sqldb.At(o.CanceledAt),
 		CancelReason: o.CancelReason, DeliveredAt: sqldb.At(o.DeliveredAt), UpdatedAt: sqldb.At(o.UpdatedAt),
 		Version: int64(o.Version), Search: strings.ToLower(strings.Join(words, "\n")),
 	}
@@ -131,7 +131,7 @@ func (r orderRow) order() orders.Order {
 	return orders.Order{
 		ID: r.ID, Number: r.Number, CustomerID: r.CustomerID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey,
 		TermsID: r.TermsID, Source: r.Source, Currency: money.Currency(r.Currency), Status: orders.Status(r.Status),
-		PlacedAt: r.PlacedAt.Time(), CompletedAt: r.CompletedAt.Time(), CancelledAt: r.CancelledAt.Time(),
+		PlacedAt: r.PlacedAt.Time(), CompletedAt: r.CompletedAt.Time(), CanceledAt: r.CanceledAt.Time(),
 		CancelReason: r.CancelReason, DeliveredAt: r.DeliveredAt.Time(), UpdatedAt: r.UpdatedAt.Time(),
 		Version: int(r.Version),
 	}
@@ -199,7 +199,7 @@ type paymentRow struct {
 	LeaseUntil   sqldb.Time
 	LeaseToken   string
 	LastError    string
-	GaveUp       bool
+	NeedsReview  bool `bun:"gave_up"`
 	Priority     int
 }
 
@@ -211,7 +211,7 @@ func rowOfPayment(o orders.Order) paymentRow {
 		FirstSentAt: sqldb.At(p.FirstSentAt), CapturedAt: sqldb.At(p.CapturedAt), DeclineCode: p.DeclineCode,
 		Failure: string(p.Failure), FailureLimit: p.FailureLimit,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
-		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.NeedsReview, Priority: p.Priority,
+		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, NeedsReview: p.Work.NeedsReview, Priority: p.Priority,
 	}
 }
 
@@ -224,7 +224,7 @@ func (r paymentRow) payment() orders.Payment {
 		Priority: r.Priority,
 		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
-			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
+			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.NeedsReview,
 		},
 	}
 }

@@ -156,7 +156,7 @@ func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[strin
 	return found, nil
 }
 
-// release gives back what a cancelled order held: its cart, unless the
+// release gives back what a canceled order held: its cart, unless the
 // customer has another one with something in it, and its units.
 func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	o := c.After
@@ -213,7 +213,7 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 	return uncount(ctx, tx, c)
 }
 
-// uncount takes a cancelled order out of the flash sales of its lines, under
+// uncount takes a canceled order out of the flash sales of its lines, under
 // the locks of their products.
 func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	ids := slices.Sorted(maps.Keys(c.Sales))

@@ -54,7 +54,7 @@ type Charge struct {
 }
 
 // ChargeGateway is an payment.ChargeGateway with a ledger of its own: what happened to
-// the money, whatever the caller was told. It keeps answers by idempotency key
+// the money, whatever the caller learned. It keeps answers by idempotency key
 // as Stripe does. The zero value is ready; it is safe for concurrent use.
 type Gateway struct {
 	mu       sync.Mutex
@@ -259,9 +259,9 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 		return broken, false
 	}
 	if c == CallFind {
-		a = g.carryOut(fault, effect, reference)
+		a = g.execute(fault, effect, reference)
 	} else {
-		a = g.underKey(c, r, func() payment.Result { return g.carryOut(fault, effect, reference) })
+		a = g.underKey(c, r, func() payment.Result { return g.execute(fault, effect, reference) })
 	}
 	switch fault {
 	case FaultLostAfter, FaultHangAfter:
@@ -279,7 +279,7 @@ var (
 
 // underKey gives the answer that is stored under the key of the request, or
 // carries the call out and stores its answer.
-func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() payment.Result) payment.Result {
+func (g *Gateway) underKey(c Call, r payment.ChargeRequest, execute func() payment.Result) payment.Result {
 	key := string(c) + " " + r.Key
 	if r.Key == "" || r.Amount <= 0 {
 		g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
@@ -292,13 +292,13 @@ func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() paym
 		stored.Replayed = true
 		return stored
 	}
-	a := carryOut()
+	a := execute()
 	g.answers[key] = a
 	return a
 }
 
-// carryOut brings the effect about, unless the fault says otherwise.
-func (g *Gateway) carryOut(fault Fault, effect func(*object) (payment.Result, string),
+// execute brings the effect about, unless the fault says otherwise.
+func (g *Gateway) execute(fault Fault, effect func(*object) (payment.Result, string),
 	reference string) payment.Result {
 	switch fault {
 	case FaultDecline:

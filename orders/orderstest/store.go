@@ -230,7 +230,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	return c.After.Clone(), nil
 }
 
-// reopen gives the customer the cart of a cancelled order back, unless they
+// reopen gives the customer the cart of a canceled order back, unless they
 // have another one with something in it.
 func (s *Store) reopen(o orders.Order) {
 	cart, ok := s.carts[o.CartID]

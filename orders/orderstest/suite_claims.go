@@ -34,7 +34,7 @@ func testClaim(_ *testing.T, b *bench) {
 		ids = append(ids, b.bought(customer(i), p.ID, 1).ID)
 	}
 	b.equal("nothing is due before its time", b.claim(b.now.Add(-time.Microsecond), "w", 9), []string(nil))
-	// The first is due later, the second stands for a person, the third is done.
+	// The first is due later, the second needs review, the third is done.
 	b.update(ids[0], func(o *orders.Order) error {
 		return o.ChargeAttempted(b.stamp(),
 			orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
@@ -97,7 +97,7 @@ func testClaimRace(t *testing.T, b *bench) {
 				return
 			}
 			if len(claimed) > 4 {
-				t.Errorf("%d claimed, asked for 4", len(claimed))
+				t.Errorf("%d claimed, want at most 4", len(claimed))
 			}
 			mu.Lock()
 			for _, o := range claimed {

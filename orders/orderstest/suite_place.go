@@ -154,13 +154,13 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 	b.equal("the order of the key", []any{again, placed}, []any{first, false})
 	b.equal("stock", b.stock(p.ID), 99)
 
-	// A cancelled order still answers for its key.
+	// A canceled order still answers for its key.
 	_, err = b.store.Update(b.ctx, first.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 	b.ok(err)
 	again, placed, err = b.place("ann", "", "k")
 	b.ok(err)
 	b.equal("the order of the key", []any{again.ID, again.Status, placed},
-		[]any{first.ID, orders.StatusCancelled, false})
+		[]any{first.ID, orders.StatusCanceled, false})
 
 	var placements atomic.Int64
 	together(6, func(int) {

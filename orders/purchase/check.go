@@ -32,8 +32,8 @@ func (p Purchase) Check(providerMethods ...payment.Method) error {
 	c.id("OrderID", p.OrderID)
 	c.id("CustomerID", p.CustomerID)
 	c.text("TermsID", p.TermsID, maxID)
-	if !slices.Contains([]Status{Open, Completed, Cancelled}, p.Status) {
-		c.bad("Status", "It is %s; %s, %s or %s is allowed.", quoted(string(p.Status)), Open, Completed, Cancelled)
+	if !slices.Contains([]Status{Open, Completed, Canceled}, p.Status) {
+		c.bad("Status", "It is %s; %s, %s or %s is allowed.", quoted(string(p.Status)), Open, Completed, Canceled)
 	}
 	currency := c.currency("Currency", p.Currency)
 	if p.PlacedAt.IsZero() {

@@ -14,7 +14,7 @@ type Status string
 const (
 	Open      Status = "open"      // placed, and not yet complete
 	Completed Status = "completed" // accepted by the shop
-	Cancelled Status = "cancelled" // ended without a sale
+	Canceled  Status = "cancelled" // ended without a sale
 )
 
 // Purchase is an order as returns and refunds see it.

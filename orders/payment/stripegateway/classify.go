@@ -202,7 +202,7 @@ func refundedAs(refund *stripe.Refund, r payment.RefundRequest) payment.Result {
 	case refund.ID == "":
 		return unbelieved(a, "the answer names no refund")
 	case a.Currency != "" && a.Currency != r.Currency:
-		return unbelieved(a, fmt.Sprintf("%s is in %s, and %s was asked for", refund.ID, a.Currency, r.Currency))
+		return unbelieved(a, fmt.Sprintf("%s is in %s, and the request is in %s", refund.ID, a.Currency, r.Currency))
 	case refund.PaymentIntent != nil && refund.PaymentIntent.ID != r.PaymentProviderID:
 		return unbelieved(a, fmt.Sprintf(
 			"%s is on payment %s, and not on %s", refund.ID, refund.PaymentIntent.ID, r.PaymentProviderID))

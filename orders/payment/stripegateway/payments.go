@@ -38,7 +38,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 			if pi.Currency != "" && currencyFrom(string(pi.Currency)) != r.Currency || pi.Amount != 0 &&
 				pi.Amount != amount {
 				return unbelieved(a, fmt.Sprintf(
-					"payment %s is of %d %s, and %d %s was asked for",
+					"payment %s is of %d %s, and the request is of %d %s",
 					pi.ID,
 					pi.Amount,
 					pi.Currency,

@@ -98,7 +98,7 @@ type CallFaults struct {
 	Error4xx float64 `json:"error_4xx"`
 	// Lookup5xx answers 500 to a call that retrieves or lists. Those suffer
 	// nothing else of this plan: with Error5xx it makes an outage, during which
-	// it cannot be found out either what became of a call.
+	// the result of a call can't be found out either.
 	Lookup5xx float64 `json:"lookup_5xx"`
 }
 

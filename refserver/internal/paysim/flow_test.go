@@ -222,9 +222,9 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
-	byHand := s.paid(orderCount)
-	byHand.Method = payment.Cash
-	s.refund(byHand)
+	manual := s.paid(orderCount)
+	manual.Method = payment.Cash
+	s.refund(manual)
 	// Somebody pays back on the provider's own page, and we lose a record.
 	stray := s.paid(orderCount + 1)
 	if a := s.gateway.CreateRefund(t.Context(), payment.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD", AttemptID: "nobody's"}); a.Outcome != payment.OutcomeDone {

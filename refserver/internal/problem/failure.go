@@ -59,7 +59,7 @@ var failures = map[payment.Failure]failureWords{
 		"the account's number or address is wrong",
 	},
 	payment.AuthenticationRequired: {
-		"Your bank wants you to confirm this payment, which this page can't ask for. Try another card, or pay cash.",
+		"Your bank wants you to confirm this payment, which this page can't do. Try another card, or pay cash.",
 		"the customer's bank wants the customer to confirm it",
 		"the customer's bank wants the customer to confirm it",
 	},

@@ -1,5 +1,5 @@
 // Package problem is the one table that turns an error of the domain packages
-// into an HTTP status and the words a person reads. Nothing internal passes
+// into an HTTP status and the words that people read. Nothing internal passes
 // through it: an error it does not know becomes a plain 500, and the caller
 // logs the cause.
 package problem

@@ -42,7 +42,7 @@ func TestASuspectedCardIsRefusedLikeAnyOther(t *testing.T) {
 	b.faults(paysim.Faults{Charge: paysim.CallFaults{Error4xx: 1}, ChargeCode: "fraudulent"})
 	const words = "Payment declined: your card was refused. Try another card, or pay cash"
 	ada.form("/checkout", card).want(t, http.StatusPaymentRequired, words)
-	list, n, err := b.Orders.Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusCancelled}})
+	list, n, err := b.Orders.Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusCanceled}})
 	if err != nil || n != 1 {
 		t.Fatal(n, err)
 	}

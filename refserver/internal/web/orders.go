@@ -27,7 +27,7 @@ func orderState(s orders.Status) badge {
 	switch s {
 	case orders.StatusCompleted:
 		return badge{"good", "COMPLETED"}
-	case orders.StatusCancelled:
+	case orders.StatusCanceled:
 		return badge{"bad", "CANCELLED"}
 	}
 	return badge{"warn", "QUEUED"}
@@ -156,7 +156,7 @@ func (s *server) historyQuery(r *http.Request) (orders.Query, historyFilter, err
 	case "QUEUED":
 		q.Status = []orders.Status{orders.StatusQueued, orders.StatusSubmitted}
 	case "CANCELLED":
-		q.Status = []orders.Status{orders.StatusCancelled}
+		q.Status = []orders.Status{orders.StatusCanceled}
 	default:
 		return q, f, problem.Invalid(
 			"status",
