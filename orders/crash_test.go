@@ -269,7 +269,7 @@ func TestADeclineAfterAConfirmThatWasCutOffIsWithdrawnFirst(t *testing.T) {
 			s.gateway.Script(orderstest.CallConfirm, orderstest.FaultDecline)
 			s.work(time.Minute)
 			s.expect("order and cancels", []any{s.order(found[0].ID).Status, s.gateway.Calls(orderstest.CallCancel)},
-				"[canceled 1]")
+				"[cancelled 1]")
 		})
 	}
 	if cut == 0 {

@@ -53,7 +53,7 @@ type Charge struct {
 	Currency  money.Currency
 }
 
-// ChargeGateway is an payment.ChargeGateway with a ledger of its own: what happened to
+// Gateway is a payment.ChargeGateway with a ledger of its own: what happened to
 // the money, whatever the caller learned. It keeps answers by idempotency key
 // as Stripe does. The zero value is ready; it is safe for concurrent use.
 type Gateway struct {
