@@ -155,12 +155,16 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 		want    orders.Status
 		charges int
 	}{
-		{"never created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, nil, orders.StatusCanceled, 0},
-		{"created, never confirmed", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultNothing) }, nil, orders.StatusCanceled, 0},
+		{"never created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) },
+			nil, orders.StatusCanceled, 0},
+		{"created, never confirmed", func(g *orderstest.Gateway) {
+			g.Always(orderstest.CallConfirm, orderstest.FaultNothing)
+		}, nil, orders.StatusCanceled, 0},
 		{"captured, with an unknown outcome", func(g *orderstest.Gateway) {
 			g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter)
 			g.Always(orderstest.CallFind, orderstest.FaultLostBefore)
-		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallFind, orderstest.FaultNone) }, orders.StatusCompleted, 1},
+		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallFind, orderstest.FaultNone) },
+			orders.StatusCompleted, 1},
 		{"the provider is dead beyond the limit", func(g *orderstest.Gateway) {
 			for _, call := range []orderstest.Call{orderstest.CallConfirm, orderstest.CallFind, orderstest.CallCancel} {
 				g.Always(call, orderstest.FaultLostBefore)
@@ -170,7 +174,8 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 			for _, call := range []orderstest.Call{orderstest.CallConfirm, orderstest.CallFind, orderstest.CallCancel} {
 				g.Always(call, orderstest.FaultLostBefore)
 			}
-		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallCancel, orderstest.FaultNone) }, orders.StatusCanceled, 0},
+		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallCancel, orderstest.FaultNone) },
+			orders.StatusCanceled, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -212,7 +217,8 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: true, Reason: "seen at the provider"})
 		}, "completed 7"},
 		{"it was not", func(s *shop, id string) (orders.Order, error) {
-			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: false, Reason: "cancelled at the provider"})
+			return s.Resolve(t.Context(), id, staff,
+				orders.Resolution{Captured: false, Reason: "cancelled at the provider"})
 		}, "cancelled 10"},
 		{"the provider is asked again", func(s *shop, id string) (orders.Order, error) {
 			for _, call := range calls {
@@ -281,9 +287,14 @@ func TestCancel(t *testing.T) {
 		code    orders.Code
 		want    orders.Status
 	}{
-		{"nothing was created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, "", orders.StatusCanceled},
-		{"the provider withdraws it", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore) }, "", orders.StatusCanceled},
-		{"it is paid", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter) }, orders.CodeTransition, orders.StatusCompleted},
+		{"nothing was created", func(g *orderstest.Gateway) {
+			g.Always(orderstest.CallCreate, orderstest.FaultNothing)
+		}, "", orders.StatusCanceled},
+		{"the provider withdraws it", func(g *orderstest.Gateway) {
+			g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore)
+		}, "", orders.StatusCanceled},
+		{"it is paid", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter) },
+			orders.CodeTransition, orders.StatusCompleted},
 		{"unknown outcome", func(g *orderstest.Gateway) {
 			g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore)
 			g.Always(orderstest.CallCancel, orderstest.FaultLostAfter)

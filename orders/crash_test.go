@@ -118,7 +118,8 @@ func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest
 func TestEveryFaultAtEveryCut(t *testing.T) {
 	faults := []orderstest.Fault{
 		orderstest.FaultNone, orderstest.FaultLostBefore, orderstest.FaultLostAfter, orderstest.FaultHangAfter,
-		orderstest.Fault5xx, orderstest.FaultStored5xx, orderstest.FaultNothing, orderstest.FaultPending, orderstest.FaultDecline,
+		orderstest.Fault5xx, orderstest.FaultStored5xx, orderstest.FaultNothing, orderstest.FaultPending,
+		orderstest.FaultDecline,
 	}
 	cases, completed, canceled, cut := 0, 0, 0, 0
 	for _, create := range faults {

@@ -88,8 +88,10 @@ func TestOrderTransitions(t *testing.T) {
 		allowed map[string]orders.Status
 	}{
 		{orders.StatusSubmitted, map[string]orders.Status{
-			"complete": orders.StatusCompleted, "queue": orders.StatusQueued, "decline": orders.StatusCanceled, "cancel": orders.StatusCanceled,
-			"withdraw": orders.StatusSubmitted, "confirm": orders.StatusSubmitted, "attempted": orders.StatusSubmitted}},
+			"complete": orders.StatusCompleted, "queue": orders.StatusQueued, "decline": orders.StatusCanceled,
+			"cancel":   orders.StatusCanceled,
+			"withdraw": orders.StatusSubmitted, "confirm": orders.StatusSubmitted,
+			"attempted": orders.StatusSubmitted}},
 		{orders.StatusQueued, map[string]orders.Status{
 			"complete": orders.StatusCompleted, "decline": orders.StatusCanceled, "cancel": orders.StatusCanceled,
 			"withdraw": orders.StatusQueued, "confirm": orders.StatusQueued, "attempted": orders.StatusQueued}},
@@ -135,7 +137,8 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 		want  orders.Code
 	}{
 		{"nothing was confirmed", func(*orders.Order) error { return nil }, ""},
-		{"a confirm is out", func(o *orders.Order) error { return o.Confirming(noon, "pi_1") }, orders.CodePaymentUncertain},
+		{"a confirm is out", func(o *orders.Order) error { return o.Confirming(noon, "pi_1") },
+			orders.CodePaymentUncertain},
 		{"a confirm had no effect, and could be sent again", func(o *orders.Order) error {
 			if err := o.Confirming(noon, "pi_1"); err != nil {
 				return err
@@ -178,7 +181,8 @@ func TestAPaymentKeepsItsReference(t *testing.T) {
 func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
 	o := placed(t, payment.Card)
 	first := o.ChargeRequest()
-	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Method: payment.Card, Token: orderstest.TokenPays}); first != want {
+	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000,
+		Currency: "USD", Method: payment.Card, Token: orderstest.TokenPays}); first != want {
 		t.Errorf("%+v, want %+v", first, want)
 	}
 	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeUnknown}))

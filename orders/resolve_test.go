@@ -22,13 +22,20 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 		captured bool             // the person's word
 		want     string           // status, charges, cancels; or a refusal
 	}{
-		{"captured, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone, true, "completed 1 0"},
-		{"captured, and called unpaid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone, false, "PAYMENT_UNCERTAIN"},
-		{"not captured, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultNone, false, "cancelled 0 1"},
-		{"not captured, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
-		{"cancelled there, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostAfter, orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
-		{"nobody answers, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultLostBefore, true, "completed 1 0"},
-		{"nobody answers, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultLostBefore, false, "cancelled 0 0"},
+		{"captured, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone,
+			true, "completed 1 0"},
+		{"captured, and called unpaid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone,
+			false, "PAYMENT_UNCERTAIN"},
+		{"not captured, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore,
+			orderstest.FaultNone, false, "cancelled 0 1"},
+		{"not captured, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostBefore,
+			orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
+		{"cancelled there, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostAfter,
+			orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
+		{"nobody answers, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore,
+			orderstest.FaultLostBefore, true, "completed 1 0"},
+		{"nobody answers, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore,
+			orderstest.FaultLostBefore, false, "cancelled 0 0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -82,7 +89,7 @@ func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest,
 	return status, a
 }
 
-func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
+func TestAPersonDoesNotSettleAnOrderThatIsBeingCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &cancelling{}
 		s := open(t, func(c *orders.Config) {

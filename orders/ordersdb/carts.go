@@ -290,7 +290,8 @@ func addProducts(
 		return nil, nil
 	}
 	var rows []productRow
-	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(missing)))).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)",
+		bun.List(slices.Sorted(maps.Keys(missing)))).Scan(ctx); err != nil {
 		return nil, err
 	}
 	for _, r := range rows {

@@ -81,7 +81,8 @@ func withDetails(ctx context.Context, db bun.IDB, rows []orderRow) ([]orders.Ord
 		ids[i] = r.ID
 	}
 	var lines []lineRow
-	if err := db.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id", "l.position").Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id",
+		"l.position").Scan(ctx); err != nil {
 		return nil, err
 	}
 	var payments []paymentRow

@@ -161,8 +161,9 @@ func rowsOfLines(o orders.Order) []lineRow {
 	for i, l := range o.Lines {
 		rows[i] = lineRow{
 			ID: l.ID, OrderID: o.ID, Position: i, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
-			FinalSale: l.FinalSale, Quantity: int64(l.Quantity), UnitListMinor: l.UnitList, UnitDiscountMinor: l.UnitDiscount,
-			PriceMinor: l.Paid.Price, DutyMinor: l.Paid.Duty, ShippingMinor: l.Paid.Shipping, SaleID: l.SaleID,
+			FinalSale: l.FinalSale, Quantity: int64(l.Quantity), UnitListMinor: l.UnitList,
+			UnitDiscountMinor: l.UnitDiscount,
+			PriceMinor:        l.Paid.Price, DutyMinor: l.Paid.Duty, ShippingMinor: l.Paid.Shipping, SaleID: l.SaleID,
 		}
 	}
 	return rows
@@ -211,7 +212,8 @@ func rowOfPayment(o orders.Order) paymentRow {
 		FirstSentAt: sqldb.At(p.FirstSentAt), CapturedAt: sqldb.At(p.CapturedAt), DeclineCode: p.DeclineCode,
 		Failure: string(p.Failure), FailureLimit: p.FailureLimit,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
-		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, NeedsReview: p.Work.NeedsReview, Priority: p.Priority,
+		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, NeedsReview: p.Work.NeedsReview,
+		Priority: p.Priority,
 	}
 }
 

@@ -81,7 +81,8 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := tx.NewUpdate().TableExpr("?(rk)products").Set("on_sale = TRUE").Where("id = ?", f.ProductID).Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().TableExpr("?(rk)products").Set("on_sale = TRUE").Where("id = ?",
+			f.ProductID).Exec(ctx); err != nil {
 			return err
 		}
 		return outboxdb.Append(ctx, tx, eventPrefix, f.PendingEvents())
@@ -341,7 +342,8 @@ func loadSales(
 	ctx context.Context, db bun.IDB, productIDs []int64, customers []string, at time.Time,
 ) (*saleBook, error) {
 	var rows []saleRow
-	err := db.NewSelect().Model(&rows).Where("f.product_id IN (?)", bun.List(productIDs)).Where("NOT f.closed").Scan(ctx)
+	err := db.NewSelect().Model(&rows).Where("f.product_id IN (?)",
+		bun.List(productIDs)).Where("NOT f.closed").Scan(ctx)
 	if err != nil {
 		return nil, err
 	}

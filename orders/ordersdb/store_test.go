@@ -38,7 +38,8 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 		t.Fatal(tables, err)
 	}
 	orderstest.TestStore(t, func(t *testing.T) orders.Store {
-		if _, err := db.Writer().ExecContext(t.Context(), "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(),
+			"TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
 			t.Fatal(err)
 		}
 		return ordersdb.New(db)

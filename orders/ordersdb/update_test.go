@@ -55,7 +55,8 @@ func TestUpdatesThatMeet(t *testing.T) {
 			orders.CodeOf(missing.err) != orders.CodeNotFound {
 			t.Errorf("errors: %v, %v, %v, %v, %v", first.err, second.err, canceled.err, refused.err, missing.err)
 		}
-		for who, want := range map[string]orders.Status{"ann": orders.StatusCompleted, "bob": placed["bob"].Status, "cid": orders.StatusCanceled} {
+		for who, want := range map[string]orders.Status{"ann": orders.StatusCompleted, "bob": placed["bob"].Status,
+			"cid": orders.StatusCanceled} {
 			o, err := h.store.Order(t.Context(), placed[who].ID)
 			h.must(err)
 			events, err := h.store.Events(t.Context(), o.ID)

@@ -156,7 +156,8 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 					if o.Payment.Work.LeasedBy(token) {
 						return nil // the claim came first
 					}
-					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeNoEffect, NextAt: b.now})
+					return o.ChargeAttempted(b.stamp(),
+						orders.ChargeResult{Outcome: payment.OutcomeNoEffect, NextAt: b.now})
 				})
 			}
 			if err != nil {

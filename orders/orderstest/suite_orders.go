@@ -247,11 +247,14 @@ func testListFilters(_ *testing.T, b *bench) {
 		{"one customer", orders.Query{CustomerID: "ann"}, []string{second.ID, first.ID}},
 		{"nobody", orders.Query{CustomerID: "ann' OR '1'='1"}, nil},
 		{"nobody by NUL", orders.Query{CustomerID: "ann\x00"}, nil},
-		{"two by id", orders.Query{IDs: []string{first.ID, third.ID, third.ID, "none", "\x00"}}, []string{third.ID, first.ID}},
+		{"two by id", orders.Query{IDs: []string{first.ID, third.ID, third.ID, "none", "\x00"}},
+			[]string{third.ID, first.ID}},
 		{"an id that can't be one", orders.Query{IDs: []string{"\x00"}}, nil},
-		{"of some ids those of a customer", orders.Query{IDs: []string{second.ID, third.ID}, CustomerID: "ann"}, []string{second.ID}},
+		{"of some ids those of a customer", orders.Query{IDs: []string{second.ID, third.ID}, CustomerID: "ann"},
+			[]string{second.ID}},
 		{"one status", orders.Query{Status: []orders.Status{orders.StatusQueued}}, []string{second.ID}},
-		{"two statuses", orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusCanceled}}, []string{third.ID, first.ID}},
+		{"two statuses", orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusCanceled}},
+			[]string{third.ID, first.ID}},
 		{"those that need review", orders.Query{NeedsReview: true}, []string{first.ID}},
 		{"from is included", orders.Query{From: start.Add(time.Hour)}, []string{third.ID, second.ID}},
 		{"to is not", orders.Query{To: start.Add(time.Hour)}, []string{first.ID}},
@@ -262,7 +265,8 @@ func testListFilters(_ *testing.T, b *bench) {
 		{"backslash is a letter", orders.Query{Text: `\`}, nil},
 		{"quote", orders.Query{Text: "'"}, nil},
 		{"order number", orders.Query{Text: third.Number}, []string{third.ID}},
-		{"all at once", orders.Query{CustomerID: "ann", Status: []orders.Status{orders.StatusQueued}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
+		{"all at once", orders.Query{CustomerID: "ann", Status: []orders.Status{orders.StatusQueued}, From: start,
+			To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
 	} {
 		found, n, err := b.store.List(b.ctx, c.q)
 		b.ok(err)

@@ -307,10 +307,11 @@ func testPlaceAgainstCart(t *testing.T, b *bench) {
 			if k == 0 {
 				o, _, err = b.place(who, "", "")
 			} else {
-				_, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{q.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-					c.Items = append(c.Items, orders.CartItem{ProductID: q.ID, Quantity: 1})
-					return nil
-				})
+				_, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{q.ID},
+					func(c *orders.Cart, _ map[int64]orders.Product) error {
+						c.Items = append(c.Items, orders.CartItem{ProductID: q.ID, Quantity: 1})
+						return nil
+					})
 			}
 			if err != nil {
 				t.Error(err)
