@@ -146,11 +146,11 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, r
 	return g.do(ctx, CallConfirm, r, func(p *object) (payment.Result, string) {
 		switch {
 		case p == nil || p.state == payment.Canceled:
-			return refused("payment_intent_unexpected_state"), reference
+			return refused("payment_intent_unexpected_state", payment.CanceledAtProvider), reference
 		case p.state == payment.Captured:
 			return done(p, reference), reference
 		case r.Token == TokenDeclined:
-			return refused("generic_decline"), reference
+			return refused("generic_decline", payment.DeclinedByBank), reference
 		}
 		p.state = payment.Captured
 		g.charges = append(g.charges, Charge{
@@ -226,8 +226,10 @@ func done(p *object, reference string) payment.Result {
 	}
 }
 
-func refused(code string) payment.Result {
-	return payment.Result{Outcome: payment.OutcomeDeclined, Code: code, Message: "refused: " + code, HTTP: 402}
+func refused(code string, why payment.Failure) payment.Result {
+	return payment.Result{
+		Outcome: payment.OutcomeDeclined, Code: code, Failure: why, Message: "refused: " + code, HTTP: 402,
+	}
 }
 
 // do carries out one call with the fault that is due.
@@ -302,7 +304,7 @@ func (g *Gateway) execute(fault Fault, effect func(*object) (payment.Result, str
 	reference string) payment.Result {
 	switch fault {
 	case FaultDecline:
-		return refused("card_declined")
+		return refused("card_declined", payment.DeclinedByBank)
 	case FaultStored5xx:
 		return broken
 	}
