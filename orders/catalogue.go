@@ -57,7 +57,7 @@ func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp,
 			// nobody from changing the rest.
 			checked.Stock = 0
 		}
-		return checked.validate()
+		return checked.Validate()
 	})
 }
 

@@ -9,11 +9,7 @@ import (
 
 // What the tests of this package see, and no other package.
 
-const (
-	MaxPrice          = maxPrice
-	MaxQuantity       = maxQuantity
-	MaxShippingWeight = maxShippingWeight
-)
+const MaxQuantity = maxQuantity
 
 func (o *Order) Resolve(s event.Stamp, captured bool, reason string) error {
 	return o.resolve(s, captured, reason)

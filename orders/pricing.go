@@ -44,8 +44,8 @@ func (r Rules) validate() error {
 	}{
 		{"DutyBP", int64(r.DutyBP), 100_000},
 		{"ShippingRate", r.ShippingRate, 1_000_000_000},
-		{"OrderDiscount", r.OrderDiscount, maxPrice},
-		{"OrderFee", r.OrderFee, maxPrice},
+		{"OrderDiscount", r.OrderDiscount, MaxPrice},
+		{"OrderFee", r.OrderFee, MaxPrice},
 	} {
 		if f.value < 0 || f.value > f.limit {
 			return &Error{

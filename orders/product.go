@@ -10,9 +10,9 @@ import (
 
 // Limits of a product.
 const (
-	maxPrice          = 1_000_000_000_000 // minor units
+	MaxPrice          = 1_000_000_000_000 // minor units
 	MaxStock          = 1_000_000_000     // units
-	maxShippingWeight = 1_000_000_000     // thousandths of a weight unit
+	MaxShippingWeight = 1_000_000_000     // thousandths of a weight unit
 	maxName           = 200               // characters
 	maxCategory       = 100
 	maxCountry        = 100
@@ -54,8 +54,8 @@ type CartItem struct {
 	Quantity  int
 }
 
-// validate reports the first field that is out of its range, as CodeInvalid.
-func (p Product) validate() error {
+// Validate reports the first field that is out of its range, as CodeInvalid.
+func (p Product) Validate() error {
 	if strings.TrimSpace(p.Name) == "" {
 		return &Error{
 			Code:    CodeInvalid,
@@ -87,9 +87,9 @@ func (p Product) checkPriced() error {
 		name         string
 		value, limit int64
 	}{
-		{"price", p.Price, maxPrice},
+		{"price", p.Price, MaxPrice},
 		{"discount", int64(p.DiscountBP), 10_000},
-		{"shipping_weight", p.ShippingWeight, maxShippingWeight},
+		{"shipping_weight", p.ShippingWeight, MaxShippingWeight},
 	} {
 		if err := checkRange(f.name, f.value, f.limit); err != nil {
 			return err

@@ -30,8 +30,10 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -54,6 +56,10 @@ type App struct {
 	Returns  *returns.Service
 	Refunds  *refunds.Service
 	Evidence *evidence.Files
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Uploads takes in requests with photos.
 	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker
@@ -192,6 +198,8 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		returnsdb.Migrations(),
 		alarm.Migrations(),
 		idempotency.Migrations(),
+		partner.Migrations(),
+		feature.Migrations(),
 		reconcile.Migrations(),
 		observabilitydb.Migrations(),
 		setupMigrations(),
@@ -309,8 +317,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
+	store := ordersdb.New(s.DB)
 	s.Orders, err = orders.New(orders.Config{
-		Store: ordersdb.New(s.DB), Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
+		Store: store, Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
@@ -321,6 +330,12 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.Orders.Close)
+	if err := s.openFeatures(ctx); err != nil {
+		return err
+	}
+	if err := s.openPartners(store); err != nil {
+		return err
+	}
 	if err := s.checkCurrency(ctx); err != nil {
 		return err
 	}
