@@ -122,26 +122,36 @@ type lister struct {
 
 // ListRefunds implements payment.RefundLister.
 func (l *lister) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
-	return func(yield func(payment.ProviderRefund, error) bool) {
+	return list(ctx, l.breaker, "list refunds", func() iter.Seq2[payment.ProviderRefund, error] {
+		return l.next.ListRefunds(ctx, from, to)
+	})
+}
+
+// list reads a list if the breaker allows it.
+func list[T any](
+	ctx context.Context, b *resilience.Breaker, what string, read func() iter.Seq2[T, error],
+) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
 		if err := ctx.Err(); err != nil {
-			yield(payment.ProviderRefund{}, fmt.Errorf("guard: list refunds: %w", err))
+			yield(none, fmt.Errorf("guard: %s: %w", what, err))
 			return
 		}
-		permit, err := l.breaker.Allow()
+		permit, err := b.Allow()
 		if err != nil {
-			yield(payment.ProviderRefund{}, fmt.Errorf("guard: list refunds: %w", err))
+			yield(none, fmt.Errorf("guard: %s: %w", what, err))
 			return
 		}
 		verdict := resilience.Failure // what a panic in the list counts as
 		defer func() { permit.Done(verdict) }()
-		for r, err := range l.next.ListRefunds(ctx, from, to) {
+		for one, err := range read() {
 			if err != nil {
 				verdict = resilience.ClassifyError(ctx, err)
-				yield(r, err)
+				yield(one, err)
 				return
 			}
 			verdict = resilience.Neutral // what stopping here, or a panic of the reader, counts as
-			if !yield(r, nil) {
+			if !yield(one, nil) {
 				return
 			}
 			verdict = resilience.Failure
