@@ -19,6 +19,7 @@ const keyHeader = "X-API-Key"
 
 func (a *API) partnerRoutes() {
 	a.open("POST /api/partner/ingest", a.ingest)
+	a.open("POST /api/orders/external", a.externalOrder)
 	a.open("GET /api/progress/{operation_id}", a.progress)
 	a.staff("POST /api/progress/{operation_id}/cancel", a.cancelOperation)
 	a.staff("GET /api/admin/partners", a.listPartners)

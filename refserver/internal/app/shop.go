@@ -101,6 +101,7 @@ type App struct {
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
 	weakHashes    bool
+	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
 
@@ -115,6 +116,16 @@ func WithClock(now func() time.Time) Option { return func(s *App) { s.now = now 
 // WithWeakHashes stores passwords under hashes that are made in no time, for
 // tests that sign in often.
 func WithWeakHashes() Option { return func(s *App) { s.weakHashes = true } }
+
+// WithSubscriber has handler follow the events of a stream, refunds or returns; see
+// outbox.Dispatcher.Subscribe. Every process on the database needs the same subscribers.
+func WithSubscriber(stream, name string, types []string, handler outbox.Handler, options ...outbox.Option) Option {
+	return func(s *App) {
+		s.subscribers = append(s.subscribers, func() error {
+			return s.Events.Subscribe(stream, name, types, handler, options...)
+		})
+	}
+}
 
 // Open makes the shop from the settings: it opens and migrates the database,
 // starts the payment simulator where no provider is set, and makes sure of the

@@ -47,7 +47,7 @@ const poll = 500 * time.Millisecond
 type Signal interface {
 	// Publish tells them. It is called after the change is committed.
 	Publish(ctx context.Context) error
-	// Listen calls changed for each change that is told, until ctx is done or it cannot
+	// Listen calls changed for each change of others, until ctx is done or it cannot
 	// listen any more.
 	Listen(ctx context.Context, changed func()) error
 }

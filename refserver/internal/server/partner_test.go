@@ -231,3 +231,41 @@ func TestStaffKeepPartnersOnPages(t *testing.T) {
 	admin.form(page+"/fetch", nil).want(t, 400, "no address")
 	admin.get("/admin/partners/none").want(t, 404)
 }
+
+// TestAResellersOrderComesThroughAnAdapter is scenario I.1.
+func TestAResellersOrderComesThroughAnAdapter(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		admin := b.signIn()
+		_, key := admin.partnerKey("North")
+		_, other := admin.partnerKey("South")
+		nobody := browser{b, http.DefaultClient}
+		feed := "id,name,price,stock\np1,Lamp,10,5\np2,Desk,20,5\n"
+		nobody.send("POST", "/api/partner/ingest", "text/csv", feed, "X-API-Key", key).want(t, 200)
+		order := func(key, query, body string) answer {
+			return nobody.json("/api/orders/external"+query, body, "X-API-Key", key)
+		}
+		plain := `{"order_number":"A-1","lines":[{"product":"p1","quantity":2},{"product":"p2","quantity":1}]}`
+		first := order(key, "", plain).want(t, 200, `"status":"COMPLETED"`, `"total":42.00`)
+		if again := order(key, "", plain).want(t, 200); again.body != first.body {
+			t.Errorf("the same number again is %s, and was %s", again.body, first.body)
+		}
+		order(key, "?adapter=marketplace", `{"ref":"M-1","basket":{"entries":[{"sku":"p2","qty":"3"}]}}`).
+			want(t, 200, `"status":"COMPLETED"`)
+		order(key, "?adapter=marketplace", `{"ref":"M-2","basket":{"entries":[{"sku":"p2","qty":"2"}]}}`).want(t, 409)
+		order(other, "", plain).want(t, 400, "no feed of yours has brought the product p1")
+		order(key+"x", "", plain).want(t, 401)
+		order(key, "?adapter=fax", plain).want(t, 400, `"field":"adapter"`, "plain or marketplace")
+		for body, want := range map[string]string{
+			`{`:                      "The order is not JSON",
+			`{}`:                     "order number must have 1 to 100 characters",
+			`{"order_number":"A-2"}`: "An order has 1 to 100 lines",
+			`{"order_number":"A-2","lines":[{"product":"p1","quantity":0}]}`:                               "The quantity of line 1 is 0",
+			`{"order_number":"A-2","lines":[{"product":"p1","quantity":1},{"product":"p1","quantity":1}]}`: "a product of another line",
+			`{"order_number":"A-2","lines":[{"product":"p1","quantity":"x"}]}`:                             "it must be a int",
+			`{"order_number":5}`: "order_number is a number; it must be a string",
+		} {
+			order(key, "", body).want(t, 400, want)
+		}
+	})
+}
