@@ -19,6 +19,12 @@ type Config struct {
 	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
 	Lister payment.RefundLister
+	// History reads what happened to a payment at the provider, for what others gave
+	// back. Default: the Lister or the Gateway, where one of them is one.
+	History payment.HistoryReader
+	// Payments finds our payments by the provider's id. Without it what others gave
+	// back is not followed.
+	Payments Payments
 	// ProviderMethods are the methods that money moves by through the provider,
 	// as orders name them. Any other than these, cash and store_credit is refused.
 	// Default: card.
@@ -63,6 +69,15 @@ type Config struct {
 	// the provider takes no calls or refuses our key, is tried before it is shown
 	// for review. It is still tried. Default 24 h.
 	GiveUpAfter time.Duration
+	// ResumeEvery is how often Run looks for refunds that are due. Default 1 s.
+	ResumeEvery time.Duration
+	// SweepEvery is how long after a round of the sweep the next one begins, and
+	// SweepWindow how far back it reads the provider's lists: as long as the
+	// provider may take a refund back. Defaults 6 h and 31 days.
+	SweepEvery  time.Duration
+	SweepWindow time.Duration
+	// Worked is told of each job of Run that has ended. Default: nobody.
+	Worked func(context.Context, WorkerRun)
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
 	// Observer is told what happens. Default: nobody.
@@ -117,6 +132,7 @@ func (c Config) Validate() error {
 		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
 		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter",
 			c.GiveUpAfter}, {"MessageWithin", c.MessageWithin},
+		{"ResumeEvery", c.ResumeEvery}, {"SweepEvery", c.SweepEvery}, {"SweepWindow", c.SweepWindow},
 	} {
 		if f.d <= 0 {
 			return bad(f.name, "%s is not more than 0", f.d)
@@ -135,7 +151,8 @@ func (c Config) withDefaults() Config {
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
 		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},
-		{&c.MessageWithin, 10 * 24 * time.Hour},
+		{&c.MessageWithin, 10 * 24 * time.Hour}, {&c.ResumeEvery, time.Second},
+		{&c.SweepEvery, 6 * time.Hour}, {&c.SweepWindow, 31 * 24 * time.Hour},
 	} {
 		if *f.d == 0 {
 			*f.d = f.def
@@ -150,8 +167,16 @@ func (c Config) withDefaults() Config {
 	if c.Lister == nil {
 		c.Lister, _ = c.Gateway.(payment.RefundLister)
 	}
+	if c.History == nil {
+		if c.History, _ = c.Lister.(payment.HistoryReader); c.History == nil {
+			c.History, _ = c.Gateway.(payment.HistoryReader)
+		}
+	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}
+	}
+	if c.Worked == nil {
+		c.Worked = func(context.Context, WorkerRun) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

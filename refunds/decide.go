@@ -34,6 +34,9 @@ type progress struct {
 	// foreign names the refund that has the provider's id in the answer; empty
 	// where it is new, or that of the attempt.
 	foreign string
+	// elsewhere says that others refunded the payment, where the provider declines
+	// because of it; empty: nothing says so.
+	elsewhere string
 }
 
 // decide returns what to do next about an attempt, and why: the table of the
@@ -62,6 +65,9 @@ func decide(r *Refund, c *Config, now time.Time, p progress) (action, string) {
 	case res.Outcome == payment.OutcomeDeclined:
 		if p.blind && p.sent != nil && p.doubt {
 			return actionReview, "it is declined now, an earlier call without an answer may have paid, and the provider can't be asked"
+		}
+		if p.elsewhere != "" {
+			return actionReview, p.elsewhere
 		}
 		return actionFail, "the provider declined it"
 	case effective(res.Outcome):
@@ -264,7 +270,7 @@ func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.T
 	switch {
 	case act == actionReview && absent && !r.heldBack(c, now, p):
 		return time.Time{} // looking again would tell the same
-	case act == actionReview && contradiction(r, res, p) != "":
+	case act == actionReview && (contradiction(r, res, p) != "" || p.elsewhere != ""):
 		return time.Time{}
 	case p.blind && r.following() && act == actionWait:
 		return a.AnsweredAt.Add(c.MessageWithin)

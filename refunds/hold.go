@@ -97,6 +97,10 @@ func (r *Refund) HoldMessage() string {
 	switch {
 	case !r.OnHold():
 		return ""
+	case r.HoldRef == PaidOutside:
+		return fmt.Sprintf("The refund of %s is not paid, because so much of the payment was given back outside of this "+
+			"shop that it would exceed what was paid. It is released when that money comes back; otherwise settle it "+
+			"as not paid in the review queue.", amount)
 	case r.HoldRef == AwaitingMethod:
 		return fmt.Sprintf(
 			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.",
@@ -154,9 +158,9 @@ func (h HoldRequest) validate() error {
 			return err
 		}
 	}
-	if h.Ref == AwaitingMethod {
+	if h.Ref == AwaitingMethod || h.Ref == PaidOutside {
 		return &Error{Code: CodeInvalid, Field: "ref", Message: fmt.Sprintf(
-			"%q is the word for a refund that awaits a choice", h.Ref)}
+			"%q is not the name of a dispute; it has a meaning of its own", h.Ref)}
 	}
 	if h.Captured < 0 {
 		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf(
@@ -253,7 +257,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 				return err
 			}
 		}
-		return nil
+		return fit(st, *b, open)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("refunds: release payment %s from %s: %w", h.PaymentID, h.Ref, err)

@@ -114,10 +114,12 @@ func (b *Balance) apply(e Effects) error {
 	next := *b
 	next.Reserved += e.Reserved
 	next.Refunded += e.Refunded
-	if next.Reserved < 0 || next.Refunded < 0 || next.Available() < 0 {
+	more := e.Reserved + e.Refunded
+	if next.Reserved < 0 || next.Refunded < 0 || next.Reserved+next.Refunded > next.Captured ||
+		more > 0 && more > b.Available() {
 		return &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
 			"%d minor units can't be refunded; payment %s has %d left of %d",
-			e.Reserved+e.Refunded,
+			more,
 			b.PaymentID,
 			b.Available(),
 			b.Captured,

@@ -162,7 +162,7 @@ func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
 	}
 	free := b.Balance.Available()
 	if awaits {
-		free += current.Amount()
+		free = b.Balance.availableBeside(current.Amount())
 	}
 	attempt, err := o.attempt(b, current, free)
 	if err != nil {
@@ -217,9 +217,7 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 			"the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
 	}
 	if quote.Amount > free {
-		return AttemptParams{}, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
-			"%s can't be refunded; %s of the payment is left", money.New(quote.Amount,
-				o.Currency), money.New(free, o.Currency))}
+		return AttemptParams{}, tooMuch(b.Balance, quote.Amount, free)
 	}
 	if err := o.expects(quote.Amount); err != nil {
 		return AttemptParams{}, err
@@ -235,6 +233,17 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 	return AttemptParams{
 		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By, Request: request, Quote: quote,
 	}, nil
+}
+
+// tooMuch refuses an amount that the payment has not left, and says why.
+func tooMuch(b Balance, amount, free int64) error {
+	text := fmt.Sprintf("%s can't be refunded; %s of the payment is left",
+		money.New(amount, b.Currency), money.New(free, b.Currency))
+	if b.Outside > 0 {
+		text += fmt.Sprintf(": %s was given back outside of this shop, such as on the provider's own pages or by the bank",
+			money.New(b.Outside, b.Currency))
+	}
+	return &Error{Code: CodeBalance, Field: "amount", Message: text}
 }
 
 // begin submits a new attempt, to be carried out here; one of nothing is done,

@@ -16,6 +16,7 @@ import (
 type Service struct {
 	cfg   Config
 	store Store
+	wake  chan struct{}
 }
 
 // New returns a Service, or says which field of the Config is wrong.
@@ -24,7 +25,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	return &Service{cfg: c, store: c.Store}, nil
+	return &Service{cfg: c, store: c.Store, wake: make(chan struct{}, 1)}, nil
 }
 
 // now is the instant a step happens, as it is stored.

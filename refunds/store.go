@@ -10,13 +10,14 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Store keeps refunds, the balance of each payment, and store credit. It is
+// Store keeps refunds, the balance of each payment, outside money, and store credit. It is
 // coarse and atomic: every method is one transaction of its own. Callbacks
 // are pure and may run more than once. What is not there is ErrNotFound.
 // Implementations are safe for concurrent use; refundstest holds the suite
 // that each one passes.
 type Store interface {
 	RefundStore
+	OutsideStore
 	CreditStore
 }
 
@@ -68,6 +69,48 @@ type RefundStore interface {
 	// Legs returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
 	Legs(ctx context.Context, q LegQuery) ([]Leg, error)
+}
+
+// OutsideStore keeps what others gave back, and how far the sweep has come.
+type OutsideStore interface {
+	// Book locks the balance of the payment, seeding it from r on first use, every
+	// refund of the payment, and what is booked under the provider's id; change
+	// gets the refunds oldest first, and nil where nothing is booked. It saves the
+	// outside money, its events, Balance.Outside and each refund, all or nothing,
+	// and returns the change. An empty change saves nothing.
+	//
+	// Two calls for one payment run one after the other, as with Open, Update and
+	// UpdatePayment. A payment of another order is CodeInvalid.
+	Book(
+		ctx context.Context, r OpenRequest, providerID string,
+		change func(Balance, *Outside, []Refund) (OutsideChange, error),
+	) (OutsideChange, error)
+	// Outside returns what q selects, oldest first (by CreatedAt, then ProviderID).
+	Outside(ctx context.Context, q OutsideQuery) ([]Outside, error)
+	// UpdateSweep locks the one Sweep, zero before the first call, and saves what
+	// change makes of it.
+	UpdateSweep(ctx context.Context, change func(Sweep) (Sweep, error)) (Sweep, error)
+}
+
+// OutsideQuery selects outside money. Zero fields select all.
+type OutsideQuery struct {
+	OrderID   string
+	PaymentID string
+	IDs       []string     // the provider's; at most MaxPageSize
+	State     OutsideState // in this state
+	AfterAt   time.Time    // after the place that a CreatedAt and ProviderID name; zero for the first page
+	AfterID   string
+	Limit     int // 0 means MaxPageSize
+}
+
+// Normalize fills in the default of Limit and clips it to its range. Stores call
+// it.
+func (q OutsideQuery) Normalize() OutsideQuery {
+	if q.Limit <= 0 {
+		q.Limit = MaxPageSize
+	}
+	q.Limit = min(q.Limit, MaxPageSize)
+	return q
 }
 
 // Leg is one card attempt with the refund it belongs to.
@@ -132,19 +175,28 @@ type PaymentState struct {
 	Refunded map[string]Refunded
 }
 
-// Balance is what a payment can still give back.
-// Always Reserved + Refunded <= Captured.
+// Balance is what a payment can still give back. Always Reserved + Refunded <=
+// Captured; Outside is what happened, and may exceed it.
 type Balance struct {
 	PaymentID string
 	Currency  money.Currency
 	Captured  int64        // minor units
 	Reserved  int64        // by open refunds
 	Refunded  int64        // succeeded
+	Outside   int64        // given back by others; see Outside.Counted
 	Holds     []HoldRecord // in order of arrival, released ones too; nil for none
 }
 
 // Available is what can still be refunded, in minor units.
-func (b Balance) Available() int64 { return b.Captured - b.Reserved - b.Refunded }
+func (b Balance) Available() int64 { return b.availableBeside(0) }
+
+// availableBeside is Available without what one refund has reserved.
+func (b Balance) availableBeside(reserved int64) int64 {
+	return max(0, b.Captured-b.Reserved+reserved-b.Refunded-b.Outside)
+}
+
+// Overpaid returns what went back above what was captured, in minor units.
+func (b Balance) Overpaid() int64 { return max(0, b.Refunded+b.Outside-b.Captured) }
 
 // CreditEntry is one movement of a customer's store credit.
 type CreditEntry struct {

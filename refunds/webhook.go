@@ -16,16 +16,51 @@ import (
 // where the provider has no look-ups (payment.FindByMessage): there it is read
 // like one, so check its signature first.
 //
-// CodeContradiction needs review, and no state was changed: the
-// message names another amount or currency than we asked for, or an attempt
-// that failed here was paid. Answer such a message as taken; repeating
-// it does not help. ErrNotFound is a refund that is not ours, such as one made
-// on the provider's own pages.
+// A refund that we did not make, such as one made on the provider's own pages, is
+// looked up with its payment and booked as outside money (see SyncPayment). The
+// zero Refund and no error are returned.
+//
+// CodeContradiction needs review, and no state was changed: the message names
+// another amount or currency than we asked for, or an attempt that failed here
+// was paid, which then counts as outside money. Answer such a message as taken;
+// repeating it does not help. It returns ErrNotFound for a refund that is not
+// ours on a payment that is not ours, or where Config.Payments or
+// Config.History is missing.
 func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.WebhookEvent) (Refund, error) {
 	r, err := s.findByWebhook(ctx, n)
+	if errors.Is(err, ErrNotFound) {
+		return Refund{}, s.handleOutside(ctx, by, n, err)
+	}
 	if err != nil {
 		return Refund{}, err
 	}
+	r, err = s.handleOwn(ctx, by, n, r)
+	if CodeOf(err) == CodeContradiction {
+		reference := n.PaymentProviderID
+		if reference == "" && len(r.Attempts) > 0 {
+			reference = r.Attempt().PaymentProviderID
+		}
+		n.PaymentProviderID = reference
+		if failed := s.handleOutside(ctx, by, n, ErrNotFound); failed != nil && !errors.Is(failed, ErrNotFound) &&
+			CodeOf(failed) == "" {
+			return r, failed // deliver the message again
+		}
+	}
+	return r, err
+}
+
+// handleOutside books what others did to the payment of a message; missing is
+// returned where that can't be looked up.
+func (s *Service) handleOutside(ctx context.Context, by event.Actor, n payment.WebhookEvent, missing error) error {
+	if n.PaymentProviderID == "" || s.cfg.Payments == nil || s.cfg.History == nil {
+		return missing
+	}
+	_, err := s.SyncPayment(ctx, by, n.PaymentProviderID)
+	return err
+}
+
+// handleOwn follows a message about a refund of ours.
+func (s *Service) handleOwn(ctx context.Context, by event.Actor, n payment.WebhookEvent, r Refund) (Refund, error) {
 	i := slices.IndexFunc(r.Attempts, func(a Attempt) bool {
 		return a.ID == n.AttemptID || n.ProviderID != "" && a.ProviderID == n.ProviderID
 	})

@@ -18,20 +18,22 @@ type balanceRow struct {
 	CapturedMinor int64
 	ReservedMinor int64
 	RefundedMinor int64
+	OutsideMinor  int64
 	Holds         sqldb.JSON[[]refunds.HoldRecord]
 }
 
 func rowOfBalance(orderID string, b refunds.Balance) balanceRow {
 	return balanceRow{
 		PaymentID: b.PaymentID, OrderID: orderID, Currency: string(b.Currency),
-		CapturedMinor: b.Captured, ReservedMinor: b.Reserved, RefundedMinor: b.Refunded, Holds: sqldb.AsJSON(b.Holds),
+		CapturedMinor: b.Captured, ReservedMinor: b.Reserved, RefundedMinor: b.Refunded,
+		OutsideMinor: b.Outside, Holds: sqldb.AsJSON(b.Holds),
 	}
 }
 
 func (r balanceRow) balance() refunds.Balance {
 	return refunds.Balance{
 		PaymentID: r.PaymentID, Currency: money.Currency(r.Currency),
-		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor,
+		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor, Outside: r.OutsideMinor,
 		Holds: r.Holds.V,
 	}
 }

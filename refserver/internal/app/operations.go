@@ -20,7 +20,6 @@ import (
 // at a time.
 const (
 	chargeEvery  = time.Second
-	pursueEvery  = time.Second
 	expireEvery  = time.Second
 	cleanUpEvery = 10 * time.Minute
 	gaugesEvery  = 10 * time.Second
@@ -53,7 +52,7 @@ func (s *App) openOperations(context.Context) (err error) {
 	}
 	stop := watchBreaker(s.Breaker, s.Metrics, observability.Named(s.Log, "payments"), func() {
 		s.charge.Wake()
-		s.pursue.Wake()
+		s.Refunds.Wake()
 	})
 	s.onClose(func(context.Context) error { stop(); return nil })
 
@@ -67,7 +66,7 @@ func (s *App) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
 	components := append(s.checkout.components(),
 		component("payment_provider", false, s.checkProvider),
 		component("workers", false, func(ctx context.Context) error {
-			var errs []error
+			errs := []error{s.refundWork.check(ctx)}
 			for _, l := range loops {
 				errs = append(errs, l.Check(ctx))
 			}
@@ -121,15 +120,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Refunds.ResumeDue(ctx, batch)
-		if n > 0 {
-			s.Events.Wake() // their returns have something to follow
-		}
-		return n == batch, err
-	}); err != nil {
-		return nil, err
-	}
+	s.group.Add("refunds", s.Refunds)
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,

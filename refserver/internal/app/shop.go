@@ -90,7 +90,7 @@ type App struct {
 	proxies       throttlehttp.Proxies
 	group         worker.Group
 	charge        *worker.Loop
-	pursue        *worker.Loop
+	refundWork    *refundWork
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
 	weakHashes    bool
@@ -322,8 +322,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err := s.checkCurrency(ctx); err != nil {
 		return err
 	}
+	s.refundWork = newRefundWork(s)
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
+		Payments: ourPayments{s}, Worked: s.refundWork.note,
 		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
 	})
 	if err != nil {

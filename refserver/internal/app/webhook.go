@@ -130,7 +130,7 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 		return s.handleRefundEvent(ctx, e)
 	case stripegateway.EventPaymentSettled:
 		return s.handlePaymentEvent(ctx, e)
-	case stripegateway.EventDisputeOpened, stripegateway.EventDisputeClosed:
+	case stripegateway.EventDispute:
 		return s.handleDisputeEvent(ctx, e)
 	}
 	return hookIgnored, nil
@@ -142,7 +142,7 @@ func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (str
 	r, err := s.Refunds.HandleWebhook(ctx, provider, e.Notice())
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
-		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it
+		return hookUnknown, nil // of a payment that is not ours
 	case refunds.CodeOf(err) == refunds.CodeContradiction:
 		return hookAlarm, s.alarm(ctx, aboutRefund, alarm.Alarm{
 			ID: e.ID, Message: inWords(err), RefundID: r.ID, OrderID: r.OrderID, Reference: e.Reference,
@@ -206,81 +206,30 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	return hookHandled, nil
 }
 
-// handleDisputeEvent holds the refunds of a disputed payment back, and puts the
-// returns of its order before a person; when the dispute is over and the money
-// is ours again, it lets them go on.
+// handleDisputeEvent looks a disputed payment up, whatever is told of the dispute:
+// while it is open its refunds are held back, and what the bank took for good
+// counts as given back. The returns of its order get a task.
 func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (string, error) {
 	if e.PaymentReference == "" {
 		return hookUnknown, nil
 	}
-	orderID, paymentID, err := s.payments.PaymentOwner(ctx, e.PaymentReference)
-	if err != nil {
-		return "", err
-	}
-	o, err := s.Orders.Order(ctx, orderID)
-	if errors.Is(err, orders.ErrNotFound) || err == nil && o.Payment.ID != paymentID {
+	booked, err := s.Refunds.SyncPayment(ctx, provider, e.PaymentReference)
+	switch {
+	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil
-	}
-	if err != nil {
+	case refunds.CodeOf(err) != "":
+		return hookAlarm, s.alarm(ctx, aboutOutside, alarm.Alarm{ID: e.ID, Message: inWords(err), Reference: e.Reference})
+	case err != nil:
 		return "", err
 	}
-	h := refunds.HoldRequest{
-		OrderID: o.ID, PaymentID: paymentID, Captured: o.Payment.Amount, Currency: o.Currency,
-		Ref: e.Reference, Reason: "the customer's bank disputes the payment (" + e.Reason + "), " + e.Status, By: provider,
-	}
-	if e.Holds() {
-		_, err = s.Refunds.Hold(ctx, h)
-	} else {
-		_, err = s.Refunds.Release(ctx, h)
-	}
-	if err != nil {
-		return "", err
-	}
-	s.pursue.Wake()
-	return hookHandled, s.disputeTasks(ctx, o, e)
-}
-
-// disputeTasks opens or closes the task of a disputed payment on each return
-// of its order that is under way.
-func (s *App) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.Event) error {
-	holds, err := s.Refunds.Holds(ctx, o.ID, o.Payment.ID)
-	if err != nil {
-		return err
-	}
-	held := false
-	for _, h := range holds {
-		held = held || h.Active()
-	}
-	cases, _, err := s.Returns.Returns(ctx, returns.Query{OrderID: o.ID, PageSize: returns.MaxPageSize})
-	if err != nil {
-		return err
-	}
-	for _, c := range cases {
-		switch {
-		case held && !c.Status.Final():
-			_, err = s.Returns.OpenTask(
-				ctx,
-				c.ID,
-				provider,
-				returns.Task{Kind: returns.TaskPaymentDisputed, Note: fmt.Sprintf(
-					"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.",
-					o.Number,
-					e.Reference,
-				)},
-			)
-		case !held:
-			err = s.closeTasks(
-				ctx,
-				c,
-				returns.TaskPaymentDisputed,
-				"The dispute "+e.Reference+" ended as "+e.Status+"; refunds go on.",
-			)
-		}
-		if err != nil {
-			return err
+	s.Refunds.Wake()
+	s.Events.Wake()
+	for _, o := range booked {
+		if o.ProviderID == e.Reference {
+			return hookHandled, s.disputeTasks(ctx, o)
 		}
 	}
-	return nil
+	return "", fmt.Errorf("the provider tells of dispute %s and does not list it yet", e.Reference)
 }
 
 // closeTasks closes the open tasks of a kind.
