@@ -61,7 +61,9 @@ func (s *App) outsideChanged(ctx context.Context, e event.Event) error {
 		return err
 	}
 	message := outsideMessage(order, o, ledger)
-	err = s.alarm(ctx, aboutOutside, alarm.Alarm{ID: e.ID, Message: message, OrderID: o.OrderID, Reference: o.ProviderID})
+	err = s.alarm(ctx, aboutOutside, alarm.Alarm{
+		ID: e.AggregateID + " " + turn(o), Message: message, OrderID: o.OrderID, Reference: o.ProviderID,
+	})
 	if err != nil {
 		return err
 	}
@@ -69,6 +71,15 @@ func (s *App) outsideChanged(ctx context.Context, e event.Event) error {
 		return s.disputeTasks(ctx, o)
 	}
 	return s.outsideTasks(ctx, o, message)
+}
+
+// turn names what staff are told once: that a refund was made or came back, and
+// that a dispute was opened, lost or won.
+func turn(o refunds.Outside) string {
+	if o.Kind == refunds.OutsideRefund && o.State == refunds.OutsideOpen {
+		return string(refunds.OutsidePaid)
+	}
+	return string(o.State)
 }
 
 // outsideMessage says what happened, and what it leaves.
