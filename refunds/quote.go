@@ -24,7 +24,7 @@ type Quote struct {
 // QuoteLine is what one order line gives back now.
 type QuoteLine struct {
 	OrderLineID string           `json:"order_line_id"`
-	Units       int              `json:"units"`
+	Units       int              `json:"units"` // 0 where all were given back before
 	Given       money.Components `json:"given"`
 }
 
@@ -91,6 +91,10 @@ type Refunded struct {
 // before. A component is never negative, and with zero fees everything given
 // back, in any order and any grouping, sums to exactly what was paid.
 //
+// Units that were given back already pay nothing: they may be asked for again,
+// and nothing is refused for it, so that a case whose units were paid by another
+// refund ends. QuoteLine.Units counts those that are given back now.
+//
 // Fees come off last, in the order of r.Fees, each at most what is left, so
 // that Amount is never negative. A waived fee is not taken; it lowers ByTerms
 // alone, as do lines that are given back by override only.
@@ -107,11 +111,12 @@ func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
 	var byTerms int64
 	for i, l := range r.Lines {
 		before := given[l.OrderLineID]
-		now := l.Paid.Share(before.Units+l.Units, l.Bought).Sub(before.Components)
+		units := min(l.Units, l.Bought-before.Units)
+		now := l.Paid.Share(before.Units+units, l.Bought).Sub(before.Components)
 		// What was reversed may have been the smaller steps, so that those
 		// still given are ahead of the law for a while.
 		now = money.Components{Price: max(0, now.Price), Duty: max(0, now.Duty), Shipping: max(0, now.Shipping)}
-		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: l.Units, Given: now}
+		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: units, Given: now}
 		q.Gross += now.Total()
 		if !l.Overridden {
 			byTerms += now.Total()
@@ -156,7 +161,7 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 		for i, l := range r.Lines {
 			if (rule.OrderLineID == "" || rule.OrderLineID == l.OrderLineID) && !(byTerms && l.Overridden) {
 				price += q.Lines[i].Given.Price
-				units += l.Units
+				units += q.Lines[i].Units
 			}
 		}
 		if units == 0 {
@@ -212,9 +217,8 @@ func (r QuoteRequest) validate(given map[string]Refunded) error {
 			return bad(name, "%d units can't be given back; 1 or more are allowed", l.Units)
 		case before.Units < 0 || before.Units > l.Bought:
 			return bad(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
-		case l.Units > l.Bought-before.Units:
-			return bad(name, "%d units can't be given back; %d of %d bought are left", l.Units,
-				l.Bought-before.Units, l.Bought)
+		case l.Units > l.Bought:
+			return bad(name, "%d units can't be given back; %d were bought", l.Units, l.Bought)
 		case !l.Free && l.Paid == money.Components{}:
 			return bad(name, "what was paid for it is not set; where it was free, set Free")
 		case l.Free && l.Paid != money.Components{}:

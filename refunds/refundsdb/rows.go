@@ -100,12 +100,15 @@ type lineRow struct {
 }
 
 func rowsOfLines(r *refunds.Refund) []lineRow {
-	rows := make([]lineRow, len(r.Quote.Lines))
-	for i, l := range r.Quote.Lines {
-		rows[i] = lineRow{
+	rows := make([]lineRow, 0, len(r.Quote.Lines))
+	for _, l := range r.Quote.Lines {
+		if l.Units == 0 {
+			continue
+		}
+		rows = append(rows, lineRow{
 			RefundID: r.ID, OrderLineID: l.OrderLineID, Units: int64(l.Units),
 			PriceMinor: l.Given.Price, DutyMinor: l.Given.Duty, ShippingMinor: l.Given.Shipping,
-		}
+		})
 	}
 	return rows
 }

@@ -160,6 +160,20 @@ func testOutsideRace(b *bench) {
 	}
 }
 
+// A second reference asks for units that the first gave back: it is of nothing.
+func testGivenBefore(b *bench) {
+	p := newPlan(10)
+	first := b.opened(p)
+	second := b.opened(p.other())
+	b.equal("the second one", []any{second.Amount(), second.Quote.Lines[0].Units}, []any{int64(0), 0})
+	b.stored(second)
+	b.folds(second.ID)
+	b.holds(p, first.Amount(), 0)
+	state, err := b.store.PaymentState(b.ctx, p.other().open())
+	b.ok(err)
+	b.equal("units given back", state.Refunded[p.order+"-1"].Units, 10)
+}
+
 func testOutsideList(b *bench) {
 	p, q := newPlan(1), newPlan(1)
 	var ids []string
