@@ -34,6 +34,29 @@ func TestUnitsThatWereGivenBackAlreadyPayNothing(t *testing.T) {
 	}
 }
 
+// A case whose order was refunded at the provider ends with what is left, which
+// may be nothing.
+func TestACaseThatOthersRefundedEnds(t *testing.T) {
+	for outside, left := range map[int64]int64{3000: 0, 1500: 1500, 500: 2000} {
+		t.Run(fmt.Sprint(outside, " refunded elsewhere"), func(t *testing.T) {
+			inOutsideBubble(t, func(s *shop) {
+				s.told(s.gateway.RefundOutside("pi_1", outside, "USD"))
+				q := request(1, 2)
+				q.LessOutside = true
+				quote, _, err := s.Preview(s.Context(), q)
+				if err != nil || quote.Amount != left {
+					s.Errorf("preview %d, %v", quote.Amount, err)
+				}
+				r := s.refund(q)
+				s.is(r, refunds.StatusSucceeded)
+				s.equal("amount, leakage", []int64{r.Amount(), r.Quote.Leakage()}, []int64{left, 0})
+				s.counts(0, left, outside, 3000-outside-left, 0)
+				s.check()
+			})
+		})
+	}
+}
+
 // A refund that was opened late took the units of a second case: that one is of
 // nothing, and ends.
 func TestASecondCaseOfUnitsThatWereRefundedEnds(t *testing.T) {

@@ -35,6 +35,9 @@ type FeeKind string
 const (
 	RestockingFee     FeeKind = "restocking_fee"
 	ReturnShippingFee FeeKind = "return_shipping_fee"
+	// PaidByOthers is no fee of the terms: what others gave back already, taken off
+	// where Request.LessOutside says so.
+	PaidByOthers FeeKind = "paid_by_others"
 )
 
 // Fee is a fee as it was taken.
@@ -240,8 +243,8 @@ func (r QuoteRequest) validate(given map[string]Refunded) error {
 	for i, f := range r.Fees {
 		name := fmt.Sprintf("fee %d", i+1)
 		switch {
-		case f.Kind != RestockingFee && f.Kind != ReturnShippingFee:
-			return bad(name, "its kind is %q; %s or %s", string(f.Kind), RestockingFee, ReturnShippingFee)
+		case f.Kind != RestockingFee && f.Kind != ReturnShippingFee && f.Kind != PaidByOthers:
+			return bad(name, "its kind is %q; %s, %s or %s", string(f.Kind), RestockingFee, ReturnShippingFee, PaidByOthers)
 		case f.PercentBP < 0 || f.PercentBP > 10000:
 			return bad(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
 		case f.Fixed < 0:

@@ -3,6 +3,7 @@ package refunds
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -29,7 +30,11 @@ type Request struct {
 	// Expect, when not nil, is the amount in minor units that the caller means to
 	// pay back. Any other is CodeAmountChanged, and nothing is paid.
 	Expect *int64
-	By     event.Actor // who asks; for a manual method also who hands it out
+	// LessOutside takes off what others gave back already, such as on the
+	// provider's own pages: no more is paid than the payment has left, which may be
+	// nothing. Without it such a refund is refused with CodeBalance.
+	LessOutside bool
+	By          event.Actor // who asks; for a manual method also who hands it out
 }
 
 // expects refuses an amount that is not the one the caller means.
@@ -208,7 +213,7 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 	if len(request.Lines) == 0 && current != nil {
 		request = current.Request
 	}
-	quote, err := NewQuote(request, b.Refunded)
+	request, quote, err := o.quote(request, b, free)
 	if err != nil {
 		return AttemptParams{}, err
 	}
@@ -233,6 +238,20 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 	return AttemptParams{
 		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By, Request: request, Quote: quote,
 	}, nil
+}
+
+// quote quotes the request; where it says LessOutside, what others gave back and
+// is not left is taken off.
+func (r Request) quote(request QuoteRequest, b PaymentState, free int64) (QuoteRequest, Quote, error) {
+	request.Fees = slices.DeleteFunc(slices.Clone(request.Fees), func(f FeeRule) bool { return f.Kind == PaidByOthers })
+	quote, err := NewQuote(request, b.Refunded)
+	short := min(quote.Amount-free, b.Balance.Outside)
+	if err != nil || !r.LessOutside || short <= 0 {
+		return request, quote, err
+	}
+	request.Fees = append(request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
+	quote, err = NewQuote(request, b.Refunded)
+	return request, quote, err
 }
 
 // tooMuch refuses an amount that the payment has not left, and says why.
@@ -281,6 +300,6 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 	if err != nil {
 		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
 	}
-	q, err := NewQuote(r.Quote, book.Refunded)
+	_, q, err := r.quote(r.Quote, book, book.Balance.Available())
 	return q, book.Balance, err
 }
