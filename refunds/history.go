@@ -81,6 +81,9 @@ func (s *Service) OutsideByID(ctx context.Context, providerID string) (Outside, 
 // returns ErrNotFound if the payment is not one of ours, and needs
 // Config.Payments and Config.History; without one it is CodeInvalid.
 func (s *Service) SyncPayment(ctx context.Context, by event.Actor, paymentProviderID string) ([]Outside, error) {
+	if err := s.noTx("look payment " + paymentProviderID + " up"); err != nil {
+		return nil, err
+	}
 	if s.cfg.Payments == nil || s.cfg.History == nil {
 		return nil, &Error{Code: CodeInvalid, Field: "Config.Payments",
 			Message: "it or History is nil; without them nothing that others did can be found"}

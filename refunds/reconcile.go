@@ -122,6 +122,9 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 // Compare is Reconcile that hands over every comparison, matched ones too, as
 // it is made, each once; each's error ends it.
 func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
+	if err := s.noTx("reconcile"); err != nil {
+		return Totals{}, err
+	}
 	c := &comparing{
 		s: s, from: from.UTC().Truncate(time.Second), to: to.UTC().Truncate(time.Second), each: each,
 		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[money.Currency]int64{},

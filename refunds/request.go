@@ -116,6 +116,9 @@ func (r Request) validate(c Config) error {
 // same request may be sent again. A provider that declined is no error: the status
 // is failed.
 func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
+	if err := s.noTx("refund"); err != nil {
+		return Refund{}, err
+	}
 	if err := r.validate(s.cfg); err != nil {
 		return Refund{}, err
 	}
@@ -124,19 +127,43 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
 	}
-	switch o.then {
-	case thenExecute:
+	if o.then == thenExecute {
 		o.t.r = saved
 		return o.t.execute(ctx, s.cfg.Wait)
-	case thenCompleted:
-		s.cfg.Observer.Completed(ctx, saved)
-	case thenReview:
-		s.cfg.Observer.ReviewRequired(ctx, saved)
 	}
+	o.tell(saved)
 	return saved, nil
 }
 
-// opening is one call of Refund: what is decided under the lock of the payment,
+// Request opens the refund that the request names, as Refund does, and leaves it
+// to the worker to carry it out: what to do in a transaction of the caller's (see
+// With). It returns the refund there is where the reference has one, brings an
+// open one to now, and makes no call to the provider. A failed one gets a new
+// attempt, as with Refund.
+func (s *Service) Request(ctx context.Context, r Request) (Refund, error) {
+	if err := r.validate(s.cfg); err != nil {
+		return Refund{}, err
+	}
+	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s}, later: true}
+	saved, err := s.open(ctx, r.openRequest(), o.decide)
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: request refund for %s: %w", r.ClientReference, err)
+	}
+	o.tell(saved)
+	return saved, nil
+}
+
+// tell tells the Observer of what was decided and is not carried out.
+func (o *opening) tell(saved Refund) {
+	switch o.then {
+	case thenCompleted:
+		o.s.cfg.Observer.Completed(o.ctx, saved)
+	case thenReview:
+		o.s.cfg.Observer.ReviewRequired(o.ctx, saved)
+	}
+}
+
+// opening is one call of Refund or Request: what is decided under the lock of the payment,
 // once or more often.
 type opening struct {
 	Request
@@ -144,6 +171,8 @@ type opening struct {
 	ctx  context.Context
 	t    *execution
 	then then
+	// later: the worker carries it out, so nothing is leased here.
+	later bool
 }
 
 // then is what follows once the decision is saved.
@@ -198,7 +227,7 @@ func (o *opening) again(current *Refund, st event.Stamp) error {
 	if err := o.expects(current.Amount()); err != nil {
 		return err
 	}
-	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() {
+	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() || o.later {
 		current.Expedite(st.At)
 		return nil
 	}
@@ -271,6 +300,9 @@ func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
 	if hold, ok := b.Hold(); ok && r.Amount() > 0 {
 		o.then = thenReview
 		return r.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
+	}
+	if o.later && r.Amount() > 0 {
+		return nil // it is due at once
 	}
 	if err := r.Submit(st); err != nil {
 		return err

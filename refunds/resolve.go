@@ -27,6 +27,9 @@ type ResolveParams struct {
 // not in the queue, was changed meanwhile, or about which the provider is being
 // asked at this moment, is CodeTransition.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, p ResolveParams) (Refund, error) {
+	if err := s.noTx("resolve " + id); err != nil {
+		return Refund{}, err
+	}
 	seen, err := s.store.Refund(ctx, id)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)

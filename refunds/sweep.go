@@ -45,6 +45,9 @@ var errNotDue = errors.New("refunds: no sweep is due")
 // none of the others from it. Without Config.Lister or Config.Payments there is
 // nothing to sweep.
 func (s *Service) SweepDue(ctx context.Context) (done bool, err error) {
+	if err := s.noTx("sweep"); err != nil {
+		return false, err
+	}
 	if s.cfg.Lister == nil || s.cfg.Payments == nil {
 		return false, nil
 	}

@@ -27,6 +27,9 @@ import (
 // ours on a payment that is not ours, or where Config.Payments or
 // Config.History is missing.
 func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.WebhookEvent) (Refund, error) {
+	if err := s.noTx("handle a webhook"); err != nil {
+		return Refund{}, err
+	}
 	r, err := s.findByWebhook(ctx, n)
 	if errors.Is(err, ErrNotFound) {
 		return Refund{}, s.handleOutside(ctx, by, n, err)
@@ -119,6 +122,9 @@ func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent,
 // review. A refund that could not be looked up, and no person sees, is an error; a
 // webhook is then refused, so that it comes again. by is recorded with a reversal.
 func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund, error) {
+	if err := s.noTx("check " + id); err != nil {
+		return Refund{}, err
+	}
 	r, err := s.store.Refund(ctx, id)
 	switch {
 	case err != nil:

@@ -127,6 +127,9 @@ func guarded(
 // answered and recorded, and no new ones begin. Any number of processes may
 // call it at once.
 func (s *Service) ResumeDue(ctx context.Context, limit int) (n int, err error) {
+	if err := s.noTx("resume due refunds"); err != nil {
+		return 0, err
+	}
 	for n < limit && ctx.Err() == nil {
 		token := s.cfg.NewID()
 		due, err := s.store.Claim(ctx, s.now(), s.cfg.Lease, token, min(s.cfg.Parallel, limit-n))

@@ -48,10 +48,6 @@ func (s *App) subscribe() error {
 		handler      func(context.Context, event.Event) error
 	}{
 		{"refunds", "returns", []string{refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed}, s.refundChanged},
-		{
-			"refunds", "review", []string{refunds.EventOutsideBooked, refunds.EventOutsideChanged},
-			s.outsideChanged,
-		},
 		{"returns", "returns", []string{returns.EventApproved, returns.EventRefunded}, s.returnMoved},
 	} {
 		if err := s.Events.Subscribe(sub.stream, sub.name, sub.types, sub.handler); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundsdb"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -39,6 +40,12 @@ func (p ourPayments) PaymentByProviderID(ctx context.Context, providerID string)
 	return refunds.PaymentRef{
 		OrderID: o.ID, PaymentID: o.Payment.ID, ProviderID: providerID, Captured: o.Payment.Amount, Currency: o.Currency,
 	}, nil
+}
+
+// followOutside has what others gave back brought before a person.
+func (s *App) followOutside() error {
+	types := []string{refunds.EventOutsideBooked, refunds.EventOutsideChanged}
+	return s.Events.Subscribe(refundsdb.EventPrefix, "review", types, s.outsideChanged)
 }
 
 // outsideChanged puts money that others gave back before a person: in the review

@@ -342,7 +342,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.openEvents()
+	if err := s.openEvents(); err != nil {
+		return err
+	}
+	return s.followOutside()
 }
 
 // providerTransport keeps as many connections to the provider open as are in
