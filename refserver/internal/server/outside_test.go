@@ -81,3 +81,35 @@ func TestALostDisputeOfAnOrderWithoutAReturnIsShown(t *testing.T) {
 		}
 	})
 }
+
+func TestACaseThatWasRefundedElsewhereIsClosed(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.run()
+		ctx := t.Context()
+		who := b.customer("ada")
+		o := b.buy(who, 1)
+		c := b.approved(o)
+		if _, err := b.Simulator.RefundOutside(paysim.RefundParams{PaymentIntent: o.Payment.ProviderID}); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the booking", func() bool {
+			all, err := b.Refunds.OutsideMoney(ctx, o.ID)
+			return err == nil && len(all) == 1
+		})
+		staff := b.signIn()
+		for _, page := range []string{"/admin/returns/" + c.ID, "/orders/" + o.ID} {
+			staff.get(page).want(t, 200, "Given back outside of this shop")
+		}
+		staff.get("/admin/returns/"+c.ID).want(t, 200, "Close as refunded elsewhere")
+		staff.form("/admin/returns/"+c.ID+"/refund", map[string][]string{
+			"method": {"store_credit"}, "less_outside": {"yes"}, "refund_amount_available": {"0.00"},
+		}).want(t, 302)
+		if now := b.theCase(c.ID); now.Status != returns.StatusRefunded {
+			t.Errorf("the case is %s", now.Status)
+		}
+		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != 0 {
+			t.Errorf("store credit %d, %v", credit, err)
+		}
+	})
+}

@@ -64,7 +64,9 @@ func (s *server) payBack(r *http.Request, id string, m payment.Method, available
 		))
 	}
 	minor := amount.Minor()
-	_, paid, err := s.Returns.Refund(r.Context(), id, actor(r), returns.RefundParams{Method: m, Expect: &minor})
+	_, paid, err := s.Returns.Refund(r.Context(), id, actor(r), returns.RefundParams{
+		Method: m, Expect: &minor, LessOutside: r.PostFormValue("less_outside") == "yes",
+	})
 	return paid, err
 }
 
