@@ -395,6 +395,7 @@ func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, erro
 		t.s.cfg.Observer.Completed(ctx, r)
 	case r.Status == StatusFailed:
 		t.s.cfg.Observer.Failed(ctx, r)
+		return r, t.s.refit(context.WithoutCancel(ctx), r, t.s.worker(ctx).By)
 	case r.Work.NeedsReview && !t.shown:
 		t.s.cfg.Observer.ReviewRequired(ctx, r)
 	}

@@ -278,6 +278,20 @@ func (f *follower) save(ctx context.Context, p PaymentRef, s seen) error {
 	return nil
 }
 
+// refit releases refunds that were put on hold for what others gave back, once a
+// refund of ours leaves room for them.
+func (s *Service) refit(ctx context.Context, ended Refund, by event.Actor) error {
+	p := OpenRequest{OrderID: ended.OrderID, PaymentID: ended.PaymentID, Currency: ended.Quote.Currency}
+	state, err := s.store.PaymentState(ctx, p)
+	if err != nil || state.Balance.Outside == 0 {
+		return err
+	}
+	_, err = s.updatePayment(ctx, p, func(b *Balance, open []*Refund) error {
+		return fit(s.stamp(ctx, by), *b, open)
+	})
+	return err
+}
+
 func (f *follower) booked(ctx context.Context, ids []string) (map[string]Outside, error) {
 	if len(ids) == 0 {
 		return nil, nil

@@ -210,6 +210,24 @@ func TestARefundThatNoLongerFitsIsNotSent(t *testing.T) {
 	})
 }
 
+func TestARefundThatFitsAgainIsReleased(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		first := s.refund(request(1, 1))
+		s.hold(dispute(1, "dp_1"))
+		q := request(1, 2)
+		q.ClientReference, q.Method = "return-2", payment.Cash
+		second := s.refund(q)
+		s.told(s.gateway.RefundOutside("pi_1", 500, "USD"))
+		s.release(dispute(1, "dp_1"))
+		s.equal("on hold for", s.get(second.ID).HoldRef, refunds.PaidOutside)
+		s.gateway.Settle(first.Attempt().ProviderID, "failed")
+		s.told(first.Attempt().ProviderID)
+		s.settle(time.Hour)
+		s.is(s.get(second.ID), refunds.StatusSucceeded)
+		s.check()
+	})
+}
+
 func TestOverpaidIsShown(t *testing.T) {
 	inOutsideBubble(t, func(s *shop) {
 		q := request(1, 2)

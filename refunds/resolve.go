@@ -52,6 +52,7 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, p Reso
 		s.cfg.Observer.Completed(ctx, r)
 	} else {
 		s.cfg.Observer.Failed(ctx, r)
+		return r, s.refit(ctx, r, by)
 	}
 	return r, nil
 }

@@ -54,6 +54,9 @@ func (s *Service) reverse(
 	}
 	if changed {
 		s.cfg.Observer.Reversed(ctx, r)
+		if err := s.refit(ctx, r, by); err != nil {
+			return r, err
+		}
 	}
 	return r, s.offer(ctx, r, by)
 }

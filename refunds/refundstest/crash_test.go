@@ -61,3 +61,8 @@ func TestAPersonIsRefusedWhileTheProviderDecides(t *testing.T) {
 		t.Errorf("the refund is %s, %q; want requires_action by the provider's word", got, w.bad)
 	}
 }
+
+func TestOutsideMoneyAtEveryCutPointInMemory(t *testing.T) {
+	t.Parallel()
+	TestOutsideCrashes(t, func(testing.TB) refunds.Store { return NewStore() })
+}
