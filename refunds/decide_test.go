@@ -114,6 +114,10 @@ var decisions = []decision{
 	}, time.Hour,
 		progress{found: result(unknown), doubt: true}, actionReview, "why it is shown"},
 
+	{"20", "declined, and others refunded the payment", asItIs, 0, progress{sent: result(declined),
+		elsewhere: "others did"}, actionReview, "others did"},
+	{"20", "declined in doubt, nothing there, and others refunded the payment", asItIs, 0, progress{
+		sent: result(declined), found: result(absent), doubt: true, elsewhere: "others did"}, actionReview, "others did"},
 	{"13", "absent, young key", asItIs, time.Minute, progress{found: result(absent), doubt: true}, actionSend,
 		"still knows the key"},
 	{"14", "absent while on hold", onHoldR, time.Minute, progress{found: result(absent), doubt: true},
