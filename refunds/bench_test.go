@@ -89,7 +89,7 @@ func (s *shop) pursue() int {
 	return n
 }
 
-// settle lets the worker go on for d, or until nothing will ever be due.
+// settle lets the worker run for d, or until nothing will ever be due.
 func (s *shop) settle(d time.Duration) {
 	s.Helper()
 	for end := time.Now().Add(d); ; {

@@ -29,7 +29,7 @@ type Call struct {
 
 // The kinds of a Call.
 const (
-	CallCreate = "create" // asked for the refund
+	CallCreate = "create" // requested the refund
 	CallFind   = "find"   // looked it up
 	// CallMessage is no call of ours: the provider's message, where there are no
 	// look-ups.

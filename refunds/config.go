@@ -76,11 +76,11 @@ type Config struct {
 	// provider may take a refund back. Defaults 6 h and 31 days.
 	SweepEvery  time.Duration
 	SweepWindow time.Duration
-	// Worked is told of each job of Run that has ended. Default: nobody.
+	// Worked hears of each job of Run that has ended. Default: nobody.
 	Worked func(context.Context, WorkerRun)
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
-	// Observer is told what happens. Default: nobody.
+	// Observer hears what happens. Default: nobody.
 	Observer Observer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -219,7 +219,7 @@ func (c Config) lookupBackoff(n int) time.Duration {
 	return min(c.Jitter(min(d, c.LookupMax)), c.LookupMax)
 }
 
-// idleBackoff is the distance where nothing happened: short enough to go on
+// idleBackoff is the distance where nothing happened: short enough to continue
 // soon after an outage, growing so that a long one does not fill the trail.
 func (c Config) idleBackoff(n int) time.Duration {
 	const first, most = time.Second, time.Minute

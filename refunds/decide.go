@@ -92,7 +92,7 @@ func decideFirst(r *Refund, c *Config, now time.Time, p progress) (action, strin
 	case r.HoldRef != "":
 		return actionLookUp, "it may have been sent, and is on hold"
 	case p.confirm:
-		return actionLookUp, "a message asks for it"
+		return actionLookUp, "a message requests it"
 	case p.doubt && r.keyAge(now) >= c.LookupFirst:
 		return actionLookUp, "it was sent and not answered"
 	}
@@ -225,14 +225,14 @@ func storedError(a *payment.Result) bool {
 	return a.Outcome == payment.OutcomeUnknown && a.Replayed && a.HTTP >= 500
 }
 
-// contradiction says what an answer names that was not asked for; empty where it
+// contradiction says what an answer names that was not requested; empty where it
 // is about this refund.
 func contradiction(r *Refund, a payment.Result, p progress) string {
 	switch {
 	case wrongAmount(r, a):
-		return fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+		return fmt.Sprintf("the provider says %d minor units went back, we requested %d", a.Amount, r.Amount())
 	case a.Currency != "" && a.Currency != r.Quote.Currency:
-		return fmt.Sprintf("the provider says it is in %s, we asked for %s", a.Currency, r.Quote.Currency)
+		return fmt.Sprintf("the provider says it is in %s, we requested %s", a.Currency, r.Quote.Currency)
 	case p.foreign != "" && a.ProviderID != "":
 		return fmt.Sprintf("the provider answers with %s, which is the id of refund %s", a.ProviderID, p.foreign)
 	}
@@ -240,7 +240,7 @@ func contradiction(r *Refund, a payment.Result, p progress) string {
 }
 
 // wrongAmount reports whether an answer speaks of another amount than was
-// asked for.
+// requested.
 func wrongAmount(r *Refund, a payment.Result) bool {
 	return a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined
 }

@@ -65,7 +65,7 @@
 // (Config.KeyMaxAge) and has never answered under it; a server error that the
 // provider keeps under the key is never sent again; and a new key is made only
 // after a definite no. What is in the review queue (Query.NeedsReview, Resolve)
-// keeps its amount reserved. What Resolve is told is checked with the provider,
+// keeps its amount reserved. What Resolve says is checked with the provider,
 // where it can be reached.
 //
 // Whoever executes a refund holds a lease of at most 10 s with a fencing token,
@@ -83,7 +83,7 @@
 // Where there are no look-ups, a young key is sent again, and a message takes the
 // place of a look-up; what stays pending for Config.MessageWithin is shown for
 // review, once. An answer that names another amount, currency or refund than was
-// asked for settles nothing.
+// requested settles nothing.
 //
 // # When the provider changes its mind
 //

@@ -149,7 +149,9 @@ func (t *execution) refundedElsewhere(ctx context.Context, code string) (string,
 				return "", err
 			}
 			if b := state.Balance; b.Outside > 0 && b.Refunded+b.Outside+t.r.Amount() > b.Captured {
-				return "not paid: " + outsideReason(b) + "; compare its outside refunds, and settle this one as not paid", nil
+				return "not paid: " + outsideReason(
+					b,
+				) + "; compare its outside refunds, and settle this one as not paid", nil
 			}
 		}
 	}
@@ -288,7 +290,7 @@ func (t *execution) call(
 			return payment.Result{Outcome: payment.OutcomeNoEffect,
 				Message: "it was put on hold before it was sent"}, nil
 		}
-		// What others asked for meanwhile is seen when the answer is saved.
+		// What others requested meanwhile is seen when the answer is saved.
 		r.HoldRef, r.Work.NextAt = t.r.HoldRef, t.r.Work.NextAt
 		t.r = r
 	}

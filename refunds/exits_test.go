@@ -28,7 +28,14 @@ func TestUnitsThatWereGivenBackAlreadyPayNothing(t *testing.T) {
 				Components: money.Components{Price: money.Share(1000, given, 3)}}}
 			q, err := refunds.NewQuote(request, before)
 			if err != nil || q.Lines[0].Units != want.units || q.Amount != want.amount {
-				t.Errorf("%d units for %d, %v; want %d for %d", q.Lines[0].Units, q.Amount, err, want.units, want.amount)
+				t.Errorf(
+					"%d units for %d, %v; want %d for %d",
+					q.Lines[0].Units,
+					q.Amount,
+					err,
+					want.units,
+					want.amount,
+				)
 			}
 		})
 	}
@@ -74,7 +81,7 @@ func TestASecondCaseOfUnitsThatWereRefundedEnds(t *testing.T) {
 
 // TestEveryRefundHasAWayToItsEnd: I19. Whatever people, the provider and others
 // did, allowed actions bring every refund to an end, and every reference that was
-// asked for to a refund that was paid or refused for want of money.
+// requested to a refund that was paid or refused for want of money.
 func TestEveryRefundHasAWayToItsEnd(t *testing.T) {
 	for seed := range uint64(80) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -164,7 +171,12 @@ func (m *exits) end(trace string) {
 				open++
 			case r.Status.Open() && r.Work.NeedsReview:
 				open++
-				_, _ = m.Resolve(m.Context(), r.ID, kim, refunds.ResolveParams{Reason: "looked at the provider's pages"})
+				_, _ = m.Resolve(
+					m.Context(),
+					r.ID,
+					kim,
+					refunds.ResolveParams{Reason: "looked at the provider's pages"},
+				)
 			case r.Status.Open():
 				open++
 			}

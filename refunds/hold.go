@@ -91,16 +91,19 @@ func (r *Refund) OnHold() bool {
 }
 
 // HoldMessage says why a refund is on hold, and what releases it, in sentences
-// for a person; empty where it is not.
+// for people; empty where it is not.
 func (r *Refund) HoldMessage() string {
 	amount := money.New(r.Amount(), r.Quote.Currency)
 	switch {
 	case !r.OnHold():
 		return ""
 	case r.HoldRef == PaidOutside:
-		return fmt.Sprintf("The refund of %s is not paid, because so much of the payment was given back outside of this "+
-			"shop that it would exceed what was paid. It is released when that money comes back; otherwise settle it "+
-			"as not paid in the review queue.", amount)
+		return fmt.Sprintf(
+			"The refund of %s is not paid, because so much of the payment was given back outside of this "+
+				"shop that it would exceed what was paid. It is released when that money comes back; otherwise settle it "+
+				"as not paid in the review queue.",
+			amount,
+		)
 	case r.HoldRef == AwaitingMethod:
 		return fmt.Sprintf(
 			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.",

@@ -9,7 +9,7 @@ import (
 // effectsOf returns what the change from before (nil for a new refund) to after
 // does. An open refund holds its amount, a succeeded one has moved it to
 // refunded, failed and reversed hold nothing. Store credit is granted when an
-// attempt by it succeeds and taken back when that is reversed.
+// attempt by it succeeds and withdrawn when that is reversed.
 func effectsOf(before *Refund, after Refund) Effects {
 	var e Effects
 	if before != nil {

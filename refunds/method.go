@@ -53,7 +53,7 @@ func (c Config) checkMethods(r Request) error {
 	return nil
 }
 
-// method is the method that the request asks for, in place of "the original one".
+// method is the method that the request names, in place of "the original one".
 func (r Request) method() payment.Method {
 	if r.Method == "" || r.Method == payment.OriginalMethod {
 		return r.PaymentMethod

@@ -198,7 +198,7 @@ func resendForEver() design {
 	}
 }
 
-// rival replaces how a refund is first asked for; recovery stays ours.
+// rival replaces how a refund is first requested; recovery stays ours.
 type rival struct {
 	*refunds.Service
 	cfg refunds.Config
@@ -224,7 +224,7 @@ func (e rival) stamp() event.Stamp {
 	return event.Stamp{At: e.cfg.Now(), By: event.System("rival")}
 }
 
-// intent is a submitted refund of what is asked for, leased under the token.
+// intent is a submitted refund of what is requested, leased under the token.
 func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) {
 	quote, err := refunds.NewQuote(r.Quote, nil)
 	if err != nil {

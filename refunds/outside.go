@@ -75,7 +75,8 @@ func FoldOutside(events []event.Event) (Outside, error) {
 	var o Outside
 	for i, e := range events {
 		if e.Seq != i+1 || e.AggregateID != events[0].AggregateID ||
-			e.Type != EventOutsideChanged && e.Type != EventOutsideBooked || (e.Type == EventOutsideBooked) != (i == 0) {
+			e.Type != EventOutsideChanged &&
+				e.Type != EventOutsideBooked || (e.Type == EventOutsideBooked) != (i == 0) {
 			return Outside{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
 				"event %s of type %q can't stand at %d", e.ID, e.Type, i+1)}
 		}
@@ -306,6 +307,8 @@ func fit(st event.Stamp, b Balance, open []*Refund) error {
 
 // outsideReason says why a refund does not fit.
 func outsideReason(b Balance) string {
-	return fmt.Sprintf("%s of this payment was given back outside of this shop, and this refund would exceed what was paid",
-		money.New(b.Outside, b.Currency))
+	return fmt.Sprintf(
+		"%s of this payment was given back outside of this shop, and this refund would exceed what was paid",
+		money.New(b.Outside, b.Currency),
+	)
 }

@@ -94,7 +94,7 @@ type Refunded struct {
 // before. A component is never negative, and with zero fees everything given
 // back, in any order and any grouping, sums to exactly what was paid.
 //
-// Units that were given back already pay nothing: they may be asked for again,
+// Units that were given back already pay nothing: they may be requested again,
 // and nothing is refused for it, so that a case whose units were paid by another
 // refund ends. QuoteLine.Units counts those that are given back now.
 //
@@ -244,7 +244,14 @@ func (r QuoteRequest) validate(given map[string]Refunded) error {
 		name := fmt.Sprintf("fee %d", i+1)
 		switch {
 		case f.Kind != RestockingFee && f.Kind != ReturnShippingFee && f.Kind != PaidByOthers:
-			return bad(name, "its kind is %q; %s, %s or %s", string(f.Kind), RestockingFee, ReturnShippingFee, PaidByOthers)
+			return bad(
+				name,
+				"its kind is %q; %s, %s or %s",
+				string(f.Kind),
+				RestockingFee,
+				ReturnShippingFee,
+				PaidByOthers,
+			)
 		case f.PercentBP < 0 || f.PercentBP > 10000:
 			return bad(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
 		case f.Fixed < 0:

@@ -17,7 +17,7 @@ const (
 	Matched           MatchStatus = "matched"
 	InProgress        MatchStatus = "in_progress"    // not settled here yet; it is being looked up
 	MissingAtProvider MatchStatus = "missing_there"  // we say it was paid, the provider does not have it
-	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never asked for it
+	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never requested it
 	AmountDiffers     MatchStatus = "amount_differs" // the amount or the currency
 	StateDiffers      MatchStatus = "state_differs"  // paid on one side, not on the other
 )
@@ -168,9 +168,9 @@ func (c *comparing) tell(x Match) error {
 }
 
 // slice compares an hour: first the provider's list, then ours. A refund that
-// both have is told on our side, in the slice of our attempt, so that it is told
+// both have is reported on our side, in the slice of our attempt, so that it is reported
 // once though the provider made it later. One whose attempt we made outside of
-// the whole time is told on the provider's side.
+// the whole time is reported on the provider's side.
 func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 	seen := map[string]payment.ProviderRefund{} // by attempt, of attempts in this slice
 	batch := make([]payment.ProviderRefund, 0, reconcilePage)

@@ -22,7 +22,7 @@ import (
 type lister struct {
 	all   []payment.ProviderRefund
 	fails error
-	most  int // refunds that one call was asked for
+	most  int // refunds that one call requested
 }
 
 func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
@@ -310,7 +310,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 			s.Error(err)
 		}
 
-		// The news that an attempt was paid comes after it was taken back, found
+		// The news that an attempt was paid comes after it was reversed, found
 		// to have failed, and replaced: late, and no contradiction.
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostAfter)
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostAfter)
@@ -328,7 +328,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		late.ProviderID = paid.Reference
 		before = s.get(again.ID)
 		if _, err := told(late); err != nil {
-			s.Errorf("late news of a refund that was taken back: %v", err)
+			s.Errorf("late news of a refund that was reversed: %v", err)
 		}
 		s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
 		if _, err := told(late); err == nil || refunds.CodeOf(err) != "" {

@@ -46,7 +46,7 @@ func TestEveryFaultOfTheFirstCallEndsInTheTruth(t *testing.T) {
 				s.settle(24 * time.Hour)
 				r = s.get(r.ID)
 				s.is(r, c.then)
-				s.equal("is for a person", r.Work.NeedsReview, c.fault == refundstest.FaultWrongAmount)
+				s.equal("needs review", r.Work.NeedsReview, c.fault == refundstest.FaultWrongAmount)
 				if c.then == refunds.StatusSucceeded || c.fault == refundstest.FaultWrongAmount {
 					s.equal("paid out", s.gateway.PaidOut("pi_1"), int64(2000))
 				}
@@ -82,7 +82,7 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 		s.settle(22 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusUnknown)
-		s.equal("is for a person", r.Work.NeedsReview, false)
+		s.equal("needs review", r.Work.NeedsReview, false)
 
 		events, err := s.Events(s.Context(), r.ID)
 		if err != nil {
@@ -103,12 +103,12 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 			2187 * time.Second, 6561 * time.Second, 19683 * time.Second, 6 * h, 6 * h,
 		}[:len(gaps)])
 
-		// Past the key's age, with look-ups that fail, a person sees it, and it
+		// Past the key's age, with look-ups that fail, staff see it, and it
 		// is still looked up. It is never failed by age.
 		s.settle(40 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusUnknown)
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		sends := s.gateway.Calls(refundstest.CallCreate)
 		s.settle(400 * time.Hour)
 		s.equal("sends after the key's age", s.gateway.Calls(refundstest.CallCreate), sends)
@@ -126,7 +126,7 @@ func TestAnOutageLongerThanTheKeyLivesLosesNothing(t *testing.T) {
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusSubmitted)
 		s.equal("was certainly never sent", r.Attempt().FirstSentAt.IsZero(), true)
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		s.equal("queued", s.seen.queued, 1)
 		if r.Version > 2*24*60+2*24*6*2 {
 			s.Errorf("two days of outage made %d events", r.Version)

@@ -11,7 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Request asks for a refund.
+// Request requests a refund.
 type Request struct {
 	ClientReference   string // what it is for, the id of a return
 	OrderID           string
@@ -101,7 +101,7 @@ func (r Request) validate(c Config) error {
 //   - a succeeded one is answered as it is;
 //   - a failed one gets a new attempt, by the method and with a quote of now;
 //   - one with AwaitingMethod, after the provider took the one before it back, is
-//     paid by the method that is asked for.
+//     paid by the method that is requested.
 //
 // While the payment is held (see Service.Hold) a refund is opened and holds its
 // amount, and is not carried out: it stands in the review queue.
@@ -203,7 +203,7 @@ func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
 		return nil, err
 	}
 	if awaits {
-		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was asked for instead"); err != nil {
+		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was requested instead"); err != nil {
 			return nil, err
 		}
 	}
@@ -236,7 +236,7 @@ func (o *opening) again(current *Refund, st event.Stamp) error {
 	return nil
 }
 
-// attempt quotes what is asked for, and checks that it may be paid.
+// attempt quotes what is requested, and checks that it may be paid.
 func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptParams, error) {
 	request := o.Quote
 	if len(request.Lines) == 0 && current != nil {
@@ -288,8 +288,10 @@ func tooMuch(b Balance, amount, free int64) error {
 	text := fmt.Sprintf("%s can't be refunded; %s of the payment is left",
 		money.New(amount, b.Currency), money.New(free, b.Currency))
 	if b.Outside > 0 {
-		text += fmt.Sprintf(": %s was given back outside of this shop, such as on the provider's own pages or by the bank",
-			money.New(b.Outside, b.Currency))
+		text += fmt.Sprintf(
+			": %s was given back outside of this shop, such as on the provider's own pages or by the bank",
+			money.New(b.Outside, b.Currency),
+		)
 	}
 	return &Error{Code: CodeBalance, Field: "amount", Message: text}
 }

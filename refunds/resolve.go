@@ -69,7 +69,7 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 	case done && !paid && there.Amount != 0 && there.Amount != r.Amount():
 		// Looking again would tell the same.
 		return "", refuse(
-			"the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid",
+			"the provider has refund %s as %s of %s, and %s was requested: it can't count as not paid",
 			r.ID,
 			there.ProviderID,
 			money.New(there.Amount, r.Quote.Currency),

@@ -9,7 +9,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// ReverseParams say what was taken back, and why.
+// ReverseParams say what was reversed, and why.
 type ReverseParams struct {
 	ProviderID string // the provider's id of the refund, if known
 	Code       string // the provider's
@@ -19,12 +19,12 @@ type ReverseParams struct {
 // Reverse records that the provider took a succeeded refund back: the balance
 // and the units are free again. What was paid by card is still owed, so a new
 // refund of the same reference is opened: it holds the amount, stands in the
-// review queue, and is paid when Refund is asked for the reference again,
+// review queue, and is paid when Refund is called for the reference again,
 // by the method that is named there; store credit always works (AwaitingMethod).
 //
 // ProviderID, when not empty, must be that of the current attempt, where
 // that is known; a message about another one is CodeInvalid. Reversing again answers with the
-// state. Store credit that is reversed is taken back, and where the customer
+// state. Store credit that is reversed is withdrawn, and where the customer
 // has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id string, by event.Actor, p ReverseParams) (Refund, error) {
 	return s.reverse(ctx, id, by, p, func(a *Attempt) error {

@@ -146,7 +146,7 @@ func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined {
 		res.Result.Outcome = payment.OutcomeUnknown
 		res.ReviewReason = fmt.Sprintf(
-			"the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+			"the provider says %d minor units went back, we requested %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
 	res.Result.Outcome = recognized(CallCreate, res.Result.Outcome)
@@ -327,7 +327,7 @@ func (r *Refund) Expedite(at time.Time) {
 	}
 }
 
-// ProviderRequest is what the provider is asked for, the same on every call of
+// ProviderRequest is what is requested of the provider, the same on every call of
 // the attempt.
 func (r *Refund) ProviderRequest() payment.RefundRequest {
 	a := r.Attempt()

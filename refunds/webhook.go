@@ -21,7 +21,7 @@ import (
 // zero Refund and no error are returned.
 //
 // CodeContradiction needs review, and no state was changed: the message names
-// another amount or currency than we asked for, or an attempt that failed here
+// another amount or currency than we requested, or an attempt that failed here
 // was paid, which then counts as outside money. Answer such a message as taken;
 // repeating it does not help. It returns ErrNotFound for a refund that is not
 // ours on a payment that is not ours, or where Config.Payments or
@@ -79,7 +79,7 @@ func (s *Service) handleOwn(ctx context.Context, by event.Actor, n payment.Webho
 	switch {
 	case n.Amount != 0 && n.Amount != a.Amount, n.Currency != "" && n.Currency != r.Quote.Currency:
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
-			"the provider says that %s is of %d %s, and refund %s asked for %d %s",
+			"the provider says that %s is of %d %s, and refund %s requested %d %s",
 			n.ProviderID,
 			n.Amount,
 			n.Currency,

@@ -34,8 +34,8 @@ const (
 
 // Run is the whole worker of the package: until ctx ends it carries on the refunds
 // that are due (see ResumeDue) and sweeps the provider's lists (see SweepDue). Any
-// number of processes may run it on one store. An error is told to Config.Worked,
-// and the job goes on after a wait that grows with each error in a row. Run
+// number of processes may run it on one store. An error is handed to Config.Worked,
+// and the job continues after a wait that grows with each error in a row. Run
 // returns when the calls in flight are recorded.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup

@@ -234,7 +234,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 		d.equal("order 3", d.balance("o3"), "0 reserved, 1000 refunded")
 		d.equal("order 4", d.balance("o4"), "1000 reserved, 0 refunded")
 
-		// Credit that was spent can't be taken back, and the others don't mind.
+		// Credit that was spent can't be withdrawn, and the others don't mind.
 		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann",
 			Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: event.System("test")}); err != nil {
 			t.Fatal(err)

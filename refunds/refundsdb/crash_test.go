@@ -55,4 +55,6 @@ func outsideCrashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
 
 func TestOutsideMoneyAtEveryCutPointOnSQLite(t *testing.T) { outsideCrashes(t, sqlstoretest.SQLite) }
 
-func TestOutsideMoneyAtEveryCutPointOnPostgreSQL(t *testing.T) { outsideCrashes(t, sqlstoretest.Postgres) }
+func TestOutsideMoneyAtEveryCutPointOnPostgreSQL(t *testing.T) {
+	outsideCrashes(t, sqlstoretest.Postgres)
+}

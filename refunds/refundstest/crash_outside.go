@@ -15,7 +15,7 @@ import (
 
 // TestOutsideCrashes cuts the look-up of a payment, and the sweep of the provider's
 // lists, after every store write and every page that was read. Another process
-// goes on, and what is booked in the end is the same as without a cut: outside
+// continues, and what is booked in the end is the same as without a cut: outside
 // money once, each with its events, the dispute's hold, the reversal of our own
 // refund, and the refund that no longer fits. It works on a store of its own for
 // each case.

@@ -61,7 +61,7 @@ type Paid struct {
 }
 
 // RefundGateway is a refunds.RefundGateway with a ledger of its own: what happened to the
-// decimal, whatever the caller was told. It keeps answers by idempotency key as
+// decimal, whatever the caller heard. It keeps answers by idempotency key as
 // Stripe does, a stored server error included. The zero value is ready; it is
 // safe for concurrent use.
 type Gateway struct {

@@ -76,13 +76,13 @@ func testOpenAgain(b *bench) {
 	b.equal("event origin", events[0].Source, b.stamp().Source)
 
 	// A change without an event, of the work alone, is saved.
-	hurried, err := b.openBy(p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	expedited, err := b.openBy(p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		current.Lease("t", b.now.Add(time.Second))
 		return current, nil
 	})
 	b.ok(err)
-	b.stored(hurried)
-	b.equal("lease", hurried.CheckLease("t"), nil)
+	b.stored(expedited)
+	b.equal("lease", expedited.CheckLease("t"), nil)
 
 	if _, err := b.openBy(p.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
 		return b.decide(p)(book, nil)
@@ -119,7 +119,7 @@ func testOpenRace(b *bench) {
 }
 
 func testOpenManyReferences(b *bench) {
-	// Each asks for 2 of 10 units: five get them, the others' refunds are of nothing.
+	// Each requests 2 of 10 units: five get them, the others' refunds are of nothing.
 	p := newPlan(2)
 	var paying, empty atomic.Int64
 	together(100, func(int) {

@@ -105,7 +105,11 @@ func testOutsideHolds(b *bench) {
 	b.book(p, b.elsewhere(p, id, captured-first.Amount(), payment.OutcomeDeclined))
 	released, err := b.store.Refund(b.ctx, late.ID)
 	b.ok(err)
-	b.equal("released", []any{released.HoldRef, released.Work.NeedsReview, released.Work.NextAt}, []any{"", false, b.now})
+	b.equal(
+		"released",
+		[]any{released.HoldRef, released.Work.NeedsReview, released.Work.NextAt},
+		[]any{"", false, b.now},
+	)
 	b.folds(late.ID)
 }
 
@@ -160,7 +164,7 @@ func testOutsideRace(b *bench) {
 	}
 }
 
-// A second reference asks for units that the first gave back: it is of nothing.
+// A second reference requests units that the first gave back: it is of nothing.
 func testGivenBefore(b *bench) {
 	p := newPlan(10)
 	first := b.opened(p)

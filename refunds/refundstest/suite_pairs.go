@@ -36,7 +36,7 @@ func testPairs(b *bench) {
 	b.equal("succeeded", n, 100)
 }
 
-// settled lets the worker go on until no refund is open: on a busy machine a
+// settled lets the worker run until no refund is open: on a busy machine a
 // caller may be held up for longer than its lease.
 func (b *bench) settled(s *refunds.Service) {
 	b.Helper()

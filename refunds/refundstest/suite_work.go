@@ -362,7 +362,7 @@ func testListFilters(b *bench) {
 		{"by order", refunds.Query{OrderID: p.order}, []string{done.ID, created.ID}},
 		{"by status", refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded, refunds.StatusUnknown}},
 			[]string{stuck.ID, done.ID}},
-		{"for a person", refunds.Query{NeedsReview: true}, []string{stuck.ID}},
+		{"in the review queue", refunds.Query{NeedsReview: true}, []string{stuck.ID}},
 		{"by time", refunds.Query{From: start.Add(time.Hour), To: start.Add(2 * time.Hour)}, []string{done.ID}},
 		{"none", refunds.Query{OrderID: "nobody's"}, nil},
 	} {

@@ -77,7 +77,7 @@ func (s *App) reconcile(ctx context.Context) (bool, error) {
 
 // settleDifference looks a refund up whose state differs: what the provider
 // took back becomes reversed, though its message was lost. What it says was
-// paid and failed here is for a person; so is all else, which the report shows.
+// paid and failed here needs review; so does all else, which the report shows.
 func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 	if c.Match != refunds.StateDiffers {
 		return nil

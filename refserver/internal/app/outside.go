@@ -42,13 +42,13 @@ func (p ourPayments) PaymentByProviderID(ctx context.Context, providerID string)
 	}, nil
 }
 
-// followOutside has what others gave back brought before a person.
+// followOutside has what others gave back shown for review.
 func (s *App) followOutside() error {
 	types := []string{refunds.EventOutsideBooked, refunds.EventOutsideChanged}
 	return s.Events.Subscribe(refundsdb.EventPrefix, "review", types, s.outsideChanged)
 }
 
-// outsideChanged puts money that others gave back before a person: in the review
+// outsideChanged puts money that others gave back before staff: in the review
 // queue, and on each return of the order that is under way. The event only says
 // that there is something to look at; what is said is what is booked now.
 func (s *App) outsideChanged(ctx context.Context, e event.Event) error {
@@ -80,7 +80,7 @@ func (s *App) outsideChanged(ctx context.Context, e event.Event) error {
 	return s.outsideTasks(ctx, o, message)
 }
 
-// turn names what staff are told once: that a refund was made or came back, and
+// turn names what staff hear once: that a refund was made or came back, and
 // that a dispute was opened, lost or won.
 func turn(o refunds.Outside) string {
 	if o.Kind == refunds.OutsideRefund && o.State == refunds.OutsideOpen {
@@ -95,8 +95,12 @@ func outsideMessage(order orders.Order, o refunds.Outside, l refunds.PaymentLedg
 	var text string
 	switch {
 	case o.Kind == refunds.OutsideDispute && o.State == refunds.OutsideOpen:
-		text = fmt.Sprintf("The customer's bank disputes %s of order %s (%s). Its refunds are on hold until that is over.",
-			amount, order.Number, o.ProviderID)
+		text = fmt.Sprintf(
+			"The customer's bank disputes %s of order %s (%s). Its refunds are on hold until that is over.",
+			amount,
+			order.Number,
+			o.ProviderID,
+		)
 	case o.Kind == refunds.OutsideDispute && o.State == refunds.OutsidePaid:
 		text = fmt.Sprintf("The dispute of order %s was lost (%s). The bank took %s for the customer.",
 			order.Number, o.ProviderID, money.New(o.Counted, o.Currency))
@@ -104,11 +108,19 @@ func outsideMessage(order orders.Order, o refunds.Outside, l refunds.PaymentLedg
 		text = fmt.Sprintf("The dispute of order %s ended as %s (%s). The money is the shop's.",
 			order.Number, strings.ReplaceAll(o.Status, "_", " "), o.ProviderID)
 	case o.State == refunds.OutsideReturned:
-		text = fmt.Sprintf("The refund of %s of order %s that was made outside of this shop (%s) was not paid, or came back.",
-			amount, order.Number, o.ProviderID)
+		text = fmt.Sprintf(
+			"The refund of %s of order %s that was made outside of this shop (%s) was not paid, or came back.",
+			amount,
+			order.Number,
+			o.ProviderID,
+		)
 	default:
-		text = fmt.Sprintf("%s of order %s was refunded outside of this shop, such as on the provider's own pages (%s).",
-			amount, order.Number, o.ProviderID)
+		text = fmt.Sprintf(
+			"%s of order %s was refunded outside of this shop, such as on the provider's own pages (%s).",
+			amount,
+			order.Number,
+			o.ProviderID,
+		)
 	}
 	if over := l.Overpaid(); over > 0 {
 		return text + fmt.Sprintf(" More went back than was paid: %s too much.", money.New(over, l.Currency))
@@ -168,7 +180,7 @@ func (s *App) disputeTasks(ctx context.Context, d refunds.Outside) error {
 			return err
 		case !held:
 			return s.closeTasks(ctx, c, returns.TaskPaymentDisputed,
-				"The dispute "+d.ProviderID+" ended as "+d.Status+"; refunds go on.")
+				"The dispute "+d.ProviderID+" ended as "+d.Status+"; refunds continue.")
 		}
 		return nil
 	})

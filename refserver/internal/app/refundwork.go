@@ -56,5 +56,8 @@ func (w *refundWork) check(context.Context) error {
 	if w.failed == nil || time.Since(w.success) < staleRefunds {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("%s: no success since %s", refunds.JobResume, w.success.Format(time.RFC3339)), w.failed)
+	return errors.Join(
+		fmt.Errorf("%s: no success since %s", refunds.JobResume, w.success.Format(time.RFC3339)),
+		w.failed,
+	)
 }

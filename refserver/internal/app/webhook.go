@@ -91,7 +91,7 @@ func (s *App) Webhooks() http.Handler {
 	})
 }
 
-// webhook deals with one message: what came of it, the status, and why.
+// webhook deals with one message: the result, the status, and why.
 func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) (string, int, error) {
 	if s.webhookSecret == "" {
 		return hookOff, http.StatusServiceUnavailable, nil
@@ -123,7 +123,7 @@ func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) 
 	return result, http.StatusOK, nil
 }
 
-// follow does what a message asks for. Doing it again does no harm.
+// follow does what a message requests. Doing it again does no harm.
 func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error) {
 	switch e.Kind {
 	case stripegateway.EventRefund:
@@ -206,7 +206,7 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	return hookHandled, nil
 }
 
-// handleDisputeEvent looks a disputed payment up, whatever is told of the dispute:
+// handleDisputeEvent looks a disputed payment up, whatever a message says of the dispute:
 // while it is open its refunds are held back, and what the bank took for good
 // counts as given back. The returns of its order get a task.
 func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (string, error) {
@@ -218,7 +218,11 @@ func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (st
 	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil
 	case refunds.CodeOf(err) != "":
-		return hookAlarm, s.alarm(ctx, aboutOutside, alarm.Alarm{ID: e.ID, Message: inWords(err), Reference: e.Reference})
+		return hookAlarm, s.alarm(
+			ctx,
+			aboutOutside,
+			alarm.Alarm{ID: e.ID, Message: inWords(err), Reference: e.Reference},
+		)
 	case err != nil:
 		return "", err
 	}
@@ -246,7 +250,7 @@ func (s *App) closeTasks(ctx context.Context, c returns.Return, kind, note strin
 	return nil
 }
 
-// inWords is what a refusal of package refunds says to a person.
+// inWords is what a refusal of package refunds says to people.
 func inWords(err error) string {
 	if e, ok := errors.AsType[*refunds.Error](err); ok {
 		return e.Message
@@ -254,7 +258,7 @@ func inWords(err error) string {
 	return err.Error()
 }
 
-// alarm puts a contradiction before a person, once.
+// alarm puts a contradiction into the review queue, once.
 func (s *App) alarm(ctx context.Context, about string, a alarm.Alarm) error {
 	a.Kind = about
 	fresh, err := s.Alarms.Raise(ctx, a)
@@ -264,7 +268,7 @@ func (s *App) alarm(ctx context.Context, about string, a alarm.Alarm) error {
 	s.money.alarms.WithLabelValues(about).Inc()
 	s.Log.ErrorContext(
 		ctx,
-		"the payment provider contradicts the shop; a person has to look, nothing was changed",
+		"the payment provider contradicts the shop; it needs review, and nothing was changed",
 		observability.EventKey,
 		"payment_alarm",
 		"about",

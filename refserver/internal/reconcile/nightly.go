@@ -35,7 +35,7 @@ const (
 	// are settled by then.
 	opens = time.Hour
 	// lease is how long a night that was cut off belongs to its process; one
-	// that goes on renews it.
+	// that continues renews it.
 	lease = time.Minute
 	// most is how long one night may take.
 	most = 2 * time.Hour
@@ -50,7 +50,7 @@ type Nightly struct {
 	DB *sqlstore.DB
 	// Compare makes a report; *refunds.Service has it as Reconcile.
 	Compare func(ctx context.Context, from, to time.Time) (refunds.Reconciliation, error)
-	// Settle is told of each difference of a report before it is kept; it may
+	// Settle gets each difference of a report before it is kept; it may
 	// repair what it can. Nil: nobody is.
 	Settle func(ctx context.Context, c refunds.Match) error
 	Zone   *time.Location   // whose midnight counts

@@ -85,7 +85,8 @@ func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
 			t.Errorf("it ran again: %v", err)
 		}
 		last, err := b.Last(t.Context(), 1)
-		if err != nil || len(last) != 1 || last[0].Night != "2026-11-24" || last[0].Differences != 1 || last[0].DoneAt.IsZero() ||
+		if err != nil || len(last) != 1 || last[0].Night != "2026-11-24" || last[0].Differences != 1 ||
+			last[0].DoneAt.IsZero() ||
 			last[0].Report.Rows[0].ProviderID != "re_1" ||
 			last[0].Report.Totals.Count[refunds.Matched] != 3 {
 			t.Errorf("%+v, %v", last, err)
