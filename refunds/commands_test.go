@@ -62,7 +62,8 @@ func (w *world) start() {
 
 func (w *world) service(store refunds.Store, g payment.RefundGateway) *refunds.Service {
 	svc, err := refunds.New(refunds.Config{
-		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, LookupTimeout: time.Millisecond, Wait: time.Nanosecond,
+		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond,
+		LookupTimeout: time.Millisecond, Wait: time.Nanosecond,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -3,12 +3,12 @@ package refunds
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // Config is what a Service is made of. Store and Gateway are required; every
@@ -18,9 +18,9 @@ type Config struct {
 	Gateway payment.RefundGateway
 	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
-	Lister payment.RefundLister
+	RefundLister payment.RefundLister
 	// History reads what happened to a payment at the provider, for what others gave
-	// back. Default: the Lister or the Gateway, where one of them is one.
+	// back. Default: the RefundLister or the Gateway, where one of them is one.
 	History payment.HistoryReader
 	// Payments finds our payments by the provider's id. Without it what others gave
 	// back is not followed.
@@ -164,11 +164,11 @@ func (c Config) withDefaults() Config {
 	if len(c.ProviderMethods) == 0 {
 		c.ProviderMethods = []payment.Method{payment.Card}
 	}
-	if c.Lister == nil {
-		c.Lister, _ = c.Gateway.(payment.RefundLister)
+	if c.RefundLister == nil {
+		c.RefundLister, _ = c.Gateway.(payment.RefundLister)
 	}
 	if c.History == nil {
-		if c.History, _ = c.Lister.(payment.HistoryReader); c.History == nil {
+		if c.History, _ = c.RefundLister.(payment.HistoryReader); c.History == nil {
 			c.History, _ = c.Gateway.(payment.HistoryReader)
 		}
 	}
@@ -186,12 +186,7 @@ func (c Config) withDefaults() Config {
 		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
 	if c.Jitter == nil {
-		c.Jitter = func(d time.Duration) time.Duration {
-			if d <= 0 {
-				return 0
-			}
-			return d/2 + rand.N(d+1)
-		}
+		c.Jitter = resilience.Spread(50)
 	}
 	return c
 }
@@ -200,34 +195,26 @@ func (c Config) withDefaults() Config {
 // next one is due: FirstRetry doubling for RetryFor in all, then LookupFirst
 // growing threefold with jitter.
 func (c Config) backoff(n int) time.Duration {
-	var sum time.Duration
-	for d := c.FirstRetry; sum+d <= c.RetryFor; d *= 2 {
-		if n == 0 {
-			return d
-		}
-		sum += d
-		n--
+	fast := resilience.Backoff{Initial: c.FirstRetry, Max: max(c.FirstRetry, c.RetryFor), Jitter: resilience.Spread(0)}
+	if tries := fast.Within(c.RetryFor); n >= tries {
+		return c.lookupBackoff(n - tries)
 	}
-	return c.lookupBackoff(n)
+	return fast.Wait(n)
 }
 
 func (c Config) lookupBackoff(n int) time.Duration {
-	d := c.LookupFirst
-	for ; n > 0 && d < c.LookupMax; n-- {
-		d *= 3
-	}
-	return min(c.Jitter(min(d, c.LookupMax)), c.LookupMax)
+	b := resilience.Backoff{Initial: c.LookupFirst, Factor: 3, Max: c.LookupMax, Jitter: c.Jitter}
+	return min(b.Wait(n), c.LookupMax)
 }
 
 // idleBackoff is the distance where nothing happened: short enough to continue
 // soon after an outage, growing so that a long one does not fill the trail.
 func (c Config) idleBackoff(n int) time.Duration {
-	const first, most = time.Second, time.Minute
-	return c.Jitter(min(first<<min(n, 6), most))
+	return resilience.Backoff{Initial: time.Second, Max: time.Minute, Jitter: c.Jitter}.Wait(n)
 }
 
-// idleInQueue is the distance where nothing could be sent for so long that a
-// person sees it.
+// idleInQueue is the distance where nothing could be sent for so long that it
+// needs review.
 const idleInQueue = 10 * time.Minute
 
 // idleTries is how many tries it takes at least to get there.

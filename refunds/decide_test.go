@@ -33,7 +33,8 @@ var (
 	asItIs  = func(*Refund) {}
 	onHoldR = func(r *Refund) { r.HoldRef = "dp_1" }
 	pending = func(r *Refund) {
-		r.Status, r.Attempt().Status, r.Attempt().ProviderID, r.Attempt().AnsweredAt = StatusPending, StatusPending, "re_1", r.CreatedAt
+		r.setStatus(StatusPending)
+		r.Attempt().ProviderID, r.Attempt().AnsweredAt = "re_1", r.CreatedAt
 	}
 	errored = func(r *Refund) { r.Attempt().StoredError, r.Attempt().AnsweredAt = true, r.CreatedAt }
 	named   = func(r *Refund) { r.Attempt().ProviderID, r.Attempt().AnsweredAt = "re_1", r.CreatedAt }

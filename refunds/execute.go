@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // recordFor is how long the answer of a call is tried to be saved when the
@@ -60,7 +61,7 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 			r, err := t.lost(ctx, err)
 			return r, payment.OutcomeUnknown, err
 		}
-		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || !sleep(ctx, res.retryIn) ||
+		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || resilience.Sleep(ctx, res.retryIn) != nil ||
 			t.placedOnHold(ctx) {
 			r, err := t.record(ctx, res)
 			return r, res.Result.Outcome, err
@@ -218,8 +219,9 @@ func (t *execution) conclude(end action, reason string) AttemptUpdate {
 		}
 	}
 	res := AttemptUpdate{
-		Result: result, Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored, ProviderCalls: t.calls,
-		NextAt: nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
+		Result: result, Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored,
+		ProviderCalls: t.calls,
+		NextAt:        nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
 	}
 	if t.elsewhere != "" && end == actionReview {
 		res.Result.Outcome, res.Result.Message = payment.OutcomeUnknown, reason
@@ -444,16 +446,4 @@ func (t *execution) lost(ctx context.Context, err error) (Refund, error) {
 		return t.s.store.Refund(ctx, t.r.ID)
 	}
 	return t.r, fmt.Errorf("refunds: carry out refund %s: %w", t.r.ID, err)
-}
-
-// sleep waits for d; false when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -146,22 +146,13 @@ func (f *follower) payment(ctx context.Context, providerID string) (p PaymentRef
 // refunds books those of the provider's refunds that we did not make, and
 // reverses those of ours that it took back.
 func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund) error {
-	var attempts, ids []string
-	for _, l := range listed {
-		ids = append(ids, l.ProviderID)
-		if l.AttemptID != "" {
-			attempts = append(attempts, l.AttemptID)
-		}
+	mine, err := f.s.legsOf(ctx, listed)
+	if err != nil {
+		return err
 	}
-	mine := map[string]Leg{}
-	if len(attempts) > 0 {
-		legs, err := f.s.store.Legs(ctx, LegQuery{IDs: attempts})
-		if err != nil {
-			return err
-		}
-		for _, leg := range legs {
-			mine[leg.Attempt.ID] = leg
-		}
+	ids := make([]string, len(listed))
+	for i, l := range listed {
+		ids[i] = l.ProviderID
 	}
 	booked, err := f.booked(ctx, ids)
 	if err != nil {

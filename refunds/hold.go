@@ -100,18 +100,21 @@ func (r *Refund) HoldMessage() string {
 	case r.HoldRef == PaidOutside:
 		return fmt.Sprintf(
 			"The refund of %s is not paid, because so much of the payment was given back outside of this "+
-				"shop that it would exceed what was paid. It is released when that money comes back; otherwise settle it "+
+				"shop that it would exceed what was paid. It is released when that money comes back; otherwise "+
+				"settle it "+
 				"as not paid in the review queue.",
 			amount,
 		)
 	case r.HoldRef == AwaitingMethod:
 		return fmt.Sprintf(
-			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.",
+			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit "+
+				"always works.",
 			amount,
 		)
 	}
 	return fmt.Sprintf("The refund of %s is on hold, because the payment is disputed (%s). "+
-		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the review queue.", amount, r.HoldRef)
+		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the "+
+		"review queue.", amount, r.HoldRef)
 }
 
 type onHold struct {

@@ -16,7 +16,8 @@ var bank = event.Actor{Kind: event.ActorProvider, Name: "webhook"}
 func dispute(n int, ref string) refunds.HoldRequest {
 	r := request(n, 1)
 	return refunds.HoldRequest{
-		OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency, Ref: ref, Reason: "fraudulent", By: bank,
+		OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency, Ref: ref,
+		Reason: "fraudulent", By: bank,
 	}
 }
 
@@ -432,7 +433,8 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 func TestARefundOnHoldSaysWhy(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		_, err := s.Hold(s.Context(), refunds.HoldRequest{
-			OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1", Reason: "fraudulent", By: kim,
+			OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1",
+			Reason: "fraudulent", By: kim,
 		})
 		if err != nil {
 			s.Fatal(err)

@@ -19,7 +19,8 @@ func checkProviderMethods(methods []payment.Method) error {
 			return bad("%s never goes to a provider; leave it out", m)
 		case !m.Valid():
 			return bad(
-				"%q is not a name of a method; 1 to 32 lower-case letters, digits and underscores, such as card or ideal",
+				"%q is not a name of a method; 1 to 32 lower-case letters, digits and underscores, such as card "+
+					"or ideal",
 				string(m),
 			)
 		case slices.Contains(methods[:i], m):

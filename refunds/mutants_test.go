@@ -231,7 +231,8 @@ func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) 
 		return nil, err
 	}
 	next, err := refunds.NewRefund(refunds.Params{
-		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer,
+		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		Customer: r.Customer,
 		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: payment.Card,
 			PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
 	}, e.stamp())

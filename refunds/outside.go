@@ -20,7 +20,7 @@ const (
 	OutsideDispute OutsideKind = "dispute" // taken by the customer's bank
 )
 
-// OutsideState is what became of it.
+// OutsideState is whether the customer has it.
 type OutsideState string
 
 // The states of outside money and where they lead, by the provider's word:

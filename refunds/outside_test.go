@@ -36,8 +36,8 @@ func inOutsideBubble(t *testing.T, f func(s *shop), change ...func(*refunds.Conf
 	}, append(change, func(c *refunds.Config) {
 		c.Payments = payments{}
 		lists := c.Gateway.(*refundstest.Gateway).Lists()
-		if c.Lister == nil {
-			c.Lister, c.History = lists, lists
+		if c.RefundLister == nil {
+			c.RefundLister, c.History = lists, lists
 		}
 	})...)
 }
@@ -114,7 +114,8 @@ func TestMoneyRefundedAtTheProviderIsNotPaidAgain(t *testing.T) {
 					}
 					s.settle(100 * time.Hour)
 					s.is(s.get(r.ID), refunds.StatusUnknown)
-					_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "refunded on their pages"})
+					_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "refunded on their " +
+						"pages"})
 					if err != nil {
 						s.Fatal(err)
 					}
@@ -173,8 +174,9 @@ func TestAnOlderLookUpDoesNotBringOutsideMoneyBack(t *testing.T) {
 			payment.OutcomeDeclined, payment.OutcomePending, payment.OutcomeDone, payment.OutcomeUnknown,
 		} {
 			l.Outcome = o
-			_, err := s.store.Book(s.Context(), refunds.OpenRequest{OrderID: ref.OrderID, PaymentID: ref.PaymentID,
-				Captured: 3000, Currency: "USD"}, "re_x", refunds.Booking(event.Stamp{At: time.Now(), By: bank}, ref, l))
+			stamp := event.Stamp{At: time.Now(), By: bank}
+			open := refunds.OpenRequest{OrderID: ref.OrderID, PaymentID: ref.PaymentID, Captured: 3000, Currency: "USD"}
+			_, err := s.store.Book(s.Context(), open, "re_x", refunds.Booking(stamp, ref, l))
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -333,7 +335,7 @@ func TestASweepThatFailsIsCarriedOnWhereItWas(t *testing.T) {
 		s.equal("due again", []any{done, err}, []any{false, nil})
 	}, func(c *refunds.Config) {
 		lists = c.Gateway.(*refundstest.Gateway).Lists()
-		c.Lister, c.History = lists, lists
+		c.RefundLister, c.History = lists, lists
 	})
 }
 

@@ -191,74 +191,96 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 	return fees, nil
 }
 
+func badField(field, format string, args ...any) error {
+	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
 func (r QuoteRequest) validate(given map[string]Refunded) error {
-	bad := func(field, format string, args ...any) error {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
-	}
 	if len(r.Lines) == 0 {
 		return &Error{Code: CodeNothingToRefund, Field: "lines", Message: "there are no units to give back"}
 	}
 	if r.Currency == "" {
-		return bad("currency", "it is empty; an ISO 4217 code such as USD is needed")
+		return badField("currency", "it is empty; an ISO 4217 code such as USD is needed")
 	}
 	seen := make(map[string]bool, len(r.Lines))
 	left := int64(math.MaxInt64)
 	for i, l := range r.Lines {
-		name := "line " + l.OrderLineID
 		if l.OrderLineID == "" {
-			return bad(fmt.Sprintf("line %d", i+1), "it has no order line id")
+			return badField(fmt.Sprintf("line %d", i+1), "it has no order line id")
 		}
 		if seen[l.OrderLineID] {
-			return bad(name, "it is named twice; one entry with all units is allowed")
+			return badField("line "+l.OrderLineID, "it is named twice; one entry with all units is allowed")
 		}
 		seen[l.OrderLineID] = true
-		before := given[l.OrderLineID]
-		switch {
-		case l.Bought < 1:
-			return bad(name, "%d units were bought; 1 or more are needed", l.Bought)
-		case l.Units < 1:
-			return bad(name, "%d units can't be given back; 1 or more are allowed", l.Units)
-		case before.Units < 0 || before.Units > l.Bought:
-			return bad(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
-		case l.Units > l.Bought:
-			return bad(name, "%d units can't be given back; %d were bought", l.Units, l.Bought)
-		case !l.Free && l.Paid == money.Components{}:
-			return bad(name, "what was paid for it is not set; where it was free, set Free")
-		case l.Free && l.Paid != money.Components{}:
-			return bad(name, "it is Free, and %d minor units were paid for it", l.Paid.Total())
+		if err := l.validateUnits(given[l.OrderLineID]); err != nil {
+			return err
 		}
-		for _, part := range []struct {
-			name  string
-			minor int64
-		}{{"price", l.Paid.Price}, {"duty", l.Paid.Duty}, {"shipping", l.Paid.Shipping}} {
-			if part.minor < 0 {
-				return bad(name, "the %s paid is %d minor units; 0 or more are allowed", part.name, part.minor)
-			}
-			if part.minor > left {
-				return bad(name, "the lines sum to more than %d minor units", int64(math.MaxInt64))
-			}
-			left -= part.minor
+		var err error
+		if left, err = l.validatePaid(left); err != nil {
+			return err
 		}
 	}
 	for i, f := range r.Fees {
-		name := fmt.Sprintf("fee %d", i+1)
-		switch {
-		case f.Kind != RestockingFee && f.Kind != ReturnShippingFee && f.Kind != PaidByOthers:
-			return bad(
-				name,
-				"its kind is %q; %s, %s or %s",
-				string(f.Kind),
-				RestockingFee,
-				ReturnShippingFee,
-				PaidByOthers,
-			)
-		case f.PercentBP < 0 || f.PercentBP > 10000:
-			return bad(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
-		case f.Fixed < 0:
-			return bad(name, "it is %d minor units; 0 or more are allowed", f.Fixed)
-		case f.OrderLineID != "" && !seen[f.OrderLineID]:
-			return bad(name, "it is for line %s, which is not given back", f.OrderLineID)
+		if err := f.validate(fmt.Sprintf("fee %d", i+1), seen); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// validateUnits checks the units of a line against what was given back before.
+func (l QuoteRequestLine) validateUnits(before Refunded) error {
+	name := "line " + l.OrderLineID
+	switch {
+	case l.Bought < 1:
+		return badField(name, "%d units were bought; 1 or more are needed", l.Bought)
+	case l.Units < 1:
+		return badField(name, "%d units can't be given back; 1 or more are allowed", l.Units)
+	case before.Units < 0 || before.Units > l.Bought:
+		return badField(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
+	case l.Units > l.Bought:
+		return badField(name, "%d units can't be given back; %d were bought", l.Units, l.Bought)
+	}
+	return nil
+}
+
+// validatePaid checks what was paid for a line, of which left is the most that
+// the lines may sum to, and returns what it leaves of that.
+func (l QuoteRequestLine) validatePaid(left int64) (int64, error) {
+	name := "line " + l.OrderLineID
+	switch {
+	case !l.Free && l.Paid == money.Components{}:
+		return left, badField(name, "what was paid for it is not set; where it was free, set Free")
+	case l.Free && l.Paid != money.Components{}:
+		return left, badField(name, "it is Free, and %d minor units were paid for it", l.Paid.Total())
+	}
+	for _, part := range []struct {
+		name  string
+		minor int64
+	}{{"price", l.Paid.Price}, {"duty", l.Paid.Duty}, {"shipping", l.Paid.Shipping}} {
+		if part.minor < 0 {
+			return left, badField(name, "the %s paid is %d minor units; 0 or more are allowed", part.name, part.minor)
+		}
+		if part.minor > left {
+			return left, badField(name, "the lines sum to more than %d minor units", int64(math.MaxInt64))
+		}
+		left -= part.minor
+	}
+	return left, nil
+}
+
+// validate checks the rule of the name; lines are those that are given back.
+func (f FeeRule) validate(name string, lines map[string]bool) error {
+	switch {
+	case f.Kind != RestockingFee && f.Kind != ReturnShippingFee && f.Kind != PaidByOthers:
+		return badField(name, "its kind is %q; %s, %s or "+
+			"%s", string(f.Kind), RestockingFee, ReturnShippingFee, PaidByOthers)
+	case f.PercentBP < 0 || f.PercentBP > 10000:
+		return badField(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
+	case f.Fixed < 0:
+		return badField(name, "it is %d minor units; 0 or more are allowed", f.Fixed)
+	case f.OrderLineID != "" && !lines[f.OrderLineID]:
+		return badField(name, "it is for line %s, which is not given back", f.OrderLineID)
 	}
 	return nil
 }

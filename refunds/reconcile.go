@@ -104,7 +104,7 @@ const (
 // Reconcile compares what we asked the provider to pay back in [from, to),
 // whole seconds, with the provider's own list, and returns the differences.
 // Manual refunds never went there and are left out. It changes nothing, and
-// keeps no more than an hour of refunds in memory. It needs Config.Lister;
+// keeps no more than an hour of refunds in memory. It needs Config.RefundLister;
 // without one it is CodeInvalid. A list or a look-up that fails ends it with an
 // error, since half a comparison reads like a difference.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
@@ -130,8 +130,8 @@ func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Mat
 		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[money.Currency]int64{},
 			There: map[MatchStatus]map[money.Currency]int64{}},
 	}
-	if s.cfg.Lister == nil {
-		return c.totals, &Error{Code: CodeInvalid, Field: "Config.Lister",
+	if s.cfg.RefundLister == nil {
+		return c.totals, &Error{Code: CodeInvalid, Field: "Config.RefundLister",
 			Message: "it is nil; without the provider's list nothing can be compared"}
 	}
 	if !c.from.Before(c.to) {
@@ -174,7 +174,7 @@ func (c *comparing) tell(x Match) error {
 func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 	seen := map[string]payment.ProviderRefund{} // by attempt, of attempts in this slice
 	batch := make([]payment.ProviderRefund, 0, reconcilePage)
-	for l, err := range c.s.cfg.Lister.ListRefunds(ctx, from, to) {
+	for l, err := range c.s.cfg.RefundLister.ListRefunds(ctx, from, to) {
 		if err != nil {
 			return err
 		}
@@ -211,54 +211,65 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 func (c *comparing) theirs(
 	ctx context.Context, batch []payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
 ) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	q := LegQuery{IDs: make([]string, 0, len(batch))}
-	for _, l := range batch {
-		if l.AttemptID != "" {
-			q.IDs = append(q.IDs, l.AttemptID)
-		}
-	}
-	mine := map[string]Leg{}
-	if len(q.IDs) > 0 {
-		legs, err := c.s.store.Legs(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, leg := range legs {
-			mine[leg.Attempt.ID] = leg
-		}
+	mine, err := c.s.legsOf(ctx, batch)
+	if err != nil {
+		return err
 	}
 	for _, l := range batch {
 		leg, ok := mine[l.AttemptID]
 		if !ok {
-			if err := c.tell(compare(Leg{}, l)); err != nil {
-				return err
-			}
-			continue
+			err = c.tell(compare(Leg{}, l))
+		} else {
+			err = c.their(leg, l, from, to, seen)
 		}
-		at := leg.Attempt.CreatedAt
-		before, twice := seen[l.AttemptID]
-		known := leg.Attempt.ProviderID
-		switch {
-		case l.Outcome != payment.OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" &&
-			twice && before.Outcome != payment.OutcomeDeclined):
-			// Two that hold money under one attempt: this one is none of ours.
-			if err := c.tell(compare(Leg{}, l)); err != nil {
-				return err
-			}
-		case !at.Before(from) && at.Before(to):
-			if !twice || before.Outcome == payment.OutcomeDeclined || l.ProviderID == known {
-				seen[l.AttemptID] = l
-			}
-		case at.Before(c.from) || !at.Before(c.to):
-			if err := c.tell(compare(leg, l)); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// their notes a refund of the provider's list that names one of our attempts, or
+// compares it where our side is not compared in this slice.
+func (c *comparing) their(
+	leg Leg, l payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
+) error {
+	at, known := leg.Attempt.CreatedAt, leg.Attempt.ProviderID
+	before, twice := seen[l.AttemptID]
+	other := known != "" && known != l.ProviderID
+	second := known == "" && twice && before.Outcome != payment.OutcomeDeclined
+	switch {
+	case l.Outcome != payment.OutcomeDeclined && (other || second):
+		// Two that hold money under one attempt: this one is none of ours.
+		return c.tell(compare(Leg{}, l))
+	case !at.Before(from) && at.Before(to):
+		if !twice || before.Outcome == payment.OutcomeDeclined || l.ProviderID == known {
+			seen[l.AttemptID] = l
+		}
+	case at.Before(c.from) || !at.Before(c.to):
+		return c.tell(compare(leg, l))
+	}
+	return nil
+}
+
+// legsOf returns the attempts of ours that refunds of the provider's list name,
+// by their id.
+func (s *Service) legsOf(ctx context.Context, listed []payment.ProviderRefund) (map[string]Leg, error) {
+	ids := make([]string, 0, len(listed))
+	for _, l := range listed {
+		if l.AttemptID != "" {
+			ids = append(ids, l.AttemptID)
+		}
+	}
+	mine := map[string]Leg{}
+	if len(ids) == 0 {
+		return mine, nil
+	}
+	legs, err := s.store.Legs(ctx, LegQuery{IDs: ids})
+	for _, leg := range legs {
+		mine[leg.Attempt.ID] = leg
+	}
+	return mine, err
 }
 
 // ours compares an attempt of ours. Not in the list of its hour, it is looked
@@ -291,8 +302,9 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.P
 // compare is the two sides of one refund; either may be empty, not both.
 func compare(leg Leg, l payment.ProviderRefund) Match {
 	c := Match{
-		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID, ClientReference: leg.Refund.ClientReference,
-		OrderID: leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
+		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID,
+		ClientReference: leg.Refund.ClientReference,
+		OrderID:         leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
 		ProviderID: l.ProviderID, ProviderStatus: l.Status, ProviderAmount: l.Amount, ProviderCurrency: l.Currency,
 	}
 	if leg.Attempt.ID == "" {

@@ -99,7 +99,8 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 		h := time.Hour
 		s.equal("distances", gaps, []time.Duration{
 			1500 * time.Millisecond, 1600 * time.Millisecond, // after calls at 0, 0.1, 0.3, 0.7 and 1.5 s
-			time.Second, 3 * time.Second, 9 * time.Second, 27 * time.Second, 81 * time.Second, 243 * time.Second, 729 * time.Second,
+			time.Second, 3 * time.Second, 9 * time.Second, 27 * time.Second, 81 * time.Second, 243 * time.Second,
+			729 * time.Second,
 			2187 * time.Second, 6561 * time.Second, 19683 * time.Second, 6 * h, 6 * h,
 		}[:len(gaps)])
 

@@ -212,8 +212,9 @@ func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
 		err = next.Retry(attempt, st)
 	} else {
 		next, err = NewRefund(Params{
-			ID: o.s.cfg.NewID(), ClientReference: o.ClientReference, OrderID: o.OrderID, PaymentID: o.PaymentID, Customer: o.Customer,
-			Attempt: attempt,
+			ID: o.s.cfg.NewID(), ClientReference: o.ClientReference, OrderID: o.OrderID, PaymentID: o.PaymentID,
+			Customer: o.Customer,
+			Attempt:  attempt,
 		}, st)
 	}
 	if err != nil {
@@ -265,7 +266,8 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 		}
 	}
 	return AttemptParams{
-		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By, Request: request, Quote: quote,
+		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By,
+		Request: request, Quote: quote,
 	}, nil
 }
 

@@ -75,7 +75,7 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			money.New(there.Amount, r.Quote.Currency),
 			money.New(r.Amount(), r.Quote.Currency),
 		)
-	case done && !paid, effective(there.Outcome) && !done, there.Outcome == payment.OutcomeDeclined && paid:
+	case opposite(there.Outcome, paid):
 		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
@@ -93,4 +93,16 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			"%q is not this refund; the provider has it as %q", reference, there.ProviderID)}
 	}
 	return there.ProviderID, nil
+}
+
+// opposite reports whether the provider's word is against what a review says, or
+// still open.
+func opposite(o payment.Outcome, paid bool) bool {
+	switch {
+	case o == payment.OutcomeDone:
+		return !paid
+	case o == payment.OutcomeDeclined:
+		return paid
+	}
+	return effective(o)
 }

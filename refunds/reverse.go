@@ -70,7 +70,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 	opened := false
 	errNone := errors.New("nothing is owed")
 	open := OpenRequest{
-		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Currency: reversed.Quote.Currency,
+		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID,
+		Currency: reversed.Quote.Currency,
 	}
 	saved, err := s.open(ctx, open, func(b PaymentState, current *Refund) (*Refund, error) {
 		opened = false
@@ -83,7 +84,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		}
 		st := s.stamp(ctx, by)
 		next, err := NewRefund(Params{
-			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
+			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID,
+			PaymentID: reversed.PaymentID, Customer: reversed.Customer,
 			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
 				Request: reversed.Request, Quote: quote},
 		}, st)

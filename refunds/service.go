@@ -100,10 +100,10 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 }
 
 // checkText reports a text that is too long, or no text.
-func checkText(field, value string, most int) error {
-	if n := utf8.RuneCountInString(value); n > most {
+func checkText(field, value string, limit int) error {
+	if n := utf8.RuneCountInString(value); n > limit {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
-			"it has %d characters; at most %d are allowed", n, most)}
+			"it has %d characters; at most %d are allowed", n, limit)}
 	}
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return &Error{Code: CodeInvalid, Field: field,

@@ -42,13 +42,13 @@ var errNotDue = errors.New("refunds: no sweep is due")
 // One process sweeps at a time, under a lease. It is saved after each step how
 // far the round has come, so another process carries it on after a crash. A step
 // that fails is repeated after a while; one payment that can't be booked keeps
-// none of the others from it. Without Config.Lister or Config.Payments there is
+// none of the others from it. Without Config.RefundLister or Config.Payments there is
 // nothing to sweep.
 func (s *Service) SweepDue(ctx context.Context) (done bool, err error) {
 	if err := s.noTx("sweep"); err != nil {
 		return false, err
 	}
-	if s.cfg.Lister == nil || s.cfg.Payments == nil {
+	if s.cfg.RefundLister == nil || s.cfg.Payments == nil {
 		return false, nil
 	}
 	token := s.cfg.NewID()
@@ -122,7 +122,7 @@ func (s *Service) sweepStep(ctx context.Context, token string, from, to time.Tim
 	defer cancel()
 	f := s.follower(event.System("sweep"))
 	batch := make([]payment.ProviderRefund, 0, reconcilePage)
-	for l, err := range s.cfg.Lister.ListRefunds(ctx, from, to) {
+	for l, err := range s.cfg.RefundLister.ListRefunds(ctx, from, to) {
 		if err != nil {
 			return nil, fmt.Errorf("refunds: sweep: %w", err)
 		}

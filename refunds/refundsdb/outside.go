@@ -49,7 +49,8 @@ func (r outsideRow) outside() refunds.Outside {
 		ProviderID: r.ProviderID, Kind: refunds.OutsideKind(r.Kind), OrderID: r.OrderID, PaymentID: r.PaymentID,
 		PaymentProviderID: r.PaymentProviderID, Currency: money.Currency(r.Currency), Amount: r.AmountMinor,
 		Counted: r.CountedMinor, State: refunds.OutsideState(r.State), Status: r.Status, Reason: r.Reason,
-		CreatedAt: r.CreatedAt.Time(), BookedAt: r.BookedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version),
+		CreatedAt: r.CreatedAt.Time(), BookedAt: r.BookedAt.Time(), UpdatedAt: r.UpdatedAt.Time(),
+		Version: int(r.Version),
 	}
 }
 

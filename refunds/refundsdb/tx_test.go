@@ -159,8 +159,9 @@ func TestARefundIsRequestedInTheCallersTransaction(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask := refunds.Request{
-			ClientReference: "one", OrderID: "order", PaymentID: "pay", PaymentMethod: payment.Card, PaymentProviderID: "pi",
-			Captured: 3000, Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
+			ClientReference: "one", OrderID: "order", PaymentID: "pay", PaymentMethod: payment.Card,
+			PaymentProviderID: "pi",
+			Captured:          3000, Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
 		}
 		for _, commit := range []bool{false, true} {
 			tx := begin(t, db)

@@ -83,7 +83,8 @@ func (w *world) start(cut int, turn func()) (Executor, *process) {
 	p := &process{Store: w.store, gateway: w.provider, cut: cut, turn: turn, world: w}
 	e, err := w.make(refunds.Config{
 		Store: p, Gateway: p, Parallel: 1, Now: w.clock,
-		CallTimeout: callTimeout, LookupTimeout: callTimeout, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
+		CallTimeout: callTimeout, LookupTimeout: callTimeout, FirstRetry: time.Microsecond,
+		RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
 		Jitter: func(d time.Duration) time.Duration { return d },
 	})
 	if err != nil {

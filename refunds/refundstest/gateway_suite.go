@@ -65,7 +65,7 @@ func TestGateway(t *testing.T, open func(t *testing.T) Sandbox) {
 		{"an attempt is found by its id over all pages", gatewayPages, always},
 		{"more than was captured is refused", gatewayTooMuch, captured},
 		{"a payment that is not there is not refunded", gatewayNoPayment, captured},
-		{"a context that has ended is no answer", gatewayCancelled, always},
+		{"a context that has ended is no answer", gatewayCanceled, always},
 		{"no answer before the effect is unknown", gatewayLostBefore, faults},
 		{"no answer after the effect is unknown, and found", gatewayLostAfter, faults},
 		{"a server error is unknown, before and after the effect", gatewayServerError, faults},
@@ -257,7 +257,7 @@ func gatewayNoPayment(s *sandbox) {
 		payment.OutcomeUnknown)
 }
 
-func gatewayCancelled(s *sandbox) {
+func gatewayCanceled(s *sandbox) {
 	r := s.request(400)
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()

@@ -197,7 +197,8 @@ func (b *bench) decide(p plan) func(refunds.PaymentState, *refunds.Refund) (*ref
 			return r, r.Retry(a, b.stamp())
 		}
 		return refunds.NewRefund(refunds.Params{
-			ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1", Attempt: a,
+			ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1",
+			Attempt: a,
 		}, b.stamp())
 	}
 }

@@ -26,8 +26,9 @@ func (g slow) CreateRefund(ctx context.Context, r payment.RefundRequest) payment
 func (b *bench) service(g payment.RefundGateway) *refunds.Service {
 	b.Helper()
 	s, err := refunds.New(refunds.Config{
-		Store: b.store, Gateway: g, Now: func() time.Time { return b.now }, Wait: time.Nanosecond, FirstRetry: time.Millisecond,
-		Jitter: func(d time.Duration) time.Duration { return d },
+		Store: b.store, Gateway: g, Now: func() time.Time { return b.now }, Wait: time.Nanosecond,
+		FirstRetry: time.Millisecond,
+		Jitter:     func(d time.Duration) time.Duration { return d },
 	})
 	b.ok(err)
 	return s

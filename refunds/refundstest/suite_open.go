@@ -76,10 +76,11 @@ func testOpenAgain(b *bench) {
 	b.equal("event origin", events[0].Source, b.stamp().Source)
 
 	// A change without an event, of the work alone, is saved.
-	expedited, err := b.openBy(p.open(), func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+	lease := func(_ refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 		current.Lease("t", b.now.Add(time.Second))
 		return current, nil
-	})
+	}
+	expedited, err := b.openBy(p.open(), lease)
 	b.ok(err)
 	b.stored(expedited)
 	b.equal("lease", expedited.CheckLease("t"), nil)
@@ -198,7 +199,8 @@ func testUpdate(b *bench) {
 			return r.RecordResult(b.stamp(), refunds.AttemptUpdate{
 				Result: payment.Result{Outcome: step, ProviderID: "re_1",
 					Message: "it's \\ \"odd\""}, Calls: 2, Tries: 1,
-				Doubt: step == payment.OutcomeUnknown, StoredError: step == payment.OutcomeUnknown, NextAt: b.now.Add(time.Hour),
+				Doubt: step == payment.OutcomeUnknown, StoredError: step == payment.OutcomeUnknown,
+				NextAt: b.now.Add(time.Hour),
 			})
 		})
 		b.stored(r)

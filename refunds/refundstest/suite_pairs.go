@@ -18,8 +18,9 @@ func testPairs(b *bench) {
 	together(200, func(i int) {
 		p := plans[i/2]
 		_, err := s.Refund(b.ctx, refunds.Request{
-			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: payment.Card, PaymentProviderID: "pi_" + p.payment,
-			Captured: captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
+			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: payment.Card,
+			PaymentProviderID: "pi_" + p.payment,
+			Captured:          captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
 		})
 		if err != nil {
 			b.Error(err)

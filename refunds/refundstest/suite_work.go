@@ -207,7 +207,8 @@ func testManualReferences(b *bench) {
 
 func (b *bench) credit(amount int64, ref string) (bool, error) {
 	return b.store.Credit(b.ctx, refunds.CreditEntry{
-		ID: newID(), CustomerID: "ann", Currency: "USD", Amount: amount, Ref: ref, Note: "a note", At: b.now, By: b.stamp().By,
+		ID: newID(), CustomerID: "ann", Currency: "USD", Amount: amount, Ref: ref, Note: "a note", At: b.now,
+		By: b.stamp().By,
 	})
 }
 

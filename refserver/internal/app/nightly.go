@@ -94,7 +94,8 @@ func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 		// Also what can't be done about this one must not keep the night from
 		// the others.
 		return s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderID,
+			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID,
+			Reference: c.ProviderID,
 		})
 	}
 	if errors.Is(err, refunds.ErrNotFound) {

@@ -38,7 +38,8 @@ func (p ourPayments) PaymentByProviderID(ctx context.Context, providerID string)
 		return refunds.PaymentRef{}, err
 	}
 	return refunds.PaymentRef{
-		OrderID: o.ID, PaymentID: o.Payment.ID, ProviderID: providerID, Captured: o.Payment.Amount, Currency: o.Currency,
+		OrderID: o.ID, PaymentID: o.Payment.ID, ProviderID: providerID, Captured: o.Payment.Amount,
+		Currency: o.Currency,
 	}, nil
 }
 

@@ -324,7 +324,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.refundWork = newRefundWork(s)
 	s.Refunds, err = refunds.New(refunds.Config{
-		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
+		Store: refundsdb.New(s.DB), Gateway: guarded, RefundLister: direct, CallTimeout: c.PaymentProviderTimeout,
 		Payments: ourPayments{s}, Worked: s.refundWork.note,
 		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
 	})

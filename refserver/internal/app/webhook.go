@@ -57,7 +57,8 @@ func (s *App) Webhooks() http.Handler {
 	log := observability.Named(s.Log, "webhooks")
 	if s.webhookSecret == "" {
 		log.Warn(
-			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does later is found out by looking",
+			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does " +
+				"later is found out by looking",
 		)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +68,8 @@ func (s *App) Webhooks() http.Handler {
 		case result == hookOff:
 			log.WarnContext(
 				r.Context(),
-				"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret of this endpoint",
+				"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret "+
+					"of this endpoint",
 			)
 		case result == hookRefused:
 			log.WarnContext(
@@ -184,7 +186,8 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	}
 	if wrong != "" {
 		return hookAlarm, s.alarm(ctx, aboutPayment, alarm.Alarm{
-			ID: e.ID, Message: fmt.Sprintf("The provider says that %s of order %s succeeded, but %s.", e.Reference, o.Number, wrong),
+			ID: e.ID, Message: fmt.Sprintf("The provider says that %s of order %s succeeded, but "+
+				"%s.", e.Reference, o.Number, wrong),
 			OrderID: o.ID, Reference: e.Reference,
 		})
 	}

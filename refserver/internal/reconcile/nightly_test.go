@@ -40,7 +40,10 @@ func newBench(t *testing.T, db *sqlstore.DB) *bench {
 		Compare: func(_ context.Context, from, to time.Time) (refunds.Reconciliation, error) {
 			b.runs.Add(1)
 			return refunds.Reconciliation{
-				From: from, To: to, Totals: refunds.Totals{Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1}},
+				From: from, To: to,
+				Totals: refunds.Totals{
+					Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1},
+				},
 				Rows: []refunds.Match{
 					{Match: refunds.MissingLocally, ProviderID: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"},
 				},

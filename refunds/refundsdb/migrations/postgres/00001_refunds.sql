@@ -65,10 +65,12 @@ CREATE TABLE rk_refund_attempts (
     id                 TEXT COLLATE "C" PRIMARY KEY,
     refund_id          TEXT COLLATE "C" NOT NULL REFERENCES rk_refunds (id),
     number             INTEGER NOT NULL CONSTRAINT rk_refund_attempts_number_check CHECK (number >= 1),
-    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method NOT IN ('', 'original_method')),
+    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check
+        CHECK (method NOT IN ('', 'original_method')),
     status             TEXT NOT NULL,
     amount_minor       BIGINT NOT NULL CONSTRAINT rk_refund_attempts_amount_check CHECK (amount_minor >= 0),
-    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method NOT IN ('cash', 'store_credit'))),
+    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check
+        CHECK ((key <> '') = (method NOT IN ('cash', 'store_credit'))),
     payment_reference  TEXT NOT NULL,
     provider_reference TEXT COLLATE "C" NOT NULL,
     failure_code       TEXT NOT NULL,
@@ -98,7 +100,8 @@ CREATE TABLE rk_refund_outside (
     currency            TEXT NOT NULL,
     amount_minor        BIGINT NOT NULL CONSTRAINT rk_refund_outside_amount_check CHECK (amount_minor >= 0),
     counted_minor       BIGINT NOT NULL CONSTRAINT rk_refund_outside_counted_check CHECK (counted_minor >= 0),
-    state               TEXT NOT NULL CONSTRAINT rk_refund_outside_state_check CHECK (state IN ('open', 'paid', 'returned')),
+    state               TEXT NOT NULL CONSTRAINT rk_refund_outside_state_check
+        CHECK (state IN ('open', 'paid', 'returned')),
     status              TEXT NOT NULL,
     reason              TEXT NOT NULL,
     created_at          TIMESTAMPTZ NOT NULL,
