@@ -149,7 +149,7 @@ type HoldRequest struct {
 	Captured  int64 // minor units of the whole payment; seeds the balance on first use
 	Currency  money.Currency
 	Ref       string // such as the id of a dispute; at most 255 characters
-	Reason    string // for staff; at most MaxReason characters
+	Reason    string // for staff; at most 2000 characters
 	By        event.Actor
 }
 
@@ -176,7 +176,7 @@ func (h HoldRequest) validate() error {
 		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
 			"%q is not an ISO 4217 code in upper case, such as USD", string(h.Currency))}
 	}
-	return checkText("reason", h.Reason, MaxReason)
+	return checkText("reason", h.Reason, maxReason)
 }
 
 func (h HoldRequest) openRequest() OpenRequest {

@@ -88,12 +88,12 @@ type Reconciliation struct {
 	From, To time.Time // of what was compared: [From, To)
 	At       time.Time // when it was made
 	Totals   Totals
-	// Rows are the differences, at most MaxDifferences of them; Totals count all.
+	// Rows are the differences, at most 1000 of them; Totals count all.
 	Rows []Match
 }
 
-// MaxDifferences is the most rows of a Reconciliation.
-const MaxDifferences = 1000
+// maxDifferences is the most rows of a Reconciliation.
+const maxDifferences = 1000
 
 // Sizes of what is read at a time.
 const (
@@ -110,7 +110,7 @@ const (
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
 	rec := Reconciliation{From: from.UTC().Truncate(time.Second), To: to.UTC().Truncate(time.Second), At: s.now()}
 	totals, err := s.Compare(ctx, from, to, func(c Match) error {
-		if c.Match.Differs() && len(rec.Rows) < MaxDifferences {
+		if c.Match.Differs() && len(rec.Rows) < maxDifferences {
 			rec.Rows = append(rec.Rows, c)
 		}
 		return nil

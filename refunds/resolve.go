@@ -12,7 +12,7 @@ import (
 // ResolveParams are what a review has found out about a refund.
 type ResolveParams struct {
 	Paid       bool   // the provider paid it, or it did not
-	Reason     string // how that is known; 1 to MaxReason characters
+	Reason     string // how that is known; 1 to 2000 characters
 	ProviderID string // the provider's id of the refund, if known
 }
 

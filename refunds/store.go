@@ -10,19 +10,12 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Store keeps refunds, the balance of each payment, outside money, and store credit. It is
-// coarse and atomic: every method is one transaction of its own. Callbacks
-// are pure and may run more than once. What is not there is ErrNotFound.
+// Store keeps refunds, the balance of each payment, outside money, and store
+// credit. It is coarse and atomic: every method is one transaction of its own.
+// Callbacks are pure and may run more than once. What is not there is ErrNotFound.
 // Implementations are safe for concurrent use; refundstest holds the suite
 // that each one passes.
 type Store interface {
-	RefundStore
-	OutsideStore
-	CreditStore
-}
-
-// RefundStore keeps refunds and balances.
-type RefundStore interface {
 	// Open locks the balance of the payment, seeding it from r on first use, and
 	// the refund of the reference that is not reversed; decide gets both, nil where
 	// there is no refund. The change it returns is saved: refund, attempts, lines,
@@ -55,7 +48,8 @@ type RefundStore interface {
 	// earliest due first, and returns them as they are after the claim. Two
 	// claims never get the same refund.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Refund, error)
-	// Events returns the refund's events in order; none is ErrNotFound.
+	// Events returns the events of a refund, or of outside money by its OutsideID, in
+	// order; none is ErrNotFound.
 	Events(ctx context.Context, id string) ([]event.Event, error)
 	// NextManualReference returns the next reference of a manual method, such
 	// as MANUAL-CAS-00042 or MANUAL-STO-00007. None is given twice.
@@ -69,10 +63,9 @@ type RefundStore interface {
 	// Legs returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
 	Legs(ctx context.Context, q LegQuery) ([]Leg, error)
-}
 
-// OutsideStore keeps what others gave back, and how far the sweep has come.
-type OutsideStore interface {
+	// What others gave back, and how far the sweep has come.
+
 	// Book locks the balance of the payment, seeding it from r on first use, every
 	// refund of the payment, and what is booked under the provider's id; change
 	// gets the refunds oldest first, and nil where nothing is booked. It saves the
@@ -90,6 +83,17 @@ type OutsideStore interface {
 	// UpdateSweep locks the one Sweep, zero before the first call, and saves what
 	// change makes of it.
 	UpdateSweep(ctx context.Context, change func(Sweep) (Sweep, error)) (Sweep, error)
+
+	// The ledger of store credit.
+
+	// Credit appends an entry, once per Ref: a second call with the same Ref
+	// changes nothing and reports false. An entry that would bring the balance
+	// below zero is refused with CodeCreditTooLow.
+	Credit(ctx context.Context, e CreditEntry) (bool, error)
+	// CreditBalance is the sum of the customer's entries in the currency.
+	CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error)
+	// CreditEntries returns the customer's entries, newest first.
+	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
 }
 
 // OutsideQuery selects outside money. Zero fields select all.
@@ -129,18 +133,6 @@ type LegQuery struct {
 	AfterAt  time.Time // of the last Attempt of the page before; zero for the first
 	AfterID  string
 	Limit    int // 1 to MaxPageSize
-}
-
-// CreditStore keeps the ledger of store credit.
-type CreditStore interface {
-	// Credit appends an entry, once per Ref: a second call with the same Ref
-	// changes nothing and reports false. An entry that would bring the balance
-	// below zero is refused with CodeCreditTooLow.
-	Credit(ctx context.Context, e CreditEntry) (bool, error)
-	// CreditBalance is the sum of the customer's entries in the currency.
-	CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error)
-	// CreditEntries returns the customer's entries, newest first.
-	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
 }
 
 // OpenRequest names the payment a refund is on, with what the balance is

@@ -247,8 +247,8 @@ func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	return r.record(s, EventSucceeded, &succeeded{Reference: reference})
 }
 
-// MaxReason is the largest number of characters of a reason.
-const MaxReason = 2000
+// maxReason is the largest number of characters of a reason.
+const maxReason = 2000
 
 // Resolve ends a refund in the review queue as the review says. One that was
 // never sent can't have been paid. While a process has the lease, and may hear
@@ -261,7 +261,7 @@ func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 		return r.refuse("resolved while the provider is being asked about it; try again in some seconds")
 	}
 	paid, reference, reason := p.Paid, p.ProviderID, strings.TrimSpace(p.Reason)
-	if err := checkText("reason", reason, MaxReason); err != nil {
+	if err := checkText("reason", reason, maxReason); err != nil {
 		return err
 	}
 	if reason == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Kind names a method of refunds.RefundGateway.
+// Call names a method of payment.RefundGateway.
 type Call string
 
 // The calls of a gateway.
@@ -60,7 +60,7 @@ type Paid struct {
 	At        time.Time
 }
 
-// RefundGateway is a refunds.RefundGateway with a ledger of its own: what happened to the
+// Gateway is a payment.RefundGateway with a ledger of its own: what happened to the
 // decimal, whatever the caller heard. It keeps answers by idempotency key as
 // Stripe does, a stored server error included. The zero value is ready; it is
 // safe for concurrent use.
