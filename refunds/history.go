@@ -214,7 +214,7 @@ func (f *follower) dispute(ctx context.Context, d payment.ProviderDispute) error
 	}
 	h := HoldRequest{
 		OrderID: p.OrderID, PaymentID: p.PaymentID, Captured: p.Captured, Currency: p.Currency, Ref: d.ProviderID,
-		Reason: fmt.Sprintf("the customer's bank disputes the payment (%s), %s", d.Reason, d.Status), By: f.by,
+		Reason: fmt.Sprintf("the customer's bank disputes the payment (%s), %s", s.Reason, s.Status), By: f.by,
 	}
 	if d.State == payment.DisputeWon {
 		_, err = f.s.Release(ctx, h)
@@ -257,6 +257,10 @@ func (f *follower) sync(ctx context.Context, paymentProviderID string) error {
 
 // save books what was seen, under the lock of the payment.
 func (f *follower) save(ctx context.Context, p PaymentRef, s seen) error {
+	if s.ProviderID == "" {
+		return f.note(&Error{Code: CodeInvalid, Field: "provider_id", Message: fmt.Sprintf(
+			"the provider lists a %s of payment %s without an id that can be kept", s.Kind, p.ProviderID)})
+	}
 	c, err := f.s.store.Book(ctx, p.openRequest(), s.ProviderID, booking(f.s.stamp(ctx, f.by), s))
 	if err != nil {
 		return f.note(fmt.Errorf("refunds: book %s of payment %s: %w", s.ProviderID, p.PaymentID, err))

@@ -152,7 +152,7 @@ func refundSeen(p PaymentRef, l payment.ProviderRefund) seen {
 	case payment.OutcomeDeclined, payment.OutcomeAbsent:
 		o.State, o.Counted = OutsideReturned, 0
 	}
-	return seen{Outside: o.inCurrency(l.Currency), attemptID: l.AttemptID}
+	return seen{Outside: o.inCurrency(l.Currency).bounded(), attemptID: l.AttemptID}
 }
 
 // disputeSeen reads a dispute of the provider's list. What the bank has withdrawn
@@ -167,7 +167,7 @@ func disputeSeen(p PaymentRef, d payment.ProviderDispute) seen {
 	case payment.DisputeWon:
 		o.State = OutsideReturned
 	}
-	return seen{Outside: o.inCurrency(d.Currency)}
+	return seen{Outside: o.inCurrency(d.Currency).bounded()}
 }
 
 func outsideOf(p PaymentRef, kind OutsideKind, providerID string) Outside {
@@ -175,6 +175,17 @@ func outsideOf(p PaymentRef, kind OutsideKind, providerID string) Outside {
 		ProviderID: providerID, Kind: kind, OrderID: p.OrderID, PaymentID: p.PaymentID, PaymentProviderID: p.ProviderID,
 		Currency: p.Currency,
 	}
+}
+
+// bounded is o with texts that every database keeps, and without an id that is
+// longer than any.
+func (o Outside) bounded() Outside {
+	b := payment.Result{ProviderID: o.ProviderID, Status: o.Status, Message: o.Reason}.Bounded()
+	o.Status = b.Status
+	if o.ProviderID = b.ProviderID; o.ProviderID != "" {
+		o.Reason = b.Message
+	}
+	return o
 }
 
 // inCurrency counts nothing where the provider names another currency than the

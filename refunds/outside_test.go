@@ -339,6 +339,32 @@ func TestASweepThatFailsIsCarriedOnWhereItWas(t *testing.T) {
 	})
 }
 
+func TestASweepPlannedByAClockThatWasSetBackIsDue(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		s.gateway.SetClock(time.Now)
+		s.sweep()
+		_, err := s.store.UpdateSweep(s.Context(), func(w refunds.Sweep) (refunds.Sweep, error) {
+			w.NextAt = time.Now().Add(24 * time.Hour)
+			w.LeaseToken, w.LeaseUntil = "dead", time.Now().Add(12*time.Hour)
+			return w, nil
+		})
+		s.equal("error", err, nil)
+		s.sweep()
+	})
+}
+
+func TestWhatCannotBeKeptOfTheProvidersWordsIsNotBooked(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		s.gateway.Dispute(payment.ProviderDispute{ProviderID: strings.Repeat("d", 256), PaymentProviderID: "pi_1",
+			Amount: 500, Currency: "USD", State: payment.DisputeLost, Withdrawn: 500})
+		s.gateway.Dispute(payment.ProviderDispute{ProviderID: "dp_1", PaymentProviderID: "pi_1", Amount: 500,
+			Currency: "USD", State: payment.DisputeLost, Withdrawn: 500, Reason: strings.Repeat("\x00", 5000)})
+		_, err := s.SyncPayment(s.Context(), bank, "pi_1")
+		s.code(err, refunds.CodeInvalid)
+		s.counts(0, 0, 500, 2500, 0) // the other one is booked
+	})
+}
+
 func TestOneProcessSweepsAtATime(t *testing.T) {
 	inOutsideBubble(t, func(s *shop) {
 		s.gateway.SetClock(time.Now)

@@ -24,7 +24,15 @@ type Sweep struct {
 }
 
 // leased reports whether another process is at it.
-func (w Sweep) leased(now time.Time) bool { return w.LeaseToken != "" && now.Before(w.LeaseUntil) }
+func (w Sweep) leased(now time.Time) bool {
+	return w.LeaseToken != "" && now.Before(w.LeaseUntil) && !w.LeaseUntil.After(now.Add(LeaseHorizon))
+}
+
+// waits reports whether the next step is not due yet. One that is further ahead
+// than any was planned by a clock that has been set back since.
+func (w Sweep) waits(now time.Time, longest time.Duration) bool {
+	return w.NextAt.After(now) && !w.NextAt.After(now.Add(longest+LeaseHorizon))
+}
 
 // sweepSlice is how much of the provider's lists one step reads.
 const sweepSlice = 6 * time.Hour
@@ -71,7 +79,7 @@ func (s *Service) SweepDue(ctx context.Context) (done bool, err error) {
 // claimSweep begins a round, or carries one on.
 func (s *Service) claimSweep(w Sweep, token string) (Sweep, error) {
 	now := s.now()
-	if w.leased(now) || w.NextAt.After(now) {
+	if w.leased(now) || w.waits(now, s.cfg.SweepEvery) {
 		return w, errNotDue
 	}
 	if w.To.IsZero() {

@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -121,6 +122,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		return nil, err
 	}
 	s.group.Add("refunds", s.Refunds)
+	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
+		return nil, err
+	}
+	if _, err = add("take in partners' feeds", feedsEvery, s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)); err != nil {
+		return nil, err
+	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,
