@@ -118,7 +118,8 @@ func (w *outsideWorld) begin(t testing.TB, cut int) (*refunds.Service, *process)
 	p := &process{Store: w.store, gateway: w.gateway, cut: cut, world: w.world}
 	lists := &cutLists{p: p, Lists: w.gateway.Lists()}
 	s, err := refunds.New(refunds.Config{
-		Store: p, Gateway: p, RefundLister: lists, History: lists, Payments: w, Now: w.clock, SweepWindow: 12 * time.Hour,
+		Store: p, Gateway: p, RefundLister: lists, History: lists, Payments: w, Now: w.clock,
+		SweepWindow: 12 * time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
