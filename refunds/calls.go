@@ -28,7 +28,7 @@ type Call struct {
 
 // The kinds of a Call.
 const (
-	CallCreate = "create" // asked for the refund
+	CallCreate = "create" // requested the refund
 	CallFind   = "find"   // looked it up
 	// CallMessage is no call of ours: the provider's message, where there are no
 	// look-ups.
@@ -54,9 +54,9 @@ func newCall(call string, at time.Time, a payment.Result) Call {
 	}
 }
 
-// ProviderCalls returns what the provider answered, oldest first: the last most
+// ProviderCalls returns what the provider answered, oldest first: the last limit
 // answers that the events of one refund, in order, recorded.
-func ProviderCalls(events []event.Event, most int) ([]Call, error) {
+func ProviderCalls(events []event.Event, limit int) ([]Call, error) {
 	attempt := 0
 	var all []Call
 	for _, e := range events {
@@ -66,27 +66,27 @@ func ProviderCalls(events []event.Event, most int) ([]Call, error) {
 			continue
 		}
 		var told struct {
-			Answers []Call `json:"answers"`
+			Calls []Call `json:"answers"`
 		}
 		if err := json.Unmarshal(e.Data, &told); err != nil {
 			return nil, fmt.Errorf("refunds: answers of event %s (%s): %w", e.ID, e.Type, err)
 		}
-		for _, a := range told.Answers {
+		for _, a := range told.Calls {
 			a.Attempt = attempt
 			all = append(all, a)
 		}
 	}
-	return all[max(0, len(all)-max(most, 0)):], nil
+	return all[max(0, len(all)-max(limit, 0)):], nil
 }
 
-// ProviderCalls returns the last most answers of the provider about the refund,
+// ProviderCalls returns the last limit answers of the provider about the refund,
 // oldest first, over all its attempts.
-func (s *Service) ProviderCalls(ctx context.Context, id string, most int) ([]Call, error) {
+func (s *Service) ProviderCalls(ctx context.Context, id string, limit int) ([]Call, error) {
 	events, err := s.store.Events(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return ProviderCalls(events, most)
+	return ProviderCalls(events, limit)
 }
 
 // find looks a refund up by its current attempt, whoever carries it out.

@@ -24,11 +24,11 @@ func (o *opening) checkCapable(amount, captured int64, now time.Time) error {
 			days(can.OldestPayment), days(age))
 	}
 	if can.WholeOnly && amount != captured {
-		return refuse("the provider pays back %s as a whole only, and %s is asked for", money.New(captured, c),
+		return refuse("the provider pays back %s as a whole only, and %s is requested", money.New(captured, c),
 			money.New(amount, c))
 	}
 	if can.Smallest != nil && amount < can.Smallest(c) {
-		return refuse("the provider pays back %s or more, and %s is asked for", money.New(can.Smallest(c), c),
+		return refuse("the provider pays back %s or more, and %s is requested", money.New(can.Smallest(c), c),
 			money.New(amount, c))
 	}
 	if can.Nearest == nil {

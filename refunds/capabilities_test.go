@@ -88,7 +88,8 @@ func TestAProviderWithoutLookUps(t *testing.T) {
 	can := payment.Capabilities{Find: payment.FindByMessage}
 	message := func(s *shop, r refunds.Refund, o payment.Outcome) (refunds.Refund, error) {
 		return s.HandleWebhook(s.Context(), kim, payment.WebhookEvent{
-			RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Amount: r.Amount(), Currency: "USD", Outcome: o,
+			RefundID: r.ID, AttemptID: r.Attempt().ID, ProviderID: "re_1", Amount: r.Amount(), Currency: "USD",
+			Outcome: o,
 		})
 	}
 	t.Run("down for 5 s it is sent again under its key", func(t *testing.T) {

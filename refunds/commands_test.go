@@ -62,7 +62,8 @@ func (w *world) start() {
 
 func (w *world) service(store refunds.Store, g payment.RefundGateway) *refunds.Service {
 	svc, err := refunds.New(refunds.Config{
-		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond, LookupTimeout: time.Millisecond, Wait: time.Nanosecond,
+		Store: store, Gateway: g, Now: w.clock, Parallel: 1, CallTimeout: time.Millisecond,
+		LookupTimeout: time.Millisecond, Wait: time.Nanosecond,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -124,7 +125,7 @@ func (a action) PostCondition(_ commands.State, r commands.Result) *gopter.PropR
 }
 func (a action) String() string { return a.name }
 
-// interruptions are what another process, a person or the bank does while the
+// interruptions are what another process, staff or the bank does while the
 // provider is called.
 var interruptions = []struct {
 	name string
@@ -135,11 +136,11 @@ var interruptions = []struct {
 		_, _ = w.others.Release(w.t.Context(), dispute(n%2,
 			fmt.Sprint("dp_", n%3)))
 	}},
-	{"it is asked for again", func(w *world, n int) {
+	{"it is requested again", func(w *world, n int) {
 		_, _ = w.others.Refund(w.t.Context(), returnOf(n, 0,
 			payment.Card))
 	}},
-	{"a person tells the truth", func(w *world, n int) { w.person(w.others, n) }},
+	{"staff tell the truth", func(w *world, n int) { w.person(w.others, n) }},
 	{"a message", func(w *world, n int) {
 		if r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
 			_, _ = w.others.Check(w.t.Context(), r.ID, bank)
@@ -246,7 +247,7 @@ func genAction() gopter.Gen {
 		}}
 	})
 	person := num(6).Map(func(n int) commands.Command {
-		return action{fmt.Sprintf("a person tells the truth about refund %d", n), func(w *world) { w.person(w.svc, n) }}
+		return action{fmt.Sprintf("staff tell the truth about refund %d", n), func(w *world) { w.person(w.svc, n) }}
 	})
 	during := gopter.CombineGens(num(6), gen.Bool(), gen.Bool(),
 		num(len(interruptions))).Map(func(v []any) commands.Command {

@@ -3,12 +3,12 @@ package refunds
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // Config is what a Service is made of. Store and Gateway are required; every
@@ -18,7 +18,13 @@ type Config struct {
 	Gateway payment.RefundGateway
 	// RefundLister reads the provider's list, for Reconcile. Default: the Gateway,
 	// where it is one.
-	Lister payment.RefundLister
+	RefundLister payment.RefundLister
+	// History reads what happened to a payment at the provider, for what others gave
+	// back. Default: the RefundLister or the Gateway, where one of them is one.
+	History payment.HistoryReader
+	// Payments finds our payments by the provider's id. Without it what others gave
+	// back is not followed.
+	Payments Payments
 	// ProviderMethods are the methods that money moves by through the provider,
 	// as orders name them. Any other than these, cash and store_credit is refused.
 	// Default: card.
@@ -63,9 +69,18 @@ type Config struct {
 	// the provider takes no calls or refuses our key, is tried before it is shown
 	// for review. It is still tried. Default 24 h.
 	GiveUpAfter time.Duration
+	// ResumeEvery is how often Run looks for refunds that are due. Default 1 s.
+	ResumeEvery time.Duration
+	// SweepEvery is how long after a round of the sweep the next one begins, and
+	// SweepWindow how far back it reads the provider's lists: as long as the
+	// provider may take a refund back. Defaults 6 h and 31 days.
+	SweepEvery  time.Duration
+	SweepWindow time.Duration
+	// Worked hears of each job of Run that has ended. Default: nobody.
+	Worked func(context.Context, WorkerRun)
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int
-	// Observer is told what happens. Default: nobody.
+	// Observer hears what happens. Default: nobody.
 	Observer Observer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -117,6 +132,7 @@ func (c Config) Validate() error {
 		{"Wait", c.Wait}, {"FirstRetry", c.FirstRetry}, {"RetryFor", c.RetryFor}, {"LookupFirst", c.LookupFirst},
 		{"AbsenceGrace", c.AbsenceGrace}, {"KeyMaxAge", c.KeyMaxAge}, {"GiveUpAfter",
 			c.GiveUpAfter}, {"MessageWithin", c.MessageWithin},
+		{"ResumeEvery", c.ResumeEvery}, {"SweepEvery", c.SweepEvery}, {"SweepWindow", c.SweepWindow},
 	} {
 		if f.d <= 0 {
 			return bad(f.name, "%s is not more than 0", f.d)
@@ -135,7 +151,8 @@ func (c Config) withDefaults() Config {
 		{&c.FirstRetry, 100 * time.Millisecond}, {&c.RetryFor, 5 * time.Second},
 		{&c.LookupFirst, time.Second}, {&c.LookupMax, 6 * time.Hour},
 		{&c.AbsenceGrace, time.Hour}, {&c.KeyMaxAge, 23 * time.Hour}, {&c.GiveUpAfter, 24 * time.Hour},
-		{&c.MessageWithin, 10 * 24 * time.Hour},
+		{&c.MessageWithin, 10 * 24 * time.Hour}, {&c.ResumeEvery, time.Second},
+		{&c.SweepEvery, 6 * time.Hour}, {&c.SweepWindow, 31 * 24 * time.Hour},
 	} {
 		if *f.d == 0 {
 			*f.d = f.def
@@ -147,11 +164,19 @@ func (c Config) withDefaults() Config {
 	if len(c.ProviderMethods) == 0 {
 		c.ProviderMethods = []payment.Method{payment.Card}
 	}
-	if c.Lister == nil {
-		c.Lister, _ = c.Gateway.(payment.RefundLister)
+	if c.RefundLister == nil {
+		c.RefundLister, _ = c.Gateway.(payment.RefundLister)
+	}
+	if c.History == nil {
+		if c.History, _ = c.RefundLister.(payment.HistoryReader); c.History == nil {
+			c.History, _ = c.Gateway.(payment.HistoryReader)
+		}
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}
+	}
+	if c.Worked == nil {
+		c.Worked = func(context.Context, WorkerRun) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -161,12 +186,7 @@ func (c Config) withDefaults() Config {
 		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
 	if c.Jitter == nil {
-		c.Jitter = func(d time.Duration) time.Duration {
-			if d <= 0 {
-				return 0
-			}
-			return d/2 + rand.N(d+1)
-		}
+		c.Jitter = resilience.Spread(50)
 	}
 	return c
 }
@@ -175,34 +195,26 @@ func (c Config) withDefaults() Config {
 // next one is due: FirstRetry doubling for RetryFor in all, then LookupFirst
 // growing threefold with jitter.
 func (c Config) backoff(n int) time.Duration {
-	var sum time.Duration
-	for d := c.FirstRetry; sum+d <= c.RetryFor; d *= 2 {
-		if n == 0 {
-			return d
-		}
-		sum += d
-		n--
+	fast := resilience.Backoff{Initial: c.FirstRetry, Max: max(c.FirstRetry, c.RetryFor), Jitter: resilience.Spread(0)}
+	if tries := fast.Within(c.RetryFor); n >= tries {
+		return c.lookupBackoff(n - tries)
 	}
-	return c.lookupBackoff(n)
+	return fast.Wait(n)
 }
 
 func (c Config) lookupBackoff(n int) time.Duration {
-	d := c.LookupFirst
-	for ; n > 0 && d < c.LookupMax; n-- {
-		d *= 3
-	}
-	return min(c.Jitter(min(d, c.LookupMax)), c.LookupMax)
+	b := resilience.Backoff{Initial: c.LookupFirst, Factor: 3, Max: c.LookupMax, Jitter: c.Jitter}
+	return min(b.Wait(n), c.LookupMax)
 }
 
-// idleBackoff is the distance where nothing happened: short enough to go on
+// idleBackoff is the distance where nothing happened: short enough to continue
 // soon after an outage, growing so that a long one does not fill the trail.
 func (c Config) idleBackoff(n int) time.Duration {
-	const first, most = time.Second, time.Minute
-	return c.Jitter(min(first<<min(n, 6), most))
+	return resilience.Backoff{Initial: time.Second, Max: time.Minute, Jitter: c.Jitter}.Wait(n)
 }
 
-// idleInQueue is the distance where nothing could be sent for so long that a
-// person sees it.
+// idleInQueue is the distance where nothing could be sent for so long that it
+// needs review.
 const idleInQueue = 10 * time.Minute
 
 // idleTries is how many tries it takes at least to get there.

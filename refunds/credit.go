@@ -24,7 +24,7 @@ func (e CreditEntry) Validate() error {
 		return &Error{Code: CodeInvalid, Field: "amount",
 			Message: "it is 0; an entry adds or takes 1 minor unit or more"}
 	}
-	return checkText("note", e.Note, MaxReason)
+	return checkText("note", e.Note, maxReason)
 }
 
 // CreditBalance is the customer's store credit in the currency, 0 or more

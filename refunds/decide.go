@@ -34,6 +34,9 @@ type progress struct {
 	// foreign names the refund that has the provider's id in the answer; empty
 	// where it is new, or that of the attempt.
 	foreign string
+	// elsewhere says that others refunded the payment, where the provider declines
+	// because of it; empty: nothing says so.
+	elsewhere string
 }
 
 // decide returns what to do next about an attempt, and why: the table of the
@@ -61,7 +64,11 @@ func decide(r *Refund, c *Config, now time.Time, p progress) (action, string) {
 		return actionSucceed, "the provider paid it"
 	case res.Outcome == payment.OutcomeDeclined:
 		if p.blind && p.sent != nil && p.doubt {
-			return actionReview, "it is declined now, an earlier call without an answer may have paid, and the provider can't be asked"
+			return actionReview, "it is declined now, an earlier call without an answer may have paid, and the " +
+				"provider can't be asked"
+		}
+		if p.elsewhere != "" {
+			return actionReview, p.elsewhere
 		}
 		return actionFail, "the provider declined it"
 	case effective(res.Outcome):
@@ -86,7 +93,7 @@ func decideFirst(r *Refund, c *Config, now time.Time, p progress) (action, strin
 	case r.HoldRef != "":
 		return actionLookUp, "it may have been sent, and is on hold"
 	case p.confirm:
-		return actionLookUp, "a message asks for it"
+		return actionLookUp, "a message requests it"
 	case p.doubt && r.keyAge(now) >= c.LookupFirst:
 		return actionLookUp, "it was sent and not answered"
 	}
@@ -108,7 +115,8 @@ func decideBlind(r *Refund, c *Config, now time.Time, p progress) (action, strin
 	case r.HoldRef != "":
 		return waitForRelease(r, c, r.keyAge(now), "can't be looked up")
 	case p.doubt && r.keyAge(now) >= c.keyMaxAge():
-		return actionReview, "it was never answered, its key is too old to be sent again, and the provider can't be asked"
+		return actionReview, "it was never answered, its key is too old to be sent again, and the provider can't " +
+			"be asked"
 	}
 	return actionSend, "the provider still knows the key"
 }
@@ -142,7 +150,8 @@ func decideAbsent(r *Refund, c *Config, now time.Time, p progress) (action, stri
 	case r.heldBack(c, now, p):
 		return waitForRelease(r, c, age, "is not at the provider")
 	case a.AnsweredAt.IsZero() && !p.stored:
-		return actionReview, "it was never answered, its key is too old to be sent again, and the provider does not have it"
+		return actionReview, "it was never answered, its key is too old to be sent again, and the provider does " +
+			"not have it"
 	case a.AnsweredAt.IsZero() || since < c.AbsenceGrace:
 		return actionWait, "the provider does not have it yet"
 	case a.ProviderID != "":
@@ -219,14 +228,14 @@ func storedError(a *payment.Result) bool {
 	return a.Outcome == payment.OutcomeUnknown && a.Replayed && a.HTTP >= 500
 }
 
-// contradiction says what an answer names that was not asked for; empty where it
+// contradiction says what an answer names that was not requested; empty where it
 // is about this refund.
 func contradiction(r *Refund, a payment.Result, p progress) string {
 	switch {
 	case wrongAmount(r, a):
-		return fmt.Sprintf("the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+		return fmt.Sprintf("the provider says %d minor units went back, we requested %d", a.Amount, r.Amount())
 	case a.Currency != "" && a.Currency != r.Quote.Currency:
-		return fmt.Sprintf("the provider says it is in %s, we asked for %s", a.Currency, r.Quote.Currency)
+		return fmt.Sprintf("the provider says it is in %s, we requested %s", a.Currency, r.Quote.Currency)
 	case p.foreign != "" && a.ProviderID != "":
 		return fmt.Sprintf("the provider answers with %s, which is the id of refund %s", a.ProviderID, p.foreign)
 	}
@@ -234,7 +243,7 @@ func contradiction(r *Refund, a payment.Result, p progress) string {
 }
 
 // wrongAmount reports whether an answer speaks of another amount than was
-// asked for.
+// requested.
 func wrongAmount(r *Refund, a payment.Result) bool {
 	return a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined
 }
@@ -255,37 +264,59 @@ func (r *Refund) heldBack(c *Config, now time.Time, p progress) bool {
 
 // nextTry is when to try again after a wait or a review; zero: not by itself.
 func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.Time {
-	a, res, n := r.Attempt(), payment.Result{Outcome: payment.OutcomeUnknown}, r.Work.Attempts+p.tries
+	res := payment.Result{Outcome: payment.OutcomeUnknown}
 	if p.sent != nil || p.found != nil {
 		res = p.standing()
 	}
-	absent := res.Outcome == payment.OutcomeAbsent
-	in := c.backoff(fruitless(r, p))
+	if act == actionReview {
+		return nextAfterReview(r, c, now, p, res)
+	}
+	return nextAfterWait(r, c, now, p, res)
+}
+
+// nextAfterReview is when to look at a refund again that is shown for review.
+func nextAfterReview(r *Refund, c *Config, now time.Time, p progress, res payment.Result) time.Time {
 	switch {
-	case act == actionReview && absent && !r.heldBack(c, now, p):
+	case res.Outcome == payment.OutcomeAbsent && !r.heldBack(c, now, p),
+		contradiction(r, res, p) != "", p.elsewhere != "":
 		return time.Time{} // looking again would tell the same
-	case act == actionReview && contradiction(r, res, p) != "":
-		return time.Time{}
-	case p.blind && r.following() && act == actionWait:
-		return a.AnsweredAt.Add(c.MessageWithin)
-	case act == actionWait && effective(res.Outcome) && !c.findable(&Attempt{ProviderID: res.ProviderID}):
-		return now.Add(c.MessageWithin)
-	case p.blind && act == actionReview:
+	case p.blind:
 		return time.Time{} // there is nobody to ask
-	case p.blind && r.HoldRef != "" && act == actionWait && p.found == nil:
+	case res.Outcome == payment.OutcomeNoEffect:
+		return now.Add(idleInQueue)
+	}
+	return now.Add(c.LookupMax)
+}
+
+// nextAfterWait is when to try a refund again that is waited for.
+func nextAfterWait(r *Refund, c *Config, now time.Time, p progress, res payment.Result) time.Time {
+	a := r.Attempt()
+	switch {
+	case p.blind && r.following():
+		return a.AnsweredAt.Add(c.MessageWithin)
+	case effective(res.Outcome) && !c.findable(&Attempt{ProviderID: res.ProviderID}):
+		return now.Add(c.MessageWithin)
+	case p.blind && r.HoldRef != "" && p.found == nil:
 		return a.FirstSentAt.Add(c.AbsenceGrace)
-	case act == actionReview && res.Outcome == payment.OutcomeNoEffect:
-		in = idleInQueue
-	case act == actionReview:
-		in = c.LookupMax
+	}
+	next := now.Add(c.waitBackoff(r, now, p, res))
+	if end := a.FirstSentAt.Add(c.AbsenceGrace); r.heldBack(c, now, p) && !effective(res.Outcome) && end.Before(next) {
+		next = end
+	}
+	return next
+}
+
+// waitBackoff is how long to wait after what is known.
+func (c Config) waitBackoff(r *Refund, now time.Time, p progress, res payment.Result) time.Duration {
+	n := r.Work.Attempts + p.tries
+	switch {
 	case res.Outcome == payment.OutcomePending && r.Status != StatusPending,
 		res.Outcome == payment.OutcomeRequiresAction && r.Status != StatusRequiresAction:
-		in = c.lookupBackoff(0)
+		return c.lookupBackoff(0)
 	case r.following():
-		in = c.lookupBackoff(n)
+		return c.lookupBackoff(n)
 	case p.stored:
-		in = c.lookupBackoff(n)
-		answered := a.AnsweredAt
+		in, answered := c.lookupBackoff(n), r.Attempt().AnsweredAt
 		if answered.IsZero() {
 			answered = now
 		}
@@ -293,15 +324,11 @@ func nextTry(r *Refund, c *Config, now time.Time, p progress, act action) time.T
 		if left := answered.Add(c.AbsenceGrace).Sub(now); left > 0 {
 			in = min(in, left)
 		}
+		return in
 	case res.Outcome == payment.OutcomeNoEffect && !p.doubt:
-		in = c.idleBackoff(n)
+		return c.idleBackoff(n)
 	}
-	next := now.Add(in)
-	if end := a.FirstSentAt.Add(c.AbsenceGrace); act == actionWait && r.heldBack(c, now, p) &&
-		!effective(res.Outcome) && end.Before(next) {
-		next = end
-	}
-	return next
+	return c.backoff(fruitless(r, p))
 }
 
 // fruitless is how many tries there were before the last one that may have had

@@ -33,7 +33,8 @@ var (
 	asItIs  = func(*Refund) {}
 	onHoldR = func(r *Refund) { r.HoldRef = "dp_1" }
 	pending = func(r *Refund) {
-		r.Status, r.Attempt().Status, r.Attempt().ProviderID, r.Attempt().AnsweredAt = StatusPending, StatusPending, "re_1", r.CreatedAt
+		r.setStatus(StatusPending)
+		r.Attempt().ProviderID, r.Attempt().AnsweredAt = "re_1", r.CreatedAt
 	}
 	errored = func(r *Refund) { r.Attempt().StoredError, r.Attempt().AnsweredAt = true, r.CreatedAt }
 	named   = func(r *Refund) { r.Attempt().ProviderID, r.Attempt().AnsweredAt = "re_1", r.CreatedAt }
@@ -53,7 +54,7 @@ var decisions = []decision{
 	{"3", "a server error is kept under the key", errored, 0, progress{stored: true}, actionLookUp, "server error"},
 	{"3", "the provider decides", pending, 0, progress{doubt: true}, actionLookUp, "decides later"},
 	{"3", "on hold", onHoldR, 0, progress{doubt: true}, actionLookUp, "on hold"},
-	{"3", "a message asks for it", asItIs, 0, progress{doubt: true, confirm: true}, actionLookUp, "message"},
+	{"3", "a message requests it", asItIs, 0, progress{doubt: true, confirm: true}, actionLookUp, "message"},
 
 	{"4", "sent and paid", asItIs, 0, progress{sent: result(done)}, actionSucceed, ""},
 	{"4", "looked up and paid", asItIs, 0, progress{found: result(done)}, actionSucceed, ""},
@@ -65,7 +66,7 @@ var decisions = []decision{
 		found: result(done), doubt: true}, actionSucceed, ""},
 	{"5", "sent and declined", asItIs, 0, progress{sent: result(declined)}, actionFail, ""},
 	{"5", "looked up and declined", asItIs, 0, progress{found: result(declined)}, actionFail, ""},
-	{"5", "an old answer that was taken back", asItIs, 0, progress{sent: replayed(done, 200),
+	{"5", "an old answer that was reversed", asItIs, 0, progress{sent: replayed(done, 200),
 		found: result(declined)}, actionFail, ""},
 	{"5", "declined, and no earlier call has paid", asItIs, 0, progress{sent: result(declined),
 		found: result(absent), doubt: true}, actionFail, ""},
@@ -114,6 +115,12 @@ var decisions = []decision{
 	}, time.Hour,
 		progress{found: result(unknown), doubt: true}, actionReview, "why it is shown"},
 
+	{"20", "declined, and others refunded the payment", asItIs, 0, progress{sent: result(declined),
+		elsewhere: "others did"}, actionReview, "others did"},
+	{"20", "declined in doubt, nothing there, and others refunded the payment", asItIs, 0, progress{
+		sent: result(
+			declined,
+		), found: result(absent), doubt: true, elsewhere: "others did"}, actionReview, "others did"},
 	{"13", "absent, young key", asItIs, time.Minute, progress{found: result(absent), doubt: true}, actionSend,
 		"still knows the key"},
 	{"14", "absent while on hold", onHoldR, time.Minute, progress{found: result(absent), doubt: true},

@@ -59,12 +59,13 @@
 //	17   there are no look-ups; the key is young                           send
 //	18   the same; pending, or on hold                                     wait
 //	19   the same; pending or on hold too long, key too old, or in doubt   review
+//	20   declined, because others refunded the payment                     review
 //
 // So the same key is sent again only while the provider still knows it
 // (Config.KeyMaxAge) and has never answered under it; a server error that the
 // provider keeps under the key is never sent again; and a new key is made only
 // after a definite no. What is in the review queue (Query.NeedsReview, Resolve)
-// keeps its amount reserved. What Resolve is told is checked with the provider,
+// keeps its amount reserved. What Resolve says is checked with the provider,
 // where it can be reached.
 //
 // Whoever executes a refund holds a lease of at most 10 s with a fencing token,
@@ -82,7 +83,7 @@
 // Where there are no look-ups, a young key is sent again, and a message takes the
 // place of a look-up; what stays pending for Config.MessageWithin is shown for
 // review, once. An answer that names another amount, currency or refund than was
-// asked for settles nothing.
+// requested settles nothing.
 //
 // # When the provider changes its mind
 //
@@ -98,6 +99,29 @@
 // review queue until Release, or until Resolve ends them as not paid. One that
 // may have been sent already is looked up, and not sent again; what was never
 // answered and stays absent for Config.AbsenceGrace comes to the queue too.
+//
+// # Money that others gave back
+//
+// A refund on the provider's own pages, a second one under an attempt of ours and
+// a dispute that was lost are outside money: Balance.Outside, with an Outside and
+// an event each. It is booked as what happened, also above what was captured,
+// which is Overpaid; what is Available shrinks by it, so that no more is started
+// here than was paid. A refund that was certainly not sent yet and no longer fits
+// is put on hold (PaidOutside). Where the provider says that it was not paid, or
+// came back, it counts no more and what was on hold for it is released.
+//
+// SyncPayment looks a payment up with all its refunds and disputes, and is what to
+// do on any message; HandleWebhook calls it for a refund that we did not make.
+// What no message told is found by SweepDue, which Run calls. Both need
+// Config.Payments, which finds our payments by the provider's id of them. A
+// refund that the provider declines because others refunded the payment needs
+// review, and is never paid by another method for it.
+//
+// # The worker
+//
+// Run is the whole worker: it resumes what is due and sweeps the provider's lists.
+// Any number of processes may run it. In a transaction of the caller's, With and
+// Request open a refund that the worker carries out after the commit.
 //
 // ProviderCalls returns what the provider answered, call by call. Reconcile
 // compares our refunds with the provider's own list.

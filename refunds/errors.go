@@ -27,7 +27,7 @@ const (
 	CodeAmountChanged   Code = "AMOUNT_CHANGED"     // the refund is of another amount than Request.Expect
 )
 
-// Error is a refusal with a stable code. Message is a sentence for a person
+// Error is a refusal with a stable code. Message is a sentence for people
 // and names the thing and what is allowed.
 type Error struct {
 	Code    Code

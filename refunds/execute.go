@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // recordFor is how long the answer of a call is tried to be saved when the
@@ -60,7 +61,7 @@ func (t *execution) run(ctx context.Context, wait time.Duration) (Refund, paymen
 			r, err := t.lost(ctx, err)
 			return r, payment.OutcomeUnknown, err
 		}
-		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || !sleep(ctx, res.retryIn) ||
+		if !t.again(res) || t.s.now().Add(res.retryIn).Sub(start) > wait || resilience.Sleep(ctx, res.retryIn) != nil ||
 			t.placedOnHold(ctx) {
 			r, err := t.record(ctx, res)
 			return r, res.Result.Outcome, err
@@ -94,7 +95,7 @@ func (t *execution) try(ctx context.Context) (AttemptUpdate, error) {
 // submit begins a try: it commits, before the first call that may have an
 // effect, that the provider is about to be called.
 func (t *execution) submit(ctx context.Context) error {
-	t.sent, t.found, t.message, t.foreign = nil, t.message, nil, ""
+	t.sent, t.found, t.message, t.foreign, t.elsewhere = nil, t.message, nil, "", ""
 	if t.r.Status == StatusCreated || t.r.Attempt().FirstSentAt.IsZero() {
 		r, err := t.update(ctx, func(r *Refund) error {
 			if r.OnHold() {
@@ -121,7 +122,53 @@ func (t *execution) send(ctx context.Context) error {
 	t.sent = &a
 	t.stored = t.stored || storedError(&a)
 	t.doubt = t.doubt || a.Outcome == payment.OutcomeUnknown && !storedError(&a)
+	if a.Outcome == payment.OutcomeDeclined {
+		if t.elsewhere, err = t.refundedElsewhere(ctx, a.Code); err != nil {
+			return err
+		}
+	}
 	return t.recognize(ctx, t.sent)
+}
+
+// refundedElsewhere says in words that others gave so much of the payment back
+// that the provider declines for it; empty where that is not so. What they gave
+// is looked up and booked. Where it can't be, the provider's code counts, and the
+// sweep books it later.
+func (t *execution) refundedElsewhere(ctx context.Context, code string) (string, error) {
+	said := code == payment.CodeAlreadyRefunded
+	c := &t.s.cfg
+	if c.Payments != nil && c.History != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
+		stop := t.keepLease(ctx, cancel)
+		_, err := t.s.SyncPayment(ctx, t.s.worker(ctx).By, t.r.Attempt().PaymentProviderID)
+		cancel()
+		stop()
+		if err == nil {
+			state, err := t.s.store.PaymentState(context.WithoutCancel(ctx),
+				OpenRequest{OrderID: t.r.OrderID, PaymentID: t.r.PaymentID, ClientReference: t.r.ClientReference})
+			if err != nil {
+				return "", err
+			}
+			if b := state.Balance; b.Outside > 0 && b.Refunded+b.Outside+t.r.Amount() > b.Captured {
+				return "not paid: " + outsideReason(
+					b,
+				) + "; compare its outside refunds, and settle this one as not paid", nil
+			}
+		}
+	}
+	if !said {
+		return "", nil
+	}
+	return "not paid: the provider says that this payment was refunded already, and not by this shop; " +
+		"compare the provider's own pages, and settle this one as not paid", nil
+}
+
+// timeout is how long a call of the provider may take.
+func (t *execution) timeout() time.Duration {
+	if t.inRequest {
+		return t.s.cfg.CallTimeout
+	}
+	return t.s.cfg.LookupTimeout
 }
 
 // recognize notes where the provider's id in an answer is that of another
@@ -172,8 +219,12 @@ func (t *execution) conclude(end action, reason string) AttemptUpdate {
 		}
 	}
 	res := AttemptUpdate{
-		Result: result, Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored, ProviderCalls: t.calls,
-		NextAt: nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
+		Result: result, Calls: t.sends, Tries: t.tries + 1, Doubt: t.doubt, StoredError: t.stored,
+		ProviderCalls: t.calls,
+		NextAt:        nextTry(&t.r, c, now, t.progress, end), retryIn: c.backoff(fruitless(&t.r, t.progress)),
+	}
+	if t.elsewhere != "" && end == actionReview {
+		res.Result.Outcome, res.Result.Message = payment.OutcomeUnknown, reason
 	}
 	if res.Result.Outcome == payment.OutcomeAbsent {
 		res.Result.Outcome, res.Result.Message = payment.OutcomeUnknown, "looked up and not there"
@@ -241,18 +292,14 @@ func (t *execution) call(
 			return payment.Result{Outcome: payment.OutcomeNoEffect,
 				Message: "it was put on hold before it was sent"}, nil
 		}
-		// What others asked for meanwhile is seen when the answer is saved.
+		// What others requested meanwhile is seen when the answer is saved.
 		r.HoldRef, r.Work.NextAt = t.r.HoldRef, t.r.Work.NextAt
 		t.r = r
 	}
 	if !t.r.Leased(t.s.now()) {
 		return payment.Result{}, t.r.CheckLease("") // stopped for longer than the lease since it was saved
 	}
-	timeout := t.s.cfg.LookupTimeout
-	if t.inRequest {
-		timeout = t.s.cfg.CallTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
 	stop := t.keepLease(ctx, cancel)
 	request := t.r.ProviderRequest()
 	if name == CallFind {
@@ -352,6 +399,7 @@ func (t *execution) record(ctx context.Context, res AttemptUpdate) (Refund, erro
 		t.s.cfg.Observer.Completed(ctx, r)
 	case r.Status == StatusFailed:
 		t.s.cfg.Observer.Failed(ctx, r)
+		return r, t.s.refit(context.WithoutCancel(ctx), r, t.s.worker(ctx).By)
 	case r.Work.NeedsReview && !t.shown:
 		t.s.cfg.Observer.ReviewRequired(ctx, r)
 	}
@@ -398,16 +446,4 @@ func (t *execution) lost(ctx context.Context, err error) (Refund, error) {
 		return t.s.store.Refund(ctx, t.r.ID)
 	}
 	return t.r, fmt.Errorf("refunds: carry out refund %s: %w", t.r.ID, err)
-}
-
-// sleep waits for d; false when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -160,10 +160,10 @@ type attempted struct {
 	Reference   string          `json:"reference,omitempty"`
 	Sent        int             `json:"sent"`  // sends under the key so far
 	Tries       int             `json:"tries"` // without success so far
-	Answered    bool            `json:"answered,omitempty"`
+	Told        bool            `json:"answered,omitempty"`
 	StoredError bool            `json:"stored_error,omitempty"`
 	Unsent      bool            `json:"unsent,omitempty"` // certainly no call had an effect
-	Answers     []Call          `json:"answers,omitempty"`
+	Calls       []Call          `json:"answers,omitempty"`
 }
 
 func (t *attempted) apply(r *Refund, at time.Time) {
@@ -173,7 +173,7 @@ func (t *attempted) apply(r *Refund, at time.Time) {
 	if t.Reference != "" {
 		a.ProviderID = t.Reference
 	}
-	if t.Answered && a.AnsweredAt.IsZero() {
+	if t.Told && a.AnsweredAt.IsZero() {
 		a.AnsweredAt = at
 	}
 	if t.Unsent {
@@ -185,7 +185,7 @@ func (t *attempted) apply(r *Refund, at time.Time) {
 type succeeded struct {
 	Reference string `json:"reference,omitempty"`
 	Sent      int    `json:"sent,omitempty"`
-	Answers   []Call `json:"answers,omitempty"`
+	Calls     []Call `json:"answers,omitempty"`
 }
 
 func (d *succeeded) apply(r *Refund, at time.Time) {
@@ -200,7 +200,7 @@ type failed struct {
 	Reason    string `json:"reason,omitempty"`
 	Reference string `json:"reference,omitempty"`
 	Sent      int    `json:"sent,omitempty"`
-	Answers   []Call `json:"answers,omitempty"`
+	Calls     []Call `json:"answers,omitempty"`
 }
 
 func (d *failed) apply(r *Refund, at time.Time) {

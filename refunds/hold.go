@@ -91,20 +91,30 @@ func (r *Refund) OnHold() bool {
 }
 
 // HoldMessage says why a refund is on hold, and what releases it, in sentences
-// for a person; empty where it is not.
+// for people; empty where it is not.
 func (r *Refund) HoldMessage() string {
 	amount := money.New(r.Amount(), r.Quote.Currency)
 	switch {
 	case !r.OnHold():
 		return ""
+	case r.HoldRef == PaidOutside:
+		return fmt.Sprintf(
+			"The refund of %s is not paid, because so much of the payment was given back outside of this "+
+				"shop that it would exceed what was paid. It is released when that money comes back; otherwise "+
+				"settle it "+
+				"as not paid in the review queue.",
+			amount,
+		)
 	case r.HoldRef == AwaitingMethod:
 		return fmt.Sprintf(
-			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit always works.",
+			"The provider took the refund of %s back. Nothing is paid until a method is chosen; store credit "+
+				"always works.",
 			amount,
 		)
 	}
 	return fmt.Sprintf("The refund of %s is on hold, because the payment is disputed (%s). "+
-		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the review queue.", amount, r.HoldRef)
+		"Nothing is paid, by any method, until the dispute is closed in your favor or its hold is released in the "+
+		"review queue.", amount, r.HoldRef)
 }
 
 type onHold struct {
@@ -139,7 +149,7 @@ type HoldRequest struct {
 	Captured  int64 // minor units of the whole payment; seeds the balance on first use
 	Currency  money.Currency
 	Ref       string // such as the id of a dispute; at most 255 characters
-	Reason    string // for staff; at most MaxReason characters
+	Reason    string // for staff; at most 2000 characters
 	By        event.Actor
 }
 
@@ -154,9 +164,9 @@ func (h HoldRequest) validate() error {
 			return err
 		}
 	}
-	if h.Ref == AwaitingMethod {
+	if h.Ref == AwaitingMethod || h.Ref == PaidOutside {
 		return &Error{Code: CodeInvalid, Field: "ref", Message: fmt.Sprintf(
-			"%q is the word for a refund that awaits a choice", h.Ref)}
+			"%q is not the name of a dispute; it has a meaning of its own", h.Ref)}
 	}
 	if h.Captured < 0 {
 		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf(
@@ -166,7 +176,7 @@ func (h HoldRequest) validate() error {
 		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
 			"%q is not an ISO 4217 code in upper case, such as USD", string(h.Currency))}
 	}
-	return checkText("reason", h.Reason, MaxReason)
+	return checkText("reason", h.Reason, maxReason)
 }
 
 func (h HoldRequest) openRequest() OpenRequest {
@@ -253,7 +263,7 @@ func (s *Service) Release(ctx context.Context, h HoldRequest) ([]Refund, error) 
 				return err
 			}
 		}
-		return nil
+		return fit(st, *b, open)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("refunds: release payment %s from %s: %w", h.PaymentID, h.Ref, err)

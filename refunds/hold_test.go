@@ -16,7 +16,8 @@ var bank = event.Actor{Kind: event.ActorProvider, Name: "webhook"}
 func dispute(n int, ref string) refunds.HoldRequest {
 	r := request(n, 1)
 	return refunds.HoldRequest{
-		OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency, Ref: ref, Reason: "fraudulent", By: bank,
+		OrderID: r.OrderID, PaymentID: r.PaymentID, Captured: r.Captured, Currency: r.Currency, Ref: ref,
+		Reason: "fraudulent", By: bank,
 	}
 }
 
@@ -55,7 +56,7 @@ func TestARefundOfADisputedPaymentIsOpenedAndNotPaid(t *testing.T) {
 				s.settle(100 * time.Hour)
 				r = s.get(r.ID)
 				s.is(r, refunds.StatusCreated)
-				s.equal("is for a person", r.Work.NeedsReview, true)
+				s.equal("needs review", r.Work.NeedsReview, true)
 				s.equal("sends", s.sends(), 0)
 				_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "they said so"})
 				s.code(err, refunds.CodeTransition)
@@ -141,13 +142,13 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			sends := s.sends()
 			s.settle(59 * time.Minute)
 			r = s.get(r.ID)
-			s.equal("is for a person within the grace", r.Work.NeedsReview, false)
+			s.equal("needs review within the grace", r.Work.NeedsReview, false)
 			_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "too early to tell"})
 			s.code(err, refunds.CodeTransition)
 			s.settle(2 * time.Minute)
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
-			s.equal("is for a person", r.Work.NeedsReview, true)
+			s.equal("needs review", r.Work.NeedsReview, true)
 			s.equal("why", r.Work.LastError,
 				"it was never answered, is not at the provider, and is not sent again while it is on hold for dp_1")
 			s.equal("queued", s.seen.queued, 1)
@@ -157,10 +158,10 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			s.check()
 		})
 	}
-	t.Run("and goes on when it is released", func(t *testing.T) {
+	t.Run("and continues when it is released", func(t *testing.T) {
 		begin(t, func(s *shop, r refunds.Refund) {
 			for _, open := range s.release(dispute(1, "dp_1")) {
-				s.equal("is for a person", open.Work.NeedsReview, false)
+				s.equal("needs review", open.Work.NeedsReview, false)
 			}
 			s.settle(time.Minute)
 			s.is(s.get(r.ID), refunds.StatusSucceeded)
@@ -171,7 +172,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 		begin(t, func(s *shop, r refunds.Refund) {
 			s.gateway.Always(refundstest.CallFind, refundstest.FaultLostBefore)
 			s.settle(20 * time.Hour)
-			s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+			s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 			s.equal("queued", s.seen.queued, 1)
 		})
 	})
@@ -179,9 +180,9 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 		begin(t, func(s *shop, r refunds.Refund) {
 			s.hold(dispute(1, "dp_2"))
 			s.release(dispute(1, "dp_1"))
-			s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+			s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 			s.settle(time.Hour)
-			s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+			s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 		})
 	})
 	t.Run("and stays there when it is released too late", func(t *testing.T) {
@@ -194,7 +195,7 @@ func TestARefundThatADisputeKeepsFromBeingSentAgainIsShownToAPerson(t *testing.T
 			s.settle(time.Minute)
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
-			s.equal("is for a person", r.Work.NeedsReview, true)
+			s.equal("needs review", r.Work.NeedsReview, true)
 			s.equal("sends", s.sends(), sends)
 		})
 	})
@@ -220,7 +221,7 @@ func TestADisputeOfARefundThatIsLookedUpSeldomShowsItAtOnce(t *testing.T) {
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
 		s.hold(dispute(1, "dp_1"))
 		s.settle(time.Second)
-		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+		s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 		s.check()
 	})
 }
@@ -229,20 +230,20 @@ func TestAReleaseLeavesWhatIsQueuedForAnotherReason(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultWrongAmount)
 		r := s.refund(request(1, 1))
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		s.hold(dispute(1, "dp_1"))
 		for _, open := range s.release(dispute(1, "dp_1")) {
-			s.equal("is for a person", open.Work.NeedsReview, true)
+			s.equal("needs review", open.Work.NeedsReview, true)
 		}
 		s.settle(time.Hour)
-		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+		s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 		s.equal("queued", s.seen.queued, 1)
 	})
 }
 
 func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 	inBubble(t, func(s *shop) {
-		// The first send is told to come later; the dispute arrives before it does.
+		// The first send is to come later; the dispute arrives before it does.
 		var g scripted
 		g.create = func(r payment.RefundRequest) payment.Result {
 			s.hold(dispute(1, "dp_1"))
@@ -260,7 +261,7 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 		}
 		s.equal("sends", s.sends(), 1)
 		s.is(r, refunds.StatusSubmitted)
-		s.equal("waits for a person", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true,
+		s.equal("waits for review", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true,
 			time.Time{}})
 		s.settle(time.Hour)
 		s.equal("sends after an hour", s.sends(), 1)
@@ -432,7 +433,8 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 func TestARefundOnHoldSaysWhy(t *testing.T) {
 	inBubble(t, func(s *shop) {
 		_, err := s.Hold(s.Context(), refunds.HoldRequest{
-			OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1", Reason: "fraudulent", By: kim,
+			OrderID: "order-1", PaymentID: "payment-1", Captured: 3000, Currency: "USD", Ref: "dp_1",
+			Reason: "fraudulent", By: kim,
 		})
 		if err != nil {
 			s.Fatal(err)

@@ -17,11 +17,11 @@ func TestAKeyThatIsTooOldAndWasNeverAnsweredGoesToAPerson(t *testing.T) {
 			s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
 			r = s.get(r.ID)
 			s.is(r, refunds.StatusUnknown)
-			s.equal("is for a person", r.Work.NeedsReview, true)
+			s.equal("needs review", r.Work.NeedsReview, true)
 			s.equal("is queued", s.seen.queued, 1)
 			queue, n, err := s.List(s.Context(), refunds.Query{NeedsReview: true})
 			if err != nil || n != 1 || queue[0].ID != r.ID {
-				s.Errorf("queue for a person: %v, %d, %v", queue, n, err)
+				s.Errorf("review queue: %v, %d, %v", queue, n, err)
 			}
 			b, err := s.store.PaymentState(s.Context(), refunds.OpenRequest{PaymentID: "payment-1"})
 			if err != nil || b.Balance.Reserved != 1000 {

@@ -9,7 +9,7 @@ import (
 // effectsOf returns what the change from before (nil for a new refund) to after
 // does. An open refund holds its amount, a succeeded one has moved it to
 // refunded, failed and reversed hold nothing. Store credit is granted when an
-// attempt by it succeeds and taken back when that is reversed.
+// attempt by it succeeds and withdrawn when that is reversed.
 func effectsOf(before *Refund, after Refund) Effects {
 	var e Effects
 	if before != nil {
@@ -114,10 +114,12 @@ func (b *Balance) apply(e Effects) error {
 	next := *b
 	next.Reserved += e.Reserved
 	next.Refunded += e.Refunded
-	if next.Reserved < 0 || next.Refunded < 0 || next.Available() < 0 {
+	more := e.Reserved + e.Refunded
+	if next.Reserved < 0 || next.Refunded < 0 || next.Reserved+next.Refunded > next.Captured ||
+		more > 0 && more > b.Available() {
 		return &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
 			"%d minor units can't be refunded; payment %s has %d left of %d",
-			e.Reserved+e.Refunded,
+			more,
 			b.PaymentID,
 			b.Available(),
 			b.Captured,

@@ -59,7 +59,8 @@ func TestARefundOfNothingSucceedsWithoutACall(t *testing.T) {
 		s.equal("completed after asking again", s.seen.completed, 1)
 
 		q = request(2, 1)
-		q.Quote.Lines[0].Paid, q.Quote.Lines[0].Free, q.Method, q.Captured = money.Components{}, true, payment.StoreCredit, 0
+		q.Quote.Lines[0].Paid, q.Quote.Lines[0].Free = money.Components{}, true
+		q.Method, q.Captured = payment.StoreCredit, 0
 		s.is(s.refund(q), refunds.StatusSucceeded)
 		s.check()
 	})

@@ -65,7 +65,7 @@ func TestAReleaseDuringALookUpIsNotOverwritten(t *testing.T) {
 		g.during[refundstest.CallFind] = func() { s.release(dispute(1, "dp_1")) }
 		s.pursue()
 		r = s.get(r.ID)
-		s.equal("held by, for a person", []any{r.HoldRef, r.Work.NeedsReview}, []any{"", false})
+		s.equal("held by, needs review", []any{r.HoldRef, r.Work.NeedsReview}, []any{"", false})
 		s.settle(time.Second)
 		s.is(s.get(r.ID), refunds.StatusSucceeded)
 		s.equal("queued", s.seen.queued, 0)
@@ -81,7 +81,7 @@ func TestAHoldThatTakesOverDuringALookUpIsNamed(t *testing.T) {
 		g.during[refundstest.CallFind] = func() { s.release(dispute(1, "dp_1")) }
 		s.settle(time.Second)
 		r = s.get(r.ID)
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		s.equal(
 			"why",
 			r.Work.LastError,
@@ -98,7 +98,7 @@ func TestAHoldDuringACallIsLookedUpAtOnce(t *testing.T) {
 		g.during[refundstest.CallCreate] = func() { s.hold(dispute(1, "dp_1")) }
 		s.refund(request(1, 1))
 		s.settle(time.Second)
-		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+		s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 	})
 }
 
@@ -132,7 +132,7 @@ func TestAMessageDuringACallHasItLookedUpAfter(t *testing.T) {
 	})
 }
 
-// tooOld is a refund in the queue for a person because its key is too old.
+// tooOld is a refund in the review queue because its key is too old.
 func (s *shop) tooOld(sent refundstest.Fault) refunds.Refund {
 	s.Helper()
 	s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostBefore)
@@ -143,7 +143,7 @@ func (s *shop) tooOld(sent refundstest.Fault) refunds.Refund {
 	s.gateway.Always(refundstest.CallCreate, refundstest.FaultNone)
 	r = s.get(r.ID)
 	s.is(r, refunds.StatusUnknown)
-	s.equal("is for a person", r.Work.NeedsReview, true)
+	s.equal("needs review", r.Work.NeedsReview, true)
 	return r
 }
 
@@ -251,7 +251,7 @@ func TestALookUpThatTellsNothingLeavesTheQueueAsItIs(t *testing.T) {
 		s.hold(dispute(1, "dp_1"))
 		s.settle(time.Hour)
 		r = s.get(r.ID)
-		s.equal("is for a person", []any{r.Work.NeedsReview, r.Work.LastError}, []any{true, why})
+		s.equal("needs review", []any{r.Work.NeedsReview, r.Work.LastError}, []any{true, why})
 		s.equal("queued", s.seen.queued, 1)
 	})
 }
@@ -295,7 +295,7 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultNotSent)
 		r := s.refund(request(1, 1))
 		s.settle(25 * time.Hour)
-		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, true)
+		s.equal("needs review", s.get(r.ID).Work.NeedsReview, true)
 		_, err := s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Paid: true, Reason: "I think so",
 			ProviderID: "re_9"})
 		s.code(err, refunds.CodeTransition)
@@ -311,7 +311,7 @@ func TestARefundThatWasSentIsNotCalledUnsent(t *testing.T) {
 		_, _ = svc.ResumeDue(s.Context(), 1)
 		s.equal("paid out", s.gateway.PaidOut("pi_1"), r.Amount())
 		s.settle(time.Minute)
-		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, false)
+		s.equal("needs review", s.get(r.ID).Work.NeedsReview, false)
 		_, err = s.Resolve(s.Context(), r.ID, kim, refunds.ResolveParams{Reason: "nothing was sent"})
 		s.code(err, refunds.CodeTransition)
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultNone)
@@ -345,7 +345,7 @@ func TestOneThatWasHeldForLongIsNotShownAtItsFirstFailure(t *testing.T) {
 		s.gateway.Script(refundstest.CallCreate, refundstest.FaultRateLimit)
 		s.release(dispute(1, "dp_1"))
 		s.pursue()
-		s.equal("is for a person", s.get(r.ID).Work.NeedsReview, false)
+		s.equal("needs review", s.get(r.ID).Work.NeedsReview, false)
 		s.settle(time.Minute)
 		s.is(s.get(r.ID), refunds.StatusSucceeded)
 	})

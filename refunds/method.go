@@ -19,7 +19,8 @@ func checkProviderMethods(methods []payment.Method) error {
 			return bad("%s never goes to a provider; leave it out", m)
 		case !m.Valid():
 			return bad(
-				"%q is not a name of a method; 1 to 32 lower-case letters, digits and underscores, such as card or ideal",
+				"%q is not a name of a method; 1 to 32 lower-case letters, digits and underscores, such as card "+
+					"or ideal",
 				string(m),
 			)
 		case slices.Contains(methods[:i], m):
@@ -53,7 +54,7 @@ func (c Config) checkMethods(r Request) error {
 	return nil
 }
 
-// method is the method that the request asks for, in place of "the original one".
+// method is the method that the request names, in place of "the original one".
 func (r Request) method() payment.Method {
 	if r.Method == "" || r.Method == payment.OriginalMethod {
 		return r.PaymentMethod

@@ -198,7 +198,7 @@ func resendForEver() design {
 	}
 }
 
-// rival replaces how a refund is first asked for; recovery stays ours.
+// rival replaces how a refund is first requested; recovery stays ours.
 type rival struct {
 	*refunds.Service
 	cfg refunds.Config
@@ -224,14 +224,15 @@ func (e rival) stamp() event.Stamp {
 	return event.Stamp{At: e.cfg.Now(), By: event.System("rival")}
 }
 
-// intent is a submitted refund of what is asked for, leased under the token.
+// intent is a submitted refund of what is requested, leased under the token.
 func (e rival) intent(r refunds.Request, token string) (*refunds.Refund, error) {
 	quote, err := refunds.NewQuote(r.Quote, nil)
 	if err != nil {
 		return nil, err
 	}
 	next, err := refunds.NewRefund(refunds.Params{
-		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.Customer,
+		ID: uuid.NewString(), ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		Customer: r.Customer,
 		Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: payment.Card,
 			PaymentProviderID: r.PaymentProviderID, Request: r.Quote, Quote: quote},
 	}, e.stamp())

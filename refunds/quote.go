@@ -24,7 +24,7 @@ type Quote struct {
 // QuoteLine is what one order line gives back now.
 type QuoteLine struct {
 	OrderLineID string           `json:"order_line_id"`
-	Units       int              `json:"units"`
+	Units       int              `json:"units"` // 0 where all were given back before
 	Given       money.Components `json:"given"`
 }
 
@@ -35,6 +35,9 @@ type FeeKind string
 const (
 	RestockingFee     FeeKind = "restocking_fee"
 	ReturnShippingFee FeeKind = "return_shipping_fee"
+	// PaidByOthers is no fee of the terms: what others gave back already, taken off
+	// where Request.LessOutside says so.
+	PaidByOthers FeeKind = "paid_by_others"
 )
 
 // Fee is a fee as it was taken.
@@ -91,6 +94,10 @@ type Refunded struct {
 // before. A component is never negative, and with zero fees everything given
 // back, in any order and any grouping, sums to exactly what was paid.
 //
+// Units that were given back already pay nothing: they may be requested again,
+// and nothing is refused for it, so that a case whose units were paid by another
+// refund ends. QuoteLine.Units counts those that are given back now.
+//
 // Fees come off last, in the order of r.Fees, each at most what is left, so
 // that Amount is never negative. A waived fee is not taken; it lowers ByTerms
 // alone, as do lines that are given back by override only.
@@ -107,11 +114,12 @@ func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
 	var byTerms int64
 	for i, l := range r.Lines {
 		before := given[l.OrderLineID]
-		now := l.Paid.Share(before.Units+l.Units, l.Bought).Sub(before.Components)
+		units := min(l.Units, l.Bought-before.Units)
+		now := l.Paid.Share(before.Units+units, l.Bought).Sub(before.Components)
 		// What was reversed may have been the smaller steps, so that those
 		// still given are ahead of the law for a while.
 		now = money.Components{Price: max(0, now.Price), Duty: max(0, now.Duty), Shipping: max(0, now.Shipping)}
-		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: l.Units, Given: now}
+		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: units, Given: now}
 		q.Gross += now.Total()
 		if !l.Overridden {
 			byTerms += now.Total()
@@ -156,7 +164,7 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 		for i, l := range r.Lines {
 			if (rule.OrderLineID == "" || rule.OrderLineID == l.OrderLineID) && !(byTerms && l.Overridden) {
 				price += q.Lines[i].Given.Price
-				units += l.Units
+				units += q.Lines[i].Units
 			}
 		}
 		if units == 0 {
@@ -183,68 +191,96 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 	return fees, nil
 }
 
+func badField(field, format string, args ...any) error {
+	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
 func (r QuoteRequest) validate(given map[string]Refunded) error {
-	bad := func(field, format string, args ...any) error {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
-	}
 	if len(r.Lines) == 0 {
 		return &Error{Code: CodeNothingToRefund, Field: "lines", Message: "there are no units to give back"}
 	}
 	if r.Currency == "" {
-		return bad("currency", "it is empty; an ISO 4217 code such as USD is needed")
+		return badField("currency", "it is empty; an ISO 4217 code such as USD is needed")
 	}
 	seen := make(map[string]bool, len(r.Lines))
 	left := int64(math.MaxInt64)
 	for i, l := range r.Lines {
-		name := "line " + l.OrderLineID
 		if l.OrderLineID == "" {
-			return bad(fmt.Sprintf("line %d", i+1), "it has no order line id")
+			return badField(fmt.Sprintf("line %d", i+1), "it has no order line id")
 		}
 		if seen[l.OrderLineID] {
-			return bad(name, "it is named twice; one entry with all units is allowed")
+			return badField("line "+l.OrderLineID, "it is named twice; one entry with all units is allowed")
 		}
 		seen[l.OrderLineID] = true
-		before := given[l.OrderLineID]
-		switch {
-		case l.Bought < 1:
-			return bad(name, "%d units were bought; 1 or more are needed", l.Bought)
-		case l.Units < 1:
-			return bad(name, "%d units can't be given back; 1 or more are allowed", l.Units)
-		case before.Units < 0 || before.Units > l.Bought:
-			return bad(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
-		case l.Units > l.Bought-before.Units:
-			return bad(name, "%d units can't be given back; %d of %d bought are left", l.Units,
-				l.Bought-before.Units, l.Bought)
-		case !l.Free && l.Paid == money.Components{}:
-			return bad(name, "what was paid for it is not set; where it was free, set Free")
-		case l.Free && l.Paid != money.Components{}:
-			return bad(name, "it is Free, and %d minor units were paid for it", l.Paid.Total())
+		if err := l.validateUnits(given[l.OrderLineID]); err != nil {
+			return err
 		}
-		for _, part := range []struct {
-			name  string
-			minor int64
-		}{{"price", l.Paid.Price}, {"duty", l.Paid.Duty}, {"shipping", l.Paid.Shipping}} {
-			if part.minor < 0 {
-				return bad(name, "the %s paid is %d minor units; 0 or more are allowed", part.name, part.minor)
-			}
-			if part.minor > left {
-				return bad(name, "the lines sum to more than %d minor units", int64(math.MaxInt64))
-			}
-			left -= part.minor
+		var err error
+		if left, err = l.validatePaid(left); err != nil {
+			return err
 		}
 	}
 	for i, f := range r.Fees {
-		name := fmt.Sprintf("fee %d", i+1)
-		switch {
-		case f.Kind != RestockingFee && f.Kind != ReturnShippingFee:
-			return bad(name, "its kind is %q; %s or %s", string(f.Kind), RestockingFee, ReturnShippingFee)
-		case f.PercentBP < 0 || f.PercentBP > 10000:
-			return bad(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
-		case f.Fixed < 0:
-			return bad(name, "it is %d minor units; 0 or more are allowed", f.Fixed)
-		case f.OrderLineID != "" && !seen[f.OrderLineID]:
-			return bad(name, "it is for line %s, which is not given back", f.OrderLineID)
+		if err := f.validate(fmt.Sprintf("fee %d", i+1), seen); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// validateUnits checks the units of a line against what was given back before.
+func (l QuoteRequestLine) validateUnits(before Refunded) error {
+	name := "line " + l.OrderLineID
+	switch {
+	case l.Bought < 1:
+		return badField(name, "%d units were bought; 1 or more are needed", l.Bought)
+	case l.Units < 1:
+		return badField(name, "%d units can't be given back; 1 or more are allowed", l.Units)
+	case before.Units < 0 || before.Units > l.Bought:
+		return badField(name, "%d units are recorded as given back of %d bought", before.Units, l.Bought)
+	case l.Units > l.Bought:
+		return badField(name, "%d units can't be given back; %d were bought", l.Units, l.Bought)
+	}
+	return nil
+}
+
+// validatePaid checks what was paid for a line, of which left is the most that
+// the lines may sum to, and returns what it leaves of that.
+func (l QuoteRequestLine) validatePaid(left int64) (int64, error) {
+	name := "line " + l.OrderLineID
+	switch {
+	case !l.Free && l.Paid == money.Components{}:
+		return left, badField(name, "what was paid for it is not set; where it was free, set Free")
+	case l.Free && l.Paid != money.Components{}:
+		return left, badField(name, "it is Free, and %d minor units were paid for it", l.Paid.Total())
+	}
+	for _, part := range []struct {
+		name  string
+		minor int64
+	}{{"price", l.Paid.Price}, {"duty", l.Paid.Duty}, {"shipping", l.Paid.Shipping}} {
+		if part.minor < 0 {
+			return left, badField(name, "the %s paid is %d minor units; 0 or more are allowed", part.name, part.minor)
+		}
+		if part.minor > left {
+			return left, badField(name, "the lines sum to more than %d minor units", int64(math.MaxInt64))
+		}
+		left -= part.minor
+	}
+	return left, nil
+}
+
+// validate checks the rule of the name; lines are those that are given back.
+func (f FeeRule) validate(name string, lines map[string]bool) error {
+	switch {
+	case f.Kind != RestockingFee && f.Kind != ReturnShippingFee && f.Kind != PaidByOthers:
+		return badField(name, "its kind is %q; %s, %s or "+
+			"%s", string(f.Kind), RestockingFee, ReturnShippingFee, PaidByOthers)
+	case f.PercentBP < 0 || f.PercentBP > 10000:
+		return badField(name, "%d basis points; 0 to 10000 are allowed", f.PercentBP)
+	case f.Fixed < 0:
+		return badField(name, "it is %d minor units; 0 or more are allowed", f.Fixed)
+	case f.OrderLineID != "" && !lines[f.OrderLineID]:
+		return badField(name, "it is for line %s, which is not given back", f.OrderLineID)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ const (
 	Matched           MatchStatus = "matched"
 	InProgress        MatchStatus = "in_progress"    // not settled here yet; it is being looked up
 	MissingAtProvider MatchStatus = "missing_there"  // we say it was paid, the provider does not have it
-	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never asked for it
+	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never requested it
 	AmountDiffers     MatchStatus = "amount_differs" // the amount or the currency
 	StateDiffers      MatchStatus = "state_differs"  // paid on one side, not on the other
 	NotComparable     MatchStatus = "not_comparable" // the provider can't say anything about this one
@@ -25,7 +25,9 @@ const (
 
 // MatchStatuses are all findings, in the order of a report.
 func MatchStatuses() []MatchStatus {
-	return []MatchStatus{Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers, NotComparable}
+	return []MatchStatus{
+		Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers, NotComparable,
+	}
 }
 
 // Differs reports whether it needs review.
@@ -89,12 +91,12 @@ type Reconciliation struct {
 	From, To time.Time // of what was compared: [From, To)
 	At       time.Time // when it was made
 	Totals   Totals
-	// Rows are the differences, at most MaxDifferences of them; Totals count all.
+	// Rows are the differences, at most 1000 of them; Totals count all.
 	Rows []Match
 }
 
-// MaxDifferences is the most rows of a Reconciliation.
-const MaxDifferences = 1000
+// maxDifferences is the most rows of a Reconciliation.
+const maxDifferences = 1000
 
 // Sizes of what is read at a time.
 const (
@@ -111,7 +113,7 @@ const (
 // Reconcile compares what we asked the provider to pay back in [from, to),
 // whole seconds, with the provider's own list, and returns the differences.
 // Manual refunds never went there and are left out. It changes nothing, and
-// keeps no more than an hour of refunds in memory. It needs Config.Lister;
+// keeps no more than an hour of refunds in memory. It needs Config.RefundLister;
 // without one it is CodeInvalid. A list or a look-up that fails ends it with an
 // error, since half a comparison reads like a difference. A provider that answers
 // and knows nothing of what one refund is about, or can't be asked about it, is
@@ -119,7 +121,7 @@ const (
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
 	rec := Reconciliation{From: from.UTC().Truncate(time.Second), To: to.UTC().Truncate(time.Second), At: s.now()}
 	totals, err := s.Compare(ctx, from, to, func(c Match) error {
-		if c.Match.Differs() && len(rec.Rows) < MaxDifferences {
+		if c.Match.Differs() && len(rec.Rows) < maxDifferences {
 			rec.Rows = append(rec.Rows, c)
 		}
 		return nil
@@ -131,13 +133,16 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 // Compare is Reconcile that hands over every comparison, matched ones too, as
 // it is made, each once; each's error ends it.
 func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
+	if err := s.noTx("reconcile"); err != nil {
+		return Totals{}, err
+	}
 	c := &comparing{
 		s: s, from: from.UTC().Truncate(time.Second), to: to.UTC().Truncate(time.Second), each: each,
 		totals: Totals{Count: map[MatchStatus]int{}, Ours: map[MatchStatus]map[money.Currency]int64{},
 			There: map[MatchStatus]map[money.Currency]int64{}},
 	}
-	if s.cfg.Lister == nil {
-		return c.totals, &Error{Code: CodeInvalid, Field: "Config.Lister",
+	if s.cfg.RefundLister == nil {
+		return c.totals, &Error{Code: CodeInvalid, Field: "Config.RefundLister",
 			Message: "it is nil; without the provider's list nothing can be compared"}
 	}
 	if !c.from.Before(c.to) {
@@ -174,13 +179,13 @@ func (c *comparing) tell(x Match) error {
 }
 
 // slice compares an hour: first the provider's list, then ours. A refund that
-// both have is told on our side, in the slice of our attempt, so that it is told
+// both have is reported on our side, in the slice of our attempt, so that it is reported
 // once though the provider made it later. One whose attempt we made outside of
-// the whole time is told on the provider's side.
+// the whole time is reported on the provider's side.
 func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 	seen := map[string]payment.ProviderRefund{} // by attempt, of attempts in this slice
 	batch := make([]payment.ProviderRefund, 0, reconcilePage)
-	for l, err := range c.s.cfg.Lister.ListRefunds(ctx, from, to) {
+	for l, err := range c.s.cfg.RefundLister.ListRefunds(ctx, from, to) {
 		if err != nil {
 			return err
 		}
@@ -217,54 +222,65 @@ func (c *comparing) slice(ctx context.Context, from, to time.Time) error {
 func (c *comparing) theirs(
 	ctx context.Context, batch []payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
 ) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	q := LegQuery{IDs: make([]string, 0, len(batch))}
-	for _, l := range batch {
-		if l.AttemptID != "" {
-			q.IDs = append(q.IDs, l.AttemptID)
-		}
-	}
-	mine := map[string]Leg{}
-	if len(q.IDs) > 0 {
-		legs, err := c.s.store.Legs(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, leg := range legs {
-			mine[leg.Attempt.ID] = leg
-		}
+	mine, err := c.s.legsOf(ctx, batch)
+	if err != nil {
+		return err
 	}
 	for _, l := range batch {
 		leg, ok := mine[l.AttemptID]
 		if !ok {
-			if err := c.tell(compare(Leg{}, l)); err != nil {
-				return err
-			}
-			continue
+			err = c.tell(compare(Leg{}, l))
+		} else {
+			err = c.their(leg, l, from, to, seen)
 		}
-		at := leg.Attempt.CreatedAt
-		before, twice := seen[l.AttemptID]
-		known := leg.Attempt.ProviderID
-		switch {
-		case l.Outcome != payment.OutcomeDeclined && (known != "" && known != l.ProviderID || known == "" &&
-			twice && before.Outcome != payment.OutcomeDeclined):
-			// Two that hold money under one attempt: this one is none of ours.
-			if err := c.tell(compare(Leg{}, l)); err != nil {
-				return err
-			}
-		case !at.Before(from) && at.Before(to):
-			if !twice || before.Outcome == payment.OutcomeDeclined || l.ProviderID == known {
-				seen[l.AttemptID] = l
-			}
-		case at.Before(c.from) || !at.Before(c.to):
-			if err := c.tell(compare(leg, l)); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// their notes a refund of the provider's list that names one of our attempts, or
+// compares it where our side is not compared in this slice.
+func (c *comparing) their(
+	leg Leg, l payment.ProviderRefund, from, to time.Time, seen map[string]payment.ProviderRefund,
+) error {
+	at, known := leg.Attempt.CreatedAt, leg.Attempt.ProviderID
+	before, twice := seen[l.AttemptID]
+	other := known != "" && known != l.ProviderID
+	second := known == "" && twice && before.Outcome != payment.OutcomeDeclined
+	switch {
+	case l.Outcome != payment.OutcomeDeclined && (other || second):
+		// Two that hold money under one attempt: this one is none of ours.
+		return c.tell(compare(Leg{}, l))
+	case !at.Before(from) && at.Before(to):
+		if !twice || before.Outcome == payment.OutcomeDeclined || l.ProviderID == known {
+			seen[l.AttemptID] = l
+		}
+	case at.Before(c.from) || !at.Before(c.to):
+		return c.tell(compare(leg, l))
+	}
+	return nil
+}
+
+// legsOf returns the attempts of ours that refunds of the provider's list name,
+// by their id.
+func (s *Service) legsOf(ctx context.Context, listed []payment.ProviderRefund) (map[string]Leg, error) {
+	ids := make([]string, 0, len(listed))
+	for _, l := range listed {
+		if l.AttemptID != "" {
+			ids = append(ids, l.AttemptID)
+		}
+	}
+	mine := map[string]Leg{}
+	if len(ids) == 0 {
+		return mine, nil
+	}
+	legs, err := s.store.Legs(ctx, LegQuery{IDs: ids})
+	for _, leg := range legs {
+		mine[leg.Attempt.ID] = leg
+	}
+	return mine, err
 }
 
 // ours compares an attempt of ours. Not in the list of its hour, it is looked
@@ -302,8 +318,9 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.P
 // compare is the two sides of one refund; either may be empty, not both.
 func compare(leg Leg, l payment.ProviderRefund) Match {
 	c := Match{
-		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID, ClientReference: leg.Refund.ClientReference,
-		OrderID: leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
+		At: leg.Attempt.CreatedAt, RefundID: leg.Refund.ID, AttemptID: leg.Attempt.ID,
+		ClientReference: leg.Refund.ClientReference,
+		OrderID:         leg.Refund.OrderID, Status: leg.Attempt.Status, Amount: leg.Attempt.Amount,
 		ProviderID: l.ProviderID, ProviderStatus: l.Status, ProviderAmount: l.Amount, ProviderCurrency: l.Currency,
 	}
 	if leg.Attempt.ID == "" {

@@ -22,7 +22,7 @@ import (
 type lister struct {
 	all   []payment.ProviderRefund
 	fails error
-	most  int // refunds that one call was asked for
+	limit int // refunds that one call requested
 }
 
 func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
@@ -33,7 +33,7 @@ func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[pa
 				continue
 			}
 			n++
-			if l.most = max(l.most, n); !yield(x, nil) {
+			if l.limit = max(l.limit, n); !yield(x, nil) {
 				return
 			}
 		}
@@ -47,8 +47,9 @@ func (l *lister) ListRefunds(_ context.Context, from, to time.Time) iter.Seq2[pa
 func (l *lister) list(g *refundstest.Gateway, at time.Time) {
 	for _, p := range g.Ledger()[len(l.all):] {
 		l.all = append(l.all, payment.ProviderRefund{
-			ProviderID: p.Reference, PaymentProviderID: p.Request.PaymentProviderID, AttemptID: p.Request.AttemptID, RefundID: p.Request.RefundID,
-			Amount: p.Request.Amount, Currency: p.Request.Currency, CreatedAt: at,
+			ProviderID: p.Reference, PaymentProviderID: p.Request.PaymentProviderID, AttemptID: p.Request.AttemptID,
+			RefundID: p.Request.RefundID,
+			Amount:   p.Request.Amount, Currency: p.Request.Currency, CreatedAt: at,
 			Outcome: map[string]payment.Outcome{"succeeded": payment.OutcomeDone,
 				"pending": payment.OutcomePending}[p.Status], Status: p.Status,
 		})
@@ -58,7 +59,7 @@ func (l *lister) list(g *refundstest.Gateway, at time.Time) {
 // reconciled runs f with a shop that has a list, from a full hour on.
 func reconciled(t *testing.T, f func(s *shop, l *lister)) {
 	l := &lister{}
-	synctest.Test(t, func(t *testing.T) { f(newShop(t, func(c *refunds.Config) { c.Lister = l }), l) })
+	synctest.Test(t, func(t *testing.T) { f(newShop(t, func(c *refunds.Config) { c.RefundLister = l }), l) })
 }
 
 func (s *shop) compare(from, to time.Time) (map[refunds.MatchStatus][]refunds.Match, refunds.Totals) {
@@ -84,7 +85,7 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 		}
 		paid(1) // matched
 		lost := paid(2)
-		l.all[1].AttemptID, l.all[1].ProviderID, l.all[1].CreatedAt = "", "re_dashboard", start // made on their own page
+		l.all[1].AttemptID, l.all[1].ProviderID, l.all[1].CreatedAt = "", "re_on_page", start
 		s.gateway.Settle("re_2", "gone")
 		wrong := paid(3)
 		l.all[2].Amount++
@@ -105,7 +106,8 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 
 		got, totals := s.compare(start, time.Now())
 		for f, n := range map[refunds.MatchStatus]int{
-			refunds.Matched: 2, refunds.InProgress: 1, refunds.MissingLocally: 2, refunds.AmountDiffers: 1, refunds.StateDiffers: 2,
+			refunds.Matched: 2, refunds.InProgress: 1, refunds.MissingLocally: 2, refunds.AmountDiffers: 1,
+			refunds.StateDiffers: 2,
 		} {
 			s.equal(string(f), len(got[f]), n)
 			s.equal("total of "+string(f), totals.Count[f], n)
@@ -113,7 +115,7 @@ func TestReconcileFindsEveryDifferenceOnce(t *testing.T) {
 		s.equal("amount differs", []any{got[refunds.AmountDiffers][0].RefundID,
 			got[refunds.AmountDiffers][0].Amount, got[refunds.AmountDiffers][0].ProviderAmount},
 			[]any{wrong.ID, int64(1000), int64(1001)})
-		s.equal("missing here", got[refunds.MissingLocally][0].ProviderID, "re_dashboard")
+		s.equal("missing here", got[refunds.MissingLocally][0].ProviderID, "re_on_page")
 		s.equal("paid twice", []any{got[refunds.MissingLocally][1].ProviderID,
 			got[refunds.MissingLocally][1].AttemptID}, []any{"re_double", twice.Attempt().ID})
 		s.equal("matched money", totals.Ours[refunds.Matched], map[money.Currency]int64{"USD": 2000})
@@ -170,7 +172,8 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 		says payment.Result
 		ends bool
 	}{
-		{"no such payment", payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, false},
+		{"no such " +
+			"payment", payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, false},
 		{"no id of its own", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 400}, false},
 		{"out of reach", payment.Result{Outcome: payment.OutcomeUnknown}, true},
 		{"broken", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, true},
@@ -181,7 +184,7 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, g := &lister{}, &strange{says: c.says}
 				s := newShop(t, func(cfg *refunds.Config) {
-					g.RefundGateway, cfg.Gateway, cfg.Lister = cfg.Gateway, g, l
+					g.RefundGateway, cfg.Gateway, cfg.RefundLister = cfg.Gateway, g, l
 				})
 				start := time.Now()
 				unknown := s.refund(request(1, 1))
@@ -199,7 +202,8 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 				if c.ends {
 					return
 				}
-				s.equal("totals", rec.Totals.Count, map[refunds.MatchStatus]int{refunds.NotComparable: 1, refunds.Matched: 3})
+				want := map[refunds.MatchStatus]int{refunds.NotComparable: 1, refunds.Matched: 3}
+				s.equal("totals", rec.Totals.Count, want)
 				s.equal("rows", len(rec.Rows), 1)
 				s.equal("row", []any{rec.Rows[0].RefundID, rec.Rows[0].Match}, []any{unknown.ID, refunds.NotComparable})
 			})
@@ -264,7 +268,7 @@ func TestAReconciliationThatCanNotBeCompleteIsAnError(t *testing.T) {
 		stop := errors.New("enough")
 		if _, err := s.Compare(s.Context(), start.Add(-time.Hour), start.Add(time.Hour),
 			func(refunds.Match) error { return stop }); err == nil {
-			s.Error("it went on")
+			s.Error("it continued")
 		}
 	})
 }
@@ -369,7 +373,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 			s.Error(err)
 		}
 
-		// The news that an attempt was paid comes after it was taken back, found
+		// The news that an attempt was paid comes after it was reversed, found
 		// to have failed, and replaced: late, and no contradiction.
 		s.gateway.Always(refundstest.CallCreate, refundstest.FaultLostAfter)
 		s.gateway.Always(refundstest.CallFind, refundstest.FaultLostAfter)
@@ -387,7 +391,7 @@ func TestNoticesAreFollowedByLookingUp(t *testing.T) {
 		late.ProviderID = paid.Reference
 		before = s.get(again.ID)
 		if _, err := told(late); err != nil {
-			s.Errorf("late news of a refund that was taken back: %v", err)
+			s.Errorf("late news of a refund that was reversed: %v", err)
 		}
 		s.gateway.Script(refundstest.CallFind, refundstest.FaultLostBefore)
 		if _, err := told(late); err == nil || refunds.CodeOf(err) != "" {

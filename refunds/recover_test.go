@@ -46,7 +46,7 @@ func TestEveryFaultOfTheFirstCallEndsInTheTruth(t *testing.T) {
 				s.settle(24 * time.Hour)
 				r = s.get(r.ID)
 				s.is(r, c.then)
-				s.equal("is for a person", r.Work.NeedsReview, c.fault == refundstest.FaultWrongAmount)
+				s.equal("needs review", r.Work.NeedsReview, c.fault == refundstest.FaultWrongAmount)
 				if c.then == refunds.StatusSucceeded || c.fault == refundstest.FaultWrongAmount {
 					s.equal("paid out", s.gateway.PaidOut("pi_1"), int64(2000))
 				}
@@ -82,7 +82,7 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 		s.settle(22 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusUnknown)
-		s.equal("is for a person", r.Work.NeedsReview, false)
+		s.equal("needs review", r.Work.NeedsReview, false)
 
 		events, err := s.Events(s.Context(), r.ID)
 		if err != nil {
@@ -99,16 +99,17 @@ func TestAProviderThatIsDownIsTriedAtTheDistancesOfTheRules(t *testing.T) {
 		h := time.Hour
 		s.equal("distances", gaps, []time.Duration{
 			1500 * time.Millisecond, 1600 * time.Millisecond, // after calls at 0, 0.1, 0.3, 0.7 and 1.5 s
-			time.Second, 3 * time.Second, 9 * time.Second, 27 * time.Second, 81 * time.Second, 243 * time.Second, 729 * time.Second,
+			time.Second, 3 * time.Second, 9 * time.Second, 27 * time.Second, 81 * time.Second, 243 * time.Second,
+			729 * time.Second,
 			2187 * time.Second, 6561 * time.Second, 19683 * time.Second, 6 * h, 6 * h,
 		}[:len(gaps)])
 
-		// Past the key's age, with look-ups that fail, a person sees it, and it
+		// Past the key's age, with look-ups that fail, staff see it, and it
 		// is still looked up. It is never failed by age.
 		s.settle(40 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusUnknown)
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		sends := s.gateway.Calls(refundstest.CallCreate)
 		s.settle(400 * time.Hour)
 		s.equal("sends after the key's age", s.gateway.Calls(refundstest.CallCreate), sends)
@@ -126,7 +127,7 @@ func TestAnOutageLongerThanTheKeyLivesLosesNothing(t *testing.T) {
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusSubmitted)
 		s.equal("was certainly never sent", r.Attempt().FirstSentAt.IsZero(), true)
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		s.equal("queued", s.seen.queued, 1)
 		if r.Version > 2*24*60+2*24*6*2 {
 			s.Errorf("two days of outage made %d events", r.Version)

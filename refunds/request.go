@@ -3,6 +3,7 @@ package refunds
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -10,7 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Request asks for a refund.
+// Request requests a refund.
 type Request struct {
 	ClientReference   string // what it is for, the id of a return
 	OrderID           string
@@ -29,7 +30,11 @@ type Request struct {
 	// Expect, when not nil, is the amount in minor units that the caller means to
 	// pay back. Any other is CodeAmountChanged, and nothing is paid.
 	Expect *int64
-	By     event.Actor // who asks; for a manual method also who hands it out
+	// LessOutside takes off what others gave back already, such as on the
+	// provider's own pages: no more is paid than the payment has left, which may be
+	// nothing. Without it such a refund is refused with CodeBalance.
+	LessOutside bool
+	By          event.Actor // who asks; for a manual method also who hands it out
 }
 
 // expects refuses an amount that is not the one the caller means.
@@ -96,7 +101,7 @@ func (r Request) validate(c Config) error {
 //   - a succeeded one is answered as it is;
 //   - a failed one gets a new attempt, by the method and with a quote of now;
 //   - one with AwaitingMethod, after the provider took the one before it back, is
-//     paid by the method that is asked for.
+//     paid by the method that is requested.
 //
 // While the payment is held (see Service.Hold) a refund is opened and holds its
 // amount, and is not carried out: it stands in the review queue.
@@ -111,6 +116,9 @@ func (r Request) validate(c Config) error {
 // same request may be sent again. A provider that declined is no error: the status
 // is failed.
 func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
+	if err := s.noTx("refund"); err != nil {
+		return Refund{}, err
+	}
 	if err := r.validate(s.cfg); err != nil {
 		return Refund{}, err
 	}
@@ -119,19 +127,43 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
 	}
-	switch o.then {
-	case thenExecute:
+	if o.then == thenExecute {
 		o.t.r = saved
 		return o.t.execute(ctx, s.cfg.Wait)
-	case thenCompleted:
-		s.cfg.Observer.Completed(ctx, saved)
-	case thenReview:
-		s.cfg.Observer.ReviewRequired(ctx, saved)
 	}
+	o.tell(saved)
 	return saved, nil
 }
 
-// opening is one call of Refund: what is decided under the lock of the payment,
+// Request opens the refund that the request names, as Refund does, and leaves it
+// to the worker to carry it out: what to do in a transaction of the caller's (see
+// With). It returns the refund there is where the reference has one, brings an
+// open one to now, and makes no call to the provider. A failed one gets a new
+// attempt, as with Refund.
+func (s *Service) Request(ctx context.Context, r Request) (Refund, error) {
+	if err := r.validate(s.cfg); err != nil {
+		return Refund{}, err
+	}
+	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s}, later: true}
+	saved, err := s.open(ctx, r.openRequest(), o.decide)
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: request refund for %s: %w", r.ClientReference, err)
+	}
+	o.tell(saved)
+	return saved, nil
+}
+
+// tell tells the Observer of what was decided and is not carried out.
+func (o *opening) tell(saved Refund) {
+	switch o.then {
+	case thenCompleted:
+		o.s.cfg.Observer.Completed(o.ctx, saved)
+	case thenReview:
+		o.s.cfg.Observer.ReviewRequired(o.ctx, saved)
+	}
+}
+
+// opening is one call of Refund or Request: what is decided under the lock of the payment,
 // once or more often.
 type opening struct {
 	Request
@@ -139,6 +171,8 @@ type opening struct {
 	ctx  context.Context
 	t    *execution
 	then then
+	// later: the worker carries it out, so nothing is leased here.
+	later bool
 }
 
 // then is what follows once the decision is saved.
@@ -162,14 +196,14 @@ func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
 	}
 	free := b.Balance.Available()
 	if awaits {
-		free += current.Amount()
+		free = b.Balance.availableBeside(current.Amount())
 	}
 	attempt, err := o.attempt(b, current, free)
 	if err != nil {
 		return nil, err
 	}
 	if awaits {
-		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was asked for instead"); err != nil {
+		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was requested instead"); err != nil {
 			return nil, err
 		}
 	}
@@ -178,8 +212,9 @@ func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
 		err = next.Retry(attempt, st)
 	} else {
 		next, err = NewRefund(Params{
-			ID: o.s.cfg.NewID(), ClientReference: o.ClientReference, OrderID: o.OrderID, PaymentID: o.PaymentID, Customer: o.Customer,
-			Attempt: attempt,
+			ID: o.s.cfg.NewID(), ClientReference: o.ClientReference, OrderID: o.OrderID, PaymentID: o.PaymentID,
+			Customer: o.Customer,
+			Attempt:  attempt,
 		}, st)
 	}
 	if err != nil {
@@ -193,7 +228,7 @@ func (o *opening) again(current *Refund, st event.Stamp) error {
 	if err := o.expects(current.Amount()); err != nil {
 		return err
 	}
-	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() {
+	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() || o.later {
 		current.Expedite(st.At)
 		return nil
 	}
@@ -202,13 +237,13 @@ func (o *opening) again(current *Refund, st event.Stamp) error {
 	return nil
 }
 
-// attempt quotes what is asked for, and checks that it may be paid.
+// attempt quotes what is requested, and checks that it may be paid.
 func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptParams, error) {
 	request := o.Quote
 	if len(request.Lines) == 0 && current != nil {
 		request = current.Request
 	}
-	quote, err := NewQuote(request, b.Refunded)
+	request, quote, err := o.quote(request, b, free)
 	if err != nil {
 		return AttemptParams{}, err
 	}
@@ -217,9 +252,7 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 			"the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
 	}
 	if quote.Amount > free {
-		return AttemptParams{}, &Error{Code: CodeBalance, Field: "amount", Message: fmt.Sprintf(
-			"%s can't be refunded; %s of the payment is left", money.New(quote.Amount,
-				o.Currency), money.New(free, o.Currency))}
+		return AttemptParams{}, tooMuch(b.Balance, quote.Amount, free)
 	}
 	if err := o.expects(quote.Amount); err != nil {
 		return AttemptParams{}, err
@@ -233,8 +266,36 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 		}
 	}
 	return AttemptParams{
-		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By, Request: request, Quote: quote,
+		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By,
+		Request: request, Quote: quote,
 	}, nil
+}
+
+// quote quotes the request; where it says LessOutside, what others gave back and
+// is not left is taken off.
+func (r Request) quote(request QuoteRequest, b PaymentState, free int64) (QuoteRequest, Quote, error) {
+	request.Fees = slices.DeleteFunc(slices.Clone(request.Fees), func(f FeeRule) bool { return f.Kind == PaidByOthers })
+	quote, err := NewQuote(request, b.Refunded)
+	short := min(quote.Amount-free, b.Balance.Outside)
+	if err != nil || !r.LessOutside || short <= 0 {
+		return request, quote, err
+	}
+	request.Fees = append(request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
+	quote, err = NewQuote(request, b.Refunded)
+	return request, quote, err
+}
+
+// tooMuch refuses an amount that the payment has not left, and says why.
+func tooMuch(b Balance, amount, free int64) error {
+	text := fmt.Sprintf("%s can't be refunded; %s of the payment is left",
+		money.New(amount, b.Currency), money.New(free, b.Currency))
+	if b.Outside > 0 {
+		text += fmt.Sprintf(
+			": %s was given back outside of this shop, such as on the provider's own pages or by the bank",
+			money.New(b.Outside, b.Currency),
+		)
+	}
+	return &Error{Code: CodeBalance, Field: "amount", Message: text}
 }
 
 // begin submits a new attempt, to be carried out here; one of nothing is done,
@@ -243,6 +304,9 @@ func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
 	if hold, ok := b.Hold(); ok && r.Amount() > 0 {
 		o.then = thenReview
 		return r.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
+	}
+	if o.later && r.Amount() > 0 {
+		return nil // it is due at once
 	}
 	if err := r.Submit(st); err != nil {
 		return err
@@ -272,6 +336,6 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 	if err != nil {
 		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
 	}
-	q, err := NewQuote(r.Quote, book.Refunded)
+	_, q, err := r.quote(r.Quote, book, book.Balance.Available())
 	return q, book.Balance, err
 }

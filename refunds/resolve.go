@@ -12,7 +12,7 @@ import (
 // ResolveParams are what a review has found out about a refund.
 type ResolveParams struct {
 	Paid       bool   // the provider paid it, or it did not
-	Reason     string // how that is known; 1 to MaxReason characters
+	Reason     string // how that is known; 1 to 2000 characters
 	ProviderID string // the provider's id of the refund, if known
 }
 
@@ -27,6 +27,9 @@ type ResolveParams struct {
 // not in the queue, was changed meanwhile, or about which the provider is being
 // asked at this moment, is CodeTransition.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, p ResolveParams) (Refund, error) {
+	if err := s.noTx("resolve " + id); err != nil {
+		return Refund{}, err
+	}
 	seen, err := s.store.Refund(ctx, id)
 	if err != nil {
 		return Refund{}, fmt.Errorf("refunds: resolve %s: %w", id, err)
@@ -49,6 +52,7 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, p Reso
 		s.cfg.Observer.Completed(ctx, r)
 	} else {
 		s.cfg.Observer.Failed(ctx, r)
+		return r, s.refit(ctx, r, by)
 	}
 	return r, nil
 }
@@ -65,13 +69,13 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 	case done && !paid && there.Amount != 0 && there.Amount != r.Amount():
 		// Looking again would tell the same.
 		return "", refuse(
-			"the provider has refund %s as %s of %s, and %s was asked for: it can't count as not paid",
+			"the provider has refund %s as %s of %s, and %s was requested: it can't count as not paid",
 			r.ID,
 			there.ProviderID,
 			money.New(there.Amount, r.Quote.Currency),
 			money.New(r.Amount(), r.Quote.Currency),
 		)
-	case done && !paid, effective(there.Outcome) && !done, there.Outcome == payment.OutcomeDeclined && paid:
+	case opposite(there.Outcome, paid):
 		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
@@ -89,4 +93,16 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			"%q is not this refund; the provider has it as %q", reference, there.ProviderID)}
 	}
 	return there.ProviderID, nil
+}
+
+// opposite reports whether the provider's word is against what a review says, or
+// still open.
+func opposite(o payment.Outcome, paid bool) bool {
+	switch {
+	case o == payment.OutcomeDone:
+		return !paid
+	case o == payment.OutcomeDeclined:
+		return paid
+	}
+	return effective(o)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// ReverseParams say what was taken back, and why.
+// ReverseParams say what was reversed, and why.
 type ReverseParams struct {
 	ProviderID string // the provider's id of the refund, if known
 	Code       string // the provider's
@@ -19,12 +19,12 @@ type ReverseParams struct {
 // Reverse records that the provider took a succeeded refund back: the balance
 // and the units are free again. What was paid by card is still owed, so a new
 // refund of the same reference is opened: it holds the amount, stands in the
-// review queue, and is paid when Refund is asked for the reference again,
+// review queue, and is paid when Refund is called for the reference again,
 // by the method that is named there; store credit always works (AwaitingMethod).
 //
 // ProviderID, when not empty, must be that of the current attempt, where
 // that is known; a message about another one is CodeInvalid. Reversing again answers with the
-// state. Store credit that is reversed is taken back, and where the customer
+// state. Store credit that is reversed is withdrawn, and where the customer
 // has spent it, that is CodeCreditTooLow and nothing is changed.
 func (s *Service) Reverse(ctx context.Context, id string, by event.Actor, p ReverseParams) (Refund, error) {
 	return s.reverse(ctx, id, by, p, func(a *Attempt) error {
@@ -54,6 +54,9 @@ func (s *Service) reverse(
 	}
 	if changed {
 		s.cfg.Observer.Reversed(ctx, r)
+		if err := s.refit(ctx, r, by); err != nil {
+			return r, err
+		}
 	}
 	return r, s.offer(ctx, r, by)
 }
@@ -67,7 +70,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 	opened := false
 	errNone := errors.New("nothing is owed")
 	open := OpenRequest{
-		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Currency: reversed.Quote.Currency,
+		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID,
+		Currency: reversed.Quote.Currency,
 	}
 	saved, err := s.open(ctx, open, func(b PaymentState, current *Refund) (*Refund, error) {
 		opened = false
@@ -80,7 +84,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		}
 		st := s.stamp(ctx, by)
 		next, err := NewRefund(Params{
-			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
+			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID,
+			PaymentID: reversed.PaymentID, Customer: reversed.Customer,
 			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
 				Request: reversed.Request, Quote: quote},
 		}, st)

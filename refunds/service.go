@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // Service pays money back: it quotes, opens refunds, carries them out and
@@ -16,6 +17,28 @@ import (
 type Service struct {
 	cfg   Config
 	store Store
+	wake  chan struct{}
+	inTx  bool // on a store in a transaction of the caller's
+}
+
+// With returns the service on a store in a transaction of the caller's, as the
+// store's WithTx returns it: Request opens a refund there, which commits or rolls
+// back with the caller's own rows, and reads see it. What calls the provider
+// returns payment.ErrInTransaction and changes nothing; after the commit the
+// worker executes the refund. The Observer is not told, since nothing has
+// happened before the commit.
+func (s *Service) With(store Store) *Service {
+	c := s.cfg
+	c.Store, c.Observer = store, NopObserver{}
+	return &Service{cfg: c, store: store, wake: make(chan struct{}, 1), inTx: true}
+}
+
+// noTx reports that a call of the provider is not possible in a transaction.
+func (s *Service) noTx(what string) error {
+	if s.inTx {
+		return fmt.Errorf("refunds: %s: %w", what, payment.ErrInTransaction)
+	}
+	return nil
 }
 
 // New returns a Service, or says which field of the Config is wrong.
@@ -24,7 +47,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	return &Service{cfg: c, store: c.Store}, nil
+	return &Service{cfg: c, store: c.Store, wake: make(chan struct{}, 1)}, nil
 }
 
 // now is the instant a step happens, as it is stored.
@@ -77,10 +100,10 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 }
 
 // checkText reports a text that is too long, or no text.
-func checkText(field, value string, most int) error {
-	if n := utf8.RuneCountInString(value); n > most {
+func checkText(field, value string, limit int) error {
+	if n := utf8.RuneCountInString(value); n > limit {
 		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
-			"it has %d characters; at most %d are allowed", n, most)}
+			"it has %d characters; at most %d are allowed", n, limit)}
 	}
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return &Error{Code: CodeInvalid, Field: field,

@@ -59,7 +59,7 @@ func TestRefundRefusals(t *testing.T) {
 			refunds.CodeMethod, "allowed: store_credit, original_method"},
 		{"no lines", change(func(r *refunds.Request) { r.Quote.Lines = nil }), refunds.CodeNothingToRefund, "no units"},
 		{"too many units", change(func(r *refunds.Request) { r.Quote.Lines[0].Units = 4 }), refunds.CodeInvalid,
-			"3 of 3 bought are left"},
+			"3 were bought"},
 		{"more than was captured", change(func(r *refunds.Request) { r.Captured = 999 }), refunds.CodeBalance, "10.00"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

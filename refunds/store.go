@@ -10,18 +10,12 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Store keeps refunds, the balance of each payment, and store credit. It is
-// coarse and atomic: every method is one transaction of its own. Callbacks
-// are pure and may run more than once. What is not there is ErrNotFound.
+// Store keeps refunds, the balance of each payment, outside money, and store
+// credit. It is coarse and atomic: every method is one transaction of its own.
+// Callbacks are pure and may run more than once. What is not there is ErrNotFound.
 // Implementations are safe for concurrent use; refundstest holds the suite
 // that each one passes.
 type Store interface {
-	RefundStore
-	CreditStore
-}
-
-// RefundStore keeps refunds and balances.
-type RefundStore interface {
 	// Open locks the balance of the payment, seeding it from r on first use, and
 	// the refund of the reference that is not reversed; decide gets both, nil where
 	// there is no refund. The change it returns is saved: refund, attempts, lines,
@@ -54,7 +48,8 @@ type RefundStore interface {
 	// earliest due first, and returns them as they are after the claim. Two
 	// claims never get the same refund.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Refund, error)
-	// Events returns the refund's events in order; none is ErrNotFound.
+	// Events returns the events of a refund, or of outside money by its OutsideID, in
+	// order; none is ErrNotFound.
 	Events(ctx context.Context, id string) ([]event.Event, error)
 	// NextManualReference returns the next reference of a manual method, such
 	// as MANUAL-CAS-00042 or MANUAL-STO-00007. None is given twice.
@@ -68,6 +63,58 @@ type RefundStore interface {
 	// Legs returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
 	Legs(ctx context.Context, q LegQuery) ([]Leg, error)
+
+	// What others gave back, and how far the sweep has come.
+
+	// Book locks the balance of the payment, seeding it from r on first use, every
+	// refund of the payment, and what is booked under the provider's id; change
+	// gets the refunds oldest first, and nil where nothing is booked. It saves the
+	// outside money, its events, Balance.Outside and each refund, all or nothing,
+	// and returns the change. An empty change saves nothing.
+	//
+	// Two calls for one payment run one after the other, as with Open, Update and
+	// UpdatePayment. A payment of another order is CodeInvalid.
+	Book(
+		ctx context.Context, r OpenRequest, providerID string,
+		change func(Balance, *Outside, []Refund) (OutsideChange, error),
+	) (OutsideChange, error)
+	// Outside returns what q selects, oldest first (by CreatedAt, then ProviderID).
+	Outside(ctx context.Context, q OutsideQuery) ([]Outside, error)
+	// UpdateSweep locks the one Sweep, zero before the first call, and saves what
+	// change makes of it.
+	UpdateSweep(ctx context.Context, change func(Sweep) (Sweep, error)) (Sweep, error)
+
+	// The ledger of store credit.
+
+	// Credit appends an entry, once per Ref: a second call with the same Ref
+	// changes nothing and reports false. An entry that would bring the balance
+	// below zero is refused with CodeCreditTooLow.
+	Credit(ctx context.Context, e CreditEntry) (bool, error)
+	// CreditBalance is the sum of the customer's entries in the currency.
+	CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error)
+	// CreditEntries returns the customer's entries, newest first.
+	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
+}
+
+// OutsideQuery selects outside money. Zero fields select all.
+type OutsideQuery struct {
+	OrderID   string
+	PaymentID string
+	IDs       []string     // the provider's; at most MaxPageSize
+	State     OutsideState // in this state
+	AfterAt   time.Time    // after the place that a CreatedAt and ProviderID name; zero for the first page
+	AfterID   string
+	Limit     int // 0 means MaxPageSize
+}
+
+// Normalize fills in the default of Limit and clips it to its range. Stores call
+// it.
+func (q OutsideQuery) Normalize() OutsideQuery {
+	if q.Limit <= 0 {
+		q.Limit = MaxPageSize
+	}
+	q.Limit = min(q.Limit, MaxPageSize)
+	return q
 }
 
 // Leg is one card attempt with the refund it belongs to.
@@ -86,18 +133,6 @@ type LegQuery struct {
 	AfterAt  time.Time // of the last Attempt of the page before; zero for the first
 	AfterID  string
 	Limit    int // 1 to MaxPageSize
-}
-
-// CreditStore keeps the ledger of store credit.
-type CreditStore interface {
-	// Credit appends an entry, once per Ref: a second call with the same Ref
-	// changes nothing and reports false. An entry that would bring the balance
-	// below zero is refused with CodeCreditTooLow.
-	Credit(ctx context.Context, e CreditEntry) (bool, error)
-	// CreditBalance is the sum of the customer's entries in the currency.
-	CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error)
-	// CreditEntries returns the customer's entries, newest first.
-	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
 }
 
 // OpenRequest names the payment a refund is on, with what the balance is
@@ -132,19 +167,28 @@ type PaymentState struct {
 	Refunded map[string]Refunded
 }
 
-// Balance is what a payment can still give back.
-// Always Reserved + Refunded <= Captured.
+// Balance is what a payment can still give back. Always Reserved + Refunded <=
+// Captured; Outside is what happened, and may exceed it.
 type Balance struct {
 	PaymentID string
 	Currency  money.Currency
 	Captured  int64        // minor units
 	Reserved  int64        // by open refunds
 	Refunded  int64        // succeeded
+	Outside   int64        // given back by others; see Outside.Counted
 	Holds     []HoldRecord // in order of arrival, released ones too; nil for none
 }
 
 // Available is what can still be refunded, in minor units.
-func (b Balance) Available() int64 { return b.Captured - b.Reserved - b.Refunded }
+func (b Balance) Available() int64 { return b.availableBeside(0) }
+
+// availableBeside is Available without what one refund has reserved.
+func (b Balance) availableBeside(reserved int64) int64 {
+	return max(0, b.Captured-b.Reserved+reserved-b.Refunded-b.Outside)
+}
+
+// Overpaid returns what went back above what was captured, in minor units.
+func (b Balance) Overpaid() int64 { return max(0, b.Refunded+b.Outside-b.Captured) }
 
 // CreditEntry is one movement of a customer's store credit.
 type CreditEntry struct {

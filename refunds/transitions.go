@@ -81,7 +81,8 @@ func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 	}
 	r := &Refund{ID: d.ID}
 	return r, r.record(s, EventCreated, &created{
-		Reference: d.ClientReference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer, Attempt: d.Attempt.created(),
+		Reference: d.ClientReference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer,
+		Attempt: d.Attempt.created(),
 	})
 }
 
@@ -146,7 +147,7 @@ func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	if a := res.Result; a.Amount != 0 && a.Amount != r.Amount() && a.Outcome != payment.OutcomeDeclined {
 		res.Result.Outcome = payment.OutcomeUnknown
 		res.ReviewReason = fmt.Sprintf(
-			"the provider says %d minor units went back, we asked for %d", a.Amount, r.Amount())
+			"the provider says %d minor units went back, we requested %d", a.Amount, r.Amount())
 		res.Result.Message, res.NextAt = res.ReviewReason, time.Time{}
 	}
 	res.Result.Outcome = recognized(CallCreate, res.Result.Outcome)
@@ -154,42 +155,13 @@ func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	switch res.Result.Outcome {
 	case payment.OutcomeDone:
 		return r.record(s, EventSucceeded, &succeeded{Reference: res.Result.ProviderID, Sent: sent,
-			Answers: res.ProviderCalls})
+			Calls: res.ProviderCalls})
 	case payment.OutcomeDeclined:
 		return r.record(s, EventFailed, &failed{Code: res.Result.Code, Reason: describe(res.Result),
-			Reference: res.Result.ProviderID, Sent: sent, Answers: res.ProviderCalls})
+			Reference: res.Result.ProviderID, Sent: sent, Calls: res.ProviderCalls})
 	}
 
-	t := &attempted{
-		Outcome: res.Result.Outcome, Code: res.Result.Code, LastError: describe(res.Result), Reference: res.Result.ProviderID,
-		Sent: sent, Tries: r.Work.Attempts + res.Tries,
-		StoredError: r.Attempt().StoredError || res.StoredError, Answers: res.ProviderCalls,
-	}
-	if t.Outcome == payment.OutcomeNoEffect {
-		t.Reference = "" // there is no refund to name
-	}
-	typ := EventUnknown
-	switch {
-	case res.Result.Outcome == payment.OutcomePending:
-		t.Status, t.Answered, typ = StatusPending, true, EventPending
-	case res.Result.Outcome == payment.OutcomeRequiresAction:
-		t.Status, t.Answered, typ = StatusRequiresAction, true, EventRequiresAction
-	case r.Status == StatusPending:
-		t.Status, typ = StatusPending, EventPending
-	case r.Status == StatusRequiresAction:
-		t.Status, typ = StatusRequiresAction, EventRequiresAction
-	case res.Result.Outcome == payment.OutcomeNoEffect && !res.Doubt && r.Status == StatusSubmitted:
-		t.Status, t.Unsent, typ = StatusSubmitted, true, EventDeferred
-	default:
-		t.Status, t.Answered = StatusUnknown, t.StoredError || t.Reference != ""
-	}
-	switch {
-	case t.Status == r.Status:
-	case t.Status == StatusUnknown && r.Status == StatusSubmitted:
-		t.Tries = res.Tries // those before did nothing: look-ups start near
-	case t.Status != StatusUnknown && t.Status != StatusSubmitted:
-		t.Tries = 1 // the provider has it now: look-ups start near again
-	}
+	t, typ := r.unsettled(res)
 	if err := r.record(s, typ, t); err != nil {
 		return err
 	}
@@ -204,6 +176,42 @@ func (r *Refund) RecordResult(s event.Stamp, res AttemptUpdate) error {
 	}
 	r.Lease("", time.Time{})
 	return nil
+}
+
+// unsettled is the event of a try that did not settle the refund, with its type.
+func (r *Refund) unsettled(res AttemptUpdate) (*attempted, string) {
+	t := &attempted{
+		Outcome: res.Result.Outcome, Code: res.Result.Code, LastError: describe(res.Result),
+		Reference: res.Result.ProviderID,
+		Sent:      r.Attempt().Sent + res.Calls, Tries: r.Work.Attempts + res.Tries,
+		StoredError: r.Attempt().StoredError || res.StoredError, Calls: res.ProviderCalls,
+	}
+	if t.Outcome == payment.OutcomeNoEffect {
+		t.Reference = "" // there is no refund to name
+	}
+	typ := EventUnknown
+	switch {
+	case res.Result.Outcome == payment.OutcomePending:
+		t.Status, t.Told, typ = StatusPending, true, EventPending
+	case res.Result.Outcome == payment.OutcomeRequiresAction:
+		t.Status, t.Told, typ = StatusRequiresAction, true, EventRequiresAction
+	case r.Status == StatusPending:
+		t.Status, typ = StatusPending, EventPending
+	case r.Status == StatusRequiresAction:
+		t.Status, typ = StatusRequiresAction, EventRequiresAction
+	case res.Result.Outcome == payment.OutcomeNoEffect && !res.Doubt && r.Status == StatusSubmitted:
+		t.Status, t.Unsent, typ = StatusSubmitted, true, EventDeferred
+	default:
+		t.Status, t.Told = StatusUnknown, t.StoredError || t.Reference != ""
+	}
+	switch {
+	case t.Status == r.Status:
+	case t.Status == StatusUnknown && r.Status == StatusSubmitted:
+		t.Tries = res.Tries // those before did nothing: look-ups start near
+	case t.Status != StatusUnknown && t.Status != StatusSubmitted:
+		t.Tries = 1 // the provider has it now: look-ups start near again
+	}
+	return t, typ
 }
 
 // describe is an answer in one line, for staff.
@@ -239,8 +247,8 @@ func (r *Refund) Succeed(s event.Stamp, reference string) error {
 	return r.record(s, EventSucceeded, &succeeded{Reference: reference})
 }
 
-// MaxReason is the largest number of characters of a reason.
-const MaxReason = 2000
+// maxReason is the largest number of characters of a reason.
+const maxReason = 2000
 
 // Resolve ends a refund in the review queue as the review says. One that was
 // never sent can't have been paid. While a process has the lease, and may hear
@@ -253,7 +261,7 @@ func (r *Refund) Resolve(s event.Stamp, p ResolveParams) error {
 		return r.refuse("resolved while the provider is being asked about it; try again in some seconds")
 	}
 	paid, reference, reason := p.Paid, p.ProviderID, strings.TrimSpace(p.Reason)
-	if err := checkText("reason", reason, MaxReason); err != nil {
+	if err := checkText("reason", reason, maxReason); err != nil {
 		return err
 	}
 	if reason == "" {
@@ -324,8 +332,8 @@ func (r *Refund) CheckLease(token string) error {
 	return nil
 }
 
-// Expedite brings the next try to the instant, unless the refund waits for a
-// person. While it is leased, it is the try after. It is no event.
+// Expedite brings the next try to the instant, unless the refund needs
+// review. While it is leased, it is the try after. It is no event.
 func (r *Refund) Expedite(at time.Time) {
 	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() ||
 		at.Before(r.Work.NextAt) || r.Leased(at)) {
@@ -333,7 +341,7 @@ func (r *Refund) Expedite(at time.Time) {
 	}
 }
 
-// ProviderRequest is what the provider is asked for, the same on every call of
+// ProviderRequest is what is requested of the provider, the same on every call of
 // the attempt.
 func (r *Refund) ProviderRequest() payment.RefundRequest {
 	a := r.Attempt()

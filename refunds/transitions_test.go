@@ -143,7 +143,7 @@ func TestTheStateMachine(t *testing.T) {
 				case err != nil && (len(made) != 0 || !reflect.DeepEqual(before, r.Clone())):
 					return fmt.Sprintf("step %d: refused (%v) and changed", i, err)
 				case r.OnHold() && (!r.Work.NeedsReview || !r.Work.NextAt.IsZero()):
-					return fmt.Sprintf("step %d: held, and not before a person: %+v", i, r.Work)
+					return fmt.Sprintf("step %d: held, and not in the review queue: %+v", i, r.Work)
 				case !r.Status.Open() && r.HoldRef != "":
 					return fmt.Sprintf("step %d: %s and held by %s", i, r.Status, r.HoldRef)
 				case r.Attempt().Status != r.Status:

@@ -93,7 +93,7 @@ func TestAPendingRefundThatVanishesGoesToAPerson(t *testing.T) {
 		s.settle(5 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusPending)
-		s.equal("is for a person", r.Work.NeedsReview, true)
+		s.equal("needs review", r.Work.NeedsReview, true)
 		s.equal("reference", r.Attempt().ProviderID, "re_gone")
 	}, func(c *refunds.Config) {
 		c.Gateway = scripted{
@@ -114,7 +114,7 @@ func TestAPendingRefundIsFollowedForAsLongAsItTakes(t *testing.T) {
 		s.settle(30 * 24 * time.Hour)
 		r = s.get(r.ID)
 		s.is(r, refunds.StatusPending)
-		s.equal("is for a person", r.Work.NeedsReview, false)
+		s.equal("needs review", r.Work.NeedsReview, false)
 		if asked < 100 || asked > 150 {
 			s.Errorf("it was looked up %d times in 30 days", asked)
 		}

@@ -16,16 +16,54 @@ import (
 // where the provider has no look-ups (payment.FindByMessage): there it is read
 // like one, so check its signature first.
 //
-// CodeContradiction needs review, and no state was changed: the
-// message names another amount or currency than we asked for, or an attempt
-// that failed here was paid. Answer such a message as taken; repeating
-// it does not help. ErrNotFound is a refund that is not ours, such as one made
-// on the provider's own pages.
+// A refund that we did not make, such as one made on the provider's own pages, is
+// looked up with its payment and booked as outside money (see SyncPayment). The
+// zero Refund and no error are returned.
+//
+// CodeContradiction needs review, and no state was changed: the message names
+// another amount or currency than we requested, or an attempt that failed here
+// was paid, which then counts as outside money. Answer such a message as taken;
+// repeating it does not help. It returns ErrNotFound for a refund that is not
+// ours on a payment that is not ours, or where Config.Payments or
+// Config.History is missing.
 func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.WebhookEvent) (Refund, error) {
+	if err := s.noTx("handle a webhook"); err != nil {
+		return Refund{}, err
+	}
 	r, err := s.findByWebhook(ctx, n)
+	if errors.Is(err, ErrNotFound) {
+		return Refund{}, s.handleOutside(ctx, by, n, err)
+	}
 	if err != nil {
 		return Refund{}, err
 	}
+	r, err = s.handleOwn(ctx, by, n, r)
+	if CodeOf(err) == CodeContradiction {
+		reference := n.PaymentProviderID
+		if reference == "" && len(r.Attempts) > 0 {
+			reference = r.Attempt().PaymentProviderID
+		}
+		n.PaymentProviderID = reference
+		if failed := s.handleOutside(ctx, by, n, ErrNotFound); failed != nil && !errors.Is(failed, ErrNotFound) &&
+			CodeOf(failed) == "" {
+			return r, failed // deliver the message again
+		}
+	}
+	return r, err
+}
+
+// handleOutside books what others did to the payment of a message; missing is
+// returned where that can't be looked up.
+func (s *Service) handleOutside(ctx context.Context, by event.Actor, n payment.WebhookEvent, missing error) error {
+	if n.PaymentProviderID == "" || s.cfg.Payments == nil || s.cfg.History == nil {
+		return missing
+	}
+	_, err := s.SyncPayment(ctx, by, n.PaymentProviderID)
+	return err
+}
+
+// handleOwn follows a message about a refund of ours.
+func (s *Service) handleOwn(ctx context.Context, by event.Actor, n payment.WebhookEvent, r Refund) (Refund, error) {
 	i := slices.IndexFunc(r.Attempts, func(a Attempt) bool {
 		return a.ID == n.AttemptID || n.ProviderID != "" && a.ProviderID == n.ProviderID
 	})
@@ -41,7 +79,7 @@ func (s *Service) HandleWebhook(ctx context.Context, by event.Actor, n payment.W
 	switch {
 	case n.Amount != 0 && n.Amount != a.Amount, n.Currency != "" && n.Currency != r.Quote.Currency:
 		return r, &Error{Code: CodeContradiction, Field: "amount", Message: fmt.Sprintf(
-			"the provider says that %s is of %d %s, and refund %s asked for %d %s",
+			"the provider says that %s is of %d %s, and refund %s requested %d %s",
 			n.ProviderID,
 			n.Amount,
 			n.Currency,
@@ -84,6 +122,9 @@ func (s *Service) believe(ctx context.Context, r Refund, n payment.WebhookEvent,
 // review. A refund that could not be looked up, and no person sees, is an error; a
 // webhook is then refused, so that it comes again. by is recorded with a reversal.
 func (s *Service) Check(ctx context.Context, id string, by event.Actor) (Refund, error) {
+	if err := s.noTx("check " + id); err != nil {
+		return Refund{}, err
+	}
 	r, err := s.store.Refund(ctx, id)
 	switch {
 	case err != nil:

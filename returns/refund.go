@@ -51,6 +51,8 @@ type RefundParams struct {
 	// pay back. Any other is CodeAmountChanged of package refunds, and nothing is
 	// paid.
 	Expect *int64
+	// LessOutside takes off what others gave back already; see refunds.Request.
+	LessOutside bool
 }
 
 // Refund pays a case back, or continues a refund that is open, and does
@@ -95,7 +97,7 @@ func (s *Service) Refund(
 			return r, refunds.Refund{}, err
 		}
 	}
-	request.Expect = p.Expect
+	request.Expect, request.LessOutside = p.Expect, p.LessOutside
 	refund, err := s.cfg.Refunder.Refund(ctx, request)
 	if err != nil {
 		// Only a definite refusal of the refund that was noted here: another one

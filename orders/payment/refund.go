@@ -41,9 +41,12 @@ type WebhookEvent struct {
 	RefundID   string // ours, from the metadata; may be empty
 	AttemptID  string // ours, from the metadata; may be empty
 	ProviderID string // the provider's id of the refund
-	Amount     int64  // minor units; 0 when it does not say
-	Currency   money.Currency
-	Outcome    Outcome // of the state it tells
+	// PaymentProviderID is the provider's id of the payment; may be empty. It is
+	// where a refund that is not ours is looked up.
+	PaymentProviderID string
+	Amount            int64 // minor units; 0 when it does not say
+	Currency          money.Currency
+	Outcome           Outcome // of the state it tells
 }
 
 // ProviderRefund is a refund in the provider's own list.

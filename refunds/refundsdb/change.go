@@ -52,7 +52,7 @@ func (s *Store) Open(
 			Message: "it holds bytes that are no text"}
 	}
 	c := &changeCall{op: "refundsdb: open refund", request: r, decide: decide}
-	return c.carryOut(ctx, s.opens, s.openAll)
+	return c.run(ctx, s.opens, s.openAll)
 }
 
 // Update implements refunds.Store. Concurrent calls are one transaction.
@@ -64,12 +64,12 @@ func (s *Store) Update(
 	}
 	decide := func(p refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) { return change(p.Balance, *r) }
 	c := &changeCall{op: "refundsdb: update refund", id: id, decide: decide}
-	return c.carryOut(ctx, s.updates, s.updateAll)
+	return c.run(ctx, s.updates, s.updateAll)
 }
 
-// execute has the call carried out with those it meets, or after them by
+// run has the call carried out with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
-func (c *changeCall) carryOut(
+func (c *changeCall) run(
 	ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error,
 ) (refunds.Refund, error) {
 	if err := g.Do(ctx, c); err != nil {

@@ -82,7 +82,8 @@ func (d *desk) opening(reference, order string, m payment.Method, spoil ...func(
 			return nil, err
 		}
 		r, err := refunds.NewRefund(refunds.Params{
-			ID: uuid.NewString(), ClientReference: reference, OrderID: order, PaymentID: c.request.PaymentID, Customer: "ann",
+			ID: uuid.NewString(), ClientReference: reference, OrderID: order, PaymentID: c.request.PaymentID,
+			Customer: "ann",
 			Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: m, PaymentProviderID: "pi_" + order,
 				Request: request, Quote: quote},
 		}, d.stamp())
@@ -103,7 +104,7 @@ func (d *desk) together(all func(context.Context, []*changeCall) error, calls ..
 	met := batch.New(nil, 1, func(context.Context, []*changeCall) {})
 	for _, c := range calls {
 		if c.err == nil {
-			c.saved, c.err = c.carryOut(d.Context(), met, all)
+			c.saved, c.err = c.run(d.Context(), met, all)
 		}
 	}
 }
@@ -234,7 +235,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 		d.equal("order 3", d.balance("o3"), "0 reserved, 1000 refunded")
 		d.equal("order 4", d.balance("o4"), "1000 reserved, 0 refunded")
 
-		// Credit that was spent can't be taken back, and the others don't mind.
+		// Credit that was spent can't be withdrawn, and the others don't mind.
 		if _, err := d.store.Credit(t.Context(), refunds.CreditEntry{ID: "spent", CustomerID: "ann",
 			Currency: "USD", Amount: -600, Ref: "spent", At: time.Now(), By: event.System("test")}); err != nil {
 			t.Fatal(err)

@@ -47,3 +47,14 @@ func crashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
 func TestEveryCutPointOnSQLite(t *testing.T) { crashes(t, sqlstoretest.SQLite) }
 
 func TestEveryCutPointOnPostgreSQL(t *testing.T) { crashes(t, sqlstoretest.Postgres) }
+
+// outsideCrashes opens a database for each store: the sweep is one row.
+func outsideCrashes(t *testing.T, open func(testing.TB) *sqlstore.DB) {
+	refundstest.TestOutsideCrashes(t, func(t testing.TB) refunds.Store { return refundsdb.New(migrated(t, open(t))) })
+}
+
+func TestOutsideMoneyAtEveryCutPointOnSQLite(t *testing.T) { outsideCrashes(t, sqlstoretest.SQLite) }
+
+func TestOutsideMoneyAtEveryCutPointOnPostgreSQL(t *testing.T) {
+	outsideCrashes(t, sqlstoretest.Postgres)
+}

@@ -27,16 +27,9 @@ func (s *Store) UpdatePayment(
 		if err != nil {
 			return err
 		}
-		var balance *refunds.Balance
-		for _, b := range balances {
-			if b.PaymentID == r.PaymentID {
-				found := b.balance()
-				balance = &found
-			}
-		}
-		if balance == nil {
-			return &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf(
-				"payment %s is not of order %s", r.PaymentID, r.OrderID)}
+		balance, err := balanceOf(r, balances)
+		if err != nil {
+			return err
 		}
 		// Locked in order of their ids, as everywhere; handed out by age.
 		before, err := lockRefunds(ctx, tx, tx.NewSelect().Where("r.order_id = ?",
@@ -46,7 +39,7 @@ func (s *Store) UpdatePayment(
 			return err
 		}
 		slices.SortStableFunc(before, func(a, b refunds.Refund) int { return a.CreatedAt.Compare(b.CreatedAt) })
-		p, err := change(*balance, before)
+		p, err := change(balance, before)
 		if err != nil {
 			return err
 		}
@@ -67,6 +60,17 @@ func (s *Store) UpdatePayment(
 		return nil, refusal(err)
 	}
 	return saved, nil
+}
+
+// balanceOf returns the balance of the payment, which must be of the order.
+func balanceOf(r refunds.OpenRequest, locked []balanceRow) (refunds.Balance, error) {
+	for _, b := range locked {
+		if b.PaymentID == r.PaymentID {
+			return b.balance(), nil
+		}
+	}
+	return refunds.Balance{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "payment_id", Message: fmt.Sprintf(
+		"payment %s is not of order %s", r.PaymentID, r.OrderID)}
 }
 
 // Legs implements refunds.Store.

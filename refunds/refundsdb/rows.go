@@ -18,20 +18,22 @@ type balanceRow struct {
 	CapturedMinor int64
 	ReservedMinor int64
 	RefundedMinor int64
+	OutsideMinor  int64
 	Holds         sqldb.JSON[[]refunds.HoldRecord]
 }
 
 func rowOfBalance(orderID string, b refunds.Balance) balanceRow {
 	return balanceRow{
 		PaymentID: b.PaymentID, OrderID: orderID, Currency: string(b.Currency),
-		CapturedMinor: b.Captured, ReservedMinor: b.Reserved, RefundedMinor: b.Refunded, Holds: sqldb.AsJSON(b.Holds),
+		CapturedMinor: b.Captured, ReservedMinor: b.Reserved, RefundedMinor: b.Refunded,
+		OutsideMinor: b.Outside, Holds: sqldb.AsJSON(b.Holds),
 	}
 }
 
 func (r balanceRow) balance() refunds.Balance {
 	return refunds.Balance{
 		PaymentID: r.PaymentID, Currency: money.Currency(r.Currency),
-		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor,
+		Captured: r.CapturedMinor, Reserved: r.ReservedMinor, Refunded: r.RefundedMinor, Outside: r.OutsideMinor,
 		Holds: r.Holds.V,
 	}
 }
@@ -58,8 +60,8 @@ type refundRow struct {
 	LeaseUntil  sqldb.Time
 	LeaseToken  string
 	LastError   string
-	GaveUp      bool
-	HeldBy      string
+	NeedsReview bool   `bun:"gave_up"`
+	HoldRef     string `bun:"held_by"`
 }
 
 func rowOfRefund(r *refunds.Refund) refundRow {
@@ -69,8 +71,8 @@ func rowOfRefund(r *refunds.Refund) refundRow {
 		Request: sqldb.AsJSON(r.Request), Quote: sqldb.AsJSON(r.Quote), Status: string(r.Status),
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
 		NextAt: sqldb.At(r.Work.NextAt), Attempts: r.Work.Attempts, LeaseUntil: sqldb.At(r.Work.LeaseUntil),
-		LeaseToken: r.Work.LeaseToken, LastError: r.Work.LastError, GaveUp: r.Work.NeedsReview,
-		HeldBy: r.HoldRef,
+		LeaseToken: r.Work.LeaseToken, LastError: r.Work.LastError, NeedsReview: r.Work.NeedsReview,
+		HoldRef: r.HoldRef,
 	}
 }
 
@@ -78,10 +80,10 @@ func (r refundRow) refund() refunds.Refund {
 	return refunds.Refund{
 		ID: r.ID, ClientReference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
 		Method: payment.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
-		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HoldRef: r.HeldBy,
+		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HoldRef: r.HoldRef,
 		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
-			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
+			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.NeedsReview,
 		},
 	}
 }
@@ -98,12 +100,15 @@ type lineRow struct {
 }
 
 func rowsOfLines(r *refunds.Refund) []lineRow {
-	rows := make([]lineRow, len(r.Quote.Lines))
-	for i, l := range r.Quote.Lines {
-		rows[i] = lineRow{
+	rows := make([]lineRow, 0, len(r.Quote.Lines))
+	for _, l := range r.Quote.Lines {
+		if l.Units == 0 {
+			continue
+		}
+		rows = append(rows, lineRow{
 			RefundID: r.ID, OrderLineID: l.OrderLineID, Units: int64(l.Units),
 			PriceMinor: l.Given.Price, DutyMinor: l.Given.Duty, ShippingMinor: l.Given.Shipping,
-		}
+		})
 	}
 	return rows
 }
@@ -135,8 +140,9 @@ type attemptRow struct {
 
 func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
 	return attemptRow{
-		ID: a.ID, RefundID: refundID, Number: a.Number, Method: string(a.Method), Status: string(a.Status), AmountMinor: a.Amount,
-		Key: a.Key, PaymentReference: a.PaymentProviderID, ProviderReference: a.ProviderID,
+		ID: a.ID, RefundID: refundID, Number: a.Number, Method: string(a.Method), Status: string(a.Status),
+		AmountMinor: a.Amount,
+		Key:         a.Key, PaymentReference: a.PaymentProviderID, ProviderReference: a.ProviderID,
 		FailureCode: a.FailureCode, FailureReason: a.FailureReason, Sent: a.Sent, StoredError: a.StoredError,
 		CreatedAt: sqldb.At(
 			a.CreatedAt,
@@ -147,11 +153,13 @@ func rowOfAttempt(refundID string, a refunds.Attempt) attemptRow {
 
 func (r attemptRow) attempt() refunds.Attempt {
 	return refunds.Attempt{
-		ID: r.ID, Number: r.Number, Method: payment.Method(r.Method), Status: refunds.Status(r.Status), Amount: r.AmountMinor,
-		Key: r.Key, PaymentProviderID: r.PaymentReference, ProviderID: r.ProviderReference,
+		ID: r.ID, Number: r.Number, Method: payment.Method(r.Method), Status: refunds.Status(r.Status),
+		Amount: r.AmountMinor,
+		Key:    r.Key, PaymentProviderID: r.PaymentReference, ProviderID: r.ProviderReference,
 		FailureCode: r.FailureCode, FailureReason: r.FailureReason, Sent: r.Sent, StoredError: r.StoredError,
-		CreatedAt: r.CreatedAt.Time(), FirstSentAt: r.FirstSentAt.Time(), AnsweredAt: r.AnsweredAt.Time(), SettledAt: r.SettledAt.Time(),
-		PaidBy: actor(r.PaidByKind, r.PaidByID, r.PaidByName),
+		CreatedAt: r.CreatedAt.Time(), FirstSentAt: r.FirstSentAt.Time(), AnsweredAt: r.AnsweredAt.Time(),
+		SettledAt: r.SettledAt.Time(),
+		PaidBy:    actor(r.PaidByKind, r.PaidByID, r.PaidByName),
 	}
 }
 
@@ -172,14 +180,16 @@ type creditRow struct {
 
 func rowOfCredit(e refunds.CreditEntry) creditRow {
 	return creditRow{
-		ID: e.ID, CustomerID: e.CustomerID, Currency: string(e.Currency), AmountMinor: e.Amount, Ref: e.Ref, Note: e.Note,
-		At: sqldb.At(e.At), ByKind: string(e.By.Kind), ByID: e.By.ID, ByName: e.By.Name,
+		ID: e.ID, CustomerID: e.CustomerID, Currency: string(e.Currency), AmountMinor: e.Amount, Ref: e.Ref,
+		Note: e.Note,
+		At:   sqldb.At(e.At), ByKind: string(e.By.Kind), ByID: e.By.ID, ByName: e.By.Name,
 	}
 }
 
 func (r creditRow) entry() refunds.CreditEntry {
 	return refunds.CreditEntry{
-		ID: r.ID, CustomerID: r.CustomerID, Currency: money.Currency(r.Currency), Amount: r.AmountMinor, Ref: r.Ref, Note: r.Note,
-		At: r.At.Time(), By: actor(r.ByKind, r.ByID, r.ByName),
+		ID: r.ID, CustomerID: r.CustomerID, Currency: money.Currency(r.Currency), Amount: r.AmountMinor, Ref: r.Ref,
+		Note: r.Note,
+		At:   r.At.Time(), By: actor(r.ByKind, r.ByID, r.ByName),
 	}
 }

@@ -38,7 +38,8 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 	set := refundsdb.Migrations()
-	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
+	sets := map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite}
+	for dialect, files := range sets {
 		text, err := fs.ReadFile(files, "00001_refunds.sql")
 		if err != nil {
 			t.Fatal(err)

@@ -147,3 +147,68 @@ func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 		}
 	})
 }
+
+// TestARefundIsRequestedInTheCallersTransaction: Service.With opens the refund
+// with the caller's own rows, and what calls the provider is refused.
+func TestARefundIsRequestedInTheCallersTransaction(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		s := refundsdb.New(migrated(t, db))
+		gateway := &refundstest.Gateway{}
+		svc, err := refunds.New(refunds.Config{Store: s, Gateway: gateway})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := refunds.Request{
+			ClientReference: "one", OrderID: "order", PaymentID: "pay", PaymentMethod: payment.Card,
+			PaymentProviderID: "pi",
+			Captured:          3000, Currency: "USD", Customer: "ann", Quote: lines, By: event.System("test"),
+		}
+		for _, commit := range []bool{false, true} {
+			tx := begin(t, db)
+			inside := svc.With(s.WithTx(tx))
+			r, err := inside.Request(t.Context(), ask)
+			if err != nil || r.Status != refunds.StatusCreated || r.Work.NextAt.IsZero() {
+				t.Fatalf("requested %+v, %v", r, err)
+			}
+			if again, err := inside.Request(t.Context(), ask); err != nil || again.ID != r.ID {
+				t.Errorf("requested again: %s, %v", again.ID, err)
+			}
+			for name, err := range executing(t, inside, ask, r.ID) {
+				if !errors.Is(err, payment.ErrInTransaction) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			end := tx.Rollback
+			if commit {
+				end = tx.Commit
+			}
+			if err := end(); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := svc.ResumeDue(t.Context(), 10); err != nil || (n == 1) != commit {
+				t.Errorf("committed %v: the worker carried out %d, %v", commit, n, err)
+			}
+		}
+		if r, err := svc.ByClientReference(t.Context(), "one"); err != nil || r.Status != refunds.StatusSucceeded {
+			t.Errorf("the refund is %s, %v", r.Status, err)
+		}
+	})
+}
+
+// executing is what each call that needs the provider returns.
+func executing(t *testing.T, s *refunds.Service, ask refunds.Request, id string) map[string]error {
+	t.Helper()
+	ctx, by := t.Context(), event.System("test")
+	_, refund := s.Refund(ctx, ask)
+	_, resume := s.ResumeDue(ctx, 1)
+	_, check := s.Check(ctx, id, by)
+	_, webhook := s.HandleWebhook(ctx, by, payment.WebhookEvent{RefundID: id})
+	_, resolve := s.Resolve(ctx, id, by, refunds.ResolveParams{Reason: "looked"})
+	_, sync := s.SyncPayment(ctx, by, "pi")
+	_, sweep := s.SweepDue(ctx)
+	_, reconcile := s.Reconcile(ctx, time.Now().Add(-time.Hour), time.Now())
+	return map[string]error{
+		"refund": refund, "resume": resume, "check": check, "webhook": webhook, "resolve": resolve,
+		"sync": sync, "sweep": sweep, "reconcile": reconcile,
+	}
+}

@@ -73,7 +73,7 @@ func (o one) String() string {
 //     captured, and failed ones hold nothing (I1, I8);
 //   - cash and store credit called no provider (I9);
 //   - the events fold to the stored state (I11);
-//   - asked for again, it is paid in the end, once.
+//   - requested again, it is paid in the end, once.
 //
 // The number of cases is logged.
 func TestCrashes(t *testing.T, c Crashes) {
@@ -218,7 +218,7 @@ func (w *world) play(o one, p scripted) (reached, workerDied bool) {
 	return reached, workerDied
 }
 
-// together asks for the refund twice at once, in two processes that take their
+// together requests the refund twice at once, in two processes that take their
 // steps in the order. It tells whether the first died after step cut.
 func (w *world) together(order *schedule, cut int) (died bool) {
 	order.run(func(turn func()) {
@@ -232,7 +232,7 @@ func (w *world) together(order *schedule, cut int) (died bool) {
 	return died
 }
 
-// ask asks for the refund again, in a process that lives.
+// ask requests the refund again, in a process that lives.
 func (w *world) ask() {
 	e, _ := w.start(0, nil)
 	if _, err := e.Refund(w.ctx, w.request); err != nil {
@@ -240,7 +240,7 @@ func (w *world) ask() {
 	}
 }
 
-// finish has a person resolve what stands in the queue and asks again, until
+// finish has staff resolve what stands in the queue and asks again, until
 // the refund is paid: once, and nothing is left open.
 func (w *world) finish() {
 	var r refunds.Refund

@@ -86,6 +86,38 @@ func (p *process) Update(
 	return got, err
 }
 
+// UpdatePayment implements refunds.Store.
+func (p *process) UpdatePayment(
+	ctx context.Context, r refunds.OpenRequest,
+	change func(refunds.Balance, []refunds.Refund) (refunds.PaymentChange, error),
+) (got []refunds.Refund, err error) {
+	if died := p.step(func() { got, err = p.Store.UpdatePayment(ctx, r, change) }); died != nil {
+		return nil, died
+	}
+	return got, err
+}
+
+// Book implements refunds.Store.
+func (p *process) Book(
+	ctx context.Context, r refunds.OpenRequest, providerID string,
+	change func(refunds.Balance, *refunds.Outside, []refunds.Refund) (refunds.OutsideChange, error),
+) (got refunds.OutsideChange, err error) {
+	if died := p.step(func() { got, err = p.Store.Book(ctx, r, providerID, change) }); died != nil {
+		return refunds.OutsideChange{}, died
+	}
+	return got, err
+}
+
+// UpdateSweep implements refunds.Store.
+func (p *process) UpdateSweep(
+	ctx context.Context, change func(refunds.Sweep) (refunds.Sweep, error),
+) (got refunds.Sweep, err error) {
+	if died := p.step(func() { got, err = p.Store.UpdateSweep(ctx, change) }); died != nil {
+		return refunds.Sweep{}, died
+	}
+	return got, err
+}
+
 // Claim implements refunds.Store.
 func (p *process) Claim(
 	ctx context.Context, now time.Time, lease time.Duration, token string, limit int,

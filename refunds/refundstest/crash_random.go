@@ -64,14 +64,14 @@ func (c Crashes) Property(t testing.TB) gopter.Prop {
 func genCommand(outer bool) gopter.Gen {
 	cut := gen.Frequency(map[int]gopter.Gen{2: gen.Const(0), 1: gen.IntRange(1, 8)})
 	ask := cut.Map(func(cut int) Command {
-		return Command{fmt.Sprintf("asked for, cut after step %d", cut), func(w *world) {
+		return Command{fmt.Sprintf("requested, cut after step %d", cut), func(w *world) {
 			e, _ := w.start(cut, nil)
 			_, _ = e.Refund(w.ctx, w.request)
 		}}
 	})
 	twice := gopter.CombineGens(cut, gen.IntRange(0, 1<<12-1)).Map(func(v []any) Command {
 		cut, bits := v[0].(int), v[1].(int)
-		return Command{fmt.Sprintf("asked for twice at once, one cut after step %d, in order %012b", cut, bits),
+		return Command{fmt.Sprintf("requested twice at once, one cut after step %d, in order %012b", cut, bits),
 			func(w *world) {
 				w.together(&schedule{order: bitsOf(bits, 12)}, cut)
 			}}
@@ -106,7 +106,7 @@ func genCommand(outer bool) gopter.Gen {
 		return Command{fmt.Sprintf("calls take %s from now on", d), func(w *world) { w.takes = d }}
 	})
 	person := gen.Const(0).Map(func(int) Command {
-		return Command{"a person tells the truth", func(w *world) { w.resolve() }}
+		return Command{"staff tell the truth", func(w *world) { w.resolve() }}
 	})
 	return gen.Frequency(map[int]gopter.Gen{4: ask, 3: twice, 6: worker, 5: gen.OneGenOf(fault, fault, lookup),
 		7: pass, 1: gen.OneGenOf(person, slow)})

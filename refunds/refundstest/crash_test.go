@@ -36,18 +36,18 @@ func TestAPersonComesBack(t *testing.T) {
 	}
 	w.resolve()
 	if got := w.refunds()[0].Status; got != refunds.StatusFailed || len(w.bad) > 0 {
-		t.Errorf("the refund is %s, %q; want failed by the word of a person", got, w.bad)
+		t.Errorf("the refund is %s, %q; want failed by the word of staff", got, w.bad)
 	}
 }
 
-// TestAPersonIsRefusedWhileTheProviderDecides has a person call paid what the
+// TestAPersonIsRefusedWhileTheProviderDecides has staff call paid what the
 // provider waits for a customer with: it stays open, goes by the provider's
 // word, and no violation is noted.
 func TestAPersonIsRefusedWhileTheProviderDecides(t *testing.T) {
 	t.Parallel()
 	w, p := Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}.world(t, payment.Card)
 	p.Script(CallCreate, FaultRequiresAction)
-	e, _ := w.start(2, nil) // the provider has it, and nobody was told
+	e, _ := w.start(2, nil) // the provider has it, and nobody knows
 	_, _ = e.Refund(w.ctx, w.request)
 	w.pass(25 * time.Hour)
 	p.Script(CallFind, Fault5xxBefore)
@@ -60,4 +60,9 @@ func TestAPersonIsRefusedWhileTheProviderDecides(t *testing.T) {
 	if got := w.refunds()[0].Status; got != refunds.StatusRequiresAction || len(w.bad) > 0 {
 		t.Errorf("the refund is %s, %q; want requires_action by the provider's word", got, w.bad)
 	}
+}
+
+func TestOutsideMoneyAtEveryCutPointInMemory(t *testing.T) {
+	t.Parallel()
+	TestOutsideCrashes(t, func(testing.TB) refunds.Store { return NewStore() })
 }

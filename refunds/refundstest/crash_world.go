@@ -24,7 +24,7 @@ type Executor interface {
 var _ Executor = (*refunds.Service)(nil)
 
 // world is one order whose one return is refunded, while processes die and
-// the provider misbehaves. Its clock moves only when it is told to.
+// the provider misbehaves. Its clock moves only when a case moves it.
 type world struct {
 	ctx      context.Context
 	store    refunds.Store
@@ -83,7 +83,8 @@ func (w *world) start(cut int, turn func()) (Executor, *process) {
 	p := &process{Store: w.store, gateway: w.provider, cut: cut, turn: turn, world: w}
 	e, err := w.make(refunds.Config{
 		Store: p, Gateway: p, Parallel: 1, Now: w.clock,
-		CallTimeout: callTimeout, LookupTimeout: callTimeout, FirstRetry: time.Microsecond, RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
+		CallTimeout: callTimeout, LookupTimeout: callTimeout, FirstRetry: time.Microsecond,
+		RetryFor: 3 * time.Microsecond, Wait: time.Millisecond,
 		Jitter: func(d time.Duration) time.Duration { return d },
 	})
 	if err != nil {
@@ -243,7 +244,7 @@ func (w *world) visible(when string) {
 	}
 }
 
-// resolve is a person who looks at the provider's page and says what it shows.
+// resolve is staff who look at the provider's page and say what it shows.
 // Two refusals are right: while a process, which may have died, is asking the
 // provider, and they come back when its lease has run out; and while the
 // provider still decides, and the refund goes by its word.
@@ -270,7 +271,7 @@ func (w *world) resolve() {
 			err = say()
 		}
 		if err != nil && !(undecided && refunds.CodeOf(err) == refunds.CodeContradiction) {
-			w.note("a person can't resolve %s: %v", r.ID, err)
+			w.note("staff can't resolve %s: %v", r.ID, err)
 		}
 	}
 }

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Kind names a method of refunds.RefundGateway.
+// Call names a method of payment.RefundGateway.
 type Call string
 
 // The calls of a gateway.
@@ -56,10 +57,11 @@ type Paid struct {
 	Reference string // re_1, re_2 and so on
 	Request   payment.RefundRequest
 	Status    string // succeeded, pending, requires_action, failed
+	At        time.Time
 }
 
-// RefundGateway is a refunds.RefundGateway with a ledger of its own: what happened to the
-// decimal, whatever the caller was told. It keeps answers by idempotency key as
+// Gateway is a payment.RefundGateway with a ledger of its own: what happened to the
+// decimal, whatever the caller heard. It keeps answers by idempotency key as
 // Stripe does, a stored server error included. The zero value is ready; it is
 // safe for concurrent use.
 type Gateway struct {
@@ -71,6 +73,10 @@ type Gateway struct {
 	always  map[Call]Fault
 	calls   map[Call]int
 	misuse  []string
+
+	captured map[string]int64 // by the payment's reference; see Capture
+	disputes []payment.ProviderDispute
+	now      func() time.Time
 }
 
 var _ payment.RefundGateway = (*Gateway)(nil)
@@ -126,6 +132,10 @@ func (g *Gateway) Ledger() []Paid {
 func (g *Gateway) PaidOut(paymentReference string) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.paidOut(paymentReference)
+}
+
+func (g *Gateway) paidOut(paymentReference string) int64 {
 	var sum int64
 	for _, p := range g.ledger {
 		if p.Request.PaymentProviderID == paymentReference && p.Status != "failed" {
@@ -243,6 +253,11 @@ func (g *Gateway) create(r payment.RefundRequest) (a payment.Result, hang bool) 
 		a.Replayed = true
 	case fault == FaultRefuse:
 		a = payment.Result{Outcome: payment.OutcomeDeclined, Code: "charge_disputed", Message: "refused", HTTP: 400}
+	case g.exceeds(r):
+		a = payment.Result{Outcome: payment.OutcomeDeclined, Message: "more than is left of the charge", HTTP: 400}
+		if g.paidOut(r.PaymentProviderID) >= g.captured[r.PaymentProviderID] {
+			a.Code = payment.CodeAlreadyRefunded
+		}
 	case fault == FaultStored5xx:
 		a = broken
 	default:
@@ -250,7 +265,7 @@ func (g *Gateway) create(r payment.RefundRequest) (a payment.Result, hang bool) 
 		if status == "" {
 			status = "succeeded"
 		}
-		g.ledger = append(g.ledger, Paid{Reference: fmt.Sprintf("re_%d", len(g.ledger)+1), Request: r, Status: status})
+		g.add(r, status)
 		if a = told(g.ledger[len(g.ledger)-1]); fault == FaultStored5xxAfter {
 			a = broken
 		}

@@ -23,7 +23,7 @@ type Sandbox struct {
 	// more than one page. Default 120.
 	Many int
 	// Count tells how many refunds the provider has on a payment. Without it
-	// that is told by look-ups alone.
+	// that look-ups alone return.
 	Count func(paymentReference string) int
 	// Fault makes the next call, which is of that kind, go wrong, as
 	// Transport.Script does. Without it the tests of lost, late and refused calls
@@ -42,7 +42,7 @@ const patience = 5 * time.Second
 //
 // It asserts that a key is paid once, whoever sends it how often; that other
 // parameters under a key are not paid; that a refund is found by the attempt's
-// id over all pages and that absence is told only when all were read; and that
+// id over all pages and that absence is reported only when all were read; and that
 // each way a call can end has the outcome that package refunds relies on:
 // above all that no answer is never a no.
 func TestGateway(t *testing.T, open func(t *testing.T) Sandbox) {
@@ -65,7 +65,7 @@ func TestGateway(t *testing.T, open func(t *testing.T) Sandbox) {
 		{"an attempt is found by its id over all pages", gatewayPages, always},
 		{"more than was captured is refused", gatewayTooMuch, captured},
 		{"a payment that is not there is not refunded", gatewayNoPayment, captured},
-		{"a context that has ended is no answer", gatewayCancelled, always},
+		{"a context that has ended is no answer", gatewayCanceled, always},
 		{"no answer before the effect is unknown", gatewayLostBefore, faults},
 		{"no answer after the effect is unknown, and found", gatewayLostAfter, faults},
 		{"a server error is unknown, before and after the effect", gatewayServerError, faults},
@@ -142,7 +142,7 @@ func (s *sandbox) accepted(what string, a payment.Result, r payment.RefundReques
 		s.Errorf("%s: the answer names no refund: %+v", what, a)
 	}
 	if a.Amount != 0 && a.Amount != r.Amount {
-		s.Errorf("%s: %d minor units, asked for %d", what, a.Amount, r.Amount)
+		s.Errorf("%s: %d minor units, requested %d", what, a.Amount, r.Amount)
 	}
 }
 
@@ -257,7 +257,7 @@ func gatewayNoPayment(s *sandbox) {
 		payment.OutcomeUnknown)
 }
 
-func gatewayCancelled(s *sandbox) {
+func gatewayCanceled(s *sandbox) {
 	r := s.request(400)
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()

@@ -27,6 +27,8 @@ type Store struct {
 	refs     map[string]bool            // of credit
 	counters map[payment.Method]int64
 	orders   map[string]string // payment -> order
+	outside  map[string]refunds.Outside
+	sweep    refunds.Sweep
 }
 
 var _ refunds.Store = (*Store)(nil)
@@ -36,7 +38,9 @@ func NewStore() *Store {
 	return &Store{
 		refunds: map[string]refunds.Refund{}, balances: map[string]refunds.Balance{},
 		byRef: map[string][]string{}, byOrder: map[string][]string{}, keys: map[string]string{},
-		events: map[string][]event.Event{}, refs: map[string]bool{}, counters: map[payment.Method]int64{}, orders: map[string]string{},
+		events: map[string][]event.Event{}, refs: map[string]bool{}, counters: map[payment.Method]int64{},
+		orders:  map[string]string{},
+		outside: map[string]refunds.Outside{},
 	}
 }
 

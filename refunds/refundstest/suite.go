@@ -37,13 +37,22 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"the balance follows the status", testBalance},
 		{"a failed refund is tried again with another quote", testRetry},
 		{"what was given counts refunds that hold, without the one at hand", testGiven},
+		{"a refund of units that were given back before is kept", testGivenBefore},
 		{"a reversed refund makes room for another of its reference", testReversed},
 		{"store credit is granted in the same step as the success", testStoreCredit},
-		{"store credit that was spent can't be taken back", testStoreCreditSpent},
+		{"store credit that was spent can't be withdrawn", testStoreCreditSpent},
 		{"a hold stops the payment's open refunds", testHold},
 		{"a refused change of a payment saves nothing", testHoldRefused},
 		{"a payment can be held before any refund", testHoldBeforeAnyRefund},
 		{"a refund opened while a hold is placed is held", testHoldRace},
+		{"outside money is booked once, and follows the provider's word", testOutside},
+		{"outside money stands against what is available", testOutsideBalance},
+		{"refunds that no longer fit are put on hold with it", testOutsideHolds},
+		{"our own refunds are not outside money", testOutsideOurs},
+		{"a refused booking saves nothing", testOutsideRefused},
+		{"outside money booked by many at once is booked once", testOutsideRace},
+		{"outside money is listed oldest first, by what is requested", testOutsideList},
+		{"the sweep is one row for all", testSweep},
 		{"card attempts are read by time, page by page, and by id", testLegs},
 		{"due refunds are claimed in order", testClaim},
 		{"a refund is claimed by one worker at a time", testClaimRace},
@@ -53,7 +62,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"a late answer does not end another worker's lease", testLateUnknown},
 		{"a claim is not undone by an update at the same time", testClaimAgainstUpdate},
 		{"refunds are listed newest first, by page", testListPages},
-		{"refunds are found by what is asked for", testListFilters},
+		{"refunds are found by what is requested", testListFilters},
 		{"refunds are found by reference", testByReference},
 		{"events fold to the stored refund", testFold},
 		{"manual references are never given twice", testManualReferences},
@@ -188,7 +197,8 @@ func (b *bench) decide(p plan) func(refunds.PaymentState, *refunds.Refund) (*ref
 			return r, r.Retry(a, b.stamp())
 		}
 		return refunds.NewRefund(refunds.Params{
-			ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1", Attempt: a,
+			ID: newID(), ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, Customer: "customer-1",
+			Attempt: a,
 		}, b.stamp())
 	}
 }

@@ -26,15 +26,16 @@ func (g slow) CreateRefund(ctx context.Context, r payment.RefundRequest) payment
 func (b *bench) service(g payment.RefundGateway) *refunds.Service {
 	b.Helper()
 	s, err := refunds.New(refunds.Config{
-		Store: b.store, Gateway: g, Now: func() time.Time { return b.now }, Wait: time.Nanosecond, FirstRetry: time.Millisecond,
-		Jitter: func(d time.Duration) time.Duration { return d },
+		Store: b.store, Gateway: g, Now: func() time.Time { return b.now }, Wait: time.Nanosecond,
+		FirstRetry: time.Millisecond,
+		Jitter:     func(d time.Duration) time.Duration { return d },
 	})
 	b.ok(err)
 	return s
 }
 
 // stopped begins to carry out the plan's refund, and stops the worker after
-// the provider's answer for longer than its lease. resume lets it go on and
+// the provider's answer for longer than its lease. resume lets it continue and
 // waits until it has done what it does.
 func (b *bench) stopped(g *Gateway, p plan) (id string, resume func()) {
 	b.Helper()

@@ -87,7 +87,7 @@ func testHold(b *bench) {
 		b.now.Add(time.Hour)})
 	b.stored(shown)
 	shown = b.update(unanswered.ID, func(r *refunds.Refund) error { return r.Release(b.stamp(), "won") })
-	b.equal("goes on", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"", false, b.now})
+	b.equal("continues", []any{shown.HoldRef, shown.Work.NeedsReview, shown.Work.NextAt}, []any{"", false, b.now})
 	b.stored(shown)
 	b.folds(unanswered.ID)
 

@@ -18,8 +18,9 @@ func testPairs(b *bench) {
 	together(200, func(i int) {
 		p := plans[i/2]
 		_, err := s.Refund(b.ctx, refunds.Request{
-			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: payment.Card, PaymentProviderID: "pi_" + p.payment,
-			Captured: captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
+			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: payment.Card,
+			PaymentProviderID: "pi_" + p.payment,
+			Captured:          captured, Currency: "USD", Customer: "customer-1", Quote: p.request(), By: b.stamp().By,
 		})
 		if err != nil {
 			b.Error(err)
@@ -36,7 +37,7 @@ func testPairs(b *bench) {
 	b.equal("succeeded", n, 100)
 }
 
-// settled lets the worker go on until no refund is open: on a busy machine a
+// settled lets the worker run until no refund is open: on a busy machine a
 // caller may be held up for longer than its lease.
 func (b *bench) settled(s *refunds.Service) {
 	b.Helper()

@@ -209,7 +209,8 @@ func testManualReferences(b *bench) {
 
 func (b *bench) credit(amount int64, ref string) (bool, error) {
 	return b.store.Credit(b.ctx, refunds.CreditEntry{
-		ID: newID(), CustomerID: "ann", Currency: "USD", Amount: amount, Ref: ref, Note: "a note", At: b.now, By: b.stamp().By,
+		ID: newID(), CustomerID: "ann", Currency: "USD", Amount: amount, Ref: ref, Note: "a note", At: b.now,
+		By: b.stamp().By,
 	})
 }
 
@@ -364,7 +365,7 @@ func testListFilters(b *bench) {
 		{"by order", refunds.Query{OrderID: p.order}, []string{done.ID, created.ID}},
 		{"by status", refunds.Query{Status: []refunds.Status{refunds.StatusSucceeded, refunds.StatusUnknown}},
 			[]string{stuck.ID, done.ID}},
-		{"for a person", refunds.Query{NeedsReview: true}, []string{stuck.ID}},
+		{"in the review queue", refunds.Query{NeedsReview: true}, []string{stuck.ID}},
 		{"by time", refunds.Query{From: start.Add(time.Hour), To: start.Add(2 * time.Hour)}, []string{done.ID}},
 		{"none", refunds.Query{OrderID: "nobody's"}, nil},
 	} {

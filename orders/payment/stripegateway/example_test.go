@@ -93,20 +93,10 @@ func ExampleParseEvent() {
 		Payload: body, Secret: "whsec_1", Timestamp: time.Now(),
 	})
 	e, err := stripegateway.ParseEvent(body, signed.Header, "whsec_1", 0)
-	fmt.Println(e.Kind, e.PaymentReference, money.New(e.Amount, e.Currency), e.Holds(), err)
+	fmt.Println(e.Kind, e.PaymentReference, money.New(e.Amount, e.Currency), err)
 	_, err = stripegateway.ParseEvent(body, signed.Header, "whsec_of_another", 0)
 	fmt.Println(errors.Is(err, stripegateway.ErrSignature))
 	// Output:
-	// dispute_opened pi_1 19.99 USD true <nil>
+	// dispute_opened pi_1 19.99 USD <nil>
 	// true
-}
-
-func ExampleEvent_Holds() {
-	for _, status := range []string{"needs_response", "won", "lost"} {
-		fmt.Println(status, stripegateway.Event{Status: status}.Holds())
-	}
-	// Output:
-	// needs_response true
-	// won false
-	// lost true
 }

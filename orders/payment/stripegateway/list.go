@@ -18,46 +18,20 @@ var _ payment.RefundLister = (*Gateway)(nil)
 // ListRefunds implements payment.RefundLister over all pages, newest first. Each page
 // is a call of its own, with a timeout of its own.
 func (g *Gateway) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
-	return func(yield func(payment.ProviderRefund, error) bool) {
-		read := map[string]bool{}
-		for last := ""; ; {
-			page, err := g.refundPage(ctx, from, to, last)
-			if err != nil {
-				yield(payment.ProviderRefund{}, fmt.Errorf(
-					"stripegateway: list refunds from %s to %s: %w",
-					from.UTC().Format(time.RFC3339),
-					to.UTC().Format(time.RFC3339),
-					err,
-				))
-				return
-			}
-			for _, r := range page {
-				if err := once(read, r.ID); err != nil {
-					yield(payment.ProviderRefund{}, fmt.Errorf("stripegateway: list refunds: %w", err))
-					return
-				}
-				if !yield(listed(r), nil) {
-					return
-				}
-				last = r.ID
-			}
-			if len(page) < pageSize {
-				return
-			}
-		}
-	}
+	what := fmt.Sprintf("refunds from %s to %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
+	return pages(what, listed, func(after string) ([]*stripe.Refund, error) {
+		params := &stripe.RefundListParams{CreatedRange: &stripe.RangeQueryParams{
+			GreaterThanOrEqual: from.Unix(), LesserThan: to.Unix()}}
+		params.StartingAfter = cursor(after)
+		return g.refundPage(ctx, params)
+	})
 }
 
-// refundPage reads one page, the one after the refund of the id.
-func (g *Gateway) refundPage(ctx context.Context, from, to time.Time, after string) ([]*stripe.Refund, error) {
+// refundPage reads one page.
+func (g *Gateway) refundPage(ctx context.Context, params *stripe.RefundListParams) ([]*stripe.Refund, error) {
 	ctx, _, cancel := g.call(ctx)
 	defer cancel()
-	params := &stripe.RefundListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(),
-		LesserThan: to.Unix()}}
 	params.Limit = stripe.Int64(pageSize)
-	if after != "" {
-		params.StartingAfter = stripe.String(after)
-	}
 	page := make([]*stripe.Refund, 0, pageSize)
 	for r, err := range g.client.V1Refunds.List(ctx, params).All(ctx) {
 		if err != nil {

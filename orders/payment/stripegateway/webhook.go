@@ -33,14 +33,13 @@ type EventKind string
 const (
 	EventIgnored        EventKind = ""                // a type that nobody here follows: answer 200
 	EventRefund         EventKind = "refund"          // refund.created, refund.updated, refund.failed
-	EventDisputeOpened  EventKind = "dispute_opened"  // charge.dispute.created
-	EventDisputeClosed  EventKind = "dispute_closed"  // charge.dispute.closed
+	EventDispute        EventKind = "dispute"         // every charge.dispute message
 	EventPaymentSettled EventKind = "payment_settled" // payment_intent.succeeded
 )
 
 // Event is a message of the provider. It says where to look, not what is true:
 // messages come late, twice, and in the wrong order. Act on it by
-// refunds.Service.HandleWebhook, Hold and Release, which bear all three.
+// refunds.Service.HandleWebhook and SyncPayment, which bear all three.
 type Event struct {
 	ID               string // evt_..., unique; what to drop repeated ones by
 	Kind             EventKind
@@ -64,21 +63,9 @@ type Event struct {
 // Notice is the event as package refunds takes it; for EventRefund.
 func (e Event) Notice() payment.WebhookEvent {
 	return payment.WebhookEvent{
-		RefundID: e.RefundID, AttemptID: e.AttemptID, ProviderID: e.Reference,
+		RefundID: e.RefundID, AttemptID: e.AttemptID, ProviderID: e.Reference, PaymentProviderID: e.PaymentReference,
 		Amount: e.Amount, Currency: e.Currency, Outcome: e.Outcome,
 	}
-}
-
-// Holds reports whether a dispute in this state keeps the payment's money from
-// going back. One that was won, prevented, or only was an inquiry does not; one
-// that was lost does: the bank has paid the customer. A state that is not
-// known holds.
-func (e Event) Holds() bool {
-	switch stripe.DisputeStatus(e.Status) {
-	case stripe.DisputeStatusWon, stripe.DisputeStatusPrevented, stripe.DisputeStatusWarningClosed:
-		return false
-	}
-	return true
 }
 
 // ParseEvent checks the signature of a webhook's body against the endpoint's
@@ -113,12 +100,15 @@ func ParseEvent(body []byte, signature, secret string, tolerance time.Duration) 
 	e := Event{ID: raw.ID, Type: string(raw.Type), At: time.Unix(raw.Created, 0).UTC(), Livemode: raw.Livemode,
 		Account: raw.Account}
 	read := map[stripe.EventType]func(*Event, []byte) error{
-		stripe.EventTypeRefundCreated:          (*Event).readRefund,
-		stripe.EventTypeRefundUpdated:          (*Event).readRefund,
-		stripe.EventTypeRefundFailed:           (*Event).readRefund,
-		stripe.EventTypeChargeDisputeCreated:   (*Event).readDispute,
-		stripe.EventTypeChargeDisputeClosed:    (*Event).readDispute,
-		stripe.EventTypePaymentIntentSucceeded: (*Event).readPayment,
+		stripe.EventTypeRefundCreated:                (*Event).readRefund,
+		stripe.EventTypeRefundUpdated:                (*Event).readRefund,
+		stripe.EventTypeRefundFailed:                 (*Event).readRefund,
+		stripe.EventTypeChargeDisputeCreated:         (*Event).readDispute,
+		stripe.EventTypeChargeDisputeUpdated:         (*Event).readDispute,
+		stripe.EventTypeChargeDisputeFundsWithdrawn:  (*Event).readDispute,
+		stripe.EventTypeChargeDisputeFundsReinstated: (*Event).readDispute,
+		stripe.EventTypeChargeDisputeClosed:          (*Event).readDispute,
+		stripe.EventTypePaymentIntentSucceeded:       (*Event).readPayment,
 	}[raw.Type]
 	if read == nil {
 		return e, nil
@@ -149,10 +139,7 @@ func (e *Event) readDispute(raw []byte) error {
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return err
 	}
-	e.Kind = EventDisputeOpened
-	if e.Type == string(stripe.EventTypeChargeDisputeClosed) {
-		e.Kind = EventDisputeClosed
-	}
+	e.Kind = EventDispute
 	e.Reference, e.Status, e.Reason = d.ID, string(d.Status), string(d.Reason)
 	e.Amount, e.Currency = amountTold(d.Amount, string(d.Currency))
 	if d.PaymentIntent != nil {

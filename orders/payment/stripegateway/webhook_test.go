@@ -38,7 +38,7 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 	}
 	with := func(e Event, change func(*Event)) Event { change(&e); return e }
 	disputeObject := `{"id":"dp_1","object":"dispute","amount":1999,"currency":"usd","status":%q,"reason":"fraudulent","charge":"ch_1","payment_intent":"pi_1"}`
-	ofDispute := Event{ID: "evt_1", Kind: EventDisputeOpened, Type: "charge.dispute.created", At: at,
+	ofDispute := Event{ID: "evt_1", Kind: EventDispute, Type: "charge.dispute.created", At: at,
 		Reference: "dp_1", PaymentReference: "pi_1", Amount: 1999, Currency: "USD", Reason: "fraudulent", Status: "needs_response"}
 	for _, c := range []struct {
 		kind, object string
@@ -61,7 +61,16 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 		})},
 		{"charge.dispute.created", fmt.Sprintf(disputeObject, "needs_response"), ofDispute},
 		{"charge.dispute.closed", fmt.Sprintf(disputeObject, "won"), with(ofDispute, func(e *Event) {
-			e.Kind, e.Type, e.Status = EventDisputeClosed, "charge.dispute.closed", "won"
+			e.Type, e.Status = "charge.dispute.closed", "won"
+		})},
+		{"charge.dispute.updated", fmt.Sprintf(disputeObject, "under_review"), with(ofDispute, func(e *Event) {
+			e.Type, e.Status = "charge.dispute.updated", "under_review"
+		})},
+		{"charge.dispute.funds_withdrawn", fmt.Sprintf(disputeObject, "needs_response"), with(ofDispute, func(e *Event) {
+			e.Type = "charge.dispute.funds_withdrawn"
+		})},
+		{"charge.dispute.funds_reinstated", fmt.Sprintf(disputeObject, "won"), with(ofDispute, func(e *Event) {
+			e.Type, e.Status = "charge.dispute.funds_reinstated", "won"
 		})},
 		{"payment_intent.succeeded", `{"id":"pi_1","object":"payment_intent","amount_received":1999,"currency":"jpy","status":"succeeded","metadata":{"order_id":"o1","payment_id":"p1"}}`,
 			Event{ID: "evt_1", Kind: EventPaymentSettled, Type: "payment_intent.succeeded", At: at,
@@ -120,17 +129,6 @@ func TestOnlyMessagesThatAreSignedNowAreBelieved(t *testing.T) {
 	}
 	if _, err := ParseEvent([]byte(body), signed(body, "", now), "", 0); err == nil {
 		t.Error("without a secret anybody can sign")
-	}
-}
-
-func TestADisputeHoldsUntilItIsSurelyOver(t *testing.T) {
-	for status, want := range map[string]bool{
-		"needs_response": true, "under_review": true, "lost": true, "warning_needs_response": true, "brand_new": true, "": true,
-		"won": false, "prevented": false, "warning_closed": false,
-	} {
-		if got := (Event{Status: status}).Holds(); got != want {
-			t.Errorf("%q holds: %v, want %v", status, got, want)
-		}
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 const (
 	aboutRefund  = "refund"
 	aboutPayment = "payment"
+	aboutOutside = "outside" // money that others gave back
 )
 
 func newMoneyMetrics() *moneyMetrics {
@@ -48,7 +49,7 @@ func newMoneyMetrics() *moneyMetrics {
 	for _, result := range []string{hookHandled, hookRepeated, hookIgnored, hookUnknown, hookAlarm, hookRefused, hookFailed, hookOff} {
 		m.webhooks.WithLabelValues(result)
 	}
-	for _, about := range []string{aboutRefund, aboutPayment} {
+	for _, about := range []string{aboutRefund, aboutPayment, aboutOutside} {
 		m.alarms.WithLabelValues(about)
 	}
 	return m

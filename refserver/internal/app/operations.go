@@ -20,7 +20,6 @@ import (
 // How often the workers look when nobody wakes them, and how much they take
 // at a time.
 const (
-	pursueEvery  = time.Second
 	cleanUpEvery = 10 * time.Minute
 	gaugesEvery  = 10 * time.Second
 	batch        = 50
@@ -52,7 +51,7 @@ func (s *App) openOperations(context.Context) (err error) {
 	}
 	stop := watchBreaker(s.Breaker, s.Metrics, observability.Named(s.Log, "payments"), func() {
 		s.Orders.Wake()
-		s.pursue.Wake()
+		s.Refunds.Wake()
 	})
 	s.onClose(func(context.Context) error { stop(); return nil })
 
@@ -66,7 +65,7 @@ func (s *App) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
 	components := append(s.checkout.components(),
 		component("payment_provider", false, s.checkProvider),
 		component("workers", false, func(ctx context.Context) error {
-			var errs []error
+			errs := []error{s.refundWork.check(ctx)}
 			for _, l := range loops {
 				errs = append(errs, l.Check(ctx))
 			}
@@ -114,19 +113,11 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		}
 	}))
 	var err error
+	s.group.Add("refunds", s.Refunds)
 	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
 		return nil, err
 	}
 	if _, err = add("take in partners' feeds", feedsEvery, s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)); err != nil {
-		return nil, err
-	}
-	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Refunds.ResumeDue(ctx, batch)
-		if n > 0 {
-			s.Events.Wake() // their returns have something to follow
-		}
-		return n == batch, err
-	}); err != nil {
 		return nil, err
 	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){

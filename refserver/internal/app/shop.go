@@ -97,7 +97,7 @@ type App struct {
 	proxies       throttlehttp.Proxies
 	group         worker.Group
 	jobs          jobs // of the services' own workers
-	pursue        *worker.Loop
+	refundWork    *refundWork
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
 	weakHashes    bool
@@ -353,9 +353,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err := s.checkCurrency(ctx); err != nil {
 		return err
 	}
+	s.refundWork = newRefundWork(s)
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker), CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now,
+		RefundLister: direct, Payments: ourPayments{s}, Worked: s.refundWork.note, Now: s.now,
 		Observer: refundObserver{
 			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),
 		},
@@ -377,7 +378,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.openEvents()
+	if err := s.openEvents(); err != nil {
+		return err
+	}
+	return s.followOutside()
 }
 
 // providerTransport keeps as many connections to the provider open as are in

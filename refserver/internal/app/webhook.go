@@ -57,7 +57,8 @@ func (s *App) Webhooks() http.Handler {
 	log := observability.Named(s.Log, "webhooks")
 	if s.webhookSecret == "" {
 		log.Warn(
-			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does later is found out by looking",
+			"no STRIPE_WEBHOOK_SECRET is set: messages of the payment provider are answered 503, and what it does " +
+				"later is found out by looking",
 		)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +68,8 @@ func (s *App) Webhooks() http.Handler {
 		case result == hookOff:
 			log.WarnContext(
 				r.Context(),
-				"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret of this endpoint",
+				"a message of the payment provider was put off: set STRIPE_WEBHOOK_SECRET to the signing secret "+
+					"of this endpoint",
 			)
 		case result == hookRefused:
 			log.WarnContext(
@@ -91,7 +93,7 @@ func (s *App) Webhooks() http.Handler {
 	})
 }
 
-// webhook deals with one message: what came of it, the status, and why.
+// webhook deals with one message: the result, the status, and why.
 func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) (string, int, error) {
 	if s.webhookSecret == "" {
 		return hookOff, http.StatusServiceUnavailable, nil
@@ -123,14 +125,14 @@ func (s *App) webhook(w http.ResponseWriter, r *http.Request, log *slog.Logger) 
 	return result, http.StatusOK, nil
 }
 
-// follow does what a message asks for. Doing it again does no harm.
+// follow does what a message requests. Doing it again does no harm.
 func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error) {
 	switch e.Kind {
 	case stripegateway.EventRefund:
 		return s.handleRefundEvent(ctx, e)
 	case stripegateway.EventPaymentSettled:
 		return s.handlePaymentEvent(ctx, e)
-	case stripegateway.EventDisputeOpened, stripegateway.EventDisputeClosed:
+	case stripegateway.EventDispute:
 		return s.handleDisputeEvent(ctx, e)
 	}
 	return hookIgnored, nil
@@ -142,7 +144,7 @@ func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (str
 	r, err := s.Refunds.HandleWebhook(ctx, provider, e.Notice())
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
-		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it
+		return hookUnknown, nil // of a payment that is not ours
 	case refunds.CodeOf(err) == refunds.CodeContradiction:
 		return hookAlarm, s.raise(ctx, aboutRefund, review.Discrepancy{
 			ID: e.ID, Message: inWords(err), RefundID: r.ID, OrderID: r.OrderID, ProviderID: e.Reference,
@@ -206,81 +208,34 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	return hookHandled, nil
 }
 
-// handleDisputeEvent holds the refunds of a disputed payment back, and puts the
-// returns of its order before a person; when the dispute is over and the money
-// is ours again, it lets them go on.
+// handleDisputeEvent looks a disputed payment up, whatever a message says of the dispute:
+// while it is open its refunds are held back, and what the bank took for good
+// counts as given back. The returns of its order get a task.
 func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (string, error) {
 	if e.PaymentReference == "" {
 		return hookUnknown, nil
 	}
-	orderID, paymentID, err := s.payments.PaymentOwner(ctx, e.PaymentReference)
-	if err != nil {
-		return "", err
-	}
-	o, err := s.Orders.Order(ctx, orderID)
-	if errors.Is(err, orders.ErrNotFound) || err == nil && o.Payment.ID != paymentID {
+	booked, err := s.Refunds.SyncPayment(ctx, provider, e.PaymentReference)
+	switch {
+	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil
-	}
-	if err != nil {
+	case refunds.CodeOf(err) != "":
+		return hookAlarm, s.raise(
+			ctx,
+			aboutOutside,
+			review.Discrepancy{ID: e.ID, Message: inWords(err), ProviderID: e.Reference},
+		)
+	case err != nil:
 		return "", err
 	}
-	h := refunds.HoldRequest{
-		OrderID: o.ID, PaymentID: paymentID, Captured: o.Payment.Amount, Currency: o.Currency,
-		Ref: e.Reference, Reason: "the customer's bank disputes the payment (" + e.Reason + "), " + e.Status, By: provider,
-	}
-	if e.Holds() {
-		_, err = s.Refunds.Hold(ctx, h)
-	} else {
-		_, err = s.Refunds.Release(ctx, h)
-	}
-	if err != nil {
-		return "", err
-	}
-	s.pursue.Wake()
-	return hookHandled, s.disputeTasks(ctx, o, e)
-}
-
-// disputeTasks opens or closes the task of a disputed payment on each return
-// of its order that is under way.
-func (s *App) disputeTasks(ctx context.Context, o orders.Order, e stripegateway.Event) error {
-	holds, err := s.Refunds.Holds(ctx, o.ID, o.Payment.ID)
-	if err != nil {
-		return err
-	}
-	held := false
-	for _, h := range holds {
-		held = held || h.Active()
-	}
-	cases, _, err := s.Returns.Returns(ctx, returns.Query{OrderID: o.ID, PageSize: returns.MaxPageSize})
-	if err != nil {
-		return err
-	}
-	for _, c := range cases {
-		switch {
-		case held && !c.Status.Final():
-			_, err = s.Returns.OpenTask(
-				ctx,
-				c.ID,
-				provider,
-				returns.Task{Kind: returns.TaskPaymentDisputed, Note: fmt.Sprintf(
-					"The customer's bank disputes the payment of order %s (%s). Refunds of it are held back until that is over.",
-					o.Number,
-					e.Reference,
-				)},
-			)
-		case !held:
-			err = s.closeTasks(
-				ctx,
-				c,
-				returns.TaskPaymentDisputed,
-				"The dispute "+e.Reference+" ended as "+e.Status+"; refunds go on.",
-			)
-		}
-		if err != nil {
-			return err
+	s.Refunds.Wake()
+	s.Events.Wake()
+	for _, o := range booked {
+		if o.ProviderID == e.Reference {
+			return hookHandled, s.disputeTasks(ctx, o)
 		}
 	}
-	return nil
+	return "", fmt.Errorf("the provider tells of dispute %s and does not list it yet", e.Reference)
 }
 
 // closeTasks closes the open tasks of a kind.
@@ -297,7 +252,7 @@ func (s *App) closeTasks(ctx context.Context, c returns.Return, kind, note strin
 	return nil
 }
 
-// inWords is what a refusal of package refunds says to a person.
+// inWords is what a refusal of package refunds says to people.
 func inWords(err error) string {
 	if e, ok := errors.AsType[*refunds.Error](err); ok {
 		return e.Message

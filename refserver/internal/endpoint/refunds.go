@@ -20,6 +20,8 @@ type RefundParams struct {
 	// Available is the amount that the caller means to refund; any other is
 	// refused.
 	Available *input.Number `json:"refund_amount_available"`
+	// LessOutside refunds what is left after what others gave back.
+	LessOutside bool `json:"less_outside"`
 }
 
 // Progress is how far a refund is.
@@ -50,7 +52,7 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 	if err := input.Check(p); err != nil {
 		return RefundChange{}, err
 	}
-	q := returns.RefundParams{Method: payment.Method(strings.ToLower(p.Method))}
+	q := returns.RefundParams{Method: payment.Method(strings.ToLower(p.Method)), LessOutside: p.LessOutside}
 	if p.Available != nil {
 		amount, err := money.Parse(p.Available.String(), e.d.Currency)
 		if err != nil {

@@ -35,10 +35,10 @@ const (
 	// are settled by then.
 	opens = time.Hour
 	// lease is how long a night that was cut off belongs to its process; one
-	// that goes on renews it.
+	// that continues renews it.
 	lease = time.Minute
-	// most is how long one night may take.
-	most = 2 * time.Hour
+	// longest is how long one night may take.
+	longest = 2 * time.Hour
 	// pause is how long after a failure a night is tried again.
 	pause = 15 * time.Minute
 )
@@ -50,7 +50,7 @@ type Nightly struct {
 	DB *sqlstore.DB
 	// Compare makes a report; *refunds.Service has it as Reconcile.
 	Compare func(ctx context.Context, from, to time.Time) (refunds.Reconciliation, error)
-	// Settle is told of each difference of a report before it is kept; it may
+	// Settle gets each difference of a report before it is kept; it may
 	// repair what it can. Nil: nobody is.
 	Settle func(ctx context.Context, c refunds.Match) error
 	Zone   *time.Location   // whose midnight counts
@@ -111,7 +111,7 @@ func (n *Nightly) Due(ctx context.Context) (Run, bool, error) {
 	if err != nil || !mine {
 		return Run{}, false, err
 	}
-	report, runErr := n.carryOut(ctx, row)
+	report, runErr := n.compare(ctx, row)
 	row.LeaseUntil = sqldb.At(n.now().Add(pause))
 	if runErr == nil {
 		row.DoneAt, row.LeaseUntil = sqldb.At(n.now()), sqldb.Time{}
@@ -128,7 +128,8 @@ func (n *Nightly) claim(ctx context.Context, fresh *runRow, now time.Time) (mine
 		mine = false
 		insert := *fresh
 		insert.LeaseToken = ""
-		if _, err := tx.NewInsert().Model(&insert).On("CONFLICT (night) DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
+		if _, err := tx.NewInsert().Model(&insert).On("CONFLICT (night) DO " +
+			"NOTHING").Returning("NULL").Exec(ctx); err != nil {
 			return err
 		}
 		row := runRow{Night: fresh.Night}
@@ -149,9 +150,9 @@ func (n *Nightly) claim(ctx context.Context, fresh *runRow, now time.Time) (mine
 	return mine, err
 }
 
-// carryOut compares while it keeps the lease; one that is lost ends it.
-func (n *Nightly) carryOut(ctx context.Context, row runRow) (refunds.Reconciliation, error) {
-	ctx, cancel := context.WithTimeout(ctx, most)
+// compare compares while it keeps the lease; one that is lost ends it.
+func (n *Nightly) compare(ctx context.Context, row runRow) (refunds.Reconciliation, error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
 		tick := time.NewTicker(lease / 3)

@@ -40,7 +40,10 @@ func newBench(t *testing.T, db *sqlstore.DB) *bench {
 		Compare: func(_ context.Context, from, to time.Time) (refunds.Reconciliation, error) {
 			b.runs.Add(1)
 			return refunds.Reconciliation{
-				From: from, To: to, Totals: refunds.Totals{Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1}},
+				From: from, To: to,
+				Totals: refunds.Totals{
+					Count: map[refunds.MatchStatus]int{refunds.Matched: 3, refunds.MissingLocally: 1},
+				},
 				Rows: []refunds.Match{
 					{Match: refunds.MissingLocally, ProviderID: "re_1", ProviderAmount: 5, ProviderCurrency: "USD"},
 				},
@@ -85,7 +88,8 @@ func TestANightIsRunOnceByOneProcessAndKept(t *testing.T) {
 			t.Errorf("it ran again: %v", err)
 		}
 		last, err := b.Last(t.Context(), 1)
-		if err != nil || len(last) != 1 || last[0].Night != "2026-11-24" || last[0].Differences != 1 || last[0].DoneAt.IsZero() ||
+		if err != nil || len(last) != 1 || last[0].Night != "2026-11-24" || last[0].Differences != 1 ||
+			last[0].DoneAt.IsZero() ||
 			last[0].Report.Rows[0].ProviderID != "re_1" ||
 			last[0].Report.Totals.Count[refunds.Matched] != 3 {
 			t.Errorf("%+v, %v", last, err)

@@ -16,7 +16,8 @@ const mostDays = 31
 var ErrNoList = problem.New(
 	http.StatusBadGateway,
 	"PROVIDER",
-	"The payment provider's list could not be read to its end, so nothing can be said. Try again in a moment, or ask for fewer days.",
+	"The payment provider's list could not be read to its end, so nothing can be said. "+
+		"Try again in a moment, or choose fewer days.",
 )
 
 // Period is the time of two days such as 2026-11-24, both of them included, in

@@ -31,6 +31,7 @@ type adminCaseBody struct {
 	Form     url.Values // what was typed into an action that was refused
 	Self     string
 	Key      string // makes a double click on the refund one
+	Outside  *outsideView
 	// What can be done in this status.
 	CanDecide, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
 
@@ -114,6 +115,13 @@ func (s *server) showAdminCase(
 	}
 	if err := s.quote(r, &body); err != nil {
 		return err
+	}
+	if body.Outside, err = s.outsideOf(r, v.Order); err != nil {
+		return err
+	}
+	if o, q := body.Outside, body.Quote; o != nil && q != nil && body.CanRefund && q.Balance.PaymentID != "" &&
+		c.Status == returns.StatusApproved && q.Amount > o.Available() {
+		o.CaseID, o.Key = c.ID, body.Key
 	}
 	return s.pageStatus(w, r, status, "admin_return", v.Name(), body, notes...)
 }

@@ -19,6 +19,7 @@ type receiptBody struct {
 	Queued   bool
 	Subtotal money.Components // the sums of the lines
 	Reason   string           // why it was canceled, in words
+	Outside  *outsideView     // for staff; nil for nothing
 }
 
 // orderState is the state of an order as customers know it: COMPLETED, QUEUED
@@ -41,6 +42,12 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 	}
 	if o.Payment.Status == orders.PaymentDeclined {
 		body.Reason = whyDeclined(o, user(r).ID == o.CustomerID)
+	}
+	if user(r).ID != o.CustomerID {
+		var err error
+		if body.Outside, err = s.outsideOf(r, o); err != nil {
+			return err
+		}
 	}
 	title := "Receipt"
 	if body.Queued {

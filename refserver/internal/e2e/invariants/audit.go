@@ -62,6 +62,11 @@ func (a *audit) balances(ctx context.Context) error {
 		WHERE reserved_minor <> open_minor OR refunded_minor <> paid_minor OR open_minor + paid_minor > captured_minor`); err != nil {
 		return err
 	}
+	if err := a.wrong(ctx, "I18", `SELECT 'payment ' || b.payment_id || ': ' || b.outside_minor || ' were given back by others, and what is booked counts for ' || COALESCE(SUM(o.counted_minor), 0)
+		FROM ?(rk)refund_balance b LEFT JOIN ?(rk)refund_outside o ON o.payment_id = b.payment_id
+		GROUP BY b.payment_id, b.outside_minor HAVING b.outside_minor <> COALESCE(SUM(o.counted_minor), 0)`); err != nil {
+		return err
+	}
 	return a.wrong(
 		ctx,
 		"I1",

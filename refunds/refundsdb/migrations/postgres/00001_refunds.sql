@@ -7,6 +7,8 @@ CREATE TABLE rk_refund_balance (
     captured_minor BIGINT NOT NULL CONSTRAINT rk_refund_balance_captured_check CHECK (captured_minor >= 0),
     reserved_minor BIGINT NOT NULL CONSTRAINT rk_refund_balance_reserved_check CHECK (reserved_minor >= 0),
     refunded_minor BIGINT NOT NULL CONSTRAINT rk_refund_balance_refunded_check CHECK (refunded_minor >= 0),
+    -- Given back by others. It is booked also where it exceeds what was captured.
+    outside_minor  BIGINT NOT NULL DEFAULT 0 CONSTRAINT rk_refund_balance_outside_check CHECK (outside_minor >= 0),
     -- What keeps a payment's money from going back: its holds, released ones too.
     holds JSONB NOT NULL DEFAULT 'null',
     CONSTRAINT rk_refund_balance_check CHECK (reserved_minor + refunded_minor <= captured_minor)
@@ -63,10 +65,12 @@ CREATE TABLE rk_refund_attempts (
     id                 TEXT COLLATE "C" PRIMARY KEY,
     refund_id          TEXT COLLATE "C" NOT NULL REFERENCES rk_refunds (id),
     number             INTEGER NOT NULL CONSTRAINT rk_refund_attempts_number_check CHECK (number >= 1),
-    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check CHECK (method NOT IN ('', 'original_method')),
+    method             TEXT NOT NULL CONSTRAINT rk_refund_attempts_method_check
+        CHECK (method NOT IN ('', 'original_method')),
     status             TEXT NOT NULL,
     amount_minor       BIGINT NOT NULL CONSTRAINT rk_refund_attempts_amount_check CHECK (amount_minor >= 0),
-    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check CHECK ((key <> '') = (method NOT IN ('cash', 'store_credit'))),
+    key                TEXT COLLATE "C" NOT NULL CONSTRAINT rk_refund_attempts_key_check
+        CHECK ((key <> '') = (method NOT IN ('cash', 'store_credit'))),
     payment_reference  TEXT NOT NULL,
     provider_reference TEXT COLLATE "C" NOT NULL,
     failure_code       TEXT NOT NULL,
@@ -84,6 +88,44 @@ CREATE TABLE rk_refund_attempts (
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX rk_refund_attempts_key_key ON rk_refund_attempts (key) WHERE key <> '';
 CREATE INDEX rk_refund_attempts_by_provider ON rk_refund_attempts (provider_reference) WHERE provider_reference <> '';
+
+-- Refunds and disputes of our payments that we did not make, as the provider told
+-- them last.
+CREATE TABLE rk_refund_outside (
+    provider_id         TEXT COLLATE "C" PRIMARY KEY,
+    kind                TEXT NOT NULL,
+    order_id            TEXT COLLATE "C" NOT NULL,
+    payment_id          TEXT COLLATE "C" NOT NULL REFERENCES rk_refund_balance (payment_id),
+    payment_provider_id TEXT NOT NULL,
+    currency            TEXT NOT NULL,
+    amount_minor        BIGINT NOT NULL CONSTRAINT rk_refund_outside_amount_check CHECK (amount_minor >= 0),
+    counted_minor       BIGINT NOT NULL CONSTRAINT rk_refund_outside_counted_check CHECK (counted_minor >= 0),
+    state               TEXT NOT NULL CONSTRAINT rk_refund_outside_state_check
+        CHECK (state IN ('open', 'paid', 'returned')),
+    status              TEXT NOT NULL,
+    reason              TEXT NOT NULL,
+    created_at          TIMESTAMPTZ NOT NULL,
+    booked_at           TIMESTAMPTZ NOT NULL,
+    updated_at          TIMESTAMPTZ NOT NULL,
+    version             BIGINT NOT NULL
+) WITH (fillfactor = 80);
+CREATE INDEX rk_refund_outside_order ON rk_refund_outside (order_id, created_at);
+CREATE INDEX rk_refund_outside_payment ON rk_refund_outside (payment_id, created_at);
+CREATE INDEX rk_refund_outside_open ON rk_refund_outside (created_at, provider_id) WHERE state = 'open';
+
+-- How far the sweep of the provider's lists has come: one row.
+CREATE TABLE rk_refund_sweep (
+    id          INTEGER PRIMARY KEY CONSTRAINT rk_refund_sweep_id_check CHECK (id = 1),
+    from_at     TIMESTAMPTZ,
+    to_at       TIMESTAMPTZ,
+    left_at     TIMESTAMPTZ,
+    done_at     TIMESTAMPTZ,
+    next_at     TIMESTAMPTZ,
+    failures    INTEGER NOT NULL,
+    last_error  TEXT NOT NULL,
+    lease_token TEXT NOT NULL,
+    lease_until TIMESTAMPTZ
+);
 
 -- The last number given to a refund by hand.
 CREATE TABLE rk_refund_manual_counters (

@@ -1,0 +1,115 @@
+package server_test
+
+import (
+	"testing"
+
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+func TestARefundOnTheProvidersPagesIsNotPaidAgain(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.run()
+		ctx := t.Context()
+		who := b.customer("ada")
+		o := b.buy(who, 1)
+		c := b.approved(o)
+		if _, err := b.Simulator.RefundOutside(paysim.RefundParams{PaymentIntent: o.Payment.ProviderID}); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("what happened, in the review queue and on the case", func() bool {
+			alarms, _, err := b.Discrepancies.Open(ctx, 10)
+			return err == nil && len(alarms) == 1 && alarms[0].OrderID == o.ID && len(b.theCase(c.ID).OpenTasks()) == 1
+		})
+		for _, method := range []payment.Method{payment.Card, payment.StoreCredit, payment.Cash} {
+			_, _, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: method})
+			if refunds.CodeOf(err) != refunds.CodeBalance {
+				t.Errorf("%s: %v", method, err)
+			}
+		}
+		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != 0 {
+			t.Errorf("store credit %d, %v", credit, err)
+		}
+
+		// The bank sends it back: it can be paid by us now, and the task is over.
+		made := b.Simulator.Ledger().Refunds[0]
+		if _, err := b.Simulator.SettleRefund(made.ID, "failed", ""); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the money that came back", func() bool {
+			all, err := b.Refunds.OutsideMoney(ctx, o.ID)
+			return err == nil && len(all) == 1 && all[0].Counted == 0 && len(b.theCase(c.ID).OpenTasks()) == 0
+		})
+		if _, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card}); err != nil ||
+			r.Status != refunds.StatusSucceeded {
+			t.Errorf("refund %s, %v", r.Status, err)
+		}
+	})
+}
+
+func TestALostDisputeOfAnOrderWithoutAReturnIsShown(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.run()
+		ctx := t.Context()
+		o := b.buy(b.customer("ada"), 1)
+		d, err := b.Simulator.OpenDispute(o.Payment.ProviderID, "fraudulent", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alarms := func(want int) {
+			t.Helper()
+			b.eventually("the review queue", func() bool {
+				_, n, err := b.Discrepancies.Open(ctx, 10)
+				return err == nil && n == want
+			})
+		}
+		alarms(1)
+		// It becomes a dispute by a message of type updated alone.
+		for _, status := range []string{"needs_response", "under_review", "lost"} {
+			if _, err := b.Simulator.MoveDispute(d.ID, status); err != nil {
+				t.Fatal(err)
+			}
+		}
+		alarms(2)
+		all, err := b.Refunds.OutsideMoney(ctx, o.ID)
+		if err != nil || len(all) != 1 || all[0].Counted != o.Payment.Amount || all[0].State != refunds.OutsidePaid {
+			t.Errorf("outside money %+v, %v", all, err)
+		}
+	})
+}
+
+func TestACaseThatWasRefundedElsewhereIsClosed(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.run()
+		ctx := t.Context()
+		who := b.customer("ada")
+		o := b.buy(who, 1)
+		c := b.approved(o)
+		if _, err := b.Simulator.RefundOutside(paysim.RefundParams{PaymentIntent: o.Payment.ProviderID}); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the booking", func() bool {
+			all, err := b.Refunds.OutsideMoney(ctx, o.ID)
+			return err == nil && len(all) == 1
+		})
+		staff := b.signIn()
+		for _, page := range []string{"/admin/returns/" + c.ID, "/orders/" + o.ID} {
+			staff.get(page).want(t, 200, "Given back outside of this shop")
+		}
+		staff.get("/admin/returns/"+c.ID).want(t, 200, "Close as refunded elsewhere")
+		staff.form("/admin/returns/"+c.ID+"/refund", map[string][]string{
+			"method": {"store_credit"}, "less_outside": {"yes"}, "refund_amount_available": {"0.00"},
+		}).want(t, 302)
+		if now := b.theCase(c.ID); now.Status != returns.StatusRefunded {
+			t.Errorf("the case is %s", now.Status)
+		}
+		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != 0 {
+			t.Errorf("store credit %d, %v", credit, err)
+		}
+	})
+}

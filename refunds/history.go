@@ -1,0 +1,303 @@
+package refunds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
+)
+
+// PaymentRef names one of our payments, with what its balance is seeded from.
+type PaymentRef struct {
+	OrderID    string
+	PaymentID  string
+	ProviderID string         // the provider's id of the payment
+	Captured   int64          // minor units of the whole payment
+	Currency   money.Currency // of the payment
+}
+
+func (p PaymentRef) openRequest() OpenRequest {
+	return OpenRequest{OrderID: p.OrderID, PaymentID: p.PaymentID, Captured: p.Captured, Currency: p.Currency}
+}
+
+// Payments finds our payments. A shop implements it on its orders.
+type Payments interface {
+	// PaymentByProviderID returns the payment that the provider has under the id.
+	// It returns ErrNotFound if it is not one of ours.
+	PaymentByProviderID(ctx context.Context, providerID string) (PaymentRef, error)
+}
+
+// PaymentLedger is what a payment has taken and given back, whoever did it.
+type PaymentLedger struct {
+	Balance
+	OutsideMoney []Outside // oldest first; nil for none
+}
+
+// PaymentLedger returns the ledger of a payment: what was captured, reserved,
+// refunded and given back by others, what is available and overpaid, and the
+// outside refunds and disputes.
+func (s *Service) PaymentLedger(ctx context.Context, p PaymentRef) (PaymentLedger, error) {
+	state, err := s.store.PaymentState(ctx, p.openRequest())
+	if err != nil {
+		return PaymentLedger{}, fmt.Errorf("refunds: ledger of payment %s: %w", p.PaymentID, err)
+	}
+	l := PaymentLedger{Balance: state.Balance}
+	if l.OutsideMoney, err = s.store.Outside(ctx, OutsideQuery{PaymentID: p.PaymentID}); err != nil {
+		return PaymentLedger{}, fmt.Errorf("refunds: ledger of payment %s: %w", p.PaymentID, err)
+	}
+	return l, nil
+}
+
+// OutsideMoney returns the refunds and disputes of an order that we did not
+// make, oldest first.
+func (s *Service) OutsideMoney(ctx context.Context, orderID string) ([]Outside, error) {
+	return s.store.Outside(ctx, OutsideQuery{OrderID: orderID})
+}
+
+// OutsideByID returns the outside refund or dispute that the provider has under
+// the id, or ErrNotFound.
+func (s *Service) OutsideByID(ctx context.Context, providerID string) (Outside, error) {
+	found, err := s.store.Outside(ctx, OutsideQuery{IDs: []string{providerID}})
+	if err == nil && len(found) == 0 {
+		err = notFound("outside refund or dispute", providerID)
+	}
+	if err != nil {
+		return Outside{}, err
+	}
+	return found[0], nil
+}
+
+// SyncPayment looks up every refund and dispute that the provider has of a
+// payment, books those that we did not make, and returns all that are booked. A
+// refund of ours that the provider took back becomes reversed. While a dispute is
+// open, and when it was lost, the payment is on hold.
+//
+// It is what to do on any message about a payment: what a message says is not
+// believed, and one that comes late, twice or out of order does no harm. It
+// returns ErrNotFound if the payment is not one of ours, and needs
+// Config.Payments and Config.History; without one it is CodeInvalid.
+func (s *Service) SyncPayment(ctx context.Context, by event.Actor, paymentProviderID string) ([]Outside, error) {
+	if err := s.noTx("look payment " + paymentProviderID + " up"); err != nil {
+		return nil, err
+	}
+	if s.cfg.Payments == nil || s.cfg.History == nil {
+		return nil, &Error{Code: CodeInvalid, Field: "Config.Payments",
+			Message: "it or History is nil; without them nothing that others did can be found"}
+	}
+	f := s.follower(by)
+	p, ours, err := f.payment(ctx, paymentProviderID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ours:
+		return nil, notFound("payment of the provider's id", paymentProviderID)
+	}
+	if err := f.sync(ctx, paymentProviderID); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.problems...); err != nil {
+		return nil, err
+	}
+	return s.store.Outside(ctx, OutsideQuery{PaymentID: p.PaymentID})
+}
+
+// follower books what the provider's lists hold. A refusal about one payment is
+// kept in problems and keeps none of the others from it.
+type follower struct {
+	s        *Service
+	by       event.Actor
+	payments map[string]PaymentRef // by the provider's id; without PaymentID: not ours
+	problems []error
+}
+
+// note keeps a refusal; any other error is returned.
+func (f *follower) note(err error) error {
+	if CodeOf(err) == "" {
+		return err
+	}
+	f.problems = append(f.problems, err)
+	return nil
+}
+
+func (s *Service) follower(by event.Actor) *follower {
+	return &follower{s: s, by: by, payments: map[string]PaymentRef{}}
+}
+
+// payment finds one of our payments; ok is false where it is none.
+func (f *follower) payment(ctx context.Context, providerID string) (p PaymentRef, ok bool, err error) {
+	p, known := f.payments[providerID]
+	if !known && providerID != "" {
+		p, err = f.s.cfg.Payments.PaymentByProviderID(ctx, providerID)
+		if errors.Is(err, ErrNotFound) {
+			p, err = PaymentRef{}, nil
+		}
+		if err != nil {
+			return p, false, fmt.Errorf("refunds: whose payment is %s: %w", providerID, err)
+		}
+		f.payments[providerID] = p
+	}
+	return p, p.PaymentID != "", nil
+}
+
+// refunds books those of the provider's refunds that we did not make, and
+// reverses those of ours that it took back.
+func (f *follower) refunds(ctx context.Context, listed []payment.ProviderRefund) error {
+	mine, err := f.s.legsOf(ctx, listed)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(listed))
+	for i, l := range listed {
+		ids[i] = l.ProviderID
+	}
+	booked, err := f.booked(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, l := range listed {
+		before, known := booked[l.ProviderID]
+		leg, found := mine[l.AttemptID]
+		if found && leg.Attempt.has(l.ProviderID, l.Outcome != payment.OutcomeDeclined) && !known {
+			if err := f.own(ctx, leg, l); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := f.book(ctx, l, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own follows a refund of ours: one that the provider took back is looked up.
+func (f *follower) own(ctx context.Context, leg Leg, l payment.ProviderRefund) error {
+	current := leg.Refund.Attempt()
+	if l.Outcome != payment.OutcomeDeclined || current.ID != leg.Attempt.ID || current.Status != StatusSucceeded {
+		return nil
+	}
+	_, err := f.s.Check(ctx, leg.Refund.ID, f.by)
+	return f.note(err)
+}
+
+// book books a refund that is not ours, unless it is booked as it is.
+func (f *follower) book(ctx context.Context, l payment.ProviderRefund, before Outside) error {
+	p, ok, err := f.payment(ctx, l.PaymentProviderID)
+	if err != nil || !ok {
+		return err
+	}
+	s := refundSeen(p, l)
+	if s.same(before) {
+		return nil
+	}
+	return f.save(ctx, p, s)
+}
+
+// dispute follows a dispute: the hold of its payment first, so that a crash in
+// between is made good by the next look-up.
+func (f *follower) dispute(ctx context.Context, d payment.ProviderDispute) error {
+	p, ok, err := f.payment(ctx, d.PaymentProviderID)
+	if err != nil || !ok {
+		return err
+	}
+	booked, err := f.booked(ctx, []string{d.ProviderID})
+	if err != nil {
+		return err
+	}
+	s := disputeSeen(p, d)
+	if s.same(booked[d.ProviderID]) {
+		return nil
+	}
+	h := HoldRequest{
+		OrderID: p.OrderID, PaymentID: p.PaymentID, Captured: p.Captured, Currency: p.Currency, Ref: d.ProviderID,
+		Reason: fmt.Sprintf("the customer's bank disputes the payment (%s), %s", s.Reason, s.Status), By: f.by,
+	}
+	if d.State == payment.DisputeWon {
+		_, err = f.s.Release(ctx, h)
+	} else {
+		_, err = f.s.Hold(ctx, h)
+	}
+	if err != nil {
+		return f.note(err)
+	}
+	return f.save(ctx, p, s)
+}
+
+// sync follows all that the provider has of a payment.
+func (f *follower) sync(ctx context.Context, paymentProviderID string) error {
+	var refunds []payment.ProviderRefund
+	for l, err := range f.s.cfg.History.RefundsOf(ctx, paymentProviderID) {
+		if err != nil {
+			return fmt.Errorf("refunds: look payment %s up: %w", paymentProviderID, err)
+		}
+		// The list is of this payment, whether or not each row names it.
+		l.PaymentProviderID = paymentProviderID
+		refunds = append(refunds, l)
+	}
+	for some := range slices.Chunk(refunds, reconcilePage) {
+		if err := f.refunds(ctx, some); err != nil {
+			return err
+		}
+	}
+	for d, err := range f.s.cfg.History.DisputesOf(ctx, paymentProviderID) {
+		if err == nil {
+			d.PaymentProviderID = paymentProviderID
+			err = f.dispute(ctx, d)
+		}
+		if err != nil {
+			return fmt.Errorf("refunds: look payment %s up: %w", paymentProviderID, err)
+		}
+	}
+	return nil
+}
+
+// save books what was seen, under the lock of the payment.
+func (f *follower) save(ctx context.Context, p PaymentRef, s seen) error {
+	if s.ProviderID == "" {
+		return f.note(&Error{Code: CodeInvalid, Field: "provider_id", Message: fmt.Sprintf(
+			"the provider lists a %s of payment %s without an id that can be kept", s.Kind, p.ProviderID)})
+	}
+	c, err := f.s.store.Book(ctx, p.openRequest(), s.ProviderID, booking(f.s.stamp(ctx, f.by), s))
+	if err != nil {
+		return f.note(fmt.Errorf("refunds: book %s of payment %s: %w", s.ProviderID, p.PaymentID, err))
+	}
+	for _, r := range c.Refunds {
+		if r.After.OnHold() {
+			f.s.cfg.Observer.ReviewRequired(ctx, r.After)
+		}
+	}
+	return nil
+}
+
+// refit releases refunds that were put on hold for what others gave back, once a
+// refund of ours leaves room for them.
+func (s *Service) refit(ctx context.Context, ended Refund, by event.Actor) error {
+	p := OpenRequest{OrderID: ended.OrderID, PaymentID: ended.PaymentID, Currency: ended.Quote.Currency}
+	state, err := s.store.PaymentState(ctx, p)
+	if err != nil || state.Balance.Outside == 0 {
+		return err
+	}
+	_, err = s.updatePayment(ctx, p, func(b *Balance, open []*Refund) error {
+		return fit(s.stamp(ctx, by), *b, open)
+	})
+	return err
+}
+
+func (f *follower) booked(ctx context.Context, ids []string) (map[string]Outside, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := f.s.store.Outside(ctx, OutsideQuery{IDs: ids})
+	if err != nil {
+		return nil, err
+	}
+	booked := make(map[string]Outside, len(found))
+	for _, o := range found {
+		booked[o.ProviderID] = o
+	}
+	return booked, nil
+}

@@ -1,0 +1,215 @@
+package refundstest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// TestOutsideCrashes cuts the look-up of a payment, and the sweep of the provider's
+// lists, after every store write and every page that was read. Another process
+// continues, and what is booked in the end is the same as without a cut: outside
+// money once, each with its events, the dispute's hold, the reversal of our own
+// refund, and the refund that no longer fits. It works on a store of its own for
+// each case.
+func TestOutsideCrashes(t *testing.T, newStore func(t testing.TB) refunds.Store) {
+	for name, work := range map[string]func(*outsideWorld, *refunds.Service) error{
+		"look-up": func(w *outsideWorld, s *refunds.Service) error {
+			_, err := s.SyncPayment(w.ctx, event.System("test"), w.request.PaymentProviderID)
+			return err
+		},
+		"sweep": func(w *outsideWorld, s *refunds.Service) error {
+			_, err := s.SweepDue(w.ctx)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, steps := outsideCase(t, newStore(t), work, 0)
+			for cut := range steps + 1 {
+				if got, _ := outsideCase(t, newStore(t), work, cut); !slices.Equal(got, outsideEnd) {
+					t.Errorf("cut after step %d of %d:\n got %q\nwant %q", cut, steps, got, outsideEnd)
+				}
+			}
+			t.Logf("%d cut points", steps)
+		})
+	}
+}
+
+// outsideEnd is what is booked in the end, whatever was cut.
+var outsideEnd = []string{
+	"reserved 1000, refunded 0, outside 2000, holds 1",
+	"dispute paid counts 500, 1 events",
+	"refund paid counts 1200, 1 events",
+	"refund paid counts 300, 1 events",
+	`map[card reversed 1000, hold "":1 store_credit created 1000, hold "dispute":1]`,
+}
+
+// outsideWorld is a world whose provider has lists.
+type outsideWorld struct {
+	*world
+	gateway *Gateway
+}
+
+// outsideCase plays one case, and says what is booked in the end and how many
+// steps the first process took.
+func outsideCase(
+	t testing.TB, store refunds.Store, work func(*outsideWorld, *refunds.Service) error, cut int,
+) (booked []string, steps int) {
+	t.Helper()
+	g := &Gateway{}
+	w := &outsideWorld{newWorld(t.Context(), store, g, nil, payment.Card, "pi_"+newID()), g}
+	g.SetClock(w.clock)
+	w.history(t)
+	s, p := w.begin(t, cut)
+	if err := work(w, s); err != nil && !p.dead {
+		t.Errorf("cut %d: %v", cut, err)
+	}
+	steps = p.steps
+	w.pass(time.Minute) // past the lease of a process that died
+	s, _ = w.begin(t, 0)
+	if err := work(w, s); err != nil {
+		t.Errorf("after cut %d: %v", cut, err)
+	}
+	if _, err := s.SyncPayment(w.ctx, event.System("test"), w.request.PaymentProviderID); err != nil {
+		t.Errorf("after cut %d: %v", cut, err)
+	}
+	return w.state(t), steps
+}
+
+// history makes what there is to be found: a refund of ours that the bank sent
+// back, one that waits unsent, a refund by others that leaves no room for it, and
+// a dispute.
+func (w *outsideWorld) history(t testing.TB) {
+	t.Helper()
+	s, _ := w.begin(t, 0)
+	first := w.request
+	first.Quote.Lines = append([]refunds.QuoteRequestLine(nil), first.Quote.Lines...)
+	first.Quote.Lines[0].Units = 1
+	paid, err := s.Refund(w.ctx, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := first
+	second.ClientReference, second.Method = "other-"+first.ClientReference, payment.StoreCredit
+	if _, err := s.Request(w.ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Hour)
+	w.gateway.Settle(paid.Attempt().ProviderID, "failed")
+	w.gateway.RefundOutside(w.request.PaymentProviderID, 1200, "USD")
+	w.gateway.RefundOutside(w.request.PaymentProviderID, 300, "USD")
+	w.gateway.Dispute(payment.ProviderDispute{
+		ProviderID: "dp_" + newID(), PaymentProviderID: w.request.PaymentProviderID, Amount: 500, Currency: "USD",
+		Withdrawn: 500, State: payment.DisputeLost, Status: "lost", Reason: "general",
+	})
+	w.pass(time.Hour)
+}
+
+// begin is a process that dies after step cut (0: it lives).
+func (w *outsideWorld) begin(t testing.TB, cut int) (*refunds.Service, *process) {
+	t.Helper()
+	p := &process{Store: w.store, gateway: w.gateway, cut: cut, world: w.world}
+	lists := &cutLists{p: p, Lists: w.gateway.Lists()}
+	s, err := refunds.New(refunds.Config{
+		Store: p, Gateway: p, RefundLister: lists, History: lists, Payments: w, Now: w.clock,
+		SweepWindow: 12 * time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, p
+}
+
+// PaymentByProviderID implements refunds.Payments.
+func (w *outsideWorld) PaymentByProviderID(_ context.Context, id string) (refunds.PaymentRef, error) {
+	r := w.request
+	if id != r.PaymentProviderID {
+		return refunds.PaymentRef{}, refunds.ErrNotFound
+	}
+	return refunds.PaymentRef{OrderID: r.OrderID, PaymentID: r.PaymentID, ProviderID: id, Captured: r.Captured,
+		Currency: r.Currency}, nil
+}
+
+// state is what is booked, without ids and times.
+func (w *outsideWorld) state(t testing.TB) (lines []string) {
+	t.Helper()
+	ref, err := w.PaymentByProviderID(w.ctx, w.request.PaymentProviderID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := w.begin(t, 0)
+	l, err := s.PaymentLedger(w.ctx, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines = append(lines, fmt.Sprintf("reserved %d, refunded %d, outside %d, holds %d",
+		l.Reserved, l.Refunded, l.Outside, len(l.Holds)))
+	for _, o := range l.OutsideMoney {
+		events, err := w.store.Events(w.ctx, refunds.OutsideID(o.ProviderID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		folded, err := refunds.FoldOutside(events)
+		if err != nil || folded != o {
+			t.Errorf("events fold to %+v, %v; stored is %+v", folded, err, o)
+		}
+		lines = append(lines, fmt.Sprintf("%s %s counts %d, %d events", o.Kind, o.State, o.Counted, len(events)))
+	}
+	byReference := map[string]int{}
+	for _, r := range w.refunds() {
+		held := r.HoldRef
+		if len(held) > 3 && held[:3] == "dp_" {
+			held = "dispute"
+		}
+		byReference[fmt.Sprintf("%s %s %d, hold %q", r.Method, r.Status, r.Amount(), held)]++
+	}
+	return append(lines, fmt.Sprint(byReference)) // printed in order of the keys
+}
+
+// cutLists are lists whose reading is a step.
+type cutLists struct {
+	*Lists
+	p *process
+}
+
+// ListRefunds implements payment.RefundLister.
+func (l *cutLists) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
+	return cutList(l.p, l.Lists.ListRefunds(ctx, from, to))
+}
+
+// RefundsOf implements payment.HistoryReader.
+func (l *cutLists) RefundsOf(ctx context.Context, id string) iter.Seq2[payment.ProviderRefund, error] {
+	return cutList(l.p, l.Lists.RefundsOf(ctx, id))
+}
+
+// DisputesOf implements payment.HistoryReader.
+func (l *cutLists) DisputesOf(ctx context.Context, id string) iter.Seq2[payment.ProviderDispute, error] {
+	return cutList(l.p, l.Lists.DisputesOf(ctx, id))
+}
+
+// ListDisputes implements payment.HistoryReader.
+func (l *cutLists) ListDisputes(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderDispute, error] {
+	return cutList(l.p, l.Lists.ListDisputes(ctx, from, to))
+}
+
+func cutList[R any](p *process, list iter.Seq2[R, error]) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
+		if died := p.step(func() {}); died != nil {
+			yield(none, died)
+			return
+		}
+		for r, err := range list {
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
