@@ -82,6 +82,21 @@ func TestAllMistakesAreNamedAtOnceAtTheirFields(t *testing.T) {
 	}
 }
 
+func TestAWordIsOneOfTheListsThatItsRulesName(t *testing.T) {
+	type filter struct {
+		Status string `json:"unnamed" validate:"omitempty,known=results|word=ALL"`
+	}
+	for _, word := range []string{"", "all", "Approved"} {
+		if err := input.Check(filter{word}); err != nil {
+			t.Errorf("%q: %v", word, err)
+		}
+	}
+	err := input.Check(filter{"none"})
+	if err == nil || err.Error() != `unnamed is "none"; it must be one of APPROVED, PARTIALLY_APPROVED, REJECTED, ALL.` {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAFormIsReadIntoTheSameStruct(t *testing.T) {
 	var o order
 	err := input.Form(url.Values{
