@@ -40,11 +40,11 @@ func (s *App) openOperations(context.Context) (err error) {
 			return err
 		}
 	}
-	if err := s.Metrics.WatchPool("write", s.DB.Writer().Stats); err != nil {
+	if err := s.Metrics.WatchPool("write", s.DB.Writer().DB); err != nil {
 		return err
 	}
 	if s.DB.Reader() != s.DB.Writer() {
-		if err := s.Metrics.WatchPool("read", s.DB.Reader().Stats); err != nil {
+		if err := s.Metrics.WatchPool("read", s.DB.Reader().DB); err != nil {
 			return err
 		}
 	}

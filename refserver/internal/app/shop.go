@@ -333,7 +333,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
+		Now: s.now,
+		Observer: orderObserver{
+			observability.OrderObserver(s.Metrics), s.recorder, observability.Named(s.Log, "orders"),
+		},
 	}
 	if s.Orders, err = orders.New(cfg); err != nil {
 		return err
@@ -350,7 +353,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
+		Now: s.now,
+		Observer: refundObserver{
+			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),
+		},
 	})
 	if err != nil {
 		return err
@@ -361,7 +367,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.Returns, err = returns.New(returns.Config{
 		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
 		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
-		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Now: s.now,
+		Observer: returnObserver{
+			observability.ReturnObserver(s.Metrics), observability.Named(s.Log, "returns"),
+		},
 	})
 	if err != nil {
 		return err
