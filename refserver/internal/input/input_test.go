@@ -92,7 +92,8 @@ func TestAWordIsOneOfTheListsThatItsRulesName(t *testing.T) {
 		}
 	}
 	err := input.Check(filter{"none"})
-	if err == nil || err.Error() != `unnamed is "none"; it must be one of APPROVED, PARTIALLY_APPROVED, REJECTED, ALL.` {
+	const want = `unnamed is "none"; it must be one of APPROVED, PARTIALLY_APPROVED, REJECTED, ALL.`
+	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
 }
