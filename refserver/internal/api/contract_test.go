@@ -171,8 +171,8 @@ func TestAReturnHasTheShapeOfTheContractAllTheWay(t *testing.T) {
 	out := b.want(b.ada, "/api/returns", body, http.StatusOK, "success", "message", "return")
 	c := out["return"].(map[string]any)
 	for _, k := range []string{
-		"id", "sale_id", "customer_id", "status", "reason", "details", "rma_number", "created_at", "updated_at", "items",
-		"photos", "shipment", "inspection", "refund",
+		"id", "sale_id", "customer_id", "status", "reason", "details", "rma_number", "created_at", "updated_at",
+		"items", "photos", "shipment", "inspection", "refund",
 	} {
 		if _, ok := c[k]; !ok {
 			t.Errorf("no %q in %v", k, c)

@@ -138,15 +138,20 @@ func find(v any) []problem.Mistake {
 
 // words names the words that the rules of a field allow.
 func words(f reflect.StructField) string {
-	for rule := range strings.SplitSeq(f.Tag.Get("validate"), ",") {
+	var list []string
+	either := func(c rune) bool { return c == ',' || c == '|' }
+	for _, rule := range strings.FieldsFunc(f.Tag.Get("validate"), either) {
 		switch name, param, _ := strings.Cut(rule, "="); name {
 		case "word":
-			return "one of " + strings.Join(strings.Fields(param), ", ")
+			list = append(list, strings.Fields(param)...)
 		case "known":
-			return "one of " + strings.Join(known[param](), ", ")
+			list = append(list, known[param]()...)
 		}
 	}
-	return "another value"
+	if len(list) == 0 {
+		return "another value"
+	}
+	return "one of " + strings.Join(list, ", ")
 }
 
 // valueOf is a value as its sender wrote it; a list is not repeated.

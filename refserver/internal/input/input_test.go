@@ -82,6 +82,22 @@ func TestAllMistakesAreNamedAtOnceAtTheirFields(t *testing.T) {
 	}
 }
 
+func TestAWordIsOneOfTheListsThatItsRulesName(t *testing.T) {
+	type filter struct {
+		Status string `json:"unnamed" validate:"omitempty,known=results|word=ALL"`
+	}
+	for _, word := range []string{"", "all", "Approved"} {
+		if err := input.Check(filter{word}); err != nil {
+			t.Errorf("%q: %v", word, err)
+		}
+	}
+	err := input.Check(filter{"none"})
+	const want = `unnamed is "none"; it must be one of APPROVED, PARTIALLY_APPROVED, REJECTED, ALL.`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAFormIsReadIntoTheSameStruct(t *testing.T) {
 	var o order
 	err := input.Form(url.Values{
