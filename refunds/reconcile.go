@@ -25,7 +25,15 @@ const (
 
 // MatchStatuses are all findings, in the order of a report.
 func MatchStatuses() []MatchStatus {
-	return []MatchStatus{Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers, NotComparable}
+	return []MatchStatus{
+		Matched,
+		InProgress,
+		MissingAtProvider,
+		MissingLocally,
+		AmountDiffers,
+		StateDiffers,
+		NotComparable,
+	}
 }
 
 // Differs reports whether it needs review.

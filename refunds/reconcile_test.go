@@ -148,7 +148,7 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 	})
 }
 
-// strange is a provider that answers about one payment as it is told.
+// strange is a provider that answers about one payment what says holds.
 type strange struct {
 	payment.RefundGateway
 	payment string
@@ -170,7 +170,7 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 		says payment.Result
 		ends bool
 	}{
-		{"no such payment", payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, false},
+		{"no such payment", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 404}, false},
 		{"no id of its own", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 400}, false},
 		{"out of reach", payment.Result{Outcome: payment.OutcomeUnknown}, true},
 		{"broken", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, true},
@@ -199,7 +199,11 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 				if c.ends {
 					return
 				}
-				s.equal("totals", rec.Totals.Count, map[refunds.MatchStatus]int{refunds.NotComparable: 1, refunds.Matched: 3})
+				s.equal(
+					"totals",
+					rec.Totals.Count,
+					map[refunds.MatchStatus]int{refunds.NotComparable: 1, refunds.Matched: 3},
+				)
 				s.equal("rows", len(rec.Rows), 1)
 				s.equal("row", []any{rec.Rows[0].RefundID, rec.Rows[0].Match}, []any{unknown.ID, refunds.NotComparable})
 			})

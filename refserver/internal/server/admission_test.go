@@ -140,7 +140,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// TestWhenAllAskTheWaitIsBounded: what can't be served soon is told so.
+// TestWhenAllAskTheWaitIsBounded: what can't be served soon is refused.
 func TestWhenAllAskTheWaitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
