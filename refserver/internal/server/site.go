@@ -32,12 +32,12 @@ func New(s *app.App) (http.Handler, error) {
 	return web.New(web.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Partners: s.Partners, Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly, Uploads: s.Uploads,
 		Checkout: checkout, Admission: admit.handler, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
-			Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
+			Partners: s.Partners, Features: s.Features, Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
 			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,

@@ -17,7 +17,9 @@ import (
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -51,6 +53,10 @@ type Deps struct {
 	Keys idempotency.Keys
 	// Queue is what nobody but a person can settle.
 	Queue queue.Queue
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
 	// Uploads takes in forms with photos.
@@ -114,6 +120,8 @@ func New(d Deps) (http.Handler, error) {
 	s.adminReturnRoutes()
 	s.adminRoutes()
 	s.flashSaleRoutes()
+	s.partnerRoutes()
+	s.featureRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
 	s.operationRoutes()
