@@ -175,7 +175,8 @@ var kinds = []string{
 // hostile are values of fields.
 var hostile = []string{
 	"1", "0", "-1", "9223372036854775807", "9223372036854775808", "1e400", "NaN", "", "\x00", "\xff",
-	"<script>alert(1)</script>", "' OR 1=1 --", strings.Repeat("9", 400), "9999-12-31", "0000-00-00", "../../etc/passwd",
+	"<script>alert(1)</script>", "' OR 1=1 --", strings.Repeat("9", 400), "9999-12-31", "0000-00-00",
+	"../../etc/passwd",
 }
 
 // bodies are what a route is sent to begin with: each field with the value.

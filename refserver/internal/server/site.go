@@ -37,8 +37,8 @@ func New(s *app.App) (http.Handler, error) {
 		Checkout: checkout, Admission: admit.handler, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
-			Partners: s.Partners, Features: s.Features, Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
-			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
+			Partners: s.Partners, Features: s.Features, Queue: waits, Nights: s.Nightly, Uploads: s.Uploads,
+			Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"), Currency: c.Money(),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
