@@ -25,7 +25,6 @@ import (
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
@@ -35,6 +34,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
@@ -67,8 +67,8 @@ type App struct {
 	Registry *prometheus.Registry
 	Health   *observability.Checker
 	Log      *slog.Logger
-	// Alarms is what the shop and the provider say differently.
-	Alarms *alarm.Book
+	// Discrepancies are those between the shop and its provider.
+	Discrepancies *review.Discrepancies
 	// Nightly compares refunds with the provider's list.
 	Nightly *reconcile.Nightly
 	// Keys remembers what was answered under an Idempotency-Key.
@@ -206,7 +206,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
-		alarm.Migrations(),
+		review.Migrations(),
 		idempotency.Migrations(),
 		partner.Migrations(),
 		feature.Migrations(),
@@ -309,9 +309,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(
+	s.payments, s.inbox, s.Discrepancies, s.money = direct, refundsdb.NewInbox(
 		s.DB,
-	), &alarm.Book{
+	), &review.Discrepancies{
 		DB:  s.DB,
 		Now: s.now,
 	}, newMoneyMetrics()
@@ -333,7 +333,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
+		Now: s.now,
+		Observer: orderObserver{
+			observability.OrderObserver(s.Metrics), s.recorder, observability.Named(s.Log, "orders"),
+		},
 	}
 	if s.Orders, err = orders.New(cfg); err != nil {
 		return err
@@ -350,7 +353,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
+		Now: s.now,
+		Observer: refundObserver{
+			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),
+		},
 	})
 	if err != nil {
 		return err
@@ -361,7 +367,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.Returns, err = returns.New(returns.Config{
 		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
 		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
-		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Now: s.now,
+		Observer: returnObserver{
+			observability.ReturnObserver(s.Metrics), observability.Named(s.Log, "returns"),
+		},
 	})
 	if err != nil {
 		return err
