@@ -139,11 +139,17 @@ func find(v any) []problem.Mistake {
 // words names the words that the rules of a field allow.
 func words(f reflect.StructField) string {
 	for rule := range strings.SplitSeq(f.Tag.Get("validate"), ",") {
-		switch name, param, _ := strings.Cut(rule, "="); name {
-		case "word":
-			return "one of " + strings.Join(strings.Fields(param), ", ")
-		case "known":
-			return "one of " + strings.Join(known[param](), ", ")
+		var allowed []string
+		for alternative := range strings.SplitSeq(rule, "|") {
+			switch name, param, _ := strings.Cut(alternative, "="); name {
+			case "word":
+				allowed = append(allowed, strings.Fields(param)...)
+			case "known":
+				allowed = append(allowed, known[param]()...)
+			}
+		}
+		if len(allowed) > 0 {
+			return "one of " + strings.Join(allowed, ", ")
 		}
 	}
 	return "another value"
