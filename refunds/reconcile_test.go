@@ -150,7 +150,7 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 	})
 }
 
-// strange is a provider that answers about one payment as it is told.
+// strange is a provider that answers about one payment what says holds.
 type strange struct {
 	payment.RefundGateway
 	payment string
@@ -172,8 +172,8 @@ func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
 		says payment.Result
 		ends bool
 	}{
-		{"no such " +
-			"payment", payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, false},
+		{"no such payment",
+			payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, false},
 		{"no id of its own", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 400}, false},
 		{"out of reach", payment.Result{Outcome: payment.OutcomeUnknown}, true},
 		{"broken", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, true},

@@ -59,7 +59,7 @@ func ExampleLimit_Decide() {
 	// false 0 100ms 200ms
 }
 
-// What can never pass is told from what has to wait.
+// What can never pass is another error than what has to wait.
 func ExampleCostError() {
 	limiter, err := throttle.NewSingle(throttle.PerSecond(10, 5))
 	if err != nil {

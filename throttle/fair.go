@@ -12,7 +12,7 @@ type FairConfig struct {
 	// Limit is the limit of all keys together. Required.
 	Limit Limit
 	// MaxKeys is how many keys can have a share of their own at a time, 1 to 2^30.
-	// Memory is taken for as many: some 33 bytes each. Required.
+	// It takes some 33 bytes of memory for each. Required.
 	MaxKeys int
 	// ShareBurst is how many units of its share a key may take at once after a
 	// pause, up to a million. Zero means Limit.Burst, and at least 4: people come

@@ -22,7 +22,7 @@ type client struct {
 	rate float64
 }
 
-// tally is what became of a client's requests.
+// tally counts the requests of a client.
 type tally struct{ asked, passed int }
 
 func (t tally) share() float64 { return float64(t.passed) / float64(max(1, t.asked)) }
@@ -87,7 +87,7 @@ func TestOneAttackerBesideFortyHonestClients(t *testing.T) {
 		{"the shop's default", FairConfig{Limit: PerSecond(100, 5)}, 1},
 		{"without a wait", FairConfig{Limit: PerSecond(100, 10), MaxWait: NoWait}, 1},
 		{"no burst at all", FairConfig{Limit: PerSecond(100, 1), MaxWait: ms(50)}, 1},
-		{"honest clients ask for nine tenths", FairConfig{Limit: PerSecond(100, 20), MaxWait: ms(100)}, 2.25},
+		{"honest clients need nine tenths", FairConfig{Limit: PerSecond(100, 20), MaxWait: ms(100)}, 2.25},
 		{"a slow limit", FairConfig{Limit: PerSecond(2, 1)}, 0.02},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestFairHoldsTheLawUnderRace(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if most := 20 + int(time.Since(start)*1000/time.Second); units > most || units < 20 {
-		t.Errorf("%d units in %v, allowed are 20 to %d", units, time.Since(start), most)
+	if limit := 20 + int(time.Since(start)*1000/time.Second); units > limit || units < 20 {
+		t.Errorf("%d units in %v, allowed are 20 to %d", units, time.Since(start), limit)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// FailMode says what becomes of a request when the limiter cannot decide. There
+// FailMode says how a request ends when the limiter cannot decide. There
 // is no default: each is right somewhere.
 type FailMode uint8
 

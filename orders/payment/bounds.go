@@ -18,10 +18,10 @@ const (
 // any is about nothing that can be recognized, and unknown.
 func (r Result) Bounded() Result {
 	for _, text := range []struct {
-		text *string
-		most int
+		text  *string
+		limit int
 	}{{&r.Code, maxWord}, {&r.Status, maxWord}, {&r.Message, maxMessage}} {
-		*text.text = cut(clean(*text.text), text.most)
+		*text.text = cut(clean(*text.text), text.limit)
 	}
 	if r.ProviderID = clean(r.ProviderID); utf8.RuneCountInString(r.ProviderID) > maxProviderID {
 		r.ProviderID, r.Outcome = "", OutcomeUnknown
@@ -35,13 +35,13 @@ func clean(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
 }
 
-func cut(text string, most int) string {
-	if len(text) <= most { // bytes are never fewer than characters
+func cut(text string, limit int) string {
+	if len(text) <= limit { // bytes are never fewer than characters
 		return text
 	}
 	n := 0
 	for at := range text {
-		if n == most {
+		if n == limit {
 			return text[:at]
 		}
 		n++

@@ -12,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 \
 	app -json -licenses -std -main refserver -output "$file" . 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 
-go list -deps -f '{{with .Module}}{{if .Version}}{{.Path}}@{{.Version}}{{end}}{{end}}' ./refserver | sort -u | grep . >"$work/inside"
+go list -deps -f '{{with .Module}}{{if .Version}}{{.Path}}@{{.Version}}{{end}}{{end}}' ./refserver |
+	sort -u | grep . >"$work/inside"
 grep -oE '"purl": "pkg:golang/[^?"]+' "$file" | sed -E 's,.*pkg:golang/,,; s,%2B,+,g' | sort -u >"$work/listed"
 if missing=$(comm -23 "$work/inside" "$work/listed") && [[ -n $missing ]]; then
 	printf 'not in %s:\n%s\n' "$file" "$missing" >&2

@@ -43,8 +43,10 @@ tree() {
 	set -- "$@" /usr/bin/{bash,cat,chmod,chown,cp,mkdir,rm}
 	{
 		printf '%s\n' "$@"
-		find "$@" -type f ! -name 'llvmjit*' \( -perm -u+x -o -name '*.so*' \) -print0 | { xargs -0 ldd 2>/dev/null || true; } | grep -v ':$' | grep -oE '/[^ ]+\.so[^ )]*'
-	} | sed -E 's,^/(s?bin|lib|lib64)/,/usr/\1/,' | sort -u | tar -C / -chP --transform 's,^/,./,' --exclude bitcode --exclude 'llvmjit*' -T - | tar -x -C "$dir"
+		find "$@" -type f ! -name 'llvmjit*' \( -perm -u+x -o -name '*.so*' \) -print0 |
+			{ xargs -0 ldd 2>/dev/null || true; } | grep -v ':$' | grep -oE '/[^ ]+\.so[^ )]*'
+	} | sed -E 's,^/(s?bin|lib|lib64)/,/usr/\1/,' | sort -u |
+		tar -C / -chP --transform 's,^/,./,' --exclude bitcode --exclude 'llvmjit*' -T - | tar -x -C "$dir"
 	ln -s bash "$dir/usr/bin/sh"
 	cp -L /etc/ssl/certs/ca-certificates.crt "$dir/etc/ssl/certs/"
 	printf 'root:x:0:0::/root:/bin/bash\npostgres:x:999:999::/var/lib/postgresql:/bin/bash\n' >"$dir/etc/passwd"
@@ -72,18 +74,23 @@ if wanted golang:1.26-bookworm "$sums"; then
 	d=$work/golang
 	tree "$d"
 	mkdir -p "$d/usr/local/go" "$d/go/pkg/mod/cache" "$d/root/.cache"
-	tar -C "$(go env GOROOT)" -c --exclude ./api --exclude ./doc --exclude ./test --exclude ./misc --exclude testdata --exclude '*_test.go' . | tar -x -C "$d/usr/local/go"
+	tar -C "$(go env GOROOT)" -c --exclude ./api --exclude ./doc --exclude ./test --exclude ./misc \
+		--exclude testdata --exclude '*_test.go' . | tar -x -C "$d/usr/local/go"
 	cp -a "$(go env GOMODCACHE)/cache/download" "$d/go/pkg/mod/cache/download"
 	cache=${XDG_CACHE_HOME:-$HOME/.cache}/returnkit-image-build
-	GOCACHE=$cache CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -ldflags '-s -w -buildid=' -o /dev/null ./refserver
+	GOCACHE=$cache CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+		go build -trimpath -ldflags '-s -w -buildid=' -o /dev/null ./refserver
 	cp -a "$cache" "$d/root/.cache/go-build"
-	image golang:1.26-bookworm "$sums" "$d" "ENV PATH=/usr/local/go/bin:/usr/bin:/usr/sbin GOPATH=/go GOTOOLCHAIN=local GOPROXY=file:///go/pkg/mod/cache/download GONOSUMDB=* GOFLAGS=-modcacherw HOME=/root" "WORKDIR /go"
+	environment="PATH=/usr/local/go/bin:/usr/bin:/usr/sbin GOPATH=/go GOTOOLCHAIN=local GOFLAGS=-modcacherw HOME=/root"
+	modules="GOPROXY=file:///go/pkg/mod/cache/download GONOSUMDB=*"
+	image golang:1.26-bookworm "$sums" "$d" "ENV $environment $modules" "WORKDIR /go"
 fi
 
 script=$(sha256sum <refserver/deploy/standins.sh | cut -d' ' -f1)
 if wanted postgres:15-bookworm "$script"; then
 	d=$work/postgres
-	tree "$d" /usr/lib/postgresql/15/{bin,lib} /usr/share/postgresql/15 /usr/share/zoneinfo /usr/lib/locale/C.utf8 /usr/bin/setpriv
+	tree "$d" /usr/lib/postgresql/15/{bin,lib} /usr/share/postgresql/15 /usr/share/zoneinfo \
+		/usr/lib/locale/C.utf8 /usr/bin/setpriv
 	mkdir -p "$d/var/lib/postgresql/data" "$d/run/postgresql" "$d/usr/local/bin"
 	ln -s ../run "$d/var/run"
 	cat >"$d/usr/local/bin/docker-entrypoint.sh" <<'SH'
@@ -95,7 +102,8 @@ chown -R 999:999 "$PGDATA" /run/postgresql
 as() { setpriv --reuid 999 --regid 999 --clear-groups "$@"; }
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
 	printf '%s' "$POSTGRES_PASSWORD" >/tmp/pw && chmod 644 /tmp/pw
-	as initdb -D "$PGDATA" -U "${POSTGRES_USER:-postgres}" --pwfile=/tmp/pw -A scram-sha-256 --auth-local=trust -E UTF8 --locale=C.UTF-8 >/dev/null
+	as initdb -D "$PGDATA" -U "${POSTGRES_USER:-postgres}" --pwfile=/tmp/pw -A scram-sha-256 --auth-local=trust \
+		-E UTF8 --locale=C.UTF-8 >/dev/null
 	rm /tmp/pw
 	echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 	if [ "${POSTGRES_DB:-postgres}" != postgres ]; then
@@ -107,23 +115,28 @@ SH
 	chmod 755 "$d/usr/local/bin/docker-entrypoint.sh"
 	chown -R 999:999 "$d/var/lib/postgresql" "$d/run/postgresql"
 	chmod 3777 "$d/run/postgresql" # as in the real image
-	image postgres:15-bookworm "$script" "$d" "ENV PATH=/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/bin:/usr/sbin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8" \
+	image postgres:15-bookworm "$script" "$d" \
+		"ENV PATH=/usr/local/bin:/usr/lib/postgresql/15/bin:/usr/bin:/usr/sbin" \
+		"ENV PGDATA=/var/lib/postgresql/data LANG=C.UTF-8" \
 		'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]' "VOLUME /var/lib/postgresql/data"
 fi
 
 if wanted redis:7-bookworm "$script"; then
 	tree "$work/redis" /usr/bin/redis-server /usr/bin/redis-cli
-	image redis:7-bookworm "$script" "$work/redis" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["redis-server", "--protected-mode", "no"]' "USER 999:999"
+	image redis:7-bookworm "$script" "$work/redis" "ENV PATH=/usr/bin:/usr/sbin" \
+		'CMD ["redis-server", "--protected-mode", "no"]' "USER 999:999"
 fi
 
 if wanted prom/prometheus:v2.42.0 "$script"; then
 	d=$work/prometheus
 	tree "$d" /usr/bin/prometheus /usr/bin/promtool /usr/share/prometheus
 	mkdir -p "$d/prometheus" && chown 65534:65534 "$d/prometheus"
-	image prom/prometheus:v2.42.0 "$script" "$d" "ENV PATH=/usr/bin:/usr/sbin" 'ENTRYPOINT ["/usr/bin/prometheus"]' "USER 65534:65534" "VOLUME /prometheus" "WORKDIR /prometheus"
+	image prom/prometheus:v2.42.0 "$script" "$d" "ENV PATH=/usr/bin:/usr/sbin" \
+		'ENTRYPOINT ["/usr/bin/prometheus"]' "USER 65534:65534" "VOLUME /prometheus" "WORKDIR /prometheus"
 fi
 
 if wanted haproxy:2.6-bookworm "$script"; then
 	tree "$work/haproxy" /usr/sbin/haproxy
-	image haproxy:2.6-bookworm "$script" "$work/haproxy" "ENV PATH=/usr/bin:/usr/sbin" 'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' "USER 99:99"
+	image haproxy:2.6-bookworm "$script" "$work/haproxy" "ENV PATH=/usr/bin:/usr/sbin" \
+		'CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' "USER 99:99"
 fi

@@ -14,7 +14,7 @@ const (
 	maxDepth    = 16
 )
 
-// errAnswer is what becomes of a connection whose other end is no Redis, or one
+// errAnswer ends a connection whose other end is no Redis, or one
 // that can't be trusted: a length that it announces would be believed, and take
 // the memory of the process or end it.
 var errAnswer = errors.New("redisthrottle: what answers is not a Redis, or says more than any does")
@@ -32,7 +32,7 @@ type bounds struct {
 	elements int
 }
 
-// check returns an error unless b goes on with what may be an answer.
+// check returns an error unless b continues what may be an answer.
 func (c *bounds) check(b []byte) error {
 	for len(b) > 0 {
 		if c.skip > 0 {
@@ -119,11 +119,11 @@ func (c *bounds) end() {
 	c.size, c.elements = 0, 0
 }
 
-// length reads the length in a header: 0 to most, or -1 for nothing.
-func length(line []byte, most int64) (int64, error) {
+// length reads the length in a header: 0 to limit, or -1 for nothing.
+func length(line []byte, limit int64) (int64, error) {
 	text := bytes.TrimRight(line[1:], "\r\n")
 	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < -1 || n > most {
+	if err != nil || n < -1 || n > limit {
 		return 0, fmt.Errorf("%w: a length of %.20q", errAnswer, text)
 	}
 	return n, nil

@@ -32,8 +32,8 @@ func TestWhatNoRedisSaysIsNotRead(t *testing.T) {
 		{"a line without end", "+" + strings.Repeat("x", 2<<20), false},
 		{"arrays without end", strings.Repeat("*1\r\n", 100), false},
 		{"elements without end", "*4000\r\n" + strings.Repeat("*2\r\n:1\r\n:1\r\n", 2000), false},
-		{"several long texts in one answer", "*3\r\n" + strings.Repeat("$1000000\r\n"+strings.Repeat("x", 1_000_000)+"\r\n", 3),
-			false},
+		{"several long texts in one answer", "*3\r\n" +
+			strings.Repeat("$1000000\r\n"+strings.Repeat("x", 1_000_000)+"\r\n", 3), false},
 		{"a stream", "*?\r\n", false},
 		{"an annotation", "|1\r\n+a\r\n+b\r\n:1\r\n", false},
 		{"another protocol", "HTTP/1.1 400 Bad Request\r\n", false},

@@ -135,7 +135,7 @@ func checkAnswer(t *testing.T, w *httptest.ResponseRecorder, without int) {
 	}
 	for _, word := range []string{"redis", "connect", "deadline"} {
 		if strings.Contains(strings.ToLower(w.Body.String()), word) {
-			t.Errorf("a request was told %q", w.Body)
+			t.Errorf("a request was answered %q", w.Body)
 		}
 	}
 }

@@ -157,8 +157,8 @@ func (s *store) restore(ctx context.Context, key string, limit throttle.Limit, c
 		return err
 	}
 	add := strconv.FormatInt(cost*int64(limit.Interval()), 10)
-	most := strconv.FormatInt(int64(MaxTolerance), 10)
-	_, err := s.ask(ctx, s.back, []string{s.prefix + key}, append([]string{add, most}, more...))
+	longest := strconv.FormatInt(int64(MaxTolerance), 10)
+	_, err := s.ask(ctx, s.back, []string{s.prefix + key}, append([]string{add, longest}, more...))
 	return err
 }
 

@@ -32,7 +32,7 @@
 // # Answers
 //
 // A refusal is a 429 with Retry-After in whole seconds, rounded up (RFC 9110,
-// section 10.2.3). Where a client stands is told in RateLimit and
+// section 10.2.3). Where a client stands is in RateLimit and
 // RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10), in the widespread
 // X-RateLimit fields, or not at all: see [Headers]. The handlers for refused,
 // shed and unavailable write their own words; [FromContext] gives them the

@@ -112,7 +112,7 @@ func ExampleClientErrors() {
 	// Output: true false
 }
 
-// One report at a time, nobody waits: the second is told so at once.
+// One report at a time, nobody waits: the second is refused at once.
 func ExampleQueue() {
 	queue, err := throttle.NewQueue(throttle.QueueConfig{Name: "reports", Concurrency: 1})
 	if err != nil {

@@ -43,8 +43,8 @@ func Law(t *testing.T, calls int, limiters ...throttle.Limiter) {
 	limit := limiters[0].Limit()
 	for key := range admitted {
 		n := admitted[key].Load()
-		if most := limit.Burst + int64(took)*limit.Count/int64(limit.Per); n > most {
-			t.Errorf("key %d: %d admitted in %v, the law (%v) allows %d", key, n, took, limit, most)
+		if allowed := limit.Burst + int64(took)*limit.Count/int64(limit.Per); n > allowed {
+			t.Errorf("key %d: %d admitted in %v, the law (%v) allows %d", key, n, took, limit, allowed)
 		}
 		if least := min(limit.Burst, int64(calls/keys)); n < least {
 			t.Errorf("key %d: %d admitted, its burst alone is %d", key, n, least)

@@ -82,7 +82,8 @@ func TestPrometheusAnswersForEachMetric(t *testing.T) {
 	}
 	traffic.contradict()
 	p.eventually("the alert of the contradiction", fires)
-	if n := p.query(`ALERTS{alertname=~"ReconciliationDiffers|WebhooksNotTaken|MoneyAlarmsOpen", alertstate="firing"}`); n != 0 {
+	const money = "ReconciliationDiffers|WebhooksNotTaken|MoneyAlarmsOpen"
+	if n := p.query(`ALERTS{alertname=~"` + money + `", alertstate="firing"}`); n != 0 {
 		t.Errorf("%d other alerts about money fire", n)
 	}
 }
@@ -101,8 +102,10 @@ func (tr *traffic) contradict() {
 	}
 	o := found[0]
 	body := fmt.Sprintf(
-		`{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":%d,"data":{"object":{"id":"pi_second","object":"payment_intent",
-		"amount":%[2]d,"amount_received":%[2]d,"currency":"usd","status":"succeeded","metadata":{"order_id":%[3]q,"payment_id":%[4]q}}}}`,
+		`{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":%d,
+		"data":{"object":{"id":"pi_second","object":"payment_intent",
+		"amount":%[2]d,"amount_received":%[2]d,"currency":"usd","status":"succeeded",
+		"metadata":{"order_id":%[3]q,"payment_id":%[4]q}}}}`,
 		time.Now().Unix(),
 		o.Payment.Amount,
 		o.ID,
@@ -405,7 +408,7 @@ func panelQueries(t *testing.T) []string {
 		}
 	}
 	if len(all) == 0 {
-		t.Fatal("the dashboard asks for nothing")
+		t.Fatal("the dashboard has no query")
 	}
 	return all
 }

@@ -22,10 +22,10 @@ const (
 // line is where passwords wait to be hashed, which takes a processor and 19 MiB
 // each. As many are hashed at a time as there are processors. Addresses take
 // turns, so that one with many in the line does not delay those with few, and
-// who finds the line long is told so instead of waiting.
+// who finds the line long hears so instead of waiting.
 type line struct {
 	places  *budget.Budget
-	most    int64
+	limit   int64
 	waiting atomic.Int64
 }
 
@@ -36,14 +36,14 @@ func newLine(places, ofAddress, inAll int) *line {
 	if err != nil {
 		panic(err) // the arguments are constants
 	}
-	return &line{places: b, most: int64(inAll)}
+	return &line{places: b, limit: int64(inAll)}
 }
 
 // enter waits for a place and returns how to leave it. It returns an *Error
 // where the line is long.
 func (l *line) enter(ctx context.Context) (leave func(), err error) {
 	defer l.waiting.Add(-1)
-	if l.waiting.Add(1) > l.most {
+	if l.waiting.Add(1) > l.limit {
 		return nil, longLine()
 	}
 	leave, err = l.places.Acquire(ctx, addressOf(ctx), 1)

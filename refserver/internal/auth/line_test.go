@@ -38,7 +38,7 @@ func TestOneAddressDoesNotHoldUpTheOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		if got := shed.Load(); got != 400-places-ofAddress {
-			t.Errorf("%d of 400 were told to come again, want %d", got, 400-places-ofAddress)
+			t.Errorf("%d of 400 were shed, want %d", got, 400-places-ofAddress)
 		}
 		for i := range 10 {
 			begun := time.Now()
@@ -69,7 +69,7 @@ func TestTheLineIsBoundedHoweverManyAddresses(t *testing.T) {
 		}
 		synctest.Wait()
 		if got := shed.Load(); got != 80-1-50 {
-			t.Errorf("%d of 80 were told to come again, want 29", got)
+			t.Errorf("%d of 80 were shed, want 29", got)
 		}
 		cancel()
 		all.Wait()

@@ -85,7 +85,7 @@ func TestPhotosAreKept(t *testing.T) {
 	n := 0
 	err := f.List(ctx, "", func(string) error { n++; return stop })
 	if !errors.Is(err, stop) || n != 1 {
-		t.Errorf("List went on for %d after %v", n, err)
+		t.Errorf("List continued for %d after %v", n, err)
 	}
 	err = filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if err != nil {
@@ -247,7 +247,7 @@ func TestADirectoryIsNamedOnce(t *testing.T) {
 		}
 		return nil
 	}
-	for range 2 { // what failed is not taken for done
+	for range 2 { // what failed does not count as done
 		if err := f.Put(t.Context(), "2027/01/g.jpg", []byte("photo")); !errors.Is(err, broken) {
 			t.Errorf("a name that is not on disk: %v", err)
 		}

@@ -28,7 +28,7 @@ func TestPhotosThatNoRowNamesAreSwept(t *testing.T) {
 	}
 	names := func(_ context.Context, since time.Time, drop func(string)) error {
 		if oldest := now.Add(-91*24*time.Hour - time.Hour); since.Before(oldest) || since.After(now.Add(-Grace)) {
-			t.Errorf("rows since %v are asked for", since)
+			t.Errorf("rows since %v are looked for", since)
 		}
 		for _, p := range []string{"2026/05/named.jpg", "2026/04/named.jpg", "2026/05/not stored any more.jpg"} {
 			drop(p)

@@ -92,7 +92,9 @@ func (d *shopDouble) handler() http.Handler {
 	mux.HandleFunc("GET /api/admin/slo", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(
 			w,
-			`{"queued_orders":0,"cards":[{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`,
+			`{"queued_orders":0,"cards":[
+			{"id":"A.1","value":100.00,"target":99.00,"total":1000,"state":"`+d.state+`"},
+			{"id":"P.1","value":null,"target":95.00,"total":1000,"state":"no_data"}]}`,
 		)
 	})
 	return mux
@@ -194,7 +196,7 @@ func TestTheLoopStaysOpenWhenAnswersAreSlow(t *testing.T) {
 // more are never under way at a time, and all of them are once.
 func TestAClosedLoopGoesAsFastAsItsSessionsGo(t *testing.T) {
 	const sessions, runs = 8, 200
-	var under, most atomic.Int64
+	var under, highest atomic.Int64
 	all := make(chan struct{})
 	answers := []func(http.ResponseWriter){ok("receipt"), status(429)}
 	d := &shopDouble{state: "fulfilled", filled: map[string]bool{}, answers: answers}
@@ -203,7 +205,7 @@ func TestAClosedLoopGoesAsFastAsItsSessionsGo(t *testing.T) {
 		if r.URL.Path == "/checkout" {
 			n := under.Add(1)
 			defer under.Add(-1)
-			if most.Store(max(most.Load(), n)); n == sessions {
+			if highest.Store(max(highest.Load(), n)); n == sessions {
 				select {
 				case <-all:
 				default:
@@ -226,8 +228,8 @@ func TestAClosedLoopGoesAsFastAsItsSessionsGo(t *testing.T) {
 	if s.Completed+s.Throttled != runs || s.Completed != runs/2 || d.empty != 0 {
 		t.Errorf("%d completed, %d throttled of %d; %d carts were empty", s.Completed, s.Throttled, runs, d.empty)
 	}
-	if s.Options.Users != sessions || most.Load() != sessions || s.Starved != 0 {
-		t.Errorf("%d sessions, at most %d at a time, starved %d times", s.Options.Users, most.Load(), s.Starved)
+	if s.Options.Users != sessions || highest.Load() != sessions || s.Starved != 0 {
+		t.Errorf("%d sessions, at most %d at a time, starved %d times", s.Options.Users, highest.Load(), s.Starved)
 	}
 }
 
@@ -248,7 +250,9 @@ func TestOptionsThatCantBeRunAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"too many users":           {func(o *Options) { o.Users, o.Runs, o.Rate = 5000, 10000, 1000 }, "1 to 4000"},
 		"more than all by card":    {func(o *Options) { o.CardPercent = 101 }, "0 to 100"},
 		"an outage of no provider": {func(o *Options) { o.Outage = time.Second }, "--provider-url"},
-		"an outage beyond the end": {func(o *Options) { o.Outage, o.ProviderURL = time.Hour, "http://x" }, "does not fit"},
+		"an outage beyond the end": {
+			func(o *Options) { o.Outage, o.ProviderURL = time.Hour, "http://x" }, "does not fit",
+		},
 	} {
 		o := good
 		c.change(&o)

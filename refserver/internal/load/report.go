@@ -23,7 +23,8 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Load report</title><style>
 :root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.25rem .75rem;border-bottom:1px solid #8884;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.25rem .75rem;border-bottom:1px solid #8884;
+font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto}.scroll{overflow-x:auto}
 </style></head><body>
 <h1>Load report</h1>
@@ -37,17 +38,27 @@ by {{.S.Options.Users}} customers, {{.S.Options.CardPercent}} % by card
 <tr><th scope="row">Throttled (429)</th><td>{{.S.Throttled}}</td></tr>
 <tr><th scope="row">Refused (other 4xx)</th><td>{{.S.Refused}}</td></tr>
 <tr><th scope="row">Failed (5xx or no answer)</th><td>{{.S.Failed}}</td></tr>
-<tr><th scope="row">Latency of accepted, p50 / p95 / p99 / max</th><td>{{short .S.P50}} / {{short .S.P95}} / {{short .S.P99}} / {{short .S.Max}}</td></tr>
-<tr><th scope="row">Latency of throttled, p50 / p99</th><td>{{short .S.ThrottledP50}} / {{short .S.ThrottledP99}}</td></tr>
-{{if .S.Options.Outage}}<tr><th scope="row">Queued orders settled, after the provider was back</th><td>{{short .S.Settled}}</td></tr>{{end}}
-{{if .S.Options.ProviderURL}}<tr><th scope="row">Charges in the provider's ledger, for orders by card (second ones)</th><td>{{.S.Charges}}, {{.S.CardOrders}} ({{.S.DoubleCharges}})</td></tr>{{end}}
+<tr><th scope="row">Latency of accepted, p50 / p95 / p99 / max</th>
+<td>{{short .S.P50}} / {{short .S.P95}} / {{short .S.P99}} / {{short .S.Max}}</td></tr>
+<tr><th scope="row">Latency of throttled, p50 / p99</th>
+<td>{{short .S.ThrottledP50}} / {{short .S.ThrottledP99}}</td></tr>
+{{if .S.Options.Outage}}<tr><th scope="row">Queued orders settled, after the provider was back</th>
+<td>{{short .S.Settled}}</td></tr>{{end}}
+{{if .S.Options.ProviderURL}}<tr>
+<th scope="row">Charges in the provider's ledger, for orders by card (second ones)</th>
+<td>{{.S.Charges}}, {{.S.CardOrders}} ({{.S.DoubleCharges}})</td></tr>{{end}}
 {{range .S.Cards}}<tr><th scope="row">SLO {{.ID}}, target {{.Target}} %</th><td>{{.Share}}: {{.State}}</td></tr>{{end}}
 </tbody></table></div>
 <h2>Latency of accepted orders, ms</h2>{{.Latency}}
 <h2>Answers a second</h2>{{.Answers}}
 <h2>By second</h2>
-<div class="scroll"><table><thead><tr><th scope="col">Second</th><th scope="col">Completed</th><th scope="col">Queued</th><th scope="col">Throttled</th><th scope="col">Refused</th><th scope="col">Failed</th><th scope="col">p50</th><th scope="col">p95</th><th scope="col">p99</th></tr></thead><tbody>
-{{range $i, $x := .S.Seconds}}<tr><td>{{inc $i}}</td><td>{{$x.Completed}}</td><td>{{$x.Queued}}</td><td>{{$x.Throttled}}</td><td>{{$x.Refused}}</td><td>{{$x.Failed}}</td><td>{{short $x.P50}}</td><td>{{short $x.P95}}</td><td>{{short $x.P99}}</td></tr>
+<div class="scroll"><table><thead><tr>
+<th scope="col">Second</th><th scope="col">Completed</th><th scope="col">Queued</th><th scope="col">Throttled</th>
+<th scope="col">Refused</th><th scope="col">Failed</th><th scope="col">p50</th><th scope="col">p95</th>
+<th scope="col">p99</th></tr></thead><tbody>
+{{range $i, $x := .S.Seconds}}<tr><td>{{inc $i}}</td><td>{{$x.Completed}}</td><td>{{$x.Queued}}</td>
+<td>{{$x.Throttled}}</td><td>{{$x.Refused}}</td><td>{{$x.Failed}}</td><td>{{short $x.P50}}</td>
+<td>{{short $x.P95}}</td><td>{{short $x.P99}}</td></tr>
 {{end}}</tbody></table></div>
 </body></html>
 `))

@@ -187,7 +187,7 @@ func ctxError(ctx context.Context) error {
 }
 
 // targeter makes the next checkout. The customer stands in the fragment of the
-// address, which is not sent, so that the result can be told apart.
+// address, which is not sent, so that the results stay apart.
 func (r *run) targeter(ctx context.Context) vegeta.Targeter {
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	cash := []byte(url.Values{"payment_method": {"Cash"}}.Encode())

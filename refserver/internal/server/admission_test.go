@@ -48,7 +48,9 @@ func (s shop) get(ctx context.Context, account, path string) *httptest.ResponseR
 // TestSearchesOfOneAccountDoNotDelayOthers: one account asks 100 times more than
 // there are places, and 40 others ask now and then.
 func TestSearchesOfOneAccountDoNotDelayOthers(t *testing.T) {
-	for _, path := range []string{"/admin/orders", "/api/admin/returns", "/order-history", "/admin/reconciliation.csv"} {
+	for _, path := range []string{
+		"/admin/orders", "/api/admin/returns", "/order-history", "/admin/reconciliation.csv",
+	} {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newShop(t)
@@ -140,7 +142,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// TestWhenAllAskTheWaitIsBounded: what can't be served soon is told so.
+// TestWhenAllAskTheWaitIsBounded: what can't be served soon is refused.
 func TestWhenAllAskTheWaitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)

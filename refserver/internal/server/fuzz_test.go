@@ -175,7 +175,8 @@ var kinds = []string{
 // hostile are values of fields.
 var hostile = []string{
 	"1", "0", "-1", "9223372036854775807", "9223372036854775808", "1e400", "NaN", "", "\x00", "\xff",
-	"<script>alert(1)</script>", "' OR 1=1 --", strings.Repeat("9", 400), "9999-12-31", "0000-00-00", "../../etc/passwd",
+	"<script>alert(1)</script>", "' OR 1=1 --", strings.Repeat("9", 400), "9999-12-31", "0000-00-00",
+	"../../etc/passwd",
 }
 
 // bodies are what a route is sent to begin with: each field with the value.
@@ -222,14 +223,21 @@ func FuzzRoutes(f *testing.F) {
 			f.Add(uint16(i), uint8(1+i%2), uint8(j), kinds[0], one, one)
 		}
 		f.Add(uint16(i), uint8(0), uint8(i), kinds[2], "page=-1", s.bodies("1")[kinds[2]])
-		f.Add(uint16(i), uint8(2), uint8(6), kinds[1], "from=2026-02-30&to=x", `{"items":[{"quantity":1e999}],"a":[[[[{}]]]]}`)
+		f.Add(
+			uint16(i),
+			uint8(2),
+			uint8(6),
+			kinds[1],
+			"from=2026-02-30&to=x",
+			`{"items":[{"quantity":1e999}],"a":[[[[{}]]]]}`,
+		)
 	}
 	x := newTarget(f)
 	placeholder := regexp.MustCompile(`\{[^}]*\}`)
 	f.Fuzz(func(t *testing.T, route uint16, who, id uint8, kind, query, body string) {
 		method, path, _ := strings.Cut(x.routes[int(route)%len(x.routes)], " ")
 		if strings.HasSuffix(path, "/stream") {
-			t.Skip("it goes on until the client leaves")
+			t.Skip("it lasts until the client leaves")
 		}
 		path = placeholder.ReplaceAllString(path, x.ids[int(id)%len(x.ids)])
 		if query != "" {
@@ -240,7 +248,8 @@ func FuzzRoutes(f *testing.F) {
 			t.Errorf("%s %q of %q with %s %.300q is answered %d: %s", method, path, x.names[int(who)%3], kind, body,
 				w.Code, shorten(w.Body.String()))
 		}
-		if strings.Contains(w.Body.String(), "<script>alert(1)") && strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+		if strings.Contains(w.Body.String(), "<script>alert(1)") &&
+			strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			t.Errorf("%s %s shows markup that was sent: %s", method, path, shorten(w.Body.String()))
 		}
 		if who%3 != 0 && (strings.HasSuffix(path, "/logout") || strings.HasSuffix(path, "/login")) {

@@ -13,7 +13,7 @@ import (
 
 // TestALockedTableIsSaidToBeBusy is fault S21: a table that somebody has locked
 // for longer than a statement may take was a 500 on each page that reads it.
-// Everything else goes on.
+// Everything else works.
 func TestALockedTableIsSaidToBeBusy(t *testing.T) {
 	t.Parallel()
 	address := sqlstoretest.PostgresURL(t)

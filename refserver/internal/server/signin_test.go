@@ -18,7 +18,7 @@ import (
 // that fail, and registrations, hundreds at once from one address, had good ones
 // wait for half a minute. All of what others send passes, in whichever order a
 // slow machine comes to it; how long they stand in line is for package auth to
-// prove. The flood is told to come again.
+// prove. The flood is asked to come again.
 func TestAFloodOfSignInsFromOneAddressTakesNothingFromOthers(t *testing.T) {
 	for _, flood := range []struct {
 		name, path string
@@ -75,7 +75,7 @@ func TestAFloodOfSignInsFromOneAddressTakesNothingFromOthers(t *testing.T) {
 			good.Wait()
 			over.Store(true)
 			attack.Wait()
-			t.Logf("%d of %d of the flood were told to come again", limited.Load(), sent.Load())
+			t.Logf("%d of %d of the flood were shed", limited.Load(), sent.Load())
 			if flood.path == "/login" && limited.Load() == 0 {
 				t.Error("no guess was stopped")
 			}
@@ -94,7 +94,7 @@ func (b *bench) visitor() browser {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-// TestAStreamEndsWithItsSession is half of fault S20: a stream went on for who
+// TestAStreamEndsWithItsSession is half of fault S20: a stream lasted for who
 // had signed out, or was no admin any more.
 func TestAStreamEndsWithItsSession(t *testing.T) {
 	for _, end := range []string{"signed out", "role taken"} {

@@ -45,8 +45,8 @@ func New(s *app.App) (http.Handler, error) {
 		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
 		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
-			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
-			Log: observability.Named(s.Log, "api"),
+			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads,
+			Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,

@@ -10,7 +10,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
-// Pace is how slow a client may be: a body that goes on is taken however large
+// Pace is how slow a client may be: a body that keeps coming is taken however large
 // it is, one that stands still, or trickles, is not. Only the time spent waiting
 // for the client counts: a slow disk of ours is not held against it.
 type Pace struct {

@@ -130,10 +130,10 @@ type attack struct {
 	times    int
 	send     func(c customer) answer
 	want     []int // how it may be answered, beside slow
-	// most is how many of an attack may be done while one honest request is:
+	// limit is how many of an attack may be done while one honest request is:
 	// the honest one waits for those that came before it, and not for all.
 	// 0: any number, where each is done in no time.
-	most int
+	limit int
 }
 
 // slow is how anybody may be answered on a machine that is too slow for what is
@@ -197,7 +197,7 @@ func TestAttacksOnUploadsStayWithinTheMemory(t *testing.T) {
 			p.reset()
 			begun := time.Now()
 			answers, done, attacked := a.begin(accounts)
-			took := ada.beside(t, photo, a.most, done, attacked)
+			took := ada.beside(t, photo, a.limit, done, attacked)
 			<-attacked
 			peak := p.peak()
 			t.Logf("peak %d MiB of %d; %v in %v; an honest photo of 12 megapixels beside it took %v",
@@ -251,9 +251,9 @@ func (a attack) judge(t *testing.T, answers []answer) {
 
 // beside sends honest requests until the attack is over, at least one, and
 // returns how long each took. Each is taken before more than so many of the
-// attack are, if there is a most, however slow the machine is: one whose time
+// attack are, if there is a limit, however slow the machine is: one whose time
 // was up is sent again, as the answer asks for.
-func (c customer) beside(t *testing.T, photo []byte, most int, done *atomic.Int64, over <-chan struct{}) (
+func (c customer) beside(t *testing.T, photo []byte, limit int, done *atomic.Int64, over <-chan struct{}) (
 	took []time.Duration,
 ) {
 	t.Helper()
@@ -267,8 +267,8 @@ func (c customer) beside(t *testing.T, photo []byte, most int, done *atomic.Int6
 		if got.status != http.StatusFound {
 			t.Errorf("an honest request is answered %v", got)
 		}
-		if passed := done.Load() - before; most > 0 && passed > int64(most) {
-			t.Errorf("%d of the attack were done before one honest request, want %d at most", passed, most)
+		if passed := done.Load() - before; limit > 0 && passed > int64(limit) {
+			t.Errorf("%d of the attack were done before one honest request, want %d at most", passed, limit)
 		}
 		took = append(took, time.Since(begun).Round(time.Millisecond))
 		select {

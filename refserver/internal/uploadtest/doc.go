@@ -4,7 +4,7 @@
 // ever held. Honest customers send photos beside every attack.
 //
 // A short form of each attack runs with the package's tests; all of it, with
-// the figures:
+// what it measures:
 //
 //	UPLOAD_ATTACKS=full go test -v -run Attack -timeout 30m ./refserver/internal/uploadtest/
 //

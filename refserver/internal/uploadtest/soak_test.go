@@ -110,8 +110,15 @@ func TestASoakLeaksNothing(t *testing.T) {
 	}
 	lasts, long := soakFor(t)
 	dir := dataDir(t)
-	provider := start(t, dir, []string{"paysim", "--addr", "127.0.0.1:0", "--ledger", filepath.Join(dir, "ledger.jsonl")})
-	s := &soak{p: launch(t, "PAYMENT_PROVIDER_URL="+provider.url), photo: progressive(800, 600, 2)}
+	provider := start(
+		t,
+		dir,
+		[]string{"paysim", "--addr", "127.0.0.1:0", "--ledger", filepath.Join(dir, "ledger.jsonl")},
+	)
+	s := &soak{
+		p:     launch(t, "PAYMENT_PROVIDER_URL="+provider.url, "TRUSTED_PROXIES=127.0.0.1"),
+		photo: progressive(800, 600, 2),
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), lasts+testreq.Patience(t))
 	defer cancel()
 	s.ctx, s.admin = ctx, client.New(s.p.url, testreq.Patience(t))
@@ -249,10 +256,15 @@ func (s *soak) excuse(t *testing.T, err error) {
 
 func (s *soak) register(name string) (*client.Client, error) {
 	c := client.New(s.p.url, testreq.Patience(s.p.t))
-	if err := c.Register(s.ctx, name, "correct horse battery"); err != nil {
+	err := c.Register(s.ctx, name, "correct horse battery")
+	if err == nil {
+		err = c.SignIn(s.ctx, name, "correct horse battery")
+	}
+	if err != nil {
+		c.Leave()
 		return nil, err
 	}
-	return c, c.SignIn(s.ctx, name, "correct horse battery")
+	return c, nil
 }
 
 // buyAndReturn is the main job, by card and in cash.
@@ -296,7 +308,7 @@ func (s *soak) lookAround(who *client.Client, _ int) error {
 	}
 	ctx, leave := context.WithTimeout(s.ctx, 50*time.Millisecond)
 	defer leave()
-	// It goes on until the reader leaves, which is its only end here.
+	// It lasts until the reader leaves, which is its only end here.
 	_, _ = s.admin.Do(ctx, http.MethodGet, "/admin/dashboard/stream", "", nil)
 	return nil
 }
@@ -304,9 +316,12 @@ func (s *soak) lookAround(who *client.Client, _ int) error {
 // misbehave fails to sign in, sends what is no form, and breaks off in the middle
 // of a photo.
 func (s *soak) misbehave(who *client.Client, n int) error {
+	// From an address of its own, or the failures would count against all.
+	const elsewhere = "203.0.113.66"
 	stranger := client.New(s.p.url, testreq.Patience(s.p.t))
 	defer stranger.Leave()
-	a, err := stranger.Form(s.ctx, "/login", url.Values{"username": {fmt.Sprint("guess", n)}, "password": {"wrong"}})
+	guess := url.Values{"username": {fmt.Sprint("guess", n)}, "password": {"wrong"}}
+	a, err := stranger.Form(s.ctx, "/login", guess, "X-Forwarded-For", elsewhere)
 	if err != nil || a.Status != http.StatusOK && a.Status != http.StatusTooManyRequests {
 		return errors.Join(err, &client.StatusError{Request: "a wrong sign-in", Answer: a})
 	}
@@ -331,9 +346,9 @@ func (s *soak) misbehave(who *client.Client, n int) error {
 
 func TestGrowthIsThatOfMostAndNotOfPeaks(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		figures []float64
-		want    float64
+		name   string
+		values []float64
+		want   float64
 	}{
 		{"steady", []float64{5, 5, 5, 5, 5}, 0},
 		{"a peak at the end", []float64{5, 5, 5, 5, 500}, 0},
@@ -343,10 +358,11 @@ func TestGrowthIsThatOfMostAndNotOfPeaks(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var samples []sample
-			for i, f := range c.figures {
+			for i, f := range c.values {
 				samples = append(samples, sample{at: time.Duration(i) * time.Second, heap: f})
 			}
-			if got := growth(samples, func(s sample) float64 { return s.heap }); got < c.want-1e-9 || got > c.want+1e-9 {
+			if got := growth(samples, func(s sample) float64 { return s.heap }); got < c.want-1e-9 ||
+				got > c.want+1e-9 {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})

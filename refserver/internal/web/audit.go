@@ -179,7 +179,7 @@ var auditWords = map[string]string{
 	orders.EventPlaced:          "placed the order",
 	orders.EventQueued:          "queued the order for its payment",
 	orders.EventCompleted:       "completed the order",
-	orders.EventCanceled:       "cancelled the order",
+	orders.EventCanceled:        "cancelled the order",
 	orders.EventDelivered:       "recorded the delivery",
 	orders.EventCharging:        "began to charge the card",
 	orders.EventChargeAttempted: "ended an attempt to charge the card without an answer",

@@ -178,13 +178,18 @@ func (s *stack) lockedIn() {
 		}
 		service := docker(s.t, "inspect", "-f", `{{index .Config.Labels "com.docker.compose.service"}}`, id)
 		h := c.HostConfig
-		if fmt.Sprint(h.CapDrop) != "[ALL]" || !slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.HasPrefix(o, "no-new-privileges") }) ||
-			!h.ReadonlyRootfs || h.Privileged || h.Memory <= 0 ||
+		unprivileged := slices.ContainsFunc(h.SecurityOpt, func(option string) bool {
+			return strings.HasPrefix(option, "no-new-privileges")
+		})
+		if fmt.Sprint(h.CapDrop) != "[ALL]" || !unprivileged ||
+			!h.ReadonlyRootfs ||
+			h.Privileged ||
+			h.Memory <= 0 ||
 			h.PidsLimit <= 0 {
 			s.t.Errorf("%s is locked in as %+v", service, h)
 		}
 		if service == "postgres" {
-			continue // which gives its volume to postgres, and goes on as that
+			continue // which gives its volume to postgres, and continues as that
 		}
 		if len(h.CapAdd) > 0 || c.Config.User == "" || strings.HasPrefix(c.Config.User, "0") ||
 			c.Config.User == "root" {

@@ -4,5 +4,5 @@
 //
 //	go test -tags deploy -v -timeout 40m ./refserver/internal/e2e/deploytest/
 //
-// They print a transcript with the figures of each fault.
+// They print a transcript of each fault.
 package deploytest

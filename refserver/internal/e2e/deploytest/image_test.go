@@ -70,7 +70,8 @@ func TestTheImageIsSmallRootlessStampedAndReproducible(t *testing.T) {
 	) {
 		t.Errorf("version says %q", said)
 	}
-	if out, err := exec.Command("docker", "run", "--rm", "--entrypoint", "/bin/sh", image, "-c", "true").CombinedOutput(); err == nil {
+	shell := exec.Command("docker", "run", "--rm", "--entrypoint", "/bin/sh", image, "-c", "true")
+	if out, err := shell.CombinedOutput(); err == nil {
 		t.Errorf("there is a shell in the image: %s", out)
 	}
 	if env := docker(t, "image", "inspect", "-f", "{{.Config.Env}}", image); strings.Contains(env, "SECRET") ||

@@ -159,7 +159,9 @@ func (s *stack) under(f *traffic, fault fault) {
 	carried := float64(f.accepted.Load()-accepted) / time.Since(started).Seconds()
 	gap, p50, p99 := f.seen()
 	s.t.Logf(
-		"%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted (%.0f/s), %d requests retried under their key; longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n    recovered %.1f s after it ended\n    %s",
+		"%s\n    %.0f orders/s offered for %.0f s, %d of %d accepted (%.0f/s), %d requests retried under their key; "+
+			"longest time without an order %.2f s, p50 %.0f ms, p99 %.0f ms\n"+
+			"    recovered %.1f s after it ended\n    %s",
 		fault.name,
 		float64(f.offered.Load()-offered)/lasted.Seconds(),
 		lasted.Seconds(),
@@ -214,7 +216,9 @@ func join(t *testing.T, address string, containers ...string) {
 func rules(t *testing.T, do, address string, containers []string) {
 	t.Helper()
 	for _, c := range containers {
-		for _, rule := range [][]string{{do, "OUTPUT", "-d", address, "-j", "DROP"}, {do, "INPUT", "-s", address, "-j", "DROP"}} {
+		for _, rule := range [][]string{
+			{do, "OUTPUT", "-d", address, "-j", "DROP"}, {do, "INPUT", "-s", address, "-j", "DROP"},
+		} {
 			if err := inNetwork(c, rule...); err != nil {
 				t.Fatal(err)
 			}
@@ -315,14 +319,17 @@ func (s *stack) verdict(f *traffic) string {
 	)
 	ledger := ledgerIsClean(s.t, provider)
 	var orders int64
-	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)orders o JOIN ?(rk)auth_users u ON u.id = o.customer_id WHERE u.username LIKE 'buyer!_%' ESCAPE '!'").Scan(s.t.Context(), &orders); err != nil {
+	const bought = `SELECT COUNT(*) FROM ?(rk)orders o JOIN ?(rk)auth_users u ON u.id = o.customer_id
+		WHERE u.username LIKE 'buyer!_%' ESCAPE '!'`
+	if err := db.Reader().NewRaw(bought).Scan(s.t.Context(), &orders); err != nil {
 		s.t.Fatal(err)
 	}
 	if orders != f.accepted.Load() {
 		s.t.Errorf("%d orders are in the database, %d were accepted", orders, f.accepted.Load())
 	}
 	return fmt.Sprintf(
-		"audit after %.1f s: I1 to I11 hold; %d orders accepted, %d in the database, %d charges at the provider, none twice",
+		"audit after %.1f s: I1 to I11 hold; %d orders accepted, %d in the database, %d charges at the provider, "+
+			"none twice",
 		settled.Seconds(),
 		f.accepted.Load(),
 		orders,

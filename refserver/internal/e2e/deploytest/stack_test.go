@@ -124,7 +124,8 @@ func (s *stack) compose(args ...string) string {
 func (s *stack) leftNothing() {
 	label := "label=com.docker.compose.project=" + s.name
 	for _, args := range [][]string{
-		{"ps", "-aq", "--filter", label}, {"volume", "ls", "-q", "--filter", label}, {"network", "ls", "-q", "--filter", label},
+		{"ps", "-aq", "--filter", label}, {"volume", "ls", "-q", "--filter", label},
+		{"network", "ls", "-q", "--filter", label},
 	} {
 		out, err := exec.Command("docker", args...).CombinedOutput()
 		if err != nil || len(bytes.TrimSpace(out)) > 0 {
@@ -195,7 +196,8 @@ func (s *stack) tryAddress(service, port string) (string, error) {
 func (s *stack) inside(container, port string) string {
 	s.t.Helper()
 	var networks map[string]struct{ IPAddress string }
-	if err := json.Unmarshal([]byte(docker(s.t, "inspect", "-f", "{{json .NetworkSettings.Networks}}", container)), &networks); err != nil {
+	text := docker(s.t, "inspect", "-f", "{{json .NetworkSettings.Networks}}", container)
+	if err := json.Unmarshal([]byte(text), &networks); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, n := range networks {
