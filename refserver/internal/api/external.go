@@ -23,7 +23,7 @@ func (a *API) externalOrder(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, endpoint.PartnerProblem(err)
 	}
-	body, err := input.Body(r)
+	body, err := input.ReadBody(r, partner.MaxOrderBytes)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -34,7 +34,7 @@ func (a *API) externalOrder(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, endpoint.PartnerProblem(err)
 	}
-	o, err := a.Endpoints.PlaceExternal(r.Context(), p, in)
+	o, err := a.Endpoints.ExternalOrder(r.Context(), p, in)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -12,9 +12,10 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
-// PlaceExternal places the order of a reseller: it fills a cart of this order alone, and buys
-// it. The same number again is the same order.
-func (e *Endpoints) PlaceExternal(
+// ExternalOrder places the order of a reseller, whose customer has paid the
+// reseller: it fills a cart of this order alone, and buys it. The reseller's
+// number is the key: the same number again is the same order.
+func (e *Endpoints) ExternalOrder(
 	ctx context.Context, p partner.Partner, in partner.ExternalOrder,
 ) (orders.Order, error) {
 	// Each order has a customer, and so a cart, of its own: orders of one reseller that come

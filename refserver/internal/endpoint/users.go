@@ -5,8 +5,37 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 )
+
+// RegisterParams is a new account. Nothing of it is cut or repeated but the
+// name and the address.
+type RegisterParams struct {
+	Username string `json:"username" validate:"required" form:"verbatim"`
+	Email    string `json:"email" validate:"required" form:"verbatim"`
+	Password string `json:"password" validate:"required" form:"verbatim"`
+}
+
+// RegistrationOpen returns a problem if registration is switched off.
+func (e *Endpoints) RegistrationOpen() error {
+	if !e.d.Features.On(feature.Registration, "") {
+		return FeatureOff(feature.Registration)
+	}
+	return nil
+}
+
+// Register makes an account of a customer, for whoever asks.
+func (e *Endpoints) Register(ctx context.Context, p RegisterParams) error {
+	if err := e.RegistrationOpen(); err != nil {
+		return err
+	}
+	if err := input.Check(p); err != nil {
+		return err
+	}
+	_, err := e.d.Auth.Register(ctx, auth.Registration(p))
+	return err
+}
 
 // UserListParams filter the list of accounts.
 type UserListParams struct {

@@ -45,8 +45,8 @@ const (
 const (
 	maxKey  = 200       // as orders takes
 	maxBody = 256 << 10 // an answer larger than that is not kept
-	// leaseFor is how long an attempt that was cut off counts as in progress; one
-	// that continues renews it.
+	// leaseFor is how long a try that was cut off counts as under way; one that
+	// continues renews it.
 	leaseFor = 10 * time.Second
 	// keep is how long an answer is given again.
 	keep = 48 * time.Hour

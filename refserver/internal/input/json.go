@@ -32,16 +32,16 @@ func JSON(r *http.Request, v any) error {
 	if err := IsJSON(r); err != nil {
 		return err
 	}
-	data, err := Body(r)
+	data, err := ReadBody(r, MaxBody)
 	if err != nil {
 		return err
 	}
 	return Object(data, v)
 }
 
-// Body reads the body of a request, of at most MaxBody.
-func Body(r *http.Request) ([]byte, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+// ReadBody reads a body of at most limit bytes.
+func ReadBody(r *http.Request, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 	if err != nil {
 		return nil, explain(err)
 	}

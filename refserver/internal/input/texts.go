@@ -28,6 +28,7 @@ var texts = map[string]text{
 	"lines":            {label: "Lines", allowed: "a list of at most 200 lines"},
 	"method":           {label: "Method"},
 	"page":             {allowed: "a whole number from 1 on"},
+	"password":         {label: "Password", allowed: "at least 8 characters"},
 	"payment_method": {
 		label: "Payment method", allowed: "Cash or Card", prompt: "Choose a payment method: Cash or Card.",
 	},
@@ -42,6 +43,7 @@ var texts = map[string]text{
 	"role":               {label: "Role", allowed: "customer or admin"},
 	"rules":              {label: "Rules", prompt: "Choose the rules to override."},
 	"action":             {allowed: "one of enable, disable, rollout"},
+	"email":              {label: "Email", allowed: "an address such as name@example.com"},
 	"every":              {label: "Minutes between two fetches", allowed: "1 to 44640, or nothing"},
 	"every_minutes":      {allowed: "0, or a whole number from 1 to 44640"},
 	"rollout_percentage": {label: "Percentage", allowed: "a whole number from 0 to 100"},
@@ -56,7 +58,8 @@ var texts = map[string]text{
 	"tracking_number": {
 		label: "Tracking number", allowed: "the parcel's number at the carrier", prompt: "Give the tracking number.",
 	},
-	"user_id": {label: "User", allowed: "the id of a user"},
+	"username": {label: "Username", allowed: "3 to 64 of the letters a to z, digits, _ . and -"},
+	"user_id":  {label: "User", allowed: "the id of a user"},
 
 	"order status":  {label: "Status", allowed: "one of COMPLETED, QUEUED, CANCELLED, or empty for all"},
 	"return status": {label: "Status", allowed: "a status of a return, such as AUTHORIZED, or empty for all"},

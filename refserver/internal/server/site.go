@@ -41,7 +41,7 @@ func New(s *app.App) (http.Handler, error) {
 	return web.New(web.Deps{
 		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
 		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{

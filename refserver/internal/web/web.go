@@ -17,7 +17,6 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -53,8 +52,6 @@ type Deps struct {
 	// Keys remembers what was answered under an Idempotency-Key; who asks and how
 	// a request is refused are filled in here.
 	Keys idempotency.Keys
-	// Features switches parts of the shop off.
-	Features *feature.Service
 	// NeedsReview counts what is in the review queue.
 	NeedsReview func(context.Context) (int, error)
 	// Uploads takes in forms with photos.
