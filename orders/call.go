@@ -58,10 +58,10 @@ func (s *Service) call(ctx context.Context, o *Order, lease string,
 func (s *Service) renew(ctx context.Context, id, lease string) (Order, error) {
 	until := s.now().Add(s.cfg.Lease)
 	return s.store.Update(ctx, id, func(o *Order) error {
-		if err := o.CheckLease(lease); err != nil {
+		if err := o.checkLease(lease); err != nil {
 			return err
 		}
-		o.Lease(lease, until)
+		o.Payment.Work.Lease(lease, until)
 		return nil
 	})
 }

@@ -17,9 +17,13 @@ var errClosing = &Error{
 // may be paid is withdrawn at the provider first; when that gives no answer,
 // or the order is being charged at this moment, it is CodePaymentUncertain and
 // the order stays queued. When the provider says it is paid, the order becomes
-// completed and the answer is CodeTransition.
+// completed and the answer is CodeTransition. On a service of With it is
+// payment.ErrInTransaction.
 func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason string) (Order, error) {
 	if err := checkText("reason", reason, 500); err != nil {
+		return Order{}, err
+	}
+	if err := s.outside("cancel"); err != nil {
 		return Order{}, err
 	}
 	if !s.begin() {
@@ -38,13 +42,13 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 		if o.certainlyUnpaid() {
 			return o.Cancel(st, reason)
 		}
-		o.Lease(lease, st.At.Add(s.cfg.Lease))
+		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
 		return nil
 	})
 	if err != nil {
 		return Order{}, err
 	}
-	if o.Status == StatusCancelled {
+	if o.Status == StatusCanceled {
 		s.cfg.Observer.Settled(ctx, o, st.At.Sub(o.PlacedAt))
 		return o, nil
 	}
@@ -58,7 +62,7 @@ func (s *Service) Cancel(ctx context.Context, id string, by event.Actor, reason 
 			Field:   "status",
 			Message: "order " + o.Number + " turned out to be paid; it is completed and can't be cancelled",
 		}
-	case o.Status != StatusCancelled:
+	case o.Status != StatusCanceled:
 		return o, &Error{
 			Code:  CodePaymentUncertain,
 			Field: "payment",

@@ -62,7 +62,7 @@ func (s *Service) Cart(ctx context.Context, customerID string) (CartView, error)
 // already there. It returns CodeOutOfStock, with Available, for more than is in
 // stock, CodeCurrencyMismatch for a product in another currency than the rest of
 // the cart or than the shop sells in, and CodeOverflow where the total can't be
-// told; the cart is unchanged then. Units beyond the caps of a flash sale are
+// computed; the cart is unchanged then. Units beyond the caps of a flash sale are
 // priced without it.
 func (s *Service) AddToCart(ctx context.Context, customerID string, productID int64, quantity int) (CartView, error) {
 	if err := checkQuantity(quantity); err != nil {
@@ -87,7 +87,7 @@ func (s *Service) SetCartQuantity(ctx context.Context, customerID string, produc
 			return CartView{}, &Error{
 				Code:    CodeInvalid,
 				Field:   "quantity",
-				Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, MaxQuantity),
+				Message: fmt.Sprintf("%d is not a quantity; 0 to %d", quantity, maxQuantity),
 			}
 		}
 	}

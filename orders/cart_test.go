@@ -18,7 +18,8 @@ func TestCart(t *testing.T) {
 	must(t, err)
 	s.expect("no cart", []any{len(view.Items), view.Total}, "[0 0]")
 	desk, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
-		p.Name, p.Price, p.Stock, p.DiscountBP, p.RequiresShipping, p.ShippingWeight, p.CountryOfOrigin = "Desk", 19999, 5, 1000, true, 12_500, "Italy"
+		p.Name, p.Price, p.Stock, p.DiscountBP, p.RequiresShipping, p.ShippingWeight, p.CountryOfOrigin = "Desk",
+			19999, 5, 1000, true, 12_500, "Italy"
 		return nil
 	})
 	must(t, err)

@@ -18,12 +18,17 @@ func TestACartWithAProblemIsShownWithAWayOut(t *testing.T) {
 		change func(s *shop)
 		mended int // a quantity that can be ordered; 0: take it out
 	}{
-		{"fewer in stock", orders.CodeOutOfStock, func(s *shop) { s.reprice(func(p *orders.Product) { p.Stock = 2 }) }, 2},
+		{"fewer in stock", orders.CodeOutOfStock,
+			func(s *shop) { s.reprice(func(p *orders.Product) { p.Stock = 2 }) }, 2},
 		{"sold out", orders.CodeOutOfStock, func(s *shop) { s.reprice(func(p *orders.Product) { p.Stock = 0 }) }, 0},
-		{"a price that the limits forbid", orders.CodeInvalid, func(s *shop) { s.spoil(func(p *orders.Product) { p.Price = orders.MaxPrice + 1 }) }, 0},
-		{"a price that can't be multiplied", orders.CodeInvalid, func(s *shop) { s.spoil(func(p *orders.Product) { p.Price = math.MaxInt64 }) }, 0},
-		{"another currency", orders.CodeCurrencyMismatch, func(s *shop) { s.spoil(func(p *orders.Product) { p.Currency = "EUR" }) }, 0},
-		{"no currency", orders.CodeCurrencyMismatch, func(s *shop) { s.spoil(func(p *orders.Product) { p.Currency = "" }) }, 0},
+		{"a price that the limits forbid", orders.CodeInvalid,
+			func(s *shop) { s.spoil(func(p *orders.Product) { p.Price = orders.MaxPrice + 1 }) }, 0},
+		{"a price that can't be multiplied", orders.CodeInvalid,
+			func(s *shop) { s.spoil(func(p *orders.Product) { p.Price = math.MaxInt64 }) }, 0},
+		{"another currency", orders.CodeCurrencyMismatch,
+			func(s *shop) { s.spoil(func(p *orders.Product) { p.Currency = "EUR" }) }, 0},
+		{"no currency", orders.CodeCurrencyMismatch,
+			func(s *shop) { s.spoil(func(p *orders.Product) { p.Currency = "" }) }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, nil)
@@ -92,7 +97,7 @@ func TestARefusedAddChangesNothing(t *testing.T) {
 }
 
 // The stock stays within its limit, by restocks too; beyond it, which a
-// cancelled order may lead to, the product sells and can be changed.
+// canceled order may lead to, the product sells and can be changed.
 func TestTheLimitOfTheStock(t *testing.T) {
 	s := open(t, nil)
 	s.reprice(func(p *orders.Product) { p.Stock = orders.MaxStock - 1 })

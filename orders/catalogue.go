@@ -8,7 +8,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// Products lists the catalogue by id.
+// Products lists all products by id.
 func (s *Service) Products(ctx context.Context) ([]Product, error) { return s.store.Products(ctx) }
 
 // Product returns a product, or ErrNotFound.

@@ -64,7 +64,7 @@ func NewChange(before, after Order) (Change, error) {
 				c.Reservations = append(c.Reservations, l.SaleID)
 			}
 		}
-	case after.Status == StatusCancelled && before.Status != StatusCancelled:
+	case after.Status == StatusCanceled && before.Status != StatusCanceled:
 		c.OpensCart = after.CartID != ""
 		c.count(1)
 	}

@@ -63,8 +63,8 @@ func (s *Service) chargeNow(ctx context.Context, o Order, lease string) (Order, 
 func (s *Service) queue(ctx context.Context, o Order, lease, reason string) Order {
 	st := s.worker(ctx)
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
-		if lease != "" && o.CheckLease(lease) == nil {
-			o.Lease("", time.Time{})
+		if lease != "" && o.checkLease(lease) == nil {
+			o.Payment.Work.Lease("", time.Time{})
 		}
 		if o.Status != StatusSubmitted {
 			return nil
@@ -174,11 +174,11 @@ func (s *Service) ending(ctx context.Context, x *execution, d decision) func(*Or
 	case actComplete:
 		return func(o *Order) error { return o.Complete(s.worker(ctx), "") }
 	case actDecline:
-		reason := x.result.Message
-		if x.last == actLookUp {
-			reason = d.why
+		r := x.result
+		if x.last == actLookUp { // it was read, and shows that the payment is canceled
+			r.Failure, r.Message = payment.CanceledAtProvider, d.why
 		}
-		return func(o *Order) error { return o.Decline(s.worker(ctx), x.result.Code, reason) }
+		return func(o *Order) error { return o.Decline(s.worker(ctx), r) }
 	case actEnd:
 		return func(o *Order) error { return o.endUnpaid(x) }
 	case actWait, actReview:
@@ -195,7 +195,7 @@ func (o *Order) endUnpaid(x *execution) error {
 		}
 	}
 	if x.declined != nil {
-		return o.Decline(x.by, x.declined.Code, x.declined.Message)
+		return o.Decline(x.by, *x.declined)
 	}
 	return o.Cancel(x.by, x.why)
 }
@@ -205,7 +205,7 @@ func (o *Order) endUnpaid(x *execution) error {
 // up; that is safe, see Payment.KeyRound.
 func (s *Service) recordAttempt(ctx context.Context, o *Order, x *execution, d decision) error {
 	r := ChargeResult{
-		Outcome: x.result.Outcome, Code: x.result.Code, Message: x.result.Message,
+		Outcome: x.result.Outcome, Code: x.result.Code, Failure: x.result.Why(), Message: x.result.Message,
 		MayBeCaptured: d.mayBeCaptured, NewKey: d.newKey, NeedsReview: d.next == actReview,
 	}
 	if r.Outcome == payment.OutcomeDone {
@@ -213,6 +213,7 @@ func (s *Service) recordAttempt(ctx context.Context, o *Order, x *execution, d d
 		if r.Outcome = payment.OutcomeUnknown; x.status == payment.Processing {
 			r.Outcome = payment.OutcomePending
 		}
+		r.Failure = payment.NotYetKnown
 		r.Message = d.why
 	}
 	if !r.NeedsReview {
@@ -233,7 +234,7 @@ func (s *Service) save(ctx context.Context, o Order, lease string, change func(*
 	var was Status
 	saved, err := s.store.Update(ctx, o.ID, func(o *Order) error {
 		was = o.Status
-		if err := o.CheckLease(lease); err != nil {
+		if err := o.checkLease(lease); err != nil {
 			return err
 		}
 		return change(o)

@@ -155,12 +155,16 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 		want    orders.Status
 		charges int
 	}{
-		{"never created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, nil, orders.StatusCancelled, 0},
-		{"created, never confirmed", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultNothing) }, nil, orders.StatusCancelled, 0},
-		{"captured, and nobody could tell", func(g *orderstest.Gateway) {
+		{"never created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) },
+			nil, orders.StatusCanceled, 0},
+		{"created, never confirmed", func(g *orderstest.Gateway) {
+			g.Always(orderstest.CallConfirm, orderstest.FaultNothing)
+		}, nil, orders.StatusCanceled, 0},
+		{"captured, with an unknown outcome", func(g *orderstest.Gateway) {
 			g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter)
 			g.Always(orderstest.CallFind, orderstest.FaultLostBefore)
-		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallFind, orderstest.FaultNone) }, orders.StatusCompleted, 1},
+		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallFind, orderstest.FaultNone) },
+			orders.StatusCompleted, 1},
 		{"the provider is dead beyond the limit", func(g *orderstest.Gateway) {
 			for _, call := range []orderstest.Call{orderstest.CallConfirm, orderstest.CallFind, orderstest.CallCancel} {
 				g.Always(call, orderstest.FaultLostBefore)
@@ -170,7 +174,8 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 			for _, call := range []orderstest.Call{orderstest.CallConfirm, orderstest.CallFind, orderstest.CallCancel} {
 				g.Always(call, orderstest.FaultLostBefore)
 			}
-		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallCancel, orderstest.FaultNone) }, orders.StatusCancelled, 0},
+		}, func(g *orderstest.Gateway) { g.Always(orderstest.CallCancel, orderstest.FaultNone) },
+			orders.StatusCanceled, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -191,7 +196,7 @@ func TestAnOrderIsGivenUpOnlyWhenCertainlyUnpaid(t *testing.T) {
 				}
 				o = s.order(o.ID)
 				s.expect("in the end", []any{o.Status, len(s.gateway.Charges())}, []any{c.want, c.charges})
-				if want := 7; c.want == orders.StatusCancelled {
+				if want := 7; c.want == orders.StatusCanceled {
 					s.expect("stock", s.stock(), 10)
 				} else {
 					s.expect("stock", s.stock(), want)
@@ -212,7 +217,8 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: true, Reason: "seen at the provider"})
 		}, "completed 7"},
 		{"it was not", func(s *shop, id string) (orders.Order, error) {
-			return s.Resolve(t.Context(), id, staff, orders.Resolution{Captured: false, Reason: "cancelled at the provider"})
+			return s.Resolve(t.Context(), id, staff,
+				orders.Resolution{Captured: false, Reason: "cancelled at the provider"})
 		}, "cancelled 10"},
 		{"the provider is asked again", func(s *shop, id string) (orders.Order, error) {
 			for _, call := range calls {
@@ -263,7 +269,7 @@ func TestAnOrderNobodyCanTellOfIsForAPerson(t *testing.T) {
 				o, err = c.end(s, o.ID)
 				must(t, err)
 				s.expect("in the end", fmt.Sprint(o.Status, " ", s.stock()), c.want)
-				s.expect("for a person", o.Payment.Work.NeedsReview, c.want == "queued 7")
+				s.expect("needs review", o.Payment.Work.NeedsReview, c.want == "queued 7")
 				events, err := s.Events(t.Context(), o.ID)
 				must(t, err)
 				folded, err := orders.Fold(events)
@@ -281,10 +287,15 @@ func TestCancel(t *testing.T) {
 		code    orders.Code
 		want    orders.Status
 	}{
-		{"nothing was created", func(g *orderstest.Gateway) { g.Always(orderstest.CallCreate, orderstest.FaultNothing) }, "", orders.StatusCancelled},
-		{"the provider withdraws it", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore) }, "", orders.StatusCancelled},
-		{"it is paid", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter) }, orders.CodeTransition, orders.StatusCompleted},
-		{"nobody can tell", func(g *orderstest.Gateway) {
+		{"nothing was created", func(g *orderstest.Gateway) {
+			g.Always(orderstest.CallCreate, orderstest.FaultNothing)
+		}, "", orders.StatusCanceled},
+		{"the provider withdraws it", func(g *orderstest.Gateway) {
+			g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore)
+		}, "", orders.StatusCanceled},
+		{"it is paid", func(g *orderstest.Gateway) { g.Always(orderstest.CallConfirm, orderstest.FaultLostAfter) },
+			orders.CodeTransition, orders.StatusCompleted},
+		{"unknown outcome", func(g *orderstest.Gateway) {
 			g.Always(orderstest.CallConfirm, orderstest.FaultLostBefore)
 			g.Always(orderstest.CallCancel, orderstest.FaultLostAfter)
 		}, orders.CodePaymentUncertain, orders.StatusQueued},
@@ -301,7 +312,7 @@ func TestCancel(t *testing.T) {
 				o = s.order(o.ID)
 				s.expect("answer", []any{orders.CodeOf(err), o.Status}, []any{c.code, c.want})
 				wantStock := 7
-				if c.want == orders.StatusCancelled {
+				if c.want == orders.StatusCanceled {
 					wantStock = 10
 				}
 				s.expect("stock", s.stock(), wantStock)
@@ -352,7 +363,7 @@ func TestAnotherAmountIsForAPerson(t *testing.T) {
 			o, err = s.Resolve(t.Context(), o.ID, staff,
 				orders.Resolution{Captured: captured, Reason: "seen in the provider's dashboard"})
 			must(t, err)
-			want, stock := orders.StatusCancelled, 10
+			want, stock := orders.StatusCanceled, 10
 			if captured {
 				want, stock = orders.StatusCompleted, 7
 			}
@@ -415,7 +426,7 @@ func TestALateWorkerOverwritesNothing(t *testing.T) {
 	})
 }
 
-func TestDistancesGrow(t *testing.T) {
+func TestTheWaitsBetweenAttemptsGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
 		s.fill(1)
@@ -424,7 +435,7 @@ func TestDistancesGrow(t *testing.T) {
 		o, err := s.Checkout(t.Context(), card(""))
 		must(t, err)
 		var got []time.Duration
-		for range 10 {
+		for range 12 {
 			o = s.order(o.ID)
 			d := time.Until(o.Payment.Work.NextAt).Round(time.Millisecond)
 			got = append(got, d)
@@ -432,6 +443,6 @@ func TestDistancesGrow(t *testing.T) {
 			_, err := s.ChargeDue(t.Context(), 1)
 			must(t, err)
 		}
-		s.expect("distances", got, "[100ms 200ms 400ms 800ms 1.6s 3.2s 9.6s 28.8s 1m0s 1m0s]")
+		s.expect("waits", got, "[100ms 200ms 400ms 800ms 1.6s 3.2s 6.4s 12.8s 25.6s 51.2s 1m0s 1m0s]")
 	})
 }

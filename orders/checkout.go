@@ -52,11 +52,11 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 			}
 		}
 	}
-	if r.Priority < 0 || r.Priority > MaxPriority {
+	if r.Priority < 0 || r.Priority > maxPriority {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "priority",
-			Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, MaxPriority),
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", r.Priority, maxPriority),
 		}
 	}
 	for _, f := range []struct {
@@ -77,7 +77,7 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 //
 // Cash completes at once. A card is charged at the provider: the answer done
 // completes the order; a definite no cancels it, gives stock and cart back,
-// and is a *Error with CodePaymentDeclined beside the cancelled order;
+// and is a *Error with CodePaymentDeclined beside the canceled order;
 // anything else, and silence for PaymentWait, queues it with its stock held,
 // to be charged later under the same key.
 //
@@ -92,6 +92,9 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 	start := s.cfg.Now()
 	if err := r.validate(s.cfg.ProviderMethods); err != nil {
 		return Order{}, err
+	}
+	if s.inTx {
+		return s.placeOnly(ctx, r)
 	}
 	lease := s.cfg.NewID()
 	o, placed, err := s.place(ctx, r, lease)
@@ -116,7 +119,7 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 	switch {
 	case o.Status == StatusCompleted:
 		s.cfg.Observer.Accepted(ctx, o, StatusCompleted, s.cfg.Now().Sub(start))
-	case o.Status == StatusCancelled:
+	case o.Status == StatusCanceled:
 		s.cfg.Observer.Declined(ctx, o)
 	default:
 		s.cfg.Observer.Accepted(ctx, o, StatusQueued, s.cfg.Now().Sub(start))
@@ -124,66 +127,65 @@ func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error
 	return o, declined(o)
 }
 
-// place commits the order, its stock and the intent to charge it.
+// place commits the order, its stock and the intent to charge it. Without a lease
+// the order is queued for the worker.
 func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (Order, bool, error) {
 	terms, err := s.cfg.Terms(ctx)
 	if err != nil {
 		return Order{}, false, fmt.Errorf("orders: checkout: terms in force: %w", err)
 	}
 	st := s.stamp(ctx, r.Customer)
-	return s.store.Place(
-		ctx,
-		PlaceRequest{
-			CustomerID:     r.Customer.ID,
-			CartID:         r.CartID,
-			IdempotencyKey: r.IdempotencyKey,
-			At:             st.At,
-			From:           st.Source,
-		},
-		func(p Placement) (*Order, error) {
-			if len(p.Cart.Items) == 0 {
-				return nil, &Error{
-					Code:    CodeCartEmpty,
-					Field:   "cart",
-					Message: "the cart is empty; put something in it first",
-				}
-			}
-			cart := s.price(p.Cart, p.Products, st.At)
-			if err := cart.err(); err != nil {
-				return nil, err
-			}
-			if err := r.checkConsent(cart.total, cart.currency); err != nil {
-				return nil, err
-			}
-			for _, it := range p.Cart.Items {
-				product := p.Products[it.ProductID]
-				if err := product.checkAvailable(it.Quantity, st.At); err != nil {
-					return nil, err
-				}
-			}
-			for i := range cart.lines {
-				cart.lines[i].ID = s.cfg.NewID()
-			}
-			d := Params{
-				ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
-				TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
-				PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods,
-				Priority: r.Priority,
-			}
-			if r.Method != payment.Cash {
-				d.Token = r.Token
-			}
-			o, err := NewOrder(d, st)
-			if err != nil {
-				return nil, err
-			}
-			if !o.needsCharge() {
-				return o, o.Complete(st, "")
-			}
-			o.Lease(lease, st.At.Add(s.cfg.Lease))
-			return o, nil
-		},
-	)
+	cart := PlaceRequest{
+		CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.Source,
+	}
+	return s.store.Place(ctx, cart, func(p Placement) (*Order, error) {
+		o, err := s.ordered(r, p, terms, st)
+		switch {
+		case err != nil:
+			return nil, err
+		case !o.needsCharge():
+			return o, o.Complete(st, "")
+		case lease == "":
+			return o, o.Queue(st, "placed in a transaction of the caller's")
+		}
+		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
+		return o, nil
+	})
+}
+
+// ordered returns the order that a checkout makes of a cart, or why it makes none.
+func (s *Service) ordered(r CheckoutRequest, p Placement, terms string, st event.Stamp) (*Order, error) {
+	if len(p.Cart.Items) == 0 {
+		return nil, &Error{
+			Code: CodeCartEmpty, Field: "cart", Message: "the cart is empty; put something in it first",
+		}
+	}
+	cart := s.price(p.Cart, p.Products, st.At)
+	if err := cart.err(); err != nil {
+		return nil, err
+	}
+	if err := r.checkConsent(cart.total, cart.currency); err != nil {
+		return nil, err
+	}
+	for _, it := range p.Cart.Items {
+		product := p.Products[it.ProductID]
+		if err := product.checkAvailable(it.Quantity, st.At); err != nil {
+			return nil, err
+		}
+	}
+	for i := range cart.lines {
+		cart.lines[i].ID = s.cfg.NewID()
+	}
+	d := Params{
+		ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
+		TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
+		PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods,
+		Priority: r.Priority,
+	}
+	if r.Method != payment.Cash {
+		d.Token = r.Token
+	}
+	return NewOrder(d, st)
 }
 
 // checkConsent refuses to charge more than the buyer was shown.
@@ -199,18 +201,28 @@ func (r CheckoutRequest) checkConsent(total int64, c money.Currency) error {
 
 // again answers a checkout whose order is there already.
 func (s *Service) again(ctx context.Context, r CheckoutRequest, o Order) (Order, error) {
-	if r.IdempotencyKey != "" && o.IdempotencyKey == r.IdempotencyKey &&
-		(r.CartID != "" && r.CartID != o.CartID || r.Method != o.Payment.Method ||
-			r.Method != payment.Cash && r.Token != o.Payment.Token) {
-		return Order{}, &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
-			Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order",
-				quoted(r.IdempotencyKey), o.Number)}
+	if err := r.checkSame(o); err != nil {
+		return Order{}, err
 	}
 	o, err := s.awaitCharge(ctx, o)
 	if err != nil {
 		return o, err
 	}
 	return o, declined(o)
+}
+
+// checkSame refuses a request under the key of an order that was made by another.
+func (r CheckoutRequest) checkSame(o Order) error {
+	if r.IdempotencyKey == "" || o.IdempotencyKey != r.IdempotencyKey {
+		return nil
+	}
+	if (r.CartID == "" || r.CartID == o.CartID) && r.Method == o.Payment.Method &&
+		(r.Method == payment.Cash || r.Token == o.Payment.Token) {
+		return nil
+	}
+	return &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
+		Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order",
+			quoted(r.IdempotencyKey), o.Number)}
 }
 
 // awaitCharge waits up to PaymentWait for the charge of an order that another
@@ -253,10 +265,16 @@ func (s *Service) awaitCharge(ctx context.Context, o Order) (Order, error) {
 
 // declined is the refusal of an order that the provider declined, else nil.
 func declined(o Order) error {
-	if o.Status != StatusCancelled || o.Payment.Status != PaymentDeclined {
+	if o.Status != StatusCanceled || o.Payment.Status != PaymentDeclined {
 		return nil
 	}
-	return &Error{Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode,
-		Message: "the payment was declined (" + o.Payment.DeclineCode +
-			"); the cart is kept, try another card or pay cash"}
+	e := &Error{
+		Code: CodePaymentDeclined, Field: "payment", Reason: o.Payment.DeclineCode, Failure: o.Payment.Failure,
+		Message: fmt.Sprintf("the payment was declined (%s %s); nothing was charged and the cart is kept",
+			o.Payment.Failure, o.Payment.DeclineCode),
+	}
+	if o.Payment.FailureLimit > 0 {
+		e.Limit = money.New(o.Payment.FailureLimit, o.Currency)
+	}
+	return e
 }

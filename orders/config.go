@@ -3,7 +3,6 @@ package orders
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // Config is what a Service is made of. Store, Gateway and Currency are
@@ -43,12 +43,12 @@ type Config struct {
 	// while a call lasts. From 1 s to 10 s; default 10 s.
 	Lease time.Duration
 	// QueueLimit is how long after the purchase a queued order is given up:
-	// withdrawn at the provider and then cancelled, its stock released. Default
+	// withdrawn at the provider and then canceled, its stock released. Default
 	// 24 h.
 	QueueLimit time.Duration
 	// GiveUpAfter is how long after the purchase an order that still can't be
 	// withdrawn for certain goes to the review queue (Query.NeedsReview).
-	// It is never cancelled for its age. Not less than QueueLimit; default twice
+	// It is never canceled for its age. Not less than QueueLimit; default twice
 	// that.
 	GiveUpAfter time.Duration
 	// ReservationTime is how long a flash sale holds units for a customer who
@@ -56,6 +56,11 @@ type Config struct {
 	ReservationTime time.Duration
 	// Parallel is how many payments one ChargeDue settles at a time. Default 8.
 	Parallel int
+	// WorkEvery is how often Run looks for what is due. Default 1 s.
+	WorkEvery time.Duration
+	// Worked is called for each call of a job of Run, by the goroutine of the job.
+	// Default: nothing.
+	Worked func(context.Context, WorkerRun)
 	// Observer is called for what happens. Default: none.
 	Observer Observer
 	// Now is the clock. Default time.Now.
@@ -124,6 +129,8 @@ func (c Config) checkParts() error {
 		return bad("GiveUpAfter", fmt.Sprintf("%s is less than QueueLimit, %s", c.GiveUpAfter, c.QueueLimit))
 	case c.ReservationTime <= 0 || c.ReservationTime > 24*time.Hour:
 		return bad("ReservationTime", fmt.Sprintf("%s is out of range; more than 0, at most 24h", c.ReservationTime))
+	case c.WorkEvery < 0:
+		return bad("WorkEvery", fmt.Sprintf("%s is not more than 0", c.WorkEvery))
 	case c.Parallel < 1:
 		return bad("Parallel", fmt.Sprintf("%d is not 1 or more", c.Parallel))
 	}
@@ -140,26 +147,25 @@ func (c Config) withDefaults() Config {
 	if len(c.ProviderMethods) == 0 {
 		c.ProviderMethods = []payment.Method{payment.Card}
 	}
-	if c.PaymentWait == 0 {
-		c.PaymentWait = 2 * time.Second
-	}
-	if c.CallTimeout == 0 {
-		c.CallTimeout = 10 * time.Second
-	}
-	if c.Lease == 0 {
-		c.Lease = maxLease
-	}
-	if c.QueueLimit == 0 {
-		c.QueueLimit = 24 * time.Hour
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.PaymentWait, 2 * time.Second}, {&c.CallTimeout, 10 * time.Second}, {&c.Lease, maxLease},
+		{&c.QueueLimit, 24 * time.Hour}, {&c.ReservationTime, 10 * time.Minute}, {&c.WorkEvery, time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
 	}
 	if c.GiveUpAfter == 0 {
 		c.GiveUpAfter = 2 * c.QueueLimit
 	}
-	if c.ReservationTime == 0 {
-		c.ReservationTime = 10 * time.Minute
-	}
 	if c.Parallel == 0 {
 		c.Parallel = 8
+	}
+	if c.Worked == nil {
+		c.Worked = func(context.Context, WorkerRun) {}
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}
@@ -172,12 +178,7 @@ func (c Config) withDefaults() Config {
 		c.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
 	if c.Jitter == nil {
-		c.Jitter = func(d time.Duration) time.Duration {
-			if d <= 0 {
-				return 0
-			}
-			return d/2 + rand.N(d+1)
-		}
+		c.Jitter = resilience.Spread(50)
 	}
 	return c
 }
@@ -207,7 +208,7 @@ type Observer interface {
 	Declined(ctx context.Context, o Order)
 	// Failed: no order was made, or the caller left before the answer.
 	Failed(ctx context.Context, source string, err error)
-	// Settled: an order answered as queued is now completed or cancelled; took
+	// Settled: an order answered as queued is now completed or canceled; took
 	// is the time since it was placed.
 	Settled(ctx context.Context, o Order, took time.Duration)
 }

@@ -29,7 +29,11 @@ func TestNobodyIsChargedMoreThanTheyWereShown(t *testing.T) {
 		{"nothing changed", func(*shop) {}, 2000},
 		{"a higher price", func(s *shop) { s.reprice(func(p *orders.Product) { p.Price = 1750 }) }, 3500},
 		{"a lower price", func(s *shop) { s.reprice(func(p *orders.Product) { p.Price = 500 }) }, 1000},
-		{"a discount that ended", func(s *shop) { s.reprice(func(p *orders.Product) { p.Price, p.DiscountBP = 2000, 1000 }) }, 3600},
+		{"a discount that ended", func(s *shop) {
+			s.reprice(func(p *orders.Product) {
+				p.Price, p.DiscountBP = 2000, 1000
+			})
+		}, 3600},
 		{"shipping", func(s *shop) {
 			s.reprice(func(p *orders.Product) { p.ShippingWeight, p.RequiresShipping = 1000, true })
 		}, 2300},
@@ -83,7 +87,8 @@ func TestAFlashSaleThatIsOverIsNotOrderedAtAnotherPrice(t *testing.T) {
 		"sold out": func(s *shop, _ orders.FlashSale) {
 			_, err := s.AddToCart(s.t.Context(), "bob", s.mouse.ID, 3)
 			must(s.t, err)
-			_, err = s.Checkout(s.t.Context(), orders.CheckoutRequest{Customer: event.Actor{ID: "bob"}, Method: payment.Cash})
+			_, err = s.Checkout(s.t.Context(),
+				orders.CheckoutRequest{Customer: event.Actor{ID: "bob"}, Method: payment.Cash})
 			must(s.t, err)
 		},
 	} {
@@ -186,7 +191,8 @@ func TestAChangedCurrencySellsNothingAtTheOldNumbers(t *testing.T) {
 	_, err = yen.Checkout(t.Context(), cash())
 	s.expect("checkout", orders.CodeOf(err), orders.CodeCurrencyMismatch)
 	_, err = yen.CreateFlashSale(t.Context(), staff, orders.FlashSaleParams{
-		ProductID: s.mouse.ID, Starts: time.Now().Add(2 * time.Hour), Ends: time.Now().Add(3 * time.Hour), PercentBP: 1000,
+		ProductID: s.mouse.ID, Starts: time.Now().Add(2 * time.Hour), Ends: time.Now().Add(3 * time.Hour),
+		PercentBP: 1000,
 	})
 	s.expect("flash sale", orders.CodeOf(err), orders.CodeCurrencyMismatch)
 	_, err = yen.ReserveFlashSale(t.Context(), f.ID, ann, 1)

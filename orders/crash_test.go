@@ -118,9 +118,10 @@ func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest
 func TestEveryFaultAtEveryCut(t *testing.T) {
 	faults := []orderstest.Fault{
 		orderstest.FaultNone, orderstest.FaultLostBefore, orderstest.FaultLostAfter, orderstest.FaultHangAfter,
-		orderstest.Fault5xx, orderstest.FaultStored5xx, orderstest.FaultNothing, orderstest.FaultPending, orderstest.FaultDecline,
+		orderstest.Fault5xx, orderstest.FaultStored5xx, orderstest.FaultNothing, orderstest.FaultPending,
+		orderstest.FaultDecline,
 	}
-	cases, completed, cancelled, cut := 0, 0, 0, 0
+	cases, completed, canceled, cut := 0, 0, 0, 0
 	for _, create := range faults {
 		for _, confirm := range faults {
 			for _, limit := range []time.Duration{24 * time.Hour, time.Second} {
@@ -143,8 +144,8 @@ func TestEveryFaultAtEveryCut(t *testing.T) {
 								}
 								if status == orders.StatusCompleted {
 									completed++
-								} else if status == orders.StatusCancelled {
-									cancelled++
+								} else if status == orders.StatusCanceled {
+									canceled++
 								}
 							})
 						}
@@ -159,9 +160,9 @@ func TestEveryFaultAtEveryCut(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cases, %d of them cut: %d completed, %d cancelled, the rest were never placed", cases, cut, completed,
-		cancelled)
-	if cut < 1000 || completed == 0 || cancelled == 0 {
+	t.Logf("%d cases, %d of them cut: %d completed, %d canceled, the rest were never placed", cases, cut, completed,
+		canceled)
+	if cut < 1000 || completed == 0 || canceled == 0 {
 		t.Errorf("too few cases: the enumeration is broken")
 	}
 }
@@ -210,7 +211,7 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 	wantCharges, wantStock := 0, 10
 	if o.Status == orders.StatusCompleted {
 		wantCharges, wantStock = 1, 7
-	} else if o.Status != orders.StatusCancelled {
+	} else if o.Status != orders.StatusCanceled {
 		t.Errorf("%s: stuck as %s: %+v", name, o.Status, o.Payment)
 	}
 	if n != 1 || len(charges) != wantCharges || s.stock() != wantStock {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // action is what an attempt to charge an order does next. There are no others.
@@ -245,22 +246,18 @@ func answerOf(status payment.PaymentStatus, r payment.Result) answer {
 	return answerUnclear
 }
 
-// backoff is how long after an attempt that settled nothing the next one is
-// due, before jitter: 100 ms, doubling for some 6 s, then threefold up to a
-// minute. Where nothing happened (a provider that takes no calls) it does not
-// grow.
+// The waits between attempts that settled nothing: 100 ms, doubling to a minute.
+// Where nothing happened (a provider that takes no calls) they do not grow.
+var (
+	chargeBackoff = resilience.Backoff{Initial: 100 * time.Millisecond, Max: time.Minute, Jitter: resilience.Spread(0)}
+	idleBackoff   = resilience.Backoff{Initial: time.Second, Factor: 1, Max: time.Second, Jitter: resilience.Spread(0)}
+)
+
+// backoff is how long after an attempt that settled nothing the next one is due,
+// before Config.Jitter.
 func backoff(outcome payment.Outcome, attempts int) time.Duration {
-	const (
-		first   = 100 * time.Millisecond
-		doubled = 5 // 3.2 s
-		longest = time.Minute
-	)
 	if outcome == payment.OutcomeNoEffect {
-		return time.Second
+		return idleBackoff.Wait(attempts)
 	}
-	d := first << min(attempts, doubled)
-	for i := doubled; i < attempts && d < longest; i++ {
-		d *= 3
-	}
-	return min(d, longest)
+	return chargeBackoff.Wait(attempts)
 }

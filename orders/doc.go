@@ -27,14 +27,23 @@
 //
 // Checkout commits the order and the intent to charge it before the provider
 // is called, and never holds a transaction across a call. What the provider
-// does not settle in time is queued with its stock held; ChargeDue, run by a
-// worker, settles it later under the same key.
+// does not settle in time is queued with its stock held, and settled later under
+// the same key by Run, the whole worker of the package:
+//
+//	go svc.Run(ctx)
 //
 // An order that is not paid within Config.QueueLimit is withdrawn at the
-// provider, cancelled, and its stock released, only when it is certainly unpaid.
+// provider, canceled, and its stock released, only when it is certainly unpaid.
 // One whose payment is still unknown at Config.GiveUpAfter goes to the review
 // queue (Query.NeedsReview), where staff settle it (Resolve) or have the provider
 // asked again (Retry).
+//
+// # In a transaction of the caller's
+//
+// Service.With works on a store in a transaction of the caller's
+// (ordersdb.Store.WithTx): an order commits or rolls back with the caller's own
+// rows, and is charged after the commit. What calls the provider returns
+// payment.ErrInTransaction there.
 //
 // # What the buyer saw
 //
@@ -66,7 +75,7 @@
 // product. Stock, caps and reservations of a product change under one lock, so
 // that the counts are exact:
 //
-//	stock = initial + adjustments + restocked - units of orders not cancelled - units reserved
+//	stock = initial + adjustments + restocked - units of orders not canceled - units reserved
 //
 // # The execution of a charge
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
 )
 
@@ -23,7 +24,7 @@ const (
 	CodeOutOfStock          Code = "OUT_OF_STOCK"         // fewer units than asked for; Available says how many
 	CodePaymentDeclined     Code = "PAYMENT_DECLINED"     // a definite no; Reason holds the provider's code
 	CodeTransition          Code = "TRANSITION"           // the state does not allow it
-	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"    // it can't be cancelled: it may be paid
+	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"    // it can't be canceled: it may be paid
 	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
 	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
 	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request
@@ -43,6 +44,10 @@ type Error struct {
 	ProductID int64  // for CodeOutOfStock and the codes of flash sales
 	Available int    // for CodeOutOfStock and CodeSaleLimit: units that can be had
 	Reason    string // for CodePaymentDeclined: the provider's decline code
+	// Failure is why the payment was declined, for CodePaymentDeclined, and Limit the
+	// amount that it is beyond where that is why; zero: not known.
+	Failure payment.Failure
+	Limit   money.Money
 	// OldTotal and NewTotal are what the buyer was shown and what the cart costs
 	// now, for CodePriceChanged.
 	OldTotal, NewTotal money.Money

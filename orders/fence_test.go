@@ -167,14 +167,14 @@ func TestACallEndsWhenItsLeaseIsLost(t *testing.T) {
 		o, err := svc.Checkout(t.Context(), card(""))
 		must(t, err)
 		_, err = s.store.Update(t.Context(), o.ID, func(o *orders.Order) error {
-			o.Lease("another", time.Now().Add(time.Minute))
+			o.Payment.Work.Lease("another", time.Now().Add(time.Minute))
 			return nil
 		})
 		must(t, err)
 		begun := time.Now()
 		must(t, svc.Close(t.Context()))
 		if took := time.Since(begun); took > 5*time.Second {
-			t.Errorf("the call went on for %s", took)
+			t.Errorf("the call lasted %s", took)
 		}
 		s.expect("lease", s.order(o.ID).Payment.Work.LeaseToken, "another")
 	})

@@ -16,7 +16,7 @@ const (
 	EventPlaced          = "order.placed"
 	EventQueued          = "order.queued"
 	EventCompleted       = "order.completed"
-	EventCancelled       = "order.cancelled"
+	EventCanceled        = "order.cancelled"
 	EventDelivered       = "order.delivered"
 	EventCharging        = "order.charging"         // a confirm is about to be sent
 	EventChargeAttempted = "order.charge_attempted" // an attempt ended without settling the order
@@ -66,8 +66,8 @@ func payloadOf(typ string) (payload, bool) {
 		return &queued{}, true
 	case EventCompleted:
 		return &completed{}, true
-	case EventCancelled:
-		return &cancelled{}, true
+	case EventCanceled:
+		return &canceled{}, true
 	case EventDelivered:
 		return &delivered{}, true
 	case EventCharging:
@@ -173,21 +173,25 @@ type completed struct {
 func (c *completed) apply(o *Order, at time.Time) {
 	o.Status, o.CompletedAt = StatusCompleted, at
 	o.Payment.Status, o.Payment.CapturedAt, o.Payment.ProviderID = PaymentCaptured, at, c.Reference
+	o.Payment.Failure = ""
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
-type cancelled struct {
-	Reason      string        `json:"reason,omitempty"`
-	DeclineCode string        `json:"decline_code,omitempty"`
-	Payment     PaymentStatus `json:"payment"`
+type canceled struct {
+	Reason      string          `json:"reason,omitempty"`
+	DeclineCode string          `json:"decline_code,omitempty"`
+	Failure     payment.Failure `json:"failure,omitempty"`
+	Limit       int64           `json:"limit,omitempty"`
+	Payment     PaymentStatus   `json:"payment"`
 }
 
-func (c *cancelled) apply(o *Order, at time.Time) {
+func (c *canceled) apply(o *Order, at time.Time) {
 	if c.Payment == PaymentDeclined && o.Status == StatusSubmitted {
 		o.IdempotencyKey = "" // the decline is the answer; the key, as the cart, is free for another try
 	}
-	o.Status, o.CancelledAt, o.CancelReason = StatusCancelled, at, c.Reason
+	o.Status, o.CanceledAt, o.CancelReason = StatusCanceled, at, c.Reason
 	o.Payment.Status, o.Payment.DeclineCode = c.Payment, c.DeclineCode
+	o.Payment.Failure, o.Payment.FailureLimit = c.Failure, c.Limit
 	o.Payment.Work = payment.Work{Attempts: o.Payment.Work.Attempts}
 }
 
@@ -208,6 +212,7 @@ func (c *charging) apply(o *Order, _ time.Time) {
 type chargeAttempted struct {
 	Outcome     payment.Outcome `json:"outcome"`
 	Code        string          `json:"code,omitempty"`
+	Failure     payment.Failure `json:"failure,omitempty"`
 	LastError   string          `json:"last_error"`
 	Payment     PaymentStatus   `json:"payment"`
 	KeyRound    int             `json:"key_round,omitempty"`
@@ -217,7 +222,7 @@ type chargeAttempted struct {
 }
 
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {
-	o.Payment.Status, o.Payment.KeyRound = c.Payment, c.KeyRound
+	o.Payment.Status, o.Payment.KeyRound, o.Payment.Failure = c.Payment, c.KeyRound, c.Failure
 	o.Payment.Work = payment.Work{
 		NextAt:      c.NextAt,
 		Attempts:    c.Attempts,
@@ -236,4 +241,4 @@ func (*chargeRetried) apply(o *Order, at time.Time) {
 
 type chargeWithdrawn struct{}
 
-func (*chargeWithdrawn) apply(o *Order, _ time.Time) { o.Payment.Status = PaymentCancelled }
+func (*chargeWithdrawn) apply(o *Order, _ time.Time) { o.Payment.Status = PaymentCanceled }

@@ -27,9 +27,10 @@ func refusedFor(t *testing.T, err error, code orders.Code, field string, words .
 	}
 }
 
-// A method that nobody declared is never taken for cash, which needs no proof.
+// A method that nobody declared is never treated as cash, which needs no proof.
 func TestAnUndeclaredPaymentMethodIsRefused(t *testing.T) {
-	for _, m := range []payment.Method{"", "CARD", "Cash", "ideal", "paypal", payment.StoreCredit, payment.OriginalMethod, " card", "card\n"} {
+	for _, m := range []payment.Method{"", "CARD", "Cash", "ideal", "paypal", payment.StoreCredit,
+		payment.OriginalMethod, " card", "card\n"} {
 		t.Run(string(m), func(t *testing.T) {
 			s := open(t, nil)
 			s.fill(1)
@@ -87,9 +88,12 @@ func TestNewOrderNamesTheFieldThatIsWrong(t *testing.T) {
 		{"a currency that is none", "Currency", time.Now(), func(p *orders.Params) { p.Currency = "usd" }},
 		{"no instant", "placed_at", time.Time{}, func(*orders.Params) {}},
 		{"no customer", "CustomerID", time.Now(), func(p *orders.Params) { p.CustomerID = "" }},
-		{"cash declared as the provider's", "ProviderMethods", time.Now(), func(p *orders.Params) { p.ProviderMethods = []payment.Method{payment.Cash} }},
-		{"a method declared twice", "ProviderMethods", time.Now(), func(p *orders.Params) { p.ProviderMethods = []payment.Method{"ideal", "ideal"} }},
-		{"a method that is no name", "ProviderMethods", time.Now(), func(p *orders.Params) { p.ProviderMethods = []payment.Method{"Pay Pal"} }},
+		{"cash declared as the provider's", "ProviderMethods", time.Now(),
+			func(p *orders.Params) { p.ProviderMethods = []payment.Method{payment.Cash} }},
+		{"a method declared twice", "ProviderMethods", time.Now(),
+			func(p *orders.Params) { p.ProviderMethods = []payment.Method{"ideal", "ideal"} }},
+		{"a method that is no name", "ProviderMethods", time.Now(),
+			func(p *orders.Params) { p.ProviderMethods = []payment.Method{"Pay Pal"} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := params(payment.Card)
@@ -104,7 +108,8 @@ func TestNewOrderNamesTheFieldThatIsWrong(t *testing.T) {
 func TestNothingIsAddedToThePriceByDefault(t *testing.T) {
 	s := open(t, func(c *orders.Config) { c.Pricing = orders.Config{}.Pricing })
 	lamp, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
-		p.Name, p.Price, p.Stock, p.ShippingWeight, p.RequiresShipping, p.CountryOfOrigin = "Lamp", 4000, 10, 2000, true, "Italy"
+		p.Name, p.Price, p.Stock, p.ShippingWeight, p.RequiresShipping, p.CountryOfOrigin = "Lamp", 4000, 10, 2000,
+			true, "Italy"
 		return nil
 	})
 	must(t, err)

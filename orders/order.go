@@ -13,15 +13,15 @@ type Status string
 
 // The states of an order and where they lead:
 //
-//	submitted -> completed | queued | cancelled
-//	queued    -> completed | cancelled
+//	submitted -> completed | queued | canceled
+//	queued    -> completed | canceled
 //
-// completed and cancelled are final.
+// completed and canceled are final.
 const (
 	StatusSubmitted Status = "submitted" // placed, its payment not yet answered; shown as QUEUED
 	StatusQueued    Status = "queued"    // accepted, charged later under the same key
 	StatusCompleted Status = "completed" // accepted and paid
-	StatusCancelled Status = "cancelled" // certainly unpaid; its stock is released
+	StatusCanceled  Status = "cancelled" // certainly unpaid; its stock is released
 )
 
 // Order is what a customer bought, at the prices and terms of that moment.
@@ -30,7 +30,7 @@ type Order struct {
 	ID             string // UUIDv7
 	Number         string // what people read: ORD-YYYYMMDD-..., unique
 	CustomerID     string
-	CartID         string // the cart it was made of; at most one order not cancelled per cart
+	CartID         string // the cart it was made of; at most one order not canceled per cart
 	IdempotencyKey string // the caller's key, unique per customer; empty when none was given, or a decline freed it
 	TermsID        string // the policy version in force at purchase; opaque here
 	Source         string // where it came from: "web", "api", "demo", "partner"
@@ -40,7 +40,7 @@ type Order struct {
 	Payment        Payment
 	PlacedAt       time.Time
 	CompletedAt    time.Time // zero until completed
-	CancelledAt    time.Time // zero until cancelled
+	CanceledAt     time.Time // zero until canceled
 	CancelReason   string
 	DeliveredAt    time.Time // zero until delivery is recorded
 	UpdatedAt      time.Time
@@ -68,15 +68,15 @@ type PaymentStatus string
 
 // The states of a payment.
 const (
-	PaymentPending   PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
-	PaymentUnknown   PaymentStatus = "unknown"   // a confirm may be out and has no usable answer
-	PaymentCaptured  PaymentStatus = "captured"  // the money is here
-	PaymentDeclined  PaymentStatus = "declined"  // a definite no
-	PaymentCancelled PaymentStatus = "cancelled" // certainly never captured
+	PaymentPending  PaymentStatus = "pending"   // not captured: no confirm is out whose answer is missing
+	PaymentUnknown  PaymentStatus = "unknown"   // a confirm may be out and has no usable answer
+	PaymentCaptured PaymentStatus = "captured"  // the money is here
+	PaymentDeclined PaymentStatus = "declined"  // a definite no
+	PaymentCanceled PaymentStatus = "cancelled" // certainly never captured
 )
 
-// MaxPriority is the highest Payment.Priority.
-const MaxPriority = 9
+// maxPriority is the highest Payment.Priority.
+const maxPriority = 9
 
 // Payment is the payment of an order, with the work of charging it later.
 type Payment struct {
@@ -95,7 +95,7 @@ type Payment struct {
 	KeyRound int
 	// ProviderID is the provider's id of the payment (a PaymentIntent), empty until known.
 	ProviderID string
-	// Priority is how soon a queued payment is charged: 0 to MaxPriority, the
+	// Priority is how soon a queued payment is charged: 0 to 9, the
 	// higher first, equal ones in order of arrival.
 	Priority int
 	// FirstSentAt is when the creation of the payment object may first have
@@ -103,7 +103,13 @@ type Payment struct {
 	FirstSentAt time.Time
 	CapturedAt  time.Time
 	DeclineCode string // the provider's code of a definite no
-	Work        payment.Work
+	// Failure is why the last attempt brought no money, empty before the first and
+	// once it is captured; see payment.Failure.
+	Failure payment.Failure
+	// FailureLimit is the limit in minor units that Amount is beyond, where Failure
+	// is payment.AmountTooSmall or payment.AmountTooLarge; 0: not known.
+	FailureLimit int64
+	Work         payment.Work
 }
 
 // Total is what the order cost in all, in minor units.

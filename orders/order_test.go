@@ -71,9 +71,11 @@ func TestNumber(t *testing.T) {
 // TestOrderTransitions tries every step from every state (I5).
 func TestOrderTransitions(t *testing.T) {
 	steps := map[string]func(*orders.Order) error{
-		"complete":  func(o *orders.Order) error { return o.Complete(noon, "pi_1") },
-		"queue":     func(o *orders.Order) error { return o.Queue(noon, "later") },
-		"decline":   func(o *orders.Order) error { return o.Decline(noon, "card_declined", "no") },
+		"complete": func(o *orders.Order) error { return o.Complete(noon, "pi_1") },
+		"queue":    func(o *orders.Order) error { return o.Queue(noon, "later") },
+		"decline": func(o *orders.Order) error {
+			return o.Decline(noon, payment.Result{Code: "card_declined", Message: "no"})
+		},
 		"cancel":    func(o *orders.Order) error { return o.Cancel(noon, "test") },
 		"withdraw":  func(o *orders.Order) error { return o.Withdraw(noon) },
 		"deliver":   func(o *orders.Order) error { return o.RecordDelivery(noon, noon.At) },
@@ -86,13 +88,15 @@ func TestOrderTransitions(t *testing.T) {
 		allowed map[string]orders.Status
 	}{
 		{orders.StatusSubmitted, map[string]orders.Status{
-			"complete": orders.StatusCompleted, "queue": orders.StatusQueued, "decline": orders.StatusCancelled, "cancel": orders.StatusCancelled,
-			"withdraw": orders.StatusSubmitted, "confirm": orders.StatusSubmitted, "attempted": orders.StatusSubmitted}},
+			"complete": orders.StatusCompleted, "queue": orders.StatusQueued, "decline": orders.StatusCanceled,
+			"cancel":   orders.StatusCanceled,
+			"withdraw": orders.StatusSubmitted, "confirm": orders.StatusSubmitted,
+			"attempted": orders.StatusSubmitted}},
 		{orders.StatusQueued, map[string]orders.Status{
-			"complete": orders.StatusCompleted, "decline": orders.StatusCancelled, "cancel": orders.StatusCancelled,
+			"complete": orders.StatusCompleted, "decline": orders.StatusCanceled, "cancel": orders.StatusCanceled,
 			"withdraw": orders.StatusQueued, "confirm": orders.StatusQueued, "attempted": orders.StatusQueued}},
 		{orders.StatusCompleted, map[string]orders.Status{"deliver": orders.StatusCompleted}},
-		{orders.StatusCancelled, nil},
+		{orders.StatusCanceled, nil},
 	} {
 		for name, step := range steps {
 			o := placed(t, payment.Card)
@@ -101,7 +105,7 @@ func TestOrderTransitions(t *testing.T) {
 				must(t, o.Queue(noon, "later"))
 			case orders.StatusCompleted:
 				must(t, o.Complete(noon, "pi_1"))
-			case orders.StatusCancelled:
+			case orders.StatusCanceled:
 				must(t, o.Cancel(noon, "test"))
 			}
 			before := o.Clone()
@@ -133,7 +137,8 @@ func TestCancelOnlyWhenCertainlyUnpaid(t *testing.T) {
 		want  orders.Code
 	}{
 		{"nothing was confirmed", func(*orders.Order) error { return nil }, ""},
-		{"a confirm is out", func(o *orders.Order) error { return o.Confirming(noon, "pi_1") }, orders.CodePaymentUncertain},
+		{"a confirm is out", func(o *orders.Order) error { return o.Confirming(noon, "pi_1") },
+			orders.CodePaymentUncertain},
 		{"a confirm had no effect, and could be sent again", func(o *orders.Order) error {
 			if err := o.Confirming(noon, "pi_1"); err != nil {
 				return err
@@ -176,7 +181,8 @@ func TestAPaymentKeepsItsReference(t *testing.T) {
 func TestChargeRequestIsTheSameUnlessTheKeyIsSpoilt(t *testing.T) {
 	o := placed(t, payment.Card)
 	first := o.ChargeRequest()
-	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000, Currency: "USD", Method: payment.Card, Token: orderstest.TokenPays}); first != want {
+	if want := (payment.ChargeRequest{Key: "charge-p-1", OrderID: "o-1", PaymentID: "p-1", Amount: 3000,
+		Currency: "USD", Method: payment.Card, Token: orderstest.TokenPays}); first != want {
 		t.Errorf("%+v, want %+v", first, want)
 	}
 	must(t, o.ChargeAttempted(noon, orders.ChargeResult{Outcome: payment.OutcomeUnknown}))
@@ -287,7 +293,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 4:
 					err = o.Complete(s, "pi_1")
 				case 5:
-					err = o.Decline(s, "card_declined", "no")
+					err = o.Decline(s, payment.Result{Code: "card_declined", Message: "no"})
 				case 6:
 					err = o.Withdraw(s)
 				case 7:
@@ -295,17 +301,17 @@ func TestOrderHistoryProperties(t *testing.T) {
 				case 8:
 					err = o.RecordDelivery(s, s.At)
 				case 9:
-					o.Lease("w", s.At)
+					o.Payment.Work.Lease("w", s.At)
 				}
 				events = o.PendingEvents()
 				if err != nil && !reflect.DeepEqual(o.Clone(), before) {
 					return fmt.Sprintf("step %d failed and changed the order", step)
 				}
-				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCancelled; final &&
+				if final := before.Status == orders.StatusCompleted || before.Status == orders.StatusCanceled; final &&
 					o.Status != before.Status {
 					return fmt.Sprintf("%s became %s", before.Status, o.Status)
 				}
-				if o.Status == orders.StatusCancelled && before.Payment.Status == orders.PaymentUnknown && step == 7 {
+				if o.Status == orders.StatusCanceled && before.Payment.Status == orders.PaymentUnknown && step == 7 {
 					return "cancelled while it may be paid"
 				}
 				if (o.Status == orders.StatusCompleted) != (o.Payment.Status == orders.PaymentCaptured) {
@@ -316,7 +322,7 @@ func TestOrderHistoryProperties(t *testing.T) {
 			if err != nil {
 				return err.Error()
 			}
-			o.Lease("", time.Time{})
+			o.Payment.Work.Lease("", time.Time{})
 			if want := o.Clone(); !reflect.DeepEqual(folded, want) {
 				return fmt.Sprintf("folded %+v, stored %+v", folded, want)
 			}

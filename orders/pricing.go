@@ -7,13 +7,13 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 )
 
-// MaxQuantity is the most units of one product in a cart or an order.
-const MaxQuantity = 1_000_000
+// maxQuantity is the most units of one product in a cart or an order.
+const maxQuantity = 1_000_000
 
 // Item is a product and how many of it, to be priced.
 type Item struct {
 	Product  Product
-	Quantity int        // 1 to MaxQuantity
+	Quantity int        // 1 to 1,000,000
 	Sale     *FlashSale // the flash sale it is bought in; nil: none
 }
 
@@ -40,18 +40,18 @@ func (r Rules) validate() error {
 	for _, f := range []struct {
 		name  string
 		value int64
-		most  int64
+		limit int64
 	}{
 		{"DutyBP", int64(r.DutyBP), 100_000},
 		{"ShippingRate", r.ShippingRate, 1_000_000_000},
 		{"OrderDiscount", r.OrderDiscount, MaxPrice},
 		{"OrderFee", r.OrderFee, MaxPrice},
 	} {
-		if f.value < 0 || f.value > f.most {
+		if f.value < 0 || f.value > f.limit {
 			return &Error{
 				Code:    CodeInvalid,
 				Field:   f.name,
-				Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.most),
+				Message: fmt.Sprintf("%d is out of range; 0 to %d", f.value, f.limit),
 			}
 		}
 	}
@@ -207,11 +207,11 @@ func allocateOrder(lines []Line, r Rules) error {
 }
 
 func checkQuantity(n int) error {
-	if n < 1 || n > MaxQuantity {
+	if n < 1 || n > maxQuantity {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "quantity",
-			Message: fmt.Sprintf("%d is not a quantity; 1 to %d", n, MaxQuantity),
+			Message: fmt.Sprintf("%d is not a quantity; 1 to %d", n, maxQuantity),
 		}
 	}
 	return nil

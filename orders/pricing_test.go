@@ -38,7 +38,8 @@ func TestPrice(t *testing.T) {
 	rules := dutyAndShipping
 	item := func(c money.Currency, list int64, bp, quantity int, weight int64, origin string) orders.Item {
 		return orders.Item{Quantity: quantity, Product: orders.Product{
-			Name: "P", Price: list, Currency: c, DiscountBP: bp, ShippingWeight: weight, RequiresShipping: weight > 0, CountryOfOrigin: origin}}
+			Name: "P", Price: list, Currency: c, DiscountBP: bp, ShippingWeight: weight, RequiresShipping: weight > 0,
+			CountryOfOrigin: origin}}
 	}
 	for _, c := range []struct {
 		name string
@@ -50,14 +51,16 @@ func TestPrice(t *testing.T) {
 		{"0.25 at 50 %", item("USD", 25, 5000, 1, 0, "USA"), 13, money.Components{Price: 12}},
 		{"19.99 at 33.33 % x 5", item("USD", 1999, 3333, 5, 0, "USA"), 666, money.Components{Price: 6665}},
 		{"all off", item("USD", 1999, 10_000, 2, 0, "USA"), 1999, money.Components{}},
-		{"duty is of the list price", item("USD", 1000, 5000, 3, 0, "Germany"), 500, money.Components{Price: 1500, Duty: 150}},
+		{"duty is of the list price", item("USD", 1000, 5000, 3, 0, "Germany"), 500,
+			money.Components{Price: 1500, Duty: 150}},
 		{"duty is rounded half up by line", item("USD", 10, 0, 1, 0, ""), 0, money.Components{Price: 10, Duty: 1}},
 		{"duty is rounded once a line", item("USD", 9, 0, 3, 0, ""), 0, money.Components{Price: 27, Duty: 1}},
 		{"no duty from the USA in any case", item("USD", 1000, 0, 1, 0, "  uSa "), 0, money.Components{Price: 1000}},
 		{"shipping by weight", item("USD", 1000, 0, 2, 2500, "USA"), 0, money.Components{Price: 2000, Shipping: 750}},
 		{"shipping is rounded half up by line", item("USD", 0, 0, 1, 3, "USA"), 0, money.Components{Shipping: 0}},
 		{"shipping of thousandths", item("USD", 0, 0, 1, 10, "USA"), 0, money.Components{Shipping: 2}},
-		{"yen have no decimals", item("JPY", 100, 3333, 3, 1000, "Japan"), 33, money.Components{Price: 201, Duty: 15, Shipping: 5}},
+		{"yen have no decimals", item("JPY", 100, 3333, 3, 1000, "Japan"), 33,
+			money.Components{Price: 201, Duty: 15, Shipping: 5}},
 		{"dinars have three", item("KWD", 1000, 0, 1, 1001, "USA"), 0, money.Components{Price: 1000, Shipping: 1502}},
 	} {
 		lines, err := orders.Price([]orders.Item{c.item}, rules)
@@ -86,13 +89,19 @@ func TestPriceRefuses(t *testing.T) {
 	}{
 		{"quantity 0", []orders.Item{{Product: p}}, orders.Rules{}, orders.CodeInvalid},
 		{"quantity -1", []orders.Item{{Product: p, Quantity: -1}}, orders.Rules{}, orders.CodeInvalid},
-		{"quantity 10^12", []orders.Item{{Product: p, Quantity: 1_000_000_000_000}}, orders.Rules{}, orders.CodeInvalid},
-		{"two currencies", []orders.Item{{Product: p, Quantity: 1}, {Product: with(func(p *orders.Product) { p.Currency = "EUR" }), Quantity: 1}}, orders.Rules{}, orders.CodeCurrencyMismatch},
-		{"negative price", []orders.Item{{Product: with(func(p *orders.Product) { p.Price = -1 }), Quantity: 1}}, orders.Rules{}, orders.CodeInvalid},
-		{"discount above 100 %", []orders.Item{{Product: with(func(p *orders.Product) { p.DiscountBP = 10_001 }), Quantity: 1}}, orders.Rules{}, orders.CodeInvalid},
+		{"quantity 10^12", []orders.Item{{Product: p, Quantity: 1_000_000_000_000}}, orders.Rules{},
+			orders.CodeInvalid},
+		{"two currencies", []orders.Item{{Product: p, Quantity: 1},
+			{Product: with(func(p *orders.Product) { p.Currency = "EUR" }), Quantity: 1}}, orders.Rules{},
+			orders.CodeCurrencyMismatch},
+		{"negative price", []orders.Item{{Product: with(func(p *orders.Product) { p.Price = -1 }), Quantity: 1}},
+			orders.Rules{}, orders.CodeInvalid},
+		{"discount above 100 %", []orders.Item{{Product: with(func(p *orders.Product) { p.DiscountBP = 10_001 }),
+			Quantity: 1}}, orders.Rules{}, orders.CodeInvalid},
 		{"a total beyond int64", []orders.Item{
 			{Product: with(func(p *orders.Product) { p.Price = orders.MaxPrice }), Quantity: 1_000_000},
-			{Product: with(func(p *orders.Product) { p.Price = orders.MaxPrice }), Quantity: 9_000_000}}, orders.Rules{}, orders.CodeInvalid},
+			{Product: with(func(p *orders.Product) { p.Price = orders.MaxPrice }), Quantity: 9_000_000}},
+			orders.Rules{}, orders.CodeInvalid},
 		{"negative rules", []orders.Item{{Product: p, Quantity: 1}}, orders.Rules{DutyBP: -1}, orders.CodeInvalid},
 	} {
 		if _, err := orders.Price(c.items, c.rules); orders.CodeOf(err) != c.want {

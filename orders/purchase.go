@@ -17,8 +17,8 @@ func (o *Order) Purchase() purchase.Purchase {
 	switch o.Status {
 	case StatusCompleted:
 		p.Status = purchase.Completed
-	case StatusCancelled:
-		p.Status = purchase.Cancelled
+	case StatusCanceled:
+		p.Status = purchase.Canceled
 	}
 	for i, l := range o.Lines {
 		p.Lines[i] = purchase.Line{

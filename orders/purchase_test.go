@@ -16,7 +16,8 @@ func TestAnOrderIsAPurchase(t *testing.T) {
 		ID: "o-1", CustomerID: "ann", TermsID: "t-1", Currency: "JPY", Status: orders.StatusCompleted,
 		PlacedAt: start, DeliveredAt: start.AddDate(0, 0, 1),
 		Lines: []orders.Line{{
-			ID: "l-1", ProductID: 7, Name: "Lamp", Category: "home", FinalSale: true, Quantity: 2, Paid: money.Components{
+			ID: "l-1", ProductID: 7, Name: "Lamp", Category: "home", FinalSale: true, Quantity: 2,
+			Paid: money.Components{
 				Price: 900, Duty: 45, Shipping: 55,
 			},
 		}},
@@ -41,7 +42,7 @@ func TestAnOrderIsAPurchase(t *testing.T) {
 	}
 	for status, want := range map[orders.Status]purchase.Status{
 		orders.StatusSubmitted: purchase.Open, orders.StatusQueued: purchase.Open,
-		orders.StatusCancelled: purchase.Cancelled,
+		orders.StatusCanceled: purchase.Canceled,
 	} {
 		o.Status, o.Payment.Status = status, orders.PaymentUnknown
 		if p := o.Purchase(); p.Status != want || p.Captured() != 0 {

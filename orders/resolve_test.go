@@ -12,7 +12,7 @@ import (
 )
 
 // TestTheProvidersWordCountsMoreThanAPersons: an order whose provider gave no
-// answer until a person had to look, and that can be asked again by then.
+// answer until staff had to look, and that can be asked again by then.
 func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -22,13 +22,20 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 		captured bool             // the person's word
 		want     string           // status, charges, cancels; or a refusal
 	}{
-		{"captured, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone, true, "completed 1 0"},
-		{"captured, and called unpaid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone, false, "PAYMENT_UNCERTAIN"},
-		{"not captured, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultNone, false, "cancelled 0 1"},
-		{"not captured, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
-		{"cancelled there, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostAfter, orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
-		{"nobody answers, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultLostBefore, true, "completed 1 0"},
-		{"nobody answers, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore, orderstest.FaultLostBefore, false, "cancelled 0 0"},
+		{"captured, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone,
+			true, "completed 1 0"},
+		{"captured, and called unpaid", orderstest.FaultLostAfter, orderstest.FaultLostBefore, orderstest.FaultNone,
+			false, "PAYMENT_UNCERTAIN"},
+		{"not captured, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore,
+			orderstest.FaultNone, false, "cancelled 0 1"},
+		{"not captured, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostBefore,
+			orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
+		{"cancelled there, and called paid", orderstest.FaultLostBefore, orderstest.FaultLostAfter,
+			orderstest.FaultNone, true, "PAYMENT_UNCERTAIN"},
+		{"nobody answers, and called paid", orderstest.FaultLostAfter, orderstest.FaultLostBefore,
+			orderstest.FaultLostBefore, true, "completed 1 0"},
+		{"nobody answers, and called unpaid", orderstest.FaultLostBefore, orderstest.FaultLostBefore,
+			orderstest.FaultLostBefore, false, "cancelled 0 0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -40,7 +47,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 				o, err := s.Checkout(t.Context(), card(""))
 				must(t, err)
 				s.work(3 * time.Hour)
-				s.expect("for a person", s.order(o.ID).Payment.Work.NeedsReview, true)
+				s.expect("needs review", s.order(o.ID).Payment.Work.NeedsReview, true)
 				cancels := s.gateway.Calls(orderstest.CallCancel)
 				for _, c := range []orderstest.Call{orderstest.CallFind, orderstest.CallCancel} {
 					s.gateway.Always(c, tc.then)
@@ -66,7 +73,7 @@ func TestTheProvidersWordCountsMoreThanAPersons(t *testing.T) {
 	}
 }
 
-// cancelling is a gateway during whose cancels something happens.
+// canceling is a gateway during whose cancels something happens.
 type cancelling struct {
 	*orderstest.Gateway
 	during func()
@@ -82,7 +89,7 @@ func (g *cancelling) CancelPayment(ctx context.Context, r payment.ChargeRequest,
 	return status, a
 }
 
-func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
+func TestAPersonDoesNotSettleAnOrderThatIsBeingCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &cancelling{}
 		s := open(t, func(c *orders.Config) {
@@ -101,7 +108,7 @@ func TestAPersonDoesNotSettleAnOrderThatIsBeingCancelled(t *testing.T) {
 			_, err := s.Resolve(t.Context(), o.ID, staff, orders.Resolution{Captured: true, Reason: "seen there"})
 			s.expect("answer", orders.CodeOf(err), orders.CodePaymentUncertain)
 		}
-		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer asked for it")
+		o, err = s.Cancel(t.Context(), o.ID, staff, "the customer wants it")
 		must(t, err)
 		s.expect("order and charges", []any{o.Status, len(s.gateway.Charges())}, "[cancelled 0]")
 	})

@@ -17,7 +17,7 @@ func (s *Service) Retry(ctx context.Context, id string, by event.Actor, reason s
 		return Order{}, err
 	}
 	st := s.stamp(ctx, by)
-	return s.store.Update(ctx, id, func(o *Order) error { return o.Retry(st, reason) })
+	return s.store.Update(ctx, id, func(o *Order) error { return o.retry(st, reason) })
 }
 
 // Resolution is what staff say of a payment in the review queue.
@@ -36,9 +36,13 @@ type Resolution struct {
 // changes nothing. What staff say stands where the provider names another
 // amount, and where it gives no answer: only somebody who has seen there that
 // the payment is canceled, or does not exist, may say that it is not captured.
+// On a service of With it is payment.ErrInTransaction.
 func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Resolution) (Order, error) {
 	captured, reason := r.Captured, r.Reason
 	if err := checkText("reason", reason, 500); err != nil {
+		return Order{}, err
+	}
+	if err := s.outside("resolve"); err != nil {
 		return Order{}, err
 	}
 	if !s.begin() {
@@ -55,9 +59,9 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 			return err
 		}
 		if o.Payment.ProviderID == "" {
-			return o.Resolve(st, captured, reason)
+			return o.resolve(st, captured, reason)
 		}
-		o.Lease(lease, st.At.Add(s.cfg.Lease))
+		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
 		return nil
 	})
 	if err != nil {
@@ -70,14 +74,14 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 	ctx = context.WithoutCancel(ctx)
 	if err := s.contradicted(ctx, &o, lease, captured); err != nil {
 		released, releaseErr := s.store.Update(ctx, id, func(o *Order) error {
-			if o.CheckLease(lease) == nil {
-				o.Lease("", time.Time{})
+			if o.checkLease(lease) == nil {
+				o.Payment.Work.Lease("", time.Time{})
 			}
 			return nil
 		})
 		return released, errors.Join(err, releaseErr)
 	}
-	return s.save(ctx, o, lease, func(o *Order) error { return o.Resolve(st, captured, reason) })
+	return s.save(ctx, o, lease, func(o *Order) error { return o.resolve(st, captured, reason) })
 }
 
 // contradicted asks the provider about what staff say of a payment, and cancels

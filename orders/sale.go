@@ -23,7 +23,7 @@ type FlashSale struct {
 	// at its own price.
 	Cap            int
 	CapPerCustomer int
-	// Sold are the units of orders that are not cancelled, Held those of
+	// Sold are the units of orders that are not canceled, Held those of
 	// reservations. Sold + Held never exceeds Cap.
 	Sold, Held int
 	CreatedAt  time.Time
@@ -84,8 +84,8 @@ func (d FlashSaleParams) validate() error {
 		return bad("percent", "%d basis points are out of range; 1 to 10000", d.PercentBP)
 	case d.Cap < 0 || d.Cap > MaxStock:
 		return bad("cap", "%d is out of range; 0 (none) to %d", d.Cap, MaxStock)
-	case d.CapPerCustomer < 0 || d.CapPerCustomer > MaxQuantity:
-		return bad("cap_per_customer", "%d is out of range; 0 (none) to %d", d.CapPerCustomer, MaxQuantity)
+	case d.CapPerCustomer < 0 || d.CapPerCustomer > maxQuantity:
+		return bad("cap_per_customer", "%d is out of range; 0 (none) to %d", d.CapPerCustomer, maxQuantity)
 	}
 	return nil
 }
@@ -222,14 +222,14 @@ func (f *FlashSale) CheckOverlap(others []FlashSale) error {
 // SaleState is a sale as it stands for one customer.
 type SaleState struct {
 	FlashSale
-	Bought   int         // units of the customer's orders in the sale that are not cancelled
+	Bought   int         // units of the customer's orders in the sale that are not canceled
 	Reserved Reservation // the customer's reservation while it holds units, else zero
 }
 
 // Left is how many units the customer can have in the sale now, in one order,
 // those reserved for them included and the stock left aside.
 func (s *SaleState) Left() int {
-	left := MaxQuantity
+	left := maxQuantity
 	if s.Cap > 0 {
 		left = min(left, s.Cap-s.Sold-s.Held+s.Reserved.Quantity)
 	}
@@ -267,7 +267,7 @@ func (p *Product) checkAvailable(wanted int, at time.Time) error {
 		return nil
 	}
 	return &Error{Code: CodeOutOfStock, Field: "quantity", ProductID: p.ID, Available: available,
-		Message: fmt.Sprintf("%d of %s asked for, %d in stock", wanted, p.Name, available)}
+		Message: fmt.Sprintf("%d of %s requested, %d in stock", wanted, p.Name, available)}
 }
 
 // checkLeft refuses to reserve more units than the sale has left for the
@@ -275,7 +275,7 @@ func (p *Product) checkAvailable(wanted int, at time.Time) error {
 func (p *Product) checkLeft(sale *SaleState, wanted int) error {
 	if left := sale.Left(); wanted > left {
 		return &Error{Code: CodeSaleLimit, Field: "quantity", ProductID: p.ID, Available: left,
-			Message: fmt.Sprintf("%d of %s asked for, the flash sale has %d left for you", wanted, p.Name, left)}
+			Message: fmt.Sprintf("%d of %s requested, the flash sale has %d left for you", wanted, p.Name, left)}
 	}
 	return nil
 }

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Service sells: it keeps carts, turns them into orders, and charges for
@@ -17,6 +17,8 @@ import (
 type Service struct {
 	cfg   Config
 	store Store
+	inTx  bool          // made by With
+	wake  chan struct{} // holds one when Run is to look now
 
 	// life ends when Close gives up waiting; charges in flight run under it,
 	// not under the request that started them.
@@ -25,7 +27,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	closed   bool
-	running  sync.WaitGroup
+	running  *sync.WaitGroup
 	inFlight map[string]*charge // by order id
 }
 
@@ -35,7 +37,10 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	s := &Service{cfg: c, store: c.Store, inFlight: make(map[string]*charge)}
+	s := &Service{
+		cfg: c, store: c.Store, inFlight: make(map[string]*charge), wake: make(chan struct{}, 1),
+		running: &sync.WaitGroup{},
+	}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -116,20 +121,8 @@ func (s *Service) RecordDelivery(ctx context.Context, id string, by event.Actor,
 
 // checkText reports a text that is too long, or no text.
 func checkText(field, value string, limit int) error {
-	if n := utf8.RuneCountInString(value); n > limit {
-		return &Error{
-			Code:    CodeInvalid,
-			Field:   field,
-			Message: fmt.Sprintf("it has %d characters; at most %d", n, limit),
-		}
-	}
-	if !utf8.ValidString(value) {
-		return &Error{Code: CodeInvalid, Field: field, Message: "it is not UTF-8 text"}
-	}
-	for i := 0; i < len(value); i++ {
-		if value[i] == 0 {
-			return &Error{Code: CodeInvalid, Field: field, Message: "it holds a NUL byte"}
-		}
+	if problem := purchase.CheckText(value, limit); problem != "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: problem}
 	}
 	return nil
 }

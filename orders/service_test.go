@@ -214,13 +214,16 @@ func TestCheckoutRefuses(t *testing.T) {
 		r    orders.CheckoutRequest
 		want orders.Code
 	}{
-		"nobody":             {orders.CheckoutRequest{Method: payment.Cash}, orders.CodeInvalid},
-		"no method":          {orders.CheckoutRequest{Customer: ann}, orders.CodeInvalid},
-		"a card of nothing":  {orders.CheckoutRequest{Customer: ann, Method: payment.Card}, orders.CodeInvalid},
-		"a long key":         {orders.CheckoutRequest{Customer: ann, Method: payment.Cash, IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
-		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash, IdempotencyKey: "\x00"}, orders.CodeInvalid},
-		"an empty cart":      {cash(), orders.CodeCartEmpty},
-		"no such cart":       {orders.CheckoutRequest{Customer: ann, Method: payment.Cash, CartID: "nope"}, orders.CodeNotFound},
+		"nobody":            {orders.CheckoutRequest{Method: payment.Cash}, orders.CodeInvalid},
+		"no method":         {orders.CheckoutRequest{Customer: ann}, orders.CodeInvalid},
+		"a card of nothing": {orders.CheckoutRequest{Customer: ann, Method: payment.Card}, orders.CodeInvalid},
+		"a long key": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash,
+			IdempotencyKey: strings.Repeat("k", 201)}, orders.CodeInvalid},
+		"a key that is data": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash,
+			IdempotencyKey: "\x00"}, orders.CodeInvalid},
+		"an empty cart": {cash(), orders.CodeCartEmpty},
+		"no such cart": {orders.CheckoutRequest{Customer: ann, Method: payment.Cash,
+			CartID: "nope"}, orders.CodeNotFound},
 	} {
 		if _, err := s.Checkout(t.Context(), c.r); orders.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)

@@ -23,10 +23,10 @@ const Horizon = 2 * time.Minute
 // customer, elsewhere for no customer in particular. Whatever changes a flash
 // sale, the counts of its caps or its reservations holds the lock of the product.
 type Store interface {
-	// The catalogue and its stock.
+	// Products and their stock.
 
 	Product(ctx context.Context, id int64) (Product, error)
-	// Products lists the catalogue by id.
+	// Products lists all products by id.
 	Products(ctx context.Context) ([]Product, error)
 	// SaveProduct creates a product when id is 0 (the callback gets the zero
 	// Product), or loads product id locked, runs change, and saves it. A
@@ -59,7 +59,7 @@ type Store interface {
 	// refuses more units than the stock or the caps of a flash sale have, where
 	// the units of a reservation that the order uses are the order's first.
 	//
-	// Where the cart has an order that is not cancelled, or the customer has an
+	// Where the cart has an order that is not canceled, or the customer has an
 	// order under the IdempotencyKey, Place returns that order with placed false
 	// and does not call decide. It returns ErrNotFound for a CartID that is not
 	// the customer's.

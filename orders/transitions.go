@@ -92,11 +92,11 @@ func (d Params) check(s event.Stamp) error {
 	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
 		return err
 	}
-	if d.Priority < 0 || d.Priority > MaxPriority {
+	if d.Priority < 0 || d.Priority > maxPriority {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "priority",
-			Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, MaxPriority),
+			Message: fmt.Sprintf("%d is out of range; 0 to %d", d.Priority, maxPriority),
 		}
 	}
 	return nil
@@ -139,13 +139,19 @@ func (o *Order) Queue(s event.Stamp, reason string) error {
 	return o.record(s, EventQueued, &queued{Reason: reason})
 }
 
-// Decline records the provider's definite no: the order is cancelled and its
-// stock goes back. code is the provider's decline code.
-func (o *Order) Decline(s event.Stamp, code, reason string) error {
+// Decline records the provider's definite no: the order is canceled and its
+// stock goes back.
+func (o *Order) Decline(s event.Stamp, r payment.Result) error {
 	if !o.open() {
 		return o.refuse("declined")
 	}
-	return o.record(s, EventCancelled, &cancelled{Reason: reason, DeclineCode: code, Payment: PaymentDeclined})
+	why := r.Failure
+	if !why.Valid() {
+		why = payment.Unrecognized
+	}
+	return o.record(s, EventCanceled, &canceled{
+		Reason: r.Message, DeclineCode: r.Code, Failure: why, Limit: r.Limit, Payment: PaymentDeclined,
+	})
 }
 
 // Withdraw records the provider's word that the payment never will be
@@ -161,7 +167,7 @@ func (o *Order) Withdraw(s event.Stamp) error {
 // will be: no payment object was ever confirmed, or the provider has said so.
 func (o *Order) certainlyUnpaid() bool {
 	switch o.Payment.Status {
-	case PaymentDeclined, PaymentCancelled:
+	case PaymentDeclined, PaymentCanceled:
 		return true
 	case PaymentPending:
 		return o.Payment.ProviderID == ""
@@ -180,11 +186,11 @@ func (o *Order) Cancel(s event.Stamp, reason string) error {
 			Message: "order " + o.Number +
 				" may be paid; it can be cancelled only after the provider has withdrawn the payment"}
 	}
-	return o.record(s, EventCancelled, &cancelled{Reason: reason, Payment: PaymentCancelled})
+	return o.record(s, EventCanceled, &canceled{Reason: reason, Payment: PaymentCanceled})
 }
 
-// Retry gives a payment in the review queue back to the worker.
-func (o *Order) Retry(s event.Stamp, reason string) error {
+// retry gives a payment in the review queue back to the worker.
+func (o *Order) retry(s event.Stamp, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
@@ -207,10 +213,10 @@ func (o *Order) checkInReview(reason string) error {
 	return nil
 }
 
-// Resolve settles an order in the review queue by what staff have seen at the
+// resolve settles an order in the review queue by what staff have seen at the
 // provider, and the reason. It returns CodeTransition for any other order: those
 // settle themselves.
-func (o *Order) Resolve(s event.Stamp, captured bool, reason string) error {
+func (o *Order) resolve(s event.Stamp, captured bool, reason string) error {
 	if err := o.checkInReview(reason); err != nil {
 		return err
 	}
@@ -260,6 +266,7 @@ func (o *Order) Confirming(s event.Stamp, reference string) error {
 type ChargeResult struct {
 	Outcome payment.Outcome
 	Code    string // the provider's
+	Failure payment.Failure
 	Message string // for staff
 	// MayBeCaptured: a confirm was sent and its effect is unknown. When
 	// false, no confirm of this order is without an answer.
@@ -291,21 +298,15 @@ func (o *Order) ChargeAttempted(s event.Stamp, r ChargeResult) error {
 		lastError += ": " + r.Message
 	}
 	return o.record(s, EventChargeAttempted, &chargeAttempted{
-		Outcome: r.Outcome, Code: r.Code, LastError: lastError, Payment: status,
+		Outcome: r.Outcome, Code: r.Code, Failure: r.Failure, LastError: lastError, Payment: status,
 		KeyRound: round, Attempts: o.Payment.Work.Attempts + 1, NextAt: instant(r.NextAt), NeedsReview: r.NeedsReview,
 	})
 }
 
-// Lease gives the payment's work to the holder of token until the instant. It
-// is no event: a lease is not history.
-func (o *Order) Lease(token string, until time.Time) {
-	o.Payment.Work.LeaseToken, o.Payment.Work.LeaseUntil = token, instant(until)
-}
-
-// CheckLease reports as CodeLeaseLost that the work is not, or no longer, leased
+// checkLease reports as CodeLeaseLost that the work is not, or no longer, leased
 // under the token.
-func (o *Order) CheckLease(token string) error {
-	if token == "" || o.Payment.Work.LeaseToken != token {
+func (o *Order) checkLease(token string) error {
+	if !o.Payment.Work.LeasedBy(token) {
 		return &Error{
 			Code:    CodeLeaseLost,
 			Field:   "payment",

@@ -9,13 +9,13 @@ import (
 )
 
 var (
-	statuses        = []Status{StatusSubmitted, StatusQueued, StatusCompleted, StatusCancelled}
+	statuses        = []Status{StatusSubmitted, StatusQueued, StatusCompleted, StatusCanceled}
 	paymentStatuses = []PaymentStatus{
 		PaymentPending,
 		PaymentUnknown,
 		PaymentCaptured,
 		PaymentDeclined,
-		PaymentCancelled,
+		PaymentCanceled,
 	}
 )
 

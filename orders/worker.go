@@ -32,11 +32,14 @@ func (s *Service) closing() bool {
 // outage costs one probe and not the whole queue. A payment that fails to be
 // recorded is reported, and due again when its lease runs out.
 //
-// Orders older than QueueLimit are withdrawn at the provider and cancelled,
+// Orders older than QueueLimit are withdrawn at the provider and canceled,
 // only when it is certain that they are unpaid. Those whose payment is still
 // unknown after GiveUpAfter stay queued and go to the review queue. When ctx
 // ends, calls in flight are answered and recorded, and no new ones begin.
 func (s *Service) ChargeDue(ctx context.Context, limit int) (int, error) {
+	if err := s.outside("charge due payments"); err != nil {
+		return 0, err
+	}
 	if !s.begin() {
 		return 0, nil
 	}

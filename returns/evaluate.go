@@ -80,7 +80,7 @@ func orderFindings(p Policy, o purchase.Purchase, a Request) []Finding {
 	}
 	if o.Status != purchase.Completed {
 		nearest := text(string(purchase.Completed))
-		if o.Status == purchase.Cancelled {
+		if o.Status == purchase.Canceled {
 			nearest = Value{} // final
 		}
 		f = append(f, Finding{

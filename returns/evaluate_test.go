@@ -68,7 +68,7 @@ var ruleCases = []struct {
 		"not completed yet",
 	},
 	{
-		func(w ruleWorld) { w.o.Status = purchase.Cancelled },
+		func(w ruleWorld) { w.o.Status = purchase.Canceled },
 		returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")},
 		"was canceled",
 	},

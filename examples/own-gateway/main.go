@@ -27,7 +27,14 @@ func (g Gateway) CreateRefund(ctx context.Context, r payment.RefundRequest) paym
 	if ctx.Err() != nil {
 		return payment.Result{Outcome: payment.OutcomeUnknown, Message: ctx.Err().Error()}
 	}
-	t, err := g.Bank.Send(Transfer{Account: r.PaymentProviderID, OrderNumber: r.Key, Memo: r.RefundID + " " + r.AttemptID, Cents: r.Amount})
+	t, err := g.Bank.Send(
+		Transfer{
+			Account:     r.PaymentProviderID,
+			OrderNumber: r.Key,
+			Memo:        r.RefundID + " " + r.AttemptID,
+			Cents:       r.Amount,
+		},
+	)
 	switch {
 	case err == nil:
 		return done(t)

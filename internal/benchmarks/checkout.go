@@ -91,7 +91,7 @@ type shop struct {
 }
 
 func newShop(ctx context.Context, db *sqlstore.DB, url string) (*shop, error) {
-	if err := ordersdb.Migrate(ctx, db); err != nil {
+	if err := sqlstore.Migrate(ctx, db, ordersdb.Migrations()); err != nil {
 		return nil, err
 	}
 	service, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})

@@ -51,7 +51,7 @@ var countedEvents = []counted{
 	{"orders_events", orders.EventPlaced, "orders", func(c *Counts) *int64 { return &c.Orders }},
 	{"orders_events", orders.EventCompleted, "orders_completed", func(c *Counts) *int64 { return &c.OrdersCompleted }},
 	{"orders_events", orders.EventQueued, "orders_queued", func(c *Counts) *int64 { return &c.OrdersQueued }},
-	{"orders_events", orders.EventCancelled, "orders_cancelled", func(c *Counts) *int64 { return &c.OrdersCancelled }},
+	{"orders_events", orders.EventCanceled, "orders_cancelled", func(c *Counts) *int64 { return &c.OrdersCancelled }},
 	{"returns_events", returns.EventRequested, "returns", func(c *Counts) *int64 { return &c.Returns }},
 	{"returns_events", returns.EventRMAAssigned, "rmas", func(c *Counts) *int64 { return &c.RMAs }},
 	{"returns_events", returns.EventApproved, "returns_approved", func(c *Counts) *int64 { return &c.ReturnsApproved }},

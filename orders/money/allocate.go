@@ -21,39 +21,14 @@ import (
 // some of a line's units are worth, see Share: largest remainder on running
 // totals can go back a unit.
 func Allocate(total int64, weights []int64) ([]int64, error) {
-	if total < 0 {
-		return nil, &Error{
-			Code:    CodeInvalid,
-			Field:   "total",
-			Message: fmt.Sprintf("%d can't be allocated; it must be 0 or more", total),
-		}
-	}
-	var sum int64
-	for i, w := range weights {
-		if w < 0 {
-			return nil, &Error{
-				Code:    CodeInvalid,
-				Field:   "weights",
-				Message: fmt.Sprintf("weight %d is %d; it must be 0 or more", i+1, w),
-			}
-		}
-		var err error
-		if sum, err = Add(sum, w); err != nil {
-			return nil, overflow("sum of the weights")
-		}
+	sum, err := checkWeights(total, weights)
+	if err != nil {
+		return nil, err
 	}
 	parts := make([]int64, len(weights))
 	if total == 0 {
 		return parts, nil
 	}
-	if sum == 0 {
-		return nil, &Error{
-			Code:    CodeInvalid,
-			Field:   "weights",
-			Message: fmt.Sprintf("%d can't be allocated over weights that are all zero", total),
-		}
-	}
-
 	// On the stack for the orders people make; longer ones allocate.
 	var few [64]uint64
 	remainders := few[:]
@@ -68,8 +43,46 @@ func Allocate(total int64, weights []int64) ([]int64, error) {
 		parts[i], remainders[i] = int64(q), r
 		left -= int64(q)
 	}
-	// left is below the number of remainders that are not zero.
-	if len(weights) <= len(few) {
+	giveLeft(parts, remainders, left, len(few))
+	return parts, nil
+}
+
+// checkWeights returns the sum of the weights, more than 0 where total is.
+func checkWeights(total int64, weights []int64) (sum int64, err error) {
+	if total < 0 {
+		return 0, &Error{
+			Code:    CodeInvalid,
+			Field:   "total",
+			Message: fmt.Sprintf("%d can't be allocated; it must be 0 or more", total),
+		}
+	}
+	for i, w := range weights {
+		if w < 0 {
+			return 0, &Error{
+				Code:    CodeInvalid,
+				Field:   "weights",
+				Message: fmt.Sprintf("weight %d is %d; it must be 0 or more", i+1, w),
+			}
+		}
+		if sum, err = Add(sum, w); err != nil {
+			return 0, overflow("sum of the weights")
+		}
+	}
+	if sum == 0 && total > 0 {
+		return 0, &Error{
+			Code:    CodeInvalid,
+			Field:   "weights",
+			Message: fmt.Sprintf("%d can't be allocated over weights that are all zero", total),
+		}
+	}
+	return sum, nil
+}
+
+// giveLeft gives one unit each to the parts with the largest remainders, ties by
+// position. left is below the number of remainders that are not zero. Up to few
+// parts are searched without allocating.
+func giveLeft(parts []int64, remainders []uint64, left int64, few int) {
+	if len(parts) <= few {
 		for ; left > 0; left-- {
 			best := 0
 			for i, r := range remainders {
@@ -80,9 +93,9 @@ func Allocate(total int64, weights []int64) ([]int64, error) {
 			parts[best]++
 			remainders[best] = 0
 		}
-		return parts, nil
+		return
 	}
-	order := make([]int, len(weights))
+	order := make([]int, len(parts))
 	for i := range order {
 		order[i] = i
 	}
@@ -90,7 +103,6 @@ func Allocate(total int64, weights []int64) ([]int64, error) {
 	for i := int64(0); i < left; i++ {
 		parts[order[i]]++
 	}
-	return parts, nil
 }
 
 // Share is what the first k of n units are worth of what was paid for all n:

@@ -104,9 +104,9 @@ func isDigits(s string) bool {
 
 // quoted is s in quotes, cut so that a message stays readable.
 func quoted(s string) string {
-	const most = 40
-	if len(s) > most {
-		return strconv.Quote(s[:most]) + "..."
+	const limit = 40
+	if len(s) > limit {
+		return strconv.Quote(s[:limit]) + "..."
 	}
 	return strconv.Quote(s)
 }

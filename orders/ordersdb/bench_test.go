@@ -57,7 +57,8 @@ func benchmarkCheckout(b *testing.B, db *sqlstore.DB, submitters int) {
 	for range submitters {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
-				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: fmt.Sprint(i)}, Method: payment.Cash}); err != nil {
+				if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: fmt.Sprint(i)},
+					Method: payment.Cash}); err != nil {
 					b.Error(err)
 					return
 				}

@@ -200,12 +200,17 @@ func (b *cartBook) apply(call *cartCall) (orders.Cart, error) {
 	return c, nil
 }
 
-// save writes what changed in one round trip, with one statement a table.
-func (b *cartBook) save(ctx context.Context, tx bun.IDB) error {
-	var made, kept []cartRow
-	var items []cartItemRow
-	var gone [][2]any
-	// All transactions write in one order, and none waits for another in a circle.
+// cartChanges are the rows that a save of carts writes.
+type cartChanges struct {
+	made, kept []cartRow
+	items      []cartItemRow
+	gone       []any // cart and product of each item that is gone, in pairs
+}
+
+// changes collects what changed, in one order, so that no two transactions wait for
+// each other.
+func (b *cartBook) changes() cartChanges {
+	var out cartChanges
 	for _, customer := range slices.Sorted(maps.Keys(b.carts)) {
 		c := b.carts[customer]
 		if !c.changed {
@@ -214,53 +219,55 @@ func (b *cartBook) save(ctx context.Context, tx bun.IDB) error {
 		row := cartRow{ID: c.now.ID, CustomerID: customer, UpdatedAt: sqldb.At(c.now.UpdatedAt)}
 		before := map[int64]cartItemRow{}
 		if c.was == nil {
-			made = append(made, row)
+			out.made = append(out.made, row)
 		} else {
-			kept = append(kept, row)
+			out.kept = append(out.kept, row)
 			for _, r := range itemRows(*c.was) {
 				before[r.ProductID] = r
 			}
 		}
 		for _, r := range itemRows(c.now) {
 			if before[r.ProductID] != r {
-				items = append(items, r)
+				out.items = append(out.items, r)
 			}
 			delete(before, r.ProductID)
 		}
 		for id := range before {
-			gone = append(gone, [2]any{c.now.ID, id})
+			out.gone = append(out.gone, c.now.ID, id)
 		}
 	}
+	return out
+}
+
+// save writes what changed in one round trip, with one statement a table.
+func (b *cartBook) save(ctx context.Context, tx bun.IDB) error {
+	c := b.changes()
 	return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
-		if len(made) > 0 {
-			if _, err := w.NewInsert().Model(&made).Returning("NULL").Exec(ctx); err != nil {
+		if len(c.made) > 0 {
+			if _, err := w.NewInsert().Model(&c.made).Returning("NULL").Exec(ctx); err != nil {
 				return err
 			}
 		}
-		if len(kept) > 0 {
-			_, err := w.NewInsert().Model(&kept).Returning("NULL").
+		if len(c.kept) > 0 {
+			_, err := w.NewInsert().Model(&c.kept).Returning("NULL").
 				On("CONFLICT (id) DO UPDATE").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
 			if err != nil {
 				return err
 			}
 		}
-		if len(gone) > 0 {
-			pairs := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(gone)), ", ")
-			args := make([]any, 0, 2*len(gone))
-			for _, g := range gone {
-				args = append(args, g[0], g[1])
-			}
-			if _, err := w.NewDelete().TableExpr("?(rk)cart_items").Where("(cart_id, product_id) IN (VALUES "+pairs+")", args...).Exec(ctx); err != nil {
+		if len(c.gone) > 0 {
+			pairs := strings.TrimSuffix(strings.Repeat("(?, ?), ", len(c.gone)/2), ", ")
+			_, err := w.NewDelete().TableExpr("?(rk)cart_items").
+				Where("(cart_id, product_id) IN (VALUES "+pairs+")", c.gone...).Exec(ctx)
+			if err != nil {
 				return err
 			}
 		}
-		if len(items) == 0 {
+		if len(c.items) == 0 {
 			return nil
 		}
-		_, err := w.NewInsert().Model(&items).
-			On(
-				"CONFLICT (cart_id, product_id) DO UPDATE",
-			).Set("position = EXCLUDED.position").Set("quantity = EXCLUDED.quantity").Exec(ctx)
+		_, err := w.NewInsert().Model(&c.items).On("CONFLICT (cart_id, product_id) DO UPDATE").
+			Set("position = EXCLUDED.position").Set("quantity = EXCLUDED.quantity").Exec(ctx)
 		return err
 	})
 }
@@ -283,7 +290,8 @@ func addProducts(
 		return nil, nil
 	}
 	var rows []productRow
-	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)", bun.List(slices.Sorted(maps.Keys(missing)))).Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&rows).Where("p.id IN (?)",
+		bun.List(slices.Sorted(maps.Keys(missing)))).Scan(ctx); err != nil {
 		return nil, err
 	}
 	for _, r := range rows {

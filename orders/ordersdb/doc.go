@@ -1,6 +1,16 @@
 // Package ordersdb keeps orders in PostgreSQL or SQLite: an orders.Store with
 // its migrations.
 //
+//	import _ "github.com/returnkit/returnkit/orders/sqlstore/sqlite" // or .../postgres
+//
+//	db, err := sqlstore.Open(ctx, "shop.db")
+//	...
+//	defer db.Close()
+//	err = sqlstore.Migrate(ctx, db, ordersdb.Migrations())
+//	store := ordersdb.New(db)
+//
+// All stores of the module share one database; Migrate takes the Migrations of all.
+//
 // # Order of locks
 //
 // Every transaction locks in one order: the order and its payment, then carts

@@ -44,7 +44,7 @@ func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	h := &held{T: t}
 	db.AddQueryHook(h)
 	h.store = New(db)
-	h.must(Migrate(ctx, db))
+	h.must(sqlstore.Migrate(ctx, db, Migrations()))
 	var err error
 	h.product, err = h.store.SaveProduct(ctx, 0, event.Stamp{At: time.Now()}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Currency, p.Stock = "Mouse", 1000, "USD", stock
@@ -68,7 +68,8 @@ func hold(t *testing.T, db *sqlstore.DB, stock int, customers []string) *held {
 	go func() {
 		done <- db.Tx(ctx, "hold", func(ctx context.Context, tx bun.IDB) error {
 			var row productRow
-			if err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", h.product.ID), db.Dialect()).Scan(ctx); err != nil {
+			if err := lockProducts(tx.NewSelect().Model(&row).Where("p.id = ?", h.product.ID),
+				db.Dialect()).Scan(ctx); err != nil {
 				return err
 			}
 			close(locked)
@@ -244,7 +245,8 @@ func TestACallThatLeavesTheQueueIsNotPlaced(t *testing.T) {
 		h := hold(t, db, 10, []string{"first", "gone"})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, placed, err := h.place(t.Context(), "first", "", func(*orders.Order) error { return nil }); err != nil ||
+			if _, placed, err := h.place(t.Context(), "first", "",
+				func(*orders.Order) error { return nil }); err != nil ||
 				!placed {
 				t.Errorf("first: %v, %v", placed, err)
 			}

@@ -28,7 +28,7 @@ import (
 )
 
 // stockAddsUp recounts I4 from the raw rows: what is on hand is what the
-// movements brought less the units of orders that are not cancelled and those
+// movements brought less the units of orders that are not canceled and those
 // of live reservations; and each flash sale counts its orders and
 // reservations.
 func stockAddsUp(t *testing.T, db *sqlstore.DB) {
@@ -41,7 +41,8 @@ func stockAddsUp(t *testing.T, db *sqlstore.DB) {
 		(SELECT COALESCE(SUM(m.quantity), 0) FROM ?(rk)stock_movements m WHERE m.product_id = p.id) AS moved,
 		(SELECT COALESCE(SUM(l.quantity), 0) FROM ?(rk)order_lines l JOIN ?(rk)orders o ON o.id = l.order_id
 			WHERE l.product_id = p.id AND o.status <> 'cancelled') AS taken,
-		(SELECT COALESCE(SUM(r.quantity), 0) FROM ?(rk)stock_reservations r WHERE r.product_id = p.id AND r.status = 'held') AS kept
+		(SELECT COALESCE(SUM(r.quantity), 0) FROM ?(rk)stock_reservations r
+			WHERE r.product_id = p.id AND r.status = 'held') AS kept
 		FROM ?(rk)products p) AS s WHERE stock <> moved - taken - kept`).Scan(t.Context(), &wrong)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,8 @@ func stockAddsUp(t *testing.T, db *sqlstore.DB) {
 	err = db.Read().NewRaw(`SELECT * FROM (SELECT f.id, f.sold, f.held,
 		(SELECT COALESCE(SUM(l.quantity), 0) FROM ?(rk)order_lines l JOIN ?(rk)orders o ON o.id = l.order_id
 			WHERE l.sale_id = f.id AND o.status <> 'cancelled') AS taken,
-		(SELECT COALESCE(SUM(r.quantity), 0) FROM ?(rk)stock_reservations r WHERE r.sale_id = f.id AND r.status = 'held') AS kept
+		(SELECT COALESCE(SUM(r.quantity), 0) FROM ?(rk)stock_reservations r
+			WHERE r.sale_id = f.id AND r.status = 'held') AS kept
 		FROM ?(rk)flash_sales f) AS s WHERE sold <> taken OR held <> kept`).Scan(t.Context(), &sales)
 	if err != nil {
 		t.Fatal(err)
@@ -99,12 +101,14 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 			products = append(products, p.ID)
 		}
 		sale, err := shops[0].CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
-			ProductID: products[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 40, CapPerCustomer: 6,
+			ProductID: products[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 40,
+			CapPerCustomer: 6,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, fault := range []orderstest.Fault{orderstest.FaultLostAfter, orderstest.FaultNothing, orderstest.FaultHangAfter, orderstest.FaultDecline, orderstest.FaultNone, orderstest.FaultStored5xx} {
+		for _, fault := range []orderstest.Fault{orderstest.FaultLostAfter, orderstest.FaultNothing,
+			orderstest.FaultHangAfter, orderstest.FaultDecline, orderstest.FaultNone, orderstest.FaultStored5xx} {
 			gateway.Script(orderstest.CallConfirm, fault, orderstest.FaultNone, fault, orderstest.FaultNone, fault)
 			gateway.Script(
 				orderstest.CallCreate,
@@ -202,7 +206,8 @@ func customer(ctx context.Context, t *testing.T, s *orders.Service, products []i
 			if _, err := s.Cancel(ctx, o.ID, who, "changed my mind"); err != nil && orders.CodeOf(err) == "" {
 				t.Error(err)
 			}
-			if _, err := s.Restock(ctx, purchase.Restock{Ref: o.ID, ProductID: strconv.FormatInt(products[0], 10), Quantity: 1}, who); err != nil {
+			if _, err := s.Restock(ctx, purchase.Restock{Ref: o.ID, ProductID: strconv.FormatInt(products[0], 10),
+				Quantity: 1}, who); err != nil {
 				t.Error(err)
 			}
 		}
@@ -286,7 +291,8 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			return o
 		}
 		ann, bob := buy("ann"), buy("bob")
-		if _, err := s.Restock(ctx, purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(p.ID, 10), Quantity: 1}, event.System("test")); err != nil {
+		if _, err := s.Restock(ctx, purchase.Restock{Ref: "r-1", ProductID: strconv.FormatInt(p.ID, 10), Quantity: 1},
+			event.System("test")); err != nil {
 			t.Fatal(err)
 		}
 		sale, err := s.CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
@@ -313,7 +319,8 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			{"UPDATE ?(rk)orders SET status = 'cancelled'", "", nil},
 			{"UPDATE ?(rk)orders SET cart_id = ? WHERE id = ?", "orders_cart_id_key", []any{ann.CartID, bob.ID}},
 			{"UPDATE ?(rk)orders SET number = ? WHERE id = ?", "orders_number_key", []any{ann.Number, bob.ID}},
-			{"UPDATE ?(rk)orders SET customer_id = 'ann' WHERE id = ?", "orders_customer_id_idempotency_key_key", []any{bob.ID}},
+			{"UPDATE ?(rk)orders SET customer_id = 'ann' WHERE id = ?", "orders_customer_id_idempotency_key_key",
+				[]any{bob.ID}},
 			{"UPDATE ?(rk)payments SET status = 'pending'", "payments_captured_check", nil},
 			{"UPDATE ?(rk)payments SET status = 'unknown', captured_at = NULL", "payments_unknown_check", nil},
 			{"UPDATE ?(rk)payments SET amount_minor = -1", "payments_amount_check", nil},
@@ -326,8 +333,10 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 			{"UPDATE ?(rk)flash_sales SET percent_bp = 10001", "flash_sales_percent_check", nil},
 			{"UPDATE ?(rk)stock_reservations SET quantity = 0", "stock_reservations_quantity_check", nil},
 			{"UPDATE ?(rk)stock_reservations SET status = 'used'", "stock_reservations_used_check", nil},
-			{"UPDATE ?(rk)stock_reservations SET customer_id = 'ann'", "stock_reservations_sale_id_customer_id_key", nil},
-			{"INSERT INTO ?(rk)flash_sale_buyers VALUES (?, 'ann', -1)", "flash_sale_buyers_bought_check", []any{sale.ID}},
+			{"UPDATE ?(rk)stock_reservations SET customer_id = 'ann'", "stock_reservations_sale_id_customer_id_key",
+				nil},
+			{"INSERT INTO ?(rk)flash_sale_buyers VALUES (?, 'ann', -1)", "flash_sale_buyers_bought_check",
+				[]any{sale.ID}},
 			{"UPDATE ?(rk)carts SET order_id = NULL, customer_id = 'ann'", "carts_customer_id_key", nil},
 		} {
 			err := db.Tx(ctx, "test", func(ctx context.Context, tx bun.IDB) error {
@@ -352,7 +361,8 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 // TestTheEventTablesAreThoseOfTheOutbox keeps the copy in our migration alike.
 func TestTheEventTablesAreThoseOfTheOutbox(t *testing.T) {
 	set := ordersdb.Migrations()
-	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
+	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres,
+		sqlstore.SQLite: set.SQLite} {
 		text, err := fs.ReadFile(files, "00001_orders.sql")
 		if err != nil {
 			t.Fatal(err)

@@ -81,7 +81,8 @@ func withDetails(ctx context.Context, db bun.IDB, rows []orderRow) ([]orders.Ord
 		ids[i] = r.ID
 	}
 	var lines []lineRow
-	if err := db.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id", "l.position").Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id",
+		"l.position").Scan(ctx); err != nil {
 		return nil, err
 	}
 	var payments []paymentRow
@@ -111,25 +112,44 @@ func assemble(rows []orderRow, lines []lineRow, payments []paymentRow) []orders.
 // List implements orders.Store.
 func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, error) {
 	q = q.Normalize()
+	if len(q.IDs) > 0 {
+		q.IDs = slices.DeleteFunc(slices.Clone(q.IDs), func(id string) bool { return !storable(id) })
+		if len(q.IDs) == 0 {
+			return nil, 0, nil
+		}
+	}
 	if !storable(q.CustomerID) || !storable(q.Text) {
 		return nil, 0, nil
 	}
 	var rows []orderRow
-	sel := s.db.Read().NewSelect().Model(&rows).Order("o.placed_at DESC", "o.id DESC").
+	sel := filter(s.db.Read().NewSelect().Model(&rows), q).Order("o.placed_at DESC", "o.id DESC").
 		Limit(int64(q.PageSize)).Offset(int64(q.Page-1) * int64(q.PageSize))
+	err := sel.Scan(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
+	}
+	n, err := s.count(ctx, sel, q, len(rows))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
+	}
+	found, err := withDetails(ctx, s.db.Read(), rows)
+	if err != nil {
+		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
+	}
+	return found, int(n), nil
+}
+
+// filter selects the orders of the query, on any page.
+func filter(sel *bun.SelectQuery, q orders.Query) *bun.SelectQuery {
 	if len(q.IDs) > 0 {
-		ids := slices.DeleteFunc(slices.Clone(q.IDs), func(id string) bool { return !storable(id) })
-		if len(ids) == 0 {
-			return nil, 0, nil
-		}
-		sel = sel.Where("o.id IN (?)", bun.List(ids))
+		sel = sel.Where("o.id IN (?)", bun.List(q.IDs))
 	}
 	if q.CustomerID != "" {
 		sel = sel.Where("o.customer_id = ?", q.CustomerID)
 	}
 	if len(q.Status) > 0 {
 		sel = sel.Where("o.status IN (?)", bun.List(q.Status))
-		if !slices.Contains(q.Status, orders.StatusCompleted) && !slices.Contains(q.Status, orders.StatusCancelled) {
+		if !slices.Contains(q.Status, orders.StatusCompleted) && !slices.Contains(q.Status, orders.StatusCanceled) {
 			// True of all of them, and what the index of open orders asks for.
 			sel = sel.Where("o.completed_at IS NULL AND o.cancelled_at IS NULL")
 		}
@@ -146,29 +166,26 @@ func (s *Store) List(ctx context.Context, q orders.Query) ([]orders.Order, int, 
 	if q.Text != "" {
 		sel = sel.Where(`o.search LIKE ? ESCAPE '\'`, "%"+likeEscape.Replace(strings.ToLower(q.Text))+"%")
 	}
-	err := sel.Scan(ctx)
-	n := int64(len(rows))
+	return sel
+}
+
+// count returns how many orders match, of which a page of some was read.
+func (s *Store) count(ctx context.Context, sel *bun.SelectQuery, q orders.Query, some int) (n int64, err error) {
 	// A first page that is not full has all there are, and so has one with room
 	// for each of the ids.
-	switch all := q.Page == 1 && (len(rows) < q.PageSize || len(q.IDs) > 0 && len(q.IDs) <= q.PageSize); {
-	case err != nil || all:
+	switch all := q.Page == 1 && (some < q.PageSize || len(q.IDs) > 0 && len(q.IDs) <= q.PageSize); {
+	case all:
+		n = int64(some)
 	case q.CountUpTo > 0:
-		some := sel.Clone().ColumnExpr("1").Limit(int64(q.CountUpTo)).Offset(0)
-		err = s.db.Read().NewSelect().TableExpr("(?) AS counted", some).ColumnExpr("COUNT(*)").Scan(ctx, &n)
+		counted := sel.Clone().ColumnExpr("1").Limit(int64(q.CountUpTo)).Offset(0)
+		err = s.db.Read().NewSelect().TableExpr("(?) AS counted", counted).ColumnExpr("COUNT(*)").Scan(ctx, &n)
 	default:
 		n, err = sel.Count(ctx)
 	}
 	if q.CountUpTo > 0 {
 		n = min(n, int64(q.CountUpTo))
 	}
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
-	}
-	found, err := withDetails(ctx, s.db.Read(), rows)
-	if err != nil {
-		return nil, 0, fmt.Errorf("ordersdb: list orders: %w", err)
-	}
-	return found, int(n), nil
+	return n, err
 }
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

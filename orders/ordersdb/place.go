@@ -187,10 +187,10 @@ func (b *book) giveBack() {
 	clear(b.sales.back)
 }
 
-// orderOf is the order made of the cart that is not cancelled, if any.
+// orderOf is the order made of the cart that is not canceled, if any.
 func (b *book) orderOf(c *orders.Cart) (orders.Order, bool) {
 	o, ok := b.earlier[c.OrderID]
-	return o, ok && o.Status != orders.StatusCancelled
+	return o, ok && o.Status != orders.StatusCanceled
 }
 
 // decide settles one call by what is there and what the calls before it took.

@@ -22,8 +22,8 @@ import (
 
 // TestEveryStatementFindsItsRowsByIndex records what a shop sends to the
 // database and asks for the plans: none reads a whole table, however the
-// tables grow. Tables with few rows are read whole by right, so PostgreSQL is
-// told to avoid that where it can.
+// tables grow. Tables with few rows are read whole by right, so PostgreSQL
+// has to avoid that where it can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		migrated(t, db)
@@ -34,7 +34,7 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 		seen := map[string]bool{}
 		for _, q := range statements {
 			verb, _, _ := strings.Cut(q, " ")
-			// The catalogue is listed whole.
+			// All products are listed.
 			if verb == "INSERT" || strings.HasSuffix(q, `FROM "products" AS "p" ORDER BY "p"."id"`) || seen[q] {
 				continue
 			}
@@ -61,7 +61,8 @@ func plan(t *testing.T, dialect sqlstore.Dialect, db *bun.DB, query string) []st
 			ID, Parent, Notused int
 			Detail              string
 		}
-		if err := db.NewRaw("EXPLAIN QUERY PLAN "+strings.ReplaceAll(query, "?", "")).Scan(t.Context(), &rows); err != nil {
+		if err := db.NewRaw("EXPLAIN QUERY PLAN "+strings.ReplaceAll(query, "?", "")).Scan(t.Context(),
+			&rows); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 		for _, r := range rows {
@@ -171,7 +172,8 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	must(err)
 	for _, q := range []orders.Query{
 		{}, {CustomerID: "ann"}, {CustomerID: "ann", Text: "p1"}, {From: time.Now().Add(-time.Hour), To: time.Now()},
-		{NeedsReview: true}, {Status: []orders.Status{orders.StatusQueued, orders.StatusSubmitted}}, {CustomerID: "ann", Status: []orders.Status{orders.StatusCompleted}},
+		{NeedsReview: true}, {Status: []orders.Status{orders.StatusQueued, orders.StatusSubmitted}},
+		{CustomerID: "ann", Status: []orders.Status{orders.StatusCompleted}},
 	} {
 		_, _, err := s.Orders(ctx, q)
 		must(err)
@@ -186,7 +188,8 @@ func exerciseSales(ctx context.Context, must func(error), store *ordersdb.Store,
 	buy func(payment.Method, string) orders.Order, gateway *orderstest.Gateway) {
 	ann, staff := event.Actor{Kind: event.ActorCustomer, ID: "ann"}, event.Actor{Kind: event.ActorStaff, ID: "1"}
 	sale, err := s.CreateFlashSale(ctx, staff, orders.FlashSaleParams{
-		ProductID: ids[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 50, CapPerCustomer: 20,
+		ProductID: ids[0], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 50,
+		CapPerCustomer: 20,
 	})
 	must(err)
 	for _, all := range []bool{true, false} {

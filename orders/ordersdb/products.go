@@ -151,50 +151,13 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 		for _, r := range locked {
 			products[r.ID] = r.product()
 		}
-		var rows []*movementRow
+		rows, err := movementsOf(ctx, tx, calls, products)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
 		var refs []string
-		for _, c := range calls {
-			c.did, c.err = false, nil
-			p, ok := products[c.restock.ProductID]
-			if !ok {
-				c.err = notFound("product", c.restock.ProductID)
-				continue
-			}
-			if err := p.CheckRestock(c.restock.Quantity); err != nil {
-				// What was done before is done, whatever is in stock now.
-				done, missing := tx.NewSelect().TableExpr(
-					"?(rk)stock_movements",
-				).Where(
-					"ref = ?",
-					c.restock.Ref,
-				).Exists(
-					ctx,
-				)
-				if missing != nil {
-					return missing
-				}
-				if !done {
-					c.err = err
-				}
-				continue
-			}
-			p.Stock += c.restock.Quantity
-			products[p.ID] = p
-			rows = append(rows, movement(c.restock.ProductID, "restock", c.restock.Quantity, c.restock.Ref, c.stamp))
-		}
-		if len(rows) == 0 {
-			return nil
-		}
-		_, err = tx.NewInsert().Model(
-			&rows,
-		).On(
-			"CONFLICT (ref) WHERE ref <> '' DO NOTHING",
-		).Returning(
-			"ref",
-		).Exec(
-			ctx,
-			&refs,
-		)
+		_, err = tx.NewInsert().Model(&rows).On("CONFLICT (ref) WHERE ref <> '' DO NOTHING").
+			Returning("ref").Exec(ctx, &refs)
 		if err != nil {
 			return err
 		}
@@ -208,4 +171,34 @@ func (s *Store) restockAll(ctx context.Context, calls []*restockCall) error {
 		}
 		return addStock(ctx, tx, back, slices.Sorted(maps.Keys(back)))
 	})
+}
+
+// movementsOf returns a row for each call that may put its units back, and sets the
+// refusals of the others. The products are locked.
+func movementsOf(
+	ctx context.Context, tx bun.IDB, calls []*restockCall, products map[int64]orders.Product,
+) (rows []*movementRow, err error) {
+	for _, c := range calls {
+		c.did, c.err = false, nil
+		p, ok := products[c.restock.ProductID]
+		if !ok {
+			c.err = notFound("product", c.restock.ProductID)
+			continue
+		}
+		if refused := p.CheckRestock(c.restock.Quantity); refused != nil {
+			// What was done before is done, whatever is in stock now.
+			done, err := tx.NewSelect().TableExpr("?(rk)stock_movements").Where("ref = ?", c.restock.Ref).Exists(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if !done {
+				c.err = refused
+			}
+			continue
+		}
+		p.Stock += c.restock.Quantity
+		products[p.ID] = p
+		rows = append(rows, movement(c.restock.ProductID, "restock", c.restock.Quantity, c.restock.Ref, c.stamp))
+	}
+	return rows, nil
 }

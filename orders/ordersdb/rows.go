@@ -104,7 +104,7 @@ type orderRow struct {
 	Status         string
 	PlacedAt       sqldb.Time
 	CompletedAt    sqldb.Time
-	CancelledAt    sqldb.Time
+	CanceledAt     sqldb.Time `bun:"cancelled_at"`
 	CancelReason   string
 	DeliveredAt    sqldb.Time
 	UpdatedAt      sqldb.Time
@@ -121,7 +121,7 @@ func rowOfOrder(o orders.Order) orderRow {
 	return orderRow{
 		ID: o.ID, Number: o.Number, CustomerID: o.CustomerID, CartID: o.CartID, IdempotencyKey: o.IdempotencyKey,
 		TermsID: o.TermsID, Source: o.Source, Currency: string(o.Currency), Status: string(o.Status),
-		PlacedAt: sqldb.At(o.PlacedAt), CompletedAt: sqldb.At(o.CompletedAt), CancelledAt: sqldb.At(o.CancelledAt),
+		PlacedAt: sqldb.At(o.PlacedAt), CompletedAt: sqldb.At(o.CompletedAt), CanceledAt: sqldb.At(o.CanceledAt),
 		CancelReason: o.CancelReason, DeliveredAt: sqldb.At(o.DeliveredAt), UpdatedAt: sqldb.At(o.UpdatedAt),
 		Version: int64(o.Version), Search: strings.ToLower(strings.Join(words, "\n")),
 	}
@@ -131,7 +131,7 @@ func (r orderRow) order() orders.Order {
 	return orders.Order{
 		ID: r.ID, Number: r.Number, CustomerID: r.CustomerID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey,
 		TermsID: r.TermsID, Source: r.Source, Currency: money.Currency(r.Currency), Status: orders.Status(r.Status),
-		PlacedAt: r.PlacedAt.Time(), CompletedAt: r.CompletedAt.Time(), CancelledAt: r.CancelledAt.Time(),
+		PlacedAt: r.PlacedAt.Time(), CompletedAt: r.CompletedAt.Time(), CanceledAt: r.CanceledAt.Time(),
 		CancelReason: r.CancelReason, DeliveredAt: r.DeliveredAt.Time(), UpdatedAt: r.UpdatedAt.Time(),
 		Version: int(r.Version),
 	}
@@ -161,8 +161,9 @@ func rowsOfLines(o orders.Order) []lineRow {
 	for i, l := range o.Lines {
 		rows[i] = lineRow{
 			ID: l.ID, OrderID: o.ID, Position: i, ProductID: l.ProductID, Name: l.Name, Category: l.Category,
-			FinalSale: l.FinalSale, Quantity: int64(l.Quantity), UnitListMinor: l.UnitList, UnitDiscountMinor: l.UnitDiscount,
-			PriceMinor: l.Paid.Price, DutyMinor: l.Paid.Duty, ShippingMinor: l.Paid.Shipping, SaleID: l.SaleID,
+			FinalSale: l.FinalSale, Quantity: int64(l.Quantity), UnitListMinor: l.UnitList,
+			UnitDiscountMinor: l.UnitDiscount,
+			PriceMinor:        l.Paid.Price, DutyMinor: l.Paid.Duty, ShippingMinor: l.Paid.Shipping, SaleID: l.SaleID,
 		}
 	}
 	return rows
@@ -180,25 +181,27 @@ func (r lineRow) line() orders.Line {
 type paymentRow struct {
 	bun.BaseModel `bun:"table:?(rk)payments,alias:pay"`
 
-	ID          string `bun:",pk"`
-	OrderID     string
-	Method      string
-	AmountMinor int64
-	Status      string
-	Token       string
-	Key         string
-	KeyRound    int
-	Reference   string
-	FirstSentAt sqldb.Time
-	CapturedAt  sqldb.Time
-	DeclineCode string
-	NextAt      sqldb.Time
-	Attempts    int
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
-	LastError   string
-	GaveUp      bool
-	Priority    int
+	ID           string `bun:",pk"`
+	OrderID      string
+	Method       string
+	AmountMinor  int64
+	Status       string
+	Token        string
+	Key          string
+	KeyRound     int
+	Reference    string
+	FirstSentAt  sqldb.Time
+	CapturedAt   sqldb.Time
+	DeclineCode  string
+	Failure      string
+	FailureLimit int64
+	NextAt       sqldb.Time
+	Attempts     int
+	LeaseUntil   sqldb.Time
+	LeaseToken   string
+	LastError    string
+	NeedsReview  bool `bun:"gave_up"`
+	Priority     int
 }
 
 func rowOfPayment(o orders.Order) paymentRow {
@@ -207,8 +210,10 @@ func rowOfPayment(o orders.Order) paymentRow {
 		ID: p.ID, OrderID: o.ID, Method: string(p.Method), AmountMinor: p.Amount, Status: string(p.Status),
 		Token: p.Token, Key: p.Key, KeyRound: p.KeyRound, Reference: p.ProviderID,
 		FirstSentAt: sqldb.At(p.FirstSentAt), CapturedAt: sqldb.At(p.CapturedAt), DeclineCode: p.DeclineCode,
+		Failure: string(p.Failure), FailureLimit: p.FailureLimit,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
-		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, GaveUp: p.Work.NeedsReview, Priority: p.Priority,
+		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, NeedsReview: p.Work.NeedsReview,
+		Priority: p.Priority,
 	}
 }
 
@@ -217,10 +222,11 @@ func (r paymentRow) payment() orders.Payment {
 		ID: r.ID, Method: payment.Method(r.Method), Amount: r.AmountMinor, Status: orders.PaymentStatus(r.Status),
 		Token: r.Token, Key: r.Key, KeyRound: r.KeyRound, ProviderID: r.Reference,
 		FirstSentAt: r.FirstSentAt.Time(), CapturedAt: r.CapturedAt.Time(), DeclineCode: r.DeclineCode,
+		Failure: payment.Failure(r.Failure), FailureLimit: r.FailureLimit,
 		Priority: r.Priority,
 		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
-			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.GaveUp,
+			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.NeedsReview,
 		},
 	}
 }

@@ -36,8 +36,9 @@ type saleRow struct {
 
 func rowOfSale(f orders.FlashSale) saleRow {
 	return saleRow{
-		ID: f.ID, ProductID: f.ProductID, Starts: sqldb.At(f.Starts), Ends: sqldb.At(f.Ends), PercentBP: int64(f.PercentBP),
-		Cap: int64(f.Cap), CapPerCustomer: int64(f.CapPerCustomer), Sold: int64(f.Sold), Held: int64(f.Held),
+		ID: f.ID, ProductID: f.ProductID, Starts: sqldb.At(f.Starts), Ends: sqldb.At(f.Ends),
+		PercentBP: int64(f.PercentBP),
+		Cap:       int64(f.Cap), CapPerCustomer: int64(f.CapPerCustomer), Sold: int64(f.Sold), Held: int64(f.Held),
 		CreatedAt: sqldb.At(f.CreatedAt), UpdatedAt: sqldb.At(f.UpdatedAt), Version: int64(f.Version),
 	}
 }
@@ -332,7 +333,8 @@ func (b *saleBook) saveReservations(ctx context.Context, tx bun.IDB) error {
 		}
 	}
 	if len(old) > 0 {
-		if _, err := tx.NewDelete().TableExpr("?(rk)stock_reservations").Where("id IN (?)", bun.List(old)).Exec(ctx); err != nil {
+		if _, err := tx.NewDelete().TableExpr("?(rk)stock_reservations").Where("id IN (?)",
+			bun.List(old)).Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,8 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := tx.NewUpdate().TableExpr("?(rk)products").Set("on_sale = TRUE").Where("id = ?", f.ProductID).Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().TableExpr("?(rk)products").Set("on_sale = TRUE").Where("id = ?",
+			f.ProductID).Exec(ctx); err != nil {
 			return err
 		}
 		return outboxdb.Append(ctx, tx, eventPrefix, f.PendingEvents())
@@ -338,23 +339,11 @@ func withSales(
 // loadSales loads the open sales of the products, as they stand for the
 // customers, and the reservations that have expired by the instant.
 func loadSales(
-	ctx context.Context,
-	db bun.IDB,
-	productIDs []int64,
-	customers []string,
-	at time.Time,
+	ctx context.Context, db bun.IDB, productIDs []int64, customers []string, at time.Time,
 ) (*saleBook, error) {
 	var rows []saleRow
-	err := db.NewSelect().Model(
-		&rows,
-	).Where(
-		"f.product_id IN (?)",
-		bun.List(productIDs),
-	).Where(
-		"NOT f.closed",
-	).Scan(
-		ctx,
-	)
+	err := db.NewSelect().Model(&rows).Where("f.product_id IN (?)",
+		bun.List(productIDs)).Where("NOT f.closed").Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -374,28 +363,28 @@ func loadSales(
 			return nil, err
 		}
 	}
+	return b, b.loadReservations(ctx, db, ids, customers, at)
+}
+
+// loadReservations loads the reservations in the sales that hold units for the
+// customers, and those that have expired by the instant.
+func (b *saleBook) loadReservations(
+	ctx context.Context, db bun.IDB, saleIDs, customers []string, at time.Time,
+) error {
 	var held []reservationRow
-	q := db.NewSelect().Model(
-		&held,
-	).Where(
-		"r.sale_id IN (?)",
-		bun.List(ids),
-	).Where(
-		"r.status = 'held'",
-	).OrderExpr(
-		"r.id",
-	)
-	q = q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-		if !at.IsZero() {
-			q = q.WhereOr("r.expires_at <= ?", sqldb.At(at))
-		}
-		if len(customers) > 0 {
-			q = q.WhereOr("r.customer_id IN (?)", bun.List(customers))
-		}
-		return q
-	})
+	q := db.NewSelect().Model(&held).Where("r.sale_id IN (?)", bun.List(saleIDs)).Where("r.status = 'held'").
+		OrderExpr("r.id").
+		WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+			if !at.IsZero() {
+				q = q.WhereOr("r.expires_at <= ?", sqldb.At(at))
+			}
+			if len(customers) > 0 {
+				q = q.WhereOr("r.customer_id IN (?)", bun.List(customers))
+			}
+			return q
+		})
 	if err := q.Scan(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	for _, row := range held {
 		r := row.reservation()
@@ -404,5 +393,5 @@ func loadSales(
 			b.expired = append(b.expired, r)
 		}
 	}
-	return b, nil
+	return nil
 }

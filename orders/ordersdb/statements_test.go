@@ -109,7 +109,8 @@ func TestStatementsPerCheckout(t *testing.T) {
 
 		fill("ann")
 		c.take()
-		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Card, Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
+		if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: ann, Method: payment.Card,
+			Token: orderstest.TokenPays, IdempotencyKey: "k"}); err != nil {
 			t.Fatal(err)
 		}
 		// 9 to place (the key is looked up), 6 to store the reference before the
@@ -119,7 +120,8 @@ func TestStatementsPerCheckout(t *testing.T) {
 		for i := range 5 {
 			who := fmt.Sprintf("customer-%d", i)
 			fill(who)
-			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: who}, Method: payment.Cash}); err != nil {
+			if _, err := s.Checkout(ctx, orders.CheckoutRequest{Customer: event.Actor{ID: who},
+				Method: payment.Cash}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -134,7 +136,8 @@ func TestStatementsPerCheckout(t *testing.T) {
 		check("nothing due", 1, 0)
 
 		sale, err := s.CreateFlashSale(ctx, event.System("test"), orders.FlashSaleParams{
-			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100, CapPerCustomer: 10,
+			ProductID: ids[1], Starts: time.Now(), Ends: time.Now().Add(time.Hour), PercentBP: 1000, Cap: 100,
+			CapPerCustomer: 10,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -18,27 +18,8 @@ import (
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
 var migrations embed.FS
 
-// Open opens a database for this store and the other stores of the module,
-// which share it, as sqlstore.Open does: a postgres:// URL, or the path of a
-// SQLite file, made when absent. Close it when no store uses it any more.
-//
-//	db, err := ordersdb.Open(ctx, "shop.db")
-//	...
-//	defer db.Close()
-//	err = ordersdb.Migrate(ctx, db)
-//	store := ordersdb.New(db)
-func Open(ctx context.Context, url string) (*sqlstore.DB, error) {
-	return sqlstore.Open(ctx, url)
-}
-
-// Migrations are the migrations of this store.
+// Migrations returns the migrations of this store, for sqlstore.Migrate.
 func Migrations() sqlstore.Migrations { return sqlstore.Embedded("orders", migrations) }
-
-// Migrate brings the tables of this store in db to the newest version. A
-// program with several stores passes the Migrations of all to sqldb.Migrate.
-func Migrate(ctx context.Context, db *sqlstore.DB) error {
-	return sqlstore.Migrate(ctx, db, Migrations())
-}
 
 // Store is an orders.Store on PostgreSQL or SQLite. It is safe for
 // concurrent use, and by many processes on one database.

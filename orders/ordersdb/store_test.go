@@ -14,7 +14,7 @@ import (
 // migrated returns the database with the tables of this store.
 func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
-	if err := ordersdb.Migrate(t.Context(), db); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, ordersdb.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	return db
@@ -38,7 +38,8 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 		t.Fatal(tables, err)
 	}
 	orderstest.TestStore(t, func(t *testing.T) orders.Store {
-		if _, err := db.Writer().ExecContext(t.Context(), "TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
+		if _, err := db.Writer().ExecContext(t.Context(),
+			"TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
 			t.Fatal(err)
 		}
 		return ordersdb.New(db)

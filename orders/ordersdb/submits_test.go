@@ -26,7 +26,8 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 		for i := range shops {
 			db = migrated(t, sqlstoretest.Open(t, c))
 			var err error
-			if shops[i], err = orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway, Currency: "USD"}); err != nil {
+			if shops[i], err = orders.New(orders.Config{Store: ordersdb.New(db), Gateway: gateway,
+				Currency: "USD"}); err != nil {
 				t.Fatal(err)
 			}
 		}

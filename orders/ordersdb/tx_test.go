@@ -74,3 +74,68 @@ func TestAnOrderInTheCallersTransactionCommitsWithIt(t *testing.T) {
 		}
 	})
 }
+
+// An order that is paid at the provider is placed in the caller's transaction and
+// charged after its commit; one that is rolled back never was.
+func TestACardOrderInTheCallersTransactionIsChargedAfterTheCommit(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		s, gateway := ordersdb.New(migrated(t, db)), &orderstest.Gateway{}
+		shop, err := orders.New(orders.Config{Store: s, Gateway: gateway, Currency: "USD"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = shop.Close(t.Context()) })
+		by := event.Stamp{By: event.System("test")}
+		mouse, err := shop.SaveProduct(t.Context(), 0, by, func(p *orders.Product) error {
+			p.Name, p.Price, p.Stock = "Mouse", 1999, 10
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := shop.AddToCart(t.Context(), "ann", mouse.ID, 2); err != nil {
+			t.Fatal(err)
+		}
+		card := orders.CheckoutRequest{
+			Customer: event.Actor{Kind: event.ActorCustomer, ID: "ann"}, Method: payment.Card,
+			Token: orderstest.TokenPays, IdempotencyKey: "k",
+		}
+		for _, commit := range []bool{false, true} {
+			tx, err := db.Writer().BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = tx.Rollback() })
+			inside := shop.With(s.WithTx(tx))
+			o, err := inside.Checkout(t.Context(), card)
+			if err != nil || o.Status != orders.StatusQueued {
+				t.Fatalf("%s, %v", o.Status, err)
+			}
+			again, err := inside.Checkout(t.Context(), card)
+			if err != nil || again.ID != o.ID {
+				t.Errorf("the same key again: %s, %v", again.ID, err)
+			}
+			if commit {
+				err = tx.Commit()
+			} else {
+				err = tx.Rollback()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := shop.ChargeDue(t.Context(), 10)
+			want := 0
+			if commit {
+				want = 1
+			}
+			if err != nil || n != want || len(gateway.Charges()) != want {
+				t.Errorf("committed %v: %d attempts, %d charges, %v", commit, n, len(gateway.Charges()), err)
+			}
+			if commit {
+				if o, err = shop.Order(t.Context(), o.ID); err != nil || o.Status != orders.StatusCompleted {
+					t.Errorf("after the commit: %s, %v", o.Status, err)
+				}
+			}
+		}
+	})
+}

@@ -122,7 +122,8 @@ func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 		}
 	}
 	if row := rowOfPayment(o); row != rowOfPayment(was) {
-		if _, err := db.NewUpdate().Model(&row).WherePK().ExcludeColumn("id", "order_id", "method", "amount_minor", "key").Exec(ctx); err != nil {
+		if _, err := db.NewUpdate().Model(&row).WherePK().ExcludeColumn("id", "order_id", "method", "amount_minor",
+			"key").Exec(ctx); err != nil {
 			return err
 		}
 	}
@@ -138,15 +139,18 @@ func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[strin
 		ids[i] = u.id
 	}
 	var rows []orderRow
-	if err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where("o.id IN (?)", bun.List(ids)).Order("o.id")).Scan(ctx); err != nil {
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where("o.id IN (?)",
+		bun.List(ids)).Order("o.id")).Scan(ctx); err != nil {
 		return nil, err
 	}
 	var payments []paymentRow
-	if err := sqldb.ForUpdate(tx.NewSelect().Model(&payments).Where("pay.order_id IN (?)", bun.List(ids)).Order("pay.order_id")).Scan(ctx); err != nil {
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&payments).Where("pay.order_id IN (?)",
+		bun.List(ids)).Order("pay.order_id")).Scan(ctx); err != nil {
 		return nil, err
 	}
 	var lines []lineRow
-	if err := tx.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id", "l.position").Scan(ctx); err != nil {
+	if err := tx.NewSelect().Model(&lines).Where("l.order_id IN (?)", bun.List(ids)).Order("l.order_id",
+		"l.position").Scan(ctx); err != nil {
 		return nil, err
 	}
 	found := make(map[string]orders.Order, len(rows))
@@ -156,7 +160,7 @@ func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[strin
 	return found, nil
 }
 
-// release gives back what a cancelled order held: its cart, unless the
+// release gives back what a canceled order held: its cart, unless the
 // customer has another one with something in it, and its units.
 func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	o := c.After
@@ -186,7 +190,8 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 		}
 	}
 	if own {
-		if _, err := tx.NewUpdate().TableExpr("?(rk)carts").Set("order_id = NULL").Where("id = ?", o.CartID).Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().TableExpr("?(rk)carts").Set("order_id = NULL").Where("id = ?",
+			o.CartID).Exec(ctx); err != nil {
 			return err
 		}
 	}
@@ -213,7 +218,7 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 	return uncount(ctx, tx, c)
 }
 
-// uncount takes a cancelled order out of the flash sales of its lines, under
+// uncount takes a canceled order out of the flash sales of its lines, under
 // the locks of their products.
 func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	ids := slices.Sorted(maps.Keys(c.Sales))

@@ -37,12 +37,12 @@ func TestUpdatesThatMeet(t *testing.T) {
 			change: func(o *orders.Order) error { _ = o.Complete(st, "ch_2"); return no },
 		}
 		missing := &updateCall{id: "nobody", change: deliver}
-		cancelled := &updateCall{
+		canceled := &updateCall{
 			id:     placed["cid"].ID,
 			change: func(o *orders.Order) error { return o.Cancel(st, "gone") },
 		}
 		h.commits.Store(0)
-		calls := []*updateCall{first, cancelled, refused, second, missing}
+		calls := []*updateCall{first, canceled, refused, second, missing}
 		sqldb.RunBatch(t.Context(), calls, h.store.updateAll)
 		for _, u := range calls {
 			_, _ = h.store.finish(t.Context(), u) // its error is looked at below
@@ -51,11 +51,12 @@ func TestUpdatesThatMeet(t *testing.T) {
 		if n := h.commits.Load(); n != 2 {
 			t.Errorf("%d commits, want one for the cancellation and one for the others", n)
 		}
-		if first.err != nil || second.err != nil || cancelled.err != nil || refused.err != no ||
+		if first.err != nil || second.err != nil || canceled.err != nil || refused.err != no ||
 			orders.CodeOf(missing.err) != orders.CodeNotFound {
-			t.Errorf("errors: %v, %v, %v, %v, %v", first.err, second.err, cancelled.err, refused.err, missing.err)
+			t.Errorf("errors: %v, %v, %v, %v, %v", first.err, second.err, canceled.err, refused.err, missing.err)
 		}
-		for who, want := range map[string]orders.Status{"ann": orders.StatusCompleted, "bob": placed["bob"].Status, "cid": orders.StatusCancelled} {
+		for who, want := range map[string]orders.Status{"ann": orders.StatusCompleted, "bob": placed["bob"].Status,
+			"cid": orders.StatusCanceled} {
 			o, err := h.store.Order(t.Context(), placed[who].ID)
 			h.must(err)
 			events, err := h.store.Events(t.Context(), o.ID)

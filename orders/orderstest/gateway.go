@@ -53,8 +53,8 @@ type Charge struct {
 	Currency  money.Currency
 }
 
-// ChargeGateway is an payment.ChargeGateway with a ledger of its own: what happened to
-// the money, whatever the caller was told. It keeps answers by idempotency key
+// Gateway is a payment.ChargeGateway with a ledger of its own: what happened to
+// the money, whatever the caller learned. It keeps answers by idempotency key
 // as Stripe does. The zero value is ready; it is safe for concurrent use.
 type Gateway struct {
 	mu       sync.Mutex
@@ -146,11 +146,11 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, r
 	return g.do(ctx, CallConfirm, r, func(p *object) (payment.Result, string) {
 		switch {
 		case p == nil || p.state == payment.Canceled:
-			return refused("payment_intent_unexpected_state"), reference
+			return refused("payment_intent_unexpected_state", payment.CanceledAtProvider), reference
 		case p.state == payment.Captured:
 			return done(p, reference), reference
 		case r.Token == TokenDeclined:
-			return refused("generic_decline"), reference
+			return refused("generic_decline", payment.DeclinedByBank), reference
 		}
 		p.state = payment.Captured
 		g.charges = append(g.charges, Charge{
@@ -226,8 +226,10 @@ func done(p *object, reference string) payment.Result {
 	}
 }
 
-func refused(code string) payment.Result {
-	return payment.Result{Outcome: payment.OutcomeDeclined, Code: code, Message: "refused: " + code, HTTP: 402}
+func refused(code string, why payment.Failure) payment.Result {
+	return payment.Result{
+		Outcome: payment.OutcomeDeclined, Code: code, Failure: why, Message: "refused: " + code, HTTP: 402,
+	}
 }
 
 // do carries out one call with the fault that is due.
@@ -259,9 +261,9 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 		return broken, false
 	}
 	if c == CallFind {
-		a = g.carryOut(fault, effect, reference)
+		a = g.execute(fault, effect, reference)
 	} else {
-		a = g.underKey(c, r, func() payment.Result { return g.carryOut(fault, effect, reference) })
+		a = g.underKey(c, r, func() payment.Result { return g.execute(fault, effect, reference) })
 	}
 	switch fault {
 	case FaultLostAfter, FaultHangAfter:
@@ -279,7 +281,7 @@ var (
 
 // underKey gives the answer that is stored under the key of the request, or
 // carries the call out and stores its answer.
-func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() payment.Result) payment.Result {
+func (g *Gateway) underKey(c Call, r payment.ChargeRequest, execute func() payment.Result) payment.Result {
 	key := string(c) + " " + r.Key
 	if r.Key == "" || r.Amount <= 0 {
 		g.misuse = append(g.misuse, fmt.Sprintf("%s of order %s without a key or an amount", c, r.OrderID))
@@ -292,17 +294,17 @@ func (g *Gateway) underKey(c Call, r payment.ChargeRequest, carryOut func() paym
 		stored.Replayed = true
 		return stored
 	}
-	a := carryOut()
+	a := execute()
 	g.answers[key] = a
 	return a
 }
 
-// carryOut brings the effect about, unless the fault says otherwise.
-func (g *Gateway) carryOut(fault Fault, effect func(*object) (payment.Result, string),
+// execute brings the effect about, unless the fault says otherwise.
+func (g *Gateway) execute(fault Fault, effect func(*object) (payment.Result, string),
 	reference string) payment.Result {
 	switch fault {
 	case FaultDecline:
-		return refused("card_declined")
+		return refused("card_declined", payment.DeclinedByBank)
 	case FaultStored5xx:
 		return broken
 	}

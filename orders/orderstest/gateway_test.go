@@ -34,6 +34,25 @@ func ExampleGateway() {
 	// 1
 }
 
+// A provider that is down for three calls, and then works.
+func ExampleGateway_Script() {
+	ctx, g := context.Background(), &orderstest.Gateway{}
+	g.Script(orderstest.CallCreate, orderstest.FaultHangBefore, orderstest.Fault5xx, orderstest.FaultNothing)
+	for range 4 {
+		ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+		r := g.CreatePayment(ctx, payment.ChargeRequest{Key: "k", Amount: 1999, Currency: "USD"})
+		cancel()
+		fmt.Println(r.Outcome)
+	}
+	fmt.Println(g.Calls(orderstest.CallCreate), "calls,", len(g.Charges()), "charges")
+	// Output:
+	// unknown
+	// unknown
+	// nothing_happened
+	// done
+	// 4 calls, 0 charges
+}
+
 func ExampleNewStore() {
 	ctx := context.Background()
 	store := orderstest.NewStore()

@@ -36,12 +36,12 @@ func GenMoney() gopter.Gen {
 }
 
 // GenMinor generates amounts of 0 or more minor units: mostly such as shops
-// have, at times up to most.
-func GenMinor(most int64) gopter.Gen {
+// have, at times up to limit.
+func GenMinor(limit int64) gopter.Gen {
 	return gen.Frequency(map[int]gopter.Gen{
 		1: gen.Const(int64(0)),
-		6: gen.Int64Range(0, min(most, 20_000)),
-		2: gen.Int64Range(0, most),
+		6: gen.Int64Range(0, min(limit, 20_000)),
+		2: gen.Int64Range(0, limit),
 	})
 }
 

@@ -230,7 +230,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	return c.After.Clone(), nil
 }
 
-// reopen gives the customer the cart of a cancelled order back, unless they
+// reopen gives the customer the cart of a canceled order back, unless they
 // have another one with something in it.
 func (s *Store) reopen(o orders.Order) {
 	cart, ok := s.carts[o.CartID]
@@ -310,7 +310,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	})
 	due = due[:min(len(due), max(limit, 0))]
 	for i := range due {
-		due[i].Lease(token, now.Add(lease))
+		due[i].Payment.Work.Lease(token, now.Add(lease))
 		s.orders[due[i].ID] = due[i].Clone()
 	}
 	return due, nil

@@ -32,7 +32,7 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest,
 	case !ok || cart.CustomerID != r.CustomerID:
 		return orders.Order{}, false, notFound("cart", r.CartID)
 	}
-	if o, ok := s.orders[cart.OrderID]; ok && o.Status != orders.StatusCancelled {
+	if o, ok := s.orders[cart.OrderID]; ok && o.Status != orders.StatusCanceled {
 		return o.Clone(), false, nil
 	}
 	swept := func(v orders.Reservation) bool {

@@ -34,7 +34,7 @@ func testClaim(_ *testing.T, b *bench) {
 		ids = append(ids, b.bought(customer(i), p.ID, 1).ID)
 	}
 	b.equal("nothing is due before its time", b.claim(b.now.Add(-time.Microsecond), "w", 9), []string(nil))
-	// The first is due later, the second stands for a person, the third is done.
+	// The first is due later, the second needs review, the third is done.
 	b.update(ids[0], func(o *orders.Order) error {
 		return o.ChargeAttempted(b.stamp(),
 			orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
@@ -111,7 +111,7 @@ func testClaimRace(t *testing.T, b *bench) {
 				return
 			}
 			if len(claimed) > 4 {
-				t.Errorf("%d claimed, asked for 4", len(claimed))
+				t.Errorf("%d claimed, want at most 4", len(claimed))
 			}
 			mu.Lock()
 			for _, o := range claimed {
@@ -139,8 +139,8 @@ func testFencing(_ *testing.T, b *bench) {
 	b.equal("second worker", b.claim(b.now.Add(time.Minute), "quick", 1), []string{o.ID})
 	finish := func(token string) error {
 		_, err := b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
-			if err := o.CheckLease(token); err != nil {
-				return err
+			if !o.Payment.Work.LeasedBy(token) {
+				return &orders.Error{Code: orders.CodeLeaseLost, Message: token + " does not hold the lease"}
 			}
 			return o.Complete(b.stamp(), "pi_"+token)
 		})
@@ -167,10 +167,11 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 				claimed, err = b.store.Claim(b.ctx, now, 30*time.Second, token, 1)
 			} else {
 				_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
-					if o.CheckLease(token) == nil {
+					if o.Payment.Work.LeasedBy(token) {
 						return nil // the claim came first
 					}
-					return o.ChargeAttempted(b.stamp(), orders.ChargeResult{Outcome: payment.OutcomeNoEffect, NextAt: b.now})
+					return o.ChargeAttempted(b.stamp(),
+						orders.ChargeResult{Outcome: payment.OutcomeNoEffect, NextAt: b.now})
 				})
 			}
 			if err != nil {
@@ -179,7 +180,7 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 		})
 		stored, err := b.store.Order(b.ctx, o.ID)
 		b.ok(err)
-		if len(claimed) == 1 && stored.CheckLease(token) != nil {
+		if len(claimed) == 1 && !stored.Payment.Work.LeasedBy(token) {
 			t.Fatalf("round %d: the claim was given and then overwritten", round)
 		}
 	}

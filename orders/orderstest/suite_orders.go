@@ -49,13 +49,14 @@ func testUpdate(t *testing.T, b *bench) {
 		b.ok(o.ChargeAttempted(b.stamp(), orders.ChargeResult{
 			Outcome:       payment.OutcomeUnknown,
 			Code:          "api_error",
+			Failure:       payment.NotYetKnown,
 			Message:       "it's ? broken",
 			MayBeCaptured: true,
 			NewKey:        true,
 			NextAt:        b.now.Add(time.Second),
 		}))
 		b.ok(o.Queue(b.stamp(), "no answer"))
-		o.Lease("token-1", b.now.Add(time.Second))
+		o.Payment.Work.Lease("token-1", b.now.Add(time.Second))
 		changed = o.Clone()
 		return nil
 	})
@@ -77,6 +78,14 @@ func testUpdate(t *testing.T, b *bench) {
 	b.equal("order after no change", got, changed)
 }
 
+// declinedFor is a definite no with the reason, and the limit that was passed.
+func declinedFor(reason string) payment.Result {
+	return payment.Result{
+		Outcome: payment.OutcomeDeclined, Code: "amount_too_large", Message: reason,
+		Failure: payment.AmountTooLarge, Limit: 1,
+	}
+}
+
 func testCancel(_ *testing.T, b *bench) {
 	mouse, desk := b.product("Mouse", 10), b.product("Desk", 5)
 	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 5},
@@ -87,8 +96,8 @@ func testCancel(_ *testing.T, b *bench) {
 	b.ok(err)
 	// An empty cart of the customer makes room for the one that comes back.
 	b.cart("ann")
-	o = b.update(o.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "no") })
-	b.equal("status", o.Status, orders.StatusCancelled)
+	o = b.update(o.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), declinedFor("no")) })
+	b.equal("status", o.Status, orders.StatusCanceled)
 	b.equal("stock", []int{b.stock(mouse.ID), b.stock(desk.ID)}, []int{10, 5})
 	after, again, err := b.store.Cart(b.ctx, "ann")
 	b.ok(err)
@@ -101,7 +110,7 @@ func testCancel(_ *testing.T, b *bench) {
 	if !placed || second.ID == o.ID {
 		b.Errorf("the cart of a cancelled order can't be ordered again: placed %v, order %s", placed, second.ID)
 	}
-	// Saving the cancelled order again gives nothing back a second time.
+	// Saving the canceled order again gives nothing back a second time.
 	b.update(o.ID, func(*orders.Order) error { return nil })
 	b.equal("stock", []int{b.stock(mouse.ID), b.stock(desk.ID)}, []int{7, 0})
 	third, placed, err := b.place("ann", id, "")
@@ -145,7 +154,7 @@ func testCancelRace(t *testing.T, b *bench) {
 			}
 			return
 		}
-		// Each cancel comes twice; the second finds it cancelled.
+		// Each cancel comes twice; the second finds it canceled.
 		_, err := b.store.Update(b.ctx, placed[i%n].ID,
 			func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 		if err != nil && orders.CodeOf(err) != orders.CodeTransition {
@@ -172,7 +181,7 @@ func testEvents(_ *testing.T, b *bench) {
 		b.equal("event instant", e.At, b.now)
 	}
 	b.equal("types", types,
-		[]string{orders.EventPlaced, orders.EventCharging, orders.EventChargeWithdrawn, orders.EventCancelled})
+		[]string{orders.EventPlaced, orders.EventCharging, orders.EventChargeWithdrawn, orders.EventCanceled})
 	b.folded(o.ID)
 }
 
@@ -205,12 +214,12 @@ func testListPages(_ *testing.T, b *bench) {
 	found, n, err := b.store.List(b.ctx, orders.Query{})
 	b.ok(err)
 	b.equal("first page by default", []int{len(found), n}, []int{8, 8})
-	for most, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
+	for limit, want := range map[int]int{1: 1, 5: 5, 8: 8, 100: 8} { // however few are counted, the page is whole
 		for page, onIt := range map[int]int{1: 3, 2: 3, 3: 2, 4: 0} {
 			found, n, err := b.store.List(b.ctx,
-				orders.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: most})
+				orders.Query{CustomerID: "ann", Page: page, PageSize: 3, CountUpTo: limit})
 			b.ok(err)
-			b.equal(fmt.Sprintf("page %d, counted up to %d", page, most), []int{len(found), n}, []int{onIt, want})
+			b.equal(fmt.Sprintf("page %d, counted up to %d", page, limit), []int{len(found), n}, []int{onIt, want})
 		}
 	}
 }
@@ -238,12 +247,15 @@ func testListFilters(_ *testing.T, b *bench) {
 		{"one customer", orders.Query{CustomerID: "ann"}, []string{second.ID, first.ID}},
 		{"nobody", orders.Query{CustomerID: "ann' OR '1'='1"}, nil},
 		{"nobody by NUL", orders.Query{CustomerID: "ann\x00"}, nil},
-		{"two by id", orders.Query{IDs: []string{first.ID, third.ID, third.ID, "none", "\x00"}}, []string{third.ID, first.ID}},
+		{"two by id", orders.Query{IDs: []string{first.ID, third.ID, third.ID, "none", "\x00"}},
+			[]string{third.ID, first.ID}},
 		{"an id that can't be one", orders.Query{IDs: []string{"\x00"}}, nil},
-		{"of some ids those of a customer", orders.Query{IDs: []string{second.ID, third.ID}, CustomerID: "ann"}, []string{second.ID}},
+		{"of some ids those of a customer", orders.Query{IDs: []string{second.ID, third.ID}, CustomerID: "ann"},
+			[]string{second.ID}},
 		{"one status", orders.Query{Status: []orders.Status{orders.StatusQueued}}, []string{second.ID}},
-		{"two statuses", orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusCancelled}}, []string{third.ID, first.ID}},
-		{"those for a person", orders.Query{NeedsReview: true}, []string{first.ID}},
+		{"two statuses", orders.Query{Status: []orders.Status{orders.StatusSubmitted, orders.StatusCanceled}},
+			[]string{third.ID, first.ID}},
+		{"those that need review", orders.Query{NeedsReview: true}, []string{first.ID}},
 		{"from is included", orders.Query{From: start.Add(time.Hour)}, []string{third.ID, second.ID}},
 		{"to is not", orders.Query{To: start.Add(time.Hour)}, []string{first.ID}},
 		{"part of a product's name", orders.Query{Text: "DES"}, []string{third.ID, second.ID}},
@@ -253,7 +265,8 @@ func testListFilters(_ *testing.T, b *bench) {
 		{"backslash is a letter", orders.Query{Text: `\`}, nil},
 		{"quote", orders.Query{Text: "'"}, nil},
 		{"order number", orders.Query{Text: third.Number}, []string{third.ID}},
-		{"all at once", orders.Query{CustomerID: "ann", Status: []orders.Status{orders.StatusQueued}, From: start, To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
+		{"all at once", orders.Query{CustomerID: "ann", Status: []orders.Status{orders.StatusQueued}, From: start,
+			To: start.Add(2 * time.Hour), Text: "desk"}, []string{second.ID}},
 	} {
 		found, n, err := b.store.List(b.ctx, c.q)
 		b.ok(err)

@@ -22,7 +22,7 @@ func testPlace(t *testing.T, b *bench) {
 			b.equal("cart in the placement", p.Cart.ID, cartID)
 			b.equal("products in the placement", p.Products, map[int64]orders.Product{mouse.ID: mouse, desk.ID: desk})
 			o, err := b.decide("k-1")(p)
-			o.Lease("worker", b.now.Add(10e9))
+			o.Payment.Work.Lease("worker", b.now.Add(10e9))
 			made = o
 			return o, err
 		})
@@ -154,13 +154,13 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 	b.equal("the order of the key", []any{again, placed}, []any{first, false})
 	b.equal("stock", b.stock(p.ID), 99)
 
-	// A cancelled order still answers for its key.
+	// A canceled order still answers for its key.
 	_, err = b.store.Update(b.ctx, first.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 	b.ok(err)
 	again, placed, err = b.place("ann", "", "k")
 	b.ok(err)
 	b.equal("the order of the key", []any{again.ID, again.Status, placed},
-		[]any{first.ID, orders.StatusCancelled, false})
+		[]any{first.ID, orders.StatusCanceled, false})
 
 	var placements atomic.Int64
 	together(6, func(int) {
@@ -178,7 +178,7 @@ func testDeclineFreesKey(_ *testing.T, b *bench) {
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	first, _, err := b.place("ann", id, "k")
 	b.ok(err)
-	b.update(first.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	b.update(first.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), declinedFor("test")) })
 	b.folded(first.ID)
 	second, placed, err := b.place("ann", id, "k")
 	b.ok(err)
@@ -188,7 +188,7 @@ func testDeclineFreesKey(_ *testing.T, b *bench) {
 	b.equal("again", []any{again.ID, placed}, []any{second.ID, false})
 	// One that was accepted first keeps its key.
 	b.update(second.ID, func(o *orders.Order) error { return o.Queue(b.stamp(), "test") })
-	b.update(second.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), "card_declined", "test") })
+	b.update(second.ID, func(o *orders.Order) error { return o.Decline(b.stamp(), declinedFor("test")) })
 	again, placed, err = b.place("ann", id, "k")
 	b.ok(err)
 	b.equal("after the decline of a queued order", []any{again.ID, placed}, []any{second.ID, false})
@@ -307,10 +307,11 @@ func testPlaceAgainstCart(t *testing.T, b *bench) {
 			if k == 0 {
 				o, _, err = b.place(who, "", "")
 			} else {
-				_, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{q.ID}, func(c *orders.Cart, _ map[int64]orders.Product) error {
-					c.Items = append(c.Items, orders.CartItem{ProductID: q.ID, Quantity: 1})
-					return nil
-				})
+				_, err = b.store.UpdateCart(b.ctx, who, newID(), []int64{q.ID},
+					func(c *orders.Cart, _ map[int64]orders.Product) error {
+						c.Items = append(c.Items, orders.CartItem{ProductID: q.ID, Quantity: 1})
+						return nil
+					})
 			}
 			if err != nil {
 				t.Error(err)

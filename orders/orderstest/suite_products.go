@@ -13,7 +13,8 @@ import (
 
 func testProducts(t *testing.T, b *bench) {
 	want := orders.Product{
-		Name: "Laptop 15\" <O'Brien> \\ ? é", Category: "Select Drop Union", Price: 123_456_789, Currency: "KWD", Stock: 17,
+		Name: "Laptop 15\" <O'Brien> \\ ? é", Category: "Select Drop Union", Price: 123_456_789, Currency: "KWD",
+		Stock:     17,
 		FinalSale: true, DiscountBP: 3333, ShippingWeight: 1500, CountryOfOrigin: "USA", RequiresShipping: true,
 	}
 	got, err := b.store.SaveProduct(b.ctx, 0, b.stamp(), func(p *orders.Product) error {
@@ -85,7 +86,8 @@ func testRestock(t *testing.T, b *bench) {
 	b.ok(err)
 	b.equal("another ref", ok, true)
 	b.equal("stock", b.stock(p.ID), 6)
-	for _, bad := range []orders.Restock{{ProductID: p.ID, Quantity: 1}, {Ref: "x", ProductID: p.ID}, {Ref: "x", ProductID: p.ID, Quantity: -1}} {
+	for _, bad := range []orders.Restock{{ProductID: p.ID, Quantity: 1}, {Ref: "x", ProductID: p.ID},
+		{Ref: "x", ProductID: p.ID, Quantity: -1}} {
 		_, err := b.store.Restock(b.ctx, bad, b.stamp())
 		b.code(err, orders.CodeInvalid)
 	}

@@ -234,7 +234,7 @@ func (l *law) holds() bool {
 	taken, sold, own := 0, 0, map[string]int{}
 	for _, o := range found {
 		for _, line := range o.Lines {
-			if line.ProductID != l.product || o.Status == orders.StatusCancelled {
+			if line.ProductID != l.product || o.Status == orders.StatusCanceled {
 				continue
 			}
 			taken += line.Quantity
@@ -277,7 +277,7 @@ func (l *law) asSeenBy(customer string) (p orders.Product, err error) {
 }
 
 // testStockLaw is I4: on hand = initial + adjustments + restocked - units of
-// orders not cancelled - live reservations, and the counts of the sale are
+// orders not canceled - live reservations, and the counts of the sale are
 // those of its orders and reservations, within the caps, whatever came before.
 func testStockLaw(t *testing.T, b *bench) {
 	parameters := gopter.DefaultTestParametersWithSeed(1)

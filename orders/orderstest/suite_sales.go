@@ -112,7 +112,7 @@ func testSale(t *testing.T, b *bench) {
 	b.equal("sales of the product", loaded.Sales, []orders.SaleState{{FlashSale: f}, {FlashSale: later}})
 	list, err := b.store.Products(b.ctx)
 	b.ok(err)
-	b.equal("sales in the catalogue", []any{list[0].Sales, list[1].Sales}, []any{loaded.Sales, q.Sales})
+	b.equal("sales of all products", []any{list[0].Sales, list[1].Sales}, []any{loaded.Sales, q.Sales})
 	r := b.reserved(f, "ann", 1)
 	c, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID, q.ID},
 		func(c *orders.Cart, products map[int64]orders.Product) error {

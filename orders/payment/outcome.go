@@ -40,6 +40,8 @@ type Result struct {
 	ProviderID string         // the provider's id of the object, when told
 	Code       string         // the provider's code (decline code, error code), when told
 	Message    string         // for logs and staff, never for a page of a customer
+	Failure    Failure        // why there is no effect, in the words of all providers; see Why
+	Limit      int64          // the limit in minor units, with AmountTooSmall or AmountTooLarge; 0: not known
 	Amount     int64          // minor units the provider says moved, 0 when it did not say
 	Currency   money.Currency // of Amount, empty when it did not say
 	Status     string         // the provider's own word for the object's state, when told

@@ -12,3 +12,17 @@ type Work struct {
 	LastError   string
 	NeedsReview bool // stands in the review queue
 }
+
+// Lease gives the work to the holder of token until the instant, rounded down to
+// the microseconds that are stored; an empty token releases it.
+func (w *Work) Lease(token string, until time.Time) {
+	if until.IsZero() {
+		w.LeaseToken, w.LeaseUntil = token, time.Time{}
+		return
+	}
+	w.LeaseToken, w.LeaseUntil = token, until.UTC().Truncate(time.Microsecond)
+}
+
+// LeasedBy reports whether the work is leased under the token. The instant is not
+// asked: whoever took it over has changed the token.
+func (w Work) LeasedBy(token string) bool { return token != "" && w.LeaseToken == token }

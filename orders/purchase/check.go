@@ -32,8 +32,8 @@ func (p Purchase) Check(providerMethods ...payment.Method) error {
 	c.id("OrderID", p.OrderID)
 	c.id("CustomerID", p.CustomerID)
 	c.text("TermsID", p.TermsID, maxID)
-	if !slices.Contains([]Status{Open, Completed, Cancelled}, p.Status) {
-		c.bad("Status", "It is %s; %s, %s or %s is allowed.", quoted(string(p.Status)), Open, Completed, Cancelled)
+	if !slices.Contains([]Status{Open, Completed, Canceled}, p.Status) {
+		c.bad("Status", "It is %s; %s, %s or %s is allowed.", quoted(string(p.Status)), Open, Completed, Canceled)
 	}
 	currency := c.currency("Currency", p.Currency)
 	if p.PlacedAt.IsZero() {
@@ -157,8 +157,8 @@ func (c *checker) currency(field string, value money.Currency) bool {
 }
 
 func (c *checker) quantity(field string, n int) {
-	if n < 1 || n > MaxQuantity {
-		c.bad(field, "It is %d; 1 to %d are allowed.", n, MaxQuantity)
+	if n < 1 || n > maxQuantity {
+		c.bad(field, "It is %d; 1 to %d are allowed.", n, maxQuantity)
 	}
 }
 
@@ -171,13 +171,22 @@ func (c *checker) id(field, value string) {
 }
 
 func (c *checker) text(field, value string, limit int) {
+	if problem := CheckText(value, limit); problem != "" {
+		c.bad(field, "%s", problem)
+	}
+}
+
+// CheckText returns what is wrong with a text of up to limit characters, as a
+// sentence, or "" if nothing is: it must be UTF-8 without NUL, which is what every
+// database can hold.
+func CheckText(value string, limit int) string {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		c.bad(field, "It is not text; UTF-8 without NUL is allowed.")
-		return
+		return "It is not text; UTF-8 without NUL is allowed."
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
-		c.bad(field, "It has %d characters; at most %d are allowed.", n, limit)
+		return fmt.Sprintf("It has %d characters; at most %d are allowed.", n, limit)
 	}
+	return ""
 }
 
 func list(methods []payment.Method) string {

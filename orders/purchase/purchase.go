@@ -14,7 +14,7 @@ type Status string
 const (
 	Open      Status = "open"      // placed, and not yet complete
 	Completed Status = "completed" // accepted by the shop
-	Cancelled Status = "cancelled" // ended without a sale
+	Canceled  Status = "cancelled" // ended without a sale
 )
 
 // Purchase is an order as returns and refunds see it.
@@ -39,12 +39,12 @@ type Line struct {
 	Name      string
 	Category  string // may be empty
 	FinalSale bool
-	Quantity  int    // units bought, 1 to MaxQuantity
+	Quantity  int    // units bought, 1 to 1,000,000,000
 	Paid      Amount // for all units together
 }
 
-// MaxQuantity is the largest number of units of a line.
-const MaxQuantity = 1_000_000_000
+// maxQuantity is the largest number of units of a line.
+const maxQuantity = 1_000_000_000
 
 // Amount is what was paid for a line, in minor units of its currency. An
 // Amount without a currency was never set, and Check refuses it; a stated zero,

@@ -31,7 +31,7 @@ type clients struct {
 
 func newClients(b *testing.B, db *sqlstore.DB) *clients {
 	b.Helper()
-	if err := ordersdb.Migrate(b.Context(), db); err != nil {
+	if err := sqlstore.Migrate(b.Context(), db, ordersdb.Migrations()); err != nil {
 		b.Fatal(err)
 	}
 	service, err := orders.New(orders.Config{Store: ordersdb.New(db), Gateway: &orderstest.Gateway{}, Currency: "USD"})

@@ -33,7 +33,8 @@ func TestAnAnswerAboutSomethingElseIsNotBelieved(t *testing.T) {
 		body string
 		want payment.Outcome
 	}{
-		{"a refund", create, `{"id":"re_1",` + good + `,"payment_intent":"pi_1","metadata":{"attempt_id":"a1"}}`, payment.OutcomeDone},
+		{"a refund", create, `{"id":"re_1",` + good + `,"payment_intent":"pi_1","metadata":{"attempt_id":"a1"}}`,
+			payment.OutcomeDone},
 		{"no id", create, `{` + good + `}`, payment.OutcomeUnknown},
 		{"another currency", create, `{"id":"re_1","amount":500,"currency":"eur","status":"succeeded"}`,
 			payment.OutcomeUnknown},
@@ -42,12 +43,16 @@ func TestAnAnswerAboutSomethingElseIsNotBelieved(t *testing.T) {
 		{"another attempt", create, `{"id":"re_1",` + good + `,"metadata":{"attempt_id":"a2"}}`,
 			payment.OutcomeUnknown},
 		{"declined, of another attempt", create,
-			`{"id":"re_1","amount":500,"currency":"usd","status":"failed","metadata":{"attempt_id":"a2"}}`, payment.OutcomeUnknown},
-		{"a refund found", find, list(`{"id":"re_1",` + good + `,"payment_intent":"pi_1","metadata":{"attempt_id":"a1"}}`), payment.OutcomeDone},
+			`{"id":"re_1","amount":500,"currency":"usd","status":"failed","metadata":{"attempt_id":"a2"}}`,
+			payment.OutcomeUnknown},
+		{"a refund found", find, list(`{"id":"re_1",` + good +
+			`,"payment_intent":"pi_1","metadata":{"attempt_id":"a1"}}`), payment.OutcomeDone},
 		{"found on another payment", find,
-			list(`{"id":"re_1",` + good + `,"payment_intent":"pi_2","metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
+			list(`{"id":"re_1",` + good + `,"payment_intent":"pi_2","metadata":{"attempt_id":"a1"}}`),
+			payment.OutcomeUnknown},
 		{"found in another currency", find,
-			list(`{"id":"re_1","amount":500,"currency":"eur","status":"failed","metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
+			list(`{"id":"re_1","amount":500,"currency":"eur","status":"failed","metadata":{"attempt_id":"a1"}}`),
+			payment.OutcomeUnknown},
 		{"found without id", find, list(`{` + good + `,"metadata":{"attempt_id":"a1"}}`), payment.OutcomeUnknown},
 		{"a list that repeats itself", find, list(`{"id":"re_1",` + good + `},{"id":"re_1",` + good + `}`),
 			payment.OutcomeUnknown},

@@ -182,10 +182,15 @@ func unbelieved(a payment.Result, why string) payment.Result {
 	return a
 }
 
+// codeNotCarried is the Code of a call that was not made for its amount.
+const codeNotCarried = "amount_not_carried"
+
 // notSent is the result of a call that was not made, because the provider can't
 // carry its amount.
 func notSent(err error) payment.Result {
-	return payment.Result{Outcome: payment.OutcomeDeclined, Code: "amount_not_carried", Message: err.Error()}
+	return payment.Result{
+		Outcome: payment.OutcomeDeclined, Code: codeNotCarried, Message: err.Error(), Failure: payment.AmountNotCarried,
+	}
 }
 
 // refundedAs is refunded for the answer to a call about r: an answer about
@@ -197,7 +202,7 @@ func refundedAs(refund *stripe.Refund, r payment.RefundRequest) payment.Result {
 	case refund.ID == "":
 		return unbelieved(a, "the answer names no refund")
 	case a.Currency != "" && a.Currency != r.Currency:
-		return unbelieved(a, fmt.Sprintf("%s is in %s, and %s was asked for", refund.ID, a.Currency, r.Currency))
+		return unbelieved(a, fmt.Sprintf("%s is in %s, and the request is in %s", refund.ID, a.Currency, r.Currency))
 	case refund.PaymentIntent != nil && refund.PaymentIntent.ID != r.PaymentProviderID:
 		return unbelieved(a, fmt.Sprintf(
 			"%s is on payment %s, and not on %s", refund.ID, refund.PaymentIntent.ID, r.PaymentProviderID))

@@ -9,9 +9,9 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// recognised says the same as rules in another way: what may be anything but
+// recognized says the same as rules in another way: what may be anything but
 // unknown at all.
-func recognised(f facts) bool {
+func recognized(f facts) bool {
 	if f.transport != nil {
 		return false
 	}
@@ -35,8 +35,8 @@ func recognised(f facts) bool {
 func (f facts) holds(t *testing.T) {
 	t.Helper()
 	got := outcomeOf(f)
-	if (got != payment.OutcomeUnknown) != recognised(f) {
-		t.Fatalf("%+v is %q; recognised: %v", f, got, recognised(f))
+	if (got != payment.OutcomeUnknown) != recognized(f) {
+		t.Fatalf("%+v is %q; recognized: %v", f, got, recognized(f))
 	}
 	switch got {
 	case payment.OutcomeUnknown, payment.OutcomeNoEffect, payment.OutcomeDeclined:

@@ -246,7 +246,8 @@ func TestPaymentStates(t *testing.T) {
 	}
 	unexpected := func(status string) string {
 		return fmt.Sprintf(
-			`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no","payment_intent":%s}}`,
+			`{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state","message":"no",`+
+				`"payment_intent":%s}}`,
 			intent(status),
 		)
 	}
@@ -342,7 +343,8 @@ func TestADeclineTellsTheBanksReason(t *testing.T) {
 		t,
 		says(
 			402,
-			`{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Your card has insufficient funds."}}`,
+			`{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds",`+
+				`"message":"Your card has insufficient funds."}}`,
 		),
 	)
 	if a := g.ConfirmPayment(context.Background(), charge, "pi_1"); a.Code != "insufficient_funds" ||

@@ -38,7 +38,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 			if pi.Currency != "" && currencyFrom(string(pi.Currency)) != r.Currency || pi.Amount != 0 &&
 				pi.Amount != amount {
 				return unbelieved(a, fmt.Sprintf(
-					"payment %s is of %d %s, and %d %s was asked for",
+					"payment %s is of %d %s, and the request is of %d %s",
 					pi.ID,
 					pi.Amount,
 					pi.Currency,
@@ -49,7 +49,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, r payment.ChargeRequest) pa
 			return a
 		})(pi)
 	}
-	return classify(err, s, ok, nil)
+	return explainCharge(classify(err, s, ok, nil), r)
 }
 
 // ConfirmPayment confirms the PaymentIntent, under the key "<Key>:confirm".
@@ -69,7 +69,7 @@ func (g *Gateway) ConfirmPayment(ctx context.Context, r payment.ChargeRequest, r
 	if a.ProviderID == "" {
 		a.ProviderID = reference
 	}
-	return a
+	return explainCharge(a, r)
 }
 
 // FindPayment reads the PaymentIntent. It sends no key: reading has no effect.
@@ -79,7 +79,7 @@ func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.P
 	defer cancel()
 	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, providerID, nil)
 	if err != nil {
-		return "", lookupFailed(classify(err, s, payment.Result{}, nil))
+		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), ChargeFailure)
 	}
 	return stateOf(pi.Status, classify(nil, s, g.intent(providerID, stateRead)(pi), nil))
 }
@@ -114,7 +114,7 @@ func stateOf(status stripe.PaymentIntentStatus, a payment.Result) (payment.Payme
 		a.Outcome = payment.OutcomeUnknown
 	}
 	if a.Outcome != payment.OutcomeDone {
-		return "", a
+		return "", explain(a, ChargeFailure)
 	}
 	return state, a
 }

@@ -31,7 +31,7 @@ func (g *Gateway) CreateRefund(ctx context.Context, r payment.RefundRequest) pay
 	if err == nil {
 		ok = refundedAs(refund, r)
 	}
-	return classify(err, s, ok, nil)
+	return explain(classify(err, s, ok, nil), RefundFailure)
 }
 
 // pageSize is how many refunds a page of the look-up holds; 100 is the most
@@ -42,6 +42,10 @@ const pageSize = 100
 // attempt's id. Should there be several, one that holds money is told before
 // one that failed.
 func (g *Gateway) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	return explain(g.findRefund(ctx, r), RefundFailure)
+}
+
+func (g *Gateway) findRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	ctx, s, cancel := g.call(ctx)
 	defer cancel()
 	params := &stripe.RefundListParams{PaymentIntent: stripe.String(r.PaymentProviderID)}

@@ -73,7 +73,7 @@ func orderStatus(s orders.Status) string {
 	switch s {
 	case orders.StatusCompleted:
 		return "COMPLETED"
-	case orders.StatusCancelled:
+	case orders.StatusCanceled:
 		return "CANCELLED"
 	}
 	return "QUEUED"

@@ -46,6 +46,8 @@ func (o orderObserver) Declined(ctx context.Context, order orders.Order) {
 		order.Number,
 		"decline_code",
 		order.Payment.DeclineCode,
+		"failure",
+		order.Payment.Failure,
 	)
 }
 

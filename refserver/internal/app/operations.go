@@ -20,9 +20,7 @@ import (
 // How often the workers look when nobody wakes them, and how much they take
 // at a time.
 const (
-	chargeEvery  = time.Second
 	pursueEvery  = time.Second
-	expireEvery  = time.Second
 	cleanUpEvery = 10 * time.Minute
 	gaugesEvery  = 10 * time.Second
 	batch        = 50
@@ -53,7 +51,7 @@ func (s *App) openOperations(context.Context) (err error) {
 		return err
 	}
 	stop := watchBreaker(s.Breaker, s.Metrics, observability.Named(s.Log, "payments"), func() {
-		s.charge.Wake()
+		s.Orders.Wake()
 		s.pursue.Wake()
 	})
 	s.onClose(func(context.Context) error { stop(); return nil })
@@ -72,6 +70,7 @@ func (s *App) newHealth(loops []*worker.Loop) (*observability.Checker, error) {
 			for _, l := range loops {
 				errs = append(errs, l.Check(ctx))
 			}
+			errs = append(errs, s.jobs.Check(ctx))
 			return errors.Join(errs...)
 		}),
 		component("events", false, s.checkEvents),
@@ -109,19 +108,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		s.group.Add(name, l)
 		return l, nil
 	}
+	s.group.Add("orders", runner(func(ctx context.Context) {
+		if err := s.Orders.Run(ctx); err != nil {
+			s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
+		}
+	}))
 	var err error
-	if s.charge, err = add("charge queued orders", chargeEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Orders.ChargeDue(ctx, batch)
-		return n == batch, err
-	}); err != nil {
-		return nil, err
-	}
-	if _, err = add("expire reservations", expireEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Orders.ExpireReservations(ctx, batch)
-		return n == batch, err
-	}); err != nil {
-		return nil, err
-	}
 	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
 		return nil, err
 	}

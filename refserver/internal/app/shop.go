@@ -23,6 +23,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outbox"
 	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/payment/guard"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -95,7 +96,7 @@ type App struct {
 	webhookSecret string
 	proxies       throttlehttp.Proxies
 	group         worker.Group
-	charge        *worker.Loop
+	jobs          jobs // of the services' own workers
 	pursue        *worker.Loop
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
@@ -316,7 +317,6 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		Now: s.now,
 	}, newMoneyMetrics()
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
-	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
 	s.Auth, err = auth.New(auth.Config{
 		Store: auth.NewDB(
@@ -327,32 +327,34 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
 	store := ordersdb.New(s.DB)
-	cfg := orders.Config{
-		Store: store, Gateway: guarded, Currency: c.Money(),
+	s.Orders, err = orders.New(orders.Config{
+		Store: store, Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now,
+		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
+		Now:    s.now,
 		Observer: orderObserver{
 			observability.OrderObserver(s.Metrics), s.recorder, observability.Named(s.Log, "orders"),
 		},
-	}
-	if s.Orders, err = orders.New(cfg); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	s.onClose(s.Orders.Close)
 	if err := s.openFeatures(ctx); err != nil {
 		return err
 	}
-	if err := s.openPartners(cfg, store); err != nil {
+	if err := s.openPartners(store); err != nil {
 		return err
 	}
 	if err := s.checkCurrency(ctx); err != nil {
 		return err
 	}
 	s.Refunds, err = refunds.New(refunds.Config{
-		Store: refundsdb.New(s.DB), Gateway: guarded, Lister: direct, CallTimeout: c.PaymentProviderTimeout,
+		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker), CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now,
 		Observer: refundObserver{
 			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),

@@ -179,7 +179,7 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 			money.New(e.Amount, e.Currency),
 			money.New(p.Amount, o.Currency),
 		)
-	case o.Status == orders.StatusCancelled:
+	case o.Status == orders.StatusCanceled:
 		wrong = "the order is cancelled"
 	}
 	if wrong != "" {
@@ -202,7 +202,7 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	if err != nil {
 		return "", err
 	}
-	s.charge.Wake()
+	s.Orders.Wake()
 	return hookHandled, nil
 }
 

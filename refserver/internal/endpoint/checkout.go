@@ -90,39 +90,13 @@ func amountMistake(field, label, text string, c money.Currency) problem.Mistake 
 // status, its code and its totals.
 func explainCheckout(err error) error {
 	var e *orders.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.Code != orders.CodePriceChanged {
 		return err
 	}
 	p := problem.Of(err)
-	switch e.Code {
-	case orders.CodePaymentDeclined:
-		p.Message = DeclineWords(e.Reason)
-	case orders.CodePriceChanged:
-		p.Message = fmt.Sprintf(
-			"The total of your cart was %s and is now %s. Nothing was ordered. "+
-				"Check your cart, then place the order again.",
-			p.OldTotal.Format(language), p.NewTotal.Format(language))
-	default:
-		return err
-	}
+	p.Message = fmt.Sprintf(
+		"The total of your cart was %s and is now %s. Nothing was ordered. "+
+			"Check your cart, then place the order again.",
+		p.OldTotal.Format(language), p.NewTotal.Format(language))
 	return &problem.Error{Problem: p}
-}
-
-// DeclineWords says why a card was declined and what to do, for the reasons a
-// bank gives; docs.stripe.com/declines/codes lists them.
-func DeclineWords(reason string) string {
-	const kept = " Nothing was charged, and your cart is saved."
-	switch reason {
-	case "insufficient_funds":
-		return "Payment declined: the card has insufficient funds. Use another card or pay cash." + kept
-	case "expired_card":
-		return "Payment declined: the card has expired. Use another card or pay cash." + kept
-	case "incorrect_cvc", "incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year":
-		return "Payment declined: the card details are incorrect. Check them and try again." + kept
-	case "authentication_required":
-		return "Payment declined: your bank requires you to confirm this payment, which this page doesn't " +
-			"support. Use another card or pay cash." + kept
-	}
-	return "Payment declined: your bank declined this payment. " +
-		"Use another card or pay cash, or contact your bank." + kept
 }

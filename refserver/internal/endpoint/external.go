@@ -28,7 +28,7 @@ func (e *Endpoints) ExternalOrder(
 	if err != nil {
 		return orders.Order{}, err
 	}
-	if len(placed) > 0 && placed[0].Status != orders.StatusCancelled {
+	if len(placed) > 0 && placed[0].Status != orders.StatusCanceled {
 		return placed[0], nil
 	}
 	ids := make([]string, len(in.Lines))

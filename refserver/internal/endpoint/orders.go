@@ -79,7 +79,7 @@ func (e *Endpoints) orders(ctx context.Context, p HistoryParams, customer string
 	case "QUEUED":
 		q.Status = []orders.Status{orders.StatusQueued, orders.StatusSubmitted}
 	case "CANCELLED":
-		q.Status = []orders.Status{orders.StatusCancelled}
+		q.Status = []orders.Status{orders.StatusCanceled}
 	}
 	var err error
 	if q.From, err = problem.Day("from", p.From, e.d.Zone); err != nil {

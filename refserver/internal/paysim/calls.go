@@ -43,14 +43,16 @@ type endpoint struct {
 // tx is one execution.
 type tx struct {
 	*state
-	call      *call // nil: not by the API
-	now       time.Time
-	newID     func(prefix string) string
-	entry     entry
-	refuse    bool // the plan says no
-	failLater bool // the plan says that a refund fails later
-	settle    time.Duration
-	events    []pendingEvent
+	call   *call // nil: not by the API
+	now    time.Time
+	newID  func(prefix string) string
+	entry  entry
+	refuse bool // the plan says no
+	// The codes that it says no with; "" for the usual one.
+	chargeCode, refundCode string
+	failLater              bool // the plan says that a refund fails later
+	settle                 time.Duration
+	events                 []pendingEvent
 }
 
 type pendingEvent struct {

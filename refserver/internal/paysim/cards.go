@@ -9,7 +9,7 @@ type card struct {
 	number  string
 	decline *decline // refused when charged; nil: accepted
 	action  bool     // wants the cardholder to authenticate first
-	// What becomes of a refund to it: "" succeeds at once, statusSucceeded
+	// The result of a refund to it: "" succeeds at once, statusSucceeded
 	// is pending first, statusFailed succeeds first and fails afterwards.
 	refundSettles string
 	// disputed is the reason for which a successful charge is disputed at once;

@@ -23,7 +23,10 @@ func (s *Simulator) change(c *call, ep endpoint, plan *Faults, f fault, d draws)
 	if !s.sleep(plan.latency()) {
 		return answer{}, errJournalClosed
 	}
-	t := &tx{call: c, refuse: f == faultError4xx, failLater: d.later < plan.RefundFailsLater}
+	t := &tx{
+		call: c, refuse: f == faultError4xx, chargeCode: plan.ChargeCode, refundCode: plan.RefundCode,
+		failLater: d.later < plan.RefundFailsLater,
+	}
 	var stored *apiError
 	if f == faultStored5xx {
 		stored = serverError()

@@ -46,7 +46,7 @@ func TestADisputedChargeTakesNoRefundUntilItIsWon(t *testing.T) {
 	}
 }
 
-// Every way through the states: what is told, and what was taken of the account
+// Every way through the states: what is sent, and what was taken of the account
 // at each step.
 func TestDisputesGoThroughTheirStates(t *testing.T) {
 	const (

@@ -65,7 +65,9 @@
 // The plan is read with GET, replaced with PUT and changed with PATCH at
 // /_sim/faults; see [Faults] for what each fault does. For one change at most
 // one of the listed probabilities comes true, and each with exactly its own
-// probability, as long as they sum to at most 1.
+// probability, as long as they sum to at most 1. charge_code and refund_code name
+// the code of a definite no, so that every failure a shop has words for can be
+// seen.
 //
 // # What others do
 //

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -44,6 +45,28 @@ type Faults struct {
 	// RefundFailsLater is the probability, 0 to 1, that a new refund first
 	// succeeds and some time later (Config.SettleAfter) fails.
 	RefundFailsLater float64 `json:"refund_fails_later"`
+	// ChargeCode is the decline code of a charge that Charge.Error4xx declines,
+	// such as insufficient_funds; "" means generic_decline.
+	ChargeCode string `json:"charge_code,omitempty"`
+	// RefundCode is the error code of a refund that Refund.Error4xx refuses, such as
+	// charge_already_refunded; "" means charge_not_refundable.
+	RefundCode string `json:"refund_code,omitempty"`
+}
+
+// codeShape is how the codes of Stripe are written.
+var codeShape = regexp.MustCompile(`^[a-z][a-z0-9_]{0,79}$`)
+
+// codes lists the fields that hold a code.
+func (f *Faults) codes() map[string]*string {
+	return map[string]*string{"charge_code": &f.ChargeCode, "refund_code": &f.RefundCode}
+}
+
+func checkCode(field, code string) error {
+	if code == "" || codeShape.MatchString(code) {
+		return nil
+	}
+	return &FaultsError{Field: field, Allowed: "a code of Stripe's, such as insufficient_funds, or \"\"",
+		Got: shortened(marshal(code))}
 }
 
 // CallFaults holds probabilities from 0 to 1. One change suffers at most one of
@@ -75,7 +98,7 @@ type CallFaults struct {
 	Error4xx float64 `json:"error_4xx"`
 	// Lookup5xx answers 500 to a call that retrieves or lists. Those suffer
 	// nothing else of this plan: with Error5xx it makes an outage, during which
-	// it cannot be found out either what became of a call.
+	// the result of a call can't be found out either.
 	Lookup5xx float64 `json:"lookup_5xx"`
 }
 
@@ -149,6 +172,11 @@ func (f Faults) Validate() error {
 			return err
 		}
 	}
+	for name, code := range f.codes() {
+		if err := checkCode(name, *code); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -196,6 +224,19 @@ func (f Faults) Merge(data []byte) (Faults, error) {
 			return Faults{}, &FaultsError{Field: "down", Allowed: "true or false", Got: shortened(raw)}
 		}
 		delete(fields, "down")
+	}
+	for name, code := range f.codes() {
+		raw, ok := fields[name]
+		if !ok {
+			continue
+		}
+		if string(raw) == "null" || json.Unmarshal(raw, code) != nil {
+			return Faults{}, &FaultsError{Field: name, Allowed: "a text", Got: shortened(raw)}
+		}
+		if err := checkCode(name, *code); err != nil {
+			return Faults{}, err
+		}
+		delete(fields, name)
 	}
 	if err := setNumbers("", f.ownNumbers(), fields); err != nil {
 		return Faults{}, err

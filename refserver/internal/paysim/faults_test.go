@@ -2,6 +2,7 @@ package paysim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -12,6 +13,32 @@ import (
 
 	"github.com/stripe/stripe-go/v85"
 )
+
+// The plan names the code of a definite no.
+func TestThePlanNamesTheCodeOfADefiniteNo(t *testing.T) {
+	b := start(t, Config{})
+	i := b.paid("k", 1000, "pm_card_visa")
+	plan, err := ParseFaults([]byte(`{"charge":{"error_4xx":1},"charge_code":"fraudulent",
+		"refund":{"error_4xx":1},"refund_code":"charge_already_refunded"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.sim.SetFaults(plan); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.create(within(10*time.Second), "no", 1000, "pm_card_visa", true)
+	var no *stripe.Error
+	if !errors.As(err, &no) || no.DeclineCode != "fraudulent" || no.Code != stripe.ErrorCodeCardDeclined {
+		t.Errorf("charge: %v", err)
+	}
+	_, err = b.refund(within(10*time.Second), "re", i.ID, 300)
+	b.wantError(err, 400, stripe.ErrorTypeInvalidRequest, stripe.ErrorCodeChargeAlreadyRefunded)
+	for _, bad := range []string{`{"charge_code":"Fraud!"}`, `{"refund_code":null}`, `{"refund_code":7}`} {
+		if _, err := ParseFaults([]byte(bad)); err == nil {
+			t.Errorf("%s is a plan", bad)
+		}
+	}
+}
 
 // Every fault, on a charge and on a refund: what the caller sees, what truly
 // happened, and what the same key gives once the provider works again.

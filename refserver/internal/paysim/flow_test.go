@@ -52,7 +52,8 @@ func newShop(t *testing.T, cfg paysim.Config) *shop {
 	if s.gateway, err = stripegateway.New(stripegateway.Config{Key: "sk_test_1", URL: url}); err != nil {
 		t.Fatal(err)
 	}
-	if s.Service, err = refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: s.gateway, CallTimeout: 5 * time.Second}); err != nil {
+	if s.Service, err = refunds.New(refunds.Config{Store: refundstest.NewStore(), Gateway: s.gateway,
+		CallTimeout: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -117,7 +118,8 @@ func (s *shop) paid(n int) refunds.Request {
 		Key: fmt.Sprint(
 			"charge-",
 			n,
-		), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n), Amount: 3000, Currency: "USD", Token: "pm_card_visa",
+		), OrderID: fmt.Sprint("order-", n), PaymentID: fmt.Sprint("payment-", n), Amount: 3000, Currency: "USD",
+		Token: "pm_card_visa",
 	}
 	made := s.gateway.CreatePayment(s.Context(), charge)
 	if done := s.gateway.ConfirmPayment(s.Context(), charge, made.ProviderID); done.Outcome != payment.OutcomeDone {
@@ -127,8 +129,9 @@ func (s *shop) paid(n int) refunds.Request {
 		ClientReference: fmt.Sprint(
 			"return-",
 			n,
-		), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: payment.Card, PaymentProviderID: made.ProviderID,
-		Captured: 3000, Currency: "USD", Customer: "ann", By: event.Actor{Kind: event.ActorStaff, ID: "9"},
+		), OrderID: charge.OrderID, PaymentID: charge.PaymentID, PaymentMethod: payment.Card,
+		PaymentProviderID: made.ProviderID,
+		Captured:          3000, Currency: "USD", Customer: "ann", By: event.Actor{Kind: event.ActorStaff, ID: "9"},
 		Quote: refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 			{OrderLineID: fmt.Sprint("line-", n), Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
 		}},
@@ -222,12 +225,14 @@ func TestReconcileAgainstTheProvidersList(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
-	byHand := s.paid(orderCount)
-	byHand.Method = payment.Cash
-	s.refund(byHand)
+	manual := s.paid(orderCount)
+	manual.Method = payment.Cash
+	s.refund(manual)
 	// Somebody pays back on the provider's own page, and we lose a record.
 	stray := s.paid(orderCount + 1)
-	if a := s.gateway.CreateRefund(t.Context(), payment.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD", AttemptID: "nobody's"}); a.Outcome != payment.OutcomeDone {
+	if a := s.gateway.CreateRefund(t.Context(),
+		payment.RefundRequest{Key: "k", PaymentProviderID: stray.PaymentProviderID, Amount: 7, Currency: "USD",
+			AttemptID: "nobody's"}); a.Outcome != payment.OutcomeDone {
 		t.Fatalf("%+v", a)
 	}
 	rec, err := s.Reconcile(t.Context(), start, time.Now().Add(2*time.Second))

@@ -163,6 +163,8 @@ func (t *tx) confirm(old *intent, how confirmation) (func() any, *apiError) {
 	view := func() any { return t.viewIntent(&i, how.expand) }
 	paid, _ := cardFor(i.Method)
 	switch {
+	case t.refuse && t.chargeCode != "":
+		return nil, t.decline(&i, &decline{"card_declined", t.chargeCode, "Your card was declined."})
 	case t.refuse:
 		return nil, t.decline(&i, declineGeneric)
 	case paid.decline != nil:

@@ -259,7 +259,7 @@ func TestALedgerHasOneWriter(t *testing.T) {
 	_ = second.Close()
 }
 
-// What a caller was told is on disk at that moment, whatever comes after.
+// What was answered is on disk at that moment, whatever comes after.
 func TestNobodyIsToldOfWhatIsNotOnDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger")
 	b := start(t, Config{Ledger: path})

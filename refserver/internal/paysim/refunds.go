@@ -1,6 +1,7 @@
 package paysim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -106,7 +107,7 @@ func (t *tx) refundAmount(i *intent, paid *charge, q refundRequest) (int64, *api
 			"Refund amount (%s) is greater than unrefunded amount on charge (%s)",
 			rule.format(amount), rule.format(rest)))
 	case t.refuse:
-		return 0, invalid("charge_not_refundable", "", "Charge "+paid.ID+" cannot be refunded.")
+		return 0, invalid(cmp.Or(t.refundCode, "charge_not_refundable"), "", "Charge "+paid.ID+" cannot be refunded.")
 	}
 	// There is no least amount for a refund.
 	return amount, rule.checkStep("amount", amount)

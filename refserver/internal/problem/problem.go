@@ -1,5 +1,5 @@
 // Package problem is the one table that turns an error of the domain packages
-// into an HTTP status and the words a person reads. Nothing internal passes
+// into an HTTP status and the words that people read. Nothing internal passes
 // through it: an error it does not know becomes a plain 500, and the caller
 // logs the cause.
 package problem
@@ -275,69 +275,88 @@ var accountStatus = map[auth.Code]int{
 	auth.CodeSuperAdmin:      http.StatusConflict,
 }
 
-// Of says what err is to whoever asked.
+// Of returns what is said of err to the caller.
 func Of(err error) Problem {
-	var (
-		own      *Error
-		order    *orders.Error
-		amount   *money.Error
-		refund   *refunds.Error
-		ret      *returns.Error
-		account  *auth.Error
-		tooLarge *http.MaxBytesError
-	)
-	switch {
-	case errors.As(err, &own):
+	var tooLarge *http.MaxBytesError
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own.Problem
-	case errors.As(err, &tooLarge):
+	}
+	if errors.As(err, &tooLarge) {
 		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE",
 			Message: "What was sent is too large. Send fewer or smaller photos."}
-	case errors.As(err, &ret):
-		if errors.Is(err, returns.ErrNotFound) || ret.Code == returns.CodePurchase { // the second is ours
+	}
+	for _, known := range []func(error) (p Problem, is, known bool){
+		ofReturn, ofRefund, ofOrder, ofAmount, ofAccount,
+	} {
+		if p, is, ok := known(err); ok {
+			return p
+		} else if is {
 			break
-		}
-		status, ok := returnStatus[ret.Code]
-		if !ok {
-			status = http.StatusBadRequest
-		}
-		p := Problem{
-			Status:  status,
-			Code:    string(ret.Code),
-			Message: ret.Message,
-			Field:   ret.Field,
-			Verdict: ret.Verdict,
-		}
-		if ret.Code == returns.CodeBusy {
-			p.RetryAfter = busyFor
-		}
-		return p
-	case errors.As(err, &refund):
-		if status, ok := refundStatus[refund.Code]; ok {
-			return Problem{Status: status, Code: string(refund.Code), Message: refund.Message, Field: refund.Field}
-		}
-	case errors.As(err, &order):
-		if status, ok := orderStatus[order.Code]; ok {
-			return Problem{
-				Status: status, Code: string(order.Code), Message: order.Message, Field: order.Field, Available: order.Available,
-				OldTotal: order.OldTotal, NewTotal: order.NewTotal,
-			}
-		}
-	case errors.As(err, &amount):
-		return Problem{
-			Status:  http.StatusBadRequest,
-			Code:    string(amount.Code),
-			Message: amount.Message,
-			Field:   amount.Field,
-		}
-	case errors.As(err, &account):
-		if status, ok := accountStatus[account.Code]; ok {
-			return Problem{
-				Status: status, Code: string(account.Code), Message: account.Message, Field: account.Field,
-				RetryAfter: account.RetryAfter,
-			}
 		}
 	}
 	return other(err)
+}
+
+// ofReturn returns the problem of a returns.Error: is reports whether err is one,
+// known whether its code is for callers. The other functions are likewise.
+func ofReturn(err error) (p Problem, is, known bool) {
+	e, is := errors.AsType[*returns.Error](err)
+	if !is || errors.Is(err, returns.ErrNotFound) || e.Code == returns.CodePurchase { // the last is ours
+		return p, is, false
+	}
+	status, ok := returnStatus[e.Code]
+	if !ok {
+		status = http.StatusBadRequest
+	}
+	p = Problem{Status: status, Code: string(e.Code), Message: e.Message, Field: e.Field, Verdict: e.Verdict}
+	if e.Code == returns.CodeBusy {
+		p.RetryAfter = busyFor
+	}
+	return p, true, true
+}
+
+func ofRefund(err error) (p Problem, is, known bool) {
+	e, is := errors.AsType[*refunds.Error](err)
+	if !is {
+		return p, false, false
+	}
+	status, known := refundStatus[e.Code]
+	return Problem{Status: status, Code: string(e.Code), Message: e.Message, Field: e.Field}, true, known
+}
+
+func ofOrder(err error) (p Problem, is, known bool) {
+	e, is := errors.AsType[*orders.Error](err)
+	if !is {
+		return p, false, false
+	}
+	status, known := orderStatus[e.Code]
+	p = Problem{
+		Status: status, Code: string(e.Code), Message: e.Message, Field: e.Field,
+		Available: e.Available, OldTotal: e.OldTotal, NewTotal: e.NewTotal,
+	}
+	if e.Code == orders.CodePaymentDeclined {
+		p.Message = PaymentDeclined(e.Failure, e.Limit)
+	}
+	return p, true, known
+}
+
+func ofAmount(err error) (p Problem, is, known bool) {
+	e, is := errors.AsType[*money.Error](err)
+	if !is {
+		return p, false, false
+	}
+	return Problem{Status: http.StatusBadRequest, Code: string(e.Code), Message: e.Message, Field: e.Field}, true, true
+}
+
+func ofAccount(err error) (p Problem, is, known bool) {
+	e, is := errors.AsType[*auth.Error](err)
+	if !is {
+		return p, false, false
+	}
+	status, known := accountStatus[e.Code]
+	return Problem{
+		Status: status, Code: string(e.Code), Message: e.Message, Field: e.Field, RetryAfter: e.RetryAfter,
+	}, true, known
 }
 
 // other says what an error without a code of its own is.

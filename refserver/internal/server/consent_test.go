@@ -147,7 +147,7 @@ func TestACartWithAProblemTakesNoPageAway(t *testing.T) {
 	ada := b.signInAs("ada", "correct horse")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).want(t, http.StatusOK)
 	b.reprice(func(p *orders.Product) { p.Stock = 2 })
-	page := ada.get("/").want(t, http.StatusOK, "4 of Keyboard asked for, 2 in stock", "set it to 0 to take it out")
+	page := ada.get("/").want(t, http.StatusOK, "4 of Keyboard requested, 2 in stock", "set it to 0 to take it out")
 	if strings.Contains(page.body, `action="/checkout"`) {
 		t.Error("the page offers to buy it")
 	}

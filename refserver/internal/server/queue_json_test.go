@@ -170,7 +170,7 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 		staff.json(path, `{"outcome":"not_paid","reason":"seen there"}`).want(t, 200, `"success":true`)
 		staff.json(path, `{"outcome":"not_paid","reason":"seen there"}`).want(t, 409)
 		events, err := b.Orders.Events(ctx, o.ID)
-		if by, why := resolvedBy(t, events, orders.EventCancelled); err != nil || by != "super_admin" ||
+		if by, why := resolvedBy(t, events, orders.EventCanceled); err != nil || by != "super_admin" ||
 			why != "seen there" {
 			t.Errorf("resolved by %q because %q, %v", by, why, err)
 		}

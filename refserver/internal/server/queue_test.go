@@ -187,7 +187,7 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 			outcome string
 			want    orders.Status
 			back    int
-		}{{"ask_again", orders.StatusQueued, 0}, {"paid", orders.StatusCompleted, 0}, {"not_paid", orders.StatusCancelled, 1}} {
+		}{{"ask_again", orders.StatusQueued, 0}, {"paid", orders.StatusCompleted, 0}, {"not_paid", orders.StatusCanceled, 1}} {
 			t.Run(tc.outcome, func(t *testing.T) {
 				b.faults(paysim.Faults{Down: true})
 				o := b.buy(who, 1)

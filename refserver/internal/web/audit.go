@@ -51,7 +51,7 @@ type changeView struct {
 
 // auditTypes are the changes there are, for the choice.
 var auditTypes = []string{
-	orders.EventPlaced, orders.EventQueued, orders.EventCompleted, orders.EventCancelled, orders.EventDelivered,
+	orders.EventPlaced, orders.EventQueued, orders.EventCompleted, orders.EventCanceled, orders.EventDelivered,
 	orders.EventCharging, orders.EventChargeAttempted, orders.EventChargeRetried, orders.EventChargeWithdrawn,
 	orders.EventReserved, orders.EventReservationChanged, orders.EventReservationUsed, orders.EventReservationExpired,
 	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded,
@@ -179,7 +179,7 @@ var auditWords = map[string]string{
 	orders.EventPlaced:          "placed the order",
 	orders.EventQueued:          "queued the order for its payment",
 	orders.EventCompleted:       "completed the order",
-	orders.EventCancelled:       "cancelled the order",
+	orders.EventCanceled:       "cancelled the order",
 	orders.EventDelivered:       "recorded the delivery",
 	orders.EventCharging:        "began to charge the card",
 	orders.EventChargeAttempted: "ended an attempt to charge the card without an answer",

@@ -9,6 +9,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 // receiptBody is one order as its owner sees it.
@@ -26,7 +27,7 @@ func orderState(s orders.Status) badge {
 	switch s {
 	case orders.StatusCompleted:
 		return badge{"good", "COMPLETED"}
-	case orders.StatusCancelled:
+	case orders.StatusCanceled:
 		return badge{"bad", "CANCELLED"}
 	}
 	return badge{"warn", "QUEUED"}
@@ -39,7 +40,7 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 		body.Subtotal = body.Subtotal.Add(l.Paid)
 	}
 	if o.Payment.Status == orders.PaymentDeclined {
-		body.Reason = endpoint.DeclineWords(o.Payment.DeclineCode)
+		body.Reason = whyDeclined(o, user(r).ID == o.CustomerID)
 	}
 	title := "Receipt"
 	if body.Queued {
@@ -144,4 +145,19 @@ func pagesAt(r *http.Request, path, field string, page, size, total int) pager {
 		p.Next = at(page + 1)
 	}
 	return p
+}
+
+// whyDeclined is why the payment of an order was declined, for its owner or for
+// staff.
+func whyDeclined(o orders.Order, owner bool) string {
+	p := o.Payment
+	limit := money.New(p.FailureLimit, o.Currency)
+	if owner {
+		return problem.PaymentDeclined(p.Failure, limit)
+	}
+	why := "Payment declined: " + problem.ChargeFailed(p.Failure, limit) + "."
+	if p.DeclineCode != "" {
+		why += " The provider's code is " + p.DeclineCode + "."
+	}
+	return why
 }

@@ -24,8 +24,10 @@ CREATE TABLE rk_products (
 CREATE TABLE rk_stock_movements (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     product_id INTEGER NOT NULL REFERENCES rk_products (id),
-    kind       TEXT NOT NULL CONSTRAINT rk_stock_movements_kind_check CHECK (kind IN ('initial', 'adjustment', 'restock')),
-    quantity   INTEGER NOT NULL CONSTRAINT rk_stock_movements_quantity_check CHECK (quantity <> 0 AND (kind = 'adjustment' OR quantity > 0)),
+    kind       TEXT NOT NULL
+        CONSTRAINT rk_stock_movements_kind_check CHECK (kind IN ('initial', 'adjustment', 'restock')),
+    quantity   INTEGER NOT NULL
+        CONSTRAINT rk_stock_movements_quantity_check CHECK (quantity <> 0 AND (kind = 'adjustment' OR quantity > 0)),
     ref        TEXT NOT NULL CONSTRAINT rk_stock_movements_ref_check CHECK ((ref <> '') = (kind = 'restock')),
     at         INTEGER NOT NULL,
     actor_kind TEXT NOT NULL,
@@ -59,7 +61,8 @@ CREATE TABLE rk_orders (
     terms_id        TEXT NOT NULL,
     source          TEXT NOT NULL,
     currency        TEXT NOT NULL,
-    status          TEXT NOT NULL CONSTRAINT rk_orders_status_check CHECK (status IN ('submitted', 'queued', 'completed', 'cancelled')),
+    status          TEXT NOT NULL
+        CONSTRAINT rk_orders_status_check CHECK (status IN ('submitted', 'queued', 'completed', 'cancelled')),
     placed_at       INTEGER NOT NULL,
     completed_at    INTEGER,
     cancelled_at    INTEGER,
@@ -74,7 +77,8 @@ CREATE TABLE rk_orders (
     CONSTRAINT rk_orders_delivered_check CHECK (delivered_at IS NULL OR status = 'completed')
 );
 CREATE UNIQUE INDEX rk_orders_cart_id_key ON rk_orders (cart_id) WHERE status <> 'cancelled';
-CREATE UNIQUE INDEX rk_orders_customer_id_idempotency_key_key ON rk_orders (customer_id, idempotency_key) WHERE idempotency_key <> '';
+CREATE UNIQUE INDEX rk_orders_customer_id_idempotency_key_key ON rk_orders (customer_id, idempotency_key)
+    WHERE idempotency_key <> '';
 CREATE INDEX rk_orders_history ON rk_orders (customer_id, placed_at DESC, id DESC);
 CREATE INDEX rk_orders_newest ON rk_orders (placed_at DESC, id DESC);
 CREATE INDEX rk_orders_open ON rk_orders (placed_at DESC, id DESC) WHERE completed_at IS NULL AND cancelled_at IS NULL;
@@ -89,7 +93,8 @@ CREATE TABLE rk_order_lines (
     final_sale          BOOLEAN NOT NULL,
     quantity            INTEGER NOT NULL CONSTRAINT rk_order_lines_quantity_check CHECK (quantity > 0),
     unit_list_minor     INTEGER NOT NULL,
-    unit_discount_minor INTEGER NOT NULL CONSTRAINT rk_order_lines_discount_check CHECK (unit_discount_minor BETWEEN 0 AND unit_list_minor),
+    unit_discount_minor INTEGER NOT NULL
+        CONSTRAINT rk_order_lines_discount_check CHECK (unit_discount_minor BETWEEN 0 AND unit_list_minor),
     price_minor         INTEGER NOT NULL,
     duty_minor          INTEGER NOT NULL,
     shipping_minor      INTEGER NOT NULL,
@@ -101,9 +106,12 @@ CREATE TABLE rk_order_lines (
 CREATE TABLE rk_payments (
     id            TEXT PRIMARY KEY,
     order_id      TEXT NOT NULL REFERENCES rk_orders (id),
-    method        TEXT NOT NULL CONSTRAINT rk_payments_method_check CHECK (method NOT IN ('', 'store_credit', 'original_method')),
+    method        TEXT NOT NULL
+        CONSTRAINT rk_payments_method_check CHECK (method NOT IN ('', 'store_credit', 'original_method')),
     amount_minor  INTEGER NOT NULL CONSTRAINT rk_payments_amount_check CHECK (amount_minor >= 0),
-    status        TEXT NOT NULL CONSTRAINT rk_payments_status_check CHECK (status IN ('pending', 'unknown', 'captured', 'declined', 'cancelled')),
+    status        TEXT NOT NULL
+        CONSTRAINT rk_payments_status_check
+        CHECK (status IN ('pending', 'unknown', 'captured', 'declined', 'cancelled')),
     token         TEXT NOT NULL,
     key           TEXT NOT NULL,
     key_round     INTEGER NOT NULL,
@@ -111,6 +119,8 @@ CREATE TABLE rk_payments (
     first_sent_at INTEGER,
     captured_at   INTEGER,
     decline_code  TEXT NOT NULL,
+    failure       TEXT NOT NULL DEFAULT '',
+    failure_limit INTEGER NOT NULL DEFAULT 0 CONSTRAINT rk_payments_failure_limit_check CHECK (failure_limit >= 0),
     next_at       INTEGER,
     attempts      INTEGER NOT NULL,
     lease_until   INTEGER,
@@ -163,7 +173,8 @@ CREATE TABLE rk_stock_reservations (
     product_id  INTEGER NOT NULL REFERENCES rk_products (id),
     customer_id TEXT NOT NULL,
     quantity    INTEGER NOT NULL CONSTRAINT rk_stock_reservations_quantity_check CHECK (quantity > 0),
-    status      TEXT NOT NULL CONSTRAINT rk_stock_reservations_status_check CHECK (status IN ('held', 'used', 'expired')),
+    status      TEXT NOT NULL
+        CONSTRAINT rk_stock_reservations_status_check CHECK (status IN ('held', 'used', 'expired')),
     order_id    TEXT NOT NULL,
     expires_at  INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
@@ -173,7 +184,8 @@ CREATE TABLE rk_stock_reservations (
 );
 
 -- A customer holds units of a sale once.
-CREATE UNIQUE INDEX rk_stock_reservations_sale_id_customer_id_key ON rk_stock_reservations (sale_id, customer_id) WHERE status = 'held';
+CREATE UNIQUE INDEX rk_stock_reservations_sale_id_customer_id_key ON rk_stock_reservations (sale_id, customer_id)
+    WHERE status = 'held';
 CREATE INDEX rk_stock_reservations_due ON rk_stock_reservations (expires_at) WHERE status = 'held';
 CREATE INDEX rk_payments_due ON rk_payments (priority DESC, id) WHERE next_at IS NOT NULL AND NOT gave_up;
 
