@@ -107,5 +107,5 @@ func ExampleRetryAfter() {
 	if errors.As(err, &gave) {
 		fmt.Println(gave.Err, "-", gave.Reason)
 	}
-	// Output: closed for maintenance - the dependency asks for a longer wait than MaxRetryAfter
+	// Output: closed for maintenance - the dependency demands a longer wait than MaxRetryAfter
 }

@@ -50,7 +50,7 @@ type streamFiles struct {
 // ReadFile returns a file with the names of the stream's tables in it.
 func (s streamFiles) ReadFile(name string) ([]byte, error) {
 	text, err := fs.ReadFile(s.FS, name)
-	return []byte(strings.ReplaceAll(string(text), "PREFIX", sqlstore.DefaultPrefix+s.stream)), err
+	return []byte(strings.ReplaceAll(string(text), "STEM", sqlstore.DefaultPrefix+s.stream)), err
 }
 
 func eventsTable(stream string) sqldb.Table     { return sqldb.Table(stream + "_events") }

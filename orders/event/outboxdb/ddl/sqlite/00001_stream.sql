@@ -1,4 +1,4 @@
-CREATE TABLE PREFIX_events (
+CREATE TABLE STEM_events (
     id           TEXT        NOT NULL PRIMARY KEY,
     aggregate_id TEXT        NOT NULL,
     seq          INTEGER     NOT NULL,
@@ -11,18 +11,18 @@ CREATE TABLE PREFIX_events (
     fanned_out   BOOLEAN     NOT NULL,
     from_address TEXT        NOT NULL DEFAULT '',
     from_request TEXT        NOT NULL DEFAULT '',
-    CONSTRAINT PREFIX_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
-    CONSTRAINT PREFIX_events_seq_check CHECK (seq >= 1),
-    CONSTRAINT PREFIX_events_data_check CHECK (json_valid(data))
+    CONSTRAINT STEM_events_aggregate_id_seq_key UNIQUE (aggregate_id, seq),
+    CONSTRAINT STEM_events_seq_check CHECK (seq >= 1),
+    CONSTRAINT STEM_events_data_check CHECK (json_valid(data))
 );
-CREATE INDEX PREFIX_events_fan_out_idx ON PREFIX_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
-CREATE INDEX PREFIX_events_newest_idx ON PREFIX_events (at, aggregate_id, seq);
-CREATE INDEX PREFIX_events_actor_idx ON PREFIX_events (actor_id, at);
-CREATE INDEX PREFIX_events_from_address_idx ON PREFIX_events (from_address, at) WHERE from_address <> '';
-CREATE INDEX PREFIX_events_from_request_idx ON PREFIX_events (from_request) WHERE from_request <> '';
+CREATE INDEX STEM_events_fan_out_idx ON STEM_events (at, aggregate_id, seq) WHERE fanned_out = FALSE;
+CREATE INDEX STEM_events_newest_idx ON STEM_events (at, aggregate_id, seq);
+CREATE INDEX STEM_events_actor_idx ON STEM_events (actor_id, at);
+CREATE INDEX STEM_events_from_address_idx ON STEM_events (from_address, at) WHERE from_address <> '';
+CREATE INDEX STEM_events_from_request_idx ON STEM_events (from_request) WHERE from_request <> '';
 
-CREATE TABLE PREFIX_deliveries (
-    event_id     TEXT        NOT NULL REFERENCES PREFIX_events (id),
+CREATE TABLE STEM_deliveries (
+    event_id     TEXT        NOT NULL REFERENCES STEM_events (id),
     subscriber   TEXT        NOT NULL,
     aggregate_id TEXT        NOT NULL,
     seq          INTEGER     NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE PREFIX_deliveries (
     last_error   TEXT        NOT NULL,
     delivered_at INTEGER,
     PRIMARY KEY (event_id, subscriber),
-    CONSTRAINT PREFIX_deliveries_attempts_check CHECK (attempts >= 0)
+    CONSTRAINT STEM_deliveries_attempts_check CHECK (attempts >= 0)
 );
-CREATE INDEX PREFIX_deliveries_due_idx ON PREFIX_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX PREFIX_deliveries_order_idx ON PREFIX_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
+CREATE INDEX STEM_deliveries_due_idx ON STEM_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
+CREATE INDEX STEM_deliveries_order_idx ON STEM_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
