@@ -335,7 +335,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
-		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
+		Now:    s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
 	})
 	if err != nil {
 		return err
