@@ -89,8 +89,8 @@ func cardsInRun(s string, run []digit, spans []span) []span {
 }
 
 // printedLikeCard tells whether the digits stand together, or in the groups
-// 4-4-4-... or 4-6-4 or 4-6-5. Without it dates and RMA numbers would be taken
-// for cards one time in ten.
+// 4-4-4-... or 4-6-4 or 4-6-5. Without it dates and RMA numbers would be treated
+// as cards one time in ten.
 func printedLikeCard(run []digit) bool {
 	var groups [maxCardDigits]int
 	g := 0

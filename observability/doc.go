@@ -4,15 +4,24 @@
 //
 // # Metrics
 //
-// [NewMetrics] makes a [Metrics]; it has one small method for each fact, such
-// as [Metrics.OrderAccepted] or [Metrics.CircuitOpened]. It is a
+// [NewMetrics] makes a [Metrics]. [OrderObserver], [RefundObserver] and
+// [ReturnObserver] count into it what the services do, a line of their configs
+// each, and [Metrics.WatchBreaker] the outages of the payment provider; other
+// facts have a small method each, such as [Metrics.WorkerJob]. It is a
 // prometheus.Collector, so the caller registers it where they like (there is
-// no default registry here), and [Metrics.Snapshot] tells the same numbers as
+// no default registry here), and [Metrics.Snapshot] shows the same numbers as
 // one JSON document, with latencies in milliseconds and a rolling minimum,
-// maximum and 95th percentile. Both read the same counters, so they agree.
-// Recording takes no lock and, once a series exists, does not allocate.
-// Labels are bounded: routes by pattern and never by path, methods and
-// statuses to the words there are, everything else to a cap of series.
+// maximum and 95th percentile.
+//
+// Counters, gauges and histograms are client_golang's, so both are read from the
+// same place and agree. Two things are added. Labels are bounded: routes by
+// pattern and never by path, methods and statuses to the words there are,
+// everything else to a cap of series; and because a series once found is kept,
+// recording takes no lock and does not allocate, at the price of a plain atomic
+// number (a look-up by a vector costs 50 to 80 ns more). And the rolling
+// minimum, maximum and percentile of the snapshot come from a window of our own:
+// a summary of client_golang has no minimum and maximum, and takes a lock and
+// six times as long. BenchmarkRecording shows all of them side by side.
 //
 // # Logs
 //

@@ -9,7 +9,7 @@ import (
 // eventRingSize is how many events a Metrics remembers.
 const eventRingSize = 100
 
-// Event is something worth telling a person: a refund failed, the payment
+// Event is something worth telling people about: a refund failed, the payment
 // circuit opened. Payload is a private copy, without secrets.
 type Event struct {
 	Name      string         `json:"name"`

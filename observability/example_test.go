@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"time"
 
 	slogmulti "github.com/samber/slog-multi"
@@ -71,15 +72,22 @@ func ExampleNewLogHandler() {
 	observability.SetUserID(ctx, "1") // once they have signed in
 	log.WarnContext(ctx, "refund failed", "err", errors.New("card 4111 1111 1111 1111 refused"))
 	// Output:
-	// {"level":"WARNING","message":"refund failed","logger":"refunds","request_id":"r-1","path":"/admin/returns/7/refund","method":"POST","user_id":"1","err":"card [REDACTED] refused"}
+	// {"level":"WARNING",
+	//  "message":"refund failed",
+	//  "logger":"refunds",
+	//  "request_id":"r-1",
+	//  "path":"/admin/returns/7/refund",
+	//  "method":"POST",
+	//  "user_id":"1",
+	//  "err":"card [REDACTED] refused"}
 }
 
-// withoutTime prints lines without their time, which is never the same.
+// withoutTime prints a field a line, without the time, which is never the same.
 type withoutTime struct{}
 
 func (withoutTime) Write(line []byte) (int, error) {
 	const stamp = `"timestamp":"2026-10-04T18:22:33.456Z",`
-	return fmt.Printf("{%s", line[1+len(stamp):])
+	return fmt.Print("{", strings.ReplaceAll(string(line[1+len(stamp):]), `,"`, ",\n \""))
 }
 
 // The redaction works with any handler, here as a stage of a slog-multi pipe.

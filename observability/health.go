@@ -227,7 +227,7 @@ func (p *probe) report(ctx context.Context) ComponentReport {
 	case <-timer.C:
 		p.giveUp(r)
 	case <-ctx.Done():
-		// Whoever asked has no more time. The check goes on for others and
+		// Whoever asked has no more time. The check continues for others and
 		// its result is not known: an older one must not pass for it.
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -192,7 +192,7 @@ func TestChecksRunTogetherAndAreShared(t *testing.T) {
 			}
 		}
 		if d := time.Since(start); d != 300*time.Millisecond {
-			t.Errorf("two checks of 300ms, asked for by twenty, took %v", d)
+			t.Errorf("two checks of 300ms, run for twenty callers, took %v", d)
 		}
 		c.Report(t.Context())
 		if n := calls.Load(); n != 2 {

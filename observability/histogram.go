@@ -1,8 +1,11 @@
 package observability
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // exemplarEvery is how long an exemplar stands before the next observation in
@@ -10,70 +13,79 @@ import (
 // exemplar per bucket in this time.
 const exemplarEvery = 10 * time.Second
 
-// exemplar ties one observation to the request it came from.
-type exemplar struct {
-	requestID string
-	value     time.Duration
-	at        time.Time
+// latency is one series of durations: the histogram that Prometheus adds up over
+// time and replicas, and the rolling window of the snapshot.
+type latency struct {
+	prometheus.Histogram
+	bounds []time.Duration
+	fresh  []atomic.Int64 // until when the exemplar of a bucket stands, in ns since start
+	window window
 }
 
-// histogram counts durations twice: in the buckets that Prometheus adds up
-// over time and replicas, and in the rolling window of the snapshot.
-type histogram struct {
-	bounds    []time.Duration // upper bounds, rising, inclusive
-	counts    []atomic.Uint64 // one for each bound, and one for above
-	sum       atomic.Int64    // ns; enough for 292 years
-	exemplars []atomic.Pointer[exemplar]
-	window    window
-}
-
-func newHistogram(bounds []time.Duration, start time.Time, span time.Duration) *histogram {
-	return &histogram{
+// newLatency returns a series that counts into h, whose buckets are bounds.
+func newLatency(h prometheus.Histogram, bounds []time.Duration, start time.Time, span time.Duration) *latency {
+	return &latency{
+		Histogram: h,
 		bounds:    bounds,
-		counts:    make([]atomic.Uint64, len(bounds)+1),
-		exemplars: make([]atomic.Pointer[exemplar], len(bounds)+1),
+		fresh:     make([]atomic.Int64, len(bounds)+1),
 		window:    window{start: start, slot: span / windowSlots},
 	}
 }
 
 // observe records d at now; requestID is for the exemplar. One that is not
-// well-formed makes none: Prometheus would refuse the whole scrape.
+// well-formed makes none: client_golang would panic.
 // A negative d (a clock that was set back) counts as 0.
-func (h *histogram) observe(now time.Time, d time.Duration, requestID string) {
+func (l *latency) observe(now time.Time, d time.Duration, requestID string) {
 	d = max(d, 0)
-	i := 0
-	for i < len(h.bounds) && d > h.bounds[i] {
-		i++
-	}
-	h.counts[i].Add(1)
-	h.sum.Add(int64(d))
-	h.window.record(now, d)
-	if requestID == "" {
+	l.window.record(now, d)
+	if requestID == "" || !l.exemplarDue(now, d) || !wellFormedID(requestID) {
+		l.Observe(d.Seconds())
 		return
 	}
-	if e := h.exemplars[i].Load(); (e == nil || now.Sub(e.at) >= exemplarEvery) && wellFormedID(requestID) {
-		h.exemplars[i].Store(&exemplar{requestID: requestID, value: d, at: now})
-	}
+	l.Histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(
+		d.Seconds(), prometheus.Labels{"request_id": requestID},
+	)
 }
 
-// totals returns the number of observations, by bucket and altogether, and
-// their sum. The number is added up from the buckets, so that the two agree
-// while others record.
-func (h *histogram) totals() (buckets []uint64, count uint64, sum time.Duration) {
-	sum = time.Duration(h.sum.Load())
-	buckets = make([]uint64, len(h.counts))
-	for i := range h.counts {
-		buckets[i] = h.counts[i].Load()
-		count += buckets[i]
+// exemplarDue reports whether the bucket of d may take a new exemplar, and if
+// so claims it for the caller.
+func (l *latency) exemplarDue(now time.Time, d time.Duration) bool {
+	i := 0
+	for i < len(l.bounds) && d > l.bounds[i] {
+		i++
 	}
-	return buckets, count, sum
+	at := int64(now.Sub(l.window.start))
+	until := l.fresh[i].Load()
+	return (until == 0 || at >= until) && l.fresh[i].CompareAndSwap(until, at+int64(exemplarEvery))
 }
 
-// count is the number of observations.
-func (h *histogram) count() uint64 {
-	var n uint64
-	for i := range h.counts {
-		n += h.counts[i].Load()
+// stats returns what the snapshot shows of count durations of sum seconds
+// altogether; false when there is none yet.
+func (l *latency) stats(count uint64, sum float64, unit time.Duration) (Stats, bool) {
+	w := l.window.stats()
+	if count == 0 || w.n == 0 {
+		return Stats{}, false
 	}
-	return n
+	return Stats{
+		Count: count,
+		Avg:   math.Round(sum/float64(count)*1e6) / float64(unit/time.Microsecond),
+		Min:   inUnit(w.min, unit),
+		Max:   inUnit(w.max, unit),
+		P95:   inUnit(w.p95, unit),
+	}, true
+}
+
+// inUnit returns d in units of unit, rounded to whole microseconds.
+func inUnit(d, unit time.Duration) float64 {
+	us := d.Round(time.Microsecond) / time.Microsecond
+	return float64(us) / float64(unit/time.Microsecond)
+}
+
+// inSeconds returns bounds as client_golang takes them.
+func inSeconds(bounds []time.Duration) []float64 {
+	out := make([]float64, len(bounds))
+	for i, b := range bounds {
+		out[i] = b.Seconds()
+	}
+	return out
 }

@@ -16,71 +16,37 @@ type httpKey struct {
 	status           int
 }
 
-// httpFamily tells three metrics from one histogram per series: its number of
-// observations is the number of requests, so the two can't disagree.
-type httpFamily struct {
-	latency  histograms[httpKey]
-	requests meaning[httpKey]
-	errors   counters[struct{}]
-	flying   meaning[struct{}]
-	m        *Metrics
+// httpSeries are the two facts of one series of requests.
+type httpSeries struct {
+	requests prometheus.Counter
+	latency  *latency
 }
 
-func newHTTPFamily(m *Metrics, c MetricsConfig) httpFamily {
+func (b *builder) addHTTP() {
 	labels := []string{"endpoint", "method", "status"}
-	values := func(k httpKey) []string { return []string{k.endpoint, k.method, strconv.Itoa(k.status)} }
-	overflow := func(k httpKey) httpKey { return httpKey{other, other, k.status} }
-	f := httpFamily{
-		latency: histograms[httpKey]{
-			meaning: newMeaning(
-				"http_request_latency_seconds",
-				"Time to answer HTTP requests, by route.",
-				labels,
-				values,
-			),
-			vec:          newVec(c.MaxSeries, overflow, m.newLatency),
-			snapshotName: "http_request_latency_ms",
-			unit:         time.Millisecond,
+	child := b.histogram(
+		"http_request_latency_seconds",
+		"Time to answer HTTP requests, by route.",
+		latencyBounds[:],
+		"http_request_latency_ms",
+		time.Millisecond,
+		labels...,
+	)
+	requests := prometheus.NewCounterVec(
+		prometheus.CounterOpts{Name: "http_requests_total", Help: "HTTP requests answered, by route."}, labels)
+	b.declare(prometheus.CounterValue, "http_requests_total", requests)
+	b.m.http = newSeries(
+		b.m.config.MaxSeries,
+		func(k httpKey) httpKey { return httpKey{other, other, k.status} },
+		func(k httpKey) httpSeries {
+			values := []string{k.endpoint, k.method, strconv.Itoa(k.status)}
+			return httpSeries{requests.WithLabelValues(values...), child(values...)}
 		},
-		requests: newMeaning("http_requests_total", "HTTP requests answered, by route.", labels, values),
-		errors: counters[struct{}]{
-			newMeaning("http_errors_total", "HTTP requests answered with a 5xx status.", nil, noValues),
-			newVec(1, sameKey, newCounterSeries),
-		},
-		flying: newMeaning("http_requests_in_flight", "HTTP requests being served.", nil, noValues),
-		m:      m,
-	}
-	f.errors.get(struct{}{})
-	m.families = append(m.families, f)
-	return f
-}
-
-func (f httpFamily) describe(ch chan<- *prometheus.Desc) {
-	f.latency.describe(ch)
-	f.requests.describe(ch)
-	f.errors.describe(ch)
-	f.flying.describe(ch)
-}
-
-func (f httpFamily) collect(ch chan<- prometheus.Metric) {
-	f.latency.collect(ch)
-	for k, h := range f.latency.all() {
-		f.requests.sendConst(ch, prometheus.CounterValue, k, float64(h.count()))
-	}
-	f.errors.collect(ch)
-	f.flying.sendConst(ch, prometheus.GaugeValue, struct{}{}, float64(f.m.inFlight.Load()))
-}
-
-func (f httpFamily) snapshot(s *Snapshot) {
-	f.latency.snapshot(s)
-	series := f.latency.all()
-	requests := []Sample{}
-	for _, k := range keysInOrder(f.requests, series) {
-		requests = append(requests, Sample{Labels: f.requests.labelled(k), Value: float64(series[k].count())})
-	}
-	s.Counters[f.requests.name] = requests
-	f.errors.snapshot(s)
-	s.Gauges[f.flying.name] = []Sample{{Labels: map[string]string{}, Value: float64(f.m.inFlight.Load())}}
+	)
+	b.m.httpErrors = b.counter("http_errors_total", "HTTP requests answered with a 5xx status.")
+	b.m.inFlight = prometheus.NewGauge(
+		prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "HTTP requests being served."})
+	b.declare(prometheus.GaugeValue, "http_requests_in_flight", b.m.inFlight)
 }
 
 // HTTPRequest records one answered request. endpoint is a route's pattern,
@@ -98,9 +64,11 @@ func (m *Metrics) httpRequest(now time.Time, id, endpoint, method string, status
 		status = http.StatusInternalServerError
 	}
 	k := httpKey{endpoint, knownMethod(method), status}
-	m.http.latency.get(k).observe(now, d, id)
+	s := m.http.get(k)
+	s.requests.Inc()
+	s.latency.observe(now, d, id)
 	if status >= 500 {
-		m.http.errors.get(struct{}{}).inc()
+		m.httpErrors.Inc()
 	}
 }
 
@@ -118,16 +86,16 @@ func knownMethod(method string) string {
 // Middleware counts and times the requests that next answers. routeOf names
 // the route of a request by its pattern (see [RouteOf]) and is called after
 // next has returned; "" counts as "other". A handler that panics counts as
-// 500, and the panic goes on. Put it inside [RequestID], so that exemplars can
+// 500, and the panic continues. Put it inside [RequestID], so that exemplars can
 // name the request.
 func (m *Metrics) Middleware(next http.Handler, routeOf func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := m.config.Now()
-		m.inFlight.Add(1)
+		m.inFlight.Inc()
 		rec := newRecorder(w)
 		returned := false
 		defer func() {
-			m.inFlight.Add(-1)
+			m.inFlight.Dec()
 			now := m.config.Now()
 			m.httpRequest(now, requestID(r.Context()), routeOf(r), r.Method, rec.final(returned), now.Sub(start))
 		}()

@@ -1,7 +1,6 @@
 package observability
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -40,7 +39,8 @@ func TestMiddlewareCountsByPattern(t *testing.T) {
 	copying := RequestID(mux)
 	for name, h := range map[string]http.Handler{"direct": mux, "copied": copying} {
 		h = m.Middleware(h, RouteOf(mux))
-		for _, req := range []string{"GET /", "GET /orders/1", "GET /orders/2", "POST /checkout", "GET http://example.org/hosted/a/b",
+		for _, req := range []string{"GET /", "GET /orders/1", "GET /orders/2", "POST /checkout",
+			"GET http://example.org/hosted/a/b",
 			"GET /broken", "GET /panic", "GET /hints", "GET /wp-admin.php", "PUT /checkout", "BREW /orders/1"} {
 			method, target, _ := strings.Cut(req, " ")
 			func() {
@@ -56,7 +56,8 @@ func TestMiddlewareCountsByPattern(t *testing.T) {
 	got := map[string]float64{}
 	s := m.Snapshot()
 	for _, sample := range s.Counters["http_requests_total"] {
-		got[fmt.Sprintf("%s %s %s", sample.Labels["method"], sample.Labels["endpoint"], sample.Labels["status"])] = sample.Value
+		l := sample.Labels
+		got[l["method"]+" "+l["endpoint"]+" "+l["status"]] = sample.Value
 	}
 	want := map[string]float64{
 		"GET / 200": 2, "GET /orders/{id} 200": 4, "POST /checkout 429": 2, "GET /hosted/ 200": 2, "GET /broken 500": 2,

@@ -141,7 +141,8 @@ func TestOwnFieldsNeverHideTheLines(t *testing.T) {
 		slog.Group("", slog.Int("level", 7), slog.Int("in", 8)),
 	)
 	line := buf.String()
-	for _, part := range []string{`"level":"INFO"`, `"message":"m"`, `"time_":1`, `"msg_":2`, `"level_":7`, `"timestamp_":4`,
+	for _, part := range []string{`"level":"INFO"`, `"message":"m"`, `"time_":1`, `"msg_":2`, `"level_":7`,
+		`"timestamp_":4`,
 		`"message_":5`, `"source_":6`, `"path":"/own"`, `"k":2`, `"in":8`, `"request_id":"r1"`} {
 		if !strings.Contains(line, part) {
 			t.Errorf("%s lacks %s", line, part)
@@ -250,7 +251,9 @@ func TestSamplingOfRepeatedLines(t *testing.T) {
 
 func TestSamplerMemoryIsBounded(t *testing.T) {
 	now := testTime
-	h := NewSampleHandler(slog.DiscardHandler, SampleConfig{First: 1, Now: func() time.Time { return now }}).(*sampleHandler)
+	h := NewSampleHandler(slog.DiscardHandler, SampleConfig{
+		First: 1, Now: func() time.Time { return now },
+	}).(*sampleHandler)
 	for i := range 3 * maxSampled {
 		if _, ok := h.s.pass(sampleKey{0, strings.Repeat("x", i%97) + time.Duration(i).String()}); !ok {
 			t.Fatal("a new message was dropped")

@@ -3,11 +3,12 @@ package observability
 import (
 	"database/sql"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // MetricsConfig says how a [Metrics] behaves. The zero value is good.
@@ -55,44 +56,44 @@ func (c *MetricsConfig) setDefaults() error {
 // record take no lock and do not allocate once their series exists (but for
 // exemplars, at most one per histogram bucket in ten seconds).
 //
-// The methods only count. A fact that people should read about as well is
-// told with [Metrics.Event].
+// The methods only count. Record a fact that people should read about as well
+// with [Metrics.Event].
 type Metrics struct {
-	config   MetricsConfig
-	start    time.Time
-	families []family
-	ring     eventRing
+	config        MetricsConfig
+	start         time.Time
+	registry      *prometheus.Registry
+	declared      []declared
+	distributions map[string]*distribution // by the name on /metrics
+	ring          eventRing
 
-	http     httpFamily
-	inFlight atomic.Int64
+	http       *series[httpKey, httpSeries]
+	httpErrors prometheus.Counter
+	inFlight   prometheus.Gauge
 
 	ordersSubmitted counters[string]
 	ordersAccepted  counters[string]
-	ordersFailed    counters[struct{}]
-	orderProcessing histograms[string]
+	ordersFailed    prometheus.Counter
+	orderProcessing latencies[string]
 
-	returnsCreated   counters[struct{}]
+	returnsCreated   prometheus.Counter
 	returnTransition counters[string]
 	refundsCompleted counters[string]
-	refundsFailed    counters[struct{}]
+	refundsFailed    counters[string]
 
-	circuitOpened    counters[struct{}]
-	circuitRecovered counters[struct{}]
-	circuitMTTR      histograms[struct{}]
+	circuitOpened    prometheus.Counter
+	circuitRecovered prometheus.Counter
+	circuitMTTR      *latency
 	circuitState     gauges[string]
 
 	throttle   counters[string]
 	workerRuns counters[workerKey]
-	workerTime histograms[string]
+	workerTime latencies[string]
 	queueDepth gauges[string]
 	queueAge   gauges[string]
 	outboxRows gauges[string]
 	outboxLag  gauges[string]
 
-	modes, returnStatuses, refundMethods, circuitStates, decisions words
-
-	poolMu sync.Mutex
-	pools  map[string]func() sql.DBStats
+	modes, returnStatuses, refundMethods, refundFailures, decisions words
 }
 
 type workerKey struct{ worker, result string }
@@ -113,7 +114,7 @@ var (
 )
 
 // maxNames caps the values of labels that carry names the application
-// chooses: order sources, workers, queues, outboxes.
+// chooses: order sources, payment methods, workers, queues, outboxes.
 const maxNames = 64
 
 // NewMetrics returns a Metrics with every counter at 0. It fails when the
@@ -123,192 +124,148 @@ func NewMetrics(c MetricsConfig) (*Metrics, error) {
 		return nil, err
 	}
 	m := &Metrics{
-		config: c,
-		start:  c.Now(),
-		pools:  map[string]func() sql.DBStats{},
-		modes:  lowerWord([]string{"completed", "queued"}),
-		returnStatuses: upperWord([]string{
+		config:        c,
+		start:         c.Now(),
+		registry:      prometheus.NewRegistry(),
+		distributions: map[string]*distribution{},
+		modes:         lowerWords("completed", "queued"),
+		returnStatuses: upperWords(
 			"pending_customer_info", "pending_authorization", "authorized", "in_transit", "received",
 			"under_inspection", "approved", "refunded", "rejected", "cancelled",
-		}),
-		refundMethods: upperWord([]string{"card", "cash", "store_credit", "original_method"}),
-		circuitStates: lowerWord([]string{"closed", "open", "half_open"}),
-		decisions:     lowerWord([]string{"allowed", "denied", "shed", "error"}),
+		),
+		refundMethods:  upperWords("card", "cash", "store_credit", "original_method"),
+		refundFailures: lowerWords("declined", "unavailable"),
+		decisions:      lowerWords("allowed", "denied", "shed", "error"),
 	}
-	m.http = newHTTPFamily(m, c)
+	b := &builder{m: m}
+	b.addHTTP()
+	b.addOrders()
+	b.addReturns()
+	b.addCircuit()
+	b.addWork()
+	if b.err != nil {
+		return nil, fmt.Errorf("metrics: %w", b.err)
+	}
+	m.setCircuitState(resilience.Closed)
+	return m, nil
+}
 
-	m.ordersSubmitted = addNames(
-		m,
+func (b *builder) addOrders() {
+	b.m.ordersSubmitted = b.names(
 		"orders_submitted_total",
 		"Checkouts that were accepted or failed; throttled and refused ones are not in it.",
 		"source",
+		maxNames,
 	)
-	m.ordersAccepted = addCounters(
-		m,
+	b.m.ordersAccepted = b.counters(
 		"orders_accepted_total",
 		"Orders accepted, by how: completed at once, or queued for later.",
 		"mode",
-		m.modes,
+		b.m.modes,
 	)
-	m.ordersFailed = addCounter(
-		m,
+	b.m.ordersFailed = b.counter(
 		"orders_failed_total",
 		"Checkouts that left no order through no fault of the customer.",
 	)
-	m.orderProcessing = addHistograms(
-		m,
+	b.m.orderProcessing = b.latencies(
 		"order_processing_latency",
 		"Time from submission of an order to its acceptance",
 		"mode",
-		newVec(8, otherWord, m.newLatency),
+		len(b.m.modes.list),
 	)
+}
 
-	m.returnsCreated = addCounter(m, "returns_created_total", "Return cases filed.")
-	m.returnTransition = addCounters(
-		m,
+func (b *builder) addReturns() {
+	b.m.returnsCreated = b.counter("returns_created_total", "Return cases filed.")
+	b.m.returnTransition = b.counters(
 		"return_status_transition_total",
 		"Changes of a return case's status, by the new status.",
 		"status",
-		m.returnStatuses,
+		b.m.returnStatuses,
 	)
-	m.refundsCompleted = addCounters(
-		m,
+	b.m.refundsCompleted = b.names(
 		"refunds_completed_total",
 		"Refunds whose money has succeeded, by method.",
 		"method",
-		m.refundMethods,
+		maxNames,
 	)
-	m.refundsFailed = addCounter(m, "refunds_failed_total", "Refund attempts that ended in a definite no.")
+	for _, method := range b.m.refundMethods.list {
+		b.m.refundsCompleted.get(method)
+	}
+	b.m.refundsFailed = b.counters(
+		"refunds_failed_total",
+		"Refund attempts that ended without success: declined, or the provider unavailable.",
+		"reason",
+		b.m.refundFailures,
+	)
+}
 
-	m.circuitOpened = addCounter(
-		m,
+func (b *builder) addCircuit() {
+	b.m.circuitOpened = b.counter(
 		"payment_circuit_open_events_total",
 		"Times the payment circuit opened after having been closed.",
 	)
-	m.circuitRecovered = addCounter(m, "payment_circuit_recoveries_total", "Times the payment circuit closed again.")
-	m.circuitMTTR = histograms[struct{}]{
-		meaning: newMeaning(
-			"payment_circuit_mttr_seconds",
-			"Time from the opening of the payment circuit to its recovery; sum over count is the mean time to repair.",
-			nil,
-			noValues,
-		),
-		vec:          newVec(1, sameKey, func() *histogram { return newHistogram(repairBounds[:], m.start, c.Window) }),
-		snapshotName: "payment_circuit_mttr_seconds",
-		unit:         time.Second,
-	}
-	m.circuitMTTR.get(struct{}{})
-	m.families = append(m.families, m.circuitMTTR)
-	m.circuitState = addGauges(
-		m,
+	b.m.circuitRecovered = b.counter(
+		"payment_circuit_recoveries_total",
+		"Times the payment circuit closed again.",
+	)
+	b.m.circuitMTTR = b.histogram(
+		"payment_circuit_mttr_seconds",
+		"Time from the opening of the payment circuit to its recovery; sum over count is the mean time to repair.",
+		repairBounds[:],
+		"payment_circuit_mttr_seconds",
+		time.Second,
+	)()
+	b.m.circuitState = b.gauges(
 		"payment_circuit_state",
 		"1 for the state the payment circuit is in, 0 for the others.",
 		"state",
 	)
-	m.CircuitState("closed")
+}
 
-	m.throttle = addCounters(
-		m,
+func (b *builder) addWork() {
+	b.m.throttle = b.counters(
 		"throttle_decisions_total",
 		"Decisions of the throttle in front of checkout.",
 		"result",
-		m.decisions,
+		b.m.decisions,
 	)
-	m.workerRuns = counters[workerKey]{
-		meaning: newMeaning(
-			"worker_jobs_total",
-			"Jobs a background worker finished, by result: ok or error.",
-			[]string{"worker", "result"},
-			func(k workerKey) []string { return []string{k.worker, k.result} },
-		),
-		vec: newVec(2*maxNames, func(k workerKey) workerKey { return workerKey{other, k.result} }, newCounterSeries),
-	}
-	m.families = append(m.families, m.workerRuns)
-	m.workerTime = addHistograms(
-		m,
-		"worker_job_latency",
-		"Time a background worker took for a job",
-		"worker",
-		newVec(maxNames, otherWord, m.newLatency),
-	)
-	m.queueDepth = addGauges(m, "queue_depth", "Rows waiting in a work queue.", "queue")
-	m.queueAge = addGauges(m, "queue_oldest_age_seconds", "Age of the oldest row waiting in a work queue.", "queue")
-	m.outboxRows = addGauges(m, "outbox_pending_events", "Events not yet delivered to a subscriber.", "subscriber")
-	m.outboxLag = addGauges(
-		m,
+	runs := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "worker_jobs_total",
+		Help: "Jobs a background worker finished, by result: ok or error.",
+	}, []string{"result", "worker"})
+	b.declare(prometheus.CounterValue, "worker_jobs_total", runs)
+	b.m.workerRuns = counters[workerKey]{newSeries(
+		2*maxNames,
+		func(k workerKey) workerKey { return workerKey{other, k.result} },
+		func(k workerKey) prometheus.Counter { return runs.WithLabelValues(k.result, k.worker) },
+	)}
+	b.m.workerTime = b.latencies("worker_job_latency", "Time a background worker took for a job", "worker", maxNames)
+	b.m.queueDepth = b.gauges("queue_depth", "Rows waiting in a work queue.", "queue")
+	b.m.queueAge = b.gauges("queue_oldest_age_seconds", "Age of the oldest row waiting in a work queue.", "queue")
+	b.m.outboxRows = b.gauges("outbox_pending_events", "Events not yet delivered to a subscriber.", "subscriber")
+	b.m.outboxLag = b.gauges(
 		"outbox_lag_seconds",
 		"Age of the oldest event not yet delivered to a subscriber.",
 		"subscriber",
 	)
-	m.families = append(m.families, poolFamily{m})
-	return m, nil
-}
-
-func (m *Metrics) newLatency() *histogram {
-	return newHistogram(latencyBounds[:], m.start, m.config.Window)
-}
-
-// addCounter adds a counter without labels.
-func addCounter(m *Metrics, name, help string) counters[struct{}] {
-	f := counters[struct{}]{newMeaning(name, help, nil, noValues), newVec(1, sameKey, newCounterSeries)}
-	f.get(struct{}{})
-	m.families = append(m.families, f)
-	return f
-}
-
-// addCounters adds counters for a closed list of words. They all exist from
-// the start, so that a rate over the first event is right.
-func addCounters(m *Metrics, name, help, label string, w words) counters[string] {
-	f := counters[string]{
-		newMeaning(name, help, []string{label}, oneValue),
-		newVec(len(w.list), otherWord, newCounterSeries),
-	}
-	for _, word := range w.list {
-		f.get(word)
-	}
-	m.families = append(m.families, f)
-	return f
-}
-
-// addNames adds counters whose label values are chosen by the application.
-func addNames(m *Metrics, name, help, label string) counters[string] {
-	f := counters[string]{
-		newMeaning(name, help, []string{label}, oneValue),
-		newVec(maxNames, otherWord, newCounterSeries),
-	}
-	m.families = append(m.families, f)
-	return f
-}
-
-func addGauges(m *Metrics, name, help, label string) gauges[string] {
-	f := gauges[string]{newMeaning(name, help, []string{label}, oneValue), newVec(maxNames, otherWord, newGaugeSeries)}
-	m.families = append(m.families, f)
-	return f
-}
-
-// addHistograms adds latencies: name_seconds on /metrics, name_ms in the
-// snapshot.
-func addHistograms(m *Metrics, name, help, label string, v *vec[string, histogram]) histograms[string] {
-	f := histograms[string]{
-		meaning:      newMeaning(name+"_seconds", help+".", []string{label}, oneValue),
-		vec:          v,
-		snapshotName: name + "_ms",
-		unit:         time.Millisecond,
-	}
-	m.families = append(m.families, f)
-	return f
 }
 
 // Describe implements prometheus.Collector.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, f := range m.families {
-		f.describe(ch)
-	}
-}
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.registry.Describe(ch) }
 
 // Collect implements prometheus.Collector.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, f := range m.families {
-		f.collect(ch)
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) { m.registry.Collect(ch) }
+
+// WatchPool adds a database pool, read whenever metrics are. The numbers are
+// those of client_golang's own collector, so ready-made dashboards work. It
+// fails when the name is empty or taken, or db is nil.
+func (m *Metrics) WatchPool(name string, db *sql.DB) error {
+	if name == "" || db == nil {
+		return fmt.Errorf("watch pool %q: a name and a pool are needed", name)
 	}
+	if err := m.registry.Register(collectors.NewDBStatsCollector(db, name)); err != nil {
+		return fmt.Errorf("watch pool %q: %w", name, err)
+	}
+	return nil
 }

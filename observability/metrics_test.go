@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -20,6 +21,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/resilience"
+	"github.com/returnkit/returnkit/returns"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -38,6 +44,18 @@ func testMetrics(t testing.TB, c MetricsConfig) *Metrics {
 	}
 	return m
 }
+
+// testPool returns a pool that allows three connections and has none.
+func testPool(t *testing.T) *sql.DB {
+	t.Helper()
+	db := sql.OpenDB(noConnector{})
+	db.SetMaxOpenConns(3)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// noConnector is a database that can't be reached.
+type noConnector struct{ driver.Connector }
 
 // scrape returns what Prometheus would read.
 func scrape(t *testing.T, m *Metrics, accept string) string {
@@ -69,14 +87,17 @@ func oneOfEach(m *Metrics) {
 	m.OrderAccepted("queued")
 	m.OrderFailed()
 	m.OrderProcessed("completed", 12*time.Millisecond)
-	m.ReturnCreated()
-	m.ReturnTransition("authorized")
-	m.ReturnTransition("REFUNDED")
-	m.RefundCompleted("card")
-	m.RefundFailed()
-	m.CircuitState("open")
-	m.CircuitOpened()
-	m.CircuitRecovered(3500 * time.Millisecond)
+	onReturn, onRefund := ReturnObserver(m), RefundObserver(m)
+	onReturn.Created(ctx, returns.Return{})
+	onReturn.StatusChanged(ctx, returns.Return{}, returns.StatusPendingAuthorization, returns.StatusAuthorized)
+	onReturn.StatusChanged(ctx, returns.Return{}, returns.StatusApproved, returns.StatusRefunded)
+	onRefund.Completed(ctx, refunds.Refund{Method: payment.Card})
+	onRefund.Failed(ctx, refunds.Refund{})
+	m.RefundUnavailable()
+	m.setCircuitState(resilience.Open)
+	m.circuitOpened.Inc()
+	m.circuitRecovered.Inc()
+	m.circuitMTTR.observe(testTime, 3500*time.Millisecond, "")
 	m.ThrottleDecision("denied")
 	m.WorkerJob("charge", 40*time.Millisecond, nil)
 	m.WorkerJob("charge", 60*time.Millisecond, errors.New("no"))
@@ -89,7 +110,7 @@ func oneOfEach(m *Metrics) {
 func TestSnapshotGolden(t *testing.T) {
 	m := testMetrics(t, MetricsConfig{})
 	oneOfEach(m)
-	if err := m.WatchPool("main", func() sql.DBStats { return sql.DBStats{OpenConnections: 3, InUse: 1, Idle: 2} }); err != nil {
+	if err := m.WatchPool("main", testPool(t)); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -126,7 +147,8 @@ func TestSnapshotHasTheNamesOfTheContract(t *testing.T) {
 			t.Errorf("counter %s is missing or null", name)
 		}
 	}
-	for _, name := range []string{"http_request_latency_ms", "order_processing_latency_ms", "payment_circuit_mttr_seconds"} {
+	for _, name := range []string{"http_request_latency_ms", "order_processing_latency_ms",
+		"payment_circuit_mttr_seconds"} {
 		if s.Histograms[name] == nil {
 			t.Errorf("histogram %s is missing or null", name)
 		}
@@ -172,7 +194,7 @@ func TestPrometheusText(t *testing.T) {
 func TestPrometheusConventions(t *testing.T) {
 	m := testMetrics(t, MetricsConfig{})
 	oneOfEach(m)
-	_ = m.WatchPool("main", func() sql.DBStats { return sql.DBStats{} })
+	_ = m.WatchPool("main", testPool(t))
 	problems, err := promlint.New(strings.NewReader(scrape(t, m, "text/plain"))).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -208,16 +230,18 @@ func TestLabelsAreBounded(t *testing.T) {
 		m.HTTPRequest(context.Background(), "/", fmt.Sprintf("M%d", i), 1000+i, time.Millisecond)
 		m.OrderSubmitted(fmt.Sprint("source", i))
 		m.OrderAccepted(fmt.Sprint("mode", i))
-		m.ReturnTransition(fmt.Sprint("status", i))
-		m.RefundCompleted(fmt.Sprint("method", i))
+		ReturnObserver(m).StatusChanged(
+			context.Background(), returns.Return{}, "", returns.Status(fmt.Sprint("status", i)))
+		RefundObserver(m).Completed(
+			context.Background(), refunds.Refund{Method: payment.Method(fmt.Sprint("method", i))})
 		m.ThrottleDecision(fmt.Sprint("decision", i))
-		m.CircuitState(fmt.Sprint("state", i))
 		m.WorkerJob(fmt.Sprint("worker", i), 0, nil)
 		m.Queue(fmt.Sprint("queue", i), i, 0)
 	}
 	s := m.Snapshot()
 	limits := map[string]int{"http_requests_total": 12, "orders_submitted_total": 65, "orders_accepted_total": 3,
-		"return_status_transition_total": 11, "refunds_completed_total": 5, "throttle_decisions_total": 5, "worker_jobs_total": 130}
+		"return_status_transition_total": 11, "refunds_completed_total": 65, "throttle_decisions_total": 5,
+		"worker_jobs_total": 130}
 	total := 0.0
 	for name, limit := range limits {
 		if n := len(s.Counters[name]); n > limit {
@@ -233,9 +257,6 @@ func TestLabelsAreBounded(t *testing.T) {
 	if n := len(s.Gauges["queue_depth"]); n > 65 {
 		t.Errorf("queue_depth has %d series", n)
 	}
-	if got := s.Gauges["payment_circuit_state"]; len(got) != 3 || got[0].Value != 1 {
-		t.Errorf("payment_circuit_state = %v, want closed still", got)
-	}
 }
 
 func TestNothingBreaksAScrape(t *testing.T) {
@@ -248,7 +269,7 @@ func TestNothingBreaksAScrape(t *testing.T) {
 	m.OrderProcessed("\xff", 1<<62)
 	m.WorkerJob("\xff", 0, nil)
 	m.Queue("\xfe", -1, -1)
-	m.CircuitRecovered(-1)
+	m.circuitMTTR.observe(testTime, -1, "")
 	if text := scrape(t, m, "application/openmetrics-text"); !strings.Contains(
 		text,
 		`orders_submitted_total{source="other"} 1`,
@@ -326,10 +347,10 @@ func TestMetricsConfigErrorsNameTheField(t *testing.T) {
 		}
 	}
 	m := testMetrics(t, MetricsConfig{})
-	if err := m.WatchPool("a", func() sql.DBStats { return sql.DBStats{} }); err != nil {
+	if err := m.WatchPool("a", testPool(t)); err != nil {
 		t.Error(err)
 	}
-	if m.WatchPool("a", func() sql.DBStats { return sql.DBStats{} }) == nil || m.WatchPool("b", nil) == nil {
+	if m.WatchPool("a", testPool(t)) == nil || m.WatchPool("b", nil) == nil {
 		t.Error("a pool watched twice, or none at all, is no error")
 	}
 }
@@ -346,13 +367,14 @@ func TestRegistryRefusesASecondOfTheSame(t *testing.T) {
 // hotFacts are recorded for each order or request.
 func hotFacts(m *Metrics) map[string]func() {
 	ctx := WithRequest(context.Background(), RequestInfo{ID: "0b8f3c52-9d6e-4f7a-8c1b-2a3d4e5f6071"})
+	onReturn, onRefund := ReturnObserver(m), RefundObserver(m)
 	return map[string]func(){
 		"HTTPRequest":      func() { m.HTTPRequest(ctx, "/checkout", "POST", 200, 3*time.Millisecond) },
 		"OrderSubmitted":   func() { m.OrderSubmitted("web") },
 		"OrderAccepted":    func() { m.OrderAccepted("completed") },
 		"OrderProcessed":   func() { m.OrderProcessed("completed", 3*time.Millisecond) },
-		"ReturnTransition": func() { m.ReturnTransition("refunded") },
-		"RefundCompleted":  func() { m.RefundCompleted("card") },
+		"ReturnTransition": func() { onReturn.StatusChanged(ctx, returns.Return{}, "", returns.StatusRefunded) },
+		"RefundCompleted":  func() { onRefund.Completed(ctx, refunds.Refund{Method: payment.Card}) },
 		"ThrottleDecision": func() { m.ThrottleDecision("allowed") },
 		"WorkerJob":        func() { m.WorkerJob("charge", time.Millisecond, nil) },
 	}

@@ -166,9 +166,16 @@ func holdsSecret(s string) bool {
 }
 
 func TestRedactHandlerHidesSecretsOfAllKinds(t *testing.T) {
+	// Without the time, whose digits may happen to be those of a card.
+	options := &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}
 	formats := map[string]func(*bytes.Buffer) slog.Handler{
-		"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
-		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+		"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, options) },
+		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, options) },
 	}
 	for name, format := range formats {
 		for _, secret := range secretsOfAllKinds() {
@@ -226,7 +233,8 @@ func TestValuesThatPanicOrNeverEndAreLogged(t *testing.T) {
 	var nilPanicky *panicky
 	var buf bytes.Buffer
 	log := slog.New(NewRedactHandler(slog.NewJSONHandler(&buf, nil), nil))
-	for _, v := range []any{nilPanicky, error(nilPanicky), endless, func() {}, make(chan int), []any{endless}, map[string]any{"f": func() {}}} {
+	for _, v := range []any{nilPanicky, error(nilPanicky), endless, func() {}, make(chan int), []any{endless},
+		map[string]any{"f": func() {}}} {
 		buf.Reset()
 		log.Info("m", "v", v)
 		if !json.Valid(buf.Bytes()) || !strings.Contains(buf.String(), `"m"`) {
@@ -260,7 +268,8 @@ func BenchmarkRedactString(b *testing.B) {
 
 func TestHostileTextTakesLinearTime(t *testing.T) {
 	r := NewRedactor(RedactConfig{})
-	for _, part := range []string{"4", "4 ", "40", "password=", "token: ", "bearer ", "bearer:", "token[", "://", "<token>",
+	for _, part := range []string{"4", "4 ", "40", "password=", "token: ", "bearer ", "bearer:", "token[", "://",
+		"<token>",
 		"://a:b@", `password="`, `\"token\"`, "a-", "eyJ.", "cookie:\n", "4111-", "sk_live_"} {
 		text := strings.Repeat(part, 200_000/len(part))
 		start := time.Now()

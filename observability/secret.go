@@ -7,7 +7,7 @@ import (
 
 // secretSpans appends to spans where secrets stand in s: the value after a
 // sensitive name (password=..., "token": "...", Cookie: ...), credentials
-// after Bearer and Basic, passwords in URLs, and keys that can be told by
+// after Bearer and Basic, passwords in URLs, and keys that are known by
 // their look.
 func (r *Redactor) secretSpans(s string, spans []span) []span {
 	if !r.mayHoldSecret(s) {
@@ -23,41 +23,40 @@ func (r *Redactor) secretSpans(s string, spans []span) []span {
 		for end < len(s) && isWordByte(s[end]) {
 			end++
 		}
-		word := s[i:end]
-		switch {
-		case looksLikeKey(word):
-			spans = append(spans, span{i, end})
-		case strings.EqualFold(word, "bearer"):
-			if value, ok := nextField(s, end); ok {
-				spans = append(spans, value)
-				end = value.from // it may be a name again
-			} else if value, ok := assigned(s, end, word); ok {
-				spans = append(spans, value)
-				end = resume(s, value)
-			}
-		case strings.EqualFold(word, "basic"):
-			if value, ok := nextField(s, end); ok && isBasic(s[value.from:value.to]) {
-				spans = append(spans, value)
-				end = value.to
-			}
-		case isElement(s, i, end):
-			if r.Sensitive(word) {
-				value := elementText(s, end)
-				spans = append(spans, value)
-				end = value.to
-			}
-		case isAssigned(s, end):
-			// The name is judged after the cheaper look at what follows it.
-			if r.Sensitive(word) {
-				if value, ok := assigned(s, end, word); ok {
-					spans = append(spans, value)
-					end = resume(s, value)
-				}
-			}
-		}
+		spans, end = r.secretAfter(s, i, end, spans)
 		i = end
 	}
 	return spans
+}
+
+// secretAfter appends to spans the secret that the word s[i:end] is or names, and
+// returns where to continue.
+func (r *Redactor) secretAfter(s string, i, end int, spans []span) ([]span, int) {
+	word := s[i:end]
+	switch {
+	case looksLikeKey(word):
+		return append(spans, span{i, end}), end
+	case strings.EqualFold(word, "bearer"):
+		if value, ok := nextField(s, end); ok {
+			return append(spans, value), value.from // it may be a name again
+		} else if value, ok := assigned(s, end, word); ok {
+			return append(spans, value), resume(s, value)
+		}
+	case strings.EqualFold(word, "basic"):
+		if value, ok := nextField(s, end); ok && isBasic(s[value.from:value.to]) {
+			return append(spans, value), value.to
+		}
+	case isElement(s, i, end):
+		if r.Sensitive(word) {
+			value := elementText(s, end)
+			return append(spans, value), value.to
+		}
+	case isAssigned(s, end) && r.Sensitive(word): // judged after the cheaper look at what follows
+		if value, ok := assigned(s, end, word); ok {
+			return append(spans, value), resume(s, value)
+		}
+	}
+	return spans, end
 }
 
 // mayHoldSecret is a quick look that lets most lines pass: every form of
@@ -117,39 +116,46 @@ func isAssigned(s string, i int) bool { return assignment(s, i) < len(s) }
 // "=>", with quotes, backslashes and brackets of the notation around.
 func assigned(s string, i int, name string) (span, bool) {
 	i = assignment(s, i)
-	for i++; i < len(s) && (s[i] == '=' || s[i] == ':' || s[i] == '>' || s[i] == '\\' || s[i] == ' ' || s[i] == '\t'); i++ {
+	for i++; i < len(s) && strings.IndexByte("=:>\\ \t", s[i]) >= 0; i++ {
 	}
 	if i >= len(s) {
 		return span{}, false
 	}
-	from, to := i, i
+	value := span{i, i}
 	switch c := s[i]; {
-	case c == '"' || c == '\'' || c == '`':
-		from = i + 1
-		to = from
-		escaped := s[i-1] == '\\' // then the closing quote is too
-		for to < len(s) && (s[to] != c || !escaped && s[to-1] == '\\' && to > from) {
-			to++
-		}
-		if escaped && to > from && s[to-1] == '\\' {
-			to--
-		}
-		if !escaped && to+1 < len(s) && (s[to+1] == c || isWordByte(s[to+1])) { // 'it''s', "a"b
-			to = endOfValue(s, to+1)
-		}
-	case c == '[' || c == '{' || c == '(':
-		to = endOfValue(s, closing(s, i))
+	case strings.IndexByte("\"'`", c) >= 0:
+		value = quoted(s, i)
+	case strings.IndexByte("[{(", c) >= 0:
+		value.to = endOfValue(s, closing(s, i))
 	case isHeader(name):
-		for to < len(s) && s[to] != '\n' && s[to] != '\r' {
-			to++
+		value.to = len(s)
+		if n := strings.IndexAny(s[i:], "\r\n"); n >= 0 {
+			value.to = i + n
 		}
 	default:
-		to = endOfValue(s, to)
+		value.to = endOfValue(s, i)
 	}
-	return span{from, to}, to > from
+	return value, value.to > value.from
 }
 
-// endOfValue is where a value without quotes ends that goes on at i.
+// quoted finds the value whose opening quote is at i.
+func quoted(s string, i int) span {
+	from := i + 1
+	to := from
+	escaped := s[i-1] == '\\' // then the closing quote is too
+	for to < len(s) && (s[to] != s[i] || !escaped && s[to-1] == '\\' && to > from) {
+		to++
+	}
+	if escaped && to > from && s[to-1] == '\\' {
+		to--
+	}
+	if !escaped && to+1 < len(s) && (s[to+1] == s[i] || isWordByte(s[to+1])) { // 'it''s', "a"b
+		to = endOfValue(s, to+1)
+	}
+	return span{from, to}
+}
+
+// endOfValue is where a value without quotes ends that continues at i.
 func endOfValue(s string, i int) int {
 	for i < len(s) && !isSpace(s[i]) && s[i] != '&' && s[i] != '"' {
 		if s[i] == ',' && i+1 < len(s) && s[i+1] == '"' { // the next JSON member
@@ -190,7 +196,7 @@ func resume(s string, value span) int {
 	return i
 }
 
-// isHeader tells whether the value of a name goes on to the end of the line.
+// isHeader reports whether the value of a name continues to the end of the line.
 func isHeader(name string) bool {
 	n := normalKey(name)
 	return strings.Contains(n, "authorization") || strings.Contains(n, "cookie")

@@ -3,6 +3,9 @@ package observability
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -44,6 +47,17 @@ type Stats struct {
 	P95   float64 `json:"p95"`
 }
 
+// valueSeparator joins the label values of a series to one key; no valid text
+// has it.
+const valueSeparator = "\xff"
+
+// distribution is how the snapshot shows a vector of histograms.
+type distribution struct {
+	shown    string // its name
+	unit     time.Duration
+	children sync.Map // of *latency, by the joined values of the labels
+}
+
 // Snapshot returns the numbers of this moment.
 func (m *Metrics) Snapshot() Snapshot {
 	s := Snapshot{
@@ -52,10 +66,50 @@ func (m *Metrics) Snapshot() Snapshot {
 		Histograms: map[string][]Distribution{},
 		Events:     m.Events(),
 	}
-	for _, f := range m.families {
-		f.snapshot(&s)
+	for _, d := range m.declared {
+		if d.kind == prometheus.CounterValue {
+			s.Counters[d.name] = []Sample{}
+		} else {
+			s.Gauges[d.name] = []Sample{}
+		}
+	}
+	for _, d := range m.distributions {
+		s.Histograms[d.shown] = []Distribution{}
+	}
+	// Its error tells of a metric that is wrong in itself, and what is right is
+	// returned with it: the scrape of /metrics reports it.
+	families, _ := m.registry.Gather()
+	for _, family := range families {
+		name := family.GetName()
+		for _, metric := range family.GetMetric() {
+			labels := map[string]string{}
+			values := make([]string, len(metric.GetLabel()))
+			for i, l := range metric.GetLabel() {
+				labels[l.GetName()], values[i] = l.GetValue(), l.GetValue()
+			}
+			switch {
+			case metric.Counter != nil:
+				s.Counters[name] = append(s.Counters[name], Sample{labels, metric.GetCounter().GetValue()})
+			case metric.Gauge != nil:
+				s.Gauges[name] = append(s.Gauges[name], Sample{labels, metric.GetGauge().GetValue()})
+			case metric.Histogram != nil:
+				h := metric.GetHistogram()
+				m.distributions[name].show(&s, labels, values, h.GetSampleCount(), h.GetSampleSum())
+			}
+		}
 	}
 	return s
+}
+
+// show adds the series of the given labels to s.
+func (d *distribution) show(s *Snapshot, labels map[string]string, values []string, count uint64, sum float64) {
+	child, ok := d.children.Load(strings.Join(values, valueSeparator))
+	if !ok {
+		return // it is being made at this moment
+	}
+	if stats, ok := child.(*latency).stats(count, sum, d.unit); ok {
+		s.Histograms[d.shown] = append(s.Histograms[d.shown], Distribution{labels, stats})
+	}
 }
 
 // SnapshotHandler answers with the snapshot as JSON. Who may see it is up to

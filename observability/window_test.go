@@ -3,6 +3,7 @@ package observability
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -91,12 +92,19 @@ func TestEmptyWindow(t *testing.T) {
 }
 
 func TestHistogramTakesAnyDuration(t *testing.T) {
-	h := newHistogram(latencyBounds[:], testTime, time.Minute)
+	m := testMetrics(t, MetricsConfig{})
 	for _, d := range []time.Duration{-time.Second, 0, time.Millisecond, time.Millisecond + 1, 1<<63 - 1} {
-		h.observe(testTime, d, "")
+		m.OrderProcessed("completed", d)
 	}
-	buckets, n, _ := h.totals()
-	if n != 5 || buckets[0] != 3 || buckets[1] != 1 || buckets[len(buckets)-1] != 1 {
-		t.Errorf("buckets %v, count %d: bounds are inclusive, negative is 0", buckets, n)
+	text := scrape(t, m, "text/plain")
+	for _, want := range []string{
+		`bucket{mode="completed",le="0.001"} 3`, // bounds are inclusive, negative is 0
+		`bucket{mode="completed",le="0.0025"} 4`,
+		`bucket{mode="completed",le="10"} 4`,
+		`bucket{mode="completed",le="+Inf"} 5`,
+	} {
+		if !strings.Contains(text, "order_processing_latency_seconds_"+want+"\n") {
+			t.Errorf("scrape lacks %s", want)
+		}
 	}
 }

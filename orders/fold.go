@@ -1,7 +1,7 @@
 package orders
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,53 +46,56 @@ func (o *Order) record(s event.Stamp, typ string, data payload) error {
 // the order they make. Leases are not history; they are left zero.
 func Fold(events []event.Event) (Order, error) {
 	var o Order
-	if len(events) == 0 {
-		return o, &Error{Code: CodeNotFound, Field: "events", Message: "there are no events to fold"}
-	}
-	o.ID = events[0].AggregateID
-	for i, e := range events {
-		if e.AggregateID != o.ID || e.Seq != i+1 {
-			return Order{}, &Error{
-				Code:    CodeInvalid,
-				Field:   "events",
-				Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, o.ID, i+1),
-			}
-		}
-		var data payload
-		switch e.Type {
-		case EventPlaced:
-			data = &placed{}
-		case EventQueued:
-			data = &queued{}
-		case EventCompleted:
-			data = &completed{}
-		case EventCanceled:
-			data = &canceled{}
-		case EventDelivered:
-			data = &delivered{}
-		case EventCharging:
-			data = &charging{}
-		case EventChargeAttempted:
-			data = &chargeAttempted{}
-		case EventChargeRetried:
-			data = &chargeRetried{}
-		case EventChargeWithdrawn:
-			data = &chargeWithdrawn{}
-		default:
-			return Order{}, &Error{
-				Code:    CodeInvalid,
-				Field:   "events",
-				Message: fmt.Sprintf("event %s has the type %s, which no order has", e.ID, quoted(e.Type)),
-			}
-		}
-		if err := json.Unmarshal(e.Data, data); err != nil {
-			return Order{}, fmt.Errorf("fold event %s (%s): %w", e.ID, e.Type, err)
-		}
+	err := event.Fold(events, payloadOf, func(e event.Event, data payload) {
 		at := instant(e.At)
+		o.ID = e.AggregateID
 		data.apply(&o, at)
 		o.Version, o.UpdatedAt = e.Seq, at
+	})
+	if err != nil {
+		return Order{}, foldError(err)
 	}
 	return o, nil
+}
+
+func payloadOf(typ string) (payload, bool) {
+	switch typ {
+	case EventPlaced:
+		return &placed{}, true
+	case EventQueued:
+		return &queued{}, true
+	case EventCompleted:
+		return &completed{}, true
+	case EventCanceled:
+		return &canceled{}, true
+	case EventDelivered:
+		return &delivered{}, true
+	case EventCharging:
+		return &charging{}, true
+	case EventChargeAttempted:
+		return &chargeAttempted{}, true
+	case EventChargeRetried:
+		return &chargeRetried{}, true
+	case EventChargeWithdrawn:
+		return &chargeWithdrawn{}, true
+	}
+	return nil, false
+}
+
+// foldError is an error of event.Fold in the terms of this package.
+func foldError(err error) error {
+	if errors.Is(err, event.ErrNoHistory) {
+		return &Error{Code: CodeNotFound, Field: "events", Message: "There are no events to fold.", Err: err}
+	}
+	if _, ok := errors.AsType[*event.HistoryError](err); ok {
+		return &Error{
+			Code:    CodeInvalid,
+			Field:   "events",
+			Message: "They are not one history: " + err.Error() + ".",
+			Err:     err,
+		}
+	}
+	return fmt.Errorf("orders: fold %w", err)
 }
 
 // Clone is the order as a store keeps it: without the events recorded since

@@ -1,9 +1,6 @@
 package orders
 
 import (
-	"encoding/json"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -139,12 +136,14 @@ func (r Reservation) record(s event.Stamp, typ string) (Reservation, []event.Eve
 // from 1.
 func FoldReservation(events []event.Event) (Reservation, error) {
 	var r Reservation
-	types := []string{EventReserved, EventReservationChanged, EventReservationUsed, EventReservationExpired}
-	err := replay(events, types, func(e event.Event) error {
-		var d reserved
-		if err := json.Unmarshal(e.Data, &d); err != nil {
-			return err
+	payload := func(typ string) (*reserved, bool) {
+		switch typ {
+		case EventReserved, EventReservationChanged, EventReservationUsed, EventReservationExpired:
+			return &reserved{}, true
 		}
+		return nil, false
+	}
+	err := event.Fold(events, payload, func(e event.Event, d *reserved) {
 		at := instant(e.At)
 		if e.Seq == 1 {
 			r.CreatedAt = at
@@ -154,38 +153,9 @@ func FoldReservation(events []event.Event) (Reservation, error) {
 			Status: d.Status, OrderID: d.OrderID, ExpiresAt: instant(d.ExpiresAt),
 			CreatedAt: r.CreatedAt, UpdatedAt: at, Version: e.Seq,
 		}
-		return nil
 	})
 	if err != nil {
-		return Reservation{}, err
+		return Reservation{}, foldError(err)
 	}
 	return r, nil
-}
-
-// replay hands the events of one aggregate to apply, after checking that they
-// are its whole history and of the types.
-func replay(events []event.Event, types []string, apply func(event.Event) error) error {
-	if len(events) == 0 {
-		return &Error{Code: CodeNotFound, Field: "events", Message: "there are no events to fold"}
-	}
-	for i, e := range events {
-		switch {
-		case e.AggregateID != events[0].AggregateID || e.Seq != i+1:
-			return &Error{
-				Code:    CodeInvalid,
-				Field:   "events",
-				Message: fmt.Sprintf("event %s stands where %s:%d belongs", e.ID, events[0].AggregateID, i+1),
-			}
-		case !slices.Contains(types, e.Type):
-			return &Error{
-				Code:    CodeInvalid,
-				Field:   "events",
-				Message: fmt.Sprintf("event %s has the type %s, which does not belong here", e.ID, quoted(e.Type)),
-			}
-		}
-		if err := apply(e); err != nil {
-			return fmt.Errorf("fold event %s (%s): %w", e.ID, e.Type, err)
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package orders
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -178,20 +177,22 @@ func (f FlashSale) Clone() FlashSale {
 // and Held are those of orders and reservations; they are left zero.
 func FoldFlashSale(events []event.Event) (FlashSale, error) {
 	var f FlashSale
-	err := replay(events, []string{EventSaleCreated, EventSaleChanged, EventSaleEnded}, func(e event.Event) error {
-		var d FlashSaleParams
-		if err := json.Unmarshal(e.Data, &d); err != nil {
-			return err
+	payload := func(typ string) (*FlashSaleParams, bool) {
+		switch typ {
+		case EventSaleCreated, EventSaleChanged, EventSaleEnded:
+			return &FlashSaleParams{}, true
 		}
+		return nil, false
+	}
+	err := event.Fold(events, payload, func(e event.Event, d *FlashSaleParams) {
 		if e.Seq == 1 {
 			f.ID, f.CreatedAt = e.AggregateID, instant(e.At)
 		}
-		f.apply(d)
+		f.apply(*d)
 		f.Version, f.UpdatedAt = e.Seq, instant(e.At)
-		return nil
 	})
 	if err != nil {
-		return FlashSale{}, err
+		return FlashSale{}, foldError(err)
 	}
 	return f, nil
 }

@@ -1,7 +1,7 @@
 package refunds
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,26 +50,26 @@ func (r *Refund) record(s event.Stamp, typ string, data payload) error {
 // to try next and who holds the lease is not history, and is left zero.
 func Fold(events []event.Event) (Refund, error) {
 	var r Refund
-	if len(events) == 0 {
-		return r, notFound("event to fold", "")
+	known := func(typ string) (payload, bool) {
+		data := payloadOf(typ)
+		return data, data != nil && (typ == EventCreated) == (r.Version == 0)
 	}
-	r.ID = events[0].AggregateID
-	for i, e := range events {
-		if e.AggregateID != r.ID || e.Seq != i+1 {
-			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-				"event %s stands where %s:%d belongs", e.ID, r.ID, i+1)}
-		}
-		data := payloadOf(e.Type)
-		if data == nil || (e.Type == EventCreated) != (i == 0) {
-			return Refund{}, &Error{Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-				"event %s can't have the type %q", e.ID, e.Type)}
-		}
-		if err := json.Unmarshal(e.Data, data); err != nil {
-			return Refund{}, fmt.Errorf("refunds: fold event %s (%s): %w", e.ID, e.Type, err)
-		}
+	err := event.Fold(events, known, func(e event.Event, data payload) {
 		at := instant(e.At)
+		r.ID = e.AggregateID
 		data.apply(&r, at)
 		r.Version, r.UpdatedAt = e.Seq, at
+	})
+	if errors.Is(err, event.ErrNoHistory) {
+		return Refund{}, notFound("event to fold", "")
+	}
+	if _, ok := errors.AsType[*event.HistoryError](err); ok {
+		return Refund{}, &Error{
+			Code: CodeInvalid, Field: "events", Message: "They are not one history: " + err.Error() + ".", Err: err,
+		}
+	}
+	if err != nil {
+		return Refund{}, fmt.Errorf("refunds: fold %w", err)
 	}
 	r.Work.NextAt = time.Time{}
 	return r, nil

@@ -150,7 +150,7 @@ const (
 	GaveUpBudget   GaveUpReason = "retry budget spent"
 	GaveUpDeadline GaveUpReason = "the next attempt would begin after the deadline"
 	GaveUpContext  GaveUpReason = "the caller's context ended"
-	GaveUpWait     GaveUpReason = "the dependency asks for a longer wait than MaxRetryAfter"
+	GaveUpWait     GaveUpReason = "the dependency demands a longer wait than MaxRetryAfter"
 )
 
 // GaveUpError says that a call which could have been retried was not, or not

@@ -1,7 +1,7 @@
 package returns
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -79,32 +79,28 @@ var payloads = map[string]func() payload{
 // the case they make.
 func Fold(events []event.Event) (Return, error) {
 	var r Return
-	if len(events) == 0 {
-		return r, &Error{Code: CodeInvalid, Field: "events", Message: "There are no events to fold."}
-	}
-	r.ID = events[0].AggregateID
-	for i, e := range events {
-		if e.AggregateID != r.ID || e.Seq != i+1 {
-			return Return{}, &Error{
-				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-					"Event %s stands where %s:%d belongs.", e.ID, r.ID, i+1,
-				),
-			}
-		}
-		make, ok := payloads[e.Type]
+	known := func(typ string) (payload, bool) {
+		make, ok := payloads[typ]
 		if !ok {
-			return Return{}, &Error{
-				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-					"Event %s has the type %q, which is not one of a return.", e.ID, e.Type,
-				),
-			}
+			return nil, false
 		}
-		data := make()
-		if err := json.Unmarshal(e.Data, data); err != nil {
-			return Return{}, fmt.Errorf("returns: fold event %s: %w", e.ID, err)
-		}
+		return make(), true
+	}
+	err := event.Fold(events, known, func(e event.Event, data payload) {
+		r.ID = e.AggregateID
 		data.apply(&r, e.At.UTC(), e.Actor)
 		r.Version, r.UpdatedAt = e.Seq, e.At.UTC()
+	})
+	_, isHistory := errors.AsType[*event.HistoryError](err)
+	switch {
+	case errors.Is(err, event.ErrNoHistory):
+		return Return{}, &Error{Code: CodeInvalid, Field: "events", Message: "There are no events to fold.", Err: err}
+	case isHistory:
+		return Return{}, &Error{
+			Code: CodeInvalid, Field: "events", Message: "They are not one history: " + err.Error() + ".", Err: err,
+		}
+	case err != nil:
+		return Return{}, fmt.Errorf("returns: fold %w", err)
 	}
 	return r, nil
 }

@@ -1,9 +1,9 @@
 // Package batch carries out calls that meet as one: the first is carried out
 // at once, and those that come meanwhile wait and are carried out together. So
 // a database sees fewer statements and commits the more callers there are,
-// and whoever is alone waits for nobody. A Group is for calls of one kind, and
-// Loader for those that read something by its key; a Lane has the groups of a
-// database take turns, so that more calls meet.
+// and whoever is alone waits for nobody. A Batcher is for calls of one kind, and
+// a Loader for those that read something by its key; a Scheduler has the batchers
+// of a database take turns, so that more calls meet.
 package batch
 
 import (
@@ -18,7 +18,7 @@ import (
 
 // ErrUnderWay is in the chain of an error of Do whose context ended when its
 // call was being carried out: what it asked for may be done all the same.
-var ErrUnderWay = errors.New("combine: the call is being carried out")
+var ErrUnderWay = errors.New("batch: the call is being carried out")
 
 // Batcher combines calls of type C, usually a pointer to a question with room for
 // the answer. It is safe for concurrent use; make it with New.
@@ -39,9 +39,9 @@ type call[C any] struct {
 	panicked any
 }
 
-// New returns a Group whose calls are carried out by run, at most max at a
-// time, one run after the other, and in turn with those of the other groups in
-// the lane, which may be nil. run leaves each call's answer, and its error, in
+// New returns a Batcher whose calls are carried out by run, at most max at a
+// time, one run after the other, and in turn with those of the other batchers of
+// slots, which may be nil. run leaves each call's answer, and its error, in
 // the call. Its context has the values of one of the callers, and no end:
 // the work of the others must not end with the one who waits no longer.
 //
@@ -50,7 +50,7 @@ type call[C any] struct {
 //
 // Slots with a method Direct that returns true combine nothing: each caller of
 // Do carries out its own call, with its own context. A transaction of the
-// caller's is for one goroutine, and ends with what that one is told.
+// caller's is for one goroutine, and ends with it.
 func New[C any](slots Slots, max int, run func(ctx context.Context, calls []C)) *Batcher[C] {
 	d, ok := slots.(interface{ Direct() bool })
 	return &Batcher[C]{slots: slots, direct: ok && d.Direct(), max: max, run: run}
@@ -146,7 +146,7 @@ func (g *Batcher[C]) work(ctx context.Context) {
 	for g.more() {
 		leave := func(int) {}
 		if g.slots != nil {
-			leave = g.slots.Enter(g, g.size)
+			leave = g.slots.Enter(g.size)
 		}
 		batch := g.next()
 		if len(batch) > 0 && g.try(ctx, batch) != nil {
@@ -171,9 +171,9 @@ func (g *Batcher[C]) try(ctx context.Context, batch []*call[C]) (panicked any) {
 	finished := false
 	defer func() {
 		if p := recover(); p != nil {
-			panicked = fmt.Errorf("combine: panic: %v\n%s", p, debug.Stack())
+			panicked = fmt.Errorf("batch: panic: %v\n%s", p, debug.Stack())
 		} else if !finished {
-			panicked = errors.New("combine: the goroutine was ended by what it ran")
+			panicked = errors.New("batch: the goroutine was ended by what it ran")
 		}
 	}()
 	g.run(ctx, calls)

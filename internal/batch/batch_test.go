@@ -141,9 +141,9 @@ func BenchmarkDo(b *testing.B) {
 // direct combines nothing.
 type direct struct{}
 
-func (direct) Enter(any, func() int) func(int) { panic("a turn was taken") }
-func (direct) Arrived()                        { panic("a turn was waited for") }
-func (direct) Direct() bool                    { return true }
+func (direct) Enter(func() int) func(int) { panic("a turn was taken") }
+func (direct) Arrived()                   { panic("a turn was waited for") }
+func (direct) Direct() bool               { return true }
 
 // TestDirectCallsAreCarriedOutByTheirCallers: with the caller's own context, and
 // when Do returns nobody is at work for it.

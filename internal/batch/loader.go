@@ -18,8 +18,8 @@ type lookup[K comparable, V any] struct {
 	err   error
 }
 
-// NewLoader returns Lookups that are answered by load, which is asked for up
-// to max different keys at a time and leaves out those that are not there. own
+// NewLoader returns a Loader whose questions load answers, which gets up to max
+// different keys at a time and leaves out those that are not there. own
 // copies a value: two who asked for the same must not share it.
 func NewLoader[K comparable, V any](
 	slots Slots,
@@ -55,5 +55,5 @@ func (l *Loader[K, V]) Find(ctx context.Context, key K) (V, bool, error) {
 	return c.value, c.found, c.err
 }
 
-// Waiting is that of the Group.
+// Waiting is that of [Batcher.Waiting].
 func (l *Loader[K, V]) Waiting() (calls int, working bool) { return l.group.Waiting() }

@@ -12,7 +12,7 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 )
 
-// TestQuestionsThatMeetAreOne: the same key is asked for once, what is not there
+// TestQuestionsThatMeetAreOne: the same key is loaded once, what is not there
 // is not found, and nobody gets what another one holds.
 func TestQuestionsThatMeetAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestQuestionsThatMeetAreOne(t *testing.T) {
 		close(let)
 		wg.Wait()
 		if want := [][]string{{"a"}, {"a", "b", "c"}}; !slices.EqualFunc(asked, want, slices.Equal) {
-			t.Errorf("asked for %v, want %v", asked, want)
+			t.Errorf("loaded %v, want %v", asked, want)
 		}
 	})
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/returnkit/returnkit/internal/testreq"
 )
 
-// TestEveryRowIsMeasured runs it all for a moment: the figures mean nothing, the
+// TestEveryRowIsMeasured runs it all for a moment: the results mean nothing, the
 // rows are there.
 func TestEveryRowIsMeasured(t *testing.T) {
-	for section, needs := range map[string]string{"breaker": "", "limiter": "", "redis": "redis-server", "checkout": "pgbench"} {
+	for section, needs := range map[string]string{"breaker": "", "limiter": "", "redis": "redis-server",
+		"checkout": "pgbench"} {
 		t.Run(section, func(t *testing.T) {
 			if needs != "" {
 				if _, err := exec.LookPath(needs); err != nil {

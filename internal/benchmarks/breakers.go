@@ -26,7 +26,8 @@ func breakers(ctx context.Context, o options, progress io.Writer) ([]row, error)
 	rate := resilience.Config{Name: "rate", FailurePercent: 50, OpenFor: time.Hour}
 	slow := rate
 	slow.SlowPercent, slow.SlowCall = 50, time.Second
-	const closed, closedSlow, open = "breaker closed, failure rate", "breaker closed, failure rate and slow calls", "breaker open"
+	const closed, closedSlow, open = "breaker closed, failure rate", "breaker closed, failure rate and slow calls",
+		"breaker open"
 	return measure(ctx, o, progress, []function{
 		{what: closed, who: "returnkit Allow, Done", open: allowDone(rate, false), target: 100},
 		{what: closed, who: "returnkit Do", open: do(rate), target: 100},

@@ -200,7 +200,8 @@ func (s *shop) pgbench(ctx context.Context, n int) (float64, error) {
 	for _, statement := range []string{
 		"DROP TABLE IF EXISTS bench_carts",
 		"DROP SEQUENCE IF EXISTS bench_cart",
-		"CREATE TABLE bench_carts AS SELECT row_number() OVER (ORDER BY id) AS n, id, customer_id FROM rk_carts WHERE order_id IS NULL",
+		"CREATE TABLE bench_carts AS SELECT row_number() OVER (ORDER BY id) AS n, id, customer_id FROM rk_carts " +
+			"WHERE order_id IS NULL",
 		"ALTER TABLE bench_carts ADD PRIMARY KEY (n)",
 		"CREATE SEQUENCE bench_cart",
 		"CREATE SEQUENCE IF NOT EXISTS bench_id",
@@ -262,15 +263,18 @@ func writesOf(ctx context.Context, db *sqlstore.DB, o orders.Order) (string, err
 	)
 	var b strings.Builder
 	b.WriteString(`WITH n AS MATERIALIZED (
-SELECT '01900000-0000-7000-8000-' || lpad(k.k::text, 12, '0') AS id, 'ORD-' || k.k AS number, c.id AS cart_id, c.customer_id
+SELECT '01900000-0000-7000-8000-' || lpad(k.k::text, 12, '0') AS id, 'ORD-' || k.k AS number, c.id AS cart_id,
+	c.customer_id
 FROM bench_carts c, (SELECT nextval('bench_id') AS k) k WHERE c.n = (SELECT nextval('bench_cart'))
 ), stock AS (
-UPDATE rk_products SET stock = stock - 1 WHERE id = ` + strconv.FormatInt(line.ProductID, 10) + ` AND stock >= 1 RETURNING id
+UPDATE rk_products SET stock = stock - 1 WHERE id = ` + strconv.FormatInt(line.ProductID, 10) + ` AND stock >= 1
+RETURNING id
 ), cart AS (
 UPDATE rk_carts c SET order_id = n.id FROM n WHERE c.id = n.cart_id AND c.order_id IS NULL RETURNING c.id
 )`)
 	for i, t := range []struct{ table, key string }{
-		{"rk_orders", "id"}, {"rk_order_lines", "order_id"}, {"rk_payments", "order_id"}, {"rk_orders_events", "aggregate_id"},
+		{"rk_orders", "id"}, {"rk_order_lines", "order_id"}, {"rk_payments", "order_id"}, {"rk_orders_events",
+			"aggregate_id"},
 	} {
 		rows, columns, err := literals(ctx, db, t.table, t.key, o.ID)
 		if err != nil {

@@ -21,7 +21,7 @@ type function struct {
 	target float64
 	// noSlowerThan is a peer's who in the same what.
 	noSlowerThan string
-	// extra is said of the function whatever the figures.
+	// extra is said of the function whatever the results.
 	extra string
 }
 

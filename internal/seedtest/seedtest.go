@@ -1,5 +1,5 @@
 // Package seedtest writes years of a shop's past into a database in a few
-// statements, for tests of what reads it. The figures are made up and hold
+// statements, for tests of what reads it. The numbers are made up and hold
 // together as far as the tables ask for it.
 package seedtest
 
@@ -26,7 +26,7 @@ type Filling struct {
 }
 
 // Fill writes the history. Of ten returns six are refunded, one each is
-// rejected, cancelled, approved and open; one in seven refunds fails first,
+// rejected, canceled, approved and open; one in seven refunds fails first,
 // one in five pays more than its terms.
 func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	tb.Helper()
@@ -65,8 +65,10 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	event := func(table, prefix, where, seq, typ, micros string, n int) {
 		exec(
 			fmt.Sprintf(
-				`INSERT INTO rk_%s_events (id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name, data, fanned_out)
-			%s SELECT '%s-TAG-' || s.i || ':%s', '%s-TAG-' || s.i, %s, '%s', %s, '', 'system', '', '{}', TRUE FROM s WHERE %s`,
+				`INSERT INTO rk_%s_events (id, aggregate_id, seq, type, at, actor_id, actor_kind, actor_name,
+					data, fanned_out)
+			%s SELECT '%s-TAG-' || s.i || ':%s', '%s-TAG-' || s.i, %s, '%s', %s, '', 'system', '', '{}',
+				TRUE FROM s WHERE %s`,
 				table,
 				series(n),
 				prefix,
@@ -88,7 +90,8 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 		null = "NULL"
 	}
 	exec(fmt.Sprintf(`INSERT INTO rk_terms (id, version, policy, published_at, by_kind, by_id, by_name, note)
-		SELECT 'terms', 1, %s, %s, 'system', '', '', '' WHERE NOT EXISTS (SELECT 1 FROM rk_terms)`, js("'{}'"), at("0")))
+		SELECT 'terms', 1, %s, %s, 'system', '', '',
+			'' WHERE NOT EXISTS (SELECT 1 FROM rk_terms)`, js("'{}'"), at("0")))
 	customer := "'c'"
 	if f.Customers > 0 {
 		customer = fmt.Sprintf("('c-' || (1 + s.i %% %d))", f.Customers)
@@ -98,7 +101,7 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 		return
 	}
 
-	hours := func(k int, most int64) string { return "(" + random(k, most*3600) + " * 1000000)" }
+	hours := func(k int, limit int64) string { return "(" + random(k, limit*3600) + " * 1000000)" }
 	authorized := placed + " + " + hours(3, 30)
 	received := authorized + " + " + hours(4, 200)
 	decided := received + " + " + hours(5, 60)
@@ -123,15 +126,19 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 		f.Returns,
 	)
 
-	status := `CASE WHEN s.i % 10 < 6 THEN 'refunded' WHEN s.i % 10 = 6 THEN 'rejected' WHEN s.i % 10 = 7 THEN 'cancelled'
+	status := `CASE WHEN s.i % 10 < 6 THEN 'refunded' WHEN s.i % 10 = 6 THEN 'rejected' WHEN s.i % 10 = 7 THEN
+		'cancelled'
 		WHEN s.i % 10 = 8 THEN 'approved' ELSE 'pending_authorization' END`
 	reason := "CASE WHEN " + random(8, 10) + " < 5 THEN 'DAMAGED' WHEN s.i % 3 = 0 THEN 'WRONG_ITEM' ELSE 'OTHER' END"
 	exec(
 		fmt.Sprintf(
-			`INSERT INTO rk_returns (id, rma, order_id, customer_id, terms_id, status, reason, details, evidence, shipment, receipts,
-			inspection, overrides, tasks, open_tasks, decision, verdict, filed_kind, filed_id, filed_name, refund_id, refunds, early_refund,
-			restocked, created_at, updated_at, closed_at, version, search)
-		%[1]s SELECT 'r-TAG-' || s.i, 'RMA-TAG-' || s.i, 'o-TAG-' || s.i, %[8]s, (SELECT MIN(id) FROM rk_terms), %[2]s, %[3]s, '', %[4]s, %[4]s, %[4]s,
+			`INSERT INTO rk_returns (id, rma, order_id, customer_id, terms_id, status, reason, details, evidence,
+				shipment, receipts,
+			inspection, overrides, tasks, open_tasks, decision, verdict, filed_kind, filed_id, filed_name,
+				refund_id, refunds, early_refund, restocked,
+			created_at, updated_at, closed_at, version, search)
+		%[1]s SELECT 'r-TAG-' || s.i, 'RMA-TAG-' || s.i, 'o-TAG-' || s.i, %[8]s, (SELECT MIN(id) FROM rk_terms),
+			%[2]s, %[3]s, '', %[4]s, %[4]s, %[4]s,
 			%[4]s, %[4]s, %[4]s, 0, '', %[4]s, 'customer', %[8]s, '', 'f-TAG-' || s.i, %[4]s, FALSE, FALSE,
 			%[5]s, %[5]s, CASE WHEN s.i %% 10 < 8 THEN %[6]s ELSE %[7]s END, 6, '' FROM s`,
 			series(f.Returns),
@@ -152,8 +159,10 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	accepted := "(CASE WHEN s.i % 10 < 6 OR s.i % 10 = 8 THEN 1 + s.i % 3 ELSE 0 END)"
 	exec(
 		fmt.Sprintf(
-			`INSERT INTO rk_return_lines (id, return_id, position, order_id, order_line_id, product_id, name, category, quantity, received, accepted, acceptance, disposition, condition, note)
-		%s SELECT 'rl-TAG-' || s.i, 'r-TAG-' || s.i, 1, 'o-TAG-' || s.i, 'l-TAG-' || s.i, '1', 'Thing', '', 3, 3, %s, 'accepted',
+			`INSERT INTO rk_return_lines (id, return_id, position, order_id, order_line_id, product_id, name,
+				category, quantity, received, accepted, acceptance, disposition, condition, note)
+		%s SELECT 'rl-TAG-' || s.i, 'r-TAG-' || s.i, 1, 'o-TAG-' || s.i, 'l-TAG-' || s.i, '1', 'Thing', '', 3, 3,
+			%s, 'accepted',
 			CASE WHEN %s < 6 THEN 'restock' WHEN s.i %% 2 = 0 THEN 'scrap' ELSE 'refurbish' END, '', '' FROM s`,
 			series(f.Returns),
 			accepted,
@@ -161,7 +170,8 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 		),
 	)
 	exec(
-		`INSERT INTO rk_refund_balance (payment_id, order_id, currency, captured_minor, reserved_minor, refunded_minor) ` + series(
+		`INSERT INTO rk_refund_balance (payment_id, order_id, currency, captured_minor, reserved_minor,
+			refunded_minor) ` + series(
 			f.Returns,
 		) + `
 		SELECT 'p-TAG-' || s.i, 'o-TAG-' || s.i, 'USD', 1000000, 0, 0 FROM s WHERE s.i % 10 < 6`,
@@ -170,12 +180,14 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	method := "CASE WHEN s.i % 10 < 4 THEN 'card' WHEN s.i % 10 = 4 THEN 'cash' ELSE 'store_credit' END"
 	exec(
 		fmt.Sprintf(
-			`INSERT INTO rk_refunds (id, reference, order_id, payment_id, customer_id, method, currency, amount_minor, request, quote, status,
+			`INSERT INTO rk_refunds (id, reference, order_id, payment_id, customer_id, method, currency,
+				amount_minor, request, quote, status,
 			created_at, updated_at, version, attempts, lease_token, last_error, gave_up)
 		%s SELECT 'f-TAG-' || s.i, 'r-TAG-' || s.i, 'o-TAG-' || s.i, 'p-TAG-' || s.i, %[6]s,
 			%[7]s,
 			CASE WHEN s.i %% 11 = 0 THEN 'JPY' ELSE 'USD' END, %[2]s, %[3]s, %[4]s,
-			CASE WHEN s.i %% 90 = 5 THEN 'reversed' ELSE 'succeeded' END, %[5]s, %[5]s, 3, 0, '', '', FALSE FROM s WHERE s.i %% 10 < 6`,
+			CASE WHEN s.i %% 90 = 5 THEN 'reversed' ELSE 'succeeded' END, %[5]s, %[5]s, 3, 0, '', '',
+				FALSE FROM s WHERE s.i %% 10 < 6`,
 			series(
 				f.Returns,
 			),
@@ -189,9 +201,11 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	)
 	exec(
 		fmt.Sprintf(
-			`INSERT INTO rk_refund_attempts (id, refund_id, number, method, status, amount_minor, key, payment_reference, provider_reference,
+			`INSERT INTO rk_refund_attempts (id, refund_id, number, method, status, amount_minor, key,
+				payment_reference, provider_reference,
 			failure_code, failure_reason, sent, stored_error, created_at, paid_by_kind, paid_by_id, paid_by_name)
-		%s SELECT 'a-TAG-' || s.i, 'f-TAG-' || s.i, 1, %s, 'succeeded', %s, CASE WHEN s.i %% 10 < 4 THEN 'k-TAG-' || s.i ELSE '' END, '', '',
+		%s SELECT 'a-TAG-' || s.i, 'f-TAG-' || s.i, 1, %s, 'succeeded', %s,
+			CASE WHEN s.i %% 10 < 4 THEN 'k-TAG-' || s.i ELSE '' END, '', '',
 			'', '', 1, FALSE, %s, '', '', '' FROM s WHERE s.i %% 10 < 6`,
 			series(f.Returns),
 			method,
@@ -205,10 +219,13 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 func (f Filling) rows(exec func(string), series, customer, placed string, at func(string) string) {
 	exec(
 		fmt.Sprintf(
-			`INSERT INTO rk_orders (id, number, customer_id, cart_id, idempotency_key, terms_id, source, currency, status,
+			`INSERT INTO rk_orders (id, number, customer_id, cart_id, idempotency_key, terms_id, source,
+				currency, status,
 			placed_at, completed_at, cancelled_at, cancel_reason, updated_at, version, search)
-		%[1]s SELECT 'o-TAG-' || s.i, 'ORD-TAG-' || s.i, %[2]s, 'cart-TAG-' || s.i, '', (SELECT MIN(id) FROM rk_terms), 'web', 'USD',
-			CASE WHEN s.i %% 50 = 0 THEN 'cancelled' ELSE 'completed' END, %[3]s, CASE WHEN s.i %% 50 <> 0 THEN %[3]s END,
+		%[1]s SELECT 'o-TAG-' || s.i, 'ORD-TAG-' || s.i, %[2]s, 'cart-TAG-' || s.i, '',
+			(SELECT MIN(id) FROM rk_terms), 'web', 'USD',
+			CASE WHEN s.i %% 50 = 0 THEN 'cancelled' ELSE 'completed' END, %[3]s,
+				CASE WHEN s.i %% 50 <> 0 THEN %[3]s END,
 			CASE WHEN s.i %% 50 = 0 THEN %[3]s END, '', %[3]s, 3, 'ord-TAG-' || s.i || ' thing' FROM s`,
 			series,
 			customer,
@@ -217,16 +234,19 @@ func (f Filling) rows(exec func(string), series, customer, placed string, at fun
 	)
 	exec(
 		insert(
-			"order_lines (id, order_id, position, product_id, name, category, final_sale, quantity, unit_list_minor, unit_discount_minor, price_minor, duty_minor, shipping_minor)",
+			"order_lines (id, order_id, position, product_id, name, category, final_sale, quantity, "+
+				"unit_list_minor, unit_discount_minor, price_minor, duty_minor, shipping_minor)",
 			series,
 			"'l-TAG-' || s.i, 'o-TAG-' || s.i, 1, 1, 'Thing', '', FALSE, 3, 1000, 0, 3000, 0, 0",
 		),
 	)
 	exec(
 		insert(
-			"payments (id, order_id, method, amount_minor, status, token, key, key_round, reference, captured_at, decline_code, attempts, lease_token, last_error, gave_up)",
+			"payments (id, order_id, method, amount_minor, status, token, key, key_round, reference, "+
+				"captured_at, decline_code, attempts, lease_token, last_error, gave_up)",
 			series,
-			"'p-TAG-' || s.i, 'o-TAG-' || s.i, 'card', 3000, CASE WHEN s.i % 50 = 0 THEN 'cancelled' ELSE 'captured' END, '', 'k-TAG-' || s.i, 0, 'pi-TAG-' || s.i, CASE WHEN s.i % 50 <> 0 THEN "+at(
+			"'p-TAG-' || s.i, 'o-TAG-' || s.i, 'card', 3000, CASE WHEN s.i % 50 = 0 THEN 'cancelled' ELSE "+
+				"'captured' END, '', 'k-TAG-' || s.i, 0, 'pi-TAG-' || s.i, CASE WHEN s.i % 50 <> 0 THEN "+at(
 				placed,
 			)+" END, '', 1, '', '', FALSE",
 		),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/returnkit/returnkit/internal/batch"
 )
 
 // RunBatch carries out calls that met with all, which does so in one
@@ -21,6 +23,14 @@ func RunBatch[C interface{ Fail(error) }](ctx context.Context, calls []C, all fu
 			c.Fail(err)
 		}
 	}
+}
+
+// NewBatcher returns a Batcher whose calls RunBatch carries out with all, at most
+// limit at a time and in the turns of slots.
+func NewBatcher[C interface{ Fail(error) }](
+	slots batch.Slots, limit int, all func(context.Context, []C) error,
+) *batch.Batcher[C] {
+	return batch.New(slots, limit, func(ctx context.Context, calls []C) { RunBatch(ctx, calls, all) })
 }
 
 // final is an error of a call that must not be made again here.

@@ -12,7 +12,7 @@
 // type [Time]. Structured data is JSONB on PostgreSQL and TEXT on SQLite,
 // fields are of type [JSON]. Booleans are BOOLEAN on both.
 //
-// Constraints are recognised by name ([IsUnique], [IsCheck]). Give every CHECK
+// Constraints are recognized by name ([IsUnique], [IsCheck]). Give every CHECK
 // constraint a name, the same on both databases. SQLite reports the columns of
 // a violated unique constraint and never its name, so a unique constraint or
 // index is named as PostgreSQL would by itself: table_column_column_key, and

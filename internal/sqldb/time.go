@@ -74,7 +74,8 @@ func (t *Time) Scan(src any) error {
 	case int64:
 		*t = Time{time.UnixMicro(src).UTC()}
 	default:
-		return fmt.Errorf("sqldb: a %T can't be read as a time: the column must be TIMESTAMPTZ on PostgreSQL, INTEGER on SQLite", src)
+		return fmt.Errorf("sqldb: a %T can't be read as a time: the column must be TIMESTAMPTZ on PostgreSQL, "+
+			"INTEGER on SQLite", src)
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ func TestOldDeltasAreAddedUpByTheHour(t *testing.T) {
 		b.orders(t, 0, 0, 0)
 		rows := func() (n int) {
 			t.Helper()
-			if err := db.Read().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM ?(rk)slo_deltas").Scan(&n); err != nil {
+			if err := db.Read().QueryRowContext(t.Context(),
+				"SELECT COUNT(*) FROM ?(rk)slo_deltas").Scan(&n); err != nil {
 				t.Fatal(err)
 			}
 			return n

@@ -13,8 +13,8 @@ import (
 type Dashboard struct {
 	KPIs
 	SLO     SLO
-	Unknown Waiting // refunds of which nobody can tell yet whether they were paid
-	Person  Waiting // refunds that only a person can settle
+	Unknown Waiting // refunds whose outcome is unknown
+	Person  Waiting // refunds that need review
 }
 
 // Waiting is how many wait, and since when the first of them.

@@ -36,8 +36,10 @@ func TestDashboardTellsWhatWaits(t *testing.T) {
 		if d.Unknown != (Waiting{}) || d.Person != (Waiting{}) || d.Unknown.Age(q.Now) != 0 {
 			t.Errorf("nothing waits, but %+v and %+v", d.Unknown, d.Person)
 		}
-		for id, since := range map[string]time.Time{"f-a-1": q.Now.Add(-time.Hour), "f-a-2": q.Now.Add(-3 * time.Hour)} {
-			if _, err := db.Writer().NewRaw("UPDATE ?(rk)refunds SET status = 'unknown', gave_up = ?, created_at = ? WHERE id = ?",
+		for id, since := range map[string]time.Time{"f-a-1": q.Now.Add(-time.Hour),
+			"f-a-2": q.Now.Add(-3 * time.Hour)} {
+			if _, err := db.Writer().NewRaw("UPDATE ?(rk)refunds SET status = 'unknown', gave_up = ?, "+
+				"created_at = ? WHERE id = ?",
 				id == "f-a-1", sqldb.At(since), id).Exec(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +49,7 @@ func TestDashboardTellsWhatWaits(t *testing.T) {
 		}
 		if d.Unknown.N != 2 || d.Unknown.Age(q.Now) != 3*time.Hour || d.Person.N != 1 ||
 			d.Person.Age(q.Now) != time.Hour {
-			t.Errorf("unknown %+v, for a person %+v", d.Unknown, d.Person)
+			t.Errorf("unknown %+v, in review %+v", d.Unknown, d.Person)
 		}
 		if d.SLO.Acceptance.Status != NoData || d.Total.Orders != 40 {
 			t.Errorf("%+v, %d orders", d.SLO.Acceptance, d.Total.Orders)
@@ -62,7 +64,8 @@ func TestQuarters(t *testing.T) {
 			t.Errorf("%s is read as %v (%v)", text, q, err)
 		}
 	}
-	for _, text := range []string{"", "2024-Q4", "2051-Q1", "2026-Q0", "2026-Q5", "2026-q1", "26-Q1", " 2026-Q1", "2026-Q1\n"} {
+	for _, text := range []string{"", "2024-Q4", "2051-Q1", "2026-Q0", "2026-Q5", "2026-q1", "26-Q1", " 2026-Q1",
+		"2026-Q1\n"} {
 		if q, err := ParseQuarter(text); err == nil {
 			t.Errorf("%q is read as %v, want an error", text, q)
 		}

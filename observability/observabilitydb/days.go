@@ -227,7 +227,7 @@ func (r *Reader) fillCases(ctx context.Context, days map[int64]*day, from, to ti
 	return rows.Err()
 }
 
-// sharesOf reads the figures by name of a range of quarters.
+// sharesOf reads the values by name of a range of quarters.
 func (r *Reader) sharesOf(ctx context.Context, from, to int64) ([]shareRow, error) {
 	var rows []shareRow
 	err := r.db.Read().NewRaw(`SELECT kind, name, CAST(SUM(n) AS BIGINT) AS n, CAST(SUM(amount) AS BIGINT) AS amount

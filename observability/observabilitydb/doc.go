@@ -1,4 +1,4 @@
-// Package observabilitydb keeps the figures of a shop in its database, so that
+// Package observabilitydb keeps the KPIs of a shop in its database, so that
 // they survive a restart and are the same on every replica.
 //
 // # Key figures
@@ -7,7 +7,7 @@
 // every time zone is a whole number of quarters away from UTC, so the days of
 // any zone add up exactly, those of 23 and 25 hours included. A quarter in
 // which something happened is marked, and a marked quarter is counted again
-// whole, so an event that is told of late or twice is right all the same.
+// whole, so an event that comes late or twice is counted right all the same.
 // [Reader.KPIs] adds up a quarter of a year in a zone, from days that it keeps
 // until one of their quarters of an hour is counted anew.
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
-// KPIs are the figures of a quarter in a time zone. They are added up from
+// KPIs are the key numbers of a quarter in a time zone. They are added up from
 // whole UTC quarters of an hour, which every zone's days consist of, those of
 // 23 and 25 hours and those of zones off the half hour included.
 type KPIs struct {
@@ -80,7 +80,7 @@ func New(db *sqlstore.DB) *Reader {
 	return &Reader{db: db, hours: memory{unit: int64(time.Hour / quarter)}, quarters: memory{unit: 1}}
 }
 
-// KPIs returns the figures of a quarter in a zone, up to a few seconds ago (see
+// KPIs returns those of a quarter in a zone, up to a few seconds ago (see
 // [RollupConfig]). What it has read of a UTC day it keeps, and reads again only
 // when something of that day was counted anew, by whichever process: mostly
 // that is today. The first time it reads indexed ranges of the quarter's own
@@ -139,7 +139,7 @@ func (k *KPIs) count(s span, days []*day) {
 	}
 }
 
-// shares adds the figures by name up: days that lie whole in the span by what
+// shares adds the values by name up: days that lie whole in the span by what
 // is known of them, the parts of days at its ends from the database.
 func (r *Reader) shares(ctx context.Context, s span, days []*day, k *KPIs) error {
 	type key struct{ kind, name string }

@@ -39,13 +39,13 @@ type rawEvent struct {
 	Quote       sqldb.JSON[refunds.Quote]
 }
 
-// rawUnits is what became of a return's line.
+// rawUnits are the units of a return's line by their end.
 type rawUnits struct {
 	ReturnID, Disposition string
 	Accepted              int64
 }
 
-// rawRows is everything the figures are about, events in order of time.
+// rawRows is everything the KPIs are about, events in order of time.
 type rawRows struct {
 	events []rawEvent
 	units  map[string][]rawUnits // by return
@@ -56,8 +56,10 @@ func readRaw(t *testing.T, db *sqlstore.DB) rawRows {
 	raw := rawRows{units: map[string][]rawUnits{}}
 	for _, query := range []string{
 		"SELECT aggregate_id, type, at FROM ?(rk)orders_events",
-		"SELECT e.aggregate_id, e.type, e.at, r.reason FROM ?(rk)returns_events AS e LEFT JOIN ?(rk)returns AS r ON r.id = e.aggregate_id",
-		"SELECT e.aggregate_id, e.type, e.at, f.method, f.currency, f.amount_minor AS amount, f.quote FROM ?(rk)refunds_events AS e LEFT JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
+		"SELECT e.aggregate_id, e.type, e.at, r.reason FROM ?(rk)returns_events AS e LEFT JOIN ?(rk)returns AS " +
+			"r ON r.id = e.aggregate_id",
+		"SELECT e.aggregate_id, e.type, e.at, f.method, f.currency, f.amount_minor AS amount, f.quote FROM " +
+			"?(rk)refunds_events AS e LEFT JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
 	} {
 		var some []rawEvent
 		if err := db.Read().NewRaw(query).Scan(t.Context(), &some); err != nil {
@@ -67,7 +69,8 @@ func readRaw(t *testing.T, db *sqlstore.DB) rawRows {
 	}
 	slices.SortStableFunc(raw.events, func(a, b rawEvent) int { return a.At.Time().Compare(b.At.Time()) })
 	var units []rawUnits
-	if err := db.Read().NewRaw("SELECT return_id, disposition, accepted FROM ?(rk)return_lines").Scan(t.Context(), &units); err != nil {
+	if err := db.Read().NewRaw("SELECT return_id, disposition, accepted FROM ?(rk)return_lines").Scan(t.Context(),
+		&units); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range units {
@@ -76,7 +79,7 @@ func readRaw(t *testing.T, db *sqlstore.DB) rawRows {
 	return raw
 }
 
-// recount makes the figures from the raw rows one by one, by the date that
+// recount makes the KPIs from the raw rows one by one, by the date that
 // Go's own calendar gives each.
 func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 	k := KPIs{}
@@ -148,7 +151,10 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 			}
 		}
 	}
-	for d := time.Date(q.Year, time.Month(3*q.Q-2), 1, 12, 0, 0, 0, time.UTC); (int(d.Month())-1)/3+1 == q.Q; d = d.AddDate(0, 0, 1) {
+	for d := time.Date(q.Year, time.Month(3*q.Q-2), 1, 12, 0, 0, 0, time.UTC); ; d = d.AddDate(0, 0, 1) {
+		if (int(d.Month())-1)/3+1 != q.Q {
+			break
+		}
 		day := DayCounts{Date: d.Format(time.DateOnly)}
 		if c := days[day.Date]; c != nil {
 			day.Counts = *c
@@ -228,7 +234,7 @@ func sameKPIs(t *testing.T, got, want KPIs) {
 	t.Helper()
 	got.Quarter, got.Zone, got.From, got.To = Quarter{}, nil, time.Time{}, time.Time{}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the figures differ from a recount:\n got %s\nwant %s", asJSON(t, got), asJSON(t, want))
+		t.Errorf("the KPIs differ from a recount:\n got %s\nwant %s", asJSON(t, got), asJSON(t, want))
 	}
 }
 

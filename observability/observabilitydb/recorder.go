@@ -30,7 +30,7 @@ const (
 	compactAfter = 48 * time.Hour
 	// compacted stands for the process in the sum of an hour.
 	compacted = "all"
-	// outageSilence is how long an outage counts as going on after its
+	// outageSilence is how long an outage counts as unfinished after its
 	// process was last heard of.
 	outageSilence = 60 * time.Second
 )
@@ -209,14 +209,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 		if err := writeOutages(ctx, tx, outages); err != nil || !prune {
 			return err
 		}
-		oldest := now.Add(-r.cfg.Keep)
-		if _, err := tx.NewRaw("DELETE FROM ?(rk)slo_deltas WHERE slot < ?", oldest.Unix()/int64(slot/time.Second)).Exec(ctx); err != nil {
-			return err
-		}
-		if _, err := tx.NewRaw("DELETE FROM ?(rk)slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx); err != nil {
-			return err
-		}
-		return compact(ctx, tx, r.db.Dialect(), now.Add(-compactAfter))
+		return r.prune(ctx, tx, now)
 	})
 	if err != nil {
 		return err
@@ -230,6 +223,19 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	r.forget()
 	r.written(write)
 	return nil
+}
+
+// prune removes what is older than is kept, and compacts the rest.
+func (r *Recorder) prune(ctx context.Context, tx bun.IDB, now time.Time) error {
+	oldest := now.Add(-r.cfg.Keep)
+	_, err := tx.NewRaw("DELETE FROM ?(rk)slo_deltas WHERE slot < ?", oldest.Unix()/int64(slot/time.Second)).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = tx.NewRaw("DELETE FROM ?(rk)slo_outages WHERE started < ?", sqldb.At(oldest)).Exec(ctx); err != nil {
+		return err
+	}
+	return compact(ctx, tx, r.db.Dialect(), now.Add(-compactAfter))
 }
 
 // forget bounds told by what the breaker remembers.

@@ -46,7 +46,7 @@ type counted struct {
 	field                func(*Counts) *int64
 }
 
-// countedEvents are the events the figures are made of.
+// countedEvents are the events the KPIs are made of.
 var countedEvents = []counted{
 	{"orders_events", orders.EventPlaced, "orders", func(c *Counts) *int64 { return &c.Orders }},
 	{"orders_events", orders.EventCompleted, "orders_completed", func(c *Counts) *int64 { return &c.OrdersCompleted }},
@@ -103,12 +103,12 @@ type shareRow struct {
 func (r *Rollup) recount(ctx context.Context) (n int, err error) {
 	err = r.db.Tx(ctx, "observabilitydb: count marked quarters", func(ctx context.Context, tx bun.IDB) error {
 		var marked []int64
-		const most = 24 * time.Hour / quarter
+		const limit = 24 * time.Hour / quarter
 		// Newest first: they are looked at most.
 		q := tx.NewSelect().TableExpr("?(rk)kpi_dirty").Column("quarter").
 			Where(
 				"quarter > (SELECT MAX(m.quarter) FROM ?(rk)kpi_dirty AS m) - ?",
-				int64(most),
+				int64(limit),
 			).OrderExpr("quarter DESC")
 		if err := sqldb.SkipLocked(q).Scan(ctx, &marked); err != nil {
 			return err
@@ -173,7 +173,8 @@ func (c count) replace(ctx context.Context) error {
 		return err
 	}
 	for _, table := range []string{"kpi_quarters", "kpi_shares"} {
-		if _, err := c.tx.NewRaw("DELETE FROM ? WHERE quarter IN (?)", sqldb.Table(table), bun.List(c.marked)).Exec(ctx); err != nil {
+		if _, err := c.tx.NewRaw("DELETE FROM ? WHERE quarter IN (?)", sqldb.Table(table),
+			bun.List(c.marked)).Exec(ctx); err != nil {
 			return err
 		}
 	}
@@ -236,7 +237,7 @@ func (c count) events(ctx context.Context) (rows []quarterRow, sum Counts, err e
 	return rows, sum, nil
 }
 
-// shareQueries are the figures by name, each with the event that makes its
+// shareQueries are the values by name, each with the event that makes its
 // rows final: a reason never changes, the disposition of units stands when the
 // case is approved, method and amount when the refund succeeded. quote holds
 // what the terms alone would have paid.
@@ -256,10 +257,13 @@ var shareQueries = []struct {
 		"l.disposition AS name, CAST(SUM(l.accepted) AS BIGINT) AS n, 0 AS amount", returns.EventApproved},
 	{"refund", func(c Counts) int64 { return c.RefundsPaid },
 		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
-		"f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount", refunds.EventSucceeded},
+		"f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount",
+		refunds.EventSucceeded},
 	{"leakage", func(c Counts) int64 { return c.RefundsPaid },
-		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id AND f.amount_minor > CAST(f.quote ->> 'by_terms' AS BIGINT)",
-		"f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor - CAST(f.quote ->> 'by_terms' AS BIGINT)) AS BIGINT) AS amount", refunds.EventSucceeded},
+		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id AND f.amount_minor > CAST(f.quote " +
+			"->> 'by_terms' AS BIGINT)",
+		"f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor - CAST(f.quote ->> 'by_terms' AS BIGINT)) " +
+			"AS BIGINT) AS amount", refunds.EventSucceeded},
 }
 
 // shares counts what has a name in each marked quarter.

@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // quarter is the unit that is counted in the database.
@@ -50,12 +51,12 @@ type RollupConfig struct {
 }
 
 // Rollup keeps the counts and sums of each UTC quarter of an hour that the
-// figures of [Reader.KPIs] are added up from. It is safe for concurrent use,
+// numbers of [Reader.KPIs] are added up from. It is safe for concurrent use,
 // and any number of processes may run one on the same database.
 //
 // A quarter in which something happened is marked; a marked quarter is counted
 // again from the events, whole, and its rows are replaced. So it doesn't
-// matter how often, how late and in which order it is told of an event. Marks
+// matter how often, how late and in which order it gets an event. Marks
 // come from two sides: Run looks for events that are new since its last look,
 // less Late; and [Rollup.Note], a watcher of the outbox, marks the quarter of
 // an event however late it was committed. The mark is removed in
@@ -133,17 +134,12 @@ func (r *Rollup) Run(ctx context.Context) {
 			r.cfg.Log.LogAttrs(
 				ctx,
 				slog.LevelError,
-				"the figures were not counted, will try again",
+				"the KPIs were not counted, will try again",
 				slog.Any("error", err),
 			)
 		}
-		const share = 20 // of the time is for others
-		timer := time.NewTimer(max(r.cfg.Every, share*time.Since(start)))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		const share = 20                                                     // of the time is for others
+		_ = resilience.Sleep(ctx, max(r.cfg.Every, share*time.Since(start))) // the loop looks at ctx
 	}
 }
 
@@ -179,7 +175,8 @@ func (r *Rollup) sweep(ctx context.Context) error {
 		}
 		for _, table := range eventTables {
 			_, err := tx.NewRaw(
-				"INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT (quarter) DO NOTHING",
+				"INSERT INTO ?(rk)kpi_dirty (quarter) SELECT DISTINCT ? FROM ? AS e WHERE e.at >= ? ON CONFLICT "+
+					"(quarter) DO NOTHING",
 				bun.Safe(quarterExpr(r.db.Dialect(), "e.at")),
 				sqldb.Table(table),
 				sqldb.At(from),

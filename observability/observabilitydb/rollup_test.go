@@ -148,7 +148,8 @@ func TestConcurrentRollupsLoseNothing(t *testing.T) {
 				r, err := NewRollup(db, RollupConfig{})
 				for i := 0; i < each && err == nil; i++ {
 					var e event.Event
-					if e, err = event.NewEvent(fmt.Sprintf("w%d-%d", w, i), 1, orders.EventPlaced, event.Stamp{At: at}, struct{}{}); err != nil {
+					if e, err = event.NewEvent(fmt.Sprintf("w%d-%d", w, i), 1, orders.EventPlaced,
+						event.Stamp{At: at}, struct{}{}); err != nil {
 						break
 					}
 					err = db.Tx(context.Background(), "append", func(ctx context.Context, tx bun.IDB) error {

@@ -133,7 +133,8 @@ func TestTheCostOfTheDashboardDoesNotGrowWithHistory(t *testing.T) {
 		for _, want := range []struct {
 			zone       string
 			statements int
-		}{{"UTC", 9}, {"UTC", 6}, {"Asia/Kathmandu", 11}, {"Asia/Kathmandu", 8}} { // the days of one quarter are no other's
+		}{{"UTC", 9}, {"UTC", 6}, {"Asia/Kathmandu", 11}, {"Asia/Kathmandu", 8}} {
+			// The days of one quarter are no other's.
 			was := len(hook.queries)
 			_, err := reader.Dashboard(t.Context(), DashboardRequest{
 				Now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Quarter: Quarter{2026, 2}, Zone: zone(t, want.zone),

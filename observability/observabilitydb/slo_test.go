@@ -72,7 +72,7 @@ func TestCardsAddUpOverReplicasAndRestarts(t *testing.T) {
 		}
 		a, b := newProcess(t, db, now), newProcess(t, db, now)
 		a.orders(t, 60, 20*time.Millisecond, 0)
-		a.orders(t, 10, 20*time.Millisecond, 0) // the same slot goes on
+		a.orders(t, 10, 20*time.Millisecond, 0) // the same slot continues
 		b.orders(t, 28, 300*time.Millisecond, 1)
 		again := newProcess(t, db, now) // b after a restart, in the same slot
 		again.orders(t, 1, 2*time.Second, 0)

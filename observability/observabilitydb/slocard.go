@@ -52,7 +52,7 @@ type Outages struct {
 	N             int           // begun in the window
 	Repaired      int           // of them, by themselves
 	MTTR          time.Duration // mean time to repair of those
-	Longest       time.Duration // to repair, one that goes on included
+	Longest       time.Duration // to repair, one that continues included
 	OpenProcesses int           // whose circuit is open now
 	OpenSince     time.Time     // the earliest of those; zero for none
 }

@@ -114,7 +114,8 @@ func writeOutages(ctx context.Context, tx bun.IDB, rows []outageRow) error {
 	}
 	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (started, process) DO UPDATE").
 		Set(
-			"ended = EXCLUDED.ended, repaired = EXCLUDED.repaired, openings = EXCLUDED.openings, rejected = EXCLUDED.rejected, seen_at = EXCLUDED.seen_at",
+			"ended = EXCLUDED.ended, repaired = EXCLUDED.repaired, openings = EXCLUDED.openings, rejected = " +
+				"EXCLUDED.rejected, seen_at = EXCLUDED.seen_at",
 		).
 		Exec(ctx)
 	return err

@@ -6,7 +6,7 @@ import "context"
 // known, as for work of a program that says nothing of itself.
 type Source struct {
 	// Address is the network address of who asked, or name@host of a worker
-	// that did it unasked. A person's address is personal data: show it to
+	// that did it unasked. An address is personal data: show it to
 	// those who look after the shop, to nobody else, and keep it out of logs
 	// that live longer than they may.
 	Address string `json:"address,omitempty"`
@@ -24,7 +24,7 @@ func WithSource(ctx context.Context, o Source) context.Context {
 	return context.WithValue(ctx, sourceKey{}, o)
 }
 
-// SourceOf returns what WithSource put into ctx, or the zero Origin.
+// SourceOf returns what WithSource put into ctx, or the zero Source.
 func SourceOf(ctx context.Context) Source {
 	o, _ := ctx.Value(sourceKey{}).(Source)
 	return o

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -38,26 +37,10 @@ var _ orders.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.intake = batch.New(
-		db.Slots(),
-		maxCombined,
-		func(ctx context.Context, calls []*placeCall) { sqldb.RunBatch(ctx, calls, s.placeAll) },
-	)
-	s.carts = batch.New(
-		db.Slots(),
-		maxCombined,
-		func(ctx context.Context, calls []*cartCall) { sqldb.RunBatch(ctx, calls, s.changeCarts) },
-	)
-	s.restocks = batch.New(
-		db.Slots(),
-		maxCombined,
-		func(ctx context.Context, calls []*restockCall) { sqldb.RunBatch(ctx, calls, s.restockAll) },
-	)
-	s.updates = batch.New(
-		db.Slots(),
-		maxCombined,
-		func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) },
-	)
+	s.intake = sqldb.NewBatcher(db.Slots(), maxCombined, s.placeAll)
+	s.carts = sqldb.NewBatcher(db.Slots(), maxCombined, s.changeCarts)
+	s.restocks = sqldb.NewBatcher(db.Slots(), maxCombined, s.restockAll)
+	s.updates = sqldb.NewBatcher(db.Slots(), maxCombined, s.updateAll)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.ordersByID, orders.Order.Clone)
 	return s
 }
@@ -66,9 +49,8 @@ func notFound(what string, id any) error {
 	return &orders.Error{Code: orders.CodeNotFound, Field: what, Message: fmt.Sprintf("there is no %s %v", what, id)}
 }
 
-// storable reports whether a text can be in a column at all. PostgreSQL
-// refuses others with an error; nothing has such an id.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+// storable reports whether a text can be in a column at all.
+var storable = sqldb.Storable
 
 // lockProducts locks products for a change of their stock. It is weaker than
 // FOR UPDATE: rows that refer to a product can be inserted meanwhile.

@@ -40,7 +40,8 @@ func moments(t *testing.T, db *sqlstore.DB) {
 		when, json = "INTEGER", "TEXT"
 	}
 	exec(t, db, strings.NewReplacer("WHEN", when, "OBJECT", json).Replace(
-		"CREATE TABLE moments (id INTEGER PRIMARY KEY, at WHEN NOT NULL, maybe WHEN, ptr WHEN, note OBJECT, list OBJECT, done BOOLEAN NOT NULL)",
+		"CREATE TABLE moments (id INTEGER PRIMARY KEY, at WHEN NOT NULL, maybe WHEN, ptr WHEN, note OBJECT, "+
+			"list OBJECT, done BOOLEAN NOT NULL)",
 	))
 }
 
@@ -136,7 +137,8 @@ func TestATimeBefore1970AfterAMinusIsNoComment(t *testing.T) {
 func TestTheZeroTimeIsNull(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		moments(t, db)
-		if _, err := db.Writer().NewInsert().Model(&moment{ID: 1, At: sqldb.At(time.Now())}).Exec(t.Context()); err != nil {
+		if _, err := db.Writer().NewInsert().Model(&moment{ID: 1,
+			At: sqldb.At(time.Now())}).Exec(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var got moment
@@ -147,7 +149,8 @@ func TestTheZeroTimeIsNull(t *testing.T) {
 		if _, err := db.Writer().NewInsert().Model(&moment{ID: 2}).Exec(t.Context()); err == nil {
 			t.Error("a time that nobody set was stored")
 		}
-		if _, err := db.Writer().NewInsert().Model(&moment{ID: 3, At: sqldb.At(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))}).Exec(t.Context()); err == nil {
+		if _, err := db.Writer().NewInsert().Model(&moment{ID: 3, At: sqldb.At(time.Date(10000, 1, 1, 0, 0, 0, 0,
+			time.UTC))}).Exec(t.Context()); err == nil {
 			t.Error("a year of five digits was stored")
 		}
 	})

@@ -83,7 +83,7 @@ func checkName(field, value string, limit int) error {
 		"underscores, and not begin with a digit", field, value, limit)
 }
 
-// New returns a handle over a database of the caller's, who goes on owning it:
+// New returns a handle over a database of the caller's, who keeps owning it:
 // Close of the handle leaves it open.
 //
 // A SQLite pool must have one connection (SetMaxOpenConns(1)) that begins its
@@ -270,13 +270,13 @@ type Slots struct{ s *batch.Scheduler }
 // processors: the others are for those who call, and for the database.
 func newSlots() *Slots { return &Slots{batch.NewScheduler(runtime.GOMAXPROCS(0) / 2)} }
 
-// Enter waits for a turn of the group, of which waiting tells how many calls
-// wait. The returned function ends it, with how many calls were carried out.
-func (s *Slots) Enter(group any, waiting func() int) (leave func(calls int)) {
+// Enter waits for a turn of a group in which waiting calls wait. The returned
+// function ends it, with how many calls were carried out.
+func (s *Slots) Enter(waiting func() int) (leave func(calls int)) {
 	if s == nil {
 		return func(int) {}
 	}
-	return s.s.Enter(group, waiting)
+	return s.s.Enter(waiting)
 }
 
 // Direct reports whether calls are carried out by their callers, each alone: in

@@ -171,7 +171,7 @@ func TestSeveralPrefixesStandInOneDatabase(t *testing.T) {
 }
 
 // TestNoNameIsTooLongForAPrefix: PostgreSQL cuts names after 63 characters, and
-// errors are told by the end of a constraint's name.
+// errors are known by the end of a constraint's name.
 func TestNoNameIsTooLongForAPrefix(t *testing.T) {
 	names := regexp.MustCompile(`\brk_\w+`)
 	for _, set := range sets() {

@@ -153,7 +153,7 @@ func TestWhatFailsInTheCallersTransactionLeavesNothing(t *testing.T) {
 					t.Fatalf("got %v after %d runs", err, runs)
 				}
 				if err := tx.Commit(); err != nil {
-					t.Fatalf("the caller's transaction is not usable: %v", err)
+					t.Fatalf("the caller's transaction can't be used: %v", err)
 				}
 				if n := count(t, pool); n != 1 {
 					t.Errorf("%d rows, want the caller's alone", n)

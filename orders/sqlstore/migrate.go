@@ -215,7 +215,8 @@ func Print(w io.Writer, db *DB, sets ...Migrations) error {
 		}
 		table := db.prefix + m.Name + "_schema_version"
 		text := fmt.Sprintf("-- The tables of %s.\nCREATE TABLE %s (\n"+
-			"    id         %s,\n    version_id BIGINT NOT NULL,\n    is_applied BOOLEAN NOT NULL,\n    tstamp     %s\n);\n"+
+			"    id         %s,\n    version_id BIGINT NOT NULL,\n    is_applied BOOLEAN NOT NULL,\n"+
+			"    tstamp     %s\n);\n"+
 			"INSERT INTO %s (version_id, is_applied) VALUES (0, TRUE);\n\n", m.Name, table, id, at, table)
 		for _, s := range steps {
 			text += fmt.Sprintf(

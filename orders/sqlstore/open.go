@@ -150,7 +150,8 @@ func OpenConfig(ctx context.Context, c Config) (*DB, error) {
 		d = Postgres
 	case c.URL != "":
 		return nil, errors.New(
-			"sqlstore: open: the URL must begin with postgres:// or postgresql://; for SQLite leave it empty and set File",
+			"sqlstore: open: the URL must begin with postgres:// or postgresql://; for SQLite leave it empty " +
+				"and set File",
 		)
 	case c.File == "":
 		return nil, errors.New("sqlstore: open: neither URL nor File is set")

@@ -87,10 +87,11 @@ func TestOpenRefusesWhatItCanNotOpenAndKeepsThePassword(t *testing.T) {
 		"a timeout of no unit": {
 			sqlstore.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?lock_timeout=soon"}, "lock_timeout",
 		},
-		"nobody there":       {sqlstore.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=2"}, "open"},
-		"memory":             {sqlstore.Config{File: ":memory:"}, "not supported"},
-		"a URI":              {sqlstore.Config{File: "file:x.db"}, "not supported"},
-		"a folder not there": {sqlstore.Config{File: t.TempDir() + "/none/x.db", BusyTimeout: time.Millisecond}, "open"},
+		"nobody there": {sqlstore.Config{URL: "postgres://u:hunter2@127.0.0.1:1/d?connect_timeout=2"}, "open"},
+		"memory":       {sqlstore.Config{File: ":memory:"}, "not supported"},
+		"a URI":        {sqlstore.Config{File: "file:x.db"}, "not supported"},
+		"a folder not there": {sqlstore.Config{File: t.TempDir() + "/none/x.db", BusyTimeout: time.Millisecond},
+			"open"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db, err := sqlstore.OpenConfig(t.Context(), tc.c)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,15 +17,9 @@ import (
 // only has to differ from what others use in the same database.
 const migrationLock int64 = 0x72657475726e6b69 // "returnki"
 
-// How long the migration lock is held without a word from its holder, and how
-// often the holder renews it.
-const (
-	lockLease = 15 * time.Second
-	lockRenew = lockLease / 3
-)
-
-// errLockLost ends a migration whose lock another process has taken.
-var errLockLost = errors.New("sqlstore: the migration lock was lost: the database did not answer for too long")
+// lockLease is how long the migration lock is held without a word from its
+// holder.
+const lockLease = 15 * time.Second
 
 // The lock is a row with an expiry, in the clock of the server. A lock of the
 // session would be the connection's, which behind a pooler is somebody else's
@@ -64,15 +57,21 @@ func (db *DB) lockPostgres(ctx context.Context, pool *sql.DB) (context.Context, 
 			return nil, nil, fmt.Errorf("wait for the migration lock: %w", err)
 		}
 	}
-	held, lose := context.WithCancelCause(ctx)
-	renewed := make(chan struct{})
-	go func() {
-		defer close(renewed)
-		lose(db.renewUntilDone(held, pool, token))
-	}()
+	last := time.Now()
+	held, stop := resilience.KeepLease(ctx, lockLease, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, lockLease/3)
+		defer cancel()
+		ours, err := db.changeLock(ctx, pool, renewLock, token, lockLease.Seconds())
+		switch {
+		case err == nil && ours:
+			last = time.Now()
+		case time.Since(last) > lockLease:
+			return false, nil // another process may have it
+		}
+		return ours, err
+	})
 	return held, func() {
-		lose(nil)
-		<-renewed
+		stop()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		// Where this fails, the lease ends by itself.
@@ -101,32 +100,7 @@ func (db *DB) makeLockTable(ctx context.Context, pool *sql.DB) error {
 
 // changeLock reports whether the statement changed the row.
 func (db *DB) changeLock(ctx context.Context, pool *sql.DB, statement string, args ...any) (bool, error) {
-	res, err := pool.ExecContext(ctx, db.lockText(statement), args...)
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
-}
-
-// renewUntilDone renews the lock until held is done, or returns why it is lost.
-func (db *DB) renewUntilDone(held context.Context, pool *sql.DB, token string) error {
-	for last := time.Now(); ; {
-		if resilience.Sleep(held, lockRenew) != nil {
-			return nil
-		}
-		ctx, cancel := context.WithTimeout(held, lockRenew)
-		ours, err := db.changeLock(ctx, pool, renewLock, token, lockLease.Seconds())
-		cancel()
-		switch {
-		case held.Err() != nil:
-			return nil
-		case err == nil && ours:
-			last = time.Now()
-		case err == nil || time.Since(last) > lockLease:
-			return errors.Join(errLockLost, err)
-		}
-	}
+	return sqldb.ChangedOne(pool.ExecContext(ctx, db.lockText(statement), args...))
 }
 
 // lockText is a statement about the lock's table.

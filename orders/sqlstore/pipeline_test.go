@@ -25,7 +25,8 @@ func TestTogetherSendsInOrderWhatReturnsNothing(t *testing.T) {
 						return err
 					}
 				}
-				if _, err := w.NewUpdate().Table("moments").Set("done = ?", true).Where("id = ?", 1).Exec(ctx); err != nil {
+				if _, err := w.NewUpdate().Table("moments").Set("done = ?", true).Where("id = ?",
+					1).Exec(ctx); err != nil {
 					return err
 				}
 				if _, err := w.NewDelete().Table("moments").Where("NOT done").Where("id > ?", 1).Exec(ctx); err != nil {
@@ -63,7 +64,8 @@ func TestTogetherSavesNothingWhenOneFails(t *testing.T) {
 			},
 			"own": func(ctx context.Context, w bun.IDB) error { return errors.Join(insert(ctx, w, 1), own) },
 			"rows": func(ctx context.Context, w bun.IDB) error {
-				return errors.Join(insert(ctx, w, 1), w.NewSelect().Model((*moment)(nil)).Column("id").Scan(ctx, new([]int)))
+				return errors.Join(insert(ctx, w, 1), w.NewSelect().Model((*moment)(nil)).Column("id").Scan(ctx,
+					new([]int)))
 			},
 			"returning": func(ctx context.Context, w bun.IDB) error {
 				_, err := w.NewDelete().Model((*moment)(nil)).Where("TRUE").Returning("id").Exec(ctx, new([]int))

@@ -51,7 +51,7 @@ const maxAttempts = 20
 //
 // On a handle made by WithTx, fn runs once in the caller's transaction, which
 // the caller commits or rolls back. What fn wrote before an error is undone to a
-// savepoint, so that a caller who goes on all the same commits nothing of it.
+// savepoint, so that a caller who continues all the same commits nothing of it.
 func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.IDB) error) error {
 	if ctx.Value(inTx{}) != nil {
 		return fmt.Errorf("%s: %w", op, ErrNested)

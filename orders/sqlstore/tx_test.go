@@ -83,7 +83,10 @@ func TestTxPassesAPanicOnAndRollsBack(t *testing.T) {
 			})
 		}()
 		// The one writer of SQLite must be free again for this to end.
-		if err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error { return add(ctx, tx, 2) }); err != nil {
+		if err := db.Tx(t.Context(), "add", func(ctx context.Context, tx bun.IDB) error {
+			return add(ctx, tx,
+				2)
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if n := value(t, db, 1); n != 0 {
@@ -302,7 +305,8 @@ func TestWritersDoNotLoseUpdates(t *testing.T) {
 						return err
 					}
 					for _, r := range rows {
-						if _, err := tx.NewRaw("UPDATE counters SET n = ? WHERE id = ?", r.N+1, r.ID).Exec(ctx); err != nil {
+						if _, err := tx.NewRaw("UPDATE counters SET n = ? WHERE id = ?", r.N+1,
+							r.ID).Exec(ctx); err != nil {
 							return err
 						}
 					}

@@ -119,9 +119,9 @@ func (s service) addresses() []string {
 }
 
 var composeFiles = map[string][]string{
-	"one shop":          {"dockercompose.yml"},
-	"replicas":          {"dockercompose.replicas.yml"},
-	"with a standby":    {"dockercompose.replicas.yml", "dockercompose.standby.yml"},
+	"one shop":       {"dockercompose.yml"},
+	"replicas":       {"dockercompose.replicas.yml"},
+	"with a standby": {"dockercompose.replicas.yml", "dockercompose.standby.yml"},
 	"the demo alone": {"dockercompose.demo.yml"},
 }
 

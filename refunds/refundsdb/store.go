@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -35,14 +34,8 @@ var _ refunds.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.opens = batch.New(db.Slots(), maxCombined, func(ctx context.Context,
-		calls []*changeCall) {
-		sqldb.RunBatch(ctx, calls, s.openAll)
-	})
-	s.updates = batch.New(db.Slots(), maxCombined, func(ctx context.Context,
-		calls []*changeCall) {
-		sqldb.RunBatch(ctx, calls, s.updateAll)
-	})
+	s.opens = sqldb.NewBatcher(db.Slots(), maxCombined, s.openAll)
+	s.updates = sqldb.NewBatcher(db.Slots(), maxCombined, s.updateAll)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.refundsByID, refunds.Refund.Clone)
 	return s
 }
@@ -55,9 +48,8 @@ func actor(kind, id, name string) event.Actor {
 	return event.Actor{Kind: event.ActorKind(kind), ID: id, Name: name}
 }
 
-// storable reports whether a text can be in a column at all. PostgreSQL
-// refuses others with an error; nothing has such an id.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+// storable reports whether a text can be in a column at all.
+var storable = sqldb.Storable
 
 // refusal is err as the caller of a store knows it: a refusal of package
 // refunds without the store's operation around it, and CodeBalance where only

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -37,10 +36,7 @@ var _ returns.Store = (*Store)(nil)
 // New returns a Store on a database that was migrated.
 func New(db *sqlstore.DB) *Store {
 	s := &Store{db: db}
-	s.updates = batch.New(
-		db.Slots(), maxCombined,
-		func(ctx context.Context, calls []*updateCall) { sqldb.RunBatch(ctx, calls, s.updateAll) },
-	)
+	s.updates = sqldb.NewBatcher(db.Slots(), maxCombined, s.updateAll)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.returnsByID, returns.Return.Clone)
 	s.terms = batch.New(db.Slots(), 1000, s.readCurrentTerms)
 	return s
@@ -50,9 +46,8 @@ func notFound(what, id string) error {
 	return fmt.Errorf("returnsdb: there is no %s %q: %w", what, id, returns.ErrNotFound)
 }
 
-// storable reports whether a text can be in a column at all. PostgreSQL
-// refuses others with an error; nothing has such an id.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+// storable reports whether a text can be in a column at all.
+var storable = sqldb.Storable
 
 // refusal is err as the caller of a store knows it: a refusal of package
 // returns without the store's operation around it, and ALREADY_RETURNED where

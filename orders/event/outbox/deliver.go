@@ -7,14 +7,11 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/resilience"
 )
-
-// errLeaseLost is the cause of the context of a handler whose lease was lost.
-var errLeaseLost = errors.New("outbox: another worker has taken the delivery over")
 
 // outcomeTimeout limits the write of an outcome, which takes place also when
 // the process is stopping.
@@ -33,16 +30,13 @@ func (d *Dispatcher) claim(ctx context.Context, s *subscription, aggregateID str
 // outcome. It returns the error of the handler or of the write.
 func (d *Dispatcher) deliver(ctx context.Context, s *subscription, c Delivery) error {
 	hctx := context.WithValue(ctx, frameKey{}, &frame{s, c.Event.AggregateID, outer(ctx)})
-	hctx, cancel := context.WithCancelCause(hctx)
-	hctx, stop := context.WithTimeout(hctx, d.cfg.HandlerTimeout)
-	finished := make(chan struct{})
-	var keeper sync.WaitGroup
-	keeper.Go(func() { d.renewLease(ctx, s, c, finished, cancel) })
+	hctx, stop := resilience.KeepLease(hctx, d.cfg.Lease, func(ctx context.Context) (bool, error) {
+		return d.renewLease(ctx, s, c)
+	})
+	hctx, cancel := context.WithTimeout(hctx, d.cfg.HandlerTimeout)
 	err := call(hctx, s.handler, c.Event)
-	close(finished)
+	cancel()
 	stop()
-	keeper.Wait()
-	cancel(nil)
 
 	write, done := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer done()
@@ -69,31 +63,13 @@ func call(ctx context.Context, h Handler, e event.Event) (err error) {
 	return h(ctx, e)
 }
 
-// renewLease renews the lease of c three times per lease until finished, and
-// cancels the handler when the lease is no longer c's.
-func (d *Dispatcher) renewLease(
-	ctx context.Context, s *subscription, c Delivery, finished <-chan struct{}, cancel context.CancelCauseFunc,
-) {
-	tick := time.NewTicker(max(d.cfg.Lease/3, time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-finished:
-			return
-		case <-tick.C:
-		}
-		held, err := s.log.Renew(ctx, c, d.cfg.Now().Add(d.cfg.Lease))
-		if err != nil {
-			if ctx.Err() == nil {
-				d.report(ctx, slog.LevelWarn, "outbox: the lease was not renewed", c, err)
-			}
-			continue
-		}
-		if !held {
-			cancel(errLeaseLost)
-			return
-		}
+// renewLease renews the lease of c once.
+func (d *Dispatcher) renewLease(ctx context.Context, s *subscription, c Delivery) (held bool, err error) {
+	held, err = s.log.Renew(ctx, c, d.cfg.Now().Add(d.cfg.Lease))
+	if err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
+		d.report(ctx, slog.LevelWarn, "outbox: the lease was not renewed", c, err)
 	}
+	return held, err
 }
 
 func (d *Dispatcher) succeed(ctx context.Context, s *subscription, c Delivery) error {

@@ -93,8 +93,8 @@ func (c Config) withDefaults() (Config, error) {
 // once for each event, and must be idempotent by e.ID.
 //
 // If it returns an error, or panics, it is called again later. ctx ends when
-// the lease was lost to another worker, the process stops, or HandlerTimeout
-// has passed.
+// the lease was lost, with resilience.ErrLeaseLost as its cause, when the process
+// stops, and when HandlerTimeout has passed.
 type Handler func(ctx context.Context, e event.Event) error
 
 // subscription is a subscriber of one log.

@@ -21,6 +21,10 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+func TestMemoryInbox(t *testing.T) {
+	outboxtest.TestInbox(t, func(*testing.T) outbox.Inbox { return outbox.NewMemoryInbox("webhooks") })
+}
+
 // TestMemorySharesNoData: a handler that changes the event it got changes
 // neither the log nor what another subscriber gets.
 func TestMemorySharesNoData(t *testing.T) {

@@ -59,6 +59,29 @@
 // [Dispatcher.Stuck], the dead letters that someone should look at.
 // [Dispatcher.Pending] gives the age of the oldest event that is not delivered.
 //
+// # Messages of others
+//
+// An [Inbox] is a log of what others send: webhooks of a payment provider, for
+// instance. [Dispatcher.Receive] keeps a [Message] once by its id, durably, and
+// calls the stream's subscribers; when it returns nil the sender gets its 200,
+// whatever the handlers made of it, for a failed one is repeated here:
+//
+//	inbox := outbox.NewMemoryInbox("webhooks")
+//	d, err := outbox.New(outbox.Config{}, inbox)
+//	...
+//	err = d.Subscribe("webhooks", "refunds", []string{"refund.updated"}, lookRefundUp)
+//	...
+//	fresh, err := d.Receive(ctx, "webhooks", outbox.Message{ID: id, Type: typ, Data: body})
+//
+// Messages wait for no other one, and come late, twice and in the wrong order: let
+// a handler look up what is true now. Forget removes those that were handled, once
+// their sender will not repeat them.
+//
+// # Reading
+//
+// A [Reader] pages through the events of a log, the oldest first, from a place that
+// the caller keeps: for exports and for other systems that ask for what is new.
+//
 // # Replay
 //
 // A subscriber gets every event appended while no dispatcher ran, its first

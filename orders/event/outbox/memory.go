@@ -87,14 +87,19 @@ func (m *Memory) Append(events ...event.Event) error {
 		added[e.ID] = true
 	}
 	for _, e := range events {
-		e = own(e)
-		e.At = e.At.UTC().Truncate(time.Microsecond)
-		n := &entry{event: e}
-		m.events = insert(m.events, n, before)
-		m.waiting = insert(m.waiting, n, before)
-		m.aggregates[e.AggregateID] = insert(m.aggregates[e.AggregateID], n, bySeq)
+		m.add(e)
 	}
 	return nil
+}
+
+// add adds an event that was checked. m.mu is locked.
+func (m *Memory) add(e event.Event) {
+	e = own(e)
+	e.At = e.At.UTC().Truncate(time.Microsecond)
+	n := &entry{event: e}
+	m.events = insert(m.events, n, before)
+	m.waiting = insert(m.waiting, n, before)
+	m.aggregates[e.AggregateID] = insert(m.aggregates[e.AggregateID], n, bySeq)
 }
 
 // own returns an event that shares no memory with e.

@@ -17,12 +17,29 @@
 //
 // See package outbox for what is promised to subscribers.
 //
-// [Search] and [SearchAll] page through the events as an audit trail.
+// [Search] and [SearchAll] page through the events as an audit trail, the newest
+// first; [Log.Read] pages from the oldest on, for exports and other systems.
+//
+// An [Inbox] keeps the messages of others, such as a provider's webhooks, once by
+// their id:
+//
+//	err = sqlstore.Migrate(ctx, db, outboxdb.Migrations("webhooks"))
+//	...
+//	inbox, err := outboxdb.NewInbox(db, "webhooks")
+//	...
+//	d, err := outbox.New(outbox.Config{}, inbox)
+//	...
+//	fresh, err := d.Receive(ctx, "webhooks", outbox.Message{ID: id, Type: typ, Data: body})
+//
+// # Concurrency
+//
+// Logs and inboxes may be used by any number of goroutines and processes.
 //
 // # Tables
 //
 // Each stream has its own two tables, STREAM_events and STREAM_deliveries after
-// the prefix of the database, made by the store's own migration from the text
-// that [DDL] returns. Delivered rows stay, as the record of what was delivered
+// the prefix of the database. Those of a store are made by the store's own
+// migration from the text that [DDL] returns, those of a stream of one's own by
+// [Migrations]. Delivered rows stay, as the record of what was delivered
 // when; partial indexes keep the pending work small.
 package outboxdb

@@ -22,7 +22,9 @@ func TestEventsAreThereExactlyWhenTheChangeIs(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		refused := errors.New("refused")
 		err := db.Tx(t.Context(), "change", func(ctx context.Context, tx bun.IDB) error {
-			if err := outboxdb.Append(ctx, tx, stream, []event.Event{outboxtest.NewEvent(t, "o1", 1, "made")}); err != nil {
+			if err := outboxdb.Append(ctx, tx, stream, []event.Event{
+				outboxtest.NewEvent(t, "o1", 1, "made"),
+			}); err != nil {
 				return err
 			}
 			return refused
@@ -92,12 +94,15 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 			q    outboxdb.Query
 			want []string
 		}{
-			"of an aggregate":  {outboxdb.Query{AggregateID: "a", From: day.Add(11 * time.Second)}, []string{"a:12", "a:11"}},
-			"of an actor":      {outboxdb.Query{ActorID: "u-b", To: day.Add(3 * time.Second)}, []string{"b:2", "b:1"}},
-			"from an address":  {outboxdb.Query{FromAddress: "2001:db8::b", From: day.Add(11 * time.Second)}, []string{"b:12", "b:11"}},
-			"from a request":   {outboxdb.Query{FromRequest: "r-a-7"}, []string{"a:7"}},
-			"from two places":  {outboxdb.Query{FromAddress: "2001:db8::b", FromRequest: "r-a-7"}, nil},
-			"of two types":     {outboxdb.Query{Types: []string{"type0", "type1"}, AggregateID: "a", To: day.Add(5 * time.Second)}, []string{"a:4", "a:3", "a:1"}},
+			"of an aggregate": {outboxdb.Query{AggregateID: "a", From: day.Add(11 * time.Second)},
+				[]string{"a:12", "a:11"}},
+			"of an actor": {outboxdb.Query{ActorID: "u-b", To: day.Add(3 * time.Second)}, []string{"b:2", "b:1"}},
+			"from an address": {outboxdb.Query{FromAddress: "2001:db8::b", From: day.Add(11 * time.Second)},
+				[]string{"b:12", "b:11"}},
+			"from a request":  {outboxdb.Query{FromRequest: "r-a-7"}, []string{"a:7"}},
+			"from two places": {outboxdb.Query{FromAddress: "2001:db8::b", FromRequest: "r-a-7"}, nil},
+			"of two types": {outboxdb.Query{Types: []string{"type0", "type1"}, AggregateID: "a",
+				To: day.Add(5 * time.Second)}, []string{"a:4", "a:3", "a:1"}},
 			"from is included": {outboxdb.Query{From: day.Add(12 * time.Second)}, []string{"b:12", "a:12"}},
 			"to is not":        {outboxdb.Query{To: day.Add(time.Second)}, nil},
 			"not an injection": {outboxdb.Query{ActorID: "' OR 1=1 --"}, nil},

@@ -2,9 +2,7 @@ package outboxdb_test
 
 import (
 	"context"
-	"io/fs"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -32,14 +30,7 @@ func each(t *testing.T, fn func(t *testing.T, db *sqlstore.DB)) {
 
 func migrate(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
-	files := func(d sqlstore.Dialect) fs.FS {
-		return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outboxdb.DDL(d, stream))}}
-	}
-	err := sqlstore.Migrate(
-		t.Context(),
-		db,
-		sqlstore.Migrations{Name: stream, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)},
-	)
+	err := sqlstore.Migrate(t.Context(), db, outboxdb.Migrations(stream))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event/outbox"
 )
@@ -20,7 +21,7 @@ func (l *Log) Due(ctx context.Context, subscriber, aggregateID string, now time.
 	if aggregateID != "" {
 		q.Where("d.aggregate_id = ?", aggregateID)
 	} else {
-		q.Where("d.next_at <= ?", sqldb.At(now)).Where("(d.lease_until IS NULL OR d.lease_until <= ?)", sqldb.At(now))
+		q = lease.WhereFree(q.Where("d.next_at <= ?", sqldb.At(now)), "d", now)
 	}
 	var due bool
 	if err := l.db.Read().NewRaw("SELECT EXISTS (?)", q).Scan(ctx, &due); err != nil {
@@ -76,7 +77,6 @@ func (l *Log) claimable(tx bun.IDB, c outbox.Claim) *bun.SelectQuery {
 	q := tx.NewSelect().TableExpr("? AS d", l.deliveries()).Column("d.event_id").
 		Where("d.delivered_at IS NULL").
 		Where("d.subscriber = ?", c.Subscriber).
-		Where("(d.lease_until IS NULL OR d.lease_until <= ?)", sqldb.At(c.Now)).
 		// Its turn among those of its aggregate. Asked for as one value it is
 		// looked up for each row, whatever the statistics are; as NOT EXISTS it
 		// may become a join that reads all that is pending for each row.
@@ -85,6 +85,7 @@ func (l *Log) claimable(tx bun.IDB, c outbox.Claim) *bun.SelectQuery {
 		Where(`NOT EXISTS (SELECT 1 FROM ? AS e WHERE e.aggregate_id = d.aggregate_id
 			AND e.seq < d.seq AND e.fanned_out = FALSE)`, l.events()).
 		OrderExpr("d.next_at").Limit(int64(c.Limit))
+	q = lease.WhereFree(q, "d", c.Now)
 	if c.AggregateID == "" {
 		q.Where("d.next_at <= ?", sqldb.At(c.Now))
 	} else {
@@ -116,12 +117,7 @@ func (l *Log) update(
 	args = append([]any{l.deliveries()}, args...)
 	args = append(args, d.Event.ID, d.Subscriber, d.Token)
 	err = l.db.Tx(ctx, op, func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewRaw(query, args...).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		held = n == 1
+		held, err = sqldb.ChangedOne(tx.NewRaw(query, args...).Exec(ctx))
 		return err
 	})
 	return held, err

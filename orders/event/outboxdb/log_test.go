@@ -38,6 +38,26 @@ func TestLog(t *testing.T) {
 	}
 }
 
+func TestInbox(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) *sqlstore.DB{
+		"sqlite": sqlstoretest.SQLite, "postgres": sqlstoretest.Postgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			outboxtest.TestInbox(t, func(t *testing.T) outbox.Inbox {
+				db := open(t)
+				if err := sqlstore.Migrate(t.Context(), db, outboxdb.Migrations("webhooks")); err != nil {
+					t.Fatal(err)
+				}
+				b, err := outboxdb.NewInbox(db, "webhooks")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return b
+			})
+		})
+	}
+}
+
 // TestAWatcherWritesInTheTransactionOfTheFanOut: what it wrote before it failed
 // is undone.
 func TestAWatcherWritesInTheTransactionOfTheFanOut(t *testing.T) {

@@ -2,17 +2,14 @@ package outboxdb
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox"
 )
 
 // The number of events on a page of Search.
@@ -21,8 +18,8 @@ const (
 	MaxPage     = 1000
 )
 
-// ErrCursor is returned by Search for a cursor that it didn't make.
-var ErrCursor = errors.New("outboxdb: the cursor is not one of a page before")
+// ErrCursor is [outbox.ErrCursor].
+var ErrCursor = outbox.ErrCursor
 
 // Query selects events for an audit trail. Zero fields select everything.
 type Query struct {
@@ -44,7 +41,8 @@ type Page struct {
 }
 
 // Search returns a page of the events of stream that q selects, newest first;
-// those of one instant by aggregate and Seq, descending. Events appended
+// those of one instant by aggregate and Seq, descending. It returns
+// ErrCursor for an After that is not the Next of a page. Events appended
 // between two pages make none repeat and none go missing.
 func Search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, error) {
 	if err := checkStream(stream); err != nil {
@@ -83,11 +81,11 @@ func Search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, err
 		sel.Where("e.at < ?", sqldb.At(q.To))
 	}
 	if q.After != "" {
-		c, err := parseCursor(q.After)
+		c, err := outbox.ParseCursor(q.After)
 		if err != nil {
 			return Page{}, err
 		}
-		sel.Where("(e.at, e.aggregate_id, e.seq) < (?, ?, ?)", c.at, c.aggregateID, c.seq)
+		sel.Where("(e.at, e.aggregate_id, e.seq) < (?, ?, ?)", sqldb.At(c.At), c.AggregateID, c.Seq)
 	}
 	if err := sel.Scan(ctx); err != nil {
 		return Page{}, fmt.Errorf("outboxdb: search %s: %w", stream, err)
@@ -95,45 +93,8 @@ func Search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, err
 	var p Page
 	if len(rows) > q.Limit {
 		rows = rows[:q.Limit]
-		last := rows[q.Limit-1]
-		p.Next = cursor{last.At, last.AggregateID, last.Seq}.String()
+		p.Next = outbox.CursorOf(rows[q.Limit-1].event()).String()
 	}
 	p.Events = eventsOf(rows)
 	return p, nil
-}
-
-// cursor is the place of an event in the order of Search.
-type cursor struct {
-	at          sqldb.Time
-	aggregateID string
-	seq         int
-}
-
-func (c cursor) String() string {
-	text := fmt.Sprintf("%d %d %s", c.at.Time().UnixMicro(), c.seq, c.aggregateID)
-	return base64.RawURLEncoding.EncodeToString([]byte(text))
-}
-
-func parseCursor(s string) (cursor, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return cursor{}, ErrCursor
-	}
-	parts := strings.SplitN(string(raw), " ", 3)
-	if len(parts) != 3 {
-		return cursor{}, ErrCursor
-	}
-	micros, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return cursor{}, ErrCursor
-	}
-	seq, err := strconv.Atoi(parts[1])
-	if err != nil || seq < 1 || strings.ContainsRune(parts[2], 0) {
-		return cursor{}, ErrCursor
-	}
-	at := time.UnixMicro(micros).UTC()
-	if at.Year() < 1 || at.Year() > 9999 {
-		return cursor{}, ErrCursor
-	}
-	return cursor{sqldb.At(at), parts[2], seq}, nil
 }

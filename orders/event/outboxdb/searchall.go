@@ -7,8 +7,8 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox"
 )
 
 // SearchAll is [Search] over several streams: one page of the events of all
@@ -33,8 +33,7 @@ func SearchAll(ctx context.Context, idb bun.IDB, streams []string, q Query) (Pag
 		all.Events, more = all.Events[:limit], true
 	}
 	if n := len(all.Events); more && n > 0 {
-		last := all.Events[n-1]
-		all.Next = cursor{sqldb.At(last.At), last.AggregateID, last.Seq}.String()
+		all.Next = outbox.CursorOf(all.Events[n-1]).String()
 	}
 	return all, nil
 }

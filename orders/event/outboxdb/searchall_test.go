@@ -21,7 +21,8 @@ func TestSearchAllPagesOverEveryStreamWithoutGapsOrRepeats(t *testing.T) {
 		files := func(d sqlstore.Dialect) fs.FS {
 			return fstest.MapFS{"00001_outbox.sql": {Data: []byte(outboxdb.DDL(d, other))}}
 		}
-		if err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: other, Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)}); err != nil {
+		if err := sqlstore.Migrate(t.Context(), db, sqlstore.Migrations{Name: other,
+			Postgres: files(sqlstore.Postgres), SQLite: files(sqlstore.SQLite)}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]bool{}

@@ -47,9 +47,9 @@ func parseTimeout(text string) (time.Duration, error) {
 			break
 		}
 	}
-	const most = 1<<31 - 1 // milliseconds, as PostgreSQL takes
+	const limit = 1<<31 - 1 // milliseconds, as PostgreSQL takes
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || n > most || n*int64(unit/time.Microsecond)/1000 > most {
+	if err != nil || n < 0 || n > limit || n*int64(unit/time.Microsecond)/1000 > limit {
 		return 0, fmt.Errorf("%q is no time; it must be a number of milliseconds, "+
 			"or a number with us, ms, s, min, h or d", text)
 	}
@@ -101,7 +101,7 @@ func (c *limitedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 	return limitedTx{ctx: ctx, tx: tx, conn: c}, nil
 }
 
-// isolationWords are what goes on from BEGIN.
+// isolationWords are what follows BEGIN.
 func isolationWords(opts driver.TxOptions) (string, error) {
 	words, ok := map[driver.IsolationLevel]string{
 		0: "", 1: " ISOLATION LEVEL READ UNCOMMITTED", 2: " ISOLATION LEVEL READ COMMITTED",

@@ -8,7 +8,7 @@ import (
 )
 
 // That a connection ends is tested between containers, in refserver's
-// deploytest: here, that the system was told.
+// deploytest: here, that the system has it.
 func TestTheSystemEndsAConnectionThatIsNotAcknowledged(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +30,10 @@ func TestTheSystemEndsAConnectionThatIsNotAcknowledged(t *testing.T) {
 	}
 	var got int
 	var failed error
-	if err := raw.Control(func(fd uintptr) { got, failed = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout) }); err != nil ||
+	if err := raw.Control(func(fd uintptr) {
+		got, failed = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP,
+			tcpUserTimeout)
+	}); err != nil ||
 		failed != nil {
 		t.Fatal(err, failed)
 	}

@@ -26,7 +26,8 @@ type server struct {
 
 // errNoServer says that there is no server and how to get one.
 var errNoServer = errors.New(
-	"no PostgreSQL: set DATABASE_URL to a server where databases may be created, or install the server's binaries (initdb and postgres, in PATH or /usr/lib/postgresql/*/bin)",
+	"no PostgreSQL: set DATABASE_URL to a server where databases may be created, or install the server's " +
+		"binaries (initdb and postgres, in PATH or /usr/lib/postgresql/*/bin)",
 )
 
 var (

@@ -19,21 +19,14 @@ import (
 // read about. A checkout counts as submitted when it is accepted or failed: a
 // declined card is an answer, and neither.
 type orderObserver struct {
-	metrics *observability.Metrics
-	levels  *observabilitydb.Recorder
-	log     *slog.Logger
+	orders.Observer
+	levels *observabilitydb.Recorder
+	log    *slog.Logger
 }
-
-var _ orders.Observer = orderObserver{}
-
-// Submitted does nothing: Accepted and Failed count it.
-func (orderObserver) Submitted(context.Context, string) {}
 
 // Accepted implements orders.Observer.
 func (o orderObserver) Accepted(ctx context.Context, order orders.Order, mode orders.Status, took time.Duration) {
-	o.metrics.OrderSubmitted(order.Source)
-	o.metrics.OrderAccepted(string(mode))
-	o.metrics.OrderProcessed(string(mode), took)
+	o.Observer.Accepted(ctx, order, mode, took)
 	o.levels.Accepted(took)
 	event := "order_completed"
 	if mode == orders.StatusQueued {
@@ -60,8 +53,7 @@ func (o orderObserver) Declined(ctx context.Context, order orders.Order) {
 
 // Failed implements orders.Observer.
 func (o orderObserver) Failed(ctx context.Context, source string, err error) {
-	o.metrics.OrderSubmitted(source)
-	o.metrics.OrderFailed()
+	o.Observer.Failed(ctx, source, err)
 	recordFailed(o.levels, err)
 	o.log.ErrorContext(ctx, "checkout failed", "order_source", source, "error", err)
 }
@@ -97,18 +89,15 @@ func (o orderObserver) tell(ctx context.Context, event, message string, order or
 // watchBreaker turns the breaker's changes into metrics and events, and wakes
 // those who wait for the provider when it is back.
 func watchBreaker(b *resilience.Breaker, m *observability.Metrics, log *slog.Logger, recovered func()) (cancel func()) {
-	m.CircuitState(b.State().String())
-	return b.Subscribe(func(c resilience.Change) {
-		m.CircuitState(c.To.String())
+	stopMetrics := m.WatchBreaker(b)
+	stopLog := b.Subscribe(func(c resilience.Change) {
 		log.Info("payment circuit changed", observability.EventKey, "payment_circuit_state_change",
 			"from", c.From, "to", c.To, "reason", c.Reason)
 		switch {
 		case c.To == resilience.Open && c.From == resilience.Closed:
-			m.CircuitOpened()
 			log.Warn("payment circuit opened", observability.EventKey, "payment_circuit_opened",
 				"reason", c.Reason, "consecutive_failures", c.Counts.ConsecutiveFailures)
 		case c.To == resilience.Closed && c.Outage.Repaired:
-			m.CircuitRecovered(c.Outage.TimeToRepair())
 			log.Info("payment service recovered", observability.EventKey, "payment_service_recovered",
 				"mttr_seconds", c.Outage.TimeToRepair().Seconds(), "rejected", c.Outage.Rejected)
 		}
@@ -116,6 +105,7 @@ func watchBreaker(b *resilience.Breaker, m *observability.Metrics, log *slog.Log
 			recovered()
 		}
 	})
+	return func() { stopMetrics(); stopLog() }
 }
 
 // throttleWord is a verdict in the words of the metrics.
@@ -138,15 +128,13 @@ func component(name string, critical bool, check func(context.Context) error) ob
 
 // refundObserver counts what happens to refunds. It is told after the commit.
 type refundObserver struct {
-	metrics *observability.Metrics
-	log     *slog.Logger
+	refunds.Observer
+	log *slog.Logger
 }
-
-var _ refunds.Observer = refundObserver{}
 
 // Completed implements refunds.Observer.
 func (o refundObserver) Completed(ctx context.Context, r refunds.Refund) {
-	o.metrics.RefundCompleted(string(r.Method))
+	o.Observer.Completed(ctx, r)
 	o.log.InfoContext(
 		ctx,
 		"refund completed",
@@ -155,7 +143,7 @@ func (o refundObserver) Completed(ctx context.Context, r refunds.Refund) {
 
 // Failed implements refunds.Observer.
 func (o refundObserver) Failed(ctx context.Context, r refunds.Refund) {
-	o.metrics.RefundFailed()
+	o.Observer.Failed(ctx, r)
 	o.log.WarnContext(
 		ctx,
 		"refund failed",
@@ -173,7 +161,7 @@ func (o refundObserver) Reversed(ctx context.Context, r refunds.Refund) {
 }
 
 func refundFields(r refunds.Refund) []any {
-	fields := []any{"refund_id", r.ID, "return_id", r.ClientReference, "order_id", r.OrderID, "method", r.Method,
+	fields := []any{"refund_id", r.ID, "return_id", r.ClientReference, "order_id", r.OrderID, "refund_method", r.Method,
 		"amount_minor", r.Amount(), "currency", r.Quote.Currency}
 	if a := r.Attempt(); a != nil {
 		fields = append(fields, "attempt", a.Number, "provider_reference", a.ProviderID, "failure_code", a.FailureCode)
@@ -183,15 +171,13 @@ func refundFields(r refunds.Refund) []any {
 
 // returnObserver counts what happens to return cases.
 type returnObserver struct {
-	metrics *observability.Metrics
-	log     *slog.Logger
+	returns.Observer
+	log *slog.Logger
 }
-
-var _ returns.Observer = returnObserver{}
 
 // Created implements returns.Observer.
 func (o returnObserver) Created(ctx context.Context, r returns.Return) {
-	o.metrics.ReturnCreated()
+	o.Observer.Created(ctx, r)
 	o.log.InfoContext(
 		ctx,
 		"return requested",
@@ -212,6 +198,6 @@ func (o returnObserver) Created(ctx context.Context, r returns.Return) {
 
 // StatusChanged implements returns.Observer.
 func (o returnObserver) StatusChanged(ctx context.Context, r returns.Return, from, to returns.Status) {
-	o.metrics.ReturnTransition(string(to))
+	o.Observer.StatusChanged(ctx, r, from, to)
 	o.log.InfoContext(ctx, "return moved", "return_id", r.ID, "rma", r.RMA, "from", from, "to", to)
 }

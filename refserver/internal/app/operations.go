@@ -38,11 +38,11 @@ func (s *App) openOperations(context.Context) (err error) {
 			return err
 		}
 	}
-	if err := s.Metrics.WatchPool("write", s.DB.Writer().Stats); err != nil {
+	if err := s.Metrics.WatchPool("write", s.DB.Writer().DB); err != nil {
 		return err
 	}
 	if s.DB.Reader() != s.DB.Writer() {
-		if err := s.Metrics.WatchPool("read", s.DB.Reader().Stats); err != nil {
+		if err := s.Metrics.WatchPool("read", s.DB.Reader().DB); err != nil {
 			return err
 		}
 	}
@@ -235,13 +235,13 @@ func (s *App) measure(ctx context.Context) error {
 		}
 		s.Metrics.Queue(name, total, age(since))
 	}
-	alarms, open, err := s.Alarms.Open(ctx, 1)
+	first, open, err := s.Discrepancies.Open(ctx, 1)
 	if err != nil {
 		return err
 	}
 	var since time.Time
 	if open > 0 {
-		since = alarms[0].RaisedAt
+		since = first[0].RaisedAt
 	}
 	s.Metrics.Queue("money_alarms", open, age(since))
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
@@ -26,60 +26,40 @@ var errElsewhere = errors.New("shop: another process is at it")
 // setupLease is how long a step belongs to the process that began it.
 const setupLease = 10 * time.Second
 
-// clockSlack is how far the clocks of replicas may differ.
-const clockSlack = 5 * time.Second
-
 type setupRow struct {
 	bun.BaseModel `bun:"table:?(rk)shop_setup,alias:s"`
 
-	Name       string `bun:",pk"`
-	DoneAt     sqldb.Time
-	LeaseUntil sqldb.Time
-	LeaseToken string
+	Name   string `bun:",pk"`
+	DoneAt sqldb.Time
+	lease.Lease
 }
 
 // once runs fn unless it has succeeded before in any process on the database.
 // errElsewhere says that another process is running it now. fn may run again
 // after a crash, so each of its steps finds what an earlier run has done.
 func once(ctx context.Context, db *sqlstore.DB, name string, fn func(context.Context) error) error {
-	token := rand.Text()
-	done := false
+	row := setupRow{Name: name}
 	err := db.Tx(ctx, "shop: claim "+name, func(ctx context.Context, tx bun.IDB) error {
-		done = false
-		row := setupRow{Name: name, LeaseUntil: sqldb.At(time.Unix(0, 0))}
-		if _, err := tx.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
-			return err
+		row = setupRow{Name: name}
+		taken, err := lease.Claim(ctx, tx, &row, time.Now(), setupLease, func() bool { return row.DoneAt.IsZero() })
+		if err == nil && !taken && row.DoneAt.IsZero() {
+			return errElsewhere
 		}
-		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
-			return err
-		}
-		switch now := time.Now(); {
-		case !row.DoneAt.IsZero():
-			done = true
-			return nil
-		case row.LeaseUntil.Time().After(now) && !row.LeaseUntil.Time().After(now.Add(setupLease+clockSlack)):
-			return errElsewhere // one that ends later was taken before the clock was set back
-		default:
-			row.LeaseUntil, row.LeaseToken = sqldb.At(now.Add(setupLease)), token
-			_, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx)
-			return err
-		}
+		return err
 	})
-	if err != nil || done {
+	if err != nil || !row.DoneAt.IsZero() {
 		return err
 	}
 	fnErr := fn(ctx)
+	row.Release()
+	if fnErr == nil {
+		row.DoneAt = sqldb.At(time.Now())
+	}
 	// The outcome is written also when the process is stopping.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = db.Tx(ctx, "shop: settle "+name, func(ctx context.Context, tx bun.IDB) error {
-		q := tx.NewUpdate().Model((*setupRow)(nil)).Where("name = ?", name).Where("lease_token = ?", token)
-		if fnErr == nil {
-			q = q.Set("done_at = ?", sqldb.At(time.Now()))
-		} else {
-			q = q.Set("lease_until = ?", sqldb.At(time.Unix(0, 0)))
-		}
-		_, err := q.Exec(ctx)
+		_, err := lease.Save(ctx, tx, &row)
 		return err
 	})
 	if fnErr != nil {

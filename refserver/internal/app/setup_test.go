@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
@@ -62,7 +63,10 @@ func TestAStepIsNotHeldByAClockThatWasSetBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		for ahead, want := range map[time.Duration]error{time.Hour: nil, setupLease / 2: errElsewhere} {
-			row := setupRow{Name: ahead.String(), LeaseUntil: sqldb.At(time.Now().Add(ahead)), LeaseToken: "another"}
+			row := setupRow{
+				Name:  ahead.String(),
+				Lease: lease.Lease{LeaseUntil: sqldb.At(time.Now().Add(ahead)), LeaseToken: "another"},
+			}
 			if _, err := db.Writer().NewInsert().Model(&row).Exec(t.Context()); err != nil {
 				t.Fatal(err)
 			}

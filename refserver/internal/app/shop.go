@@ -26,7 +26,6 @@ import (
 	"github.com/returnkit/returnkit/orders/payment/guard"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
@@ -36,6 +35,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
@@ -68,8 +68,8 @@ type App struct {
 	Registry *prometheus.Registry
 	Health   *observability.Checker
 	Log      *slog.Logger
-	// Alarms is what the shop and the provider say differently.
-	Alarms *alarm.Book
+	// Discrepancies are those between the shop and its provider.
+	Discrepancies *review.Discrepancies
 	// Nightly compares refunds with the provider's list.
 	Nightly *reconcile.Nightly
 	// Keys remembers what was answered under an Idempotency-Key.
@@ -207,7 +207,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
-		alarm.Migrations(),
+		review.Migrations(),
 		idempotency.Migrations(),
 		partner.Migrations(),
 		feature.Migrations(),
@@ -310,9 +310,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(
+	s.payments, s.inbox, s.Discrepancies, s.money = direct, refundsdb.NewInbox(
 		s.DB,
-	), &alarm.Book{
+	), &review.Discrepancies{
 		DB:  s.DB,
 		Now: s.now,
 	}, newMoneyMetrics()
@@ -335,7 +335,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
-		Now:    s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
+		Now:    s.now,
+		Observer: orderObserver{
+			observability.OrderObserver(s.Metrics), s.recorder, observability.Named(s.Log, "orders"),
+		},
 	})
 	if err != nil {
 		return err
@@ -352,7 +355,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker), CallTimeout: c.PaymentProviderTimeout,
-		Now: s.now, Observer: refundObserver{s.Metrics, observability.Named(s.Log, "refunds")},
+		Now: s.now,
+		Observer: refundObserver{
+			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),
+		},
 	})
 	if err != nil {
 		return err
@@ -363,7 +369,10 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.Returns, err = returns.New(returns.Config{
 		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
 		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
-		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
+		Now: s.now,
+		Observer: returnObserver{
+			observability.ReturnObserver(s.Metrics), observability.Named(s.Log, "returns"),
+		},
 	})
 	if err != nil {
 		return err

@@ -51,9 +51,9 @@ type Service struct {
 	attempts  *attempts // by address and account
 	addresses *attempts
 	slowdown  *slowdown
-	idle     time.Duration
-	now      func() time.Time
-	log      *slog.Logger
+	idle      time.Duration
+	now       func() time.Time
+	log       *slog.Logger
 }
 
 // New returns a Service.

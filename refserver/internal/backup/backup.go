@@ -205,7 +205,8 @@ func load(ctx context.Context, databaseURL, from string) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var tables int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'public'").Scan(&tables); err != nil {
+	if err := db.QueryRowContext(ctx,
+		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'public'").Scan(&tables); err != nil {
 		return fmt.Errorf("backup: look into the database: %w", err)
 	}
 	if tables > 0 {

@@ -28,7 +28,8 @@ func shop(t *testing.T, url string) (backup.Source, *sqlstore.DB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	for _, statement := range []string{"CREATE TABLE pairs (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)", "INSERT INTO pairs VALUES (1, 0), (2, 0)"} {
+	for _, statement := range []string{"CREATE TABLE pairs (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)",
+		"INSERT INTO pairs VALUES (1, 0), (2, 0)"} {
 		if _, err := db.Writer().ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,8 @@ func sums(t *testing.T, s backup.Source) (rows, distinct int) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*), COUNT(DISTINCT n) FROM pairs").Scan(&rows, &distinct); err != nil {
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*), COUNT(DISTINCT n) FROM pairs").Scan(&rows,
+		&distinct); err != nil {
 		t.Fatal(err)
 	}
 	return rows, distinct

@@ -14,7 +14,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"embed"
@@ -25,13 +24,15 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // Header is where a caller puts the key, and the name of the field of a form;
@@ -44,11 +45,9 @@ const (
 const (
 	maxKey  = 200       // as orders takes
 	maxBody = 256 << 10 // an answer larger than that is not kept
-	// lease is how long a try that was cut off counts as under way; one that
-	// goes on renews it.
-	lease = 10 * time.Second
-	// clockSlack is how far the clocks of replicas may differ.
-	clockSlack = 5 * time.Second
+	// leaseFor is how long a try that was cut off counts as under way; one that
+	// continues renews it.
+	leaseFor = 10 * time.Second
 	// keep is how long an answer is given again.
 	keep = 48 * time.Hour
 	// patience is how long a request waits for the one under way, where it
@@ -63,13 +62,6 @@ var migrations embed.FS
 // Migrations is the schema of this package's table.
 func Migrations() sqlstore.Migrations { return sqlstore.Embedded("idempotency", migrations) }
 
-// Refusal is why a request with a key is not carried out.
-type Refusal struct {
-	Status  int
-	Code    string
-	Message string
-}
-
 // Keys remembers what was answered. It is safe for concurrent use, by any
 // number of processes on one database.
 type Keys struct {
@@ -81,9 +73,8 @@ type Keys struct {
 	Patient bool
 	// Caller names who asks; "" for nobody, whose key counts for nothing.
 	Caller func(*http.Request) string
-	// Refuse answers a request that is not carried out.
-	Refuse func(http.ResponseWriter, *http.Request, Refusal)
-	// Fail answers when the database does not.
+	// Fail answers a request that is not carried out: its error is a *problem.Error
+	// or that of the database.
 	Fail func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -93,12 +84,11 @@ type keyRow struct {
 	Caller      string `bun:",pk"`
 	Key         string `bun:",pk"`
 	RequestHash string
-	LeaseUntil  sqldb.Time
-	LeaseToken  string
-	Status      int
-	Header      sqldb.JSON[map[string]string]
-	Body        []byte
-	CreatedAt   sqldb.Time
+	lease.Lease
+	Status    int
+	Header    sqldb.JSON[map[string]string]
+	Body      []byte
+	CreatedAt sqldb.Time
 }
 
 // kept are the fields of an answer that are given again.
@@ -161,58 +151,37 @@ func (k *Keys) Known(r *http.Request, key string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("idempotency: look up key: %w", err)
 	}
-	return row.Status != 0 || row.LeaseUntil.Time().After(k.now()), nil
+	return row.Status != 0 || row.Held(k.now(), leaseFor), nil
 }
 
 // once carries out next once under key, or answers what was answered. wait has
 // it wait for a try that is under way.
 func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wait bool, next http.Handler) {
 	if len(key) > maxKey || !printable(key) {
-		k.Refuse(
-			w,
-			r,
-			Refusal{
-				http.StatusBadRequest,
-				"INVALID",
-				fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey),
-			},
-		)
+		k.Fail(w, r, problem.Invalid(Header,
+			fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)))
 		return
 	}
-	fresh := keyRow{Caller: k.Caller(r), Key: key, RequestHash: hash, LeaseToken: rand.Text()}
+	fresh := keyRow{Caller: k.Caller(r), Key: key, RequestHash: hash}
 	row, mine, err := k.claim(r.Context(), fresh)
 	for begun := k.now(); (wait || k.Patient) && err == nil && !mine && row.Status == 0 && row.RequestHash == hash &&
-		k.now().Sub(begun) < patience && pause(r.Context(), lookAgain); {
+		k.now().Sub(begun) < patience && resilience.Sleep(r.Context(), lookAgain) == nil; {
 		row, mine, err = k.claim(r.Context(), fresh)
 	}
 	switch {
 	case err != nil:
 		k.Fail(w, r, err)
 	case row.RequestHash != hash:
-		k.Refuse(
-			w,
-			r,
-			Refusal{
-				http.StatusConflict,
-				"IDEMPOTENCY_MISMATCH",
-				"This Idempotency-Key was used for another request. Use a new key for a new request.",
-			},
-		)
+		k.Fail(w, r, problem.New(http.StatusConflict, "IDEMPOTENCY_MISMATCH",
+			"This Idempotency-Key was used for another request. Use a new key for a new request."))
 	case row.Status != 0:
 		replay(w, row)
 	case !mine:
 		w.Header().Set("Retry-After", "1")
-		k.Refuse(
-			w,
-			r,
-			Refusal{
-				http.StatusConflict,
-				"IN_FLIGHT",
-				"A request with this Idempotency-Key is still being carried out. Ask again in a moment.",
-			},
-		)
+		k.Fail(w, r, problem.New(http.StatusConflict, "IN_FLIGHT",
+			"A request with this Idempotency-Key is still in progress. Try again in a moment."))
 	default:
-		k.carryOut(w, r, next, row)
+		k.execute(w, r, next, row)
 	}
 }
 
@@ -220,45 +189,31 @@ func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wa
 func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, err error) {
 	now := k.now()
 	err = k.DB.Tx(ctx, "idempotency: claim key", func(ctx context.Context, tx bun.IDB) error {
-		mine = false
-		insert := fresh
-		insert.LeaseUntil, insert.CreatedAt = sqldb.At(now.Add(lease)), sqldb.At(now)
-		res, err := tx.NewInsert().Model(&insert).On("CONFLICT (caller, key) DO NOTHING").Returning("NULL").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			row, mine = insert, true
-			return err
-		}
-		row = keyRow{Caller: fresh.Caller, Key: fresh.Key}
-		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
-			return err
-		}
-		// A lease that ends later than one taken now would was taken before the
-		// clock was set back: its holder, if there is one, renews it soon.
-		until := row.LeaseUntil.Time()
-		leased := until.After(now) && !until.After(now.Add(lease+clockSlack))
-		if row.RequestHash != fresh.RequestHash || row.Status != 0 || leased {
-			return nil
-		}
-		row.LeaseUntil, row.LeaseToken, mine = sqldb.At(now.Add(lease)), fresh.LeaseToken, true
-		_, err = tx.NewUpdate().Model(&row).WherePK().Exec(ctx)
+		row = fresh
+		row.CreatedAt = sqldb.At(now)
+		mine, err = lease.Claim(ctx, tx, &row, now, leaseFor, func() bool {
+			return row.RequestHash == fresh.RequestHash && row.Status == 0
+		})
 		return err
 	})
 	return row, mine, err
 }
 
-// carryOut runs next and keeps its answer where it is one.
-func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
+// execute runs next and keeps its answer where it is one.
+func (k *Keys) execute(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
 	rec := &recorder{ResponseWriter: w}
 	answered := false
-	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
-	var renewing sync.WaitGroup
-	renewing.Go(func() { k.renew(ctx, row) })
+	// A try whose lease is lost continues: another one may begin beside it, and
+	// what both do happens once by itself (see the package).
+	_, stop := resilience.KeepLease(
+		context.WithoutCancel(r.Context()),
+		leaseFor,
+		func(ctx context.Context) (bool, error) {
+			return k.renew(ctx, row)
+		},
+	)
 	defer func() {
 		stop()
-		renewing.Wait()
 		// Also after a panic: the next try must not wait for the lease.
 		if err := k.settle(r.Context(), row, rec, answered); err != nil && !answered {
 			k.Fail(w, r, err)
@@ -268,24 +223,16 @@ func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handle
 	answered = true
 }
 
-// renew keeps the lease while the try goes on. Where that fails, or comes too
-// late, another try may begin beside this one: what both do happens once by
-// itself (see the package).
-func (k *Keys) renew(ctx context.Context, row keyRow) {
-	for pause(ctx, lease/3) {
-		_ = k.DB.Tx(ctx, "idempotency: renew lease", func(ctx context.Context, tx bun.IDB) error {
-			_, err := tx.NewUpdate().Model((*keyRow)(nil)).Set("lease_until = ?", sqldb.At(k.now().Add(lease))).
-				Where(
-					"caller = ?",
-					row.Caller,
-				).Where("key = ?", row.Key).Where("lease_token = ?", row.LeaseToken).Exec(ctx)
-			return err
-		})
-	}
+func (k *Keys) renew(ctx context.Context, row keyRow) (held bool, err error) {
+	err = k.DB.Tx(ctx, "idempotency: renew lease", func(ctx context.Context, tx bun.IDB) error {
+		held, err = lease.Renew(ctx, tx, &row, k.now(), leaseFor)
+		return err
+	})
+	return held, err
 }
 
 func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered bool) error {
-	row.LeaseUntil = sqldb.At(k.now())
+	row.Release()
 	// A refusal changed nothing: what was wrong may be right by the next try,
 	// which is judged again.
 	definite := answered && rec.status() < http.StatusBadRequest && !rec.tooLarge
@@ -302,7 +249,7 @@ func (k *Keys) settle(ctx context.Context, row keyRow, rec *recorder, answered b
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return k.DB.Tx(ctx, "idempotency: keep answer", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewUpdate().Model(&row).WherePK().Where("lease_token = ?", row.LeaseToken).Exec(ctx)
+		_, err := lease.Save(ctx, tx, &row)
 		return err
 	})
 }
@@ -321,18 +268,6 @@ func replay(w http.ResponseWriter, row keyRow) {
 func isForm(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == "application/x-www-form-urlencoded"
-}
-
-// pause waits; false when nobody waits for the answer any more.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // hash names what was sent: method, path, type and body.

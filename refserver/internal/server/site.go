@@ -9,7 +9,8 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
@@ -28,17 +29,24 @@ func New(s *app.App) (http.Handler, error) {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
-	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
+	waits := review.Queue{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
+	}
+	use := endpoint.New(endpoint.Deps{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
+		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
+		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
+		Log: observability.Named(s.Log, "endpoint"),
+	})
 	return web.New(web.Deps{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Partners: s.Partners, Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
-		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly, Uploads: s.Uploads,
-		Checkout: checkout, Admission: admit.handler, Card: card, ClientAddress: s.ClientAddress,
+		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
+		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
-			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
-			Partners: s.Partners, Features: s.Features, Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
-			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
+			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
+			Log: observability.Named(s.Log, "api"),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,

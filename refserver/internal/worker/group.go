@@ -13,7 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
-// Runner is what a group runs: a *Loop, or what else runs until it is told
+// Runner is what a group runs: a *Loop, or what else runs until it is asked
 // to stop.
 type Runner interface {
 	Run(ctx context.Context)

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/returnkit/returnkit/resilience"
 )
 
 // Config says what a Loop does. Name, Interval and Work are required.
@@ -20,8 +21,8 @@ type Config struct {
 	// Interval is the time between two looks when nobody wakes the loop, give
 	// or take a fifth, so that replicas don't look in step.
 	Interval time.Duration
-	// Work does what is due. With more it is called again at once. It honours
-	// ctx; a panic counts as an error and stops nothing.
+	// Work does what is due. With more it is called again at once. It ends
+	// with ctx; a panic counts as an error and stops nothing.
 	Work func(ctx context.Context) (more bool, err error)
 	// MaxBackoff bounds the wait after errors, which doubles from Interval
 	// with each one in a row; 0 means a minute, or Interval where that is longer.
@@ -34,11 +35,15 @@ type Config struct {
 	Observe func(name string, took time.Duration, err error)
 }
 
-// Loop calls Work until it is told to stop. Its methods are safe for
+// spread makes a wait longer or shorter by up to a fifth.
+var spread = resilience.Spread(20)
+
+// Loop calls Work until it is stopped. Its methods are safe for
 // concurrent use; Run is called once.
 type Loop struct {
-	c    Config
-	wake chan struct{}
+	c       Config
+	backoff resilience.Backoff
+	wake    chan struct{}
 
 	mu      sync.Mutex
 	success time.Time // the last one, or the start of Run
@@ -65,7 +70,8 @@ func New(c Config) (*Loop, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Loop{c: c, wake: make(chan struct{}, 1)}, nil
+	backoff := resilience.Backoff{Initial: c.Interval, Max: c.MaxBackoff, Jitter: spread}
+	return &Loop{c: c, backoff: backoff, wake: make(chan struct{}, 1)}, nil
 }
 
 // Name is the name of the loop.
@@ -104,7 +110,7 @@ func (l *Loop) Run(ctx context.Context) {
 			continue
 		}
 		errs++
-		pause := l.backoff(errs)
+		pause := l.backoff.Wait(errs - 1)
 		l.c.Log.ErrorContext(
 			ctx,
 			"worker failed, will try again",
@@ -147,23 +153,6 @@ func (l *Loop) wait(ctx context.Context, d time.Duration, wake <-chan struct{}) 
 	case <-t.C:
 	case <-wake:
 	}
-}
-
-// backoff is the wait after that many errors in a row.
-func (l *Loop) backoff(errs int) time.Duration {
-	d := l.c.Interval
-	for range errs - 1 {
-		if d >= l.c.MaxBackoff/2 {
-			return spread(l.c.MaxBackoff)
-		}
-		d *= 2
-	}
-	return spread(d)
-}
-
-// spread returns d give or take a fifth.
-func spread(d time.Duration) time.Duration {
-	return d - d/5 + rand.N(2*(d/5)+1)
 }
 
 // LastSuccess is when Work last returned without an error; the start of Run

@@ -20,7 +20,8 @@ CREATE TABLE rk_kpi_quarters (
 -- and currency, leakage by currency.
 CREATE TABLE rk_kpi_shares (
     quarter BIGINT NOT NULL,
-    kind    TEXT COLLATE "C" NOT NULL CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
+    kind    TEXT COLLATE "C" NOT NULL
+        CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
     name    TEXT COLLATE "C" NOT NULL,
     n       BIGINT NOT NULL,
     amount  BIGINT NOT NULL, -- minor units
@@ -38,7 +39,8 @@ CREATE TABLE rk_kpi_cases (
 );
 
 -- It holds all that is read of a range.
-CREATE INDEX rk_kpi_cases_closed ON rk_kpi_cases (closed_at) INCLUDE (requested_at, authorized_at, received_at, decided_at);
+CREATE INDEX rk_kpi_cases_closed ON rk_kpi_cases (closed_at)
+    INCLUDE (requested_at, authorized_at, received_at, decided_at);
 
 -- The quarters that have to be counted again.
 CREATE TABLE rk_kpi_dirty (

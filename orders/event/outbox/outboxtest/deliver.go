@@ -276,7 +276,10 @@ func backfilled(t *testing.T, b Bench) {
 	eventually(t, "all of history", func() bool {
 		return slices.Equal(all.list(), []string{"o1:1", "o1:2", "o1:3", "o1:4", "o1:5"})
 	})
-	eventually(t, "what was asked for", func() bool { return slices.Equal(some.list(), []string{"o1:4", "o1:5"}) })
+	eventually(t, "the delivery of its types", func() bool {
+		return slices.Equal(some.list(), []string{"o1:4",
+			"o1:5"})
+	})
 	stop()
 	// A second start finds nothing to make up for.
 	start(t, d)

@@ -32,7 +32,7 @@ func TestLog(t *testing.T, open func(t *testing.T) Bench) {
 		{"events come back as they were appended", eventsComeBack},
 		{"append refuses what does not hold together", appendRefuses},
 		{"a sequence number is used once", numberUsedOnce},
-		{"each subscriber gets the types it asked for once", typesOnce},
+		{"each subscriber gets its types once", typesOnce},
 		{"the handler gets the event that was appended", handlerGetsEvent},
 		{"DeliverSync finishes one aggregate in order and no other", oneAggregate},
 		{"DeliverSync reports a failure and continues with others", reportsFailure},
@@ -43,7 +43,7 @@ func TestLog(t *testing.T, open func(t *testing.T) Bench) {
 		{"a stale lease changes nothing", staleLease},
 		{"two dispatchers deliver each event once and in order", twoDispatchers},
 		{"an event waits for an earlier one that is not fanned out", waitsForFanOut},
-		{"a failing delivery is retried at growing distance and shown", retried},
+		{"a failing delivery is retried at growing intervals and shown", retried},
 		{"a panic is a failure of its event alone", panicAlone},
 		{"stopping gives the delivery back without counting an attempt", stopping},
 		{"a subscriber gets what was appended while it was down", whileDown},
@@ -51,6 +51,8 @@ func TestLog(t *testing.T, open func(t *testing.T) Bench) {
 		{"a watcher sees each event once", watcherOnce},
 		{"a watcher needs no subscriber", watcherAlone},
 		{"a log without subscribers keeps its events for the first", unsubscribed},
+		{"a reader gets the events in order and from its place on", readInOrder},
+		{"a reader refuses what is no place", readRefuses},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(t, open(t)) })
 	}

@@ -1,0 +1,157 @@
+package lease_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/lease"
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+)
+
+// job is a leased row.
+type job struct {
+	bun.BaseModel `bun:"table:jobs,alias:j"`
+
+	Name string `bun:",pk"`
+	Done bool
+	lease.Lease
+}
+
+const lasts = 10 * time.Second
+
+// jobs is a table of jobs.
+type jobs struct {
+	t  *testing.T
+	db *sqlstore.DB
+}
+
+func newJobs(t *testing.T, db *sqlstore.DB) jobs {
+	t.Helper()
+	kind := "TIMESTAMPTZ"
+	if db.Reader() != db.Writer() {
+		kind = "INTEGER"
+	}
+	_, err := db.Writer().ExecContext(t.Context(), `CREATE TABLE jobs (name TEXT PRIMARY KEY, done BOOLEAN NOT NULL,
+		lease_until `+kind+` NOT NULL, lease_token TEXT NOT NULL)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jobs{t, db}
+}
+
+// do runs fn in a transaction.
+func (j jobs) do(fn func(ctx context.Context, tx bun.IDB) (bool, error)) (ok bool) {
+	j.t.Helper()
+	err := j.db.Tx(j.t.Context(), "test", func(ctx context.Context, tx bun.IDB) (err error) {
+		ok, err = fn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return ok
+}
+
+func (j jobs) claim(row *job, now time.Time) bool {
+	j.t.Helper()
+	return j.do(func(ctx context.Context, tx bun.IDB) (bool, error) {
+		return lease.Claim(ctx, tx, row, now, lasts, func() bool { return !row.Done })
+	})
+}
+
+func (j jobs) renew(row *job, now time.Time) bool {
+	j.t.Helper()
+	return j.do(func(ctx context.Context, tx bun.IDB) (bool, error) {
+		return lease.Renew(ctx, tx, row, now, lasts)
+	})
+}
+
+func (j jobs) save(row *job) bool {
+	j.t.Helper()
+	return j.do(func(ctx context.Context, tx bun.IDB) (bool, error) { return lease.Save(ctx, tx, row) })
+}
+
+// TestALeaseHasOneHolder: nobody else takes it before it has run out, whoever has
+// lost it writes nothing, and what is done is not leased again.
+func TestALeaseHasOneHolder(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		jobs, now := newJobs(t, db), time.Now()
+		first, second := &job{Name: "a"}, &job{Name: "a"}
+		if !jobs.claim(first, now) || jobs.claim(second, now.Add(lasts-time.Second)) {
+			t.Fatal("a lease of two, or of nobody")
+		}
+		if !jobs.renew(first, now.Add(lasts-time.Second)) || jobs.claim(second, now.Add(lasts+time.Second)) {
+			t.Fatal("the lease was not renewed")
+		}
+		if !jobs.claim(second, now.Add(2*lasts)) {
+			t.Fatal("a lease that has run out was not taken over")
+		}
+		if first.Done = true; jobs.renew(first, now.Add(2*lasts)) || jobs.save(first) {
+			t.Error("who has lost the lease changed the row")
+		}
+		third := &job{Name: "a"}
+		if jobs.claim(third, now.Add(2*lasts)); third.Done || third.LeaseToken != second.LeaseToken {
+			t.Errorf("the row is %+v, want the second's %+v", third, second)
+		}
+		if second.Done = true; !jobs.save(second) {
+			t.Error("the holder could not write the row")
+		}
+		if jobs.claim(third, now.Add(time.Hour)) || !third.Done {
+			t.Errorf("what is done was leased again, or not read: %+v", third)
+		}
+	})
+}
+
+// TestARowThatIsReleasedIsFreeAtOnce, also for one whose clock is behind.
+func TestARowThatIsReleasedIsFreeAtOnce(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		jobs, now := newJobs(t, db), time.Now()
+		first := &job{Name: "a"}
+		jobs.claim(first, now)
+		if first.Release(); !jobs.save(first) {
+			t.Fatal("the lease was not released")
+		}
+		if !jobs.claim(&job{Name: "a"}, now.Add(-lease.ClockSlack)) {
+			t.Error("a row that was released is leased")
+		}
+	})
+}
+
+// TestAClockThatWasSetBackLocksNobodyOut for longer than a lease.
+func TestAClockThatWasSetBackLocksNobodyOut(t *testing.T) {
+	var l lease.Lease
+	now := time.Now()
+	l.Take(now, lasts)
+	for behind, held := range map[time.Duration]bool{
+		-lasts: false, -lasts + time.Second: true, 0: true, lease.ClockSlack: true,
+		lease.ClockSlack + time.Second: false,
+		time.Hour:                      false,
+	} {
+		if l.Held(now.Add(-behind), lasts) != held {
+			t.Errorf("a clock %v behind: held is %t, want %t", behind, !held, held)
+		}
+	}
+}
+
+// TestFreeRowsAreFound by a query of many.
+func TestFreeRowsAreFound(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		jobs, now := newJobs(t, db), time.Now()
+		leased, free := &job{Name: "leased"}, &job{Name: "free"}
+		jobs.claim(leased, now)
+		jobs.claim(free, now)
+		free.Release()
+		jobs.save(free)
+		for at, want := range map[time.Time]int{now: 1, now.Add(lasts): 2} {
+			var found []job
+			q := lease.WhereFree(db.Reader().NewSelect().Model(&found), "j", at)
+			if err := q.Scan(t.Context()); err != nil || len(found) != want {
+				t.Errorf("%d are free, %v, want %d", len(found), err, want)
+			}
+		}
+	})
+}
