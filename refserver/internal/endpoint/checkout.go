@@ -90,19 +90,13 @@ func amountMistake(field, label, text string, c money.Currency) problem.Mistake 
 // status, its code and its totals.
 func explainCheckout(err error) error {
 	var e *orders.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.Code != orders.CodePriceChanged {
 		return err
 	}
 	p := problem.Of(err)
-	switch e.Code {
-	case orders.CodePaymentDeclined: // problem has its words
-	case orders.CodePriceChanged:
-		p.Message = fmt.Sprintf(
-			"The total of your cart was %s and is now %s. Nothing was ordered. "+
-				"Check your cart, then place the order again.",
-			p.OldTotal.Format(language), p.NewTotal.Format(language))
-	default:
-		return err
-	}
+	p.Message = fmt.Sprintf(
+		"The total of your cart was %s and is now %s. Nothing was ordered. "+
+			"Check your cart, then place the order again.",
+		p.OldTotal.Format(language), p.NewTotal.Format(language))
 	return &problem.Error{Problem: p}
 }

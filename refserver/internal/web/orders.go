@@ -49,21 +49,6 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 	return s.page(w, r, "receipt", title, body)
 }
 
-// whyDeclined is why the payment of an order was declined, for its owner or for
-// staff.
-func whyDeclined(o orders.Order, owner bool) string {
-	p := o.Payment
-	limit := money.New(p.FailureLimit, o.Currency)
-	if owner {
-		return problem.PaymentDeclined(p.Failure, limit)
-	}
-	why := "Payment declined: " + problem.ChargeFailed(p.Failure, limit) + "."
-	if p.DeclineCode != "" {
-		why += " The provider's code is " + p.DeclineCode + "."
-	}
-	return why
-}
-
 func (s *server) orderPage(w http.ResponseWriter, r *http.Request) error {
 	o, err := s.Endpoints.Order(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
@@ -160,4 +145,19 @@ func pagesAt(r *http.Request, path, field string, page, size, total int) pager {
 		p.Next = at(page + 1)
 	}
 	return p
+}
+
+// whyDeclined is why the payment of an order was declined, for its owner or for
+// staff.
+func whyDeclined(o orders.Order, owner bool) string {
+	p := o.Payment
+	limit := money.New(p.FailureLimit, o.Currency)
+	if owner {
+		return problem.PaymentDeclined(p.Failure, limit)
+	}
+	why := "Payment declined: " + problem.ChargeFailed(p.Failure, limit) + "."
+	if p.DeclineCode != "" {
+		why += " The provider's code is " + p.DeclineCode + "."
+	}
+	return why
 }
