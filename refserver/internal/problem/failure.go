@@ -24,17 +24,17 @@ type failureWords struct {
 // the customer in the words of any other: https://docs.stripe.com/declines/codes.
 var failures = map[payment.Failure]failureWords{
 	payment.DeclinedByBank: {
-		"Your card was refused. Try another card, or pay cash; your bank can tell you more.",
+		"Your card was refused. Use another card or pay cash; your bank can tell you more.",
 		"the customer's bank declined it; the customer can ask the bank, or pay another way",
 		"the customer's bank does not take the refund; pay it another way",
 	},
 	payment.DeclinedByProvider: {
-		"Your card was refused. Try another card, or pay cash; your bank can tell you more.",
+		"Your card was refused. Use another card or pay cash; your bank can tell you more.",
 		"the payment provider's own rules refused it, such as its protection against fraud",
 		"the payment provider's own rules refused it; its pages say why",
 	},
 	payment.InsufficientFunds: {
-		"There is not enough money on the card. Try another card, or pay cash.",
+		"The card has insufficient funds. Use another card or pay cash.",
 		"there is not enough money on the customer's account",
 		"there is not enough money on the account it is paid from",
 	},
@@ -44,22 +44,22 @@ var failures = map[payment.Failure]failureWords{
 		"it is beyond a limit of the customer's card; pay it another way",
 	},
 	payment.CardExpired: {
-		"The card has expired. Try another card, or pay cash.",
+		"The card has expired. Use another card or pay cash.",
 		"the card has expired",
 		"the card has expired or was canceled; pay it another way",
 	},
 	payment.CardUnusable: {
-		"This card can't be used for this payment. Try another card, or pay cash.",
+		"This card can't be used for this payment. Use another card or pay cash.",
 		"the card or account is closed, invalid, or not of a kind that can pay this",
 		"the card or account is closed, or was reported as lost or stolen; pay it another way",
 	},
 	payment.WrongDetails: {
-		"A number on the card was mistyped. Check it and try again.",
+		"The card details are incorrect. Check them and try again.",
 		"the customer mistyped a number, a date or an address",
 		"the account's number or address is wrong",
 	},
 	payment.AuthenticationRequired: {
-		"Your bank wants you to confirm this payment, which this page can't do. Try another card, or pay cash.",
+		"Your bank requires you to confirm this payment, which this page doesn't support. Use another card or pay cash.",
 		"the customer's bank wants the customer to confirm it",
 		"the customer's bank wants the customer to confirm it",
 	},
@@ -89,7 +89,7 @@ var failures = map[payment.Failure]failureWords{
 		"the bank takes it for a repetition of a refund made a moment ago; look at the provider's pages",
 	},
 	payment.Disputed: {
-		"The payment is disputed, so it can't be taken now. Try another card, or pay cash.",
+		"The payment is disputed, so it can't be taken now. Use another card or pay cash.",
 		"the customer's bank disputes the payment",
 		"the customer's bank disputes the payment, and while it does the provider refunds nothing of it",
 	},
@@ -104,7 +104,7 @@ var failures = map[payment.Failure]failureWords{
 		"the provider has paid all of this payment back already",
 	},
 	payment.NotRefundable: {
-		"The payment provider can't take this payment. Try another card, or pay cash.",
+		"The payment provider can't take this payment. Use another card or pay cash.",
 		"the provider does not take this payment",
 		"the payment can't be refunded at the provider any more",
 	},
@@ -114,7 +114,7 @@ var failures = map[payment.Failure]failureWords{
 		"it was canceled on the provider's own pages",
 	},
 	payment.UnknownAtProvider: {
-		"The payment provider can't take this payment. Try another card, or pay cash.",
+		"The payment provider can't take this payment. Use another card or pay cash.",
 		"the provider does not know the card or the payment; check the key and the account",
 		"the provider does not know the payment",
 	},
@@ -139,7 +139,7 @@ var failures = map[payment.Failure]failureWords{
 		"the provider refuses our account, our key or our request; see the log",
 	},
 	payment.Unrecognized: {
-		"The payment was refused. Try another card, or pay cash.",
+		"The payment was refused. Use another card or pay cash.",
 		"the provider said no, and gave no reason that is known here",
 		"the provider gave no reason",
 	},
@@ -183,7 +183,7 @@ func PaymentDeclined(f payment.Failure, limit money.Money) string {
 	}
 	return "Payment declined: " + lowerFirst(
 		chargeWords(f, limit).buyer,
-	) + " Nothing was charged and your cart is kept."
+	) + " Nothing was charged, and your cart is saved."
 }
 
 // lowerFirst is text with a small first letter, unless a name begins it.

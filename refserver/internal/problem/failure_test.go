@@ -63,17 +63,17 @@ func TestADeclinedOrderIsSaidInWords(t *testing.T) {
 		{"ten cents", orders.Error{Failure: payment.AmountTooSmall, Limit: money.New(50, "USD")},
 			"Payment declined: a payment by card is at least $0.50. Pay cash, or add something to your cart."},
 		{"bank", orders.Error{Failure: payment.DeclinedByBank},
-			"Payment declined: your card was refused. Try another card, or pay cash; your bank can tell you more."},
+			"Payment declined: your card was refused. Use another card or pay cash; your bank can tell you more."},
 		{"no failure", orders.Error{Reason: "moon_phase"},
-			"Payment declined: the payment was refused. Try another card, or pay cash."},
+			"Payment declined: the payment was refused. Use another card or pay cash."},
 		{"a gateway that is not sure", orders.Error{Failure: payment.NotYetKnown},
-			"Payment declined: the payment was refused. Try another card, or pay cash."},
+			"Payment declined: the payment was refused. Use another card or pay cash."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.err.Code = orders.CodePaymentDeclined
 			p := Of(&tc.err)
 			if p.Status != http.StatusPaymentRequired || p.Code != "PAYMENT_DECLINED" ||
-				p.Message != tc.want+" Nothing was charged and your cart is kept." {
+				p.Message != tc.want+" Nothing was charged, and your cart is saved." {
 				t.Errorf("%d %s %q", p.Status, p.Code, p.Message)
 			}
 		})

@@ -40,7 +40,7 @@ func TestASuspectedCardIsRefusedLikeAnyOther(t *testing.T) {
 	ada := b.signInAs("ada", "correct horse")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
 	b.faults(paysim.Faults{Charge: paysim.CallFaults{Error4xx: 1}, ChargeCode: "fraudulent"})
-	const words = "Payment declined: your card was refused. Try another card, or pay cash"
+	const words = "Payment declined: your card was refused. Use another card or pay cash"
 	ada.form("/checkout", card).want(t, http.StatusPaymentRequired, words)
 	list, n, err := b.Orders.Orders(t.Context(), orders.Query{Status: []orders.Status{orders.StatusCanceled}})
 	if err != nil || n != 1 {
