@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,12 +26,21 @@ type shop struct {
 	seen    *observed
 }
 
-type observed struct{ completed, failed, queued, reversed int }
+type observed struct {
+	mu                                  sync.Mutex
+	completed, failed, queued, reversed int
+}
 
-func (o *observed) Completed(context.Context, refunds.Refund)      { o.completed++ }
-func (o *observed) Failed(context.Context, refunds.Refund)         { o.failed++ }
-func (o *observed) ReviewRequired(context.Context, refunds.Refund) { o.queued++ }
-func (o *observed) Reversed(context.Context, refunds.Refund)       { o.reversed++ }
+func (o *observed) count(n *int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	*n++
+}
+
+func (o *observed) Completed(context.Context, refunds.Refund)      { o.count(&o.completed) }
+func (o *observed) Failed(context.Context, refunds.Refund)         { o.count(&o.failed) }
+func (o *observed) ReviewRequired(context.Context, refunds.Refund) { o.count(&o.queued) }
+func (o *observed) Reversed(context.Context, refunds.Refund)       { o.count(&o.reversed) }
 
 func newShop(t *testing.T, change ...func(*refunds.Config)) *shop {
 	t.Helper()

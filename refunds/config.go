@@ -76,7 +76,8 @@ type Config struct {
 	// provider may take a refund back. Defaults 6 h and 31 days.
 	SweepEvery  time.Duration
 	SweepWindow time.Duration
-	// Worked hears of each job of Run that has ended. Default: nobody.
+	// Worked hears of each job of Run that has ended, from several goroutines.
+	// Default: nobody.
 	Worked func(context.Context, WorkerRun)
 	// Parallel is how many refunds one ResumeDue carries out at a time. Default 8.
 	Parallel int

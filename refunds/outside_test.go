@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -391,6 +392,7 @@ func TestOneProcessSweepsAtATime(t *testing.T) {
 }
 
 func TestRunIsTheWholeWorker(t *testing.T) {
+	var mu sync.Mutex
 	var runs []refunds.WorkerRun
 	inOutsideBubble(t, func(s *shop) {
 		s.gateway.SetClock(time.Now)
@@ -415,7 +417,11 @@ func TestRunIsTheWholeWorker(t *testing.T) {
 		s.equal("rounds of the sweep", jobs[refunds.JobSweep], 2)
 	}, func(c *refunds.Config) {
 		c.Wait = time.Nanosecond
-		c.Worked = func(_ context.Context, w refunds.WorkerRun) { runs = append(runs, w) }
+		c.Worked = func(_ context.Context, w refunds.WorkerRun) {
+			mu.Lock()
+			defer mu.Unlock()
+			runs = append(runs, w)
+		}
 	})
 }
 
