@@ -15,6 +15,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
@@ -29,6 +30,8 @@ type Deps struct {
 	Returns *returns.Service
 	Refunds *refunds.Service
 	Auth    *auth.Service
+	// Gate enforces the table of permissions.
+	Gate *access.Gate
 	// Keys remembers what was answered under an Idempotency-Key; how it tells
 	// and refuses callers is filled in here.
 	Keys idempotency.Keys
@@ -110,13 +113,18 @@ func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 // handler answers with a status and a JSON document, or an error.
 type handler func(r *http.Request) (status int, body any, err error)
 
-// member and staff are the doors: who is signed in, and who is an admin.
+// member and staff are the doors. Who may pass is in the table of package access.
 func (a *API) member(pattern string, h handler) {
-	a.mux.Handle(pattern, auth.RequireUser(a.deny)(a.adapt(h)))
+	a.guarded(pattern, a.adapt(h))
 }
 
 func (a *API) staff(pattern string, h handler) {
-	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(a.adapt(h)))
+	a.guarded(pattern, a.adapt(h))
+}
+
+// guarded registers a route behind its row of the table of permissions.
+func (a *API) guarded(pattern string, h http.Handler) {
+	a.mux.Handle(pattern, a.Gate.Guard(pattern, a.deny, h))
 }
 
 func (a *API) adapt(h handler) http.Handler {
@@ -147,16 +155,15 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a.write(w, r, p.Status, failure(p))
 }
 
-func (a *API) deny(w http.ResponseWriter, r *http.Request, status int) {
-	p := problem.Problem{
-		Status:  status,
-		Code:    "SIGN_IN",
-		Message: "Sign in first: POST /login with username and password.",
+func (a *API) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	if p.Internal {
+		a.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
 	}
-	if status == http.StatusForbidden {
-		p.Code, p.Message = "FORBIDDEN", "This is for staff."
+	if p.Status == http.StatusUnauthorized {
+		p.Message = "Sign in first: POST /login with username and password."
 	}
-	a.write(w, r, status, failure(p))
+	p.SetRetryAfter(w.Header())
+	a.write(w, r, p.Status, failure(p))
 }
 
 // failure is the JSON of a refusal. verdicts are there for a return request
@@ -200,7 +207,7 @@ func user(r *http.Request) auth.User {
 func actor(r *http.Request) event.Actor {
 	u := user(r)
 	kind := event.ActorCustomer
-	if u.IsAdmin() {
+	if u.IsStaff() {
 		kind = event.ActorStaff
 	}
 	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
@@ -18,7 +17,7 @@ import (
 func (a *API) staffOnce(pattern string, h handler) {
 	keys := a.keys()
 	limited := http.MaxBytesHandler(keys.Middleware(a.adapt(h)), maxJSON)
-	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(limited))
+	a.guarded(pattern, limited)
 }
 
 // keys are the keys of whoever is signed in, with our words.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
@@ -13,11 +12,11 @@ import (
 // memberPhotos and staffPhotos are the doors of bodies with photos, which their
 // handlers take in themselves.
 func (a *API) memberPhotos(pattern string, h http.HandlerFunc) {
-	a.mux.Handle(pattern, auth.RequireUser(a.deny)(h))
+	a.guarded(pattern, h)
 }
 
 func (a *API) staffPhotos(pattern string, h http.HandlerFunc) {
-	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(h))
+	a.guarded(pattern, h)
 }
 
 // takeIn reads a body with photos into v, and carries out do once under its

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -225,8 +226,8 @@ func (s *Service) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 // SetRole gives the user a role from the next request on. The super admin's
 // can't be changed (CodeSuperAdmin); a role that is none is CodeInvalid.
 func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User, error) {
-	if r != Customer && r != Admin {
-		return User{}, &Error{Code: CodeInvalid, Field: "role", Message: "A role is customer or admin"}
+	if !slices.Contains(Roles(), r) {
+		return User{}, &Error{Code: CodeInvalid, Field: "role", Message: "A role is " + RoleNames()}
 	}
 	if uuid.Validate(id) != nil {
 		return User{}, ErrNotFound

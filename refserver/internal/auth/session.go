@@ -115,34 +115,6 @@ func (s *Service) Load(next http.Handler) http.Handler {
 	})
 }
 
-// RequireUser lets requests of signed-in users through; for others deny
-// answers, which gets 401.
-func RequireUser(deny func(w http.ResponseWriter, r *http.Request, status int)) func(http.Handler) http.Handler {
-	return require(func(User) bool { return true }, deny)
-}
-
-// RequireAdmin lets requests of admins through; for others deny answers, which
-// gets 401 when nobody is signed in and 403 for a customer.
-func RequireAdmin(deny func(w http.ResponseWriter, r *http.Request, status int)) func(http.Handler) http.Handler {
-	return require(User.IsAdmin, deny)
-}
-
-func require(may func(User) bool, deny func(http.ResponseWriter, *http.Request, int)) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			u, ok := FromContext(r.Context())
-			switch {
-			case !ok:
-				deny(w, r, http.StatusUnauthorized)
-			case !may(u):
-				deny(w, r, http.StatusForbidden)
-			default:
-				next.ServeHTTP(w, r)
-			}
-		})
-	}
-}
-
 // begin makes the session of ctx the user's, under a new token: one that
 // somebody planted before the sign-in is worth nothing after.
 func (s *Service) begin(ctx context.Context, u User) error {

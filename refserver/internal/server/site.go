@@ -9,6 +9,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
@@ -24,14 +25,17 @@ func New(s *app.App) (http.Handler, error) {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
+	gate := access.New(owners{s}.owns)
 	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
-	return web.New(web.Deps{
+	h, err := web.New(web.Deps{
+		Gate:   gate,
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly, Uploads: s.Uploads,
 		Checkout: checkout, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
+			Gate:   gate,
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
 			Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
 			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
@@ -40,6 +44,10 @@ func New(s *app.App) (http.Handler, error) {
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
 		SecureCookies: c.SecureCookies(), Origin: c.Origin(), MetricsToken: string(c.MetricsToken),
 	})
+	if err != nil {
+		return nil, err
+	}
+	return h, gate.Check()
 }
 
 // busy answers a checkout over the limit. It is made to cost next to nothing.

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -17,6 +18,7 @@ type usersBody struct {
 	Total int
 	Q     string
 	Self  string
+	Roles []auth.Role
 	Pages pager
 }
 
@@ -35,7 +37,7 @@ func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 		r,
 		"admin_users",
 		"Users",
-		usersBody{Users: users, Total: total, Q: q, Self: user(r).ID, Pages: pages(r, page, usersPage, total)},
+		usersBody{Users: users, Total: total, Q: q, Self: user(r).ID, Roles: auth.Roles(), Pages: pages(r, page, usersPage, total)},
 	)
 }
 
@@ -44,8 +46,8 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {
 		return formError(err)
 	}
 	role := auth.Role(strings.ToLower(strings.TrimSpace(r.PostForm.Get("role"))))
-	if role != auth.Customer && role != auth.Admin {
-		return problem.Invalid("role", fmt.Sprintf("role is %q; it must be customer or admin", clip(string(role))))
+	if !slices.Contains(auth.Roles(), role) {
+		return problem.Invalid("role", fmt.Sprintf("role is %q; it must be %s", clip(string(role)), auth.RoleNames()))
 	}
 	changed, err := s.Auth.SetRole(r.Context(), user(r), r.PostForm.Get("user_id"), role)
 	if err != nil {

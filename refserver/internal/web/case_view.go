@@ -211,7 +211,7 @@ func (s *server) photo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if u := user(r); c.CustomerID != u.ID && !u.IsAdmin() {
+	if u := user(r); c.CustomerID != u.ID && !u.IsStaff() {
 		return returns.ErrNotFound
 	}
 	body, e, err := s.Returns.OpenEvidence(r.Context(), c.ID, r.PathValue("photo"))

@@ -10,13 +10,13 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func (s *server) orderRoutes() {
 	// Its session and its limit stand before it, in chain.
-	s.handle("POST /checkout", maxForm, auth.RequireUser(s.denyScript)(s.keyed(true, s.adapt(s.checkout))))
+	checkout := s.keyed(true, s.adapt(s.checkout))
+	s.guarded("POST /checkout", s.denyScript, http.MaxBytesHandler(checkout, maxForm))
 	s.member("GET /order-history", s.orderHistory)
 	s.member("GET /orders/{id}", s.orderPage)
 	s.member("POST /orders/{id}/cancel", s.cancelOrder)

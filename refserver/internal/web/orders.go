@@ -64,7 +64,7 @@ func (s *server) ownOrder(r *http.Request) (orders.Order, error) {
 	if err != nil {
 		return orders.Order{}, err
 	}
-	if u := user(r); o.CustomerID != u.ID && !u.IsAdmin() {
+	if u := user(r); o.CustomerID != u.ID && !u.IsStaff() {
 		return orders.Order{}, orders.ErrNotFound
 	}
 	return o, nil

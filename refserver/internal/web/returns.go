@@ -8,7 +8,6 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -275,7 +274,7 @@ type ownCaseBody struct {
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.ownCase(r)
-	if errors.Is(err, returns.ErrNotFound) && user(r).IsAdmin() {
+	if errors.Is(err, returns.ErrNotFound) && user(r).IsStaff() {
 		return s.redirect(w, r, "/admin/returns/"+r.PathValue("id"), "")
 	}
 	if err != nil {
@@ -365,9 +364,9 @@ func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
 // memberPhotos is the door of forms with photos, whose size package upload
 // limits.
 func (s *server) memberPhotos(pattern string, h handler) {
-	s.mux.Handle(pattern, auth.RequireUser(s.deny)(s.adaptPhotos(h)))
+	s.guarded(pattern, s.deny, s.adaptPhotos(h))
 }
 
 func (s *server) staffPhotos(pattern string, h handler) {
-	s.mux.Handle(pattern, auth.RequireAdmin(s.deny)(s.adaptPhotos(h)))
+	s.guarded(pattern, s.deny, s.adaptPhotos(h))
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -25,7 +24,7 @@ func (s *server) shopRoutes() {
 // script is the door of an action that programs call as well as forms: who is
 // not signed in gets a 401, not a way to the sign-in page.
 func (s *server) script(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireUser(s.denyScript)(s.adaptScript(h)))
+	s.guarded(pattern, s.denyScript, http.MaxBytesHandler(s.adaptScript(h), maxForm))
 }
 
 func (s *server) adaptScript(h handler) http.Handler {
@@ -46,8 +45,7 @@ func (s *server) adaptScript(h handler) http.Handler {
 	})
 }
 
-func (s *server) denyScript(w http.ResponseWriter, r *http.Request, status int) {
-	p := problem.Problem{Status: status, Code: "SIGN_IN", Message: "Sign in first, then try again."}
+func (s *server) denyScript(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	if wantsPage(r) {
 		s.failWith(w, r, p)
 		return

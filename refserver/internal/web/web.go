@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
@@ -61,6 +62,8 @@ type Deps struct {
 	// Card turns what the card form holds into the provider's payment method.
 	// Nil where the form is off, because the provider's key is live.
 	Card func(number, expires, kind string) (token string, err error)
+	// Gate enforces the table of permissions.
+	Gate *access.Gate
 	// API serves /api/. It is behind the same middleware as the pages.
 	API http.Handler
 	// ClientAddress is the address of who asks, past trusted proxies.
@@ -121,20 +124,26 @@ func New(d Deps) (http.Handler, error) {
 // handler is a page or an action. What it returns is shown by fail.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// The three doors. public is open to all, member to who is signed in, staff
-// to admins. A form larger than maxForm is refused; photos have their own door.
+// The doors. Who may pass is in the table of package access, by the pattern; the
+// doors differ in how they refuse. A form larger than maxForm is refused; photos
+// have their own door.
 func (s *server) public(pattern string, h handler) { s.handle(pattern, maxForm, s.adapt(h)) }
 
 func (s *server) member(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireUser(s.deny)(s.adapt(h)))
+	s.handle(pattern, maxForm, s.adapt(h))
 }
 
 func (s *server) staff(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireAdmin(s.deny)(s.adapt(h)))
+	s.handle(pattern, maxForm, s.adapt(h))
 }
 
 func (s *server) handle(pattern string, limit int64, h http.Handler) {
-	s.mux.Handle(pattern, http.MaxBytesHandler(h, limit))
+	s.guarded(pattern, s.deny, http.MaxBytesHandler(h, limit))
+}
+
+// guarded registers a route behind its row of the table of permissions.
+func (s *server) guarded(pattern string, refuse access.Refuse, h http.Handler) {
+	s.mux.Handle(pattern, s.Gate.Guard(pattern, refuse, h))
 }
 
 func (s *server) adapt(h handler) http.Handler {
@@ -180,13 +189,16 @@ func readable(r *http.Request) error {
 const formType = "application/x-www-form-urlencoded"
 
 // deny answers a request that may not pass: who is not signed in goes to the
-// sign-in page, a customer on a staff page is told so.
-func (s *server) deny(w http.ResponseWriter, r *http.Request, status int) {
-	if status == http.StatusUnauthorized {
+// sign-in page, others read why.
+func (s *server) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	if p.Status == http.StatusUnauthorized {
 		http.Redirect(w, r, "/login", http.StatusFound)
 		return
 	}
-	s.failWith(w, r, forbidden)
+	if p.Internal {
+		s.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
+	}
+	s.failWith(w, r, p)
 }
 
 // user is who asks. Only for handlers behind member or staff.
@@ -199,7 +211,7 @@ func user(r *http.Request) auth.User {
 func actor(r *http.Request) event.Actor {
 	u := user(r)
 	kind := event.ActorCustomer
-	if u.IsAdmin() {
+	if u.IsStaff() {
 		kind = event.ActorStaff
 	}
 	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}

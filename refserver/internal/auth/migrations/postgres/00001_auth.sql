@@ -9,7 +9,9 @@ CREATE TABLE rk_auth_users (
     created_at    TIMESTAMPTZ NOT NULL,
     updated_at    TIMESTAMPTZ NOT NULL,
     CONSTRAINT rk_auth_users_username_key_key UNIQUE (username_key),
-    CONSTRAINT rk_auth_users_role_known CHECK (role IN ('customer', 'admin')),
+    CONSTRAINT rk_auth_users_role_known CHECK (
+        role IN ('customer', 'support', 'warehouse', 'finance', 'admin', 'auditor')
+    ),
     CONSTRAINT rk_auth_users_super_is_admin CHECK (NOT super OR role = 'admin')
 );
 

@@ -9,7 +9,9 @@ CREATE TABLE rk_auth_users (
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     UNIQUE (username_key),
-    CONSTRAINT rk_auth_users_role_known CHECK (role IN ('customer', 'admin')),
+    CONSTRAINT rk_auth_users_role_known CHECK (
+        role IN ('customer', 'support', 'warehouse', 'finance', 'admin', 'auditor')
+    ),
     CONSTRAINT rk_auth_users_super_is_admin CHECK (NOT super OR role = 'admin')
 );
 

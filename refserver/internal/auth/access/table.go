@@ -1,0 +1,183 @@
+package access
+
+import "github.com/returnkit/returnkit/refserver/internal/auth"
+
+// Permission is what a route needs. Its name is an object and a verb.
+type Permission string
+
+// The permissions. Open needs no sign-in; all others need a role that has them.
+const (
+	Open           Permission = "open"
+	OwnAccount     Permission = "account.own"
+	ShopRead       Permission = "shop.read"
+	ShopBuy        Permission = "shop.buy"
+	OrdersRead     Permission = "orders.read"
+	OrdersDeliver  Permission = "orders.deliver"
+	ReturnsRead    Permission = "returns.read"
+	ReturnsDecide  Permission = "returns.decide"
+	ReturnsShip    Permission = "returns.ship"
+	ReturnsInspect Permission = "returns.inspect"
+	TasksClose     Permission = "tasks.close"
+	RefundsPay     Permission = "refunds.pay"
+	ReviewRead     Permission = "review.read"
+	ReviewSettle   Permission = "review.settle"
+	CatalogRead    Permission = "catalog.read"
+	CatalogChange  Permission = "catalog.change"
+	PolicyRead     Permission = "policy.read"
+	PolicyPublish  Permission = "policy.publish"
+	InsightRead    Permission = "insight.read"
+	UsersRead      Permission = "users.read"
+	UsersChange    Permission = "users.change"
+	AuditRead      Permission = "audit.read"
+)
+
+// Roles in groups that several permissions have.
+var (
+	everyRole = auth.Roles()
+	buyers    = []auth.Role{auth.Customer, auth.Support, auth.Warehouse, auth.Finance, auth.Admin}
+	staff     = []auth.Role{auth.Support, auth.Warehouse, auth.Finance, auth.Admin, auth.Auditor}
+	service   = []auth.Role{auth.Support, auth.Admin}
+	goods     = []auth.Role{auth.Warehouse, auth.Admin}
+	money     = []auth.Role{auth.Finance, auth.Admin}
+	admins    = []auth.Role{auth.Admin}
+	overseers = []auth.Role{auth.Admin, auth.Auditor}
+)
+
+// grant is a permission with the roles that have it.
+type grant struct {
+	Permission Permission
+	Roles      []auth.Role
+	Purpose    string
+}
+
+// grants says which roles have which permission. The auditor has those that read.
+var grants = []grant{
+	{OwnAccount, everyRole, "one's own account: password, sessions, second factor"},
+	{ShopRead, everyRole, "the storefront, and one's own orders and returns"},
+	{ShopBuy, buyers, "shopping, and requesting and canceling one's own returns"},
+	{OrdersRead, staff, "all orders"},
+	{OrdersDeliver, []auth.Role{auth.Support, auth.Warehouse, auth.Admin}, "recording a delivery"},
+	{ReturnsRead, staff, "all returns"},
+	{ReturnsDecide, service, "filing, authorizing, rejecting, requesting information, overriding the policy"},
+	{ReturnsShip, []auth.Role{auth.Support, auth.Warehouse, auth.Admin}, "recording a shipment"},
+	{ReturnsInspect, goods, "receiving and inspecting a parcel"},
+	{TasksClose, []auth.Role{auth.Support, auth.Finance, auth.Admin}, "closing a task of a return"},
+	{RefundsPay, money, "paying and approving refunds"},
+	{ReviewRead, staff, "the review queue and the reconciliation"},
+	{ReviewSettle, money, "settling items of the review queue"},
+	{CatalogRead, staff, "products and flash sales, as staff see them"},
+	{CatalogChange, admins, "changing products, prices and flash sales"},
+	{PolicyRead, staff, "the return policy"},
+	{PolicyPublish, admins, "publishing a return policy"},
+	{InsightRead, overseers, "dashboard, metrics and service levels"},
+	{UsersRead, overseers, "all accounts"},
+	{UsersChange, admins, "roles, locks and deletion of accounts"},
+	{AuditRead, overseers, "the audit, and exporting it"},
+}
+
+// routes is every route of the shop with the permission it needs.
+var routes = []Route{
+	{Pattern: "/static/", Needs: Open},
+	{Pattern: "GET /health", Needs: Open},
+	{Pattern: "GET /health/live", Needs: Open},
+	{Pattern: "GET /health/ready", Needs: Open},
+	{Pattern: "GET /health/startup", Needs: Open},
+	{Pattern: "GET /api/system/health", Needs: Open},
+	{Pattern: "GET /metrics", Needs: Open, Note: "METRICS_TOKEN, or this machine only"},
+	{Pattern: "POST /webhooks/stripe", Needs: Open, Note: "signed by the payment provider"},
+
+	{Pattern: "GET /login", Needs: Open},
+	{Pattern: "POST /login", Needs: Open},
+	{Pattern: "GET /logout", Needs: Open},
+	{Pattern: "POST /logout", Needs: Open},
+	{Pattern: "GET /register", Needs: Open},
+	{Pattern: "POST /register", Needs: Open},
+
+	{Pattern: "GET /{$}", Needs: ShopRead},
+	{Pattern: "POST /add_to_cart", Needs: ShopBuy, Script: true},
+	{Pattern: "POST /set_cart_quantity", Needs: ShopBuy, Script: true},
+	{Pattern: "POST /cancel_sale", Needs: ShopBuy},
+	{Pattern: "POST /checkout", Needs: ShopBuy, Script: true},
+	{Pattern: "GET /order-history", Needs: ShopRead},
+	{Pattern: "GET /orders/{id}", Needs: ShopRead},
+	{Pattern: "POST /orders/{id}/cancel", Needs: ShopBuy},
+	{Pattern: "GET /returns", Needs: ShopRead},
+	{Pattern: "GET /returns/{id}", Needs: ShopRead},
+	{Pattern: "GET /returns/{id}/photos/{photo}", Needs: ShopRead},
+	{Pattern: "POST /returns/request", Needs: ShopBuy},
+	{Pattern: "POST /returns/{id}/info", Needs: ShopBuy},
+	{Pattern: "POST /returns/{id}/cancel", Needs: ShopBuy},
+
+	{Pattern: "GET /admin/returns", Needs: ReturnsRead},
+	{Pattern: "GET /admin/returns/{id}", Needs: ReturnsRead},
+	{Pattern: "GET /admin/returns/new", Needs: ReturnsDecide},
+	{Pattern: "POST /admin/returns", Needs: ReturnsDecide, Own: OrderInBody},
+	{Pattern: "POST /admin/returns/{id}/authorize", Needs: ReturnsDecide, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/request-info", Needs: ReturnsDecide, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/override", Needs: ReturnsDecide, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/shipment", Needs: ReturnsShip, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/receive", Needs: ReturnsInspect, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/inspection", Needs: ReturnsInspect, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/refund", Needs: RefundsPay, Own: ReturnInPath},
+	{Pattern: "POST /admin/returns/{id}/tasks/{task}/close", Needs: TasksClose, Own: ReturnInPath},
+	{Pattern: "GET /admin/queue", Needs: ReviewRead},
+	{Pattern: "POST /admin/queue/refunds/{id}/resolve", Needs: ReviewSettle, Own: RefundInPath},
+	{Pattern: "POST /admin/queue/refunds/{id}/release", Needs: ReviewSettle, Own: RefundInPath},
+	{Pattern: "POST /admin/queue/orders/{id}/resolve", Needs: ReviewSettle, Own: OrderInPath},
+	{Pattern: "POST /admin/queue/alarms/{id}/close", Needs: ReviewSettle, Own: AlarmInPath},
+	{Pattern: "GET /admin/reconciliation", Needs: ReviewRead},
+	{Pattern: "GET /admin/reconciliation.csv", Needs: ReviewRead},
+
+	{Pattern: "GET /admin/orders", Needs: OrdersRead},
+	{Pattern: "POST /admin/orders/{id}/delivery", Needs: OrdersDeliver, Own: OrderInPath},
+	{Pattern: "GET /admin/products", Needs: CatalogRead},
+	{Pattern: "GET /admin/products/{id}", Needs: CatalogRead},
+	{Pattern: "POST /admin/products", Needs: CatalogChange},
+	{Pattern: "POST /admin/products/{id}", Needs: CatalogChange},
+	{Pattern: "GET /admin/flash-sales", Needs: CatalogRead},
+	{Pattern: "GET /admin/flash-sales/{id}", Needs: CatalogRead},
+	{Pattern: "POST /admin/flash-sales", Needs: CatalogChange},
+	{Pattern: "POST /admin/flash-sales/{id}", Needs: CatalogChange},
+	{Pattern: "POST /admin/flash-sales/{id}/end", Needs: CatalogChange},
+	{Pattern: "GET /admin/policy", Needs: PolicyRead},
+	{Pattern: "POST /admin/policy", Needs: PolicyPublish},
+	{Pattern: "GET /admin/dashboard", Needs: InsightRead},
+	{Pattern: "GET /admin/dashboard/charts/{name}", Needs: InsightRead},
+	{Pattern: "GET /admin/dashboard/stream", Needs: InsightRead},
+	{Pattern: "GET /admin/metrics", Needs: InsightRead},
+	{Pattern: "GET /admin/users", Needs: UsersRead},
+	{Pattern: "POST /admin/users", Needs: UsersChange},
+	{Pattern: "GET /admin/audit", Needs: AuditRead},
+
+	{Pattern: "GET /api/products", Needs: ShopRead},
+	{Pattern: "GET /api/flash-sales", Needs: ShopRead},
+	{Pattern: "POST /api/flash-sales/{id}/reserve", Needs: ShopBuy},
+	{Pattern: "GET /api/orders", Needs: ShopRead},
+	{Pattern: "GET /api/returns", Needs: ShopRead},
+	{Pattern: "GET /api/returns/{id}", Needs: ShopRead},
+	{Pattern: "GET /api/returns/estimate", Needs: ShopRead},
+	{Pattern: "POST /api/returns/estimate", Needs: ShopRead},
+	{Pattern: "POST /api/returns", Needs: ShopBuy},
+	{Pattern: "POST /api/returns/{id}/info", Needs: ShopBuy},
+	{Pattern: "POST /api/returns/{id}/cancel", Needs: ShopBuy},
+
+	{Pattern: "GET /api/admin/returns", Needs: ReturnsRead},
+	{Pattern: "GET /api/admin/returns/{id}", Needs: ReturnsRead},
+	{Pattern: "POST /api/admin/returns", Needs: ReturnsDecide, Own: OrderInBody},
+	{Pattern: "POST /api/admin/returns/{id}/authorize", Needs: ReturnsDecide, Own: ReturnInPath},
+	{Pattern: "POST /api/admin/returns/{id}/request-info", Needs: ReturnsDecide, Own: ReturnInPath},
+	{Pattern: "POST /api/admin/returns/{id}/override", Needs: ReturnsDecide, Own: ReturnInPath},
+	{Pattern: "POST /api/admin/returns/{id}/shipment", Needs: ReturnsShip, Own: ReturnInPath},
+	{Pattern: "POST /api/admin/returns/{id}/receive", Needs: ReturnsInspect, Own: ReturnInPath},
+	{Pattern: "POST /api/admin/returns/{id}/inspection", Needs: ReturnsInspect, Own: ReturnInPath},
+	{Pattern: "POST /api/admin/returns/{id}/refund", Needs: RefundsPay, Own: ReturnInPath},
+	{Pattern: "GET /api/admin/queue", Needs: ReviewRead},
+	{Pattern: "POST /api/admin/queue/refunds/{id}/resolve", Needs: ReviewSettle, Own: RefundInPath},
+	{Pattern: "POST /api/admin/queue/refunds/{id}/release", Needs: ReviewSettle, Own: RefundInPath},
+	{Pattern: "POST /api/admin/queue/orders/{id}/resolve", Needs: ReviewSettle, Own: OrderInPath},
+	{Pattern: "POST /api/admin/queue/alarms/{id}/close", Needs: ReviewSettle, Own: AlarmInPath},
+	{Pattern: "GET /api/admin/reconciliation", Needs: ReviewRead},
+	{Pattern: "POST /api/admin/products", Needs: CatalogChange},
+	{Pattern: "POST /api/admin/products/{id}", Needs: CatalogChange},
+	{Pattern: "GET /api/admin/slo", Needs: InsightRead},
+}
