@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -109,6 +110,9 @@ func (a *API) fileTaken(r *http.Request, q filing, photos []returns.Upload) (int
 	}
 	request, err := q.request(r)
 	if err != nil {
+		return 0, nil, err
+	}
+	if err := a.Gate.CheckOwner(r.Context(), user(r), access.OrderInBody, request.OrderID); err != nil {
 		return 0, nil, err
 	}
 	if err := placed(q.Photos, photos); err != nil {

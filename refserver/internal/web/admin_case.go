@@ -113,7 +113,11 @@ func (s *server) showAdminCase(
 	if err := s.quote(r, &body); err != nil {
 		return err
 	}
-	return s.pageStatus(w, r, status, "admin_return", v.Name(), body, notes...)
+	own, err := s.permit(r, &body)
+	if err != nil {
+		return err
+	}
+	return s.pageStatus(w, r, status, "admin_return", v.Name(), body, append(notes, own...)...)
 }
 
 // quote fills in what would be paid back, or why nothing can be.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/returns"
@@ -194,6 +195,9 @@ func (s *server) fileTaken(w http.ResponseWriter, r *http.Request, in *upload.In
 	form := requestFormOf(in.Form)
 	o, err := s.Orders.Order(r.Context(), form.OrderID)
 	if err != nil {
+		return err
+	}
+	if err := s.Gate.CheckOwner(r.Context(), user(r), access.OrderInBody, o.ID); err != nil {
 		return err
 	}
 	request, err := form.request()
