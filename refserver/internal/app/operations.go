@@ -130,6 +130,14 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if s.mailer != nil {
+		if _, err = add("send password resets", pursueEvery, func(ctx context.Context) (bool, error) {
+			n, err := s.Auth.SendResets(ctx, batch)
+			return n == batch, err
+		}); err != nil {
+			return nil, err
+		}
+	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,

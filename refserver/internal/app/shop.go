@@ -27,6 +27,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
@@ -73,6 +74,11 @@ type App struct {
 	// uses another one.
 	Simulator *paysim.Simulator
 
+	// Mails are those that a development shop keeps instead of sending them; nil
+	// where a mail server sends them, and in production.
+	Mails *mail.Outbox
+
+	mailer   auth.Mailer // nil: there are no mails
 	now      func() time.Time
 	provider string // base address of the payment provider; empty for Stripe itself
 	payments *stripegateway.Gateway
@@ -299,7 +305,11 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
+	if err := s.openMail(); err != nil {
+		return err
+	}
 	s.Auth, err = auth.New(auth.Config{
+		MinStrength: c.MinStrength(), Mailer: s.mailer, BaseURL: c.BaseURL(),
 		Store: auth.NewDB(
 			s.DB,
 		), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),

@@ -74,6 +74,11 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 			}
 		}
 	})
+	mux.HandleFunc("POST /password", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.auth.ChangePassword(r.Context(), r.FormValue("old"), r.FormValue("new"), "192.0.2.1"); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.auth.SignOut(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -9,6 +9,7 @@ import (
 // statement. Implementations are safe for concurrent use.
 type Store interface {
 	UserStore
+	AccountStore
 	SessionStore
 }
 
@@ -70,4 +71,51 @@ type Session struct {
 	Data      []byte
 	ExpiresAt time.Time // whatever happens, it ends here
 	SeenAt    time.Time
+}
+
+// AccountStore keeps what owners and admins do to accounts. A change that ends
+// sessions does so in its transaction.
+type AccountStore interface {
+	// SetPassword changes the password hash and ends all sessions and reset
+	// tokens of the user.
+	SetPassword(ctx context.Context, id, passwordHash string, at time.Time) (User, error)
+	// SetLocked locks or unlocks an account; locking ends its sessions. The
+	// super admin's is an *Error with CodeSuperAdmin.
+	SetLocked(ctx context.Context, id string, locked bool, at time.Time) (User, error)
+	// DeleteUser removes name, address and password of an account and ends its
+	// sessions; its row stays, because orders name it. The super admin's is an
+	// *Error with CodeSuperAdmin.
+	DeleteUser(ctx context.Context, id string, at time.Time) (User, error)
+	// SessionsOf returns the sessions of a user that have not ended, the one
+	// used last first, at most 200.
+	SessionsOf(ctx context.Context, userID string, now, idleSince time.Time) ([]Session, error)
+	// EndSessions removes sessions of the user by their token hashes.
+	EndSessions(ctx context.Context, u User, hashes []string) error
+	// AddResetRequest notes that somebody asks for a reset of the password of
+	// the address, unless limit requests for it are less than an hour old.
+	AddResetRequest(ctx context.Context, email string, at time.Time, limit int) error
+	// ClaimResetRequest returns a request that is due and has it come due again
+	// at next; found is false when there is none.
+	ClaimResetRequest(ctx context.Context, now, next time.Time) (q ResetRequest, found bool, err error)
+	// FinishResetRequest notes that a request is done with.
+	FinishResetRequest(ctx context.Context, id string, at time.Time) error
+	// UsersByEmail returns the users with the address, given in lower case.
+	UsersByEmail(ctx context.Context, email string) ([]User, error)
+	// AddReset adds a reset token of the user.
+	AddReset(ctx context.Context, tokenHash string, u User, expires time.Time) error
+	// ResetUser returns whose reset token it is, or ErrNotFound: used, expired,
+	// none, or of a locked account.
+	ResetUser(ctx context.Context, tokenHash string, now time.Time) (User, error)
+	// UseReset uses the token once, changes the password hash, and ends all
+	// sessions and reset tokens of the user; ErrNotFound as ResetUser.
+	UseReset(ctx context.Context, tokenHash string, u User, passwordHash string, now time.Time) error
+	// DeleteOldResets removes tokens that had expired and requests made by then.
+	DeleteOldResets(ctx context.Context, before time.Time) (int, error)
+}
+
+// ResetRequest is a request to reset a password that is being carried out.
+type ResetRequest struct {
+	ID       string
+	Email    string
+	Attempts int // this one included
 }

@@ -49,6 +49,8 @@ type User struct {
 	Email     string
 	Role      Role
 	Super     bool // the admin named by the settings, who can't be demoted
+	Locked    bool // can't sign in until an admin unlocks it
+	Deleted   bool // can't sign in any more; orders and the audit still name it
 	CreatedAt time.Time
 }
 
@@ -96,8 +98,14 @@ func (r Registration) Validate() error {
 			Message: "That is not an e-mail address; one looks like name@example.com",
 		}
 	}
-	switch n := utf8.RuneCountInString(r.Password); {
-	case !utf8.ValidString(r.Password):
+	return checkPasswordText(r.Password)
+}
+
+// checkPasswordText returns an *Error with CodeInvalid unless the password is text
+// of an allowed length.
+func checkPasswordText(password string) error {
+	switch n := utf8.RuneCountInString(password); {
+	case !utf8.ValidString(password):
 		return &Error{Code: CodeInvalid, Field: "password", Message: "The password must be text in UTF-8"}
 	case n < MinPassword || n > MaxPassword:
 		return &Error{

@@ -196,6 +196,7 @@ func (c *Config) check(bad map[string]bool) error {
 		"username":  usernamePattern.MatchString,
 		"postgres":  func(s string) bool { return hasScheme(s, "postgres", "postgresql") },
 		"redis":     func(s string) bool { return hasScheme(s, "redis", "rediss") || strings.HasPrefix(s, "unix:///") },
+		"smtp":      func(s string) bool { return hasScheme(s, "smtp", "smtps") },
 		"stripekey": isStripeKey,
 	} {
 		err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) })

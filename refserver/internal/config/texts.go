@@ -52,6 +52,14 @@ var texts = map[string]text{
 		"Password of the first admin. It is set at every start."},
 	"SUPER_ADMIN_EMAIL": {groupAccess, "an e-mail address, such as shop@example.com",
 		"E-mail address of the first admin. It counts when the account is made."},
+	"PASSWORD_MIN_STRENGTH": {groupAccess, "a whole number from 0 (any password) to 4 (very hard to guess), or empty",
+		"Lowest zxcvbn score of a password that somebody chooses. Empty: 3 in production, 0 in development."},
+	"SMTP_URL": {groupAccess,
+		"the address of a mail server such as smtp://user:password@host:587 or smtps://host, or empty",
+		"Mail server for password resets. Empty: in development mails are kept at /dev/mail, in production " +
+			"passwords can't be reset by mail."},
+	"MAIL_FROM": {groupAccess, "an e-mail address, such as shop@example.com",
+		"Sender of mails."},
 	"ALLOW_DEFAULT_CREDENTIALS": {groupAccess, "true or false",
 		"Start with published credentials on an address that other machines can reach. Production and a live " +
 			"Stripe key ignore it."},

@@ -221,6 +221,9 @@ var accountStatus = map[auth.Code]int{
 	auth.CodeCredentials:     http.StatusUnauthorized,
 	auth.CodeTooManyAttempts: http.StatusTooManyRequests,
 	auth.CodeSuperAdmin:      http.StatusConflict,
+	auth.CodeLocked:          http.StatusForbidden,
+	auth.CodeWeakPassword:    http.StatusBadRequest,
+	auth.CodeResetInvalid:    http.StatusBadRequest,
 }
 
 // Of says what err is to whoever asked.

@@ -40,7 +40,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	case auth.CodeCredentials:
 		form.Problem = "Invalid username or password"
 		return s.page(w, r, "login", "Sign in", form)
-	case auth.CodeTooManyAttempts:
+	case auth.CodeTooManyAttempts, auth.CodeLocked:
 		p := problem.Of(err)
 		p.SetRetryAfter(w.Header())
 		form.Problem = p.Message
@@ -64,7 +64,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) error {
 	_, err := s.Auth.Register(r.Context(), auth.Registration{
 		Username: form.Username, Email: form.Email, Password: r.PostForm.Get("password"),
 	})
-	if code := auth.CodeOf(err); code == auth.CodeInvalid || code == auth.CodeUsernameTaken {
+	if code := auth.CodeOf(err); code == auth.CodeInvalid || code == auth.CodeUsernameTaken || code == auth.CodeWeakPassword {
 		p := problem.Of(err)
 		form.Problem = p.Message
 		return s.pageStatus(w, r, p.Status, "register", "Create an account", form)

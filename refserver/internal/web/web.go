@@ -18,6 +18,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
@@ -64,6 +65,9 @@ type Deps struct {
 	Card func(number, expires, kind string) (token string, err error)
 	// Gate enforces the table of permissions.
 	Gate *access.Gate
+	// Mails are those that a development shop keeps; nil: they are sent, or there
+	// are none.
+	Mails *mail.Outbox
 	// API serves /api/. It is behind the same middleware as the pages.
 	API http.Handler
 	// ClientAddress is the address of who asks, past trusted proxies.
@@ -104,6 +108,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
 	s.accountRoutes()
+	s.accountPageRoutes()
 	s.shopRoutes()
 	s.orderRoutes()
 	s.returnRoutes()

@@ -93,6 +93,15 @@ var routes = []Route{
 	{Pattern: "GET /register", Needs: Open},
 	{Pattern: "POST /register", Needs: Open},
 
+	{Pattern: "GET /account/forgot", Needs: Open},
+	{Pattern: "POST /account/forgot", Needs: Open},
+	{Pattern: "GET /account/reset", Needs: Open},
+	{Pattern: "POST /account/reset", Needs: Open, Note: "a token from a mail"},
+	{Pattern: "GET /account", Needs: OwnAccount},
+	{Pattern: "POST /account/password", Needs: OwnAccount},
+	{Pattern: "POST /account/sessions/end", Needs: OwnAccount},
+	{Pattern: "POST /account/delete", Needs: OwnAccount},
+
 	{Pattern: "GET /{$}", Needs: ShopRead},
 	{Pattern: "POST /add_to_cart", Needs: ShopBuy, Script: true},
 	{Pattern: "POST /set_cart_quantity", Needs: ShopBuy, Script: true},
@@ -147,6 +156,12 @@ var routes = []Route{
 	{Pattern: "GET /admin/metrics", Needs: InsightRead},
 	{Pattern: "GET /admin/users", Needs: UsersRead},
 	{Pattern: "POST /admin/users", Needs: UsersChange},
+	{Pattern: "GET /admin/users/{id}", Needs: UsersRead},
+	{Pattern: "POST /admin/users/{id}/lock", Needs: UsersChange},
+	{Pattern: "POST /admin/users/{id}/unlock", Needs: UsersChange},
+	{Pattern: "POST /admin/users/{id}/sign-out", Needs: UsersChange},
+	{Pattern: "POST /admin/users/{id}/delete", Needs: UsersChange},
+	{Pattern: "GET /dev/mail", Needs: UsersChange, Note: "in development without a mail server only"},
 	{Pattern: "GET /admin/audit", Needs: AuditRead},
 
 	{Pattern: "GET /api/products", Needs: ShopRead},
