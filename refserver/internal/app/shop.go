@@ -26,6 +26,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/config"
@@ -74,6 +75,8 @@ type App struct {
 	// uses another one.
 	Simulator *paysim.Simulator
 
+	// Audit is what happened to accounts, products, policies and settings.
+	Audit *audit.Log
 	// Mails are those that a development shop keeps instead of sending them; nil
 	// where a mail server sends them, and in production.
 	Mails *mail.Outbox
@@ -192,6 +195,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ctx,
 		db,
 		auth.Migrations(),
+		audit.Migrations(),
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
@@ -305,14 +309,18 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
+	s.Audit = audit.New(s.DB, s.now, observability.Named(s.Log, "audit"))
+	if err := s.recordSettings(ctx); err != nil {
+		return err
+	}
 	if err := s.openMail(); err != nil {
 		return err
 	}
 	s.Auth, err = auth.New(auth.Config{
 		MinStrength: c.MinStrength(), Mailer: s.mailer, BaseURL: c.BaseURL(),
-		Store: auth.NewDB(
-			s.DB,
-		), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
+		Record: s.recordAccount,
+		Store:  auth.NewDB(s.DB).Recording(s.recordAccount),
+		Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
 		WeakHashes: s.weakHashes,
 	})
 	if err != nil {

@@ -104,7 +104,8 @@ func TestTheAuditorReadsEverythingAndChangesNothing(t *testing.T) {
 		reads := strings.HasPrefix(row.Pattern, "GET ") || row.Pattern == "POST /api/returns/estimate"
 		own := row.Needs == access.OwnAccount || row.Needs == access.Open
 		// The one form that is shown to those alone who may send it.
-		form := row.Pattern == "GET /admin/returns/new"
+		form := row.Pattern == "GET /admin/returns/new" ||
+			row.Pattern == "GET /dev/mail" // whoever reads it can take over accounts
 		if may := access.Has(auth.Auditor, row.Needs); !own && !form && may != reads {
 			t.Errorf("%s: the auditor may: %t", row.Pattern, may)
 		}
@@ -112,7 +113,7 @@ func TestTheAuditorReadsEverythingAndChangesNothing(t *testing.T) {
 }
 
 func TestARouteWithoutARowIsRefusedAndReported(t *testing.T) {
-	gate := access.New(nil)
+	gate := access.New(nil, nil)
 	passed := false
 	var told problem.Problem
 	h := gate.Guard("GET /new", func(_ http.ResponseWriter, _ *http.Request, p problem.Problem) { told = p },

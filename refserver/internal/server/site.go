@@ -25,11 +25,12 @@ func New(s *app.App) (http.Handler, error) {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
-	gate := access.New(owners{s}.owns)
+	gate := access.New(owners{s}.owns, recorder{s}.record)
 	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
 	h, err := web.New(web.Deps{
 		Gate:   gate,
 		Mails:  s.Mails,
+		Audit:  s.Audit,
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,

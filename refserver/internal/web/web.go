@@ -16,6 +16,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
@@ -65,6 +66,8 @@ type Deps struct {
 	Card func(number, expires, kind string) (token string, err error)
 	// Gate enforces the table of permissions.
 	Gate *access.Gate
+	// Audit is what happened to accounts, products, policies and settings.
+	Audit *audit.Log
 	// Mails are those that a development shop keeps; nil: they are sent, or there
 	// are none.
 	Mails *mail.Outbox
@@ -117,6 +120,7 @@ func New(d Deps) (http.Handler, error) {
 	s.flashSaleRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
+	s.accountAuditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
 	h, err := s.chain()

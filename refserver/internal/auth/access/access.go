@@ -39,6 +39,7 @@ type Route struct {
 	Needs   Permission
 	Own     Subject // the action is refused to whom the subject belongs to
 	Script  bool    // a page's action that programs call: 401 instead of a redirect to sign in
+	Audit   string  // kind of change or export that is recorded, such as product; empty: none here
 	Note    string  // what else guards it
 }
 
@@ -73,16 +74,22 @@ type OwnerFunc func(ctx context.Context, u auth.User, s Subject, id string) (boo
 // 403 with words, or what the problem says.
 type Refuse func(w http.ResponseWriter, r *http.Request, p problem.Problem)
 
+// RecordFunc returns next with what it changes or exports recorded, for a row
+// with Audit. It is asked once for each route.
+type RecordFunc func(row Route, refuse Refuse, next http.Handler) http.Handler
+
 // Gate enforces the table. The zero value is not usable; see New.
 type Gate struct {
-	owns OwnerFunc
+	owns   OwnerFunc
+	record RecordFunc
 
 	mu         sync.Mutex
 	registered []string
 }
 
-// New returns a Gate that asks owns whose a subject is.
-func New(owns OwnerFunc) *Gate { return &Gate{owns: owns} }
+// New returns a Gate that asks owns whose a subject is and has record record the
+// rows with Audit.
+func New(owns OwnerFunc, record RecordFunc) *Gate { return &Gate{owns: owns, record: record} }
 
 // Guard returns next behind the row of the pattern, to be registered at a mux.
 func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Handler {
@@ -98,6 +105,9 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 	row := routes[i]
 	if row.Needs == Open {
 		return next
+	}
+	if row.Audit != "" {
+		next = g.record(row, refuse, next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := auth.FromContext(r.Context())
