@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
@@ -274,6 +275,13 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	c, paid, err := a.payBack(r, method, q.Available)
+	if waits, ok := approval.Waits(err); ok {
+		paid = refunds.Refund{
+			ID: waits.ID, Method: waits.Method, Status: refunds.StatusCreated, CreatedAt: waits.AskedAt,
+			Quote: refunds.Quote{Amount: waits.Amount.Minor(), Currency: waits.Amount.Currency()},
+		}
+		return a.outcome(r, http.StatusAccepted, c, &paid, err.Error(), true)
+	}
 	if err != nil {
 		return 0, nil, err
 	}

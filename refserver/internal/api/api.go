@@ -170,6 +170,9 @@ func (a *API) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 // that the policy refuses.
 func failure(p problem.Problem) map[string]any {
 	body := map[string]any{"success": false, "message": p.Message, "code": p.Code}
+	if p.Status == http.StatusAccepted {
+		body["pending"] = true
+	}
 	if p.Field != "" {
 		body["field"] = p.Field
 	}

@@ -18,6 +18,8 @@ func (a *API) queueRoutes() {
 	a.staffOnce("POST /api/admin/queue/refunds/{id}/release", a.decide(a.Queue.ReleaseRefund))
 	a.staffOnce("POST /api/admin/queue/orders/{id}/resolve", a.decide(a.Queue.SettleOrder))
 	a.staffOnce("POST /api/admin/queue/alarms/{id}/close", a.closeAlarm)
+	a.staffOnce("POST /api/admin/queue/approvals/{id}/approve", a.approve)
+	a.staffOnce("POST /api/admin/queue/approvals/{id}/decline", a.decline)
 }
 
 // queueJSON is what waits for a person: the newest of each kind, and how many
@@ -29,6 +31,9 @@ type queueJSON struct {
 	OrderCount  int                 `json:"order_count"`
 	Alarms      []alarmJSON         `json:"alarms"`
 	AlarmCount  int                 `json:"alarm_count"`
+
+	Approvals     []approvalJSON `json:"approvals"`
+	ApprovalCount int            `json:"approval_count"`
 }
 
 type waitingRefundJSON struct {
@@ -111,6 +116,7 @@ func (a *API) waiting(r *http.Request) (int, any, error) {
 		Refunds: all(w.Refunds, waitingRefund), RefundCount: w.RefundCount,
 		Orders: all(w.Orders, waitingOrder), OrderCount: w.OrderCount,
 		Alarms: all(w.Alarms, alarmOf), AlarmCount: w.AlarmCount,
+		Approvals: all(w.Approvals, approvalOf), ApprovalCount: w.ApprovalCount,
 	}, nil
 }
 

@@ -130,6 +130,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if _, err = add("pay approved refunds", gaugesEvery, func(ctx context.Context) (bool, error) {
+		n, err := s.Approvals.Resume(ctx, batch)
+		return n == batch, err
+	}); err != nil {
+		return nil, err
+	}
 	if s.mailer != nil {
 		if _, err = add("send password resets", pursueEvery, func(ctx context.Context) (bool, error) {
 			n, err := s.Auth.SendResets(ctx, batch)

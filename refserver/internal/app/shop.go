@@ -26,6 +26,7 @@ import (
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
@@ -75,6 +76,8 @@ type App struct {
 	// uses another one.
 	Simulator *paysim.Simulator
 
+	// Approvals has refunds above the limits wait for a second person.
+	Approvals *approval.Desk
 	// Audit is what happened to accounts, products, policies and settings.
 	Audit *audit.Log
 	// Mails are those that a development shop keeps instead of sending them; nil
@@ -196,6 +199,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		db,
 		auth.Migrations(),
 		audit.Migrations(),
+		approval.Migrations(),
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
@@ -347,17 +351,23 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	amount, perDay := c.ApprovalLimits()
+	s.Approvals = approval.New(approval.Config{
+		DB: s.DB, Refunder: s.Refunds, Audit: s.Audit, Amount: amount, PerDay: perDay,
+		Zone: c.DefaultTimezone.Location(), Now: s.now, Log: observability.Named(s.Log, "approvals"),
+	})
 	s.openNightly()
 	cases := returnsdb.New(s.DB)
 	s.photoNames = cases.EvidencePaths
 	s.Returns, err = returns.New(returns.Config{
-		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
+		Store: cases, Orders: s.Orders, Refunder: s.Approvals, Restocker: s.Orders, Evidence: s.Evidence,
 		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
 		Now: s.now, Observer: returnObserver{s.Metrics, observability.Named(s.Log, "returns")},
 	})
 	if err != nil {
 		return err
 	}
+	s.Approvals.Payer = s.Returns
 	return s.openEvents()
 }
 

@@ -84,6 +84,10 @@ type Config struct {
 	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis"`
 	PaymentProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"500ms" validate:"gte=10ms,lte=5s"`
 
+	// The limits in the shop's currency; empty: none. See ApprovalLimits.
+	ApprovalAmount       string `env:"APPROVAL_AMOUNT"`
+	ApprovalAmountPerDay string `env:"APPROVAL_AMOUNT_PER_DAY"`
+
 	BreakerFailureThreshold int           `env:"BREAKER_FAILURE_THRESHOLD" envDefault:"5" validate:"gte=1,lte=1000"`
 	BreakerOpenSeconds      int           `env:"BREAKER_OPEN_SECONDS" envDefault:"3" validate:"gte=1,lte=300"`
 	CheckoutPaymentWait     time.Duration `env:"CHECKOUT_PAYMENT_WAIT" envDefault:"2s" validate:"gte=1ms,lte=30s"`
@@ -120,6 +124,22 @@ func (c Config) BaseURL() string {
 		return string(c.PublicURL)
 	}
 	return "http://" + c.Address()
+}
+
+// ApprovalLimits are the amounts in minor units above which a refund, and what
+// one person refunds on a day, needs a second person; nil: there is no limit.
+func (c Config) ApprovalLimits() (amount, perDay *int64) {
+	return limitOf(c.ApprovalAmount, c.Money()), limitOf(c.ApprovalAmountPerDay, c.Money())
+}
+
+// limitOf is an amount in minor units, nil for none.
+func limitOf(text string, currency money.Currency) *int64 {
+	m, err := money.Parse(strings.TrimSpace(text), currency)
+	if err != nil || m.Minor() < 0 {
+		return nil
+	}
+	minor := m.Minor()
+	return &minor
 }
 
 // LiveKey reports whether the payment provider's key moves real money.

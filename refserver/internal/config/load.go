@@ -212,6 +212,13 @@ func (c *Config) check(bad map[string]bool) error {
 	} else if err != nil {
 		return fmt.Errorf("checking the settings: %w", err)
 	}
+	for field, text := range map[string]string{
+		"ApprovalAmount": c.ApprovalAmount, "ApprovalAmountPerDay": c.ApprovalAmountPerDay,
+	} {
+		if text != "" && limitOf(text, c.Money()) == nil {
+			bad[field] = true
+		}
+	}
 	if c.ReturnsRequirePhotos && c.ReturnsMaxPhotos < 1 {
 		bad["ReturnsMaxPhotos"] = true
 	}

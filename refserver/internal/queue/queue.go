@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -35,6 +36,8 @@ type Queue struct {
 	Returns *returns.Service
 	Refunds *refunds.Service
 	Alarms  *alarm.Book
+	// Approvals are refunds that wait for a second person.
+	Approvals *approval.Desk
 }
 
 // Waiting is what waits for a person: the first of each kind, and how many.
@@ -45,10 +48,13 @@ type Waiting struct {
 	OrderCount  int
 	Alarms      []alarm.Alarm
 	AlarmCount  int
+	// Approvals are the refunds that wait for a second person.
+	Approvals     []approval.Approval
+	ApprovalCount int
 }
 
 // Empty reports whether nothing waits.
-func (w Waiting) Empty() bool { return w.RefundCount+w.OrderCount+w.AlarmCount == 0 }
+func (w Waiting) Empty() bool { return w.RefundCount+w.OrderCount+w.AlarmCount+w.ApprovalCount == 0 }
 
 // Refund is a refund with its evidence.
 type Refund struct {
@@ -118,6 +124,9 @@ func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
 		}
 		w.Orders = append(w.Orders, Order{Order: o, Tries: tries})
 	}
+	if w.Approvals, w.ApprovalCount, err = q.Approvals.Waiting(ctx, Shown); err != nil {
+		return w, err
+	}
 	w.Alarms, w.AlarmCount, err = q.Alarms.Open(ctx, Shown)
 	return w, err
 }
@@ -175,8 +184,12 @@ func (q Queue) Count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	_, approvals, err := q.Approvals.Waiting(ctx, 1)
+	if err != nil {
+		return 0, err
+	}
 	_, alarms, err := q.Alarms.Open(ctx, 1)
-	return paid + sold + alarms, err
+	return paid + sold + alarms + approvals, err
 }
 
 // Decision is what a person says of a refund or a charge.

@@ -31,6 +31,8 @@ func (o owners) owns(ctx context.Context, u auth.User, s access.Subject, id stri
 		own, err = o.ownsRefund(ctx, u, id)
 	case access.AlarmInPath:
 		own, err = o.ownsAlarm(ctx, u, id)
+	case access.ApprovalInPath:
+		own, err = o.ownsApproval(ctx, u, id)
 	}
 	if errors.Is(err, returns.ErrNotFound) || errors.Is(err, orders.ErrNotFound) ||
 		errors.Is(err, refunds.ErrNotFound) {
@@ -85,4 +87,12 @@ func (o owners) ownsAlarm(ctx context.Context, u auth.User, id string) (bool, er
 		return o.ownsOrder(ctx, u, a.OrderID)
 	}
 	return false, nil
+}
+
+func (o owners) ownsApproval(ctx context.Context, u auth.User, id string) (bool, error) {
+	a, err := o.shop.Approvals.Approval(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	return o.ownsReturn(ctx, u, a.ReturnID)
 }

@@ -26,7 +26,8 @@ func New(s *app.App) (http.Handler, error) {
 	}
 	c := s.Config
 	gate := access.New(owners{s}.owns, recorder{s}.record)
-	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
+	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms,
+		Approvals: s.Approvals}
 	h, err := web.New(web.Deps{
 		Gate:   gate,
 		Mails:  s.Mails,

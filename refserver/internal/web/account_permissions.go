@@ -26,5 +26,14 @@ func (s *server) permit(r *http.Request, b *adminCaseBody) ([]note, error) {
 	b.CanDecide, b.CanAsk, b.CanOverride = b.CanDecide && decide, b.CanAsk && decide, b.CanOverride && decide
 	b.CanShip, b.CanReceive, b.CanInspect = b.CanShip && ship, b.CanReceive && inspect, b.CanInspect && inspect
 	b.CanRefund = b.CanRefund && has(access.RefundsPay)
+	waiting, found, err := s.Queue.Approvals.Of(r.Context(), b.Case.ID)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		b.CanRefund = false
+		notes = append(notes, note{Tone: "warn", Text: "The refund of " + waiting.Amount.String() + ", requested by " +
+			waiting.AskerName + ", waits for approval by someone else. It is in the review queue."})
+	}
 	return notes, nil
 }

@@ -211,6 +211,9 @@ func (s *server) act(w http.ResponseWriter, r *http.Request, do func(id string, 
 	if readErr != nil {
 		return readErr
 	}
+	if p.Status == http.StatusAccepted {
+		return s.showAdminCase(w, r, p.Status, c, r.PostForm) // it says what it waits for
+	}
 	return s.showAdminCase(w, r, p.Status, c, r.PostForm, note{Tone: "bad", Text: p.Message})
 }
 

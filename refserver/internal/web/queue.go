@@ -14,6 +14,7 @@ func (s *server) queueRoutes() {
 	s.staffOnce("POST /admin/queue/refunds/{id}/release", s.releaseRefund)
 	s.staffOnce("POST /admin/queue/orders/{id}/resolve", s.resolveOrder)
 	s.staffOnce("POST /admin/queue/alarms/{id}/close", s.closeAlarm)
+	s.approvalRoutes()
 }
 
 // queueBody is what nobody but a person can settle.

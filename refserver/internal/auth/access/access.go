@@ -30,6 +30,7 @@ const (
 	OrderInPath
 	RefundInPath
 	AlarmInPath
+	ApprovalInPath
 	OrderInBody
 )
 

@@ -134,6 +134,8 @@ var routes = []Route{
 	{Pattern: "POST /admin/queue/refunds/{id}/release", Needs: ReviewSettle, Own: RefundInPath},
 	{Pattern: "POST /admin/queue/orders/{id}/resolve", Needs: ReviewSettle, Own: OrderInPath},
 	{Pattern: "POST /admin/queue/alarms/{id}/close", Needs: ReviewSettle, Own: AlarmInPath},
+	{Pattern: "POST /admin/queue/approvals/{id}/approve", Needs: RefundsPay, Own: ApprovalInPath},
+	{Pattern: "POST /admin/queue/approvals/{id}/decline", Needs: RefundsPay, Own: ApprovalInPath},
 	{Pattern: "GET /admin/reconciliation", Needs: ReviewRead},
 	{Pattern: "GET /admin/reconciliation.csv", Needs: ReviewRead, Audit: "export"},
 
@@ -193,6 +195,8 @@ var routes = []Route{
 	{Pattern: "POST /api/admin/queue/refunds/{id}/release", Needs: ReviewSettle, Own: RefundInPath},
 	{Pattern: "POST /api/admin/queue/orders/{id}/resolve", Needs: ReviewSettle, Own: OrderInPath},
 	{Pattern: "POST /api/admin/queue/alarms/{id}/close", Needs: ReviewSettle, Own: AlarmInPath},
+	{Pattern: "POST /api/admin/queue/approvals/{id}/approve", Needs: RefundsPay, Own: ApprovalInPath},
+	{Pattern: "POST /api/admin/queue/approvals/{id}/decline", Needs: RefundsPay, Own: ApprovalInPath},
 	{Pattern: "GET /api/admin/reconciliation", Needs: ReviewRead},
 	{Pattern: "POST /api/admin/products", Needs: CatalogChange, Audit: "product"},
 	{Pattern: "POST /api/admin/products/{id}", Needs: CatalogChange, Audit: "product"},
