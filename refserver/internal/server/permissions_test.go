@@ -113,7 +113,7 @@ func TestTheAuditorReadsEverythingAndChangesNothing(t *testing.T) {
 }
 
 func TestARouteWithoutARowIsRefusedAndReported(t *testing.T) {
-	gate := access.New(nil, nil)
+	gate := access.New(access.Config{})
 	passed := false
 	var told problem.Problem
 	h := gate.Guard("GET /new", func(_ http.ResponseWriter, _ *http.Request, p problem.Problem) { told = p },

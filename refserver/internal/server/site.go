@@ -25,7 +25,9 @@ func New(s *app.App) (http.Handler, error) {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
-	gate := access.New(owners{s}.owns, recorder{s}.record)
+	gate := access.New(access.Config{
+		Owns: owners{s}.owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
+	})
 	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms,
 		Approvals: s.Approvals}
 	h, err := web.New(web.Deps{

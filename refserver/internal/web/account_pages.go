@@ -11,6 +11,8 @@ import (
 
 func (s *server) accountPageRoutes() {
 	s.member("GET /account", s.accountPage)
+	s.member("GET /account/confirm", s.confirmForm)
+	s.member("POST /account/confirm", s.confirm)
 	s.member("POST /account/password", s.changePassword)
 	s.member("POST /account/sessions/end", s.endSessions)
 	s.member("POST /account/delete", s.deleteAccount)

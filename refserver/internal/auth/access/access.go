@@ -40,6 +40,7 @@ type Route struct {
 	Needs   Permission
 	Own     Subject // the action is refused to whom the subject belongs to
 	Script  bool    // a page's action that programs call: 401 instead of a redirect to sign in
+	StepUp  bool    // the password must have been entered within 15 minutes
 	Audit   string  // kind of change or export that is recorded, such as product; empty: none here
 	Note    string  // what else guards it
 }
@@ -67,6 +68,10 @@ func Allows(r auth.Role, pattern string) bool {
 	return i >= 0 && Has(r, routes[i].Needs)
 }
 
+// CodeReauthenticate is the code of a request that passes when the password was
+// entered again.
+const CodeReauthenticate = "REAUTHENTICATE"
+
 // OwnerFunc returns whether the subject with the id belongs to the user. One
 // that does not exist belongs to nobody.
 type OwnerFunc func(ctx context.Context, u auth.User, s Subject, id string) (bool, error)
@@ -79,18 +84,25 @@ type Refuse func(w http.ResponseWriter, r *http.Request, p problem.Problem)
 // with Audit. It is asked once for each route.
 type RecordFunc func(row Route, refuse Refuse, next http.Handler) http.Handler
 
+// Config is what a Gate asks. All fields are required.
+type Config struct {
+	Owns   OwnerFunc  // whose a subject is
+	Record RecordFunc // records the rows with Audit
+	// Confirmed reports whether the user of ctx entered the password lately, for
+	// the rows with StepUp.
+	Confirmed func(ctx context.Context) bool
+}
+
 // Gate enforces the table. The zero value is not usable; see New.
 type Gate struct {
-	owns   OwnerFunc
-	record RecordFunc
+	Config
 
 	mu         sync.Mutex
 	registered []string
 }
 
-// New returns a Gate that asks owns whose a subject is and has record record the
-// rows with Audit.
-func New(owns OwnerFunc, record RecordFunc) *Gate { return &Gate{owns: owns, record: record} }
+// New returns a Gate.
+func New(c Config) *Gate { return &Gate{Config: c} }
 
 // Guard returns next behind the row of the pattern, to be registered at a mux.
 func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Handler {
@@ -108,7 +120,7 @@ func (g *Gate) Guard(pattern string, refuse Refuse, next http.Handler) http.Hand
 		return next
 	}
 	if row.Audit != "" {
-		next = g.record(row, refuse, next)
+		next = g.Record(row, refuse, next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := auth.FromContext(r.Context())
@@ -131,6 +143,9 @@ func (g *Gate) may(r *http.Request, row Route, u auth.User) error {
 			"; an admin can give it."
 		return &problem.Error{Problem: forbidden(message)}
 	}
+	if row.StepUp && !g.Confirmed(r.Context()) {
+		return problem.New(http.StatusForbidden, CodeReauthenticate, "Enter your password again to do this.")
+	}
 	if row.Own == NoSubject || row.Own == OrderInBody {
 		return nil
 	}
@@ -140,7 +155,7 @@ func (g *Gate) may(r *http.Request, row Route, u auth.User) error {
 // CheckOwner returns a 403 where the subject belongs to the user: nobody acts
 // as staff on their own order or case.
 func (g *Gate) CheckOwner(ctx context.Context, u auth.User, s Subject, id string) error {
-	own, err := g.owns(ctx, u, s, id)
+	own, err := g.Owns(ctx, u, s, id)
 	if err != nil {
 		return err
 	}
