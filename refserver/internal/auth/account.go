@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -198,9 +197,6 @@ func (s *Service) endSessions(ctx context.Context, u User, which func(hash strin
 	}
 	return s.store.EndSessions(ctx, u, hashes)
 }
-
-// isRefusal reports whether err says something to the user.
-func isRefusal(err error) bool { return CodeOf(err) != "" || errors.Is(err, ErrNotFound) }
 
 // stepUp is how long a password counts as just entered.
 const stepUp = 15 * time.Minute

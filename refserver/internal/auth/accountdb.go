@@ -61,6 +61,11 @@ func (d *DB) changeUser(
 				return err
 			}
 		}
+		if !row.DeletedAt.IsZero() {
+			if _, err := tx.NewDelete().Model((*recoveryRow)(nil)).Where("user_id = ?", id).Exec(ctx); err != nil {
+				return err
+			}
+		}
 		return d.record(ctx, tx, c)
 	})
 	if err != nil {
@@ -111,6 +116,7 @@ func (d *DB) DeleteUser(ctx context.Context, id string, at time.Time) (User, err
 		c := changeOf(ChangeDeleted, r.user())
 		r.Username = "deleted-" + r.ID
 		r.UsernameKey, r.Email, r.PasswordHash, r.Role = usernameKey(r.Username), "", "", string(Customer)
+		r.FactorSecret, r.FactorOn, r.FactorStep = "", false, 0
 		r.DeletedAt, r.UpdatedAt = sqldb.At(at), sqldb.At(at)
 		return c, nil
 	})

@@ -21,6 +21,9 @@ const (
 	ChangeResetRequested = "account.reset_requested"
 	ChangeLocked         = "account.locked"
 	ChangeUnlocked       = "account.unlocked"
+	ChangeFactorOn       = "account.second_factor_on"
+	ChangeFactorOff      = "account.second_factor_off"
+	ChangeRecovered      = "account.recovery_code_used"
 	ChangeDeleted        = "account.deleted"
 )
 

@@ -60,6 +60,9 @@ type userRow struct {
 	UpdatedAt    sqldb.Time
 	LockedAt     sqldb.Time // NULL: not locked
 	DeletedAt    sqldb.Time // NULL: there
+	FactorSecret string
+	FactorOn     bool
+	FactorStep   int64
 }
 
 func (r userRow) user() User {
@@ -71,6 +74,7 @@ func (r userRow) user() User {
 		Super:     r.Super,
 		Locked:    !r.LockedAt.IsZero(),
 		Deleted:   !r.DeletedAt.IsZero(),
+		Factor:    r.FactorOn,
 		CreatedAt: r.CreatedAt.Time(),
 	}
 }
@@ -303,12 +307,13 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		Super     *bool
 		LockedAt  sqldb.Time
 		DeletedAt sqldb.Time
+		FactorOn  *bool
 		CreatedAt sqldb.Time
 	}
 	err := d.db.Reader().NewSelect().TableExpr("?(rk)auth_sessions AS s").
 		ColumnExpr(
 			"s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at, "+
-				"u.locked_at, u.deleted_at",
+				"u.locked_at, u.deleted_at, u.factor_on",
 		).
 		Join("LEFT JOIN ?(rk)auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).
@@ -326,6 +331,7 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 				Email:     *row.Email,
 				Role:      Role(*row.Role),
 				Super:     *row.Super,
+				Factor:    *row.FactorOn,
 				CreatedAt: row.CreatedAt.Time(),
 			}
 		}

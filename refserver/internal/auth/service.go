@@ -152,10 +152,16 @@ func (s *Service) create(ctx context.Context, r Registration) (User, error) {
 // from anywhere, each sign-in to it first waits, up to four seconds, until a
 // quarter of an hour has passed without one. An unknown name costs the time of
 // a known one.
+//
+// Where the account has a second factor the user is not signed in yet: the error
+// is CodeSecondFactor, and SignInCode continues.
 func (s *Service) SignIn(ctx context.Context, username, password, address string) (User, error) {
 	u, err := s.Verify(ctx, username, password, address)
 	if err != nil {
 		return User{}, err
+	}
+	if u.Factor {
+		return User{}, s.beginCode(ctx, u)
 	}
 	if err := s.record(ctx, nil, changeOf(ChangeSignedIn, u)); err != nil {
 		return User{}, fmt.Errorf("auth: sign in %s: %w", u.Username, err)

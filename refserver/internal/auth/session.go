@@ -158,6 +158,8 @@ func (s *Service) SignOut(ctx context.Context) error {
 // What a session holds.
 const (
 	flashKey       = "flash"
+	pendingKey     = "pending" // id of who entered the right password, and no code yet
+	pendingAtKey   = "pending_at"
 	sinceKey       = "since"     // when it began, in Unix seconds
 	confirmedKey   = "confirmed" // when the password was entered last, in Unix seconds
 	addressKeyName = "address"   // from where it began

@@ -109,6 +109,21 @@ type AccountStore interface {
 	// UseReset uses the token once, changes the password hash, and ends all
 	// sessions and reset tokens of the user; ErrNotFound as ResetUser.
 	UseReset(ctx context.Context, tokenHash string, u User, passwordHash string, now time.Time) error
+	// SetFactorSecret keeps the secret of a second factor that is not on yet. One
+	// that is on is an *Error with CodeInvalid.
+	SetFactorSecret(ctx context.Context, id, secret string, at time.Time) (User, error)
+	// FactorSecret returns the secret of the user's second factor, empty for none.
+	FactorSecret(ctx context.Context, id string) (string, error)
+	// UseFactorStep notes that the code of the step was used, and reports false
+	// where that or a later one was before: a code works once.
+	UseFactorStep(ctx context.Context, id string, step int64) (bool, error)
+	// TurnFactorOn turns the second factor on, with the hashes of its recovery codes.
+	TurnFactorOn(ctx context.Context, id string, codeHashes []string, at time.Time) (User, error)
+	// TurnFactorOff removes the second factor and its recovery codes.
+	TurnFactorOff(ctx context.Context, id string, at time.Time) (User, error)
+	// UseRecoveryCode removes the code, and reports false where the user has none
+	// such.
+	UseRecoveryCode(ctx context.Context, u User, codeHash string) (bool, error)
 	// DeleteOldResets removes tokens that had expired and requests made by then.
 	DeleteOldResets(ctx context.Context, before time.Time) (int, error)
 }

@@ -50,6 +50,7 @@ type User struct {
 	Role      Role
 	Super     bool // the admin named by the settings, who can't be demoted
 	Locked    bool // can't sign in until an admin unlocks it
+	Factor    bool // signs in with a second factor
 	Deleted   bool // can't sign in any more; orders and the audit still name it
 	CreatedAt time.Time
 }

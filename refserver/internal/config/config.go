@@ -58,6 +58,7 @@ type Config struct {
 
 	// PasswordMinStrength is empty where APP_ENV decides; see MinStrength.
 	PasswordMinStrength string `env:"PASSWORD_MIN_STRENGTH" validate:"omitempty,oneof=0 1 2 3 4"`
+	StaffSecondFactor   bool   `env:"STAFF_SECOND_FACTOR" envDefault:"false"`
 	SMTPURL             Secret `env:"SMTP_URL" validate:"omitempty,smtp"`
 	MailFrom            string `env:"MAIL_FROM" envDefault:"shop@example.com" validate:"email,lte=254"`
 

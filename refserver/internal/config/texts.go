@@ -54,6 +54,8 @@ var texts = map[string]text{
 		"E-mail address of the first admin. It counts when the account is made."},
 	"PASSWORD_MIN_STRENGTH": {groupAccess, "a whole number from 0 (any password) to 4 (very hard to guess), or empty",
 		"Lowest zxcvbn score of a password that somebody chooses. Empty: 3 in production, 0 in development."},
+	"STAFF_SECOND_FACTOR": {groupAccess, "true or false",
+		"Staff must sign in with a second factor (TOTP). Without one they reach nothing but their own account."},
 	"SMTP_URL": {groupAccess,
 		"the address of a mail server such as smtp://user:password@host:587 or smtps://host, or empty",
 		"Mail server for password resets. Empty: in development mails are kept at /dev/mail, in production " +

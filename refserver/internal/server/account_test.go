@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -95,5 +96,17 @@ func TestAnAdminLocksUnlocksAndDeletesAnAccount(t *testing.T) {
 	admin.form(at+"/delete", url.Values{"username": {"ada"}}).want(t, http.StatusFound)
 	if a := ada.form("/login", login); !strings.Contains(a.body, "Invalid username or password") {
 		t.Errorf("a deleted account: %d", a.status)
+	}
+}
+
+// newBrowser is a browser without a session, which follows no redirect.
+func newBrowser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{
+		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

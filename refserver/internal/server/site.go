@@ -27,6 +27,7 @@ func New(s *app.App) (http.Handler, error) {
 	c := s.Config
 	gate := access.New(access.Config{
 		Owns: owners{s}.owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
+		StaffFactor: s.Config.StaffSecondFactor,
 	})
 	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms,
 		Approvals: s.Approvals}

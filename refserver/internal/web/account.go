@@ -37,6 +37,8 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	form := accountForm{Username: r.PostForm.Get("username")}
 	_, err := s.Auth.SignIn(r.Context(), form.Username, r.PostForm.Get("password"), s.ClientAddress(r))
 	switch auth.CodeOf(err) {
+	case auth.CodeSecondFactor:
+		return s.redirect(w, r, "/login/code", "")
 	case auth.CodeCredentials:
 		form.Problem = "Invalid username or password"
 		return s.page(w, r, "login", "Sign in", form)

@@ -11,6 +11,7 @@ import (
 
 func (s *server) accountPageRoutes() {
 	s.member("GET /account", s.accountPage)
+	s.factorRoutes()
 	s.member("GET /account/confirm", s.confirmForm)
 	s.member("POST /account/confirm", s.confirm)
 	s.member("POST /account/password", s.changePassword)

@@ -207,6 +207,11 @@ func (s *server) deny(w http.ResponseWriter, r *http.Request, p problem.Problem)
 	if p.Internal {
 		s.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
 	}
+	if p.Code == access.CodeFactorRequired {
+		s.Auth.Flash(r.Context(), p.Message)
+		http.Redirect(w, r, factorPage, http.StatusFound)
+		return
+	}
 	if p.Code == access.CodeReauthenticate {
 		s.askPassword(w, r, p)
 		return

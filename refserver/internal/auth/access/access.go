@@ -72,6 +72,10 @@ func Allows(r auth.Role, pattern string) bool {
 // entered again.
 const CodeReauthenticate = "REAUTHENTICATE"
 
+// CodeFactorRequired is the code of a request of staff who have no second
+// factor, where they must have one.
+const CodeFactorRequired = "SECOND_FACTOR_REQUIRED"
+
 // OwnerFunc returns whether the subject with the id belongs to the user. One
 // that does not exist belongs to nobody.
 type OwnerFunc func(ctx context.Context, u auth.User, s Subject, id string) (bool, error)
@@ -84,13 +88,15 @@ type Refuse func(w http.ResponseWriter, r *http.Request, p problem.Problem)
 // with Audit. It is asked once for each route.
 type RecordFunc func(row Route, refuse Refuse, next http.Handler) http.Handler
 
-// Config is what a Gate asks. All fields are required.
+// Config is what a Gate asks. All fields but StaffFactor are required.
 type Config struct {
 	Owns   OwnerFunc  // whose a subject is
 	Record RecordFunc // records the rows with Audit
 	// Confirmed reports whether the user of ctx entered the password lately, for
 	// the rows with StepUp.
 	Confirmed func(ctx context.Context) bool
+	// StaffFactor has staff without a second factor reach their account only.
+	StaffFactor bool
 }
 
 // Gate enforces the table. The zero value is not usable; see New.
@@ -142,6 +148,10 @@ func (g *Gate) may(r *http.Request, row Route, u auth.User) error {
 		message := "Your account may not do this. It takes the role " + names(Roles(row.Needs)) +
 			"; an admin can give it."
 		return &problem.Error{Problem: forbidden(message)}
+	}
+	if g.StaffFactor && u.IsStaff() && !u.Factor && row.Needs != OwnAccount {
+		return problem.New(http.StatusForbidden, CodeFactorRequired,
+			"Staff of this shop sign in with a second factor. Set yours up under your account first.")
 	}
 	if row.StepUp && !g.Confirmed(r.Context()) {
 		return problem.New(http.StatusForbidden, CodeReauthenticate, "Enter your password again to do this.")

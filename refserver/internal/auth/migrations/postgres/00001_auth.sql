@@ -10,6 +10,9 @@ CREATE TABLE rk_auth_users (
     updated_at    TIMESTAMPTZ NOT NULL,
     locked_at     TIMESTAMPTZ, -- NULL: not locked
     deleted_at    TIMESTAMPTZ, -- NULL: there; a deleted account keeps its row, because orders name it
+    factor_secret TEXT NOT NULL, -- of the second factor, encrypted; empty: none
+    factor_on     BOOLEAN NOT NULL, -- a code has proved that the owner has it
+    factor_step   BIGINT NOT NULL, -- of the last code, which works once
     CONSTRAINT rk_auth_users_username_key_key UNIQUE (username_key),
     CONSTRAINT rk_auth_users_role_known CHECK (
         role IN ('customer', 'support', 'warehouse', 'finance', 'admin', 'auditor')
@@ -52,3 +55,10 @@ CREATE TABLE rk_auth_resets (
 );
 CREATE INDEX rk_auth_resets_user_id ON rk_auth_resets (user_id);
 CREATE INDEX rk_auth_resets_expires_at ON rk_auth_resets (expires_at);
+
+-- Codes for who has lost the second factor, each for one sign-in.
+CREATE TABLE rk_auth_recovery_codes (
+    code_hash TEXT PRIMARY KEY,
+    user_id   TEXT NOT NULL REFERENCES rk_auth_users (id) ON DELETE CASCADE
+);
+CREATE INDEX rk_auth_recovery_codes_user_id ON rk_auth_recovery_codes (user_id);
