@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -54,7 +56,13 @@ func newBundle(t *testing.T) *bundle {
 			t.Error(err)
 		}
 	})
+	gate := access.New(access.Config{
+		Owns:      func(context.Context, auth.User, access.Subject, string) (bool, error) { return false, nil },
+		Record:    func(_ access.Route, _ access.Refuse, next http.Handler) http.Handler { return next },
+		Confirmed: func(context.Context) bool { return true },
+	})
 	b := &bundle{App: s, t: t, api: api.New(api.Deps{
+		Gate:   gate,
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Figures: s.Figures, Log: s.Log, Currency: c.Money(),
 		Uploads: s.Uploads,
 	})}
