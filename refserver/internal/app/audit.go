@@ -18,7 +18,8 @@ import (
 // of the change where there is one.
 func (s *App) recordAccount(ctx context.Context, tx bun.IDB, c auth.Change) error {
 	e := audit.Entry{
-		Type: c.Type, SubjectKind: "account", SubjectID: c.Subject.ID, SubjectName: c.Subject.Username, Details: c.Details,
+		Type: c.Type, SubjectKind: "account", SubjectID: c.Subject.ID, SubjectName: c.Subject.Username,
+		Details: c.Details,
 	}
 	if c.Type == auth.ChangeSignedIn { // whoever was signed in before
 		e.ActorID, e.ActorName, e.ActorRole = c.Subject.ID, c.Subject.Username, string(c.Subject.Role)

@@ -115,11 +115,17 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if _, err = add("expire reservations", expireEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Orders.ExpireReservations(ctx, batch)
-		return n == batch, err
-	}); err != nil {
-		return nil, err
+	for name, work := range map[string]func(context.Context, int) (int, error){
+		"expire reservations":  s.Orders.ExpireReservations,
+		"pay approved refunds": s.Approvals.Resume,
+		"send password resets": s.Auth.SendResets,
+	} {
+		if _, err = add(name, expireEvery, func(ctx context.Context) (bool, error) {
+			n, err := work(ctx, batch)
+			return n == batch, err
+		}); err != nil {
+			return nil, err
+		}
 	}
 	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
 		n, err := s.Refunds.ResumeDue(ctx, batch)
@@ -129,20 +135,6 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		return n == batch, err
 	}); err != nil {
 		return nil, err
-	}
-	if _, err = add("pay approved refunds", gaugesEvery, func(ctx context.Context) (bool, error) {
-		n, err := s.Approvals.Resume(ctx, batch)
-		return n == batch, err
-	}); err != nil {
-		return nil, err
-	}
-	if s.mailer != nil {
-		if _, err = add("send password resets", pursueEvery, func(ctx context.Context) (bool, error) {
-			n, err := s.Auth.SendResets(ctx, batch)
-			return n == batch, err
-		}); err != nil {
-			return nil, err
-		}
 	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
 		"remove ended sessions": s.Auth.CleanUp,

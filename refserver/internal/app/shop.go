@@ -313,21 +313,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	guarded := &guardedGateway{inner: direct, breaker: s.Breaker}
 
-	s.Audit = audit.New(s.DB, s.now, observability.Named(s.Log, "audit"))
-	if err := s.recordSettings(ctx); err != nil {
-		return err
-	}
-	if err := s.openMail(); err != nil {
-		return err
-	}
-	s.Auth, err = auth.New(auth.Config{
-		MinStrength: c.MinStrength(), Mailer: s.mailer, BaseURL: c.BaseURL(),
-		Record: s.recordAccount,
-		Store:  auth.NewDB(s.DB).Recording(s.recordAccount),
-		Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
-		WeakHashes: s.weakHashes,
-	})
-	if err != nil {
+	if err := s.openAccounts(ctx); err != nil {
 		return err
 	}
 	s.Orders, err = orders.New(orders.Config{
@@ -351,11 +337,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	amount, perDay := c.ApprovalLimits()
-	s.Approvals = approval.New(approval.Config{
-		DB: s.DB, Refunder: s.Refunds, Audit: s.Audit, Amount: amount, PerDay: perDay,
-		Zone: c.DefaultTimezone.Location(), Now: s.now, Log: observability.Named(s.Log, "approvals"),
-	})
+	s.openApprovals()
 	s.openNightly()
 	cases := returnsdb.New(s.DB)
 	s.photoNames = cases.EvidencePaths

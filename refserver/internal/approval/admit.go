@@ -125,7 +125,8 @@ func (d *Desk) record(ctx context.Context, tx bun.IDB, kind string, a Approval) 
 	return d.Audit.Append(ctx, tx, audit.Entry{
 		Type: kind, SubjectKind: "approval", SubjectID: a.ID, SubjectName: a.Amount.String(),
 		Details: map[string]string{
-			"return": a.ReturnID, "method": string(a.Method), "requested by": a.AskerName, "reason": a.Reason, "note": a.Note,
+			"return": a.ReturnID, "method": string(a.Method), "requested by": a.AskerName, "reason": a.Reason,
+			"note": a.Note,
 		},
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -85,7 +84,6 @@ type Config struct {
 	PerDay *int64
 	Zone   *time.Location   // whose days they are
 	Now    func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: nothing is logged
 }
 
 // Desk has refunds above the limits wait. It is a Refunder, and safe for
@@ -103,9 +101,6 @@ var _ Refunder = (*Desk)(nil)
 func New(c Config) *Desk {
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Desk{Config: c}
 }

@@ -138,7 +138,8 @@ func (d *DB) SessionsOf(ctx context.Context, userID string, now, idleSince time.
 	list := make([]Session, len(rows))
 	for i, r := range rows {
 		list[i] = Session{
-			TokenHash: r.TokenHash, UserID: userID, Data: r.Data, ExpiresAt: r.ExpiresAt.Time(), SeenAt: r.SeenAt.Time(),
+			TokenHash: r.TokenHash, UserID: userID, Data: r.Data,
+			ExpiresAt: r.ExpiresAt.Time(), SeenAt: r.SeenAt.Time(),
 		}
 	}
 	return list, nil

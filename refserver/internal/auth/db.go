@@ -245,7 +245,8 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 				}
 				row = r
 			}
-			if _, err := tx.NewUpdate().Model(&r).Column("role", "super", "password_hash", "locked_at", "updated_at").WherePK().Exec(ctx); err != nil {
+			q := tx.NewUpdate().Model(&r).Column("role", "super", "password_hash", "locked_at", "updated_at")
+			if _, err := q.WherePK().Exec(ctx); err != nil {
 				return err
 			}
 		}

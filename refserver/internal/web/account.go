@@ -66,7 +66,8 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) error {
 	_, err := s.Auth.Register(r.Context(), auth.Registration{
 		Username: form.Username, Email: form.Email, Password: r.PostForm.Get("password"),
 	})
-	if code := auth.CodeOf(err); code == auth.CodeInvalid || code == auth.CodeUsernameTaken || code == auth.CodeWeakPassword {
+	switch auth.CodeOf(err) {
+	case auth.CodeInvalid, auth.CodeUsernameTaken, auth.CodeWeakPassword:
 		p := problem.Of(err)
 		form.Problem = p.Message
 		return s.pageStatus(w, r, p.Status, "register", "Create an account", form)

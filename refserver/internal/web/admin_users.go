@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -19,7 +20,9 @@ type usersBody struct {
 	Q     string
 	Self  string
 	Roles []auth.Role
-	Pages pager
+	// CanChange: the reader may give roles.
+	CanChange bool
+	Pages     pager
 }
 
 func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
@@ -37,7 +40,10 @@ func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 		r,
 		"admin_users",
 		"Users",
-		usersBody{Users: users, Total: total, Q: q, Self: user(r).ID, Roles: auth.Roles(), Pages: pages(r, page, usersPage, total)},
+		usersBody{
+			Users: users, Total: total, Q: q, Self: user(r).ID, Pages: pages(r, page, usersPage, total),
+			Roles: auth.Roles(), CanChange: access.Has(user(r).Role, access.UsersChange),
+		},
 	)
 }
 

@@ -65,7 +65,9 @@ func TestSMTPSendsAMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := <-got
-	for _, want := range []string{"MAIL FROM:<shop@example.com>", "RCPT TO:<ada@example.com>", "Subject: Reset", "the link"} {
+	for _, want := range []string{
+		"MAIL FROM:<shop@example.com>", "RCPT TO:<ada@example.com>", "Subject: Reset", "the link",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
 		}
