@@ -26,8 +26,9 @@ func TestTheAuditOfAShopIsVerifiedByACommand(t *testing.T) {
 	if out, err := verify(); err != nil || !strings.Contains(out, "The audit is whole.") {
 		t.Errorf("%q, %v", out, err)
 	}
-	if _, err := db.ExecContext(t.Context(), "INSERT INTO rk_audit_entries VALUES "+
-		"('2026-01-01', 1, 0, 'account.role_changed', '', '', '', '', '', '', '', '', '{}', '', 'made up')"); err != nil {
+	insert := "INSERT INTO rk_audit_entries VALUES ('2026-01-01', 1, 0, 'account.role_changed', " +
+		"'', '', '', '', '', '', '', '', '{}', '', 'made up')"
+	if _, err := db.ExecContext(t.Context(), insert); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := verify(); err == nil || !strings.Contains(err.Error(), "broken at entry 1 of 2026-01-01") {
