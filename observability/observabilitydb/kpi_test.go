@@ -97,7 +97,7 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 			stage = 2
 		case returns.EventApproved:
 			stage = 3
-		case returns.EventRefunded, returns.EventCancelled:
+		case returns.EventRefunded, returns.EventCanceled:
 			stage = 4
 		case returns.EventRejected:
 			stage = 3
@@ -139,7 +139,7 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 				m := leakage[[2]string{e.Currency}]
 				leakage[[2]string{e.Currency}] = Money{"", e.Currency, m.N + 1, m.Amount + over}
 			}
-		case returns.EventRefunded, returns.EventCancelled, returns.EventRejected:
+		case returns.EventRefunded, returns.EventCanceled, returns.EventRejected:
 			durations["total"] = append(durations["total"], seen[4].Sub(seen[0]))
 			for i, name := range stageNames {
 				if !seen[i].IsZero() && !seen[i+1].IsZero() {

@@ -16,7 +16,9 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -42,6 +44,10 @@ type Deps struct {
 	// Nights are the comparisons with the provider's list, Zone whose days they
 	// cover.
 	Nights Nights
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Uploads takes in bodies with photos.
 	Uploads  *upload.Receiver
 	Zone     *time.Location
@@ -72,6 +78,8 @@ func New(d Deps) *API {
 	a.queueRoutes()
 	a.reconciliationRoutes()
 	a.sloRoutes()
+	a.partnerRoutes()
+	a.featureRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
 }

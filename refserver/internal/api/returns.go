@@ -249,7 +249,7 @@ func doneMessage(c returns.Return) string {
 		return "The return is refunded."
 	case returns.StatusRejected:
 		return "The return is rejected."
-	case returns.StatusCancelled:
+	case returns.StatusCanceled:
 		return "The return is cancelled."
 	}
 	return "The return is " + say(c.Status) + "."

@@ -42,7 +42,7 @@ var (
 	statuses = []returns.Status{
 		returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusAuthorized, returns.StatusInTransit,
 		returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved, returns.StatusRefunded,
-		returns.StatusRejected, returns.StatusCancelled,
+		returns.StatusRejected, returns.StatusCanceled,
 	}
 	// rules are what an override may set aside.
 	rules = []returns.NonReturnableReason{

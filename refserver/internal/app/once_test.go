@@ -128,9 +128,9 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		},
 		"before the units are restocked": func(t *testing.T, s *app.App) returns.Return {
 			c, r := paid(t, s)
-			c, err := returnsdb.New(s.DB).Update(t.Context(), c.ID, func(c *returns.Return) error {
+			c, err := returnsdb.New(s.DB).Update(t.Context(), c.ID, returns.Changing(func(c *returns.Return) error {
 				return c.RefundSucceeded(event.Stamp{At: time.Now(), By: system}, r.ID)
-			})
+			}))
 			if err != nil || c.Status != returns.StatusRefunded || c.Restocked {
 				t.Fatalf("return %s, restocked %v, %v", c.Status, c.Restocked, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -126,6 +127,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		}); err != nil {
 			return nil, err
 		}
+	}
+	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
+		return nil, err
+	}
+	if _, err = add("take in partners' feeds", feedsEvery, s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)); err != nil {
+		return nil, err
 	}
 	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
 		n, err := s.Refunds.ResumeDue(ctx, batch)

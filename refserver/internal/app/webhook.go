@@ -137,7 +137,7 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 }
 
 // handleRefundEvent looks a refund up. What that leads to is followed by its return
-// (see refundChanged).
+// (see returns.Subscribe).
 func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (string, error) {
 	r, err := s.Refunds.HandleWebhook(ctx, provider, e.Notice())
 	switch {

@@ -141,6 +141,11 @@ func (d *Desk) ByClientReference(ctx context.Context, returnID string) (refunds.
 	return d.Refunder.ByClientReference(ctx, returnID)
 }
 
+// ByID implements Refunder.
+func (d *Desk) ByID(ctx context.Context, id string) (refunds.Refund, error) {
+	return d.Refunder.ByID(ctx, id)
+}
+
 // Preview implements Refunder.
 func (d *Desk) Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error) {
 	return d.Refunder.Preview(ctx, r)

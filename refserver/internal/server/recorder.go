@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,7 +24,7 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		requested := audit.Entry{
-			Type: row.Audit + ".change_requested", SubjectKind: row.Audit, SubjectID: r.PathValue("id"),
+			Type: row.Audit + ".change_requested", SubjectKind: row.Audit, SubjectID: cmp.Or(r.PathValue("id"), r.PathValue("name")),
 			Details: map[string]string{"route": row.Pattern},
 		}
 		if row.Audit == "export" {
@@ -130,6 +131,12 @@ func (c recorder) snapshot(ctx context.Context, kind string) (map[string]object,
 		}
 		for _, s := range sales {
 			if err := add(s.ID, "", s, "Sold", "Held", "CreatedAt", "UpdatedAt", "Version"); err != nil {
+				return nil, err
+			}
+		}
+	case "feature":
+		for _, s := range c.shop.Features.Switches() {
+			if err := add(string(s.Name), string(s.Name), s, "Version", "ChangedAt", "ChangedBy"); err != nil {
 				return nil, err
 			}
 		}

@@ -20,6 +20,10 @@ func New(s *app.App) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	admit, err := newAdmission()
+	if err != nil {
+		return nil, err
+	}
 	card := s.TokenFor
 	if s.Config.LiveKey() {
 		card = nil // real card numbers must not pass through the shop
@@ -37,13 +41,13 @@ func New(s *app.App) (http.Handler, error) {
 		Audit:  s.Audit,
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Partners: s.Partners, Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly, Uploads: s.Uploads,
-		Checkout: checkout, Card: card, ClientAddress: s.ClientAddress,
+		Checkout: checkout, Admission: admit.handler, Card: card, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
 			Gate:   gate,
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
-			Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
+			Partners: s.Partners, Features: s.Features, Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
 			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
@@ -73,8 +77,12 @@ func notRead(w http.ResponseWriter, _ *http.Request, status int) {
 	http.Error(w, text, status)
 }
 
-const busyPage = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
-	`<title>System is busy</title><link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>` +
-	`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` +
-	`<p><a href="/">Back to the shop</a></p></main></body></html>
+const (
+	pageStart = `<!doctype html><html lang="en"><head><meta charset="utf-8">` +
+		`<meta name="viewport" content="width=device-width"><title>System is busy</title>` +
+		`<link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>`
+	pageEnd = `<p><a href="/">Back to the shop</a></p></main></body></html>
 `
+	busyPage = pageStart +
+		`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` + pageEnd
+)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -55,10 +56,16 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) registerForm(w http.ResponseWriter, r *http.Request) error {
+	if !s.Features.On(feature.Registration, "") {
+		return featureOff(feature.Registration)
+	}
 	return s.page(w, r, "register", "Create an account", accountForm{})
 }
 
 func (s *server) register(w http.ResponseWriter, r *http.Request) error {
+	if !s.Features.On(feature.Registration, "") {
+		return featureOff(feature.Registration)
+	}
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}

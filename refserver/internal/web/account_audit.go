@@ -39,7 +39,8 @@ type logView struct {
 }
 
 // logKinds are what entries are about, for the choice.
-var logKinds = []string{"account", "product", "flash_sale", "policy", "settings", "export", "key", "approval"}
+var logKinds = []string{"account", "product", "flash_sale", "policy", "settings", "feature", "partner", "key", "export",
+	"approval"}
 
 func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
 	query, filter, err := s.logQuery(r)

@@ -55,7 +55,7 @@ var auditTypes = []string{
 	orders.EventReserved, orders.EventReservationChanged, orders.EventReservationUsed, orders.EventReservationExpired,
 	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded,
 	returns.EventRequested, returns.EventInfoRequested, returns.EventInfoProvided, returns.EventAuthorized, returns.EventRMAAssigned,
-	returns.EventRejected, returns.EventCancelled, returns.EventShipped, returns.EventReceived, returns.EventInspectionStarted,
+	returns.EventRejected, returns.EventCanceled, returns.EventShipped, returns.EventReceived, returns.EventInspectionStarted,
 	returns.EventInspected, returns.EventApproved, returns.EventEarlyRefundStarted, returns.EventEarlyRefundFailed, returns.EventRefundPaid,
 	returns.EventRefunded, returns.EventRestocked, returns.EventOverridden, returns.EventTaskOpened, returns.EventTaskClosed,
 	refunds.EventCreated, refunds.EventAttemptCreated, refunds.EventSubmitted, refunds.EventDeferred, refunds.EventUnknown, refunds.EventPending,

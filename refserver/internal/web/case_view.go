@@ -40,7 +40,7 @@ func (c caseView) Name() string {
 func (c caseView) OpenTasks() []returns.Task { return c.Return.OpenTasks() }
 
 // Cancellable reports whether the customer may still take it back.
-func (c caseView) Cancellable() bool { return c.canGo(returns.StatusCancelled) && !c.EarlyRefund }
+func (c caseView) Cancellable() bool { return c.canGo(returns.StatusCanceled) && !c.EarlyRefund }
 
 func (c caseView) canGo(to returns.Status) bool {
 	for _, s := range c.Status.Next() {
@@ -81,7 +81,7 @@ func caseState(s returns.Status) badge {
 		return badge{"good", "Refunded"}
 	case returns.StatusRejected:
 		return badge{"bad", "Rejected"}
-	case returns.StatusCancelled:
+	case returns.StatusCanceled:
 		return badge{"", "Cancelled"}
 	case returns.StatusPendingCustomerInfo:
 		return badge{"warn", "Waits for the customer"}

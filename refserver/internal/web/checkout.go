@@ -118,6 +118,7 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 			p.NewTotal,
 		)
 	}
+	p.SetRetryAfter(w.Header())
 	if wantsJSON(r) {
 		return s.refusedJSON(w, r, p)
 	}

@@ -65,7 +65,7 @@ var (
 		{
 			Href: "/admin/orders",
 			Name: "All orders",
-		}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"},
+		}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"}, {Href: "/admin/partners", Name: "Partners"}, {Href: "/admin/features", Name: "Switches"},
 		{
 			Href: "/admin/policy",
 			Name: "Policy",

@@ -55,6 +55,7 @@ var findingWords = map[refunds.MatchStatus]string{
 	refunds.MissingLocally:    "the provider has it, and the shop never asked for it",
 	refunds.AmountDiffers:     "the two name different amounts",
 	refunds.StateDiffers:      "paid on one side, and not on the other",
+	refunds.NotComparable:     "the provider does not know the payment it belongs to; look it up there",
 }
 
 func groupsOf(report refunds.Reconciliation) []findingGroup {

@@ -60,6 +60,7 @@ func (s *server) answerProblem(w http.ResponseWriter, r *http.Request, p problem
 	if p.Counts() {
 		body["available"] = p.Available
 	}
+	p.SetRetryAfter(w.Header())
 	if err := answer(w, p.Status, body); err != nil {
 		s.Log.WarnContext(r.Context(), "answer not written", "error", err.Error())
 	}

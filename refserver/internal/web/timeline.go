@@ -108,7 +108,7 @@ func sentence(e event.Event) (line entry, public bool, err error) {
 		return entry{What: "gave it the number " + f.RMA}, true, nil
 	case returns.EventRejected:
 		return entry{What: "rejected the return", Note: f.Notes}, true, nil
-	case returns.EventCancelled:
+	case returns.EventCanceled:
 		return entry{What: "cancelled the return"}, true, nil
 	case returns.EventShipped:
 		return entry{

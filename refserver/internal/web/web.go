@@ -20,7 +20,9 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -54,6 +56,10 @@ type Deps struct {
 	Keys idempotency.Keys
 	// Queue is what nobody but a person can settle.
 	Queue queue.Queue
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
 	// Uploads takes in forms with photos.
@@ -61,6 +67,9 @@ type Deps struct {
 	// Checkout stands before POST /checkout and brings the session with it: body,
 	// session, limit, queue.
 	Checkout func(http.Handler) http.Handler
+	// Admission stands behind the session: it gives each account its turn at what
+	// is dear. Nil lets everything pass.
+	Admission func(http.Handler) http.Handler
 	// Card turns what the card form holds into the provider's payment method.
 	// Nil where the form is off, because the provider's key is live.
 	Card func(number, expires, kind string) (token string, err error)
@@ -92,8 +101,9 @@ type Deps struct {
 // server holds what handlers need.
 type server struct {
 	Deps
-	pages *templates
-	mux   *http.ServeMux
+	pages  *templates
+	mux    *http.ServeMux
+	pieces pieces // of the dashboard's streams
 }
 
 // maxForm is how large a form without photos may be; package upload limits
@@ -104,6 +114,9 @@ const maxForm = 1 << 20
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Admission == nil {
+		d.Admission = func(next http.Handler) http.Handler { return next }
 	}
 	pages, err := loadTemplates(d.Zone)
 	if err != nil {
@@ -118,6 +131,8 @@ func New(d Deps) (http.Handler, error) {
 	s.adminReturnRoutes()
 	s.adminRoutes()
 	s.flashSaleRoutes()
+	s.partnerRoutes()
+	s.featureRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
 	s.accountAuditRoutes()

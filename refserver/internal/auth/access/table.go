@@ -23,6 +23,10 @@ const (
 	ReviewSettle   Permission = "review.settle"
 	CatalogRead    Permission = "catalog.read"
 	CatalogChange  Permission = "catalog.change"
+	PartnersRead   Permission = "partners.read"
+	PartnersChange Permission = "partners.change"
+	FeaturesRead   Permission = "features.read"
+	FeaturesChange Permission = "features.change"
 	PolicyRead     Permission = "policy.read"
 	PolicyPublish  Permission = "policy.publish"
 	InsightRead    Permission = "insight.read"
@@ -67,6 +71,10 @@ var grants = []grant{
 	{ReviewSettle, money, "settling items of the review queue"},
 	{CatalogRead, staff, "products and flash sales, as staff see them"},
 	{CatalogChange, admins, "changing products, prices and flash sales"},
+	{PartnersRead, overseers, "partners, their keys and feeds"},
+	{PartnersChange, admins, "changing partners, making and revoking their keys"},
+	{FeaturesRead, overseers, "the feature switches, as staff see them"},
+	{FeaturesChange, admins, "switching features"},
 	{PolicyRead, staff, "the return policy"},
 	{PolicyPublish, admins, "publishing a return policy"},
 	{InsightRead, overseers, "dashboard, metrics and service levels"},
@@ -158,6 +166,16 @@ var routes = []Route{
 	{Pattern: "POST /admin/flash-sales", Needs: CatalogChange, Audit: "flash_sale"},
 	{Pattern: "POST /admin/flash-sales/{id}", Needs: CatalogChange, Audit: "flash_sale"},
 	{Pattern: "POST /admin/flash-sales/{id}/end", Needs: CatalogChange, Audit: "flash_sale"},
+	{Pattern: "GET /admin/partners", Needs: PartnersRead},
+	{Pattern: "GET /admin/partners/{id}", Needs: PartnersRead},
+	{Pattern: "POST /admin/partners", Needs: PartnersChange, Audit: "partner"},
+	{Pattern: "POST /admin/partners/{id}", Needs: PartnersChange, Audit: "partner"},
+	{Pattern: "POST /admin/partners/{id}/fetch", Needs: PartnersChange},
+	{Pattern: "POST /admin/partners/{id}/keys", Needs: PartnersChange, StepUp: true, Audit: "key"},
+	{Pattern: "POST /admin/partners/{id}/keys/{prefix}/revoke", Needs: PartnersChange, StepUp: true, Audit: "key"},
+	{Pattern: "POST /admin/partners/{id}/feeds/{feed}/cancel", Needs: PartnersChange},
+	{Pattern: "GET /admin/features", Needs: FeaturesRead},
+	{Pattern: "POST /admin/features/{name}", Needs: FeaturesChange, Audit: "feature"},
 	{Pattern: "GET /admin/policy", Needs: PolicyRead},
 	{Pattern: "POST /admin/policy", Needs: PolicyPublish, Audit: "policy"},
 	{Pattern: "GET /admin/dashboard", Needs: InsightRead},
@@ -209,5 +227,17 @@ var routes = []Route{
 	{Pattern: "GET /api/admin/reconciliation", Needs: ReviewRead},
 	{Pattern: "POST /api/admin/products", Needs: CatalogChange, Audit: "product"},
 	{Pattern: "POST /api/admin/products/{id}", Needs: CatalogChange, Audit: "product"},
+	{Pattern: "POST /api/partner/ingest", Needs: Open, Note: "a partner's key"},
+	{Pattern: "POST /api/orders/external", Needs: Open, Note: "a partner's key"},
+	{Pattern: "GET /api/progress/{operation_id}", Needs: Open, Note: "an admin, or the partner's key"},
+	{Pattern: "POST /api/progress/{operation_id}/cancel", Needs: PartnersChange},
+	{Pattern: "GET /api/admin/partners", Needs: PartnersRead},
+	{Pattern: "POST /api/admin/partners", Needs: PartnersChange, Audit: "partner"},
+	{Pattern: "POST /api/admin/partners/{id}", Needs: PartnersChange, Audit: "partner"},
+	{Pattern: "POST /api/admin/partners/{id}/fetch", Needs: PartnersChange},
+	{Pattern: "POST /api/admin/partners/{id}/keys", Needs: PartnersChange, StepUp: true, Audit: "key"},
+	{Pattern: "POST /api/admin/partners/{id}/keys/{prefix}/revoke", Needs: PartnersChange, StepUp: true, Audit: "key"},
+	{Pattern: "GET /api/features", Needs: ShopRead},
+	{Pattern: "POST /api/features/{name}/toggle", Needs: FeaturesChange, Audit: "feature"},
 	{Pattern: "GET /api/admin/slo", Needs: InsightRead},
 }
