@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"net/http"
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/approval"
@@ -27,16 +26,4 @@ func approvalOf(w approval.Approval) approvalJSON {
 		Currency: string(w.Amount.Currency()), Method: say(w.Method), Why: w.Reason, AskedBy: w.AskerName,
 		Since: w.AskedAt.UTC(),
 	}
-}
-
-func (a *API) approve(r *http.Request) (int, any, error) {
-	return settled(a.Queue.Approve(r.Context(), r.PathValue("id"), actor(r)))
-}
-
-func (a *API) decline(r *http.Request) (int, any, error) {
-	var q noteRequest
-	if err := decode(r, maxJSON, &q); err != nil {
-		return 0, nil, err
-	}
-	return settled(a.Queue.Decline(r.Context(), r.PathValue("id"), q.Note, actor(r)))
 }

@@ -6,9 +6,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns/budget"
@@ -21,13 +22,13 @@ func (a *API) partnerRoutes() {
 	a.open("POST /api/partner/ingest", a.ingest)
 	a.open("POST /api/orders/external", a.externalOrder)
 	a.open("GET /api/progress/{operation_id}", a.progress)
-	a.staff("POST /api/progress/{operation_id}/cancel", a.cancelOperation)
-	a.staff("GET /api/admin/partners", a.listPartners)
-	a.staff("POST /api/admin/partners", a.createPartner)
-	a.staff("POST /api/admin/partners/{id}", a.changePartner)
-	a.staff("POST /api/admin/partners/{id}/fetch", a.fetchPartner)
-	a.staff("POST /api/admin/partners/{id}/keys", a.newPartnerKey)
-	a.staff("POST /api/admin/partners/{id}/keys/{prefix}/revoke", a.revokePartnerKey)
+	a.use("POST /api/progress/{operation_id}/cancel", endpoint.CancelFeed, a.cancelOperation)
+	a.use("GET /api/admin/partners", endpoint.ReadPartners, a.listPartners)
+	a.use("POST /api/admin/partners", endpoint.CreatePartner, a.createPartner)
+	a.use("POST /api/admin/partners/{id}", endpoint.ChangePartner, a.changePartner)
+	a.use("POST /api/admin/partners/{id}/fetch", endpoint.FetchPartner, a.fetchPartner)
+	a.use("POST /api/admin/partners/{id}/keys", endpoint.ManagePartnerKeys, a.newPartnerKey)
+	a.use("POST /api/admin/partners/{id}/keys/{prefix}/revoke", endpoint.ManagePartnerKeys, a.revokePartnerKey)
 }
 
 // open is the door of what judges by itself who asks.
@@ -81,7 +82,7 @@ func (a *API) ingest(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	if !a.Features.On(feature.PartnerIngest, "") {
-		return 0, nil, featureOff(feature.PartnerIngest)
+		return 0, nil, endpoint.FeatureOff(feature.PartnerIngest)
 	}
 	if r.ContentLength > partner.MaxBytes {
 		return 0, nil, feedTooLarge
@@ -166,28 +167,14 @@ func (a *API) progress(r *http.Request) (int, any, error) {
 		err = partner.ErrNotFound
 	}
 	if err != nil {
-		return 0, nil, partnerProblem(err)
+		return 0, nil, endpoint.PartnerProblem(err)
 	}
 	return http.StatusOK, runOf(run), nil
 }
 
 func (a *API) cancelOperation(r *http.Request) (int, any, error) {
-	run, err := a.Partners.Cancel(r.Context(), r.PathValue("operation_id"))
-	if err != nil {
-		return 0, nil, partnerProblem(err)
-	}
-	return http.StatusOK, runOf(run), nil
-}
-
-func partnerProblem(err error) error {
-	var invalid *partner.Invalid
-	switch {
-	case errors.As(err, &invalid):
-		return problem.Invalid(invalid.Field, invalid.Message)
-	case errors.Is(err, partner.ErrNotFound):
-		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is nothing of that id.")
-	}
-	return err
+	run, err := a.Endpoints.CancelFeed(r.Context(), user(r), r.PathValue("operation_id"))
+	return http.StatusOK, runOf(run), err
 }
 
 // partnerJSON is a partner without anything that is secret.
@@ -210,18 +197,11 @@ type partnerKeyJSON struct {
 	LastUsedAt *time.Time `json:"last_used_at"`
 }
 
-func timeOrNil(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
 func partnerView(p partner.Partner) partnerJSON {
 	j := partnerJSON{
 		ID: p.ID, Name: p.Name, Currency: string(p.Currency), FeedURL: p.FeedURL,
 		EveryMinutes: int(p.Every / time.Minute),
-		NextAt:       timeOrNil(p.NextAt), LastError: p.LastError, Keys: []partnerKeyJSON{},
+		NextAt:       when(p.NextAt), LastError: p.LastError, Keys: []partnerKeyJSON{},
 	}
 	for _, k := range p.Keys {
 		j.Keys = append(j.Keys, partnerKeyOf(k))
@@ -230,91 +210,52 @@ func partnerView(p partner.Partner) partnerJSON {
 }
 
 func partnerKeyOf(k partner.Key) partnerKeyJSON {
-	return partnerKeyJSON{
-		k.Prefix,
-		k.CreatedAt,
-		timeOrNil(k.ExpiresAt),
-		timeOrNil(k.RevokedAt),
-		timeOrNil(k.LastUsedAt),
-	}
+	return partnerKeyJSON{k.Prefix, k.CreatedAt, when(k.ExpiresAt), when(k.RevokedAt), when(k.LastUsedAt)}
 }
 
 func (a *API) listPartners(r *http.Request) (int, any, error) {
-	all, err := a.Partners.Partners(r.Context())
-	out := make([]partnerJSON, len(all))
-	for i, p := range all {
-		out[i] = partnerView(p)
-	}
-	return http.StatusOK, map[string]any{"partners": out}, err
-}
-
-// partnerParams are what staff send of a partner.
-type partnerParams struct {
-	Name         string `json:"name"`
-	Currency     string `json:"currency"`
-	FeedURL      string `json:"feed_url"`
-	Token        string `json:"token"`
-	EveryMinutes int    `json:"every_minutes"`
-}
-
-func (p partnerParams) params() partner.Params {
-	every := time.Duration(max(-1, min(p.EveryMinutes, 1<<20))) * time.Minute
-	return partner.Params{
-		Name: p.Name, Currency: money.Currency(p.Currency), FeedURL: p.FeedURL, Token: p.Token, Every: every,
-	}
+	list, err := a.Endpoints.Partners(r.Context(), user(r))
+	return http.StatusOK, map[string]any{"partners": all(list, partnerView)}, err
 }
 
 func (a *API) createPartner(r *http.Request) (int, any, error) {
-	var in partnerParams
-	if err := decode(r, maxJSON, &in); err != nil {
+	var p endpoint.PartnerParams
+	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	p, err := a.Partners.Create(r.Context(), in.params())
-	if err != nil {
-		return 0, nil, partnerProblem(err)
-	}
-	return http.StatusOK, map[string]any{"success": true, "partner": partnerView(p)}, nil
+	made, err := a.Endpoints.CreatePartner(r.Context(), user(r), p)
+	return http.StatusOK, map[string]any{"success": true, "partner": partnerView(made)}, err
 }
 
 func (a *API) changePartner(r *http.Request) (int, any, error) {
-	var in partnerParams
-	if err := decode(r, maxJSON, &in); err != nil {
+	var p endpoint.PartnerParams
+	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	p, err := a.Partners.Update(r.Context(), r.PathValue("id"), in.params())
-	if err != nil {
-		return 0, nil, partnerProblem(err)
-	}
-	return http.StatusOK, map[string]any{"success": true, "partner": partnerView(p)}, nil
+	changed, err := a.Endpoints.ChangePartner(r.Context(), user(r), r.PathValue("id"), p)
+	return http.StatusOK, map[string]any{"success": true, "partner": partnerView(changed)}, err
 }
 
 func (a *API) fetchPartner(r *http.Request) (int, any, error) {
-	if err := a.Partners.FetchNow(r.Context(), r.PathValue("id")); err != nil {
-		return 0, nil, partnerProblem(err)
-	}
-	return http.StatusOK, map[string]any{"success": true, "message": "The feed will be fetched in a moment."}, nil
+	message, err := a.Endpoints.FetchPartner(r.Context(), user(r), r.PathValue("id"))
+	return http.StatusOK, map[string]any{"success": true, "message": message}, err
 }
 
 // newPartnerKey answers a key, once: it is stored nowhere.
 func (a *API) newPartnerKey(r *http.Request) (int, any, error) {
-	var in struct {
+	var p struct {
 		ExpiresAt time.Time `json:"expires_at"`
 	}
-	if err := decode(r, maxJSON, &in); err != nil {
+	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	text, k, err := a.Partners.NewKey(r.Context(), r.PathValue("id"), in.ExpiresAt)
-	if err != nil {
-		return 0, nil, partnerProblem(err)
-	}
+	text, k, err := a.Endpoints.NewPartnerKey(r.Context(), user(r), r.PathValue("id"), p.ExpiresAt)
 	return http.StatusOK, map[string]any{
 		"success": true, "key": text, "details": partnerKeyOf(k), "message": "Keep this key: it is not shown again.",
-	}, nil
+	}, err
 }
 
 func (a *API) revokePartnerKey(r *http.Request) (int, any, error) {
-	if err := a.Partners.RevokeKey(r.Context(), r.PathValue("id"), r.PathValue("prefix")); err != nil {
-		return 0, nil, partnerProblem(err)
-	}
-	return http.StatusOK, map[string]any{"success": true, "message": "The key is revoked."}, nil
+	message, err := a.Endpoints.RevokePartnerKey(r.Context(), user(r), r.PathValue("id"), r.PathValue("prefix"))
+	return http.StatusOK, map[string]any{"success": true, "message": message}, err
 }

@@ -70,7 +70,8 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 		for _, c := range cases {
 			c := inspect(t, s, c)
 			twice(func() {
-				if _, _, err := s.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err != nil {
+				p := returns.RefundParams{Method: payment.OriginalMethod}
+				if _, _, err := s.Returns.Refund(ctx, c.ID, clerk, p); err != nil {
 					t.Errorf("refund of %s: %v", c.RMA, err)
 				}
 			})

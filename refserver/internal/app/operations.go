@@ -249,13 +249,13 @@ func (s *App) measure(ctx context.Context) error {
 		}
 		s.Metrics.Queue(name, total, age(since))
 	}
-	alarms, open, err := s.Alarms.Open(ctx, 1)
+	first, open, err := s.Discrepancies.Open(ctx, 1)
 	if err != nil {
 		return err
 	}
 	var since time.Time
 	if open > 0 {
-		since = alarms[0].RaisedAt
+		since = first[0].RaisedAt
 	}
 	s.Metrics.Queue("money_alarms", open, age(since))
 

@@ -25,7 +25,6 @@ import (
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -38,6 +37,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
@@ -70,8 +70,8 @@ type App struct {
 	Registry *prometheus.Registry
 	Health   *observability.Checker
 	Log      *slog.Logger
-	// Alarms is what the shop and the provider say differently.
-	Alarms *alarm.Book
+	// Discrepancies are those between the shop and its provider.
+	Discrepancies *review.Discrepancies
 	// Nightly compares refunds with the provider's list.
 	Nightly *reconcile.Nightly
 	// Keys remembers what was answered under an Idempotency-Key.
@@ -220,7 +220,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
-		alarm.Migrations(),
+		review.Migrations(),
 		idempotency.Migrations(),
 		partner.Migrations(),
 		feature.Migrations(),
@@ -323,9 +323,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(
+	s.payments, s.inbox, s.Discrepancies, s.money = direct, refundsdb.NewInbox(
 		s.DB,
-	), &alarm.Book{
+	), &review.Discrepancies{
 		DB:  s.DB,
 		Now: s.now,
 	}, newMoneyMetrics()

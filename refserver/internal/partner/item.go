@@ -10,7 +10,6 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
 )
 
 // maxExternalID is how long a partner's id of a product may be, in characters.
@@ -127,6 +126,15 @@ func (p *itemParser) price() {
 	p.item.Price = m.Minor()
 }
 
+// decimal reads a number as feeds hold it: an empty one is 0, and .5 is 0.5.
+func decimal(text string, digits int) (int64, error) {
+	text = strings.TrimSpace(text)
+	if text == "" || strings.HasPrefix(text, ".") {
+		text = "0" + text
+	}
+	return money.ParseDecimal(text, digits)
+}
+
 func (p *itemParser) optional() {
 	if v, ok := p.text("category"); ok {
 		p.item.Category = &v
@@ -135,7 +143,7 @@ func (p *itemParser) optional() {
 		p.item.CountryOfOrigin = &v
 	}
 	if v, ok := p.text("shipping_weight"); ok {
-		n, err := decimal.Parse(v, 3)
+		n, err := decimal(v, 3)
 		if err != nil || n < 0 || n > orders.MaxShippingWeight {
 			p.refuse(
 				"shipping_weight",
@@ -146,7 +154,7 @@ func (p *itemParser) optional() {
 		p.item.ShippingWeight = &n
 	}
 	if v, ok := p.text("discount_percent"); ok {
-		n, err := decimal.Parse(v, 2)
+		n, err := decimal(v, 2)
 		if err != nil || n < 0 || n > 10_000 {
 			p.refuse(
 				"discount_percent",

@@ -118,7 +118,8 @@ func TestARefundIsDeclinedWithdrawnOrVoidWhenTheCaseHasChanged(t *testing.T) {
 	request := func(method string) (returns.Return, string) {
 		c := b.approved(b.buy(who, 1))
 		asker.form("/admin/returns/"+c.ID+"/refund", url.Values{"method": {method}}).
-			want(t, http.StatusAccepted, "waits for approval")
+			want(t, http.StatusFound)
+		asker.get("/admin/returns/"+c.ID).want(t, 200, "waits for approval")
 		return c, asker.waits()[c.ID]
 	}
 	c, id := request("CASH")

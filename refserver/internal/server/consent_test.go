@@ -71,7 +71,7 @@ func TestNobodyIsChargedMoreThanThePageSaid(t *testing.T) {
 		}
 		b.reprice(func(p *orders.Product) { p.Price += 1500 })
 		changed := ada.form("/checkout", form, "Idempotency-Key", "k1").
-			want(t, http.StatusConflict, "PRICE_CHANGED", before+" USD", "Nothing was ordered", "Buy for")
+			want(t, http.StatusConflict, "PRICE_CHANGED", "$"+before, "Nothing was ordered", "Buy for")
 		if n := len(b.Simulator.Ledger().Charges); n != charges {
 			t.Errorf("%d charges", n-charges)
 		}

@@ -66,7 +66,7 @@ func TestStaffSwitchFeaturesOnThePage(t *testing.T) {
 	admin.get("/admin/features").want(t, 200, "Return requests", `name="version" value="0"`, "Percentage of users")
 	set := func(name string, f url.Values) answer { return admin.form("/admin/features/"+name, f) }
 	set("returns", url.Values{"mode": {"rollout"}, "percentage": {"half"}, "users": {"u1\nu2"}, "version": {"0"}}).
-		want(t, 400, "Enter a whole number from 0 to 100", "u1\nu2")
+		want(t, 400, "it must be a whole number from 0 to 100", "u1\nu2")
 	set(
 		"returns",
 		url.Values{"mode": {"rollout"}, "percentage": {"25"}, "users": {"u1\nu2"}, "version": {"0"}},

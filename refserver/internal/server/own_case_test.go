@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -45,7 +45,7 @@ func TestNobodyActsAsStaffOnTheirOwnOrderOrCase(t *testing.T) {
 	o := b.buy(event.Actor{Kind: event.ActorCustomer, ID: u.ID, Name: "ada"}, 3)
 	c := b.approved(o)
 	r := b.unknown(&c)
-	if _, err := b.Alarms.Raise(t.Context(), alarm.Alarm{ID: "evt_1", Kind: "test", RefundID: r.ID}); err != nil {
+	if _, err := b.Discrepancies.Raise(t.Context(), review.Discrepancy{ID: "evt_1", Kind: "test", RefundID: r.ID}); err != nil {
 		t.Fatal(err)
 	}
 	post := func(u browser, path string) answer {

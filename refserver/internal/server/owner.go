@@ -77,7 +77,7 @@ func (o owners) ownsRefund(ctx context.Context, u auth.User, id string) (bool, e
 }
 
 func (o owners) ownsAlarm(ctx context.Context, u auth.User, id string) (bool, error) {
-	a, err := o.shop.Alarms.Alarm(ctx, id)
+	a, err := o.shop.Discrepancies.Discrepancy(ctx, id)
 	switch {
 	case err != nil:
 		return false, err

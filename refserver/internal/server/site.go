@@ -3,14 +3,17 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
@@ -33,22 +36,30 @@ func New(s *app.App) (http.Handler, error) {
 		Owns: owners{s}.owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
 		StaffFactor: s.Config.StaffSecondFactor,
 	})
-	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms,
-		Approvals: s.Approvals}
+	waits := review.Queue{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
+		Approvals: s.Approvals,
+	}
+	use := endpoint.New(endpoint.Deps{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
+		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
+		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
+		Log: observability.Named(s.Log, "endpoint"),
+		Own: func(ctx context.Context, by auth.User, orderID string) error {
+			return gate.CheckOwner(ctx, by, access.OrderInBody, orderID)
+		},
+	})
 	h, err := web.New(web.Deps{
-		Gate:   gate,
-		Mails:  s.Mails,
-		Audit:  s.Audit,
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+		Gate: gate, Audit: s.Audit, Mails: s.Mails, Approvals: s.Approvals,
+		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Partners: s.Partners, Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
-		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly, Uploads: s.Uploads,
-		Checkout: checkout, Admission: admit.handler, Card: card, ClientAddress: s.ClientAddress,
+		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
+		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
-			Gate:   gate,
-			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
-			Partners: s.Partners, Features: s.Features, Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
-			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
+			Gate:      gate,
+			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
+			Log: observability.Named(s.Log, "api"),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -56,33 +56,31 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) registerForm(w http.ResponseWriter, r *http.Request) error {
-	if !s.Features.On(feature.Registration, "") {
-		return featureOff(feature.Registration)
+	if err := s.Endpoints.RegistrationOpen(); err != nil {
+		return err
 	}
 	return s.page(w, r, "register", "Create an account", accountForm{})
 }
 
 func (s *server) register(w http.ResponseWriter, r *http.Request) error {
-	if !s.Features.On(feature.Registration, "") {
-		return featureOff(feature.Registration)
-	}
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
-	form := accountForm{Username: r.PostForm.Get("username"), Email: r.PostForm.Get("email")}
-	_, err := s.Auth.Register(r.Context(), auth.Registration{
-		Username: form.Username, Email: form.Email, Password: r.PostForm.Get("password"),
-	})
-	switch auth.CodeOf(err) {
-	case auth.CodeInvalid, auth.CodeUsernameTaken, auth.CodeWeakPassword:
-		p := problem.Of(err)
-		form.Problem = p.Message
-		return s.pageStatus(w, r, p.Status, "register", "Create an account", form)
-	}
-	if err != nil {
+	if err := s.Endpoints.RegistrationOpen(); err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/login", "Your account is there. Sign in to start.")
+	var p endpoint.RegisterParams
+	err := readForm(r, &p)
+	if err == nil {
+		err = s.Endpoints.Register(r.Context(), p)
+	}
+	if err == nil {
+		return s.redirect(w, r, "/login", "Your account is ready.")
+	}
+	q := problem.Of(err)
+	if q.Internal {
+		return err
+	}
+	q.SetRetryAfter(w.Header())
+	form := accountForm{Username: p.Username, Email: p.Email, Problem: q.PageMessage()}
+	return s.pageStatus(w, r, q.Status, "register", "Create an account", form)
 }
 
 func (s *server) logoutForm(w http.ResponseWriter, r *http.Request) error {

@@ -85,10 +85,10 @@ func (s *server) logQuery(r *http.Request) (*audit.Query, logFilter, error) {
 		Limit: auditPage,
 	}
 	var err error
-	if q.From, err = s.day("from", f.From); err != nil {
+	if q.From, err = problem.Day("from", f.From, s.Zone); err != nil {
 		return nil, f, err
 	}
-	if q.To, err = s.day("to", f.To); err != nil {
+	if q.To, err = problem.Day("to", f.To, s.Zone); err != nil {
 		return nil, f, err
 	}
 	if !q.To.IsZero() {

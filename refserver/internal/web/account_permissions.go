@@ -26,7 +26,7 @@ func (s *server) permit(r *http.Request, b *adminCaseBody) ([]note, error) {
 	b.CanDecide, b.CanAsk, b.CanOverride = b.CanDecide && decide, b.CanAsk && decide, b.CanOverride && decide
 	b.CanShip, b.CanReceive, b.CanInspect = b.CanShip && ship, b.CanReceive && inspect, b.CanInspect && inspect
 	b.CanRefund = b.CanRefund && has(access.RefundsPay)
-	waiting, found, err := s.Queue.Approvals.Of(r.Context(), b.Case.ID)
+	waiting, found, err := s.Approvals.Of(r.Context(), b.Case.ID)
 	if err != nil {
 		return nil, err
 	}

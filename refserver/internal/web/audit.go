@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -117,16 +118,16 @@ func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, erro
 		if !slices.Contains(auditTypes, f.Type) {
 			return nil, f, problem.Invalid(
 				"type",
-				fmt.Sprintf("%q is no kind of change; choose one of the list", clip(f.Type)),
+				fmt.Sprintf("%q is no kind of change; choose one of the list", input.Clip(f.Type)),
 			)
 		}
 		q.Types = []string{f.Type}
 	}
 	var err error
-	if q.From, err = s.day("from", f.From); err != nil {
+	if q.From, err = problem.Day("from", f.From, s.Zone); err != nil {
 		return nil, f, err
 	}
-	if q.To, err = s.day("to", f.To); err != nil {
+	if q.To, err = problem.Day("to", f.To, s.Zone); err != nil {
 		return nil, f, err
 	}
 	if !q.To.IsZero() {

@@ -28,7 +28,7 @@ import (
 // Static files and probes need no session and stand before it.
 func (s *server) chain() (http.Handler, error) {
 	inner := http.NewServeMux()
-	open := func(pattern string, h http.Handler) { inner.Handle(pattern, s.Gate.Guard(pattern, s.deny, h)) }
+	open := func(pattern string, h http.Handler) { inner.Handle(pattern, s.Gate.Guard(pattern, s.denied, h)) }
 	open("/static/", s.static())
 	open("GET /health/live", s.Health.LiveHandler())
 	open("GET /health/ready", s.Health.ReadyHandler())

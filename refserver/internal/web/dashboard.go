@@ -11,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -22,7 +23,7 @@ func (s *server) dashboardRoutes() {
 
 const streamPath = "/admin/dashboard/stream"
 
-// IsStream reports whether the answer to r goes on for longer than a request
+// IsStream reports whether the answer to r lasts longer than a request
 // may take. It goes by the route: what a client accepts is the client's word.
 func IsStream(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == streamPath }
 
@@ -49,7 +50,7 @@ func (s *server) period(r *http.Request) (period, error) {
 		if err != nil || name == "Local" {
 			return period{}, problem.Invalid(
 				"zone",
-				fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clip(name)),
+				fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", input.Clip(name)),
 			)
 		}
 		p.Zone = zone
@@ -62,7 +63,7 @@ func (s *server) period(r *http.Request) (period, error) {
 				"quarter",
 				fmt.Sprintf(
 					"%q is no quarter; take %v to %v",
-					clip(text),
+					input.Clip(text),
 					observabilitydb.FirstQuarter,
 					observabilitydb.LastQuarter,
 				),

@@ -1,18 +1,18 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func (s *server) featureRoutes() {
-	s.staff("GET /admin/features", s.features)
-	s.staff("POST /admin/features/{name}", s.changeFeature)
+	s.use("GET /admin/features", endpoint.ManageFeatures, s.features)
+	s.use("POST /admin/features/{name}", endpoint.ManageFeatures, s.changeFeature)
 }
 
 // featureCard is a switch with its form.
@@ -40,9 +40,13 @@ func (s *server) features(w http.ResponseWriter, r *http.Request) error {
 // showFeatures shows all switches; refused is a form that comes back as it was sent.
 func (s *server) showFeatures(w http.ResponseWriter, r *http.Request, status int, refused *featureCard) error {
 	var cards []featureCard
-	for _, now := range s.Features.Switches() {
+	list, err := s.Endpoints.Features(user(r))
+	if err != nil {
+		return err
+	}
+	for _, now := range list {
 		d, _ := feature.Define(now.Name)
-		history, err := s.Features.History(r.Context(), now.Name, historyShown)
+		history, err := s.Endpoints.FeatureHistory(r.Context(), user(r), now.Name, historyShown)
 		if err != nil {
 			return err
 		}
@@ -66,56 +70,43 @@ func featureState(now feature.Switch) badge {
 	return badge{"good", "on"}
 }
 
+// featureForm is the form of a switch.
+type featureForm struct {
+	Mode       feature.Mode `json:"mode"`
+	Percentage *int         `json:"percentage" text:"rollout_percentage"`
+	Users      []string     `json:"users"`
+	Version    *int         `json:"version"`
+}
+
+// featureActions are what sets a mode.
+var featureActions = map[feature.Mode]string{feature.On: "enable", feature.Off: "disable", feature.Rollout: "rollout"}
+
 func (s *server) changeFeature(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
-	name, f := feature.Name(r.PathValue("name")), r.PostForm
-	c := feature.Change{Mode: feature.Mode(f.Get("mode")), Users: strings.Fields(f.Get("users"))}
-	var err error
-	if c.Mode == feature.Rollout {
-		if c.Percentage, err = strconv.Atoi(strings.TrimSpace(f.Get("percentage"))); err != nil {
-			err = problem.Invalid("rollout_percentage", "Enter a whole number from 0 to 100.")
-		}
-	}
-	version, verr := strconv.Atoi(f.Get("version"))
-	if verr == nil {
-		c.Version = &version
-	}
+	var f featureForm
+	name := feature.Name(r.PathValue("name"))
+	err := readForm(r, &f)
 	if err == nil {
-		if _, err = s.Features.Set(r.Context(), name, user(r).Username, c); err == nil {
+		p := endpoint.FeatureParams{Action: featureActions[f.Mode], Version: f.Version}
+		if f.Mode == feature.Rollout {
+			p.Percentage, p.Users = f.Percentage, f.Users
+		}
+		if _, err = s.Endpoints.SetFeature(r.Context(), user(r), name, p); err == nil {
 			d, _ := feature.Define(name)
 			return s.redirect(w, r, "/admin/features", d.Label+": saved. All processes know within a second.")
 		}
 	}
-	if errors.Is(err, feature.ErrUnknown) {
-		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such switch.")
-	}
-	p := problem.Of(featureProblem(err))
-	if p.Internal {
+	p := problem.Of(err)
+	if p.Internal || p.Status == http.StatusNotFound {
 		return err
 	}
-	shown := feature.Switch{Name: name, Mode: c.Mode, Percentage: c.Percentage, Version: version}
-	return s.showFeatures(w, r, p.Status, &featureCard{
-		Switch: shown, Users: f.Get("users"), Problem: p.Message, Field: p.Field,
-	})
-}
-
-// featureProblem says why a switch was not changed.
-func featureProblem(err error) error {
-	var invalid *feature.Invalid
-	switch {
-	case errors.As(err, &invalid):
-		return problem.Invalid(invalid.Field, invalid.Message)
-	case errors.Is(err, feature.ErrChanged):
-		return problem.New(http.StatusConflict, "CHANGED",
-			"Somebody else has changed this switch meanwhile. Look at it again, then decide.")
+	shown := feature.Switch{Name: name, Mode: f.Mode}
+	if f.Percentage != nil {
+		shown.Percentage = *f.Percentage
 	}
-	return err
-}
-
-// featureOff is what is answered where a switch is off.
-func featureOff(n feature.Name) error {
-	d, _ := feature.Define(n)
-	return problem.New(http.StatusForbidden, "FEATURE_OFF", d.Off)
+	if f.Version != nil {
+		shown.Version = *f.Version
+	}
+	return s.showFeatures(w, r, p.Status, &featureCard{
+		Switch: shown, Users: r.PostForm.Get("users"), Problem: p.PageMessage(), Field: p.Field,
+	})
 }

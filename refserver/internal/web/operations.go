@@ -11,7 +11,8 @@ import (
 )
 
 var notFound = problem.Problem{
-	Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "There is no such page. The links at the top lead to all there are.",
+	Status: http.StatusNotFound, Code: "NOT_FOUND",
+	Message: "There is no such page. The links at the top lead to all there are.",
 }
 
 func (s *server) operationRoutes() {
@@ -36,7 +37,8 @@ func (s *server) metricsDoor(next http.Handler) http.Handler {
 				return
 			}
 		} else if ip := net.ParseIP(s.ClientAddress(r)); forwarded(r.Header) || ip == nil || !ip.IsLoopback() {
-			http.Error(w, "Metrics are open to this machine only; set METRICS_TOKEN to ask from elsewhere.", http.StatusForbidden)
+			const text = "Metrics are open to this machine only; set METRICS_TOKEN to read them from elsewhere."
+			http.Error(w, text, http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -1,26 +1,25 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func (s *server) partnerRoutes() {
-	s.staff("GET /admin/partners", s.partners)
-	s.staffOnce("POST /admin/partners", s.createPartner)
-	s.staff("GET /admin/partners/{id}", s.partner)
-	s.staffOnce("POST /admin/partners/{id}", s.changePartner)
-	s.staffOnce("POST /admin/partners/{id}/fetch", s.fetchPartner)
-	s.staff("POST /admin/partners/{id}/keys", s.newPartnerKey)
-	s.staff("POST /admin/partners/{id}/keys/{prefix}/revoke", s.revokePartnerKey)
-	s.staff("POST /admin/partners/{id}/feeds/{feed}/cancel", s.cancelFeed)
+	s.use("GET /admin/partners", endpoint.ReadPartners, s.partners)
+	s.use("POST /admin/partners", endpoint.CreatePartner, s.createPartner)
+	s.use("GET /admin/partners/{id}", endpoint.ReadPartners, s.partner)
+	s.use("POST /admin/partners/{id}", endpoint.ChangePartner, s.changePartner)
+	s.use("POST /admin/partners/{id}/fetch", endpoint.FetchPartner, s.fetchPartner)
+	s.use("POST /admin/partners/{id}/keys", endpoint.ManagePartnerKeys, s.newPartnerKey)
+	s.use("POST /admin/partners/{id}/keys/{prefix}/revoke", endpoint.ManagePartnerKeys, s.revokePartnerKey)
+	s.use("POST /admin/partners/{id}/feeds/{feed}/cancel", endpoint.CancelFeed, s.cancelFeed)
 }
 
 // partnerForm is a partner as the form holds it, so that a refused form comes back as it was sent.
@@ -46,7 +45,7 @@ func (s *server) partners(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) showPartners(w http.ResponseWriter, r *http.Request, status int, form partnerForm) error {
-	all, err := s.Partners.Partners(r.Context())
+	all, err := s.Endpoints.Partners(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
@@ -54,56 +53,40 @@ func (s *server) showPartners(w http.ResponseWriter, r *http.Request, status int
 }
 
 // sentPartner reads the form.
-func sentPartner(r *http.Request) (partnerForm, partner.Params, error) {
-	get := func(field string) string { return strings.TrimSpace(r.PostForm.Get(field)) }
-	form := partnerForm{Name: get("name"), Currency: get("currency"), FeedURL: get("feed_url"), Every: get("every")}
-	p := partner.Params{
-		Name: form.Name, Currency: money.Currency(strings.ToUpper(form.Currency)), FeedURL: form.FeedURL,
-		Token: get("token"),
+func sentPartner(r *http.Request) (partnerForm, endpoint.PartnerParams, error) {
+	var f struct {
+		endpoint.PartnerParams
+
+		Every *int `json:"every" validate:"omitempty,min=1,max=44640"`
 	}
-	if form.Every != "" {
-		minutes, err := strconv.Atoi(form.Every)
-		if err != nil || minutes < 1 || minutes > 44640 {
-			return form, p, problem.Invalid(
-				"every",
-				"Enter how many minutes lie between two fetches: 1 to 44640, or nothing.",
-			)
-		}
-		p.Every = time.Duration(minutes) * time.Minute
+	err := readForm(r, &f)
+	form := partnerForm{
+		Name: f.Name, Currency: f.Currency, FeedURL: f.FeedURL, Every: strings.TrimSpace(r.PostForm.Get("every")),
 	}
-	return form, p, nil
+	if f.Every != nil {
+		f.EveryMinutes = *f.Every
+	}
+	return form, f.PartnerParams, err
 }
 
 func (s *server) createPartner(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
 	form, params, err := sentPartner(r)
 	if err == nil {
 		var p partner.Partner
-		if p, err = s.Partners.Create(r.Context(), params); err == nil {
+		if p, err = s.Endpoints.CreatePartner(r.Context(), user(r), params); err == nil {
 			return s.redirect(w, r, "/admin/partners/"+p.ID, p.Name+" is a partner now. Make a key for it.")
 		}
 	}
-	p := problem.Of(partnerProblem(err))
+	p := problem.Of(err)
 	if p.Internal {
 		return err
 	}
-	form.Problem, form.Field = p.Message, p.Field
+	form.Problem, form.Field = p.PageMessage(), p.Field
 	return s.showPartners(w, r, p.Status, form)
 }
 
-// partnerProblem says what is wrong with what was entered.
-func partnerProblem(err error) error {
-	var invalid *partner.Invalid
-	switch {
-	case errors.As(err, &invalid):
-		return problem.Invalid(invalid.Field, invalid.Message)
-	case errors.Is(err, partner.ErrNotFound):
-		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such partner.")
-	}
-	return err
-}
+// feedsShown is how many feeds of a partner its page lists.
+const feedsShown = 20
 
 // partnerBody is a partner with its keys and its last feeds.
 type partnerBody struct {
@@ -140,11 +123,7 @@ func (s *server) partner(w http.ResponseWriter, r *http.Request) error {
 // showPartner shows the page of a partner; form is one that was refused, key one that was
 // made just now.
 func (s *server) showPartner(w http.ResponseWriter, r *http.Request, status int, form *partnerForm, key string) error {
-	p, err := s.Partners.Partner(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return partnerProblem(err)
-	}
-	runs, err := s.Partners.Runs(r.Context(), p.ID, 20)
+	p, runs, err := s.Endpoints.Partner(r.Context(), user(r), r.PathValue("id"), feedsShown)
 	if err != nil {
 		return err
 	}
@@ -174,63 +153,62 @@ func (s *server) showPartner(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func (s *server) changePartner(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
 	form, params, err := sentPartner(r)
 	if err == nil {
 		var p partner.Partner
-		if p, err = s.Partners.Update(r.Context(), r.PathValue("id"), params); err == nil {
+		if p, err = s.Endpoints.ChangePartner(r.Context(), user(r), r.PathValue("id"), params); err == nil {
 			return s.redirect(w, r, "/admin/partners/"+p.ID, p.Name+" is saved.")
 		}
 	}
-	p := problem.Of(partnerProblem(err))
+	p := problem.Of(err)
 	if p.Internal || p.Status == http.StatusNotFound {
-		return partnerProblem(err)
+		return err
 	}
-	form.Problem, form.Field = p.Message, p.Field
+	form.Problem, form.Field = p.PageMessage(), p.Field
 	return s.showPartner(w, r, p.Status, &form, "")
 }
 
-func (s *server) fetchPartner(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("id")
-	if err := s.Partners.FetchNow(r.Context(), id); err != nil {
-		return partnerProblem(err)
+// partnerDone goes back to the page of the partner.
+func (s *server) partnerDone(w http.ResponseWriter, r *http.Request, message string, err error) error {
+	if err != nil {
+		return err
 	}
-	return s.redirect(w, r, "/admin/partners/"+id, "The feed will be fetched in a moment.")
+	return s.redirect(w, r, "/admin/partners/"+r.PathValue("id"), message)
+}
+
+func (s *server) fetchPartner(w http.ResponseWriter, r *http.Request) error {
+	message, err := s.Endpoints.FetchPartner(r.Context(), user(r), r.PathValue("id"))
+	return s.partnerDone(w, r, message, err)
 }
 
 // newPartnerKey shows a new key, once: it is stored nowhere, so that the page is the answer.
 func (s *server) newPartnerKey(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
+	var f struct {
+		Expires string `json:"expires"`
 	}
-	var expires time.Time
-	if text := strings.TrimSpace(r.PostForm.Get("expires")); text != "" {
-		day, err := problem.Day("expires", text, s.Zone)
-		if err != nil {
-			return err
-		}
-		expires = problem.NextDay(day, s.Zone)
+	if err := readForm(r, &f); err != nil {
+		return err
 	}
-	key, _, err := s.Partners.NewKey(r.Context(), r.PathValue("id"), expires)
+	expires, err := problem.Day("expires", f.Expires, s.Zone)
 	if err != nil {
-		return partnerProblem(err)
+		return err
+	}
+	if !expires.IsZero() {
+		expires = problem.NextDay(expires, s.Zone)
+	}
+	key, _, err := s.Endpoints.NewPartnerKey(r.Context(), user(r), r.PathValue("id"), expires)
+	if err != nil {
+		return err
 	}
 	return s.showPartner(w, r, http.StatusOK, nil, key)
 }
 
 func (s *server) revokePartnerKey(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("id")
-	if err := s.Partners.RevokeKey(r.Context(), id, r.PathValue("prefix")); err != nil {
-		return partnerProblem(err)
-	}
-	return s.redirect(w, r, "/admin/partners/"+id, "The key is revoked.")
+	message, err := s.Endpoints.RevokePartnerKey(r.Context(), user(r), r.PathValue("id"), r.PathValue("prefix"))
+	return s.partnerDone(w, r, message, err)
 }
 
 func (s *server) cancelFeed(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Partners.Cancel(r.Context(), r.PathValue("feed")); err != nil {
-		return partnerProblem(err)
-	}
-	return s.redirect(w, r, "/admin/partners/"+r.PathValue("id"), "The feed is canceled.")
+	_, err := s.Endpoints.CancelFeed(r.Context(), user(r), r.PathValue("feed"))
+	return s.partnerDone(w, r, "The feed is canceled.", err)
 }

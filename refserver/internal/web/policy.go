@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,7 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -70,7 +71,7 @@ func (policyForm) AllMethods() []payment.Method {
 }
 
 func (s *server) policyPage(w http.ResponseWriter, r *http.Request) error {
-	t, err := s.Returns.CurrentTerms(r.Context())
+	t, err := s.Endpoints.TermsOf(r.Context(), "")
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (s *server) policyPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) showPolicy(w http.ResponseWriter, r *http.Request, status int, form policyForm) error {
-	versions, err := s.Returns.AllTerms(r.Context())
+	versions, err := s.Endpoints.Policies(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 	policy, err := parsePolicy(r.PostForm, s.Currency)
 	if err == nil {
 		var t returns.Terms
-		if t, err = s.Returns.PublishTerms(r.Context(), actor(r), policy, strings.TrimSpace(r.PostForm.Get("note"))); err == nil {
+		if t, err = s.Endpoints.PublishPolicy(r.Context(), user(r), policy, r.PostForm.Get("note")); err == nil {
 			return s.redirect(
 				w,
 				r,
@@ -178,7 +179,7 @@ func formOfPolicy(p returns.Policy) policyForm {
 		for i, f := range list {
 			v.Set(fmt.Sprintf("%s_reason_%d", prefix, i), string(f.Reason))
 			v.Set(fmt.Sprintf("%s_condition_%d", prefix, i), string(f.Condition))
-			v.Set(fmt.Sprintf("%s_percent_%d", prefix, i), decimal.Format(int64(f.PercentBP), 2).String())
+			v.Set(fmt.Sprintf("%s_percent_%d", prefix, i), money.FormatDecimal(int64(f.PercentBP), 2))
 			v.Set(fmt.Sprintf("%s_fixed_%d", prefix, i), money.New(f.Fixed, p.Currency).Decimal())
 		}
 	}
@@ -269,13 +270,13 @@ func feeRule(prefix string, row int, at func(string) string, c money.Currency) (
 		return returns.FeeRule{}, false, nil
 	}
 	rule := returns.FeeRule{Reason: returns.Reason(reason), Condition: returns.Condition(condition)}
-	bp, err := decimal.Parse(percent, 2)
+	bp, err := money.ParseDecimal(cmp.Or(percent, "0"), 2)
 	if err != nil || bp < 0 || bp > 10000 {
 		return rule, false, problem.Invalid(
 			fmt.Sprintf("%s_percent_%d", prefix, row),
 			fmt.Sprintf(
 				"%q is no percentage; it must be a number from 0 to 100 with at most 2 decimals.",
-				clip(percent),
+				input.Clip(percent),
 			),
 		)
 	}
@@ -287,7 +288,7 @@ func feeRule(prefix string, row int, at func(string) string, c money.Currency) (
 				fmt.Sprintf("%s_fixed_%d", prefix, row),
 				fmt.Sprintf(
 					"%q is no amount; it must be 0 or more %s with at most %d decimals.",
-					clip(fixed),
+					input.Clip(fixed),
 					c,
 					c.Digits(),
 				),
@@ -301,10 +302,10 @@ func feeRule(prefix string, row int, at func(string) string, c money.Currency) (
 func number(field, text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if errors.Is(err, strconv.ErrRange) {
-		return 0, problem.Invalid(field, fmt.Sprintf("%q is too large.", clip(text)))
+		return 0, problem.Invalid(field, fmt.Sprintf("%q is too large.", input.Clip(text)))
 	}
 	if err != nil {
-		return 0, problem.Invalid(field, fmt.Sprintf("%q is no whole number; write one such as 30.", clip(text)))
+		return 0, problem.Invalid(field, fmt.Sprintf("%q is no whole number; write one such as 30.", input.Clip(text)))
 	}
 	return n, nil
 }

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 )
 
 // The partials begin with _, which a plain directory would leave out.
@@ -119,8 +119,8 @@ func functions(zone *time.Location) template.FuncMap {
 		"percent": func(bp int) string { return percent(int64(bp)) },
 		"plural":  plural,
 		"counted": func(n int, one, many string) string {
-			if n >= mostCounted {
-				return grouped(mostCounted) + " " + many + " or more"
+			if n >= endpoint.MaxCounted {
+				return grouped(endpoint.MaxCounted) + " " + many + " or more"
 			}
 			return plural(n, one, many)
 		},
@@ -139,7 +139,7 @@ func functions(zone *time.Location) template.FuncMap {
 
 // percent shows basis points.
 func percent(bp int64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(decimal.Format(bp, 2).String(), "0"), ".0") + " %"
+	return strings.TrimSuffix(strings.TrimSuffix(money.FormatDecimal(bp, 2), "0"), ".0") + " %"
 }
 
 func plural(n int, one, many string) string {

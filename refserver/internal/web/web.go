@@ -13,18 +13,17 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
-	"github.com/returnkit/returnkit/refserver/internal/partner"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -34,11 +33,14 @@ import (
 // Deps is what the pages stand on. All fields are required but those that say
 // otherwise.
 type Deps struct {
-	Orders  *orders.Service
-	Returns *returns.Service
-	Refunds *refunds.Service
-	Auth    *auth.Service
-	Metrics *observability.Metrics
+	// Endpoints are the use cases; Orders, Returns and Refunds are read for what a
+	// page shows besides.
+	Endpoints *endpoint.Endpoints
+	Orders    *orders.Service
+	Returns   *returns.Service
+	Refunds   *refunds.Service
+	Auth      *auth.Service
+	Metrics   *observability.Metrics
 	// Registry is what /metrics shows.
 	Registry http.Handler
 	Health   *observability.Checker
@@ -51,17 +53,11 @@ type Deps struct {
 	Changes func(context.Context, outboxdb.Query) (outboxdb.Page, error)
 	// Webhooks answers the payment provider's messages.
 	Webhooks http.Handler
-	// Keys remembers what was answered under an Idempotency-Key; how it tells
-	// and refuses callers is filled in here.
+	// Keys remembers what was answered under an Idempotency-Key; who asks and how
+	// a request is refused are filled in here.
 	Keys idempotency.Keys
-	// Queue is what nobody but a person can settle.
-	Queue queue.Queue
-	// Features switches parts of the shop off.
-	Features *feature.Service
-	// Partners send product feeds.
-	Partners *partner.Service
-	// Nights are the comparisons with the provider's list.
-	Nights Nights
+	// NeedsReview counts what is in the review queue.
+	NeedsReview func(context.Context) (int, error)
 	// Uploads takes in forms with photos.
 	Uploads *upload.Receiver
 	// Checkout stands before POST /checkout and brings the session with it: body,
@@ -70,13 +66,15 @@ type Deps struct {
 	// Admission stands behind the session: it gives each account its turn at what
 	// is dear. Nil lets everything pass.
 	Admission func(http.Handler) http.Handler
-	// Card turns what the card form holds into the provider's payment method.
-	// Nil where the form is off, because the provider's key is live.
-	Card func(number, expires, kind string) (token string, err error)
+	// CardForm says whether card numbers are taken: not where the provider's key is
+	// live.
+	CardForm bool
 	// Gate enforces the table of permissions.
 	Gate *access.Gate
 	// Audit is what happened to accounts, products, policies and settings.
 	Audit *audit.Log
+	// Approvals has refunds above the limits wait for a second person.
+	Approvals *approval.Desk
 	// Mails are those that a development shop keeps; nil: they are sent, or there
 	// are none.
 	Mails *mail.Outbox
@@ -88,7 +86,7 @@ type Deps struct {
 	Currency      money.Currency
 	Zone          *time.Location
 	PageSize      int  // of the order history
-	LowStock      int  // units at or below which staff are told
+	LowStock      int  // units at or below which staff get a warning
 	MaxPhotos     int  // of one request
 	SecureCookies bool // the shop is reached over https
 	// Origin is the address of the shop in a browser, such as
@@ -148,26 +146,57 @@ func New(d Deps) (http.Handler, error) {
 // handler is a page or an action. What it returns is shown by fail.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// The doors. Who may pass is in the table of package access, by the pattern; the
-// doors differ in how they refuse. A form larger than maxForm is refused; photos
-// have their own door.
+// The doors. use serves an action: who may ask and whether it is carried out once
+// per key is the action's to say. public is open to all; member and staff are
+// for pages that show more than one thing. A form larger than maxForm is
+// refused; photos have a door of their own.
+func (s *server) use(pattern string, a endpoint.Action, h handler) {
+	s.handle(pattern, maxForm, s.door(a, s.deny, s.once(a, s.adapt(h))))
+}
+
 func (s *server) public(pattern string, h handler) { s.handle(pattern, maxForm, s.adapt(h)) }
 
 func (s *server) member(pattern string, h handler) {
-	s.handle(pattern, maxForm, s.adapt(h))
+	s.handle(pattern, maxForm, s.door(endpoint.Action{}, s.deny, s.adapt(h)))
 }
 
 func (s *server) staff(pattern string, h handler) {
-	s.handle(pattern, maxForm, s.adapt(h))
+	s.handle(pattern, maxForm, s.door(endpoint.Action{Who: endpoint.Staff}, s.deny, s.adapt(h)))
+}
+
+// photos is use for a form with photos, whose size package upload limits: its
+// handler reads it, and carries the action out once per key.
+func (s *server) photos(pattern string, a endpoint.Action, h handler) {
+	s.guarded(pattern, s.denied, s.door(a, s.deny, s.adaptPhotos(h)))
+}
+
+// door passes on whoever may ask for the action.
+func (s *server) door(
+	a endpoint.Action,
+	deny func(http.ResponseWriter, *http.Request, error),
+	next http.Handler,
+) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Permit(user(r)); err != nil {
+			deny(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *server) handle(pattern string, limit int64, h http.Handler) {
-	s.guarded(pattern, s.deny, http.MaxBytesHandler(h, limit))
+	s.guarded(pattern, s.denied, http.MaxBytesHandler(h, limit))
 }
 
 // guarded registers a route behind its row of the table of permissions.
 func (s *server) guarded(pattern string, refuse access.Refuse, h http.Handler) {
 	s.mux.Handle(pattern, s.Gate.Guard(pattern, refuse, h))
+}
+
+// denied is deny for what the table of permissions refuses.
+func (s *server) denied(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	s.deny(w, r, &problem.Error{Problem: p})
 }
 
 func (s *server) adapt(h handler) http.Handler {
@@ -214,40 +243,48 @@ const formType = "application/x-www-form-urlencoded"
 
 // deny answers a request that may not pass: who is not signed in goes to the
 // sign-in page, others read why.
-func (s *server) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
-	if p.Status == http.StatusUnauthorized {
+func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
+	p := problem.Of(err)
+	switch {
+	case p.Status == http.StatusUnauthorized:
 		http.Redirect(w, r, "/login", http.StatusFound)
-		return
-	}
-	if p.Internal {
-		s.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
-	}
-	if p.Code == access.CodeFactorRequired {
+	case p.Code == access.CodeFactorRequired:
 		s.Auth.Flash(r.Context(), p.Message)
 		http.Redirect(w, r, factorPage, http.StatusFound)
-		return
-	}
-	if p.Code == access.CodeReauthenticate {
+	case p.Code == access.CodeReauthenticate:
 		s.askPassword(w, r, p)
-		return
+	default:
+		if p.Internal {
+			s.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
+		}
+		s.failWith(w, r, p)
 	}
-	s.failWith(w, r, p)
 }
 
-// user is who asks. Only for handlers behind member or staff.
+// user is who asks; the zero value where nobody is signed in.
 func user(r *http.Request) auth.User {
 	u, _ := auth.FromContext(r.Context())
 	return u
 }
 
-// actor is who asks, as the domain packages want it.
-func actor(r *http.Request) event.Actor {
-	u := user(r)
-	kind := event.ActorCustomer
-	if u.IsStaff() {
-		kind = event.ActorStaff
+// readForm reads the form of an action into v, and checks it.
+func readForm(r *http.Request, v any) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
 	}
-	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+	return input.Form(r.PostForm, v)
+}
+
+// notesOf says what is wrong, each mistake in a note of its own.
+func notesOf(p problem.Problem) []note {
+	if len(p.Mistakes) == 0 {
+		return []note{{Tone: "bad", Text: p.Message, Code: p.Code}}
+	}
+	var out []note
+	for _, m := range p.Mistakes {
+		out = append(out, note{Tone: "bad", Text: m.Words(), Code: p.Code})
+	}
+	return out
 }
 
 // redirect ends an action: the next page shows the message, when there is one.

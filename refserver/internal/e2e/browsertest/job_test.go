@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/returns"
@@ -96,11 +97,11 @@ func mainJob(t *testing.T, s *app.App, b *tab) {
 	b.visit(admin)
 	b.shot("decide")
 	b.press("Authorise")
-	b.see("authorised under RMA-")
+	b.see("authorized: RMA-")
 	b.fill("#carrier", "UPS")
 	b.fill("#tracking_number", "1Z999AA10123456784")
 	b.press("Record the shipment")
-	b.see("on their way")
+	b.see("The shipment is recorded")
 	b.press("Record the receipt")
 	b.see("received")
 	b.shot("inspect")
@@ -116,7 +117,7 @@ func mainJob(t *testing.T, s *app.App, b *tab) {
 	b.see(amount)
 	b.shot("quote")
 	b.press("Pay the refund")
-	b.see("Refund of " + amount + " by card: paid")
+	b.see("Refund of " + money.New(want, o.Currency).Format("en") + " by card: paid")
 	b.shot("refunded")
 	b.steps("Requested", "Authorised", "Sent", "Received", "Inspected", "Refunded")
 	b.visit("/admin/dashboard")

@@ -1,4 +1,4 @@
-package alarm_test
+package review_test
 
 import (
 	"errors"
@@ -10,29 +10,29 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 )
 
-func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
+func TestADiscrepancyIsOpenUntilStaffCloseIt(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		ctx := t.Context()
-		if err := sqlstore.Migrate(ctx, db, alarm.Migrations()); err != nil {
+		if err := sqlstore.Migrate(ctx, db, review.Migrations()); err != nil {
 			t.Fatal(err)
 		}
 		at := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
-		b := &alarm.Book{DB: db, Now: func() time.Time { return at }}
+		b := &review.Discrepancies{DB: db, Now: func() time.Time { return at }}
 		clerk := event.Actor{Kind: event.ActorStaff, ID: "c", Name: "clerk"}
 		for i, want := range []bool{true, false} {
-			if fresh, err := b.Raise(ctx, alarm.Alarm{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}); err != nil ||
-				fresh != want {
+			d := review.Discrepancy{ID: "evt_1", Kind: "amount", Message: "5 is not 6", RefundID: "r"}
+			if fresh, err := b.Raise(ctx, d); err != nil || fresh != want {
 				t.Errorf("raised %d: %v, %v", i, fresh, err)
 			}
 		}
 		at = at.Add(time.Hour)
-		if _, err := b.Raise(ctx, alarm.Alarm{ID: "evt_2"}); err != nil {
+		if _, err := b.Raise(ctx, review.Discrepancy{ID: "evt_2"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Raise(ctx, alarm.Alarm{}); err == nil {
+		if _, err := b.Raise(ctx, review.Discrepancy{}); err == nil {
 			t.Error("an alarm without an id was taken")
 		}
 		open, n, err := b.Open(ctx, 1)
@@ -40,7 +40,7 @@ func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
 			!open[0].RaisedAt.Equal(at.Add(-time.Hour)) {
 			t.Fatalf("%+v of %d, %v", open, n, err)
 		}
-		for _, note := range []string{"", " ", strings.Repeat("x", alarm.MaxNote+1), "a\x00b", "\xff"} {
+		for _, note := range []string{"", " ", strings.Repeat("x", review.MaxNote+1), "a\x00b", "\xff"} {
 			if err := b.Close(ctx, "evt_1", note, clerk); orders.CodeOf(err) != orders.CodeInvalid {
 				t.Errorf("note %q: %v", note[:min(5, len(note))], err)
 			}
@@ -54,11 +54,11 @@ func TestAnAlarmStandsUntilAPersonHasDealtWithIt(t *testing.T) {
 		if err := b.Close(ctx, "evt_1", "again", clerk); orders.CodeOf(err) != orders.CodeTransition {
 			t.Errorf("closed twice: %v", err)
 		}
-		a, err := b.Alarm(ctx, "evt_1")
+		a, err := b.Discrepancy(ctx, "evt_1")
 		if err != nil || a.Note != "seen" || a.ClosedBy != "clerk" || !a.ClosedAt.Equal(at) {
 			t.Errorf("%+v, %v", a, err)
 		}
-		if fresh, err := b.Raise(ctx, alarm.Alarm{ID: "evt_1"}); err != nil || fresh {
+		if fresh, err := b.Raise(ctx, review.Discrepancy{ID: "evt_1"}); err != nil || fresh {
 			t.Errorf("raised again after it was closed: %v, %v", fresh, err)
 		}
 		if _, n, err := b.Open(ctx, 10); err != nil || n != 1 {

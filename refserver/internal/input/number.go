@@ -1,16 +1,17 @@
-package api
+package input
 
 import (
 	"encoding/json"
 	"reflect"
 )
 
-// number is a JSON number as it was written, so that no float comes near an
-// amount. A string that holds one, which json.Number would take, is refused.
-type number string
+// Number is a decimal number as it was written, so that no float comes near an
+// amount. In JSON a string that holds one, which json.Number would take, is
+// refused.
+type Number string
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (n *number) UnmarshalJSON(data []byte) error {
+func (n *Number) UnmarshalJSON(data []byte) error {
 	switch data[0] {
 	case '"':
 		return &json.UnmarshalTypeError{Value: "string", Type: reflect.TypeFor[float64]()}
@@ -21,8 +22,9 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	case '[':
 		return &json.UnmarshalTypeError{Value: "array", Type: reflect.TypeFor[float64]()}
 	}
-	*n = number(data)
+	*n = Number(data)
 	return nil
 }
 
-func (n number) String() string { return string(n) }
+// String returns the number as it was written.
+func (n Number) String() string { return string(n) }

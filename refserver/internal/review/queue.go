@@ -1,8 +1,8 @@
-// Package queue is what nobody but a person can settle: refunds and charges
-// that nobody can tell about, refunds that are held back, and contradictions of
-// the payment provider. Pages and the JSON interface show it and act on it
-// through here, so that both ask for the same reasons and record the same.
-package queue
+// Package review is the review queue: refunds and charges whose outcome is
+// unknown, refunds that are on hold, and discrepancies between the shop and its
+// payment provider. Pages and the JSON interface read it and act on it through
+// here, so that both require the same reasons and record the same.
+package review
 
 import (
 	"context"
@@ -16,60 +16,62 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
-// Shown is how many of each kind are shown; the rest moves up as these are
-// dealt with. answers is how many of the provider's answers.
+// Shown is how many of each kind are listed; the rest moves up as these are
+// resolved. callsShown is how many of the provider's answers.
 const (
-	Shown   = 50
-	answers = 12
+	Shown      = 50
+	callsShown = 12
 )
 
-// Queue reads what waits, and settles it. All fields are required.
+// Queue reads what needs review, and resolves it. All fields are required.
 type Queue struct {
 	Orders  *orders.Service
 	Returns *returns.Service
 	Refunds *refunds.Service
-	Alarms  *alarm.Book
+	// Discrepancies are those between the shop and its provider.
+	Discrepancies *Discrepancies
 	// Approvals are refunds that wait for a second person.
 	Approvals *approval.Desk
 }
 
-// Waiting is what waits for a person: the first of each kind, and how many.
-type Waiting struct {
-	Refunds     []Refund
-	RefundCount int
-	Orders      []Order
-	OrderCount  int
-	Alarms      []alarm.Alarm
-	AlarmCount  int
+// Items is what needs review: the first of each kind, and how many there are.
+type Items struct {
+	Refunds          []Refund
+	RefundCount      int
+	Orders           []Order
+	OrderCount       int
+	Discrepancies    []Discrepancy
+	DiscrepancyCount int
 	// Approvals are the refunds that wait for a second person.
 	Approvals     []approval.Approval
 	ApprovalCount int
 }
 
-// Empty reports whether nothing waits.
-func (w Waiting) Empty() bool { return w.RefundCount+w.OrderCount+w.AlarmCount+w.ApprovalCount == 0 }
-
-// Refund is a refund with its evidence.
-type Refund struct {
-	refunds.Refund
-	Why     string         // it is here, in our words
-	Answers []refunds.Call // the last of the provider's, oldest first, in its words
+// Empty reports whether nothing needs review.
+func (i Items) Empty() bool {
+	return i.RefundCount+i.OrderCount+i.DiscrepancyCount+i.ApprovalCount == 0
 }
 
-// Choice reports whether it only waits for somebody to choose how to pay it.
+// Refund is a refund with what the provider answered about it.
+type Refund struct {
+	refunds.Refund
+	Why   string         // it needs review, in our words
+	Calls []refunds.Call // the last ones, oldest first, in the provider's words
+}
+
+// Choice reports whether it only waits for staff to choose its method.
 func (r Refund) Choice() bool { return r.HoldRef == refunds.AwaitingMethod }
 
 // Held reports whether a dispute of the payment holds it.
 func (r Refund) Held() bool { return r.HoldRef != "" && !r.Choice() }
 
-// Methods are those by which it can be paid, where that is what it waits for.
+// Methods are those by which it can be paid, where it waits for that choice.
 func (r Refund) Methods() []payment.Method {
 	if !r.Choice() {
 		return nil
@@ -80,16 +82,16 @@ func (r Refund) Methods() []payment.Method {
 // Unsent reports whether it certainly was never sent.
 func (r Refund) Unsent() bool { return r.Attempt().FirstSentAt.IsZero() }
 
-// Order is an order whose charge nobody can tell about.
+// Order is an order whose charge has an unknown outcome.
 type Order struct {
 	orders.Order
 	Tries []Try // the last ones, oldest first
 }
 
-// Why it is here, in our words.
+// Why returns why it needs review, in our words.
 func (Order) Why() string { return "the provider has not said whether it took the money" }
 
-// Try is what came of one attempt to charge.
+// Try is the result of one attempt to charge.
 type Try struct {
 	At        time.Time `json:"-"`
 	Outcome   string    `json:"outcome"`
@@ -97,9 +99,9 @@ type Try struct {
 	LastError string    `json:"last_error"`
 }
 
-// Waiting reads the queue.
-func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
-	var w Waiting
+// Items reads the queue.
+func (q Queue) Items(ctx context.Context) (Items, error) {
+	var w Items
 	list, n, err := q.Refunds.List(ctx, refunds.Query{NeedsReview: true, PageSize: Shown})
 	if err != nil {
 		return w, err
@@ -127,29 +129,29 @@ func (q Queue) Waiting(ctx context.Context) (Waiting, error) {
 	if w.Approvals, w.ApprovalCount, err = q.Approvals.Waiting(ctx, Shown); err != nil {
 		return w, err
 	}
-	w.Alarms, w.AlarmCount, err = q.Alarms.Open(ctx, Shown)
+	w.Discrepancies, w.DiscrepancyCount, err = q.Discrepancies.Open(ctx, Shown)
 	return w, err
 }
 
-// refund completes a refund with what its events tell.
+// refund completes a refund with what its events say.
 func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
 	w := Refund{Refund: r, Why: "the provider has not said whether it paid"}
 	events, err := q.Refunds.Events(ctx, r.ID)
 	if err != nil {
 		return w, err
 	}
-	if w.Answers, err = refunds.ProviderCalls(events, answers); err != nil {
+	if w.Calls, err = refunds.ProviderCalls(events, callsShown); err != nil {
 		return w, err
 	}
 	for _, e := range events {
 		if e.Type != refunds.EventReviewRequired && e.Type != refunds.EventHeld {
 			continue
 		}
-		var told struct{ Reason string }
-		if err := json.Unmarshal(e.Data, &told); err != nil {
-			return w, fmt.Errorf("queue: event %s: %w", e.ID, err)
+		var data struct{ Reason string }
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return w, fmt.Errorf("review: event %s: %w", e.ID, err)
 		}
-		w.Why = told.Reason
+		w.Why = data.Reason
 	}
 	return w, nil
 }
@@ -167,14 +169,14 @@ func (q Queue) tries(ctx context.Context, id string) ([]Try, error) {
 		}
 		t := Try{At: e.At}
 		if err := json.Unmarshal(e.Data, &t); err != nil {
-			return nil, fmt.Errorf("queue: event %s: %w", e.ID, err)
+			return nil, fmt.Errorf("review: event %s: %w", e.ID, err)
 		}
 		tries = append(tries, t)
 	}
-	return tries[max(0, len(tries)-answers):], nil
+	return tries[max(0, len(tries)-callsShown):], nil
 }
 
-// Count is how much waits for a person.
+// Count returns how much needs review.
 func (q Queue) Count(ctx context.Context) (int, error) {
 	_, paid, err := q.Refunds.List(ctx, refunds.Query{NeedsReview: true, PageSize: 1})
 	if err != nil {
@@ -188,19 +190,19 @@ func (q Queue) Count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, alarms, err := q.Alarms.Open(ctx, 1)
-	return paid + sold + alarms + approvals, err
+	_, open, err := q.Discrepancies.Open(ctx, 1)
+	return paid + sold + open + approvals, err
 }
 
-// Decision is what a person says of a refund or a charge.
+// Decision is what staff say of a refund or a charge.
 type Decision struct {
-	Outcome   string // paid or not_paid; of an order also ask_again
-	Reason    string // how they know; required
-	Reference string // the provider's id of a refund, if known
-	By        event.Actor
+	Outcome    string // paid or not_paid; of an order also ask_again
+	Reason     string // how they know; required
+	ProviderID string // the provider's id of a refund, if known
+	By         event.Actor
 }
 
-// reason is why somebody says what they say; they must say something.
+// reason is how staff know; it is required.
 func (d Decision) reason() (string, error) {
 	text := strings.TrimSpace(d.Reason)
 	if text == "" {
@@ -213,9 +215,9 @@ func wrongOutcome(got, allowed string) error {
 	return problem.Invalid("outcome", fmt.Sprintf("outcome is %.40q; it must be %s.", got, allowed))
 }
 
-// SettleRefund ends a refund by the word of a person, has its return follow,
-// and says what has come of it.
-func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string, error) {
+// ResolveRefund ends a refund as staff say, has its return follow, and returns
+// what to say of the result.
+func (q Queue) ResolveRefund(ctx context.Context, id string, d Decision) (string, error) {
 	why, err := d.reason()
 	if err != nil {
 		return "", err
@@ -228,7 +230,7 @@ func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string,
 		ctx,
 		id,
 		d.By,
-		refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.Reference)},
+		refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.ProviderID)},
 	)
 	if err != nil {
 		return "", err
@@ -239,15 +241,15 @@ func (q Queue) SettleRefund(ctx context.Context, id string, d Decision) (string,
 	}
 	amount := money.New(r.Amount(), r.Quote.Currency)
 	if paid {
-		return fmt.Sprintf("The refund of %s counts as paid, on your word.", amount), nil
+		return fmt.Sprintf("The refund of %s is recorded as paid.", amount), nil
 	}
 	return fmt.Sprintf(
-		"The refund of %s counts as not paid, on your word. It can be tried again on its return.",
+		"The refund of %s is recorded as not paid. It can be tried again on its return.",
 		amount,
 	), nil
 }
 
-// ReleaseRefund ends the hold of a refund's payment, where the message that the
+// ReleaseRefund ends the hold of a refund's payment, where the webhook that the
 // dispute is over did not come.
 func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string, error) {
 	why, err := d.reason()
@@ -269,12 +271,11 @@ func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string
 		OrderID: o.ID, PaymentID: r.PaymentID, Captured: o.Payment.Amount, Currency: o.Currency,
 		Ref: r.HoldRef, Reason: why, By: d.By,
 	})
-	return "The hold of " + r.HoldRef + " is over, and refunds of that payment go on.", err
+	return "The hold of " + r.HoldRef + " is released, and refunds of that payment continue.", err
 }
 
-// SettleOrder ends the charge of an order by the word of a person, or has the
-// provider asked about it again.
-func (q Queue) SettleOrder(ctx context.Context, id string, d Decision) (string, error) {
+// ResolveOrder ends the charge of an order as staff say, or looks it up again.
+func (q Queue) ResolveOrder(ctx context.Context, id string, d Decision) (string, error) {
 	why, err := d.reason()
 	if err != nil {
 		return "", err
@@ -285,15 +286,15 @@ func (q Queue) SettleOrder(ctx context.Context, id string, d Decision) (string, 
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("Order %s is %s, on your word.", o.Number, o.Status), nil
+		return fmt.Sprintf("Order %s is %s now.", o.Number, o.Status), nil
 	case "ask_again":
 		o, err := q.Orders.Retry(ctx, id, d.By, why)
-		return "The provider is asked about order " + o.Number + " again.", err
+		return "The charge of order " + o.Number + " is looked up again.", err
 	}
 	return "", wrongOutcome(d.Outcome, "paid, not_paid or ask_again")
 }
 
-// CloseAlarm notes that a person has dealt with a contradiction, and how.
-func (q Queue) CloseAlarm(ctx context.Context, id, note string, by event.Actor) (string, error) {
-	return "The alarm is closed.", q.Alarms.Close(ctx, id, note, by)
+// CloseDiscrepancy closes a discrepancy, with what staff found and did.
+func (q Queue) CloseDiscrepancy(ctx context.Context, id, note string, by event.Actor) (string, error) {
+	return "The discrepancy is closed.", q.Discrepancies.Close(ctx, id, note, by)
 }

@@ -1,4 +1,4 @@
-package api
+package input
 
 import (
 	"bytes"
@@ -9,57 +9,73 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
+	"reflect"
 	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
-// The limits of a JSON body, in bytes, and of what may be inside of what.
-// Package upload limits bodies with photos.
+// MaxBody is the limit of a JSON body and of a form, in bytes; package upload
+// limits bodies with photos. maxDepth is how deep a JSON body may be nested.
 const (
-	maxJSON  = 1 << 20
+	MaxBody  = 1 << 20
 	maxDepth = 16
 )
 
-// decode reads one JSON object into v, strictly: a field it does not know or
-// finds twice, a null, a value of another type, or anything after the object is
-// refused, because what is misspelt must not pass as left out. An empty body is
-// an empty object.
-func decode(r *http.Request, limit int64, v any) error {
-	if err := isJSON(r); err != nil {
+// JSON reads the body of r, one JSON object, into v, strictly: a field that v
+// does not have or that is there twice, a null, a value of another type, a
+// number that is too large, a NUL character, or anything after the object is
+// refused with a 400 that names the field, because what is misspelt must not
+// pass as left out. An empty body is an empty object. What the values may be is
+// for Check.
+func JSON(r *http.Request, v any) error {
+	if err := IsJSON(r); err != nil {
 		return err
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	data, err := ReadBody(r, MaxBody)
 	if err != nil {
-		return explain(err)
+		return err
 	}
-	return decodeObject(data, v)
+	return Object(data, v)
 }
 
-// isJSON refuses a body that says it is something else.
-func isJSON(r *http.Request) error {
+// ReadBody reads a body of at most limit bytes.
+func ReadBody(r *http.Request, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if err != nil {
+		return nil, explain(err)
+	}
+	return data, nil
+}
+
+// IsJSON refuses a body that says it is something else.
+func IsJSON(r *http.Request) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind != "application/json" {
 		return problem.New(
 			http.StatusUnsupportedMediaType,
 			"MEDIA_TYPE",
-			"The body is "+clip(kind)+"; it must be application/json",
+			"The body is "+Clip(kind)+"; it must be application/json",
 		)
 	}
 	return nil
 }
 
-// decodeObject is decode for a body that was read.
-func decodeObject(data []byte, v any) error {
+// Object is JSON for a body that was read.
+func Object(data []byte, v any) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}
-	if err := check(json.NewDecoder(bytes.NewReader(data)), "", 0); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := check(dec, "", 0); err != nil {
 		return explain(err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
+	dec = json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			wrong.Field, _ = locate(reflect.TypeOf(v).Elem(), wrong.Field)
+		}
 		return explain(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
@@ -78,10 +94,10 @@ func check(dec *json.Decoder, path string, depth int) error {
 	}
 	switch t := token.(type) {
 	case nil:
-		return problem.Invalid(path, fieldName(path)+" is null; send a value or leave it out")
+		return problem.Invalid(path, named(path)+" is null; send a value or leave it out")
 	case string:
 		if strings.ContainsRune(t, 0) {
-			return problem.Invalid(path, fieldName(path)+" holds a NUL character; send text without")
+			return problem.Invalid(path, named(path)+" holds a NUL character; send text without")
 		}
 		return nil
 	case json.Delim:
@@ -110,7 +126,7 @@ func checkObject(dec *json.Decoder, path string, depth int) error {
 			return err
 		}
 		key, _ := token.(string)
-		name := strings.TrimPrefix(path+"."+clip(key), ".")
+		name := strings.TrimPrefix(path+"."+Clip(key), ".")
 		fold := strings.ToLower(key)
 		if seen[fold] {
 			return problem.Invalid(name, name+" is there twice; send it once")
@@ -139,8 +155,8 @@ func explain(err error) error {
 			cmp.Or(wrongType.Field, "body"),
 			fmt.Sprintf(
 				"%s is a JSON %s; it must be %s",
-				fieldName(wrongType.Field),
-				clip(wrongType.Value),
+				named(wrongType.Field),
+				Clip(wrongType.Value),
 				jsonKind(wrongType.Type.Kind().String()),
 			),
 		)
@@ -148,7 +164,7 @@ func explain(err error) error {
 		return problem.Invalid("body", "The body is not valid JSON")
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return problem.Invalid(clip(strings.Trim(name, `"`)), "There is no field "+clip(name)+" here")
+		return problem.Invalid(Clip(strings.Trim(name, `"`)), "There is no field "+Clip(name)+" here")
 	}
 	var own *problem.Error
 	if errors.As(err, &own) {
@@ -157,7 +173,7 @@ func explain(err error) error {
 	return problem.Invalid("body", "The body can't be read as JSON of the expected shape")
 }
 
-func fieldName(f string) string {
+func named(f string) string {
 	if f == "" {
 		return "The body"
 	}
@@ -182,24 +198,11 @@ func jsonKind(kind string) string {
 	return "a " + kind
 }
 
-// clip shortens what somebody sent, for a message that quotes it.
-func clip(s string) string {
+// Clip shortens what somebody sent, for a message that quotes it.
+func Clip(s string) string {
 	runes := []rune(s)
 	if len(runes) > 40 {
 		return string(runes[:40]) + "…"
 	}
 	return s
-}
-
-// pageOf reads ?page=.
-func pageOf(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("page")
-	if text == "" {
-		return 1, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 1_000_000 {
-		return 0, problem.Invalid("page", "page is \""+clip(text)+"\"; it is a whole number from 1 on")
-	}
-	return n, nil
 }
