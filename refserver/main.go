@@ -12,6 +12,8 @@
 //	refserver backup DIR      copy the database and the photos, while it runs
 //	refserver restore DIR     make a shop of such a copy
 //	refserver settings check  check the settings and start nothing
+//	refserver permissions     list all routes with the roles that may use them
+//	refserver audit verify    check that nothing in the audit was changed or removed
 //	refserver help settings   list all settings
 //	refserver help COMMAND    show the flags of a command
 //	refserver version         what was built, and from what
@@ -83,6 +85,8 @@ type commands struct {
 	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`
 	Restore     restoreCommand     `cmd:"" help:"Make a shop of a backup, where none is."`
 	Settings    settingsCommand    `cmd:"" help:"List the settings, or check them."`
+	Permissions permissionsCommand `cmd:"" help:"List the routes with the roles that may use them."`
+	Audit       auditCommand       `cmd:"" help:"Check the audit."`
 	Help        helpCommand        `cmd:"" help:"Show help for a command, or list the settings."`
 	Version     versionCommand     `cmd:"" help:"Say what was built, and from what."`
 }

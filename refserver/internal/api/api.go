@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
@@ -29,6 +30,8 @@ import (
 type Deps struct {
 	// Endpoints are the use cases.
 	Endpoints *endpoint.Endpoints
+	// Gate enforces the table of permissions.
+	Gate *access.Gate
 	// Keys remembers what was answered under an Idempotency-Key; who asks and how
 	// a request is refused are filled in here.
 	Keys idempotency.Keys
@@ -119,12 +122,28 @@ func (a *API) use(pattern string, action endpoint.Action, h handler) {
 		keys := a.keys()
 		next = http.MaxBytesHandler(keys.Middleware(next), input.MaxBody)
 	}
-	a.mux.Handle(pattern, a.door(action, next))
+	a.guarded(pattern, a.door(action, next))
 }
 
 // photos is use for a body with photos, which its handler reads itself.
 func (a *API) photos(pattern string, action endpoint.Action, h http.HandlerFunc) {
-	a.mux.Handle(pattern, a.door(action, h))
+	a.guarded(pattern, a.door(action, h))
+}
+
+// guarded registers a route behind its row of the table of permissions.
+func (a *API) guarded(pattern string, h http.Handler) {
+	a.mux.Handle(pattern, a.Gate.Guard(pattern, a.deny, h))
+}
+
+func (a *API) deny(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	if p.Internal {
+		a.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
+	}
+	if p.Status == http.StatusUnauthorized {
+		p.Message = "Sign in first: POST /login with username and password."
+	}
+	p.SetRetryAfter(w.Header())
+	a.write(w, r, p.Status, failure(p))
 }
 
 // door passes on whoever may ask for the action.
@@ -184,6 +203,9 @@ type mistakeJSON struct {
 // that the policy refuses, errors for an input with wrong fields.
 func failure(p problem.Problem) map[string]any {
 	body := map[string]any{"success": false, "message": p.Message, "code": p.Code}
+	if p.Status == http.StatusAccepted {
+		body["pending"] = true
+	}
 	if p.Field != "" {
 		body["field"] = p.Field
 	}

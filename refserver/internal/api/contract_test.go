@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -55,7 +57,13 @@ func newBundle(t *testing.T) *bundle {
 			t.Error(err)
 		}
 	})
+	gate := access.New(access.Config{
+		Owns:      func(context.Context, auth.User, access.Subject, string) (bool, error) { return false, nil },
+		Record:    func(_ access.Route, _ access.Refuse, next http.Handler) http.Handler { return next },
+		Confirmed: func(context.Context) bool { return true },
+	})
 	b := &bundle{App: s, t: t, api: api.New(api.Deps{
+		Gate: gate,
 		Endpoints: endpoint.New(endpoint.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Levels: s.Figures, Log: s.Log,
 			Currency: c.Money(),

@@ -32,7 +32,7 @@ func (a *API) partnerRoutes() {
 }
 
 // open is the door of what judges by itself who asks.
-func (a *API) open(pattern string, h handler) { a.mux.Handle(pattern, a.adapt(h)) }
+func (a *API) open(pattern string, h handler) { a.guarded(pattern, a.adapt(h)) }
 
 // runJSON is a feed and how far it is.
 type runJSON struct {

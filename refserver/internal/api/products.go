@@ -70,7 +70,7 @@ func (a *API) listProducts(r *http.Request) (int, any, error) {
 	}
 	out, now := make([]productJSON, 0, len(products)), a.Now()
 	for _, p := range products {
-		j, err := productOf(p, now, user(r).IsAdmin())
+		j, err := productOf(p, now, user(r).IsStaff())
 		if err != nil {
 			return 0, nil, err
 		}

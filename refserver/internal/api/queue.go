@@ -21,6 +21,8 @@ func (a *API) queueRoutes() {
 	a.use("POST /api/admin/queue/refunds/{id}/release", endpoint.ReleaseRefund, resolve(e.ReleaseRefund))
 	a.use("POST /api/admin/queue/orders/{id}/resolve", endpoint.ResolveOrder, resolve(e.ResolveOrder))
 	a.use("POST /api/admin/queue/alarms/{id}/close", endpoint.CloseDiscrepancy, resolve(e.CloseDiscrepancy))
+	a.use("POST /api/admin/queue/approvals/{id}/approve", endpoint.ApproveRefund, resolve(e.ApproveRefund))
+	a.use("POST /api/admin/queue/approvals/{id}/decline", endpoint.DeclineRefund, resolve(e.DeclineRefund))
 }
 
 // queueJSON is what needs review: the first of each kind, and how many there are.
@@ -31,6 +33,9 @@ type queueJSON struct {
 	OrderCount  int                 `json:"order_count"`
 	Alarms      []alarmJSON         `json:"alarms"`
 	AlarmCount  int                 `json:"alarm_count"`
+
+	Approvals     []approvalJSON `json:"approvals"`
+	ApprovalCount int            `json:"approval_count"`
 }
 
 type waitingRefundJSON struct {
@@ -113,6 +118,7 @@ func (a *API) waiting(r *http.Request) (int, any, error) {
 		Refunds: all(w.Refunds, waitingRefund), RefundCount: w.RefundCount,
 		Orders: all(w.Orders, waitingOrder), OrderCount: w.OrderCount,
 		Alarms: all(w.Discrepancies, alarmOf), AlarmCount: w.DiscrepancyCount,
+		Approvals: all(w.Approvals, approvalOf), ApprovalCount: w.ApprovalCount,
 	}, nil
 }
 

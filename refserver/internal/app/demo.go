@@ -225,8 +225,10 @@ func (s *App) demoReturn(ctx context.Context, super auth.User, o orders.Order) e
 	}
 	request := returns.CreateParams{
 		OrderID: o.ID, CustomerID: super.ID, Reason: returns.ReasonDamaged,
-		Details: "The screen came with a crack in the lower left corner.",
-		Items:   []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, RMA: DemoRMA,
+		// Its trail says why its owner may process it; package server lets them.
+		Details: "The screen came with a crack in the lower left corner. " +
+			"(Demo data: in development its owner may process this return.)",
+		Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}}, RMA: DemoRMA,
 	}
 	by := event.System("demo data")
 	_, err = s.Returns.Create(ctx, by, request)

@@ -20,6 +20,7 @@ import (
 // How often the workers look when nobody wakes them, and how much they take
 // at a time.
 const (
+	lookEvery    = time.Second
 	cleanUpEvery = 10 * time.Minute
 	gaugesEvery  = 10 * time.Second
 	batch        = 50
@@ -114,6 +115,17 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}))
 	var err error
 	s.group.Add("refunds", s.Refunds)
+	for name, work := range map[string]func(context.Context, int) (int, error){
+		"pay approved refunds": s.Approvals.Resume,
+		"send password resets": s.Auth.SendResets,
+	} {
+		if _, err = add(name, lookEvery, func(ctx context.Context) (bool, error) {
+			n, err := work(ctx, batch)
+			return n == batch, err
+		}); err != nil {
+			return nil, err
+		}
+	}
 	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
 		return nil, err
 	}

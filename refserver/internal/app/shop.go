@@ -26,7 +26,10 @@ import (
 	"github.com/returnkit/returnkit/orders/payment/guard"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
@@ -80,6 +83,15 @@ type App struct {
 	// uses another one.
 	Simulator *paysim.Simulator
 
+	// Approvals has refunds above the limits wait for a second person.
+	Approvals *approval.Desk
+	// Audit is what happened to accounts, products, policies and settings.
+	Audit *audit.Log
+	// Mails are those that a development shop keeps instead of sending them; nil
+	// where a mail server sends them, and in production.
+	Mails *mail.Outbox
+
+	mailer   auth.Mailer // nil: there are no mails
 	now      func() time.Time
 	provider string // base address of the payment provider; empty for Stripe itself
 	payments *stripegateway.Gateway
@@ -204,6 +216,8 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ctx,
 		db,
 		auth.Migrations(),
+		audit.Migrations(),
+		approval.Migrations(),
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
@@ -318,13 +332,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}, newMoneyMetrics()
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 
-	s.Auth, err = auth.New(auth.Config{
-		Store: auth.NewDB(
-			s.DB,
-		), Secret: []byte(c.SecretKey), SecureCookies: c.SecureCookies(), Log: observability.Named(s.Log, "auth"),
-		WeakHashes: s.weakHashes,
-	})
-	if err != nil {
+	if err := s.openAccounts(ctx); err != nil {
 		return err
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
@@ -364,11 +372,12 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.openApprovals()
 	s.openNightly()
 	cases := returnsdb.New(s.DB)
 	s.photoNames = cases.EvidencePaths
 	s.Returns, err = returns.New(returns.Config{
-		Store: cases, Orders: s.Orders, Refunder: s.Refunds, Restocker: s.Orders, Evidence: s.Evidence,
+		Store: cases, Orders: s.Orders, Refunder: s.Approvals, Restocker: s.Orders, Evidence: s.Evidence,
 		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
 		Now: s.now,
 		Observer: returnObserver{
@@ -378,6 +387,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.Approvals.Payer = s.Returns
 	if err := s.openEvents(); err != nil {
 		return err
 	}

@@ -27,14 +27,22 @@ func Migrations() sqlstore.Migrations { return sqlstore.Embedded("auth", migrati
 type DB struct {
 	db       *sqlstore.DB
 	sessions *batch.Loader[string, signedIn]
+	record   RecordFunc
 }
 
 var _ Store = (*DB)(nil)
 
 // NewDB returns the store in db, which must have been migrated.
 func NewDB(db *sqlstore.DB) *DB {
-	d := &DB{db: db}
+	d := &DB{db: db, record: func(context.Context, bun.IDB, Change) error { return nil }}
 	d.sessions = batch.NewLoader(db.Slots(), 64, d.findSessions, signedIn.own)
+	return d
+}
+
+// Recording returns d with every change of an account recorded by f, in the
+// transaction of the change.
+func (d *DB) Recording(f RecordFunc) *DB {
+	d.record = f
 	return d
 }
 
@@ -50,6 +58,11 @@ type userRow struct {
 	Super        bool
 	CreatedAt    sqldb.Time
 	UpdatedAt    sqldb.Time
+	LockedAt     sqldb.Time // NULL: not locked
+	DeletedAt    sqldb.Time // NULL: there
+	FactorSecret string
+	FactorOn     bool
+	FactorStep   int64
 }
 
 func (r userRow) user() User {
@@ -59,6 +72,9 @@ func (r userRow) user() User {
 		Email:     r.Email,
 		Role:      Role(r.Role),
 		Super:     r.Super,
+		Locked:    !r.LockedAt.IsZero(),
+		Deleted:   !r.DeletedAt.IsZero(),
+		Factor:    r.FactorOn,
 		CreatedAt: r.CreatedAt.Time(),
 	}
 }
@@ -91,8 +107,10 @@ func (d *DB) CreateUser(ctx context.Context, u User, passwordHash string) error 
 		UpdatedAt:    sqldb.At(u.CreatedAt),
 	}
 	err := d.tx(ctx, "create user", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewInsert().Model(&row).Exec(ctx)
-		return err
+		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+			return err
+		}
+		return d.record(ctx, tx, changeOf(ChangeRegistered, row.user()))
 	})
 	if name, ok := sqldb.IsUnique(err); ok && strings.HasSuffix(name, "auth_users_username_key_key") {
 		return &Error{Code: CodeUsernameTaken, Field: "username", Message: "That username is taken. Choose another one"}
@@ -116,6 +134,9 @@ func (d *DB) UserByName(ctx context.Context, username string) (User, string, err
 func oneUser(ctx context.Context, db bun.IDB, column, value string, lock bool) (userRow, error) {
 	var row userRow
 	q := db.NewSelect().Model(&row).Where("u.? = ?", bun.Ident(column), value)
+	if column != "id" {
+		q = q.Where("u.deleted_at IS NULL")
+	}
 	if lock {
 		q = sqldb.ForUpdate(q)
 	}
@@ -166,6 +187,7 @@ func (d *DB) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 		sel = sel.Where(`(u.username_key LIKE ? ESCAPE '\' OR LOWER(u.email) LIKE ? ESCAPE '\')`, pattern, pattern)
 	}
+	sel = sel.Where("u.deleted_at IS NULL")
 	n, err := sel.ScanAndCount(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("auth: users: %w", err)
@@ -187,9 +209,15 @@ func (d *DB) SetRole(ctx context.Context, id string, r Role, at time.Time) (User
 		if row.Super {
 			return &Error{Code: CodeSuperAdmin, Field: "role", Message: "The super admin's role can't be changed"}
 		}
+		if !row.DeletedAt.IsZero() {
+			return ErrNotFound
+		}
+		change := changeOf(ChangeRole, row.user(), "from", row.Role, "to", string(r))
 		row.Role, row.UpdatedAt = string(r), sqldb.At(at)
-		_, err = tx.NewUpdate().Model(&row).Column("role", "updated_at").WherePK().Exec(ctx)
-		return err
+		if _, err = tx.NewUpdate().Model(&row).Column("role", "updated_at").WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		return d.record(ctx, tx, change)
 	})
 	if err != nil {
 		return User{}, err
@@ -211,13 +239,14 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 		for _, r := range rows {
 			r.Super, r.UpdatedAt = r.ID == id, sqldb.At(at)
 			if r.Super {
-				r.Role = string(Admin)
+				r.Role, r.LockedAt = string(Admin), sqldb.Time{}
 				if passwordHash != "" {
 					r.PasswordHash = passwordHash
 				}
 				row = r
 			}
-			if _, err := tx.NewUpdate().Model(&r).Column("role", "super", "password_hash", "updated_at").WherePK().Exec(ctx); err != nil {
+			q := tx.NewUpdate().Model(&r).Column("role", "super", "password_hash", "locked_at", "updated_at")
+			if _, err := q.WherePK().Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -225,9 +254,11 @@ func (d *DB) MakeSuper(ctx context.Context, id, passwordHash string, at time.Tim
 			return ErrNotFound
 		}
 		if passwordHash != "" {
-			_, err = tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", id).Exec(ctx)
+			if _, err = tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", id).Exec(ctx); err != nil {
+				return err
+			}
 		}
-		return err
+		return d.record(ctx, tx, changeOf(ChangeSuper, row.user()))
 	})
 	if err != nil {
 		return User{}, err
@@ -275,11 +306,15 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		Email     *string
 		Role      *string
 		Super     *bool
+		LockedAt  sqldb.Time
+		DeletedAt sqldb.Time
+		FactorOn  *bool
 		CreatedAt sqldb.Time
 	}
 	err := d.db.Reader().NewSelect().TableExpr("?(rk)auth_sessions AS s").
 		ColumnExpr(
-			"s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at",
+			"s.token_hash, s.data, s.expires_at, s.seen_at, u.id, u.username, u.email, u.role, u.super, u.created_at, "+
+				"u.locked_at, u.deleted_at, u.factor_on",
 		).
 		Join("LEFT JOIN ?(rk)auth_users AS u ON u.id = s.user_id").
 		Where("s.token_hash IN (?)", bun.List(hashes)).
@@ -289,7 +324,7 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 		s := signedIn{session: Session{
 			TokenHash: row.TokenHash, Data: row.Data, ExpiresAt: row.ExpiresAt.at.Time(), SeenAt: row.SeenAt.at.Time(),
 		}}
-		if row.ID != nil {
+		if row.ID != nil && row.LockedAt.IsZero() && row.DeletedAt.IsZero() {
 			s.session.UserID = *row.ID
 			s.user = User{
 				ID:        *row.ID,
@@ -297,6 +332,7 @@ func (d *DB) findSessions(ctx context.Context, hashes []string) (map[string]sign
 				Email:     *row.Email,
 				Role:      Role(*row.Role),
 				Super:     *row.Super,
+				Factor:    *row.FactorOn,
 				CreatedAt: row.CreatedAt.Time(),
 			}
 		}

@@ -18,7 +18,11 @@ const (
 	CodeUsernameTaken   Code = "USERNAME_TAKEN"    // somebody has that name, in this or another case
 	CodeCredentials     Code = "BAD_CREDENTIALS"   // no such user, or another password
 	CodeTooManyAttempts Code = "TOO_MANY_ATTEMPTS" // too many failed sign-ins; RetryAfter says when to come back
-	CodeSuperAdmin      Code = "SUPER_ADMIN"       // the super admin's role is fixed
+	CodeSuperAdmin      Code = "SUPER_ADMIN"       // the super admin is as the settings say
+	CodeSecondFactor    Code = "SECOND_FACTOR"     // the password is right, and a code is needed; see SignInCode
+	CodeLocked          Code = "LOCKED"            // the password is right, and an admin has locked the account
+	CodeWeakPassword    Code = "WEAK_PASSWORD"     // easier to guess than the settings allow
+	CodeResetInvalid    Code = "RESET_INVALID"     // the link to reset a password was used, or is too old
 )
 
 // Error is a refusal with a stable code. Message is a sentence for a person.

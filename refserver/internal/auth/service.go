@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 )
 
 // Config says what a Service stands on. Store and Secret are required.
@@ -27,6 +29,16 @@ type Config struct {
 	// WeakHashes stores passwords under hashes that are made in no time. It is
 	// for tests of what comes after signing in, and for nothing else.
 	WeakHashes bool
+	// MinStrength is the lowest score of a password that is chosen, from 0 (any)
+	// to 4 (very hard to guess), as github.com/dropbox/zxcvbn rates it.
+	MinStrength int
+	// Mailer sends the mails of password resets; nil: there are none.
+	Mailer Mailer
+	// BaseURL is the address of the shop in mails, such as https://shop.example.com.
+	BaseURL string
+	// Record records what happens to accounts outside of the store's own changes,
+	// such as sign-ins; nil records nothing.
+	Record RecordFunc
 	// OnError answers a request whose session can't be read or saved, because
 	// the store failed; nil answers 503 with a sentence.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
@@ -45,15 +57,20 @@ const (
 // Service registers, signs in and out, and says who a request comes from. It
 // is safe for concurrent use.
 type Service struct {
-	store     Store
-	sessions  *scs.SessionManager
-	hasher    *hasher
-	attempts  *attempts // by address and account
-	addresses *attempts
-	slowdown  *slowdown
-	idle      time.Duration
-	now       func() time.Time
-	log       *slog.Logger
+	store       Store
+	sessions    *scs.SessionManager
+	hasher      *hasher
+	attempts    *attempts
+	slowdown    *slowdown
+	addresses   *attempts // by address alone
+	idle        time.Duration
+	secret      []byte
+	minStrength int
+	mailer      Mailer
+	baseURL     string
+	record      RecordFunc
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // New returns a Service.
@@ -76,6 +93,9 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Record == nil {
+		c.Record = func(context.Context, bun.IDB, Change) error { return nil }
+	}
 	params := owasp
 	if c.WeakHashes {
 		params = weak
@@ -83,6 +103,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: newHasher(params), idle: c.Idle, now: c.Now, log: c.Log,
 		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
+		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, baseURL: c.BaseURL, record: c.Record,
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
 	}
 	s.sessions = s.newSessions(c)
@@ -93,6 +114,9 @@ func New(c Config) (*Service, error) {
 // CodeInvalid and the field, or CodeUsernameTaken.
 func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := r.Validate(); err != nil {
+		return User{}, err
+	}
+	if err := s.CheckPassword(r.Password, r.Username, r.Email); err != nil {
 		return User{}, err
 	}
 	return s.create(ctx, r)
@@ -134,10 +158,19 @@ func (s *Service) create(ctx context.Context, r Registration) (User, error) {
 // from anywhere, each sign-in to it first waits, up to four seconds, until a
 // quarter of an hour has passed without one. An unknown name costs the time of
 // a known one.
+//
+// Where the account has a second factor the user is not signed in yet: the error
+// is CodeSecondFactor, and SignInCode continues.
 func (s *Service) SignIn(ctx context.Context, username, password, address string) (User, error) {
 	u, err := s.Verify(ctx, username, password, address)
 	if err != nil {
 		return User{}, err
+	}
+	if u.Factor {
+		return User{}, s.beginCode(ctx, u)
+	}
+	if err := s.record(ctx, nil, changeOf(ChangeSignedIn, u)); err != nil {
+		return User{}, fmt.Errorf("auth: sign in %s: %w", u.Username, err)
 	}
 	if err := s.begin(ctx, u); err != nil {
 		return User{}, fmt.Errorf("auth: sign in %s: %w", u.Username, err)
@@ -177,9 +210,26 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 	if !ok || unknown {
 		failed = true
 		s.slowdown.failed(name)
+		if err := s.record(ctx, nil, changeOf(ChangeSignInFailed, u, "name", clipName(username))); err != nil {
+			return User{}, fmt.Errorf("auth: sign in: %w", err)
+		}
 		return User{}, &Error{Code: CodeCredentials, Message: "Invalid username or password"}
 	}
+	if u.Locked {
+		if err := s.record(ctx, nil, changeOf(ChangeSignInFailed, u, "reason", "locked")); err != nil {
+			return User{}, fmt.Errorf("auth: sign in: %w", err)
+		}
+		return User{}, &Error{Code: CodeLocked, Message: "This account is locked. Ask the shop to unlock it"}
+	}
 	return u, nil
+}
+
+// clipName is a name as the audit keeps it: what was typed may be a password.
+func clipName(username string) string {
+	if !usernamePattern.MatchString(username) {
+		return "(not a username)"
+	}
+	return username
 }
 
 // addressKey is an address as failures are counted by. One of IPv6 counts as
@@ -232,8 +282,8 @@ func (s *Service) Users(ctx context.Context, q UserQuery) ([]User, int, error) {
 // SetRole gives the user a role from the next request on. The super admin's
 // can't be changed (CodeSuperAdmin); a role that is none is CodeInvalid.
 func (s *Service) SetRole(ctx context.Context, by User, id string, r Role) (User, error) {
-	if r != Customer && r != Admin {
-		return User{}, &Error{Code: CodeInvalid, Field: "role", Message: "A role is customer or admin"}
+	if !slices.Contains(Roles(), r) {
+		return User{}, &Error{Code: CodeInvalid, Field: "role", Message: "A role is " + RoleNames()}
 	}
 	if uuid.Validate(id) != nil {
 		return User{}, ErrNotFound
@@ -280,7 +330,11 @@ func (s *Service) EnsureSuperAdmin(ctx context.Context, username, password, emai
 	return s.store.MakeSuper(ctx, u.ID, newHash, s.now())
 }
 
-// CleanUp removes the sessions that have ended and says how many.
+// CleanUp removes the sessions that have ended and says how many. Old tokens and
+// requests of password resets go with them.
 func (s *Service) CleanUp(ctx context.Context) (int, error) {
+	if _, err := s.store.DeleteOldResets(ctx, s.now().Add(-resetsKept)); err != nil {
+		return 0, err
+	}
 	return s.store.DeleteSessions(ctx, s.now(), s.now().Add(-s.idle))
 }

@@ -7,12 +7,15 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders/event"
 )
 
 // The names of the session cookie. Over https it has the prefix that keeps
@@ -29,9 +32,10 @@ func (s *Service) CookieName() string { return s.sessions.Cookie.Name }
 // requestState is what one request knows of its session and user. It travels
 // in the context, because the session library's store takes tokens alone.
 type requestState struct {
-	mu    sync.Mutex
-	found string // hash of the token under which the session was found
-	user  User   // zero: nobody is signed in
+	mu      sync.Mutex
+	browser string // what the browser says it is, cut
+	found   string // hash of the token under which the session was found
+	user    User   // zero: nobody is signed in
 }
 
 type stateKey struct{}
@@ -110,37 +114,9 @@ func (s *Service) newSessions(c Config) *scs.SessionManager {
 func (s *Service) Load(next http.Handler) http.Handler {
 	inner := s.sessions.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), stateKey{}, &requestState{})
+		ctx := context.WithValue(r.Context(), stateKey{}, &requestState{browser: clipBrowser(r.UserAgent())})
 		inner.ServeHTTP(w, r.WithContext(ctx))
 	})
-}
-
-// RequireUser lets requests of signed-in users through; for others deny
-// answers, which gets 401.
-func RequireUser(deny func(w http.ResponseWriter, r *http.Request, status int)) func(http.Handler) http.Handler {
-	return require(func(User) bool { return true }, deny)
-}
-
-// RequireAdmin lets requests of admins through; for others deny answers, which
-// gets 401 when nobody is signed in and 403 for a customer.
-func RequireAdmin(deny func(w http.ResponseWriter, r *http.Request, status int)) func(http.Handler) http.Handler {
-	return require(User.IsAdmin, deny)
-}
-
-func require(may func(User) bool, deny func(http.ResponseWriter, *http.Request, int)) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			u, ok := FromContext(r.Context())
-			switch {
-			case !ok:
-				deny(w, r, http.StatusUnauthorized)
-			case !may(u):
-				deny(w, r, http.StatusForbidden)
-			default:
-				next.ServeHTTP(w, r)
-			}
-		})
-	}
 }
 
 // begin makes the session of ctx the user's, under a new token: one that
@@ -152,7 +128,14 @@ func (s *Service) begin(ctx context.Context, u User) error {
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
-	stateOf(ctx).set("", u)
+	st := stateOf(ctx)
+	st.set("", u)
+	now := strconv.FormatInt(s.now().Unix(), 10)
+	for key, value := range map[string]string{
+		sinceKey: now, confirmedKey: now, browserKey: st.browser, addressKeyName: event.SourceOf(ctx).Address,
+	} {
+		s.sessions.Put(ctx, key, value)
+	}
 	observability.SetUserID(ctx, u.ID)
 	return nil
 }
@@ -160,6 +143,11 @@ func (s *Service) begin(ctx context.Context, u User) error {
 // SignOut ends the session of ctx: its row is gone when it returns, so no copy
 // of its cookie works any more.
 func (s *Service) SignOut(ctx context.Context) error {
+	if u, ok := FromContext(ctx); ok {
+		if err := s.record(ctx, nil, changeOf(ChangeSignedOut, u)); err != nil {
+			return err
+		}
+	}
 	if err := s.sessions.Destroy(ctx); err != nil {
 		return err
 	}
@@ -167,7 +155,23 @@ func (s *Service) SignOut(ctx context.Context) error {
 	return nil
 }
 
-const flashKey = "flash"
+// What a session holds.
+const (
+	flashKey       = "flash"
+	pendingKey     = "pending" // id of who entered the right password, and no code yet
+	pendingAtKey   = "pending_at"
+	sinceKey       = "since"     // when it began, in Unix seconds
+	confirmedKey   = "confirmed" // when the password was entered last, in Unix seconds
+	addressKeyName = "address"   // from where it began
+	browserKey     = "browser"   // by which browser
+)
+
+// clipBrowser is a browser's name of itself as a session keeps it.
+func clipBrowser(agent string) string {
+	agent = strings.ToValidUTF8(strings.ReplaceAll(agent, "\x00", ""), "")
+	runes := []rune(agent)
+	return string(runes[:min(len(runes), 200)])
+}
 
 // Flash keeps a message for the next page that this browser is shown.
 func (s *Service) Flash(ctx context.Context, message string) { s.sessions.Put(ctx, flashKey, message) }

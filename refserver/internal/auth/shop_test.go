@@ -48,7 +48,18 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deny := func(w http.ResponseWriter, r *http.Request, status int) { http.Error(w, "no", status) }
+	need := func(may func(auth.User) bool, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch u, ok := auth.FromContext(r.Context()); {
+			case !ok:
+				http.Error(w, "no", http.StatusUnauthorized)
+			case !may(u):
+				http.Error(w, "no", http.StatusForbidden)
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		_, err := s.auth.SignIn(r.Context(), r.FormValue("username"), r.FormValue("password"), "192.0.2.1")
@@ -63,6 +74,11 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 			}
 		}
 	})
+	mux.HandleFunc("POST /password", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.auth.ChangePassword(r.Context(), r.FormValue("old"), r.FormValue("new"), "192.0.2.1"); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.auth.SignOut(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -72,8 +88,8 @@ func newShop(t *testing.T, store auth.Store, secure bool) *shop {
 		u, _ := auth.FromContext(r.Context())
 		fmt.Fprint(w, u.Username, s.auth.TakeFlash(r.Context()))
 	})
-	mux.Handle("GET /me", auth.RequireUser(deny)(who))
-	mux.Handle("GET /admin", auth.RequireAdmin(deny)(who))
+	mux.Handle("GET /me", need(func(auth.User) bool { return true }, who))
+	mux.Handle("GET /admin", need(auth.User.IsAdmin, who))
 	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 		s.auth.Flash(r.Context(), "!")
 		s.slow <- struct{}{}

@@ -9,6 +9,7 @@ import (
 // statement. Implementations are safe for concurrent use.
 type Store interface {
 	UserStore
+	AccountStore
 	SessionStore
 }
 
@@ -70,4 +71,66 @@ type Session struct {
 	Data      []byte
 	ExpiresAt time.Time // whatever happens, it ends here
 	SeenAt    time.Time
+}
+
+// AccountStore keeps what owners and admins do to accounts. A change that ends
+// sessions does so in its transaction.
+type AccountStore interface {
+	// SetPassword changes the password hash and ends all sessions and reset
+	// tokens of the user.
+	SetPassword(ctx context.Context, id, passwordHash string, at time.Time) (User, error)
+	// SetLocked locks or unlocks an account; locking ends its sessions. The
+	// super admin's is an *Error with CodeSuperAdmin.
+	SetLocked(ctx context.Context, id string, locked bool, at time.Time) (User, error)
+	// DeleteUser removes name, address and password of an account and ends its
+	// sessions; its row stays, because orders name it. The super admin's is an
+	// *Error with CodeSuperAdmin.
+	DeleteUser(ctx context.Context, id string, at time.Time) (User, error)
+	// SessionsOf returns the sessions of a user that have not ended, the one
+	// used last first, at most 200.
+	SessionsOf(ctx context.Context, userID string, now, idleSince time.Time) ([]Session, error)
+	// EndSessions removes sessions of the user by their token hashes.
+	EndSessions(ctx context.Context, u User, hashes []string) error
+	// AddResetRequest notes that somebody asks for a reset of the password of
+	// the address, unless limit requests for it are less than an hour old.
+	AddResetRequest(ctx context.Context, email string, at time.Time, limit int) error
+	// ClaimResetRequest returns a request that is due and has it come due again
+	// at next; found is false when there is none.
+	ClaimResetRequest(ctx context.Context, now, next time.Time) (q ResetRequest, found bool, err error)
+	// FinishResetRequest notes that a request is done with.
+	FinishResetRequest(ctx context.Context, id string, at time.Time) error
+	// UsersByEmail returns the users with the address, given in lower case.
+	UsersByEmail(ctx context.Context, email string) ([]User, error)
+	// AddReset adds a reset token of the user.
+	AddReset(ctx context.Context, tokenHash string, u User, expires time.Time) error
+	// ResetUser returns whose reset token it is, or ErrNotFound: used, expired,
+	// none, or of a locked account.
+	ResetUser(ctx context.Context, tokenHash string, now time.Time) (User, error)
+	// UseReset uses the token once, changes the password hash, and ends all
+	// sessions and reset tokens of the user; ErrNotFound as ResetUser.
+	UseReset(ctx context.Context, tokenHash string, u User, passwordHash string, now time.Time) error
+	// SetFactorSecret keeps the secret of a second factor that is not on yet. One
+	// that is on is an *Error with CodeInvalid.
+	SetFactorSecret(ctx context.Context, id, secret string, at time.Time) (User, error)
+	// FactorSecret returns the secret of the user's second factor, empty for none.
+	FactorSecret(ctx context.Context, id string) (string, error)
+	// UseFactorStep notes that the code of the step was used, and reports false
+	// where that or a later one was before: a code works once.
+	UseFactorStep(ctx context.Context, id string, step int64) (bool, error)
+	// TurnFactorOn turns the second factor on, with the hashes of its recovery codes.
+	TurnFactorOn(ctx context.Context, id string, codeHashes []string, at time.Time) (User, error)
+	// TurnFactorOff removes the second factor and its recovery codes.
+	TurnFactorOff(ctx context.Context, id string, at time.Time) (User, error)
+	// UseRecoveryCode removes the code, and reports false where the user has none
+	// such.
+	UseRecoveryCode(ctx context.Context, u User, codeHash string) (bool, error)
+	// DeleteOldResets removes tokens that had expired and requests made by then.
+	DeleteOldResets(ctx context.Context, before time.Time) (int, error)
+}
+
+// ResetRequest is a request to reset a password that is being carried out.
+type ResetRequest struct {
+	ID       string
+	Email    string
+	Attempts int // this one included
 }

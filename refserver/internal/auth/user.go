@@ -16,14 +16,31 @@ import (
 	"unicode/utf8"
 )
 
-// Role is what a user may do.
+// Role is what a user may do; package access says what that is.
 type Role string
 
 // The roles.
 const (
-	Customer Role = "customer"
-	Admin    Role = "admin"
+	Customer  Role = "customer"  // shops, and nothing else
+	Support   Role = "support"   // decides returns and answers customers
+	Warehouse Role = "warehouse" // receives and inspects parcels
+	Finance   Role = "finance"   // pays refunds and settles the review queue
+	Admin     Role = "admin"     // does everything
+	Auditor   Role = "auditor"   // reads everything and changes nothing
 )
+
+// Roles returns all roles, customers first.
+func Roles() []Role { return []Role{Customer, Support, Warehouse, Finance, Admin, Auditor} }
+
+// RoleNames is the list of roles for a message: "customer, support, ... or auditor".
+func RoleNames() string {
+	var names []string
+	for _, r := range Roles() {
+		names = append(names, string(r))
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // User is somebody with an account.
 type User struct {
@@ -32,11 +49,17 @@ type User struct {
 	Email     string
 	Role      Role
 	Super     bool // the admin named by the settings, who can't be demoted
+	Locked    bool // can't sign in until an admin unlocks it
+	Factor    bool // signs in with a second factor
+	Deleted   bool // can't sign in any more; orders and the audit still name it
 	CreatedAt time.Time
 }
 
-// IsAdmin reports whether the user is staff.
+// IsAdmin reports whether the user has the role Admin.
 func (u User) IsAdmin() bool { return u.Role == Admin }
+
+// IsStaff reports whether the user works for the shop, in whatever role.
+func (u User) IsStaff() bool { return u.Role != "" && u.Role != Customer }
 
 // Limits of what a registration may hold, in characters.
 const (
@@ -76,8 +99,14 @@ func (r Registration) Validate() error {
 			Message: "That is not an e-mail address; one looks like name@example.com",
 		}
 	}
-	switch n := utf8.RuneCountInString(r.Password); {
-	case !utf8.ValidString(r.Password):
+	return checkPasswordText(r.Password)
+}
+
+// checkPasswordText returns an *Error with CodeInvalid unless the password is text
+// of an allowed length.
+func checkPasswordText(password string) error {
+	switch n := utf8.RuneCountInString(password); {
+	case !utf8.ValidString(password):
 		return &Error{Code: CodeInvalid, Field: "password", Message: "The password must be text in UTF-8"}
 	case n < MinPassword || n > MaxPassword:
 		return &Error{

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,6 +56,12 @@ type Config struct {
 	SuperAdminPassword Secret `env:"SUPER_ADMIN_PASSWORD" envDefault:"super_admin_92587" validate:"gte=8,lte=1024"`
 	SuperAdminEmail    string `env:"SUPER_ADMIN_EMAIL" envDefault:"super_admin@example.com" validate:"email,lte=254"`
 
+	// PasswordMinStrength is empty where APP_ENV decides; see MinStrength.
+	PasswordMinStrength string `env:"PASSWORD_MIN_STRENGTH" validate:"omitempty,oneof=0 1 2 3 4"`
+	StaffSecondFactor   bool   `env:"STAFF_SECOND_FACTOR" envDefault:"false"`
+	SMTPURL             Secret `env:"SMTP_URL" validate:"omitempty,smtp"`
+	MailFrom            string `env:"MAIL_FROM" envDefault:"shop@example.com" validate:"email,lte=254"`
+
 	ReturnWindowDays      int        `env:"RETURN_WINDOW_DAYS" envDefault:"30" validate:"gte=0,lte=3650"`
 	MaxReturnItemQuantity int        `env:"MAX_RETURN_ITEM_QUANTITY" envDefault:"5" validate:"gte=1,lte=1000000"`
 	ReturnsRequirePhotos  bool       `env:"RETURNS_REQUIRE_PHOTOS" envDefault:"false"`
@@ -78,6 +85,10 @@ type Config struct {
 	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis"`
 	PaymentProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"500ms" validate:"gte=10ms,lte=5s"`
 
+	// The limits in the shop's currency; empty: none. See ApprovalLimits.
+	ApprovalAmount       string `env:"APPROVAL_AMOUNT"`
+	ApprovalAmountPerDay string `env:"APPROVAL_AMOUNT_PER_DAY"`
+
 	BreakerFailureThreshold int           `env:"BREAKER_FAILURE_THRESHOLD" envDefault:"5" validate:"gte=1,lte=1000"`
 	BreakerOpenSeconds      int           `env:"BREAKER_OPEN_SECONDS" envDefault:"3" validate:"gte=1,lte=300"`
 	CheckoutPaymentWait     time.Duration `env:"CHECKOUT_PAYMENT_WAIT" envDefault:"2s" validate:"gte=1ms,lte=30s"`
@@ -95,6 +106,42 @@ type Config struct {
 
 // Production reports whether the shop runs for real.
 func (c Config) Production() bool { return c.AppEnv == Production }
+
+// MinStrength is the lowest score of a password that somebody chooses, 0 to 4.
+func (c Config) MinStrength() int {
+	n, err := strconv.Atoi(c.PasswordMinStrength)
+	switch {
+	case err == nil:
+		return n
+	case c.Production():
+		return 3
+	}
+	return 0
+}
+
+// BaseURL is the address of the shop in mails.
+func (c Config) BaseURL() string {
+	if c.PublicURL != "" {
+		return string(c.PublicURL)
+	}
+	return "http://" + c.Address()
+}
+
+// ApprovalLimits are the amounts in minor units above which a refund, and what
+// one person refunds on a day, needs a second person; nil: there is no limit.
+func (c Config) ApprovalLimits() (amount, perDay *int64) {
+	return limitOf(c.ApprovalAmount, c.Money()), limitOf(c.ApprovalAmountPerDay, c.Money())
+}
+
+// limitOf is an amount in minor units, nil for none.
+func limitOf(text string, currency money.Currency) *int64 {
+	m, err := money.Parse(strings.TrimSpace(text), currency)
+	if err != nil || m.Minor() < 0 {
+		return nil
+	}
+	minor := m.Minor()
+	return &minor
+}
 
 // LiveKey reports whether the payment provider's key moves real money.
 func (c Config) LiveKey() bool { return strings.Contains(string(c.StripeSecretKey), "_live_") }

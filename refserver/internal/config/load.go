@@ -196,6 +196,7 @@ func (c *Config) check(bad map[string]bool) error {
 		"username":  usernamePattern.MatchString,
 		"postgres":  func(s string) bool { return hasScheme(s, "postgres", "postgresql") },
 		"redis":     func(s string) bool { return hasScheme(s, "redis", "rediss") || strings.HasPrefix(s, "unix:///") },
+		"smtp":      func(s string) bool { return hasScheme(s, "smtp", "smtps") },
 		"stripekey": isStripeKey,
 	} {
 		err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return ok(fl.Field().String()) })
@@ -210,6 +211,13 @@ func (c *Config) check(bad map[string]bool) error {
 		}
 	} else if err != nil {
 		return fmt.Errorf("checking the settings: %w", err)
+	}
+	for field, text := range map[string]string{
+		"ApprovalAmount": c.ApprovalAmount, "ApprovalAmountPerDay": c.ApprovalAmountPerDay,
+	} {
+		if text != "" && limitOf(text, c.Money()) == nil {
+			bad[field] = true
+		}
 	}
 	if c.ReturnsRequirePhotos && c.ReturnsMaxPhotos < 1 {
 		bad["ReturnsMaxPhotos"] = true

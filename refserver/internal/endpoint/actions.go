@@ -71,4 +71,6 @@ var (
 	ReleaseRefund    = Action{Name: "release a held refund", Who: Staff, Once: true}
 	ResolveOrder     = Action{Name: "resolve a charge", Who: Staff, Once: true}
 	CloseDiscrepancy = Action{Name: "close a discrepancy", Who: Staff, Once: true}
+	ApproveRefund    = Action{Name: "approve a refund", Who: Staff, Once: true}
+	DeclineRefund    = Action{Name: "decline a refund", Who: Staff, Once: true}
 )

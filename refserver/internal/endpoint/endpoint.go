@@ -37,6 +37,9 @@ type Deps struct {
 	Returns *returns.Service
 	Refunds *refunds.Service
 	Auth    *auth.Service
+	// Own returns a problem if the order is the user's own: nobody files a return
+	// as staff for themselves. Nil asks nothing.
+	Own func(ctx context.Context, by auth.User, orderID string) error
 	// Review is the review queue.
 	Review review.Queue
 	// Nights are the comparisons with the provider's list.
@@ -105,7 +108,7 @@ func (a Action) Permit(by auth.User) error {
 	switch {
 	case by.ID == "":
 		return problem.New(http.StatusUnauthorized, "SIGN_IN", "Sign in, then try again.")
-	case a.Who == Staff && !by.IsAdmin():
+	case a.Who == Staff && !by.IsStaff():
 		return problem.New(http.StatusForbidden, "FORBIDDEN", "This is for staff.")
 	}
 	return nil
@@ -114,7 +117,7 @@ func (a Action) Permit(by auth.User) error {
 // actor is who asks, as the domain packages want it.
 func actor(by auth.User) event.Actor {
 	kind := event.ActorCustomer
-	if by.IsAdmin() {
+	if by.IsStaff() {
 		kind = event.ActorStaff
 	}
 	return event.Actor{Kind: kind, ID: by.ID, Name: by.Username}

@@ -105,7 +105,7 @@ func (e *Endpoints) Order(ctx context.Context, by auth.User, id string) (orders.
 	if err != nil {
 		return orders.Order{}, err
 	}
-	if o.CustomerID != by.ID && !by.IsAdmin() {
+	if o.CustomerID != by.ID && !by.IsStaff() {
 		return orders.Order{}, orders.ErrNotFound
 	}
 	return o, nil

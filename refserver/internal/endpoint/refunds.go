@@ -7,6 +7,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -63,6 +64,13 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 		q.Expect = &minor
 	}
 	c, paid, err := e.d.Returns.Refund(ctx, id, actor(by), q)
+	if waits, ok := approval.Waits(err); ok {
+		paid = refunds.Refund{
+			ID: waits.ID, Method: waits.Method, Status: refunds.StatusCreated, CreatedAt: waits.AskedAt,
+			Quote: refunds.Quote{Amount: waits.Amount.Minor(), Currency: waits.Amount.Currency()},
+		}
+		return RefundChange{Return: c, Refund: paid, Progress: RefundOpen, Message: err.Error()}, nil
+	}
 	if err != nil {
 		return RefundChange{}, err
 	}

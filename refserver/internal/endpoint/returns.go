@@ -156,6 +156,11 @@ func (e *Endpoints) FileReturn(
 	if err != nil {
 		return ReturnChange{}, err
 	}
+	if e.d.Own != nil {
+		if err := e.d.Own(ctx, by, request.OrderID); err != nil {
+			return ReturnChange{}, err
+		}
+	}
 	request.CustomerID, request.Photos = p.CustomerID, photos
 	if p.Override != nil {
 		request.Override = p.Override.override()
@@ -210,7 +215,7 @@ func (e *Endpoints) Photo(
 	if err != nil {
 		return nil, returns.Evidence{}, err
 	}
-	if c.CustomerID != by.ID && !by.IsAdmin() {
+	if c.CustomerID != by.ID && !by.IsStaff() {
 		return nil, returns.Evidence{}, returns.ErrNotFound
 	}
 	return e.d.Returns.OpenEvidence(ctx, c.ID, photo)

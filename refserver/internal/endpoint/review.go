@@ -51,6 +51,22 @@ func (e *Endpoints) ResolveOrder(ctx context.Context, by auth.User, id string, p
 	return e.d.Review.ResolveOrder(ctx, id, p.by(by))
 }
 
+// ApproveRefund has a refund paid that waits for a second person.
+func (e *Endpoints) ApproveRefund(ctx context.Context, by auth.User, id string, _ struct{}) (string, error) {
+	if err := ApproveRefund.Permit(by); err != nil {
+		return "", err
+	}
+	return e.d.Review.Approve(ctx, id, actor(by))
+}
+
+// DeclineRefund ends a refund that waits for a second person, with a note.
+func (e *Endpoints) DeclineRefund(ctx context.Context, by auth.User, id string, p NoteParams) (string, error) {
+	if err := DeclineRefund.Permit(by); err != nil {
+		return "", err
+	}
+	return e.d.Review.Decline(ctx, id, p.Note, actor(by))
+}
+
 // CloseDiscrepancy closes a discrepancy with a note.
 func (e *Endpoints) CloseDiscrepancy(ctx context.Context, by auth.User, id string, p NoteParams) (string, error) {
 	if err := CloseDiscrepancy.Permit(by); err != nil {

@@ -59,7 +59,7 @@ func (e *Endpoints) Users(ctx context.Context, by auth.User, p UserListParams) (
 // RoleParams gives a user a role.
 type RoleParams struct {
 	UserID string `json:"user_id" validate:"required"`
-	Role   string `json:"role" validate:"word=customer admin"`
+	Role   string `json:"role" validate:"word=customer support warehouse finance admin auditor"`
 }
 
 // SetRole changes what a user may do, at once.

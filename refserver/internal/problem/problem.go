@@ -273,6 +273,10 @@ var accountStatus = map[auth.Code]int{
 	auth.CodeCredentials:     http.StatusUnauthorized,
 	auth.CodeTooManyAttempts: http.StatusTooManyRequests,
 	auth.CodeSuperAdmin:      http.StatusConflict,
+	auth.CodeSecondFactor:    http.StatusForbidden,
+	auth.CodeLocked:          http.StatusForbidden,
+	auth.CodeWeakPassword:    http.StatusBadRequest,
+	auth.CodeResetInvalid:    http.StatusBadRequest,
 }
 
 // Of returns what is said of err to the caller.

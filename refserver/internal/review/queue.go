@@ -16,6 +16,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -35,6 +36,8 @@ type Queue struct {
 	Refunds *refunds.Service
 	// Discrepancies are those between the shop and its provider.
 	Discrepancies *Discrepancies
+	// Approvals are refunds that wait for a second person.
+	Approvals *approval.Desk
 }
 
 // Items is what needs review: the first of each kind, and how many there are.
@@ -45,10 +48,15 @@ type Items struct {
 	OrderCount       int
 	Discrepancies    []Discrepancy
 	DiscrepancyCount int
+	// Approvals are the refunds that wait for a second person.
+	Approvals     []approval.Approval
+	ApprovalCount int
 }
 
 // Empty reports whether nothing needs review.
-func (i Items) Empty() bool { return i.RefundCount+i.OrderCount+i.DiscrepancyCount == 0 }
+func (i Items) Empty() bool {
+	return i.RefundCount+i.OrderCount+i.DiscrepancyCount+i.ApprovalCount == 0
+}
 
 // Refund is a refund with what the provider answered about it.
 type Refund struct {
@@ -118,6 +126,9 @@ func (q Queue) Items(ctx context.Context) (Items, error) {
 		}
 		w.Orders = append(w.Orders, Order{Order: o, Tries: tries})
 	}
+	if w.Approvals, w.ApprovalCount, err = q.Approvals.Waiting(ctx, Shown); err != nil {
+		return w, err
+	}
 	w.Discrepancies, w.DiscrepancyCount, err = q.Discrepancies.Open(ctx, Shown)
 	return w, err
 }
@@ -175,8 +186,12 @@ func (q Queue) Count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	_, approvals, err := q.Approvals.Waiting(ctx, 1)
+	if err != nil {
+		return 0, err
+	}
 	_, open, err := q.Discrepancies.Open(ctx, 1)
-	return paid + sold + open, err
+	return paid + sold + open + approvals, err
 }
 
 // Decision is what staff say of a refund or a charge.

@@ -3,12 +3,15 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/web"
@@ -29,22 +32,32 @@ func New(s *app.App) (http.Handler, error) {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
+	gate := access.New(access.Config{
+		Owns: owners{s}.owns, Record: recorder{s}.record, Confirmed: s.Auth.Confirmed,
+		StaffFactor: s.Config.StaffSecondFactor,
+	})
 	waits := review.Queue{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
+		Approvals: s.Approvals,
 	}
 	use := endpoint.New(endpoint.Deps{
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
 		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
 		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
 		Log: observability.Named(s.Log, "endpoint"),
+		Own: func(ctx context.Context, by auth.User, orderID string) error {
+			return gate.CheckOwner(ctx, by, access.OrderInBody, orderID)
+		},
 	})
-	return web.New(web.Deps{
+	h, err := web.New(web.Deps{
+		Gate: gate, Audit: s.Audit, Mails: s.Mails, Approvals: s.Approvals,
 		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
 		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
+			Gate:      gate,
 			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads,
 			Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"),
 		}),
@@ -52,6 +65,10 @@ func New(s *app.App) (http.Handler, error) {
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
 		SecureCookies: c.SecureCookies(), Origin: c.Origin(), MetricsToken: string(c.MetricsToken),
 	})
+	if err != nil {
+		return nil, err
+	}
+	return h, gate.Check()
 }
 
 // busy answers a checkout over the limit. It is made to cost next to nothing.

@@ -38,10 +38,12 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	form := accountForm{Username: r.PostForm.Get("username")}
 	_, err := s.Auth.SignIn(r.Context(), form.Username, r.PostForm.Get("password"), s.ClientAddress(r))
 	switch auth.CodeOf(err) {
+	case auth.CodeSecondFactor:
+		return s.redirect(w, r, "/login/code", "")
 	case auth.CodeCredentials:
 		form.Problem = "Invalid username or password"
 		return s.page(w, r, "login", "Sign in", form)
-	case auth.CodeTooManyAttempts:
+	case auth.CodeTooManyAttempts, auth.CodeLocked:
 		p := problem.Of(err)
 		p.SetRetryAfter(w.Header())
 		form.Problem = p.Message

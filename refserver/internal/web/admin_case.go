@@ -123,7 +123,11 @@ func (s *server) showAdminCase(
 		c.Status == returns.StatusApproved && q.Amount > o.Available() {
 		o.CaseID, o.Key = c.ID, body.Key
 	}
-	return s.pageStatus(w, r, status, "admin_return", v.Name(), body, notes...)
+	own, err := s.permit(r, &body)
+	if err != nil {
+		return err
+	}
+	return s.pageStatus(w, r, status, "admin_return", v.Name(), body, append(notes, own...)...)
 }
 
 // quote fills in what would be paid back, or why nothing can be.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 )
@@ -16,7 +17,10 @@ type usersBody struct {
 	Total int
 	Q     string
 	Self  string
-	Pages pager
+	Roles []auth.Role
+	// CanChange: the reader may give roles.
+	CanChange bool
+	Pages     pager
 }
 
 func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
@@ -30,6 +34,7 @@ func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.page(w, r, "admin_users", "Users", usersBody{
 		Users: users, Total: total, Q: p.Text, Self: user(r).ID, Pages: pages(r, p.Page(), usersPage, total),
+		Roles: auth.Roles(), CanChange: access.Has(user(r).Role, access.UsersChange),
 	})
 }
 

@@ -28,13 +28,14 @@ import (
 // Static files and probes need no session and stand before it.
 func (s *server) chain() (http.Handler, error) {
 	inner := http.NewServeMux()
-	inner.Handle("/static/", s.static())
-	inner.Handle("GET /health/live", s.Health.LiveHandler())
-	inner.Handle("GET /health/ready", s.Health.ReadyHandler())
-	inner.Handle("GET /health/startup", s.Health.StartupHandler())
-	inner.Handle("GET /health", s.Health.Handler())
-	inner.Handle("GET /api/system/health", s.Health.Handler())
-	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
+	open := func(pattern string, h http.Handler) { inner.Handle(pattern, s.Gate.Guard(pattern, s.denied, h)) }
+	open("/static/", s.static())
+	open("GET /health/live", s.Health.LiveHandler())
+	open("GET /health/ready", s.Health.ReadyHandler())
+	open("GET /health/startup", s.Health.StartupHandler())
+	open("GET /health", s.Health.Handler())
+	open("GET /api/system/health", s.Health.Handler())
+	open("GET /metrics", s.metricsDoor(s.Registry))
 	inner.Handle("/api/", s.session(s.Admission(s.API)))
 	pages := s.session(s.Admission(s.missing(s.mux)))
 	inner.Handle("POST /checkout", s.Checkout(s.missing(s.mux)))

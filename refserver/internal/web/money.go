@@ -11,7 +11,7 @@ import (
 // moneyRoutes are what watches over money: the provider's messages, the review
 // queue, and the reconciliation.
 func (s *server) moneyRoutes() {
-	s.mux.Handle("POST /webhooks/stripe", s.Webhooks) // it limits the body by itself
+	s.guarded("POST /webhooks/stripe", s.denied, s.Webhooks) // it limits the body by itself
 	s.queueRoutes()
 	s.reconciliationRoutes()
 }

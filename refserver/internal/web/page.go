@@ -9,6 +9,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -42,7 +43,7 @@ func (s *server) pageStatus(
 		RequestID: w.Header().Get(observability.RequestIDHeader),
 	}
 	if u, ok := auth.FromContext(r.Context()); ok {
-		p.User, p.Staff, p.Nav = &u, u.IsAdmin(), navigation(u, r.URL.Path)
+		p.User, p.Staff, p.Nav = &u, u.IsStaff(), navigation(u, r.URL.Path)
 	}
 	if message := s.Auth.TakeFlash(r.Context()); message != "" {
 		p.Notes = append([]note{{Tone: "info", Text: message}}, p.Notes...)
@@ -74,17 +75,15 @@ var (
 
 func navigation(u auth.User, path string) []link {
 	all := append([]link{}, customerLinks...)
-	if u.IsAdmin() {
-		all = append(all, staffLinks...)
+	for _, l := range staffLinks {
+		if access.Allows(u.Role, "GET "+l.Href) {
+			all = append(all, l)
+		}
 	}
 	for i, l := range all {
 		all[i].Current = path == l.Href || (l.Href != "/" && strings.HasPrefix(path, l.Href+"/"))
 	}
 	return all
-}
-
-var forbidden = problem.Problem{
-	Status: http.StatusForbidden, Code: "FORBIDDEN", Message: "This page is for staff. Ask an admin to give your account that role.",
 }
 
 // failBody is the Body of the error page.

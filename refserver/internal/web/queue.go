@@ -18,6 +18,8 @@ func (s *server) queueRoutes() {
 	s.use("POST /admin/queue/refunds/{id}/release", endpoint.ReleaseRefund, resolve(s, e.ReleaseRefund))
 	s.use("POST /admin/queue/orders/{id}/resolve", endpoint.ResolveOrder, resolve(s, e.ResolveOrder))
 	s.use("POST /admin/queue/alarms/{id}/close", endpoint.CloseDiscrepancy, resolve(s, e.CloseDiscrepancy))
+	s.use("POST /admin/queue/approvals/{id}/approve", endpoint.ApproveRefund, resolve(s, e.ApproveRefund))
+	s.use("POST /admin/queue/approvals/{id}/decline", endpoint.DeclineRefund, resolve(s, e.DeclineRefund))
 }
 
 // queueBody is what needs review.

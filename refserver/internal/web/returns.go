@@ -237,7 +237,7 @@ type ownCaseBody struct {
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.Endpoints.Return(r.Context(), user(r), r.PathValue("id"))
-	if errors.Is(err, returns.ErrNotFound) && user(r).IsAdmin() {
+	if errors.Is(err, returns.ErrNotFound) && user(r).IsStaff() {
 		return s.redirect(w, r, "/admin/returns/"+r.PathValue("id"), "")
 	}
 	if err != nil {

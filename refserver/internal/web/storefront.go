@@ -23,7 +23,10 @@ func (s *server) shopRoutes() {
 // script is the door of an action that programs call as well as forms: who is
 // not signed in gets a 401, not a way to the sign-in page.
 func (s *server) script(pattern string, a endpoint.Action, h http.Handler) {
-	s.handle(pattern, maxForm, s.door(a, s.denyScript, s.once(a, h)))
+	refuse := func(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+		s.denyScript(w, r, &problem.Error{Problem: p})
+	}
+	s.guarded(pattern, refuse, http.MaxBytesHandler(s.door(a, s.denyScript, s.once(a, h)), maxForm))
 }
 
 func (s *server) adaptScript(h handler) http.Handler {

@@ -15,7 +15,11 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/approval"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
@@ -65,6 +69,15 @@ type Deps struct {
 	// CardForm says whether card numbers are taken: not where the provider's key is
 	// live.
 	CardForm bool
+	// Gate enforces the table of permissions.
+	Gate *access.Gate
+	// Audit is what happened to accounts, products, policies and settings.
+	Audit *audit.Log
+	// Approvals has refunds above the limits wait for a second person.
+	Approvals *approval.Desk
+	// Mails are those that a development shop keeps; nil: they are sent, or there
+	// are none.
+	Mails *mail.Outbox
 	// API serves /api/. It is behind the same middleware as the pages.
 	API http.Handler
 	// ClientAddress is the address of who asks, past trusted proxies.
@@ -109,6 +122,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
 	s.accountRoutes()
+	s.accountPageRoutes()
 	s.shopRoutes()
 	s.orderRoutes()
 	s.returnRoutes()
@@ -119,6 +133,7 @@ func New(d Deps) (http.Handler, error) {
 	s.featureRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
+	s.accountAuditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
 	h, err := s.chain()
@@ -152,7 +167,7 @@ func (s *server) staff(pattern string, h handler) {
 // photos is use for a form with photos, whose size package upload limits: its
 // handler reads it, and carries the action out once per key.
 func (s *server) photos(pattern string, a endpoint.Action, h handler) {
-	s.mux.Handle(pattern, s.door(a, s.deny, s.adaptPhotos(h)))
+	s.guarded(pattern, s.denied, s.door(a, s.deny, s.adaptPhotos(h)))
 }
 
 // door passes on whoever may ask for the action.
@@ -171,7 +186,17 @@ func (s *server) door(
 }
 
 func (s *server) handle(pattern string, limit int64, h http.Handler) {
-	s.mux.Handle(pattern, http.MaxBytesHandler(h, limit))
+	s.guarded(pattern, s.denied, http.MaxBytesHandler(h, limit))
+}
+
+// guarded registers a route behind its row of the table of permissions.
+func (s *server) guarded(pattern string, refuse access.Refuse, h http.Handler) {
+	s.mux.Handle(pattern, s.Gate.Guard(pattern, refuse, h))
+}
+
+// denied is deny for what the table of permissions refuses.
+func (s *server) denied(w http.ResponseWriter, r *http.Request, p problem.Problem) {
+	s.deny(w, r, &problem.Error{Problem: p})
 }
 
 func (s *server) adapt(h handler) http.Handler {
@@ -217,13 +242,23 @@ func readable(r *http.Request) error {
 const formType = "application/x-www-form-urlencoded"
 
 // deny answers a request that may not pass: who is not signed in goes to the
-// sign-in page, a customer on a staff page gets an error page.
+// sign-in page, others read why.
 func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
-	if problem.Of(err).Status == http.StatusUnauthorized {
+	p := problem.Of(err)
+	switch {
+	case p.Status == http.StatusUnauthorized:
 		http.Redirect(w, r, "/login", http.StatusFound)
-		return
+	case p.Code == access.CodeFactorRequired:
+		s.Auth.Flash(r.Context(), p.Message)
+		http.Redirect(w, r, factorPage, http.StatusFound)
+	case p.Code == access.CodeReauthenticate:
+		s.askPassword(w, r, p)
+	default:
+		if p.Internal {
+			s.Log.ErrorContext(r.Context(), "request not let through", "code", p.Code)
+		}
+		s.failWith(w, r, p)
 	}
-	s.failWith(w, r, forbidden)
 }
 
 // user is who asks; the zero value where nobody is signed in.

@@ -1,0 +1,132 @@
+package approval
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refunds"
+)
+
+// admit returns nil where the refund is within the limits, and counts it; else
+// it notes that the refund waits and returns a *WaitsError.
+func (d *Desk) admit(ctx context.Context, r refunds.Request, amount money.Money) error {
+	waits, err := d.judge(ctx, r, amount)
+	if _, met := sqldb.IsUnique(err); met {
+		waits, err = d.judge(ctx, r, amount) // somebody else requested the same at the same moment
+	}
+	if err != nil {
+		return err
+	}
+	if waits != nil {
+		return &WaitsError{*waits}
+	}
+	return nil
+}
+
+// judge is admit in one transaction; the approval is what the refund waits for.
+func (d *Desk) judge(ctx context.Context, r refunds.Request, amount money.Money) (waits *Approval, err error) {
+	err = d.DB.Tx(ctx, "approval: judge refund", func(ctx context.Context, tx bun.IDB) error {
+		waits = nil
+		open, err := d.open(ctx, tx, r, amount)
+		if err != nil || open != nil {
+			waits = open
+			return err
+		}
+		why, err := d.over(ctx, tx, r, amount)
+		if err != nil || why == "" {
+			return err
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		n := row{
+			ID: id.String(), ReturnID: r.ClientReference, OrderID: r.OrderID, Method: string(r.Method),
+			AmountMinor: amount.Minor(), Currency: string(amount.Currency()), Reason: why,
+			AskerID: r.By.ID, AskerName: r.By.Name, AskedAt: sqldb.At(d.Now()), State: string(Pending),
+		}
+		if _, err := tx.NewInsert().Model(&n).Exec(ctx); err != nil {
+			return err
+		}
+		a := n.approval()
+		waits = &a
+		return d.record(ctx, tx, "approval.requested", a)
+	})
+	return waits, err
+}
+
+// open returns the approval that the return waits for already. One of another
+// amount or method is void: the case has changed since.
+func (d *Desk) open(ctx context.Context, tx bun.IDB, r refunds.Request, amount money.Money) (*Approval, error) {
+	var rows []row
+	err := sqldb.ForUpdate(tx.NewSelect().Model(&rows).Where("a.return_id = ?", r.ClientReference).
+		Where("a.state IN ('pending', 'approved')")).Scan(ctx)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	have := rows[0]
+	a := have.approval()
+	if a.State == Approved || a.Amount == amount && a.Method == r.Method {
+		return &a, nil
+	}
+	have.State, have.Note, have.DecidedAt = string(
+		Void,
+	), "requested again for another amount or method", sqldb.At(
+		d.Now(),
+	)
+	if _, err := tx.NewUpdate().Model(&have).WherePK().Exec(ctx); err != nil {
+		return nil, err
+	}
+	return nil, d.record(ctx, tx, "approval.void", have.approval())
+}
+
+// over returns why the refund needs a second person, "" where it does not and
+// is counted as refunded by who requests it.
+func (d *Desk) over(ctx context.Context, tx bun.IDB, r refunds.Request, amount money.Money) (string, error) {
+	if d.Amount != nil && amount.Minor() > *d.Amount {
+		return "it is above " + money.New(*d.Amount, amount.Currency()).String(), nil
+	}
+	if d.PerDay == nil {
+		return "", nil
+	}
+	day := dayRow{AskerID: r.By.ID, Day: d.Now().In(d.Zone).Format(time.DateOnly)}
+	if _, err := tx.NewInsert().Model(&day).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
+		return "", err
+	}
+	if err := sqldb.ForUpdate(tx.NewSelect().Model(&day).WherePK()).Scan(ctx); err != nil {
+		return "", err
+	}
+	var spent int64
+	err := tx.NewSelect().Model((*spentRow)(nil)).ColumnExpr("CAST(COALESCE(SUM(s.amount_minor), 0) AS BIGINT)").
+		Where("s.asker_id = ?", day.AskerID).Where("s.day = ?", day.Day).
+		Where("s.return_id <> ?", r.ClientReference).Scan(ctx, &spent)
+	if err != nil {
+		return "", err
+	}
+	if spent > *d.PerDay-amount.Minor() {
+		return fmt.Sprintf("with %s that %s refunded today it is above %s", money.New(spent, amount.Currency()),
+			r.By.Name, money.New(*d.PerDay, amount.Currency())), nil
+	}
+	counted := spentRow{AskerID: day.AskerID, Day: day.Day, ReturnID: r.ClientReference, AmountMinor: amount.Minor()}
+	_, err = tx.NewInsert().Model(&counted).On("CONFLICT (asker_id, day, return_id) DO UPDATE").
+		Set("amount_minor = EXCLUDED.amount_minor").Returning("NULL").Exec(ctx)
+	return "", err
+}
+
+// record puts what happened to an approval into the audit.
+func (d *Desk) record(ctx context.Context, tx bun.IDB, kind string, a Approval) error {
+	return d.Audit.Append(ctx, tx, audit.Entry{
+		Type: kind, SubjectKind: "approval", SubjectID: a.ID, SubjectName: a.Amount.String(),
+		Details: map[string]string{
+			"return": a.ReturnID, "method": string(a.Method), "requested by": a.AskerName, "reason": a.Reason,
+			"note": a.Note,
+		},
+	})
+}

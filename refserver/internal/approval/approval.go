@@ -1,0 +1,250 @@
+// Package approval has refunds above a limit wait until a second person agrees.
+//
+// A [Desk] stands between returns and refunds. A refund that staff request passes
+// when its amount is within the limit for one refund and, together with what the
+// same person refunded that day, within the limit for a day. Any other is kept as
+// an [Approval]: it is paid when somebody else approves it, for that amount or
+// not at all. The limits hold over any number of processes on one database.
+package approval
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations is the schema of this package's tables.
+func Migrations() sqlstore.Migrations { return sqlstore.Embedded("approval", migrations) }
+
+// State is where an approval is.
+type State string
+
+// The states. Paid, declined and void are final.
+const (
+	Pending  State = "pending"
+	Approved State = "approved" // and being paid
+	Paid     State = "paid"     // the refund was started
+	Declined State = "declined"
+	Void     State = "void" // the amount or the case has changed: it must be requested again
+)
+
+// Approval is a refund that waits for a second person, or did.
+type Approval struct {
+	ID          string
+	ReturnID    string
+	OrderID     string
+	Method      payment.Method // as it was requested; empty: the original method
+	Amount      money.Money
+	Reason      string // why it waits
+	AskerID     string
+	AskerName   string
+	AskedAt     time.Time
+	State       State
+	DeciderID   string
+	DeciderName string
+	DecidedAt   time.Time
+	Note        string
+	RefundID    string
+}
+
+// Refunder is what the Desk stands before. *refunds.Service is one.
+type Refunder = returns.Refunder
+
+// Payer pays a return. *returns.Service is one.
+type Payer interface {
+	Refund(ctx context.Context, id string, by event.Actor, p returns.RefundParams) (
+		returns.Return, refunds.Refund, error)
+}
+
+// Config is what a Desk stands on. All fields are required but those that say
+// otherwise.
+type Config struct {
+	DB       *sqlstore.DB
+	Refunder Refunder
+	Audit    *audit.Log
+	// Amount and PerDay are the limits in minor units; nil: there is none.
+	Amount *int64
+	PerDay *int64
+	Zone   *time.Location   // whose days they are
+	Now    func() time.Time // nil: time.Now
+}
+
+// Desk has refunds above the limits wait. It is a Refunder, and safe for
+// concurrent use.
+type Desk struct {
+	Config
+	// Payer pays what is approved. It is set once, before the Desk is used: it
+	// pays through the Desk.
+	Payer Payer
+}
+
+var _ Refunder = (*Desk)(nil)
+
+// New returns a Desk.
+func New(c Config) *Desk {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Desk{Config: c}
+}
+
+// approvalKey marks a context in which an approval is being paid.
+type approvalKey struct{}
+
+// WaitsError is returned for a refund that waits for a second person. Nothing
+// was paid.
+type WaitsError struct{ Approval Approval }
+
+// Error says what it waits for.
+func (e *WaitsError) Error() string {
+	return "The refund of " + e.Approval.Amount.String() + " waits for approval by someone else: " + e.Approval.Reason +
+		". It is in the review queue."
+}
+
+// Unwrap returns the error as HTTP and as package refunds know it: accepted and
+// pending, and certainly nothing paid.
+func (e *WaitsError) Unwrap() []error {
+	return []error{
+		problem.New(http.StatusAccepted, "APPROVAL_REQUIRED", e.Error()),
+		&refunds.Error{Code: "APPROVAL_REQUIRED", Message: e.Error()},
+	}
+}
+
+// Waits returns the approval that the refund of err waits for.
+func Waits(err error) (Approval, bool) {
+	var w *WaitsError
+	if errors.As(err, &w) {
+		return w.Approval, true
+	}
+	return Approval{}, false
+}
+
+// ByClientReference implements Refunder.
+func (d *Desk) ByClientReference(ctx context.Context, returnID string) (refunds.Refund, error) {
+	return d.Refunder.ByClientReference(ctx, returnID)
+}
+
+// ByID implements Refunder.
+func (d *Desk) ByID(ctx context.Context, id string) (refunds.Refund, error) {
+	return d.Refunder.ByID(ctx, id)
+}
+
+// Preview implements Refunder.
+func (d *Desk) Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error) {
+	return d.Refunder.Preview(ctx, r)
+}
+
+// Refund implements Refunder. A refund that has to wait is a *WaitsError.
+func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+	if d.Amount == nil && d.PerDay == nil || r.By.Kind != event.ActorStaff {
+		return d.Refunder.Refund(ctx, r)
+	}
+	have, err := d.Refunder.ByClientReference(ctx, r.ClientReference)
+	if err != nil && !errors.Is(err, refunds.ErrNotFound) {
+		return refunds.Refund{}, err
+	}
+	if err == nil && have.Status != refunds.StatusFailed && have.Status != refunds.StatusReversed {
+		return d.Refunder.Refund(ctx, r) // it was let pass before, and nothing more is paid
+	}
+	quote, _, err := d.Refunder.Preview(ctx, r)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	if r.Expect != nil && *r.Expect != quote.Amount {
+		return refunds.Refund{}, changed(money.New(quote.Amount, quote.Currency))
+	}
+	amount := quote.Amount
+	r.Expect = &amount // what is judged here is what is paid
+	if id, ok := ctx.Value(approvalKey{}).(string); ok {
+		if err := d.covers(ctx, id, r, amount); err != nil {
+			return refunds.Refund{}, err
+		}
+		return d.Refunder.Refund(ctx, r)
+	}
+	if err := d.admit(ctx, r, money.New(amount, quote.Currency)); err != nil {
+		return refunds.Refund{}, err
+	}
+	return d.Refunder.Refund(ctx, r)
+}
+
+func changed(now money.Money) error {
+	return &refunds.Error{Code: refunds.CodeAmountChanged, Field: "amount",
+		Message: "the refund is now " + now.String() + "; look at it again"}
+}
+
+// covers returns an error unless the approval is of this refund and amount.
+func (d *Desk) covers(ctx context.Context, id string, r refunds.Request, amount int64) error {
+	a, err := d.Approval(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := money.New(amount, r.Currency)
+	if a.State != Approved || a.ReturnID != r.ClientReference || a.Method != r.Method || a.Amount != now {
+		return changed(now)
+	}
+	return nil
+}
+
+type row struct {
+	bun.BaseModel `bun:"table:?(rk)approvals,alias:a"`
+
+	ID          string `bun:",pk"`
+	ReturnID    string
+	OrderID     string
+	Method      string
+	AmountMinor int64
+	Currency    string
+	Reason      string
+	AskerID     string
+	AskerName   string
+	AskedAt     sqldb.Time
+	State       string
+	DeciderID   string
+	DeciderName string
+	DecidedAt   sqldb.Time
+	Note        string
+	RefundID    string
+}
+
+func (r row) approval() Approval {
+	return Approval{
+		ID: r.ID, ReturnID: r.ReturnID, OrderID: r.OrderID, Method: payment.Method(r.Method),
+		Amount: money.New(r.AmountMinor, money.Currency(r.Currency)), Reason: r.Reason,
+		AskerID: r.AskerID, AskerName: r.AskerName, AskedAt: r.AskedAt.Time(), State: State(r.State),
+		DeciderID: r.DeciderID, DeciderName: r.DeciderName, DecidedAt: r.DecidedAt.Time(), Note: r.Note,
+		RefundID: r.RefundID,
+	}
+}
+
+type dayRow struct {
+	bun.BaseModel `bun:"table:?(rk)approval_days,alias:d"`
+
+	AskerID string `bun:",pk"`
+	Day     string `bun:",pk"`
+}
+
+type spentRow struct {
+	bun.BaseModel `bun:"table:?(rk)approval_spent,alias:s"`
+
+	AskerID     string `bun:",pk"`
+	Day         string `bun:",pk"`
+	ReturnID    string `bun:",pk"`
+	AmountMinor int64
+}

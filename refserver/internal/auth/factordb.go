@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+)
+
+type recoveryRow struct {
+	bun.BaseModel `bun:"table:?(rk)auth_recovery_codes,alias:c"`
+
+	CodeHash string `bun:",pk"`
+	UserID   string
+}
+
+// SetFactorSecret implements AccountStore.
+func (d *DB) SetFactorSecret(ctx context.Context, id, secret string, at time.Time) (User, error) {
+	var row userRow
+	err := d.tx(ctx, "set second factor", func(ctx context.Context, tx bun.IDB) (err error) {
+		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
+			return err
+		}
+		if row.FactorOn {
+			return &Error{Code: CodeInvalid, Field: "code", Message: "Your second factor is on already"}
+		}
+		row.FactorSecret, row.FactorStep, row.UpdatedAt = secret, 0, sqldb.At(at)
+		_, err = tx.NewUpdate().Model(&row).Column("factor_secret", "factor_step", "updated_at").WherePK().Exec(ctx)
+		return err
+	})
+	return row.user(), err
+}
+
+// FactorSecret implements AccountStore.
+func (d *DB) FactorSecret(ctx context.Context, id string) (string, error) {
+	row, err := oneUser(ctx, d.db.Read(), "id", id, false)
+	return row.FactorSecret, err
+}
+
+// UseFactorStep implements AccountStore.
+func (d *DB) UseFactorStep(ctx context.Context, id string, step int64) (bool, error) {
+	var n int64
+	err := d.tx(ctx, "use second factor", func(ctx context.Context, tx bun.IDB) error {
+		res, err := tx.NewUpdate().Model((*userRow)(nil)).Set("factor_step = ?", step).
+			Where("id = ?", id).Where("factor_step < ?", step).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return n == 1, err
+}
+
+// TurnFactorOn implements AccountStore.
+func (d *DB) TurnFactorOn(ctx context.Context, id string, codeHashes []string, at time.Time) (User, error) {
+	var row userRow
+	err := d.tx(ctx, "turn second factor on", func(ctx context.Context, tx bun.IDB) (err error) {
+		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
+			return err
+		}
+		if row.FactorOn || row.FactorSecret == "" {
+			return &Error{
+				Code:    CodeInvalid,
+				Field:   "code",
+				Message: "Begin again: there is no second factor to turn on",
+			}
+		}
+		row.FactorOn, row.UpdatedAt = true, sqldb.At(at)
+		if _, err := tx.NewUpdate().Model(&row).Column("factor_on", "updated_at").WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		codes := make([]recoveryRow, len(codeHashes))
+		for i, h := range codeHashes {
+			codes[i] = recoveryRow{CodeHash: h, UserID: id}
+		}
+		if _, err := tx.NewInsert().Model(&codes).Exec(ctx); err != nil {
+			return err
+		}
+		return d.record(ctx, tx, changeOf(ChangeFactorOn, row.user()))
+	})
+	return row.user(), err
+}
+
+// TurnFactorOff implements AccountStore.
+func (d *DB) TurnFactorOff(ctx context.Context, id string, at time.Time) (User, error) {
+	var row userRow
+	err := d.tx(ctx, "turn second factor off", func(ctx context.Context, tx bun.IDB) (err error) {
+		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
+			return err
+		}
+		row.FactorSecret, row.FactorOn, row.FactorStep, row.UpdatedAt = "", false, 0, sqldb.At(at)
+		if _, err := tx.NewUpdate().Model(&row).
+			Column("factor_secret", "factor_on", "factor_step", "updated_at").WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.NewDelete().Model((*recoveryRow)(nil)).Where("user_id = ?", id).Exec(ctx); err != nil {
+			return err
+		}
+		return d.record(ctx, tx, changeOf(ChangeFactorOff, row.user()))
+	})
+	return row.user(), err
+}
+
+// UseRecoveryCode implements AccountStore.
+func (d *DB) UseRecoveryCode(ctx context.Context, u User, codeHash string) (bool, error) {
+	used := false
+	err := d.tx(ctx, "use recovery code", func(ctx context.Context, tx bun.IDB) error {
+		res, err := tx.NewDelete().Model((*recoveryRow)(nil)).
+			Where("code_hash = ?", codeHash).Where("user_id = ?", u.ID).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if used = n == 1; err != nil || !used {
+			return err
+		}
+		return d.record(ctx, tx, changeOf(ChangeRecovered, u))
+	})
+	return used, err
+}

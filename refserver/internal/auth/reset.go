@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
+)
+
+// Mailer sends mails. Package mail has two.
+type Mailer interface {
+	Send(ctx context.Context, m mail.Message) error
+}
+
+// Limits of resets of passwords.
+const (
+	resetLifetime  = time.Hour
+	resetsPerHour  = 5 // requests for one address; more are dropped without a word
+	resetAttempts  = 6 // to send one mail
+	resetsKept     = 24 * time.Hour
+	resetRetryBase = 30 * time.Second
+)
+
+// RequestReset asks for a mail by which the password of the accounts with the
+// address can be reset. It does and returns the same whether there are any:
+// a worker finds out, see SendResets.
+func (s *Service) RequestReset(ctx context.Context, email string) error {
+	email = strings.ToLower(strings.TrimSpace(email))
+	if email == "" || len(email) > MaxEmail {
+		return nil
+	}
+	return s.store.AddResetRequest(ctx, email, s.now(), resetsPerHour)
+}
+
+// SendResets carries out at most limit requests that are due and returns how
+// many it took. A mail that can't be sent is tried again, six times in all.
+func (s *Service) SendResets(ctx context.Context, limit int) (int, error) {
+	if s.mailer == nil {
+		return 0, nil
+	}
+	for n := range limit {
+		now := s.now()
+		q, found, err := s.store.ClaimResetRequest(ctx, now, now.Add(resetRetryBase))
+		if err != nil || !found {
+			return n, err
+		}
+		err = s.sendReset(ctx, q)
+		if err != nil && q.Attempts < resetAttempts {
+			return n, fmt.Errorf("auth: password reset: %w", err)
+		}
+		if err != nil {
+			s.log.ErrorContext(ctx, "password reset given up: the mail can't be sent", "error", err)
+		}
+		if err := s.store.FinishResetRequest(ctx, q.ID, s.now()); err != nil {
+			return n, err
+		}
+	}
+	return limit, nil
+}
+
+// sendReset mails a link for each account of the address, where there are any.
+func (s *Service) sendReset(ctx context.Context, q ResetRequest) error {
+	users, err := s.store.UsersByEmail(ctx, q.Email)
+	if err != nil {
+		return err
+	}
+	var links strings.Builder
+	to := ""
+	for _, u := range users {
+		if u.Locked || u.Super {
+			continue
+		}
+		token := rand.Text() + rand.Text()
+		if err := s.store.AddReset(ctx, s.resetHash(token), u, s.now().Add(resetLifetime)); err != nil {
+			return err
+		}
+		to = u.Email
+		fmt.Fprintf(&links, "%s: %s/account/reset?token=%s\n", u.Username, s.baseURL, token)
+	}
+	if to == "" {
+		return nil
+	}
+	return s.mailer.Send(ctx, mail.Message{To: to, Subject: "Reset your password", Text: "Somebody, we hope you, " +
+		"wants to reset the password of your account. Open this link within an hour to choose a new one:\n\n" +
+		links.String() + "\nIf it was not you, do nothing: your password stays as it is.\n"})
+}
+
+// ResetPassword gives the account of a reset token a new password, once, and
+// ends its sessions. CodeResetInvalid is a token that was used, is too old, or
+// is none.
+func (s *Service) ResetPassword(ctx context.Context, token, password string) (User, error) {
+	u, err := s.store.ResetUser(ctx, s.resetHash(token), s.now())
+	if err != nil {
+		return User{}, resetInvalid(err)
+	}
+	if err := s.CheckPassword(password, u.Username, u.Email); err != nil {
+		return User{}, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return User{}, fmt.Errorf("auth: reset password: %w", err)
+	}
+	if err := s.store.UseReset(ctx, s.resetHash(token), u, hash, s.now()); err != nil {
+		return User{}, resetInvalid(err)
+	}
+	return u, nil
+}
+
+func resetInvalid(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return &Error{Code: CodeResetInvalid, Message: "This link was used or is too old. Request a new one"}
+	}
+	return err
+}
+
+// resetHash is what is stored of a token: reading the table resets nothing.
+func (s *Service) resetHash(token string) string {
+	m := hmac.New(sha256.New, s.secret)
+	m.Write([]byte("reset " + token))
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+// SendsMail reports whether passwords can be reset by mail.
+func (s *Service) SendsMail() bool { return s.mailer != nil }

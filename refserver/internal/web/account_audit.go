@@ -1,0 +1,173 @@
+package web
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+func (s *server) accountAuditRoutes() {
+	s.staff("GET /admin/audit/log", s.auditLog)
+	s.staff("GET /admin/audit/log.csv", s.auditCSV)
+}
+
+// logBody is a page of the audit of accounts, products, policies and settings.
+type logBody struct {
+	Entries []logView
+	Filter  logFilter
+	Kinds   []string
+	CSV     string // address of all that match, as a file
+	Next    string // address of the older ones; empty: there are none
+	First   string // address of the newest; empty: this is it
+}
+
+type logFilter struct{ Q, Who, Type, Address, Request, From, To string }
+
+// logView is an entry with its details as text.
+type logView struct {
+	audit.Entry
+	Text string
+}
+
+// logKinds are what entries are about, for the choice.
+var logKinds = []string{"account", "product", "flash_sale", "policy", "settings", "feature", "partner", "key", "export",
+	"approval"}
+
+func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
+	query, filter, err := s.logQuery(r)
+	if err != nil {
+		return err
+	}
+	here := r.URL.Query()
+	here.Del("after")
+	body := logBody{Filter: filter, Kinds: logKinds, CSV: "/admin/audit/log.csv?" + here.Encode()}
+	if query != nil {
+		page, err := s.Audit.Entries(r.Context(), *query)
+		if errors.Is(err, audit.ErrCursor) {
+			return problem.Invalid("after", "That page does not exist. Begin at the newest entries.")
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Entries {
+			body.Entries = append(body.Entries, logView{e, detailsText(e.Details)})
+		}
+		if query.After != "" {
+			body.First = "/admin/audit/log?" + here.Encode()
+		}
+		if page.Next != "" {
+			here.Set("after", page.Next)
+			body.Next = "/admin/audit/log?" + here.Encode()
+		}
+	}
+	return s.page(w, r, "audit_log", "Audit log", body)
+}
+
+// logQuery reads the filter. There is no query where nobody has the name.
+func (s *server) logQuery(r *http.Request) (*audit.Query, logFilter, error) {
+	form := r.URL.Query()
+	get := func(name string) string { return strings.TrimSpace(form.Get(name)) }
+	f := logFilter{
+		Q: get("q"), Who: get("who"), Type: get("type"), Address: get("address"), Request: get("request"),
+		From: get("from"), To: get("to"),
+	}
+	q := audit.Query{
+		Text: f.Q, Type: f.Type, Address: f.Address, Request: f.Request, Subject: get("subject"), After: get("after"),
+		Limit: auditPage,
+	}
+	var err error
+	if q.From, err = problem.Day("from", f.From, s.Zone); err != nil {
+		return nil, f, err
+	}
+	if q.To, err = problem.Day("to", f.To, s.Zone); err != nil {
+		return nil, f, err
+	}
+	if !q.To.IsZero() {
+		q.To = problem.NextDay(q.To, s.Zone)
+	}
+	if f.Who != "" {
+		u, err := s.Auth.UserByName(r.Context(), f.Who)
+		if errors.Is(err, auth.ErrNotFound) {
+			return nil, f, nil
+		}
+		if err != nil {
+			return nil, f, err
+		}
+		q.ActorID = u.ID
+	}
+	return &q, f, nil
+}
+
+func detailsText(details map[string]string) string {
+	var parts []string
+	for _, k := range sortedKeys(details) {
+		parts = append(parts, k+": "+details[k])
+	}
+	return strings.Join(parts, "; ")
+}
+
+// auditCSV answers all entries that match, newest first, with their hashes.
+func (s *server) auditCSV(w http.ResponseWriter, r *http.Request) error {
+	query, _, err := s.logQuery(r)
+	if err != nil {
+		return err
+	}
+	file := &csvDownload{w: w, name: "audit-" + s.Now().UTC().Format(time.DateOnly) + ".csv"}
+	out := csv.NewWriter(file)
+	if err := out.Write([]string{
+		"day", "number", "time", "type", "actor_id", "actor", "role", "subject_kind", "subject_id", "subject",
+		"address", "request", "details", "previous", "hash",
+	}); err != nil {
+		return fmt.Errorf("audit export: %w", err)
+	}
+	for query != nil {
+		query.Limit = 1000
+		page, err := s.Audit.Entries(r.Context(), *query)
+		if err != nil && file.begun {
+			panic(http.ErrAbortHandler) // a file that is cut must not look whole
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Entries {
+			if err := out.Write(auditRow(e)); err != nil {
+				return fmt.Errorf("audit export: %w", err)
+			}
+		}
+		if query.After = page.Next; page.Next == "" {
+			break
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func auditRow(e audit.Entry) []string {
+	details, err := json.Marshal(e.Details)
+	if err != nil {
+		details = []byte(detailsText(e.Details))
+	}
+	row := []string{
+		e.Day, fmt.Sprint(e.Seq), e.At.UTC().Format(time.RFC3339Nano), e.Type, e.ActorID, e.ActorName, e.ActorRole,
+		e.SubjectKind, e.SubjectID, e.SubjectName, e.Address, e.Request, string(details), e.Previous, e.Hash,
+	}
+	for i, cell := range row {
+		// A spreadsheet would run these.
+		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			row[i] = "'" + cell
+		}
+	}
+	return row
+}
+
+// LogHref is the address of all entries about the subject of an entry.
+func (v logView) LogHref() string { return "/admin/audit/log?subject=" + url.QueryEscape(v.SubjectID) }
