@@ -58,6 +58,14 @@ type quoteLine struct {
 	refunds.QuoteLine
 }
 
+// RefundButton names what the button of the refund does.
+func (b adminCaseBody) RefundButton() string {
+	if r := b.Case.Refund; r != nil && r.Status != refunds.StatusFailed && r.Status != refunds.StatusReversed {
+		return "Try again now"
+	}
+	return "Pay the refund"
+}
+
 // Value is what was typed into a field.
 func (b adminCaseBody) Value(field string) string { return b.Form.Get(field) }
 
