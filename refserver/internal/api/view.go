@@ -259,7 +259,7 @@ func failureOf(r refunds.Refund, staff bool) string {
 	}
 	words := problem.RefundFailed(attempt.FailureCode, attempt.FailureReason)
 	if r.Status == refunds.StatusReversed {
-		return "the provider took the refund back: " + words
+		return "reversed by the provider: " + words
 	}
 	return words
 }

@@ -72,7 +72,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/login", "Your account is there. Sign in to start.")
+	return s.redirect(w, r, "/login", "Your account is ready.")
 }
 
 func (s *server) logoutForm(w http.ResponseWriter, r *http.Request) error {

@@ -61,9 +61,9 @@ type quoteLine struct {
 // RefundButton names what the button of the refund does.
 func (b adminCaseBody) RefundButton() string {
 	if r := b.Case.Refund; r != nil && r.Status != refunds.StatusFailed && r.Status != refunds.StatusReversed {
-		return "Try again now"
+		return "Retry refund"
 	}
-	return "Pay the refund"
+	return "Pay refund"
 }
 
 // Value is what was typed into a field.
@@ -182,12 +182,12 @@ func quoteOf(c caseView, q refunds.Quote, b refunds.Balance) *quoteView {
 func findingsOf(c caseView) []caseFinding {
 	var out []caseFinding
 	for _, f := range c.Verdict.Findings {
-		out = append(out, caseFinding{About: "The request", Message: f.Message()})
+		out = append(out, caseFinding{About: "Request", Message: f.Message()})
 	}
 	for _, l := range c.Verdict.Lines {
 		bought, _ := c.Order.Line(l.OrderLineID)
 		for _, f := range l.Findings {
-			out = append(out, caseFinding{About: cmp.Or(bought.Name, "An item"), Message: f.Message()})
+			out = append(out, caseFinding{About: cmp.Or(bought.Name, "Item"), Message: f.Message()})
 		}
 	}
 	return out
@@ -223,10 +223,10 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 		switch decision := strings.ToLower(strings.TrimSpace(f.Get("decision"))); decision {
 		case "approve":
 			c, err := s.Returns.Authorize(r.Context(), id, actor(r), f.Get("decision_notes"))
-			return "The return is authorised under " + c.RMA + ".", err
+			return "The return is authorized: " + c.RMA + ".", err
 		case "reject":
 			_, err := s.Returns.Reject(r.Context(), id, actor(r), f.Get("decision_notes"))
-			return "The return is rejected, and its units are free again.", err
+			return "The return is rejected.", err
 		default:
 			return "", problem.Invalid(
 				"decision",
@@ -239,7 +239,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 func (s *server) requestInfo(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, func(id string, f url.Values) (string, error) {
 		_, err := s.Returns.RequestInfo(r.Context(), id, actor(r), f.Get("note"))
-		return "The customer is asked.", err
+		return "The question is sent to the customer.", err
 	})
 }
 
@@ -251,7 +251,7 @@ func (s *server) ship(w http.ResponseWriter, r *http.Request) error {
 			Notes:          f.Get("notes"),
 		}
 		_, err := s.Returns.Ship(r.Context(), id, actor(r), d)
-		return "The goods are on their way.", err
+		return "The shipment is recorded.", err
 	})
 }
 
@@ -277,7 +277,7 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) error {
 			actor(r),
 			returns.ReceiveParams{Lines: lines, Notes: f.Get("notes")},
 		)
-		return "The goods are received.", err
+		return "The parcel is marked as received.", err
 	})
 }
 
@@ -344,7 +344,7 @@ func (s *server) override(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		_, err := s.Returns.Override(r.Context(), id, actor(r), o)
-		return "The rules are set aside for this case, and that is recorded.", err
+		return "The policy is overridden for this return.", err
 	})
 }
 
@@ -356,7 +356,7 @@ func (s *server) refund(w http.ResponseWriter, r *http.Request) error {
 			return "", err
 		}
 		state, more := refundState(paid)
-		return fmt.Sprintf("Refund of %s by %s: %s. %s", money.New(paid.Amount(), paid.Quote.Currency),
+		return fmt.Sprintf("Refund of %s by %s: %s. %s", amount(paid.Amount(), paid.Quote.Currency),
 			strings.ToLower(words(paid.Method)), strings.ToLower(state.Text), more), nil
 	})
 }

@@ -55,7 +55,7 @@ func (s *server) recordDelivery(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if at.IsZero() {
-		return problem.Invalid("delivered_at", "Choose the day the order arrived")
+		return problem.Invalid("delivered_at", "Choose the delivery day.")
 	}
 	// A day has no hour; noon of it, but never before the purchase nor ahead of now.
 	o, err := s.Orders.Order(r.Context(), r.PathValue("id"))
@@ -72,7 +72,7 @@ func (s *server) recordDelivery(w http.ResponseWriter, r *http.Request) error {
 	if o, err = s.Orders.RecordDelivery(r.Context(), o.ID, actor(r), at); err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/admin/orders", "Delivery of "+o.Number+" is recorded")
+	return s.redirect(w, r, "/admin/orders", o.Number+" is marked as delivered.")
 }
 
 func sameDay(a, b time.Time) bool {

@@ -26,7 +26,7 @@ func (s *server) adminRoutes() {
 	s.staff("POST /admin/policy", s.publishPolicy)
 }
 
-// productsBody is the catalogue for staff, with the form for a new product.
+// productsBody is the catalog for staff, with the form for a new product.
 type productsBody struct {
 	Products []storeProduct
 	New      productForm
@@ -123,7 +123,7 @@ func (f productForm) change() (func(*orders.Product) error, error) {
 		return nil, problem.Invalid(
 			"price",
 			fmt.Sprintf(
-				"The price is %q; it must be an amount in %s with at most %d decimals",
+				"The price is %q; it must be an amount in %s with at most %d decimals.",
 				clip(f.Price),
 				f.Currency,
 				f.Currency.Digits(),
@@ -132,14 +132,14 @@ func (f productForm) change() (func(*orders.Product) error, error) {
 	}
 	stock, err := strconv.Atoi(strings.TrimSpace(f.Stock))
 	if err != nil {
-		return nil, problem.Invalid("stock", fmt.Sprintf("The stock is %q; it must be a whole number", clip(f.Stock)))
+		return nil, problem.Invalid("stock", fmt.Sprintf("The stock is %q; it must be a whole number.", clip(f.Stock)))
 	}
 	discount, err := decimal.Parse(f.Discount, 2)
 	if err != nil || discount < 0 || discount > 10000 {
 		return nil, problem.Invalid(
 			"discount_percent",
 			fmt.Sprintf(
-				"The discount is %q; it must be a number from 0 to 100 with at most 2 decimals",
+				"The discount is %q; it must be a number from 0 to 100 with at most 2 decimals.",
 				clip(f.Discount),
 			),
 		)
@@ -148,13 +148,13 @@ func (f productForm) change() (func(*orders.Product) error, error) {
 	if err != nil || weight < 0 {
 		return nil, problem.Invalid(
 			"shipping_weight",
-			fmt.Sprintf("The weight is %q; it must be a number from 0 on with at most 3 decimals", clip(f.Weight)),
+			fmt.Sprintf("The weight is %q; it must be 0 or more with at most 3 decimals.", clip(f.Weight)),
 		)
 	}
 	was := 0
 	if f.StockWas != "" {
 		if was, err = strconv.Atoi(f.StockWas); err != nil {
-			return nil, problem.Invalid("stock_was", "The form is damaged; reload the page and try again")
+			return nil, problem.Invalid("stock_was", "The form is incomplete. Reload the page and try again.")
 		}
 	}
 	return func(p *orders.Product) error {

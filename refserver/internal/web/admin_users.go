@@ -45,7 +45,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {
 	}
 	role := auth.Role(strings.ToLower(strings.TrimSpace(r.PostForm.Get("role"))))
 	if role != auth.Customer && role != auth.Admin {
-		return problem.Invalid("role", fmt.Sprintf("role is %q; it must be customer or admin", clip(string(role))))
+		return problem.Invalid("role", fmt.Sprintf("Role is %q; it must be customer or admin.", clip(string(role))))
 	}
 	changed, err := s.Auth.SetRole(r.Context(), user(r), r.PostForm.Get("user_id"), role)
 	if err != nil {

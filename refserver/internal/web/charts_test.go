@@ -11,16 +11,17 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 )
 
-func TestSumsGroupThousands(t *testing.T) {
+func TestAmountsAreWrittenAsPeopleWriteThem(t *testing.T) {
 	for _, tc := range []struct {
 		minor    int64
 		currency money.Currency
 		want     string
 	}{
-		{0, "USD", "0.00 USD"}, {99, "USD", "0.99 USD"}, {-99, "USD", "-0.99 USD"}, {123456, "USD", "1\u00a0234.56 USD"},
-		{-123456789, "USD", "-1\u00a0234\u00a0567.89 USD"}, {68420, "JPY", "68\u00a0420 JPY"}, {1234567, "KWD", "1\u00a0234.567 KWD"},
+		{0, "USD", "$0.00"}, {99, "USD", "$0.99"}, {-99, "USD", "-$0.99"}, {105000, "USD", "$1,050.00"},
+		{-123456789, "USD", "-$1,234,567.89"}, {68420, "JPY", "¥68,420"}, {123456, "EUR", "€1,234.56"},
+		{1234567, "KWD", "KWD\u00a01,234.567"},
 	} {
-		if got := sum(tc.minor, tc.currency); got != tc.want {
+		if got := amount(tc.minor, tc.currency); got != tc.want {
 			t.Errorf("%d %s: %q, want %q", tc.minor, tc.currency, got, tc.want)
 		}
 	}
@@ -61,7 +62,7 @@ func TestDaysThatAreNotYetAreNotDrawnAsZero(t *testing.T) {
 		Days: []observabilitydb.DayCounts{{Date: "2026-05-11"}, {Date: "2026-05-12"}, {Date: "2026-05-13"}},
 	}
 	c := dayChart(k, time.Date(2026, 5, 12, 23, 59, 0, 0, time.UTC))
-	if got := c.data[0]; got[0] != 0 || got[1] != 0 || got[2] != charts.GetNullValue() || c.most() != 0 {
-		t.Errorf("orders %v, the most %v", got, c.most())
+	if got := c.data[0]; got[0] != 0 || got[1] != 0 || got[2] != charts.GetNullValue() || c.largest() != 0 {
+		t.Errorf("orders %v, the most %v", got, c.largest())
 	}
 }

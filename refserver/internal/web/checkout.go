@@ -52,7 +52,7 @@ func (s *server) payment(r *http.Request) (payment.Method, string, error) {
 		return payment.Cash, "", nil
 	case "card":
 		if s.Card == nil {
-			return "", "", problem.Invalid("payment_method", "Card numbers are not taken on this page. Choose Cash.")
+			return "", "", problem.Invalid("payment_method", "Card payment is not available. Choose Cash.")
 		}
 		token, err := s.Card(
 			r.PostForm.Get("card_number"),
@@ -61,7 +61,7 @@ func (s *server) payment(r *http.Request) (payment.Method, string, error) {
 		)
 		return payment.Card, token, err
 	default:
-		return "", "", problem.Invalid("payment_method", "Choose how to pay: Cash or Card.")
+		return "", "", problem.Invalid("payment_method", "Choose a payment method: Cash or Card.")
 	}
 }
 
@@ -113,9 +113,9 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	}
 	if p.Code == string(orders.CodePriceChanged) {
 		p.Message = fmt.Sprintf(
-			"The total of your cart was %s and is now %s. Nothing was ordered. Look at your cart, then buy again.",
-			p.OldTotal,
-			p.NewTotal,
+			"The total of your cart was %s and is now %s. Nothing was ordered. Check your cart, then place the order again.",
+			p.OldTotal.Format(language),
+			p.NewTotal.Format(language),
 		)
 	}
 	if wantsJSON(r) {
@@ -153,18 +153,18 @@ func (s *server) refusedJSON(w http.ResponseWriter, r *http.Request, p problem.P
 // declineWords says why a card was declined and what to do, for the reasons a
 // bank gives; docs.stripe.com/declines/codes lists them.
 func declineWords(reason string) string {
-	const kept = " Nothing was charged and your cart is kept."
+	const kept = " Nothing was charged, and your cart is saved."
 	switch reason {
 	case "insufficient_funds":
-		return "Payment declined: there is not enough money on the card. Try another card, or pay cash." + kept
+		return "Payment declined: the card has insufficient funds. Use another card or pay cash." + kept
 	case "expired_card":
-		return "Payment declined: the card has expired. Try another card, or pay cash." + kept
+		return "Payment declined: the card has expired. Use another card or pay cash." + kept
 	case "incorrect_cvc", "incorrect_number", "invalid_number", "invalid_expiry_month", "invalid_expiry_year":
-		return "Payment declined: a number on the card was mistyped. Check it and try again." + kept
+		return "Payment declined: the card details are incorrect. Check them and try again." + kept
 	case "authentication_required":
-		return "Payment declined: your bank wants you to confirm this payment, which this page can't ask for. Try another card, or pay cash." + kept
+		return "Payment declined: your bank requires you to confirm this payment, which this page doesn't support. Use another card or pay cash." + kept
 	}
-	return "Payment declined: your bank refused this payment. Try another card, or pay cash; your bank can tell you why." + kept
+	return "Payment declined: your bank declined this payment. Use another card or pay cash, or contact your bank." + kept
 }
 
 func declined(err error) (*orders.Error, bool) {

@@ -22,7 +22,7 @@ func (s *server) dashboardRoutes() {
 
 const streamPath = "/admin/dashboard/stream"
 
-// IsStream reports whether the answer to r goes on for longer than a request
+// IsStream reports whether the answer to r lasts longer than a request
 // may take. It goes by the route: what a client accepts is the client's word.
 func IsStream(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == streamPath }
 
@@ -49,7 +49,7 @@ func (s *server) period(r *http.Request) (period, error) {
 		if err != nil || name == "Local" {
 			return period{}, problem.Invalid(
 				"zone",
-				fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", clip(name)),
+				fmt.Sprintf("%q is not a time zone. Enter one such as Europe/Vienna.", clip(name)),
 			)
 		}
 		p.Zone = zone
@@ -61,7 +61,7 @@ func (s *server) period(r *http.Request) (period, error) {
 			return period{}, problem.Invalid(
 				"quarter",
 				fmt.Sprintf(
-					"%q is no quarter; take %v to %v",
+					"%q is not a quarter. Choose %v to %v.",
 					clip(text),
 					observabilitydb.FirstQuarter,
 					observabilitydb.LastQuarter,

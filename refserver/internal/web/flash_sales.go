@@ -83,12 +83,12 @@ func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status i
 }
 
 func (s *server) saleRow(f orders.FlashSale, product string) saleRow {
-	row := saleRow{FlashSale: f, Product: product, State: badge{"info", "planned"}}
+	row := saleRow{FlashSale: f, Product: product, State: badge{"info", "scheduled"}}
 	switch now := s.Now(); {
 	case !now.Before(f.Ends):
-		row.State, row.Over = badge{"", "over"}, true
+		row.State, row.Over = badge{"", "ended"}, true
 	case f.On(now):
-		row.State = badge{"good", "on"}
+		row.State = badge{"good", "active"}
 	}
 	return row
 }
@@ -104,12 +104,12 @@ func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
 		if draft.ProductID, err = productID(r); err == nil {
 			var f orders.FlashSale
 			if f, err = s.Orders.CreateFlashSale(r.Context(), actor(r), draft); err == nil {
-				return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is planned")
+				return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is scheduled.")
 			}
 		}
 	}
 	if errors.Is(err, orders.ErrNotFound) {
-		err = problem.Invalid("product_id", "There is no such product")
+		err = problem.Invalid("product_id", "Choose a product.")
 	}
 	p := problem.Of(err)
 	if p.Internal {
@@ -159,7 +159,7 @@ func (s *server) changeFlashSale(w http.ResponseWriter, r *http.Request) error {
 		func(d *orders.FlashSaleParams) error { return form.apply(d, s.Zone) },
 	)
 	if err == nil {
-		return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved")
+		return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved.")
 	}
 	p := problem.Of(err)
 	if p.Internal || p.Status == http.StatusNotFound {
@@ -176,7 +176,7 @@ func (s *server) endFlashSale(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Orders.EndFlashSale(r.Context(), r.PathValue("id"), actor(r)); err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/admin/flash-sales", "The flash sale is over")
+	return s.redirect(w, r, "/admin/flash-sales", "The flash sale has ended.")
 }
 
 // span says from when to when a sale is on.
@@ -209,7 +209,7 @@ func (f saleForm) apply(d *orders.FlashSaleParams, zone *time.Location) error {
 		return problem.Invalid(
 			"percent",
 			fmt.Sprintf(
-				"The discount is %q; it must be a number from 0.01 to 100 with at most 2 decimals",
+				"Discount is %q; it must be a number from 0.01 to 100 with at most 2 decimals.",
 				clip(f.Percent),
 			),
 		)

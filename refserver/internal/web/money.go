@@ -14,8 +14,8 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// moneyRoutes are what watches over money: the provider's messages, the queue
-// for a person, and the reconciliation.
+// moneyRoutes are what watches over money: the provider's messages, the review
+// queue, and the reconciliation.
 func (s *server) moneyRoutes() {
 	s.mux.Handle("POST /webhooks/stripe", s.Webhooks) // it limits the body by itself
 	s.queueRoutes()

@@ -18,7 +18,7 @@ type receiptBody struct {
 	State    badge
 	Queued   bool
 	Subtotal money.Components // the sums of the lines
-	Reason   string           // why it was cancelled, in words
+	Reason   string           // why it was canceled, in words
 }
 
 // orderState is the state of an order as customers know it: COMPLETED, QUEUED
@@ -75,14 +75,14 @@ func (s *server) cancelOrder(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reason := "cancelled by the customer"
+	reason := "canceled by the customer"
 	if user(r).ID != o.CustomerID {
-		reason = "cancelled by staff"
+		reason = "canceled by staff"
 	}
 	if _, err := s.Orders.Cancel(r.Context(), o.ID, actor(r), reason); err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/orders/"+o.ID, "The order is cancelled. Nothing was charged.")
+	return s.redirect(w, r, "/orders/"+o.ID, "The order is canceled. Nothing was charged.")
 }
 
 // mostCounted is how many entries of a list are counted and paged through.

@@ -60,7 +60,7 @@ var (
 		{
 			Href: "/admin/dashboard",
 			Name: "Dashboard",
-		}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
+		}, {Href: "/admin/queue", Name: "Review queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
 		{
 			Href: "/admin/orders",
 			Name: "All orders",
@@ -84,7 +84,7 @@ func navigation(u auth.User, path string) []link {
 }
 
 var forbidden = problem.Problem{
-	Status: http.StatusForbidden, Code: "FORBIDDEN", Message: "This page is for staff. Ask an admin to give your account that role.",
+	Status: http.StatusForbidden, Code: "FORBIDDEN", Message: "This page is for staff. Ask an admin to change your role.",
 }
 
 // failBody is the Body of the error page.
@@ -125,14 +125,14 @@ func heading(status int) string {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return "Busy"
 	case http.StatusConflict, http.StatusPreconditionFailed:
-		return "That has changed"
+		return "This has changed"
 	case http.StatusPaymentRequired:
 		return "Payment declined"
 	}
 	if status >= http.StatusInternalServerError {
 		return "Something went wrong"
 	}
-	return "That did not work"
+	return "Request failed"
 }
 
 // answer writes v as JSON.

@@ -108,7 +108,7 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 				w,
 				r,
 				"/admin/policy",
-				fmt.Sprintf("Version %d is published. It is for orders placed from now on.", t.Version),
+				fmt.Sprintf("Version %d is published. It applies to orders placed from now on.", t.Version),
 			)
 		}
 	}
@@ -117,7 +117,7 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := policyForm{
-		Values: r.PostForm, Currency: s.Currency, Field: inputOf(p.Field), Problem: "Nothing is published. " + fieldLabel(p.Field) + ": " + p.Message,
+		Values: r.PostForm, Currency: s.Currency, Field: inputOf(p.Field), Problem: "Not published. " + fieldLabel(p.Field) + ": " + p.Message,
 		Windows: rows(
 			r.PostForm,
 			"window_days",
@@ -274,7 +274,7 @@ func feeRule(prefix string, row int, at func(string) string, c money.Currency) (
 		return rule, false, problem.Invalid(
 			fmt.Sprintf("%s_percent_%d", prefix, row),
 			fmt.Sprintf(
-				"%q is no percentage; it must be a number from 0 to 100 with at most 2 decimals.",
+				"%q is not a percentage; it must be a number from 0 to 100 with at most 2 decimals.",
 				clip(percent),
 			),
 		)
@@ -286,7 +286,7 @@ func feeRule(prefix string, row int, at func(string) string, c money.Currency) (
 			return rule, false, problem.Invalid(
 				fmt.Sprintf("%s_fixed_%d", prefix, row),
 				fmt.Sprintf(
-					"%q is no amount; it must be 0 or more %s with at most %d decimals.",
+					"%q is not an amount; it must be 0 or more %s with at most %d decimals.",
 					clip(fixed),
 					c,
 					c.Digits(),
@@ -304,7 +304,7 @@ func number(field, text string) (int, error) {
 		return 0, problem.Invalid(field, fmt.Sprintf("%q is too large.", clip(text)))
 	}
 	if err != nil {
-		return 0, problem.Invalid(field, fmt.Sprintf("%q is no whole number; write one such as 30.", clip(text)))
+		return 0, problem.Invalid(field, fmt.Sprintf("%q is not a whole number; enter one such as 30.", clip(text)))
 	}
 	return n, nil
 }

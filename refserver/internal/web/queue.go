@@ -16,7 +16,7 @@ func (s *server) queueRoutes() {
 	s.staffOnce("POST /admin/queue/alarms/{id}/close", s.closeAlarm)
 }
 
-// queueBody is what nobody but a person can settle.
+// queueBody is the review queue.
 type queueBody struct {
 	queue.Waiting
 	Form url.Values // what was typed into a form that was refused
@@ -48,7 +48,7 @@ func (s *server) showQueue(
 	if body.Waiting, err = s.Queue.Waiting(r.Context()); err != nil {
 		return err
 	}
-	return s.pageStatus(w, r, status, "admin_queue", "Queue", body, notes...)
+	return s.pageStatus(w, r, status, "admin_queue", "Review queue", body, notes...)
 }
 
 // actOnQueue reads the form of an action, does it, and goes back to the queue.

@@ -49,12 +49,12 @@ type findingGroup struct {
 func (g findingGroup) Bad() bool { return g.Finding.Differs() && g.Count > 0 }
 
 var findingWords = map[refunds.MatchStatus]string{
-	refunds.Matched:           "both say the same",
-	refunds.InProgress:        "not settled here yet; it is being looked up",
-	refunds.MissingAtProvider: "we say it was paid, and the provider does not have it",
-	refunds.MissingLocally:    "the provider has it, and the shop never asked for it",
-	refunds.AmountDiffers:     "the two name different amounts",
-	refunds.StateDiffers:      "paid on one side, and not on the other",
+	refunds.Matched:           "both records agree",
+	refunds.InProgress:        "not final yet; the provider is being checked",
+	refunds.MissingAtProvider: "paid in our records, unknown to the provider",
+	refunds.MissingLocally:    "paid at the provider, unknown to us",
+	refunds.AmountDiffers:     "the amounts differ",
+	refunds.StateDiffers:      "paid in one record only",
 }
 
 func groupsOf(report refunds.Reconciliation) []findingGroup {
@@ -135,7 +135,7 @@ func (s *server) compared(r *http.Request) (from, to time.Time, err error) {
 }
 
 // reconciliationCSV sends every comparison, matched ones too. One that breaks
-// off ends the connection, so that no half of it is taken for the whole.
+// off ends the connection, so that half of it is not mistaken for the whole.
 func (s *server) reconciliationCSV(w http.ResponseWriter, r *http.Request) error {
 	from, to, err := s.compared(r)
 	if err != nil {

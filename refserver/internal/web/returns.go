@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,6 +58,41 @@ type returnLine struct {
 	Returnable int
 	Until      string // the last day, in words; empty where there is none
 	Findings   []returns.Finding
+}
+
+// PhotoHint says how many photos a request takes.
+func (o returnOrder) PhotoHint() string {
+	p := o.Policy
+	if p.PhotosRequired == 0 {
+		return fmt.Sprintf("Up to %d, 10 MB each.", p.MaxPhotos)
+	}
+	least := fmt.Sprintf("At least %d", p.PhotosRequired)
+	if len(p.PhotosRequiredFor) > 0 {
+		least += " for " + list(p.PhotosRequiredFor)
+	}
+	return fmt.Sprintf("%s, maximum %d, 10 MB each.", least, p.MaxPhotos)
+}
+
+// list is codes in words with commas between them.
+func list[T ~string](codes []T) string {
+	out := make([]string, len(codes))
+	for i, c := range codes {
+		out[i] = strings.ToLower(words(c))
+	}
+	return strings.Join(out, ", ")
+}
+
+// Note says how many units were bought and how many can be returned until when.
+func (l returnLine) Note() string {
+	note := fmt.Sprintf("%d bought", l.Quantity)
+	if l.Returnable == 0 {
+		return note
+	}
+	note += fmt.Sprintf(", %d can be returned", l.Returnable)
+	if l.Until != "" {
+		note += " until " + l.Until
+	}
+	return note
 }
 
 func (s *server) returnsPage(w http.ResponseWriter, r *http.Request) error {
@@ -245,9 +281,9 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 
 func asked(c returns.Return) string {
 	if c.Status == returns.StatusAuthorized {
-		return "Your return is authorised under " + c.RMA + ". Send the goods back and keep the receipt."
+		return "Your return is authorized: " + c.RMA + ". Ship the items and keep the receipt."
 	}
-	return "Your return is requested. Our staff will look at it; you see here how it goes."
+	return "Your return is requested. We will review it; check this page for updates."
 }
 
 // ownCase is the case of the address if it is the user's: somebody else's is
@@ -338,7 +374,7 @@ func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
 		if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: details, Photos: in.Photos}); err != nil {
 			return refused(w, r, err)
 		}
-		return s.redirect(w, r, "/returns", "Thank you. Our staff will go on with your return.")
+		return s.redirect(w, r, "/returns", "Thank you. We will continue with your return.")
 	})
 }
 
@@ -358,7 +394,7 @@ func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
 		w,
 		r,
 		"/returns",
-		"The return is cancelled. You can ask for another one while the return window is open.",
+		"The return is canceled. You can request another one while the return window is open.",
 	)
 }
 

@@ -120,7 +120,7 @@ func perLine(f url.Values, prefix string) map[string]string {
 func (f requestForm) request() (returns.CreateParams, error) {
 	q := returns.CreateParams{OrderID: f.OrderID, Reason: returns.Reason(f.Reason), Details: f.Details}
 	if f.OrderID == "" {
-		return q, problem.Invalid("sale_id", "Choose the order first.")
+		return q, problem.Invalid("sale_id", "Choose an order.")
 	}
 	if f.Reason == "" {
 		return q, problem.Invalid("reason", "Choose a reason.")

@@ -49,7 +49,7 @@ type Deps struct {
 	// Keys remembers what was answered under an Idempotency-Key; how it tells
 	// and refuses callers is filled in here.
 	Keys idempotency.Keys
-	// Queue is what nobody but a person can settle.
+	// Queue holds what needs review.
 	Queue queue.Queue
 	// Nights are the comparisons with the provider's list.
 	Nights Nights
@@ -69,7 +69,7 @@ type Deps struct {
 	Currency      money.Currency
 	Zone          *time.Location
 	PageSize      int  // of the order history
-	LowStock      int  // units at or below which staff are told
+	LowStock      int  // units at or below which stock counts as low
 	MaxPhotos     int  // of one request
 	SecureCookies bool // the shop is reached over https
 	// Origin is the address of the shop in a browser, such as
@@ -102,6 +102,7 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
 	s.accountRoutes()
 	s.shopRoutes()
+	s.cartRoutes()
 	s.orderRoutes()
 	s.returnRoutes()
 	s.adminReturnRoutes()
@@ -180,7 +181,7 @@ func readable(r *http.Request) error {
 const formType = "application/x-www-form-urlencoded"
 
 // deny answers a request that may not pass: who is not signed in goes to the
-// sign-in page, a customer on a staff page is told so.
+// sign-in page, a customer on a staff page gets 403.
 func (s *server) deny(w http.ResponseWriter, r *http.Request, status int) {
 	if status == http.StatusUnauthorized {
 		http.Redirect(w, r, "/login", http.StatusFound)

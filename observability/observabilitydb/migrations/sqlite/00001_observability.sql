@@ -22,7 +22,8 @@ CREATE TABLE rk_kpi_quarters (
 -- and currency, leakage by currency.
 CREATE TABLE rk_kpi_shares (
     quarter INTEGER NOT NULL,
-    kind    TEXT NOT NULL CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
+    kind    TEXT NOT NULL
+        CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'reversed', 'leakage')),
     name    TEXT NOT NULL,
     n       INTEGER NOT NULL,
     amount  INTEGER NOT NULL, -- minor units
