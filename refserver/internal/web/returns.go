@@ -96,7 +96,8 @@ func (l returnLine) Note() string {
 }
 
 func (s *server) returnsPage(w http.ResponseWriter, r *http.Request) error {
-	return s.showReturns(w, r, http.StatusOK, requestForm{})
+	form := requestFormOf(r.URL.Query()) // what was chosen before, on the way back from the estimate
+	return s.showReturns(w, r, http.StatusOK, form)
 }
 
 // showReturns renders the page; form is one that was refused, or empty.
@@ -241,6 +242,9 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.requestRefused(w, in.Request(), in.Form, err)
 	}
+	if in.Form.Get("step") == stepEstimate {
+		return s.estimateAgain(w, in.Request(), in.Form)
+	}
 	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error {
 		request, err := s.ownRequest(r, in.Form)
 		if err != nil {
@@ -261,6 +265,9 @@ func (s *server) ownRequest(r *http.Request, f url.Values) (returns.CreateParams
 	if err == nil {
 		err = once(f)
 	}
+	if err == nil {
+		err = consent(f, &request)
+	}
 	request.CustomerID = user(r).ID
 	return request, err
 }
@@ -272,9 +279,15 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 	if p.Internal || form.OrderID == "" && len(f) == 0 {
 		return err
 	}
+	if p.Code == string(returns.CodePriceChanged) {
+		return s.estimateChanged(w, r, f)
+	}
 	form.refuse(p)
 	if p.RetryAfter > 0 {
 		p.SetRetryAfter(w.Header())
+	}
+	if _, err := s.ownOrderOf(r, form.OrderID); err == nil {
+		return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), note{Tone: "bad", Text: p.Message})
 	}
 	return s.showReturns(w, r, p.Status, form, note{Tone: "bad", Text: p.Message})
 }

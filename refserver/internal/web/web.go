@@ -105,6 +105,7 @@ func New(d Deps) (http.Handler, error) {
 	s.cartRoutes()
 	s.orderRoutes()
 	s.returnRoutes()
+	s.estimateRoutes()
 	s.adminReturnRoutes()
 	s.adminRoutes()
 	s.flashSaleRoutes()

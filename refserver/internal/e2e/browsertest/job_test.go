@@ -75,6 +75,8 @@ func mainJob(t *testing.T, s *app.App, b *tab) {
 	b.visit("/returns")
 	b.fill(`input[name^="quantity_"]`, strconv.Itoa(sentBack))
 	b.choose(`select[name="reason"]`, "DAMAGED")
+	b.submit(`form[action="/returns/new"]`)
+	b.see("Estimated refund")
 	b.fill(`textarea[name="details"]`, "Two of three keys came loose in the box.")
 	b.upload(`input[type="file"]`, picture(t))
 	b.shot("ask")
