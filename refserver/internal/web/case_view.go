@@ -36,6 +36,15 @@ func (c caseView) Name() string {
 	return "Return of " + c.Order.Number
 }
 
+// Items says what the return is of: "2 × Mouse, 1 × Keyboard".
+func (c caseView) Items() string {
+	out := make([]string, len(c.Lines))
+	for i, l := range c.Lines {
+		out[i] = fmt.Sprintf("%d × %s", l.Quantity, l.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
 // OpenTasks are the tasks that nobody has closed.
 func (c caseView) OpenTasks() []returns.Task { return c.Return.OpenTasks() }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -19,10 +18,16 @@ type page struct {
 	User         *auth.User // nil: nobody signed in
 	Staff        bool
 	Nav          []link
+	Desk         []navGroup // of pages of the desk
+	CartUnits    int
+	InCart       bool // this is the page of the cart
 	Notes        []note
 	RequestID    string
 	Body         any
 }
+
+// DeskHome is where staff begin.
+func (page) DeskHome() string { return deskHome }
 
 // page renders the page name with status 200.
 func (s *server) page(w http.ResponseWriter, r *http.Request, name, title string, body any, notes ...note) error {
@@ -42,45 +47,16 @@ func (s *server) pageStatus(
 		RequestID: w.Header().Get(observability.RequestIDHeader),
 	}
 	if u, ok := auth.FromContext(r.Context()); ok {
-		p.User, p.Staff, p.Nav = &u, u.IsAdmin(), navigation(u, r.URL.Path)
+		p.User, p.Staff, p.Nav = &u, u.IsAdmin(), shopNav(r.URL.Path)
+		p.CartUnits, p.InCart = s.cartUnits(r, body), r.URL.Path == "/cart"
+		if onDesk(u, r.URL.Path) {
+			p.Desk = s.deskNav(r)
+		}
 	}
 	if message := s.Auth.TakeFlash(r.Context()); message != "" {
 		p.Notes = append([]note{{Tone: "info", Text: message}}, p.Notes...)
 	}
 	return s.pages.render(w, status, name, p)
-}
-
-var (
-	customerLinks = []link{
-		{Href: "/", Name: "Shop"},
-		{Href: "/order-history", Name: "Orders"},
-		{Href: "/returns", Name: "Returns"},
-	}
-	staffLinks = []link{
-		{
-			Href: "/admin/dashboard",
-			Name: "Dashboard",
-		}, {Href: "/admin/queue", Name: "Review queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
-		{
-			Href: "/admin/orders",
-			Name: "All orders",
-		}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"},
-		{
-			Href: "/admin/policy",
-			Name: "Policy",
-		}, {Href: "/admin/users", Name: "Users"}, {Href: "/admin/audit", Name: "Audit"},
-	}
-)
-
-func navigation(u auth.User, path string) []link {
-	all := append([]link{}, customerLinks...)
-	if u.IsAdmin() {
-		all = append(all, staffLinks...)
-	}
-	for i, l := range all {
-		all[i].Current = path == l.Href || (l.Href != "/" && strings.HasPrefix(path, l.Href+"/"))
-	}
-	return all
 }
 
 var forbidden = problem.Problem{

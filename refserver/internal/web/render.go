@@ -31,6 +31,7 @@ type note struct {
 type link struct {
 	Href, Name string
 	Current    bool
+	Count      int // how much waits there; 0: nothing, or it is not counted
 }
 
 // badge is a word that carries a state, with the tone it is shown in.
@@ -46,7 +47,7 @@ type templates struct {
 // (templates/_*.html). A page defines "content".
 func loadTemplates(zone *time.Location) (*templates, error) {
 	sum := sha256.New()
-	for _, name := range []string{"static/app.css", "static/dashboard.js"} {
+	for _, name := range []string{"static/app.css", "static/dashboard.js", "static/page.js"} {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err

@@ -82,8 +82,9 @@ type Deps struct {
 // server holds what handlers need.
 type server struct {
 	Deps
-	pages *templates
-	mux   *http.ServeMux
+	pages  *templates
+	mux    *http.ServeMux
+	counts waitingCounts
 }
 
 // maxForm is how large a form without photos may be; package upload limits
@@ -108,6 +109,7 @@ func New(d Deps) (http.Handler, error) {
 	s.estimateRoutes()
 	s.adminReturnRoutes()
 	s.adminRoutes()
+	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
