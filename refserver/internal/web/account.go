@@ -49,7 +49,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/", "")
+	return s.redirect(w, r, s.pageAskedFor(w, r), "")
 }
 
 func (s *server) registerForm(w http.ResponseWriter, r *http.Request) error {

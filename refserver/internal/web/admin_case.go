@@ -29,7 +29,7 @@ type adminCaseBody struct {
 	Self     string
 	Key      string // makes a double click on the refund one
 	// What can be done in this status.
-	CanDecide, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
+	CanAuthorize, CanReject, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
 
 	Conditions   []returns.Condition
 	Dispositions []returns.Disposition
@@ -105,8 +105,10 @@ func (s *server) showAdminCase(
 		Findings: findingsOf(
 			v,
 		), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
-		CanDecide: v.canGo(returns.StatusAuthorized) ||
-			v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
+		CanAuthorize: c.Status == returns.StatusPendingAuthorization && v.canGo(returns.StatusAuthorized),
+		CanReject: v.canGo(returns.StatusRejected) &&
+			(c.Status == returns.StatusPendingAuthorization || c.Status == returns.StatusAuthorized ||
+				c.Status == returns.StatusPendingCustomerInfo),
 		CanAsk: v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
 		CanInspect: c.Status == returns.StatusReceived ||
 			c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
@@ -225,6 +227,9 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 			c, err := s.Returns.Authorize(r.Context(), id, actor(r), f.Get("decision_notes"))
 			return "The return is authorized: " + c.RMA + ".", err
 		case "reject":
+			if strings.TrimSpace(f.Get("decision_notes")) == "" {
+				return "", problem.Invalid("decision_notes", "Enter the reason for the rejection. The customer reads it.")
+			}
 			_, err := s.Returns.Reject(r.Context(), id, actor(r), f.Get("decision_notes"))
 			return "The return is rejected.", err
 		default:

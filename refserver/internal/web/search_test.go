@@ -21,7 +21,7 @@ func TestOneSearchFindsEveryNumber(t *testing.T) {
 	at := "/admin/returns/" + c.ID
 	staff.form(at+"/authorize", "decision", "approve").want(http.StatusFound)
 	staff.form(at+"/shipment", "carrier", "UPS", "tracking_number", "1Z-4711").want(http.StatusFound)
-	staff.form(at+"/receive").want(http.StatusFound)
+	staff.form(at + "/receive").want(http.StatusFound)
 	staff.form(at+"/inspection", "result", "APPROVED").want(http.StatusFound)
 	_, refund, err := b.Returns.Refund(t.Context(), c.ID, event.Actor{Kind: event.ActorStaff, ID: "boss"},
 		returns.RefundParams{Method: payment.Cash})

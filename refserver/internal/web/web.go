@@ -187,6 +187,7 @@ const formType = "application/x-www-form-urlencoded"
 // sign-in page, a customer on a staff page gets 403.
 func (s *server) deny(w http.ResponseWriter, r *http.Request, status int) {
 	if status == http.StatusUnauthorized {
+		s.rememberPage(w, r)
 		http.Redirect(w, r, "/login", http.StatusFound)
 		return
 	}
