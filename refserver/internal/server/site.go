@@ -9,6 +9,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
+	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
@@ -37,9 +38,18 @@ func New(s *app.App) (http.Handler, error) {
 			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
+		ReturnAddress: returnAddress(c), ShipWithinDays: c.ReturnShipDays,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
 		SecureCookies: c.SecureCookies(), Origin: c.Origin(), MetricsToken: string(c.MetricsToken),
 	})
+}
+
+// returnAddress is where customers send returns. Development has one to try the pages with.
+func returnAddress(c config.Config) string {
+	if c.ReturnAddress == "" && !c.Production() {
+		return "returnkit shop, Returns desk, 1 Example Street, 00000 Example City"
+	}
+	return c.ReturnAddress
 }
 
 // busy answers a checkout over the limit. It is made to cost next to nothing.

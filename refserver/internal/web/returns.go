@@ -319,7 +319,9 @@ type ownCaseBody struct {
 	Accept  string
 	Photos  int // that can still be added
 	Details string
-	Key     string // under which the form is carried out once
+	Key     string     // under which the form is carried out once
+	Kit     *sendBack  // nil: nothing is to be sent now
+	Form    url.Values // what was typed into a form that was refused
 }
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
@@ -351,6 +353,10 @@ func (s *server) showCase(
 	}
 	body := ownCaseBody{
 		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)), Details: details,
+	}
+	body.Form = r.PostForm
+	if body.Kit, err = s.sendBack(r.Context(), c, s.zoneOf(terms.Policy)); err != nil {
+		return err
 	}
 	if body.Events, err = s.timeline(r, views[0], false); err != nil {
 		return err

@@ -76,7 +76,11 @@ type Deps struct {
 	// https://shop.example.com; empty where it is that of the request.
 	Origin       string
 	MetricsToken string
-	Now          func() time.Time // nil: time.Now
+	// ReturnAddress is where customers send returns, with commas between its lines;
+	// ShipWithinDays is how many days after the authorization they have for it, 0 for no limit.
+	ReturnAddress  string
+	ShipWithinDays int
+	Now            func() time.Time // nil: time.Now
 }
 
 // server holds what handlers need.
@@ -107,6 +111,7 @@ func New(d Deps) (http.Handler, error) {
 	s.orderRoutes()
 	s.returnRoutes()
 	s.estimateRoutes()
+	s.sendBackRoutes()
 	s.adminReturnRoutes()
 	s.adminRoutes()
 	s.searchRoutes()
