@@ -24,14 +24,6 @@ type chart struct {
 	value  func(float64) string // at a line of the grid, or at the end of a bar
 }
 
-// The widths charts are drawn at. Letters keep their size only where a picture
-// is shown as large as it was drawn.
-const (
-	wideChart  = 1040
-	halfChart  = 500
-	phoneChart = 330
-)
-
 // ink is a color on light ground and its twin on dark ground.
 type ink struct{ light, dark charts.Color }
 
@@ -82,7 +74,7 @@ func (c chart) draw(width int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withDark(svg), nil
+	return withDark(sized(svg, width, height)), nil
 }
 
 var font = charts.FontStyle{FontSize: 9.75} // 13 px
@@ -210,6 +202,12 @@ func withDark(svg []byte) []byte {
 	rules.WriteString("}</style>")
 	at := bytes.IndexByte(svg, '>') + 1
 	return bytes.Join([][]byte{svg[:at], rules.Bytes(), svg[at:]}, nil)
+}
+
+// sized gives a picture the size it was drawn at: without one a browser stretches it to
+// whatever room there is, and its letters with it.
+func sized(svg []byte, width, height int) []byte {
+	return bytes.Replace(svg, []byte("<svg "), fmt.Appendf(nil, `<svg width="%d" height="%d" `, width, height), 1)
 }
 
 // whole shows a count; there is no half an order.

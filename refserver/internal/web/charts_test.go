@@ -40,7 +40,7 @@ func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
 	if got := c.shares; len(got) != 3 || got[0] != 60 || got[1] != 90 || got[2] != 100 {
 		t.Errorf("shares %v", got)
 	}
-	for _, width := range []int{halfChart, phoneChart} {
+	for _, width := range []int{halfSizes[0].Width, halfSizes[len(halfSizes)-1].Width} {
 		svg, err := c.draw(width)
 		if err != nil {
 			t.Fatal(err)

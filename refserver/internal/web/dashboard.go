@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -106,9 +105,9 @@ func (s *server) dashboardChart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	width := cmp.Or(picture.width, halfChart)
-	if r.URL.Query().Get("size") == "phone" {
-		width = phoneChart
+	width, err := chartWidth(r, picture)
+	if err != nil {
+		return err
 	}
 	svg, err := picture.of(s, k).draw(width)
 	if err != nil {

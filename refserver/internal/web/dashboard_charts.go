@@ -12,7 +12,7 @@ type picture struct {
 	title string
 	alt   string
 	empty string // what to do where there is nothing to show
-	width int    // 0: half of the page
+	wide  bool   // across the page, not half of it
 	of    func(*server, observabilitydb.KPIs) chart
 	table func(observabilitydb.KPIs) table
 }
@@ -26,7 +26,8 @@ type table struct {
 // chartView is a chart on the page.
 type chartView struct {
 	Name, Title, Alt, Empty string
-	Source, Phone           string // addresses
+	Source                  string // address of the smallest drawing
+	Sources                 []chartSource
 	Wide                    bool
 	Table                   table
 }
@@ -35,7 +36,7 @@ var pictureNames = []string{"days", "reasons", "paid", "cycle"}
 
 var pictures = map[string]picture{
 	"days": {
-		title: "Orders, refunds and RMA numbers by day", alt: "Lines by day", width: wideChart,
+		title: "Orders, refunds and RMA numbers by day", alt: "Lines by day", wide: true,
 		empty: "No orders or returns in this quarter. Choose another quarter above.",
 		of:    func(s *server, k observabilitydb.KPIs) chart { return dayChart(k, s.Now()) }, table: dayTable,
 	},
@@ -50,7 +51,7 @@ var pictures = map[string]picture{
 		of:    func(s *server, k observabilitydb.KPIs) chart { return paidChart(k, s.Currency) }, table: paidTable,
 	},
 	"cycle": {
-		title: "Return cycle time by stage", alt: "Bars of the median and the 90th percentile, by stage", width: wideChart,
+		title: "Return cycle time by stage", alt: "Bars of the median and the 90th percentile, by stage", wide: true,
 		empty: "No returns were closed in this quarter.",
 		of:    func(_ *server, k observabilitydb.KPIs) chart { return cycleChart(k) }, table: cycleTable,
 	},
@@ -64,14 +65,13 @@ func (s *server) charts(k observabilitydb.KPIs, p period) []chartView {
 			Name:  name,
 			Title: pic.title,
 			Alt:   pic.alt + "; see the data table below",
-			Wide:  pic.width == wideChart,
+			Wide:  pic.wide,
 			Table: pic.table(k),
 		}
 		if len(v.Table.Rows) == 0 {
 			v.Empty = pic.empty
 		} else if len(pic.of(s, k).labels) > 0 { // refunds in another currency alone have a table
-			v.Source = "/admin/dashboard/charts/" + name + "?" + p.query() + "&v=" + version(v.Table)
-			v.Phone = v.Source + "&size=phone"
+			v.Sources, v.Source = chartSources("/admin/dashboard/charts/"+name+"?"+p.query()+"&v="+version(v.Table), pic)
 		}
 		out = append(out, v)
 	}

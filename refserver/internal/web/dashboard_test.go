@@ -40,7 +40,7 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 		boss.get("/admin/dashboard/stream?" + wrong).want(http.StatusBadRequest)
 	}
 	for _, name := range []string{"days", "reasons", "paid", "cycle"} {
-		for _, size := range []string{"", "?size=phone"} {
+		for _, size := range []string{"", "?w=248"} {
 			svg := boss.get("/admin/dashboard/charts/" + name + size).want(http.StatusOK).body
 			if !strings.HasPrefix(svg, "<svg") || !strings.Contains(svg, "prefers-color-scheme:dark") {
 				t.Errorf("chart %s: %.80s", name, svg)
