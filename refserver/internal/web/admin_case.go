@@ -63,7 +63,21 @@ func (b adminCaseBody) RefundButton() string {
 	if r := b.Case.Refund; r != nil && r.Status != refunds.StatusFailed && r.Status != refunds.StatusReversed {
 		return "Retry refund"
 	}
+	if b.Quote != nil {
+		return "Refund " + amount(b.Quote.Amount, b.Quote.Currency)
+	}
 	return "Pay refund"
+}
+
+// MoneyTitle is the heading over what is refunded.
+func (b adminCaseBody) MoneyTitle() string {
+	switch {
+	case b.Case.Refund != nil:
+		return "Refund"
+	case b.Case.Inspection == nil:
+		return "Refund summary (estimate before inspection)"
+	}
+	return "Refund summary"
 }
 
 // Value is what was typed into a field.

@@ -240,11 +240,11 @@ func dayChart(k observabilitydb.KPIs, now time.Time) chart {
 // reasonChart is the reasons for returns, most frequent first, and what part of
 // all the reasons so far are.
 func reasonChart(k observabilitydb.KPIs) chart {
-	c := chart{names: []string{"Returns", "Together"}, data: make([][]float64, 1), value: whole}
+	c := chart{names: []string{"Returns", "Cumulative"}, data: make([][]float64, 1), value: whole}
 	for _, r := range pareto(k.Reasons) {
 		c.labels = append(c.labels, r.Name)
 		c.data[0] = append(c.data[0], float64(r.N))
-		c.shares = append(c.shares, float64(r.TogetherBP)/100)
+		c.shares = append(c.shares, float64(r.CumulativeBP)/100)
 	}
 	return c
 }

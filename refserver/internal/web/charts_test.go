@@ -27,7 +27,7 @@ func TestAmountsAreWrittenAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
-func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
+func TestTheReasonsStandUnderALineOfTheirCumulativeShare(t *testing.T) {
 	c := reasonChart(
 		observabilitydb.KPIs{
 			Reasons: []observabilitydb.Share{
@@ -45,7 +45,7 @@ func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"Together", "75 %", "100 %", "Damaged", ">6<", ">10<"} { // both axes end at all there is
+		for _, want := range []string{"Cumulative", "75 %", "100 %", "Damaged", ">6<", ">10<"} { // both axes end at all there is
 			if !strings.Contains(string(svg), want) {
 				t.Errorf("%d wide: no %q in the picture", width, want)
 			}

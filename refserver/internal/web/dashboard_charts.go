@@ -105,9 +105,9 @@ func dayTable(k observabilitydb.KPIs) table {
 // frequency is one reason for returns, with its part of all and that of it and the
 // more frequent ones together, in basis points.
 type frequency struct {
-	Name           string
-	N              int64
-	BP, TogetherBP int64
+	Name             string
+	N                int64
+	BP, CumulativeBP int64
 }
 
 func pareto(shares []observabilitydb.Share) []frequency {
@@ -126,7 +126,7 @@ func pareto(shares []observabilitydb.Share) []frequency {
 func reasonTable(k observabilitydb.KPIs) table {
 	t := table{Head: []string{"Reason", "Returns", "Share", "Cumulative"}}
 	for _, r := range pareto(k.Reasons) {
-		t.Rows = append(t.Rows, []string{r.Name, grouped(r.N), percent(r.BP), percent(r.TogetherBP)})
+		t.Rows = append(t.Rows, []string{r.Name, grouped(r.N), percent(r.BP), percent(r.CumulativeBP)})
 	}
 	return t
 }

@@ -117,7 +117,7 @@ func mainJob(t *testing.T, s *app.App, b *tab) {
 	amount := shown(want, o.Currency)
 	b.see(amount)
 	b.shot("quote")
-	b.press("Pay refund")
+	b.press("Refund " + amount)
 	b.see("Refund of " + amount + " by card: paid")
 	b.shot("refunded")
 	b.steps("Requested", "Authorized", "Shipped", "Received", "Inspected", "Refunded")
