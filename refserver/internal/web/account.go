@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -10,17 +11,16 @@ import (
 func (s *server) accountRoutes() {
 	s.public("GET /login", s.loginForm)
 	s.public("POST /login", s.login)
-	s.public("GET /register", s.registerForm)
+	s.public("GET /register", s.registerPage)
 	s.public("POST /register", s.register)
 	s.public("GET /logout", s.logoutForm)
 	s.public("POST /logout", s.logout)
 }
 
-// accountForm is what a sign-in or registration form holds; passwords never
-// go back into a page.
+// accountForm is what a sign-in form holds; the password never goes back into a page.
 type accountForm struct {
-	Username, Email string
-	Problem         string
+	Username string
+	Problem  string
 }
 
 func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
@@ -52,22 +52,27 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	return s.redirect(w, r, s.pageAskedFor(w, r), "")
 }
 
-func (s *server) registerForm(w http.ResponseWriter, r *http.Request) error {
-	return s.page(w, r, "register", "Create an account", accountForm{})
+func (s *server) registerPage(w http.ResponseWriter, r *http.Request) error {
+	return s.page(w, r, "register", "Create an account", registerForm{})
 }
 
 func (s *server) register(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
-	form := accountForm{Username: r.PostForm.Get("username"), Email: r.PostForm.Get("email")}
+	form := registerForm{Username: r.PostForm.Get("username"), Email: r.PostForm.Get("email")}
+	password := r.PostForm.Get("password")
+	if form.check(password); len(form.Mistakes) > 0 {
+		return s.pageStatus(
+			w, r, http.StatusBadRequest, "register", form.Mistakes.titled("Create an account"), form)
+	}
 	_, err := s.Auth.Register(r.Context(), auth.Registration{
-		Username: form.Username, Email: form.Email, Password: r.PostForm.Get("password"),
+		Username: form.Username, Email: form.Email, Password: password,
 	})
 	if code := auth.CodeOf(err); code == auth.CodeInvalid || code == auth.CodeUsernameTaken {
 		p := problem.Of(err)
-		form.Problem = p.Message
-		return s.pageStatus(w, r, p.Status, "register", "Create an account", form)
+		form.Mistakes.add(cmp.Or(p.Field, "username"), "%s", p.Message)
+		return s.pageStatus(w, r, p.Status, "register", form.Mistakes.titled("Create an account"), form)
 	}
 	if err != nil {
 		return err
