@@ -242,7 +242,10 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
 			return "The return is authorized: " + c.RMA + ".", err
 		case "reject":
 			if strings.TrimSpace(f.Get("decision_notes")) == "" {
-				return "", problem.Invalid("decision_notes", "Enter the reason for the rejection. The customer reads it.")
+				return "", problem.Invalid(
+					"decision_notes",
+					"Enter the reason for the rejection. The customer reads it.",
+				)
 			}
 			_, err := s.Returns.Reject(r.Context(), id, actor(r), f.Get("decision_notes"))
 			return "The return is rejected.", err

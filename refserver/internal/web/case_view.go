@@ -181,7 +181,10 @@ func refundState(r refunds.Refund) (badge, string) {
 	case r.Status.Open():
 		return badge{"warn", "Pending"}, "The payment provider is processing the refund. No action is needed."
 	case r.Status == refunds.StatusReversed:
-		return badge{"bad", reversedText}, "The payment provider reversed this refund, so it was not paid. We will pay it again."
+		return badge{
+			"bad",
+			reversedText,
+		}, "The payment provider reversed this refund, so it was not paid. We will pay it again."
 	}
 	return badge{
 		"bad",

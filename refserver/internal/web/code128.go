@@ -61,5 +61,13 @@ func barCode(text string) (template.HTML, error) {
 	return template.HTML(fmt.Sprintf( //nolint:gosec // see above
 		`<svg class="barcode" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" `+
 			`aria-label="Bar code %s"><rect width="%d" height="%d" fill="#fff"/><g fill="#000">%s</g></svg>`,
-		total, height, total, height, template.HTMLEscapeString(text), total, height, bars.String())), nil
+		total,
+		height,
+		total,
+		height,
+		template.HTMLEscapeString(text),
+		total,
+		height,
+		bars.String(),
+	)), nil
 }

@@ -35,7 +35,7 @@ func TestSigningInLeadsToThePageThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// A customer whose return is rejected is told why.
+// A customer whose return is rejected reads why.
 func TestARejectionNeedsItsReason(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -87,8 +87,17 @@ func TestALowerRefundThanThePageSaidIsAskedAgain(t *testing.T) {
 		return ada.photos("/returns/request", nil, "sale_id", o.ID, "reason", "OTHER", "quantity_"+line, "1",
 			"details", "both <b>sides</b>", "estimate", estimate, "currency", currency)
 	}
-	r := request(two[1], "USD").want(http.StatusConflict, `data-code="PRICE_CHANGED"`, "$"+two[1]+" and is now $"+one[1],
-		"Nothing was requested", "both &lt;b&gt;sides", "Request return for $"+one[1])
+	r := request(
+		two[1],
+		"USD",
+	).want(
+		http.StatusConflict,
+		`data-code="PRICE_CHANGED"`,
+		"$"+two[1]+" and is now $"+one[1],
+		"Nothing was requested",
+		"both &lt;b&gt;sides",
+		"Request return for $"+one[1],
+	)
 	if again := estimateField.FindStringSubmatch(r.body); again == nil || again[1] != one[1] {
 		t.Errorf("the page sends %v the next time", again)
 	}

@@ -134,7 +134,7 @@ type policyParse struct {
 }
 
 // parsePolicy reads the form: numbers exactly, rows that are empty left out. What is wrong
-// is told field by field, all of it at once.
+// is noted field by field, all of it at once.
 func parsePolicy(f url.Values, c money.Currency) (returns.Policy, mistakes) {
 	in := policyParse{f: f, rowsOf: map[string][]int{}}
 	in.p = returns.Policy{
@@ -326,51 +326,46 @@ func indexed(field string) (list string, index int, column string, ok bool) {
 	return list, index, strings.TrimPrefix(rest, "."), err == nil
 }
 
-// neutral gives a field a value that is right, so that the next mistake is found.
+// neutrals give the fields of a policy values that are right.
+var neutrals = map[string]func(*returns.Policy){
+	"window_days":         func(p *returns.Policy) { p.WindowDays = 0 },
+	"start":               func(p *returns.Policy) { p.Start = "" },
+	"zone":                func(p *returns.Policy) { p.Zone = "" },
+	"holidays":            func(p *returns.Policy) { p.Holidays = nil },
+	"refund_within_days":  func(p *returns.Policy) { p.RefundWithinDays = 0 },
+	"max_quantity":        func(p *returns.Policy) { p.MaxQuantity = 1 },
+	"reasons":             func(p *returns.Policy) { p.Reasons = nil },
+	"photos_required_for": func(p *returns.Policy) { p.PhotosRequiredFor = nil },
+	"max_photos":          func(p *returns.Policy) { p.MaxPhotos = max(0, min(p.PhotosRequired, 1)) },
+	"photos_required":     func(p *returns.Policy) { p.PhotosRequired = 0 },
+	"photo_types":         func(p *returns.Policy) { p.PhotoTypes = returns.ImageTypes() },
+	"methods":             func(p *returns.Policy) { p.Methods = nil },
+	"refund_from":         func(p *returns.Policy) { p.RefundFrom = "" },
+	"restock_at":          func(p *returns.Policy) { p.RestockAt = returns.RestockAtRefund },
+}
+
+// neutral gives a field a value that is right, or leaves out its row, so that the next
+// mistake is found.
 func (in *policyParse) neutral(field string) bool {
-	list, index, _, _ := indexed(field)
+	list, row, _, _ := indexed(field)
+	drop := func(prefix string) { in.rowsOf[prefix] = slices.Delete(in.rowsOf[prefix], row, row+1) }
 	p := &in.p
-	drop := func(prefix string) { in.rowsOf[prefix] = slices.Delete(in.rowsOf[prefix], index, index+1) }
 	switch list {
-	case "window_days":
-		p.WindowDays = 0
-	case "start":
-		p.Start = ""
-	case "zone":
-		p.Zone = ""
-	case "holidays":
-		p.Holidays = nil
-	case "refund_within_days":
-		p.RefundWithinDays = 0
 	case "windows":
-		p.Windows = slices.Delete(slices.Clone(p.Windows), index, index+1)
+		p.Windows = slices.Delete(slices.Clone(p.Windows), row, row+1)
 		drop(windowRows)
-	case "max_quantity":
-		p.MaxQuantity = 1
-	case "reasons":
-		p.Reasons = nil
-	case "photos_required_for":
-		p.PhotosRequiredFor = nil
-	case "max_photos":
-		p.MaxPhotos = max(0, min(p.PhotosRequired, 1))
-	case "photos_required":
-		p.PhotosRequired = 0
-	case "photo_types":
-		p.PhotoTypes = returns.ImageTypes()
 	case "restocking_fees":
-		p.RestockingFees = slices.Delete(slices.Clone(p.RestockingFees), index, index+1)
+		p.RestockingFees = slices.Delete(slices.Clone(p.RestockingFees), row, row+1)
 		drop(restockingRows)
 	case "return_shipping_fees":
-		p.ReturnShippingFees = slices.Delete(slices.Clone(p.ReturnShippingFees), index, index+1)
+		p.ReturnShippingFees = slices.Delete(slices.Clone(p.ReturnShippingFees), row, row+1)
 		drop(shippingRows)
-	case "methods":
-		p.Methods = nil
-	case "refund_from":
-		p.RefundFrom = ""
-	case "restock_at":
-		p.RestockAt = returns.RestockAtRefund
 	default:
-		return false
+		reset := neutrals[list]
+		if reset == nil {
+			return false
+		}
+		reset(p)
 	}
 	return true
 }

@@ -81,8 +81,12 @@ func (f policyForm) Calendar() []field {
 	zone.Hint = "Days start and end at midnight in this zone. Leave empty for the shop's zone."
 	return []field{
 		f.number("window_days", "The last day counts to its end.", true),
-		f.choice("start",
-			option{Value: string(returns.FromDeliveryOrPurchase), Text: "On delivery, or on purchase if not delivered yet"},
+		f.choice(
+			"start",
+			option{
+				Value: string(returns.FromDeliveryOrPurchase),
+				Text:  "On delivery, or on purchase if not delivered yet",
+			},
 			option{Value: string(returns.FromDelivery), Text: "On delivery"},
 			option{Value: string(returns.FromPurchase), Text: "On purchase"},
 		),

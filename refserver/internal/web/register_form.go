@@ -16,7 +16,7 @@ type registerForm struct {
 
 var usernameForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,64}$`)
 
-// check notes all that is wrong with the form itself, so that it is told at once. What only
+// check notes all that is wrong with the form itself, so that the page shows it at once. What only
 // the accounts know, such as a name that is taken, they say.
 func (f *registerForm) check(password string) {
 	if !usernameForm.MatchString(f.Username) {

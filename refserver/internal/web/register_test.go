@@ -6,14 +6,20 @@ import (
 	"testing"
 )
 
-// All that is wrong with a registration is told at once, at its fields, and what was typed
+// All that is wrong with a registration is shown at once, at its fields, and what was typed
 // stays but for the password.
 func TestARegistrationTellsAllItsMistakesAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	p := b.nobody()
 	r := p.form("/register", "username", "a b", "email", "nowhere", "password", "short").
-		want(http.StatusBadRequest, "There are 3 problems", "<title>Error: Create an account", `value="a b"`, `value="nowhere"`)
+		want(
+			http.StatusBadRequest,
+			"There are 3 problems",
+			"<title>Error: Create an account",
+			`value="a b"`,
+			`value="nowhere"`,
+		)
 	for _, field := range []string{"username", "email", "password"} {
 		if !strings.Contains(r.body, `href="#`+field+`"`) || !strings.Contains(r.body, `id="`+field+`-wrong"`) {
 			t.Errorf("the mistake of %s is not at its field", field)

@@ -65,6 +65,13 @@ func TestTheFrameCountsTheCartAndWhatWaits(t *testing.T) {
 		t.Error("a customer sees the desk")
 	}
 	ada.get("/cart").want(http.StatusOK, "2 × $", `id="checkout"`, `name="total"`, "Place order for $")
-	staff.get("/admin/returns").want(http.StatusOK, `aria-label="Desk"`, "Review queue", "Returns <span class=\"count\">")
+	staff.get(
+		"/admin/returns",
+	).want(
+		http.StatusOK,
+		`aria-label="Desk"`,
+		"Review queue",
+		"Returns <span class=\"count\">",
+	)
 	staff.get("/").want(http.StatusOK, `href="/admin/returns">Desk</a>`)
 }

@@ -25,7 +25,17 @@ var widths = []int64{320, 390, 768, 1280, 2560}
 var routePattern = regexp.MustCompile(`"GET (/[^"]*)"`)
 
 // noPages are routes that answer no page.
-var noPages = []string{"/static/", "/health", "/metrics", "/admin/metrics", "/photos/", "/charts/", "/stream", ".csv", "/api/"}
+var noPages = []string{
+	"/static/",
+	"/health",
+	"/metrics",
+	"/admin/metrics",
+	"/photos/",
+	"/charts/",
+	"/stream",
+	".csv",
+	"/api/",
+}
 
 // pageRoutes returns the patterns of all pages, from the source of package web.
 func pageRoutes(t *testing.T) []string {
@@ -66,7 +76,10 @@ func furnished(t *testing.T, s *app.App) map[string]string {
 	if _, err := s.Orders.AddToCart(t.Context(), who.ID, 3, 2); err != nil {
 		t.Fatal(err)
 	}
-	o, err := s.Orders.Checkout(t.Context(), orders.CheckoutRequest{Customer: who, Method: payment.Cash, Source: "test"})
+	o, err := s.Orders.Checkout(
+		t.Context(),
+		orders.CheckoutRequest{Customer: who, Method: payment.Cash, Source: "test"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,11 +98,15 @@ func furnished(t *testing.T, s *app.App) map[string]string {
 		t.Fatal(err)
 	}
 	return map[string]string{
-		"/{$}":                    "/",
-		"/orders/{id}":            "/orders/" + o.ID,
-		"/returns/{id}":           "/returns/" + c.ID,
-		"/returns/{id}/slip":      "/returns/" + c.ID + "/slip",
-		"/returns/new":            fmt.Sprintf("/returns/new?sale_id=%s&reason=OTHER&quantity_%s=1", o.ID, o.Lines[0].ID),
+		"/{$}":               "/",
+		"/orders/{id}":       "/orders/" + o.ID,
+		"/returns/{id}":      "/returns/" + c.ID,
+		"/returns/{id}/slip": "/returns/" + c.ID + "/slip",
+		"/returns/new": fmt.Sprintf(
+			"/returns/new?sale_id=%s&reason=OTHER&quantity_%s=1",
+			o.ID,
+			o.Lines[0].ID,
+		),
 		"/admin/returns/{id}":     "/admin/returns/" + c.ID,
 		"/admin/products/{id}":    "/admin/products/2",
 		"/admin/search":           "/admin/search?q=keyboard",
@@ -142,7 +159,13 @@ func TestNoPageScrollsSideways(t *testing.T) {
 					t.Errorf("%s is %d px wide on %d px: %s", address, wide, width, evaluate[string](b, sticksOut))
 				}
 				if os.Getenv("SCREENSHOTS") != "" && (width == 390 || width == 1280) {
-					b.shot(fmt.Sprintf("%s-%d", strings.NewReplacer("/", "_", "{", "", "}", "", "$", "").Replace(route), width))
+					b.shot(
+						fmt.Sprintf(
+							"%s-%d",
+							strings.NewReplacer("/", "_", "{", "", "}", "", "$", "").Replace(route),
+							width,
+						),
+					)
 				}
 			}
 		})
