@@ -38,6 +38,7 @@ func (s *Service) call(ctx context.Context, o *Order, lease string,
 	default:
 		return "", payment.Result{}, fmt.Errorf("orders: %s is not a call of the provider", do)
 	}
+	r = r.Bounded()
 	switch r.Outcome {
 	case payment.OutcomeDone,
 		payment.OutcomeDeclined,

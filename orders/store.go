@@ -7,6 +7,11 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 )
 
+// Horizon is longer than any wait between two attempts at a payment, and than
+// any lease. What is due, or leased, further ahead was written by a clock that
+// has been set back since: it is due now, or the work would wait as long.
+const Horizon = 2 * time.Minute
+
 // Store keeps products, carts and orders. It is coarse and atomic: every
 // method is one transaction of its own; no transaction crosses a package or
 // rides in a context. Callbacks are pure and may run more than once (a
@@ -70,7 +75,8 @@ type Store interface {
 	List(ctx context.Context, q Query) ([]Order, int, error)
 	// Claim leases up to limit orders whose payment work is due (Work.NextAt
 	// at or before now, not leased, not given up), by priority and then the oldest first, and returns
-	// them as they are after the claim.
+	// them as they are after the claim. An instant more than Horizon ahead counts
+	// as past.
 	Claim(ctx context.Context, now time.Time, lease time.Duration, token string, limit int) ([]Order, error)
 	// Events returns the events of an order, a flash sale or a reservation, in
 	// order of Seq.

@@ -6,6 +6,9 @@
 //	refserver paysim          run the payment simulator as a process of its own
 //	refserver healthcheck     exit 0 when the shop is well
 //	refserver load            drive a running shop with checkouts, and report
+//	refserver scenarios [ID]  exercise and measure the quality scenarios
+//	refserver record FILE     pass requests on to a shop and record them
+//	refserver play FILE       send recorded requests to a shop, and compare the answers
 //	refserver backup DIR      copy the database and the photos, while it runs
 //	refserver restore DIR     make a shop of such a copy
 //	refserver settings check  check the settings and start nothing
@@ -74,6 +77,9 @@ type commands struct {
 	Paysim      paysimCommand      `cmd:"" help:"Run the payment provider simulator as a process of its own."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running shop how it is; exit 0 when it is well."`
 	Load        loadCommand        `cmd:"" help:"Drive a running shop with an open loop of checkouts, and report."`
+	Scenarios   scenariosCommand   `cmd:"" help:"Exercise and measure the quality scenarios; exit 1 when one is not fulfilled."`
+	Record      recordCommand      `cmd:"" help:"Pass requests on to a shop and record them."`
+	Play        playCommand        `cmd:"" help:"Send recorded requests to a shop, and compare the answers."`
 	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`
 	Restore     restoreCommand     `cmd:"" help:"Make a shop of a backup, where none is."`
 	Settings    settingsCommand    `cmd:"" help:"List the settings, or check them."`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -104,10 +103,7 @@ func (s *Service) find(ctx context.Context, r Refund) payment.Result {
 // out.
 func checked(call string, a payment.Result) payment.Result {
 	a.Outcome = recognized(call, a.Outcome)
-	for _, text := range []*string{&a.ProviderID, &a.Code, &a.Status, &a.Message} {
-		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "?"), "\x00", "?") // or no database takes it
-	}
-	return a
+	return a.Bounded()
 }
 
 // recognized is the outcome of a call, unknown where a call of that kind can't

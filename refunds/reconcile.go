@@ -20,11 +20,12 @@ const (
 	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never asked for it
 	AmountDiffers     MatchStatus = "amount_differs" // the amount or the currency
 	StateDiffers      MatchStatus = "state_differs"  // paid on one side, not on the other
+	NotComparable     MatchStatus = "not_comparable" // the provider can't say anything about this one
 )
 
 // MatchStatuses are all findings, in the order of a report.
 func MatchStatuses() []MatchStatus {
-	return []MatchStatus{Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers}
+	return []MatchStatus{Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers, NotComparable}
 }
 
 // Differs reports whether it needs review.
@@ -101,12 +102,20 @@ const (
 	reconcilePage  = 500       // refunds
 )
 
+// The HTTP statuses that say that what was asked about is not known, or no id.
+const (
+	httpBadRequest = 400
+	httpNotFound   = 404
+)
+
 // Reconcile compares what we asked the provider to pay back in [from, to),
 // whole seconds, with the provider's own list, and returns the differences.
 // Manual refunds never went there and are left out. It changes nothing, and
 // keeps no more than an hour of refunds in memory. It needs Config.Lister;
 // without one it is CodeInvalid. A list or a look-up that fails ends it with an
-// error, since half a comparison reads like a difference.
+// error, since half a comparison reads like a difference. A provider that answers
+// and knows nothing of what one refund is about, or can't be asked about it, is
+// NotComparable: that one is reported as such, and the rest is compared.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
 	rec := Reconciliation{From: from.UTC().Truncate(time.Second), To: to.UTC().Truncate(time.Second), At: s.now()}
 	totals, err := s.Compare(ctx, from, to, func(c Match) error {
@@ -279,6 +288,11 @@ func (c *comparing) ours(ctx context.Context, leg Leg, seen map[string]payment.P
 				return nil // it failed, and it is not there
 			}
 		default:
+			if !c.s.cfg.findable(&leg.Attempt) || a.HTTP == httpBadRequest || a.HTTP == httpNotFound {
+				x := compare(leg, payment.ProviderRefund{})
+				x.Match = NotComparable
+				return c.tell(x)
+			}
 			return fmt.Errorf("refund %s could not be looked up: %s", leg.Refund.ID, describe(a))
 		}
 	}

@@ -148,6 +148,65 @@ func TestReconcileFindsWhatIsMissingThere(t *testing.T) {
 	})
 }
 
+// strange is a provider that answers about one payment as it is told.
+type strange struct {
+	payment.RefundGateway
+	payment string
+	says    payment.Result
+}
+
+func (g *strange) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
+	if r.PaymentProviderID == g.payment {
+		return g.says
+	}
+	return g.RefundGateway.FindRefund(ctx, r)
+}
+
+// TestReconcileReportsTheRestOfWhatCantBeCompared is fault S9: one refund whose
+// payment the provider did not know ended the whole comparison.
+func TestReconcileReportsTheRestOfWhatCantBeCompared(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		says payment.Result
+		ends bool
+	}{
+		{"no such payment", payment.Result{Outcome: payment.OutcomeUnknown, Code: "resource_missing", HTTP: 404}, false},
+		{"no id of its own", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 400}, false},
+		{"out of reach", payment.Result{Outcome: payment.OutcomeUnknown}, true},
+		{"broken", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, true},
+		{"the key is wrong", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 401}, true},
+		{"too many calls", payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 429}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, g := &lister{}, &strange{says: c.says}
+				s := newShop(t, func(cfg *refunds.Config) {
+					g.RefundGateway, cfg.Gateway, cfg.Lister = cfg.Gateway, g, l
+				})
+				start := time.Now()
+				unknown := s.refund(request(1, 1))
+				g.payment = unknown.Attempt().PaymentProviderID
+				for n := range 3 {
+					other := request(n+2, 1)
+					other.PaymentProviderID = "pi_other"
+					s.refund(other)
+				}
+				time.Sleep(2 * time.Hour)
+				rec, err := s.Reconcile(s.Context(), start, time.Now())
+				if (err != nil) != c.ends {
+					t.Fatalf("%v", err)
+				}
+				if c.ends {
+					return
+				}
+				s.equal("totals", rec.Totals.Count, map[refunds.MatchStatus]int{refunds.NotComparable: 1, refunds.Matched: 3})
+				s.equal("rows", len(rec.Rows), 1)
+				s.equal("row", []any{rec.Rows[0].RefundID, rec.Rows[0].Match}, []any{unknown.ID, refunds.NotComparable})
+			})
+		})
+	}
+}
+
 func TestReconcileTellsARefundOnceWhateverHourTheProviderMadeIt(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Minute, 30 * time.Minute, 90 * time.Minute, 20 * time.Hour,
 		30 * time.Hour, -time.Minute} {

@@ -304,9 +304,15 @@ func (r *Refund) Lease(token string, until time.Time) {
 	r.Work.LeaseToken, r.Work.LeaseUntil = token, instant(until)
 }
 
+// LeaseHorizon is longer than any lease. One that ends further ahead was given
+// by a clock that has been set back since: it counts as ended, or the refund
+// would wait as long.
+const LeaseHorizon = 2 * time.Minute
+
 // Leased reports whether the lease is held at the instant.
 func (r *Refund) Leased(at time.Time) bool {
-	return r.Work.LeaseToken != "" && instant(at).Before(r.Work.LeaseUntil)
+	return r.Work.LeaseToken != "" && instant(at).Before(r.Work.LeaseUntil) &&
+		!r.Work.LeaseUntil.After(at.Add(LeaseHorizon))
 }
 
 // CheckLease reports as CodeLeaseLost that the work is not, or no longer, leased

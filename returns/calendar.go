@@ -25,7 +25,7 @@ func DayOf(t time.Time, zone *time.Location) Day {
 	y, m, n := t.In(zone).Date()
 	d := Day{y, m, n}
 	for t.Before(d.Start(zone)) { // the clock passes this midnight once more
-		d = d.Add(-1)
+		d = d.add(-1)
 	}
 	return d
 }
@@ -44,17 +44,17 @@ func ParseDay(text string) (Day, error) {
 // noon is noon of the day in UTC: what days are counted with.
 func (d Day) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC) }
 
-// Add returns the day n days later, or earlier where n is negative.
-func (d Day) Add(n int) Day {
+// add returns the day n days later, or earlier where n is negative.
+func (d Day) add(n int) Day {
 	y, m, day := d.noon().AddDate(0, 0, n).Date()
 	return Day{y, m, day}
 }
 
 // Next returns the day after d.
-func (d Day) Next() Day { return d.Add(1) }
+func (d Day) Next() Day { return d.add(1) }
 
-// Weekday returns the day of the week.
-func (d Day) Weekday() time.Weekday { return d.noon().Weekday() }
+// weekday returns the day of the week.
+func (d Day) weekday() time.Weekday { return d.noon().Weekday() }
 
 // IsZero reports whether d is no day.
 func (d Day) IsZero() bool { return d == Day{} }
@@ -135,7 +135,7 @@ type Holiday struct {
 // so, a period that would end on a Saturday, a Sunday or a holiday ends with the
 // next working day (Regulation (EEC, Euratom) 1182/71, Article 3).
 func (p Policy) lastDay(first Day, days int) Day {
-	last := first.Add(days)
+	last := first.add(days)
 	for p.WorkingDayEnd && p.free(last) {
 		last = last.Next()
 	}
@@ -143,7 +143,7 @@ func (p Policy) lastDay(first Day, days int) Day {
 }
 
 func (p Policy) free(d Day) bool {
-	if w := d.Weekday(); w == time.Saturday || w == time.Sunday {
+	if w := d.weekday(); w == time.Saturday || w == time.Sunday {
 		return true
 	}
 	for _, h := range p.Holidays {
@@ -154,10 +154,10 @@ func (p Policy) free(d Day) bool {
 	return false
 }
 
-// Deadline returns the end of a period of days that begins with an event at
+// deadline returns the end of a period of days that begins with an event at
 // start: the instant at which the last day ends in the zone of the policy, the
 // first that is too late.
-func (p Policy) Deadline(start time.Time, days int) time.Time {
+func (p Policy) deadline(start time.Time, days int) time.Time {
 	zone := p.zone()
 	return p.lastDay(DayOf(start, zone), days).Next().Start(zone)
 }

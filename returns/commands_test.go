@@ -143,7 +143,7 @@ var steps = map[string]func(d *desk, i, n int){
 			func(id string) error { _, err := d.svc.Authorize(d.ctx, id, kim, ""); return err },
 			func(m *model) { m.status = returns.StatusAuthorized })
 	},
-	"ask for more about": func(d *desk, i, _ int) {
+	"request more about": func(d *desk, i, _ int) {
 		d.try(i, []returns.Status{returns.StatusPendingAuthorization},
 			func(id string) error { _, err := d.svc.RequestInfo(d.ctx, id, kim, "which?"); return err },
 			func(m *model) { m.status = returns.StatusPendingCustomerInfo })
@@ -165,7 +165,7 @@ var steps = map[string]func(d *desk, i, n int){
 				returns.StatusAuthorized,
 			},
 			func(id string) error { _, err := d.svc.Cancel(d.ctx, id, ann); return err },
-			func(m *model) { m.status, m.held = returns.StatusCancelled, 0 },
+			func(m *model) { m.status, m.held = returns.StatusCanceled, 0 },
 		)
 	},
 	"reject": func(d *desk, i, _ int) {
@@ -221,7 +221,7 @@ var steps = map[string]func(d *desk, i, n int){
 
 func genAction() gopter.Gen {
 	file := gen.IntRange(1, units+1).Map(func(n int) commands.Command {
-		return action{fmt.Sprintf("ask for %d", n), func(d *desk) {
+		return action{fmt.Sprintf("request %d", n), func(d *desk) {
 			may := n <= d.free()
 			r, err := d.file(n)
 			if may != (err == nil) {
@@ -233,7 +233,7 @@ func genAction() gopter.Gen {
 		}}
 	})
 	pair := gen.Const(0).Map(func(int) commands.Command {
-		return action{"ask for the rest twice at once", func(d *desk) {
+		return action{"request the rest twice at once", func(d *desk) {
 			n := d.free()
 			if n == 0 {
 				return

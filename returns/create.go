@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,13 +16,16 @@ import (
 
 // CreateParams is a request for a return.
 type CreateParams struct {
-	OrderID    string
+	OrderID    string // may be empty where Purchase is set
 	CustomerID string // whose order it must be
-	Reason     Reason
-	Details    string // at most 2000 characters
-	Items      []RequestItem
-	Photos     []Upload
-	Override   *Override // staff only: rules to set aside, with the reason
+	// Purchase is the order as the caller has read it already. nil: Config.Orders
+	// reads it.
+	Purchase *purchase.Purchase
+	Reason   Reason
+	Details  string // at most 2000 characters
+	Items    []RequestItem
+	Photos   []Upload
+	Override *Override // staff only: rules to set aside, with the reason
 	// Estimate, when not nil, is the amount in minor units that the customer was
 	// shown, in Currency. Where the refund would be lower now the request is
 	// CodePriceChanged; what an inspection may take off later is not part of it.
@@ -58,7 +62,7 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 	for i := range lineIDs {
 		lineIDs[i] = s.cfg.NewID()
 	}
-	r, err := s.store.Create(ctx, j.order, func(claims Claims) (*Return, error) {
+	r, err := s.create(ctx, j.order, func(claims Claims) (*Return, error) {
 		v := Evaluate(j.terms, j.order, claims, j.ask, j.now.At)
 		override, err := allow(v, q.Override)
 		if err != nil {
@@ -68,7 +72,7 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 			ID: id, OrderID: j.order.OrderID, CustomerID: j.order.CustomerID, TermsID: j.terms.ID, Reason: q.Reason,
 			Details:  q.Details,
 			Evidence: evidence, Verdict: v, Override: override,
-			Authorize: q.RMA != "" || j.terms.Policy.AutoAuthorize && v.Eligible,
+			Authorize: j.terms.Policy.AutoAuthorize && v.Eligible, RMA: q.RMA,
 		}
 		for i, item := range q.Items {
 			bought, _ := j.order.Line(item.OrderLineID)
@@ -77,11 +81,7 @@ func (s *Service) Create(ctx context.Context, by event.Actor, q CreateParams) (R
 				Category: bought.Category, Quantity: item.Quantity,
 			})
 		}
-		r, err := NewReturn(j.now, d)
-		if err == nil && q.RMA != "" {
-			err = r.AssignRMA(j.now, q.RMA)
-		}
-		return r, err
+		return NewReturn(j.now, d)
 	})
 	if err != nil {
 		return Return{}, s.refused(ctx, err, evidence)
@@ -126,11 +126,11 @@ type judged struct {
 // findings out of the verdict; nil takes none.
 func (s *Service) judge(ctx context.Context, by event.Actor, q CreateParams, soften func(*Verdict)) (judged, error) {
 	j := judged{now: s.stamp(ctx, by), ask: Request{CustomerID: q.CustomerID, Reason: q.Reason, Items: q.Items}}
-	if err := q.check(by); err != nil {
+	if err := cmp.Or(q.check(by), s.checkInTx(q)); err != nil {
 		return j, err
 	}
 	var err error
-	if j.order, j.terms, err = s.orderAndTerms(ctx, q.OrderID); err != nil {
+	if j.order, j.terms, err = s.orderAndTerms(ctx, q); err != nil {
 		return j, err
 	}
 	if err := checkCount(j.terms, j.order, j.ask, q, j.now.At); err != nil {
@@ -219,8 +219,8 @@ func (s *Service) takesPhotos(n int) error {
 	return nil
 }
 
-func tooManyPhotos(n, most int) error {
-	f := Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(most), Nearest: number(most)}
+func tooManyPhotos(n, limit int) error {
+	f := Finding{Code: TooManyPhotos, Fact: number(n), Limit: number(limit), Nearest: number(limit)}
 	return &Error{Code: Code(f.Code), Field: "photos", Message: f.Message()}
 }
 

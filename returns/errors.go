@@ -32,8 +32,8 @@ const (
 	CodeNotRefundable Code = "NOT_REFUNDABLE" // the status or the policy does not allow a refund yet
 )
 
-// Error is a refusal with a stable code. Message is a sentence for a person
-// and names the thing and what is allowed.
+// Error is a refusal with a stable code. Message is a sentence for the reader; it
+// names the thing and what is allowed.
 type Error struct {
 	Code    Code
 	Field   string // the field or thing at fault, when there is one

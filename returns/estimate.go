@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -37,7 +38,10 @@ type Deduction struct {
 // left out: it may be asked before there are any. A request that the policy
 // refuses for another reason is refused as Create does.
 func (s *Service) Estimate(ctx context.Context, by event.Actor, q CreateParams) (Estimate, error) {
-	o, terms, err := s.orderAndTerms(ctx, q.OrderID)
+	if err := s.outside(); err != nil {
+		return Estimate{}, err
+	}
+	o, terms, err := s.orderAndTerms(ctx, q)
 	if err != nil {
 		return Estimate{}, err
 	}
@@ -93,7 +97,7 @@ func (s *Service) estimate(
 		e.Deductions = append(e.Deductions, Deduction{Rule: rule, OrderLineID: f.OrderLineID, Amount: f.Amount})
 	}
 	if days := terms.Policy.RefundWithinDays; days > 0 {
-		e.RefundDue = terms.Policy.Deadline(now.At, days)
+		e.RefundDue = terms.Policy.deadline(now.At, days)
 	}
 	return e, nil
 }
@@ -136,11 +140,18 @@ func (s *Service) consented(
 		money.New(e.Amount, e.Currency), money.New(*q.Estimate, shown))}
 }
 
-// orderAndTerms reads an order and the terms that its returns are judged by.
-func (s *Service) orderAndTerms(ctx context.Context, orderID string) (purchase.Purchase, Terms, error) {
-	o, err := s.purchase(ctx, orderID)
+// orderAndTerms returns the order of a request, read where the request does not
+// carry it, and the terms that its returns are judged by.
+func (s *Service) orderAndTerms(ctx context.Context, q CreateParams) (purchase.Purchase, Terms, error) {
+	var o purchase.Purchase
+	var err error
+	if q.Purchase != nil {
+		o, err = s.checkPurchase(*q.Purchase, cmp.Or(q.OrderID, q.Purchase.OrderID))
+	} else {
+		o, err = s.purchase(ctx, q.OrderID)
+	}
 	if err != nil {
-		return o, Terms{}, fmt.Errorf("returns: request for order %s: %w", clip(orderID), err)
+		return o, Terms{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
 	}
 	if _, err := onePayment(o); err != nil {
 		return o, Terms{}, err

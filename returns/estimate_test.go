@@ -107,7 +107,10 @@ func TestARequestIsBoundToWhatWasShown(t *testing.T) {
 		shown    int64
 		currency money.Currency
 		code     returns.Code
-	}{{e.Amount + 1, "USD", returns.CodePriceChanged}, {e.Amount, "EUR", returns.CodePriceChanged}, {e.Amount, "", ""}, {e.Amount - 1, "USD", ""}} {
+	}{
+		{e.Amount + 1, "USD", returns.CodePriceChanged}, {e.Amount, "EUR", returns.CodePriceChanged},
+		{e.Amount, "", ""}, {e.Amount - 1, "USD", ""},
+	} {
 		q.Estimate, q.Currency = &c.shown, c.currency
 		_, err := s.svc.Create(s.ctx, ann, q)
 		s.refused(err, c.code)
@@ -137,11 +140,17 @@ func TestDamagedGoodsAreNotProposedForTheShelf(t *testing.T) {
 		lines []returns.InspectionLine
 		want  returns.Disposition
 	}{
-		"without lines, as ever":          {nil, returns.Restock},
-		"a line without a disposition":    {[]returns.InspectionLine{{OrderLineID: "1"}}, returns.Quarantine},
-		"a line that somebody decided on": {[]returns.InspectionLine{{OrderLineID: "1", Disposition: returns.Restock}}, returns.Restock},
-		"a line with its condition":       {[]returns.InspectionLine{{OrderLineID: "1", Condition: returns.ConditionUsed}}, returns.Quarantine},
-		"a line with a decision, damaged": {[]returns.InspectionLine{{OrderLineID: "1", Disposition: returns.Scrap}}, returns.Scrap},
+		"without lines, as ever":       {nil, returns.Restock},
+		"a line without a disposition": {[]returns.InspectionLine{{OrderLineID: "1"}}, returns.Quarantine},
+		"a line that somebody decided on": {
+			[]returns.InspectionLine{{OrderLineID: "1", Disposition: returns.Restock}}, returns.Restock,
+		},
+		"a line with its condition": {
+			[]returns.InspectionLine{{OrderLineID: "1", Condition: returns.ConditionUsed}}, returns.Quarantine,
+		},
+		"a line with a decision, damaged": {
+			[]returns.InspectionLine{{OrderLineID: "1", Disposition: returns.Scrap}}, returns.Scrap,
+		},
 	} {
 		s := newShop(t, policy())
 		r := s.received(s.bought(2), 2)

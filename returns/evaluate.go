@@ -152,17 +152,16 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 		return v
 	}
 	left := max(0, line.Quantity-max(0, claims[line.ID])) // no claim is below zero
-	most := min(left, p.MaxQuantity)
 	days := p.window(line.Category, a.Reason)
 	start, waits := p.windowStart(o)
 	v.AwaitsDelivery = waits
 	if !waits {
-		v.Deadline = p.Deadline(start, min(max(days, 0), maxWindowDays))
+		v.Deadline = p.deadline(start, min(max(days, 0), maxWindowDays))
 	}
 	expired := !waits && !at.Before(v.Deadline)
 	final := p.FinalSale && line.FinalSale
 	if open && !expired && !final {
-		v.Returnable = most
+		v.Returnable = min(left, p.MaxQuantity)
 	}
 	if expired {
 		fail(Finding{
@@ -173,30 +172,39 @@ func evaluateLine(p Policy, o purchase.Purchase, claims Claims, a Request, i int
 	if final {
 		fail(Finding{Code: FinalSale, Fact: text(line.Name)})
 	}
-	nearest := func() Value {
-		if most == 0 {
-			return Value{}
-		}
-		return number(most)
-	}
-	q := item.Quantity
-	if q < 1 {
-		fail(Finding{Code: QuantityNotPositive, Fact: number(q), Limit: number(1), Nearest: nearest()})
-	}
-	if q > p.MaxQuantity {
-		fail(Finding{Code: QuantityOverPolicy, Fact: number(q), Limit: number(p.MaxQuantity), Nearest: nearest()})
-	}
-	if q > line.Quantity {
-		fail(Finding{Code: QuantityOverPurchased, Fact: number(q), Limit: number(line.Quantity), Nearest: nearest()})
-	} else if q > left {
-		fail(
-			Finding{
-				Code: AlreadyReturned, Fact: number(line.Quantity - left), Limit: number(line.Quantity),
-				Nearest: nearest(),
-			},
-		)
+	for _, f := range quantityFindings(item.Quantity, p.MaxQuantity, line.Quantity, left) {
+		fail(f)
 	}
 	return v
+}
+
+// quantityFindings applies the rules about how many units are requested, of those
+// bought and those left.
+func quantityFindings(requested, allowed, bought, left int) []Finding {
+	var f []Finding
+	var nearest Value
+	if limit := min(left, allowed); limit != 0 {
+		nearest = number(limit)
+	}
+	if requested < 1 {
+		f = append(f, Finding{Code: QuantityNotPositive, Fact: number(requested), Limit: number(1), Nearest: nearest})
+	}
+	if requested > allowed {
+		f = append(f, Finding{
+			Code: QuantityOverPolicy, Fact: number(requested), Limit: number(allowed), Nearest: nearest,
+		})
+	}
+	switch {
+	case requested > bought:
+		f = append(f, Finding{
+			Code: QuantityOverPurchased, Fact: number(requested), Limit: number(bought), Nearest: nearest,
+		})
+	case requested > left:
+		f = append(f, Finding{
+			Code: AlreadyReturned, Fact: number(bought - left), Limit: number(bought), Nearest: nearest,
+		})
+	}
+	return f
 }
 
 // windowStart returns the instant the return window counts from, or reports that

@@ -33,54 +33,172 @@ func number(n int64) returns.Value      { return returns.Value{Kind: returns.Val
 func text(s string) returns.Value       { return returns.Value{Kind: returns.ValueText, Text: s} }
 func instant(t time.Time) returns.Value { return returns.Value{Kind: returns.ValueTime, Time: t} }
 
-func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
-	none := returns.Value{}
-	deadline := time.Date(2026, 6, 6, 0, 0, 0, 0, time.UTC) // 30 days after the day of the delivery have ended
-	late, last := deadline, deadline.Add(-time.Microsecond)
-	type world struct {
-		p      *returns.Policy
-		o      *purchase.Purchase
-		a      *returns.Request
-		claims returns.Claims
-		at     *time.Time
-	}
-	for _, c := range []struct {
-		change func(w world)
-		want   returns.Finding
-		words  string
-	}{
-		{func(w world) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled}, "not taken at the moment"},
-		{func(w world) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
-		{func(w world) { w.o.Status = purchase.Open }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"), Nearest: text("completed")}, "not completed yet"},
-		{func(w world) { w.o.Status = purchase.Cancelled }, returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")}, "was cancelled"},
-		{func(w world) { w.o.Payments[0].Captured = 4999 }, returns.Finding{Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"), Nearest: text("captured")}, "has not arrived"},
-		{func(w world) { *w.at = late }, returns.Finding{Code: returns.WindowExpired, Line: "lamp", Fact: instant(late), Limit: number(30), Deadline: deadline, Nearest: instant(last)}, "window of 30 days ended on Friday, 5 June."},
-		{func(w world) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} }, returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale"},
-		{func(w world) { w.a.Items[0].OrderLineID = "none" }, returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item"},
-		{func(w world) { w.a.Items = append(w.a.Items, w.a.Items[0]) }, returns.Finding{Code: returns.DuplicateLine, Line: "lamp", Fact: text("lamp"), Limit: number(1), Nearest: number(1)}, "more than once"},
-		{func(w world) { w.a.Items[0].Quantity = 0 }, returns.Finding{Code: returns.QuantityNotPositive, Line: "lamp", Fact: number(0), Limit: number(1), Nearest: number(4)}, "The quantity is 0."},
-		{func(w world) { w.a.Items[0].Quantity, w.p.MaxQuantity = 3, 2 }, returns.Finding{Code: returns.QuantityOverPolicy, Line: "lamp", Fact: number(3), Limit: number(2), Nearest: number(2)}, "up to 2"},
-		{func(w world) { w.a.Items[0].Quantity = 5 }, returns.Finding{Code: returns.QuantityOverPurchased, Line: "lamp", Fact: number(5), Limit: number(4), Nearest: number(4)}, "only 4 were bought. You can return up to 4."},
-		{func(w world) { w.claims["lamp"], w.a.Items[0].Quantity = 3, 2 }, returns.Finding{Code: returns.AlreadyReturned, Line: "lamp", Fact: number(3), Limit: number(4), Nearest: number(1)}, "3 of 4 units of this item are in a return already. You can return up to 1."},
-		{func(w world) { w.claims["lamp"] = 4 }, returns.Finding{Code: returns.AlreadyReturned, Line: "lamp", Fact: number(4), Limit: number(4), Nearest: none}, "All units"},
-		{func(w world) { w.a.Reason = "BORED" }, returns.Finding{Code: returns.ReasonNotAllowed, Fact: text("BORED"), Limit: text("DAMAGED, WRONG_ITEM, NOT_AS_DESCRIBED, OTHER"), Nearest: text("DAMAGED")}, `"BORED" is not a reason`},
-		{func(w world) { w.p.Reasons = []returns.Reason{returns.ReasonOther} }, returns.Finding{Code: returns.ReasonNotAllowed, Fact: text("DAMAGED"), Limit: text("OTHER"), Nearest: text("OTHER")}, "Choose one of: OTHER"},
-		{func(w world) { w.p.PhotosRequired = 1 }, returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(1), Nearest: number(1)}, "at least 1 photo that shows the problem"},
-		{func(w world) {
+// ruleWorld is what a case of ruleCases changes, and ruleDeadline is when 30 days
+// after the day of the delivery have ended.
+type ruleWorld struct {
+	p      *returns.Policy
+	o      *purchase.Purchase
+	a      *returns.Request
+	claims returns.Claims
+	at     *time.Time
+}
+
+var (
+	noValue      = returns.Value{}
+	ruleDeadline = time.Date(2026, 6, 6, 0, 0, 0, 0, time.UTC)
+	ruleLast     = ruleDeadline.Add(-time.Microsecond)
+)
+
+var ruleCases = []struct {
+	change func(w ruleWorld)
+	want   returns.Finding
+	words  string
+}{
+	{
+		func(w ruleWorld) { w.p.Enabled = false }, returns.Finding{Code: returns.ReturnsDisabled},
+		"not taken at the moment",
+	},
+	{func(w ruleWorld) { w.a.CustomerID = "bob" }, returns.Finding{Code: returns.NotYourOrder}, "another account"},
+	{
+		func(w ruleWorld) { w.o.Status = purchase.Open },
+		returns.Finding{
+			Code: returns.OrderNotCompleted, Fact: text("open"), Limit: text("completed"),
+			Nearest: text("completed"),
+		},
+		"not completed yet",
+	},
+	{
+		func(w ruleWorld) { w.o.Status = purchase.Cancelled },
+		returns.Finding{Code: returns.OrderNotCompleted, Fact: text("cancelled"), Limit: text("completed")},
+		"was canceled",
+	},
+	{
+		func(w ruleWorld) { w.o.Payments[0].Captured = 4999 },
+		returns.Finding{
+			Code: returns.PaymentNotCaptured, Fact: text("pending"), Limit: text("captured"),
+			Nearest: text("captured"),
+		},
+		"has not arrived",
+	},
+	{
+		func(w ruleWorld) { *w.at = ruleDeadline },
+		returns.Finding{
+			Code: returns.WindowExpired, Line: "lamp", Fact: instant(ruleDeadline), Limit: number(30),
+			Deadline: ruleDeadline, Nearest: instant(ruleLast),
+		},
+		"window of 30 days ended on Friday, 5 June.",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0] = returns.RequestItem{OrderLineID: "socks", Quantity: 1} },
+		returns.Finding{Code: returns.FinalSale, Line: "socks", Fact: text("Socks")}, "final sale",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].OrderLineID = "none" },
+		returns.Finding{Code: returns.LineNotFound, Line: "none", Fact: text("none")}, "no such item",
+	},
+	{
+		func(w ruleWorld) { w.a.Items = append(w.a.Items, w.a.Items[0]) },
+		returns.Finding{
+			Code: returns.DuplicateLine, Line: "lamp", Fact: text("lamp"), Limit: number(1), Nearest: number(1),
+		},
+		"more than once",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].Quantity = 0 },
+		returns.Finding{
+			Code: returns.QuantityNotPositive, Line: "lamp", Fact: number(0), Limit: number(1), Nearest: number(4),
+		},
+		"The quantity is 0.",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].Quantity, w.p.MaxQuantity = 3, 2 },
+		returns.Finding{
+			Code: returns.QuantityOverPolicy, Line: "lamp", Fact: number(3), Limit: number(2), Nearest: number(2),
+		},
+		"up to 2",
+	},
+	{
+		func(w ruleWorld) { w.a.Items[0].Quantity = 5 },
+		returns.Finding{
+			Code: returns.QuantityOverPurchased, Line: "lamp", Fact: number(5), Limit: number(4),
+			Nearest: number(4),
+		},
+		"only 4 were bought. You can return up to 4.",
+	},
+	{
+		func(w ruleWorld) { w.claims["lamp"], w.a.Items[0].Quantity = 3, 2 },
+		returns.Finding{
+			Code: returns.AlreadyReturned, Line: "lamp", Fact: number(3), Limit: number(4), Nearest: number(1),
+		},
+		"3 of 4 units of this item are in a return already. You can return up to 1.",
+	},
+	{
+		func(w ruleWorld) { w.claims["lamp"] = 4 },
+		returns.Finding{
+			Code: returns.AlreadyReturned, Line: "lamp", Fact: number(4), Limit: number(4), Nearest: noValue,
+		},
+		"All units",
+	},
+	{
+		func(w ruleWorld) { w.a.Reason = "BORED" },
+		returns.Finding{
+			Code: returns.ReasonNotAllowed, Fact: text("BORED"),
+			Limit: text("DAMAGED, WRONG_ITEM, NOT_AS_DESCRIBED, OTHER"), Nearest: text("DAMAGED"),
+		},
+		`"BORED" is not a reason`,
+	},
+	{
+		func(w ruleWorld) { w.p.Reasons = []returns.Reason{returns.ReasonOther} },
+		returns.Finding{
+			Code: returns.ReasonNotAllowed, Fact: text("DAMAGED"), Limit: text("OTHER"), Nearest: text("OTHER"),
+		},
+		"Choose one of: OTHER",
+	},
+	{
+		func(w ruleWorld) { w.p.PhotosRequired = 1 },
+		returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(1), Nearest: number(1)},
+		"at least 1 photo that shows the problem",
+	},
+	{
+		func(w ruleWorld) {
 			w.p.PhotosRequired, w.p.PhotosRequiredFor = 2, []returns.Reason{returns.ReasonDamaged}
-		}, returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(2), Nearest: number(2)}, "at least 2 photos that show the problem"},
-		{func(w world) { w.a.Photos = slices.Repeat([]string{"jpeg"}, 4) }, returns.Finding{Code: returns.TooManyPhotos, Fact: number(4), Limit: number(3), Nearest: number(3)}, "There are 4 photos. At most 3"},
-		{func(w world) { w.p.MaxPhotos, w.p.PhotoTypes, w.a.Photos = 0, nil, []string{"jpeg"} }, returns.Finding{Code: returns.TooManyPhotos, Fact: number(1), Limit: number(0), Nearest: number(0)}, "At most 0"},
-		{func(w world) { w.a.Photos = []string{"gif", "webp"} }, returns.Finding{Code: returns.PhotoTypeNotAllowed, Fact: text("gif"), Limit: text("jpeg, png"), Nearest: text("jpeg")}, "Photos can be jpeg, png"},
-		{func(w world) { w.a.Items = nil }, returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)}, "at least one item"},
-	} {
-		p, o, at := policy(), sample(), last
+		},
+		returns.Finding{Code: returns.PhotosRequired, Fact: number(0), Limit: number(2), Nearest: number(2)},
+		"at least 2 photos that show the problem",
+	},
+	{
+		func(w ruleWorld) { w.a.Photos = slices.Repeat([]string{"jpeg"}, 4) },
+		returns.Finding{Code: returns.TooManyPhotos, Fact: number(4), Limit: number(3), Nearest: number(3)},
+		"There are 4 photos. At most 3",
+	},
+	{
+		func(w ruleWorld) { w.p.MaxPhotos, w.p.PhotoTypes, w.a.Photos = 0, nil, []string{"jpeg"} },
+		returns.Finding{Code: returns.TooManyPhotos, Fact: number(1), Limit: number(0), Nearest: number(0)},
+		"At most 0",
+	},
+	{
+		func(w ruleWorld) { w.a.Photos = []string{"gif", "webp"} },
+		returns.Finding{
+			Code: returns.PhotoTypeNotAllowed, Fact: text("gif"), Limit: text("jpeg, png"), Nearest: text("jpeg"),
+		},
+		"Photos can be jpeg, png",
+	},
+	{
+		func(w ruleWorld) { w.a.Items = nil },
+		returns.Finding{Code: returns.NoLines, Fact: number(0), Limit: number(1), Nearest: number(1)},
+		"at least one item",
+	},
+}
+
+func TestEachRuleSaysWhatFailedAndWhatWouldPass(t *testing.T) {
+	for _, c := range ruleCases {
+		p, o, at := policy(), sample(), ruleLast
 		a := returns.Request{
 			CustomerID: "ann", Reason: returns.ReasonDamaged, Items: []returns.RequestItem{
 				{OrderLineID: "lamp", Quantity: 1},
 			},
 		}
-		w := world{&p, &o, &a, returns.Claims{}, &at}
+		w := ruleWorld{&p, &o, &a, returns.Claims{}, &at}
 		c.change(w)
 		v := returns.Evaluate(returns.Terms{ID: "t", Policy: p}, o, w.claims, a, at)
 		got, failed := v.First()
@@ -164,31 +282,45 @@ func TestAPolicyIsChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, spoil := range map[string]func(p *returns.Policy){
-		"window_days":                    func(p *returns.Policy) { p.WindowDays = -1 },
-		"windows[0].days":                func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "x", Days: 36501}} },
-		"windows[0]":                     func(p *returns.Policy) { p.Windows = []returns.Window{{Days: 1}} },
-		"windows[0].reason":              func(p *returns.Policy) { p.Windows = []returns.Window{{Reason: "BORED"}} },
-		"windows[0].category":            func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "x\x00"}} },
-		"windows[1]":                     func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "toys"}, {Category: "Toys"}} },
-		"rules":                          func(p *returns.Policy) { p.RestockingFees = make([]returns.FeeRule, 201) },
-		"start":                          func(p *returns.Policy) { p.Start = "shipment" },
-		"zone":                           func(p *returns.Policy) { p.Zone = "Europe/Atlantis" },
-		"holidays[0].day":                func(p *returns.Policy) { p.Holidays = []returns.Holiday{{Name: "some day"}} },
-		"refund_within_days":             func(p *returns.Policy) { p.RefundWithinDays = -1 },
-		"max_quantity":                   func(p *returns.Policy) { p.MaxQuantity = 0 },
-		"reasons":                        func(p *returns.Policy) { p.Reasons = []returns.Reason{"BORED"} },
-		"photos_required_for":            func(p *returns.Policy) { p.PhotosRequiredFor = []returns.Reason{"BORED"} },
-		"max_photos":                     func(p *returns.Policy) { p.MaxPhotos = 101 },
-		"photos_required":                func(p *returns.Policy) { p.PhotosRequired = 4 },
-		"photo_types":                    func(p *returns.Policy) { p.PhotoTypes = []string{"svg"} },
-		"currency":                       func(p *returns.Policy) { p.Currency = "usd" },
-		"restocking_fees[0].percent_bp":  func(p *returns.Policy) { p.RestockingFees = []returns.FeeRule{{PercentBP: 10_001}} },
-		"return_shipping_fees[0].fixed":  func(p *returns.Policy) { p.ReturnShippingFees = []returns.FeeRule{{Fixed: -1}} },
-		"restocking_fees[0].condition":   func(p *returns.Policy) { p.RestockingFees = []returns.FeeRule{{Condition: "WET"}} },
-		"return_shipping_fees[0].reason": func(p *returns.Policy) { p.ReturnShippingFees = []returns.FeeRule{{Reason: "BORED"}} },
-		"methods":                        func(p *returns.Policy) { p.Methods = append(p.Methods, "barter") },
-		"refund_from":                    func(p *returns.Policy) { p.RefundFrom = returns.StatusRejected },
-		"restock_at":                     func(p *returns.Policy) { p.RestockAt = "" },
+		"window_days":         func(p *returns.Policy) { p.WindowDays = -1 },
+		"windows[0].days":     func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "x", Days: 36501}} },
+		"windows[0]":          func(p *returns.Policy) { p.Windows = []returns.Window{{Days: 1}} },
+		"windows[0].reason":   func(p *returns.Policy) { p.Windows = []returns.Window{{Reason: "BORED"}} },
+		"windows[0].category": func(p *returns.Policy) { p.Windows = []returns.Window{{Category: "x\x00"}} },
+		"windows[1]": func(p *returns.Policy) {
+			p.Windows = []returns.Window{
+				{Category: "toys"}, {Category: "Toys"},
+			}
+		},
+		"rules": func(p *returns.Policy) { p.RestockingFees = make([]returns.FeeRule, 201) },
+		"start": func(p *returns.Policy) { p.Start = "shipment" },
+		"zone":  func(p *returns.Policy) { p.Zone = "Europe/Atlantis" },
+		"holidays[0].day": func(p *returns.Policy) {
+			p.Holidays = []returns.Holiday{{Name: "some day"}}
+		},
+		"refund_within_days":  func(p *returns.Policy) { p.RefundWithinDays = -1 },
+		"max_quantity":        func(p *returns.Policy) { p.MaxQuantity = 0 },
+		"reasons":             func(p *returns.Policy) { p.Reasons = []returns.Reason{"BORED"} },
+		"photos_required_for": func(p *returns.Policy) { p.PhotosRequiredFor = []returns.Reason{"BORED"} },
+		"max_photos":          func(p *returns.Policy) { p.MaxPhotos = 101 },
+		"photos_required":     func(p *returns.Policy) { p.PhotosRequired = 4 },
+		"photo_types":         func(p *returns.Policy) { p.PhotoTypes = []string{"svg"} },
+		"currency":            func(p *returns.Policy) { p.Currency = "usd" },
+		"restocking_fees[0].percent_bp": func(p *returns.Policy) {
+			p.RestockingFees = []returns.FeeRule{{PercentBP: 10_001}}
+		},
+		"return_shipping_fees[0].fixed": func(p *returns.Policy) {
+			p.ReturnShippingFees = []returns.FeeRule{{Fixed: -1}}
+		},
+		"restocking_fees[0].condition": func(p *returns.Policy) {
+			p.RestockingFees = []returns.FeeRule{{Condition: "WET"}}
+		},
+		"return_shipping_fees[0].reason": func(p *returns.Policy) {
+			p.ReturnShippingFees = []returns.FeeRule{{Reason: "BORED"}}
+		},
+		"methods":     func(p *returns.Policy) { p.Methods = append(p.Methods, "barter") },
+		"refund_from": func(p *returns.Policy) { p.RefundFrom = returns.StatusRejected },
+		"restock_at":  func(p *returns.Policy) { p.RestockAt = "" },
 	} {
 		p := policy()
 		spoil(&p)

@@ -39,15 +39,15 @@ const (
 
 func (l ImageLimits) validate() error {
 	for _, f := range []struct {
-		name        string
-		value, most int64
+		name         string
+		value, limit int64
 	}{
 		{"MaxBytes", l.MaxBytes, mostBytes}, {"MaxPixels", l.MaxPixels, mostPixels},
 		{"MaxSide", int64(l.MaxSide), mostSide}, {"MaxMemory", l.MaxMemory, mostMemory},
 	} {
-		if f.value < 0 || f.value > f.most {
+		if f.value < 0 || f.value > f.limit {
 			return &Error{Code: CodeInvalid, Field: "Config.Limits." + f.name, Message: fmt.Sprintf(
-				"It is %d; 1 to %d are allowed, and 0 takes the default.", f.value, f.most)}
+				"It is %d; 1 to %d are allowed, and 0 takes the default.", f.value, f.limit)}
 		}
 	}
 	return nil
@@ -69,15 +69,15 @@ func (l ImageLimits) withDefaults() ImageLimits {
 	return l
 }
 
-// CleanedPhoto is a photo made by us from what was sent.
-type CleanedPhoto struct {
+// cleanedPhoto is a photo made by us from what was sent.
+type cleanedPhoto struct {
 	Data          []byte
 	ContentType   string // image/jpeg, or image/png where it has transparency
 	Width, Height int    // pixels, after turning and scaling
 	Sent          string // type of what was sent: jpeg, png, gif or webp
 }
 
-// CleanImage makes a new JPEG or PNG of what r holds: decoded, turned the way
+// cleanImage makes a new JPEG or PNG of what r holds: decoded, turned the way
 // its EXIF says, scaled to the limit, and encoded again, so that nothing of
 // the sent bytes (metadata, scripts, a second format behind the first) is
 // kept. Size, dimensions and the memory that decoding takes are checked before
@@ -88,14 +88,14 @@ type CleanedPhoto struct {
 // and is refused. A refusal is an *Error with CodeEvidence, with
 // CodePhotoTooLarge where a limit is passed, or with PHOTO_TYPE_NOT_ALLOWED
 // where it is no image we read; limits out of range are CodeInvalid.
-func CleanImage(r io.Reader, l ImageLimits) (CleanedPhoto, error) {
+func cleanImage(r io.Reader, l ImageLimits) (cleanedPhoto, error) {
 	if err := l.validate(); err != nil {
-		return CleanedPhoto{}, err
+		return cleanedPhoto{}, err
 	}
 	l = l.withDefaults()
 	p, _, err := open(r, l)
 	if err != nil {
-		return CleanedPhoto{}, err
+		return cleanedPhoto{}, err
 	}
 	return decode(context.Background(), p, l)
 }
@@ -136,9 +136,9 @@ func open(r io.Reader, l ImageLimits) (p *photo.Picture, price int64, err error)
 	return p, price, nil
 }
 
-// seekable is r where it can seek, else what it holds, up to a byte more than
-// most.
-func seekable(r io.Reader, most int64) (src io.ReadSeeker, size int64, err error) {
+// seekable returns r where it can seek, else what it holds, up to a byte more than
+// the limit.
+func seekable(r io.Reader, limit int64) (src io.ReadSeeker, size int64, err error) {
 	if src, ok := r.(io.ReadSeeker); ok {
 		size, err = src.Seek(0, io.SeekEnd)
 		return src, size, err
@@ -146,16 +146,16 @@ func seekable(r io.Reader, most int64) (src io.ReadSeeker, size int64, err error
 	if r == nil {
 		return bytes.NewReader(nil), 0, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	return bytes.NewReader(data), int64(len(data)), err
 }
 
-func decode(ctx context.Context, p *photo.Picture, l ImageLimits) (CleanedPhoto, error) {
+func decode(ctx context.Context, p *photo.Picture, l ImageLimits) (cleanedPhoto, error) {
 	c, err := p.Clean(ctx, l.MaxSide)
 	if err != nil {
-		return CleanedPhoto{}, unreadable(p, err)
+		return cleanedPhoto{}, unreadable(p, err)
 	}
-	return CleanedPhoto{Data: c.Data, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Sent: p.Type}, nil
+	return cleanedPhoto{Data: c.Data, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Sent: p.Type}, nil
 }
 
 // unreadable is the refusal of a photo that can't be read, or the error of
@@ -284,7 +284,7 @@ func (s *Service) keepOne(ctx context.Context, account string, u Upload, at time
 	return s.put(ctx, made, at)
 }
 
-func (s *Service) put(ctx context.Context, p CleanedPhoto, at time.Time) (Evidence, error) {
+func (s *Service) put(ctx context.Context, p cleanedPhoto, at time.Time) (Evidence, error) {
 	e := Evidence{
 		ID: s.cfg.NewID(), ContentType: p.ContentType, Bytes: int64(len(p.Data)), Width: p.Width, Height: p.Height,
 		UploadedAt: at,
@@ -309,7 +309,7 @@ func (s *Service) refused(ctx context.Context, err error, list []Evidence) error
 	return errors.Join(err, s.forget(ctx, list))
 }
 
-// forget removes photos of a request that was refused. It goes on when the
+// forget removes photos of a request that was refused. It continues when the
 // request's own time is up.
 func (s *Service) forget(ctx context.Context, list []Evidence) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -61,7 +61,7 @@ var moves = []struct {
 			e.ids = append(e.ids, r.ID)
 		}
 	}},
-	{"ask for more", func(e *exits, id string, _ int) { _, _ = e.svc.RequestInfo(e.ctx, id, kim, "which side?") }},
+	{"request more", func(e *exits, id string, _ int) { _, _ = e.svc.RequestInfo(e.ctx, id, kim, "which side?") }},
 	{"authorize", func(e *exits, id string, _ int) { _, _ = e.svc.Authorize(e.ctx, id, kim, "") }},
 	{"reject", func(e *exits, id string, _ int) { _, _ = e.svc.Reject(e.ctx, id, kim, "") }},
 	{"cancel", func(e *exits, id string, _ int) { _, _ = e.svc.Cancel(e.ctx, id, ann) }},
@@ -98,7 +98,8 @@ var moves = []struct {
 	}},
 	{"reverse", func(e *exits, id string, _ int) {
 		if r, err := e.payer.ByClientReference(e.ctx, id); err == nil {
-			if r, err = e.payer.Reverse(e.ctx, r.ID, kim, refunds.ReverseParams{Reason: "the bank sent it back"}); err == nil {
+			r, err = e.payer.Reverse(e.ctx, r.ID, kim, refunds.ReverseParams{Reason: "the bank sent it back"})
+			if err == nil {
 				e.ok(e.svc.RefundChanged(e.ctx, r))
 			}
 		}

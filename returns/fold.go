@@ -17,7 +17,7 @@ const (
 	EventAuthorized         = "return.authorized"
 	EventRMAAssigned        = "return.rma_assigned"
 	EventRejected           = "return.rejected"
-	EventCancelled          = "return.cancelled"
+	EventCanceled           = "return.cancelled"
 	EventShipped            = "return.shipped"
 	EventReceived           = "return.received"
 	EventInspectionStarted  = "return.inspection_started"
@@ -59,7 +59,7 @@ var payloads = map[string]func() payload{
 	EventAuthorized:         func() payload { return &authorized{} },
 	EventRMAAssigned:        func() payload { return &rmaAssigned{} },
 	EventRejected:           func() payload { return &rejected{} },
-	EventCancelled:          func() payload { return &cancelled{} },
+	EventCanceled:           func() payload { return &canceled{} },
 	EventShipped:            func() payload { return &shipped{} },
 	EventReceived:           func() payload { return &received{} },
 	EventInspectionStarted:  func() payload { return &inspectionStarted{} },
@@ -80,14 +80,14 @@ var payloads = map[string]func() payload{
 func Fold(events []event.Event) (Return, error) {
 	var r Return
 	if len(events) == 0 {
-		return r, &Error{Code: CodeInvalid, Field: "events", Message: "there are no events to fold"}
+		return r, &Error{Code: CodeInvalid, Field: "events", Message: "There are no events to fold."}
 	}
 	r.ID = events[0].AggregateID
 	for i, e := range events {
 		if e.AggregateID != r.ID || e.Seq != i+1 {
 			return Return{}, &Error{
 				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-					"event %s stands where %s:%d belongs", e.ID, r.ID, i+1,
+					"Event %s stands where %s:%d belongs.", e.ID, r.ID, i+1,
 				),
 			}
 		}
@@ -95,7 +95,7 @@ func Fold(events []event.Event) (Return, error) {
 		if !ok {
 			return Return{}, &Error{
 				Code: CodeInvalid, Field: "events", Message: fmt.Sprintf(
-					"event %s has the type %q, which is not one of a return", e.ID, e.Type,
+					"Event %s has the type %q, which is not one of a return.", e.ID, e.Type,
 				),
 			}
 		}
@@ -177,10 +177,10 @@ func (d *rejected) apply(r *Return, at time.Time, _ event.Actor) {
 	}
 }
 
-type cancelled struct{}
+type canceled struct{}
 
-func (d *cancelled) apply(r *Return, at time.Time, _ event.Actor) {
-	r.Status, r.ClosedAt = StatusCancelled, at
+func (d *canceled) apply(r *Return, at time.Time, _ event.Actor) {
+	r.Status, r.ClosedAt = StatusCanceled, at
 }
 
 type shipped struct {
@@ -227,7 +227,7 @@ type inspected struct {
 	Lines       []decision       `json:"lines"`
 }
 
-// decision is what becomes of one line.
+// decision is the decision on one line.
 type decision struct {
 	OrderLineID string      `json:"order_line_id"`
 	Accepted    int         `json:"accepted"`
@@ -245,7 +245,8 @@ func (d *inspected) apply(r *Return, at time.Time, _ event.Actor) {
 		short = short || l.Received < l.Quantity
 		for _, c := range d.Lines {
 			if c.OrderLineID == l.OrderLineID {
-				l.Accepted, l.Acceptance, l.Disposition, l.Condition, l.Note = c.Accepted, c.Acceptance, c.Disposition, c.Condition, c.Note
+				l.Accepted, l.Acceptance, l.Disposition = c.Accepted, c.Acceptance, c.Disposition
+				l.Condition, l.Note = c.Condition, c.Note
 			}
 		}
 	}
@@ -271,8 +272,9 @@ type refundPaid struct {
 	RefundID string `json:"refund_id"`
 }
 
-func (d *refundPaid) apply(r *Return, _ time.Time, _ event.Actor) {
+func (d *refundPaid) apply(r *Return, at time.Time, _ event.Actor) {
 	r.RefundID = d.RefundID
+	r.notePaid(d.RefundID, at)
 	if r.Status == StatusRefunded {
 		r.EarlyRefund = false // the early one was taken back, and this one paid for what was accepted
 	}
@@ -284,6 +286,7 @@ type refunded struct {
 
 func (d *refunded) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.RefundID, r.ClosedAt = StatusRefunded, d.RefundID, at
+	r.notePaid(d.RefundID, at)
 }
 
 type restocked struct{}
@@ -308,6 +311,9 @@ type taskOpened struct {
 
 func (d *taskOpened) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Tasks = append(r.Tasks, Task{ID: d.ID, Kind: d.Kind, Ref: d.Ref, Note: d.Note, OpenedAt: at})
+	if d.Kind == TaskRefundReversed && d.Ref != "" {
+		r.noteRefund(d.Ref, func(p *PaidRefund) { p.ReversedAt = at })
+	}
 }
 
 type taskClosed struct {

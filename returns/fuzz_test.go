@@ -65,7 +65,8 @@ func FuzzEvaluate(f *testing.F) {
 		for i, l := range v.Lines {
 			line, ok := o.Line(a.Items[i].OrderLineID)
 			if l.Eligible &&
-				(!ok || a.Items[i].Quantity < 1 || a.Items[i].Quantity > line.Quantity || a.Items[i].Quantity > l.Returnable && v.Eligible) {
+				(!ok || a.Items[i].Quantity < 1 || a.Items[i].Quantity > line.Quantity ||
+					a.Items[i].Quantity > l.Returnable && v.Eligible) {
 				t.Errorf("item %d passes: %+v, returnable %d", i, a.Items[i], l.Returnable)
 			}
 			if l.Returnable < 0 || ok && l.Returnable > line.Quantity || !ok && l.Returnable > 0 {

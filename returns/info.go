@@ -31,7 +31,7 @@ func (s *Service) infoOf(ctx context.Context, id string, by event.Actor) (infoCa
 	if err := r.mayProvideInfo(); err != nil {
 		return infoCase{}, err
 	}
-	terms, err := s.termsByID(ctx, r.TermsID)
+	terms, err := s.store.Terms(ctx, r.TermsID)
 	if err != nil {
 		return infoCase{}, fmt.Errorf("returns: terms of %s: %w", id, err)
 	}

@@ -25,39 +25,9 @@ func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error
 	if err := checkText("notes", notes, maxNote); err != nil {
 		return err
 	}
-	arrived := map[string]int{}
-	if len(lines) == 0 {
-		for _, l := range r.Lines {
-			if n := l.Quantity - l.Received; n > 0 {
-				arrived[l.OrderLineID] = n
-			}
-		}
-		if len(arrived) == 0 {
-			return &Error{
-				Code: CodeInvalid, Field: "lines",
-				Message: "Everything has been received already; the next step is the inspection.",
-			}
-		}
-	}
-	for _, l := range lines {
-		if r.line(l.OrderLineID) == nil {
-			return r.noSuchLine("lines", l.OrderLineID)
-		}
-		if _, twice := arrived[l.OrderLineID]; twice {
-			return &Error{
-				Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf(
-					"The line %s is named twice.", clip(l.OrderLineID),
-				),
-			}
-		}
-		if l.Received < 0 || l.Received > maxUnits {
-			return &Error{
-				Code: CodeInvalid, Field: "received", Message: fmt.Sprintf(
-					"%d units received; 0 to %d are allowed.", l.Received, maxUnits,
-				),
-			}
-		}
-		arrived[l.OrderLineID] = l.Received
+	arrived, err := r.arrived(lines)
+	if err != nil {
+		return err
 	}
 	kind := ReceiptFull
 	for _, l := range r.Lines {
@@ -69,6 +39,46 @@ func (r *Return) Receive(s event.Stamp, lines []ReceiptLine, notes string) error
 		}
 	}
 	return r.record(s, EventReceived, &received{Kind: kind, Lines: arrived, Notes: notes})
+}
+
+// arrived returns the units of an arrival by order line id.
+func (r *Return) arrived(lines []ReceiptLine) (map[string]int, error) {
+	if len(lines) == 0 {
+		return r.outstanding()
+	}
+	arrived := map[string]int{}
+	for _, l := range lines {
+		if r.line(l.OrderLineID) == nil {
+			return nil, r.noSuchLine("lines", l.OrderLineID)
+		}
+		if _, twice := arrived[l.OrderLineID]; twice {
+			return nil, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf(
+				"The line %s is named twice.", clip(l.OrderLineID))}
+		}
+		if l.Received < 0 || l.Received > maxUnits {
+			return nil, &Error{Code: CodeInvalid, Field: "received", Message: fmt.Sprintf(
+				"%d units received; 0 to %d are allowed.", l.Received, maxUnits)}
+		}
+		arrived[l.OrderLineID] = l.Received
+	}
+	return arrived, nil
+}
+
+// outstanding returns the units that have not arrived yet, by order line id.
+func (r *Return) outstanding() (map[string]int, error) {
+	missing := map[string]int{}
+	for _, l := range r.Lines {
+		if n := l.Quantity - l.Received; n > 0 {
+			missing[l.OrderLineID] = n
+		}
+	}
+	if len(missing) == 0 {
+		return nil, &Error{
+			Code: CodeInvalid, Field: "lines",
+			Message: "Everything has been received already; the next step is the inspection.",
+		}
+	}
+	return missing, nil
 }
 
 // InspectionInput is what an inspection decided.
@@ -88,7 +98,7 @@ type InspectionLine struct {
 	Disposition Disposition // empty: ProposeDisposition for accepted units, return_to_customer for others
 	Condition   Condition   // empty: not recorded
 	Note        string
-	// Manual leaves the line to a person: the case stays under inspection
+	// Manual leaves the line to staff: the case stays under inspection
 	// until it is inspected again.
 	Manual bool
 }
@@ -126,7 +136,8 @@ func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 			return err
 		}
 	}
-	if err := r.record(s, EventInspected, &inspected{Result: in.Result, InspectedBy: in.InspectedBy, Notes: in.Notes, Lines: decisions}); err != nil {
+	found := &inspected{Result: in.Result, InspectedBy: in.InspectedBy, Notes: in.Notes, Lines: decisions}
+	if err := r.record(s, EventInspected, found); err != nil {
 		return err
 	}
 	if manual {
@@ -142,7 +153,7 @@ func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err
 	}
-	if !r.paid() {
+	if !r.Paid() {
 		return nil
 	}
 	if err := r.checkEarly(s); err != nil {
@@ -154,21 +165,8 @@ func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 // decide turns the input into a decision for every line, or says what does not
 // fit together.
 func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, err error) {
-	bad := func(field, format string, args ...any) error {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
-	}
-	results := []InspectionResult{InspectionApproved, InspectionPartiallyApproved, InspectionRejected}
-	if !slices.Contains(results, in.Result) {
-		return nil, false, bad("result", "%q is not a result; one of %s.", clip(string(in.Result)), join(results))
-	}
-	if err := needText("inspected_by", in.InspectedBy, maxName, "Say who inspected the goods."); err != nil {
+	if err := in.check(); err != nil {
 		return nil, false, err
-	}
-	if err := checkText("notes", in.Notes, maxNote); err != nil {
-		return nil, false, err
-	}
-	if in.Result == InspectionPartiallyApproved && len(in.Lines) == 0 {
-		return nil, false, bad("lines", "PARTIALLY_APPROVED needs the accepted units of each line.")
 	}
 	named := map[string]InspectionLine{}
 	for _, l := range in.Lines {
@@ -176,7 +174,8 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 			return nil, false, r.noSuchLine("lines", l.OrderLineID)
 		}
 		if _, twice := named[l.OrderLineID]; twice {
-			return nil, false, bad("lines", "The line %s is named twice.", clip(l.OrderLineID))
+			return nil, false, &Error{Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf(
+				"The line %s is named twice.", clip(l.OrderLineID))}
 		}
 		named[l.OrderLineID] = l
 	}
@@ -192,93 +191,125 @@ func (r *Return) decide(in InspectionInput) (decisions []decision, manual bool, 
 		possible += min(l.Received, l.Quantity)
 		decisions = append(decisions, d)
 	}
-	switch {
-	case manual:
-	case in.Result == InspectionApproved && possible == 0:
-		return nil, false, bad(
-			"result", "Nothing has been received, so nothing can be accepted; REJECTED closes the case.",
-		)
-	case in.Result == InspectionApproved && accepted < possible:
-		return nil, false, bad(
-			"result", "APPROVED accepts all %d units received, but the lines accept %d; use PARTIALLY_APPROVED.",
-			possible, accepted,
-		)
-	case in.Result == InspectionPartiallyApproved && accepted == 0:
-		return nil, false, bad("result", "The lines accept nothing; use REJECTED.")
-	case in.Result == InspectionRejected && accepted > 0:
-		return nil, false, bad(
-			"result", "REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted,
-		)
+	if !manual {
+		err = in.Result.check(accepted, possible)
 	}
-	return decisions, manual, nil
+	return decisions, manual, err
+}
+
+// check reports what is wrong with the input whatever the case is.
+func (in InspectionInput) check() error {
+	results := []InspectionResult{InspectionApproved, InspectionPartiallyApproved, InspectionRejected}
+	if !slices.Contains(results, in.Result) {
+		return &Error{Code: CodeInvalid, Field: "result", Message: fmt.Sprintf(
+			"%q is not a result; one of %s.", clip(string(in.Result)), join(results))}
+	}
+	if err := needText("inspected_by", in.InspectedBy, maxName, "Say who inspected the goods."); err != nil {
+		return err
+	}
+	if err := checkText("notes", in.Notes, maxNote); err != nil {
+		return err
+	}
+	if in.Result == InspectionPartiallyApproved && len(in.Lines) == 0 {
+		return &Error{
+			Code: CodeInvalid, Field: "lines", Message: "PARTIALLY_APPROVED needs the accepted units of each line.",
+		}
+	}
+	return nil
+}
+
+// check reports that the result does not say what the lines do: so many units are
+// accepted, of those that could be.
+func (result InspectionResult) check(accepted, possible int) error {
+	var message string
+	switch {
+	case result == InspectionApproved && possible == 0:
+		message = "Nothing has been received, so nothing can be accepted; REJECTED closes the case."
+	case result == InspectionApproved && accepted < possible:
+		message = fmt.Sprintf("APPROVED accepts all %d units received, but the lines accept %d; "+
+			"use PARTIALLY_APPROVED.", possible, accepted)
+	case result == InspectionPartiallyApproved && accepted == 0:
+		message = "The lines accept nothing; use REJECTED."
+	case result == InspectionRejected && accepted > 0:
+		message = fmt.Sprintf("REJECTED accepts nothing, but the lines accept %d; use PARTIALLY_APPROVED.", accepted)
+	default:
+		return nil
+	}
+	return &Error{Code: CodeInvalid, Field: "result", Message: message}
 }
 
 func decideLine(l Line, given InspectionLine, named bool, result InspectionResult, reason Reason) (decision, error) {
-	bad := func(field, format string, args ...any) error {
-		return &Error{Code: CodeInvalid, Field: field, Message: l.Name + ": " + fmt.Sprintf(format, args...)}
-	}
 	d := decision{
 		OrderLineID: l.OrderLineID, Disposition: given.Disposition, Condition: given.Condition, Note: given.Note,
 	}
-	if d.Condition != "" && !slices.Contains(AllConditions(), d.Condition) {
-		return d, bad(
-			"condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()),
-		)
-	}
-	if d.Disposition != "" && !slices.Contains(AllDispositions(), d.Disposition) {
-		return d, bad(
-			"disposition", "%q is not a disposition; one of %s.", clip(string(d.Disposition)), join(AllDispositions()),
-		)
-	}
-	if err := checkText("note", given.Note, maxNote); err != nil {
+	if err := d.check(l.Name); err != nil {
 		return d, err
 	}
 	if given.Manual {
 		d.Acceptance = AcceptanceManual
 		return d, nil
 	}
-	most := min(l.Received, l.Quantity)
+	possible := min(l.Received, l.Quantity)
 	switch {
 	case given.Accepted != nil:
 		d.Accepted = *given.Accepted
 	case result == InspectionApproved, result == InspectionPartiallyApproved && named:
-		d.Accepted = most
+		d.Accepted = possible
 	}
-	if d.Accepted < 0 || d.Accepted > most {
+	if d.Accepted < 0 || d.Accepted > possible {
 		return d, &Error{Code: CodeNotReceived, Field: "accepted", Message: fmt.Sprintf(
-			"%s: %d units accepted; 0 to %d are possible, because %d were received and %d asked for.",
-			l.Name,
-			d.Accepted,
-			most,
-			l.Received,
-			l.Quantity,
-		)}
+			"%s: %d units accepted; 0 to %d are possible, because %d were received and %d requested.",
+			l.Name, d.Accepted, possible, l.Received, l.Quantity)}
 	}
 	if d.Accepted > 0 {
-		d.Acceptance = AcceptanceAccepted
-		switch {
-		case d.Disposition != "":
-		case named:
-			d.Disposition = ProposeDisposition(reason, d.Condition)
-		default:
-			d.Disposition = Restock
-		}
-		if d.Disposition == ReturnToCustomer || d.Disposition == Missing {
-			return d, bad(
-				"disposition", "accepted units can't be %s; one of restock, quarantine, refurbish, scrap.",
-				words(Status(d.Disposition)),
-			)
-		}
-		return d, nil
+		return d.accept(l.Name, named, reason)
 	}
+	return d.reject(l.Received), nil
+}
+
+// check refuses a condition, a disposition or a note that there is not.
+func (d decision) check(name string) error {
+	bad := func(field, format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: field, Message: name + ": " + fmt.Sprintf(format, args...)}
+	}
+	if d.Condition != "" && !slices.Contains(AllConditions(), d.Condition) {
+		return bad("condition", "%q is not a condition; one of %s.", clip(string(d.Condition)), join(AllConditions()))
+	}
+	if d.Disposition != "" && !slices.Contains(AllDispositions(), d.Disposition) {
+		return bad("disposition", "%q is not a disposition; one of %s.",
+			clip(string(d.Disposition)), join(AllDispositions()))
+	}
+	return checkText("note", d.Note, maxNote)
+}
+
+// accept says where accepted units go.
+func (d decision) accept(name string, named bool, reason Reason) (decision, error) {
+	d.Acceptance = AcceptanceAccepted
+	switch {
+	case d.Disposition != "":
+	case named:
+		d.Disposition = ProposeDisposition(reason, d.Condition)
+	default:
+		d.Disposition = Restock
+	}
+	if d.Disposition == ReturnToCustomer || d.Disposition == Missing {
+		return d, &Error{Code: CodeInvalid, Field: "disposition", Message: fmt.Sprintf(
+			"%s: Accepted units can't be %s; one of restock, quarantine, refurbish, scrap.",
+			name, words(Status(d.Disposition)))}
+	}
+	return d, nil
+}
+
+// reject says where the units go of a line of which none is accepted.
+func (d decision) reject(received int) decision {
 	d.Acceptance = AcceptanceRejected
 	if d.Disposition == "" || d.Disposition == Restock {
 		d.Disposition = ReturnToCustomer // a form always sends one; nothing accepted, nothing restocked
 	}
-	if l.Received == 0 {
+	if received == 0 {
 		d.Disposition = Missing
 	}
-	return d, nil
+	return d
 }
 
 func (r *Return) line(orderLineID string) *Line {

@@ -14,7 +14,7 @@ import (
 	"github.com/returnkit/returnkit/returns/returnstest"
 )
 
-// early is an authorised case whose refund may be paid before approval.
+// early is an authorized case whose refund may be paid before approval.
 func early(t *testing.T) (*shop, returns.Return) {
 	t.Helper()
 	p := policy()
@@ -58,18 +58,31 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 	}
 	open := s.tasks(r.ID)
 	s.equal("tasks", []any{len(open), open[0].Kind, open[0].Ref}, []any{1, returns.TaskRefundReversed, first.ID})
+	at := s.get(r.ID)
+	s.equal(
+		"status, paid, reversed",
+		[]any{at.Status, at.Paid(), at.Reversed()},
+		[]any{returns.StatusRefunded, false, true},
+	)
 	_, err := s.svc.CloseTask(s.ctx, r.ID, kim, returns.Task{ID: open[0].ID, Note: "paid again"})
 	s.ok(err)
+	s.now = s.now.Add(time.Hour)
 	_, second, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
 	s.ok(err)
 	s.ok(s.svc.RefundChanged(s.ctx, gone))  // redelivered
 	s.ok(s.svc.RefundChanged(s.ctx, first)) // read before the reversal, told after
 	s.equal("open tasks", len(s.tasks(r.ID)), 0)
-	s.equal("refund", s.get(r.ID).RefundID, second.ID)
+	at = s.get(r.ID)
+	s.equal("refund, paid, reversed", []any{at.RefundID, at.Paid(), at.Reversed()}, []any{second.ID, true, false})
+	s.equal("all refunds", at.Refunds, []returns.PaidRefund{
+		{ID: first.ID, PaidAt: start, ReversedAt: start}, {ID: second.ID, PaidAt: s.now},
+	})
 
 	again := s.reversed(second)
 	s.ok(s.svc.RefundChanged(s.ctx, again))
 	s.equal("the next refund that is reversed opens its own task", len(s.tasks(r.ID)), 1)
+	at = s.get(r.ID)
+	s.equal("paid, reversed", []any{at.Paid(), at.Reversed()}, []any{false, true})
 }
 
 func TestAnEarlyRefundThatWasTakenBackDoesNotMakeTheCaseRefunded(t *testing.T) {
@@ -129,7 +142,7 @@ func TestAnOpenRefundIsNotedAlsoWhereAnotherTryFailedMeanwhile(t *testing.T) {
 }
 
 // lost is a refunder whose answer does not arrive; whether the refund was
-// opened nobody can tell from it.
+// opened is unknown.
 type lost struct {
 	returns.Refunder
 	opened bool
@@ -167,7 +180,7 @@ func TestAnEarlyRefundWhoseAnswerIsLostHoldsTheCaseWhileItMayBeOpen(t *testing.T
 				return
 			}
 			s.ok(err)
-			s.equal("status", s.get(r.ID).Status, returns.StatusCancelled)
+			s.equal("status", s.get(r.ID).Status, returns.StatusCanceled)
 		})
 	}
 }
@@ -191,7 +204,7 @@ var errSilent = errors.New("the answer is lost")
 func (s silent) Create(
 	ctx context.Context,
 	o purchase.Purchase,
-	decide func(returns.Claims) (*returns.Return, error),
+	decide func(returns.Units) (returns.Change, error),
 ) (returns.Return, error) {
 	if _, err := s.Store.Create(ctx, o, decide); err != nil {
 		return returns.Return{}, err
@@ -199,7 +212,9 @@ func (s silent) Create(
 	return returns.Return{}, errSilent
 }
 
-func (s silent) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+func (s silent) Update(
+	ctx context.Context, id string, change func(returns.Units, returns.Return) (returns.Change, error),
+) (returns.Return, error) {
 	if _, err := s.Store.Update(ctx, id, change); err != nil {
 		return returns.Return{}, err
 	}
@@ -226,10 +241,8 @@ func TestPhotosStayWhereTheCaseMayHaveThem(t *testing.T) {
 	r := s.filed(o, 1)
 	_, err = s.svc.RequestInfo(s.ctx, r.ID, kim, "which one?")
 	s.ok(err)
-	if _, err := lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)}); !errors.Is(
-		err,
-		errSilent,
-	) {
+	_, err = lossy.ProvideInfo(s.ctx, r.ID, ann, returns.InfoParams{Details: "this one", Photos: uploads(1)})
+	if !errors.Is(err, errSilent) {
 		t.Fatalf("answered: %v", err)
 	}
 	s.equal("photos of the answer", len(s.photosKept()), 2)

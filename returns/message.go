@@ -42,23 +42,30 @@ func (v Verdict) First() (Finding, bool) {
 
 // Message says in words what is wrong and what would change it, with days in
 // the zone of the terms.
-func (f Finding) Message() string { return f.MessageIn(nil) }
+func (f Finding) Message() string { return f.messageIn(nil) }
 
-// MessageIn is Message with days in the reader's zone; nil is that of the terms.
+// fixedMessages are those that need no fact of the finding.
+var fixedMessages = map[NonReturnableReason]string{
+	ReturnsDisabled:    "Returns are not taken at the moment. Contact us if something is wrong with your order.",
+	NotYourOrder:       "This order belongs to another account. Sign in with the account that bought it.",
+	PaymentNotCaptured: "The payment of this order has not arrived, so there is nothing to pay back yet.",
+	LineNotFound:       "The order has no such item. Choose items from the order's list.",
+	DuplicateLine:      "The same item is named more than once. Name it once, with the whole quantity.",
+	NoLines:            "Choose at least one item and how many of it come back.",
+}
+
+// messageIn is Message with days in the reader's zone; nil is that of the terms.
 // Words are made only here, from the facts of the finding.
-func (f Finding) MessageIn(zone *time.Location) string {
+func (f Finding) messageIn(zone *time.Location) string {
+	if fixed, ok := fixedMessages[f.Code]; ok {
+		return fixed
+	}
 	switch f.Code {
-	case ReturnsDisabled:
-		return "Returns are not taken at the moment. Contact us if something is wrong with your order."
-	case NotYourOrder:
-		return "This order belongs to another account. Sign in with the account that bought it."
 	case OrderNotCompleted:
 		if f.Nearest.Kind == ValueNone {
-			return "This order was cancelled, so there is nothing to return."
+			return "This order was canceled, so there is nothing to return."
 		}
 		return "This order is not completed yet. Try again when it is."
-	case PaymentNotCaptured:
-		return "The payment of this order has not arrived, so there is nothing to pay back yet."
 	case WindowExpired:
 		if zone == nil {
 			zone = Policy{Zone: f.Zone}.zone()
@@ -67,24 +74,6 @@ func (f Finding) MessageIn(zone *time.Location) string {
 			LastDay(f.Deadline, zone).Words(DayOf(f.Fact.Time, zone)))
 	case FinalSale:
 		return fmt.Sprintf("%s was sold as final sale, which can't be returned.", f.Fact.Text)
-	case LineNotFound:
-		return "The order has no such item. Choose items from the order's list."
-	case DuplicateLine:
-		return "The same item is named more than once. Name it once, with the whole quantity."
-	case QuantityNotPositive:
-		return fmt.Sprintf("The quantity is %d. It must be 1 or more.", f.Fact.Int)
-	case QuantityOverPolicy:
-		return fmt.Sprintf(
-			"The quantity is %d. At most %d of an item can be returned in one request.%s", f.Fact.Int, f.Limit.Int,
-			f.upTo(),
-		)
-	case QuantityOverPurchased:
-		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
-	case AlreadyReturned:
-		if f.Nearest.Kind == ValueNone {
-			return "All units of this item are in a return already."
-		}
-		return fmt.Sprintf("%d of %d units of this item are in a return already.%s", f.Fact.Int, f.Limit.Int, f.upTo())
 	case ReasonNotAllowed:
 		return fmt.Sprintf("%q is not a reason we take. Choose one of: %s.", f.Fact.Text, f.Limit.Text)
 	case PhotosRequired:
@@ -93,8 +82,25 @@ func (f Finding) MessageIn(zone *time.Location) string {
 		return fmt.Sprintf("There are %d photos. At most %d can be added.", f.Fact.Int, f.Limit.Int)
 	case PhotoTypeNotAllowed:
 		return fmt.Sprintf("A photo is of the type %s. Photos can be %s.", f.Fact.Text, f.Limit.Text)
-	case NoLines:
-		return "Choose at least one item and how many of it come back."
+	}
+	return f.quantityMessage()
+}
+
+// quantityMessage is the message of a finding about how many units are requested.
+func (f Finding) quantityMessage() string {
+	switch f.Code {
+	case QuantityNotPositive:
+		return fmt.Sprintf("The quantity is %d. It must be 1 or more.", f.Fact.Int)
+	case QuantityOverPolicy:
+		return fmt.Sprintf("The quantity is %d. At most %d of an item can be returned in one request.%s",
+			f.Fact.Int, f.Limit.Int, f.upTo())
+	case QuantityOverPurchased:
+		return fmt.Sprintf("The quantity is %d, but only %d were bought.%s", f.Fact.Int, f.Limit.Int, f.upTo())
+	case AlreadyReturned:
+		if f.Nearest.Kind == ValueNone {
+			return "All units of this item are in a return already."
+		}
+		return fmt.Sprintf("%d of %d units of this item are in a return already.%s", f.Fact.Int, f.Limit.Int, f.upTo())
 	}
 	return "This can't be returned."
 }

@@ -69,7 +69,7 @@ type Policy struct {
 	RefundFrom Status `json:"refund_from,omitempty"`
 	// RestockAt says when accepted units go back on the shelf.
 	RestockAt RestockPoint `json:"restock_at"`
-	// AutoAuthorize authorises an eligible request at once.
+	// AutoAuthorize authorizes an eligible request at once.
 	AutoAuthorize bool `json:"auto_authorize"`
 	// Currency of the fixed fees.
 	Currency money.Currency `json:"currency"`

@@ -62,9 +62,9 @@ func TestPolicyIsMonotone(t *testing.T) {
 	}, returnstest.GenCase(), gen.IntRange(0, 60))
 
 	holds(t, 500, "a verdict depends on its inputs alone, and changes none", func(c returnstest.Case) bool {
-		claims, items := maps.Clone(c.Claims), slices.Clone(c.Ask.Items)
+		claims, items := maps.Clone(c.Claims), slices.Clone(c.Request.Items)
 		v := c.Evaluate()
-		if !reflect.DeepEqual(claims, c.Claims) || !slices.Equal(items, c.Ask.Items) {
+		if !reflect.DeepEqual(claims, c.Claims) || !slices.Equal(items, c.Request.Items) {
 			return false
 		}
 		c.Claims["a line of another order"] = 7
@@ -81,21 +81,21 @@ func TestAnEligibleVerdictNeverGivesMoreThanIsLeft(t *testing.T) {
 	holds(t, 1000, "units", func(c returnstest.Case) string {
 		v := c.Evaluate()
 		total := map[string]int{}
-		for _, it := range c.Ask.Items {
+		for _, it := range c.Request.Items {
 			total[it.OrderLineID] += it.Quantity
 		}
 		for i, lv := range v.Lines {
 			line, ok := c.Order.Line(lv.OrderLineID)
 			if v.Eligible &&
 				(!ok || c.Claims[line.ID]+total[line.ID] > line.Quantity || total[line.ID] > lv.Returnable) {
-				return fmt.Sprintf("%+v passes", c.Ask.Items)
+				return fmt.Sprintf("%+v passes", c.Request.Items)
 			}
 			for _, f := range lv.Findings {
 				if f.Nearest.Kind != returns.ValueInt || f.Code == returns.DuplicateLine {
 					continue
 				}
 				again := c
-				again.Ask.Items = []returns.RequestItem{{OrderLineID: lv.OrderLineID, Quantity: int(f.Nearest.Int)}}
+				again.Request.Items = []returns.RequestItem{{OrderLineID: lv.OrderLineID, Quantity: int(f.Nearest.Int)}}
 				for _, g := range again.Evaluate().Lines[0].Findings {
 					if g.Code != returns.WindowExpired && g.Code != returns.FinalSale {
 						return fmt.Sprintf(
@@ -134,7 +134,7 @@ func TestARefundIsTheQuoteOfItsTerms(t *testing.T) {
 		s.ok(err)
 		s.inspected(r.ID, taken)
 
-		// The amount once more, by hand.
+		// The amount once more, worked out here.
 		part := func(n int64) int64 { return n * int64(taken) / int64(bought) }
 		paid := o.Lines[0].Paid
 		want := part(paid.Price) + part(paid.Duty) + part(paid.Shipping)

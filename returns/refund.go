@@ -13,6 +13,9 @@ import (
 
 // Quote says what a case would pay back now, and the balance of its payment.
 func (s *Service) Quote(ctx context.Context, id string, m payment.Method) (refunds.Quote, refunds.Balance, error) {
+	if err := s.outside(); err != nil {
+		return refunds.Quote{}, refunds.Balance{}, err
+	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return refunds.Quote{}, refunds.Balance{}, fmt.Errorf("returns: quote %s: %w", id, err)
@@ -34,7 +37,7 @@ func (s *Service) refundRequest(
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: order of %s: %w", r.ID, err)
 	}
-	terms, err := s.termsByID(ctx, r.TermsID)
+	terms, err := s.store.Terms(ctx, r.TermsID)
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
 	}
@@ -50,7 +53,7 @@ type RefundParams struct {
 	Expect *int64
 }
 
-// Refund pays a case back, or goes on with a refund that is open, and does
+// Refund pays a case back, or continues a refund that is open, and does
 // what follows before it answers: a refund that succeeded makes an approved
 // case refunded and puts its units back on the shelf. A refund that did not
 // succeed leaves the case as it is; the answer carries its state. Asking again
@@ -61,6 +64,9 @@ func (s *Service) Refund(
 	by event.Actor,
 	p RefundParams,
 ) (Return, refunds.Refund, error) {
+	if err := s.outside(); err != nil {
+		return Return{}, refunds.Refund{}, err
+	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
@@ -77,7 +83,7 @@ func (s *Service) Refund(
 	}
 	started := false
 	if r.Status != StatusApproved && r.Status != StatusRefunded {
-		// Noted before the money moves, so that the case is not cancelled under it.
+		// Noted before the money moves, so that the case is not canceled under it.
 		if r, err = s.update(ctx, "start refund", id, func(r *Return) error {
 			started = !r.EarlyRefund
 			return r.StartEarlyRefund(s.stamp(ctx, by))
@@ -118,11 +124,14 @@ const earlyGrace = 2 * time.Minute
 // A refund that is opened between the look-up and the note is noted again by
 // whoever opened it, and by its next event.
 func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duration) error {
+	if err := s.outside(); err != nil {
+		return err
+	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
 		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
 	}
-	if !r.EarlyRefund || r.paid() {
+	if !r.EarlyRefund || r.Paid() {
 		return nil
 	}
 	refund, err := s.cfg.Refunder.ByClientReference(ctx, id)
@@ -140,7 +149,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 		if now.Version != r.Version {
 			return nil
 		}
-		return now.RefundFailed(s.stamp(ctx, event.System("refunds")))
+		return now.refundFailed(s.stamp(ctx, event.System("refunds")))
 	})
 	return err
 }
@@ -150,6 +159,9 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 // what a crash cut off. Where the case has followed already, as it mostly has,
 // it only reads.
 func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
+	if err := s.outside(); err != nil {
+		return err
+	}
 	by := event.System("refunds")
 	r, err := s.store.Return(ctx, refund.ClientReference)
 	if err != nil {
@@ -157,7 +169,7 @@ func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) erro
 	}
 	if refund.Status == refunds.StatusSucceeded {
 		next := r.Clone()
-		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.PendingEvents()) == 0 {
+		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.changes) == 0 {
 			_, err := s.follow(ctx, r)
 			return err
 		}
@@ -197,23 +209,14 @@ func (s *Service) followed(ctx context.Context, refund refunds.Refund, by event.
 	}
 }
 
-// Follow does what a case owes in its state: the restock of accepted units,
-// each exactly once. It may be called any number of times.
-func (s *Service) Follow(ctx context.Context, id string) error {
-	r, err := s.store.Return(ctx, id)
-	if err != nil {
-		return fmt.Errorf("returns: follow %s: %w", id, err)
-	}
-	_, err = s.follow(ctx, r)
-	return err
-}
-
+// follow does what a case owes in its state: the restock of accepted units, each
+// exactly once. It may be called any number of times.
 func (s *Service) follow(ctx context.Context, r Return) (Return, error) {
-	terms, err := s.termsByID(ctx, r.TermsID)
+	terms, err := s.store.Terms(ctx, r.TermsID)
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
 	}
-	due := r.RestockDue(terms.Policy)
+	due := r.restockDue(terms.Policy)
 	if len(due) == 0 {
 		return r, nil
 	}

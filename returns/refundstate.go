@@ -3,6 +3,7 @@ package returns
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
@@ -17,32 +18,14 @@ var reached = map[Status]int{
 	StatusRefunded: 3,
 }
 
-// RefundRequest is what a case asks to be paid back now: the accepted units,
+// RefundRequest returns what a case asks to be paid back now: the accepted units,
 // or, before the inspection and where the policy or an override allows it, the
-// units asked for. It is a function of the case, its order and its terms.
+// units requested. It is a function of the case, its order and its terms.
 func (r *Return) RefundRequest(
-	o purchase.Purchase,
-	p Policy,
-	m payment.Method,
-	by event.Actor,
+	o purchase.Purchase, p Policy, m payment.Method, by event.Actor,
 ) (refunds.Request, error) {
-	from := p.RefundFrom
-	if from == "" {
-		from = StatusApproved
-	}
-	if r.Overridden(RuleRefundEarly) {
-		from = StatusAuthorized
-	}
-	if reached[r.Status] == 0 || reached[r.Status] < reached[from] {
-		return refunds.Request{}, &Error{Code: CodeNotRefundable, Field: "status", Message: fmt.Sprintf(
-			"The case is %s; a refund can be paid from %s on.", words(r.Status), words(from))}
-	}
-	if m != "" && !slices.Contains(methods, m) {
-		return refunds.Request{}, &Error{
-			Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
-				"%q is not a method; one of %s.", clip(string(m)), join(methods),
-			),
-		}
+	if err := r.mayRefund(p, m); err != nil {
+		return refunds.Request{}, err
 	}
 	pay, err := onePayment(o)
 	if err != nil {
@@ -52,11 +35,41 @@ func (r *Return) RefundRequest(
 		ClientReference: r.ID, OrderID: o.OrderID, PaymentID: pay.ID, PaymentMethod: pay.Method,
 		PaymentProviderID: pay.ProviderID,
 		Captured:          pay.Captured, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
-		Quote: refunds.QuoteRequest{Currency: o.Currency},
 	}
 	if !r.Overridden(RuleRefundMethod) {
 		request.Allowed = p.Methods
 	}
+	if request.Quote, err = r.quoteRequest(o, p); err != nil {
+		return refunds.Request{}, err
+	}
+	return request, nil
+}
+
+// mayRefund refuses a refund that the status or the policy does not allow yet, and
+// a method that is none.
+func (r *Return) mayRefund(p Policy, m payment.Method) error {
+	from := p.RefundFrom
+	if from == "" {
+		from = StatusApproved
+	}
+	if r.Overridden(RuleRefundEarly) {
+		from = StatusAuthorized
+	}
+	if reached[r.Status] == 0 || reached[r.Status] < reached[from] {
+		return &Error{Code: CodeNotRefundable, Field: "status", Message: fmt.Sprintf(
+			"The case is %s; a refund can be paid from %s on.", words(r.Status), words(from))}
+	}
+	if m != "" && !slices.Contains(methods, m) {
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"%q is not a method; one of %s.", clip(string(m)), join(methods))}
+	}
+	return nil
+}
+
+// quoteRequest returns the units of the case to be quoted, with the fees of its
+// terms.
+func (r *Return) quoteRequest(o purchase.Purchase, p Policy) (refunds.QuoteRequest, error) {
+	q := refunds.QuoteRequest{Currency: o.Currency}
 	decided := r.Status == StatusApproved || r.Status == StatusRefunded
 	for _, l := range r.Lines {
 		units := l.Quantity
@@ -68,29 +81,29 @@ func (r *Return) RefundRequest(
 		}
 		bought, ok := o.Line(l.OrderLineID)
 		if !ok {
-			return refunds.Request{}, &Error{
+			return q, &Error{
 				Code: CodeInvalid, Field: "lines", Message: fmt.Sprintf("The order has no line %q.", l.OrderLineID),
 			}
 		}
-		request.Quote.Lines = append(request.Quote.Lines, refunds.QuoteRequestLine{
+		q.Lines = append(q.Lines, refunds.QuoteRequestLine{
 			OrderLineID: l.OrderLineID, Bought: bought.Quantity, Paid: bought.Paid.Components, Units: units,
 			Overridden: r.byOverride(l.OrderLineID),
 			Free:       bought.Paid.Components == (money.Components{}),
 		})
 		if fee, ok := firstFee(p.RestockingFees, r.Reason, l.Condition); ok {
-			request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
+			q.Fees = append(q.Fees, refunds.FeeRule{
 				Kind: refunds.RestockingFee, OrderLineID: l.OrderLineID, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
 				Waived: r.Overridden(RuleRestockingFee),
 			})
 		}
 	}
 	if fee, ok := firstFee(p.ReturnShippingFees, r.Reason, ""); ok {
-		request.Quote.Fees = append(request.Quote.Fees, refunds.FeeRule{
+		q.Fees = append(q.Fees, refunds.FeeRule{
 			Kind: refunds.ReturnShippingFee, PercentBP: fee.PercentBP, Fixed: fee.Fixed,
 			Waived: r.Overridden(RuleReturnShippingFee),
 		})
 	}
-	return request, nil
+	return q, nil
 }
 
 // onePayment returns the payment that a refund stands against. Package refunds
@@ -143,7 +156,7 @@ func (r *Return) byOverride(orderLineID string) bool {
 }
 
 // StartEarlyRefund notes that a refund is asked for before approval, so that
-// the case is not cancelled under it.
+// the case is not canceled under it.
 func (r *Return) StartEarlyRefund(s event.Stamp) error {
 	if r.EarlyRefund || r.Status == StatusApproved || r.Status == StatusRefunded {
 		return nil
@@ -158,10 +171,10 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 	return r.record(s, EventEarlyRefundStarted, &earlyRefund{})
 }
 
-// RefundFailed notes that a refund asked for before approval certainly is not
+// refundFailed notes that a refund asked for before approval certainly is not
 // on its way. The status stays, and the refund can be tried again.
-func (r *Return) RefundFailed(s event.Stamp) error {
-	if !r.EarlyRefund || r.paid() {
+func (r *Return) refundFailed(s event.Stamp) error {
+	if !r.EarlyRefund || r.Paid() {
 		return nil
 	}
 	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
@@ -194,7 +207,7 @@ func (r *Return) RefundSucceeded(s event.Stamp, refundID string) error {
 	if err := r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID}); err != nil {
 		return err
 	}
-	if r.Status == StatusRejected || r.Status == StatusCancelled {
+	if r.Status == StatusRejected || r.Status == StatusCanceled {
 		return r.OpenTask(s, TaskRefundedButRejected, "The refund of this case succeeded after it was closed.")
 	}
 	return nil
@@ -203,24 +216,25 @@ func (r *Return) RefundSucceeded(s event.Stamp, refundID string) error {
 // checkEarly opens a task where a refund that was asked for before the
 // inspection paid for more units than it accepted.
 func (r *Return) checkEarly(s event.Stamp) error {
-	accepted, asked := 0, 0
+	accepted, requested := 0, 0
 	for _, l := range r.Lines {
 		accepted += l.Accepted
-		asked += l.Quantity
+		requested += l.Quantity
 	}
-	if !r.EarlyRefund || accepted == asked {
+	if !r.EarlyRefund || accepted == requested {
 		return nil
 	}
 	return r.OpenTask(
 		s, TaskRefundedTooMuch, fmt.Sprintf(
-			"The refund was asked for before the inspection, for %d units, of which it accepted %d.", asked, accepted,
+			"The refund was requested before the inspection, for %d units, of which it accepted %d.",
+			requested, accepted,
 		),
 	)
 }
 
-// RefundReversed notes that the provider took a refund back: the status and
-// the stock stay, and a person has to look, once for each refund. Told again,
-// also after somebody has dealt with it, it changes nothing.
+// RefundReversed notes that the provider reversed a refund: the status and the
+// stock stay, and the case gets a task, once for each refund. The second time
+// changes nothing, also when the task is closed.
 func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
@@ -230,22 +244,53 @@ func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 	}
 	return r.record(s, EventTaskOpened, &taskOpened{
 		ID: len(r.Tasks) + 1, Kind: TaskRefundReversed, Ref: refundID,
-		Note: "The provider took the refund back. Pay it again, by another method if need be; store credit always works.",
+		Note: "The provider reversed the refund. Pay it again, by another method if need be; " +
+			"store credit always works.",
 	})
 }
 
-// paid reports whether a refund of the case has succeeded and is not known to
-// have been taken back.
-func (r *Return) paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+// Paid reports whether the money of the case is back with the customer: a refund
+// has succeeded, and the provider did not take it back.
+func (r Return) Paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+
+// Reversed reports whether the provider took the last refund of the case back,
+// and no other has succeeded since. The status stays refunded: say "Reversed by
+// the provider" instead, and offer another refund.
+func (r Return) Reversed() bool { return len(r.Refunds) > 0 && !r.Paid() }
 
 // reversed reports whether the refund is known to have been taken back.
-func (r *Return) reversed(refundID string) bool {
-	return slices.ContainsFunc(r.Tasks, func(t Task) bool { return t.Kind == TaskRefundReversed && t.Ref == refundID })
+func (r Return) reversed(refundID string) bool {
+	return slices.ContainsFunc(r.Refunds, func(p PaidRefund) bool {
+		return p.ID == refundID && !p.ReversedAt.IsZero()
+	})
 }
 
-// RestockDue are the units that go back on the shelf now, by line; nothing
+// noteRefund keeps what is known of a refund.
+func (r *Return) noteRefund(id string, note func(*PaidRefund)) {
+	r.Refunds = slices.Clone(r.Refunds)
+	for i := range r.Refunds {
+		if r.Refunds[i].ID == id {
+			note(&r.Refunds[i])
+			return
+		}
+	}
+	p := PaidRefund{ID: id}
+	note(&p)
+	r.Refunds = append(r.Refunds, p)
+}
+
+// notePaid keeps when a refund succeeded, as it was said first.
+func (r *Return) notePaid(id string, at time.Time) {
+	r.noteRefund(id, func(p *PaidRefund) {
+		if p.PaidAt.IsZero() {
+			p.PaidAt = at
+		}
+	})
+}
+
+// restockDue are the units that go back on the shelf now, by line; nothing
 // when that was done, or when it is not time yet.
-func (r *Return) RestockDue(p Policy) []purchase.Restock {
+func (r *Return) restockDue(p Policy) []purchase.Restock {
 	due := r.Status == StatusRefunded || r.Status == StatusApproved && p.RestockAt == RestockAtInspection
 	if !due || r.Restocked {
 		return nil

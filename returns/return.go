@@ -12,15 +12,15 @@ type Status string
 
 // The states of a return and where they lead:
 //
-//	pending_customer_info -> pending_authorization | cancelled
-//	pending_authorization -> pending_customer_info | authorized | rejected | cancelled
-//	authorized            -> in_transit | received | rejected | cancelled
+//	pending_customer_info -> pending_authorization | "cancelled"
+//	pending_authorization -> pending_customer_info | authorized | rejected | "cancelled"
+//	authorized            -> in_transit | received | rejected | "cancelled"
 //	in_transit            -> received
 //	received              -> under_inspection
 //	under_inspection      -> approved | rejected
 //	approved              -> refunded
 //
-// refunded, rejected and cancelled are final.
+// The states refunded, rejected and "cancelled" are final.
 const (
 	StatusPendingCustomerInfo  Status = "pending_customer_info"
 	StatusPendingAuthorization Status = "pending_authorization"
@@ -31,7 +31,7 @@ const (
 	StatusApproved             Status = "approved"
 	StatusRefunded             Status = "refunded"
 	StatusRejected             Status = "rejected"
-	StatusCancelled            Status = "cancelled"
+	StatusCanceled             Status = "cancelled"
 )
 
 // Reason is why something comes back.
@@ -49,7 +49,7 @@ const (
 // functions of this package change it and record Events.
 type Return struct {
 	ID         string // UUIDv7
-	RMA        string // RMA-YYYYMMDD-NNNNN, empty until authorised, unique
+	RMA        string // RMA-YYYYMMDD-NNNNN, empty until authorized, unique
 	OrderID    string
 	CustomerID string
 	TermsID    string // the policy version pinned to the order
@@ -63,12 +63,15 @@ type Return struct {
 	Inspection *Inspection
 	Overrides  []Override
 	Tasks      []Task
-	Decision   string      // notes of the last authorise, reject or request for information
+	Decision   string      // notes of the last authorization, rejection or request for information
 	Verdict    Verdict     // of the request, as it was judged then
 	Filed      event.Actor // who asked: the customer, or staff for them
-	RefundID   string      // of the refund that succeeded, empty before
+	RefundID   string      // of the refund that succeeded last, empty before
+	// Refunds are all refunds of the case that succeeded, in the order they became
+	// known, those that the provider took back later included.
+	Refunds []PaidRefund
 	// EarlyRefund says that a refund was asked for before approval, and may be on
-	// its way or is paid: the case can't be cancelled, a rejection opens a task, and
+	// its way or is paid: the case can't be canceled, a rejection opens a task, and
 	// its units stay claimed. It is cleared when the refund is known to have
 	// failed or never to have begun, and when another was paid after the inspection.
 	EarlyRefund bool
@@ -100,7 +103,7 @@ type Line struct {
 // Acceptance is what the inspection decided on a line.
 type Acceptance string
 
-// The acceptances of a line. Manual means that a person has yet to decide;
+// The acceptances of a line. Manual means that staff have yet to decide;
 // the case stays under inspection until nobody has to.
 const (
 	AcceptancePending  Acceptance = "pending"
@@ -208,7 +211,14 @@ const (
 	RuleRefundEarly       = "REFUND_BEFORE_APPROVAL"
 )
 
-// Task is something that a person has to look at.
+// PaidRefund is a refund of a case that succeeded.
+type PaidRefund struct {
+	ID         string    `json:"id"`
+	PaidAt     time.Time `json:"paid_at"`     // zero if its reversal became known first
+	ReversedAt time.Time `json:"reversed_at"` // when its reversal became known; zero if it stands
+}
+
+// Task is something that staff have to look at.
 type Task struct {
 	ID       int         `json:"id"` // 1 for the first of the case
 	Kind     string      `json:"kind"`
@@ -219,9 +229,6 @@ type Task struct {
 	ClosedBy event.Actor `json:"closed_by"`
 }
 
-// PendingEvents returns the events recorded since the return was loaded or made.
-func (r *Return) PendingEvents() []event.Event { return r.changes }
-
 // Clone is the return as a store keeps it: without the events recorded since
 // it was loaded, and sharing nothing that a change could reach.
 func (r Return) Clone() Return {
@@ -231,5 +238,6 @@ func (r Return) Clone() Return {
 	r.Receipts = slices.Clone(r.Receipts)
 	r.Overrides = slices.Clone(r.Overrides)
 	r.Tasks = slices.Clone(r.Tasks)
+	r.Refunds = slices.Clone(r.Refunds)
 	return r
 }

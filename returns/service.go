@@ -95,6 +95,7 @@ type Service struct {
 	cfg    Config
 	store  Store
 	memory *budget.Budget // of decoding
+	inTx   bool           // see With
 }
 
 // New returns a Service, or says which field of the Config is wrong.
@@ -130,15 +131,15 @@ func (s *Service) stamp(ctx context.Context, by event.Actor) event.Stamp {
 // update changes a case and tells the observer of each transition.
 func (s *Service) update(ctx context.Context, op, id string, change func(*Return) error) (Return, error) {
 	var steps []Status
-	r, err := s.store.Update(ctx, id, func(r *Return) error {
+	r, err := s.store.Update(ctx, id, Changing(func(r *Return) error {
 		steps = []Status{r.Status}
-		seen := len(r.PendingEvents())
+		seen := len(r.changes)
 		if err := change(r); err != nil {
 			return err
 		}
-		steps = append(steps, statusesOf(r.PendingEvents()[seen:])...)
+		steps = append(steps, statusesOf(r.changes[seen:])...)
 		return nil
-	})
+	}))
 	if err != nil {
 		return Return{}, fmt.Errorf("returns: %s %s: %w", op, id, err)
 	}
@@ -154,7 +155,7 @@ func (s *Service) update(ctx context.Context, op, id string, change func(*Return
 var statusOf = map[string]Status{
 	EventRequested: StatusPendingAuthorization, EventInfoRequested: StatusPendingCustomerInfo,
 	EventInfoProvided: StatusPendingAuthorization,
-	EventAuthorized:   StatusAuthorized, EventRejected: StatusRejected, EventCancelled: StatusCancelled,
+	EventAuthorized:   StatusAuthorized, EventRejected: StatusRejected, EventCanceled: StatusCanceled,
 	EventShipped:  StatusInTransit,
 	EventReceived: StatusReceived, EventInspectionStarted: StatusUnderInspection, EventApproved: StatusApproved,
 	EventRefunded: StatusRefunded,
@@ -184,9 +185,14 @@ func (s *Service) purchase(ctx context.Context, orderID string) (purchase.Purcha
 	if err != nil {
 		return purchase.Purchase{}, err
 	}
+	return s.checkPurchase(o, orderID)
+}
+
+// checkPurchase checks what the shop made of its order.
+func (s *Service) checkPurchase(o purchase.Purchase, orderID string) (purchase.Purchase, error) {
 	if o.OrderID != orderID {
 		return purchase.Purchase{}, &Error{Code: CodePurchase, Field: "OrderID", Message: fmt.Sprintf(
-			"The purchase is of order %q; order %q was asked for.", clip(o.OrderID), clip(orderID))}
+			"The purchase is of order %q; order %q was requested.", clip(o.OrderID), clip(orderID))}
 	}
 	if err := o.Check(s.cfg.ProviderMethods...); err != nil {
 		return purchase.Purchase{}, wrongPurchase(err)
@@ -207,7 +213,7 @@ func wrongPurchase(err error) error {
 // termsOf are the terms pinned to the order; an order without any has the
 // current ones.
 func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, error) {
-	t, err := s.termsByID(ctx, o.TermsID)
+	t, err := s.store.Terms(ctx, o.TermsID)
 	if err == nil {
 		_, err = location(t.Policy.Zone) // a deadline of another zone would be wrong
 	}
@@ -215,13 +221,6 @@ func (s *Service) termsOf(ctx context.Context, o purchase.Purchase) (Terms, erro
 		return Terms{}, fmt.Errorf("returns: terms of order %s: %w", o.OrderID, err)
 	}
 	return t, nil
-}
-
-func (s *Service) termsByID(ctx context.Context, id string) (Terms, error) {
-	if id == "" {
-		return s.store.CurrentTerms(ctx)
-	}
-	return s.store.Terms(ctx, id)
 }
 
 // RequestInfo asks the customer for something.
@@ -294,14 +293,14 @@ func (s *Service) Override(ctx context.Context, id string, by event.Actor, o Ove
 	return s.update(ctx, "override", id, func(r *Return) error { return r.Override(s.stamp(ctx, by), o) })
 }
 
-// OpenTask puts a case before a person, for one of the reasons that the kinds
-// of tasks name: Kind and Note of the task count. One of a kind is open at a time.
+// OpenTask has staff look at a case, for one of the reasons that the kinds of
+// tasks name: Kind and Note of the task count. One of a kind is open at a time.
 func (s *Service) OpenTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
 	return s.update(ctx, "open task", id, func(r *Return) error { return r.OpenTask(s.stamp(ctx, by), t.Kind, t.Note) })
 }
 
-// CloseTask notes that a person has dealt with the task of t.ID, and how (t.Note). Where the task was about
-// a refund that never began, the case gives its units back.
+// CloseTask notes that the task of t.ID is dealt with, and how (t.Note). Where the
+// task was about a refund that never began, the case gives its units back.
 func (s *Service) CloseTask(ctx context.Context, id string, by event.Actor, t Task) (Return, error) {
 	if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
 		return Return{}, err

@@ -31,7 +31,6 @@ func TestAReturnIsPaidBackAndRestockedOnce(t *testing.T) {
 		s.equal("status", r.Status, returns.StatusRefunded)
 		s.equal("I3: refund", refund.Amount(), quote.Amount)
 		s.ok(s.svc.RefundChanged(s.ctx, refund))
-		s.ok(s.svc.Follow(s.ctx, r.ID))
 	}
 	s.equal("paid out", s.gateway.PaidOut("pi_"+o.OrderID), quote.Amount)
 	s.equal("stock", s.stock(), 2)
@@ -127,21 +126,35 @@ func TestWhatCantBeAskedForIsRefused(t *testing.T) {
 		change func(*returns.CreateParams)
 		want   returns.NonReturnableReason
 	}{
-		"quantity -1":               {func(q *returns.CreateParams) { q.Items[0].Quantity = -1 }, returns.QuantityNotPositive},
-		"quantity 0":                {func(q *returns.CreateParams) { q.Items[0].Quantity = 0 }, returns.QuantityNotPositive},
-		"quantity 10^12":            {func(q *returns.CreateParams) { q.Items[0].Quantity = 1_000_000_000_000 }, returns.QuantityOverPolicy},
-		"one more than bought":      {func(q *returns.CreateParams) { q.Items[0].Quantity = 4 }, returns.QuantityOverPurchased},
-		"the same line three times": {func(q *returns.CreateParams) { q.Items = append(q.Items, q.Items[0], q.Items[0]) }, returns.DuplicateLine},
-		"an unknown reason":         {func(q *returns.CreateParams) { q.Reason = "BORED" }, returns.ReasonNotAllowed},
-		"someone else's order":      {func(q *returns.CreateParams) { q.CustomerID = "bob" }, returns.NotYourOrder},
-		"a line of no order":        {func(q *returns.CreateParams) { q.Items[0].OrderLineID = "none\x00" }, returns.LineNotFound},
-		"nothing":                   {func(q *returns.CreateParams) { q.Items = nil }, returns.NoLines},
-		"21 photos":                 {func(q *returns.CreateParams) { q.Photos = uploads(21) }, returns.TooManyPhotos},
+		"quantity -1": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = -1 }, returns.QuantityNotPositive,
+		},
+		"quantity 0": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = 0 }, returns.QuantityNotPositive,
+		},
+		"quantity 10^12": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = 1_000_000_000_000 }, returns.QuantityOverPolicy,
+		},
+		"one more than bought": {
+			func(q *returns.CreateParams) { q.Items[0].Quantity = 4 }, returns.QuantityOverPurchased,
+		},
+		"the same line three times": {
+			func(q *returns.CreateParams) { q.Items = append(q.Items, q.Items[0], q.Items[0]) }, returns.DuplicateLine,
+		},
+		"an unknown reason":    {func(q *returns.CreateParams) { q.Reason = "BORED" }, returns.ReasonNotAllowed},
+		"someone else's order": {func(q *returns.CreateParams) { q.CustomerID = "bob" }, returns.NotYourOrder},
+		"a line of no order": {
+			func(q *returns.CreateParams) { q.Items[0].OrderLineID = "none\x00" }, returns.LineNotFound,
+		},
+		"nothing":   {func(q *returns.CreateParams) { q.Items = nil }, returns.NoLines},
+		"21 photos": {func(q *returns.CreateParams) { q.Photos = uploads(21) }, returns.TooManyPhotos},
 		"PHP named png": {func(q *returns.CreateParams) {
 			q.Photos = []returns.Upload{{Name: "cat.png", Body: strings.NewReader("<?php system($_GET['c']); ?>")}}
 		}, returns.PhotoTypeNotAllowed},
 		"an SVG": {func(q *returns.CreateParams) {
-			q.Photos = []returns.Upload{{Body: strings.NewReader(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)}}
+			q.Photos = []returns.Upload{
+				{Body: strings.NewReader(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)},
+			}
 		}, returns.PhotoTypeNotAllowed},
 	} {
 		q := ask(o, 1)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outbox"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
@@ -52,17 +53,24 @@ type shop struct {
 	payer    *refunds.Service
 	gateway  *refundstest.Gateway
 	now      time.Time
+
+	refundLog, returnLog *outbox.Memory
 }
 
 func newShop(t *testing.T, p returns.Policy) *shop {
 	t.Helper()
 	s := &shop{
-		T: t, ctx: t.Context(), store: returnstest.NewStore(), evidence: returnstest.NewEvidenceStore(),
-		orders: returnstest.NewOrders(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
+		T: t, ctx: t.Context(), refundLog: outbox.NewMemory("refunds"), returnLog: outbox.NewMemory("returns"),
+		evidence: returnstest.NewEvidenceStore(),
+		orders:   returnstest.NewOrders(), refunds: refundstest.NewStore(), gateway: &refundstest.Gateway{}, now: start,
 	}
 	clock := func() time.Time { return s.now }
 	var err error
-	s.payer, err = refunds.New(refunds.Config{Store: s.refunds, Gateway: s.gateway, Wait: time.Nanosecond, Now: clock})
+	s.store = returnstest.NewStore(s.returnLog.Append)
+	s.payer, err = refunds.New(refunds.Config{
+		Store: returnstest.RecordRefunds(s.refunds, s.refundLog.Append), Gateway: s.gateway,
+		Wait: time.Nanosecond, Now: clock,
+	})
 	s.ok(err)
 	s.svc, err = returns.New(
 		returns.Config{

@@ -12,46 +12,46 @@ import (
 
 // Store keeps return cases, the unit guard, and published terms. It is coarse
 // and atomic: every method is one transaction of its own. Callbacks are pure
-// and may run more than once. What is not there is ErrNotFound.
-// Implementations are safe for concurrent use; returnstest holds the suite
-// that each one passes.
+// and may run more than once. What is not there is ErrNotFound. Implementations
+// are safe for concurrent use; returnstest holds the suite that each one passes.
+//
+// A Store copies no rule: a callback returns a checked [Change], which is saved as
+// it is. The unit guard is how many units of each order line were bought, and how
+// many of them returns claim; a line id is unique within its order only.
 type Store interface {
-	CaseStore
-	TermsStore
-}
-
-// CaseStore keeps return cases and how many units of each order line they
-// claim: return_units(order_id, order_line_id, bought, claimed, CHECK claimed <=
-// bought). A line id is unique within its order only.
-type CaseStore interface {
-	// Create locks the unit rows of the order in id order (seeding them from
-	// the order on first use), runs decide with the units claimed so far, and
-	// saves the return that decide gives, with its claims and events. A return
-	// that is authorised already gets its RMA number in the same transaction.
-	Create(ctx context.Context, o purchase.Purchase, decide func(Claims) (*Return, error)) (Return, error)
-	// Update loads the return and its unit rows locked, runs change, and saves.
-	// Claims follow Return.ClaimedUnits. A return that has become authorised without an
-	// RMA number gets the next one of the day in the same transaction.
-	Update(ctx context.Context, id string, change func(*Return) error) (Return, error)
+	// Create locks the units of the order, in order of the line id, seeding them
+	// from o on first use, and calls decide with them. It saves the Change that
+	// decide returns: the return, its events and its Effects, all or nothing.
+	// A return whose id is taken, or whose RMA number is, is an error.
+	Create(ctx context.Context, o purchase.Purchase, decide func(Units) (Change, error)) (Return, error)
+	// Update locks the return and the units of its order, and saves the Change as
+	// Create does; an empty one changes nothing. It returns the return as it is
+	// kept, or ErrNotFound if it does not exist.
+	//
+	// Where Effects.RMADay is not empty, both take the next number of that day in
+	// the same transaction (1 for the first, without gaps) and save what
+	// Change.WithRMA makes of it.
+	Update(ctx context.Context, id string, change func(Units, Return) (Change, error)) (Return, error)
+	// Return returns the return, or ErrNotFound.
 	Return(ctx context.Context, id string) (Return, error)
-	// List returns a page of returns, newest first, and how many match.
+	// List returns a page of the returns that q selects, newest first (by
+	// CreatedAt, then ID), and how many it selects.
 	List(ctx context.Context, q Query) ([]Return, int, error)
 	// Claims returns the units claimed of the lines of the orders, by order id;
 	// lines that nothing is claimed of are left out, and orders without any.
 	Claims(ctx context.Context, orderIDs ...string) (map[string]Claims, error)
-	// Counts says how many returns are in each status that is not final.
+	// Counts returns how many returns are in each status that is not final.
 	// Closed ones only grow in number, and nobody has to act on them.
 	Counts(ctx context.Context) (map[Status]int, error)
+	// Events returns the return's events in order; none is ErrNotFound.
 	Events(ctx context.Context, id string) ([]event.Event, error)
-}
 
-// TermsStore keeps published policy versions. None is changed or deleted.
-type TermsStore interface {
-	// Publish appends the next version. Two at once get different versions.
+	// Publish appends the next version of the terms. Two at once get different
+	// versions. Terms are neither changed nor deleted.
 	Publish(ctx context.Context, t Terms) (Terms, error)
+	// Terms returns the terms of that id, and the latest version if id is empty.
+	// It returns ErrNotFound if there are none.
 	Terms(ctx context.Context, id string) (Terms, error)
-	// CurrentTerms returns the latest version; ErrNotFound before the first.
-	CurrentTerms(ctx context.Context) (Terms, error)
 	// AllTerms returns every version, latest first.
 	AllTerms(ctx context.Context) ([]Terms, error)
 }
@@ -71,7 +71,7 @@ type Query struct {
 
 // Pages of a List.
 const (
-	DefaultPageSize = 100
+	defaultPageSize = 100
 	MaxPageSize     = 1000
 )
 
@@ -80,7 +80,7 @@ const (
 func (q Query) Normalize() Query {
 	q.Page = max(q.Page, 1)
 	if q.PageSize <= 0 {
-		q.PageSize = DefaultPageSize
+		q.PageSize = defaultPageSize
 	}
 	q.PageSize = min(q.PageSize, MaxPageSize)
 	return q
@@ -107,12 +107,14 @@ type Restocker interface {
 
 // Refunder pays money back: *refunds.Service has it.
 type Refunder interface {
-	// Refund opens the refund of a return, or goes on with it, and answers
-	// with its state.
+	// Refund opens the refund of a return, or continues it, and returns it as it
+	// is now.
 	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
 	// ByClientReference looks up the refund of a return, as it is now: ErrNotFound when
 	// none was opened.
 	ByClientReference(ctx context.Context, returnID string) (refunds.Refund, error)
+	// ByID returns a refund as it is now, or an error that wraps ErrNotFound.
+	ByID(ctx context.Context, id string) (refunds.Refund, error)
 	// Preview quotes without recording anything.
 	Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error)
 }

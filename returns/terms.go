@@ -37,7 +37,7 @@ func (s *Service) PublishTerms(ctx context.Context, by event.Actor, p Policy, no
 // EnsureTerms publishes p as the first version when there is none, and returns
 // the current version.
 func (s *Service) EnsureTerms(ctx context.Context, by event.Actor, p Policy) (Terms, error) {
-	t, err := s.store.CurrentTerms(ctx)
+	t, err := s.store.Terms(ctx, "")
 	if !errors.Is(err, ErrNotFound) {
 		return t, err
 	}
@@ -45,7 +45,7 @@ func (s *Service) EnsureTerms(ctx context.Context, by event.Actor, p Policy) (Te
 }
 
 // CurrentTerms are the terms that an order placed now is bound to.
-func (s *Service) CurrentTerms(ctx context.Context) (Terms, error) { return s.store.CurrentTerms(ctx) }
+func (s *Service) CurrentTerms(ctx context.Context) (Terms, error) { return s.store.Terms(ctx, "") }
 
 // Terms reads a version by its id.
 func (s *Service) Terms(ctx context.Context, id string) (Terms, error) { return s.store.Terms(ctx, id) }

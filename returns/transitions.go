@@ -18,9 +18,9 @@ const (
 
 // next is where each status leads. What is not in it is final.
 var next = map[Status][]Status{
-	StatusPendingCustomerInfo:  {StatusPendingAuthorization, StatusCancelled},
-	StatusPendingAuthorization: {StatusPendingCustomerInfo, StatusAuthorized, StatusRejected, StatusCancelled},
-	StatusAuthorized:           {StatusInTransit, StatusReceived, StatusRejected, StatusCancelled},
+	StatusPendingCustomerInfo:  {StatusPendingAuthorization, StatusCanceled},
+	StatusPendingAuthorization: {StatusPendingCustomerInfo, StatusAuthorized, StatusRejected, StatusCanceled},
+	StatusAuthorized:           {StatusInTransit, StatusReceived, StatusRejected, StatusCanceled},
 	StatusInTransit:            {StatusReceived},
 	StatusReceived:             {StatusUnderInspection},
 	StatusUnderInspection:      {StatusApproved, StatusRejected},
@@ -37,7 +37,7 @@ func (s Status) Final() bool { return len(next[s]) == 0 }
 func Statuses() []Status {
 	return []Status{
 		StatusPendingCustomerInfo, StatusPendingAuthorization, StatusAuthorized, StatusInTransit, StatusReceived,
-		StatusUnderInspection, StatusApproved, StatusRefunded, StatusRejected, StatusCancelled,
+		StatusUnderInspection, StatusApproved, StatusRefunded, StatusRejected, StatusCanceled,
 	}
 }
 
@@ -74,27 +74,56 @@ type Params struct {
 	Evidence   []Evidence
 	Verdict    Verdict
 	Override   *Override // the rules that were set aside, if any
-	Authorize  bool      // the policy authorises it at once
+	Authorize  bool      // the policy authorizes it at once
+	// RMA is the number that the case has in another system, if it comes from one;
+	// it is authorized at once. Stores give all others their numbers.
+	RMA string
 }
 
-// NewReturn makes a case that waits for authorisation, or that is authorised where
-// the policy says so.
-func NewReturn(s event.Stamp, d Params) (*Return, error) {
-	if d.ID == "" || d.OrderID == "" || d.CustomerID == "" || len(d.Lines) == 0 {
+// NewReturn returns a case that waits for authorization, or that is authorized
+// where the policy says so.
+func NewReturn(s event.Stamp, p Params) (*Return, error) {
+	lines, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	r := &Return{ID: p.ID}
+	if err := r.record(s, EventRequested, &requested{
+		OrderID: p.OrderID, CustomerID: p.CustomerID, TermsID: p.TermsID, Reason: p.Reason, Details: p.Details,
+		Lines: lines, Evidence: p.Evidence, Verdict: p.Verdict,
+	}); err != nil {
+		return nil, err
+	}
+	if p.Override != nil {
+		if err := r.Override(s, *p.Override); err != nil {
+			return nil, err
+		}
+	}
+	if p.Authorize || p.RMA != "" {
+		if err := r.record(s, EventAuthorized, &authorized{Notes: "authorized by the policy"}); err != nil {
+			return nil, err
+		}
+	}
+	if p.RMA != "" {
+		return r, r.assignRMA(s, p.RMA)
+	}
+	return r, nil
+}
+
+// check returns the lines of the case as they begin, or what is wrong.
+func (p Params) check() ([]Line, error) {
+	if p.ID == "" || p.OrderID == "" || p.CustomerID == "" || len(p.Lines) == 0 {
 		return nil, &Error{
-			Code: CodeInvalid, Field: "draft",
+			Code: CodeInvalid, Field: "params",
 			Message: "A case needs an id, an order, a customer and at least one line.",
 		}
 	}
-	if !slices.Contains(allReasons, d.Reason) {
-		return nil, &Error{
-			Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf(
-				"%q is not a reason; one of %s.", clip(string(d.Reason)), join(allReasons),
-			),
-		}
+	if !slices.Contains(allReasons, p.Reason) {
+		return nil, &Error{Code: CodeInvalid, Field: "reason", Message: fmt.Sprintf(
+			"%q is not a reason; one of %s.", clip(string(p.Reason)), join(allReasons))}
 	}
 	seen := map[string]bool{}
-	lines := slices.Clone(d.Lines)
+	lines := slices.Clone(p.Lines)
 	for i := range lines {
 		l := &lines[i]
 		if l.ID == "" || l.OrderLineID == "" || l.Quantity < 1 || seen[l.OrderLineID] {
@@ -106,25 +135,7 @@ func NewReturn(s event.Stamp, d Params) (*Return, error) {
 		seen[l.OrderLineID] = true
 		l.Received, l.Accepted, l.Acceptance, l.Disposition, l.Condition = 0, 0, AcceptancePending, "", ""
 	}
-	if err := checkText("details", d.Details, maxDetails); err != nil {
-		return nil, err
-	}
-	r := &Return{ID: d.ID}
-	if err := r.record(s, EventRequested, &requested{
-		OrderID: d.OrderID, CustomerID: d.CustomerID, TermsID: d.TermsID, Reason: d.Reason, Details: d.Details,
-		Lines: lines, Evidence: d.Evidence, Verdict: d.Verdict,
-	}); err != nil {
-		return nil, err
-	}
-	if d.Override != nil {
-		if err := r.Override(s, *d.Override); err != nil {
-			return nil, err
-		}
-	}
-	if d.Authorize {
-		return r, r.record(s, EventAuthorized, &authorized{Notes: "authorised by the policy"})
-	}
-	return r, nil
+	return lines, checkText("details", p.Details, maxDetails)
 }
 
 // RequestInfo asks the customer for something.
@@ -165,7 +176,7 @@ func checkInfo(details string, photos int) error {
 		return err
 	}
 	if strings.TrimSpace(details) == "" && photos == 0 {
-		return &Error{Code: CodeInvalid, Field: "details", Message: "Write what was asked for, or add a photo."}
+		return &Error{Code: CodeInvalid, Field: "details", Message: "Write what was requested, or add a photo."}
 	}
 	return nil
 }
@@ -173,7 +184,7 @@ func checkInfo(details string, photos int) error {
 // Authorize lets the customer send the goods. The store gives the case its
 // RMA number in the same transaction.
 func (r *Return) Authorize(s event.Stamp, notes string) error {
-	if err := r.may(StatusAuthorized, "authorised"); err != nil {
+	if err := r.may(StatusAuthorized, "authorized"); err != nil {
 		return err
 	}
 	if err := checkText("decision_notes", notes, maxNote); err != nil {
@@ -182,21 +193,21 @@ func (r *Return) Authorize(s event.Stamp, notes string) error {
 	return r.record(s, EventAuthorized, &authorized{Notes: notes})
 }
 
-// NeedsRMA reports whether the case is authorised and has no RMA number yet.
-func (r *Return) NeedsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
+// needsRMA reports whether the case is authorized and has no RMA number yet.
+func (r *Return) needsRMA() bool { return r.Status == StatusAuthorized && r.RMA == "" }
 
-// AssignRMA gives the case its RMA number, once.
-func (r *Return) AssignRMA(s event.Stamp, rma string) error {
-	if !r.NeedsRMA() || rma == "" {
+// assignRMA gives the case its RMA number, once.
+func (r *Return) assignRMA(s event.Stamp, rma string) error {
+	if !r.needsRMA() || rma == "" {
 		return &Error{
-			Code: CodeTransition, Field: "rma", Message: "Only an authorised case without an RMA number gets one.",
+			Code: CodeTransition, Field: "rma", Message: "Only an authorized case without an RMA number gets one.",
 		}
 	}
 	return r.record(s, EventRMAAssigned, &rmaAssigned{RMA: rma})
 }
 
-// RMANumber is the number n (1 for the first) of a UTC day: RMA-20260131-00042.
-func RMANumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
+// rmaNumber is the number n (1 for the first) of a UTC day: RMA-20260131-00042.
+func rmaNumber(day string, n int) string { return fmt.Sprintf("RMA-%s-%05d", day, n) }
 
 // Reject ends a case without taking the goods back. All units are released.
 func (r *Return) Reject(s event.Stamp, notes string) error {
@@ -222,7 +233,8 @@ func (r *Return) reject(s event.Stamp, notes string) error {
 		return r.OpenTask(
 			s,
 			TaskRefundedButRejected,
-			"A refund of this case was started before it was rejected. Get the money back, or keep it as goodwill and say so.",
+			"A refund of this case was started before it was rejected. "+
+				"Get the money back, or keep it as goodwill and say so.",
 		)
 	}
 	return nil
@@ -230,16 +242,16 @@ func (r *Return) reject(s event.Stamp, notes string) error {
 
 // Cancel ends a case before work on the goods has started.
 func (r *Return) Cancel(s event.Stamp) error {
-	if err := r.may(StatusCancelled, "cancelled"); err != nil {
+	if err := r.may(StatusCanceled, "canceled"); err != nil {
 		return err
 	}
 	if r.EarlyRefund {
 		return &Error{
 			Code: CodeTransition, Field: "refund",
-			Message: "A refund of this case has been started, so it can't be cancelled. Send the goods, or contact us.",
+			Message: "A refund of this case has been started, so it can't be canceled. Send the goods, or contact us.",
 		}
 	}
-	return r.record(s, EventCancelled, &cancelled{})
+	return r.record(s, EventCanceled, &canceled{})
 }
 
 // Shipment is how the goods are sent.
@@ -323,20 +335,20 @@ func (r *Return) Overridden(rule string) bool {
 	return false
 }
 
-// ClaimedUnits returns how many units of each order line the case claims: all
+// claimedUnits returns how many units of each order line the case claims: all
 // that were requested until the inspection has decided, then those accepted, and
 // none when it is rejected or cancelled.
 //
 // While a refund that was asked for before the inspection may be on its way or
 // is paid, all units stay claimed: the money for them is given or held, so that a
 // second request for one could never be paid back.
-func (r *Return) ClaimedUnits() map[string]int {
+func (r *Return) claimedUnits() map[string]int {
 	held := make(map[string]int, len(r.Lines))
 	for _, l := range r.Lines {
 		switch {
 		case r.EarlyRefund:
 			held[l.OrderLineID] = l.Quantity
-		case r.Status == StatusRejected, r.Status == StatusCancelled:
+		case r.Status == StatusRejected, r.Status == StatusCanceled:
 		case r.Status == StatusApproved, r.Status == StatusRefunded:
 			held[l.OrderLineID] = l.Accepted
 		default:
@@ -365,7 +377,7 @@ const (
 	TaskPaymentDisputed     = "payment_disputed"
 )
 
-// OpenTask puts the case before a person. One of a kind is open at a time.
+// OpenTask has staff look at the case. One of a kind is open at a time.
 func (r *Return) OpenTask(s event.Stamp, kind, note string) error {
 	for _, t := range r.OpenTasks() {
 		if t.Kind == kind {
@@ -375,7 +387,7 @@ func (r *Return) OpenTask(s event.Stamp, kind, note string) error {
 	return r.record(s, EventTaskOpened, &taskOpened{ID: len(r.Tasks) + 1, Kind: kind, Note: note})
 }
 
-// CloseTask notes that a person has dealt with a task, and how.
+// CloseTask notes that a task is dealt with, and how.
 func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 	for _, t := range r.OpenTasks() {
 		if t.ID == id {
@@ -388,25 +400,25 @@ func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 	return &Error{Code: CodeInvalid, Field: "task", Message: fmt.Sprintf("The case has no open task %d.", id)}
 }
 
-func checkText(field, value string, most int) error {
+func checkText(field, value string, limit int) error {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return &Error{Code: CodeInvalid, Field: field, Message: "It holds bytes that are no text."}
 	}
-	if n := utf8.RuneCountInString(value); n > most {
+	if n := utf8.RuneCountInString(value); n > limit {
 		return &Error{
 			Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
-				"It has %d characters; at most %d are allowed.", n, most,
+				"It has %d characters; at most %d are allowed.", n, limit,
 			),
 		}
 	}
 	return nil
 }
 
-func needText(field, value string, most int, hint string) error {
+func needText(field, value string, limit int, hint string) error {
 	if strings.TrimSpace(value) == "" {
 		return &Error{Code: CodeInvalid, Field: field, Message: hint}
 	}
-	return checkText(field, value, most)
+	return checkText(field, value, limit)
 }
 
 // clip shortens what somebody sent, for a message that quotes it.

@@ -18,18 +18,18 @@ import (
 
 // allowed is the state machine of the return, written out a second time.
 var allowed = map[returns.Status][]returns.Status{
-	returns.StatusPendingCustomerInfo: {returns.StatusPendingAuthorization, returns.StatusCancelled},
+	returns.StatusPendingCustomerInfo: {returns.StatusPendingAuthorization, returns.StatusCanceled},
 	returns.StatusPendingAuthorization: {
 		returns.StatusPendingCustomerInfo,
 		returns.StatusAuthorized,
 		returns.StatusRejected,
-		returns.StatusCancelled,
+		returns.StatusCanceled,
 	},
 	returns.StatusAuthorized: {
 		returns.StatusInTransit,
 		returns.StatusReceived,
 		returns.StatusRejected,
-		returns.StatusCancelled,
+		returns.StatusCanceled,
 	},
 	returns.StatusInTransit:       {returns.StatusReceived},
 	returns.StatusReceived:        {returns.StatusUnderInspection},
@@ -110,7 +110,7 @@ func in(t *testing.T, status returns.Status) *returns.Return {
 		returns.StatusReceived:  "authorize,receive", returns.StatusUnderInspection: "authorize,receive,inspect later",
 		returns.StatusApproved: "authorize,receive,inspect",
 		returns.StatusRefunded: "authorize,receive,inspect,refund succeeded",
-		returns.StatusRejected: "reject", returns.StatusCancelled: "cancel",
+		returns.StatusRejected: "reject", returns.StatusCanceled: "cancel",
 	}[status]
 	for rest := path; rest != ""; {
 		for _, a := range actions {
@@ -141,9 +141,9 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 			returns.StatusAuthorized:           returns.StatusRejected,
 		},
 		"cancel": {
-			returns.StatusPendingCustomerInfo:  returns.StatusCancelled,
-			returns.StatusPendingAuthorization: returns.StatusCancelled,
-			returns.StatusAuthorized:           returns.StatusCancelled,
+			returns.StatusPendingCustomerInfo:  returns.StatusCanceled,
+			returns.StatusPendingAuthorization: returns.StatusCanceled,
+			returns.StatusAuthorized:           returns.StatusCanceled,
 		},
 		"ship": {returns.StatusAuthorized: returns.StatusInTransit},
 		"receive": {
@@ -194,7 +194,8 @@ func TestTheStateMachine(t *testing.T) {
 				err := actions[o.action].do(r, o.n, event.Stamp{At: now, By: kim})
 				what := fmt.Sprintf("step %d, %s %d", i, actions[o.action].name, o.n)
 				if err != nil &&
-					(returns.CodeOf(err) == "" || len(r.PendingEvents()) != events || !reflect.DeepEqual(before, r.Clone())) {
+					(returns.CodeOf(err) == "" || len(r.PendingEvents()) != events ||
+						!reflect.DeepEqual(before, r.Clone())) {
 					return fmt.Sprintf("%s: refused (%v) and changed", what, err)
 				}
 				for from, e := before.Status, r.PendingEvents()[events:]; len(e) > 0; e = e[1:] {
@@ -210,7 +211,9 @@ func TestTheStateMachine(t *testing.T) {
 				released := before.EarlyRefund &&
 					!r.EarlyRefund // the money is not given any more, so the units are not either
 				if len(allowed[before.Status]) == 0 &&
-					(r.Status != before.Status || !released && !reflect.DeepEqual(r.ClaimedUnits(), before.ClaimedUnits())) {
+					(r.Status != before.Status || !released && !reflect.DeepEqual(
+						r.ClaimedUnits(), before.ClaimedUnits(),
+					)) {
 					return what + ": a final case changed"
 				}
 				if held := r.ClaimedUnits()["lamp"]; held < 0 || held > 3 || r.Lines[0].Accepted > r.Lines[0].Received {
@@ -238,7 +241,9 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 	}
 	ok(r.Authorize(s, ""))
 	line := func(n int) []returns.ReceiptLine { return []returns.ReceiptLine{{OrderLineID: "lamp", Received: n}} }
-	for _, bad := range [][]returns.ReceiptLine{line(-1), line(1_000_001), {{OrderLineID: "none", Received: 1}}, append(line(1), line(1)...)} {
+	for _, bad := range [][]returns.ReceiptLine{
+		line(-1), line(1_000_001), {{OrderLineID: "none", Received: 1}}, append(line(1), line(1)...),
+	} {
 		if err := r.Receive(s, bad, ""); returns.CodeOf(err) != returns.CodeInvalid {
 			t.Errorf("%+v was received: %v", bad, err)
 		}
@@ -264,7 +269,7 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		},
 	)
 	if returns.CodeOf(err) != returns.CodeNotReceived {
-		t.Errorf("more was accepted than asked for: %v", err)
+		t.Errorf("more was accepted than requested: %v", err)
 	}
 
 	for _, c := range []struct {
@@ -276,12 +281,40 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		disposition returns.Disposition
 		kind        returns.ReceiptKind
 	}{
-		{"approved", 3, returns.InspectionInput{Result: returns.InspectionApproved}, returns.StatusApproved, 3, returns.Restock, returns.ReceiptFull},
-		{"short", 2, returns.InspectionInput{Result: returns.InspectionApproved}, returns.StatusApproved, 2, returns.Restock, returns.ReceiptShort},
-		{"nothing came", 0, returns.InspectionInput{Result: returns.InspectionRejected}, returns.StatusRejected, 0, returns.Missing, returns.ReceiptShort},
-		{"rejected", 3, returns.InspectionInput{Result: returns.InspectionRejected}, returns.StatusRejected, 0, returns.ReturnToCustomer, returns.ReceiptFull},
-		{"quarantined", 3, returns.InspectionInput{Result: returns.InspectionApproved, Lines: []returns.InspectionLine{{OrderLineID: "lamp", Disposition: returns.Quarantine, Condition: returns.ConditionDefective}}}, returns.StatusApproved, 3, returns.Quarantine, returns.ReceiptFull},
-		{"left to a person", 3, returns.InspectionInput{Result: returns.InspectionApproved, Lines: []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}}}, returns.StatusUnderInspection, 0, "", returns.ReceiptFull},
+		{
+			"approved", 3, returns.InspectionInput{Result: returns.InspectionApproved}, returns.StatusApproved, 3,
+			returns.Restock, returns.ReceiptFull,
+		},
+		{
+			"short", 2, returns.InspectionInput{Result: returns.InspectionApproved}, returns.StatusApproved, 2,
+			returns.Restock, returns.ReceiptShort,
+		},
+		{
+			"nothing came", 0, returns.InspectionInput{Result: returns.InspectionRejected}, returns.StatusRejected, 0,
+			returns.Missing, returns.ReceiptShort,
+		},
+		{
+			"rejected", 3, returns.InspectionInput{Result: returns.InspectionRejected}, returns.StatusRejected, 0,
+			returns.ReturnToCustomer, returns.ReceiptFull,
+		},
+		{
+			"quarantined", 3,
+			returns.InspectionInput{
+				Result: returns.InspectionApproved,
+				Lines: []returns.InspectionLine{
+					{OrderLineID: "lamp", Disposition: returns.Quarantine, Condition: returns.ConditionDefective},
+				},
+			},
+			returns.StatusApproved, 3, returns.Quarantine, returns.ReceiptFull,
+		},
+		{
+			"left to staff", 3,
+			returns.InspectionInput{
+				Result: returns.InspectionApproved,
+				Lines:  []returns.InspectionLine{{OrderLineID: "lamp", Manual: true}},
+			},
+			returns.StatusUnderInspection, 0, "", returns.ReceiptFull,
+		},
 	} {
 		r := draft(t)
 		ok(r.Authorize(s, ""))
@@ -298,18 +331,21 @@ func TestGoodsAreCountedPerLine(t *testing.T) {
 		"no result":             {InspectedBy: "Kim"},
 		"nobody":                {Result: returns.InspectionApproved},
 		"partial without lines": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim"},
-		"accepted and sent back": {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
-			{OrderLineID: "lamp", Disposition: returns.ReturnToCustomer},
-		}},
+		"accepted and sent back": {
+			Result: returns.InspectionApproved, InspectedBy: "Kim",
+			Lines: []returns.InspectionLine{{OrderLineID: "lamp", Disposition: returns.ReturnToCustomer}},
+		},
 		"no such condition": {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
 			{OrderLineID: "lamp", Condition: "WET"},
 		}},
-		"approved, and fewer units": {Result: returns.InspectionApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
-			{OrderLineID: "lamp", Accepted: new(int)},
-		}},
-		"partial, and nothing taken": {Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim", Lines: []returns.InspectionLine{
-			{OrderLineID: "lamp", Accepted: new(int)},
-		}},
+		"approved, and fewer units": {
+			Result: returns.InspectionApproved, InspectedBy: "Kim",
+			Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}},
+		},
+		"partial, and nothing taken": {
+			Result: returns.InspectionPartiallyApproved, InspectedBy: "Kim",
+			Lines: []returns.InspectionLine{{OrderLineID: "lamp", Accepted: new(int)}},
+		},
 	} {
 		r := in(t, returns.StatusReceived)
 		if err := r.Inspect(s, bad); returns.CodeOf(err) != returns.CodeInvalid || r.Status != returns.StatusReceived {

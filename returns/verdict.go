@@ -82,7 +82,7 @@ type Value struct {
 	Time time.Time `json:"time"`
 }
 
-// CreateParams is what is asked for: input of Evaluate.
+// Request is what a customer wants to return, and why: input of Evaluate.
 type Request struct {
 	CustomerID string // who asks; compared with the order's customer
 	Reason     Reason
@@ -97,6 +97,6 @@ type RequestItem struct {
 }
 
 // Claims is how many units of each line of one order are in returns that are
-// not rejected or cancelled, and not released, by order line id: input of
+// neither rejected nor canceled, and not released, by order line id: input of
 // Evaluate.
 type Claims map[string]int

@@ -97,7 +97,7 @@ func (s *Shop) start(ctx context.Context, db *bun.DB) error {
 		return err
 	}
 	s.returns, s.refunds = returnsdb.New(kit), refundsdb.New(kit)
-	terms, err := s.returns.CurrentTerms(ctx)
+	terms, err := s.returns.Terms(ctx, "") // the latest
 	if errors.Is(err, returns.ErrNotFound) {
 		terms, err = s.returns.Publish(ctx, returns.Terms{
 			ID: newID(), Policy: returns.Policy{Enabled: true, WindowDays: 30},
@@ -166,7 +166,7 @@ func (s *Shop) RequestReturn(ctx context.Context, orderID string, units int, why
 		bought := purchase.Purchase{
 			OrderID: o.ID, CustomerID: o.Customer, Currency: "USD", Lines: []purchase.Line{line},
 		}
-		r, err = s.returns.WithTx(tx).Create(ctx, bought, func(claims returns.Claims) (*returns.Return, error) {
+		request := func(claims returns.Claims) (*returns.Return, error) {
 			if left := o.Units - claims[o.ID]; units > left {
 				return nil, fmt.Errorf("%d units of %s are left to return, not %d", left, o.Item, units)
 			}
@@ -178,7 +178,8 @@ func (s *Shop) RequestReturn(ctx context.Context, orderID string, units int, why
 				},
 				Authorize: true,
 			})
-		})
+		}
+		r, err = s.returns.WithTx(tx).Create(ctx, bought, returns.Creating(bought, request))
 		return err
 	})
 	return r, err

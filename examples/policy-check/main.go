@@ -18,13 +18,21 @@ func main() {
 		OrderID: "order-1", CustomerID: "ada", Status: purchase.Completed, Currency: "USD", PlacedAt: bought,
 		Payments: []purchase.Payment{{ID: "payment-1", Method: payment.Cash, Captured: 12_900}},
 		Lines: []purchase.Line{
-			{ID: "lamp", ProductID: "7", Name: "Lamp", Category: "home", Quantity: 3, Paid: purchase.Paid("USD", money.Components{Price: 9_000})},
+			{
+				ID:        "lamp",
+				ProductID: "7",
+				Name:      "Lamp",
+				Category:  "home",
+				Quantity:  3,
+				Paid:      purchase.Paid("USD", money.Components{Price: 9_000}),
+			},
 			{ID: "socks", ProductID: "8", Name: "Socks", Category: "clothing", Quantity: 1, FinalSale: true,
 				Paid: purchase.Paid("USD", money.Components{Price: 3_900})},
 		},
 	}
 	terms := returns.Terms{ID: "terms-1", Version: 1, Policy: returns.Policy{
-		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 5, MaxPhotos: 5, PhotoTypes: []string{"jpeg", "png"},
+		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 5, MaxPhotos: 5,
+		PhotoTypes: []string{"jpeg", "png"},
 		Windows:   []returns.Window{{Reason: returns.ReasonDamaged, Days: 60}},
 		RestockAt: returns.RestockAtRefund, Currency: "USD",
 	}}
@@ -42,7 +50,12 @@ func main() {
 func show(title string, v returns.Verdict) {
 	fmt.Printf("%s: eligible %v\n", title, v.Eligible)
 	for _, line := range v.Lines {
-		fmt.Printf("  %s: %d returnable, until %s\n", line.OrderLineID, line.Returnable, returns.LastDay(line.Deadline, time.UTC))
+		fmt.Printf(
+			"  %s: %d returnable, until %s\n",
+			line.OrderLineID,
+			line.Returnable,
+			returns.LastDay(line.Deadline, time.UTC),
+		)
 		for _, f := range line.Findings {
 			fmt.Printf("    %s: %s\n", f.Code, f.Message())
 		}

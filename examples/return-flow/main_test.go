@@ -4,11 +4,12 @@ func Example() {
 	main()
 	// Output:
 	// bought for 12000, completed
-	// asked for: pending_authorization
-	// authorised: RMA-20260310-00001
-	// sent: in_transit
-	// arrived: full
+	// requested: pending_authorization
+	// authorized: RMA-20260310-00001
+	// shipped: in_transit
+	// received: full
 	// inspected: approved
-	// paid back: 4000 less 500 = 3500, refunded
+	// refund: 4000 less 500 = 3500, pending; case approved
+	// a day later: case refunded
 	// on the shelf: 8
 }

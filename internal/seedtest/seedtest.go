@@ -129,10 +129,10 @@ func (f Filling) Fill(tb testing.TB, db *bun.DB) {
 	exec(
 		fmt.Sprintf(
 			`INSERT INTO rk_returns (id, rma, order_id, customer_id, terms_id, status, reason, details, evidence, shipment, receipts,
-			inspection, overrides, tasks, open_tasks, decision, verdict, filed_kind, filed_id, filed_name, refund_id, early_refund, restocked,
-			created_at, updated_at, closed_at, version, search)
+			inspection, overrides, tasks, open_tasks, decision, verdict, filed_kind, filed_id, filed_name, refund_id, refunds, early_refund,
+			restocked, created_at, updated_at, closed_at, version, search)
 		%[1]s SELECT 'r-TAG-' || s.i, 'RMA-TAG-' || s.i, 'o-TAG-' || s.i, %[8]s, (SELECT MIN(id) FROM rk_terms), %[2]s, %[3]s, '', %[4]s, %[4]s, %[4]s,
-			%[4]s, %[4]s, %[4]s, 0, '', %[4]s, 'customer', %[8]s, '', 'f-TAG-' || s.i, FALSE, FALSE,
+			%[4]s, %[4]s, %[4]s, 0, '', %[4]s, 'customer', %[8]s, '', 'f-TAG-' || s.i, %[4]s, FALSE, FALSE,
 			%[5]s, %[5]s, CASE WHEN s.i %% 10 < 8 THEN %[6]s ELSE %[7]s END, 6, '' FROM s`,
 			series(f.Returns),
 			status,

@@ -97,7 +97,7 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 			stage = 2
 		case returns.EventApproved:
 			stage = 3
-		case returns.EventRefunded, returns.EventCancelled:
+		case returns.EventRefunded, returns.EventCanceled:
 			stage = 4
 		case returns.EventRejected:
 			stage = 3
@@ -142,7 +142,7 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 		case refunds.EventReversed:
 			m := reversed[[2]string{e.Currency, e.Method}]
 			reversed[[2]string{e.Currency, e.Method}] = Money{e.Method, e.Currency, m.N + 1, m.Amount + e.Amount}
-		case returns.EventRefunded, returns.EventCancelled, returns.EventRejected:
+		case returns.EventRefunded, returns.EventCanceled, returns.EventRejected:
 			durations["total"] = append(durations["total"], seen[4].Sub(seen[0]))
 			for i, name := range stageNames {
 				if !seen[i].IsZero() && !seen[i+1].IsZero() {

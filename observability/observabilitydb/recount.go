@@ -58,7 +58,7 @@ var countedEvents = []counted{
 	{"returns_events", returns.EventRejected, "returns_rejected", func(c *Counts) *int64 { return &c.ReturnsRejected }},
 	{
 		"returns_events",
-		returns.EventCancelled,
+		returns.EventCanceled,
 		"returns_cancelled",
 		func(c *Counts) *int64 { return &c.ReturnsCancelled },
 	},

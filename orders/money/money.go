@@ -51,30 +51,46 @@ func New(minor int64, c Currency) Money { return Money{minor: minor, currency: c
 // exact: a number with more decimals than the currency has is refused, also
 // when they are zero, and so are exponents, separators and blanks.
 func Parse(decimal string, c Currency) (Money, error) {
-	digits := c.Digits()
+	minor, err := parse(decimal, c.Digits(), string(c))
+	if err != nil {
+		return Money{}, err
+	}
+	return New(minor, c), nil
+}
+
+// ParseDecimal reads a decimal number with at most digits decimals as a count of
+// its smallest unit: a discount of "12.5" percent at two digits is 1250. It is
+// as exact as Parse.
+func ParseDecimal(decimal string, digits int) (int64, error) {
+	return parse(decimal, digits, "it")
+}
+
+// parse reads a decimal number; what says who has at most digits decimals.
+func parse(decimal string, digits int, what string) (int64, error) {
 	s, negative := decimal, false
 	if strings.HasPrefix(s, "-") {
 		s, negative = s[1:], true
 	}
 	whole, fraction, dot := strings.Cut(s, ".")
 	if whole == "" || !isDigits(whole) || !isDigits(fraction) || dot && fraction == "" {
-		return Money{}, &Error{Code: CodeInvalid, Field: "amount",
-			Message: fmt.Sprintf("%s is not a decimal number such as %s", quoted(decimal), New(1050, c).Decimal())}
+		return 0, &Error{Code: CodeInvalid, Field: "amount",
+			Message: fmt.Sprintf("%s is not a decimal number such as %s", quoted(decimal), FormatDecimal(1050, digits))}
 	}
 	if len(fraction) > digits {
-		return Money{}, &Error{Code: CodeInvalid, Field: "amount",
-			Message: fmt.Sprintf("%s has %d decimals; %s has at most %d", quoted(decimal), len(fraction), c, digits)}
+		return 0, &Error{Code: CodeInvalid, Field: "amount",
+			Message: fmt.Sprintf("%s has %d decimals; %s has at most %d", quoted(decimal), len(fraction), what, digits)}
 	}
 	text := whole + fraction + strings.Repeat("0", digits-len(fraction))
 	if negative {
 		text = "-" + text
 	}
-	minor, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return Money{}, &Error{Code: CodeOverflow, Field: "amount",
-			Message: fmt.Sprintf("%s is out of range; at most %s", quoted(decimal), New(math.MaxInt64, c).Decimal())}
+		return 0, &Error{Code: CodeOverflow, Field: "amount",
+			Message: fmt.Sprintf(
+				"%s is out of range; at most %s", quoted(decimal), FormatDecimal(math.MaxInt64, digits))}
 	}
-	return New(minor, c), nil
+	return n, nil
 }
 
 func isDigits(s string) bool {
@@ -164,10 +180,14 @@ func (m Money) Cmp(n Money) (int, error) {
 func (m Money) Decimal() string { return FormatMinor(m.minor, m.currency) }
 
 // FormatMinor is Money.Decimal for an amount that is not a Money.
-func FormatMinor(minor int64, c Currency) string {
-	digits := c.Digits()
-	sign, u := "", uint64(minor)
-	if minor < 0 {
+func FormatMinor(minor int64, c Currency) string { return FormatDecimal(minor, c.Digits()) }
+
+// FormatDecimal writes n, a count of the smallest unit, with digits decimals:
+// 1250 at two digits is "12.50". The result is a JSON number, and ParseDecimal
+// reads it.
+func FormatDecimal(n int64, digits int) string {
+	sign, u := "", uint64(n)
+	if n < 0 {
 		sign, u = "-", -u
 	}
 	text := strconv.FormatUint(u, 10)

@@ -184,8 +184,9 @@ func (s *Store) Claim(
 	due := func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Model((*paymentRow)(nil)).Column("pay.id").
 			Where("pay.next_at IS NOT NULL AND NOT pay.gave_up").
-			Where("pay.next_at <= ?", sqldb.At(now)).
-			Where("(pay.lease_until IS NULL OR pay.lease_until <= ?)", sqldb.At(now)).
+			Where("(pay.next_at <= ? OR pay.next_at > ?)", sqldb.At(now), sqldb.At(now.Add(orders.Horizon))).
+			Where("(pay.lease_until IS NULL OR pay.lease_until <= ? OR pay.lease_until > ?)",
+				sqldb.At(now), sqldb.At(now.Add(orders.Horizon))).
 			Order("pay.priority DESC", "pay.id")
 	}
 	if limit < 1 {

@@ -296,10 +296,11 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, t
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	ahead := func(at time.Time) bool { return at.After(now) && !at.After(now.Add(orders.Horizon)) }
 	var due []orders.Order
 	for _, o := range s.orders {
 		w := o.Payment.Work
-		if !w.NextAt.IsZero() && !w.NextAt.After(now) && !w.LeaseUntil.After(now) && !w.NeedsReview {
+		if !w.NextAt.IsZero() && !ahead(w.NextAt) && !ahead(w.LeaseUntil) && !w.NeedsReview {
 			due = append(due, o.Clone())
 		}
 	}

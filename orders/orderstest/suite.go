@@ -48,6 +48,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"cancels and purchases at once add up", testCancelRace},
 		{"due payments are claimed in order of arrival", testClaim},
 		{"due payments of a higher priority are claimed first", testClaimPriority},
+		{"what a clock that was set back has left due is due", testClaimClockSetBack},
 		{"a payment is claimed by one worker at a time", testClaimRace},
 		{"a worker that lost its lease saves nothing", testFencing},
 		{"a claim is not undone by an update at the same time", testClaimAgainstUpdate},

@@ -55,6 +55,20 @@ func testClaim(_ *testing.T, b *bench) {
 	}
 }
 
+// A clock that is set back by an hour leaves work due, and leased, an hour ahead.
+func testClaimClockSetBack(_ *testing.T, b *bench) {
+	p := b.product("Mouse", 100)
+	due, leased := b.bought(customer(0), p.ID, 1).ID, b.bought(customer(1), p.ID, 1).ID
+	b.update(due, func(o *orders.Order) error {
+		return o.ChargeAttempted(b.stamp(),
+			orders.ChargeResult{Outcome: payment.OutcomeUnknown, NextAt: b.now.Add(time.Minute)})
+	})
+	b.equal("leased by the clock of before", b.claim(b.now, "w1", 9), []string{leased})
+	b.equal("as far ahead as any wait", b.claim(b.now.Add(time.Minute-orders.Horizon), "w2", 9), []string(nil))
+	b.equal("an hour back", b.claim(b.now.Add(-time.Hour), "w3", 9), []string{due, leased})
+	b.equal("not twice", b.claim(b.now.Add(-time.Hour), "w4", 9), []string(nil))
+}
+
 func testClaimPriority(_ *testing.T, b *bench) {
 	p := b.product("Mouse", 100)
 	var ids []string

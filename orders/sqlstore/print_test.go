@@ -52,7 +52,7 @@ func TestWhatPrintWritesIsWhatMigrateDoes(t *testing.T) {
 			if err != nil || n != 2 {
 				t.Errorf("%d rows of versions, %v; want 0 and 1", n, err)
 			}
-			if _, err := returnsdb.New(db).CurrentTerms(t.Context()); !errors.Is(err, returns.ErrNotFound) {
+			if _, err := returnsdb.New(db).Terms(t.Context(), ""); !errors.Is(err, returns.ErrNotFound) {
 				t.Errorf("the terms of an empty database: %v", err)
 			}
 		})

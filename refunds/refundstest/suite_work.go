@@ -45,6 +45,8 @@ func testClaim(b *bench) {
 	b.equal("claimed again", len(b.claim("t2", 10)), 0)
 	b.now = b.now.Add(lease)
 	b.equal("claimed after the lease", len(b.claim("t3", 1)), 1)
+	b.update(got[0].ID, func(r *refunds.Refund) error { r.Lease("t5", b.now.Add(time.Hour)); return nil })
+	b.equal("claimed though a clock that was set back since has leased it", len(b.claim("t6", 1)), 1)
 	b.now = b.now.Add(2 * time.Minute)
 	b.equal("claimed when due", len(b.claim("t4", 10)), 4)
 }

@@ -43,6 +43,7 @@ type Budget struct {
 	free  int64
 	used  int // places
 	clock int64
+	came  int64 // requests so far
 	keys  map[string]*account
 }
 
@@ -57,6 +58,7 @@ type account struct {
 type waiter struct {
 	weight int64
 	tag    int64
+	number int64 // of its arrival: of equal tags the first goes first
 	ready  chan struct{}
 }
 
@@ -83,9 +85,6 @@ func New(c Config) (*Budget, error) {
 	return &Budget{cfg: c, free: c.Bytes, keys: map[string]*account{}}, nil
 }
 
-// Bytes returns how many bytes there are in all.
-func (b *Budget) Bytes() int64 { return b.cfg.Bytes }
-
 // Acquire waits until n bytes and a place are key's, and returns how to give
 // them back, which must be called once. It returns ErrTooLarge or ErrBusy,
 // wrapped, without waiting, and the error of ctx where that ends first.
@@ -104,7 +103,8 @@ func (b *Budget) Acquire(ctx context.Context, key string, n int64) (release func
 		return nil, fmt.Errorf("budget: %w", ErrBusy)
 	}
 	// Every request costs something, so that the clock moves on.
-	w := &waiter{weight: n, tag: max(b.clock, a.last) + n + 1, ready: make(chan struct{})}
+	b.came++
+	w := &waiter{weight: n, tag: max(b.clock, a.last) + n + 1, number: b.came, ready: make(chan struct{})}
 	a.last = w.tag
 	a.queue = append(a.queue, w)
 	b.serve()
@@ -173,7 +173,7 @@ func (b *Budget) serve() {
 			if len(a.queue) == 0 || !b.within(a) {
 				continue
 			}
-			if next == nil || a.queue[0].tag < next.queue[0].tag {
+			if next == nil || a.queue[0].before(next.queue[0]) {
 				next = a
 			}
 		}
@@ -189,6 +189,11 @@ func (b *Budget) serve() {
 		b.clock = max(b.clock, w.tag)
 		close(w.ready)
 	}
+}
+
+// before reports whether w goes before o.
+func (w *waiter) before(o *waiter) bool {
+	return w.tag < o.tag || w.tag == o.tag && w.number < o.number
 }
 
 // within reports whether a key's next request keeps it within its share. Its

@@ -52,7 +52,7 @@ func order(id string, units int) purchase.Purchase {
 
 // file files a case for units of the order's first line.
 func (b bundle) file(o purchase.Purchase, id string, units int, authorize bool) (returns.Return, error) {
-	return b.store.Create(b.t.Context(), o, func(returns.Claims) (*returns.Return, error) {
+	return b.create(o, func(returns.Claims) (*returns.Return, error) {
 		return returns.NewReturn(stamp, returns.Params{
 			ID: id, OrderID: o.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
 			Details: "broken",
@@ -82,17 +82,24 @@ func (b bundle) file(o purchase.Purchase, id string, units int, authorize bool) 
 	})
 }
 
+// create files what decide returns.
+func (b bundle) create(
+	o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error),
+) (returns.Return, error) {
+	return b.store.Create(b.t.Context(), o, returns.Creating(o, decide))
+}
+
 // update changes the case, which has to succeed.
 func (b bundle) update(id string, change func(*returns.Return) error) returns.Return {
 	b.t.Helper()
-	r, err := b.store.Update(b.t.Context(), id, change)
+	r, err := b.store.Update(b.t.Context(), id, returns.Changing(change))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return r
 }
 
-// steps takes a case of two units from authorisation to its end, with every
+// steps takes a case of two units from authorization to its end, with every
 // kind of thing that a case holds.
 func steps(line string) []func(*returns.Return) error {
 	return []func(*returns.Return) error{
@@ -211,7 +218,7 @@ func TestALineOfAnotherOrderIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := order("other", 2)
-		_, err := b.store.Create(t.Context(), other, func(returns.Claims) (*returns.Return, error) {
+		_, err := b.create(other, func(returns.Claims) (*returns.Return, error) {
 			return returns.NewReturn(stamp, returns.Params{
 				ID: "s", OrderID: other.OrderID, CustomerID: "ann", TermsID: b.terms.ID, Reason: returns.ReasonDamaged,
 				Lines: []returns.Line{{ID: "s-1", OrderLineID: o.Lines[0].ID, Name: "Wool", Quantity: 1}},
@@ -246,7 +253,7 @@ func TestRMANumbersOfADayAreUniqueAndWithoutGaps(t *testing.T) {
 		}
 		all.Wait()
 		for i := 1; i <= n; i++ {
-			if want := returns.RMANumber("20260504", i); !got[want] {
+			if want := fmt.Sprintf("RMA-20260504-%05d", i); !got[want] {
 				t.Errorf("nobody got %s: %v", want, got)
 			}
 		}
@@ -276,7 +283,9 @@ func TestTextIsFoundAsItIsWritten(t *testing.T) {
 		if _, err := b.file(order("o", 1), "r", 1, true); err != nil {
 			t.Fatal(err)
 		}
-		for text, want := range map[string]int{"%_wool!": 1, "WOOL": 1, "rma-20260504-00001": 1, "100_": 0, "!%": 0, "'; --": 0, "\x00": 0, "\xff": 0} {
+		for text, want := range map[string]int{
+			"%_wool!": 1, "WOOL": 1, "rma-20260504-00001": 1, "100_": 0, "!%": 0, "'; --": 0, "\x00": 0, "\xff": 0,
+		} {
 			if _, n, err := b.store.List(t.Context(), returns.Query{Text: text}); err != nil || n != want {
 				t.Errorf("%q: %d found, %v; want %d", text, n, err, want)
 			}

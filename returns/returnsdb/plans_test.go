@@ -51,7 +51,7 @@ func (r *recorder) count(text string) int {
 
 // TestEveryStatementFindsItsRowsByIndex asks for the plan of everything a shop
 // sends: none reads a whole table, however the tables grow. Tables with few
-// rows are read whole by right, so PostgreSQL is told to avoid that where it
+// rows are read whole by right, so PostgreSQL has to avoid that where it
 // can.
 func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
@@ -92,7 +92,8 @@ func plan(t *testing.T, dialect sqlstore.Dialect, db *bun.DB, query string) []st
 			ID, Parent, Notused int
 			Detail              string
 		}
-		if err := db.NewRaw("EXPLAIN QUERY PLAN "+strings.ReplaceAll(query, "?", "")).Scan(t.Context(), &rows); err != nil {
+		err := db.NewRaw("EXPLAIN QUERY PLAN "+strings.ReplaceAll(query, "?", "")).Scan(t.Context(), &rows)
+		if err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 		for _, r := range rows {
@@ -149,7 +150,7 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	must("events")
 	_, err = b.store.Terms(ctx, b.terms.ID)
 	must("terms")
-	_, err = b.store.CurrentTerms(ctx)
+	_, err = b.store.Terms(ctx, "")
 	must("current terms")
 	_, err = b.store.AllTerms(ctx)
 	must("all terms")

@@ -254,6 +254,9 @@ func own(t returns.Terms) returns.Terms {
 
 // Terms implements returns.Store.
 func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
+	if id == "" {
+		return s.currentTerms(ctx)
+	}
 	if !storable(id) {
 		return returns.Terms{}, notFound("terms", id)
 	}
@@ -267,23 +270,23 @@ func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
 	return t, err
 }
 
-// currentTerms is a call of CurrentTerms on its way.
-type currentTerms struct {
+// currentCall is a call of currentTerms on its way.
+type currentCall struct {
 	terms returns.Terms
 	err   error
 }
 
-// CurrentTerms implements returns.Store. Calls that meet, as those of many
-// checkouts do, are one statement, sent after the last of them came.
-func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
-	c := &currentTerms{}
+// currentTerms returns the latest version. Concurrent calls, as those of many
+// checkouts, are one statement, sent after the last of them came.
+func (s *Store) currentTerms(ctx context.Context) (returns.Terms, error) {
+	c := &currentCall{}
 	if err := s.terms.Do(ctx, c); err != nil {
 		return returns.Terms{}, fmt.Errorf("returnsdb: current terms: %w", err)
 	}
 	return c.terms, c.err
 }
 
-func (s *Store) readCurrentTerms(ctx context.Context, calls []*currentTerms) {
+func (s *Store) readCurrentTerms(ctx context.Context, calls []*currentCall) {
 	t, err := s.oneTerms(ctx, "current", s.db.Read().NewSelect().Order("t.version DESC").Limit(1))
 	for _, c := range calls {
 		c.terms, c.err = own(t), err

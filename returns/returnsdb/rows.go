@@ -43,6 +43,7 @@ type returnRow struct {
 	FiledID     string
 	FiledName   string
 	RefundID    string
+	Refunds     sqldb.JSON[[]returns.PaidRefund]
 	EarlyRefund bool
 	Restocked   bool
 	CreatedAt   sqldb.Time
@@ -67,7 +68,7 @@ func rowOfReturn(r *returns.Return) returnRow {
 		Inspection: sqldb.AsJSON(r.Inspection), Overrides: sqldb.AsJSON(r.Overrides), Tasks: sqldb.AsJSON(r.Tasks),
 		OpenTasks: len(r.OpenTasks()), Decision: r.Decision, Verdict: sqldb.AsJSON(r.Verdict),
 		FiledKind: string(r.Filed.Kind), FiledID: r.Filed.ID, FiledName: r.Filed.Name,
-		RefundID: r.RefundID, EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
+		RefundID: r.RefundID, Refunds: sqldb.AsJSON(r.Refunds), EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), ClosedAt: sqldb.At(r.ClosedAt),
 		Version: int64(r.Version), Search: strings.ToLower(strings.Join(search, "\n")),
 	}
@@ -80,7 +81,7 @@ func (r returnRow) toReturn(lines []returns.Line) returns.Return {
 		Evidence: r.Evidence.V, Shipment: r.Shipment.V, Receipts: r.Receipts.V, Inspection: r.Inspection.V,
 		Overrides: r.Overrides.V, Tasks: r.Tasks.V, Decision: r.Decision, Verdict: r.Verdict.V,
 		Filed:    event.Actor{Kind: event.ActorKind(r.FiledKind), ID: r.FiledID, Name: r.FiledName},
-		RefundID: r.RefundID, EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
+		RefundID: r.RefundID, Refunds: r.Refunds.V, EarlyRefund: r.EarlyRefund, Restocked: r.Restocked,
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), ClosedAt: r.ClosedAt.Time(),
 		Version: int(r.Version),
 	}

@@ -3,8 +3,6 @@ package returnsdb
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -14,71 +12,55 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// checkLines refuses a return that has a line which is not among the units of
-// its order.
-func checkLines(r *returns.Return, units []unitRow) error {
-	for _, l := range r.Lines {
-		if !slices.ContainsFunc(units, func(u unitRow) bool { return u.OrderLineID == l.OrderLineID }) {
-			return fmt.Errorf("return %s claims line %s, which is not of its order", r.ID, l.OrderLineID)
-		}
+// numbered gives a return that needs one the next RMA number of the day. It comes
+// after all else that is locked, and after all that can be refused.
+func numbered(ctx context.Context, tx bun.IDB, c returns.Change) (returns.Change, error) {
+	if c.Effects.RMADay == "" {
+		return c, nil
 	}
-	return nil
-}
-
-// assignRMA gives a return that has just been authorised the next number of the
-// day. It comes after all else that is locked, and after all that can be refused.
-func assignRMA(ctx context.Context, tx bun.IDB, r *returns.Return) error {
-	// The same actor and instant as the authorisation it belongs to.
-	last := r.PendingEvents()[len(r.PendingEvents())-1]
-	day := last.At.UTC().Format("20060102")
-	n, err := next(ctx, tx, "rma:"+day)
+	n, err := next(ctx, tx, "rma:"+c.Effects.RMADay)
 	if err != nil {
-		return err
+		return returns.Change{}, err
 	}
-	return r.AssignRMA(event.Stamp{At: last.At, By: last.Actor, Source: last.Source}, returns.RMANumber(day, n))
+	return c.WithRMA(n)
 }
 
 // next is the next number of a counter, 1 for the first. The counter stays
 // locked until the transaction ends, so no number is lost or given twice.
 func next(ctx context.Context, tx bun.IDB, counter string) (int, error) {
 	var n int
-	err := tx.NewRaw(
-		"INSERT INTO ?(rk)returns_counters AS c (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = c.n + 1 RETURNING n",
-		counter,
-	).Scan(
-		ctx,
-		&n,
-	)
+	err := tx.NewRaw(`INSERT INTO ?(rk)returns_counters AS c (name, n) VALUES (?, 1)
+		ON CONFLICT (name) DO UPDATE SET n = c.n + 1 RETURNING n`, counter).Scan(ctx, &n)
 	return n, err
 }
 
 // insertReturn writes a new return and its claims.
-func insertReturn(ctx context.Context, db bun.IDB, r *returns.Return) error {
-	row, lines := rowOfReturn(r), rowsOfLines(r)
+func insertReturn(ctx context.Context, db bun.IDB, c returns.Change) error {
+	row, lines := rowOfReturn(&c.After), rowsOfLines(&c.After)
 	for _, rows := range []any{&row, &lines} {
 		if _, err := db.NewInsert().Model(rows).Returning("NULL").Exec(ctx); err != nil {
 			return err
 		}
 	}
-	return claim(ctx, db, nil, r)
+	return claim(ctx, db, c)
 }
 
 // saveReturns writes what changed of returns, and of their claims, in the order
-// of the calls, of which several may have changed one return.
-func saveReturns(ctx context.Context, db bun.IDB, changed []*updateCall) error {
+// of the changes, of which several may be of one return.
+func saveReturns(ctx context.Context, db bun.IDB, changes []returns.Change) error {
 	rows, lines := newest[returnRow]{}, newest[lineRow]{}
 	var events []event.Event
-	for _, u := range changed {
-		rows.put(u.id, rowOfReturn(&u.after))
-		for i, l := range rowsOfLines(&u.after) {
-			if u.before.Lines[i] != u.after.Lines[i] {
+	for _, c := range changes {
+		rows.put(c.After.ID, rowOfReturn(&c.After))
+		for i, l := range rowsOfLines(&c.After) {
+			if c.Before.Lines[i] != c.After.Lines[i] {
 				lines.put(l.ID, l)
 			}
 		}
-		if err := claim(ctx, db, u.before.ClaimedUnits(), &u.after); err != nil {
+		if err := claim(ctx, db, c); err != nil {
 			return err
 		}
-		events = append(events, u.after.PendingEvents()...)
+		events = append(events, c.Events...)
 	}
 	return cmp.Or(
 		sqldb.Upsert(ctx, db, "id", rows.all), sqldb.Upsert(ctx, db, "id", lines.all),
@@ -105,30 +87,16 @@ func (n *newest[R]) put(id string, row R) {
 	n.all[i] = row
 }
 
-// claim moves the claims of the return's lines from what it held before to what
-// it holds. Others of its order may do so in the same transaction: each says by
-// how much.
-func claim(ctx context.Context, db bun.IDB, before map[string]int, r *returns.Return) error {
-	held := r.ClaimedUnits()
-	for _, l := range r.Lines {
-		delta := held[l.OrderLineID] - before[l.OrderLineID]
+// claim adds the claims of a change to those of its order's lines. Others of the
+// order may do so in the same transaction: each says by how much.
+func claim(ctx context.Context, db bun.IDB, c returns.Change) error {
+	for _, l := range c.After.Lines {
+		delta := c.Effects.Claims[l.OrderLineID]
 		if delta == 0 {
 			continue
 		}
-		_, err := db.NewUpdate().Model(
-			(*unitRow)(nil),
-		).Set(
-			"claimed = claimed + ?",
-			delta,
-		).Where(
-			"order_id = ?",
-			r.OrderID,
-		).Where(
-			"order_line_id = ?",
-			l.OrderLineID,
-		).Exec(
-			ctx,
-		)
+		_, err := db.NewUpdate().Model((*unitRow)(nil)).Set("claimed = claimed + ?", delta).
+			Where("order_id = ?", c.After.OrderID).Where("order_line_id = ?", l.OrderLineID).Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ type Store struct {
 	db      *sqlstore.DB
 	updates *batch.Batcher[*updateCall]
 	byID    *batch.Loader[string, returns.Return]
-	terms   *batch.Batcher[*currentTerms]
+	terms   *batch.Batcher[*currentCall]
 	known   termsCache
 }
 
@@ -73,62 +73,50 @@ func refusal(err error) error {
 
 // Create implements returns.Store.
 func (s *Store) Create(
-	ctx context.Context,
-	o purchase.Purchase,
-	decide func(returns.Claims) (*returns.Return, error),
+	ctx context.Context, o purchase.Purchase, decide func(returns.Units) (returns.Change, error),
 ) (returns.Return, error) {
-	var r *returns.Return
+	var c returns.Change
 	err := s.db.Tx(ctx, "returnsdb: create return", func(ctx context.Context, tx bun.IDB) error {
-		if len(o.Lines) > 0 {
-			seeds := make([]unitRow, len(o.Lines))
-			for i, l := range o.Lines {
-				seeds[i] = unitRow{OrderLineID: l.ID, OrderID: o.OrderID, Bought: int64(l.Quantity)}
-			}
-			// In order of id: two first requests of one order wait, and do not
-			// deadlock.
-			slices.SortFunc(seeds, func(a, b unitRow) int { return strings.Compare(a.OrderLineID, b.OrderLineID) })
-			_, err := tx.NewInsert().Model(
-				&seeds,
-			).On(
-				"CONFLICT (order_id, order_line_id) DO NOTHING",
-			).Returning(
-				"NULL",
-			).Exec(
-				ctx,
-			)
-			if err != nil {
-				return err
-			}
+		if err := seedUnits(ctx, tx, o); err != nil {
+			return err
 		}
 		units, err := lockUnits(ctx, tx.NewSelect().Where("u.order_id = ?", o.OrderID))
 		if err != nil {
 			return err
 		}
-		if r, err = decide(claimsOf(units)); err != nil {
+		if c, err = decide(unitsOf(units)); err != nil {
 			return err
 		}
-		if r.OrderID != o.OrderID || len(r.PendingEvents()) != r.Version || r.Version == 0 {
-			return fmt.Errorf("return %s is not a new one of order %s", r.ID, o.OrderID)
-		}
-		if err := checkLines(r, units); err != nil {
+		if c, err = numbered(ctx, tx, c); err != nil {
 			return err
-		}
-		if r.NeedsRMA() {
-			if err := assignRMA(ctx, tx, r); err != nil {
-				return err
-			}
 		}
 		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error {
-			if err := insertReturn(ctx, w, r); err != nil {
+			if err := insertReturn(ctx, w, c); err != nil {
 				return err
 			}
-			return outboxdb.Append(ctx, w, EventPrefix, r.PendingEvents())
+			return outboxdb.Append(ctx, w, EventPrefix, c.Events)
 		})
 	})
 	if err != nil {
 		return returns.Return{}, refusal(err)
 	}
-	return r.Clone(), nil
+	return c.After.Clone(), nil
+}
+
+// seedUnits makes the unit rows of an order that are missing, in order of the
+// line id: two first requests of one order wait, and do not deadlock.
+func seedUnits(ctx context.Context, tx bun.IDB, o purchase.Purchase) error {
+	if len(o.Lines) == 0 {
+		return nil
+	}
+	seeds := make([]unitRow, len(o.Lines))
+	for i, l := range o.Lines {
+		seeds[i] = unitRow{OrderLineID: l.ID, OrderID: o.OrderID, Bought: int64(l.Quantity)}
+	}
+	slices.SortFunc(seeds, func(a, b unitRow) int { return strings.Compare(a.OrderLineID, b.OrderLineID) })
+	_, err := tx.NewInsert().Model(&seeds).On("CONFLICT (order_id, order_line_id) DO NOTHING").
+		Returning("NULL").Exec(ctx)
+	return err
 }
 
 // lockUnits locks the unit rows that q selects, in order of their id.
@@ -138,12 +126,10 @@ func lockUnits(ctx context.Context, q *bun.SelectQuery) ([]unitRow, error) {
 	return rows, err
 }
 
-func claimsOf(units []unitRow) returns.Claims {
-	claims := returns.Claims{}
-	for _, u := range units {
-		if u.Claimed > 0 {
-			claims[u.OrderLineID] = int(u.Claimed)
-		}
+func unitsOf(rows []unitRow) returns.Units {
+	units := make(returns.Units, len(rows))
+	for _, u := range rows {
+		units[u.OrderLineID] = returns.Unit{Bought: int(u.Bought), Claimed: int(u.Claimed)}
 	}
-	return claims
+	return units
 }

@@ -19,7 +19,7 @@ import (
 // migrated returns the database with the tables of this store.
 func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
-	if err := returnsdb.Migrate(t.Context(), db); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, returnsdb.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	return db
@@ -39,7 +39,9 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
 	set := returnsdb.Migrations()
-	for dialect, files := range map[sqlstore.Dialect]fs.FS{sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite} {
+	for dialect, files := range map[sqlstore.Dialect]fs.FS{
+		sqlstore.Postgres: set.Postgres, sqlstore.SQLite: set.SQLite,
+	} {
 		text, err := fs.ReadFile(files, "00001_returns.sql")
 		if err != nil {
 			t.Fatal(err)

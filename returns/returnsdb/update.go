@@ -20,11 +20,11 @@ const updateReturn = "returnsdb: update return"
 // updateCall is a call of Update on its way.
 type updateCall struct {
 	id     string
-	change func(*returns.Return) error
+	change func(returns.Units, returns.Return) (returns.Change, error)
 
-	before, after returns.Return
-	alone         bool // it needs an RMA number, and is to be carried out by itself
-	err           error
+	saved returns.Change
+	alone bool // it needs an RMA number, and is to be carried out by itself
+	err   error
 }
 
 // Fail implements sqldb.RunBatch.
@@ -35,7 +35,9 @@ func (u *updateCall) Fail(err error) { u.alone, u.err = false, refusal(err) }
 //
 // What needs an RMA number is carried out by its caller after the others: it
 // locks a counter, and one transaction never locks those of two days.
-func (s *Store) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+func (s *Store) Update(
+	ctx context.Context, id string, change func(returns.Units, returns.Return) (returns.Change, error),
+) (returns.Return, error) {
 	if !storable(id) {
 		return returns.Return{}, notFound("return", id)
 	}
@@ -51,7 +53,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 	if u.err != nil {
 		return returns.Return{}, u.err
 	}
-	return u.after.Clone(), nil
+	return u.saved.After.Clone(), nil
 }
 
 // updateAll carries out calls in one transaction. A refusal of one is in its
@@ -62,55 +64,54 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 		if err != nil {
 			return err
 		}
-		var changed []*updateCall
+		var changes []returns.Change
 		for _, u := range calls {
-			u.alone, u.err = false, u.apply(now)
-			if u.err != nil {
+			u.alone = false
+			if u.saved, u.err = now.change(u); u.err != nil {
 				u.Fail(fmt.Errorf("%s: %w", updateReturn, u.err))
 				continue
 			}
-			if len(u.after.PendingEvents()) == 0 {
+			if u.saved.Empty() {
 				continue
 			}
-			if u.after.NeedsRMA() {
-				if u.alone = len(calls) > 1; u.alone {
-					continue
-				}
-				if err := assignRMA(ctx, tx, &u.after); err != nil {
-					return err
-				}
+			if u.saved.Effects.RMADay != "" && len(calls) > 1 {
+				u.alone = true
+				continue
 			}
-			now.returns[u.id] = u.after.Clone()
-			changed = append(changed, u)
+			if u.saved, err = numbered(ctx, tx, u.saved); err != nil {
+				return err
+			}
+			now.keep(u.saved)
+			changes = append(changes, u.saved)
 		}
-		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error { return saveReturns(ctx, w, changed) })
+		return sqldb.Pipeline(ctx, tx, func(w bun.IDB) error { return saveReturns(ctx, w, changes) })
 	})
-}
-
-// apply changes the return as the calls before this one have left it.
-func (u *updateCall) apply(now locked) error {
-	before, ok := now.returns[u.id]
-	if !ok {
-		return notFound("return", u.id)
-	}
-	u.before, u.after = before, before.Clone()
-	if err := u.change(&u.after); err != nil || len(u.after.PendingEvents()) == 0 {
-		return err
-	}
-	if n := len(u.after.PendingEvents()); u.after.Version != before.Version+n {
-		return fmt.Errorf(
-			"stale save of return %s: version %d with %d events on version %d", u.id, u.after.Version, n,
-			before.Version,
-		)
-	}
-	return checkLines(&u.after, now.units[before.OrderID])
 }
 
 // locked is what a transaction has locked for its calls: returns by their id,
 // and units by that of their order.
 type locked struct {
 	returns map[string]returns.Return
-	units   map[string][]unitRow
+	units   map[string]returns.Units
+}
+
+// change changes the return as the calls before this one have left it.
+func (l locked) change(u *updateCall) (returns.Change, error) {
+	before, ok := l.returns[u.id]
+	if !ok {
+		return returns.Change{}, notFound("return", u.id)
+	}
+	return u.change(l.units[before.OrderID], before.Clone())
+}
+
+// keep makes a change the one that the next call finds.
+func (l locked) keep(c returns.Change) {
+	l.returns[c.After.ID] = c.After.Clone()
+	for line, n := range c.Effects.Claims {
+		u := l.units[c.After.OrderID][line]
+		u.Claimed += n
+		l.units[c.After.OrderID][line] = u
+	}
 }
 
 // lockReturns locks the units of the orders of all calls, then their returns.
@@ -124,9 +125,12 @@ func lockReturns(ctx context.Context, tx bun.IDB, calls []*updateCall) (locked, 
 	if err != nil {
 		return locked{}, err
 	}
-	now := locked{units: map[string][]unitRow{}}
+	now := locked{units: map[string]returns.Units{}}
 	for _, u := range units {
-		now.units[u.OrderID] = append(now.units[u.OrderID], u)
+		if now.units[u.OrderID] == nil {
+			now.units[u.OrderID] = returns.Units{}
+		}
+		now.units[u.OrderID][u.OrderLineID] = returns.Unit{Bought: int(u.Bought), Claimed: int(u.Claimed)}
 	}
 	now.returns, err = byID(ctx, tx, sqldb.ForUpdate(tx.NewSelect().Where("r.id IN (?)", bun.List(ids)).Order("r.id")))
 	return now, err

@@ -22,6 +22,7 @@ import (
 type call struct {
 	id     string
 	change func(*returns.Return) error
+	forged func(returns.Units, returns.Return) (returns.Change, error) // instead of change
 
 	saved    returns.Return
 	err      error
@@ -30,7 +31,11 @@ type call struct {
 
 func (c *call) run(b bundle) {
 	defer func() { c.panicked = recover() }()
-	c.saved, c.err = b.store.Update(b.t.Context(), c.id, c.change)
+	change := c.forged
+	if change == nil {
+		change = returns.Changing(c.change)
+	}
+	c.saved, c.err = b.store.Update(b.t.Context(), c.id, change)
 }
 
 // meeting is a store with a case that holds up the others.
@@ -47,11 +52,11 @@ func (b bundle) hold() (release func()) {
 	begun, let, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	begin := sync.OnceFunc(func() { close(begun) })
 	go func() {
-		_, err := b.store.Update(b.t.Context(), "held", func(*returns.Return) error {
+		_, err := b.store.Update(b.t.Context(), "held", returns.Changing(func(*returns.Return) error {
 			begin()
 			<-let
 			return nil
-		})
+		}))
 		done <- err
 	}()
 	<-begun
@@ -141,7 +146,8 @@ func TestUpdatesThatMeetAreOneTransaction(t *testing.T) {
 		b.meet(calls...)
 		// The one that held them up is a transaction by itself.
 		for text, want := range map[string]int{
-			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "rk_returns" `: 1, `INSERT INTO rk_returns_events`: 1,
+			"COMMIT": 1 + 1, "ROLLBACK": 0, "SELECT": 3 + 3, `INSERT INTO "rk_returns" `: 1,
+			`INSERT INTO rk_returns_events`: 1,
 			`INSERT INTO "rk_return_lines"`: 0, `UPDATE "rk_return_units"`: 0,
 		} {
 			if got := sent.count(text); got != want {
@@ -192,7 +198,7 @@ func TestAnUpdateThatIsRefusedFailsAlone(t *testing.T) {
 		if stale.err == nil ||
 			!strings.Contains(
 				stale.err.Error(),
-				"returnsdb: update return: stale save of return stale: version 3 with 1 events on version 3",
+				"returnsdb: update return: returns: stale save of return stale: version 3 with 1 events on version 3",
 			) {
 			t.Errorf("stale: %v", stale.err)
 		}
@@ -217,9 +223,15 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 		}
 		b.filed("hasty", 1, false)
 		good, last := &call{id: "good", change: look}, &call{id: "also good", change: look}
-		greedy := &call{id: "greedy", change: func(r *returns.Return) error { r.Lines[0].Quantity = 4; return look(r) }}
-		hasty := &call{id: "hasty", change: func(r *returns.Return) error {
-			return errors.Join(authorize(r), r.Ship(stamp, returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z"}))
+		// Changes that no NewChange would let pass.
+		greedy := &call{id: "greedy", forged: func(_ returns.Units, r returns.Return) (returns.Change, error) {
+			much := returns.Units{r.Lines[0].OrderLineID: {Bought: 100}}
+			return returns.Changing(func(r *returns.Return) error { r.Lines[0].Quantity = 4; return look(r) })(much, r)
+		}}
+		hasty := &call{id: "hasty", forged: func(u returns.Units, r returns.Return) (returns.Change, error) {
+			c, err := returns.Changing(authorize)(u, r)
+			c.Effects.RMADay = ""
+			return c, err
 		}}
 		// Possible only where the one before it was not carried out.
 		next := &call{id: "hasty", change: func(r *returns.Return) error { return r.RequestInfo(stamp, "which side?") }}
@@ -244,9 +256,11 @@ func TestAnUpdateThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 // cursed are the statements that make the database refuse every change of one
 // return, as one that is out of order would.
 var cursed = map[sqlstore.Dialect]string{
-	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns WHEN NEW.id = 'cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
+	sqlstore.SQLite: `CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns WHEN NEW.id = 'cursed'
+		BEGIN SELECT RAISE(ABORT, 'cursed'); END`,
 	sqlstore.Postgres: `CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cursed'; END $$;
-		CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns FOR EACH ROW WHEN (NEW.id = 'cursed') EXECUTE FUNCTION curse()`,
+		CREATE TRIGGER curse BEFORE UPDATE ON ?(rk)returns FOR EACH ROW WHEN (NEW.id = 'cursed')
+		EXECUTE FUNCTION curse()`,
 }
 
 // TestWhereTheDatabaseFailsNobodyTriesAgain: that would only add to its load.
@@ -343,7 +357,7 @@ func TestUpdatesOfOneReturnThatMeet(t *testing.T) {
 			// Before each, one that is refused, and one that records nothing: what
 			// they did is not seen by those after.
 			undone := func(r *returns.Return) error {
-				r.Lines[0].Quantity, r.Details, r.Status = 99, "undone", returns.StatusCancelled
+				r.Lines[0].Quantity, r.Details, r.Status = 99, "undone", returns.StatusCanceled
 				return errNo
 			}
 			calls = append(calls, &call{id: "r", change: undone}, &call{id: "r", change: func(r *returns.Return) error {
@@ -389,7 +403,9 @@ func TestReturnsOfOneOrderThatMeet(t *testing.T) {
 		b := meeting(t, db)
 		o := order("o", 9)
 		line := o.Lines[0].ID
-		for id, units := range map[string]int{"inspected": 3, "cancelled": 2, "rejected": 1, "refused": 1, "looked at": 2} {
+		for id, units := range map[string]int{
+			"inspected": 3, "cancelled": 2, "rejected": 1, "refused": 1, "looked at": 2,
+		} {
 			if _, err := b.file(o, id, units, true); err != nil {
 				t.Fatal(err)
 			}
@@ -435,7 +451,7 @@ func TestWhoLeavesTheQueueChangesNothing(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() {
-			_, err := b.store.Update(ctx, "r", look)
+			_, err := b.store.Update(ctx, "r", returns.Changing(look))
 			left <- err
 		}()
 		queued(t, 1, b.store.UpdatesWaiting)

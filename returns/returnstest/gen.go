@@ -17,29 +17,29 @@ import (
 
 // Case is all that a verdict depends on.
 type Case struct {
-	Terms  returns.Terms
-	Order  purchase.Purchase
-	Claims returns.Claims
-	Ask    returns.Request
-	At     time.Time
+	Terms   returns.Terms
+	Order   purchase.Purchase
+	Claims  returns.Claims
+	Request returns.Request
+	At      time.Time
 }
 
 // Evaluate is the verdict on the case.
 func (c Case) Evaluate() returns.Verdict {
-	return returns.Evaluate(c.Terms, c.Order, c.Claims, c.Ask, c.At)
+	return returns.Evaluate(c.Terms, c.Order, c.Claims, c.Request, c.At)
 }
 
-// GenReason generates reasons there are.
-func GenReason() gopter.Gen {
+// genReason generates reasons there are.
+func genReason() gopter.Gen {
 	return gen.OneConstOf(
 		returns.ReasonDamaged, returns.ReasonWrongItem, returns.ReasonNotAsDescribed, returns.ReasonOther,
 	)
 }
 
-// GenFees generates up to two fee rules, in minor units and basis points.
-func GenFees() gopter.Gen {
+// genFees generates up to two fee rules, in minor units and basis points.
+func genFees() gopter.Gen {
 	fee := gopter.CombineGens(
-		gen.OneGenOf(gen.Const(returns.Reason("")), GenReason()),
+		gen.OneGenOf(gen.Const(returns.Reason("")), genReason()),
 		gen.OneConstOf(returns.Condition(""), returns.ConditionNew, returns.ConditionUsed),
 		gen.IntRange(0, 10_000), gen.Int64Range(0, 2_000),
 	).Map(func(v []any) returns.FeeRule {
@@ -54,14 +54,14 @@ func GenFees() gopter.Gen {
 // GenPolicy generates policies that Validate accepts, mostly such as let
 // something pass, with windows of 0 to 60 days.
 func GenPolicy() gopter.Gen {
-	window := gopter.CombineGens(gen.OneConstOf("Home", "toys", ""), GenReason(), gen.IntRange(0, 60)).
+	window := gopter.CombineGens(gen.OneConstOf("Home", "toys", ""), genReason(), gen.IntRange(0, 60)).
 		Map(func(v []any) returns.Window {
 			return returns.Window{Category: v[0].(string), Reason: v[1].(returns.Reason), Days: v[2].(int)}
 		})
 	return gopter.CombineGens(
 		gen.IntRange(0, 9), gen.IntRange(0, 60), sliceUpTo(1, window, reflect.TypeFor[[]returns.Window]()),
 		gen.Bool(), gen.IntRange(1, 12),
-		gen.IntRange(0, 2), GenFees(), GenFees(),
+		gen.IntRange(0, 2), genFees(), genFees(),
 		gen.OneConstOf(returns.StatusApproved, returns.StatusReceived, returns.StatusAuthorized),
 		gen.OneConstOf(returns.RestockAtRefund, returns.RestockAtInspection), gen.Bool(),
 	).Map(func(v []any) returns.Policy {
@@ -128,8 +128,8 @@ func GenPurchase() gopter.Gen {
 	})
 }
 
-// GenClaims generates claims of the order's lines, from none to all of each.
-func GenClaims(o purchase.Purchase) gopter.Gen {
+// genClaims generates claims of the order's lines, from none to all of each.
+func genClaims(o purchase.Purchase) gopter.Gen {
 	return sliceOf(
 		len(o.Lines),
 		gen.IntRange(0, 1_000_000),
@@ -147,9 +147,9 @@ func GenClaims(o purchase.Purchase) gopter.Gen {
 	)
 }
 
-// GenAsk generates requests for the order, mostly of its own customer and for
+// genAsk generates requests for the order, mostly of its own customer and for
 // units that may be there, at times for what can't be.
-func GenAsk(o purchase.Purchase) gopter.Gen {
+func genAsk(o purchase.Purchase) gopter.Gen {
 	item := gopter.CombineGens(
 		gen.IntRange(0, len(o.Lines)),
 		gen.IntRange(-1, 13),
@@ -163,7 +163,7 @@ func GenAsk(o purchase.Purchase) gopter.Gen {
 		},
 	)
 	return gopter.CombineGens(
-		gen.IntRange(0, 9), GenReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.RequestItem]()),
+		gen.IntRange(0, 9), genReason(), sliceUpTo(4, item, reflect.TypeFor[[]returns.RequestItem]()),
 		sliceUpTo(4, gen.OneConstOf("jpeg", "png", "gif"), reflect.TypeFor[[]string]()),
 	).Map(func(v []any) returns.Request {
 		a := returns.Request{
@@ -184,14 +184,14 @@ func GenCase() gopter.Gen {
 		o := v.(purchase.Purchase)
 		return gopter.CombineGens(
 			GenPolicy(),
-			GenClaims(o),
-			GenAsk(o),
+			genClaims(o),
+			genAsk(o),
 			gen.Int64Range(0, int64(80*24*time.Hour)),
 		).Map(
 			func(v []any) Case {
 				return Case{
 					Terms: returns.Terms{ID: o.TermsID, Version: 1, Policy: v[0].(returns.Policy)}, Order: o,
-					Claims: v[1].(returns.Claims), Ask: v[2].(returns.Request),
+					Claims: v[1].(returns.Claims), Request: v[2].(returns.Request),
 					At: o.PlacedAt.Add(time.Duration(v[3].(int64))),
 				}
 			},
@@ -201,6 +201,6 @@ func GenCase() gopter.Gen {
 
 func sliceOf(n int, g gopter.Gen, typ reflect.Type) gopter.Gen { return gen.SliceOfN(n, g, typ.Elem()) }
 
-func sliceUpTo(most int, g gopter.Gen, typ reflect.Type) gopter.Gen {
-	return gen.IntRange(0, most).FlatMap(func(n any) gopter.Gen { return sliceOf(n.(int), g, typ) }, typ)
+func sliceUpTo(limit int, g gopter.Gen, typ reflect.Type) gopter.Gen {
+	return gen.IntRange(0, limit).FlatMap(func(n any) gopter.Gen { return sliceOf(n.(int), g, typ) }, typ)
 }

@@ -20,21 +20,21 @@ type Store struct {
 	mu       sync.Mutex
 	returns  map[string]returns.Return // by id
 	events   map[string][]event.Event
-	units    map[string]map[string]unit // by order id and line id
+	units    map[string]returns.Units // by order id
 	rmas     map[string]bool
 	counters map[string]int // UTC day -> last RMA number
 	terms    []returns.Terms
+	record   []func(events ...event.Event) error
 }
-
-// unit is the guard of one order line.
-type unit struct{ bought, claimed int }
 
 var _ returns.Store = (*Store)(nil)
 
-// NewStore returns an empty Store.
-func NewStore() *Store {
+// NewStore returns an empty Store. It gives the events of each change to each
+// record, such as the Append of an outbox.Memory for the stream "returns".
+func NewStore(record ...func(events ...event.Event) error) *Store {
 	return &Store{
-		returns: map[string]returns.Return{}, events: map[string][]event.Event{}, units: map[string]map[string]unit{},
+		record:  record,
+		returns: map[string]returns.Return{}, events: map[string][]event.Event{}, units: map[string]returns.Units{},
 		rmas: map[string]bool{}, counters: map[string]int{},
 	}
 }
@@ -55,33 +55,32 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Create implements returns.Store.
 func (s *Store) Create(
-	ctx context.Context,
-	o purchase.Purchase,
-	decide func(returns.Claims) (*returns.Return, error),
+	ctx context.Context, o purchase.Purchase, decide func(returns.Units) (returns.Change, error),
 ) (returns.Return, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return returns.Return{}, err
 	}
 	defer unlock()
-	units := map[string]unit{}
+	units := returns.Units{}
 	for _, l := range o.Lines {
-		units[l.ID] = unit{bought: l.Quantity}
+		units[l.ID] = returns.Unit{Bought: l.Quantity}
 	}
 	maps.Copy(units, s.units[o.OrderID])
-	r, err := decide(claimsOf(units))
+	c, err := decide(maps.Clone(units))
 	if err != nil {
 		return returns.Return{}, err
 	}
-	if _, there := s.returns[r.ID]; there || r.OrderID != o.OrderID || len(r.PendingEvents()) != r.Version ||
-		r.Version == 0 {
-		return returns.Return{}, fmt.Errorf("returnstest: return %s is not a new one of order %s", r.ID, o.OrderID)
+	if _, there := s.returns[c.After.ID]; there {
+		return returns.Return{}, fmt.Errorf("returnstest: there is a return %s already", c.After.ID)
 	}
-	return s.save(nil, r, units)
+	return s.save(c, units)
 }
 
 // Update implements returns.Store.
-func (s *Store) Update(ctx context.Context, id string, change func(*returns.Return) error) (returns.Return, error) {
+func (s *Store) Update(
+	ctx context.Context, id string, change func(returns.Units, returns.Return) (returns.Change, error),
+) (returns.Return, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return returns.Return{}, err
@@ -91,91 +90,46 @@ func (s *Store) Update(ctx context.Context, id string, change func(*returns.Retu
 	if !ok {
 		return returns.Return{}, notFound("return", id)
 	}
-	after := before.Clone()
-	if err := change(&after); err != nil {
-		return returns.Return{}, err
+	units := maps.Clone(s.units[before.OrderID])
+	c, err := change(maps.Clone(units), before.Clone())
+	if err != nil || c.Empty() {
+		return before.Clone(), err
 	}
-	if len(after.PendingEvents()) == 0 {
-		return before.Clone(), nil
-	}
-	return s.save(&before, &after, maps.Clone(s.units[before.OrderID]))
+	return s.save(c, units)
 }
 
-func claimsOf(units map[string]unit) returns.Claims {
-	claims := returns.Claims{}
-	for id, u := range units {
-		if u.claimed > 0 {
-			claims[id] = u.claimed
-		}
-	}
-	return claims
-}
-
-// unnumbered are the statuses in which a case may be without an RMA number.
-var unnumbered = []returns.Status{
-	returns.StatusPendingCustomerInfo, returns.StatusPendingAuthorization, returns.StatusRejected,
-	returns.StatusCancelled,
-}
-
-// save carries out the change from before (nil for a new return) to after, or
-// nothing of it.
-func (s *Store) save(before, after *returns.Return, units map[string]unit) (returns.Return, error) {
-	version, was := 0, map[string]int{}
-	if before != nil {
-		version, was = before.Version, before.ClaimedUnits()
-	}
-	if after.Version != version+len(after.PendingEvents()) {
-		return returns.Return{}, fmt.Errorf(
-			"returnstest: stale save of return %s: version %d with %d events on version %d",
-			after.ID,
-			after.Version,
-			len(after.PendingEvents()),
-			version,
-		)
-	}
-	held := after.ClaimedUnits()
-	for line := range held {
-		if _, ok := units[line]; !ok {
-			return returns.Return{}, fmt.Errorf(
-				"returnstest: return %s claims line %s, which is not of its order", after.ID, line,
-			)
-		}
-	}
-	for line, u := range units {
-		u.claimed += held[line] - was[line]
-		if u.claimed < 0 || u.claimed > u.bought {
-			return returns.Return{}, &returns.Error{
-				Code: returns.Code(returns.AlreadyReturned), Field: "quantity",
-				Message: "That many units are not left to return.",
-			}
-		}
-		units[line] = u
-	}
-	if after.NeedsRMA() {
-		last := after.PendingEvents()[len(after.PendingEvents())-1]
-		day := last.At.UTC().Format("20060102")
-		if err := after.AssignRMA(event.Stamp{At: last.At, By: last.Actor, Source: last.Source}, returns.RMANumber(day, s.counters[day]+1)); err != nil {
+// save saves a change, or nothing of it.
+func (s *Store) save(c returns.Change, units returns.Units) (returns.Return, error) {
+	day := c.Effects.RMADay
+	if day != "" {
+		var err error
+		if c, err = c.WithRMA(s.counters[day] + 1); err != nil {
 			return returns.Return{}, err
 		}
-		if s.rmas[after.RMA] {
-			return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
+	}
+	if rma := c.After.RMA; rma != "" && (c.Before == nil || c.Before.RMA != rma) && s.rmas[rma] {
+		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", rma)
+	}
+	for _, record := range s.record {
+		if err := record(c.Events...); err != nil {
+			return returns.Return{}, fmt.Errorf("returnstest: record the events of %s: %w", c.After.ID, err)
 		}
+	}
+	if c.After.RMA != "" {
+		s.rmas[c.After.RMA] = true
+	}
+	if day != "" {
 		s.counters[day]++
-	} else if after.RMA != "" && (before == nil || before.RMA == "") && s.rmas[after.RMA] {
-		return returns.Return{}, fmt.Errorf("returnstest: the RMA number %s is taken", after.RMA)
 	}
-	if after.RMA == "" && !slices.Contains(unnumbered, after.Status) {
-		return returns.Return{}, fmt.Errorf(
-			"returnstest: return %s is %s without an RMA number", after.ID, after.Status,
-		)
+	for line, n := range c.Effects.Claims {
+		u := units[line]
+		u.Claimed += n
+		units[line] = u
 	}
-	if after.RMA != "" {
-		s.rmas[after.RMA] = true
-	}
-	s.units[after.OrderID] = units
-	s.returns[after.ID] = after.Clone()
-	s.events[after.ID] = append(s.events[after.ID], after.PendingEvents()...)
-	return after.Clone(), nil
+	s.units[c.After.OrderID] = units
+	s.returns[c.After.ID] = c.After.Clone()
+	s.events[c.After.ID] = append(s.events[c.After.ID], c.Events...)
+	return c.After.Clone(), nil
 }
 
 // Return implements returns.Store.
@@ -247,7 +201,7 @@ func (s *Store) Claims(ctx context.Context, orderIDs ...string) (map[string]retu
 	defer unlock()
 	claims := map[string]returns.Claims{}
 	for _, id := range orderIDs {
-		if c := claimsOf(s.units[id]); len(c) > 0 {
+		if c := s.units[id].Claims(); len(c) > 0 {
 			claims[id] = c
 		}
 	}

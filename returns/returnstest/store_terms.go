@@ -32,25 +32,12 @@ func (s *Store) Terms(ctx context.Context, id string) (returns.Terms, error) {
 		return returns.Terms{}, err
 	}
 	defer unlock()
-	for _, t := range s.terms {
-		if t.ID == id {
+	for _, t := range slices.Backward(s.terms) {
+		if t.ID == id || id == "" {
 			return copyTerms(t), nil
 		}
 	}
 	return returns.Terms{}, notFound("terms", id)
-}
-
-// CurrentTerms implements returns.Store.
-func (s *Store) CurrentTerms(ctx context.Context) (returns.Terms, error) {
-	unlock, err := s.lock(ctx)
-	if err != nil {
-		return returns.Terms{}, err
-	}
-	defer unlock()
-	if len(s.terms) == 0 {
-		return returns.Terms{}, notFound("terms", "current")
-	}
-	return copyTerms(s.terms[len(s.terms)-1]), nil
 }
 
 // AllTerms implements returns.Store.

@@ -34,15 +34,15 @@ func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 		{"a changed return is saved whole or not at all", testUpdate},
 		{"changes at once are all kept", testUpdateRace},
 		{"claims follow what the return holds", testClaimsFollow},
-		{"claims are those of the orders asked for", testClaims},
+		{"claims are those of the orders named", testClaims},
 		{"a line id is unique within its order only", testLineIDs},
-		{"released units can be asked for again, by many at once", testReleased},
+		{"released units can be requested again, by many at once", testReleased},
 		{"RMA numbers have no gap, by many at once", testRMARace},
 		{"RMA numbers are counted by the UTC day", testRMADays},
 		{"a chosen RMA number is unique", testRMAChosen},
-		{"no case passes its authorisation without an RMA number", testRMAMissing},
+		{"no case passes its authorization without an RMA number", testRMAMissing},
 		{"returns are listed newest first, by page", testListPages},
-		{"returns are found by what is asked for", testListFilters},
+		{"returns are found by each field of a query", testListFilters},
 		{"returns are counted by status", testCounts},
 		{"events fold to the stored return", testEvents},
 		{"terms come back as they were published", testTerms},
@@ -213,10 +213,22 @@ func (b *bench) filing(
 	}
 }
 
+// create files what decide returns.
+func (b *bench) create(
+	ctx context.Context, o purchase.Purchase, decide func(returns.Claims) (*returns.Return, error),
+) (returns.Return, error) {
+	return b.store.Create(ctx, o, returns.Creating(o, decide))
+}
+
+// change changes a return by f.
+func (b *bench) change(ctx context.Context, id string, f func(*returns.Return) error) (returns.Return, error) {
+	return b.store.Update(ctx, id, returns.Changing(f))
+}
+
 // filed is a return of units of the order's first lines.
 func (b *bench) filed(o purchase.Purchase, units ...int) returns.Return {
 	b.Helper()
-	r, err := b.store.Create(b.ctx, o, b.filing(o, false, units...))
+	r, err := b.create(b.ctx, o, b.filing(o, false, units...))
 	b.ok(err)
 	return r
 }
@@ -224,7 +236,7 @@ func (b *bench) filed(o purchase.Purchase, units ...int) returns.Return {
 // update changes the return.
 func (b *bench) update(id string, change func(r *returns.Return) error) returns.Return {
 	b.Helper()
-	r, err := b.store.Update(b.ctx, id, change)
+	r, err := b.change(b.ctx, id, change)
 	b.ok(err)
 	return r
 }

@@ -27,7 +27,8 @@ func TestEvidenceStore(t *testing.T, newStore func(t *testing.T) returns.Evidenc
 	list := func(t *testing.T, s returns.EvidenceStore, prefix string) []string {
 		t.Helper()
 		var paths []string
-		if err := s.List(t.Context(), prefix, func(p string) error { paths = append(paths, p); return nil }); err != nil {
+		err := s.List(t.Context(), prefix, func(p string) error { paths = append(paths, p); return nil })
+		if err != nil {
 			t.Fatal(err)
 		}
 		slices.Sort(paths)
@@ -70,7 +71,7 @@ func TestEvidenceStore(t *testing.T, newStore func(t *testing.T) returns.Evidenc
 			}
 		}
 		if got, err := read(t, s, "2026/05/b.jpg"); string(got) != "b" || err != nil {
-			t.Errorf("its neighbour: %q, %v", got, err)
+			t.Errorf("its neighbor: %q, %v", got, err)
 		}
 	})
 	t.Run("photos are listed by folder, until the caller has enough", func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestEvidenceStore(t *testing.T, newStore func(t *testing.T) returns.Evidenc
 		stop := errors.New("stop")
 		n := 0
 		if err := s.List(t.Context(), "", func(string) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
-			t.Errorf("it went on for %d after %v", n, err)
+			t.Errorf("it called %d times; error %v", n, err)
 		}
 	})
 	t.Run("photos put and deleted at once do not mix", func(t *testing.T) {

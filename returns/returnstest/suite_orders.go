@@ -102,8 +102,8 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 				t.Errorf("call %d: %v, %v, want %v", i+1, did, err, want)
 			}
 		}
-		if did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-2", ProductID: u.ProductID, Quantity: 1}, by); !did ||
-			err != nil {
+		another := purchase.Restock{Ref: "line-2", ProductID: u.ProductID, Quantity: 1}
+		if did, err := u.Restocker.Restock(t.Context(), another, by); !did || err != nil {
 			t.Errorf("another Ref: %v, %v", did, err)
 		}
 		if got := u.Stock(t); got != was+3 {
@@ -143,8 +143,8 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 				t.Errorf("%s: %v, %v, want an error", name, did, err)
 			}
 		}
-		if did, err := u.Restocker.Restock(t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}, by); !did ||
-			err != nil {
+		right := purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}
+		if did, err := u.Restocker.Restock(t.Context(), right, by); !did || err != nil {
 			t.Errorf("sent right: %v, %v", did, err)
 		}
 		if got := u.Stock(t); got != was+1 {
@@ -156,10 +156,8 @@ func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderT
 		was := u.Stock(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := u.Restocker.Restock(ctx, purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}, by); !errors.Is(
-			err,
-			context.Canceled,
-		) {
+		one := purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}
+		if _, err := u.Restocker.Restock(ctx, one, by); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want context.Canceled", err)
 		}
 		if got := u.Stock(t); got != was {

@@ -92,13 +92,18 @@ func detached(dial dialer) dialer {
 // is the answer to the command.
 type askFirst struct {
 	net.Conn
-	once  sync.Once
-	asked chan struct{}
+	once   sync.Once
+	asked  chan struct{}
+	bounds bounds
 }
 
 func (c *askFirst) Read(b []byte) (int, error) {
 	<-c.asked
-	return c.Conn.Read(b)
+	n, err := c.Conn.Read(b)
+	if broken := c.bounds.check(b[:n]); broken != nil {
+		return 0, broken
+	}
+	return n, err
 }
 
 func (c *askFirst) Write(b []byte) (int, error) {

@@ -147,17 +147,18 @@ func (f *Fair) reserve(ctx context.Context, key string, cost int64, more ...stri
 	if err != nil {
 		return d, 0, err
 	}
-	most := l.Tolerance() + f.wait
-	if len(got) != 4 || got[0] < 0 || got[0] > int64(most) || got[3] < 0 {
-		return d, 0, fmt.Errorf("redisthrottle: Redis answers %v, expected four numbers, the first from 0 to %d",
-			got, most)
+	most, add := l.Tolerance()+f.wait, time.Duration(cost)*l.Interval()
+	if len(got) != 4 || got[0] < 0 || got[0] > int64(most) || got[3] < 0 || got[3] > int64(most+add) ||
+		got[1] == 1 && time.Duration(got[0])+add > max(l.Tolerance(), add)+f.wait {
+		return d, 0, fmt.Errorf("redisthrottle: Redis answers %v, expected four numbers, the first from 0 to %d "+
+			"and the last to %d, and no wait above %v", got, most, most+add, f.wait)
 	}
 	ahead := time.Duration(got[0])
 	d.Allowed, d.OverShare = got[1] == 1, got[2] == 1
 	if !d.Allowed {
 		d.RetryAfter = time.Duration(got[3])
 	} else {
-		ahead += time.Duration(cost) * l.Interval()
+		ahead += add
 	}
 	d.ResetAfter = ahead
 	d.Remaining = int64(max(0, l.Tolerance()-ahead) / l.Interval())

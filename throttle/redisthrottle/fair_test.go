@@ -282,6 +282,9 @@ func TestAShopStartsWhateverItsRedisAnswers(t *testing.T) {
 	}
 	for _, says := range []string{"+OK\r\n", ":7\r\n", "$-1\r\n", "*4\r\n:-5\r\n:1\r\n:0\r\n:0\r\n",
 		"*4\r\n:0\r\n:1\r\n:0\r\n:-1\r\n",
+		"*4\r\n:0\r\n:0\r\n:0\r\n:9223372036854775807\r\n", // to come again in 292 years
+		"*-5\r\n", "$-2\r\n", "*2147483647\r\n", "%99999999999\r\n", "$9223372036854775807\r\n",
+		strings.Repeat("*1\r\n", 1<<20), "*?\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n",
 		"*1\r\n:0\r\n", "*4\r\n:99999999999999\r\n:1\r\n:0\r\n:0\r\n", "*4\r\n$1\r\nx\r\n:1\r\n:0\r\n:0\r\n"} {
 		t.Run(strconv.Quote(says), func(t *testing.T) {
 			f := fallback(t, dial(t, answering(t, says)))

@@ -1,50 +1,46 @@
 // Package api is the shop's JSON interface, under /api/. It takes and gives
 // the shapes that other programs rely on: ids of orders, lines, returns and
 // refunds are strings, amounts are numbers with the currency's decimals.
-// Whatever it can't use is refused with a message that names the field.
+// Handlers decode and render; package endpoint does the rest.
 package api
 
 import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
-	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
-	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
-// Deps is what the interface stands on. All fields are required but Now.
+// Deps is what the interface stands on. All fields are required but those that
+// say otherwise.
 type Deps struct {
-	Orders  *orders.Service
-	Returns *returns.Service
-	Refunds *refunds.Service
-	Auth    *auth.Service
-	// Keys remembers what was answered under an Idempotency-Key; how it tells
-	// and refuses callers is filled in here.
+	// Endpoints are the use cases.
+	Endpoints *endpoint.Endpoints
+	// Keys remembers what was answered under an Idempotency-Key; who asks and how
+	// a request is refused are filled in here.
 	Keys idempotency.Keys
-	// Figures are the service levels of all processes.
-	Figures ServiceLevels
-	// Queue is what nobody but a person can settle.
-	Queue queue.Queue
-	// Nights are the comparisons with the provider's list, Zone whose days they
-	// cover.
-	Nights Nights
-	// Uploads takes in bodies with photos.
-	Uploads  *upload.Receiver
-	Zone     *time.Location
-	Log      *slog.Logger
-	Currency money.Currency
-	Now      func() time.Time // nil: time.Now
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
+	// Uploads reads bodies with photos.
+	Uploads *upload.Receiver
+	Zone    *time.Location // nil: UTC
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // API serves /api/. It expects the user of the request in the context, as
@@ -60,6 +56,9 @@ func New(d Deps) *API {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	if d.Zone == nil {
+		d.Zone = time.UTC
+	}
 	a := &API{Deps: d, mux: http.NewServeMux()}
 	a.productRoutes()
 	a.flashSaleRoutes()
@@ -69,6 +68,8 @@ func New(d Deps) *API {
 	a.queueRoutes()
 	a.reconciliationRoutes()
 	a.sloRoutes()
+	a.partnerRoutes()
+	a.featureRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
 }
@@ -110,13 +111,39 @@ func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 // handler answers with a status and a JSON document, or an error.
 type handler func(r *http.Request) (status int, body any, err error)
 
-// member and staff are the doors: who is signed in, and who is an admin.
-func (a *API) member(pattern string, h handler) {
-	a.mux.Handle(pattern, auth.RequireUser(a.deny)(a.adapt(h)))
+// use serves an action at a pattern: who may ask and whether it is carried out
+// once per key is the action's to say, and is asked before the body is read.
+func (a *API) use(pattern string, action endpoint.Action, h handler) {
+	next := a.adapt(h)
+	if action.Once {
+		keys := a.keys()
+		next = http.MaxBytesHandler(keys.Middleware(next), input.MaxBody)
+	}
+	a.mux.Handle(pattern, a.door(action, next))
 }
 
-func (a *API) staff(pattern string, h handler) {
-	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(a.adapt(h)))
+// photos is use for a body with photos, which its handler reads itself.
+func (a *API) photos(pattern string, action endpoint.Action, h http.HandlerFunc) {
+	a.mux.Handle(pattern, a.door(action, h))
+}
+
+// door passes on whoever may ask for the action.
+func (a *API) door(action endpoint.Action, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := action.Permit(user(r)); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// keys are the keys of whoever is signed in, with our words.
+func (a *API) keys() idempotency.Keys {
+	keys := a.Keys
+	keys.Caller = func(r *http.Request) string { return user(r).ID }
+	keys.Fail = a.fail
+	return keys
 }
 
 func (a *API) adapt(h handler) http.Handler {
@@ -147,24 +174,24 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a.write(w, r, p.Status, failure(p))
 }
 
-func (a *API) deny(w http.ResponseWriter, r *http.Request, status int) {
-	p := problem.Problem{
-		Status:  status,
-		Code:    "SIGN_IN",
-		Message: "Sign in first: POST /login with username and password.",
-	}
-	if status == http.StatusForbidden {
-		p.Code, p.Message = "FORBIDDEN", "This is for staff."
-	}
-	a.write(w, r, status, failure(p))
+// mistakeJSON is what is wrong with one field.
+type mistakeJSON struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
 }
 
 // failure is the JSON of a refusal. verdicts are there for a return request
-// that the policy refuses.
+// that the policy refuses, errors for an input with wrong fields.
 func failure(p problem.Problem) map[string]any {
 	body := map[string]any{"success": false, "message": p.Message, "code": p.Code}
 	if p.Field != "" {
 		body["field"] = p.Field
+	}
+	if len(p.Mistakes) > 0 {
+		body["errors"] = all(
+			p.Mistakes,
+			func(m problem.Mistake) mistakeJSON { return mistakeJSON{m.Field, m.Message()} },
+		)
 	}
 	if p.Verdict != nil {
 		body["verdicts"] = verdicts(*p.Verdict)
@@ -190,20 +217,27 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any
 	}
 }
 
-// user is who asks. Only for handlers behind a door.
+// user is who asks; the zero value where nobody is signed in.
 func user(r *http.Request) auth.User {
 	u, _ := auth.FromContext(r.Context())
 	return u
 }
 
-// actor is who asks, as the domain packages want it.
-func actor(r *http.Request) event.Actor {
-	u := user(r)
-	kind := event.ActorCustomer
-	if u.IsAdmin() {
-		kind = event.ActorStaff
+// say is a word as answers give it: in upper case, but for dispositions.
+func say[T ~string](w T) string {
+	if _, ok := any(w).(returns.Disposition); ok {
+		return string(w)
 	}
-	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+	return strings.ToUpper(string(w))
+}
+
+// all is f of each; none is an empty list.
+func all[A, B any](list []A, f func(A) B) []B {
+	out := make([]B, 0, len(list))
+	for _, v := range list {
+		out = append(out, f(v))
+	}
+	return out
 }
 
 // amount is minor units as a JSON number with the currency's decimals.

@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
@@ -55,13 +56,17 @@ func newBundle(t *testing.T) *bundle {
 		}
 	})
 	b := &bundle{App: s, t: t, api: api.New(api.Deps{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Figures: s.Figures, Log: s.Log, Currency: c.Money(),
-		Uploads: s.Uploads,
+		Endpoints: endpoint.New(endpoint.Deps{
+			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Levels: s.Figures, Log: s.Log,
+			Currency: c.Money(),
+		}),
+		Uploads: s.Uploads, Log: s.Log,
 	})}
 	if b.staff, err = s.Auth.UserByName(t.Context(), c.SuperAdminUsername); err != nil {
 		t.Fatal(err)
 	}
-	if b.ada, err = s.Auth.Register(t.Context(), auth.Registration{Username: "ada", Email: "ada@example.com", Password: "correct horse"}); err != nil {
+	ada := auth.Registration{Username: "ada", Email: "ada@example.com", Password: "correct horse"}
+	if b.ada, err = s.Auth.Register(t.Context(), ada); err != nil {
 		t.Fatal(err)
 	}
 	cart, err := s.Orders.SetCartQuantity(t.Context(), b.ada.ID, 3, 3)
@@ -104,7 +109,8 @@ func (b *bundle) call(u auth.User, path, body string) (int, map[string]any) {
 
 // body is a request for a return with a quantity as JSON.
 func (b *bundle) body(quantity string) string {
-	return `{"sale_id":"` + b.order.ID + `","reason":"DAMAGED","details":"x","items":[{"sale_item_id":"` + b.order.Lines[0].ID + `","quantity":` + quantity + `}]}`
+	item := `{"sale_item_id":"` + b.order.Lines[0].ID + `","quantity":` + quantity + `}`
+	return `{"sale_id":"` + b.order.ID + `","reason":"DAMAGED","details":"x","items":[` + item + `]}`
 }
 
 func (b *bundle) want(u auth.User, path, body string, status int, keys ...string) map[string]any {
@@ -125,8 +131,9 @@ func TestQuantitiesAreWholeNumbersOrRefusedInWords(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	for quantity, code := range map[string]string{
-		`"1"`: "INVALID", "0.5": "INVALID", "1.0": "INVALID", "1e30": "INVALID", "null": "INVALID", "[1]": "INVALID", "99999999999999999999": "INVALID",
-		"-1": "QUANTITY_NOT_POSITIVE", "0": "QUANTITY_NOT_POSITIVE", "1000000000000": "QUANTITY_OVER_POLICY", "4": "QUANTITY_OVER_PURCHASED",
+		`"1"`: "INVALID", "0.5": "INVALID", "1.0": "INVALID", "1e30": "INVALID", "null": "INVALID", "[1]": "INVALID",
+		"99999999999999999999": "INVALID", "-1": "QUANTITY_NOT_POSITIVE", "0": "QUANTITY_NOT_POSITIVE",
+		"1000000000000": "QUANTITY_OVER_POLICY", "4": "QUANTITY_OVER_PURCHASED",
 	} {
 		out := b.want(b.ada, "/api/returns", b.body(quantity), http.StatusBadRequest, "message", "code")
 		if out["success"] != false || out["code"] != code || len(out["message"].(string)) < 20 {
@@ -137,13 +144,16 @@ func TestQuantitiesAreWholeNumbersOrRefusedInWords(t *testing.T) {
 		}
 	}
 	bored := strings.Replace(b.body("1"), "DAMAGED", "BORED", 1)
-	if out := b.want(b.ada, "/api/returns", bored, http.StatusBadRequest, "message", "verdicts"); out["code"] != "REASON_NOT_ALLOWED" {
+	out := b.want(b.ada, "/api/returns", bored, http.StatusBadRequest, "message", "verdicts")
+	if out["code"] != "REASON_NOT_ALLOWED" {
 		t.Errorf("a reason that is none: %v", out)
 	}
 	for name, body := range map[string]string{
-		"an unknown field": `{"sale_id":"x","reason":"OTHER","item":[]}`, "a field twice": `{"sale_id":"x","sale_id":"y"}`,
-		"no order": `{"reason":"OTHER"}`, "no reason": `{"sale_id":"x"}`, "no object": `[]`,
-		"two objects": `{} {}`, "cut off": `{"sale_id":`, "photos that are no base64": strings.TrimSuffix(b.body("1"), "}") + `,"photos":["%%"]}`,
+		"an unknown field": `{"sale_id":"x","reason":"OTHER","item":[]}`,
+		"a field twice":    `{"sale_id":"x","sale_id":"y"}`,
+		"no order":         `{"reason":"OTHER"}`, "no reason": `{"sale_id":"x"}`, "no object": `[]`,
+		"two objects": `{} {}`, "cut off": `{"sale_id":`,
+		"photos that are no base64": strings.TrimSuffix(b.body("1"), "}") + `,"photos":["%%"]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.want(b.ada, "/api/returns", body, http.StatusBadRequest, "message", "code", "field")
@@ -161,7 +171,8 @@ func TestAReturnHasTheShapeOfTheContractAllTheWay(t *testing.T) {
 	out := b.want(b.ada, "/api/returns", body, http.StatusOK, "success", "message", "return")
 	c := out["return"].(map[string]any)
 	for _, k := range []string{
-		"id", "sale_id", "customer_id", "status", "reason", "details", "rma_number", "created_at", "updated_at", "items", "photos", "shipment", "inspection", "refund",
+		"id", "sale_id", "customer_id", "status", "reason", "details", "rma_number", "created_at", "updated_at", "items",
+		"photos", "shipment", "inspection", "refund",
 	} {
 		if _, ok := c[k]; !ok {
 			t.Errorf("no %q in %v", k, c)
@@ -187,7 +198,8 @@ func TestAReturnHasTheShapeOfTheContractAllTheWay(t *testing.T) {
 	b.want(
 		b.staff,
 		at+"/inspection",
-		`{"result":"APPROVED","inspected_by":"eve","lines":[{"sale_item_id":"`+line+`","disposition":"restock","condition":"OPENED"}]}`,
+		`{"result":"APPROVED","inspected_by":"eve","lines":[{"sale_item_id":"`+line+
+			`","disposition":"restock","condition":"OPENED"}]}`,
 		http.StatusOK,
 	)
 	paid := b.want(b.staff, at+"/refund", `{"method":"ORIGINAL_METHOD"}`, http.StatusOK)["return"].(map[string]any)

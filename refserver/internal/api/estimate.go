@@ -3,10 +3,12 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -37,45 +39,36 @@ type deductionJSON struct {
 // items as JSON, or quantity_LINEID for each line as the form sends it.
 func (a *API) getEstimate(r *http.Request) (int, any, error) {
 	form := r.URL.Query()
-	q := returnRequest{OrderID: form.Get("sale_id"), Reason: form.Get("reason")}
-	if text := form.Get("items"); text != "" {
-		if err := json.Unmarshal([]byte(text), &q.Items); err != nil {
-			return 0, nil, problem.Invalid(
-				"items",
-				`items must be a list such as [{"sale_item_id": "...", "quantity": 1}].`,
-			)
-		}
+	var q endpoint.ReturnParams
+	if err := input.Query(form, &q); err != nil {
+		return 0, nil, err
 	}
-	for field, values := range form {
-		line, ok := strings.CutPrefix(field, "quantity_")
-		if !ok || values[0] == "" || values[0] == "0" {
-			continue
+	q.Items = slices.DeleteFunc(q.Items, func(it endpoint.ItemParams) bool { return *it.Quantity == 0 })
+	if text := form.Get("items"); text != "" {
+		var list struct {
+			Items []endpoint.ItemParams `json:"items"`
 		}
-		n, err := strconv.Atoi(values[0])
-		if err != nil {
-			return 0, nil, problem.Invalid(field, field+" must be a whole number.")
+		if err := input.Object([]byte(`{"items":`+text+`}`), &list); err != nil {
+			if problem.Of(err).Field == "body" {
+				err = problem.Invalid("items", `items must be a list such as [{"sale_item_id": "...", "quantity": 1}].`)
+			}
+			return 0, nil, err
 		}
-		q.Items = append(q.Items, askItem{OrderLineID: line, Quantity: &n})
+		q.Items = append(q.Items, list.Items...)
 	}
 	return a.estimate(r, q)
 }
 
 func (a *API) postEstimate(r *http.Request) (int, any, error) {
-	var q returnRequest
-	if err := decode(r, maxJSON, &q); err != nil {
+	var q endpoint.ReturnParams
+	if err := input.JSON(r, &q); err != nil {
 		return 0, nil, err
 	}
 	return a.estimate(r, q)
 }
 
-func (a *API) estimate(r *http.Request, q returnRequest) (int, any, error) {
-	q.Photos, q.Estimate = nil, nil
-	params, err := q.request(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	params.CustomerID = user(r).ID
-	e, err := a.Returns.Estimate(r.Context(), actor(r), params)
+func (a *API) estimate(r *http.Request, q endpoint.ReturnParams) (int, any, error) {
+	e, err := a.Endpoints.EstimateReturn(r.Context(), user(r), q)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -104,22 +97,4 @@ func (a *API) estimate(r *http.Request, q returnRequest) (int, any, error) {
 		out.RefundDue = &day
 	}
 	return http.StatusOK, map[string]any{"estimate": out}, nil
-}
-
-// consent is the amount that a caller says it was shown.
-func (q returnRequest) consent(p *returns.CreateParams) error {
-	if q.Estimate == nil {
-		return nil
-	}
-	c, err := money.ParseCurrency(q.Currency)
-	if err != nil {
-		return problem.Invalid("currency", "currency must be the ISO 4217 code of the estimate, such as USD.")
-	}
-	shown, err := money.Parse(q.Estimate.String(), c)
-	if err != nil {
-		return problem.Invalid("estimate", "estimate must be the amount of the estimate, such as 19.99.")
-	}
-	minor := shown.Minor()
-	p.Estimate, p.Currency = &minor, c
-	return nil
 }

@@ -18,7 +18,8 @@ func TestAnEstimateIsShownAndBindsTheRequest(t *testing.T) {
 			t.Errorf("no %q in %v", key, shown)
 		}
 	}
-	posted := b.want(b.ada, "/api/returns/estimate", b.body("1"), http.StatusOK, "estimate")["estimate"].(map[string]any)
+	answer := b.want(b.ada, "/api/returns/estimate", b.body("1"), http.StatusOK, "estimate")
+	posted := answer["estimate"].(map[string]any)
 	if fmt.Sprint(posted) != fmt.Sprint(shown) || shown["currency"] != "USD" || shown["amount"].(float64) <= 0 {
 		t.Errorf("posted %v, shown %v", posted, shown)
 	}

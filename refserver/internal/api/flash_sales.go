@@ -8,13 +8,13 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 func (a *API) flashSaleRoutes() {
-	a.member("GET /api/flash-sales", a.listFlashSales)
-	a.member("POST /api/flash-sales/{id}/reserve", a.reserve)
+	a.use("GET /api/flash-sales", endpoint.ListFlashSales, a.listFlashSales)
+	a.use("POST /api/flash-sales/{id}/reserve", endpoint.ReserveFlashSale, a.reserve)
 }
 
 // saleJSON is a flash sale that is on.
@@ -40,11 +40,9 @@ func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 		return nil, fmt.Errorf("price of product %d in flash sale %s: %w", p.ID, f.ID, err)
 	}
 	j := &saleJSON{
-		ID: f.ID, ProductID: p.ID, ProductName: p.Name, Percent: decimal.Format(int64(f.PercentBP), 2), Currency: string(p.Currency),
-		OriginalPrice: amount(
-			p.Price,
-			p.Currency,
-		), Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
+		ID: f.ID, ProductID: p.ID, ProductName: p.Name, Percent: percent(int64(f.PercentBP)),
+		Currency: string(p.Currency), OriginalPrice: amount(p.Price, p.Currency),
+		Price: amount(p.Price-off, p.Currency), StartsAt: f.Starts, EndsAt: f.Ends,
 	}
 	if f.Cap > 0 {
 		left := max(0, f.Cap-f.Sold-f.Held)
@@ -59,47 +57,33 @@ func saleOf(p orders.Product, f orders.FlashSale) (*saleJSON, error) {
 // listFlashSales answers the sales that are on. The products carry them, so
 // two statements find everything.
 func (a *API) listFlashSales(r *http.Request) (int, any, error) {
-	products, err := a.Orders.Products(r.Context())
+	products, err := a.Endpoints.OnSale(r.Context(), user(r))
 	if err != nil {
 		return 0, nil, err
 	}
 	out, now := []*saleJSON{}, a.Now()
 	for _, p := range products {
-		sale := p.SaleAt(now)
-		if sale == nil {
-			continue
+		if sale := p.SaleAt(now); sale != nil { // it may have ended since
+			j, err := saleOf(p, sale.FlashSale)
+			if err != nil {
+				return 0, nil, err
+			}
+			out = append(out, j)
 		}
-		j, err := saleOf(p, sale.FlashSale)
-		if err != nil {
-			return 0, nil, err
-		}
-		out = append(out, j)
 	}
 	return http.StatusOK, map[string]any{"flash_sales": out}, nil
 }
 
-// reserve holds units for the customer for a while. Asking again changes how
-// many, and not until when.
 func (a *API) reserve(r *http.Request) (int, any, error) {
-	var asked struct {
-		Quantity *int `json:"quantity"`
-	}
-	if err := decode(r, maxJSON, &asked); err != nil {
+	var p endpoint.ReserveParams
+	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	if asked.Quantity == nil {
-		return 0, nil, problem.Invalid("quantity", "quantity is missing; say how many units to hold, such as 1")
-	}
-	held, err := a.Orders.ReserveFlashSale(r.Context(), r.PathValue("id"), actor(r), *asked.Quantity)
+	held, message, err := a.Endpoints.ReserveFlashSale(r.Context(), user(r), r.PathValue("id"), p)
 	if err != nil {
 		return 0, nil, err
 	}
-	units := "1 unit is"
-	if held.Quantity != 1 {
-		units = fmt.Sprintf("%d units are", held.Quantity)
-	}
 	return http.StatusOK, map[string]any{
-		"success": true, "message": units + " held for you until " + held.ExpiresAt.UTC().Format("15:04:05 UTC") + ". Check out before that.",
-		"reservation_id": held.ID, "expires_at": held.ExpiresAt,
+		"success": true, "message": message, "reservation_id": held.ID, "expires_at": held.ExpiresAt,
 	}, nil
 }

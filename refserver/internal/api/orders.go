@@ -4,13 +4,15 @@ import (
 	"net/http"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 // ordersPage is how many orders one answer holds.
 const ordersPage = 100
 
 func (a *API) orderRoutes() {
-	a.member("GET /api/orders", a.listOrders)
+	a.use("GET /api/orders", endpoint.ListOrders, a.listOrders)
 }
 
 type orderJSON struct {
@@ -33,26 +35,23 @@ type itemJSON struct {
 }
 
 func (a *API) listOrders(r *http.Request) (int, any, error) {
-	page, err := pageOf(r)
+	p := endpoint.HistoryParams{Size: ordersPage, Uncounted: true}
+	if err := input.Query(r.URL.Query(), &p.Paging); err != nil {
+		return 0, nil, err
+	}
+	page, err := a.Endpoints.OrderHistory(r.Context(), user(r), p)
 	if err != nil {
 		return 0, nil, err
 	}
-	list, total, err := a.Orders.Orders(
-		r.Context(),
-		orders.Query{CustomerID: user(r).ID, Page: page, PageSize: ordersPage},
-	)
+	returnable, err := a.Endpoints.Returnable(r.Context(), page.Orders)
 	if err != nil {
 		return 0, nil, err
 	}
-	returnable, err := a.returnable(r.Context(), list)
-	if err != nil {
-		return 0, nil, err
-	}
-	out := make([]orderJSON, 0, len(list))
-	for _, o := range list {
+	out := make([]orderJSON, 0, len(page.Orders))
+	for _, o := range page.Orders {
 		out = append(out, orderOf(o, returnable))
 	}
-	return http.StatusOK, map[string]any{"orders": out, "total": total}, nil
+	return http.StatusOK, map[string]any{"orders": out, "total": page.Total}, nil
 }
 
 // orderOf is an order as the contract has it; returnable is by line id.

@@ -4,28 +4,18 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
 
-// memberPhotos and staffPhotos are the doors of bodies with photos, which their
-// handlers take in themselves.
-func (a *API) memberPhotos(pattern string, h http.HandlerFunc) {
-	a.mux.Handle(pattern, auth.RequireUser(a.deny)(h))
-}
-
-func (a *API) staffPhotos(pattern string, h http.HandlerFunc) {
-	a.mux.Handle(pattern, auth.RequireAdmin(a.deny)(h))
-}
-
-// takeIn reads a body with photos into v, and carries out do once under its
+// readPhotos reads a body with photos into v, and carries out do once under its
 // Idempotency-Key. judge, which may be nil, is asked as soon as the first photo
 // begins, unless the request was sent before.
-func (a *API) takeIn(w http.ResponseWriter, r *http.Request, v any, judge func(object []byte) error,
+func (a *API) readPhotos(w http.ResponseWriter, r *http.Request, v any, judge func(object []byte) error,
 	do func(r *http.Request, photos []returns.Upload) (int, any, error)) {
-	if err := isJSON(r); err != nil {
+	if err := input.IsJSON(r); err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -45,7 +35,7 @@ func (a *API) takeIn(w http.ResponseWriter, r *http.Request, v any, judge func(o
 		object, err = in.ReadJSON(judge)
 	}
 	if err == nil {
-		err = decodeObject(object, v)
+		err = input.Object(object, v)
 	}
 	if err != nil {
 		a.fail(w, in.Request(), err)
@@ -60,10 +50,10 @@ func (a *API) takeIn(w http.ResponseWriter, r *http.Request, v any, judge func(o
 	)
 }
 
-// placed makes sure that what stands for the photos in the object names all of
-// those that were taken in, in order. A key that is written in a strange way is
+// namesPhotos makes sure that what stands for the photos in the object names all of
+// those that were read, in order. A key that is written in a strange way is
 // not seen as one before.
-func placed(names []string, photos []returns.Upload) error {
+func namesPhotos(names []string, photos []returns.Upload) error {
 	for i, name := range names {
 		if i >= len(photos) || name != strconv.Itoa(i) {
 			field := "photos[" + strconv.Itoa(i) + "]"

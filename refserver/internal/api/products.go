@@ -2,22 +2,20 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 func (a *API) productRoutes() {
-	a.member("GET /api/products", a.listProducts)
-	a.staffOnce("POST /api/admin/products", a.createProduct)
-	a.staff("POST /api/admin/products/{id}", a.changeProduct)
+	a.use("GET /api/products", endpoint.ListProducts, a.listProducts)
+	a.use("POST /api/admin/products", endpoint.CreateProduct, a.createProduct)
+	a.use("POST /api/admin/products/{id}", endpoint.ChangeProduct, a.changeProduct)
 }
 
 // productJSON is a product; fields from category on are for staff.
@@ -57,18 +55,16 @@ func productOf(p orders.Product, at time.Time, detail bool) (productJSON, error)
 	}
 	if detail {
 		j.productDetail = &productDetail{
-			Category: p.Category, FinalSale: p.FinalSale, DiscountPercent: decimal.Format(int64(p.DiscountBP), 2),
-			ShippingWeight: decimal.Format(
-				p.ShippingWeight,
-				3,
-			), CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
+			Category: p.Category, FinalSale: p.FinalSale, DiscountPercent: percent(int64(p.DiscountBP)),
+			ShippingWeight:  json.Number(money.FormatDecimal(p.ShippingWeight, 3)),
+			CountryOfOrigin: p.CountryOfOrigin, RequiresShipping: p.RequiresShipping,
 		}
 	}
 	return j, nil
 }
 
 func (a *API) listProducts(r *http.Request) (int, any, error) {
-	products, err := a.Orders.Products(r.Context())
+	products, err := a.Endpoints.Products(r.Context(), user(r))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -83,58 +79,29 @@ func (a *API) listProducts(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"products": out}, nil
 }
 
-// productChange is what staff send; a field left out stays as it is.
-type productChange struct {
-	Name             *string `json:"name"`
-	Price            *number `json:"price"`
-	Stock            *int    `json:"stock"`
-	Category         *string `json:"category"`
-	FinalSale        *bool   `json:"final_sale"`
-	DiscountPercent  *number `json:"discount_percent"`
-	ShippingWeight   *number `json:"shipping_weight"`
-	CountryOfOrigin  *string `json:"country_of_origin"`
-	RequiresShipping *bool   `json:"requires_shipping"`
-}
-
 func (a *API) createProduct(r *http.Request) (int, any, error) {
-	var c productChange
-	if err := decode(r, maxJSON, &c); err != nil {
+	var p endpoint.ProductParams
+	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	switch {
-	case c.Name == nil:
-		return 0, nil, problem.Invalid("name", "name is missing; a new product needs a name, a price and a stock")
-	case c.Price == nil:
-		return 0, nil, problem.Invalid("price", "price is missing; a new product needs a name, a price and a stock")
-	case c.Stock == nil:
-		return 0, nil, problem.Invalid("stock", "stock is missing; a new product needs a name, a price and a stock")
-	}
-	return a.saveProduct(r, 0, c)
+	saved, err := a.Endpoints.CreateProduct(r.Context(), user(r), p)
+	return a.savedProduct(saved, err)
 }
 
 func (a *API) changeProduct(r *http.Request) (int, any, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil || id < 1 {
+	if err != nil {
 		return 0, nil, orders.ErrNotFound
 	}
-	var c productChange
-	if err := decode(r, maxJSON, &c); err != nil {
+	var p endpoint.ProductParams
+	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}
-	return a.saveProduct(r, id, c)
+	saved, err := a.Endpoints.ChangeProduct(r.Context(), user(r), id, p)
+	return a.savedProduct(saved, err)
 }
 
-func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any, error) {
-	change, err := c.apply(a.Currency)
-	if err != nil {
-		return 0, nil, err
-	}
-	p, err := a.Orders.SaveProduct(
-		r.Context(),
-		id,
-		event.Stamp{At: a.Now(), By: actor(r), Source: event.SourceOf(r.Context())},
-		change,
-	)
+func (a *API) savedProduct(p orders.Product, err error) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
@@ -142,71 +109,5 @@ func (a *API) saveProduct(r *http.Request, id int64, c productChange) (int, any,
 	return http.StatusOK, map[string]any{"product": j}, err
 }
 
-// apply reads the numbers, exactly, and returns what sets them.
-func (c productChange) apply(currency money.Currency) (func(*orders.Product) error, error) {
-	var price, discount, weight int64
-	var err error
-	if c.Price != nil {
-		m, err := money.Parse(c.Price.String(), currency)
-		if err != nil {
-			return nil, problem.Invalid(
-				"price",
-				fmt.Sprintf(
-					"price is %s; it must be a number of %s with at most %d decimals",
-					clip(c.Price.String()),
-					currency,
-					currency.Digits(),
-				),
-			)
-		}
-		price = m.Minor()
-	}
-	if c.DiscountPercent != nil {
-		if discount, err = decimal.Parse(c.DiscountPercent.String(), 2); err != nil || discount < 0 ||
-			discount > 10000 {
-			return nil, problem.Invalid(
-				"discount_percent",
-				"discount_percent is "+clip(
-					c.DiscountPercent.String(),
-				)+"; it must be a number from 0 to 100 with at most 2 decimals",
-			)
-		}
-	}
-	if c.ShippingWeight != nil {
-		if weight, err = decimal.Parse(c.ShippingWeight.String(), 3); err != nil || weight < 0 {
-			return nil, problem.Invalid(
-				"shipping_weight",
-				"shipping_weight is "+clip(
-					c.ShippingWeight.String(),
-				)+"; it must be a number from 0 on with at most 3 decimals",
-			)
-		}
-	}
-	return func(p *orders.Product) error {
-		if p.Currency == "" {
-			p.Currency, p.RequiresShipping = currency, true
-		}
-		set(&p.Name, c.Name)
-		set(&p.Stock, c.Stock)
-		set(&p.Category, c.Category)
-		set(&p.FinalSale, c.FinalSale)
-		set(&p.CountryOfOrigin, c.CountryOfOrigin)
-		set(&p.RequiresShipping, c.RequiresShipping)
-		if c.Price != nil {
-			p.Price = price
-		}
-		if c.DiscountPercent != nil {
-			p.DiscountBP = int(discount)
-		}
-		if c.ShippingWeight != nil {
-			p.ShippingWeight = weight
-		}
-		return nil
-	}, nil
-}
-
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
+// percent is a count of hundredths of a percent as a JSON number.
+func percent(bp int64) json.Number { return json.Number(money.FormatDecimal(bp, 2)) }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -9,19 +8,14 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// Nights are the comparisons that were made at night: *reconcile.Nightly.
-type Nights interface {
-	Last(ctx context.Context, limit int) ([]reconcile.Run, error)
-}
-
-const nightsShown = 14
-
 func (a *API) reconciliationRoutes() {
-	a.staff("GET /api/admin/reconciliation", a.reconciliation)
+	a.use("GET /api/admin/reconciliation", endpoint.ReadReconciliation, a.reconciliation)
 }
 
 // reconciliationJSON is what the shop paid back against the provider's list.
@@ -74,30 +68,22 @@ type nightJSON struct {
 // reconciliation compares the days from and to, or answers the last night where
 // none are named; null before the first.
 func (a *API) reconciliation(r *http.Request) (int, any, error) {
-	nights, err := a.Nights.Last(r.Context(), nightsShown)
+	var p endpoint.PeriodParams
+	if err := input.Query(r.URL.Query(), &p); err != nil {
+		return 0, nil, err
+	}
+	made, err := a.Endpoints.Reconciliation(r.Context(), user(r), p)
 	if err != nil {
 		return 0, nil, err
 	}
 	var report *reconciliationJSON
-	if form := r.URL.Query(); form.Has("from") || form.Has("to") {
-		from, to, err := reconcile.Period(form.Get("from"), form.Get("to"), a.Zone)
-		if err != nil {
-			return 0, nil, err
-		}
-		made, err := a.Refunds.Reconcile(r.Context(), from, to)
-		if err != nil {
-			a.Log.WarnContext(r.Context(), "no comparison with the provider's list", "error", err)
-			return 0, nil, reconcile.ErrNoList
-		}
-		report = reportOf(made, form.Get("from"), form.Get("to"))
-	} else if i := slices.IndexFunc(nights, func(n reconcile.Run) bool { return !n.DoneAt.IsZero() }); i >= 0 {
-		from, to := nights[i].Days(a.Zone)
-		report = reportOf(nights[i].Report, from, to)
-		report.Night = &nights[i].Night
+	if made.Report != nil {
+		report = reportOf(*made.Report, made.From, made.To)
+		report.Night = known(made.Night)
 	}
 	return http.StatusOK, map[string]any{
 		"reconciliation": report,
-		"nights": all(nights, func(n reconcile.Run) nightJSON {
+		"nights": all(made.Nights, func(n reconcile.Run) nightJSON {
 			from, to := n.Days(a.Zone)
 			return nightJSON{
 				Night:       n.Night,
@@ -116,9 +102,8 @@ func reportOf(made refunds.Reconciliation, from, to string) *reconciliationJSON 
 	j := &reconciliationJSON{From: from, To: to, At: made.At.UTC(), Differences: all(made.Rows, comparisonOf)}
 	for _, f := range refunds.MatchStatuses() {
 		j.Findings = append(j.Findings, totalJSON{
-			Finding: string(
-				f,
-			), Differs: f.Differs(), Count: made.Totals.Count[f], Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
+			Finding: string(f), Differs: f.Differs(), Count: made.Totals.Count[f],
+			Ours: sums(made.Totals.Ours[f]), There: sums(made.Totals.There[f]),
 		})
 	}
 	return j
@@ -138,10 +123,9 @@ func amountJSON(minor int64, c money.Currency) *moneyJSON {
 
 func comparisonOf(c refunds.Match) comparisonJSON {
 	return comparisonJSON{
-		Finding: string(
-			c.Match,
-		), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference), OrderID: known(c.OrderID),
-		Status: known(say(c.Status)), Ours: amountJSON(c.Amount, c.Currency), Reference: known(c.ProviderID),
-		ProviderStatus: known(c.ProviderStatus), There: amountJSON(c.ProviderAmount, c.ProviderCurrency),
+		Finding: string(c.Match), At: c.At.UTC(), RefundID: known(c.RefundID), ReturnID: known(c.ClientReference),
+		OrderID: known(c.OrderID), Status: known(say(c.Status)), Ours: amountJSON(c.Amount, c.Currency),
+		Reference: known(c.ProviderID), ProviderStatus: known(c.ProviderStatus),
+		There: amountJSON(c.ProviderAmount, c.ProviderCurrency),
 	}
 }

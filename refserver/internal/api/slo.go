@@ -1,28 +1,16 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
-	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 )
 
-// ServiceLevels reads what was promised and what was kept:
-// *observabilitydb.Reader does.
-type ServiceLevels interface {
-	SLO(ctx context.Context, now time.Time, window time.Duration) (observabilitydb.SLO, error)
-}
-
-// sloWindow is looked back on when the caller names no other.
-const sloWindow = 24 * time.Hour
-
 func (a *API) sloRoutes() {
-	a.staff("GET /api/admin/slo", a.slo)
+	a.use("GET /api/admin/slo", endpoint.ReadServiceLevels, a.slo)
 }
 
 // cardJSON is a service level. Value and target are per cent; what nothing has
@@ -52,22 +40,8 @@ type outagesJSON struct {
 // slo tells how the promises of checkout are kept, over all processes, and how
 // many orders wait for their charge. ?window=1h looks back on another time.
 func (a *API) slo(r *http.Request) (int, any, error) {
-	window := sloWindow
-	if text := r.FormValue("window"); text != "" {
-		var err error
-		window, err = time.ParseDuration(text)
-		if err != nil || window < 10*time.Minute || window > 28*24*time.Hour {
-			return 0, nil, problem.Invalid("window", "window is "+clip(text)+"; it must be a time from 10m to 672h")
-		}
-	}
-	levels, err := a.Figures.SLO(r.Context(), a.Now(), window)
-	if err != nil {
-		return 0, nil, err
-	}
-	_, queued, err := a.Orders.Orders(
-		r.Context(),
-		orders.Query{Status: []orders.Status{orders.StatusQueued}, PageSize: 1},
-	)
+	levels, err := a.Endpoints.ServiceLevels(
+		r.Context(), user(r), endpoint.LevelParams{Window: r.URL.Query().Get("window")})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -84,16 +58,16 @@ func (a *API) slo(r *http.Request) (int, any, error) {
 		ms := float64(levels.Latency.P95.Microseconds()) / 1000
 		latency.P95 = &ms
 	}
-	return http.StatusOK, map[string]any{"queued_orders": queued, "cards": []cardJSON{accepted, latency}}, nil
+	return http.StatusOK, map[string]any{"queued_orders": levels.Queued, "cards": []cardJSON{accepted, latency}}, nil
 }
 
 func cardOf(c observabilitydb.Card) cardJSON {
 	j := cardJSON{
-		ID: c.ID, Name: c.Name, Target: decimal.Format(c.TargetBP, 2), State: cardStates[c.Status],
+		ID: c.ID, Name: c.Name, Target: percent(c.TargetBP), State: cardStates[c.Status],
 		Good: c.Good.Part, Total: c.Good.Whole, Window: int64(c.Window / time.Second),
 	}
 	if bp, ok := c.Good.BP(); ok {
-		value := decimal.Format(bp, 2)
+		value := percent(bp)
 		j.Value = &value
 	}
 	if c.HasBurn {
@@ -103,5 +77,6 @@ func cardOf(c observabilitydb.Card) cardJSON {
 }
 
 var cardStates = map[observabilitydb.CardStatus]string{
-	observabilitydb.Fulfilled: "fulfilled", observabilitydb.NeedsAttention: "needs_attention", observabilitydb.NoData: "no_data",
+	observabilitydb.Fulfilled: "fulfilled", observabilitydb.NeedsAttention: "needs_attention",
+	observabilitydb.NoData: "no_data",
 }

@@ -40,8 +40,9 @@ var noBrand = []string{"", "card", "credit", "creditcard", "debit", "debitcard"}
 
 // brandNames are those that name one, in lower case and without spaces.
 var brandNames = map[string]brand{
-	"visa": visa, "mastercard": mastercard, "mc": mastercard, "amex": amex, "americanexpress": amex, "discover": discover,
-	"diners": diners, "dinersclub": diners, "jcb": jcb, "unionpay": unionpay,
+	"visa": visa, "mastercard": mastercard, "mc": mastercard, "amex": amex, "americanexpress": amex,
+	"discover": discover,
+	"diners":   diners, "dinersclub": diners, "jcb": jcb, "unionpay": unionpay,
 }
 
 // CardToken turns what a card form holds into a test payment method of the
@@ -61,7 +62,8 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	if !ok {
 		return "", badCard(
 			"card_number",
-			"The shop takes Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; that number belongs to none of them",
+			"The shop takes Visa, Mastercard, American Express, Discover, Diners Club, JCB and UnionPay cards; "+
+				"that number belongs to none of them",
 		)
 	}
 	word := strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(kind))
@@ -70,7 +72,8 @@ func CardToken(number, expires, kind string, now time.Time) (string, error) {
 	case !known && !slices.Contains(noBrand, word):
 		return "", badCard(
 			"card_type",
-			"The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; or Credit or Debit, or left out",
+			"The card type is Visa, Mastercard, American Express (Amex), Discover, Diners Club, JCB or UnionPay; "+
+				"or Credit or Debit, or left out",
 		)
 	case known && named != b:
 		return "", badCard(

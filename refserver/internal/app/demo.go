@@ -63,7 +63,8 @@ var demoProducts = []demoProduct{
 // outage that the settings ask for begins after the demo order is paid.
 func (s *App) fill(ctx context.Context) error {
 	c := s.Config
-	if _, err := s.Auth.EnsureSuperAdmin(ctx, c.SuperAdminUsername, string(c.SuperAdminPassword), c.SuperAdminEmail); err != nil {
+	_, err := s.Auth.EnsureSuperAdmin(ctx, c.SuperAdminUsername, string(c.SuperAdminPassword), c.SuperAdminEmail)
+	if err != nil {
 		return fmt.Errorf("making the super admin: %w", err)
 	}
 	if _, err := s.Returns.EnsureTerms(ctx, event.System("settings"), c.Policy()); err != nil {
@@ -114,8 +115,8 @@ func (s *App) retryDemo(ctx context.Context) error {
 	return s.ensureDemo(ctx)
 }
 
-// demo makes the demo data. It goes on where an earlier run was cut off. A
-// catalogue that does not begin with the demo's laptop is somebody's own, and
+// demo makes the demo data. It continues where an earlier run was cut off. A
+// catalog that does not begin with the demo's laptop is somebody's own, and
 // gets none.
 func (s *App) demo(ctx context.Context) error {
 	have, err := s.Orders.Products(ctx)
@@ -207,7 +208,8 @@ func (s *App) demoOrder(ctx context.Context, super auth.User, laptop int64) (ord
 		return orders.Order{}, fmt.Errorf("demo cart: %w", err)
 	}
 	o, err := s.Orders.Checkout(ctx, orders.CheckoutRequest{
-		Customer: buyer, CartID: cart.Cart.ID, IdempotencyKey: demoKey, Method: payment.Card, Token: visa.token, Source: "demo",
+		Customer: buyer, CartID: cart.Cart.ID, IdempotencyKey: demoKey, Method: payment.Card,
+		Token: visa.token, Source: "demo",
 	})
 	if err != nil {
 		return orders.Order{}, fmt.Errorf("demo order: %w", err)
@@ -215,7 +217,7 @@ func (s *App) demoOrder(ctx context.Context, super auth.User, laptop int64) (ord
 	return o, nil
 }
 
-// demoReturn files and authorises the return of the demo order.
+// demoReturn files and authorizes the return of the demo order.
 func (s *App) demoReturn(ctx context.Context, super auth.User, o orders.Order) error {
 	list, _, err := s.Returns.Returns(ctx, returns.Query{OrderID: o.ID, PageSize: 1})
 	if err != nil || len(list) > 0 || !s.Config.FeatureReturnsEnabled {

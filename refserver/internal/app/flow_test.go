@@ -88,8 +88,8 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 		if got := stock(t, s, 3); got != before+2 {
 			t.Errorf("stock %d, want %d", got, before+2)
 		}
-		if _, again, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err == nil &&
-			again.ID != r.ID {
+		_, again, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
+		if err == nil && again.ID != r.ID {
 			t.Errorf("a second refund was made: %+v", again)
 		}
 		ledger := s.Simulator.Ledger()
@@ -127,7 +127,8 @@ func TestARefundWhoseAnswerIsLostIsFinishedOnceByTheWorkers(t *testing.T) {
 		var asked sync.WaitGroup
 		asked.Go(func() {
 			var err error
-			if _, r, err = s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err != nil {
+			p := returns.RefundParams{Method: payment.OriginalMethod}
+			if _, r, err = s.Returns.Refund(t.Context(), c.ID, clerk, p); err != nil {
 				t.Error(err)
 			}
 		})

@@ -136,7 +136,7 @@ func TestChargesAndRefundsShareOneBreaker(t *testing.T) {
 }
 
 func TestWhatAnAnswerSaysOfTheProvider(t *testing.T) {
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
@@ -148,15 +148,30 @@ func TestWhatAnAnswerSaysOfTheProvider(t *testing.T) {
 		want   resilience.Outcome
 	}{
 		{"done", t.Context(), payment.Result{Outcome: payment.OutcomeDone}, false, resilience.Success},
-		{"declined", t.Context(), payment.Result{Outcome: payment.OutcomeDeclined, HTTP: 402}, false, resilience.Success},
+		{
+			"declined", t.Context(), payment.Result{Outcome: payment.OutcomeDeclined, HTTP: 402},
+			false, resilience.Success,
+		},
 		{"pending", t.Context(), payment.Result{Outcome: payment.OutcomePending}, false, resilience.Success},
-		{"waits for a person", t.Context(), payment.Result{Outcome: payment.OutcomeRequiresAction}, false, resilience.Success},
-		{"rate limited", t.Context(), payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 429}, false, resilience.Neutral},
-		{"looked up and absent", t.Context(), payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200}, true, resilience.Success},
+		{
+			"waits for the customer", t.Context(), payment.Result{Outcome: payment.OutcomeRequiresAction},
+			false, resilience.Success,
+		},
+		{
+			"rate limited", t.Context(), payment.Result{Outcome: payment.OutcomeNoEffect, HTTP: 429},
+			false, resilience.Neutral,
+		},
+		{
+			"looked up and absent", t.Context(), payment.Result{Outcome: payment.OutcomeAbsent, HTTP: 200},
+			true, resilience.Success,
+		},
 		{"5xx", t.Context(), payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500}, false, resilience.Failure},
-		{"5xx from the store of keys", t.Context(), payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500, Replayed: true}, false, resilience.Neutral},
+		{
+			"5xx from the store of keys", t.Context(), payment.Result{Outcome: payment.OutcomeUnknown, HTTP: 500, Replayed: true},
+			false, resilience.Neutral,
+		},
 		{"our deadline", late, payment.Result{Outcome: payment.OutcomeUnknown}, false, resilience.Failure},
-		{"our caller went away", cancelled, payment.Result{Outcome: payment.OutcomeUnknown}, false, resilience.Neutral},
+		{"our caller went away", canceled, payment.Result{Outcome: payment.OutcomeUnknown}, false, resilience.Neutral},
 		{"an outcome nobody knows", t.Context(), payment.Result{Outcome: "?"}, false, resilience.Failure},
 	} {
 		if got := judge(tc.ctx, tc.answer, tc.lookUp); got != tc.want {

@@ -38,7 +38,7 @@ type healthRow struct {
 }
 
 // writeProbe finds out whether writing works, and how fast. One write is under
-// way at a time, however many ask; it goes on where a report has no time to
+// way at a time, however many ask; it continues where a report has no time to
 // wait for it.
 type writeProbe struct {
 	write func(context.Context) error

@@ -44,7 +44,7 @@ func (s *App) followFigures() error {
 	return nil
 }
 
-// CountNow brings the figures of this process up to the present, for those who
+// CountNow brings the counts of this process up to the present, for those who
 // can't wait until they are counted anyway, within about ten seconds.
 func (s *App) CountNow(ctx context.Context) error {
 	_, err := s.rollup.Roll(ctx)
@@ -57,7 +57,7 @@ func (s *App) Changes(ctx context.Context, q outboxdb.Query) (outboxdb.Page, err
 }
 
 // recordFailed counts a checkout that left no order. One whose caller went
-// away is no failure: its order, where there is one, goes on.
+// away is no failure: its order, where there is one, continues.
 func recordFailed(r *observabilitydb.Recorder, err error) {
 	if !errors.Is(err, context.Canceled) {
 		r.Failed()

@@ -8,8 +8,8 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -77,7 +77,7 @@ func (s *App) reconcile(ctx context.Context) (bool, error) {
 
 // settleDifference looks a refund up whose state differs: what the provider
 // took back becomes reversed, though its message was lost. What it says was
-// paid and failed here is for a person; so is all else, which the report shows.
+// paid and failed here needs review; so does all else, which the report shows.
 func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 	if c.Match != refunds.StateDiffers {
 		return nil
@@ -93,8 +93,9 @@ func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
 	default:
 		// Also what can't be done about this one must not keep the night from
 		// the others.
-		return s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID, OrderID: c.OrderID, Reference: c.ProviderID,
+		return s.raise(ctx, aboutRefund, review.Discrepancy{
+			ID: "reconciliation " + c.AttemptID, Message: inWords(err), RefundID: c.RefundID,
+			OrderID: c.OrderID, ProviderID: c.ProviderID,
 		})
 	}
 	if errors.Is(err, refunds.ErrNotFound) {

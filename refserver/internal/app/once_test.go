@@ -70,7 +70,8 @@ func TestPairsOfIdenticalRequestsMakeOneReturnAndOneRefundEach(t *testing.T) {
 		for _, c := range cases {
 			c := inspect(t, s, c)
 			twice(func() {
-				if _, _, err := s.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod}); err != nil {
+				p := returns.RefundParams{Method: payment.OriginalMethod}
+				if _, _, err := s.Returns.Refund(ctx, c.ID, clerk, p); err != nil {
 					t.Errorf("refund of %s: %v", c.RMA, err)
 				}
 			})
@@ -128,9 +129,9 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		},
 		"before the units are restocked": func(t *testing.T, s *app.App) returns.Return {
 			c, r := paid(t, s)
-			c, err := returnsdb.New(s.DB).Update(t.Context(), c.ID, func(c *returns.Return) error {
+			c, err := returnsdb.New(s.DB).Update(t.Context(), c.ID, returns.Changing(func(c *returns.Return) error {
 				return c.RefundSucceeded(event.Stamp{At: time.Now(), By: system}, r.ID)
-			})
+			}))
 			if err != nil || c.Status != returns.StatusRefunded || c.Restocked {
 				t.Fatalf("return %s, restocked %v, %v", c.Status, c.Restocked, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -119,6 +120,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		n, err := s.Orders.ExpireReservations(ctx, batch)
 		return n == batch, err
 	}); err != nil {
+		return nil, err
+	}
+	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
+		return nil, err
+	}
+	if _, err = add("take in partners' feeds", feedsEvery, s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)); err != nil {
 		return nil, err
 	}
 	if s.pursue, err = add("pursue open refunds", pursueEvery, func(ctx context.Context) (bool, error) {
@@ -236,13 +243,13 @@ func (s *App) measure(ctx context.Context) error {
 		}
 		s.Metrics.Queue(name, total, age(since))
 	}
-	alarms, open, err := s.Alarms.Open(ctx, 1)
+	first, open, err := s.Discrepancies.Open(ctx, 1)
 	if err != nil {
 		return err
 	}
 	var since time.Time
 	if open > 0 {
-		since = alarms[0].RaisedAt
+		since = first[0].RaisedAt
 	}
 	s.Metrics.Queue("money_alarms", open, age(since))
 

@@ -132,7 +132,7 @@ func TestFailureProbabilitiesNeedASimulator(t *testing.T) {
 	}
 }
 
-// A simulator that starts after the shop is told as soon as it is there.
+// A simulator that starts after the shop is configured as soon as it is there.
 func TestFailureProbabilitiesReachASimulatorThatStartsLater(t *testing.T) {
 	t.Parallel()
 	sim, err := paysim.New(paysim.Config{})

@@ -63,7 +63,8 @@ func TestADatabaseSaysWhichBinariesMayWorkOnIt(t *testing.T) {
 func TestADatabaseOfAnOlderTreeIsRefusedUntouched(t *testing.T) {
 	t.Parallel()
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
-		if _, err := db.Writer().ExecContext(t.Context(), "CREATE TABLE shop_setup (name TEXT PRIMARY KEY)"); err != nil {
+		const old = "CREATE TABLE shop_setup (name TEXT PRIMARY KEY)"
+		if _, err := db.Writer().ExecContext(t.Context(), old); err != nil {
 			t.Fatal(err)
 		}
 		oneLine(t, migrate(t.Context(), db), "before the first release")

@@ -25,14 +25,16 @@ import (
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
 	"github.com/returnkit/returnkit/orders/sqlstore"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
@@ -53,6 +55,10 @@ type App struct {
 	Returns  *returns.Service
 	Refunds  *refunds.Service
 	Evidence *evidence.Files
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// Partners send product feeds.
+	Partners *partner.Service
 	// Uploads takes in requests with photos.
 	Uploads  *upload.Receiver
 	Breaker  *resilience.Breaker
@@ -61,8 +67,8 @@ type App struct {
 	Registry *prometheus.Registry
 	Health   *observability.Checker
 	Log      *slog.Logger
-	// Alarms is what the shop and the provider say differently.
-	Alarms *alarm.Book
+	// Discrepancies are those between the shop and its provider.
+	Discrepancies *review.Discrepancies
 	// Nightly compares refunds with the provider's list.
 	Nightly *reconcile.Nightly
 	// Keys remembers what was answered under an Idempotency-Key.
@@ -94,6 +100,7 @@ type App struct {
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
 	weakHashes    bool
+	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
 
@@ -108,6 +115,16 @@ func WithClock(now func() time.Time) Option { return func(s *App) { s.now = now 
 // WithWeakHashes stores passwords under hashes that are made in no time, for
 // tests that sign in often.
 func WithWeakHashes() Option { return func(s *App) { s.weakHashes = true } }
+
+// WithSubscriber has handler follow the events of a stream, refunds or returns; see
+// outbox.Dispatcher.Subscribe. Every process on the database needs the same subscribers.
+func WithSubscriber(stream, name string, types []string, handler outbox.Handler, options ...outbox.Option) Option {
+	return func(s *App) {
+		s.subscribers = append(s.subscribers, func() error {
+			return s.Events.Subscribe(stream, name, types, handler, options...)
+		})
+	}
+}
 
 // Open makes the shop from the settings: it opens and migrates the database,
 // starts the payment simulator where no provider is set, and makes sure of the
@@ -189,8 +206,10 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ordersdb.Migrations(),
 		refundsdb.Migrations(),
 		returnsdb.Migrations(),
-		alarm.Migrations(),
+		review.Migrations(),
 		idempotency.Migrations(),
+		partner.Migrations(),
+		feature.Migrations(),
 		reconcile.Migrations(),
 		observabilitydb.Migrations(),
 		setupMigrations(),
@@ -290,9 +309,9 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Alarms, s.money = direct, refundsdb.NewInbox(
+	s.payments, s.inbox, s.Discrepancies, s.money = direct, refundsdb.NewInbox(
 		s.DB,
-	), &alarm.Book{
+	), &review.Discrepancies{
 		DB:  s.DB,
 		Now: s.now,
 	}, newMoneyMetrics()
@@ -308,17 +327,24 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Orders, err = orders.New(orders.Config{
-		Store: ordersdb.New(s.DB), Gateway: guarded, Currency: c.Money(),
+	store := ordersdb.New(s.DB)
+	cfg := orders.Config{
+		Store: store, Gateway: guarded, Currency: c.Money(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Now: s.now, Observer: orderObserver{s.Metrics, s.recorder, observability.Named(s.Log, "orders")},
-	})
-	if err != nil {
+	}
+	if s.Orders, err = orders.New(cfg); err != nil {
 		return err
 	}
 	s.onClose(s.Orders.Close)
+	if err := s.openFeatures(ctx); err != nil {
+		return err
+	}
+	if err := s.openPartners(cfg, store); err != nil {
+		return err
+	}
 	if err := s.checkCurrency(ctx); err != nil {
 		return err
 	}

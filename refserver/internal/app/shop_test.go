@@ -169,21 +169,25 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 		if n := len(s.Simulator.Ledger().Charges) - before; n != len(queued) {
 			t.Errorf("%d charges for %d orders", n, len(queued))
 		}
-		if opened, recovered := counter(s, "payment_circuit_open_events_total"), counter(s, "payment_circuit_recoveries_total"); opened < 1 ||
-			recovered != opened {
+		opened := counter(s, "payment_circuit_open_events_total")
+		recovered := counter(s, "payment_circuit_recoveries_total")
+		if opened < 1 || recovered != opened {
 			t.Errorf("%v openings, %v recoveries", opened, recovered)
 		}
 		var names []string
 		for _, e := range s.Metrics.Events() {
 			names = append(names, e.Name)
 		}
-		for _, want := range []string{"order_completed", "order_queued_for_retry", "payment_circuit_opened", "payment_service_recovered", "payment_circuit_state_change"} {
+		for _, want := range []string{
+			"order_completed", "order_queued_for_retry", "payment_circuit_opened", "payment_service_recovered",
+			"payment_circuit_state_change",
+		} {
 			if !strings.Contains(fmt.Sprint(names), want) {
 				t.Errorf("no event %s in %v", want, names)
 			}
 		}
-		if submitted, accepted := counter(s, "orders_submitted_total"), counter(s, "orders_accepted_total"); submitted != accepted ||
-			accepted != 11 {
+		submitted, accepted := counter(s, "orders_submitted_total"), counter(s, "orders_accepted_total")
+		if submitted != accepted || accepted != 11 {
 			t.Errorf("%v submitted, %v accepted; the demo order, one before, nine during", submitted, accepted)
 		}
 	})

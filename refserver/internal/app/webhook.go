@@ -14,7 +14,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment/stripegateway"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -137,15 +137,15 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 }
 
 // handleRefundEvent looks a refund up. What that leads to is followed by its return
-// (see refundChanged).
+// (see returns.Subscribe).
 func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (string, error) {
 	r, err := s.Refunds.HandleWebhook(ctx, provider, e.Notice())
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil // made on the provider's own pages: the reconciliation shows it
 	case refunds.CodeOf(err) == refunds.CodeContradiction:
-		return hookAlarm, s.alarm(ctx, aboutRefund, alarm.Alarm{
-			ID: e.ID, Message: inWords(err), RefundID: r.ID, OrderID: r.OrderID, Reference: e.Reference,
+		return hookAlarm, s.raise(ctx, aboutRefund, review.Discrepancy{
+			ID: e.ID, Message: inWords(err), RefundID: r.ID, OrderID: r.OrderID, ProviderID: e.Reference,
 		})
 	case err != nil:
 		return "", err
@@ -183,9 +183,9 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 		wrong = "the order is cancelled"
 	}
 	if wrong != "" {
-		return hookAlarm, s.alarm(ctx, aboutPayment, alarm.Alarm{
+		return hookAlarm, s.raise(ctx, aboutPayment, review.Discrepancy{
 			ID: e.ID, Message: fmt.Sprintf("The provider says that %s of order %s succeeded, but %s.", e.Reference, o.Number, wrong),
-			OrderID: o.ID, Reference: e.Reference,
+			OrderID: o.ID, ProviderID: e.Reference,
 		})
 	}
 	if o.Status == orders.StatusCompleted {
@@ -305,31 +305,31 @@ func inWords(err error) string {
 	return err.Error()
 }
 
-// alarm puts a contradiction before a person, once.
-func (s *App) alarm(ctx context.Context, about string, a alarm.Alarm) error {
-	a.Kind = about
-	fresh, err := s.Alarms.Raise(ctx, a)
+// raise puts a discrepancy into the review queue, once.
+func (s *App) raise(ctx context.Context, about string, d review.Discrepancy) error {
+	d.Kind = about
+	fresh, err := s.Discrepancies.Raise(ctx, d)
 	if err != nil || !fresh {
 		return err
 	}
 	s.money.alarms.WithLabelValues(about).Inc()
 	s.Log.ErrorContext(
 		ctx,
-		"the payment provider contradicts the shop; a person has to look, nothing was changed",
+		"the payment provider contradicts the shop; needs review, nothing was changed",
 		observability.EventKey,
 		"payment_alarm",
 		"about",
 		about,
 		"alarm",
-		a.ID,
+		d.ID,
 		"refund_id",
-		a.RefundID,
+		d.RefundID,
 		"order_id",
-		a.OrderID,
+		d.OrderID,
 		"provider_reference",
-		a.Reference,
+		d.ProviderID,
 		"cause",
-		a.Message,
+		d.Message,
 	)
 	return nil
 }

@@ -55,6 +55,9 @@ func (a *attempts) enter(ctx context.Context, key string) (done func(failed bool
 		if len(e.failed)+e.inFlight < a.max {
 			break
 		}
+		if e.waiting >= addressWaiting {
+			return nil, longLine()
+		}
 		ended := e.ended
 		e.waiting++
 		a.mu.Unlock()

@@ -170,3 +170,53 @@ func TestAnAccountThatIsAttackedFromManyAddressesIsSlowAndOpen(t *testing.T) {
 		t.Errorf("who has gone away waits: %v", err)
 	}
 }
+
+// TestFailuresOfAnAddressAreLimitedWhateverTheName: who guesses names and
+// passwords by turns is stopped before the hash, and good sign-ins, however many
+// at once, are not.
+func TestFailuresOfAnAddressAreLimitedWhateverTheName(t *testing.T) {
+	s := newShop(t, newStore(t, sqlstoretest.SQLite(t)), false)
+	begin := time.Now()
+	s.setNow(begin)
+	const good = 250
+	for i := range good {
+		s.register(t, fmt.Sprint("worker", i), "correct horse")
+	}
+	var all sync.WaitGroup
+	for i := range good {
+		all.Go(func() {
+			if _, err := s.auth.Verify(t.Context(), fmt.Sprint("worker", i), "correct horse", "192.0.2.1"); err != nil {
+				t.Errorf("a good one of %d at once: %v", good, err)
+			}
+		})
+	}
+	all.Wait()
+	var wrong, limited atomic.Int32
+	for i := range 300 {
+		all.Go(func() {
+			switch _, err := s.auth.Verify(t.Context(), fmt.Sprint("guess", i), "x", "192.0.2.1"); auth.CodeOf(err) {
+			case auth.CodeCredentials:
+				wrong.Add(1)
+			case auth.CodeTooManyAttempts:
+				limited.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if wrong.Load() != 100 || limited.Load() != 200 {
+		t.Errorf("of 300 guesses %d were tried and %d limited, want 100 and 200", wrong.Load(), limited.Load())
+	}
+	_, err := s.auth.Verify(t.Context(), "worker0", "correct horse", "192.0.2.1")
+	if e, ok := errors.AsType[*auth.Error](err); !ok || e.RetryAfter <= 0 || e.RetryAfter > time.Minute {
+		t.Errorf("a good one while its address is limited: %v", err)
+	}
+	if _, err := s.auth.Verify(t.Context(), "worker0", "correct horse", "192.0.2.2"); err != nil {
+		t.Errorf("the same from another address: %v", err)
+	}
+	s.setNow(begin.Add(time.Minute + time.Second))
+	if _, err := s.auth.Verify(t.Context(), "worker0", "correct horse", "192.0.2.1"); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+}

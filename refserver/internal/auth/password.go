@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"runtime"
 
 	"github.com/alexedwards/argon2id"
 )
@@ -18,10 +17,10 @@ var owasp = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, Sa
 var weak = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // hasher hashes at most as many passwords at once as there are processors:
-// more would finish no sooner and each takes 19 MiB.
+// more would finish no sooner and each takes 19 MiB. The others wait in line.
 type hasher struct {
 	params argon2id.Params
-	slots  chan struct{}
+	line   *line
 	dummy  string // hash of no password, to spend the time of a real one on
 }
 
@@ -34,7 +33,7 @@ func newHasher(params argon2id.Params) *hasher {
 	enc := base64.RawStdEncoding.EncodeToString
 	return &hasher{
 		params: params,
-		slots:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		line:   newLine(hashesAtOnce(), addressWaiting, allWaiting),
 		dummy: fmt.Sprintf(
 			"$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s",
 			params.Memory,
@@ -46,22 +45,12 @@ func newHasher(params argon2id.Params) *hasher {
 	}
 }
 
-func (h *hasher) acquire(ctx context.Context) error {
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("waiting to hash a password: %w", ctx.Err())
-	}
-}
-
-func (h *hasher) release() { <-h.slots }
-
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if err := h.acquire(ctx); err != nil {
+	leave, err := h.line.enter(ctx)
+	if err != nil {
 		return "", err
 	}
-	defer h.release()
+	defer leave()
 	s, err := argon2id.CreateHash(password, &h.params)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
@@ -71,10 +60,11 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 
 // verify reports whether the password has the hash.
 func (h *hasher) verify(ctx context.Context, password, hash string) (bool, error) {
-	if err := h.acquire(ctx); err != nil {
+	leave, err := h.line.enter(ctx)
+	if err != nil {
 		return false, err
 	}
-	defer h.release()
+	defer leave()
 	ok, err := argon2id.ComparePasswordAndHash(password, hash)
 	if err != nil {
 		return false, fmt.Errorf("checking a password: %w", err)

@@ -34,20 +34,23 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 }
 
-// Failed sign-ins that an account and address may have in a window.
+// Failed sign-ins that an account and address, and an address in all, may have
+// in a window.
 const (
-	maxFailures   = 10
-	failureWindow = time.Minute
+	maxFailures        = 10
+	maxAddressFailures = 100
+	failureWindow      = time.Minute
 )
 
 // Service registers, signs in and out, and says who a request comes from. It
 // is safe for concurrent use.
 type Service struct {
-	store    Store
-	sessions *scs.SessionManager
-	hasher   *hasher
-	attempts *attempts
-	slowdown *slowdown
+	store     Store
+	sessions  *scs.SessionManager
+	hasher    *hasher
+	attempts  *attempts // by address and account
+	addresses *attempts
+	slowdown  *slowdown
 	idle     time.Duration
 	now      func() time.Time
 	log      *slog.Logger
@@ -80,6 +83,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: newHasher(params), idle: c.Idle, now: c.Now, log: c.Log,
 		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
+		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
 	}
 	s.sessions = s.newSessions(c)
 	return s, nil
@@ -119,9 +123,11 @@ func (s *Service) create(ctx context.Context, r Registration) (User, error) {
 // SignIn checks name and password and makes the session of ctx (see Load)
 // that user's, under a new token. The address is where the request comes
 // from. Wrong ones give an *Error with CodeCredentials, and after ten of them
-// in a minute for the account and address CodeTooManyAttempts, for the right
-// password too: else the answer would tell which guess was right. Good ones do
-// not count.
+// in a minute for the account and address, or a hundred for the address,
+// CodeTooManyAttempts, for the right password too: else the answer would tell
+// which guess was right. Good ones do not count, however many come at once. What
+// is over the limit costs no hash. Addresses take turns at hashing; where the
+// line is long, that too is CodeTooManyAttempts.
 //
 // Who owns an account is not locked out of it by others: from another address
 // the password is taken. Where more than twenty have failed for the account
@@ -142,7 +148,8 @@ func (s *Service) SignIn(ctx context.Context, username, password, address string
 // Verify is SignIn without a session.
 func (s *Service) Verify(ctx context.Context, username, password, address string) (User, error) {
 	name := accountKey(username)
-	done, err := s.attempts.enter(ctx, addressKey(address)+" "+name)
+	ctx = withAddress(ctx, address)
+	done, err := s.enter(ctx, address, name)
 	if err != nil {
 		return User{}, err
 	}

@@ -15,6 +15,7 @@ const (
 	composeWebhookSecret    = "whsec_development_only"
 	composeMetricsToken     = "metrics-of-a-demo"
 	composeDatabasePassword = "returnkit"
+	composeRedisPassword    = "redis-of-a-demo"
 )
 
 // credential is a secret that is published with the shop: in the defaults, the
@@ -39,6 +40,8 @@ var credentials = []credential{
 		"an address with a password of your own (POSTGRES_PASSWORD in the compose files)"},
 	{"MIGRATION_URL", func(c Config) bool { return databasePassword(c.MigrationURL) == composeDatabasePassword },
 		"an address with a password of your own (POSTGRES_PASSWORD in the compose files)"},
+	{"REDIS_URL", func(c Config) bool { return databasePassword(c.RedisURL) == composeRedisPassword },
+		"an address with a password of your own (REDIS_PASSWORD in the compose files)"},
 	{"STRIPE_SECRET_KEY", func(c Config) bool { return c.StripeSecretKey == DummyStripeKey },
 		"a key of your own account"},
 }

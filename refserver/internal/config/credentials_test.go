@@ -24,6 +24,7 @@ var publishedValues = []publishedValue{
 	{"the database's password in the query", "DATABASE_URL=postgres://db/x?password=returnkit", "DATABASE_URL"},
 	{"the database's password, two hosts", "DATABASE_URL=postgres://shop:returnkit@a:1,b:2/x", "DATABASE_URL"},
 	{"the database's password for migrations", "MIGRATION_URL=postgres://shop:returnkit@db/x", "MIGRATION_URL"},
+	{"the password of Redis", "REDIS_URL=redis://:redis-of-a-demo@redis:6379/0", "REDIS_URL"},
 	{"the simulator's key", "STRIPE_SECRET_KEY=" + DummyStripeKey, "STRIPE_SECRET_KEY"},
 }
 

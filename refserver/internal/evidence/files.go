@@ -24,9 +24,11 @@ import (
 type Files struct {
 	dir    string
 	remade func(dir string)
+	sync   func(root *os.Root, dir string) error // syncDir; tests count
 
-	mu   sync.RWMutex
-	root *os.Root
+	mu    sync.RWMutex
+	root  *os.Root
+	named *sync.Map // of root: directories whose own names are on disk
 }
 
 // Option changes how Open opens a directory.
@@ -57,7 +59,7 @@ func Open(dir string, options ...Option) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Files{dir: dir, root: root, remade: func(string) {}}
+	f := &Files{dir: dir, root: root, named: new(sync.Map), sync: syncDir, remade: func(string) {}}
 	for _, o := range options {
 		o(f)
 	}
@@ -108,7 +110,7 @@ func (f *Files) revive(seen *os.Root) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	f.root = root
+	f.root, f.named = root, new(sync.Map)
 	f.remade(f.dir)
 	return true, seen.Close()
 }
@@ -203,12 +205,12 @@ func (f *Files) Put(ctx context.Context, p string, data []byte) (err error) {
 			err = fmt.Errorf("evidence: put %s: %w", p, err)
 		}
 	}()
-	return f.within(func(root *os.Root) error { return put(root, p, data) })
+	return f.within(func(root *os.Root) error { return f.put(root, p, data) })
 }
 
-func put(root *os.Root, p string, data []byte) error {
+func (f *Files) put(root *os.Root, p string, data []byte) error {
 	dir := path.Dir(p)
-	if err := root.MkdirAll(dir, dirMode); err != nil {
+	if err := f.makeDir(root, dir); err != nil {
 		return err
 	}
 	temp := path.Join(dir, tempPrefix+rand.Text())
@@ -218,15 +220,48 @@ func put(root *os.Root, p string, data []byte) error {
 	if err := root.Rename(temp, p); err != nil {
 		return errors.Join(err, removeIfThere(root, temp))
 	}
-	// The names are on disk once their directories are.
-	for d := dir; ; d = path.Dir(d) {
-		if err := syncDir(root, d); err != nil {
+	// The name of the file is on disk once its directory is.
+	if err := f.sync(root, dir); err != nil {
+		return err
+	}
+	return f.nameDir(root, dir)
+}
+
+// nameDir has the name of a directory, and of those it is in, on disk. Once is
+// enough: waiting for the disk is most of what a photo costs.
+func (f *Files) nameDir(root *os.Root, dir string) error {
+	named := f.namesOf(root)
+	if _, done := named.Load(dir); done {
+		return nil
+	}
+	for d := dir; d != "."; {
+		d = path.Dir(d)
+		if err := f.sync(root, d); err != nil {
 			return err
 		}
-		if d == "." {
-			return nil
-		}
 	}
+	named.Store(dir, struct{}{})
+	return nil
+}
+
+// namesOf are the directories of root whose names are on disk. One that was
+// left for another has none.
+func (f *Files) namesOf(root *os.Root) *sync.Map {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.root != root {
+		return new(sync.Map)
+	}
+	return f.named
+}
+
+// makeDir makes a directory where it is missing.
+func (f *Files) makeDir(root *os.Root, dir string) error {
+	if _, err := root.Stat(dir); err == nil {
+		return nil
+	}
+	f.namesOf(root).Clear() // whatever was removed has to be named again
+	return root.MkdirAll(dir, dirMode)
 }
 
 func write(root *os.Root, name string, data []byte) error {

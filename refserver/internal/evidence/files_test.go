@@ -205,3 +205,65 @@ func TestWritersOfOnePathDoNotMix(t *testing.T) {
 		t.Errorf("a mixture of %d bytes, %v", len(got), err)
 	}
 }
+
+// TestADirectoryIsNamedOnce: each photo waits for the disk twice, for itself and
+// for its name, and only the first of a directory for the names of directories.
+func TestADirectoryIsNamedOnce(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir)
+	var synced []string
+	f.sync = func(root *os.Root, d string) error { synced = append(synced, d); return syncDir(root, d) }
+	for _, c := range []struct {
+		name  string
+		spoil func() error
+		put   string
+		want  string
+	}{
+		{"the first of a month", nil, "2026/11/a.jpg", "[2026/11 2026 .]"},
+		{"the second", nil, "2026/11/b.jpg", "[2026/11]"},
+		{"the first of the next month", nil, "2026/12/c.jpg", "[2026/12 2026 .]"},
+		{"after the month was removed", func() error { return os.RemoveAll(filepath.Join(dir, "2026", "12")) },
+			"2026/12/d.jpg", "[2026/12 2026 .]"},
+		{"at the top", nil, "e.jpg", "[.]"},
+		{"after all was removed", func() error { return os.RemoveAll(dir) }, "2026/12/f.jpg", "[2026/12 2026 .]"},
+	} {
+		synced = nil
+		if c.spoil != nil {
+			if err := c.spoil(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Put(t.Context(), c.put, []byte("photo")); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(synced); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	broken := errors.New("no disk")
+	f.sync = func(_ *os.Root, d string) error {
+		if d == "." {
+			return broken
+		}
+		return nil
+	}
+	for range 2 { // what failed is not taken for done
+		if err := f.Put(t.Context(), "2027/01/g.jpg", []byte("photo")); !errors.Is(err, broken) {
+			t.Errorf("a name that is not on disk: %v", err)
+		}
+	}
+}
+
+// BenchmarkPut shows what a photo waits for the disk.
+func BenchmarkPut(b *testing.B) {
+	f, err := Open(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	for i := 0; b.Loop(); i++ {
+		if err := f.Put(b.Context(), fmt.Sprintf("2026/11/%d.jpg", i), []byte("photo")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -32,6 +32,7 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 // Header is where a caller puts the key, and the name of the field of a form;
@@ -44,8 +45,8 @@ const (
 const (
 	maxKey  = 200       // as orders takes
 	maxBody = 256 << 10 // an answer larger than that is not kept
-	// lease is how long a try that was cut off counts as under way; one that
-	// goes on renews it.
+	// lease is how long an attempt that was cut off counts as in progress; one
+	// that continues renews it.
 	lease = 10 * time.Second
 	// clockSlack is how far the clocks of replicas may differ.
 	clockSlack = 5 * time.Second
@@ -63,13 +64,6 @@ var migrations embed.FS
 // Migrations is the schema of this package's table.
 func Migrations() sqlstore.Migrations { return sqlstore.Embedded("idempotency", migrations) }
 
-// Refusal is why a request with a key is not carried out.
-type Refusal struct {
-	Status  int
-	Code    string
-	Message string
-}
-
 // Keys remembers what was answered. It is safe for concurrent use, by any
 // number of processes on one database.
 type Keys struct {
@@ -81,9 +75,8 @@ type Keys struct {
 	Patient bool
 	// Caller names who asks; "" for nobody, whose key counts for nothing.
 	Caller func(*http.Request) string
-	// Refuse answers a request that is not carried out.
-	Refuse func(http.ResponseWriter, *http.Request, Refusal)
-	// Fail answers when the database does not.
+	// Fail answers a request that is not carried out: its error is a *problem.Error
+	// or that of the database.
 	Fail func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -168,15 +161,8 @@ func (k *Keys) Known(r *http.Request, key string) (bool, error) {
 // it wait for a try that is under way.
 func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wait bool, next http.Handler) {
 	if len(key) > maxKey || !printable(key) {
-		k.Refuse(
-			w,
-			r,
-			Refusal{
-				http.StatusBadRequest,
-				"INVALID",
-				fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey),
-			},
-		)
+		k.Fail(w, r, problem.Invalid(Header,
+			fmt.Sprintf("The Idempotency-Key must be 1 to %d printable ASCII characters.", maxKey)))
 		return
 	}
 	fresh := keyRow{Caller: k.Caller(r), Key: key, RequestHash: hash, LeaseToken: rand.Text()}
@@ -189,30 +175,16 @@ func (k *Keys) once(w http.ResponseWriter, r *http.Request, key, hash string, wa
 	case err != nil:
 		k.Fail(w, r, err)
 	case row.RequestHash != hash:
-		k.Refuse(
-			w,
-			r,
-			Refusal{
-				http.StatusConflict,
-				"IDEMPOTENCY_MISMATCH",
-				"This Idempotency-Key was used for another request. Use a new key for a new request.",
-			},
-		)
+		k.Fail(w, r, problem.New(http.StatusConflict, "IDEMPOTENCY_MISMATCH",
+			"This Idempotency-Key was used for another request. Use a new key for a new request."))
 	case row.Status != 0:
 		replay(w, row)
 	case !mine:
 		w.Header().Set("Retry-After", "1")
-		k.Refuse(
-			w,
-			r,
-			Refusal{
-				http.StatusConflict,
-				"IN_FLIGHT",
-				"A request with this Idempotency-Key is still being carried out. Ask again in a moment.",
-			},
-		)
+		k.Fail(w, r, problem.New(http.StatusConflict, "IN_FLIGHT",
+			"A request with this Idempotency-Key is still in progress. Try again in a moment."))
 	default:
-		k.carryOut(w, r, next, row)
+		k.execute(w, r, next, row)
 	}
 }
 
@@ -249,8 +221,8 @@ func (k *Keys) claim(ctx context.Context, fresh keyRow) (row keyRow, mine bool, 
 	return row, mine, err
 }
 
-// carryOut runs next and keeps its answer where it is one.
-func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
+// execute runs next and keeps its answer where it is one.
+func (k *Keys) execute(w http.ResponseWriter, r *http.Request, next http.Handler, row keyRow) {
 	rec := &recorder{ResponseWriter: w}
 	answered := false
 	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -268,7 +240,7 @@ func (k *Keys) carryOut(w http.ResponseWriter, r *http.Request, next http.Handle
 	answered = true
 }
 
-// renew keeps the lease while the try goes on. Where that fails, or comes too
+// renew keeps the lease while the attempt continues. Where that fails, or comes too
 // late, another try may begin beside this one: what both do happens once by
 // itself (see the package).
 func (k *Keys) renew(ctx context.Context, row keyRow) {

@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 // bench is a handler behind the middleware, with a clock of its own.
@@ -34,8 +35,10 @@ func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	b.keys = &idempotency.Keys{
 		DB: db, Secret: []byte("secret"), Now: func() time.Time { return time.Unix(0, b.now.Load()) },
 		Caller: func(r *http.Request) string { return r.Header.Get("X-User") },
-		Refuse: func(w http.ResponseWriter, _ *http.Request, f idempotency.Refusal) { http.Error(w, f.Code, f.Status) },
-		Fail:   func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), 500) },
+		Fail: func(w http.ResponseWriter, _ *http.Request, err error) {
+			p := problem.Of(err)
+			http.Error(w, p.Code, p.Status)
+		},
 	}
 	b.inner = func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

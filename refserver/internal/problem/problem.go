@@ -42,8 +42,60 @@ type Problem struct {
 	RetryAfter time.Duration
 	// Verdict is that of a refused return request, nil for all else.
 	Verdict *returns.Verdict
+	// Mistakes are all that is wrong with what was sent, each at its field; Field
+	// and Message are those of the first and of all. Empty for all else.
+	Mistakes []Mistake
 	// Internal says that the cause is ours and has to be logged as an error.
 	Internal bool
+}
+
+// Mistake is what is wrong with one field.
+type Mistake struct {
+	Field string // its name in JSON or in a form
+	Label string // what a page calls it; may be empty
+	Text  string // completes a sentence that begins with the field's name
+	// Prompt is what a page says instead, such as "Choose a reason."; may be empty.
+	Prompt string
+}
+
+// Message is the mistake in a sentence that begins with the name of the field.
+func (m Mistake) Message() string { return m.Field + m.Text }
+
+// Words is the mistake in a sentence for a page.
+func (m Mistake) Words() string {
+	switch {
+	case m.Prompt != "":
+		return m.Prompt
+	case m.Label != "":
+		return m.Label + m.Text
+	}
+	return m.Message()
+}
+
+// Mistaken is a 400 about the fields of an input; nil without a mistake.
+func Mistaken(list ...Mistake) error {
+	if len(list) == 0 {
+		return nil
+	}
+	messages := make([]string, len(list))
+	for i, m := range list {
+		messages[i] = m.Message()
+	}
+	e := Invalid(list[0].Field, strings.Join(messages, " "))
+	e.Problem.Mistakes = list
+	return e
+}
+
+// PageMessage is the message with what a page calls the fields.
+func (p Problem) PageMessage() string {
+	if len(p.Mistakes) == 0 {
+		return p.Message
+	}
+	words := make([]string, len(p.Mistakes))
+	for i, m := range p.Mistakes {
+		words[i] = m.Words()
+	}
+	return strings.Join(words, " ")
 }
 
 // Counts reports whether Available says something: fewer units can be had than

@@ -210,7 +210,7 @@ func TestAFlashSaleThatCantBeIsRefusedInWordsAndTheFormIsKept(t *testing.T) {
 		"no number for a discount": {plan("percent", "a lot"), 400, "a number from 0.01 to 100"},
 		"no discount":              {plan("percent", "0"), 400, "a number from 0.01 to 100"},
 		"more than everything off": {plan("percent", "100.01"), 400, "a number from 0.01 to 100"},
-		"a start that is no day":   {plan("starts", "tomorrow"), 400, "starts is &#34;tomorrow&#34;"},
+		"a start that is no day":   {plan("starts", "tomorrow"), 400, "Starts is &#34;tomorrow&#34;"},
 		"an end before the start":  {plan("ends", past.Format(formMoment)), 400, "is past"},
 		"a cap below nothing":      {plan("cap", "-1"), 400, "a whole number of units"},
 		"a product that isn't":     {plan("product_id", "999"), 400, "Choose a product."},

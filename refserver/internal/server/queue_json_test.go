@@ -11,8 +11,8 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -175,7 +175,7 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 			t.Errorf("resolved by %q because %q, %v", by, why, err)
 		}
 
-		if _, err := b.Alarms.Raise(ctx, alarm.Alarm{ID: "evt_1", Kind: "refund", Message: "5 is not 6"}); err != nil {
+		if _, err := b.Discrepancies.Raise(ctx, review.Discrepancy{ID: "evt_1", Kind: "refund", Message: "5 is not 6"}); err != nil {
 			t.Fatal(err)
 		}
 		if w := staff.waiting(); w.AlarmCount != 1 || w.Alarms[0].Message != "5 is not 6" {
@@ -183,7 +183,7 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 		}
 		staff.json("/api/admin/queue/alarms/evt_1/close", `{}`).want(t, 400)
 		staff.json("/api/admin/queue/alarms/evt_1/close", `{"note":"our mistake"}`).want(t, 200)
-		if a, err := b.Alarms.Alarm(ctx, "evt_1"); err != nil || a.ClosedBy != "super_admin" ||
+		if a, err := b.Discrepancies.Discrepancy(ctx, "evt_1"); err != nil || a.ClosedBy != "super_admin" ||
 			a.Note != "our mistake" {
 			t.Errorf("%+v, %v", a, err)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/alarm"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
 	"github.com/returnkit/returnkit/returns"
@@ -380,7 +380,7 @@ func TestAnAlarmIsClosedWithANote(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	staff := b.signIn()
-	if _, err := b.Alarms.Raise(t.Context(), alarm.Alarm{ID: "evt_1", Kind: "refund", Message: "5 is not <6>", Reference: "re_1"}); err != nil {
+	if _, err := b.Discrepancies.Raise(t.Context(), review.Discrepancy{ID: "evt_1", Kind: "refund", Message: "5 is not <6>", ProviderID: "re_1"}); err != nil {
 		t.Fatal(err)
 	}
 	staff.get("/admin/queue").want(t, 200, "5 is not &lt;6&gt;", "re_1")
@@ -388,7 +388,7 @@ func TestAnAlarmIsClosedWithANote(t *testing.T) {
 	staff.form("/admin/queue/alarms/evt_1/close", url.Values{"note": {"our mistake"}}).want(t, 302)
 	staff.form("/admin/queue/alarms/evt_1/close", url.Values{"note": {"our mistake"}}).want(t, 409)
 	staff.form("/admin/queue/alarms/none/close", url.Values{"note": {"x"}}).want(t, 404)
-	if a, err := b.Alarms.Alarm(t.Context(), "evt_1"); err != nil || a.ClosedBy != "super_admin" ||
+	if a, err := b.Discrepancies.Discrepancy(t.Context(), "evt_1"); err != nil || a.ClosedBy != "super_admin" ||
 		a.Note != "our mistake" {
 		t.Errorf("%+v, %v", a, err)
 	}

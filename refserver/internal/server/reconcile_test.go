@@ -227,7 +227,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 		if _, ran, err := b.Nightly.Due(ctx); err != nil || !ran {
 			t.Fatalf("%v, %v", ran, err)
 		}
-		if list, n, err := b.Alarms.Open(ctx, 10); err != nil || n != 1 || list[0].RefundID != first.ID ||
+		if list, n, err := b.Discrepancies.Open(ctx, 10); err != nil || n != 1 || list[0].RefundID != first.ID ||
 			!strings.Contains(list[0].Message, "attempt 1") {
 			t.Errorf("%d alarms, %+v, %v", n, list, err)
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/api"
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/web"
 )
 
@@ -20,22 +21,33 @@ func New(s *app.App) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	admit, err := newAdmission()
+	if err != nil {
+		return nil, err
+	}
 	card := s.TokenFor
 	if s.Config.LiveKey() {
 		card = nil // real card numbers must not pass through the shop
 	}
 	c := s.Config
-	waits := queue.Queue{Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Alarms: s.Alarms}
+	waits := review.Queue{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Discrepancies: s.Discrepancies,
+	}
+	use := endpoint.New(endpoint.Deps{
+		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
+		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
+		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
+		Log: observability.Named(s.Log, "endpoint"),
+	})
 	return web.New(web.Deps{
-		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
+		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
-		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
-		Webhooks: s.Webhooks(), Queue: waits, Keys: s.Keys, Nights: s.Nightly, Uploads: s.Uploads,
-		Checkout: checkout, Card: card, ClientAddress: s.ClientAddress,
+		Features: s.Features, Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
+		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
+		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
 		API: api.New(api.Deps{
-			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Keys: s.Keys, Figures: s.Figures,
-			Queue: waits, Nights: s.Nightly, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
-			Log: observability.Named(s.Log, "api"), Currency: c.Money(),
+			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads, Zone: c.DefaultTimezone.Location(),
+			Log: observability.Named(s.Log, "api"),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
 		ReturnAddress: returnAddress(c), ShipWithinDays: c.ReturnShipDays,
@@ -69,8 +81,12 @@ func notRead(w http.ResponseWriter, _ *http.Request, status int) {
 	http.Error(w, text, status)
 }
 
-const busyPage = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
-	`<title>System is busy</title><link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>` +
-	`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` +
-	`<p><a href="/">Back to the shop</a></p></main></body></html>
+const (
+	pageStart = `<!doctype html><html lang="en"><head><meta charset="utf-8">` +
+		`<meta name="viewport" content="width=device-width"><title>System is busy</title>` +
+		`<link rel="stylesheet" href="/static/app.css"></head><body><main><h1>System is busy</h1>`
+	pageEnd = `<p><a href="/">Back to the shop</a></p></main></body></html>
 `
+	busyPage = pageStart +
+		`<p>Many people are checking out right now. Your cart is kept: wait a moment, then try again.</p>` + pageEnd
+)

@@ -123,7 +123,7 @@ func TestAMessageOfTheProvider(t *testing.T) {
 				if got := b.deliver(tc.m); got.status != tc.status || got.body != tc.result+"\n" {
 					t.Errorf("%d %q, want %d %q", got.status, got.body, tc.status, tc.result)
 				}
-				if _, n, err := b.Alarms.Open(ctx, 10); err != nil || n != tc.alarms {
+				if _, n, err := b.Discrepancies.Open(ctx, 10); err != nil || n != tc.alarms {
 					t.Errorf("%d alarms, want %d; %v", n, tc.alarms, err)
 				}
 				if now, err := b.Refunds.ByID(ctx, r.ID); err != nil || now.Version != r.Version {

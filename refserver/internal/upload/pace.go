@@ -11,7 +11,8 @@ import (
 )
 
 // Pace is how slow a client may be: a body that goes on is taken however large
-// it is, one that stands still, or trickles, is not.
+// it is, one that stands still, or trickles, is not. Only the time spent waiting
+// for the client counts: a slow disk of ours is not held against it.
 type Pace struct {
 	Idle    time.Duration // without a byte; 0: 20 s
 	Grace   time.Duration // before the rate counts; 0: 30 s
@@ -37,25 +38,20 @@ func (p Pace) withDefaults() Pace {
 
 // paced is the body of a request, read at no less than a pace.
 type paced struct {
-	pace  Pace
-	conn  *http.ResponseController
-	body  io.Reader
-	begun time.Time
-	n     int64
+	pace   Pace
+	conn   *http.ResponseController
+	body   io.Reader
+	waited time.Duration // for the client
+	n      int64
 }
 
 func newPaced(w http.ResponseWriter, r *http.Request, pace Pace) *paced {
-	p := &paced{pace: pace, conn: http.NewResponseController(w), body: r.Body}
-	p.start()
-	return p
+	return &paced{pace: pace, conn: http.NewResponseController(w), body: r.Body}
 }
 
-func (p *paced) start() { p.begun = time.Now() }
-
 func (p *paced) Read(b []byte) (int, error) {
-	took := time.Since(p.begun)
-	if took > p.pace.Longest ||
-		took > p.pace.Grace && float64(p.n) < (took-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
+	if p.waited > p.pace.Longest ||
+		p.waited > p.pace.Grace && float64(p.n) < (p.waited-p.pace.Grace).Seconds()*float64(p.pace.Rate) {
 		return 0, tooSlow()
 	}
 	// The answer must not be cut off by the server's own deadline, which counts
@@ -65,6 +61,7 @@ func (p *paced) Read(b []byte) (int, error) {
 	_ = p.conn.SetReadDeadline(now.Add(p.pace.Idle))
 	_ = p.conn.SetWriteDeadline(now.Add(p.pace.Idle + work + answering))
 	n, err := p.body.Read(b)
+	p.waited += time.Since(now)
 	p.n += int64(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = tooSlow()

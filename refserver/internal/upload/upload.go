@@ -146,7 +146,6 @@ func (u *Receiver) Begin(w http.ResponseWriter, r *http.Request, account string,
 		)
 	}
 	in.release = release
-	in.body.start() // the wait was not the client's
 	return in, nil
 }
 

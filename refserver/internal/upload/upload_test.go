@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -345,14 +346,46 @@ func TestWhoTricklesIsGivenUp(t *testing.T) {
 		!strings.Contains(string(words), "too slowly") {
 		t.Errorf("%s: %s", res.Status, words)
 	}
-	p := &paced{
-		pace:  Pace{Grace: time.Second, Rate: 1000, Longest: time.Hour}.withDefaults(),
-		begun: time.Now().Add(-3 * time.Second),
-		n:     1999,
+}
+
+// TestOnlyTheClientsTimeCounts: the rate is that of the client, whatever time
+// the shop takes between two pieces, such as to write them to a slow disk.
+func TestOnlyTheClientsTimeCounts(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		client, ours time.Duration // for each thousand bytes
+		want         int           // status, 0 for none
+	}{
+		{"a quick client and a slow disk", time.Millisecond, time.Minute, 0},
+		{"a client at just the rate", time.Second, 0, 0},
+		{"a slow client", 2 * time.Second, 0, http.StatusRequestTimeout},
+		{"a slow client and a slow disk", 2 * time.Second, time.Minute, http.StatusRequestTimeout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := httptest.NewRequest(http.MethodPost, "/", slowly{c.client})
+				p := newPaced(httptest.NewRecorder(), r, Pace{Grace: time.Second, Rate: 1000}.withDefaults())
+				var err error
+				for range 20 {
+					if _, err = p.Read(make([]byte, 1000)); err != nil {
+						break
+					}
+					time.Sleep(c.ours)
+				}
+				if got := problem.Of(err).Status; err == nil && c.want != 0 || err != nil && got != c.want {
+					t.Errorf("%v, want status %d", err, c.want)
+				}
+			})
+		})
 	}
-	if _, err := p.Read(nil); problem.Of(err).Status != http.StatusRequestTimeout {
-		t.Errorf("1999 bytes in two seconds at a rate of 1000: %v", err)
-	}
+}
+
+// slowly is a body without end of which each read takes a while.
+type slowly struct{ took time.Duration }
+
+func (s slowly) Read(p []byte) (int, error) {
+	time.Sleep(s.took)
+	return len(p), nil
 }
 
 // FuzzForm and FuzzJSON: whatever is sent is read or refused in words, and

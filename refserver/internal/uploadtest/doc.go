@@ -7,4 +7,9 @@
 // the figures:
 //
 //	UPLOAD_ATTACKS=full go test -v -run Attack -timeout 30m ./refserver/internal/uploadtest/
+//
+// A soak of seconds runs beside it: people buy, return, look around and misbehave,
+// and leave nothing behind. Its long form holds the slopes of memory and goroutines:
+//
+//	SOAK=15m go test -v -run Soak -timeout 40m ./refserver/internal/uploadtest/
 package uploadtest

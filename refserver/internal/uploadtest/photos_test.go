@@ -1,3 +1,5 @@
+//go:build linux
+
 package uploadtest
 
 import (
@@ -12,7 +14,6 @@ import (
 	"image/jpeg"
 	"io"
 	"mime/multipart"
-	"strings"
 	"testing"
 )
 
@@ -89,28 +90,52 @@ func honest(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// request is a request for the return of a unit, with photos, as a form.
-func (c customer) form(photos ...[]byte) (kind string, body io.Reader) {
-	var out bytes.Buffer
-	w := multipart.NewWriter(&out)
+// body is what a request sends. It can be sent any number of times, and the
+// photos in it are kept once, however many send them.
+type body struct {
+	kind   string
+	pieces [][]byte
+	size   int64 // -1: it does not say
+}
+
+func (b body) reader() io.Reader {
+	pieces := make([]io.Reader, len(b.pieces))
+	for i, p := range b.pieces {
+		pieces[i] = bytes.NewReader(p)
+	}
+	return io.MultiReader(pieces...)
+}
+
+// form is a request for the return of a unit, with photos, as a form.
+func (c customer) form(photos ...[]byte) body {
+	var head bytes.Buffer
+	w := multipart.NewWriter(&head)
 	for _, f := range [][2]string{{"sale_id", c.order}, {"reason", "DAMAGED"}, {"quantity_" + c.line, "1"}} {
 		_ = w.WriteField(f[0], f[1])
 	}
+	out := body{kind: w.FormDataContentType()}
 	for _, p := range photos {
-		part, _ := w.CreateFormFile("photos", "photo")
-		_, _ = part.Write(p)
+		_, _ = w.CreateFormFile("photos", "photo")
+		out.add(bytes.Clone(head.Bytes()))
+		out.add(p)
+		head.Reset()
 	}
 	_ = w.Close()
-	return w.FormDataContentType(), &out
+	out.add(bytes.Clone(head.Bytes()))
+	return out
 }
 
-// json is the same as JSON.
-func (c customer) json(photo []byte) (kind string, body io.Reader) {
+func (b *body) add(piece []byte) {
+	b.pieces = append(b.pieces, piece)
+	b.size += int64(len(piece))
+}
+
+// json is the same as JSON, of a photo in base64, without saying how long it is.
+func (c customer) json(photo []byte) body {
 	head := `{"sale_id":"` + c.order + `","reason":"DAMAGED","items":[{"sale_item_id":"` + c.line +
 		`","quantity":1}],"photos":["`
-	return "application/json", io.MultiReader(
-		strings.NewReader(head),
-		strings.NewReader(base64.StdEncoding.EncodeToString(photo)),
-		strings.NewReader(`"]}`),
-	)
+	return body{"application/json", [][]byte{[]byte(head), photo, []byte(`"]}`)}, -1}
 }
+
+// inBase64 is a photo as JSON has it.
+func inBase64(photo []byte) []byte { return base64.StdEncoding.AppendEncode(nil, photo) }

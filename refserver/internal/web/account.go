@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -53,10 +55,16 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) registerPage(w http.ResponseWriter, r *http.Request) error {
+	if !s.Features.On(feature.Registration, "") {
+		return endpoint.FeatureOff(feature.Registration)
+	}
 	return s.page(w, r, "register", "Create an account", registerForm{})
 }
 
 func (s *server) register(w http.ResponseWriter, r *http.Request) error {
+	if !s.Features.On(feature.Registration, "") {
+		return endpoint.FeatureOff(feature.Registration)
+	}
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}

@@ -2,14 +2,17 @@ package web
 
 import (
 	"cmp"
-	"fmt"
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -94,7 +97,7 @@ func (b adminCaseBody) Chosen(field, value string) bool {
 }
 
 func (s *server) adminCase(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.Returns.Return(r.Context(), r.PathValue("id"))
+	c, err := s.Endpoints.AnyReturn(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -116,9 +119,8 @@ func (s *server) showAdminCase(
 	v := views[0]
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
-		Findings: findingsOf(
-			v,
-		), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(), Proposed: returns.ProposeDisposition(c.Reason, ""),
+		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
+		Proposed:     returns.ProposeDisposition(c.Reason, ""),
 		CanAuthorize: c.Status == returns.StatusPendingAuthorization && v.canGo(returns.StatusAuthorized),
 		CanReject: v.canGo(returns.StatusRejected) &&
 			(c.Status == returns.StatusPendingAuthorization || c.Status == returns.StatusAuthorized ||
@@ -128,7 +130,7 @@ func (s *server) showAdminCase(
 			c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
 	}
 	body.CanReceive = v.canGo(returns.StatusReceived) || c.Status == returns.StatusReceived
-	if body.Terms, err = s.termsOf(r, c.TermsID); err != nil {
+	if body.Terms, err = s.Endpoints.TermsOf(r.Context(), c.TermsID); err != nil {
 		return err
 	}
 	if body.Events, err = s.timeline(r, v, true); err != nil {
@@ -150,7 +152,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
 		return nil
 	}
-	q, balance, err := s.Returns.Quote(r.Context(), c.ID, "")
+	q, balance, err := s.Endpoints.QuoteRefund(r.Context(), user(r), c.ID)
 	if p := problem.Of(err); err != nil && p.Internal {
 		return err
 	} else if err != nil {
@@ -209,187 +211,82 @@ func findingsOf(c caseView) []caseFinding {
 	return out
 }
 
+// doer does something to the case of an address, and returns what to say of it.
+type doer[P any] func(r *http.Request, id string, p P) (string, error)
+
+// message is what a use case says of what it did.
+func message[P any](do func(context.Context, auth.User, string, P) (endpoint.ReturnChange, error)) doer[P] {
+	return func(r *http.Request, id string, p P) (string, error) {
+		c, err := do(r.Context(), user(r), id, p)
+		return c.Message, err
+	}
+}
+
 // act reads the form of an action, does it, and goes back to the case. A
 // refusal shows the case again with what was typed.
-func (s *server) act(w http.ResponseWriter, r *http.Request, do func(id string, f url.Values) (string, error)) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
-	id := r.PathValue("id")
-	message, err := "", once(r.PostForm)
-	if err == nil {
-		message, err = do(id, r.PostForm)
-	}
-	if err == nil {
-		return s.redirect(w, r, "/admin/returns/"+id, message)
-	}
-	p := problem.Of(err)
-	if p.Internal || p.Status == http.StatusNotFound {
-		return err
-	}
-	c, readErr := s.Returns.Return(r.Context(), id)
-	if readErr != nil {
-		return readErr
-	}
-	return s.showAdminCase(w, r, p.Status, c, r.PostForm, note{Tone: "bad", Text: p.Message})
-}
-
-func (s *server) authorize(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		switch decision := strings.ToLower(strings.TrimSpace(f.Get("decision"))); decision {
-		case "approve":
-			c, err := s.Returns.Authorize(r.Context(), id, actor(r), f.Get("decision_notes"))
-			return "The return is authorized: " + c.RMA + ".", err
-		case "reject":
-			if strings.TrimSpace(f.Get("decision_notes")) == "" {
-				return "", problem.Invalid(
-					"decision_notes",
-					"Enter the reason for the rejection. The customer reads it.",
-				)
+func act[P any](s *server, do doer[P]) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id := r.PathValue("id")
+		var p P
+		err := readForm(r, &p)
+		if err == nil {
+			var done string
+			if done, err = do(r, id, p); err == nil {
+				return s.redirect(w, r, "/admin/returns/"+id, done)
 			}
-			_, err := s.Returns.Reject(r.Context(), id, actor(r), f.Get("decision_notes"))
-			return "The return is rejected.", err
-		default:
-			return "", problem.Invalid(
-				"decision",
-				fmt.Sprintf("decision is %q; it must be approve or reject.", clip(decision)),
-			)
 		}
-	})
-}
-
-func (s *server) requestInfo(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		_, err := s.Returns.RequestInfo(r.Context(), id, actor(r), f.Get("note"))
-		return "The question is sent to the customer.", err
-	})
-}
-
-func (s *server) ship(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		d := returns.Shipment{
-			Carrier:        f.Get("carrier"),
-			TrackingNumber: f.Get("tracking_number"),
-			Notes:          f.Get("notes"),
+		q := problem.Of(err)
+		if q.Internal || q.Status == http.StatusNotFound {
+			return err
 		}
-		_, err := s.Returns.Ship(r.Context(), id, actor(r), d)
-		return "The shipment is recorded.", err
-	})
-}
-
-// receive takes received_LINEID, the units of this arrival; with none given
-// everything that is outstanding has arrived.
-func (s *server) receive(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		var lines []returns.ReceiptLine
-		given := perLine(f, "received_")
-		for _, line := range sortedKeys(given) {
-			if given[line] == "" {
-				continue
-			}
-			n, err := units("received_"+line, given[line])
-			if err != nil {
-				return "", err
-			}
-			lines = append(lines, returns.ReceiptLine{OrderLineID: line, Received: n})
-		}
-		_, err := s.Returns.Receive(
-			r.Context(),
-			id,
-			actor(r),
-			returns.ReceiveParams{Lines: lines, Notes: f.Get("notes")},
-		)
-		return "The parcel is marked as received.", err
-	})
-}
-
-func (s *server) inspect(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		in, err := inspection(f)
+		c, err := s.Endpoints.AnyReturn(r.Context(), user(r), id)
 		if err != nil {
-			return "", err
+			return err
 		}
-		in.InspectedBy = cmp.Or(in.InspectedBy, user(r).Username)
-		c, err := s.Returns.Inspect(r.Context(), id, actor(r), in)
-		return "The inspection is recorded: " + strings.ToLower(caseState(c.Status).Text) + ".", err
-	})
+		return s.showAdminCase(w, r, q.Status, c, r.PostForm, notesOf(q)...)
+	}
 }
 
-// inspection reads the form. A line counts as named when anything about its
-// units is given; empty fields leave the choice to the result.
-func inspection(f url.Values) (returns.InspectionInput, error) {
-	in := returns.InspectionInput{
-		Result:      returns.InspectionResult(strings.ToUpper(strings.TrimSpace(f.Get("result")))),
-		InspectedBy: strings.TrimSpace(f.Get("inspected_by")), Notes: f.Get("notes"),
+// decisionForm is the form by which a return is authorized or rejected.
+type decisionForm struct {
+	Decision string `json:"decision" validate:"word=approve reject"`
+	Notes    string `json:"decision_notes"`
+}
+
+func (s *server) decide(r *http.Request, id string, f decisionForm) (string, error) {
+	approve := strings.EqualFold(f.Decision, "approve")
+	if !approve && strings.TrimSpace(f.Notes) == "" {
+		return "", problem.Invalid("decision_notes", "Enter the reason for the rejection. The customer reads it.")
 	}
-	if in.Result == "" {
-		return in, problem.Invalid("result", "Choose the result of the inspection.")
-	}
-	accepted, dispositions := perLine(f, "accepted_"), perLine(f, "disposition_")
-	conditions, notes := perLine(f, "condition_"), perLine(f, "note_")
-	named := map[string]bool{}
-	for _, fields := range []map[string]string{accepted, dispositions, conditions, notes} {
-		for line, value := range fields {
-			if value != "" {
-				named[line] = true
+	p := endpoint.DecisionParams{Approve: &approve, Notes: f.Notes}
+	return message(s.Endpoints.DecideReturn)(r, id, p)
+}
+
+// inspect records an inspection. A line counts as named when anything about its
+// units is filled in; where the whole is approved also when the form sent its
+// disposition empty, so that one is proposed.
+func (s *server) inspect(r *http.Request, id string, p endpoint.InspectionParams) (string, error) {
+	if strings.EqualFold(p.Result, string(returns.InspectionApproved)) {
+		for _, line := range sortedKeys(perLine(r.PostForm, "disposition_")) {
+			named := func(l endpoint.InspectionLine) bool { return l.OrderLineID == line }
+			if !slices.ContainsFunc(p.Lines, named) {
+				p.Lines = append(p.Lines, endpoint.InspectionLine{OrderLineID: line})
 			}
 		}
 	}
-	if in.Result == returns.InspectionApproved {
-		for line := range dispositions { // sent by the form, though empty: one is proposed
-			named[line] = true
-		}
+	return message(s.Endpoints.InspectReturn)(r, id, p)
+}
+
+func (s *server) refund(r *http.Request, id string, p endpoint.RefundParams) (string, error) {
+	c, err := s.Endpoints.RefundReturn(r.Context(), user(r), id, p)
+	return c.Message, err
+}
+
+func (s *server) closeTask(r *http.Request, id string, p endpoint.NoteParams) (string, error) {
+	task, err := strconv.Atoi(r.PathValue("task"))
+	if err != nil {
+		return "", returns.ErrNotFound
 	}
-	for _, line := range sortedKeys(named) {
-		l := returns.InspectionLine{
-			OrderLineID: line, Disposition: returns.Disposition(strings.ToLower(dispositions[line])),
-			Condition: returns.Condition(strings.ToUpper(conditions[line])), Note: notes[line],
-		}
-		if accepted[line] != "" {
-			n, err := units("accepted_"+line, accepted[line])
-			if err != nil {
-				return in, err
-			}
-			l.Accepted = &n
-		}
-		in.Lines = append(in.Lines, l)
-	}
-	return in, nil
-}
-
-func (s *server) override(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		o := returns.Override{Reason: f.Get("reason")}
-		for _, field := range f["rules"] {
-			for _, rule := range strings.FieldsFunc(field, func(c rune) bool { return c == ',' || c == ' ' }) {
-				o.Rules = append(o.Rules, strings.ToUpper(rule))
-			}
-		}
-		_, err := s.Returns.Override(r.Context(), id, actor(r), o)
-		return "The policy is overridden for this return.", err
-	})
-}
-
-func (s *server) refund(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		m := payment.Method(strings.ToLower(strings.TrimSpace(f.Get("method"))))
-		paid, err := s.payBack(r, id, m, strings.TrimSpace(f.Get("refund_amount_available")))
-		if err != nil {
-			return "", err
-		}
-		state, more := refundState(paid)
-		return fmt.Sprintf("Refund of %s by %s: %s. %s", amount(paid.Amount(), paid.Quote.Currency),
-			strings.ToLower(words(paid.Method)), strings.ToLower(state.Text), more), nil
-	})
-}
-
-func (s *server) closeTask(w http.ResponseWriter, r *http.Request) error {
-	return s.act(w, r, func(id string, f url.Values) (string, error) {
-		task, err := strconv.Atoi(r.PathValue("task"))
-		if err != nil {
-			return "", returns.ErrNotFound
-		}
-		_, err = s.Returns.CloseTask(r.Context(), id, actor(r), returns.Task{ID: task, Note: f.Get("note")})
-		return "The task is closed.", err
-	})
+	c, err := s.Endpoints.CloseReturnTask(r.Context(), user(r), id, task, p)
+	return c.Message, err
 }

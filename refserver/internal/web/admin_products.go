@@ -1,29 +1,27 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func (s *server) adminRoutes() {
-	s.staff("GET /admin/users", s.adminUsers)
-	s.staff("POST /admin/users", s.setRole)
-	s.staff("GET /admin/products", s.adminProducts)
-	s.staff("GET /admin/products/{id}", s.adminProduct)
-	s.staffOnce("POST /admin/products", s.saveProduct)
-	s.staff("POST /admin/products/{id}", s.saveProduct)
-	s.staff("GET /admin/orders", s.adminOrders)
-	s.staff("POST /admin/orders/{id}/delivery", s.recordDelivery)
-	s.staff("GET /admin/policy", s.policyPage)
-	s.staff("POST /admin/policy", s.publishPolicy)
+	s.use("GET /admin/users", endpoint.ListUsers, s.adminUsers)
+	s.use("POST /admin/users", endpoint.SetRole, s.setRole)
+	s.use("GET /admin/products", endpoint.ManageProducts, s.adminProducts)
+	s.use("GET /admin/products/{id}", endpoint.ManageProducts, s.adminProduct)
+	s.use("POST /admin/products", endpoint.CreateProduct, s.createProduct)
+	s.use("POST /admin/products/{id}", endpoint.ChangeProduct, s.changeProduct)
+	s.use("GET /admin/orders", endpoint.ListAllOrders, s.adminOrders)
+	s.use("POST /admin/orders/{id}/delivery", endpoint.RecordDelivery, s.recordDelivery)
+	s.use("GET /admin/policy", endpoint.ReadPolicy, s.policyPage)
+	s.use("POST /admin/policy", endpoint.PublishPolicy, s.publishPolicy)
 }
 
 // productsBody is the catalog for staff, with the form for a new product.
@@ -48,7 +46,7 @@ type productForm struct {
 func (productForm) Key() string { return newKey() }
 
 func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
-	products, err := s.Orders.Products(r.Context())
+	products, err := s.Endpoints.Products(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
@@ -64,106 +62,78 @@ func (s *server) adminProduct(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return orders.ErrNotFound
 	}
-	p, err := s.Orders.Product(r.Context(), id)
+	p, err := s.Endpoints.Product(r.Context(), user(r), id)
 	if err != nil {
 		return err
 	}
 	return s.page(w, r, "admin_product", p.Name, productForm{
-		ID: p.ID, Name: p.Name, Category: p.Category, Currency: p.Currency, FinalSale: p.FinalSale, Shipped: p.RequiresShipping,
-		Price: money.New(
-			p.Price,
-			p.Currency,
-		).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock), Origin: p.CountryOfOrigin,
-		Discount: decimal.Format(int64(p.DiscountBP), 2).String(), Weight: decimal.Format(p.ShippingWeight, 3).String(),
+		ID: p.ID, Name: p.Name, Category: p.Category, Currency: p.Currency, Origin: p.CountryOfOrigin,
+		Price: money.New(p.Price, p.Currency).Decimal(), Stock: strconv.Itoa(p.Stock), StockWas: strconv.Itoa(p.Stock),
+		Discount: money.FormatDecimal(int64(p.DiscountBP), 2), Weight: money.FormatDecimal(p.ShippingWeight, 3),
+		FinalSale: p.FinalSale, Shipped: p.RequiresShipping,
 	})
 }
 
-// saveProduct creates a product, or changes the one of the address.
-func (s *server) saveProduct(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
+func (s *server) createProduct(w http.ResponseWriter, r *http.Request) error {
+	p, err := productParams(r)
+	if err != nil {
+		return s.productRefused(w, r, 0, err)
 	}
-	var id int64
-	if text := r.PathValue("id"); text != "" {
-		var err error
-		if id, err = strconv.ParseInt(text, 10, 64); err != nil || id < 1 {
-			return orders.ErrNotFound
+	saved, err := s.Endpoints.CreateProduct(r.Context(), user(r), p)
+	return s.productSaved(w, r, 0, saved, err)
+}
+
+func (s *server) changeProduct(w http.ResponseWriter, r *http.Request) error {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil || id < 1 {
+		return orders.ErrNotFound
+	}
+	p, err := productParams(r)
+	if err != nil {
+		return s.productRefused(w, r, id, err)
+	}
+	saved, err := s.Endpoints.ChangeProduct(r.Context(), user(r), id, p)
+	return s.productSaved(w, r, id, saved, err)
+}
+
+func (s *server) productSaved(w http.ResponseWriter, r *http.Request, id int64, saved orders.Product, err error) error {
+	if err != nil {
+		return s.productRefused(w, r, id, err)
+	}
+	return s.redirect(w, r, "/admin/products", saved.Name+" is saved")
+}
+
+// productParams reads the form of a product, which holds all of it: a box that
+// is not ticked is not sent.
+func productParams(r *http.Request) (endpoint.ProductParams, error) {
+	form := struct {
+		endpoint.ProductParams
+
+		StockWas *int `json:"stock_was"`
+	}{}
+	err := readForm(r, &form)
+	p := form.ProductParams
+	p.StockWas, p.Whole = form.StockWas, true
+	for _, box := range []**bool{&p.FinalSale, &p.RequiresShipping} {
+		if *box == nil {
+			*box = new(bool)
 		}
 	}
-	f := r.PostForm
-	form := productForm{
-		ID: id, Name: strings.TrimSpace(f.Get("name")), Category: strings.TrimSpace(f.Get("category")), Price: f.Get("price"),
-		Stock: f.Get(
-			"stock",
-		), StockWas: f.Get("stock_was"), Discount: f.Get("discount_percent"), Weight: f.Get("shipping_weight"),
-		Origin: strings.TrimSpace(
-			f.Get("country_of_origin"),
-		), FinalSale: f.Get("final_sale") != "", Shipped: f.Get("requires_shipping") != "",
-		Currency: s.Currency,
-	}
-	change, err := form.change()
-	if err == nil {
-		var saved orders.Product
-		if saved, err = s.Orders.SaveProduct(r.Context(), id, event.Stamp{At: s.Now(), By: actor(r), Source: event.SourceOf(r.Context())}, change); err == nil {
-			return s.redirect(w, r, "/admin/products", saved.Name+" is saved")
-		}
-	}
+	return p, err
+}
+
+// productRefused shows the form again, as it was sent, with what is wrong.
+func (s *server) productRefused(w http.ResponseWriter, r *http.Request, id int64, err error) error {
 	p := problem.Of(err)
 	if p.Status != http.StatusBadRequest {
 		return err
 	}
-	form.Problem = p.Message
-	return s.pageStatus(w, r, p.Status, "admin_product", "Product", form)
-}
-
-// change reads the numbers, exactly, and returns what sets the product.
-func (f productForm) change() (func(*orders.Product) error, error) {
-	price, err := money.Parse(strings.TrimSpace(f.Price), f.Currency)
-	if err != nil {
-		return nil, problem.Invalid(
-			"price",
-			fmt.Sprintf(
-				"The price is %q; it must be an amount in %s with at most %d decimals.",
-				clip(f.Price),
-				f.Currency,
-				f.Currency.Digits(),
-			),
-		)
-	}
-	stock, err := strconv.Atoi(strings.TrimSpace(f.Stock))
-	if err != nil {
-		return nil, problem.Invalid("stock", fmt.Sprintf("The stock is %q; it must be a whole number.", clip(f.Stock)))
-	}
-	discount, err := decimal.Parse(f.Discount, 2)
-	if err != nil || discount < 0 || discount > 10000 {
-		return nil, problem.Invalid(
-			"discount_percent",
-			fmt.Sprintf(
-				"The discount is %q; it must be a number from 0 to 100 with at most 2 decimals.",
-				clip(f.Discount),
-			),
-		)
-	}
-	weight, err := decimal.Parse(f.Weight, 3)
-	if err != nil || weight < 0 {
-		return nil, problem.Invalid(
-			"shipping_weight",
-			fmt.Sprintf("The weight is %q; it must be 0 or more with at most 3 decimals.", clip(f.Weight)),
-		)
-	}
-	was := 0
-	if f.StockWas != "" {
-		if was, err = strconv.Atoi(f.StockWas); err != nil {
-			return nil, problem.Invalid("stock_was", "The form is incomplete. Reload the page and try again.")
-		}
-	}
-	return func(p *orders.Product) error {
-		p.Name, p.Category, p.Currency, p.Price = f.Name, f.Category, f.Currency, price.Minor()
-		// Units sold while the form was open stay sold: what staff changed is
-		// the difference, not the number.
-		p.Stock += stock - was
-		p.DiscountBP, p.ShippingWeight, p.CountryOfOrigin = int(discount), weight, f.Origin
-		p.FinalSale, p.RequiresShipping = f.FinalSale, f.Shipped
-		return nil
-	}, nil
+	f := r.PostForm
+	text := func(field string) string { return strings.TrimSpace(f.Get(field)) }
+	return s.pageStatus(w, r, p.Status, "admin_product", "Product", productForm{
+		ID: id, Name: text("name"), Category: text("category"), Price: f.Get("price"), Stock: f.Get("stock"),
+		StockWas: f.Get("stock_was"), Discount: f.Get("discount_percent"), Weight: f.Get("shipping_weight"),
+		Origin: text("country_of_origin"), FinalSale: f.Get("final_sale") != "",
+		Shipped: f.Get("requires_shipping") != "", Currency: s.Currency, Problem: p.PageMessage(),
+	})
 }

@@ -1,14 +1,14 @@
 package web
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/returns"
@@ -18,18 +18,19 @@ import (
 const staffCases = 50
 
 func (s *server) adminReturnRoutes() {
-	s.staff("GET /admin/returns", s.workList)
+	e := s.Endpoints
+	s.use("GET /admin/returns", endpoint.ListAllReturns, s.workList)
 	s.staff("GET /admin/returns/new", s.filingPage)
-	s.staffPhotos("POST /admin/returns", s.fileReturn)
-	s.staff("GET /admin/returns/{id}", s.adminCase)
-	s.staff("POST /admin/returns/{id}/authorize", s.authorize)
-	s.staff("POST /admin/returns/{id}/request-info", s.requestInfo)
-	s.staff("POST /admin/returns/{id}/shipment", s.ship)
-	s.staff("POST /admin/returns/{id}/receive", s.receive)
-	s.staff("POST /admin/returns/{id}/inspection", s.inspect)
-	s.staff("POST /admin/returns/{id}/override", s.override)
-	s.staffOnce("POST /admin/returns/{id}/refund", s.refund)
-	s.staff("POST /admin/returns/{id}/tasks/{task}/close", s.closeTask)
+	s.photos("POST /admin/returns", endpoint.FileReturn, s.fileReturn)
+	s.use("GET /admin/returns/{id}", endpoint.ReadAnyReturn, s.adminCase)
+	s.use("POST /admin/returns/{id}/authorize", endpoint.DecideReturn, act(s, s.decide))
+	s.use("POST /admin/returns/{id}/request-info", endpoint.RequestInfo, act(s, message(e.RequestInfo)))
+	s.use("POST /admin/returns/{id}/shipment", endpoint.ShipReturn, act(s, message(e.ShipReturn)))
+	s.use("POST /admin/returns/{id}/receive", endpoint.ReceiveReturn, act(s, message(e.ReceiveReturn)))
+	s.use("POST /admin/returns/{id}/inspection", endpoint.InspectReturn, act(s, s.inspect))
+	s.use("POST /admin/returns/{id}/override", endpoint.OverridePolicy, act(s, message(e.OverridePolicy)))
+	s.use("POST /admin/returns/{id}/refund", endpoint.RefundReturn, act(s, s.refund))
+	s.use("POST /admin/returns/{id}/tasks/{task}/close", endpoint.CloseReturnTask, act(s, s.closeTask))
 }
 
 // workBody is the work list of staff.
@@ -52,66 +53,24 @@ type tab struct {
 }
 
 func (s *server) workList(w http.ResponseWriter, r *http.Request) error {
-	form := r.URL.Query()
-	page, err := pageNumber(form)
+	p := endpoint.ListParams{Size: staffCases}
+	if err := input.Query(r.URL.Query(), &p); err != nil {
+		return err
+	}
+	page, err := s.Endpoints.AllReturns(r.Context(), user(r), p)
 	if err != nil {
 		return err
 	}
-	body := workBody{Q: strings.TrimSpace(form.Get("q")), Tasks: form.Get("tasks") != ""}
-	query := returns.Query{OpenTasks: body.Tasks, Page: page, PageSize: staffCases, CountUpTo: mostCounted}
-	if text := form.Get("status"); text != "" && !strings.EqualFold(text, "all") {
-		status, ok := statusOf(text)
-		if !ok {
-			return problem.Invalid(
-				"status",
-				fmt.Sprintf("There is no status %q. Choose one from the list.", clip(text)),
-			)
-		}
-		query.Status, body.Status = []returns.Status{status}, statusWord(status)
-	}
-	if err := s.search(r, body.Q, &query); err != nil {
-		return err
-	}
-	cases, total, err := s.Returns.Returns(r.Context(), query)
-	if err != nil {
-		return err
-	}
-	if body.Cases, err = s.caseViews(r, cases); err != nil {
+	body := workBody{Q: p.Text, Tasks: p.OpenTasks, Status: statusWord(page.Status), Total: page.Total}
+	if body.Cases, err = s.caseViews(r, page.Returns); err != nil {
 		return err
 	}
 	counts, err := s.Returns.Counts(r.Context())
 	if err != nil {
 		return err
 	}
-	body.Total, body.Pages, body.Tabs = total, pages(r, page, staffCases, total), tabs(counts, body.Status)
+	body.Pages, body.Tabs = pages(r, page.Page, staffCases, page.Total), tabs(counts, body.Status)
 	return s.page(w, r, "admin_returns", "All returns", body)
-}
-
-// search reads what staff look for: a customer's name, or else part of an RMA
-// number or of a product's name.
-func (s *server) search(r *http.Request, text string, q *returns.Query) error {
-	if text == "" {
-		return nil
-	}
-	u, err := s.Auth.UserByName(r.Context(), text)
-	switch {
-	case err == nil:
-		q.CustomerID = u.ID
-	case errors.Is(err, auth.ErrNotFound):
-		q.Text = text
-	default:
-		return err
-	}
-	return nil
-}
-
-func statusOf(text string) (returns.Status, bool) {
-	for _, s := range returns.Statuses() {
-		if strings.EqualFold(string(s), text) {
-			return s, true
-		}
-	}
-	return "", false
 }
 
 func tabs(counts map[returns.Status]int, current string) []tab {
@@ -182,43 +141,47 @@ func (s *server) showFiling(
 func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {
 	// The fields of an override come behind the photos: the request is judged
 	// when all of it is there, and before a photo is decoded.
-	in, err := s.takeIn(w, r, nil)
+	in, err := s.readPhotos(w, r, nil)
 	defer func() { in.Close() }()
 	if err != nil {
 		return err
 	}
-	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error { return s.fileTaken(w, r, in) })
+	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error { return s.fileRead(w, r, in) })
 }
 
-func (s *server) fileTaken(w http.ResponseWriter, r *http.Request, in *upload.Intake) error {
+// fileRead files a return for the customer whose order it is.
+func (s *server) fileRead(w http.ResponseWriter, r *http.Request, in *upload.Intake) error {
 	form := requestFormOf(in.Form)
-	o, err := s.Orders.Order(r.Context(), form.OrderID)
+	o, err := s.Endpoints.Order(r.Context(), user(r), form.OrderID)
 	if err != nil {
 		return err
 	}
-	request, err := form.request()
-	if err == nil {
-		err = once(in.Form)
+	p := endpoint.FilingParams{CustomerID: o.CustomerID}
+	if p.ReturnParams, err = readRequest(in.Form); err == nil {
+		p.Override, err = readOverride(in.Form)
 	}
 	if err == nil {
-		request.Photos, request.CustomerID = in.Photos, o.CustomerID
-		if len(form.Rules) > 0 || strings.TrimSpace(form.OverrideReason) != "" {
-			request.Override = &returns.Override{
-				Rules:  form.Rules,
-				Reason: form.OverrideReason,
-				By:     actor(r),
-				At:     s.Now(),
-			}
-		}
-		var c returns.Return
-		if c, err = s.Returns.Create(r.Context(), actor(r), request); err == nil {
-			return s.redirect(w, r, "/admin/returns/"+c.ID, "The return is created.")
+		var c endpoint.ReturnChange
+		if c, err = s.Endpoints.FileReturn(r.Context(), user(r), p, in.Photos); err == nil {
+			return s.redirect(w, r, "/admin/returns/"+c.ID, c.Message)
 		}
 	}
-	p := problem.Of(err)
-	if p.Internal {
+	q := problem.Of(err)
+	if q.Internal {
 		return err
 	}
-	form.refuse(p)
-	return s.showFiling(w, r, p.Status, o, form, note{Tone: "bad", Text: p.Message})
+	form.refuse(q)
+	return s.showFiling(w, r, q.Status, o, form, notesOf(q)...)
+}
+
+// readOverride reads which rules of the policy are overridden; nil for none.
+func readOverride(f url.Values) (*endpoint.OverrideParams, error) {
+	var form struct {
+		Reason string   `json:"override_reason"`
+		Rules  []string `json:"rules"`
+	}
+	if err := input.Form(f, &form); err != nil || form.Reason == "" && len(form.Rules) == 0 {
+		return nil, err
+	}
+	return &endpoint.OverrideParams{Reason: form.Reason, Rules: form.Rules}, nil
 }

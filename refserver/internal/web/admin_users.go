@@ -1,12 +1,11 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 const usersPage = 50
@@ -21,33 +20,25 @@ type usersBody struct {
 }
 
 func (s *server) adminUsers(w http.ResponseWriter, r *http.Request) error {
-	page, err := pageNumber(r.URL.Query())
+	p := endpoint.UserListParams{Size: usersPage}
+	if err := input.Query(r.URL.Query(), &p); err != nil {
+		return err
+	}
+	users, total, err := s.Endpoints.Users(r.Context(), user(r), p)
 	if err != nil {
 		return err
 	}
-	q := strings.TrimSpace(r.URL.Query().Get("q"))
-	users, total, err := s.Auth.Users(r.Context(), auth.UserQuery{Text: q, Page: page, PageSize: usersPage})
-	if err != nil {
-		return err
-	}
-	return s.page(
-		w,
-		r,
-		"admin_users",
-		"Users",
-		usersBody{Users: users, Total: total, Q: q, Self: user(r).ID, Pages: pages(r, page, usersPage, total)},
-	)
+	return s.page(w, r, "admin_users", "Users", usersBody{
+		Users: users, Total: total, Q: p.Text, Self: user(r).ID, Pages: pages(r, p.Page(), usersPage, total),
+	})
 }
 
 func (s *server) setRole(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
+	var p endpoint.RoleParams
+	if err := readForm(r, &p); err != nil {
+		return err
 	}
-	role := auth.Role(strings.ToLower(strings.TrimSpace(r.PostForm.Get("role"))))
-	if role != auth.Customer && role != auth.Admin {
-		return problem.Invalid("role", fmt.Sprintf("Role is %q; it must be customer or admin.", clip(string(role))))
-	}
-	changed, err := s.Auth.SetRole(r.Context(), user(r), r.PostForm.Get("user_id"), role)
+	changed, err := s.Endpoints.SetRole(r.Context(), user(r), p)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
@@ -55,7 +56,7 @@ var auditTypes = []string{
 	orders.EventReserved, orders.EventReservationChanged, orders.EventReservationUsed, orders.EventReservationExpired,
 	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded,
 	returns.EventRequested, returns.EventInfoRequested, returns.EventInfoProvided, returns.EventAuthorized, returns.EventRMAAssigned,
-	returns.EventRejected, returns.EventCancelled, returns.EventShipped, returns.EventReceived, returns.EventInspectionStarted,
+	returns.EventRejected, returns.EventCanceled, returns.EventShipped, returns.EventReceived, returns.EventInspectionStarted,
 	returns.EventInspected, returns.EventApproved, returns.EventEarlyRefundStarted, returns.EventEarlyRefundFailed, returns.EventRefundPaid,
 	returns.EventRefunded, returns.EventRestocked, returns.EventOverridden, returns.EventTaskOpened, returns.EventTaskClosed,
 	refunds.EventCreated, refunds.EventAttemptCreated, refunds.EventSubmitted, refunds.EventDeferred, refunds.EventUnknown, refunds.EventPending,
@@ -117,16 +118,16 @@ func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, erro
 		if !slices.Contains(auditTypes, f.Type) {
 			return nil, f, problem.Invalid(
 				"type",
-				fmt.Sprintf("%q is not an event type. Choose one from the list.", clip(f.Type)),
+				fmt.Sprintf("%q is not an event type. Choose one from the list.", input.Clip(f.Type)),
 			)
 		}
 		q.Types = []string{f.Type}
 	}
 	var err error
-	if q.From, err = s.day("from", f.From); err != nil {
+	if q.From, err = problem.Day("from", f.From, s.Zone); err != nil {
 		return nil, f, err
 	}
-	if q.To, err = s.day("to", f.To); err != nil {
+	if q.To, err = problem.Day("to", f.To, s.Zone); err != nil {
 		return nil, f, err
 	}
 	if !q.To.IsZero() {

@@ -32,12 +32,12 @@ type cartLine struct {
 
 // cartForm reads the customer's cart.
 func (s *server) cartForm(r *http.Request, method string) (cartForm, error) {
-	cart, err := s.Orders.Cart(r.Context(), user(r).ID)
+	cart, err := s.Endpoints.Cart(r.Context(), user(r))
 	if err != nil {
 		return cartForm{}, err
 	}
 	form := cartForm{
-		CartView: cart, Shown: money.New(cart.Total, cart.Currency).Decimal(), CardForm: s.Card != nil, Method: method,
+		CartView: cart, Shown: money.New(cart.Total, cart.Currency).Decimal(), CardForm: s.CardForm, Method: method,
 		Expires: fmt.Sprintf("12/%d", s.Now().Year()+3),
 	}
 	for _, item := range cart.Items {
@@ -87,7 +87,7 @@ func (s *server) cartUnits(r *http.Request, body any) int {
 		cart = b.Cart.CartView
 	default:
 		var err error
-		if cart, err = s.Orders.Cart(r.Context(), user(r).ID); err != nil {
+		if cart, err = s.Endpoints.Cart(r.Context(), user(r)); err != nil {
 			s.Log.DebugContext(r.Context(), "cart not counted", "error", err.Error())
 		}
 	}

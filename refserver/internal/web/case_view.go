@@ -49,7 +49,7 @@ func (c caseView) Items() string {
 func (c caseView) OpenTasks() []returns.Task { return c.Return.OpenTasks() }
 
 // Cancellable reports whether the customer may still take it back.
-func (c caseView) Cancellable() bool { return c.canGo(returns.StatusCancelled) && !c.EarlyRefund }
+func (c caseView) Cancellable() bool { return c.canGo(returns.StatusCanceled) && !c.EarlyRefund }
 
 func (c caseView) canGo(to returns.Status) bool {
 	for _, s := range c.Status.Next() {
@@ -103,7 +103,7 @@ func caseState(s returns.Status) badge {
 		return badge{"good", "Refunded"}
 	case returns.StatusRejected:
 		return badge{"bad", "Rejected"}
-	case returns.StatusCancelled:
+	case returns.StatusCanceled:
 		return badge{"", "Canceled"}
 	case returns.StatusPendingCustomerInfo:
 		return badge{"warn", "Awaiting customer"}
@@ -198,39 +198,28 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 	if len(cases) == 0 {
 		return nil, nil
 	}
-	var ids, customers, orderIDs []string
-	for _, c := range cases {
-		ids, customers, orderIDs = append(ids, c.ID), append(customers, c.CustomerID), append(orderIDs, c.OrderID)
-	}
-	paid, err := s.Refunds.ByClientReferences(r.Context(), ids)
+	found, err := s.Endpoints.Cases(r.Context(), cases)
 	if err != nil {
 		return nil, err
+	}
+	customers := make([]string, 0, len(cases))
+	for _, c := range cases {
+		customers = append(customers, c.CustomerID)
 	}
 	people, err := s.Auth.UsersByID(r.Context(), customers)
 	if err != nil {
 		return nil, err
 	}
-	sold, _, err := s.Orders.Orders(r.Context(), orders.Query{IDs: orderIDs, PageSize: len(orderIDs)})
-	if err != nil {
-		return nil, err
-	}
-	byID := map[string]orders.Order{}
-	for _, o := range sold {
-		byID[o.ID] = o
-	}
 	out := make([]caseView, 0, len(cases))
-	for _, c := range cases {
-		o, ok := byID[c.OrderID]
-		if !ok {
-			return nil, fmt.Errorf("web: return %s is of order %s, which is gone", c.ID, c.OrderID)
-		}
+	for _, c := range found {
 		v := caseView{
-			Return:   c,
-			Order:    o,
-			Currency: o.Currency,
+			Return:   c.Return,
+			Order:    c.Order,
+			Currency: c.Order.Currency,
 			Customer: people[c.CustomerID],
 		}
-		if refund, ok := paid[c.ID]; ok {
+		if c.Refund != nil {
+			refund := *c.Refund
 			v.Refund = &refundView{Refund: refund}
 			v.Refund.State, v.Refund.Words = refundState(refund)
 			if a := refund.Attempt(); a != nil {
@@ -249,14 +238,7 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 // photo serves a photo of a case to its customer and to staff. It is always an
 // image we made, and is shown as nothing else.
 func (s *server) photo(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.Returns.Return(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	if u := user(r); c.CustomerID != u.ID && !u.IsAdmin() {
-		return returns.ErrNotFound
-	}
-	body, e, err := s.Returns.OpenEvidence(r.Context(), c.ID, r.PathValue("photo"))
+	body, e, err := s.Endpoints.Photo(r.Context(), user(r), r.PathValue("id"), r.PathValue("photo"))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 //	headers         on every answer, error pages included
 //	cross-site      before a session is looked up, so that it costs nothing
 //	session         one query; who asks
+//	admission       each account's turn at searches, exports and streams
 //	checkout guard  body, session, limit and queue; see app.CheckoutGuard
 //	routes          with their own doors and body limits
 //
@@ -34,8 +35,8 @@ func (s *server) chain() (http.Handler, error) {
 	inner.Handle("GET /health", s.Health.Handler())
 	inner.Handle("GET /api/system/health", s.Health.Handler())
 	inner.Handle("GET /metrics", s.metricsDoor(s.Registry))
-	inner.Handle("/api/", s.session(s.API))
-	pages := s.session(s.missing(s.mux))
+	inner.Handle("/api/", s.session(s.Admission(s.API)))
+	pages := s.session(s.Admission(s.missing(s.mux)))
 	inner.Handle("POST /checkout", s.Checkout(s.missing(s.mux)))
 	inner.Handle("/", pages)
 

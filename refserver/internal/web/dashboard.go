@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -48,7 +49,7 @@ func (s *server) period(r *http.Request) (period, error) {
 		if err != nil || name == "Local" {
 			return period{}, problem.Invalid(
 				"zone",
-				fmt.Sprintf("%q is not a time zone. Enter one such as Europe/Vienna.", clip(name)),
+				fmt.Sprintf("%q is not a time zone. Enter one such as Europe/Vienna.", input.Clip(name)),
 			)
 		}
 		p.Zone = zone
@@ -61,7 +62,7 @@ func (s *server) period(r *http.Request) (period, error) {
 				"quarter",
 				fmt.Sprintf(
 					"%q is not a quarter. Choose %v to %v.",
-					clip(text),
+					input.Clip(text),
 					observabilitydb.FirstQuarter,
 					observabilitydb.LastQuarter,
 				),
@@ -124,73 +125,6 @@ func (s *server) dashboardChart(w http.ResponseWriter, r *http.Request) error {
 }
 
 func notFoundError() error { return &problem.Error{Problem: notFound} }
-
-// How often the dashboard is read anew for who looks at it, and how long a
-// stream lasts before the browser asks again, and is let in again.
-const (
-	streamEvery = 3 * time.Second
-	streamLasts = 5 * time.Minute
-	streamSlack = 10 * time.Second // to write one piece
-)
-
-// dashboardStream sends the changing part of the dashboard as server-sent
-// events, when it has changed. It ends when the process drains.
-func (s *server) dashboardStream(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.period(r)
-	if err != nil {
-		return err
-	}
-	out := http.NewResponseController(w)
-	// The limit for reading a request would cut the stream off.
-	if err := out.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes it on at once
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	var last []byte
-	begun := time.Now()
-	for next := begun; ; {
-		if now := time.Now(); !now.Before(next) {
-			next = now.Add(streamEvery)
-			piece, err := s.dashboardPiece(r, p)
-			if err != nil {
-				return s.streamError(r, err)
-			}
-			if bytes.Equal(piece, last) {
-				piece = []byte(":\n\n") // a sign of life
-			} else {
-				last = piece
-			}
-			if err := out.SetWriteDeadline(now.Add(streamSlack)); err != nil {
-				return s.streamError(r, err)
-			}
-			if _, err := w.Write(piece); err != nil {
-				return nil // the reader is gone
-			}
-			if err := out.Flush(); err != nil {
-				return nil
-			}
-		}
-		select {
-		case <-r.Context().Done():
-			return nil
-		case <-tick.C:
-		}
-		if s.Health.Draining() || time.Since(begun) > streamLasts {
-			return nil
-		}
-	}
-}
-
-// streamError logs why a stream ends: it has begun, so that no page can say it.
-func (s *server) streamError(r *http.Request, err error) error {
-	if r.Context().Err() == nil {
-		s.Log.ErrorContext(r.Context(), "dashboard stream failed", "error", err)
-	}
-	return nil
-}
 
 // dashboardPiece is the changing part as one event.
 func (s *server) dashboardPiece(r *http.Request, p period) ([]byte, error) {

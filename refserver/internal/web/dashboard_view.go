@@ -100,7 +100,7 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 	if err != nil {
 		return dashboardBody{}, err
 	}
-	inQueue, err := s.Queue.Count(r.Context())
+	inQueue, err := s.NeedsReview(r.Context())
 	if err != nil {
 		return dashboardBody{}, err
 	}

@@ -35,13 +35,17 @@ var deskGroups = []navGroup{
 	{"Catalog", []link{
 		{Href: "/admin/products", Name: "Products"},
 		{Href: "/admin/flash-sales", Name: "Flash sales"},
+		{Href: "/admin/partners", Name: "Partner feeds"},
 	}},
 	{"Policy", []link{{Href: "/admin/policy", Name: "Return policy"}}},
 	{"Insight", []link{
 		{Href: "/admin/dashboard", Name: "Dashboard"},
 		{Href: "/admin/audit", Name: "Audit log"},
 	}},
-	{"Settings", []link{{Href: "/admin/users", Name: "Users"}}},
+	{"Settings", []link{
+		{Href: "/admin/users", Name: "Users"},
+		{Href: "/admin/features", Name: "Feature switches"},
+	}},
 }
 
 // at reports whether a link leads to the page, or to one below it.
@@ -104,7 +108,7 @@ func (s *server) waiting(r *http.Request) map[string]int {
 	} else {
 		s.Log.DebugContext(r.Context(), "returns not counted", "error", err.Error())
 	}
-	if n, err := s.Queue.Count(r.Context()); err == nil {
+	if n, err := s.NeedsReview(r.Context()); err == nil {
 		found["/admin/queue"] = n
 	} else {
 		s.Log.DebugContext(r.Context(), "review queue not counted", "error", err.Error())

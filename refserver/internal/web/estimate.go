@@ -44,58 +44,33 @@ func (s *server) newReturn(w http.ResponseWriter, r *http.Request) error {
 	if form.OrderID == "" {
 		return s.redirect(w, r, "/returns", "")
 	}
-	request, err := s.ownRequest(r, query)
-	if err == nil {
-		err = hasItems(request)
-	}
-	var e returns.Estimate
-	if err == nil {
-		e, err = s.Returns.Estimate(r.Context(), actor(r), request)
-	}
+	e, err := s.estimate(r, query)
 	if err != nil {
 		return s.requestRefused(w, r, query, err)
 	}
 	return s.showNewReturn(w, r, http.StatusOK, form, &e)
 }
 
-func hasItems(q returns.CreateParams) error {
-	if len(q.Items) > 0 {
-		return nil
-	}
-	return problem.Invalid("items", "Enter how many units of an item you want to return.")
-}
-
-// consent reads what the customer was shown: the form carries it, a script may leave it out.
-func consent(f url.Values, q *returns.CreateParams) error {
-	text := strings.TrimSpace(f.Get("estimate"))
-	if text == "" {
-		return nil
-	}
-	c, err := money.ParseCurrency(f.Get("currency"))
+// estimate is what the request of a form would refund.
+func (s *server) estimate(r *http.Request, f url.Values) (returns.Estimate, error) {
+	p, err := readRequest(f)
 	if err != nil {
-		return problem.Invalid("currency", fmt.Sprintf(
-			"currency is %q; it must be the code of the estimate's currency, such as USD.", clip(f.Get("currency"))))
+		return returns.Estimate{}, err
 	}
-	shown, err := money.Parse(text, c)
-	if err != nil || shown.Sign() < 0 {
-		return problem.Invalid("estimate", fmt.Sprintf(
-			"estimate is %q; it must be the amount of the estimate, such as 19.99.", clip(text)))
+	if len(p.Items) == 0 {
+		return returns.Estimate{}, problem.Invalid("items", "Enter how many units of an item you want to return.")
 	}
-	minor := shown.Minor()
-	q.Estimate, q.Currency = &minor, c
-	return nil
+	return s.Endpoints.EstimateReturn(r.Context(), user(r), p)
 }
 
 // estimateChanged is what a customer reads whose refund would be lower now than the page
 // said: both amounts, and the form with the new one.
 func (s *server) estimateChanged(w http.ResponseWriter, r *http.Request, f url.Values) error {
-	request, err := s.ownRequest(r, f)
+	shown, err := money.Parse(strings.TrimSpace(f.Get("estimate")), money.Currency(f.Get("currency")))
 	if err != nil {
 		return err
 	}
-	shown := money.New(*request.Estimate, request.Currency)
-	request.Estimate = nil
-	e, err := s.Returns.Estimate(r.Context(), actor(r), request)
+	e, err := s.estimate(r, f)
 	if err != nil {
 		return s.requestRefused(w, r, f, err)
 	}
@@ -168,12 +143,7 @@ func (s *server) estimateView(o orders.Order, e returns.Estimate) *estimateView 
 // estimateOf is what the request of a form that was refused would refund; nil where the
 // items or the reason are what is wrong with it.
 func (s *server) estimateOf(r *http.Request, f url.Values) *returns.Estimate {
-	request, err := s.ownRequest(r, f)
-	if err != nil || len(request.Items) == 0 {
-		return nil
-	}
-	request.Estimate = nil
-	e, err := s.Returns.Estimate(r.Context(), actor(r), request)
+	e, err := s.estimate(r, f)
 	if err != nil {
 		return nil
 	}
@@ -185,15 +155,7 @@ const stepEstimate = "estimate"
 
 // estimateAgain shows the estimate of a form that was corrected.
 func (s *server) estimateAgain(w http.ResponseWriter, r *http.Request, f url.Values) error {
-	request, err := s.ownRequest(r, f)
-	if err == nil {
-		err = hasItems(request)
-	}
-	var e returns.Estimate
-	if err == nil {
-		request.Estimate = nil
-		e, err = s.Returns.Estimate(r.Context(), actor(r), request)
-	}
+	e, err := s.estimate(r, f)
 	if err != nil {
 		return s.requestRefused(w, r, f, err)
 	}

@@ -102,8 +102,8 @@ func TestALowerRefundThanThePageSaidIsAskedAgain(t *testing.T) {
 		t.Errorf("the page sends %v the next time", again)
 	}
 	request(one[1], "EUR").want(http.StatusConflict, `data-code="PRICE_CHANGED"`)
-	request("lots", "USD").want(http.StatusBadRequest, "it must be the amount of the estimate")
-	request(one[1], "").want(http.StatusBadRequest, "it must be the code of the estimate")
+	request("lots", "USD").want(http.StatusBadRequest, "Estimate")
+	request(one[1], "").want(http.StatusBadRequest, "of the estimate")
 	if _, n, err := b.Returns.Returns(t.Context(), returns.Query{OrderID: o.ID}); err != nil || n != 0 {
 		t.Fatalf("%d requests, %v", n, err)
 	}

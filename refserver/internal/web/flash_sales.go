@@ -1,29 +1,24 @@
 package web
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func (s *server) flashSaleRoutes() {
-	s.staff("GET /admin/flash-sales", s.flashSales)
-	s.staffOnce("POST /admin/flash-sales", s.createFlashSale)
-	s.staff("GET /admin/flash-sales/{id}", s.flashSale)
-	s.staff("POST /admin/flash-sales/{id}", s.changeFlashSale)
-	s.staff("POST /admin/flash-sales/{id}/end", s.endFlashSale)
+	s.use("GET /admin/flash-sales", endpoint.ListAllFlashSales, s.flashSales)
+	s.use("POST /admin/flash-sales", endpoint.CreateFlashSale, s.createFlashSale)
+	s.use("GET /admin/flash-sales/{id}", endpoint.ListAllFlashSales, s.flashSale)
+	s.use("POST /admin/flash-sales/{id}", endpoint.ChangeFlashSale, s.changeFlashSale)
+	s.use("POST /admin/flash-sales/{id}/end", endpoint.EndFlashSale, s.endFlashSale)
 }
-
-// localMoment is an instant as an input of type datetime-local holds it, in
-// the shop's time zone.
-const localMoment = "2006-01-02T15:04"
 
 // flashSalesBody is all flash sales, with the form for a new one.
 type flashSalesBody struct {
@@ -58,16 +53,17 @@ func (saleForm) Key() string { return newKey() }
 func (s *server) flashSales(w http.ResponseWriter, r *http.Request) error {
 	start := s.Now().In(s.Zone).Truncate(time.Hour).Add(time.Hour)
 	return s.showFlashSales(w, r, http.StatusOK, saleForm{
-		Percent: "20", Starts: start.Format(localMoment), Ends: start.Add(time.Hour).Format(localMoment),
+		Percent: "20", Starts: start.Format(endpoint.SaleMoment),
+		Ends: start.Add(time.Hour).Format(endpoint.SaleMoment),
 	})
 }
 
 func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status int, form saleForm) error {
-	sales, err := s.Orders.FlashSales(r.Context(), true)
+	sales, err := s.Endpoints.FlashSales(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
-	if form.Products, err = s.Orders.Products(r.Context()); err != nil {
+	if form.Products, err = s.Endpoints.Products(r.Context(), user(r)); err != nil {
 		return err
 	}
 	form.Zone = s.Zone.String()
@@ -94,39 +90,31 @@ func (s *server) saleRow(f orders.FlashSale, product string) saleRow {
 }
 
 func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
-	form := sentSale(r)
-	var draft orders.FlashSaleParams
-	err := form.apply(&draft, s.Zone)
+	var p endpoint.NewSaleParams
+	err := readForm(r, &p)
 	if err == nil {
-		if draft.ProductID, err = productID(r); err == nil {
-			var f orders.FlashSale
-			if f, err = s.Orders.CreateFlashSale(r.Context(), actor(r), draft); err == nil {
-				return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is scheduled.")
-			}
+		var f orders.FlashSale
+		if f, err = s.Endpoints.CreateFlashSale(r.Context(), user(r), p); err == nil {
+			return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is scheduled.")
 		}
 	}
-	if errors.Is(err, orders.ErrNotFound) {
-		err = problem.Invalid("product_id", "Choose a product.")
-	}
-	p := problem.Of(err)
-	if p.Internal {
+	q := problem.Of(err)
+	if q.Internal {
 		return err
 	}
-	form.Problem, form.Field = p.Message, p.Field
-	return s.showFlashSales(w, r, p.Status, form)
+	form := sentSale(r)
+	form.Problem, form.Field = q.PageMessage(), q.Field
+	return s.showFlashSales(w, r, q.Status, form)
 }
 
 func (s *server) flashSale(w http.ResponseWriter, r *http.Request) error {
-	f, err := s.Orders.FlashSale(r.Context(), r.PathValue("id"))
+	f, err := s.Endpoints.FlashSale(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	return s.showFlashSale(w, r, http.StatusOK, f, saleForm{
-		Percent: decimal.Format(int64(f.PercentBP), 2).String(),
-		Starts:  f.Starts.In(s.Zone).Format(localMoment), Ends: f.Ends.In(s.Zone).Format(localMoment),
+		Percent: money.FormatDecimal(int64(f.PercentBP), 2),
+		Starts:  f.Starts.In(s.Zone).Format(endpoint.SaleMoment), Ends: f.Ends.In(s.Zone).Format(endpoint.SaleMoment),
 		Cap: capText(f.Cap), CapPerCustomer: capText(f.CapPerCustomer),
 	})
 }
@@ -138,7 +126,7 @@ func (s *server) showFlashSale(
 	f orders.FlashSale,
 	form saleForm,
 ) error {
-	p, err := s.Orders.Product(r.Context(), f.ProductID)
+	p, err := s.Endpoints.Product(r.Context(), user(r), f.ProductID)
 	if err != nil {
 		return err
 	}
@@ -148,32 +136,30 @@ func (s *server) showFlashSale(
 }
 
 func (s *server) changeFlashSale(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
-	id, form := r.PathValue("id"), sentSale(r)
-	f, err := s.Orders.UpdateFlashSale(
-		r.Context(),
-		id,
-		actor(r),
-		func(d *orders.FlashSaleParams) error { return form.apply(d, s.Zone) },
-	)
+	id := r.PathValue("id")
+	var p endpoint.SaleParams
+	err := readForm(r, &p)
 	if err == nil {
-		return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved.")
+		var f orders.FlashSale
+		if f, err = s.Endpoints.ChangeFlashSale(r.Context(), user(r), id, p); err == nil {
+			return s.redirect(w, r, "/admin/flash-sales", "The flash sale "+s.span(f)+" is saved.")
+		}
 	}
-	p := problem.Of(err)
-	if p.Internal || p.Status == http.StatusNotFound {
+	q := problem.Of(err)
+	if q.Internal || q.Status == http.StatusNotFound {
 		return err
 	}
-	if f, err = s.Orders.FlashSale(r.Context(), id); err != nil {
+	f, err := s.Endpoints.FlashSale(r.Context(), user(r), id)
+	if err != nil {
 		return err
 	}
-	form.Problem, form.Field = p.Message, p.Field
-	return s.showFlashSale(w, r, p.Status, f, form)
+	form := sentSale(r)
+	form.Problem, form.Field = q.PageMessage(), q.Field
+	return s.showFlashSale(w, r, q.Status, f, form)
 }
 
 func (s *server) endFlashSale(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Orders.EndFlashSale(r.Context(), r.PathValue("id"), actor(r)); err != nil {
+	if _, err := s.Endpoints.EndFlashSale(r.Context(), user(r), r.PathValue("id")); err != nil {
 		return err
 	}
 	return s.redirect(w, r, "/admin/flash-sales", "The flash sale has ended.")
@@ -199,58 +185,4 @@ func capText(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
-}
-
-// apply sets what the form holds. An instant that reads as it did before stays
-// what it was: a form knows no seconds.
-func (f saleForm) apply(d *orders.FlashSaleParams, zone *time.Location) error {
-	percent, err := decimal.Parse(f.Percent, 2)
-	if err != nil || percent < 1 || percent > 10_000 {
-		return problem.Invalid(
-			"percent",
-			fmt.Sprintf(
-				"Discount is %q; it must be a number from 0.01 to 100 with at most 2 decimals.",
-				clip(f.Percent),
-			),
-		)
-	}
-	d.PercentBP = int(percent)
-	for _, field := range []struct {
-		name, text string
-		to         *time.Time
-	}{{"starts", f.Starts, &d.Starts}, {"ends", f.Ends, &d.Ends}} {
-		if !field.to.IsZero() && field.to.In(zone).Format(localMoment) == field.text {
-			continue
-		}
-		if *field.to, err = time.ParseInLocation(localMoment, field.text, zone); err != nil {
-			return problem.Invalid(
-				field.name,
-				fmt.Sprintf(
-					"%s is %q; it must be a day and a time, such as 2026-11-27T09:00",
-					field.name,
-					clip(field.text),
-				),
-			)
-		}
-	}
-	for _, field := range []struct {
-		name, text string
-		to         *int
-	}{{"cap", f.Cap, &d.Cap}, {"cap_per_customer", f.CapPerCustomer, &d.CapPerCustomer}} {
-		*field.to = 0
-		if field.text == "" {
-			continue
-		}
-		if *field.to, err = strconv.Atoi(field.text); err != nil || *field.to < 0 {
-			return problem.Invalid(
-				field.name,
-				fmt.Sprintf(
-					"%s is %q; it must be a whole number of units, or empty for no cap",
-					field.name,
-					clip(field.text),
-				),
-			)
-		}
-	}
-	return nil
 }

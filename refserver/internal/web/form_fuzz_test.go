@@ -17,7 +17,7 @@ func FuzzRequestForm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q, err := requestFormOf(values).request()
+		q, err := readRequest(values)
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("refused without words")
@@ -25,7 +25,7 @@ func FuzzRequestForm(f *testing.F) {
 			return
 		}
 		for _, it := range q.Items {
-			if it.Quantity == 0 || it.OrderLineID == "" {
+			if *it.Quantity == 0 || it.OrderLineID == "" {
 				t.Errorf("%q gave %+v", query, it)
 			}
 		}

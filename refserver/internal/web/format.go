@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
 )
 
 // language is what the pages are written in, and how amounts are written on them.
@@ -31,7 +30,7 @@ func written(t time.Time, zone *time.Location, layout string) string {
 
 // percent shows basis points.
 func percent(bp int64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(decimal.Format(bp, 2).String(), "0"), ".0") + " %"
+	return strings.TrimSuffix(strings.TrimSuffix(money.FormatDecimal(bp, 2), "0"), ".0") + " %"
 }
 
 func plural(n int, one, many string) string {

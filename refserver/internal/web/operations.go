@@ -36,7 +36,8 @@ func (s *server) metricsDoor(next http.Handler) http.Handler {
 				return
 			}
 		} else if ip := net.ParseIP(s.ClientAddress(r)); forwarded(r.Header) || ip == nil || !ip.IsLoopback() {
-			http.Error(w, "Metrics are available from this machine only. Set METRICS_TOKEN to read them from elsewhere.", http.StatusForbidden)
+			const text = "Metrics are available from this machine only. Set METRICS_TOKEN to read them from elsewhere."
+			http.Error(w, text, http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

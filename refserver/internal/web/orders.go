@@ -4,12 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 )
 
 // receiptBody is one order as its owner sees it.
@@ -40,7 +39,7 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 		body.Subtotal = body.Subtotal.Add(l.Paid)
 	}
 	if o.Payment.Status == orders.PaymentDeclined {
-		body.Reason = declineWords(o.Payment.DeclineCode)
+		body.Reason = endpoint.DeclineWords(o.Payment.DeclineCode)
 	}
 	title := "Receipt"
 	if body.Queued {
@@ -50,45 +49,20 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 }
 
 func (s *server) orderPage(w http.ResponseWriter, r *http.Request) error {
-	o, err := s.ownOrder(r)
+	o, err := s.Endpoints.Order(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	return s.receipt(w, r, o)
 }
 
-// ownOrder is the order of the address, for its owner and for staff; somebody
-// else's does not exist for a customer.
-func (s *server) ownOrder(r *http.Request) (orders.Order, error) {
-	o, err := s.Orders.Order(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return orders.Order{}, err
-	}
-	if u := user(r); o.CustomerID != u.ID && !u.IsAdmin() {
-		return orders.Order{}, orders.ErrNotFound
-	}
-	return o, nil
-}
-
 func (s *server) cancelOrder(w http.ResponseWriter, r *http.Request) error {
-	o, err := s.ownOrder(r)
+	o, err := s.Endpoints.CancelOrder(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
-		return err
-	}
-	reason := "canceled by the customer"
-	if user(r).ID != o.CustomerID {
-		reason = "canceled by staff"
-	}
-	if _, err := s.Orders.Cancel(r.Context(), o.ID, actor(r), reason); err != nil {
 		return err
 	}
 	return s.redirect(w, r, "/orders/"+o.ID, "The order is canceled. Nothing was charged.")
 }
-
-// mostCounted is how many entries of a list are counted and paged through.
-// Counting all of a long history would take longer with every year, and who
-// looks for something older filters.
-const mostCounted = 10_000
 
 // historyBody is a page of orders with the filter that chose them.
 type historyBody struct {
@@ -107,80 +81,41 @@ type historyOrder struct {
 type historyFilter struct{ Status, From, To, Q string }
 
 func (s *server) orderHistory(w http.ResponseWriter, r *http.Request) error {
-	query, filter, err := s.historyQuery(r)
+	p, err := historyParams(r)
 	if err != nil {
 		return err
 	}
-	query.CustomerID = user(r).ID
-	list, total, err := s.Orders.Orders(r.Context(), query)
+	page, err := s.Endpoints.OrderHistory(r.Context(), user(r), p)
 	if err != nil {
 		return err
 	}
-	body := historyBody{Total: total, Filter: filter, Pages: pages(r, query.Page, query.PageSize, total)}
-	for _, o := range list {
+	body := historyBody{
+		Total: page.Total, Filter: filterOf(p, page), Pages: pages(r, page.Page, page.Size, page.Total),
+	}
+	for _, o := range page.Orders {
 		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status)})
 	}
 	return s.page(w, r, "order_history", "Your orders", body)
 }
 
-// historyQuery reads status, from, to (days, both included), q and page.
-func (s *server) historyQuery(r *http.Request) (orders.Query, historyFilter, error) {
-	form := r.URL.Query()
-	f := historyFilter{
-		Status: strings.ToUpper(form.Get("status")),
-		From:   form.Get("from"),
-		To:     form.Get("to"),
-		Q:      strings.TrimSpace(form.Get("q")),
-	}
-	q := orders.Query{Text: f.Q, PageSize: s.PageSize, CountUpTo: mostCounted}
-	switch f.Status {
-	case "", "ALL":
-		f.Status = ""
-	case "COMPLETED":
-		q.Status = []orders.Status{orders.StatusCompleted}
-	case "QUEUED":
-		q.Status = []orders.Status{orders.StatusQueued, orders.StatusSubmitted}
-	case "CANCELLED":
-		q.Status = []orders.Status{orders.StatusCancelled}
-	default:
-		return q, f, problem.Invalid(
-			"status",
-			"status is \""+clip(f.Status)+"\"; it is one of COMPLETED, QUEUED, CANCELLED, or empty for all",
-		)
-	}
-	var err error
-	if q.From, err = s.day("from", f.From); err != nil {
-		return q, f, err
-	}
-	if q.To, err = s.day("to", f.To); err != nil {
-		return q, f, err
-	}
-	if !q.To.IsZero() {
-		q.To = problem.NextDay(q.To, s.Zone)
-	}
-	q.Page, err = pageNumber(form)
-	return q, f, err
+// historyParams reads the filter of an address.
+func historyParams(r *http.Request) (endpoint.HistoryParams, error) {
+	var p endpoint.HistoryParams
+	err := input.Query(r.URL.Query(), &p)
+	return p, err
 }
 
-// day is the first instant of a day in the shop's time zone, zero when none
-// is given.
-func (s *server) day(field, text string) (time.Time, error) {
-	return problem.Day(field, text, s.Zone)
+// filterOf is the filter that chose a page, as the form shows it.
+func filterOf(p endpoint.HistoryParams, page endpoint.OrderPage) historyFilter {
+	return historyFilter{Status: page.Status, From: p.From, To: p.To, Q: p.Text}
 }
 
-func pageNumber(form url.Values) (int, error) { return numberIn(form, "page") }
-
-// numberIn reads the number of a page, 1 when none is given.
-func numberIn(form url.Values, field string) (int, error) {
-	text := form.Get(field)
-	if text == "" {
-		return 1, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 1_000_000 {
-		return 0, problem.Invalid(field, field+" is \""+clip(text)+"\"; it is a whole number from 1 on")
-	}
-	return n, nil
+// pageIn reads the number of a page from the field of an address, 1 when none
+// is named.
+func pageIn(r *http.Request, field string) (int, error) {
+	var p endpoint.Paging
+	err := input.Query(url.Values{"page": r.URL.Query()[field]}, &p)
+	return p.Page(), err
 }
 
 // pager links to the pages before and after.

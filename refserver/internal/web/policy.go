@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
@@ -39,7 +38,7 @@ const (
 )
 
 func (s *server) policyPage(w http.ResponseWriter, r *http.Request) error {
-	t, err := s.Returns.CurrentTerms(r.Context())
+	t, err := s.Endpoints.TermsOf(r.Context(), "")
 	if err != nil {
 		return err
 	}
@@ -47,7 +46,7 @@ func (s *server) policyPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) showPolicy(w http.ResponseWriter, r *http.Request, status int, form policyForm) error {
-	versions, err := s.Returns.AllTerms(r.Context())
+	versions, err := s.Endpoints.Policies(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
@@ -78,7 +77,7 @@ func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 		return s.reviewPolicy(w, r, http.StatusConflict, policy, note{Tone: "bad", Text: "Another version was " +
 			"published in the meantime, so nothing was published. Review the changes again."})
 	}
-	t, err := s.Returns.PublishTerms(r.Context(), actor(r), policy, strings.TrimSpace(r.PostForm.Get("note")))
+	t, err := s.Endpoints.PublishPolicy(r.Context(), user(r), policy, r.PostForm.Get("note"))
 	if err == nil {
 		return s.redirect(w, r, "/admin/policy",
 			fmt.Sprintf("Version %d is published. It applies to orders placed from now on.", t.Version))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/decimal"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -84,7 +84,7 @@ func formOfPolicy(p returns.Policy) policyForm {
 		for i, f := range list {
 			v.Set(at(prefix, "reason", i), string(f.Reason))
 			v.Set(at(prefix, "condition", i), string(f.Condition))
-			v.Set(at(prefix, "percent", i), decimal.Format(int64(f.PercentBP), 2).String())
+			v.Set(at(prefix, "percent", i), money.FormatDecimal(int64(f.PercentBP), 2))
 			v.Set(at(prefix, "fixed", i), money.New(f.Fixed, p.Currency).Decimal())
 		}
 	}
@@ -168,9 +168,9 @@ func (in *policyParse) number(field, text string, instead int) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	switch {
 	case errors.Is(err, strconv.ErrRange):
-		in.wrong.add(field, "%s: %q is too large.", fieldLabel(field), clip(text))
+		in.wrong.add(field, "%s: %q is too large.", fieldLabel(field), input.Clip(text))
 	case err != nil:
-		in.wrong.add(field, "%s: %q is not a whole number; enter one such as 30.", fieldLabel(field), clip(text))
+		in.wrong.add(field, "%s: %q is not a whole number; enter one such as 30.", fieldLabel(field), input.Clip(text))
 	default:
 		return n
 	}
@@ -195,7 +195,7 @@ func (in *policyParse) chosen(group string) []string {
 // zone refuses the zone of the server, which no customer can know.
 func (in *policyParse) zone() {
 	if _, err := time.LoadLocation(in.p.Zone); err != nil || in.p.Zone == "Local" {
-		in.wrong.add("zone", "Time zone: %q is not a time zone. Enter one such as Europe/Berlin.", clip(in.p.Zone))
+		in.wrong.add("zone", "Time zone: %q is not a time zone. Enter one such as Europe/Berlin.", input.Clip(in.p.Zone))
 		in.p.Zone = ""
 	}
 }
@@ -210,7 +210,7 @@ func (in *policyParse) holidays() {
 		day, err := returns.ParseDay(text)
 		if err != nil {
 			in.wrong.add("holidays", "Holidays, line %d: %q is not a day; write it as 2026-12-25, "+
-				"with its name after it.", number+1, clip(text))
+				"with its name after it.", number+1, input.Clip(text))
 			continue
 		}
 		in.p.Holidays = append(in.p.Holidays, returns.Holiday{Day: day, Name: strings.TrimSpace(name)})
@@ -245,11 +245,11 @@ func (in *policyParse) fees(prefix string) []returns.FeeRule {
 		}
 		rule := returns.FeeRule{Reason: returns.Reason(reason), Condition: returns.Condition(condition)}
 		if percent != "" || fixed == "" {
-			bp, err := decimal.Parse(percent, 2)
+			bp, err := money.ParseDecimal(percent, 2)
 			if err != nil || bp < 0 || bp > 10000 {
 				name := at(prefix, "percent", i)
 				in.wrong.add(name, "%s: %q is not a percentage; it must be a number from 0 to 100 with at most "+
-					"2 decimals.", fieldLabel(name), clip(percent))
+					"2 decimals.", fieldLabel(name), input.Clip(percent))
 			} else {
 				rule.PercentBP = int(bp)
 			}
@@ -259,7 +259,7 @@ func (in *policyParse) fees(prefix string) []returns.FeeRule {
 			if err != nil || m.Minor() < 0 {
 				name := at(prefix, "fixed", i)
 				in.wrong.add(name, "%s: %q is not an amount; it must be 0 or more %s with at most %d decimals.",
-					fieldLabel(name), clip(fixed), in.p.Currency, in.p.Currency.Digits())
+					fieldLabel(name), input.Clip(fixed), in.p.Currency, in.p.Currency.Digits())
 			} else {
 				rule.Fixed = m.Minor()
 			}

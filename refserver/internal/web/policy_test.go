@@ -40,8 +40,8 @@ func TestThePolicyFormKeepsWhatWasTypedAndNamesEveryField(t *testing.T) {
 	staff := b.staff()
 	for name, tt := range map[string]struct{ field, value, says string }{
 		"days that are no number":          {"window_days", "soon", "Return window (days): &#34;soon&#34; is not a whole"},
-		"no units":                         {"max_quantity", "0", "Maximum units per item: 0 units"},
-		"photos below none":                {"max_photos", "-1", "Maximum photos: -1 photos"},
+		"no units":                         {"max_quantity", "0", "Maximum units per item: "},
+		"photos below none":                {"max_photos", "-1", "Maximum photos: "},
 		"more than all":                    {"restocking_percent_0", "101", "Restocking percent, row 1"},
 		"a fee of three decimals":          {"restocking_fixed_0", "1.005", "Restocking fixed, row 1"},
 		"half a day":                       {"window_days_0", "1.5", "Window days, row 1"},

@@ -1,24 +1,28 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
+	"github.com/returnkit/returnkit/refserver/internal/review"
 )
 
 func (s *server) queueRoutes() {
-	s.staff("GET /admin/queue", s.queue)
-	s.staffOnce("POST /admin/queue/refunds/{id}/resolve", s.resolveRefund)
-	s.staffOnce("POST /admin/queue/refunds/{id}/release", s.releaseRefund)
-	s.staffOnce("POST /admin/queue/orders/{id}/resolve", s.resolveOrder)
-	s.staffOnce("POST /admin/queue/alarms/{id}/close", s.closeAlarm)
+	e := s.Endpoints
+	s.use("GET /admin/queue", endpoint.ReadQueue, s.queue)
+	s.use("POST /admin/queue/refunds/{id}/resolve", endpoint.ResolveRefund, resolve(s, e.ResolveRefund))
+	s.use("POST /admin/queue/refunds/{id}/release", endpoint.ReleaseRefund, resolve(s, e.ReleaseRefund))
+	s.use("POST /admin/queue/orders/{id}/resolve", endpoint.ResolveOrder, resolve(s, e.ResolveOrder))
+	s.use("POST /admin/queue/alarms/{id}/close", endpoint.CloseDiscrepancy, resolve(s, e.CloseDiscrepancy))
 }
 
-// queueBody is the review queue.
+// queueBody is what needs review.
 type queueBody struct {
-	queue.Waiting
+	review.Items
 	Form url.Values // what was typed into a form that was refused
 	At   string     // the id of what that form is about
 }
@@ -45,62 +49,29 @@ func (s *server) showQueue(
 	body queueBody,
 	notes ...note,
 ) (err error) {
-	if body.Waiting, err = s.Queue.Waiting(r.Context()); err != nil {
+	if body.Items, err = s.Endpoints.ReviewQueue(r.Context(), user(r)); err != nil {
 		return err
 	}
 	return s.pageStatus(w, r, status, "admin_queue", "Review queue", body, notes...)
 }
 
-// actOnQueue reads the form of an action, does it, and goes back to the queue.
-// A refusal shows the queue again with what was typed.
-func (s *server) actOnQueue(
-	w http.ResponseWriter,
-	r *http.Request,
-	do func(id string, d queue.Decision) (string, error),
-) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
+// resolve reads the form of an action, does it, and goes back to the queue. A
+// refusal shows the queue again with what was typed.
+func resolve[P any](s *server, do func(context.Context, auth.User, string, P) (string, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id := r.PathValue("id")
+		var p P
+		err := readForm(r, &p)
+		if err == nil {
+			var message string
+			if message, err = do(r.Context(), user(r), id, p); err == nil {
+				return s.redirect(w, r, "/admin/queue", message)
+			}
+		}
+		q := problem.Of(err)
+		if q.Internal || q.Status == http.StatusNotFound {
+			return err
+		}
+		return s.showQueue(w, r, q.Status, queueBody{Form: r.PostForm, At: id}, notesOf(q)...)
 	}
-	id, f := r.PathValue("id"), r.PostForm
-	message, err := do(id, queue.Decision{
-		Outcome: f.Get("outcome"), Reason: f.Get("reason"), Reference: f.Get("provider_reference"), By: actor(r),
-	})
-	if err == nil {
-		return s.redirect(w, r, "/admin/queue", message)
-	}
-	p := problem.Of(err)
-	if p.Internal || p.Status == http.StatusNotFound {
-		return err
-	}
-	return s.showQueue(w, r, p.Status, queueBody{Form: f, At: id}, note{Tone: "bad", Text: p.Message})
-}
-
-func (s *server) resolveRefund(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(
-		w,
-		r,
-		func(id string, d queue.Decision) (string, error) { return s.Queue.SettleRefund(r.Context(), id, d) },
-	)
-}
-
-func (s *server) releaseRefund(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(
-		w,
-		r,
-		func(id string, d queue.Decision) (string, error) { return s.Queue.ReleaseRefund(r.Context(), id, d) },
-	)
-}
-
-func (s *server) resolveOrder(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(
-		w,
-		r,
-		func(id string, d queue.Decision) (string, error) { return s.Queue.SettleOrder(r.Context(), id, d) },
-	)
-}
-
-func (s *server) closeAlarm(w http.ResponseWriter, r *http.Request) error {
-	return s.actOnQueue(w, r, func(id string, d queue.Decision) (string, error) {
-		return s.Queue.CloseAlarm(r.Context(), id, r.PostForm.Get("note"), d.By)
-	})
 }

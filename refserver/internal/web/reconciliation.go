@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -9,25 +8,20 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-const nightsShown = 14
-
 func (s *server) reconciliationRoutes() {
-	s.staff("GET /admin/reconciliation", s.reconciliation)
-	s.staff("GET /admin/reconciliation.csv", s.reconciliationCSV)
-}
-
-// Nights are the comparisons that were made at night: *reconcile.Nightly.
-type Nights interface {
-	Last(ctx context.Context, limit int) ([]reconcile.Run, error)
+	s.use("GET /admin/reconciliation", endpoint.ReadReconciliation, s.reconciliation)
+	s.use("GET /admin/reconciliation.csv", endpoint.ReadReconciliation, s.reconciliationCSV)
 }
 
 // reconciliationBody is a report and the nights.
 type reconciliationBody struct {
-	From, To string // days, as they were asked for
+	From, To string // days, as they were requested
 	Today    string
 	Report   *refunds.Reconciliation // nil: nothing was compared yet
 	Night    string                  // whose report it is; empty: made just now
@@ -55,6 +49,7 @@ var findingWords = map[refunds.MatchStatus]string{
 	refunds.MissingLocally:    "paid at the provider, unknown to us",
 	refunds.AmountDiffers:     "the amounts differ",
 	refunds.StateDiffers:      "paid in one record only",
+	refunds.NotComparable:     "the provider does not know the payment; look it up there",
 }
 
 func groupsOf(report refunds.Reconciliation) []findingGroup {
@@ -86,34 +81,17 @@ func groupsOf(report refunds.Reconciliation) []findingGroup {
 
 // reconciliation compares the days that are asked for, or shows the last night.
 func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
-	form := r.URL.Query()
-	body := reconciliationBody{
-		From:  form.Get("from"),
-		To:    form.Get("to"),
-		Today: s.Now().In(s.Zone).Format(time.DateOnly),
-	}
-	var err error
-	if body.Nights, err = s.Nights.Last(r.Context(), nightsShown); err != nil {
+	var p endpoint.PeriodParams
+	if err := input.Query(r.URL.Query(), &p); err != nil {
 		return err
 	}
-	if body.From != "" || body.To != "" {
-		from, to, err := s.compared(r)
-		if err != nil {
-			return err
-		}
-		report, err := s.Refunds.Reconcile(r.Context(), from, to)
-		if err != nil {
-			return s.noComparison(r, err)
-		}
-		body.Report = &report
-	} else {
-		for i, n := range body.Nights {
-			if !n.DoneAt.IsZero() {
-				body.Report, body.Night = &body.Nights[i].Report, n.Night
-				body.From, body.To = n.Days(s.Zone)
-				break
-			}
-		}
+	made, err := s.Endpoints.Reconciliation(r.Context(), user(r), p)
+	if err != nil {
+		return err
+	}
+	body := reconciliationBody{
+		From: made.From, To: made.To, Report: made.Report, Night: made.Night, Nights: made.Nights,
+		Today: s.Now().In(s.Zone).Format(time.DateOnly),
 	}
 	if body.Report != nil {
 		body.Groups = groupsOf(*body.Report)
@@ -122,37 +100,19 @@ func (s *server) reconciliation(w http.ResponseWriter, r *http.Request) error {
 	return s.page(w, r, "admin_reconciliation", "Reconciliation", body)
 }
 
-// noComparison logs why the provider's list could not be read.
-func (s *server) noComparison(r *http.Request, cause error) error {
-	s.Log.WarnContext(r.Context(), "no comparison with the provider's list", "error", cause)
-	return reconcile.ErrNoList
-}
-
-// compared reads the days from and to.
-func (s *server) compared(r *http.Request) (from, to time.Time, err error) {
-	form := r.URL.Query()
-	return reconcile.Period(form.Get("from"), form.Get("to"), s.Zone)
-}
-
 // reconciliationCSV sends every comparison, matched ones too. One that breaks
 // off ends the connection, so that half of it is not mistaken for the whole.
 func (s *server) reconciliationCSV(w http.ResponseWriter, r *http.Request) error {
-	from, to, err := s.compared(r)
-	if err != nil {
+	var p endpoint.PeriodParams
+	if err := input.Query(r.URL.Query(), &p); err != nil {
 		return err
 	}
-	out := &csvDownload{
-		w:    w,
-		name: fmt.Sprintf("refunds-%s-%s.csv", from.Format(time.DateOnly), to.AddDate(0, 0, -1).Format(time.DateOnly)),
+	out := &csvDownload{w: w, name: fmt.Sprintf("refunds-%s-%s.csv", p.From, p.To)}
+	err := s.Endpoints.ReconciliationCSV(r.Context(), user(r), out, p)
+	if err != nil && out.begun {
+		panic(http.ErrAbortHandler)
 	}
-	if _, err := s.Refunds.CompareCSV(r.Context(), out, from, to); err != nil {
-		err = s.noComparison(r, err)
-		if out.begun {
-			panic(http.ErrAbortHandler)
-		}
-		return err
-	}
-	return nil
+	return err
 }
 
 // csvDownload is a file that begins with its first byte, so that until then

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 )
 
 // The partials begin with _, which a plain directory would leave out.
@@ -107,8 +109,8 @@ func functions(zone *time.Location) template.FuncMap {
 		"percent": func(bp int) string { return percent(int64(bp)) },
 		"plural":  plural,
 		"counted": func(n int, one, many string) string {
-			if n >= mostCounted {
-				return grouped(mostCounted) + " " + many + " or more"
+			if n >= endpoint.MaxCounted {
+				return grouped(endpoint.MaxCounted) + " " + many + " or more"
 			}
 			return plural(n, one, many)
 		},

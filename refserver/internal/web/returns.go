@@ -9,7 +9,8 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -18,12 +19,12 @@ import (
 const ownCases = 20
 
 func (s *server) returnRoutes() {
-	s.member("GET /returns", s.returnsPage)
-	s.memberPhotos("POST /returns/request", s.requestReturn)
-	s.member("GET /returns/{id}", s.casePage)
-	s.memberPhotos("POST /returns/{id}/info", s.provideInfo)
-	s.member("POST /returns/{id}/cancel", s.cancelReturn)
-	s.member("GET /returns/{id}/photos/{photo}", s.photo)
+	s.use("GET /returns", endpoint.ListReturns, s.returnsPage)
+	s.photos("POST /returns/request", endpoint.RequestReturn, s.requestReturn)
+	s.use("GET /returns/{id}", endpoint.ReadReturn, s.casePage)
+	s.photos("POST /returns/{id}/info", endpoint.ProvideInfo, s.provideInfo)
+	s.use("POST /returns/{id}/cancel", endpoint.CancelReturn, s.cancelReturn)
+	s.use("GET /returns/{id}/photos/{photo}", endpoint.ReadPhoto, s.photo)
 }
 
 // returnsBody is what a customer can send back, and what is on its way back.
@@ -109,11 +110,11 @@ func (s *server) showReturns(
 	notes ...note,
 ) error {
 	// The address of a refused form has no pages; they begin at the first.
-	orderPage, err := numberIn(r.URL.Query(), "page")
+	orderPage, err := pageIn(r, "page")
 	if err != nil {
 		return err
 	}
-	casePage, err := numberIn(r.URL.Query(), "cases")
+	casePage, err := pageIn(r, "cases")
 	if err != nil {
 		return err
 	}
@@ -137,12 +138,13 @@ func (s *server) showReturns(
 	if body.Orders, err = s.returnOrders(r, list, form); err != nil {
 		return err
 	}
-	cases, count, err := s.Returns.Returns(ctx, returns.Query{CustomerID: me, Page: casePage, PageSize: ownCases})
+	own := endpoint.ListParams{Paging: endpoint.Paging{Number: &casePage}, Size: ownCases, Uncounted: true}
+	cases, err := s.Endpoints.Returns(ctx, user(r), own)
 	if err != nil {
 		return err
 	}
-	body.Total, body.CasePages = count, pagesAt(r, "/returns", "cases", casePage, ownCases, count)
-	if body.Cases, err = s.caseViews(r, cases); err != nil {
+	body.Total, body.CasePages = cases.Total, pagesAt(r, "/returns", "cases", casePage, ownCases, cases.Total)
+	if body.Cases, err = s.caseViews(r, cases.Returns); err != nil {
 		return err
 	}
 	if body.Credit, err = s.Refunds.CreditBalance(ctx, me, s.Currency); err != nil {
@@ -173,7 +175,7 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 	for _, o := range list {
 		t, ok := terms[o.TermsID]
 		if !ok {
-			if t, err = s.termsOf(r, o.TermsID); err != nil {
+			if t, err = s.Endpoints.TermsOf(r.Context(), o.TermsID); err != nil {
 				return nil, err
 			}
 			terms[o.TermsID] = t
@@ -212,15 +214,6 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 	return out, nil
 }
 
-// termsOf are the terms an order is bound to: those of now when none are
-// pinned.
-func (s *server) termsOf(r *http.Request, id string) (returns.Terms, error) {
-	if id == "" {
-		return s.Returns.CurrentTerms(r.Context())
-	}
-	return s.Returns.Terms(r.Context(), id)
-}
-
 // accept is the value of a file field that takes these types of image.
 func accept(types []string) string {
 	out := make([]string, len(types))
@@ -231,12 +224,12 @@ func accept(types []string) string {
 }
 
 func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.takeIn(w, r, s.unlessKnown(r, func(f url.Values) error {
-		request, err := s.ownRequest(r, f)
+	in, err := s.readPhotos(w, r, s.unlessKnown(r, func(f url.Values) error {
+		p, err := readRequest(f)
 		if err != nil {
 			return nil // what is missing may come behind the photos
 		}
-		return s.Returns.Check(r.Context(), actor(r), request)
+		return s.Endpoints.CheckRequest(r.Context(), user(r), p)
 	}))
 	defer func() { in.Close() }()
 	if err != nil {
@@ -245,31 +238,17 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 	if in.Form.Get("step") == stepEstimate {
 		return s.estimateAgain(w, in.Request(), in.Form)
 	}
-	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error {
-		request, err := s.ownRequest(r, in.Form)
+	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
+		p, err := readRequest(in.Form)
 		if err != nil {
 			return s.requestRefused(w, r, in.Form, err)
 		}
-		request.Photos = in.Photos
-		c, err := s.Returns.Create(r.Context(), actor(r), request)
+		c, err := s.Endpoints.RequestReturn(r.Context(), user(r), p, in.Photos)
 		if err != nil {
 			return s.requestRefused(w, r, in.Form, err)
 		}
-		return s.redirect(w, r, "/returns", asked(c))
+		return s.redirect(w, r, "/returns", c.Message)
 	})
-}
-
-// ownRequest is what a customer's form asks for, without its photos.
-func (s *server) ownRequest(r *http.Request, f url.Values) (returns.CreateParams, error) {
-	request, err := requestFormOf(f).request()
-	if err == nil {
-		err = once(f)
-	}
-	if err == nil {
-		err = consent(f, &request)
-	}
-	request.CustomerID = user(r).ID
-	return request, err
 }
 
 // requestRefused shows the form again, as it was filled in, with what is wrong.
@@ -287,29 +266,9 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 		p.SetRetryAfter(w.Header())
 	}
 	if _, err := s.ownOrderOf(r, form.OrderID); err == nil {
-		return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), note{Tone: "bad", Text: p.Message})
+		return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), notesOf(p)...)
 	}
-	return s.showReturns(w, r, p.Status, form, note{Tone: "bad", Text: p.Message})
-}
-
-func asked(c returns.Return) string {
-	if c.Status == returns.StatusAuthorized {
-		return "Your return is authorized: " + c.RMA + ". Ship the items and keep the receipt."
-	}
-	return "Your return is requested. We will review it; check this page for updates."
-}
-
-// ownCase is the case of the address if it is the user's: somebody else's is
-// as good as none, for staff too, who have a page of their own.
-func (s *server) ownCase(r *http.Request) (returns.Return, error) {
-	c, err := s.Returns.Return(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return returns.Return{}, err
-	}
-	if c.CustomerID != user(r).ID {
-		return returns.Return{}, returns.ErrNotFound
-	}
-	return c, nil
+	return s.showReturns(w, r, p.Status, form, notesOf(p)...)
 }
 
 // ownCaseBody is one case as its customer sees it.
@@ -325,7 +284,7 @@ type ownCaseBody struct {
 }
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.ownCase(r)
+	c, err := s.Endpoints.Return(r.Context(), user(r), r.PathValue("id"))
 	if errors.Is(err, returns.ErrNotFound) && user(r).IsAdmin() {
 		return s.redirect(w, r, "/admin/returns/"+r.PathValue("id"), "")
 	}
@@ -347,12 +306,13 @@ func (s *server) showCase(
 	if err != nil {
 		return err
 	}
-	terms, err := s.termsOf(r, c.TermsID)
+	terms, err := s.Endpoints.TermsOf(r.Context(), c.TermsID)
 	if err != nil {
 		return err
 	}
 	body := ownCaseBody{
-		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)), Details: details,
+		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Details: details,
+		Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)),
 	}
 	body.Form = r.PostForm
 	if body.Kit, err = s.sendBack(r.Context(), c, s.zoneOf(terms.Policy)); err != nil {
@@ -365,64 +325,54 @@ func (s *server) showCase(
 }
 
 func (s *server) provideInfo(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.ownCase(r)
+	c, err := s.Endpoints.Return(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	in, err := s.takeIn(
-		w,
-		r,
-		s.unlessKnown(r, func(url.Values) error { return s.Returns.CheckInfo(r.Context(), c.ID, actor(r)) }),
-	)
+	in, err := s.readPhotos(w, r, s.unlessKnown(r, func(url.Values) error {
+		return s.Endpoints.CheckInfo(r.Context(), user(r), c.ID)
+	}))
 	defer func() { in.Close() }()
-	details := in.Form.Get("details")
-	refused := func(w http.ResponseWriter, r *http.Request, err error) error {
-		p := problem.Of(err)
-		if p.Internal {
-			return err
-		}
-		if p.RetryAfter > 0 {
-			p.SetRetryAfter(w.Header())
-		}
-		return s.showCase(w, r, p.Status, c, details, note{Tone: "bad", Text: p.Message})
-	}
 	if err != nil {
-		return refused(w, in.Request(), err)
+		return s.caseRefused(w, in.Request(), c, in.Form.Get("details"), err)
 	}
-	return s.onceTaken(w, in, func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := s.Returns.ProvideInfo(r.Context(), c.ID, actor(r), returns.InfoParams{Details: details, Photos: in.Photos}); err != nil {
-			return refused(w, r, err)
+	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
+		var p endpoint.InfoParams
+		err := input.Form(in.Form, &p)
+		if err == nil {
+			var done endpoint.ReturnChange
+			if done, err = s.Endpoints.ProvideInfo(r.Context(), user(r), c.ID, p, in.Photos); err == nil {
+				return s.redirect(w, r, "/returns", done.Message)
+			}
 		}
-		return s.redirect(w, r, "/returns", "Thank you. We will continue with your return.")
+		return s.caseRefused(w, r, c, p.Details, err)
 	})
 }
 
+// caseRefused shows a case again with what is wrong, and what was typed.
+func (s *server) caseRefused(
+	w http.ResponseWriter,
+	r *http.Request,
+	c returns.Return,
+	details string,
+	err error,
+) error {
+	p := problem.Of(err)
+	if p.Internal {
+		return err
+	}
+	p.SetRetryAfter(w.Header())
+	return s.showCase(w, r, p.Status, c, details, notesOf(p)...)
+}
+
 func (s *server) cancelReturn(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.ownCase(r)
+	c, err := s.Endpoints.Return(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if _, err := s.Returns.Cancel(r.Context(), c.ID, actor(r)); err != nil {
-		p := problem.Of(err)
-		if p.Internal {
-			return err
-		}
-		return s.showCase(w, r, p.Status, c, "", note{Tone: "bad", Text: p.Message})
+	done, err := s.Endpoints.CancelReturn(r.Context(), user(r), c.ID)
+	if err != nil {
+		return s.caseRefused(w, r, c, "", err)
 	}
-	return s.redirect(
-		w,
-		r,
-		"/returns",
-		"The return is canceled. You can request another one while the return window is open.",
-	)
-}
-
-// memberPhotos is the door of forms with photos, whose size package upload
-// limits.
-func (s *server) memberPhotos(pattern string, h handler) {
-	s.mux.Handle(pattern, auth.RequireUser(s.deny)(s.adaptPhotos(h)))
-}
-
-func (s *server) staffPhotos(pattern string, h handler) {
-	s.mux.Handle(pattern, auth.RequireAdmin(s.deny)(s.adaptPhotos(h)))
+	return s.redirect(w, r, "/returns", done.Message)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -34,10 +35,24 @@ func (s *server) sendBack(ctx context.Context, c returns.Return, zone *time.Loca
 	kit := &sendBack{Address: addressLines(s.ReturnAddress)}
 	for _, e := range events {
 		if e.Type == returns.EventAuthorized && s.ShipWithinDays > 0 {
-			kit.By = returns.DayOf(e.At, zone).Add(s.ShipWithinDays).Words(returns.DayOf(s.Now(), zone))
+			kit.By = daysAfter(returns.DayOf(e.At, zone), s.ShipWithinDays).Words(returns.DayOf(s.Now(), zone))
 		}
 	}
 	return kit, nil
+}
+
+// daysAfter is the day n days after another.
+func daysAfter(day returns.Day, n int) returns.Day {
+	for range n {
+		day = day.Next()
+	}
+	return day
+}
+
+// customerActor is the reader as the customer of a return, whatever else their role is.
+func customerActor(r *http.Request) event.Actor {
+	u := user(r)
+	return event.Actor{Kind: event.ActorCustomer, ID: u.ID, Name: u.Username}
 }
 
 // addressLines are the lines of an address, with commas between them in the setting.
@@ -92,7 +107,7 @@ func (s *server) slip(w http.ResponseWriter, r *http.Request) error {
 
 // shipOwn takes carrier and tracking number from the customer.
 func (s *server) shipOwn(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.ownCase(r)
+	c, err := s.Endpoints.Return(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -100,7 +115,7 @@ func (s *server) shipOwn(w http.ResponseWriter, r *http.Request) error {
 		Carrier:        strings.TrimSpace(r.PostForm.Get("carrier")),
 		TrackingNumber: strings.TrimSpace(r.PostForm.Get("tracking_number")),
 	}
-	if _, err := s.Returns.Ship(r.Context(), c.ID, actor(r), d); err != nil {
+	if _, err := s.Returns.Ship(r.Context(), c.ID, customerActor(r), d); err != nil {
 		p := problem.Of(err)
 		if p.Internal {
 			return err

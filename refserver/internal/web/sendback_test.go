@@ -24,7 +24,7 @@ func TestAnAuthorizedReturnIsSentBackByItsCustomer(t *testing.T) {
 	ada.get(slip).want(http.StatusConflict, "no RMA number yet")
 	staff.form("/admin"+page+"/authorize", "decision", "approve").want(http.StatusFound)
 	c = b.caseOf(o.ID)
-	by := returns.DayOf(c.UpdatedAt, b.Config.DefaultTimezone.Location()).Add(10)
+	by := returns.DayOf(c.UpdatedAt.AddDate(0, 0, 10), b.Config.DefaultTimezone.Location())
 	ada.get(page).want(http.StatusOK, "7 Harbor Road", by.Words(by), slip, c.RMA)
 	ada.get("/returns").want(http.StatusOK, page+"#send")
 	ada.get(slip).want(http.StatusOK, "7 Harbor Road", "Bar code "+c.RMA, o.Number, "1 × Keyboard")

@@ -2,30 +2,28 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
 func (s *server) shopRoutes() {
 	s.member("GET /{$}", s.storefront)
-	s.script("POST /add_to_cart", s.addToCart)
-	s.script("POST /set_cart_quantity", s.setCartQuantity)
-	s.member("POST /cancel_sale", s.cancelSale)
+	s.script("POST /add_to_cart", endpoint.AddToCart, s.adaptScript(s.addToCart))
+	s.script("POST /set_cart_quantity", endpoint.SetCartQuantity, s.adaptScript(s.setCartQuantity))
+	s.use("POST /cancel_sale", endpoint.ClearCart, s.cancelSale)
 }
 
 // script is the door of an action that programs call as well as forms: who is
 // not signed in gets a 401, not a way to the sign-in page.
-func (s *server) script(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireUser(s.denyScript)(s.adaptScript(h)))
+func (s *server) script(pattern string, a endpoint.Action, h http.Handler) {
+	s.handle(pattern, maxForm, s.door(a, s.denyScript, s.once(a, h)))
 }
 
 func (s *server) adaptScript(h handler) http.Handler {
@@ -46,8 +44,8 @@ func (s *server) adaptScript(h handler) http.Handler {
 	})
 }
 
-func (s *server) denyScript(w http.ResponseWriter, r *http.Request, status int) {
-	p := problem.Problem{Status: status, Code: "SIGN_IN", Message: "Sign in, then try again."}
+func (s *server) denyScript(w http.ResponseWriter, r *http.Request, err error) {
+	p := problem.Of(err)
 	if wantsPage(r) {
 		s.failWith(w, r, p)
 		return
@@ -62,6 +60,7 @@ func (s *server) answerProblem(w http.ResponseWriter, r *http.Request, p problem
 	if p.Counts() {
 		body["available"] = p.Available
 	}
+	p.SetRetryAfter(w.Header())
 	if err := answer(w, p.Status, body); err != nil {
 		s.Log.WarnContext(r.Context(), "answer not written", "error", err.Error())
 	}
@@ -133,7 +132,7 @@ func (s *server) storefront(w http.ResponseWriter, r *http.Request) error {
 // showStore renders the storefront, with notes where a checkout did not go
 // through: the cart is still there.
 func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, method string, notes ...note) error {
-	products, err := s.Orders.Products(r.Context())
+	products, err := s.Endpoints.Products(r.Context(), user(r))
 	if err != nil {
 		return err
 	}
@@ -153,96 +152,43 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 }
 
 func (s *server) addToCart(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
-	}
-	if err := once(r.PostForm); err != nil {
+	var p endpoint.AddParams
+	if err := readForm(r, &p); err != nil {
 		return err
 	}
-	id, err := productID(r)
-	if err != nil {
-		return err
-	}
-	quantity := 1
-	if r.PostForm.Has("quantity") {
-		if quantity, err = wholeNumber(r, "quantity"); err != nil {
-			return err
-		}
-	}
-	cart, err := s.Orders.AddToCart(r.Context(), user(r).ID, id, quantity)
-	if short, ok := tooFew(err); ok {
-		// The contract answers an empty shelf with 400 here and 409 on a change
-		// of quantity.
-		return &problem.Error{
-			Problem: problem.Problem{
-				Status:    http.StatusBadRequest,
-				Code:      string(short.Code),
-				Message:   short.Message,
-				Available: short.Available,
-			},
-		}
-	}
-	if err != nil {
-		return err
-	}
-	name := itemName(cart, id)
-	message := fmt.Sprintf("Added %d × %s to the cart", quantity, name)
-	if wantsPage(r) {
-		return s.redirect(w, r, "/", message)
-	}
-	return answer(w, http.StatusOK, map[string]any{"message": message, "cart": cartJSON(cart), "product_name": name})
+	c, err := s.Endpoints.AddToCart(r.Context(), user(r), p)
+	return s.cartChanged(w, r, c, err, map[string]any{"product_name": c.ProductName})
 }
 
 func (s *server) setCartQuantity(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return formError(err)
+	var p endpoint.QuantityParams
+	if err := readForm(r, &p); err != nil {
+		return err
 	}
-	id, err := productID(r)
+	c, err := s.Endpoints.SetCartQuantity(r.Context(), user(r), p)
+	return s.cartChanged(w, r, c, err, map[string]any{"new_quantity": c.Quantity})
+}
+
+// cartChanged answers a change of the cart: a browser goes back to the
+// storefront, a program gets the cart and what else it is to know.
+func (s *server) cartChanged(
+	w http.ResponseWriter, r *http.Request, c endpoint.CartChange, err error, body map[string]any,
+) error {
 	if err != nil {
 		return err
 	}
-	quantity, err := wholeNumber(r, "quantity")
-	if err != nil {
-		return err
-	}
-	cart, err := s.Orders.SetCartQuantity(r.Context(), user(r).ID, id, quantity)
-	if err != nil {
-		return err
-	}
-	message := "The cart is updated"
 	if wantsPage(r) {
-		return s.redirect(w, r, "/", message)
+		return s.redirect(w, r, "/", c.Message)
 	}
-	return answer(
-		w,
-		http.StatusOK,
-		map[string]any{"message": message, "cart": cartJSON(cart), "new_quantity": quantity},
-	)
+	body["message"], body["cart"] = c.Message, cartJSON(c.Cart)
+	return answer(w, http.StatusOK, body)
 }
 
 func (s *server) cancelSale(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Orders.ClearCart(r.Context(), user(r).ID); err != nil {
+	if err := s.Endpoints.ClearCart(r.Context(), user(r)); err != nil {
 		return err
 	}
 	return s.redirect(w, r, "/", "The cart is empty")
-}
-
-// tooFew finds the refusal of more units than can be had.
-func tooFew(err error) (*orders.Error, bool) {
-	var e *orders.Error
-	if errors.As(err, &e) && (e.Code == orders.CodeOutOfStock || e.Code == orders.CodeSaleLimit) {
-		return e, true
-	}
-	return nil, false
-}
-
-func itemName(cart orders.CartView, id int64) string {
-	for _, item := range cart.Items {
-		if item.Product.ID == id {
-			return item.Product.Name
-		}
-	}
-	return ""
 }
 
 // cartJSON is the cart as the contract has it; amounts are JSON numbers with
@@ -272,38 +218,4 @@ func cartJSON(cart orders.CartView) map[string]any {
 		out["problem"] = cart.Problem.Message
 	}
 	return out
-}
-
-func productID(r *http.Request) (int64, error) {
-	text := strings.TrimSpace(r.PostForm.Get("product_id"))
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id < 1 {
-		return 0, problem.Invalid(
-			"product_id",
-			fmt.Sprintf("product_id is %q; it must be the number of a product, such as 1", clip(text)),
-		)
-	}
-	return id, nil
-}
-
-// wholeNumber reads a field that must hold a whole number.
-func wholeNumber(r *http.Request, field string) (int, error) {
-	text := strings.TrimSpace(r.PostForm.Get(field))
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, problem.Invalid(
-			field,
-			fmt.Sprintf("%s is %q; it must be a whole number, such as 1", field, clip(text)),
-		)
-	}
-	return n, nil
-}
-
-// clip shortens what somebody sent, for a message that quotes it.
-func clip(s string) string {
-	runes := []rune(s)
-	if len(runes) > 40 {
-		return string(runes[:40]) + "…"
-	}
-	return s
 }

@@ -168,8 +168,8 @@ var sayings = map[string]saying{
 		public: true, what: "assigned ",
 		detail: func(f fact) string { return f.RMA },
 	},
-	returns.EventRejected:  {public: true, what: "rejected the return", note: fact.notes},
-	returns.EventCancelled: {public: true, what: "canceled the return"},
+	returns.EventRejected: {public: true, what: "rejected the return", note: fact.notes},
+	returns.EventCanceled: {public: true, what: "canceled the return"},
 	returns.EventShipped: {
 		public: true, what: "recorded the shipment: ", note: fact.notes,
 		detail: func(f fact) string { return f.Carrier + ", tracking number " + f.Tracking },

@@ -1,25 +1,25 @@
 package web
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
-	"github.com/returnkit/returnkit/returns"
 )
 
-// maxLines is far over what any order has.
-const maxLines = 200
-
-// takeIn admits the body of a request with photos, and reads it with judge, who
-// is asked as soon as the first photo begins. Close what it returns.
-func (s *server) takeIn(w http.ResponseWriter, r *http.Request, judge func(url.Values) error) (*upload.Intake, error) {
+// readPhotos reads a form with photos. judge, which may be nil, is asked as soon as
+// the first photo begins. Close what it returns.
+func (s *server) readPhotos(
+	w http.ResponseWriter,
+	r *http.Request,
+	judge func(url.Values) error,
+) (*upload.Intake, error) {
 	in, err := s.Uploads.Begin(w, r, user(r).ID, false)
 	if err != nil {
 		return in, err
@@ -30,9 +30,9 @@ func (s *server) takeIn(w http.ResponseWriter, r *http.Request, judge func(url.V
 	return in, problem.CheckFields(in.Form)
 }
 
-// onceTaken carries out h once under the Idempotency-Key of the header or of
-// the form that was taken in.
-func (s *server) onceTaken(w http.ResponseWriter, in *upload.Intake, h handler) error {
+// onceRead carries out h once under the Idempotency-Key of the header or of the
+// form that was read.
+func (s *server) onceRead(w http.ResponseWriter, in *upload.Intake, h handler) error {
 	r := in.Request()
 	keys := s.keys(false)
 	keys.Once(w, r, formKey(r, in.Form), in.Sum(), s.adapt(h))
@@ -47,8 +47,8 @@ func formKey(r *http.Request, f url.Values) string {
 	return f.Get(idempotency.Header)
 }
 
-// unlessKnown is judge for a request that was not sent before under its key:
-// one that was is answered the same, whatever has become of what it asked for.
+// unlessKnown is judge for a request that was not sent before under its key: one
+// that was is answered the same, whatever has changed since.
 func (s *server) unlessKnown(r *http.Request, judge func(url.Values) error) func(url.Values) error {
 	return func(f url.Values) error {
 		keys := s.keys(false)
@@ -85,24 +85,6 @@ func requestFormOf(f url.Values) requestForm {
 	}
 }
 
-// once refuses a form that gives a field more than once: which of them would
-// count is nobody's to guess. rules is a list.
-func once(f url.Values) error {
-	for _, name := range sortedKeys(f) {
-		if len(f[name]) > 1 && name != "rules" {
-			return problem.Invalid(
-				name,
-				fmt.Sprintf(
-					"The field %s is given %d times. Give it once, with the whole quantity.",
-					name,
-					len(f[name]),
-				),
-			)
-		}
-	}
-	return nil
-}
-
 // perLine are the fields prefixLINEID, by line id.
 func perLine(f url.Values, prefix string) map[string]string {
 	out := map[string]string{}
@@ -114,55 +96,25 @@ func perLine(f url.Values, prefix string) map[string]string {
 	return out
 }
 
-// request checks the shape of the form: that numbers are numbers. A line that
-// is left empty, or at 0, does not come back. What may be asked for is for the
-// policy to say.
-func (f requestForm) request() (returns.CreateParams, error) {
-	q := returns.CreateParams{OrderID: f.OrderID, Reason: returns.Reason(f.Reason), Details: f.Details}
-	if f.OrderID == "" {
-		return q, problem.Invalid("sale_id", "Choose an order.")
-	}
-	if f.Reason == "" {
-		return q, problem.Invalid("reason", "Choose a reason.")
-	}
-	if len(f.Quantities) > maxLines {
-		return q, problem.Invalid(
-			"quantity",
-			fmt.Sprintf("The form has %d lines; an order has at most %d.", len(f.Quantities), maxLines),
-		)
-	}
-	for _, id := range sortedKeys(f.Quantities) {
-		n, err := units(quantityPrefix+id, f.Quantities[id])
-		if err != nil {
-			return q, err
-		}
-		if n != 0 {
-			q.Items = append(q.Items, returns.RequestItem{OrderLineID: id, Quantity: n})
-		}
-	}
-	return q, nil
-}
-
-// units reads a whole number of units; empty is 0.
-func units(field, text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, problem.Invalid(
-			field,
-			fmt.Sprintf("A quantity is %q; it must be a whole number, such as 1.", clip(text)),
-		)
-	}
-	return n, nil
+// readRequest reads the form of a request. A line that is left empty, or at 0,
+// is not returned.
+func readRequest(f url.Values) (endpoint.ReturnParams, error) {
+	var p endpoint.ReturnParams
+	err := input.Form(f, &p)
+	p.Items = slices.DeleteFunc(p.Items, func(it endpoint.ItemParams) bool {
+		return it.Quantity == nil || *it.Quantity == 0
+	})
+	return p, err
 }
 
 // refuse notes what was wrong, on the line it is about where there is one.
 func (f *requestForm) refuse(p problem.Problem) {
-	f.Problem, f.Field, f.LineProblems = p.Message, p.Field, map[string]string{}
-	if id, ok := strings.CutPrefix(p.Field, quantityPrefix); ok {
-		f.LineProblems[id] = p.Message
+	f.Field, f.LineProblems = p.Field, map[string]string{}
+	f.Problem = p.PageMessage()
+	for _, m := range p.Mistakes {
+		if id, ok := strings.CutPrefix(m.Field, quantityPrefix); ok {
+			f.LineProblems[id] = m.Words()
+		}
 	}
 	if p.Verdict == nil {
 		return

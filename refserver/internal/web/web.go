@@ -13,13 +13,14 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
-	"github.com/returnkit/returnkit/refserver/internal/queue"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -29,11 +30,14 @@ import (
 // Deps is what the pages stand on. All fields are required but those that say
 // otherwise.
 type Deps struct {
-	Orders  *orders.Service
-	Returns *returns.Service
-	Refunds *refunds.Service
-	Auth    *auth.Service
-	Metrics *observability.Metrics
+	// Endpoints are the use cases; Orders, Returns and Refunds are read for what a
+	// page shows besides.
+	Endpoints *endpoint.Endpoints
+	Orders    *orders.Service
+	Returns   *returns.Service
+	Refunds   *refunds.Service
+	Auth      *auth.Service
+	Metrics   *observability.Metrics
 	// Registry is what /metrics shows.
 	Registry http.Handler
 	Health   *observability.Checker
@@ -46,21 +50,24 @@ type Deps struct {
 	Changes func(context.Context, outboxdb.Query) (outboxdb.Page, error)
 	// Webhooks answers the payment provider's messages.
 	Webhooks http.Handler
-	// Keys remembers what was answered under an Idempotency-Key; how it tells
-	// and refuses callers is filled in here.
+	// Keys remembers what was answered under an Idempotency-Key; who asks and how
+	// a request is refused are filled in here.
 	Keys idempotency.Keys
-	// Queue holds what needs review.
-	Queue queue.Queue
-	// Nights are the comparisons with the provider's list.
-	Nights Nights
+	// Features switches parts of the shop off.
+	Features *feature.Service
+	// NeedsReview counts what is in the review queue.
+	NeedsReview func(context.Context) (int, error)
 	// Uploads takes in forms with photos.
 	Uploads *upload.Receiver
 	// Checkout stands before POST /checkout and brings the session with it: body,
 	// session, limit, queue.
 	Checkout func(http.Handler) http.Handler
-	// Card turns what the card form holds into the provider's payment method.
-	// Nil where the form is off, because the provider's key is live.
-	Card func(number, expires, kind string) (token string, err error)
+	// Admission stands behind the session: it gives each account its turn at what
+	// is dear. Nil lets everything pass.
+	Admission func(http.Handler) http.Handler
+	// CardForm says whether card numbers are taken: not where the provider's key is
+	// live.
+	CardForm bool
 	// API serves /api/. It is behind the same middleware as the pages.
 	API http.Handler
 	// ClientAddress is the address of who asks, past trusted proxies.
@@ -69,7 +76,7 @@ type Deps struct {
 	Currency      money.Currency
 	Zone          *time.Location
 	PageSize      int  // of the order history
-	LowStock      int  // units at or below which stock counts as low
+	LowStock      int  // units at or below which staff get a warning
 	MaxPhotos     int  // of one request
 	SecureCookies bool // the shop is reached over https
 	// Origin is the address of the shop in a browser, such as
@@ -89,6 +96,7 @@ type server struct {
 	pages  *templates
 	mux    *http.ServeMux
 	counts waitingCounts
+	pieces pieces // of the dashboard's streams
 }
 
 // maxForm is how large a form without photos may be; package upload limits
@@ -99,6 +107,9 @@ const maxForm = 1 << 20
 func New(d Deps) (http.Handler, error) {
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Admission == nil {
+		d.Admission = func(next http.Handler) http.Handler { return next }
 	}
 	pages, err := loadTemplates(d.Zone)
 	if err != nil {
@@ -116,6 +127,8 @@ func New(d Deps) (http.Handler, error) {
 	s.adminRoutes()
 	s.searchRoutes()
 	s.flashSaleRoutes()
+	s.partnerRoutes()
+	s.featureRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
 	s.operationRoutes()
@@ -130,16 +143,43 @@ func New(d Deps) (http.Handler, error) {
 // handler is a page or an action. What it returns is shown by fail.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// The three doors. public is open to all, member to who is signed in, staff
-// to admins. A form larger than maxForm is refused; photos have their own door.
+// The doors. use serves an action: who may ask and whether it is carried out once
+// per key is the action's to say. public is open to all; member and staff are
+// for pages that show more than one thing. A form larger than maxForm is
+// refused; photos have a door of their own.
+func (s *server) use(pattern string, a endpoint.Action, h handler) {
+	s.handle(pattern, maxForm, s.door(a, s.deny, s.once(a, s.adapt(h))))
+}
+
 func (s *server) public(pattern string, h handler) { s.handle(pattern, maxForm, s.adapt(h)) }
 
 func (s *server) member(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireUser(s.deny)(s.adapt(h)))
+	s.handle(pattern, maxForm, s.door(endpoint.Action{}, s.deny, s.adapt(h)))
 }
 
 func (s *server) staff(pattern string, h handler) {
-	s.handle(pattern, maxForm, auth.RequireAdmin(s.deny)(s.adapt(h)))
+	s.handle(pattern, maxForm, s.door(endpoint.Action{Who: endpoint.Staff}, s.deny, s.adapt(h)))
+}
+
+// photos is use for a form with photos, whose size package upload limits: its
+// handler reads it, and carries the action out once per key.
+func (s *server) photos(pattern string, a endpoint.Action, h handler) {
+	s.mux.Handle(pattern, s.door(a, s.deny, s.adaptPhotos(h)))
+}
+
+// door passes on whoever may ask for the action.
+func (s *server) door(
+	a endpoint.Action,
+	deny func(http.ResponseWriter, *http.Request, error),
+	next http.Handler,
+) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Permit(user(r)); err != nil {
+			deny(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *server) handle(pattern string, limit int64, h http.Handler) {
@@ -189,9 +229,9 @@ func readable(r *http.Request) error {
 const formType = "application/x-www-form-urlencoded"
 
 // deny answers a request that may not pass: who is not signed in goes to the
-// sign-in page, a customer on a staff page gets 403.
-func (s *server) deny(w http.ResponseWriter, r *http.Request, status int) {
-	if status == http.StatusUnauthorized {
+// sign-in page, a customer on a staff page gets an error page.
+func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
+	if problem.Of(err).Status == http.StatusUnauthorized {
 		s.rememberPage(w, r)
 		http.Redirect(w, r, "/login", http.StatusFound)
 		return
@@ -199,20 +239,30 @@ func (s *server) deny(w http.ResponseWriter, r *http.Request, status int) {
 	s.failWith(w, r, forbidden)
 }
 
-// user is who asks. Only for handlers behind member or staff.
+// user is who asks; the zero value where nobody is signed in.
 func user(r *http.Request) auth.User {
 	u, _ := auth.FromContext(r.Context())
 	return u
 }
 
-// actor is who asks, as the domain packages want it.
-func actor(r *http.Request) event.Actor {
-	u := user(r)
-	kind := event.ActorCustomer
-	if u.IsAdmin() {
-		kind = event.ActorStaff
+// readForm reads the form of an action into v, and checks it.
+func readForm(r *http.Request, v any) error {
+	if err := r.ParseForm(); err != nil {
+		return formError(err)
 	}
-	return event.Actor{Kind: kind, ID: u.ID, Name: u.Username}
+	return input.Form(r.PostForm, v)
+}
+
+// notesOf says what is wrong, each mistake in a note of its own.
+func notesOf(p problem.Problem) []note {
+	if len(p.Mistakes) == 0 {
+		return []note{{Tone: "bad", Text: p.Message, Code: p.Code}}
+	}
+	var out []note
+	for _, m := range p.Mistakes {
+		out = append(out, note{Tone: "bad", Text: m.Words(), Code: p.Code})
+	}
+	return out
 }
 
 // redirect ends an action: the next page shows the message, when there is one.

@@ -56,12 +56,12 @@ func cleaned(t testing.TB, data []byte, side int) (Cleaned, image.Image) {
 	return c, m
 }
 
-func near(t *testing.T, what string, got color.Color, want color.RGBA, most int) {
+func near(t *testing.T, what string, got color.Color, want color.RGBA, limit int) {
 	t.Helper()
 	c := color.NRGBAModel.Convert(got).(color.NRGBA)
 	for _, d := range []int{int(c.R) - int(want.R), int(c.G) - int(want.G), int(c.B) - int(want.B),
 		int(c.A) - int(want.A)} {
-		if d > most || d < -most {
+		if d > limit || d < -limit {
 			t.Errorf("%s is %v, want %v", what, c, want)
 			return
 		}
@@ -96,7 +96,7 @@ func TestEveryKindOfPictureKeepsItsColors(t *testing.T) {
 						y := color.GrayModel.Convert(want).(color.Gray).Y
 						want = color.RGBA{y, y, y, 255}
 					}
-					most := 10
+					limit := 10
 					if strings.HasPrefix(f.Name(), "gray2") {
 						continue // four levels of gray are too few to tell; see the comparison below
 					}
@@ -104,9 +104,9 @@ func TestEveryKindOfPictureKeepsItsColors(t *testing.T) {
 						want.A = 153
 					}
 					if f.Name() == "lossy.webp" || f.Name() == "lossy-alpha.webp" {
-						most = 32 // its library takes the narrow range of video for the whole
+						limit = 32 // its library takes the narrow range of video for the whole
 					}
-					near(t, "a field", m.At(field.x*w/fixtureW, field.y*h/fixtureH), want, most)
+					near(t, "a field", m.At(field.x*w/fixtureW, field.y*h/fixtureH), want, limit)
 				}
 			}
 		})

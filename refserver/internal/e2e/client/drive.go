@@ -39,6 +39,9 @@ func New(base string, timeout time.Duration) *Client {
 	}}
 }
 
+// Leave closes the connections that wait for another request.
+func (c *Client) Leave() { c.http.CloseIdleConnections() }
+
 // At is the same person at another address: sessions are in the database, and
 // the cookie goes along.
 func (c *Client) At(base string) *Client {

@@ -107,7 +107,7 @@ func (d *desk) compare() {
 	if got, err := d.person.Stock(d.Context(), d.product); err != nil || got != stock {
 		d.note("stock %d, the model says %d, %v", got, stock, err)
 	}
-	if list, n, err := d.shop.Alarms.Open(d.Context(), 10); err != nil || n > 0 {
+	if list, n, err := d.shop.Discrepancies.Open(d.Context(), 10); err != nil || n > 0 {
 		d.note("%d alarms: %+v, %v", n, list, err)
 	}
 	data, err := json.Marshal(d.sim.Ledger())

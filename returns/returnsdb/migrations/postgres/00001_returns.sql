@@ -47,6 +47,7 @@ CREATE TABLE rk_returns (
     filed_id     TEXT NOT NULL,
     filed_name   TEXT NOT NULL,
     refund_id    TEXT NOT NULL,
+    refunds      JSONB NOT NULL,
     early_refund BOOLEAN NOT NULL,
     restocked    BOOLEAN NOT NULL,
     created_at   TIMESTAMPTZ NOT NULL,
@@ -56,7 +57,8 @@ CREATE TABLE rk_returns (
     search       TEXT NOT NULL,
     CONSTRAINT rk_returns_authorized_check CHECK (rma IS NOT NULL
         OR status IN ('pending_customer_info', 'pending_authorization', 'rejected', 'cancelled')),
-    CONSTRAINT rk_returns_closed_check CHECK ((closed_at IS NOT NULL) = (status IN ('refunded', 'rejected', 'cancelled'))),
+    CONSTRAINT rk_returns_closed_check
+        CHECK ((closed_at IS NOT NULL) = (status IN ('refunded', 'rejected', 'cancelled'))),
     CONSTRAINT rk_returns_refunded_check CHECK (status <> 'refunded' OR refund_id <> ''),
     CONSTRAINT rk_returns_restocked_check CHECK (NOT restocked OR status IN ('approved', 'refunded'))
 );
@@ -77,14 +79,17 @@ CREATE TABLE rk_return_lines (
     category      TEXT NOT NULL,
     quantity      BIGINT NOT NULL CONSTRAINT rk_return_lines_quantity_check CHECK (quantity > 0),
     received      BIGINT NOT NULL CONSTRAINT rk_return_lines_received_check CHECK (received >= 0),
-    accepted      BIGINT NOT NULL CONSTRAINT rk_return_lines_accepted_check CHECK (accepted >= 0 AND accepted <= quantity AND accepted <= received),
-    acceptance    TEXT NOT NULL CONSTRAINT rk_return_lines_acceptance_check CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
+    accepted      BIGINT NOT NULL CONSTRAINT rk_return_lines_accepted_check
+        CHECK (accepted >= 0 AND accepted <= quantity AND accepted <= received),
+    acceptance    TEXT NOT NULL CONSTRAINT rk_return_lines_acceptance_check
+        CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
     disposition   TEXT NOT NULL CONSTRAINT rk_return_lines_disposition_check CHECK (disposition IN
         ('', 'restock', 'quarantine', 'refurbish', 'scrap', 'return_to_customer', 'missing')),
     condition     TEXT NOT NULL,
     note          TEXT NOT NULL,
     CONSTRAINT rk_return_lines_once_key UNIQUE (return_id, order_line_id),
-    CONSTRAINT rk_return_lines_units_fkey FOREIGN KEY (order_id, order_line_id) REFERENCES rk_return_units (order_id, order_line_id)
+    CONSTRAINT rk_return_lines_units_fkey FOREIGN KEY (order_id, order_line_id)
+        REFERENCES rk_return_units (order_id, order_line_id)
 );
 
 -- Numbers that are given once and without gaps: of the terms, and of the RMAs of a UTC day.
@@ -98,7 +103,8 @@ CREATE FUNCTION rk_terms_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'published terms are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation';
 END $$;
-CREATE TRIGGER rk_terms_are_final BEFORE UPDATE OR DELETE ON rk_terms FOR EACH ROW EXECUTE FUNCTION rk_terms_are_final();
+CREATE TRIGGER rk_terms_are_final BEFORE UPDATE OR DELETE ON rk_terms
+    FOR EACH ROW EXECUTE FUNCTION rk_terms_are_final();
 
 CREATE TABLE rk_returns_events (
     id           TEXT        NOT NULL PRIMARY KEY,

@@ -49,6 +49,7 @@ CREATE TABLE rk_returns (
     filed_id     TEXT NOT NULL,
     filed_name   TEXT NOT NULL,
     refund_id    TEXT NOT NULL,
+    refunds      TEXT NOT NULL,
     early_refund BOOLEAN NOT NULL,
     restocked    BOOLEAN NOT NULL,
     created_at   INTEGER NOT NULL,
@@ -58,7 +59,8 @@ CREATE TABLE rk_returns (
     search       TEXT NOT NULL,
     CONSTRAINT rk_returns_authorized_check CHECK (rma IS NOT NULL
         OR status IN ('pending_customer_info', 'pending_authorization', 'rejected', 'cancelled')),
-    CONSTRAINT rk_returns_closed_check CHECK ((closed_at IS NOT NULL) = (status IN ('refunded', 'rejected', 'cancelled'))),
+    CONSTRAINT rk_returns_closed_check
+        CHECK ((closed_at IS NOT NULL) = (status IN ('refunded', 'rejected', 'cancelled'))),
     CONSTRAINT rk_returns_refunded_check CHECK (status <> 'refunded' OR refund_id <> ''),
     CONSTRAINT rk_returns_restocked_check CHECK (NOT restocked OR status IN ('approved', 'refunded'))
 );
@@ -79,14 +81,17 @@ CREATE TABLE rk_return_lines (
     category      TEXT NOT NULL,
     quantity      INTEGER NOT NULL CONSTRAINT rk_return_lines_quantity_check CHECK (quantity > 0),
     received      INTEGER NOT NULL CONSTRAINT rk_return_lines_received_check CHECK (received >= 0),
-    accepted      INTEGER NOT NULL CONSTRAINT rk_return_lines_accepted_check CHECK (accepted >= 0 AND accepted <= quantity AND accepted <= received),
-    acceptance    TEXT NOT NULL CONSTRAINT rk_return_lines_acceptance_check CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
+    accepted      INTEGER NOT NULL CONSTRAINT rk_return_lines_accepted_check
+        CHECK (accepted >= 0 AND accepted <= quantity AND accepted <= received),
+    acceptance    TEXT NOT NULL CONSTRAINT rk_return_lines_acceptance_check
+        CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
     disposition   TEXT NOT NULL CONSTRAINT rk_return_lines_disposition_check CHECK (disposition IN
         ('', 'restock', 'quarantine', 'refurbish', 'scrap', 'return_to_customer', 'missing')),
     condition     TEXT NOT NULL,
     note          TEXT NOT NULL,
     CONSTRAINT rk_return_lines_once_key UNIQUE (return_id, order_line_id),
-    CONSTRAINT rk_return_lines_units_fkey FOREIGN KEY (order_id, order_line_id) REFERENCES rk_return_units (order_id, order_line_id)
+    CONSTRAINT rk_return_lines_units_fkey FOREIGN KEY (order_id, order_line_id)
+        REFERENCES rk_return_units (order_id, order_line_id)
 );
 
 -- Numbers that are given once and without gaps: of the terms, and of the RMAs of a UTC day.

@@ -1,0 +1,156 @@
+package endpoint
+
+import (
+	"context"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+// ProductParams is what staff set of a product; a field left out stays as it is.
+type ProductParams struct {
+	Name             *string       `json:"name"`
+	Price            *input.Number `json:"price"`
+	Stock            *int          `json:"stock"`
+	Category         *string       `json:"category"`
+	FinalSale        *bool         `json:"final_sale"`
+	DiscountPercent  *input.Number `json:"discount_percent" validate:"omitempty,percent=0"`
+	ShippingWeight   *input.Number `json:"shipping_weight" validate:"omitempty,decimals=3"`
+	CountryOfOrigin  *string       `json:"country_of_origin"`
+	RequiresShipping *bool         `json:"requires_shipping"`
+
+	// StockWas is the stock that a form was filled with, where there was one:
+	// units sold while it was open stay sold, so what staff changed is the
+	// difference.
+	StockWas *int `json:"-"`
+	// Whole says that all fields are sent, as a form does: then none of name,
+	// price and stock may be missing. A new product needs them too.
+	Whole bool `json:"-"`
+}
+
+// Products returns all products.
+func (e *Endpoints) Products(ctx context.Context, by auth.User) ([]orders.Product, error) {
+	if err := ListProducts.Permit(by); err != nil {
+		return nil, err
+	}
+	return e.d.Orders.Products(ctx)
+}
+
+// Product returns a product, for staff.
+func (e *Endpoints) Product(ctx context.Context, by auth.User, id int64) (orders.Product, error) {
+	if err := ManageProducts.Permit(by); err != nil {
+		return orders.Product{}, err
+	}
+	return e.d.Orders.Product(ctx, id)
+}
+
+// CreateProduct makes a new product.
+func (e *Endpoints) CreateProduct(ctx context.Context, by auth.User, p ProductParams) (orders.Product, error) {
+	if err := CreateProduct.Permit(by); err != nil {
+		return orders.Product{}, err
+	}
+	p.Whole = true
+	return e.saveProduct(ctx, by, 0, p)
+}
+
+// ChangeProduct changes a product.
+func (e *Endpoints) ChangeProduct(
+	ctx context.Context, by auth.User, id int64, p ProductParams,
+) (orders.Product, error) {
+	if err := ChangeProduct.Permit(by); err != nil {
+		return orders.Product{}, err
+	}
+	if id < 1 {
+		return orders.Product{}, orders.ErrNotFound
+	}
+	return e.saveProduct(ctx, by, id, p)
+}
+
+func (e *Endpoints) saveProduct(
+	ctx context.Context, by auth.User, id int64, p ProductParams,
+) (orders.Product, error) {
+	change, err := p.change(e.d.Currency)
+	if err != nil {
+		return orders.Product{}, err
+	}
+	stamp := event.Stamp{At: e.d.Now(), By: actor(by), Source: event.SourceOf(ctx)}
+	return e.d.Orders.SaveProduct(ctx, id, stamp, change)
+}
+
+// change reads the numbers, exactly, and returns what sets them.
+func (p ProductParams) change(currency money.Currency) (func(*orders.Product) error, error) {
+	mistakes := p.missing()
+	var price int64
+	if p.Price != nil {
+		amount, err := money.Parse(p.Price.String(), currency)
+		if err != nil {
+			mistakes = append(mistakes, amountMistake("price", "List price", p.Price.String(), currency))
+		}
+		price = amount.Minor()
+	}
+	if err := input.Check(p); err != nil {
+		mistakes = append(mistakes, problem.Of(err).Mistakes...)
+	}
+	if len(mistakes) > 0 {
+		return nil, problem.Mistaken(mistakes...)
+	}
+	return func(to *orders.Product) error {
+		if to.Currency == "" {
+			to.Currency, to.RequiresShipping = currency, true
+		}
+		set(&to.Name, p.Name)
+		set(&to.Category, p.Category)
+		set(&to.FinalSale, p.FinalSale)
+		set(&to.CountryOfOrigin, p.CountryOfOrigin)
+		set(&to.RequiresShipping, p.RequiresShipping)
+		if p.Price != nil {
+			to.Price = price
+		}
+		switch {
+		case p.Stock != nil && p.StockWas != nil:
+			to.Stock += *p.Stock - *p.StockWas
+		case p.Stock != nil:
+			to.Stock = *p.Stock
+		}
+		if p.DiscountPercent != nil {
+			to.DiscountBP = int(units(*p.DiscountPercent, 2))
+		}
+		if p.ShippingWeight != nil {
+			to.ShippingWeight = units(*p.ShippingWeight, 3)
+		}
+		return nil
+	}, nil
+}
+
+// missing names what a whole product lacks.
+func (p ProductParams) missing() []problem.Mistake {
+	var out []problem.Mistake
+	const need = " is missing; a product needs a name, a price and a stock."
+	if p.Whole && (p.Name == nil || strings.TrimSpace(*p.Name) == "") {
+		out = append(out, problem.Mistake{Field: "name", Label: "Name", Text: need})
+	}
+	if p.Whole && p.Price == nil {
+		out = append(out, problem.Mistake{Field: "price", Label: "List price", Text: need})
+	}
+	if p.Whole && p.Stock == nil {
+		out = append(out, problem.Mistake{Field: "stock", Label: "Units in stock", Text: need})
+	}
+	return out
+}
+
+// units is a number that was checked, as a count of its smallest unit.
+func units(n input.Number, digits int) int64 {
+	value, _ := money.ParseDecimal(n.String(), digits)
+	return value
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}

@@ -1,0 +1,119 @@
+package endpoint
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// RefundParams says by which method a case is refunded.
+type RefundParams struct {
+	Method string `json:"method" validate:"omitempty,known=methods"` // empty: the original one
+	// Available is the amount that the caller means to refund; any other is
+	// refused.
+	Available *input.Number `json:"refund_amount_available"`
+}
+
+// Progress is how far a refund is.
+type Progress int
+
+// A refund is paid, or open (its outcome is unknown, or it waits), or it failed
+// and nothing was paid.
+const (
+	RefundPaid Progress = iota
+	RefundOpen
+	RefundFailed
+)
+
+// RefundChange is a case after its refund, and what to say of it.
+type RefundChange struct {
+	Return   returns.Return
+	Refund   refunds.Refund
+	Progress Progress
+	Message  string
+}
+
+// RefundReturn refunds a case, or says how far that is. Where the caller says
+// what they mean to refund, that or nothing.
+func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p RefundParams) (RefundChange, error) {
+	if err := RefundReturn.Permit(by); err != nil {
+		return RefundChange{}, err
+	}
+	if err := input.Check(p); err != nil {
+		return RefundChange{}, err
+	}
+	q := returns.RefundParams{Method: payment.Method(strings.ToLower(p.Method))}
+	if p.Available != nil {
+		amount, err := money.Parse(p.Available.String(), e.d.Currency)
+		if err != nil {
+			return RefundChange{}, problem.Mistaken(
+				amountMistake("refund_amount_available", "", p.Available.String(), e.d.Currency))
+		}
+		minor := amount.Minor()
+		q.Expect = &minor
+	}
+	c, paid, err := e.d.Returns.Refund(ctx, id, actor(by), q)
+	if err != nil {
+		return RefundChange{}, err
+	}
+	out := RefundChange{Return: c, Refund: paid}
+	out.Progress, out.Message = progressOf(paid)
+	return out, nil
+}
+
+// progressOf says to staff how far a refund is.
+func progressOf(r refunds.Refund) (Progress, string) {
+	of := fmt.Sprintf("Refund of %s by %s: ", money.New(r.Amount(), r.Quote.Currency).Format(language),
+		strings.ReplaceAll(string(r.Method), "_", " "))
+	switch {
+	case r.Status == refunds.StatusSucceeded:
+		return RefundPaid, of + "paid."
+	case r.Status == refunds.StatusUnknown:
+		return RefundOpen, of + "outcome unknown. The provider gave no usable answer; it is looked up, " +
+			"and never paid twice."
+	case r.OnHold():
+		return RefundOpen, r.HoldMessage()
+	case r.Status.Open() && r.Method.Manual():
+		return RefundOpen, of + "another request is recording it at this moment; try again."
+	case r.Status.Open():
+		return RefundOpen, of + "on its way; it waits for the provider."
+	}
+	return RefundFailed, of + "failed, because " + FailureOf(r, true) +
+		". Nothing was paid; try again or choose another method."
+}
+
+// FailureOf returns why a refund failed, in words that end a sentence without
+// its full stop. Which reason it was is for staff.
+func FailureOf(r refunds.Refund, staff bool) string {
+	if !staff {
+		return "The payment did not go through. Our staff will try again or pay by another method."
+	}
+	attempt := r.Attempt()
+	if attempt == nil {
+		return "nothing was sent"
+	}
+	words := problem.RefundFailed(attempt.FailureCode, attempt.FailureReason)
+	if r.Status == refunds.StatusReversed {
+		return "the provider reversed the refund: " + words
+	}
+	return words
+}
+
+// QuoteRefund returns what a case would be refunded now, and the balance of its
+// payment.
+func (e *Endpoints) QuoteRefund(
+	ctx context.Context, by auth.User, id string,
+) (refunds.Quote, refunds.Balance, error) {
+	if err := QuoteRefund.Permit(by); err != nil {
+		return refunds.Quote{}, refunds.Balance{}, err
+	}
+	return e.d.Returns.Quote(ctx, id, "")
+}

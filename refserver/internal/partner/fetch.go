@@ -1,0 +1,207 @@
+package partner
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/internal/sqldb"
+)
+
+const (
+	fetchTimeout = 30 * time.Second
+	fetchLease   = 2 * fetchTimeout
+)
+
+// errPrivate says that an address is not for feeds.
+var errPrivate = errors.New("the address leads into a private network, where feeds are not fetched from")
+
+// fetcher asks partners' addresses. It follows no redirect, uses no proxy, and connects
+// to public addresses alone, as they are when the connection is made.
+type fetcher struct{ client *http.Client }
+
+func newFetcher(private bool) fetcher {
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	if !private {
+		dialer.Control = func(_, address string, _ syscall.RawConn) error {
+			host, err := netip.ParseAddrPort(address)
+			if err != nil || !public(host.Addr()) {
+				return errPrivate
+			}
+			return nil
+		}
+	}
+	return fetcher{&http.Client{
+		Timeout: fetchTimeout,
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
+			ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// notPublic are networks that netip has no word for: of RFC 6890 and its kind.
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // carriers' own
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"), // IPv4 behind IPv6
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("fec0::/10"),
+}
+
+// public reports whether an address is one of the public internet.
+func public(a netip.Addr) bool {
+	a = a.Unmap()
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+		return false
+	}
+	for _, p := range notPublic {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// get fetches a feed.
+func (f fetcher) get(ctx context.Context, address, token string) (Feed, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return Feed{}, errors.New("the address cannot be used")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := f.client.Do(r)
+	if err != nil {
+		return Feed{}, fetchError(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return Feed{}, fmt.Errorf("the partner's address answered %d; it must answer 200, redirects are not followed",
+			res.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, MaxBytes+1))
+	if err != nil {
+		return Feed{}, fetchError(err)
+	}
+	return Feed{ContentType: res.Header.Get("Content-Type"), Body: body, Origin: "fetched"}, nil
+}
+
+// fetchError says what failed without the address: a name in it may be inside knowledge.
+func fetchError(err error) error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errPrivate):
+		return errPrivate
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("the partner's address did not answer within %s", fetchTimeout)
+	}
+	return errors.New("the partner's address cannot be reached")
+}
+
+// FetchNow has the feed of a partner fetched at the next look.
+func (s *Service) FetchNow(ctx context.Context, id string) error {
+	return s.cfg.DB.Tx(ctx, "partner: fetch now", func(ctx context.Context, tx bun.IDB) error {
+		row := partnerRow{ID: id}
+		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+			return ErrNotFound
+		}
+		if row.FeedURL == "" {
+			return &Invalid{"feed_url", "The partner has no address that a feed is fetched from."}
+		}
+		row.NextAt = sqldb.At(s.cfg.Now())
+		_, err := tx.NewUpdate().Model(&row).WherePK().Column("next_at").Exec(ctx)
+		return err
+	})
+}
+
+// FetchDue fetches the feed of one partner whose time has come, and stores it for Work. It
+// reports whether there was one.
+func (s *Service) FetchDue(ctx context.Context) (more bool, err error) {
+	row, found, err := s.claimFetch(ctx)
+	if err != nil || !found {
+		return false, err
+	}
+	var run Run
+	token, ferr := s.open(row)
+	if ferr == nil {
+		var feed Feed
+		if feed, ferr = s.fetch.get(ctx, row.FeedURL, token); ferr == nil {
+			run, ferr = s.Start(ctx, row.partner(), feed)
+		}
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	words := ""
+	if ferr != nil {
+		words = ferr.Error()
+		s.cfg.Log.WarnContext(ctx, "a partner's feed was not fetched", "partner", row.ID, "error", ferr)
+	} else {
+		s.cfg.Log.InfoContext(ctx, "a partner's feed was fetched", "partner", row.ID, "feed", run.ID)
+	}
+	return true, s.fetched(ctx, row, words)
+}
+
+func (s *Service) claimFetch(ctx context.Context) (row partnerRow, found bool, err error) {
+	err = s.cfg.DB.Tx(ctx, "partner: claim fetch", func(ctx context.Context, tx bun.IDB) error {
+		now := s.cfg.Now()
+		var rows []partnerRow
+		q := tx.NewSelect().Model(&rows).Where("next_at <= ?", sqldb.At(now)).
+			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+				return q.Where("lease_until IS NULL").WhereOr("lease_until <= ?", sqldb.At(now)).
+					WhereOr("lease_until > ?", sqldb.At(now.Add(2*fetchLease)))
+			}).Order("next_at", "id").Limit(1)
+		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil || len(rows) == 0 {
+			found = false
+			return err
+		}
+		row, found = rows[0], true
+		row.LeaseUntil, row.LeaseToken = sqldb.At(now.Add(fetchLease)), rand.Text()
+		_, err := tx.NewUpdate().Model(&row).WherePK().Column("lease_until", "lease_token").Exec(ctx)
+		return err
+	})
+	return row, found, err
+}
+
+// fetched notes how a fetch ended and when the next is, as the partner is now.
+func (s *Service) fetched(ctx context.Context, was partnerRow, words string) error {
+	return s.cfg.DB.Tx(ctx, "partner: end fetch", func(ctx context.Context, tx bun.IDB) error {
+		row := partnerRow{ID: was.ID}
+		if err := sqldb.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+			return err
+		}
+		if row.LeaseToken != was.LeaseToken {
+			return nil // another process has taken over
+		}
+		row.LeaseUntil, row.LastError = sqldb.Time{}, words
+		if row.NextAt == was.NextAt { // else somebody asked for another fetch meanwhile
+			row.NextAt = sqldb.Time{}
+			if row.EveryMin > 0 {
+				row.NextAt = sqldb.At(s.cfg.Now().Add(time.Duration(row.EveryMin) * time.Minute))
+			}
+		}
+		_, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx)
+		return err
+	})
+}

@@ -1,0 +1,117 @@
+package partner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+)
+
+// JSON reads feeds that are an array of objects, or an object whose field "products" is one.
+type JSON struct{}
+
+// Name returns the name of the format.
+func (JSON) Name() string { return "JSON" }
+
+// MediaTypes returns the content types that the format takes.
+func (JSON) MediaTypes() []string { return []string{"application/json"} }
+
+// Records reads the products, one object at a time.
+func (JSON) Records(r io.Reader) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		d := json.NewDecoder(withoutBOM(r))
+		d.UseNumber()
+		if err := openProducts(d); err != nil {
+			yield(Record{}, jsonError(err))
+			return
+		}
+		for row := 1; d.More(); row++ {
+			var raw json.RawMessage
+			if err := d.Decode(&raw); err != nil {
+				yield(Record{}, jsonError(err))
+				return
+			}
+			if !yield(jsonRecord(row, raw), nil) {
+				return
+			}
+		}
+		if _, err := d.Token(); err != nil { // the end of the array
+			yield(Record{}, jsonError(err))
+		}
+	}
+}
+
+// openProducts reads up to the first product.
+func openProducts(d *json.Decoder) error {
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if t == json.Delim('[') {
+		return nil
+	}
+	if t != json.Delim('{') {
+		return errShape
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if name != "products" {
+			var other json.RawMessage
+			if err := d.Decode(&other); err != nil {
+				return err
+			}
+			continue
+		}
+		t, err := d.Token()
+		if err == nil && t != json.Delim('[') {
+			err = errShape
+		}
+		return err
+	}
+	return errShape
+}
+
+var errShape = &FeedError{`a JSON feed is an array of products, or {"products": [...]}`}
+
+func jsonError(err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &FeedError{"the JSON ends too early"}
+	case errors.As(err, &syntax):
+		return &FeedError{fmt.Sprintf("it is not JSON: %s, at byte %d", syntax.Error(), syntax.Offset)}
+	}
+	return err
+}
+
+// jsonRecord makes texts of the values, and refuses what has none.
+func jsonRecord(row int, raw json.RawMessage) Record {
+	rec := Record{Row: row, Fields: map[string]string{}}
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &values); err != nil || values == nil {
+		rec.Err = &RowError{Row: row, Message: "it is not an object"}
+		return rec
+	}
+	for name, value := range values {
+		text := string(value)
+		switch {
+		case text == "null":
+			continue
+		case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
+			rec.Err = &RowError{row, clip(name), clip(name) + " is nested; it must be a text, a number, true or false"}
+			return rec
+		case strings.HasPrefix(text, `"`):
+			if err := json.Unmarshal(value, &text); err != nil {
+				rec.Err = &RowError{row, clip(name), clip(name) + " cannot be read"}
+				return rec
+			}
+		}
+		set(rec.Fields, name, text)
+	}
+	return rec
+}

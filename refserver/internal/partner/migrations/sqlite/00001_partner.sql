@@ -1,0 +1,62 @@
+-- Partners that send feeds of products, or have theirs fetched.
+CREATE TABLE rk_partners (
+    id          TEXT NOT NULL PRIMARY KEY,
+    name        TEXT NOT NULL,
+    name_key    TEXT NOT NULL, -- in lower case
+    currency    TEXT NOT NULL,
+    feed_url    TEXT NOT NULL, -- empty: the partner sends its feed
+    feed_token  BLOB, -- sealed; the address is asked with it
+    every_min   INTEGER NOT NULL CONSTRAINT rk_partners_every CHECK (every_min >= 0), -- 0: not by itself
+    next_at     INTEGER,
+    lease_until INTEGER,
+    lease_token TEXT NOT NULL,
+    last_error  TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX rk_partners_name_key_key ON rk_partners (name_key);
+
+-- Keys of partners. The key itself is nowhere: only its hash, and the start that is shown.
+CREATE TABLE rk_partner_keys (
+    prefix       TEXT NOT NULL PRIMARY KEY,
+    partner_id   TEXT NOT NULL REFERENCES rk_partners (id),
+    hash         BLOB NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER,
+    revoked_at   INTEGER,
+    last_used_at INTEGER
+);
+CREATE INDEX rk_partner_keys_partner ON rk_partner_keys (partner_id);
+
+-- Which product of the shop a partner's id means.
+CREATE TABLE rk_partner_products (
+    partner_id  TEXT NOT NULL REFERENCES rk_partners (id),
+    external_id TEXT NOT NULL,
+    product_id  INTEGER NOT NULL,
+    PRIMARY KEY (partner_id, external_id)
+);
+
+-- Feeds: what was sent until it is carried out, and how far it is.
+CREATE TABLE rk_partner_runs (
+    id              TEXT NOT NULL PRIMARY KEY,
+    partner_id      TEXT NOT NULL REFERENCES rk_partners (id),
+    idempotency_key TEXT, -- NULL: none
+    request_hash    TEXT NOT NULL,
+    origin          TEXT NOT NULL, -- sent, fetched
+    media_type      TEXT NOT NULL,
+    body            BLOB, -- NULL when it is finished
+    state           TEXT NOT NULL CONSTRAINT rk_partner_runs_state
+        CHECK (state IN ('running', 'done', 'failed', 'canceled')),
+    total           INTEGER NOT NULL,
+    done            INTEGER NOT NULL CONSTRAINT rk_partner_runs_done CHECK (done >= 0 AND done <= total),
+    accepted        INTEGER NOT NULL,
+    rejected        INTEGER NOT NULL,
+    errors          TEXT NOT NULL, -- the first of them
+    message         TEXT NOT NULL,
+    started_at      INTEGER NOT NULL,
+    finished_at     INTEGER,
+    lease_until     INTEGER,
+    lease_token     TEXT NOT NULL
+);
+CREATE INDEX rk_partner_runs_partner ON rk_partner_runs (partner_id, started_at);
+CREATE INDEX rk_partner_runs_open ON rk_partner_runs (started_at) WHERE state = 'running';
+CREATE UNIQUE INDEX rk_partner_runs_partner_id_idempotency_key_key ON rk_partner_runs (partner_id, idempotency_key);

@@ -1,0 +1,285 @@
+// Package review is the review queue: refunds and charges whose outcome is
+// unknown, refunds that are on hold, and discrepancies between the shop and its
+// payment provider. Pages and the JSON interface read it and act on it through
+// here, so that both require the same reasons and record the same.
+package review
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+// Shown is how many of each kind are listed; the rest moves up as these are
+// resolved. callsShown is how many of the provider's answers.
+const (
+	Shown      = 50
+	callsShown = 12
+)
+
+// Queue reads what needs review, and resolves it. All fields are required.
+type Queue struct {
+	Orders  *orders.Service
+	Returns *returns.Service
+	Refunds *refunds.Service
+	// Discrepancies are those between the shop and its provider.
+	Discrepancies *Discrepancies
+}
+
+// Items is what needs review: the first of each kind, and how many there are.
+type Items struct {
+	Refunds          []Refund
+	RefundCount      int
+	Orders           []Order
+	OrderCount       int
+	Discrepancies    []Discrepancy
+	DiscrepancyCount int
+}
+
+// Empty reports whether nothing needs review.
+func (i Items) Empty() bool { return i.RefundCount+i.OrderCount+i.DiscrepancyCount == 0 }
+
+// Refund is a refund with what the provider answered about it.
+type Refund struct {
+	refunds.Refund
+	Why   string         // it needs review, in our words
+	Calls []refunds.Call // the last ones, oldest first, in the provider's words
+}
+
+// Choice reports whether it only waits for staff to choose its method.
+func (r Refund) Choice() bool { return r.HoldRef == refunds.AwaitingMethod }
+
+// Held reports whether a dispute of the payment holds it.
+func (r Refund) Held() bool { return r.HoldRef != "" && !r.Choice() }
+
+// Methods are those by which it can be paid, where it waits for that choice.
+func (r Refund) Methods() []payment.Method {
+	if !r.Choice() {
+		return nil
+	}
+	return []payment.Method{payment.StoreCredit, payment.Cash, payment.Card}
+}
+
+// Unsent reports whether it certainly was never sent.
+func (r Refund) Unsent() bool { return r.Attempt().FirstSentAt.IsZero() }
+
+// Order is an order whose charge has an unknown outcome.
+type Order struct {
+	orders.Order
+	Tries []Try // the last ones, oldest first
+}
+
+// Why returns why it needs review, in our words.
+func (Order) Why() string { return "the provider has not said whether it took the money" }
+
+// Try is the result of one attempt to charge.
+type Try struct {
+	At        time.Time `json:"-"`
+	Outcome   string    `json:"outcome"`
+	Code      string    `json:"code"`
+	LastError string    `json:"last_error"`
+}
+
+// Items reads the queue.
+func (q Queue) Items(ctx context.Context) (Items, error) {
+	var w Items
+	list, n, err := q.Refunds.List(ctx, refunds.Query{NeedsReview: true, PageSize: Shown})
+	if err != nil {
+		return w, err
+	}
+	w.RefundCount = n
+	for _, r := range list {
+		waiting, err := q.refund(ctx, r)
+		if err != nil {
+			return w, err
+		}
+		w.Refunds = append(w.Refunds, waiting)
+	}
+	sold, n, err := q.Orders.Orders(ctx, orders.Query{NeedsReview: true, PageSize: Shown})
+	if err != nil {
+		return w, err
+	}
+	w.OrderCount = n
+	for _, o := range sold {
+		tries, err := q.tries(ctx, o.ID)
+		if err != nil {
+			return w, err
+		}
+		w.Orders = append(w.Orders, Order{Order: o, Tries: tries})
+	}
+	w.Discrepancies, w.DiscrepancyCount, err = q.Discrepancies.Open(ctx, Shown)
+	return w, err
+}
+
+// refund completes a refund with what its events say.
+func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
+	w := Refund{Refund: r, Why: "the provider has not said whether it paid"}
+	events, err := q.Refunds.Events(ctx, r.ID)
+	if err != nil {
+		return w, err
+	}
+	if w.Calls, err = refunds.ProviderCalls(events, callsShown); err != nil {
+		return w, err
+	}
+	for _, e := range events {
+		if e.Type != refunds.EventReviewRequired && e.Type != refunds.EventHeld {
+			continue
+		}
+		var data struct{ Reason string }
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return w, fmt.Errorf("review: event %s: %w", e.ID, err)
+		}
+		w.Why = data.Reason
+	}
+	return w, nil
+}
+
+// tries are the last attempts to charge an order, oldest first.
+func (q Queue) tries(ctx context.Context, id string) ([]Try, error) {
+	events, err := q.Orders.Events(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var tries []Try
+	for _, e := range events {
+		if e.Type != orders.EventChargeAttempted {
+			continue
+		}
+		t := Try{At: e.At}
+		if err := json.Unmarshal(e.Data, &t); err != nil {
+			return nil, fmt.Errorf("review: event %s: %w", e.ID, err)
+		}
+		tries = append(tries, t)
+	}
+	return tries[max(0, len(tries)-callsShown):], nil
+}
+
+// Count returns how much needs review.
+func (q Queue) Count(ctx context.Context) (int, error) {
+	_, paid, err := q.Refunds.List(ctx, refunds.Query{NeedsReview: true, PageSize: 1})
+	if err != nil {
+		return 0, err
+	}
+	_, sold, err := q.Orders.Orders(ctx, orders.Query{NeedsReview: true, PageSize: 1})
+	if err != nil {
+		return 0, err
+	}
+	_, open, err := q.Discrepancies.Open(ctx, 1)
+	return paid + sold + open, err
+}
+
+// Decision is what staff say of a refund or a charge.
+type Decision struct {
+	Outcome    string // paid or not_paid; of an order also ask_again
+	Reason     string // how they know; required
+	ProviderID string // the provider's id of a refund, if known
+	By         event.Actor
+}
+
+// reason is how staff know; it is required.
+func (d Decision) reason() (string, error) {
+	text := strings.TrimSpace(d.Reason)
+	if text == "" {
+		return "", problem.Invalid("reason", "Say how you know: what the provider's own pages show.")
+	}
+	return text, nil
+}
+
+func wrongOutcome(got, allowed string) error {
+	return problem.Invalid("outcome", fmt.Sprintf("outcome is %.40q; it must be %s.", got, allowed))
+}
+
+// ResolveRefund ends a refund as staff say, has its return follow, and returns
+// what to say of the result.
+func (q Queue) ResolveRefund(ctx context.Context, id string, d Decision) (string, error) {
+	why, err := d.reason()
+	if err != nil {
+		return "", err
+	}
+	paid, ok := map[string]bool{"paid": true, "not_paid": false}[d.Outcome]
+	if !ok {
+		return "", wrongOutcome(d.Outcome, "paid or not_paid")
+	}
+	r, err := q.Refunds.Resolve(
+		ctx,
+		id,
+		d.By,
+		refunds.ResolveParams{Paid: paid, Reason: why, ProviderID: strings.TrimSpace(d.ProviderID)},
+	)
+	if err != nil {
+		return "", err
+	}
+	// Its event does the same, where this is cut off.
+	if err := q.Returns.RefundChanged(ctx, r); err != nil {
+		return "", err
+	}
+	amount := money.New(r.Amount(), r.Quote.Currency)
+	if paid {
+		return fmt.Sprintf("The refund of %s is recorded as paid.", amount), nil
+	}
+	return fmt.Sprintf(
+		"The refund of %s is recorded as not paid. It can be tried again on its return.",
+		amount,
+	), nil
+}
+
+// ReleaseRefund ends the hold of a refund's payment, where the webhook that the
+// dispute is over did not come.
+func (q Queue) ReleaseRefund(ctx context.Context, id string, d Decision) (string, error) {
+	why, err := d.reason()
+	if err != nil {
+		return "", err
+	}
+	r, err := q.Refunds.ByID(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if !(Refund{Refund: r}).Held() {
+		return "", problem.New(http.StatusConflict, "TRANSITION", "Nothing holds this refund any more.")
+	}
+	o, err := q.Orders.Order(ctx, r.OrderID)
+	if err != nil {
+		return "", err
+	}
+	_, err = q.Refunds.Release(ctx, refunds.HoldRequest{
+		OrderID: o.ID, PaymentID: r.PaymentID, Captured: o.Payment.Amount, Currency: o.Currency,
+		Ref: r.HoldRef, Reason: why, By: d.By,
+	})
+	return "The hold of " + r.HoldRef + " is released, and refunds of that payment continue.", err
+}
+
+// ResolveOrder ends the charge of an order as staff say, or looks it up again.
+func (q Queue) ResolveOrder(ctx context.Context, id string, d Decision) (string, error) {
+	why, err := d.reason()
+	if err != nil {
+		return "", err
+	}
+	switch d.Outcome {
+	case "paid", "not_paid":
+		o, err := q.Orders.Resolve(ctx, id, d.By, orders.Resolution{Captured: d.Outcome == "paid", Reason: why})
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("Order %s is %s now.", o.Number, o.Status), nil
+	case "ask_again":
+		o, err := q.Orders.Retry(ctx, id, d.By, why)
+		return "The charge of order " + o.Number + " is looked up again.", err
+	}
+	return "", wrongOutcome(d.Outcome, "paid, not_paid or ask_again")
+}
+
+// CloseDiscrepancy closes a discrepancy, with what staff found and did.
+func (q Queue) CloseDiscrepancy(ctx context.Context, id, note string, by event.Actor) (string, error) {
+	return "The discrepancy is closed.", q.Discrepancies.Close(ctx, id, note, by)
+}

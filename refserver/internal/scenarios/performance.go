@@ -1,0 +1,206 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/load"
+)
+
+func p1() Scenario {
+	return Scenario{
+		ID:       "P.1",
+		Stimulus: "1,000 checkouts a second against a limit of 100",
+		Measure:  "95th percentile of accepted orders; what the others are answered",
+		Target:   "less than 500 ms; 429 with Retry-After, never 5xx",
+		run:      runP1,
+	}
+}
+
+func runP1(ctx context.Context, b *bench) (Result, error) {
+	s, err := b.open("p1", "THROTTLING_MAX_RPS=100")
+	if err != nil {
+		return Result{}, err
+	}
+	address := s.url
+	if b.broken {
+		slow, err := b.slow(s.url, 600*time.Millisecond)
+		if err != nil {
+			return Result{}, err
+		}
+		address = slow
+	}
+	sum, err := load.Run(ctx, load.Options{
+		URL: address, AdminUser: s.Config.SuperAdminUsername, AdminPassword: string(s.Config.SuperAdminPassword),
+		Rate: b.of(300, 1000), Duration: time.Duration(b.of(3, 20)) * time.Second, CardPercent: 30, ProviderURL: b.pay,
+	}, io.Discard)
+	if err != nil {
+		return Result{}, err
+	}
+	retry, err := s.retryAfter(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{
+		Observed: fmt.Sprintf(
+			"p95 %s of %d accepted at %.0f/s offered; %d answered 429 (Retry-After %q), %d failed",
+			ms(sum.P95),
+			sum.Accepted(),
+			sum.Rate,
+			sum.Throttled,
+			retry,
+			sum.Failed,
+		),
+		Fulfilled: sum.P95 < 500*time.Millisecond && sum.Accepted() > 0 && sum.Throttled > 0 && sum.Failed == 0 &&
+			retry != "",
+		sound:  sum.Accepted() > 0 && sum.Throttled > 0 && sum.Failed == 0 && retry != "",
+		Charts: loadCharts(sum),
+	}, nil
+}
+
+// retryAfter sends checkouts at once until one is over the limit, and returns its Retry-After.
+func (s *shop) retryAfter(ctx context.Context) (string, error) {
+	people, err := s.customers("p1", 40)
+	if err != nil {
+		return "", err
+	}
+	var mu sync.Mutex
+	retry := ""
+	err = parallel(len(people), len(people), func(i int) error {
+		for range 3 {
+			if err := people[i].AddToCart(ctx, 2, 1); err != nil {
+				return err
+			}
+			answer, _ := people[i].Form(ctx, "/checkout", url.Values{"payment_method": {"Cash"}})
+			if answer.Status == http.StatusTooManyRequests {
+				mu.Lock()
+				retry = answer.Header.Get("Retry-After")
+				mu.Unlock()
+			}
+		}
+		return nil
+	})
+	return retry, err
+}
+
+// slow passes requests on, and checkouts after a while.
+func (b *bench) slow(address string, wait time.Duration) (string, error) {
+	return b.proxy(address, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/checkout" {
+				time.Sleep(wait)
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+}
+
+func p2() Scenario {
+	return Scenario{
+		ID:       "P.2",
+		Stimulus: "200 buyers at once on the last 100 units of a product",
+		Measure:  "units sold; 95th percentile of the wait for the lock",
+		Target:   "100; less than 50 ms",
+		StandIn: "the wait is how long the statement that locks the product took; on SQLite, which locks the " +
+			"whole database, how long the transactions that touch products held it",
+		run: runP2,
+	}
+}
+
+// lockTimes measures how long locks of products are waited for, or held: see p2.
+type lockTimes struct {
+	held bool // SQLite: there is one writer, whose statements come in order
+
+	mu      sync.Mutex
+	begun   time.Time
+	touched bool
+	took    []time.Duration
+}
+
+func (*lockTimes) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (l *lockTimes) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	products := strings.Contains(e.Query, "rk_products")
+	switch {
+	case !l.held:
+		if products && strings.Contains(e.Query, "FOR ") && strings.Contains(e.Query, "UPDATE") {
+			l.took = append(l.took, time.Since(e.StartTime))
+		}
+	case e.Query == "BEGIN":
+		l.begun, l.touched = time.Now(), false
+	case e.Query == "COMMIT" && l.touched:
+		l.took = append(l.took, time.Since(l.begun))
+	case products && strings.HasPrefix(e.Query, "UPDATE"):
+		l.touched = true
+	}
+}
+
+func runP2(ctx context.Context, b *bench) (Result, error) {
+	s, err := b.open("p2")
+	if err != nil {
+		return Result{}, err
+	}
+	const units = 100
+	stock := units
+	if b.broken {
+		stock++
+	}
+	product, err := s.admin.NewProduct(ctx, "P.2", "10.00", stock)
+	if err != nil {
+		return Result{}, err
+	}
+	buyers, err := s.customers("p2", 2*units)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := parallel(len(buyers), 8, func(i int) error { return buyers[i].AddToCart(ctx, product, 1) }); err != nil {
+		return Result{}, err
+	}
+	locks := &lockTimes{held: s.DB.Dialect() == sqlstore.SQLite}
+	s.DB.AddQueryHook(locks)
+	var mu sync.Mutex
+	sold, refused := 0, 0
+	err = parallel(len(buyers), len(buyers), func(i int) error {
+		_, err := buyers[i].Checkout(ctx, "", "")
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			sold++
+		case client.StatusOf(err) == http.StatusConflict:
+			refused++
+		default:
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	left, err := s.admin.Stock(ctx, product)
+	if err != nil {
+		return Result{}, err
+	}
+	wait := percentile(locks.took, 95)
+	if len(locks.took) == 0 {
+		return Result{}, errors.New("no lock of a product was seen")
+	}
+	return Result{
+		Observed:  fmt.Sprintf("%d sold, %d told that it is sold out, %d left; wait %s", sold, refused, left, ms(wait)),
+		Fulfilled: sold == units && refused == units && left == 0 && wait < 50*time.Millisecond,
+		sound:     sold == units && refused == units && left == 0,
+	}, nil
+}

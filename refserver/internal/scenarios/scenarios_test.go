@@ -1,0 +1,108 @@
+package scenarios
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+)
+
+func run(t *testing.T, o Options) Report {
+	t.Helper()
+	o.Short = true
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestScenariosAreFulfilled runs all fifteen in their short form.
+func TestScenariosAreFulfilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	for name, test := range map[string]struct {
+		o    Options
+		rows int
+	}{
+		"sqlite": {Options{}, 15},
+		// What the database has a part in.
+		"postgres": {Options{
+			DatabaseURL: sqlstoretest.PostgresURL(t), IDs: []string{"A.3", "S.1", "M.2", "P.2", "I.1", "I.2", "U.2"},
+		}, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, test.o)
+			if len(r.Rows) != test.rows {
+				t.Errorf("%d scenarios", len(r.Rows))
+			}
+			for _, row := range r.Rows {
+				t.Log(row.Line())
+				if !row.Fulfilled && !row.sound {
+					t.Errorf("%s is %s", row.ID, row.word())
+				}
+			}
+		})
+	}
+}
+
+// TestEveryScenarioCanFail does something wrong on purpose in each: a scenario that stays
+// fulfilled measures nothing.
+func TestEveryScenarioCanFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	for _, row := range run(t, Options{broken: true}).Rows {
+		t.Log(row.Line())
+		if row.Fulfilled {
+			t.Errorf("%s is fulfilled, though something is wrong: %s", row.ID, row.Observed)
+		}
+	}
+}
+
+func TestScenariosAreChosenByID(t *testing.T) {
+	got, err := Choose([]string{"m.1", "T.2"})
+	if err != nil || len(got) != 2 || got[0].ID != "M.1" || got[1].ID != "T.2" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Choose([]string{"X.9"}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "A.1, A.2") {
+		t.Error(err)
+	}
+}
+
+func TestReportsSayWhatWasMeasured(t *testing.T) {
+	r := run(t, Options{IDs: []string{"M.1"}})
+	r.Rows = append(r.Rows, Row{Scenario: All()[0], Error: "the shop did not open"})
+	r.Rows[0].Charts = []Chart{
+		{Title: "Some", Labels: []string{"1", "2"}, Names: []string{"a"}, Lines: map[string][]float64{"a": {1, 2}}},
+	}
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"table":    func(b *bytes.Buffer) error { return r.Table(b) },
+		"JSON":     func(b *bytes.Buffer) error { return r.JSON(b) },
+		"HTML":     func(b *bytes.Buffer) error { return r.HTML(b) },
+		"Markdown": func(b *bytes.Buffer) error { return r.Markdown(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := write(&out); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{"M.1", "2 of 2 products read", "the shop did not open", "A.1"} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("no %q in %s", want, out.String())
+				}
+			}
+			var v any
+			if name == "JSON" && json.Unmarshal(out.Bytes(), &v) != nil {
+				t.Error("it is not JSON")
+			}
+		})
+	}
+	if r.Fulfilled() {
+		t.Error("a run with a scenario that was not measured is fulfilled")
+	}
+}

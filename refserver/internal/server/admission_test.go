@@ -1,0 +1,234 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+)
+
+// shop is a handler behind the admission, of which every answer takes a second
+// and a stream lasts until the test ends.
+type shop struct {
+	t *testing.T
+	h http.Handler
+}
+
+func newShop(t *testing.T) shop {
+	t.Helper()
+	a, err := newAdmission()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shop{t, a.handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stream") {
+			<-r.Context().Done()
+			return
+		}
+		time.Sleep(time.Second)
+	}))}
+}
+
+func (s shop) get(ctx context.Context, account, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil).WithContext(auth.WithUser(ctx, auth.User{ID: account}))
+	w := httptest.NewRecorder()
+	s.h.ServeHTTP(w, r)
+	return w
+}
+
+// TestSearchesOfOneAccountDoNotDelayOthers: one account asks 100 times more than
+// there are places, and 40 others ask now and then.
+func TestSearchesOfOneAccountDoNotDelayOthers(t *testing.T) {
+	for _, path := range []string{"/admin/orders", "/api/admin/returns", "/order-history", "/admin/reconciliation.csv"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t)
+				var over atomic.Bool
+				var served, refused atomic.Int64
+				var attack, honest sync.WaitGroup
+				for range 100 * searchesAtOnce() {
+					attack.Go(func() {
+						for !over.Load() {
+							switch w := s.get(t.Context(), "mallory", path); w.Code {
+							case http.StatusOK:
+								served.Add(1)
+							case http.StatusTooManyRequests:
+								refused.Add(1)
+								time.Sleep(time.Second)
+							default:
+								t.Errorf("the attack is answered %d", w.Code)
+							}
+						}
+					})
+				}
+				synctest.Wait()
+				for i := range 40 {
+					honest.Go(func() {
+						time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+						begun := time.Now()
+						if w := s.get(t.Context(), fmt.Sprint("honest", i), path); w.Code != http.StatusOK {
+							t.Errorf("an honest request is answered %d: %s", w.Code, w.Body)
+						}
+						if took := time.Since(begun); took > 3*time.Second {
+							t.Errorf("an honest request took %v", took)
+						}
+					})
+				}
+				honest.Wait()
+				over.Store(true)
+				attack.Wait()
+				if served.Load() == 0 || refused.Load() == 0 {
+					t.Errorf("of the attack %d were served and %d refused", served.Load(), refused.Load())
+				}
+			})
+		})
+	}
+}
+
+// TestAnAccountAloneUsesThePlaces: a share binds only while others ask.
+func TestAnAccountAloneUsesThePlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		begun := time.Now()
+		var all sync.WaitGroup
+		for range searchesAtOnce() - 1 {
+			all.Go(func() { s.get(t.Context(), "ada", "/admin/orders") })
+		}
+		all.Wait()
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("%d at once took %v, want as long as one", searchesAtOnce()-1, took)
+		}
+	})
+}
+
+// TestRefusalsSayWhatToDo: in JSON for programs, as a page for people.
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	for path, want := range map[string][]string{
+		"/api/orders":       {"application/json; charset=utf-8", `"code":"BUSY"`, "asking for much at once"},
+		"/admin/orders?q=x": {"text/html; charset=utf-8", "<h1>System is busy</h1>", "asking for much at once"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t)
+				var all sync.WaitGroup
+				for range searchesAtOnce() - 1 + searchesOfAccount {
+					all.Go(func() { s.get(t.Context(), "mallory", path) })
+				}
+				synctest.Wait()
+				w := s.get(t.Context(), "mallory", path)
+				if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "2" ||
+					w.Header().Get("Content-Type") != want[0] {
+					t.Errorf("answered %d, %v", w.Code, w.Header())
+				}
+				for _, words := range want[1:] {
+					if !strings.Contains(w.Body.String(), words) {
+						t.Errorf("%s has no %s", w.Body, words)
+					}
+				}
+				all.Wait()
+			})
+		})
+	}
+}
+
+// TestWhenAllAskTheWaitIsBounded: what can't be served soon is told so.
+func TestWhenAllAskTheWaitIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		var mu sync.Mutex
+		var statuses []int
+		var all sync.WaitGroup
+		for i := range 30 * searchesAtOnce() {
+			all.Go(func() {
+				w := s.get(t.Context(), fmt.Sprint(i), "/returns")
+				mu.Lock()
+				defer mu.Unlock()
+				statuses = append(statuses, w.Code)
+			})
+		}
+		begun := time.Now()
+		all.Wait()
+		if took := time.Since(begun); took > admissionWait+2*time.Second {
+			t.Errorf("the last was answered after %v", took)
+		}
+		slices.Sort(statuses)
+		if got := slices.Compact(statuses); !slices.Equal(got, []int{200, 503}) {
+			t.Errorf("answered %v, want 200 and 503", got)
+		}
+	})
+}
+
+// TestStreamsAreBounded is half of fault S20: 500 streams of one account.
+func TestStreamsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		ctx, leave := context.WithCancel(t.Context())
+		const path = "/admin/dashboard/stream"
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		open := func(account string, n int) {
+			for range n {
+				all.Go(func() {
+					if w := s.get(ctx, account, path); w.Code != http.StatusOK {
+						refused.Add(1)
+					}
+				})
+			}
+			synctest.Wait()
+		}
+		open("mallory", 500)
+		if got := refused.Load(); got != 500-streamsOfAccount {
+			t.Errorf("%d of 500 streams are refused, want %d", got, 500-streamsOfAccount)
+		}
+		open("ada", 2)
+		if got := refused.Load(); got != 500-streamsOfAccount {
+			t.Errorf("another account's streams are refused")
+		}
+		for i := range streamsAtOnce / streamsOfAccount {
+			open(fmt.Sprint("staff", i), streamsOfAccount)
+		}
+		if w := s.get(ctx, "bob", path); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("one more than there may be is answered %d", w.Code)
+		}
+		leave()
+		all.Wait()
+		ctx, leave = context.WithCancel(t.Context())
+		open("mallory", 1)
+		leave()
+		all.Wait()
+		if w := s.get(t.Context(), "mallory", "/static/app.css"); w.Code != http.StatusOK {
+			t.Errorf("what costs little is answered %d", w.Code)
+		}
+	})
+}
+
+// BenchmarkAdmission shows what a turn costs where nobody waits.
+func BenchmarkAdmission(b *testing.B) {
+	a, err := newAdmission()
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := a.handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for name, path := range map[string]string{"search": "/admin/orders", "what costs little": "/"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				r := httptest.NewRequest(http.MethodGet, path, nil)
+				r = r.WithContext(auth.WithUser(r.Context(), auth.User{ID: fmt.Sprint(&r)}))
+				w := httptest.NewRecorder()
+				for pb.Next() {
+					h.ServeHTTP(w, r)
+				}
+			})
+		})
+	}
+}

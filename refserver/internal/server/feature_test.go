@@ -1,0 +1,81 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+func TestStaffSwitchFeatures(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		admin := b.signIn()
+		b.customer("ada")
+		ada, nobody := b.signInAs("ada", "correct horse"), browser{b, http.DefaultClient}
+		toggle := func(name, body string) answer { return admin.json("/api/features/"+name+"/toggle", body) }
+
+		admin.get("/api/features").want(t, 200, `"name":"registration"`, `"mode":"on"`, `"version":0`)
+		if a := ada.get("/api/features").want(t, 200, `"name":"returns"`, `"enabled":true`); a.body == "" ||
+			len(a.body) > 2000 {
+			t.Errorf("a customer is shown %s", a.body)
+		}
+		nobody.get("/api/features").want(t, 401)
+		ada.json("/api/features/returns/toggle", `{"action":"disable"}`).want(t, 403)
+		toggle("other", `{"action":"disable"}`).want(t, 404)
+		toggle("registration", `{"action":"stop"}`).want(t, 400, `"field":"action"`)
+		toggle("returns", `{"action":"rollout","rollout_percentage":101}`).want(t, 400, `"field":"rollout_percentage"`)
+		toggle(
+			"returns",
+			`{"action":"rollout","rollout_percentage":0,"users":["x"]}`,
+		).want(
+			t,
+			200,
+			`"mode":"rollout"`,
+			`"version":1`,
+		)
+		ada.get("/api/features").want(t, 200, `"name":"returns","label":"Return requests","enabled":false`)
+
+		toggle("registration", `{"action":"disable"}`).want(t, 200, `"enabled":false`)
+		nobody.get("/register").want(t, 403, "New accounts cannot be opened at the moment")
+		nobody.form(
+			"/register",
+			url.Values{"username": {"bob"}, "email": {"b@example.com"}, "password": {"correct horse"}},
+		).
+			want(
+				t,
+				403,
+				"New accounts cannot be opened at the moment",
+			)
+		toggle("registration", `{"action":"enable"}`).want(t, 200)
+		nobody.get("/register").want(t, 200)
+
+		_, key := admin.partnerKey("North")
+		toggle("partner_ingest", `{"action":"disable"}`).want(t, 200)
+		send := func() answer {
+			return nobody.send("POST", "/api/partner/ingest", "text/csv", "id,name,price,stock\n", "X-API-Key", key)
+		}
+		send().want(t, 403, `"code":"FEATURE_OFF"`, "Feeds are not taken in at the moment")
+		toggle("partner_ingest", `{"action":"enable"}`).want(t, 200)
+		send().want(t, 200)
+	})
+}
+
+func TestStaffSwitchFeaturesOnThePage(t *testing.T) {
+	b := open(t)
+	admin := b.signIn()
+	admin.get("/admin/features").want(t, 200, "Return requests", `name="version" value="0"`, "Percentage of users")
+	set := func(name string, f url.Values) answer { return admin.form("/admin/features/"+name, f) }
+	set("returns", url.Values{"mode": {"rollout"}, "percentage": {"half"}, "users": {"u1\nu2"}, "version": {"0"}}).
+		want(t, 400, "it must be a whole number from 0 to 100", "u1\nu2")
+	set(
+		"returns",
+		url.Values{"mode": {"rollout"}, "percentage": {"25"}, "users": {"u1\nu2"}, "version": {"0"}},
+	).want(
+		t,
+		302,
+	)
+	admin.get("/admin/features").want(t, 200, "25 % of users", "u1\nu2", "by super_admin", "saved")
+	set("returns", url.Values{"mode": {"off"}, "version": {"0"}}).want(t, 409, "Somebody else has changed this switch")
+	set("returns", url.Values{"mode": {"off"}, "version": {"1"}}).want(t, 302)
+	set("nothing", url.Values{"mode": {"off"}}).want(t, 404)
+}

@@ -1,0 +1,112 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+)
+
+func (s *server) featureRoutes() {
+	s.use("GET /admin/features", endpoint.ManageFeatures, s.features)
+	s.use("POST /admin/features/{name}", endpoint.ManageFeatures, s.changeFeature)
+}
+
+// featureCard is a switch with its form.
+type featureCard struct {
+	feature.Definition
+	feature.Switch
+
+	State   badge
+	Users   string // one a line
+	History []feature.Switch
+	Problem string
+	Field   string
+}
+
+// Is reports whether the form stands on a mode.
+func (c featureCard) Is(mode string) bool { return string(c.Mode) == mode }
+
+// historyShown is how many changes of a switch the page lists.
+const historyShown = 5
+
+func (s *server) features(w http.ResponseWriter, r *http.Request) error {
+	return s.showFeatures(w, r, http.StatusOK, nil)
+}
+
+// showFeatures shows all switches; refused is a form that comes back as it was sent.
+func (s *server) showFeatures(w http.ResponseWriter, r *http.Request, status int, refused *featureCard) error {
+	var cards []featureCard
+	list, err := s.Endpoints.Features(user(r))
+	if err != nil {
+		return err
+	}
+	for _, now := range list {
+		d, _ := feature.Define(now.Name)
+		history, err := s.Endpoints.FeatureHistory(r.Context(), user(r), now.Name, historyShown)
+		if err != nil {
+			return err
+		}
+		c := featureCard{Definition: d, Switch: now, Users: strings.Join(now.Users, "\n"), State: featureState(now)}
+		if refused != nil && refused.Switch.Name == now.Name {
+			c.Switch, c.Users, c.Problem, c.Field = refused.Switch, refused.Users, refused.Problem, refused.Field
+		}
+		c.History = history
+		cards = append(cards, c)
+	}
+	return s.pageStatus(w, r, status, "admin_features", "Switches", cards)
+}
+
+func featureState(now feature.Switch) badge {
+	switch now.Mode {
+	case feature.Off:
+		return badge{"bad", "off"}
+	case feature.Rollout:
+		return badge{"warn", strconv.Itoa(now.Percentage) + " % of users"}
+	}
+	return badge{"good", "on"}
+}
+
+// featureForm is the form of a switch.
+type featureForm struct {
+	Mode       feature.Mode `json:"mode"`
+	Percentage *int         `json:"percentage" text:"rollout_percentage"`
+	Users      []string     `json:"users"`
+	Version    *int         `json:"version"`
+}
+
+// featureActions are what sets a mode.
+var featureActions = map[feature.Mode]string{feature.On: "enable", feature.Off: "disable", feature.Rollout: "rollout"}
+
+func (s *server) changeFeature(w http.ResponseWriter, r *http.Request) error {
+	var f featureForm
+	name := feature.Name(r.PathValue("name"))
+	err := readForm(r, &f)
+	if err == nil {
+		p := endpoint.FeatureParams{Action: featureActions[f.Mode], Version: f.Version}
+		if f.Mode == feature.Rollout {
+			p.Percentage, p.Users = f.Percentage, f.Users
+		}
+		if _, err = s.Endpoints.SetFeature(r.Context(), user(r), name, p); err == nil {
+			d, _ := feature.Define(name)
+			return s.redirect(w, r, "/admin/features", d.Label+": saved. All processes know within a second.")
+		}
+	}
+	p := problem.Of(err)
+	if p.Internal || p.Status == http.StatusNotFound {
+		return err
+	}
+	shown := feature.Switch{Name: name, Mode: f.Mode}
+	if f.Percentage != nil {
+		shown.Percentage = *f.Percentage
+	}
+	if f.Version != nil {
+		shown.Version = *f.Version
+	}
+	return s.showFeatures(w, r, p.Status, &featureCard{
+		Switch: shown, Users: r.PostForm.Get("users"), Problem: p.PageMessage(), Field: p.Field,
+	})
+}
