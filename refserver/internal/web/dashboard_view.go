@@ -148,24 +148,27 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 		},
 		{Name: "Orders queued for payment", Href: "/admin/orders?status=QUEUED", Count: queued},
 	}
-	for _, status := range []returns.Status{
-		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
-		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
-	} {
-		body.Waiting = append(
-			body.Waiting,
-			waiting{
-				Name:  "Returns: " + strings.ToLower(caseState(status).Text),
-				Href:  "/admin/returns?status=" + statusWord(status),
-				Count: counts[status],
-			},
-		)
-	}
+	body.Waiting = append(body.Waiting, waitingReturns(counts)...)
 	if len(body.Events) > eventsShown {
 		body.Events = body.Events[len(body.Events)-eventsShown:]
 	}
 	slices.Reverse(body.Events)
 	return body, nil
+}
+
+// waitingReturns are the returns that are not closed, by status.
+func waitingReturns(counts map[returns.Status]int) []waiting {
+	var out []waiting
+	for _, status := range []returns.Status{
+		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
+		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
+	} {
+		out = append(out, waiting{
+			Name: "Returns: " + strings.ToLower(caseState(status).Text),
+			Href: "/admin/returns?status=" + statusWord(status), Count: counts[status],
+		})
+	}
+	return out
 }
 
 func years() []yearChoice {
