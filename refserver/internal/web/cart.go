@@ -81,16 +81,31 @@ func (s *server) cartPage(w http.ResponseWriter, r *http.Request) error {
 func (s *server) cartUnits(r *http.Request, body any) int {
 	var cart orders.CartView
 	switch b := body.(type) {
+	case receiptBody:
+		if r.Method == http.MethodPost {
+			return 0 // the cart has just become this order
+		}
+		return s.unitsIn(r)
 	case cartForm:
 		cart = b.CartView
 	case storefrontBody:
 		cart = b.Cart.CartView
 	default:
-		var err error
-		if cart, err = s.Endpoints.Cart(r.Context(), user(r)); err != nil {
-			s.Log.DebugContext(r.Context(), "cart not counted", "error", err.Error())
-		}
+		return s.unitsIn(r)
 	}
+	return unitsOf(cart)
+}
+
+// unitsIn reads how many units the cart of the page's reader holds.
+func (s *server) unitsIn(r *http.Request) int {
+	cart, err := s.Endpoints.Cart(r.Context(), user(r))
+	if err != nil {
+		s.Log.DebugContext(r.Context(), "cart not counted", "error", err.Error())
+	}
+	return unitsOf(cart)
+}
+
+func unitsOf(cart orders.CartView) int {
 	units := 0
 	for _, item := range cart.Items {
 		units += item.Quantity
