@@ -63,7 +63,7 @@ type Query struct {
 	Status     []Status
 	OpenTasks  bool      // only those with an open task
 	From, To   time.Time // CreatedAt in [From, To)
-	Text       string    // part of the RMA number or of a product's name, any case
+	Text       string    // part of the RMA or tracking number or of a product's name, any case
 	Page       int       // 1 is the first; 0 means 1
 	PageSize   int       // 1 to 1000; 0 means 100
 	CountUpTo  int       // no more than these are counted of the returns that match; 0 means all

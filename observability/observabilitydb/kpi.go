@@ -31,6 +31,7 @@ type KPIs struct {
 	Reasons      []Share // of the returns requested, most frequent first
 	Dispositions []Share // of the units accepted, most frequent first
 	Paid         []Money // refunds that succeeded, by method and currency, sorted
+	Reversed     []Money // refunds that the provider reversed, by method and currency, sorted; Paid counts them too
 	Leakage      []Money // what overrides added to refunds above their terms, by currency; N refunds have some
 	Cycle        Cycle
 }
@@ -184,11 +185,16 @@ func (r *Reader) shares(ctx context.Context, s span, days []*day, k *KPIs) error
 		case "refund":
 			method, currency, _ := strings.Cut(row.Name, "/")
 			k.Paid = append(k.Paid, Money{method, currency, row.N, row.Amount})
+		case "reversed":
+			method, currency, _ := strings.Cut(row.Name, "/")
+			k.Reversed = append(k.Reversed, Money{method, currency, row.N, row.Amount})
 		case "leakage":
 			k.Leakage = append(k.Leakage, Money{"", row.Name, row.N, row.Amount})
 		}
 	}
-	slices.SortFunc(k.Paid, func(a, b Money) int { return strings.Compare(a.Currency+a.Method, b.Currency+b.Method) })
+	byCurrency := func(a, b Money) int { return strings.Compare(a.Currency+a.Method, b.Currency+b.Method) }
+	slices.SortFunc(k.Paid, byCurrency)
+	slices.SortFunc(k.Reversed, byCurrency)
 	slices.SortFunc(k.Leakage, func(a, b Money) int { return strings.Compare(a.Currency, b.Currency) })
 	return nil
 }

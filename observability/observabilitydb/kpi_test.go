@@ -85,7 +85,7 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 	k := KPIs{}
 	days := map[string]*Counts{}
 	reasons, dispositions := map[string]int64{}, map[string]int64{}
-	paid, leakage := map[[2]string]Money{}, map[[2]string]Money{}
+	paid, reversed, leakage := map[[2]string]Money{}, map[[2]string]Money{}, map[[2]string]Money{}
 	stages := map[string][5]time.Time{}
 	durations := map[string][]time.Duration{}
 	for _, e := range raw.events {
@@ -142,6 +142,9 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 				m := leakage[[2]string{e.Currency}]
 				leakage[[2]string{e.Currency}] = Money{"", e.Currency, m.N + 1, m.Amount + over}
 			}
+		case refunds.EventReversed:
+			m := reversed[[2]string{e.Currency, e.Method}]
+			reversed[[2]string{e.Currency, e.Method}] = Money{e.Method, e.Currency, m.N + 1, m.Amount + e.Amount}
 		case returns.EventRefunded, returns.EventCanceled, returns.EventRejected:
 			durations["total"] = append(durations["total"], seen[4].Sub(seen[0]))
 			for i, name := range stageNames {
@@ -162,7 +165,7 @@ func (raw rawRows) recount(q Quarter, zone *time.Location) KPIs {
 		k.Days = append(k.Days, day)
 	}
 	k.Reasons, k.Dispositions = sharesOf(reasons), sharesOf(dispositions)
-	k.Paid, k.Leakage = moneyOf(paid), moneyOf(leakage)
+	k.Paid, k.Reversed, k.Leakage = moneyOf(paid), moneyOf(reversed), moneyOf(leakage)
 	k.Cycle.Total = naiveSpread("total", durations["total"])
 	for _, name := range stageNames {
 		k.Cycle.Stages = append(k.Cycle.Stages, naiveSpread(name, durations[name]))

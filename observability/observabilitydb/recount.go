@@ -259,6 +259,10 @@ var shareQueries = []struct {
 		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
 		"f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount",
 		refunds.EventSucceeded},
+	{"reversed", func(c Counts) int64 { return c.RefundsReversed },
+		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id",
+		"f.method || '/' || f.currency AS name, COUNT(*) AS n, CAST(SUM(f.amount_minor) AS BIGINT) AS amount",
+		refunds.EventReversed},
 	{"leakage", func(c Counts) int64 { return c.RefundsPaid },
 		"refunds_events", "JOIN ?(rk)refunds AS f ON f.id = e.aggregate_id AND f.amount_minor > CAST(f.quote " +
 			"->> 'by_terms' AS BIGINT)",

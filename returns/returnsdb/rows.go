@@ -55,6 +55,9 @@ type returnRow struct {
 
 func rowOfReturn(r *returns.Return) returnRow {
 	search := []string{r.RMA}
+	if r.Shipment != nil {
+		search = append(search, r.Shipment.TrackingNumber)
+	}
 	for _, l := range r.Lines {
 		search = append(search, l.Name)
 	}

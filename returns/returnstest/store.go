@@ -186,6 +186,7 @@ func matches(r returns.Return, q returns.Query) bool {
 	}
 	text := strings.ToLower(q.Text)
 	return text == "" || strings.Contains(strings.ToLower(r.RMA), text) ||
+		r.Shipment != nil && strings.Contains(strings.ToLower(r.Shipment.TrackingNumber), text) ||
 		slices.ContainsFunc(
 			r.Lines, func(l returns.Line) bool { return strings.Contains(strings.ToLower(l.Name), text) },
 		)

@@ -237,6 +237,9 @@ func testListFilters(b *bench) {
 	b.now = b.now.Add(time.Hour)
 	third := b.filed(named("bob", "Desk"), 1)
 	second = b.update(second.ID, b.authorize)
+	b.update(second.ID, func(r *returns.Return) error {
+		return r.Ship(b.stamp(), returns.Shipment{Carrier: "UPS", TrackingNumber: "1Z99-Eleven"})
+	})
 	b.update(third.ID, func(r *returns.Return) error { return r.Reject(b.stamp(), "no") })
 	b.update(first.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })
 	b.update(second.ID, func(r *returns.Return) error { return r.OpenTask(b.stamp(), "kind", "look") })
@@ -253,7 +256,7 @@ func testListFilters(b *bench) {
 		{"nobody by NUL", returns.Query{CustomerID: "ann\x00"}, nil},
 		{"one order", returns.Query{OrderID: desk.OrderID}, []string{second.ID}},
 		{"no order", returns.Query{OrderID: "bad\xff"}, nil},
-		{"one status", returns.Query{Status: []returns.Status{returns.StatusAuthorized}}, []string{second.ID}},
+		{"one status", returns.Query{Status: []returns.Status{returns.StatusInTransit}}, []string{second.ID}},
 		{
 			"two statuses",
 			returns.Query{Status: []returns.Status{returns.StatusPendingAuthorization, returns.StatusRejected}},
@@ -263,6 +266,7 @@ func testListFilters(b *bench) {
 		{"from is included", returns.Query{From: start.Add(time.Hour)}, []string{third.ID, second.ID}},
 		{"to is not", returns.Query{To: start.Add(time.Hour)}, []string{first.ID}},
 		{"part of a product's name", returns.Query{Text: "DES"}, []string{third.ID, second.ID}},
+		{"part of the tracking number", returns.Query{Text: "z99-eleven"}, []string{second.ID}},
 		{"any case beyond ASCII", returns.Query{Text: "äRGER"}, []string{first.ID}},
 		{"percent is a letter", returns.Query{Text: "0%"}, []string{first.ID}},
 		{"underscore is a letter", returns.Query{Text: "_"}, []string{first.ID}},
@@ -275,7 +279,7 @@ func testListFilters(b *bench) {
 		{
 			"all at once",
 			returns.Query{
-				CustomerID: "ann", OrderID: desk.OrderID, Status: []returns.Status{returns.StatusAuthorized},
+				CustomerID: "ann", OrderID: desk.OrderID, Status: []returns.Status{returns.StatusInTransit},
 				From: start, To: start.Add(2 * time.Hour), Text: "desk",
 			},
 			[]string{second.ID},

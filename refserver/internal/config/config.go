@@ -95,6 +95,8 @@ type Config struct {
 
 	Currency             Currency   `env:"CURRENCY" envDefault:"USD"`
 	DefaultTimezone      Zone       `env:"DEFAULT_TIMEZONE" envDefault:"UTC"`
+	ReturnAddress        string     `env:"RETURN_ADDRESS" validate:"lte=500"`
+	ReturnShipDays       int        `env:"RETURN_SHIP_DAYS" envDefault:"14" validate:"gte=0,lte=365"`
 	LowStockThreshold    int        `env:"LOW_STOCK_THRESHOLD" envDefault:"5" validate:"gte=0,lte=1000000"`
 	OrderHistoryPageSize int        `env:"ORDER_HISTORY_PAGE_SIZE" envDefault:"20" validate:"gte=1,lte=200"`
 	LogLevel             slog.Level `env:"LOG_LEVEL" envDefault:"info" validate:"oneof=-4 0 4 8"`

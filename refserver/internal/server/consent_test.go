@@ -71,7 +71,7 @@ func TestNobodyIsChargedMoreThanThePageSaid(t *testing.T) {
 		}
 		b.reprice(func(p *orders.Product) { p.Price += 1500 })
 		changed := ada.form("/checkout", form, "Idempotency-Key", "k1").
-			want(t, http.StatusConflict, "PRICE_CHANGED", "$"+before, "Nothing was ordered", "Buy for")
+			want(t, http.StatusConflict, "PRICE_CHANGED", "$"+before, "Nothing was ordered", "Place order for")
 		if n := len(b.Simulator.Ledger().Charges); n != charges {
 			t.Errorf("%d charges", n-charges)
 		}
@@ -147,7 +147,7 @@ func TestACartWithAProblemTakesNoPageAway(t *testing.T) {
 	ada := b.signInAs("ada", "correct horse")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}, "quantity": {"4"}}).want(t, http.StatusOK)
 	b.reprice(func(p *orders.Product) { p.Stock = 2 })
-	page := ada.get("/").want(t, http.StatusOK, "4 of Keyboard requested, 2 in stock", "set it to 0 to take it out")
+	page := ada.get("/").want(t, http.StatusOK, "4 of Keyboard requested, 2 in stock", "set it to 0 to remove")
 	if strings.Contains(page.body, `action="/checkout"`) {
 		t.Error("the page offers to buy it")
 	}
@@ -177,7 +177,7 @@ func TestAUsedUpFlashSaleSellsAtTheRegularPrice(t *testing.T) {
 		http.StatusOK,
 		"59.99",
 	)
-	ada.get("/").want(t, http.StatusOK, "sold out at the sale price; sells at the regular price", "79.99 USD")
+	ada.get("/").want(t, http.StatusOK, "sold out at the sale price; sells at the regular price", "$79.99")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK, `"discounted_unit_price":79.99`)
 	ada.form(
 		"/checkout",

@@ -64,7 +64,7 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 
 		staff.get("/admin/flash-sales").want(t, http.StatusOK, "There are no flash sales yet", `name="percent"`)
 		staff.form("/admin/flash-sales", plan()).want(t, http.StatusFound)
-		staff.get("/admin/flash-sales").want(t, http.StatusOK, "Keyboard", "25 %", ">on<")
+		staff.get("/admin/flash-sales").want(t, http.StatusOK, "Keyboard", "25 %", ">active<")
 
 		list := ada.get("/api/flash-sales").sale(t, http.StatusOK)
 		if len(list.Sales) != 1 || list.Sales[0].ProductID != keyboard || list.Sales[0].Price != "59.99" ||
@@ -81,7 +81,7 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 			http.StatusOK,
 			"flash sale, 25 % off",
 			"59.99",
-			"<s class=\"muted\"><span class=\"sr\">instead of </span>79.99 USD</s>",
+			"<s class=\"muted\"><span class=\"sr\">instead of </span>$79.99</s>",
 			"5 units left at this price",
 		)
 
@@ -120,7 +120,7 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 		).want(
 			t,
 			http.StatusOK,
-			"3 × 59.99 USD in the flash sale, the others 79.99 USD each",
+			"3 × $59.99 in the flash sale, the others $79.99 each",
 			`name="total"`,
 		)
 
@@ -171,8 +171,8 @@ func TestAFlashSaleFromThePlanToTheReceipt(t *testing.T) {
 			http.StatusConflict,
 			string(orders.CodeSaleNotActive),
 		)
-		staff.get("/admin/flash-sales").want(t, http.StatusOK, ">over<")
-		staff.form("/admin/flash-sales/"+id, plan()).want(t, http.StatusConflict, "It is over. Plan another one")
+		staff.get("/admin/flash-sales").want(t, http.StatusOK, ">ended<")
+		staff.form("/admin/flash-sales/"+id, plan()).want(t, http.StatusConflict, "This sale has ended")
 
 		// The worker gives the units back that nobody can use any more.
 		b.run()

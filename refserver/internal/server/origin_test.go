@@ -139,11 +139,11 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 			strings.Contains(page, host) {
 			t.Error("a customer sees where changes come from")
 		}
-		found := boss.get("/admin/audit?address="+url.QueryEscape(office)).want(t, 200, "authorised the return").body
-		if strings.Contains(found, "asked for the return") {
+		found := boss.get("/admin/audit?address="+url.QueryEscape(office)).want(t, 200, "authorized the return").body
+		if strings.Contains(found, "requested the return") {
 			t.Error("changes from another address are shown")
 		}
-		found = boss.get("/admin/audit?request=ask-return").want(t, 200, "asked for the return").body
+		found = boss.get("/admin/audit?request=ask-return").want(t, 200, "requested the return").body
 		if strings.Contains(found, "placed the order") {
 			t.Error("changes by another request are shown")
 		}

@@ -84,7 +84,7 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 		b := open(t, settings...)
 		ctx := t.Context()
 		staff := b.signIn()
-		staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
+		staff.get("/admin/queue").want(t, 200, "Nothing needs review")
 		who := b.customer("ada")
 		for _, tc := range []struct {
 			outcome string
@@ -110,10 +110,10 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 					"it was never answered",
 					"the answer of the provider",
 					"HTTP 500",
-					"The provider paid",
-					"The provider did not pay",
+					"Record as paid",
+					"Record as not paid",
 				)
-				staff.get("/admin/dashboard").want(t, 200, "Money that needs a person")
+				staff.get("/admin/dashboard").want(t, 200, "Needs review")
 				path := "/admin/queue/refunds/" + r.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
 				staff.form(
@@ -165,7 +165,7 @@ func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {
 				if err != nil || !audited {
 					t.Errorf("it is not recorded who resolved it: %v, %v", events, err)
 				}
-				staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
+				staff.get("/admin/queue").want(t, 200, "Nothing needs review")
 				_, balance, err := b.Returns.Quote(ctx, c.ID, payment.Card)
 				if free := balance.Available(); err == nil &&
 					free != map[string]int64{"paid": 0, "not_paid": o.Total()}[tc.outcome] {
@@ -213,8 +213,8 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 					o.Number,
 					o.Payment.Key,
 					"nobody answers",
-					"The provider took the money",
-					"Ask the provider again",
+					"Record payment as captured",
+					"Look up again",
 				)
 				path := "/admin/queue/orders/" + o.ID + "/resolve"
 				staff.form(path, url.Values{"outcome": {tc.outcome}}).want(t, 400, "Say how you know")
@@ -226,7 +226,7 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 					b.stock() != stock+tc.back {
 					t.Errorf("order %s, stock %d after %d, %v", o.Status, b.stock(), stock, err)
 				}
-				staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
+				staff.get("/admin/queue").want(t, 200, "Nothing needs review")
 			})
 		}
 	})
@@ -258,8 +258,8 @@ func TestAHeldRefundIsShownAndLetGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		staff.get("/admin/queue").want(t, 200, "dp_9", "held back", "let it go on", "Do not pay it")
-		staff.get("/admin/returns/"+c.ID).want(t, 200, "Held back")
+		staff.get("/admin/queue").want(t, 200, "dp_9", "on hold", "release refund", "Do not pay")
+		staff.get("/admin/returns/"+c.ID).want(t, 200, "On hold")
 		staff.form(
 			"/admin/queue/refunds/"+r.ID+"/resolve",
 			url.Values{"outcome": {"paid"}, "reason": {"x"}},
@@ -304,10 +304,10 @@ func TestARefundThatMayHaveBeenSentIsHeldBackAndLetGo(t *testing.T) {
 			t,
 			200,
 			"dp_9",
-			"held back",
-			"The provider paid",
-			"The provider did not pay",
-			"let it go on",
+			"on hold",
+			"Record as paid",
+			"Record as not paid",
+			"release refund",
 		)
 		staff.form(
 			"/admin/queue/refunds/"+r.ID+"/release",
@@ -316,7 +316,7 @@ func TestARefundThatMayHaveBeenSentIsHeldBackAndLetGo(t *testing.T) {
 			t,
 			302,
 		)
-		staff.get("/admin/queue").want(t, 200, "Nothing waits for a person")
+		staff.get("/admin/queue").want(t, 200, "Nothing needs review")
 		b.run()
 		b.eventually("the refund", func() bool { return b.theCase(c.ID).Status == returns.StatusRefunded })
 	})
@@ -351,9 +351,9 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if page := staff.get("/admin/queue").want(t, 200, "could not be sent", "nothing of it could be sent", "Do not pay it"); strings.Contains(
+		if page := staff.get("/admin/queue").want(t, 200, "not sent", "nothing of it could be sent", "Do not pay"); strings.Contains(
 			page.body,
-			"The provider paid",
+			"Record as paid",
 		) {
 			t.Error("the page offers to call it paid")
 		}

@@ -43,7 +43,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		b := open(t, settings...)
 		ctx := t.Context()
 		staff := b.signIn()
-		staff.get("/admin/reconciliation").want(t, 200, "Nothing has been compared yet")
+		staff.get("/admin/reconciliation").want(t, 200, "No reconciliation has run yet")
 		staff.get("/api/admin/reconciliation").want(t, 200, `"reconciliation":null`, `"nights":[]`)
 		who := b.customer("ada")
 		pay := func(c returns.Return) refunds.Refund {
@@ -104,7 +104,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		).want(
 			t,
 			200,
-			"The night before "+run.Night,
+			"Night before "+run.Night,
 			"Missing here",
 			"7.77",
 			lied.ID,
@@ -116,7 +116,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		).want(
 			t,
 			200,
-			"Compared just now",
+			"Compared now",
 			"7.77",
 			lied.ID,
 			"12.34",

@@ -12,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/web"
@@ -62,6 +63,7 @@ func New(s *app.App) (http.Handler, error) {
 			Zone: c.DefaultTimezone.Location(), Log: observability.Named(s.Log, "api"),
 		}),
 		Currency: c.Money(), Zone: c.DefaultTimezone.Location(), PageSize: c.OrderHistoryPageSize,
+		ReturnAddress: returnAddress(c), ShipWithinDays: c.ReturnShipDays,
 		LowStock: c.LowStockThreshold, MaxPhotos: c.ReturnsMaxPhotos,
 		SecureCookies: c.SecureCookies(), Origin: c.Origin(), MetricsToken: string(c.MetricsToken),
 	})
@@ -69,6 +71,14 @@ func New(s *app.App) (http.Handler, error) {
 		return nil, err
 	}
 	return h, gate.Check()
+}
+
+// returnAddress is where customers send returns. Development has one to try the pages with.
+func returnAddress(c config.Config) string {
+	if c.ReturnAddress == "" && !c.Production() {
+		return "returnkit shop, Returns desk, 1 Example Street, 00000 Example City"
+	}
+	return c.ReturnAddress
 }
 
 // busy answers a checkout over the limit. It is made to cost next to nothing.

@@ -90,7 +90,8 @@ func TestStatementsPerRequest(t *testing.T) {
 			// The session, the terms in force, and 8 to place the order.
 			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)
 			ada.get("/order-history").want(t, http.StatusOK)
-			c.want(t, "order history", 4, 0)
+			// The session, the page, its count, the names, and the cart that the header counts.
+			c.want(t, "order history", 5, 0)
 			fill(products)
 			ada.form("/checkout", card).want(t, http.StatusOK, "Receipt")
 			// Of it 6 before the provider is asked, and 6 after it has answered.

@@ -47,8 +47,8 @@ func TestACaseThatIsReceivedWithoutAShipmentSaysSo(t *testing.T) {
 	).want(
 		t,
 		200,
-		"none was recorded; received",
-		`Sent<span class="sr">: not recorded`,
+		"not recorded; received",
+		`Shipped<span class="sr">: not recorded`,
 		`Received<span class="sr">: done`,
 		`Refunded<span class="sr">: next`,
 	)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -11,17 +12,16 @@ import (
 func (s *server) accountRoutes() {
 	s.public("GET /login", s.loginForm)
 	s.public("POST /login", s.login)
-	s.public("GET /register", s.registerForm)
+	s.public("GET /register", s.registerPage)
 	s.public("POST /register", s.register)
 	s.public("GET /logout", s.logoutForm)
 	s.public("POST /logout", s.logout)
 }
 
-// accountForm is what a sign-in or registration form holds; passwords never
-// go back into a page.
+// accountForm is what a sign-in form holds; the password never goes back into a page.
 type accountForm struct {
-	Username, Email string
-	Problem         string
+	Username string
+	Problem  string
 }
 
 func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
@@ -52,14 +52,14 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/", "")
+	return s.redirect(w, r, s.pageAskedFor(w, r), "")
 }
 
-func (s *server) registerForm(w http.ResponseWriter, r *http.Request) error {
+func (s *server) registerPage(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Endpoints.RegistrationOpen(); err != nil {
 		return err
 	}
-	return s.page(w, r, "register", "Create an account", accountForm{})
+	return s.page(w, r, "register", "Create an account", registerForm{})
 }
 
 func (s *server) register(w http.ResponseWriter, r *http.Request) error {
@@ -79,8 +79,11 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q.SetRetryAfter(w.Header())
-	form := accountForm{Username: p.Username, Email: p.Email, Problem: q.PageMessage()}
-	return s.pageStatus(w, r, q.Status, "register", "Create an account", form)
+	form := registerForm{Username: p.Username, Email: p.Email}
+	if form.check(p.Password); len(form.Mistakes) == 0 {
+		form.Mistakes.add(cmp.Or(q.Field, "username"), "%s", q.PageMessage())
+	}
+	return s.pageStatus(w, r, q.Status, "register", form.Mistakes.titled("Create an account"), form)
 }
 
 func (s *server) logoutForm(w http.ResponseWriter, r *http.Request) error {

@@ -23,7 +23,8 @@ func (s *server) permit(r *http.Request, b *adminCaseBody) ([]note, error) {
 		has = func(access.Permission) bool { return false }
 	}
 	decide, ship, inspect := has(access.ReturnsDecide), has(access.ReturnsShip), has(access.ReturnsInspect)
-	b.CanDecide, b.CanAsk, b.CanOverride = b.CanDecide && decide, b.CanAsk && decide, b.CanOverride && decide
+	b.CanAuthorize, b.CanReject = b.CanAuthorize && decide, b.CanReject && decide
+	b.CanAsk, b.CanOverride = b.CanAsk && decide, b.CanOverride && decide
 	b.CanShip, b.CanReceive, b.CanInspect = b.CanShip && ship, b.CanReceive && inspect, b.CanInspect && inspect
 	b.CanRefund = b.CanRefund && has(access.RefundsPay)
 	waiting, found, err := s.Approvals.Of(r.Context(), b.Case.ID)

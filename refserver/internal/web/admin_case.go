@@ -33,7 +33,7 @@ type adminCaseBody struct {
 	Key      string // makes a double click on the refund one
 	Outside  *outsideView
 	// What can be done in this status.
-	CanDecide, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
+	CanAuthorize, CanReject, CanAsk, CanShip, CanReceive, CanInspect, CanRefund, CanOverride bool
 
 	Conditions   []returns.Condition
 	Dispositions []returns.Disposition
@@ -60,6 +60,28 @@ func (q quoteView) Decimal() string { return money.New(q.Amount, q.Currency).Dec
 type quoteLine struct {
 	Name string
 	refunds.QuoteLine
+}
+
+// RefundButton names what the button of the refund does.
+func (b adminCaseBody) RefundButton() string {
+	if r := b.Case.Refund; r != nil && r.Status != refunds.StatusFailed && r.Status != refunds.StatusReversed {
+		return "Retry refund"
+	}
+	if b.Quote != nil {
+		return "Refund " + amount(b.Quote.Amount, b.Quote.Currency)
+	}
+	return "Pay refund"
+}
+
+// MoneyTitle is the heading over what is refunded.
+func (b adminCaseBody) MoneyTitle() string {
+	switch {
+	case b.Case.Refund != nil:
+		return "Refund"
+	case b.Case.Inspection == nil:
+		return "Refund summary (estimate before inspection)"
+	}
+	return "Refund summary"
 }
 
 // Value is what was typed into a field.
@@ -99,9 +121,11 @@ func (s *server) showAdminCase(
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
 		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
-		Proposed: returns.ProposeDisposition(c.Reason, ""),
-		CanDecide: v.canGo(returns.StatusAuthorized) ||
-			v.canGo(returns.StatusRejected) && c.Status == returns.StatusAuthorized,
+		Proposed:     returns.ProposeDisposition(c.Reason, ""),
+		CanAuthorize: c.Status == returns.StatusPendingAuthorization && v.canGo(returns.StatusAuthorized),
+		CanReject: v.canGo(returns.StatusRejected) &&
+			(c.Status == returns.StatusPendingAuthorization || c.Status == returns.StatusAuthorized ||
+				c.Status == returns.StatusPendingCustomerInfo),
 		CanAsk: v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
 		CanInspect: c.Status == returns.StatusReceived ||
 			c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
@@ -188,12 +212,12 @@ func quoteOf(c caseView, q refunds.Quote, b refunds.Balance) *quoteView {
 func findingsOf(c caseView) []caseFinding {
 	var out []caseFinding
 	for _, f := range c.Verdict.Findings {
-		out = append(out, caseFinding{About: "The request", Message: f.Message()})
+		out = append(out, caseFinding{About: "Request", Message: f.Message()})
 	}
 	for _, l := range c.Verdict.Lines {
 		bought, _ := c.Order.Line(l.OrderLineID)
 		for _, f := range l.Findings {
-			out = append(out, caseFinding{About: cmp.Or(bought.Name, "An item"), Message: f.Message()})
+			out = append(out, caseFinding{About: cmp.Or(bought.Name, "Item"), Message: f.Message()})
 		}
 	}
 	return out
@@ -243,6 +267,9 @@ type decisionForm struct {
 
 func (s *server) decide(r *http.Request, id string, f decisionForm) (string, error) {
 	approve := strings.EqualFold(f.Decision, "approve")
+	if !approve && strings.TrimSpace(f.Notes) == "" {
+		return "", problem.Invalid("decision_notes", "Enter the reason for the rejection. The customer reads it.")
+	}
 	p := endpoint.DecisionParams{Approve: &approve, Notes: f.Notes}
 	return message(s.Endpoints.DecideReturn)(r, id, p)
 }

@@ -102,7 +102,7 @@ type filingBody struct {
 func (s *server) filingPage(w http.ResponseWriter, r *http.Request) error {
 	body := filingBody{Number: strings.TrimSpace(r.URL.Query().Get("order")), Rules: returns.Rules()}
 	if body.Number == "" {
-		return s.page(w, r, "admin_filing", "File a return", body)
+		return s.page(w, r, "admin_filing", "Create a return", body)
 	}
 	list, _, err := s.Orders.Orders(r.Context(), orders.Query{Text: body.Number, PageSize: 2})
 	if err != nil {
@@ -113,8 +113,8 @@ func (s *server) filingPage(w http.ResponseWriter, r *http.Request) error {
 			return s.showFiling(w, r, http.StatusOK, o, requestForm{OrderID: o.ID})
 		}
 	}
-	body.Problem = "No order has that number. It is on the customer's receipt, and under All orders."
-	return s.pageStatus(w, r, http.StatusNotFound, "admin_filing", "File a return", body)
+	body.Problem = "No order has that number. Find it on the customer's receipt or under Orders."
+	return s.pageStatus(w, r, http.StatusNotFound, "admin_filing", "Create a return", body)
 }
 
 func (s *server) showFiling(
@@ -135,7 +135,7 @@ func (s *server) showFiling(
 	if body.Customer, err = s.Auth.User(r.Context(), o.CustomerID); err != nil {
 		return err
 	}
-	return s.pageStatus(w, r, status, "admin_filing", "File a return", body, notes...)
+	return s.pageStatus(w, r, status, "admin_filing", "Create a return", body, notes...)
 }
 
 func (s *server) fileReturn(w http.ResponseWriter, r *http.Request) error {

@@ -73,7 +73,7 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 	if query != nil {
 		page, err := s.Changes(r.Context(), *query)
 		if errors.Is(err, outboxdb.ErrCursor) {
-			return problem.Invalid("after", "That page does not exist. Begin at the newest changes.")
+			return problem.Invalid("after", "That page does not exist. Start with the newest changes.")
 		}
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s *server) auditQuery(r *http.Request) (*outboxdb.Query, auditFilter, erro
 		if !slices.Contains(auditTypes, f.Type) {
 			return nil, f, problem.Invalid(
 				"type",
-				fmt.Sprintf("%q is no kind of change; choose one of the list", input.Clip(f.Type)),
+				fmt.Sprintf("%q is not an event type. Choose one from the list.", input.Clip(f.Type)),
 			)
 		}
 		q.Types = []string{f.Type}
@@ -179,10 +179,10 @@ var auditWords = map[string]string{
 	orders.EventPlaced:          "placed the order",
 	orders.EventQueued:          "queued the order for its payment",
 	orders.EventCompleted:       "completed the order",
-	orders.EventCanceled:        "cancelled the order",
+	orders.EventCanceled:        "canceled the order",
 	orders.EventDelivered:       "recorded the delivery",
-	orders.EventCharging:        "began to charge the card",
-	orders.EventChargeAttempted: "ended an attempt to charge the card without an answer",
-	orders.EventChargeRetried:   "had the provider asked again for the charge",
+	orders.EventCharging:        "started charging the card",
+	orders.EventChargeAttempted: "got no answer to a charge attempt",
+	orders.EventChargeRetried:   "requested another look-up of the charge",
 	orders.EventChargeWithdrawn: "withdrew the charge",
 }

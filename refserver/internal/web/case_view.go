@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -35,6 +36,15 @@ func (c caseView) Name() string {
 	return "Return of " + c.Order.Number
 }
 
+// Items says what the return is of: "2 × Mouse, 1 × Keyboard".
+func (c caseView) Items() string {
+	out := make([]string, len(c.Lines))
+	for i, l := range c.Lines {
+		out[i] = fmt.Sprintf("%d × %s", l.Quantity, l.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
 // OpenTasks are the tasks that nobody has closed.
 func (c caseView) OpenTasks() []returns.Task { return c.Return.OpenTasks() }
 
@@ -64,11 +74,24 @@ type refundView struct {
 	State     badge
 	Words     string
 	Reference string
-	Why       string // it failed or was taken back; for staff
+	Why       string // it failed or was reversed; for staff
 }
 
 // Paid is what goes back, in minor units.
 func (v refundView) Paid() int64 { return v.Amount() }
+
+// By is the method in words, empty where one has to be chosen again.
+func (v refundView) By() string {
+	if v.HoldRef == refunds.AwaitingMethod {
+		return ""
+	}
+	return strings.ToLower(words(v.Method))
+}
+
+// reversed reports whether the provider reversed the refund and nothing was paid instead.
+func (v *refundView) reversed() bool {
+	return v != nil && (v.Status == refunds.StatusReversed || v.OnHold() && v.HoldRef == refunds.AwaitingMethod)
+}
 
 // statusWord is a status as addresses and programs have it.
 func statusWord(s returns.Status) string { return strings.ToUpper(string(s)) }
@@ -81,25 +104,43 @@ func caseState(s returns.Status) badge {
 	case returns.StatusRejected:
 		return badge{"bad", "Rejected"}
 	case returns.StatusCanceled:
-		return badge{"", "Cancelled"}
+		return badge{"", "Canceled"}
 	case returns.StatusPendingCustomerInfo:
-		return badge{"warn", "Waits for the customer"}
+		return badge{"warn", "Awaiting customer"}
 	case returns.StatusPendingAuthorization:
-		return badge{"warn", "Waits for authorisation"}
+		return badge{"warn", "Awaiting authorization"}
 	case returns.StatusAuthorized:
-		return badge{"info", "Authorised"}
+		return badge{"info", "Authorized"}
 	}
 	return badge{"info", words(s)}
 }
 
-// stepsOf says what has happened of a case. Goods may arrive that nobody noted
-// as sent; a case that was ended keeps what it reached.
+// show sets the state and the steps, which depend on the refund too: a case stays
+// refunded in its own books when the provider reverses the refund.
+func (c *caseView) show() {
+	c.State, c.Steps = caseState(c.Status), stepsOf(c.Return)
+	if c.Status != returns.StatusRefunded || c.Refund == nil || c.Refund.Status == refunds.StatusSucceeded {
+		return
+	}
+	c.State = badge{"warn", "Refund pending"}
+	if c.Refund.reversed() {
+		c.State = badge{"bad", reversedText}
+	}
+	last := &c.Steps[len(c.Steps)-1]
+	last.Done, last.Now = false, true
+}
+
+// reversedText says on every page that the provider reversed a refund.
+const reversedText = "Reversed by the provider"
+
+// stepsOf says what has happened of a case. Items may arrive that nobody recorded
+// as shipped; a case that was ended keeps what it reached.
 func stepsOf(c returns.Return) []step {
 	received := len(c.Receipts) > 0
 	out := []step{
 		{Name: "Requested", Done: true},
-		{Name: "Authorised", Done: c.RMA != ""},
-		{Name: "Sent", Done: c.Shipment != nil, Skipped: c.Shipment == nil && received},
+		{Name: "Authorized", Done: c.RMA != ""},
+		{Name: "Shipped", Done: c.Shipment != nil, Skipped: c.Shipment == nil && received},
 		{Name: "Received", Done: received},
 		{Name: "Inspected", Done: c.Inspection != nil && c.Status != returns.StatusUnderInspection},
 		{Name: "Refunded", Done: c.RefundID != ""},
@@ -114,38 +155,41 @@ func stepsOf(c returns.Return) []step {
 func refundState(r refunds.Refund) (badge, string) {
 	switch {
 	case r.Status == refunds.StatusSucceeded && r.Method == payment.StoreCredit:
-		return badge{"good", "Paid"}, "The amount is in the account as store credit."
+		return badge{"good", "Paid"}, "The amount was added as store credit."
 	case r.Status == refunds.StatusSucceeded && r.Method == payment.Cash:
-		return badge{"good", "Paid"}, "The amount was paid out in cash."
+		return badge{"good", "Paid"}, "The amount was paid in cash."
 	case r.Status == refunds.StatusSucceeded:
 		return badge{
 			"good",
 			"Paid",
-		}, "The money is on its way to the account; banks take up to ten days to show a card refund."
+		}, "The refund was sent to the card. Banks can take up to 10 days to show it."
 	case r.Status == refunds.StatusUnknown:
 		return badge{
 			"warn",
-			"Not known yet",
-		}, "The payment provider has not said whether it paid. It is looked up until that is certain, and never paid twice."
+			"Outcome unknown",
+		}, "The payment provider has not confirmed this refund. We keep checking, and it is never paid twice."
 	case r.OnHold() && r.HoldRef == refunds.AwaitingMethod:
 		return badge{
 			"warn",
-			"To be paid again",
-		}, "The payment provider took the refund back. Staff choose how it is paid again; store credit always works."
+			reversedText,
+		}, "The payment provider reversed this refund, so it was not paid. We will pay it again by another method."
 	case r.OnHold():
 		return badge{
 			"warn",
-			"Held back",
-		}, "The customer's bank disputes the payment, so nothing goes back until that is over."
+			"On hold",
+		}, "The payment is disputed. The refund is on hold until the dispute is resolved."
 	case r.Status.Open():
-		return badge{"warn", "On its way"}, "The refund waits for the payment provider, and goes on by itself."
+		return badge{"warn", "Pending"}, "The payment provider is processing the refund. No action is needed."
 	case r.Status == refunds.StatusReversed:
-		return badge{"bad", "Taken back"}, "The payment provider took the refund back. Staff pay it again."
+		return badge{
+			"bad",
+			reversedText,
+		}, "The payment provider reversed this refund, so it was not paid. We will pay it again."
 	}
 	return badge{
 		"bad",
 		"Failed",
-	}, "The refund did not go through and nothing was paid. Staff try again, or pay by another method."
+	}, "The refund failed and nothing was paid. We will retry or use another method."
 }
 
 // caseViews completes cases with their orders, customers and refunds, each
@@ -170,8 +214,6 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 	for _, c := range found {
 		v := caseView{
 			Return:   c.Return,
-			State:    caseState(c.Status),
-			Steps:    stepsOf(c.Return),
 			Order:    c.Order,
 			Currency: c.Order.Currency,
 			Customer: people[c.CustomerID],
@@ -187,6 +229,7 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 				}
 			}
 		}
+		v.show()
 		out = append(out, v)
 	}
 	return out, nil

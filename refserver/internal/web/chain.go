@@ -161,7 +161,7 @@ func (s *server) crossSite(next http.Handler) (http.Handler, error) {
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Log.WarnContext(r.Context(), "cross-site request refused", "origin", r.Header.Get("Origin"))
-		http.Error(w, "This request came from another site. Open the shop and try again there.", http.StatusForbidden)
+		http.Error(w, "This request came from another site. Open the shop and try again.", http.StatusForbidden)
 	}))
 	return guard.Handler(next), nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // chart is a picture of figures that stand in a table beside it, so that
-// nothing is told by the picture alone.
+// nothing is shown by the picture alone.
 type chart struct {
 	labels []string // of the points or groups
 	names  []string // of the series
@@ -24,15 +24,7 @@ type chart struct {
 	value  func(float64) string // at a line of the grid, or at the end of a bar
 }
 
-// The widths charts are drawn at. Letters keep their size only where a picture
-// is shown as large as it was drawn.
-const (
-	wideChart  = 1040
-	halfChart  = 500
-	phoneChart = 330
-)
-
-// ink is a colour on light ground and its twin on dark ground.
+// ink is a color on light ground and its twin on dark ground.
 type ink struct{ light, dark charts.Color }
 
 var (
@@ -45,7 +37,7 @@ var (
 	}
 )
 
-// draw returns the chart as SVG, in the colours of light ground; where the
+// draw returns the chart as SVG, in the colors of light ground; where the
 // screen of the reader is dark, it changes them itself.
 func (c chart) draw(width int) ([]byte, error) {
 	series := make([]charts.Color, len(inks))
@@ -82,7 +74,7 @@ func (c chart) draw(width int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withDark(svg), nil
+	return withDark(sized(svg, width, height)), nil
 }
 
 var font = charts.FontStyle{FontSize: 9.75} // 13 px
@@ -97,7 +89,7 @@ func (c chart) lineOption(theme charts.ColorPalette, width int) charts.LineChart
 	o.Legend.Symbol = charts.SymbolSquare
 	o.ValueFormatter = c.value
 	// Four steps of whole numbers, for a flat line too.
-	top := 4 * max(1, math.Ceil(c.most()/4))
+	top := 4 * max(1, math.Ceil(c.largest()/4))
 	o.YAxis = []charts.YAxisOption{
 		{LabelFontStyle: font, ValueFormatter: c.value, Min: charts.Ptr(0.0), Max: charts.Ptr(top), LabelCount: 5},
 	}
@@ -117,7 +109,7 @@ func (c chart) barOption(theme charts.ColorPalette) charts.BarChartOption {
 	o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = labels, font
 	// The bars carry their values, and leave room for them.
 	o.ValueAxis = []charts.ValueAxisOption{
-		{Show: charts.Ptr(false), Min: charts.Ptr(0.0), Max: charts.Ptr(1.4 * c.most())},
+		{Show: charts.Ptr(false), Min: charts.Ptr(0.0), Max: charts.Ptr(1.4 * c.largest())},
 	}
 	if c.names != nil {
 		o.Legend.SeriesNames, o.Legend.FontStyle = c.names, font
@@ -179,20 +171,20 @@ func folded(label string, room int) string {
 	return label
 }
 
-func (c chart) most() float64 {
-	most := 0.0
+func (c chart) largest() float64 {
+	largest := 0.0
 	for _, s := range c.data {
 		for _, v := range s {
 			if v != charts.GetNullValue() {
-				most = max(most, v)
+				largest = max(largest, v)
 			}
 		}
 	}
-	return most
+	return largest
 }
 
 // withDark adds the rules for a dark screen to a picture. They have to name
-// the colours: the picture carries them as styles of its parts.
+// the colors: the picture carries them as styles of its parts.
 func withDark(svg []byte) []byte {
 	var rules bytes.Buffer
 	rules.WriteString("<style>@media screen and (prefers-color-scheme:dark){")
@@ -210,6 +202,12 @@ func withDark(svg []byte) []byte {
 	rules.WriteString("}</style>")
 	at := bytes.IndexByte(svg, '>') + 1
 	return bytes.Join([][]byte{svg[:at], rules.Bytes(), svg[at:]}, nil)
+}
+
+// sized gives a picture the size it was drawn at: without one a browser stretches it to
+// whatever room there is, and its letters with it.
+func sized(svg []byte, width, height int) []byte {
+	return bytes.Replace(svg, []byte("<svg "), fmt.Appendf(nil, `<svg width="%d" height="%d" `, width, height), 1)
 }
 
 // whole shows a count; there is no half an order.
@@ -239,26 +237,26 @@ func dayChart(k observabilitydb.KPIs, now time.Time) chart {
 	return c
 }
 
-// reasonChart is why goods come back, most frequent first, and what part of
+// reasonChart is the reasons for returns, most frequent first, and what part of
 // all the reasons so far are.
 func reasonChart(k observabilitydb.KPIs) chart {
-	c := chart{names: []string{"Returns", "Together"}, data: make([][]float64, 1), value: whole}
+	c := chart{names: []string{"Returns", "Cumulative"}, data: make([][]float64, 1), value: whole}
 	for _, r := range pareto(k.Reasons) {
 		c.labels = append(c.labels, r.Name)
 		c.data[0] = append(c.data[0], float64(r.N))
-		c.shares = append(c.shares, float64(r.TogetherBP)/100)
+		c.shares = append(c.shares, float64(r.CumulativeBP)/100)
 	}
 	return c
 }
 
-// paidChart is what was paid back by method, in the currency of the shop.
+// paidChart is what was refunded by method, net of reversals, in the currency of the shop.
 func paidChart(k observabilitydb.KPIs, currency money.Currency) chart {
 	// A picture is drawn from floats; these are whole minor units, and exact.
-	c := chart{data: make([][]float64, 1), value: func(v float64) string { return sum(int64(v), currency) }}
-	for _, m := range k.Paid {
+	c := chart{data: make([][]float64, 1), value: func(v float64) string { return amount(int64(v), currency) }}
+	for _, m := range netPaid(k) {
 		if m.Currency == string(currency) {
 			c.labels = append(c.labels, words(m.Method))
-			c.data[0] = append(c.data[0], float64(m.Amount))
+			c.data[0] = append(c.data[0], float64(max(0, m.Amount)))
 		}
 	}
 	return c
@@ -267,7 +265,7 @@ func paidChart(k observabilitydb.KPIs, currency money.Currency) chart {
 // cycleChart is how long returns take, stage by stage.
 func cycleChart(k observabilitydb.KPIs) chart {
 	c := chart{
-		names: []string{"Median", "90 % within"}, data: make([][]float64, 2),
+		names: []string{"Median", "90th percentile"}, data: make([][]float64, 2),
 		value: func(v float64) string { return lasting(time.Duration(v) * time.Microsecond) },
 	}
 	for _, s := range stages(k.Cycle) {

@@ -11,22 +11,23 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 )
 
-func TestSumsGroupThousands(t *testing.T) {
+func TestAmountsAreWrittenAsPeopleWriteThem(t *testing.T) {
 	for _, tc := range []struct {
 		minor    int64
 		currency money.Currency
 		want     string
 	}{
-		{0, "USD", "0.00 USD"}, {99, "USD", "0.99 USD"}, {-99, "USD", "-0.99 USD"}, {123456, "USD", "1\u00a0234.56 USD"},
-		{-123456789, "USD", "-1\u00a0234\u00a0567.89 USD"}, {68420, "JPY", "68\u00a0420 JPY"}, {1234567, "KWD", "1\u00a0234.567 KWD"},
+		{0, "USD", "$0.00"}, {99, "USD", "$0.99"}, {-99, "USD", "-$0.99"}, {105000, "USD", "$1,050.00"},
+		{-123456789, "USD", "-$1,234,567.89"}, {68420, "JPY", "¥68,420"}, {123456, "EUR", "€1,234.56"},
+		{1234567, "KWD", "KWD\u00a01,234.567"},
 	} {
-		if got := sum(tc.minor, tc.currency); got != tc.want {
+		if got := amount(tc.minor, tc.currency); got != tc.want {
 			t.Errorf("%d %s: %q, want %q", tc.minor, tc.currency, got, tc.want)
 		}
 	}
 }
 
-func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
+func TestTheReasonsStandUnderALineOfTheirCumulativeShare(t *testing.T) {
 	c := reasonChart(
 		observabilitydb.KPIs{
 			Reasons: []observabilitydb.Share{
@@ -39,12 +40,12 @@ func TestTheReasonsStandUnderALineOfWhatTheyComeToTogether(t *testing.T) {
 	if got := c.shares; len(got) != 3 || got[0] != 60 || got[1] != 90 || got[2] != 100 {
 		t.Errorf("shares %v", got)
 	}
-	for _, width := range []int{halfChart, phoneChart} {
+	for _, width := range []int{halfSizes[0].Width, halfSizes[len(halfSizes)-1].Width} {
 		svg, err := c.draw(width)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"Together", "75 %", "100 %", "Damaged", ">6<", ">10<"} { // both axes end at all there is
+		for _, want := range []string{"Cumulative", "75 %", "100 %", "Damaged", ">6<", ">10<"} { // both axes end at all there is
 			if !strings.Contains(string(svg), want) {
 				t.Errorf("%d wide: no %q in the picture", width, want)
 			}
@@ -61,7 +62,7 @@ func TestDaysThatAreNotYetAreNotDrawnAsZero(t *testing.T) {
 		Days: []observabilitydb.DayCounts{{Date: "2026-05-11"}, {Date: "2026-05-12"}, {Date: "2026-05-13"}},
 	}
 	c := dayChart(k, time.Date(2026, 5, 12, 23, 59, 0, 0, time.UTC))
-	if got := c.data[0]; got[0] != 0 || got[1] != 0 || got[2] != charts.GetNullValue() || c.most() != 0 {
-		t.Errorf("orders %v, the most %v", got, c.most())
+	if got := c.data[0]; got[0] != 0 || got[1] != 0 || got[2] != charts.GetNullValue() || c.largest() != 0 {
+		t.Errorf("orders %v, the most %v", got, c.largest())
 	}
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -50,7 +49,7 @@ func (s *server) period(r *http.Request) (period, error) {
 		if err != nil || name == "Local" {
 			return period{}, problem.Invalid(
 				"zone",
-				fmt.Sprintf("%q is no time zone; take one such as Europe/Vienna", input.Clip(name)),
+				fmt.Sprintf("%q is not a time zone. Enter one such as Europe/Vienna.", input.Clip(name)),
 			)
 		}
 		p.Zone = zone
@@ -62,7 +61,7 @@ func (s *server) period(r *http.Request) (period, error) {
 			return period{}, problem.Invalid(
 				"quarter",
 				fmt.Sprintf(
-					"%q is no quarter; take %v to %v",
+					"%q is not a quarter. Choose %v to %v.",
 					input.Clip(text),
 					observabilitydb.FirstQuarter,
 					observabilitydb.LastQuarter,
@@ -107,9 +106,9 @@ func (s *server) dashboardChart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	width := cmp.Or(picture.width, halfChart)
-	if r.URL.Query().Get("size") == "phone" {
-		width = phoneChart
+	width, err := chartWidth(r, picture)
+	if err != nil {
+		return err
 	}
 	svg, err := picture.of(s, k).draw(width)
 	if err != nil {

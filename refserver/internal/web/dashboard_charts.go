@@ -1,9 +1,6 @@
 package web
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/returnkit/returnkit/observability/observabilitydb"
@@ -15,12 +12,12 @@ type picture struct {
 	title string
 	alt   string
 	empty string // what to do where there is nothing to show
-	width int    // 0: half of the page
+	wide  bool   // across the page, not half of it
 	of    func(*server, observabilitydb.KPIs) chart
 	table func(observabilitydb.KPIs) table
 }
 
-// table is the figures of a chart. The first column is what they are of.
+// table is the data of a chart. The first column names what a row is about.
 type table struct {
 	Head []string
 	Rows [][]string
@@ -29,7 +26,8 @@ type table struct {
 // chartView is a chart on the page.
 type chartView struct {
 	Name, Title, Alt, Empty string
-	Source, Phone           string // addresses
+	Source                  string // address of the smallest drawing
+	Sources                 []chartSource
 	Wide                    bool
 	Table                   table
 }
@@ -38,23 +36,23 @@ var pictureNames = []string{"days", "reasons", "paid", "cycle"}
 
 var pictures = map[string]picture{
 	"days": {
-		title: "Orders, refunds and RMA numbers by day", alt: "Lines by day", width: wideChart,
-		empty: "Nothing was ordered or sent back in this quarter. Choose another above.",
+		title: "Orders, refunds and RMA numbers by day", alt: "Lines by day", wide: true,
+		empty: "No orders or returns in this quarter. Choose another quarter above.",
 		of:    func(s *server, k observabilitydb.KPIs) chart { return dayChart(k, s.Now()) }, table: dayTable,
 	},
 	"reasons": {
-		title: "Why goods come back", alt: "Bars by reason, most frequent first, under a line of what they come to together",
-		empty: "No return was requested in this quarter. Customers ask for one under Returns.",
+		title: "Return reasons", alt: "Bars by reason, most frequent first, with a line of the cumulative share",
+		empty: "No returns were requested in this quarter.",
 		of:    func(_ *server, k observabilitydb.KPIs) chart { return reasonChart(k) }, table: reasonTable,
 	},
 	"paid": {
-		title: "Money paid back by method", alt: "Bars by method",
-		empty: "No refund was paid in this quarter. Approved returns wait under All returns.",
+		title: "Refunds by method", alt: "Bars by method",
+		empty: "No refunds were paid in this quarter.",
 		of:    func(s *server, k observabilitydb.KPIs) chart { return paidChart(k, s.Currency) }, table: paidTable,
 	},
 	"cycle": {
-		title: "Time a return takes by stage", alt: "Bars of the median and of what nine in ten stay within, by stage", width: wideChart,
-		empty: "No return was closed in this quarter. One is closed when its refund is paid.",
+		title: "Return cycle time by stage", alt: "Bars of the median and the 90th percentile, by stage", wide: true,
+		empty: "No returns were closed in this quarter.",
 		of:    func(_ *server, k observabilitydb.KPIs) chart { return cycleChart(k) }, table: cycleTable,
 	},
 }
@@ -66,15 +64,14 @@ func (s *server) charts(k observabilitydb.KPIs, p period) []chartView {
 		v := chartView{
 			Name:  name,
 			Title: pic.title,
-			Alt:   pic.alt + "; the table below has the figures",
-			Wide:  pic.width == wideChart,
+			Alt:   pic.alt + "; see the data table below",
+			Wide:  pic.wide,
 			Table: pic.table(k),
 		}
 		if len(v.Table.Rows) == 0 {
 			v.Empty = pic.empty
 		} else if len(pic.of(s, k).labels) > 0 { // refunds in another currency alone have a table
-			v.Source = "/admin/dashboard/charts/" + name + "?" + p.query() + "&v=" + version(v.Table)
-			v.Phone = v.Source + "&size=phone"
+			v.Sources, v.Source = chartSources("/admin/dashboard/charts/"+name+"?"+p.query()+"&v="+version(v.Table), pic)
 		}
 		out = append(out, v)
 	}
@@ -105,12 +102,12 @@ func dayTable(k observabilitydb.KPIs) table {
 	return t
 }
 
-// frequency is one reason why goods come back, with its part of all and that of it and the
+// frequency is one reason for returns, with its part of all and that of it and the
 // more frequent ones together, in basis points.
 type frequency struct {
-	Name           string
-	N              int64
-	BP, TogetherBP int64
+	Name             string
+	N                int64
+	BP, CumulativeBP int64
 }
 
 func pareto(shares []observabilitydb.Share) []frequency {
@@ -127,17 +124,17 @@ func pareto(shares []observabilitydb.Share) []frequency {
 }
 
 func reasonTable(k observabilitydb.KPIs) table {
-	t := table{Head: []string{"Reason", "Returns", "Share", "Together"}}
+	t := table{Head: []string{"Reason", "Returns", "Share", "Cumulative"}}
 	for _, r := range pareto(k.Reasons) {
-		t.Rows = append(t.Rows, []string{r.Name, grouped(r.N), percent(r.BP), percent(r.TogetherBP)})
+		t.Rows = append(t.Rows, []string{r.Name, grouped(r.N), percent(r.BP), percent(r.CumulativeBP)})
 	}
 	return t
 }
 
 func paidTable(k observabilitydb.KPIs) table {
 	t := table{Head: []string{"Method", "Refunds", "Amount"}}
-	for _, m := range k.Paid {
-		t.Rows = append(t.Rows, []string{words(m.Method), grouped(m.N), sum(m.Amount, money.Currency(m.Currency))})
+	for _, m := range netPaid(k) {
+		t.Rows = append(t.Rows, []string{words(m.Method), grouped(m.N), amount(m.Amount, money.Currency(m.Currency))})
 	}
 	return t
 }
@@ -154,7 +151,7 @@ func stages(c observabilitydb.Cycle) []observabilitydb.Spread {
 }
 
 func cycleTable(k observabilitydb.KPIs) table {
-	t := table{Head: []string{"Stage", "Returns", "Average", "Median", "90 % within"}}
+	t := table{Head: []string{"Stage", "Returns", "Average", "Median", "90th percentile"}}
 	for _, s := range stages(k.Cycle) {
 		t.Rows = append(
 			t.Rows,
@@ -162,60 +159,4 @@ func cycleTable(k observabilitydb.KPIs) table {
 		)
 	}
 	return t
-}
-
-// sum is money whose thousands are grouped, as those of counts are.
-func sum(minor int64, c money.Currency) string {
-	text := money.New(minor, c).String()
-	end := strings.IndexFunc(
-		strings.TrimPrefix(text, "-"),
-		func(r rune) bool { return r < '0' || r > '9' },
-	) + len(
-		text,
-	) - len(
-		strings.TrimPrefix(text, "-"),
-	)
-	n, err := strconv.ParseInt(text[:end], 10, 64)
-	if err != nil || n == 0 { // not -0
-		return text
-	}
-	return grouped(n) + text[end:]
-}
-
-// grouped groups thousands, so that 1000000 can be read.
-func grouped(n int64) string {
-	text := fmt.Sprint(n)
-	digits := strings.TrimPrefix(text, "-")
-	for at := len(digits) - 3; at > 0; at -= 3 {
-		digits = digits[:at] + "\u00a0" + digits[at:]
-	}
-	return text[:len(text)-len(strings.TrimPrefix(text, "-"))] + digits
-}
-
-// lasting says a duration in the two largest units that it has.
-func lasting(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return fmt.Sprintf("%d µs", d.Microseconds())
-	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return two(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
-	case d < 48*time.Hour:
-		return two(int(d.Hours()), "h", int(d.Minutes())%60, "min")
-	}
-	return two(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
-}
-
-func two(n int, unit string, m int, smaller string) string {
-	if m == 0 {
-		return fmt.Sprintf("%d %s", n, unit)
-	}
-	return fmt.Sprintf("%d %s %d %s", n, unit, m, smaller)
 }

@@ -12,7 +12,7 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 	b := newBundle(t)
 	boss := b.staff()
 	page := boss.get("/admin/dashboard").want(http.StatusOK).body
-	for _, want := range []string{"Orders accepted", "no data", "counted from the next checkout on", "No return was requested", `name="quarter"`, "2025-Q1", "2050-Q4"} {
+	for _, want := range []string{"Orders accepted", "no data", "no checkout yet", "No returns were requested", `name="quarter"`, "2025-Q1", "2050-Q4"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("an idle shop's dashboard lacks %q", want)
 		}
@@ -29,7 +29,7 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 	}
 	if first := boss.get("/admin/dashboard?quarter=2025-Q1").want(http.StatusOK).body; strings.Contains(
 		first,
-		"Quarter before",
+		"Previous quarter",
 	) ||
 		!strings.Contains(first, "2025-Q2") {
 		t.Error("before the first quarter there is none")
@@ -40,7 +40,7 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 		boss.get("/admin/dashboard/stream?" + wrong).want(http.StatusBadRequest)
 	}
 	for _, name := range []string{"days", "reasons", "paid", "cycle"} {
-		for _, size := range []string{"", "?size=phone"} {
+		for _, size := range []string{"", "?w=248"} {
 			svg := boss.get("/admin/dashboard/charts/" + name + size).want(http.StatusOK).body
 			if !strings.HasPrefix(svg, "<svg") || !strings.Contains(svg, "prefers-color-scheme:dark") {
 				t.Errorf("chart %s: %.80s", name, svg)

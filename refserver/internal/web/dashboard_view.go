@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -138,33 +139,36 @@ func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error)
 	body.Previous, body.Next = step(p.Quarter.Previous()), step(p.Quarter.Next())
 
 	body.Waiting = []waiting{
-		{Name: "Money that needs a person", Href: "/admin/queue", Count: inQueue, Since: oldest(d.Person, now)},
+		{Name: "Needs review", Href: "/admin/queue", Count: inQueue, Since: oldest(d.Person, now)},
 		{
-			Name:  "Refunds nobody can tell of yet",
+			Name:  "Refunds with unknown outcome",
 			Href:  "/admin/queue",
 			Count: d.Unknown.N,
 			Since: oldest(d.Unknown, now),
 		},
 		{Name: "Orders queued for payment", Href: "/admin/orders?status=QUEUED", Count: queued},
 	}
-	for _, status := range []returns.Status{
-		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
-		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
-	} {
-		body.Waiting = append(
-			body.Waiting,
-			waiting{
-				Name:  "Returns: " + strings.ToLower(caseState(status).Text),
-				Href:  "/admin/returns?status=" + statusWord(status),
-				Count: counts[status],
-			},
-		)
-	}
+	body.Waiting = append(body.Waiting, waitingReturns(counts)...)
 	if len(body.Events) > eventsShown {
 		body.Events = body.Events[len(body.Events)-eventsShown:]
 	}
 	slices.Reverse(body.Events)
 	return body, nil
+}
+
+// waitingReturns are the returns that are not closed, by status.
+func waitingReturns(counts map[returns.Status]int) []waiting {
+	var out []waiting
+	for _, status := range []returns.Status{
+		returns.StatusPendingAuthorization, returns.StatusPendingCustomerInfo, returns.StatusAuthorized,
+		returns.StatusInTransit, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
+	} {
+		out = append(out, waiting{
+			Name: "Returns: " + strings.ToLower(caseState(status).Text),
+			Href: "/admin/returns?status=" + statusWord(status), Count: counts[status],
+		})
+	}
+	return out
 }
 
 func years() []yearChoice {
@@ -218,40 +222,73 @@ func (s *server) kpis(d observabilitydb.Dashboard, now time.Time) []figureCard {
 	}
 	leakage := s.sums(d.Leakage)
 	if leakage == "" {
-		leakage = sum(0, s.Currency)
+		leakage = amount(0, s.Currency)
 	}
 	cards := []figureCard{
 		{
 			"Orders",
 			grouped(t.Orders),
-			fmt.Sprintf("%s completed, %s cancelled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled)),
+			fmt.Sprintf("%s completed, %s canceled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled)),
 		},
-		{"Returns requested", grouped(t.Returns), plural(int(t.RMAs), "RMA number given out", "RMA numbers given out")},
+		{"Returns requested", grouped(t.Returns), plural(int(t.RMAs), "RMA number assigned", "RMA numbers assigned")},
 		{"RMA rate", rate(d.RMARate), "RMA numbers per order"},
 		{
 			"Returns accepted",
 			rate(d.ReturnAcceptance),
 			fmt.Sprintf("%s approved, %s rejected", grouped(t.ReturnsApproved), grouped(t.ReturnsRejected)),
 		},
-		{"Refunds paid", grouped(t.RefundsPaid), cmp.Or(s.sums(d.Paid), "no money paid back")},
+		{"Refunds paid", grouped(t.RefundsPaid - t.RefundsReversed), s.netNote(d.KPIs)},
 		{
 			"Refund success",
 			rate(d.RefundSuccess),
 			fmt.Sprintf("%s of %s attempts failed", grouped(t.RefundsFailed), grouped(t.RefundsPaid+t.RefundsFailed)),
 		},
-		{"Request to close", "", "median of the returns closed"},
-		{"Leakage", leakage, "paid above the terms by overrides"},
-		{"Unknown refunds", grouped(int64(d.Unknown.N)), "none waits for an answer"},
-		{"Restocked", rate(d.RestockShare), "of the units accepted"},
+		{"Request to close", "", "median of closed returns"},
+		{"Leakage", leakage, "refunded above policy by overrides"},
+		{"Unknown refunds", grouped(int64(d.Unknown.N)), "none awaiting a result"},
+		{"Restocked", rate(d.RestockShare), "of accepted units"},
 	}
 	if c := d.Cycle.Total; c.N > 0 {
 		cards[6].Value = lasting(c.Median)
-		cards[6].Note = fmt.Sprintf("median; average %s, 90 %% within %s", lasting(c.Avg), lasting(c.P90))
+		cards[6].Note = fmt.Sprintf("median; average %s, 90th percentile %s", lasting(c.Avg), lasting(c.P90))
 	}
 	if d.Unknown.N > 0 {
-		cards[8].Note = "the oldest for " + lasting(d.Unknown.Age(now))
+		cards[8].Note = "oldest: " + lasting(d.Unknown.Age(now))
 	}
 	return cards
+}
+
+// netNote says what was refunded without what the provider reversed.
+func (s *server) netNote(k observabilitydb.KPIs) string {
+	note := cmp.Or(s.sums(netPaid(k)), "no refunds paid")
+	if reversed := s.sums(k.Reversed); reversed != "" {
+		note += ", net of " + reversed + " reversed"
+	}
+	return note
+}
+
+// netPaid is what was refunded by method and currency, without what the provider reversed.
+func netPaid(k observabilitydb.KPIs) []observabilitydb.Money {
+	type key struct{ method, currency string }
+	less := map[key]observabilitydb.Money{}
+	for _, m := range k.Reversed {
+		less[key{m.Method, m.Currency}] = m
+	}
+	var out []observabilitydb.Money
+	for _, m := range k.Paid {
+		r := less[key{m.Method, m.Currency}]
+		delete(less, key{m.Method, m.Currency})
+		out = append(out, observabilitydb.Money{
+			Method: m.Method, Currency: m.Currency, N: m.N - r.N, Amount: m.Amount - r.Amount,
+		})
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(less), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.currency, b.currency), cmp.Compare(a.method, b.method))
+	}) { // paid in an earlier quarter
+		r := less[k]
+		out = append(out, observabilitydb.Money{Method: r.Method, Currency: r.Currency, N: -r.N, Amount: -r.Amount})
+	}
+	return out
 }
 
 // sums adds money up by currency, in words.
@@ -262,7 +299,7 @@ func (s *server) sums(all []observabilitydb.Money) string {
 	}
 	var out []string
 	for _, c := range sortedKeys(by) {
-		out = append(out, sum(by[c], money.Currency(c)))
+		out = append(out, amount(by[c], money.Currency(c)))
 	}
 	return strings.Join(out, ", ")
 }
@@ -274,11 +311,11 @@ func circuit(state resilience.State, o observabilitydb.Outages, now time.Time) c
 		v.State.Tone = "bad"
 		v.Lines = append(
 			v.Lines,
-			"Card payments are queued and refunds wait; both go on by themselves when the provider is back.",
+			"Card payments and refunds are queued. They resume automatically when the provider responds.",
 		)
 	case resilience.HalfOpen:
 		v.State.Tone = "warn"
-		v.Lines = append(v.Lines, "Single payments find out whether the provider is back.")
+		v.Lines = append(v.Lines, "Testing single payments to see whether the provider has recovered.")
 	}
 	if o.OpenProcesses > 0 {
 		v.Lines = append(
@@ -291,7 +328,7 @@ func circuit(state resilience.State, o observabilitydb.Outages, now time.Time) c
 		)
 	}
 	if o.N == 0 {
-		v.Lines = append(v.Lines, "No outage in 24 hours.")
+		v.Lines = append(v.Lines, "No outages in 24 hours.")
 		return v
 	}
 	line := plural(o.N, "outage", "outages") + " in 24 hours, the longest " + lasting(o.Longest)
@@ -353,9 +390,9 @@ func pools(s observability.Snapshot) []poolView {
 	var out []poolView
 	for _, g := range s.Gauges["go_sql_open_connections"] {
 		name := g.Labels["db_name"]
-		most := cmp.Or(value("go_sql_max_open_connections", name), int64(g.Value))
+		limit := cmp.Or(value("go_sql_max_open_connections", name), int64(g.Value))
 		out = append(out, poolView{
-			Name: name, Use: fmt.Sprintf("%d of %d in use", value("go_sql_in_use_connections", name), most),
+			Name: name, Use: fmt.Sprintf("%d of %d in use", value("go_sql_in_use_connections", name), limit),
 			Waits: grouped(value("go_sql_wait_count_total", name)) + " times",
 		})
 	}

@@ -79,12 +79,12 @@ func (s *server) showFlashSales(w http.ResponseWriter, r *http.Request, status i
 }
 
 func (s *server) saleRow(f orders.FlashSale, product string) saleRow {
-	row := saleRow{FlashSale: f, Product: product, State: badge{"info", "planned"}}
+	row := saleRow{FlashSale: f, Product: product, State: badge{"info", "scheduled"}}
 	switch now := s.Now(); {
 	case !now.Before(f.Ends):
-		row.State, row.Over = badge{"", "over"}, true
+		row.State, row.Over = badge{"", "ended"}, true
 	case f.On(now):
-		row.State = badge{"good", "on"}
+		row.State = badge{"good", "active"}
 	}
 	return row
 }

@@ -11,8 +11,7 @@ import (
 )
 
 var notFound = problem.Problem{
-	Status: http.StatusNotFound, Code: "NOT_FOUND",
-	Message: "There is no such page. The links at the top lead to all there are.",
+	Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "This page does not exist. Use the links above.",
 }
 
 func (s *server) operationRoutes() {
@@ -33,11 +32,11 @@ func (s *server) metricsDoor(next http.Handler) http.Handler {
 			token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 			if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(s.MetricsToken)) != 1 {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="metrics"`)
-				http.Error(w, "Show the METRICS_TOKEN as a bearer token.", http.StatusUnauthorized)
+				http.Error(w, "Send METRICS_TOKEN as a bearer token.", http.StatusUnauthorized)
 				return
 			}
 		} else if ip := net.ParseIP(s.ClientAddress(r)); forwarded(r.Header) || ip == nil || !ip.IsLoopback() {
-			const text = "Metrics are open to this machine only; set METRICS_TOKEN to read them from elsewhere."
+			const text = "Metrics are available from this machine only. Set METRICS_TOKEN to read them from elsewhere."
 			http.Error(w, text, http.StatusForbidden)
 			return
 		}

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
-	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -20,6 +18,10 @@ type page struct {
 	User         *auth.User // nil: nobody signed in
 	Staff        bool
 	Nav          []link
+	Desk         []navGroup // of pages of the desk
+	DeskHome     string     // where this member of staff begins
+	CartUnits    int
+	InCart       bool // this is the page of the cart
 	Notes        []note
 	RequestID    string
 	Body         any
@@ -43,47 +45,17 @@ func (s *server) pageStatus(
 		RequestID: w.Header().Get(observability.RequestIDHeader),
 	}
 	if u, ok := auth.FromContext(r.Context()); ok {
-		p.User, p.Staff, p.Nav = &u, u.IsStaff(), navigation(u, r.URL.Path)
+		p.User, p.Staff, p.Nav = &u, u.IsStaff(), shopNav(r.URL.Path)
+		p.CartUnits, p.InCart = s.cartUnits(r, body), r.URL.Path == "/cart"
+		p.DeskHome = deskHome(u)
+		if onDesk(u, r.URL.Path) {
+			p.Desk = s.deskNav(r, u)
+		}
 	}
 	if message := s.Auth.TakeFlash(r.Context()); message != "" {
 		p.Notes = append([]note{{Tone: "info", Text: message}}, p.Notes...)
 	}
 	return s.pages.render(w, status, name, p)
-}
-
-var (
-	customerLinks = []link{
-		{Href: "/", Name: "Shop"},
-		{Href: "/order-history", Name: "Orders"},
-		{Href: "/returns", Name: "Returns"},
-	}
-	staffLinks = []link{
-		{
-			Href: "/admin/dashboard",
-			Name: "Dashboard",
-		}, {Href: "/admin/queue", Name: "Queue"}, {Href: "/admin/reconciliation", Name: "Reconciliation"}, {Href: "/admin/returns", Name: "All returns"},
-		{
-			Href: "/admin/orders",
-			Name: "All orders",
-		}, {Href: "/admin/products", Name: "Products"}, {Href: "/admin/flash-sales", Name: "Flash sales"}, {Href: "/admin/partners", Name: "Partners"}, {Href: "/admin/features", Name: "Switches"},
-		{
-			Href: "/admin/policy",
-			Name: "Policy",
-		}, {Href: "/admin/users", Name: "Users"}, {Href: "/admin/audit", Name: "Audit"},
-	}
-)
-
-func navigation(u auth.User, path string) []link {
-	all := append([]link{}, customerLinks...)
-	for _, l := range staffLinks {
-		if access.Allows(u.Role, "GET "+l.Href) {
-			all = append(all, l)
-		}
-	}
-	for i, l := range all {
-		all[i].Current = path == l.Href || (l.Href != "/" && strings.HasPrefix(path, l.Href+"/"))
-	}
-	return all
 }
 
 // failBody is the Body of the error page.
@@ -124,14 +96,14 @@ func heading(status int) string {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return "Busy"
 	case http.StatusConflict, http.StatusPreconditionFailed:
-		return "That has changed"
+		return "This has changed"
 	case http.StatusPaymentRequired:
 		return "Payment declined"
 	}
 	if status >= http.StatusInternalServerError {
 		return "Something went wrong"
 	}
-	return "That did not work"
+	return "Request failed"
 }
 
 // answer writes v as JSON.

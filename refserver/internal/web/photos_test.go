@@ -24,7 +24,9 @@ func TestADoubleClickOnARequestIsOneCase(t *testing.T) {
 	b := newBundle(t)
 	ada := b.customer("ada")
 	o := b.bought(ada, 3)
-	found := formKeyField.FindStringSubmatch(ada.get("/returns").want(http.StatusOK).body)
+	found := formKeyField.FindStringSubmatch(ada.get(
+		"/returns/new?sale_id=" + o.ID + "&reason=DAMAGED&quantity_" + o.Lines[0].ID + "=3",
+	).want(http.StatusOK).body)
 	if found == nil {
 		t.Fatal("the form has no key")
 	}

@@ -1,74 +1,41 @@
 package web
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/returnkit/returnkit/orders/money"
-	"github.com/returnkit/returnkit/orders/payment"
-	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
 )
 
-// spareRows is how many empty rows a table of rules has for new ones.
-const spareRows = 3
-
-// maxRows bounds the rows that a form is read for.
-const maxRows = 220
-
-// policyBody is all versions, and the form for the next.
+// policyBody is the current policy in words, all versions, and the form for the next.
 type policyBody struct {
-	Versions []returns.Terms
-	Form     policyForm
+	Current   returns.Terms
+	Sentences []policySentence
+	Versions  []returns.Terms
+	Form      policyForm
 }
 
-// policyForm is a policy as a form holds it: numbers as text, so that a
-// refused form comes back as it was sent.
-type policyForm struct {
-	Values   url.Values
-	Problem  string
-	Field    string // the input the problem is about
-	Currency money.Currency
-
-	Windows, RestockingFees, ReturnShippingFees []int // rows
+// policyReview is the next policy before it is published: what would change, and the form
+// as it was filled in, which the page sends again.
+type policyReview struct {
+	Next        int // the number of the version
+	Base        int // the version that the changes are to
+	Differences []policyDifference
+	Hidden      []hiddenField
+	Note        string
 }
 
-// Rows are those of a table of fees, restocking or shipping.
-func (f policyForm) Rows(table string) []int {
-	if table == "restocking" {
-		return f.RestockingFees
-	}
-	return f.ReturnShippingFees
-}
+// hiddenField is what a page sends again as it was filled in.
+type hiddenField struct{ Name, Value string }
 
-// Value is what a field holds.
-func (f policyForm) Value(field string) string { return f.Values.Get(field) }
-
-// At is the name of a field of a row.
-func (policyForm) At(field string, row int) string { return fmt.Sprintf("%s_%d", field, row) }
-
-// Has reports whether a box or an option is chosen.
-func (f policyForm) Has(field string, value any) bool {
-	return slices.Contains(f.Values[field], fmt.Sprint(value))
-}
-
-// Wrong reports whether the problem is about the field.
-func (f policyForm) Wrong(field string) bool { return f.Field == field }
-
-// The choices of the form.
-func (policyForm) AllReasons() []returns.Reason       { return returns.AllReasons() }
-func (policyForm) AllConditions() []returns.Condition { return returns.AllConditions() }
-func (policyForm) AllTypes() []string                 { return returns.ImageTypes() }
-func (policyForm) AllMethods() []payment.Method {
-	return []payment.Method{payment.OriginalMethod, payment.Card, payment.Cash, payment.StoreCredit}
-}
+// Steps of publishing. A program that names none publishes at once.
+const (
+	stepReview = "review" // show what would change
+	stepEdit   = "edit"   // back to the form
+)
 
 func (s *server) policyPage(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.Endpoints.TermsOf(r.Context(), "")
@@ -83,247 +50,85 @@ func (s *server) showPolicy(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	var notes []note
-	if form.Problem != "" {
-		notes = append(notes, note{Tone: "bad", Text: form.Problem})
+	body := policyBody{Versions: versions, Form: form}
+	if len(versions) > 0 {
+		body.Current, body.Sentences = versions[0], policyWords(versions[0].Policy)
 	}
-	return s.pageStatus(
-		w,
-		r,
-		status,
-		"admin_policy",
-		"Return policy",
-		policyBody{Versions: versions, Form: form},
-		notes...)
+	return s.pageStatus(w, r, status, "admin_policy", form.Mistakes.titled("Return policy"), body)
 }
 
 func (s *server) publishPolicy(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return formError(err)
 	}
-	policy, err := parsePolicy(r.PostForm, s.Currency)
+	policy, wrong := parsePolicy(r.PostForm, s.Currency)
+	form := policyForm{Values: r.PostForm, Currency: s.Currency, Mistakes: wrong}
+	switch step := r.PostForm.Get("step"); {
+	case len(wrong) > 0:
+		return s.showPolicy(w, r, http.StatusBadRequest, form)
+	case step == stepEdit:
+		return s.showPolicy(w, r, http.StatusOK, form)
+	case step == stepReview:
+		return s.reviewPolicy(w, r, http.StatusOK, policy)
+	}
+	if changed, err := s.policyChanged(r); err != nil {
+		return err
+	} else if changed {
+		return s.reviewPolicy(w, r, http.StatusConflict, policy, note{Tone: "bad", Text: "Another version was " +
+			"published in the meantime, so nothing was published. Review the changes again."})
+	}
+	t, err := s.Endpoints.PublishPolicy(r.Context(), user(r), policy, r.PostForm.Get("note"))
 	if err == nil {
-		var t returns.Terms
-		if t, err = s.Endpoints.PublishPolicy(r.Context(), user(r), policy, r.PostForm.Get("note")); err == nil {
-			return s.redirect(
-				w,
-				r,
-				"/admin/policy",
-				fmt.Sprintf("Version %d is published. It is for orders placed from now on.", t.Version),
-			)
-		}
+		return s.redirect(w, r, "/admin/policy",
+			fmt.Sprintf("Version %d is published. It applies to orders placed from now on.", t.Version))
 	}
 	p := problem.Of(err)
 	if p.Internal {
 		return err
 	}
-	form := policyForm{
-		Values: r.PostForm, Currency: s.Currency, Field: inputOf(p.Field), Problem: "Nothing is published. " + fieldLabel(p.Field) + ": " + p.Message,
-		Windows: rows(
-			r.PostForm,
-			"window_days",
-		), RestockingFees: rows(r.PostForm, "restocking_percent"), ReturnShippingFees: rows(r.PostForm, "shipping_percent"),
-	}
+	form.Mistakes.add(inputOf(p.Field), "%s: %s", fieldLabel(p.Field), p.Message)
 	return s.showPolicy(w, r, p.Status, form)
 }
 
-// rows numbers the rows of a form that was sent, with spare ones.
-func rows(f url.Values, field string) []int {
-	n := 0
-	for n < maxRows && f.Has(fmt.Sprintf("%s_%d", field, n)) {
-		n++
+// policyChanged reports whether the policy is no longer the one that the changes were
+// reviewed against. A program that does not say which that was is let pass.
+func (s *server) policyChanged(r *http.Request) (bool, error) {
+	base := r.PostForm.Get("base")
+	if base == "" {
+		return false, nil
 	}
-	return count(max(n, spareRows))
+	current, err := s.Returns.CurrentTerms(r.Context())
+	return err == nil && base != fmt.Sprint(current.Version), err
 }
 
-func count(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
-	}
-	return out
-}
-
-// formOfPolicy fills the form with a policy.
-func formOfPolicy(p returns.Policy) policyForm {
-	v := url.Values{}
-	set := func(name string, n int) { v.Set(name, strconv.Itoa(n)) }
-	tick := func(name string, on bool) {
-		if on {
-			v.Set(name, "1")
-		}
-	}
-	tick("enabled", p.Enabled)
-	tick("final_sale", p.FinalSale)
-	tick("auto_authorize", p.AutoAuthorize)
-	set("window_days", p.WindowDays)
-	set("max_quantity", p.MaxQuantity)
-	set("photos_required", p.PhotosRequired)
-	set("max_photos", p.MaxPhotos)
-	v["reasons"], v["photos_required_for"], v["methods"] = texts(
-		p.Reasons,
-	), texts(
-		p.PhotosRequiredFor,
-	), texts(
-		p.Methods,
-	)
-	v["photo_types"] = p.PhotoTypes
-	v.Set("refund_from", string(p.RefundFrom))
-	v.Set("restock_at", string(p.RestockAt))
-	for i, w := range p.Windows {
-		v.Set(fmt.Sprintf("window_category_%d", i), w.Category)
-		v.Set(fmt.Sprintf("window_reason_%d", i), string(w.Reason))
-		set(fmt.Sprintf("window_days_%d", i), w.Days)
-	}
-	fees := func(prefix string, list []returns.FeeRule) {
-		for i, f := range list {
-			v.Set(fmt.Sprintf("%s_reason_%d", prefix, i), string(f.Reason))
-			v.Set(fmt.Sprintf("%s_condition_%d", prefix, i), string(f.Condition))
-			v.Set(fmt.Sprintf("%s_percent_%d", prefix, i), money.FormatDecimal(int64(f.PercentBP), 2))
-			v.Set(fmt.Sprintf("%s_fixed_%d", prefix, i), money.New(f.Fixed, p.Currency).Decimal())
-		}
-	}
-	fees("restocking", p.RestockingFees)
-	fees("shipping", p.ReturnShippingFees)
-	return policyForm{
-		Values: v, Currency: p.Currency, Windows: count(len(p.Windows) + spareRows),
-		RestockingFees: count(
-			len(p.RestockingFees) + spareRows,
-		), ReturnShippingFees: count(len(p.ReturnShippingFees) + spareRows),
-	}
-}
-
-func texts[T ~string](list []T) []string {
-	out := make([]string, len(list))
-	for i, v := range list {
-		out[i] = string(v)
-	}
-	return out
-}
-
-func of[T ~string](list []string) []T {
-	var out []T
-	for _, v := range list {
-		out = append(out, T(strings.TrimSpace(v)))
-	}
-	return out
-}
-
-// parsePolicy reads the form: numbers exactly, rows that are empty left out.
-// Ranges are for Policy.Validate to check.
-func parsePolicy(f url.Values, c money.Currency) (returns.Policy, error) {
-	p := returns.Policy{
-		Enabled: f.Get(
-			"enabled",
-		) != "", FinalSale: f.Get("final_sale") != "", AutoAuthorize: f.Get("auto_authorize") != "",
-		Reasons: of[returns.Reason](f["reasons"]), PhotosRequiredFor: of[returns.Reason](f["photos_required_for"]),
-		PhotoTypes: of[string](f["photo_types"]), Methods: of[payment.Method](f["methods"]),
-		RefundFrom: returns.Status(
-			f.Get("refund_from"),
-		), RestockAt: returns.RestockPoint(f.Get("restock_at")), Currency: c,
-	}
-	for _, n := range []struct {
-		field string
-		to    *int
-	}{{"window_days", &p.WindowDays}, {"max_quantity", &p.MaxQuantity}, {"photos_required", &p.PhotosRequired}, {"max_photos", &p.MaxPhotos}} {
-		var err error
-		if *n.to, err = number(n.field, f.Get(n.field)); err != nil {
-			return p, err
-		}
-	}
-	for i := range maxRows {
-		at := func(field string) string { return strings.TrimSpace(f.Get(fmt.Sprintf("%s_%d", field, i))) }
-		if category, reason, days := at("window_category"), at("window_reason"), at("window_days"); category+reason+days != "" {
-			n, err := number(fmt.Sprintf("window_days_%d", i), days)
-			if err != nil {
-				return p, err
-			}
-			p.Windows = append(p.Windows, returns.Window{Category: category, Reason: returns.Reason(reason), Days: n})
-		}
-		for _, fee := range []struct {
-			prefix string
-			to     *[]returns.FeeRule
-		}{{"restocking", &p.RestockingFees}, {"shipping", &p.ReturnShippingFees}} {
-			rule, ok, err := feeRule(fee.prefix, i, at, c)
-			if err != nil {
-				return p, err
-			}
-			if ok {
-				*fee.to = append(*fee.to, rule)
-			}
-		}
-	}
-	return p, nil
-}
-
-func feeRule(prefix string, row int, at func(string) string, c money.Currency) (returns.FeeRule, bool, error) {
-	reason, condition, percent, fixed := at(
-		prefix+"_reason",
-	), at(
-		prefix+"_condition",
-	), at(
-		prefix+"_percent",
-	), at(
-		prefix+"_fixed",
-	)
-	if reason+condition+percent+fixed == "" {
-		return returns.FeeRule{}, false, nil
-	}
-	rule := returns.FeeRule{Reason: returns.Reason(reason), Condition: returns.Condition(condition)}
-	bp, err := money.ParseDecimal(cmp.Or(percent, "0"), 2)
-	if err != nil || bp < 0 || bp > 10000 {
-		return rule, false, problem.Invalid(
-			fmt.Sprintf("%s_percent_%d", prefix, row),
-			fmt.Sprintf(
-				"%q is no percentage; it must be a number from 0 to 100 with at most 2 decimals.",
-				input.Clip(percent),
-			),
-		)
-	}
-	rule.PercentBP = int(bp)
-	if fixed != "" {
-		money, err := money.Parse(fixed, c)
-		if err != nil || money.Minor() < 0 {
-			return rule, false, problem.Invalid(
-				fmt.Sprintf("%s_fixed_%d", prefix, row),
-				fmt.Sprintf(
-					"%q is no amount; it must be 0 or more %s with at most %d decimals.",
-					input.Clip(fixed),
-					c,
-					c.Digits(),
-				),
-			)
-		}
-		rule.Fixed = money.Minor()
-	}
-	return rule, true, nil
-}
-
-func number(field, text string) (int, error) {
-	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if errors.Is(err, strconv.ErrRange) {
-		return 0, problem.Invalid(field, fmt.Sprintf("%q is too large.", input.Clip(text)))
-	}
+// reviewPolicy shows what would change, before it is published.
+func (s *server) reviewPolicy(
+	w http.ResponseWriter, r *http.Request, status int, policy returns.Policy, notes ...note,
+) error {
+	current, err := s.Returns.CurrentTerms(r.Context())
 	if err != nil {
-		return 0, problem.Invalid(field, fmt.Sprintf("%q is no whole number; write one such as 30.", input.Clip(text)))
+		return err
 	}
-	return n, nil
+	if policy.Zone == "" { // as publishing fills it in
+		policy.Zone = s.Zone.String()
+	}
+	body := policyReview{
+		Next: current.Version + 1, Base: current.Version, Differences: policyDifferences(current.Policy, policy),
+		Hidden: hidden(r.PostForm, "step", "base"), Note: r.PostForm.Get("note"),
+	}
+	return s.pageStatus(w, r, status, "admin_policy_review", "Review policy changes", body, notes...)
 }
 
-// inputOf is the input that a field of the policy is typed into; the tables
-// are named as a whole.
-func inputOf(field string) string {
-	name, _, _ := strings.Cut(field, "[")
-	return name
-}
-
-// fieldLabel is what the form calls a field.
-func fieldLabel(field string) string {
-	name := inputOf(field)
-	if i := strings.LastIndexByte(name, '_'); i > 0 {
-		if row, err := strconv.Atoi(name[i+1:]); err == nil {
-			return fmt.Sprintf("%s, row %d", words(name[:i]), row+1)
+// hidden are the fields of a form but those left out, in order.
+func hidden(f url.Values, without ...string) []hiddenField {
+	var out []hiddenField
+	for _, name := range sortedKeys(f) {
+		if slices.Contains(without, name) {
+			continue
+		}
+		for _, value := range f[name] {
+			out = append(out, hiddenField{name, value})
 		}
 	}
-	return words(name)
+	return out
 }

@@ -54,7 +54,7 @@ func (s *server) showQueue(
 	if body.Items, err = s.Endpoints.ReviewQueue(r.Context(), user(r)); err != nil {
 		return err
 	}
-	return s.pageStatus(w, r, status, "admin_queue", "Queue", body, notes...)
+	return s.pageStatus(w, r, status, "admin_queue", "Review queue", body, notes...)
 }
 
 // resolve reads the form of an action, does it, and goes back to the queue. A

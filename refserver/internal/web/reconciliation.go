@@ -43,13 +43,13 @@ type findingGroup struct {
 func (g findingGroup) Bad() bool { return g.Finding.Differs() && g.Count > 0 }
 
 var findingWords = map[refunds.MatchStatus]string{
-	refunds.Matched:           "both say the same",
-	refunds.InProgress:        "not settled here yet; it is being looked up",
-	refunds.MissingAtProvider: "we say it was paid, and the provider does not have it",
-	refunds.MissingLocally:    "the provider has it, and the shop never asked for it",
-	refunds.AmountDiffers:     "the two name different amounts",
-	refunds.StateDiffers:      "paid on one side, and not on the other",
-	refunds.NotComparable:     "the provider does not know the payment it belongs to; look it up there",
+	refunds.Matched:           "both records agree",
+	refunds.InProgress:        "not final yet; the provider is being checked",
+	refunds.MissingAtProvider: "paid in our records, unknown to the provider",
+	refunds.MissingLocally:    "paid at the provider, unknown to us",
+	refunds.AmountDiffers:     "the amounts differ",
+	refunds.StateDiffers:      "paid in one record only",
+	refunds.NotComparable:     "the provider does not know the payment; look it up there",
 }
 
 func groupsOf(report refunds.Reconciliation) []findingGroup {

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 )
 
@@ -34,6 +33,7 @@ type note struct {
 type link struct {
 	Href, Name string
 	Current    bool
+	Count      int // how much waits there; 0: nothing, or it is not counted
 }
 
 // badge is a word that carries a state, with the tone it is shown in.
@@ -49,7 +49,7 @@ type templates struct {
 // (templates/_*.html). A page defines "content".
 func loadTemplates(zone *time.Location) (*templates, error) {
 	sum := sha256.New()
-	for _, name := range []string{"static/app.css", "static/dashboard.js"} {
+	for _, name := range []string{"static/app.css", "static/dashboard.js", "static/page.js"} {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -101,19 +101,9 @@ func (t *templates) render(w http.ResponseWriter, status int, page string, data 
 // functions are what templates call. Amounts are minor units and a currency.
 func functions(zone *time.Location) template.FuncMap {
 	return template.FuncMap{
-		"money": func(minor int64, c money.Currency) string { return money.New(minor, c).String() },
-		"date": func(t time.Time) string {
-			if t.IsZero() {
-				return "–"
-			}
-			return t.In(zone).Format("2 Jan 2006")
-		},
-		"moment": func(t time.Time) string {
-			if t.IsZero() {
-				return "–"
-			}
-			return t.In(zone).Format("2 Jan 2006, 15:04 MST")
-		},
+		"money":   amount,
+		"date":    func(t time.Time) string { return written(t, zone, dayLayout) },
+		"moment":  func(t time.Time) string { return written(t, zone, momentLayout) },
 		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"words":   func(code any) string { return words(fmt.Sprint(code)) },
 		"percent": func(bp int) string { return percent(int64(bp)) },
@@ -135,28 +125,6 @@ func functions(zone *time.Location) template.FuncMap {
 			return id
 		},
 	}
-}
-
-// percent shows basis points.
-func percent(bp int64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(money.FormatDecimal(bp, 2), "0"), ".0") + " %"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// words turns a code such as PENDING_AUTHORIZATION or store_credit into words
-// for a page: "Pending authorization", "Store credit".
-func words[T ~string](code T) string {
-	s := strings.ToLower(strings.ReplaceAll(string(code), "_", " "))
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // sortedKeys are the keys of m in order.

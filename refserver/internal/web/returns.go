@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,8 +61,44 @@ type returnLine struct {
 	Findings   []returns.Finding
 }
 
+// PhotoHint says how many photos a request takes.
+func (o returnOrder) PhotoHint() string {
+	p := o.Policy
+	if p.PhotosRequired == 0 {
+		return fmt.Sprintf("Up to %d, 10 MB each.", p.MaxPhotos)
+	}
+	least := fmt.Sprintf("At least %d", p.PhotosRequired)
+	if len(p.PhotosRequiredFor) > 0 {
+		least += " for " + list(p.PhotosRequiredFor)
+	}
+	return fmt.Sprintf("%s, maximum %d, 10 MB each.", least, p.MaxPhotos)
+}
+
+// list is codes in words with commas between them.
+func list[T ~string](codes []T) string {
+	out := make([]string, len(codes))
+	for i, c := range codes {
+		out[i] = strings.ToLower(words(c))
+	}
+	return strings.Join(out, ", ")
+}
+
+// Note says how many units were bought and how many can be returned until when.
+func (l returnLine) Note() string {
+	note := fmt.Sprintf("%d bought", l.Quantity)
+	if l.Returnable == 0 {
+		return note
+	}
+	note += fmt.Sprintf(", %d can be returned", l.Returnable)
+	if l.Until != "" {
+		note += " until " + l.Until
+	}
+	return note
+}
+
 func (s *server) returnsPage(w http.ResponseWriter, r *http.Request) error {
-	return s.showReturns(w, r, http.StatusOK, requestForm{})
+	form := requestFormOf(r.URL.Query()) // what was chosen before, on the way back from the estimate
+	return s.showReturns(w, r, http.StatusOK, form)
 }
 
 // showReturns renders the page; form is one that was refused, or empty.
@@ -198,6 +235,9 @@ func (s *server) requestReturn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.requestRefused(w, in.Request(), in.Form, err)
 	}
+	if in.Form.Get("step") == stepEstimate {
+		return s.estimateAgain(w, in.Request(), in.Form)
+	}
 	return s.onceRead(w, in, func(w http.ResponseWriter, r *http.Request) error {
 		p, err := readRequest(in.Form)
 		if err != nil {
@@ -218,9 +258,15 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 	if p.Internal || form.OrderID == "" && len(f) == 0 {
 		return err
 	}
+	if p.Code == string(returns.CodePriceChanged) {
+		return s.estimateChanged(w, r, f)
+	}
 	form.refuse(p)
 	if p.RetryAfter > 0 {
 		p.SetRetryAfter(w.Header())
+	}
+	if _, err := s.ownOrderOf(r, form.OrderID); err == nil {
+		return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), notesOf(p)...)
 	}
 	return s.showReturns(w, r, p.Status, form, notesOf(p)...)
 }
@@ -232,7 +278,9 @@ type ownCaseBody struct {
 	Accept  string
 	Photos  int // that can still be added
 	Details string
-	Key     string // under which the form is carried out once
+	Key     string     // under which the form is carried out once
+	Kit     *sendBack  // nil: nothing is to be sent now
+	Form    url.Values // what was typed into a form that was refused
 }
 
 func (s *server) casePage(w http.ResponseWriter, r *http.Request) error {
@@ -265,6 +313,10 @@ func (s *server) showCase(
 	body := ownCaseBody{
 		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Details: details,
 		Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)),
+	}
+	body.Form = r.PostForm
+	if body.Kit, err = s.sendBack(r.Context(), c, s.zoneOf(terms.Policy)); err != nil {
+		return err
 	}
 	if body.Events, err = s.timeline(r, views[0], false); err != nil {
 		return err

@@ -40,11 +40,11 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	ada, bob, staff := b.customer("ada"), b.customer("bob"), b.staff()
 	o := b.bought(ada, 3)
 	line := o.Lines[0].ID
-	ada.get("/returns").want(http.StatusOK, "quantity_"+line, "3 can come back until")
+	ada.get("/returns").want(http.StatusOK, "quantity_"+line, "3 can be returned until")
 	if to := ask(ada, o.ID, line, "2", [][]byte{picture(t)}).want(http.StatusFound).Header.Get("Location"); to != "/returns" {
 		t.Errorf("leads to %s", to)
 	}
-	ada.get("/returns").want(http.StatusOK, "Your return is requested", "Waits for authorisation")
+	ada.get("/returns").want(http.StatusOK, "Your return is requested", "Awaiting authorization")
 	c := b.caseOf(o.ID)
 
 	photo := "/returns/" + c.ID + "/photos/" + c.Evidence[0].ID
@@ -58,7 +58,7 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	bob.get(photo).want(http.StatusNotFound)
 	bob.get("/returns/" + c.ID).want(http.StatusNotFound)
 	bob.form("/returns/" + c.ID + "/cancel").want(http.StatusNotFound)
-	ada.get("/returns/"+c.ID).want(http.StatusOK, "broken &lt;b&gt;corner", "asked for the return")
+	ada.get("/returns/"+c.ID).want(http.StatusOK, "broken &lt;b&gt;corner", "requested the return")
 
 	at := "/admin/returns/" + c.ID
 	staff.get("/admin/returns?status=pending_authorization&q=keyboard").want(http.StatusOK, at)
@@ -100,9 +100,9 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 		at,
 	).want(
 		http.StatusOK,
-		"What would be refunded",
-		"still refundable on the payment",
-		"Pay the refund",
+		"Refund summary</h2>",
+		"Refundable on this payment",
+		"Refund $",
 		"recorded the inspection by eve",
 	)
 	staff.form(at+"/refund", "method", "ORIGINAL_METHOD").want(http.StatusFound)
@@ -114,7 +114,7 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	if l := b.Simulator.Ledger(); len(l.Refunds) != 1 || l.Refunds[0].AmountMinor != want {
 		t.Errorf("the provider paid back %+v, want %d once", l.Refunds, want)
 	}
-	ada.get("/returns").want(http.StatusOK, "Paid", "2 can come back until")
+	ada.get("/returns").want(http.StatusOK, "Paid", "2 can be returned until")
 }
 
 func TestARefusedRequestSaysWhyAndKeepsWhatWasTyped(t *testing.T) {
@@ -201,42 +201,4 @@ func TestStaffFileForACustomerAndSetRulesAside(t *testing.T) {
 	}
 	ada.form("/returns/" + c.ID + "/cancel").want(http.StatusFound)
 	ada.form("/returns/"+c.ID+"/cancel").want(http.StatusConflict, "cancelled")
-}
-
-func TestThePolicyFormKeepsWhatWasTypedAndPublishesTheNextVersion(t *testing.T) {
-	t.Parallel()
-	b := newBundle(t)
-	staff := b.staff()
-	good := map[string]string{
-		"enabled": "1", "window_days": "14", "max_quantity": "5", "photos_required": "0", "max_photos": "3", "photo_types": "jpeg",
-		"restock_at": "refund", "refund_from": "approved", "restocking_percent_0": "12.5", "restocking_fixed_0": "1.50", "note": "shorter",
-		"window_category_0": "Audio", "window_days_0": "7",
-	}
-	post := func(change ...string) reply {
-		fields := []string{}
-		for k, v := range good {
-			if len(change) == 2 && k == change[0] {
-				v = change[1]
-			}
-			fields = append(fields, k, v)
-		}
-		return staff.form("/admin/policy", fields...)
-	}
-	for field, bad := range map[string]string{
-		"window_days": "soon", "max_quantity": "0", "max_photos": "-1", "restocking_percent_0": "101", "restocking_fixed_0": "1.005",
-		"window_days_0": "1.5", "photo_types": "bmp", "restock_at": "never",
-	} {
-		r := post(field, bad).want(http.StatusBadRequest, "Nothing is published")
-		if field != "photo_types" && field != "restock_at" && !strings.Contains(r.body, `value="`+bad+`"`) {
-			t.Errorf("%s=%s is not kept", field, bad)
-		}
-	}
-	post().want(http.StatusFound)
-	terms, err := b.Returns.CurrentTerms(t.Context())
-	if err != nil || terms.Version != 2 || terms.Policy.WindowDays != 14 ||
-		terms.Policy.RestockingFees[0] != (returns.FeeRule{PercentBP: 1250, Fixed: 150}) ||
-		terms.Policy.Windows[0].Days != 7 {
-		t.Errorf("%+v, %v", terms, err)
-	}
-	staff.get("/admin/policy").want(http.StatusOK, "Version 2 is published", "shorter")
 }

@@ -76,11 +76,7 @@ func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Acc
 // storefrontBody is what is for sale, and the cart with the form to buy it.
 type storefrontBody struct {
 	Products []storeProduct
-	Cart     orders.CartView
-	Total    string // of the cart, as the form sends it back
-	CardForm bool
-	Years    []int
-	Method   string // the method chosen before a problem
+	Cart     cartForm
 }
 
 // storeProduct is a product with the price after its discount, or that of the
@@ -91,6 +87,28 @@ type storeProduct struct {
 	Low  bool
 	Sale *orders.SaleState // nil: none is on
 	Left int               // units left in the sale, where it has a cap
+}
+
+// Reduced reports whether it costs less than its list price.
+func (p storeProduct) Reduced() bool { return p.Now != p.Price }
+
+// SaleNote says how many units of the flash sale are left, and how many a customer may buy.
+func (p storeProduct) SaleNote() string {
+	var notes []string
+	if p.Sale == nil {
+		return ""
+	}
+	if n := p.Sale.CapPerCustomer; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d per customer", n))
+	}
+	switch {
+	case p.Sale.Cap == 0:
+	case p.Left > 0:
+		notes = append(notes, plural(p.Left, "unit", "units")+" left at this price; more sell at the regular price")
+	default:
+		notes = append(notes, "sold out at the sale price; sells at the regular price")
+	}
+	return strings.Join(notes, " · ")
 }
 
 // onSale is a product as it is sold at the instant.
@@ -121,15 +139,9 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 	if err != nil {
 		return err
 	}
-	cart, err := s.Endpoints.Cart(r.Context(), user(r))
-	if err != nil {
+	var body storefrontBody
+	if body.Cart, err = s.cartForm(r, method); err != nil {
 		return err
-	}
-	body := storefrontBody{
-		Cart:     cart,
-		Total:    money.New(cart.Total, cart.Currency).Decimal(),
-		CardForm: s.CardForm,
-		Method:   method,
 	}
 	now := s.Now()
 	for _, p := range products {
@@ -138,9 +150,6 @@ func (s *server) showStore(w http.ResponseWriter, r *http.Request, status int, m
 			return err
 		}
 		body.Products = append(body.Products, shown)
-	}
-	for year := now.Year(); len(body.Years) < 12; year++ {
-		body.Years = append(body.Years, year)
 	}
 	return s.pageStatus(w, r, status, "storefront", "Shop", body, notes...)
 }

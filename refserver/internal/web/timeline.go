@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -22,6 +23,8 @@ type entry struct {
 	From event.Source // for staff alone
 	What string
 	Note string // what somebody wrote
+
+	staffNote bool // Note is for staff alone
 }
 
 // fact is what the events of a case and of its refund may hold, as far as
@@ -41,15 +44,20 @@ type fact struct {
 	Code        string   `json:"code"`
 }
 
-// timeline is the history of a case with that of its refund, oldest first.
-// Customers are not shown what staff write for themselves.
+// timeline is the history of a case with that of its refunds, oldest first: those that
+// the provider reversed are part of it. Customers are not shown what staff write for
+// themselves.
 func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, error) {
 	events, err := s.Returns.Events(r.Context(), c.ID)
 	if err != nil {
 		return nil, err
 	}
-	if c.Refund != nil {
-		more, err := s.Refunds.Events(r.Context(), c.Refund.ID)
+	paid, err := s.caseRefunds(r.Context(), c.Return)
+	if err != nil {
+		return nil, err
+	}
+	for _, refund := range paid {
+		more, err := s.Refunds.Events(r.Context(), refund.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -68,10 +76,34 @@ func (s *server) timeline(r *http.Request, c caseView, staff bool) ([]entry, err
 		line.At, line.Who = e.At, who(e.Actor, staff)
 		if staff {
 			line.From = e.Source
+		} else if line.staffNote {
+			line.Note = ""
 		}
 		out = append(out, line)
 	}
 	return out, nil
+}
+
+// caseRefunds returns all refunds of a case, oldest first.
+func (s *server) caseRefunds(ctx context.Context, c returns.Return) ([]refunds.Refund, error) {
+	var out []refunds.Refund
+	for page := 1; ; page++ {
+		list, total, err := s.Refunds.List(ctx, refunds.Query{
+			OrderID: c.OrderID, Page: page, PageSize: refunds.MaxPageSize,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			if r.ClientReference == c.ID {
+				out = append(out, r)
+			}
+		}
+		if page*refunds.MaxPageSize >= total {
+			slices.Reverse(out)
+			return out, nil
+		}
+	}
 }
 
 // who did it. Customers see that it was staff, not which of them.
@@ -89,91 +121,96 @@ func who(a event.Actor, staff bool) string {
 	return cmp.Or(a.Name, string(a.Kind))
 }
 
+// saying is how a timeline says an event.
+type saying struct {
+	public bool // its customer sees it
+	what   string
+	detail func(fact) string // follows what; nil where nothing does
+	note   func(fact) string // what somebody wrote; nil where nobody does
+
+	staffNote bool // the note is for staff alone
+}
+
 // sentence says an event in words, and whether its customer sees it.
 func sentence(e event.Event) (line entry, public bool, err error) {
 	var f fact
 	if err := json.Unmarshal(e.Data, &f); err != nil {
 		return entry{}, false, fmt.Errorf("web: event %s: %w", e.ID, err)
 	}
-	switch e.Type {
-	case returns.EventRequested:
-		return entry{What: "asked for the return", Note: f.Details}, true, nil
-	case returns.EventInfoRequested:
-		return entry{What: "asked the customer for more information", Note: f.Note}, true, nil
-	case returns.EventInfoProvided:
-		return entry{What: "gave more information", Note: f.Details}, true, nil
-	case returns.EventAuthorized:
-		return entry{What: "authorised the return", Note: f.Notes}, true, nil
-	case returns.EventRMAAssigned:
-		return entry{What: "gave it the number " + f.RMA}, true, nil
-	case returns.EventRejected:
-		return entry{What: "rejected the return", Note: f.Notes}, true, nil
-	case returns.EventCanceled:
-		return entry{What: "cancelled the return"}, true, nil
-	case returns.EventShipped:
-		return entry{
-			What: fmt.Sprintf("noted that the goods were sent with %s, tracking number %s", f.Carrier, f.Tracking),
-			Note: f.Notes,
-		}, true, nil
-	case returns.EventReceived:
-		return entry{What: "received the goods (" + f.Kind + ")", Note: f.Notes}, true, nil
-	case returns.EventInspectionStarted:
-		return entry{What: "began the inspection"}, true, nil
-	case returns.EventInspected:
-		return entry{
-			What: fmt.Sprintf("recorded the inspection by %s: %s", f.InspectedBy, strings.ToLower(words(f.Result))),
-			Note: f.Notes,
-		}, true, nil
-	case returns.EventApproved:
-		return entry{What: "approved the return"}, true, nil
-	case returns.EventEarlyRefundStarted:
-		return entry{What: "asked for a refund before the approval"}, false, nil
-	case returns.EventEarlyRefundFailed:
-		return entry{What: "noted that the early refund was not paid"}, false, nil
-	case returns.EventRefundPaid:
-		return entry{What: "noted that the money is back"}, false, nil
-	case returns.EventRefunded:
-		return entry{What: "closed the case as refunded"}, true, nil
-	case returns.EventRestocked:
-		return entry{What: "put the accepted units back on the shelf"}, false, nil
-	case returns.EventOverridden:
-		return entry{What: "set rules aside: " + ruleList(f.Rules), Note: f.Reason}, false, nil
-	case returns.EventTaskOpened:
-		return entry{What: "opened the task “" + words(f.Kind) + "”", Note: f.Note}, false, nil
-	case returns.EventTaskClosed:
-		return entry{What: "closed a task", Note: f.Note}, false, nil
-	}
 	if e.Type == refunds.EventFailed || e.Type == refunds.EventReversed {
 		f.Reason = problem.RefundFailed(f.Code, f.Reason)
 	}
-	what, ok := refundWords[e.Type]
+	said, ok := sayings[e.Type]
 	if !ok {
-		what = strings.ReplaceAll(e.Type, "_", " ")
+		return entry{What: strings.ReplaceAll(e.Type, "_", " "), Note: f.Reason}, false, nil
 	}
-	return entry{What: what, Note: f.Reason}, e.Type == refunds.EventSucceeded, nil
+	line.What = said.what
+	if said.detail != nil {
+		line.What += said.detail(f)
+	}
+	if said.note != nil {
+		line.Note, line.staffNote = said.note(f), said.staffNote
+	}
+	return line, said.public, nil
 }
 
-var refundWords = map[string]string{
-	refunds.EventCreated:        "decided the refund",
-	refunds.EventAttemptCreated: "began another attempt at the refund",
-	refunds.EventSubmitted:      "handed the refund in",
-	refunds.EventDeferred:       "put the refund off: nothing has happened yet",
-	refunds.EventUnknown:        "got no certain answer about the refund; it is looked up",
-	refunds.EventPending:        "accepted the refund; it is pending at the provider",
-	refunds.EventRequiresAction: "was told that the provider waits for a person",
-	refunds.EventSucceeded:      "paid the refund",
-	refunds.EventFailed:         "was told that the refund failed",
-	refunds.EventReversed:       "took the refund back",
-	refunds.EventReviewRequired: "put the refund before a person",
-	refunds.EventResolved:       "told how the refund ended",
-	refunds.EventHeld:           "held the refund back",
-	refunds.EventReleased:       "released the refund",
-}
+func (f fact) details() string { return f.Details }
+func (f fact) note() string    { return f.Note }
+func (f fact) notes() string   { return f.Notes }
+func (f fact) reason() string  { return f.Reason }
 
-func ruleList(rules []string) string {
-	out := make([]string, len(rules))
-	for i, r := range rules {
-		out[i] = strings.ToLower(words(r))
-	}
-	return strings.Join(out, ", ")
+var sayings = map[string]saying{
+	returns.EventRequested:     {public: true, what: "requested the return", note: fact.details},
+	returns.EventInfoRequested: {public: true, what: "requested more information", note: fact.note},
+	returns.EventInfoProvided:  {public: true, what: "provided more information", note: fact.details},
+	returns.EventAuthorized:    {public: true, what: "authorized the return", note: fact.notes},
+	returns.EventRMAAssigned: {
+		public: true, what: "assigned ",
+		detail: func(f fact) string { return f.RMA },
+	},
+	returns.EventRejected: {public: true, what: "rejected the return", note: fact.notes},
+	returns.EventCanceled: {public: true, what: "canceled the return"},
+	returns.EventShipped: {
+		public: true, what: "recorded the shipment: ", note: fact.notes,
+		detail: func(f fact) string { return f.Carrier + ", tracking number " + f.Tracking },
+	},
+	returns.EventReceived: {
+		public: true, what: "received the parcel", note: fact.notes,
+		detail: func(f fact) string { return " (" + f.Kind + ")" },
+	},
+	returns.EventInspectionStarted: {public: true, what: "started the inspection"},
+	returns.EventInspected: {
+		public: true, what: "recorded the inspection by ", note: fact.notes,
+		detail: func(f fact) string { return f.InspectedBy + ": " + strings.ToLower(words(f.Result)) },
+	},
+	returns.EventApproved:           {public: true, what: "approved the return"},
+	returns.EventEarlyRefundStarted: {what: "requested a refund before approval"},
+	returns.EventEarlyRefundFailed:  {what: "recorded that the early refund was not paid"},
+	returns.EventRefundPaid:         {what: "recorded that the refund was paid"},
+	returns.EventRefunded:           {public: true, what: "closed the return as refunded"},
+	returns.EventRestocked:          {what: "restocked the accepted units"},
+	returns.EventOverridden: {
+		what: "overrode the policy: ", note: fact.reason,
+		detail: func(f fact) string { return list(f.Rules) },
+	},
+	returns.EventTaskOpened: {
+		what: "opened the task ", note: fact.note,
+		detail: func(f fact) string { return "“" + words(f.Kind) + "”" },
+	},
+	returns.EventTaskClosed: {what: "closed a task", note: fact.note},
+
+	refunds.EventCreated:        {what: "started the refund", note: fact.reason},
+	refunds.EventAttemptCreated: {what: "started another attempt", note: fact.reason},
+	refunds.EventSubmitted:      {what: "sent the refund to the provider", note: fact.reason},
+	refunds.EventDeferred:       {what: "will retry the refund", note: fact.reason},
+	refunds.EventUnknown:        {what: "could not confirm the refund; checking with the provider", note: fact.reason},
+	refunds.EventPending:        {what: "accepted the refund; it is pending", note: fact.reason},
+	refunds.EventRequiresAction: {what: "needs action at the provider", note: fact.reason},
+	refunds.EventSucceeded:      {public: true, what: "paid the refund", note: fact.reason},
+	refunds.EventFailed:         {what: "reported that the refund failed", note: fact.reason},
+	refunds.EventReversed:       {public: true, what: "reversed the refund", note: fact.reason, staffNote: true},
+	refunds.EventReviewRequired: {what: "sent the refund to the review queue", note: fact.reason},
+	refunds.EventResolved:       {what: "resolved the refund", note: fact.reason},
+	refunds.EventHeld:           {what: "put the refund on hold", note: fact.reason},
+	refunds.EventReleased:       {what: "released the refund", note: fact.reason},
 }

@@ -93,7 +93,11 @@ type Deps struct {
 	// https://shop.example.com; empty where it is that of the request.
 	Origin       string
 	MetricsToken string
-	Now          func() time.Time // nil: time.Now
+	// ReturnAddress is where customers send returns, with commas between its lines;
+	// ShipWithinDays is how many days after the authorization they have for it, 0 for no limit.
+	ReturnAddress  string
+	ShipWithinDays int
+	Now            func() time.Time // nil: time.Now
 }
 
 // server holds what handlers need.
@@ -101,6 +105,7 @@ type server struct {
 	Deps
 	pages  *templates
 	mux    *http.ServeMux
+	counts waitingCounts
 	pieces pieces // of the dashboard's streams
 }
 
@@ -124,10 +129,14 @@ func New(d Deps) (http.Handler, error) {
 	s.accountRoutes()
 	s.accountPageRoutes()
 	s.shopRoutes()
+	s.cartRoutes()
 	s.orderRoutes()
 	s.returnRoutes()
+	s.estimateRoutes()
+	s.sendBackRoutes()
 	s.adminReturnRoutes()
 	s.adminRoutes()
+	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.partnerRoutes()
 	s.featureRoutes()
@@ -247,6 +256,7 @@ func (s *server) deny(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Of(err)
 	switch {
 	case p.Status == http.StatusUnauthorized:
+		s.rememberPage(w, r)
 		http.Redirect(w, r, "/login", http.StatusFound)
 	case p.Code == access.CodeFactorRequired:
 		s.Auth.Flash(r.Context(), p.Message)

@@ -21,7 +21,7 @@ CREATE TABLE rk_kpi_quarters (
 CREATE TABLE rk_kpi_shares (
     quarter BIGINT NOT NULL,
     kind    TEXT COLLATE "C" NOT NULL
-        CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
+        CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'reversed', 'leakage')),
     name    TEXT COLLATE "C" NOT NULL,
     n       BIGINT NOT NULL,
     amount  BIGINT NOT NULL, -- minor units

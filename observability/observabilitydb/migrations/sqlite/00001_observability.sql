@@ -23,7 +23,7 @@ CREATE TABLE rk_kpi_quarters (
 CREATE TABLE rk_kpi_shares (
     quarter INTEGER NOT NULL,
     kind    TEXT NOT NULL
-        CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'leakage')),
+        CONSTRAINT rk_kpi_shares_kind_check CHECK (kind IN ('reason', 'disposition', 'refund', 'reversed', 'leakage')),
     name    TEXT NOT NULL,
     n       INTEGER NOT NULL,
     amount  INTEGER NOT NULL, -- minor units

@@ -132,6 +132,10 @@ var routes = []Route{
 	{Pattern: "POST /returns/request", Needs: ShopBuy},
 	{Pattern: "POST /returns/{id}/info", Needs: ShopBuy},
 	{Pattern: "POST /returns/{id}/cancel", Needs: ShopBuy},
+	{Pattern: "GET /cart", Needs: ShopRead},
+	{Pattern: "GET /returns/new", Needs: ShopRead},
+	{Pattern: "GET /returns/{id}/slip", Needs: ShopRead},
+	{Pattern: "POST /returns/{id}/shipment", Needs: ShopBuy},
 
 	{Pattern: "GET /admin/returns", Needs: ReturnsRead},
 	{Pattern: "GET /admin/returns/{id}", Needs: ReturnsRead},
@@ -155,6 +159,7 @@ var routes = []Route{
 	{Pattern: "GET /admin/reconciliation", Needs: ReviewRead},
 	{Pattern: "GET /admin/reconciliation.csv", Needs: ReviewRead, Audit: "export"},
 
+	{Pattern: "GET /admin/search", Needs: OrdersRead},
 	{Pattern: "GET /admin/orders", Needs: OrdersRead},
 	{Pattern: "POST /admin/orders/{id}/delivery", Needs: OrdersDeliver, Own: OrderInPath},
 	{Pattern: "GET /admin/products", Needs: CatalogRead},

@@ -262,4 +262,4 @@ const checks = `(() => {
   return [...new Set(faults)];
 })()`
 
-func shown(minor int64, c money.Currency) string { return money.New(minor, c).String() }
+func shown(minor int64, c money.Currency) string { return money.New(minor, c).Format("en") }

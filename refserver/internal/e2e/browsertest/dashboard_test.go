@@ -59,6 +59,7 @@ func TestTheDashboardIsLive(t *testing.T) {
 	b.visit("/admin/dashboard")
 	b.until("true", loaded)
 	b.shot("phone")
+	b.keepsLetters(320, 390, 600, 768, 1024, 1280, 1600, 2560)
 	b.run(chromedp.EmulateViewport(794, 1123)) // A4
 	b.media("print", "light")
 	b.visit("/admin/dashboard")
@@ -69,8 +70,27 @@ func TestTheDashboardIsLive(t *testing.T) {
 	b.shot("print")
 }
 
+// keepsLetters has each chart shown as large as it was drawn, so that its letters have one
+// size, in windows of these widths.
+func (b *tab) keepsLetters(widths ...int64) {
+	b.t.Helper()
+	for _, width := range widths {
+		b.run(chromedp.EmulateViewport(width, 900))
+		b.visit("/admin/dashboard")
+		b.until("true", loaded)
+		if scaled := evaluate[string](b, scaledCharts); scaled != "" {
+			b.t.Errorf("at %d px charts are scaled: %s", width, scaled)
+		}
+	}
+}
+
+// scaledCharts names the charts that are not shown as large as they were drawn.
+const scaledCharts = `[...document.querySelectorAll("img.chart")].filter(i => i.clientWidth !== i.naturalWidth)
+	.map(i => i.currentSrc.split("/").pop().split("?")[0] + " " + i.naturalWidth + " as " + i.clientWidth).join(", ")`
+
 // loaded says whether each chart on the page is drawn.
-const loaded = `String([...document.querySelectorAll("img.chart")].length > 0 && [...document.querySelectorAll("img.chart")].every(i => i.complete && i.naturalWidth > 0))`
+const loaded = `String([...document.querySelectorAll("img.chart")].length > 0 &&
+	[...document.querySelectorAll("img.chart")].every(i => i.complete && i.naturalWidth > 0))`
 
 func (b *tab) scheme(name string) { b.t.Helper(); b.media("screen", name) }
 
@@ -99,7 +119,7 @@ func (b *tab) until(want, script string) {
 	b.t.Fatalf("%s is %q, want %q", script, got, want)
 }
 
-// count brings the figures up to date, as the workers do every few seconds.
+// count brings the KPIs up to date, as the workers do every few seconds.
 func count(t *testing.T, s *app.App) {
 	t.Helper()
 	if err := s.CountNow(t.Context()); err != nil {

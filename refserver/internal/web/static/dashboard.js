@@ -26,6 +26,7 @@
       const now = document.getElementById(fresh.id);
       [...now.querySelectorAll("details")].forEach((d, i) => { d.open = open[i] === true; });
       now.dataset.seen = seen;
+      now.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
     }
   };
 

@@ -1,0 +1,130 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
+)
+
+func (s *server) searchRoutes() {
+	s.staff("GET /admin/search", s.searchPage)
+}
+
+// searchBody is all that matches what staff look for.
+type searchBody struct {
+	Q       string
+	Returns []caseView
+	Orders  []adminOrder
+	Users   []auth.User
+}
+
+// adminOrder is an order with its state in words.
+type adminOrder struct {
+	orders.Order
+	State badge
+}
+
+// searchFound is how many of a kind a search shows.
+const searchFound = 20
+
+// searchPage finds RMA, order, tracking and refund numbers, products, e-mail addresses and
+// parts of a name. What only one thing matches, such as the number that a scanner reads, opens
+// at once.
+func (s *server) searchPage(w http.ResponseWriter, r *http.Request) error {
+	body := searchBody{Q: strings.TrimSpace(r.URL.Query().Get("q"))}
+	if body.Q == "" {
+		return s.page(w, r, "admin_search", "Search", body)
+	}
+	if to, err := s.refundFound(r, body.Q); err != nil || to != "" {
+		if err != nil {
+			return err
+		}
+		return s.redirect(w, r, to, "")
+	}
+	var err error
+	if body.Users, _, err = s.Auth.Users(r.Context(), auth.UserQuery{Text: body.Q, PageSize: searchFound}); err != nil {
+		return err
+	}
+	if err := s.returnsFound(r, &body); err != nil {
+		return err
+	}
+	if err := s.ordersFound(r, &body); err != nil {
+		return err
+	}
+	if to := body.only(); to != "" {
+		return s.redirect(w, r, to, "")
+	}
+	return s.page(w, r, "admin_search", "Search", body)
+}
+
+// refundFound is the page of the return whose refund has the provider's id or our number.
+func (s *server) refundFound(r *http.Request, text string) (string, error) {
+	refund, err := s.Refunds.ByProviderID(r.Context(), text)
+	if errors.Is(err, refunds.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "/admin/returns/" + refund.ClientReference, nil
+}
+
+// returnsFound adds returns by RMA, tracking number and product, and those of the users found.
+func (s *server) returnsFound(r *http.Request, body *searchBody) error {
+	queries := []returns.Query{{Text: body.Q, PageSize: searchFound, CountUpTo: searchFound}}
+	for _, u := range body.Users {
+		queries = append(queries, returns.Query{CustomerID: u.ID, PageSize: searchFound, CountUpTo: searchFound})
+	}
+	seen := map[string]bool{}
+	var list []returns.Return
+	for _, q := range queries {
+		found, _, err := s.Returns.Returns(r.Context(), q)
+		if err != nil {
+			return err
+		}
+		for _, c := range found {
+			if !seen[c.ID] && len(list) < searchFound {
+				seen[c.ID], list = true, append(list, c)
+			}
+		}
+	}
+	var err error
+	body.Returns, err = s.caseViews(r, list)
+	return err
+}
+
+func (s *server) ordersFound(r *http.Request, body *searchBody) error {
+	found, _, err := s.Orders.Orders(r.Context(), orders.Query{
+		Text: body.Q, PageSize: searchFound, CountUpTo: searchFound,
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range found {
+		body.Orders = append(body.Orders, adminOrder{o, orderState(o.Status)})
+	}
+	return nil
+}
+
+// only is the page of the one thing that matches as a whole; empty where there is none.
+func (b searchBody) only() string {
+	for _, c := range b.Returns {
+		if strings.EqualFold(c.RMA, b.Q) || c.Shipment != nil && strings.EqualFold(c.Shipment.TrackingNumber, b.Q) {
+			return "/admin/returns/" + c.ID
+		}
+	}
+	for _, o := range b.Orders {
+		if strings.EqualFold(o.Number, b.Q) {
+			return "/orders/" + o.ID
+		}
+	}
+	return ""
+}
+
+// Empty reports whether nothing matches.
+func (b searchBody) Empty() bool { return len(b.Returns)+len(b.Orders)+len(b.Users) == 0 }
