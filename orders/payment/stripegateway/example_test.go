@@ -97,6 +97,6 @@ func ExampleParseEvent() {
 	_, err = stripegateway.ParseEvent(body, signed.Header, "whsec_of_another", 0)
 	fmt.Println(errors.Is(err, stripegateway.ErrSignature))
 	// Output:
-	// dispute_opened pi_1 19.99 USD <nil>
+	// dispute pi_1 19.99 USD <nil>
 	// true
 }
