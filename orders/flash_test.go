@@ -292,3 +292,53 @@ func ExampleFlashSale_CheckOverlap() {
 	// true false <nil>
 	// SALE_OVERLAP
 }
+
+func TestNoFlashSaleCountsWhileTheyAreSwitchedOff(t *testing.T) {
+	on := true
+	s := open(t, func(c *orders.Config) { c.FlashSales = func(context.Context) bool { return on } })
+	f := s.sale(3000, 0, 0)
+	held, err := s.ReserveFlashSale(t.Context(), f.ID, ann, 2)
+	must(t, err)
+	s.fill(2)
+	prices := func() string {
+		p, err := s.Product(t.Context(), s.mouse.ID)
+		must(t, err)
+		all, err := s.Products(t.Context())
+		must(t, err)
+		listed := 0
+		for _, one := range all {
+			listed += len(one.Sales)
+		}
+		now, err := s.FlashSales(t.Context(), false)
+		must(t, err)
+		planned, err := s.FlashSales(t.Context(), true)
+		must(t, err)
+		v, err := s.Cart(t.Context(), "ann")
+		must(t, err)
+		return fmt.Sprint(len(p.Sales), listed, len(now), len(planned), v.Total)
+	}
+	s.expect("on", prices(), "1 1 1 1 1400")
+
+	on = false
+	s.expect("off", prices(), "0 0 0 1 2000")
+	_, err = s.ReserveFlashSale(t.Context(), f.ID, ann, 1)
+	s.expect("reserved while off", orders.CodeOf(err), orders.CodeSaleNotActive)
+	_, err = s.AddToCart(t.Context(), "ann", s.mouse.ID, 7)
+	s.expect("beyond the stock, which has no reserved units", orders.CodeOf(err), orders.CodeOutOfStock)
+	o, err := s.Checkout(t.Context(), cash())
+	must(t, err)
+	s.expect("charged while off", []any{o.Total(), o.Lines[0].SaleID}, "[2000 ]")
+	r, err := s.Reservation(t.Context(), held.ID)
+	must(t, err)
+	s.expect("the reservation", r.Status, orders.ReservationHeld)
+	f, err = s.FlashSale(t.Context(), f.ID)
+	must(t, err)
+	s.expect("sold in the sale", f.Sold, 0)
+
+	on = true
+	s.fill(1)
+	s.expect("on again", prices(), "1 1 1 1 700")
+	o, err = s.Checkout(t.Context(), cash())
+	must(t, err)
+	s.expect("charged", []any{o.Total(), o.Lines[0].SaleID == f.ID}, "[700 true]")
+}

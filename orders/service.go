@@ -38,7 +38,7 @@ func New(c Config) (*Service, error) {
 	}
 	c = c.withDefaults()
 	s := &Service{
-		cfg: c, store: c.Store, inFlight: make(map[string]*charge), wake: make(chan struct{}, 1),
+		cfg: c, store: c.store(), inFlight: make(map[string]*charge), wake: make(chan struct{}, 1),
 		running: &sync.WaitGroup{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())

@@ -31,7 +31,7 @@ func (s *Service) With(store Store) *Service {
 	c := s.cfg
 	c.Store, c.Observer = store, NopObserver{}
 	in := &Service{
-		cfg: c, store: store, inTx: true, life: s.life, end: func() {}, inFlight: map[string]*charge{},
+		cfg: c, store: c.store(), inTx: true, life: s.life, end: func() {}, inFlight: map[string]*charge{},
 		wake: s.wake, running: &sync.WaitGroup{},
 	}
 	return in

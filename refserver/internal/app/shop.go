@@ -335,12 +335,16 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	if err := s.openAccounts(ctx); err != nil {
 		return err
 	}
+	if err := s.openFeatures(ctx); err != nil {
+		return err
+	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
 	store := ordersdb.New(s.DB)
 	s.Orders, err = orders.New(orders.Config{
 		Store: store, Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
+		FlashSales:  func(context.Context) bool { return s.Features.On(feature.FlashSales, "") },
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
 		Now:    s.now,
@@ -352,9 +356,6 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.Orders.Close)
-	if err := s.openFeatures(ctx); err != nil {
-		return err
-	}
 	if err := s.openPartners(store); err != nil {
 		return err
 	}
