@@ -66,7 +66,7 @@ func newBundle(t *testing.T) *bundle {
 		Gate: gate,
 		Endpoints: endpoint.New(endpoint.Deps{
 			Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Levels: s.Figures, Log: s.Log,
-			Currency: c.Money(),
+			Currency: c.Money(), Features: s.Features,
 		}),
 		Uploads: s.Uploads, Log: s.Log,
 	})}

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/returns"
 )
 
 // FeatureParams sets a switch.
@@ -62,6 +66,64 @@ func (e *Endpoints) SetFeature(
 func FeatureOff(n feature.Name) error {
 	d, _ := feature.Define(n)
 	return problem.New(http.StatusForbidden, "FEATURE_OFF", d.Off)
+}
+
+// Off returns what people read who want what is switched off for the user, and
+// "" where it is on.
+func (e *Endpoints) Off(n feature.Name, userID string) string {
+	if e.d.Features.On(n, userID) {
+		return ""
+	}
+	d, _ := feature.Define(n)
+	return d.Off
+}
+
+// need returns FeatureOff where a switch is off for the user.
+func (e *Endpoints) need(n feature.Name, userID string) error {
+	if e.d.Features.On(n, userID) {
+		return nil
+	}
+	return FeatureOff(n)
+}
+
+// needPhotos returns FeatureOff for photos of a user for whom they are off.
+func (e *Endpoints) needPhotos(userID string, photos []returns.Upload) error {
+	if len(photos) == 0 {
+		return nil
+	}
+	return e.need(feature.Photos, userID)
+}
+
+// Offered returns those of the methods that a customer is refunded by at the
+// moment: store credit may be off.
+func (e *Endpoints) Offered(customerID string, methods []payment.Method) []payment.Method {
+	if e.d.Features.On(feature.StoreCredit, customerID) {
+		return methods
+	}
+	return slices.DeleteFunc(slices.Clone(methods), func(m payment.Method) bool { return m == payment.StoreCredit })
+}
+
+// needMethod returns FeatureOff for a refund as store credit where that is off
+// for the customer. One that has begun is finished.
+func (e *Endpoints) needMethod(ctx context.Context, id string, m payment.Method) error {
+	if m != payment.StoreCredit {
+		return nil
+	}
+	c, err := e.d.Returns.Return(ctx, id)
+	if err != nil || e.d.Features.On(feature.StoreCredit, c.CustomerID) {
+		return err
+	}
+	begun, err := e.d.Refunds.ByClientReference(ctx, c.ID)
+	switch {
+	case errors.Is(err, refunds.ErrNotFound):
+		return FeatureOff(feature.StoreCredit)
+	case err != nil:
+		return err
+	case begun.Method == payment.StoreCredit && begun.HoldRef != refunds.AwaitingMethod &&
+		begun.Status.CountsAgainstCaptured():
+		return nil
+	}
+	return FeatureOff(feature.StoreCredit)
 }
 
 // featureError says why a switch was not changed.

@@ -54,6 +54,9 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 		return RefundChange{}, err
 	}
 	q := returns.RefundParams{Method: payment.Method(strings.ToLower(p.Method)), LessOutside: p.LessOutside}
+	if err := e.needMethod(ctx, id, q.Method); err != nil {
+		return RefundChange{}, err
+	}
 	if p.Available != nil {
 		amount, err := money.Parse(p.Available.String(), e.d.Currency)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
@@ -100,6 +101,9 @@ func (e *Endpoints) CheckRequest(ctx context.Context, by auth.User, p ReturnPara
 	if err := RequestReturn.Permit(by); err != nil {
 		return err
 	}
+	if err := e.need(feature.Returns, by.ID); err != nil {
+		return err
+	}
 	request, err := p.params()
 	if err != nil {
 		return nil // what is missing may come behind the photos
@@ -113,6 +117,9 @@ func (e *Endpoints) RequestReturn(
 	ctx context.Context, by auth.User, p ReturnParams, photos []returns.Upload,
 ) (ReturnChange, error) {
 	if err := RequestReturn.Permit(by); err != nil {
+		return ReturnChange{}, err
+	}
+	if err := cmp.Or(e.need(feature.Returns, by.ID), e.needPhotos(by.ID, photos)); err != nil {
 		return ReturnChange{}, err
 	}
 	request, err := p.params()
@@ -133,13 +140,18 @@ func (e *Endpoints) EstimateReturn(ctx context.Context, by auth.User, p ReturnPa
 	if err := EstimateReturn.Permit(by); err != nil {
 		return returns.Estimate{}, err
 	}
+	if err := e.need(feature.Returns, by.ID); err != nil {
+		return returns.Estimate{}, err
+	}
 	p.Estimate = nil
 	request, err := p.params()
 	if err != nil {
 		return returns.Estimate{}, err
 	}
 	request.CustomerID = by.ID
-	return e.d.Returns.Estimate(ctx, actor(by), request)
+	out, err := e.d.Returns.Estimate(ctx, actor(by), request)
+	out.Methods = e.Offered(by.ID, out.Methods)
+	return out, err
 }
 
 // FileReturn files a return for a customer.
@@ -147,6 +159,9 @@ func (e *Endpoints) FileReturn(
 	ctx context.Context, by auth.User, p FilingParams, photos []returns.Upload,
 ) (ReturnChange, error) {
 	if err := FileReturn.Permit(by); err != nil {
+		return ReturnChange{}, err
+	}
+	if err := e.needPhotos(by.ID, photos); err != nil {
 		return ReturnChange{}, err
 	}
 	if err := input.Check(p); err != nil {
@@ -238,6 +253,9 @@ func (e *Endpoints) ProvideInfo(
 	}
 	c, err := e.Return(ctx, by, id)
 	if err != nil {
+		return ReturnChange{}, err
+	}
+	if err := e.needPhotos(by.ID, photos); err != nil {
 		return ReturnChange{}, err
 	}
 	c, err = e.d.Returns.ProvideInfo(ctx, c.ID, actor(by), returns.InfoParams{Details: p.Details, Photos: photos})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 )
 
@@ -24,7 +25,11 @@ func (e *Endpoints) ReviewQueue(ctx context.Context, by auth.User) (review.Items
 	if err := ReadQueue.Permit(by); err != nil {
 		return review.Items{}, err
 	}
-	return e.d.Review.Items(ctx)
+	items, err := e.d.Review.Items(ctx)
+	for i, r := range items.Refunds {
+		items.Refunds[i].NoCredit = !e.d.Features.On(feature.StoreCredit, r.Customer)
+	}
+	return items, err
 }
 
 // ResolveRefund ends a refund whose outcome is unknown, and says how.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
@@ -61,6 +62,9 @@ func (e *Endpoints) ReserveFlashSale(
 	ctx context.Context, by auth.User, id string, p ReserveParams,
 ) (orders.Reservation, string, error) {
 	if err := ReserveFlashSale.Permit(by); err != nil {
+		return orders.Reservation{}, "", err
+	}
+	if err := e.need(feature.FlashSales, by.ID); err != nil {
 		return orders.Reservation{}, "", err
 	}
 	if err := input.Check(p); err != nil {

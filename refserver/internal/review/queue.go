@@ -63,6 +63,8 @@ type Refund struct {
 	refunds.Refund
 	Why   string         // it needs review, in our words
 	Calls []refunds.Call // the last ones, oldest first, in the provider's words
+	// NoCredit has it not paid as store credit: that is off for its customer.
+	NoCredit bool
 }
 
 // Choice reports whether it only waits for staff to choose its method.
@@ -75,6 +77,9 @@ func (r Refund) Held() bool { return r.HoldRef != "" && !r.Choice() }
 func (r Refund) Methods() []payment.Method {
 	if !r.Choice() {
 		return nil
+	}
+	if r.NoCredit {
+		return []payment.Method{payment.Cash, payment.Card}
 	}
 	return []payment.Method{payment.StoreCredit, payment.Cash, payment.Card}
 }

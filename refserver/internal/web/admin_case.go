@@ -146,6 +146,8 @@ func (s *server) showAdminCase(
 	if o, q := body.Outside, body.Quote; o != nil && q != nil && body.CanRefund && q.Balance.PaymentID != "" &&
 		c.Status == returns.StatusApproved && q.Amount > o.Available() {
 		o.CaseID, o.Key = c.ID, body.Key
+		// Store credit where it is given, else cash.
+		o.Method = s.Endpoints.Offered(c.CustomerID, []payment.Method{payment.StoreCredit, payment.Cash})[0]
 	}
 	own, err := s.permit(r, &body)
 	if err != nil {
@@ -185,6 +187,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 			body.Methods = append(body.Methods, m)
 		}
 	}
+	body.Methods = s.Endpoints.Offered(c.CustomerID, body.Methods)
 	return nil
 }
 

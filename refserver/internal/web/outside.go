@@ -5,6 +5,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -16,6 +17,7 @@ type outsideView struct {
 	// there is no such case.
 	CaseID string
 	Key    string
+	Method payment.Method // by which what is left is paid
 }
 
 // outsideRow is one refund or dispute.

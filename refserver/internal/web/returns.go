@@ -10,6 +10,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/returns"
@@ -35,6 +36,7 @@ type returnsBody struct {
 	CasePages  pager
 	Total      int // cases, over all pages
 	Credit     int64
+	Off        string // why no return can be requested at the moment; empty where one can
 	Currency   money.Currency
 }
 
@@ -134,9 +136,15 @@ func (s *server) showReturns(
 			list = append([]orders.Order{o}, list...)
 		}
 	}
-	body := returnsBody{OrderPages: pagesAt(r, "/returns", "page", orderPage, s.PageSize, total), Currency: s.Currency}
+	body := returnsBody{
+		OrderPages: pagesAt(r, "/returns", "page", orderPage, s.PageSize, total), Currency: s.Currency,
+		Off: s.Endpoints.Off(feature.Returns, me),
+	}
 	if body.Orders, err = s.returnOrders(r, list, form); err != nil {
 		return err
+	}
+	if body.Off != "" {
+		body.Orders, body.OrderPages = nil, pager{}
 	}
 	own := endpoint.ListParams{Paging: endpoint.Paging{Number: &casePage}, Size: ownCases, Uncounted: true}
 	cases, err := s.Endpoints.Returns(ctx, user(r), own)
@@ -186,6 +194,9 @@ func (s *server) returnOrders(r *http.Request, list []orders.Order, form request
 			Policy:  t.Policy,
 			Reasons: t.Policy.Reasons,
 			Accept:  accept(t.Policy.PhotoTypes),
+		}
+		if s.Endpoints.Off(feature.Photos, user(r).ID) != "" {
+			v.Policy.MaxPhotos = 0
 		}
 		if len(v.Reasons) == 0 {
 			v.Reasons = returns.AllReasons()
@@ -265,6 +276,9 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 	if p.RetryAfter > 0 {
 		p.SetRetryAfter(w.Header())
 	}
+	if s.Endpoints.Off(feature.Returns, user(r).ID) != "" {
+		return s.showReturns(w, r, p.Status, form, notesOf(p)...)
+	}
 	if _, err := s.ownOrderOf(r, form.OrderID); err == nil {
 		return s.showNewReturn(w, r, p.Status, form, s.estimateOf(r, f), notesOf(p)...)
 	}
@@ -313,6 +327,9 @@ func (s *server) showCase(
 	body := ownCaseBody{
 		Case: views[0], Key: newKey(), Accept: accept(terms.Policy.PhotoTypes), Details: details,
 		Photos: max(0, terms.Policy.MaxPhotos-len(c.Evidence)),
+	}
+	if s.Endpoints.Off(feature.Photos, c.CustomerID) != "" {
+		body.Photos = 0
 	}
 	body.Form = r.PostForm
 	if body.Kit, err = s.sendBack(r.Context(), c, s.zoneOf(terms.Policy)); err != nil {
