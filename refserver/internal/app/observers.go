@@ -146,8 +146,25 @@ func (o refundObserver) Failed(ctx context.Context, r refunds.Refund) {
 	o.Observer.Failed(ctx, r)
 	o.log.WarnContext(
 		ctx,
-		"refund failed",
+		refundFailedMessage(r),
 		append([]any{observability.EventKey, "refund_failed"}, refundFields(r)...)...)
+}
+
+// RefundUnavailable counts and logs a refund that was answered while its outcome is not known.
+func (s *App) RefundUnavailable(ctx context.Context, r refunds.Refund) {
+	s.Metrics.RefundUnavailable()
+	log, fields := observability.Named(s.Log, "refunds"), refundFields(r)
+	log.WarnContext(
+		ctx,
+		"Refund attempt failed via circuit breaker",
+		append([]any{"reason", r.Work.LastError}, fields...)...)
+	log.WarnContext(ctx, refundFailedMessage(r),
+		append([]any{observability.EventKey, "refund_failed", "reason", "unavailable"}, fields...)...)
+}
+
+// refundFailedMessage is what the log says of a refund that was answered without success.
+func refundFailedMessage(r refunds.Refund) string {
+	return "Refund failed for return " + r.ClientReference
 }
 
 // Queued implements refunds.Observer.

@@ -53,6 +53,9 @@ type Deps struct {
 	// Card turns what the card form holds into the provider's payment method.
 	// Nil where the form is off, because the provider's key is live.
 	Card func(number, expires, kind string) (token string, err error)
+	// RefundUnavailable is called for a refund whose outcome is not known when it
+	// is answered, because the provider gave no usable answer. Nil: nobody is.
+	RefundUnavailable func(ctx context.Context, r refunds.Refund)
 
 	Currency money.Currency
 	Zone     *time.Location // whose days are meant; nil: UTC
@@ -73,6 +76,9 @@ type Endpoints struct{ d Deps }
 func New(d Deps) *Endpoints {
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.RefundUnavailable == nil {
+		d.RefundUnavailable = func(context.Context, refunds.Refund) {}
 	}
 	if d.Zone == nil {
 		d.Zone = time.UTC

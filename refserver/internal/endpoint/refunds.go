@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -77,9 +78,22 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 	if err != nil {
 		return RefundChange{}, err
 	}
+	if unavailable(paid, e.d.Now()) {
+		e.d.RefundUnavailable(ctx, paid)
+	}
 	out := RefundChange{Return: c, Refund: paid}
 	out.Progress, out.Message = progressOf(paid)
 	return out, nil
+}
+
+// unavailable reports whether a refund ended without an outcome because the
+// provider gave no usable answer, or was not asked while it is down. One that
+// another request is sending at this moment may still have one.
+func unavailable(r refunds.Refund, now time.Time) bool {
+	if r.Method.Manual() || r.OnHold() {
+		return false
+	}
+	return r.Status == refunds.StatusUnknown || r.Status == refunds.StatusSubmitted && !r.Leased(now)
 }
 
 // progressOf says to staff how far a refund is.
