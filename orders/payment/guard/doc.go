@@ -16,7 +16,7 @@
 //
 //	CreatePayment, ConfirmPayment, CancelPayment, CreateRefund   no effect: it was not sent
 //	FindPayment, FindRefund                                      unknown: nothing was read
-//	ListRefunds                                                  an error that is resilience.ErrOpen
+//	ListRefunds, RefundsOf, DisputesOf, ListDisputes             an error that is resilience.ErrOpen
 //
 // A refused look-up is never "absent", which only the provider can say. A call
 // whose context has ended already is not sent either, and ends in the same way,
@@ -40,8 +40,8 @@
 // # Optional interfaces
 //
 // What [Refunds] returns states the Capabilities of its gateway, and has
-// ListRefunds exactly when its gateway has. [List] guards a lister that is apart
-// from the gateway.
+// ListRefunds, and the methods of payment.HistoryReader, exactly when its gateway
+// has. [List] and [History] guard what is apart from the gateway.
 //
 // # Concurrency
 //

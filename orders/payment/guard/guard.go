@@ -29,14 +29,22 @@ func Charges(g payment.ChargeGateway, b *resilience.Breaker) payment.ChargeGatew
 
 // Refunds returns a gateway that sends the calls of g while the breaker allows
 // it. It is a payment.Capable with the capabilities of g, and a
-// payment.RefundLister if g is one. It returns nil if g is nil.
+// payment.RefundLister and a payment.HistoryReader if g is one. It returns nil if
+// g is nil.
 func Refunds(g payment.RefundGateway, b *resilience.Breaker) payment.RefundGateway {
 	if g == nil {
 		return nil
 	}
 	guarded := refunds{next: g, breaker: b}
-	if l, ok := g.(payment.RefundLister); ok {
-		return &listingRefunds{refunds: guarded, RefundLister: List(l, b)}
+	l, lists := g.(payment.RefundLister)
+	h, reads := g.(payment.HistoryReader)
+	switch {
+	case lists && reads:
+		return &knowingRefunds{listingRefunds{guarded, List(l, b)}, History(h, b)}
+	case lists:
+		return &listingRefunds{guarded, List(l, b)}
+	case reads:
+		return &readingRefunds{guarded, History(h, b)}
 	}
 	return &guarded
 }
@@ -50,6 +58,15 @@ func List(l payment.RefundLister, b *resilience.Breaker) payment.RefundLister {
 		return nil
 	}
 	return &lister{next: l, breaker: b}
+}
+
+// History returns a reader that reads the lists of h while the breaker allows it.
+// As with [List], a whole list is one call. It returns nil if h is nil.
+func History(h payment.HistoryReader, b *resilience.Breaker) payment.HistoryReader {
+	if h == nil {
+		return nil
+	}
+	return &history{next: h, breaker: b}
 }
 
 type charges struct {
@@ -115,6 +132,18 @@ type listingRefunds struct {
 	payment.RefundLister
 }
 
+// readingRefunds guards a gateway that reads what happened to a payment too.
+type readingRefunds struct {
+	refunds
+	payment.HistoryReader
+}
+
+// knowingRefunds guards a gateway that does both.
+type knowingRefunds struct {
+	listingRefunds
+	payment.HistoryReader
+}
+
 type lister struct {
 	next    payment.RefundLister
 	breaker *resilience.Breaker
@@ -124,6 +153,32 @@ type lister struct {
 func (l *lister) ListRefunds(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderRefund, error] {
 	return list(ctx, l.breaker, "list refunds", func() iter.Seq2[payment.ProviderRefund, error] {
 		return l.next.ListRefunds(ctx, from, to)
+	})
+}
+
+type history struct {
+	next    payment.HistoryReader
+	breaker *resilience.Breaker
+}
+
+// RefundsOf implements payment.HistoryReader.
+func (h *history) RefundsOf(ctx context.Context, providerID string) iter.Seq2[payment.ProviderRefund, error] {
+	return list(ctx, h.breaker, "list refunds of a payment", func() iter.Seq2[payment.ProviderRefund, error] {
+		return h.next.RefundsOf(ctx, providerID)
+	})
+}
+
+// DisputesOf implements payment.HistoryReader.
+func (h *history) DisputesOf(ctx context.Context, providerID string) iter.Seq2[payment.ProviderDispute, error] {
+	return list(ctx, h.breaker, "list disputes of a payment", func() iter.Seq2[payment.ProviderDispute, error] {
+		return h.next.DisputesOf(ctx, providerID)
+	})
+}
+
+// ListDisputes implements payment.HistoryReader.
+func (h *history) ListDisputes(ctx context.Context, from, to time.Time) iter.Seq2[payment.ProviderDispute, error] {
+	return list(ctx, h.breaker, "list disputes", func() iter.Seq2[payment.ProviderDispute, error] {
+		return h.next.ListDisputes(ctx, from, to)
 	})
 }
 

@@ -365,7 +365,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	s.refundWork = newRefundWork(s)
 	s.Refunds, err = refunds.New(refunds.Config{
 		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker), CallTimeout: c.PaymentProviderTimeout,
-		RefundLister: direct, Payments: ourPayments{s}, Worked: s.refundWork.note, Now: s.now,
+		Payments: ourPayments{s}, Worked: s.refundWork.note, Now: s.now,
 		Observer: refundObserver{
 			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),
 		},
