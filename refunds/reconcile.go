@@ -18,6 +18,7 @@ const (
 	InProgress        MatchStatus = "in_progress"    // not settled here yet; it is being looked up
 	MissingAtProvider MatchStatus = "missing_there"  // we say it was paid, the provider does not have it
 	MissingLocally    MatchStatus = "missing_here"   // the provider has it, and we never requested it
+	MadeOutside       MatchStatus = "outside"        // the provider has it, others made it, and it is booked here
 	AmountDiffers     MatchStatus = "amount_differs" // the amount or the currency
 	StateDiffers      MatchStatus = "state_differs"  // paid on one side, not on the other
 	NotComparable     MatchStatus = "not_comparable" // the provider can't say anything about this one
@@ -26,12 +27,12 @@ const (
 // MatchStatuses are all findings, in the order of a report.
 func MatchStatuses() []MatchStatus {
 	return []MatchStatus{
-		Matched, InProgress, MissingAtProvider, MissingLocally, AmountDiffers, StateDiffers, NotComparable,
+		Matched, InProgress, MissingAtProvider, MissingLocally, MadeOutside, AmountDiffers, StateDiffers, NotComparable,
 	}
 }
 
 // Differs reports whether it needs review.
-func (f MatchStatus) Differs() bool { return f != Matched && f != InProgress }
+func (f MatchStatus) Differs() bool { return f != Matched && f != InProgress && f != MadeOutside }
 
 // Match is one refund, as we have it and as the provider does. What one
 // side does not have is empty there.
@@ -226,11 +227,19 @@ func (c *comparing) theirs(
 	if err != nil {
 		return err
 	}
+	booked, err := c.s.bookedOf(ctx, batch)
+	if err != nil {
+		return err
+	}
 	for _, l := range batch {
 		leg, ok := mine[l.AttemptID]
-		if !ok {
+		b, outside := booked[l.ProviderID]
+		switch {
+		case outside && !ok: // one that names an attempt of ours is our own affair
+			err = c.tell(compareBooked(b, l))
+		case !ok:
 			err = c.tell(compare(Leg{}, l))
-		} else {
+		default:
 			err = c.their(leg, l, from, to, seen)
 		}
 		if err != nil {
@@ -281,6 +290,41 @@ func (s *Service) legsOf(ctx context.Context, listed []payment.ProviderRefund) (
 		mine[leg.Attempt.ID] = leg
 	}
 	return mine, err
+}
+
+// bookedOf returns the refunds of the provider's list that are booked as made by
+// others, by the provider's id.
+func (s *Service) bookedOf(ctx context.Context, listed []payment.ProviderRefund) (map[string]Outside, error) {
+	booked := map[string]Outside{}
+	if len(listed) == 0 {
+		return booked, nil
+	}
+	ids := make([]string, len(listed))
+	for i, l := range listed {
+		ids[i] = l.ProviderID
+	}
+	found, err := s.store.Outside(ctx, OutsideQuery{IDs: ids})
+	for _, o := range found {
+		if o.Kind == OutsideRefund {
+			booked[o.ProviderID] = o
+		}
+	}
+	return booked, err
+}
+
+// compareBooked compares a refund that others made with what is booked of it.
+func compareBooked(o Outside, l payment.ProviderRefund) Match {
+	c := compare(Leg{}, l)
+	c.OrderID, c.Amount, c.Currency = o.OrderID, o.Amount, o.Currency
+	switch {
+	case l.Amount != o.Amount || l.Currency != o.Currency:
+		c.Match = AmountDiffers
+	case (o.State == OutsideReturned) != (l.Outcome == payment.OutcomeDeclined):
+		c.Match = StateDiffers
+	default:
+		c.Match = MadeOutside
+	}
+	return c
 }
 
 // ours compares an attempt of ours. Not in the list of its hour, it is looked

@@ -79,7 +79,7 @@ func (s *App) reconcile(ctx context.Context) (bool, error) {
 // took back becomes reversed, though its message was lost. What it says was
 // paid and failed here needs review; so does all else, which the report shows.
 func (s *App) settleDifference(ctx context.Context, c refunds.Match) error {
-	if c.Match != refunds.StateDiffers {
+	if c.Match != refunds.StateDiffers || c.AttemptID == "" { // what others made is followed by the sweep
 		return nil
 	}
 	// As if the provider had told it: of an attempt that was replaced, too.
