@@ -93,8 +93,16 @@ type Order struct {
 	Tries []Try // the last ones, oldest first
 }
 
-// Why returns why it needs review, in our words.
-func (Order) Why() string { return "the provider has not said whether it took the money" }
+// Why returns why it needs review, in our words, with what its charge met last.
+func (o Order) Why() string {
+	const why = "the provider has not said whether it took the money"
+	switch f := o.Payment.Failure; f {
+	case "", payment.NotYetKnown: // says the same
+		return why
+	default:
+		return why + "; the last attempt: " + problem.ChargeFailed(f, money.New(o.Payment.FailureLimit, o.Currency))
+	}
+}
 
 // Try is the result of one attempt to charge.
 type Try struct {

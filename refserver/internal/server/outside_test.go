@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -101,6 +103,14 @@ func TestACaseThatWasRefundedElsewhereIsClosed(t *testing.T) {
 		for _, page := range []string{"/admin/returns/" + c.ID, "/orders/" + o.ID} {
 			staff.get(page).want(t, 200, "Given back outside of this shop")
 		}
+		b.eventually("the alert", func() bool {
+			_, n, err := b.Discrepancies.Open(ctx, 1)
+			return err == nil && n > 0
+		})
+		queue := staff.get("/admin/queue").want(t, 200, "It is recorded with the payment.")
+		if strings.Contains(queue.body, "Nothing was changed") {
+			t.Error("the queue says that nothing was changed of money that is booked")
+		}
 		staff.get("/admin/returns/"+c.ID).want(t, 200, "Close as refunded elsewhere")
 		staff.form("/admin/returns/"+c.ID+"/refund", map[string][]string{
 			"method": {"store_credit"}, "less_outside": {"yes"}, "refund_amount_available": {"0.00"},
@@ -110,6 +120,44 @@ func TestACaseThatWasRefundedElsewhereIsClosed(t *testing.T) {
 		}
 		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != 0 {
 			t.Errorf("store credit %d, %v", credit, err)
+		}
+	})
+}
+
+func TestProgramsCloseACaseThatWasRefundedElsewhere(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.run()
+		ctx := t.Context()
+		who := b.customer("ada")
+		o := b.buy(who, 2)
+		c := b.approved(o)
+		unit := o.Payment.Amount / 2
+		made, err := b.Simulator.RefundOutside(paysim.RefundParams{
+			PaymentIntent: o.Payment.ProviderID, AmountMinor: o.Payment.Amount - unit/2,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the booking", func() bool {
+			all, err := b.Refunds.OutsideMoney(ctx, o.ID)
+			return err == nil && len(all) == 1
+		})
+		staff, path := b.signIn(), "/api/admin/returns/"+c.ID+"/refund"
+		staff.json(path, `{"method":"store_credit"}`).want(t, 409)
+		staff.json(path, `{"method":"store_credit","less_outside":"yes"}`).want(t, 400, `"field":"less_outside"`)
+		staff.json(path, `{"method":"store_credit","less_outside":true}`).want(t, 200, `"success":true`)
+		if now := b.theCase(c.ID); now.Status != returns.StatusRefunded {
+			t.Errorf("the case is %s", now.Status)
+		}
+		if credit, err := b.Refunds.CreditBalance(ctx, who.ID, "USD"); err != nil || credit != unit/2 {
+			t.Errorf("store credit %d, want %d, %v", credit, unit/2, err)
+		}
+
+		// It is in the comparison as what it is, and nobody has to look.
+		rec, err := b.Refunds.Reconcile(ctx, o.PlacedAt.Add(-time.Minute), time.Now().Add(time.Minute))
+		if err != nil || rec.Totals.Count[refunds.MadeOutside] != 1 || rec.Totals.Differences() != 0 {
+			t.Errorf("%+v, %v, want %s as made outside", rec.Totals, err, made.ID)
 		}
 	})
 }
