@@ -479,3 +479,29 @@ func TestWhatWeStartStaysWithinWhatWasPaid(t *testing.T) {
 		})
 	}
 }
+
+func TestAComparisonSaysOfABookedRefundThatOthersMadeIt(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		start := time.Now()
+		id := s.gateway.RefundOutside("pi_1", 700, "USD")
+		found := func(want refunds.MatchStatus) refunds.Match {
+			s.Helper()
+			time.Sleep(time.Second)
+			got, totals := s.compare(start, time.Now())
+			s.equal("compared as "+string(want), []int{len(got[want]), totals.Count[want]}, []int{1, 1})
+			if len(got[want]) == 0 {
+				return refunds.Match{}
+			}
+			return got[want][0]
+		}
+		s.equal("not booked", found(refunds.MissingLocally).ProviderID, id)
+		s.told(id)
+		m := found(refunds.MadeOutside)
+		s.equal("booked", []any{m.ProviderID, m.OrderID != "", m.Amount, m.ProviderAmount, m.Match.Differs()},
+			[]any{id, true, int64(700), int64(700), false})
+		s.gateway.Settle(id, "failed")
+		s.equal("it came back, and nobody has said so", found(refunds.StateDiffers).ProviderID, id)
+		s.told(id)
+		s.equal("said", found(refunds.MadeOutside).ProviderID, id)
+	})
+}

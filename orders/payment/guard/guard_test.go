@@ -346,9 +346,11 @@ type knowing struct {
 // histories are the calls of a reader; each returns how many it read.
 func histories(h payment.HistoryReader) map[string]func(context.Context) (int, error) {
 	return map[string]func(context.Context) (int, error){
-		"RefundsOf":    func(ctx context.Context) (int, error) { return count(h.RefundsOf(ctx, "pi_1")) },
-		"DisputesOf":   func(ctx context.Context) (int, error) { return count(h.DisputesOf(ctx, "pi_1")) },
-		"ListDisputes": func(ctx context.Context) (int, error) { return count(h.ListDisputes(ctx, time.Time{}, time.Time{})) },
+		"RefundsOf":  func(ctx context.Context) (int, error) { return count(h.RefundsOf(ctx, "pi_1")) },
+		"DisputesOf": func(ctx context.Context) (int, error) { return count(h.DisputesOf(ctx, "pi_1")) },
+		"ListDisputes": func(ctx context.Context) (int, error) {
+			return count(h.ListDisputes(ctx, time.Time{}, time.Time{}))
+		},
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 func TestWhyAnOrderNeedsReviewSaysWhatItsChargeMet(t *testing.T) {
 	const unknown = "the provider has not said whether it took the money"
 	for failure, want := range map[payment.Failure]string{
-		"":                   unknown,
-		payment.NotYetKnown:  unknown,
-		payment.Unreachable:  unknown + "; the last attempt: the provider can't be reached",
-		payment.Unrecognized: unknown + "; the last attempt: the provider said no, and gave no reason that is known here",
+		"":                  unknown,
+		payment.NotYetKnown: unknown,
+		payment.Unreachable: unknown + "; the last attempt: the provider can't be reached",
+		payment.CardExpired: unknown + "; the last attempt: the card has expired",
 	} {
 		o := review.Order{Order: orders.Order{Currency: "USD", Payment: orders.Payment{Failure: failure}}}
 		if got := o.Why(); got != want {
