@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -145,6 +146,7 @@ func furnished(t *testing.T, s *app.App) map[string]string {
 // No page scrolls sideways, from a small phone to a wide screen. SCREENSHOTS names a folder
 // for pictures of all of them.
 func TestNoPageScrollsSideways(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/e2e/browsertest/")
 	s, base := serve(t)
 	addresses := furnished(t, s)
 	b := newBrowser(t).open(t, base, 1280, 800, "width")
