@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -101,5 +103,31 @@ func TestReportsSayWhatWasMeasured(t *testing.T) {
 	}
 	if r.Fulfilled() {
 		t.Error("a run with a scenario that was not measured is fulfilled")
+	}
+}
+
+// TestTheDocumentIsThatOfARun: refserver/docs/quality-scenarios.md was written by the command,
+// of the scenarios as they are.
+func TestTheDocumentIsThatOfARun(t *testing.T) {
+	data, err := os.ReadFile("../../docs/quality-scenarios.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Report
+	for _, s := range All() {
+		r.Rows = append(r.Rows, Row{Scenario: s, Result: Result{Fulfilled: true, Observed: "OBSERVED"}})
+	}
+	var want bytes.Buffer
+	if err := r.Markdown(&want); err != nil {
+		t.Fatal(err)
+	}
+	measured := regexp.MustCompile(`(?m)^(- Observed: .+|Measured on .+)$`)
+	got := measured.ReplaceAllString(string(data), "")
+	if blank := measured.ReplaceAllString(want.String(), ""); got != blank {
+		t.Error("the document is not of these scenarios: run go run ./refserver scenarios --markdown " +
+			"refserver/docs/quality-scenarios.md")
+	}
+	if strings.Contains(string(data), "OBSERVED") || !strings.Contains(string(data), "in the whole form") {
+		t.Error("the document is not of a whole run")
 	}
 }
