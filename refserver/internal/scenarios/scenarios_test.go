@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
@@ -22,9 +25,7 @@ func run(t *testing.T, o Options) Report {
 
 // TestScenariosAreFulfilled runs all fifteen in their short form.
 func TestScenariosAreFulfilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	testreq.Slow(t, "./refserver/internal/scenarios/")
 	for name, test := range map[string]struct {
 		o    Options
 		rows int
@@ -53,9 +54,7 @@ func TestScenariosAreFulfilled(t *testing.T) {
 // TestEveryScenarioCanFail does something wrong on purpose in each: a scenario that stays
 // fulfilled measures nothing.
 func TestEveryScenarioCanFail(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	testreq.Slow(t, "./refserver/internal/scenarios/")
 	for _, row := range run(t, Options{broken: true}).Rows {
 		t.Log(row.Line())
 		if row.Fulfilled {
@@ -104,5 +103,31 @@ func TestReportsSayWhatWasMeasured(t *testing.T) {
 	}
 	if r.Fulfilled() {
 		t.Error("a run with a scenario that was not measured is fulfilled")
+	}
+}
+
+// TestTheDocumentIsThatOfARun: refserver/docs/quality-scenarios.md was written by the command,
+// of the scenarios as they are.
+func TestTheDocumentIsThatOfARun(t *testing.T) {
+	data, err := os.ReadFile("../../docs/quality-scenarios.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Report
+	for _, s := range All() {
+		r.Rows = append(r.Rows, Row{Scenario: s, Result: Result{Fulfilled: true, Observed: "OBSERVED"}})
+	}
+	var want bytes.Buffer
+	if err := r.Markdown(&want); err != nil {
+		t.Fatal(err)
+	}
+	measured := regexp.MustCompile(`(?m)^(- Observed: .+|Measured on .+)$`)
+	got := measured.ReplaceAllString(string(data), "")
+	if blank := measured.ReplaceAllString(want.String(), ""); got != blank {
+		t.Error("the document is not of these scenarios: run go run ./refserver scenarios --markdown " +
+			"refserver/docs/quality-scenarios.md")
+	}
+	if strings.Contains(string(data), "OBSERVED") || !strings.Contains(string(data), "in the whole form") {
+		t.Error("the document is not of a whole run")
 	}
 }
