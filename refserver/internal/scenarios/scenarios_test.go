@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
@@ -22,9 +23,7 @@ func run(t *testing.T, o Options) Report {
 
 // TestScenariosAreFulfilled runs all fifteen in their short form.
 func TestScenariosAreFulfilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	testreq.Slow(t, "./refserver/internal/scenarios/")
 	for name, test := range map[string]struct {
 		o    Options
 		rows int
@@ -53,9 +52,7 @@ func TestScenariosAreFulfilled(t *testing.T) {
 // TestEveryScenarioCanFail does something wrong on purpose in each: a scenario that stays
 // fulfilled measures nothing.
 func TestEveryScenarioCanFail(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	testreq.Slow(t, "./refserver/internal/scenarios/")
 	for _, row := range run(t, Options{broken: true}).Rows {
 		t.Log(row.Line())
 		if row.Fulfilled {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/seedtest"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -27,6 +28,7 @@ import (
 // A tenth as many orders come back; their events are twice as many rows. The times are the medians of operations made
 // one after the other, straight on the services, workers standing still.
 func TestCostByTableSize(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	sizes := []int{1000, 3000}
 	if text := os.Getenv("GROWTH_ORDERS"); text != "" {
 		sizes = nil

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/returnkit/returnkit/internal/testreq"
 )
 
 // health returns what a probe gets.
@@ -75,6 +77,7 @@ func TestAFullDiskIsToldAndNothingElseIs(t *testing.T) {
 }
 
 func TestASlowDatabaseDegradesTheShopAndDoesNotStopIt(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	t.Parallel()
 	b := open(t)
 	tx, err := b.DB.Writer().BeginTx(t.Context(), nil) // nobody else writes meanwhile

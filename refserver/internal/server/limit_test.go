@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/internal/redistest"
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 )
@@ -50,6 +51,7 @@ func offer(t *testing.T, people []browser, n int) (passed int64) {
 // It runs beside no other test of this package: a decision has 15 ms, and one
 // that is late is made by the shop itself.
 func TestShopsOnOneRedisShareTheLimitAndKeepItWithoutIt(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	redis := redistest.Start(t)
 	people := make([]browser, 8)
 	for i := range people {

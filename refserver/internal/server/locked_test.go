@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 )
 
@@ -15,6 +16,7 @@ import (
 // for longer than a statement may take was a 500 on each page that reads it.
 // Everything else works.
 func TestALockedTableIsSaidToBeBusy(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	t.Parallel()
 	address := sqlstoretest.PostgresURL(t)
 	limits := "statement_timeout=1500&lock_timeout=700"

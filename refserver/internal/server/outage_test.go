@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/load"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -14,6 +15,7 @@ import (
 // TestAnOutageInAFlashSaleLosesNoOrder is the short form of
 // `refserver load availability-failure`.
 func TestAnOutageInAFlashSaleLosesNoOrder(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	t.Parallel()
 	sim, err := paysim.New(paysim.Config{Ledger: filepath.Join(t.TempDir(), "ledger.jsonl")})
 	if err != nil {

@@ -182,9 +182,7 @@ func attacks(t *testing.T) []attack {
 // TestAttacksOnUploadsStayWithinTheMemory: the process of the shop never holds
 // more than its container gives it, and honest customers go on.
 func TestAttacksOnUploadsStayWithinTheMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it decodes some hundred million pixels")
-	}
+	testreq.Slow(t, "./refserver/internal/uploadtest/")
 	p := launch(t)
 	var accounts []customer
 	for i := range 8 {

@@ -105,9 +105,7 @@ type soak struct {
 // dashboards, fail to sign in and break off, all day long: neither memory nor
 // goroutines grow, and when they have left, what served them is gone.
 func TestASoakLeaksNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes seconds, and minutes in its long form")
-	}
+	testreq.Slow(t, "./refserver/internal/uploadtest/")
 	lasts, long := soakFor(t)
 	dir := dataDir(t)
 	provider := start(

@@ -149,6 +149,9 @@ func (g *Gate) may(r *http.Request, row Route, u auth.User) error {
 			"; an admin can give it."
 		return &problem.Error{Problem: forbidden(message)}
 	}
+	if err := problem.CheckAddress(r); err != nil {
+		return err // before anything of it reaches the database
+	}
 	if g.StaffFactor && u.IsStaff() && !u.Factor && row.Needs != OwnAccount {
 		return problem.New(http.StatusForbidden, CodeFactorRequired,
 			"Staff of this shop sign in with a second factor. Set yours up under your account first.")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -129,6 +130,14 @@ func furnished(t *testing.T, s *app.App) map[string]string {
 		"/admin/returns":          "/admin/returns",
 		"/admin/users":            "/admin/users",
 		"/cart":                   "/cart",
+		"/account":                "/account",
+		"/account/confirm":        "/account/confirm",
+		"/account/forgot":         "/account/forgot",
+		"/account/reset":          "/account/reset?token=x",
+		"/admin/audit/log":        "/admin/audit/log",
+		"/admin/users/{id}":       "/admin/users/" + boss.ID,
+		"/dev/mail":               "/dev/mail",
+		"/login/code":             "/login/code",
 		"/logout":                 "/logout",
 		"/returns":                "/returns",
 	}
@@ -137,6 +146,7 @@ func furnished(t *testing.T, s *app.App) map[string]string {
 // No page scrolls sideways, from a small phone to a wide screen. SCREENSHOTS names a folder
 // for pictures of all of them.
 func TestNoPageScrollsSideways(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/e2e/browsertest/")
 	s, base := serve(t)
 	addresses := furnished(t, s)
 	b := newBrowser(t).open(t, base, 1280, 800, "width")

@@ -6,6 +6,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,21 @@ func New(base string, timeout time.Duration) *Client {
 
 // Leave closes the connections that wait for another request.
 func (c *Client) Leave() { c.http.CloseIdleConnections() }
+
+// Customer makes an account of a new customer at the shop, and signs in with it: staff may not
+// act on orders and returns of their own.
+func (c *Client) Customer(ctx context.Context) (*Client, error) {
+	const password = "a customer's password"
+	name := "customer-" + strings.ToLower(rand.Text()[:12])
+	other := New(c.base, c.http.Timeout)
+	if err := other.Register(ctx, name, password); err != nil {
+		return nil, err
+	}
+	return other, other.SignIn(ctx, name, password)
+}
+
+// Beside is the same person at the address of another client.
+func (c *Client) Beside(other *Client) *Client { return c.At(other.base) }
 
 // At is the same person at another address: sessions are in the database, and
 // the cookie goes along.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 )
@@ -73,6 +74,7 @@ func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
 }
 
 func TestTwoServersAreAskedForTheSameRefundsAtOnce(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
 	w := newWorld(t, sqlstoretest.PostgresURL(t))
 	first, second := w.shop(), w.shop()
@@ -154,6 +156,7 @@ func (w *world) faults(plan string) {
 // A process that is frozen in the middle of its calls for longer than its
 // lease finds, when it continues, that another has taken over, and changes nothing.
 func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
 	w := newWorld(t, sqlstoretest.PostgresURL(t))
 	frozen := w.freeze(`{"latency_ms":150}`)
@@ -167,6 +170,7 @@ func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 // Here the state machine would let it: the refunds are open, but what is open
 // is the attempt after the one that the frozen server sent.
 func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
 	w := newWorld(t, sqlstoretest.PostgresURL(t))
 	frozen := w.freeze(`{"latency_ms":150,"refund":{"error_4xx":1}}`)

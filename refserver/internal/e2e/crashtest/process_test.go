@@ -183,7 +183,7 @@ type world struct {
 	provider *process
 	database sqlstore.Config
 	reader   *sqlstore.DB   // see rows
-	admin    *client.Client // at no address in particular
+	admin, buyer    *client.Client // at no address in particular
 	product  int64
 	cases    []string
 }
@@ -247,7 +247,11 @@ func (w *world) staff(p *process) *client.Client {
 	w.t.Helper()
 	if w.admin == nil {
 		w.admin = client.New(p.url, time.Minute)
-		if err := w.admin.SignIn(w.t.Context(), "super_admin", "super_admin_92587"); err != nil {
+		err := w.admin.SignIn(w.t.Context(), "super_admin", "super_admin_92587")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if w.buyer, err = w.admin.Customer(w.t.Context()); err != nil {
 			w.t.Fatal(err)
 		}
 		product, err := w.admin.NewProduct(w.t.Context(), "Crash lamp", "19.99", 100_000)
@@ -262,20 +266,20 @@ func (w *world) staff(p *process) *client.Client {
 // approved makes n cases of one unit each, bought by card and approved.
 func (w *world) approved(admin *client.Client, n int) {
 	w.t.Helper()
-	ctx := w.t.Context()
+	ctx, buyer := w.t.Context(), w.buyer.Beside(admin)
 	for range n {
 		id, err := func() (string, error) {
-			if err := admin.AddToCart(ctx, w.product, 1); err != nil {
+			if err := buyer.AddToCart(ctx, w.product, 1); err != nil {
 				return "", err
 			}
-			if _, err := admin.Checkout(ctx, client.GoodCard, ""); err != nil {
+			if _, err := buyer.Checkout(ctx, client.GoodCard, ""); err != nil {
 				return "", err
 			}
-			o, err := w.completed(admin)
+			o, err := w.completed(buyer)
 			if err != nil {
 				return "", err
 			}
-			c, err := admin.RequestReturn(ctx, o.ID, o.Items[0].ID, 1)
+			c, err := buyer.RequestReturn(ctx, o.ID, o.Items[0].ID, 1)
 			if err != nil {
 				return "", err
 			}
@@ -291,11 +295,11 @@ func (w *world) approved(admin *client.Client, n int) {
 
 // completed is the newest order, once it is completed: on a busy machine the
 // provider may answer after its time, and the order is queued first.
-func (w *world) completed(admin *client.Client) (o client.Order, err error) {
+func (w *world) completed(buyer *client.Client) (o client.Order, err error) {
 	ctx, cancel := testreq.Context(w.t)
 	defer cancel()
 	return o, client.Until(ctx, 50*time.Millisecond, func(ctx context.Context) error {
-		orders, err := admin.Orders(ctx)
+		orders, err := buyer.Orders(ctx)
 		if err != nil {
 			return err
 		}

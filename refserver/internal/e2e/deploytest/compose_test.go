@@ -22,20 +22,24 @@ func mainJob(ctx context.Context, admin *client.Client, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := admin.AddToCart(ctx, product, 3); err != nil {
+	buyer, err := admin.Customer(ctx)
+	if err != nil {
 		return err
 	}
-	if outcome, err := admin.Checkout(ctx, client.GoodCard, ""); err != nil || outcome != client.Completed {
+	if err := buyer.AddToCart(ctx, product, 3); err != nil {
+		return err
+	}
+	if outcome, err := buyer.Checkout(ctx, client.GoodCard, ""); err != nil || outcome != client.Completed {
 		return errors.Join(fmt.Errorf("checkout: %q", outcome), err)
 	}
-	orders, err := admin.Orders(ctx)
+	orders, err := buyer.Orders(ctx)
 	if err != nil {
 		return err
 	}
 	if len(orders) == 0 || orders[0].Items[0].ProductID != product {
 		return fmt.Errorf("the newest order is not the one just placed: %+v", orders)
 	}
-	c, err := admin.RequestReturn(ctx, orders[0].ID, orders[0].Items[0].ID, 2)
+	c, err := buyer.RequestReturn(ctx, orders[0].ID, orders[0].Items[0].ID, 2)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (d *desk) step(i int, from []string, do func(k *kase) error, move func(k *k
 }
 
 func (d *desk) act(action string, fields map[string]any) func(k *kase) error {
-	return func(k *kase) error { _, err := d.person.Act(d.Context(), k.id, action, fields); return err }
+	return func(k *kase) error { _, err := d.staff.Act(d.Context(), k.id, action, fields); return err }
 }
 
 func (k *kase) release() { k.of.claimed -= k.units - k.accepted }
@@ -194,7 +194,7 @@ var money = map[string]func(d *desk, i, n int){
 		d.step(
 			i,
 			[]string{"PENDING_AUTHORIZATION"},
-			func(k *kase) error { _, err := d.person.Approve(d.Context(), k.id); return err },
+			func(k *kase) error { _, err := d.staff.Approve(d.Context(), k.id); return err },
 			func(k *kase) { k.inspected(k.units) },
 		)
 	},
@@ -229,7 +229,7 @@ func (d *desk) refund(i int, methods ...string) {
 	for j, m := range methods {
 		all.Go(func() {
 			var r client.Return
-			r, codes[j], errs[j] = d.person.Refund(ctx, k.id, m)
+			r, codes[j], errs[j] = d.staff.Refund(ctx, k.id, m)
 			if codes[j] == 200 && (r.Refund == nil || r.Refund.Status != "COMPLETED") {
 				errs[j] = fmt.Errorf("paid, and the refund is %+v", r.Refund)
 			}
@@ -279,7 +279,7 @@ func (d *desk) look() {
 			d.note("order %s was %s and is %s", o.id, o.status, list[j].Status)
 		}
 	}
-	cases, err := d.person.Cases(d.Context())
+	cases, err := d.staff.Cases(d.Context())
 	d.ok(err)
 	for _, k := range d.cases {
 		j := slices.IndexFunc(cases, func(r client.Return) bool { return r.ID == k.id })

@@ -74,7 +74,7 @@ func (d *desk) compare() {
 				continue
 			}
 			d.tasks(k)
-			r, err := d.person.Case(d.Context(), k.id)
+			r, err := d.staff.Case(d.Context(), k.id)
 			d.ok(err)
 			if k.status == "REFUNDED" {
 				stock += k.accepted
@@ -104,7 +104,7 @@ func (d *desk) compare() {
 			d.note("order %s: %d paid back for %d of %d units, want %d", o.id, back, units, o.units, paid)
 		}
 	}
-	if got, err := d.person.Stock(d.Context(), d.product); err != nil || got != stock {
+	if got, err := d.staff.Stock(d.Context(), d.product); err != nil || got != stock {
 		d.note("stock %d, the model says %d, %v", got, stock, err)
 	}
 	if list, n, err := d.shop.Discrepancies.Open(d.Context(), 10); err != nil || n > 0 {

@@ -42,7 +42,8 @@ type desk struct {
 	sim      *paysim.Simulator
 	shop     *app.App
 	srv      *httptest.Server
-	person   *client.Client // customer and staff in one
+	person   *client.Client // the customer
+	staff    *client.Client
 	product  int64
 	fault    string
 	orders   []*order
@@ -125,9 +126,11 @@ func newDesk(t *testing.T, settings ...string) *desk {
 	d.ok(err)
 	d.settings = append(d.settings, "PAYMENT_PROVIDER_URL="+url)
 	d.open()
-	d.person = client.New(d.srv.URL, endless)
-	d.ok(d.person.SignIn(t.Context(), "super_admin", config.DefaultSuperAdminPassword))
-	d.product, err = d.person.NewProduct(t.Context(), "Lamp", "19.99", initialStock)
+	d.staff = client.New(d.srv.URL, endless)
+	d.ok(d.staff.SignIn(t.Context(), "super_admin", config.DefaultSuperAdminPassword))
+	d.person, err = d.staff.Customer(t.Context())
+	d.ok(err)
+	d.product, err = d.staff.NewProduct(t.Context(), "Lamp", "19.99", initialStock)
 	d.ok(err)
 	return d
 }
@@ -165,7 +168,7 @@ func (d *desk) restart() {
 	d.Helper()
 	d.closeShop()
 	d.open()
-	d.person = d.person.At(d.srv.URL)
+	d.person, d.staff = d.person.At(d.srv.URL), d.staff.At(d.srv.URL)
 }
 
 // impatient is a context of somebody who does not wait for long where the
