@@ -107,7 +107,7 @@ func TestTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "stored:  2026/05/a-broken-key.jpg\nread:    the bytes of a photo\ndeleted: s3 evidence: open " +
-		"2026/05/a-broken-key.jpg: orders: not found\n"
+		"2026/05/a-broken-key.jpg: not found\n"
 	if got := out.String(); got != want {
 		t.Errorf("printed\n%s\nwant\n%s", got, want)
 	}
