@@ -113,14 +113,14 @@ func ExampleService_Cancel() {
 	provider.Script(orderstest.CallCreate, orderstest.FaultNothing)
 	s, mug := demo(provider, 4)
 	o, err := s.Checkout(context.Background(), byCard)
-	fmt.Println(o.Status, err)
+	fmt.Printf("%q %v\n", o.Status, err)
 	o, err = s.Cancel(context.Background(), o.ID, byCard.Customer, "changed my mind")
-	fmt.Println(o.Status, err)
+	fmt.Printf("%q %v\n", o.Status, err)
 	mug, err = s.Product(context.Background(), mug.ID)
 	fmt.Println(mug.Stock, err)
 	// Output:
-	// queued <nil>
-	// cancelled <nil>
+	// "queued" <nil>
+	// "cancelled" <nil>
 	// 10 <nil>
 }
 

@@ -41,7 +41,7 @@ type paysimCommand struct {
 	PublicURL     string `help:"Where browsers reach the payment pages; without it, where the shop does."`
 }
 
-// Run runs the simulator until the process is told to stop.
+// Run runs the simulator until the process is asked to stop.
 func (c paysimCommand) Run(p *process) error {
 	if c.WebhookSecret == "" {
 		c.WebhookSecret = env.ToMap(p.environ)["STRIPE_WEBHOOK_SECRET"]
@@ -64,7 +64,7 @@ func (c paysimCommand) Run(p *process) error {
 }
 
 type healthcheckCommand struct {
-	URL     string        `help:"Address of the health report; without it, that of a shop with these settings on this machine."`
+	URL     string        `help:"Address of the health report; default: that of a shop on this machine."`
 	Timeout time.Duration `help:"How long the answer may take." default:"3s"`
 }
 

@@ -51,8 +51,8 @@ func inDuration(t *testing.T, file, pattern string) time.Duration {
 	return d
 }
 
-// most is the largest value that a setting may have.
-func most(t *testing.T, field string) time.Duration {
+// largest is the largest value that a setting may have.
+func largest(t *testing.T, field string) time.Duration {
 	t.Helper()
 	f, ok := reflect.TypeFor[config.Config]().FieldByName(field)
 	if !ok {
@@ -69,7 +69,7 @@ func most(t *testing.T, field string) time.Duration {
 	return d
 }
 
-// Who waits must give up later than whom it waits for: else work goes on that
+// Who waits must give up later than whom it waits for: else work continues that
 // nobody waits for.
 func TestTimeoutsAreInOrder(t *testing.T) {
 	db, err := sqlstore.OpenConfig(t.Context(), sqlstore.Config{URL: sqlstoretest.PostgresURL(t)})
@@ -98,7 +98,7 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 		{"request, and with it the pool", requestTimeout},
 		{"statement", setting("statement_timeout")},
 		{"lock", setting("lock_timeout")},
-		{"provider", most(t, "PaymentProviderTimeout")},
+		{"provider", largest(t, "PaymentProviderTimeout")},
 	}
 	for i, l := range limits[1:] {
 		if l.limit <= 0 || l.limit >= limits[i].limit {
@@ -111,10 +111,12 @@ func TestTimeoutsAreInOrder(t *testing.T) {
 			)
 		}
 	}
-	if wait := most(t, "CheckoutPaymentWait"); wait >= requestTimeout {
+	if wait := largest(t, "CheckoutPaymentWait"); wait >= requestTimeout {
 		t.Errorf("a checkout waits %s for the payment in a request of %s", wait, requestTimeout)
 	}
-	if grace := inDuration(t, "services.yml", `(?s)^    mem_limit: 512m\n    stop_grace_period: (\w+)\n\n  postgres:`); grace <= drainTimeout {
+	if grace := inDuration(
+		t, "services.yml", `(?s)^    mem_limit: 512m\n    stop_grace_period: (\w+)\n\n  postgres:`,
+	); grace <= drainTimeout {
 		t.Errorf("the engine kills after %s a shop that drains for %s", grace, drainTimeout)
 	}
 }
@@ -166,8 +168,8 @@ func TestARequestEndsInTimeAndAStreamDoesNot(t *testing.T) {
 		ends                       bool
 	}{
 		{"a page", http.MethodGet, "/", "text/html", true},
-		{"a page that is asked for as a stream", http.MethodGet, "/", "text/event-stream", true},
-		{"a checkout that is asked for as a stream", http.MethodPost, "/checkout", "text/event-stream", true},
+		{"a page requested as a stream", http.MethodGet, "/", "text/event-stream", true},
+		{"a checkout requested as a stream", http.MethodPost, "/checkout", "text/event-stream", true},
 		{"another method", http.MethodPost, "/admin/dashboard/stream", "text/event-stream", true},
 		{"the stream", http.MethodGet, "/admin/dashboard/stream", "text/event-stream", false},
 	} {

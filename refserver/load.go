@@ -27,7 +27,7 @@ type loadCommand struct {
 	Report        string         `help:"File for an HTML report." default:"load-report.html"`
 }
 
-// Run drives the shop and prints what came of it.
+// Run drives the shop and prints the results.
 func (c loadCommand) Run(p *process) error {
 	settings, err := p.clientConfig()
 	if err != nil {

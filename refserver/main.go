@@ -72,14 +72,14 @@ func exitCode(err error) int {
 
 // commands are the subcommands with their flags.
 type commands struct {
-	EnvFile string `help:"File with settings that the environment leaves out; may be missing." default:".env" type:"path"`
+	EnvFile string `help:"File with settings the environment leaves out; may be missing." default:".env" type:"path"`
 
 	Serve       serveCommand       `cmd:"" default:"1" help:"Serve the shop (default)."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database to the newest version."`
 	Paysim      paysimCommand      `cmd:"" help:"Run the payment provider simulator as a process of its own."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running shop how it is; exit 0 when it is well."`
 	Load        loadCommand        `cmd:"" help:"Drive a running shop with an open loop of checkouts, and report."`
-	Scenarios   scenariosCommand   `cmd:"" help:"Exercise and measure the quality scenarios; exit 1 when one is not fulfilled."`
+	Scenarios   scenariosCommand   `cmd:"" help:"Measure the quality scenarios; exit 1 when one is not fulfilled."`
 	Record      recordCommand      `cmd:"" help:"Pass requests on to a shop and record them."`
 	Play        playCommand        `cmd:"" help:"Send recorded requests to a shop, and compare the answers."`
 	Backup      backupCommand      `cmd:"" help:"Copy the database and the photos of a shop, running or not."`

@@ -241,7 +241,12 @@ func TestARequestInFlightIsAnsweredBeforeTheStop(t *testing.T) {
 	}
 	defer conn.Close()
 	body := "username=super_admin&password=super_admin_92587"
-	if _, err := fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", u.Host, len(body), body[:20]); err != nil {
+	if _, err := fmt.Fprintf(
+		conn,
+		"POST /login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "+
+			"%d\r\n\r\n%s",
+		u.Host, len(body), body[:20],
+	); err != nil {
 		t.Fatal(err)
 	}
 	// The server has the head of the request when it answers a later one.
@@ -258,7 +263,7 @@ func TestARequestInFlightIsAnsweredBeforeTheStop(t *testing.T) {
 		}
 		c.Close()
 		if time.Now().After(deadline) {
-			t.Fatal("it goes on taking connections")
+			t.Fatal("it still accepts connections")
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -12,7 +12,7 @@ import (
 type scenariosCommand struct {
 	IDs         []string `arg:"" optional:"" name:"id" help:"Scenarios to run, such as A.1; default: all."`
 	Short       bool     `help:"Smaller numbers, for a quick look. The targets are the same."`
-	DatabaseURL string   `help:"PostgreSQL for the shops of the run, an empty database of its own; default: SQLite." env:"SCENARIOS_DATABASE_URL"`
+	DatabaseURL string   `help:"Empty PostgreSQL database for the run; default: SQLite." env:"SCENARIOS_DATABASE_URL"`
 	RedisURL    string   `help:"Redis for the shops of the run." env:"SCENARIOS_REDIS_URL"`
 	JSON        string   `help:"File for the report as JSON."`
 	HTML        string   `help:"File for the report as a page with charts." default:"scenarios-report.html"`

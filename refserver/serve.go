@@ -37,7 +37,7 @@ const (
 	drainTimeout      = 8 * time.Second
 )
 
-// Run serves the shop until the process is told to stop, then drains: ready
+// Run serves the shop until the process is asked to stop, then drains: ready
 // turns off, requests in flight end, workers stop, the database is closed.
 func (serveCommand) Run(p *process) error {
 	c, err := p.config()
@@ -85,7 +85,7 @@ func warnOfPublished(log *slog.Logger, c config.Config) {
 }
 
 // httpServer is an HTTP server that answers from the start: while the shop opens,
-// probes are told so and everybody else is asked to come back.
+// probes get the state and everybody else is asked to come back.
 type httpServer struct {
 	*http.Server
 	handler atomic.Pointer[http.Handler]
@@ -143,7 +143,7 @@ func newLog(p *process, c config.Config) (*slog.Logger, *observability.Metrics, 
 	return slog.New(h), metrics, nil
 }
 
-// isTerminal reports whether a person reads what is written to w.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -47,7 +47,8 @@ func TestASettingThatDoesNotWorkStopsTheStartInOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	inUse := filepath.Join(dir, "in use")
-	if err := os.MkdirAll(filepath.Join(inUse, "returnkit.db"), 0o700); err != nil { // where the file of the database belongs
+	// where the file of the database belongs
+	if err := os.MkdirAll(filepath.Join(inUse, "returnkit.db"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	const (

@@ -17,7 +17,7 @@ type recordCommand struct {
 	File string `arg:"" help:"File for the tape; it must not exist yet."`
 }
 
-// Run passes requests on to a shop and records them until the process is told to stop.
+// Run passes requests on to a shop and records them until the process is asked to stop.
 func (c recordCommand) Run(p *process) (err error) {
 	settings, err := p.clientConfig()
 	if err != nil {
@@ -46,7 +46,13 @@ func (c recordCommand) Run(p *process) (err error) {
 	srv := &http.Server{Handler: recorder, ReadHeaderTimeout: readHeaderTimeout}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
-	fmt.Fprintf(p.stderr, "Recording what is sent to http://%s for %s in %s; stop with Ctrl-C.\n", listener.Addr(), c.To, c.File)
+	fmt.Fprintf(
+		p.stderr,
+		"Recording what is sent to http://%s for %s in %s; stop with Ctrl-C.\n",
+		listener.Addr(),
+		c.To,
+		c.File,
+	)
 	select {
 	case err = <-served:
 	case <-p.ctx.Done():
@@ -59,7 +65,7 @@ type playCommand struct {
 	File    string            `arg:"" help:"The tape."`
 	URL     string            `help:"Address of the shop it is played to; default: as set, on this machine."`
 	Speed   float64           `help:"How much faster than recorded." default:"1"`
-	Secrets map[string]string `name:"secret" help:"Value for a secret of the tape, such as 3=VALUE for {{secret:3}}; others are made up."`
+	Secrets map[string]string `name:"secret" help:"Value for a secret: 3=VALUE for {{secret:3}}; others are made up."`
 }
 
 // errDiffers is that some answers were not as recorded.
@@ -93,9 +99,17 @@ func (c playCommand) Run(p *process) error {
 	for _, d := range r.Differences {
 		fmt.Fprintf(p.stdout, "line %d, %s: recorded %s, answered %s\n", d.Line, d.Request, d.Want, d.Got)
 	}
-	fmt.Fprintf(p.stdout, "%d requests in %s: %d answered as recorded, %d otherwise, %d not sent (their bodies are not on the tape); "+
-		"the latest was sent %s late.\n",
-		r.Requests, r.Took.Round(time.Millisecond), r.Same, r.Different, r.Left, r.Late.Round(time.Millisecond))
+	fmt.Fprintf(
+		p.stdout,
+		"%d requests in %s: %d answered as recorded, %d otherwise, %d not sent (their bodies are not on the tape); "+
+			"the latest was sent %s late.\n",
+		r.Requests,
+		r.Took.Round(time.Millisecond),
+		r.Same,
+		r.Different,
+		r.Left,
+		r.Late.Round(time.Millisecond),
+	)
 	if r.Different > 0 {
 		return errDiffers
 	}

@@ -21,7 +21,7 @@ func ExampleNewQuote() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	given := map[string]refunds.Refunded{"line": {Units: 1, Components: first.Lines[0].Given}}
+	given := map[string]refunds.Refunded{"line": {Units: 1, Components: first.Lines[0].Refunded}}
 	line.Units = 2
 	rest, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{line}}, given)
 	if err != nil {

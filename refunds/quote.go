@@ -25,7 +25,7 @@ type Quote struct {
 type QuoteLine struct {
 	OrderLineID string           `json:"order_line_id"`
 	Units       int              `json:"units"` // 0 where all were given back before
-	Given       money.Components `json:"given"`
+	Refunded    money.Components `json:"given"`
 }
 
 // FeeKind names a fee.
@@ -119,7 +119,7 @@ func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
 		// What was reversed may have been the smaller steps, so that those
 		// still given are ahead of the law for a while.
 		now = money.Components{Price: max(0, now.Price), Duty: max(0, now.Duty), Shipping: max(0, now.Shipping)}
-		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: units, Given: now}
+		q.Lines[i] = QuoteLine{OrderLineID: l.OrderLineID, Units: units, Refunded: now}
 		q.Gross += now.Total()
 		if !l.Overridden {
 			byTerms += now.Total()
@@ -163,7 +163,7 @@ func (q Quote) fees(r QuoteRequest, byTerms bool) ([]Fee, error) {
 		units := 0
 		for i, l := range r.Lines {
 			if (rule.OrderLineID == "" || rule.OrderLineID == l.OrderLineID) && !(byTerms && l.Overridden) {
-				price += q.Lines[i].Given.Price
+				price += q.Lines[i].Refunded.Price
 				units += q.Lines[i].Units
 			}
 		}

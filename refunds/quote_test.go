@@ -21,7 +21,7 @@ func give(given map[string]refunds.Refunded, q refunds.Quote) {
 	for _, l := range q.Lines {
 		g := given[l.OrderLineID]
 		g.Units += l.Units
-		g.Components = g.Components.Add(l.Given)
+		g.Components = g.Components.Add(l.Refunded)
 		given[l.OrderLineID] = g
 	}
 }
@@ -263,7 +263,7 @@ func TestTheQuoteLaw(t *testing.T) {
 					for _, l := range held[i].Lines {
 						g := given[l.OrderLineID]
 						given[l.OrderLineID] = refunds.Refunded{Units: g.Units - l.Units,
-							Components: g.Components.Sub(l.Given)}
+							Components: g.Components.Sub(l.Refunded)}
 					}
 					held = append(held[:i:i], held[i+1:]...)
 					continue
@@ -277,7 +277,7 @@ func TestTheQuoteLaw(t *testing.T) {
 					return "", err
 				}
 				for _, l := range q.Lines {
-					if l.Given.Price < 0 || l.Given.Duty < 0 || l.Given.Shipping < 0 {
+					if l.Refunded.Price < 0 || l.Refunded.Duty < 0 || l.Refunded.Shipping < 0 {
 						return fmt.Sprintf("negative step %+v", l), nil
 					}
 				}
@@ -315,8 +315,8 @@ func TestTheQuoteLaw(t *testing.T) {
 				}
 				for i, l := range q.Lines {
 					paid, n := r.Lines[i].Paid, r.Lines[i].Bought
-					for _, part := range [][2]int64{{l.Given.Price, paid.Price}, {l.Given.Duty, paid.Duty},
-						{l.Given.Shipping, paid.Shipping}} {
+					for _, part := range [][2]int64{{l.Refunded.Price, paid.Price}, {l.Refunded.Duty, paid.Duty},
+						{l.Refunded.Shipping, paid.Shipping}} {
 						if fair := money.Share(part[1], l.Units, n); part[0] < fair || part[0] > fair+1 {
 							return fmt.Sprintf("%d units of %d gave %d, the fair share is %d", l.Units, n,
 								part[0], fair)

@@ -162,7 +162,7 @@ func TestStepsThatWereReversedLeaveNoNegativeOnes(t *testing.T) {
 	for before := 3; before < 6; before++ {
 		q, err := refunds.NewQuote(refunds.QuoteRequest{Currency: "JPY", Lines: []refunds.QuoteRequestLine{line}},
 			map[string]refunds.Refunded{"a": {Units: before, Components: held}})
-		if err != nil || q.Amount != 0 || q.Lines[0].Given != (money.Components{}) {
+		if err != nil || q.Amount != 0 || q.Lines[0].Refunded != (money.Components{}) {
 			t.Errorf("after %d units: %+v, %v", before, q, err)
 		}
 	}

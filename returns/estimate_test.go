@@ -48,7 +48,7 @@ func TestTheEstimateIsTheRefundWhenAllIsAccepted(t *testing.T) {
 			s.ok(err)
 			gross, off := int64(0), int64(0)
 			for _, l := range e.Lines {
-				gross += l.Given.Total()
+				gross += l.Refunded.Total()
 			}
 			for _, d := range e.Deductions {
 				off += d.Amount
@@ -76,7 +76,7 @@ func TestTheEstimateNamesEachDeduction(t *testing.T) {
 	s.ok(err)
 	s.equal("estimate", e, returns.Estimate{
 		Currency: "USD", Amount: 3333 + 50 + 249 - 333 - 499,
-		Lines: []refunds.QuoteLine{{OrderLineID: "1", Units: 1, Given: e.Lines[0].Given}},
+		Lines: []refunds.QuoteLine{{OrderLineID: "1", Units: 1, Refunded: e.Lines[0].Refunded}},
 		Deductions: []returns.Deduction{
 			{Rule: returns.RuleRestockingFee, OrderLineID: "1", Amount: 333},
 			{Rule: returns.RuleReturnShippingFee, Amount: 499},

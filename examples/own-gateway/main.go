@@ -43,7 +43,7 @@ func (g Gateway) CreateRefund(ctx context.Context, r payment.RefundRequest) paym
 	case errors.Is(err, errFunds):
 		return payment.Result{Outcome: payment.OutcomeDeclined, Code: "funds", Message: err.Error()}
 	}
-	return payment.Result{Outcome: payment.OutcomeUnknown, Message: err.Error()} // what is not recognised is unknown
+	return payment.Result{Outcome: payment.OutcomeUnknown, Message: err.Error()} // what is not recognized is unknown
 }
 
 // FindRefund implements refunds.RefundGateway: absent only when every page was read.

@@ -16,8 +16,10 @@ func main() {
 	var total int64
 	for unit := 1; unit <= 3; unit++ {
 		q := quote(paid, given)
-		line := q.Lines[0].Given
-		fmt.Printf("unit %d: price %d, duty %d, shipping %d = %d\n", unit, line.Price, line.Duty, line.Shipping, q.Amount)
+		line := q.Lines[0].Refunded
+		fmt.Printf(
+			"unit %d: price %d, duty %d, shipping %d = %d\n", unit, line.Price, line.Duty, line.Shipping, q.Amount,
+		)
 		before := given["line-1"]
 		given["line-1"] = refunds.Refunded{Units: before.Units + 1, Components: before.Components.Add(line)}
 		total += q.Amount

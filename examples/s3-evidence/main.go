@@ -40,7 +40,9 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	var err error
 	s.Client, err = minio.New(endpoint, &minio.Options{Secure: secure,
-		Creds: credentials.NewStaticV4(cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), "memory"), cmp.Or(os.Getenv("AWS_SECRET_ACCESS_KEY"), "memory"), "")})
+		Creds: credentials.NewStaticV4(
+			cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), "memory"), cmp.Or(os.Getenv("AWS_SECRET_ACCESS_KEY"), "memory"), "",
+		)})
 	if err != nil {
 		return err
 	}
@@ -48,7 +50,9 @@ func run(ctx context.Context, out io.Writer) error {
 	if err := s.Put(ctx, photo, []byte("the bytes of a photo")); err != nil {
 		return err
 	}
-	if err := s.List(ctx, "2026/05", func(p string) error { _, err := fmt.Fprintln(out, "stored: ", p); return err }); err != nil {
+	if err := s.List(
+		ctx, "2026/05", func(p string) error { _, err := fmt.Fprintln(out, "stored: ", p); return err },
+	); err != nil {
 		return err
 	}
 	body, err := s.Open(ctx, photo)

@@ -52,10 +52,13 @@ func TestOthersObjectsAreNotOurs(t *testing.T) {
 		}
 	}
 	var got []string
-	if err := s.List(t.Context(), "2026/05", func(p string) error { got = append(got, p); return nil }); err != nil || len(got) != 0 {
+	if err := s.List(t.Context(), "2026/05", func(p string) error { got = append(got, p); return nil }); err != nil ||
+		len(got) != 0 {
 		t.Errorf("under 2026/05: %q, %v", got, err)
 	}
-	if err := s.List(t.Context(), "", func(p string) error { got = append(got, p); return nil }); err != nil || len(got) != 1 || got[0] != "2026/051/a.jpg" {
+	if err := s.List(t.Context(), "", func(p string) error { got = append(got, p); return nil }); err != nil ||
+		len(got) != 1 ||
+		got[0] != "2026/051/a.jpg" {
 		t.Errorf("all: %q, %v", got, err)
 	}
 }
@@ -72,7 +75,12 @@ func TestPathsThatMayLeadElsewhereAreRefused(t *testing.T) {
 // TestAFailureIsNoMissingPhoto: an answer that says nothing about the photo must
 // not read as if there were none.
 func TestAFailureIsNoMissingPhoto(t *testing.T) {
-	broken := client(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	broken := client(
+		t,
+		http.HandlerFunc(
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		),
+	)
 	for name, s := range map[string]Store{
 		"no bucket":    {Client: memory(t).Client, Bucket: "none"},
 		"server error": {Client: broken, Bucket: "photos"},
@@ -80,7 +88,8 @@ func TestAFailureIsNoMissingPhoto(t *testing.T) {
 		if err := s.Put(t.Context(), "a.jpg", []byte("a")); err == nil {
 			t.Errorf("%s: put took it", name)
 		}
-		if err := s.List(t.Context(), "", func(string) error { return nil }); err == nil || errors.Is(err, returns.ErrNotFound) {
+		if err := s.List(t.Context(), "", func(string) error { return nil }); err == nil ||
+			errors.Is(err, returns.ErrNotFound) {
 			t.Errorf("%s: list: %v", name, err)
 		}
 		if name == "server error" {
@@ -97,7 +106,8 @@ func TestTheProgram(t *testing.T) {
 	if err := run(context.Background(), &out); err != nil {
 		t.Fatal(err)
 	}
-	want := "stored:  2026/05/a-broken-key.jpg\nread:    the bytes of a photo\ndeleted: s3 evidence: open 2026/05/a-broken-key.jpg: orders: not found\n"
+	want := "stored:  2026/05/a-broken-key.jpg\nread:    the bytes of a photo\ndeleted: s3 evidence: open " +
+		"2026/05/a-broken-key.jpg: not found\n"
 	if got := out.String(); got != want {
 		t.Errorf("printed\n%s\nwant\n%s", got, want)
 	}

@@ -93,8 +93,12 @@ func (s Store) List(ctx context.Context, prefix string, f func(path string) erro
 // key is the key of a path, which must be one that names a single object
 // whatever the other end makes of it.
 func (s Store) key(op, p string) (string, error) {
-	if p == "" || p != path.Clean(p) || strings.HasPrefix(p, "/") || p == "." || p == ".." || strings.HasPrefix(p, "../") || strings.ContainsAny(p, "\\\x00") {
-		return "", fmt.Errorf("s3 evidence: %s %q: a path is relative, with single slashes, and without . and ..", op, p)
+	if p == "" || p != path.Clean(p) || strings.HasPrefix(p, "/") || p == "." || p == ".." ||
+		strings.HasPrefix(p, "../") ||
+		strings.ContainsAny(p, "\\\x00") {
+		return "", fmt.Errorf(
+			"s3 evidence: %s %q: a path is relative, with single slashes, and without . and ..", op, p,
+		)
 	}
 	return s.Prefix + p, nil
 }

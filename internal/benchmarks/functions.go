@@ -76,16 +76,15 @@ func measure(ctx context.Context, o options, progress io.Writer, functions []fun
 			results[i].processor = append(results[i].processor, processor)
 			results[i].allocs = r.AllocsPerOp()
 			fmt.Fprintf(
-				progress,
-				"round %d: %s, %s: %.1f ns, processor %.1f ns\n",
-				round+1,
-				f.what,
-				f.who,
-				ns,
-				processor,
+				progress, "round %d: %s, %s: %.1f ns, processor %.1f ns\n", round+1, f.what, f.who, ns, processor,
 			)
 		}
 	}
+	return summarize(functions, results), nil
+}
+
+// summarize makes the rows: medians, and how each function does against its target and its peers.
+func summarize(functions []function, results []measured) []row {
 	var rows []row
 	for i, f := range functions {
 		m := median(results[i].ns)
@@ -108,5 +107,5 @@ func measure(ctx context.Context, o options, progress io.Writer, functions []fun
 		}
 		rows = append(rows, r)
 	}
-	return rows, nil
+	return rows
 }

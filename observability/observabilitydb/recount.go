@@ -17,19 +17,19 @@ import (
 
 // Counts says how often what happened.
 type Counts struct {
-	Orders           int64 // placed
-	OrdersCompleted  int64 `bun:"orders_completed"`
-	OrdersQueued     int64 `bun:"orders_queued"`
-	OrdersCancelled  int64 `bun:"orders_cancelled"`
-	Returns          int64 // requested
-	RMAs             int64 `bun:"rmas"` // RMA numbers given out
-	ReturnsApproved  int64 `bun:"returns_approved"`
-	ReturnsRejected  int64 `bun:"returns_rejected"`
-	ReturnsCancelled int64 `bun:"returns_cancelled"`
-	ReturnsRefunded  int64 `bun:"returns_refunded"`
-	RefundsPaid      int64 `bun:"refunds_paid"`   // refunds that succeeded
-	RefundsFailed    int64 `bun:"refunds_failed"` // attempts that ended in a definite no
-	RefundsReversed  int64 `bun:"refunds_reversed"`
+	Orders          int64 // placed
+	OrdersCompleted int64 `bun:"orders_completed"`
+	OrdersQueued    int64 `bun:"orders_queued"`
+	OrdersCanceled  int64 `bun:"orders_cancelled"`
+	Returns         int64 // requested
+	RMAs            int64 `bun:"rmas"` // RMA numbers given out
+	ReturnsApproved int64 `bun:"returns_approved"`
+	ReturnsRejected int64 `bun:"returns_rejected"`
+	ReturnsCanceled int64 `bun:"returns_cancelled"`
+	ReturnsRefunded int64 `bun:"returns_refunded"`
+	RefundsPaid     int64 `bun:"refunds_paid"`   // refunds that succeeded
+	RefundsFailed   int64 `bun:"refunds_failed"` // attempts that ended in a definite no
+	RefundsReversed int64 `bun:"refunds_reversed"`
 }
 
 // add adds another's counts to c.
@@ -51,7 +51,7 @@ var countedEvents = []counted{
 	{"orders_events", orders.EventPlaced, "orders", func(c *Counts) *int64 { return &c.Orders }},
 	{"orders_events", orders.EventCompleted, "orders_completed", func(c *Counts) *int64 { return &c.OrdersCompleted }},
 	{"orders_events", orders.EventQueued, "orders_queued", func(c *Counts) *int64 { return &c.OrdersQueued }},
-	{"orders_events", orders.EventCanceled, "orders_cancelled", func(c *Counts) *int64 { return &c.OrdersCancelled }},
+	{"orders_events", orders.EventCanceled, "orders_cancelled", func(c *Counts) *int64 { return &c.OrdersCanceled }},
 	{"returns_events", returns.EventRequested, "returns", func(c *Counts) *int64 { return &c.Returns }},
 	{"returns_events", returns.EventRMAAssigned, "rmas", func(c *Counts) *int64 { return &c.RMAs }},
 	{"returns_events", returns.EventApproved, "returns_approved", func(c *Counts) *int64 { return &c.ReturnsApproved }},
@@ -60,7 +60,7 @@ var countedEvents = []counted{
 		"returns_events",
 		returns.EventCanceled,
 		"returns_cancelled",
-		func(c *Counts) *int64 { return &c.ReturnsCancelled },
+		func(c *Counts) *int64 { return &c.ReturnsCanceled },
 	},
 	{"returns_events", returns.EventRefunded, "returns_refunded", func(c *Counts) *int64 { return &c.ReturnsRefunded }},
 	{"refunds_events", refunds.EventSucceeded, "refunds_paid", func(c *Counts) *int64 { return &c.RefundsPaid }},
@@ -186,7 +186,7 @@ func (c count) replace(ctx context.Context) error {
 			return err
 		}
 	}
-	if sum.ReturnsRefunded+sum.ReturnsRejected+sum.ReturnsCancelled == 0 {
+	if sum.ReturnsRefunded+sum.ReturnsRejected+sum.ReturnsCanceled == 0 {
 		return nil
 	}
 	return c.closeCases(ctx)

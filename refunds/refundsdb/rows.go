@@ -107,7 +107,7 @@ func rowsOfLines(r *refunds.Refund) []lineRow {
 		}
 		rows = append(rows, lineRow{
 			RefundID: r.ID, OrderLineID: l.OrderLineID, Units: int64(l.Units),
-			PriceMinor: l.Given.Price, DutyMinor: l.Given.Duty, ShippingMinor: l.Given.Shipping,
+			PriceMinor: l.Refunded.Price, DutyMinor: l.Refunded.Duty, ShippingMinor: l.Refunded.Shipping,
 		})
 	}
 	return rows

@@ -190,7 +190,7 @@ func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.Pay
 		for _, l := range other.Quote.Lines {
 			g := given[l.OrderLineID]
 			g.Units += l.Units
-			g.Components = g.Components.Add(l.Given)
+			g.Components = g.Components.Add(l.Refunded)
 			given[l.OrderLineID] = g
 		}
 	}

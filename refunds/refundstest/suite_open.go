@@ -287,7 +287,7 @@ func testRetry(b *bench) {
 	q := p.other()
 	_, err := b.openBy(q.open(), func(book refunds.PaymentState, _ *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("given", book.Refunded[p.order+"-1"], refunds.Refunded{Units: 6,
-			Components: again.Quote.Lines[0].Given})
+			Components: again.Quote.Lines[0].Refunded})
 		return nil, errors.New("enough")
 	})
 	if err == nil {
@@ -302,7 +302,7 @@ func testGiven(b *bench) {
 	second := b.answer(b.opened(done).ID, payment.OutcomeDone)
 	b.answer(b.opened(failed).ID, payment.OutcomeDeclined)
 	own := b.opened(mine)
-	want := refunds.Refunded{Units: 4, Components: first.Quote.Lines[0].Given.Add(second.Quote.Lines[0].Given)}
+	want := refunds.Refunded{Units: 4, Components: first.Quote.Lines[0].Refunded.Add(second.Quote.Lines[0].Refunded)}
 	b.update(own.ID, func(*refunds.Refund) error { return nil })
 	_, err := b.openBy(mine.open(), func(book refunds.PaymentState, r *refunds.Refund) (*refunds.Refund, error) {
 		b.equal("given in Open", book.Refunded, map[string]refunds.Refunded{p.order + "-1": want})

@@ -39,8 +39,8 @@ func (g *Gateway) CreateRefund(ctx context.Context, r payment.RefundRequest) pay
 const pageSize = 100
 
 // FindRefund reads every page of the payment's refunds for the one with the
-// attempt's id. Should there be several, one that holds money is told before
-// one that failed.
+// attempt's id. Should there be several, one that holds money is returned
+// before one that failed.
 func (g *Gateway) FindRefund(ctx context.Context, r payment.RefundRequest) payment.Result {
 	return explain(g.findRefund(ctx, r), RefundFailure)
 }

@@ -60,8 +60,8 @@ type Event struct {
 	PaymentID        string
 }
 
-// Notice is the event as package refunds takes it; for EventRefund.
-func (e Event) Notice() payment.WebhookEvent {
+// WebhookEvent returns the event as package refunds handles it; for EventRefund.
+func (e Event) WebhookEvent() payment.WebhookEvent {
 	return payment.WebhookEvent{
 		RefundID: e.RefundID, AttemptID: e.AttemptID, ProviderID: e.Reference, PaymentProviderID: e.PaymentReference,
 		Amount: e.Amount, Currency: e.Currency, Outcome: e.Outcome,
@@ -129,7 +129,8 @@ func (e *Event) readRefund(raw []byte) error {
 	}
 	e.Kind, e.Outcome = EventRefund, refunded(&r).Outcome
 	l := listed(&r)
-	e.Reference, e.PaymentReference, e.Amount, e.Currency, e.Status = l.ProviderID, l.PaymentProviderID, l.Amount, l.Currency, l.Status
+	e.Reference, e.PaymentReference = l.ProviderID, l.PaymentProviderID
+	e.Amount, e.Currency, e.Status = l.Amount, l.Currency, l.Status
 	e.RefundID, e.AttemptID, e.OrderID = l.RefundID, l.AttemptID, r.Metadata[MetaOrderID]
 	return nil
 }

@@ -23,7 +23,8 @@ func signed(body, secret string, at time.Time) string {
 
 func hook(kind, object string) string {
 	return fmt.Sprintf(
-		`{"id":"evt_1","object":"event","api_version":"2019-01-01","created":1767225600,"type":%q,"data":{"object":%s}}`,
+		`{"id":"evt_1","object":"event","api_version":"2019-01-01","created":1767225600,"type":%q,`+
+			`"data":{"object":%s}}`,
 		kind,
 		object,
 	)
@@ -31,15 +32,18 @@ func hook(kind, object string) string {
 
 func TestParseEventReadsWhatMatters(t *testing.T) {
 	at := time.Unix(1767225600, 0).UTC()
-	refundObject := `{"id":"re_1","object":"refund","amount":500,"currency":"usd","status":%q,"payment_intent":"pi_1","metadata":{"refund_id":"r1","attempt_id":"a1","order_id":"o1"}}`
+	refundObject := `{"id":"re_1","object":"refund","amount":500,"currency":"usd","status":%q,` +
+		`"payment_intent":"pi_1","metadata":{"refund_id":"r1","attempt_id":"a1","order_id":"o1"}}`
 	ofRefund := Event{
-		ID: "evt_1", Kind: EventRefund, At: at, Reference: "re_1", PaymentReference: "pi_1", Amount: 500, Currency: "USD",
-		RefundID: "r1", AttemptID: "a1", OrderID: "o1",
+		ID: "evt_1", Kind: EventRefund, At: at, Reference: "re_1", PaymentReference: "pi_1", Amount: 500,
+		Currency: "USD", RefundID: "r1", AttemptID: "a1", OrderID: "o1",
 	}
 	with := func(e Event, change func(*Event)) Event { change(&e); return e }
-	disputeObject := `{"id":"dp_1","object":"dispute","amount":1999,"currency":"usd","status":%q,"reason":"fraudulent","charge":"ch_1","payment_intent":"pi_1"}`
+	disputeObject := `{"id":"dp_1","object":"dispute","amount":1999,"currency":"usd","status":%q,` +
+		`"reason":"fraudulent","charge":"ch_1","payment_intent":"pi_1"}`
 	ofDispute := Event{ID: "evt_1", Kind: EventDispute, Type: "charge.dispute.created", At: at,
-		Reference: "dp_1", PaymentReference: "pi_1", Amount: 1999, Currency: "USD", Reason: "fraudulent", Status: "needs_response"}
+		Reference: "dp_1", PaymentReference: "pi_1", Amount: 1999, Currency: "USD", Reason: "fraudulent",
+		Status: "needs_response"}
 	for _, c := range []struct {
 		kind, object string
 		want         Event
@@ -66,15 +70,19 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 		{"charge.dispute.updated", fmt.Sprintf(disputeObject, "under_review"), with(ofDispute, func(e *Event) {
 			e.Type, e.Status = "charge.dispute.updated", "under_review"
 		})},
-		{"charge.dispute.funds_withdrawn", fmt.Sprintf(disputeObject, "needs_response"), with(ofDispute, func(e *Event) {
+		{"charge.dispute.funds_withdrawn", fmt.Sprintf(
+			disputeObject, "needs_response",
+		), with(ofDispute, func(e *Event) {
 			e.Type = "charge.dispute.funds_withdrawn"
 		})},
 		{"charge.dispute.funds_reinstated", fmt.Sprintf(disputeObject, "won"), with(ofDispute, func(e *Event) {
 			e.Type, e.Status = "charge.dispute.funds_reinstated", "won"
 		})},
-		{"payment_intent.succeeded", `{"id":"pi_1","object":"payment_intent","amount_received":1999,"currency":"jpy","status":"succeeded","metadata":{"order_id":"o1","payment_id":"p1"}}`,
+		{"payment_intent.succeeded", `{"id":"pi_1","object":"payment_intent","amount_received":1999,` +
+			`"currency":"jpy","status":"succeeded","metadata":{"order_id":"o1","payment_id":"p1"}}`,
 			Event{ID: "evt_1", Kind: EventPaymentSettled, Type: "payment_intent.succeeded", At: at,
-				Reference: "pi_1", PaymentReference: "pi_1", Amount: 1999, Currency: "JPY", Status: "succeeded", OrderID: "o1", PaymentID: "p1"}},
+				Reference: "pi_1", PaymentReference: "pi_1", Amount: 1999, Currency: "JPY", Status: "succeeded",
+				OrderID: "o1", PaymentID: "p1"}},
 		{"customer.created", `{"id":"cus_1"}`, Event{ID: "evt_1", Type: "customer.created", At: at}},
 	} {
 		t.Run(c.kind+" "+c.want.Status, func(t *testing.T) {
@@ -159,7 +167,7 @@ func TestListRefundsReadsAllPagesAndTheWholeTime(t *testing.T) {
 		calls++
 		if r.FormValue("created[gte]") != fmt.Sprint(from.Unix()) ||
 			r.FormValue("created[lt]") != fmt.Sprint(to.Unix()) || r.FormValue("limit") != "100" {
-			t.Errorf("asked for %s", r.URL.RawQuery)
+			t.Errorf("the query is %s", r.URL.RawQuery)
 		}
 		first := all
 		if after := r.FormValue("starting_after"); after != "" {
@@ -173,7 +181,8 @@ func TestListRefundsReadsAllPagesAndTheWholeTime(t *testing.T) {
 			page = append(
 				page,
 				fmt.Sprintf(
-					`{"id":"re_%d","amount":%d,"currency":"usd","status":"succeeded","created":1767225601,"payment_intent":"pi_1","metadata":{"attempt_id":"a%d","refund_id":"r"}}`,
+					`{"id":"re_%d","amount":%d,"currency":"usd","status":"succeeded","created":1767225601,`+
+						`"payment_intent":"pi_1","metadata":{"attempt_id":"a%d","refund_id":"r"}}`,
 					n,
 					n,
 					n,

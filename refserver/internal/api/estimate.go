@@ -79,7 +79,7 @@ func (a *API) estimate(r *http.Request, q endpoint.ReturnParams) (int, any, erro
 	}
 	for _, l := range e.Lines {
 		out.Lines = append(
-			out.Lines, estimateLine{OrderLineID: l.OrderLineID, Quantity: l.Units, Amount: amount(l.Given.Total())},
+			out.Lines, estimateLine{OrderLineID: l.OrderLineID, Quantity: l.Units, Amount: amount(l.Refunded.Total())},
 		)
 	}
 	for _, d := range e.Deductions {

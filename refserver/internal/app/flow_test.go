@@ -88,7 +88,9 @@ func TestOfThreeBoughtTwoComeBackToTheMinorUnit(t *testing.T) {
 		if got := stock(t, s, 3); got != before+2 {
 			t.Errorf("stock %d, want %d", got, before+2)
 		}
-		_, again, err := s.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod})
+		_, again, err := s.Returns.Refund(
+			t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.OriginalMethod},
+		)
 		if err == nil && again.ID != r.ID {
 			t.Errorf("a second refund was made: %+v", again)
 		}

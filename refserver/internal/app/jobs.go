@@ -52,7 +52,9 @@ func (j *jobs) Check(context.Context) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(j.success)) {
 		if age := time.Since(j.success[name]); age > jobStaleAfter {
-			errs = append(errs, fmt.Errorf("worker %s: no success for %v", name, age.Round(time.Second)), j.failed[name])
+			errs = append(
+				errs, fmt.Errorf("worker %s: no success for %v", name, age.Round(time.Second)), j.failed[name],
+			)
 		}
 	}
 	return errors.Join(errs...)

@@ -25,7 +25,8 @@ func TestAJobThatDoesNotSucceedIsReported(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		err := j.Check(t.Context())
-		if !errors.Is(err, broken) || !strings.Contains(err.Error(), "expire") || strings.Contains(err.Error(), "charge") {
+		if !errors.Is(err, broken) || !strings.Contains(err.Error(), "expire") ||
+			strings.Contains(err.Error(), "charge") {
 			t.Errorf("after 70 s of errors: %v", err)
 		}
 		j.worked(t.Context(), "expire", time.Millisecond, nil)

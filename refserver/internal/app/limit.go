@@ -27,7 +27,7 @@ const limitedKeys = 1 << 16
 
 // The queue before the checkout. So many run at once that a payment provider
 // that answers nothing doesn't fill the places before the circuit opens, and
-// what can't begin within the wait is told so at once, while it can still be
+// what can't begin within the wait is refused at once, while it can still be
 // answered within half a second.
 const (
 	checkoutsAtOnce  = 128

@@ -16,7 +16,19 @@ func TestAnAccountIsRememberedForMoments(t *testing.T) {
 		after  time.Duration
 		want   string
 	}{
-		{"cookie", 0, "ann"}, {"cookie", rememberFor - 1, "ann"}, {"cookie", rememberFor, ""}, {"made up", 0, ""}, {"", 0, ""},
+		{
+			"cookie",
+			0,
+			"ann"}, {"cookie",
+			rememberFor - 1,
+			"ann"}, {"cookie",
+			rememberFor,
+			""}, {"made up",
+			0,
+			""}, {"",
+			0,
+			"",
+		},
 	} {
 		if got := m.customer(tt.cookie, now.Add(tt.after)); got != tt.want {
 			t.Errorf("%q after %v opens %q, want %q", tt.cookie, tt.after, got, tt.want)

@@ -12,7 +12,7 @@ type moneyMetrics struct {
 	night    prometheus.Gauge
 }
 
-// What came of a message of the provider.
+// The results of handling a message of the provider.
 const (
 	hookHandled  = "handled"
 	hookRepeated = "repeated"       // it was dealt with before
@@ -34,19 +34,24 @@ const (
 func newMoneyMetrics() *moneyMetrics {
 	m := &moneyMetrics{
 		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payment_webhooks_total", Help: "Messages of the payment provider by what came of them.",
+			Name: "payment_webhooks_total", Help: "Messages of the payment provider, by result.",
 		}, []string{"result"}),
 		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payment_alarms_total", Help: "Contradictions between the shop and its payment provider, by what they are about.",
+			Name: "payment_alarms_total",
+			Help: "Contradictions between the shop and its payment provider, by what they are about.",
 		}, []string{"about"}),
 		differs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "refund_reconciliation_refunds", Help: "Refunds of the last nightly comparison with the provider's list, by finding.",
+			Name: "refund_reconciliation_refunds",
+			Help: "Refunds of the last nightly comparison with the provider's list, by finding.",
 		}, []string{"finding"}),
 		night: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "refund_reconciliation_last_success_timestamp_seconds", Help: "When the last nightly comparison with the provider's list ended, 0 before the first.",
+			Name: "refund_reconciliation_last_success_timestamp_seconds",
+			Help: "When the last nightly comparison with the provider's list ended, 0 before the first.",
 		}),
 	}
-	for _, result := range []string{hookHandled, hookRepeated, hookIgnored, hookUnknown, hookAlarm, hookRefused, hookFailed, hookOff} {
+	for _, result := range []string{
+		hookHandled, hookRepeated, hookIgnored, hookUnknown, hookAlarm, hookRefused, hookFailed, hookOff,
+	} {
 		m.webhooks.WithLabelValues(result)
 	}
 	for _, about := range []string{aboutRefund, aboutPayment, aboutOutside} {

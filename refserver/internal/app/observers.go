@@ -126,7 +126,7 @@ func component(name string, critical bool, check func(context.Context) error) ob
 	return observability.Component{Name: strings.ReplaceAll(name, " ", "_"), Critical: critical, Check: check}
 }
 
-// refundObserver counts what happens to refunds. It is told after the commit.
+// refundObserver counts what happens to refunds. It is called after the commit.
 type refundObserver struct {
 	refunds.Observer
 	log *slog.Logger
@@ -169,12 +169,12 @@ func refundFailedMessage(r refunds.Refund) string {
 
 // Queued implements refunds.Observer.
 func (o refundObserver) ReviewRequired(ctx context.Context, r refunds.Refund) {
-	o.log.ErrorContext(ctx, "refund needs a person: nobody else can tell whether it was paid", refundFields(r)...)
+	o.log.ErrorContext(ctx, "refund needs manual review: its outcome is unknown", refundFields(r)...)
 }
 
 // Reversed implements refunds.Observer.
 func (o refundObserver) Reversed(ctx context.Context, r refunds.Refund) {
-	o.log.ErrorContext(ctx, "refund was taken back by the provider", refundFields(r)...)
+	o.log.ErrorContext(ctx, "refund was reversed by the provider", refundFields(r)...)
 }
 
 func refundFields(r refunds.Refund) []any {

@@ -51,7 +51,9 @@ func TestAStepIsDoneOnceByAllProcesses(t *testing.T) {
 			t.Error(err)
 		}
 		if runs.Load() != 1 || elsewhere.Load() != 3 {
-			t.Errorf("it ran %d times, %d callers were told that another is at it", runs.Load(), elsewhere.Load())
+			t.Errorf(
+				"it ran %d times, %d callers got the answer that another is running it", runs.Load(), elsewhere.Load(),
+			)
 		}
 	})
 }

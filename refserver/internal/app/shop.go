@@ -213,20 +213,9 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		return err
 	}
 	err := sqlstore.Migrate(
-		ctx,
-		db,
-		auth.Migrations(),
-		audit.Migrations(),
-		approval.Migrations(),
-		ordersdb.Migrations(),
-		refundsdb.Migrations(),
-		returnsdb.Migrations(),
-		review.Migrations(),
-		idempotency.Migrations(),
-		partner.Migrations(),
-		feature.Migrations(),
-		reconcile.Migrations(),
-		observabilitydb.Migrations(),
+		ctx, db, auth.Migrations(), audit.Migrations(), approval.Migrations(), ordersdb.Migrations(),
+		refundsdb.Migrations(), returnsdb.Migrations(), review.Migrations(), idempotency.Migrations(),
+		partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
 		setupMigrations(),
 	)
 	if err != nil {
@@ -257,8 +246,7 @@ func (s *App) openData(ctx context.Context) (err error) {
 	remade := evidence.OnRemade(func(dir string) {
 		s.Log.Error(
 			"the directory of photos was gone and has been made again; the photos that were in it are lost",
-			"directory",
-			dir,
+			"directory", dir,
 		)
 	})
 	if s.Evidence, err = evidence.Open(s.Config.EvidenceDir(), remade); err != nil {
@@ -315,23 +303,19 @@ func (s *App) openSimulator(ctx context.Context) (err error) {
 }
 
 // openServices makes the services on their stores.
-func (s *App) openServices(ctx context.Context) (err error) {
+func (s *App) openServices(ctx context.Context) error {
 	c := s.Config
 	direct, err := stripegateway.New(stripegateway.Config{
-		Key: c.StripeKey(), URL: s.provider, Timeout: max(c.PaymentProviderTimeout, 10*time.Second), // callers that wait have a nearer deadline
+		// callers that wait have a nearer deadline
+		Key: c.StripeKey(), URL: s.provider, Timeout: max(c.PaymentProviderTimeout, 10*time.Second),
 		Transport: observability.TraceTransport(providerTransport()),
 	})
 	if err != nil {
 		return err
 	}
-	s.payments, s.inbox, s.Discrepancies, s.money = direct, refundsdb.NewInbox(
-		s.DB,
-	), &review.Discrepancies{
-		DB:  s.DB,
-		Now: s.now,
-	}, newMoneyMetrics()
+	s.payments, s.money = direct, newMoneyMetrics()
+	s.inbox, s.Discrepancies = refundsdb.NewInbox(s.DB), &review.Discrepancies{DB: s.DB, Now: s.now}
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
-
 	if err := s.openAccounts(ctx); err != nil {
 		return err
 	}
@@ -340,6 +324,32 @@ func (s *App) openServices(ctx context.Context) (err error) {
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
 	store := ordersdb.New(s.DB)
+	if err := s.openOrders(store, direct); err != nil {
+		return err
+	}
+	if err := s.openPartners(store); err != nil {
+		return err
+	}
+	if err := s.checkCurrency(ctx); err != nil {
+		return err
+	}
+	if err := s.openRefunds(direct); err != nil {
+		return err
+	}
+	s.openApprovals()
+	s.openNightly()
+	if err := s.openReturns(); err != nil {
+		return err
+	}
+	if err := s.openEvents(); err != nil {
+		return err
+	}
+	return s.followOutside()
+}
+
+// openOrders makes the service of the orders, which ends what it began before the app closes.
+func (s *App) openOrders(store *ordersdb.Store, direct *stripegateway.Gateway) (err error) {
+	c := s.Config
 	s.Orders, err = orders.New(orders.Config{
 		Store: store, Gateway: guard.Charges(direct, s.Breaker), Currency: c.Money(),
 		Pricing:     pricing,
@@ -356,30 +366,30 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.Orders.Close)
-	if err := s.openPartners(store); err != nil {
-		return err
-	}
-	if err := s.checkCurrency(ctx); err != nil {
-		return err
-	}
+	return nil
+}
+
+// openRefunds makes the service of the refunds.
+func (s *App) openRefunds(direct *stripegateway.Gateway) (err error) {
 	s.refundWork = newRefundWork(s)
 	s.Refunds, err = refunds.New(refunds.Config{
-		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker), CallTimeout: c.PaymentProviderTimeout,
-		Payments: ourPayments{s}, Worked: s.refundWork.note, Now: s.now,
+		Store: refundsdb.New(s.DB), Gateway: guard.Refunds(direct, s.Breaker),
+		CallTimeout: s.Config.PaymentProviderTimeout,
+		Payments:    ourPayments{s}, Worked: s.refundWork.note, Now: s.now,
 		Observer: refundObserver{
 			observability.RefundObserver(s.Metrics), observability.Named(s.Log, "refunds"),
 		},
 	})
-	if err != nil {
-		return err
-	}
-	s.openApprovals()
-	s.openNightly()
+	return err
+}
+
+// openReturns makes the service of the returns, which refunds through the approvals.
+func (s *App) openReturns() (err error) {
 	cases := returnsdb.New(s.DB)
 	s.photoNames = cases.EvidencePaths
 	s.Returns, err = returns.New(returns.Config{
 		Store: cases, Orders: s.Orders, Refunder: s.Approvals, Restocker: s.Orders, Evidence: s.Evidence,
-		Zone: c.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
+		Zone: s.Config.DefaultTimezone.String(), Limits: returns.ImageLimits{MaxMemory: memory.ForPhotos()},
 		Now: s.now,
 		Observer: returnObserver{
 			observability.ReturnObserver(s.Metrics), observability.Named(s.Log, "returns"),
@@ -389,10 +399,7 @@ func (s *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	s.Approvals.Payer = s.Returns
-	if err := s.openEvents(); err != nil {
-		return err
-	}
-	return s.followOutside()
+	return nil
 }
 
 // providerTransport keeps as many connections to the provider open as are in
@@ -413,7 +420,8 @@ func (s *App) checkCurrency(ctx context.Context) error {
 	for _, p := range products {
 		if p.Currency != s.Config.Money() {
 			return s.Config.Unusable("CURRENCY", fmt.Errorf(
-				"this shop has products priced in %s, such as %q; set CURRENCY=%s, or start with a database of its own for %s",
+				"this shop has products priced in %s, such as %q; set CURRENCY=%s, or start with a database of its "+
+					"own for %s",
 				p.Currency,
 				p.Name,
 				p.Currency,

@@ -141,7 +141,7 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 // handleRefundEvent looks a refund up. What that leads to is followed by its return
 // (see returns.Subscribe).
 func (s *App) handleRefundEvent(ctx context.Context, e stripegateway.Event) (string, error) {
-	r, err := s.Refunds.HandleWebhook(ctx, provider, e.Notice())
+	r, err := s.Refunds.HandleWebhook(ctx, provider, e.WebhookEvent())
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil // of a payment that is not ours
@@ -186,7 +186,10 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	}
 	if wrong != "" {
 		return hookAlarm, s.raise(ctx, aboutPayment, review.Discrepancy{
-			ID: e.ID, Message: fmt.Sprintf("The provider says that %s of order %s succeeded, but %s.", e.Reference, o.Number, wrong),
+			ID: e.ID,
+			Message: fmt.Sprintf(
+				"The provider says that %s of order %s succeeded, but %s.", e.Reference, o.Number, wrong,
+			),
 			OrderID: o.ID, ProviderID: e.Reference,
 		})
 	}

@@ -88,17 +88,42 @@ func TestRegistrationsAreRefusedWithTheField(t *testing.T) {
 		code  auth.Code
 	}{
 		{"short name", func(r *auth.Registration) { r.Username = "ab" }, "username", auth.CodeInvalid},
-		{"long name", func(r *auth.Registration) { r.Username = strings.Repeat("a", 65) }, "username", auth.CodeInvalid},
+		{
+			"long name",
+			func(r *auth.Registration) { r.Username = strings.Repeat("a", 65) },
+			"username",
+			auth.CodeInvalid,
+		},
 		{"name with a space", func(r *auth.Registration) { r.Username = "a b" }, "username", auth.CodeInvalid},
 		{"name with markup", func(r *auth.Registration) { r.Username = "<b>ada" }, "username", auth.CodeInvalid},
 		{"name with a newline", func(r *auth.Registration) { r.Username = "ada\n" }, "username", auth.CodeInvalid},
 		{"name in other letters", func(r *auth.Registration) { r.Username = "аda" }, "username", auth.CodeInvalid},
 		{"no e-mail", func(r *auth.Registration) { r.Email = "" }, "email", auth.CodeInvalid},
-		{"e-mail with a name", func(r *auth.Registration) { r.Email = "Ada <ada@example.com>" }, "email", auth.CodeInvalid},
-		{"long e-mail", func(r *auth.Registration) { r.Email = strings.Repeat("a", 250) + "@b.de" }, "email", auth.CodeInvalid},
+		{
+			"e-mail with a name",
+			func(r *auth.Registration) { r.Email = "Ada <ada@example.com>" },
+			"email",
+			auth.CodeInvalid,
+		},
+		{
+			"long e-mail",
+			func(r *auth.Registration) { r.Email = strings.Repeat("a", 250) + "@b.de" },
+			"email",
+			auth.CodeInvalid,
+		},
 		{"short password", func(r *auth.Registration) { r.Password = "1234567" }, "password", auth.CodeInvalid},
-		{"long password", func(r *auth.Registration) { r.Password = strings.Repeat("x", 1025) }, "password", auth.CodeInvalid},
-		{"password that is no text", func(r *auth.Registration) { r.Password = "12345678\xff" }, "password", auth.CodeInvalid},
+		{
+			"long password",
+			func(r *auth.Registration) { r.Password = strings.Repeat("x", 1025) },
+			"password",
+			auth.CodeInvalid,
+		},
+		{
+			"password that is no text",
+			func(r *auth.Registration) { r.Password = "12345678\xff" },
+			"password",
+			auth.CodeInvalid,
+		},
 		{"taken name", func(r *auth.Registration) { r.Username = "TAKEN" }, "username", auth.CodeUsernameTaken},
 	} {
 		r := good

@@ -222,8 +222,12 @@ func TestASessionThatWasDeletedStaysDeleted(t *testing.T) {
 func TestEndedSessionsAreCleanedUp(t *testing.T) {
 	eachStore(t, func(t *testing.T, s auth.Store) {
 		ctx := t.Context()
-		for name, times := range map[string][2]time.Duration{"live": {time.Hour, 0}, "expired": {0, 0}, "idle": {time.Hour, -time.Hour}} {
-			if err := s.InsertSession(ctx, auth.Session{TokenHash: name, ExpiresAt: start.Add(times[0]), SeenAt: start.Add(times[1])}); err != nil {
+		for name, times := range map[string][2]time.Duration{
+			"live": {time.Hour, 0}, "expired": {0, 0}, "idle": {time.Hour, -time.Hour},
+		} {
+			if err := s.InsertSession(ctx, auth.Session{
+				TokenHash: name, ExpiresAt: start.Add(times[0]), SeenAt: start.Add(times[1]),
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}

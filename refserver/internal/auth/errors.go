@@ -25,7 +25,7 @@ const (
 	CodeResetInvalid    Code = "RESET_INVALID"     // the link to reset a password was used, or is too old
 )
 
-// Error is a refusal with a stable code. Message is a sentence for a person.
+// Error is a refusal with a stable code. Message is a sentence for people to read.
 type Error struct {
 	Code       Code
 	Field      string // the field at fault, when there is one

@@ -94,7 +94,9 @@ func TestCookieAttributes(t *testing.T) {
 		}
 		_, _, h := s.browser(t).do("POST", "/login", url.Values{"username": {"ada"}, "password": {"correct horse"}})
 		cookie := h.Get("Set-Cookie")
-		for attr, want := range map[string]bool{"HttpOnly": true, "SameSite=Lax": true, "Path=/": true, "Secure": secure} {
+		for attr, want := range map[string]bool{
+			"HttpOnly": true, "SameSite=Lax": true, "Path=/": true, "Secure": secure,
+		} {
 			if strings.Contains(cookie, attr) != want {
 				t.Errorf("secure %v: cookie %q has %s: %v", secure, cookie, attr, !want)
 			}
@@ -186,7 +188,9 @@ func TestATokenIsNotStoredAsItIs(t *testing.T) {
 	b := s.browser(t)
 	b.signIn("ada", "correct horse")
 	var rows []string
-	if err := db.Reader().NewSelect().TableExpr("?(rk)auth_sessions").ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows); err != nil {
+	err := db.Reader().NewSelect().TableExpr("?(rk)auth_sessions").
+		ColumnExpr("token_hash || CAST(data AS TEXT)").Scan(t.Context(), &rows)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 1 || strings.Contains(rows[0], b.token()) {

@@ -15,10 +15,10 @@ import (
 // Memory is bounded by the speed of hashing: an entry takes a failed sign-in
 // and is dropped a window after the last one.
 type slowdown struct {
-	free        int           // failures that cost nothing
-	first, most time.Duration // of the waits, which double from first to most
-	window      time.Duration // without a failure, after which all is forgotten
-	now         func() time.Time
+	free         int           // failures that cost nothing
+	first, limit time.Duration // of the waits, which double from first to limit
+	window       time.Duration // without a failure, after which all is forgotten
+	now          func() time.Time
 
 	mu     sync.Mutex
 	byName map[string]*failures
@@ -32,7 +32,8 @@ type failures struct {
 
 func newSlowdown(now func() time.Time) *slowdown {
 	return &slowdown{
-		free: 2 * maxFailures, first: 250 * time.Millisecond, most: 4 * time.Second, window: 15 * time.Minute, now: now,
+		free: 2 * maxFailures, first: 250 * time.Millisecond, limit: 4 * time.Second, window: 15 * time.Minute,
+		now:    now,
 		byName: map[string]*failures{},
 	}
 }
@@ -48,8 +49,8 @@ func (s *slowdown) delay(name string) time.Duration {
 	}
 	wait := s.first
 	for range f.n - s.free {
-		if wait *= 2; wait >= s.most {
-			return s.most
+		if wait *= 2; wait >= s.limit {
+			return s.limit
 		}
 	}
 	return wait

@@ -17,7 +17,10 @@ func TestFailuresFromAnywhereSlowAnAccountDownAndNeverLockIt(t *testing.T) {
 			}
 			return time.Since(begin)
 		}
-		for n, want := range map[int]time.Duration{0: 0, 19: 0, 20: 250 * time.Millisecond, 21: 500 * time.Millisecond, 23: 2 * time.Second, 24: 4 * time.Second, 500: 4 * time.Second} {
+		for n, want := range map[int]time.Duration{
+			0: 0, 19: 0, 20: 250 * time.Millisecond, 21: 500 * time.Millisecond, 23: 2 * time.Second,
+			24: 4 * time.Second, 500: 4 * time.Second,
+		} {
 			s.byName = map[string]*failures{}
 			for range n {
 				s.failed("ada")

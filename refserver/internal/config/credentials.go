@@ -23,7 +23,7 @@ const (
 type credential struct {
 	variable string
 	inUse    func(Config) bool
-	own      string // what takes its place: goes on from "it must be"
+	own      string // what takes its place: continues "it must be"
 }
 
 // credentials that are published. A new one belongs in this table.

@@ -90,7 +90,10 @@ func TestProductionNeedsAKeyOfItsOwnAndAProvider(t *testing.T) {
 		{"the built-in simulator", ownSecrets[:2:2], []string{"STRIPE_SECRET_KEY"}},
 		{"a provider without a key", append(ownSecrets[:2:2], "PAYMENT_PROVIDER_URL=http://127.0.0.1:1"), nil},
 		{"all of its own", ownSecrets, nil},
-		{"a wrong value is told once", append(slices.Clone(ownSecrets), "SECRET_KEY=short"), []string{"SECRET_KEY"}},
+		{
+			"a wrong value is reported once", append(slices.Clone(ownSecrets), "SECRET_KEY=short"),
+			[]string{"SECRET_KEY"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, err := Load(append(slices.Clone(tc.set), "APP_ENV=production"), "")

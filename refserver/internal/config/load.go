@@ -20,7 +20,7 @@ import (
 type Error struct {
 	Variable string // the environment variable
 	Value    string // what was set; "[secret]" for a secret
-	Allowed  string // what would be accepted: goes on from "it must be"
+	Allowed  string // what would be accepted: continues "it must be"
 	Cause    error  // why one of the right shape does not work; nil where the shape is wrong
 }
 

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// text is what a person reads about a setting.
+// text is what people read about a setting.
 type text struct {
 	group   string
-	allowed string // goes on from "it must be"
+	allowed string // continues "it must be"
 	purpose string // what it is for
 }
 

@@ -100,7 +100,7 @@ func (c Case) given(l returns.Line) (int64, bool) {
 	}
 	for _, q := range c.Refund.Quote.Lines {
 		if q.OrderLineID == l.OrderLineID && q.Units == l.Quantity {
-			return q.Given.Total(), true
+			return q.Refunded.Total(), true
 		}
 	}
 	return 0, false

@@ -50,10 +50,9 @@ func TestASwitchIsStoredWithWhoChangedIt(t *testing.T) {
 			t.Error("another process has it on")
 		}
 		stale := 0
-		if _, err := s.Set(ctx, feature.Registration, "lee", feature.Change{Mode: feature.On, Version: &stale}); !errors.Is(
-			err,
-			feature.ErrChanged,
-		) {
+		if _, err := s.Set(ctx, feature.Registration, "lee", feature.Change{
+			Mode: feature.On, Version: &stale,
+		}); !errors.Is(err, feature.ErrChanged) {
 			t.Errorf("a change of what was changed meanwhile: %v", err)
 		}
 		if _, err := s.Set(ctx, feature.Registration, "lee", feature.Change{Mode: feature.On}); err != nil {
@@ -84,11 +83,23 @@ func TestWhatCannotBeSetIsRefused(t *testing.T) {
 		c     feature.Change
 		field string
 	}{
-		"no mode":          {feature.Returns, feature.Change{}, "action"},
-		"101 percent":      {feature.Returns, feature.Change{Mode: feature.Rollout, Percentage: 101}, "rollout_percentage"},
-		"a negative share": {feature.Returns, feature.Change{Mode: feature.Rollout, Percentage: -1}, "rollout_percentage"},
-		"an empty user":    {feature.Returns, feature.Change{Mode: feature.Rollout, Users: []string{""}}, "users"},
-		"too many users":   {feature.Returns, feature.Change{Mode: feature.Rollout, Users: make([]string, 1001)}, "users"},
+		"no mode": {feature.Returns, feature.Change{}, "action"},
+		"101 percent": {
+			feature.Returns,
+			feature.Change{Mode: feature.Rollout, Percentage: 101},
+			"rollout_percentage",
+		},
+		"a negative share": {
+			feature.Returns,
+			feature.Change{Mode: feature.Rollout, Percentage: -1},
+			"rollout_percentage",
+		},
+		"an empty user": {feature.Returns, feature.Change{Mode: feature.Rollout, Users: []string{""}}, "users"},
+		"too many users": {
+			feature.Returns,
+			feature.Change{Mode: feature.Rollout, Users: make([]string, 1001)},
+			"users",
+		},
 		"a part of nobody": {feature.Registration, feature.Change{Mode: feature.Rollout, Percentage: 5}, "action"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +210,9 @@ func TestASignalWakes(t *testing.T) {
 	if err := <-listening; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
-	if err := (feature.Postgres{DB: db, URL: "postgres://127.0.0.1:1/none"}).Listen(t.Context(), func() {}); err == nil {
+	if err := (feature.Postgres{
+		DB: db, URL: "postgres://127.0.0.1:1/none",
+	}).Listen(t.Context(), func() {}); err == nil {
 		t.Error("it listens to nothing")
 	}
 }
@@ -210,7 +223,9 @@ func TestOpenFeatureAsksTheSwitches(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, db)
-	if _, err := s.Set(t.Context(), feature.Returns, "kim", feature.Change{Mode: feature.Rollout, Users: []string{"ada"}}); err != nil {
+	if _, err := s.Set(t.Context(), feature.Returns, "kim", feature.Change{
+		Mode: feature.Rollout, Users: []string{"ada"},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := openfeature.SetNamedProviderAndWait("returnkit-test", feature.Provider{Switches: s}); err != nil {
@@ -223,7 +238,9 @@ func TestOpenFeatureAsksTheSwitches(t *testing.T) {
 			t.Errorf("returns for %s: %v, %v", user, got, err)
 		}
 	}
-	if got, err := client.BooleanValue(t.Context(), "other", true, openfeature.NewEvaluationContext("ada", nil)); err == nil ||
+	if got, err := client.BooleanValue(
+		t.Context(), "other", true, openfeature.NewEvaluationContext("ada", nil),
+	); err == nil ||
 		!got {
 		t.Errorf("a switch that does not exist: %v, %v", got, err)
 	}

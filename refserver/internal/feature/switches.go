@@ -35,7 +35,7 @@ type Definition struct {
 var Definitions = []Definition{
 	{
 		Returns, "Return requests",
-		"Customers request returns. Off: no new request is taken; returns that are there go their way.",
+		"Customers request returns. Off: no new request is taken; returns in progress are not affected.",
 		"We do not take return requests at the moment. Your returns that are under way are not affected.", true,
 	},
 	{

@@ -110,9 +110,9 @@ func (s *Simulator) run(t *tx, op operation, stored *apiError, fingerprint strin
 		a = answer{status: http.StatusOK, body: marshal(render())}
 	}
 	if t.call.key != "" {
-		t.entry.Answer = &storedAnswer{Key: t.call.key, Fingerprint: fingerprint, At: t.now,
+		t.entry.Stored = &storedAnswer{Key: t.call.key, Fingerprint: fingerprint, At: t.now,
 			Request: t.call.request, Status: a.status, Body: a.body}
-		s.state.apply(&entry{Answer: t.entry.Answer})
+		s.state.apply(&entry{Stored: t.entry.Stored})
 	}
 	if t.entry.empty() {
 		return a, s.journal.last(), nil // refused, without a key to remember it by

@@ -100,7 +100,7 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 	by := event.Actor{Kind: event.ActorProvider, Name: e.Type}
 	switch e.Kind {
 	case stripegateway.EventRefund:
-		_, err := s.HandleWebhook(ctx, by, e.Notice())
+		_, err := s.HandleWebhook(ctx, by, e.WebhookEvent())
 		return err
 	case stripegateway.EventDispute:
 		_, err := s.SyncPayment(ctx, by, e.PaymentReference)

@@ -305,7 +305,7 @@ func TestEntriesReadBackAsWritten(t *testing.T) {
 		Refund:  &refund{ID: "re", SettlesTo: statusFailed, SettlesAt: &at, CreatedAt: at, Outside: true},
 		Dispute: &dispute{ID: "dp", Intent: "pi", ClosedAt: &at, CreatedAt: at, Movements: []movement{{"txn", -5, at}}},
 		Session: &session{ID: "cs", Items: []lineItem{{"li", "a", 5, 1}}, Intent: "pi", CreatedAt: at, ExpiresAt: at},
-		Answer:  &storedAnswer{Key: "k", Body: json.RawMessage(`{}`), At: at},
+		Stored:  &storedAnswer{Key: "k", Body: json.RawMessage(`{}`), At: at},
 		Events:  []event{{ID: "evt", At: at, Body: json.RawMessage(`{}`)}},
 	}
 	line := marshal(e)

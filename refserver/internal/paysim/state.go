@@ -111,14 +111,14 @@ type entry struct {
 	Session   *session      `json:"session,omitempty"`
 	Refund    *refund       `json:"refund,omitempty"`
 	Dispute   *dispute      `json:"dispute,omitempty"`
-	Answer    *storedAnswer `json:"answer,omitempty"`
+	Stored    *storedAnswer `json:"answer,omitempty"`
 	Events    []event       `json:"events,omitempty"`
 	Delivered string        `json:"delivered,omitempty"` // event id
 }
 
 // empty reports whether nothing changed.
 func (e *entry) empty() bool {
-	return e.Intent == nil && e.Session == nil && e.Refund == nil && e.Dispute == nil && e.Answer == nil
+	return e.Intent == nil && e.Session == nil && e.Refund == nil && e.Dispute == nil && e.Stored == nil
 }
 
 // state is what the ledger amounts to. Objects in it are never changed in
@@ -216,7 +216,7 @@ func (st *state) apply(e *entry) {
 	if e.Dispute != nil {
 		st.putDispute(e.Dispute)
 	}
-	if a := e.Answer; a != nil {
+	if a := e.Stored; a != nil {
 		st.answers[a.Key] = a
 		st.byAge = append(st.byAge, a)
 	}

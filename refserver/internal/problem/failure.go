@@ -59,7 +59,8 @@ var failures = map[payment.Failure]failureWords{
 		"the account's number or address is wrong",
 	},
 	payment.AuthenticationRequired: {
-		"Your bank requires you to confirm this payment, which this page doesn't support. Use another card or pay cash.",
+		"Your bank requires you to confirm this payment, which this page doesn't support. Use another card or pay " +
+			"cash.",
 		"the customer's bank wants the customer to confirm it",
 		"the customer's bank wants the customer to confirm it",
 	},

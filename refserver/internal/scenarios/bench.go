@@ -81,7 +81,8 @@ func (b *bench) open(folder string, settings ...string) (*shop, error) {
 // openWith is open with options of the shop.
 func (b *bench) openWith(folder string, options []app.Option, settings ...string) (*shop, error) {
 	base := []string{
-		"DATA_DIR=" + b.dir + "/" + folder, "PAYMENT_PROVIDER_URL=" + b.pay, "STRIPE_WEBHOOK_SECRET=whsec_scenarios_" + folder,
+		"DATA_DIR=" + b.dir + "/" + folder, "PAYMENT_PROVIDER_URL=" + b.pay,
+		"STRIPE_WEBHOOK_SECRET=whsec_scenarios_" + folder,
 		"DATABASE_URL=" + b.DatabaseURL, "REDIS_URL=" + b.RedisURL, "THROTTLING_MAX_RPS=100000",
 	}
 	c, err := config.Load(append(base, settings...), "")
@@ -145,8 +146,7 @@ func (s *shop) customer(name string) (*client.Client, error) {
 	// PostgreSQL is shared by all scenarios, and by runs.
 	name = fmt.Sprintf("%s-%d", name, time.Now().UnixNano()%1e12)
 	_, err := s.Auth.Register(
-		s.ctx,
-		auth.Registration{Username: name, Email: name + "@example.com", Password: password},
+		s.ctx, auth.Registration{Username: name, Email: name + "@example.com", Password: password},
 	)
 	if err != nil {
 		return nil, err
@@ -185,8 +185,8 @@ func parallel(n, atATime int, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// until polls until done reports true; false when that takes longer than most.
-func (b *bench) until(most time.Duration, done func() (bool, error)) (took time.Duration, ok bool, err error) {
+// until polls until done reports true; false when that takes longer than the limit.
+func (b *bench) until(limit time.Duration, done func() (bool, error)) (took time.Duration, ok bool, err error) {
 	begun := time.Now()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -194,7 +194,7 @@ func (b *bench) until(most time.Duration, done func() (bool, error)) (took time.
 		if ok, err := done(); ok || err != nil {
 			return time.Since(begun), ok, err
 		}
-		if time.Since(begun) > most {
+		if time.Since(begun) > limit {
 			return time.Since(begun), false, nil
 		}
 		select {

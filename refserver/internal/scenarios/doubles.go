@@ -51,8 +51,7 @@ func runT2(ctx context.Context, b *bench) (Result, error) {
 			return Result{}, err
 		}
 		o, err := shop.Checkout(
-			ctx,
-			orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays},
+			ctx, orders.CheckoutRequest{Customer: ada, Method: payment.Card, Token: orderstest.TokenPays},
 		)
 		if err != nil {
 			return Result{}, err

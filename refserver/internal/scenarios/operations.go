@@ -49,7 +49,9 @@ func runM2(ctx context.Context, b *bench) (Result, error) {
 		want int
 	}{{feature.Off, http.StatusForbidden}, {feature.On, http.StatusOK}} {
 		if !b.broken || step.mode == feature.On {
-			if _, err := all[0].Features.Set(ctx, feature.Registration, "scenario", feature.Change{Mode: step.mode}); err != nil {
+			if _, err := all[0].Features.Set(
+				ctx, feature.Registration, "scenario", feature.Change{Mode: step.mode},
+			); err != nil {
 				return Result{}, err
 			}
 		}
@@ -77,8 +79,9 @@ func i2() Scenario {
 		Stimulus: "a new consumer subscribes to what happens to refunds, some of which happened while it was down",
 		Measure:  "lines changed in the publishing packages",
 		Target:   "none",
-		StandIn:  "a subscriber is registered in this run, by one call; each event reaches it, and is applied once by its id",
-		run:      runI2,
+		StandIn: "a subscriber is registered in this run, by one call; each event reaches it, and is applied once " +
+			"by its id",
+		run: runI2,
 	}
 }
 
@@ -122,11 +125,8 @@ func runI2(ctx context.Context, b *bench) (Result, error) {
 	applied, twice := consumer.counts()
 	return Result{
 		Observed: fmt.Sprintf(
-			"%d of %d refunds applied, %d of them from before; %d twice; a third of the calls failed first",
-			applied,
-			2*n,
-			n,
-			twice,
+			"%d of %d refunds applied, %d of them from before; %d twice; a third of the calls failed first", applied,
+			2*n, n, twice,
 		),
 		Fulfilled: applied == 2*n && twice == 0,
 	}, err
@@ -215,22 +215,8 @@ func runT1(ctx context.Context, b *bench) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var out bytes.Buffer
-	var recorder *tape.Recorder
-	address, err := b.proxy(s.url, func(next http.Handler) http.Handler {
-		recorder, err = tape.NewRecorder(next, &out)
-		return recorder
-	})
+	recording, lasted, err := b.recordVisits(ctx, s)
 	if err != nil {
-		return Result{}, err
-	}
-	begun := time.Now()
-	err = parallel(b.of(4, 20), 4, func(i int) error { return visit(ctx, address, fmt.Sprintf("visitor%d", i)) })
-	if err != nil {
-		return Result{}, err
-	}
-	lasted := time.Since(begun)
-	if err := recorder.Err(); err != nil {
 		return Result{}, err
 	}
 	target, order := other.url, &order{}
@@ -241,12 +227,12 @@ func runT1(ctx context.Context, b *bench) (Result, error) {
 	if b.broken {
 		speed = 0.3
 	}
-	report, err := tape.Play(ctx, bytes.NewReader(out.Bytes()), tape.PlayOptions{URL: target, Speed: speed})
+	report, err := tape.Play(ctx, bytes.NewReader(recording), tape.PlayOptions{URL: target, Speed: speed})
 	if err != nil {
 		return Result{}, err
 	}
 	var recorded []string
-	err = tape.Read(bytes.NewReader(out.Bytes()), func(q tape.Request) error {
+	err = tape.Read(bytes.NewReader(recording), func(q tape.Request) error {
 		recorded = append(recorded, q.Method+" "+q.Path)
 		return nil
 	})
@@ -258,17 +244,36 @@ func runT1(ctx context.Context, b *bench) (Result, error) {
 	}
 	return Result{
 		Observed: fmt.Sprintf(
-			"%d of %d answered as recorded; %d sent; in %s, the latest %s late%s",
-			report.Same,
-			report.Requests,
-			order.n,
-			ms(report.Took),
-			ms(report.Late),
-			first,
+			"%d of %d answered as recorded; %d sent; in %s, the latest %s late%s", report.Same, report.Requests,
+			order.n, ms(report.Took), ms(report.Late), first,
 		),
 		Fulfilled: report.Same == report.Requests && order.n == len(recorded) && spacing < 2,
 		sound:     report.Same == report.Requests && order.n == len(recorded),
 	}, err
+}
+
+// recordVisits records what visitors do at a shop. It returns the tape, and how long they took.
+func (b *bench) recordVisits(ctx context.Context, s *shop) (recording []byte, took time.Duration, err error) {
+	var out bytes.Buffer
+	var recorder *tape.Recorder
+	var failed error
+	address, err := b.proxy(s.url, func(next http.Handler) http.Handler {
+		recorder, failed = tape.NewRecorder(next, &out)
+		return recorder
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return nil, 0, err
+	}
+	begun := time.Now()
+	err = parallel(b.of(4, 20), 4, func(i int) error { return visit(ctx, address, fmt.Sprintf("visitor%d", i)) })
+	if err != nil {
+		return nil, 0, err
+	}
+	took = time.Since(begun)
+	if err := recorder.Err(); err != nil {
+		return nil, 0, err
+	}
+	return out.Bytes(), took, nil
 }
 
 // order counts what comes.
@@ -342,22 +347,14 @@ func runU1(ctx context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	begun := time.Now()
-	form := url.Values{
-		"payment_method": {
-			"Card",
-		}, "card_number": {"4000000000000002"}, "card_expires": {"12/2099"}, "card_type": {"Visa"},
-		"card_exp_date": {"12/2099"},
-	}
-	declined, err := buyer.Form(ctx, "/checkout", form)
-	if client.StatusOf(err) == 0 && err != nil {
+	why, todo, err := declinedPage(ctx, buyer)
+	if err != nil {
 		return Result{}, err
 	}
-	page := strings.ToLower(string(declined.Body))
-	why := declined.Status == http.StatusPaymentRequired && strings.Contains(page, "declined")
-	todo := strings.Contains(page, "another card") || strings.Contains(page, "other card") ||
-		strings.Contains(page, "cash")
 	if b.broken {
-		if _, err := buyer.Form(ctx, "/set_cart_quantity", url.Values{"product_id": {"2"}, "quantity": {"0"}}); err != nil &&
+		if _, err := buyer.Form(ctx, "/set_cart_quantity", url.Values{
+			"product_id": {"2"}, "quantity": {"0"},
+		}); err != nil &&
 			client.StatusOf(err) == 0 {
 			return Result{}, err
 		}
@@ -377,12 +374,26 @@ func runU1(ctx context.Context, b *bench) (Result, error) {
 	// Change the number, press the button: the cart and the form are still there.
 	return Result{
 		Observed: fmt.Sprintf(
-			"says why: %v, says what to do: %v, then %d order placed with 2 clicks after %s",
-			why,
-			todo,
-			placed,
+			"says why: %v, says what to do: %v, then %d order placed with 2 clicks after %s", why, todo, placed,
 			ms(took),
 		),
 		Fulfilled: why && todo && err == nil && placed == 1 && took < 90*time.Second,
 	}, nil
+}
+
+// declinedPage checks out with a card that is declined, and reports whether the page says why,
+// and what to do.
+func declinedPage(ctx context.Context, buyer *client.Client) (why, todo bool, err error) {
+	declined, err := buyer.Form(ctx, "/checkout", url.Values{
+		"payment_method": {"Card"}, "card_number": {"4000000000000002"}, "card_expires": {"12/2099"},
+		"card_type": {"Visa"}, "card_exp_date": {"12/2099"},
+	})
+	if client.StatusOf(err) == 0 && err != nil {
+		return false, false, err
+	}
+	page := strings.ToLower(string(declined.Body))
+	why = declined.Status == http.StatusPaymentRequired && strings.Contains(page, "declined")
+	todo = strings.Contains(page, "another card") || strings.Contains(page, "other card") ||
+		strings.Contains(page, "cash")
+	return why, todo, nil
 }

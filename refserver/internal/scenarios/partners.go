@@ -30,15 +30,12 @@ func (s *shop) newPartner(name string) (p partner.Partner, key, prefix string, e
 }
 
 // feed sends a feed with a key, and returns how it is answered.
-func (s *shop) feed(key, kind, body string) (client.Answer, error) {
+func (s *shop) feed(key, kind, body string) (client.Response, error) {
 	var headers []string
 	if key != "" {
 		headers = []string{"X-API-Key", key}
 	}
-	return client.New(
-		s.url,
-		time.Minute,
-	).Do(
+	return client.New(s.url, time.Minute).Do(
 		s.ctx,
 		http.MethodPost,
 		"/api/partner/ingest",
@@ -55,8 +52,9 @@ func s1() Scenario {
 		Stimulus: "feeds with no key, a wrong, an expired, a revoked one, and one of another partner's product",
 		Measure:  "refused; whether the words or the time tell what is wrong; how keys are stored",
 		Target:   "all, with the same words and in the same time; hashed",
-		StandIn:  "the time is compared by medians of 200 requests, which may differ by half; the code compares hashes in constant time",
-		run:      runS1,
+		StandIn: "the time is compared by medians of 200 requests, which may differ by half; the code compares " +
+			"hashes in constant time",
+		run: runS1,
 	}
 }
 
@@ -65,20 +63,7 @@ func runS1(_ context.Context, b *bench) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	p, good, _, err := s.newPartner("North")
-	if err != nil {
-		return Result{}, err
-	}
-	revoked, rk, err := s.Partners.NewKey(s.ctx, p.ID, time.Time{})
-	if err != nil {
-		return Result{}, err
-	}
-	if !b.broken {
-		if err := s.Partners.RevokeKey(s.ctx, p.ID, rk.Prefix); err != nil {
-			return Result{}, err
-		}
-	}
-	short, _, err := s.Partners.NewKey(s.ctx, p.ID, time.Now().Add(150*time.Millisecond))
+	good, revoked, short, err := b.partnerKeys(s)
 	if err != nil {
 		return Result{}, err
 	}
@@ -92,17 +77,10 @@ func runS1(_ context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	wrong := good[:len(good)-1] + "0"
-	bad := map[string]string{"none": "", "wrong": wrong, "expired": short, "revoked": revoked, "made up": "rkp_x"}
-	refused, words := 0, map[string]bool{}
-	for _, key := range bad {
-		answer, err := s.feed(key, "text/csv", oneProduct)
-		if err != nil {
-			return Result{}, err
-		}
-		if answer.Status == http.StatusUnauthorized {
-			refused++
-		}
-		words[string(answer.Body)] = true
+	bad := []string{"", wrong, short, revoked, "rkp_x"} // none, wrong, expired, revoked, made up
+	refused, wordings, err := s.feedWith(bad)
+	if err != nil {
+		return Result{}, err
 	}
 	known, err := s.median(wrong)
 	if err != nil {
@@ -120,17 +98,48 @@ func runS1(_ context.Context, b *bench) (Result, error) {
 	hashed := !strings.Contains(strings.Join(stored, "\n"), good)
 	return Result{
 		Observed: fmt.Sprintf(
-			"%d of %d refused, in %d wordings; known to unknown prefix %s to %s; hashed %v",
-			refused,
-			len(bad),
-			len(words),
-			ms(known),
-			ms(unknown),
-			hashed,
+			"%d of %d refused, in %d wordings; known to unknown prefix %s to %s; hashed %v", refused, len(bad),
+			wordings, ms(known), ms(unknown), hashed,
 		),
-		Fulfilled: refused == len(bad) && len(words) == 1 && ratio > 0.5 && ratio < 1.5 && hashed,
-		sound:     refused == len(bad) && len(words) == 1 && hashed,
+		Fulfilled: refused == len(bad) && wordings == 1 && ratio > 0.5 && ratio < 1.5 && hashed,
+		sound:     refused == len(bad) && wordings == 1 && hashed,
 	}, nil
+}
+
+// partnerKeys makes a partner with a key that is good, one that is revoked, unless the bench is
+// broken, and one that expires soon.
+func (b *bench) partnerKeys(s *shop) (good, revoked, short string, err error) {
+	p, good, _, err := s.newPartner("North")
+	if err != nil {
+		return "", "", "", err
+	}
+	revoked, rk, err := s.Partners.NewKey(s.ctx, p.ID, time.Time{})
+	if err != nil {
+		return "", "", "", err
+	}
+	if !b.broken {
+		if err := s.Partners.RevokeKey(s.ctx, p.ID, rk.Prefix); err != nil {
+			return "", "", "", err
+		}
+	}
+	short, _, err = s.Partners.NewKey(s.ctx, p.ID, time.Now().Add(150*time.Millisecond))
+	return good, revoked, short, err
+}
+
+// feedWith sends a feed with each key. It returns how many were refused, and in how many wordings.
+func (s *shop) feedWith(keys []string) (refused, wordings int, err error) {
+	words := map[string]bool{}
+	for _, key := range keys {
+		answer, err := s.feed(key, "text/csv", oneProduct)
+		if err != nil {
+			return 0, 0, err
+		}
+		if answer.Status == http.StatusUnauthorized {
+			refused++
+		}
+		words[string(answer.Body)] = true
+	}
+	return refused, len(words), nil
 }
 
 // median is how long a key takes to be refused.
@@ -148,25 +157,29 @@ func (s *shop) median(key string) (time.Duration, error) {
 
 func s2() Scenario {
 	return Scenario{
-		ID:       "S.2",
-		Stimulus: "hostile input (SQL, scripts, formulas, XML entities, bombs, paths, huge numbers), and what only looks like it",
-		Measure:  "hostile input that has an effect; innocent input that is refused",
-		Target:   "none; none",
-		run:      runS2,
+		ID: "S.2",
+		Stimulus: "hostile input (SQL, scripts, formulas, XML entities, bombs, paths, huge numbers), and what only " +
+			"looks like it",
+		Measure: "hostile input that has an effect; innocent input that is refused",
+		Target:  "none; none",
+		run:     runS2,
 	}
 }
 
 // innocent are names of products that look like an attack.
 var innocent = []string{
-	"Select Drop Shoulder Union Jack", "O'Brien", "<3", "Insert; Update & Delete", "=SUM of its parts", "-- the dash --",
+	"Select Drop Shoulder Union Jack", "O'Brien", "<3", "Insert; Update & Delete", "=SUM of its parts",
+	"-- the dash --",
 	"../best/of", "%00 Cotton", "null", "Größe 40 — <b>bold</b> taste", "' OR '1'='1", "<script>alert(1)</script>",
 	"'; DROP TABLE rk_products; --", "{{.Secret}}", "${jndi:ldap://x}",
 }
 
 // hostile are feeds that must be refused, or taken in as nothing.
 var hostile = map[string]string{
-	"an XML entity":  `<!DOCTYPE p [<!ENTITY e SYSTEM "file:///etc/passwd">]><products><product><id>e</id><name>&e;</name><price>1</price><stock>1</stock></product></products>`,
-	"an XML bomb":    `<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><products><product><id>&b;</id></product></products>`,
+	"an XML entity": `<!DOCTYPE p [<!ENTITY e SYSTEM "file:///etc/passwd">]><products><product><id>e</id><name>` +
+		`&e;</name><price>1</price><stock>1</stock></product></products>`,
+	"an XML bomb": `<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b ` +
+		`"&a;&a;&a;&a;&a;&a;&a;&a;">]><products><product><id>&b;</id></product></products>`,
 	"deep XML":       "<products><product>" + strings.Repeat("<a>", 100_000),
 	"deep JSON":      strings.Repeat("[", 100_000),
 	"a huge number":  `[{"id":"h1","name":"H","price":1e999999,"stock":1}]`,
@@ -188,16 +201,9 @@ func runS2(_ context.Context, b *bench) (Result, error) {
 	if b.broken {
 		names = append([]string{"a NUL \x00"}, innocent...)
 	}
-	taken := 0
-	for i, name := range names {
-		row := fmt.Sprintf("i%d,\"%s\",1,1\n", i, strings.ReplaceAll(name, `"`, `""`))
-		answer, err := s.feed(key, "text/csv", "id,name,price,stock\n"+row)
-		if err != nil {
-			return Result{}, err
-		}
-		if strings.Contains(string(answer.Body), `"accepted":1`) {
-			taken++
-		}
+	taken, err := s.feedNames(key, names)
+	if err != nil {
+		return Result{}, err
 	}
 	before, err := s.admin.Products(s.ctx)
 	if err != nil {
@@ -233,6 +239,21 @@ func runS2(_ context.Context, b *bench) (Result, error) {
 			len(hostile)+len(hostilePaths)+len(bombs()), len(names)-taken, len(names)),
 		Fulfilled: effects == 0 && taken == len(names),
 	}, nil
+}
+
+// feedNames sends a feed of one product for each name, and returns how many were taken in.
+func (s *shop) feedNames(key string, names []string) (taken int, err error) {
+	for i, name := range names {
+		row := fmt.Sprintf("i%d,\"%s\",1,1\n", i, strings.ReplaceAll(name, `"`, `""`))
+		answer, err := s.feed(key, "text/csv", "id,name,price,stock\n"+row)
+		if err != nil {
+			return 0, err
+		}
+		if strings.Contains(string(answer.Body), `"accepted":1`) {
+			taken++
+		}
+	}
+	return taken, nil
 }
 
 // hostilePaths must not lead to a file or an error of ours.
@@ -311,8 +332,9 @@ func m1() Scenario {
 		Stimulus: "a partner sends a format that the shop does not know",
 		Measure:  "hours of work until it is taken in",
 		Target:   "less than 20 hours",
-		StandIn:  "a format is one type with three methods and one line that registers it: one is registered in this run and its feed read",
-		run:      runM1,
+		StandIn: "a format is one type with three methods and one line that registers it: one is registered in " +
+			"this run and its feed read",
+		run: runM1,
 	}
 }
 
@@ -367,8 +389,9 @@ func i1() Scenario {
 		Stimulus: "a reseller's interface sends orders in another shape",
 		Measure:  "hours of work until they are taken",
 		Target:   "less than 16 hours",
-		StandIn:  "an adapter is one type with two methods and one line: orders of two shapes are placed in this run, each once",
-		run:      runI1,
+		StandIn: "an adapter is one type with two methods and one line: orders of two shapes are placed in this " +
+			"run, each once",
+		run: runI1,
 	}
 }
 
@@ -397,13 +420,8 @@ func runI1(_ context.Context, b *bench) (Result, error) {
 	for range 2 { // each is sent twice
 		for adapter, body := range shapes {
 			answer, err := reseller.Do(
-				s.ctx,
-				http.MethodPost,
-				"/api/orders/external?adapter="+adapter,
-				"application/json",
-				[]byte(body),
-				"X-API-Key",
-				key,
+				s.ctx, http.MethodPost, "/api/orders/external?adapter="+adapter, "application/json", []byte(body),
+				"X-API-Key", key,
 			)
 			if err != nil {
 				return Result{}, err
@@ -417,11 +435,7 @@ func runI1(_ context.Context, b *bench) (Result, error) {
 	}
 	return Result{
 		Observed: fmt.Sprintf(
-			"%d of %d orders of %d shapes taken, sent twice: %d placed",
-			taken,
-			2*len(shapes),
-			len(shapes),
-			len(placed),
+			"%d of %d orders of %d shapes taken, sent twice: %d placed", taken, 2*len(shapes), len(shapes), len(placed),
 		),
 		Fulfilled: taken == 2*len(shapes) && len(placed) == len(shapes),
 	}, nil
@@ -447,48 +461,13 @@ func runU2(ctx context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	n := b.of(1000, 10_000)
-	var feed strings.Builder
-	feed.WriteString("id,name,price,stock\n")
-	for i := range n {
-		fmt.Fprintf(&feed, "p%d,Product %d,1.%02d,1\n", i, i, i%100)
-	}
+	feed := productFeed(n)
 	begun := time.Now()
-	answer, err := s.feed(key, "text/csv", feed.String())
+	id, err := s.startFeed(key, feed)
 	if err != nil {
 		return Result{}, err
 	}
-	var started struct {
-		ID string `json:"operation_id"`
-	}
-	if err := answer.JSON(&started); err != nil {
-		return Result{}, err
-	}
-	type progress struct {
-		Percent, Done, Accepted int
-		State                   string
-	}
-	look := func(c *client.Client) (p progress, err error) {
-		_, err = c.Call(ctx, "/api/progress/"+started.ID, nil, &p)
-		return p, err
-	}
-	first, last, back, looks := time.Duration(0), progress{}, 0, 0
-	_, _, err = b.until(5*time.Minute, func() (bool, error) {
-		p, err := look(s.admin)
-		if err != nil {
-			return false, err
-		}
-		if looks++; looks == 1 {
-			first = time.Since(begun)
-		}
-		if p.Percent < last.Percent || p.Done < last.Done {
-			back++
-		}
-		last = p
-		if b.broken && p.Done > 0 && p.State == "running" {
-			_, err = s.admin.Call(ctx, "/api/progress/"+started.ID+"/cancel", map[string]any{}, nil)
-		}
-		return p.State != "running", err
-	})
+	seen, err := b.watchFeed(ctx, s, id, begun)
 	if err != nil {
 		return Result{}, err
 	}
@@ -496,25 +475,83 @@ func runU2(ctx context.Context, b *bench) (Result, error) {
 	if err := reload.SignIn(ctx, s.Config.SuperAdminUsername, string(s.Config.SuperAdminPassword)); err != nil {
 		return Result{}, err
 	}
-	again, err := look(reload)
+	again, err := progressOf(ctx, reload, id)
 	if err != nil {
 		return Result{}, err
 	}
+	last := seen.last
+	whole := last.State == "done" && last.Percent == 100 && last.Accepted == n
+	sound := seen.back == 0 && whole && again == last
 	return Result{
 		Observed: fmt.Sprintf(
 			"seen after %s, looked at %d times, went back %d times, ended %s at %d %% with %d of %d products after %s",
-			ms(first),
-			looks,
-			back,
-			last.State,
-			last.Percent,
-			last.Accepted,
-			n,
-			ms(time.Since(begun)),
+			ms(seen.first), seen.looks, seen.back, last.State, last.Percent, last.Accepted, n, ms(time.Since(begun)),
 		),
-		Fulfilled: first < time.Second && back == 0 && last.State == "done" && last.Percent == 100 &&
-			last.Accepted == n &&
-			again == last,
-		sound: back == 0 && last.State == "done" && last.Percent == 100 && last.Accepted == n && again == last,
+		Fulfilled: seen.first < time.Second && sound,
+		sound:     sound,
 	}, nil
+}
+
+// productFeed is a feed of n products, as CSV.
+func productFeed(n int) string {
+	var feed strings.Builder
+	feed.WriteString("id,name,price,stock\n")
+	for i := range n {
+		fmt.Fprintf(&feed, "p%d,Product %d,1.%02d,1\n", i, i, i%100)
+	}
+	return feed.String()
+}
+
+// startFeed sends a feed that is worked on after the answer, and returns the id of its progress.
+func (s *shop) startFeed(key, feed string) (id string, err error) {
+	answer, err := s.feed(key, "text/csv", feed)
+	if err != nil {
+		return "", err
+	}
+	var started struct {
+		ID string `json:"operation_id"`
+	}
+	err = answer.JSON(&started)
+	return started.ID, err
+}
+
+// progress is what the shop reports of a feed.
+type progress struct {
+	Percent, Done, Accepted int
+	State                   string
+}
+
+func progressOf(ctx context.Context, c *client.Client, id string) (p progress, err error) {
+	_, err = c.Call(ctx, "/api/progress/"+id, nil, &p)
+	return p, err
+}
+
+// watched is what was seen of a feed's progress: when first, how often, how often it went back,
+// and its end.
+type watched struct {
+	first       time.Duration
+	looks, back int
+	last        progress
+}
+
+// watchFeed looks at the progress of a feed until it has ended.
+func (b *bench) watchFeed(ctx context.Context, s *shop, id string, begun time.Time) (w watched, err error) {
+	_, _, err = b.until(5*time.Minute, func() (bool, error) {
+		p, err := progressOf(ctx, s.admin, id)
+		if err != nil {
+			return false, err
+		}
+		if w.looks++; w.looks == 1 {
+			w.first = time.Since(begun)
+		}
+		if p.Percent < w.last.Percent || p.Done < w.last.Done {
+			w.back++
+		}
+		w.last = p
+		if b.broken && p.Done > 0 && p.State == "running" {
+			_, err = s.admin.Call(ctx, "/api/progress/"+id+"/cancel", map[string]any{}, nil)
+		}
+		return p.State != "running", err
+	})
+	return w, err
 }

@@ -54,13 +54,8 @@ func runP1(ctx context.Context, b *bench) (Result, error) {
 	}
 	return Result{
 		Observed: fmt.Sprintf(
-			"p95 %s of %d accepted at %.0f/s offered; %d answered 429 (Retry-After %q), %d failed",
-			ms(sum.P95),
-			sum.Accepted(),
-			sum.Rate,
-			sum.Throttled,
-			retry,
-			sum.Failed,
+			"p95 %s of %d accepted at %.0f/s offered; %d answered 429 (Retry-After %q), %d failed", ms(sum.P95),
+			sum.Accepted(), sum.Rate, sum.Throttled, retry, sum.Failed,
 		),
 		Fulfilled: sum.P95 < 500*time.Millisecond && sum.Accepted() > 0 && sum.Throttled > 0 && sum.Failed == 0 &&
 			retry != "",

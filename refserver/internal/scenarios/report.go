@@ -69,12 +69,8 @@ func (r Report) Markdown(w io.Writer) error {
 		length = "short"
 	}
 	fmt.Fprintf(
-		w,
-		"Measured on %s on %s, with %s, in the %s form.\n\n",
-		r.Started.Format("2 January 2006, 15:04 UTC"),
-		r.Machine,
-		r.Database,
-		length,
+		w, "Measured on %s on %s, with %s, in the %s form.\n\n", r.Started.Format("2 January 2006, 15:04 UTC"),
+		r.Machine, r.Database, length,
 	)
 	for _, row := range r.Rows {
 		fmt.Fprintf(w, "## %s: %s\n\n", row.ID, row.word())
@@ -86,7 +82,9 @@ func (r Report) Markdown(w io.Writer) error {
 		if row.Error != "" {
 			observed = row.Error
 		}
-		if _, err := fmt.Fprintf(w, "- Target: %s\n- Observed: %s\n\n", row.Target, strings.ReplaceAll(observed, "\n", " ")); err != nil {
+		if _, err := fmt.Fprintf(
+			w, "- Target: %s\n- Observed: %s\n\n", row.Target, strings.ReplaceAll(observed, "\n", " "),
+		); err != nil {
 			return err
 		}
 	}

@@ -112,10 +112,7 @@ func Choose(ids []string) ([]Scenario, error) {
 				have = append(have, s.ID)
 			}
 			return nil, fmt.Errorf(
-				"%w: there is no scenario %q; there are %s",
-				ErrUnknown,
-				id,
-				strings.Join(have, ", "),
+				"%w: there is no scenario %q; there are %s", ErrUnknown, id, strings.Join(have, ", "),
 			)
 		}
 		out = append(out, all[i])
@@ -167,7 +164,7 @@ func measure(ctx context.Context, s Scenario, o Options) Row {
 	return row
 }
 
-// machine names what the figures are from.
+// machine names the computer that was measured.
 func machine() string {
 	name := runtime.GOOS + "/" + runtime.GOARCH
 	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {

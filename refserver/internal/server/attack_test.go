@@ -143,7 +143,7 @@ func TestEveryMadeUpCookieIsItsAddress(t *testing.T) {
 	}
 	all.Wait()
 	if refused.Load() == 0 {
-		t.Error("no made-up cookie was told to sign in")
+		t.Error("no made-up cookie was asked to sign in")
 	}
 	t.Logf("%d told to sign in, %d that the system is busy", refused.Load(), busy.Load())
 }
@@ -214,7 +214,7 @@ func TestHalfSentCheckoutsHoldNoPlace(t *testing.T) {
 			}
 			passed := checkOut(t, people[:40], 2*time.Second)
 			wantHonest(t, passed, 40, "not at all yet")
-			// The oldest were told to come again; the others may still finish.
+			// The oldest got the answer to come again; the others may still finish.
 			last := half[len(half)-1]
 			if _, err := fmt.Fprint(last, "ethod=Cash"); err != nil {
 				t.Errorf("the last half-sent one is cut off: %v", err)

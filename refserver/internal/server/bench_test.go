@@ -235,7 +235,9 @@ func (b *bench) approved(o orders.Order) returns.Return {
 			return err
 		},
 		func() error {
-			c, err = b.Returns.Inspect(ctx, c.ID, clerk, returns.InspectionInput{Result: returns.InspectionApproved, InspectedBy: "clerk"})
+			c, err = b.Returns.Inspect(ctx, c.ID, clerk, returns.InspectionInput{
+				Result: returns.InspectionApproved, InspectedBy: "clerk",
+			})
 			return err
 		},
 	} {

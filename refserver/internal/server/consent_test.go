@@ -98,7 +98,7 @@ func TestNobodyIsChargedMoreThanThePageSaid(t *testing.T) {
 		// The page asks again with the new total; the key is as good as new.
 		form = checkoutForm(t, changed.body, visaCard)
 		if form.Get("total") != answer.NewTotal.String() {
-			t.Errorf("the page asks for %s, the cart costs %s", form.Get("total"), answer.NewTotal)
+			t.Errorf("the page shows %s, the cart costs %s", form.Get("total"), answer.NewTotal)
 		}
 		ada.form("/checkout", form, "Idempotency-Key", "k3").want(t, http.StatusOK, "Receipt", answer.NewTotal.String())
 
@@ -119,7 +119,19 @@ func TestACheckoutRefusesATotalThatIsNone(t *testing.T) {
 	ada := b.signInAs("ada", "correct horse")
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
 	for _, c := range []struct{ total, currency, says string }{
-		{"abc", "", "total is"}, {"1.234", "", "at most 2 decimals"}, {"-1", "", "total is"}, {"1", "dollars", "currency is"}, {"1.5", "JPY", "at most 0 decimals"},
+		{
+			"abc",
+			"",
+			"total is"}, {"1.234",
+			"",
+			"at most 2 decimals"}, {"-1",
+			"",
+			"total is"}, {"1",
+			"dollars",
+			"currency is"}, {"1.5",
+			"JPY",
+			"at most 0 decimals",
+		},
 	} {
 		ada.form(
 			"/checkout",
@@ -162,7 +174,8 @@ func TestAUsedUpFlashSaleSellsAtTheRegularPrice(t *testing.T) {
 	b.customer("ada")
 	ada := b.signInAs("ada", "correct horse")
 	_, err := b.Orders.CreateFlashSale(t.Context(), event.System("test"), orders.FlashSaleParams{
-		ProductID: keyboard, Starts: time.Now().Add(-time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 2500, Cap: 1,
+		ProductID: keyboard, Starts: time.Now().Add(-time.Minute), Ends: time.Now().Add(time.Hour), PercentBP: 2500,
+		Cap: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,8 @@ func TestCostByTableSize(t *testing.T) {
 			n, err := strconv.Atoi(part)
 			if err != nil || n < 1000 || len(sizes) > 0 && n < 2*sizes[len(sizes)-1] {
 				t.Fatalf(
-					"GROWTH_ORDERS=%q; whole numbers from 1000 on, each at least twice the one before, with commas between them",
+					"GROWTH_ORDERS=%q; whole numbers from 1000 on, each at least twice the one before, with commas "+
+						"between them",
 					text,
 				)
 			}
@@ -146,7 +147,9 @@ func (b *bench) growing(ada event.Actor) []operation {
 		bought = append(bought, o)
 		return err
 	}
-	if _, err := b.Orders.SaveProduct(ctx, keyboard, event.Stamp{At: time.Now(), By: clerk}, func(p *orders.Product) error {
+	if _, err := b.Orders.SaveProduct(ctx, keyboard, event.Stamp{
+		At: time.Now(), By: clerk,
+	}, func(p *orders.Product) error {
 		p.Stock = 1_000_000
 		return nil
 	}); err != nil {
@@ -164,7 +167,7 @@ func (b *bench) growing(ada event.Actor) []operation {
 			cases = append(cases, c)
 			return err
 		}},
-		{"authorise, receive and inspect it", times, func(i int) error {
+		{"authorize, receive and inspect it", times, func(i int) error {
 			id := cases[i].ID
 			if _, err := b.Returns.Authorize(ctx, id, clerk, "fine"); err != nil {
 				return err
@@ -216,10 +219,10 @@ func (b *bench) growing(ada event.Actor) []operation {
 			_, err := b.Changes(ctx, outboxdb.Query{Limit: 50})
 			return err
 		}},
-		{"the figures of a quarter, read", times, func(int) error {
+		{"the KPIs of a quarter, read", times, func(int) error {
 			_, err := b.Figures.KPIs(ctx, observabilitydb.QuarterAt(time.Now(), time.UTC), time.UTC)
 			return err
 		}},
-		{"the figures, counted", 3, func(int) error { return b.CountNow(ctx) }},
+		{"the KPIs, counted", 3, func(int) error { return b.CountNow(ctx) }},
 	}
 }

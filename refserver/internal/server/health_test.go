@@ -11,7 +11,7 @@ import (
 	"github.com/returnkit/returnkit/internal/testreq"
 )
 
-// health is what a probe is told.
+// health returns what a probe gets.
 func (b *bench) health(path string) (status int, word, database, reason string) {
 	b.t.Helper()
 	res, err := http.Get(b.url + path)
@@ -47,7 +47,7 @@ func TestAFullDiskIsToldAndNothingElseIs(t *testing.T) {
 			return status == 503 && word == "DEGRADED" && database == "DOWN" && reason == "disk full"
 		})
 	}
-	// Writes that need room are refused in words, and reading goes on.
+	// Writes that need room are refused in words, and reading still works.
 	refused := false
 	for i := range 500 {
 		a := ada.form("/register", url.Values{

@@ -34,63 +34,11 @@ func TestPagesOverALongHistory(t *testing.T) {
 	}
 	test := func(t *testing.T, settings ...string) {
 		b := open(t, settings...)
-		start := time.Now()
-		const years = 3
 		now := time.Now()
-		seedtest.Filling{
-			Tag: "h", Orders: n, Returns: n / 10, Customers: max(10, n/200), From: now.AddDate(-years, 0, 0).UTC(), Span: now.Sub(now.AddDate(-years, 0, 0)),
-		}.Fill(t, b.DB.Writer())
-		ada := b.customer("ada")
-		err := b.DB.Tx(t.Context(), "give ada a history", func(ctx context.Context, tx bun.IDB) error {
-			for _, table := range []string{"orders", "returns", "refunds"} {
-				if _, err := tx.ExecContext(ctx, "UPDATE ?(rk)"+table+" SET customer_id = ? WHERE customer_id = 'c-2'", ada.ID); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		upkeep := "ANALYZE" // as the database does by itself, in time
-		if b.DB.Dialect() == sqlstore.Postgres {
-			upkeep = "VACUUM (ANALYZE)"
-		}
-		if _, err := b.DB.Writer().ExecContext(t.Context(), upkeep); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.CountNow(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%d orders written and counted in %v", n, time.Since(start).Round(time.Second))
+		b.fillHistory(n, now)
+		t.Logf("%d orders written and counted in %v", n, time.Since(now).Round(time.Second))
 
-		boss, customer := b.signIn(), b.signInAs("ada", "correct horse")
-		for _, page := range []struct {
-			name string
-			who  browser
-			path func(i int) string
-			want string
-		}{
-			{"order history", customer, func(i int) string { return fmt.Sprintf("/order-history?page=%d", 1+i%5) }, "ORD-h-"},
-			{"order history of a status", customer, func(int) string { return "/order-history?status=COMPLETED" }, "ORD-h-"},
-			{"order history by text", customer, func(int) string { return "/order-history?q=thing" }, "ORD-h-"},
-			{"orders as JSON", customer, func(int) string { return "/api/orders" }, "ORD-h-"},
-			{"own returns", customer, func(int) string { return "/returns" }, "RMA-h-"},
-			{"own returns as JSON", customer, func(int) string { return "/api/returns" }, "RMA-h-"},
-			{"returns", boss, func(i int) string { return fmt.Sprintf("/admin/returns?page=%d", 1+i%5) }, "RMA-h-"},
-			{"returns of a status", boss, func(int) string { return "/admin/returns?status=REFUNDED" }, "RMA-h-"},
-			{"returns as JSON", boss, func(int) string { return "/api/admin/returns" }, "RMA-h-"},
-			{"orders of all", boss, func(i int) string { return fmt.Sprintf("/admin/orders?page=%d", 1+i%5) }, "ORD-h-"},
-			{"orders that wait", boss, func(int) string { return "/admin/orders?status=QUEUED" }, "No order"},
-			{"queue for a person", boss, func(int) string { return "/admin/queue" }, "<h1>"},
-			{"audit", boss, func(int) string { return "/admin/audit" }, "h-"},
-			{"dashboard", boss, func(i int) string { return "/admin/dashboard?" + quarterBack(now, i%9) }, "chart-days"},
-			{"dashboard in a zone off the hour", boss, func(i int) string { return "/admin/dashboard?zone=Asia/Kathmandu&" + quarterBack(now, i%9) }, "chart-days"},
-			{"chart of days", boss, func(i int) string { return "/admin/dashboard/charts/days?" + quarterBack(now, i%9) }, "<svg"},
-			{"chart of reasons", boss, func(i int) string { return "/admin/dashboard/charts/reasons?" + quarterBack(now, i%9) }, "<svg"},
-			{"chart of stages", boss, func(i int) string { return "/admin/dashboard/charts/cycle?" + quarterBack(now, i%9) }, "<svg"},
-			{"chart of money", boss, func(i int) string { return "/admin/dashboard/charts/paid?" + quarterBack(now, i%9) }, "<svg"},
-		} {
+		for _, page := range historyPages(b.signIn(), b.signInAs("ada", "correct horse"), now) {
 			times := 200
 			if timed == "" {
 				times = 10
@@ -120,6 +68,79 @@ func TestPagesOverALongHistory(t *testing.T) {
 		}
 	}
 	each(t, test)
+}
+
+// fillHistory writes three years of a shop's past, of which ada has a customer's part.
+func (b *bench) fillHistory(n int, now time.Time) {
+	b.t.Helper()
+	const years = 3
+	seedtest.Filling{
+		Tag: "h", Orders: n, Returns: n / 10, Customers: max(10, n/200), From: now.AddDate(-years, 0, 0).UTC(),
+		Span: now.Sub(now.AddDate(-years, 0, 0)),
+	}.Fill(b.t, b.DB.Writer())
+	ada := b.customer("ada")
+	err := b.DB.Tx(b.t.Context(), "give ada a history", func(ctx context.Context, tx bun.IDB) error {
+		for _, table := range []string{"orders", "returns", "refunds"} {
+			if _, err := tx.ExecContext(
+				ctx, "UPDATE ?(rk)"+table+" SET customer_id = ? WHERE customer_id = 'c-2'", ada.ID,
+			); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	upkeep := "ANALYZE" // as the database does by itself, in time
+	if b.DB.Dialect() == sqlstore.Postgres {
+		upkeep = "VACUUM (ANALYZE)"
+	}
+	if _, err := b.DB.Writer().ExecContext(b.t.Context(), upkeep); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.CountNow(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// historyPage is a page that reads a long history.
+type historyPage struct {
+	name string
+	who  browser
+	path func(i int) string
+	want string
+}
+
+func historyPages(boss, customer browser, now time.Time) []historyPage {
+	at := func(path string) func(int) string { return func(int) string { return path } }
+	paged := func(path string) func(int) string {
+		return func(i int) string { return fmt.Sprintf("%s?page=%d", path, 1+i%5) }
+	}
+	quarters := func(path string) func(int) string {
+		return func(i int) string { return path + quarterBack(now, i%9) }
+	}
+	return []historyPage{
+		{"order history", customer, paged("/order-history"), "ORD-h-"},
+		{"order history of a status", customer, at("/order-history?status=COMPLETED"), "ORD-h-"},
+		{"order history by text", customer, at("/order-history?q=thing"), "ORD-h-"},
+		{"orders as JSON", customer, at("/api/orders"), "ORD-h-"},
+		{"own returns", customer, at("/returns"), "RMA-h-"},
+		{"own returns as JSON", customer, at("/api/returns"), "RMA-h-"},
+		{"returns", boss, paged("/admin/returns"), "RMA-h-"},
+		{"returns of a status", boss, at("/admin/returns?status=REFUNDED"), "RMA-h-"},
+		{"returns as JSON", boss, at("/api/admin/returns"), "RMA-h-"},
+		{"orders of all", boss, paged("/admin/orders"), "ORD-h-"},
+		{"orders that wait", boss, at("/admin/orders?status=QUEUED"), "No order"},
+		{"review queue", boss, at("/admin/queue"), "<h1>"},
+		{"audit", boss, at("/admin/audit"), "h-"},
+		{"dashboard", boss, quarters("/admin/dashboard?"), "chart-days"},
+		{"dashboard in a zone off the hour", boss, quarters("/admin/dashboard?zone=Asia/Kathmandu&"), "chart-days"},
+		{"chart of days", boss, quarters("/admin/dashboard/charts/days?"), "<svg"},
+		{"chart of reasons", boss, quarters("/admin/dashboard/charts/reasons?"), "<svg"},
+		{"chart of stages", boss, quarters("/admin/dashboard/charts/cycle?"), "<svg"},
+		{"chart of money", boss, quarters("/admin/dashboard/charts/paid?"), "<svg"},
+	}
 }
 
 // quarterBack names the quarter so many before that of an instant.

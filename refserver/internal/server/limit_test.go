@@ -64,21 +64,21 @@ func TestShopsOnOneRedisShareTheLimitAndKeepItWithoutIt(t *testing.T) {
 	// The burst is 1 and the rate 2 a second, of all together; each shop alone has
 	// a burst of 1 and an eighth of the rate. Decisions that Redis makes too late on
 	// a busy machine are made by the shops.
-	most := func(begin time.Time) int64 { return 1 + 8 + int64(2*2*time.Since(begin)/time.Second) + 1 }
+	limit := func(begin time.Time) int64 { return 1 + 8 + int64(2*2*time.Since(begin)/time.Second) + 1 }
 	begin := time.Now()
 	passed := offer(t, people, 25)
 	t.Logf("%d of 200 checkouts passed in %s", passed, time.Since(begin))
-	if passed > most(begin) {
-		t.Errorf("%d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin), most(begin))
+	if passed > limit(begin) {
+		t.Errorf("%d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin), limit(begin))
 	}
 
 	redis.Kill()
 	begin = time.Now()
 	passed = offer(t, people, 25)
 	t.Logf("without Redis %d of 200 checkouts passed in %s", passed, time.Since(begin))
-	if passed == 0 || passed > most(begin) {
+	if passed == 0 || passed > limit(begin) {
 		t.Errorf("without Redis %d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin),
-			most(begin))
+			limit(begin))
 	}
 	people[0].eventually("health to say that Redis is gone", func() bool {
 		r := health()

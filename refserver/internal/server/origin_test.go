@@ -45,10 +45,7 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 				"card_exp_date":  {"12/2099"},
 				"card_type":      {"Visa"},
 			}.Encode(),
-		).want(
-			t,
-			200,
-		)
+		).want(t, 200)
 		var mine struct {
 			Orders []struct {
 				ID    string `json:"id"`
@@ -66,14 +63,10 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 			"ask-return",
 			"/api/returns",
 			fmt.Sprintf(
-				`{"sale_id":%q,"reason":"DAMAGED","details":"broken","items":[{"sale_item_id":%q,"quantity":1}]}`,
-				o.ID,
+				`{"sale_id":%q,"reason":"DAMAGED","details":"broken","items":[{"sale_item_id":%q,"quantity":1}]}`, o.ID,
 				o.Items[0].ID,
 			),
-		).want(
-			t,
-			200,
-		)
+		).want(t, 200)
 		cases, _, err := b.Returns.Returns(t.Context(), returns.Query{OrderID: o.ID})
 		if err != nil || len(cases) != 1 {
 			t.Fatalf("%d cases, %v", len(cases), err)
@@ -82,14 +75,8 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 		for _, step := range []struct{ action, fields string }{
 			{"authorize", "decision=approve"}, {"receive", ""}, {"inspection", "result=APPROVED&inspected_by=kim"},
 		} {
-			boss.from(
-				office,
-				"do-"+step.action,
-				"/admin/returns/"+id+"/"+step.action,
-				step.fields,
-			).want(
-				t,
-				http.StatusFound,
+			boss.from(office, "do-"+step.action, "/admin/returns/"+id+"/"+step.action, step.fields).want(
+				t, http.StatusFound,
 			)
 		}
 		// Nobody answers: a worker finishes what the request began.
@@ -126,7 +113,9 @@ func TestEveryChangeSaysWhereItCameFrom(t *testing.T) {
 				t.Errorf("%s by %+v came from %+v", e.Type, e.Actor, f)
 			}
 		}
-		for _, want := range []string{"worker", "ask-order", "ask-return", "do-authorize", "do-receive", "do-inspection", "do-refund"} {
+		for _, want := range []string{
+			"worker", "ask-order", "ask-return", "do-authorize", "do-receive", "do-inspection", "do-refund",
+		} {
 			if seen[want] == 0 {
 				t.Errorf("nothing came from %s: %v", want, seen)
 			}

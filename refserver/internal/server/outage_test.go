@@ -33,8 +33,10 @@ func TestAnOutageInAFlashSaleLosesNoOrder(t *testing.T) {
 	b := open(t, "PAYMENT_PROVIDER_URL="+provider, "THROTTLING_MAX_RPS=5000", "CHECKOUT_PAYMENT_WAIT=25ms")
 	b.run()
 	o := load.Options{
-		URL: b.url, AdminUser: b.Config.SuperAdminUsername, AdminPassword: string(b.Config.SuperAdminPassword), ProviderURL: provider,
-		Rate: 100, Duration: 5 * time.Second, Users: 30, CardPercent: 30, Outage: 2 * time.Second, Settle: 3 * time.Minute,
+		URL: b.url, AdminUser: b.Config.SuperAdminUsername, AdminPassword: string(b.Config.SuperAdminPassword),
+		ProviderURL: provider,
+		Rate:        100, Duration: 5 * time.Second, Users: 30, CardPercent: 30, Outage: 2 * time.Second,
+		Settle: 3 * time.Minute,
 	}
 	var said strings.Builder
 	s, err := load.Run(t.Context(), o, &said)

@@ -45,7 +45,9 @@ func TestNobodyActsAsStaffOnTheirOwnOrderOrCase(t *testing.T) {
 	o := b.buy(event.Actor{Kind: event.ActorCustomer, ID: u.ID, Name: "ada"}, 3)
 	c := b.approved(o)
 	r := b.unknown(&c)
-	if _, err := b.Discrepancies.Raise(t.Context(), review.Discrepancy{ID: "evt_1", Kind: "test", RefundID: r.ID}); err != nil {
+	if _, err := b.Discrepancies.Raise(t.Context(), review.Discrepancy{
+		ID: "evt_1", Kind: "test", RefundID: r.ID,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	post := func(u browser, path string) answer {

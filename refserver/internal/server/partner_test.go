@@ -256,14 +256,16 @@ func TestAResellersOrderComesThroughAnAdapter(t *testing.T) {
 		order(other, "", plain).want(t, 400, "no feed of yours has brought the product p1")
 		order(key+"x", "", plain).want(t, 401)
 		order(key, "?adapter=fax", plain).want(t, 400, `"field":"adapter"`, "plain or marketplace")
+		line := func(quantity string) string { return `{"product":"p1","quantity":` + quantity + `}` }
+		lines := func(all string) string { return `{"order_number":"A-2","lines":[` + all + `]}` }
 		for body, want := range map[string]string{
-			`{`:                      "The order is not JSON",
-			`{}`:                     "order number must have 1 to 100 characters",
-			`{"order_number":"A-2"}`: "An order has 1 to 100 lines",
-			`{"order_number":"A-2","lines":[{"product":"p1","quantity":0}]}`:                               "The quantity of line 1 is 0",
-			`{"order_number":"A-2","lines":[{"product":"p1","quantity":1},{"product":"p1","quantity":1}]}`: "a product of another line",
-			`{"order_number":"A-2","lines":[{"product":"p1","quantity":"x"}]}`:                             "it must be a int",
-			`{"order_number":5}`: "order_number is a number; it must be a string",
+			`{`:                                "The order is not JSON",
+			`{}`:                               "order number must have 1 to 100 characters",
+			`{"order_number":"A-2"}`:           "An order has 1 to 100 lines",
+			lines(line("0")):                   "The quantity of line 1 is 0",
+			lines(line("1") + "," + line("1")): "a product of another line",
+			lines(line(`"x"`)):                 "it must be a int",
+			`{"order_number":5}`:               "order_number is a number; it must be a string",
 		} {
 			order(key, "", body).want(t, 400, want)
 		}

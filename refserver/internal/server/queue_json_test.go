@@ -22,7 +22,7 @@ type waiting struct {
 	Refunds []struct {
 		ID, Why, Status string
 		ReturnID        string  `json:"return_id"`
-		HeldBy          *string `json:"held_by"`
+		HoldRef         *string `json:"held_by"`
 		Outcomes        []string
 		Attempts        []struct {
 			Key string `json:"idempotency_key"`
@@ -75,7 +75,10 @@ func TestAProgramAtTheQueueSettlesARefund(t *testing.T) {
 			outcome string
 			refund  refunds.Status
 			status  returns.Status
-		}{{"paid", refunds.StatusSucceeded, returns.StatusRefunded}, {"not_paid", refunds.StatusFailed, returns.StatusApproved}} {
+		}{
+			{"paid", refunds.StatusSucceeded, returns.StatusRefunded},
+			{"not_paid", refunds.StatusFailed, returns.StatusApproved},
+		} {
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
 			w := staff.waiting()
@@ -83,8 +86,10 @@ func TestAProgramAtTheQueueSettlesARefund(t *testing.T) {
 				t.Fatalf("%+v", w)
 			}
 			q := w.Refunds[0]
-			if q.ID != r.ID || q.ReturnID != c.ID || q.Status != "UNKNOWN" || q.Why != "it was never answered" || q.HeldBy != nil || len(q.Outcomes) != 2 ||
-				q.Attempts[0].Key != r.Attempts[0].Key || len(q.Evidence) != 1 ||
+			if q.ID != r.ID || q.ReturnID != c.ID || q.Status != "UNKNOWN" || q.Why != "it was never answered" ||
+				q.HoldRef != nil || len(q.Outcomes) != 2 ||
+				q.Attempts[0].Key != r.Attempts[0].Key ||
+				len(q.Evidence) != 1 ||
 				q.Evidence[0].HTTP != 500 ||
 				q.Evidence[0].Message != "the answer of the provider" {
 				t.Errorf("%+v", q)
@@ -129,14 +134,17 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 
 		o := b.buy(who, 1)
 		c := b.approved(o)
-		if _, err := b.Refunds.Hold(ctx, refunds.HoldRequest{OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_9", By: clerk}); err != nil {
+		if _, err := b.Refunds.Hold(ctx, refunds.HoldRequest{
+			OrderID: o.ID, PaymentID: o.Payment.ID, Captured: o.Payment.Amount, Currency: o.Currency, Ref: "dp_9",
+			By: clerk,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		_, r, err := b.Returns.Refund(ctx, c.ID, clerk, returns.RefundParams{Method: payment.Card})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if q := staff.waiting().Refunds[0]; q.HeldBy == nil || *q.HeldBy != "dp_9" || len(q.Outcomes) != 1 {
+		if q := staff.waiting().Refunds[0]; q.HoldRef == nil || *q.HoldRef != "dp_9" || len(q.Outcomes) != 1 {
 			t.Errorf("%+v", q)
 		}
 		path := "/api/admin/queue/refunds/" + r.ID + "/release"
@@ -157,7 +165,9 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 			if err := o.Confirming(st, "pi_"+o.ID); err != nil {
 				return err
 			}
-			return o.ChargeAttempted(st, orders.ChargeResult{Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, NeedsReview: true})
+			return o.ChargeAttempted(st, orders.ChargeResult{
+				Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, NeedsReview: true,
+			})
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +185,9 @@ func TestAProgramAtTheQueueReleasesSettlesAndCloses(t *testing.T) {
 			t.Errorf("resolved by %q because %q, %v", by, why, err)
 		}
 
-		if _, err := b.Discrepancies.Raise(ctx, review.Discrepancy{ID: "evt_1", Kind: "refund", Message: "5 is not 6"}); err != nil {
+		if _, err := b.Discrepancies.Raise(ctx, review.Discrepancy{
+			ID: "evt_1", Kind: "refund", Message: "5 is not 6",
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if w := staff.waiting(); w.AlarmCount != 1 || w.Alarms[0].Message != "5 is not 6" {

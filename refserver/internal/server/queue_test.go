@@ -18,7 +18,7 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// unknown makes a refund nobody can tell about, with one answer that says
+// unknown makes a refund with an unknown outcome, by one answer that says
 // nothing.
 func (b *bench) unknown(c *returns.Return) refunds.Refund {
 	b.t.Helper()
@@ -187,7 +187,10 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 			outcome string
 			want    orders.Status
 			back    int
-		}{{"ask_again", orders.StatusQueued, 0}, {"paid", orders.StatusCompleted, 0}, {"not_paid", orders.StatusCanceled, 1}} {
+		}{
+			{"ask_again", orders.StatusQueued, 0}, {"paid", orders.StatusCompleted, 0},
+			{"not_paid", orders.StatusCanceled, 1},
+		} {
 			t.Run(tc.outcome, func(t *testing.T) {
 				b.faults(paysim.Faults{Down: true})
 				o := b.buy(who, 1)
@@ -199,7 +202,8 @@ func TestThePersonAtTheQueueSettlesACharge(t *testing.T) {
 						return err
 					}
 					return o.ChargeAttempted(st, orders.ChargeResult{
-						Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true, NeedsReview: true,
+						Outcome: payment.OutcomeUnknown, Message: "nobody answers", MayBeCaptured: true,
+						NeedsReview: true,
 					})
 				})
 				if err != nil || !o.Payment.Work.NeedsReview {
@@ -351,10 +355,9 @@ func TestARefundThatCouldNotBeSentIsNotCalledPaid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if page := staff.get("/admin/queue").want(t, 200, "not sent", "nothing of it could be sent", "Do not pay"); strings.Contains(
-			page.body,
-			"Record as paid",
-		) {
+		if page := staff.get("/admin/queue").want(
+			t, 200, "not sent", "nothing of it could be sent", "Do not pay",
+		); strings.Contains(page.body, "Record as paid") {
 			t.Error("the page offers to call it paid")
 		}
 		if q := staff.waiting().Refunds[0]; len(q.Outcomes) != 1 || q.Outcomes[0] != "not_paid" {
@@ -380,7 +383,9 @@ func TestAnAlarmIsClosedWithANote(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	staff := b.signIn()
-	if _, err := b.Discrepancies.Raise(t.Context(), review.Discrepancy{ID: "evt_1", Kind: "refund", Message: "5 is not <6>", ProviderID: "re_1"}); err != nil {
+	if _, err := b.Discrepancies.Raise(t.Context(), review.Discrepancy{
+		ID: "evt_1", Kind: "refund", Message: "5 is not <6>", ProviderID: "re_1",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	staff.get("/admin/queue").want(t, 200, "5 is not &lt;6&gt;", "re_1")

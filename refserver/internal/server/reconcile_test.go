@@ -38,6 +38,54 @@ func (b *bench) refundThere(payment, amount string, ours *refunds.Refund) {
 	}
 }
 
+// reconciliationAnswer is the last night's report, or that of a range of days.
+type reconciliationAnswer struct {
+	Reconciliation struct {
+		From, To, Night string
+		Findings        []struct {
+			Finding string
+			Count   int
+		}
+		Differences []struct {
+			Finding     string
+			RefundID    string `json:"refund_id"`
+			Ours, There *struct {
+				Amount   json.Number
+				Currency string
+			}
+		}
+	}
+	Nights []struct{ Night string }
+}
+
+func (b *bench) reconciliation(staff browser, query string) (got reconciliationAnswer) {
+	b.t.Helper()
+	page := staff.get("/api/admin/reconciliation"+query).want(b.t, 200)
+	if err := json.Unmarshal([]byte(page.body), &got); err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}
+
+// found returns the counts by finding, and the amounts of each difference by finding and refund.
+func (a reconciliationAnswer) found() (count map[string]int, rows map[string]string) {
+	count, rows = map[string]int{}, map[string]string{}
+	for _, f := range a.Reconciliation.Findings {
+		count[f.Finding] = f.Count
+	}
+	for _, d := range a.Reconciliation.Differences {
+		ours, there := "nothing", "nothing"
+		if d.Ours != nil {
+			ours = d.Ours.Amount.String()
+		}
+		if d.There != nil {
+			there = d.There.Amount.String()
+		}
+		rows[d.Finding+" "+d.RefundID] = ours + " against " + there
+	}
+	return count, rows
+}
+
 func TestTheNightFindsWhatDiffers(t *testing.T) {
 	each(t, func(t *testing.T, settings ...string) {
 		b := open(t, settings...)
@@ -61,7 +109,9 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			t.Helper()
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
-			if _, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{Paid: true, Reason: "I thought I saw it"}); err != nil {
+			if _, err := b.Refunds.Resolve(ctx, r.ID, clerk, refunds.ResolveParams{
+				Paid: true, Reason: "I thought I saw it",
+			}); err != nil {
 				t.Fatal(err)
 			}
 			return r
@@ -87,7 +137,10 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		if err != nil || !ran {
 			t.Fatalf("%v, %v", ran, err)
 		}
-		for f, want := range map[refunds.MatchStatus]int{refunds.Matched: 1, refunds.MissingLocally: 1, refunds.MissingAtProvider: 1, refunds.StateDiffers: 1, refunds.AmountDiffers: 1, refunds.InProgress: 0} {
+		for f, want := range map[refunds.MatchStatus]int{
+			refunds.Matched: 1, refunds.MissingLocally: 1, refunds.MissingAtProvider: 1, refunds.StateDiffers: 1,
+			refunds.AmountDiffers: 1, refunds.InProgress: 0,
+		} {
 			if got := run.Report.Totals.Count[f]; got != want {
 				t.Errorf("%d %s, want %d", got, f, want)
 			}
@@ -99,28 +152,11 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 		b.eventually("the task", func() bool { return len(b.theCase(taken.ID).OpenTasks()) == 1 })
 
 		today := time.Now().UTC().Format(time.DateOnly)
-		staff.get(
-			"/admin/reconciliation",
-		).want(
-			t,
-			200,
-			"Night before "+run.Night,
-			"Missing here",
-			"7.77",
-			lied.ID,
-			"12.34",
-			short.ID,
+		staff.get("/admin/reconciliation").want(
+			t, 200, "Night before "+run.Night, "Missing here", "7.77", lied.ID, "12.34", short.ID,
 		)
-		staff.get(
-			"/admin/reconciliation?from="+today+"&to="+today,
-		).want(
-			t,
-			200,
-			"Compared now",
-			"7.77",
-			lied.ID,
-			"12.34",
-			short.ID,
+		staff.get("/admin/reconciliation?from="+today+"&to="+today).want(
+			t, 200, "Compared now", "7.77", lied.ID, "12.34", short.ID,
 		)
 		file := staff.get("/admin/reconciliation.csv?from="+today+"&to="+today).want(t, 200)
 		rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
@@ -128,41 +164,8 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			t.Errorf("%d rows, %v, %v: %s", len(rows), err, file.header, file.body)
 		}
 		for _, at := range []string{"", "?from=" + today + "&to=" + today} {
-			var got struct {
-				Reconciliation struct {
-					From, To, Night string
-					Findings        []struct {
-						Finding string
-						Count   int
-					}
-					Differences []struct {
-						Finding     string
-						RefundID    string `json:"refund_id"`
-						Ours, There *struct {
-							Amount   json.Number
-							Currency string
-						}
-					}
-				}
-				Nights []struct{ Night string }
-			}
-			if err := json.Unmarshal([]byte(staff.get("/api/admin/reconciliation"+at).want(t, 200).body), &got); err != nil {
-				t.Fatal(err)
-			}
-			count, rows := map[string]int{}, map[string]string{}
-			for _, f := range got.Reconciliation.Findings {
-				count[f.Finding] = f.Count
-			}
-			for _, d := range got.Reconciliation.Differences {
-				ours, there := "nothing", "nothing"
-				if d.Ours != nil {
-					ours = d.Ours.Amount.String()
-				}
-				if d.There != nil {
-					there = d.There.Amount.String()
-				}
-				rows[d.Finding+" "+d.RefundID] = ours + " against " + there
-			}
+			got := b.reconciliation(staff, at)
+			count, rows := got.found()
 			price := money.New(short.Amount(), "USD").Decimal()
 			if count["missing_there"] != 1 || count["missing_here"] != 1 || count["amount_differs"] != 1 ||
 				rows["missing_here "] != "nothing against 7.77" ||
@@ -175,7 +178,10 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 				t.Errorf("%q: of night %q, up to %s", at, got.Reconciliation.Night, got.Reconciliation.To)
 			}
 		}
-		for _, wrong := range []string{"?from=" + today, "?to=" + today, "?from=x&to=" + today, "?from=" + today + "&to=2020-01-01", "?from=2020-01-01&to=" + today} {
+		for _, wrong := range []string{
+			"?from=" + today, "?to=" + today, "?from=x&to=" + today, "?from=" + today + "&to=2020-01-01",
+			"?from=2020-01-01&to=" + today,
+		} {
 			staff.get("/admin/reconciliation"+wrong).want(t, 400)
 			staff.get("/admin/reconciliation.csv"+wrong).want(t, 400)
 			staff.get("/api/admin/reconciliation"+wrong).want(t, 400, `"field"`)
@@ -183,7 +189,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 	})
 }
 
-// A person said of the first attempt that it was not paid, it was paid by store
+// Staff said of the first attempt that it was not paid, it was paid by store
 // credit instead, and then the provider has paid the first after all. Of another
 // they said that it was paid, not under which id, and the provider took it back.
 func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
@@ -196,10 +202,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 			c := b.approved(b.buy(who, 1))
 			r := b.unknown(&c)
 			r, err := b.Refunds.Resolve(
-				ctx,
-				r.ID,
-				clerk,
-				refunds.ResolveParams{Paid: paid, Reason: "it looked like that"},
+				ctx, r.ID, clerk, refunds.ResolveParams{Paid: paid, Reason: "it looked like that"},
 			)
 			if err != nil {
 				t.Fatal(err)
@@ -207,7 +210,9 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 			return c, r
 		}
 		twice, first := settled(false)
-		if _, r, err := b.Returns.Refund(ctx, twice.ID, clerk, returns.RefundParams{Method: payment.StoreCredit}); err != nil ||
+		if _, r, err := b.Returns.Refund(
+			ctx, twice.ID, clerk, returns.RefundParams{Method: payment.StoreCredit},
+		); err != nil ||
 			r.Status != refunds.StatusSucceeded ||
 			len(r.Attempts) != 2 {
 			t.Fatalf("%+v, %v", r, err)
@@ -218,8 +223,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 		b.refundThere(taken.Attempts[0].PaymentProviderID, fmt.Sprint(taken.Amount()), &taken)
 		b.eventually("the provider to take it back", func() bool {
 			return slices.ContainsFunc(
-				b.Simulator.Ledger().Refunds,
-				func(r paysim.Refund) bool { return r.Status == "failed" },
+				b.Simulator.Ledger().Refunds, func(r paysim.Refund) bool { return r.Status == "failed" },
 			)
 		})
 		b.Nightly.Now = func() time.Time { return time.Now().AddDate(0, 0, 1).Add(2 * time.Hour) }
@@ -233,7 +237,7 @@ func TestTheNightSeesWhereAPersonWasWrong(t *testing.T) {
 		}
 		if r, err := b.Refunds.ByID(ctx, taken.ID); err != nil || r.Status != refunds.StatusReversed ||
 			!strings.HasPrefix(r.Attempts[0].ProviderID, "re_") {
-			t.Errorf("what was taken back is %s, %+v, %v", r.Status, r.Attempts, err)
+			t.Errorf("what was reversed is %s, %+v, %v", r.Status, r.Attempts, err)
 		}
 	})
 }

@@ -24,8 +24,9 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		requested := audit.Entry{
-			Type: row.Audit + ".change_requested", SubjectKind: row.Audit, SubjectID: cmp.Or(r.PathValue("id"), r.PathValue("name")),
-			Details: map[string]string{"route": row.Pattern},
+			Type: row.Audit + ".change_requested", SubjectKind: row.Audit,
+			SubjectID: cmp.Or(r.PathValue("id"), r.PathValue("name")),
+			Details:   map[string]string{"route": row.Pattern},
 		}
 		if row.Audit == "export" {
 			requested.Type, requested.Details["query"] = "export.made", r.URL.RawQuery

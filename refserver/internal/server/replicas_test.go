@@ -132,9 +132,9 @@ func (r *replica) buy(card string) {
 	r.post("/checkout", "payment_method", "Card", "card_number", card, "card_exp_date", "12/2099", "card_type", "Visa")
 }
 
-// figures are those of the dashboard as both its page and programs read them:
+// dashboard returns the values of the dashboard as both its page and programs read them:
 // the two sections of the page, and the service levels.
-func (r *replica) figures(now time.Time) (page []string, d observabilitydb.Dashboard) {
+func (r *replica) dashboard(now time.Time) (page []string, d observabilitydb.Dashboard) {
 	r.t.Helper()
 	html := r.get("/admin/dashboard?quarter=" + observabilitydb.QuarterAt(now, time.UTC).String() + "&zone=UTC")
 	page = sections.FindAllString(html, -1)
@@ -182,13 +182,13 @@ func TestReplicasShowTheSameFiguresAndKeepThemOverARestart(t *testing.T) {
 		}
 	}
 	now := time.Now()
-	page, want := one.figures(now)
+	page, want := one.dashboard(now)
 	if want.SLO.Acceptance.Good.Whole < 4 || want.Total.Orders < 4 {
 		t.Fatalf("%d checkouts and %d orders are counted of 4", want.SLO.Acceptance.Good.Whole, want.Total.Orders)
 	}
 	same := func(who string, r *replica) {
 		t.Helper()
-		otherPage, other := r.figures(now)
+		otherPage, other := r.dashboard(now)
 		if !reflect.DeepEqual(other, want) {
 			t.Errorf("%s reads\n%+v, want\n%+v", who, other, want)
 		}

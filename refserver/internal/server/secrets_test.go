@@ -54,8 +54,10 @@ func TestNoSecretIsInTheLogOfABusyShop(t *testing.T) {
 		"SECRET_KEY="+secretKey,
 	)
 	secrets := map[string]string{
-		"the password": password, "a mistyped password": typo, "the secret of webhooks": webhookSecret, "the token of metrics": metricsToken,
-		"the secret key": secretKey, "a bearer token": bearer, "a cookie of another": cookie, "a good card": good, "a declined card": bad, "a mistyped card": none,
+		"the password": password, "a mistyped password": typo, "the secret of webhooks": webhookSecret,
+		"the token of metrics": metricsToken,
+		"the secret key":       secretKey, "a bearer token": bearer, "a cookie of another": cookie, "a good card": good,
+		"a declined card": bad, "a mistyped card": none,
 	}
 	home, err := url.Parse(r.srv.URL)
 	if err != nil {
@@ -118,7 +120,8 @@ func TestNoSecretIsInTheLogOfABusyShop(t *testing.T) {
 	}
 	any("POST", "/api/returns", jsonType, fmt.Sprintf(`{"sale_id":%q,"reason":"OTHER","details":%q}`, good, password))
 	event := fmt.Sprintf(
-		`{"id":"evt_1","object":"event","type":"refund.failed","data":{"object":{"id":"re_1","object":"refund","card":%q}}}`,
+		`{"id":"evt_1","object":"event","type":"refund.failed","data":{"object":{"id":"re_1","object":"refund",`+
+			`"card":%q}}}`,
 		good,
 	)
 	any("POST", "/webhooks/stripe", jsonType, event)

@@ -68,11 +68,11 @@ func TestStatementsPerRequest(t *testing.T) {
 				ada.form("/add_to_cart", url.Values{"product_id": {fmt.Sprint(id)}}).want(t, http.StatusOK)
 				// The session; the cart and its items, the product where the cart has
 				// none of it, and both written. The first makes a cart.
-				most := 6
+				limit := 6
 				if id == 1 {
-					most = 5
+					limit = 5
 				}
-				c.want(t, fmt.Sprintf("add to a cart of %d products", id-1), most, 1)
+				c.want(t, fmt.Sprintf("add to a cart of %d products", id-1), limit, 1)
 			}
 		}
 		cash := url.Values{"payment_method": {"Cash"}}

@@ -55,7 +55,8 @@ func (b *bench) deliver(m message) answer {
 func refundObject(r refunds.Refund, reference, status string, amount int64) string {
 	a := r.Attempts[len(r.Attempts)-1]
 	return fmt.Sprintf(
-		`{"id":%q,"object":"refund","amount":%d,"currency":"usd","payment_intent":%q,"status":%q,"created":%d,"metadata":{"refund_id":%q,"attempt_id":%q}}`,
+		`{"id":%q,"object":"refund","amount":%d,"currency":"usd","payment_intent":%q,"status":%q,"created":%d,`+
+			`"metadata":{"refund_id":%q,"attempt_id":%q}}`,
 		reference,
 		amount,
 		a.PaymentProviderID,
@@ -68,7 +69,8 @@ func refundObject(r refunds.Refund, reference, status string, amount int64) stri
 
 func paymentObject(o orders.Order, reference string, amount int64) string {
 	return fmt.Sprintf(
-		`{"id":%q,"object":"payment_intent","amount":%d,"amount_received":%d,"currency":"usd","status":"succeeded","metadata":{"order_id":%q,"payment_id":%q}}`,
+		`{"id":%q,"object":"payment_intent","amount":%d,"amount_received":%d,"currency":"usd","status":"succeeded",`+
+			`"metadata":{"order_id":%q,"payment_id":%q}}`,
 		reference,
 		amount,
 		amount,
@@ -101,23 +103,126 @@ func TestAMessageOfTheProvider(t *testing.T) {
 			result string
 			alarms int
 		}{
-			{"signed with another secret", message{id: "evt_a", kind: "refund.updated", object: true_, secret: "whsec_forged"}, 400, "refused", 0},
-			{"signed too long ago", message{id: "evt_b", kind: "refund.updated", object: true_, age: 6 * time.Minute}, 400, "refused", 0},
+			{
+				"signed with another secret",
+				message{id: "evt_a", kind: "refund.updated", object: true_, secret: "whsec_forged"},
+				400,
+				"refused",
+				0,
+			},
+			{
+				"signed too long ago",
+				message{id: "evt_b", kind: "refund.updated", object: true_, age: 6 * time.Minute},
+				400,
+				"refused",
+				0,
+			},
 			{"without an id", message{kind: "refund.updated", object: true_}, 400, "refused", 0},
-			{"too large", message{id: "evt_c", kind: "refund.updated", object: `"` + strings.Repeat("x", 300<<10) + `"`}, 413, "refused", 0},
-			{"of a type that means nothing here", message{id: "evt_d", kind: "customer.created", object: `{"id":"cus_1"}`}, 200, "ignored", 0},
-			{"about a refund that is not ours", message{id: "evt_e", kind: "refund.updated", object: `{"id":"re_elsewhere","object":"refund","amount":5,"currency":"usd","status":"succeeded"}`}, 200, "unknown_object", 0},
-			{"about a payment that is not ours", message{id: "evt_f", kind: "payment_intent.succeeded", object: `{"id":"pi_x","object":"payment_intent","amount_received":5,"currency":"usd","metadata":{"order_id":"none"}}`}, 200, "unknown_object", 0},
-			{"about a dispute of a payment that is not ours", message{id: "evt_g", kind: "charge.dispute.created", object: `{"id":"dp_1","object":"dispute","payment_intent":"pi_nowhere","status":"needs_response"}`}, 200, "unknown_object", 0},
+			{
+				"too large",
+				message{id: "evt_c", kind: "refund.updated", object: `"` + strings.Repeat("x", 300<<10) + `"`},
+				413,
+				"refused",
+				0,
+			},
+			{
+				"of a type that means nothing here",
+				message{id: "evt_d", kind: "customer.created", object: `{"id":"cus_1"}`},
+				200,
+				"ignored",
+				0,
+			},
+			{
+				"about a refund that is not ours",
+				message{
+					id: "evt_e", kind: "refund.updated",
+					object: `{"id":"re_elsewhere","object":"refund","amount":5,"currency":"usd","status":"succeeded"}`,
+				},
+				200,
+				"unknown_object",
+				0,
+			},
+			{
+				"about a payment that is not ours",
+				message{
+					id: "evt_f", kind: "payment_intent.succeeded",
+					object: `{"id":"pi_x","object":"payment_intent","amount_received":5,"currency":"usd",` +
+						`"metadata":{"order_id":"none"}}`,
+				},
+				200,
+				"unknown_object",
+				0,
+			},
+			{
+				"about a dispute of a payment that is not ours",
+				message{
+					id: "evt_g", kind: "charge.dispute.created",
+					object: `{"id":"dp_1","object":"dispute","payment_intent":"pi_nowhere","status":"needs_response"}`,
+				},
+				200,
+				"unknown_object",
+				0,
+			},
 			{"that is true", message{id: "evt_h", kind: "refund.updated", object: true_}, 200, "handled", 0},
 			{"that comes again", message{id: "evt_h", kind: "refund.updated", object: true_}, 200, "repeated", 0},
-			{"that is late: pending, and it has long succeeded", message{id: "evt_i", kind: "refund.created", object: refundObject(r, re, "pending", r.Amount())}, 200, "handled", 0},
-			{"that claims a failure the provider knows nothing of", message{id: "evt_j", kind: "refund.failed", object: refundObject(r, re, "failed", r.Amount())}, 200, "handled", 0},
-			{"of another amount", message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)}, 200, "alarm", 1},
-			{"of another amount, again", message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)}, 200, "repeated", 1},
-			{"of a payment of another amount", message{id: "evt_l", kind: "payment_intent.succeeded", object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount-1)}, 200, "alarm", 2},
-			{"of a second payment of the order", message{id: "evt_m", kind: "payment_intent.succeeded", object: paymentObject(other, "pi_second", other.Payment.Amount)}, 200, "alarm", 3},
-			{"of the payment as it is", message{id: "evt_n", kind: "payment_intent.succeeded", object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount)}, 200, "handled", 3},
+			{
+				"that is late: pending, and it has long succeeded",
+				message{id: "evt_i", kind: "refund.created", object: refundObject(r, re, "pending", r.Amount())},
+				200,
+				"handled",
+				0,
+			},
+			{
+				"that claims a failure the provider knows nothing of",
+				message{id: "evt_j", kind: "refund.failed", object: refundObject(r, re, "failed", r.Amount())},
+				200,
+				"handled",
+				0,
+			},
+			{
+				"of another amount",
+				message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)},
+				200,
+				"alarm",
+				1,
+			},
+			{
+				"of another amount, again",
+				message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)},
+				200,
+				"repeated",
+				1,
+			},
+			{
+				"of a payment of another amount",
+				message{
+					id: "evt_l", kind: "payment_intent.succeeded",
+					object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount-1),
+				},
+				200,
+				"alarm",
+				2,
+			},
+			{
+				"of a second payment of the order",
+				message{
+					id: "evt_m", kind: "payment_intent.succeeded",
+					object: paymentObject(other, "pi_second", other.Payment.Amount),
+				},
+				200,
+				"alarm",
+				3,
+			},
+			{
+				"of the payment as it is",
+				message{
+					id: "evt_n", kind: "payment_intent.succeeded",
+					object: paymentObject(other, other.Payment.ProviderID, other.Payment.Amount),
+				},
+				200,
+				"handled",
+				3,
+			},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				if got := b.deliver(tc.m); got.status != tc.status || got.body != tc.result+"\n" {

@@ -26,7 +26,9 @@ func TestARefusedRefundIsExplainedInWords(t *testing.T) {
 		409,
 		`"failure_reason":"the payment can't be refunded at the provider any more"`,
 	)
-	for _, page := range []answer{a, staff.get("/admin/returns/"+c.ID).want(t, 200, "Why: "+words), staff.get("/api/admin/returns/" + c.ID)} {
+	for _, page := range []answer{
+		a, staff.get("/admin/returns/"+c.ID).want(t, 200, "Why: "+words), staff.get("/api/admin/returns/" + c.ID),
+	} {
 		for _, raw := range []string{"charge_not_refundable", "cannot be refunded", "ch_", "refused "} {
 			if strings.Contains(page.body, raw) {
 				t.Errorf("it says %q: %s", raw, shorten(page.body))

@@ -57,7 +57,8 @@ func Play(ctx context.Context, tape io.Reader, o PlayOptions) (Report, error) {
 		o.Speed = 1
 	}
 	p := &player{
-		o: o, ids: map[string]string{}, secrets: maps.Clone(o.Secrets), sessions: map[string]*session{}, begun: time.Now(),
+		o: o, ids: map[string]string{}, secrets: maps.Clone(o.Secrets), sessions: map[string]*session{},
+		begun: time.Now(),
 	}
 	if p.secrets == nil {
 		p.secrets = map[string]string{}

@@ -121,7 +121,9 @@ func record(t *testing.T) string {
 		p.post("/orders", nil) // nobody is signed in
 		p.post("/register", url.Values{"username": {name}, "password": {name + "'s secret"}})
 		p.post("/login", url.Values{"username": {name}, "password": {name + "'s secret"}})
-		id := p.post("/orders", url.Values{"card_number": {"4539 1488 0343 6467"}, "note": {"card 4539148803436467"}})["order"].(map[string]any)["id"]
+		id := p.post("/orders", url.Values{
+			"card_number": {"4539 1488 0343 6467"}, "note": {"card 4539148803436467"},
+		})["order"].(map[string]any)["id"]
 		p.post("/orders/"+id.(string), nil)
 		key := p.post("/key", nil)["key"].(string)
 		r, _ := http.NewRequestWithContext(t.Context(), "POST", srv.URL+"/feed", strings.NewReader("id,name\n"))

@@ -296,12 +296,12 @@ func (s *soak) buyAndReturn(who *client.Client, n int) error {
 func (s *soak) lookAround(who *client.Client, _ int) error {
 	for _, path := range []string{"/", "/order-history", "/returns", "/api/returns"} {
 		if a, err := who.Do(s.ctx, http.MethodGet, path, "", nil); err != nil || a.Status != http.StatusOK {
-			return errors.Join(err, &client.StatusError{Request: path, Answer: a})
+			return errors.Join(err, &client.StatusError{Request: path, Response: a})
 		}
 	}
 	for _, path := range []string{"/admin/returns", "/admin/orders?q=soak", "/admin/audit", "/admin/dashboard"} {
 		if a, err := s.admin.Do(s.ctx, http.MethodGet, path, "", nil); err != nil || a.Status != http.StatusOK {
-			return errors.Join(err, &client.StatusError{Request: path, Answer: a})
+			return errors.Join(err, &client.StatusError{Request: path, Response: a})
 		}
 	}
 	ctx, leave := context.WithTimeout(s.ctx, 50*time.Millisecond)
@@ -321,13 +321,13 @@ func (s *soak) misbehave(who *client.Client, n int) error {
 	guess := url.Values{"username": {fmt.Sprint("guess", n)}, "password": {"wrong"}}
 	a, err := stranger.Form(s.ctx, "/login", guess, "X-Forwarded-For", elsewhere)
 	if err != nil || a.Status != http.StatusOK && a.Status != http.StatusTooManyRequests {
-		return errors.Join(err, &client.StatusError{Request: "a wrong sign-in", Answer: a})
+		return errors.Join(err, &client.StatusError{Request: "a wrong sign-in", Response: a})
 	}
 	half := append([]byte("--x\r\nContent-Disposition: form-data; name=\"photos\"; filename=\"a\"\r\n\r\n"), s.photo...)
 	const kind = "multipart/form-data; boundary=x"
 	a, err = who.Do(s.ctx, http.MethodPost, "/returns/request", kind, half)
 	if err != nil || a.Status != http.StatusBadRequest {
-		return errors.Join(err, &client.StatusError{Request: "half a form", Answer: a})
+		return errors.Join(err, &client.StatusError{Request: "half a form", Response: a})
 	}
 	ctx, leave := context.WithTimeout(s.ctx, 5*time.Millisecond)
 	defer leave()

@@ -121,16 +121,9 @@ func (s *server) showAdminCase(
 	body := adminCaseBody{
 		Case: v, Form: form, Self: user(r).Username, Key: newKey(), Rules: returns.Rules(),
 		Findings: findingsOf(v), Conditions: returns.AllConditions(), Dispositions: returns.AllDispositions(),
-		Proposed:     returns.ProposeDisposition(c.Reason, ""),
-		CanAuthorize: c.Status == returns.StatusPendingAuthorization && v.canGo(returns.StatusAuthorized),
-		CanReject: v.canGo(returns.StatusRejected) &&
-			(c.Status == returns.StatusPendingAuthorization || c.Status == returns.StatusAuthorized ||
-				c.Status == returns.StatusPendingCustomerInfo),
-		CanAsk: v.canGo(returns.StatusPendingCustomerInfo), CanShip: v.canGo(returns.StatusInTransit),
-		CanInspect: c.Status == returns.StatusReceived ||
-			c.Status == returns.StatusUnderInspection, CanOverride: !c.Status.Final(),
+		Proposed: returns.ProposeDisposition(c.Reason, ""),
 	}
-	body.CanReceive = v.canGo(returns.StatusReceived) || c.Status == returns.StatusReceived
+	body.allowSteps()
 	if body.Terms, err = s.Endpoints.TermsOf(r.Context(), c.TermsID); err != nil {
 		return err
 	}
@@ -154,6 +147,20 @@ func (s *server) showAdminCase(
 		return err
 	}
 	return s.pageStatus(w, r, status, "admin_return", v.Name(), body, append(notes, own...)...)
+}
+
+// allowSteps sets which steps the status of the return allows.
+func (b *adminCaseBody) allowSteps() {
+	v, status := b.Case, b.Case.Status
+	b.CanAuthorize = status == returns.StatusPendingAuthorization && v.canGo(returns.StatusAuthorized)
+	b.CanReject = v.canGo(returns.StatusRejected) &&
+		(status == returns.StatusPendingAuthorization || status == returns.StatusAuthorized ||
+			status == returns.StatusPendingCustomerInfo)
+	b.CanAsk = v.canGo(returns.StatusPendingCustomerInfo)
+	b.CanShip = v.canGo(returns.StatusInTransit)
+	b.CanReceive = v.canGo(returns.StatusReceived) || status == returns.StatusReceived
+	b.CanInspect = status == returns.StatusReceived || status == returns.StatusUnderInspection
+	b.CanOverride = !status.Final()
 }
 
 // quote fills in what would be paid back, or why nothing can be.

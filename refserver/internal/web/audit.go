@@ -54,14 +54,15 @@ var auditTypes = []string{
 	orders.EventPlaced, orders.EventQueued, orders.EventCompleted, orders.EventCanceled, orders.EventDelivered,
 	orders.EventCharging, orders.EventChargeAttempted, orders.EventChargeRetried, orders.EventChargeWithdrawn,
 	orders.EventReserved, orders.EventReservationChanged, orders.EventReservationUsed, orders.EventReservationExpired,
-	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded,
-	returns.EventRequested, returns.EventInfoRequested, returns.EventInfoProvided, returns.EventAuthorized, returns.EventRMAAssigned,
-	returns.EventRejected, returns.EventCanceled, returns.EventShipped, returns.EventReceived, returns.EventInspectionStarted,
-	returns.EventInspected, returns.EventApproved, returns.EventEarlyRefundStarted, returns.EventEarlyRefundFailed, returns.EventRefundPaid,
-	returns.EventRefunded, returns.EventRestocked, returns.EventOverridden, returns.EventTaskOpened, returns.EventTaskClosed,
-	refunds.EventCreated, refunds.EventAttemptCreated, refunds.EventSubmitted, refunds.EventDeferred, refunds.EventUnknown, refunds.EventPending,
-	refunds.EventRequiresAction, refunds.EventSucceeded, refunds.EventFailed, refunds.EventReversed, refunds.EventReviewRequired,
-	refunds.EventResolved, refunds.EventHeld, refunds.EventReleased,
+	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded, returns.EventRequested,
+	returns.EventInfoRequested, returns.EventInfoProvided, returns.EventAuthorized, returns.EventRMAAssigned,
+	returns.EventRejected, returns.EventCanceled, returns.EventShipped, returns.EventReceived,
+	returns.EventInspectionStarted, returns.EventInspected, returns.EventApproved, returns.EventEarlyRefundStarted,
+	returns.EventEarlyRefundFailed, returns.EventRefundPaid, returns.EventRefunded, returns.EventRestocked,
+	returns.EventOverridden, returns.EventTaskOpened, returns.EventTaskClosed, refunds.EventCreated,
+	refunds.EventAttemptCreated, refunds.EventSubmitted, refunds.EventDeferred, refunds.EventUnknown,
+	refunds.EventPending, refunds.EventRequiresAction, refunds.EventSucceeded, refunds.EventFailed,
+	refunds.EventReversed, refunds.EventReviewRequired, refunds.EventResolved, refunds.EventHeld, refunds.EventReleased,
 }
 
 func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
@@ -163,7 +164,8 @@ func (s *server) changed(e event.Event) (changeView, error) {
 		return changeView{}, fmt.Errorf("web: event %s: %w", e.ID, err)
 	}
 	v := changeView{
-		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true), Role: string(e.Actor.Kind), From: e.Source, Source: data.Source, What: line.What, Note: line.Note,
+		At: e.At, When: e.At.In(s.Zone).Format("2 Jan 2006, 15:04:05 MST"), Who: who(e.Actor, true),
+		Role: string(e.Actor.Kind), From: e.Source, Source: data.Source, What: line.What, Note: line.Note,
 		Kind: words(kind), ID: e.AggregateID, Only: "/admin/audit?about=" + e.AggregateID,
 	}
 	switch kind {

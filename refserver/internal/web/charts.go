@@ -46,8 +46,9 @@ func (c chart) draw(width int) ([]byte, error) {
 	}
 	theme := charts.MakeTheme(charts.ThemeOption{
 		AxisStrokeColor: gridInk.light, AxisSplitLineColor: gridInk.light, BackgroundColor: charts.ColorTransparent,
-		TextColor: textInk.light, TextColorLegend: textInk.light, TextColorXAxis: textInk.light, TextColorYAxis: textInk.light,
-		SeriesColors: series,
+		TextColor: textInk.light, TextColorLegend: textInk.light, TextColorXAxis: textInk.light,
+		TextColorYAxis: textInk.light,
+		SeriesColors:   series,
 	})
 	height := 280
 	if !c.lines && c.shares == nil {
@@ -133,7 +134,8 @@ func (c chart) paretoOption(theme charts.ColorPalette, width int) charts.ChartOp
 		labels[i] = folded(l, room)
 	}
 	return charts.ChartOption{
-		Theme: theme, Padding: charts.NewBox(0, 0, 16, 0), LineStrokeWidth: 2, Symbol: charts.Symbol{Shape: charts.SymbolDot},
+		Theme: theme, Padding: charts.NewBox(0, 0, 16, 0), LineStrokeWidth: 2,
+		Symbol: charts.Symbol{Shape: charts.SymbolDot},
 		XAxis:  charts.XAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels)},
 		Legend: charts.LegendOption{SeriesNames: c.names, FontStyle: font, Symbol: charts.SymbolSquare},
 		YAxis: []charts.YAxisOption{

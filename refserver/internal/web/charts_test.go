@@ -45,7 +45,8 @@ func TestTheReasonsStandUnderALineOfTheirCumulativeShare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"Cumulative", "75 %", "100 %", "Damaged", ">6<", ">10<"} { // both axes end at all there is
+		// both axes end at all there is
+		for _, want := range []string{"Cumulative", "75 %", "100 %", "Damaged", ">6<", ">10<"} {
 			if !strings.Contains(string(svg), want) {
 				t.Errorf("%d wide: no %q in the picture", width, want)
 			}

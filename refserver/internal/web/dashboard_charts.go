@@ -71,7 +71,9 @@ func (s *server) charts(k observabilitydb.KPIs, p period) []chartView {
 		if len(v.Table.Rows) == 0 {
 			v.Empty = pic.empty
 		} else if len(pic.of(s, k).labels) > 0 { // refunds in another currency alone have a table
-			v.Sources, v.Source = chartSources("/admin/dashboard/charts/"+name+"?"+p.query()+"&v="+version(v.Table), pic)
+			v.Sources, v.Source = chartSources(
+				"/admin/dashboard/charts/"+name+"?"+p.query()+"&v="+version(v.Table), pic,
+			)
 		}
 		out = append(out, v)
 	}

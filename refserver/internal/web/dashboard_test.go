@@ -12,7 +12,10 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 	b := newBundle(t)
 	boss := b.staff()
 	page := boss.get("/admin/dashboard").want(http.StatusOK).body
-	for _, want := range []string{"Orders accepted", "no data", "no checkout yet", "No returns were requested", `name="quarter"`, "2025-Q1", "2050-Q4"} {
+	for _, want := range []string{
+		"Orders accepted", "no data", "no checkout yet", "No returns were requested", `name="quarter"`, "2025-Q1",
+		"2050-Q4",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("an idle shop's dashboard lacks %q", want)
 		}
@@ -34,7 +37,9 @@ func TestTheDashboardShowsAQuarterInAZone(t *testing.T) {
 		!strings.Contains(first, "2025-Q2") {
 		t.Error("before the first quarter there is none")
 	}
-	for _, wrong := range []string{"quarter=2024-Q4", "quarter=2026-Q5", "quarter=now", "zone=Mars/Base", "zone=Local", "zone=../../etc/passwd"} {
+	for _, wrong := range []string{
+		"quarter=2024-Q4", "quarter=2026-Q5", "quarter=now", "zone=Mars/Base", "zone=Local", "zone=../../etc/passwd",
+	} {
 		boss.get("/admin/dashboard?" + wrong).want(http.StatusBadRequest)
 		boss.get("/admin/dashboard/charts/days?" + wrong).want(http.StatusBadRequest)
 		boss.get("/admin/dashboard/stream?" + wrong).want(http.StatusBadRequest)

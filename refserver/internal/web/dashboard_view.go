@@ -83,11 +83,12 @@ const (
 // zoneChoices are offered; any other IANA zone can be typed.
 var zoneChoices = []string{
 	"UTC", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "America/Bogota", "America/Chicago", "America/Denver",
-	"America/Los_Angeles", "America/Mexico_City", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "America/Toronto",
-	"Asia/Dubai", "Asia/Hong_Kong", "Asia/Jakarta", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore",
-	"Asia/Tehran", "Asia/Tokyo", "Atlantic/Azores", "Australia/Adelaide", "Australia/Lord_Howe", "Australia/Sydney",
-	"Europe/Berlin", "Europe/Istanbul", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Moscow", "Europe/Paris",
-	"Europe/Rome", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Honolulu",
+	"America/Los_Angeles", "America/Mexico_City", "America/New_York", "America/Sao_Paulo", "America/St_Johns",
+	"America/Toronto", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Jakarta", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Seoul",
+	"Asia/Shanghai", "Asia/Singapore", "Asia/Tehran", "Asia/Tokyo", "Atlantic/Azores", "Australia/Adelaide",
+	"Australia/Lord_Howe", "Australia/Sydney", "Europe/Berlin", "Europe/Istanbul", "Europe/Lisbon", "Europe/London",
+	"Europe/Madrid", "Europe/Moscow", "Europe/Paris", "Europe/Rome", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich",
+	"Pacific/Auckland", "Pacific/Chatham", "Pacific/Honolulu",
 }
 
 func (s *server) dashboardBody(r *http.Request, p period) (dashboardBody, error) {
@@ -228,7 +229,7 @@ func (s *server) kpis(d observabilitydb.Dashboard, now time.Time) []figureCard {
 		{
 			"Orders",
 			grouped(t.Orders),
-			fmt.Sprintf("%s completed, %s canceled", grouped(t.OrdersCompleted), grouped(t.OrdersCancelled)),
+			fmt.Sprintf("%s completed, %s canceled", grouped(t.OrdersCompleted), grouped(t.OrdersCanceled)),
 		},
 		{"Returns requested", grouped(t.Returns), plural(int(t.RMAs), "RMA number assigned", "RMA numbers assigned")},
 		{"RMA rate", rate(d.RMARate), "RMA numbers per order"},

@@ -118,7 +118,8 @@ func (s *server) waiting(r *http.Request) map[string]int {
 	found := map[string]int{}
 	if counts, err := s.Returns.Counts(r.Context()); err == nil {
 		for _, status := range []returns.Status{
-			returns.StatusPendingAuthorization, returns.StatusReceived, returns.StatusUnderInspection, returns.StatusApproved,
+			returns.StatusPendingAuthorization, returns.StatusReceived, returns.StatusUnderInspection,
+			returns.StatusApproved,
 		} {
 			found["/admin/returns"] += counts[status]
 		}

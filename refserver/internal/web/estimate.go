@@ -124,7 +124,7 @@ func (s *server) estimateView(o orders.Order, e returns.Estimate) *estimateView 
 	for _, l := range e.Lines {
 		bought, _ := o.Line(l.OrderLineID)
 		v.Lines = append(v.Lines, amountLine{
-			fmt.Sprintf("%d × %s", l.Units, bought.Name), amount(l.Given.Total(), e.Currency),
+			fmt.Sprintf("%d × %s", l.Units, bought.Name), amount(l.Refunded.Total(), e.Currency),
 		})
 	}
 	for _, d := range e.Deductions {

@@ -195,7 +195,9 @@ func (in *policyParse) chosen(group string) []string {
 // zone refuses the zone of the server, which no customer can know.
 func (in *policyParse) zone() {
 	if _, err := time.LoadLocation(in.p.Zone); err != nil || in.p.Zone == "Local" {
-		in.wrong.add("zone", "Time zone: %q is not a time zone. Enter one such as Europe/Berlin.", input.Clip(in.p.Zone))
+		in.wrong.add(
+			"zone", "Time zone: %q is not a time zone. Enter one such as Europe/Berlin.", input.Clip(in.p.Zone),
+		)
 		in.p.Zone = ""
 	}
 }

@@ -39,7 +39,9 @@ func TestThePolicyFormKeepsWhatWasTypedAndNamesEveryField(t *testing.T) {
 	b := newBundle(t)
 	staff := b.staff()
 	for name, tt := range map[string]struct{ field, value, says string }{
-		"days that are no number":          {"window_days", "soon", "Return window (days): &#34;soon&#34; is not a whole"},
+		"days that are no number": {
+			"window_days", "soon", "Return window (days): &#34;soon&#34; is not a whole",
+		},
 		"no units":                         {"max_quantity", "0", "Maximum units per item: "},
 		"photos below none":                {"max_photos", "-1", "Maximum photos: "},
 		"more than all":                    {"restocking_percent_0", "101", "Restocking percent, row 1"},
@@ -65,7 +67,8 @@ func TestThePolicyFormKeepsWhatWasTypedAndNamesEveryField(t *testing.T) {
 		})
 	}
 	r := staff.form("/admin/policy", policyFields(map[string]string{
-		"window_days": "soon", "max_quantity": "0", "zone": "Mars/Base", "window_days_0": "-4", "restocking_percent_0": "x",
+		"window_days": "soon", "max_quantity": "0", "zone": "Mars/Base", "window_days_0": "-4",
+		"restocking_percent_0": "x",
 	})...).want(http.StatusBadRequest, "There are 5 problems")
 	for _, field := range []string{"window_days", "max_quantity", "zone", "window_days_0", "restocking_percent_0"} {
 		if !strings.Contains(r.body, `href="#`+field+`"`) || !strings.Contains(r.body, `id="`+field+`-wrong"`) {

@@ -69,8 +69,9 @@ func (f policyForm) Boxes() []option {
 // WorkingDayEnd is the box of the rule about working days.
 func (f policyForm) WorkingDayEnd() option {
 	return option{
-		Value: "working_day_end", Text: "A window that would end on a weekend or a holiday ends on the next working day",
-		On: f.Values.Get("working_day_end") != "",
+		Value: "working_day_end",
+		Text:  "A window that would end on a weekend or a holiday ends on the next working day",
+		On:    f.Values.Get("working_day_end") != "",
 	}
 }
 

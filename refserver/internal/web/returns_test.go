@@ -41,7 +41,9 @@ func TestAReturnGoesThroughItsFormsToTheRefund(t *testing.T) {
 	o := b.bought(ada, 3)
 	line := o.Lines[0].ID
 	ada.get("/returns").want(http.StatusOK, "quantity_"+line, "3 can be returned until")
-	if to := ask(ada, o.ID, line, "2", [][]byte{picture(t)}).want(http.StatusFound).Header.Get("Location"); to != "/returns" {
+	if to := ask(
+		ada, o.ID, line, "2", [][]byte{picture(t)},
+	).want(http.StatusFound).Header.Get("Location"); to != "/returns" {
 		t.Errorf("leads to %s", to)
 	}
 	ada.get("/returns").want(http.StatusOK, "Your return is requested", "Awaiting authorization")

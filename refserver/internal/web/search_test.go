@@ -30,7 +30,8 @@ func TestOneSearchFindsEveryNumber(t *testing.T) {
 	}
 	c = b.caseOf(o.ID)
 	for what, q := range map[string]string{
-		"the RMA number": strings.ToLower(c.RMA), "the tracking number": "1z-4711", "the refund number": refund.Attempt().ProviderID,
+		"the RMA number": strings.ToLower(c.RMA), "the tracking number": "1z-4711",
+		"the refund number": refund.Attempt().ProviderID,
 	} {
 		t.Run(what, func(t *testing.T) {
 			if to := staff.get("/admin/search?q=" + q).want(http.StatusFound).Header.Get("Location"); to != at {
@@ -38,7 +39,9 @@ func TestOneSearchFindsEveryNumber(t *testing.T) {
 			}
 		})
 	}
-	if to := staff.get("/admin/search?q=" + o.Number).want(http.StatusFound).Header.Get("Location"); to != "/orders/"+o.ID {
+	if to := staff.get(
+		"/admin/search?q=" + o.Number,
+	).want(http.StatusFound).Header.Get("Location"); to != "/orders/"+o.ID {
 		t.Errorf("the order number leads to %s", to)
 	}
 	for what, q := range map[string]string{

@@ -226,4 +226,5 @@ CREATE TABLE rk_orders_deliveries (
     CONSTRAINT rk_orders_deliveries_attempts_check CHECK (attempts >= 0)
 );
 CREATE INDEX rk_orders_deliveries_due_idx ON rk_orders_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX rk_orders_deliveries_order_idx ON rk_orders_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
+CREATE INDEX rk_orders_deliveries_order_idx ON rk_orders_deliveries (aggregate_id, subscriber, seq)
+    WHERE delivered_at IS NULL;

@@ -216,7 +216,8 @@ func (b *tab) photo(path string) {
 	width := evaluate[int](
 		b,
 		fmt.Sprintf(
-			`(async () => { const i = document.querySelector('img[src=%q]'); if (!i) return 0; i.loading = "eager"; await i.decode(); return i.naturalWidth })()`,
+			`(async () => { const i = document.querySelector('img[src=%q]'); if (!i) return 0; i.loading = `+
+				`"eager"; await i.decode(); return i.naturalWidth })()`,
 			path,
 		),
 		chromedp.EvalAwaitPromise,
@@ -249,7 +250,8 @@ const checks = `(() => {
   const faults = [];
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   if (wide > 0) faults.push("the page scrolls sideways by " + wide + " px");
-  if (document.querySelectorAll("h1").length !== 1) faults.push("it has " + document.querySelectorAll("h1").length + " main headings");
+  const headings = document.querySelectorAll("h1").length;
+  if (headings !== 1) faults.push("it has " + headings + " main headings");
   for (const e of document.querySelectorAll("input:not([type=hidden]), select, textarea"))
     if (!e.labels.length && !e.getAttribute("aria-label")) faults.push("no label: " + e.outerHTML);
   const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
@@ -258,7 +260,8 @@ const checks = `(() => {
     for (const id of (e.getAttribute("aria-describedby") || e.getAttribute("aria-labelledby")).split(" "))
       if (!ids.includes(id)) faults.push("nothing has the id " + id);
   for (const e of document.querySelectorAll("img:not([alt])")) faults.push("no alternative text: " + e.src);
-  if (document.querySelector("script:not([src]), [style], [onclick]")) faults.push("it holds a script or a style of its own");
+  if (document.querySelector("script:not([src]), [style], [onclick]"))
+    faults.push("it holds a script or a style of its own");
   return [...new Set(faults)];
 })()`
 

@@ -203,7 +203,8 @@ func (b *tab) steps(want ...string) {
 	b.t.Helper()
 	got := evaluate[string](
 		b,
-		`[...document.querySelector(".steps").querySelectorAll(".done")].map(e => e.firstChild.textContent.trim()).join(" ")`,
+		`[...document.querySelector(".steps").querySelectorAll(".done")].map(e => `+
+			`e.firstChild.textContent.trim()).join(" ")`,
 	)
 	if got != strings.Join(want, " ") {
 		b.t.Errorf("the progress shows %q, want %q", got, want)

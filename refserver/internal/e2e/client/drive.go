@@ -70,15 +70,15 @@ func (c *Client) At(base string) *Client {
 	return other
 }
 
-// Answer is what the shop answered.
-type Answer struct {
+// Response is what the shop answered.
+type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
 // JSON reads the body into v.
-func (a Answer) JSON(v any) error {
+func (a Response) JSON(v any) error {
 	if err := json.Unmarshal(a.Body, v); err != nil {
 		return fmt.Errorf("%w in %d %.300s", err, a.Status, a.Body)
 	}
@@ -88,7 +88,7 @@ func (a Answer) JSON(v any) error {
 // StatusError is an answer that was not the one hoped for.
 type StatusError struct {
 	Request string
-	Answer
+	Response
 }
 
 func (e *StatusError) Error() string {
@@ -110,10 +110,10 @@ func (c *Client) Do(
 	method, path, contentType string,
 	body []byte,
 	header ...string,
-) (Answer, error) {
+) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -123,26 +123,26 @@ func (c *Client) Do(
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
-	return Answer{res.StatusCode, res.Header, data}, err
+	return Response{res.StatusCode, res.Header, data}, err
 }
 
 // Form posts a form.
-func (c *Client) Form(ctx context.Context, path string, fields url.Values, header ...string) (Answer, error) {
+func (c *Client) Form(ctx context.Context, path string, fields url.Values, header ...string) (Response, error) {
 	return c.Do(ctx, http.MethodPost, path, "application/x-www-form-urlencoded", []byte(fields.Encode()), header...)
 }
 
 // Call posts in as JSON (or gets, where in is nil) and reads the answer into
 // out, which may be nil. A status of 300 or more is a *StatusError; 202 is not.
-func (c *Client) Call(ctx context.Context, path string, in, out any, header ...string) (Answer, error) {
+func (c *Client) Call(ctx context.Context, path string, in, out any, header ...string) (Response, error) {
 	method, contentType, body := http.MethodGet, "", []byte(nil)
 	if in != nil {
 		data, err := json.Marshal(in)
 		if err != nil {
-			return Answer{}, err
+			return Response{}, err
 		}
 		method, contentType, body = http.MethodPost, "application/json", data
 	}
@@ -175,7 +175,7 @@ func (c *Client) SignIn(ctx context.Context, name, password string) error {
 	return c.redirected(c.Form(ctx, "/login", url.Values{"username": {name}, "password": {password}}))
 }
 
-func (c *Client) redirected(a Answer, err error) error {
+func (c *Client) redirected(a Response, err error) error {
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (f frozen) goOn(w *world) {
 	<-f.asked
 	f.stop()
 	if after := w.versions(); !slices.Equal(before, after) {
-		w.t.Errorf("after the frozen server went on:\n got %v\nwant %v", after, before)
+		w.t.Errorf("after the frozen server continued:\n got %v\nwant %v", after, before)
 	}
 }
 
@@ -154,7 +154,7 @@ func (w *world) faults(plan string) {
 }
 
 // A process that is frozen in the middle of its calls for longer than its
-// lease finds, when it goes on, that another has taken over, and changes nothing.
+// lease finds, when it continues, that another has taken over, and changes nothing.
 func TestAFrozenServerDoesNotOverwriteWhatAnotherFinished(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	t.Parallel()
@@ -181,7 +181,8 @@ func TestAFrozenServerDoesNotAnswerForTheAttemptAfterItsOwn(t *testing.T) {
 	refundAll(t.Context(), frozen.cases, w.staff(other))
 	w.until(
 		"a second attempt of each, sent and not answered",
-		"SELECT r.id FROM ?(rk)refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM ?(rk)refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)",
+		"SELECT r.id FROM ?(rk)refunds r WHERE status <> 'unknown' OR NOT EXISTS (SELECT 1 FROM "+
+			"?(rk)refund_attempts a WHERE a.refund_id = r.id AND a.number = 2)",
 	)
 	other.stop()
 

@@ -64,7 +64,8 @@ func (w *world) inFlight() int {
 	w.t.Helper()
 	return len(
 		w.rows(
-			"SELECT r.id FROM ?(rk)refunds r JOIN ?(rk)refund_attempts a ON a.refund_id = r.id WHERE r.status = 'submitted' AND a.first_sent_at IS NOT NULL",
+			"SELECT r.id FROM ?(rk)refunds r JOIN ?(rk)refund_attempts a ON a.refund_id = r.id WHERE r.status = " +
+				"'submitted' AND a.first_sent_at IS NOT NULL",
 		),
 	)
 }
@@ -73,7 +74,8 @@ func (w *world) inFlight() int {
 func (w *world) versions() []string {
 	w.t.Helper()
 	return w.rows(
-		"SELECT id || ' ' || status || ' ' || version FROM ?(rk)refunds UNION ALL SELECT id || ' ' || status || ' ' || version FROM ?(rk)returns ORDER BY 1",
+		"SELECT id || ' ' || status || ' ' || version FROM ?(rk)refunds UNION ALL SELECT id || ' ' || status || ' " +
+			"' || version FROM ?(rk)returns ORDER BY 1",
 	)
 }
 

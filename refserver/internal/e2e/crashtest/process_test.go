@@ -323,7 +323,7 @@ func refundAll(ctx context.Context, cases []string, at ...*client.Client) {
 	group.Wait()
 }
 
-// finish waits until every case is refunded, asking again as a person would, and
+// finish waits until every case is refunded, asking again as staff would, and
 // its units are back on the shelf.
 func (w *world) finish(p *process) {
 	w.t.Helper()
@@ -375,7 +375,9 @@ func (w *world) verdict() {
 		w.t.Error(violation)
 	}
 	var restocks int
-	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)stock_movements WHERE kind = 'restock'").Scan(w.t.Context(), &restocks); err != nil {
+	if err := db.Reader().NewRaw("SELECT COUNT(*) FROM ?(rk)stock_movements WHERE kind = 'restock'").Scan(
+		w.t.Context(), &restocks,
+	); err != nil {
 		w.t.Fatal(err)
 	}
 	if restocks != len(w.cases) || len(ledger.Refunds) != len(w.cases) {

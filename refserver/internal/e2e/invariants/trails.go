@@ -49,14 +49,18 @@ var (
 // is stored, through transitions that are allowed.
 func (a *audit) trails(ctx context.Context) error {
 	orderStore, refundStore, returnStore := ordersdb.New(a.db), refundsdb.New(a.db), returnsdb.New(a.db)
-	if err := walk(ctx, a, "orders", orderSteps, orderStore.Events, orders.Fold, orderStore.Order, func(o orders.Order) (string, orders.Order) {
+	if err := walk(ctx, a, "orders", orderSteps, orderStore.Events, orders.Fold, orderStore.Order, func(
+		o orders.Order,
+	) (string, orders.Order) {
 		// When to try next and who is at it are no facts of the order.
 		o.Payment.Work = payment.Work{}
 		return string(o.Status), o
 	}); err != nil {
 		return err
 	}
-	if err := walk(ctx, a, "refunds", refundSteps, refundStore.Events, refunds.Fold, refundStore.Refund, func(r refunds.Refund) (string, refunds.Refund) {
+	if err := walk(ctx, a, "refunds", refundSteps, refundStore.Events, refunds.Fold, refundStore.Refund, func(
+		r refunds.Refund,
+	) (string, refunds.Refund) {
 		r.Work = payment.Work{}
 		return string(r.Status), r
 	}); err != nil {

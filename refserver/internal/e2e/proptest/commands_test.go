@@ -18,7 +18,7 @@ func (d *desk) advance(by time.Duration) { d.offset.Add(int64(by)) }
 
 func (d *desk) buy(units int, card bool) {
 	d.Helper()
-	d.emptyCart() // an order that was cancelled gives its cart back
+	d.emptyCart() // an order that was canceled gives its cart back
 	d.ok(d.person.AddToCart(d.Context(), d.product, units))
 	number := ""
 	if card {
@@ -222,7 +222,7 @@ func (d *desk) refund(i int, methods ...string) {
 		k.asked, k.since, k.parked = true, d.now(), held
 	}
 	d.remember()
-	ctx, cancel := d.hurried()
+	ctx, cancel := d.impatient()
 	defer cancel()
 	var all sync.WaitGroup
 	codes, errs := make([]int, len(methods)), make([]error, len(methods))
@@ -272,7 +272,8 @@ func (d *desk) look() {
 		case j < 0:
 			d.note("order %s is lost", o.id)
 		case o.status == list[j].Status:
-		case o.status == "QUEUED" && (list[j].Status == "COMPLETED" || list[j].Status == "CANCELLED" && (o.refused || d.old(o.placed))):
+		case o.status == "QUEUED" && (list[j].Status == "COMPLETED" ||
+			list[j].Status == "CANCELLED" && (o.refused || d.old(o.placed))):
 			o.status = list[j].Status
 		default:
 			d.note("order %s was %s and is %s", o.id, o.status, list[j].Status)
@@ -319,7 +320,7 @@ func genAction() gopter.Gen {
 	})
 	request := gopter.CombineGens(gen.IntRange(0, 5), gen.IntRange(1, 3)).Map(func(v []any) action {
 		i, units := v[0].(int), v[1].(int)
-		return action{fmt.Sprintf("ask for %d of order %d", units, i), func(d *desk) { d.request(i, units) }}
+		return action{fmt.Sprintf("request %d of order %d", units, i), func(d *desk) { d.request(i, units) }}
 	})
 	step := func(of map[string]func(d *desk, i, n int)) gopter.Gen {
 		return gopter.CombineGens(
@@ -352,7 +353,7 @@ func genAction() gopter.Gen {
 	// Where the provider or a bank changes its mind about what came back.
 	trouble := gopter.CombineGens(
 		gen.IntRange(1, 4),
-		gen.OneConstOf("is taken back", "is disputed", "is disputed behind our back"),
+		gen.OneConstOf("is reversed", "is disputed", "is disputed behind our back"),
 		gen.OneConstOf(names(deliveries)...),
 	).Map(
 		func(v []any) action {
@@ -370,7 +371,7 @@ func genAction() gopter.Gen {
 						return
 					}
 					money["take straight to the approval"](d, cases, 0)
-					if what == "is taken back" {
+					if what == "is reversed" {
 						d.set("takes refunds back later")
 					} else {
 						d.disputed(len(d.orders)-1, false)
@@ -424,6 +425,7 @@ func genAction() gopter.Gen {
 	return gen.Frequency(map[int]gopter.Gen{
 		4: gen.Frequency(map[int]gopter.Gen{3: fault, 2: constant("the workers work", (*desk).work)}),
 		6: sell, 3: buy, 5: request, 12: step(goods), 16: step(money),
-		2: clock, 7: gen.Frequency(map[int]gopter.Gen{3: bank, 4: post, 2: trouble}), 1: constant("restart", (*desk).restart),
+		2: clock, 7: gen.Frequency(map[int]gopter.Gen{3: bank, 4: post, 2: trouble}),
+		1: constant("restart", (*desk).restart),
 	})
 }

@@ -308,7 +308,7 @@ func (d *desk) takenBack(r refunds.Refund) {
 		!next.Work.NeedsReview ||
 		next.Amount() == 0 {
 		d.note(
-			"refund %s that was taken back is %s, and what is owed is %s, held by %q",
+			"refund %s that was reversed is %s, and what is owed is %s, held by %q",
 			r.ID,
 			now.Status,
 			next.Status,
@@ -333,7 +333,7 @@ func (d *desk) idle(k *kase) bool {
 	return r.OnHold() || r.Status == refunds.StatusFailed
 }
 
-// tasks holds the tasks of a case against what the shop was told.
+// tasks holds the tasks of a case against what the shop has heard.
 func (d *desk) tasks(k *kase) {
 	d.Helper()
 	c, err := d.shop.Returns.Return(d.Context(), k.id)
@@ -356,7 +356,7 @@ func (d *desk) tasks(k *kase) {
 				c.Tasks,
 				func(t returns.Task) bool { return t.Kind == returns.TaskRefundReversed && t.Ref == r.ID },
 			) {
-			d.note("case %s has no task for refund %s, which was taken back", k.id, r.ID)
+			d.note("case %s has no task for refund %s, which was reversed", k.id, r.ID)
 		}
 	}
 }

@@ -108,7 +108,8 @@ const nothing = slog.Level(100)
 func newDesk(t *testing.T, settings ...string) *desk {
 	t.Helper()
 	d := &desk{T: t, logger: testlog.New(t, nothing, nil), settings: append([]string{
-		"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000", "THROTTLING_MAX_RPS=100000",
+		"PAYMENT_PROVIDER_TIMEOUT=80ms", "CHECKOUT_PAYMENT_WAIT=200ms", "BREAKER_FAILURE_THRESHOLD=1000",
+		"THROTTLING_MAX_RPS=100000",
 		"STRIPE_WEBHOOK_SECRET=" + secret,
 	}, settings...)}
 	var err error
@@ -170,9 +171,9 @@ func (d *desk) restart() {
 	d.person, d.staff = d.person.At(d.srv.URL), d.staff.At(d.srv.URL)
 }
 
-// hurried is a context of somebody who does not wait for long where the
+// impatient is a context of somebody who does not wait for long where the
 // provider is in trouble.
-func (d *desk) hurried() (context.Context, context.CancelFunc) {
+func (d *desk) impatient() (context.Context, context.CancelFunc) {
 	if d.fault == "" {
 		return context.WithTimeout(d.Context(), endless)
 	}
@@ -182,7 +183,7 @@ func (d *desk) hurried() (context.Context, context.CancelFunc) {
 // work does once what the workers of the shop do again and again.
 func (d *desk) work() {
 	d.Helper()
-	ctx, cancel := d.hurried()
+	ctx, cancel := d.impatient()
 	defer cancel()
 	late := func(err error) {
 		if err != nil && ctx.Err() == nil {
@@ -218,7 +219,8 @@ func (d *desk) quiet() bool {
 		}
 	}
 	list, _, err := d.shop.Refunds.List(d.Context(), refunds.Query{Status: []refunds.Status{
-		refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction, refunds.StatusUnknown,
+		refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction,
+		refunds.StatusUnknown,
 	}})
 	d.ok(err)
 	for _, r := range list {

@@ -70,7 +70,10 @@ func TestTheShopDoesWhatTheModelSays(t *testing.T) {
 			if params.MinSuccessfulTests < 50 {
 				return
 			}
-			for _, must := range []string{"order COMPLETED", "case REFUNDED", "case REJECTED", "refund taken back", "refund held to the end", "refund owed again at the end"} {
+			for _, must := range []string{
+				"order COMPLETED", "case REFUNDED", "case REJECTED", "refund reversed", "refund held to the end",
+				"refund owed again at the end",
+			} {
 				if seen[must] == 0 {
 					t.Errorf("no sequence led to %s: it shows nothing", must)
 				}
@@ -96,7 +99,7 @@ func (d *desk) count(seen map[string]int) {
 			seen["refund owed again at the end"]++
 		}
 	}
-	seen["refund taken back"] += d.reversed
+	seen["refund reversed"] += d.reversed
 	seen["message taken"] += d.taken
 	seen["charge at the provider"] += len(d.sim.Ledger().Charges)
 	seen["refund at the provider"] += len(d.sim.Ledger().Refunds)

@@ -206,4 +206,5 @@ CREATE TABLE rk_refunds_deliveries (
     CONSTRAINT rk_refunds_deliveries_attempts_check CHECK (attempts >= 0)
 );
 CREATE INDEX rk_refunds_deliveries_due_idx ON rk_refunds_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX rk_refunds_deliveries_order_idx ON rk_refunds_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
+CREATE INDEX rk_refunds_deliveries_order_idx ON rk_refunds_deliveries (aggregate_id, subscriber, seq)
+    WHERE delivered_at IS NULL;

@@ -144,4 +144,5 @@ CREATE TABLE rk_returns_deliveries (
     CONSTRAINT rk_returns_deliveries_attempts_check CHECK (attempts >= 0)
 );
 CREATE INDEX rk_returns_deliveries_due_idx ON rk_returns_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX rk_returns_deliveries_order_idx ON rk_returns_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
+CREATE INDEX rk_returns_deliveries_order_idx ON rk_returns_deliveries (aggregate_id, subscriber, seq)
+    WHERE delivered_at IS NULL;

@@ -36,4 +36,5 @@ CREATE TABLE STEM_deliveries (
     CONSTRAINT STEM_deliveries_attempts_check CHECK (attempts >= 0)
 );
 CREATE INDEX STEM_deliveries_due_idx ON STEM_deliveries (subscriber, next_at) WHERE delivered_at IS NULL;
-CREATE INDEX STEM_deliveries_order_idx ON STEM_deliveries (aggregate_id, subscriber, seq) WHERE delivered_at IS NULL;
+CREATE INDEX STEM_deliveries_order_idx ON STEM_deliveries (aggregate_id, subscriber, seq)
+    WHERE delivered_at IS NULL;
