@@ -33,8 +33,8 @@ func main() {
 	terms := returns.Terms{ID: "terms-1", Version: 1, Policy: returns.Policy{
 		Enabled: true, WindowDays: 30, FinalSale: true, MaxQuantity: 5, MaxPhotos: 5,
 		PhotoTypes: []string{"jpeg", "png"},
-		Windows:   []returns.Window{{Reason: returns.ReasonDamaged, Days: 60}},
-		RestockAt: returns.RestockAtRefund, Currency: "USD",
+		Windows:    []returns.Window{{Reason: returns.ReasonDamaged, Days: 60}},
+		RestockAt:  returns.RestockAtRefund, Currency: "USD",
 	}}
 	claims := returns.Claims{"lamp": 1} // one lamp is in an earlier return
 

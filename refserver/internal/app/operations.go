@@ -126,10 +126,12 @@ func (s *App) loops() ([]*worker.Loop, error) {
 			return nil, err
 		}
 	}
-	if _, err = add("fetch partners' feeds", fetchEvery, s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)); err != nil {
+	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
+	if _, err = add("fetch partners' feeds", fetchEvery, fetch); err != nil {
 		return nil, err
 	}
-	if _, err = add("take in partners' feeds", feedsEvery, s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)); err != nil {
+	takeIn := s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)
+	if _, err = add("take in partners' feeds", feedsEvery, takeIn); err != nil {
 		return nil, err
 	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
@@ -149,7 +151,8 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
 		return nil, err
 	}
-	if _, err = add("measure queues", gaugesEvery, func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }); err != nil {
+	measure := func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }
+	if _, err = add("measure queues", gaugesEvery, measure); err != nil {
 		return nil, err
 	}
 	if _, err = add("finish the start", gaugesEvery, s.finishStart); err != nil {
@@ -251,7 +254,9 @@ func (s *App) measure(ctx context.Context) error {
 	for name, q := range map[string]refunds.Query{
 		"refunds_unknown":     {Status: []refunds.Status{refunds.StatusUnknown}},
 		"refunds_need_person": {NeedsReview: true},
-		"refunds_in_progress": {Status: []refunds.Status{refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction}},
+		"refunds_in_progress": {Status: []refunds.Status{
+			refunds.StatusCreated, refunds.StatusSubmitted, refunds.StatusPending, refunds.StatusRequiresAction,
+		}},
 	} {
 		q.PageSize = 1
 		_, n, err := s.Refunds.List(ctx, q)

@@ -177,15 +177,15 @@ func (p *process) kill() {
 // world is a shop's surroundings that outlive its processes: the database, the
 // provider, and the people.
 type world struct {
-	t        testing.TB
-	dir      string
-	settings []string
-	provider *process
-	database sqlstore.Config
-	reader   *sqlstore.DB   // see rows
-	admin, buyer    *client.Client // at no address in particular
-	product  int64
-	cases    []string
+	t            testing.TB
+	dir          string
+	settings     []string
+	provider     *process
+	database     sqlstore.Config
+	reader       *sqlstore.DB   // see rows
+	admin, buyer *client.Client // at no address in particular
+	product      int64
+	cases        []string
 }
 
 // newWorld starts a provider of its own, which keeps its ledger in a file. url
