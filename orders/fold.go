@@ -218,7 +218,7 @@ type chargeAttempted struct {
 	KeyRound    int             `json:"key_round,omitempty"`
 	Attempts    int             `json:"attempts"`
 	NextAt      time.Time       `json:"next_at"`
-	NeedsReview bool            `json:"gave_up,omitempty"`
+	NeedsReview bool            `json:"needs_review,omitempty"`
 }
 
 func (c *chargeAttempted) apply(o *Order, _ time.Time) {

@@ -237,7 +237,7 @@ func (f writer) refunds() {
 		fmt.Sprintf(
 			`INSERT INTO rk_refunds (id, reference, order_id, payment_id, customer_id, method, currency,
 				amount_minor, request, quote, status,
-			created_at, updated_at, version, attempts, lease_token, last_error, gave_up)
+			created_at, updated_at, version, attempts, lease_token, last_error, needs_review)
 		%s SELECT 'f-TAG-' || s.i, 'r-TAG-' || s.i, 'o-TAG-' || s.i, 'p-TAG-' || s.i, %[6]s,
 			%[7]s,
 			CASE WHEN s.i %% 11 = 0 THEN 'JPY' ELSE 'USD' END, %[2]s, %[3]s, %[4]s,
@@ -300,7 +300,7 @@ func (f writer) orders() {
 	f.exec(
 		insert(
 			"payments (id, order_id, method, amount_minor, status, token, key, key_round, reference, "+
-				"captured_at, decline_code, attempts, lease_token, last_error, gave_up)",
+				"captured_at, decline_code, attempts, lease_token, last_error, needs_review)",
 			series,
 			"'p-TAG-' || s.i, 'o-TAG-' || s.i, 'card', 3000, CASE WHEN s.i % 50 = 0 THEN 'cancelled' ELSE "+
 				"'captured' END, '', 'k-TAG-' || s.i, 0, 'pi-TAG-' || s.i, CASE WHEN s.i % 50 <> 0 THEN "+f.at(

@@ -57,7 +57,7 @@ func (r *Reader) Dashboard(ctx context.Context, q DashboardRequest) (Dashboard, 
 	if d.Unknown, err = r.waiting(ctx, "status = 'unknown'"); err != nil {
 		return Dashboard{}, err
 	}
-	if d.Person, err = r.waiting(ctx, "gave_up"); err != nil {
+	if d.Person, err = r.waiting(ctx, "needs_review"); err != nil {
 		return Dashboard{}, err
 	}
 	return d, nil

@@ -38,7 +38,7 @@ func TestDashboardTellsWhatWaits(t *testing.T) {
 		}
 		for id, since := range map[string]time.Time{"f-a-1": q.Now.Add(-time.Hour),
 			"f-a-2": q.Now.Add(-3 * time.Hour)} {
-			if _, err := db.Writer().NewRaw("UPDATE ?(rk)refunds SET status = 'unknown', gave_up = ?, "+
+			if _, err := db.Writer().NewRaw("UPDATE ?(rk)refunds SET status = 'unknown', needs_review = ?, "+
 				"created_at = ? WHERE id = ?",
 				id == "f-a-1", sqldb.At(since), id).Exec(t.Context()); err != nil {
 				t.Fatal(err)

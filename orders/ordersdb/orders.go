@@ -155,7 +155,7 @@ func filter(sel *bun.SelectQuery, q orders.Query) *bun.SelectQuery {
 		}
 	}
 	if q.NeedsReview {
-		sel = sel.Where("o.id IN (SELECT order_id FROM ?(rk)payments WHERE gave_up)")
+		sel = sel.Where("o.id IN (SELECT order_id FROM ?(rk)payments WHERE needs_review)")
 	}
 	if !q.From.IsZero() {
 		sel = sel.Where("o.placed_at >= ?", sqldb.At(q.From))
@@ -200,7 +200,7 @@ func (s *Store) Claim(
 ) ([]orders.Order, error) {
 	due := func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Model((*paymentRow)(nil)).Column("pay.id").
-			Where("pay.next_at IS NOT NULL AND NOT pay.gave_up").
+			Where("pay.next_at IS NOT NULL AND NOT pay.needs_review").
 			Where("(pay.next_at <= ? OR pay.next_at > ?)", sqldb.At(now), sqldb.At(now.Add(orders.Horizon))).
 			Where("(pay.lease_until IS NULL OR pay.lease_until <= ? OR pay.lease_until > ?)",
 				sqldb.At(now), sqldb.At(now.Add(orders.Horizon))).

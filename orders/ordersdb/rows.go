@@ -200,7 +200,7 @@ type paymentRow struct {
 	LeaseUntil   sqldb.Time
 	LeaseToken   string
 	LastError    string
-	NeedsReview  bool `bun:"gave_up"`
+	NeedsReview  bool `bun:"needs_review"`
 	Priority     int
 }
 

@@ -137,7 +137,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		sel.Where("r.status IN (?)", bun.List(q.Status))
 	}
 	if q.NeedsReview {
-		sel.Where("r.gave_up")
+		sel.Where("r.needs_review")
 	}
 	if !q.From.IsZero() {
 		sel.Where("r.created_at >= ?", sqldb.At(q.From))

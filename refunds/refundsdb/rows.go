@@ -60,8 +60,8 @@ type refundRow struct {
 	LeaseUntil  sqldb.Time
 	LeaseToken  string
 	LastError   string
-	NeedsReview bool   `bun:"gave_up"`
-	HoldRef     string `bun:"held_by"`
+	NeedsReview bool   `bun:"needs_review"`
+	HoldRef     string `bun:"hold_ref"`
 }
 
 func rowOfRefund(r *refunds.Refund) refundRow {

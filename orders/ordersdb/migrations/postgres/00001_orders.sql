@@ -125,14 +125,14 @@ CREATE TABLE rk_payments (
     lease_until   TIMESTAMPTZ,
     lease_token   TEXT NOT NULL,
     last_error    TEXT NOT NULL,
-    gave_up       BOOLEAN NOT NULL,
+    needs_review       BOOLEAN NOT NULL,
     -- Queued payments are charged by priority, then in order of arrival.
     priority INTEGER NOT NULL DEFAULT 0 CONSTRAINT rk_payments_priority_check CHECK (priority BETWEEN 0 AND 9),
     CONSTRAINT rk_payments_order_id_key UNIQUE (order_id),
     CONSTRAINT rk_payments_captured_check CHECK ((status = 'captured') = (captured_at IS NOT NULL)),
     CONSTRAINT rk_payments_unknown_check CHECK (status <> 'unknown' OR reference <> '')
 );
-CREATE INDEX rk_payments_for_a_person ON rk_payments (order_id) WHERE gave_up;
+CREATE INDEX rk_payments_needs_review ON rk_payments (order_id) WHERE needs_review;
 
 CREATE TABLE rk_flash_sales (
     id               TEXT COLLATE "C" PRIMARY KEY,
@@ -186,7 +186,7 @@ CREATE TABLE rk_stock_reservations (
 CREATE UNIQUE INDEX rk_stock_reservations_sale_id_customer_id_key ON rk_stock_reservations (sale_id, customer_id)
     WHERE status = 'held';
 CREATE INDEX rk_stock_reservations_due ON rk_stock_reservations (expires_at) WHERE status = 'held';
-CREATE INDEX rk_payments_due ON rk_payments (priority DESC, id) WHERE next_at IS NOT NULL AND NOT gave_up;
+CREATE INDEX rk_payments_due ON rk_payments (priority DESC, id) WHERE next_at IS NOT NULL AND NOT needs_review;
 
 CREATE TABLE rk_orders_events (
     id           TEXT        NOT NULL PRIMARY KEY,

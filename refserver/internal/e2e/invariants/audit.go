@@ -142,12 +142,12 @@ const reservedUnits = `(SELECT COALESCE(SUM(s.quantity), 0) FROM ?(rk)stock_rese
 // see it, and a case follows the money and nothing else.
 func (a *audit) nothingLost(ctx context.Context) error {
 	if err := a.wrong(ctx, "I7", `SELECT 'refund ' || id || ' is ' || status || ' and in no queue' FROM ?(rk)refunds
-		WHERE status NOT IN ('succeeded', 'failed', 'reversed') AND NOT gave_up`); err != nil {
+		WHERE status NOT IN ('succeeded', 'failed', 'reversed') AND NOT needs_review`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I7", `SELECT 'order ' || o.id || ' is ' || o.status || ' and in no queue' FROM ?(rk)orders o
 		JOIN ?(rk)payments p ON p.order_id = o.id
-		WHERE o.status IN ('submitted', 'queued') AND NOT p.gave_up`); err != nil {
+		WHERE o.status IN ('submitted', 'queued') AND NOT p.needs_review`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I7", `SELECT 'return ' || r.id || ' is approved and its refund ' || f.id || ' has succeeded'

@@ -38,18 +38,18 @@ CREATE TABLE rk_refunds (
     lease_until  INTEGER,
     lease_token  TEXT NOT NULL,
     last_error   TEXT NOT NULL,
-    gave_up      BOOLEAN NOT NULL,
+    needs_review      BOOLEAN NOT NULL,
     -- What keeps a refund from being sent; empty: nothing does.
-    held_by TEXT NOT NULL DEFAULT '',
+    hold_ref TEXT NOT NULL DEFAULT '',
     CONSTRAINT rk_refunds_work_check CHECK (status NOT IN ('succeeded', 'failed', 'reversed')
-        OR (next_at IS NULL AND lease_token = '' AND NOT gave_up))
+        OR (next_at IS NULL AND lease_token = '' AND NOT needs_review))
 );
 CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference) WHERE status <> 'reversed';
 CREATE INDEX rk_refunds_by_reference ON rk_refunds (reference);
 CREATE INDEX rk_refunds_by_order ON rk_refunds (order_id, created_at DESC, id DESC);
 CREATE INDEX rk_refunds_newest ON rk_refunds (created_at DESC, id DESC);
 CREATE INDEX rk_refunds_by_status ON rk_refunds (status, created_at DESC, id DESC);
-CREATE INDEX rk_refunds_for_person ON rk_refunds (created_at DESC, id DESC) WHERE gave_up;
+CREATE INDEX rk_refunds_needs_review ON rk_refunds (created_at DESC, id DESC) WHERE needs_review;
 CREATE INDEX rk_refunds_due ON rk_refunds (next_at, id) WHERE next_at IS NOT NULL;
 
 -- What each refund gives back of each order line, before fees.
