@@ -2,6 +2,7 @@ package refunds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -336,6 +337,18 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 	if err != nil {
 		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
 	}
-	_, q, err := r.quote(r.Quote, book, book.Balance.Available())
+	free := book.Balance.Available()
+	if r.LessOutside && book.Balance.Outside > 0 {
+		// What stands for this very refund is not missing to it.
+		current, err := s.store.ByClientReference(ctx, r.ClientReference)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
+		case current.OnHold() && current.HoldRef == AwaitingMethod:
+			free = book.Balance.availableBeside(current.Amount())
+		}
+	}
+	_, q, err := r.quote(r.Quote, book, free)
 	return q, book.Balance, err
 }

@@ -49,7 +49,8 @@ func (d *Desk) judge(ctx context.Context, r refunds.Request, amount money.Money)
 		}
 		n := row{
 			ID: id.String(), ReturnID: r.ClientReference, OrderID: r.OrderID, Method: string(r.Method),
-			AmountMinor: amount.Minor(), Currency: string(amount.Currency()), Reason: why,
+			AmountMinor: amount.Minor(), Currency: string(amount.Currency()),
+			LessOutside: r.LessOutside, Reason: why,
 			AskerID: r.By.ID, AskerName: r.By.Name, AskedAt: sqldb.At(d.Now()), State: string(Pending),
 		}
 		if _, err := tx.NewInsert().Model(&n).Exec(ctx); err != nil {
@@ -73,14 +74,12 @@ func (d *Desk) open(ctx context.Context, tx bun.IDB, r refunds.Request, amount m
 	}
 	have := rows[0]
 	a := have.approval()
-	if a.State == Approved || a.Amount == amount && a.Method == r.Method {
+	same := a.Amount == amount && a.Method == r.Method && a.LessOutside == r.LessOutside
+	if a.State == Approved || same {
 		return &a, nil
 	}
-	have.State, have.Note, have.DecidedAt = string(
-		Void,
-	), "requested again for another amount or method", sqldb.At(
-		d.Now(),
-	)
+	have.State, have.DecidedAt = string(Void), sqldb.At(d.Now())
+	have.Note = "requested again for another amount or method"
 	if _, err := tx.NewUpdate().Model(&have).WherePK().Exec(ctx); err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ type Approval struct {
 	OrderID     string
 	Method      payment.Method // as it was requested; empty: the original method
 	Amount      money.Money
+	LessOutside bool   // the amount is less what others gave back; see refunds.Request
 	Reason      string // why it waits
 	AskerID     string
 	AskerName   string
@@ -160,8 +161,8 @@ func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, e
 	if err != nil && !errors.Is(err, refunds.ErrNotFound) {
 		return refunds.Refund{}, err
 	}
-	if err == nil && have.Status != refunds.StatusFailed && have.Status != refunds.StatusReversed {
-		return d.Refunder.Refund(ctx, r) // it was let pass before, and nothing more is paid
+	if err == nil && letPass(have) {
+		return d.Refunder.Refund(ctx, r) // nothing more is paid
 	}
 	quote, _, err := d.Refunder.Preview(ctx, r)
 	if err != nil {
@@ -182,6 +183,14 @@ func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, e
 		return refunds.Refund{}, err
 	}
 	return d.Refunder.Refund(ctx, r)
+}
+
+// letPass reports whether a refund was let pass before, so that asking for it again
+// pays nothing more. One that failed or was taken back by the provider is paid anew,
+// and so is one that the taking back opened: nobody has judged it.
+func letPass(r refunds.Refund) bool {
+	return r.Status != refunds.StatusFailed && r.Status != refunds.StatusReversed &&
+		(!r.OnHold() || r.HoldRef != refunds.AwaitingMethod)
 }
 
 func changed(now money.Money) error {
@@ -211,6 +220,7 @@ type row struct {
 	Method      string
 	AmountMinor int64
 	Currency    string
+	LessOutside bool
 	Reason      string
 	AskerID     string
 	AskerName   string
@@ -226,7 +236,8 @@ type row struct {
 func (r row) approval() Approval {
 	return Approval{
 		ID: r.ID, ReturnID: r.ReturnID, OrderID: r.OrderID, Method: payment.Method(r.Method),
-		Amount: money.New(r.AmountMinor, money.Currency(r.Currency)), Reason: r.Reason,
+		Amount: money.New(r.AmountMinor, money.Currency(r.Currency)), LessOutside: r.LessOutside,
+		Reason:  r.Reason,
 		AskerID: r.AskerID, AskerName: r.AskerName, AskedAt: r.AskedAt.Time(), State: State(r.State),
 		DeciderID: r.DeciderID, DeciderName: r.DeciderName, DecidedAt: r.DecidedAt.Time(), Note: r.Note,
 		RefundID: r.RefundID,

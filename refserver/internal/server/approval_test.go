@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
@@ -235,4 +236,65 @@ func TestTheLimitOfADayHoldsOverReplicas(t *testing.T) {
 	if got := fmt.Sprint(len(asker.waits())); got != "6" {
 		t.Errorf("%s wait", got)
 	}
+}
+
+// What the provider took back is paid again by another method only with a second person.
+func TestARefundThatWasTakenBackWaitsForASecondPersonAgain(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, append(settings, "APPROVAL_AMOUNT=50.00", "PAYMENT_PROVIDER_TIMEOUT=4s")...)
+		b.run()
+		ctx := t.Context()
+		asker, second := b.withRole("fin1", auth.Finance), b.withRole("fin2", auth.Finance)
+		c := b.approved(b.buy(b.customer("ada"), 1))
+		at, approve := "/api/admin/returns/"+c.ID+"/refund", func() string {
+			return "/api/admin/queue/approvals/" + asker.waits()[c.ID] + "/approve"
+		}
+		asker.json(at, `{"method":"CARD"}`).want(t, http.StatusAccepted)
+		b.faults(paysim.Faults{RefundFailsLater: 1})
+		second.json(approve(), `{}`).want(t, 200)
+		b.eventually("what is owed after the reversal", func() bool {
+			r, err := b.Refunds.ByClientReference(ctx, c.ID)
+			return err == nil && r.HoldRef == refunds.AwaitingMethod
+		})
+		asker.json(at, `{"method":"CASH"}`).want(t, http.StatusAccepted, "waits for approval by someone else")
+		if r, err := b.Refunds.ByClientReference(ctx, c.ID); err != nil || r.Status == refunds.StatusSucceeded {
+			t.Fatalf("one person alone paid it: %s by %s, %v", r.Status, r.Method, err)
+		}
+		asker.json(approve(), `{}`).want(t, http.StatusForbidden)
+		second.json(approve(), `{}`).want(t, 200)
+		if r, err := b.Refunds.ByClientReference(ctx, c.ID); err != nil || r.Status != refunds.StatusSucceeded ||
+			r.Method != payment.Cash {
+			t.Errorf("after the approval it is %s by %s, %v", r.Status, r.Method, err)
+		}
+	})
+}
+
+// An approval is of what is left after what others gave back, where that was requested.
+func TestWhatIsLeftOfAPaymentIsPaidAfterApproval(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, append(settings, "APPROVAL_AMOUNT=1.00", "PAYMENT_PROVIDER_TIMEOUT=4s")...)
+		b.run()
+		ctx := t.Context()
+		asker, second := b.withRole("fin1", auth.Finance), b.withRole("fin2", auth.Finance)
+		o := b.buy(b.customer("ada"), 2)
+		c := b.approved(o)
+		unit := o.Payment.Amount / 2
+		_, err := b.Simulator.RefundOutside(paysim.RefundParams{
+			PaymentIntent: o.Payment.ProviderID, AmountMinor: o.Payment.Amount - unit/2,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the booking", func() bool {
+			all, err := b.Refunds.OutsideMoney(ctx, o.ID)
+			return err == nil && len(all) == 1
+		})
+		asker.json("/api/admin/returns/"+c.ID+"/refund", `{"method":"CASH","less_outside":true}`).
+			want(t, http.StatusAccepted)
+		second.json("/api/admin/queue/approvals/"+asker.waits()[c.ID]+"/approve", `{}`).want(t, 200)
+		if r, err := b.Refunds.ByClientReference(ctx, c.ID); err != nil || r.Status != refunds.StatusSucceeded ||
+			r.Amount() != unit/2 {
+			t.Errorf("%s of %d, want %d; %v", r.Status, r.Amount(), unit/2, err)
+		}
+	})
 }

@@ -6,6 +6,7 @@ CREATE TABLE rk_approvals (
     method       TEXT NOT NULL, -- as it was requested; empty: the original method
     amount_minor INTEGER NOT NULL CHECK (amount_minor >= 0),
     currency     TEXT NOT NULL,
+    less_outside BOOLEAN NOT NULL, -- the amount is less what others gave back
     reason       TEXT NOT NULL,
     asker_id     TEXT NOT NULL,
     asker_name   TEXT NOT NULL,
