@@ -3,6 +3,8 @@ package endpoint
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -39,15 +41,40 @@ func (e *Endpoints) ExternalOrder(
 	if err != nil {
 		return orders.Order{}, err
 	}
+	want := make(map[int64]int, len(in.Lines))
 	for i, l := range in.Lines {
 		id, ok := products[l.ProductID]
 		if !ok {
 			return orders.Order{}, problem.Invalid("lines",
 				fmt.Sprintf("Line %d: no feed of yours has brought the product %s.", i+1, input.Clip(l.ProductID)))
 		}
-		if _, err := e.d.Orders.SetCartQuantity(ctx, customer.ID, id, l.Quantity); err != nil {
-			return orders.Order{}, err
-		}
+		want[id] = l.Quantity
+	}
+	if err := e.fillCart(ctx, customer.ID, want); err != nil {
+		return orders.Order{}, err
 	}
 	return e.d.Orders.Checkout(ctx, request)
+}
+
+// fillCart makes a cart hold these quantities of products and nothing else. What stays is not
+// taken out meanwhile: the same order may come twice at once.
+func (e *Endpoints) fillCart(ctx context.Context, customerID string, want map[int64]int) error {
+	have, err := e.d.Orders.Cart(ctx, customerID)
+	if err != nil {
+		return err
+	}
+	for _, item := range have.Cart.Items { // left by a request that was refused
+		if want[item.ProductID] > 0 {
+			continue
+		}
+		if _, err := e.d.Orders.SetCartQuantity(ctx, customerID, item.ProductID, 0); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(want)) {
+		if _, err := e.d.Orders.SetCartQuantity(ctx, customerID, id, want[id]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

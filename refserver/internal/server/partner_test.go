@@ -255,6 +255,16 @@ func TestAResellersOrderComesThroughAnAdapter(t *testing.T) {
 		order(key, "?adapter=marketplace", `{"ref":"M-2","basket":{"entries":[{"sku":"p2","qty":"2"}]}}`).want(t, 409)
 		order(other, "", plain).want(t, 400, "no feed of yours has brought the product p1")
 		order(key+"x", "", plain).want(t, 401)
+		// What a refused request put into the cart of a number is not bought with the next.
+		lamp, unknown := `{"product":"p1","quantity":1}`, `{"product":"p9","quantity":1}`
+		desks := `{"product":"p2","quantity":9}`
+		for _, second := range []string{unknown, desks} {
+			if a := order(key, "", `{"order_number":"A-3","lines":[`+lamp+`,`+second+`]}`); a.status < 400 {
+				t.Errorf("%s is answered %d", second, a.status)
+			}
+		}
+		order(key, "", `{"order_number":"A-3","lines":[{"product":"p2","quantity":1}]}`).
+			want(t, 200, `"status":"COMPLETED"`, `"total":21.00`)
 		order(key, "?adapter=fax", plain).want(t, 400, `"field":"adapter"`, "plain or marketplace")
 		line := func(quantity string) string { return `{"product":"p1","quantity":` + quantity + `}` }
 		lines := func(all string) string { return `{"order_number":"A-2","lines":[` + all + `]}` }

@@ -19,6 +19,7 @@ type receiptBody struct {
 	Queued   bool
 	Subtotal money.Components // the sums of the lines
 	Reason   string           // why it was canceled, in words
+	Own      bool             // it is of who looks, who may cancel it
 	Outside  *outsideView     // for staff; nil for nothing
 }
 
@@ -35,15 +36,15 @@ func orderState(s orders.Status) badge {
 }
 
 func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order) error {
-	body := receiptBody{Order: o, State: orderState(o.Status)}
+	body := receiptBody{Order: o, State: orderState(o.Status), Own: user(r).ID == o.CustomerID}
 	body.Queued = body.State.Text == "QUEUED"
 	for _, l := range o.Lines {
 		body.Subtotal = body.Subtotal.Add(l.Paid)
 	}
 	if o.Payment.Status == orders.PaymentDeclined {
-		body.Reason = whyDeclined(o, user(r).ID == o.CustomerID)
+		body.Reason = whyDeclined(o, body.Own)
 	}
-	if user(r).ID != o.CustomerID {
+	if !body.Own {
 		var err error
 		if body.Outside, err = s.outsideOf(r, o); err != nil {
 			return err
