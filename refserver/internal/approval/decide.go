@@ -132,20 +132,43 @@ func (d *Desk) pay(ctx context.Context, a Approval) (refunds.Refund, error) {
 }
 
 // Resume pays what was approved and cut off before it was paid, at most limit of
-// them, and returns how many.
+// them, those tried least recently first, and returns how many it took up. One
+// that can't be paid keeps no other from being paid.
 func (d *Desk) Resume(ctx context.Context, limit int) (int, error) {
 	var rows []row
-	err := d.DB.Reader().NewSelect().Model(&rows).Where("a.state = 'approved'").
-		Where("a.decided_at < ?", sqldb.At(d.Now().Add(-cutOff))).Order("a.decided_at").Limit(int64(limit)).Scan(ctx)
+	cut := sqldb.At(d.Now().Add(-cutOff))
+	err := d.DB.Reader().NewSelect().Model(&rows).Where("a.state = 'approved'").Where("a.decided_at < ?", cut).
+		Where("(a.tried_at IS NULL OR a.tried_at < ?)", cut).
+		OrderExpr("COALESCE(a.tried_at, a.decided_at), a.id").Limit(int64(limit)).Scan(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("approval: resume: %w", err)
 	}
-	for n, r := range rows {
-		if _, err := d.pay(ctx, r.approval()); err != nil && problem.Of(err).Internal {
-			return n, fmt.Errorf("approval: resume %s: %w", r.ID, err)
+	var failed error
+	for _, r := range rows {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := d.resume(ctx, r); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("approval: resume %s: %w", r.ID, err))
 		}
 	}
-	return len(rows), nil
+	return len(rows), failed
+}
+
+// resume pays one, and notes first that it is tried.
+func (d *Desk) resume(ctx context.Context, r row) error {
+	err := d.DB.Tx(ctx, "approval: resume", func(ctx context.Context, tx bun.IDB) error {
+		_, err := tx.NewUpdate().Model((*row)(nil)).Set("tried_at = ?", sqldb.At(d.Now())).
+			Where("id = ?", r.ID).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := d.pay(ctx, r.approval()); err != nil && problem.Of(err).Internal {
+		return err
+	}
+	return nil
 }
 
 // Approval returns the approval, or orders.ErrNotFound.

@@ -234,7 +234,11 @@ func (s *Service) finish(row *runRow, state State, message string) {
 
 // Work carries out a feed to its end, unless another process is carrying it out, and returns
 // how it stands.
-func (s *Service) Work(ctx context.Context, id string) (Run, error) {
+func (s *Service) Work(ctx context.Context, id string) (Run, error) { return s.work(ctx, id, false) }
+
+// work is Work; with later, a feed that fails keeps its lease, so that it is tried again when
+// that ends and others have their turn meanwhile.
+func (s *Service) work(ctx context.Context, id string, later bool) (Run, error) {
 	token := rand.Text()
 	row, mine, err := s.claim(ctx, id, token)
 	if err != nil || !mine {
@@ -242,25 +246,36 @@ func (s *Service) Work(ctx context.Context, id string) (Run, error) {
 	}
 	err = s.execute(ctx, &row)
 	if err != nil && !errors.Is(err, errLost) {
-		s.release(ctx, row)
+		if !later || ctx.Err() != nil {
+			s.release(ctx, row)
+		}
 		return row.run(), err
 	}
 	return s.Run(ctx, id)
 }
 
 // WorkDue carries out one feed that no process is carrying out; more reports whether there
-// was one.
+// was one. A feed that can't be carried out keeps no other from it: the next one is taken, and
+// the feed again when its lease ends.
 func (s *Service) WorkDue(ctx context.Context) (more bool, err error) {
-	now := s.cfg.Now()
-	var ids []string
-	err = s.cfg.DB.Read().NewSelect().Model((*runRow)(nil)).Column("id").Where("state = ?", Running).
-		WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery { return free(q, now) }).
-		Order("started_at", "id").Limit(1).Scan(ctx, &ids)
-	if err != nil || len(ids) == 0 {
-		return false, err
+	tried := []string{""}
+	var failed error
+	for ctx.Err() == nil {
+		now := s.cfg.Now()
+		var ids []string
+		err := s.cfg.DB.Read().NewSelect().Model((*runRow)(nil)).Column("id").Where("state = ?", Running).
+			Where("id NOT IN (?)", bun.List(tried)).
+			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery { return free(q, now) }).
+			Order("started_at", "id").Limit(1).Scan(ctx, &ids)
+		if err != nil || len(ids) == 0 {
+			return false, errors.Join(failed, err)
+		}
+		if _, err = s.work(ctx, ids[0], true); err == nil {
+			return failed == nil, failed
+		}
+		tried, failed = append(tried, ids[0]), errors.Join(failed, fmt.Errorf("feed %s: %w", ids[0], err))
 	}
-	_, err = s.Work(ctx, ids[0])
-	return err == nil, err
+	return false, errors.Join(failed, ctx.Err())
 }
 
 // free selects what nobody holds. A lease that ends later than one taken now could was taken

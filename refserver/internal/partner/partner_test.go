@@ -252,6 +252,52 @@ func TestOneProcessCarriesOutAFeed(t *testing.T) {
 	})
 }
 
+func TestAFeedThatCannotBeCarriedOutHoldsUpNoOther(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		b := newBench(t, db)
+		ctx, p := t.Context(), b.partner("North")
+		start := func(name string) partner.Run {
+			b.now.Add(int64(time.Second))
+			body := []byte("id,name,price,stock\n" + name + "," + name + ",1,1\n")
+			r, err := b.Start(ctx, p, partner.Feed{ContentType: "text/csv", Body: body})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		bad := []partner.Run{start("bad1"), start("bad2")}
+		good := start("good")
+		broken := errors.New("broken")
+		calls := 0
+		b.fails = func() error {
+			if calls++; calls <= len(bad) { // the oldest come first
+				return broken
+			}
+			return nil
+		}
+		if _, err := b.WorkDue(ctx); !errors.Is(err, broken) {
+			t.Errorf("the error is %v", err)
+		}
+		if r, err := b.Run(ctx, good.ID); err != nil || r.State != partner.Done {
+			t.Errorf("the feed after the broken ones is %s, %v", r.State, err)
+		}
+		if more, err := b.WorkDue(ctx); more || err != nil {
+			t.Errorf("a broken feed is tried again at once: %v, %v", more, err)
+		}
+		b.now.Add(int64(time.Minute))
+		for range bad {
+			if more, err := b.WorkDue(ctx); !more || err != nil {
+				t.Errorf("it is not tried again: %v, %v", more, err)
+			}
+		}
+		for _, r := range bad {
+			if now, err := b.Run(ctx, r.ID); err != nil || now.State != partner.Done {
+				t.Errorf("the feed is %s, %v", now.State, err)
+			}
+		}
+	})
+}
+
 func TestACanceledFeedStopsWhereItIs(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		b := newBench(t, db)
