@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
@@ -63,6 +64,9 @@ func (e *Endpoints) CreatePartner(ctx context.Context, by auth.User, p PartnerPa
 		return partner.Partner{}, err
 	}
 	made, err := e.d.Partners.Create(ctx, params)
+	if err == nil {
+		audit.Created(ctx, made.ID)
+	}
 	return made, PartnerProblem(err)
 }
 
@@ -98,6 +102,9 @@ func (e *Endpoints) NewPartnerKey(
 		return "", k, err
 	}
 	text, k, err = e.d.Partners.NewKey(ctx, id, expires)
+	if err == nil {
+		audit.Created(ctx, k.Prefix)
+	}
 	return text, k, PartnerProblem(err)
 }
 

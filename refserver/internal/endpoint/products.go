@@ -2,11 +2,13 @@ package endpoint
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -79,7 +81,11 @@ func (e *Endpoints) saveProduct(
 		return orders.Product{}, err
 	}
 	stamp := event.Stamp{At: e.d.Now(), By: actor(by), Source: event.SourceOf(ctx)}
-	return e.d.Orders.SaveProduct(ctx, id, stamp, change)
+	saved, err := e.d.Orders.SaveProduct(ctx, id, stamp, change)
+	if err == nil && id == 0 {
+		audit.Created(ctx, strconv.FormatInt(saved.ID, 10))
+	}
+	return saved, err
 }
 
 // change reads the numbers, exactly, and returns what sets them.

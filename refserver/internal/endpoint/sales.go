@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
@@ -113,6 +114,9 @@ func (e *Endpoints) CreateFlashSale(ctx context.Context, by auth.User, p NewSale
 	f, err := e.d.Orders.CreateFlashSale(ctx, actor(by), sale)
 	if errors.Is(err, orders.ErrNotFound) {
 		return f, problem.Invalid("product_id", "Choose a product.")
+	}
+	if err == nil {
+		audit.Created(ctx, f.ID)
 	}
 	return f, err
 }

@@ -2,12 +2,15 @@ package server_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
 )
 
 // entries are what the audit has of a type, oldest first.
@@ -121,5 +124,78 @@ func TestAPolicyAndAFlashSaleAreInTheAudit(t *testing.T) {
 	}
 	if n := len(b.entries("flash_sale.created")); n != 0 {
 		t.Errorf("a flash sale that was refused is in the audit")
+	}
+}
+
+func TestPartnersAndTheirKeysAreInTheAudit(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	admin := b.signIn()
+	id, key := admin.partnerKey("North")
+	prefix := key[4:12]
+	page := "/api/admin/partners/" + id
+	admin.json(page, `{"name":"North","feed_url":"https://north.example/feed.csv"}`).want(t, http.StatusOK)
+	admin.json(page, `{"name":"North","feed_url":"https://north.example/feed.csv","token":"new"}`).want(t, http.StatusOK)
+	admin.json(page+"/keys", `{"expires_at":"2001-01-01T00:00:00Z"}`).want(t, http.StatusBadRequest)
+	admin.json(page+"/keys/"+prefix+"/revoke", "").want(t, http.StatusOK)
+	admin.json(page+"/keys/none/revoke", "").want(t, http.StatusNotFound)
+	for _, tc := range []struct {
+		kind, subject, name, detail, want string
+	}{
+		{"partner.created", id, "North", "Name", `"North"`},
+		{"partner.changed", id, "North", "FeedURL", `"" -> "https://north.example/feed.csv"`},
+		{"partner.changed", id, "North", "HasToken", "false -> true"},
+		{"key.created", prefix, "North", "ExpiresAt", `"0001-01-01T00:00:00Z"`},
+		{"key.created", prefix, "North", "path id", id},
+		{"key.change_refused", "", "", "status", "400"},
+		{"key.change_refused", "none", "", "status", "404"},
+		{"key.change_requested", prefix, "", "path prefix", prefix},
+		{"key.changed", prefix, "North", "path id", id},
+	} {
+		found := false
+		for _, e := range b.entries(tc.kind) {
+			found = found || e.SubjectID == tc.subject && e.SubjectName == tc.name && e.Details[tc.detail] == tc.want &&
+				e.ActorName == "super_admin"
+		}
+		if !found {
+			t.Errorf("no %s of %q with %s %s: %+v", tc.kind, tc.subject, tc.detail, tc.want, b.entries(tc.kind))
+		}
+	}
+	if list := b.entries("key.changed"); len(list) != 1 || !strings.Contains(list[0].Details["RevokedAt"], " -> ") {
+		t.Errorf("the key that was revoked: %+v", list)
+	}
+}
+
+// What others change meanwhile is not recorded under the name of who saves something else.
+func TestAChangeIsRecordedOnceAndUnderTheNameOfWhoMadeIt(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.withRole("other", auth.Admin)
+	admins := []browser{b.signIn(), b.signInAs("other", "correct horse")}
+	const rounds = 20
+	var all sync.WaitGroup
+	for i, u := range admins {
+		all.Go(func() {
+			for n := range rounds {
+				u.json(fmt.Sprintf("/api/admin/products/%d", i+1), fmt.Sprintf(`{"price":%d}`, n+7)).want(t, 200)
+				u.json("/api/admin/products", fmt.Sprintf(`{"name":"Lamp %d %d","price":5,"stock":1}`, i, n)).want(t, 200)
+			}
+		})
+	}
+	all.Wait()
+	changed, created := b.entries("product.changed"), b.entries("product.created")
+	if len(changed) != 2*rounds || len(created) != 2*rounds {
+		t.Errorf("%d changes and %d new products, want %d of each", len(changed), len(created), 2*rounds)
+	}
+	for _, e := range changed {
+		if want := map[string]string{"1": "super_admin", "2": "other"}[e.SubjectID]; e.ActorName != want {
+			t.Errorf("the change of product %s by %s is recorded as by %s", e.SubjectID, want, e.ActorName)
+		}
+	}
+	for _, e := range created {
+		want := map[bool]string{true: "super_admin", false: "other"}[strings.HasPrefix(e.SubjectName, "Lamp 0")]
+		if e.ActorName != want {
+			t.Errorf("%s by %s is recorded as by %s", e.SubjectName, want, e.ActorName)
+		}
 	}
 }

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -19,19 +22,16 @@ type recorder struct{ shop *app.App }
 
 // record implements access.RecordFunc. That something is about to be changed is
 // recorded first: what can't be recorded is not done, and after a crash the
-// audit still says who was changing what. What has changed is recorded after.
+// audit still says who was changing what. What has changed, or that it was
+// refused, is recorded after.
 func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
-		requested := audit.Entry{
-			Type: row.Audit + ".change_requested", SubjectKind: row.Audit,
-			SubjectID: cmp.Or(r.PathValue("id"), r.PathValue("name")),
-			Details:   map[string]string{"route": row.Pattern},
-		}
+		requested := entryOf(row, r, "change_requested")
 		if row.Audit == "export" {
 			requested.Type, requested.Details["query"] = "export.made", r.URL.RawQuery
 		}
-		before, err := c.snapshot(ctx, row.Audit)
+		before, err := c.snapshot(ctx, row.Audit, r.PathValue("id"))
 		if err == nil {
 			err = c.shop.Audit.Append(ctx, nil, requested)
 		}
@@ -39,70 +39,112 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 			refuse(w, r, problem.Of(fmt.Errorf("audit of %s: %w", row.Pattern, err)))
 			return
 		}
-		next.ServeHTTP(w, r)
 		if row.Audit == "export" {
+			next.ServeHTTP(w, r)
 			return
 		}
+		named, created := audit.WithSubject(ctx)
+		answer := &answered{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(answer, r.WithContext(named))
 		// Also when the caller has gone away meanwhile.
 		ctx = context.WithoutCancel(ctx)
-		if err := c.changes(ctx, row.Audit, before); err != nil {
-			c.shop.Log.ErrorContext(
-				ctx,
-				"a change is in the audit as requested only",
-				"route",
-				row.Pattern,
-				"error",
-				err,
-			)
+		if err := c.changes(ctx, row, r, created(), answer.status, before); err != nil {
+			c.shop.Log.ErrorContext(ctx, "a change is in the audit as requested only",
+				"route", row.Pattern, "error", err)
 		}
 	})
 }
 
-// changes records what is not as it was before.
-func (c recorder) changes(ctx context.Context, kind string, before map[string]object) error {
-	after, err := c.snapshot(ctx, kind)
+// entryOf is an entry about the request, with all that its path names.
+func entryOf(row access.Route, r *http.Request, what string) audit.Entry {
+	e := audit.Entry{
+		Type: row.Audit + "." + what, SubjectKind: row.Audit, SubjectID: subjectOf(row, r),
+		Details: map[string]string{"route": row.Pattern},
+	}
+	for _, name := range pathNames.FindAllStringSubmatch(row.Pattern, -1) {
+		e.Details["path "+name[1]] = r.PathValue(name[1])
+	}
+	return e
+}
+
+var pathNames = regexp.MustCompile(`\{(\w+)\}`)
+
+// subjectOf is the id of the object that the request changes, as snapshot has
+// it; empty for one that it creates.
+func subjectOf(row access.Route, r *http.Request) string {
+	switch row.Audit {
+	case "policy":
+		return "current"
+	case "key":
+		return r.PathValue("prefix")
+	}
+	return cmp.Or(r.PathValue("id"), r.PathValue("name"))
+}
+
+// answered notes the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap returns the writer for http.ResponseController.
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// changes records how the request has left the object of its path, or the one
+// that it created. What others change at the same time is for their own entries.
+func (c recorder) changes(
+	ctx context.Context, row access.Route, r *http.Request, created string, status int, before map[string]object,
+) error {
+	if status >= http.StatusBadRequest {
+		refused := entryOf(row, r, "change_refused")
+		refused.Details["status"] = strconv.Itoa(status)
+		return c.shop.Audit.Append(ctx, nil, refused)
+	}
+	id := cmp.Or(created, subjectOf(row, r))
+	if id == "" {
+		return nil // an answer that was given before
+	}
+	after, err := c.snapshot(ctx, row.Audit, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	for id, now := range after {
-		was, known := before[id]
-		details := map[string]string{}
-		for field, value := range now.fields {
-			if old := was.fields[field]; old != value {
-				details[field] = value
-				if known {
-					details[field] = old + " -> " + value
-				}
+	now := after[id]
+	was, known := before[id]
+	e := entryOf(row, r, "changed")
+	e.SubjectID, e.SubjectName = id, now.name
+	if !known {
+		e.Type = row.Audit + ".created"
+	}
+	fields := len(e.Details)
+	for field, value := range now.fields {
+		if old := was.fields[field]; old != value {
+			e.Details[field] = value
+			if known {
+				e.Details[field] = old + " -> " + value
 			}
 		}
-		if len(details) == 0 {
-			continue
-		}
-		e := audit.Entry{
-			Type:        kind + ".changed",
-			SubjectKind: kind,
-			SubjectID:   id,
-			SubjectName: now.name,
-			Details:     details,
-		}
-		if !known {
-			e.Type = kind + ".created"
-		}
-		if err := c.shop.Audit.Append(ctx, nil, e); err != nil {
-			return err
-		}
 	}
-	return nil
+	if len(e.Details) == fields {
+		e.Type = row.Audit + ".saved" // and nothing that is shown has changed
+	}
+	return c.shop.Audit.Append(ctx, nil, e)
 }
 
-// object is one product, flash sale or policy with its fields as JSON.
+// object is one product, flash sale, partner, key or policy with its fields as JSON.
 type object struct {
 	name   string
 	fields map[string]string
 }
 
-// snapshot reads all objects of a kind by id.
-func (c recorder) snapshot(ctx context.Context, kind string) (map[string]object, error) {
+// snapshot reads all objects of a kind by id; of keys, those of the partner with
+// the id of the path.
+func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string]object, error) {
 	all := map[string]object{}
 	add := func(id, name string, v any, without ...string) error {
 		fields, err := fieldsOf(v)
@@ -135,6 +177,10 @@ func (c recorder) snapshot(ctx context.Context, kind string) (map[string]object,
 				return nil, err
 			}
 		}
+	case "partner":
+		return c.partners(ctx, add, all)
+	case "key":
+		return c.keys(ctx, pathID, add, all)
 	case "feature":
 		for _, s := range c.shop.Features.Switches() {
 			if err := add(string(s.Name), string(s.Name), s, "Version", "ChangedAt", "ChangedBy"); err != nil {
@@ -151,6 +197,42 @@ func (c recorder) snapshot(ctx context.Context, kind string) (map[string]object,
 			return nil, err
 		}
 		all["current"].fields["Version"] = strconv.Itoa(t.Version)
+	}
+	return all, nil
+}
+
+type addFunc func(id, name string, v any, without ...string) error
+
+// partners adds the partners without what their fetches change.
+func (c recorder) partners(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
+	list, err := c.shop.Partners.Partners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if err := add(p.ID, p.Name, p, "Keys", "NextAt", "LastError", "CreatedAt"); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// keys adds the keys of a partner by what is shown of them; none of one that does
+// not exist.
+func (c recorder) keys(
+	ctx context.Context, partnerID string, add addFunc, all map[string]object,
+) (map[string]object, error) {
+	p, err := c.shop.Partners.Partner(ctx, partnerID)
+	if errors.Is(err, partner.ErrNotFound) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range p.Keys {
+		if err := add(k.Prefix, p.Name, k, "LastUsedAt"); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }
