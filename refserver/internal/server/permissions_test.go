@@ -156,3 +156,18 @@ func TestNoRouteGoesPastTheTable(t *testing.T) {
 		}
 	}
 }
+
+// A search shows accounts to who may read them; the returns of a customer to all staff.
+func TestASearchShowsAccountsOnlyToWhoMayReadThem(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.approved(b.buy(b.customer("lovelace"), 1))
+	for role, reads := range map[auth.Role]bool{
+		auth.Admin: true, auth.Auditor: true, auth.Support: false, auth.Warehouse: false, auth.Finance: false,
+	} {
+		a := b.withRole("staff-"+string(role), role).get("/admin/search?q=lovel").want(t, http.StatusOK, "RMA-")
+		if got := strings.Contains(a.body, "lovelace@"); got != reads {
+			t.Errorf("the search shows the e-mail address to the role %s: %v", role, got)
+		}
+	}
+}

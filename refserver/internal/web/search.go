@@ -7,6 +7,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -20,7 +21,7 @@ type searchBody struct {
 	Q       string
 	Returns []caseView
 	Orders  []adminOrder
-	Users   []auth.User
+	Users   []auth.User // for who may read accounts
 }
 
 // adminOrder is an order with its state in words.
@@ -46,11 +47,14 @@ func (s *server) searchPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.redirect(w, r, to, "")
 	}
-	var err error
-	if body.Users, _, err = s.Auth.Users(r.Context(), auth.UserQuery{Text: body.Q, PageSize: searchFound}); err != nil {
+	users, _, err := s.Auth.Users(r.Context(), auth.UserQuery{Text: body.Q, PageSize: searchFound})
+	if err != nil {
 		return err
 	}
-	if err := s.returnsFound(r, &body); err != nil {
+	if access.Has(user(r).Role, access.UsersRead) {
+		body.Users = users
+	}
+	if err := s.returnsFound(r, &body, users); err != nil {
 		return err
 	}
 	if err := s.ordersFound(r, &body); err != nil {
@@ -74,10 +78,10 @@ func (s *server) refundFound(r *http.Request, text string) (string, error) {
 	return "/admin/returns/" + refund.ClientReference, nil
 }
 
-// returnsFound adds returns by RMA, tracking number and product, and those of the users found.
-func (s *server) returnsFound(r *http.Request, body *searchBody) error {
+// returnsFound adds returns by RMA, tracking number and product, and those of the users.
+func (s *server) returnsFound(r *http.Request, body *searchBody, users []auth.User) error {
 	queries := []returns.Query{{Text: body.Q, PageSize: searchFound, CountUpTo: searchFound}}
-	for _, u := range body.Users {
+	for _, u := range users {
 		queries = append(queries, returns.Query{CustomerID: u.ID, PageSize: searchFound, CountUpTo: searchFound})
 	}
 	seen := map[string]bool{}
