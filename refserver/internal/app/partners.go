@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -11,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 )
 
@@ -31,6 +33,33 @@ func (s *App) openPartners(store *ordersdb.Store) (err error) {
 		) {
 			return s.Orders.With(store.WithTx(tx)).SaveProduct(ctx, id, by, change)
 		},
+		Saved: s.recordFeed,
 	})
 	return err
+}
+
+// recordFeed puts the products that a feed created or changed into the audit, but for their
+// stock.
+func (s *App) recordFeed(ctx context.Context, tx bun.IDB, p partner.Partner, changes []partner.Change) error {
+	var entries []audit.Entry
+	for _, c := range changes {
+		e := audit.Entry{
+			Type: "product.changed", ActorID: "partner:" + p.ID, ActorName: p.Name, ActorRole: "partner",
+			SubjectKind: "product", SubjectID: strconv.FormatInt(c.Now.ID, 10), SubjectName: c.Now.Name,
+		}
+		now, err := audit.Fields(c.Now, audit.ProductNoise()...)
+		if err != nil {
+			return err
+		}
+		var was map[string]string
+		if c.Was.ID == 0 {
+			e.Type = "product.created"
+		} else if was, err = audit.Fields(c.Was, audit.ProductNoise()...); err != nil {
+			return err
+		}
+		if e.Details = audit.Changes(was, now); len(e.Details) > 0 {
+			entries = append(entries, e)
+		}
+	}
+	return s.Audit.Append(ctx, tx, entries...)
 }

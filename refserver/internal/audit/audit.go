@@ -102,15 +102,22 @@ func New(db *sqlstore.DB, now func() time.Time, log *slog.Logger) *Log {
 	return &Log{db: db, now: now, log: log}
 }
 
-// Append adds an entry, in tx or, where that is nil, in a transaction of its
-// own. Time, actor, address and request are those of ctx where e leaves them
+// Append adds entries, in tx or, where that is nil, in a transaction of its own.
+// Time, actor, address and request are those of ctx where an entry leaves them
 // out. The head of the chain is locked until the transaction ends: append last.
-func (l *Log) Append(ctx context.Context, tx bun.IDB, e Entry) error {
-	e.fill(ctx, l.now())
-	if tx != nil {
-		return l.append(ctx, tx, e)
+func (l *Log) Append(ctx context.Context, tx bun.IDB, entries ...Entry) error {
+	if len(entries) == 0 {
+		return nil
 	}
-	return l.db.Tx(ctx, "audit: append", func(ctx context.Context, tx bun.IDB) error { return l.append(ctx, tx, e) })
+	for i := range entries {
+		entries[i].fill(ctx, l.now())
+	}
+	if tx != nil {
+		return l.append(ctx, tx, entries)
+	}
+	return l.db.Tx(ctx, "audit: append", func(ctx context.Context, tx bun.IDB) error {
+		return l.append(ctx, tx, entries)
+	})
 }
 
 // fill completes an entry from the request.
@@ -149,29 +156,33 @@ func clean(text string) string {
 	return text
 }
 
-func (l *Log) append(ctx context.Context, tx bun.IDB, e Entry) error {
+func (l *Log) append(ctx context.Context, tx bun.IDB, entries []Entry) error {
 	head := headRow{ID: 1}
 	if err := sqldb.ForUpdate(tx.NewSelect().Model(&head).WherePK()).Scan(ctx); err != nil {
 		return fmt.Errorf("audit: read the head of the chain: %w", err)
 	}
-	// A clock that is behind adds to the day that is open: the chain only grows.
-	day := max(head.Day, e.At.Format(time.DateOnly))
-	if head.Day != "" && day != head.Day {
-		l.log.InfoContext(ctx, "audit day closed; keep its hash elsewhere", "day", head.Day, "entries", head.Seq,
-			"hash", head.Hash)
+	rows := make([]entryRow, len(entries))
+	for i, e := range entries {
+		// A clock that is behind adds to the day that is open: the chain only grows.
+		day := max(head.Day, e.At.Format(time.DateOnly))
+		if head.Day != "" && day != head.Day {
+			l.log.InfoContext(ctx, "audit day closed; keep its hash elsewhere", "day", head.Day, "entries", head.Seq,
+				"hash", head.Hash)
+		}
+		e.Day, e.Seq, e.Previous = day, 1, head.Hash
+		if day == head.Day {
+			e.Seq = head.Seq + 1
+		}
+		row, err := e.row()
+		if err != nil {
+			return err
+		}
+		rows[i] = row
+		head.Day, head.Seq, head.Hash = row.Day, row.Seq, row.Hash
 	}
-	e.Day, e.Seq, e.Previous = day, 1, head.Hash
-	if day == head.Day {
-		e.Seq = head.Seq + 1
+	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+		return fmt.Errorf("audit: append %s: %w", entries[0].Type, err)
 	}
-	row, err := e.row()
-	if err != nil {
-		return err
-	}
-	if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
-		return fmt.Errorf("audit: append %s: %w", e.Type, err)
-	}
-	head.Day, head.Seq, head.Hash = row.Day, row.Seq, row.Hash
 	if _, err := tx.NewUpdate().Model(&head).WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("audit: move the head of the chain: %w", err)
 	}

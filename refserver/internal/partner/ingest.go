@@ -459,9 +459,14 @@ func (s *Service) save(ctx, inner context.Context, tx bun.IDB, p Partner, items 
 		}
 		return cmp.Compare(x, y)
 	})
+	var changes []Change
 	for _, item := range items {
 		id := known[item.ExternalID]
-		saved, err := s.cfg.Save(ctx, tx, id, stamp, item.change(id))
+		var was orders.Product
+		saved, err := s.cfg.Save(ctx, tx, id, stamp, func(p *orders.Product) error {
+			was = *p
+			return item.change(id)(p)
+		})
 		var wrong *orders.Error
 		if errors.As(err, &wrong) && wrong.Code != orders.CodeNotFound {
 			refused = append(refused, RowError{item.Row, wrong.Field, wrong.Error()})
@@ -470,7 +475,7 @@ func (s *Service) save(ctx, inner context.Context, tx bun.IDB, p Partner, items 
 		if err != nil {
 			return nil, err
 		}
-		if id != 0 {
+		if changes = append(changes, Change{was, saved}); id != 0 {
 			continue
 		}
 		known[item.ExternalID] = saved.ID // a second row of the feed may have the same id
@@ -478,6 +483,9 @@ func (s *Service) save(ctx, inner context.Context, tx bun.IDB, p Partner, items 
 		if _, err := tx.NewInsert().Model(&link).Returning("NULL").Exec(inner); err != nil {
 			return nil, err
 		}
+	}
+	if s.cfg.Saved != nil && len(changes) > 0 {
+		return refused, s.cfg.Saved(inner, tx, p, changes)
 	}
 	return refused, nil
 }

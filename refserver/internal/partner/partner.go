@@ -54,6 +54,9 @@ type Config struct {
 	// Save creates a product (id 0) or changes it in the transaction tx.
 	Save func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp,
 		change func(*orders.Product) error) (orders.Product, error)
+	// Saved is told, last in the transaction, what Save changed in it for a feed of the
+	// partner; nil: nobody is told.
+	Saved      func(ctx context.Context, tx bun.IDB, p Partner, changes []Change) error
 	Secret     []byte           // the shop's: seals the tokens of partners' addresses
 	Currencies []money.Currency // that products are sold in, the first is that of new partners
 	// PrivateAddresses has feeds fetched from loopback and private addresses too, for development.
@@ -61,6 +64,12 @@ type Config struct {
 	Formats          []Format         // nil: Formats
 	Now              func() time.Time // nil: time.Now
 	Log              *slog.Logger     // nil: nothing is logged
+}
+
+// Change is a product before and after a feed saved it.
+type Change struct {
+	Was orders.Product // the zero value for a new one
+	Now orders.Product
 }
 
 // Service knows partners, their keys and their feeds. It is safe for concurrent use, by any

@@ -172,6 +172,29 @@ func TestPartnersAndTheirKeysAreInTheAudit(t *testing.T) {
 	}
 }
 
+func TestWhatAPartnersFeedChangesIsInTheAudit(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		id, key := b.signIn().partnerKey("North")
+		nobody := browser{b, http.DefaultClient}
+		for _, row := range []string{"p1,Lamp,10,5", "p1,Lamp,12,5", "p1,Lamp,12,9"} { // the stock alone is no entry
+			nobody.send("POST", "/api/partner/ingest", "text/csv", "id,name,price,stock\n"+row+"\np2,Desk,20,5\n",
+				"X-API-Key", key).want(t, http.StatusOK)
+		}
+		changed, created := b.entries("product.changed"), b.entries("product.created")
+		if len(changed) != 1 || changed[0].Details["Price"] != "1000 -> 1200" || len(changed[0].Details) != 1 ||
+			changed[0].SubjectName != "Lamp" || changed[0].ActorID != "partner:"+id || changed[0].ActorName != "North" {
+			t.Errorf("the price that was changed: %+v", changed)
+		}
+		if len(created) != 2 || created[0].Details["Price"] != "1000" || created[0].ActorRole != "partner" {
+			t.Errorf("the new products: %+v", created)
+		}
+		if _, err := b.Audit.Verify(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What others change meanwhile is not recorded under the name of who saves something else.
 func TestAChangeIsRecordedOnceAndUnderTheNameOfWhoMadeIt(t *testing.T) {
 	t.Parallel()

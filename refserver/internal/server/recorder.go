@@ -3,9 +3,9 @@ package server
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -121,18 +121,11 @@ func (c recorder) changes(
 	if !known {
 		e.Type = row.Audit + ".created"
 	}
-	fields := len(e.Details)
-	for field, value := range now.fields {
-		if old := was.fields[field]; old != value {
-			e.Details[field] = value
-			if known {
-				e.Details[field] = old + " -> " + value
-			}
-		}
-	}
-	if len(e.Details) == fields {
+	changes := audit.Changes(was.fields, now.fields)
+	if len(changes) == 0 {
 		e.Type = row.Audit + ".saved" // and nothing that is shown has changed
 	}
+	maps.Copy(e.Details, changes)
 	return c.shop.Audit.Append(ctx, nil, e)
 }
 
@@ -147,10 +140,7 @@ type object struct {
 func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string]object, error) {
 	all := map[string]object{}
 	add := func(id, name string, v any, without ...string) error {
-		fields, err := fieldsOf(v)
-		for _, field := range without {
-			delete(fields, field)
-		}
+		fields, err := audit.Fields(v, without...)
 		all[id] = object{name, fields}
 		return err
 	}
@@ -161,8 +151,7 @@ func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string
 			return nil, err
 		}
 		for _, p := range products {
-			// Orders change the stock at the same time; flash sales are a kind of their own.
-			err := add(strconv.FormatInt(p.ID, 10), p.Name, p, "Stock", "Sales", "CreatedAt", "UpdatedAt")
+			err := add(strconv.FormatInt(p.ID, 10), p.Name, p, audit.ProductNoise()...)
 			if err != nil {
 				return nil, err
 			}
@@ -235,21 +224,4 @@ func (c recorder) keys(
 		}
 	}
 	return all, nil
-}
-
-// fieldsOf is a struct as its fields in JSON.
-func fieldsOf(v any) (map[string]string, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("audit: snapshot: %w", err)
-	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(text, &raw); err != nil {
-		return nil, fmt.Errorf("audit: snapshot: %w", err)
-	}
-	fields := map[string]string{}
-	for field, value := range raw {
-		fields[field] = string(value)
-	}
-	return fields, nil
 }
