@@ -229,7 +229,7 @@ type row struct {
 	DeciderID   string
 	DeciderName string
 	DecidedAt   sqldb.Time
-	TriedAt     sqldb.Time
+	AttemptedAt sqldb.Time
 	Note        string
 	RefundID    string
 }

@@ -138,8 +138,8 @@ func (d *Desk) Resume(ctx context.Context, limit int) (int, error) {
 	var rows []row
 	cut := sqldb.At(d.Now().Add(-cutOff))
 	err := d.DB.Reader().NewSelect().Model(&rows).Where("a.state = 'approved'").Where("a.decided_at < ?", cut).
-		Where("(a.tried_at IS NULL OR a.tried_at < ?)", cut).
-		OrderExpr("COALESCE(a.tried_at, a.decided_at), a.id").Limit(int64(limit)).Scan(ctx)
+		Where("(a.attempted_at IS NULL OR a.attempted_at < ?)", cut).
+		OrderExpr("COALESCE(a.attempted_at, a.decided_at), a.id").Limit(int64(limit)).Scan(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("approval: resume: %w", err)
 	}
@@ -158,7 +158,7 @@ func (d *Desk) Resume(ctx context.Context, limit int) (int, error) {
 // resume pays one, and notes first that it is tried.
 func (d *Desk) resume(ctx context.Context, r row) error {
 	err := d.DB.Tx(ctx, "approval: resume", func(ctx context.Context, tx bun.IDB) error {
-		_, err := tx.NewUpdate().Model((*row)(nil)).Set("tried_at = ?", sqldb.At(d.Now())).
+		_, err := tx.NewUpdate().Model((*row)(nil)).Set("attempted_at = ?", sqldb.At(d.Now())).
 			Where("id = ?", r.ID).Exec(ctx)
 		return err
 	})

@@ -258,13 +258,13 @@ func (s *Service) work(ctx context.Context, id string, later bool) (Run, error) 
 // was one. A feed that can't be carried out keeps no other from it: the next one is taken, and
 // the feed again when its lease ends.
 func (s *Service) WorkDue(ctx context.Context) (more bool, err error) {
-	tried := []string{""}
+	attempted := []string{""}
 	var failed error
 	for ctx.Err() == nil {
 		now := s.cfg.Now()
 		var ids []string
 		err := s.cfg.DB.Read().NewSelect().Model((*runRow)(nil)).Column("id").Where("state = ?", Running).
-			Where("id NOT IN (?)", bun.List(tried)).
+			Where("id NOT IN (?)", bun.List(attempted)).
 			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery { return free(q, now) }).
 			Order("started_at", "id").Limit(1).Scan(ctx, &ids)
 		if err != nil || len(ids) == 0 {
@@ -273,7 +273,7 @@ func (s *Service) WorkDue(ctx context.Context) (more bool, err error) {
 		if _, err = s.work(ctx, ids[0], true); err == nil {
 			return failed == nil, failed
 		}
-		tried, failed = append(tried, ids[0]), errors.Join(failed, fmt.Errorf("feed %s: %w", ids[0], err))
+		attempted, failed = append(attempted, ids[0]), errors.Join(failed, fmt.Errorf("feed %s: %w", ids[0], err))
 	}
 	return false, errors.Join(failed, ctx.Err())
 }

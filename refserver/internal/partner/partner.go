@@ -54,8 +54,8 @@ type Config struct {
 	// Save creates a product (id 0) or changes it in the transaction tx.
 	Save func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp,
 		change func(*orders.Product) error) (orders.Product, error)
-	// Saved is told, last in the transaction, what Save changed in it for a feed of the
-	// partner; nil: nobody is told.
+	// Saved notes, last in the transaction, what Save changed in it for a feed of the
+	// partner; nil: nothing is noted.
 	Saved      func(ctx context.Context, tx bun.IDB, p Partner, changes []Change) error
 	Secret     []byte           // the shop's: seals the tokens of partners' addresses
 	Currencies []money.Currency // that products are sold in, the first is that of new partners

@@ -146,16 +146,7 @@ func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string
 	}
 	switch kind {
 	case "product":
-		products, err := c.shop.Orders.Products(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range products {
-			err := add(strconv.FormatInt(p.ID, 10), p.Name, p, audit.ProductNoise()...)
-			if err != nil {
-				return nil, err
-			}
-		}
+		return c.products(ctx, add, all)
 	case "flash_sale":
 		sales, err := c.shop.Orders.FlashSales(ctx, true)
 		if err != nil {
@@ -191,6 +182,19 @@ func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string
 }
 
 type addFunc func(id, name string, v any, without ...string) error
+
+func (c recorder) products(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
+	list, err := c.shop.Orders.Products(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if err := add(strconv.FormatInt(p.ID, 10), p.Name, p, audit.ProductNoise()...); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
 
 // partners adds the partners without what their fetches change.
 func (c recorder) partners(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {

@@ -15,7 +15,7 @@ CREATE TABLE rk_approvals (
     decider_id   TEXT NOT NULL, -- empty while it is pending
     decider_name TEXT NOT NULL,
     decided_at   TIMESTAMPTZ,
-    tried_at     TIMESTAMPTZ, -- when a worker last took it up
+    attempted_at TIMESTAMPTZ, -- when a worker last took it up
     note         TEXT NOT NULL,
     refund_id    TEXT NOT NULL, -- empty until it is paid
     CONSTRAINT rk_approvals_second_person
