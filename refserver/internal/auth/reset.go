@@ -22,19 +22,28 @@ type Mailer interface {
 // Limits of resets of passwords.
 const (
 	resetLifetime  = time.Hour
-	resetsPerHour  = 5 // requests for one address; more are dropped without a word
-	resetAttempts  = 6 // to send one mail
+	resetsPerHour  = 5  // requests for one address; more are dropped without a word
+	requestsOfOne  = 30 // requests in an hour from one address of a network, likewise
+	resetAttempts  = 6  // to send one mail
 	resetsKept     = 24 * time.Hour
 	resetRetryBase = 30 * time.Second
 )
 
 // RequestReset asks for a mail by which the password of the accounts with the
 // address can be reset. It does and returns the same whether there are any:
-// a worker finds out, see SendResets.
+// a worker finds out, see SendResets. Where the network address of ctx has sent many,
+// nothing is kept, and the answer is the same.
 func (s *Service) RequestReset(ctx context.Context, email string) error {
 	email = strings.ToLower(strings.TrimSpace(email))
 	if email == "" || len(email) > MaxEmail {
 		return nil
+	}
+	if address := addressOf(ctx); address != "" {
+		end, _ := s.requests.take(address)
+		if end == nil {
+			return nil
+		}
+		defer end(false)
 	}
 	return s.store.AddResetRequest(ctx, email, s.now(), resetsPerHour)
 }

@@ -63,6 +63,7 @@ type Service struct {
 	attempts    *attempts
 	slowdown    *slowdown
 	addresses   *attempts // by address alone
+	requests    *quota    // of password resets, by address
 	idle        time.Duration
 	secret      []byte
 	minStrength int
@@ -105,6 +106,7 @@ func New(c Config) (*Service, error) {
 		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
 		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, baseURL: c.BaseURL, record: c.Record,
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
+		requests:  newQuota(requestsOfOne, 0, c.Now),
 	}
 	s.sessions = s.newSessions(c)
 	return s, nil

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -28,5 +29,24 @@ func TestACodeWithoutAPasswordLeavesNoSession(t *testing.T) {
 	}
 	if got := b.rows("auth_sessions"); got != before {
 		t.Errorf("%d sessions, %d before", got, before)
+	}
+}
+
+func TestOneAddressFillsNoTableWithRequestsForResets(t *testing.T) {
+	t.Parallel()
+	b := open(t, "TRUSTED_PROXIES=127.0.0.1")
+	ask := func(i int, address string) {
+		b.visitor().form("/account/forgot", url.Values{"email": {fmt.Sprintf("nobody%d@example.com", i)}},
+			"X-Forwarded-For", address).want(t, 200, "If an account has")
+	}
+	for i := range 40 {
+		ask(i, fmt.Sprintf("2001:db8::%x", i+1)) // of one /64
+	}
+	if got := b.rows("auth_reset_requests"); got != 30 {
+		t.Errorf("40 requests from one address are %d rows, want 30", got)
+	}
+	ask(40, "198.51.100.1")
+	if got := b.rows("auth_reset_requests"); got != 31 {
+		t.Errorf("another address pays for the first: %d rows", got)
 	}
 }
