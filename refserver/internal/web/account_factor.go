@@ -116,7 +116,7 @@ func (s *server) removeFactor(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Auth.RemoveFactor(r.Context(), r.PostForm.Get("password"), s.ClientAddress(r)); err != nil {
 		return s.factorRefused(w, r, err, false)
 	}
-	return s.redirect(w, r, "/account", "Your second factor is off.")
+	return s.redirect(w, r, "/account", "Your second factor is off. All other sessions have ended.")
 }
 
 // factorRefused shows the page again with what was wrong.
