@@ -54,24 +54,32 @@ const (
 	failureWindow      = time.Minute
 )
 
+// Registrations that one address may make. One that fails does not count.
+const (
+	registrationsAtOnce  = 16
+	registrationsPerHour = 2000
+)
+
 // Service registers, signs in and out, and says who a request comes from. It
 // is safe for concurrent use.
 type Service struct {
-	store       Store
-	sessions    *scs.SessionManager
-	hasher      *hasher
-	attempts    *attempts
-	slowdown    *slowdown
-	addresses   *attempts // by address alone
-	requests    *quota    // of password resets, by address
-	idle        time.Duration
-	secret      []byte
-	minStrength int
-	mailer      Mailer
-	baseURL     string
-	record      RecordFunc
-	now         func() time.Time
-	log         *slog.Logger
+	store     Store
+	sessions  *scs.SessionManager
+	hasher    *hasher
+	attempts  *attempts
+	slowdown  *slowdown
+	addresses *attempts // by address alone
+	requests  *quota    // of password resets, by address
+
+	registrations *quota // by address
+	idle          time.Duration
+	secret        []byte
+	minStrength   int
+	mailer        Mailer
+	baseURL       string
+	record        RecordFunc
+	now           func() time.Time
+	log           *slog.Logger
 }
 
 // New returns a Service.
@@ -107,13 +115,17 @@ func New(c Config) (*Service, error) {
 		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, baseURL: c.BaseURL, record: c.Record,
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
 		requests:  newQuota(requestsOfOne, 0, c.Now),
+
+		registrations: newQuota(registrationsPerHour, registrationsAtOnce, c.Now),
 	}
 	s.sessions = s.newSessions(c)
 	return s, nil
 }
 
 // Register adds a customer. Whatever is wrong comes back as an *Error with
-// CodeInvalid and the field, or CodeUsernameTaken.
+// CodeInvalid and the field, or CodeUsernameTaken. From one address, 16 at once
+// and 2,000 in an hour pass, and what is refused does not count; more of them are
+// CodeTooManyAttempts. Sign-ins go first in the line of passwords to hash.
 func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := r.Validate(); err != nil {
 		return User{}, err
@@ -121,11 +133,26 @@ func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := s.CheckPassword(r.Password, r.Username, r.Email); err != nil {
 		return User{}, err
 	}
-	return s.create(ctx, r)
+	failed := false
+	if address := addressOf(ctx); address != "" {
+		end, wait := s.registrations.take(address)
+		if end == nil {
+			return User{}, &Error{Code: CodeTooManyAttempts, RetryAfter: wait,
+				Message: "Too many accounts are being made from your address. Wait, then try again"}
+		}
+		defer func() { end(failed) }()
+	}
+	u, err := s.create(ctx, r, s.hasher.hashLast)
+	failed = err != nil
+	return u, err
 }
 
-func (s *Service) create(ctx context.Context, r Registration) (User, error) {
-	hash, err := s.hasher.hash(ctx, r.Password)
+func (s *Service) create(
+	ctx context.Context,
+	r Registration,
+	hashOf func(context.Context, string) (string, error),
+) (User, error) {
+	hash, err := hashOf(ctx, r.Password)
 	if err != nil {
 		return User{}, fmt.Errorf("auth: register: %w", err)
 	}
@@ -308,7 +335,7 @@ func (s *Service) EnsureSuperAdmin(ctx context.Context, username, password, emai
 	}
 	u, hash, err := s.store.UserByName(ctx, username)
 	if errors.Is(err, ErrNotFound) {
-		if _, err = s.create(ctx, r); err != nil && CodeOf(err) != CodeUsernameTaken {
+		if _, err = s.create(ctx, r, s.hasher.hash); err != nil && CodeOf(err) != CodeUsernameTaken {
 			return User{}, err
 		}
 		u, hash, err = s.store.UserByName(ctx, username)
