@@ -239,7 +239,12 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 	if !ok || unknown {
 		failed = true
 		s.slowdown.failed(name)
-		if err := s.record(ctx, nil, changeOf(ChangeSignInFailed, u, "name", clipName(username))); err != nil {
+		// What was typed may be a password: only the name of an account is kept.
+		c := changeOf(ChangeSignInFailed, u, "reason", "no such account")
+		if !unknown {
+			c = changeOf(ChangeSignInFailed, u, "name", u.Username)
+		}
+		if err := s.record(ctx, nil, c); err != nil {
 			return User{}, fmt.Errorf("auth: sign in: %w", err)
 		}
 		return User{}, &Error{Code: CodeCredentials, Message: "Invalid username or password"}
@@ -251,14 +256,6 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 		return User{}, &Error{Code: CodeLocked, Message: "This account is locked. Ask the shop to unlock it"}
 	}
 	return u, nil
-}
-
-// clipName is a name as the audit keeps it: what was typed may be a password.
-func clipName(username string) string {
-	if !usernamePattern.MatchString(username) {
-		return "(not a username)"
-	}
-	return username
 }
 
 // addressKey is an address as failures are counted by. One of IPv6 counts as
