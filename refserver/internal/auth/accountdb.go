@@ -114,7 +114,7 @@ func (d *DB) DeleteUser(ctx context.Context, id string, at time.Time) (User, err
 			return Change{}, superFixed("The super admin can't be deleted")
 		}
 		c := changeOf(ChangeDeleted, r.user())
-		r.Username = "deleted-" + r.ID
+		r.Username = "deleted:" + r.ID // no name that anybody can register
 		r.UsernameKey, r.Email, r.PasswordHash, r.Role = usernameKey(r.Username), "", "", string(Customer)
 		r.FactorSecret, r.FactorOn, r.FactorStep = "", false, 0
 		r.DeletedAt, r.UpdatedAt = sqldb.At(at), sqldb.At(at)
@@ -233,10 +233,11 @@ func (d *DB) FinishResetRequest(ctx context.Context, id string, at time.Time) er
 }
 
 // UsersByEmail implements AccountStore.
-func (d *DB) UsersByEmail(ctx context.Context, email string) ([]User, error) {
+func (d *DB) UsersByEmail(ctx context.Context, email string, limit int) ([]User, error) {
 	var rows []userRow
 	err := d.db.Reader().NewSelect().Model(&rows).Where("LOWER(u.email) = ?", email).
-		Where("u.deleted_at IS NULL").Order("u.username_key").Limit(20).Scan(ctx)
+		Where("u.deleted_at IS NULL").Where("u.locked_at IS NULL").Where("NOT u.super").
+		Order("u.created_at", "u.id").Limit(int64(limit)).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("auth: users by e-mail: %w", err)
 	}

@@ -197,7 +197,8 @@ func (s *Service) checkTOTP(ctx context.Context, u User, code string) (bool, err
 	}
 	secret, err := s.unseal(sealed)
 	if err != nil {
-		return false, err
+		s.log.ErrorContext(ctx, "second factor can't be read", "subject_id", u.ID, "error", err)
+		return false, factorLost(u)
 	}
 	now := s.now().Unix() / factorPeriod
 	for step := now - factorSkew; step <= now+factorSkew; step++ {
@@ -210,6 +211,16 @@ func (s *Service) checkTOTP(ctx context.Context, u User, code string) (bool, err
 		}
 	}
 	return false, nil
+}
+
+// factorLost is what is said to a user whose second factor can't be read.
+func factorLost(u User) error {
+	e := &Error{Code: CodeFactorLost, Field: "code",
+		Message: "The shop can't read your second factor any more. Ask an admin of the shop to remove it"}
+	if !u.Factor { // it is not on yet
+		e.Message = "The shop can't read your second factor any more. Begin again"
+	}
+	return e
 }
 
 // recoveryHash is what is stored of a recovery code, which has 80 random bits.
@@ -242,7 +253,7 @@ func (s *Service) unseal(sealed string) (string, error) {
 	secret, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], nil)
 	if err != nil {
 		return "", errors.New("auth: the secret of a second factor can't be read: SECRET_KEY is another one; " +
-			"an admin can remove the second factor")
+			"remove the second factor with: refserver account remove-second-factor USERNAME")
 	}
 	return string(secret), nil
 }

@@ -103,8 +103,10 @@ type AccountStore interface {
 	ClaimResetRequest(ctx context.Context, now, next time.Time) (q ResetRequest, found bool, err error)
 	// FinishResetRequest notes that a request is done with.
 	FinishResetRequest(ctx context.Context, id string, at time.Time) error
-	// UsersByEmail returns the users with the address, given in lower case.
-	UsersByEmail(ctx context.Context, email string) ([]User, error)
+	// UsersByEmail returns the users with the address, given in lower case, whose
+	// passwords can be reset, the oldest accounts first: those that somebody made
+	// with the address of another come after that one's own.
+	UsersByEmail(ctx context.Context, email string, limit int) ([]User, error)
 	// AddReset adds a reset token of the user.
 	AddReset(ctx context.Context, tokenHash string, u User, expires time.Time) error
 	// ResetUser returns whose reset token it is, or ErrNotFound: used, expired,
