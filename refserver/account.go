@@ -25,6 +25,10 @@ func (c removeSecondFactorCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "The second factor of %s is removed, and all sessions of the account have ended.\n", u.Username)
+	fmt.Fprintf(
+		p.stdout,
+		"The second factor of %s is removed, and all sessions of the account have ended.\n",
+		u.Username,
+	)
 	return nil
 }

@@ -70,7 +70,9 @@ func (f *fullStore) CreateUser(context.Context, User, string) error {
 
 func TestAnAddressRegistersTwoThousandAnHour(t *testing.T) {
 	now, store := time.Now(), &fullStore{}
-	s, err := New(Config{Store: store, Secret: make([]byte, 16), WeakHashes: true, Now: func() time.Time { return now }})
+	s, err := New(
+		Config{Store: store, Secret: make([]byte, 16), WeakHashes: true, Now: func() time.Time { return now }},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pquerna/otp/totp"
+	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -167,4 +169,21 @@ func TestOthersDoNotRemoveTheSecondFactorOfTheSuperAdmin(t *testing.T) {
 	super.get("/account").want(t, 200)
 	super.form("/account/second-factor/remove", url.Values{"password": {"super_admin_92587"}}).
 		want(t, http.StatusFound)
+}
+
+// The page failed where SECRET_KEY had been changed.
+func TestASecondFactorThatCanNotBeReadIsAPageWithWords(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.customer("ada")
+	b.signInAs("ada", "correct horse").setUp(t)
+	err := b.DB.Tx(t.Context(), "test: change the key", func(ctx context.Context, tx bun.IDB) error {
+		_, err := tx.NewRaw("UPDATE ?(rk)auth_users SET factor_secret = 'of another key'").Exec(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.password(t, "ada").form("/login/code", url.Values{"code": {"123456"}}).
+		want(t, http.StatusForbidden, "Ask an admin of the shop to remove it")
 }
