@@ -123,6 +123,16 @@ func (f *follower) note(err error) error {
 	return nil
 }
 
+// keep keeps whatever went wrong with one payment, so that it holds up none of the others: the
+// provider has just answered a list, and is there. Only the end of ctx is returned.
+func (f *follower) keep(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	f.problems = append(f.problems, err)
+	return nil
+}
+
 func (s *Service) follower(by event.Actor) *follower {
 	return &follower{s: s, by: by, payments: map[string]PaymentRef{}}
 }
@@ -181,7 +191,7 @@ func (f *follower) own(ctx context.Context, leg Leg, l payment.ProviderRefund) e
 		return nil
 	}
 	_, err := f.s.Check(ctx, leg.Refund.ID, f.by)
-	return f.note(err)
+	return f.keep(ctx, err)
 }
 
 // book books a refund that is not ours, unless it is booked as it is.

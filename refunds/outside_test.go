@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -336,6 +337,45 @@ func TestASweepThatFailsIsCarriedOnWhereItWas(t *testing.T) {
 		s.equal("due again", []any{done, err}, []any{false, nil})
 	}, func(c *refunds.Config) {
 		lists = c.Gateway.(*refundstest.Gateway).Lists()
+		c.RefundLister, c.History = lists, lists
+	})
+}
+
+// deaf are lists of a provider that answers nothing about one payment.
+type deaf struct {
+	*refundstest.Lists
+
+	about string
+}
+
+func (d deaf) RefundsOf(ctx context.Context, id string) iter.Seq2[payment.ProviderRefund, error] {
+	if id == d.about {
+		return func(yield func(payment.ProviderRefund, error) bool) {
+			yield(payment.ProviderRefund{}, errors.New("answered 400"))
+		}
+	}
+	return d.Lists.RefundsOf(ctx, id)
+}
+
+// TestAPaymentThatCannotBeLookedUpHoldsUpNoOther: the round ends, and says what was wrong.
+func TestAPaymentThatCannotBeLookedUpHoldsUpNoOther(t *testing.T) {
+	inOutsideBubble(t, func(s *shop) {
+		s.gateway.SetClock(time.Now)
+		s.gateway.Capture("pi_2", 3000)
+		s.gateway.Dispute(payment.ProviderDispute{ProviderID: "dp_2", PaymentProviderID: "pi_2", Amount: 500,
+			Withdrawn: 500, Currency: "USD", State: payment.DisputeOpen, Status: "needs_response"})
+		for range 2 {
+			s.gateway.RefundOutside("pi_1", 1000, "USD")
+			time.Sleep(24 * time.Hour)
+			s.sweep()
+		}
+		s.counts(0, 0, 2000, 1000, 0)
+		w, err := s.store.UpdateSweep(s.Context(), func(w refunds.Sweep) (refunds.Sweep, error) { return w, nil })
+		if err != nil || !strings.Contains(w.LastError, "answered 400") || w.DoneAt.IsZero() {
+			s.Errorf("the sweep is %+v, %v", w, err)
+		}
+	}, func(c *refunds.Config) {
+		lists := deaf{c.Gateway.(*refundstest.Gateway).Lists(), "pi_2"}
 		c.RefundLister, c.History = lists, lists
 	})
 }

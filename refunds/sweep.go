@@ -172,7 +172,7 @@ func (s *Service) syncOpen(ctx context.Context, f *follower) error {
 			return err
 		}
 		for _, o := range open {
-			if err := f.sync(ctx, o.PaymentProviderID); err != nil {
+			if err := f.keep(ctx, f.sync(ctx, o.PaymentProviderID)); err != nil {
 				return fmt.Errorf("refunds: sweep: %w", err)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/observability/observabilitydb"
@@ -113,6 +114,7 @@ type App struct {
 	demoDone      atomic.Bool
 	outageDone    atomic.Bool
 	weakHashes    bool
+	queryHook     bun.QueryHook // nil: none
 	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
@@ -138,6 +140,9 @@ func WithSubscriber(stream, name string, types []string, handler outbox.Handler,
 		})
 	}
 }
+
+// WithQueryHook has hook see every statement, for measurements.
+func WithQueryHook(hook bun.QueryHook) Option { return func(s *App) { s.queryHook = hook } }
 
 // Open makes the shop from the settings: it opens and migrates the database,
 // starts the payment simulator where no provider is set, and makes sure of the
@@ -240,6 +245,9 @@ func (s *App) openData(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(func(context.Context) error { return s.DB.Close() })
+	if s.queryHook != nil {
+		s.DB.AddQueryHook(s.queryHook) // while nobody uses it yet
+	}
 	if err := migrate(ctx, s.DB); err != nil {
 		return err
 	}

@@ -140,8 +140,8 @@ func (k *Keys) Once(w http.ResponseWriter, r *http.Request, key string, sum []by
 // was answered or is under way: Once will not judge it anew.
 func (k *Keys) Known(r *http.Request, key string) (bool, error) {
 	caller := k.Caller(r)
-	if key == "" || caller == "" {
-		return false, nil
+	if key == "" || caller == "" || len(key) > maxKey || !printable(key) {
+		return false, nil // Once refuses it
 	}
 	row := keyRow{Caller: caller, Key: key}
 	err := k.DB.Read().NewSelect().Model(&row).WherePK().Scan(r.Context())

@@ -34,6 +34,10 @@ func (CSV) Records(r io.Reader) iter.Seq2[Record, error] {
 			yield(Record{}, csvError(err, "the first line"))
 			return
 		}
+		if len(head) > maxFields {
+			yield(Record{}, &FeedError{fmt.Sprintf("the first line names %d fields; at most %d", len(head), maxFields)})
+			return
+		}
 		names := append([]string(nil), head...)
 		if err := checkHead(names); err != nil {
 			yield(Record{}, err)

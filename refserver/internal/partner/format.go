@@ -108,7 +108,7 @@ func Records(f Format, r io.Reader) iter.Seq2[Record, error] {
 
 func checkFields(rec Record) *RowError {
 	if len(rec.Fields) > maxFields {
-		return &RowError{Row: rec.Row, Message: fmt.Sprintf("it has %d fields; at most %d", len(rec.Fields), maxFields)}
+		return tooManyFields(rec.Row)
 	}
 	for name, text := range rec.Fields {
 		if len(text) > maxContent {
@@ -120,6 +120,10 @@ func checkFields(rec Record) *RowError {
 		}
 	}
 	return nil
+}
+
+func tooManyFields(row int) *RowError {
+	return &RowError{Row: row, Message: fmt.Sprintf("it has more than %d fields", maxFields)}
 }
 
 // set keeps a field unless it is empty.

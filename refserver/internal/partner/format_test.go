@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -300,4 +301,28 @@ func FuzzFormats(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAProductOfAMillionFieldsTakesNoMemory: the fields are counted before they are kept.
+func TestAProductOfAMillionFieldsTakesNoMemory(t *testing.T) {
+	var feed strings.Builder
+	feed.WriteString(`[{`)
+	for i := range 500_000 {
+		fmt.Fprintf(&feed, `"k%d":1,`, i)
+	}
+	feed.WriteString(`"id":"a"},{"id":"b","name":"Desk","price":1,"stock":1}]`)
+	head := strings.Repeat("x", 10) + strings.Repeat(",y", 100_000) + "\n"
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	rows, err := read(t, "application/json", feed.String())
+	runtime.ReadMemStats(&after)
+	if err != nil || len(rows) != 2 || !strings.Contains(rows[0], "more than 64 fields") || rows[1] != "2 b Desk 100 USD 1" {
+		t.Errorf("%q, %v", rows, err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8*uint64(feed.Len()) {
+		t.Errorf("a feed of %d bytes took %d", feed.Len(), used)
+	}
+	if _, err := read(t, "text/csv", head); err == nil || !strings.Contains(err.Error(), "fields; at most 64") {
+		t.Errorf("a first line of many columns: %v", err)
+	}
 }

@@ -1,12 +1,13 @@
 package partner
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"strings"
+	"strconv"
 )
 
 // JSON reads feeds that are an array of objects, or an object whose field "products" is one.
@@ -89,29 +90,52 @@ func jsonError(err error) error {
 	return err
 }
 
-// jsonRecord makes texts of the values, and refuses what has none.
+// jsonRecord makes texts of the values, and refuses what has none. It reads field by field, so
+// that a product of a million fields is refused before they are kept.
 func jsonRecord(row int, raw json.RawMessage) Record {
 	rec := Record{Row: row, Fields: map[string]string{}}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &values); err != nil || values == nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		rec.Err = &RowError{Row: row, Message: "it is not an object"}
 		return rec
 	}
-	for name, value := range values {
-		text := string(value)
-		switch {
-		case text == "null":
-			continue
-		case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
+	for n := 1; d.More(); n++ {
+		if n > maxFields {
+			rec.Err = tooManyFields(row)
+			return rec
+		}
+		name, value, err := jsonField(d)
+		if err != nil {
 			rec.Err = &RowError{row, clip(name), clip(name) + " is nested; it must be a text, a number, true or false"}
 			return rec
-		case strings.HasPrefix(text, `"`):
-			if err := json.Unmarshal(value, &text); err != nil {
-				rec.Err = &RowError{row, clip(name), clip(name) + " cannot be read"}
-				return rec
-			}
 		}
-		set(rec.Fields, name, text)
+		set(rec.Fields, name, value)
 	}
 	return rec
+}
+
+var errNested = errors.New("nested")
+
+// jsonField reads a field of an object as text; a null is the empty text.
+func jsonField(d *json.Decoder) (name, text string, err error) {
+	t, err := d.Token()
+	if err != nil {
+		return "", "", err
+	}
+	name, _ = t.(string)
+	if t, err = d.Token(); err != nil {
+		return name, "", err
+	}
+	switch v := t.(type) {
+	case string:
+		return name, v, nil
+	case json.Number:
+		return name, v.String(), nil
+	case bool:
+		return name, strconv.FormatBool(v), nil
+	case json.Delim:
+		return name, "", errNested
+	}
+	return name, "", nil
 }

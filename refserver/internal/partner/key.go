@@ -48,6 +48,11 @@ func prefixOf(text string) (prefix string, ok bool) {
 	if !ok || len(rest) != prefixLen+1+secretLen || rest[prefixLen] != '_' {
 		return "", false
 	}
+	for _, c := range []byte(rest[:prefixLen]) {
+		if (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return "", false // what no database keeps is no key either
+		}
+	}
 	return rest[:prefixLen], true
 }
 

@@ -354,7 +354,8 @@ func TestKeys(t *testing.T) {
 		want(theirs, "South", "of another")
 		for _, bad := range []string{"", "x", "rkp_", forever + "x", forever[:len(forever)-1] + "a",
 			strings.ToUpper(forever),
-			"rkp_aaaaaaaa_" + strings.Repeat("A", 26), strings.Repeat("x", 10_000), forever[:13] + theirs[13:]} {
+			"rkp_aaaaaaaa_" + strings.Repeat("A", 26), "rkp_aaaa\xffaaa_" + strings.Repeat("A", 26),
+			"rkp_aaaa\x00aaa_" + strings.Repeat("A", 26), strings.Repeat("x", 10_000), forever[:13] + theirs[13:]} {
 			want(bad, "nobody", fmt.Sprintf("%.60q", bad))
 		}
 		b.now.Add(int64(time.Hour))

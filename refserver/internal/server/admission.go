@@ -91,7 +91,7 @@ func (a *admission) of(r *http.Request) func(context.Context, string) (func(), e
 	switch {
 	case web.IsStream(r):
 		return a.streams.enter
-	case r.Method != http.MethodGet:
+	case r.Method != http.MethodGet && r.Method != http.MethodHead: // which runs what a GET runs
 		return nil
 	case isExport(r.URL.Path):
 		return a.places(a.exports)

@@ -234,3 +234,18 @@ func BenchmarkAdmission(b *testing.B) {
 		})
 	}
 }
+
+// TestAHeadRequestIsAdmittedAsAGet: it runs the same handler.
+func TestAHeadRequestIsAdmittedAsAGet(t *testing.T) {
+	a, err := newAdmission()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/admin/orders", "/admin/audit/log.csv", "/admin/dashboard/stream", "/api/orders"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if a.of(httptest.NewRequest(method, path, nil)) == nil {
+				t.Errorf("%s %s passes unseen", method, path)
+			}
+		}
+	}
+}

@@ -167,8 +167,10 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			got := b.reconciliation(staff, at)
 			count, rows := got.found()
 			price := money.New(short.Amount(), "USD").Decimal()
-			if count["missing_there"] != 1 || count["missing_here"] != 1 || count["amount_differs"] != 1 ||
-				rows["missing_here "] != "nothing against 7.77" ||
+			// The night found what others made before it was booked; a comparison now finds it so, or booked.
+			if count["missing_there"] != 1 || count["missing_here"]+count["outside"] != 1 ||
+				count["amount_differs"] != 1 ||
+				count["missing_here"] == 1 && rows["missing_here "] != "nothing against 7.77" ||
 				rows["missing_there "+lied.ID] != price+" against nothing" ||
 				rows["amount_differs "+short.ID] != price+" against 12.34" ||
 				len(got.Nights) != 1 {

@@ -162,7 +162,8 @@ func isStream(h http.Header) bool {
 	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
 }
 
-// answer is what is kept of an answer for comparison: texts without secrets.
+// answer is what is kept of an answer for comparison: JSON without secrets, and of a page, which
+// may show a new key or code, the heading and the ids alone.
 func (v *vault) answer(kept *answer) string {
 	kind := kept.Header().Get("Content-Type")
 	switch {
@@ -170,7 +171,9 @@ func (v *vault) answer(kept *answer) string {
 		text, _ := (&vaultOfAnswers{v}).json(kept.text.String())
 		return text
 	case strings.HasPrefix(kind, "text/"), kind == "":
-		return v.text(kept.text.String())
+		page := kept.text.String()
+		parts := append(heading.FindAllString(page, 1), ids.FindAllString(page, -1)...)
+		return v.text(strings.Join(parts, "\n"))
 	}
 	return ""
 }

@@ -11,9 +11,16 @@ import (
 )
 
 // secretFields are the names of fields whose values are secret, in forms and in JSON.
-var secretFields = []string{
-	"password", "new_password", "old_password", "current_password", "password_again", "token", "secret", "code", "key",
-	"card_number", "cvc", "cvv", "security_code", "totp",
+var secretFields = []string{"code", "key", "card_number", "cvc", "cvv", "totp"}
+
+// secretParts are in the names of fields whose values are secret, whatever else is.
+var secretParts = []string{"password", "secret", "token", "security_code", "api_key", "apikey"}
+
+// isSecret reports whether the values of a field are secret.
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	return slices.Contains(secretFields, name) ||
+		slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // cardNumber is 13 to 19 digits, with spaces or dashes between them.
@@ -53,7 +60,7 @@ func (v *vault) field(name, value string) string {
 	if digits := strings.NewReplacer(" ", "", "-", "").Replace(value); slices.Contains(testCards, digits) {
 		return value
 	}
-	if slices.Contains(secretFields, strings.ToLower(name)) {
+	if isSecret(name) {
 		return v.name("secret", value)
 	}
 	return v.text(value)
@@ -138,7 +145,7 @@ func rewrite(text string, field func(name, value string) string) (kept, left str
 		case string:
 			return field(name, value)
 		case json.Number:
-			if slices.Contains(secretFields, strings.ToLower(name)) || len(value) > 12 {
+			if isSecret(name) || len(value) > 12 {
 				if kept := field(name, value.String()); kept != value.String() {
 					return kept
 				}

@@ -276,3 +276,35 @@ func TestWhatIsNoTapeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAPageShowsOnceIsNotOnTheTape: a new key, a code, a password that is typed twice.
+func TestWhatAPageShowsOnceIsNotOnTheTape(t *testing.T) {
+	var out bytes.Buffer
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprint(w, "<h1>New key</h1><code>rkp_abcdefgh_SECRET</code><p>"+uuid.NewString())
+	})
+	recorder, err := tape.NewRecorder(page, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(recorder)
+	defer srv.Close()
+	res, err := http.PostForm(srv.URL+"/account/password", url.Values{
+		"old_password": {"hush one"}, "new_password": {"hush two"}, "new_password_again": {"hush two"},
+		"reset_token": {"hush three"}, "username": {"ada"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	for _, secret := range []string{"hush", "SECRET"} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("%q is on the tape: %s", secret, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "New key") || !strings.Contains(out.String(), "ada") {
+		t.Errorf("the tape is %s", out.String())
+	}
+}
