@@ -32,6 +32,8 @@ type Config struct {
 	// MinStrength is the lowest score of a password that is chosen, from 0 (any)
 	// to 4 (very hard to guess), as github.com/dropbox/zxcvbn rates it.
 	MinStrength int
+	// RegistrationsPerHour is how many one address may make; 0 means 2,000.
+	RegistrationsPerHour int
 	// Mailer sends the mails of password resets; nil: there are none.
 	Mailer Mailer
 	// BaseURL is the address of the shop in mails, such as https://shop.example.com.
@@ -96,6 +98,9 @@ func New(c Config) (*Service, error) {
 	if c.Idle == 0 {
 		c.Idle = 2 * time.Hour
 	}
+	if c.RegistrationsPerHour == 0 {
+		c.RegistrationsPerHour = registrationsPerHour
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -116,7 +121,7 @@ func New(c Config) (*Service, error) {
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
 		requests:  newQuota(requestsOfOne, 0, c.Now),
 
-		registrations: newQuota(registrationsPerHour, registrationsAtOnce, c.Now),
+		registrations: newQuota(c.RegistrationsPerHour, registrationsAtOnce, c.Now),
 	}
 	s.sessions = s.newSessions(c)
 	return s, nil
@@ -124,7 +129,7 @@ func New(c Config) (*Service, error) {
 
 // Register adds a customer. Whatever is wrong comes back as an *Error with
 // CodeInvalid and the field, or CodeUsernameTaken. From one address, 16 at once
-// and 2,000 in an hour pass, and what is refused does not count; more of them are
+// and Config.RegistrationsPerHour pass, and what is refused does not count; more of them are
 // CodeTooManyAttempts. Sign-ins go first in the line of passwords to hash.
 func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := r.Validate(); err != nil {

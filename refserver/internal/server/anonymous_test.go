@@ -50,3 +50,22 @@ func TestOneAddressFillsNoTableWithRequestsForResets(t *testing.T) {
 		t.Errorf("another address pays for the first: %d rows", got)
 	}
 }
+
+func TestAnAddressThatMakesManyAccountsIsAskedToWait(t *testing.T) {
+	t.Parallel()
+	b := open(t, "REGISTRATIONS_PER_HOUR=16", "TRUSTED_PROXIES=127.0.0.1")
+	register := func(name, address string) answer {
+		return b.visitor().form("/register", url.Values{
+			"username": {name}, "email": {name + "@example.com"}, "password": {"correct horse"},
+		}, "X-Forwarded-For", address)
+	}
+	register("x", "198.51.100.1").want(t, http.StatusBadRequest) // counts for nothing
+	for i := range 16 {
+		register(fmt.Sprint("ada", i), "198.51.100.1").want(t, http.StatusFound)
+	}
+	a := register("bob", "198.51.100.1").want(t, http.StatusTooManyRequests, "Too many accounts")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("it is not told when to come again")
+	}
+	register("bob", "198.51.100.2").want(t, http.StatusFound)
+}
