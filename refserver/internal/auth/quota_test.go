@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,7 @@ func TestAnAddressRegistersTwoThousandAnHour(t *testing.T) {
 func TestSignInsGoBeforeRegistrations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(2, 256, allWaiting)
+		var mu sync.Mutex
 		var order []string
 		hash := func(name string, enter func(context.Context) (func(), error)) {
 			leave, err := enter(withAddress(t.Context(), "192.0.2.1"))
@@ -114,7 +116,9 @@ func TestSignInsGoBeforeRegistrations(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			mu.Lock()
 			order = append(order, name)
+			mu.Unlock()
 			time.Sleep(time.Second)
 			leave()
 		}
