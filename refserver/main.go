@@ -14,6 +14,7 @@
 //	refserver settings check  check the settings and start nothing
 //	refserver permissions     list all routes with the roles that may use them
 //	refserver audit verify    check that nothing in the audit was changed or removed
+//	refserver account remove-second-factor USERNAME  for who has lost it
 //	refserver help settings   list all settings
 //	refserver help COMMAND    show the flags of a command
 //	refserver version         what was built, and from what
@@ -87,6 +88,7 @@ type commands struct {
 	Settings    settingsCommand    `cmd:"" help:"List the settings, or check them."`
 	Permissions permissionsCommand `cmd:"" help:"List the routes with the roles that may use them."`
 	Audit       auditCommand       `cmd:"" help:"Check the audit."`
+	Account     accountCommand     `cmd:"" help:"Let somebody who is locked out in again."`
 	Help        helpCommand        `cmd:"" help:"Show help for a command, or list the settings."`
 	Version     versionCommand     `cmd:"" help:"Say what was built, and from what."`
 }

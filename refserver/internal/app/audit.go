@@ -17,6 +17,10 @@ import (
 // recordAccount puts a change of an account into the audit, in the transaction
 // of the change where there is one.
 func (s *App) recordAccount(ctx context.Context, tx bun.IDB, c auth.Change) error {
+	return appendAccount(ctx, s.Audit, tx, c)
+}
+
+func appendAccount(ctx context.Context, log *audit.Log, tx bun.IDB, c auth.Change) error {
 	e := audit.Entry{
 		Type: c.Type, SubjectKind: "account", SubjectID: c.Subject.ID, SubjectName: c.Subject.Username,
 		Details: c.Details,
@@ -24,7 +28,7 @@ func (s *App) recordAccount(ctx context.Context, tx bun.IDB, c auth.Change) erro
 	if c.Type == auth.ChangeSignedIn { // whoever was signed in before
 		e.ActorID, e.ActorName, e.ActorRole = c.Subject.ID, c.Subject.Username, string(c.Subject.Role)
 	}
-	return s.Audit.Append(ctx, tx, e)
+	return log.Append(ctx, tx, e)
 }
 
 // recordSettings puts the settings that this process starts with into the

@@ -139,10 +139,7 @@ func (s *Service) Sessions(ctx context.Context, userID string) ([]SessionInfo, e
 	if err != nil {
 		return nil, err
 	}
-	current := ""
-	if st := stateOf(ctx); st != nil {
-		current, _ = st.get()
-	}
+	current := currentSession(ctx)
 	var infos []SessionInfo
 	for _, one := range list {
 		_, values, err := textCodec{}.Decode(one.Data)
@@ -168,10 +165,10 @@ func (s *Service) EndSession(ctx context.Context, id string) error {
 	if !ok {
 		return ErrNotFound
 	}
-	current, _ := stateOf(ctx).get()
-	return s.endSessions(ctx, u, func(hash string) bool {
-		return id == "" && hash != current || id != "" && sessionID(hash) == id
-	})
+	if id != "" {
+		return s.store.EndSession(ctx, u, id)
+	}
+	return s.store.EndSessions(ctx, u, currentSession(ctx))
 }
 
 // EndSessionsOf ends all sessions of a user.
@@ -180,22 +177,17 @@ func (s *Service) EndSessionsOf(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.endSessions(ctx, u, func(string) bool { return true })
+	return s.store.EndSessions(ctx, u, "")
 }
 
-func (s *Service) endSessions(ctx context.Context, u User, which func(hash string) bool) error {
-	now := s.now()
-	list, err := s.store.SessionsOf(ctx, u.ID, now, now.Add(-s.idle))
-	if err != nil {
-		return err
+// currentSession is the token hash of the session of ctx, "" where there is none.
+func currentSession(ctx context.Context) string {
+	st := stateOf(ctx)
+	if st == nil {
+		return ""
 	}
-	var hashes []string
-	for _, one := range list {
-		if which(one.TokenHash) {
-			hashes = append(hashes, one.TokenHash)
-		}
-	}
-	return s.store.EndSessions(ctx, u, hashes)
+	hash, _ := st.get()
+	return hash
 }
 
 // stepUp is how long a password counts as just entered.

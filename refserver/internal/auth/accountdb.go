@@ -114,7 +114,7 @@ func (d *DB) DeleteUser(ctx context.Context, id string, at time.Time) (User, err
 			return Change{}, superFixed("The super admin can't be deleted")
 		}
 		c := changeOf(ChangeDeleted, r.user())
-		r.Username = "deleted-" + r.ID
+		r.Username = "deleted:" + r.ID // no name that anybody can register
 		r.UsernameKey, r.Email, r.PasswordHash, r.Role = usernameKey(r.Username), "", "", string(Customer)
 		r.FactorSecret, r.FactorOn, r.FactorStep = "", false, 0
 		r.DeletedAt, r.UpdatedAt = sqldb.At(at), sqldb.At(at)
@@ -145,23 +145,44 @@ func (d *DB) SessionsOf(ctx context.Context, userID string, now, idleSince time.
 	return list, nil
 }
 
-// EndSessions implements AccountStore.
-func (d *DB) EndSessions(ctx context.Context, u User, hashes []string) error {
-	if len(hashes) == 0 {
-		return nil
-	}
-	return d.tx(ctx, "end sessions", func(ctx context.Context, tx bun.IDB) error {
-		res, err := tx.NewDelete().Model((*sessionRow)(nil)).
-			Where("user_id = ?", u.ID).Where("token_hash IN (?)", bun.List(hashes)).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return err
-		}
-		return d.record(ctx, tx, changeOf(ChangeSessionEnded, u, "sessions", fmt.Sprint(n)))
+// EndSession implements AccountStore.
+func (d *DB) EndSession(ctx context.Context, u User, begin string) error {
+	return d.tx(ctx, "end session", func(ctx context.Context, tx bun.IDB) error {
+		n, err := deleted(tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", u.ID).
+			Where("SUBSTR(token_hash, 1, 16) = ?", begin).Exec(ctx))
+		return d.ended(ctx, tx, u, n, err)
 	})
+}
+
+// EndSessions implements AccountStore.
+func (d *DB) EndSessions(ctx context.Context, u User, keep string) error {
+	return d.tx(ctx, "end sessions", func(ctx context.Context, tx bun.IDB) error {
+		n, err := endOthers(ctx, tx, u.ID, keep)
+		return d.ended(ctx, tx, u, n, err)
+	})
+}
+
+// ended records that n sessions were ended, where there were any.
+func (d *DB) ended(ctx context.Context, tx bun.IDB, u User, n int64, err error) error {
+	if err != nil || n == 0 {
+		return err
+	}
+	return d.record(ctx, tx, changeOf(ChangeSessionEnded, u, "sessions", fmt.Sprint(n)))
+}
+
+// endOthers removes the sessions of a user but the one with the token hash keep,
+// however many there are, and says how many they were.
+func endOthers(ctx context.Context, tx bun.IDB, id, keep string) (int64, error) {
+	return deleted(tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", id).
+		Where("token_hash <> ?", keep).Exec(ctx))
+}
+
+// deleted is how many rows a statement has removed.
+func deleted(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // AddResetRequest implements AccountStore.
@@ -212,10 +233,11 @@ func (d *DB) FinishResetRequest(ctx context.Context, id string, at time.Time) er
 }
 
 // UsersByEmail implements AccountStore.
-func (d *DB) UsersByEmail(ctx context.Context, email string) ([]User, error) {
+func (d *DB) UsersByEmail(ctx context.Context, email string, limit int) ([]User, error) {
 	var rows []userRow
 	err := d.db.Reader().NewSelect().Model(&rows).Where("LOWER(u.email) = ?", email).
-		Where("u.deleted_at IS NULL").Order("u.username_key").Limit(20).Scan(ctx)
+		Where("u.deleted_at IS NULL").Where("u.locked_at IS NULL").Where("NOT u.super").
+		Order("u.created_at", "u.id").Limit(int64(limit)).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("auth: users by e-mail: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,6 +235,10 @@ func TestALockedAccountCanNotSignInAndADeletedOneIsGone(t *testing.T) {
 		if err != nil || !u.Deleted || u.Email != "" || u.Username == "bob" {
 			t.Errorf("the row of a deleted account: %+v, %v", u, err)
 		}
+		if _, err := a.Register(ctx, auth.Registration{Username: u.Username, Email: "x@example.com",
+			Password: "correct horse"}); auth.CodeOf(err) != auth.CodeInvalid {
+			t.Errorf("registering the name %s: %v", u.Username, err)
+		}
 		if code := a.can(t, u.Username, ""); code != auth.CodeCredentials {
 			t.Errorf("the name of a deleted account: %q", code)
 		}
@@ -322,4 +327,63 @@ func mustUser(t *testing.T, s *shop, name string) auth.User {
 		t.Fatal(err)
 	}
 	return u
+}
+
+func TestEachAccountOfAnAddressGetsAMailOfItsOwn(t *testing.T) {
+	t.Parallel()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		a := newAccounts(t, db, 0)
+		a.add(t, "zoe", "Zoe@example.com") // the last one by name
+		for i := range 24 {
+			a.now = a.now.Add(time.Second)
+			a.add(t, fmt.Sprintf("aaa%02d", i), "zoe@example.com")
+		}
+		locked := a.add(t, "locked", "zoe@example.com")
+		if _, err := a.Lock(t.Context(), auth.User{ID: "admin"}, locked.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.RequestReset(t.Context(), "zoe@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.SendResets(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+		all := a.box.Messages()
+		if len(all) != 25 {
+			t.Fatalf("%d mails for 25 accounts", len(all))
+		}
+		for _, m := range all {
+			own := strings.Contains(m.Text, "zoe: ")
+			if (m.To == "Zoe@example.com") != own || len(resetTokens.FindAllString(m.Text, -1)) != 1 {
+				t.Errorf("to %s: %s", m.To, m.Text)
+			}
+		}
+	})
+}
+
+func TestASecondFactorThatCanNotBeReadIsSaidInWords(t *testing.T) {
+	t.Parallel()
+	db := sqlstoretest.SQLite(t)
+	a := newAccounts(t, db, 0)
+	u := a.add(t, "ada", "ada@example.com")
+	ctx := auth.WithUser(t.Context(), u)
+	if _, err := a.BeginFactor(ctx); err != nil {
+		t.Fatal(err)
+	}
+	other, err := auth.New(auth.Config{Store: auth.NewDB(db), Secret: []byte("another key of 16"), WeakHashes: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.ConfirmFactor(ctx, "123456", "192.0.2.1")
+	if auth.CodeOf(err) != auth.CodeFactorLost || !strings.Contains(err.Error(), "Begin again") {
+		t.Errorf("one that is not on: %v", err)
+	}
+	if _, err := auth.NewDB(db).TurnFactorOn(ctx, u.ID, "", []string{"code"}, a.now); err != nil {
+		t.Fatal(err)
+	}
+	u.Factor = true
+	_, err = other.ConfirmFactor(auth.WithUser(t.Context(), u), "123456", "192.0.2.1")
+	if auth.CodeOf(err) != auth.CodeFactorLost || !strings.Contains(err.Error(), "Ask an admin") {
+		t.Errorf("one that is on: %v", err)
+	}
 }

@@ -68,6 +68,7 @@ func (a *attempts) enter(ctx context.Context, key string) (done func(failed bool
 		a.mu.Lock()
 		e.waiting--
 		if err := ctx.Err(); err != nil {
+			a.tidy(key, e)
 			return nil, err
 		}
 	}
@@ -81,7 +82,15 @@ func (a *attempts) enter(ctx context.Context, key string) (done func(failed bool
 		}
 		close(e.ended)
 		e.ended = make(chan struct{})
+		a.tidy(key, e)
 	}, nil
+}
+
+// tidy drops an entry that says nothing.
+func (a *attempts) tidy(key string, e *attempt) {
+	if len(e.failed) == 0 && e.inFlight == 0 && e.waiting == 0 {
+		delete(a.byKey, key)
+	}
 }
 
 // forget drops failures at or before the instant.
@@ -102,8 +111,6 @@ func (a *attempts) sweep() {
 	a.swept = now
 	for k, e := range a.byKey {
 		e.forget(now.Add(-a.window))
-		if len(e.failed) == 0 && e.inFlight == 0 && e.waiting == 0 {
-			delete(a.byKey, k)
-		}
+		a.tidy(k, e)
 	}
 }

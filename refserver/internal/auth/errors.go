@@ -20,6 +20,7 @@ const (
 	CodeTooManyAttempts Code = "TOO_MANY_ATTEMPTS" // too many failed sign-ins; RetryAfter says when to come back
 	CodeSuperAdmin      Code = "SUPER_ADMIN"       // the super admin is as the settings say
 	CodeSecondFactor    Code = "SECOND_FACTOR"     // the password is right, and a code is needed; see SignInCode
+	CodeFactorLost      Code = "FACTOR_LOST"       // the shop can't read the second factor: SECRET_KEY is another one
 	CodeLocked          Code = "LOCKED"            // the password is right, and an admin has locked the account
 	CodeWeakPassword    Code = "WEAK_PASSWORD"     // easier to guess than the settings allow
 	CodeResetInvalid    Code = "RESET_INVALID"     // the link to reset a password was used, or is too old

@@ -57,7 +57,8 @@ func (s *Service) BeginFactor(ctx context.Context) (FactorSetup, error) {
 }
 
 // ConfirmFactor turns the second factor of the user of ctx on, if the code is
-// of it, and returns the recovery codes, which are shown this once.
+// of it, and returns the recovery codes, which are shown this once. All other
+// sessions of the user end: they were begun without it.
 func (s *Service) ConfirmFactor(ctx context.Context, code, address string) ([]string, error) {
 	u, ok := FromContext(ctx)
 	if !ok {
@@ -72,29 +73,37 @@ func (s *Service) ConfirmFactor(ctx context.Context, code, address string) ([]st
 		codes[i] = text[:4] + "-" + text[4:8] + "-" + text[8:12] + "-" + text[12:]
 		hashes[i] = s.recoveryHash(u, codes[i])
 	}
-	if _, err := s.store.TurnFactorOn(ctx, u.ID, hashes, s.now()); err != nil {
+	if _, err := s.store.TurnFactorOn(ctx, u.ID, currentSession(ctx), hashes, s.now()); err != nil {
 		return nil, err
 	}
 	return codes, nil
 }
 
 // RemoveFactor turns the second factor of the user of ctx off, if the password
-// is theirs.
+// is theirs. All their other sessions end.
 func (s *Service) RemoveFactor(ctx context.Context, password, address string) error {
 	u, err := s.confirm(ctx, password, address)
 	if err != nil {
 		return err
 	}
-	_, err = s.store.TurnFactorOff(ctx, u.ID, s.now())
+	_, err = s.store.TurnFactorOff(ctx, u.ID, currentSession(ctx), s.now())
 	return err
 }
 
-// RemoveFactorOf turns the second factor of another user off, who has lost it.
+// RemoveFactorOf turns the second factor of another user off, who has lost it,
+// and ends all their sessions. The super admin's stays (CodeSuperAdmin).
 func (s *Service) RemoveFactorOf(ctx context.Context, by User, id string) (User, error) {
 	if err := others(by, id, "remove the second factor of"); err != nil {
 		return User{}, err
 	}
-	return s.store.TurnFactorOff(ctx, id, s.now())
+	u, err := s.store.User(ctx, id)
+	if err != nil {
+		return User{}, err
+	}
+	if u.Super {
+		return User{}, superFixed("The super admin's second factor can't be removed here")
+	}
+	return s.store.TurnFactorOff(ctx, id, "", s.now())
 }
 
 // beginCode makes the session of ctx that of a user who has entered the right
@@ -188,7 +197,8 @@ func (s *Service) checkTOTP(ctx context.Context, u User, code string) (bool, err
 	}
 	secret, err := s.unseal(sealed)
 	if err != nil {
-		return false, err
+		s.log.ErrorContext(ctx, "second factor can't be read", "subject_id", u.ID, "error", err)
+		return false, factorLost(u)
 	}
 	now := s.now().Unix() / factorPeriod
 	for step := now - factorSkew; step <= now+factorSkew; step++ {
@@ -201,6 +211,16 @@ func (s *Service) checkTOTP(ctx context.Context, u User, code string) (bool, err
 		}
 	}
 	return false, nil
+}
+
+// factorLost is what is said to a user whose second factor can't be read.
+func factorLost(u User) error {
+	e := &Error{Code: CodeFactorLost, Field: "code",
+		Message: "The shop can't read your second factor any more. Ask an admin of the shop to remove it"}
+	if !u.Factor { // it is not on yet
+		e.Message = "The shop can't read your second factor any more. Begin again"
+	}
+	return e
 }
 
 // recoveryHash is what is stored of a recovery code, which has 80 random bits.
@@ -233,7 +253,7 @@ func (s *Service) unseal(sealed string) (string, error) {
 	secret, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], nil)
 	if err != nil {
 		return "", errors.New("auth: the secret of a second factor can't be read: SECRET_KEY is another one; " +
-			"an admin can remove the second factor")
+			"remove the second factor with: refserver account remove-second-factor USERNAME")
 	}
 	return string(secret), nil
 }

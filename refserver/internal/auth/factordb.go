@@ -55,7 +55,12 @@ func (d *DB) UseFactorStep(ctx context.Context, id string, step int64) (bool, er
 }
 
 // TurnFactorOn implements AccountStore.
-func (d *DB) TurnFactorOn(ctx context.Context, id string, codeHashes []string, at time.Time) (User, error) {
+func (d *DB) TurnFactorOn(
+	ctx context.Context,
+	id, keep string,
+	codeHashes []string,
+	at time.Time,
+) (User, error) {
 	var row userRow
 	err := d.tx(ctx, "turn second factor on", func(ctx context.Context, tx bun.IDB) (err error) {
 		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
@@ -79,13 +84,16 @@ func (d *DB) TurnFactorOn(ctx context.Context, id string, codeHashes []string, a
 		if _, err := tx.NewInsert().Model(&codes).Exec(ctx); err != nil {
 			return err
 		}
+		if _, err := endOthers(ctx, tx, id, keep); err != nil {
+			return err
+		}
 		return d.record(ctx, tx, changeOf(ChangeFactorOn, row.user()))
 	})
 	return row.user(), err
 }
 
 // TurnFactorOff implements AccountStore.
-func (d *DB) TurnFactorOff(ctx context.Context, id string, at time.Time) (User, error) {
+func (d *DB) TurnFactorOff(ctx context.Context, id, keep string, at time.Time) (User, error) {
 	var row userRow
 	err := d.tx(ctx, "turn second factor off", func(ctx context.Context, tx bun.IDB) (err error) {
 		if row, err = oneUser(ctx, tx, "id", id, true); err != nil {
@@ -97,6 +105,9 @@ func (d *DB) TurnFactorOff(ctx context.Context, id string, at time.Time) (User, 
 			return err
 		}
 		if _, err := tx.NewDelete().Model((*recoveryRow)(nil)).Where("user_id = ?", id).Exec(ctx); err != nil {
+			return err
+		}
+		if _, err := endOthers(ctx, tx, id, keep); err != nil {
 			return err
 		}
 		return d.record(ctx, tx, changeOf(ChangeFactorOff, row.user()))

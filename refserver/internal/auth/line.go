@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,21 +23,32 @@ const (
 // line is where passwords wait to be hashed, which takes a processor and 19 MiB
 // each. As many are hashed at a time as there are processors. Addresses take
 // turns, so that one with many in the line does not delay those with few, and
-// who finds the line long hears so instead of waiting.
+// who finds the line long hears so instead of waiting. Sign-ins go first: a
+// registration begins when there is a place that no sign-in wants.
 type line struct {
 	places  *budget.Budget
+	last    *budget.Budget // registrations, of which as many as there are places come forward
+	size    int
 	limit   int64
 	waiting atomic.Int64
+
+	mu      sync.Mutex
+	first   int           // sign-ins in the line or at a place
+	later   int           // registrations at a place
+	changed chan struct{} // closed, and replaced, whenever one of them leaves
 }
 
 func newLine(places, ofAddress, inAll int) *line {
-	b, err := budget.New(budget.Config{
-		Bytes: int64(places), Places: places, KeyPlaces: places, KeyBytes: int64(places), KeyQueue: ofAddress,
-	})
-	if err != nil {
-		panic(err) // the arguments are constants
+	turns := func() *budget.Budget {
+		b, err := budget.New(budget.Config{
+			Bytes: int64(places), Places: places, KeyPlaces: places, KeyBytes: int64(places), KeyQueue: ofAddress,
+		})
+		if err != nil {
+			panic(err) // the arguments are constants
+		}
+		return b
 	}
-	return &line{places: b, limit: int64(inAll)}
+	return &line{places: turns(), last: turns(), size: places, limit: int64(inAll), changed: make(chan struct{})}
 }
 
 // enter waits for a place and returns how to leave it. It returns an *Error
@@ -46,7 +58,72 @@ func (l *line) enter(ctx context.Context) (leave func(), err error) {
 	if l.waiting.Add(1) > l.limit {
 		return nil, longLine()
 	}
-	leave, err = l.places.Acquire(ctx, addressOf(ctx), 1)
+	l.mu.Lock()
+	l.first++
+	l.mu.Unlock()
+	done, err := turn(ctx, l.places)
+	if err != nil {
+		l.leave(&l.first)
+		return nil, err
+	}
+	return func() { done(); l.leave(&l.first) }, nil
+}
+
+// enterLast is enter for what lets sign-ins go first.
+func (l *line) enterLast(ctx context.Context) (leave func(), err error) {
+	defer l.waiting.Add(-1)
+	if l.waiting.Add(1) > l.limit {
+		return nil, longLine()
+	}
+	forward, err := turn(ctx, l.last)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.wait(ctx); err != nil {
+		forward()
+		return nil, err
+	}
+	done, err := turn(ctx, l.places)
+	if err != nil {
+		l.leave(&l.later)
+		forward()
+		return nil, err
+	}
+	return func() { done(); l.leave(&l.later); forward() }, nil
+}
+
+// wait waits until there is a place that no sign-in wants, and counts a
+// registration at it.
+func (l *line) wait(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		if l.first+l.later < l.size {
+			l.later++
+			l.mu.Unlock()
+			return nil
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting to hash a password: %w", ctx.Err())
+		}
+	}
+}
+
+// leave counts one less, and lets those who wait look again.
+func (l *line) leave(count *int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*count--
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// turn waits for the turn of the address of ctx.
+func turn(ctx context.Context, b *budget.Budget) (leave func(), err error) {
+	leave, err = b.Acquire(ctx, addressOf(ctx), 1)
 	if errors.Is(err, budget.ErrBusy) {
 		return nil, longLine()
 	}
@@ -76,17 +153,18 @@ func addressOf(ctx context.Context) string {
 	return addressKey(event.SourceOf(ctx).Address)
 }
 
-// enter lets a sign-in begin, by the failures of the account and address and by
-// those of the address, and returns the function to call when it has ended.
+// enter lets a sign-in begin, by the failures of the address and then by those
+// of the account and address, and returns the function to call when it has
+// ended. What the address may not do leaves nothing behind under the name.
 func (s *Service) enter(ctx context.Context, address, name string) (done func(failed bool), err error) {
 	key := addressKey(address)
-	ofAccount, err := s.attempts.enter(ctx, key+" "+name)
+	ofAddress, err := s.addresses.enter(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	ofAddress, err := s.addresses.enter(ctx, key)
+	ofAccount, err := s.attempts.enter(ctx, key+" "+name)
 	if err != nil {
-		ofAccount(false)
+		ofAddress(false)
 		return nil, err
 	}
 	return func(failed bool) { ofAccount(failed); ofAddress(failed) }, nil

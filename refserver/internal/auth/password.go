@@ -46,7 +46,20 @@ func newHasher(params argon2id.Params) *hasher {
 }
 
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	leave, err := h.line.enter(ctx)
+	return h.hashIn(ctx, h.line.enter, password)
+}
+
+// hashLast is hash for what lets sign-ins go first.
+func (h *hasher) hashLast(ctx context.Context, password string) (string, error) {
+	return h.hashIn(ctx, h.line.enterLast, password)
+}
+
+func (h *hasher) hashIn(
+	ctx context.Context,
+	enter func(context.Context) (func(), error),
+	password string,
+) (string, error) {
+	leave, err := enter(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -22,19 +22,29 @@ type Mailer interface {
 // Limits of resets of passwords.
 const (
 	resetLifetime  = time.Hour
-	resetsPerHour  = 5 // requests for one address; more are dropped without a word
-	resetAttempts  = 6 // to send one mail
+	resetsPerHour  = 5  // requests for one address; more are dropped without a word
+	requestsOfOne  = 30 // requests in an hour from one address of a network, likewise
+	mailsOfRequest = 50 // accounts with the address that are mailed, the oldest first
+	resetAttempts  = 6  // to send one mail
 	resetsKept     = 24 * time.Hour
 	resetRetryBase = 30 * time.Second
 )
 
 // RequestReset asks for a mail by which the password of the accounts with the
 // address can be reset. It does and returns the same whether there are any:
-// a worker finds out, see SendResets.
+// a worker finds out, see SendResets. Where the network address of ctx has sent many,
+// nothing is kept, and the answer is the same.
 func (s *Service) RequestReset(ctx context.Context, email string) error {
 	email = strings.ToLower(strings.TrimSpace(email))
 	if email == "" || len(email) > MaxEmail {
 		return nil
+	}
+	if address := addressOf(ctx); address != "" {
+		end, _ := s.requests.take(address)
+		if end == nil {
+			return nil
+		}
+		defer end(false)
 	}
 	return s.store.AddResetRequest(ctx, email, s.now(), resetsPerHour)
 }
@@ -65,31 +75,30 @@ func (s *Service) SendResets(ctx context.Context, limit int) (int, error) {
 	return limit, nil
 }
 
-// sendReset mails a link for each account of the address, where there are any.
+// sendReset mails each account of the address a link, to the address as that
+// account has it: two that differ in case may be two people. A mail that can't
+// be sent holds up none of the others.
 func (s *Service) sendReset(ctx context.Context, q ResetRequest) error {
-	users, err := s.store.UsersByEmail(ctx, q.Email)
+	users, err := s.store.UsersByEmail(ctx, q.Email, mailsOfRequest)
 	if err != nil {
 		return err
 	}
-	var links strings.Builder
-	to := ""
+	var failed []error
 	for _, u := range users {
-		if u.Locked || u.Super {
-			continue
-		}
-		token := rand.Text() + rand.Text()
-		if err := s.store.AddReset(ctx, s.resetHash(token), u, s.now().Add(resetLifetime)); err != nil {
-			return err
-		}
-		to = u.Email
-		fmt.Fprintf(&links, "%s: %s/account/reset?token=%s\n", u.Username, s.baseURL, token)
+		failed = append(failed, s.mailReset(ctx, u))
 	}
-	if to == "" {
-		return nil
+	return errors.Join(failed...)
+}
+
+func (s *Service) mailReset(ctx context.Context, u User) error {
+	token := rand.Text() + rand.Text()
+	if err := s.store.AddReset(ctx, s.resetHash(token), u, s.now().Add(resetLifetime)); err != nil {
+		return err
 	}
-	return s.mailer.Send(ctx, mail.Message{To: to, Subject: "Reset your password", Text: "Somebody, we hope you, " +
-		"wants to reset the password of your account. Open this link within an hour to choose a new one:\n\n" +
-		links.String() + "\nIf it was not you, do nothing: your password stays as it is.\n"})
+	return s.mailer.Send(ctx, mail.Message{To: u.Email, Subject: "Reset your password", Text: "Somebody, we hope " +
+		"you, wants to reset the password of your account. Open this link within an hour to choose a new one:\n\n" +
+		u.Username + ": " + s.baseURL + "/account/reset?token=" + token +
+		"\n\nIf it was not you, do nothing: your password stays as it is.\n"})
 }
 
 // ResetPassword gives the account of a reset token a new password, once, and

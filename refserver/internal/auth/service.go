@@ -32,6 +32,8 @@ type Config struct {
 	// MinStrength is the lowest score of a password that is chosen, from 0 (any)
 	// to 4 (very hard to guess), as github.com/dropbox/zxcvbn rates it.
 	MinStrength int
+	// RegistrationsPerHour is how many one address may make; 0 means 2,000.
+	RegistrationsPerHour int
 	// Mailer sends the mails of password resets; nil: there are none.
 	Mailer Mailer
 	// BaseURL is the address of the shop in mails, such as https://shop.example.com.
@@ -54,23 +56,32 @@ const (
 	failureWindow      = time.Minute
 )
 
+// Registrations that one address may make. One that fails does not count.
+const (
+	registrationsAtOnce  = 16
+	registrationsPerHour = 2000
+)
+
 // Service registers, signs in and out, and says who a request comes from. It
 // is safe for concurrent use.
 type Service struct {
-	store       Store
-	sessions    *scs.SessionManager
-	hasher      *hasher
-	attempts    *attempts
-	slowdown    *slowdown
-	addresses   *attempts // by address alone
-	idle        time.Duration
-	secret      []byte
-	minStrength int
-	mailer      Mailer
-	baseURL     string
-	record      RecordFunc
-	now         func() time.Time
-	log         *slog.Logger
+	store     Store
+	sessions  *scs.SessionManager
+	hasher    *hasher
+	attempts  *attempts
+	slowdown  *slowdown
+	addresses *attempts // by address alone
+	requests  *quota    // of password resets, by address
+
+	registrations *quota // by address
+	idle          time.Duration
+	secret        []byte
+	minStrength   int
+	mailer        Mailer
+	baseURL       string
+	record        RecordFunc
+	now           func() time.Time
+	log           *slog.Logger
 }
 
 // New returns a Service.
@@ -86,6 +97,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Idle == 0 {
 		c.Idle = 2 * time.Hour
+	}
+	if c.RegistrationsPerHour == 0 {
+		c.RegistrationsPerHour = registrationsPerHour
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -105,13 +119,18 @@ func New(c Config) (*Service, error) {
 		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
 		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, baseURL: c.BaseURL, record: c.Record,
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
+		requests:  newQuota(requestsOfOne, 0, c.Now),
+
+		registrations: newQuota(c.RegistrationsPerHour, registrationsAtOnce, c.Now),
 	}
 	s.sessions = s.newSessions(c)
 	return s, nil
 }
 
 // Register adds a customer. Whatever is wrong comes back as an *Error with
-// CodeInvalid and the field, or CodeUsernameTaken.
+// CodeInvalid and the field, or CodeUsernameTaken. From one address, 16 at once
+// and Config.RegistrationsPerHour pass, and what is refused does not count; more of them are
+// CodeTooManyAttempts. Sign-ins go first in the line of passwords to hash.
 func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := r.Validate(); err != nil {
 		return User{}, err
@@ -119,11 +138,26 @@ func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := s.CheckPassword(r.Password, r.Username, r.Email); err != nil {
 		return User{}, err
 	}
-	return s.create(ctx, r)
+	failed := false
+	if address := addressOf(ctx); address != "" {
+		end, wait := s.registrations.take(address)
+		if end == nil {
+			return User{}, &Error{Code: CodeTooManyAttempts, RetryAfter: wait,
+				Message: "Too many accounts are being made from your address. Wait, then try again"}
+		}
+		defer func() { end(failed) }()
+	}
+	u, err := s.create(ctx, r, s.hasher.hashLast)
+	failed = err != nil
+	return u, err
 }
 
-func (s *Service) create(ctx context.Context, r Registration) (User, error) {
-	hash, err := s.hasher.hash(ctx, r.Password)
+func (s *Service) create(
+	ctx context.Context,
+	r Registration,
+	hashOf func(context.Context, string) (string, error),
+) (User, error) {
+	hash, err := hashOf(ctx, r.Password)
 	if err != nil {
 		return User{}, fmt.Errorf("auth: register: %w", err)
 	}
@@ -210,7 +244,12 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 	if !ok || unknown {
 		failed = true
 		s.slowdown.failed(name)
-		if err := s.record(ctx, nil, changeOf(ChangeSignInFailed, u, "name", clipName(username))); err != nil {
+		// What was typed may be a password: only the name of an account is kept.
+		c := changeOf(ChangeSignInFailed, u, "reason", "no such account")
+		if !unknown {
+			c = changeOf(ChangeSignInFailed, u, "name", u.Username)
+		}
+		if err := s.record(ctx, nil, c); err != nil {
 			return User{}, fmt.Errorf("auth: sign in: %w", err)
 		}
 		return User{}, &Error{Code: CodeCredentials, Message: "Invalid username or password"}
@@ -222,14 +261,6 @@ func (s *Service) Verify(ctx context.Context, username, password, address string
 		return User{}, &Error{Code: CodeLocked, Message: "This account is locked. Ask the shop to unlock it"}
 	}
 	return u, nil
-}
-
-// clipName is a name as the audit keeps it: what was typed may be a password.
-func clipName(username string) string {
-	if !usernamePattern.MatchString(username) {
-		return "(not a username)"
-	}
-	return username
 }
 
 // addressKey is an address as failures are counted by. One of IPv6 counts as
@@ -306,7 +337,7 @@ func (s *Service) EnsureSuperAdmin(ctx context.Context, username, password, emai
 	}
 	u, hash, err := s.store.UserByName(ctx, username)
 	if errors.Is(err, ErrNotFound) {
-		if _, err = s.create(ctx, r); err != nil && CodeOf(err) != CodeUsernameTaken {
+		if _, err = s.create(ctx, r, s.hasher.hash); err != nil && CodeOf(err) != CodeUsernameTaken {
 			return User{}, err
 		}
 		u, hash, err = s.store.UserByName(ctx, username)

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"strings"
@@ -259,4 +260,46 @@ func TestWithUserIsSeenByFromContext(t *testing.T) {
 	if !ok || !u.IsAdmin() {
 		t.Errorf("%+v, %v", u, ok)
 	}
+}
+
+func TestAllSessionsEndHoweverManyThereAre(t *testing.T) {
+	eachStore(t, func(t *testing.T, s auth.Store) {
+		ctx, u, other := t.Context(), addUser(t, s, "ada"), addUser(t, s, "bob")
+		add := func(hash, user string) {
+			one := auth.Session{TokenHash: hash, UserID: user, ExpiresAt: start.Add(time.Hour), SeenAt: start}
+			if err := s.InsertSession(ctx, one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		there := func(hash string) bool {
+			_, _, found, err := s.Session(ctx, hash, start, start.Add(-time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		add("kept", u.ID)
+		add("of another", other.ID)
+		add("0123456789abcdef and more", u.ID)
+		if err := s.EndSession(ctx, u, "0123456789abcdef"); err != nil || there("0123456789abcdef and more") {
+			t.Errorf("one session is still there, %v", err)
+		}
+		for i := range 230 {
+			add(fmt.Sprint("session ", i), u.ID)
+		}
+		if err := s.EndSessions(ctx, u, "kept"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 230 {
+			if there(fmt.Sprint("session ", i)) {
+				t.Fatalf("session %d is still there", i)
+			}
+		}
+		if !there("kept") || !there("of another") {
+			t.Error("a session has ended that should not")
+		}
+		if err := s.EndSessions(ctx, u, ""); err != nil || there("kept") {
+			t.Errorf("the last session is still there, %v", err)
+		}
+	})
 }

@@ -89,8 +89,12 @@ type AccountStore interface {
 	// SessionsOf returns the sessions of a user that have not ended, the one
 	// used last first, at most 200.
 	SessionsOf(ctx context.Context, userID string, now, idleSince time.Time) ([]Session, error)
-	// EndSessions removes sessions of the user by their token hashes.
-	EndSessions(ctx context.Context, u User, hashes []string) error
+	// EndSession removes the session of the user whose token hash begins with the
+	// 16 characters.
+	EndSession(ctx context.Context, u User, begin string) error
+	// EndSessions removes all sessions of the user but the one with the token hash
+	// keep; with "" there is none to keep.
+	EndSessions(ctx context.Context, u User, keep string) error
 	// AddResetRequest notes that somebody asks for a reset of the password of
 	// the address, unless limit requests for it are less than an hour old.
 	AddResetRequest(ctx context.Context, email string, at time.Time, limit int) error
@@ -99,8 +103,10 @@ type AccountStore interface {
 	ClaimResetRequest(ctx context.Context, now, next time.Time) (q ResetRequest, found bool, err error)
 	// FinishResetRequest notes that a request is done with.
 	FinishResetRequest(ctx context.Context, id string, at time.Time) error
-	// UsersByEmail returns the users with the address, given in lower case.
-	UsersByEmail(ctx context.Context, email string) ([]User, error)
+	// UsersByEmail returns the users with the address, given in lower case, whose
+	// passwords can be reset, the oldest accounts first: those that somebody made
+	// with the address of another come after that one's own.
+	UsersByEmail(ctx context.Context, email string, limit int) ([]User, error)
 	// AddReset adds a reset token of the user.
 	AddReset(ctx context.Context, tokenHash string, u User, expires time.Time) error
 	// ResetUser returns whose reset token it is, or ErrNotFound: used, expired,
@@ -117,10 +123,12 @@ type AccountStore interface {
 	// UseFactorStep notes that the code of the step was used, and reports false
 	// where that or a later one was before: a code works once.
 	UseFactorStep(ctx context.Context, id string, step int64) (bool, error)
-	// TurnFactorOn turns the second factor on, with the hashes of its recovery codes.
-	TurnFactorOn(ctx context.Context, id string, codeHashes []string, at time.Time) (User, error)
-	// TurnFactorOff removes the second factor and its recovery codes.
-	TurnFactorOff(ctx context.Context, id string, at time.Time) (User, error)
+	// TurnFactorOn turns the second factor on, with the hashes of its recovery
+	// codes, and ends the user's sessions but the one with the token hash keep.
+	TurnFactorOn(ctx context.Context, id, keep string, codeHashes []string, at time.Time) (User, error)
+	// TurnFactorOff removes the second factor and its recovery codes, and ends the
+	// user's sessions but the one with the token hash keep.
+	TurnFactorOff(ctx context.Context, id, keep string, at time.Time) (User, error)
 	// UseRecoveryCode removes the code, and reports false where the user has none
 	// such.
 	UseRecoveryCode(ctx context.Context, u User, codeHash string) (bool, error)

@@ -59,8 +59,11 @@ type Config struct {
 	// PasswordMinStrength is empty where APP_ENV decides; see MinStrength.
 	PasswordMinStrength string `env:"PASSWORD_MIN_STRENGTH" validate:"omitempty,oneof=0 1 2 3 4"`
 	StaffSecondFactor   bool   `env:"STAFF_SECOND_FACTOR" envDefault:"false"`
-	SMTPURL             Secret `env:"SMTP_URL" validate:"omitempty,smtp"`
-	MailFrom            string `env:"MAIL_FROM" envDefault:"shop@example.com" validate:"email,lte=254"`
+	// RegistrationsPerHour is for one address; the more there are behind it, the higher.
+	RegistrationsPerHour int `env:"REGISTRATIONS_PER_HOUR" envDefault:"2000" validate:"gte=16,lte=1000000"`
+
+	SMTPURL  Secret `env:"SMTP_URL" validate:"omitempty,smtp"`
+	MailFrom string `env:"MAIL_FROM" envDefault:"shop@example.com" validate:"email,lte=254"`
 
 	ReturnWindowDays      int        `env:"RETURN_WINDOW_DAYS" envDefault:"30" validate:"gte=0,lte=3650"`
 	MaxReturnItemQuantity int        `env:"MAX_RETURN_ITEM_QUANTITY" envDefault:"5" validate:"gte=1,lte=1000000"`

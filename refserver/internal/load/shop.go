@@ -146,6 +146,10 @@ func (r *run) prepareUser(ctx context.Context, i int, name string) error {
 	if err != nil {
 		return err
 	}
+	if a.status == http.StatusTooManyRequests {
+		return fmt.Errorf("registering %s: the shop lets no more accounts be made from here in this hour: "+
+			"start it with a higher REGISTRATIONS_PER_HOUR, or run with fewer users", name)
+	}
 	if a.status != http.StatusFound {
 		return fmt.Errorf("registering %s: the shop answered %d", name, a.status)
 	}

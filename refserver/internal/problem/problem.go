@@ -274,6 +274,7 @@ var accountStatus = map[auth.Code]int{
 	auth.CodeTooManyAttempts: http.StatusTooManyRequests,
 	auth.CodeSuperAdmin:      http.StatusConflict,
 	auth.CodeSecondFactor:    http.StatusForbidden,
+	auth.CodeFactorLost:      http.StatusForbidden,
 	auth.CodeLocked:          http.StatusForbidden,
 	auth.CodeWeakPassword:    http.StatusBadRequest,
 	auth.CodeResetInvalid:    http.StatusBadRequest,

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pquerna/otp/totp"
+	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
@@ -132,4 +134,56 @@ func TestStaffWithoutASecondFactorReachTheirAccountOnlyWhereItIsMandatory(t *tes
 	admin.setUp(t)
 	admin.form("/admin/users/"+u.ID+"/second-factor/remove", nil).want(t, http.StatusFound)
 	b.signInAs("ada", "correct horse").get("/api/admin/queue").want(t, http.StatusForbidden)
+}
+
+// A thief who has signed in with the password alone must not stay.
+func TestTurningTheSecondFactorOnOrOffEndsAllOtherSessions(t *testing.T) {
+	each(t, func(t *testing.T, settings ...string) {
+		b := open(t, settings...)
+		b.customer("ada")
+		thief, ada := b.signInAs("ada", "correct horse"), b.signInAs("ada", "correct horse")
+		_, recovery := ada.setUp(t)
+		ada.get("/account").want(t, 200)
+		thief.get("/account").want(t, http.StatusFound)
+
+		other := b.password(t, "ada")
+		other.form("/login/code", url.Values{"code": {recovery[0]}}).want(t, http.StatusFound)
+		other.get("/account").want(t, 200)
+		ada.form("/account/second-factor/remove", url.Values{"password": {"correct horse"}}).want(t, http.StatusFound)
+		ada.get("/account").want(t, 200)
+		other.get("/account").want(t, http.StatusFound)
+	})
+}
+
+func TestOthersDoNotRemoveTheSecondFactorOfTheSuperAdmin(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	super := b.signIn()
+	super.setUp(t)
+	who, err := b.Auth.UserByName(t.Context(), "super_admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mallory := b.withRole("mallory", auth.Admin)
+	mallory.form("/admin/users/"+who.ID+"/second-factor/remove", nil).want(t, http.StatusConflict)
+	super.get("/account").want(t, 200)
+	super.form("/account/second-factor/remove", url.Values{"password": {"super_admin_92587"}}).
+		want(t, http.StatusFound)
+}
+
+// The page failed where SECRET_KEY had been changed.
+func TestASecondFactorThatCanNotBeReadIsAPageWithWords(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.customer("ada")
+	b.signInAs("ada", "correct horse").setUp(t)
+	err := b.DB.Tx(t.Context(), "test: change the key", func(ctx context.Context, tx bun.IDB) error {
+		_, err := tx.NewRaw("UPDATE ?(rk)auth_users SET factor_secret = 'of another key'").Exec(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.password(t, "ada").form("/login/code", url.Values{"code": {"123456"}}).
+		want(t, http.StatusForbidden, "Ask an admin of the shop to remove it")
 }

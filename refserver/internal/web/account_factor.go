@@ -40,6 +40,9 @@ func (s *server) codeForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) loginCode(w http.ResponseWriter, r *http.Request) error {
+	if !s.Auth.AwaitsCode(r.Context()) {
+		return s.redirect(w, r, "/login", "") // a message would make a session for whoever asks
+	}
 	_, err := s.Auth.SignInCode(r.Context(), r.PostForm.Get("code"), s.ClientAddress(r))
 	if err == nil {
 		return s.redirect(w, r, "/", "")
@@ -113,7 +116,7 @@ func (s *server) removeFactor(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Auth.RemoveFactor(r.Context(), r.PostForm.Get("password"), s.ClientAddress(r)); err != nil {
 		return s.factorRefused(w, r, err, false)
 	}
-	return s.redirect(w, r, "/account", "Your second factor is off.")
+	return s.redirect(w, r, "/account", "Your second factor is off. All other sessions have ended.")
 }
 
 // factorRefused shows the page again with what was wrong.
