@@ -24,7 +24,7 @@ func (s *App) openAccounts(ctx context.Context) (err error) {
 		Store: auth.NewDB(s.DB).Recording(s.recordAccount), Record: s.recordAccount, Secret: []byte(c.SecretKey),
 		SecureCookies: c.SecureCookies(), MinStrength: c.MinStrength(), Mailer: s.mailer, BaseURL: c.BaseURL(),
 		Log: observability.Named(s.Log, "auth"), WeakHashes: s.weakHashes,
-		RegistrationsPerHour: c.RegistrationsPerHour,
+		RegistrationsPerHour: c.Registrations(),
 	})
 	return err
 }

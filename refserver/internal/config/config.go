@@ -59,8 +59,9 @@ type Config struct {
 	// PasswordMinStrength is empty where APP_ENV decides; see MinStrength.
 	PasswordMinStrength string `env:"PASSWORD_MIN_STRENGTH" validate:"omitempty,oneof=0 1 2 3 4"`
 	StaffSecondFactor   bool   `env:"STAFF_SECOND_FACTOR" envDefault:"false"`
-	// RegistrationsPerHour is for one address; the more there are behind it, the higher.
-	RegistrationsPerHour int `env:"REGISTRATIONS_PER_HOUR" envDefault:"2000" validate:"gte=16,lte=1000000"`
+	// RegistrationsPerHour is for one address; the more there are behind it, the higher. 0 is
+	// Registrations' own.
+	RegistrationsPerHour int `env:"REGISTRATIONS_PER_HOUR" envDefault:"0" validate:"eq=0|gte=16,lte=1000000"`
 
 	SMTPURL  Secret `env:"SMTP_URL" validate:"omitempty,smtp"`
 	MailFrom string `env:"MAIL_FROM" envDefault:"shop@example.com" validate:"email,lte=254"`
@@ -107,6 +108,18 @@ type Config struct {
 	// AllowDefaultCredentials lets published credentials pass outside of
 	// production.
 	AllowDefaultCredentials bool `env:"ALLOW_DEFAULT_CREDENTIALS" envDefault:"false"`
+}
+
+// Registrations is how many accounts one address may make in an hour: 2,000, and more in
+// development, where load runs make thousands of customers from this machine.
+func (c Config) Registrations() int {
+	switch {
+	case c.RegistrationsPerHour > 0:
+		return c.RegistrationsPerHour
+	case c.Production():
+		return 2_000
+	}
+	return 50_000
 }
 
 // Production reports whether the shop runs for real.

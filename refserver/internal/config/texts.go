@@ -60,8 +60,9 @@ var texts = map[string]text{
 		"Lowest zxcvbn score of a password that somebody chooses. Empty: 3 in production, 0 in development."},
 	"STAFF_SECOND_FACTOR": {groupAccess, "true or false",
 		"Staff must sign in with a second factor (TOTP). Without one they reach nothing but their own account."},
-	"REGISTRATIONS_PER_HOUR": {groupAccess, "a whole number from 16 to 1,000,000",
-		"Most accounts that are made from one address in an hour. A load run with many customers may need more."},
+	"REGISTRATIONS_PER_HOUR": {groupAccess, "a whole number from 16 to 1,000,000, or 0",
+		"Most accounts that are made from one address in an hour. 0: 2,000 in production, 50,000 in development, " +
+			"where load runs make thousands of customers."},
 	"SMTP_URL": {groupAccess,
 		"the address of a mail server such as smtp://user:password@host:587 or smtps://host, or empty",
 		"Mail server for password resets. Empty: in development mails are kept at /dev/mail, in production " +

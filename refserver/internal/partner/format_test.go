@@ -316,7 +316,8 @@ func TestAProductOfAMillionFieldsTakesNoMemory(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	rows, err := read(t, "application/json", feed.String())
 	runtime.ReadMemStats(&after)
-	if err != nil || len(rows) != 2 || !strings.Contains(rows[0], "more than 64 fields") || rows[1] != "2 b Desk 100 USD 1" {
+	if err != nil || len(rows) != 2 ||
+		!strings.Contains(rows[0], "more than 64 fields") || rows[1] != "2 b Desk 100 USD 1" {
 		t.Errorf("%q, %v", rows, err)
 	}
 	if used := after.TotalAlloc - before.TotalAlloc; used > 8*uint64(feed.Len()) {
