@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/refserver/internal/testlog"
 )
 
@@ -111,6 +112,7 @@ func wantHonest(t *testing.T, passed, of int, attack string) {
 // TestAMadeUpCookieTakesNothingFromCustomers is fault S3: 400 a second of them
 // let 2 to 5 of 40 real checkouts pass.
 func TestAMadeUpCookieTakesNothingFromCustomers(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	b := open(t, "THROTTLING_MAX_RPS=20") // so that a slow machine, too, is attacked at 20 times the limit
 	people := b.honest(40)
 	stop := attack(b, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, "x", 400)
@@ -151,6 +153,7 @@ func TestEveryMadeUpCookieIsItsAddress(t *testing.T) {
 // TestAnEmptyCartTakesNothingFromCustomers is fault S3: one customer with an
 // empty cart at 120 a second let 16 to 22 of 40 real checkouts pass.
 func TestAnEmptyCartTakesNothingFromCustomers(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	b := open(t, "THROTTLING_MAX_RPS=20")
 	people := b.honest(40)
 	b.customer("empty")
@@ -186,6 +189,7 @@ func TestAnEmptyCartGivesItsUnitBack(t *testing.T) {
 // TestHalfSentCheckoutsHoldNoPlace is fault S4: 140 connections that stop in the
 // middle of POST /checkout closed it for everybody for 60 seconds.
 func TestHalfSentCheckoutsHoldNoPlace(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/server/")
 	for _, who := range []string{"a made-up cookie", "a customer"} {
 		t.Run(who, func(t *testing.T) {
 			b := open(t, "THROTTLING_MAX_RPS=5000") // so that the queue alone could hold them back

@@ -40,6 +40,7 @@ func source(t *testing.T) *rand.Rand {
 }
 
 func TestTheServerIsKilledInTheMiddleOfRefundsAndEachIsPaidOnce(t *testing.T) {
+	testreq.Slow(t, "./refserver/internal/e2e/crashtest/")
 	eachDatabase(t, func(t *testing.T, url string) {
 		w, random := newWorld(t, url), source(t)
 		kills := crashes(t, 4)
