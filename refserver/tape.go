@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -56,9 +57,12 @@ func (c recordCommand) Run(p *process) (err error) {
 	select {
 	case err = <-served:
 	case <-p.ctx.Done():
-		err = srv.Close()
+		// A request is written when its handler returns, which is after its answer.
+		end, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), drainTimeout)
+		defer cancel()
+		err = srv.Shutdown(end)
 	}
-	return errors.Join(err, recorder.Err())
+	return errors.Join(err, recorder.Close())
 }
 
 type playCommand struct {

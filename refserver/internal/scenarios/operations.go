@@ -273,7 +273,7 @@ func (b *bench) recordVisits(ctx context.Context, s *shop) (recording []byte, to
 		return nil, 0, err
 	}
 	took = time.Since(begun)
-	if err := recorder.Err(); err != nil {
+	if err := recorder.Close(); err != nil {
 		return nil, 0, err
 	}
 	return out.Bytes(), took, nil

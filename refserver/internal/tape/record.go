@@ -20,8 +20,9 @@ var keptHeaders = []string{"Content-Type", "Accept", "Idempotency-Key", "Sec-Fet
 // Recorder is a handler that passes requests on and writes them to a tape, in the order in
 // which they are answered within a session. It is safe for concurrent use.
 type Recorder struct {
-	next  http.Handler
-	vault vault
+	next   http.Handler
+	vault  vault
+	flying sync.WaitGroup // requests that are not on the tape yet
 
 	mu       sync.Mutex
 	out      *json.Encoder
@@ -57,8 +58,10 @@ func Proxy(address string) (http.Handler, error) {
 	}, nil
 }
 
-// Err returns why the tape is not complete, nil when it is.
-func (r *Recorder) Err() error {
+// Close waits until the requests that came are on the tape, which is after their answers, and
+// returns why it is not complete, nil when it is. No request may come any more.
+func (r *Recorder) Close() error {
+	r.flying.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
@@ -66,6 +69,8 @@ func (r *Recorder) Err() error {
 
 // ServeHTTP passes the request on, and records it when it is answered.
 func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.flying.Add(1)
+	defer r.flying.Done()
 	at := time.Now()
 	var sent bytes.Buffer
 	if q.Body != nil {

@@ -135,7 +135,7 @@ func record(t *testing.T) string {
 		}
 		_ = res.Body.Close()
 	}
-	if err := recorder.Err(); err != nil {
+	if err := recorder.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -202,6 +202,9 @@ func TestTheAdminsPasswordIsGiven(t *testing.T) {
 		"/login",
 		url.Values{"username": {"admin"}, "password": {"admin password"}},
 	)
+	if err := recorder.Close(); err != nil {
+		t.Fatal(err)
+	}
 	other := httptest.NewServer(newShop())
 	defer other.Close()
 	for secret, same := range map[string]int{"admin password": 1, "wrong": 0} {
@@ -299,6 +302,9 @@ func TestWhatAPageShowsOnceIsNotOnTheTape(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
+	if err := recorder.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, secret := range []string{"hush", "SECRET"} {
 		if strings.Contains(out.String(), secret) {
 			t.Errorf("%q is on the tape: %s", secret, out.String())
