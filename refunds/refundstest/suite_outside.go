@@ -147,7 +147,7 @@ func testOutsideRefused(b *bench) {
 
 func testOutsideRace(b *bench) {
 	p, id := newPlan(1), "re_"+newID()
-	together(20, func(i int) {
+	b.AtOnce(20, func(i int) {
 		b.book(p, b.elsewhere(p, id, 1000, payment.OutcomeDone))
 		if i%2 == 0 {
 			return
@@ -229,7 +229,7 @@ func testSweep(b *bench) {
 	got, err := b.store.UpdateSweep(b.ctx, func(refunds.Sweep) (refunds.Sweep, error) { return want, nil })
 	b.ok(err)
 	b.equal("saved", got, want)
-	together(20, func(int) {
+	b.AtOnce(20, func(int) {
 		_, err := b.store.UpdateSweep(b.ctx, func(w refunds.Sweep) (refunds.Sweep, error) {
 			w.Failures++
 			return w, nil
