@@ -37,3 +37,42 @@ func scramble(v reflect.Value) {
 		}
 	}
 }
+
+// Copy returns a copy of v that shares no slice, map or pointer with it. Fields that are
+// not exported are copied as they are.
+func Copy[V any](v V) V {
+	return copied(reflect.ValueOf(&v).Elem()).Interface().(V)
+}
+
+func copied(v reflect.Value) reflect.Value {
+	c := reflect.New(v.Type()).Elem()
+	c.Set(v)
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			c.Set(reflect.New(v.Type().Elem()))
+			c.Elem().Set(copied(v.Elem()))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type() != instant && v.Type().Field(i).IsExported() {
+				c.Field(i).Set(copied(v.Field(i)))
+			}
+		}
+	case reflect.Slice:
+		if !v.IsNil() {
+			c.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		}
+		for i := range v.Len() {
+			c.Index(i).Set(copied(v.Index(i)))
+		}
+	case reflect.Map:
+		if !v.IsNil() {
+			c.Set(reflect.MakeMapWithSize(v.Type(), v.Len()))
+		}
+		for _, k := range v.MapKeys() {
+			c.SetMapIndex(k, copied(v.MapIndex(k)))
+		}
+	}
+	return c
+}

@@ -181,6 +181,12 @@ func TestScrambleOverwritesWhatIsShared(t *testing.T) {
 		Next  *item
 	}
 	o := order{"o", []item{{[]string{"x"}}}, map[string]int{"a": 1}, &item{[]string{"y"}}}
+	c, want := Copy(o), Copy(Copy(o))
+	defer func() {
+		if lines := Diff(c, want); len(lines) > 0 {
+			t.Errorf("the copy was overwritten too: %q", lines)
+		}
+	}()
 	shared, tags := o, o.Items[0].Tags
 	Scramble(&o)
 	if shared.Items[0].Tags != nil || tags[0] != "" || shared.ByID["a"] != 0 || shared.Next.Tags[0] != "" {

@@ -85,7 +85,7 @@ func (b *bench) snapshot(p orders.Product, o orders.Order, r orders.Reservation)
 			s.Events = append(s.Events, fmt.Sprintf("%+v %s", e, e.Data))
 		}
 	}
-	return s
+	return suite.Copy(s)
 }
 
 // testShared overwrites all that the store was given, or gave.

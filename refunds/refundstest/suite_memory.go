@@ -123,7 +123,7 @@ func (b *bench) snapshot(p plan, id string) snapshot {
 			s.Events = append(s.Events, fmt.Sprintf("%+v %s", e, e.Data))
 		}
 	}
-	return s
+	return suite.Copy(s)
 }
 
 // testShared overwrites all that the store was given, or gave.
@@ -233,7 +233,7 @@ func (b *bench) claimedIsOwn() {
 	if len(list) != 1 {
 		b.Fatalf("%d refunds are claimed, want 1", len(list))
 	}
-	want := b.got(b.store.Refund(b.ctx, list[0].ID))
+	want := suite.Copy(b.got(b.store.Refund(b.ctx, list[0].ID)))
 	suite.Scramble(&list)
 	b.stored(*want)
 }

@@ -207,6 +207,8 @@ func testUpdate(b *bench) {
 	}
 	b.equal("status", r.Status, refunds.StatusSucceeded)
 	b.equal("calls", r.Attempt().Sent, 10)
+	b.holds(p, 0, r.Amount())
+	b.folds(r.ID)
 }
 
 func testStale(b *bench) {

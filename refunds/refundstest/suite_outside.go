@@ -222,6 +222,11 @@ func testSweep(b *bench) {
 		return refunds.Sweep{Failures: 7}, no
 	})
 	b.equal("refused", errors.Is(err, no), true)
+	_, err = b.store.UpdateSweep(b.ctx, func(w refunds.Sweep) (refunds.Sweep, error) {
+		b.equal("after one that was refused", w, refunds.Sweep{})
+		return w, no
+	})
+	b.equal("refused again", errors.Is(err, no), true)
 	want := refunds.Sweep{
 		From: b.now.Add(-time.Hour), To: b.now, Left: b.now.Add(-time.Minute), DoneAt: b.now.Add(-2 * time.Hour),
 		NextAt: b.now.Add(time.Hour), LastError: "it's \"odd\"", LeaseToken: "t", LeaseUntil: b.now.Add(time.Second),

@@ -394,6 +394,14 @@ func testByReference(b *bench) {
 	found, err := b.store.ByProviderID(b.ctx, "re_"+pending.Attempt().ID)
 	b.ok(err)
 	b.equal("refund by the provider's reference", found, pending)
+
+	// The money of an attempt that failed may come back under its id yet.
+	again := b.answer(b.opened(q).ID, payment.OutcomePending)
+	for _, a := range again.Attempts {
+		found, err = b.store.ByProviderID(b.ctx, a.ProviderID)
+		b.ok(err)
+		b.equal(fmt.Sprintf("refund by the provider's id of attempt %d", a.Number), found, again)
+	}
 }
 
 func testNotFound(b *bench) {

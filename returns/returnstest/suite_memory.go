@@ -48,7 +48,7 @@ func (b *bench) snapshot(o purchase.Purchase, r returns.Return) (s snapshot) {
 	for _, e := range events {
 		s.Events = append(s.Events, fmt.Sprintf("%+v %s", e, e.Data))
 	}
-	return s
+	return suite.Copy(s)
 }
 
 // testShared overwrites all that the store was given, or gave.
