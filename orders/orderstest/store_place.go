@@ -84,7 +84,7 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 		p.Stock += n
 		s.products[id] = p
 	}
-	s.events[o.ID] = slices.Clone(c.Events)
+	s.events[o.ID] = event.Clone(c.Events)
 	o = c.After
 	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
 	if o.IdempotencyKey != "" {

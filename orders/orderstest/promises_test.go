@@ -1,0 +1,11 @@
+package orderstest
+
+import (
+	"testing"
+
+	"github.com/returnkit/returnkit/internal/suite"
+)
+
+func TestTheSuitesHoldToWhatIsDocumented(t *testing.T) {
+	suite.Check(t, "../store.go", "Store", storePromises)
+}
