@@ -36,6 +36,33 @@ func (c CreditPart) Status(s Status) PaymentStatus {
 	return PaymentPending
 }
 
+// PaymentPart is one of the payments of an order.
+type PaymentPart struct {
+	ID         string
+	Method     payment.Method
+	Amount     int64 // minor units
+	Status     PaymentStatus
+	ProviderID string // the provider's id of it; empty where there is none
+}
+
+// Payments returns the payments of the order in the order they are made: store
+// credit first, and then what pays the rest, if there is any.
+func (o *Order) Payments() []PaymentPart {
+	var all []PaymentPart
+	if o.Credit.Amount > 0 {
+		all = append(all, PaymentPart{
+			ID: o.Credit.PaymentID, Method: payment.StoreCredit, Amount: o.Credit.Amount,
+			Status: o.Credit.Status(o.Status),
+		})
+	}
+	if p := o.Payment; p.Amount > 0 || len(all) == 0 {
+		all = append(all, PaymentPart{
+			ID: p.ID, Method: p.Method, Amount: p.Amount, Status: p.Status, ProviderID: p.ProviderID,
+		})
+	}
+	return all
+}
+
 // CreditLedger keeps the store credit that orders are paid with. A Store calls
 // it inside the transaction of the order, so that both are saved or none.
 // *refundsdb.Store in a transaction and *refundstest.Store are two.

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
 )
 
@@ -28,28 +27,14 @@ func (o *Order) Purchase() purchase.Purchase {
 			Quantity:  l.Quantity, Paid: purchase.Paid(o.Currency, l.Paid),
 		}
 	}
-	p.Payments = o.payments()
+	for _, part := range o.Payments() {
+		pay := purchase.Payment{ID: part.ID, Method: part.Method, ProviderID: part.ProviderID}
+		if part.Status == PaymentCaptured {
+			pay.Captured = part.Amount
+		}
+		p.Payments = append(p.Payments, pay)
+	}
 	return p
-}
-
-// payments returns the payments of the order in the order they are made: store
-// credit first.
-func (o *Order) payments() []purchase.Payment {
-	var all []purchase.Payment
-	if o.Credit.Amount > 0 {
-		credit := purchase.Payment{ID: o.Credit.PaymentID, Method: payment.StoreCredit}
-		if o.Credit.Status(o.Status) == PaymentCaptured {
-			credit.Captured = o.Credit.Amount
-		}
-		if all = append(all, credit); o.Payment.Amount == 0 {
-			return all
-		}
-	}
-	pay := purchase.Payment{ID: o.Payment.ID, Method: o.Payment.Method, ProviderID: o.Payment.ProviderID}
-	if o.Payment.Status == PaymentCaptured {
-		pay.Captured = o.Payment.Amount
-	}
-	return append(all, pay)
 }
 
 // Purchases returns the purchase of each order.
