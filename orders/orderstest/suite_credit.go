@@ -1,0 +1,255 @@
+package orderstest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/money"
+)
+
+// CreditStore is a store of orders with the ledger of store credit that it takes
+// from.
+type CreditStore struct {
+	orders.Store
+	// Grant adds store credit to a customer's, in minor units of USD.
+	Grant func(ctx context.Context, customerID string, amount int64) error
+	// Balance is a customer's store credit in USD.
+	Balance func(ctx context.Context, customerID string) (int64, error)
+}
+
+// creditBench is a bench with a ledger.
+type creditBench struct {
+	*bench
+	CreditStore
+}
+
+// TestCredit is the conformance suite of an orders.Store with a ledger of store
+// credit. newStore returns a fresh, empty one for each subtest.
+func TestCredit(t *testing.T, newStore func(t *testing.T) CreditStore) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, b *creditBench)
+	}{
+		{"an order comes back with its store credit, which is taken once", testCreditTaken},
+		{"store credit that is not there is refused by the store too", testCreditBeyond},
+		{"a refused placement takes no store credit", testCreditRefused},
+		{"a cancelled order gives its store credit back once", testCreditBack},
+		{"a failing change gives no store credit back", testCreditChangeFails},
+		{"one customer's store credit is spent once, by two carts at once", testCreditRace},
+		{"many customers' store credit is spent at once, and adds up", testCreditTogether},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStore(t)
+			c.run(t, &creditBench{CreditStore: s, bench: &bench{
+				T: t, ctx: t.Context(), store: s.Store,
+				now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
+			}})
+		})
+	}
+}
+
+func (b *creditBench) grant(customer string, amount int64) {
+	b.Helper()
+	b.ok(b.Grant(b.ctx, customer, amount))
+}
+
+func (b *creditBench) balance(customer string, want int64) {
+	b.Helper()
+	got, err := b.Balance(b.ctx, customer)
+	b.ok(err)
+	b.equal("the store credit of "+customer, got, want)
+}
+
+// pay orders the cart with so much of the store credit as it can take, at most
+// limit, and the rest by card.
+func (b *creditBench) pay(customer, cartID string, limit int64) (orders.Order, bool, error) {
+	return b.store.Place(
+		b.ctx, orders.PlaceRequest{CustomerID: customer, CartID: cartID, Credit: true, At: b.now},
+		func(p orders.Placement) (*orders.Order, error) {
+			o, err := b.decide("")(p)
+			if err != nil {
+				return nil, err
+			}
+			return b.spend(o, min(limit, p.Credit["USD"]))
+		})
+}
+
+// spend is the order with a part of it paid by store credit.
+func (b *creditBench) spend(o *orders.Order, amount int64) (*orders.Order, error) {
+	p := orders.Params{
+		ID: o.ID, CustomerID: o.CustomerID, CartID: o.CartID, TermsID: o.TermsID, Source: o.Source,
+		Currency: o.Currency, Lines: o.Lines, PaymentID: o.Payment.ID, Method: o.Payment.Method,
+		Token: o.Payment.Token, Credit: amount,
+	}
+	if amount > 0 {
+		p.CreditPaymentID = newID()
+	}
+	return orders.NewOrder(p, b.stamp())
+}
+
+func testCreditTaken(_ *testing.T, b *creditBench) {
+	b.grant("ann", 1500)
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	o, placed, err := b.pay("ann", id, 700)
+	b.ok(err)
+	b.equal("placed", placed, true)
+	b.equal("by store credit", o.Credit.Amount, int64(700))
+	b.equal("by card", o.Payment.Amount, o.Total()-700)
+	b.balance("ann", 800)
+	got, err := b.store.Order(b.ctx, o.ID)
+	b.ok(err)
+	b.equal("the order", got, o)
+	b.folded(o.ID)
+
+	again, placed, err := b.pay("ann", id, 700)
+	b.ok(err)
+	b.equal("placed again", placed, false)
+	b.equal("the first order", again.ID, o.ID)
+	b.balance("ann", 800)
+
+	_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error { return o.Complete(b.stamp(), "pi_1") })
+	b.ok(err)
+	b.balance("ann", 800)
+}
+
+func testCreditBeyond(_ *testing.T, b *creditBench) {
+	b.grant("ann", 500)
+	b.grant("bob", 5000)
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id, Credit: true, At: b.now},
+		func(p orders.Placement) (*orders.Order, error) {
+			o, err := b.decide("")(p)
+			if err != nil {
+				return nil, err
+			}
+			return b.spend(o, 501)
+		})
+	b.code(err, orders.CodeCreditTooLow)
+	var low *orders.Error
+	if errors.As(err, &low) {
+		b.equal("what there is", low.Limit, money.New(500, "USD"))
+	}
+	b.equal("placed", placed, false)
+	b.equal("stock", b.stock(p.ID), 3)
+	b.balance("ann", 500)
+	_, placed, err = b.place("ann", id, "")
+	b.ok(err)
+	b.equal("the cart was kept", placed, true)
+}
+
+func testCreditRefused(_ *testing.T, b *creditBench) {
+	b.grant("ann", 500)
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
+	_, _, err := b.pay("ann", id, 500)
+	b.code(err, orders.CodeOutOfStock)
+	b.balance("ann", 500)
+	b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 3})
+	_, _, err = b.pay("ann", id, 500)
+	b.ok(err)
+	b.balance("ann", 0)
+}
+
+func testCreditBack(_ *testing.T, b *creditBench) {
+	b.grant("ann", 1000)
+	p := b.product("Mouse", 3)
+	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+	for round := range 2 {
+		o, placed, err := b.pay("ann", id, 1000)
+		b.ok(err)
+		b.equal("placed", placed, true)
+		b.balance("ann", 0)
+		cancel := func(o *orders.Order) error { return o.Cancel(b.stamp(), "never mind") }
+		together(4, func(int) {
+			if _, err := b.store.Update(b.ctx, o.ID, cancel); err != nil {
+				b.code(err, orders.CodeTransition)
+			}
+		})
+		b.balance("ann", 1000)
+		b.equal("stock", b.stock(p.ID), 3)
+		got, err := b.store.Order(b.ctx, o.ID)
+		b.ok(err)
+		b.equal("what it was to pay", got.Credit, o.Credit)
+		b.equal("the state of its store credit", got.Credit.Status(got.Status), orders.PaymentCanceled)
+		b.folded(o.ID)
+		if round == 0 {
+			b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+		}
+	}
+}
+
+func testCreditChangeFails(_ *testing.T, b *creditBench) {
+	b.grant("ann", 1000)
+	p := b.product("Mouse", 3)
+	o, _, err := b.pay("ann", b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1}), 1000)
+	b.ok(err)
+	no := errors.New("no")
+	_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error {
+		return errors.Join(o.Cancel(b.stamp(), "never mind"), no)
+	})
+	if !errors.Is(err, no) {
+		b.Errorf("error %v, want %v", err, no)
+	}
+	b.balance("ann", 0)
+	b.equal("stock", b.stock(p.ID), 2)
+}
+
+// testCreditRace has a customer order two carts at once, each of which would take
+// all the store credit: the cart of a canceled order, and the one after it.
+func testCreditRace(_ *testing.T, b *creditBench) {
+	for range 3 {
+		b.grant("ann", 1000)
+		p := b.product("Mouse", 8)
+		first := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+		o, _, err := b.place("ann", first, "")
+		b.ok(err)
+		second := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
+		_, err = b.store.Update(b.ctx, o.ID, func(o *orders.Order) error { return o.Cancel(b.stamp(), "") })
+		b.ok(err)
+
+		found := make([]orders.Order, 2)
+		together(2, func(i int) {
+			o, placed, err := b.pay("ann", []string{first, second}[i], 1000)
+			if err != nil || !placed {
+				b.Errorf("cart %d: placed %v, %v", i, placed, err)
+			}
+			found[i] = o
+		})
+		b.equal("taken by both", found[0].Credit.Amount+found[1].Credit.Amount, int64(1000))
+		b.balance("ann", 0)
+	}
+}
+
+func testCreditTogether(_ *testing.T, b *creditBench) {
+	const n = 12
+	p := b.product("Mouse", n)
+	carts := make([]string, n)
+	for i := range n {
+		b.grant(customer(i), int64(100*i+1))
+		carts[i] = b.cart(customer(i), orders.CartItem{ProductID: p.ID, Quantity: 1})
+	}
+	together(n, func(i int) {
+		limit := int64(600)
+		if i%4 == 3 {
+			limit = -1 // refused: nobody pays a negative amount
+		}
+		o, _, err := b.pay(customer(i), carts[i], limit)
+		if limit < 0 {
+			b.code(err, orders.CodeInvalid)
+		} else if err != nil || o.Credit.Amount != min(limit, int64(100*i+1)) {
+			b.Errorf("%s pays %d by store credit, %v", customer(i), o.Credit.Amount, err)
+		}
+	})
+	for i := range n {
+		have, spent := int64(100*i+1), min(int64(600), int64(100*i+1))
+		if i%4 == 3 {
+			spent = 0
+		}
+		b.balance(customer(i), have-spent)
+	}
+}
