@@ -41,8 +41,8 @@ func (s Status) Open() bool {
 	return false
 }
 
-// Valid reports whether it is one of the states.
-func (s Status) Valid() bool {
+// valid reports whether it is one of the states.
+func (s Status) valid() bool {
 	return s.Open() || s == StatusSucceeded || s == StatusFailed || s == StatusReversed
 }
 

@@ -112,9 +112,10 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 		items := make([]orders.Item, len(p.Cart.Items))
 		for i, it := range p.Cart.Items {
 			product := p.Products[it.ProductID]
-			available := product.AvailableAt(b.now)
+			available := product.Stock
 			items[i] = orders.Item{Product: product, Quantity: it.Quantity}
 			if sale := product.SaleAt(b.now); sale != nil {
+				available += min(sale.Reserved.Quantity, sale.Left())
 				items[i].Sale, available = &sale.FlashSale, min(available, sale.Left())
 			}
 			if it.Quantity > available {

@@ -122,8 +122,7 @@ func testReservationEndsWithSale(b *bench) {
 	b.now = b.now.Add(-20 * time.Minute)
 	r := b.reserved(f, "bob", 2)
 	b.now = b.now.Add(time.Minute)
-	ended, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(),
-		func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	ended, err := b.shop(b.store).EndFlashSale(b.sourced(), f.ID, b.stamp().By)
 	b.ok(err)
 	b.equal("the end", ended.Ends, b.now)
 	b.equal("shortened", b.foldedReservation(r.ID).ExpiresAt, b.now)

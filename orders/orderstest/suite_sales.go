@@ -1,6 +1,7 @@
 package orderstest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -18,16 +19,34 @@ func (b *bench) draft(productID int64, limit, perCustomer int) orders.FlashSaleP
 	}
 }
 
-func (b *bench) newSale(d orders.FlashSaleParams) orders.FlashSale {
+// shop returns a service on the store, which makes the changes of sales that stores save.
+func (b *bench) shop(store orders.Store) *orders.Service {
 	b.Helper()
-	f, err := orders.NewFlashSale(newID(), d, b.stamp())
+	s, err := orders.New(orders.Config{
+		Store: store, Gateway: &Gateway{}, Currency: "USD", Now: func() time.Time { return b.now },
+	})
 	b.ok(err)
-	return *f
+	return s
 }
+
+// create saves a sale as staff decided it.
+func (b *bench) create(d orders.FlashSaleParams) (orders.FlashSale, error) {
+	b.Helper()
+	return b.shop(b.store).CreateFlashSale(b.sourced(), b.stamp().By, d)
+}
+
+// change has staff change a sale.
+func (b *bench) change(id string, change func(*orders.FlashSaleParams) error) (orders.FlashSale, error) {
+	b.Helper()
+	return b.shop(b.store).UpdateFlashSale(b.sourced(), id, b.stamp().By, change)
+}
+
+// sourced is a context of a request, whose source is that of the stamp.
+func (b *bench) sourced() context.Context { return event.WithSource(b.ctx, b.stamp().Source) }
 
 func (b *bench) sale(productID int64, limit, perCustomer int) orders.FlashSale {
 	b.Helper()
-	f, err := b.store.CreateFlashSale(b.ctx, b.newSale(b.draft(productID, limit, perCustomer)))
+	f, err := b.create(b.draft(productID, limit, perCustomer))
 	b.ok(err)
 	return f
 }
@@ -41,11 +60,8 @@ func (b *bench) loadSale(id string) orders.FlashSale {
 
 // reserve holds n units for ten minutes.
 func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
-	st := event.Stamp{At: b.now, By: event.Actor{Kind: event.ActorCustomer, ID: customer}, Source: b.stamp().Source}
-	return b.store.Reserve(b.ctx, f.ID, customer, st,
-		func(p orders.Product) (orders.Reservation, []event.Event, error) {
-			return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
-		})
+	by := event.Actor{Kind: event.ActorCustomer, ID: customer}
+	return b.shop(b.store).ReserveFlashSale(b.sourced(), f.ID, by, n)
 }
 
 func (b *bench) reserved(f orders.FlashSale, customer string, n int) orders.Reservation {
@@ -86,14 +102,17 @@ func (b *bench) foldedReservation(id string) orders.Reservation {
 
 func testSale(b *bench) {
 	p, q := b.product("Mouse", 10), b.product("Desk", 10)
-	made := b.newSale(b.draft(p.ID, 5, 2))
-	f, err := b.store.CreateFlashSale(b.ctx, made)
+	d := b.draft(p.ID, 5, 2)
+	f, err := b.create(d)
 	b.ok(err)
-	b.equal("created", f, made.Clone())
+	b.equal("created", f, orders.FlashSale{
+		ID: f.ID, ProductID: p.ID, Starts: d.Starts, Ends: d.Ends, PercentBP: 2000, Cap: 5, CapPerCustomer: 2,
+		CreatedAt: b.now, UpdatedAt: b.now, Version: 1,
+	})
 	b.equal("stored", b.loadSale(f.ID), f)
 	next := b.draft(p.ID, 0, 0)
 	next.Starts, next.Ends = next.Ends, next.Ends.Add(time.Hour)
-	later, err := b.store.CreateFlashSale(b.ctx, b.newSale(next))
+	later, err := b.create(next)
 	b.ok(err)
 
 	on, err := b.store.FlashSales(b.ctx, b.now)
@@ -140,8 +159,15 @@ func testSale(b *bench) {
 	folded, err := orders.FoldFlashSale(events)
 	b.ok(err)
 	b.equal("folded", folded, f)
-	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(b.draft(999, 0, 0)))
+	_, err = b.shop(anyProduct{b.store}).CreateFlashSale(b.sourced(), b.stamp().By, b.draft(999, 0, 0))
 	b.code(err, orders.CodeNotFound)
+}
+
+// anyProduct is a store that leaves it to CreateFlashSale to find no product.
+type anyProduct struct{ orders.Store }
+
+func (anyProduct) Product(_ context.Context, id int64) (orders.Product, error) {
+	return orders.Product{ID: id, Currency: "USD"}, nil
 }
 
 func testSaleOverlap(b *bench) {
@@ -150,7 +176,7 @@ func testSaleOverlap(b *bench) {
 	b.AtOnce(8, func(i int) {
 		d := b.draft(p.ID, 0, 0)
 		d.Starts, d.Ends = d.Starts.Add(time.Duration(i)*time.Minute), d.Ends.Add(time.Duration(i)*time.Minute)
-		switch _, err := b.store.CreateFlashSale(b.ctx, b.newSale(d)); {
+		switch _, err := b.create(d); {
 		case err == nil:
 			made.Add(1)
 		case orders.CodeOf(err) == orders.CodeSaleOverlap:
@@ -168,22 +194,20 @@ func testSaleOverlap(b *bench) {
 	if first.ProductID != p.ID {
 		first = all[1]
 	}
-	d := first.Params()
+	d := b.draft(p.ID, 0, 0)
 	d.Starts, d.Ends = first.Ends, first.Ends.Add(time.Hour)
-	second, err := b.store.CreateFlashSale(b.ctx, b.newSale(d))
+	second, err := b.create(d)
 	b.ok(err)
-	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(), func(f *orders.FlashSale) error {
+	_, err = b.change(second.ID, func(d *orders.FlashSaleParams) error {
 		d.Starts = first.Ends.Add(-time.Microsecond)
-		return f.Change(b.stamp(), d)
+		return nil
 	})
 	b.code(err, orders.CodeSaleOverlap)
 	b.equal("the refused change", b.loadSale(second.ID), second)
 	// One that is dropped before it began makes room.
-	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(),
-		func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	_, err = b.shop(b.store).EndFlashSale(b.sourced(), second.ID, b.stamp().By)
 	b.ok(err)
-	d.Starts = first.Ends
-	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(d))
+	_, err = b.create(d)
 	b.ok(err)
 }
 
@@ -191,17 +215,16 @@ func testSaleChange(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 5, 0)
 	b.reserved(f, "ann", 2)
-	change := func(d orders.FlashSaleParams) error {
-		_, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(),
-			func(f *orders.FlashSale) error { return f.Change(b.stamp(), d) })
+	change := func(limit, percentBP int) error {
+		_, err := b.change(f.ID, func(d *orders.FlashSaleParams) error {
+			d.Cap, d.PercentBP = limit, percentBP
+			return nil
+		})
 		return err
 	}
-	d := f.Params()
-	d.Cap = 1
-	b.code(change(d), orders.CodeInvalid)
-	d.Cap, d.PercentBP = 2, 5000
-	b.ok(change(d))
-	b.ok(change(d)) // nothing to change
+	b.code(change(1, 2000), orders.CodeInvalid)
+	b.ok(change(2, 5000))
+	b.ok(change(2, 5000)) // nothing to change
 	no := errors.New("no")
 	refuse := func(*orders.FlashSale) error { return no }
 	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), refuse); !errors.Is(err, no) {

@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	leases "github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
@@ -145,18 +146,18 @@ type Params struct {
 type partnerRow struct {
 	bun.BaseModel `bun:"table:?(rk)partners,alias:p"`
 
-	ID         string `bun:",pk"`
-	Name       string
-	NameKey    string
-	Currency   string
-	FeedURL    string
-	FeedToken  []byte
-	EveryMin   int
-	NextAt     sqldb.Time
-	LeaseUntil sqldb.Time
-	LeaseToken string
-	LastError  string
-	CreatedAt  sqldb.Time
+	leases.Lease // while its feed is fetched
+
+	ID        string `bun:",pk"`
+	Name      string
+	NameKey   string
+	Currency  string
+	FeedURL   string
+	FeedToken []byte
+	EveryMin  int
+	NextAt    sqldb.Time
+	LastError string
+	CreatedAt sqldb.Time
 }
 
 type keyRow struct {
