@@ -174,9 +174,9 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 			"Your account is asking for much at once. Wait until that is answered, then try again."
 	case errors.Is(err, errStreams):
 		status, words = http.StatusTooManyRequests,
-			"The dashboard is open in too many windows of your account. Close some, then try again."
+			"The shop is open in too many windows of your account. Close some, then try again."
 	case errors.Is(err, errAllStreams):
-		words = "The dashboard is open in too many windows. Reload the page to see its figures."
+		words = "The shop is open in too many windows. Reload the page to see what is new."
 	case errors.Is(err, context.Canceled):
 		return // nobody waits for an answer
 	}
