@@ -49,7 +49,7 @@ func (s *Service) Unread(ctx context.Context, userID string) (int, error) {
 	some := s.cfg.DB.Read().NewSelect().Model((*noticeRow)(nil)).ColumnExpr("1").Where("n.user_id = ?", userID).
 		Where("n.read_at IS NULL").Limit(MaxUnread)
 	var n int
-	err := s.cfg.DB.Read().NewSelect().TableExpr("(?) AS some", some).ColumnExpr("COUNT(*)").Scan(ctx, &n)
+	err := s.cfg.DB.Read().NewSelect().TableExpr("(?) AS unread", some).ColumnExpr("COUNT(*)").Scan(ctx, &n)
 	if err != nil {
 		return 0, fmt.Errorf("notice: count unread: %w", err)
 	}
