@@ -73,6 +73,8 @@ func New(d Deps) *API {
 	a.sloRoutes()
 	a.partnerRoutes()
 	a.featureRoutes()
+	a.webhookRoutes()
+	a.notificationRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
 }

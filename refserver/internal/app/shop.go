@@ -35,12 +35,15 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
+	"github.com/returnkit/returnkit/refserver/internal/webhook"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
@@ -88,16 +91,21 @@ type App struct {
 	Approvals *approval.Desk
 	// Audit is what happened to accounts, products, policies and settings.
 	Audit *audit.Log
+	// Mailing sends mails; nil: there are none, because production has no mail server.
+	Mailing *mailing.Queue
+	// Notices tell people what happens to what is theirs, EventsOut other systems.
+	Notices   *notice.Service
+	EventsOut *webhook.Service
 	// Mails are those that a development shop keeps instead of sending them; nil
 	// where a mail server sends them, and in production.
 	Mails *mail.Outbox
 
-	mailer   auth.Mailer // nil: there are no mails
 	now      func() time.Time
 	provider string // base address of the payment provider; empty for Stripe itself
 	payments *stripegateway.Gateway
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
+	outgoing *outgoingMetrics
 	checkout checkoutGuard
 	// photoNames are the photos that cases name.
 	photoNames evidence.Names
@@ -115,6 +123,7 @@ type App struct {
 	outageDone    atomic.Bool
 	weakHashes    bool
 	queryHook     bun.QueryHook // nil: none
+	webhookRetry  resilience.Backoff
 	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
@@ -140,6 +149,9 @@ func WithSubscriber(stream, name string, types []string, handler outbox.Handler,
 		})
 	}
 }
+
+// WithWebhookRetry has failed webhooks sent again after these waits, for tests.
+func WithWebhookRetry(b resilience.Backoff) Option { return func(s *App) { s.webhookRetry = b } }
 
 // WithQueryHook has hook see every statement, for measurements.
 func WithQueryHook(hook bun.QueryHook) Option { return func(s *App) { s.queryHook = hook } }
@@ -221,6 +233,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 		ctx, db, auth.Migrations(), audit.Migrations(), approval.Migrations(), ordersdb.Migrations(),
 		refundsdb.Migrations(), returnsdb.Migrations(), review.Migrations(), idempotency.Migrations(),
 		partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
+		mailing.Migrations(), notice.Migrations(), webhook.Migrations(),
 		setupMigrations(),
 	)
 	if err != nil {
@@ -321,7 +334,7 @@ func (s *App) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.payments, s.money = direct, newMoneyMetrics()
+	s.payments, s.money, s.outgoing = direct, newMoneyMetrics(), newOutgoingMetrics()
 	s.inbox, s.Discrepancies = refundsdb.NewInbox(s.DB), &review.Discrepancies{DB: s.DB, Now: s.now}
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	if err := s.openAccounts(ctx); err != nil {
@@ -332,9 +345,8 @@ func (s *App) openServices(ctx context.Context) error {
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
 	credit := refundsdb.New(s.DB)
-	store := ordersdb.New(s.DB, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger {
-		return credit.WithTx(tx)
-	}))
+	store := ordersdb.New(s.DB, ordersdb.Follow(followedOrders()...),
+		ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return credit.WithTx(tx) }))
 	if err := s.openOrders(store, direct); err != nil {
 		return err
 	}
@@ -350,6 +362,9 @@ func (s *App) openServices(ctx context.Context) error {
 	s.openApprovals()
 	s.openNightly()
 	if err := s.openReturns(); err != nil {
+		return err
+	}
+	if err := s.openNotices(); err != nil {
 		return err
 	}
 	if err := s.openEvents(); err != nil {

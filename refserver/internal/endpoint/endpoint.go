@@ -22,10 +22,13 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/review"
+	"github.com/returnkit/returnkit/refserver/internal/webhook"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -48,6 +51,11 @@ type Deps struct {
 	Features *feature.Service
 	// Partners send product feeds.
 	Partners *partner.Service
+	// Webhooks send events to other systems, Notices notify people.
+	Webhooks *webhook.Service
+	Notices  *notice.Service
+	// Mailing sends mails; nil where the shop sends none.
+	Mailing *mailing.Queue
 	// Levels reads the service levels.
 	Levels LevelReader
 	// Card turns what the card form holds into the provider's payment method.

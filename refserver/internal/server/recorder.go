@@ -161,6 +161,16 @@ func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string
 		return c.partners(ctx, add, all)
 	case "key":
 		return c.keys(ctx, pathID, add, all)
+	case "webhook":
+		list, err := c.shop.EventsOut.Endpoints(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range list {
+			if err := add(w.ID, w.URL, w, "CreatedAt"); err != nil {
+				return nil, err
+			}
+		}
 	case "feature":
 		for _, s := range c.shop.Features.Switches() {
 			if err := add(string(s.Name), string(s.Name), s, "Version", "ChangedAt", "ChangedBy"); err != nil {

@@ -43,6 +43,8 @@ var deskGroups = []navGroup{
 	{"Settings", []link{
 		{Href: "/admin/users", Name: "Users"},
 		{Href: "/admin/features", Name: "Feature switches"},
+		{Href: "/admin/webhooks", Name: "Webhooks"},
+		{Href: "/admin/mail", Name: "Mail"},
 	}},
 }
 
