@@ -134,12 +134,16 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("take in partners' feeds", feedsEvery, takeIn); err != nil {
 		return nil, err
 	}
+	if err := s.operationLoops(add); err != nil {
+		return nil, err
+	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
 		"remove ended sessions": s.Auth.CleanUp,
 		"forget old webhooks":   s.forgetWebhooks,
 		"forget old answers":    s.Keys.CleanUp,
 		"remove unnamed photos": s.sweepPhotos,
 		"forget old probes":     s.forgetProbes,
+		"remove old exports":    s.forgetOperations,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)

@@ -33,11 +33,14 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/export"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -62,6 +65,11 @@ type App struct {
 	Evidence *evidence.Files
 	// Features switches parts of the shop off.
 	Features *feature.Service
+	// Progress keeps operations that outlast a request, Exports those that write files.
+	Progress *progress.Service
+	Exports  *export.Service
+	// Quality runs the quality scenarios.
+	Quality *quality.Service
 	// Partners send product feeds.
 	Partners *partner.Service
 	// Uploads takes in requests with photos.
@@ -115,6 +123,7 @@ type App struct {
 	outageDone    atomic.Bool
 	weakHashes    bool
 	queryHook     bun.QueryHook // nil: none
+	quality       quality.Config
 	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
@@ -139,6 +148,11 @@ func WithSubscriber(stream, name string, types []string, handler outbox.Handler,
 			return s.Events.Subscribe(stream, name, types, handler, options...)
 		})
 	}
+}
+
+// WithScenarios has the desk run the quality scenarios by run, which must never touch this shop.
+func WithScenarios(all []quality.Scenario, run quality.Runner) Option {
+	return func(s *App) { s.quality.Scenarios, s.quality.Run = all, run }
 }
 
 // WithQueryHook has hook see every statement, for measurements.
@@ -220,7 +234,7 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 	err := sqlstore.Migrate(
 		ctx, db, auth.Migrations(), audit.Migrations(), approval.Migrations(), ordersdb.Migrations(),
 		refundsdb.Migrations(), returnsdb.Migrations(), review.Migrations(), idempotency.Migrations(),
-		partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
+		progress.Migrations(), partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
 		setupMigrations(),
 	)
 	if err != nil {
@@ -335,6 +349,9 @@ func (s *App) openServices(ctx context.Context) error {
 	if err := s.openOrders(store, direct); err != nil {
 		return err
 	}
+	if err := s.openProgress(); err != nil {
+		return err
+	}
 	if err := s.openPartners(store); err != nil {
 		return err
 	}
@@ -347,6 +364,9 @@ func (s *App) openServices(ctx context.Context) error {
 	s.openApprovals()
 	s.openNightly()
 	if err := s.openReturns(); err != nil {
+		return err
+	}
+	if err := s.openExports(); err != nil {
 		return err
 	}
 	if err := s.openEvents(); err != nil {

@@ -139,6 +139,8 @@ func New(d Deps) (http.Handler, error) {
 	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.partnerRoutes()
+	s.progressRoutes()
+	s.scenarioRoutes()
 	s.featureRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
