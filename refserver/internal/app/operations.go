@@ -11,7 +11,6 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -125,14 +124,6 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		}); err != nil {
 			return nil, err
 		}
-	}
-	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
-	if _, err = add("fetch partners' feeds", fetchEvery, fetch); err != nil {
-		return nil, err
-	}
-	takeIn := s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)
-	if _, err = add("take in partners' feeds", feedsEvery, takeIn); err != nil {
-		return nil, err
 	}
 	if err := s.operationLoops(add); err != nil {
 		return nil, err

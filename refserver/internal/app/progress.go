@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/refserver/internal/export"
+	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
@@ -44,6 +45,14 @@ type addLoop func(
 // operationLoops carries out operations, each kind by itself: a long one of another kind keeps
 // none from its turn.
 func (s *App) operationLoops(add addLoop) error {
+	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
+	if _, err := add("fetch partners' feeds", fetchEvery, fetch); err != nil {
+		return err
+	}
+	takeIn := s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)
+	if _, err := add("take in partners' feeds", feedsEvery, takeIn); err != nil {
+		return err
+	}
 	for name, kind := range map[string]progress.Kind{
 		"write exports": s.Exports.Kind(), "run quality scenarios": s.Quality.Kind(),
 	} {

@@ -234,8 +234,8 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 	err := sqlstore.Migrate(
 		ctx, db, auth.Migrations(), audit.Migrations(), approval.Migrations(), ordersdb.Migrations(),
 		refundsdb.Migrations(), returnsdb.Migrations(), review.Migrations(), idempotency.Migrations(),
-		progress.Migrations(), partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
-		setupMigrations(),
+		progress.Migrations(), partner.Migrations(), feature.Migrations(), reconcile.Migrations(),
+		observabilitydb.Migrations(), setupMigrations(),
 	)
 	if err != nil {
 		return err

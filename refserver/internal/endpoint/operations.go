@@ -161,7 +161,7 @@ func operationError(err error) error {
 		return problem.New(
 			http.StatusForbidden,
 			"NOT_HERE",
-			"Scenarios are not run in this shop: SCENARIOS_IN_PRODUCTION is not set. Run refserver scenarios elsewhere.",
+			"Scenarios are not run in this shop: SCENARIOS_IN_PRODUCTION is not set.",
 		)
 	}
 	return err

@@ -278,7 +278,9 @@ func TestScenariosAreRunFromTheDesk(t *testing.T) {
 		"the shop did not open",
 		"/admin/scenarios/"+id,
 	)
-	auditor.get("/admin/scenarios/"+id).want(t, 200, "a machine", "short form", "Course, ms", "<svg")
+	auditor.get("/admin/scenarios/"+id).want(t, 200, "a machine", "short form", "Course, ms", "/charts/X.1-1.svg")
+	auditor.get("/admin/scenarios/"+id+"/charts/X.1-1.svg").want(t, 200, "<svg")
+	auditor.get("/admin/scenarios/"+id+"/charts/X.1-2.svg").want(t, http.StatusNotFound)
 	started := admin.json("/api/admin/scenarios/x.2/run", "").want(t, http.StatusAccepted, `"success":true`)
 	var made struct {
 		ID string `json:"operation_id"`

@@ -1,7 +1,8 @@
 package web
 
 import (
-	"html/template"
+	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
@@ -14,6 +15,7 @@ func (s *server) scenarioRoutes() {
 	s.use("GET /admin/scenarios", endpoint.ReadScenarios, s.scenarios)
 	s.use("POST /admin/scenarios", endpoint.RunScenario, s.runScenario)
 	s.use("GET /admin/scenarios/{id}", endpoint.ReadScenarios, s.scenarioReport)
+	s.use("GET /admin/scenarios/{id}/charts/{name}", endpoint.ReadScenarios, s.scenarioChart)
 }
 
 // scenariosShown is how many runs the page lists, and looks for the last values in.
@@ -93,32 +95,64 @@ type reportRow struct {
 	Pictures []reportPicture
 }
 
+// reportPicture is a chart of a report. A page holds no styles of its own, so that it is an image.
 type reportPicture struct {
 	quality.Chart
 
-	SVG template.HTML
+	Source string // address of the drawing
 }
 
-func (s *server) scenarioReport(w http.ResponseWriter, r *http.Request) error {
+// scenarioRun returns the report of the run that the address names.
+func (s *server) scenarioRun(r *http.Request) (quality.Report, string, error) {
 	o, err := s.Endpoints.ScenarioRun(r.Context(), user(r), r.PathValue("id"))
 	if err != nil {
-		return err
+		return quality.Report{}, "", err
 	}
 	report, ok := quality.ReportOf(o)
 	if !ok {
-		return problem.New(http.StatusNotFound, "NOT_FOUND", "This run has no report: it has not ended.")
+		return report, "", problem.New(http.StatusNotFound, "NOT_FOUND", "This run has no report: it has not ended.")
 	}
-	body := reportBody{Report: report, Title: o.Title}
+	return report, o.Title, nil
+}
+
+func (s *server) scenarioReport(w http.ResponseWriter, r *http.Request) error {
+	report, title, err := s.scenarioRun(r)
+	if err != nil {
+		return err
+	}
+	body := reportBody{Report: report, Title: title}
 	for _, row := range report.Rows {
 		v := reportRow{Row: row, State: scenarioStates[row.Word()]}
-		for _, c := range row.Charts {
-			svg, err := quality.Draw(c)
-			if err != nil {
-				return err
-			}
-			v.Pictures = append(v.Pictures, reportPicture{c, svg})
+		for i, c := range row.Charts {
+			v.Pictures = append(v.Pictures, reportPicture{
+				c, fmt.Sprintf("/admin/scenarios/%s/charts/%s-%d.svg", r.PathValue("id"), row.ID, i+1),
+			})
 		}
 		body.Rows = append(body.Rows, v)
 	}
-	return s.page(w, r, "admin_scenario", o.Title, body)
+	return s.page(w, r, "admin_scenario", title, body)
+}
+
+// scenarioChart draws a chart of a report.
+func (s *server) scenarioChart(w http.ResponseWriter, r *http.Request) error {
+	report, _, err := s.scenarioRun(r)
+	if err != nil {
+		return err
+	}
+	for _, row := range report.Rows {
+		for i, c := range row.Charts {
+			if r.PathValue("name") != fmt.Sprintf("%s-%d.svg", row.ID, i+1) {
+				continue
+			}
+			svg, err := quality.Draw(c)
+			if err != nil {
+				return fmt.Errorf("draw a chart of %s: %w", row.ID, err)
+			}
+			w.Header().Set("Content-Type", "image/svg+xml")
+			w.Header().Set("Cache-Control", "private, max-age=86400, immutable")
+			_, err = io.WriteString(w, string(svg))
+			return err
+		}
+	}
+	return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such chart.")
 }

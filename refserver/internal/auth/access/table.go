@@ -212,6 +212,7 @@ var routes = []Route{
 	{Pattern: "GET /admin/scenarios", Needs: InsightRead},
 	{Pattern: "POST /admin/scenarios", Needs: ScenariosRun, Audit: "operation"},
 	{Pattern: "GET /admin/scenarios/{id}", Needs: InsightRead},
+	{Pattern: "GET /admin/scenarios/{id}/charts/{name}", Needs: InsightRead},
 
 	{Pattern: "GET /api/products", Needs: ShopRead},
 	{Pattern: "GET /api/flash-sales", Needs: ShopRead},
