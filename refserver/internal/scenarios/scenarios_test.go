@@ -34,7 +34,8 @@ func TestScenariosAreFulfilled(t *testing.T) {
 		"sqlite": {Options{}, 15},
 		// What the database has a part in.
 		"postgres": {Options{
-			DatabaseURL: sqlstoretest.PostgresURL(t), IDs: []string{"A.3", "S.1", "M.2", "P.2", "I.1", "I.2", "T.1", "U.2"},
+			DatabaseURL: sqlstoretest.PostgresURL(t),
+			IDs:         []string{"A.3", "S.1", "M.2", "P.2", "I.1", "I.2", "T.1", "U.2"},
 		}, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
