@@ -144,6 +144,8 @@ func New(d Deps) (http.Handler, error) {
 	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.partnerRoutes()
+	s.progressRoutes()
+	s.scenarioRoutes()
 	s.featureRoutes()
 	s.webhookRoutes()
 	s.notificationRoutes()
