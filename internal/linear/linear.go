@@ -58,8 +58,8 @@ func Search[S comparable](t *suite.T, m Model[S], fresh func() Object, replay st
 	for range programs {
 		p := random(r, m)
 		if bad := run(t, m, fresh(), p); bad != nil {
-			t.Errorf("no order of these calls explains the answers (seed %d):\n%s", seed,
-				printed(shrunk(t, m, fresh, p, bad), replay))
+			t.Screen(fmt.Sprintf("no order of these calls explains the answers (seed %d):\n%s", seed,
+				printed(shrunk(t, m, fresh, p, bad), replay)))
 			return
 		}
 	}
@@ -69,7 +69,7 @@ func Search[S comparable](t *suite.T, m Model[S], fresh func() Object, replay st
 func Replay[S comparable](t *suite.T, m Model[S], fresh func() Object, p Program, replay string) {
 	for range replays {
 		if bad := run(t, m, fresh(), p); bad != nil {
-			t.Errorf("no order of these calls explains the answers:\n%s", printed(finding{p, bad}, replay))
+			t.Screen("no order of these calls explains the answers:\n" + printed(finding{p, bad}, replay))
 			return
 		}
 	}
