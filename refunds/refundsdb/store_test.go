@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
@@ -34,6 +35,32 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 		return refundsdb.New(migrated(t,
 			sqlstoretest.Postgres(t)))
 	})
+}
+
+func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
+	refundstest.TestDifferential(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
+	}, 20)
+}
+
+func TestPostgreSQLAnswersAsMemoryDoes(t *testing.T) {
+	testreq.Slow(t, "./refunds/refundsdb/")
+	refundstest.TestDifferential(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
+	}, 100)
+}
+
+func TestSQLiteIsLinearizable(t *testing.T) {
+	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
+	}, 20)
+}
+
+func TestPostgreSQLIsLinearizable(t *testing.T) {
+	testreq.Slow(t, "./refunds/refundsdb/")
+	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
+	}, 200)
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
