@@ -60,7 +60,18 @@ func TestPostgreSQLIsLinearizable(t *testing.T) {
 	testreq.Slow(t, "./refunds/refundsdb/")
 	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
 		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
-	}, 200)
+	}, 60)
+}
+
+// It was judged by a balance of nothing: CodeBalance, of a refund that was just opened.
+func TestAnUpdateBesideTheFirstOpeningOfAPaymentFindsTheRefundOrDoesNot(t *testing.T) {
+	testreq.Slow(t, "./refunds/refundsdb/")
+	refundstest.ReplayLinearizable(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
+	}, [][]string{
+		{"open 2 6"},
+		{"done 2"},
+	})
 }
 
 func TestMigrationContainsTheTablesOfTheOutbox(t *testing.T) {
