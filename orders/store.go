@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Horizon is longer than any wait between two attempts at a payment, and than
@@ -13,8 +14,8 @@ import (
 const Horizon = 2 * time.Minute
 
 // Store keeps products, carts and orders. It is coarse and atomic: every
-// method is one transaction of its own; no transaction crosses a package or
-// rides in a context. Callbacks are pure and may run more than once (a
+// method is one transaction of its own; no transaction crosses a package, but for
+// the CreditLedger's part in it, or rides in a context. Callbacks are pure and may run more than once (a
 // serialization failure is retried); calling a store inside one is a bug.
 // Implementations are safe for concurrent use.
 //
@@ -85,7 +86,8 @@ type Store interface {
 	// decide returns the new order, or an error and then nothing is saved. The
 	// store makes the order a Change and saves it, its events and its Effects; it
 	// refuses more units than the stock or the caps of a flash sale have, where
-	// the units of a reservation that the order uses are the order's first.
+	// the units of a reservation that the order uses are the order's first. It
+	// refuses store credit that the customer does not have, with CodeCreditTooLow.
 	//
 	// Where the cart has an order that is not canceled, or the customer has an
 	// order under the IdempotencyKey, Place returns that order with placed false
@@ -149,6 +151,7 @@ type PlaceRequest struct {
 	CustomerID     string
 	CartID         string // empty: the customer's open cart
 	IdempotencyKey string // empty: none
+	Credit         bool   // Placement.Credit is wanted
 	At             time.Time
 	From           event.Source // of what has to be cleared up first, such as reservations that expired
 }
@@ -157,6 +160,10 @@ type PlaceRequest struct {
 type Placement struct {
 	Cart     Cart
 	Products map[int64]Product
+	// Credit is the customer's store credit in each of the Currencies, minor units,
+	// locked with the cart where PlaceRequest.Credit asks for it. nil: it was not
+	// asked for, or the store has no ledger (CreditLedger).
+	Credit map[money.Currency]int64
 }
 
 // Query selects orders. Zero fields select all.

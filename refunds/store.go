@@ -230,7 +230,7 @@ func (b Balance) Overpaid() int64 { return max(0, b.Refunded+b.Outside-b.Capture
 
 // CreditEntry is one movement of a customer's store credit.
 type CreditEntry struct {
-	ID         string // unique; a UUIDv7, or made of an attempt's id
+	ID         string // unique; a UUIDv7, or made of an attempt's or an order's id
 	CustomerID string
 	Currency   money.Currency
 	Amount     int64  // minor units; negative when spent

@@ -8,4 +8,5 @@ import (
 
 func TestTheSuitesHoldToWhatIsDocumented(t *testing.T) {
 	suite.Check(t, "../store.go", "Store", storePromises)
+	suite.Check(t, "suite_credit.go", "CreditStore", creditPromises)
 }

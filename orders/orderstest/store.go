@@ -27,10 +27,18 @@ type Store struct {
 	numbers  map[string]string       // order number -> order
 	events   map[string][]event.Event
 	refs     map[string]bool // restocks done
+	ledger   orders.CreditLedger
 	sales
 }
 
 var _ orders.Store = (*Store)(nil)
+
+// WithCredit has orders paid by store credit of the ledger, such as a
+// refundstest.Store. Call it before the store is used; it returns the store.
+func (s *Store) WithCredit(ledger orders.CreditLedger) *Store {
+	s.ledger = ledger
+	return s
+}
 
 // NewStore returns an empty Store.
 func NewStore() *Store {
@@ -209,6 +217,9 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	}
 	c, err := orders.NewChange(was, o)
 	if err != nil {
+		return orders.Order{}, err
+	}
+	if err := s.moveCredit(ctx, c); err != nil {
 		return orders.Order{}, err
 	}
 	s.events[id] = append(s.events[id], event.Clone(c.Events)...)

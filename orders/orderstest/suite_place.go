@@ -73,7 +73,7 @@ func testPlaceInvalid(b *bench) {
 	}{
 		{"no payment method", "payment_method", func(o *orders.Order) { o.Payment.Method = "" }},
 		{"a method in upper case", "payment_method", func(o *orders.Order) { o.Payment.Method = "CARD" }},
-		{"store credit", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.StoreCredit }},
+		{"store credit", "store_credit", func(o *orders.Order) { o.Payment.Method = payment.StoreCredit }},
 		{"the original method", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.OriginalMethod }},
 		{"no currency", "currency", func(o *orders.Order) { o.Currency = "" }},
 		{"an unknown status", "status", func(o *orders.Order) { o.Status = "paid" }},
