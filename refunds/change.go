@@ -94,6 +94,11 @@ func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) 
 		if err := f(&seen, after); err != nil {
 			return PaymentChange{}, err
 		}
+		for _, h := range seen.Holds {
+			if err := checkText("ref", h.Ref, maxID); err != nil {
+				return PaymentChange{}, err
+			}
+		}
 		p := PaymentChange{Holds: seen.Holds, Refunds: make([]Change, len(before))}
 		for i := range before {
 			var err error

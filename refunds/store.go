@@ -173,7 +173,8 @@ type LegQuery struct {
 }
 
 // OpenRequest names the payment a refund is on, with what the balance is
-// seeded from.
+// seeded from. A store refuses ids that are no text, or hold a NUL, with
+// CodeInvalid.
 type OpenRequest struct {
 	ClientReference string
 	OrderID         string

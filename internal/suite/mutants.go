@@ -50,18 +50,35 @@ func Mutants(t *testing.T, test string, promises int, mutants []Mutant) {
 	for _, m := range mutants {
 		t.Run(fmt.Sprintf("%d %s", m.Breaks, m.Name), func(t *testing.T) {
 			t.Parallel()
-			for _, line := range judged(m, said(t, test, m)) {
+			for _, line := range judged(m, said(t, fmt.Sprintf(`^%s$/^%d\._`, test, m.Breaks), m)) {
 				t.Error(line)
 			}
 		})
 	}
 }
 
-// said is what the suite says of the mutant.
-func said(t *testing.T, test string, m Mutant) string {
+// Races runs each store with a planted race through the linearizability suite, in a
+// process of its own: the test named runs it on the store of UnderTest. It fails for a
+// race that is not found, and logs the program of one that is.
+func Races(t *testing.T, test string, names []string) {
+	t.Helper()
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			out := said(t, "^"+test+"$", Mutant{Name: name})
+			took := time.Since(start).Round(time.Millisecond)
+			if !strings.Contains(out, "no order of these calls explains the answers") || crash.MatchString(out) {
+				t.Errorf("it is not found within %s:\n%s", took, head(out))
+			}
+			t.Logf("found within %s:\n%s", took, out)
+		})
+	}
+}
+
+// said is what the tests that match say of the mutant.
+func said(t *testing.T, run string, m Mutant) string {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	run := fmt.Sprintf(`^%s$/^%d\._`, test, m.Breaks)
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", run, "-test.timeout", bound.String())
 	cmd.Env = append(os.Environ(), mutantKey+"="+m.Name)
 	out, err := cmd.CombinedOutput()

@@ -49,7 +49,7 @@ func TestWhateverGoesWrongIsAFailureOfItsCase(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			m := Mutant{Name: w.name, Breaks: 1}
-			out := said(t, "TestWrong", m)
+			out := said(t, "^TestWrong$", m)
 			for _, line := range judged(m, out) {
 				t.Error(line)
 			}

@@ -147,7 +147,18 @@ func callers(skip int) []runtime.Frame {
 }
 
 // failed fails the case with a message at the line that is not a helper's.
-func (t *T) failed(message string) {
+func (t *T) failed(message string) { t.say(clipped(message)) }
+
+// Screen fails the case with a message of up to a screen, as it is.
+func (t *T) Screen(message string) {
+	lines := strings.Split(message, "\n")
+	if len(lines) > mostScreen-4 {
+		lines = append(lines[:mostScreen-5], "...")
+	}
+	t.say(strings.Join(lines, "\n"))
+}
+
+func (t *T) say(message string) {
 	frames := callers(3)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -165,7 +176,7 @@ func (t *T) failed(message string) {
 			break
 		}
 	}
-	fmt.Fprintln(t.Output(), at+clipped(message))
+	fmt.Fprintln(t.Output(), at+message)
 }
 
 // ours reports whether a frame is of the bench itself, or of what runs it.

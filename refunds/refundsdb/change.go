@@ -188,6 +188,11 @@ func lockForUpdate(ctx context.Context, tx bun.IDB, calls []*changeCall) (found 
 		return found, err
 	}
 	found.refunds, err = lockRefunds(ctx, tx, tx.NewSelect().Where("r.id IN (?)", bun.List(ids)))
+	// A refund that was opened in between has a balance that is not locked: for this
+	// transaction it is not there yet.
+	found.refunds = slices.DeleteFunc(found.refunds, func(r refunds.Refund) bool {
+		return !slices.ContainsFunc(found.balances, func(b balanceRow) bool { return b.PaymentID == r.PaymentID })
+	})
 	return found, err
 }
 

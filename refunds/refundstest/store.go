@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -48,6 +50,16 @@ func notFound(what, id string) error {
 	return fmt.Errorf("refundstest: there is no %s %q: %w", what, id, refunds.ErrNotFound)
 }
 
+// storable refuses what no database keeps as text.
+func storable(field string, texts ...string) error {
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
+		}
+	}
+	return nil
+}
+
 // lock takes the store's lock, unless ctx has ended.
 func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 	s.mu.Lock()
@@ -63,6 +75,9 @@ func (s *Store) Open(
 	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
 		*refunds.Refund) (refunds.Change, error),
 ) (refunds.Refund, error) {
+	if err := storable("reference", r.ClientReference, r.OrderID, r.PaymentID); err != nil {
+		return refunds.Refund{}, err
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.Refund{}, err
@@ -105,6 +120,9 @@ func (s *Store) UpdatePayment(
 	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
 		[]refunds.Refund) (refunds.PaymentChange, error),
 ) ([]refunds.Refund, error) {
+	if err := storable("payment_id", r.OrderID, r.PaymentID); err != nil {
+		return nil, err
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -380,6 +398,9 @@ func (s *Store) NextManualReference(ctx context.Context, m payment.Method) (stri
 
 // PaymentState implements refunds.Store.
 func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
+	if storable("reference", r.ClientReference, r.OrderID, r.PaymentID) != nil {
+		return refunds.PaymentState{}, notFound("payment", r.PaymentID)
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.PaymentState{}, err

@@ -23,10 +23,7 @@ import (
 // and when a call panics; what differs is printed field by field.
 func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 	suite.Run(t, storePromises, suite.Options[*bench]{
-		Start: func(t *suite.T) *bench {
-			return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
-				now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
-		},
+		Start: func(t *suite.T) *bench { return newBench(t, newStore) },
 		Calibrate: func(b *bench) int {
 			for range 3 {
 				b.answer(b.opened(newPlan(1)).ID, payment.OutcomeDone)
@@ -42,6 +39,11 @@ type bench struct {
 	ctx   context.Context
 	store refunds.Store
 	now   time.Time
+}
+
+func newBench(t *suite.T, newStore func(t *testing.T) refunds.Store) *bench {
+	return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
+		now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -141,6 +141,12 @@ func testOutsideRefused(b *bench) {
 	_, err = b.store.Book(b.ctx, foreign, "re_x", refunds.Booking(b.stamp(), p.ref(),
 		b.elsewhere(p, "re_x", 5, payment.OutcomeDone)))
 	b.equal("a payment of another order", refunds.CodeOf(err), refunds.CodeInvalid)
+	other := newPlan(1)
+	first := b.book(other, b.elsewhere(other, "re_of_"+other.payment, 5, payment.OutcomeDone)).After
+	_, err = b.store.Book(b.ctx, p.open(), first.ProviderID, refunds.Booking(b.stamp(), p.ref(),
+		b.elsewhere(p, first.ProviderID, 9, payment.OutcomeDone)))
+	b.equal("money of another payment", refunds.CodeOf(err), refunds.CodeInvalid)
+	b.equal("money of another payment, as it was", *b.outside(first.ProviderID), first)
 	b.stored(r)
 	b.holds(p, r.Amount(), 0)
 }

@@ -24,10 +24,7 @@ import (
 // and when a call panics; what differs is printed field by field.
 func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
 	suite.Run(t, storePromises, suite.Options[*bench]{
-		Start: func(t *suite.T) *bench {
-			return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
-				now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
-		},
+		Start: func(t *suite.T) *bench { return newBench(t, newStore) },
 		Calibrate: func(b *bench) int {
 			b.terms = b.publish(policy()).ID
 			for range 3 {
@@ -53,6 +50,11 @@ type bench struct {
 	store returns.Store
 	now   time.Time
 	terms string // the id of published terms
+}
+
+func newBench(t *suite.T, newStore func(t *testing.T) returns.Store) *bench {
+	return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
+		now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

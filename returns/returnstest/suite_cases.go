@@ -367,8 +367,10 @@ func testTerms(b *bench) {
 
 func testTermsRace(b *bench) {
 	const n = 20
-	b.AtOnce(n, func(int) {
-		_, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
+	var published [n]returns.Terms
+	b.AtOnce(n, func(i int) {
+		var err error
+		published[i], err = b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
 		if err != nil {
 			b.Error(err)
 		}
@@ -378,6 +380,10 @@ func testTermsRace(b *bench) {
 	b.equal("terms", len(all), n)
 	for i, t := range all {
 		b.equal("version", t.Version, n-i)
+		same := slices.ContainsFunc(published[:], func(p returns.Terms) bool {
+			return p.ID == t.ID && p.Version == t.Version
+		})
+		b.equal(fmt.Sprintf("version %d is the one that Publish returned", t.Version), same, true)
 	}
 }
 
