@@ -32,7 +32,7 @@ func TestUnitsThatWerePaidEarlyAreNotReturnedTwice(t *testing.T) {
 	// that was not accepted is free again.
 	refund, err := s.payer.ByClientReference(s.ctx, r.ID)
 	s.ok(err)
-	s.ok(s.svc.RefundChanged(s.ctx, s.reversed(refund)))
+	s.ok(s.svc.RefundChanged(s.ctx, s.reversed(refund.Refund)))
 	_, err = s.svc.Create(s.ctx, ann, ask(o, 1))
 	s.refused(err, returns.Code(returns.AlreadyReturned))
 	_, paid, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
@@ -97,8 +97,8 @@ var moves = []struct {
 		_, _, _ = e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.StoreCredit})
 	}},
 	{"reverse", func(e *exits, id string, _ int) {
-		if r, err := e.payer.ByClientReference(e.ctx, id); err == nil {
-			r, err = e.payer.Reverse(e.ctx, r.ID, kim, refunds.ReverseParams{Reason: "the bank sent it back"})
+		if in, err := e.payer.ByClientReference(e.ctx, id); err == nil {
+			r, err := e.payer.Reverse(e.ctx, in.ID, kim, refunds.ReverseParams{Reason: "the bank sent it back"})
 			if err == nil {
 				e.ok(e.svc.RefundChanged(e.ctx, r))
 			}

@@ -243,14 +243,14 @@ func (w *world) ask() {
 // finish has staff resolve what stands in the queue and asks again, until
 // the refund is paid: once, and nothing is left open.
 func (w *world) finish() {
-	var r refunds.Refund
+	var r refunds.Intent
 	var err error
 	for rounds := 0; rounds < 3 && r.Status != refunds.StatusSucceeded; rounds++ {
 		w.resolve()
 		w.ask()
 		w.recover(0, w.clock().Add(horizon))
 		w.resolve()
-		r, err = w.store.ByClientReference(w.ctx, w.request.ClientReference)
+		r, err = w.intent()
 	}
 	w.check("in the end")
 	if err != nil || r.Status != refunds.StatusSucceeded {

@@ -15,7 +15,7 @@ import (
 
 // Executor is what TestCrashes drives: *refunds.Service is one.
 type Executor interface {
-	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
+	Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error)
 	ResumeDue(ctx context.Context, limit int) (int, error)
 	Check(ctx context.Context, id string, by event.Actor) (refunds.Refund, error)
 	Resolve(ctx context.Context, id string, by event.Actor, p refunds.ResolveParams) (refunds.Refund, error)
@@ -99,6 +99,12 @@ func (w *world) refunds() []refunds.Refund {
 		w.note("the store can't list: %v", err)
 	}
 	return all
+}
+
+// intent is what the reference is paid back.
+func (w *world) intent() (refunds.Intent, error) {
+	found, err := w.store.ByClientReferences(w.ctx, []string{w.request.ClientReference})
+	return refunds.NewIntent(found[w.request.ClientReference]), err
 }
 
 // due is when the worker next finds something to do, zero for never.
