@@ -69,7 +69,9 @@ type known struct {
 }
 
 // settled reports whether nothing is owed beside the parts that stand.
-func (k known) settled(q Quote) bool { return len(k.standing) > 0 && len(k.again) == 0 && q.Amount == 0 }
+func (k known) settled(q Quote) bool {
+	return len(k.standing) > 0 && len(k.again) == 0 && q.Amount == 0
+}
 
 // note counts a refund, and reports whether it is tried anew: where the request is
 // about its payment, and it failed or awaits a method.

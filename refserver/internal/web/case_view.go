@@ -83,8 +83,6 @@ type legView struct {
 	refunds.Refund
 	State     badge
 	Reference string
-	Why       string // it failed or was reversed; for staff
-	Retry     bool   // it can be tried again alone
 }
 
 // By is the method in words, empty where one has to be chosen again.
@@ -104,13 +102,14 @@ func viewRefund(in refunds.Intent) *refundView {
 		return v
 	}
 	v.Reference = ""
+	if in.Status == refunds.StatusSucceeded {
+		v.Words = "All parts of the refund are paid. Banks can take up to 10 days to show what was sent to a card."
+	}
 	failed := in.Failed()
 	for _, leg := range in.Legs {
 		l := legView{Refund: leg}
 		l.State, _ = refundState(leg)
-		l.Reference, l.Why = referenceOf(leg)
-		l.Retry = slices.ContainsFunc(failed, func(r refunds.Refund) bool { return r.ID == leg.ID }) || leg.HoldRef ==
-			refunds.AwaitingMethod
+		l.Reference, _ = referenceOf(leg)
 		v.Parts = append(v.Parts, l)
 	}
 	if len(failed) > 0 {
