@@ -260,7 +260,7 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 			s.Fatal(err)
 		}
 		s.equal("sends", s.sends(), 1)
-		s.is(r, refunds.StatusSubmitted)
+		s.is(r.Refund, refunds.StatusSubmitted)
 		s.equal("waits for review", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true,
 			time.Time{}})
 		s.settle(time.Hour)

@@ -54,7 +54,8 @@ func checkSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
 		version = before.Version
-		if before.ID != after.ID || before.ClientReference != after.ClientReference ||
+		if before.ID != after.ID || before.IntentID != after.IntentID || before.Leg != after.Leg ||
+			before.ClientReference != after.ClientReference ||
 			before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
 			return fmt.Errorf(
 				"refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)

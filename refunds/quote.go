@@ -19,6 +19,9 @@ type Quote struct {
 	// ByTerms is what the pinned terms alone would have paid; what Amount has
 	// above it is leakage, added by overrides.
 	ByTerms int64 `json:"by_terms"`
+	// Whole is what the refunds on all payments of the order pay together, where the
+	// quote is of one of several; else 0.
+	Whole int64 `json:"whole,omitempty"`
 }
 
 // QuoteLine is what one order line gives back now.

@@ -50,12 +50,19 @@ func (s Status) valid() bool {
 // captured: every state but failed and reversed, a state nobody knows included.
 func (s Status) CountsAgainstCaptured() bool { return s != StatusFailed && s != StatusReversed }
 
-// Refund is a RefundIntent (what was decided) with its RefundAttempts (the
-// legs: one intent on one payment, under one key). It is a value; functions
-// of this package change it and record Events.
+// Refund is what one payment gives back of an Intent, with its RefundAttempts, each
+// under a key of its own. It is a value; functions of this package change it and
+// record Events.
 type Refund struct {
-	ID              string // UUIDv7
-	ClientReference string // what it is for, the id of a return; at most one refund not reversed per reference
+	ID string // UUIDv7
+	// IntentID is the id of the decision that it is of: its own, unless several
+	// payments give parts back. Then it is the id of the first.
+	IntentID string
+	// Leg is its place among the refunds of the reference: 0 for the first.
+	Leg int
+	// ClientReference is what it is for, such as the id of a return. A reference has
+	// at most one refund that is not reversed for each payment, all of one order.
+	ClientReference string
 	OrderID         string
 	PaymentID       string
 	Customer        string         // id of the customer the money goes to
@@ -75,7 +82,7 @@ type Refund struct {
 	changes []event.Event
 }
 
-// Attempt is one leg. What it sends is frozen before the first call.
+// Attempt is one try of a refund. What it sends is frozen before the first call.
 type Attempt struct {
 	ID                string // UUIDv7; in the metadata at the provider, to look it up
 	Number            int    // 1 for the first

@@ -67,15 +67,30 @@ func (s *Service) ByID(ctx context.Context, id string) (Refund, error) {
 	return s.store.Refund(ctx, id)
 }
 
-// ByClientReference returns the refund of the reference that is not reversed, or
-// else the latest reversed one, or ErrNotFound.
-func (s *Service) ByClientReference(ctx context.Context, reference string) (Refund, error) {
-	return s.store.ByClientReference(ctx, reference)
+// ByClientReference returns what is paid back for the reference, or ErrNotFound: of
+// each payment the refund that is not reversed, or else the latest reversed one.
+func (s *Service) ByClientReference(ctx context.Context, reference string) (Intent, error) {
+	found, err := s.store.ByClientReferences(ctx, []string{reference})
+	if err != nil {
+		return Intent{}, err
+	}
+	if len(found[reference]) == 0 {
+		return Intent{}, notFound("refund of", reference)
+	}
+	return NewIntent(found[reference]), nil
 }
 
 // ByClientReferences is ByClientReference for many; those without a refund are left out.
-func (s *Service) ByClientReferences(ctx context.Context, references []string) (map[string]Refund, error) {
-	return s.store.ByClientReferences(ctx, references)
+func (s *Service) ByClientReferences(ctx context.Context, references []string) (map[string]Intent, error) {
+	found, err := s.store.ByClientReferences(ctx, references)
+	if err != nil {
+		return nil, err
+	}
+	intents := make(map[string]Intent, len(found))
+	for reference, legs := range found {
+		intents[reference] = NewIntent(legs)
+	}
+	return intents, nil
 }
 
 // ByProviderID returns the refund with an attempt of that provider

@@ -13,6 +13,8 @@ import (
 // Params is what a refund is made of.
 type Params struct {
 	ID              string // UUIDv7
+	IntentID        string // empty: its own id
+	Leg             int    // its place among the refunds of the reference, from 0
 	ClientReference string
 	OrderID         string
 	PaymentID       string
@@ -76,11 +78,18 @@ func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
 		}
 	}
+	if d.Leg < 0 {
+		return nil, badField("leg", "it is %d; 0 or more are allowed", d.Leg)
+	}
 	if err := d.Attempt.check(); err != nil {
 		return nil, err
 	}
 	r := &Refund{ID: d.ID}
+	if d.IntentID == d.ID {
+		d.IntentID = ""
+	}
 	return r, r.record(s, EventCreated, &created{
+		Intent: d.IntentID, Leg: d.Leg,
 		Reference: d.ClientReference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer,
 		Attempt: d.Attempt.created(),
 	})

@@ -69,7 +69,8 @@ type Return struct {
 	Filed      event.Actor // who asked: the customer, or staff for them
 	RefundID   string      // of the refund that succeeded last, empty before
 	// Refunds are all refunds of the case that succeeded, in the order they became
-	// known, those that the provider took back later included.
+	// known, those that the provider took back later included. Where several payments
+	// paid the order they are the parts.
 	Refunds []PaidRefund
 	// EarlyRefund says that a refund was asked for before approval, and may be on
 	// its way or is paid: the case can't be canceled, a rejection opens a task, and
@@ -212,11 +213,13 @@ const (
 	RuleRefundEarly       = "REFUND_BEFORE_APPROVAL"
 )
 
-// PaidRefund is a refund of a case that succeeded.
+// PaidRefund is a refund of a case that succeeded, or the part of it that one payment
+// of the order gave back.
 type PaidRefund struct {
 	ID         string    `json:"id"`
-	PaidAt     time.Time `json:"paid_at"`     // zero if its reversal became known first
-	ReversedAt time.Time `json:"reversed_at"` // when its reversal became known; zero if it stands
+	PaymentID  string    `json:"payment_id,omitempty"` // of a part; empty: one payment paid the order
+	PaidAt     time.Time `json:"paid_at"`              // zero if its reversal became known first
+	ReversedAt time.Time `json:"reversed_at"`          // when its reversal became known; zero if it stands
 }
 
 // Task is something that staff have to look at.

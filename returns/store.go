@@ -136,12 +136,12 @@ type Restocker interface {
 // Refunder pays money back: *refunds.Service has it.
 type Refunder interface {
 	// Refund opens the refund of a return, or continues it, and returns it as it
-	// is now.
-	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
+	// is now, with its part of each payment of the order.
+	Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error)
 	// ByClientReference looks up the refund of a return, as it is now: ErrNotFound when
 	// none was opened.
-	ByClientReference(ctx context.Context, returnID string) (refunds.Refund, error)
-	// ByID returns a refund as it is now, or an error that wraps ErrNotFound.
+	ByClientReference(ctx context.Context, returnID string) (refunds.Intent, error)
+	// ByID returns one part of a refund as it is now, or an error that wraps ErrNotFound.
 	ByID(ctx context.Context, id string) (refunds.Refund, error)
 	// Preview quotes without recording anything.
 	Preview(ctx context.Context, r refunds.Request) (refunds.Quote, refunds.Balance, error)

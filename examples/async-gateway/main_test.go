@@ -99,7 +99,7 @@ func (s shop) deliver(ctx context.Context) {
 
 // Refund is followed by the messages that have come, whose handling is cut at every
 // step too.
-func (s shop) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (s shop) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	s.deliver(ctx)
 	refund, err := s.Service.Refund(ctx, r)
 	s.deliver(ctx)
@@ -181,7 +181,7 @@ func TestARefundEndsWithinAMinuteOfItsMessage(t *testing.T) {
 					if _, err := svc.ResumeDue(t.Context(), 10); err != nil {
 						t.Fatal(err)
 					}
-					if r, err = svc.ByID(t.Context(), r.ID); err != nil {
+					if r.Refund, err = svc.ByID(t.Context(), r.ID); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -209,7 +209,7 @@ func TestARefusalComesAsAMessage(t *testing.T) {
 		t.Fatal(r.Status, err)
 	}
 	for _, m := range psp.Decide() {
-		if r, err = receive(t.Context(), svc, m, psp.Secret); err != nil {
+		if r.Refund, err = receive(t.Context(), svc, m, psp.Secret); err != nil {
 			t.Fatal(err)
 		}
 	}

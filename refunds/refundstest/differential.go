@@ -154,7 +154,8 @@ func (c *caller) reads(ctx context.Context, verb string, p plan, n int) (any, er
 	case "refund":
 		return c.store.Refund(ctx, c.known(p.reference))
 	case "reference":
-		return c.store.ByClientReference(ctx, p.reference)
+		found, err := c.store.ByClientReferences(ctx, []string{p.reference})
+		return found[p.reference], err
 	case "provider":
 		return c.store.ByProviderID(ctx, p.reference)
 	case "state":
@@ -194,7 +195,7 @@ func (c *caller) eventsIn(ctx context.Context, id string) (any, error) {
 
 func (c *caller) opens(ctx context.Context, p plan) (refunds.Refund, error) {
 	id, attempt := c.id(), c.id()
-	return c.store.Open(ctx, p.open(), refunds.Opening(p.open(),
+	return openOne(ctx, c.store, p.open(), refunds.OpeningOne(p.open(),
 		func(s refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 			if current != nil && current.Status != refunds.StatusFailed {
 				return current, nil

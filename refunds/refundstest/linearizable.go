@@ -198,7 +198,7 @@ func (o *onePayment) openRef(ctx context.Context, ref, units int) (refunds.Refun
 		return refunds.NewRefund(refunds.Params{ID: o.ids[ref], ClientReference: p.reference, OrderID: p.order,
 			PaymentID: p.payment, Customer: "customer-1", Attempt: a}, o.stamp())
 	}
-	return o.store.Open(ctx, p.open(), refunds.Opening(p.open(), decide))
+	return openOne(ctx, o.store, p.open(), refunds.OpeningOne(p.open(), decide))
 }
 
 func (o *onePayment) ended(r *refunds.Refund, outcome payment.Outcome) error {

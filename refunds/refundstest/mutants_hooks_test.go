@@ -31,7 +31,7 @@ type hooked struct {
 	update        func(ctx context.Context, id string, change changing) (refunds.Refund, error)
 	updatePayment func(context.Context, refunds.OpenRequest, paymentChange) ([]refunds.Refund, error)
 	refund        func(ctx context.Context, id string) (refunds.Refund, error)
-	byReferences  func(ctx context.Context, references []string) (map[string]refunds.Refund, error)
+	byReferences  func(ctx context.Context, references []string) (map[string][]refunds.Refund, error)
 	byProviderID  func(ctx context.Context, id string) (refunds.Refund, error)
 	list          func(ctx context.Context, q refunds.Query) ([]refunds.Refund, int, error)
 	claim         func(context.Context, time.Time, time.Duration, string, int) ([]refunds.Refund, error)
@@ -60,12 +60,48 @@ func (h *hooked) read(r refunds.Refund) refunds.Refund {
 	return r
 }
 
-func (h *hooked) Open(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-	if h.open != nil {
-		return h.open(ctx, r, decide)
+// Open has the hook open refunds of one payment, and changes what is saved of several.
+func (h *hooked) Open(
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) ([]refunds.Refund, error) {
+	if h.open == nil || len(r) != 1 {
+		return h.Store.Open(ctx, r, func(s refunds.OpenState) ([]refunds.Change, error) {
+			changes, err := decide(s)
+			for i := range changes {
+				changes[i], err = h.saved(changes[i], err)
+			}
+			return changes, err
+		})
 	}
-	return h.Store.Open(ctx, r, func(s refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) {
-		return h.saved(decide(s, r))
+	saved, err := h.open(ctx, r[0], func(s refunds.PaymentState, current *refunds.Refund) (refunds.Change, error) {
+		state := refunds.OpenState{Payments: []refunds.PaymentState{s}}
+		if current != nil {
+			state.Refunds = []refunds.Refund{*current}
+		}
+		changes, err := decide(state)
+		if err != nil || len(changes) == 0 {
+			return refunds.Change{}, err
+		}
+		return changes[0], nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []refunds.Refund{saved}, nil
+}
+
+// opens opens a refund of one payment, as the store in memory does it.
+func (h *hooked) opens(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
+	return openOne(ctx, h.Store, r, func(s refunds.OpenState) ([]refunds.Change, error) {
+		var current *refunds.Refund
+		if len(s.Refunds) > 0 {
+			current = &s.Refunds[0]
+		}
+		c, err := decide(s.Payments[0], current)
+		if err != nil {
+			return nil, err
+		}
+		return []refunds.Change{c}, nil
 	})
 }
 
@@ -95,12 +131,7 @@ func (h *hooked) Refund(ctx context.Context, id string) (refunds.Refund, error) 
 	return h.read(r), err
 }
 
-func (h *hooked) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
-	r, err := h.Store.ByClientReference(ctx, reference)
-	return h.read(r), err
-}
-
-func (h *hooked) ByClientReferences(ctx context.Context, all []string) (map[string]refunds.Refund, error) {
+func (h *hooked) ByClientReferences(ctx context.Context, all []string) (map[string][]refunds.Refund, error) {
 	if h.byReferences != nil {
 		return h.byReferences(ctx, all)
 	}
@@ -206,6 +237,16 @@ func pause() {
 	}
 }
 
+// standingOne is a refund of the reference that is not reversed, as it is now.
+func (h *hooked) standingOne(reference string) (refunds.Refund, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if all := h.standing(reference); len(all) > 0 {
+		return all[0].Clone(), true
+	}
+	return refunds.Refund{}, false
+}
+
 // openUnlocked decides on what it read before the lock.
 func (h *hooked) openUnlocked(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
 	state, err := h.Store.PaymentState(ctx, r)
@@ -213,8 +254,7 @@ func (h *hooked) openUnlocked(ctx context.Context, r refunds.OpenRequest, decide
 		return refunds.Refund{}, err
 	}
 	var current *refunds.Refund
-	if found, err := h.Store.ByClientReference(ctx, r.ClientReference); err == nil &&
-		found.Status != refunds.StatusReversed {
+	if found, ok := h.standingOne(r.ClientReference); ok {
 		current = &found
 	}
 	c, err := decide(state, current)
@@ -222,7 +262,7 @@ func (h *hooked) openUnlocked(ctx context.Context, r refunds.OpenRequest, decide
 		return refunds.Refund{}, err
 	}
 	pause()
-	return h.Store.Open(ctx, r, func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error) { return c, nil })
+	return h.opens(ctx, r, func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error) { return c, nil })
 }
 
 // updateUnlocked changes what it read before the lock.

@@ -70,16 +70,18 @@ func readingMutants() []storeMutant {
 			}
 		}},
 		{19, "it finds an empty refund of an unknown reference", func(h *hooked) {
-			h.byReferences = func(ctx context.Context, all []string) (map[string]refunds.Refund, error) {
+			h.byReferences = func(ctx context.Context, all []string) (map[string][]refunds.Refund, error) {
 				found, err := h.Store.ByClientReferences(ctx, all)
 				for _, ref := range all {
-					found[ref] = found[ref].Clone()
+					if len(found[ref]) == 0 {
+						found[ref] = []refunds.Refund{{}}
+					}
 				}
 				return found, err
 			}
 		}},
 		{19, "it finds one of many references", func(h *hooked) {
-			h.byReferences = func(ctx context.Context, all []string) (map[string]refunds.Refund, error) {
+			h.byReferences = func(ctx context.Context, all []string) (map[string][]refunds.Refund, error) {
 				return h.Store.ByClientReferences(ctx, all[:min(1, len(all))])
 			}
 		}},

@@ -118,7 +118,7 @@ func savingMutants() []storeMutant {
 		}},
 		{5, "it hides the error of a decision", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				saved, _ := h.Store.Open(ctx, r, decide)
+				saved, _ := h.opens(ctx, r, decide)
 				return saved, nil
 			}
 		}},
@@ -129,14 +129,14 @@ func openingMutants() []storeMutant {
 	return []storeMutant{
 		{3, "it finds no refund of the reference", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				return h.Store.Open(ctx, r, func(s refunds.PaymentState, _ *refunds.Refund) (refunds.Change, error) {
+				return h.opens(ctx, r, func(s refunds.PaymentState, _ *refunds.Refund) (refunds.Change, error) {
 					return decide(s, nil)
 				})
 			}
 		}},
 		{3, "it looks for the reference on the payment alone", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				return h.Store.Open(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
+				return h.opens(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
 					if c != nil && c.PaymentID != r.PaymentID {
 						c = nil
 					}
@@ -147,10 +147,9 @@ func openingMutants() []storeMutant {
 		{3, "it decides before it locks", func(h *hooked) { h.open = h.openUnlocked }},
 		{3, "it opens a reversed refund again", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				return h.Store.Open(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
-					if found, ok := h.current(r.ClientReference); ok && c == nil {
-						found = found.Clone()
-						c = &found
+				return h.opens(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
+					if found := h.current(r.ClientReference); len(found) > 0 && c == nil {
+						c = &found[0]
 					}
 					return decide(s, c)
 				})
@@ -159,7 +158,7 @@ func openingMutants() []storeMutant {
 		{4, "it reads the balance before it locks", func(h *hooked) { h.open = h.openUnlocked }},
 		{4, "it seeds the balance anew", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				return h.Store.Open(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
+				return h.opens(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
 					s.Balance.Reserved, s.Balance.Refunded = 0, 0
 					return decide(s, c)
 				})
@@ -172,14 +171,14 @@ func openingMutants() []storeMutant {
 				}
 				pause()
 				h.mu.Unlock()
-				return h.Store.Open(ctx, r, decide)
+				return h.opens(ctx, r, decide)
 			}
 		}},
 		{4, "it never returns from the second call", func(h *hooked) {
 			calls := make(chan struct{}, 1)
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
 				calls <- struct{}{}
-				return h.Store.Open(ctx, r, decide)
+				return h.opens(ctx, r, decide)
 			}
 		}},
 		{7, "it forgets the attempts before", func(h *hooked) {
@@ -194,7 +193,7 @@ func openingMutants() []storeMutant {
 		}},
 		{7, "it does not find a failed refund", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				return h.Store.Open(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
+				return h.opens(ctx, r, func(s refunds.PaymentState, c *refunds.Refund) (refunds.Change, error) {
 					if c != nil && c.Status == refunds.StatusFailed {
 						c = nil
 					}
@@ -368,7 +367,7 @@ func edgeMutants() []storeMutant {
 		}},
 		{24, "it opens in a context that has ended", func(h *hooked) {
 			h.open = func(ctx context.Context, r refunds.OpenRequest, decide opening) (refunds.Refund, error) {
-				return h.Store.Open(context.WithoutCancel(ctx), r, decide)
+				return h.opens(context.WithoutCancel(ctx), r, decide)
 			}
 		}},
 		{24, "it reads in a context that has ended", func(h *hooked) {

@@ -164,7 +164,33 @@ func (b *bench) opened(p plan) refunds.Refund {
 func (b *bench) openBy(
 	r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error),
 ) (refunds.Refund, error) {
-	return b.store.Open(b.ctx, r, refunds.Opening(r, decide))
+	return openOne(b.ctx, b.store, r, refunds.OpeningOne(r, decide))
+}
+
+// openOne opens a refund of one payment.
+func openOne(
+	ctx context.Context, store refunds.Store, r refunds.OpenRequest,
+	decide func(refunds.OpenState) ([]refunds.Change, error),
+) (refunds.Refund, error) {
+	saved, err := store.Open(ctx, []refunds.OpenRequest{r}, decide)
+	if err != nil || len(saved) == 0 {
+		return refunds.Refund{}, err
+	}
+	return saved[0], nil
+}
+
+// byReference is the refund of a reference that was paid by one payment.
+func (b *bench) byReference(reference string) (refunds.Refund, error) {
+	found, err := b.store.ByClientReferences(b.ctx, []string{reference})
+	switch {
+	case err != nil:
+		return refunds.Refund{}, err
+	case len(found[reference]) == 0:
+		return refunds.Refund{}, notFound("refund of", reference)
+	case len(found[reference]) > 1:
+		b.Errorf("reference %s has %d refunds, want 1", reference, len(found[reference]))
+	}
+	return found[reference][0], nil
 }
 
 // change changes the refund by f.

@@ -188,7 +188,7 @@ func testHoldRace(b *bench) {
 				b.Error(err)
 			}
 		})
-		got, err := b.store.ByClientReference(b.ctx, p.reference)
+		got, err := b.byReference(p.reference)
 		b.ok(err)
 		b.equal("held by", got.HoldRef, "dp_1")
 	}

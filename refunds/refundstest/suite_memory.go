@@ -90,7 +90,7 @@ func (b *bench) history() (plan, refunds.Refund) {
 	})
 	b.ok(err)
 	b.book(p, b.elsewhere(p, "re_"+p.payment, 100, payment.OutcomeDone))
-	r, err := b.store.ByClientReference(b.ctx, p.reference)
+	r, err := b.byReference(p.reference)
 	b.ok(err)
 	return p, r
 }
@@ -145,7 +145,6 @@ func testShared(b *bench) {
 		}},
 		{"Update", func() any { return b.updatedFrom(id) }},
 		{"Refund", func() any { return b.got(b.store.Refund(b.ctx, id)) }},
-		{"ByClientReference", func() any { return b.got(b.store.ByClientReference(b.ctx, p.reference)) }},
 		{"ByProviderID", func() any { return b.got(b.store.ByProviderID(b.ctx, "re_"+r.Attempts[0].ID)) }},
 		{"ByClientReferences", func() any {
 			found, err := b.store.ByClientReferences(b.ctx, []string{p.reference})
@@ -252,11 +251,11 @@ func testInPlace(b *bench) {
 		}
 		b.equal("after a refused "+what, b.snapshot(p, r.ID), before)
 	}
-	_, err = b.store.Open(b.ctx, p.open(), func(s refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) {
+	opens := []refunds.OpenRequest{p.open()}
+	_, err = b.store.Open(b.ctx, opens, func(s refunds.OpenState) ([]refunds.Change, error) {
 		suite.Scramble(&s)
-		suite.Scramble(r)
-		*r = refunds.Refund{}
-		return refunds.Change{}, no
+		s.Refunds[0] = refunds.Refund{}
+		return nil, no
 	})
 	check("Open", err)
 	_, err = b.store.Update(b.ctx, r.ID, func(s refunds.Balance, r refunds.Refund) (refunds.Change, error) {

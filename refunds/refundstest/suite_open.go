@@ -47,7 +47,7 @@ func testOpenRefused(b *bench) {
 	if !errors.Is(err, no) {
 		b.Errorf("error %v, want that of the decision", err)
 	}
-	_, err = b.store.ByClientReference(b.ctx, p.reference)
+	_, err = b.byReference(p.reference)
 	b.missing("refund", err)
 
 	// The store guards the balance itself, whatever the decision overlooks.
@@ -56,7 +56,7 @@ func testOpenRefused(b *bench) {
 	small.Captured = 100
 	_, err = b.openBy(small, b.decide(full))
 	b.code(err, refunds.CodeBalance)
-	_, err = b.store.ByClientReference(b.ctx, full.reference)
+	_, err = b.byReference(full.reference)
 	b.missing("refund beyond the balance", err)
 }
 
@@ -331,14 +331,14 @@ func testReversed(b *bench) {
 	first := b.answer(b.opened(p).ID, payment.OutcomeDone)
 	b.now = b.now.Add(time.Second)
 	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{}) })
-	got, err := b.store.ByClientReference(b.ctx, p.reference)
+	got, err := b.byReference(p.reference)
 	b.ok(err)
 	b.equal("reversed refund by reference", got, first)
 	second := b.opened(p)
 	if second.ID == first.ID {
 		b.Fatal("the reversed refund was opened again")
 	}
-	got, err = b.store.ByClientReference(b.ctx, p.reference)
+	got, err = b.byReference(p.reference)
 	b.ok(err)
 	b.equal("refund by reference", got.ID, second.ID)
 	b.stored(first)

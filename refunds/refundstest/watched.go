@@ -19,9 +19,9 @@ type watched struct {
 
 func (w watched) Open(
 	ctx context.Context,
-	r refunds.OpenRequest,
-	decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error),
-) (refunds.Refund, error) {
+	r []refunds.OpenRequest,
+	decide func(refunds.OpenState) ([]refunds.Change, error),
+) ([]refunds.Refund, error) {
 	defer w.t.Call("Open")()
 	return w.Store.Open(ctx, r, decide)
 }
@@ -49,12 +49,7 @@ func (w watched) Refund(ctx context.Context, id string) (refunds.Refund, error) 
 	return w.Store.Refund(ctx, id)
 }
 
-func (w watched) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
-	defer w.t.Call("ByClientReference")()
-	return w.Store.ByClientReference(ctx, reference)
-}
-
-func (w watched) ByClientReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+func (w watched) ByClientReferences(ctx context.Context, references []string) (map[string][]refunds.Refund, error) {
 	defer w.t.Call("ByClientReferences")()
 	return w.Store.ByClientReferences(ctx, references)
 }

@@ -99,7 +99,7 @@ func heldRefund(s *contractShop) subject {
 		By: clerk,
 	}
 	_, err := s.Refunds.Hold(s.t.Context(), hold)
-	var r refunds.Refund
+	var r refunds.Intent
 	if err == nil {
 		_, r, err = s.Returns.Refund(s.t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card})
 	}

@@ -82,7 +82,7 @@ func (s till) refund(r returns.Return, m payment.Method) refunds.Refund {
 	s.Helper()
 	_, refund, err := s.Returns.Refund(s.Context(), r.ID, clerk, returns.RefundParams{Method: m})
 	s.must(err)
-	return refund
+	return refund.Refund
 }
 
 // history makes a shop in a file, closes it, and gives the file and the ledger.
