@@ -13,7 +13,6 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -23,7 +22,7 @@ import (
 func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.IDB) error {
 		b := &book{
-			db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
+			store: s, db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
 			earlier: map[string]orders.Order{}, keys: map[[2]string]string{}, sold: map[int64]int{},
 			ledger: s.credit,
 		}
@@ -49,6 +48,7 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 
 // book is what one transaction of intake works on.
 type book struct {
+	store *Store
 	db    *sqlstore.DB
 	tx    bun.IDB
 	batch []*placeCall
@@ -336,6 +336,6 @@ func (b *book) save(ctx context.Context) error {
 				return err
 			}
 		}
-		return outboxdb.Append(ctx, w, eventPrefix, events)
+		return b.store.append(ctx, w, events)
 	})
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // updateCall is a call of Update on its way.
@@ -92,7 +91,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 				if u.err != nil || u.alone {
 					continue
 				}
-				if err := saveOrder(ctx, w, u.saved); err != nil {
+				if err := s.saveOrder(ctx, w, u.saved); err != nil {
 					return err
 				}
 				u.order = u.saved.After.Clone()
@@ -103,7 +102,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 }
 
 // saveOrder writes what changed.
-func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
+func (s *Store) saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 	was, o := c.Before, c.After
 	if row := rowOfOrder(o); row != rowOfOrder(was) {
 		_, err := db.NewUpdate().Model(&row).WherePK().
@@ -127,7 +126,7 @@ func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 			return err
 		}
 	}
-	return outboxdb.Append(ctx, db, eventPrefix, c.Events)
+	return s.append(ctx, db, c.Events)
 }
 
 // lockOrders loads the orders of the calls with their rows and those of their
@@ -231,12 +230,12 @@ func (s *Store) releaseUnits(ctx context.Context, tx bun.IDB, c orders.Change) e
 	if err := addStock(ctx, tx, c.Stock, ids); err != nil {
 		return err
 	}
-	return uncount(ctx, tx, c)
+	return s.uncount(ctx, tx, c)
 }
 
 // uncount takes a canceled order out of the flash sales of its lines, under
 // the locks of their products.
-func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
+func (s *Store) uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	ids := slices.Sorted(maps.Keys(c.Sales))
 	if len(ids) == 0 {
 		return nil
@@ -252,5 +251,5 @@ func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	for id, n := range c.Sales {
 		b.count(id, c.After.CustomerID, n)
 	}
-	return b.save(ctx, tx)
+	return s.saveSales(ctx, tx, b)
 }

@@ -1,6 +1,7 @@
 package orderstest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -176,17 +177,30 @@ func (b *bench) keptPlace(product int64) func() (any, error) {
 
 func (b *bench) keptReservation(sale string) func() (any, error) {
 	return func() (any, error) {
-		var given orders.Product
-		var events []event.Event
-		r, err := b.store.Reserve(b.ctx, sale, "bob", b.stamp(),
-			func(p orders.Product) (orders.Reservation, []event.Event, error) {
-				given = p
-				r, all, err := p.Reserve(sale, "bob", newID(), 2, p.Sales[0].Reserved.ExpiresAt, b.stamp())
-				events = all
-				return r, all, err
-			})
-		return &[]any{&r, &given, &events}, err
+		seen := &seesReservation{Store: b.store}
+		bob := event.Actor{Kind: event.ActorCustomer, ID: "bob"}
+		r, err := b.shop(seen).ReserveFlashSale(b.sourced(), sale, bob, 2)
+		return &[]any{&r, &seen.given, &seen.events}, err
 	}
+}
+
+// seesReservation keeps what goes into a callback of Reserve and comes out of it.
+type seesReservation struct {
+	orders.Store
+	given  orders.Product
+	events []event.Event
+}
+
+// Reserve implements orders.Store.
+func (s *seesReservation) Reserve(ctx context.Context, saleID, customerID string, by event.Stamp,
+	decide func(orders.Product) (orders.Reservation, []event.Event, error)) (orders.Reservation, error) {
+	return s.Store.Reserve(ctx, saleID, customerID, by,
+		func(p orders.Product) (orders.Reservation, []event.Event, error) {
+			s.given = p
+			r, all, err := decide(p)
+			s.events = all
+			return r, all, err
+		})
 }
 
 // testInPlace changes what a callback gets, and refuses.

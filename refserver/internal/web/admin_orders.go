@@ -16,6 +16,7 @@ type adminOrdersBody struct {
 	Filter    historyFilter
 	Pages     pager
 	Today     string
+	Export    string // address that exports all that match
 }
 
 func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
@@ -29,6 +30,7 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 	}
 	body := adminOrdersBody{
 		Total:  page.Total,
+		Export: exportHref(r),
 		Filter: filterOf(p, page),
 		Pages:  pages(r, page.Page, page.Size, page.Total),
 		Today:  s.Now().In(s.Zone).Format(time.DateOnly),
