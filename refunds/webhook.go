@@ -58,7 +58,7 @@ func (s *Service) handleOutside(ctx context.Context, by event.Actor, n payment.W
 	if n.PaymentProviderID == "" || s.cfg.Payments == nil || s.cfg.History == nil {
 		return missing
 	}
-	_, err := s.SyncPayment(ctx, by, n.PaymentProviderID)
+	_, err := s.SyncPayment(ctx, n.PaymentProviderID, by)
 	return err
 }
 

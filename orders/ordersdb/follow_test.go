@@ -31,7 +31,7 @@ func TestOnlyWhatIsFollowedWaitsForADispatcher(t *testing.T) {
 			sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 				s := ordersdb.New(migrated(t, db), tt.options...)
 				shop := service(t, s)
-				mouse, err := shop.SaveProduct(t.Context(), 0, event.Stamp{}, func(p *orders.Product) error {
+				mouse, err := shop.SaveProduct(t.Context(), 0, event.Actor{}, func(p *orders.Product) error {
 					p.Name, p.Price, p.Stock = "Mouse", 1999, 10
 					return nil
 				})

@@ -208,7 +208,7 @@ func executing(t *testing.T, s *refunds.Service, ask refunds.Request, id string)
 	_, check := s.Check(ctx, id, by)
 	_, webhook := s.HandleWebhook(ctx, by, payment.WebhookEvent{RefundID: id})
 	_, resolve := s.Resolve(ctx, id, by, refunds.ResolveParams{Reason: "looked"})
-	_, sync := s.SyncPayment(ctx, by, "pi")
+	_, sync := s.SyncPayment(ctx, "pi", by)
 	_, sweep := s.SweepDue(ctx)
 	_, reconcile := s.Reconcile(ctx, time.Now().Add(-time.Hour), time.Now())
 	return map[string]error{

@@ -32,7 +32,7 @@ func (s *App) openPartners(store *ordersdb.Store) (err error) {
 		Save: func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp, change func(*orders.Product) error) (
 			orders.Product, error,
 		) {
-			return s.Orders.With(store.WithTx(tx)).SaveProduct(ctx, id, by, change)
+			return s.Orders.With(store.WithTx(tx)).SaveProduct(ctx, id, by.By, change)
 		},
 		Saved: s.recordFeed,
 	})

@@ -74,7 +74,7 @@ func (b *bench) open(db *sqlstore.DB) *partner.Service {
 				return orders.Product{}, err
 			}
 			b.saved.Add(1)
-			return s.SaveProduct(ctx, id, by, change)
+			return s.SaveProduct(ctx, id, by.By, change)
 		},
 	})
 	if err != nil {

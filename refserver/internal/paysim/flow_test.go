@@ -103,7 +103,7 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 		_, err := s.HandleWebhook(ctx, by, e.WebhookEvent())
 		return err
 	case stripegateway.EventDispute:
-		_, err := s.SyncPayment(ctx, by, e.PaymentReference)
+		_, err := s.SyncPayment(ctx, e.PaymentReference, by)
 		return err
 	}
 	return nil

@@ -37,7 +37,7 @@ func runT2(ctx context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	kim := event.Actor{Kind: event.ActorStaff, ID: "kim", Name: "Kim"}
-	product, err := shop.SaveProduct(ctx, 0, event.Stamp{By: kim}, func(p *orders.Product) error {
+	product, err := shop.SaveProduct(ctx, 0, kim, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Lamp", 4000, n
 		return nil
 	})

@@ -249,7 +249,7 @@ func TestLowStockIsNotifiedOncePerCrossing(t *testing.T) {
 			_, err := b.Orders.SaveProduct(
 				t.Context(),
 				keyboard,
-				event.Stamp{By: clerk},
+				clerk,
 				func(p *orders.Product) error {
 					p.Stock = n
 					return nil

@@ -63,7 +63,7 @@ func each(t *testing.T, fn func(t *testing.T, s *shop)) {
 		}
 		t.Cleanup(func() { _ = s.orders.Close(context.WithoutCancel(t.Context())) })
 		s.hooks, s.events = s.replica(webhook.Config{})
-		_, err = s.orders.SaveProduct(t.Context(), 0, event.Stamp{}, func(p *orders.Product) error {
+		_, err = s.orders.SaveProduct(t.Context(), 0, event.Actor{}, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock = "Mouse", 1999, 1000
 			return nil
 		})
