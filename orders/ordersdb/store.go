@@ -30,13 +30,33 @@ type Store struct {
 	restocks *batch.Batcher[*restockCall]
 	updates  *batch.Batcher[*updateCall]
 	byID     *batch.Loader[string, orders.Order]
+	credit   CreditLedger // nil: orders are not paid by store credit
 }
+
+// CreditLedger returns the ledger of store credit in a transaction on the database
+// of the Store.
+type CreditLedger func(tx bun.IConn) orders.CreditLedger
+
+// Option changes what New returns.
+type Option func(*Store)
+
+// WithCredit has orders paid by store credit, whose ledger stands on the same
+// database:
+//
+//	credit := refundsdb.New(db)
+//	store := ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger {
+//		return credit.WithTx(tx)
+//	}))
+func WithCredit(ledger CreditLedger) Option { return func(s *Store) { s.credit = ledger } }
 
 var _ orders.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqlstore.DB) *Store {
+func New(db *sqlstore.DB, options ...Option) *Store {
 	s := &Store{db: db}
+	for _, o := range options {
+		o(s)
+	}
 	s.intake = sqldb.NewBatcher(db.Slots(), maxCombined, s.placeAll)
 	s.carts = sqldb.NewBatcher(db.Slots(), maxCombined, s.changeCarts)
 	s.restocks = sqldb.NewBatcher(db.Slots(), maxCombined, s.restockAll)

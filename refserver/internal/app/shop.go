@@ -345,7 +345,10 @@ func (s *App) openServices(ctx context.Context) error {
 		return err
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
-	store := ordersdb.New(s.DB)
+	credit := refundsdb.New(s.DB)
+	store := ordersdb.New(s.DB, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger {
+		return credit.WithTx(tx)
+	}))
 	if err := s.openOrders(store, direct); err != nil {
 		return err
 	}

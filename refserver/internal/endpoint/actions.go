@@ -9,6 +9,7 @@ var (
 	ClearCart       = Action{Name: "empty the cart"}
 	Checkout        = Action{Name: "check out", Once: true, Patient: true}
 
+	ReadCredit     = Action{Name: "read own store credit"}
 	ListOrders     = Action{Name: "list own orders"}
 	ReadOrder      = Action{Name: "read an order"}
 	CancelOrder    = Action{Name: "cancel an order"}

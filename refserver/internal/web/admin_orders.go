@@ -37,7 +37,7 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 	}
 	ids := make([]string, 0, len(page.Orders))
 	for _, o := range page.Orders {
-		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status)})
+		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status), Paid: o.Payments()})
 		ids = append(ids, o.CustomerID)
 	}
 	if body.Customers, err = s.Auth.UsersByID(r.Context(), ids); err != nil {
