@@ -32,7 +32,7 @@ var (
 	ChangePartner      = Action{Name: "change a partner", Who: Staff, Once: true}
 	FetchPartner       = Action{Name: "fetch a partner's feed", Who: Staff, Once: true}
 	ManagePartnerKeys  = Action{Name: "make and revoke keys", Who: Staff}
-	ReadOperation      = Action{Name: "see how far an operation is"}
+	ReadOperation      = Action{Name: "see how far an operation is", Who: Staff}
 	CancelOperation    = Action{Name: "cancel an operation", Who: Staff}
 	StartExport        = Action{Name: "export", Who: Staff}
 	ReadScenarios      = Action{Name: "read the quality scenarios", Who: Staff}
