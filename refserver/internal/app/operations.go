@@ -108,25 +108,21 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		s.group.Add(name, l)
 		return l, nil
 	}
-	s.group.Add("orders", runner(func(ctx context.Context) {
-		if err := s.Orders.Run(ctx); err != nil {
-			s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
-		}
-	}))
-	var err error
+	s.group.Add("orders", runner(s.runOrders))
 	s.group.Add("refunds", s.Refunds)
 	for name, work := range map[string]func(context.Context, int) (int, error){
 		"pay approved refunds": s.Approvals.Resume,
 		"send password resets": s.Auth.SendResets,
 	} {
-		if _, err = add(name, lookEvery, func(ctx context.Context) (bool, error) {
+		if _, err := add(name, lookEvery, func(ctx context.Context) (bool, error) {
 			n, err := work(ctx, batch)
 			return n == batch, err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.outgoingLoops(add); err != nil {
+	err := s.outgoingLoops(add)
+	if err != nil {
 		return nil, err
 	}
 	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
@@ -157,7 +153,9 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
 		return nil, err
 	}
-	measure := func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }
+	measure := func(ctx context.Context) (bool, error) {
+		return false, errors.Join(s.measure(ctx), s.measureOutgoing(ctx))
+	}
 	if _, err = add("measure queues", gaugesEvery, measure); err != nil {
 		return nil, err
 	}
@@ -166,6 +164,13 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}
 	s.group.Add("deliver events", s.Events)
 	return all, nil
+}
+
+// runOrders is the worker of the orders.
+func (s *App) runOrders(ctx context.Context) {
+	if err := s.Orders.Run(ctx); err != nil {
+		s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
+	}
 }
 
 // Run does the background work until ctx ends, and returns when it has
@@ -223,9 +228,6 @@ func (s *App) measure(ctx context.Context) error {
 		return err
 	}
 	s.Metrics.Outbox("all", n, age(oldest))
-	if err := s.measureOutgoing(ctx); err != nil {
-		return err
-	}
 
 	for name, q := range map[string]orders.Query{
 		"orders_queued":      {Status: []orders.Status{orders.StatusQueued}},

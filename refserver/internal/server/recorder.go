@@ -162,15 +162,7 @@ func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string
 	case "key":
 		return c.keys(ctx, pathID, add, all)
 	case "webhook":
-		list, err := c.shop.EventsOut.Endpoints(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range list {
-			if err := add(w.ID, w.URL, w, "CreatedAt"); err != nil {
-				return nil, err
-			}
-		}
+		return c.webhooks(ctx, add, all)
 	case "feature":
 		for _, s := range c.shop.Features.Switches() {
 			if err := add(string(s.Name), string(s.Name), s, "Version", "ChangedAt", "ChangedBy"); err != nil {
@@ -214,6 +206,19 @@ func (c recorder) partners(ctx context.Context, add addFunc, all map[string]obje
 	}
 	for _, p := range list {
 		if err := add(p.ID, p.Name, p, "Keys", "NextAt", "LastError", "CreatedAt"); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c recorder) webhooks(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
+	list, err := c.shop.EventsOut.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range list {
+		if err := add(w.ID, w.URL, w, "CreatedAt"); err != nil {
 			return nil, err
 		}
 	}
