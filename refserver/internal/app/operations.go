@@ -153,10 +153,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
 		return nil, err
 	}
-	measure := func(ctx context.Context) (bool, error) {
-		return false, errors.Join(s.measure(ctx), s.measureOutgoing(ctx))
-	}
-	if _, err = add("measure queues", gaugesEvery, measure); err != nil {
+	if _, err = add("measure queues", gaugesEvery, s.measureAll); err != nil {
 		return nil, err
 	}
 	if _, err = add("finish the start", gaugesEvery, s.finishStart); err != nil {
@@ -164,6 +161,11 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}
 	s.group.Add("deliver events", s.Events)
 	return all, nil
+}
+
+// measureAll tells the metrics how much waits, in the shop and on its way out.
+func (s *App) measureAll(ctx context.Context) (more bool, err error) {
+	return false, errors.Join(s.measure(ctx), s.measureOutgoing(ctx))
 }
 
 // runOrders is the worker of the orders.
