@@ -24,8 +24,11 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 		b := &book{
 			store: s, db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
 			earlier: map[string]orders.Order{}, keys: map[[2]string]string{}, sold: map[int64]int{},
+			ledger: s.credit,
 		}
-		for _, step := range []func(context.Context) error{b.lockCarts, b.loadEarlier, b.lockProducts} {
+		for _, step := range []func(context.Context) error{
+			b.lockCarts, b.loadEarlier, b.lockProducts, b.lockCredit,
+		} {
 			if err := step(ctx); err != nil {
 				return err
 			}
@@ -35,6 +38,9 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 			if err := s.unleased(orders.Order{}, p.order); p.placed && err != nil {
 				return err
 			}
+		}
+		if err := b.moveCredit(ctx); err != nil {
+			return err
 		}
 		return b.save(ctx)
 	})
@@ -53,6 +59,8 @@ type book struct {
 	keys     map[[2]string]string // customer and idempotency key -> order
 	products map[int64]orders.Product
 	sales    *saleBook // nil: none of the products has any
+	ledger   CreditLedger
+	credit   map[purse]int64 // what is left of it, locked
 
 	placed []orders.Change
 	sold   map[int64]int // product -> change of its stock
@@ -221,6 +229,7 @@ func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 		}
 		placement.Products[it.ProductID] = p
 	}
+	placement.Credit = b.creditOf(p, placement)
 	o, err := p.decide(placement)
 	if err != nil {
 		return orders.Order{}, false, err
@@ -229,7 +238,11 @@ func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 	if err != nil {
 		return orders.Order{}, false, err
 	}
+	if err := b.takeCredit(change.Credit); err != nil {
+		return orders.Order{}, false, err
+	}
 	if err := b.countInSales(change); err != nil {
+		b.returnCredit(change.Credit)
 		return orders.Order{}, false, err
 	}
 	for id, n := range change.Stock {

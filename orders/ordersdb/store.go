@@ -32,6 +32,7 @@ type Store struct {
 	restocks *batch.Batcher[*restockCall]
 	updates  *batch.Batcher[*updateCall]
 	byID     *batch.Loader[string, orders.Order]
+	credit   CreditLedger // nil: orders are not paid by store credit
 	options  []Option
 	followed []string // types of events; nil: all
 }
@@ -45,6 +46,19 @@ type Option func(*Store)
 func Follow(types ...string) Option {
 	return func(s *Store) { s.followed = append([]string{}, types...) }
 }
+
+// CreditLedger returns the ledger of store credit in a transaction on the database
+// of the Store.
+type CreditLedger func(tx bun.IConn) orders.CreditLedger
+
+// WithCredit has orders paid by store credit, whose ledger stands on the same
+// database:
+//
+//	credit := refundsdb.New(db)
+//	store := ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger {
+//		return credit.WithTx(tx)
+//	}))
+func WithCredit(ledger CreditLedger) Option { return func(s *Store) { s.credit = ledger } }
 
 var _ orders.Store = (*Store)(nil)
 

@@ -159,10 +159,21 @@ func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[strin
 	return found, nil
 }
 
-// release gives back what a canceled order held: its cart, unless the
-// customer has another one with something in it, and its units.
+// release gives back what a canceled order held: its cart, its units, and its
+// store credit, which all transactions lock in this order.
 func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error {
-	o := c.After
+	if err := releaseCart(ctx, tx, c.After); err != nil {
+		return err
+	}
+	if err := s.releaseUnits(ctx, tx, c); err != nil {
+		return err
+	}
+	return s.credit.move(ctx, tx, c.Credit, c.Stamp())
+}
+
+// releaseCart opens the cart of a canceled order, unless the customer has another
+// one with something in it.
+func releaseCart(ctx context.Context, tx bun.IDB, o orders.Order) error {
 	var carts []cartRow
 	err := sqldb.ForUpdate(tx.NewSelect().Model(&carts).
 		Where("c.id = ? OR (c.customer_id = ? AND c.order_id IS NULL)", o.CartID, o.CustomerID).Order("c.id")).Scan(ctx)
@@ -194,10 +205,15 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 			return err
 		}
 	}
+	return nil
+}
 
+// releaseUnits puts the units of a canceled order back, and takes them out of the
+// flash sales they were sold in.
+func (s *Store) releaseUnits(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	ids := slices.Sorted(maps.Keys(c.Stock))
 	var locked []int64
-	err = lockProducts(
+	err := lockProducts(
 		tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"),
 		s.db.Dialect(),
 	).

@@ -72,6 +72,7 @@ func New(d Deps) *API {
 	a.reconciliationRoutes()
 	a.sloRoutes()
 	a.partnerRoutes()
+	a.operationRoutes()
 	a.featureRoutes()
 	a.webhookRoutes()
 	a.notificationRoutes()

@@ -11,7 +11,6 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -125,12 +124,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
-	if _, err = add("fetch partners' feeds", fetchEvery, fetch); err != nil {
-		return nil, err
-	}
-	takeIn := s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)
-	if _, err = add("take in partners' feeds", feedsEvery, takeIn); err != nil {
+	if err := s.operationLoops(add); err != nil {
 		return nil, err
 	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
@@ -142,6 +136,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		"forget old webhook deliveries": s.EventsOut.CleanUp,
 		"forget old notices":            s.Notices.CleanUp,
 		"forget old mails":              s.forgetMails,
+		"remove old exports":            s.forgetOperations,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)

@@ -18,7 +18,7 @@ import (
 // the version before go on then, and start, while a rolling upgrade is under
 // way.
 const (
-	schemaNumber = 6 // 1 had no shop_schema, 2 no outside money, 3 other names of columns
+	schemaNumber = 6 // 1 had no shop_schema, 2 no outside money, 3 other names of columns, 5 no store credit in orders or operations
 	minBinary    = 6
 )
 

@@ -33,6 +33,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/export"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/mailing"
@@ -40,6 +41,8 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
@@ -65,6 +68,11 @@ type App struct {
 	Evidence *evidence.Files
 	// Features switches parts of the shop off.
 	Features *feature.Service
+	// Progress keeps operations that outlast a request, Exports those that write files.
+	Progress *progress.Service
+	Exports  *export.Service
+	// Quality runs the quality scenarios.
+	Quality *quality.Service
 	// Partners send product feeds.
 	Partners *partner.Service
 	// Uploads takes in requests with photos.
@@ -124,6 +132,7 @@ type App struct {
 	weakHashes    bool
 	queryHook     bun.QueryHook // nil: none
 	webhookRetry  resilience.Backoff
+	quality       quality.Config
 	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
@@ -152,6 +161,11 @@ func WithSubscriber(stream, name string, types []string, handler outbox.Handler,
 
 // WithWebhookRetry has failed webhooks sent again after these waits, for tests.
 func WithWebhookRetry(b resilience.Backoff) Option { return func(s *App) { s.webhookRetry = b } }
+
+// WithScenarios has the desk run the quality scenarios by run, which must never touch this shop.
+func WithScenarios(all []quality.Scenario, run quality.Runner) Option {
+	return func(s *App) { s.quality.Scenarios, s.quality.Run = all, run }
+}
 
 // WithQueryHook has hook see every statement, for measurements.
 func WithQueryHook(hook bun.QueryHook) Option { return func(s *App) { s.queryHook = hook } }
@@ -232,8 +246,8 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 	err := sqlstore.Migrate(
 		ctx, db, auth.Migrations(), audit.Migrations(), approval.Migrations(), ordersdb.Migrations(),
 		refundsdb.Migrations(), returnsdb.Migrations(), review.Migrations(), idempotency.Migrations(),
-		partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
-		mailing.Migrations(), notice.Migrations(), webhook.Migrations(),
+		progress.Migrations(), partner.Migrations(), feature.Migrations(), reconcile.Migrations(),
+		observabilitydb.Migrations(), mailing.Migrations(), notice.Migrations(), webhook.Migrations(),
 		setupMigrations(),
 	)
 	if err != nil {
@@ -344,8 +358,13 @@ func (s *App) openServices(ctx context.Context) error {
 		return err
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
-	store := ordersdb.New(s.DB, ordersdb.Follow(followedOrders()...))
+	credit := refundsdb.New(s.DB)
+	store := ordersdb.New(s.DB, ordersdb.Follow(followedOrders()...),
+		ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return credit.WithTx(tx) }))
 	if err := s.openOrders(store, direct); err != nil {
+		return err
+	}
+	if err := s.openProgress(); err != nil {
 		return err
 	}
 	if err := s.openPartners(store); err != nil {
@@ -363,6 +382,9 @@ func (s *App) openServices(ctx context.Context) error {
 		return err
 	}
 	if err := s.openNotices(); err != nil {
+		return err
+	}
+	if err := s.openExports(); err != nil {
 		return err
 	}
 	if err := s.openEvents(); err != nil {

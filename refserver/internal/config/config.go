@@ -110,6 +110,7 @@ type Config struct {
 	// AllowDefaultCredentials lets published credentials pass outside of
 	// production.
 	AllowDefaultCredentials bool `env:"ALLOW_DEFAULT_CREDENTIALS" envDefault:"false"`
+	ScenariosInProduction   bool `env:"SCENARIOS_IN_PRODUCTION" envDefault:"false"`
 }
 
 // Registrations is how many accounts one address may make in an hour: 2,000, and more in

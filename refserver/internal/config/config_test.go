@@ -42,6 +42,8 @@ var variables = []struct {
 		refused: []string{"mysql://u:p@db/x", "x.db"}, isSecret: true},
 	{name: "ALLOW_DEFAULT_CREDENTIALS", get: func(c Config) any { return c.AllowDefaultCredentials },
 		def: false, good: "true", want: true, refused: []string{"perhaps"}},
+	{name: "SCENARIOS_IN_PRODUCTION", get: func(c Config) any { return c.ScenariosInProduction },
+		def: false, good: "true", want: true, refused: []string{"perhaps"}},
 	{name: "HOST", get: func(c Config) any { return c.Host },
 		def: "localhost", good: "127.0.0.1", want: "127.0.0.1",
 		refused: []string{"a b", "http://x", "a:1"}},

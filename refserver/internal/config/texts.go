@@ -148,6 +148,9 @@ var texts = map[string]text{
 
 	"LOG_LEVEL": {groupWatch, "debug, info, warn or error",
 		"Lowest level that is logged. Logs are text on a terminal and JSON elsewhere."},
+	"SCENARIOS_IN_PRODUCTION": {groupWatch, "true or false",
+		"Let admins run the quality scenarios in production too. They run beside the shop, on data of their own, and " +
+			"take the machine for minutes."},
 	"METRICS_TOKEN": {groupWatch, "8 to 1024 printable characters, or empty",
 		"Bearer token of /metrics. Empty: open to this machine only; a request that a proxy forwarded is not " +
 			"from this machine."},

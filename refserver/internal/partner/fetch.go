@@ -2,7 +2,6 @@ package partner
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	leases "github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/refserver/internal/outbound"
 )
@@ -112,17 +112,14 @@ func (s *Service) claimFetch(ctx context.Context) (row partnerRow, found bool, e
 	err = s.cfg.DB.Tx(ctx, "partner: claim fetch", func(ctx context.Context, tx bun.IDB) error {
 		now := s.cfg.Now()
 		var rows []partnerRow
-		q := tx.NewSelect().Model(&rows).Where("next_at <= ?", sqldb.At(now)).
-			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-				return q.Where("lease_until IS NULL").WhereOr("lease_until <= ?", sqldb.At(now)).
-					WhereOr("lease_until > ?", sqldb.At(now.Add(2*fetchLease)))
-			}).Order("next_at", "id").Limit(1)
+		q := leases.WhereFreeFor(tx.NewSelect().Model(&rows).Where("next_at <= ?", sqldb.At(now)),
+			"p", now, fetchLease).Order("next_at", "id").Limit(1)
 		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil || len(rows) == 0 {
 			found = false
 			return err
 		}
 		row, found = rows[0], true
-		row.LeaseUntil, row.LeaseToken = sqldb.At(now.Add(fetchLease)), rand.Text()
+		row.Take(now, fetchLease)
 		_, err := tx.NewUpdate().Model(&row).WherePK().Column("lease_until", "lease_token").Exec(ctx)
 		return err
 	})
@@ -139,7 +136,8 @@ func (s *Service) fetched(ctx context.Context, was partnerRow, words string) err
 		if row.LeaseToken != was.LeaseToken {
 			return nil // another process has taken over
 		}
-		row.LeaseUntil, row.LastError = sqldb.Time{}, words
+		row.Release()
+		row.LastError = words
 		if row.NextAt == was.NextAt { // else somebody asked for another fetch meanwhile
 			row.NextAt = sqldb.Time{}
 			if row.EveryMin > 0 {

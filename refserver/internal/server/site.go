@@ -46,6 +46,7 @@ func New(s *app.App) (http.Handler, error) {
 		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
 		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
 		Webhooks: s.EventsOut, Notices: s.Notices, Mailing: s.Mailing,
+		Progress: s.Progress, Exports: s.Exports, Quality: s.Quality,
 		Log: observability.Named(s.Log, "endpoint"), RefundUnavailable: s.RefundUnavailable,
 		Own: func(ctx context.Context, by auth.User, orderID string) error {
 			return gate.CheckOwner(ctx, by, access.OrderInBody, orderID)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -109,7 +110,8 @@ type server struct {
 	pages  *templates
 	mux    *http.ServeMux
 	counts waitingCounts
-	pieces pieces // of the dashboard's streams
+	pieces pieces                   // of the dashboard's streams
+	docs   func() (docsView, error) // of the HTTP interface, read once
 }
 
 // maxForm is how large a form without photos may be; package upload limits
@@ -128,7 +130,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
+	s := &server{Deps: d, pages: pages, mux: http.NewServeMux(), docs: sync.OnceValues(readDocs)}
 	s.accountRoutes()
 	s.accountPageRoutes()
 	s.shopRoutes()
@@ -142,6 +144,8 @@ func New(d Deps) (http.Handler, error) {
 	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.partnerRoutes()
+	s.progressRoutes()
+	s.scenarioRoutes()
 	s.featureRoutes()
 	s.webhookRoutes()
 	s.notificationRoutes()
@@ -150,6 +154,7 @@ func New(d Deps) (http.Handler, error) {
 	s.accountAuditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
+	s.docsRoutes()
 	h, err := s.chain()
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)

@@ -35,6 +35,8 @@ const (
 	UsersRead      Permission = "users.read"
 	UsersChange    Permission = "users.change"
 	AuditRead      Permission = "audit.read"
+	OperationsOwn  Permission = "operations.own"
+	ScenariosRun   Permission = "scenarios.run"
 )
 
 // Roles in groups that several permissions have.
@@ -85,6 +87,8 @@ var grants = []grant{
 	{UsersRead, overseers, "all accounts"},
 	{UsersChange, admins, "roles, locks and deletion of accounts"},
 	{AuditRead, overseers, "the audit, and exporting it"},
+	{OperationsOwn, staff, "exports and other long operations that one started, and canceling them; an admin: all"},
+	{ScenariosRun, admins, "running the quality scenarios"},
 }
 
 // routes is every route of the shop with the permission it needs.
@@ -133,6 +137,7 @@ var routes = []Route{
 	{Pattern: "POST /cancel_sale", Needs: ShopBuy},
 	{Pattern: "POST /checkout", Needs: ShopBuy, Script: true},
 	{Pattern: "GET /order-history", Needs: ShopRead},
+	{Pattern: "GET /store-credit", Needs: ShopRead},
 	{Pattern: "GET /orders/{id}", Needs: ShopRead},
 	{Pattern: "POST /orders/{id}/cancel", Needs: ShopBuy},
 	{Pattern: "GET /returns", Needs: ShopRead},
@@ -221,12 +226,25 @@ var routes = []Route{
 	{Pattern: "GET /dev/mail", Needs: UsersChange, Note: "in development without a mail server only"},
 	{Pattern: "GET /admin/audit", Needs: AuditRead},
 	{Pattern: "GET /admin/audit/log", Needs: AuditRead},
-	{Pattern: "GET /admin/audit/log.csv", Needs: AuditRead, Audit: "export"},
+	{Pattern: "POST /admin/audit/log/export", Needs: AuditRead, Audit: "export"},
+	{Pattern: "POST /admin/orders/export", Needs: OrdersRead, Audit: "export"},
+	{Pattern: "POST /admin/returns/export", Needs: ReturnsRead, Audit: "export"},
+	{Pattern: "GET /admin/operations", Needs: OperationsOwn},
+	{Pattern: "GET /admin/operations/{id}", Needs: OperationsOwn},
+	{Pattern: "GET /admin/operations/{id}/file", Needs: OperationsOwn, Audit: "export"},
+	{Pattern: "POST /admin/operations/{id}/cancel", Needs: OperationsOwn, Audit: "operation"},
+	{Pattern: "GET /admin/scenarios", Needs: InsightRead},
+	{Pattern: "POST /admin/scenarios", Needs: ScenariosRun, Audit: "operation"},
+	{Pattern: "GET /admin/scenarios/{id}", Needs: InsightRead},
+	{Pattern: "GET /admin/scenarios/{id}/charts/{name}", Needs: InsightRead},
 
+	{Pattern: "GET /api/openapi.yaml", Needs: Open},
+	{Pattern: "GET /api/docs", Needs: Open},
 	{Pattern: "GET /api/products", Needs: ShopRead},
 	{Pattern: "GET /api/flash-sales", Needs: ShopRead},
 	{Pattern: "POST /api/flash-sales/{id}/reserve", Needs: ShopBuy},
 	{Pattern: "GET /api/orders", Needs: ShopRead},
+	{Pattern: "GET /api/store-credit", Needs: ShopRead},
 	{Pattern: "GET /api/returns", Needs: ShopRead},
 	{Pattern: "GET /api/returns/{id}", Needs: ShopRead},
 	{Pattern: "GET /api/returns/estimate", Needs: ShopRead},
@@ -257,8 +275,9 @@ var routes = []Route{
 	{Pattern: "POST /api/admin/products/{id}", Needs: CatalogChange, Audit: "product"},
 	{Pattern: "POST /api/partner/ingest", Needs: Open, Note: "a partner's key"},
 	{Pattern: "POST /api/orders/external", Needs: Open, Note: "a partner's key"},
-	{Pattern: "GET /api/progress/{operation_id}", Needs: Open, Note: "an admin, or the partner's key"},
-	{Pattern: "POST /api/progress/{operation_id}/cancel", Needs: PartnersChange},
+	{Pattern: "GET /api/progress/{operation_id}", Needs: Open, Note: "an admin, who started it, or the partner's key"},
+	{Pattern: "POST /api/progress/{operation_id}/cancel", Needs: OperationsOwn, Audit: "operation"},
+	{Pattern: "POST /api/admin/scenarios/{id}/run", Needs: ScenariosRun, Audit: "operation"},
 	{Pattern: "GET /api/admin/partners", Needs: PartnersRead},
 	{Pattern: "POST /api/admin/partners", Needs: PartnersChange, Audit: "partner"},
 	{Pattern: "POST /api/admin/partners/{id}", Needs: PartnersChange, Audit: "partner"},
