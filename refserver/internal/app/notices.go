@@ -85,8 +85,10 @@ func (s *App) mailNotice(ctx context.Context, tx bun.IDB, m notice.Message) erro
 		return nil
 	}
 	return s.Mailing.Add(ctx, tx, mailing.Mail{
-		Key: "notice:" + m.UserID + ":" + m.EventID, UserID: m.UserID, Kind: mailing.Notice,
-		Content: mailing.Content{Subject: m.Title, Lines: []string{m.Text}, Link: m.Href, LinkText: "Open it in the shop"},
+		Key: "notice:" + m.UserID + ":" + m.EventID, UserID: m.UserID, Kind: mailing.News,
+		Content: mailing.Content{
+			Subject: m.Title, Lines: []string{m.Text}, Link: m.Href, LinkText: "Open it in the shop",
+		},
 	})
 }
 

@@ -107,25 +107,21 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		s.group.Add(name, l)
 		return l, nil
 	}
-	s.group.Add("orders", runner(func(ctx context.Context) {
-		if err := s.Orders.Run(ctx); err != nil {
-			s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
-		}
-	}))
-	var err error
+	s.group.Add("orders", runner(s.runOrders))
 	s.group.Add("refunds", s.Refunds)
 	for name, work := range map[string]func(context.Context, int) (int, error){
 		"pay approved refunds": s.Approvals.Resume,
 		"send password resets": s.Auth.SendResets,
 	} {
-		if _, err = add(name, lookEvery, func(ctx context.Context) (bool, error) {
+		if _, err := add(name, lookEvery, func(ctx context.Context) (bool, error) {
 			n, err := work(ctx, batch)
 			return n == batch, err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.outgoingLoops(add); err != nil {
+	err := s.outgoingLoops(add)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.operationLoops(add); err != nil {
@@ -152,8 +148,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
 		return nil, err
 	}
-	measure := func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }
-	if _, err = add("measure queues", gaugesEvery, measure); err != nil {
+	if _, err = add("measure queues", gaugesEvery, s.measureAll); err != nil {
 		return nil, err
 	}
 	if _, err = add("finish the start", gaugesEvery, s.finishStart); err != nil {
@@ -161,6 +156,18 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}
 	s.group.Add("deliver events", s.Events)
 	return all, nil
+}
+
+// measureAll tells the metrics how much waits, in the shop and on its way out.
+func (s *App) measureAll(ctx context.Context) (more bool, err error) {
+	return false, errors.Join(s.measure(ctx), s.measureOutgoing(ctx))
+}
+
+// runOrders is the worker of the orders.
+func (s *App) runOrders(ctx context.Context) {
+	if err := s.Orders.Run(ctx); err != nil {
+		s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
+	}
 }
 
 // Run does the background work until ctx ends, and returns when it has
@@ -218,9 +225,6 @@ func (s *App) measure(ctx context.Context) error {
 		return err
 	}
 	s.Metrics.Outbox("all", n, age(oldest))
-	if err := s.measureOutgoing(ctx); err != nil {
-		return err
-	}
 
 	for name, q := range map[string]orders.Query{
 		"orders_queued":      {Status: []orders.Status{orders.StatusQueued}},

@@ -83,8 +83,8 @@ func (p *post) work() []mail.Kept {
 
 func TestAMailIsTextAndAPageAndIsSentOnce(t *testing.T) {
 	each(t, func(t *testing.T, p *post) {
-		p.add("a", mailing.Notice)
-		p.add("a", mailing.Notice)
+		p.add("a", mailing.News)
+		p.add("a", mailing.News)
 		sent := p.work()
 		if len(sent) != 1 || len(p.work()) != 1 {
 			t.Fatalf("%d mails of one key", len(sent))
@@ -133,7 +133,8 @@ func TestAMailThatCanNotBeSentForTwoDaysIsADeadLetter(t *testing.T) {
 	each(t, func(t *testing.T, p *post) {
 		p.away = true
 		p.add("a", mailing.Security)
-		for end := p.now.Add(mailing.GiveUpAfter + 2*time.Hour); p.now.Before(end); p.now = p.now.Add(30 * time.Minute) {
+		end := p.now.Add(mailing.GiveUpAfter + 2*time.Hour)
+		for ; p.now.Before(end); p.now = p.now.Add(30 * time.Minute) {
 			p.work()
 		}
 		tries := p.tries
@@ -167,7 +168,7 @@ func TestMailsThatNobodyGetsAreDropped(t *testing.T) {
 		change func(t *testing.T, p *post)
 		sent   int
 	}{
-		"a notice, turned off": {mailing.Notice, refuse, 0},
+		"a notice, turned off": {mailing.News, refuse, 0},
 		"security, turned off": {mailing.Security, refuse, 1},
 		"deleted":              {mailing.Security, func(_ *testing.T, p *post) { p.user.Deleted = true }, 0},
 		"unknown":              {mailing.Security, func(_ *testing.T, p *post) { p.user.ID = "u2" }, 0},

@@ -33,9 +33,9 @@ var ErrNotFound = errors.New("mailing: not found")
 // Kind says what a mail is for.
 type Kind string
 
-// The kinds. Notices alone can be unsubscribed from.
+// The kinds. News, which are notices, can be unsubscribed from.
 const (
-	Notice   Kind = "notice"
+	News     Kind = "notice"
 	Security Kind = "security"
 	// Reset is a mail with a link to reset a password. The link is made when the mail is sent,
 	// so that it is good for its time and stands nowhere before.

@@ -85,7 +85,7 @@ func (q *Queue) send(ctx context.Context, row mailRow) error {
 	if u.Deleted || to == "" || fixed {
 		return errUnwanted
 	}
-	if row.Kind == Notice {
+	if row.Kind == News {
 		if wants, err := q.Wants(ctx, u.ID); err != nil || !wants {
 			return errors.Join(err, errUnwanted)
 		}
@@ -94,7 +94,7 @@ func (q *Queue) send(ctx context.Context, row mailRow) error {
 	if err != nil {
 		return err
 	}
-	m.To, m.ID, m.Optional = to, row.ID, row.Kind == Notice
+	m.To, m.ID, m.Optional = to, row.ID, row.Kind == News
 	m.Unsubscribe = q.cfg.BaseURL + accountPage
 	return q.cfg.Sender.Send(ctx, m)
 }
@@ -106,7 +106,7 @@ func (q *Queue) message(ctx context.Context, row mailRow, u auth.User) (mail.Mes
 	c := row.Content.V
 	footer := "You get this mail because it concerns the security of your account " + u.Username + "."
 	switch row.Kind {
-	case Notice:
+	case News:
 		footer = "You can turn these mails off on the page of your account: " + q.cfg.BaseURL + accountPage
 	case Reset:
 		if q.cfg.ResetLink == nil {

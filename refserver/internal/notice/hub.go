@@ -17,7 +17,7 @@ const (
 	hubOverlap = 10 * time.Second
 )
 
-// Hub says when the notices of a person have changed, whichever process changed them. It asks
+// Hub says when the notices of a user have changed, whichever process changed them. It asks
 // the database once a second for all who listen, and not at all while nobody does.
 type Hub struct {
 	db  *sqlstore.DB

@@ -155,7 +155,8 @@ func returnDraft(typ string, r, now returns.Return, number string) *draft {
 		customer.text = "It is about the order " + number + ". " + r.Decision
 	case returns.EventRMAAssigned:
 		customer.title = "Your return " + r.RMA + " is authorized"
-		customer.text = "Send the items of the order " + number + " to us. The address and a slip are on the return's page."
+		customer.text = "Send the items of the order " + number + " to us. " +
+			"The address and a slip are on the return's page."
 	case returns.EventRejected:
 		customer.title = "Your return was rejected"
 		customer.text = "It is about the order " + number + ". " + r.Decision

@@ -12,14 +12,14 @@ import (
 // MaxUnread is up to how many unread notices are counted.
 const MaxUnread = 100
 
-// Query selects notices of a person.
+// Query selects notices of a user.
 type Query struct {
 	Unread bool // those alone
 	Page   int  // 1 is the first; 0 means 1
 	Size   int  // 1 to 200; 0 means 50
 }
 
-// List returns a page of the notices of a person, the newest first; more reports whether there
+// List returns a page of the notices of a user, the newest first; more reports whether there
 // are older ones.
 func (s *Service) List(ctx context.Context, userID string, q Query) (list []Message, more bool, err error) {
 	if q.Size < 1 || q.Size > 200 {
@@ -44,7 +44,7 @@ func (s *Service) List(ctx context.Context, userID string, q Query) (list []Mess
 	return list, false, nil
 }
 
-// Unread returns how many notices a person has not read, up to MaxUnread.
+// Unread returns how many notices a user has not read, up to MaxUnread.
 func (s *Service) Unread(ctx context.Context, userID string) (int, error) {
 	some := s.cfg.DB.Read().NewSelect().Model((*noticeRow)(nil)).ColumnExpr("1").Where("n.user_id = ?", userID).
 		Where("n.read_at IS NULL").Limit(MaxUnread)
@@ -56,7 +56,7 @@ func (s *Service) Unread(ctx context.Context, userID string) (int, error) {
 	return n, nil
 }
 
-// Read marks a notice of a person as read. One of somebody else is ErrNotFound.
+// Read marks a notice of a user as read. One of somebody else is ErrNotFound.
 func (s *Service) Read(ctx context.Context, userID, id string) error {
 	found := false
 	err := s.mark(ctx, userID, func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Where("id = ?", id) }, &found)
@@ -71,7 +71,7 @@ func (s *Service) Read(ctx context.Context, userID, id string) error {
 	return err
 }
 
-// ReadAll marks all notices of a person as read.
+// ReadAll marks all notices of a user as read.
 func (s *Service) ReadAll(ctx context.Context, userID string) error {
 	found := false
 	return s.mark(ctx, userID, func(q *bun.UpdateQuery) *bun.UpdateQuery { return q }, &found)

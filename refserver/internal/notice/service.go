@@ -40,7 +40,7 @@ const (
 type Message struct {
 	ID      string
 	UserID  string
-	EventID string // a person has one notice of an event
+	EventID string // a user has one notice of an event
 	Kind    string // such as return.authorized
 	Title   string
 	Text    string
@@ -100,5 +100,5 @@ func New(c Config) (*Service, error) {
 	}, nil
 }
 
-// Hub says when notices of a person change.
+// Hub says when notices of a user change.
 func (s *Service) Hub() *Hub { return s.hub }

@@ -26,7 +26,7 @@ const (
 	exportsOfAccount  = 2 // at a time, and as many that wait
 	streamsAtOnce     = 512
 	streamsOfAccount  = 8    // browser tabs
-	noticesAtOnce     = 4096 // that every page has
+	noticesAtOnce     = 4096 // streams that every page has
 	admissionWait     = 10 * time.Second
 	comeBack          = 2 * time.Second
 )
@@ -36,7 +36,8 @@ const (
 func searchesAtOnce() int { return max(16, 4*runtime.GOMAXPROCS(0)) }
 
 // admission gives each account its turn at what is dear: searches and lists,
-// exports, and streams, where those of notices have places of their own. An account that asks alone may use all places but one;
+// exports, and streams, where those of notices have places of their own.
+// An account that asks alone may use all places but one;
 // where several ask, those who were served least come first, so that one with
 // many requests does not delay those with few. What can't be served soon is
 // refused in words, with status 429 where the account itself asks for too much

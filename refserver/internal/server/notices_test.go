@@ -17,8 +17,8 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// noticed is the answer of /api/notifications.
-type noticed struct {
+// noticeList is the answer of /api/notifications.
+type noticeList struct {
 	Notifications []struct {
 		ID, Type, Title, Text, URL string
 		Read                       bool
@@ -26,7 +26,7 @@ type noticed struct {
 	Unread int
 }
 
-func (u browser) notices() (n noticed) {
+func (u browser) notices() (n noticeList) {
 	u.t.Helper()
 	a := u.get("/api/notifications").want(u.t, 200)
 	if err := json.Unmarshal([]byte(a.body), &n); err != nil {
@@ -35,7 +35,7 @@ func (u browser) notices() (n noticed) {
 	return n
 }
 
-func (n noticed) types() (list []string) {
+func (n noticeList) types() (list []string) {
 	for _, one := range n.Notifications {
 		list = append(list, one.Type)
 	}
@@ -59,11 +59,14 @@ func (b *bench) notified() {
 // requested is a return of one keyboard of the order that waits for a decision.
 func (b *bench) requested(o orders.Order) returns.Return {
 	b.t.Helper()
-	c, err := b.Returns.Create(b.t.Context(), event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"},
+	c, err := b.Returns.Create(
+		b.t.Context(),
+		event.Actor{Kind: event.ActorCustomer, ID: o.CustomerID, Name: "customer"},
 		returns.CreateParams{
 			OrderID: o.ID, CustomerID: o.CustomerID, Reason: returns.ReasonDamaged, Details: "broken",
 			Items: []returns.RequestItem{{OrderLineID: o.Lines[0].ID, Quantity: 1}},
-		})
+		},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -88,7 +91,8 @@ func TestNoticesTellACustomerAndStaffWhatHappened(t *testing.T) {
 		ada, bob, admin := b.signInAs("ada", "correct horse"), b.signInAs("bob", "correct horse"), b.signIn()
 		before := len(admin.notices().Notifications)
 		c := b.approved(b.buy(who, 1))
-		if _, _, err := b.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card}); err != nil {
+		byCard := returns.RefundParams{Method: payment.Card}
+		if _, _, err := b.Returns.Refund(t.Context(), c.ID, clerk, byCard); err != nil {
 			t.Fatal(err)
 		}
 		b.fannedOut("returns", c.ID)

@@ -49,13 +49,14 @@ func receiveHooks(t *testing.T) *hookReceiver {
 	return h
 }
 
-// of is the object of the message of a type.
-func (h *hookReceiver) of(typ string) map[string]any {
+// of is the object of the message of a type, of the customer.
+func (h *hookReceiver) of(typ, customer string) map[string]any {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range h.seen {
-		if m.Type == typ {
-			return m.Data[typ[:strings.Index(typ, ".")]]
+		object, _, _ := strings.Cut(typ, ".")
+		if m.Type == typ && m.Data[object]["customer_id"] == customer {
+			return m.Data[object]
 		}
 	}
 	return nil
@@ -84,24 +85,26 @@ func TestEventsOfAShopAreSentToWebhooks(t *testing.T) {
 			t.Fatal(err, a.body)
 		}
 		c := b.approved(o)
-		if _, _, err := b.Returns.Refund(t.Context(), c.ID, clerk, returns.RefundParams{Method: payment.Card}); err != nil {
+		byCard := returns.RefundParams{Method: payment.Card}
+		if _, _, err := b.Returns.Refund(t.Context(), c.ID, clerk, byCard); err != nil {
 			t.Fatal(err)
 		}
 		for _, typ := range []string{
 			"order.completed", "return.requested", "return.authorized", "return.received", "return.inspected",
 			"return.refunded", "refund.created", "refund.completed",
 		} {
-			b.eventually(typ+" arrives", func() bool { return h.of(typ) != nil })
+			b.eventually(typ+" arrives", func() bool { return h.of(typ, who.ID) != nil })
 		}
-		if got := h.of("order.completed"); got["status"] != "COMPLETED" {
+		if got := h.of("order.completed", who.ID); got["status"] != "COMPLETED" {
 			t.Errorf("the order is %v", got)
 		}
-		if got := h.of("return.authorized"); got["status"] != "AUTHORIZED" || got["rma_number"] != b.theCase(c.ID).RMA ||
+		if got := h.of("return.authorized", who.ID); got["status"] != "AUTHORIZED" ||
+			got["rma_number"] != b.theCase(c.ID).RMA ||
 			got["sale_id"] != o.ID ||
 			got["customer_id"] != who.ID {
 			t.Errorf("the return is %v", got)
 		}
-		if got := h.of("refund.completed"); got["status"] != "COMPLETED" || got["method"] != "CARD" ||
+		if got := h.of("refund.completed", who.ID); got["status"] != "COMPLETED" || got["method"] != "CARD" ||
 			got["return_id"] != c.ID || got["processed_at"] == nil {
 			t.Errorf("the refund is %v", got)
 		}

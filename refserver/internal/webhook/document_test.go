@@ -60,7 +60,8 @@ func document(t *testing.T) string {
 
 func TestTheDocumentListsTheEvents(t *testing.T) {
 	var rows []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z._]+)` \\| (.+) \\|$").FindAllStringSubmatch(document(t), -1) {
+	row := regexp.MustCompile("(?m)^\\| `([a-z._]+)` \\| (.+) \\|$")
+	for _, row := range row.FindAllStringSubmatch(document(t), -1) {
 		rows = append(rows, row[1]+": "+row[2])
 	}
 	var want []string

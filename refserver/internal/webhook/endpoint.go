@@ -73,19 +73,8 @@ func (r endpointRow) endpoint() Endpoint {
 
 // check returns the params with their types in order.
 func (s *Service) check(p Params) (Params, error) {
-	u, err := url.Parse(p.URL)
-	switch {
-	case len(p.URL) > maxURL || !sqldb.Storable(p.URL):
-		return p, &Invalid{"url", fmt.Sprintf("The address has more than %d characters.", maxURL)}
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return p, &Invalid{"url", "The address must be one such as https://example.com/events."}
-	case u.User != nil || u.Fragment != "":
-		return p, &Invalid{"url", "The address must have no name, password or fragment in it."}
-	case u.Scheme == "http" && !s.cfg.PrivateAddresses:
-		return p, &Invalid{"url", "The address must begin with https://."}
-	}
-	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !s.cfg.PrivateAddresses && !outbound.Public(a) {
-		return p, &Invalid{"url", "The address leads into a private network. WEBHOOK_PRIVATE_ADDRESSES allows that."}
+	if err := s.checkURL(p.URL); err != nil {
+		return p, err
 	}
 	var wanted []string
 	for _, t := range types {
@@ -100,6 +89,30 @@ func (s *Service) check(p Params) (Params, error) {
 	}
 	p.Types = wanted
 	return p, nil
+}
+
+// checkURL returns an *Invalid for an address that events must not be sent to.
+func (s *Service) checkURL(address string) error {
+	if len(address) > maxURL || !sqldb.Storable(address) {
+		return &Invalid{"url", fmt.Sprintf("The address has more than %d characters.", maxURL)}
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return &Invalid{"url", "The address must be one such as https://example.com/events."}
+	}
+	if u.User != nil || u.Fragment != "" {
+		return &Invalid{"url", "The address must have no name, password or fragment in it."}
+	}
+	if s.cfg.PrivateAddresses {
+		return nil
+	}
+	if u.Scheme == "http" {
+		return &Invalid{"url", "The address must begin with https://."}
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && !outbound.Public(a) {
+		return &Invalid{"url", "The address leads into a private network. WEBHOOK_PRIVATE_ADDRESSES allows that."}
+	}
+	return nil
 }
 
 // alone keeps events from being fanned out, on any process, until the transaction ends: those

@@ -27,7 +27,8 @@ func TestAMessageIsSignedAndSaysWhatHappened(t *testing.T) {
 		}
 		p := decode(t, got)
 		o := p.Data["order"]
-		if p.Type != "order.completed" || o["status"] != "COMPLETED" || o["total"] != 19.99 || o["customer_id"] != "ann" ||
+		if p.Type != "order.completed" || o["status"] != "COMPLETED" || o["total"] != 19.99 ||
+			o["customer_id"] != "ann" ||
 			p.Timestamp.IsZero() ||
 			got.header.Get("Content-Type") != "application/json" {
 			t.Errorf("the payload is %s", got.body)
@@ -321,7 +322,8 @@ func TestAddressesThatAreNotForWebhooksAreRefused(t *testing.T) {
 			"no address": "", "not one": "x", "of another kind": "ftp://example.com", "no host": "https:///x",
 			"not encrypted": "http://example.com", "with a password": "https://u:p@example.com/",
 			"loopback": "https://127.0.0.1/x", "private": "https://10.0.0.1", "metadata": "https://169.254.169.254/",
-			"in other clothes": "https://[::ffff:127.0.0.1]/", "too long": "https://example.com/" + strings.Repeat("x", 2000),
+			"in other clothes": "https://[::ffff:127.0.0.1]/",
+			"too long":         "https://example.com/" + strings.Repeat("x", 2000),
 		} {
 			t.Run(name, func(t *testing.T) {
 				var invalid *webhook.Invalid
