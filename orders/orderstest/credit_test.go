@@ -14,7 +14,7 @@ func TestStoreWithCredit(t *testing.T) {
 		ledger := refundstest.NewStore()
 		grants, store := 0, orderstest.NewStore().WithCredit(ledger)
 		return orderstest.CreditStore{
-			Store: store, Beside: store,
+			Store: store,
 			Grant: func(ctx context.Context, customerID string, amount int64) error {
 				grants++
 				id := "grant-" + string(rune('a'+grants))

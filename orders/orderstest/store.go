@@ -222,7 +222,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if err := s.moveCredit(ctx, c); err != nil {
 		return orders.Order{}, err
 	}
-	s.events[id] = append(s.events[id], c.Events...)
+	s.events[id] = append(s.events[id], event.Clone(c.Events)...)
 	if c.FreesKey != "" {
 		delete(s.keys, [2]string{o.CustomerID, c.FreesKey})
 	}
@@ -338,7 +338,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !ok {
 		return nil, notFound("order", id)
 	}
-	return slices.Clone(events), nil
+	return event.Clone(events), nil
 }
 
 func copyCart(c orders.Cart) orders.Cart {

@@ -92,7 +92,7 @@ func (s *Store) insert(ctx context.Context, o orders.Order, cart orders.Cart) (o
 		p.Stock += n
 		s.products[id] = p
 	}
-	s.events[o.ID] = slices.Clone(c.Events)
+	s.events[o.ID] = event.Clone(c.Events)
 	o = c.After
 	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
 	if o.IdempotencyKey != "" {

@@ -6,16 +6,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
+
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 )
 
 // CreditStore is a store of orders with the ledger of store credit that it takes
-// from.
+// from. This is what it promises, and TestCredit holds it to, by number:
+//
+//  1. An order takes its store credit from the ledger once, and is read with it.
+//  2. No more is taken than the balance, and nothing by a placement that is refused.
+//  3. An order that is canceled gives its store credit back once.
+//  4. Store credit that many spend at once is spent once.
 type CreditStore struct {
 	orders.Store
-	// Beside is another store of the same orders, as another process has one. It
-	// may be the same Store.
+	// Beside is another store of the same orders, as another process has one; nil:
+	// there is none.
 	Beside orders.Store
 	// Grant adds store credit to a customer's, in minor units of USD.
 	Grant func(ctx context.Context, customerID string, amount int64) error
@@ -29,29 +36,50 @@ type creditBench struct {
 	CreditStore
 }
 
+// creditPromises are the numbered sentences of CreditStore, with the cases of each.
+var creditPromises = []suite.Promise[*creditBench]{
+	suite.Says("1. An order takes its store credit from the ledger once, and is read with it.",
+		suite.By("an order comes back with its store credit, which is taken once", testCreditTaken),
+	),
+	suite.Says("2. No more is taken than the balance, and nothing by a placement that is refused.",
+		suite.By("store credit that is not there is refused by the store too", testCreditBeyond),
+		suite.By("a refused placement takes no store credit", testCreditRefused),
+	),
+	suite.Says("3. An order that is canceled gives its store credit back once.",
+		suite.By("a canceled order gives its store credit back once", testCreditBack),
+		suite.By("a failing change gives no store credit back", testCreditChangeFails),
+	),
+	suite.Says("4. Store credit that many spend at once is spent once.",
+		suite.By("one customer's store credit is spent once, by several carts at once", testCreditRace),
+		suite.By("many customers' store credit is spent at once, and adds up", testCreditTogether),
+	),
+}
+
 // TestCredit is the conformance suite of an orders.Store with a ledger of store
-// credit. newStore returns a fresh, empty one for each subtest.
+// credit: each promise of CreditStore is a subtest. newStore returns a fresh, empty
+// one for each case.
 func TestCredit(t *testing.T, newStore func(t *testing.T) CreditStore) {
-	for _, c := range []struct {
-		name string
-		run  func(t *testing.T, b *creditBench)
-	}{
-		{"an order comes back with its store credit, which is taken once", testCreditTaken},
-		{"store credit that is not there is refused by the store too", testCreditBeyond},
-		{"a refused placement takes no store credit", testCreditRefused},
-		{"a cancelled order gives its store credit back once", testCreditBack},
-		{"a failing change gives no store credit back", testCreditChangeFails},
-		{"one customer's store credit is spent once, by two carts at once", testCreditRace},
-		{"many customers' store credit is spent at once, and adds up", testCreditTogether},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newStore(t)
-			c.run(t, &creditBench{CreditStore: s, bench: &bench{
+	suite.Run(t, creditPromises, suite.Options[*creditBench]{
+		Start: func(t *suite.T) *creditBench {
+			s := newStore(t.Testing())
+			if s.Beside == nil {
+				s.Beside = s.Store
+			}
+			s.Store, s.Beside = watched{s.Store, t}, watched{s.Beside, t}
+			return &creditBench{CreditStore: s, bench: &bench{
 				T: t, ctx: t.Context(), store: s.Store,
 				now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
-			}})
-		})
-	}
+			}}
+		},
+		Calibrate: func(b *creditBench) int {
+			b.grant("ann", 1000)
+			p := b.product("Mouse", 3)
+			for range 3 {
+				b.bought("ann", p.ID, 1)
+			}
+			return 8
+		},
+	})
 }
 
 func (b *creditBench) grant(customer string, amount int64) {
@@ -98,7 +126,7 @@ func (b *creditBench) spend(o *orders.Order, amount int64) (*orders.Order, error
 	return orders.NewOrder(p, b.stamp())
 }
 
-func testCreditTaken(_ *testing.T, b *creditBench) {
+func testCreditTaken(b *creditBench) {
 	b.grant("ann", 1500)
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
@@ -124,7 +152,7 @@ func testCreditTaken(_ *testing.T, b *creditBench) {
 	b.balance("ann", 800)
 }
 
-func testCreditBeyond(_ *testing.T, b *creditBench) {
+func testCreditBeyond(b *creditBench) {
 	b.grant("ann", 500)
 	b.grant("bob", 5000)
 	p := b.product("Mouse", 3)
@@ -150,7 +178,7 @@ func testCreditBeyond(_ *testing.T, b *creditBench) {
 	b.equal("the cart was kept", placed, true)
 }
 
-func testCreditRefused(_ *testing.T, b *creditBench) {
+func testCreditRefused(b *creditBench) {
 	b.grant("ann", 500)
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
@@ -163,7 +191,7 @@ func testCreditRefused(_ *testing.T, b *creditBench) {
 	b.balance("ann", 0)
 }
 
-func testCreditBack(_ *testing.T, b *creditBench) {
+func testCreditBack(b *creditBench) {
 	b.grant("ann", 1000)
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
@@ -173,7 +201,7 @@ func testCreditBack(_ *testing.T, b *creditBench) {
 		b.equal("placed", placed, true)
 		b.balance("ann", 0)
 		cancel := func(o *orders.Order) error { return o.Cancel(b.stamp(), "never mind") }
-		together(4, func(int) {
+		b.AtOnce(4, func(int) {
 			if _, err := b.store.Update(b.ctx, o.ID, cancel); err != nil {
 				b.code(err, orders.CodeTransition)
 			}
@@ -191,7 +219,7 @@ func testCreditBack(_ *testing.T, b *creditBench) {
 	}
 }
 
-func testCreditChangeFails(_ *testing.T, b *creditBench) {
+func testCreditChangeFails(b *creditBench) {
 	b.grant("ann", 1000)
 	p := b.product("Mouse", 3)
 	o, _, err := b.pay("ann", b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1}), 1000)
@@ -209,7 +237,7 @@ func testCreditChangeFails(_ *testing.T, b *creditBench) {
 
 // testCreditRace has a customer order several carts at once, each of which would
 // take all the store credit: those of canceled orders, and the one after them.
-func testCreditRace(_ *testing.T, b *creditBench) {
+func testCreditRace(b *creditBench) {
 	const carts = 6
 	for range 3 {
 		b.grant("ann", 1000)
@@ -226,7 +254,7 @@ func testCreditRace(_ *testing.T, b *creditBench) {
 			b.ok(err)
 		}
 		found := make([]orders.Order, carts)
-		together(carts, func(i int) {
+		b.AtOnce(carts, func(i int) {
 			o, placed, err := b.payAt([]orders.Store{b.store, b.Beside}[i%2], "ann", ids[i], 1000)
 			if err != nil || !placed {
 				b.Errorf("cart %d: placed %v, %v", i, placed, err)
@@ -242,7 +270,7 @@ func testCreditRace(_ *testing.T, b *creditBench) {
 	}
 }
 
-func testCreditTogether(_ *testing.T, b *creditBench) {
+func testCreditTogether(b *creditBench) {
 	const n = 12
 	p := b.product("Mouse", n)
 	carts := make([]string, n)
@@ -250,7 +278,7 @@ func testCreditTogether(_ *testing.T, b *creditBench) {
 		b.grant(customer(i), int64(100*i+1))
 		carts[i] = b.cart(customer(i), orders.CartItem{ProductID: p.ID, Quantity: 1})
 	}
-	together(n, func(i int) {
+	b.AtOnce(n, func(i int) {
 		limit := int64(600)
 		if i%4 == 3 {
 			limit = -1 // refused: nobody pays a negative amount

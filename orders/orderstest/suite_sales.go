@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -85,7 +84,7 @@ func (b *bench) foldedReservation(id string) orders.Reservation {
 	return want
 }
 
-func testSale(t *testing.T, b *bench) {
+func testSale(b *bench) {
 	p, q := b.product("Mouse", 10), b.product("Desk", 10)
 	made := b.newSale(b.draft(p.ID, 5, 2))
 	f, err := b.store.CreateFlashSale(b.ctx, made)
@@ -133,7 +132,7 @@ func testSale(t *testing.T, b *bench) {
 	b.ok(err)
 	b.equal("sales after the product changed", len(loaded.Sales), 2)
 	if _, placed, err := b.place("ann", c.ID, ""); err != nil || !placed {
-		t.Error(placed, err)
+		b.Error(placed, err)
 	}
 
 	events, err := b.store.Events(b.ctx, f.ID)
@@ -145,10 +144,10 @@ func testSale(t *testing.T, b *bench) {
 	b.code(err, orders.CodeNotFound)
 }
 
-func testSaleOverlap(t *testing.T, b *bench) {
+func testSaleOverlap(b *bench) {
 	p, q := b.product("Mouse", 10), b.product("Desk", 10)
 	var made, refused atomic.Int64
-	together(8, func(i int) {
+	b.AtOnce(8, func(i int) {
 		d := b.draft(p.ID, 0, 0)
 		d.Starts, d.Ends = d.Starts.Add(time.Duration(i)*time.Minute), d.Ends.Add(time.Duration(i)*time.Minute)
 		switch _, err := b.store.CreateFlashSale(b.ctx, b.newSale(d)); {
@@ -157,7 +156,7 @@ func testSaleOverlap(t *testing.T, b *bench) {
 		case orders.CodeOf(err) == orders.CodeSaleOverlap:
 			refused.Add(1)
 		default:
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	b.equal("made and refused", []int64{made.Load(), refused.Load()}, []int64{1, 7})
@@ -188,7 +187,7 @@ func testSaleOverlap(t *testing.T, b *bench) {
 	b.ok(err)
 }
 
-func testSaleChange(_ *testing.T, b *bench) {
+func testSaleChange(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 5, 0)
 	b.reserved(f, "ann", 2)
@@ -220,19 +219,19 @@ func testSaleChange(_ *testing.T, b *bench) {
 	b.code(err, orders.CodeNotFound)
 }
 
-func testSaleCaps(t *testing.T, b *bench) {
+func testSaleCaps(b *bench) {
 	p := b.product("Mouse", 100)
 	f := b.sale(p.ID, 20, 2)
 	const buyers = 15
 	var sold atomic.Int64
 	var mu sync.Mutex
 	bought := map[string]int{}
-	together(3*buyers, func(i int) {
+	b.AtOnce(3*buyers, func(i int) {
 		who := customer(i % buyers)
 		if i < buyers {
 			// Some reserve first.
 			if _, err := b.reserve(f, who, 1+i%2); err != nil && orders.CodeOf(err) != orders.CodeSaleLimit {
-				t.Error(err)
+				b.Error(err)
 			}
 		}
 		c, err := b.store.UpdateCart(b.ctx, who, newID(), []int64{p.ID},
@@ -241,12 +240,12 @@ func testSaleCaps(t *testing.T, b *bench) {
 				return nil
 			})
 		if err != nil {
-			t.Error(err)
+			b.Error(err)
 			return
 		}
 		_, placed, err := b.place(who, c.ID, "")
 		if err != nil && orders.CodeOf(err) != orders.CodeOutOfStock {
-			t.Error(err)
+			b.Error(err)
 		}
 		if placed {
 			sold.Add(1)
@@ -258,12 +257,12 @@ func testSaleCaps(t *testing.T, b *bench) {
 	stored := b.loadSale(f.ID)
 	if stored.Sold+stored.Held > 20 || int64(stored.Sold) != sold.Load() ||
 		b.stock(p.ID) != 100-stored.Sold-stored.Held {
-		t.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held,
+		b.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held,
 			b.stock(p.ID), sold.Load())
 	}
 	for who, n := range bought {
 		if n > 2 {
-			t.Errorf("%s bought %d, at most 2", who, n)
+			b.Errorf("%s bought %d, at most 2", who, n)
 		}
 	}
 	// What is left is sold to the last unit, and no more.
@@ -271,12 +270,12 @@ func testSaleCaps(t *testing.T, b *bench) {
 		who := customer(100 + i)
 		_, placed, _ := b.place(who, b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1}), "")
 		if want := i < 20-stored.Sold-stored.Held; placed != want {
-			t.Fatalf("buyer %d: placed %v, want %v", i, placed, want)
+			b.Fatalf("buyer %d: placed %v, want %v", i, placed, want)
 		}
 	}
 }
 
-func testSaleBeyondCaps(t *testing.T, b *bench) {
+func testSaleBeyondCaps(b *bench) {
 	p := b.product("Mouse", 100)
 	f := b.sale(p.ID, 5, 3)
 	order := func(who, saleID string, n int) error {
@@ -295,14 +294,14 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 		n         int
 	}{{"ann", f.ID, 1}, {"bob", f.ID, 3}, {"bob", newID(), 1}} {
 		if order(c.who, c.sale, c.n) == nil {
-			t.Errorf("%d more units were sold to %s in sale %s", c.n, c.who, c.sale)
+			b.Errorf("%d more units were sold to %s in sale %s", c.n, c.who, c.sale)
 		}
 	}
 	b.counts("after the refusals", f, 97, 3, 0)
 }
 
 // testSalePart orders more units than the sale has left: each part is a line.
-func testSalePart(_ *testing.T, b *bench) {
+func testSalePart(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 3, 0)
 	_, err := b.reserve(f, "ann", 2)
@@ -324,7 +323,7 @@ func testSalePart(_ *testing.T, b *bench) {
 	b.counts("after the cancel", f, 10, 0, 0)
 }
 
-func testSaleCancel(_ *testing.T, b *bench) {
+func testSaleCancel(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 4, 2)
 	o := b.bought("ann", p.ID, 2)

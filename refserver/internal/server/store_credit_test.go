@@ -61,8 +61,8 @@ func (b *bench) newest(who event.Actor) orders.Order {
 	return list[0]
 }
 
-// with is fields and some more.
-func with(fields url.Values, more ...string) url.Values {
+// plus is fields and some more.
+func plus(fields url.Values, more ...string) url.Values {
 	out := maps.Clone(fields)
 	for i := 0; i+1 < len(more); i += 2 {
 		out.Set(more[i], more[i+1])
@@ -99,8 +99,8 @@ func TestStoreCreditIsSpentAtCheckout(t *testing.T) {
 		add()
 		add()
 		page := ada.get("/cart").want(t, http.StatusOK, "Use "+usd(unit)+" of store credit", "The rest, "+usd(unit))
-		form := checkoutForm(t, page.body, with(visaCard, "store_credit", money.New(unit, "USD").Decimal()))
-		declined := with(form, "card_number", "4000000000000002")
+		form := checkoutForm(t, page.body, plus(visaCard, "store_credit", money.New(unit, "USD").Decimal()))
+		declined := plus(form, "card_number", "4000000000000002")
 		ada.form("/checkout", declined, "Idempotency-Key", "k1").want(t, http.StatusPaymentRequired, "checked")
 		if have := b.credit(who); have != unit {
 			t.Errorf("%d of store credit after a decline", have)
@@ -126,7 +126,7 @@ func TestStoreCreditIsSpentAtCheckout(t *testing.T) {
 		b.grant(who, 500, "gift-1")
 		b.faults(paysim.Faults{Down: true})
 		add()
-		ada.form("/checkout", with(visaCard, "store_credit", "all")).want(t, http.StatusOK, "queued for retry",
+		ada.form("/checkout", plus(visaCard, "store_credit", "all")).want(t, http.StatusOK, "queued for retry",
 			"reserved your store credit")
 		queued := b.newest(who)
 		if queued.Credit.Amount != 500 || b.credit(who) != 0 {
@@ -141,7 +141,7 @@ func TestStoreCreditIsSpentAtCheckout(t *testing.T) {
 		// It pays a whole order while the provider is down.
 		b.grant(who, 10*unit, "gift-2")
 		form = checkoutForm(t, ada.get("/").want(t, http.StatusOK, "It pays the whole order").body, url.Values{})
-		ada.form("/checkout", with(form, "store_credit", form.Get("total"))).want(t, http.StatusOK, "Receipt")
+		ada.form("/checkout", plus(form, "store_credit", form.Get("total"))).want(t, http.StatusOK, "Receipt")
 		if o := b.newest(who); o.Payment.Method != payment.StoreCredit || b.credit(who) != 500+9*unit {
 			t.Errorf("paid by %s, %d left", o.Payment.Method, b.credit(who))
 		}
@@ -176,14 +176,14 @@ func TestStoreCreditThatCantPayIsRefusedInWords(t *testing.T) {
 		status int
 		says   []string
 	}{
-		{"more than there is", with(cash, "store_credit", "10.01"), 409, []string{low, "CREDIT_TOO_LOW"}},
+		{"more than there is", plus(cash, "store_credit", "10.01"), 409, []string{low, "CREDIT_TOO_LOW"}},
 		{"all there is, and no method for the rest", url.Values{"store_credit": {"all"}}, 409, []string{low}},
-		{"no number", with(cash, "store_credit", "ten"), 400,
+		{"no number", plus(cash, "store_credit", "ten"), 400,
 			[]string{"Store credit is", "it must be all, or a number"}},
-		{"too many decimals", with(cash, "store_credit", "1.001"), 400, []string{"at most 2 decimals"}},
-		{"a negative amount", with(cash, "store_credit", "-1"), 400, []string{"it must be all, or a number"}},
-		{"another currency", with(cash, "store_credit", "1", "currency", "EUR"), 400, nil},
-		{"a card without a number", with(noNumber, "store_credit", "all"), 400, []string{"card number"}},
+		{"too many decimals", plus(cash, "store_credit", "1.001"), 400, []string{"at most 2 decimals"}},
+		{"a negative amount", plus(cash, "store_credit", "-1"), 400, []string{"it must be all, or a number"}},
+		{"another currency", plus(cash, "store_credit", "1", "currency", "EUR"), 400, nil},
+		{"a card without a number", plus(noNumber, "store_credit", "all"), 400, []string{"card number"}},
 		{"no method, and nothing of it", url.Values{"store_credit": {"0"}}, 400, []string{"payment_method"}},
 	} {
 		ada.form("/checkout", c.form).want(t, c.status, c.says...)
@@ -191,19 +191,19 @@ func TestStoreCreditThatCantPayIsRefusedInWords(t *testing.T) {
 			t.Fatalf("%s took store credit", c.name)
 		}
 	}
-	told := ada.form("/checkout", with(cash, "store_credit", "10.01"), "Accept", "application/json")
+	told := ada.form("/checkout", plus(cash, "store_credit", "10.01"), "Accept", "application/json")
 	told.want(t, http.StatusConflict, `"code":"CREDIT_TOO_LOW"`, `"store_credit":10.00`)
 
 	// 40 cents would be left to the card, which can be charged 50 or more.
 	total := b.total(who)
 	b.grant(who, total, "gift-2")
-	ada.form("/checkout", with(visaCard, "store_credit", money.New(total-40, "USD").Decimal())).
+	ada.form("/checkout", plus(visaCard, "store_credit", money.New(total-40, "USD").Decimal())).
 		want(t, http.StatusOK, "Store credit "+usd(total-50), "Card $0.50")
 
 	// The whole order is below that.
 	b.reprice(func(p *orders.Product) { p.Price, p.ShippingWeight, p.CountryOfOrigin = 40, 0, "USA" })
 	ada.form("/add_to_cart", url.Values{"product_id": {"3"}}).want(t, http.StatusOK)
-	small := with(visaCard, "store_credit", "0.10")
+	small := plus(visaCard, "store_credit", "0.10")
 	ada.form("/checkout", small).want(t, http.StatusBadRequest, "The nearest amount that can be is $0.50.",
 		"AMOUNT_NOT_CHARGEABLE")
 	ada.form("/checkout", small, "Accept", "application/json").want(t, http.StatusBadRequest, `"nearest":[0.50]`)
@@ -211,7 +211,7 @@ func TestStoreCreditThatCantPayIsRefusedInWords(t *testing.T) {
 	// Nobody spends it while it is off, and the page does not offer it.
 	b.signIn().turn(feature.StoreCredit, "disable")
 	have := b.credit(who)
-	ada.form("/checkout", with(cash, "store_credit", "all")).want(t, http.StatusForbidden, off(feature.StoreCredit))
+	ada.form("/checkout", plus(cash, "store_credit", "all")).want(t, http.StatusForbidden, off(feature.StoreCredit))
 	if page := ada.get("/cart").body; strings.Contains(page, `name="store_credit"`) || b.credit(who) != have {
 		t.Error("store credit is offered while it is off")
 	}
@@ -254,7 +254,7 @@ func twoTabs(t *testing.T, pairs int, settings ...string) {
 		answers := make([]answer, 2)
 		var both sync.WaitGroup
 		for i, tab := range tabs {
-			both.Go(func() { answers[i] = tab.form("/checkout", with(exact, "cart_id", carts[i])) })
+			both.Go(func() { answers[i] = tab.form("/checkout", plus(exact, "cart_id", carts[i])) })
 		}
 		both.Wait()
 		paid := 0

@@ -22,7 +22,8 @@ func (s *server) orderRoutes() {
 }
 
 // checkout orders the cart. A completed order answers its receipt, a queued
-// one says so; a refusal shows the storefront again with the cart in it.
+// one says so; a refusal shows the storefront again with the cart in it. A
+// browser is sent on to the page of the order, which it may load again.
 func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	var p endpoint.CheckoutParams
 	if err := readForm(r, &p); err != nil {
@@ -32,6 +33,10 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	order, err := s.Endpoints.Checkout(r.Context(), user(r), p)
 	if err != nil {
 		return s.checkoutRefused(w, r, err)
+	}
+	if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		http.Redirect(w, r, "/orders/"+order.ID, http.StatusSeeOther)
+		return nil
 	}
 	return s.receipt(w, r, order)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -106,7 +107,8 @@ type server struct {
 	pages  *templates
 	mux    *http.ServeMux
 	counts waitingCounts
-	pieces pieces // of the dashboard's streams
+	pieces pieces                   // of the dashboard's streams
+	docs   func() (docsView, error) // of the HTTP interface, read once
 }
 
 // maxForm is how large a form without photos may be; package upload limits
@@ -125,7 +127,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
+	s := &server{Deps: d, pages: pages, mux: http.NewServeMux(), docs: sync.OnceValues(readDocs)}
 	s.accountRoutes()
 	s.accountPageRoutes()
 	s.shopRoutes()
@@ -145,6 +147,7 @@ func New(d Deps) (http.Handler, error) {
 	s.accountAuditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
+	s.docsRoutes()
 	h, err := s.chain()
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)

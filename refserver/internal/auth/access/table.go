@@ -201,6 +201,8 @@ var routes = []Route{
 	{Pattern: "GET /admin/audit/log", Needs: AuditRead},
 	{Pattern: "GET /admin/audit/log.csv", Needs: AuditRead, Audit: "export"},
 
+	{Pattern: "GET /api/openapi.yaml", Needs: Open},
+	{Pattern: "GET /api/docs", Needs: Open},
 	{Pattern: "GET /api/products", Needs: ShopRead},
 	{Pattern: "GET /api/flash-sales", Needs: ShopRead},
 	{Pattern: "POST /api/flash-sales/{id}/reserve", Needs: ShopBuy},
