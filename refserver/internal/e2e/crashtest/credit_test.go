@@ -18,7 +18,8 @@ import (
 
 // refusing is a provider that declines some charges, loses some answers, and
 // makes some of the charges all the same.
-const refusing = `{"charge":{"drop_after":0.15,"timeout_after":0.1,"timeout_before":0.1,"error_5xx":0.1,"error_4xx":0.3}}`
+const refusing = `{"charge":{"drop_after":0.15,"timeout_after":0.1,"timeout_before":0.1,` +
+	`"error_5xx":0.1,"error_4xx":0.3}}`
 
 // creditBuyers are how many customers buy at once.
 const creditBuyers = 4

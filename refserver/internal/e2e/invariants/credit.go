@@ -15,7 +15,8 @@ func (a *audit) spentCredit(ctx context.Context) error {
 			WHERE e.ref = 'order:' || o.id || ':back' AND e.customer_id = o.customer_id
 			AND e.currency = o.currency) AS back
 			FROM ?(rk)orders o) AS x
-		WHERE taken <> credit_minor OR back <> CASE WHEN status = 'cancelled' THEN credit_minor ELSE 0 END`); err != nil {
+		WHERE taken <> credit_minor
+		OR back <> CASE WHEN status = 'cancelled' THEN credit_minor ELSE 0 END`); err != nil {
 		return err
 	}
 	if err := a.wrong(ctx, "I23", `SELECT 'the entry ' || e.ref || ' of ' || e.amount_minor || ' is of no order'
