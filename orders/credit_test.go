@@ -77,7 +77,8 @@ func TestStoreCreditPaysFirstAndTheMethodTheRest(t *testing.T) {
 	}{
 		{"a part of it, and the rest by card", 5000, card(request{Credit: usd(700)}), 700, 1300, payment.Card, 1},
 		{"a part of it, and the rest in cash", 5000, cash(request{Credit: usd(700)}), 700, 1300, payment.Cash, 0},
-		{"all there is, which is less than the total", 1500, card(request{AllCredit: true}), 1500, 500, payment.Card, 1},
+		{"all there is, which is less than the total", 1500, card(request{AllCredit: true}), 1500, 500,
+			payment.Card, 1},
 		{"all there is, which is more than the total", 2500, card(request{AllCredit: true}), 2000, 0,
 			payment.StoreCredit, 0},
 		{"an amount above the total", 2500, card(request{Credit: usd(2400)}), 2000, 0, payment.StoreCredit, 0},

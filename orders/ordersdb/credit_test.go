@@ -21,10 +21,11 @@ import (
 // withCredit is a store of orders and its ledger on one database.
 func withCredit(db *sqlstore.DB) orderstest.CreditStore {
 	ledger, grants := refundsdb.New(db), 0
+	store := func() orders.Store {
+		return ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return ledger.WithTx(tx) }))
+	}
 	return orderstest.CreditStore{
-		Store: ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger {
-			return ledger.WithTx(tx)
-		})),
+		Store: store(), Beside: store(),
 		Grant: func(ctx context.Context, customerID string, amount int64) error {
 			grants++
 			id := "grant-" + strconv.Itoa(grants)

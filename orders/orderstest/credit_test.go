@@ -12,9 +12,9 @@ import (
 func TestStoreWithCredit(t *testing.T) {
 	orderstest.TestCredit(t, func(t *testing.T) orderstest.CreditStore {
 		ledger := refundstest.NewStore()
-		grants := 0
+		grants, store := 0, orderstest.NewStore().WithCredit(ledger)
 		return orderstest.CreditStore{
-			Store: orderstest.NewStore().WithCredit(ledger),
+			Store: store,
 			Grant: func(ctx context.Context, customerID string, amount int64) error {
 				grants++
 				id := "grant-" + string(rune('a'+grants))

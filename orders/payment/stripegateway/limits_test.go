@@ -27,7 +27,8 @@ func TestTheNearestAmountsThatCanBeCharged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			below, above, ok := (&Gateway{}).Chargeable(c.amount, c.currency)
 			if below != c.below || above != c.above || ok == c.no {
-				t.Errorf("%d %s: %d and %d, %v; want %d and %d", c.amount, c.currency, below, above, ok, c.below, c.above)
+				t.Errorf("%d %s: %d and %d, %v; want %d and %d", c.amount, c.currency, below, above, ok, c.below,
+					c.above)
 			}
 			for _, amount := range []int64{below, above} {
 				if amount != 0 {

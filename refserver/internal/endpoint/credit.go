@@ -91,6 +91,9 @@ type CreditOffer struct {
 // CreditOffer returns what the store credit of who asks can pay of the cart:
 // nothing of one that can't be ordered, and nothing while store credit is off.
 func (e *Endpoints) CreditOffer(ctx context.Context, by auth.User, cart orders.CartView) (CreditOffer, error) {
+	if err := ReadCredit.Permit(by); err != nil {
+		return CreditOffer{}, err
+	}
 	if !cart.Orderable() || !e.d.Features.On(feature.StoreCredit, by.ID) {
 		return CreditOffer{}, nil
 	}

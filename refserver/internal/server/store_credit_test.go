@@ -127,7 +127,7 @@ func TestStoreCreditIsSpentAtCheckout(t *testing.T) {
 		b.faults(paysim.Faults{Down: true})
 		add()
 		ada.form("/checkout", plus(visaCard, "store_credit", "all")).want(t, http.StatusOK, "queued for retry",
-			"set aside")
+			"reserved your store credit")
 		queued := b.newest(who)
 		if queued.Credit.Amount != 500 || b.credit(who) != 0 {
 			t.Errorf("the queued order holds %d, %d are left", queued.Credit.Amount, b.credit(who))
@@ -178,7 +178,8 @@ func TestStoreCreditThatCantPayIsRefusedInWords(t *testing.T) {
 	}{
 		{"more than there is", plus(cash, "store_credit", "10.01"), 409, []string{low, "CREDIT_TOO_LOW"}},
 		{"all there is, and no method for the rest", url.Values{"store_credit": {"all"}}, 409, []string{low}},
-		{"no number", plus(cash, "store_credit", "ten"), 400, []string{"Store credit is", "it must be all, or a number"}},
+		{"no number", plus(cash, "store_credit", "ten"), 400,
+			[]string{"Store credit is", "it must be all, or a number"}},
 		{"too many decimals", plus(cash, "store_credit", "1.001"), 400, []string{"at most 2 decimals"}},
 		{"a negative amount", plus(cash, "store_credit", "-1"), 400, []string{"it must be all, or a number"}},
 		{"another currency", plus(cash, "store_credit", "1", "currency", "EUR"), 400, nil},
