@@ -19,7 +19,7 @@ type Object interface {
 	Do(ctx context.Context, op string) (answer string)
 }
 
-const most = 40 // calls of a program
+const longest = 40 // calls of a program
 
 // Search runs random programs on both until one is answered differently. fresh returns
 // objects that no program before has touched.
@@ -33,7 +33,7 @@ func Search(t *suite.T, random func(r *rand.Rand) string, fresh func(run string)
 		return compare(t.Context(), a, b, p)
 	}
 	for range programs {
-		p := make([]string, 1+r.IntN(most))
+		p := make([]string, 1+r.IntN(longest))
 		for i := range p {
 			p[i] = random(r)
 		}

@@ -43,7 +43,7 @@ const Cut = "cut "
 
 const (
 	clients   = 3
-	most      = 4   // operations of a client
+	longest   = 4   // operations of a client
 	attempts  = 60  // runs that a smaller program has to show its bad history
 	replays   = 300 // runs of a program that is replayed
 	unknown   = "unknown"
@@ -78,7 +78,7 @@ func Replay[S comparable](t *suite.T, m Model[S], fresh func() Object, p Program
 func random[S comparable](r *rand.Rand, m Model[S]) Program {
 	p := make(Program, clients)
 	for i := range p {
-		for range 1 + r.IntN(most) {
+		for range 1 + r.IntN(longest) {
 			op := m.Random(r)
 			if r.IntN(8) == 0 {
 				op = Cut + op

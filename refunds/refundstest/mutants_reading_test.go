@@ -18,7 +18,8 @@ func readingMutants() []storeMutant {
 			h.legs = func(ctx context.Context, q refunds.LegQuery) ([]refunds.Leg, error) {
 				all, err := h.Store.Legs(ctx, q)
 				slices.SortStableFunc(all, func(a, b refunds.Leg) int {
-					return cmp.Or(a.Refund.CreatedAt.Compare(b.Refund.CreatedAt), cmp.Compare(b.Attempt.ID, a.Attempt.ID))
+					return cmp.Or(a.Refund.CreatedAt.Compare(b.Refund.CreatedAt),
+						cmp.Compare(b.Attempt.ID, a.Attempt.ID))
 				})
 				return all, err
 			}

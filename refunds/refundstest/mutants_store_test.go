@@ -59,7 +59,9 @@ func savingMutants() []storeMutant {
 		{1, "it keeps amounts as floats", func(h *hooked) {
 			h.reads = func(r *refunds.Refund) { r.Quote.Amount = int64(float64(r.Quote.Amount)) }
 		}},
-		{1, "it loses the fees of a quote", func(h *hooked) { h.reads = func(r *refunds.Refund) { r.Quote.Fees = nil } }},
+		{1, "it loses the fees of a quote", func(h *hooked) {
+			h.reads = func(r *refunds.Refund) { r.Quote.Fees = nil }
+		}},
 		{1, "it reads instants in a zone", func(h *hooked) {
 			h.reads = func(r *refunds.Refund) { r.UpdatedAt = r.UpdatedAt.In(time.FixedZone("IST", 3600)) }
 		}},
