@@ -301,7 +301,7 @@ func (t *execution) call(
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
 	stop := t.keepLease(ctx, cancel)
-	request := t.r.ProviderRequest()
+	request := t.r.providerRequest()
 	if name == CallFind {
 		request = t.r.lookUpRequest()
 	}

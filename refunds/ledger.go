@@ -81,7 +81,7 @@ func (r *Refund) check() error {
 	switch {
 	case a == nil:
 		return bad("attempts", "refund %s has none", r.ID)
-	case !r.Status.Valid() || a.Status != r.Status:
+	case !r.Status.valid() || a.Status != r.Status:
 		return bad("status", "refund %s is %q and its attempt %q; no state is", r.ID, r.Status, a.Status)
 	case !r.Method.Valid() || a.Method != r.Method:
 		return bad("method", "refund %s is by %s and its attempt by %s; cash, store_credit or a method of the provider",

@@ -41,8 +41,8 @@ func (s Status) Open() bool {
 	return false
 }
 
-// Valid reports whether it is one of the states.
-func (s Status) Valid() bool {
+// valid reports whether it is one of the states.
+func (s Status) valid() bool {
 	return s.Open() || s == StatusSucceeded || s == StatusFailed || s == StatusReversed
 }
 
@@ -112,6 +112,8 @@ func (r *Refund) PendingEvents() []event.Event { return r.changes }
 func (r Refund) Clone() Refund {
 	r.changes = nil
 	r.Attempts = slices.Clone(r.Attempts)
+	r.Request.Lines, r.Request.Fees = slices.Clone(r.Request.Lines), slices.Clone(r.Request.Fees)
+	r.Quote.Lines, r.Quote.Fees = slices.Clone(r.Quote.Lines), slices.Clone(r.Quote.Fees)
 	return r
 }
 

@@ -230,7 +230,7 @@ func (o *opening) again(current *Refund, st event.Stamp) error {
 		return err
 	}
 	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() || o.later {
-		current.Expedite(st.At)
+		current.expedite(st.At)
 		return nil
 	}
 	o.t.doubt, o.then = !current.Attempt().FirstSentAt.IsZero(), thenExecute
@@ -324,7 +324,7 @@ func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
 func (s *Service) lease(r *Refund, token string) {
 	now := s.now()
 	r.Lease(token, now.Add(s.cfg.Lease))
-	r.Expedite(now)
+	r.expedite(now)
 }
 
 // Preview quotes what Refund would pay now, and the balance it is held

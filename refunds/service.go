@@ -3,12 +3,11 @@ package refunds
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Service pays money back: it quotes, opens refunds, carries them out and
@@ -101,13 +100,8 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 
 // checkText reports a text that is too long, or no text.
 func checkText(field, value string, limit int) error {
-	if n := utf8.RuneCountInString(value); n > limit {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
-			"it has %d characters; at most %d are allowed", n, limit)}
-	}
-	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return &Error{Code: CodeInvalid, Field: field,
-			Message: "it holds bytes that are no text; UTF-8 without NUL is allowed"}
+	if problem := purchase.CheckText(value, limit); problem != "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: problem}
 	}
 	return nil
 }

@@ -12,9 +12,46 @@ import (
 
 // Store keeps refunds, the balance of each payment, outside money, and store
 // credit. It is coarse and atomic: every method is one transaction of its own.
-// Callbacks are pure and may run more than once. What is not there is ErrNotFound.
-// Implementations are safe for concurrent use; refundstest holds the suite
-// that each one passes.
+// Callbacks are pure and may run more than once. Implementations are safe for
+// concurrent use. This is what each one promises, and refundstest.TestStore holds it
+// to, by number:
+//
+//  1. A refund is read as it was saved: every field, to the microsecond and the minor unit.
+//  2. A change is saved whole or not at all: one that is refused leaves everything as it
+//     was.
+//  3. A client reference has one refund that is not reversed, however many open it at once.
+//  4. Calls for one payment run one after the other, and refunds stay within what was
+//     captured.
+//  5. A callback gets the refund as it is now, and the caller gets the error of one that
+//     refuses.
+//  6. The balance follows the status: reserved while open, refunded once succeeded, else
+//     neither.
+//  7. A refund that failed and is opened again gets another attempt, and keeps those before
+//     it.
+//  8. PaymentState counts refunds that are neither failed nor reversed, without the one at
+//     hand.
+//  9. Store credit is granted in the step that makes its refund succeed, and withdrawn with
+//     it.
+//  10. UpdatePayment saves the holds and the open refunds of a payment, the first time too.
+//  11. Outside money is booked once by the provider's id, and counts by its latest state.
+//  12. Outside returns what its query selects, oldest first, page by page.
+//  13. There is one Sweep, and each change of it is kept.
+//  14. Legs returns the attempts through a provider, by their own time, page by page, and by
+//     id.
+//  15. Claim leases open refunds whose work is due, the earliest due first, up to its limit.
+//  16. Two claims never get the same refund, and an update at the same time does not undo
+//     one.
+//  17. A worker that lost its lease changes nothing.
+//  18. List returns what its query selects, newest first, page by page, and how many there
+//     are.
+//  19. A refund is found by its client reference, and by the provider's id of each of its
+//     attempts.
+//  20. The events of a refund, in order, fold to the refund that is stored.
+//  21. Each manual method counts its references from 1, and none is given twice.
+//  22. Credit appends an entry once per Ref, and no balance falls below zero.
+//  23. What is not there is ErrNotFound, whatever the id.
+//  24. A call in a context that has ended does nothing, and returns the context's error.
+//  25. No memory is shared with the caller, in a callback neither.
 type Store interface {
 	// Open locks the balance of the payment, seeding it from r on first use, and
 	// the refund of the reference that is not reversed; decide gets both, nil where
@@ -192,7 +229,7 @@ func (b Balance) Overpaid() int64 { return max(0, b.Refunded+b.Outside-b.Capture
 
 // CreditEntry is one movement of a customer's store credit.
 type CreditEntry struct {
-	ID         string // unique; a UUIDv7, or made of an attempt's id
+	ID         string // unique; a UUIDv7, or made of an attempt's or an order's id
 	CustomerID string
 	Currency   money.Currency
 	Amount     int64  // minor units; negative when spent

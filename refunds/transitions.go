@@ -332,18 +332,18 @@ func (r *Refund) CheckLease(token string) error {
 	return nil
 }
 
-// Expedite brings the next try to the instant, unless the refund needs
+// expedite brings the next try to the instant, unless the refund needs
 // review. While it is leased, it is the try after. It is no event.
-func (r *Refund) Expedite(at time.Time) {
+func (r *Refund) expedite(at time.Time) {
 	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() ||
 		at.Before(r.Work.NextAt) || r.Leased(at)) {
 		r.Work.NextAt = at
 	}
 }
 
-// ProviderRequest is what is requested of the provider, the same on every call of
+// providerRequest is what is requested of the provider, the same on every call of
 // the attempt.
-func (r *Refund) ProviderRequest() payment.RefundRequest {
+func (r *Refund) providerRequest() payment.RefundRequest {
 	a := r.Attempt()
 	return payment.RefundRequest{
 		Key: a.Key, PaymentProviderID: a.PaymentProviderID, Amount: a.Amount, Currency: r.Quote.Currency,
@@ -353,7 +353,7 @@ func (r *Refund) ProviderRequest() payment.RefundRequest {
 
 // lookUpRequest is ProviderRequest with the provider's id of the refund.
 func (r *Refund) lookUpRequest() payment.RefundRequest {
-	q := r.ProviderRequest()
+	q := r.providerRequest()
 	q.ProviderID = r.Attempt().ProviderID
 	return q
 }

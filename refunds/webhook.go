@@ -154,7 +154,7 @@ func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Res
 		if mine {
 			s.lease(r, t.token)
 		} else {
-			r.Expedite(s.now())
+			r.expedite(s.now())
 		}
 		return nil
 	})

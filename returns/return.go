@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -235,9 +236,28 @@ func (r Return) Clone() Return {
 	r.changes = nil
 	r.Lines = slices.Clone(r.Lines)
 	r.Evidence = slices.Clone(r.Evidence)
+	r.Shipment, r.Inspection = cloned(r.Shipment), cloned(r.Inspection)
 	r.Receipts = slices.Clone(r.Receipts)
+	for i := range r.Receipts {
+		r.Receipts[i].Lines = maps.Clone(r.Receipts[i].Lines)
+	}
 	r.Overrides = slices.Clone(r.Overrides)
+	for i := range r.Overrides {
+		r.Overrides[i].Rules = slices.Clone(r.Overrides[i].Rules)
+	}
 	r.Tasks = slices.Clone(r.Tasks)
 	r.Refunds = slices.Clone(r.Refunds)
+	r.Verdict.Findings, r.Verdict.Lines = slices.Clone(r.Verdict.Findings), slices.Clone(r.Verdict.Lines)
+	for i := range r.Verdict.Lines {
+		r.Verdict.Lines[i].Findings = slices.Clone(r.Verdict.Lines[i].Findings)
+	}
 	return r
+}
+
+func cloned[T any](v *T) *T {
+	if v == nil {
+		return nil
+	}
+	c := *v
+	return &c
 }

@@ -162,6 +162,9 @@ func (p *process) FindRefund(ctx context.Context, r payment.RefundRequest) (a pa
 	return p.call(func() payment.Result { return p.gateway.FindRefund(ctx, r) })
 }
 
+// Capabilities are those of the gateway.
+func (p *process) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(p.gateway) }
+
 func (p *process) call(f func() payment.Result) (a payment.Result) {
 	if p.step(func() {
 		p.world.called.Add(1)

@@ -164,9 +164,11 @@ func (s *Store) save(c refunds.Change) (refunds.Refund, error) {
 			s.keys[a.Key] = a.ID
 		}
 	}
-	s.balances[saved.PaymentID], s.orders[saved.PaymentID] = c.Effects.Balance, saved.OrderID
+	balance := c.Effects.Balance
+	balance.Holds = slices.Clone(balance.Holds)
+	s.balances[saved.PaymentID], s.orders[saved.PaymentID] = balance, saved.OrderID
 	s.refunds[saved.ID] = saved
-	s.events[saved.ID] = append(s.events[saved.ID], c.Events...)
+	s.events[saved.ID] = append(s.events[saved.ID], event.Clone(c.Events)...)
 	return saved.Clone(), nil
 }
 
@@ -359,7 +361,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if len(s.events[id]) == 0 {
 		return nil, notFound("refund", id)
 	}
-	return slices.Clone(s.events[id]), nil
+	return event.Clone(s.events[id]), nil
 }
 
 // NextManualReference implements refunds.Store.

@@ -106,7 +106,7 @@ func testOpenOtherPayment(b *bench) {
 func testOpenRace(b *bench) {
 	p := newPlan(3)
 	var ids [100]string
-	together(len(ids), func(i int) {
+	b.AtOnce(len(ids), func(i int) {
 		r, err := b.openBy(p.open(), b.decide(p))
 		if err != nil {
 			b.Error(err)
@@ -123,7 +123,7 @@ func testOpenManyReferences(b *bench) {
 	// Each requests 2 of 10 units: five get them, the others' refunds are of nothing.
 	p := newPlan(2)
 	var paying, empty atomic.Int64
-	together(100, func(int) {
+	b.AtOnce(100, func(int) {
 		mine := p.other()
 		r, err := b.openBy(mine.open(), b.decide(mine))
 		switch {
@@ -141,7 +141,7 @@ func testOpenManyReferences(b *bench) {
 }
 
 func testOpenManyPayments(b *bench) {
-	together(100, func(int) {
+	b.AtOnce(100, func(int) {
 		p := newPlan(1)
 		if _, err := b.openBy(p.open(), b.decide(p)); err != nil {
 			b.Error(err)
@@ -156,7 +156,7 @@ func testOpenRaceOfPayments(b *bench) {
 	for range 10 {
 		reference := newID()
 		var opened, refused atomic.Int64
-		together(4, func(int) {
+		b.AtOnce(4, func(int) {
 			p := newPlan(1)
 			p.reference = reference
 			switch _, err := b.openBy(p.open(), b.decide(p)); {
@@ -207,6 +207,8 @@ func testUpdate(b *bench) {
 	}
 	b.equal("status", r.Status, refunds.StatusSucceeded)
 	b.equal("calls", r.Attempt().Sent, 10)
+	b.holds(p, 0, r.Amount())
+	b.folds(r.ID)
 }
 
 func testStale(b *bench) {

@@ -11,7 +11,6 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -33,7 +32,7 @@ func (s *App) openOperations(context.Context) (err error) {
 	}
 	for _, own := range []interface {
 		register(prometheus.Registerer) error
-	}{s.money, &s.checkout} {
+	}{s.money, s.outgoing, &s.checkout} {
 		if err := own.register(s.Registry); err != nil {
 			return err
 		}
@@ -126,20 +125,22 @@ func (s *App) loops() ([]*worker.Loop, error) {
 			return nil, err
 		}
 	}
-	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
-	if _, err = add("fetch partners' feeds", fetchEvery, fetch); err != nil {
+	if err := s.outgoingLoops(add); err != nil {
 		return nil, err
 	}
-	takeIn := s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)
-	if _, err = add("take in partners' feeds", feedsEvery, takeIn); err != nil {
+	if err := s.operationLoops(add); err != nil {
 		return nil, err
 	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
-		"remove ended sessions": s.Auth.CleanUp,
-		"forget old webhooks":   s.forgetWebhooks,
-		"forget old answers":    s.Keys.CleanUp,
-		"remove unnamed photos": s.sweepPhotos,
-		"forget old probes":     s.forgetProbes,
+		"remove ended sessions":         s.Auth.CleanUp,
+		"forget old webhooks":           s.forgetWebhooks,
+		"forget old answers":            s.Keys.CleanUp,
+		"remove unnamed photos":         s.sweepPhotos,
+		"forget old probes":             s.forgetProbes,
+		"forget old webhook deliveries": s.EventsOut.CleanUp,
+		"forget old notices":            s.Notices.CleanUp,
+		"forget old mails":              s.forgetMails,
+		"remove old exports":            s.forgetOperations,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)
@@ -217,6 +218,9 @@ func (s *App) measure(ctx context.Context) error {
 		return err
 	}
 	s.Metrics.Outbox("all", n, age(oldest))
+	if err := s.measureOutgoing(ctx); err != nil {
+		return err
+	}
 
 	for name, q := range map[string]orders.Query{
 		"orders_queued":      {Status: []orders.Status{orders.StatusQueued}},

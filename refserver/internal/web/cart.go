@@ -21,6 +21,7 @@ type cartForm struct {
 	CardForm bool
 	Method   string // the method chosen before a problem
 	Expires  string // an example of a month that a card expires in
+	Credit   creditForm
 }
 
 // cartLine is one product of the cart, in words.
@@ -39,6 +40,9 @@ func (s *server) cartForm(r *http.Request, method string) (cartForm, error) {
 	form := cartForm{
 		CartView: cart, Shown: money.New(cart.Total, cart.Currency).Decimal(), CardForm: s.CardForm, Method: method,
 		Expires: fmt.Sprintf("12/%d", s.Now().Year()+3),
+	}
+	if form.Credit, err = s.creditForm(r, cart); err != nil {
+		return cartForm{}, err
 	}
 	for _, item := range cart.Items {
 		form.Lines = append(form.Lines, cartLine{

@@ -17,6 +17,7 @@ func (s *server) orderRoutes() {
 	s.script("POST /checkout", endpoint.Checkout, s.adapt(s.checkout))
 	s.use("GET /order-history", endpoint.ListOrders, s.orderHistory)
 	s.use("GET /orders/{id}", endpoint.ReadOrder, s.orderPage)
+	s.use("GET /store-credit", endpoint.ReadCredit, s.storeCredit)
 	s.use("POST /orders/{id}/cancel", endpoint.CancelOrder, s.cancelOrder)
 }
 
@@ -68,9 +69,18 @@ func (s *server) refusedJSON(w http.ResponseWriter, r *http.Request, p problem.P
 		return err
 	}
 	body := map[string]any{"success": false, "error": p.Message, "code": p.Code, "cart": cartJSON(cart)}
-	if p.Code == string(orders.CodePriceChanged) {
+	switch orders.Code(p.Code) {
+	case orders.CodePriceChanged:
 		body["old_total"], body["old_currency"] = json.Number(p.OldTotal.Decimal()), p.OldTotal.Currency()
 		body["new_total"], body["new_currency"] = json.Number(p.NewTotal.Decimal()), p.NewTotal.Currency()
+	case orders.CodeCreditTooLow:
+		body["store_credit"], body["currency"] = json.Number(p.Credit.Decimal()), p.Credit.Currency()
+	case orders.CodeAmountNotChargeable:
+		nearest := make([]json.Number, len(p.Nearest))
+		for i, m := range p.Nearest {
+			nearest[i] = json.Number(m.Decimal())
+		}
+		body["nearest"] = nearest
 	}
 	return answer(w, p.Status, body)
 }

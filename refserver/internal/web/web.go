@@ -24,6 +24,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
@@ -76,6 +77,8 @@ type Deps struct {
 	Audit *audit.Log
 	// Approvals has refunds above the limits wait for a second person.
 	Approvals *approval.Desk
+	// Notices are shown in the header, live.
+	Notices *notice.Service
 	// Mails are those that a development shop keeps; nil: they are sent, or there
 	// are none.
 	Mails *mail.Outbox
@@ -141,7 +144,11 @@ func New(d Deps) (http.Handler, error) {
 	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.partnerRoutes()
+	s.progressRoutes()
+	s.scenarioRoutes()
 	s.featureRoutes()
+	s.webhookRoutes()
+	s.notificationRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
 	s.accountAuditRoutes()

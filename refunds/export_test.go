@@ -1,0 +1,18 @@
+package refunds
+
+import (
+	"context"
+	"time"
+
+	"github.com/returnkit/returnkit/orders/payment"
+)
+
+// What the tests of this package see, and no other package.
+
+func (r *Refund) Expedite(at time.Time) { r.expedite(at) }
+
+func (r *Refund) ProviderRequest() payment.RefundRequest { return r.providerRequest() }
+
+func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
+	return s.compare(ctx, from, to, each)
+}
