@@ -115,6 +115,8 @@ var requests = map[string][]request{
 	"refundReturn": {
 		{name: "not inspected", about: at(), status: http.StatusConflict},
 		{name: "waits for approval", about: laptop, status: http.StatusAccepted},
+		{name: "another amount", about: at(authorize, receive, inspect), body: `{"refund_amount_available":1}`,
+			status: http.StatusPreconditionFailed},
 	},
 	"refundReturnForm": {
 		{name: "not inspected", about: at(), status: http.StatusConflict},

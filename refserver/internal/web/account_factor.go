@@ -55,7 +55,7 @@ func (s *server) loginCode(w http.ResponseWriter, r *http.Request) error {
 		return s.redirect(w, r, "/login", p.Message+".")
 	}
 	p.SetRetryAfter(w.Header())
-	refused(r, about(p, "code"), nil)
+	refused(r, aboutField(p, "code"), nil)
 	return s.pageStatus(w, r, p.Status, "account_code", codeTitle, codeBody{Problem: p.Message + "."})
 }
 
@@ -131,7 +131,7 @@ func (s *server) factorRefused(w http.ResponseWriter, r *http.Request, err error
 	if started {
 		field = "code"
 	}
-	refused(r, about(p, field), nil)
+	refused(r, aboutField(p, field), nil)
 	body := s.factorBody(r)
 	body.Started, body.Problem = started, p.Message+"."
 	return s.pageStatus(w, r, p.Status, "account_factor", factorTitle, body)

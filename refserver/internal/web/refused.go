@@ -41,8 +41,8 @@ func refused(r *http.Request, p problem.Problem, form url.Values) {
 	}
 }
 
-// about is a problem about the only field of a form, where it does not say so itself.
-func about(p problem.Problem, field string) problem.Problem {
+// aboutField is a problem about the only field of a form, where it does not say so itself.
+func aboutField(p problem.Problem, field string) problem.Problem {
 	p.Field = cmp.Or(p.Field, field)
 	return p
 }
