@@ -45,6 +45,7 @@ var requests = map[string][]request{
 			"card_number", "4000000000000002", "card_exp_date", "12/2099", "card_type", "Visa")},
 		{name: "risen", about: inCart, status: http.StatusConflict, header: asJSON,
 			body: form("payment_method", "Cash", "total", "0.01", "currency", "USD")},
+		{name: "no such cart", body: form("payment_method", "Cash", "cart_id", "none"), status: http.StatusNotFound},
 		{name: "large", body: tooLarge, status: http.StatusRequestEntityTooLarge},
 	},
 	"orderHistory":      {{name: "day", query: "from=tomorrow", status: http.StatusBadRequest}},
@@ -114,6 +115,8 @@ var requests = map[string][]request{
 	"refundReturn": {
 		{name: "not inspected", about: at(), status: http.StatusConflict},
 		{name: "waits for approval", about: laptop, status: http.StatusAccepted},
+		{name: "another amount", about: at(authorize, receive, inspect), body: `{"refund_amount_available":1}`,
+			status: http.StatusPreconditionFailed},
 	},
 	"refundReturnForm": {
 		{name: "not inspected", about: at(), status: http.StatusConflict},

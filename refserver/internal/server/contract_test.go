@@ -293,7 +293,7 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 	t.Parallel()
 	s := newContractShop(t)
 	for _, op := range s.doc.Operations() {
-		if slices.Contains(notYet, op.Pattern()) {
+		if slices.Contains(unchecked, op.Pattern()) {
 			continue
 		}
 		t.Run(op.OperationID, func(t *testing.T) {

@@ -44,6 +44,7 @@ func (s *server) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.SetRetryAfter(w.Header())
+	refused(r, aboutField(p, "password"), nil)
 	body.Problem = p.Message + "."
 	return s.pageStatus(w, r, p.Status, "account_confirm", confirmTitle, body)
 }

@@ -55,6 +55,7 @@ func (s *server) loginCode(w http.ResponseWriter, r *http.Request) error {
 		return s.redirect(w, r, "/login", p.Message+".")
 	}
 	p.SetRetryAfter(w.Header())
+	refused(r, aboutField(p, "code"), nil)
 	return s.pageStatus(w, r, p.Status, "account_code", codeTitle, codeBody{Problem: p.Message + "."})
 }
 
@@ -126,6 +127,11 @@ func (s *server) factorRefused(w http.ResponseWriter, r *http.Request, err error
 		return err
 	}
 	p.SetRetryAfter(w.Header())
+	field := "password"
+	if started {
+		field = "code"
+	}
+	refused(r, aboutField(p, field), nil)
 	body := s.factorBody(r)
 	body.Started, body.Problem = started, p.Message+"."
 	return s.pageStatus(w, r, p.Status, "account_factor", factorTitle, body)

@@ -65,6 +65,7 @@ func (s *server) accountDone(w http.ResponseWriter, r *http.Request, err error, 
 		return err
 	}
 	p.SetRetryAfter(w.Header())
+	refused(r, p, nil)
 	return s.showAccount(w, r, p.Status, note{Tone: "bad", Text: p.Message + ".", Code: p.Code})
 }
 
@@ -130,6 +131,7 @@ func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body.Problem = p.Message + "."
+	refused(r, p, nil)
 	return s.pageStatus(w, r, p.Status, "account_reset", "Choose a new password", body)
 }
 

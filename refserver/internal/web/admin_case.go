@@ -271,6 +271,7 @@ func act[P any](s *server, do doer[P]) handler {
 		if err != nil {
 			return err
 		}
+		refused(r, q, nil)
 		return s.showAdminCase(w, r, q.Status, c, r.PostForm, notesOf(q)...)
 	}
 }

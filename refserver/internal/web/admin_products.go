@@ -144,6 +144,7 @@ func (s *server) productRefused(w http.ResponseWriter, r *http.Request, id int64
 	if p.Status != http.StatusBadRequest {
 		return err
 	}
+	refused(r, p, nil)
 	f := r.PostForm
 	text := func(field string) string { return strings.TrimSpace(f.Get(field)) }
 	return s.pageStatus(w, r, p.Status, "admin_product", "Product", productForm{

@@ -178,6 +178,7 @@ func (s *server) fileRead(w http.ResponseWriter, r *http.Request, in *upload.Int
 		return err
 	}
 	form.refuse(q)
+	refused(r, q, in.Form)
 	return s.showFiling(w, r, q.Status, o, form, notesOf(q)...)
 }
 

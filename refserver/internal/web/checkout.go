@@ -52,6 +52,7 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	if wantsJSON(r) {
 		return s.refusedJSON(w, r, p)
 	}
+	refused(r, p, nil)
 	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), notesOf(p)...)
 }
 

@@ -99,6 +99,7 @@ func (s *server) changeFeature(w http.ResponseWriter, r *http.Request) error {
 	if p.Internal || p.Status == http.StatusNotFound {
 		return err
 	}
+	refused(r, p, nil)
 	shown := feature.Switch{Name: name, Mode: f.Mode}
 	if f.Percentage != nil {
 		shown.Percentage = *f.Percentage

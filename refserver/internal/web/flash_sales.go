@@ -103,6 +103,7 @@ func (s *server) createFlashSale(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := sentSale(r)
+	refused(r, q, nil)
 	form.Problem, form.Field = q.PageMessage(), q.Field
 	return s.showFlashSales(w, r, q.Status, form)
 }
@@ -154,6 +155,7 @@ func (s *server) changeFlashSale(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := sentSale(r)
+	refused(r, q, nil)
 	form.Problem, form.Field = q.PageMessage(), q.Field
 	return s.showFlashSale(w, r, q.Status, f, form)
 }

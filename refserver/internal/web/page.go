@@ -56,7 +56,18 @@ func (s *server) pageStatus(
 	if message := s.Auth.TakeFlash(r.Context()); message != "" {
 		p.Notes = append([]note{{Tone: "info", Text: message}}, p.Notes...)
 	}
-	return s.pages.render(w, status, name, p)
+	refused := refusalOf(r)
+	if refused == nil || name == "error" {
+		return s.pages.render(w, status, name, p)
+	}
+	shown, err := s.pages.bytes(name, p)
+	if err == nil {
+		shown, err = s.mark(shown, r.URL.Path, refused)
+	}
+	if err != nil {
+		return err
+	}
+	return writePage(w, status, shown)
 }
 
 // failBody is the Body of the error page.
@@ -74,6 +85,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.ErrorContext(r.Context(), "request failed", "error", err.Error())
 	} else {
 		s.Log.DebugContext(r.Context(), "request refused", "code", p.Code, "error", err.Error())
+	}
+	if s.again(w, r, p) {
+		return
 	}
 	s.failWith(w, r, p)
 }

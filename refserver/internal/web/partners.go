@@ -82,6 +82,7 @@ func (s *server) createPartner(w http.ResponseWriter, r *http.Request) error {
 	if p.Internal {
 		return err
 	}
+	refused(r, p, nil)
 	form.Problem, form.Field = p.PageMessage(), p.Field
 	return s.showPartners(w, r, p.Status, form)
 }
@@ -160,6 +161,7 @@ func (s *server) changePartner(w http.ResponseWriter, r *http.Request) error {
 	if p.Internal || p.Status == http.StatusNotFound {
 		return err
 	}
+	refused(r, p, nil)
 	form.Problem, form.Field = p.PageMessage(), p.Field
 	return s.showPartner(w, r, p.Status, &form, "")
 }

@@ -74,6 +74,7 @@ func resolve[P any](s *server, do func(context.Context, auth.User, string, P) (s
 		if q.Internal || q.Status == http.StatusNotFound {
 			return err
 		}
+		refused(r, q, nil)
 		return s.showQueue(w, r, q.Status, queueBody{Form: r.PostForm, At: id}, notesOf(q)...)
 	}
 }

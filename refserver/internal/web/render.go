@@ -84,17 +84,30 @@ func loadTemplates(zone *time.Location) (*templates, error) {
 // render writes a page whole, or nothing at all: a template that fails half
 // way must not leave half a page behind.
 func (t *templates) render(w http.ResponseWriter, status int, page string, data any) error {
+	text, err := t.bytes(page, data)
+	if err != nil {
+		return err
+	}
+	return writePage(w, status, text)
+}
+
+// bytes is a page, rendered.
+func (t *templates) bytes(page string, data any) ([]byte, error) {
 	parsed, ok := t.pages[page]
 	if !ok {
-		return fmt.Errorf("there is no page %q", page)
+		return nil, fmt.Errorf("there is no page %q", page)
 	}
 	var out bytes.Buffer
 	if err := parsed.ExecuteTemplate(&out, "layout", data); err != nil {
-		return fmt.Errorf("page %s: %w", page, err)
+		return nil, fmt.Errorf("page %s: %w", page, err)
 	}
+	return out.Bytes(), nil
+}
+
+func writePage(w http.ResponseWriter, status int, text []byte) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, err := out.WriteTo(w)
+	_, err := w.Write(text)
 	return err
 }
 

@@ -276,6 +276,7 @@ func (s *server) requestRefused(w http.ResponseWriter, r *http.Request, f url.Va
 	if p.RetryAfter > 0 {
 		p.SetRetryAfter(w.Header())
 	}
+	refused(r, p, f)
 	if s.Endpoints.Off(feature.Returns, user(r).ID) != "" {
 		return s.showReturns(w, r, p.Status, form, notesOf(p)...)
 	}
@@ -379,6 +380,7 @@ func (s *server) caseRefused(
 		return err
 	}
 	p.SetRetryAfter(w.Header())
+	refused(r, p, nil)
 	return s.showCase(w, r, p.Status, c, details, notesOf(p)...)
 }
 

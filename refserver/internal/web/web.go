@@ -220,6 +220,7 @@ func (s *server) denied(w http.ResponseWriter, r *http.Request, p problem.Proble
 
 func (s *server) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = withRefusal(r)
 		err := readable(r)
 		if err == nil {
 			err = h(w, r)
@@ -233,6 +234,7 @@ func (s *server) adapt(h handler) http.Handler {
 // adaptPhotos is adapt for a handler that takes the body in itself, see takeIn.
 func (s *server) adaptPhotos(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = withRefusal(r)
 		err := problem.CheckAddress(r)
 		if err == nil {
 			err = h(w, r)

@@ -137,8 +137,15 @@ func (d *Document) Check(o Operation, a Response) error {
 	return nil
 }
 
-// response finds an answer of an operation and its address. A busy shop may answer everything
-// with 429 or 503.
+// everywhere are the answers that every operation may give: what was sent can't be read, and the
+// shop is busy.
+var everywhere = map[int]string{
+	http.StatusBadRequest:         "Invalid",
+	http.StatusTooManyRequests:    "Busy",
+	http.StatusServiceUnavailable: "Busy",
+}
+
+// response finds an answer of an operation and its address.
 func (d *Document) response(o Operation, status int) (*openapi3.Response, string) {
 	if ref := o.Responses.Status(status); ref != nil {
 		if ref.Ref != "" {
@@ -147,14 +154,20 @@ func (d *Document) response(o Operation, status int) (*openapi3.Response, string
 		return ref.Value, "#/paths/" + escape(o.Path) + "/" + strings.ToLower(o.Method) + "/responses/" +
 			strconv.Itoa(status)
 	}
-	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+	name, ok := everywhere[status]
+	if !ok {
 		return nil, ""
 	}
-	busy := "PageBusy"
-	if strings.HasPrefix(o.Path, "/api/") {
-		busy = "Busy"
+	if !answersJSON(o) {
+		name = "Page" + name
 	}
-	return d.Components.Responses[busy].Value, "#/components/responses/" + busy
+	return d.Components.Responses[name].Value, "#/components/responses/" + name
+}
+
+// answersJSON reports whether an operation is for programs, and not a page.
+func answersJSON(o Operation) bool {
+	ref := o.Responses.Status(http.StatusOK)
+	return strings.HasPrefix(o.Path, "/api/") && (ref == nil || ref.Value.Content[jsonKind] != nil)
 }
 
 // escape writes a name for a JSON pointer in an address.

@@ -1,0 +1,272 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// mark returns a page with what is wrong with the form that was sent to action: a summary at the
+// top, which takes the focus and leads to the fields, the fields marked and described for those who
+// do not see the page, and what was typed.
+func (s *server) mark(page []byte, action string, f *refusal) ([]byte, error) {
+	root, err := html.Parse(bytes.NewReader(page))
+	if err != nil {
+		return nil, fmt.Errorf("read the page of a refused form: %w", err)
+	}
+	main := find(root, func(n *html.Node) bool { return n.DataAtom == atom.Main })
+	if main == nil || find(main, func(n *html.Node) bool { return attr(n, "id") == "mistakes" }) != nil {
+		return page, nil // it says so itself
+	}
+	dropNotes(main)
+	wrong := f.mistakes()
+	form := formFor(main, action, f.form)
+	if form != nil {
+		keep(form, f.form)
+		if only := onlyField(form); f.aboutInput() && len(wrong) == 1 && controlOf(form, wrong[0].Field) == nil {
+			wrong[0].Field = only
+		}
+	}
+	for i := range wrong {
+		wrong[i].Field = markField(form, wrong[i], i)
+	}
+	summary, err := s.summary(wrong)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range slices.Backward(summary) {
+		main.InsertBefore(n, main.FirstChild)
+	}
+	if title := find(root, func(n *html.Node) bool { return n.DataAtom == atom.Title }); title != nil &&
+		title.FirstChild != nil && !strings.HasPrefix(title.FirstChild.Data, "Error: ") {
+		title.FirstChild.Data = "Error: " + title.FirstChild.Data
+	}
+	var out bytes.Buffer
+	if err := html.Render(&out, root); err != nil {
+		return nil, fmt.Errorf("write the page of a refused form: %w", err)
+	}
+	return []byte(plainFlags.Replace(out.String())), nil
+}
+
+// plainFlags writes attributes without a value as the templates do. In text a quotation mark is
+// escaped, so that it changes nothing else.
+var plainFlags = func() *strings.Replacer {
+	var pairs []string
+	for _, name := range []string{
+		"autofocus", "checked", "defer", "disabled", "hidden", "multiple", "open", "readonly", "required", "reversed",
+		"selected",
+	} {
+		pairs = append(pairs, " "+name+`=""`, " "+name)
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// summary is the list of mistakes as the pages have it.
+func (s *server) summary(wrong mistakes) ([]*html.Node, error) {
+	var out bytes.Buffer
+	if err := s.pages.pages["error"].ExecuteTemplate(&out, "mistakes", wrong); err != nil {
+		return nil, fmt.Errorf("summary of mistakes: %w", err)
+	}
+	return html.ParseFragment(&out, &html.Node{Type: html.ElementNode, Data: "main", DataAtom: atom.Main})
+}
+
+// formFor is the form of a page that was sent to action: of several the one whose hidden fields
+// hold what was sent.
+func formFor(main *html.Node, action string, sent url.Values) *html.Node {
+	var best *html.Node
+	matching := -1
+	for _, form := range all(main, func(n *html.Node) bool { return n.DataAtom == atom.Form }) {
+		to, _, _ := strings.Cut(attr(form, "action"), "?")
+		if !strings.EqualFold(attr(form, "method"), "post") || to != "" && to != action {
+			continue
+		}
+		same := 0
+		for _, c := range controls(form) {
+			name := attr(c, "name")
+			if sent.Has(name) {
+				same++
+			}
+			if attr(c, "type") == "hidden" && slices.Contains(sent[name], attr(c, "value")) {
+				same += 100
+			}
+		}
+		if same > matching {
+			best, matching = form, same
+		}
+	}
+	return best
+}
+
+// controls are the fields of a form that have a name.
+func controls(form *html.Node) []*html.Node {
+	return all(form, func(n *html.Node) bool {
+		return (n.DataAtom == atom.Input || n.DataAtom == atom.Select || n.DataAtom == atom.Textarea) &&
+			attr(n, "name") != ""
+	})
+}
+
+// keep fills what was sent into the fields of a form, but for passwords, files and hidden fields.
+func keep(form *html.Node, sent url.Values) {
+	if len(sent) == 0 {
+		return
+	}
+	for _, c := range controls(form) {
+		values := sent[attr(c, "name")]
+		switch kind := attr(c, "type"); {
+		case c.DataAtom == atom.Textarea:
+			if len(values) > 0 {
+				text(c, values[0])
+			}
+		case c.DataAtom == atom.Select:
+			for _, o := range all(c, func(n *html.Node) bool { return n.DataAtom == atom.Option }) {
+				if len(values) > 0 {
+					flag(o, "selected", slices.Contains(values, attr(o, "value")))
+				}
+			}
+		case kind == "checkbox" || kind == "radio":
+			flag(c, "checked", slices.Contains(values, attr(c, "value")))
+		case kind == "hidden" || kind == "password" || kind == "file" || kind == "submit":
+		case len(values) > 0:
+			set(c, "value", values[0])
+		}
+	}
+}
+
+// markField marks the field that a mistake is about and says at it what is wrong. It returns the id
+// to lead to; empty where the form has no such field.
+func markField(form *html.Node, wrong mistake, n int) string {
+	c := controlOf(form, wrong.Field)
+	if c == nil {
+		return ""
+	}
+	id := attr(c, "id")
+	if id == "" {
+		id = fmt.Sprintf("wrong-field-%d", n+1)
+		set(c, "id", id)
+	}
+	said := fmt.Sprintf("wrong-%d", n+1)
+	set(c, "aria-invalid", "true")
+	set(c, "aria-describedby", strings.TrimSpace(said+" "+attr(c, "aria-describedby")))
+	p := &html.Node{Type: html.ElementNode, Data: "p", DataAtom: atom.P}
+	set(p, "class", "wrong")
+	set(p, "id", said)
+	text(p, wrong.Message)
+	at := c
+	for at.Parent != nil && at.Parent != form && (at.Parent.DataAtom == atom.Label || at.Parent.DataAtom == atom.P) {
+		at = at.Parent
+	}
+	at.Parent.InsertBefore(p, at.NextSibling)
+	for up := c.Parent; up != nil; up = up.Parent {
+		if up.DataAtom == atom.Details {
+			flag(up, "open", true)
+		}
+	}
+	return id
+}
+
+// dropNotes takes away what the page itself says of the refusal, and what refers to it.
+func dropNotes(main *html.Node) {
+	for _, note := range all(main, func(n *html.Node) bool { return attr(n, "class") == "note bad" }) {
+		note.Parent.RemoveChild(note)
+		var gone []string
+		for _, n := range append(all(note, func(n *html.Node) bool { return attr(n, "id") != "" }), note) {
+			gone = append(gone, attr(n, "id"))
+		}
+		for _, n := range all(main, func(n *html.Node) bool { return attr(n, "aria-describedby") != "" }) {
+			ids := slices.DeleteFunc(strings.Fields(attr(n, "aria-describedby")), func(id string) bool {
+				return slices.Contains(gone, id)
+			})
+			set(n, "aria-describedby", strings.Join(ids, " "))
+		}
+	}
+}
+
+// onlyField is the name of the field of a form that people fill in, where there is one alone.
+func onlyField(form *html.Node) string {
+	var names []string
+	for _, c := range controls(form) {
+		if attr(c, "type") != "hidden" && !slices.Contains(names, attr(c, "name")) {
+			names = append(names, attr(c, "name"))
+		}
+	}
+	if len(names) != 1 {
+		return ""
+	}
+	return names[0]
+}
+
+// controlOf is the field of a name that can be seen. A new password is a password too, and a page may
+// leave the first word of a name away.
+func controlOf(form *html.Node, name string) *html.Node {
+	if form == nil || name == "" {
+		return nil
+	}
+	_, rest, _ := strings.Cut(name, "_")
+	for _, as := range []string{name, "new_" + name, rest} {
+		for _, c := range controls(form) {
+			if attr(c, "name") == as && attr(c, "type") != "hidden" {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// all are the nodes below n that match, in order.
+func all(n *html.Node, match func(*html.Node) bool) []*html.Node {
+	var out []*html.Node
+	for d := range n.Descendants() {
+		if d.Type == html.ElementNode && match(d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// find is the first node below n that matches; nil for none.
+func find(n *html.Node, match func(*html.Node) bool) *html.Node {
+	if found := all(n, match); len(found) > 0 {
+		return found[0]
+	}
+	return nil
+}
+
+func attr(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func set(n *html.Node, name, value string) {
+	for i := range n.Attr {
+		if n.Attr[i].Key == name {
+			n.Attr[i].Val = value
+			return
+		}
+	}
+	n.Attr = append(n.Attr, html.Attribute{Key: name, Val: value})
+}
+
+// flag sets an attribute that has no value, or takes it away.
+func flag(n *html.Node, name string, on bool) {
+	n.Attr = slices.DeleteFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
+	if on {
+		n.Attr = append(n.Attr, html.Attribute{Key: name})
+	}
+}
+
+// text makes the words the only content of n.
+func text(n *html.Node, words string) {
+	for n.FirstChild != nil {
+		n.RemoveChild(n.FirstChild)
+	}
+	n.AppendChild(&html.Node{Type: html.TextNode, Data: words})
+}
