@@ -10,7 +10,6 @@ import (
 	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
@@ -48,7 +47,7 @@ func (s *creditShop) step(n int, at int) (granted int64) {
 		_, err := s.ChargeDue(ctx, 2)
 		must(s.t, err)
 	case 7:
-		_, err := s.SaveProduct(ctx, s.mouse.ID, event.Stamp{By: staff}, func(p *orders.Product) error {
+		_, err := s.SaveProduct(ctx, s.mouse.ID, staff, func(p *orders.Product) error {
 			p.Stock = 10
 			return nil
 		})
