@@ -95,7 +95,7 @@ func (s *Service) ReserveFlashSale(ctx context.Context, saleID string, customer 
 		if !slices.Contains(s.cfg.Currencies, p.Currency) {
 			return Reservation{}, nil, notSoldIn(p, s.cfg.Currencies)
 		}
-		return p.Reserve(saleID, customer.ID, s.cfg.NewID(), quantity, st.At.Add(s.cfg.ReservationTime), st)
+		return p.reserve(saleID, customer.ID, s.cfg.NewID(), quantity, st.At.Add(s.cfg.ReservationTime), st)
 	})
 }
 

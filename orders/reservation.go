@@ -52,14 +52,14 @@ type reserved struct {
 	ExpiresAt  time.Time         `json:"expires_at"`
 }
 
-// Reserve returns the reservation of so many units for the customer that p
+// reserve returns the reservation of so many units for the customer that p
 // was loaded for, and its event. id and expires are those of a new one; one
 // that holds units already gets the new quantity and keeps its end, so that
 // nobody holds units for longer by asking again. It ends with the sale.
 //
 // No sale that is on under saleID is CodeSaleNotActive, beyond the caps
 // CodeSaleLimit, beyond the stock CodeOutOfStock.
-func (p *Product) Reserve(saleID, customerID, id string, quantity int, expires time.Time,
+func (p *Product) reserve(saleID, customerID, id string, quantity int, expires time.Time,
 	s event.Stamp) (Reservation, []event.Event, error) {
 	if err := checkQuantity(quantity); err != nil {
 		return Reservation{}, nil, err

@@ -110,7 +110,9 @@ var description = grpc.ServiceDesc{
 }
 
 func handler(method string) grpc.MethodHandler {
-	return func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+	return func(
+		srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor,
+	) (any, error) {
 		in := new(wrapperspb.StringValue)
 		if err := decode(in); err != nil {
 			return nil, err

@@ -22,7 +22,10 @@ import (
 func withCredit(db *sqlstore.DB) orderstest.CreditStore {
 	ledger, grants := refundsdb.New(db), 0
 	store := func() orders.Store {
-		return ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return ledger.WithTx(tx) }))
+		return ordersdb.New(
+			db,
+			ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return ledger.WithTx(tx) }),
+		)
 	}
 	return orderstest.CreditStore{
 		Store: store(), Beside: store(),

@@ -35,7 +35,8 @@ func inContainer(t *testing.T) *process {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	const image = "returnkit/empty"
-	if out, err := exec.Command("sh", "-c", "tar -c -T /dev/null | docker import - "+image).CombinedOutput(); err != nil {
+	empty := exec.Command("sh", "-c", "tar -c -T /dev/null | docker import - "+image)
+	if out, err := empty.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	name := "returnkit-upload-" + strconv.Itoa(os.Getpid())
