@@ -109,6 +109,7 @@ func (s *server) addWebhook(w http.ResponseWriter, r *http.Request) error {
 	if q.Internal {
 		return err
 	}
+	refused(r, q, nil)
 	form := newWebhookForm("", p.URL, p.Events)
 	form.Since, form.Problem, form.Field = p.Since, q.PageMessage(), q.Field
 	return s.showWebhooks(w, r, q.Status, form)
@@ -195,6 +196,7 @@ func (s *server) changeWebhook(w http.ResponseWriter, r *http.Request) error {
 	if q.Internal || q.Status == http.StatusNotFound {
 		return err
 	}
+	refused(r, q, nil)
 	form := newWebhookForm(id, p.URL, p.Events)
 	form.Problem, form.Field = q.PageMessage(), q.Field
 	return s.showWebhook(w, r, q.Status, id, &form, "")

@@ -120,7 +120,7 @@ func (f *fuzzer) request(p *person, r contract.Request) {
 }
 
 // leaks are what an answer never holds: errors of the language, the database and the system.
-var leaks = regexp.MustCompile(`runtime error|goroutine \d|panic:|SQLITE_|sqlite:|SQLSTATE|pgx|\.go:\d+|` +
+var leaks = regexp.MustCompile(`runtime error|goroutine \d|panic:|SQLITE_|sqlite:|SQLSTATE|pgconn|pgx: |\.go:\d+|` +
 	`/tmp/|no such (file|table|column)|invalid memory|reflect\.|json: |strconv\.|` + secret)
 
 // judge checks what holds for every answer.
