@@ -14,7 +14,7 @@ var storePromises = []suite.Promise[*bench]{
 		suite.By("a changed refund is saved whole or not at all", testUpdate),
 		suite.By("a refused opening on several payments saves nothing", testPartsRefused),
 	),
-	suite.Says("3. A client reference has one refund on each payment that is not reversed, however many open " +
+	suite.Says("3. A client reference has one refund on each payment that is not reversed, however many open "+
 		"it at once.",
 		suite.By("a reference is refunded once", testOpenAgain),
 		suite.By("a reference belongs to its payment", testOpenOtherPayment),
