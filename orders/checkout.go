@@ -21,6 +21,7 @@ type CheckoutRequest struct {
 	Total    money.Money
 	Method   payment.Method // payment.Cash or one of Config.ProviderMethods
 	Token    string         // for a card: the payment method at the provider, never a card number; none for cash
+	OnPage   bool           // the customer pays on a page of the provider's (Config.Pages); Token is empty then
 	Source   string         // "web", "api", ...; at most 40 characters
 	Priority int            // when it is queued: see Payment.Priority
 }
@@ -33,7 +34,7 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 	if err := checkMethod(r.Method, provider); err != nil {
 		return err
 	}
-	if r.Method == payment.Card && r.Token == "" {
+	if r.Method == payment.Card && r.Token == "" && !r.OnPage {
 		return &Error{
 			Code:    CodeInvalid,
 			Field:   "token",
@@ -91,6 +92,9 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
 	start := s.cfg.Now()
 	if err := r.validate(s.cfg.ProviderMethods); err != nil {
+		return Order{}, err
+	}
+	if err := r.checkPage(s.cfg); err != nil {
 		return Order{}, err
 	}
 	if s.inTx {
@@ -180,7 +184,7 @@ func (s *Service) ordered(r CheckoutRequest, p Placement, terms string, st event
 		ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
 		TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
 		PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods,
-		Priority: r.Priority,
+		Priority: r.Priority, PageExpiresAt: s.pageExpiry(r, st.At),
 	}
 	if r.Method != payment.Cash {
 		d.Token = r.Token
@@ -217,7 +221,7 @@ func (r CheckoutRequest) checkSame(o Order) error {
 		return nil
 	}
 	if (r.CartID == "" || r.CartID == o.CartID) && r.Method == o.Payment.Method &&
-		(r.Method == payment.Cash || r.Token == o.Payment.Token) {
+		(r.Method == payment.Cash || r.Token == o.Payment.Token && r.OnPage == o.Payment.OnPage()) {
 		return nil
 	}
 	return &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",

@@ -24,7 +24,10 @@ type Params struct {
 	// ProviderMethods are the methods charged at the provider. Default: card.
 	ProviderMethods []payment.Method
 	Token           string // for a card: the payment method at the provider
-	Priority        int    // see Payment.Priority
+	// PageExpiresAt is until when the customer can pay on a page of the provider's,
+	// whole seconds; zero for an order that is not paid on one.
+	PageExpiresAt time.Time
+	Priority      int // see Payment.Priority
 }
 
 // NewOrder returns a submitted order. A payment at the provider of more than
@@ -58,6 +61,7 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 		PaymentID:      d.PaymentID,
 		Method:         d.Method,
 		Token:          d.Token,
+		PageExpiresAt:  d.PageExpiresAt,
 		Priority:       d.Priority,
 		Key:            "charge-" + d.PaymentID,
 		Amount:         amount,
@@ -170,7 +174,7 @@ func (o *Order) certainlyUnpaid() bool {
 	case PaymentDeclined, PaymentCanceled:
 		return true
 	case PaymentPending:
-		return o.Payment.ProviderID == ""
+		return !o.Payment.atProvider()
 	}
 	return false
 }

@@ -54,6 +54,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
 		{"a claim is not undone by an update at the same time", testClaimAgainstUpdate},
 		{"orders are listed newest first, by page", testListPages},
 		{"orders are found by what a query names", testListFilters},
+		{"an order is paid on a page of the provider's", testPage},
 		{"events fold to the stored order", testEvents},
 		{"a flash sale comes back as it was saved", testSale},
 		{"a product has one flash sale at a time, made by many at once", testSaleOverlap},

@@ -18,8 +18,8 @@ import (
 // the version before go on then, and start, while a rolling upgrade is under
 // way.
 const (
-	schemaNumber = 5 // 1 had no shop_schema, 2 no outside money, 3 other names of columns
-	minBinary    = 5
+	schemaNumber = 6 // 1 had no shop_schema, 2 no outside money, 3 other names of columns
+	minBinary    = 6
 )
 
 const startOver = "name an empty database or DATA_DIR, or start the refserver that made it"
