@@ -124,9 +124,17 @@ func (s *Service) pageCall(ctx context.Context, o *Order, do action) (
 		err = fmt.Errorf("orders: %s is not a call about a page", do)
 	}
 	if status == payment.Captured && r.ProviderID == "" {
-		status, r.Outcome, r.Message = "", payment.OutcomeUnknown, "it is paid, and the answer does not name the payment"
+		status, r.Outcome = "", payment.OutcomeUnknown
+		r.Message = "it is paid, and the answer does not name the payment"
 	}
 	return page, status, r, err
+}
+
+// paidBy notes the payment that a look-up of the page found: it is what is refunded.
+func (o *Order) paidBy(status payment.PaymentStatus, found payment.Result) {
+	if o.Payment.OnPage() && status == payment.Captured {
+		o.Payment.ProviderID = found.ProviderID
+	}
 }
 
 // pageOver is why an order on a page is to end unpaid, empty while it is not.

@@ -168,8 +168,8 @@ func TestAPageThatIsNotPaidEndsTheOrder(t *testing.T) {
 	}
 }
 
-// TestNoOrderIsCanceledThatIsPaidOnThePage: whoever wants it to end unpaid is told
-// that it is paid.
+// TestNoOrderIsCanceledThatIsPaidOnThePage: whoever cancels it gets the order that is
+// paid.
 func TestNoOrderIsCanceledThatIsPaidOnThePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, o := opened(t)

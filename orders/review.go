@@ -95,9 +95,7 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 	if err != nil {
 		return err
 	}
-	if o.Payment.OnPage() && status == payment.Captured {
-		o.Payment.ProviderID = found.ProviderID // what is refunded
-	}
+	o.paidBy(status, found)
 	switch {
 	case status == payment.Processing:
 		return o.uncertain("is still being decided by the provider; have it asked again later")

@@ -152,7 +152,7 @@ func (g *Gateway) sessionState(
 	if a.Outcome != payment.OutcomeDone {
 		return "", explain(a, ChargeFailure)
 	}
-	// Of a card that was declined on the page the customer was told there.
+	// The page has told the customer of a card that was declined.
 	a.Code, a.Message = "", ""
 	return state, a
 }

@@ -47,11 +47,7 @@ func (e *Endpoints) Checkout(ctx context.Context, by auth.User, p CheckoutParams
 	}
 	if request.Method = payment.Cash; strings.EqualFold(p.Method, "card") {
 		request.Method = payment.Card
-		if e.d.Card == nil {
-			return orders.Order{}, problem.Invalid(
-				"payment_method", "Card payment is not available. Choose Cash.")
-		}
-		if request.Token, err = e.d.Card(p.Number, p.Expires, p.Kind); err != nil {
+		if request.Token, request.OnPage, err = e.card(p); err != nil {
 			return orders.Order{}, err
 		}
 	}

@@ -18,10 +18,12 @@ func (s *server) orderRoutes() {
 	s.use("GET /order-history", endpoint.ListOrders, s.orderHistory)
 	s.use("GET /orders/{id}", endpoint.ReadOrder, s.orderPage)
 	s.use("POST /orders/{id}/cancel", endpoint.CancelOrder, s.cancelOrder)
+	s.use("GET /orders/{id}/payment", endpoint.CheckPayment, s.checkPayment)
 }
 
-// checkout orders the cart. A completed order answers its receipt, a queued
-// one says so; a refusal shows the storefront again with the cart in it.
+// checkout orders the cart. A completed order answers its receipt, a queued one says
+// so, and one to be paid on the provider's page leads there; a refusal shows the
+// storefront again with the cart in it.
 func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	var p endpoint.CheckoutParams
 	if err := readForm(r, &p); err != nil {
@@ -31,6 +33,9 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	order, err := s.Endpoints.Checkout(r.Context(), user(r), p)
 	if err != nil {
 		return s.checkoutRefused(w, r, err)
+	}
+	if s.toPage(w, r, order) {
+		return nil
 	}
 	return s.receipt(w, r, order)
 }

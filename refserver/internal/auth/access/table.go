@@ -126,6 +126,7 @@ var routes = []Route{
 	{Pattern: "GET /order-history", Needs: ShopRead},
 	{Pattern: "GET /orders/{id}", Needs: ShopRead},
 	{Pattern: "POST /orders/{id}/cancel", Needs: ShopBuy},
+	{Pattern: "GET /orders/{id}/payment", Needs: ShopBuy, Note: "looks the payment up at the provider"},
 	{Pattern: "GET /returns", Needs: ShopRead},
 	{Pattern: "GET /returns/{id}", Needs: ShopRead},
 	{Pattern: "GET /returns/{id}/photos/{photo}", Needs: ShopRead},
