@@ -14,6 +14,7 @@ import (
 	slogmulti "github.com/samber/slog-multi"
 
 	"github.com/returnkit/returnkit/observability"
+	"github.com/returnkit/returnkit/orders"
 )
 
 // Count facts, and read them as a snapshot or let Prometheus scrape them.
@@ -28,9 +29,8 @@ func ExampleMetrics() {
 	}
 	http.NewServeMux().Handle("GET /metrics", observability.PrometheusHandler(reg))
 
-	m.OrderSubmitted("web")
-	m.OrderAccepted("completed")
-	m.OrderProcessed("completed", 12*time.Millisecond)
+	shop := observability.OrderObserver(m) // the Observer of an orders.Config
+	shop.Accepted(context.Background(), orders.Order{Source: "web"}, orders.StatusCompleted, 12*time.Millisecond)
 
 	s := m.Snapshot()
 	fmt.Println(s.Counters["orders_submitted_total"])

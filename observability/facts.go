@@ -2,21 +2,21 @@ package observability
 
 import "time"
 
-// OrderSubmitted counts a checkout that was accepted or failed. source says
+// orderSubmitted counts a checkout that was accepted or failed. source says
 // where it came from, such as "web" or "partner"; of more than 64 sources the
 // rest count as "other". A throttled or refused checkout is not submitted.
-func (m *Metrics) OrderSubmitted(source string) { m.ordersSubmitted.get(source).Inc() }
+func (m *Metrics) orderSubmitted(source string) { m.ordersSubmitted.get(source).Inc() }
 
-// OrderAccepted counts an accepted order; mode is "completed" or "queued",
+// orderAccepted counts an accepted order; mode is "completed" or "queued",
 // anything else counts as "other".
-func (m *Metrics) OrderAccepted(mode string) { m.ordersAccepted.get(m.modes.of(mode)).Inc() }
+func (m *Metrics) orderAccepted(mode string) { m.ordersAccepted.get(m.modes.of(mode)).Inc() }
 
-// OrderFailed counts a checkout that left no order because something broke.
-func (m *Metrics) OrderFailed() { m.ordersFailed.Inc() }
+// orderFailed counts a checkout that left no order because something broke.
+func (m *Metrics) orderFailed() { m.ordersFailed.Inc() }
 
-// OrderProcessed records how long an order took from submission to its
-// acceptance; mode as in [Metrics.OrderAccepted].
-func (m *Metrics) OrderProcessed(mode string, d time.Duration) {
+// orderProcessed records how long an order took from submission to its
+// acceptance; mode as in orderAccepted.
+func (m *Metrics) orderProcessed(mode string, d time.Duration) {
 	m.orderProcessing.get(m.modes.of(mode)).observe(m.config.Now(), d, "")
 }
 
@@ -55,17 +55,17 @@ func (m *Metrics) Outbox(subscriber string, pending int, oldest time.Duration) {
 	m.outboxLag.get(subscriber).Set(max(oldest, 0).Seconds())
 }
 
-// Event remembers that something happened; the last 100 are part of the
+// countEvent remembers that something happened; the last 100 are part of the
 // snapshot. Payload is copied and freed of secrets, and may be nil. What has
 // no form in JSON is replaced by a text that says so.
-func (m *Metrics) Event(name string, payload map[string]any) {
+func (m *Metrics) countEvent(name string, payload map[string]any) {
 	m.ring.add(Event{
 		Name:      name,
 		Timestamp: m.config.Now().UTC().Truncate(time.Millisecond),
-		Payload:   m.config.Redactor.Map(payload),
+		Payload:   m.config.Redactor.mapOf(payload),
 	})
 }
 
-// Events returns the last 100 events, oldest first. Their payloads must not be
+// events returns the last 100 events, oldest first. Their payloads must not be
 // changed.
-func (m *Metrics) Events() []Event { return m.ring.list() }
+func (m *Metrics) events() []Event { return m.ring.list() }

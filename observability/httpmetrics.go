@@ -1,7 +1,6 @@
 package observability
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -49,13 +48,8 @@ func (b *builder) addHTTP() {
 	b.declare(prometheus.GaugeValue, "http_requests_in_flight", b.m.inFlight)
 }
 
-// HTTPRequest records one answered request. endpoint is a route's pattern,
-// "" for none; [Metrics.Middleware] calls it. ctx gives the request id of the
-// exemplar.
-func (m *Metrics) HTTPRequest(ctx context.Context, endpoint, method string, status int, d time.Duration) {
-	m.httpRequest(m.config.Now(), requestID(ctx), endpoint, method, status, d)
-}
-
+// httpRequest records one answered request. endpoint is a route's pattern, "" for
+// none; id is that of the request, for the exemplar.
 func (m *Metrics) httpRequest(now time.Time, id, endpoint, method string, status int, d time.Duration) {
 	if endpoint == "" {
 		endpoint = other

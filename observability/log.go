@@ -161,7 +161,7 @@ func (e eventSink) Handle(_ context.Context, rec slog.Record) error {
 		return true
 	})
 	if name != "" {
-		e.m.Event(name, payload)
+		e.m.countEvent(name, payload)
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func TestLogHidesSecretsFromAllSinks(t *testing.T) {
 	if holdsSecret(all) {
 		t.Errorf("secrets in %s", all)
 	}
-	if strings.Count(all, Redacted) < 8 {
+	if strings.Count(all, redacted) < 8 {
 		t.Errorf("a sink is missing in %s", all)
 	}
 }
@@ -184,7 +184,7 @@ func TestFlaggedRecordsBecomeEvents(t *testing.T) {
 	log.With("event", "refund_failed").Info("refund failed", "refund_id", "r1", slog.Group("g", "n", 1))
 	log.Error("no event")
 	log.Debug("too low", "event", "e")
-	events := m.Events()
+	events := m.events()
 	if len(events) != 1 || events[0].Name != "refund_failed" ||
 		asJSON(t, events[0].Payload) != `{"g":{"n":1},"refund_id":"r1"}` {
 		t.Errorf("events = %s", asJSON(t, events))

@@ -57,7 +57,7 @@ func (c *MetricsConfig) setDefaults() error {
 // exemplars, at most one per histogram bucket in ten seconds).
 //
 // The methods only count. Record a fact that people should read about as well
-// with [Metrics.Event].
+// with countEvent.
 type Metrics struct {
 	config        MetricsConfig
 	start         time.Time

@@ -24,14 +24,14 @@ type orderObserver struct {
 }
 
 func (o orderObserver) Accepted(_ context.Context, order orders.Order, mode orders.Status, took time.Duration) {
-	o.m.OrderSubmitted(order.Source)
-	o.m.OrderAccepted(string(mode))
-	o.m.OrderProcessed(string(mode), took)
+	o.m.orderSubmitted(order.Source)
+	o.m.orderAccepted(string(mode))
+	o.m.orderProcessed(string(mode), took)
 }
 
 func (o orderObserver) Failed(_ context.Context, source string, _ error) {
-	o.m.OrderSubmitted(source)
-	o.m.OrderFailed()
+	o.m.orderSubmitted(source)
+	o.m.orderFailed()
 }
 
 // RefundObserver returns the observer for [refunds.Config] that counts into m

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Redacted stands in the place of what a [Redactor] took out.
-const Redacted = "[REDACTED]"
+// redacted stands in the place of what a [Redactor] took out.
+const redacted = "[REDACTED]"
 
 // RedactConfig adds to what a [Redactor] knows. The zero value is good.
 type RedactConfig struct {
@@ -53,8 +53,8 @@ func NewRedactor(c RedactConfig) *Redactor {
 	return r
 }
 
-// Sensitive tells whether the values of this name are secret.
-func (r *Redactor) Sensitive(key string) bool {
+// sensitive tells whether the values of this name are secret.
+func (r *Redactor) sensitive(key string) bool {
 	if len(key) < 3 {
 		return false
 	}
@@ -109,24 +109,24 @@ func (r *Redactor) String(s string) string {
 			to = max(to, spans[i].to)
 		}
 		out.WriteString(s[done:from])
-		out.WriteString(Redacted)
+		out.WriteString(redacted)
 		done = to
 	}
 	out.WriteString(s[done:])
 	return out.String()
 }
 
-// Attr returns a without its secrets. LogValuers are resolved, errors and
+// attr returns a without its secrets. LogValuers are resolved, errors and
 // Stringers become their texts, other values that JSON shows as objects or
 // lists become maps and slices.
-func (r *Redactor) Attr(a slog.Attr) slog.Attr {
+func (r *Redactor) attr(a slog.Attr) slog.Attr {
 	v := resolve(a.Value)
 	key := r.String(a.Key)
-	if r.Sensitive(a.Key) {
+	if r.sensitive(a.Key) {
 		if v.Kind() == slog.KindGroup && len(v.Group()) == 0 {
 			return slog.Attr{} // slog leaves empty groups out
 		}
-		return slog.String(key, Redacted)
+		return slog.String(key, redacted)
 	}
 	return slog.Attr{Key: key, Value: r.value(v)}
 }
@@ -137,14 +137,14 @@ func (r *Redactor) value(v slog.Value) slog.Value {
 		return slog.StringValue(r.String(v.String()))
 	case slog.KindInt64, slog.KindUint64, slog.KindFloat64:
 		if isCardNumber(v) {
-			return slog.StringValue(Redacted)
+			return slog.StringValue(redacted)
 		}
 		return v
 	case slog.KindGroup:
 		in := v.Group()
 		out := make([]slog.Attr, len(in))
 		for i, a := range in {
-			out[i] = r.Attr(a)
+			out[i] = r.attr(a)
 		}
 		return slog.GroupValue(out...)
 	case slog.KindAny:
@@ -204,7 +204,7 @@ func (r *Redactor) tree(x any) any {
 		return r.String(x)
 	case json.Number:
 		if isCardNumber(numberValue(x.String())) {
-			return Redacted
+			return redacted
 		}
 	case []any:
 		for i := range x {
@@ -213,8 +213,8 @@ func (r *Redactor) tree(x any) any {
 	case map[string]any:
 		out := make(map[string]any, len(x))
 		for k, v := range x {
-			if r.Sensitive(k) {
-				out[r.String(k)] = Redacted
+			if r.sensitive(k) {
+				out[r.String(k)] = redacted
 			} else {
 				out[r.String(k)] = r.tree(v)
 			}
@@ -224,12 +224,12 @@ func (r *Redactor) tree(x any) any {
 	return x
 }
 
-// Map returns a deep copy of m without secrets, never nil. Values that JSON
+// mapOf returns a deep copy of m without secrets, never nil. Values that JSON
 // can't show are replaced by a text that says so.
-func (r *Redactor) Map(m map[string]any) map[string]any {
+func (r *Redactor) mapOf(m map[string]any) map[string]any {
 	out := make(map[string]any, len(m))
 	for k, x := range m {
-		a := r.Attr(slog.Any(k, x))
+		a := r.attr(slog.Any(k, x))
 		if a.Key == "" && k != "" {
 			continue
 		}

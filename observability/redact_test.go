@@ -14,7 +14,7 @@ import (
 )
 
 func TestRedactString(t *testing.T) {
-	const x = Redacted
+	const x = redacted
 	tests := []struct{ name, in, want string }{
 		{"a card alone", "4111111111111111", x},
 		{"a card in a sentence", "card 4111 1111 1111 1111 declined", "card " + x + " declined"},
@@ -107,7 +107,7 @@ func TestSensitiveNames(t *testing.T) {
 		"order_id": false, "company": false, "panel": false, "author": false, "": false, "request_id": false,
 		"idempotency_key": false, "passed": false, "method": false,
 	} {
-		if got := r.Sensitive(name); got != want {
+		if got := r.sensitive(name); got != want {
 			t.Errorf("Sensitive(%q) = %v, want %v", name, got, want)
 		}
 	}
@@ -200,7 +200,7 @@ func TestRedactMapHidesSecretsOfAllKinds(t *testing.T) {
 	for _, secret := range secretsOfAllKinds() {
 		a := secret.(slog.Attr)
 		got, err := json.Marshal(
-			NewRedactor(RedactConfig{}).Map(map[string]any{a.Key: a.Value, "more": []any{a.Value.Any()}}),
+			NewRedactor(RedactConfig{}).mapOf(map[string]any{a.Key: a.Value, "more": []any{a.Value.Any()}}),
 		)
 		if err != nil {
 			t.Errorf("%v: %v", secret, err)
@@ -221,7 +221,7 @@ func TestRedactorKeepsWhatIsHarmless(t *testing.T) {
 		slog.Int64("least", -1<<63), slog.Float64("f", 0.1), slog.Bool("b", true), slog.Time("t", testTime),
 		slog.Duration("d", time.Second), slog.String("s", "fine"), slog.Any("nil", nil),
 	} {
-		if got := r.Attr(a); !got.Equal(a) {
+		if got := r.attr(a); !got.Equal(a) {
 			t.Errorf("Attr(%v) = %v", a, got)
 		}
 	}

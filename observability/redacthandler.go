@@ -39,9 +39,9 @@ func (h *redactHandler) Handle(ctx context.Context, rec slog.Record) error {
 
 func (h *redactHandler) attr(a slog.Attr) slog.Attr {
 	if h.hidden {
-		return slog.String(h.r.String(a.Key), Redacted)
+		return slog.String(h.r.String(a.Key), redacted)
 	}
-	return h.r.Attr(a)
+	return h.r.attr(a)
 }
 
 func (h *redactHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -59,5 +59,5 @@ func (h *redactHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &redactHandler{h.next.WithGroup(h.r.String(name)), h.r, h.hidden || h.r.Sensitive(name)}
+	return &redactHandler{h.next.WithGroup(h.r.String(name)), h.r, h.hidden || h.r.sensitive(name)}
 }

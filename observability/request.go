@@ -94,7 +94,7 @@ func RequestID(next http.Handler) http.Handler {
 			id = newUUID()
 		}
 		w.Header().Set(RequestIDHeader, id)
-		info := RequestInfo{ID: id, Path: r.URL.Path, Method: r.Method, Trace: TraceFrom(r.Header)}
+		info := RequestInfo{ID: id, Path: r.URL.Path, Method: r.Method, Trace: traceFrom(r.Header)}
 		next.ServeHTTP(w, r.WithContext(WithRequest(r.Context(), info)))
 	})
 }

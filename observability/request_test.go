@@ -74,7 +74,7 @@ func TestParseTraceparent(t *testing.T) {
 		"00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01": false,
 	}
 	for in, want := range tests {
-		id, parent, flags, ok := ParseTraceparent(in)
+		id, parent, flags, ok := parseTraceparent(in)
 		if ok != want {
 			t.Errorf("ParseTraceparent(%q) ok = %v, want %v", in, ok, want)
 		}
@@ -109,7 +109,7 @@ func TestTraceGoesOnToTheProvider(t *testing.T) {
 	}
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	in := http.Header{"Traceparent": {parent}, "Tracestate": {"a=1", "b=2"}}
-	trace := TraceFrom(in)
+	trace := traceFrom(in)
 	if trace.ParentID != "b7ad6b7169203331" || trace.SpanID == trace.ParentID {
 		t.Errorf("trace = %+v: the caller's span is the parent", trace)
 	}
@@ -133,8 +133,8 @@ func TestTraceGoesOnToTheProvider(t *testing.T) {
 
 func TestTraceBeginsWhereNoneIsWellFormed(t *testing.T) {
 	for _, given := range [][]string{nil, {"nonsense"}, {"", ""}} {
-		trace := TraceFrom(http.Header{"Traceparent": given, "Tracestate": {"a=1"}})
-		if _, _, flags, ok := ParseTraceparent(trace.Traceparent()); !ok || flags != "00" || trace.ParentID != "" ||
+		trace := traceFrom(http.Header{"Traceparent": given, "Tracestate": {"a=1"}})
+		if _, _, flags, ok := parseTraceparent(trace.Traceparent()); !ok || flags != "00" || trace.ParentID != "" ||
 			trace.State != "" {
 			t.Errorf("%q: %+v", given, trace)
 		}
@@ -143,7 +143,7 @@ func TestTraceBeginsWhereNoneIsWellFormed(t *testing.T) {
 		"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 		"Tracestate":  {strings.Repeat("x", 513)},
 	}
-	if TraceFrom(long).State != "" {
+	if traceFrom(long).State != "" {
 		t.Error("an overlong tracestate was kept")
 	}
 }
@@ -151,11 +151,11 @@ func TestTraceBeginsWhereNoneIsWellFormed(t *testing.T) {
 func FuzzParseTraceparent(f *testing.F) {
 	f.Add("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	f.Fuzz(func(t *testing.T, s string) {
-		id, parent, flags, ok := ParseTraceparent(s)
+		id, parent, flags, ok := parseTraceparent(s)
 		if !ok {
 			return
 		}
-		if _, _, _, again := ParseTraceparent("00-" + id + "-" + parent + "-" + flags); !again {
+		if _, _, _, again := parseTraceparent("00-" + id + "-" + parent + "-" + flags); !again {
 			t.Errorf("%q gives %s %s %s, which is not well-formed", s, id, parent, flags)
 		}
 	})

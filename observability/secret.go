@@ -47,11 +47,11 @@ func (r *Redactor) secretAfter(s string, i, end int, spans []span) ([]span, int)
 			return append(spans, value), value.to
 		}
 	case isElement(s, i, end):
-		if r.Sensitive(word) {
+		if r.sensitive(word) {
 			value := elementText(s, end)
 			return append(spans, value), value.to
 		}
-	case isAssigned(s, end) && r.Sensitive(word): // judged after the cheaper look at what follows
+	case isAssigned(s, end) && r.sensitive(word): // judged after the cheaper look at what follows
 		if value, ok := assigned(s, end, word); ok {
 			return append(spans, value), resume(s, value)
 		}

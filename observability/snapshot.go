@@ -1,7 +1,6 @@
 package observability
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -64,7 +63,7 @@ func (m *Metrics) Snapshot() Snapshot {
 		Counters:   map[string][]Sample{},
 		Gauges:     map[string][]Sample{},
 		Histograms: map[string][]Distribution{},
-		Events:     m.Events(),
+		Events:     m.events(),
 	}
 	for _, d := range m.declared {
 		if d.kind == prometheus.CounterValue {
@@ -110,21 +109,6 @@ func (d *distribution) show(s *Snapshot, labels map[string]string, values []stri
 	if stats, ok := child.(*latency).stats(count, sum, d.unit); ok {
 		s.Histograms[d.shown] = append(s.Histograms[d.shown], Distribution{labels, stats})
 	}
-}
-
-// SnapshotHandler answers with the snapshot as JSON. Who may see it is up to
-// the caller.
-func (m *Metrics) SnapshotHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := json.Marshal(m.Snapshot())
-		if err != nil {
-			http.Error(w, "the snapshot can't be encoded", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write(append(body, '\n')) // the reader may be gone
-	})
 }
 
 // NewRegistry returns a registry with the Go runtime, the process, and the

@@ -24,13 +24,13 @@ const (
 	maxTracestate     = 512
 )
 
-// TraceFrom continues the trace of h with a new span, or begins one that
+// traceFrom continues the trace of h with a new span, or begins one that
 // nobody records when h has no well-formed traceparent.
-func TraceFrom(h http.Header) Trace {
+func traceFrom(h http.Header) Trace {
 	t := Trace{SpanID: randomHex(8)}
 	given := h.Values(traceparentHeader)
 	if len(given) == 1 {
-		if id, parent, flags, ok := ParseTraceparent(given[0]); ok {
+		if id, parent, flags, ok := parseTraceparent(given[0]); ok {
 			t.TraceID, t.ParentID, t.Flags = id, parent, flags
 			if state := strings.Join(h.Values(tracestateHeader), ","); len(state) <= maxTracestate {
 				t.State = state
@@ -42,10 +42,10 @@ func TraceFrom(h http.Header) Trace {
 	return t
 }
 
-// ParseTraceparent takes a traceparent header apart. A version above 00 may
+// parseTraceparent takes a traceparent header apart. A version above 00 may
 // have more fields, which are ignored; version ff, upper-case digits and
 // all-zero ids are not well-formed.
-func ParseTraceparent(s string) (traceID, parentID, flags string, ok bool) {
+func parseTraceparent(s string) (traceID, parentID, flags string, ok bool) {
 	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	if len(s) < length || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return "", "", "", false

@@ -94,7 +94,7 @@ func TestEmptyWindow(t *testing.T) {
 func TestHistogramTakesAnyDuration(t *testing.T) {
 	m := testMetrics(t, MetricsConfig{})
 	for _, d := range []time.Duration{-time.Second, 0, time.Millisecond, time.Millisecond + 1, 1<<63 - 1} {
-		m.OrderProcessed("completed", d)
+		m.orderProcessed("completed", d)
 	}
 	text := scrape(t, m, "text/plain")
 	for _, want := range []string{

@@ -64,10 +64,10 @@ func (c Change) WithRMA(n int) (Change, error) {
 	return c, nil
 }
 
-// NewChange checks the change from before (nil for a new return) to after, on
+// newChange checks the change from before (nil for a new return) to after, on
 // the units of its order. For more units than are left it returns an [Error] with
 // the code [AlreadyReturned].
-func NewChange(u Units, before, after *Return) (Change, error) {
+func newChange(u Units, before, after *Return) (Change, error) {
 	if err := checkSave(before, after); err != nil {
 		return Change{}, err
 	}
@@ -143,7 +143,7 @@ func Changing(f func(*Return) error) func(Units, Return) (Change, error) {
 		if err := f(&after); err != nil {
 			return Change{}, err
 		}
-		return NewChange(u, &before, &after)
+		return newChange(u, &before, &after)
 	}
 }
 
@@ -163,7 +163,7 @@ func Creating(o purchase.Purchase, f func(Claims) (*Return, error)) func(Units) 
 				o.OrderID,
 			)
 		}
-		return NewChange(u, nil, r)
+		return newChange(u, nil, r)
 	}
 }
 

@@ -243,7 +243,7 @@ func allow(v Verdict, o *Override) (*Override, error) {
 		}
 		return nil, &Error{Code: Code(open[0].Code), Field: open[0].Line, Message: open[0].Message(), Verdict: &v}
 	}
-	f, _ := v.First()
+	f, _ := v.first()
 	return nil, &Error{Code: Code(f.Code), Field: f.Line, Message: v.Message(), Verdict: &v}
 }
 

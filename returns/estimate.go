@@ -80,7 +80,7 @@ func (s *Service) estimate(
 	for i := range r.Lines {
 		r.Lines[i].Accepted = r.Lines[i].Quantity
 	}
-	request, err := r.RefundRequest(o, terms.Policy, "", now.By)
+	request, err := r.refundRequest(o, terms.Policy, "", now.By)
 	if err != nil {
 		return Estimate{}, err
 	}

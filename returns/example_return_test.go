@@ -5,7 +5,6 @@ import (
 	"log"
 
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -172,12 +171,6 @@ func ExampleReturn_RefundReversed() {
 	// <nil> refunded refund_reversed
 }
 
-func ExampleReturn_Paid() {
-	fmt.Println(at(receive, approve).Paid(), at(receive, approve, pay).Paid())
-	// Output:
-	// false true
-}
-
 func ExampleReturn_Reversed() {
 	r := at(receive, approve, pay)
 	if err := r.RefundReversed(onMarch5, "refund-1"); err != nil {
@@ -198,13 +191,6 @@ func ExampleReturn_MarkRestocked() {
 	fmt.Println(r.MarkRestocked(onMarch5), r.Restocked)
 	// Output:
 	// <nil> true
-}
-
-func ExampleReturn_RefundRequest() {
-	q, err := at(receive, approve).RefundRequest(lamps(), examplePolicy(), payment.OriginalMethod, staff)
-	fmt.Println(q.PaymentID, q.Captured, q.Quote.Lines[0].Units, err)
-	// Output:
-	// pay-1 12000 2 <nil>
 }
 
 func ExampleReturn_Clone() {
@@ -239,22 +225,13 @@ func ExampleCreating() {
 	// returns: ALREADY_RETURNED: quantity: 2 more units can't be returned; 1 of 3 are left.
 }
 
-func ExampleNewChange() {
-	before, after := at().Clone(), at().Clone()
-	if err := receive(&after); err != nil {
-		log.Fatal(err)
-	}
-	c, err := returns.NewChange(returns.Units{"lamp": {Bought: 3, Claimed: 2}}, &before, &after)
-	fmt.Println(c.Events[0].Type, c.After.Version, err)
-	// Output:
-	// return.received 4 <nil>
-}
-
 func ExampleChange_WithRMA() {
-	p := params()
-	p.RMA, p.Authorize = "", true
-	c := must(returns.NewChange(returns.Units{"lamp": {Bought: 3}}, nil, must(returns.NewReturn(onMarch5, p))))
-	c = must(c.WithRMA(42))
+	create := returns.Creating(lamps(), func(returns.Claims) (*returns.Return, error) {
+		p := params()
+		p.RMA, p.Authorize = "", true
+		return returns.NewReturn(onMarch5, p)
+	})
+	c := must(must(create(returns.Units{"lamp": {Bought: 3}})).WithRMA(42))
 	fmt.Println(c.After.RMA)
 	// Output:
 	// RMA-20260305-00042

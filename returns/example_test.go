@@ -119,13 +119,6 @@ func ExampleVerdict_Reasons() {
 	// [WINDOW_EXPIRED QUANTITY_OVER_PURCHASED]
 }
 
-func ExampleVerdict_First() {
-	f, failed := tooLate().First()
-	fmt.Println(f.Code, f.Limit.Int, failed)
-	// Output:
-	// WINDOW_EXPIRED 30 true
-}
-
 func ExampleVerdict_Message() {
 	v := tooLate()
 	v.Lines[0].Findings = v.Lines[0].Findings[:1]

@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
+	"github.com/returnkit/returnkit/refunds"
 )
 
 // What tests of the pure core look at, and callers need not.
@@ -31,3 +33,15 @@ func (p Policy) Deadline(start time.Time, days int) time.Time { return p.deadlin
 var CleanImage = cleanImage
 
 type CleanedPhoto = cleanedPhoto
+
+func (r *Return) RefundRequest(
+	o purchase.Purchase, p Policy, m payment.Method, by event.Actor,
+) (refunds.Request, error) {
+	return r.refundRequest(o, p, m, by)
+}
+
+func (r Return) Paid() bool { return r.paid() }
+
+func (v Verdict) First() (Finding, bool) { return v.first() }
+
+var NewChange = newChange

@@ -153,7 +153,7 @@ func (r *Return) Inspect(s event.Stamp, in InspectionInput) error {
 	if err := r.record(s, EventApproved, &approved{}); err != nil {
 		return err
 	}
-	if !r.Paid() {
+	if !r.paid() {
 		return nil
 	}
 	if err := r.checkEarly(s); err != nil {

@@ -27,8 +27,8 @@ func (v Verdict) Reasons() []NonReturnableReason {
 	return out
 }
 
-// First is the finding to name first, and whether there is one.
-func (v Verdict) First() (Finding, bool) {
+// first is the finding to name first, and whether there is one.
+func (v Verdict) first() (Finding, bool) {
 	if len(v.Findings) > 0 {
 		return v.Findings[0], true
 	}
@@ -119,7 +119,7 @@ func count(n int64, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// Message says all findings in words, each once.
+// message says all findings in words, each once.
 func (v Verdict) Message() string {
 	var words []string
 	add := func(findings []Finding) {

@@ -41,7 +41,7 @@ func (s *Service) refundRequest(
 	if err != nil {
 		return refunds.Request{}, fmt.Errorf("returns: terms of %s: %w", r.ID, err)
 	}
-	return r.RefundRequest(o, terms.Policy, m, by)
+	return r.refundRequest(o, terms.Policy, m, by)
 }
 
 // RefundParams is how a case is paid back.
@@ -133,7 +133,7 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 	if err != nil {
 		return fmt.Errorf("returns: settle early refund of %s: %w", id, err)
 	}
-	if !r.EarlyRefund || r.Paid() {
+	if !r.EarlyRefund || r.paid() {
 		return nil
 	}
 	refund, err := s.cfg.Refunder.ByClientReference(ctx, id)

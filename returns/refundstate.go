@@ -18,10 +18,10 @@ var reached = map[Status]int{
 	StatusRefunded: 3,
 }
 
-// RefundRequest returns what a case asks to be paid back now: the accepted units,
+// refundRequest returns what a case asks to be paid back now: the accepted units,
 // or, before the inspection and where the policy or an override allows it, the
 // units requested. It is a function of the case, its order and its terms.
-func (r *Return) RefundRequest(
+func (r *Return) refundRequest(
 	o purchase.Purchase, p Policy, m payment.Method, by event.Actor,
 ) (refunds.Request, error) {
 	if err := r.mayRefund(p, m); err != nil {
@@ -174,7 +174,7 @@ func (r *Return) StartEarlyRefund(s event.Stamp) error {
 // refundFailed notes that a refund asked for before approval certainly is not
 // on its way. The status stays, and the refund can be tried again.
 func (r *Return) refundFailed(s event.Stamp) error {
-	if !r.EarlyRefund || r.Paid() {
+	if !r.EarlyRefund || r.paid() {
 		return nil
 	}
 	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
@@ -249,14 +249,14 @@ func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 	})
 }
 
-// Paid reports whether the money of the case is back with the customer: a refund
+// paid reports whether the money of the case is back with the customer: a refund
 // has succeeded, and the provider did not take it back.
-func (r Return) Paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+func (r Return) paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
 
 // Reversed reports whether the provider took the last refund of the case back,
 // and no other has succeeded since. The status stays refunded: say "Reversed by
 // the provider" instead, and offer another refund.
-func (r Return) Reversed() bool { return len(r.Refunds) > 0 && !r.Paid() }
+func (r Return) Reversed() bool { return len(r.Refunds) > 0 && !r.paid() }
 
 // reversed reports whether the refund is known to have been taken back.
 func (r Return) reversed(refundID string) bool {

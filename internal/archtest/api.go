@@ -14,13 +14,7 @@ import (
 // checkAPI returns a line for each exported name of a package whose signature names a type
 // that importers of the module can't name. Packages have their Export file.
 func checkAPI(packages map[string]pkg) ([]string, error) {
-	imports := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
-		p, ok := packages[path]
-		if !ok || p.Export == "" {
-			return nil, fmt.Errorf("no compiled types of %s", path)
-		}
-		return os.Open(p.Export)
-	})
+	imports := compiled(packages)
 	var found []string
 	for path, p := range packages {
 		if _, ours := relative(path); !ours || p.Name == "main" || internal(path) {
@@ -42,6 +36,17 @@ func checkAPI(packages map[string]pkg) ([]string, error) {
 	}
 	slices.Sort(found)
 	return found, nil
+}
+
+// compiled reads the types of packages from their Export files.
+func compiled(packages map[string]pkg) types.Importer {
+	return importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
+		p, ok := packages[path]
+		if !ok || p.Export == "" {
+			return nil, fmt.Errorf("no compiled types of %s", path)
+		}
+		return os.Open(p.Export)
+	})
 }
 
 // internal reports whether only this module may import a path.

@@ -94,9 +94,9 @@ func (r *Rollup) Note(ctx context.Context, db bun.IDB, events []event.Event) err
 	return markQuarters(ctx, db, at)
 }
 
-// Touch marks the quarters of instants to be counted again, after an import
+// touch marks the quarters of instants to be counted again, after an import
 // of old rows for one.
-func (r *Rollup) Touch(ctx context.Context, at ...time.Time) error {
+func (r *Rollup) touch(ctx context.Context, at ...time.Time) error {
 	return r.db.Tx(ctx, "observabilitydb: mark quarters", func(ctx context.Context, tx bun.IDB) error {
 		return markQuarters(ctx, tx, at)
 	})

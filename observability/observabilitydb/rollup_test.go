@@ -56,7 +56,7 @@ func TestALateEventIsCountedOnceHoweverOftenItIsDelivered(t *testing.T) {
 		}
 		appendEvents(t, db, "refunds", old)
 		for range 3 {
-			if err := r.Touch(t.Context(), old.At); err != nil {
+			if err := r.touch(t.Context(), old.At); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := r.Roll(t.Context()); err != nil {
@@ -156,7 +156,7 @@ func TestConcurrentRollupsLoseNothing(t *testing.T) {
 						return outboxdb.Append(ctx, tx, "orders", []event.Event{e})
 					})
 					if err == nil {
-						err = r.Touch(context.Background(), e.At)
+						err = r.touch(context.Background(), e.At)
 					}
 				}
 				written <- err

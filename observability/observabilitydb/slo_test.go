@@ -57,7 +57,7 @@ func slo(t *testing.T, db *sqlstore.DB, now time.Time, window time.Duration) SLO
 
 func migrated(t *testing.T, db *sqlstore.DB) {
 	t.Helper()
-	if err := Migrate(t.Context(), db); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, Migrations()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -54,20 +54,6 @@ func ExampleOutcome_Effective() {
 	// unknown false
 }
 
-// A shop names the methods of its provider; what is no name moves no money.
-func ExampleMethod_ByProvider() {
-	for _, m := range []payment.Method{"card", "ideal", "cash", "store_credit", "CARD", ""} {
-		fmt.Printf("%q %t\n", m, m.ByProvider())
-	}
-	// Output:
-	// "card" true
-	// "ideal" true
-	// "cash" false
-	// "store_credit" false
-	// "CARD" false
-	// "" false
-}
-
 func ExampleMethod_Manual() {
 	fmt.Println(payment.Cash.Manual(), payment.Card.Manual())
 	// Output: true false

@@ -34,8 +34,3 @@ func (m Method) Valid() bool {
 	}
 	return true
 }
-
-// ByProvider reports whether money moves by this method through the payment
-// provider: every valid name but cash and store_credit. What is not recognized is
-// therefore never paid without a provider's answer.
-func (m Method) ByProvider() bool { return m.Valid() && !m.Manual() }

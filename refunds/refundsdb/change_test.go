@@ -42,7 +42,7 @@ func newDesk(t *testing.T, db *sqlstore.DB) *desk {
 	d := &desk{T: t}
 	db.AddQueryHook(d)
 	d.store = New(db)
-	d.must(Migrate(t.Context(), db))
+	d.must(sqlstore.Migrate(t.Context(), db, Migrations()))
 	return d
 }
 

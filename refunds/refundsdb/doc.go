@@ -1,7 +1,7 @@
 // Package refundsdb keeps refunds, balances and store credit in PostgreSQL or
 // SQLite: it is a refunds.Store.
 //
-//	if err := refundsdb.Migrate(ctx, db); err != nil { ... }
+//	if err := sqlstore.Migrate(ctx, db, refundsdb.Migrations()); err != nil { ... }
 //	svc, err := refunds.New(refunds.Config{Store: refundsdb.New(db), Gateway: gateway})
 //
 // Each method is one transaction, which calls of Open, or of Update, that run at once

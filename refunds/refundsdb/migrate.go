@@ -1,7 +1,6 @@
 package refundsdb
 
 import (
-	"context"
 	"embed"
 
 	"github.com/returnkit/returnkit/orders/sqlstore"
@@ -12,8 +11,3 @@ var migrations embed.FS
 
 // Migrations are the migrations of this store.
 func Migrations() sqlstore.Migrations { return sqlstore.Embedded("refunds", migrations) }
-
-// Migrate brings the tables of this store to the newest version.
-func Migrate(ctx context.Context, db *sqlstore.DB) error {
-	return sqlstore.Migrate(ctx, db, Migrations())
-}

@@ -16,7 +16,7 @@ import (
 // migrated returns the database with the tables of this store.
 func migrated(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
 	t.Helper()
-	if err := refundsdb.Migrate(t.Context(), db); err != nil {
+	if err := sqlstore.Migrate(t.Context(), db, refundsdb.Migrations()); err != nil {
 		t.Fatal(err)
 	}
 	return db

@@ -206,8 +206,8 @@ func (b *bench) filing(
 			)
 		}
 		d.Verdict = returns.Evaluate(returns.Terms{ID: b.terms, Policy: policy()}, o, claims, ask, b.now)
-		if f, failed := d.Verdict.First(); failed {
-			return nil, &returns.Error{Code: returns.Code(f.Code), Message: f.Message(), Verdict: &d.Verdict}
+		if why := d.Verdict.Reasons(); len(why) > 0 {
+			return nil, &returns.Error{Code: returns.Code(why[0]), Message: d.Verdict.Message(), Verdict: &d.Verdict}
 		}
 		return returns.NewReturn(b.stamp(), d)
 	}

@@ -6,7 +6,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -191,12 +190,6 @@ func ExampleNewTransport() {
 	// Output: throttlehttp: TransportConfig.Limiter is nil: set the limiter that decides
 }
 
-func ExampleRetryAfter() {
-	d, ok := throttlehttp.RetryAfter(http.Header{"Retry-After": {"120"}}, time.Now())
-	fmt.Println(d, ok)
-	// Output: 2m0s true
-}
-
 func ExampleWaitError() {
 	fmt.Println(&throttlehttp.WaitError{Key: "provider", Wait: time.Minute})
 	// Output: throttlehttp: request to "provider" not sent: its turn comes in 1m0s, after its time
@@ -263,24 +256,4 @@ func ExampleProxies_Client() {
 	r.Header.Set("X-Forwarded-For", "6.6.6.6, 203.0.113.9") // the first is the client's own invention
 	fmt.Println(proxies.Client(r))
 	// Output: 203.0.113.9 true
-}
-
-func ExampleProxies_Trusts() {
-	proxies, err := throttlehttp.ParseProxies("10.0.0.0/8")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(proxies.Trusts(netip.MustParseAddr("10.9.9.9")), proxies.Trusts(netip.MustParseAddr("192.0.2.1")))
-	// Output: true false
-}
-
-func ExamplePolicyField() {
-	fmt.Println(throttlehttp.PolicyField("checkout", throttle.Limit{Count: 100, Per: time.Minute, Burst: 20}))
-	// Output: "checkout";q=100;w=60
-}
-
-func ExampleRateLimitField() {
-	fmt.Println(throttlehttp.RateLimitField("checkout",
-		throttle.Decision{Remaining: 4, ResetAfter: 9500 * time.Millisecond}))
-	// Output: "checkout";r=4;t=10
 }

@@ -55,7 +55,7 @@ func (m *Middleware) headers(h http.Header, v *throttle.Verdict) {
 	}
 	h[fieldPolicy] = append(h[fieldPolicy], m.policyField())
 	if v.Err == nil {
-		h[fieldRateLimit] = append(h[fieldRateLimit], RateLimitField(m.cfg.Name, v.Decision))
+		h[fieldRateLimit] = append(h[fieldRateLimit], rateLimitField(m.cfg.Name, v.Decision))
 	}
 }
 
@@ -64,13 +64,13 @@ func (m *Middleware) policyField() string {
 	limit := m.cfg.Guard.Limit()
 	p := m.policy.Load()
 	if p == nil || p.limit != limit {
-		p = &policy{limit, PolicyField(m.cfg.Name, limit)}
+		p = &policy{limit, policyField(m.cfg.Name, limit)}
 		m.policy.Store(p)
 	}
 	return p.field
 }
 
-// PolicyField returns the value of the RateLimit-Policy field for a limit, empty
+// policyField returns the value of the RateLimit-Policy field for a limit, empty
 // for one that is not valid. An example is
 //
 //	"checkout";q=100;w=1
@@ -78,7 +78,7 @@ func (m *Middleware) policyField() string {
 // for 100 units in a window of 1 s. The draft has windows of whole seconds and no
 // bursts. So the quota states the same rate and is never below the burst: what
 // remains is never more than the quota.
-func PolicyField(name string, l throttle.Limit) string {
+func policyField(name string, l throttle.Limit) string {
 	if l.Validate() != nil {
 		return ""
 	}
@@ -96,13 +96,13 @@ func PolicyField(name string, l throttle.Limit) string {
 	return string(buf)
 }
 
-// RateLimitField returns the value of the RateLimit field for a decision, such
+// rateLimitField returns the value of the RateLimit field for a decision, such
 // as
 //
 //	"checkout";r=4;t=1
 //
 // for 4 units remaining, and 1 s until all are there again.
-func RateLimitField(name string, d throttle.Decision) string {
+func rateLimitField(name string, d throttle.Decision) string {
 	buf := appendName(make([]byte, 0, 48), name)
 	buf = append(buf, ";r="...)
 	buf = strconv.AppendInt(buf, d.Remaining, 10)

@@ -358,7 +358,7 @@ func TestPolicyFieldStatesTheRateInWholeSeconds(t *testing.T) {
 		{throttle.Limit{Count: 1, Per: time.Minute, Burst: 3}, `"p";q=3;w=180`},
 		{throttle.Limit{Count: 1_000_000_000, Per: time.Second, Burst: 1 << 50}, `"p";q=1125899906842624;w=1125900`},
 	} {
-		if got := PolicyField("p", tt.limit); got != tt.want {
+		if got := policyField("p", tt.limit); got != tt.want {
 			t.Errorf("%v: %s, want %s", tt.limit, got, tt.want)
 		}
 	}

@@ -37,8 +37,8 @@ func ParseProxies(list string) (Proxies, error) {
 	return p, nil
 }
 
-// Trusts reports whether addr is one of the proxies.
-func (p Proxies) Trusts(addr netip.Addr) bool {
+// trusts reports whether addr is one of the proxies.
+func (p Proxies) trusts(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	for _, net := range p.nets {
 		if net.Contains(addr) {
@@ -62,7 +62,7 @@ func (p Proxies) Client(r *http.Request) (addr netip.Addr, ok bool) {
 	if !ok {
 		return netip.Addr{}, false
 	}
-	if !p.Trusts(addr) {
+	if !p.trusts(addr) {
 		return addr, true
 	}
 	lines := r.Header.Values("X-Forwarded-For")
@@ -75,7 +75,7 @@ func (p Proxies) Client(r *http.Request) (addr netip.Addr, ok bool) {
 				return addr, true
 			}
 			addr = hop
-			if !p.Trusts(addr) {
+			if !p.trusts(addr) {
 				return addr, true
 			}
 			if comma < 0 {

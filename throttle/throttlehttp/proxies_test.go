@@ -64,7 +64,7 @@ func TestParseProxiesNamesWhatItCannotRead(t *testing.T) {
 		}
 	}
 	p := mustProxies(t, "::ffff:10.0.0.0/104")
-	if !p.Trusts(netip.MustParseAddr("10.1.2.3")) || p.Trusts(netip.MustParseAddr("11.1.2.3")) {
+	if !p.trusts(netip.MustParseAddr("10.1.2.3")) || p.trusts(netip.MustParseAddr("11.1.2.3")) {
 		t.Error("an IPv4 network written as IPv6 is not read as IPv4")
 	}
 }

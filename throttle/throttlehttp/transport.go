@@ -99,7 +99,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.cfg.Base.RoundTrip(r)
 	if err == nil && (resp.StatusCode == http.StatusTooManyRequests ||
 		resp.StatusCode == http.StatusServiceUnavailable) {
-		if after, ok := RetryAfter(resp.Header, time.Now()); ok {
+		if after, ok := retryAfter(resp.Header, time.Now()); ok {
 			t.pause(key, after)
 		}
 	}
@@ -183,10 +183,10 @@ func (t *Transport) pause(key string, d time.Duration) {
 	}
 }
 
-// RetryAfter reads the Retry-After field: whole seconds, or a date, which is
+// retryAfter reads the Retry-After field: whole seconds, or a date, which is
 // compared with now. It reports false if the field is missing or cannot be read;
 // a date that has passed is a wait of 0.
-func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	value := h.Get(fieldRetryAfter)
 	if value == "" {
 		return 0, false

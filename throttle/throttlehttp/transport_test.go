@@ -138,7 +138,7 @@ func TestRetryAfterIsRead(t *testing.T) {
 		"0": 0, "120": 2 * time.Minute, "Sun, 01 Mar 2026 12:00:30 GMT": 30 * time.Second,
 		"Sun, 01 Mar 2026 11:00:00 GMT": 0, "": -1, "-1": -1, "soon": -1, "99999999999": -1, "1.5": -1,
 	} {
-		got, ok := RetryAfter(http.Header{"Retry-After": {value}}, now)
+		got, ok := retryAfter(http.Header{"Retry-After": {value}}, now)
 		if ok != (want >= 0) || ok && got != want {
 			t.Errorf("%q: %v, %v", value, got, ok)
 		}

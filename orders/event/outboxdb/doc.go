@@ -17,7 +17,7 @@
 //
 // See package outbox for what is promised to subscribers.
 //
-// [Search] and [SearchAll] page through the events as an audit trail, the newest
+// search and [Search] page through the events as an audit trail, the newest
 // first; [Log.Read] pages from the oldest on, for exports and other systems.
 //
 // An [Inbox] keeps the messages of others, such as a provider's webhooks, once by

@@ -50,7 +50,7 @@ func TestANameThatIsNoStreamIsRefused(t *testing.T) {
 		if _, err := outboxdb.Events(t.Context(), nil, name, "o1"); err == nil {
 			t.Errorf("Events took %q", name)
 		}
-		if _, err := outboxdb.Search(t.Context(), nil, name, outboxdb.Query{}); err == nil {
+		if _, err := outboxdb.Search(t.Context(), nil, []string{name}, outboxdb.Query{}); err == nil {
 			t.Errorf("Search took %q", name)
 		}
 	}
@@ -115,17 +115,18 @@ func TestSearchPagesNewestFirstWithoutGapsOrRepeats(t *testing.T) {
 		}
 
 		for _, bad := range []string{"x", "eCB5IHo", "!!", "OTk5OTk5OTk5OTk5OTk5OTk5OSAxIGE"} {
-			if _, err := newLog(t, db).Search(t.Context(), outboxdb.Query{After: bad}); !errors.Is(
-				err,
-				outboxdb.ErrCursor,
-			) {
+			if _, err := search(t, db, outboxdb.Query{After: bad}); !errors.Is(err, outboxdb.ErrCursor) {
 				t.Errorf("cursor %q: got %v, want ErrCursor", bad, err)
 			}
 		}
-		if _, err := newLog(t, db).Search(t.Context(), outboxdb.Query{Limit: -1}); err == nil {
+		if _, err := search(t, db, outboxdb.Query{Limit: -1}); err == nil {
 			t.Error("a negative limit was taken")
 		}
 	})
+}
+
+func search(t *testing.T, db *sqlstore.DB, q outboxdb.Query) (outboxdb.Page, error) {
+	return outboxdb.Search(t.Context(), db.Read(), []string{stream}, q)
 }
 
 // pages returns the ids of all pages of q.
@@ -133,7 +134,7 @@ func pages(t *testing.T, db *sqlstore.DB, q outboxdb.Query) []string {
 	t.Helper()
 	var ids []string
 	for {
-		p, err := newLog(t, db).Search(t.Context(), q)
+		p, err := search(t, db, q)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,11 +54,6 @@ func (l *Log) Events(ctx context.Context, aggregateID string) ([]event.Event, er
 	return Events(ctx, l.db.Read(), l.stream, aggregateID)
 }
 
-// Search returns a page of the events that q selects, newest first.
-func (l *Log) Search(ctx context.Context, q Query) (Page, error) {
-	return Search(ctx, l.db.Read(), l.stream, q)
-}
-
 func (l *Log) events() sqldb.Table     { return eventsTable(l.stream) }
 func (l *Log) deliveries() sqldb.Table { return deliveriesTable(l.stream) }
 

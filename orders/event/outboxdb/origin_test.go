@@ -48,7 +48,7 @@ func TestAnOriginIsFoundByIndexAmongManyEvents(t *testing.T) {
 			"from_address_idx": {outboxdb.Query{FromAddress: "192.0.2.7"}, 20},
 			"from_request_idx": {outboxdb.Query{FromRequest: "r4321"}, 1},
 		} {
-			page, err := outboxdb.Search(t.Context(), read, stream, tc.q)
+			page, err := outboxdb.Search(t.Context(), read, []string{stream}, tc.q)
 			if err != nil || len(page.Events) != tc.want {
 				t.Fatalf("%d events, want %d; %v", len(page.Events), tc.want, err)
 			}

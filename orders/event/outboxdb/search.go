@@ -14,8 +14,8 @@ import (
 
 // The number of events on a page of Search.
 const (
-	DefaultPage = 100
-	MaxPage     = 1000
+	defaultPage = 100
+	maxPage     = 1000
 )
 
 // ErrCursor is [outbox.ErrCursor].
@@ -31,7 +31,7 @@ type Query struct {
 	From, To    time.Time // From is included, To is not
 
 	After string // the Next of the page before
-	Limit int    // 1 to MaxPage; 0 means DefaultPage
+	Limit int    // 1 to 1000; 0 means 100
 }
 
 // Page is a part of the events that a Query selects, newest first.
@@ -40,19 +40,16 @@ type Page struct {
 	Next   string // for Query.After; empty on the last page
 }
 
-// Search returns a page of the events of stream that q selects, newest first;
-// those of one instant by aggregate and Seq, descending. It returns
-// ErrCursor for an After that is not the Next of a page. Events appended
-// between two pages make none repeat and none go missing.
-func Search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, error) {
+// search is Search in one stream.
+func search(ctx context.Context, idb bun.IDB, stream string, q Query) (Page, error) {
 	if err := checkStream(stream); err != nil {
 		return Page{}, err
 	}
 	if q.Limit == 0 {
-		q.Limit = DefaultPage
+		q.Limit = defaultPage
 	}
-	if q.Limit < 1 || q.Limit > MaxPage {
-		return Page{}, fmt.Errorf("outboxdb: search: limit is %d and must be in 1 to %d", q.Limit, MaxPage)
+	if q.Limit < 1 || q.Limit > maxPage {
+		return Page{}, fmt.Errorf("outboxdb: search: limit is %d and must be in 1 to %d", q.Limit, maxPage)
 	}
 	var rows []eventRow
 	sel := idb.NewSelect().Model(&rows).ModelTableExpr("? AS e", eventsTable(stream)).

@@ -11,15 +11,17 @@ import (
 	"github.com/returnkit/returnkit/orders/event/outbox"
 )
 
-// SearchAll is [Search] over several streams: one page of the events of all
-// of them, in the same order. The ids of aggregates must sort in the database
-// as they do by bytes, which those of one case of letters do.
-func SearchAll(ctx context.Context, idb bun.IDB, streams []string, q Query) (Page, error) {
-	limit := cmp.Or(q.Limit, DefaultPage)
+// Search returns a page of the events of some streams that q selects, newest first;
+// those of one instant by aggregate and Seq, descending. It returns ErrCursor for an
+// After that is not the Next of a page. Events appended between two pages make none
+// repeat and none go missing. The ids of aggregates must sort in the database as they do
+// by bytes, which those of one case of letters do.
+func Search(ctx context.Context, idb bun.IDB, streams []string, q Query) (Page, error) {
+	limit := cmp.Or(q.Limit, defaultPage)
 	var all Page
 	more := false
 	for _, stream := range streams {
-		p, err := Search(ctx, idb, stream, q)
+		p, err := search(ctx, idb, stream, q)
 		if err != nil {
 			return Page{}, err
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
-func TestSearchAllPagesOverEveryStreamWithoutGapsOrRepeats(t *testing.T) {
+func TestSearchPagesOverEveryStreamWithoutGapsOrRepeats(t *testing.T) {
 	each(t, func(t *testing.T, db *sqlstore.DB) {
 		const other = "returns"
 		files := func(d sqlstore.Dialect) fs.FS {
@@ -45,7 +45,7 @@ func TestSearchAllPagesOverEveryStreamWithoutGapsOrRepeats(t *testing.T) {
 			got, q := map[string]bool{}, outboxdb.Query{Limit: limit}
 			var last event.Event
 			for {
-				p, err := outboxdb.SearchAll(t.Context(), db.Read(), []string{stream, other}, q)
+				p, err := outboxdb.Search(t.Context(), db.Read(), []string{stream, other}, q)
 				if err != nil {
 					t.Fatal(err)
 				}

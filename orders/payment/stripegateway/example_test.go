@@ -69,17 +69,6 @@ func ExampleGateway_Capabilities() {
 	// Output: 1.230 KWD 1.240 KWD true
 }
 
-// One code can mean two things.
-func ExampleChargeFailure() {
-	fmt.Println(stripegateway.ChargeFailure("insufficient_funds"))
-	fmt.Println(stripegateway.RefundFailure("insufficient_funds"))
-	fmt.Println(stripegateway.ChargeFailure("a_code_of_next_year"))
-	// Output:
-	// insufficient_funds
-	// provider_balance
-	// unrecognized
-}
-
 func ExampleRefundFailure() {
 	fmt.Println(stripegateway.RefundFailure("charge_for_pending_refund_disputed"))
 	// Output: disputed

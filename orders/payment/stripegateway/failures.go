@@ -8,11 +8,11 @@ import (
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// ChargeFailure returns what a code of Stripe's means for a charge: a decline
+// chargeFailure returns what a code of Stripe's means for a charge: a decline
 // code, an error code, or the type of an error that has neither. It is
 // payment.Unrecognized for a code that Stripe did not publish when this version
 // was made, and for the empty one.
-func ChargeFailure(code string) payment.Failure {
+func chargeFailure(code string) payment.Failure {
 	if f, ok := chargeFailures[code]; ok {
 		return f
 	}
@@ -27,7 +27,7 @@ func RefundFailure(code string) payment.Failure {
 	if f, ok := refundFailures[code]; ok {
 		return f
 	}
-	return ChargeFailure(code)
+	return chargeFailure(code)
 }
 
 // refundFailures are the reasons of refunds that failed,
@@ -169,7 +169,7 @@ func explain(a payment.Result, of func(string) payment.Failure) payment.Result {
 // explainCharge is explain for a call about a charge, with the limit that its
 // amount is beyond.
 func explainCharge(a payment.Result, r payment.ChargeRequest) payment.Result {
-	a = explain(a, ChargeFailure)
+	a = explain(a, chargeFailure)
 	code := strings.ToLower(string(r.Currency))
 	switch a.Failure {
 	case payment.AmountTooSmall:

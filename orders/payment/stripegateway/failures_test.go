@@ -108,7 +108,7 @@ func TestOneCodeCanMeanTwoThings(t *testing.T) {
 		{"", payment.Unrecognized, payment.Unrecognized},
 	} {
 		t.Run(tc.code, func(t *testing.T) {
-			if c, r := ChargeFailure(tc.code), RefundFailure(tc.code); c != tc.charge || r != tc.refund {
+			if c, r := chargeFailure(tc.code), RefundFailure(tc.code); c != tc.charge || r != tc.refund {
 				t.Errorf("charge %s, refund %s; want %s, %s", c, r, tc.charge, tc.refund)
 			}
 		})

@@ -79,7 +79,7 @@ func (g *Gateway) FindPayment(ctx context.Context, providerID string) (payment.P
 	defer cancel()
 	pi, err := g.client.V1PaymentIntents.Retrieve(ctx, providerID, nil)
 	if err != nil {
-		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), ChargeFailure)
+		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), chargeFailure)
 	}
 	return stateOf(pi.Status, classify(nil, s, g.intent(providerID, stateRead)(pi), nil))
 }
@@ -114,7 +114,7 @@ func stateOf(status stripe.PaymentIntentStatus, a payment.Result) (payment.Payme
 		a.Outcome = payment.OutcomeUnknown
 	}
 	if a.Outcome != payment.OutcomeDone {
-		return "", explain(a, ChargeFailure)
+		return "", explain(a, chargeFailure)
 	}
 	return state, a
 }

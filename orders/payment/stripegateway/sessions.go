@@ -84,7 +84,7 @@ func (g *Gateway) FindPage(
 	params.AddExpand("payment_intent")
 	c, err := g.client.V1CheckoutSessions.Retrieve(ctx, pageID, params)
 	if err != nil {
-		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), ChargeFailure)
+		return "", explain(lookupFailed(classify(err, s, payment.Result{}, nil)), chargeFailure)
 	}
 	return g.sessionState(c, r, pageID, s)
 }
@@ -101,7 +101,7 @@ func (g *Gateway) ClosePage(
 	params.SetIdempotencyKey(r.Key + ":expire")
 	c, err := g.client.V1CheckoutSessions.Expire(ctx, pageID, params)
 	if err != nil {
-		return "", explain(classify(err, s, payment.Result{}, nil), ChargeFailure)
+		return "", explain(classify(err, s, payment.Result{}, nil), chargeFailure)
 	}
 	return g.sessionState(c, r, pageID, s)
 }
@@ -150,7 +150,7 @@ func (g *Gateway) sessionState(
 		a.Outcome = payment.OutcomeUnknown
 	}
 	if a.Outcome != payment.OutcomeDone {
-		return "", explain(a, ChargeFailure)
+		return "", explain(a, chargeFailure)
 	}
 	// The page has told the customer of a card that was declined.
 	a.Code, a.Message = "", ""

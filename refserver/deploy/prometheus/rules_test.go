@@ -4,17 +4,19 @@ package prometheus_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/returnkit/returnkit/internal/testreq"
+	"github.com/returnkit/returnkit/observability"
 )
 
 func promtool(t *testing.T, args ...string) {
@@ -88,7 +90,8 @@ func series(t *testing.T) map[string]bool {
 		}
 	}
 	// The collector of the process describes no more than what it has.
-	m.HTTPRequest(t.Context(), "/", "GET", 200, time.Millisecond)
+	m.Middleware(http.NotFoundHandler(), observability.RouteOf(http.NewServeMux())).
+		ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

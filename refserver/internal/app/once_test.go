@@ -108,15 +108,16 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		ctx := t.Context()
 		o := bought(t, s, customer(t, s, "ada"), product, 3)
 		c := inspected(t, s, o, units)
-		terms, err := s.Returns.Terms(ctx, c.TermsID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request, err := c.RefundRequest(o.Purchase(), terms.Policy, payment.OriginalMethod, clerk)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := s.Refunds.Refund(ctx, request)
+		p := o.Purchase()
+		r, err := s.Refunds.Refund(ctx, refunds.Request{
+			ClientReference: c.ID, OrderID: p.OrderID, Currency: p.Currency, Customer: p.CustomerID,
+			PaymentID: p.Payments[0].ID, PaymentMethod: p.Payments[0].Method,
+			PaymentProviderID: p.Payments[0].ProviderID, Captured: p.Payments[0].Captured,
+			Quote: refunds.QuoteRequest{Currency: p.Currency, Lines: []refunds.QuoteRequestLine{{
+				OrderLineID: p.Lines[0].ID, Bought: p.Lines[0].Quantity, Paid: p.Lines[0].Paid.Components, Units: units,
+			}}},
+			Method: payment.OriginalMethod, By: clerk,
+		})
 		if err != nil || r.Status != refunds.StatusSucceeded {
 			t.Fatalf("refund %s, %v", r.Status, err)
 		}

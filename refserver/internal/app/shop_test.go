@@ -175,7 +175,7 @@ func TestAnOutageQueuesOrdersAndTheyAreChargedAfter(t *testing.T) {
 			t.Errorf("%v openings, %v recoveries", opened, recovered)
 		}
 		var names []string
-		for _, e := range s.Metrics.Events() {
+		for _, e := range s.Metrics.Snapshot().Events {
 			names = append(names, e.Name)
 		}
 		for _, want := range []string{

@@ -45,7 +45,7 @@ func TestARefundWithoutAnAnswerCountsAsUnavailable(t *testing.T) {
 		t.Errorf("refunds_failed_total is %v", got)
 	}
 	events := 0
-	for _, e := range b.Metrics.Events() {
+	for _, e := range b.Metrics.Snapshot().Events {
 		if e.Name == "refund_failed" {
 			events++
 		}

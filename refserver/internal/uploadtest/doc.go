@@ -8,6 +8,10 @@
 //
 //	UPLOAD_ATTACKS=full go test -v -run Attack -timeout 30m ./refserver/internal/uploadtest/
 //
+// In a container of 512 MB, by fifty at once (a Docker engine, and root):
+//
+//	go test -tags deploy -v -run Container -timeout 30m ./refserver/internal/uploadtest/
+//
 // A soak of seconds runs beside it: people buy, return, look around and misbehave,
 // and leave nothing behind. Its long form holds the slopes of memory and goroutines:
 //

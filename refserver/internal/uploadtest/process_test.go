@@ -65,6 +65,7 @@ const (
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
+	pid  int // of the shop
 	dir  string
 	url  string
 	done chan struct{}
@@ -103,19 +104,27 @@ func dataDir(t *testing.T) string {
 func launch(t *testing.T, settings ...string) *process {
 	t.Helper()
 	dir := dataDir(t)
-	return start(t, dir, nil, append([]string{
-		"TMPDIR=" + filepath.Join(dir, "no temporary files here"), "PORT=0", "HOST=127.0.0.1",
-		"DATA_DIR=" + filepath.Join(dir, "data"), fmt.Sprintf("GOMEMLIMIT=%d", goLimit),
-		"LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
-	}, settings...)...)
+	cmd := exec.Command(shopBinary(t), "--env-file", filepath.Join(dir, "none"))
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, fmt.Sprintf("GOMEMLIMIT=%d", goLimit)},
+		append(settingsIn(dir), settings...)...)
+	p := start(t, dir, cmd)
+	p.pid = cmd.Process.Pid
+	return p
 }
 
-// start starts a command of the shop and waits for the address that it prints.
-func start(t *testing.T, dir string, args []string, settings ...string) *process {
+// settingsIn are the settings of a shop that keeps its data below dir, and has nowhere else
+// to put a file.
+func settingsIn(dir string) []string {
+	return []string{
+		"TMPDIR=" + filepath.Join(dir, "no temporary files here"), "PORT=0", "HOST=127.0.0.1",
+		"DATA_DIR=" + filepath.Join(dir, "data"), "LOG_LEVEL=warn", "THROTTLING_MAX_RPS=10000",
+	}
+}
+
+// start starts a command that runs the shop and waits for the address that it prints.
+func start(t *testing.T, dir string, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{t: t, dir: dir, done: make(chan struct{})}
-	p.cmd = exec.Command(shopBinary(t), append(args, "--env-file", filepath.Join(dir, "none"))...)
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, settings...)
+	p := &process{t: t, cmd: cmd, dir: dir, done: make(chan struct{})}
 	p.cmd.Stdout = p
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -175,7 +184,7 @@ func (p *process) tail() string {
 // peak is the most memory the process has held since reset, in bytes.
 func (p *process) peak() int64 {
 	p.t.Helper()
-	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		p.t.Fatalf("the shop is gone: %v\n%s", err, p.tail())
 	}
@@ -199,5 +208,5 @@ func (p *process) peak() int64 {
 
 // reset has peak count from now on, where the kernel lets it.
 func (p *process) reset() {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0)
 }

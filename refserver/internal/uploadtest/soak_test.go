@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -108,11 +109,8 @@ func TestASoakLeaksNothing(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/uploadtest/")
 	lasts, long := soakFor(t)
 	dir := dataDir(t)
-	provider := start(
-		t,
-		dir,
-		[]string{"paysim", "--addr", "127.0.0.1:0", "--ledger", filepath.Join(dir, "ledger.jsonl")},
-	)
+	provider := start(t, dir, exec.Command(shopBinary(t), "paysim", "--addr", "127.0.0.1:0",
+		"--ledger", filepath.Join(dir, "ledger.jsonl"), "--env-file", filepath.Join(dir, "none")))
 	s := &soak{
 		p:     launch(t, "PAYMENT_PROVIDER_URL="+provider.url, "TRUSTED_PROXIES=127.0.0.1"),
 		photo: progressive(800, 600, 2),

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestStaffSearchAllChanges(t *testing.T) {
+func TestStaffSearchChanges(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	ada, bob, boss := b.customer("ada"), b.customer("bob"), b.staff()
