@@ -244,7 +244,8 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 	if len(request.Lines) == 0 && current != nil {
 		request = current.Request
 	}
-	request, quote, err := o.quote(request, b, free)
+	grid := o.s.cfg.gridOf(o.PaymentMethod, b.Balance.Captured, o.Currency, b.Carried)
+	request, quote, err := o.quote(request, b, free, grid)
 	if err != nil {
 		return AttemptParams{}, err
 	}
@@ -274,15 +275,15 @@ func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptP
 
 // quote quotes the request; where it says LessOutside, what others gave back and
 // is not left is taken off.
-func (r Request) quote(request QuoteRequest, b PaymentState, free int64) (QuoteRequest, Quote, error) {
+func (r Request) quote(request QuoteRequest, b PaymentState, free int64, grid Grid) (QuoteRequest, Quote, error) {
 	request.Fees = slices.DeleteFunc(slices.Clone(request.Fees), func(f FeeRule) bool { return f.Kind == PaidByOthers })
-	quote, err := NewQuote(request, b.Refunded)
+	quote, err := NewQuoteOn(request, b.Refunded, grid)
 	short := min(quote.Amount-free, b.Balance.Outside)
 	if err != nil || !r.LessOutside || short <= 0 {
 		return request, quote, err
 	}
 	request.Fees = append(request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
-	quote, err = NewQuote(request, b.Refunded)
+	quote, err = NewQuoteOn(request, b.Refunded, grid)
 	return request, quote, err
 }
 
@@ -349,6 +350,7 @@ func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error
 			free = book.Balance.availableBeside(current.Amount())
 		}
 	}
-	_, q, err := r.quote(r.Quote, book, free)
+	grid := s.cfg.gridOf(r.PaymentMethod, book.Balance.Captured, r.Currency, book.Carried)
+	_, q, err := r.quote(r.Quote, book, free, grid)
 	return q, book.Balance, err
 }

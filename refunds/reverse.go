@@ -78,7 +78,8 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		if current != nil {
 			return current, nil
 		}
-		quote, err := NewQuote(reversed.Request, b.Refunded)
+		quote, err := NewQuoteOn(reversed.Request, b.Refunded, s.cfg.gridOf(
+			reversed.Method, b.Balance.Captured, b.Balance.Currency, b.Carried))
 		if err != nil || quote.Amount == 0 || quote.Amount > b.Balance.Available() {
 			return nil, errNone // given back by another refund since
 		}

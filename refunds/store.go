@@ -165,6 +165,9 @@ type PaymentState struct {
 	// Refunded is by order line id, over all refunds of the order that are not
 	// failed or reversed, the one at hand left out.
 	Refunded map[string]Refunded
+	// Carried is the sum of Quote.Carried over the same refunds, those of the payment
+	// alone.
+	Carried int64
 }
 
 // Balance is what a payment can still give back. Always Reserved + Refunded <=

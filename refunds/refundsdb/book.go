@@ -6,13 +6,16 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 // givenRow is a line that a refund gives back or is about to.
 type givenRow struct {
-	OrderID string
+	OrderID   string
+	PaymentID string
+	Quote     sqldb.JSON[refunds.Quote]
 	lineRow
 }
 
@@ -24,8 +27,17 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
 	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
-		Column("r.order_id", "l.refund_id", "l.order_line_id", "l.units", "l.price_minor", "l.duty_minor",
-			"l.shipping_minor").
+		Column(
+			"r.order_id",
+			"r.payment_id",
+			"r.quote",
+			"l.refund_id",
+			"l.order_line_id",
+			"l.units",
+			"l.price_minor",
+			"l.duty_minor",
+			"l.shipping_minor",
+		).
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
 		Where("r.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed).
 		Scan(ctx, &rows)
@@ -45,9 +57,14 @@ func paymentStateOf(
 			book.Balance = b.balance()
 		}
 	}
+	counted := map[string]bool{} // refunds, of which each has a row for every line
 	for _, l := range given {
 		if l.OrderID != r.OrderID || current != nil && l.RefundID == current.ID {
 			continue
+		}
+		if l.PaymentID == r.PaymentID && !counted[l.RefundID] {
+			counted[l.RefundID] = true
+			book.Carried += l.Quote.V.Carried
 		}
 		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)

@@ -181,11 +181,14 @@ func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
 
 // book is what a decision about the refund (nil for none) stands on.
 func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.PaymentState {
-	given := map[string]refunds.Refunded{}
+	given, carried := map[string]refunds.Refunded{}, int64(0)
 	for _, id := range s.byOrder[r.OrderID] {
 		other := s.refunds[id]
 		if !other.Status.CountsAgainstCaptured() || current != nil && id == current.ID {
 			continue
+		}
+		if other.PaymentID == r.PaymentID {
+			carried += other.Quote.Carried
 		}
 		for _, l := range other.Quote.Lines {
 			g := given[l.OrderLineID]
@@ -194,7 +197,7 @@ func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.Pay
 			given[l.OrderLineID] = g
 		}
 	}
-	return refunds.PaymentState{Balance: s.balance(r), Refunded: given}
+	return refunds.PaymentState{Balance: s.balance(r), Refunded: given, Carried: carried}
 }
 
 // current is the refund of the reference that is not reversed, else the

@@ -37,6 +37,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
 		{"the balance follows the status", testBalance},
 		{"a failed refund is tried again with another quote", testRetry},
 		{"what was given counts refunds that hold, without the one at hand", testGiven},
+		{"what a refund carries over is there for the next one", testCarried},
 		{"a refund of units that were given back before is kept", testGivenBefore},
 		{"a reversed refund makes room for another of its reference", testReversed},
 		{"store credit is granted in the same step as the success", testStoreCredit},
