@@ -385,3 +385,37 @@ func cutOnPage(t *testing.T, name string, fault orderstest.Fault, cancels bool, 
 	foldsTo(t, s, o)
 	return o.Status
 }
+
+// TestAPaymentIsCheckedByOneAtATime: who comes back while a worker looks waits for it.
+func TestAPaymentIsCheckedByOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, o := opened(t)
+		_, err := s.store.Update(t.Context(), o.ID, func(o *orders.Order) error {
+			o.Payment.Work.Lease("worker", time.Now().Add(10*time.Second))
+			return nil
+		})
+		must(t, err)
+		o, err = s.CheckPayment(t.Context(), o.ID)
+		must(t, err)
+		s.expect("lease and look-ups", []any{o.Payment.Work.LeaseToken, s.gateway.Calls(orderstest.CallFindPage)},
+			[]any{"worker", 0})
+	})
+}
+
+// TestAKeyIsOfOneWayToPay: a method without a token is charged, or paid on a page.
+func TestAKeyIsOfOneWayToPay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, func(c *orders.Config) {
+			withPages(c)
+			c.ProviderMethods = []payment.Method{payment.Card, "ideal"}
+		})
+		s.fill(1)
+		r := onPage("key")
+		r.Method = "ideal"
+		_, err := s.Checkout(t.Context(), r)
+		must(t, err)
+		r.OnPage = false
+		_, err = s.Checkout(t.Context(), r)
+		s.expect("the key with another way", orders.CodeOf(err), orders.CodeIdempotencyMismatch)
+	})
+}
