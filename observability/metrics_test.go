@@ -103,7 +103,10 @@ func oneOfEach(m *Metrics) {
 	m.WorkerJob("charge", 60*time.Millisecond, errors.New("no"))
 	m.Queue("refunds_unknown", 2, 90*time.Second)
 	m.Outbox("returns", 3, 250*time.Millisecond)
-	m.countEvent("refund_failed", map[string]any{"refund_id": "r1", "amount": 1110.5, "card_number": "4111111111111111"})
+	m.countEvent(
+		"refund_failed",
+		map[string]any{"refund_id": "r1", "amount": 1110.5, "card_number": "4111111111111111"},
+	)
 	m.countEvent("order_completed", nil)
 }
 

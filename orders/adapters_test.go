@@ -20,7 +20,7 @@ func TestAServiceIsTheOrdersAndTheRestockerOfReturns(t *testing.T) {
 			orders.Config{Store: orderstest.NewStore(), Gateway: &orderstest.Gateway{}, Currency: "USD"},
 		)
 		must(t, err)
-		p, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: event.System("test")}, func(p *orders.Product) error {
+		p, err := s.SaveProduct(t.Context(), 0, event.System("test"), func(p *orders.Product) error {
 			p.Name, p.Price, p.Currency, p.Stock = "Lamp", 4_000, "USD", 10
 			return nil
 		})

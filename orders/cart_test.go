@@ -17,7 +17,7 @@ func TestCart(t *testing.T) {
 	view, err := s.Cart(ctx, "ann")
 	must(t, err)
 	s.expect("no cart", []any{len(view.Items), view.Total}, "[0 0]")
-	desk, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+	desk, err := s.SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.DiscountBP, p.RequiresShipping, p.ShippingWeight, p.CountryOfOrigin = "Desk",
 			19999, 5, 1000, true, 12_500, "Italy"
 		return nil
@@ -85,7 +85,7 @@ func TestProducts(t *testing.T) {
 		"another currency":   func(p *orders.Product) { p.Currency = "EUR" },
 		"another id":         func(p *orders.Product) { p.ID = 77 },
 	} {
-		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Actor{},
 			func(p *orders.Product) error { change(p); return nil })
 		if orders.CodeOf(err) == "" {
 			t.Errorf("%s: %v, want a refusal", name, err)

@@ -137,7 +137,7 @@ func (s *Service) view(c Cart, products map[int64]Product, at time.Time) CartVie
 			Product:   p,
 			Quantity:  it.Quantity,
 			UnitList:  p.Price,
-			Available: p.AvailableAt(at),
+			Available: p.availableAt(at),
 			Problem:   cp.problems[i],
 		}
 		var short *Error

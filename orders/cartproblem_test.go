@@ -33,7 +33,7 @@ func TestACartWithAProblemIsShownWithAWayOut(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, nil)
 			s.fill(3)
-			pen, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+			pen, err := s.SaveProduct(t.Context(), 0, staff, func(p *orders.Product) error {
 				p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Pen", 200, 10, "USA"
 				return nil
 			})
@@ -75,7 +75,7 @@ func (s *shop) spoil(change func(*orders.Product)) {
 func TestARefusedAddChangesNothing(t *testing.T) {
 	s := open(t, nil)
 	dear := func() orders.Product {
-		p, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+		p, err := s.SaveProduct(t.Context(), 0, staff, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Palace", orders.MaxPrice, orders.MaxStock, "USA"
 			return nil
 		})
@@ -116,7 +116,7 @@ func TestTheLimitOfTheStock(t *testing.T) {
 	_, err = s.Checkout(t.Context(), cash())
 	must(t, err)
 	s.reprice(func(p *orders.Product) { p.Name = "Renamed" })
-	_, err = s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+	_, err = s.SaveProduct(t.Context(), s.mouse.ID, staff,
 		func(p *orders.Product) error { p.Stock++; return nil })
 	refusedFor(t, err, orders.CodeInvalid, "stock")
 }

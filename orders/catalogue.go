@@ -19,16 +19,12 @@ func (s *Service) Product(ctx context.Context, id int64) (Product, error) {
 // SaveProduct creates a product when id is 0, in Config.Currency unless change
 // sets another of Config.Currencies, or changes product id. change gets the
 // product as it is under the lock and may run more than once; what it leaves is
-// validated. A change of Stock is recorded as an adjustment by the stamp's
-// actor. A stamp without an instant means now.
+// validated. A change of Stock is recorded as an adjustment.
 //
 // A product keeps its currency: a price in another one is another price.
-func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Stamp,
+func (s *Service) SaveProduct(ctx context.Context, id int64, by event.Actor,
 	change func(*Product) error) (Product, error) {
-	if by.At = instant(by.At); by.At.IsZero() {
-		by.At = s.now()
-	}
-	return s.store.SaveProduct(ctx, id, by, func(p *Product) error {
+	return s.store.SaveProduct(ctx, id, s.stamp(ctx, by), func(p *Product) error {
 		was := *p
 		if p.Currency == "" {
 			p.Currency = s.cfg.Currency

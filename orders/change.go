@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Change is what a store saves in one transaction: an order as it was and as it
@@ -32,6 +33,9 @@ type Effects struct {
 	// OpensCart: the order's cart is open again, unless the customer has another
 	// one with items in it.
 	OpensCart bool
+	// Credit is the store credit that the order takes from the customer's, or gives
+	// back; the zero value: none. A store refuses what is more than there is.
+	Credit purchase.CreditMove
 	// FreesKey: the idempotency key that is no longer the order's, empty for none.
 	FreesKey string
 }
@@ -68,6 +72,7 @@ func NewChange(before, after Order) (Change, error) {
 		c.OpensCart = after.CartID != ""
 		c.count(1)
 	}
+	c.Credit = c.creditMove()
 	if before.IdempotencyKey != "" && after.IdempotencyKey == "" {
 		c.FreesKey = before.IdempotencyKey
 	}

@@ -18,12 +18,19 @@ type CheckoutRequest struct {
 	// Total is what the buyer was shown for the whole cart. When it has risen
 	// since, or is in another currency, nothing is ordered (CodePriceChanged); a
 	// lower one is charged as it is now. The zero value: they were shown nothing.
-	Total    money.Money
-	Method   payment.Method // payment.Cash or one of Config.ProviderMethods
-	Token    string         // for a card: the payment method at the provider, never a card number; none for cash
-	OnPage   bool           // the customer pays on a page of the provider's (Config.Pages); Token is empty then
-	Source   string         // "web", "api", ...; at most 40 characters
-	Priority int            // when it is queued: see Payment.Priority
+	Total money.Money
+	// Credit is how much store credit pays first, at most; the zero value: none.
+	// Less than that on the customer's account, where the order needs it, is
+	// CodeCreditTooLow. AllCredit instead is as much as there is.
+	Credit    money.Money
+	AllCredit bool
+	// Method is payment.Cash or one of Config.ProviderMethods. It pays what store
+	// credit leaves, and may be empty where that is nothing.
+	Method   payment.Method
+	Token    string // for a card: the payment method at the provider, never a card number; none for cash
+	OnPage   bool   // the customer pays it on a page of the provider's (Config.Pages); Token is empty then
+	Source   string // "web", "api", ...; at most 40 characters
+	Priority int    // when it is queued: see Payment.Priority
 }
 
 // validate reports the first field that is wrong.
@@ -31,15 +38,8 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 	if r.Customer.ID == "" {
 		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
 	}
-	if err := checkMethod(r.Method, provider); err != nil {
+	if err := r.checkTender(provider); err != nil {
 		return err
-	}
-	if r.Method == payment.Card && r.Token == "" && !r.OnPage {
-		return &Error{
-			Code:    CodeInvalid,
-			Field:   "token",
-			Message: "it is empty; a card payment names a payment method of the provider",
-		}
 	}
 	if r.Total != (money.Money{}) {
 		if err := checkCurrency("currency", r.Total.Currency()); err != nil {
@@ -74,6 +74,13 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 	return nil
 }
 
+// errNoToken refuses a card payment that names no card.
+var errNoToken = &Error{
+	Code:    CodeInvalid,
+	Field:   "token",
+	Message: "it is empty; a card payment names a payment method of the provider",
+}
+
 // Checkout turns a cart into an order and has it paid.
 //
 // Cash completes at once. A card is charged at the provider: the answer done
@@ -82,11 +89,17 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 // anything else, and silence for PaymentWait, queues it with its stock held,
 // to be charged later under the same key.
 //
+// Store credit pays first. It leaves the customer's account in the transaction
+// that saves the order, is held while the order is queued, and is given back with
+// the stock. An order that it pays in full completes at once. Where the provider
+// can't charge what is left, less of it is used.
+//
 // Asking again with the same cart or the same idempotency key returns the
 // first order. A decline frees cart and key. The key with another cart, method or
-// card is CodeIdempotencyMismatch. Other refusals are CodeInvalid,
-// CodeCartEmpty, CodePriceChanged (the buyer was shown less), CodeCurrencyMismatch,
-// CodeOutOfStock and ErrNotFound; nothing is saved then.
+// card, or without the store credit, is CodeIdempotencyMismatch. Other refusals
+// are CodeInvalid, CodeCartEmpty, CodePriceChanged (the buyer was shown less),
+// CodeCurrencyMismatch, CodeOutOfStock, CodeCreditTooLow, CodeAmountNotChargeable
+// (with the nearest amounts) and ErrNotFound; nothing is saved then.
 //
 // When ctx ends first, the order stands and its charge is not canceled.
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
@@ -140,7 +153,8 @@ func (s *Service) place(ctx context.Context, r CheckoutRequest, lease string) (O
 	}
 	st := s.stamp(ctx, r.Customer)
 	cart := PlaceRequest{
-		CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, At: st.At, From: st.Source,
+		CustomerID: r.Customer.ID, CartID: r.CartID, IdempotencyKey: r.IdempotencyKey, Credit: r.asksCredit(),
+		At: st.At, From: st.Source,
 	}
 	return s.store.Place(ctx, cart, func(p Placement) (*Order, error) {
 		o, err := s.ordered(r, p, terms, st)
@@ -177,17 +191,25 @@ func (s *Service) ordered(r CheckoutRequest, p Placement, terms string, st event
 			return nil, err
 		}
 	}
+	have, known := p.Credit[cart.currency]
+	by, err := s.tenderOf(r, money.New(cart.total, cart.currency), have, known)
+	if err != nil {
+		return nil, err
+	}
 	for i := range cart.lines {
 		cart.lines[i].ID = s.cfg.NewID()
 	}
 	d := Params{
 		ID: s.cfg.NewID(), CustomerID: r.Customer.ID, CartID: p.Cart.ID, IdempotencyKey: r.IdempotencyKey,
 		TermsID: terms, Source: r.Source, Currency: cart.currency, Lines: cart.lines,
-		PaymentID: s.cfg.NewID(), Method: r.Method, ProviderMethods: s.cfg.ProviderMethods,
-		Priority: r.Priority, PageExpiresAt: s.pageExpiry(r, st.At),
+		PaymentID: s.cfg.NewID(), Method: by.method, ProviderMethods: s.cfg.ProviderMethods,
+		Priority: r.Priority, Credit: by.credit,
 	}
-	if r.Method != payment.Cash {
-		d.Token = r.Token
+	if by.credit > 0 {
+		d.CreditPaymentID = s.cfg.NewID()
+	}
+	if !by.method.Manual() {
+		d.Token, d.PageExpiresAt = r.Token, s.pageExpiry(r, st.At)
 	}
 	return NewOrder(d, st)
 }
@@ -220,13 +242,22 @@ func (r CheckoutRequest) checkSame(o Order) error {
 	if r.IdempotencyKey == "" || o.IdempotencyKey != r.IdempotencyKey {
 		return nil
 	}
-	if (r.CartID == "" || r.CartID == o.CartID) && r.Method == o.Payment.Method &&
-		(r.Method == payment.Cash || r.Token == o.Payment.Token && r.OnPage == o.Payment.OnPage()) {
+	if (r.CartID == "" || r.CartID == o.CartID) && r.sameTender(o) {
 		return nil
 	}
 	return &Error{Code: CodeIdempotencyMismatch, Field: "idempotency_key",
 		Message: fmt.Sprintf("%s was used for order %s with another cart or payment; use a new key for a new order",
 			quoted(r.IdempotencyKey), o.Number)}
+}
+
+// sameTender reports whether the order can be what the request asked to be paid
+// in this way. How much store credit paid depends on how much there was.
+func (r CheckoutRequest) sameTender(o Order) bool {
+	if o.Credit.Amount > 0 && !r.AllCredit && r.Credit.Minor() < o.Credit.Amount {
+		return false
+	}
+	return o.Payment.Method == payment.StoreCredit || r.Method == o.Payment.Method &&
+		(r.Method == payment.Cash || r.Token == o.Payment.Token && r.OnPage == o.Payment.OnPage())
 }
 
 // awaitCharge waits up to PaymentWait for the charge of an order that another

@@ -14,7 +14,7 @@ import (
 // reprice changes the product as staff do.
 func (s *shop) reprice(change func(*orders.Product)) {
 	s.t.Helper()
-	_, err := s.SaveProduct(s.t.Context(), s.mouse.ID, event.Stamp{By: staff},
+	_, err := s.SaveProduct(s.t.Context(), s.mouse.ID, staff,
 		func(p *orders.Product) error { change(p); return nil })
 	must(s.t, err)
 }
@@ -135,7 +135,7 @@ func TestAProductSellsInItsOwnCurrencyOnly(t *testing.T) {
 		c.Currencies, c.Pricing = []money.Currency{"USD", "JPY", "KWD"}, orders.Rules{}
 	})
 	product := func(name string, price int64, c money.Currency) orders.Product {
-		p, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+		p, err := s.SaveProduct(t.Context(), 0, staff, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock, p.Currency = name, price, 10, c
 			return nil
 		})
@@ -165,10 +165,10 @@ func TestAProductSellsInItsOwnCurrencyOnly(t *testing.T) {
 	v, err := s.Cart(t.Context(), "ann")
 	must(t, err)
 	s.expect("a refused add changes nothing", []any{len(v.Items), v.Total}, "[1 1000]")
-	_, err = s.SaveProduct(t.Context(), tea.ID, event.Stamp{By: staff},
+	_, err = s.SaveProduct(t.Context(), tea.ID, staff,
 		func(p *orders.Product) error { p.Currency = "KWD"; return nil })
 	refusedFor(t, err, orders.CodeCurrencyMismatch, "currency", "Tea", "JPY")
-	_, err = s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+	_, err = s.SaveProduct(t.Context(), 0, staff, func(p *orders.Product) error {
 		p.Name, p.Currency = "Cake", "EUR"
 		return nil
 	})
@@ -200,7 +200,7 @@ func TestAChangedCurrencySellsNothingAtTheOldNumbers(t *testing.T) {
 	_, err = yen.SetCartQuantity(t.Context(), "ann", s.mouse.ID, 0)
 	must(t, err)
 	s.expect("charges and stock", []any{len(s.gateway.Charges()), s.stock()}, "[0 10]")
-	_, err = yen.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+	_, err = yen.SaveProduct(t.Context(), s.mouse.ID, staff,
 		func(p *orders.Product) error { p.Name = "Old mouse"; return nil })
 	must(t, err)
 }

@@ -114,7 +114,8 @@ func (g dyingGateway) CancelPayment(ctx context.Context, r payment.ChargeRequest
 // TestEveryFaultAtEveryCut cuts a card checkout after every store write and
 // every provider call, under every pair of faults, then lets another process
 // recover it, and checks: no double charge, no lost order, nothing stuck, the
-// stock and the audit trail right (I4, I6 for charges, I7, I11).
+// stock, the store credit and the audit trail right (I4, I6 for charges, I7, I11,
+// I23).
 func TestEveryFaultAtEveryCut(t *testing.T) {
 	faults := []orderstest.Fault{
 		orderstest.FaultNone, orderstest.FaultLostBefore, orderstest.FaultLostAfter, orderstest.FaultHangAfter,
@@ -169,8 +170,11 @@ func TestEveryFaultAtEveryCut(t *testing.T) {
 
 func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limit time.Duration, p *process,
 	prune bool) (orders.Status, bool) {
-	s := open(t, func(c *orders.Config) { c.QueueLimit, c.GiveUpAfter = limit, 24*time.Hour })
+	const granted, used = 500, 300
+	s := openCredit(t, granted, func(c *orders.Config) { c.QueueLimit, c.GiveUpAfter = limit, 24*time.Hour })
 	s.fill(3)
+	request := card("key")
+	request.Credit = usd(used)
 	s.gateway.Script(orderstest.CallCreate, create, create)
 	s.gateway.Script(orderstest.CallConfirm, confirm, orderstest.FaultNone, confirm)
 	if confirm != orderstest.FaultDecline { // a look-up declines nothing
@@ -186,7 +190,7 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 		GiveUpAfter: 24 * time.Hour,
 	})
 	must(t, err)
-	_, _ = first.Checkout(t.Context(), card("key")) // its answer may be lost
+	_, _ = first.Checkout(t.Context(), request) // its answer may be lost
 	// The first process also works a while, and may die of that.
 	for range 3 {
 		time.Sleep(time.Second)
@@ -205,19 +209,21 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 		if len(charges) != 0 || s.stock() != 10 {
 			t.Errorf("%s: no order, charges %v, stock %d", name, charges, s.stock())
 		}
+		s.left(granted)
 		return "", p.dead
 	}
 	o := found[0]
-	wantCharges, wantStock := 0, 10
+	wantCharges, wantStock, left := 0, 10, int64(granted)
 	if o.Status == orders.StatusCompleted {
-		wantCharges, wantStock = 1, 7
+		wantCharges, wantStock, left = 1, 7, granted-used
 	} else if o.Status != orders.StatusCanceled {
 		t.Errorf("%s: stuck as %s: %+v", name, o.Status, o.Payment)
 	}
+	s.left(left)
 	if n != 1 || len(charges) != wantCharges || s.stock() != wantStock {
 		t.Errorf("%s: %d orders, %s, charges %v, stock %d", name, n, o.Status, charges, s.stock())
 	}
-	if wantCharges == 1 && (charges[0].Reference != o.Payment.ProviderID || charges[0].Amount != o.Total()) {
+	if wantCharges == 1 && (charges[0].Reference != o.Payment.ProviderID || charges[0].Amount+used != o.Total()) {
 		t.Errorf("%s: charged %+v for %+v", name, charges[0], o.Payment)
 	}
 	if misuse := s.gateway.Misuse(); len(misuse) > 0 {
@@ -234,7 +240,7 @@ func recovered(t *testing.T, name string, create, confirm orderstest.Fault, limi
 		return o.Status, p.dead // the key is free for another try
 	}
 	// The customer asks again with the same key: the same order answers.
-	again, err := s.Checkout(t.Context(), card("key"))
+	again, err := s.Checkout(t.Context(), request)
 	if again.ID != o.ID ||
 		(orders.CodeOf(err) == orders.CodePaymentDeclined) != (o.Payment.Status == orders.PaymentDeclined) {
 		t.Errorf("%s: asked again: order %s, %v; want %s", name, again.ID, err, o.ID)

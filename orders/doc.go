@@ -70,6 +70,26 @@
 // it is stored, so an order without one is certainly unpaid; pagerules.go has the
 // table.
 //
+// # Store credit
+//
+// CheckoutRequest.Credit, or AllCredit, has store credit pay first; the method
+// pays the rest. Order.Credit is that part, with an id and an amount of its own as
+// a payment, and Order.Payment the rest: the one that a provider charges. Where
+// store credit pays all, the order completes at once and the method of
+// Order.Payment is payment.StoreCredit, of nothing. Order.Payments lists both.
+//
+// The ledger is somebody else's, such as package refunds': the Store asks it, as a
+// CreditLedger, in the transaction that places or cancels the order. So store
+// credit leaves the customer's account when the order is placed, once, is held
+// while it is queued, and is back when it is canceled, once; and what two orders
+// at once would take is taken by one. Who asks for an amount that is not there any
+// more gets CodeCreditTooLow.
+//
+// What is left to the provider can be charged (payment.ChargeLimiter): less store
+// credit is used where that is enough, or the order is refused with
+// CodeAmountNotChargeable and the nearest amounts. An order without store credit
+// is the provider's to refuse.
+//
 // # Currencies
 //
 // A product sells in its own currency only, one of Config.Currencies, and an

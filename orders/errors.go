@@ -19,20 +19,22 @@ type Code string
 // The codes of this package.
 const (
 	CodeNotFound            Code = "NOT_FOUND"
-	CodeInvalid             Code = "INVALID"              // a field is out of its range
-	CodeCartEmpty           Code = "CART_EMPTY"           // nothing to order
-	CodeOutOfStock          Code = "OUT_OF_STOCK"         // fewer units than asked for; Available says how many
-	CodePaymentDeclined     Code = "PAYMENT_DECLINED"     // a definite no; Reason holds the provider's code
-	CodeTransition          Code = "TRANSITION"           // the state does not allow it
-	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"    // it can't be canceled: it may be paid
-	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"    // two currencies in one sum
-	CodeOverflow            Code = "OVERFLOW"             // beyond the range of int64 minor units
-	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH" // the key was used for another request
-	CodePriceChanged        Code = "PRICE_CHANGED"        // the total rose since it was shown; see OldTotal
-	CodeSaleLimit           Code = "SALE_LIMIT"           // beyond the caps of a flash sale; Available says how many
-	CodeSaleOverlap         Code = "SALE_OVERLAP"         // the product has a flash sale at that time
-	CodeSaleNotActive       Code = "SALE_NOT_ACTIVE"      // the flash sale is not on
-	CodeLeaseLost           Code = "LEASE_LOST"           // another worker has taken over
+	CodeInvalid             Code = "INVALID"               // a field is out of its range
+	CodeCartEmpty           Code = "CART_EMPTY"            // nothing to order
+	CodeOutOfStock          Code = "OUT_OF_STOCK"          // fewer units than asked for; Available says how many
+	CodePaymentDeclined     Code = "PAYMENT_DECLINED"      // a definite no; Reason holds the provider's code
+	CodeTransition          Code = "TRANSITION"            // the state does not allow it
+	CodePaymentUncertain    Code = "PAYMENT_UNCERTAIN"     // it can't be canceled: it may be paid
+	CodeCurrencyMismatch    Code = "CURRENCY_MISMATCH"     // two currencies in one sum
+	CodeOverflow            Code = "OVERFLOW"              // beyond the range of int64 minor units
+	CodeIdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH"  // the key was used for another request
+	CodePriceChanged        Code = "PRICE_CHANGED"         // the total rose since it was shown; see OldTotal
+	CodeCreditTooLow        Code = "CREDIT_TOO_LOW"        // less store credit than was to pay; Limit says how much
+	CodeAmountNotChargeable Code = "AMOUNT_NOT_CHARGEABLE" // what store credit leaves; Nearest are amounts that can be
+	CodeSaleLimit           Code = "SALE_LIMIT"            // beyond the caps of a flash sale; Available says how many
+	CodeSaleOverlap         Code = "SALE_OVERLAP"          // the product has a flash sale at that time
+	CodeSaleNotActive       Code = "SALE_NOT_ACTIVE"       // the flash sale is not on
+	CodeLeaseLost           Code = "LEASE_LOST"            // another worker has taken over
 )
 
 // Error is a refusal with a stable code. Message is for people
@@ -47,7 +49,10 @@ type Error struct {
 	// Failure is why the payment was declined, for CodePaymentDeclined, and Limit the
 	// amount that it is beyond where that is why; zero: not known.
 	Failure payment.Failure
-	Limit   money.Money
+	Limit   money.Money // for CodeCreditTooLow: what store credit can pay
+	// Nearest are the amounts that the provider can charge and that are nearest to
+	// the one it can't, for CodeAmountNotChargeable: none to two, the smaller first.
+	Nearest []money.Money
 	// OldTotal and NewTotal are what the buyer was shown and what the cart costs
 	// now, for CodePriceChanged.
 	OldTotal, NewTotal money.Money

@@ -20,7 +20,7 @@ func demo(g *orderstest.Gateway, quantity int) (*orders.Service, orders.Product)
 	if err != nil {
 		panic(err)
 	}
-	mug, err := s.SaveProduct(ctx, 0, event.Stamp{By: event.System("demo")}, func(p *orders.Product) error {
+	mug, err := s.SaveProduct(ctx, 0, event.System("demo"), func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mug", 1200, 10
 		return nil
 	})

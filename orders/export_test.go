@@ -21,3 +21,5 @@ func (o *Order) NeedsCharge() bool                    { return o.needsCharge() }
 func (o *Order) ChargeRequest() payment.ChargeRequest { return o.chargeRequest() }
 func (o *Order) PendingEvents() []event.Event         { return o.changes }
 func Number(id string, at time.Time) string           { return orderNumber(id, at) }
+
+var NewFlashSale = newFlashSale

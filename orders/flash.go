@@ -37,7 +37,7 @@ func (s *Service) CreateFlashSale(ctx context.Context, by event.Actor, d FlashSa
 			Message: fmt.Sprintf("the end on %s is past", d.Ends.Format(time.RFC3339)),
 		}
 	}
-	f, err := NewFlashSale(s.cfg.NewID(), d, st)
+	f, err := newFlashSale(s.cfg.NewID(), d, st)
 	if err != nil {
 		return FlashSale{}, err
 	}
@@ -53,17 +53,17 @@ func (s *Service) CreateFlashSale(ctx context.Context, by event.Actor, d FlashSa
 }
 
 // UpdateFlashSale changes a sale that is not over. change gets what was
-// decided so far and may run more than once. See FlashSale.Change for what is
+// decided so far and may run more than once. See FlashSale.change for what is
 // allowed.
 func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor,
 	change func(*FlashSaleParams) error) (FlashSale, error) {
 	st := s.stamp(ctx, by)
 	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error {
-		d := f.Params()
+		d := f.params()
 		if err := change(&d); err != nil {
 			return err
 		}
-		return f.Change(st, d)
+		return f.change(st, d)
 	})
 }
 
@@ -71,7 +71,7 @@ func (s *Service) UpdateFlashSale(ctx context.Context, id string, by event.Actor
 // reservations end with it.
 func (s *Service) EndFlashSale(ctx context.Context, id string, by event.Actor) (FlashSale, error) {
 	st := s.stamp(ctx, by)
-	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error { return f.End(st) })
+	return s.store.UpdateFlashSale(ctx, id, st, func(f *FlashSale) error { return f.end(st) })
 }
 
 // ReserveFlashSale holds units of a sale for the customer, for

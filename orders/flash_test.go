@@ -102,7 +102,7 @@ func TestBeyondTheCapsOfAFlashSaleTheProductSellsAtItsOwnPrice(t *testing.T) {
 
 func TestTheGreaterDiscountHolds(t *testing.T) {
 	s := open(t, nil)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{By: staff},
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, staff,
 		func(p *orders.Product) error { p.DiscountBP = 2500; return nil })
 	must(t, err)
 	f := s.sale(1000, 0, 0)
@@ -249,7 +249,7 @@ func ExampleService_ReserveFlashSale() {
 	}
 	defer shop.Close(ctx)
 	staff, ann := event.Actor{Kind: event.ActorStaff, ID: "1"}, event.Actor{Kind: event.ActorCustomer, ID: "ann"}
-	mouse, err := shop.SaveProduct(ctx, 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+	mouse, err := shop.SaveProduct(ctx, 0, staff, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
 		return nil
 	})

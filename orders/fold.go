@@ -128,6 +128,8 @@ type placed struct {
 	Key            string         `json:"key"`
 	Priority       int            `json:"priority,omitempty"`
 	Amount         int64          `json:"amount"`
+	CreditID       string         `json:"credit_payment_id,omitempty"`
+	Credit         int64          `json:"store_credit,omitempty"`
 }
 
 type placedLine struct {
@@ -151,6 +153,7 @@ func (p *placed) apply(o *Order, at time.Time) {
 	for i, l := range p.Lines {
 		o.Lines[i] = Line(l)
 	}
+	o.Credit = CreditPart{PaymentID: p.CreditID, Amount: p.Credit}
 	o.Payment = Payment{
 		ID:       p.PaymentID,
 		Method:   p.Method,

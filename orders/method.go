@@ -71,11 +71,28 @@ func methodName(m payment.Method) bool {
 	return true
 }
 
+// checkParts refuses a division between store credit and another payment that no
+// order has: store credit is the method of the payment where it leaves nothing.
+func checkParts(credit int64, creditID string, rest int64, m payment.Method) error {
+	bad := func(format string, args ...any) error {
+		return &Error{Code: CodeInvalid, Field: "store_credit", Message: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case credit < 0 || rest < 0:
+		return bad("it pays %d minor units and leaves %d; neither can be negative", credit, rest)
+	case (credit > 0) != (creditID != ""):
+		return bad("it pays %d minor units, and the id of its payment is %s", credit, quoted(creditID))
+	case (m == payment.StoreCredit) != (credit > 0 && rest == 0):
+		return bad("it pays %d minor units and leaves %d to %s", credit, rest, quoted(string(m)))
+	}
+	return nil
+}
+
 // checkStoredMethod refuses to store a method that no order is paid by. A store
 // does not know which methods the provider has; whatever is not cash needs its
-// proof (Order.needsCharge).
+// proof (Order.needsCharge). Store credit is checked by checkParts.
 func checkStoredMethod(m payment.Method) error {
-	if m == payment.StoreCredit || m == payment.OriginalMethod || !methodName(m) {
+	if m == payment.OriginalMethod || !methodName(m) {
 		return &Error{Code: CodeInvalid, Field: "payment_method",
 			Message: fmt.Sprintf("%s is not how an order is paid; cash or a method of the provider, in a-z, 0-9 and _",
 				quoted(string(m)))}

@@ -107,7 +107,7 @@ func TestNewOrderNamesTheFieldThatIsWrong(t *testing.T) {
 // A library adds nothing to the price that nobody asked for.
 func TestNothingIsAddedToThePriceByDefault(t *testing.T) {
 	s := open(t, func(c *orders.Config) { c.Pricing = orders.Config{}.Pricing })
-	lamp, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+	lamp, err := s.SaveProduct(t.Context(), 0, staff, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.ShippingWeight, p.RequiresShipping, p.CountryOfOrigin = "Lamp", 4000, 10, 2000,
 			true, "Italy"
 		return nil

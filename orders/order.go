@@ -37,7 +37,8 @@ type Order struct {
 	Currency       money.Currency
 	Status         Status
 	Lines          []Line
-	Payment        Payment
+	Credit         CreditPart // what store credit pays, first
+	Payment        Payment    // what pays the rest, and all where there is no Credit
 	PlacedAt       time.Time
 	CompletedAt    time.Time // zero until completed
 	CanceledAt     time.Time // zero until canceled
@@ -80,9 +81,11 @@ const maxPriority = 9
 
 // Payment is the payment of an order, with the work of charging it later.
 type Payment struct {
-	ID     string // UUIDv7
-	Method payment.Method
-	Amount int64 // minor units; the sum of what all lines paid
+	ID     string         // UUIDv7
+	Method payment.Method // store_credit where Order.Credit leaves nothing to pay
+	// Amount is in minor units. With Order.Credit it is the sum of what all lines
+	// paid.
+	Amount int64
 	Status PaymentStatus
 	// Token stands for the card at the provider (a payment method id). A card
 	// number is never stored.
@@ -114,7 +117,8 @@ type Payment struct {
 	Work         payment.Work
 }
 
-// Total is what the order cost in all, in minor units.
+// Total is what the order cost in all, in minor units: what Credit and Payment
+// pay together.
 func (o *Order) Total() int64 {
 	var t int64
 	for _, l := range o.Lines {

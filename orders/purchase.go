@@ -27,11 +27,13 @@ func (o *Order) Purchase() purchase.Purchase {
 			Quantity:  l.Quantity, Paid: purchase.Paid(o.Currency, l.Paid),
 		}
 	}
-	pay := purchase.Payment{ID: o.Payment.ID, Method: o.Payment.Method, ProviderID: o.Payment.ProviderID}
-	if o.Payment.Status == PaymentCaptured {
-		pay.Captured = o.Payment.Amount
+	for _, part := range o.Payments() {
+		pay := purchase.Payment{ID: part.ID, Method: part.Method, ProviderID: part.ProviderID}
+		if part.Status == PaymentCaptured {
+			pay.Captured = part.Amount
+		}
+		p.Payments = append(p.Payments, pay)
 	}
-	p.Payments = []purchase.Payment{pay}
 	return p
 }
 

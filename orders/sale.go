@@ -50,8 +50,8 @@ type FlashSaleParams struct {
 	CapPerCustomer int       `json:"cap_per_customer,omitempty"`
 }
 
-// Params returns what staff decided about the sale.
-func (f *FlashSale) Params() FlashSaleParams {
+// params returns what staff decided about the sale.
+func (f *FlashSale) params() FlashSaleParams {
 	return FlashSaleParams{
 		ProductID:      f.ProductID,
 		Starts:         f.Starts,
@@ -90,8 +90,8 @@ func (d FlashSaleParams) validate() error {
 	return nil
 }
 
-// NewFlashSale makes a sale of the draft.
-func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, error) {
+// newFlashSale makes a sale of the draft.
+func newFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, error) {
 	if id == "" {
 		return nil, &Error{Code: CodeInvalid, Field: "id", Message: "it is empty"}
 	}
@@ -102,10 +102,10 @@ func NewFlashSale(id string, d FlashSaleParams, s event.Stamp) (*FlashSale, erro
 	return f, f.record(s, EventSaleCreated, d)
 }
 
-// Change makes the sale what the draft says. Its product stays, its start too
+// change makes the sale what the draft says. Its product stays, its start too
 // once it is past, the end is not before the stamp, and the cap not below what
 // is sold and held. Orders made before keep their price.
-func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
+func (f *FlashSale) change(s event.Stamp, d FlashSaleParams) error {
 	if err := d.validate(); err != nil {
 		return err
 	}
@@ -131,20 +131,20 @@ func (f *FlashSale) Change(s event.Stamp, d FlashSaleParams) error {
 		}
 	}
 	was := *f
-	if was.apply(d); was.Params() == f.Params() {
+	if was.apply(d); was.params() == f.params() {
 		return nil
 	}
 	return f.record(s, EventSaleChanged, d)
 }
 
-// End ends the sale at the stamp, also one that has not begun. Ending one
+// end ends the sale at the stamp, also one that has not begun. Ending one
 // that is over changes nothing.
-func (f *FlashSale) End(s event.Stamp) error {
+func (f *FlashSale) end(s event.Stamp) error {
 	at := instant(s.At)
 	if !f.Ends.After(at) {
 		return nil
 	}
-	d := f.Params()
+	d := f.params()
 	d.Ends = at
 	if d.Starts.After(at) {
 		d.Starts = at
@@ -249,10 +249,10 @@ func (p *Product) SaleAt(at time.Time) *SaleState {
 	return nil
 }
 
-// AvailableAt is how many units the customer that p was loaded for can have at
+// availableAt is how many units the customer that p was loaded for can have at
 // the instant: what is in stock, and what a flash sale that is on holds for them.
 // The caps of a sale limit its price, not what is sold.
-func (p *Product) AvailableAt(at time.Time) int {
+func (p *Product) availableAt(at time.Time) int {
 	sale := p.SaleAt(at)
 	if sale == nil {
 		return p.Stock
@@ -262,7 +262,7 @@ func (p *Product) AvailableAt(at time.Time) int {
 
 // checkAvailable refuses more units than AvailableAt, as CodeOutOfStock.
 func (p *Product) checkAvailable(wanted int, at time.Time) error {
-	available := p.AvailableAt(at)
+	available := p.availableAt(at)
 	if wanted <= available {
 		return nil
 	}

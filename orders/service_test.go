@@ -75,7 +75,7 @@ func open(t testing.TB, change func(*orders.Config)) *shop {
 	var err error
 	s.Service, err = orders.New(c)
 	must(t, err)
-	s.mouse, err = s.SaveProduct(t.Context(), 0, event.Stamp{By: staff}, func(p *orders.Product) error {
+	s.mouse, err = s.SaveProduct(t.Context(), 0, staff, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1000, 10, "USA"
 		return nil
 	})
@@ -160,7 +160,7 @@ func TestCheckoutCard(t *testing.T) {
 func TestCheckoutOfAFreeOrderByCardAsksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, nil)
-		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+		_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Actor{},
 			func(p *orders.Product) error { p.Price = 0; return nil })
 		must(t, err)
 		s.fill(1)
@@ -230,7 +230,7 @@ func TestCheckoutRefuses(t *testing.T) {
 		}
 	}
 	s.fill(10)
-	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Stamp{},
+	_, err := s.SaveProduct(t.Context(), s.mouse.ID, event.Actor{},
 		func(p *orders.Product) error { p.Stock = 4; return nil })
 	must(t, err)
 	_, err = s.Checkout(t.Context(), cash())
@@ -353,7 +353,7 @@ func ExampleService_Checkout() {
 		return
 	}
 	defer s.Close(ctx)
-	mouse, err := s.SaveProduct(ctx, 0, event.Stamp{By: event.System("demo")}, func(p *orders.Product) error {
+	mouse, err := s.SaveProduct(ctx, 0, event.System("demo"), func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 )
 
 // Horizon is longer than any wait between two attempts at a payment, and than
@@ -13,15 +14,43 @@ import (
 const Horizon = 2 * time.Minute
 
 // Store keeps products, carts and orders. It is coarse and atomic: every
-// method is one transaction of its own; no transaction crosses a package or
-// rides in a context. Callbacks are pure and may run more than once (a
+// method is one transaction of its own; no transaction crosses a package, but for
+// the CreditLedger's part in it, or rides in a context. Callbacks are pure and may run more than once (a
 // serialization failure is retried); calling a store inside one is a bug.
-// What is not there is ErrNotFound. Implementations are safe for concurrent
-// use; orderstest holds the suite that each one passes.
+// Implementations are safe for concurrent use.
 //
 // Products come with their flash sales: in a cart as they stand for its
 // customer, elsewhere for no customer in particular. Whatever changes a flash
 // sale, the counts of its caps or its reservations holds the lock of the product.
+//
+// This is what each one promises, and orderstest.TestStore holds it to, by number:
+//
+//  1. A product is read as it was saved, and a change of it that fails saves nothing.
+//  2. Restock adds units once per Ref, within the limit of the stock.
+//  3. A customer has one open cart, and it is read with its products as it was saved.
+//  4. An order is read as it was placed: every field, to the microsecond and the minor unit.
+//  5. A placement that decide or this package refuses saves nothing.
+//  6. An order takes its units from the stock, and never more than there are.
+//  7. A cart is ordered once, by its customer, and what is put into it meanwhile is not
+//     lost.
+//  8. An idempotency key of a customer is one order, unless that is canceled.
+//  9. No two orders have one number.
+//  10. Update saves a change of an order whole or not at all.
+//  11. An order that is canceled gives back its units and its cart.
+//  12. Claim leases due payments by priority, then the oldest first, up to its limit.
+//  13. Two claims never get the same order, and an update at the same time does not undo one.
+//  14. A worker that lost its lease changes nothing.
+//  15. List returns what its query selects, newest first, page by page, and how many there
+//     are.
+//  16. The events of an order, in order, fold to the order that is stored.
+//  17. A flash sale is read as it was saved, and changes until it is over.
+//  18. A product has one flash sale at a time.
+//  19. The caps of a flash sale hold for orders and reservations together.
+//  20. A reservation holds its units until it is used, expires, or its sale ends.
+//  21. Stock, flash sales, reservations and orders add up.
+//  22. What is not there is ErrNotFound, whatever the id.
+//  23. A call in a context that has ended does nothing, and returns the context's error.
+//  24. No memory is shared with the caller, in a callback neither.
 type Store interface {
 	// Products and their stock.
 
@@ -57,7 +86,8 @@ type Store interface {
 	// decide returns the new order, or an error and then nothing is saved. The
 	// store makes the order a Change and saves it, its events and its Effects; it
 	// refuses more units than the stock or the caps of a flash sale have, where
-	// the units of a reservation that the order uses are the order's first.
+	// the units of a reservation that the order uses are the order's first. It
+	// refuses store credit that the customer does not have, with CodeCreditTooLow.
 	//
 	// Where the cart has an order that is not canceled, or the customer has an
 	// order under the IdempotencyKey, Place returns that order with placed false
@@ -121,6 +151,7 @@ type PlaceRequest struct {
 	CustomerID     string
 	CartID         string // empty: the customer's open cart
 	IdempotencyKey string // empty: none
+	Credit         bool   // Placement.Credit is wanted
 	At             time.Time
 	From           event.Source // of what has to be cleared up first, such as reservations that expired
 }
@@ -129,6 +160,10 @@ type PlaceRequest struct {
 type Placement struct {
 	Cart     Cart
 	Products map[int64]Product
+	// Credit is the customer's store credit in each of the Currencies, minor units,
+	// locked with the cart where PlaceRequest.Credit asks for it. nil: it was not
+	// asked for, or the store has no ledger (CreditLedger).
+	Credit map[money.Currency]int64
 }
 
 // Query selects orders. Zero fields select all.

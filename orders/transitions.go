@@ -24,24 +24,31 @@ type Params struct {
 	// ProviderMethods are the methods charged at the provider. Default: card.
 	ProviderMethods []payment.Method
 	Token           string // for a card: the payment method at the provider
+	Priority        int    // see Payment.Priority
 	// PageExpiresAt is until when the customer can pay on a page of the provider's,
 	// whole seconds; zero for an order that is not paid on one.
 	PageExpiresAt time.Time
-	Priority      int // see Payment.Priority
+	// Credit is what store credit pays of it, minor units; 0: nothing. Where that
+	// is all of it, Method is payment.StoreCredit.
+	Credit          int64
+	CreditPaymentID string // UUIDv7; set with Credit
 }
 
 // NewOrder returns a submitted order. A payment at the provider of more than
 // nothing is due at once; a caller that charges it itself leases it.
 //
 // It returns CodeInvalid, with the field, for a method that is neither
-// payment.Cash nor one of d.ProviderMethods, a currency that is none, and a
-// stamp without an instant.
+// payment.Cash nor one of d.ProviderMethods, a currency that is none, store
+// credit above what the lines cost, and a stamp without an instant.
 func NewOrder(d Params, s event.Stamp) (*Order, error) {
 	if err := d.check(s); err != nil {
 		return nil, err
 	}
 	amount, err := checkLines(d.Lines)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkParts(d.Credit, d.CreditPaymentID, amount-d.Credit, d.Method); err != nil {
 		return nil, err
 	}
 	lines := make([]placedLine, len(d.Lines))
@@ -64,7 +71,9 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 		PageExpiresAt:  d.PageExpiresAt,
 		Priority:       d.Priority,
 		Key:            "charge-" + d.PaymentID,
-		Amount:         amount,
+		Amount:         amount - d.Credit,
+		CreditID:       d.CreditPaymentID,
+		Credit:         d.Credit,
 	})
 }
 
@@ -93,8 +102,10 @@ func (d Params) check(s event.Stamp) error {
 	if err := checkProviderMethods(d.ProviderMethods); err != nil {
 		return err
 	}
-	if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
-		return err
+	if d.Method != payment.StoreCredit || d.Credit == 0 {
+		if err := checkMethod(d.Method, d.ProviderMethods); err != nil {
+			return err
+		}
 	}
 	if d.Priority < 0 || d.Priority > maxPriority {
 		return &Error{
@@ -107,7 +118,8 @@ func (d Params) check(s event.Stamp) error {
 }
 
 // needsCharge reports whether the provider has to be asked for the money: a
-// payment of more than nothing that is not settled, by any method but cash.
+// payment of more than nothing that is not settled, by any method but cash. What
+// store credit pays is never the provider's.
 func (o *Order) needsCharge() bool {
 	return o.Payment.Method != payment.Cash && o.Payment.Amount > 0 && o.open()
 }

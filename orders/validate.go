@@ -58,14 +58,15 @@ func (o *Order) validate() error {
 	if err != nil {
 		return err
 	}
-	if o.Payment.Amount != amount {
+	if o.Payment.Amount != amount-o.Credit.Amount {
 		return &Error{
-			Code:    CodeInvalid,
-			Field:   "payment",
-			Message: fmt.Sprintf("it is %d minor units, the lines sum to %d", o.Payment.Amount, amount),
+			Code:  CodeInvalid,
+			Field: "payment",
+			Message: fmt.Sprintf("it is %d minor units and store credit pays %d, the lines sum to %d",
+				o.Payment.Amount, o.Credit.Amount, amount),
 		}
 	}
-	return nil
+	return checkParts(o.Credit.Amount, o.Credit.PaymentID, o.Payment.Amount, o.Payment.Method)
 }
 
 // checkLines reports the first line that can't be in an order, and returns

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/scenarios"
 )
 
@@ -17,6 +18,7 @@ type scenariosCommand struct {
 	JSON        string   `help:"File for the report as JSON."`
 	HTML        string   `help:"File for the report as a page with charts." default:"scenarios-report.html"`
 	Markdown    string   `help:"File for the report as a page of the documentation."`
+	Events      bool     `hidden:"" help:"Report to the shop that runs this: see runScenarios."`
 }
 
 // errNotFulfilled is that a scenario is not fulfilled.
@@ -24,14 +26,17 @@ var errNotFulfilled = errors.New("a scenario is not fulfilled")
 
 // Run runs the scenarios, prints a table, and writes the reports.
 func (c scenariosCommand) Run(p *process) error {
+	if c.Events {
+		return c.report(p)
+	}
 	r, err := scenarios.Run(p.ctx, scenarios.Options{
 		IDs: c.IDs, Short: c.Short, DatabaseURL: c.DatabaseURL, RedisURL: c.RedisURL,
-		Progress: func(s scenarios.Scenario, at, of int, row *scenarios.Row) {
-			if row == nil {
-				fmt.Fprintf(p.stderr, "%d of %d: %s, %s\n", at+1, of, s.ID, s.Stimulus)
+		Progress: func(s quality.Step) {
+			if s.Row == nil {
+				fmt.Fprintf(p.stderr, "%d of %d: %s, %s\n", s.Done+1, s.Of, s.ID, s.Stimulus)
 				return
 			}
-			fmt.Fprintln(p.stderr, row.Line())
+			fmt.Fprintln(p.stderr, s.Row.Line())
 		},
 	})
 	if errors.Is(err, scenarios.ErrUnknown) {

@@ -17,6 +17,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
+	"github.com/returnkit/returnkit/refserver/internal/scenarios"
 	"github.com/returnkit/returnkit/refserver/internal/server"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refserver/internal/web"
@@ -61,7 +62,7 @@ func (serveCommand) Run(p *process) error {
 	log.Info("opening", "url", localURL(c))
 	warnOfPublished(log, c)
 
-	s, err := app.Open(p.ctx, c, log, metrics)
+	s, err := app.Open(p.ctx, c, log, metrics, app.WithScenarios(scenarios.Described(), runScenarios))
 	if err != nil {
 		return errors.Join(err, srv.Close())
 	}

@@ -81,6 +81,18 @@ func request(n, units int) refunds.Request {
 	}
 }
 
+// Refund is Service.Refund of an order that one payment paid: with its one refund.
+func (s *shop) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+	in, err := s.Service.Refund(ctx, r)
+	return in.Refund, err
+}
+
+// ByClientReference is Service.ByClientReference of an order that one payment paid.
+func (s *shop) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
+	in, err := s.Service.ByClientReference(ctx, reference)
+	return in.Refund, err
+}
+
 func (s *shop) refund(r refunds.Request) refunds.Refund {
 	s.Helper()
 	got, err := s.Refund(s.Context(), r)

@@ -79,16 +79,6 @@ func ProviderCalls(events []event.Event, limit int) ([]Call, error) {
 	return all[max(0, len(all)-max(limit, 0)):], nil
 }
 
-// ProviderCalls returns the last limit answers of the provider about the refund,
-// oldest first, over all its attempts.
-func (s *Service) ProviderCalls(ctx context.Context, id string, limit int) ([]Call, error) {
-	events, err := s.store.Events(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return ProviderCalls(events, limit)
-}
-
 // find looks a refund up by its current attempt, whoever carries it out.
 func (s *Service) find(ctx context.Context, r Refund) payment.Result {
 	if !s.cfg.findable(r.Attempt()) {

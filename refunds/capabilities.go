@@ -10,8 +10,8 @@ import (
 
 // checkCapable refuses an amount that the provider can't pay back, before
 // anything is committed, and says what can be done instead.
-func (o *opening) checkCapable(amount, captured int64, now time.Time) error {
-	if o.method().Manual() {
+func (o *opening) checkCapable(p Payment, amount, captured int64, now time.Time) error {
+	if o.methodOf(p).Manual() {
 		return nil
 	}
 	can, c := payment.CapabilitiesOf(o.s.cfg.Gateway), o.Currency
@@ -19,7 +19,7 @@ func (o *opening) checkCapable(amount, captured int64, now time.Time) error {
 		return &Error{Code: CodeMethod, Field: "amount", Message: fmt.Sprintf(format,
 			args...) + "; choose cash or store_credit"}
 	}
-	if age := now.Sub(o.PaidAt); can.OldestPayment > 0 && !o.PaidAt.IsZero() && age > can.OldestPayment {
+	if age := now.Sub(p.PaidAt); can.OldestPayment > 0 && !p.PaidAt.IsZero() && age > can.OldestPayment {
 		return refuse("the provider pays back for %d days, and the payment is %d days old",
 			days(can.OldestPayment), days(age))
 	}

@@ -59,27 +59,70 @@ func Changing(f func(*Refund) error) func(Balance, Refund) (Change, error) {
 	}
 }
 
-// Opening is a function for Store.Open of the request that decides by f: which
-// returns the refund it is given, changed or not, or a new one where there is
-// none.
+// Opening is a function for Store.Open of requests for one reference, that decides
+// by f. f gets the refund of each payment, nil where there is none, and returns for
+// each the refund it is given, changed or not, or a new one; nil leaves a payment
+// out. A reference that has refunds of another order is CodeInvalid: two things
+// must not share one.
 func Opening(
-	r OpenRequest, f func(PaymentState, *Refund) (*Refund, error),
-) func(PaymentState, *Refund) (Change, error) {
-	return func(s PaymentState, before *Refund) (Change, error) {
-		if err := r.check(before); err != nil {
-			return Change{}, err
+	r []OpenRequest, f func(OpenState, []*Refund) ([]*Refund, error),
+) func(OpenState) ([]Change, error) {
+	return func(s OpenState) ([]Change, error) {
+		current, before := make([]*Refund, len(r)), make([]*Refund, len(r))
+		for i := range s.Refunds {
+			if have := s.Refunds[i]; have.OrderID != r[0].OrderID {
+				return nil, badField("reference", "%s is refunded on order %s already; it can't be on order %s",
+					have.ClientReference, have.OrderID, r[0].OrderID)
+			}
 		}
-		current := before
-		if before != nil {
-			copied := before.Clone()
-			current = &copied
+		for i := range r {
+			if before[i] = s.refund(r[i].PaymentID); before[i] != nil {
+				copied := before[i].Clone()
+				current[i] = &copied
+			}
 		}
 		after, err := f(s, current)
 		if err != nil {
-			return Change{}, err
+			return nil, err
 		}
-		return NewChange(s.Balance, before, after)
+		var changes []Change
+		for i := range after {
+			if after[i] == nil {
+				continue
+			}
+			c, err := NewChange(s.Payments[i].Balance, before[i], after[i])
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, c)
+		}
+		return changes, nil
 	}
+}
+
+// OpeningOne is Opening for one payment. A reference that is refunded on another
+// one is CodeInvalid.
+func OpeningOne(
+	r OpenRequest, f func(PaymentState, *Refund) (*Refund, error),
+) func(OpenState) ([]Change, error) {
+	return Opening([]OpenRequest{r}, func(s OpenState, current []*Refund) ([]*Refund, error) {
+		if err := r.alone(s); err != nil {
+			return nil, err
+		}
+		after, err := f(s.Payments[0], current[0])
+		return []*Refund{after}, err
+	})
+}
+
+// alone refuses a reference that is refunded on payments which are not named.
+func (r OpenRequest) alone(s OpenState) error {
+	for _, have := range s.Refunds {
+		if have.PaymentID != r.PaymentID {
+			return badField("reference", "%s is refunded on payment %s already; it can't be on payment %s alone",
+				r.ClientReference, have.PaymentID, r.PaymentID)
+		}
+	}
+	return nil
 }
 
 // ChangingPayment is a function for Store.UpdatePayment that changes the holds
@@ -93,6 +136,11 @@ func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) 
 		}
 		if err := f(&seen, after); err != nil {
 			return PaymentChange{}, err
+		}
+		for _, h := range seen.Holds {
+			if err := checkText("ref", h.Ref, maxID); err != nil {
+				return PaymentChange{}, err
+			}
 		}
 		p := PaymentChange{Holds: seen.Holds, Refunds: make([]Change, len(before))}
 		for i := range before {
@@ -109,10 +157,10 @@ func ChangingPayment(f func(*Balance, []*Refund) error) func(Balance, []Refund) 
 	}
 }
 
-// open opens the refund of the request, as decide says.
+// open opens the refunds of the requests, as decide says.
 func (s *Service) open(
-	ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (*Refund, error),
-) (Refund, error) {
+	ctx context.Context, r []OpenRequest, decide func(OpenState, []*Refund) ([]*Refund, error),
+) ([]Refund, error) {
 	return s.store.Open(ctx, r, Opening(r, decide))
 }
 

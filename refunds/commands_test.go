@@ -142,7 +142,7 @@ var interruptions = []struct {
 	}},
 	{"staff tell the truth", func(w *world, n int) { w.person(w.others, n) }},
 	{"a message", func(w *world, n int) {
-		if r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
+		if r, err := w.others.ByClientReference(w.t.Context(), fmt.Sprint("return-", n)); err == nil {
 			_, _ = w.others.Check(w.t.Context(), r.ID, bank)
 		}
 	}},
@@ -155,7 +155,7 @@ var interruptions = []struct {
 // person has somebody at the queue say of refund n what the provider's own
 // pages show.
 func (w *world) person(svc *refunds.Service, n int) {
-	r, err := w.store.ByClientReference(w.t.Context(), fmt.Sprint("return-", n))
+	r, err := w.others.ByClientReference(w.t.Context(), fmt.Sprint("return-", n))
 	if err != nil || !r.Work.NeedsReview {
 		return
 	}

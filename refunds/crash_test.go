@@ -50,10 +50,11 @@ func (c *cut) step(f func()) error {
 	return nil
 }
 
-func (c *cut) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
-	*refunds.Refund) (refunds.Change, error)) (got refunds.Refund, err error) {
+func (c *cut) Open(
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) (got []refunds.Refund, err error) {
 	if died := c.step(func() { got, err = c.Store.Open(ctx, r, decide) }); died != nil {
-		return refunds.Refund{}, died
+		return nil, died
 	}
 	return got, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Validate reports what is wrong with an entry of the ledger.
@@ -25,6 +26,14 @@ func (e CreditEntry) Validate() error {
 			Message: "it is 0; an entry adds or takes 1 minor unit or more"}
 	}
 	return checkText("note", e.Note, maxReason)
+}
+
+// EntryOf returns the entry of the ledger that an order's move of store credit is.
+func EntryOf(m purchase.CreditMove, s event.Stamp) CreditEntry {
+	return CreditEntry{
+		ID: m.Ref, CustomerID: m.CustomerID, Currency: m.Currency, Amount: m.Amount, Ref: m.Ref, Note: m.Note,
+		At: s.At, By: s.By,
+	}
 }
 
 // CreditBalance is the customer's store credit in the currency, 0 or more

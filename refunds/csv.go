@@ -11,21 +11,6 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 )
 
-// WriteCSV writes the rows of the report, the differences, as CSV (RFC 4180)
-// with a header, in the form of CompareCSV.
-func (r Reconciliation) WriteCSV(w io.Writer) error {
-	out, err := newComparisonCSV(w)
-	if err != nil {
-		return err
-	}
-	for _, c := range r.Rows {
-		if err := out.write(c); err != nil {
-			return err
-		}
-	}
-	return out.flush()
-}
-
 // CompareCSV writes every comparison of [from, to) as CSV (RFC 4180) with a
 // header, while it is made. Amounts are in the currency's units, such as 19.99.
 // A cell that a spreadsheet would read as a formula begins with an apostrophe
@@ -36,7 +21,7 @@ func (s *Service) CompareCSV(ctx context.Context, w io.Writer, from, to time.Tim
 	if err != nil {
 		return Totals{}, err
 	}
-	totals, err := s.Compare(ctx, from, to, out.write)
+	totals, err := s.compare(ctx, from, to, out.write)
 	if err != nil {
 		return totals, err
 	}

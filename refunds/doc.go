@@ -31,6 +31,18 @@
 // nothing that needs the provider's answer is paid out manually. A quote of zero
 // succeeds by any method.
 //
+// # Orders of several payments
+//
+// Request.Payments names all payments of an order. Split divides the amount over
+// them by a rule, and one Refund of each payment is opened together with the
+// others: each with its own state, attempts and keys, each against the balance of
+// its own payment. The Intent that Refund returns is what they come to; with one
+// payment it is that payment's refund. It has succeeded when all parts have, and
+// failed when all have failed. A part that failed, or was taken back, beside others
+// that stand is listed with Query.NeedsReview, and asking again tries it alone, by
+// the method named then. Until it is paid, the other returns of the order leave it
+// what it is owed.
+//
 // # Why no refund happens twice
 //
 // The decision, its amount reserved against the payment's balance, and the

@@ -140,7 +140,7 @@ func (t *execution) refundedElsewhere(ctx context.Context, code string) (string,
 	if c.Payments != nil && c.History != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
 		stop := t.keepLease(ctx, cancel)
-		_, err := t.s.SyncPayment(ctx, t.s.worker(ctx).By, t.r.Attempt().PaymentProviderID)
+		_, err := t.s.SyncPayment(ctx, t.r.Attempt().PaymentProviderID, t.s.worker(ctx).By)
 		cancel()
 		stop()
 		if err == nil {
@@ -301,7 +301,7 @@ func (t *execution) call(
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout())
 	stop := t.keepLease(ctx, cancel)
-	request := t.r.ProviderRequest()
+	request := t.r.providerRequest()
 	if name == CallFind {
 		request = t.r.lookUpRequest()
 	}

@@ -1,6 +1,9 @@
 package refunds
 
 import (
+	"context"
+	"time"
+
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
@@ -9,4 +12,16 @@ import (
 
 func GridOf(c Config, m payment.Method, captured int64, currency money.Currency, carried int64) Grid {
 	return c.gridOf(m, captured, currency, carried)
+}
+
+func EvenOut(c Config, payments []SplitPayment, parts []int64, currency money.Currency) {
+	c.evenOut(payments, parts, currency)
+}
+
+func (r *Refund) Expedite(at time.Time) { r.expedite(at) }
+
+func (r *Refund) ProviderRequest() payment.RefundRequest { return r.providerRequest() }
+
+func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
+	return s.compare(ctx, from, to, each)
 }

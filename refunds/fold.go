@@ -1,6 +1,7 @@
 package refunds
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -104,6 +105,8 @@ func payloadOf(typ string) payload {
 }
 
 type created struct {
+	Intent    string         `json:"intent,omitempty"` // empty: the refund's own id
+	Leg       int            `json:"leg,omitempty"`
 	Reference string         `json:"reference"`
 	OrderID   string         `json:"order_id"`
 	PaymentID string         `json:"payment_id"`
@@ -113,7 +116,7 @@ type created struct {
 
 func (c *created) apply(r *Refund, at time.Time) {
 	r.ClientReference, r.OrderID, r.PaymentID, r.Customer = c.Reference, c.OrderID, c.PaymentID, c.Customer
-	r.CreatedAt = at
+	r.IntentID, r.Leg, r.CreatedAt = cmp.Or(c.Intent, r.ID), c.Leg, at
 	c.Attempt.apply(r, at)
 	r.setStatus(StatusCreated)
 }

@@ -7,7 +7,8 @@ import (
 
 // Grid is what a provider can carry of a payment. Amounts that it can't carry are
 // never quoted: what is due is floored, and the rest is carried over to the next
-// refund of the payment. The zero value carries every amount.
+// refund of the payment. The zero value carries every amount. Only orders with one
+// payment are quoted on one: of several, another payment gives what one can't.
 type Grid struct {
 	// Below returns the largest amount at or below one that the provider can carry,
 	// minor units. Amounts it returns sum to amounts that can be carried. nil: every
@@ -40,6 +41,46 @@ func (c Config) gridOf(m payment.Method, captured int64, currency money.Currency
 		below, _, _ := nearest(amount, currency)
 		return below
 	}}
+}
+
+// gridFor is the grid that a refund is quoted on: that of its payment, where it has
+// one alone. Several payments carry nothing over; see evenOut.
+func (c Config) gridFor(payments []Payment, states []PaymentState) Grid {
+	if len(payments) != 1 {
+		return Grid{}
+	}
+	s := states[0]
+	return c.gridOf(payments[0].Method, s.Balance.Captured, s.Balance.Currency, s.Carried)
+}
+
+// evenOut puts the parts that payments at the provider give back on their grids, and
+// keeps the sum: one that the shop took itself, such as store credit, gives what is
+// left, or less by what is missing to the next step. Payments that were captured on
+// their grids stay on them so, and end at exactly what was captured. A part that no
+// such payment makes even stays as it is, and is refused as checkCapable says.
+func (c Config) evenOut(payments []SplitPayment, parts []int64, currency money.Currency) {
+	for i, p := range payments {
+		g := c.gridOf(p.Method, p.Captured, currency, 0)
+		below := g.below(parts[i])
+		if below == parts[i] {
+			continue
+		}
+		_, above, ok := payment.CapabilitiesOf(c.Gateway).Nearest(parts[i], currency)
+		for j, q := range payments {
+			left, missing := parts[i]-below, above-parts[i]
+			switch {
+			case !q.Method.Manual():
+				continue
+			case left <= q.Available-parts[j]:
+				parts[i], parts[j] = below, parts[j]+left
+			case ok && missing > 0 && missing <= parts[j] && above <= p.Available:
+				parts[i], parts[j] = above, parts[j]-missing
+			default:
+				continue
+			}
+			break
+		}
+	}
 }
 
 // settle takes the fees off what the lines give, on the grid, and notes what is

@@ -2,6 +2,7 @@ package refunds_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/leanovate/gopter"
@@ -158,4 +159,56 @@ func TestARefundIsPaidOnTheGridOfItsPayment(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheOtherPaymentGivesWhatTheProviderCant: of an order that store credit and a card
+// paid, the card gives whole steps, and both end at what they captured.
+func TestTheOtherPaymentGivesWhatTheProviderCant(t *testing.T) {
+	c := refunds.Config{Gateway: able{nil, payment.Capabilities{
+		Nearest: func(amount int64, _ money.Currency) (int64, int64, bool) {
+			return amount / 10 * 10, (amount + 9) / 10 * 10, true
+		},
+	}, t}}
+	properties := gopter.NewProperties(nil)
+	properties.Property("parts sum to the amount, and are even where store credit can make them", prop.ForAll(
+		func(credit, card int64, amounts []int64, rule refunds.SplitRule) string {
+			pays := []refunds.SplitPayment{
+				{Method: payment.StoreCredit, Captured: credit}, {Method: payment.Card, Captured: card * 10},
+			}
+			left := credit + card*10
+			for _, amount := range append(amounts, left) {
+				amount = min(amount, left)
+				for i := range pays {
+					pays[i].Available = pays[i].Captured - pays[i].Refunded
+				}
+				parts, err := refunds.Split(rule, pays, amount)
+				if err != nil {
+					return err.Error()
+				}
+				before := slices.Clone(parts)
+				refunds.EvenOut(c, pays, parts, "KWD")
+				switch {
+				case parts[0]+parts[1] != amount || parts[0] < 0 || parts[1] < 0 ||
+					parts[0] > pays[0].Available || parts[1] > pays[1].Available:
+					return fmt.Sprintf("%v of %d, %+v", parts, amount, pays)
+				case max(parts[1]-before[1], before[1]-parts[1]) >= 10:
+					return fmt.Sprintf("%v in place of %v", parts, before)
+				case parts[1]%10 != 0 && (parts[0] >= 10 || pays[0].Available-parts[0] >= 10):
+					return fmt.Sprintf("%v is uneven, %+v", parts, pays)
+				case parts[1]%10 != 0:
+					continue // it is refused
+				}
+				left -= amount
+				pays[0].Refunded += parts[0]
+				pays[1].Refunded += parts[1]
+			}
+			if left > 0 && left%10 == 0 {
+				return fmt.Sprintf("%d is left of %+v", left, pays)
+			}
+			return ""
+		},
+		gen.Int64Range(1, 500), gen.Int64Range(1, 50), gen.SliceOf(gen.Int64Range(1, 200)),
+		gen.OneConstOf(refunds.SplitProportional, refunds.SplitLastPaidFirst, refunds.SplitStoreCreditFirst),
+	))
+	properties.TestingRun(t)
 }

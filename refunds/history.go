@@ -80,7 +80,7 @@ func (s *Service) OutsideByID(ctx context.Context, providerID string) (Outside, 
 // believed, and one that comes late, twice or out of order does no harm. It
 // returns ErrNotFound if the payment is not one of ours, and needs
 // Config.Payments and Config.History; without one it is CodeInvalid.
-func (s *Service) SyncPayment(ctx context.Context, by event.Actor, paymentProviderID string) ([]Outside, error) {
+func (s *Service) SyncPayment(ctx context.Context, paymentProviderID string, by event.Actor) ([]Outside, error) {
 	if err := s.noTx("look payment " + paymentProviderID + " up"); err != nil {
 		return nil, err
 	}

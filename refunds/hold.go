@@ -53,7 +53,7 @@ func (r *Refund) Hold(s event.Stamp, ref, reason string) error {
 	if err := r.record(s, EventHeld, &onHold{Ref: ref, Reason: reason}); err != nil {
 		return err
 	}
-	r.Expedite(s.At)
+	r.expedite(s.At)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (r *Refund) Release(s event.Stamp, reason string) error {
 	if err := r.record(s, EventReleased, &released{Reason: reason}); err != nil {
 		return err
 	}
-	r.Expedite(s.At)
+	r.expedite(s.At)
 	return nil
 }
 

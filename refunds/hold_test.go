@@ -260,7 +260,7 @@ func TestADisputeBetweenTwoTriesOfOneCallStopsTheSecond(t *testing.T) {
 			s.Fatal(err)
 		}
 		s.equal("sends", s.sends(), 1)
-		s.is(r, refunds.StatusSubmitted)
+		s.is(r.Refund, refunds.StatusSubmitted)
 		s.equal("waits for review", []any{r.OnHold(), r.Work.NeedsReview, r.Work.NextAt}, []any{true, true,
 			time.Time{}})
 		s.settle(time.Hour)
@@ -398,7 +398,11 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 		r := s.refund(request(1, 1))
 		s.is(r, refunds.StatusFailed)
 		s.is(s.refund(request(1, 1)), refunds.StatusSucceeded)
-		said, err := s.ProviderCalls(s.Context(), r.ID, 100)
+		events, err := s.Events(s.Context(), r.ID)
+		if err != nil {
+			s.Fatal(err)
+		}
+		said, err := refunds.ProviderCalls(events, 100)
 		if err != nil {
 			s.Fatal(err)
 		}
@@ -424,7 +428,7 @@ func TestTheEvidenceTellsEveryAnswer(t *testing.T) {
 			{1, "find", payment.OutcomeAbsent, 200, ""},
 			{2, "create", payment.OutcomeDone, 200, ""},
 		})
-		last, err := s.ProviderCalls(s.Context(), r.ID, 1)
+		last, err := refunds.ProviderCalls(events, 1)
 		s.equal("the last one", []any{len(last), last[0].Attempt, err}, []any{1, 2, nil})
 	})
 }

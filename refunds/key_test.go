@@ -78,7 +78,7 @@ func TestARefusalAfterALostCallIsLookedUp(t *testing.T) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.is(r, refunds.StatusSucceeded)
+		s.is(r.Refund, refunds.StatusSucceeded)
 		s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
 	})
 }

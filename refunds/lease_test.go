@@ -66,7 +66,7 @@ func TestAProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.is(r, refunds.StatusSucceeded) // as the other has found out
+		s.is(r.Refund, refunds.StatusSucceeded) // as the other has found out
 		s.is(s.get(r.ID), refunds.StatusSucceeded)
 		s.equal("refunds at the provider", len(s.gateway.Ledger()), 1)
 		s.check()

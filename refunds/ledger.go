@@ -54,7 +54,8 @@ func checkSave(before *Refund, after *Refund) error {
 	version := 0
 	if before != nil {
 		version = before.Version
-		if before.ID != after.ID || before.ClientReference != after.ClientReference ||
+		if before.ID != after.ID || before.IntentID != after.IntentID || before.Leg != after.Leg ||
+			before.ClientReference != after.ClientReference ||
 			before.OrderID != after.OrderID || before.PaymentID != after.PaymentID {
 			return fmt.Errorf(
 				"refunds: refund %s can't be saved as refund %s of another reference or payment", before.ID, after.ID)
@@ -81,7 +82,7 @@ func (r *Refund) check() error {
 	switch {
 	case a == nil:
 		return bad("attempts", "refund %s has none", r.ID)
-	case !r.Status.Valid() || a.Status != r.Status:
+	case !r.Status.valid() || a.Status != r.Status:
 		return bad("status", "refund %s is %q and its attempt %q; no state is", r.ID, r.Status, a.Status)
 	case !r.Method.Valid() || a.Method != r.Method:
 		return bad("method", "refund %s is by %s and its attempt by %s; cash, store_credit or a method of the provider",

@@ -40,12 +40,14 @@ func (c Config) methods() []payment.Method {
 // that a name this shop does not know is never paid out as cash.
 func (c Config) checkMethods(r Request) error {
 	declared := c.methods()
-	if !slices.Contains(declared, r.PaymentMethod) {
-		return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf(
-			"%s is not how an order can be paid; %s (Config.ProviderMethods names those of the provider)",
-			quoted(r.PaymentMethod),
-			joinMethods(declared),
-		)}
+	for _, p := range r.payments() {
+		if !slices.Contains(declared, p.Method) {
+			return &Error{Code: CodeInvalid, Field: "payment_method", Message: fmt.Sprintf(
+				"%s is not how an order can be paid; %s (Config.ProviderMethods names those of the provider)",
+				quoted(p.Method),
+				joinMethods(declared),
+			)}
+		}
 	}
 	if r.Method != "" && r.Method != payment.OriginalMethod && !slices.Contains(declared, r.Method) {
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
@@ -54,33 +56,38 @@ func (c Config) checkMethods(r Request) error {
 	return nil
 }
 
-// method is the method that the request names, in place of "the original one".
-func (r Request) method() payment.Method {
+// methodOf is the method that the request names for a payment, in place of "the
+// original one".
+func (r Request) methodOf(p Payment) payment.Method {
 	if r.Method == "" || r.Method == payment.OriginalMethod {
-		return r.PaymentMethod
+		return p.Method
 	}
 	return r.Method
 }
 
 // checkAllowed refuses a method that the terms or the payment do not allow. It
 // is asked where there is something to pay: nothing is paid by any method.
-func (r Request) checkAllowed() error {
-	m := r.method()
+func (r Request) checkAllowed(p Payment) error {
+	m := r.methodOf(p)
 	switch {
-	case len(r.Allowed) > 0 && !slices.Contains(r.Allowed, m) && !(m == r.PaymentMethod &&
+	case len(r.Allowed) > 0 && !slices.Contains(r.Allowed, m) && !(m == p.Method &&
 		slices.Contains(r.Allowed, payment.OriginalMethod)):
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
 			"the terms do not allow %s; allowed: %s", m, joinMethods(r.Allowed))}
 	case m.Manual():
 		return nil
-	case m != r.PaymentMethod:
+	case m != p.Method && len(r.Payments) > 1:
+		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
+			"a part of the order was not paid by %s but by %s, so %s can't refund it; %s, cash or store_credit",
+			m, p.Method, m, payment.OriginalMethod)}
+	case m != p.Method:
 		return &Error{Code: CodeMethod, Field: "method", Message: fmt.Sprintf(
 			"the order was not paid by %s but by %s, so %s can't be refunded; cash or store_credit",
 			m,
-			r.PaymentMethod,
+			p.Method,
 			m,
 		)}
-	case r.PaymentProviderID == "":
+	case p.ProviderID == "":
 		return &Error{Code: CodeMethod, Field: "payment_reference", Message: fmt.Sprintf(
 			"the payment by %s has no reference of the provider, so it can't be refunded there", m)}
 	}

@@ -58,7 +58,8 @@ func TestOnlyDeclaredMethodsAreRefunded(t *testing.T) {
 					}
 					s.is(r, refunds.StatusSucceeded)
 					s.equal("method", r.Method, c.by)
-					s.equal("calls", s.gateway.Calls(refundstest.CallCreate), map[bool]int{true: 1}[c.by.Valid() && !c.by.Manual()])
+					s.equal("calls", s.gateway.Calls(refundstest.CallCreate),
+						map[bool]int{true: 1}[c.by.Valid() && !c.by.Manual()])
 					return
 				}
 				s.code(err, c.code)

@@ -202,10 +202,10 @@ func resendForEver() design {
 type rival struct {
 	*refunds.Service
 	cfg refunds.Config
-	pay func(ctx context.Context, e rival, r refunds.Request) (refunds.Refund, error)
+	pay func(ctx context.Context, e rival, r refunds.Request) (refunds.Intent, error)
 }
 
-func replaced(pay func(context.Context, rival, refunds.Request) (refunds.Refund, error)) design {
+func replaced(pay func(context.Context, rival, refunds.Request) (refunds.Intent, error)) design {
 	return func(c refunds.Config) (refundstest.Executor, error) {
 		s, err := refunds.New(c)
 		return rival{s, c, pay}, err
@@ -213,7 +213,7 @@ func replaced(pay func(context.Context, rival, refunds.Request) (refunds.Refund,
 }
 
 // Refund pays by card in the rival's way where nothing was paid before.
-func (e rival) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (e rival) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	if r.Method.Manual() {
 		return e.Service.Refund(ctx, r)
 	}
@@ -256,18 +256,18 @@ func (e rival) answered(r *refunds.Refund, a payment.Result) error {
 	})
 }
 
-func openOf(r refunds.Request) refunds.OpenRequest {
-	return refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
-		Captured: r.Captured, Currency: r.Currency}
+func openOf(r refunds.Request) []refunds.OpenRequest {
+	return []refunds.OpenRequest{{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
+		Captured: r.Captured, Currency: r.Currency}}
 }
 
 // inTransaction calls the provider before the intent is committed.
-func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Refund, error) {
-	before, err := e.cfg.Store.ByClientReference(ctx, r.ClientReference)
+func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Intent, error) {
+	before, err := e.ByClientReference(ctx, r.ClientReference)
 	if err == nil && before.Status != refunds.StatusReversed {
 		return e.Service.Refund(ctx, r)
 	}
-	return e.cfg.Store.Open(ctx, openOf(r), refunds.Opening(openOf(r), func(_ refunds.PaymentState,
+	saved, err := e.cfg.Store.Open(ctx, openOf(r), refunds.OpeningOne(openOf(r)[0], func(_ refunds.PaymentState,
 		current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
@@ -278,20 +278,21 @@ func inTransaction(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 		}
 		return next, e.answered(next, e.call(ctx, next))
 	}))
+	return refunds.NewIntent(saved), err
 }
 
 // readThenWrite looks whether there is a refund, and then acts on what it
 // read, though the refund may have been opened in between.
-func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Refund, error) {
-	before, err := e.cfg.Store.ByClientReference(ctx, r.ClientReference)
+func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Intent, error) {
+	before, err := e.ByClientReference(ctx, r.ClientReference)
 	if err == nil && before.Status != refunds.StatusReversed {
 		return e.Service.Refund(ctx, r)
 	}
 	mine, err := e.intent(r, uuid.NewString())
 	if err != nil {
-		return refunds.Refund{}, err
+		return refunds.Intent{}, err
 	}
-	saved, err := e.cfg.Store.Open(ctx, openOf(r), refunds.Opening(openOf(r), func(_ refunds.PaymentState,
+	saved, err := e.cfg.Store.Open(ctx, openOf(r), refunds.OpeningOne(openOf(r)[0], func(_ refunds.PaymentState,
 		current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
@@ -299,10 +300,11 @@ func readThenWrite(ctx context.Context, e rival, r refunds.Request) (refunds.Ref
 		return mine, nil
 	}))
 	if err != nil {
-		return refunds.Refund{}, err
+		return refunds.Intent{}, err
 	}
 	answer := e.call(ctx, mine)
-	return e.cfg.Store.Update(ctx, saved.ID, refunds.Changing(func(current *refunds.Refund) error {
+	after, err := e.cfg.Store.Update(ctx, saved[0].ID, refunds.Changing(func(current *refunds.Refund) error {
 		return e.answered(current, answer)
 	}))
+	return refunds.NewIntent([]refunds.Refund{after}), err
 }

@@ -203,6 +203,11 @@ func (o Outside) inCurrency(c money.Currency) Outside {
 func booking(st event.Stamp, s seen) func(Balance, *Outside, []Refund) (OutsideChange, error) {
 	return func(b Balance, before *Outside, all []Refund) (OutsideChange, error) {
 		c := OutsideChange{Before: before, After: s.Outside, Balance: b}
+		if before != nil && (before.PaymentID != s.PaymentID || before.OrderID != s.OrderID) {
+			// It would count on both payments, or leave the other's balance for ours.
+			return OutsideChange{}, &Error{Code: CodeInvalid, Field: "provider_id", Message: fmt.Sprintf(
+				"%s is booked on payment %s; it can't be on payment %s", s.ProviderID, before.PaymentID, s.PaymentID)}
+		}
 		if ours(all, s) {
 			if before == nil {
 				return OutsideChange{}, nil

@@ -249,7 +249,7 @@ func TestADisputeIsLookedUpWhateverIsToldOfIt(t *testing.T) {
 		sync := func() {
 			s.Helper()
 			s.gateway.Dispute(d)
-			if _, err := s.SyncPayment(s.Context(), bank, "pi_1"); err != nil {
+			if _, err := s.SyncPayment(s.Context(), "pi_1", bank); err != nil {
 				s.Fatal(err)
 			}
 		}
@@ -400,7 +400,7 @@ func TestWhatCannotBeKeptOfTheProvidersWordsIsNotBooked(t *testing.T) {
 			Amount: 500, Currency: "USD", State: payment.DisputeLost, Withdrawn: 500})
 		s.gateway.Dispute(payment.ProviderDispute{ProviderID: "dp_1", PaymentProviderID: "pi_1", Amount: 500,
 			Currency: "USD", State: payment.DisputeLost, Withdrawn: 500, Reason: strings.Repeat("\x00", 5000)})
-		_, err := s.SyncPayment(s.Context(), bank, "pi_1")
+		_, err := s.SyncPayment(s.Context(), "pi_1", bank)
 		s.code(err, refunds.CodeInvalid)
 		s.counts(0, 0, 500, 2500, 0) // the other one is booked
 	})
@@ -502,7 +502,7 @@ func TestWhatWeStartStaysWithinWhatWasPaid(t *testing.T) {
 						s.settle(time.Minute)
 					}
 				}
-				if _, err := s.SyncPayment(s.Context(), bank, "pi_1"); err != nil &&
+				if _, err := s.SyncPayment(s.Context(), "pi_1", bank); err != nil &&
 					refunds.CodeOf(err) != refunds.CodeContradiction {
 					s.Fatal(err)
 				}

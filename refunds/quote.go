@@ -18,11 +18,15 @@ type Quote struct {
 	Amount   int64          `json:"amount"`   // gross less fees and what is carried, never below zero
 	// Carried is what the provider can't carry of what is due, minor units: it joins
 	// the next refund of the payment, by any method. Negative where this one pays
-	// what others before it carried. Always Amount = Gross - FeesSum - Carried.
+	// what others before it carried. Always Amount = Gross - FeesSum - Carried. 0 where
+	// several payments paid the order.
 	Carried int64 `json:"carried,omitempty"`
 	// ByTerms is what the pinned terms alone would have paid; what Amount has
 	// above it is leakage, added by overrides.
 	ByTerms int64 `json:"by_terms"`
+	// Whole is what the refunds on all payments of the order pay together, where the
+	// quote is of one of several; else 0.
+	Whole int64 `json:"whole,omitempty"`
 }
 
 // QuoteLine is what one order line gives back now.

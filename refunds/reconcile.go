@@ -121,7 +121,7 @@ const (
 // NotComparable: that one is reported as such, and the rest is compared.
 func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconciliation, error) {
 	rec := Reconciliation{From: from.UTC().Truncate(time.Second), To: to.UTC().Truncate(time.Second), At: s.now()}
-	totals, err := s.Compare(ctx, from, to, func(c Match) error {
+	totals, err := s.compare(ctx, from, to, func(c Match) error {
 		if c.Match.Differs() && len(rec.Rows) < maxDifferences {
 			rec.Rows = append(rec.Rows, c)
 		}
@@ -131,9 +131,9 @@ func (s *Service) Reconcile(ctx context.Context, from, to time.Time) (Reconcilia
 	return rec, err
 }
 
-// Compare is Reconcile that hands over every comparison, matched ones too, as
+// compare is Reconcile that hands over every comparison, matched ones too, as
 // it is made, each once; each's error ends it.
-func (s *Service) Compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
+func (s *Service) compare(ctx context.Context, from, to time.Time, each func(Match) error) (Totals, error) {
 	if err := s.noTx("reconcile"); err != nil {
 		return Totals{}, err
 	}

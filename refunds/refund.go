@@ -41,8 +41,8 @@ func (s Status) Open() bool {
 	return false
 }
 
-// Valid reports whether it is one of the states.
-func (s Status) Valid() bool {
+// valid reports whether it is one of the states.
+func (s Status) valid() bool {
 	return s.Open() || s == StatusSucceeded || s == StatusFailed || s == StatusReversed
 }
 
@@ -50,12 +50,19 @@ func (s Status) Valid() bool {
 // captured: every state but failed and reversed, a state nobody knows included.
 func (s Status) CountsAgainstCaptured() bool { return s != StatusFailed && s != StatusReversed }
 
-// Refund is a RefundIntent (what was decided) with its RefundAttempts (the
-// legs: one intent on one payment, under one key). It is a value; functions
-// of this package change it and record Events.
+// Refund is what one payment gives back of an Intent, with its RefundAttempts, each
+// under a key of its own. It is a value; functions of this package change it and
+// record Events.
 type Refund struct {
-	ID              string // UUIDv7
-	ClientReference string // what it is for, the id of a return; at most one refund not reversed per reference
+	ID string // UUIDv7
+	// IntentID is the id of the decision that it is of: its own, unless several
+	// payments give parts back. Then it is the id of the first.
+	IntentID string
+	// Leg is its place among the refunds of the reference: 0 for the first.
+	Leg int
+	// ClientReference is what it is for, such as the id of a return. A reference has
+	// at most one refund that is not reversed for each payment, all of one order.
+	ClientReference string
 	OrderID         string
 	PaymentID       string
 	Customer        string         // id of the customer the money goes to
@@ -75,7 +82,7 @@ type Refund struct {
 	changes []event.Event
 }
 
-// Attempt is one leg. What it sends is frozen before the first call.
+// Attempt is one try of a refund. What it sends is frozen before the first call.
 type Attempt struct {
 	ID                string // UUIDv7; in the metadata at the provider, to look it up
 	Number            int    // 1 for the first
@@ -112,6 +119,8 @@ func (r *Refund) PendingEvents() []event.Event { return r.changes }
 func (r Refund) Clone() Refund {
 	r.changes = nil
 	r.Attempts = slices.Clone(r.Attempts)
+	r.Request.Lines, r.Request.Fees = slices.Clone(r.Request.Lines), slices.Clone(r.Request.Fees)
+	r.Quote.Lines, r.Quote.Fees = slices.Clone(r.Quote.Lines), slices.Clone(r.Quote.Fees)
 	return r
 }
 

@@ -2,7 +2,6 @@ package refunds
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,14 +16,19 @@ type Request struct {
 	ClientReference   string // what it is for, the id of a return
 	OrderID           string
 	PaymentID         string
-	PaymentMethod     payment.Method   // how the order was paid: one of Config.ProviderMethods, cash or store_credit
-	PaymentProviderID string           // the provider's id of the payment, where it has one
-	PaidAt            time.Time        // when it was captured; zero: not known
-	Captured          int64            // minor units of the whole payment; seeds the balance on first use
-	Currency          money.Currency   // of the payment
-	Customer          string           // id of who gets the money
-	Method            payment.Method   // as PaymentMethod, or original_method; empty: original_method
-	Allowed           []payment.Method // by the terms; empty: all
+	PaymentMethod     payment.Method // how the order was paid: one of Config.ProviderMethods, cash or store_credit
+	PaymentProviderID string         // the provider's id of the payment, where it has one
+	PaidAt            time.Time      // when it was captured; zero: not known
+	Captured          int64          // minor units of the whole payment; seeds the balance on first use
+	// Payments are those of an order that several payments paid, in the order in
+	// which they were paid, in place of the five fields above. With them, PaymentID
+	// names the one whose part alone is carried on, after it failed; empty: all.
+	Payments []Payment
+	Split    SplitRule        // over Payments; empty: SplitProportional
+	Currency money.Currency   // of the payments
+	Customer string           // id of who gets the money
+	Method   payment.Method   // as PaymentMethod, or original_method; empty: original_method
+	Allowed  []payment.Method // by the terms; empty: all
 	// Quote says which units come back. Without lines, a new attempt after a
 	// failed one quotes what the failed one did.
 	Quote QuoteRequest
@@ -38,6 +42,24 @@ type Request struct {
 	By          event.Actor // who asks; for a manual method also who hands it out
 }
 
+// Payment is one of the payments of an order.
+type Payment struct {
+	ID         string
+	Method     payment.Method // how it was paid: one of Config.ProviderMethods, cash or store_credit
+	ProviderID string         // the provider's id of it, where it has one
+	PaidAt     time.Time      // when it was captured; zero: not known
+	Captured   int64          // minor units; seeds the balance on first use
+}
+
+// payments are those of the order, one or more.
+func (r Request) payments() []Payment {
+	if len(r.Payments) > 0 {
+		return r.Payments
+	}
+	return []Payment{{ID: r.PaymentID, Method: r.PaymentMethod, ProviderID: r.PaymentProviderID, PaidAt: r.PaidAt,
+		Captured: r.Captured}}
+}
+
 // expects refuses an amount that is not the one the caller means.
 func (r Request) expects(amount int64) error {
 	if r.Expect == nil || *r.Expect == amount {
@@ -48,35 +70,39 @@ func (r Request) expects(amount int64) error {
 		r.ClientReference, money.New(amount, r.Currency), money.New(*r.Expect, r.Currency))}
 }
 
-func (r Request) openRequest() OpenRequest {
-	return OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID,
-		Captured: r.Captured, Currency: r.Currency}
+func (r Request) openRequests() []OpenRequest {
+	payments := r.payments()
+	open := make([]OpenRequest, len(payments))
+	for i, p := range payments {
+		open[i] = OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID, PaymentID: p.ID,
+			Captured: p.Captured, Currency: r.Currency}
+	}
+	return open
 }
 
 const maxID = 255
 
 func (r Request) validate(c Config) error {
 	for _, f := range []struct{ name, value string }{
-		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"payment_id", r.PaymentID}, {"customer",
-			r.Customer},
+		{"reference", r.ClientReference}, {"order_id", r.OrderID}, {"customer", r.Customer},
 	} {
-		if f.value == "" {
-			return &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
-		}
-		if err := checkText(f.name, f.value, maxID); err != nil {
+		if err := checkID(f.name, f.value); err != nil {
 			return err
 		}
 	}
-	if err := checkText("payment_reference", r.PaymentProviderID, maxID); err != nil {
+	for i, p := range r.payments() {
+		if err := p.validate(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(r.Payments[:min(i, len(r.Payments))], func(q Payment) bool { return q.ID == p.ID }) {
+			return badField("payment_id", "%s is named twice; each payment once is allowed", p.ID)
+		}
+	}
+	if err := r.validateSplit(); err != nil {
 		return err
 	}
-	if r.Captured < 0 {
-		return &Error{Code: CodeInvalid, Field: "captured", Message: fmt.Sprintf(
-			"%d minor units; 0 or more are allowed", r.Captured)}
-	}
 	if p, err := money.ParseCurrency(string(r.Currency)); err != nil || p != r.Currency {
-		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
-			"%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))}
+		return badField("currency", "%q is not an ISO 4217 code in upper case, such as USD", string(r.Currency))
 	}
 	for _, l := range r.Quote.Lines {
 		if err := checkText("line", l.OrderLineID, maxID); err != nil {
@@ -84,10 +110,42 @@ func (r Request) validate(c Config) error {
 		}
 	}
 	if len(r.Quote.Lines) > 0 && r.Quote.Currency != r.Currency {
-		return &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
-			"a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)}
+		return badField("currency", "a quote in %s can't be paid back on a payment in %s", r.Quote.Currency, r.Currency)
 	}
 	return c.checkMethods(r)
+}
+
+// checkID reports an id that is empty, too long, or no text.
+func checkID(field, value string) error {
+	if value == "" {
+		return badField(field, "it is empty")
+	}
+	return checkText(field, value, maxID)
+}
+
+func (p Payment) validate() error {
+	if err := checkID("payment_id", p.ID); err != nil {
+		return err
+	}
+	if err := checkText("payment_reference", p.ProviderID, maxID); err != nil {
+		return err
+	}
+	if p.Captured < 0 {
+		return badField("captured", "%d minor units; 0 or more are allowed", p.Captured)
+	}
+	return nil
+}
+
+func (r Request) validateSplit() error {
+	if r.Split != "" && !r.Split.Valid() {
+		return badField("split", "%.40q is not a rule; %s, %s or %s", string(r.Split), SplitProportional,
+			SplitLastPaidFirst, SplitStoreCreditFirst)
+	}
+	named := func(p Payment) bool { return p.ID == r.PaymentID }
+	if len(r.Payments) > 0 && r.PaymentID != "" && !slices.ContainsFunc(r.Payments, named) {
+		return badField("payment_id", "%s is not one of the payments", r.PaymentID)
+	}
+	return nil
 }
 
 // Refund pays back what the request names and answers with the state.
@@ -104,6 +162,13 @@ func (r Request) validate(c Config) error {
 //   - one with AwaitingMethod, after the provider took the one before it back, is
 //     paid by the method that is requested.
 //
+// Of an order that several payments paid (Request.Payments) the amount is split over
+// them by the rule of the request, and all parts are opened together. Each is a
+// refund of its own and stands against its own payment; the method says how each is
+// paid out, and CodeMethod is returned where a part can't be paid by it. Asked again,
+// a part that failed or was taken back beside others that stand is tried again alone,
+// by the method named then, and for no more than it was of.
+//
 // While the payment is held (see Service.Hold) a refund is opened and holds its
 // amount, and is not carried out: it stands in the review queue.
 //
@@ -116,24 +181,19 @@ func (r Request) validate(c Config) error {
 // CodeAmountChanged: nothing was changed. Any other error is of the store; the
 // same request may be sent again. A provider that declined is no error: the status
 // is failed.
-func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
+func (s *Service) Refund(ctx context.Context, r Request) (Intent, error) {
 	if err := s.noTx("refund"); err != nil {
-		return Refund{}, err
+		return Intent{}, err
 	}
 	if err := r.validate(s.cfg); err != nil {
-		return Refund{}, err
+		return Intent{}, err
 	}
-	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s, token: s.cfg.NewID(), inRequest: true}}
-	saved, err := s.open(ctx, r.openRequest(), o.decide)
+	o := newOpening(ctx, s, r, false)
+	saved, err := s.open(ctx, r.openRequests(), o.decide)
 	if err != nil {
-		return Refund{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
+		return Intent{}, fmt.Errorf("refunds: refund for %s: %w", r.ClientReference, err)
 	}
-	if o.then == thenExecute {
-		o.t.r = saved
-		return o.t.execute(ctx, s.cfg.Wait)
-	}
-	o.tell(saved)
-	return saved, nil
+	return o.executeAll(ctx, saved)
 }
 
 // Request opens the refund that the request names, as Refund does, and leaves it
@@ -141,216 +201,70 @@ func (s *Service) Refund(ctx context.Context, r Request) (Refund, error) {
 // With). It returns the refund there is where the reference has one, brings an
 // open one to now, and makes no call to the provider. A failed one gets a new
 // attempt, as with Refund.
-func (s *Service) Request(ctx context.Context, r Request) (Refund, error) {
+func (s *Service) Request(ctx context.Context, r Request) (Intent, error) {
 	if err := r.validate(s.cfg); err != nil {
-		return Refund{}, err
+		return Intent{}, err
 	}
-	o := &opening{s: s, ctx: ctx, Request: r, t: &execution{s: s}, later: true}
-	saved, err := s.open(ctx, r.openRequest(), o.decide)
+	o := newOpening(ctx, s, r, true)
+	saved, err := s.open(ctx, r.openRequests(), o.decide)
 	if err != nil {
-		return Refund{}, fmt.Errorf("refunds: request refund for %s: %w", r.ClientReference, err)
+		return Intent{}, fmt.Errorf("refunds: request refund for %s: %w", r.ClientReference, err)
 	}
-	o.tell(saved)
-	return saved, nil
-}
-
-// tell tells the Observer of what was decided and is not carried out.
-func (o *opening) tell(saved Refund) {
-	switch o.then {
-	case thenCompleted:
-		o.s.cfg.Observer.Completed(o.ctx, saved)
-	case thenReview:
-		o.s.cfg.Observer.ReviewRequired(o.ctx, saved)
+	for _, one := range saved {
+		o.tell(one)
 	}
-}
-
-// opening is one call of Refund or Request: what is decided under the lock of the payment,
-// once or more often.
-type opening struct {
-	Request
-	s    *Service
-	ctx  context.Context
-	t    *execution
-	then then
-	// later: the worker carries it out, so nothing is leased here.
-	later bool
-}
-
-// then is what follows once the decision is saved.
-type then int
-
-const (
-	thenAnswer    then = iota // with the refund as it is
-	thenExecute               // carry it out, under the token of the execution
-	thenCompleted             // nothing was to be paid
-	thenReview                // the payment is on hold
-)
-
-// decide is the request's refund after the request: the one there is, a new
-// attempt of it, or a new one.
-func (o *opening) decide(b PaymentState, current *Refund) (*Refund, error) {
-	o.t.doubt, o.then = false, thenAnswer
-	st := o.s.stamp(o.ctx, o.By)
-	awaits := current != nil && current.OnHold() && current.HoldRef == AwaitingMethod
-	if current != nil && current.Status != StatusFailed && !awaits {
-		return current, o.again(current, st)
-	}
-	free := b.Balance.Available()
-	if awaits {
-		free = b.Balance.availableBeside(current.Amount())
-	}
-	attempt, err := o.attempt(b, current, free)
-	if err != nil {
-		return nil, err
-	}
-	if awaits {
-		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was requested instead"); err != nil {
-			return nil, err
-		}
-	}
-	next := current
-	if next != nil {
-		err = next.Retry(attempt, st)
-	} else {
-		next, err = NewRefund(Params{
-			ID: o.s.cfg.NewID(), ClientReference: o.ClientReference, OrderID: o.OrderID, PaymentID: o.PaymentID,
-			Customer: o.Customer,
-			Attempt:  attempt,
-		}, st)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return next, o.begin(next, b.Balance, st)
-}
-
-// again brings an open refund to now, and answers with one that is not.
-func (o *opening) again(current *Refund, st event.Stamp) error {
-	if err := o.expects(current.Amount()); err != nil {
-		return err
-	}
-	if current.Status == StatusSucceeded || current.Leased(st.At) || current.OnHold() || o.later {
-		current.Expedite(st.At)
-		return nil
-	}
-	o.t.doubt, o.then = !current.Attempt().FirstSentAt.IsZero(), thenExecute
-	o.s.lease(current, o.t.token)
-	return nil
-}
-
-// attempt quotes what is requested, and checks that it may be paid.
-func (o *opening) attempt(b PaymentState, current *Refund, free int64) (AttemptParams, error) {
-	request := o.Quote
-	if len(request.Lines) == 0 && current != nil {
-		request = current.Request
-	}
-	grid := o.s.cfg.gridOf(o.PaymentMethod, b.Balance.Captured, o.Currency, b.Carried)
-	request, quote, err := o.quote(request, b, free, grid)
-	if err != nil {
-		return AttemptParams{}, err
-	}
-	if quote.Currency != b.Balance.Currency {
-		return AttemptParams{}, &Error{Code: CodeInvalid, Field: "currency", Message: fmt.Sprintf(
-			"the payment is in %s, the refund in %s", b.Balance.Currency, quote.Currency)}
-	}
-	if quote.Amount > free {
-		return AttemptParams{}, tooMuch(b.Balance, quote.Amount, free)
-	}
-	if err := o.expects(quote.Amount); err != nil {
-		return AttemptParams{}, err
-	}
-	if quote.Amount > 0 {
-		if err := o.checkAllowed(); err != nil {
-			return AttemptParams{}, err
-		}
-		if err := o.checkCapable(quote.Amount, b.Balance.Captured, o.s.now()); err != nil {
-			return AttemptParams{}, err
-		}
-	}
-	return AttemptParams{
-		ID: o.s.cfg.NewID(), Method: o.method(), PaymentProviderID: o.PaymentProviderID, PaidBy: o.By,
-		Request: request, Quote: quote,
-	}, nil
-}
-
-// quote quotes the request; where it says LessOutside, what others gave back and
-// is not left is taken off.
-func (r Request) quote(request QuoteRequest, b PaymentState, free int64, grid Grid) (QuoteRequest, Quote, error) {
-	request.Fees = slices.DeleteFunc(slices.Clone(request.Fees), func(f FeeRule) bool { return f.Kind == PaidByOthers })
-	quote, err := NewQuoteOn(request, b.Refunded, grid)
-	short := min(quote.Amount-free, b.Balance.Outside)
-	if err != nil || !r.LessOutside || short <= 0 {
-		return request, quote, err
-	}
-	request.Fees = append(request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
-	quote, err = NewQuoteOn(request, b.Refunded, grid)
-	return request, quote, err
-}
-
-// tooMuch refuses an amount that the payment has not left, and says why.
-func tooMuch(b Balance, amount, free int64) error {
-	text := fmt.Sprintf("%s can't be refunded; %s of the payment is left",
-		money.New(amount, b.Currency), money.New(free, b.Currency))
-	if b.Outside > 0 {
-		text += fmt.Sprintf(
-			": %s was given back outside of this shop, such as on the provider's own pages or by the bank",
-			money.New(b.Outside, b.Currency),
-		)
-	}
-	return &Error{Code: CodeBalance, Field: "amount", Message: text}
-}
-
-// begin submits a new attempt, to be carried out here; one of nothing is done,
-// and one on a payment that is on hold waits.
-func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
-	if hold, ok := b.Hold(); ok && r.Amount() > 0 {
-		o.then = thenReview
-		return r.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
-	}
-	if o.later && r.Amount() > 0 {
-		return nil // it is due at once
-	}
-	if err := r.Submit(st); err != nil {
-		return err
-	}
-	if r.Amount() == 0 {
-		o.then = thenCompleted
-		return r.Succeed(st, "")
-	}
-	o.then = thenExecute
-	o.s.lease(r, o.t.token)
-	return nil
-}
-
-func (s *Service) lease(r *Refund, token string) {
-	now := s.now()
-	r.Lease(token, now.Add(s.cfg.Lease))
-	r.Expedite(now)
+	return NewIntent(saved), nil
 }
 
 // Preview quotes what Refund would pay now, and the balance it is held
-// against, without recording anything.
+// against, without recording anything. Of an order that several payments paid it is
+// the sum of their balances, without PaymentID and Holds; where a part failed or was
+// taken back beside others that stand, the quote is of what is yet to be paid.
 func (s *Service) Preview(ctx context.Context, r Request) (Quote, Balance, error) {
 	if err := r.validate(s.cfg); err != nil {
 		return Quote{}, Balance{}, err
 	}
-	book, err := s.store.PaymentState(ctx, r.openRequest())
-	if err != nil {
+	fail := func(err error) (Quote, Balance, error) {
 		return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
 	}
-	free := book.Balance.Available()
-	if r.LessOutside && book.Balance.Outside > 0 {
+	open := r.openRequests()
+	states, current := make([]PaymentState, len(open)), make([]*Refund, len(open))
+	var outside int64
+	for i := range open {
+		var err error
+		if states[i], err = s.store.PaymentState(ctx, open[i]); err != nil {
+			return fail(err)
+		}
+		outside += states[i].Balance.Outside
+	}
+	if len(open) > 1 || r.LessOutside && outside > 0 {
 		// What stands for this very refund is not missing to it.
-		current, err := s.store.ByClientReference(ctx, r.ClientReference)
-		switch {
-		case errors.Is(err, ErrNotFound):
-		case err != nil:
-			return Quote{}, Balance{}, fmt.Errorf("refunds: preview for %s: %w", r.ClientReference, err)
-		case current.OnHold() && current.HoldRef == AwaitingMethod:
-			free = book.Balance.availableBeside(current.Amount())
+		found, err := s.store.ByClientReferences(ctx, []string{r.ClientReference})
+		if err != nil {
+			return fail(err)
+		}
+		have := OpenState{Refunds: slices.DeleteFunc(found[r.ClientReference], func(r Refund) bool {
+			return r.Status == StatusReversed || len(open) == 1 && !r.awaits()
+		})}
+		for i := range open {
+			current[i] = have.refund(open[i].PaymentID)
 		}
 	}
-	grid := s.cfg.gridOf(r.PaymentMethod, book.Balance.Captured, r.Currency, book.Carried)
-	_, q, err := r.quote(r.Quote, book, free, grid)
-	return q, book.Balance, err
+	d, err := r.weigh(states, current, s.cfg.gridFor(r.payments(), states))
+	return d.quote, balanceOf(states), err
+}
+
+// balanceOf is the balance of all payments of an order together.
+func balanceOf(states []PaymentState) Balance {
+	if len(states) == 1 {
+		return states[0].Balance
+	}
+	var sum Balance
+	for _, s := range states {
+		b := s.Balance
+		sum.Currency = b.Currency
+		sum.Captured, sum.Reserved = sum.Captured+b.Captured, sum.Reserved+b.Reserved
+		sum.Refunded, sum.Outside = sum.Refunded+b.Refunded, sum.Outside+b.Outside
+	}
+	return sum
 }

@@ -76,7 +76,7 @@ func (s *Service) contradicted(ctx context.Context, r Refund, paid bool, referen
 			money.New(r.Amount(), r.Quote.Currency),
 		)
 	case opposite(there.Outcome, paid):
-		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.Expedite(s.now()); return nil }); err != nil {
+		if _, err := s.update(ctx, r.ID, func(r *Refund) error { r.expedite(s.now()); return nil }); err != nil {
 			return "", fmt.Errorf("refunds: resolve %s: %w", r.ID, err)
 		}
 		return "", refuse("the provider has refund %s as %s %s; it is looked up and goes by that", r.ID,

@@ -69,24 +69,22 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 	}
 	opened := false
 	errNone := errors.New("nothing is owed")
-	open := OpenRequest{
+	open := []OpenRequest{{
 		ClientReference: reversed.ClientReference, OrderID: reversed.OrderID, PaymentID: reversed.PaymentID,
 		Currency: reversed.Quote.Currency,
-	}
-	saved, err := s.open(ctx, open, func(b PaymentState, current *Refund) (*Refund, error) {
-		opened = false
-		if current != nil {
+	}}
+	saved, err := s.open(ctx, open, func(o OpenState, current []*Refund) ([]*Refund, error) {
+		if opened = false; current[0] != nil {
 			return current, nil
 		}
-		quote, err := NewQuoteOn(reversed.Request, b.Refunded, s.cfg.gridOf(
-			reversed.Method, b.Balance.Captured, b.Balance.Currency, b.Carried))
-		if err != nil || quote.Amount == 0 || quote.Amount > b.Balance.Available() {
+		quote, err := s.stillOwed(reversed, o)
+		if err != nil || quote.Amount == 0 || quote.Amount > o.Payments[0].available(nil) {
 			return nil, errNone // given back by another refund since
 		}
 		st := s.stamp(ctx, by)
 		next, err := NewRefund(Params{
-			ID: s.cfg.NewID(), ClientReference: reversed.ClientReference, OrderID: reversed.OrderID,
-			PaymentID: reversed.PaymentID, Customer: reversed.Customer,
+			ID: s.cfg.NewID(), Leg: freeLeg(o.Refunds), ClientReference: reversed.ClientReference,
+			OrderID: reversed.OrderID, PaymentID: reversed.PaymentID, Customer: reversed.Customer,
 			Attempt: AttemptParams{ID: s.cfg.NewID(), Method: payment.StoreCredit, PaidBy: by,
 				Request: reversed.Request, Quote: quote},
 		}, st)
@@ -94,7 +92,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 			return nil, err
 		}
 		opened = true
-		return next, next.Hold(st, AwaitingMethod, fmt.Sprintf(
+		return []*Refund{next}, next.Hold(st, AwaitingMethod, fmt.Sprintf(
 			"the provider took refund %s back; choose how to pay it again, store credit always works",
 			reversed.Attempt().ProviderID,
 		))
@@ -107,7 +105,29 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 			"refunds: open a new refund for %s after %s was reversed: %w", reversed.ClientReference, reversed.ID, err)
 	}
 	if opened {
-		s.cfg.Observer.ReviewRequired(ctx, saved)
+		s.cfg.Observer.ReviewRequired(ctx, saved[0])
 	}
 	return nil
+}
+
+// stillOwed is what is owed of a refund that was reversed, as a quote of now: all of
+// the request, or the part beside those of other payments. Only the first is on the
+// grid of the payment.
+func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
+	state := o.Payments[0]
+	if !reversed.Quote.Part() {
+		return NewQuoteOn(reversed.Request, state.Refunded, s.cfg.gridOf(
+			reversed.Method, state.Balance.Captured, state.Balance.Currency, state.Carried))
+	}
+	quote, err := NewQuote(reversed.Request, state.Refunded)
+	if err != nil {
+		return quote, err
+	}
+	var others []Quote
+	for _, r := range o.Refunds {
+		others = append(others, r.Quote)
+	}
+	quote = quote.without(others).atMost(reversed.Quote.Amount)
+	quote.Whole = reversed.Quote.Whole
+	return quote, nil
 }

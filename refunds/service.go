@@ -3,12 +3,11 @@ package refunds
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Service pays money back: it quotes, opens refunds, carries them out and
@@ -68,15 +67,30 @@ func (s *Service) ByID(ctx context.Context, id string) (Refund, error) {
 	return s.store.Refund(ctx, id)
 }
 
-// ByClientReference returns the refund of the reference that is not reversed, or
-// else the latest reversed one, or ErrNotFound.
-func (s *Service) ByClientReference(ctx context.Context, reference string) (Refund, error) {
-	return s.store.ByClientReference(ctx, reference)
+// ByClientReference returns what is paid back for the reference, or ErrNotFound: of
+// each payment the refund that is not reversed, or else the latest reversed one.
+func (s *Service) ByClientReference(ctx context.Context, reference string) (Intent, error) {
+	found, err := s.store.ByClientReferences(ctx, []string{reference})
+	if err != nil {
+		return Intent{}, err
+	}
+	if len(found[reference]) == 0 {
+		return Intent{}, notFound("refund of", reference)
+	}
+	return NewIntent(found[reference]), nil
 }
 
 // ByClientReferences is ByClientReference for many; those without a refund are left out.
-func (s *Service) ByClientReferences(ctx context.Context, references []string) (map[string]Refund, error) {
-	return s.store.ByClientReferences(ctx, references)
+func (s *Service) ByClientReferences(ctx context.Context, references []string) (map[string]Intent, error) {
+	found, err := s.store.ByClientReferences(ctx, references)
+	if err != nil {
+		return nil, err
+	}
+	intents := make(map[string]Intent, len(found))
+	for reference, legs := range found {
+		intents[reference] = NewIntent(legs)
+	}
+	return intents, nil
 }
 
 // ByProviderID returns the refund with an attempt of that provider
@@ -101,13 +115,8 @@ func (s *Service) Events(ctx context.Context, id string) ([]event.Event, error) 
 
 // checkText reports a text that is too long, or no text.
 func checkText(field, value string, limit int) error {
-	if n := utf8.RuneCountInString(value); n > limit {
-		return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
-			"it has %d characters; at most %d are allowed", n, limit)}
-	}
-	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return &Error{Code: CodeInvalid, Field: field,
-			Message: "it holds bytes that are no text; UTF-8 without NUL is allowed"}
+	if problem := purchase.CheckText(value, limit); problem != "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: problem}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package refunds
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/returnkit/returnkit/orders/event"
@@ -12,17 +11,56 @@ import (
 
 // Store keeps refunds, the balance of each payment, outside money, and store
 // credit. It is coarse and atomic: every method is one transaction of its own.
-// Callbacks are pure and may run more than once. What is not there is ErrNotFound.
-// Implementations are safe for concurrent use; refundstest holds the suite
-// that each one passes.
+// Callbacks are pure and may run more than once. Implementations are safe for
+// concurrent use. This is what each one promises, and refundstest.TestStore holds it
+// to, by number:
+//
+//  1. A refund is read as it was saved: every field, to the microsecond and the minor unit.
+//  2. A change is saved whole or not at all: one that is refused leaves everything as it
+//     was.
+//  3. A client reference has one refund on each payment that is not reversed, however many
+//     open it at once.
+//  4. Calls for one payment run one after the other, and refunds stay within what was
+//     captured.
+//  5. A callback gets the refund as it is now, and the caller gets the error of one that
+//     refuses.
+//  6. The balance follows the status: reserved while open, refunded once succeeded, else
+//     neither.
+//  7. A refund that failed and is opened again gets another attempt, and keeps those before
+//     it.
+//  8. PaymentState counts refunds that are neither failed nor reversed, without the one at
+//     hand.
+//  9. Store credit is granted in the step that makes its refund succeed, and withdrawn with
+//     it.
+//  10. UpdatePayment saves the holds and the open refunds of a payment, the first time too.
+//  11. Outside money is booked once by the provider's id, and counts by its latest state.
+//  12. Outside returns what its query selects, oldest first, page by page.
+//  13. There is one Sweep, and each change of it is kept.
+//  14. Legs returns the attempts through a provider, by their own time, page by page, and by
+//     id.
+//  15. Claim leases open refunds whose work is due, the earliest due first, up to its limit.
+//  16. Two claims never get the same refund, and an update at the same time does not undo
+//     one.
+//  17. A worker that lost its lease changes nothing.
+//  18. List returns what its query selects, newest first, page by page, and how many there
+//     are.
+//  19. A refund is found by its client reference, and by the provider's id of each of its
+//     attempts.
+//  20. The events of a refund, in order, fold to the refund that is stored.
+//  21. Each manual method counts its references from 1, and none is given twice.
+//  22. Credit appends an entry once per Ref, and no balance falls below zero.
+//  23. What is not there is ErrNotFound, whatever the id.
+//  24. A call in a context that has ended does nothing, and returns the context's error.
+//  25. No memory is shared with the caller, in a callback neither.
 type Store interface {
-	// Open locks the balance of the payment, seeding it from r on first use, and
-	// the refund of the reference that is not reversed; decide gets both, nil where
-	// there is no refund. The change it returns is saved: refund, attempts, lines,
-	// events, balance and store credit, all or nothing.
+	// Open locks the balances of the payments, which are of one order and for one
+	// reference, seeding them from r on first use, and the refunds of the reference
+	// that are not reversed; decide gets both. The changes it returns, of different
+	// refunds, are saved: refunds, attempts, lines, events, balances and store
+	// credit, all or nothing. It returns the refunds in the order of the changes.
 	//
 	// Two calls for one payment, or for one reference, run one after the other.
-	Open(ctx context.Context, r OpenRequest, decide func(PaymentState, *Refund) (Change, error)) (Refund, error)
+	Open(ctx context.Context, r []OpenRequest, decide func(OpenState) ([]Change, error)) ([]Refund, error)
 	// Update locks the refund and the balance of its payment, and saves the change
 	// as Open does. It returns ErrNotFound if the refund does not exist.
 	Update(ctx context.Context, id string, change func(Balance, Refund) (Change, error)) (Refund, error)
@@ -34,12 +72,10 @@ type Store interface {
 	) ([]Refund, error)
 	// Refund returns the refund, or ErrNotFound.
 	Refund(ctx context.Context, id string) (Refund, error)
-	// ByClientReference returns the refund of the reference that is not reversed, or
-	// else the latest reversed one.
-	ByClientReference(ctx context.Context, reference string) (Refund, error)
-	// ByClientReferences is ByClientReference for many at once; references without a
-	// refund are left out.
-	ByClientReferences(ctx context.Context, references []string) (map[string]Refund, error)
+	// ByClientReferences returns the refunds of each reference, in order of Leg: of
+	// each payment the one that is not reversed, or else the latest reversed one.
+	// References without a refund are left out.
+	ByClientReferences(ctx context.Context, references []string) (map[string][]Refund, error)
 	// List returns a page of the refunds that q selects, newest first (by
 	// CreatedAt, then ID), and how many it selects.
 	List(ctx context.Context, q Query) ([]Refund, int, error)
@@ -135,8 +171,9 @@ type LegQuery struct {
 	Limit    int // 1 to MaxPageSize
 }
 
-// OpenRequest names the payment a refund is on, with what the balance is
-// seeded from.
+// OpenRequest names a payment that a refund is on, with what the balance is
+// seeded from. A store refuses ids that are no text, or hold a NUL, with
+// CodeInvalid.
 type OpenRequest struct {
 	ClientReference string
 	OrderID         string
@@ -145,29 +182,37 @@ type OpenRequest struct {
 	Currency        money.Currency
 }
 
-// check refuses a refund of the reference that is on another payment: two
-// things must not share a reference.
-func (r OpenRequest) check(current *Refund) error {
-	if current != nil && (current.OrderID != r.OrderID || current.PaymentID != r.PaymentID) {
-		return &Error{Code: CodeInvalid, Field: "reference", Message: fmt.Sprintf(
-			"%s is refunded on payment %s already; it can't be on payment %s",
-			r.ClientReference,
-			current.PaymentID,
-			r.PaymentID,
-		)}
+// OpenState is what the store found under the lock.
+type OpenState struct {
+	Payments []PaymentState // one for each request, in their order
+	// Refunds are those of the reference that are not reversed, in order of Leg, also
+	// those on other payments, and of another order.
+	Refunds []Refund
+}
+
+// refund returns the refund on the payment; nil for none.
+func (s OpenState) refund(paymentID string) *Refund {
+	for i := range s.Refunds {
+		if s.Refunds[i].PaymentID == paymentID {
+			return &s.Refunds[i]
+		}
 	}
 	return nil
 }
 
-// PaymentState is what the store found under the lock.
+// PaymentState is what is known of a payment when a refund of it is decided.
 type PaymentState struct {
 	Balance Balance
-	// Refunded is by order line id, over all refunds of the order that are not
-	// failed or reversed, the one at hand left out.
+	// Refunded is by order line id, over all refunds of the order but those of the
+	// reference at hand. It counts those that are not failed or reversed, and those
+	// that failed while others of their reference did not: they are still owed.
 	Refunded map[string]Refunded
 	// Carried is the sum of Quote.Carried over the same refunds, those of the payment
 	// alone.
 	Carried int64
+	// Owed is what such failed refunds on this payment are of, in minor units. It is
+	// not reserved, and others leave it.
+	Owed int64
 }
 
 // Balance is what a payment can still give back. Always Reserved + Refunded <=
@@ -195,7 +240,7 @@ func (b Balance) Overpaid() int64 { return max(0, b.Refunded+b.Outside-b.Capture
 
 // CreditEntry is one movement of a customer's store credit.
 type CreditEntry struct {
-	ID         string // unique; a UUIDv7, or made of an attempt's id
+	ID         string // unique; a UUIDv7, or made of an attempt's or an order's id
 	CustomerID string
 	Currency   money.Currency
 	Amount     int64  // minor units; negative when spent

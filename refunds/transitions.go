@@ -13,6 +13,8 @@ import (
 // Params is what a refund is made of.
 type Params struct {
 	ID              string // UUIDv7
+	IntentID        string // empty: its own id
+	Leg             int    // its place among the refunds of the reference, from 0
 	ClientReference string
 	OrderID         string
 	PaymentID       string
@@ -76,11 +78,18 @@ func NewRefund(d Params, s event.Stamp) (*Refund, error) {
 			return nil, &Error{Code: CodeInvalid, Field: f.name, Message: "it is empty"}
 		}
 	}
+	if d.Leg < 0 {
+		return nil, badField("leg", "it is %d; 0 or more are allowed", d.Leg)
+	}
 	if err := d.Attempt.check(); err != nil {
 		return nil, err
 	}
 	r := &Refund{ID: d.ID}
+	if d.IntentID == d.ID {
+		d.IntentID = ""
+	}
 	return r, r.record(s, EventCreated, &created{
+		Intent: d.IntentID, Leg: d.Leg,
 		Reference: d.ClientReference, OrderID: d.OrderID, PaymentID: d.PaymentID, Customer: d.Customer,
 		Attempt: d.Attempt.created(),
 	})
@@ -332,18 +341,18 @@ func (r *Refund) CheckLease(token string) error {
 	return nil
 }
 
-// Expedite brings the next try to the instant, unless the refund needs
+// expedite brings the next try to the instant, unless the refund needs
 // review. While it is leased, it is the try after. It is no event.
-func (r *Refund) Expedite(at time.Time) {
+func (r *Refund) expedite(at time.Time) {
 	if at = instant(at); r.Status.Open() && !r.OnHold() && (r.Work.NextAt.IsZero() ||
 		at.Before(r.Work.NextAt) || r.Leased(at)) {
 		r.Work.NextAt = at
 	}
 }
 
-// ProviderRequest is what is requested of the provider, the same on every call of
+// providerRequest is what is requested of the provider, the same on every call of
 // the attempt.
-func (r *Refund) ProviderRequest() payment.RefundRequest {
+func (r *Refund) providerRequest() payment.RefundRequest {
 	a := r.Attempt()
 	return payment.RefundRequest{
 		Key: a.Key, PaymentProviderID: a.PaymentProviderID, Amount: a.Amount, Currency: r.Quote.Currency,
@@ -353,7 +362,7 @@ func (r *Refund) ProviderRequest() payment.RefundRequest {
 
 // lookUpRequest is ProviderRequest with the provider's id of the refund.
 func (r *Refund) lookUpRequest() payment.RefundRequest {
-	q := r.ProviderRequest()
+	q := r.providerRequest()
 	q.ProviderID = r.Attempt().ProviderID
 	return q
 }

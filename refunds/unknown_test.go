@@ -174,8 +174,9 @@ type pausing struct {
 	open, update func()
 }
 
-func (p *pausing) Open(ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
-	*refunds.Refund) (refunds.Change, error)) (refunds.Refund, error) {
+func (p *pausing) Open(
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) ([]refunds.Refund, error) {
 	got, err := p.Store.Open(ctx, r, decide)
 	if p.open != nil {
 		p.open()

@@ -58,7 +58,7 @@ func (s *Service) handleOutside(ctx context.Context, by event.Actor, n payment.W
 	if n.PaymentProviderID == "" || s.cfg.Payments == nil || s.cfg.History == nil {
 		return missing
 	}
-	_, err := s.SyncPayment(ctx, by, n.PaymentProviderID)
+	_, err := s.SyncPayment(ctx, n.PaymentProviderID, by)
 	return err
 }
 
@@ -154,7 +154,7 @@ func (s *Service) checkOpen(ctx context.Context, id string, message *payment.Res
 		if mine {
 			s.lease(r, t.token)
 		} else {
-			r.Expedite(s.now())
+			r.expedite(s.now())
 		}
 		return nil
 	})

@@ -110,15 +110,32 @@ func (s *Service) estimate(
 }
 
 // payable are the methods that a refund may be paid by: those that the terms
-// allow, where what was not paid by card does not go back to one.
+// allow, where what was not paid by card does not go back to one. Of an order that was
+// paid by several methods each part may go back by its own: the original method.
 func payable(r refunds.Request) []payment.Method {
+	paid := []payment.Method{r.PaymentMethod}
+	if len(r.Payments) > 0 {
+		paid = nil
+		for _, p := range r.Payments {
+			paid = append(paid, p.Method)
+		}
+	}
+	each := func(ok func(payment.Method) bool) bool {
+		return !slices.ContainsFunc(paid, func(m payment.Method) bool { return !ok(m) })
+	}
+	original := slices.Contains(r.Allowed, payment.OriginalMethod)
 	var out []payment.Method
 	for _, m := range []payment.Method{payment.Card, payment.Cash, payment.StoreCredit} {
 		allowed := len(r.Allowed) == 0 || slices.Contains(r.Allowed, m) ||
-			m == r.PaymentMethod && slices.Contains(r.Allowed, payment.OriginalMethod)
-		if allowed && (m != payment.Card || r.PaymentMethod == payment.Card) {
+			original && each(func(p payment.Method) bool { return p == m })
+		if allowed && (m != payment.Card || each(func(p payment.Method) bool { return p == payment.Card })) {
 			out = append(out, m)
 		}
+	}
+	mixed := !each(func(p payment.Method) bool { return p == paid[0] })
+	if mixed && (len(r.Allowed) == 0 || original ||
+		each(func(p payment.Method) bool { return slices.Contains(r.Allowed, p) })) {
+		out = append([]payment.Method{payment.OriginalMethod}, out...)
 	}
 	return out
 }
@@ -160,7 +177,7 @@ func (s *Service) orderAndTerms(ctx context.Context, q CreateParams) (purchase.P
 	if err != nil {
 		return o, Terms{}, fmt.Errorf("returns: request for order %s: %w", clip(q.OrderID), err)
 	}
-	if _, err := onePayment(o); err != nil {
+	if _, err := paidBy(o); err != nil {
 		return o, Terms{}, err
 	}
 	terms, err := s.termsOf(ctx, o)

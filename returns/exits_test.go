@@ -10,6 +10,7 @@ import (
 	"github.com/leanovate/gopter/gen"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 	"github.com/returnkit/returnkit/returns"
@@ -32,7 +33,7 @@ func TestUnitsThatWerePaidEarlyAreNotReturnedTwice(t *testing.T) {
 	// that was not accepted is free again.
 	refund, err := s.payer.ByClientReference(s.ctx, r.ID)
 	s.ok(err)
-	s.ok(s.svc.RefundChanged(s.ctx, s.reversed(refund)))
+	s.ok(s.svc.RefundChanged(s.ctx, s.reversed(refund.Refund)))
 	_, err = s.svc.Create(s.ctx, ann, ask(o, 1))
 	s.refused(err, returns.Code(returns.AlreadyReturned))
 	_, paid, err := s.svc.Refund(s.ctx, r.ID, kim, returns.RefundParams{Method: payment.StoreCredit})
@@ -96,9 +97,14 @@ var moves = []struct {
 	{"refund by store credit", func(e *exits, id string, _ int) {
 		_, _, _ = e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.StoreCredit})
 	}},
-	{"reverse", func(e *exits, id string, _ int) {
-		if r, err := e.payer.ByClientReference(e.ctx, id); err == nil {
-			r, err = e.payer.Reverse(e.ctx, r.ID, kim, refunds.ReverseParams{Reason: "the bank sent it back"})
+	{"reverse", func(e *exits, id string, n int) {
+		if in, err := e.payer.ByClientReference(e.ctx, id); err == nil {
+			r, err := e.payer.Reverse(
+				e.ctx,
+				in.Legs[n%len(in.Legs)].ID,
+				kim,
+				refunds.ReverseParams{Reason: "the bank sent it back"},
+			)
 			if err == nil {
 				e.ok(e.svc.RefundChanged(e.ctx, r))
 			}
@@ -110,12 +116,14 @@ var moves = []struct {
 
 // settle has the provider decide the refund of the case, and the shop hear of it.
 func (e *exits) settle(id, status string) {
-	r, err := e.payer.ByClientReference(e.ctx, id)
+	in, err := e.payer.ByClientReference(e.ctx, id)
 	if err != nil {
 		return
 	}
-	e.gateway.Settle(r.Attempt().ProviderID, status)
-	e.work(r.ID, id)
+	for _, leg := range in.Legs {
+		e.gateway.Settle(leg.Attempt().ProviderID, status)
+		e.work(leg.ID, id)
+	}
 }
 
 // work has the worker go on with what is due, and the case follow.
@@ -165,14 +173,36 @@ func (e *exits) end(id string, accept bool) returns.Status {
 // order, an early refund, a partial acceptance, a reversal, a second request,
 // each can be brought to an end by allowed actions.
 func TestEveryCaseHasAWayToItsEnd(t *testing.T) {
+	everyCaseEnds(t, 400, func(s *shop) purchase.Purchase { return s.bought(3) })
+}
+
+// TestEveryCaseOfSeveralPaymentsHasAWayToItsEnd: I19, where each refund has parts that
+// fail, wait and are reversed on their own; and what each payment gave is in its bounds.
+func TestEveryCaseOfSeveralPaymentsHasAWayToItsEnd(t *testing.T) {
+	everyCaseEnds(t, 200, func(s *shop) purchase.Purchase { return s.paidByTwo(3) })
+}
+
+// paidByTwo is bought where two cards paid, one of them 40.00.
+func (s *shop) paidByTwo(units int) purchase.Purchase {
+	o := s.bought(units)
+	second := o.Payments[0]
+	second.ID, second.ProviderID, second.Captured = newID(), "pi_second_"+o.OrderID, 4000
+	o.Payments[0].Captured -= second.Captured
+	o.Payments = append(o.Payments, second)
+	s.orders.Put(o)
+	return o
+}
+
+func everyCaseEnds(t *testing.T, sequences int, buy func(*shop) purchase.Purchase) {
 	type step struct{ Move, Case, N int }
 	one := gopter.CombineGens(gen.IntRange(0, len(moves)-1), gen.IntRange(0, 3), gen.IntRange(0, 3)).
 		Map(func(v []any) step { return step{v[0].(int), v[1].(int), v[2].(int)} })
-	holds(t, 400, "an exit", func(steps []step, accept bool) string {
+	holds(t, sequences, "an exit", func(steps []step, accept bool) string {
 		p := policy()
 		p.RefundFrom = returns.StatusAuthorized
 		e := &exits{shop: newShop(t, p)}
-		e.order = e.bought(3).OrderID
+		o := buy(e.shop)
+		e.order = o.OrderID
 		moves[0].do(e, "", 1)
 		trace := ""
 		for _, st := range steps {
@@ -184,6 +214,14 @@ func TestEveryCaseHasAWayToItsEnd(t *testing.T) {
 			if status := e.end(id, accept); !status.Final() {
 				_, _, err := e.svc.Refund(e.ctx, id, kim, returns.RefundParams{Method: payment.StoreCredit})
 				return fmt.Sprintf("case %d stays %s after %s: %v", i, status, trace, err)
+			}
+		}
+		for _, pay := range o.Payments {
+			l, err := e.payer.PaymentLedger(e.ctx, refunds.PaymentRef{OrderID: o.OrderID, PaymentID: pay.ID,
+				Captured: pay.Captured, Currency: o.Currency})
+			if err != nil || l.Reserved+l.Refunded > pay.Captured {
+				return fmt.Sprintf("payment of %d gave %d and %d after %s: %v", pay.Captured, l.Refunded, l.Reserved,
+					trace, err)
 			}
 		}
 		return ""

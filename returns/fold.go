@@ -265,24 +265,26 @@ type earlyRefundFailed struct{}
 func (d *earlyRefundFailed) apply(r *Return, _ time.Time, _ event.Actor) { r.EarlyRefund = false }
 
 type refundPaid struct {
-	RefundID string `json:"refund_id"`
+	RefundID string       `json:"refund_id"`
+	Parts    []RefundPart `json:"parts,omitempty"`
 }
 
 func (d *refundPaid) apply(r *Return, at time.Time, _ event.Actor) {
 	r.RefundID = d.RefundID
-	r.notePaid(d.RefundID, at)
+	r.notePaid(d.RefundID, d.Parts, at)
 	if r.Status == StatusRefunded {
 		r.EarlyRefund = false // the early one was taken back, and this one paid for what was accepted
 	}
 }
 
 type refunded struct {
-	RefundID string `json:"refund_id"`
+	RefundID string       `json:"refund_id"`
+	Parts    []RefundPart `json:"parts,omitempty"`
 }
 
 func (d *refunded) apply(r *Return, at time.Time, _ event.Actor) {
 	r.Status, r.RefundID, r.ClosedAt = StatusRefunded, d.RefundID, at
-	r.notePaid(d.RefundID, at)
+	r.notePaid(d.RefundID, d.Parts, at)
 }
 
 type restocked struct{}

@@ -32,7 +32,7 @@ func (s *shop) refund(id string, f refundstest.Fault) refunds.Refund {
 	s.gateway.Script(refundstest.CallCreate, f)
 	_, refund, err := s.svc.Refund(s.ctx, id, kim, returns.RefundParams{Method: payment.Card})
 	s.ok(err)
-	return refund
+	return refund.Refund
 }
 
 func (s *shop) reversed(refund refunds.Refund) refunds.Refund {
@@ -78,7 +78,7 @@ func TestALateReversalDoesNotReopenWhatAPersonClosed(t *testing.T) {
 		{ID: first.ID, PaidAt: start, ReversedAt: start}, {ID: second.ID, PaidAt: s.now},
 	})
 
-	again := s.reversed(second)
+	again := s.reversed(second.Refund)
 	s.ok(s.svc.RefundChanged(s.ctx, again))
 	s.equal("the next refund that is reversed opens its own task", len(s.tasks(r.ID)), 1)
 	at = s.get(r.ID)
@@ -114,7 +114,7 @@ type overtaken struct {
 	meanwhile func()
 }
 
-func (o overtaken) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (o overtaken) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	o.meanwhile()
 	return o.Refunder.Refund(ctx, r)
 }
@@ -148,13 +148,13 @@ type lost struct {
 	opened bool
 }
 
-func (l lost) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (l lost) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	if l.opened {
 		if _, err := l.Refunder.Refund(ctx, r); err != nil {
-			return refunds.Refund{}, err
+			return refunds.Intent{}, err
 		}
 	}
-	return refunds.Refund{}, errors.New("the connection is gone")
+	return refunds.Intent{}, errors.New("the connection is gone")
 }
 
 func TestAnEarlyRefundWhoseAnswerIsLostHoldsTheCaseWhileItMayBeOpen(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
 )
 
 // Terms is a published version of a policy. It is pinned to an order at
@@ -64,6 +65,9 @@ type Policy struct {
 	ReturnShippingFees []FeeRule `json:"return_shipping_fees,omitempty"`
 	// Methods a refund may be paid by; empty means all.
 	Methods []payment.Method `json:"methods,omitempty"`
+	// Split says how a refund is split over the payments of an order that several
+	// paid; empty means refunds.SplitProportional.
+	Split refunds.SplitRule `json:"split,omitempty"`
 	// RefundFrom is the first status from which a refund may be paid without
 	// an override: approved (the default when empty), received or authorized.
 	RefundFrom Status `json:"refund_from,omitempty"`

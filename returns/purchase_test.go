@@ -21,8 +21,7 @@ func TestAPurchaseIsCheckedWhenItsReturnIsRequested(t *testing.T) {
 		"Currency":               func(o *purchase.Purchase) { o.Currency = "" },
 		"Payments[0].Method":     func(o *purchase.Purchase) { o.Payments[0].Method = "ideal" },
 		"Payments[0].ProviderID": func(o *purchase.Purchase) { o.Payments[0].ProviderID = "" },
-		"Payments": func(o *purchase.Purchase) { // package refunds pays against one
-			o.Payments[0].Captured -= 100
+		"Payments": func(o *purchase.Purchase) { // they captured more than was paid
 			o.Payments = append(o.Payments, purchase.Payment{ID: "second", Method: payment.StoreCredit, Captured: 100})
 		},
 	} {

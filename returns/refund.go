@@ -53,6 +53,18 @@ type RefundParams struct {
 	Expect *int64
 	// LessOutside takes off what others gave back already; see refunds.Request.
 	LessOutside bool
+	// PaymentID carries on the part of one payment alone, after it failed or was taken
+	// back beside others that stand. Empty: all that are not paid.
+	PaymentID string
+}
+
+// of is the request as it is to be paid.
+func (p RefundParams) of(r refunds.Request) refunds.Request {
+	r.Expect, r.LessOutside = p.Expect, p.LessOutside
+	if len(r.Payments) > 0 {
+		r.PaymentID = p.PaymentID
+	}
+	return r
 }
 
 // Refund pays a case back, or continues a refund that is open, and does
@@ -65,23 +77,23 @@ func (s *Service) Refund(
 	id string,
 	by event.Actor,
 	p RefundParams,
-) (Return, refunds.Refund, error) {
+) (Return, refunds.Intent, error) {
 	if err := s.outside(); err != nil {
-		return Return{}, refunds.Refund{}, err
+		return Return{}, refunds.Intent{}, err
 	}
 	r, err := s.store.Return(ctx, id)
 	if err != nil {
-		return Return{}, refunds.Refund{}, fmt.Errorf("returns: refund %s: %w", id, err)
+		return Return{}, refunds.Intent{}, fmt.Errorf("returns: refund %s: %w", id, err)
 	}
 	if r.Status == StatusApproved && r.EarlyRefund {
 		// One that failed before the approval must not count as paid too much.
 		if err := s.settleEarly(ctx, id, earlyGrace); err != nil {
-			return r, refunds.Refund{}, err
+			return r, refunds.Intent{}, err
 		}
 	}
 	request, err := s.refundRequest(ctx, r, p.Method, by)
 	if err != nil {
-		return r, refunds.Refund{}, err
+		return r, refunds.Intent{}, err
 	}
 	started := false
 	if r.Status != StatusApproved && r.Status != StatusRefunded {
@@ -90,15 +102,14 @@ func (s *Service) Refund(
 			started = !r.EarlyRefund
 			return r.StartEarlyRefund(s.stamp(ctx, by))
 		}); err != nil {
-			return Return{}, refunds.Refund{}, err
+			return Return{}, refunds.Intent{}, err
 		}
 		// The case may have moved on in between; what is asked for is what it is now.
 		if request, err = s.refundRequest(ctx, r, p.Method, by); err != nil {
-			return r, refunds.Refund{}, err
+			return r, refunds.Intent{}, err
 		}
 	}
-	request.Expect, request.LessOutside = p.Expect, p.LessOutside
-	refund, err := s.cfg.Refunder.Refund(ctx, request)
+	refund, err := s.cfg.Refunder.Refund(ctx, p.of(request))
 	if err != nil {
 		// Only a definite refusal of the refund that was noted here: another one
 		// may be open, and after an error of any other kind so may this one.
@@ -159,7 +170,8 @@ func (s *Service) settleEarly(ctx context.Context, id string, grace time.Duratio
 // RefundChanged has the case of a refund follow the state it is in. It may be
 // called any number of times, in any order and late: a dispatcher calls it for
 // what a crash cut off. Where the case has followed already, as it mostly has,
-// it only reads.
+// it only reads. Where several payments give the refund back, the case follows what
+// they come to.
 func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) error {
 	if err := s.outside(); err != nil {
 		return err
@@ -169,18 +181,24 @@ func (s *Service) RefundChanged(ctx context.Context, refund refunds.Refund) erro
 	if err != nil {
 		return fmt.Errorf("returns: follow refund of %s: %w", refund.ClientReference, err)
 	}
-	if refund.Status == refunds.StatusSucceeded {
+	whole := refunds.NewIntent([]refunds.Refund{refund})
+	if refund.Quote.Part() && refund.Status != refunds.StatusReversed {
+		if whole, err = s.cfg.Refunder.ByClientReference(ctx, refund.ClientReference); err != nil {
+			return fmt.Errorf("returns: follow refund of %s: %w", refund.ClientReference, err)
+		}
+	}
+	if whole.Status == refunds.StatusSucceeded {
 		next := r.Clone()
-		if err := s.followed(ctx, refund, by)(&next); err == nil && len(next.changes) == 0 {
+		if err := s.followed(ctx, whole, by)(&next); err == nil && len(next.changes) == 0 {
 			_, err := s.follow(ctx, r)
 			return err
 		}
 	}
-	_, err = s.refundChanged(ctx, refund, by)
+	_, err = s.refundChanged(ctx, whole, by)
 	return err
 }
 
-func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by event.Actor) (Return, error) {
+func (s *Service) refundChanged(ctx context.Context, refund refunds.Intent, by event.Actor) (Return, error) {
 	if refund.Status == refunds.StatusFailed {
 		if err := s.settleEarly(ctx, refund.ClientReference, 0); err != nil {
 			return Return{}, err
@@ -194,12 +212,19 @@ func (s *Service) refundChanged(ctx context.Context, refund refunds.Refund, by e
 }
 
 // followed is the change of a case whose refund is in the state it is in.
-func (s *Service) followed(ctx context.Context, refund refunds.Refund, by event.Actor) func(*Return) error {
+func (s *Service) followed(ctx context.Context, refund refunds.Intent, by event.Actor) func(*Return) error {
 	switch refund.Status {
 	case refunds.StatusSucceeded:
-		return func(r *Return) error { return r.RefundSucceeded(s.stamp(ctx, by), refund.ID) }
+		return func(r *Return) error { return r.RefundSucceeded(s.stamp(ctx, by), refund.ID, partsOf(refund)...) }
 	case refunds.StatusReversed:
-		return func(r *Return) error { return r.RefundReversed(s.stamp(ctx, by), refund.ID) }
+		return func(r *Return) error {
+			for _, leg := range refund.Legs {
+				if err := r.RefundReversed(s.stamp(ctx, by), leg.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 	case refunds.StatusFailed:
 		return func(*Return) error { return nil } // see settleEarly
 	}
@@ -209,6 +234,18 @@ func (s *Service) followed(ctx context.Context, refund refunds.Refund, by event.
 		}
 		return r.StartEarlyRefund(s.stamp(ctx, by))
 	}
+}
+
+// partsOf are the parts of a refund; none where one payment pays it.
+func partsOf(refund refunds.Intent) []RefundPart {
+	if len(refund.Legs) < 2 {
+		return nil
+	}
+	parts := make([]RefundPart, len(refund.Legs))
+	for i, leg := range refund.Legs {
+		parts[i] = RefundPart{ID: leg.ID, PaymentID: leg.PaymentID}
+	}
+	return parts
 }
 
 // follow does what a case owes in its state: the restock of accepted units, each

@@ -27,14 +27,23 @@ func (r *Return) refundRequest(
 	if err := r.mayRefund(p, m); err != nil {
 		return refunds.Request{}, err
 	}
-	pay, err := onePayment(o)
+	paid, err := paidBy(o)
 	if err != nil {
 		return refunds.Request{}, err
 	}
 	request := refunds.Request{
-		ClientReference: r.ID, OrderID: o.OrderID, PaymentID: pay.ID, PaymentMethod: pay.Method,
-		PaymentProviderID: pay.ProviderID,
-		Captured:          pay.Captured, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+		ClientReference: r.ID, OrderID: o.OrderID, Currency: o.Currency, Customer: r.CustomerID, Method: m, By: by,
+	}
+	if len(paid) == 1 {
+		request.PaymentID, request.PaymentMethod = paid[0].ID, paid[0].Method
+		request.PaymentProviderID, request.Captured = paid[0].ProviderID, paid[0].Captured
+	} else {
+		request.Split = p.Split
+		for _, one := range paid {
+			request.Payments = append(request.Payments, refunds.Payment{
+				ID: one.ID, Method: one.Method, ProviderID: one.ProviderID, Captured: one.Captured,
+			})
+		}
 	}
 	if !r.Overridden(RuleRefundMethod) {
 		request.Allowed = p.Methods
@@ -106,10 +115,9 @@ func (r *Return) quoteRequest(o purchase.Purchase, p Policy) (refunds.QuoteReque
 	return q, nil
 }
 
-// onePayment returns the payment that a refund stands against. Package refunds
-// pays a case back against one payment; an order that several payments paid is
-// refused when its return is requested.
-func onePayment(o purchase.Purchase) (purchase.Payment, error) {
+// paidBy returns the payments that a refund stands against, in the order in which they
+// were paid: those that captured something, or the first where none has yet.
+func paidBy(o purchase.Purchase) ([]purchase.Payment, error) {
 	var paid []purchase.Payment
 	for _, p := range o.Payments {
 		if p.Captured > 0 {
@@ -117,17 +125,14 @@ func onePayment(o purchase.Purchase) (purchase.Payment, error) {
 		}
 	}
 	switch {
-	case len(paid) == 1:
-		return paid[0], nil
-	case len(paid) == 0 && len(o.Payments) > 0:
-		return o.Payments[0], nil
-	case len(paid) == 0:
-		return purchase.Payment{}, &Error{
-			Code: CodePurchase, Field: "Payments", Message: "The order has no payment; it needs one to pay back.",
-		}
+	case len(paid) > 0:
+		return paid, nil
+	case len(o.Payments) > 0:
+		return o.Payments[:1], nil
 	}
-	return purchase.Payment{}, &Error{Code: CodePurchase, Field: "Payments", Message: fmt.Sprintf(
-		"The order was paid by %d payments; a return can be paid back against one.", len(paid))}
+	return nil, &Error{
+		Code: CodePurchase, Field: "Payments", Message: "The order has no payment; it needs one to pay back.",
+	}
 }
 
 // firstFee is the first rule that matches. A rule for a condition does not
@@ -180,31 +185,39 @@ func (r *Return) refundFailed(s event.Stamp) error {
 	return r.record(s, EventEarlyRefundFailed, &earlyRefundFailed{})
 }
 
+// RefundPart is what one payment of the order has paid of a refund.
+type RefundPart struct {
+	ID        string `json:"id"`         // of the refund on the payment
+	PaymentID string `json:"payment_id"` // of the payment
+}
+
 // RefundSucceeded notes that the money is back: an approved case becomes
 // refunded, any other keeps its status. The second time changes nothing, nor
-// does the late word of a refund that is known to be reversed.
-func (r *Return) RefundSucceeded(s event.Stamp, refundID string) error {
+// does the late word of a refund that is known to be reversed. parts are named where
+// several payments paid the order; none of them is on its way any more.
+func (r *Return) RefundSucceeded(s event.Stamp, refundID string, parts ...RefundPart) error {
 	if refundID == "" {
 		return &Error{Code: CodeInvalid, Field: "refund", Message: "The refund has no id."}
 	}
+	late := func(p RefundPart) bool { return r.reversed(p.ID) }
 	switch {
-	case r.reversed(refundID):
+	case len(parts) == 0 && r.reversed(refundID), slices.ContainsFunc(parts, late):
 		return nil
 	case r.Status == StatusRefunded:
 		if r.RefundID != refundID {
 			// A new refund after the provider took the first one back.
-			return r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID})
+			return r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID, Parts: parts})
 		}
 		return nil
 	case r.Status == StatusApproved:
 		if err := r.checkEarly(s); err != nil {
 			return err
 		}
-		return r.record(s, EventRefunded, &refunded{RefundID: refundID})
+		return r.record(s, EventRefunded, &refunded{RefundID: refundID, Parts: parts})
 	case r.RefundID == refundID:
 		return nil
 	}
-	if err := r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID}); err != nil {
+	if err := r.record(s, EventRefundPaid, &refundPaid{RefundID: refundID, Parts: parts}); err != nil {
 		return err
 	}
 	if r.Status == StatusRejected || r.Status == StatusCanceled {
@@ -250,8 +263,29 @@ func (r *Return) RefundReversed(s event.Stamp, refundID string) error {
 }
 
 // paid reports whether the money of the case is back with the customer: a refund
-// has succeeded, and the provider did not take it back.
-func (r Return) paid() bool { return r.RefundID != "" && !r.reversed(r.RefundID) }
+// has succeeded, and the provider did not take it, or a part of it, back.
+func (r Return) paid() bool {
+	if r.RefundID == "" || r.reversed(r.RefundID) && !r.inParts() {
+		return false
+	}
+	back := map[string]bool{} // payments whose last part was taken back
+	for _, p := range r.Refunds {
+		if p.PaymentID != "" {
+			back[p.PaymentID] = !p.ReversedAt.IsZero()
+		}
+	}
+	for _, b := range back {
+		if b {
+			return false
+		}
+	}
+	return true
+}
+
+// inParts reports whether several payments gave parts of the last refund back.
+func (r Return) inParts() bool {
+	return slices.ContainsFunc(r.Refunds, func(p PaidRefund) bool { return p.ID == r.RefundID && p.PaymentID != "" })
+}
 
 // Reversed reports whether the provider took the last refund of the case back,
 // and no other has succeeded since. The status stays refunded: say "Reversed by
@@ -279,13 +313,21 @@ func (r *Return) noteRefund(id string, note func(*PaidRefund)) {
 	r.Refunds = append(r.Refunds, p)
 }
 
-// notePaid keeps when a refund succeeded, as it was said first.
-func (r *Return) notePaid(id string, at time.Time) {
-	r.noteRefund(id, func(p *PaidRefund) {
-		if p.PaidAt.IsZero() {
-			p.PaidAt = at
-		}
-	})
+// notePaid keeps when a refund succeeded, or its parts, as it was said first.
+func (r *Return) notePaid(id string, parts []RefundPart, at time.Time) {
+	if len(parts) == 0 {
+		parts = []RefundPart{{ID: id}}
+	}
+	for _, part := range parts {
+		r.noteRefund(part.ID, func(p *PaidRefund) {
+			if p.PaidAt.IsZero() {
+				p.PaidAt = at
+			}
+			if part.PaymentID != "" {
+				p.PaymentID = part.PaymentID
+			}
+		})
+	}
 }
 
 // restockDue are the units that go back on the shelf now, by line; nothing

@@ -1,6 +1,7 @@
 package returns
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -68,7 +69,8 @@ type Return struct {
 	Filed      event.Actor // who asked: the customer, or staff for them
 	RefundID   string      // of the refund that succeeded last, empty before
 	// Refunds are all refunds of the case that succeeded, in the order they became
-	// known, those that the provider took back later included.
+	// known, those that the provider took back later included. Where several payments
+	// paid the order they are the parts.
 	Refunds []PaidRefund
 	// EarlyRefund says that a refund was asked for before approval, and may be on
 	// its way or is paid: the case can't be canceled, a rejection opens a task, and
@@ -211,11 +213,13 @@ const (
 	RuleRefundEarly       = "REFUND_BEFORE_APPROVAL"
 )
 
-// PaidRefund is a refund of a case that succeeded.
+// PaidRefund is a refund of a case that succeeded, or the part of it that one payment
+// of the order gave back.
 type PaidRefund struct {
 	ID         string    `json:"id"`
-	PaidAt     time.Time `json:"paid_at"`     // zero if its reversal became known first
-	ReversedAt time.Time `json:"reversed_at"` // when its reversal became known; zero if it stands
+	PaymentID  string    `json:"payment_id,omitempty"` // of a part; empty: one payment paid the order
+	PaidAt     time.Time `json:"paid_at"`              // zero if its reversal became known first
+	ReversedAt time.Time `json:"reversed_at"`          // when its reversal became known; zero if it stands
 }
 
 // Task is something that staff have to look at.
@@ -235,9 +239,28 @@ func (r Return) Clone() Return {
 	r.changes = nil
 	r.Lines = slices.Clone(r.Lines)
 	r.Evidence = slices.Clone(r.Evidence)
+	r.Shipment, r.Inspection = cloned(r.Shipment), cloned(r.Inspection)
 	r.Receipts = slices.Clone(r.Receipts)
+	for i := range r.Receipts {
+		r.Receipts[i].Lines = maps.Clone(r.Receipts[i].Lines)
+	}
 	r.Overrides = slices.Clone(r.Overrides)
+	for i := range r.Overrides {
+		r.Overrides[i].Rules = slices.Clone(r.Overrides[i].Rules)
+	}
 	r.Tasks = slices.Clone(r.Tasks)
 	r.Refunds = slices.Clone(r.Refunds)
+	r.Verdict.Findings, r.Verdict.Lines = slices.Clone(r.Verdict.Findings), slices.Clone(r.Verdict.Lines)
+	for i := range r.Verdict.Lines {
+		r.Verdict.Lines[i].Findings = slices.Clone(r.Verdict.Lines[i].Findings)
+	}
 	return r
+}
+
+func cloned[T any](v *T) *T {
+	if v == nil {
+		return nil
+	}
+	c := *v
+	return &c
 }

@@ -30,7 +30,7 @@ func TestAReturnIsPaidBackAndRestockedOnce(t *testing.T) {
 		s.ok(err)
 		s.equal("status", r.Status, returns.StatusRefunded)
 		s.equal("I3: refund", refund.Amount(), quote.Amount)
-		s.ok(s.svc.RefundChanged(s.ctx, refund))
+		s.ok(s.svc.RefundChanged(s.ctx, refund.Refund))
 	}
 	s.equal("paid out", s.gateway.PaidOut("pi_"+o.OrderID), quote.Amount)
 	s.equal("stock", s.stock(), 2)

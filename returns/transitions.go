@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/purchase"
 )
 
 // Limits of what people write, in characters.
@@ -401,15 +401,8 @@ func (r *Return) CloseTask(s event.Stamp, id int, note string) error {
 }
 
 func checkText(field, value string, limit int) error {
-	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return &Error{Code: CodeInvalid, Field: field, Message: "It holds bytes that are no text."}
-	}
-	if n := utf8.RuneCountInString(value); n > limit {
-		return &Error{
-			Code: CodeInvalid, Field: field, Message: fmt.Sprintf(
-				"It has %d characters; at most %d are allowed.", n, limit,
-			),
-		}
+	if problem := purchase.CheckText(value, limit); problem != "" {
+		return &Error{Code: CodeInvalid, Field: field, Message: problem}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
 )
 
 // Limits of what a policy may say.
@@ -157,6 +158,9 @@ func (p Policy) validateMoney(bad refuse) error {
 			"%q is not a status to refund from; one of approved, received, authorized.",
 			p.RefundFrom,
 		)
+	}
+	if p.Split != "" && !p.Split.Valid() {
+		return bad("split", "%q is not a rule; one of %s.", clip(string(p.Split)), join(refunds.SplitRules))
 	}
 	if p.RestockAt != RestockAtRefund && p.RestockAt != RestockAtInspection {
 		return bad("restock_at", "%q is not a restock point; one of refund, inspection.", p.RestockAt)

@@ -51,10 +51,11 @@ func main() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	r, err := svc.Refund(ctx, request("PAY-1"))
+	paid, err := svc.Refund(ctx, request("PAY-1"))
 	if err != nil {
 		log.Fatal(err)
 	}
+	r := paid.Refund
 	fmt.Println(r.Status, money.New(r.Amount(), "EUR"), r.Attempt().ProviderID)
 	for _, m := range psp.Decide() {
 		if _, err := receive(ctx, svc, Message{Body: m.Body, Signature: "forged"}, psp.Secret); err != nil {

@@ -25,40 +25,35 @@ func Example() {
 	// succeeded 10.00 EUR PSP00001
 }
 
-// reported is the gateway with a look-up in the provider's report of the day, which
-// a program has hours later and a test at once. TestGateway asks by look-ups what a
-// call did.
-type reported struct{ Gateway }
-
-func (r reported) FindRefund(ctx context.Context, asked payment.RefundRequest) payment.Result {
-	if ctx.Err() != nil {
-		return payment.Result{Outcome: payment.OutcomeUnknown, Message: ctx.Err().Error()}
-	}
-	r.Provider.Decide()
-	for _, d := range r.Provider.Books() {
-		_, attempt := ids(d.MerchantReference)
-		if d.PaymentReference != asked.PaymentProviderID || attempt != asked.AttemptID {
-			continue
+// refundsOf are those of the payment, decided now.
+func refundsOf(psp *Provider, paymentID string) (all []Decided) {
+	psp.Decide()
+	for _, d := range psp.Books() {
+		if d.PaymentReference == paymentID {
+			all = append(all, d)
 		}
-		a := payment.Result{ProviderID: d.Reference, Amount: d.Amount, Outcome: payment.OutcomeDeclined}
-		if d.Success {
-			a.Outcome = payment.OutcomeDone
-		}
-		return a
 	}
-	return payment.Result{Outcome: payment.OutcomeAbsent}
+	return all
 }
 
 func TestTheProviderAsAGateway(t *testing.T) {
 	refundstest.TestGateway(t, func(*testing.T) refundstest.Sandbox {
 		psp := &Provider{Secret: []byte("s")}
 		return refundstest.Sandbox{
-			Gateway: reported{Gateway{psp}},
+			Gateway: Gateway{psp},
 			NewPayment: func(_ testing.TB, amount int64, _ money.Currency) string {
 				id := uuid.NewString()
 				psp.Capture(id, amount)
 				return id
 			},
+			Count: func(paymentID string) int { return len(refundsOf(psp, paymentID)) },
+			Paid: func(paymentID string) (sum int64) {
+				for _, d := range refundsOf(psp, paymentID) {
+					sum += d.Amount
+				}
+				return sum
+			},
+			Later:     func() func() { return func() { psp.Decide() } },
 			Unlimited: true, // what is too much is received, and refused by the message
 		}
 	})
@@ -104,7 +99,7 @@ func (s shop) deliver(ctx context.Context) {
 
 // Refund is followed by the messages that have come, whose handling is cut at every
 // step too.
-func (s shop) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (s shop) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	s.deliver(ctx)
 	refund, err := s.Service.Refund(ctx, r)
 	s.deliver(ctx)
@@ -118,11 +113,6 @@ func (s shop) ResumeDue(ctx context.Context, limit int) (int, error) {
 	return n, err
 }
 
-// blind gives the suite's process the capabilities of the gateway.
-type blind struct{ payment.RefundGateway }
-
-func (blind) Capabilities() payment.Capabilities { return Gateway{}.Capabilities() }
-
 func TestRefundsThroughTheProviderAreCutAtEveryStep(t *testing.T) {
 	var psp *Provider // of the case that runs
 	refundstest.TestCrashes(t, refundstest.Crashes{
@@ -135,7 +125,6 @@ func TestRefundsThroughTheProviderAreCutAtEveryStep(t *testing.T) {
 		NewExecutor: func() func(refunds.Config) (refundstest.Executor, error) {
 			mail := &mailbox{}
 			return func(c refunds.Config) (refundstest.Executor, error) {
-				c.Gateway = blind{c.Gateway}
 				svc, err := refunds.New(c)
 				return shop{svc, psp, mail}, err
 			}
@@ -192,7 +181,7 @@ func TestARefundEndsWithinAMinuteOfItsMessage(t *testing.T) {
 					if _, err := svc.ResumeDue(t.Context(), 10); err != nil {
 						t.Fatal(err)
 					}
-					if r, err = svc.ByID(t.Context(), r.ID); err != nil {
+					if r.Refund, err = svc.ByID(t.Context(), r.ID); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -220,7 +209,7 @@ func TestARefusalComesAsAMessage(t *testing.T) {
 		t.Fatal(r.Status, err)
 	}
 	for _, m := range psp.Decide() {
-		if r, err = receive(t.Context(), svc, m, psp.Secret); err != nil {
+		if r.Refund, err = receive(t.Context(), svc, m, psp.Secret); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -215,7 +215,10 @@ func (s *Shop) RequestRefund(ctx context.Context, returnID string) (r refunds.Re
 			}
 			return newRefund(id, returnID, o, units, p)
 		}
-		r, err = s.refunds.WithTx(tx).Open(ctx, request, refunds.Opening(request, open))
+		saved, err := s.refunds.WithTx(tx).Open(ctx, []refunds.OpenRequest{request}, refunds.OpeningOne(request, open))
+		if err == nil {
+			r = saved[0]
+		}
 		return err
 	})
 	return r, err

@@ -141,7 +141,7 @@ type payer struct {
 }
 
 // Refund implements returns.Refunder.
-func (p payer) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (p payer) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	refund, err := p.Service.Refund(ctx, r)
 	p.shop.between()
 	return refund, err

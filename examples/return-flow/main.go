@@ -69,7 +69,7 @@ func main() {
 	s := open(ctx)
 
 	// Ada buys three lamps, and sends two back.
-	lamp := must(s.orders.SaveProduct(ctx, 0, event.Stamp{At: now, By: kim}, func(p *orders.Product) error {
+	lamp := must(s.orders.SaveProduct(ctx, 0, kim, func(p *orders.Product) error {
 		p.Name, p.Price, p.Currency, p.Stock = "Lamp", 4_000, "USD", 10
 		return nil
 	}))

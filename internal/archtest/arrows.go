@@ -35,9 +35,12 @@ var arrows = map[string][]string{
 	"returns/returnsdb":             {"returns", "orders/event/outboxdb"},
 	"observability/observabilitydb": {"observability", "orders/event/outboxdb"},
 
-	"orders/orderstest":              {"orders"},
-	"refunds/refundstest":            {"refunds"},
-	"returns/returnstest":            {"returns"},
+	"orders/orderstest":              {"orders", "internal/linear", "internal/differ"},
+	"refunds/refundstest":            {"refunds", "internal/linear", "internal/differ"},
+	"returns/returnstest":            {"returns", "internal/linear", "internal/differ"},
+	"internal/suite":                 {}, // the bench of the suites, and what it searches with
+	"internal/linear":                {"internal/suite"},
+	"internal/differ":                {"internal/suite"},
 	"orders/sqlstore/sqlstoretest":   {"orders/sqlstore"},
 	"orders/event/outbox/outboxtest": {"orders/event/outbox"},
 

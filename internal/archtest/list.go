@@ -20,11 +20,20 @@ type pkg struct {
 	Imports    []string // of its own files, tests left out
 	Deps       []string // all packages below
 	Export     string   // the file with its compiled types, where asked for
+
+	Dir          string // and its files
+	GoFiles      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
+	TestImports  []string
+	XTestImports []string
 }
+
+const fields = "ImportPath,Name,Imports,Deps,Export,Dir,GoFiles,TestGoFiles,XTestGoFiles,TestImports,XTestImports"
 
 // goList runs go list in a folder. Flags and patterns are as on its command line.
 func goList(dir string, args ...string) (map[string]pkg, error) {
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Imports,Deps,Export"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=" + fields}, args...)...)
 	cmd.Dir = dir
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -98,7 +98,7 @@ func newShop(ctx context.Context, db *sqlstore.DB, url string) (*shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := service.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+	p, err := service.SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mouse", 1999, orders.MaxStock
 		return nil
 	})

@@ -100,6 +100,14 @@ func Save(ctx context.Context, tx bun.IDB, row Row) (held bool, err error) {
 		WherePK().Where("lease_token = ?", row.columns().LeaseToken).Exec(ctx))
 }
 
+// WhereFreeFor limits a query of many rows to those of which no lease of that length holds
+// at now, as [Lease.Held] has it; alias is that of their table.
+func WhereFreeFor(q *bun.SelectQuery, alias string, now time.Time, lasts time.Duration) *bun.SelectQuery {
+	until := bun.Ident(alias + ".lease_until")
+	return q.Where("(? IS NULL OR ? <= ? OR ? > ?)",
+		until, until, sqldb.At(now), until, sqldb.At(now.Add(lasts+ClockSlack)))
+}
+
 // WhereFree limits a query of many rows to those that nobody has leased at now;
 // alias is that of their table.
 func WhereFree(q *bun.SelectQuery, alias string, now time.Time) *bun.SelectQuery {

@@ -153,5 +153,13 @@ func TestFreeRowsAreFound(t *testing.T) {
 				t.Errorf("%d are free, %v, want %d", len(found), err, want)
 			}
 		}
+		// A clock that was set back by more than a lease and the slack locks nobody out.
+		for at, want := range map[time.Time]int{now: 1, now.Add(lasts): 2, now.Add(-time.Hour): 2} {
+			var found []job
+			q := lease.WhereFreeFor(db.Reader().NewSelect().Model(&found), "j", at, lasts)
+			if err := q.Scan(t.Context()); err != nil || len(found) != want {
+				t.Errorf("at %v %d are free, %v, want %d", at.Sub(now), len(found), err, want)
+			}
+		}
 	})
 }

@@ -19,8 +19,14 @@ type conn struct {
 
 // On returns db with all queries running on the transaction. Their finished
 // text is sent as it is, where bun's own Tx would look for arguments in it
-// again, and change a text that holds a question mark.
-func On(db *bun.DB, tx bun.IConn) bun.IDB { return conn{db, tx} }
+// again, and change a text that holds a question mark. A tx that On returned is
+// the transaction it stands for.
+func On(db *bun.DB, tx bun.IConn) bun.IDB {
+	if c, ok := tx.(conn); ok {
+		tx = c.on
+	}
+	return conn{db, tx}
+}
 
 func (c conn) NewValues(model any) *bun.ValuesQuery  { return c.DB.NewValues(model).Conn(c.on) }
 func (c conn) NewSelect() *bun.SelectQuery           { return c.DB.NewSelect().Conn(c.on) }

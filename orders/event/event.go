@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,15 @@ type Event struct {
 	Actor       Actor           `json:"actor"`
 	Source      Source          `json:"from,omitzero"`
 	Data        json.RawMessage `json:"data"`
+}
+
+// Clone returns a copy of the events that shares no memory with them.
+func Clone(events []Event) []Event {
+	all := slices.Clone(events)
+	for i := range all {
+		all[i].Data = slices.Clone(all[i].Data)
+	}
+	return all
 }
 
 // NewEvent returns the event number seq of an aggregate, with data encoded as

@@ -38,7 +38,7 @@ func benchmarkCheckout(b *testing.B, db *sqlstore.DB, submitters int) {
 		b.Fatal(err)
 	}
 	ctx := context.Background()
-	p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+	p, err := s.SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mouse", 1999, orders.MaxStock
 		return nil
 	})

@@ -45,7 +45,7 @@ func sell(ctx context.Context) error {
 	}
 	defer shop.Close(ctx)
 
-	mouse, err := shop.SaveProduct(ctx, 0, event.Stamp{By: event.System("example")}, func(p *orders.Product) error {
+	mouse, err := shop.SaveProduct(ctx, 0, event.System("example"), func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock, p.CountryOfOrigin = "Mouse", 1999, 10, "USA"
 		return nil
 	})
@@ -99,7 +99,7 @@ func sellInTransaction(ctx context.Context) error {
 		return err
 	}
 	defer shop.Close(ctx)
-	mouse, err := shop.SaveProduct(ctx, 0, event.Stamp{By: event.System("example")}, func(p *orders.Product) error {
+	mouse, err := shop.SaveProduct(ctx, 0, event.System("example"), func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mouse", 1999, 10
 		return nil
 	})

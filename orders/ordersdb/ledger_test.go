@@ -91,7 +91,7 @@ func TestTwoProcessesOnOneDatabase(t *testing.T) {
 		}
 		var products []int64
 		for i := range 4 {
-			p, err := shops[0].SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+			p, err := shops[0].SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 				p.Name, p.Price, p.Stock = fmt.Sprintf("P%d", i), 1000+int64(i), 60
 				return nil
 			})
@@ -271,7 +271,7 @@ func TestTheDatabaseGuardsTheInvariants(t *testing.T) {
 		p, err := s.SaveProduct(
 			ctx,
 			0,
-			event.Stamp{},
+			event.Actor{},
 			func(p *orders.Product) error { p.Name, p.Stock = "Mouse", 10; return nil },
 		)
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -23,10 +22,13 @@ import (
 func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 	return s.db.Tx(ctx, "ordersdb: place order", func(ctx context.Context, tx bun.IDB) error {
 		b := &book{
-			db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
+			store: s, db: s.db, tx: tx, batch: batch, byID: map[string]*orders.Cart{}, open: map[string]*orders.Cart{},
 			earlier: map[string]orders.Order{}, keys: map[[2]string]string{}, sold: map[int64]int{},
+			ledger: s.credit,
 		}
-		for _, step := range []func(context.Context) error{b.lockCarts, b.loadEarlier, b.lockProducts} {
+		for _, step := range []func(context.Context) error{
+			b.lockCarts, b.loadEarlier, b.lockProducts, b.lockCredit,
+		} {
 			if err := step(ctx); err != nil {
 				return err
 			}
@@ -37,12 +39,16 @@ func (s *Store) placeAll(ctx context.Context, batch []*placeCall) error {
 				return err
 			}
 		}
+		if err := b.moveCredit(ctx); err != nil {
+			return err
+		}
 		return b.save(ctx)
 	})
 }
 
 // book is what one transaction of intake works on.
 type book struct {
+	store *Store
 	db    *sqlstore.DB
 	tx    bun.IDB
 	batch []*placeCall
@@ -53,6 +59,8 @@ type book struct {
 	keys     map[[2]string]string // customer and idempotency key -> order
 	products map[int64]orders.Product
 	sales    *saleBook // nil: none of the products has any
+	ledger   CreditLedger
+	credit   map[purse]int64 // what is left of it, locked
 
 	placed []orders.Change
 	sold   map[int64]int // product -> change of its stock
@@ -221,6 +229,7 @@ func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 		}
 		placement.Products[it.ProductID] = p
 	}
+	placement.Credit = b.creditOf(p, placement)
 	o, err := p.decide(placement)
 	if err != nil {
 		return orders.Order{}, false, err
@@ -229,7 +238,11 @@ func (b *book) decide(p *placeCall) (orders.Order, bool, error) {
 	if err != nil {
 		return orders.Order{}, false, err
 	}
+	if err := b.takeCredit(change.Credit); err != nil {
+		return orders.Order{}, false, err
+	}
 	if err := b.countInSales(change); err != nil {
+		b.returnCredit(change.Credit)
 		return orders.Order{}, false, err
 	}
 	for id, n := range change.Stock {
@@ -323,6 +336,6 @@ func (b *book) save(ctx context.Context) error {
 				return err
 			}
 		}
-		return outboxdb.Append(ctx, w, eventPrefix, events)
+		return b.store.append(ctx, w, events)
 	})
 }

@@ -101,14 +101,14 @@ func exercise(t *testing.T, db *sqlstore.DB) {
 	}
 	var ids []int64
 	for i := range 3 {
-		p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+		p, err := s.SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock = fmt.Sprintf("P%d", i), 1000, 100
 			return nil
 		})
 		must(err)
 		ids = append(ids, p.ID)
 	}
-	_, err = s.SaveProduct(ctx, ids[0], event.Stamp{}, func(p *orders.Product) error { p.Stock++; return nil })
+	_, err = s.SaveProduct(ctx, ids[0], event.Actor{}, func(p *orders.Product) error { p.Stock++; return nil })
 	must(err)
 	_, err = s.Product(ctx, ids[0])
 	must(err)

@@ -110,6 +110,8 @@ type orderRow struct {
 	UpdatedAt      sqldb.Time
 	Version        int64
 	Search         string
+	CreditID       string `bun:"credit_payment_id"`
+	CreditMinor    int64
 }
 
 func rowOfOrder(o orders.Order) orderRow {
@@ -124,6 +126,7 @@ func rowOfOrder(o orders.Order) orderRow {
 		PlacedAt: sqldb.At(o.PlacedAt), CompletedAt: sqldb.At(o.CompletedAt), CanceledAt: sqldb.At(o.CanceledAt),
 		CancelReason: o.CancelReason, DeliveredAt: sqldb.At(o.DeliveredAt), UpdatedAt: sqldb.At(o.UpdatedAt),
 		Version: int64(o.Version), Search: strings.ToLower(strings.Join(words, "\n")),
+		CreditID: o.Credit.PaymentID, CreditMinor: o.Credit.Amount,
 	}
 }
 
@@ -133,7 +136,7 @@ func (r orderRow) order() orders.Order {
 		TermsID: r.TermsID, Source: r.Source, Currency: money.Currency(r.Currency), Status: orders.Status(r.Status),
 		PlacedAt: r.PlacedAt.Time(), CompletedAt: r.CompletedAt.Time(), CanceledAt: r.CanceledAt.Time(),
 		CancelReason: r.CancelReason, DeliveredAt: r.DeliveredAt.Time(), UpdatedAt: r.UpdatedAt.Time(),
-		Version: int(r.Version),
+		Version: int(r.Version), Credit: orders.CreditPart{PaymentID: r.CreditID, Amount: r.CreditMinor},
 	}
 }
 

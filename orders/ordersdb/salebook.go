@@ -13,7 +13,6 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 type saleRow struct {
@@ -253,11 +252,11 @@ func (b *saleBook) count(saleID, customerID string, n int) {
 }
 
 // save writes what changed, one statement a table, and the events.
-func (b *saleBook) save(ctx context.Context, tx bun.IDB) error {
+func (s *Store) saveSales(ctx context.Context, tx bun.IDB, b *saleBook) error {
 	if err := b.saveRows(ctx, tx); err != nil || len(b.events) == 0 {
 		return err
 	}
-	return outboxdb.Append(ctx, tx, eventPrefix, b.events)
+	return s.append(ctx, tx, b.events)
 }
 
 func (b *saleBook) saveRows(ctx context.Context, tx bun.IDB) error {

@@ -14,7 +14,6 @@ import (
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // maxSales is how many flash sales a list holds at most.
@@ -85,7 +84,7 @@ func (s *Store) CreateFlashSale(ctx context.Context, f orders.FlashSale) (orders
 			f.ProductID).Exec(ctx); err != nil {
 			return err
 		}
-		return outboxdb.Append(ctx, tx, eventPrefix, f.PendingEvents())
+		return s.append(ctx, tx, f.PendingEvents())
 	})
 	if err != nil {
 		return orders.FlashSale{}, refusal(err)
@@ -150,7 +149,7 @@ func (s *Store) UpdateFlashSale(
 				return err
 			}
 		}
-		return b.save(ctx, tx)
+		return s.saveSales(ctx, tx, b)
 	})
 	if err != nil {
 		return orders.FlashSale{}, refusal(err)
@@ -213,7 +212,7 @@ func (s *Store) Reserve(ctx context.Context, saleID, customerID string, st event
 				return err
 			}
 		}
-		return b.save(ctx, tx)
+		return s.saveSales(ctx, tx, b)
 	})
 	if err != nil {
 		return orders.Reservation{}, refusal(err)
@@ -288,7 +287,7 @@ func (s *Store) expireProduct(ctx context.Context, productID int64, st event.Sta
 				return err
 			}
 		}
-		if err := b.save(ctx, tx); err != nil {
+		if err := s.saveSales(ctx, tx, b); err != nil {
 			return err
 		}
 		_, err = tx.NewUpdate().TableExpr("?(rk)flash_sales").Set("closed = TRUE").

@@ -68,7 +68,7 @@ func TestStatementsPerCheckout(t *testing.T) {
 		ctx := t.Context()
 		var ids []int64
 		for _, name := range []string{"Laptop", "Mouse", "Keyboard"} {
-			p, err := s.SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+			p, err := s.SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 				p.Name, p.Price, p.Stock = name, 1000, 1000
 				return nil
 			})

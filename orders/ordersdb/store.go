@@ -12,6 +12,8 @@ import (
 	"github.com/returnkit/returnkit/internal/batch"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 )
 
@@ -30,19 +32,53 @@ type Store struct {
 	restocks *batch.Batcher[*restockCall]
 	updates  *batch.Batcher[*updateCall]
 	byID     *batch.Loader[string, orders.Order]
+	credit   CreditLedger // nil: orders are not paid by store credit
+	options  []Option
+	followed []string // types of events; nil: all
 }
+
+// Option changes what New makes.
+type Option func(*Store)
+
+// Follow says that subscribers and watchers of the orders' events want these types alone.
+// Events of other types are kept without waiting for a dispatcher, which saves it a write for
+// each; see outboxdb.AppendFollowed. Without Follow all wait for whoever subscribes first.
+func Follow(types ...string) Option {
+	return func(s *Store) { s.followed = append([]string{}, types...) }
+}
+
+// CreditLedger returns the ledger of store credit in a transaction on the database
+// of the Store.
+type CreditLedger func(tx bun.IConn) orders.CreditLedger
+
+// WithCredit has orders paid by store credit, whose ledger stands on the same
+// database:
+//
+//	credit := refundsdb.New(db)
+//	store := ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger {
+//		return credit.WithTx(tx)
+//	}))
+func WithCredit(ledger CreditLedger) Option { return func(s *Store) { s.credit = ledger } }
 
 var _ orders.Store = (*Store)(nil)
 
 // New returns a Store on a database that was migrated.
-func New(db *sqlstore.DB) *Store {
-	s := &Store{db: db}
+func New(db *sqlstore.DB, options ...Option) *Store {
+	s := &Store{db: db, options: options}
+	for _, o := range options {
+		o(s)
+	}
 	s.intake = sqldb.NewBatcher(db.Slots(), maxCombined, s.placeAll)
 	s.carts = sqldb.NewBatcher(db.Slots(), maxCombined, s.changeCarts)
 	s.restocks = sqldb.NewBatcher(db.Slots(), maxCombined, s.restockAll)
 	s.updates = sqldb.NewBatcher(db.Slots(), maxCombined, s.updateAll)
 	s.byID = batch.NewLoader(db.Slots(), maxCombined, s.ordersByID, orders.Order.Clone)
 	return s
+}
+
+// append writes events in the transaction of their change.
+func (s *Store) append(ctx context.Context, tx bun.IDB, events []event.Event) error {
+	return outboxdb.AppendFollowed(ctx, tx, eventPrefix, events, s.followed)
 }
 
 func notFound(what string, id any) error {

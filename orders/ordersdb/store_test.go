@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/ordersdb"
 	"github.com/returnkit/returnkit/orders/orderstest"
@@ -24,6 +25,19 @@ func TestStoreOnSQLite(t *testing.T) {
 	orderstest.TestStore(
 		t,
 		func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) },
+	)
+}
+
+func TestSQLiteIsLinearizable(t *testing.T) {
+	orderstest.TestLinearizable(
+		t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 20,
+	)
+}
+
+func TestPostgreSQLIsLinearizable(t *testing.T) {
+	testreq.Slow(t, "./orders/ordersdb/")
+	orderstest.TestLinearizable(
+		t, func(t *testing.T) orders.Store { return ordersdb.New(migrated(t, sqlstoretest.Postgres(t))) }, 60,
 	)
 }
 

@@ -31,7 +31,7 @@ func TestDoubleSubmitsAreOneOrderEach(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p, err := shops[0].SaveProduct(ctx, 0, event.Stamp{}, func(p *orders.Product) error {
+		p, err := shops[0].SaveProduct(ctx, 0, event.Actor{}, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock = "Mouse", 1999, 10*users
 			return nil
 		})

@@ -14,7 +14,7 @@ import (
 //
 // An order is placed there and not charged: Claim, and whatever takes a lease to
 // call the provider, return payment.ErrInTransaction and change nothing.
-func (s *Store) WithTx(tx bun.IConn) *Store { return New(s.db.WithTx(tx)) }
+func (s *Store) WithTx(tx bun.IConn) *Store { return New(s.db.WithTx(tx), s.options...) }
 
 // unleased refuses a lease that is taken in a transaction of the caller's: who
 // has it calls the provider next.

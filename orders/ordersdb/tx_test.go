@@ -30,7 +30,7 @@ func TestAnOrderInTheCallersTransactionCommitsWithIt(t *testing.T) {
 	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
 		s := ordersdb.New(migrated(t, db))
 		shop := service(t, s)
-		by := event.Stamp{By: event.System("test")}
+		by := event.System("test")
 		mouse, err := shop.SaveProduct(t.Context(), 0, by, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock, p.CountryOfOrigin = "what?(rk)x", 1999, 10, "USA"
 			return nil
@@ -85,7 +85,7 @@ func TestACardOrderInTheCallersTransactionIsChargedAfterTheCommit(t *testing.T) 
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = shop.Close(t.Context()) })
-		by := event.Stamp{By: event.System("test")}
+		by := event.System("test")
 		mouse, err := shop.SaveProduct(t.Context(), 0, by, func(p *orders.Product) error {
 			p.Name, p.Price, p.Stock = "Mouse", 1999, 10
 			return nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event/outboxdb"
 )
 
 // updateCall is a call of Update on its way.
@@ -92,7 +91,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 				if u.err != nil || u.alone {
 					continue
 				}
-				if err := saveOrder(ctx, w, u.saved); err != nil {
+				if err := s.saveOrder(ctx, w, u.saved); err != nil {
 					return err
 				}
 				u.order = u.saved.After.Clone()
@@ -103,7 +102,7 @@ func (s *Store) updateAll(ctx context.Context, calls []*updateCall) error {
 }
 
 // saveOrder writes what changed.
-func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
+func (s *Store) saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 	was, o := c.Before, c.After
 	if row := rowOfOrder(o); row != rowOfOrder(was) {
 		_, err := db.NewUpdate().Model(&row).WherePK().
@@ -127,7 +126,7 @@ func saveOrder(ctx context.Context, db bun.IDB, c orders.Change) error {
 			return err
 		}
 	}
-	return outboxdb.Append(ctx, db, eventPrefix, c.Events)
+	return s.append(ctx, db, c.Events)
 }
 
 // lockOrders loads the orders of the calls with their rows and those of their
@@ -160,10 +159,21 @@ func lockOrders(ctx context.Context, tx bun.IDB, calls []*updateCall) (map[strin
 	return found, nil
 }
 
-// release gives back what a canceled order held: its cart, unless the
-// customer has another one with something in it, and its units.
+// release gives back what a canceled order held: its cart, its units, and its
+// store credit, which all transactions lock in this order.
 func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error {
-	o := c.After
+	if err := releaseCart(ctx, tx, c.After); err != nil {
+		return err
+	}
+	if err := s.releaseUnits(ctx, tx, c); err != nil {
+		return err
+	}
+	return s.credit.move(ctx, tx, c.Credit, c.Stamp())
+}
+
+// releaseCart opens the cart of a canceled order, unless the customer has another
+// one with something in it.
+func releaseCart(ctx context.Context, tx bun.IDB, o orders.Order) error {
 	var carts []cartRow
 	err := sqldb.ForUpdate(tx.NewSelect().Model(&carts).
 		Where("c.id = ? OR (c.customer_id = ? AND c.order_id IS NULL)", o.CartID, o.CustomerID).Order("c.id")).Scan(ctx)
@@ -195,10 +205,15 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 			return err
 		}
 	}
+	return nil
+}
 
+// releaseUnits puts the units of a canceled order back, and takes them out of the
+// flash sales they were sold in.
+func (s *Store) releaseUnits(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	ids := slices.Sorted(maps.Keys(c.Stock))
 	var locked []int64
-	err = lockProducts(
+	err := lockProducts(
 		tx.NewSelect().Model((*productRow)(nil)).Column("p.id").Where("p.id IN (?)", bun.List(ids)).Order("p.id"),
 		s.db.Dialect(),
 	).
@@ -215,12 +230,12 @@ func (s *Store) release(ctx context.Context, tx bun.IDB, c orders.Change) error 
 	if err := addStock(ctx, tx, c.Stock, ids); err != nil {
 		return err
 	}
-	return uncount(ctx, tx, c)
+	return s.uncount(ctx, tx, c)
 }
 
 // uncount takes a canceled order out of the flash sales of its lines, under
 // the locks of their products.
-func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
+func (s *Store) uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	ids := slices.Sorted(maps.Keys(c.Sales))
 	if len(ids) == 0 {
 		return nil
@@ -236,5 +251,5 @@ func uncount(ctx context.Context, tx bun.IDB, c orders.Change) error {
 	for id, n := range c.Sales {
 		b.count(id, c.After.CustomerID, n)
 	}
-	return b.save(ctx, tx)
+	return s.saveSales(ctx, tx, b)
 }

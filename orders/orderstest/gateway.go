@@ -67,6 +67,8 @@ type Gateway struct {
 	charges  []Charge
 	pages    map[string]*page // by the provider's id
 	misuse   []string
+
+	smallest, largest int64
 }
 
 type object struct {
@@ -74,7 +76,31 @@ type object struct {
 	state   payment.PaymentStatus
 }
 
-var _ payment.ChargeGateway = (*Gateway)(nil)
+var _ interface {
+	payment.ChargeGateway
+	payment.ChargeLimiter
+} = (*Gateway)(nil)
+
+// Limit makes it state a smallest and a largest charge, minor units of any
+// currency; 0: none.
+func (g *Gateway) Limit(smallest, largest int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.smallest, g.largest = smallest, largest
+}
+
+// Chargeable implements payment.ChargeLimiter.
+func (g *Gateway) Chargeable(amount int64, _ money.Currency) (below, above int64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case amount < g.smallest:
+		return 0, g.smallest, true
+	case g.largest > 0 && amount > g.largest:
+		return g.largest, 0, true
+	}
+	return amount, amount, true
+}
 
 // Script makes the next calls of a kind go wrong, in order; FaultNone lets one
 // pass. After them Always counts again.

@@ -27,10 +27,18 @@ type Store struct {
 	numbers  map[string]string       // order number -> order
 	events   map[string][]event.Event
 	refs     map[string]bool // restocks done
+	ledger   orders.CreditLedger
 	sales
 }
 
 var _ orders.Store = (*Store)(nil)
+
+// WithCredit has orders paid by store credit of the ledger, such as a
+// refundstest.Store. Call it before the store is used; it returns the store.
+func (s *Store) WithCredit(ledger orders.CreditLedger) *Store {
+	s.ledger = ledger
+	return s
+}
 
 // NewStore returns an empty Store.
 func NewStore() *Store {
@@ -211,7 +219,10 @@ func (s *Store) Update(ctx context.Context, id string, change func(*orders.Order
 	if err != nil {
 		return orders.Order{}, err
 	}
-	s.events[id] = append(s.events[id], c.Events...)
+	if err := s.moveCredit(ctx, c); err != nil {
+		return orders.Order{}, err
+	}
+	s.events[id] = append(s.events[id], event.Clone(c.Events)...)
 	if c.FreesKey != "" {
 		delete(s.keys, [2]string{o.CustomerID, c.FreesKey})
 	}
@@ -327,7 +338,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if !ok {
 		return nil, notFound("order", id)
 	}
-	return slices.Clone(events), nil
+	return event.Clone(events), nil
 }
 
 func copyCart(c orders.Cart) orders.Cart {

@@ -43,19 +43,24 @@ func (s *Store) Place(ctx context.Context, r orders.PlaceRequest,
 		return orders.Order{}, false, err
 	}
 	for try := 0; ; try++ {
-		o, err := decide(orders.Placement{Cart: copyCart(cart), Products: s.productsOf(cart, nil)})
+		p := orders.Placement{Cart: copyCart(cart), Products: s.productsOf(cart, nil)}
+		var err error
+		if p.Credit, err = s.creditOf(ctx, r, p); err != nil {
+			return orders.Order{}, false, err
+		}
+		o, err := decide(p)
 		if err != nil {
 			return orders.Order{}, false, err
 		}
 		if _, taken := s.numbers[o.Number]; taken && try < 3 {
 			continue // decide makes new ids
 		}
-		saved, err := s.insert(*o, cart)
+		saved, err := s.insert(ctx, *o, cart)
 		return saved, err == nil, err
 	}
 }
 
-func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
+func (s *Store) insert(ctx context.Context, o orders.Order, cart orders.Cart) (orders.Order, error) {
 	if _, taken := s.orders[o.ID]; taken {
 		return orders.Order{}, fmt.Errorf("orderstest: order id %s is taken", o.ID)
 	}
@@ -76,6 +81,9 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 				p.Stock)
 		}
 	}
+	if err := s.moveCredit(ctx, c); err != nil {
+		return orders.Order{}, err
+	}
 	if err := s.countInSales(c); err != nil {
 		return orders.Order{}, err
 	}
@@ -84,7 +92,7 @@ func (s *Store) insert(o orders.Order, cart orders.Cart) (orders.Order, error) {
 		p.Stock += n
 		s.products[id] = p
 	}
-	s.events[o.ID] = slices.Clone(c.Events)
+	s.events[o.ID] = event.Clone(c.Events)
 	o = c.After
 	s.orders[o.ID], s.numbers[o.Number] = o, o.ID
 	if o.IdempotencyKey != "" {

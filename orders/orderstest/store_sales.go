@@ -138,7 +138,7 @@ func (s *Store) saveSale(f orders.FlashSale) (orders.FlashSale, error) {
 	if err := f.CheckOverlap(others); err != nil {
 		return orders.FlashSale{}, err
 	}
-	s.events[f.ID] = append(s.events[f.ID], f.PendingEvents()...)
+	s.events[f.ID] = append(s.events[f.ID], event.Clone(f.PendingEvents())...)
 	s.sales.byID[f.ID] = f.Clone()
 	return f.Clone(), nil
 }
@@ -147,7 +147,7 @@ func (s *Store) saveReservation(r orders.Reservation, events []event.Event, err 
 	if err != nil {
 		return err
 	}
-	s.events[r.ID] = append(s.events[r.ID], events...)
+	s.events[r.ID] = append(s.events[r.ID], event.Clone(events)...)
 	s.reservations[r.ID] = r
 	return nil
 }

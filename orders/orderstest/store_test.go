@@ -10,3 +10,7 @@ import (
 func TestMemoryStore(t *testing.T) {
 	orderstest.TestStore(t, func(*testing.T) orders.Store { return orderstest.NewStore() })
 }
+
+func TestMemoryStoreIsLinearizable(t *testing.T) {
+	orderstest.TestLinearizable(t, func(*testing.T) orders.Store { return orderstest.NewStore() }, 100)
+}

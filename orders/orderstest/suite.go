@@ -3,93 +3,47 @@ package orderstest
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// TestStore is the conformance suite of orders.Store. newStore returns a
-// fresh, empty one for each subtest.
+// TestStore is the conformance suite of orders.Store: each promise of the interface's
+// documentation is a subtest. newStore returns a fresh, empty store for each case.
+//
+// A case fails when nothing happens for 200 times as long as a call of the store takes,
+// and when a call panics; what differs is printed field by field.
 func TestStore(t *testing.T, newStore func(t *testing.T) orders.Store) {
-	for _, c := range []struct {
-		name string
-		run  func(t *testing.T, b *bench)
-	}{
-		{"a product comes back as it was saved", testProducts},
-		{"a product's failing change saves nothing", testProductChangeFails},
-		{"a restock happens once per ref", testRestock},
-		{"a restock beyond the limit of the stock is refused", testRestockLimit},
-		{"a cart comes back with its products", testCart},
-		{"a cart's failing change saves nothing", testCartChangeFails},
-		{"one customer has one open cart, made by many at once", testCartRace},
-		{"an order comes back as it was placed", testPlace},
-		{"a refused placement saves nothing", testPlaceRefused},
-		{"an order that no shop takes is refused by the store too", testPlaceInvalid},
-		{"an order that the stock can't serve is refused by the store too", testPlaceBeyondStock},
-		{"a cart is ordered once, by many at once", testPlaceSameCart},
-		{"what is added while a cart is ordered is not lost", testPlaceAgainstCart},
-		{"a key is used once, by many at once", testPlaceSameKey},
-		{"a decline frees the key", testDeclineFreesKey},
-		{"a key belongs to its customer", testPlaceKeyOfOther},
-		{"a cart belongs to its customer", testPlaceCartOfOther},
-		{"200 buyers share 100 units", testLastUnits},
-		{"orders of many products at once end, and add up", testManyProducts},
-		{"a taken order number is tried again", testNumberTaken},
-		{"an update is saved whole or not at all", testUpdate},
-		{"a cancelled order gives back units and cart", testCancel},
-		{"a cancelled order leaves another full cart alone", testCancelOtherCart},
-		{"cancels and purchases at once add up", testCancelRace},
-		{"due payments are claimed in order of arrival", testClaim},
-		{"due payments of a higher priority are claimed first", testClaimPriority},
-		{"what a clock that was set back has left due is due", testClaimClockSetBack},
-		{"a payment is claimed by one worker at a time", testClaimRace},
-		{"a worker that lost its lease saves nothing", testFencing},
-		{"a claim is not undone by an update at the same time", testClaimAgainstUpdate},
-		{"orders are listed newest first, by page", testListPages},
-		{"orders are found by what a query names", testListFilters},
-		{"an order is paid on a page of the provider's", testPage},
-		{"events fold to the stored order", testEvents},
-		{"a flash sale comes back as it was saved", testSale},
-		{"a product has one flash sale at a time, made by many at once", testSaleOverlap},
-		{"a flash sale changes until it is over", testSaleChange},
-		{"a flash sale's caps hold, for many at once", testSaleCaps},
-		{"an order beyond a flash sale's caps is refused by the store too", testSaleBeyondCaps},
-		{"an order takes part of its units from a flash sale", testSalePart},
-		{"a cancelled order gives its units back to the flash sale", testSaleCancel},
-		{"a reservation holds units until it is used", testReservation},
-		{"200 customers reserve 100 units", testReserveLastUnits},
-		{"a reservation that expires gives its units back once", testReservationExpires},
-		{"whoever comes gets the units of expired reservations", testReservationExpiresLazily},
-		{"a reservation ends with its flash sale", testReservationEndsWithSale},
-		{"stock, reservations and orders add up, whatever happens", testStockLaw},
-		{"stock, reservations and orders add up, whatever happens at once", testStockLawAtOnce},
-		{"what is not there is not found", testNotFound},
-		{"a context that has ended does nothing", testContext},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			c.run(t, &bench{
-				T:     t,
-				ctx:   t.Context(),
-				store: newStore(t),
-				now:   time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
-			})
-		})
-	}
+	suite.Run(t, storePromises, suite.Options[*bench]{
+		Start: func(t *suite.T) *bench { return newBench(t, newStore) },
+		Calibrate: func(b *bench) int {
+			p := b.product("Mouse", 3)
+			for range 3 {
+				b.bought("ann", p.ID, 1)
+			}
+			return 7
+		},
+	})
 }
 
-// bench is what each test of the suite works with.
+// bench is what each case works with.
 type bench struct {
-	*testing.T
+	*suite.T
 	ctx   context.Context
 	store orders.Store
 	now   time.Time
+}
+
+func newBench(t *suite.T, newStore func(t *testing.T) orders.Store) *bench {
+	return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
+		now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -103,16 +57,12 @@ func (b *bench) stamp() event.Stamp {
 
 func (b *bench) ok(err error) {
 	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
+	b.OK(err)
 }
 
 func (b *bench) equal(what string, got, want any) {
 	b.Helper()
-	if !reflect.DeepEqual(got, want) {
-		b.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
-	}
+	b.Equal(what, got, want)
 }
 
 func (b *bench) code(err error, want orders.Code) {
@@ -164,9 +114,10 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 		items := make([]orders.Item, len(p.Cart.Items))
 		for i, it := range p.Cart.Items {
 			product := p.Products[it.ProductID]
-			available := product.AvailableAt(b.now)
+			available := product.Stock
 			items[i] = orders.Item{Product: product, Quantity: it.Quantity}
 			if sale := product.SaleAt(b.now); sale != nil {
+				available += min(sale.Reserved.Quantity, sale.Left())
 				items[i].Sale, available = &sale.FlashSale, min(available, sale.Left())
 			}
 			if it.Quantity > available {
@@ -178,6 +129,12 @@ func (b *bench) decide(key string) func(orders.Placement) (*orders.Order, error)
 }
 
 func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.Order, error) {
+	return b.orderOf("USD", c, items, key)
+}
+
+func (b *bench) orderOf(
+	in money.Currency, c orders.Cart, items []orders.Item, key string,
+) (*orders.Order, error) {
 	lines, err := orders.Price(items, dutyAndShipping)
 	if err != nil {
 		return nil, err
@@ -187,7 +144,7 @@ func (b *bench) order(c orders.Cart, items []orders.Item, key string) (*orders.O
 	}
 	return orders.NewOrder(orders.Params{
 		ID: newID(), CustomerID: c.CustomerID, CartID: c.ID, IdempotencyKey: key, TermsID: "terms-1", Source: "web",
-		Currency: "USD", Lines: lines, PaymentID: newID(), Method: payment.Card, Token: TokenPays,
+		Currency: in, Lines: lines, PaymentID: newID(), Method: payment.Card, Token: TokenPays,
 	}, b.stamp())
 }
 
@@ -215,20 +172,6 @@ func (b *bench) bought(customer string, productID int64, n int) orders.Order {
 		b.Fatal("the order was there already")
 	}
 	return o
-}
-
-// together runs f n times at once and waits.
-func together(n int, f func(i int)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
 }
 
 // folded checks that the events of an order give the stored one.

@@ -3,7 +3,6 @@ package orderstest
 import (
 	"fmt"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -27,7 +26,7 @@ func (b *bench) claim(now time.Time, token string, limit int) []string {
 	return ids
 }
 
-func testClaim(_ *testing.T, b *bench) {
+func testClaim(b *bench) {
 	p := b.product("Mouse", 100)
 	var ids []string
 	for i := range 5 {
@@ -56,7 +55,7 @@ func testClaim(_ *testing.T, b *bench) {
 }
 
 // A clock that is set back by an hour leaves work due, and leased, an hour ahead.
-func testClaimClockSetBack(_ *testing.T, b *bench) {
+func testClaimClockSetBack(b *bench) {
 	p := b.product("Mouse", 100)
 	due, leased := b.bought(customer(0), p.ID, 1).ID, b.bought(customer(1), p.ID, 1).ID
 	b.update(due, func(o *orders.Order) error {
@@ -69,7 +68,7 @@ func testClaimClockSetBack(_ *testing.T, b *bench) {
 	b.equal("not twice", b.claim(b.now.Add(-time.Hour), "w4", 9), []string(nil))
 }
 
-func testClaimPriority(_ *testing.T, b *bench) {
+func testClaimPriority(b *bench) {
 	p := b.product("Mouse", 100)
 	var ids []string
 	for i, priority := range []int{0, 9, 3, 9} {
@@ -95,7 +94,7 @@ func testClaimPriority(_ *testing.T, b *bench) {
 	b.equal("the rest", b.claim(b.now, "w2", 9), []string{ids[2], ids[0]})
 }
 
-func testClaimRace(t *testing.T, b *bench) {
+func testClaimRace(b *bench) {
 	p := b.product("Mouse", 100)
 	const n = 30
 	for i := range n {
@@ -103,15 +102,15 @@ func testClaimRace(t *testing.T, b *bench) {
 	}
 	var mu sync.Mutex
 	got := map[string]int{}
-	together(6, func(i int) {
+	b.AtOnce(6, func(i int) {
 		for range 3 * n {
 			claimed, err := b.store.Claim(b.ctx, b.now, time.Minute, fmt.Sprintf("worker-%d", i), 4)
 			if err != nil {
-				t.Error(err)
+				b.Error(err)
 				return
 			}
 			if len(claimed) > 4 {
-				t.Errorf("%d claimed, want at most 4", len(claimed))
+				b.Errorf("%d claimed, want at most 4", len(claimed))
 			}
 			mu.Lock()
 			for _, o := range claimed {
@@ -127,12 +126,12 @@ func testClaimRace(t *testing.T, b *bench) {
 	b.equal("payments claimed", len(got), n)
 	for id, times := range got {
 		if times != 1 {
-			t.Errorf("order %s was claimed %d times", id, times)
+			b.Errorf("order %s was claimed %d times", id, times)
 		}
 	}
 }
 
-func testFencing(_ *testing.T, b *bench) {
+func testFencing(b *bench) {
 	p := b.product("Mouse", 100)
 	o := b.bought("ann", p.ID, 1)
 	b.equal("first worker", b.claim(b.now, "slow", 1), []string{o.ID})
@@ -155,13 +154,13 @@ func testFencing(_ *testing.T, b *bench) {
 	b.equal("reference", stored.Payment.ProviderID, "pi_quick")
 }
 
-func testClaimAgainstUpdate(t *testing.T, b *bench) {
+func testClaimAgainstUpdate(b *bench) {
 	p := b.product("Mouse", 100)
 	o := b.bought("ann", p.ID, 1)
 	for round := range 20 {
 		now, token := b.now.Add(time.Duration(round)*time.Minute), fmt.Sprintf("w%d", round)
 		var claimed []orders.Order
-		together(2, func(i int) {
+		b.AtOnce(2, func(i int) {
 			var err error
 			if i == 0 {
 				claimed, err = b.store.Claim(b.ctx, now, 30*time.Second, token, 1)
@@ -175,13 +174,13 @@ func testClaimAgainstUpdate(t *testing.T, b *bench) {
 				})
 			}
 			if err != nil {
-				t.Error(err)
+				b.Error(err)
 			}
 		})
 		stored, err := b.store.Order(b.ctx, o.ID)
 		b.ok(err)
 		if len(claimed) == 1 && !stored.Payment.Work.LeasedBy(token) {
-			t.Fatalf("round %d: the claim was given and then overwritten", round)
+			b.Fatalf("round %d: the claim was given and then overwritten", round)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -18,7 +17,7 @@ func (b *bench) update(id string, change func(*orders.Order) error) orders.Order
 	return o
 }
 
-func testUpdate(t *testing.T, b *bench) {
+func testUpdate(b *bench) {
 	p := b.product("Mouse", 10)
 	was := b.bought("ann", p.ID, 2)
 	no := errors.New("no")
@@ -28,7 +27,7 @@ func testUpdate(t *testing.T, b *bench) {
 		return no
 	})
 	if !errors.Is(err, no) {
-		t.Errorf("error %v, want that of the change", err)
+		b.Errorf("error %v, want that of the change", err)
 	}
 	stored, err := b.store.Order(b.ctx, was.ID)
 	b.ok(err)
@@ -39,7 +38,7 @@ func testUpdate(t *testing.T, b *bench) {
 		return nil
 	})
 	if err == nil {
-		t.Error("a stale save was accepted")
+		b.Error("a stale save was accepted")
 	}
 
 	b.now = b.now.Add(time.Minute)
@@ -86,7 +85,7 @@ func declinedFor(reason string) payment.Result {
 	}
 }
 
-func testCancel(_ *testing.T, b *bench) {
+func testCancel(b *bench) {
 	mouse, desk := b.product("Mouse", 10), b.product("Desk", 5)
 	id := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 5},
 		orders.CartItem{ProductID: mouse.ID, Quantity: 3})
@@ -118,7 +117,7 @@ func testCancel(_ *testing.T, b *bench) {
 	b.equal("ordering it a third time", []any{third.ID, placed}, []any{second.ID, false})
 }
 
-func testCancelOtherCart(_ *testing.T, b *bench) {
+func testCancelOtherCart(b *bench) {
 	p := b.product("Mouse", 10)
 	o := b.bought("ann", p.ID, 4)
 	other := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
@@ -135,7 +134,7 @@ func testCancelOtherCart(_ *testing.T, b *bench) {
 	b.equal("open cart", c.ID, other)
 }
 
-func testCancelRace(t *testing.T, b *bench) {
+func testCancelRace(b *bench) {
 	p, q := b.product("Mouse", 500), b.product("Desk", 500)
 	const n = 20
 	var placed []orders.Order
@@ -147,10 +146,10 @@ func testCancelRace(t *testing.T, b *bench) {
 		b.cart(customer(n+i), orders.CartItem{ProductID: p.ID, Quantity: 1},
 			orders.CartItem{ProductID: q.ID, Quantity: 1})
 	}
-	together(3*n, func(i int) {
+	b.AtOnce(3*n, func(i int) {
 		if i < n {
 			if _, _, err := b.place(customer(n+i), "", ""); err != nil {
-				t.Error(err)
+				b.Error(err)
 			}
 			return
 		}
@@ -158,13 +157,13 @@ func testCancelRace(t *testing.T, b *bench) {
 		_, err := b.store.Update(b.ctx, placed[i%n].ID,
 			func(o *orders.Order) error { return o.Cancel(b.stamp(), "test") })
 		if err != nil && orders.CodeOf(err) != orders.CodeTransition {
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	b.equal("stock", []int{b.stock(p.ID), b.stock(q.ID)}, []int{500 - n, 500 - n})
 }
 
-func testEvents(_ *testing.T, b *bench) {
+func testEvents(b *bench) {
 	p := b.product("Mouse", 10)
 	o := b.bought("ann", p.ID, 1)
 	b.update(o.ID, func(o *orders.Order) error { return o.Confirming(b.stamp(), "pi_1") })
@@ -185,7 +184,7 @@ func testEvents(_ *testing.T, b *bench) {
 	b.folded(o.ID)
 }
 
-func testListPages(_ *testing.T, b *bench) {
+func testListPages(b *bench) {
 	p := b.product("Mouse", 1000)
 	var want []string
 	for range 7 {
@@ -224,7 +223,7 @@ func testListPages(_ *testing.T, b *bench) {
 	}
 }
 
-func testListFilters(_ *testing.T, b *bench) {
+func testListFilters(b *bench) {
 	mouse, desk := b.product("Maus 100% Ärger_x", 100), b.product("Desk", 100)
 	first := b.bought("ann", mouse.ID, 1)
 	start := b.now
@@ -279,19 +278,19 @@ func testListFilters(_ *testing.T, b *bench) {
 	}
 }
 
-func testNotFound(t *testing.T, b *bench) {
+func testNotFound(b *bench) {
 	for _, id := range []string{"no-such-order", "", "nul\x00", "bad\xff", "' OR 1=1 --"} {
 		_, err := b.store.Order(b.ctx, id)
 		if !errors.Is(err, orders.ErrNotFound) {
-			t.Errorf("order %q: %v", id, err)
+			b.Errorf("order %q: %v", id, err)
 		}
 		_, err = b.store.Events(b.ctx, id)
 		if !errors.Is(err, orders.ErrNotFound) {
-			t.Errorf("events of %q: %v", id, err)
+			b.Errorf("events of %q: %v", id, err)
 		}
 		_, err = b.store.Update(b.ctx, id, func(*orders.Order) error { return errors.New("called") })
 		if !errors.Is(err, orders.ErrNotFound) {
-			t.Errorf("update of %q: %v", id, err)
+			b.Errorf("update of %q: %v", id, err)
 		}
 	}
 	_, err := b.store.Product(b.ctx, 1)
@@ -300,17 +299,17 @@ func testNotFound(t *testing.T, b *bench) {
 	b.code(err, orders.CodeNotFound)
 }
 
-func testContext(t *testing.T, b *bench) {
+func testContext(b *bench) {
 	p := b.product("Mouse", 10)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
 	r := orders.PlaceRequest{CustomerID: "ann", CartID: id}
 	if _, placed, err := b.store.Place(ctx, r, b.decide("")); !errors.Is(err, context.Canceled) || placed {
-		t.Errorf("place: placed %v, %v", placed, err)
+		b.Errorf("place: placed %v, %v", placed, err)
 	}
 	if _, err := b.store.Products(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("products: %v", err)
+		b.Errorf("products: %v", err)
 	}
 	b.equal("stock", b.stock(p.ID), 10)
 }

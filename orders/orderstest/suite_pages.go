@@ -1,8 +1,6 @@
 package orderstest
 
 import (
-	"testing"
-
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -10,7 +8,7 @@ import (
 
 // testPage: an order that is paid on a page of the provider's keeps the page, is
 // found by the worker, and is completed by what the provider says.
-func testPage(_ *testing.T, b *bench) {
+func testPage(b *bench) {
 	gateway := &Gateway{}
 	at := func(id string) string { return "https://shop.example/orders/" + id }
 	service, err := orders.New(orders.Config{

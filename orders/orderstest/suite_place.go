@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-func testPlace(t *testing.T, b *bench) {
+func testPlace(b *bench) {
 	mouse, desk := b.product("Mouse", 3), b.product("Desk's <b>", 2)
 	cartID := b.cart("ann", orders.CartItem{ProductID: desk.ID, Quantity: 2},
 		orders.CartItem{ProductID: mouse.ID, Quantity: 1})
@@ -28,7 +27,7 @@ func testPlace(t *testing.T, b *bench) {
 		})
 	b.ok(err)
 	if !placed {
-		t.Fatal("placed is false")
+		b.Fatal("placed is false")
 	}
 	b.equal("placed order", o, made.Clone())
 	stored, err := b.store.Order(b.ctx, o.ID)
@@ -42,7 +41,7 @@ func testPlace(t *testing.T, b *bench) {
 	b.equal("open cart after the order", c, orders.Cart{CustomerID: "ann"})
 }
 
-func testPlaceRefused(_ *testing.T, b *bench) {
+func testPlaceRefused(b *bench) {
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
 	_, placed, err := b.place("ann", id, "k")
@@ -65,7 +64,7 @@ func testPlaceRefused(_ *testing.T, b *bench) {
 }
 
 // testPlaceInvalid hands the store orders that NewOrder does not make.
-func testPlaceInvalid(t *testing.T, b *bench) {
+func testPlaceInvalid(b *bench) {
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	for _, c := range []struct {
@@ -74,7 +73,7 @@ func testPlaceInvalid(t *testing.T, b *bench) {
 	}{
 		{"no payment method", "payment_method", func(o *orders.Order) { o.Payment.Method = "" }},
 		{"a method in upper case", "payment_method", func(o *orders.Order) { o.Payment.Method = "CARD" }},
-		{"store credit", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.StoreCredit }},
+		{"store credit", "store_credit", func(o *orders.Order) { o.Payment.Method = payment.StoreCredit }},
 		{"the original method", "payment_method", func(o *orders.Order) { o.Payment.Method = payment.OriginalMethod }},
 		{"no currency", "currency", func(o *orders.Order) { o.Currency = "" }},
 		{"an unknown status", "status", func(o *orders.Order) { o.Status = "paid" }},
@@ -83,20 +82,18 @@ func testPlaceInvalid(t *testing.T, b *bench) {
 		{"another amount than its lines", "payment", func(o *orders.Order) { o.Payment.Amount++ }},
 		{"no customer", "customer", func(o *orders.Order) { o.CustomerID = "" }},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
-				func(pl orders.Placement) (*orders.Order, error) {
-					o, err := b.decide("")(pl)
-					if err == nil {
-						c.spoil(o)
-					}
-					return o, err
-				})
-			var refused *orders.Error
-			if !errors.As(err, &refused) || refused.Code != orders.CodeInvalid || refused.Field != c.field || placed {
-				t.Errorf("placed %v, error %v; want it refused for %s", placed, err, c.field)
-			}
-		})
+		_, placed, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
+			func(pl orders.Placement) (*orders.Order, error) {
+				o, err := b.decide("")(pl)
+				if err == nil {
+					c.spoil(o)
+				}
+				return o, err
+			})
+		var refused *orders.Error
+		if !errors.As(err, &refused) || refused.Code != orders.CodeInvalid || refused.Field != c.field || placed {
+			b.Errorf("%s: placed %v, error %v; want it refused for %s", c.name, placed, err, c.field)
+		}
 	}
 	b.equal("stock", b.stock(p.ID), 3)
 	o := b.bought("ann", p.ID, 1)
@@ -107,7 +104,7 @@ func testPlaceInvalid(t *testing.T, b *bench) {
 	b.code(err, orders.CodeInvalid)
 }
 
-func testPlaceBeyondStock(t *testing.T, b *bench) {
+func testPlaceBeyondStock(b *bench) {
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 4})
 	_, _, err := b.store.Place(b.ctx, orders.PlaceRequest{CustomerID: "ann", CartID: id},
@@ -115,21 +112,21 @@ func testPlaceBeyondStock(t *testing.T, b *bench) {
 			return b.order(pl.Cart, []orders.Item{{Product: pl.Products[p.ID], Quantity: 4}}, "")
 		})
 	if err == nil {
-		t.Error("4 of 3 units were sold")
+		b.Error("4 of 3 units were sold")
 	}
 	b.equal("stock", b.stock(p.ID), 3)
 }
 
-func testPlaceSameCart(t *testing.T, b *bench) {
+func testPlaceSameCart(b *bench) {
 	p := b.product("Mouse", 100)
 	for round := range 10 {
 		id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 2})
 		var mu sync.Mutex
 		ids, placed := map[string]bool{}, 0
-		together(4, func(i int) {
+		b.AtOnce(4, func(i int) {
 			o, did, err := b.place("ann", id, fmt.Sprintf("key-%d-%d", round, i))
 			if err != nil {
-				t.Error(err)
+				b.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -143,7 +140,7 @@ func testPlaceSameCart(t *testing.T, b *bench) {
 	}
 }
 
-func testPlaceSameKey(t *testing.T, b *bench) {
+func testPlaceSameKey(b *bench) {
 	p := b.product("Mouse", 100)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	first, _, err := b.place("ann", id, "k")
@@ -163,9 +160,9 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 		[]any{first.ID, orders.StatusCanceled, false})
 
 	var placements atomic.Int64
-	together(6, func(int) {
+	b.AtOnce(6, func(int) {
 		if _, did, err := b.place("ann", "", "k2"); err != nil {
-			t.Error(err)
+			b.Error(err)
 		} else if did {
 			placements.Add(1)
 		}
@@ -173,7 +170,7 @@ func testPlaceSameKey(t *testing.T, b *bench) {
 	b.equal("orders of one key", placements.Load(), int64(1))
 }
 
-func testDeclineFreesKey(_ *testing.T, b *bench) {
+func testDeclineFreesKey(b *bench) {
 	p := b.product("Mouse", 3)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	first, _, err := b.place("ann", id, "k")
@@ -194,7 +191,7 @@ func testDeclineFreesKey(_ *testing.T, b *bench) {
 	b.equal("after the decline of a queued order", []any{again.ID, placed}, []any{second.ID, false})
 }
 
-func testPlaceKeyOfOther(_ *testing.T, b *bench) {
+func testPlaceKeyOfOther(b *bench) {
 	p := b.product("Mouse", 100)
 	for _, who := range []string{"ann", "bob"} {
 		_, placed, err := b.place(who, b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1}), "same key")
@@ -203,7 +200,7 @@ func testPlaceKeyOfOther(_ *testing.T, b *bench) {
 	}
 }
 
-func testPlaceCartOfOther(_ *testing.T, b *bench) {
+func testPlaceCartOfOther(b *bench) {
 	p := b.product("Mouse", 100)
 	id := b.cart("ann", orders.CartItem{ProductID: p.ID, Quantity: 1})
 	_, _, err := b.place("bob", id, "")
@@ -216,14 +213,14 @@ func testPlaceCartOfOther(_ *testing.T, b *bench) {
 	b.code(err, orders.CodeNotFound)
 }
 
-func testLastUnits(t *testing.T, b *bench) {
+func testLastUnits(b *bench) {
 	p := b.product("Mouse", 100)
 	const buyers = 200
 	for i := range buyers {
 		b.cart(customer(i), orders.CartItem{ProductID: p.ID, Quantity: 1})
 	}
 	var sold, refused atomic.Int64
-	together(buyers, func(i int) {
+	b.AtOnce(buyers, func(i int) {
 		_, placed, err := b.place(customer(i), "", "")
 		switch {
 		case err == nil && placed:
@@ -231,7 +228,7 @@ func testLastUnits(t *testing.T, b *bench) {
 		case orders.CodeOf(err) == orders.CodeOutOfStock:
 			refused.Add(1)
 		default:
-			t.Errorf("buyer %d: placed %v, %v", i, placed, err)
+			b.Errorf("buyer %d: placed %v, %v", i, placed, err)
 		}
 	})
 	b.equal("sold and refused", []int64{sold.Load(), refused.Load()}, []int64{100, 100})
@@ -241,7 +238,7 @@ func testLastUnits(t *testing.T, b *bench) {
 	b.equal("orders", n, 100)
 }
 
-func testManyProducts(t *testing.T, b *bench) {
+func testManyProducts(b *bench) {
 	var products []orders.Product
 	for i := range 5 {
 		products = append(products, b.product(fmt.Sprintf("P%d", i), 1000))
@@ -264,9 +261,9 @@ func testManyProducts(t *testing.T, b *bench) {
 		}
 		b.cart(customer(i), items...)
 	}
-	together(buyers, func(i int) {
+	b.AtOnce(buyers, func(i int) {
 		if _, _, err := b.place(customer(i), "", ""); err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	for _, p := range products {
@@ -274,7 +271,7 @@ func testManyProducts(t *testing.T, b *bench) {
 	}
 }
 
-func testNumberTaken(t *testing.T, b *bench) {
+func testNumberTaken(b *bench) {
 	p := b.product("Mouse", 10)
 	first := b.bought("ann", p.ID, 1)
 	id := b.cart("bob", orders.CartItem{ProductID: p.ID, Quantity: 1})
@@ -289,20 +286,20 @@ func testNumberTaken(t *testing.T, b *bench) {
 		})
 	b.ok(err)
 	if !placed || o.Number == first.Number || tries < 2 {
-		t.Errorf("placed %v as %s after %d tries", placed, o.Number, tries)
+		b.Errorf("placed %v as %s after %d tries", placed, o.Number, tries)
 	}
 	b.equal("stock", b.stock(p.ID), 8)
 }
 
 // testPlaceAgainstCart: what is put in a cart while it is ordered is in the
 // order or in the customer's next cart, never lost and never in both.
-func testPlaceAgainstCart(t *testing.T, b *bench) {
+func testPlaceAgainstCart(b *bench) {
 	p, q := b.product("Mouse", 1000), b.product("Desk", 1000)
 	for i := range 25 {
 		who := customer(i)
 		b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1})
 		var o orders.Order
-		together(2, func(k int) {
+		b.AtOnce(2, func(k int) {
 			var err error
 			if k == 0 {
 				o, _, err = b.place(who, "", "")
@@ -314,13 +311,13 @@ func testPlaceAgainstCart(t *testing.T, b *bench) {
 					})
 			}
 			if err != nil {
-				t.Error(err)
+				b.Error(err)
 			}
 		})
 		c, _, err := b.store.Cart(b.ctx, who)
 		b.ok(err)
 		if len(o.Lines)+len(c.Items) != 2 {
-			t.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines),
+			b.Fatalf("round %d: %d lines ordered and %d items in the next cart, want 2 in all", i, len(o.Lines),
 				len(c.Items))
 		}
 	}

@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
 )
 
-func testProducts(t *testing.T, b *bench) {
+func testProducts(b *bench) {
 	want := orders.Product{
 		Name: "Laptop 15\" <O'Brien> \\ ? é", Category: "Select Drop Union", Price: 123_456_789, Currency: "KWD",
 		Stock:     17,
@@ -26,7 +25,7 @@ func testProducts(t *testing.T, b *bench) {
 	want.ID, want.CreatedAt, want.UpdatedAt = got.ID, b.now, b.now
 	b.equal("saved product", got, want)
 	if got.ID < 1 {
-		t.Fatalf("id %d; ids begin at 1", got.ID)
+		b.Fatalf("id %d; ids begin at 1", got.ID)
 	}
 	stored, err := b.store.Product(b.ctx, got.ID)
 	b.ok(err)
@@ -37,7 +36,7 @@ func testProducts(t *testing.T, b *bench) {
 	want.Price, want.Stock, want.Category, want.FinalSale, want.UpdatedAt = 0, 0, "", false, b.now
 	got, err = b.store.SaveProduct(b.ctx, want.ID, b.stamp(), func(p *orders.Product) error {
 		if p.CreatedAt != created {
-			t.Errorf("created at %v, want %v", p.CreatedAt, created)
+			b.Errorf("created at %v, want %v", p.CreatedAt, created)
 		}
 		p.Price, p.Stock, p.Category, p.FinalSale = 0, 0, "", false
 		return nil
@@ -51,7 +50,7 @@ func testProducts(t *testing.T, b *bench) {
 	b.equal("products by id", all, []orders.Product{want, second})
 }
 
-func testProductChangeFails(_ *testing.T, b *bench) {
+func testProductChangeFails(b *bench) {
 	p := b.product("Mouse", 3)
 	no := errors.New("no")
 	for _, id := range []int64{0, p.ID} {
@@ -68,13 +67,13 @@ func testProductChangeFails(_ *testing.T, b *bench) {
 	b.equal("products", all, []orders.Product{p})
 }
 
-func testRestock(t *testing.T, b *bench) {
+func testRestock(b *bench) {
 	p := b.product("Mouse", 3)
 	var did atomic.Int64
-	together(10, func(int) {
+	b.AtOnce(10, func(int) {
 		ok, err := b.store.Restock(b.ctx, orders.Restock{Ref: "return-line-1", ProductID: p.ID, Quantity: 2}, b.stamp())
 		if err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 		if ok {
 			did.Add(1)
@@ -96,7 +95,7 @@ func testRestock(t *testing.T, b *bench) {
 	b.equal("stock", b.stock(p.ID), 6)
 }
 
-func testRestockLimit(t *testing.T, b *bench) {
+func testRestockLimit(b *bench) {
 	p := b.product("Mouse", orders.MaxStock-3)
 	back := func(ref string, n int) (bool, error) {
 		return b.store.Restock(b.ctx, orders.Restock{Ref: ref, ProductID: p.ID, Quantity: n}, b.stamp())
@@ -112,18 +111,18 @@ func testRestockLimit(t *testing.T, b *bench) {
 	b.ok(err)
 	b.equal("done twice", did, false)
 	var refused atomic.Int64
-	together(8, func(i int) {
+	b.AtOnce(8, func(i int) {
 		if _, err := back(fmt.Sprint("r-", 2+i), 1); orders.CodeOf(err) == orders.CodeInvalid {
 			refused.Add(1)
 		} else {
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	b.equal("refused", refused.Load(), int64(8))
 	b.equal("stock", b.stock(p.ID), orders.MaxStock)
 }
 
-func testCart(t *testing.T, b *bench) {
+func testCart(b *bench) {
 	c, products, err := b.store.Cart(b.ctx, "ann")
 	b.ok(err)
 	b.equal("no cart", c, orders.Cart{CustomerID: "ann"})
@@ -157,7 +156,7 @@ func testCart(t *testing.T, b *bench) {
 	b.equal("a cart takes nothing off the stock", b.stock(lamp.ID), 9)
 
 	if c, _, err = b.store.Cart(b.ctx, "bob"); err != nil || c.ID != "" {
-		t.Errorf("someone else's cart: %+v, %v", c, err)
+		b.Errorf("someone else's cart: %+v, %v", c, err)
 	}
 	c, err = b.store.UpdateCart(b.ctx, "ann", newID(), nil, func(c *orders.Cart, _ map[int64]orders.Product) error {
 		c.Items = nil
@@ -168,7 +167,7 @@ func testCart(t *testing.T, b *bench) {
 	b.equal("the same cart", c.ID, id)
 }
 
-func testCartChangeFails(_ *testing.T, b *bench) {
+func testCartChangeFails(b *bench) {
 	p := b.product("Mouse", 3)
 	no := errors.New("no")
 	_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID},
@@ -189,9 +188,9 @@ func testCartChangeFails(_ *testing.T, b *bench) {
 	b.equal("items", len(c.Items), 0)
 }
 
-func testCartRace(t *testing.T, b *bench) {
+func testCartRace(b *bench) {
 	p := b.product("Mouse", 300)
-	together(20, func(int) {
+	b.AtOnce(20, func(int) {
 		_, err := b.store.UpdateCart(b.ctx, "ann", newID(), []int64{p.ID},
 			func(c *orders.Cart, _ map[int64]orders.Product) error {
 				if len(c.Items) == 0 {
@@ -201,7 +200,7 @@ func testCartRace(t *testing.T, b *bench) {
 				return nil
 			})
 		if err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	c, _, err := b.store.Cart(b.ctx, "ann")

@@ -3,17 +3,12 @@ package orderstest
 import (
 	"math/rand/v2"
 	"sync/atomic"
-	"testing"
 	"time"
-
-	"github.com/leanovate/gopter"
-	"github.com/leanovate/gopter/gen"
-	"github.com/leanovate/gopter/prop"
 
 	"github.com/returnkit/returnkit/orders"
 )
 
-func testReservation(_ *testing.T, b *bench) {
+func testReservation(b *bench) {
 	p := b.product("Mouse", 5)
 	f := b.sale(p.ID, 0, 4)
 	r := b.reserved(f, "ann", 3)
@@ -45,25 +40,25 @@ func testReservation(_ *testing.T, b *bench) {
 	b.counts("in the end", f, 2, 3, 0)
 }
 
-func testReserveLastUnits(t *testing.T, b *bench) {
+func testReserveLastUnits(b *bench) {
 	p := b.product("Mouse", 100)
 	f := b.sale(p.ID, 0, 1)
 	var held, refused atomic.Int64
-	together(200, func(i int) {
+	b.AtOnce(200, func(i int) {
 		switch _, err := b.reserve(f, customer(i), 1); {
 		case err == nil:
 			held.Add(1)
 		case orders.CodeOf(err) == orders.CodeOutOfStock:
 			refused.Add(1)
 		default:
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	b.equal("held and refused", []int64{held.Load(), refused.Load()}, []int64{100, 100})
 	b.counts("all reserved", f, 0, 0, 100)
 }
 
-func testReservationExpires(t *testing.T, b *bench) {
+func testReservationExpires(b *bench) {
 	p := b.product("Mouse", 100)
 	f := b.sale(p.ID, 0, 0)
 	const n = 12
@@ -75,10 +70,10 @@ func testReservationExpires(t *testing.T, b *bench) {
 	b.now = b.now.Add(10 * time.Minute)
 	b.equal("one at a time", b.expire(1), 1)
 	var ended atomic.Int64
-	together(4, func(int) {
+	b.AtOnce(4, func(int) {
 		k, err := b.store.ExpireReservations(b.ctx, b.stamp(), 100)
 		if err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 		ended.Add(int64(k))
 	})
@@ -92,7 +87,7 @@ func testReservationExpires(t *testing.T, b *bench) {
 	b.counts("reserved anew", f, 99, 0, 1)
 }
 
-func testReservationExpiresLazily(_ *testing.T, b *bench) {
+func testReservationExpiresLazily(b *bench) {
 	p := b.product("Mouse", 2)
 	f := b.sale(p.ID, 2, 2)
 	first := b.reserved(f, "ann", 2)
@@ -118,7 +113,7 @@ func testReservationExpiresLazily(_ *testing.T, b *bench) {
 	b.counts("given back", f, 1, 1, 0)
 }
 
-func testReservationEndsWithSale(_ *testing.T, b *bench) {
+func testReservationEndsWithSale(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 0, 0)
 	b.now = f.Ends.Add(-time.Minute)
@@ -127,8 +122,7 @@ func testReservationEndsWithSale(_ *testing.T, b *bench) {
 	b.now = b.now.Add(-20 * time.Minute)
 	r := b.reserved(f, "bob", 2)
 	b.now = b.now.Add(time.Minute)
-	ended, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(),
-		func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	ended, err := b.shop(b.store).EndFlashSale(b.sourced(), f.ID, b.stamp().By)
 	b.ok(err)
 	b.equal("the end", ended.Ends, b.now)
 	b.equal("shortened", b.foldedReservation(r.ID).ExpiresAt, b.now)
@@ -149,9 +143,13 @@ type step struct {
 	Kind, Who, Quantity int
 }
 
-func genSteps() gopter.Gen {
-	return gen.SliceOf(gopter.CombineGens(gen.IntRange(0, 9), gen.IntRange(0, 3), gen.IntRange(1, 4)).
-		Map(func(v []any) step { return step{v[0].(int), v[1].(int), v[2].(int)} }))
+// randomSteps are up to 25.
+func randomSteps(r *rand.Rand) []step {
+	steps := make([]step, r.IntN(26))
+	for i := range steps {
+		steps[i] = step{r.IntN(10), r.IntN(4), 1 + r.IntN(4)}
+	}
+	return steps
 }
 
 // law is one product in a sale, and what happened to its stock.
@@ -279,41 +277,36 @@ func (l *law) asSeenBy(customer string) (p orders.Product, err error) {
 // testStockLaw is I4: on hand = initial + adjustments + restocked - units of
 // orders not canceled - live reservations, and the counts of the sale are
 // those of its orders and reservations, within the caps, whatever came before.
-func testStockLaw(t *testing.T, b *bench) {
-	parameters := gopter.DefaultTestParametersWithSeed(1)
-	parameters.MinSuccessfulTests, parameters.MaxSize = 8, 25
-	properties := gopter.NewProperties(parameters)
-	properties.Property("it holds after any steps", prop.ForAll(func(steps []step) bool {
-		// The stores keep what the runs before did; each has its customers.
+func testStockLaw(b *bench) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 8 {
+		// The store keeps what the runs before did; each has its customers.
 		l := b.law()
-		at := b.now
+		at, steps := b.now, randomSteps(r)
 		for i, s := range steps {
 			at = at.Add(2 * time.Minute)
 			if at.After(l.sale.Ends) {
 				at = l.sale.Ends.Add(-time.Second)
 			}
 			if err := l.do(s, at); err != nil {
-				t.Errorf("%+v: %v", s, err)
-				return false
+				b.Fatalf("%+v: %v", s, err)
 			}
 			if (i%3 == 2 || i == len(steps)-1) && !l.holds() {
-				return false
+				b.Fatalf("after %+v", steps[:i+1])
 			}
 		}
-		return true
-	}, genSteps()))
-	properties.TestingRun(t)
+	}
 }
 
-func testStockLawAtOnce(t *testing.T, b *bench) {
+func testStockLawAtOnce(b *bench) {
 	l := b.law()
-	together(8, func(i int) {
+	b.AtOnce(8, func(i int) {
 		r := rand.New(rand.NewPCG(uint64(i), 11))
 		at := b.now
 		for range 15 {
 			at = at.Add(time.Duration(r.IntN(70)) * time.Second)
 			if err := l.do(step{r.IntN(10), r.IntN(4), 1 + r.IntN(4)}, at); err != nil {
-				t.Error(err)
+				b.Error(err)
 			}
 		}
 	})

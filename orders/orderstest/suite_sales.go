@@ -1,10 +1,10 @@
 package orderstest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/returnkit/returnkit/orders"
@@ -19,16 +19,34 @@ func (b *bench) draft(productID int64, limit, perCustomer int) orders.FlashSaleP
 	}
 }
 
-func (b *bench) newSale(d orders.FlashSaleParams) orders.FlashSale {
+// shop returns a service on the store, which makes the changes of sales that stores save.
+func (b *bench) shop(store orders.Store) *orders.Service {
 	b.Helper()
-	f, err := orders.NewFlashSale(newID(), d, b.stamp())
+	s, err := orders.New(orders.Config{
+		Store: store, Gateway: &Gateway{}, Currency: "USD", Now: func() time.Time { return b.now },
+	})
 	b.ok(err)
-	return *f
+	return s
 }
+
+// create saves a sale as staff decided it.
+func (b *bench) create(d orders.FlashSaleParams) (orders.FlashSale, error) {
+	b.Helper()
+	return b.shop(b.store).CreateFlashSale(b.sourced(), b.stamp().By, d)
+}
+
+// change has staff change a sale.
+func (b *bench) change(id string, change func(*orders.FlashSaleParams) error) (orders.FlashSale, error) {
+	b.Helper()
+	return b.shop(b.store).UpdateFlashSale(b.sourced(), id, b.stamp().By, change)
+}
+
+// sourced is a context of a request, whose source is that of the stamp.
+func (b *bench) sourced() context.Context { return event.WithSource(b.ctx, b.stamp().Source) }
 
 func (b *bench) sale(productID int64, limit, perCustomer int) orders.FlashSale {
 	b.Helper()
-	f, err := b.store.CreateFlashSale(b.ctx, b.newSale(b.draft(productID, limit, perCustomer)))
+	f, err := b.create(b.draft(productID, limit, perCustomer))
 	b.ok(err)
 	return f
 }
@@ -42,11 +60,8 @@ func (b *bench) loadSale(id string) orders.FlashSale {
 
 // reserve holds n units for ten minutes.
 func (b *bench) reserve(f orders.FlashSale, customer string, n int) (orders.Reservation, error) {
-	st := event.Stamp{At: b.now, By: event.Actor{Kind: event.ActorCustomer, ID: customer}, Source: b.stamp().Source}
-	return b.store.Reserve(b.ctx, f.ID, customer, st,
-		func(p orders.Product) (orders.Reservation, []event.Event, error) {
-			return p.Reserve(f.ID, customer, newID(), n, b.now.Add(10*time.Minute), st)
-		})
+	by := event.Actor{Kind: event.ActorCustomer, ID: customer}
+	return b.shop(b.store).ReserveFlashSale(b.sourced(), f.ID, by, n)
 }
 
 func (b *bench) reserved(f orders.FlashSale, customer string, n int) orders.Reservation {
@@ -85,16 +100,19 @@ func (b *bench) foldedReservation(id string) orders.Reservation {
 	return want
 }
 
-func testSale(t *testing.T, b *bench) {
+func testSale(b *bench) {
 	p, q := b.product("Mouse", 10), b.product("Desk", 10)
-	made := b.newSale(b.draft(p.ID, 5, 2))
-	f, err := b.store.CreateFlashSale(b.ctx, made)
+	d := b.draft(p.ID, 5, 2)
+	f, err := b.create(d)
 	b.ok(err)
-	b.equal("created", f, made.Clone())
+	b.equal("created", f, orders.FlashSale{
+		ID: f.ID, ProductID: p.ID, Starts: d.Starts, Ends: d.Ends, PercentBP: 2000, Cap: 5, CapPerCustomer: 2,
+		CreatedAt: b.now, UpdatedAt: b.now, Version: 1,
+	})
 	b.equal("stored", b.loadSale(f.ID), f)
 	next := b.draft(p.ID, 0, 0)
 	next.Starts, next.Ends = next.Ends, next.Ends.Add(time.Hour)
-	later, err := b.store.CreateFlashSale(b.ctx, b.newSale(next))
+	later, err := b.create(next)
 	b.ok(err)
 
 	on, err := b.store.FlashSales(b.ctx, b.now)
@@ -133,7 +151,7 @@ func testSale(t *testing.T, b *bench) {
 	b.ok(err)
 	b.equal("sales after the product changed", len(loaded.Sales), 2)
 	if _, placed, err := b.place("ann", c.ID, ""); err != nil || !placed {
-		t.Error(placed, err)
+		b.Error(placed, err)
 	}
 
 	events, err := b.store.Events(b.ctx, f.ID)
@@ -141,23 +159,30 @@ func testSale(t *testing.T, b *bench) {
 	folded, err := orders.FoldFlashSale(events)
 	b.ok(err)
 	b.equal("folded", folded, f)
-	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(b.draft(999, 0, 0)))
+	_, err = b.shop(anyProduct{b.store}).CreateFlashSale(b.sourced(), b.stamp().By, b.draft(999, 0, 0))
 	b.code(err, orders.CodeNotFound)
 }
 
-func testSaleOverlap(t *testing.T, b *bench) {
+// anyProduct is a store that leaves it to CreateFlashSale to find no product.
+type anyProduct struct{ orders.Store }
+
+func (anyProduct) Product(_ context.Context, id int64) (orders.Product, error) {
+	return orders.Product{ID: id, Currency: "USD"}, nil
+}
+
+func testSaleOverlap(b *bench) {
 	p, q := b.product("Mouse", 10), b.product("Desk", 10)
 	var made, refused atomic.Int64
-	together(8, func(i int) {
+	b.AtOnce(8, func(i int) {
 		d := b.draft(p.ID, 0, 0)
 		d.Starts, d.Ends = d.Starts.Add(time.Duration(i)*time.Minute), d.Ends.Add(time.Duration(i)*time.Minute)
-		switch _, err := b.store.CreateFlashSale(b.ctx, b.newSale(d)); {
+		switch _, err := b.create(d); {
 		case err == nil:
 			made.Add(1)
 		case orders.CodeOf(err) == orders.CodeSaleOverlap:
 			refused.Add(1)
 		default:
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 	b.equal("made and refused", []int64{made.Load(), refused.Load()}, []int64{1, 7})
@@ -169,40 +194,37 @@ func testSaleOverlap(t *testing.T, b *bench) {
 	if first.ProductID != p.ID {
 		first = all[1]
 	}
-	d := first.Params()
+	d := b.draft(p.ID, 0, 0)
 	d.Starts, d.Ends = first.Ends, first.Ends.Add(time.Hour)
-	second, err := b.store.CreateFlashSale(b.ctx, b.newSale(d))
+	second, err := b.create(d)
 	b.ok(err)
-	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(), func(f *orders.FlashSale) error {
+	_, err = b.change(second.ID, func(d *orders.FlashSaleParams) error {
 		d.Starts = first.Ends.Add(-time.Microsecond)
-		return f.Change(b.stamp(), d)
+		return nil
 	})
 	b.code(err, orders.CodeSaleOverlap)
 	b.equal("the refused change", b.loadSale(second.ID), second)
 	// One that is dropped before it began makes room.
-	_, err = b.store.UpdateFlashSale(b.ctx, second.ID, b.stamp(),
-		func(f *orders.FlashSale) error { return f.End(b.stamp()) })
+	_, err = b.shop(b.store).EndFlashSale(b.sourced(), second.ID, b.stamp().By)
 	b.ok(err)
-	d.Starts = first.Ends
-	_, err = b.store.CreateFlashSale(b.ctx, b.newSale(d))
+	_, err = b.create(d)
 	b.ok(err)
 }
 
-func testSaleChange(_ *testing.T, b *bench) {
+func testSaleChange(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 5, 0)
 	b.reserved(f, "ann", 2)
-	change := func(d orders.FlashSaleParams) error {
-		_, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(),
-			func(f *orders.FlashSale) error { return f.Change(b.stamp(), d) })
+	change := func(limit, percentBP int) error {
+		_, err := b.change(f.ID, func(d *orders.FlashSaleParams) error {
+			d.Cap, d.PercentBP = limit, percentBP
+			return nil
+		})
 		return err
 	}
-	d := f.Params()
-	d.Cap = 1
-	b.code(change(d), orders.CodeInvalid)
-	d.Cap, d.PercentBP = 2, 5000
-	b.ok(change(d))
-	b.ok(change(d)) // nothing to change
+	b.code(change(1, 2000), orders.CodeInvalid)
+	b.ok(change(2, 5000))
+	b.ok(change(2, 5000)) // nothing to change
 	no := errors.New("no")
 	refuse := func(*orders.FlashSale) error { return no }
 	if _, err := b.store.UpdateFlashSale(b.ctx, f.ID, b.stamp(), refuse); !errors.Is(err, no) {
@@ -220,19 +242,19 @@ func testSaleChange(_ *testing.T, b *bench) {
 	b.code(err, orders.CodeNotFound)
 }
 
-func testSaleCaps(t *testing.T, b *bench) {
+func testSaleCaps(b *bench) {
 	p := b.product("Mouse", 100)
 	f := b.sale(p.ID, 20, 2)
 	const buyers = 15
 	var sold atomic.Int64
 	var mu sync.Mutex
 	bought := map[string]int{}
-	together(3*buyers, func(i int) {
+	b.AtOnce(3*buyers, func(i int) {
 		who := customer(i % buyers)
 		if i < buyers {
 			// Some reserve first.
 			if _, err := b.reserve(f, who, 1+i%2); err != nil && orders.CodeOf(err) != orders.CodeSaleLimit {
-				t.Error(err)
+				b.Error(err)
 			}
 		}
 		c, err := b.store.UpdateCart(b.ctx, who, newID(), []int64{p.ID},
@@ -241,12 +263,12 @@ func testSaleCaps(t *testing.T, b *bench) {
 				return nil
 			})
 		if err != nil {
-			t.Error(err)
+			b.Error(err)
 			return
 		}
 		_, placed, err := b.place(who, c.ID, "")
 		if err != nil && orders.CodeOf(err) != orders.CodeOutOfStock {
-			t.Error(err)
+			b.Error(err)
 		}
 		if placed {
 			sold.Add(1)
@@ -258,12 +280,12 @@ func testSaleCaps(t *testing.T, b *bench) {
 	stored := b.loadSale(f.ID)
 	if stored.Sold+stored.Held > 20 || int64(stored.Sold) != sold.Load() ||
 		b.stock(p.ID) != 100-stored.Sold-stored.Held {
-		t.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held,
+		b.Errorf("sold %d, held %d, stock %d of 100 with %d orders and a cap of 20", stored.Sold, stored.Held,
 			b.stock(p.ID), sold.Load())
 	}
 	for who, n := range bought {
 		if n > 2 {
-			t.Errorf("%s bought %d, at most 2", who, n)
+			b.Errorf("%s bought %d, at most 2", who, n)
 		}
 	}
 	// What is left is sold to the last unit, and no more.
@@ -271,12 +293,12 @@ func testSaleCaps(t *testing.T, b *bench) {
 		who := customer(100 + i)
 		_, placed, _ := b.place(who, b.cart(who, orders.CartItem{ProductID: p.ID, Quantity: 1}), "")
 		if want := i < 20-stored.Sold-stored.Held; placed != want {
-			t.Fatalf("buyer %d: placed %v, want %v", i, placed, want)
+			b.Fatalf("buyer %d: placed %v, want %v", i, placed, want)
 		}
 	}
 }
 
-func testSaleBeyondCaps(t *testing.T, b *bench) {
+func testSaleBeyondCaps(b *bench) {
 	p := b.product("Mouse", 100)
 	f := b.sale(p.ID, 5, 3)
 	order := func(who, saleID string, n int) error {
@@ -295,14 +317,14 @@ func testSaleBeyondCaps(t *testing.T, b *bench) {
 		n         int
 	}{{"ann", f.ID, 1}, {"bob", f.ID, 3}, {"bob", newID(), 1}} {
 		if order(c.who, c.sale, c.n) == nil {
-			t.Errorf("%d more units were sold to %s in sale %s", c.n, c.who, c.sale)
+			b.Errorf("%d more units were sold to %s in sale %s", c.n, c.who, c.sale)
 		}
 	}
 	b.counts("after the refusals", f, 97, 3, 0)
 }
 
 // testSalePart orders more units than the sale has left: each part is a line.
-func testSalePart(_ *testing.T, b *bench) {
+func testSalePart(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 3, 0)
 	_, err := b.reserve(f, "ann", 2)
@@ -324,7 +346,7 @@ func testSalePart(_ *testing.T, b *bench) {
 	b.counts("after the cancel", f, 10, 0, 0)
 }
 
-func testSaleCancel(_ *testing.T, b *bench) {
+func testSaleCancel(b *bench) {
 	p := b.product("Mouse", 10)
 	f := b.sale(p.ID, 4, 2)
 	o := b.bought("ann", p.ID, 2)

@@ -20,6 +20,25 @@ type ChargeRequest struct {
 	Token     string // payment method at the provider
 }
 
+// ChargeLimiter is a ChargeGateway that knows which amounts its provider charges.
+// It is asked before an order divides its total between two payments.
+type ChargeLimiter interface {
+	// Chargeable returns the amounts in minor units that can be charged and are
+	// nearest to the one given, at or below it and at or above it. Both are that
+	// amount where it can be charged, and 0 where there is none on that side. ok is
+	// false where the provider does not take the currency.
+	Chargeable(amount int64, c money.Currency) (below, above int64, ok bool)
+}
+
+// Chargeable is what the gateway says as a ChargeLimiter; one that is none charges
+// every amount.
+func Chargeable(g ChargeGateway, amount int64, c money.Currency) (below, above int64, ok bool) {
+	if l, limits := g.(ChargeLimiter); limits {
+		return l.Chargeable(amount, c)
+	}
+	return amount, amount, true
+}
+
 // PaymentStatus is the state of a payment object at the provider. It is empty
 // where a call did not tell.
 type PaymentStatus string

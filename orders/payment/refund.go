@@ -25,7 +25,23 @@ type RefundRequest struct {
 
 // RefundGateway pays money back through the provider. Its methods do not return
 // an error: every way a call can end is a Result. Implementations are safe
-// for concurrent use, honor ctx, and never retry on their own.
+// for concurrent use, honor ctx, and never retry on their own. This is what each one
+// promises, and refundstest.TestGateway holds it to, by number:
+//
+//  1. A refund is done, or decided later, and the result has the provider's id of it.
+//  2. A key pays once, however often and by however many it is sent, and another key pays
+//     again.
+//  3. Other parameters under a key are not paid.
+//  4. FindRefund finds a refund by its attempt, and not by its refund, over all pages.
+//  5. OutcomeAbsent means that all was read and it is not there, not that the look-up
+//     failed.
+//  6. What the provider refuses is not paid, and is declined.
+//  7. Each amount is paid to the minor unit, in each currency that the provider takes.
+//  8. What the provider decides later is not done before it is decided.
+//  9. A call without an answer, or with a server error, is unknown, with its effect or
+//     without.
+//  10. A call ends with its context, and then it is no answer.
+//  11. OutcomeNoEffect means that certainly nothing was paid, and the key may be sent again.
 type RefundGateway interface {
 	// CreateRefund asks for the refund under the key.
 	CreateRefund(ctx context.Context, r RefundRequest) Result

@@ -104,3 +104,13 @@ func (p Purchase) Captured() int64 {
 	}
 	return sum
 }
+
+// CreditMove is store credit that an order takes, or gives back. It is what a
+// shop's orders ask of whoever keeps the ledger.
+type CreditMove struct {
+	Ref        string // names the move, such as order:ID; the same Ref moves once
+	CustomerID string
+	Currency   money.Currency
+	Amount     int64  // minor units: below 0 taken, above 0 given back
+	Note       string // what it is for, in words for the customer
+}

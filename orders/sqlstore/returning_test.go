@@ -38,7 +38,7 @@ func newClients(b *testing.B, db *sqlstore.DB) *clients {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, err := service.SaveProduct(b.Context(), 0, event.Stamp{}, func(p *orders.Product) error {
+	p, err := service.SaveProduct(b.Context(), 0, event.Actor{}, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Mouse", 1999, orders.MaxStock
 		return nil
 	})

@@ -27,9 +27,23 @@ var ErrCommitUnknown = sqldb.ErrCommitUnknown
 // kept getting in the way. Nothing was changed; the caller may try later.
 var ErrBusy = sqldb.ErrBusy
 
-// inTx marks the context given to the function of a transaction. It carries no
-// transaction and is only there to detect nesting.
+// inTx marks the context given to the function of a transaction. It is only
+// there to detect nesting.
 type inTx struct{}
+
+// openTx is what the mark says: which handle opened which transaction.
+type openTx struct {
+	db *DB
+	tx bun.IDB
+}
+
+// nested reports whether work of db in ctx would be a transaction inside of
+// another one. It is none for a handle that WithTx made of the very transaction
+// that is open.
+func (db *DB) nested(ctx context.Context) bool {
+	open, ok := ctx.Value(inTx{}).(openTx)
+	return ok && (db == open.db || db.outer == nil || db.outer != open.tx)
+}
 
 const maxAttempts = 20
 
@@ -44,7 +58,8 @@ const maxAttempts = 20
 // attempts have failed, or Options.RetryFor has passed; the error then wraps
 // a busy error. So fn changes nothing outside the transaction but what it sets
 // afresh each time. It uses tx and the context it is given, and calls no other
-// store: Tx with that context is refused with ErrNested.
+// store: Tx with that context is refused with ErrNested. The exception is a store
+// on a handle that WithTx made of tx, whose work is a part of this transaction.
 //
 // A commit is retried only when the database answered that it rolled back.
 // One that was cut off is reported with ErrCommitUnknown.
@@ -53,7 +68,7 @@ const maxAttempts = 20
 // the caller commits or rolls back. What fn wrote before an error is undone to a
 // savepoint, so that a caller who continues all the same commits nothing of it.
 func (db *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx bun.IDB) error) error {
-	if ctx.Value(inTx{}) != nil {
+	if db.nested(ctx) {
 		return fmt.Errorf("%s: %w", op, ErrNested)
 	}
 	if db.outer != nil {
@@ -93,7 +108,8 @@ func (db *DB) once(ctx context.Context, fn func(ctx context.Context, tx bun.IDB)
 			_ = tx.Rollback()
 		}
 	}()
-	if err := fn(context.WithValue(ctx, inTx{}, true), sqldb.On(db.writer, tx)); err != nil {
+	in := sqldb.On(db.writer, tx)
+	if err := fn(context.WithValue(ctx, inTx{}, openTx{db, in}), in); err != nil {
 		done = true
 		// The error of fn says what happened. A rollback fails only where
 		// the connection is gone, and the database rolls back then.
@@ -137,7 +153,7 @@ func (db *DB) inner(ctx context.Context, fn func(ctx context.Context, tx bun.IDB
 			}
 		}
 	}()
-	if err := fn(context.WithValue(ctx, inTx{}, true), db.outer); err != nil {
+	if err := fn(context.WithValue(ctx, inTx{}, openTx{db, db.outer}), db.outer); err != nil {
 		return err
 	}
 	if _, err := db.outer.ExecContext(ctx, "RELEASE SAVEPOINT returnkit"); err != nil {
@@ -148,7 +164,7 @@ func (db *DB) inner(ctx context.Context, fn func(ctx context.Context, tx bun.IDB
 }
 
 // WithTx returns a handle whose stores work in the caller's transaction: a
-// bun.Tx or an *sql.Tx on the database of db. What they write commits or rolls
+// bun.Tx, an *sql.Tx, or what Tx gives its function, on the database of db. What they write commits or rolls
 // back with the caller's own rows, and what they read is read through it. They
 // batch nothing and retry nothing: a caller whose transaction the database
 // refuses because of others runs the whole of it again. A call that fails leaves

@@ -115,6 +115,51 @@ func TestNestingIsRefused(t *testing.T) {
 	})
 }
 
+// TestAStoreOnTheOpenTransactionIsPartOfIt: two stores change their rows in one
+// transaction, where the one gives its transaction to the other.
+func TestAStoreOnTheOpenTransactionIsPartOfIt(t *testing.T) {
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) {
+		counters(t, db)
+		both := func(fail error) error {
+			return db.Tx(t.Context(), "outer", func(ctx context.Context, tx bun.IDB) error {
+				if err := add(ctx, tx, 1); err != nil {
+					return err
+				}
+				second := db.WithTx(tx)
+				err := second.Tx(ctx, "inner", func(ctx context.Context, tx bun.IDB) error {
+					if err := second.Tx(ctx, "in it", func(context.Context, bun.IDB) error { return nil }); !errors.Is(
+						err, sqlstore.ErrNested) {
+						t.Errorf("nested in the second store: %v", err)
+					}
+					return add(ctx, tx, 2)
+				})
+				return errors.Join(err, fail)
+			})
+		}
+		own := errors.New("own")
+		if err := both(own); !errors.Is(err, own) || value(t, db, 1) != 0 || value(t, db, 2) != 0 {
+			t.Errorf("rolled back: %v, values %d and %d", err, value(t, db, 1), value(t, db, 2))
+		}
+		if err := both(nil); err != nil || value(t, db, 1) != 1 || value(t, db, 2) != 1 {
+			t.Errorf("committed: %v, values %d and %d", err, value(t, db, 1), value(t, db, 2))
+		}
+		err := db.Tx(t.Context(), "outer", func(ctx context.Context, tx bun.IDB) error {
+			if db.Dialect() == sqlstore.SQLite {
+				return nil // it has one writer
+			}
+			own, err := db.Writer().BeginTx(t.Context(), nil)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = own.Rollback() }()
+			return db.WithTx(own).Tx(ctx, "another", func(context.Context, bun.IDB) error { return nil })
+		})
+		if db.Dialect() == sqlstore.Postgres && !errors.Is(err, sqlstore.ErrNested) {
+			t.Errorf("a store on another transaction: %v", err)
+		}
+	})
+}
+
 func TestASerializationFailureIsRetried(t *testing.T) {
 	db := sqlstoretest.Postgres(t)
 	counters(t, db)

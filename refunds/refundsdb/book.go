@@ -11,15 +11,19 @@ import (
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// givenRow is a line that a refund gives back or is about to.
+// givenRow is a line that a refund gives back, is about to, or still owes.
 type givenRow struct {
-	OrderID   string
-	PaymentID string
-	Quote     sqldb.JSON[refunds.Quote]
+	OrderID     string
+	PaymentID   string
+	Reference   string
+	Status      string
+	AmountMinor int64
+	Quote       sqldb.JSON[refunds.Quote]
 	lineRow
 }
 
-// readGiven reads what the refunds of orders give back.
+// readGiven reads what the refunds of orders give back. One that failed counts while
+// another of its reference does not fail: it is still owed.
 func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, error) {
 	if len(orderIDs) == 0 {
 		return nil, nil
@@ -27,27 +31,24 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
 	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
-		Column(
-			"r.order_id",
-			"r.payment_id",
-			"r.quote",
-			"l.refund_id",
-			"l.order_line_id",
-			"l.units",
-			"l.price_minor",
-			"l.duty_minor",
-			"l.shipping_minor",
-		).
+		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "r.quote", "l.refund_id",
+			"l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
-		Where("r.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed).
+		Where("(r.status NOT IN (?, ?) OR r.status = ? AND r.part AND EXISTS (?))", refunds.StatusFailed,
+			refunds.StatusReversed, refunds.StatusFailed, standingBeside(db)).
 		Scan(ctx, &rows)
 	return rows, err
 }
 
-// paymentStateOf is what a decision about the refund (nil for none yet) stands on.
-func paymentStateOf(
-	r refunds.OpenRequest, balances []balanceRow, given []givenRow, current *refunds.Refund,
-) refunds.PaymentState {
+// standingBeside selects the refunds of the reference of r that are not failed or
+// reversed.
+func standingBeside(db bun.IDB) *bun.SelectQuery {
+	return db.NewSelect().TableExpr("?(rk)refunds AS s").ColumnExpr("1").Where("s.reference = r.reference").
+		Where("s.status NOT IN (?, ?)", refunds.StatusFailed, refunds.StatusReversed)
+}
+
+// paymentStateOf is what a decision about the reference stands on, of one payment.
+func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenRow) refunds.PaymentState {
 	book := refunds.PaymentState{
 		Balance:  refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured},
 		Refunded: map[string]refunds.Refunded{},
@@ -57,14 +58,17 @@ func paymentStateOf(
 			book.Balance = b.balance()
 		}
 	}
-	counted := map[string]bool{} // refunds, of which each has a row for every line
+	counted := map[string]bool{} // refunds of the payment, of which each has a row for every line
 	for _, l := range given {
-		if l.OrderID != r.OrderID || current != nil && l.RefundID == current.ID {
+		if l.OrderID != r.OrderID || l.Reference == r.ClientReference {
 			continue
 		}
 		if l.PaymentID == r.PaymentID && !counted[l.RefundID] {
 			counted[l.RefundID] = true
 			book.Carried += l.Quote.V.Carried
+			if l.Status == string(refunds.StatusFailed) {
+				book.Owed += l.AmountMinor
+			}
 		}
 		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)
@@ -85,19 +89,9 @@ func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refund
 	if err != nil {
 		return refunds.PaymentState{}, fmt.Errorf("refundsdb: balance of payment %s: %w", r.PaymentID, err)
 	}
-	var rows []refundRow
-	err = s.db.Read().NewSelect().Model(&rows).Column("r.id").
-		Where("r.reference = ?", r.ClientReference).Where("r.status <> ?", refunds.StatusReversed).Scan(ctx)
-	if err != nil {
-		return refunds.PaymentState{}, fmt.Errorf("refundsdb: refund of %s: %w", r.ClientReference, err)
-	}
-	var current *refunds.Refund
-	if len(rows) > 0 {
-		current = &refunds.Refund{ID: rows[0].ID}
-	}
 	given, err := readGiven(ctx, s.db.Read(), []string{r.OrderID})
 	if err != nil {
 		return refunds.PaymentState{}, fmt.Errorf("refundsdb: what order %s gave back: %w", r.OrderID, err)
 	}
-	return paymentStateOf(r, balances, given, current), nil
+	return paymentStateOf(r, balances, given), nil
 }

@@ -1,6 +1,7 @@
 package refundsdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -20,19 +21,19 @@ const maxCombined = 64
 
 // changeCall is a call of Open or Update on its way.
 type changeCall struct {
-	op      string              // for errors
-	request refunds.OpenRequest // of Open
-	id      string              // of Update
-	decide  func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error)
+	op       string                // for errors
+	requests []refunds.OpenRequest // of Open
+	id       string                // of Update
+	decide   func(refunds.OpenState) ([]refunds.Change, error)
 
-	saved refunds.Refund
+	saved []refunds.Refund
 	alone bool // to be carried out by itself
 	err   error
 }
 
 // Fail implements sqldb.RunBatch.
 func (c *changeCall) Fail(err error) {
-	c.saved, c.alone, c.err = refunds.Refund{}, false, refusal(err)
+	c.saved, c.alone, c.err = nil, false, refusal(err)
 }
 
 // locked is what a transaction has found and locked for its calls.
@@ -44,14 +45,15 @@ type locked struct {
 
 // Open implements refunds.Store. Concurrent calls are one transaction.
 func (s *Store) Open(
-	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
-		*refunds.Refund) (refunds.Change, error),
-) (refunds.Refund, error) {
-	if !storable(r.ClientReference) || !storable(r.OrderID) || !storable(r.PaymentID) {
-		return refunds.Refund{}, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference",
-			Message: "it holds bytes that are no text"}
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) ([]refunds.Refund, error) {
+	for _, one := range r {
+		if !storable(one.ClientReference) || !storable(one.OrderID) || !storable(one.PaymentID) {
+			return nil, &refunds.Error{Code: refunds.CodeInvalid, Field: "reference",
+				Message: "it holds bytes that are no text"}
+		}
 	}
-	c := &changeCall{op: "refundsdb: open refund", request: r, decide: decide}
+	c := &changeCall{op: "refundsdb: open refund", requests: r, decide: decide}
 	return c.run(ctx, s.opens, s.openAll)
 }
 
@@ -62,18 +64,25 @@ func (s *Store) Update(
 	if !storable(id) {
 		return refunds.Refund{}, notFound("refund", id)
 	}
-	decide := func(p refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) { return change(p.Balance, *r) }
+	decide := func(o refunds.OpenState) ([]refunds.Change, error) {
+		one, err := change(o.Payments[0].Balance, o.Refunds[0])
+		return []refunds.Change{one}, err
+	}
 	c := &changeCall{op: "refundsdb: update refund", id: id, decide: decide}
-	return c.run(ctx, s.updates, s.updateAll)
+	saved, err := c.run(ctx, s.updates, s.updateAll)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	return saved[0], nil
 }
 
 // run has the call carried out with those it meets, or after them by
 // itself: here and not with theirs, because what it panics with is its own.
 func (c *changeCall) run(
 	ctx context.Context, g *batch.Batcher[*changeCall], all func(context.Context, []*changeCall) error,
-) (refunds.Refund, error) {
+) ([]refunds.Refund, error) {
 	if err := g.Do(ctx, c); err != nil {
-		return refunds.Refund{}, fmt.Errorf("%s: %w", c.op, err)
+		return nil, fmt.Errorf("%s: %w", c.op, err)
 	}
 	if c.alone {
 		sqldb.RunBatch(ctx, []*changeCall{c}, all)
@@ -82,23 +91,27 @@ func (c *changeCall) run(
 }
 
 func (s *Store) openAll(ctx context.Context, calls []*changeCall) error {
-	return s.changeAll(ctx, calls, lockForOpen, func(c *changeCall, found locked) (*refunds.Refund, error) {
-		for i := range found.refunds {
-			if r := &found.refunds[i]; r.ClientReference == c.request.ClientReference {
-				return r, nil
+	return s.changeAll(ctx, calls, lockForOpen, func(c *changeCall, found locked) ([]refunds.Refund, error) {
+		var current []refunds.Refund
+		for _, r := range found.refunds {
+			if r.ClientReference == c.requests[0].ClientReference {
+				current = append(current, r)
 			}
 		}
-		return nil, nil
+		slices.SortFunc(current, func(a, b refunds.Refund) int {
+			return cmp.Or(cmp.Compare(a.Leg, b.Leg), cmp.Compare(a.ID, b.ID))
+		})
+		return current, nil
 	})
 }
 
 func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
-	return s.changeAll(ctx, calls, lockForUpdate, func(c *changeCall, found locked) (*refunds.Refund, error) {
-		for i := range found.refunds {
-			if r := &found.refunds[i]; r.ID == c.id {
-				c.request = refunds.OpenRequest{ClientReference: r.ClientReference, OrderID: r.OrderID,
-					PaymentID: r.PaymentID}
-				return r, nil
+	return s.changeAll(ctx, calls, lockForUpdate, func(c *changeCall, found locked) ([]refunds.Refund, error) {
+		for _, r := range found.refunds {
+			if r.ID == c.id {
+				c.requests = []refunds.OpenRequest{{ClientReference: r.ClientReference, OrderID: r.OrderID,
+					PaymentID: r.PaymentID}}
+				return []refunds.Refund{r}, nil
 			}
 		}
 		return nil, notFound("refund", c.id)
@@ -106,12 +119,12 @@ func (s *Store) updateAll(ctx context.Context, calls []*changeCall) error {
 }
 
 // changeAll carries out calls in one transaction: lock finds what they are
-// about, and of that the refund of each call, or nil for none yet. A refusal of
+// about, and of that the refunds of each call, in order of Leg. A refusal of
 // one is in its err; the error returned is of the transaction, and then nothing
 // was saved.
 func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
 	lock func(context.Context, bun.IDB, []*changeCall) (locked, error),
-	of func(*changeCall, locked) (*refunds.Refund, error),
+	of func(*changeCall, locked) ([]refunds.Refund, error),
 ) error {
 	return s.db.Tx(ctx, calls[0].op, func(ctx context.Context, tx bun.IDB) error {
 		found, err := lock(ctx, tx, calls)
@@ -121,29 +134,34 @@ func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
 		var done []refunds.Change
 		changed := map[string]bool{} // orders
 		for _, c := range calls {
-			c.saved, c.alone, c.err = refunds.Refund{}, false, nil
-			before, err := of(c, found)
-			if err != nil {
+			c.saved, c.alone, c.err = nil, false, nil
+			state := refunds.OpenState{}
+			if state.Refunds, err = of(c, found); err != nil {
 				c.err = refusal(fmt.Errorf("%s: %w", c.op, err))
 				continue
 			}
-			if c.alone = changed[c.request.OrderID]; c.alone {
+			if c.alone = changed[c.requests[0].OrderID]; c.alone {
 				continue // the book it would be judged by is from before the change
 			}
-			one, err := c.decide(paymentStateOf(c.request, found.balances, found.given, before), before)
+			for _, r := range c.requests {
+				state.Payments = append(state.Payments, paymentStateOf(r, found.balances, found.given))
+			}
+			changes, err := c.decide(state)
 			if err != nil {
 				c.err = refusal(fmt.Errorf("%s: %w", c.op, err))
 				continue
 			}
 			// Store credit can be refused when all else is written, and the lock
 			// of its balance has no place in the order of the others.
-			if c.alone = one.Effects.Credit != nil && len(calls) > 1; c.alone {
+			if c.alone = len(calls) > 1 && slices.ContainsFunc(changes, grantsCredit); c.alone {
 				continue
 			}
-			c.saved = one.After.Clone()
-			if !one.Empty() {
-				changed[c.request.OrderID] = true
-				done = append(done, one)
+			for _, one := range changes {
+				c.saved = append(c.saved, one.After.Clone())
+				if !one.Empty() {
+					changed[c.requests[0].OrderID] = true
+					done = append(done, one)
+				}
 			}
 		}
 		if err := s.unleased(found.refunds, calls); err != nil {
@@ -153,15 +171,19 @@ func (s *Store) changeAll(ctx context.Context, calls []*changeCall,
 	})
 }
 
+func grantsCredit(c refunds.Change) bool { return c.Effects.Credit != nil }
+
 // lockForOpen seeds the balances of the payments on first use, and locks those
 // of their orders and the refunds of the references.
 func lockForOpen(ctx context.Context, tx bun.IDB, calls []*changeCall) (found locked, err error) {
 	payments, ids := map[string]refunds.OpenRequest{}, map[string]bool{}
 	references := make([]string, len(calls))
 	for i, c := range calls {
-		references[i], ids[c.request.OrderID] = c.request.ClientReference, true
-		if _, ok := payments[c.request.PaymentID]; !ok {
-			payments[c.request.PaymentID] = c.request
+		for _, r := range c.requests {
+			references[i], ids[r.OrderID] = r.ClientReference, true
+			if _, ok := payments[r.PaymentID]; !ok {
+				payments[r.PaymentID] = r
+			}
 		}
 	}
 	orderIDs := slices.Collect(maps.Keys(ids))
@@ -188,6 +210,11 @@ func lockForUpdate(ctx context.Context, tx bun.IDB, calls []*changeCall) (found 
 		return found, err
 	}
 	found.refunds, err = lockRefunds(ctx, tx, tx.NewSelect().Where("r.id IN (?)", bun.List(ids)))
+	// A refund that was opened in between has a balance that is not locked: for this
+	// transaction it is not there yet.
+	found.refunds = slices.DeleteFunc(found.refunds, func(r refunds.Refund) bool {
+		return !slices.ContainsFunc(found.balances, func(b balanceRow) bool { return b.PaymentID == r.PaymentID })
+	})
 	return found, err
 }
 

@@ -67,12 +67,13 @@ func (d *desk) committed(want int64) {
 
 // opening is a call of Open for one of the 3 units of an order, paid with 30.00.
 func (d *desk) opening(reference, order string, m payment.Method, spoil ...func(*refunds.Refund)) *changeCall {
-	c := &changeCall{request: refunds.OpenRequest{ClientReference: reference, OrderID: order,
-		PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}}
+	of := refunds.OpenRequest{ClientReference: reference, OrderID: order,
+		PaymentID: "pay-" + order, Captured: 3000, Currency: "USD"}
+	c := &changeCall{requests: []refunds.OpenRequest{of}}
 	request := refunds.QuoteRequest{Currency: "USD", Lines: []refunds.QuoteRequestLine{
 		{OrderLineID: order + "-1", Bought: 3, Units: 1, Paid: money.Components{Price: 3000}},
 	}}
-	c.decide = refunds.Opening(c.request, func(b refunds.PaymentState,
+	c.decide = refunds.OpeningOne(of, func(b refunds.PaymentState,
 		current *refunds.Refund) (*refunds.Refund, error) {
 		if current != nil {
 			return current, nil
@@ -82,7 +83,7 @@ func (d *desk) opening(reference, order string, m payment.Method, spoil ...func(
 			return nil, err
 		}
 		r, err := refunds.NewRefund(refunds.Params{
-			ID: uuid.NewString(), ClientReference: reference, OrderID: order, PaymentID: c.request.PaymentID,
+			ID: uuid.NewString(), ClientReference: reference, OrderID: order, PaymentID: of.PaymentID,
 			Customer: "ann",
 			Attempt: refunds.AttemptParams{ID: uuid.NewString(), Method: m, PaymentProviderID: "pi_" + order,
 				Request: request, Quote: quote},
@@ -116,8 +117,9 @@ func (d *desk) open(calls ...*changeCall) {
 
 // updating is a call of Update.
 func updating(id string, change func(*refunds.Refund) error) *changeCall {
-	return &changeCall{id: id, decide: func(s refunds.PaymentState, r *refunds.Refund) (refunds.Change, error) {
-		return refunds.Changing(change)(s.Balance, *r)
+	return &changeCall{id: id, decide: func(s refunds.OpenState) ([]refunds.Change, error) {
+		one, err := refunds.Changing(change)(s.Payments[0].Balance, s.Refunds[0])
+		return []refunds.Change{one}, err
 	}}
 }
 
@@ -148,18 +150,15 @@ func TestRefundsOpenedTogether(t *testing.T) {
 		again, next := d.opening("r1", "o1", payment.Card), d.opening("r4", "o1", payment.Card)
 		no := errors.New("no")
 		refused := d.opening("r5", "o2", payment.Card)
-		refused.decide = func(refunds.PaymentState, *refunds.Refund) (refunds.Change,
-			error) {
-			return refunds.Change{}, no
-		}
+		refused.decide = func(refunds.OpenState) ([]refunds.Change, error) { return nil, no }
 		d.open(refused, first, second, again, third, next)
 		d.committed(3) // first, second and third; again; next
 
 		for i, c := range []*changeCall{first, second, third, again, next} {
-			if c.err != nil || c.saved.Status != refunds.StatusSubmitted {
-				t.Errorf("call %d: %s, %v", i, c.saved.Status, c.err)
+			if c.err != nil || c.saved[0].Status != refunds.StatusSubmitted {
+				t.Errorf("call %d: %s, %v", i, c.saved[0].Status, c.err)
 			}
-			r, err := d.store.Refund(t.Context(), c.saved.ID)
+			r, err := d.store.Refund(t.Context(), c.saved[0].ID)
 			d.must(err)
 			events, err := d.store.Events(t.Context(), r.ID)
 			if err != nil || len(events) != r.Version || len(r.Attempts) != 1 {
@@ -170,8 +169,8 @@ func TestRefundsOpenedTogether(t *testing.T) {
 		if !errors.Is(refused.err, no) {
 			t.Errorf("the refused one: %v", refused.err)
 		}
-		if again.saved.ID != first.saved.ID || next.saved.ID == first.saved.ID {
-			t.Errorf("refunds %s, again %s, next %s", first.saved.ID, again.saved.ID, next.saved.ID)
+		if again.saved[0].ID != first.saved[0].ID || next.saved[0].ID == first.saved[0].ID {
+			t.Errorf("refunds %s, again %s, next %s", first.saved[0].ID, again.saved[0].ID, next.saved[0].ID)
 		}
 		d.equal("order 1", d.balance("o1"), "2000 reserved, 0 refunded")
 		d.equal("order 2", d.balance("o2"), "1000 reserved, 0 refunded")
@@ -208,7 +207,7 @@ func TestRefundsChangedTogether(t *testing.T) {
 		id := make([]string, len(opened))
 		for i, c := range opened {
 			d.must(c.err)
-			id[i] = c.saved.ID
+			id[i] = c.saved[0].ID
 		}
 		done := func(r *refunds.Refund) error {
 			return r.RecordResult(d.stamp(),
@@ -277,11 +276,12 @@ func TestProcessesThatOpenTheSameRefunds(t *testing.T) {
 				wg.Go(func() {
 					order := fmt.Sprintf("o%d", n%orderCount)
 					o := d.opening(fmt.Sprintf("r%d", n), order, payment.Card)
-					r, err := d.store.Open(t.Context(), o.request, o.decide)
+					saved, err := d.store.Open(t.Context(), o.requests, o.decide)
 					if err != nil {
 						t.Error(err)
 						return
 					}
+					r := saved[0]
 					ids[n].Store(r.ID, true)
 					_, err = d.store.Update(t.Context(), r.ID, refunds.Changing(func(r *refunds.Refund) error {
 						if r.Status == refunds.StatusSucceeded {

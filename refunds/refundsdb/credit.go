@@ -10,8 +10,10 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -33,12 +35,30 @@ func (s *Store) Credit(ctx context.Context, e refunds.CreditEntry) (bool, error)
 	return did && err == nil, refusal(err)
 }
 
-// addCredit appends an entry under the lock of the customer's balance.
-func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, error) {
-	if err := e.Validate(); err != nil {
-		return false, err
+// LockCredit returns the customer's store credit in the currency, and keeps
+// everybody else from changing it until the transaction ends: the store is one
+// that WithTx returned. With MoveCredit it is the CreditLedger of package orders.
+func (s *Store) LockCredit(ctx context.Context, customerID string, c money.Currency) (balance int64, err error) {
+	if !s.db.InTx() {
+		return 0, errors.New("refundsdb: lock store credit: there is no transaction that it stays locked in; " +
+			"use WithTx")
 	}
-	balance := creditBalanceRow{CustomerID: e.CustomerID, Currency: string(e.Currency)}
+	err = s.db.Tx(ctx, "refundsdb: lock store credit", func(ctx context.Context, tx bun.IDB) error {
+		balance, err = lockCredit(ctx, tx, customerID, c)
+		return err
+	})
+	return balance, err
+}
+
+// MoveCredit adds the entry of an order's move, once per Ref; it reports whether
+// this call did it. More than there is is CodeCreditTooLow.
+func (s *Store) MoveCredit(ctx context.Context, m purchase.CreditMove, st event.Stamp) (bool, error) {
+	return s.Credit(ctx, refunds.EntryOf(m, st))
+}
+
+// lockCredit locks the balance of a customer, who may have none yet.
+func lockCredit(ctx context.Context, tx bun.IDB, customerID string, c money.Currency) (int64, error) {
+	balance := creditBalanceRow{CustomerID: customerID, Currency: string(c)}
 	_, err := tx.NewInsert().Model(
 		&balance,
 	).On(
@@ -49,9 +69,19 @@ func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, er
 		ctx,
 	)
 	if err != nil {
+		return 0, err
+	}
+	err = sqldb.ForUpdate(tx.NewSelect().Model(&balance).WherePK()).Scan(ctx)
+	return balance.BalanceMinor, err
+}
+
+// addCredit appends an entry under the lock of the customer's balance.
+func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, error) {
+	if err := e.Validate(); err != nil {
 		return false, err
 	}
-	if err := sqldb.ForUpdate(tx.NewSelect().Model(&balance).WherePK()).Scan(ctx); err != nil {
+	balance, err := lockCredit(ctx, tx, e.CustomerID, e.Currency)
+	if err != nil {
 		return false, err
 	}
 	row := rowOfCredit(e)
@@ -63,14 +93,14 @@ func addCredit(ctx context.Context, tx bun.IDB, e refunds.CreditEntry) (bool, er
 		return false, err
 	}
 	switch {
-	case e.Amount > math.MaxInt64-balance.BalanceMinor:
+	case e.Amount > math.MaxInt64-balance:
 		return false, &refunds.Error{Code: refunds.CodeInvalid, Field: "amount",
 			Message: "the balance would be beyond the range of minor units"}
-	case balance.BalanceMinor+e.Amount < 0:
+	case balance+e.Amount < 0:
 		return false, &refunds.Error{Code: refunds.CodeCreditTooLow, Field: "amount", Message: fmt.Sprintf(
-			"%d minor units of store credit can't be taken; there are %d", -e.Amount, balance.BalanceMinor)}
+			"%d minor units of store credit can't be taken; there are %d", -e.Amount, balance)}
 	}
-	_, err = tx.NewUpdate().Model((*creditBalanceRow)(nil)).Set("balance_minor = ?", balance.BalanceMinor+e.Amount).
+	_, err = tx.NewUpdate().Model((*creditBalanceRow)(nil)).Set("balance_minor = ?", balance+e.Amount).
 		Where("customer_id = ?", e.CustomerID).Where("currency = ?", string(e.Currency)).Exec(ctx)
 	return err == nil, err
 }

@@ -1,8 +1,10 @@
 package refundsdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,14 +63,6 @@ func (s *Store) refundsByID(ctx context.Context, ids []string) (map[string]refun
 	return found, err
 }
 
-// ByClientReference implements refunds.Store.
-func (s *Store) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
-	return s.read(ctx, "refund of", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("r.reference = ?", reference).
-			OrderExpr("CASE WHEN r.status = ? THEN 1 ELSE 0 END, r.created_at DESC, r.id DESC", refunds.StatusReversed)
-	})
-}
-
 // ByProviderID implements refunds.Store.
 func (s *Store) ByProviderID(ctx context.Context, reference string) (refunds.Refund, error) {
 	return s.read(ctx, "refund with the provider's reference", reference, func(q *bun.SelectQuery) *bun.SelectQuery {
@@ -79,9 +73,9 @@ func (s *Store) ByProviderID(ctx context.Context, reference string) (refunds.Ref
 }
 
 // ByClientReferences implements refunds.Store.
-func (s *Store) ByClientReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+func (s *Store) ByClientReferences(ctx context.Context, references []string) (map[string][]refunds.Refund, error) {
 	const chunk = 1000
-	found := make(map[string]refunds.Refund, len(references))
+	found := make(map[string][]refunds.Refund, len(references))
 	references = slices.DeleteFunc(slices.Clone(references), func(r string) bool { return !storable(r) })
 	for some := range slices.Chunk(references, chunk) {
 		var rows []refundRow
@@ -89,28 +83,28 @@ func (s *Store) ByClientReferences(ctx context.Context, references []string) (ma
 		if err != nil {
 			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
 		}
-		best := make(map[string]refundRow, len(rows))
+		best := make(map[[2]string]refundRow, len(rows))
 		for _, r := range rows {
-			if b, ok := best[r.Reference]; !ok || beats(r, b) {
-				best[r.Reference] = r
+			of := [2]string{r.Reference, r.PaymentID}
+			if b, ok := best[of]; !ok || beats(r, b) {
+				best[of] = r
 			}
 		}
-		rows = rows[:0]
-		for _, r := range best {
-			rows = append(rows, r)
-		}
+		rows = slices.SortedFunc(maps.Values(best), func(a, b refundRow) int {
+			return cmp.Or(cmp.Compare(a.Leg, b.Leg), cmp.Compare(a.ID, b.ID))
+		})
 		all, err := withAttempts(ctx, s.db.Read(), rows)
 		if err != nil {
 			return nil, fmt.Errorf("refundsdb: refunds of %d references: %w", len(references), err)
 		}
 		for _, r := range all {
-			found[r.ClientReference] = r
+			found[r.ClientReference] = append(found[r.ClientReference], r)
 		}
 	}
 	return found, nil
 }
 
-// beats reports whether a stands for the reference rather than b.
+// beats reports whether a stands for the reference and payment rather than b.
 func beats(a, b refundRow) bool {
 	reversed := string(refunds.StatusReversed)
 	if (a.Status == reversed) != (b.Status == reversed) {
@@ -137,7 +131,24 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		sel.Where("r.status IN (?)", bun.List(q.Status))
 	}
 	if q.NeedsReview {
-		sel.Where("r.needs_review")
+		// What failed beside others is not flagged: whether others stand changes with them.
+		db := s.db.Read()
+		flagged := db.NewSelect().TableExpr("?(rk)refunds AS r").Column("r.id").Where("r.needs_review")
+		failed := db.NewSelect().TableExpr(
+			"?(rk)refunds AS r",
+		).Column(
+			"r.id",
+		).Where(
+			"r.status = ?",
+			refunds.StatusFailed,
+		).
+			Where(
+				"r.part",
+			).Where(
+			"EXISTS (?)",
+			standingBeside(db),
+		)
+		sel.Where("r.id IN (?)", flagged.UnionAll(failed))
 	}
 	if !q.From.IsZero() {
 		sel.Where("r.created_at >= ?", sqldb.At(q.From))

@@ -42,6 +42,9 @@ type refundRow struct {
 	bun.BaseModel `bun:"table:?(rk)refunds,alias:r"`
 
 	ID          string `bun:",pk"`
+	IntentID    string
+	Leg         int
+	Part        bool
 	Reference   string
 	OrderID     string
 	PaymentID   string
@@ -66,7 +69,8 @@ type refundRow struct {
 
 func rowOfRefund(r *refunds.Refund) refundRow {
 	return refundRow{
-		ID: r.ID, Reference: r.ClientReference, OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
+		ID: r.ID, IntentID: r.IntentID, Leg: r.Leg, Part: r.Quote.Part(), Reference: r.ClientReference,
+		OrderID: r.OrderID, PaymentID: r.PaymentID, CustomerID: r.Customer,
 		Method: string(r.Method), Currency: string(r.Quote.Currency), AmountMinor: r.Amount(),
 		Request: sqldb.AsJSON(r.Request), Quote: sqldb.AsJSON(r.Quote), Status: string(r.Status),
 		CreatedAt: sqldb.At(r.CreatedAt), UpdatedAt: sqldb.At(r.UpdatedAt), Version: int64(r.Version),
@@ -78,7 +82,8 @@ func rowOfRefund(r *refunds.Refund) refundRow {
 
 func (r refundRow) refund() refunds.Refund {
 	return refunds.Refund{
-		ID: r.ID, ClientReference: r.Reference, OrderID: r.OrderID, PaymentID: r.PaymentID, Customer: r.CustomerID,
+		ID: r.ID, IntentID: r.IntentID, Leg: r.Leg, ClientReference: r.Reference, OrderID: r.OrderID,
+		PaymentID: r.PaymentID, Customer: r.CustomerID,
 		Method: payment.Method(r.Method), Request: r.Request.V, Quote: r.Quote.V, Status: refunds.Status(r.Status),
 		CreatedAt: r.CreatedAt.Time(), UpdatedAt: r.UpdatedAt.Time(), Version: int(r.Version), HoldRef: r.HoldRef,
 		Work: payment.Work{
@@ -102,7 +107,7 @@ type lineRow struct {
 func rowsOfLines(r *refunds.Refund) []lineRow {
 	rows := make([]lineRow, 0, len(r.Quote.Lines))
 	for _, l := range r.Quote.Lines {
-		if l.Units == 0 {
+		if l.Units == 0 && l.Refunded == (money.Components{}) {
 			continue
 		}
 		rows = append(rows, lineRow{

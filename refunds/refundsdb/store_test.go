@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
@@ -33,6 +34,43 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 	refundstest.TestStore(t, func(t *testing.T) refunds.Store {
 		return refundsdb.New(migrated(t,
 			sqlstoretest.Postgres(t)))
+	})
+}
+
+func TestSQLiteAnswersAsMemoryDoes(t *testing.T) {
+	refundstest.TestDifferential(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
+	}, 20)
+}
+
+func TestPostgreSQLAnswersAsMemoryDoes(t *testing.T) {
+	testreq.Slow(t, "./refunds/refundsdb/")
+	refundstest.TestDifferential(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
+	}, 100)
+}
+
+func TestSQLiteIsLinearizable(t *testing.T) {
+	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.SQLite(t)))
+	}, 20)
+}
+
+func TestPostgreSQLIsLinearizable(t *testing.T) {
+	testreq.Slow(t, "./refunds/refundsdb/")
+	refundstest.TestLinearizable(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
+	}, 60)
+}
+
+// It was judged by a balance of nothing: CodeBalance, of a refund that was just opened.
+func TestAnUpdateBesideTheFirstOpeningOfAPaymentFindsTheRefundOrDoesNot(t *testing.T) {
+	testreq.Slow(t, "./refunds/refundsdb/")
+	refundstest.ReplayLinearizable(t, func(t *testing.T) refunds.Store {
+		return refundsdb.New(migrated(t, sqlstoretest.Postgres(t)))
+	}, [][]string{
+		{"open 2 6"},
+		{"done 2"},
 	})
 }
 

@@ -27,8 +27,10 @@ func (s *Store) unleased(before []refunds.Refund, calls []*changeCall) error {
 		tokens[before[i].ID] = before[i].Work.LeaseToken
 	}
 	for _, c := range calls {
-		if t := c.saved.Work.LeaseToken; c.err == nil && t != "" && t != tokens[c.saved.ID] {
-			return payment.ErrInTransaction
+		for _, r := range c.saved {
+			if t := r.Work.LeaseToken; c.err == nil && t != "" && t != tokens[r.ID] {
+				return payment.ErrInTransaction
+			}
 		}
 	}
 	return nil

@@ -28,10 +28,10 @@ func request(t *testing.T, s *refundsdb.Store, reference string) (refunds.Refund
 	t.Helper()
 	o := refunds.OpenRequest{ClientReference: reference, OrderID: "order", PaymentID: "pay",
 		Captured: 3000, Currency: "USD"}
-	return s.Open(
+	saved, err := s.Open(
 		t.Context(),
-		o,
-		refunds.Opening(o, func(p refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
+		[]refunds.OpenRequest{o},
+		refunds.OpeningOne(o, func(p refunds.PaymentState, current *refunds.Refund) (*refunds.Refund, error) {
 			if current != nil {
 				return current, nil
 			}
@@ -47,6 +47,10 @@ func request(t *testing.T, s *refundsdb.Store, reference string) (refunds.Refund
 			}, event.Stamp{At: time.Now(), By: event.System("test")})
 		}),
 	)
+	if err != nil {
+		return refunds.Refund{}, err
+	}
+	return saved[0], nil
 }
 
 func begin(t *testing.T, db *sqlstore.DB) bun.Tx {
@@ -129,7 +133,7 @@ func TestNothingIsExecutedInTheCallersTransaction(t *testing.T) {
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.ByClientReference(t.Context(), "executed"); !errors.Is(err, refunds.ErrNotFound) {
+		if found, err := s.ByClientReferences(t.Context(), []string{"executed"}); err != nil || len(found) != 0 {
 			t.Errorf("what was refused is there: %v", err)
 		}
 		if r, err := s.Refund(t.Context(), wanted.ID); err != nil || r.Work.LeaseToken != "" || r.Work.NextAt.IsZero() {
@@ -204,7 +208,7 @@ func executing(t *testing.T, s *refunds.Service, ask refunds.Request, id string)
 	_, check := s.Check(ctx, id, by)
 	_, webhook := s.HandleWebhook(ctx, by, payment.WebhookEvent{RefundID: id})
 	_, resolve := s.Resolve(ctx, id, by, refunds.ResolveParams{Reason: "looked"})
-	_, sync := s.SyncPayment(ctx, by, "pi")
+	_, sync := s.SyncPayment(ctx, "pi", by)
 	_, sweep := s.SweepDue(ctx)
 	_, reconcile := s.Reconcile(ctx, time.Now().Add(-time.Hour), time.Now())
 	return map[string]error{

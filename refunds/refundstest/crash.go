@@ -25,6 +25,9 @@ type Crashes struct {
 	// processes it makes in the outer function, once per case. Default:
 	// refunds.New.
 	NewExecutor func() func(refunds.Config) (Executor, error)
+	// Split has two payments pay the order, a third of it by store credit and the rest
+	// by card, so that each refund has two parts.
+	Split bool
 	// SkipWorker leaves out the crashes of the worker that recovers, and those
 	// of one of two callers: an eighth of the cases remains.
 	SkipWorker bool
@@ -157,7 +160,11 @@ func (c Crashes) world(t testing.TB, m payment.Method) (*world, scripted) {
 			provider = newFlaky(p)
 		}
 	}
-	return newWorld(t.Context(), c.NewStore(t), provider, newExecutor, m, payment), provider
+	w := newWorld(t.Context(), c.NewStore(t), provider, newExecutor, m, payment)
+	if c.Split {
+		w.split()
+	}
+	return w, provider
 }
 
 // play runs one case. It tells whether the first process and the worker died
@@ -243,14 +250,14 @@ func (w *world) ask() {
 // finish has staff resolve what stands in the queue and asks again, until
 // the refund is paid: once, and nothing is left open.
 func (w *world) finish() {
-	var r refunds.Refund
+	var r refunds.Intent
 	var err error
 	for rounds := 0; rounds < 3 && r.Status != refunds.StatusSucceeded; rounds++ {
 		w.resolve()
 		w.ask()
 		w.recover(0, w.clock().Add(horizon))
 		w.resolve()
-		r, err = w.store.ByClientReference(w.ctx, w.request.ClientReference)
+		r, err = w.intent()
 	}
 	w.check("in the end")
 	if err != nil || r.Status != refunds.StatusSucceeded {

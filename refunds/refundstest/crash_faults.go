@@ -62,6 +62,9 @@ func (f *flaky) Always(c Call, fault Fault) {
 func (f *flaky) PruneKeys()                 {}
 func (f *flaky) Settle(string, string) bool { return false }
 
+// Capabilities are those of the provider.
+func (f *flaky) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(f.Provider) }
+
 func (f *flaky) next(c Call) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -22,7 +22,7 @@ import (
 func TestOutsideCrashes(t *testing.T, newStore func(t testing.TB) refunds.Store) {
 	for name, work := range map[string]func(*outsideWorld, *refunds.Service) error{
 		"look-up": func(w *outsideWorld, s *refunds.Service) error {
-			_, err := s.SyncPayment(w.ctx, event.System("test"), w.request.PaymentProviderID)
+			_, err := s.SyncPayment(w.ctx, w.request.PaymentProviderID, event.System("test"))
 			return err
 		},
 		"sweep": func(w *outsideWorld, s *refunds.Service) error {
@@ -77,7 +77,7 @@ func outsideCase(
 	if err := work(w, s); err != nil {
 		t.Errorf("after cut %d: %v", cut, err)
 	}
-	if _, err := s.SyncPayment(w.ctx, event.System("test"), w.request.PaymentProviderID); err != nil {
+	if _, err := s.SyncPayment(w.ctx, w.request.PaymentProviderID, event.System("test")); err != nil {
 		t.Errorf("after cut %d: %v", cut, err)
 	}
 	return w.state(t), steps

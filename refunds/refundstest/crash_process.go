@@ -49,20 +49,19 @@ func (p *process) step(f func()) error {
 
 // Open implements refunds.Store.
 func (p *process) Open(
-	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
-		*refunds.Refund) (refunds.Change, error),
-) (got refunds.Refund, err error) {
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) (got []refunds.Refund, err error) {
 	died := p.step(func() {
-		got, err = p.Store.Open(ctx, r, func(b refunds.PaymentState, current *refunds.Refund) (refunds.Change, error) {
-			next, err := decide(b, current)
+		got, err = p.Store.Open(ctx, r, func(s refunds.OpenState) ([]refunds.Change, error) {
+			next, err := decide(s)
 			if p.dead {
-				return refunds.Change{}, errCut // a transaction dies with its process
+				return nil, errCut // a transaction dies with its process
 			}
 			return next, err
 		})
 	})
 	if died != nil {
-		return refunds.Refund{}, died
+		return nil, died
 	}
 	return got, err
 }
@@ -144,12 +143,12 @@ func (p *process) Refund(ctx context.Context, id string) (refunds.Refund, error)
 	return p.Store.Refund(ctx, id)
 }
 
-// ByClientReference implements refunds.Store.
-func (p *process) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
+// ByClientReferences implements refunds.Store.
+func (p *process) ByClientReferences(ctx context.Context, references []string) (map[string][]refunds.Refund, error) {
 	if p.dead {
-		return refunds.Refund{}, errCut
+		return nil, errCut
 	}
-	return p.Store.ByClientReference(ctx, reference)
+	return p.Store.ByClientReferences(ctx, references)
 }
 
 // CreateRefund implements refunds.RefundGateway.
@@ -161,6 +160,9 @@ func (p *process) CreateRefund(ctx context.Context, r payment.RefundRequest) (a 
 func (p *process) FindRefund(ctx context.Context, r payment.RefundRequest) (a payment.Result) {
 	return p.call(func() payment.Result { return p.gateway.FindRefund(ctx, r) })
 }
+
+// Capabilities are those of the gateway.
+func (p *process) Capabilities() payment.Capabilities { return payment.CapabilitiesOf(p.gateway) }
 
 func (p *process) call(f func() payment.Result) (a payment.Result) {
 	if p.step(func() {

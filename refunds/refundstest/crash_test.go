@@ -13,6 +13,22 @@ func TestEveryCutPointInMemory(t *testing.T) {
 	TestCrashes(t, Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }})
 }
 
+// TestEveryCutPointOfTwoPaymentsInMemory cuts the refund of an order that two payments
+// paid: each part is paid once, and the store credit is what the parts gave.
+func TestEveryCutPointOfTwoPaymentsInMemory(t *testing.T) {
+	t.Parallel()
+	TestCrashes(t, Crashes{
+		NewStore: func(testing.TB) refunds.Store { return NewStore() }, Split: true, SkipWorker: true, SkipRare: true,
+	})
+}
+
+func TestRandomCrashesOfTwoPaymentsInMemory(t *testing.T) {
+	t.Parallel()
+	TestRandomCrashes(t, Crashes{
+		NewStore: func(testing.TB) refunds.Store { return NewStore() }, Split: true,
+	}, 100)
+}
+
 func TestRandomCrashesInMemory(t *testing.T) {
 	t.Parallel()
 	TestRandomCrashes(t, Crashes{NewStore: func(testing.TB) refunds.Store { return NewStore() }}, 500)

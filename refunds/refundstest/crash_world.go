@@ -15,7 +15,7 @@ import (
 
 // Executor is what TestCrashes drives: *refunds.Service is one.
 type Executor interface {
-	Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error)
+	Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error)
 	ResumeDue(ctx context.Context, limit int) (int, error)
 	Check(ctx context.Context, id string, by event.Actor) (refunds.Refund, error)
 	Resolve(ctx context.Context, id string, by event.Actor, p refunds.ResolveParams) (refunds.Refund, error)
@@ -67,6 +67,20 @@ func newWorld(
 	return w
 }
 
+// split has two payments pay the order. What was by card goes back the way each part
+// was paid.
+func (w *world) split() {
+	r := &w.request
+	r.Payments = []refunds.Payment{
+		{ID: r.PaymentID + "-credit", Method: payment.StoreCredit, Captured: 1000},
+		{ID: r.PaymentID, Method: payment.Card, ProviderID: r.PaymentProviderID, Captured: 2000},
+	}
+	r.PaymentID = ""
+	if !r.Method.Manual() {
+		r.Method = payment.OriginalMethod
+	}
+}
+
 func (w *world) clock() time.Time { return *w.now.Load() }
 
 func (w *world) pass(d time.Duration) { w.until(w.clock().Add(d)) }
@@ -99,6 +113,12 @@ func (w *world) refunds() []refunds.Refund {
 		w.note("the store can't list: %v", err)
 	}
 	return all
+}
+
+// intent is what the reference is paid back.
+func (w *world) intent() (refunds.Intent, error) {
+	found, err := w.store.ByClientReferences(w.ctx, []string{w.request.ClientReference})
+	return refunds.NewIntent(found[w.request.ClientReference]), err
 }
 
 // due is when the worker next finds something to do, zero for never.
@@ -171,7 +191,8 @@ func (w *world) check(when string) {
 	if n := w.called.Load(); w.request.Method.Manual() && n > 0 {
 		w.note("I9 %s: %d provider calls for %s", when, n, w.request.Method)
 	}
-	var reserved, refunded int64
+	reserved, refunded := map[string]int64{}, map[string]int64{} // by payment
+	var credit int64
 	known := map[string]refunds.Refund{}
 	all := w.refunds()
 	for _, r := range all {
@@ -179,9 +200,12 @@ func (w *world) check(when string) {
 		known[a.ID] = r
 		switch {
 		case r.Status.Open():
-			reserved += r.Amount()
+			reserved[r.PaymentID] += r.Amount()
 		case r.Status == refunds.StatusSucceeded:
-			refunded += r.Amount()
+			refunded[r.PaymentID] += r.Amount()
+			if r.Method == payment.StoreCredit {
+				credit += r.Amount()
+			}
 		}
 		w.folds(when, r)
 		if r.Method == payment.Card && r.Status == refunds.StatusSucceeded && len(live) == 0 && !w.sentBack(a.ID) {
@@ -199,12 +223,19 @@ func (w *world) check(when string) {
 	if len(all) == 0 {
 		return
 	}
-	book, err := w.store.PaymentState(w.ctx, refunds.OpenRequest{ClientReference: w.request.ClientReference,
-		OrderID: w.request.OrderID, PaymentID: w.request.PaymentID})
-	b := book.Balance
-	if err != nil || b.Reserved != reserved || b.Refunded != refunded || b.Available() < 0 {
-		w.note("I1, I8 %s: the balance is %+v (%v); open refunds hold %d and succeeded ones %d", when, b, err,
-			reserved, refunded)
+	for _, r := range all {
+		book, err := w.store.PaymentState(w.ctx, refunds.OpenRequest{ClientReference: w.request.ClientReference,
+			OrderID: w.request.OrderID, PaymentID: r.PaymentID})
+		b, id := book.Balance, r.PaymentID
+		if err != nil || b.Reserved != reserved[id] || b.Refunded != refunded[id] ||
+			b.Reserved+b.Refunded > b.Captured {
+			w.note("I1, I8, I23 %s: the balance is %+v (%v); open refunds hold %d and succeeded ones %d", when, b, err,
+				reserved[id], refunded[id])
+		}
+	}
+	have, err := w.store.CreditBalance(w.ctx, w.request.Customer, w.request.Currency)
+	if err != nil || have != credit {
+		w.note("I10 %s: the store credit is %d (%v), and refunds gave %d", when, have, err, credit)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -20,6 +22,19 @@ func (s *Store) Credit(ctx context.Context, e refunds.CreditEntry) (bool, error)
 	}
 	defer unlock()
 	return s.addCredit(e)
+}
+
+// LockCredit returns the customer's store credit in the currency. With MoveCredit
+// it makes the Store the CreditLedger of package orders, in memory: an
+// orderstest.Store asks it while it holds its own lock, and nobody else may take
+// store credit meanwhile.
+func (s *Store) LockCredit(ctx context.Context, customerID string, c money.Currency) (int64, error) {
+	return s.CreditBalance(ctx, customerID, c)
+}
+
+// MoveCredit adds the entry of an order's move, once per Ref.
+func (s *Store) MoveCredit(ctx context.Context, m purchase.CreditMove, st event.Stamp) (bool, error) {
+	return s.Credit(ctx, refunds.EntryOf(m, st))
 }
 
 func (s *Store) addCredit(e refunds.CreditEntry) (bool, error) {

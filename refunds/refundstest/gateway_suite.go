@@ -1,17 +1,21 @@
 package refundstest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
-// Sandbox is a gateway on a provider that may be played with.
+// Sandbox is a gateway on a provider that may be played with. What the gateway can and
+// can't do it says itself (see payment.Capable): one whose refunds are found by messages
+// alone is asked for no look-up.
 type Sandbox struct {
 	Gateway payment.RefundGateway
 	// NewPayment makes a captured payment and returns the provider's id of it.
@@ -19,12 +23,23 @@ type Sandbox struct {
 	NewPayment func(t testing.TB, amount int64, c money.Currency) string
 	// Currency of the payments. Default USD.
 	Currency money.Currency
+	// Currencies are those that amounts are paid back in. Default: Currency alone. A
+	// provider that takes all of them is tried with USD, JPY and KWD: 2, 0 and 3 decimals.
+	Currencies []money.Currency
+	// Largest is the most minor units that a payment can have. Default 999,999.
+	Largest int64
 	// Many is how many refunds one payment gets, so that a look-up has to read
 	// more than one page. Default 120.
 	Many int
-	// Count tells how many refunds the provider has on a payment. Without it
-	// that look-ups alone return.
+	// Count returns how many refunds the provider has on a payment. Without it
+	// that look-ups alone return, and without look-ups nothing does.
 	Count func(paymentReference string) int
+	// Paid returns the minor units that the provider's refunds on a payment have in all,
+	// those that it decides later included. Without it that results alone say.
+	Paid func(paymentReference string) int64
+	// Later makes the provider decide the next refund when decide is called, and pay it
+	// then. Without it the test of what is decided later is left out, which is logged.
+	Later func() (decide func())
 	// Fault makes the next call, which is of that kind, go wrong, as
 	// Transport.Script does. Without it the tests of lost, late and refused calls
 	// are left out, which is logged. The faults used are those that Transport
@@ -34,71 +49,44 @@ type Sandbox struct {
 	Unlimited bool
 }
 
-// patience bounds one call of the suite.
-const patience = 5 * time.Second
+// callPatience bounds one call of the suite.
+const callPatience = 5 * time.Second
 
-// TestGateway is the conformance suite of refunds.RefundGateway. open returns a
-// sandbox for each subtest; it may be the same one each time.
+// TestGateway is the conformance suite of payment.RefundGateway: each promise of the
+// interface's documentation is a subtest. open returns a sandbox for each case; it may
+// be the same one each time.
 //
-// It asserts that a key is paid once, whoever sends it how often; that other
-// parameters under a key are not paid; that a refund is found by the attempt's
-// id over all pages and that absence is reported only when all were read; and that
-// each way a call can end has the outcome that package refunds relies on:
-// above all that no answer is never a no.
+// A case fails when nothing happens for ten seconds, and when a call panics.
 func TestGateway(t *testing.T, open func(t *testing.T) Sandbox) {
-	const (
-		always   = ""
-		faults   = "Sandbox.Fault is nil, so calls can't be made to go wrong"
-		captured = "Sandbox.Unlimited is set, so the provider does not check what was captured"
-	)
-	can := open(t)
-	for _, c := range []struct {
-		name  string
-		run   func(s *sandbox)
-		needs string
-	}{
-		{"a refund is done and found", gatewayDone, always},
-		{"the same key again pays once", gatewaySameKey, always},
-		{"the same key with other parameters is not paid", gatewayOtherParameters, always},
-		{"one key from many callers at once pays once", gatewayAtOnce, always},
-		{"an attempt that was never sent is absent", gatewayAbsent, always},
-		{"an attempt is found by its id over all pages", gatewayPages, always},
-		{"more than was captured is refused", gatewayTooMuch, captured},
-		{"a payment that is not there is not refunded", gatewayNoPayment, captured},
-		{"a context that has ended is no answer", gatewayCanceled, always},
-		{"no answer before the effect is unknown", gatewayLostBefore, faults},
-		{"no answer after the effect is unknown, and found", gatewayLostAfter, faults},
-		{"a server error is unknown, before and after the effect", gatewayServerError, faults},
-		{"silence ends with the context and is unknown", gatewayHang, faults},
-		{"a key in flight and a rate limit are nothing", gatewayNothing, faults},
-		{"a look-up that fails never says absent", gatewayLookupFails, faults},
-	} {
-		if c.needs == faults && can.Fault == nil || c.needs == captured && can.Unlimited {
-			t.Logf("left out %q: %s", c.name, c.needs)
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			s := &sandbox{T: t, Sandbox: open(t)}
-			if s.Currency == "" {
-				s.Currency = "USD"
+	suite.Run(t, judgeable(t, open(t)), suite.Options[*sandbox]{
+		Start: func(t *suite.T) *sandbox {
+			s := &sandbox{T: t, Sandbox: open(t.Testing()), ids: map[string]string{}}
+			s.Currency = cmp.Or(s.Currency, "USD")
+			if len(s.Currencies) == 0 {
+				s.Currencies = []money.Currency{s.Currency}
 			}
-			if s.Many == 0 {
-				s.Many = 120
-			}
-			c.run(s)
-		})
-	}
+			s.Largest, s.Many = cmp.Or(s.Largest, 999_999), cmp.Or(s.Many, 120)
+			return s
+		},
+	})
 }
 
 type sandbox struct {
-	*testing.T
+	*suite.T
 	Sandbox
+	mu  sync.Mutex
+	ids map[string]string // attempt -> the provider's id of its refund
+}
+
+// finds reports whether the gateway has look-ups.
+func (s *sandbox) finds() bool {
+	return payment.CapabilitiesOf(s.Gateway).Find != payment.FindByMessage
 }
 
 // request is a refund of amount on a payment of 1000.
 func (s *sandbox) request(amount int64) payment.RefundRequest {
 	s.Helper()
-	return s.on(s.NewPayment(s, 1000, s.Currency), amount)
+	return s.on(s.NewPayment(s.Testing(), 1000, s.Currency), amount)
 }
 
 // on is a refund on a payment with ids of its own.
@@ -111,14 +99,35 @@ func (s *sandbox) on(paymentID string, amount int64) payment.RefundRequest {
 }
 
 func (s *sandbox) create(r payment.RefundRequest) payment.Result {
-	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.Context(), callPatience)
 	defer cancel()
-	return s.Gateway.CreateRefund(ctx, r)
+	return s.createIn(ctx, r)
+}
+
+func (s *sandbox) createIn(ctx context.Context, r payment.RefundRequest) payment.Result {
+	defer s.Call("CreateRefund")()
+	a := s.Gateway.CreateRefund(ctx, r)
+	if a.ProviderID != "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ids[r.AttemptID] = a.ProviderID
+	}
+	return a
 }
 
 func (s *sandbox) find(r payment.RefundRequest) payment.Result {
-	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.Context(), callPatience)
 	defer cancel()
+	return s.findIn(ctx, r)
+}
+
+func (s *sandbox) findIn(ctx context.Context, r payment.RefundRequest) payment.Result {
+	defer s.Call("FindRefund")()
+	if payment.CapabilitiesOf(s.Gateway).Find == payment.FindByItsID {
+		s.mu.Lock()
+		r.ProviderID = s.ids[r.AttemptID]
+		s.mu.Unlock()
+	}
 	return s.Gateway.FindRefund(ctx, r)
 }
 
@@ -161,13 +170,22 @@ func (s *sandbox) pays(r payment.RefundRequest) payment.Result {
 	s.Helper()
 	a := s.create(r)
 	s.accepted("sent again", a, r)
-	found := s.find(r)
-	s.accepted("looked up", found, r)
-	if found.ProviderID != a.ProviderID {
-		s.Errorf("the look-up finds %q, the call answered %q", found.ProviderID, a.ProviderID)
-	}
+	s.found("looked up", r, a)
 	s.counts(r, 1)
 	return a
+}
+
+// found checks that a look-up finds the refund of the result, where there are any.
+func (s *sandbox) found(what string, r payment.RefundRequest, a payment.Result) {
+	s.Helper()
+	if !s.finds() {
+		return
+	}
+	found := s.find(r)
+	s.accepted(what, found, r)
+	if found.ProviderID != a.ProviderID {
+		s.Errorf("%s: it finds %q, the call answered %q", what, found.ProviderID, a.ProviderID)
+	}
 }
 
 func gatewayDone(s *sandbox) {
@@ -205,15 +223,11 @@ func gatewayOtherParameters(s *sandbox) {
 
 func gatewayAtOnce(s *sandbox) {
 	r := s.request(400)
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			if a := s.create(r); a.Outcome == payment.OutcomeDeclined {
-				s.Errorf("a call beside others under its key is refused: %+v", a)
-			}
-		})
-	}
-	wg.Wait()
+	s.AtOnce(8, func(int) {
+		if a := s.create(r); a.Outcome == payment.OutcomeDeclined {
+			s.Errorf("a call beside others under its key is refused: %+v", a)
+		}
+	})
 	s.pays(r)
 }
 
@@ -226,7 +240,7 @@ func gatewayAbsent(s *sandbox) {
 }
 
 func gatewayPages(s *sandbox) {
-	paid := s.NewPayment(s, int64(s.Many), s.Currency)
+	paid := s.NewPayment(s.Testing(), int64(s.Many), s.Currency)
 	all := make([]payment.RefundRequest, s.Many)
 	references := map[string]bool{}
 	for i := range all {
@@ -242,13 +256,84 @@ func gatewayPages(s *sandbox) {
 		a := s.find(all[i])
 		s.accepted(fmt.Sprintf("look-up of refund %d of %d", i+1, s.Many), a, all[i])
 	}
-	s.is("look-up of one that was never sent", s.find(s.on(paid, 1)), payment.OutcomeAbsent)
+	if payment.CapabilitiesOf(s.Gateway).Find == payment.FindByOurID {
+		s.is("look-up of one that was never sent", s.find(s.on(paid, 1)), payment.OutcomeAbsent)
+	}
+}
+
+// gatewaySecondAttempt sends a second attempt of a refund, under a key of its own.
+func gatewaySecondAttempt(s *sandbox) {
+	first := s.request(400)
+	second := s.on(first.PaymentProviderID, 300)
+	second.RefundID, second.OrderID = first.RefundID, first.OrderID
+	a := s.create(first)
+	s.accepted("first attempt", a, first)
+	if payment.CapabilitiesOf(s.Gateway).Find == payment.FindByOurID {
+		s.is("look-up of the second attempt before it is sent", s.find(second), payment.OutcomeAbsent)
+	}
+	b := s.create(second)
+	s.accepted("second attempt", b, second)
+	if a.ProviderID == b.ProviderID {
+		s.Errorf("two attempts of one refund are one at the provider, %q", a.ProviderID)
+	}
+	s.found("look-up of the first attempt", first, a)
+	s.found("look-up of the second attempt", second, b)
+}
+
+// gatewayAmounts pays amounts that a float loses a minor unit of.
+func gatewayAmounts(s *sandbox) {
+	can := payment.CapabilitiesOf(s.Gateway)
+	for _, c := range s.Currencies {
+		for _, amount := range []int64{1, 57, 113, 435, 1_999, 2_999, 100_001, 999_999, 1<<53 + 1} {
+			if amount > s.Largest || can.Smallest != nil && amount < can.Smallest(c) {
+				continue
+			}
+			if can.Nearest != nil {
+				if below, _, ok := can.Nearest(amount, c); !ok || below != amount {
+					continue
+				}
+			}
+			r := s.on(s.NewPayment(s.Testing(), amount, c), amount)
+			r.Currency = c
+			what := fmt.Sprintf("%d minor units of %s", amount, c)
+			a := s.create(r)
+			s.accepted(what, a, r)
+			if a.Currency != "" && a.Currency != c {
+				s.Errorf("%s: paid in %s", what, a.Currency)
+			}
+			s.found("look-up of "+what, r, a)
+			if s.Paid != nil && s.Paid(r.PaymentProviderID) != amount {
+				s.Errorf("%s: the provider paid %d", what, s.Paid(r.PaymentProviderID))
+			}
+			s.counts(r, 1)
+		}
+	}
+}
+
+func gatewayLater(s *sandbox) {
+	waits := []payment.Outcome{payment.OutcomePending, payment.OutcomeRequiresAction}
+	r := s.request(400)
+	decide := s.Later()
+	s.is("a refund that waits", s.create(r), waits...)
+	if s.finds() {
+		s.is("its look-up", s.find(r), waits...)
+		s.is("its look-up again", s.find(r), waits...)
+	}
+	s.is("its key again", s.create(r), append(waits, payment.OutcomeNoEffect)...)
+	s.counts(r, 1)
+	decide()
+	if s.finds() {
+		s.is("its look-up once it is decided", s.find(r), payment.OutcomeDone)
+	}
+	s.counts(r, 1)
 }
 
 func gatewayTooMuch(s *sandbox) {
 	r := s.request(1001)
 	s.is("more than was captured", s.create(r), payment.OutcomeDeclined)
-	s.is("look-up of what was refused", s.find(r), payment.OutcomeAbsent, payment.OutcomeDeclined)
+	if payment.CapabilitiesOf(s.Gateway).Find == payment.FindByOurID {
+		s.is("look-up of what was refused", s.find(r), payment.OutcomeAbsent, payment.OutcomeDeclined)
+	}
 	s.counts(r, 0)
 }
 
@@ -261,9 +346,11 @@ func gatewayCanceled(s *sandbox) {
 	r := s.request(400)
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
-	a := s.Gateway.CreateRefund(ctx, r)
+	a := s.createIn(ctx, r)
 	s.is("a call in a context that has ended", a, payment.OutcomeUnknown, payment.OutcomeNoEffect)
-	s.is("a look-up in a context that has ended", s.Gateway.FindRefund(ctx, r), payment.OutcomeUnknown)
+	if s.finds() {
+		s.is("a look-up in a context that has ended", s.findIn(ctx, r), payment.OutcomeUnknown)
+	}
 	s.pays(r)
 }
 
@@ -279,7 +366,9 @@ func gatewayLostAfter(s *sandbox) {
 	r := s.request(400)
 	s.Fault(CallCreate, FaultLostAfter)
 	s.is("a call without an answer", s.create(r), payment.OutcomeUnknown)
-	s.accepted("its look-up", s.find(r), r)
+	if s.finds() {
+		s.accepted("its look-up", s.find(r), r)
+	}
 	s.pays(r)
 }
 
@@ -298,9 +387,9 @@ func gatewayHang(s *sandbox) {
 		ctx, cancel := context.WithTimeout(s.Context(), 200*time.Millisecond)
 		s.Fault(CallCreate, f)
 		start := time.Now()
-		s.is(string(f), s.Gateway.CreateRefund(ctx, r), payment.OutcomeUnknown)
+		s.is(string(f), s.createIn(ctx, r), payment.OutcomeUnknown)
 		cancel()
-		if waited := time.Since(start); waited > patience {
+		if waited := time.Since(start); waited > callPatience {
 			s.Errorf("%s: the call outlived its context of 200 ms and took %s", f, waited)
 		}
 		s.pays(r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/refunds"
 )
 
@@ -14,6 +15,9 @@ func (s *Store) Book(
 	ctx context.Context, r refunds.OpenRequest, providerID string,
 	change func(refunds.Balance, *refunds.Outside, []refunds.Refund) (refunds.OutsideChange, error),
 ) (refunds.OutsideChange, error) {
+	if err := storable("provider_id", r.OrderID, r.PaymentID, providerID); err != nil {
+		return refunds.OutsideChange{}, err
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.OutsideChange{}, err
@@ -31,10 +35,12 @@ func (s *Store) Book(
 	if err != nil || c.Empty() {
 		return c, err
 	}
-	s.balances[r.PaymentID], s.orders[r.PaymentID] = c.Balance, r.OrderID
+	balance := c.Balance
+	balance.Holds = slices.Clone(balance.Holds)
+	s.balances[r.PaymentID], s.orders[r.PaymentID] = balance, r.OrderID
 	s.outside[providerID] = c.After
 	id := refunds.OutsideID(providerID)
-	s.events[id] = append(s.events[id], c.Events...)
+	s.events[id] = append(s.events[id], event.Clone(c.Events)...)
 	for _, one := range c.Refunds {
 		if _, err := s.save(one); err != nil {
 			return refunds.OutsideChange{}, err

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -48,6 +51,16 @@ func notFound(what, id string) error {
 	return fmt.Errorf("refundstest: there is no %s %q: %w", what, id, refunds.ErrNotFound)
 }
 
+// storable refuses what no database keeps as text.
+func storable(field string, texts ...string) error {
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return &refunds.Error{Code: refunds.CodeInvalid, Field: field, Message: "it holds bytes that are no text"}
+		}
+	}
+	return nil
+}
+
 // lock takes the store's lock, unless ctx has ended.
 func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 	s.mu.Lock()
@@ -60,24 +73,51 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Open implements refunds.Store.
 func (s *Store) Open(
-	ctx context.Context, r refunds.OpenRequest, decide func(refunds.PaymentState,
-		*refunds.Refund) (refunds.Change, error),
-) (refunds.Refund, error) {
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) ([]refunds.Refund, error) {
+	for _, one := range r {
+		if err := storable("reference", one.ClientReference, one.OrderID, one.PaymentID); err != nil {
+			return nil, err
+		}
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
-		return refunds.Refund{}, err
+		return nil, err
 	}
 	defer unlock()
-	var current *refunds.Refund
-	if found, ok := s.current(r.ClientReference); ok && found.Status != refunds.StatusReversed {
-		found = found.Clone()
-		current = &found
+	state := refunds.OpenState{Refunds: s.standing(r[0].ClientReference)}
+	for _, one := range r {
+		state.Payments = append(state.Payments, s.book(one))
 	}
-	change, err := decide(s.book(r, current), current)
+	changes, err := decide(state)
 	if err != nil {
-		return refunds.Refund{}, err
+		return nil, err
 	}
-	return s.save(change)
+	restore := func() {}
+	if len(changes) > 1 {
+		restore = s.keep()
+	}
+	saved := make([]refunds.Refund, 0, len(changes))
+	for _, c := range changes {
+		one, err := s.save(c)
+		if err != nil {
+			restore()
+			return nil, err
+		}
+		saved = append(saved, one)
+	}
+	return saved, nil
+}
+
+// keep returns what brings the store back to what it is now.
+func (s *Store) keep() (restore func()) {
+	byRef, byOrder, events := maps.Clone(s.byRef), maps.Clone(s.byOrder), maps.Clone(s.events)
+	all, balances, orders := maps.Clone(s.refunds), maps.Clone(s.balances), maps.Clone(s.orders)
+	keys, refs, credit := maps.Clone(s.keys), maps.Clone(s.refs), s.credit
+	return func() {
+		s.byRef, s.byOrder, s.events, s.refunds, s.balances, s.orders = byRef, byOrder, events, all, balances, orders
+		s.keys, s.refs, s.credit = keys, refs, credit
+	}
 }
 
 // Update implements refunds.Store.
@@ -105,6 +145,9 @@ func (s *Store) UpdatePayment(
 	ctx context.Context, r refunds.OpenRequest, change func(refunds.Balance,
 		[]refunds.Refund) (refunds.PaymentChange, error),
 ) ([]refunds.Refund, error) {
+	if err := storable("payment_id", r.OrderID, r.PaymentID); err != nil {
+		return nil, err
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -164,9 +207,11 @@ func (s *Store) save(c refunds.Change) (refunds.Refund, error) {
 			s.keys[a.Key] = a.ID
 		}
 	}
-	s.balances[saved.PaymentID], s.orders[saved.PaymentID] = c.Effects.Balance, saved.OrderID
+	balance := c.Effects.Balance
+	balance.Holds = slices.Clone(balance.Holds)
+	s.balances[saved.PaymentID], s.orders[saved.PaymentID] = balance, saved.OrderID
 	s.refunds[saved.ID] = saved
-	s.events[saved.ID] = append(s.events[saved.ID], c.Events...)
+	s.events[saved.ID] = append(s.events[saved.ID], event.Clone(c.Events)...)
 	return saved.Clone(), nil
 }
 
@@ -179,35 +224,57 @@ func (s *Store) balance(r refunds.OpenRequest) refunds.Balance {
 	return refunds.Balance{PaymentID: r.PaymentID, Currency: r.Currency, Captured: r.Captured}
 }
 
-// book is what a decision about the refund (nil for none) stands on.
-func (s *Store) book(r refunds.OpenRequest, current *refunds.Refund) refunds.PaymentState {
-	given, carried := map[string]refunds.Refunded{}, int64(0)
+// book is what a decision about the reference stands on, of one payment.
+func (s *Store) book(r refunds.OpenRequest) refunds.PaymentState {
+	state := refunds.PaymentState{Balance: s.balance(r), Refunded: map[string]refunds.Refunded{}}
 	for _, id := range s.byOrder[r.OrderID] {
 		other := s.refunds[id]
-		if !other.Status.CountsAgainstCaptured() || current != nil && id == current.ID {
+		if other.ClientReference == r.ClientReference ||
+			!other.Status.CountsAgainstCaptured() && !s.failedBeside(other) {
 			continue
 		}
 		if other.PaymentID == r.PaymentID {
-			carried += other.Quote.Carried
+			state.Carried += other.Quote.Carried
+			if !other.Status.CountsAgainstCaptured() {
+				state.Owed += other.Amount()
+			}
 		}
 		for _, l := range other.Quote.Lines {
-			g := given[l.OrderLineID]
+			g := state.Refunded[l.OrderLineID]
 			g.Units += l.Units
 			g.Components = g.Components.Add(l.Refunded)
-			given[l.OrderLineID] = g
+			state.Refunded[l.OrderLineID] = g
 		}
 	}
-	return refunds.PaymentState{Balance: s.balance(r), Refunded: given, Carried: carried}
+	return state
 }
 
-// current is the refund of the reference that is not reversed, else the
-// latest reversed one.
-func (s *Store) current(reference string) (refunds.Refund, bool) {
-	ids := s.byRef[reference]
-	if len(ids) == 0 {
-		return refunds.Refund{}, false
+// failedBeside reports whether the refund failed while another of its reference did
+// not.
+func (s *Store) failedBeside(r refunds.Refund) bool {
+	return r.Status == refunds.StatusFailed && r.Quote.Part() &&
+		slices.ContainsFunc(s.byRef[r.ClientReference], func(id string) bool {
+			return s.refunds[id].Status.CountsAgainstCaptured()
+		})
+}
+
+// standing are the refunds of the reference that are not reversed.
+func (s *Store) standing(reference string) []refunds.Refund {
+	return slices.DeleteFunc(s.current(reference), func(r refunds.Refund) bool {
+		return r.Status == refunds.StatusReversed
+	})
+}
+
+// current are the refunds of the reference: of each payment the one that is not
+// reversed, else the latest reversed one.
+func (s *Store) current(reference string) []refunds.Refund {
+	latest := map[string]refunds.Refund{}
+	for _, id := range s.byRef[reference] {
+		latest[s.refunds[id].PaymentID] = s.refunds[id].Clone()
 	}
-	return s.refunds[ids[len(ids)-1]], true
+	return slices.SortedFunc(maps.Values(latest), func(a, b refunds.Refund) int {
+		return cmp.Or(cmp.Compare(a.Leg, b.Leg), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // Refund implements refunds.Store.
@@ -224,30 +291,17 @@ func (s *Store) Refund(ctx context.Context, id string) (refunds.Refund, error) {
 	return r.Clone(), nil
 }
 
-// ByClientReference implements refunds.Store.
-func (s *Store) ByClientReference(ctx context.Context, reference string) (refunds.Refund, error) {
-	found, err := s.ByClientReferences(ctx, []string{reference})
-	if err != nil {
-		return refunds.Refund{}, err
-	}
-	r, ok := found[reference]
-	if !ok {
-		return refunds.Refund{}, notFound("refund of", reference)
-	}
-	return r, nil
-}
-
 // ByClientReferences implements refunds.Store.
-func (s *Store) ByClientReferences(ctx context.Context, references []string) (map[string]refunds.Refund, error) {
+func (s *Store) ByClientReferences(ctx context.Context, references []string) (map[string][]refunds.Refund, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	found := make(map[string]refunds.Refund, len(references))
+	found := make(map[string][]refunds.Refund, len(references))
 	for _, ref := range references {
-		if r, ok := s.current(ref); ok {
-			found[ref] = r.Clone()
+		if legs := s.current(ref); len(legs) > 0 {
+			found[ref] = legs
 		}
 	}
 	return found, nil
@@ -283,7 +337,7 @@ func (s *Store) List(ctx context.Context, q refunds.Query) ([]refunds.Refund, in
 		switch {
 		case q.OrderID != "" && r.OrderID != q.OrderID,
 			len(q.Status) > 0 && !slices.Contains(q.Status, r.Status),
-			q.NeedsReview && !r.Work.NeedsReview,
+			q.NeedsReview && !r.Work.NeedsReview && !s.failedBeside(r),
 			!q.From.IsZero() && r.CreatedAt.Before(q.From),
 			!q.To.IsZero() && !r.CreatedAt.Before(q.To):
 			continue
@@ -362,7 +416,7 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if len(s.events[id]) == 0 {
 		return nil, notFound("refund", id)
 	}
-	return slices.Clone(s.events[id]), nil
+	return event.Clone(s.events[id]), nil
 }
 
 // NextManualReference implements refunds.Store.
@@ -381,14 +435,13 @@ func (s *Store) NextManualReference(ctx context.Context, m payment.Method) (stri
 
 // PaymentState implements refunds.Store.
 func (s *Store) PaymentState(ctx context.Context, r refunds.OpenRequest) (refunds.PaymentState, error) {
+	if storable("reference", r.ClientReference, r.OrderID, r.PaymentID) != nil {
+		return refunds.PaymentState{}, notFound("payment", r.PaymentID)
+	}
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return refunds.PaymentState{}, err
 	}
 	defer unlock()
-	var current *refunds.Refund
-	if found, ok := s.current(r.ClientReference); ok && found.Status != refunds.StatusReversed {
-		current = &found
-	}
-	return s.book(r, current), nil
+	return s.book(r), nil
 }

@@ -1,91 +1,49 @@
 package refundstest
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"reflect"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refunds"
 )
 
-// TestStore is the conformance suite of refunds.Store. newStore returns a
-// fresh, empty one for each subtest.
+// TestStore is the conformance suite of refunds.Store: each promise of the interface's
+// documentation is a subtest. newStore returns a fresh, empty store for each case.
+//
+// A case fails when nothing happens for 200 times as long as a call of the store takes,
+// and when a call panics; what differs is printed field by field.
 func TestStore(t *testing.T, newStore func(t *testing.T) refunds.Store) {
-	for _, c := range []struct {
-		name string
-		run  func(b *bench)
-	}{
-		{"a refund comes back as it was opened", testOpen},
-		{"a refused opening saves nothing", testOpenRefused},
-		{"a reference is refunded once", testOpenAgain},
-		{"a reference belongs to its payment", testOpenOtherPayment},
-		{"100 openings of one reference at once are one refund", testOpenRace},
-		{"100 openings on one payment at once stay within what was captured", testOpenManyReferences},
-		{"100 openings on 100 payments at once all go through", testOpenManyPayments},
-		{"one reference on two payments at once is refunded on one", testOpenRaceOfPayments},
-		{"a changed refund is saved whole or not at all", testUpdate},
-		{"a stale or foreign save is refused", testStale},
-		{"a refund by no method, in no state or of no currency is not saved", testRules},
-		{"the balance follows the status", testBalance},
-		{"a failed refund is tried again with another quote", testRetry},
-		{"what was given counts refunds that hold, without the one at hand", testGiven},
-		{"what a refund carries over is there for the next one", testCarried},
-		{"a refund of units that were given back before is kept", testGivenBefore},
-		{"a reversed refund makes room for another of its reference", testReversed},
-		{"store credit is granted in the same step as the success", testStoreCredit},
-		{"store credit that was spent can't be withdrawn", testStoreCreditSpent},
-		{"a hold stops the payment's open refunds", testHold},
-		{"a refused change of a payment saves nothing", testHoldRefused},
-		{"a payment can be held before any refund", testHoldBeforeAnyRefund},
-		{"a refund opened while a hold is placed is held", testHoldRace},
-		{"outside money is booked once, and follows the provider's word", testOutside},
-		{"outside money stands against what is available", testOutsideBalance},
-		{"refunds that no longer fit are put on hold with it", testOutsideHolds},
-		{"our own refunds are not outside money", testOutsideOurs},
-		{"a refused booking saves nothing", testOutsideRefused},
-		{"outside money booked by many at once is booked once", testOutsideRace},
-		{"outside money is listed oldest first, by what is requested", testOutsideList},
-		{"the sweep is one row for all", testSweep},
-		{"card attempts are read by time, page by page, and by id", testLegs},
-		{"due refunds are claimed in order", testClaim},
-		{"a refund is claimed by one worker at a time", testClaimRace},
-		{"a worker that lost its lease saves nothing", testFencing},
-		{"a late refusal ends no attempt but its own", testLateRefusal},
-		{"a late word that nothing happened does not make an old key new", testLateNothing},
-		{"a late answer does not end another worker's lease", testLateUnknown},
-		{"a claim is not undone by an update at the same time", testClaimAgainstUpdate},
-		{"refunds are listed newest first, by page", testListPages},
-		{"refunds are found by what is requested", testListFilters},
-		{"refunds are found by reference", testByReference},
-		{"events fold to the stored refund", testFold},
-		{"manual references are never given twice", testManualReferences},
-		{"store credit is a ledger", testCredit},
-		{"store credit never goes below zero, spent by many at once", testCreditRace},
-		{"what is not there is not found", testNotFound},
-		{"a context that has ended does nothing", testContext},
-		{"100 pairs of simultaneous refunds are 100 refunds", testPairs},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			c.run(&bench{T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0,
-				123_456_000, time.UTC)})
-		})
-	}
+	suite.Run(t, storePromises, suite.Options[*bench]{
+		Start: func(t *suite.T) *bench { return newBench(t, newStore) },
+		Calibrate: func(b *bench) int {
+			for range 3 {
+				b.answer(b.opened(newPlan(1)).ID, payment.OutcomeDone)
+			}
+			return 6
+		},
+	})
 }
 
-// bench is what each test of the suite works with.
+// bench is what each case works with.
 type bench struct {
-	*testing.T
+	*suite.T
 	ctx   context.Context
 	store refunds.Store
 	now   time.Time
+}
+
+func newBench(t *suite.T, newStore func(t *testing.T) refunds.Store) *bench {
+	return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
+		now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -99,16 +57,12 @@ func (b *bench) stamp() event.Stamp {
 
 func (b *bench) ok(err error) {
 	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
+	b.OK(err)
 }
 
 func (b *bench) equal(what string, got, want any) {
 	b.Helper()
-	if !reflect.DeepEqual(got, want) {
-		b.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
-	}
+	b.Equal(what, got, want)
 }
 
 func (b *bench) code(err error, want refunds.Code) {
@@ -125,32 +79,21 @@ func (b *bench) missing(what string, err error) {
 	}
 }
 
-// together runs f n times at once and waits.
-func together(n int, f func(i int)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-}
-
 // plan is a refund of units of an order with one line of 10 units that cost
 // 100.03, 5.01 duty and 3.00 shipping.
 type plan struct {
 	reference, order, payment string
 	method                    payment.Method
 	units                     int
+	currency                  money.Currency
+	paid                      int64 // of the whole line, without duty, shipping and fee; 0: as above
 }
 
 const captured = 10_804
 
 func newPlan(units int) plan {
-	return plan{reference: newID(), order: newID(), payment: newID(), method: payment.Card, units: units}
+	return plan{reference: newID(), order: newID(), payment: newID(), method: payment.Card, units: units,
+		currency: "USD"}
 }
 
 // other is another reference on the same payment.
@@ -161,12 +104,17 @@ func (p plan) other() plan {
 
 func (p plan) open() refunds.OpenRequest {
 	return refunds.OpenRequest{ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment,
-		Captured: captured, Currency: "USD"}
+		Captured: cmp.Or(p.paid, captured), Currency: p.currency}
 }
 
 func (p plan) request() refunds.QuoteRequest {
+	if p.paid != 0 {
+		return refunds.QuoteRequest{Currency: p.currency, Lines: []refunds.QuoteRequestLine{{
+			OrderLineID: p.order + "-1", Bought: 10, Units: p.units, Paid: money.Components{Price: p.paid},
+		}}}
+	}
 	return refunds.QuoteRequest{
-		Currency: "USD",
+		Currency: p.currency,
 		Lines: []refunds.QuoteRequestLine{{
 			OrderLineID: p.order + "-1", Bought: 10, Units: p.units,
 			Paid: money.Components{Price: 10_003, Duty: 501, Shipping: 300},
@@ -216,7 +164,33 @@ func (b *bench) opened(p plan) refunds.Refund {
 func (b *bench) openBy(
 	r refunds.OpenRequest, decide func(refunds.PaymentState, *refunds.Refund) (*refunds.Refund, error),
 ) (refunds.Refund, error) {
-	return b.store.Open(b.ctx, r, refunds.Opening(r, decide))
+	return openOne(b.ctx, b.store, r, refunds.OpeningOne(r, decide))
+}
+
+// openOne opens a refund of one payment.
+func openOne(
+	ctx context.Context, store refunds.Store, r refunds.OpenRequest,
+	decide func(refunds.OpenState) ([]refunds.Change, error),
+) (refunds.Refund, error) {
+	saved, err := store.Open(ctx, []refunds.OpenRequest{r}, decide)
+	if err != nil || len(saved) == 0 {
+		return refunds.Refund{}, err
+	}
+	return saved[0], nil
+}
+
+// byReference is the refund of a reference that was paid by one payment.
+func (b *bench) byReference(reference string) (refunds.Refund, error) {
+	found, err := b.store.ByClientReferences(b.ctx, []string{reference})
+	switch {
+	case err != nil:
+		return refunds.Refund{}, err
+	case len(found[reference]) == 0:
+		return refunds.Refund{}, notFound("refund of", reference)
+	case len(found[reference]) > 1:
+		b.Errorf("reference %s has %d refunds, want 1", reference, len(found[reference]))
+	}
+	return found[reference][0], nil
 }
 
 // change changes the refund by f.

@@ -41,17 +41,16 @@ func (b *bench) stopped(g *Gateway, p plan) (id string, resume func()) {
 	b.Helper()
 	id = b.opened(p).ID
 	late := slow{g, make(chan struct{}), make(chan struct{})}
-	s, done := b.service(late), make(chan error)
-	go func() {
-		_, err := s.ResumeDue(b.ctx, 1)
-		done <- err
-	}()
+	s := b.service(late)
+	var err error
+	ended := b.Go(func() { _, err = s.ResumeDue(b.ctx, 1) })
 	<-late.answered
 	b.now = b.now.Add(lease + time.Second)
 	return id, func() {
 		b.Helper()
 		close(late.goOn)
-		b.ok(<-done)
+		ended()
+		b.ok(err)
 	}
 }
 
@@ -102,11 +101,8 @@ func testLateNothing(b *bench) {
 	id, resume := b.stopped(g, newPlan(1))
 
 	cut := slow{g, make(chan struct{}), make(chan struct{})} // answered, and never heard of again
-	died, ended := b.service(cut), make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = died.ResumeDue(b.ctx, 1) // cut off by the plan: its error is of no matter
-	}()
+	died := b.service(cut)
+	ended := b.Go(func() { _, _ = died.ResumeDue(b.ctx, 1) }) // cut off by the plan: its error is of no matter
 	<-cut.answered
 	b.paidOnce(g)
 	before, err := b.store.Refund(b.ctx, id)
@@ -120,7 +116,7 @@ func testLateNothing(b *bench) {
 	b.equal("a day later", b.pursue(b.service(g)).Status, refunds.StatusSucceeded)
 	b.paidOnce(g)
 	close(cut.goOn)
-	<-ended
+	ended()
 }
 
 // An answer of late that says nothing would end the lease of whoever is at it,
@@ -130,17 +126,16 @@ func testLateUnknown(b *bench) {
 	g.Script(CallCreate, FaultLostBefore)
 	_, resume := b.stopped(g, newPlan(1))
 	work := slow{g, make(chan struct{}), make(chan struct{})}
-	s, done := b.service(work), make(chan error)
-	go func() {
-		_, err := s.ResumeDue(b.ctx, 1)
-		done <- err
-	}()
+	s := b.service(work)
+	var err error
+	ended := b.Go(func() { _, err = s.ResumeDue(b.ctx, 1) })
 	<-work.answered
 	resume()
 	b.now = b.now.Add(lease / 2)
 	b.equal("claimed while another is at it", len(b.claim("third", 10)), 0)
 	close(work.goOn)
-	b.ok(<-done)
+	ended()
+	b.ok(err)
 	list, _, err := b.store.List(b.ctx, refunds.Query{})
 	b.ok(err)
 	b.equal("in the end", list[0].Status, refunds.StatusSucceeded)

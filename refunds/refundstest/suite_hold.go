@@ -171,7 +171,7 @@ func testHoldRace(b *bench) {
 		if i%2 == 0 {
 			b.opened(p.other()) // the balance is there already
 		}
-		together(2, func(i int) {
+		b.AtOnce(2, func(i int) {
 			if i == 0 {
 				b.hold(p, "dp_1")
 				return
@@ -188,7 +188,7 @@ func testHoldRace(b *bench) {
 				b.Error(err)
 			}
 		})
-		got, err := b.store.ByClientReference(b.ctx, p.reference)
+		got, err := b.byReference(p.reference)
 		b.ok(err)
 		b.equal("held by", got.HoldRef, "dp_1")
 	}

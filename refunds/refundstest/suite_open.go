@@ -47,7 +47,7 @@ func testOpenRefused(b *bench) {
 	if !errors.Is(err, no) {
 		b.Errorf("error %v, want that of the decision", err)
 	}
-	_, err = b.store.ByClientReference(b.ctx, p.reference)
+	_, err = b.byReference(p.reference)
 	b.missing("refund", err)
 
 	// The store guards the balance itself, whatever the decision overlooks.
@@ -56,7 +56,7 @@ func testOpenRefused(b *bench) {
 	small.Captured = 100
 	_, err = b.openBy(small, b.decide(full))
 	b.code(err, refunds.CodeBalance)
-	_, err = b.store.ByClientReference(b.ctx, full.reference)
+	_, err = b.byReference(full.reference)
 	b.missing("refund beyond the balance", err)
 }
 
@@ -106,7 +106,7 @@ func testOpenOtherPayment(b *bench) {
 func testOpenRace(b *bench) {
 	p := newPlan(3)
 	var ids [100]string
-	together(len(ids), func(i int) {
+	b.AtOnce(len(ids), func(i int) {
 		r, err := b.openBy(p.open(), b.decide(p))
 		if err != nil {
 			b.Error(err)
@@ -123,7 +123,7 @@ func testOpenManyReferences(b *bench) {
 	// Each requests 2 of 10 units: five get them, the others' refunds are of nothing.
 	p := newPlan(2)
 	var paying, empty atomic.Int64
-	together(100, func(int) {
+	b.AtOnce(100, func(int) {
 		mine := p.other()
 		r, err := b.openBy(mine.open(), b.decide(mine))
 		switch {
@@ -141,7 +141,7 @@ func testOpenManyReferences(b *bench) {
 }
 
 func testOpenManyPayments(b *bench) {
-	together(100, func(int) {
+	b.AtOnce(100, func(int) {
 		p := newPlan(1)
 		if _, err := b.openBy(p.open(), b.decide(p)); err != nil {
 			b.Error(err)
@@ -156,7 +156,7 @@ func testOpenRaceOfPayments(b *bench) {
 	for range 10 {
 		reference := newID()
 		var opened, refused atomic.Int64
-		together(4, func(int) {
+		b.AtOnce(4, func(int) {
 			p := newPlan(1)
 			p.reference = reference
 			switch _, err := b.openBy(p.open(), b.decide(p)); {
@@ -207,6 +207,8 @@ func testUpdate(b *bench) {
 	}
 	b.equal("status", r.Status, refunds.StatusSucceeded)
 	b.equal("calls", r.Attempt().Sent, 10)
+	b.holds(p, 0, r.Amount())
+	b.folds(r.ID)
 }
 
 func testStale(b *bench) {
@@ -329,14 +331,14 @@ func testReversed(b *bench) {
 	first := b.answer(b.opened(p).ID, payment.OutcomeDone)
 	b.now = b.now.Add(time.Second)
 	first = b.update(first.ID, func(r *refunds.Refund) error { return r.Reverse(b.stamp(), refunds.ReverseParams{}) })
-	got, err := b.store.ByClientReference(b.ctx, p.reference)
+	got, err := b.byReference(p.reference)
 	b.ok(err)
 	b.equal("reversed refund by reference", got, first)
 	second := b.opened(p)
 	if second.ID == first.ID {
 		b.Fatal("the reversed refund was opened again")
 	}
-	got, err = b.store.ByClientReference(b.ctx, p.reference)
+	got, err = b.byReference(p.reference)
 	b.ok(err)
 	b.equal("refund by reference", got.ID, second.ID)
 	b.stored(first)

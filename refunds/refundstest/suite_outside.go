@@ -141,13 +141,19 @@ func testOutsideRefused(b *bench) {
 	_, err = b.store.Book(b.ctx, foreign, "re_x", refunds.Booking(b.stamp(), p.ref(),
 		b.elsewhere(p, "re_x", 5, payment.OutcomeDone)))
 	b.equal("a payment of another order", refunds.CodeOf(err), refunds.CodeInvalid)
+	other := newPlan(1)
+	first := b.book(other, b.elsewhere(other, "re_of_"+other.payment, 5, payment.OutcomeDone)).After
+	_, err = b.store.Book(b.ctx, p.open(), first.ProviderID, refunds.Booking(b.stamp(), p.ref(),
+		b.elsewhere(p, first.ProviderID, 9, payment.OutcomeDone)))
+	b.equal("money of another payment", refunds.CodeOf(err), refunds.CodeInvalid)
+	b.equal("money of another payment, as it was", *b.outside(first.ProviderID), first)
 	b.stored(r)
 	b.holds(p, r.Amount(), 0)
 }
 
 func testOutsideRace(b *bench) {
 	p, id := newPlan(1), "re_"+newID()
-	together(20, func(i int) {
+	b.AtOnce(20, func(i int) {
 		b.book(p, b.elsewhere(p, id, 1000, payment.OutcomeDone))
 		if i%2 == 0 {
 			return
@@ -222,6 +228,11 @@ func testSweep(b *bench) {
 		return refunds.Sweep{Failures: 7}, no
 	})
 	b.equal("refused", errors.Is(err, no), true)
+	_, err = b.store.UpdateSweep(b.ctx, func(w refunds.Sweep) (refunds.Sweep, error) {
+		b.equal("after one that was refused", w, refunds.Sweep{})
+		return w, no
+	})
+	b.equal("refused again", errors.Is(err, no), true)
 	want := refunds.Sweep{
 		From: b.now.Add(-time.Hour), To: b.now, Left: b.now.Add(-time.Minute), DoneAt: b.now.Add(-2 * time.Hour),
 		NextAt: b.now.Add(time.Hour), LastError: "it's \"odd\"", LeaseToken: "t", LeaseUntil: b.now.Add(time.Second),
@@ -229,7 +240,7 @@ func testSweep(b *bench) {
 	got, err := b.store.UpdateSweep(b.ctx, func(refunds.Sweep) (refunds.Sweep, error) { return want, nil })
 	b.ok(err)
 	b.equal("saved", got, want)
-	together(20, func(int) {
+	b.AtOnce(20, func(int) {
 		_, err := b.store.UpdateSweep(b.ctx, func(w refunds.Sweep) (refunds.Sweep, error) {
 			w.Failures++
 			return w, nil

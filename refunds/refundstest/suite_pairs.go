@@ -15,7 +15,7 @@ func testPairs(b *bench) {
 	for i := range plans {
 		plans[i] = newPlan(10)
 	}
-	together(200, func(i int) {
+	b.AtOnce(200, func(i int) {
 		p := plans[i/2]
 		_, err := s.Refund(b.ctx, refunds.Request{
 			ClientReference: p.reference, OrderID: p.order, PaymentID: p.payment, PaymentMethod: payment.Card,

@@ -35,7 +35,7 @@ func testRules(b *bench) {
 		if err == nil {
 			b.Errorf("a refund with %s was opened", name)
 		}
-		_, err = b.store.ByClientReference(b.ctx, p.reference)
+		_, err = b.byReference(p.reference)
 		b.missing("a refund with "+name, err)
 
 		r := b.opened(newPlan(1))

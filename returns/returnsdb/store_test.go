@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/event/outboxdb"
 	"github.com/returnkit/returnkit/orders/sqlstore"
@@ -34,6 +35,19 @@ func TestStoreOnSQLite(t *testing.T) {
 func TestStoreOnPostgreSQL(t *testing.T) {
 	returnstest.TestStore(
 		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) },
+	)
+}
+
+func TestSQLiteIsLinearizable(t *testing.T) {
+	returnstest.TestLinearizable(
+		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.SQLite(t))) }, 20,
+	)
+}
+
+func TestPostgreSQLIsLinearizable(t *testing.T) {
+	testreq.Slow(t, "./returns/returnsdb/")
+	returnstest.TestLinearizable(
+		t, func(t *testing.T) returns.Store { return returnsdb.New(migrated(t, sqlstoretest.Postgres(t))) }, 60,
 	)
 }
 

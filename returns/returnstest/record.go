@@ -28,18 +28,17 @@ type recorded struct {
 
 // Open implements refunds.Store.
 func (s *recorded) Open(
-	ctx context.Context, r refunds.OpenRequest,
-	decide func(refunds.PaymentState, *refunds.Refund) (refunds.Change, error),
-) (refunds.Refund, error) {
+	ctx context.Context, r []refunds.OpenRequest, decide func(refunds.OpenState) ([]refunds.Change, error),
+) ([]refunds.Refund, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var c refunds.Change
-	saved, err := s.Store.Open(ctx, r, func(p refunds.PaymentState, current *refunds.Refund) (refunds.Change, error) {
+	var changes []refunds.Change
+	saved, err := s.Store.Open(ctx, r, func(state refunds.OpenState) ([]refunds.Change, error) {
 		var err error
-		c, err = decide(p, current)
-		return c, err
+		changes, err = decide(state)
+		return changes, err
 	})
-	return saved, s.note(err, c)
+	return saved, s.note(err, changes...)
 }
 
 // Update implements refunds.Store.

@@ -128,7 +128,7 @@ func (s *Store) save(c returns.Change, units returns.Units) (returns.Return, err
 	}
 	s.units[c.After.OrderID] = units
 	s.returns[c.After.ID] = c.After.Clone()
-	s.events[c.After.ID] = append(s.events[c.After.ID], c.Events...)
+	s.events[c.After.ID] = append(s.events[c.After.ID], event.Clone(c.Events)...)
 	return c.After.Clone(), nil
 }
 
@@ -234,5 +234,5 @@ func (s *Store) Events(ctx context.Context, id string) ([]event.Event, error) {
 	if len(s.events[id]) == 0 {
 		return nil, notFound("return", id)
 	}
-	return slices.Clone(s.events[id]), nil
+	return event.Clone(s.events[id]), nil
 }

@@ -32,3 +32,7 @@ func TestRestocker(t *testing.T) {
 		}
 	})
 }
+
+func TestMemoryStoreIsLinearizable(t *testing.T) {
+	returnstest.TestLinearizable(t, func(*testing.T) returns.Store { return returnstest.NewStore() }, 100)
+}

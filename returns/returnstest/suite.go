@@ -3,14 +3,13 @@ package returnstest
 import (
 	"context"
 	"errors"
-	"reflect"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
@@ -18,58 +17,44 @@ import (
 	"github.com/returnkit/returnkit/returns"
 )
 
-// TestStore is the conformance suite of returns.Store. newStore returns a
-// fresh, empty one for each subtest.
+// TestStore is the conformance suite of returns.Store: each promise of the interface's
+// documentation is a subtest. newStore returns a fresh, empty store for each case.
+//
+// A case fails when nothing happens for 200 times as long as a call of the store takes,
+// and when a call panics; what differs is printed field by field.
 func TestStore(t *testing.T, newStore func(t *testing.T) returns.Store) {
-	for _, c := range []struct {
-		name string
-		run  func(b *bench)
-	}{
-		{"a return comes back as it was filed", testCreate},
-		{"a refused filing saves nothing", testCreateRefused},
-		{"what was filed before is seen under the lock", testSeen},
-		{"units beyond what was bought are refused by the store too", testOverclaim},
-		{"100 pairs of requests for the last unit are 100 returns", testPairs},
-		{"50 requests for one order at once take what there is", testOneOrderRace},
-		{"a changed return is saved whole or not at all", testUpdate},
-		{"changes at once are all kept", testUpdateRace},
-		{"claims follow what the return holds", testClaimsFollow},
-		{"claims are those of the orders named", testClaims},
-		{"a line id is unique within its order only", testLineIDs},
-		{"released units can be requested again, by many at once", testReleased},
-		{"RMA numbers have no gap, by many at once", testRMARace},
-		{"RMA numbers are counted by the UTC day", testRMADays},
-		{"a chosen RMA number is unique", testRMAChosen},
-		{"no case passes its authorization without an RMA number", testRMAMissing},
-		{"returns are listed newest first, by page", testListPages},
-		{"returns are found by each field of a query", testListFilters},
-		{"returns are counted by status", testCounts},
-		{"events fold to the stored return", testEvents},
-		{"terms come back as they were published", testTerms},
-		{"terms published at once have versions without a gap", testTermsRace},
-		{"what is not there is not found", testNotFound},
-		{"a context that has ended does nothing", testContext},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := &bench{
-				T: t, ctx: t.Context(), store: newStore(t), now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC),
+	suite.Run(t, storePromises, suite.Options[*bench]{
+		Start: func(t *suite.T) *bench { return newBench(t, newStore) },
+		Calibrate: func(b *bench) int {
+			b.terms = b.publish(policy()).ID
+			for range 3 {
+				b.filed(b.order("ann", 2), 1)
 			}
-			if c.name != "terms come back as they were published" &&
-				c.name != "terms published at once have versions without a gap" {
-				b.terms = b.publish(policy()).ID
-			}
-			c.run(b)
-		})
+			return 4
+		},
+	})
+}
+
+// withTerms publishes terms first.
+func withTerms(run func(b *bench)) func(b *bench) {
+	return func(b *bench) {
+		b.terms = b.publish(policy()).ID
+		run(b)
 	}
 }
 
-// bench is what each test of the suite works with.
+// bench is what each case works with.
 type bench struct {
-	*testing.T
+	*suite.T
 	ctx   context.Context
 	store returns.Store
 	now   time.Time
 	terms string // the id of published terms
+}
+
+func newBench(t *suite.T, newStore func(t *testing.T) returns.Store) *bench {
+	return &bench{T: t, ctx: t.Context(), store: watched{newStore(t.Testing()), t},
+		now: time.Date(2026, 5, 4, 10, 0, 0, 123_456_000, time.UTC)}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -83,16 +68,12 @@ func (b *bench) stamp() event.Stamp {
 
 func (b *bench) ok(err error) {
 	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
+	b.OK(err)
 }
 
 func (b *bench) equal(what string, got, want any) {
 	b.Helper()
-	if !reflect.DeepEqual(got, want) {
-		b.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
-	}
+	b.Equal(what, got, want)
 }
 
 func (b *bench) code(err error, want returns.NonReturnableReason) {
@@ -100,20 +81,6 @@ func (b *bench) code(err error, want returns.NonReturnableReason) {
 	if returns.CodeOf(err) != returns.Code(want) {
 		b.Errorf("error %v has code %q, want %q", err, returns.CodeOf(err), want)
 	}
-}
-
-// together runs f n times at once and waits.
-func together(n int, f func(i int)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
 }
 
 // policy uses every field, so that a store that loses one is seen.

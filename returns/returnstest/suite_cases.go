@@ -77,7 +77,7 @@ func testUpdate(b *bench) {
 func testUpdateRace(b *bench) {
 	r := b.filed(b.order("ann", 3), 2)
 	const n = 20
-	together(n, func(int) {
+	b.AtOnce(n, func(int) {
 		_, err := b.change(b.ctx, r.ID, func(r *returns.Return) error {
 			return r.Override(
 				b.stamp(), returns.Override{Rules: []string{returns.RuleRestockingFee}, Reason: "one of many"},
@@ -98,7 +98,7 @@ func testRMARace(b *bench) {
 	const n = 40
 	var mu sync.Mutex
 	var got []string
-	together(n, func(i int) {
+	b.AtOnce(n, func(i int) {
 		o := b.order("ann", 1)
 		var r returns.Return
 		var err error
@@ -367,8 +367,10 @@ func testTerms(b *bench) {
 
 func testTermsRace(b *bench) {
 	const n = 20
-	together(n, func(int) {
-		_, err := b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
+	var published [n]returns.Terms
+	b.AtOnce(n, func(i int) {
+		var err error
+		published[i], err = b.store.Publish(b.ctx, returns.Terms{ID: newID(), Policy: policy(), PublishedAt: b.now})
 		if err != nil {
 			b.Error(err)
 		}
@@ -378,6 +380,10 @@ func testTermsRace(b *bench) {
 	b.equal("terms", len(all), n)
 	for i, t := range all {
 		b.equal("version", t.Version, n-i)
+		same := slices.ContainsFunc(published[:], func(p returns.Terms) bool {
+			return p.ID == t.ID && p.Version == t.Version
+		})
+		b.equal(fmt.Sprintf("version %d is the one that Publish returned", t.Version), same, true)
 	}
 }
 

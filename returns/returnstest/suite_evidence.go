@@ -9,122 +9,157 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/returns"
 )
 
-// TestEvidenceStore is the conformance suite of returns.EvidenceStore.
-// newStore returns a fresh, empty one for each subtest.
+// TestEvidenceStore is the conformance suite of returns.EvidenceStore: each promise of
+// the interface's documentation is a subtest. newStore returns a fresh, empty one for
+// each case.
 func TestEvidenceStore(t *testing.T, newStore func(t *testing.T) returns.EvidenceStore) {
-	read := func(t *testing.T, s returns.EvidenceStore, path string) ([]byte, error) {
-		t.Helper()
-		body, err := s.Open(t.Context(), path)
+	suite.Run(t, evidencePromises, suite.Options[*evidenceBench]{
+		Start: func(t *suite.T) *evidenceBench { return &evidenceBench{t, newStore(t.Testing())} },
+	})
+}
+
+type evidenceBench struct {
+	*suite.T
+	store returns.EvidenceStore
+}
+
+func (b *evidenceBench) put(ctx context.Context, path string, data []byte) error {
+	defer b.Call("Put")()
+	return b.store.Put(ctx, path, data)
+}
+
+func (b *evidenceBench) read(path string) ([]byte, error) {
+	defer b.Call("Open")()
+	body, err := b.store.Open(b.Context(), path)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(body)
+}
+
+func (b *evidenceBench) remove(path string) error {
+	defer b.Call("Delete")()
+	return b.store.Delete(b.Context(), path)
+}
+
+func (b *evidenceBench) list(prefix string) []string {
+	b.Helper()
+	defer b.Call("List")()
+	var paths []string
+	b.OK(b.store.List(b.Context(), prefix, func(p string) error { paths = append(paths, p); return nil }))
+	slices.Sort(paths)
+	return paths
+}
+
+// has checks what is stored under the path.
+func (b *evidenceBench) has(what, path, want string) {
+	b.Helper()
+	if got, err := b.read(path); err != nil || string(got) != want {
+		b.Errorf("%s: %d bytes, %.20q, %v; want %d bytes, %.20q", what, len(got), got, err, len(want), want)
+	}
+}
+
+// evidencePromises are the numbered sentences of returns.EvidenceStore.
+var evidencePromises = []suite.Promise[*evidenceBench]{
+	suite.Says("1. Open reads the bytes that Put stored last under the path, and they are not the caller's.",
+		suite.By("a photo comes back as it was put", evidenceBack),
+	),
+	suite.Says("2. What was deleted, or never put, is ErrNotFound, and deleting it again is no error.",
+		suite.By("what was deleted is not found", evidenceDeleted),
+	),
+	suite.Says("3. List calls f with every path under the prefix, and stops at the error of f.",
+		suite.By("photos are listed by folder, until the caller has enough", evidenceListed),
+	),
+	suite.Says("4. Put stores whole or not at all, by many at once too.",
+		suite.By("photos put and deleted at once do not mix", evidenceAtOnce),
+	),
+	suite.Says("5. Put in a context that has ended stores nothing, and returns the context's error.",
+		suite.By("a context that has ended stores nothing", evidenceContext),
+	),
+}
+
+func evidenceBack(b *evidenceBench) {
+	data := bytes.Repeat([]byte{0, 0xff, '\r', '\n', 0x1a}, 100_000)
+	kept := string(data)
+	b.OK(b.put(b.Context(), "2026/05/a.jpg", data))
+	data[0] = 1 // the caller's own again
+	for range 2 {
+		b.has("first put", "2026/05/a.jpg", kept)
+	}
+	b.OK(b.put(b.Context(), "2026/05/a.jpg", []byte("second")))
+	b.has("second put", "2026/05/a.jpg", "second")
+}
+
+func evidenceDeleted(b *evidenceBench) {
+	b.OK(b.put(b.Context(), "2026/05/a.jpg", []byte("a")))
+	b.OK(b.put(b.Context(), "2026/05/b.jpg", []byte("b")))
+	for range 2 {
+		if err := b.remove("2026/05/a.jpg"); err != nil {
+			b.Error(err)
+		}
+	}
+	for _, path := range []string{"2026/05/a.jpg", "2026/05", "none/at/all.png"} {
+		if _, err := b.read(path); !errors.Is(err, returns.ErrNotFound) {
+			b.Errorf("%s: %v, want ErrNotFound", path, err)
+		}
+	}
+	b.has("its neighbor", "2026/05/b.jpg", "b")
+}
+
+func evidenceListed(b *evidenceBench) {
+	for _, p := range []string{"2026/05/a.jpg", "2026/05/b.png", "2026/06/c.jpg"} {
+		b.OK(b.put(b.Context(), p, []byte(p)))
+	}
+	for prefix, want := range map[string][]string{
+		"": {"2026/05/a.jpg", "2026/05/b.png", "2026/06/c.jpg"}, "2026/05": {"2026/05/a.jpg", "2026/05/b.png"},
+		"2026/06/": {"2026/06/c.jpg"}, "2025": nil,
+	} {
+		if got := b.list(prefix); !slices.Equal(got, want) {
+			b.Errorf("under %q: %q, want %q", prefix, got, want)
+		}
+	}
+	stop := errors.New("stop")
+	n := 0
+	if err := b.store.List(b.Context(), "", func(string) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+		b.Errorf("it called %d times; error %v", n, err)
+	}
+}
+
+func evidenceAtOnce(b *evidenceBench) {
+	b.AtOnce(16, func(i int) {
+		path := fmt.Sprintf("2026/05/%d.jpg", i%8)
+		err := b.put(b.Context(), path, bytes.Repeat([]byte{byte(i)}, 10_000))
+		if err == nil && i >= 12 {
+			err = b.remove(fmt.Sprintf("2026/06/%d.jpg", i))
+		}
 		if err != nil {
-			return nil, err
+			b.Error(err)
 		}
-		defer body.Close()
-		return io.ReadAll(body)
+	})
+	paths := b.list("")
+	if len(paths) != 8 {
+		b.Errorf("stored: %q", paths)
 	}
-	list := func(t *testing.T, s returns.EvidenceStore, prefix string) []string {
-		t.Helper()
-		var paths []string
-		err := s.List(t.Context(), prefix, func(p string) error { paths = append(paths, p); return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(paths)
-		return paths
-	}
-	put := func(t *testing.T, s returns.EvidenceStore, path string, data []byte) {
-		t.Helper()
-		if err := s.Put(t.Context(), path, data); err != nil {
-			t.Fatal(err)
+	for _, p := range paths {
+		got, err := b.read(p)
+		if err != nil || len(got) != 10_000 || !bytes.Equal(got, bytes.Repeat(got[:1], 10_000)) {
+			b.Errorf("%s is a mixture of %d bytes, %v", p, len(got), err)
 		}
 	}
-	t.Run("a photo comes back as it was put", func(t *testing.T) {
-		s := newStore(t)
-		data := bytes.Repeat([]byte{0, 0xff, '\r', '\n', 0x1a}, 100_000)
-		kept := bytes.Clone(data)
-		put(t, s, "2026/05/a.jpg", data)
-		data[0] = 1 // the caller's own again
-		for range 2 {
-			if got, err := read(t, s, "2026/05/a.jpg"); err != nil || !bytes.Equal(got, kept) {
-				t.Errorf("%d bytes, %v", len(got), err)
-			}
-		}
-		put(t, s, "2026/05/a.jpg", []byte("second"))
-		if got, err := read(t, s, "2026/05/a.jpg"); string(got) != "second" || err != nil {
-			t.Errorf("after the second put: %q, %v", got, err)
-		}
-	})
-	t.Run("what was deleted is not found, and deleting it again is no error", func(t *testing.T) {
-		s := newStore(t)
-		put(t, s, "2026/05/a.jpg", []byte("a"))
-		put(t, s, "2026/05/b.jpg", []byte("b"))
-		for range 2 {
-			if err := s.Delete(t.Context(), "2026/05/a.jpg"); err != nil {
-				t.Error(err)
-			}
-		}
-		for _, path := range []string{"2026/05/a.jpg", "2026/05", "none/at/all.png"} {
-			if _, err := read(t, s, path); !errors.Is(err, returns.ErrNotFound) {
-				t.Errorf("%s: %v, want ErrNotFound", path, err)
-			}
-		}
-		if got, err := read(t, s, "2026/05/b.jpg"); string(got) != "b" || err != nil {
-			t.Errorf("its neighbor: %q, %v", got, err)
-		}
-	})
-	t.Run("photos are listed by folder, until the caller has enough", func(t *testing.T) {
-		s := newStore(t)
-		for _, p := range []string{"2026/05/a.jpg", "2026/05/b.png", "2026/06/c.jpg"} {
-			put(t, s, p, []byte(p))
-		}
-		for prefix, want := range map[string][]string{
-			"": {"2026/05/a.jpg", "2026/05/b.png", "2026/06/c.jpg"}, "2026/05": {"2026/05/a.jpg", "2026/05/b.png"},
-			"2026/06/": {"2026/06/c.jpg"}, "2025": nil,
-		} {
-			if got := list(t, s, prefix); !slices.Equal(got, want) {
-				t.Errorf("under %q: %q, want %q", prefix, got, want)
-			}
-		}
-		stop := errors.New("stop")
-		n := 0
-		if err := s.List(t.Context(), "", func(string) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
-			t.Errorf("it called %d times; error %v", n, err)
-		}
-	})
-	t.Run("photos put and deleted at once do not mix", func(t *testing.T) {
-		s := newStore(t)
-		together(16, func(i int) {
-			path := fmt.Sprintf("2026/05/%d.jpg", i%8)
-			err := s.Put(t.Context(), path, bytes.Repeat([]byte{byte(i)}, 10_000))
-			if err == nil && i >= 12 {
-				err = s.Delete(t.Context(), fmt.Sprintf("2026/06/%d.jpg", i))
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-		paths := list(t, s, "")
-		if len(paths) != 8 {
-			t.Errorf("stored: %q", paths)
-		}
-		for _, p := range paths {
-			got, err := read(t, s, p)
-			if err != nil || len(got) != 10_000 || !bytes.Equal(got, bytes.Repeat(got[:1], 10_000)) {
-				t.Errorf("%s is a mixture of %d bytes, %v", p, len(got), err)
-			}
-		}
-	})
-	t.Run("a context that has ended stores nothing", func(t *testing.T) {
-		s := newStore(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := s.Put(ctx, "2026/05/a.jpg", []byte("a")); !errors.Is(err, context.Canceled) {
-			t.Errorf("put: %v, want context.Canceled", err)
-		}
-		if paths := list(t, s, ""); len(paths) != 0 {
-			t.Errorf("stored: %q", paths)
-		}
-	})
+}
+
+func evidenceContext(b *evidenceBench) {
+	ctx, cancel := context.WithCancel(b.Context())
+	cancel()
+	if err := b.put(ctx, "2026/05/a.jpg", []byte("a")); !errors.Is(err, context.Canceled) {
+		b.Errorf("put: %v, want context.Canceled", err)
+	}
+	if paths := b.list(""); len(paths) != 0 {
+		b.Errorf("stored: %q", paths)
+	}
 }

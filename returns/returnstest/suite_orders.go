@@ -3,10 +3,10 @@ package returnstest
 import (
 	"context"
 	"errors"
-	"reflect"
 	"sync/atomic"
 	"testing"
 
+	"github.com/returnkit/returnkit/internal/suite"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/purchase"
@@ -26,58 +26,77 @@ type OrdersUnderTest struct {
 }
 
 // TestOrders is the conformance suite of returns.Orders: what a shop's adapter
-// makes of its orders.
+// makes of its orders. Each promise of the interface's documentation is a subtest.
 func TestOrders(t *testing.T, newOrders func(t *testing.T) OrdersUnderTest) {
-	t.Run("a completed order is a purchase without a wrong field", func(t *testing.T) {
-		u := newOrders(t)
-		p, err := u.Orders.Purchase(t.Context(), u.Completed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Check(u.ProviderMethods...); err != nil {
-			t.Error(err)
-		}
-		if p.OrderID != u.Completed || len(p.Lines) != u.Lines || p.Status != purchase.Completed {
-			t.Errorf(
-				"got order %q, %s, of %d lines; want %q, completed, of %d", p.OrderID, p.Status, len(p.Lines),
-				u.Completed, u.Lines,
-			)
-		}
-		if p.Captured() != p.Total() {
-			t.Errorf(
-				"its payments captured %d and its lines were paid %d minor units; the two must be equal",
-				p.Captured(), p.Total(),
-			)
-		}
+	suite.Run(t, ordersPromises, suite.Options[*ordersBench]{
+		Start: func(t *suite.T) *ordersBench { return &ordersBench{t, newOrders(t.Testing())} },
 	})
-	t.Run("an order reads the same each time, whatever the caller does to what it got", func(t *testing.T) {
-		u := newOrders(t)
-		first, err := u.Orders.Purchase(t.Context(), u.Completed)
-		if err != nil {
-			t.Fatal(err)
+}
+
+type ordersBench struct {
+	*suite.T
+	OrdersUnderTest
+}
+
+func (b *ordersBench) purchase(ctx context.Context, id string) (purchase.Purchase, error) {
+	defer b.Call("Purchase")()
+	return b.Orders.Purchase(ctx, id)
+}
+
+// ordersPromises are the numbered sentences of returns.Orders.
+var ordersPromises = []suite.Promise[*ordersBench]{
+	suite.Says("1. The purchase of a completed order has no wrong field, and was paid what was captured.",
+		suite.By("a completed order is a purchase without a wrong field", ordersCompleted),
+	),
+	suite.Says("2. An order reads the same each time, and shares no memory with the caller.",
+		suite.By("whatever the caller does to what it got", ordersSame),
+	),
+	suite.Says("3. An order that is not there is ErrNotFound, whatever the id.",
+		suite.By("an order that is not there is not found", ordersMissing),
+	),
+	suite.Says("4. A call in a context that has ended returns the context's error.",
+		suite.By("a context that has ended is an error", ordersContext),
+	),
+}
+
+func ordersCompleted(b *ordersBench) {
+	p, err := b.purchase(b.Context(), b.Completed)
+	b.OK(err)
+	if err := p.Check(b.ProviderMethods...); err != nil {
+		b.Error(err)
+	}
+	b.Equal("order, status and lines", []any{p.OrderID, p.Status, len(p.Lines)},
+		[]any{b.Completed, purchase.Completed, b.Lines})
+	if p.Captured() != p.Total() {
+		b.Errorf("its payments captured %d and its lines were paid %d minor units; the two must be equal",
+			p.Captured(), p.Total())
+	}
+}
+
+func ordersSame(b *ordersBench) {
+	first, err := b.purchase(b.Context(), b.Completed)
+	b.OK(err)
+	want := clonePurchase(first)
+	suite.Scramble(&first)
+	again, err := b.purchase(b.Context(), b.Completed)
+	b.OK(err)
+	b.Equal("the purchase read again", again, want)
+}
+
+func ordersMissing(b *ordersBench) {
+	for _, id := range []string{"no such order", "", "0", "nul\x00", "bad\xff", "' OR 1=1 --"} {
+		if p, err := b.purchase(b.Context(), id); !errors.Is(err, returns.ErrNotFound) {
+			b.Errorf("order %q: a purchase of order %q, error %v, want ErrNotFound", id, p.OrderID, err)
 		}
-		want := clonePurchase(first)
-		first.Lines[0].Quantity, first.Payments[0].Captured = -1, -1
-		if again, err := u.Orders.Purchase(t.Context(), u.Completed); err != nil || !reflect.DeepEqual(again, want) {
-			t.Errorf("error %v,\n got %+v\nwant %+v", err, again, want)
-		}
-	})
-	t.Run("an order that is not there is not found", func(t *testing.T) {
-		u := newOrders(t)
-		for _, id := range []string{"no such order", "", "0", "nul\x00", "bad\xff", "' OR 1=1 --"} {
-			if p, err := u.Orders.Purchase(t.Context(), id); !errors.Is(err, returns.ErrNotFound) {
-				t.Errorf("order %q: %+v, error %v, want ErrNotFound", id, p, err)
-			}
-		}
-	})
-	t.Run("a context that has ended is an error", func(t *testing.T) {
-		u := newOrders(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := u.Orders.Purchase(ctx, u.Completed); !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want context.Canceled", err)
-		}
-	})
+	}
+}
+
+func ordersContext(b *ordersBench) {
+	ctx, cancel := context.WithCancel(b.Context())
+	cancel()
+	if _, err := b.purchase(ctx, b.Completed); !errors.Is(err, context.Canceled) {
+		b.Errorf("error %v, want context.Canceled", err)
+	}
 }
 
 // RestockerUnderTest is what TestRestocker works with.
@@ -88,80 +107,103 @@ type RestockerUnderTest struct {
 	Stock func(t *testing.T) int
 }
 
-// TestRestocker is the conformance suite of returns.Restocker.
+// TestRestocker is the conformance suite of returns.Restocker. Each promise of the
+// interface's documentation is a subtest.
 func TestRestocker(t *testing.T, newRestocker func(t *testing.T) RestockerUnderTest) {
-	by := event.System("returns")
-	t.Run("units go back on the shelf once per Ref", func(t *testing.T) {
-		u := newRestocker(t)
-		was := u.Stock(t)
-		for i, want := range []bool{true, false, false} {
-			did, err := u.Restocker.Restock(
-				t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 2}, by,
-			)
-			if did != want || err != nil {
-				t.Errorf("call %d: %v, %v, want %v", i+1, did, err, want)
-			}
+	suite.Run(t, restockerPromises, suite.Options[*restockerBench]{
+		Start: func(t *suite.T) *restockerBench {
+			return &restockerBench{t, newRestocker(t.Testing()), event.System("returns")}
+		},
+	})
+}
+
+type restockerBench struct {
+	*suite.T
+	RestockerUnderTest
+	by event.Actor
+}
+
+func (b *restockerBench) restock(ctx context.Context, r purchase.Restock) (bool, error) {
+	defer b.Call("Restock")()
+	return b.Restocker.Restock(ctx, r, b.by)
+}
+
+func (b *restockerBench) stock() int { return b.Stock(b.Testing()) }
+
+// of is n units of the product under a Ref.
+func (b *restockerBench) of(ref string, n int) purchase.Restock {
+	return purchase.Restock{Ref: ref, ProductID: b.ProductID, Quantity: n}
+}
+
+// restockerPromises are the numbered sentences of returns.Restocker.
+var restockerPromises = []suite.Promise[*restockerBench]{
+	suite.Says("1. Units go back on the shelf once per Ref, and the call that did it reports true.",
+		suite.By("units go back on the shelf once per Ref", restockOnce),
+	),
+	suite.Says("2. Of many calls of one Ref at once, one does it.",
+		suite.By("one of many calls at once does it", restockAtOnce),
+	),
+	suite.Says("3. What can't be restocked is an error, and its Ref may be sent right later.",
+		suite.By("what can't be restocked is refused, and may be sent right later", restockRefused),
+	),
+	suite.Says("4. A call in a context that has ended restocks nothing, and returns the context's error.",
+		suite.By("a context that has ended restocks nothing", restockContext),
+	),
+}
+
+func restockOnce(b *restockerBench) {
+	was := b.stock()
+	for i, want := range []bool{true, false, false} {
+		if did, err := b.restock(b.Context(), b.of("line-1", 2)); did != want || err != nil {
+			b.Errorf("call %d: %v, %v, want %v", i+1, did, err, want)
 		}
-		another := purchase.Restock{Ref: "line-2", ProductID: u.ProductID, Quantity: 1}
-		if did, err := u.Restocker.Restock(t.Context(), another, by); !did || err != nil {
-			t.Errorf("another Ref: %v, %v", did, err)
+	}
+	if did, err := b.restock(b.Context(), b.of("line-2", 1)); !did || err != nil {
+		b.Errorf("another Ref: %v, %v, want true", did, err)
+	}
+	b.Equal("stock", b.stock(), was+3)
+}
+
+func restockAtOnce(b *restockerBench) {
+	was := b.stock()
+	var done atomic.Int64
+	b.AtOnce(20, func(int) {
+		did, err := b.restock(b.Context(), b.of("line-1", 3))
+		if err != nil {
+			b.Error(err)
 		}
-		if got := u.Stock(t); got != was+3 {
-			t.Errorf("stock is %d, want %d", got, was+3)
+		if did {
+			done.Add(1)
 		}
 	})
-	t.Run("one of many calls at once does it", func(t *testing.T) {
-		u := newRestocker(t)
-		was := u.Stock(t)
-		var done atomic.Int64
-		together(20, func(int) {
-			did, err := u.Restocker.Restock(
-				t.Context(), purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 3}, by,
-			)
-			if err != nil {
-				t.Error(err)
-			}
-			if did {
-				done.Add(1)
-			}
-		})
-		if got := u.Stock(t); done.Load() != 1 || got != was+3 {
-			t.Errorf("%d calls did it, stock is %d, want 1 and %d", done.Load(), got, was+3)
+	b.Equal("calls that did it, and stock", []int{int(done.Load()), b.stock()}, []int{1, was + 3})
+}
+
+func restockRefused(b *restockerBench) {
+	was := b.stock()
+	for name, r := range map[string]purchase.Restock{
+		"no Ref":          {ProductID: b.ProductID, Quantity: 1},
+		"no product":      {Ref: "line-1", Quantity: 1},
+		"no such product": {Ref: "line-1", ProductID: "no such product", Quantity: 1},
+		"no units":        {Ref: "line-1", ProductID: b.ProductID},
+		"negative units":  {Ref: "line-1", ProductID: b.ProductID, Quantity: -1},
+	} {
+		if did, err := b.restock(b.Context(), r); did || err == nil {
+			b.Errorf("%s: %v, %v, want an error", name, did, err)
 		}
-	})
-	t.Run("what can't be restocked is refused, and may be sent right later", func(t *testing.T) {
-		u := newRestocker(t)
-		was := u.Stock(t)
-		for name, r := range map[string]purchase.Restock{
-			"no Ref":          {ProductID: u.ProductID, Quantity: 1},
-			"no product":      {Ref: "line-1", Quantity: 1},
-			"no such product": {Ref: "line-1", ProductID: "no such product", Quantity: 1},
-			"no units":        {Ref: "line-1", ProductID: u.ProductID},
-			"negative units":  {Ref: "line-1", ProductID: u.ProductID, Quantity: -1},
-		} {
-			if did, err := u.Restocker.Restock(t.Context(), r, by); did || err == nil {
-				t.Errorf("%s: %v, %v, want an error", name, did, err)
-			}
-		}
-		right := purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}
-		if did, err := u.Restocker.Restock(t.Context(), right, by); !did || err != nil {
-			t.Errorf("sent right: %v, %v", did, err)
-		}
-		if got := u.Stock(t); got != was+1 {
-			t.Errorf("stock is %d, want %d", got, was+1)
-		}
-	})
-	t.Run("a context that has ended restocks nothing", func(t *testing.T) {
-		u := newRestocker(t)
-		was := u.Stock(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		one := purchase.Restock{Ref: "line-1", ProductID: u.ProductID, Quantity: 1}
-		if _, err := u.Restocker.Restock(ctx, one, by); !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want context.Canceled", err)
-		}
-		if got := u.Stock(t); got != was {
-			t.Errorf("stock is %d, want %d", got, was)
-		}
-	})
+	}
+	if did, err := b.restock(b.Context(), b.of("line-1", 1)); !did || err != nil {
+		b.Errorf("sent right: %v, %v, want true", did, err)
+	}
+	b.Equal("stock", b.stock(), was+1)
+}
+
+func restockContext(b *restockerBench) {
+	was := b.stock()
+	ctx, cancel := context.WithCancel(b.Context())
+	cancel()
+	if _, err := b.restock(ctx, b.of("line-1", 1)); !errors.Is(err, context.Canceled) {
+		b.Errorf("error %v, want context.Canceled", err)
+	}
+	b.Equal("stock", b.stock(), was)
 }

@@ -88,7 +88,7 @@ func testPairs(b *bench) {
 	}
 	var mu sync.Mutex
 	filed, refused := 0, 0
-	together(2*pairs, func(i int) {
+	b.AtOnce(2*pairs, func(i int) {
 		o := all[i%pairs]
 		_, err := b.create(b.ctx, o, b.filing(o, false, 1))
 		mu.Lock()
@@ -116,7 +116,7 @@ func testOneOrderRace(b *bench) {
 	o := b.order("ann", 10, 10)
 	turned := o
 	turned.Lines = []purchase.Line{o.Lines[1], o.Lines[0]}
-	together(50, func(i int) {
+	b.AtOnce(50, func(i int) {
 		which := o
 		if i%2 == 1 {
 			which = turned
@@ -215,7 +215,7 @@ func testReleased(b *bench) {
 	o := b.order("ann", 1)
 	for range 10 {
 		r := b.filed(o, 1)
-		together(2, func(i int) {
+		b.AtOnce(2, func(i int) {
 			var err error
 			if i == 0 {
 				_, err = b.change(b.ctx, r.ID, func(r *returns.Return) error { return r.Cancel(b.stamp()) })

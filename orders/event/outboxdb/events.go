@@ -67,6 +67,16 @@ func eventsOf(rows []eventRow) []event.Event {
 // and that of the database's unique constraint if another transaction has used
 // one of the numbers already; the caller's transaction must not commit then.
 func Append(ctx context.Context, idb bun.IDB, stream string, events []event.Event) error {
+	return AppendFollowed(ctx, idb, stream, events, nil)
+}
+
+// AppendFollowed is Append where nobody follows but the types named, nil meaning
+// all: events of other types count as fanned out from the start, so that a
+// dispatcher does not have to mark them. Reading and searching find them as any
+// other, and so does a subscriber's Backfill.
+func AppendFollowed(
+	ctx context.Context, idb bun.IDB, stream string, events []event.Event, followed []string,
+) error {
 	if err := checkStream(stream); err != nil {
 		return err
 	}
@@ -76,6 +86,7 @@ func Append(ctx context.Context, idb bun.IDB, stream string, events []event.Even
 		if err != nil {
 			return fmt.Errorf("outboxdb: append to %s: %w", stream, err)
 		}
+		row.FannedOut = followed != nil && !slices.Contains(followed, e.Type)
 		rows[i] = row
 	}
 	for chunk := range slices.Chunk(rows, insertChunk) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/resilience"
 )
@@ -19,7 +20,8 @@ const (
 )
 
 // Charges returns a gateway that sends the calls of g while the breaker allows
-// it. It is a payment.PageGateway if g is one. It returns nil if g is nil.
+// it, and charges the amounts that g does (payment.ChargeLimiter). It is a
+// payment.PageGateway if g is one. It returns nil if g is nil.
 func Charges(g payment.ChargeGateway, b *resilience.Breaker) payment.ChargeGateway {
 	if g == nil {
 		return nil
@@ -72,6 +74,11 @@ func History(h payment.HistoryReader, b *resilience.Breaker) payment.HistoryRead
 type charges struct {
 	next    payment.ChargeGateway
 	breaker *resilience.Breaker
+}
+
+// Chargeable implements payment.ChargeLimiter, as the guarded gateway does.
+func (c *charges) Chargeable(amount int64, in money.Currency) (below, above int64, ok bool) {
+	return payment.Chargeable(c.next, amount, in)
 }
 
 // CreatePayment implements payment.ChargeGateway.

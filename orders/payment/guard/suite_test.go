@@ -57,7 +57,7 @@ func TestAnOutageCostsItsProbesAndEachOrderIsChargedOnce(t *testing.T) {
 		for _, c := range []orderstest.Call{orderstest.CallCreate, orderstest.CallConfirm, orderstest.CallFind} {
 			g.Always(c, orderstest.FaultHangBefore)
 		}
-		product, err := s.SaveProduct(t.Context(), 0, event.Stamp{By: event.System("test")},
+		product, err := s.SaveProduct(t.Context(), 0, event.System("test"),
 			func(p *orders.Product) error {
 				p.Name, p.Price, p.Stock = "Mug", 1200, 1000
 				return nil

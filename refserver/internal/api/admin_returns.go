@@ -65,8 +65,8 @@ func act[P any](a *API, do func(context.Context, auth.User, string, P) (endpoint
 	}
 }
 
-// progress is the status that says how far a refund is.
-var progress = map[endpoint.Progress]int{
+// progressStatus is the status that says how far a refund is.
+var progressStatus = map[endpoint.Progress]int{
 	endpoint.RefundPaid: http.StatusOK, endpoint.RefundOpen: http.StatusAccepted,
 	endpoint.RefundFailed: http.StatusConflict,
 }
@@ -82,5 +82,5 @@ func (a *API) refund(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	change := endpoint.ReturnChange{Return: c.Return, Message: c.Message}
-	return a.outcome(r, progress[c.Progress], change, &c.Refund, true)
+	return a.outcome(r, progressStatus[c.Progress], change, &c.Refund, true)
 }

@@ -72,7 +72,10 @@ func New(d Deps) *API {
 	a.reconciliationRoutes()
 	a.sloRoutes()
 	a.partnerRoutes()
+	a.operationRoutes()
 	a.featureRoutes()
+	a.webhookRoutes()
+	a.notificationRoutes()
 	a.route = observability.RouteOf(a.mux)
 	return a
 }

@@ -13,6 +13,7 @@ const ordersPage = 100
 
 func (a *API) orderRoutes() {
 	a.use("GET /api/orders", endpoint.ListOrders, a.listOrders)
+	a.use("GET /api/store-credit", endpoint.ReadCredit, a.storeCredit)
 }
 
 type orderJSON struct {
@@ -22,7 +23,13 @@ type orderJSON struct {
 	Total    any        `json:"total"`
 	Currency string     `json:"currency"`
 	PlacedAt any        `json:"placed_at"`
+	Payments []paidJSON `json:"payments"` // store credit first
 	Items    []itemJSON `json:"items"`
+}
+
+type paidJSON struct {
+	Method string `json:"method"` // CARD, CASH or STORE_CREDIT
+	Amount any    `json:"amount"`
 }
 
 type itemJSON struct {
@@ -57,8 +64,11 @@ func (a *API) listOrders(r *http.Request) (int, any, error) {
 // orderOf is an order as the contract has it; returnable is by line id.
 func orderOf(o orders.Order, returnable map[string]int) orderJSON {
 	j := orderJSON{
-		ID: o.ID, Number: o.Number, Status: orderStatus(o.Status), Total: amount(o.Payment.Amount, o.Currency),
+		ID: o.ID, Number: o.Number, Status: orderStatus(o.Status), Total: amount(o.Total(), o.Currency),
 		Currency: string(o.Currency), PlacedAt: o.PlacedAt, Items: make([]itemJSON, 0, len(o.Lines)),
+	}
+	for _, p := range o.Payments() {
+		j.Payments = append(j.Payments, paidJSON{say(p.Method), amount(p.Amount, o.Currency)})
 	}
 	for _, l := range o.Lines {
 		j.Items = append(j.Items, itemJSON{

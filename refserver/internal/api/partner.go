@@ -6,12 +6,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/returns/budget"
 )
 
@@ -21,8 +21,6 @@ const keyHeader = "X-API-Key"
 func (a *API) partnerRoutes() {
 	a.open("POST /api/partner/ingest", a.ingest)
 	a.open("POST /api/orders/external", a.externalOrder)
-	a.open("GET /api/progress/{operation_id}", a.progress)
-	a.use("POST /api/progress/{operation_id}/cancel", endpoint.CancelFeed, a.cancelOperation)
 	a.use("GET /api/admin/partners", endpoint.ReadPartners, a.listPartners)
 	a.use("POST /api/admin/partners", endpoint.CreatePartner, a.createPartner)
 	a.use("POST /api/admin/partners/{id}", endpoint.ChangePartner, a.changePartner)
@@ -33,36 +31,6 @@ func (a *API) partnerRoutes() {
 
 // open is the door of what judges by itself who asks.
 func (a *API) open(pattern string, h handler) { a.guarded(pattern, a.adapt(h)) }
-
-// runJSON is a feed and how far it is.
-type runJSON struct {
-	ID         string             `json:"operation_id"`
-	Kind       string             `json:"kind"`
-	Percent    int                `json:"percent"`
-	Done       int                `json:"done"`
-	Total      int                `json:"total"`
-	Message    string             `json:"message"`
-	State      partner.State      `json:"state"`
-	StartedAt  time.Time          `json:"started_at"`
-	FinishedAt *time.Time         `json:"finished_at"`
-	Accepted   int                `json:"accepted"`
-	Rejected   int                `json:"rejected"`
-	Errors     []partner.RowError `json:"errors"`
-}
-
-func runOf(r partner.Run) runJSON {
-	j := runJSON{
-		ID: r.ID, Kind: "partner_feed", Percent: r.Percent(), Done: r.Done, Total: r.Total, Message: r.Message,
-		State: r.State, StartedAt: r.StartedAt, Accepted: r.Accepted, Rejected: r.Rejected, Errors: r.Errors,
-	}
-	if !r.FinishedAt.IsZero() {
-		j.FinishedAt = &r.FinishedAt
-	}
-	if j.Errors == nil {
-		j.Errors = []partner.RowError{}
-	}
-	return j
-}
 
 // partnerOf is the partner whose key the request has. Without a valid one the answer is
 // the same, whatever is wrong with it.
@@ -108,7 +76,7 @@ func (a *API) ingest(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, feedProblem(err)
 	}
-	if run.State == partner.Running && run.Total <= partner.SmallFeed {
+	if run.State == progress.Running && run.Total <= partner.SmallFeed {
 		if run, err = a.Partners.Work(r.Context(), run.ID); err != nil {
 			return 0, nil, err
 		}
@@ -117,13 +85,15 @@ func (a *API) ingest(r *http.Request) (int, any, error) {
 }
 
 func ingested(run partner.Run) (int, any, error) {
-	j := runOf(run)
+	if run.Errors == nil {
+		run.Errors = []partner.RowError{}
+	}
 	body := map[string]any{
 		"success": true, "status": "success", "operation_id": run.ID, "accepted": run.Accepted,
 		"rejected": run.Rejected,
-		"errors":   j.Errors, "processed_items": run.Done, "message": run.Message,
+		"errors":   run.Errors, "processed_items": run.Done, "message": run.Message,
 	}
-	if run.State == partner.Running {
+	if run.State == progress.Running {
 		body["message"] = "The feed is stored and is being taken in. Its progress is at /api/progress/" + run.ID + "."
 		return http.StatusAccepted, body, nil
 	}
@@ -149,32 +119,6 @@ func feedProblem(err error) error {
 		return problem.Invalid("Idempotency-Key", "The Idempotency-Key must be 1 to 200 printable ASCII characters.")
 	}
 	return err
-}
-
-// progress tells how far an operation is, to staff and to the partner whose feed it is.
-func (a *API) progress(r *http.Request) (int, any, error) {
-	u, signedIn := auth.FromContext(r.Context())
-	owner := ""
-	if !signedIn {
-		p, err := a.partnerOf(r)
-		if err != nil {
-			return 0, nil, err
-		}
-		owner = p.ID
-	}
-	run, err := a.Partners.Run(r.Context(), r.PathValue("operation_id"))
-	if err == nil && !u.IsAdmin() && run.PartnerID != owner {
-		err = partner.ErrNotFound
-	}
-	if err != nil {
-		return 0, nil, endpoint.PartnerProblem(err)
-	}
-	return http.StatusOK, runOf(run), nil
-}
-
-func (a *API) cancelOperation(r *http.Request) (int, any, error) {
-	run, err := a.Endpoints.CancelFeed(r.Context(), user(r), r.PathValue("operation_id"))
-	return http.StatusOK, runOf(run), err
 }
 
 // partnerJSON is a partner without anything that is secret.

@@ -130,7 +130,10 @@ func waitingRefund(r review.Refund) waitingRefundJSON {
 		Methods: all(r.Methods(), say[payment.Method]), Outcomes: []string{"paid", "not_paid"},
 		Evidence: all(r.Calls, callOf),
 	}
-	if r.Unsent() {
+	switch {
+	case r.Failed():
+		j.Outcomes = []string{} // it is tried again, by one of the methods
+	case r.Unsent():
 		j.Outcomes = []string{"not_paid"} // it was never sent
 	}
 	j.Attempts = all(r.Attempts, func(t refunds.Attempt) attemptJSON {

@@ -67,11 +67,20 @@ type refundJSON struct {
 	Status        string      `json:"status"` // PENDING, COMPLETED, FAILED or UNKNOWN
 	FailureReason *string     `json:"failure_reason"`
 	ProcessedAt   *time.Time  `json:"processed_at"`
-	Reference     *string     `json:"reference"`
+	Reference     *string     `json:"reference"` // null where there are several legs
+	Legs          []legJSON   `json:"legs"`      // one for each payment that gives a part back
+}
+
+type legJSON struct {
+	Payment   string      `json:"payment"`
+	Method    string      `json:"method"`
+	Amount    json.Number `json:"amount"`
+	Status    string      `json:"status"`
+	Reference *string     `json:"reference"`
 }
 
 // view shows one case with its refund; nil for one that has to be read.
-func (a *API) view(ctx context.Context, c returns.Return, refund *refunds.Refund, staff bool) (returnJSON, error) {
+func (a *API) view(ctx context.Context, c returns.Return, refund *refunds.Intent, staff bool) (returnJSON, error) {
 	one, err := a.Endpoints.Case(ctx, c, refund)
 	if err != nil {
 		return returnJSON{}, err
@@ -122,21 +131,37 @@ func viewOf(c endpoint.Case, staff bool) returnJSON {
 	return j
 }
 
-func refundOf(r refunds.Refund, staff bool) *refundJSON {
+func refundOf(r refunds.Intent, staff bool) *refundJSON {
 	j := &refundJSON{
-		ID:     r.ID,
+		ID:     r.IntentID,
 		Amount: amount(r.Amount(), r.Quote.Currency),
 		Method: say(r.Method),
 		Status: refundStatus(r.Status),
+		Legs:   make([]legJSON, 0, len(r.Legs)),
+	}
+	if j.ID == "" {
+		j.ID = r.ID // it waits for approval
+	}
+	for _, leg := range r.Legs {
+		l := legJSON{Payment: leg.PaymentID, Method: say(leg.Method), Status: refundStatus(leg.Status),
+			Amount: amount(leg.Amount(), leg.Quote.Currency)}
+		if a := leg.Attempt(); a != nil {
+			l.Reference = known(a.ProviderID)
+		}
+		j.Legs = append(j.Legs, l)
 	}
 	attempt := r.Attempt()
 	if attempt == nil {
 		return j
 	}
-	j.Reference = known(attempt.ProviderID)
-	j.ProcessedAt = when(attempt.SettledAt)
+	if len(r.Legs) == 1 {
+		j.Reference = known(attempt.ProviderID)
+	}
+	if !r.Status.Open() {
+		j.ProcessedAt = when(attempt.SettledAt)
+	}
 	if j.Status == "FAILED" {
-		j.FailureReason = known(endpoint.FailureOf(r, staff))
+		j.FailureReason = known(endpoint.FailureOf(r.Refund, staff))
 	}
 	return j
 }

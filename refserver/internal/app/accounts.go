@@ -8,6 +8,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
 )
 
 // openAccounts makes the audit and the accounts that it records.
@@ -20,9 +21,13 @@ func (s *App) openAccounts(ctx context.Context) (err error) {
 	if err := s.openMail(); err != nil {
 		return err
 	}
+	var queue auth.ResetQueue
+	if s.Mailing != nil {
+		queue = s.Mailing
+	}
 	s.Auth, err = auth.New(auth.Config{
 		Store: auth.NewDB(s.DB).Recording(s.recordAccount), Record: s.recordAccount, Secret: []byte(c.SecretKey),
-		SecureCookies: c.SecureCookies(), MinStrength: c.MinStrength(), Mailer: s.mailer, BaseURL: c.BaseURL(),
+		SecureCookies: c.SecureCookies(), MinStrength: c.MinStrength(), Mailer: queue,
 		Log: observability.Named(s.Log, "auth"), WeakHashes: s.weakHashes,
 		RegistrationsPerHour: c.Registrations(),
 	})
@@ -49,10 +54,20 @@ func (s *App) openMail() error {
 		if err != nil {
 			return s.Config.Unusable("SMTP_URL", err)
 		}
-		s.mailer = smtp
+		return s.openMailing(smtp)
 	case !s.Config.Production():
 		s.Mails = &mail.Outbox{Log: observability.Named(s.Log, "mail")}
-		s.mailer = s.Mails
+		return s.openMailing(s.Mails)
 	}
 	return nil
+}
+
+// openMailing makes the queue of mails, which asks the accounts when they are there.
+func (s *App) openMailing(to mailing.Sender) (err error) {
+	s.Mailing, err = mailing.New(mailing.Config{
+		DB: s.DB, Sender: to, BaseURL: s.Config.BaseURL(), Now: s.now, Log: observability.Named(s.Log, "mail"),
+		User:      func(ctx context.Context, id string) (auth.User, error) { return s.Auth.User(ctx, id) },
+		ResetLink: func(ctx context.Context, u auth.User) (string, error) { return s.Auth.ResetLink(ctx, u) },
+	})
+	return err
 }

@@ -14,10 +14,16 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 )
 
-// recordAccount puts a change of an account into the audit, in the transaction
-// of the change where there is one.
+// recordAccount puts a change of an account into the audit, and mails its owner where
+// security needs it, in the transaction of the change where there is one.
 func (s *App) recordAccount(ctx context.Context, tx bun.IDB, c auth.Change) error {
-	return appendAccount(ctx, s.Audit, tx, c)
+	if err := appendAccount(ctx, s.Audit, tx, c); err != nil || s.Mailing == nil {
+		return err
+	}
+	if m, ok := accountMail(c); ok {
+		return s.Mailing.Add(ctx, tx, m)
+	}
+	return nil
 }
 
 func appendAccount(ctx context.Context, log *audit.Log, tx bun.IDB, c auth.Change) error {

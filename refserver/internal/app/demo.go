@@ -158,7 +158,7 @@ func (s *App) demoCatalogue(ctx context.Context, have []orders.Product) (int64, 
 		p, err := s.Orders.SaveProduct(
 			ctx,
 			0,
-			event.Stamp{By: event.System("demo data")},
+			event.System("demo data"),
 			func(p *orders.Product) error {
 				p.Name, p.Category, p.Price, p.Stock = d.name, d.category, s.minor(d.price), d.stock
 				p.DiscountBP, p.FinalSale, p.CountryOfOrigin = d.discount, d.finalSale, d.origin

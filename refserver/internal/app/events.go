@@ -9,14 +9,14 @@ import (
 	"github.com/returnkit/returnkit/returns/returnsdb"
 )
 
-// followed are the streams whose events are delivered. Those of orders have no
-// subscriber.
+// followed are the streams whose events have subscribers. Of those of orders, notices
+// and webhooks see the few types that followedOrders names.
 var followed = []string{refundsdb.EventPrefix, returnsdb.EventPrefix}
 
 // openEvents makes the dispatcher and its subscribers.
 func (s *App) openEvents() error {
 	var logs []outbox.Log
-	for _, stream := range followed {
+	for _, stream := range append([]string{"orders"}, followed...) {
 		l, err := outboxdb.New(s.DB, stream)
 		if err != nil {
 			return err
@@ -44,6 +44,9 @@ func (s *App) subscribe() error {
 		if err := subscribe(); err != nil {
 			return err
 		}
+	}
+	if err := s.followNotices(); err != nil {
+		return err
 	}
 	return s.followFigures()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/config"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 )
 
@@ -29,7 +30,13 @@ func RemoveSecondFactor(ctx context.Context, c config.Config, username string) (
 	}
 	log := audit.New(db, time.Now, nil)
 	store := auth.NewDB(db).Recording(func(ctx context.Context, tx bun.IDB, change auth.Change) error {
-		return appendAccount(ctx, log, tx, change)
+		if err := appendAccount(ctx, log, tx, change); err != nil {
+			return err
+		}
+		if m, ok := accountMail(change); ok && c.SendsMail() {
+			return mailing.Add(ctx, tx, m, time.Now())
+		}
+		return nil
 	})
 	u, _, err := store.UserByName(ctx, username)
 	if errors.Is(err, auth.ErrNotFound) {

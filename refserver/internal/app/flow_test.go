@@ -125,7 +125,7 @@ func TestARefundWhoseAnswerIsLostIsFinishedOnceByTheWorkers(t *testing.T) {
 			}
 		}
 		faults(paysim.Faults{Refund: paysim.CallFaults{DropAfter: 1}})
-		var r refunds.Refund
+		var r refunds.Intent
 		var asked sync.WaitGroup
 		asked.Go(func() {
 			var err error

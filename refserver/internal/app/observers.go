@@ -79,6 +79,9 @@ func (o orderObserver) Settled(ctx context.Context, order orders.Order, took tim
 }
 
 func (o orderObserver) tell(ctx context.Context, event, message string, order orders.Order, more ...any) {
+	if order.Credit.Amount > 0 {
+		more = append(more, "store_credit_minor", order.Credit.Amount)
+	}
 	o.log.InfoContext(
 		ctx,
 		message,

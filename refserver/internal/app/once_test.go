@@ -121,7 +121,7 @@ func TestWhatACrashCutOffAfterTheRefundIsFinishedAtTheNextStart(t *testing.T) {
 		if err != nil || r.Status != refunds.StatusSucceeded {
 			t.Fatalf("refund %s, %v", r.Status, err)
 		}
-		return c, r
+		return c, r.Refund
 	}
 	for name, crash := range map[string]func(*testing.T, *app.App) returns.Return{
 		"before the return is refunded": func(t *testing.T, s *app.App) returns.Return {

@@ -11,7 +11,6 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
-	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/resilience"
@@ -33,7 +32,7 @@ func (s *App) openOperations(context.Context) (err error) {
 	}
 	for _, own := range []interface {
 		register(prometheus.Registerer) error
-	}{s.money, &s.checkout} {
+	}{s.money, s.outgoing, &s.checkout} {
 		if err := own.register(s.Registry); err != nil {
 			return err
 		}
@@ -108,38 +107,36 @@ func (s *App) loops() ([]*worker.Loop, error) {
 		s.group.Add(name, l)
 		return l, nil
 	}
-	s.group.Add("orders", runner(func(ctx context.Context) {
-		if err := s.Orders.Run(ctx); err != nil {
-			s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
-		}
-	}))
-	var err error
+	s.group.Add("orders", runner(s.runOrders))
 	s.group.Add("refunds", s.Refunds)
 	for name, work := range map[string]func(context.Context, int) (int, error){
 		"pay approved refunds": s.Approvals.Resume,
 		"send password resets": s.Auth.SendResets,
 	} {
-		if _, err = add(name, lookEvery, func(ctx context.Context) (bool, error) {
+		if _, err := add(name, lookEvery, func(ctx context.Context) (bool, error) {
 			n, err := work(ctx, batch)
 			return n == batch, err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	fetch := s.whileOn(feature.PartnerIngest, s.Partners.FetchDue)
-	if _, err = add("fetch partners' feeds", fetchEvery, fetch); err != nil {
+	err := s.outgoingLoops(add)
+	if err != nil {
 		return nil, err
 	}
-	takeIn := s.whileOn(feature.PartnerIngest, s.Partners.WorkDue)
-	if _, err = add("take in partners' feeds", feedsEvery, takeIn); err != nil {
+	if err := s.operationLoops(add); err != nil {
 		return nil, err
 	}
 	for name, cleanUp := range map[string]func(context.Context) (int, error){
-		"remove ended sessions": s.Auth.CleanUp,
-		"forget old webhooks":   s.forgetWebhooks,
-		"forget old answers":    s.Keys.CleanUp,
-		"remove unnamed photos": s.sweepPhotos,
-		"forget old probes":     s.forgetProbes,
+		"remove ended sessions":         s.Auth.CleanUp,
+		"forget old webhooks":           s.forgetWebhooks,
+		"forget old answers":            s.Keys.CleanUp,
+		"remove unnamed photos":         s.sweepPhotos,
+		"forget old probes":             s.forgetProbes,
+		"forget old webhook deliveries": s.EventsOut.CleanUp,
+		"forget old notices":            s.Notices.CleanUp,
+		"forget old mails":              s.forgetMails,
+		"remove old exports":            s.forgetOperations,
 	} {
 		if _, err = add(name, cleanUpEvery, func(ctx context.Context) (bool, error) {
 			_, err := cleanUp(ctx)
@@ -151,8 +148,7 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	if _, err = add("reconcile refunds", reconcileEvery, s.reconcile); err != nil {
 		return nil, err
 	}
-	measure := func(ctx context.Context) (bool, error) { return false, s.measure(ctx) }
-	if _, err = add("measure queues", gaugesEvery, measure); err != nil {
+	if _, err = add("measure queues", gaugesEvery, s.measureAll); err != nil {
 		return nil, err
 	}
 	if _, err = add("finish the start", gaugesEvery, s.finishStart); err != nil {
@@ -160,6 +156,18 @@ func (s *App) loops() ([]*worker.Loop, error) {
 	}
 	s.group.Add("deliver events", s.Events)
 	return all, nil
+}
+
+// measureAll tells the metrics how much waits, in the shop and on its way out.
+func (s *App) measureAll(ctx context.Context) (more bool, err error) {
+	return false, errors.Join(s.measure(ctx), s.measureOutgoing(ctx))
+}
+
+// runOrders is the worker of the orders.
+func (s *App) runOrders(ctx context.Context) {
+	if err := s.Orders.Run(ctx); err != nil {
+		s.Log.ErrorContext(ctx, "the worker of the orders does not run", "error", err)
+	}
 }
 
 // Run does the background work until ctx ends, and returns when it has

@@ -26,12 +26,13 @@ const (
 // notes how far a feed is.
 func (s *App) openPartners(store *ordersdb.Store) (err error) {
 	s.Partners, err = partner.New(partner.Config{
-		DB: s.DB, Secret: []byte(s.Config.SecretKey), Currencies: []money.Currency{s.Config.Money()},
+		DB: s.DB, Operations: s.Progress, Secret: []byte(s.Config.SecretKey),
+		Currencies:       []money.Currency{s.Config.Money()},
 		PrivateAddresses: !s.Config.Production(), Now: s.now, Log: observability.Named(s.Log, "partners"),
 		Save: func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp, change func(*orders.Product) error) (
 			orders.Product, error,
 		) {
-			return s.Orders.With(store.WithTx(tx)).SaveProduct(ctx, id, by, change)
+			return s.Orders.With(store.WithTx(tx)).SaveProduct(ctx, id, by.By, change)
 		},
 		Saved: s.recordFeed,
 	})

@@ -18,7 +18,9 @@ import (
 // the version before go on then, and start, while a rolling upgrade is under
 // way.
 const (
-	schemaNumber = 6 // 1 had no shop_schema, 2 no outside money, 3 other names of columns
+	// 1 had no shop_schema, 2 no outside money, 3 other names of columns, 5 one payment for each
+	// order, and no operations, notices, mails, webhooks or pages of the provider.
+	schemaNumber = 6
 	minBinary    = 6
 )
 

@@ -33,14 +33,20 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 	"github.com/returnkit/returnkit/refserver/internal/config"
 	"github.com/returnkit/returnkit/refserver/internal/evidence"
+	"github.com/returnkit/returnkit/refserver/internal/export"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
 	"github.com/returnkit/returnkit/refserver/internal/memory"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/review"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
+	"github.com/returnkit/returnkit/refserver/internal/webhook"
 	"github.com/returnkit/returnkit/refserver/internal/worker"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundsdb"
@@ -62,6 +68,11 @@ type App struct {
 	Evidence *evidence.Files
 	// Features switches parts of the shop off.
 	Features *feature.Service
+	// Progress keeps operations that outlast a request, Exports those that write files.
+	Progress *progress.Service
+	Exports  *export.Service
+	// Quality runs the quality scenarios.
+	Quality *quality.Service
 	// Partners send product feeds.
 	Partners *partner.Service
 	// Uploads takes in requests with photos.
@@ -88,16 +99,21 @@ type App struct {
 	Approvals *approval.Desk
 	// Audit is what happened to accounts, products, policies and settings.
 	Audit *audit.Log
+	// Mailing sends mails; nil: there are none, because production has no mail server.
+	Mailing *mailing.Queue
+	// Notices tell people what happens to what is theirs, EventsOut other systems.
+	Notices   *notice.Service
+	EventsOut *webhook.Service
 	// Mails are those that a development shop keeps instead of sending them; nil
 	// where a mail server sends them, and in production.
 	Mails *mail.Outbox
 
-	mailer   auth.Mailer // nil: there are no mails
 	now      func() time.Time
 	provider string // base address of the payment provider; empty for Stripe itself
 	payments *stripegateway.Gateway
 	inbox    *refundsdb.Inbox
 	money    *moneyMetrics
+	outgoing *outgoingMetrics
 	checkout checkoutGuard
 	// photoNames are the photos that cases name.
 	photoNames evidence.Names
@@ -115,6 +131,8 @@ type App struct {
 	outageDone    atomic.Bool
 	weakHashes    bool
 	queryHook     bun.QueryHook // nil: none
+	webhookRetry  resilience.Backoff
+	quality       quality.Config
 	subscribers   []func() error
 	closers       []func(context.Context) error // called last to first
 }
@@ -139,6 +157,14 @@ func WithSubscriber(stream, name string, types []string, handler outbox.Handler,
 			return s.Events.Subscribe(stream, name, types, handler, options...)
 		})
 	}
+}
+
+// WithWebhookRetry has failed webhooks sent again after these waits, for tests.
+func WithWebhookRetry(b resilience.Backoff) Option { return func(s *App) { s.webhookRetry = b } }
+
+// WithScenarios has the desk run the quality scenarios by run, which must never touch this shop.
+func WithScenarios(all []quality.Scenario, run quality.Runner) Option {
+	return func(s *App) { s.quality.Scenarios, s.quality.Run = all, run }
 }
 
 // WithQueryHook has hook see every statement, for measurements.
@@ -220,7 +246,8 @@ func migrate(ctx context.Context, db *sqlstore.DB) error {
 	err := sqlstore.Migrate(
 		ctx, db, auth.Migrations(), audit.Migrations(), approval.Migrations(), ordersdb.Migrations(),
 		refundsdb.Migrations(), returnsdb.Migrations(), review.Migrations(), idempotency.Migrations(),
-		partner.Migrations(), feature.Migrations(), reconcile.Migrations(), observabilitydb.Migrations(),
+		progress.Migrations(), partner.Migrations(), feature.Migrations(), reconcile.Migrations(),
+		observabilitydb.Migrations(), mailing.Migrations(), notice.Migrations(), webhook.Migrations(),
 		setupMigrations(),
 	)
 	if err != nil {
@@ -321,7 +348,7 @@ func (s *App) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.payments, s.money = direct, newMoneyMetrics()
+	s.payments, s.money, s.outgoing = direct, newMoneyMetrics(), newOutgoingMetrics()
 	s.inbox, s.Discrepancies = refundsdb.NewInbox(s.DB), &review.Discrepancies{DB: s.DB, Now: s.now}
 	s.Keys = idempotency.Keys{DB: s.DB, Secret: []byte(c.SecretKey)}
 	if err := s.openAccounts(ctx); err != nil {
@@ -331,8 +358,13 @@ func (s *App) openServices(ctx context.Context) error {
 		return err
 	}
 	s.jobs.Log, s.jobs.Observe = observability.Named(s.Log, "worker"), s.Metrics.WorkerJob
-	store := ordersdb.New(s.DB)
+	credit := refundsdb.New(s.DB)
+	store := ordersdb.New(s.DB, ordersdb.Follow(followedOrders()...),
+		ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return credit.WithTx(tx) }))
 	if err := s.openOrders(store, direct); err != nil {
+		return err
+	}
+	if err := s.openProgress(); err != nil {
 		return err
 	}
 	if err := s.openPartners(store); err != nil {
@@ -347,6 +379,12 @@ func (s *App) openServices(ctx context.Context) error {
 	s.openApprovals()
 	s.openNightly()
 	if err := s.openReturns(); err != nil {
+		return err
+	}
+	if err := s.openNotices(); err != nil {
+		return err
+	}
+	if err := s.openExports(); err != nil {
 		return err
 	}
 	if err := s.openEvents(); err != nil {

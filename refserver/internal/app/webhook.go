@@ -225,7 +225,7 @@ func (s *App) handleDisputeEvent(ctx context.Context, e stripegateway.Event) (st
 	if e.PaymentReference == "" {
 		return hookUnknown, nil
 	}
-	booked, err := s.Refunds.SyncPayment(ctx, provider, e.PaymentReference)
+	booked, err := s.Refunds.SyncPayment(ctx, e.PaymentReference, provider)
 	switch {
 	case errors.Is(err, refunds.ErrNotFound):
 		return hookUnknown, nil

@@ -71,7 +71,7 @@ type Refunder = returns.Refunder
 // Payer pays a return. *returns.Service is one.
 type Payer interface {
 	Refund(ctx context.Context, id string, by event.Actor, p returns.RefundParams) (
-		returns.Return, refunds.Refund, error)
+		returns.Return, refunds.Intent, error)
 }
 
 // Config is what a Desk stands on. All fields are required but those that say
@@ -138,7 +138,7 @@ func Waits(err error) (Approval, bool) {
 }
 
 // ByClientReference implements Refunder.
-func (d *Desk) ByClientReference(ctx context.Context, returnID string) (refunds.Refund, error) {
+func (d *Desk) ByClientReference(ctx context.Context, returnID string) (refunds.Intent, error) {
 	return d.Refunder.ByClientReference(ctx, returnID)
 }
 
@@ -153,41 +153,42 @@ func (d *Desk) Preview(ctx context.Context, r refunds.Request) (refunds.Quote, r
 }
 
 // Refund implements Refunder. A refund that has to wait is a *WaitsError.
-func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Refund, error) {
+func (d *Desk) Refund(ctx context.Context, r refunds.Request) (refunds.Intent, error) {
 	if d.Amount == nil && d.PerDay == nil || r.By.Kind != event.ActorStaff {
 		return d.Refunder.Refund(ctx, r)
 	}
 	have, err := d.Refunder.ByClientReference(ctx, r.ClientReference)
 	if err != nil && !errors.Is(err, refunds.ErrNotFound) {
-		return refunds.Refund{}, err
+		return refunds.Intent{}, err
 	}
-	if err == nil && letPass(have) {
+	if err == nil && letPass(have.Refund) {
 		return d.Refunder.Refund(ctx, r) // nothing more is paid
 	}
 	quote, _, err := d.Refunder.Preview(ctx, r)
 	if err != nil {
-		return refunds.Refund{}, err
+		return refunds.Intent{}, err
 	}
 	if r.Expect != nil && *r.Expect != quote.Amount {
-		return refunds.Refund{}, changed(money.New(quote.Amount, quote.Currency))
+		return refunds.Intent{}, changed(money.New(quote.Amount, quote.Currency))
 	}
 	amount := quote.Amount
 	r.Expect = &amount // what is judged here is what is paid
 	if id, ok := ctx.Value(approvalKey{}).(string); ok {
 		if err := d.covers(ctx, id, r, amount); err != nil {
-			return refunds.Refund{}, err
+			return refunds.Intent{}, err
 		}
 		return d.Refunder.Refund(ctx, r)
 	}
 	if err := d.admit(ctx, r, money.New(amount, quote.Currency)); err != nil {
-		return refunds.Refund{}, err
+		return refunds.Intent{}, err
 	}
 	return d.Refunder.Refund(ctx, r)
 }
 
 // letPass reports whether a refund was let pass before, so that asking for it again
 // pays nothing more. One that failed or was taken back by the provider is paid anew,
-// and so is one that the taking back opened: nobody has judged it.
+// and so is one that the taking back opened: nobody has judged it. A part that failed
+// beside others was judged with them, and is paid for no more than it was of.
 func letPass(r refunds.Refund) bool {
 	return r.Status != refunds.StatusFailed && r.Status != refunds.StatusReversed &&
 		(!r.OnHold() || r.HoldRef != refunds.AwaitingMethod)

@@ -112,7 +112,7 @@ func (d *Desk) pay(ctx context.Context, a Approval) (refunds.Refund, error) {
 	refused := err != nil && paid.ID == "" &&
 		(refunds.CodeOf(err) != "" || returns.CodeOf(err) != "" || errors.Is(err, returns.ErrNotFound))
 	if err != nil && !refused {
-		return paid, err
+		return paid.Refund, err
 	}
 	_, finishErr := d.change(context.WithoutCancel(ctx), a.ID, func(r *row) (string, error) {
 		if r.State != string(Approved) {
@@ -128,7 +128,7 @@ func (d *Desk) pay(ctx context.Context, a Approval) (refunds.Refund, error) {
 	if problem.Of(finishErr).Status == http.StatusConflict {
 		finishErr = nil // the worker was faster
 	}
-	return paid, errors.Join(err, finishErr)
+	return paid.Refund, errors.Join(err, finishErr)
 }
 
 // Resume pays what was approved and cut off before it was paid, at most limit of

@@ -27,8 +27,8 @@ type till struct {
 
 var errBroken = errors.New("the till is broken")
 
-func (*till) ByClientReference(context.Context, string) (refunds.Refund, error) {
-	return refunds.Refund{}, refunds.ErrNotFound
+func (*till) ByClientReference(context.Context, string) (refunds.Intent, error) {
+	return refunds.Intent{}, refunds.ErrNotFound
 }
 
 func (*till) Preview(context.Context, refunds.Request) (refunds.Quote, refunds.Balance, error) {
@@ -37,19 +37,19 @@ func (*till) Preview(context.Context, refunds.Request) (refunds.Quote, refunds.B
 
 func (t *till) Refund(
 	_ context.Context, id string, _ event.Actor, _ returns.RefundParams,
-) (returns.Return, refunds.Refund, error) {
+) (returns.Return, refunds.Intent, error) {
 	t.tries = append(t.tries, id)
 	if t.broken(id) {
-		return returns.Return{}, refunds.Refund{}, errBroken
+		return returns.Return{}, refunds.Intent{}, errBroken
 	}
 	t.paid[id] = true
-	return returns.Return{}, refunds.Refund{ID: "refund of " + id}, nil
+	return returns.Return{}, refunds.NewIntent([]refunds.Refund{{ID: "refund of " + id}}), nil
 }
 
 // front is the till as what the desk stands before; nothing reaches it unapproved here.
 type front struct{ till *till }
 
-func (f front) ByClientReference(ctx context.Context, id string) (refunds.Refund, error) {
+func (f front) ByClientReference(ctx context.Context, id string) (refunds.Intent, error) {
 	return f.till.ByClientReference(ctx, id)
 }
 
@@ -61,8 +61,8 @@ func (f front) Preview(ctx context.Context, r refunds.Request) (refunds.Quote, r
 	return f.till.Preview(ctx, r)
 }
 
-func (front) Refund(context.Context, refunds.Request) (refunds.Refund, error) {
-	return refunds.Refund{}, errBroken
+func (front) Refund(context.Context, refunds.Request) (refunds.Intent, error) {
+	return refunds.Intent{}, errBroken
 }
 
 func TestAnApprovalThatCannotBePaidHoldsUpNoOther(t *testing.T) {

@@ -190,3 +190,12 @@ func (d Day) follow(r entryRow) (Day, error) {
 	}
 	return Day{Day: r.Day, Entries: r.Seq, Hash: r.Hash}, nil
 }
+
+// Count returns how many entries match; After and Limit are left aside.
+func (l *Log) Count(ctx context.Context, q Query) (int, error) {
+	n, err := q.where(l.db.Reader().NewSelect().Model((*entryRow)(nil))).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("audit: count: %w", err)
+	}
+	return int(n), nil
+}

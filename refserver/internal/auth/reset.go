@@ -10,13 +10,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
 )
 
-// Mailer sends mails. Package mail has two.
-type Mailer interface {
-	Send(ctx context.Context, m mail.Message) error
+// ResetQueue takes in mails with a link to reset a password. Whoever sends one
+// asks ResetLink for the link.
+type ResetQueue interface {
+	// QueueReset has the user mailed, once for each request. It is called again for
+	// a request that was cut off.
+	QueueReset(ctx context.Context, request string, u User) error
 }
 
 // Limits of resets of passwords.
@@ -25,7 +26,6 @@ const (
 	resetsPerHour  = 5  // requests for one address; more are dropped without a word
 	requestsOfOne  = 30 // requests in an hour from one address of a network, likewise
 	mailsOfRequest = 50 // accounts with the address that are mailed, the oldest first
-	resetAttempts  = 6  // to send one mail
 	resetsKept     = 24 * time.Hour
 	resetRetryBase = 30 * time.Second
 )
@@ -49,8 +49,8 @@ func (s *Service) RequestReset(ctx context.Context, email string) error {
 	return s.store.AddResetRequest(ctx, email, s.now(), resetsPerHour)
 }
 
-// SendResets carries out at most limit requests that are due and returns how
-// many it took. A mail that can't be sent is tried again, six times in all.
+// SendResets queues the mails of at most limit requests that are due and returns
+// how many it took. One that can't be carried out is tried again.
 func (s *Service) SendResets(ctx context.Context, limit int) (int, error) {
 	if s.mailer == nil {
 		return 0, nil
@@ -61,12 +61,8 @@ func (s *Service) SendResets(ctx context.Context, limit int) (int, error) {
 		if err != nil || !found {
 			return n, err
 		}
-		err = s.sendReset(ctx, q)
-		if err != nil && q.Attempts < resetAttempts {
+		if err := s.queueReset(ctx, q); err != nil {
 			return n, fmt.Errorf("auth: password reset: %w", err)
-		}
-		if err != nil {
-			s.log.ErrorContext(ctx, "password reset given up: the mail can't be sent", "error", err)
 		}
 		if err := s.store.FinishResetRequest(ctx, q.ID, s.now()); err != nil {
 			return n, err
@@ -75,30 +71,29 @@ func (s *Service) SendResets(ctx context.Context, limit int) (int, error) {
 	return limit, nil
 }
 
-// sendReset mails each account of the address a link, to the address as that
-// account has it: two that differ in case may be two people. A mail that can't
-// be sent holds up none of the others.
-func (s *Service) sendReset(ctx context.Context, q ResetRequest) error {
+// queueReset has each account of the address mailed, to the address as that
+// account has it: two that differ in case may be two people.
+func (s *Service) queueReset(ctx context.Context, q ResetRequest) error {
 	users, err := s.store.UsersByEmail(ctx, q.Email, mailsOfRequest)
 	if err != nil {
 		return err
 	}
-	var failed []error
 	for _, u := range users {
-		failed = append(failed, s.mailReset(ctx, u))
+		if err := s.mailer.QueueReset(ctx, q.ID, u); err != nil {
+			return err
+		}
 	}
-	return errors.Join(failed...)
+	return nil
 }
 
-func (s *Service) mailReset(ctx context.Context, u User) error {
+// ResetLink makes a link, from the root of the shop, by which the user's password
+// can be reset once within an hour. It is for nobody but who reads the user's mail.
+func (s *Service) ResetLink(ctx context.Context, u User) (string, error) {
 	token := rand.Text() + rand.Text()
 	if err := s.store.AddReset(ctx, s.resetHash(token), u, s.now().Add(resetLifetime)); err != nil {
-		return err
+		return "", err
 	}
-	return s.mailer.Send(ctx, mail.Message{To: u.Email, Subject: "Reset your password", Text: "Somebody, we hope " +
-		"you, wants to reset the password of your account. Open this link within an hour to choose a new one:\n\n" +
-		u.Username + ": " + s.baseURL + "/account/reset?token=" + token +
-		"\n\nIf it was not you, do nothing: your password stays as it is.\n"})
+	return "/account/reset?token=" + token, nil
 }
 
 // ResetPassword gives the account of a reset token a new password, once, and

@@ -34,10 +34,8 @@ type Config struct {
 	MinStrength int
 	// RegistrationsPerHour is how many one address may make; 0 means 2,000.
 	RegistrationsPerHour int
-	// Mailer sends the mails of password resets; nil: there are none.
-	Mailer Mailer
-	// BaseURL is the address of the shop in mails, such as https://shop.example.com.
-	BaseURL string
+	// Mailer queues the mails of password resets; nil: there are none.
+	Mailer ResetQueue
 	// Record records what happens to accounts outside of the store's own changes,
 	// such as sign-ins; nil records nothing.
 	Record RecordFunc
@@ -77,8 +75,7 @@ type Service struct {
 	idle          time.Duration
 	secret        []byte
 	minStrength   int
-	mailer        Mailer
-	baseURL       string
+	mailer        ResetQueue
 	record        RecordFunc
 	now           func() time.Time
 	log           *slog.Logger
@@ -117,7 +114,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: newHasher(params), idle: c.Idle, now: c.Now, log: c.Log,
 		attempts: newAttempts(maxFailures, failureWindow, c.Now), slowdown: newSlowdown(c.Now),
-		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, baseURL: c.BaseURL, record: c.Record,
+		secret: c.Secret, minStrength: c.MinStrength, mailer: c.Mailer, record: c.Record,
 		addresses: newAttempts(maxAddressFailures, failureWindow, c.Now),
 		requests:  newQuota(requestsOfOne, 0, c.Now),
 

@@ -65,6 +65,8 @@ type Config struct {
 	SMTPURL  Secret `env:"SMTP_URL" validate:"omitempty,smtp"`
 	MailFrom string `env:"MAIL_FROM" envDefault:"shop@example.com" validate:"email,lte=254"`
 
+	WebhookPrivateAddresses bool `env:"WEBHOOK_PRIVATE_ADDRESSES" envDefault:"false"`
+
 	ReturnWindowDays      int        `env:"RETURN_WINDOW_DAYS" envDefault:"30" validate:"gte=0,lte=3650"`
 	MaxReturnItemQuantity int        `env:"MAX_RETURN_ITEM_QUANTITY" envDefault:"5" validate:"gte=1,lte=1000000"`
 	ReturnsRequirePhotos  bool       `env:"RETURNS_REQUIRE_PHOTOS" envDefault:"false"`
@@ -110,6 +112,7 @@ type Config struct {
 	// AllowDefaultCredentials lets published credentials pass outside of
 	// production.
 	AllowDefaultCredentials bool `env:"ALLOW_DEFAULT_CREDENTIALS" envDefault:"false"`
+	ScenariosInProduction   bool `env:"SCENARIOS_IN_PRODUCTION" envDefault:"false"`
 }
 
 // Registrations is how many accounts one address may make in an hour: 2,000, and more in
@@ -164,6 +167,9 @@ func limitOf(text string, currency money.Currency) *int64 {
 	minor := m.Minor()
 	return &minor
 }
+
+// SendsMail reports whether mails are sent, or in development kept.
+func (c Config) SendsMail() bool { return c.SMTPURL != "" || !c.Production() }
 
 // LiveKey reports whether the payment provider's key moves real money.
 func (c Config) LiveKey() bool { return strings.Contains(string(c.StripeSecretKey), "_live_") }

@@ -65,8 +65,8 @@ var texts = map[string]text{
 			"where load runs make thousands of customers."},
 	"SMTP_URL": {groupAccess,
 		"the address of a mail server such as smtp://user:password@host:587 or smtps://host, or empty",
-		"Mail server for password resets. Empty: in development mails are kept at /dev/mail, in production " +
-			"passwords can't be reset by mail."},
+		"Mail server for notices, security mails and password resets. Empty: in development mails are kept at " +
+			"/dev/mail, in production none are sent and passwords can't be reset by mail."},
 	"MAIL_FROM": {groupAccess, "an e-mail address, such as shop@example.com",
 		"Sender of mails."},
 	"ALLOW_DEFAULT_CREDENTIALS": {groupAccess, "true or false",
@@ -141,6 +141,8 @@ var texts = map[string]text{
 		"Address to listen on."},
 	"PORT": {groupNetwork, "a number from 0 to 65535",
 		"Port to listen on. 0 takes a free one."},
+	"WEBHOOK_PRIVATE_ADDRESSES": {groupNetwork, "true or false",
+		"Webhooks may lead to private and loopback addresses, and to http ones."},
 	"PUBLIC_URL": {groupNetwork, "the http or https address people use, such as https://shop.example.com, or empty",
 		"Address in the browser. Forms that come from it are taken also where a proxy changes the Host. With " +
 			"https, cookies travel over https only."},
@@ -151,6 +153,9 @@ var texts = map[string]text{
 
 	"LOG_LEVEL": {groupWatch, "debug, info, warn or error",
 		"Lowest level that is logged. Logs are text on a terminal and JSON elsewhere."},
+	"SCENARIOS_IN_PRODUCTION": {groupWatch, "true or false",
+		"Let admins run the quality scenarios in production too. They run beside the shop, on data of their own, and " +
+			"take the machine for minutes."},
 	"METRICS_TOKEN": {groupWatch, "8 to 1024 printable characters, or empty",
 		"Bearer token of /metrics. Empty: open to this machine only; a request that a proxy forwarded is not " +
 			"from this machine."},

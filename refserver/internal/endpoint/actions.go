@@ -9,6 +9,7 @@ var (
 	ClearCart       = Action{Name: "empty the cart"}
 	Checkout        = Action{Name: "check out", Once: true, Patient: true}
 
+	ReadCredit     = Action{Name: "read own store credit"}
 	ListOrders     = Action{Name: "list own orders"}
 	ReadOrder      = Action{Name: "read an order"}
 	CancelOrder    = Action{Name: "cancel an order"}
@@ -32,7 +33,11 @@ var (
 	ChangePartner      = Action{Name: "change a partner", Who: Staff, Once: true}
 	FetchPartner       = Action{Name: "fetch a partner's feed", Who: Staff, Once: true}
 	ManagePartnerKeys  = Action{Name: "make and revoke keys", Who: Staff}
-	CancelFeed         = Action{Name: "cancel a feed", Who: Staff}
+	ReadOperation      = Action{Name: "see how far an operation is", Who: Staff}
+	CancelOperation    = Action{Name: "cancel an operation", Who: Staff}
+	StartExport        = Action{Name: "export", Who: Staff}
+	ReadScenarios      = Action{Name: "read the quality scenarios", Who: Staff}
+	RunScenario        = Action{Name: "run quality scenarios", Who: Staff, Once: true}
 	PublishPolicy      = Action{Name: "publish a policy", Who: Staff}
 	ReadPolicy         = Action{Name: "read the versions of the policy", Who: Staff}
 	ListUsers          = Action{Name: "list users", Who: Staff}

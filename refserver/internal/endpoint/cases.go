@@ -14,7 +14,7 @@ import (
 type Case struct {
 	returns.Return
 	Order  orders.Order
-	Refund *refunds.Refund // nil: none was requested
+	Refund *refunds.Intent // nil: none was requested
 }
 
 // Cases completes cases, read by a function that says who may, with their orders
@@ -60,7 +60,7 @@ func (e *Endpoints) Cases(ctx context.Context, list []returns.Return) ([]Case, e
 // Case completes one case whose refund is at hand; nil for one that has to be
 // read. Of an order whose lines the refund pays for as they were requested, the
 // currency alone is filled in: the refund says all that is shown of it.
-func (e *Endpoints) Case(ctx context.Context, c returns.Return, refund *refunds.Refund) (Case, error) {
+func (e *Endpoints) Case(ctx context.Context, c returns.Return, refund *refunds.Intent) (Case, error) {
 	if refund == nil {
 		all, err := e.Cases(ctx, []returns.Return{c})
 		if err != nil {

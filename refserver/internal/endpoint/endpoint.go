@@ -21,11 +21,17 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/export"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/reconcile"
 	"github.com/returnkit/returnkit/refserver/internal/review"
+	"github.com/returnkit/returnkit/refserver/internal/webhook"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
@@ -46,8 +52,18 @@ type Deps struct {
 	Nights Nights
 	// Features are the switches of the shop.
 	Features *feature.Service
+	// Progress keeps operations that outlast a request, Exports those that write files, and
+	// Quality those that measure the shop.
+	Progress *progress.Service
+	Exports  *export.Service
+	Quality  *quality.Service
 	// Partners send product feeds.
 	Partners *partner.Service
+	// Webhooks send events to other systems, Notices notify people.
+	Webhooks *webhook.Service
+	Notices  *notice.Service
+	// Mailing sends mails; nil where the shop sends none.
+	Mailing *mailing.Queue
 	// Levels reads the service levels.
 	Levels LevelReader
 	// Card turns what the card form holds into the provider's payment method.

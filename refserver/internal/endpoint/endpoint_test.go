@@ -18,7 +18,7 @@ var members = []string{
 	"AddToCart", "CancelOrder", "CancelReturn", "Cart", "CheckInfo", "CheckPayment", "CheckRequest", "Checkout",
 	"ClearCart", "EstimateReturn", "Features",
 	"OnSale", "Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "RequestReturn",
-	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity",
+	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity", "CreditOffer", "StoreCredit",
 }
 
 // ask calls a use case as somebody, with nothing else, and returns its status;

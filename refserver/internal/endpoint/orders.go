@@ -57,14 +57,24 @@ func (e *Endpoints) AllOrders(ctx context.Context, by auth.User, p HistoryParams
 }
 
 func (e *Endpoints) orders(ctx context.Context, p HistoryParams, customer string) (OrderPage, error) {
-	if err := input.Check(p); err != nil {
-		return OrderPage{}, err
+	out, q, err := e.orderQuery(p, customer)
+	if err != nil {
+		return out, err
 	}
-	out := OrderPage{Page: p.Page(), Size: e.d.PageSize, Status: strings.ToUpper(p.Status)}
+	out.Orders, out.Total, err = e.d.Orders.Orders(ctx, q)
+	return out, err
+}
+
+// orderQuery is the query of a filter, and the page it is for.
+func (e *Endpoints) orderQuery(p HistoryParams, customer string) (out OrderPage, q orders.Query, err error) {
+	if err := input.Check(p); err != nil {
+		return OrderPage{}, q, err
+	}
+	out = OrderPage{Page: p.Page(), Size: e.d.PageSize, Status: strings.ToUpper(p.Status)}
 	if p.Size > 0 {
 		out.Size = p.Size
 	}
-	q := orders.Query{
+	q = orders.Query{
 		CustomerID: customer, Text: strings.TrimSpace(p.Text),
 		Page: out.Page, PageSize: out.Size, CountUpTo: MaxCounted,
 	}
@@ -81,18 +91,16 @@ func (e *Endpoints) orders(ctx context.Context, p HistoryParams, customer string
 	case "CANCELLED":
 		q.Status = []orders.Status{orders.StatusCanceled}
 	}
-	var err error
 	if q.From, err = problem.Day("from", p.From, e.d.Zone); err != nil {
-		return out, err
+		return out, q, err
 	}
 	if q.To, err = problem.Day("to", p.To, e.d.Zone); err != nil {
-		return out, err
+		return out, q, err
 	}
 	if !q.To.IsZero() {
 		q.To = problem.NextDay(q.To, e.d.Zone)
 	}
-	out.Orders, out.Total, err = e.d.Orders.Orders(ctx, q)
-	return out, err
+	return out, q, nil
 }
 
 // Order returns an order, for its owner and for staff; somebody else's does not

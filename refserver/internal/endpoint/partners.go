@@ -116,15 +116,6 @@ func (e *Endpoints) RevokePartnerKey(ctx context.Context, by auth.User, id, pref
 	return "The key is revoked.", PartnerProblem(e.d.Partners.RevokeKey(ctx, id, prefix))
 }
 
-// CancelFeed ends a feed that is in progress.
-func (e *Endpoints) CancelFeed(ctx context.Context, by auth.User, id string) (partner.Run, error) {
-	if err := CancelFeed.Permit(by); err != nil {
-		return partner.Run{}, err
-	}
-	run, err := e.d.Partners.Cancel(ctx, id)
-	return run, PartnerProblem(err)
-}
-
 // PartnerProblem says what is wrong with what was sent about a partner; nil for
 // nil.
 func PartnerProblem(err error) error {

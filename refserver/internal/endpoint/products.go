@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -80,8 +79,7 @@ func (e *Endpoints) saveProduct(
 	if err != nil {
 		return orders.Product{}, err
 	}
-	stamp := event.Stamp{At: e.d.Now(), By: actor(by), Source: event.SourceOf(ctx)}
-	saved, err := e.d.Orders.SaveProduct(ctx, id, stamp, change)
+	saved, err := e.d.Orders.SaveProduct(ctx, id, actor(by), change)
 	if err == nil && id == 0 {
 		audit.Created(ctx, strconv.FormatInt(saved.ID, 10))
 	}

@@ -24,6 +24,9 @@ type RefundParams struct {
 	Available *input.Number `json:"refund_amount_available"`
 	// LessOutside refunds what is left after what others gave back.
 	LessOutside bool `json:"less_outside"`
+	// Payment tries the part of one payment again, by its id; empty: all parts that
+	// are not paid.
+	Payment string `json:"payment" validate:"max=255"`
 }
 
 // Progress is how far a refund is.
@@ -40,7 +43,7 @@ const (
 // RefundChange is a case after its refund, and what to say of it.
 type RefundChange struct {
 	Return   returns.Return
-	Refund   refunds.Refund
+	Refund   refunds.Intent
 	Progress Progress
 	Message  string
 }
@@ -54,7 +57,8 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 	if err := input.Check(p); err != nil {
 		return RefundChange{}, err
 	}
-	q := returns.RefundParams{Method: payment.Method(strings.ToLower(p.Method)), LessOutside: p.LessOutside}
+	q := returns.RefundParams{Method: payment.Method(strings.ToLower(p.Method)), LessOutside: p.LessOutside,
+		PaymentID: p.Payment}
 	if err := e.needMethod(ctx, id, q.Method); err != nil {
 		return RefundChange{}, err
 	}
@@ -69,17 +73,19 @@ func (e *Endpoints) RefundReturn(ctx context.Context, by auth.User, id string, p
 	}
 	c, paid, err := e.d.Returns.Refund(ctx, id, actor(by), q)
 	if waits, ok := approval.Waits(err); ok {
-		paid = refunds.Refund{
+		paid = refunds.NewIntent([]refunds.Refund{{
 			ID: waits.ID, Method: waits.Method, Status: refunds.StatusCreated, CreatedAt: waits.AskedAt,
 			Quote: refunds.Quote{Amount: waits.Amount.Minor(), Currency: waits.Amount.Currency()},
-		}
+		}})
 		return RefundChange{Return: c, Refund: paid, Progress: RefundOpen, Message: err.Error()}, nil
 	}
 	if err != nil {
 		return RefundChange{}, err
 	}
-	if unavailable(paid, e.d.Now()) {
-		e.d.RefundUnavailable(ctx, paid)
+	for _, leg := range paid.Legs {
+		if unavailable(leg, e.d.Now()) {
+			e.d.RefundUnavailable(ctx, leg)
+		}
 	}
 	out := RefundChange{Return: c, Refund: paid}
 	out.Progress, out.Message = progressOf(paid)
@@ -96,8 +102,35 @@ func unavailable(r refunds.Refund, now time.Time) bool {
 	return r.Status == refunds.StatusUnknown || r.Status == refunds.StatusSubmitted && !r.Leased(now)
 }
 
-// progressOf says to staff how far a refund is.
-func progressOf(r refunds.Refund) (Progress, string) {
+// progressOf says to staff how far a refund is, of each payment that gives a part back.
+func progressOf(in refunds.Intent) (Progress, string) {
+	if len(in.Legs) < 2 {
+		return partProgress(in.Refund)
+	}
+	worst, failed := RefundPaid, 0
+	var words []string
+	for _, leg := range in.Legs {
+		p, text := partProgress(leg)
+		switch p {
+		case RefundOpen:
+			worst = RefundOpen
+		case RefundFailed:
+			failed++
+		}
+		words = append(words, text)
+	}
+	switch {
+	case failed == len(in.Legs):
+		worst = RefundFailed
+	case failed > 0:
+		worst = RefundOpen
+		words = append(words, "The other parts are not affected; retry the part that failed.")
+	}
+	return worst, strings.Join(words, " ")
+}
+
+// partProgress says how far the refund on one payment is.
+func partProgress(r refunds.Refund) (Progress, string) {
 	of := fmt.Sprintf("Refund of %s by %s: ", money.New(r.Amount(), r.Quote.Currency).Format(language),
 		strings.ReplaceAll(string(r.Method), "_", " "))
 	switch {

@@ -308,25 +308,43 @@ func (e *Endpoints) AllReturns(ctx context.Context, by auth.User, p ListParams) 
 	if err := ListAllReturns.Permit(by); err != nil {
 		return ReturnPage{}, err
 	}
-	var q returns.Query
-	if text := strings.TrimSpace(p.Text); text != "" {
-		u, err := e.d.Auth.UserByName(ctx, text)
-		switch {
-		case err == nil:
-			q.CustomerID = u.ID
-		case errors.Is(err, auth.ErrNotFound):
-			q.Text = text
-		default:
-			return ReturnPage{}, err
-		}
+	q, err := e.returnText(ctx, p)
+	if err != nil {
+		return ReturnPage{}, err
 	}
 	return e.list(ctx, p, q)
 }
 
+// returnText is the query of the text of a filter: a customer's name, or a part of something.
+func (e *Endpoints) returnText(ctx context.Context, p ListParams) (q returns.Query, err error) {
+	text := strings.TrimSpace(p.Text)
+	if text == "" {
+		return q, nil
+	}
+	u, err := e.d.Auth.UserByName(ctx, text)
+	switch {
+	case err == nil:
+		q.CustomerID = u.ID
+	case errors.Is(err, auth.ErrNotFound):
+		q.Text, err = text, nil
+	}
+	return q, err
+}
+
 func (e *Endpoints) list(ctx context.Context, p ListParams, q returns.Query) (ReturnPage, error) {
+	out, q, err := e.returnQuery(p, q)
+	if err != nil {
+		return out, err
+	}
+	out.Returns, out.Total, err = e.d.Returns.Returns(ctx, q)
+	return out, err
+}
+
+// returnQuery completes a query with the rest of a filter, and returns the page it is for.
+func (e *Endpoints) returnQuery(p ListParams, q returns.Query) (ReturnPage, returns.Query, error) {
 	out := ReturnPage{Page: p.Page()}
 	if err := input.Check(p); err != nil {
-		return out, err
+		return out, q, err
 	}
 	if s := returns.Status(strings.ToLower(p.Status)); s != "" && s != "all" {
 		out.Status, q.Status = s, []returns.Status{s}
@@ -335,7 +353,5 @@ func (e *Endpoints) list(ctx context.Context, p ListParams, q returns.Query) (Re
 	if p.Uncounted {
 		q.CountUpTo = 0
 	}
-	var err error
-	out.Returns, out.Total, err = e.d.Returns.Returns(ctx, q)
-	return out, err
+	return out, q, nil
 }

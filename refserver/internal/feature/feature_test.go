@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
+	"github.com/redis/rueidis"
 
+	"github.com/returnkit/returnkit/internal/redistest"
 	"github.com/returnkit/returnkit/internal/testreq"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/throttle/redisthrottle"
 )
 
 func open(t *testing.T, db *sqlstore.DB, signals ...feature.Signal) *feature.Service {
@@ -181,15 +184,76 @@ func TestEveryReplicaNotices(t *testing.T) {
 	})
 }
 
-// TestASignalWakes: PostgreSQL's reaches a process that reads nothing by itself, within its
-// tick, and a broken one takes nothing away.
+// TestASignalWakes: one reaches a process that reads nothing by itself, and a broken one takes
+// nothing away.
 func TestASignalWakes(t *testing.T) {
-	config := sqlstoretest.PostgresConfig(t)
-	db := sqlstoretest.Open(t, config)
+	t.Run("postgres", func(t *testing.T) {
+		config := sqlstoretest.PostgresConfig(t)
+		db := sqlstoretest.Open(t, config)
+		wakes(t, db, feature.Postgres{DB: db, URL: config.URL})
+		broken := feature.Postgres{DB: db, URL: "postgres://127.0.0.1:1/none"}
+		if err := broken.Listen(t.Context(), func() {}); err == nil {
+			t.Error("it listens to nothing")
+		}
+	})
+	t.Run("redis", func(t *testing.T) {
+		server := redistest.Start(t)
+		signal := feature.Redis{Client: dial(t, server.URL())}
+		db := sqlstoretest.SQLite(t)
+		wakes(t, db, signal)
+		server.Kill()
+		s, err := feature.New(t.Context(), feature.Config{DB: db, Signals: []feature.Signal{signal}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Set(t.Context(), feature.Photos, "kim", feature.Change{Mode: feature.On}); err != nil {
+			t.Errorf("without Redis a switch is not changed: %v", err)
+		}
+	})
+}
+
+// dial returns a client of a Redis.
+func dial(t *testing.T, url string) rueidis.Client {
+	t.Helper()
+	client, err := redisthrottle.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// TestThreeReplicasNoticeByRedis measures how long a change takes to all of them.
+func TestThreeReplicasNoticeByRedis(t *testing.T) {
+	url := redistest.Start(t).URL()
+	each(t, func(t *testing.T, db *sqlstore.DB) {
+		var all []*feature.Service
+		for range 3 {
+			s := open(t, db, feature.Redis{Client: dial(t, url)})
+			run(t, s)
+			all = append(all, s)
+		}
+		var slowest time.Duration
+		for round := range 10 {
+			mode := []feature.Mode{feature.Off, feature.On}[round%2]
+			begun := time.Now()
+			if _, err := all[round%3].Set(t.Context(), feature.Photos, "kim", feature.Change{Mode: mode}); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range all {
+				testreq.Until(t, "the switch", func() bool { return s.On(feature.Photos, "") == (mode == feature.On) })
+			}
+			slowest = max(slowest, time.Since(begun))
+		}
+		t.Logf("all three know after %v at the latest, of ten changes", slowest.Round(time.Millisecond))
+	})
+}
+
+func wakes(t *testing.T, db *sqlstore.DB, signal feature.Signal) {
+	t.Helper()
 	if err := sqlstore.Migrate(t.Context(), db, feature.Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	signal := feature.Postgres{DB: db, URL: config.URL}
 	ctx, cancel := context.WithCancel(t.Context())
 	woken, listening := make(chan struct{}, 10), make(chan error, 1)
 	go func() { listening <- signal.Listen(ctx, func() { woken <- struct{}{} }) }()
@@ -209,11 +273,6 @@ func TestASignalWakes(t *testing.T) {
 	cancel()
 	if err := <-listening; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
-	}
-	if err := (feature.Postgres{
-		DB: db, URL: "postgres://127.0.0.1:1/none",
-	}).Listen(t.Context(), func() {}); err == nil {
-		t.Error("it listens to nothing")
 	}
 }
 

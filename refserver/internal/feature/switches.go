@@ -60,8 +60,9 @@ var Definitions = []Definition{
 	},
 	{
 		StoreCredit, "Store credit",
-		"Refunds are paid as store credit where the policy allows it. Off: they are paid by card or in cash.",
-		"Store credit is not given at the moment. Choose another method.", true,
+		"Refunds are paid as store credit where the policy allows it, and orders are paid with it. Off: refunds " +
+			"and orders are paid by card or in cash; what customers have stays theirs.",
+		"Store credit is not available at the moment. Choose another method.", true,
 	},
 }
 

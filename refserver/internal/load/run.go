@@ -241,8 +241,12 @@ func customer(address string) int {
 	return i
 }
 
-// outage silences the payment provider in the middle of the run: half of its
-// answers are lost before the charge, half after.
+// silence has the provider answer nothing: half of the calls are lost before they have an
+// effect, half after. Look-ups answer, as they do where a provider is overloaded.
+const silence = `{"charge":{"timeout_before":0.5,"timeout_after":0.5},` +
+	`"refund":{"timeout_before":0.5,"timeout_after":0.5}}`
+
+// outage silences the payment provider in the middle of the run.
 func (r *run) outage(ctx context.Context, s *Summary) error {
 	o := r.options
 	if o.Outage == 0 {
@@ -261,10 +265,11 @@ func (r *run) outage(ctx context.Context, s *Summary) error {
 	if !pause((o.Duration - o.Outage) / 2) {
 		return nil
 	}
-	if err := r.faults(ctx, `{"charge":{"timeout_before":0.5,"timeout_after":0.5}}`); err != nil {
+	if err := r.faults(ctx, silence); err != nil {
 		return err
 	}
 	r.say("-- the payment provider answers nothing for %s", o.Outage)
+	r.prompt(ctx)
 	pause(o.Outage)
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -273,6 +278,7 @@ func (r *run) outage(ctx context.Context, s *Summary) error {
 	}
 	s.back.Store(time.Now().UnixNano())
 	r.say("-- the payment provider answers again")
+	r.promptAgain(back)
 	return nil
 }
 

@@ -2,19 +2,18 @@ package partner
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	leases "github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
+	"github.com/returnkit/returnkit/refserver/internal/outbound"
 )
 
 const (
@@ -22,65 +21,11 @@ const (
 	fetchLease   = 2 * fetchTimeout
 )
 
-// errPrivate says that an address is not for feeds.
-var errPrivate = errors.New("the address leads into a private network, where feeds are not fetched from")
-
 // fetcher asks partners' addresses. It follows no redirect, uses no proxy, and connects
 // to public addresses alone, as they are when the connection is made.
 type fetcher struct{ client *http.Client }
 
-func newFetcher(private bool) fetcher {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if !private {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			host, err := netip.ParseAddrPort(address)
-			if err != nil || !public(host.Addr()) {
-				return errPrivate
-			}
-			return nil
-		}
-	}
-	return fetcher{&http.Client{
-		Timeout: fetchTimeout,
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second,
-			ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
-
-// notPublic are networks that netip has no word for: of RFC 6890 and its kind.
-var notPublic = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"), // carriers' own
-	netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b::/96"), // IPv4 behind IPv6
-	netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("2001::/32"),
-	netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("2002::/16"),
-	netip.MustParsePrefix("fec0::/10"),
-}
-
-// public reports whether an address is one of the public internet.
-func public(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
-		return false
-	}
-	for _, p := range notPublic {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
-}
+func newFetcher(private bool) fetcher { return fetcher{outbound.NewClient(fetchTimeout, private)} }
 
 // get fetches a feed.
 func (f fetcher) get(ctx context.Context, address, token string) (Feed, error) {
@@ -111,8 +56,8 @@ func (f fetcher) get(ctx context.Context, address, token string) (Feed, error) {
 func fetchError(err error) error {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, errPrivate):
-		return errPrivate
+	case errors.Is(err, outbound.ErrPrivate):
+		return outbound.ErrPrivate
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("the partner's address did not answer within %s", fetchTimeout)
 	}
@@ -167,17 +112,14 @@ func (s *Service) claimFetch(ctx context.Context) (row partnerRow, found bool, e
 	err = s.cfg.DB.Tx(ctx, "partner: claim fetch", func(ctx context.Context, tx bun.IDB) error {
 		now := s.cfg.Now()
 		var rows []partnerRow
-		q := tx.NewSelect().Model(&rows).Where("next_at <= ?", sqldb.At(now)).
-			WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-				return q.Where("lease_until IS NULL").WhereOr("lease_until <= ?", sqldb.At(now)).
-					WhereOr("lease_until > ?", sqldb.At(now.Add(2*fetchLease)))
-			}).Order("next_at", "id").Limit(1)
+		q := leases.WhereFreeFor(tx.NewSelect().Model(&rows).Where("next_at <= ?", sqldb.At(now)),
+			"p", now, fetchLease).Order("next_at", "id").Limit(1)
 		if err := sqldb.SkipLocked(q).Scan(ctx); err != nil || len(rows) == 0 {
 			found = false
 			return err
 		}
 		row, found = rows[0], true
-		row.LeaseUntil, row.LeaseToken = sqldb.At(now.Add(fetchLease)), rand.Text()
+		row.Take(now, fetchLease)
 		_, err := tx.NewUpdate().Model(&row).WherePK().Column("lease_until", "lease_token").Exec(ctx)
 		return err
 	})
@@ -194,7 +136,8 @@ func (s *Service) fetched(ctx context.Context, was partnerRow, words string) err
 		if row.LeaseToken != was.LeaseToken {
 			return nil // another process has taken over
 		}
-		row.LeaseUntil, row.LastError = sqldb.Time{}, words
+		row.Release()
+		row.LastError = words
 		if row.NextAt == was.NextAt { // else somebody asked for another fetch meanwhile
 			row.NextAt = sqldb.Time{}
 			if row.EveryMin > 0 {

@@ -20,11 +20,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	leases "github.com/returnkit/returnkit/internal/lease"
 	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
 	"github.com/returnkit/returnkit/returns/budget"
 )
 
@@ -48,9 +50,12 @@ type Invalid struct{ Field, Message string }
 // Error implements error.
 func (e *Invalid) Error() string { return e.Message }
 
-// Config says what a Service works with. DB, Save, Secret and Currencies are required.
+// Config says what a Service works with. DB, Operations, Save, Secret and Currencies
+// are required.
 type Config struct {
 	DB *sqlstore.DB
+	// Operations keeps how far feeds are.
+	Operations *progress.Service
 	// Save creates a product (id 0) or changes it in the transaction tx.
 	Save func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp,
 		change func(*orders.Product) error) (orders.Product, error)
@@ -87,6 +92,8 @@ func New(c Config) (*Service, error) {
 	switch {
 	case c.DB == nil:
 		return nil, errors.New("partner: Config.DB is required")
+	case c.Operations == nil:
+		return nil, errors.New("partner: Config.Operations is required")
 	case c.Save == nil:
 		return nil, errors.New("partner: Config.Save is required")
 	case len(c.Secret) == 0:
@@ -145,18 +152,18 @@ type Params struct {
 type partnerRow struct {
 	bun.BaseModel `bun:"table:?(rk)partners,alias:p"`
 
-	ID         string `bun:",pk"`
-	Name       string
-	NameKey    string
-	Currency   string
-	FeedURL    string
-	FeedToken  []byte
-	EveryMin   int
-	NextAt     sqldb.Time
-	LeaseUntil sqldb.Time
-	LeaseToken string
-	LastError  string
-	CreatedAt  sqldb.Time
+	leases.Lease // while its feed is fetched
+
+	ID        string `bun:",pk"`
+	Name      string
+	NameKey   string
+	Currency  string
+	FeedURL   string
+	FeedToken []byte
+	EveryMin  int
+	NextAt    sqldb.Time
+	LastError string
+	CreatedAt sqldb.Time
 }
 
 type keyRow struct {

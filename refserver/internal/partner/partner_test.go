@@ -22,6 +22,7 @@ import (
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
 )
 
 type bench struct {
@@ -36,7 +37,10 @@ type bench struct {
 
 func newBench(t *testing.T, db *sqlstore.DB) *bench {
 	t.Helper()
-	if err := sqlstore.Migrate(t.Context(), db, ordersdb.Migrations(), partner.Migrations()); err != nil {
+	err := sqlstore.Migrate(
+		t.Context(), db, ordersdb.Migrations(), partner.Migrations(), progress.Migrations(),
+	)
+	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, store: ordersdb.New(db), fails: func() error { return nil }}
@@ -48,9 +52,14 @@ func newBench(t *testing.T, db *sqlstore.DB) *bench {
 // open returns another process on the database.
 func (b *bench) open(db *sqlstore.DB) *partner.Service {
 	b.t.Helper()
+	now := func() time.Time { return time.Unix(0, b.now.Load()).UTC() }
+	operations, err := progress.New(progress.Config{DB: db, Now: now})
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	s, err := partner.New(partner.Config{
 		DB: db, Secret: []byte("secret"), Currencies: []money.Currency{"USD", "EUR"}, PrivateAddresses: true,
-		Now: func() time.Time { return time.Unix(0, b.now.Load()).UTC() },
+		Operations: operations, Now: now,
 		Save: func(ctx context.Context, tx bun.IDB, id int64, by event.Stamp, change func(*orders.Product) error) (
 			orders.Product, error,
 		) {
@@ -65,7 +74,7 @@ func (b *bench) open(db *sqlstore.DB) *partner.Service {
 				return orders.Product{}, err
 			}
 			b.saved.Add(1)
-			return s.SaveProduct(ctx, id, by, change)
+			return s.SaveProduct(ctx, id, by.By, change)
 		},
 	})
 	if err != nil {
@@ -115,7 +124,7 @@ func TestAProductIsKnownByItsPartnerAndTheirID(t *testing.T) {
 		b := newBench(t, db)
 		north, south := b.partner("North"), b.partner("South")
 		r := b.send(north, "id,name,price,stock,category\na,Lamp,1,1,home\nb,Desk,2,2,home\na,Lamp,1.50,4,\n")
-		if r.State != partner.Done || r.Accepted != 3 || r.Rejected != 0 || r.Percent() != 100 ||
+		if r.State != progress.Done || r.Accepted != 3 || r.Rejected != 0 || r.Percent != 100 ||
 			r.FinishedAt.IsZero() {
 			t.Errorf("the feed ends as %+v", r)
 		}
@@ -197,7 +206,7 @@ func TestAFeedThatIsCutOffIsCarriedOnByAnother(t *testing.T) {
 			}
 			done = now.Done
 		}
-		if r, err = b.Run(t.Context(), r.ID); err != nil || r.State != partner.Done || r.Accepted != n {
+		if r, err = b.Run(t.Context(), r.ID); err != nil || r.State != progress.Done || r.Accepted != n {
 			t.Errorf("%+v, %v", r, err)
 		}
 		all, err := b.store.Products(t.Context())
@@ -239,7 +248,7 @@ func TestOneProcessCarriesOutAFeed(t *testing.T) {
 			t.Fatalf("%d feeds, %v", len(runs), err)
 		}
 		for _, r := range runs {
-			if r.State != partner.Done || r.Done != 60 || r.Accepted != 60 {
+			if r.State != progress.Done || r.Done != 60 || r.Accepted != 60 {
 				t.Errorf("%+v", r)
 			}
 		}
@@ -278,7 +287,7 @@ func TestAFeedThatCannotBeCarriedOutHoldsUpNoOther(t *testing.T) {
 		if _, err := b.WorkDue(ctx); !errors.Is(err, broken) {
 			t.Errorf("the error is %v", err)
 		}
-		if r, err := b.Run(ctx, good.ID); err != nil || r.State != partner.Done {
+		if r, err := b.Run(ctx, good.ID); err != nil || r.State != progress.Done {
 			t.Errorf("the feed after the broken ones is %s, %v", r.State, err)
 		}
 		if more, err := b.WorkDue(ctx); more || err != nil {
@@ -291,7 +300,7 @@ func TestAFeedThatCannotBeCarriedOutHoldsUpNoOther(t *testing.T) {
 			}
 		}
 		for _, r := range bad {
-			if now, err := b.Run(ctx, r.ID); err != nil || now.State != partner.Done {
+			if now, err := b.Run(ctx, r.ID); err != nil || now.State != progress.Done {
 				t.Errorf("the feed is %s, %v", now.State, err)
 			}
 		}
@@ -317,7 +326,7 @@ func TestACanceledFeedStopsWhereItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.fails = func() error { return nil }
-		if r, err = b.Cancel(t.Context(), r.ID); err != nil || r.State != partner.Canceled || r.Done != 50 {
+		if r, err = b.Cancel(t.Context(), r.ID); err != nil || r.State != progress.Canceled || r.Done != 50 {
 			t.Errorf("%+v, %v", r, err)
 		}
 		if more, err := b.WorkDue(t.Context()); more || err != nil {

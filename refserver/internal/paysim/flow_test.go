@@ -103,7 +103,7 @@ func (s *shop) act(ctx context.Context, e stripegateway.Event) error {
 		_, err := s.HandleWebhook(ctx, by, e.WebhookEvent())
 		return err
 	case stripegateway.EventDispute:
-		_, err := s.SyncPayment(ctx, by, e.PaymentReference)
+		_, err := s.SyncPayment(ctx, e.PaymentReference, by)
 		return err
 	}
 	return nil
@@ -142,7 +142,7 @@ func (s *shop) refund(r refunds.Request) refunds.Refund {
 	if err != nil {
 		s.Fatal(err)
 	}
-	return got
+	return got.Refund
 }
 
 // until polls the refund of the reference until it is so.
@@ -154,8 +154,8 @@ func (s *shop) until(what, reference string, so func(refunds.Refund) bool) refun
 		if _, err := s.ResumeDue(s.Context(), 100); err != nil {
 			s.Fatal(err)
 		}
-		var err error
-		if r, err = s.ByClientReference(s.Context(), reference); err == nil && so(r) {
+		found, err := s.ByClientReference(s.Context(), reference)
+		if r = found.Refund; err == nil && so(r) {
 			return r
 		}
 	}

@@ -38,6 +38,12 @@ type Problem struct {
 	// OldTotal and NewTotal are what the buyer was shown and what the cart costs
 	// now, with the code PRICE_CHANGED.
 	OldTotal, NewTotal money.Money
+	// Credit is what store credit can pay, with the code CREDIT_TOO_LOW of a
+	// checkout.
+	Credit money.Money
+	// Nearest are the amounts that a card can be charged, with the code
+	// AMOUNT_NOT_CHARGEABLE.
+	Nearest []money.Money
 	// RetryAfter is when to come back, with status 429 and 503.
 	RetryAfter time.Duration
 	// Verdict is that of a refused return request, nil for all else.
@@ -235,6 +241,8 @@ var (
 		orders.CodeCurrencyMismatch:    http.StatusBadRequest,
 		orders.CodeOverflow:            http.StatusBadRequest,
 		orders.CodePriceChanged:        http.StatusConflict,
+		orders.CodeCreditTooLow:        http.StatusConflict,
+		orders.CodeAmountNotChargeable: http.StatusBadRequest,
 		orders.CodeSaleLimit:           http.StatusConflict,
 		orders.CodeSaleOverlap:         http.StatusConflict,
 		orders.CodeSaleNotActive:       http.StatusConflict,
@@ -337,7 +345,10 @@ func ofOrder(err error) (p Problem, is, known bool) {
 	status, known := orderStatus[e.Code]
 	p = Problem{
 		Status: status, Code: string(e.Code), Message: e.Message, Field: e.Field,
-		Available: e.Available, OldTotal: e.OldTotal, NewTotal: e.NewTotal,
+		Available: e.Available, OldTotal: e.OldTotal, NewTotal: e.NewTotal, Nearest: e.Nearest,
+	}
+	if e.Code == orders.CodeCreditTooLow {
+		p.Credit = e.Limit
 	}
 	if e.Code == orders.CodePaymentDeclined {
 		p.Message = PaymentDeclined(e.Failure, e.Limit)

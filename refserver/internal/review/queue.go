@@ -67,8 +67,12 @@ type Refund struct {
 	NoCredit bool
 }
 
+// Failed reports whether it is the part of one payment that failed, while the parts of
+// others did not: it is tried again alone.
+func (r Refund) Failed() bool { return r.Status == refunds.StatusFailed }
+
 // Choice reports whether it only waits for staff to choose its method.
-func (r Refund) Choice() bool { return r.HoldRef == refunds.AwaitingMethod }
+func (r Refund) Choice() bool { return r.HoldRef == refunds.AwaitingMethod || r.Failed() }
 
 // Held reports whether a dispute of the payment holds it.
 func (r Refund) Held() bool { return r.HoldRef != "" && !r.Choice() }
@@ -165,6 +169,10 @@ func (q Queue) refund(ctx context.Context, r refunds.Refund) (Refund, error) {
 			return w, fmt.Errorf("review: event %s: %w", e.ID, err)
 		}
 		w.Why = data.Reason
+	}
+	if a := r.Attempt(); w.Failed() {
+		w.Why = "a part of the refund failed, because " + problem.RefundFailed(a.FailureCode, a.FailureReason) +
+			"; the parts of other payments are not affected"
 	}
 	return w, nil
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/load"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/resilience"
 )
 
 func a1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID: "A.1",
 		Stimulus: "1,000 checkouts a second for 60 s, 30 % by card; the payment provider does not answer for 20 s " +
 			"in the middle",
 		Measure: "accepted of submitted orders; time to repair; queued orders settled",
 		Target:  "99 % or more; less than 5 min; all, none charged twice",
-		run:     runA1,
-	}
+	}, runA1}
 }
 
 func runA1(ctx context.Context, b *bench) (Result, error) {
@@ -108,14 +108,14 @@ func timeToRepair(ctx context.Context, s *shop) time.Duration {
 }
 
 // loadCharts are latency and answers over the seconds of a run.
-func loadCharts(sum *load.Summary) []Chart {
-	latency := Chart{
+func loadCharts(sum *load.Summary) []quality.Chart {
+	latency := quality.Chart{
 		Title: "Latency of accepted orders",
 		Unit:  "ms",
 		Names: []string{"p50", "p95", "p99"},
 		Lines: map[string][]float64{},
 	}
-	answers := Chart{
+	answers := quality.Chart{
 		Title: "Answers a second", Unit: "orders", Names: []string{"completed", "queued", "throttled", "failed"},
 		Lines: map[string][]float64{},
 	}
@@ -131,17 +131,16 @@ func loadCharts(sum *load.Summary) []Chart {
 			answers.Lines[name] = append(answers.Lines[name], float64(n))
 		}
 	}
-	return []Chart{latency, answers}
+	return []quality.Chart{latency, answers}
 }
 
 func a2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "A.2",
 		Stimulus: "every fifth card payment meets a lost answer, an error or a slow provider",
 		Measure:  "transactions that were hit and complete within 5 s; charges in the provider's ledger",
 		Target:   "99 % or more; one for each order",
-		run:      runA2,
-	}
+	}, runA2}
 }
 
 // transient are the faults of A.2, in turn: each hits the calls of one checkout until the
@@ -236,15 +235,14 @@ func (b *bench) payUnder(ctx context.Context, buyer *client.Client, fault paysim
 }
 
 func a3() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID: "A.3",
 		Stimulus: "a payment fails for good in the middle of a checkout; a server is taken out while it charges an " +
 			"order",
 		Measure: "change of stock, charges and orders after the failure; the status of the order",
 		Target: "none, none, none but a canceled one; the server gets no more requests, another one completes " +
 			"the order",
-		run: runA3,
-	}
+	}, runA3}
 }
 
 func runA3(ctx context.Context, b *bench) (Result, error) {

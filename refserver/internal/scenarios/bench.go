@@ -78,6 +78,15 @@ func (b *bench) open(folder string, settings ...string) (*shop, error) {
 	return b.openWith(folder, nil, settings...)
 }
 
+// openNew opens a shop on a database of its own.
+func (b *bench) openNew(folder string, settings ...string) (*shop, error) {
+	database, err := b.fresh()
+	if err != nil {
+		return nil, err
+	}
+	return b.open(folder, append(settings, database)...)
+}
+
 // openWith is open with options of the shop.
 func (b *bench) openWith(folder string, options []app.Option, settings ...string) (*shop, error) {
 	base := []string{

@@ -9,19 +9,19 @@ import (
 	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/orderstest"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/refunds/refundstest"
 )
 
 func t2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "T.2",
 		Stimulus: "the payment provider and the database are replaced by test doubles",
 		Measure:  "how long the suites of the domain take",
 		Target:   "less than 5 s, without network or database",
 		StandIn:  "1,000 orders are placed by card and refunded in memory; the suites themselves are run by go test",
-		run:      runT2,
-	}
+	}, runT2}
 }
 
 func runT2(ctx context.Context, b *bench) (Result, error) {
@@ -37,7 +37,7 @@ func runT2(ctx context.Context, b *bench) (Result, error) {
 		return Result{}, err
 	}
 	kim := event.Actor{Kind: event.ActorStaff, ID: "kim", Name: "Kim"}
-	product, err := shop.SaveProduct(ctx, 0, event.Stamp{By: kim}, func(p *orders.Product) error {
+	product, err := shop.SaveProduct(ctx, 0, kim, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Lamp", 4000, n
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"image"
 	"image/png"
 	"mime/multipart"
@@ -13,14 +14,13 @@ import (
 )
 
 func s2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID: "S.2",
 		Stimulus: "hostile input (SQL, scripts, formulas, XML entities, bombs, paths, huge numbers), and what only " +
 			"looks like it",
 		Measure: "hostile input that has an effect; innocent input that is refused",
 		Target:  "none; none",
-		run:     runS2,
-	}
+	}, runS2}
 }
 
 // innocent are names of products that look like an attack.

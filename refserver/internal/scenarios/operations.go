@@ -18,18 +18,18 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/feature"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 	"github.com/returnkit/returnkit/refserver/internal/tape"
 	"github.com/returnkit/returnkit/refunds"
 )
 
 func m2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "M.2",
 		Stimulus: "a feature is switched off while the shop runs, on one of three servers",
 		Measure:  "how long until all servers answer that it is off, and then that it is on again",
 		Target:   "less than 5 s each, without a restart",
-		run:      runM2,
-	}
+	}, runM2}
 }
 
 func runM2(ctx context.Context, b *bench) (Result, error) {
@@ -76,15 +76,14 @@ func runM2(ctx context.Context, b *bench) (Result, error) {
 }
 
 func i2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "I.2",
 		Stimulus: "a new consumer subscribes to what happens to refunds, some of which happened while it was down",
 		Measure:  "lines changed in the publishing packages",
 		Target:   "none",
 		StandIn: "a subscriber is registered in this run, by one call; each event reaches it, and is applied once " +
 			"by its id",
-		run: runI2,
-	}
+	}, runI2}
 }
 
 func runI2(ctx context.Context, b *bench) (Result, error) {
@@ -195,25 +194,22 @@ func (s *shop) refundSome(ctx context.Context, n int) error {
 }
 
 func t1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "T.1",
 		Stimulus: "what customers do is recorded, and played back to another shop",
 		Measure:  "requests that come in the same order and spacing, and are answered as recorded; people's time",
 		Target:   "all; less than an hour, unattended",
-		run:      runT1,
-	}
+	}, runT1}
 }
 
 func runT1(ctx context.Context, b *bench) (Result, error) {
-	if b.DatabaseURL != "" {
-		// The other shop must not have what was recorded: another database.
-		b.DatabaseURL = ""
-	}
-	s, err := b.open("t1")
+	// Both shops are new: the other one must not have what was recorded, and answers depend on
+	// what a shop has sold before.
+	s, err := b.openNew("t1")
 	if err != nil {
 		return Result{}, err
 	}
-	other, err := b.open("t1-other")
+	other, err := b.openNew("t1-other")
 	if err != nil {
 		return Result{}, err
 	}
@@ -341,14 +337,13 @@ func visit(ctx context.Context, address, name string) error {
 }
 
 func u1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "U.1",
 		Stimulus: "the card of a customer is declined at checkout",
 		Measure:  "how long and how many clicks until the order is placed; what the page says",
 		Target:   "less than 90 s (ours: 3 clicks); why, what to do, with the cart kept",
 		StandIn:  "a program fills in the forms: its time is the shop's alone",
-		run:      runU1,
-	}
+	}, runU1}
 }
 
 func runU1(ctx context.Context, b *bench) (Result, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 )
 
 // newPartner makes a partner with a key.
@@ -42,15 +43,14 @@ func (s *shop) feed(key, kind, body string) (client.Response, error) {
 const oneProduct = "id,name,price,stock\nx1,Lamp,1,1\n"
 
 func s1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "S.1",
 		Stimulus: "feeds with no key, a wrong, an expired, a revoked one, and one of another partner's product",
 		Measure:  "refused; whether the words or the time tell what is wrong; how keys are stored",
 		Target:   "all, with the same words and in the same time; hashed",
 		StandIn: "the time is compared by medians of 200 requests, which may differ by half; the code compares " +
 			"hashes in constant time",
-		run: runS1,
-	}
+	}, runS1}
 }
 
 func runS1(_ context.Context, b *bench) (Result, error) {
@@ -151,15 +151,14 @@ func (s *shop) median(key string) (time.Duration, error) {
 }
 
 func m1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "M.1",
 		Stimulus: "a partner sends a format that the shop does not know",
 		Measure:  "hours of work until it is taken in",
 		Target:   "less than 20 hours",
 		StandIn: "a format is one type with three methods and one line that registers it: one is registered in " +
 			"this run and its feed read",
-		run: runM1,
-	}
+	}, runM1}
 }
 
 // lines is a format of somebody else's.
@@ -208,15 +207,14 @@ func runM1(_ context.Context, b *bench) (Result, error) {
 }
 
 func i1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "I.1",
 		Stimulus: "a reseller's interface sends orders in another shape",
 		Measure:  "hours of work until they are taken",
 		Target:   "less than 16 hours",
 		StandIn: "an adapter is one type with two methods and one line: orders of two shapes are placed in this " +
 			"run, each once",
-		run: runI1,
-	}
+	}, runI1}
 }
 
 func runI1(_ context.Context, b *bench) (Result, error) {

@@ -17,16 +17,16 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
 	"github.com/returnkit/returnkit/refserver/internal/load"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 )
 
 func p1() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "P.1",
 		Stimulus: "1,000 checkouts a second against a limit of 100",
 		Measure:  "95th percentile of accepted orders; what the others are answered",
 		Target:   "less than 500 ms; 429 with Retry-After, never 5xx",
-		run:      runP1,
-	}
+	}, runP1}
 }
 
 func runP1(ctx context.Context, b *bench) (Result, error) {
@@ -103,15 +103,14 @@ func (b *bench) slow(address string, wait time.Duration) (string, error) {
 }
 
 func p2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "P.2",
 		Stimulus: "200 buyers at once on the last 100 units of a product",
 		Measure:  "units sold; 95th percentile of the wait for the lock",
 		Target:   "100; less than 50 ms",
 		StandIn: "the wait is how long the statement that locks the product took; on SQLite, which locks the " +
 			"whole database, how long the transactions that touch products held it",
-		run: runP2,
-	}
+	}, runP2}
 }
 
 // lockTimes measures how long locks of products are waited for, or held: see p2.

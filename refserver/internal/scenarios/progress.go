@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/e2e/client"
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 )
 
 func u2() Scenario {
-	return Scenario{
+	return Scenario{quality.Scenario{
 		ID:       "U.2",
 		Stimulus: "a feed of 10,000 products",
 		Measure:  "when its progress is first seen; whether it goes back; its end; what a reload shows",
 		Target:   "in the first second; never; 100 %; the same",
-		run:      runU2,
-	}
+	}, runU2}
 }
 
 func runU2(ctx context.Context, b *bench) (Result, error) {

@@ -16,60 +16,25 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/quality"
 )
 
 // Scenario is one of the fifteen.
 type Scenario struct {
-	ID       string `json:"id"`
-	Stimulus string `json:"stimulus"`
-	Measure  string `json:"measure"` // what is measured
-	Target   string `json:"target"`
-	StandIn  string `json:"stand_in,omitempty"` // what is measured instead, where that is not possible
+	quality.Scenario
 
 	run func(ctx context.Context, b *bench) (Result, error)
 }
 
 // Result is what a scenario has measured.
 type Result struct {
-	Observed  string  `json:"observed"`
-	Fulfilled bool    `json:"fulfilled"`
-	Charts    []Chart `json:"charts,omitempty"`
+	Observed  string
+	Fulfilled bool
+	Charts    []quality.Chart
 
 	// sound: all but the times are as they should be. A test on a busy machine asks no more.
 	sound bool
-}
-
-// Chart is a course over time.
-type Chart struct {
-	Title  string               `json:"title"`
-	Unit   string               `json:"unit"`
-	Labels []string             `json:"labels"`
-	Names  []string             `json:"names"`
-	Lines  map[string][]float64 `json:"lines"`
-}
-
-// Row is a scenario with what it has measured.
-type Row struct {
-	Scenario
-	Result
-
-	Error string        `json:"error,omitempty"` // why it could not be measured: not fulfilled then
-	Took  time.Duration `json:"took_ns"`
-}
-
-// Report is a run.
-type Report struct {
-	Started  time.Time `json:"started"`
-	Machine  string    `json:"machine"`
-	Database string    `json:"database"`
-	Version  string    `json:"version"`
-	Short    bool      `json:"short"` // smaller numbers, for a quick look; the targets are the same
-	Rows     []Row     `json:"rows"`
-}
-
-// Fulfilled reports whether all are.
-func (r Report) Fulfilled() bool {
-	return !slices.ContainsFunc(r.Rows, func(row Row) bool { return !row.Fulfilled })
 }
 
 // Options say what to run.
@@ -79,16 +44,24 @@ type Options struct {
 	DatabaseURL string // empty: SQLite, a file for each shop
 	RedisURL    string // empty: none
 	// Progress is called when a scenario begins and, with its row, when it ends.
-	Progress func(s Scenario, at, of int, row *Row)
+	Progress func(quality.Step)
+
+	sound func(id string) // is called for each scenario that is sound; nil: nobody is
 
 	broken bool // each scenario does something wrong on purpose, which must turn it red
 }
 
-// Errors of Run.
-var (
-	// ErrUnknown is in the chain for an id that is no scenario.
-	ErrUnknown = errors.New("scenarios")
-)
+// ErrUnknown is in the chain for an id that is no scenario.
+var ErrUnknown = errors.New("scenarios")
+
+// Described returns the scenarios as people read them, in their order.
+func Described() []quality.Scenario {
+	var out []quality.Scenario
+	for _, s := range All() {
+		out = append(out, s.Scenario)
+	}
+	return out
+}
 
 // All returns the scenarios, in their order.
 func All() []Scenario {
@@ -122,15 +95,17 @@ func Choose(ids []string) ([]Scenario, error) {
 
 // Run runs scenarios one after the other. It returns an error for an id that is none, and
 // when ctx ends; a scenario that could not be measured is a row that is not fulfilled.
-func Run(ctx context.Context, o Options) (Report, error) {
+func Run(ctx context.Context, o Options) (quality.Report, error) {
 	chosen, err := Choose(o.IDs)
 	if err != nil {
-		return Report{}, err
+		return quality.Report{}, err
 	}
 	if o.Progress == nil {
-		o.Progress = func(Scenario, int, int, *Row) {}
+		o.Progress = func(quality.Step) {}
 	}
-	r := Report{Started: time.Now().UTC(), Machine: machine(), Version: version(), Short: o.Short, Database: "SQLite"}
+	r := quality.Report{
+		Started: time.Now().UTC(), Machine: machine(), Version: version(), Short: o.Short, Database: "SQLite",
+	}
 	if o.DatabaseURL != "" {
 		r.Database = "PostgreSQL"
 	}
@@ -138,24 +113,29 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		r.Database += " and Redis"
 	}
 	for i, s := range chosen {
-		o.Progress(s, i, len(chosen), nil)
+		o.Progress(quality.Step{ID: s.ID, Stimulus: s.Stimulus, Done: i, Of: len(chosen)})
 		row := measure(ctx, s, o)
 		if ctx.Err() != nil {
 			return r, ctx.Err()
 		}
 		r.Rows = append(r.Rows, row)
-		o.Progress(s, i+1, len(chosen), &row)
+		o.Progress(quality.Step{ID: s.ID, Stimulus: s.Stimulus, Done: i + 1, Of: len(chosen), Row: &row})
 	}
 	return r, nil
 }
 
-func measure(ctx context.Context, s Scenario, o Options) Row {
+func measure(ctx context.Context, s Scenario, o Options) quality.Row {
 	begun := time.Now()
-	row := Row{Scenario: s}
+	row := quality.Row{Scenario: s.Scenario}
 	b, err := newBench(ctx, o)
 	if err == nil {
-		row.Result, err = s.run(ctx, b)
+		var found Result
+		found, err = s.run(ctx, b)
 		err = errors.Join(err, b.close())
+		row.Observed, row.Fulfilled, row.Charts = found.Observed, found.Fulfilled, found.Charts
+		if found.sound && o.sound != nil {
+			o.sound(s.ID)
+		}
 	}
 	if err != nil {
 		row.Fulfilled, row.Error = false, err.Error()

@@ -33,6 +33,9 @@ func TestAPasswordIsResetByMailOverThePages(t *testing.T) {
 	if _, err := b.Auth.SendResets(t.Context(), 10); err != nil {
 		t.Fatal(err)
 	}
+	if n, err := b.Mailing.Work(t.Context(), 10); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
 	page := admin.get("/dev/mail").want(t, 200, "ada@example.com")
 	token := resetLink.FindStringSubmatch(page.body)
 	if token == nil {

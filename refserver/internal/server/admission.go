@@ -25,7 +25,8 @@ const (
 	exportsAtOnce     = 8
 	exportsOfAccount  = 2 // at a time, and as many that wait
 	streamsAtOnce     = 512
-	streamsOfAccount  = 8 // browser tabs
+	streamsOfAccount  = 8    // browser tabs
+	noticesAtOnce     = 4096 // streams that every page has
 	admissionWait     = 10 * time.Second
 	comeBack          = 2 * time.Second
 )
@@ -35,14 +36,15 @@ const (
 func searchesAtOnce() int { return max(16, 4*runtime.GOMAXPROCS(0)) }
 
 // admission gives each account its turn at what is dear: searches and lists,
-// exports, and streams. An account that asks alone may use all places but one;
+// exports, and streams, where those of notices have places of their own.
+// An account that asks alone may use all places but one;
 // where several ask, those who were served least come first, so that one with
 // many requests does not delay those with few. What can't be served soon is
 // refused in words, with status 429 where the account itself asks for too much
 // and 503 where all do.
 type admission struct {
 	searches, exports *budget.Budget
-	streams           counter
+	streams, notices  counter
 	wait              time.Duration
 }
 
@@ -63,6 +65,7 @@ func newAdmission() (*admission, error) {
 	return &admission{
 		searches: searches, exports: exports, wait: admissionWait,
 		streams: counter{all: streamsAtOnce, each: streamsOfAccount, byKey: map[string]int{}},
+		notices: counter{all: noticesAtOnce, each: streamsOfAccount, byKey: map[string]int{}},
 	}, nil
 }
 
@@ -91,6 +94,8 @@ func (a *admission) of(r *http.Request) func(context.Context, string) (func(), e
 	switch {
 	case web.IsStream(r):
 		return a.streams.enter
+	case web.IsNoticeStream(r):
+		return a.notices.enter
 	case r.Method != http.MethodGet && r.Method != http.MethodHead: // which runs what a GET runs
 		return nil
 	case isExport(r.URL.Path):
@@ -174,9 +179,9 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 			"Your account is asking for much at once. Wait until that is answered, then try again."
 	case errors.Is(err, errStreams):
 		status, words = http.StatusTooManyRequests,
-			"The dashboard is open in too many windows of your account. Close some, then try again."
+			"The shop is open in too many windows of your account. Close some, then try again."
 	case errors.Is(err, errAllStreams):
-		words = "The dashboard is open in too many windows. Reload the page to see its figures."
+		words = "The shop is open in too many windows. Reload the page to see what is new."
 	case errors.Is(err, context.Canceled):
 		return // nobody waits for an answer
 	}

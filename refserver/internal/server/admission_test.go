@@ -241,7 +241,9 @@ func TestAHeadRequestIsAdmittedAsAGet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/admin/orders", "/admin/audit/log.csv", "/admin/dashboard/stream", "/api/orders"} {
+	for _, path := range []string{
+		"/admin/orders", "/admin/reconciliation.csv", "/admin/dashboard/stream", "/api/orders",
+	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			if a.of(httptest.NewRequest(method, path, nil)) == nil {
 				t.Errorf("%s %s passes unseen", method, path)

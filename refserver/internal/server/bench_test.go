@@ -195,7 +195,13 @@ func (b *bench) customer(name string) event.Actor {
 // buy orders keyboards by card.
 func (b *bench) buy(who event.Actor, quantity int) orders.Order {
 	b.t.Helper()
-	cart, err := b.Orders.SetCartQuantity(b.t.Context(), who.ID, keyboard, quantity)
+	return b.buyOf(who, keyboard, quantity)
+}
+
+// buyOf orders a product by card.
+func (b *bench) buyOf(who event.Actor, product int64, quantity int) orders.Order {
+	b.t.Helper()
+	cart, err := b.Orders.SetCartQuantity(b.t.Context(), who.ID, product, quantity)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (b *bench) reprice(change func(*orders.Product)) {
 	_, err := b.Orders.SaveProduct(
 		b.t.Context(),
 		keyboard,
-		event.Stamp{By: event.System("test")},
+		event.System("test"),
 		func(p *orders.Product) error {
 			change(p)
 			return nil

@@ -147,9 +147,7 @@ func (b *bench) growing(ada event.Actor) []operation {
 		bought = append(bought, o)
 		return err
 	}
-	if _, err := b.Orders.SaveProduct(ctx, keyboard, event.Stamp{
-		At: time.Now(), By: clerk,
-	}, func(p *orders.Product) error {
+	if _, err := b.Orders.SaveProduct(ctx, keyboard, clerk, func(p *orders.Product) error {
 		p.Stock = 1_000_000
 		return nil
 	}); err != nil {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/returnkit/returnkit/orders"
-	"github.com/returnkit/returnkit/orders/event"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/paysim"
 	"github.com/returnkit/returnkit/refunds"
@@ -193,7 +192,7 @@ func TestWithALiveKeyCardsGoToTheProvidersPage(t *testing.T) {
 	}
 	b := open(t, "STRIPE_SECRET_KEY=sk_live_1", "PAYMENT_PROVIDER_URL="+at, "PAYMENT_PROVIDER_TIMEOUT=4s",
 		"SUPER_ADMIN_PASSWORD=a password of our own", "SECRET_KEY=a secret key of our own, and long enough for anybody")
-	if _, err := b.Orders.SaveProduct(t.Context(), 0, event.Stamp{By: clerk}, func(p *orders.Product) error {
+	if _, err := b.Orders.SaveProduct(t.Context(), 0, clerk, func(p *orders.Product) error {
 		p.Name, p.Price, p.Stock = "Lamp", 4_000, 5
 		return nil
 	}); err != nil {

@@ -76,7 +76,7 @@ func (b *bench) unsent(c *returns.Return) refunds.Refund {
 	if _, err := b.Refunds.Release(ctx, h); err != nil {
 		b.t.Fatal(err)
 	}
-	return r
+	return r.Refund
 }
 
 func TestThePersonAtTheQueueSettlesARefund(t *testing.T) {

@@ -100,7 +100,7 @@ func TestTheNightFindsWhatDiffers(t *testing.T) {
 			if err != nil || r.Status != refunds.StatusSucceeded {
 				t.Fatalf("%s, %v", r.Status, err)
 			}
-			return r
+			return r.Refund
 		}
 
 		pay(b.approved(b.buy(who, 1)))

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/returnkit/returnkit/refserver/internal/app"
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth/access"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
 )
 
 // recorder puts what the routes with Audit change or export into the audit.
@@ -31,7 +33,7 @@ func (c recorder) record(row access.Route, refuse access.Refuse, next http.Handl
 		if row.Audit == "export" {
 			requested.Type, requested.Details["query"] = "export.made", r.URL.RawQuery
 		}
-		before, err := c.snapshot(ctx, row.Audit, r.PathValue("id"))
+		before, err := c.snapshot(ctx, row.Audit, subjectPath(row, r))
 		if err == nil {
 			err = c.shop.Audit.Append(ctx, nil, requested)
 		}
@@ -77,8 +79,19 @@ func subjectOf(row access.Route, r *http.Request) string {
 		return "current"
 	case "key":
 		return r.PathValue("prefix")
+	case "operation":
+		return subjectPath(row, r)
 	}
 	return cmp.Or(r.PathValue("id"), r.PathValue("name"))
+}
+
+// subjectPath is the id of the path that snapshot reads by; empty where the request makes the
+// object.
+func subjectPath(row access.Route, r *http.Request) string {
+	if row.Audit == "operation" && strings.Contains(row.Pattern, "/scenarios") {
+		return "" // the id is of a scenario
+	}
+	return cmp.Or(r.PathValue("id"), r.PathValue("operation_id"))
 }
 
 // answered notes the status of an answer.
@@ -110,7 +123,11 @@ func (c recorder) changes(
 	if id == "" {
 		return nil // an answer that was given before
 	}
-	after, err := c.snapshot(ctx, row.Audit, r.PathValue("id"))
+	at := subjectPath(row, r)
+	if row.Audit == "operation" {
+		at = id
+	}
+	after, err := c.snapshot(ctx, row.Audit, at)
 	if err != nil {
 		return err
 	}
@@ -161,6 +178,10 @@ func (c recorder) snapshot(ctx context.Context, kind, pathID string) (map[string
 		return c.partners(ctx, add, all)
 	case "key":
 		return c.keys(ctx, pathID, add, all)
+	case "webhook":
+		return c.webhooks(ctx, add, all)
+	case "operation":
+		return c.operations(ctx, pathID, add, all)
 	case "feature":
 		for _, s := range c.shop.Features.Switches() {
 			if err := add(string(s.Name), string(s.Name), s, "Version", "ChangedAt", "ChangedBy"); err != nil {
@@ -208,6 +229,34 @@ func (c recorder) partners(ctx context.Context, add addFunc, all map[string]obje
 		}
 	}
 	return all, nil
+}
+
+// webhooks adds the addresses that events are sent to.
+func (c recorder) webhooks(ctx context.Context, add addFunc, all map[string]object) (map[string]object, error) {
+	list, err := c.shop.EventsOut.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range list {
+		if err := add(w.ID, w.URL, w, "CreatedAt"); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// operations adds the operation with the id, if there is one.
+func (c recorder) operations(
+	ctx context.Context, id string, add addFunc, all map[string]object,
+) (map[string]object, error) {
+	o, err := c.shop.Progress.Operation(ctx, id)
+	if errors.Is(err, progress.ErrNotFound) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, add(o.ID, o.Title, map[string]any{"State": o.State, "Kind": o.Kind})
 }
 
 // keys adds the keys of a partner by what is shown of them; none of one that does

@@ -45,14 +45,15 @@ func New(s *app.App) (http.Handler, error) {
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
 		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
 		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
-		CardPage: c.CardPage(),
-		Log:      observability.Named(s.Log, "endpoint"), RefundUnavailable: s.RefundUnavailable,
+		CardPage: c.CardPage(), Webhooks: s.EventsOut, Notices: s.Notices, Mailing: s.Mailing,
+		Progress: s.Progress, Exports: s.Exports, Quality: s.Quality,
+		Log: observability.Named(s.Log, "endpoint"), RefundUnavailable: s.RefundUnavailable,
 		Own: func(ctx context.Context, by auth.User, orderID string) error {
 			return gate.CheckOwner(ctx, by, access.OrderInBody, orderID)
 		},
 	})
 	h, err := web.New(web.Deps{
-		Gate: gate, Audit: s.Audit, Mails: s.Mails, Approvals: s.Approvals,
+		Gate: gate, Audit: s.Audit, Mails: s.Mails, Approvals: s.Approvals, Notices: s.Notices,
 		Endpoints: use, Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth,
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,

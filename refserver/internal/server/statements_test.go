@@ -85,7 +85,8 @@ func TestStatementsPerRequest(t *testing.T) {
 		for _, products := range []int{1, 3} {
 			fill(products)
 			ada.get("/").want(t, http.StatusOK)
-			c.want(t, "storefront with a cart", 4, 0)
+			// The session, the products, the cart and its items, and the store credit that could pay it.
+			c.want(t, "storefront with a cart", 5, 0)
 			ada.form("/checkout", cash).want(t, http.StatusOK, "Receipt")
 			// The session, the terms in force, and 8 to place the order.
 			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)

@@ -94,7 +94,7 @@ func TestAMessageOfTheProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		true_ := refundObject(r, re, "succeeded", r.Amount())
+		true_ := refundObject(r.Refund, re, "succeeded", r.Amount())
 
 		for _, tc := range []struct {
 			name   string
@@ -167,28 +167,30 @@ func TestAMessageOfTheProvider(t *testing.T) {
 			{"that comes again", message{id: "evt_h", kind: "refund.updated", object: true_}, 200, "repeated", 0},
 			{
 				"that is late: pending, and it has long succeeded",
-				message{id: "evt_i", kind: "refund.created", object: refundObject(r, re, "pending", r.Amount())},
+				message{id: "evt_i", kind: "refund.created", object: refundObject(r.Refund, re, "pending", r.Amount())},
 				200,
 				"handled",
 				0,
 			},
 			{
 				"that claims a failure the provider knows nothing of",
-				message{id: "evt_j", kind: "refund.failed", object: refundObject(r, re, "failed", r.Amount())},
+				message{id: "evt_j", kind: "refund.failed", object: refundObject(r.Refund, re, "failed", r.Amount())},
 				200,
 				"handled",
 				0,
 			},
 			{
 				"of another amount",
-				message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)},
+				message{id: "evt_k", kind: "refund.updated",
+					object: refundObject(r.Refund, re, "succeeded", r.Amount()+1)},
 				200,
 				"alarm",
 				1,
 			},
 			{
 				"of another amount, again",
-				message{id: "evt_k", kind: "refund.updated", object: refundObject(r, re, "succeeded", r.Amount()+1)},
+				message{id: "evt_k", kind: "refund.updated",
+					object: refundObject(r.Refund, re, "succeeded", r.Amount()+1)},
 				200,
 				"repeated",
 				1,
@@ -261,7 +263,7 @@ func TestAMessageThatCanNotBeLookedUpHasToComeAgain(t *testing.T) {
 		m := message{
 			id:     "evt_1",
 			kind:   "refund.failed",
-			object: refundObject(r, r.Attempts[0].ProviderID, "failed", r.Amount()),
+			object: refundObject(r.Refund, r.Attempts[0].ProviderID, "failed", r.Amount()),
 		}
 		b.faults(paysim.Faults{Down: true})
 		b.deliver(m).want(t, 500, "failed")

@@ -1,14 +1,10 @@
 package web
 
 import (
-	"encoding/csv"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/returnkit/returnkit/refserver/internal/audit"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
@@ -17,7 +13,6 @@ import (
 
 func (s *server) accountAuditRoutes() {
 	s.staff("GET /admin/audit/log", s.auditLog)
-	s.staff("GET /admin/audit/log.csv", s.auditCSV)
 }
 
 // logBody is a page of the audit of accounts, products, policies and settings.
@@ -25,7 +20,7 @@ type logBody struct {
 	Entries []logView
 	Filter  logFilter
 	Kinds   []string
-	CSV     string // address of all that match, as a file
+	Export  string // address that exports all that match
 	Next    string // address of the older ones; empty: there are none
 	First   string // address of the newest; empty: this is it
 }
@@ -40,7 +35,7 @@ type logView struct {
 
 // logKinds are what entries are about, for the choice.
 var logKinds = []string{"account", "product", "flash_sale", "policy", "settings", "feature", "partner", "key", "export",
-	"approval"}
+	"approval", "operation"}
 
 func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
 	query, filter, err := s.logQuery(r)
@@ -49,7 +44,7 @@ func (s *server) auditLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	here := r.URL.Query()
 	here.Del("after")
-	body := logBody{Filter: filter, Kinds: logKinds, CSV: "/admin/audit/log.csv?" + here.Encode()}
+	body := logBody{Filter: filter, Kinds: logKinds, Export: exportHref(r)}
 	if query != nil {
 		page, err := s.Audit.Entries(r.Context(), *query)
 		if errors.Is(err, audit.ErrCursor) {
@@ -113,60 +108,6 @@ func detailsText(details map[string]string) string {
 		parts = append(parts, k+": "+details[k])
 	}
 	return strings.Join(parts, "; ")
-}
-
-// auditCSV answers all entries that match, newest first, with their hashes.
-func (s *server) auditCSV(w http.ResponseWriter, r *http.Request) error {
-	query, _, err := s.logQuery(r)
-	if err != nil {
-		return err
-	}
-	file := &csvDownload{w: w, name: "audit-" + s.Now().UTC().Format(time.DateOnly) + ".csv"}
-	out := csv.NewWriter(file)
-	if err := out.Write([]string{
-		"day", "number", "time", "type", "actor_id", "actor", "role", "subject_kind", "subject_id", "subject",
-		"address", "request", "details", "previous", "hash",
-	}); err != nil {
-		return fmt.Errorf("audit export: %w", err)
-	}
-	for query != nil {
-		query.Limit = 1000
-		page, err := s.Audit.Entries(r.Context(), *query)
-		if err != nil && file.begun {
-			panic(http.ErrAbortHandler) // a file that is cut must not look whole
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Entries {
-			if err := out.Write(auditRow(e)); err != nil {
-				return fmt.Errorf("audit export: %w", err)
-			}
-		}
-		if query.After = page.Next; page.Next == "" {
-			break
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
-func auditRow(e audit.Entry) []string {
-	details, err := json.Marshal(e.Details)
-	if err != nil {
-		details = []byte(detailsText(e.Details))
-	}
-	row := []string{
-		e.Day, fmt.Sprint(e.Seq), e.At.UTC().Format(time.RFC3339Nano), e.Type, e.ActorID, e.ActorName, e.ActorRole,
-		e.SubjectKind, e.SubjectID, e.SubjectName, e.Address, e.Request, string(details), e.Previous, e.Hash,
-	}
-	for i, cell := range row {
-		// A spreadsheet would run these.
-		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-			row[i] = "'" + cell
-		}
-	}
-	return row
 }
 
 // LogHref is the address of all entries about the subject of an entry.

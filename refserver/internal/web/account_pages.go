@@ -33,6 +33,8 @@ func (s *server) accountPageRoutes() {
 type accountBody struct {
 	User     auth.User
 	Sessions []auth.SessionInfo
+	// SendsMail says whether the shop mails, WantsMail whether notices too.
+	SendsMail, WantsMail bool
 }
 
 func (s *server) accountPage(w http.ResponseWriter, r *http.Request) error {
@@ -42,6 +44,10 @@ func (s *server) accountPage(w http.ResponseWriter, r *http.Request) error {
 func (s *server) showAccount(w http.ResponseWriter, r *http.Request, status int, notes ...note) error {
 	body := accountBody{User: user(r)}
 	var err error
+	body.SendsMail = s.Endpoints.SendsMail()
+	if body.WantsMail, err = s.Endpoints.WantsMail(r.Context(), body.User); err != nil {
+		return err
+	}
 	if body.Sessions, err = s.Auth.Sessions(r.Context(), body.User.ID); err != nil {
 		return err
 	}

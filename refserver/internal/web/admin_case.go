@@ -11,6 +11,7 @@ import (
 
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/orders/purchase"
 	"github.com/returnkit/returnkit/refserver/internal/auth"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
@@ -167,7 +168,7 @@ func (b *adminCaseBody) allowSteps() {
 func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	c := body.Case
 	if c.Refund != nil && c.Refund.Status != refunds.StatusFailed && c.Refund.Status != refunds.StatusReversed &&
-		c.Refund.HoldRef != refunds.AwaitingMethod {
+		c.Refund.HoldRef != refunds.AwaitingMethod && len(c.Refund.Failed()) == 0 {
 		body.CanRefund = c.Refund.Status.Open()
 		body.Methods = []payment.Method{c.Refund.Method}
 		body.Quote = quoteOf(c, c.Refund.Quote, refunds.Balance{})
@@ -187,7 +188,7 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	}
 	body.CanRefund = true
 	for _, m := range []payment.Method{payment.OriginalMethod, payment.Card, payment.Cash, payment.StoreCredit} {
-		if m == payment.Card && c.Order.Payment.Method != payment.Card {
+		if m == payment.Card && !paidByCard(c.Order.Purchase()) {
 			continue
 		}
 		if allowed(c.Return, body.Terms.Policy, m) {
@@ -196,6 +197,11 @@ func (s *server) quote(r *http.Request, body *adminCaseBody) error {
 	}
 	body.Methods = s.Endpoints.Offered(c.CustomerID, body.Methods)
 	return nil
+}
+
+// paidByCard reports whether a payment of the order was by card.
+func paidByCard(o purchase.Purchase) bool {
+	return slices.ContainsFunc(o.Payments, func(p purchase.Payment) bool { return p.Method == payment.Card })
 }
 
 func allowed(c returns.Return, p returns.Policy, m payment.Method) bool {

@@ -16,6 +16,7 @@ type adminOrdersBody struct {
 	Filter    historyFilter
 	Pages     pager
 	Today     string
+	Export    string // address that exports all that match
 }
 
 func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
@@ -29,13 +30,14 @@ func (s *server) adminOrders(w http.ResponseWriter, r *http.Request) error {
 	}
 	body := adminOrdersBody{
 		Total:  page.Total,
+		Export: exportHref(r),
 		Filter: filterOf(p, page),
 		Pages:  pages(r, page.Page, page.Size, page.Total),
 		Today:  s.Now().In(s.Zone).Format(time.DateOnly),
 	}
 	ids := make([]string, 0, len(page.Orders))
 	for _, o := range page.Orders {
-		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status)})
+		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status), Paid: o.Payments()})
 		ids = append(ids, o.CustomerID)
 	}
 	if body.Customers, err = s.Auth.UsersByID(r.Context(), ids); err != nil {

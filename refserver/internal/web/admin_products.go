@@ -8,6 +8,7 @@ import (
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
+	"github.com/returnkit/returnkit/refserver/internal/input"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 )
 
@@ -27,6 +28,8 @@ func (s *server) adminRoutes() {
 // productsBody is the catalog for staff, with the form for a new product.
 type productsBody struct {
 	Products []storeProduct
+	Low      int  // how many are low on stock
+	OnlyLow  bool // those alone are listed
 	New      productForm
 }
 
@@ -51,8 +54,21 @@ func (s *server) adminProducts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body := productsBody{New: productForm{Currency: s.Currency, Shipped: true, Discount: "0", Weight: "0"}}
+	var p struct {
+		Stock string `json:"stock" validate:"omitempty,word=low"`
+	}
+	if err := input.Query(r.URL.Query(), &p); err != nil {
+		return err
+	}
+	body.OnlyLow = p.Stock != ""
 	for _, p := range products {
-		body.Products = append(body.Products, storeProduct{Product: p, Low: p.Stock <= s.LowStock})
+		low := p.Stock <= s.LowStock
+		if low {
+			body.Low++
+		}
+		if low || !body.OnlyLow {
+			body.Products = append(body.Products, storeProduct{Product: p, Low: low})
+		}
 	}
 	return s.page(w, r, "admin_products", "Products", body)
 }

@@ -41,7 +41,8 @@ type workBody struct {
 	Tabs   []tab
 	Status string // as the filter has it, empty for all
 	Q      string
-	Tasks  bool // only cases with an open task
+	Tasks  bool   // only cases with an open task
+	Export string // address that exports all that match
 }
 
 // tab is a status with how many cases are in it, where that is something to
@@ -61,7 +62,13 @@ func (s *server) workList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := workBody{Q: p.Text, Tasks: p.OpenTasks, Status: statusWord(page.Status), Total: page.Total}
+	body := workBody{
+		Q:      p.Text,
+		Tasks:  p.OpenTasks,
+		Status: statusWord(page.Status),
+		Total:  page.Total,
+		Export: exportHref(r),
+	}
 	if body.Cases, err = s.caseViews(r, page.Returns); err != nil {
 		return err
 	}

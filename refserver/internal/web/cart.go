@@ -22,6 +22,7 @@ type cartForm struct {
 	CardPage bool   // the card is entered on the provider's page
 	Method   string // the method chosen before a problem
 	Expires  string // an example of a month that a card expires in
+	Credit   creditForm
 }
 
 // cartLine is one product of the cart, in words.
@@ -41,6 +42,9 @@ func (s *server) cartForm(r *http.Request, method string) (cartForm, error) {
 		CartView: cart, Shown: money.New(cart.Total, cart.Currency).Decimal(), Method: method,
 		CardForm: s.CardForm, CardPage: s.CardPage != "",
 		Expires: fmt.Sprintf("12/%d", s.Now().Year()+3),
+	}
+	if form.Credit, err = s.creditForm(r, cart); err != nil {
+		return cartForm{}, err
 	}
 	for _, item := range cart.Items {
 		form.Lines = append(form.Lines, cartLine{

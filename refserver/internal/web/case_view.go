@@ -70,11 +70,66 @@ type step struct {
 
 // refundView is a refund in words.
 type refundView struct {
-	refunds.Refund
+	refunds.Intent
 	State     badge
 	Words     string
 	Reference string
-	Why       string // it failed or was reversed; for staff
+	Why       string    // it failed or was reversed; for staff
+	Parts     []legView // where several payments give parts of it back
+}
+
+// legView is the part of a refund that one payment gives back.
+type legView struct {
+	refunds.Refund
+	State     badge
+	Reference string
+}
+
+// By is the method in words, empty where one has to be chosen again.
+func (v legView) By() string {
+	if v.HoldRef == refunds.AwaitingMethod {
+		return ""
+	}
+	return strings.ToLower(words(v.Method))
+}
+
+// viewRefund is a refund in words, part by part where there are several.
+func viewRefund(in refunds.Intent) *refundView {
+	v := &refundView{Intent: in}
+	v.State, v.Words = refundState(in.Refund)
+	v.Reference, v.Why = referenceOf(in.Refund)
+	if len(in.Legs) < 2 {
+		return v
+	}
+	v.Reference = ""
+	if in.Status == refunds.StatusSucceeded {
+		v.Words = "All parts of the refund are paid. Banks can take up to 10 days to show what was sent to a card."
+	}
+	failed := in.Failed()
+	for _, leg := range in.Legs {
+		l := legView{Refund: leg}
+		l.State, _ = refundState(leg)
+		l.Reference, _ = referenceOf(leg)
+		v.Parts = append(v.Parts, l)
+	}
+	if len(failed) > 0 {
+		v.State, v.Words = badge{"warn", "Partly paid"}, "A part of the refund failed. The other parts are not "+
+			"affected, and we will try the failed part again or pay it by another method."
+		_, v.Why = referenceOf(failed[0])
+	}
+	return v
+}
+
+// referenceOf is the provider's or our reference of a refund, and why it failed.
+func referenceOf(r refunds.Refund) (reference, why string) {
+	a := r.Attempt()
+	if a == nil {
+		return "", ""
+	}
+	if r.Status == refunds.StatusFailed || r.Status == refunds.StatusReversed {
+		why = problem.RefundFailed(a.FailureCode, a.FailureReason)
+	}
+	return a.ProviderID, why
 }
 
 // Paid is what goes back, in minor units.
@@ -219,15 +274,7 @@ func (s *server) caseViews(r *http.Request, cases []returns.Return) ([]caseView,
 			Customer: people[c.CustomerID],
 		}
 		if c.Refund != nil {
-			refund := *c.Refund
-			v.Refund = &refundView{Refund: refund}
-			v.Refund.State, v.Refund.Words = refundState(refund)
-			if a := refund.Attempt(); a != nil {
-				v.Refund.Reference = a.ProviderID
-				if refund.Status == refunds.StatusFailed || refund.Status == refunds.StatusReversed {
-					v.Refund.Why = problem.RefundFailed(a.FailureCode, a.FailureReason)
-				}
-			}
+			v.Refund = viewRefund(*c.Refund)
 		}
 		v.show()
 		out = append(out, v)

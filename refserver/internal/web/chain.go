@@ -39,6 +39,8 @@ func (s *server) chain() (http.Handler, error) {
 	inner.Handle("/api/", s.session(s.Admission(s.API)))
 	pages := s.session(s.Admission(s.missing(s.mux)))
 	inner.Handle("POST /checkout", s.Checkout(s.missing(s.mux)))
+	inner.Handle("GET "+docsAddress, pages) // a page, and not of the JSON interface
+	inner.Handle("GET "+documentAddress, pages)
 	inner.Handle("/", pages)
 
 	h, err := s.crossSite(inner)
@@ -70,16 +72,16 @@ type Routed interface{ Route(*http.Request) string }
 func (s *server) routeOf(inner *http.ServeMux) func(*http.Request) string {
 	pages, probes := observability.RouteOf(s.mux), observability.RouteOf(inner)
 	return func(r *http.Request) string {
-		if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != "/api/system/health" {
+		switch _, pattern := inner.Handler(r); pattern {
+		case "/":
+			return pages(r)
+		case "/api/":
 			if routed, ok := s.API.(Routed); ok {
 				return routed.Route(r)
 			}
 			return ""
 		}
-		if _, pattern := inner.Handler(r); pattern != "/" {
-			return probes(r)
-		}
-		return pages(r)
+		return probes(r)
 	}
 }
 

@@ -17,13 +17,15 @@ func (s *server) orderRoutes() {
 	s.script("POST /checkout", endpoint.Checkout, s.adapt(s.checkout))
 	s.use("GET /order-history", endpoint.ListOrders, s.orderHistory)
 	s.use("GET /orders/{id}", endpoint.ReadOrder, s.orderPage)
+	s.use("GET /store-credit", endpoint.ReadCredit, s.storeCredit)
 	s.use("POST /orders/{id}/cancel", endpoint.CancelOrder, s.cancelOrder)
 	s.use("GET /orders/{id}/payment", endpoint.CheckPayment, s.checkPayment)
 }
 
 // checkout orders the cart. A completed order answers its receipt, a queued one says
 // so, and one to be paid on the provider's page leads there; a refusal shows the
-// storefront again with the cart in it.
+// storefront again with the cart in it. A browser is sent on to the page of the order,
+// which it may load again.
 func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	var p endpoint.CheckoutParams
 	if err := readForm(r, &p); err != nil {
@@ -35,6 +37,10 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 		return s.checkoutRefused(w, r, err)
 	}
 	if s.toPage(w, r, order) {
+		return nil
+	}
+	if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		http.Redirect(w, r, "/orders/"+order.ID, http.StatusSeeOther)
 		return nil
 	}
 	return s.receipt(w, r, order)
@@ -67,9 +73,18 @@ func (s *server) refusedJSON(w http.ResponseWriter, r *http.Request, p problem.P
 		return err
 	}
 	body := map[string]any{"success": false, "error": p.Message, "code": p.Code, "cart": cartJSON(cart)}
-	if p.Code == string(orders.CodePriceChanged) {
+	switch orders.Code(p.Code) {
+	case orders.CodePriceChanged:
 		body["old_total"], body["old_currency"] = json.Number(p.OldTotal.Decimal()), p.OldTotal.Currency()
 		body["new_total"], body["new_currency"] = json.Number(p.NewTotal.Decimal()), p.NewTotal.Currency()
+	case orders.CodeCreditTooLow:
+		body["store_credit"], body["currency"] = json.Number(p.Credit.Decimal()), p.Credit.Currency()
+	case orders.CodeAmountNotChargeable:
+		nearest := make([]json.Number, len(p.Nearest))
+		for i, m := range p.Nearest {
+			nearest[i] = json.Number(m.Decimal())
+		}
+		body["nearest"] = nearest
 	}
 	return answer(w, p.Status, body)
 }

@@ -38,11 +38,15 @@ var deskGroups = []navGroup{
 	{"Policy", []link{{Href: "/admin/policy", Name: "Return policy"}}},
 	{"Insight", []link{
 		{Href: "/admin/dashboard", Name: "Dashboard"},
+		{Href: "/admin/scenarios", Name: "Quality scenarios"},
 		{Href: "/admin/audit", Name: "Audit log"},
+		{Href: "/admin/operations", Name: "Operations"},
 	}},
 	{"Settings", []link{
 		{Href: "/admin/users", Name: "Users"},
 		{Href: "/admin/features", Name: "Feature switches"},
+		{Href: "/admin/webhooks", Name: "Webhooks"},
+		{Href: "/admin/mail", Name: "Mail"},
 	}},
 }
 

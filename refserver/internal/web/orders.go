@@ -16,7 +16,10 @@ import (
 type receiptBody struct {
 	Order    orders.Order
 	State    badge
+	Total    int64
+	Paid     []orders.PaymentPart // store credit first
 	Queued   bool
+	Credit   bool             // store credit pays a part of it, or all
 	Subtotal money.Components // the sums of the lines
 	Reason   string           // why it was canceled, in words
 	Own      bool             // it is of who looks, who may cancel it
@@ -38,7 +41,10 @@ func orderState(s orders.Status) badge {
 }
 
 func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order) error {
-	body := receiptBody{Order: o, State: orderState(o.Status), Own: user(r).ID == o.CustomerID}
+	body := receiptBody{
+		Order: o, State: orderState(o.Status), Own: user(r).ID == o.CustomerID,
+		Total: o.Total(), Paid: o.Payments(), Credit: o.Credit.Amount > 0,
+	}
 	body.Queued = body.State.Text == "QUEUED"
 	for _, l := range o.Lines {
 		body.Subtotal = body.Subtotal.Add(l.Paid)
@@ -76,7 +82,11 @@ func (s *server) cancelOrder(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.redirect(w, r, "/orders/"+o.ID, "The order is canceled. Nothing was charged.")
+	message := "The order is canceled. Nothing was charged."
+	if o.Credit.Amount > 0 {
+		message += " Your store credit of " + amount(o.Credit.Amount, o.Currency) + " is yours again."
+	}
+	return s.redirect(w, r, "/orders/"+o.ID, message)
 }
 
 // historyBody is a page of orders with the filter that chose them.
@@ -90,6 +100,7 @@ type historyBody struct {
 type historyOrder struct {
 	orders.Order
 	State badge
+	Paid  []orders.PaymentPart // store credit first
 }
 
 // historyFilter is the filter as it was asked for.
@@ -108,7 +119,7 @@ func (s *server) orderHistory(w http.ResponseWriter, r *http.Request) error {
 		Total: page.Total, Filter: filterOf(p, page), Pages: pages(r, page.Page, page.Size, page.Total),
 	}
 	for _, o := range page.Orders {
-		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status)})
+		body.Orders = append(body.Orders, historyOrder{Order: o, State: orderState(o.Status), Paid: o.Payments()})
 	}
 	return s.page(w, r, "order_history", "Your orders", body)
 }

@@ -21,6 +21,7 @@ type page struct {
 	Desk         []navGroup // of pages of the desk
 	DeskHome     string     // where this member of staff begins
 	CartUnits    int
+	Unread       int  // notices
 	InCart       bool // this is the page of the cart
 	Notes        []note
 	RequestID    string
@@ -47,7 +48,7 @@ func (s *server) pageStatus(
 	if u, ok := auth.FromContext(r.Context()); ok {
 		p.User, p.Staff, p.Nav = &u, u.IsStaff(), shopNav(r.URL.Path)
 		p.CartUnits, p.InCart = s.cartUnits(r, body), r.URL.Path == "/cart"
-		p.DeskHome = deskHome(u)
+		p.Unread, p.DeskHome = s.unread(r), deskHome(u)
 		if onDesk(u, r.URL.Path) {
 			p.Desk = s.deskNav(r, u)
 		}

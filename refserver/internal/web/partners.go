@@ -9,6 +9,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/partner"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/progress"
 )
 
 func (s *server) partnerRoutes() {
@@ -19,7 +20,7 @@ func (s *server) partnerRoutes() {
 	s.use("POST /admin/partners/{id}/fetch", endpoint.FetchPartner, s.fetchPartner)
 	s.use("POST /admin/partners/{id}/keys", endpoint.ManagePartnerKeys, s.newPartnerKey)
 	s.use("POST /admin/partners/{id}/keys/{prefix}/revoke", endpoint.ManagePartnerKeys, s.revokePartnerKey)
-	s.use("POST /admin/partners/{id}/feeds/{feed}/cancel", endpoint.CancelFeed, s.cancelFeed)
+	s.use("POST /admin/partners/{id}/feeds/{feed}/cancel", endpoint.CancelOperation, s.cancelFeed)
 }
 
 // partnerForm is a partner as the form holds it, so that a refused form comes back as it was sent.
@@ -111,11 +112,6 @@ type feedRow struct {
 	Running bool
 }
 
-var feedStates = map[partner.State]badge{
-	partner.Running: {"info", "running"}, partner.Done: {"good", "done"}, partner.Failed: {"bad", "failed"},
-	partner.Canceled: {"warn", "canceled"},
-}
-
 func (s *server) partner(w http.ResponseWriter, r *http.Request) error {
 	return s.showPartner(w, r, http.StatusOK, nil, "")
 }
@@ -147,7 +143,7 @@ func (s *server) showPartner(w http.ResponseWriter, r *http.Request, status int,
 		body.Keys = append(body.Keys, row)
 	}
 	for _, run := range runs {
-		body.Feeds = append(body.Feeds, feedRow{run, feedStates[run.State], run.State == partner.Running})
+		body.Feeds = append(body.Feeds, feedRow{run, operationStates[run.State], run.State == progress.Running})
 	}
 	return s.pageStatus(w, r, status, "admin_partner", p.Name, body)
 }
@@ -209,6 +205,6 @@ func (s *server) revokePartnerKey(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (s *server) cancelFeed(w http.ResponseWriter, r *http.Request) error {
-	_, err := s.Endpoints.CancelFeed(r.Context(), user(r), r.PathValue("feed"))
+	_, err := s.Endpoints.CancelOperation(r.Context(), user(r), r.PathValue("feed"))
 	return s.partnerDone(w, r, "The feed is canceled.", err)
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -75,6 +77,7 @@ func formOfPolicy(p returns.Policy) policyForm {
 	v["photo_types"] = p.PhotoTypes
 	v.Set("refund_from", string(p.RefundFrom))
 	v.Set("restock_at", string(p.RestockAt))
+	v.Set("split", string(cmp.Or(p.Split, refunds.SplitProportional)))
 	for i, w := range p.Windows {
 		v.Set(at(windowRows, "category", i), w.Category)
 		v.Set(at(windowRows, "reason", i), string(w.Reason))
@@ -143,6 +146,7 @@ func parsePolicy(f url.Values, c money.Currency) (returns.Policy, mistakes) {
 		Start: returns.WindowStart(f.Get("start")), Zone: strings.TrimSpace(f.Get("zone")),
 		PhotoTypes: f["photo_types"], Currency: c,
 		RefundFrom: returns.Status(f.Get("refund_from")), RestockAt: returns.RestockPoint(f.Get("restock_at")),
+		Split: refunds.SplitRule(f.Get("split")),
 	}
 	in.p.WindowDays = in.number("window_days", f.Get("window_days"), 0)
 	in.p.MaxQuantity = in.number("max_quantity", f.Get("max_quantity"), 1)
@@ -344,6 +348,7 @@ var neutrals = map[string]func(*returns.Policy){
 	"methods":             func(p *returns.Policy) { p.Methods = nil },
 	"refund_from":         func(p *returns.Policy) { p.RefundFrom = "" },
 	"restock_at":          func(p *returns.Policy) { p.RestockAt = returns.RestockAtRefund },
+	"split":               func(p *returns.Policy) { p.Split = "" },
 }
 
 // neutral gives a field a value that is right, or leaves out its row, so that the next

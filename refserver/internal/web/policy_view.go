@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/returnkit/returnkit/orders/payment"
+	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -28,6 +29,7 @@ var policyLabels = map[string]string{
 	"methods":              "Refund methods",
 	"refund_from":          "Refund from",
 	"restock_at":           "Restock at",
+	"split":                "Split refunds of several payments",
 	"windows":              "Other windows",
 	"restocking_fees":      "Restocking fees",
 	"return_shipping_fees": "Return shipping fees",
@@ -118,6 +120,11 @@ func (f policyForm) Limits() []field {
 		f.choice("restock_at",
 			option{Value: string(returns.RestockAtRefund), Text: "Refund"},
 			option{Value: string(returns.RestockAtInspection), Text: "Inspection"},
+		),
+		f.choice("split",
+			option{Value: string(refunds.SplitProportional), Text: "In proportion to what each paid"},
+			option{Value: string(refunds.SplitLastPaidFirst), Text: "The last payment first"},
+			option{Value: string(refunds.SplitStoreCreditFirst), Text: "Store credit first"},
 		),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/returnkit/returnkit/orders/money"
+	"github.com/returnkit/returnkit/refunds"
 	"github.com/returnkit/returnkit/returns"
 )
 
@@ -36,6 +37,7 @@ func policyWords(p returns.Policy) []policySentence {
 		say("methods", allOr(list(p.Methods))),
 		say("refund_from", orDash(strings.ToLower(words(p.RefundFrom)))),
 		say("restock_at", orDash(strings.ToLower(words(p.RestockAt)))),
+		say("split", splitWords(p.Split)),
 		say("restocking_fees", orDash(feeWords(p.RestockingFees, p.Currency))),
 		say("return_shipping_fees", orDash(feeWords(p.ReturnShippingFees, p.Currency))),
 	}
@@ -72,6 +74,16 @@ func allOr(some string) string {
 		return "all"
 	}
 	return some
+}
+
+func splitWords(s refunds.SplitRule) string {
+	switch s {
+	case refunds.SplitLastPaidFirst:
+		return "the last payment first"
+	case refunds.SplitStoreCreditFirst:
+		return "store credit first"
+	}
+	return "in proportion to what each paid"
 }
 
 func startWords(s returns.WindowStart) string {

@@ -49,7 +49,7 @@ type templates struct {
 // (templates/_*.html). A page defines "content".
 func loadTemplates(zone *time.Location) (*templates, error) {
 	sum := sha256.New()
-	for _, name := range []string{"static/app.css", "static/dashboard.js", "static/page.js"} {
+	for _, name := range []string{"static/app.css", "static/dashboard.js", "static/page.js", "static/notices.js"} {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err

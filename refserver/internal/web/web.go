@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/returnkit/returnkit/observability"
@@ -23,6 +24,7 @@ import (
 	"github.com/returnkit/returnkit/refserver/internal/endpoint"
 	"github.com/returnkit/returnkit/refserver/internal/idempotency"
 	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/notice"
 	"github.com/returnkit/returnkit/refserver/internal/problem"
 	"github.com/returnkit/returnkit/refserver/internal/upload"
 	"github.com/returnkit/returnkit/refunds"
@@ -77,6 +79,8 @@ type Deps struct {
 	Audit *audit.Log
 	// Approvals has refunds above the limits wait for a second person.
 	Approvals *approval.Desk
+	// Notices are shown in the header, live.
+	Notices *notice.Service
 	// Mails are those that a development shop keeps; nil: they are sent, or there
 	// are none.
 	Mails *mail.Outbox
@@ -108,7 +112,8 @@ type server struct {
 	pages  *templates
 	mux    *http.ServeMux
 	counts waitingCounts
-	pieces pieces // of the dashboard's streams
+	pieces pieces                   // of the dashboard's streams
+	docs   func() (docsView, error) // of the HTTP interface, read once
 }
 
 // maxForm is how large a form without photos may be; package upload limits
@@ -127,7 +132,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &server{Deps: d, pages: pages, mux: http.NewServeMux()}
+	s := &server{Deps: d, pages: pages, mux: http.NewServeMux(), docs: sync.OnceValues(readDocs)}
 	s.accountRoutes()
 	s.accountPageRoutes()
 	s.shopRoutes()
@@ -141,12 +146,17 @@ func New(d Deps) (http.Handler, error) {
 	s.searchRoutes()
 	s.flashSaleRoutes()
 	s.partnerRoutes()
+	s.progressRoutes()
+	s.scenarioRoutes()
 	s.featureRoutes()
+	s.webhookRoutes()
+	s.notificationRoutes()
 	s.dashboardRoutes()
 	s.auditRoutes()
 	s.accountAuditRoutes()
 	s.operationRoutes()
 	s.moneyRoutes()
+	s.docsRoutes()
 	h, err := s.chain()
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)

@@ -71,6 +71,10 @@ CREATE TABLE rk_orders (
     updated_at      INTEGER NOT NULL,
     version         INTEGER NOT NULL,
     search          TEXT NOT NULL, -- number and product names, in lower case
+    -- What store credit pays, before the row of rk_payments pays the rest.
+    credit_payment_id TEXT NOT NULL DEFAULT '',
+    credit_minor      INTEGER NOT NULL DEFAULT 0
+        CONSTRAINT rk_orders_credit_check CHECK (credit_minor >= 0 AND (credit_minor > 0) = (credit_payment_id <> '')),
     CONSTRAINT rk_orders_number_key UNIQUE (number),
     CONSTRAINT rk_orders_completed_check CHECK ((status = 'completed') = (completed_at IS NOT NULL)),
     CONSTRAINT rk_orders_cancelled_check CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
@@ -107,7 +111,7 @@ CREATE TABLE rk_payments (
     id            TEXT PRIMARY KEY,
     order_id      TEXT NOT NULL REFERENCES rk_orders (id),
     method        TEXT NOT NULL
-        CONSTRAINT rk_payments_method_check CHECK (method NOT IN ('', 'store_credit', 'original_method')),
+        CONSTRAINT rk_payments_method_check CHECK (method NOT IN ('', 'original_method')),
     amount_minor  INTEGER NOT NULL CONSTRAINT rk_payments_amount_check CHECK (amount_minor >= 0),
     status        TEXT NOT NULL
         CONSTRAINT rk_payments_status_check
@@ -134,6 +138,7 @@ CREATE TABLE rk_payments (
     page_id         TEXT NOT NULL DEFAULT '',
     page_url        TEXT NOT NULL DEFAULT '',
     page_expires_at INTEGER,
+    CONSTRAINT rk_payments_credit_check CHECK (method <> 'store_credit' OR amount_minor = 0),
     CONSTRAINT rk_payments_order_id_key UNIQUE (order_id),
     CONSTRAINT rk_payments_captured_check CHECK ((status = 'captured') = (captured_at IS NOT NULL)),
     CONSTRAINT rk_payments_unknown_check CHECK (status <> 'unknown' OR reference <> '' OR page_id <> ''),

@@ -25,6 +25,8 @@ const (
 	CatalogChange  Permission = "catalog.change"
 	PartnersRead   Permission = "partners.read"
 	PartnersChange Permission = "partners.change"
+	WebhooksRead   Permission = "webhooks.read"
+	WebhooksChange Permission = "webhooks.change"
 	FeaturesRead   Permission = "features.read"
 	FeaturesChange Permission = "features.change"
 	PolicyRead     Permission = "policy.read"
@@ -33,6 +35,8 @@ const (
 	UsersRead      Permission = "users.read"
 	UsersChange    Permission = "users.change"
 	AuditRead      Permission = "audit.read"
+	OperationsOwn  Permission = "operations.own"
+	ScenariosRun   Permission = "scenarios.run"
 )
 
 // Roles in groups that several permissions have.
@@ -73,6 +77,8 @@ var grants = []grant{
 	{CatalogChange, admins, "changing products, prices and flash sales"},
 	{PartnersRead, overseers, "partners, their keys and feeds"},
 	{PartnersChange, admins, "changing partners, making and revoking their keys"},
+	{WebhooksRead, overseers, "webhooks, and what was sent to them"},
+	{WebhooksChange, admins, "adding and changing webhooks, sending events again"},
 	{FeaturesRead, overseers, "the feature switches, as staff see them"},
 	{FeaturesChange, admins, "switching features"},
 	{PolicyRead, staff, "the return policy"},
@@ -81,6 +87,8 @@ var grants = []grant{
 	{UsersRead, overseers, "all accounts"},
 	{UsersChange, admins, "roles, locks and deletion of accounts"},
 	{AuditRead, overseers, "the audit, and exporting it"},
+	{OperationsOwn, staff, "exports and other long operations that one started, and canceling them; an admin: all"},
+	{ScenariosRun, admins, "running the quality scenarios"},
 }
 
 // routes is every route of the shop with the permission it needs.
@@ -117,6 +125,11 @@ var routes = []Route{
 	{Pattern: "POST /account/password", Needs: OwnAccount},
 	{Pattern: "POST /account/sessions/end", Needs: OwnAccount},
 	{Pattern: "POST /account/delete", Needs: OwnAccount},
+	{Pattern: "POST /account/mail", Needs: OwnAccount},
+	{Pattern: "GET /notifications", Needs: OwnAccount},
+	{Pattern: "GET /notifications/stream", Needs: OwnAccount},
+	{Pattern: "POST /notifications/read", Needs: OwnAccount},
+	{Pattern: "POST /notifications/{id}/read", Needs: OwnAccount},
 
 	{Pattern: "GET /{$}", Needs: ShopRead},
 	{Pattern: "POST /add_to_cart", Needs: ShopBuy, Script: true},
@@ -124,6 +137,7 @@ var routes = []Route{
 	{Pattern: "POST /cancel_sale", Needs: ShopBuy},
 	{Pattern: "POST /checkout", Needs: ShopBuy, Script: true},
 	{Pattern: "GET /order-history", Needs: ShopRead},
+	{Pattern: "GET /store-credit", Needs: ShopRead},
 	{Pattern: "GET /orders/{id}", Needs: ShopRead},
 	{Pattern: "POST /orders/{id}/cancel", Needs: ShopBuy},
 	{Pattern: "GET /orders/{id}/payment", Needs: ShopBuy, Note: "looks the payment up at the provider"},
@@ -180,6 +194,20 @@ var routes = []Route{
 	{Pattern: "POST /admin/partners/{id}/keys", Needs: PartnersChange, StepUp: true, Audit: "key"},
 	{Pattern: "POST /admin/partners/{id}/keys/{prefix}/revoke", Needs: PartnersChange, StepUp: true, Audit: "key"},
 	{Pattern: "POST /admin/partners/{id}/feeds/{feed}/cancel", Needs: PartnersChange},
+	{Pattern: "GET /admin/webhooks", Needs: WebhooksRead},
+	{Pattern: "POST /admin/webhooks", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "GET /admin/webhooks/{id}", Needs: WebhooksRead},
+	{Pattern: "POST /admin/webhooks/{id}", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/rotate", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/delete", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/enable", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/disable", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/replay", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/resend", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/deliveries/{event}/resend", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /admin/webhooks/{id}/ping", Needs: WebhooksChange},
+	{Pattern: "GET /admin/mail", Needs: UsersRead},
+	{Pattern: "POST /admin/mail/{id}/resend", Needs: UsersChange},
 	{Pattern: "GET /admin/features", Needs: FeaturesRead},
 	{Pattern: "POST /admin/features/{name}", Needs: FeaturesChange, Audit: "feature"},
 	{Pattern: "GET /admin/policy", Needs: PolicyRead},
@@ -199,12 +227,25 @@ var routes = []Route{
 	{Pattern: "GET /dev/mail", Needs: UsersChange, Note: "in development without a mail server only"},
 	{Pattern: "GET /admin/audit", Needs: AuditRead},
 	{Pattern: "GET /admin/audit/log", Needs: AuditRead},
-	{Pattern: "GET /admin/audit/log.csv", Needs: AuditRead, Audit: "export"},
+	{Pattern: "POST /admin/audit/log/export", Needs: AuditRead, Audit: "export"},
+	{Pattern: "POST /admin/orders/export", Needs: OrdersRead, Audit: "export"},
+	{Pattern: "POST /admin/returns/export", Needs: ReturnsRead, Audit: "export"},
+	{Pattern: "GET /admin/operations", Needs: OperationsOwn},
+	{Pattern: "GET /admin/operations/{id}", Needs: OperationsOwn},
+	{Pattern: "GET /admin/operations/{id}/file", Needs: OperationsOwn, Audit: "export"},
+	{Pattern: "POST /admin/operations/{id}/cancel", Needs: OperationsOwn, Audit: "operation"},
+	{Pattern: "GET /admin/scenarios", Needs: InsightRead},
+	{Pattern: "POST /admin/scenarios", Needs: ScenariosRun, Audit: "operation"},
+	{Pattern: "GET /admin/scenarios/{id}", Needs: InsightRead},
+	{Pattern: "GET /admin/scenarios/{id}/charts/{name}", Needs: InsightRead},
 
+	{Pattern: "GET /api/openapi.yaml", Needs: Open},
+	{Pattern: "GET /api/docs", Needs: Open},
 	{Pattern: "GET /api/products", Needs: ShopRead},
 	{Pattern: "GET /api/flash-sales", Needs: ShopRead},
 	{Pattern: "POST /api/flash-sales/{id}/reserve", Needs: ShopBuy},
 	{Pattern: "GET /api/orders", Needs: ShopRead},
+	{Pattern: "GET /api/store-credit", Needs: ShopRead},
 	{Pattern: "GET /api/returns", Needs: ShopRead},
 	{Pattern: "GET /api/returns/{id}", Needs: ShopRead},
 	{Pattern: "GET /api/returns/estimate", Needs: ShopRead},
@@ -235,14 +276,33 @@ var routes = []Route{
 	{Pattern: "POST /api/admin/products/{id}", Needs: CatalogChange, Audit: "product"},
 	{Pattern: "POST /api/partner/ingest", Needs: Open, Note: "a partner's key"},
 	{Pattern: "POST /api/orders/external", Needs: Open, Note: "a partner's key"},
-	{Pattern: "GET /api/progress/{operation_id}", Needs: Open, Note: "an admin, or the partner's key"},
-	{Pattern: "POST /api/progress/{operation_id}/cancel", Needs: PartnersChange},
+	{Pattern: "GET /api/progress/{operation_id}", Needs: Open, Note: "an admin, who started it, or the partner's key"},
+	{Pattern: "POST /api/progress/{operation_id}/cancel", Needs: OperationsOwn, Audit: "operation"},
+	{Pattern: "POST /api/admin/scenarios/{id}/run", Needs: ScenariosRun, Audit: "operation"},
 	{Pattern: "GET /api/admin/partners", Needs: PartnersRead},
 	{Pattern: "POST /api/admin/partners", Needs: PartnersChange, Audit: "partner"},
 	{Pattern: "POST /api/admin/partners/{id}", Needs: PartnersChange, Audit: "partner"},
 	{Pattern: "POST /api/admin/partners/{id}/fetch", Needs: PartnersChange},
 	{Pattern: "POST /api/admin/partners/{id}/keys", Needs: PartnersChange, StepUp: true, Audit: "key"},
 	{Pattern: "POST /api/admin/partners/{id}/keys/{prefix}/revoke", Needs: PartnersChange, StepUp: true, Audit: "key"},
+	{Pattern: "GET /api/admin/webhooks", Needs: WebhooksRead},
+	{Pattern: "POST /api/admin/webhooks", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "GET /api/admin/webhooks/{id}", Needs: WebhooksRead},
+	{Pattern: "POST /api/admin/webhooks/{id}", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/rotate", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/delete", Needs: WebhooksChange, StepUp: true, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/enable", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/disable", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/replay", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/resend", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/deliveries/{event}/resend", Needs: WebhooksChange, Audit: "webhook"},
+	{Pattern: "POST /api/admin/webhooks/{id}/ping", Needs: WebhooksChange},
+	{Pattern: "GET /api/admin/webhooks/{id}/deliveries", Needs: WebhooksRead},
+	{Pattern: "GET /api/admin/mail", Needs: UsersRead},
+	{Pattern: "POST /api/admin/mail/{id}/resend", Needs: UsersChange},
+	{Pattern: "GET /api/notifications", Needs: OwnAccount},
+	{Pattern: "POST /api/notifications/read", Needs: OwnAccount},
+	{Pattern: "POST /api/notifications/{id}/read", Needs: OwnAccount},
 	{Pattern: "GET /api/features", Needs: ShopRead},
 	{Pattern: "POST /api/features/{name}/toggle", Needs: FeaturesChange, Audit: "feature"},
 	{Pattern: "GET /api/admin/slo", Needs: InsightRead},

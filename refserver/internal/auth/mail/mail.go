@@ -1,4 +1,4 @@
-// Package mail sends mails of accounts: by SMTP, or into an outbox that a
+// Package mail sends mails to accounts: by SMTP, or into an outbox that a
 // developer reads.
 package mail
 
@@ -10,17 +10,23 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
 )
 
-// Message is a mail in plain text to one address.
+// Message is a mail to one address.
 type Message struct {
 	To      string
 	Subject string
-	Text    string
+	Text    string // plain
+	HTML    string // the same as a page; empty: there is none
+	ID      string // the same for each attempt to send it; empty: none
+	// Optional mails name the address of the page where they can be turned off.
+	Optional    bool
+	Unsubscribe string
 }
 
 // Kept is a message in an Outbox.
@@ -119,6 +125,17 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	}
 	msg.Subject(m.Subject)
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	if m.ID != "" {
+		_, domain, _ := strings.Cut(s.from, "@")
+		msg.SetMessageIDWithValue(m.ID + "@" + domain)
+	}
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	if m.Optional {
+		msg.SetGenHeader(gomail.HeaderListUnsubscribe, "<"+m.Unsubscribe+">")
+	}
 	client, err := gomail.NewClient(s.host, s.options...)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)

@@ -61,12 +61,17 @@ func TestSMTPSendsAMessage(t *testing.T) {
 	}
 	ctx, cancel := testreq.Context(t)
 	defer cancel()
-	if err := s.Send(ctx, mail.Message{To: "ada@example.com", Subject: "Reset", Text: "the link"}); err != nil {
+	if err := s.Send(ctx, mail.Message{
+		To: "ada@example.com", Subject: "Reset", Text: "the link", HTML: "<p>the page</p>", ID: "m1", Optional: true,
+		Unsubscribe: "https://shop.example.com/account#mail",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	text := <-got
 	for _, want := range []string{
-		"MAIL FROM:<shop@example.com>", "RCPT TO:<ada@example.com>", "Subject: Reset", "the link",
+		"MAIL FROM:<shop@example.com>", "RCPT TO:<ada@example.com>", "Subject: Reset", "the link", "<p>the page</p>",
+		"multipart/alternative", "Message-ID: <m1@example.com>", "Auto-Submitted: auto-generated",
+		"List-Unsubscribe: <https://shop.example.com/account#mail>",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)

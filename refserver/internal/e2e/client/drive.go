@@ -216,6 +216,12 @@ const GoodCard = "4242424242424242"
 // Checkout buys the cart: in cash, or by the card of that number. The key may
 // be empty. What is not accepted is an error.
 func (c *Client) Checkout(ctx context.Context, card, key string) (Outcome, error) {
+	return c.CheckoutWith(ctx, "", card, key)
+}
+
+// CheckoutWith is Checkout with store credit that pays first: an amount such as
+// 5.00, all, or nothing where it is empty.
+func (c *Client) CheckoutWith(ctx context.Context, credit, card, key string) (Outcome, error) {
 	fields := url.Values{"payment_method": {"Cash"}}
 	if card != "" {
 		fields = url.Values{
@@ -224,6 +230,9 @@ func (c *Client) Checkout(ctx context.Context, card, key string) (Outcome, error
 			"card_exp_date":  {"12/2099"},
 			"card_type":      {"Visa"},
 		}
+	}
+	if credit != "" {
+		fields.Set("store_credit", credit)
 	}
 	var header []string
 	if key != "" {

@@ -26,7 +26,8 @@ type audit struct {
 func Check(ctx context.Context, db *sqlstore.DB, ledger client.Ledger) ([]string, error) {
 	a := &audit{db: db, ledger: ledger}
 	for _, step := range []func(context.Context) error{
-		a.balances, a.units, a.amounts, a.stock, a.charges, a.once, a.nothingLost, a.credit, a.numbers, a.trails,
+		a.balances, a.units, a.amounts, a.stock, a.charges, a.once, a.nothingLost, a.credit, a.spentCredit,
+		a.numbers, a.trails,
 	} {
 		if err := step(ctx); err != nil {
 			return a.found, fmt.Errorf("audit: %w", err)
@@ -80,7 +81,9 @@ func (a *audit) balances(ctx context.Context) error {
 		"I1",
 		`SELECT 'payment ' || b.payment_id || ' captured ' || p.amount_minor || ', and its balance says '
 			|| b.captured_minor
-		FROM ?(rk)refund_balance b JOIN ?(rk)payments p ON p.id = b.payment_id
+		FROM ?(rk)refund_balance b JOIN (SELECT id, status, amount_minor FROM ?(rk)payments
+			UNION ALL SELECT credit_payment_id, CASE status WHEN 'completed' THEN 'captured' ELSE 'pending' END,
+			credit_minor FROM ?(rk)orders WHERE credit_minor > 0) p ON p.id = b.payment_id
 		WHERE p.status <> 'captured' OR p.amount_minor <> b.captured_minor`,
 	)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/returnkit/returnkit/observability"
 	"github.com/returnkit/returnkit/orders"
 	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 	"github.com/returnkit/returnkit/orders/sqlstore"
 	"github.com/returnkit/returnkit/refserver/internal/app"
@@ -44,13 +45,19 @@ func (s till) must(err error) {
 // bought is an order of two keyboards.
 func (s till) bought(customer string, method payment.Method) orders.Order {
 	s.Helper()
+	return s.boughtWith(customer, method, money.Money{})
+}
+
+// boughtWith is bought with store credit that pays a part of it.
+func (s till) boughtWith(customer string, method payment.Method, credit money.Money) orders.Order {
+	s.Helper()
 	cart, err := s.Orders.SetCartQuantity(s.Context(), customer, 3, 2)
 	s.must(err)
 	req := orders.CheckoutRequest{
 		Customer: event.Actor{
 			Kind: event.ActorCustomer,
 			ID:   customer,
-		}, CartID: cart.Cart.ID, Method: method, Source: "test",
+		}, CartID: cart.Cart.ID, Method: method, Source: "test", Credit: credit,
 	}
 	if method == payment.Card {
 		req.Token, err = s.TokenFor("4242424242424242", "12/2099", "Visa")
@@ -82,12 +89,13 @@ func (s till) refund(r returns.Return, m payment.Method) refunds.Refund {
 	s.Helper()
 	_, refund, err := s.Returns.Refund(s.Context(), r.ID, clerk, returns.RefundParams{Method: m})
 	s.must(err)
-	return refund
+	return refund.Refund
 }
 
 // history makes a shop in a file, closes it, and gives the file and the ledger.
 // One return was paid back to the card, one in store credit, one by card after
-// a first attempt had failed, one is approved and unpaid, one rejected.
+// a first attempt had failed, one is approved and unpaid, one rejected. Two orders
+// were paid with store credit, one of which was canceled.
 func history(t *testing.T) (file string, ledger client.Ledger) {
 	t.Helper()
 	c, err := config.Load([]string{"DATA_DIR=" + t.TempDir()}, "")
@@ -114,6 +122,11 @@ func history(t *testing.T) (file string, ledger client.Ledger) {
 	s.refund(again, payment.Card)
 	s.returned(s.bought("dan", payment.Card), returns.InspectionApproved)
 	s.returned(s.bought("eve", payment.Card), returns.InspectionRejected)
+	s.boughtWith("bob", payment.Card, money.New(1000, "USD"))
+	s.must(s.Simulator.SetFaults(paysim.Faults{Charge: paysim.CallFaults{Error5xx: 1}}))
+	queued := s.boughtWith("bob", payment.Card, money.New(500, "USD"))
+	_, err = s.Orders.Cancel(s.Context(), queued.ID, clerk, "never mind")
+	s.must(err)
 	data, err := json.Marshal(s.Simulator.Ledger())
 	s.must(err)
 	s.must(json.Unmarshal(data, &ledger))
@@ -330,6 +343,32 @@ func TestEachViolationIsFound(t *testing.T) {
 			"a refund in store credit was given twice",
 			"I10: refund",
 			"UPDATE ?(rk)store_credit_entries SET amount_minor = amount_minor * 2",
+			nil,
+		},
+		{
+			"store credit of an order was not taken",
+			"I23: order",
+			"DELETE FROM ?(rk)store_credit_entries WHERE amount_minor = -1000",
+			nil,
+		},
+		{
+			"store credit of a canceled order is not back",
+			"I23: order",
+			"DELETE FROM ?(rk)store_credit_entries WHERE ref LIKE 'order:%:back'",
+			nil,
+		},
+		{
+			"store credit is back of an order that is none",
+			"I23: the entry",
+			"UPDATE ?(rk)store_credit_entries SET ref = 'order:1' WHERE ref LIKE 'order:%' AND ref NOT LIKE '%back'" +
+				" AND amount_minor = -500",
+			nil,
+		},
+		{
+			"an order is paid for more than its lines cost",
+			"I23: order",
+			"UPDATE ?(rk)payments SET amount_minor = amount_minor + 1000 WHERE method = 'card' AND status = " +
+				"'cancelled'",
 			nil,
 		},
 		{

@@ -17,6 +17,11 @@ CREATE INDEX rk_refund_balance_order ON rk_refund_balance (order_id, payment_id)
 
 CREATE TABLE rk_refunds (
     id           TEXT COLLATE "C" PRIMARY KEY,
+    -- The decision that it is of, and its place among the refunds of the reference.
+    intent_id    TEXT COLLATE "C" NOT NULL,
+    leg          INTEGER NOT NULL CONSTRAINT rk_refunds_leg_check CHECK (leg >= 0),
+    -- Other payments of the order give back parts of the same decision.
+    part         BOOLEAN NOT NULL,
     reference    TEXT COLLATE "C" NOT NULL,
     order_id     TEXT COLLATE "C" NOT NULL,
     payment_id   TEXT COLLATE "C" NOT NULL REFERENCES rk_refund_balance (payment_id),
@@ -42,7 +47,11 @@ CREATE TABLE rk_refunds (
     CONSTRAINT rk_refunds_work_check CHECK (status NOT IN ('succeeded', 'failed', 'reversed')
         OR (next_at IS NULL AND lease_token = '' AND NOT needs_review))
 ) WITH (fillfactor = 80);
-CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference) WHERE status <> 'reversed';
+-- At most one for each payment that is not reversed. The second index keeps two orders
+-- from refunding one reference at once.
+CREATE UNIQUE INDEX rk_refunds_reference_key ON rk_refunds (reference, payment_id) WHERE status <> 'reversed';
+CREATE UNIQUE INDEX rk_refunds_leg_key ON rk_refunds (reference, leg) WHERE status <> 'reversed';
+CREATE INDEX rk_refunds_failed_parts ON rk_refunds (reference) WHERE status = 'failed' AND part;
 CREATE INDEX rk_refunds_by_reference ON rk_refunds (reference);
 CREATE INDEX rk_refunds_by_order ON rk_refunds (order_id, created_at DESC, id DESC);
 CREATE INDEX rk_refunds_newest ON rk_refunds (created_at DESC, id DESC);
@@ -50,11 +59,12 @@ CREATE INDEX rk_refunds_by_status ON rk_refunds (status, created_at DESC, id DES
 CREATE INDEX rk_refunds_needs_review ON rk_refunds (created_at DESC, id DESC) WHERE needs_review;
 CREATE INDEX rk_refunds_due ON rk_refunds (next_at, id) WHERE next_at IS NOT NULL;
 
--- What each refund gives back of each order line, before fees.
+-- What each refund gives back of each order line, before fees. Of a line that several
+-- payments give back, one has the units.
 CREATE TABLE rk_refund_lines (
     refund_id      TEXT COLLATE "C" NOT NULL REFERENCES rk_refunds (id),
     order_line_id  TEXT COLLATE "C" NOT NULL,
-    units          BIGINT NOT NULL CONSTRAINT rk_refund_lines_units_check CHECK (units > 0),
+    units          BIGINT NOT NULL CONSTRAINT rk_refund_lines_units_check CHECK (units >= 0),
     price_minor    BIGINT NOT NULL CONSTRAINT rk_refund_lines_price_check CHECK (price_minor >= 0),
     duty_minor     BIGINT NOT NULL CONSTRAINT rk_refund_lines_duty_check CHECK (duty_minor >= 0),
     shipping_minor BIGINT NOT NULL CONSTRAINT rk_refund_lines_shipping_check CHECK (shipping_minor >= 0),

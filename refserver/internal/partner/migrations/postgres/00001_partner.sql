@@ -34,29 +34,3 @@ CREATE TABLE rk_partner_products (
     product_id  BIGINT NOT NULL,
     PRIMARY KEY (partner_id, external_id)
 );
-
--- Feeds: what was sent until it is carried out, and how far it is.
-CREATE TABLE rk_partner_runs (
-    id              TEXT NOT NULL PRIMARY KEY,
-    partner_id      TEXT NOT NULL REFERENCES rk_partners (id),
-    idempotency_key TEXT, -- NULL: none
-    request_hash    TEXT NOT NULL,
-    origin          TEXT NOT NULL, -- sent, fetched
-    media_type      TEXT NOT NULL,
-    body            BYTEA, -- NULL when it is finished
-    state           TEXT NOT NULL CONSTRAINT rk_partner_runs_state
-        CHECK (state IN ('running', 'done', 'failed', 'canceled')),
-    total           INTEGER NOT NULL,
-    done            INTEGER NOT NULL CONSTRAINT rk_partner_runs_done CHECK (done >= 0 AND done <= total),
-    accepted        INTEGER NOT NULL,
-    rejected        INTEGER NOT NULL,
-    errors          JSONB NOT NULL, -- the first of them
-    message         TEXT NOT NULL,
-    started_at      TIMESTAMPTZ NOT NULL,
-    finished_at     TIMESTAMPTZ,
-    lease_until     TIMESTAMPTZ,
-    lease_token     TEXT NOT NULL
-);
-CREATE INDEX rk_partner_runs_partner ON rk_partner_runs (partner_id, started_at);
-CREATE INDEX rk_partner_runs_open ON rk_partner_runs (started_at) WHERE state = 'running';
-CREATE UNIQUE INDEX rk_partner_runs_partner_id_idempotency_key_key ON rk_partner_runs (partner_id, idempotency_key);

@@ -1,4 +1,4 @@
-package scenarios
+package quality
 
 import (
 	"encoding/json"
@@ -12,8 +12,8 @@ import (
 	"github.com/go-analyze/charts"
 )
 
-// word is what a report says of a row.
-func (r Row) word() string {
+// Word is what a report says of a row.
+func (r Row) Word() string {
 	switch {
 	case r.Error != "":
 		return "not measured"
@@ -29,7 +29,7 @@ func (r Row) Line() string {
 	if r.Error != "" {
 		observed = r.Error
 	}
-	return fmt.Sprintf("%-4s %-13s %s (%s)", r.ID, r.word(), observed, r.Took.Round(100*time.Millisecond))
+	return fmt.Sprintf("%-4s %-13s %s (%s)", r.ID, r.Word(), observed, r.Took.Round(100*time.Millisecond))
 }
 
 // Table writes the rows as a table of text.
@@ -45,7 +45,7 @@ func (r Report) Table(w io.Writer) error {
 		if row.StandIn != "" {
 			measure += " (stand-in)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", row.ID, measure, row.Target, observed, row.word())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", row.ID, measure, row.Target, observed, row.Word())
 	}
 	return t.Flush()
 }
@@ -73,7 +73,7 @@ func (r Report) Markdown(w io.Writer) error {
 		r.Machine, r.Database, length,
 	)
 	for _, row := range r.Rows {
-		fmt.Fprintf(w, "## %s: %s\n\n", row.ID, row.word())
+		fmt.Fprintf(w, "## %s: %s\n\n", row.ID, row.Word())
 		fmt.Fprintf(w, "- Stimulus: %s\n- Measure: %s\n", row.Stimulus, row.Measure)
 		if row.StandIn != "" {
 			fmt.Fprintf(w, "- Stand-in: %s\n", row.StandIn)
@@ -92,8 +92,8 @@ func (r Report) Markdown(w io.Writer) error {
 }
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"draw": draw,
-	"word": Row.word,
+	"draw": Draw,
+	"word": Row.Word,
 	"when": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
 	"took": func(d time.Duration) string { return d.Round(100 * time.Millisecond).String() },
 }).Parse(`<!doctype html>
@@ -156,8 +156,8 @@ svg { width: 100%; height: auto }
 // HTML writes the report as a page, with its charts.
 func (r Report) HTML(w io.Writer) error { return page.Execute(w, r) }
 
-// draw draws a chart. It holds our own numbers and names only.
-func draw(c Chart) (template.HTML, error) {
+// Draw draws a chart as SVG. It holds our own numbers and names only.
+func Draw(c Chart) (template.HTML, error) {
 	if len(c.Labels) == 0 {
 		return "", nil
 	}

@@ -1,0 +1,3 @@
+module github.com/returnkit/returnkit
+
+go 1.26.0

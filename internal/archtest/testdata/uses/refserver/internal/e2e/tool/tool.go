@@ -1,0 +1,5 @@
+package tool
+
+import "github.com/returnkit/returnkit/shapes"
+
+func init() { shapes.TestsFunc() }

@@ -1,0 +1,9 @@
+package shapesdb
+
+import "github.com/returnkit/returnkit/shapes"
+
+func init() {
+	shapes.StoresFunc(struct{}{})
+	shapes.UsersType{}.StoresMethod()
+	shapes.UsersFunc()
+}

@@ -1,0 +1,5 @@
+package shapestest
+
+import "github.com/returnkit/returnkit/shapes"
+
+func Suite() { shapes.StoresSuite() }

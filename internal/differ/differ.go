@@ -1,0 +1,83 @@
+// Package differ drives two stores with the same random calls and compares what they
+// answer. Calls that lead to a difference are shrunk to those that matter.
+package differ
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/returnkit/returnkit/internal/suite"
+)
+
+// Object is a store under comparison. Do carries out one call, in words, and returns
+// what it answered; ids of its own making are the same for all stores.
+type Object interface {
+	Do(ctx context.Context, op string) (answer string)
+}
+
+const longest = 40 // calls of a program
+
+// Search runs random programs on both until one is answered differently. fresh returns
+// objects that no program before has touched.
+func Search(t *suite.T, random func(r *rand.Rand) string, fresh func(run string) (a, b Object), programs int) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	runs := 0
+	differs := func(p []string) string {
+		runs++
+		a, b := fresh(fmt.Sprintf("%x-%d", seed, runs))
+		return compare(t.Context(), a, b, p)
+	}
+	for range programs {
+		p := make([]string, 1+r.IntN(longest))
+		for i := range p {
+			p[i] = random(r)
+		}
+		difference := differs(p)
+		if difference == "" {
+			continue
+		}
+		p, difference = shrunk(p, difference, differs)
+		t.Screen(fmt.Sprintf("two stores answer differently (seed %d):\n    %s\n%s", seed,
+			strings.Join(p, "\n    "), difference))
+		return
+	}
+}
+
+// compare returns how the answers to the last call differ, and nothing if none does.
+func compare(ctx context.Context, a, b Object, p []string) string {
+	for i, op := range p {
+		x, y := a.Do(ctx, op), b.Do(ctx, op)
+		if x == y {
+			continue
+		}
+		return fmt.Sprintf("call %d, %s:\nmemory: %.900q\nother:  %.900q", i+1, op, x, y)
+	}
+	return ""
+}
+
+// shrunk takes calls out for as long as the rest is answered differently.
+func shrunk(p []string, difference string, differs func([]string) string) ([]string, string) {
+	for i := len(p) - 1; i >= 0; i-- {
+		smaller := slices.Delete(slices.Clone(p), i, i+1)
+		if d := differs(smaller); d != "" {
+			p, difference = smaller, d
+			i = len(p)
+		}
+	}
+	return p, difference
+}
+
+// IDs are texts that strangers use as ids; with a run they are of no run before. The
+// last ones are no ids: no store keeps them.
+func IDs(run string) []string {
+	long := strings.Repeat("é", 255-utf8.RuneCountInString(run)) + run
+	return []string{
+		"1" + run, "O'Brien \"?\" \\ %" + run, "née/\U0001F600 " + run, "Ann" + run, "ann" + run, long,
+		"' OR 1=1 --" + run, "", "nul\x00" + run, "bad\xff" + run,
+	}
+}

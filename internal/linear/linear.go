@@ -1,0 +1,227 @@
+// Package linear looks for histories of parallel calls that no order of the calls
+// explains. A program is a few clients with a few operations each, written as words; it
+// runs on an object, and what came back is checked against a sequential model. A program
+// with a bad history is shrunk, and printed as a Go test.
+package linear
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/returnkit/returnkit/internal/suite"
+)
+
+// Model is the sequential law of an object whose state is an S.
+type Model[S comparable] struct {
+	Init S
+	// Random returns an operation in words, such as "open a 3".
+	Random func(r *rand.Rand) string
+	// Step returns the state after the operation, and its answer.
+	Step func(s S, op string) (next S, answer string)
+}
+
+// Object is under test. Do carries out one operation. An error means that its outcome
+// is not known: it had its effect, or will have it, or has none.
+type Object interface {
+	Do(ctx context.Context, op string) (answer string, err error)
+}
+
+// Program has the operations of each client, in order. One that begins with Cut is cut
+// off at some moment, as by a crash, and its outcome is not known.
+type Program [][]string
+
+// Cut is the first word of an operation that is cut off.
+const Cut = "cut "
+
+const (
+	clients   = 3
+	longest   = 4   // operations of a client
+	attempts  = 60  // runs that a smaller program has to show its bad history
+	replays   = 300 // runs of a program that is replayed
+	unknown   = "unknown"
+	checkTime = 10 * time.Second // of one history; those here take microseconds
+)
+
+// Search runs random programs on fresh objects until one has a bad history, which it
+// shrinks and prints as the call of a replay: such as refundstest.ReplayLinearizable.
+func Search[S comparable](t *suite.T, m Model[S], fresh func() Object, replay string, programs int) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range programs {
+		p := random(r, m)
+		if bad := run(t, m, fresh(), p); bad != nil {
+			t.Screen(fmt.Sprintf("no order of these calls explains the answers (seed %d):\n%s", seed,
+				printed(shrunk(t, m, fresh, p, bad), replay)))
+			return
+		}
+	}
+}
+
+// Replay runs a program until it has a bad history, a few hundred times at most.
+func Replay[S comparable](t *suite.T, m Model[S], fresh func() Object, p Program, replay string) {
+	for range replays {
+		if bad := run(t, m, fresh(), p); bad != nil {
+			t.Screen("no order of these calls explains the answers:\n" + printed(finding{p, bad}, replay))
+			return
+		}
+	}
+}
+
+func random[S comparable](r *rand.Rand, m Model[S]) Program {
+	p := make(Program, clients)
+	for i := range p {
+		for range 1 + r.IntN(longest) {
+			op := m.Random(r)
+			if r.IntN(8) == 0 {
+				op = Cut + op
+			}
+			p[i] = append(p[i], op)
+		}
+	}
+	return p
+}
+
+// run returns the history of the program if it is bad, and nil if it is good.
+func run[S comparable](t *suite.T, m Model[S], o Object, p Program) []porcupine.Operation {
+	var clock atomic.Int64
+	histories := make([][]porcupine.Operation, len(p))
+	t.AtOnce(len(p), func(i int) {
+		for n, op := range p[i] {
+			done := porcupine.Operation{ClientId: i, Input: op, Call: clock.Add(1)}
+			done.Output = do(t, o, op, i+n)
+			done.Return = clock.Add(1)
+			histories[i] = append(histories[i], done)
+		}
+	})
+	history := slices.Concat(histories...)
+	// What is not known may have its effect at any time after its call.
+	end := clock.Add(1)
+	for i := range history {
+		if history[i].Output == unknown {
+			history[i].Return = end
+		}
+	}
+	if porcupine.CheckOperationsTimeout(checker(m), history, checkTime) == porcupine.Illegal {
+		return history
+	}
+	return nil
+}
+
+func do(t *suite.T, o Object, op string, delay int) string {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rest, cut := strings.CutPrefix(op, Cut)
+	if cut {
+		go func() {
+			for range 1 << (delay % 12) {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+	}
+	answer, err := o.Do(ctx, rest)
+	if err != nil || cut {
+		if err != nil && !cut {
+			t.Errorf("%s: %v", op, err)
+		}
+		return unknown
+	}
+	return answer
+}
+
+func checker[S comparable](m Model[S]) porcupine.Model {
+	n := porcupine.NondeterministicModel{
+		Init: func() []any { return []any{m.Init} },
+		Step: func(state, input, output any) []any {
+			op := strings.TrimPrefix(input.(string), Cut)
+			next, answer := m.Step(state.(S), op)
+			switch output {
+			case unknown:
+				return []any{state, next}
+			case answer:
+				return []any{next}
+			}
+			return nil
+		},
+	}
+	return n.ToModel()
+}
+
+// finding is a program with a bad history.
+type finding struct {
+	program Program
+	history []porcupine.Operation
+}
+
+// shrunk takes operations out for as long as a bad history is found.
+func shrunk[S comparable](
+	t *suite.T, m Model[S], fresh func() Object, p Program, bad []porcupine.Operation,
+) finding {
+	f := finding{p, bad}
+	for again := true; again; {
+		again = false
+		for _, smaller := range without(f.program) {
+			for range attempts {
+				if bad := run(t, m, fresh(), smaller); bad != nil {
+					f, again = finding{smaller, bad}, true
+					break
+				}
+			}
+			if again {
+				break
+			}
+		}
+	}
+	return f
+}
+
+// without are the programs with one operation less, or one that is no longer cut off.
+func without(p Program) (all []Program) {
+	for i := range p {
+		for n, op := range p[i] {
+			smaller := slices.Clone(p)
+			smaller[i] = slices.Delete(slices.Clone(p[i]), n, n+1)
+			if len(smaller[i]) == 0 {
+				smaller = slices.Delete(smaller, i, i+1)
+			}
+			all = append(all, smaller)
+			if rest, cut := strings.CutPrefix(op, Cut); cut {
+				whole := slices.Clone(p)
+				whole[i] = slices.Clone(p[i])
+				whole[i][n] = rest
+				all = append(all, whole)
+			}
+		}
+	}
+	return all
+}
+
+// printed is the program as a Go test, with its history.
+func printed(f finding, replay string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "func TestHistory(t *testing.T) {\n\t%s, [][]string{\n", replay)
+	for _, ops := range f.program {
+		fmt.Fprintf(&b, "\t\t{%s},\n", strings.Join(quoted(ops), ", "))
+	}
+	b.WriteString("\t})\n}\n")
+	slices.SortFunc(f.history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	for _, o := range f.history {
+		fmt.Fprintf(&b, "// client %d, from %d to %d: %s: %s\n", o.ClientId, o.Call, o.Return, o.Input, o.Output)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func quoted(ops []string) (all []string) {
+	for _, op := range ops {
+		all = append(all, fmt.Sprintf("%q", op))
+	}
+	return all
+}

@@ -1,0 +1,73 @@
+package ordersdb_test
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/returnkit/returnkit/orders"
+	"github.com/returnkit/returnkit/orders/ordersdb"
+	"github.com/returnkit/returnkit/orders/orderstest"
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refunds"
+	"github.com/returnkit/returnkit/refunds/refundsdb"
+)
+
+// withCredit is a store of orders and its ledger on one database.
+func withCredit(db *sqlstore.DB) orderstest.CreditStore {
+	ledger, grants := refundsdb.New(db), 0
+	store := func() orders.Store {
+		return ordersdb.New(db, ordersdb.WithCredit(func(tx bun.IConn) orders.CreditLedger { return ledger.WithTx(tx) }))
+	}
+	return orderstest.CreditStore{
+		Store: store(), Beside: store(),
+		Grant: func(ctx context.Context, customerID string, amount int64) error {
+			grants++
+			id := "grant-" + strconv.Itoa(grants)
+			_, err := ledger.Credit(ctx, refunds.CreditEntry{
+				ID: id, Ref: id, CustomerID: customerID, Currency: "USD", Amount: amount, At: time.Now(),
+			})
+			return err
+		},
+		Balance: func(ctx context.Context, customerID string) (int64, error) {
+			return ledger.CreditBalance(ctx, customerID, "USD")
+		},
+	}
+}
+
+// both has the tables of orders and of the ledger.
+func both(t testing.TB, db *sqlstore.DB) *sqlstore.DB {
+	t.Helper()
+	if err := sqlstore.Migrate(t.Context(), db, ordersdb.Migrations(), refundsdb.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func TestStoreWithCreditOnSQLite(t *testing.T) {
+	orderstest.TestCredit(t, func(t *testing.T) orderstest.CreditStore {
+		return withCredit(both(t, sqlstoretest.SQLite(t)))
+	})
+}
+
+func TestStoreWithCreditOnPostgreSQL(t *testing.T) {
+	db := both(t, sqlstoretest.Postgres(t))
+	var tables []string
+	err := db.Read().NewSelect().Table("pg_tables").Column("tablename").
+		Where("schemaname = current_schema()").Where("tablename NOT LIKE '%version%'").Scan(t.Context(), &tables)
+	if err != nil || len(tables) < 10 {
+		t.Fatal(tables, err)
+	}
+	orderstest.TestCredit(t, func(t *testing.T) orderstest.CreditStore {
+		if _, err := db.Writer().ExecContext(t.Context(),
+			"TRUNCATE "+strings.Join(tables, ", ")+" RESTART IDENTITY"); err != nil {
+			t.Fatal(err)
+		}
+		return withCredit(db)
+	})
+}

@@ -1,0 +1,228 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/returnkit/returnkit/refserver/internal/audit"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/input"
+	"github.com/returnkit/returnkit/refserver/internal/problem"
+	"github.com/returnkit/returnkit/refserver/internal/webhook"
+)
+
+// The actions on webhooks. None is carried out once per key: the answer of some holds a secret,
+// which must not be kept.
+var (
+	ReadWebhooks   = Action{Name: "read webhooks", Who: Staff}
+	ChangeWebhooks = Action{Name: "change webhooks", Who: Staff}
+)
+
+// WebhookParams is what staff set of a webhook; package webhook judges it.
+type WebhookParams struct {
+	URL    string   `json:"url" validate:"required"`
+	Events []string `json:"events"` // empty: all
+	Since  string   `json:"since"`  // day from which on past events are sent too; for a new one
+}
+
+// WebhookView is a webhook with how many events wait for it, and how many were given up.
+type WebhookView struct {
+	webhook.Endpoint
+	Waiting, Dead int
+}
+
+// Webhooks returns all webhooks.
+func (e *Endpoints) Webhooks(ctx context.Context, by auth.User) ([]WebhookView, error) {
+	if err := ReadWebhooks.Permit(by); err != nil {
+		return nil, err
+	}
+	list, err := e.d.Webhooks.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := e.d.Webhooks.Counts(ctx)
+	out := make([]WebhookView, len(list))
+	for i, w := range list {
+		out[i] = WebhookView{w, counts[w.ID][webhook.Waiting], counts[w.ID][webhook.Dead]}
+	}
+	return out, err
+}
+
+// DeliveryListParams selects deliveries.
+type DeliveryListParams struct {
+	Paging
+	State string `json:"state" validate:"omitempty,word=waiting delivered dead"`
+}
+
+// deliveriesPage is how many deliveries a page has.
+const deliveriesPage = 50
+
+// Webhook returns a webhook.
+func (e *Endpoints) Webhook(ctx context.Context, by auth.User, id string) (WebhookView, error) {
+	if err := ReadWebhooks.Permit(by); err != nil {
+		return WebhookView{}, err
+	}
+	w, err := e.d.Webhooks.Endpoint(ctx, id)
+	if err != nil {
+		return WebhookView{}, webhookProblem(err)
+	}
+	counts, err := e.d.Webhooks.Counts(ctx)
+	return WebhookView{w, counts[id][webhook.Waiting], counts[id][webhook.Dead]}, err
+}
+
+// Deliveries returns a page of what was sent to a webhook, the newest first; more reports
+// whether there are older ones.
+func (e *Endpoints) Deliveries(
+	ctx context.Context, by auth.User, id string, p DeliveryListParams,
+) (list []webhook.Delivery, more bool, err error) {
+	if err := ReadWebhooks.Permit(by); err != nil {
+		return nil, false, err
+	}
+	if err := input.Check(p); err != nil {
+		return nil, false, err
+	}
+	if _, err := e.d.Webhooks.Endpoint(ctx, id); err != nil {
+		return nil, false, webhookProblem(err)
+	}
+	return e.d.Webhooks.Deliveries(ctx, id, webhook.Query{
+		State: webhook.State(p.State), Page: p.Page(), Size: deliveriesPage,
+	})
+}
+
+// AddWebhook makes a webhook and returns its secret, which is shown once.
+func (e *Endpoints) AddWebhook(
+	ctx context.Context, by auth.User, p WebhookParams,
+) (webhook.Endpoint, string, error) {
+	if err := ChangeWebhooks.Permit(by); err != nil {
+		return webhook.Endpoint{}, "", err
+	}
+	if err := input.Check(p); err != nil {
+		return webhook.Endpoint{}, "", err
+	}
+	since, err := problem.Day("since", p.Since, e.d.Zone)
+	if err != nil {
+		return webhook.Endpoint{}, "", err
+	}
+	if since.After(e.d.Now()) {
+		return webhook.Endpoint{}, "", problem.Invalid("since", "The day must not be in the future.")
+	}
+	w, secret, err := e.d.Webhooks.Add(ctx, webhook.Params{URL: p.URL, Types: p.Events}, since)
+	if err != nil {
+		return webhook.Endpoint{}, "", webhookProblem(err)
+	}
+	audit.Created(ctx, w.ID)
+	return w, secret, nil
+}
+
+// ChangeWebhook changes the address and the events of a webhook.
+func (e *Endpoints) ChangeWebhook(
+	ctx context.Context, by auth.User, id string, p WebhookParams,
+) (webhook.Endpoint, error) {
+	if err := ChangeWebhooks.Permit(by); err != nil {
+		return webhook.Endpoint{}, err
+	}
+	if err := input.Check(p); err != nil {
+		return webhook.Endpoint{}, err
+	}
+	w, err := e.d.Webhooks.Change(ctx, id, webhook.Params{URL: p.URL, Types: p.Events})
+	return w, webhookProblem(err)
+}
+
+// RotateWebhook gives a webhook a new secret and returns it.
+func (e *Endpoints) RotateWebhook(ctx context.Context, by auth.User, id string) (webhook.Endpoint, string, error) {
+	if err := ChangeWebhooks.Permit(by); err != nil {
+		return webhook.Endpoint{}, "", err
+	}
+	w, secret, err := e.d.Webhooks.Rotate(ctx, id)
+	if err != nil {
+		return webhook.Endpoint{}, "", webhookProblem(err)
+	}
+	return w, secret, nil
+}
+
+// The changes of a webhook that take nothing but its id.
+const (
+	EnableWebhook  = "enable"
+	DisableWebhook = "disable"
+	DeleteWebhook  = "delete"
+	PingWebhook    = "ping"
+	ResendWebhook  = "resend" // all its dead letters
+)
+
+// ActOnWebhook carries out one of those changes, and says what it did.
+func (e *Endpoints) ActOnWebhook(ctx context.Context, by auth.User, id, action string) (string, error) {
+	if err := ChangeWebhooks.Permit(by); err != nil {
+		return "", err
+	}
+	var err error
+	message := ""
+	switch action {
+	case EnableWebhook:
+		message = "The webhook is enabled. Events that happened meanwhile come by a replay."
+		_, err = e.d.Webhooks.Enable(ctx, id)
+	case DisableWebhook:
+		message = "The webhook is disabled. Nothing is sent to it."
+		_, err = e.d.Webhooks.Disable(ctx, id)
+	case DeleteWebhook:
+		message = "The webhook is deleted."
+		err = e.d.Webhooks.Delete(ctx, id)
+	case PingWebhook:
+		message = "A test is on its way. Its result is among the deliveries."
+		_, err = e.d.Webhooks.Ping(ctx, id)
+	case ResendWebhook:
+		message = "All dead letters are sent again."
+		err = e.d.Webhooks.ResendDead(ctx, id)
+	}
+	return message, webhookProblem(err)
+}
+
+// ResendDelivery has one event sent to a webhook again.
+func (e *Endpoints) ResendDelivery(ctx context.Context, by auth.User, id, eventID string) (string, error) {
+	if err := ChangeWebhooks.Permit(by); err != nil {
+		return "", err
+	}
+	return "The event is sent again.", webhookProblem(e.d.Webhooks.Resend(ctx, id, eventID))
+}
+
+// ReplayParams says since when events are sent again.
+type ReplayParams struct {
+	Since string `json:"since" validate:"required"` // a day
+}
+
+// ReplayWebhook has all events since a day sent to a webhook, those that it has seen too.
+func (e *Endpoints) ReplayWebhook(ctx context.Context, by auth.User, id string, p ReplayParams) (string, error) {
+	if err := ChangeWebhooks.Permit(by); err != nil {
+		return "", err
+	}
+	if err := input.Check(p); err != nil {
+		return "", err
+	}
+	since, err := problem.Day("since", p.Since, e.d.Zone)
+	if err != nil {
+		return "", err
+	}
+	_, err = e.d.Webhooks.Replay(ctx, id, since)
+	return "All events since " + since.Format("2 January 2006") + " are sent again.", webhookProblem(err)
+}
+
+// webhookProblem says what is wrong with what was sent about a webhook; nil for nil.
+func webhookProblem(err error) error {
+	var invalid *webhook.Invalid
+	switch {
+	case errors.As(err, &invalid):
+		return problem.Invalid(invalid.Field, invalid.Message)
+	case errors.Is(err, webhook.ErrNotFound):
+		return problem.New(http.StatusNotFound, "NOT_FOUND", "There is no such webhook, or nothing to send again.")
+	}
+	return err
+}
+
+// OnlyUntil is when a secret that was rotated stops signing, zero where there is none.
+func OnlyUntil(w webhook.Endpoint, now time.Time) time.Time {
+	if w.OldUntil.After(now) {
+		return w.OldUntil
+	}
+	return time.Time{}
+}

@@ -1,0 +1,203 @@
+package mailing_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/returnkit/returnkit/orders/sqlstore"
+	"github.com/returnkit/returnkit/orders/sqlstore/sqlstoretest"
+	"github.com/returnkit/returnkit/refserver/internal/auth"
+	"github.com/returnkit/returnkit/refserver/internal/auth/mail"
+	"github.com/returnkit/returnkit/refserver/internal/mailing"
+)
+
+// post is a queue with a mail server that can be away, and a clock.
+type post struct {
+	*mailing.Queue
+	t     *testing.T
+	now   time.Time
+	away  bool
+	user  auth.User
+	box   mail.Outbox
+	tries int
+}
+
+// Send implements mailing.Sender.
+func (p *post) Send(ctx context.Context, m mail.Message) error {
+	p.tries++
+	if p.away {
+		return errors.New("the mail server is away")
+	}
+	return p.box.Send(ctx, m)
+}
+
+func each(t *testing.T, fn func(t *testing.T, p *post)) {
+	t.Helper()
+	sqlstoretest.Each(t, func(t *testing.T, db *sqlstore.DB) { fn(t, newPost(t, db)) })
+}
+
+func newPost(t *testing.T, db *sqlstore.DB) *post {
+	t.Helper()
+	if err := sqlstore.Migrate(t.Context(), db, mailing.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	p := &post{t: t, now: time.Now(), user: auth.User{ID: "u1", Username: "ada", Email: "ada@example.com"}}
+	var err error
+	p.Queue, err = mailing.New(mailing.Config{
+		DB: db, Sender: p, BaseURL: "https://shop.example.com", Now: func() time.Time { return p.now },
+		User: func(_ context.Context, id string) (auth.User, error) {
+			if id != p.user.ID {
+				return auth.User{}, auth.ErrNotFound
+			}
+			return p.user, nil
+		},
+		ResetLink: func(context.Context, auth.User) (string, error) { return "/account/reset?token=T", nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *post) add(key string, kind mailing.Kind) {
+	p.t.Helper()
+	err := p.Add(p.t.Context(), nil, mailing.Mail{Key: key, UserID: "u1", Kind: kind, Content: mailing.Content{
+		Subject: "Your return <b>", Lines: []string{"It is <here> & now."}, Link: "/returns/1", LinkText: "Open it",
+	}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// work sends what is due, and returns what was sent so far, the newest first.
+func (p *post) work() []mail.Kept {
+	p.t.Helper()
+	if _, err := p.Work(p.t.Context(), 100); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.box.Messages()
+}
+
+func TestAMailIsTextAndAPageAndIsSentOnce(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		p.add("a", mailing.News)
+		p.add("a", mailing.News)
+		sent := p.work()
+		if len(sent) != 1 || len(p.work()) != 1 {
+			t.Fatalf("%d mails of one key", len(sent))
+		}
+		m := sent[0]
+		if m.To != "ada@example.com" || !m.Optional || m.ID == "" ||
+			!strings.Contains(m.Text, "It is <here> & now.") ||
+			!strings.Contains(m.Text, "https://shop.example.com/returns/1") ||
+			!strings.Contains(m.Text, "https://shop.example.com/account#mail") {
+			t.Errorf("the mail is %+v", m)
+		}
+		if !strings.Contains(m.HTML, "It is &lt;here&gt; &amp; now.") || strings.Contains(m.HTML, "<b>") ||
+			!strings.Contains(m.HTML, `href="https://shop.example.com/returns/1"`) {
+			t.Errorf("the page is %s", m.HTML)
+		}
+	})
+}
+
+// TestAResetOutlivesADayWithoutAMailServer: it is retried with waits that grow, and its link
+// is made when it is sent.
+func TestAResetOutlivesADayWithoutAMailServer(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		p.away = true
+		if err := p.QueueReset(t.Context(), "r1", p.user); err != nil {
+			t.Fatal(err)
+		}
+		for end := p.now.Add(30 * time.Hour); p.now.Before(end); p.now = p.now.Add(10 * time.Minute) {
+			p.work()
+		}
+		if p.tries < 20 || p.tries > 100 {
+			t.Errorf("%d attempts in 30 hours", p.tries)
+		}
+		p.away = false
+		p.now = p.now.Add(2 * time.Hour)
+		sent := p.work()
+		if len(sent) != 1 || !strings.Contains(sent[0].Text, "https://shop.example.com/account/reset?token=T") ||
+			!strings.Contains(sent[0].Text, "ada") || sent[0].Optional {
+			t.Errorf("sent is %+v", sent)
+		}
+	})
+}
+
+// TestAMailThatCanNotBeSentForTwoDaysIsADeadLetter: staff see it with its error, and may send
+// it again.
+func TestAMailThatCanNotBeSentForTwoDaysIsADeadLetter(t *testing.T) {
+	each(t, func(t *testing.T, p *post) {
+		p.away = true
+		p.add("a", mailing.Security)
+		end := p.now.Add(mailing.GiveUpAfter + 2*time.Hour)
+		for ; p.now.Before(end); p.now = p.now.Add(30 * time.Minute) {
+			p.work()
+		}
+		tries := p.tries
+		p.now = p.now.Add(24 * time.Hour)
+		p.work()
+		list, _, err := p.List(t.Context(), mailing.Dead, 1, 10)
+		if err != nil || len(list) != 1 || p.tries != tries || !strings.Contains(list[0].LastError, "away") {
+			t.Fatalf("%+v after %d attempts, then %d; %v", list, tries, p.tries, err)
+		}
+		if _, _, dead, err := p.Pending(t.Context()); err != nil || dead != 1 {
+			t.Errorf("%d dead letters, %v", dead, err)
+		}
+		p.away = false
+		if err := p.Resend(t.Context(), list[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.work()) != 1 {
+			t.Error("it was not sent again")
+		}
+		if err := p.Resend(t.Context(), list[0].ID); !errors.Is(err, mailing.ErrNotFound) {
+			t.Errorf("one that was sent: %v", err)
+		}
+	})
+}
+
+// TestMailsThatNobodyGetsAreDropped: of accounts that are gone, want none, or are no longer
+// what they were when a reset was requested.
+func TestMailsThatNobodyGetsAreDropped(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind   mailing.Kind
+		change func(t *testing.T, p *post)
+		sent   int
+	}{
+		"a notice, turned off": {mailing.News, refuse, 0},
+		"security, turned off": {mailing.Security, refuse, 1},
+		"deleted":              {mailing.Security, func(_ *testing.T, p *post) { p.user.Deleted = true }, 0},
+		"unknown":              {mailing.Security, func(_ *testing.T, p *post) { p.user.ID = "u2" }, 0},
+		"a reset, locked":      {mailing.Reset, func(_ *testing.T, p *post) { p.user.Locked = true }, 0},
+		"a reset, elsewhere":   {mailing.Reset, func(_ *testing.T, p *post) { p.user.Email = "eve@example.com" }, 0},
+		"a reset":              {mailing.Reset, func(*testing.T, *post) {}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPost(t, sqlstoretest.SQLite(t))
+			if tt.kind == mailing.Reset {
+				if err := p.QueueReset(t.Context(), "r1", p.user); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				p.add("a", tt.kind)
+			}
+			tt.change(t, p)
+			if sent := p.work(); len(sent) != tt.sent {
+				t.Errorf("%d mails, want %d", len(sent), tt.sent)
+			}
+			if n, _, _, err := p.Pending(t.Context()); err != nil || n != 0 {
+				t.Errorf("%d wait, %v", n, err)
+			}
+		})
+	}
+}
+
+func refuse(t *testing.T, p *post) {
+	if err := p.SetWants(t.Context(), "u1", false); err != nil {
+		t.Fatal(err)
+	}
+}

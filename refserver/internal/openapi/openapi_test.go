@@ -1,0 +1,17 @@
+package openapi_test
+
+import (
+	"testing"
+
+	"github.com/returnkit/returnkit/refserver/internal/openapi"
+)
+
+func TestTheDocumentIsValidOpenAPI(t *testing.T) {
+	doc, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,75 @@
+// Package outbound calls addresses that people enter: of partners' feeds, of webhooks. Such an
+// address must not lead into the network that the shop stands in.
+package outbound
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// ErrPrivate is the error of a call to an address that is not of the public internet.
+var ErrPrivate = errors.New("the address leads into a private network, which the shop does not call")
+
+// connectTimeout limits how long a connection, and its TLS, may take.
+const connectTimeout = 10 * time.Second
+
+// NewClient returns a client whose calls last no longer than timeout, the body included. It
+// follows no redirect and uses no proxy. Unless private is set it connects to public addresses
+// alone, as they are when the connection is made, so that a name which leads elsewhere a moment
+// later changes nothing.
+func NewClient(timeout time.Duration, private bool) *http.Client {
+	dialer := &net.Dialer{Timeout: connectTimeout}
+	if !private {
+		dialer.Control = func(_, address string, _ syscall.RawConn) error {
+			host, err := netip.ParseAddrPort(address)
+			if err != nil || !Public(host.Addr()) {
+				return ErrPrivate
+			}
+			return nil
+		}
+	}
+	return &http.Client{
+		Timeout: timeout,
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, DisableKeepAlives: true, TLSHandshakeTimeout: connectTimeout,
+			ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// notPublic are networks that netip has no word for: of RFC 6890 and its kind.
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // carriers' own
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"), // IPv4 behind IPv6
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("fec0::/10"),
+}
+
+// Public reports whether an address is one of the public internet.
+func Public(a netip.Addr) bool {
+	a = a.Unmap()
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+		return false
+	}
+	for _, p := range notPublic {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}

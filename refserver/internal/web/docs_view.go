@@ -1,0 +1,328 @@
+package web
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/returnkit/returnkit/refserver/internal/auth/access"
+	"github.com/returnkit/returnkit/refserver/internal/openapi"
+)
+
+// docsView is the description of the HTTP interface as the page shows it.
+type docsView struct {
+	Title, Summary string
+	About          []prose
+	Groups         []docsGroup
+	Schemas        []docsSchema
+}
+
+// docsGroup is the operations of one matter.
+type docsGroup struct {
+	Name, Anchor string
+	About        []prose
+	Operations   []docsOperation
+}
+
+type docsOperation struct {
+	ID, Method, Path, Summary string
+	About                     []prose
+	Who                       string // may call it
+	Parameters                []docsField
+	Bodies                    []docsBody
+	Responses                 []docsAnswer
+}
+
+// docsBody is a body that an operation takes.
+type docsBody struct {
+	Media, Schema string // Schema is a name to link to; may be empty
+	Fields        []docsField
+	Example       string
+}
+
+type docsAnswer struct {
+	Status, Media string
+	Words         []prose
+	Type          docsType
+}
+
+type docsSchema struct {
+	Name   string
+	About  []prose
+	Type   docsType // of one without fields
+	Fields []docsField
+}
+
+type docsField struct {
+	Name, In string // In is where a parameter stands
+	Type     docsType
+	Required bool
+	About    []prose
+}
+
+// docsType is a type in words, with the name of the schema it ends with, to link to.
+type docsType struct{ Words, Schema string }
+
+// prose is a paragraph in pieces.
+type prose []span
+
+// span is text in one shape: plain, or Code or Strong.
+type span struct {
+	Text         string
+	Code, Strong bool
+}
+
+// proseOf reads the little of Markdown that the document uses.
+func proseOf(text string) []prose {
+	var out []prose
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		var p prose
+		for i, part := range strings.Split(strings.Join(strings.Fields(paragraph), " "), "`") {
+			if i%2 == 1 {
+				p = append(p, span{Text: part, Code: true})
+				continue
+			}
+			for j, words := range strings.Split(part, "**") {
+				if words != "" {
+					p = append(p, span{Text: words, Strong: j%2 == 1})
+				}
+			}
+		}
+		if len(p) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// readDocs makes the view of the document.
+func readDocs() (docsView, error) {
+	doc, err := openapi.Load()
+	if err != nil {
+		return docsView{}, err
+	}
+	v := docsView{Title: doc.Info.Title, Summary: doc.Info.Summary, About: proseOf(doc.Info.Description)}
+	byTag := map[string][]docsOperation{}
+	for _, path := range doc.Paths.InMatchingOrder() {
+		for method, op := range doc.Paths.Value(path).Operations() {
+			shown, err := operationOf(method, path, op)
+			if err != nil {
+				return docsView{}, err
+			}
+			byTag[op.Tags[0]] = append(byTag[op.Tags[0]], shown)
+		}
+	}
+	for _, tag := range doc.Tags {
+		list := byTag[tag.Name]
+		slices.SortFunc(list, func(a, b docsOperation) int {
+			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
+		})
+		anchor := strings.ReplaceAll(strings.ToLower(tag.Name), " ", "-")
+		v.Groups = append(v.Groups, docsGroup{tag.Name, anchor, proseOf(tag.Description), list})
+	}
+	for _, name := range slices.Sorted(maps.Keys(doc.Components.Schemas)) {
+		schema := doc.Components.Schemas[name].Value
+		shown := docsSchema{Name: name, About: proseOf(schema.Description), Fields: fieldsOf(schema)}
+		if len(shown.Fields) == 0 {
+			shown.Type = typeOf(&openapi3.SchemaRef{Value: schema})
+		}
+		v.Schemas = append(v.Schemas, shown)
+	}
+	return v, nil
+}
+
+func operationOf(method, path string, op *openapi3.Operation) (docsOperation, error) {
+	v := docsOperation{
+		ID: op.OperationID, Method: method, Path: path, Summary: op.Summary, About: proseOf(op.Description),
+		Who: callers(method, path),
+	}
+	for _, p := range op.Parameters {
+		v.Parameters = append(v.Parameters, docsField{
+			Name: p.Value.Name, In: p.Value.In, Type: typeOf(p.Value.Schema), Required: p.Value.Required,
+			About: proseOf(p.Value.Description),
+		})
+	}
+	if op.RequestBody != nil {
+		content := op.RequestBody.Value.Content
+		for _, media := range slices.Sorted(maps.Keys(content)) {
+			body, err := bodyOf(media, content[media])
+			if err != nil {
+				return v, fmt.Errorf("example of %s: %w", op.OperationID, err)
+			}
+			v.Bodies = append(v.Bodies, body)
+		}
+	}
+	for status, answer := range op.Responses.Map() {
+		v.Responses = append(v.Responses, answersOf(status, answer.Value)...)
+	}
+	slices.SortFunc(v.Responses, func(a, b docsAnswer) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Media, b.Media))
+	})
+	return v, nil
+}
+
+func answersOf(status string, answer *openapi3.Response) []docsAnswer {
+	about := ""
+	if answer.Description != nil {
+		about = *answer.Description
+	}
+	if len(answer.Content) == 0 {
+		return []docsAnswer{{Status: status, Words: proseOf(about)}}
+	}
+	var out []docsAnswer
+	for media, content := range answer.Content {
+		one := docsAnswer{Status: status, Media: media, Words: proseOf(about)}
+		if content.Schema != nil {
+			one.Type = typeOf(content.Schema)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func bodyOf(media string, content *openapi3.MediaType) (docsBody, error) {
+	body := docsBody{Media: media}
+	if content.Schema != nil {
+		body.Schema = schemaName(content.Schema)
+		if body.Schema == "" {
+			body.Fields = fieldsOf(content.Schema.Value)
+		}
+	}
+	switch example := content.Example.(type) {
+	case nil:
+	case string:
+		body.Example = example
+	default:
+		text, err := json.MarshalIndent(example, "", "  ")
+		if err != nil {
+			return body, err
+		}
+		body.Example = string(text)
+	}
+	return body, nil
+}
+
+// callers names who may call an operation, as the table of permissions has it.
+func callers(method, path string) string {
+	if path == "/" {
+		path = "/{$}"
+	}
+	for _, row := range access.Routes() {
+		if row.Pattern != method+" "+path {
+			continue
+		}
+		switch roles := access.Roles(row.Needs); {
+		case row.Needs == access.Open && row.Note != "":
+			return "Open: " + row.Note
+		case row.Needs == access.Open:
+			return "Everybody, without signing in"
+		case len(roles) == len(access.Roles(access.ShopRead)):
+			return "Every account"
+		default:
+			return "Accounts with the role " + strings.ReplaceAll(list(roles), ", ", " or ")
+		}
+	}
+	return ""
+}
+
+// fieldsOf are the fields of an object, those that are required first.
+func fieldsOf(schema *openapi3.Schema) []docsField {
+	names := slices.Clone(schema.Required)
+	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	var out []docsField
+	for _, name := range names {
+		ref := schema.Properties[name]
+		if ref == nil {
+			continue
+		}
+		out = append(out, docsField{
+			Name: name, Type: typeOf(ref), Required: slices.Contains(schema.Required, name),
+			About: proseOf(ref.Value.Description),
+		})
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(schema.PatternProperties)) {
+		name := strings.NewReplacer("^", "", "_.+$", "_LINEID").Replace(pattern)
+		out = append(out, docsField{Name: name, Type: typeOf(schema.PatternProperties[pattern])})
+	}
+	return out
+}
+
+// simple are the schemas that are a type of their own in words.
+var simple = map[string]string{
+	"Amount": "amount", "Currency": "currency code", "Time": "time", "TimeOrNull": "time or null", "Text": "text",
+	"TextOrNull": "text or null",
+}
+
+func schemaName(ref *openapi3.SchemaRef) string {
+	return strings.TrimPrefix(ref.Ref, "#/components/schemas/")
+}
+
+// typeOf is a type in words.
+func typeOf(ref *openapi3.SchemaRef) docsType {
+	if name := schemaName(ref); name != "" {
+		if words, ok := simple[name]; ok {
+			return docsType{Words: words}
+		}
+		return docsType{Schema: name}
+	}
+	schema := ref.Value
+	switch {
+	case schema.Const != nil:
+		return docsType{Words: fmt.Sprint(schema.Const)}
+	case len(schema.Enum) > 0:
+		return docsType{Words: "one of " + enumWords(schema.Enum)}
+	case schema.Items != nil:
+		of := typeOf(schema.Items)
+		return docsType{Words: strings.TrimSpace("list of " + of.Words), Schema: of.Schema}
+	case len(schema.AnyOf) > 0:
+		return eitherOf(schema.AnyOf)
+	case schema.AdditionalProperties.Schema != nil:
+		of := typeOf(schema.AdditionalProperties.Schema)
+		return docsType{Words: strings.TrimSpace("object of " + of.Words), Schema: of.Schema}
+	case schema.Type == nil:
+		return docsType{Words: "anything"}
+	}
+	return docsType{Words: strings.ReplaceAll(strings.Join(schema.Type.Slice(), " or "), "string", "text")}
+}
+
+func enumWords(values []any) string {
+	var words []string
+	for _, v := range values {
+		word := fmt.Sprint(v)
+		if word == "" {
+			word = "nothing"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// eitherOf is a choice of types; the last schema of them is linked to.
+func eitherOf(refs openapi3.SchemaRefs) docsType {
+	var out docsType
+	var words []string
+	for _, ref := range refs {
+		one := typeOf(ref)
+		if one.Schema != "" && out.Schema != "" {
+			words = append(words, out.Schema)
+		}
+		out.Schema = cmp.Or(one.Schema, out.Schema)
+		if one.Words != "" {
+			words = append(words, one.Words)
+		}
+	}
+	out.Words = strings.Join(words, " or ")
+	if out.Schema != "" && out.Words != "" {
+		out.Words += " or"
+	}
+	return out
+}

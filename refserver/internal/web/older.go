@@ -1,0 +1,30 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// older leads through a list that is not counted.
+type older struct {
+	Page        int
+	Newer, Next string // addresses, empty where there is none
+}
+
+// olderPages is of the list at a path; more says that there are older entries than those of
+// the page.
+func olderPages(r *http.Request, path string, page int, more bool) older {
+	at := func(n int) string {
+		q := r.URL.Query()
+		q.Set("page", strconv.Itoa(n))
+		return path + "?" + q.Encode()
+	}
+	o := older{Page: page}
+	if page > 1 {
+		o.Newer = at(page - 1)
+	}
+	if more {
+		o.Next = at(page + 1)
+	}
+	return o
+}

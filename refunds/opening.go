@@ -1,0 +1,256 @@
+package refunds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/returnkit/returnkit/orders/event"
+	"github.com/returnkit/returnkit/orders/money"
+)
+
+// opening is one call of Refund or Request: what is decided under the locks of the
+// payments, once or more often.
+type opening struct {
+	Request
+	s     *Service
+	ctx   context.Context
+	pays  []Payment
+	token string // of the executions
+	// later: the worker carries it out, so nothing is leased here.
+	later bool
+	then  map[string]next // by the id of the refund
+}
+
+// next is what follows once the decision is saved.
+type next struct {
+	then
+	doubt bool // a call before may have had an effect
+}
+
+type then int
+
+const (
+	thenAnswer    then = iota // with the refund as it is
+	thenExecute               // carry it out, under the token
+	thenCompleted             // nothing was to be paid
+	thenReview                // the payment is on hold
+)
+
+func newOpening(ctx context.Context, s *Service, r Request, later bool) *opening {
+	return &opening{Request: r, s: s, ctx: ctx, pays: r.payments(), token: s.cfg.NewID(), later: later}
+}
+
+// tell tells the Observer of what was decided and is not carried out.
+func (o *opening) tell(saved Refund) {
+	switch o.then[saved.ID].then {
+	case thenCompleted:
+		o.s.cfg.Observer.Completed(o.ctx, saved)
+	case thenReview:
+		o.s.cfg.Observer.ReviewRequired(o.ctx, saved)
+	}
+}
+
+// executeAll executes what was opened, one after the other, within Config.Wait in all.
+func (o *opening) executeAll(ctx context.Context, saved []Refund) (Intent, error) {
+	var errs []error
+	start := o.s.now()
+	for i, r := range saved {
+		n := o.then[r.ID]
+		if n.then != thenExecute {
+			o.tell(r)
+			continue
+		}
+		t := &execution{s: o.s, r: r, token: o.token, inRequest: true, progress: progress{doubt: n.doubt}}
+		var err error
+		saved[i], err = t.execute(ctx, max(0, o.s.cfg.Wait-o.s.now().Sub(start)))
+		errs = append(errs, err)
+	}
+	return NewIntent(saved), errors.Join(errs...)
+}
+
+// decide is the refund of each payment after the request: the one there is, a new
+// attempt of it, or a new one; nil for none.
+func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
+	o.then = map[string]next{}
+	for _, r := range s.Refunds {
+		if !slices.ContainsFunc(o.pays, func(p Payment) bool { return p.ID == r.PaymentID }) {
+			return nil, badField("reference", "%s is refunded on payment %s already, which is not named",
+				o.ClientReference, r.PaymentID)
+		}
+	}
+	st := o.s.stamp(o.ctx, o.By)
+	d, err := o.weigh(s.Payments, current, o.s.cfg.gridFor(o.pays, s.Payments))
+	if err != nil {
+		return nil, err
+	}
+	if len(d.free) == 0 {
+		return current, o.again(current, st)
+	}
+	quotes, err := o.parts(&d, s.Payments, current)
+	if err != nil {
+		return nil, err
+	}
+	after := slices.Clone(current)
+	for i, p := range d.free {
+		attempt := AttemptParams{
+			ID: o.s.cfg.NewID(), Method: o.methodOf(o.pays[p]), PaymentProviderID: o.pays[p].ProviderID, PaidBy: o.By,
+			Request: d.request, Quote: quotes[i],
+		}
+		if after[p], err = o.next(current[p], o.pays[p], attempt, &d.intentID, after, st); err != nil {
+			return nil, err
+		}
+		if err := o.begin(after[p], s.Payments[p].Balance, st); err != nil {
+			return nil, err
+		}
+	}
+	return after, o.again(d.standing(current), st)
+}
+
+// next is the refund of a payment with the attempt: a new one, or what is there.
+func (o *opening) next(
+	current *Refund, p Payment, a AttemptParams, intentID *string, all []*Refund, st event.Stamp,
+) (*Refund, error) {
+	if current == nil {
+		var others []Refund
+		for _, r := range all {
+			if r != nil {
+				others = append(others, *r)
+			}
+		}
+		id := o.s.cfg.NewID()
+		if *intentID == "" {
+			*intentID = id
+		}
+		return NewRefund(Params{
+			ID: id, IntentID: *intentID, Leg: freeLeg(others), ClientReference: o.ClientReference, OrderID: o.OrderID,
+			PaymentID: p.ID, Customer: o.Customer, Attempt: a,
+		}, st)
+	}
+	if current.awaits() {
+		if err := current.withdraw(st, FailureWithdrawn, "paid by the method that was requested instead"); err != nil {
+			return nil, err
+		}
+	}
+	return current, current.Retry(a, st)
+}
+
+// freeLeg is the first place that none of the refunds has.
+func freeLeg(all []Refund) int {
+	leg := 0
+	for slices.ContainsFunc(all, func(r Refund) bool { return r.Leg == leg }) {
+		leg++
+	}
+	return leg
+}
+
+// again brings refunds that stand to now, and answers with those that are not open.
+func (o *opening) again(standing []*Refund, st event.Stamp) error {
+	if len(o.then) == 0 {
+		var sum int64
+		for _, r := range standing {
+			if r != nil {
+				sum += r.Amount()
+			}
+		}
+		if err := o.expects(sum); err != nil {
+			return err
+		}
+	}
+	for _, r := range standing {
+		if r == nil || r.Status == StatusFailed {
+			continue
+		}
+		if r.Status == StatusSucceeded || r.Leased(st.At) || r.OnHold() || o.later {
+			r.expedite(st.At)
+			continue
+		}
+		o.then[r.ID] = next{then: thenExecute, doubt: !r.Attempt().FirstSentAt.IsZero()}
+		o.s.lease(r, o.token)
+	}
+	return nil
+}
+
+// parts are the quotes of the free payments, each checked whether it may be paid.
+// Payments that give nothing back are free no more.
+func (o *opening) parts(d *owed, states []PaymentState, current []*Refund) ([]Quote, error) {
+	for _, p := range d.free {
+		if b := states[p].Balance; d.quote.Currency != b.Currency {
+			return nil, badField("currency", "the payment is in %s, the refund in %s", b.Currency, d.quote.Currency)
+		}
+	}
+	if d.quote.Amount > d.available {
+		return nil, tooMuch(balanceOf(states), d.quote.Amount, d.available)
+	}
+	if err := o.expects(d.quote.Amount); err != nil {
+		return nil, err
+	}
+	quotes := d.frozen
+	if quotes == nil {
+		split := d.splitPayments(o.pays, states, current)
+		amounts, err := Split(o.Split, split, d.quote.Amount)
+		if err != nil {
+			return nil, err
+		}
+		o.s.cfg.evenOut(split, amounts, o.Currency)
+		quotes = d.quote.inParts(d.paying(amounts, current))
+	}
+	for i, p := range d.free {
+		if quotes[i].Amount == 0 {
+			continue
+		}
+		if err := o.checkAllowed(o.pays[p]); err != nil {
+			return nil, err
+		}
+		if err := o.checkCapable(o.pays[p], quotes[i].Amount, states[p].Balance.Captured, o.s.now()); err != nil {
+			return nil, err
+		}
+	}
+	return quotes, nil
+}
+
+// tooMuch refuses an amount that the payments have not left, and says why.
+func tooMuch(b Balance, amount, free int64) error {
+	text := fmt.Sprintf("%s can't be refunded; %s of the payment is left",
+		money.New(amount, b.Currency), money.New(free, b.Currency))
+	if b.Outside > 0 {
+		text += fmt.Sprintf(
+			": %s was given back outside of this shop, such as on the provider's own pages or by the bank",
+			money.New(b.Outside, b.Currency),
+		)
+	}
+	return &Error{Code: CodeBalance, Field: "amount", Message: text}
+}
+
+// begin submits a new attempt, to be carried out here; one of nothing is done,
+// and one on a payment that is on hold waits.
+func (o *opening) begin(r *Refund, b Balance, st event.Stamp) error {
+	if hold, ok := b.Hold(); ok && r.Amount() > 0 {
+		o.then[r.ID] = next{then: thenReview}
+		return r.Hold(st, hold.Ref, holdReason(hold.Ref, hold.Reason))
+	}
+	o.then[r.ID] = next{}
+	if o.later && r.Amount() > 0 {
+		return nil // it is due at once
+	}
+	if err := r.Submit(st); err != nil {
+		return err
+	}
+	if r.Amount() == 0 {
+		o.then[r.ID] = next{then: thenCompleted}
+		return r.Succeed(st, "")
+	}
+	o.then[r.ID] = next{then: thenExecute}
+	o.s.lease(r, o.token)
+	return nil
+}
+
+func (s *Service) lease(r *Refund, token string) {
+	now := s.now()
+	r.Lease(token, now.Add(s.cfg.Lease))
+	r.expedite(now)
+}
+
+// awaits reports whether it waits for the method that it is paid by.
+func (r *Refund) awaits() bool { return r.OnHold() && r.HoldRef == AwaitingMethod }

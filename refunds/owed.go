@@ -1,0 +1,197 @@
+package refunds
+
+import "slices"
+
+// owed is what a reference is yet to be paid, and by which payments.
+type owed struct {
+	request   QuoteRequest
+	quote     Quote   // of all that the free payments pay now
+	free      []int   // payments that have no refund of it which stands
+	available int64   // of the free payments
+	frozen    []Quote // what the parts of the free payments were of, where they sum to the quote; else nil
+	intentID  string  // that new refunds belong to; empty: a new one
+}
+
+// standing are the refunds that are not tried anew; nil in place of those that are.
+func (d owed) standing(current []*Refund) []*Refund {
+	out := slices.Clone(current)
+	for _, p := range d.free {
+		out[p] = nil
+	}
+	return out
+}
+
+// weigh says what the request comes to, with what is there of it on each payment (nil
+// for nothing). A refund that is open or succeeded stands. Where none stands, all of
+// it is owed, by all payments. Else what the parts that failed or await a method were
+// of, and what was taken back and is not replaced: no more than the quote of now less
+// the parts that stand. The grid is that of gridFor.
+func (r Request) weigh(states []PaymentState, current []*Refund, grid Grid) (owed, error) {
+	if err := r.checkPart(current); err != nil {
+		return owed{}, err
+	}
+	d := owed{request: r.Quote}
+	var k known
+	for i, c := range current {
+		if c == nil {
+			continue
+		}
+		if len(d.request.Lines) == 0 {
+			d.request = c.Request
+		}
+		if k.note(c, r.only(i)) {
+			d.free, d.intentID = append(d.free, i), c.IntentID
+		}
+	}
+	whole := k.live >= k.whole // nothing of it was taken back without being replaced
+	if len(k.standing) > 0 && len(d.free) == 0 && whole {
+		return d, nil
+	}
+	for i, c := range current {
+		if c == nil && r.only(i) && !(len(k.standing) > 0 && whole) {
+			d.free = append(d.free, i)
+		}
+	}
+	slices.Sort(d.free)
+	err := d.value(r, states, current, k, grid)
+	if k.settled(d.quote) {
+		d.free = nil
+	}
+	return d, err
+}
+
+// known is what there is of a reference.
+type known struct {
+	standing []Quote // of refunds that stay as they are
+	again    []Quote // of refunds that are tried anew
+	live     int64   // what both are of
+	whole    int64   // what all came to when it was decided
+}
+
+// settled reports whether nothing is owed beside the parts that stand.
+func (k known) settled(q Quote) bool {
+	return len(k.standing) > 0 && len(k.again) == 0 && q.Amount == 0
+}
+
+// note counts a refund, and reports whether it is tried anew: where the request is
+// about its payment, and it failed or awaits a method.
+func (k *known) note(c *Refund, asked bool) bool {
+	if k.live += c.Amount(); k.whole == 0 || c.Quote.whole() < k.whole {
+		k.whole = c.Quote.whole()
+	}
+	if asked && (c.Status == StatusFailed || c.awaits()) {
+		k.again = append(k.again, c.Quote)
+		return true
+	}
+	k.standing = append(k.standing, c.Quote)
+	return false
+}
+
+// checkPart refuses a part of what has no parts yet.
+func (r Request) checkPart(current []*Refund) error {
+	none := !slices.ContainsFunc(current, func(r *Refund) bool { return r != nil })
+	if len(r.Payments) > 0 && r.PaymentID != "" && none {
+		return badField("payment_id", "nothing was refunded yet, so no part can be carried on alone; leave it empty")
+	}
+	return nil
+}
+
+// only reports whether the request is about the i-th payment.
+func (r Request) only(i int) bool {
+	return len(r.Payments) == 0 || r.PaymentID == "" || r.Payments[i].ID == r.PaymentID
+}
+
+// value quotes what is owed.
+func (d *owed) value(
+	r Request, states []PaymentState, current []*Refund, k known, grid Grid,
+) (err error) {
+	d.request.Fees = slices.DeleteFunc(slices.Clone(d.request.Fees), func(f FeeRule) bool {
+		return f.Kind == PaidByOthers
+	})
+	given := states[0].Refunded
+	if d.quote, err = NewQuoteOn(d.request, given, grid); err != nil {
+		return err
+	}
+	if len(k.standing) > 0 {
+		d.intentID = "" // what is opened now is a decision of its own
+		d.beside(k)
+	}
+	var outside int64
+	for _, p := range d.free {
+		d.available += states[p].available(current[p])
+		outside += states[p].Balance.Outside
+	}
+	short := min(d.quote.Amount-d.available, outside)
+	if !r.LessOutside || short <= 0 {
+		return nil
+	}
+	if d.frozen = nil; len(k.standing) > 0 {
+		d.quote = d.quote.atMost(d.quote.Amount - short)
+		d.quote.Whole = max(0, d.quote.Whole-short)
+		return nil
+	}
+	d.request.Fees = append(d.request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
+	d.quote, err = NewQuoteOn(d.request, given, grid)
+	return err
+}
+
+// beside takes off the quote what the parts that stand are of.
+func (d *owed) beside(k known) {
+	left, before := k.whole, int64(0)
+	for _, q := range k.standing {
+		left -= q.Amount
+	}
+	for _, q := range k.again {
+		before += q.Amount
+	}
+	d.quote = d.quote.without(k.standing)
+	if d.quote.Whole = k.whole; d.quote.Amount > left {
+		d.quote = d.quote.atMost(max(0, left))
+	}
+	if len(k.again) == len(d.free) && before == d.quote.Amount {
+		d.frozen = k.again
+	}
+}
+
+// splitPayments are the free payments as Split takes them.
+func (d owed) splitPayments(pays []Payment, states []PaymentState, current []*Refund) []SplitPayment {
+	out := make([]SplitPayment, len(d.free))
+	for i, p := range d.free {
+		b := states[p].Balance
+		available := states[p].available(current[p])
+		refunded := b.Reserved + b.Refunded + states[p].Owed
+		if c := current[p]; c != nil && c.awaits() {
+			refunded -= c.Amount()
+		}
+		out[i] = SplitPayment{Method: pays[p].Method, Captured: b.Captured, Available: available,
+			Refunded: min(max(0, refunded), b.Captured-available)}
+	}
+	return out
+}
+
+// paying leaves those payments free that give something back, or have a refund of it
+// that is to end; the first where there is none. It returns their amounts.
+func (d *owed) paying(amounts []int64, current []*Refund) []int64 {
+	var free []int
+	var out []int64
+	for i, p := range d.free {
+		if amounts[i] > 0 || current[p] != nil {
+			free, out = append(free, p), append(out, amounts[i])
+		}
+	}
+	if len(free) == 0 {
+		free, out = d.free[:1], amounts[:1]
+	}
+	d.free = free
+	return out
+}
+
+// available is what a payment can give back of a reference, whose refund there is
+// current: what that has reserved while it awaits a method is not missing to it.
+func (s PaymentState) available(current *Refund) int64 {
+	var reserved int64
+	if current != nil && current.awaits() {
+		reserved = current.Amount()
+	}
+	return max(0, s.Balance.availableBeside(reserved)-s.Owed)
+}
