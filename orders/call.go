@@ -13,10 +13,17 @@ import (
 // OutcomeUnknown. The error is that of the lease: the call was not made then.
 func (s *Service) call(ctx context.Context, o *Order, lease string,
 	do action) (payment.PaymentStatus, payment.Result, error) {
+	_, status, r, err := s.callPage(ctx, o, lease, do)
+	return status, r, err
+}
+
+// callPage is call, with the page that it opened where the order is paid on one.
+func (s *Service) callPage(ctx context.Context, o *Order, lease string,
+	do action) (page payment.Page, status payment.PaymentStatus, r payment.Result, err error) {
 	if o.Payment.Work.LeaseUntil.Sub(s.now()) < s.cfg.Lease/2 {
 		renewed, err := s.renew(ctx, o.ID, lease)
 		if err != nil {
-			return "", payment.Result{}, err
+			return page, "", r, err
 		}
 		*o = renewed
 	}
@@ -24,19 +31,13 @@ func (s *Service) call(ctx context.Context, o *Order, lease string,
 	defer cancel()
 	defer s.keepLease(ctx, cancel, o.ID, lease)()
 
-	var status payment.PaymentStatus
-	var r payment.Result
-	switch request, id := o.chargeRequest(), o.Payment.ProviderID; do {
-	case actCreate:
-		r = s.cfg.Gateway.CreatePayment(ctx, request)
-	case actConfirm:
-		r = s.cfg.Gateway.ConfirmPayment(ctx, request, id)
-	case actLookUp:
-		status, r = s.cfg.Gateway.FindPayment(ctx, id)
-	case actCancel:
-		status, r = s.cfg.Gateway.CancelPayment(ctx, request, id)
-	default:
-		return "", payment.Result{}, fmt.Errorf("orders: %s is not a call of the provider", do)
+	if o.Payment.OnPage() {
+		page, status, r, err = s.pageCall(ctx, o, do)
+	} else {
+		status, r, err = s.chargeCall(ctx, o, do)
+	}
+	if err != nil {
+		return page, "", r, err
 	}
 	r = r.Bounded()
 	switch r.Outcome {
@@ -51,7 +52,26 @@ func (s *Service) call(ctx context.Context, o *Order, lease string,
 	if r.Outcome != payment.OutcomeDone {
 		status = "" // only what was read is a state
 	}
-	return status, r, nil
+	return page, status, r, nil
+}
+
+// chargeCall makes the call of an action of an order that the shop charges.
+func (s *Service) chargeCall(ctx context.Context, o *Order, do action) (
+	status payment.PaymentStatus, r payment.Result, err error,
+) {
+	switch request, id := o.chargeRequest(), o.Payment.ProviderID; do {
+	case actCreate:
+		r = s.cfg.Gateway.CreatePayment(ctx, request)
+	case actConfirm:
+		r = s.cfg.Gateway.ConfirmPayment(ctx, request, id)
+	case actLookUp:
+		status, r = s.cfg.Gateway.FindPayment(ctx, id)
+	case actCancel:
+		status, r = s.cfg.Gateway.CancelPayment(ctx, request, id)
+	default:
+		err = fmt.Errorf("orders: %s is not a call of the provider", do)
+	}
+	return status, r, err
 }
 
 // renew makes the lease last from now.

@@ -90,6 +90,8 @@ type execution struct {
 	last     action
 	status   payment.PaymentStatus
 	result   payment.Result
+	page     payment.Page    // that create opened
+	closing  bool            // closing the page was tried
 	declined *payment.Result // the definite no to a confirm that was not the first
 }
 
@@ -100,6 +102,9 @@ func (s *Service) attempt(ctx context.Context, o Order, lease string) (Order, pa
 	x := &execution{order: o, lease: lease, by: s.worker(ctx)}
 	if s.now().Sub(o.PlacedAt) >= s.cfg.QueueLimit {
 		x.withdrawing, x.why = true, fmt.Sprintf("not paid within %s", s.cfg.QueueLimit)
+	}
+	if over := s.pageOver(o); over != "" && !x.withdrawing {
+		x.withdrawing, x.why = true, over
 	}
 	return s.execute(ctx, x)
 }
@@ -130,7 +135,8 @@ func (s *Service) execute(ctx context.Context, x *execution) (Order, payment.Out
 func (s *Service) facts(x *execution) facts {
 	p := x.order.Payment
 	f := facts{
-		created: p.ProviderID != "", unanswered: p.Status == PaymentUnknown, first: x.first,
+		created: p.atProvider(), unanswered: p.Status == PaymentUnknown, first: x.first,
+		page: p.OnPage(), closing: x.closing,
 		withdrawing: x.withdrawing || x.declined != nil, overdue: s.now().Sub(x.order.PlacedAt) >= s.cfg.GiveUpAfter,
 		last: x.last, answer: answerNone, result: x.result, amount: p.Amount,
 	}
@@ -157,10 +163,11 @@ func (s *Service) send(ctx context.Context, x *execution, next action) error {
 	if next == actCancel && x.last == actConfirm {
 		x.declined = new(x.result)
 	}
-	status, result, err := s.call(ctx, &x.order, x.lease, next)
+	page, status, result, err := s.callPage(ctx, &x.order, x.lease, next)
 	if err != nil {
 		return err
 	}
+	x.page, x.closing = page, x.closing || x.order.Payment.OnPage() && next == actCancel
 	if next == actCreate && result.Outcome == payment.OutcomeDone && result.ProviderID == "" {
 		result.Outcome = payment.OutcomeUnknown
 	}
@@ -172,14 +179,23 @@ func (s *Service) send(ctx context.Context, x *execution, next action) error {
 func (s *Service) ending(ctx context.Context, x *execution, d decision) func(*Order) error {
 	switch d.next {
 	case actComplete:
-		return func(o *Order) error { return o.Complete(s.worker(ctx), "") }
+		reference := "" // the order has it, but where it was paid on a page
+		if x.order.Payment.OnPage() {
+			reference = x.result.ProviderID
+		}
+		return func(o *Order) error { return o.Complete(s.worker(ctx), reference) }
 	case actDecline:
 		r := x.result
 		if x.last == actLookUp { // it was read, and shows that the payment is canceled
 			r.Failure, r.Message = payment.CanceledAtProvider, d.why
 		}
 		return func(o *Order) error { return o.Decline(s.worker(ctx), r) }
+	case actAwait:
+		return func(o *Order) error { return s.awaitCustomer(ctx, o, x) }
 	case actEnd:
+		if x.why == "" {
+			x.why = d.why
+		}
 		return func(o *Order) error { return o.endUnpaid(x) }
 	case actWait, actReview:
 		return func(o *Order) error { return s.recordAttempt(ctx, o, x, d) }
@@ -189,7 +205,7 @@ func (s *Service) ending(ctx context.Context, x *execution, d decision) func(*Or
 
 // endUnpaid ends the order, whose payment certainly never is captured.
 func (o *Order) endUnpaid(x *execution) error {
-	if o.Payment.ProviderID != "" {
+	if o.Payment.atProvider() {
 		if err := o.Withdraw(x.by); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type CheckoutRequest struct {
 	// credit leaves, and may be empty where that is nothing.
 	Method   payment.Method
 	Token    string // for a card: the payment method at the provider, never a card number; none for cash
+	OnPage   bool   // the customer pays it on a page of the provider's (Config.Pages); Token is empty then
 	Source   string // "web", "api", ...; at most 40 characters
 	Priority int    // when it is queued: see Payment.Priority
 }
@@ -37,16 +38,8 @@ func (r CheckoutRequest) validate(provider []payment.Method) error {
 	if r.Customer.ID == "" {
 		return &Error{Code: CodeInvalid, Field: "customer", Message: "an order belongs to a customer; the id is empty"}
 	}
-	if err := r.checkCredit(); err != nil {
+	if err := r.checkTender(provider); err != nil {
 		return err
-	}
-	if r.Method != "" || !r.asksCredit() {
-		if err := checkMethod(r.Method, provider); err != nil {
-			return err
-		}
-	}
-	if r.Method == payment.Card && r.Token == "" && !r.asksCredit() {
-		return errNoToken
 	}
 	if r.Total != (money.Money{}) {
 		if err := checkCurrency("currency", r.Total.Currency()); err != nil {
@@ -112,6 +105,9 @@ var errNoToken = &Error{
 func (s *Service) Checkout(ctx context.Context, r CheckoutRequest) (Order, error) {
 	start := s.cfg.Now()
 	if err := r.validate(s.cfg.ProviderMethods); err != nil {
+		return Order{}, err
+	}
+	if err := r.checkPage(s.cfg); err != nil {
 		return Order{}, err
 	}
 	if s.inTx {
@@ -213,7 +209,7 @@ func (s *Service) ordered(r CheckoutRequest, p Placement, terms string, st event
 		d.CreditPaymentID = s.cfg.NewID()
 	}
 	if !by.method.Manual() {
-		d.Token = r.Token
+		d.Token, d.PageExpiresAt = r.Token, s.pageExpiry(r, st.At)
 	}
 	return NewOrder(d, st)
 }
@@ -261,7 +257,7 @@ func (r CheckoutRequest) sameTender(o Order) bool {
 		return false
 	}
 	return o.Payment.Method == payment.StoreCredit || r.Method == o.Payment.Method &&
-		(r.Method == payment.Cash || r.Token == o.Payment.Token)
+		(r.Method == payment.Cash || r.Token == o.Payment.Token && r.OnPage == o.Payment.OnPage())
 }
 
 // awaitCharge waits up to PaymentWait for the charge of an order that another

@@ -31,6 +31,8 @@ type Config struct {
 	// is paid by one of them or by payment.Cash, and by nothing else. Default:
 	// payment.Card.
 	ProviderMethods []payment.Method
+	// Pages are the provider's pages on which customers pay. Default: none.
+	Pages Pages
 	// Pricing is what is added to list prices. Default: nothing.
 	Pricing Rules
 	// PaymentWait is how long Checkout waits for the provider before it answers
@@ -104,6 +106,9 @@ func (c Config) Validate() error {
 	if err := checkProviderMethods(c.ProviderMethods); err != nil {
 		return fmt.Errorf("Config: %w", err)
 	}
+	if err := c.checkPages(); err != nil {
+		return err
+	}
 	if err := c.Pricing.validate(); err != nil {
 		return fmt.Errorf("Config.Pricing: %w", err)
 	}
@@ -158,6 +163,7 @@ func (c Config) withDefaults() Config {
 	}{
 		{&c.PaymentWait, 2 * time.Second}, {&c.CallTimeout, 10 * time.Second}, {&c.Lease, maxLease},
 		{&c.QueueLimit, 24 * time.Hour}, {&c.ReservationTime, 10 * time.Minute}, {&c.WorkEvery, time.Second},
+		{&c.Pages.Life, time.Hour},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -140,6 +140,23 @@ func (r CheckoutRequest) checkCredit() error {
 	return nil
 }
 
+// checkTender reports what is wrong with how the order is to be paid. What store
+// credit may pay in full needs no method, and no card.
+func (r CheckoutRequest) checkTender(provider []payment.Method) error {
+	if err := r.checkCredit(); err != nil {
+		return err
+	}
+	if r.Method != "" || !r.asksCredit() {
+		if err := checkMethod(r.Method, provider); err != nil {
+			return err
+		}
+	}
+	if r.Method == payment.Card && r.Token == "" && !r.OnPage && !r.asksCredit() {
+		return errNoToken
+	}
+	return nil
+}
+
 // tender is how a total is paid.
 type tender struct {
 	credit int64          // by store credit, minor units
@@ -176,7 +193,7 @@ func (s *Service) tenderOf(r CheckoutRequest, total money.Money, have int64, kno
 	if err != nil {
 		return tender{}, err
 	}
-	if r.Method == payment.Card && r.Token == "" && used < total.Minor() {
+	if r.Method == payment.Card && r.Token == "" && !r.OnPage && used < total.Minor() {
 		return tender{}, errNoToken
 	}
 	return tender{credit: used, method: r.Method}, nil

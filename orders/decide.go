@@ -21,6 +21,7 @@ const (
 	actEnd      action = "end"      // the order ends unpaid, withdrawn
 	actWait     action = "wait"     // nothing is settled: try again later
 	actReview   action = "review"   // nothing is settled, and staff have to look
+	actAwait    action = "await"    // nothing is settled: the customer can pay on the provider's page
 )
 
 // answer is what the last call of an attempt said, in the words of the table.
@@ -44,6 +45,8 @@ type facts struct {
 	first       bool // no confirm was sent before this attempt
 	withdrawing bool // the order is to end unpaid: it is too old, or somebody cancels it
 	overdue     bool // older than GiveUpAfter
+	page        bool // the customer pays on a page of the provider's; it is what created and closing are about
+	closing     bool // closing the page was tried in this attempt
 
 	last   action // the call before, empty for none
 	answer answer
@@ -104,15 +107,7 @@ const anyAnswer answer = "any other"
 // Two things stand above it: a payment of another amount than was asked for is
 // reviewed instead of completed, and what would wait is reviewed when the order
 // is older than GiveUpAfter.
-var rules = []struct {
-	last   action
-	answer answer
-	when   when
-	next   action
-	unpaid bool // wait: no confirm is unanswered
-	newKey bool // wait: the key replays what settles nothing
-	why    string
-}{
+var rules = []rule{
 	{last: "", answer: answerNone, when: whenDoneNothing, next: actEnd, why: "there is no payment object"},
 	{last: "", answer: answerNone, when: whenWithdrawing, next: actCancel, why: "the order is to end unpaid"},
 	{last: "", answer: answerNone, when: whenNotCreated, next: actCreate, why: "there is no payment object"},
@@ -188,6 +183,17 @@ var rules = []struct {
 	{last: actCancel, answer: anyAnswer, when: whenOther, next: actWait, why: "its state is not known"},
 }
 
+// rule is a row of rules, or of pageRules.
+type rule struct {
+	last   action
+	answer answer
+	when   when
+	next   action
+	unpaid bool // wait: no confirm is unanswered
+	newKey bool // wait: the key replays what settles nothing
+	why    string
+}
+
 // decision is what decide says.
 type decision struct {
 	next action
@@ -198,9 +204,13 @@ type decision struct {
 }
 
 // decide says what an attempt does next. It is a function of the facts alone;
-// see rules.
+// see rules and pageRules.
 func decide(f facts) decision {
-	for _, r := range rules {
+	table := rules
+	if f.page {
+		table = pageRules
+	}
+	for _, r := range table {
 		if r.last != f.last || r.answer != f.answer && r.answer != anyAnswer || !r.when.holds(f) {
 			continue
 		}

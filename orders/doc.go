@@ -58,6 +58,18 @@
 // An order is paid by payment.Cash or by a method of Config.ProviderMethods, which
 // is charged at the provider. Any other name, the empty one too, is refused.
 //
+// # Paid on a page of the provider's
+//
+// With Config.Pages and a gateway that is a payment.PageGateway, an order can be
+// paid on a page of the provider's (CheckoutRequest.OnPage), so that no card number
+// passes through the shop. It is queued with its stock held, and Order.PayAt is
+// where to send the customer. CheckPayment when they come back, Expedite when the
+// provider sends a message, and Run when neither happens look the page up, under
+// one lease, and settle the order once. It is canceled only when the provider says
+// that the page takes no payment any more. The address of a page is given out after
+// it is stored, so an order without one is certainly unpaid; pagerules.go has the
+// table.
+//
 // # Store credit
 //
 // CheckoutRequest.Credit, or AllCredit, has store credit pay first; the method

@@ -22,6 +22,8 @@ const (
 	EventChargeAttempted = "order.charge_attempted" // an attempt ended without settling the order
 	EventChargeRetried   = "order.charge_retried"   // staff have the provider asked again
 	EventChargeWithdrawn = "order.charge_withdrawn" // the provider will never capture it
+	EventPageOpened      = "order.page_opened"      // the customer can pay on a page of the provider's
+	EventPageAwaited     = "order.page_awaited"     // a look-up answers again, and the customer can still pay
 )
 
 // payload is the data of an event. The same apply serves the change itself
@@ -78,6 +80,10 @@ func payloadOf(typ string) (payload, bool) {
 		return &chargeRetried{}, true
 	case EventChargeWithdrawn:
 		return &chargeWithdrawn{}, true
+	case EventPageOpened:
+		return &pageOpened{}, true
+	case EventPageAwaited:
+		return &pageAwaited{}, true
 	}
 	return nil, false
 }
@@ -118,6 +124,7 @@ type placed struct {
 	PaymentID      string         `json:"payment_id"`
 	Method         payment.Method `json:"method"`
 	Token          string         `json:"token,omitempty"`
+	PageExpiresAt  time.Time      `json:"page_expires_at,omitzero"`
 	Key            string         `json:"key"`
 	Priority       int            `json:"priority,omitempty"`
 	Amount         int64          `json:"amount"`
@@ -155,6 +162,7 @@ func (p *placed) apply(o *Order, at time.Time) {
 		Token:    p.Token,
 		Key:      p.Key,
 		Priority: p.Priority,
+		Page:     PaymentPage{ExpiresAt: p.PageExpiresAt},
 	}
 	if o.needsCharge() {
 		// Whoever charges may send from now on, so the row says so first.

@@ -98,6 +98,8 @@ type Payment struct {
 	KeyRound int
 	// ProviderID is the provider's id of the payment (a PaymentIntent), empty until known.
 	ProviderID string
+	// Page is where the customer pays it; see Payment.OnPage.
+	Page PaymentPage
 	// Priority is how soon a queued payment is charged: 0 to 9, the
 	// higher first, equal ones in order of arrival.
 	Priority int

@@ -58,7 +58,7 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 		if err := o.atRest(st); err != nil {
 			return err
 		}
-		if o.Payment.ProviderID == "" {
+		if !o.Payment.atProvider() {
 			return o.resolve(st, captured, reason)
 		}
 		o.Payment.Work.Lease(lease, st.At.Add(s.cfg.Lease))
@@ -81,7 +81,11 @@ func (s *Service) Resolve(ctx context.Context, id string, by event.Actor, r Reso
 		})
 		return released, errors.Join(err, releaseErr)
 	}
-	return s.save(ctx, o, lease, func(o *Order) error { return o.resolve(st, captured, reason) })
+	reference := o.Payment.ProviderID
+	return s.save(ctx, o, lease, func(o *Order) error {
+		o.Payment.ProviderID = reference
+		return o.resolve(st, captured, reason)
+	})
 }
 
 // contradicted asks the provider about what staff say of a payment, and cancels
@@ -91,6 +95,7 @@ func (s *Service) contradicted(ctx context.Context, o *Order, lease string, capt
 	if err != nil {
 		return err
 	}
+	o.paidBy(status, found)
 	switch {
 	case status == payment.Processing:
 		return o.uncertain("is still being decided by the provider; have it asked again later")

@@ -25,6 +25,9 @@ type Params struct {
 	ProviderMethods []payment.Method
 	Token           string // for a card: the payment method at the provider
 	Priority        int    // see Payment.Priority
+	// PageExpiresAt is until when the customer can pay on a page of the provider's,
+	// whole seconds; zero for an order that is not paid on one.
+	PageExpiresAt time.Time
 	// Credit is what store credit pays of it, minor units; 0: nothing. Where that
 	// is all of it, Method is payment.StoreCredit.
 	Credit          int64
@@ -65,6 +68,7 @@ func NewOrder(d Params, s event.Stamp) (*Order, error) {
 		PaymentID:      d.PaymentID,
 		Method:         d.Method,
 		Token:          d.Token,
+		PageExpiresAt:  d.PageExpiresAt,
 		Priority:       d.Priority,
 		Key:            "charge-" + d.PaymentID,
 		Amount:         amount - d.Credit,
@@ -182,7 +186,7 @@ func (o *Order) certainlyUnpaid() bool {
 	case PaymentDeclined, PaymentCanceled:
 		return true
 	case PaymentPending:
-		return o.Payment.ProviderID == ""
+		return !o.Payment.atProvider()
 	}
 	return false
 }

@@ -53,7 +53,10 @@ func TestWhatTheProviderCantDoIsRefusedBeforeAnythingIsCommitted(t *testing.T) {
 		{"of an age nobody knows", payment.Capabilities{OldestPayment: time.Hour}, nil, ""},
 		{"on the grid", payment.Capabilities{Nearest: tens}, nil, ""},
 		{"beside the grid", payment.Capabilities{Nearest: tens},
-			func(r *refunds.Request) { r.Quote.Lines[0].Paid.Price = 2997 }, "9.90 USD and 10.00 USD"},
+			func(r *refunds.Request) { r.Quote.Lines[0].Paid.Price = 2997 }, ""},
+		{"captured beside the grid", payment.Capabilities{Nearest: tens},
+			func(r *refunds.Request) { r.Captured, r.Quote.Lines[0].Paid.Price = 2997, 2997 },
+			"9.90 USD and 10.00 USD"},
 		{"in a currency it does not take", payment.Capabilities{Nearest: tens},
 			func(r *refunds.Request) { r.Currency, r.Quote.Currency = "EUR", "EUR" }, "nothing back in EUR"},
 	} {

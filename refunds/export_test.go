@@ -4,10 +4,19 @@ import (
 	"context"
 	"time"
 
+	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/orders/payment"
 )
 
 // What the tests of this package see, and no other package.
+
+func GridOf(c Config, m payment.Method, captured int64, currency money.Currency, carried int64) Grid {
+	return c.gridOf(m, captured, currency, carried)
+}
+
+func EvenOut(c Config, payments []SplitPayment, parts []int64, currency money.Currency) {
+	c.evenOut(payments, parts, currency)
+}
 
 func (r *Refund) Expedite(at time.Time) { r.expedite(at) }
 

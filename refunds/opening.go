@@ -81,7 +81,7 @@ func (o *opening) decide(s OpenState, current []*Refund) ([]*Refund, error) {
 		}
 	}
 	st := o.s.stamp(o.ctx, o.By)
-	d, err := o.weigh(s.Payments, current)
+	d, err := o.weigh(s.Payments, current, o.s.cfg.gridFor(o.pays, s.Payments))
 	if err != nil {
 		return nil, err
 	}
@@ -188,10 +188,12 @@ func (o *opening) parts(d *owed, states []PaymentState, current []*Refund) ([]Qu
 	}
 	quotes := d.frozen
 	if quotes == nil {
-		amounts, err := Split(o.Split, d.splitPayments(o.pays, states, current), d.quote.Amount)
+		split := d.splitPayments(o.pays, states, current)
+		amounts, err := Split(o.Split, split, d.quote.Amount)
 		if err != nil {
 			return nil, err
 		}
+		o.s.cfg.evenOut(split, amounts, o.Currency)
 		quotes = d.quote.inParts(d.paying(amounts, current))
 	}
 	for i, p := range d.free {

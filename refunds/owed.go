@@ -25,8 +25,8 @@ func (d owed) standing(current []*Refund) []*Refund {
 // for nothing). A refund that is open or succeeded stands. Where none stands, all of
 // it is owed, by all payments. Else what the parts that failed or await a method were
 // of, and what was taken back and is not replaced: no more than the quote of now less
-// the parts that stand.
-func (r Request) weigh(states []PaymentState, current []*Refund) (owed, error) {
+// the parts that stand. The grid is that of gridFor.
+func (r Request) weigh(states []PaymentState, current []*Refund, grid Grid) (owed, error) {
 	if err := r.checkPart(current); err != nil {
 		return owed{}, err
 	}
@@ -53,7 +53,7 @@ func (r Request) weigh(states []PaymentState, current []*Refund) (owed, error) {
 		}
 	}
 	slices.Sort(d.free)
-	err := d.value(r, states, current, k)
+	err := d.value(r, states, current, k, grid)
 	if k.settled(d.quote) {
 		d.free = nil
 	}
@@ -102,12 +102,14 @@ func (r Request) only(i int) bool {
 }
 
 // value quotes what is owed.
-func (d *owed) value(r Request, states []PaymentState, current []*Refund, k known) (err error) {
+func (d *owed) value(
+	r Request, states []PaymentState, current []*Refund, k known, grid Grid,
+) (err error) {
 	d.request.Fees = slices.DeleteFunc(slices.Clone(d.request.Fees), func(f FeeRule) bool {
 		return f.Kind == PaidByOthers
 	})
 	given := states[0].Refunded
-	if d.quote, err = NewQuote(d.request, given); err != nil {
+	if d.quote, err = NewQuoteOn(d.request, given, grid); err != nil {
 		return err
 	}
 	if len(k.standing) > 0 {
@@ -129,7 +131,7 @@ func (d *owed) value(r Request, states []PaymentState, current []*Refund, k know
 		return nil
 	}
 	d.request.Fees = append(d.request.Fees, FeeRule{Kind: PaidByOthers, Fixed: short})
-	d.quote, err = NewQuote(d.request, given)
+	d.quote, err = NewQuoteOn(d.request, given, grid)
 	return err
 }
 

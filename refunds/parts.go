@@ -114,6 +114,7 @@ func merged(parts []Quote) Quote {
 		q.Currency = p.Currency
 		q.Gross, q.FeesSum = q.Gross+p.Gross, q.FeesSum+p.FeesSum
 		q.Amount, q.ByTerms = q.Amount+p.Amount, q.ByTerms+p.ByTerms
+		q.Carried += p.Carried
 		for _, l := range p.Lines {
 			i := slices.IndexFunc(q.Lines, func(have QuoteLine) bool { return have.OrderLineID == l.OrderLineID })
 			if i < 0 {

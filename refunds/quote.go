@@ -15,7 +15,12 @@ type Quote struct {
 	Fees     []Fee          `json:"fees,omitempty"`
 	Gross    int64          `json:"gross"`    // sum of the lines, minor units
 	FeesSum  int64          `json:"fees_sum"` // sum of the fees taken, minor units
-	Amount   int64          `json:"amount"`   // gross less fees, never below zero
+	Amount   int64          `json:"amount"`   // gross less fees and what is carried, never below zero
+	// Carried is what the provider can't carry of what is due, minor units: it joins
+	// the next refund of the payment, by any method. Negative where this one pays
+	// what others before it carried. Always Amount = Gross - FeesSum - Carried. 0 where
+	// several payments paid the order.
+	Carried int64 `json:"carried,omitempty"`
 	// ByTerms is what the pinned terms alone would have paid; what Amount has
 	// above it is leakage, added by overrides.
 	ByTerms int64 `json:"by_terms"`
@@ -110,6 +115,15 @@ type Refunded struct {
 // CodeInvalid (a value out of its range; Field names the line or fee) or
 // CodeNothingToRefund (no lines).
 func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
+	return NewQuoteOn(r, given, Grid{})
+}
+
+// NewQuoteOn is NewQuote on the grid of a payment: Amount is always what its
+// provider can carry, and what is due beside that is Quote.Carried. Fees are floored
+// to the grid. So where a payment is given back whole, with any fees and in any
+// grouping, the amounts of its refunds and the fees sum to what was captured, and
+// nothing is carried in the end.
+func NewQuoteOn(r QuoteRequest, given map[string]Refunded, g Grid) (Quote, error) {
 	if err := r.validate(given); err != nil {
 		return Quote{}, err
 	}
@@ -132,21 +146,11 @@ func NewQuote(r QuoteRequest, given map[string]Refunded) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	q.Amount = q.Gross
-	for _, f := range taken {
-		f.Amount = min(f.Amount, q.Amount)
-		q.Amount -= f.Amount
-		q.FeesSum += f.Amount
-		q.Fees = append(q.Fees, f)
-	}
 	stated, err := q.fees(r, true)
 	if err != nil {
 		return Quote{}, err
 	}
-	for _, f := range stated {
-		byTerms -= min(f.Amount, byTerms)
-	}
-	q.ByTerms = byTerms
+	q.settle(taken, stated, byTerms, g)
 	return q, nil
 }
 

@@ -77,7 +77,7 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 		if opened = false; current[0] != nil {
 			return current, nil
 		}
-		quote, err := stillOwed(reversed, o)
+		quote, err := s.stillOwed(reversed, o)
 		if err != nil || quote.Amount == 0 || quote.Amount > o.Payments[0].available(nil) {
 			return nil, errNone // given back by another refund since
 		}
@@ -111,10 +111,16 @@ func (s *Service) offer(ctx context.Context, reversed Refund, by event.Actor) er
 }
 
 // stillOwed is what is owed of a refund that was reversed, as a quote of now: all of
-// the request, or the part beside those of other payments.
-func stillOwed(reversed Refund, o OpenState) (Quote, error) {
-	quote, err := NewQuote(reversed.Request, o.Payments[0].Refunded)
-	if err != nil || !reversed.Quote.Part() {
+// the request, or the part beside those of other payments. Only the first is on the
+// grid of the payment.
+func (s *Service) stillOwed(reversed Refund, o OpenState) (Quote, error) {
+	state := o.Payments[0]
+	if !reversed.Quote.Part() {
+		return NewQuoteOn(reversed.Request, state.Refunded, s.cfg.gridOf(
+			reversed.Method, state.Balance.Captured, state.Balance.Currency, state.Carried))
+	}
+	quote, err := NewQuote(reversed.Request, state.Refunded)
+	if err != nil {
 		return quote, err
 	}
 	var others []Quote

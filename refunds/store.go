@@ -207,6 +207,9 @@ type PaymentState struct {
 	// reference at hand. It counts those that are not failed or reversed, and those
 	// that failed while others of their reference did not: they are still owed.
 	Refunded map[string]Refunded
+	// Carried is the sum of Quote.Carried over the same refunds, those of the payment
+	// alone.
+	Carried int64
 	// Owed is what such failed refunds on this payment are of, in minor units. It is
 	// not reserved, and others leave it.
 	Owed int64

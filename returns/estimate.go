@@ -27,11 +27,15 @@ type Estimate struct {
 	RefundDue time.Time
 }
 
+// RuleCarried names what the provider can't carry of a refund, which joins the next
+// one (refunds.Quote.Carried). It is no rule of the terms, and can't be overridden.
+const RuleCarried = "CARRIED_OVER"
+
 // Deduction is what a rule of the terms takes off.
 type Deduction struct {
-	Rule        string // RuleRestockingFee or RuleReturnShippingFee
+	Rule        string // RuleRestockingFee, RuleReturnShippingFee or RuleCarried
 	OrderLineID string // empty for the whole case
-	Amount      int64  // minor units
+	Amount      int64  // minor units; negative for what RuleCarried adds
 }
 
 // Estimate says what a request would pay back, and records nothing. Photos are
@@ -95,6 +99,9 @@ func (s *Service) estimate(
 			rule = RuleReturnShippingFee
 		}
 		e.Deductions = append(e.Deductions, Deduction{Rule: rule, OrderLineID: f.OrderLineID, Amount: f.Amount})
+	}
+	if quote.Carried != 0 {
+		e.Deductions = append(e.Deductions, Deduction{Rule: RuleCarried, Amount: quote.Carried})
 	}
 	if days := terms.Policy.RefundWithinDays; days > 0 {
 		e.RefundDue = terms.Policy.deadline(now.At, days)

@@ -184,27 +184,30 @@ func (r lineRow) line() orders.Line {
 type paymentRow struct {
 	bun.BaseModel `bun:"table:?(rk)payments,alias:pay"`
 
-	ID           string `bun:",pk"`
-	OrderID      string
-	Method       string
-	AmountMinor  int64
-	Status       string
-	Token        string
-	Key          string
-	KeyRound     int
-	Reference    string
-	FirstSentAt  sqldb.Time
-	CapturedAt   sqldb.Time
-	DeclineCode  string
-	Failure      string
-	FailureLimit int64
-	NextAt       sqldb.Time
-	Attempts     int
-	LeaseUntil   sqldb.Time
-	LeaseToken   string
-	LastError    string
-	NeedsReview  bool `bun:"needs_review"`
-	Priority     int
+	ID            string `bun:",pk"`
+	OrderID       string
+	Method        string
+	AmountMinor   int64
+	Status        string
+	Token         string
+	Key           string
+	KeyRound      int
+	Reference     string
+	FirstSentAt   sqldb.Time
+	CapturedAt    sqldb.Time
+	DeclineCode   string
+	Failure       string
+	FailureLimit  int64
+	NextAt        sqldb.Time
+	Attempts      int
+	LeaseUntil    sqldb.Time
+	LeaseToken    string
+	LastError     string
+	NeedsReview   bool `bun:"needs_review"`
+	Priority      int
+	PageID        string `bun:"page_id"`
+	PageURL       string `bun:"page_url"`
+	PageExpiresAt sqldb.Time
 }
 
 func rowOfPayment(o orders.Order) paymentRow {
@@ -216,7 +219,7 @@ func rowOfPayment(o orders.Order) paymentRow {
 		Failure: string(p.Failure), FailureLimit: p.FailureLimit,
 		NextAt: sqldb.At(p.Work.NextAt), Attempts: p.Work.Attempts, LeaseUntil: sqldb.At(p.Work.LeaseUntil),
 		LeaseToken: p.Work.LeaseToken, LastError: p.Work.LastError, NeedsReview: p.Work.NeedsReview,
-		Priority: p.Priority,
+		Priority: p.Priority, PageID: p.Page.ProviderID, PageURL: p.Page.URL, PageExpiresAt: sqldb.At(p.Page.ExpiresAt),
 	}
 }
 
@@ -227,6 +230,7 @@ func (r paymentRow) payment() orders.Payment {
 		FirstSentAt: r.FirstSentAt.Time(), CapturedAt: r.CapturedAt.Time(), DeclineCode: r.DeclineCode,
 		Failure: payment.Failure(r.Failure), FailureLimit: r.FailureLimit,
 		Priority: r.Priority,
+		Page:     orders.PaymentPage{ProviderID: r.PageID, URL: r.PageURL, ExpiresAt: r.PageExpiresAt.Time()},
 		Work: payment.Work{
 			NextAt: r.NextAt.Time(), Attempts: r.Attempts, LeaseUntil: r.LeaseUntil.Time(),
 			LeaseToken: r.LeaseToken, LastError: r.LastError, NeedsReview: r.NeedsReview,

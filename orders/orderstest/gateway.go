@@ -65,6 +65,7 @@ type Gateway struct {
 	always   map[Call]Fault
 	calls    map[Call]int
 	charges  []Charge
+	pages    map[string]*page // by the provider's id
 	misuse   []string
 
 	smallest, largest int64
@@ -286,7 +287,7 @@ func (g *Gateway) locked(c Call, r payment.ChargeRequest, effect func(*object) (
 	case Fault5xx:
 		return broken, false
 	}
-	if c == CallFind {
+	if c == CallFind || c == CallFindPage {
 		a = g.execute(fault, effect, reference)
 	} else {
 		a = g.underKey(c, r, func() payment.Result { return g.execute(fault, effect, reference) })

@@ -20,6 +20,7 @@ var storePromises = []suite.Promise[*bench]{
 	suite.Says("4. An order is read as it was placed: every field, to the microsecond and the minor unit.",
 		suite.By("an order comes back as it was placed", testPlace),
 		suite.By("odd and large amounts in currencies of 0, 2 and 3 decimals", testAmounts),
+		suite.By("an order is paid on a page of the provider's", testPage),
 	),
 	suite.Says("5. A placement that decide or this package refuses saves nothing.",
 		suite.By("a refused placement saves nothing", testPlaceRefused),

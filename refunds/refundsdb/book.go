@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/returnkit/returnkit/internal/sqldb"
 	"github.com/returnkit/returnkit/orders/money"
 	"github.com/returnkit/returnkit/refunds"
 )
@@ -17,6 +18,7 @@ type givenRow struct {
 	Reference   string
 	Status      string
 	AmountMinor int64
+	Quote       sqldb.JSON[refunds.Quote]
 	lineRow
 }
 
@@ -29,7 +31,7 @@ func readGiven(ctx context.Context, db bun.IDB, orderIDs []string) ([]givenRow, 
 	var rows []givenRow
 	// Not a star: a newer version may have added columns while this one runs.
 	err := db.NewSelect().TableExpr("?(rk)refund_lines AS l").Join("JOIN ?(rk)refunds AS r ON r.id = l.refund_id").
-		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "l.refund_id",
+		Column("r.order_id", "r.payment_id", "r.reference", "r.status", "r.amount_minor", "r.quote", "l.refund_id",
 			"l.order_line_id", "l.units", "l.price_minor", "l.duty_minor", "l.shipping_minor").
 		Where("r.order_id IN (?)", bun.List(orderIDs)).
 		Where("(r.status NOT IN (?, ?) OR r.status = ? AND r.part AND EXISTS (?))", refunds.StatusFailed,
@@ -56,14 +58,17 @@ func paymentStateOf(r refunds.OpenRequest, balances []balanceRow, given []givenR
 			book.Balance = b.balance()
 		}
 	}
-	owed := map[string]bool{}
+	counted := map[string]bool{} // refunds of the payment, of which each has a row for every line
 	for _, l := range given {
 		if l.OrderID != r.OrderID || l.Reference == r.ClientReference {
 			continue
 		}
-		if l.Status == string(refunds.StatusFailed) && l.PaymentID == r.PaymentID && !owed[l.RefundID] {
-			owed[l.RefundID] = true
-			book.Owed += l.AmountMinor
+		if l.PaymentID == r.PaymentID && !counted[l.RefundID] {
+			counted[l.RefundID] = true
+			book.Carried += l.Quote.V.Carried
+			if l.Status == string(refunds.StatusFailed) {
+				book.Owed += l.AmountMinor
+			}
 		}
 		g := book.Refunded[l.OrderLineID]
 		g.Units += int(l.Units)

@@ -41,6 +41,7 @@ var storePromises = []suite.Promise[*bench]{
 	suite.Says("8. PaymentState counts refunds that are neither failed nor reversed, without the one at hand.",
 		suite.By("what was given counts refunds that hold, without the one at hand", testGiven),
 		suite.By("a refund of units that were given back before is kept", testGivenBefore),
+		suite.By("what a refund carries over is there for the next one", testCarried),
 	),
 	suite.Says("9. Store credit is granted in the step that makes its refund succeed, and withdrawn with it.",
 		suite.By("store credit is granted in the same step as the success", testStoreCredit),

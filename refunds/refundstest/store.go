@@ -233,8 +233,11 @@ func (s *Store) book(r refunds.OpenRequest) refunds.PaymentState {
 			!other.Status.CountsAgainstCaptured() && !s.failedBeside(other) {
 			continue
 		}
-		if !other.Status.CountsAgainstCaptured() && other.PaymentID == r.PaymentID {
-			state.Owed += other.Amount()
+		if other.PaymentID == r.PaymentID {
+			state.Carried += other.Quote.Carried
+			if !other.Status.CountsAgainstCaptured() {
+				state.Owed += other.Amount()
+			}
 		}
 		for _, l := range other.Quote.Lines {
 			g := state.Refunded[l.OrderLineID]

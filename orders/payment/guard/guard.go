@@ -20,13 +20,13 @@ const (
 )
 
 // Charges returns a gateway that sends the calls of g while the breaker allows
-// it, and charges the amounts that g does (payment.ChargeLimiter). It returns nil
-// if g is nil.
+// it, and charges the amounts that g does (payment.ChargeLimiter). It is a
+// payment.PageGateway if g is one. It returns nil if g is nil.
 func Charges(g payment.ChargeGateway, b *resilience.Breaker) payment.ChargeGateway {
 	if g == nil {
 		return nil
 	}
-	return &charges{next: g, breaker: b}
+	return guardCharges(g, b)
 }
 
 // Refunds returns a gateway that sends the calls of g while the breaker allows

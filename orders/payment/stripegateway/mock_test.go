@@ -60,11 +60,17 @@ func TestRequestsHaveTheShapeOfStripesDescription(t *testing.T) {
 	// an object in it.
 	_, found := g.FindPayment(ctx, "pi_1")
 	_, canceled := g.CancelPayment(ctx, charge, "pi_1")
+	_, opened := g.OpenPage(ctx, pageRequest)
+	_, read := g.FindPage(ctx, charge, "cs_1")
+	_, closed := g.ClosePage(ctx, charge, "cs_1")
 	for name, a := range map[string]payment.Result{
 		"CreatePayment":  g.CreatePayment(ctx, charge),
 		"ConfirmPayment": g.ConfirmPayment(ctx, charge, "pi_1"),
 		"FindPayment":    found,
 		"CancelPayment":  canceled,
+		"OpenPage":       opened,
+		"FindPage":       read,
+		"ClosePage":      closed,
 		"CreateRefund":   g.CreateRefund(ctx, refund),
 		"FindRefund":     g.FindRefund(ctx, refund),
 	} {

@@ -35,6 +35,7 @@ const (
 	EventRefund         EventKind = "refund"          // refund.created, refund.updated, refund.failed
 	EventDispute        EventKind = "dispute"         // every charge.dispute message
 	EventPaymentSettled EventKind = "payment_settled" // payment_intent.succeeded
+	EventPage           EventKind = "page"            // checkout.session.completed, .expired and its like
 )
 
 // Event is a message of the provider. It says where to look, not what is true:
@@ -45,7 +46,7 @@ type Event struct {
 	Kind             EventKind
 	Type             string // Stripe's word
 	At               time.Time
-	Reference        string // of the object: re_..., dp_..., pi_...
+	Reference        string // of the object: re_..., dp_..., pi_..., cs_...
 	PaymentReference string // pi_...
 	Amount           int64  // minor units
 	Currency         money.Currency
@@ -109,6 +110,11 @@ func ParseEvent(body []byte, signature, secret string, tolerance time.Duration) 
 		stripe.EventTypeChargeDisputeFundsReinstated: (*Event).readDispute,
 		stripe.EventTypeChargeDisputeClosed:          (*Event).readDispute,
 		stripe.EventTypePaymentIntentSucceeded:       (*Event).readPayment,
+
+		stripe.EventTypeCheckoutSessionCompleted:             (*Event).readSession,
+		stripe.EventTypeCheckoutSessionExpired:               (*Event).readSession,
+		stripe.EventTypeCheckoutSessionAsyncPaymentSucceeded: (*Event).readSession,
+		stripe.EventTypeCheckoutSessionAsyncPaymentFailed:    (*Event).readSession,
 	}[raw.Type]
 	if read == nil {
 		return e, nil
@@ -158,6 +164,21 @@ func (e *Event) readPayment(raw []byte) error {
 	e.Reference, e.PaymentReference, e.Status = pi.ID, pi.ID, string(pi.Status)
 	e.Amount, e.Currency = amountTold(pi.AmountReceived, string(pi.Currency))
 	e.OrderID, e.PaymentID = pi.Metadata[MetaOrderID], pi.Metadata[MetaPaymentID]
+	return nil
+}
+
+func (e *Event) readSession(raw []byte) error {
+	var c stripe.CheckoutSession
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return err
+	}
+	e.Kind = EventPage
+	e.Reference, e.Status = c.ID, string(c.Status)
+	if c.PaymentIntent != nil {
+		e.PaymentReference = c.PaymentIntent.ID
+	}
+	e.Amount, e.Currency = amountTold(c.AmountTotal, string(c.Currency))
+	e.OrderID, e.PaymentID = c.Metadata[MetaOrderID], c.Metadata[MetaPaymentID]
 	return nil
 }
 

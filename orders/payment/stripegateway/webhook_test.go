@@ -83,6 +83,13 @@ func TestParseEventReadsWhatMatters(t *testing.T) {
 			Event{ID: "evt_1", Kind: EventPaymentSettled, Type: "payment_intent.succeeded", At: at,
 				Reference: "pi_1", PaymentReference: "pi_1", Amount: 1999, Currency: "JPY", Status: "succeeded",
 				OrderID: "o1", PaymentID: "p1"}},
+		{"checkout.session.completed", session("complete", `"pi_1"`, ""),
+			Event{ID: "evt_1", Kind: EventPage, Type: "checkout.session.completed", At: at,
+				Reference: "cs_1", PaymentReference: "pi_1", Amount: 1999, Currency: "USD", Status: "complete",
+				OrderID: "o1", PaymentID: "p1"}},
+		{"checkout.session.expired", session("expired", "null", ""),
+			Event{ID: "evt_1", Kind: EventPage, Type: "checkout.session.expired", At: at,
+				Reference: "cs_1", Amount: 1999, Currency: "USD", Status: "expired", OrderID: "o1", PaymentID: "p1"}},
 		{"customer.created", `{"id":"cus_1"}`, Event{ID: "evt_1", Type: "customer.created", At: at}},
 	} {
 		t.Run(c.kind+" "+c.want.Status, func(t *testing.T) {

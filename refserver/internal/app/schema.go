@@ -19,7 +19,7 @@ import (
 // way.
 const (
 	// 1 had no shop_schema, 2 no outside money, 3 other names of columns, 5 one payment for each
-	// order, and no operations, notices, mails or webhooks.
+	// order, and no operations, notices, mails, webhooks or pages of the provider.
 	schemaNumber = 6
 	minBinary    = 6
 )

@@ -401,6 +401,7 @@ func (s *App) openOrders(store *ordersdb.Store, direct *stripegateway.Gateway) (
 		Pricing:     pricing,
 		Terms:       s.currentTerms,
 		FlashSales:  func(context.Context) bool { return s.Features.On(feature.FlashSales, "") },
+		Pages:       s.paymentPages(),
 		PaymentWait: c.CheckoutPaymentWait, CallTimeout: c.PaymentProviderTimeout,
 		Worked: func(ctx context.Context, r orders.WorkerRun) { s.jobs.worked(ctx, r.Job, r.Took, r.Err) },
 		Now:    s.now,

@@ -132,6 +132,8 @@ func (s *App) follow(ctx context.Context, e stripegateway.Event) (string, error)
 		return s.handleRefundEvent(ctx, e)
 	case stripegateway.EventPaymentSettled:
 		return s.handlePaymentEvent(ctx, e)
+	case stripegateway.EventPage:
+		return s.handlePageEvent(ctx, e)
 	case stripegateway.EventDispute:
 		return s.handleDisputeEvent(ctx, e)
 	}
@@ -196,8 +198,13 @@ func (s *App) handlePaymentEvent(ctx context.Context, e stripegateway.Event) (st
 	if o.Status == orders.StatusCompleted {
 		return hookHandled, nil
 	}
+	return s.lookAgain(ctx, o, e)
+}
+
+// lookAgain has the payment of an order looked up now, because of a message about it.
+func (s *App) lookAgain(ctx context.Context, o orders.Order, e stripegateway.Event) (_ string, err error) {
 	if o.Payment.Work.NeedsReview {
-		_, err = s.Orders.Retry(ctx, o.ID, provider, "the provider says that "+e.Reference+" succeeded")
+		_, err = s.Orders.Retry(ctx, o.ID, provider, "the provider says that "+e.Reference+" is "+e.Status)
 		if orders.CodeOf(err) == orders.CodeTransition {
 			err = nil // settled by somebody meanwhile
 		}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -79,14 +78,17 @@ type Config struct {
 	RefundFailureChance float64 `env:"PAYMENT_REFUND_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1"`
 	ChargeFailureChance float64 `env:"PAYMENT_CHARGE_FAILURE_PROBABILITY" envDefault:"0" validate:"gte=0,lte=1"`
 
-	ThrottlingMaxRPS       int           `env:"THROTTLING_MAX_RPS" envDefault:"100" validate:"gte=1,lte=1000000"`
-	ThrottlingWindow       int           `env:"THROTTLING_WINDOW_SECONDS" envDefault:"1" validate:"gte=1,lte=3600"`
-	ThrottlingReplicas     int           `env:"THROTTLING_REPLICAS" envDefault:"1" validate:"gte=1,lte=1000"`
-	DataDir                string        `env:"DATA_DIR" envDefault:"./data"`
-	PublicURL              WebURL        `env:"PUBLIC_URL"`
-	TrustedProxies         Networks      `env:"TRUSTED_PROXIES"`
-	PaymentProviderURL     WebURL        `env:"PAYMENT_PROVIDER_URL"`
-	StripeSecretKey        Secret        `env:"STRIPE_SECRET_KEY" validate:"omitempty,stripekey"`
+	ThrottlingMaxRPS   int      `env:"THROTTLING_MAX_RPS" envDefault:"100" validate:"gte=1,lte=1000000"`
+	ThrottlingWindow   int      `env:"THROTTLING_WINDOW_SECONDS" envDefault:"1" validate:"gte=1,lte=3600"`
+	ThrottlingReplicas int      `env:"THROTTLING_REPLICAS" envDefault:"1" validate:"gte=1,lte=1000"`
+	DataDir            string   `env:"DATA_DIR" envDefault:"./data"`
+	PublicURL          WebURL   `env:"PUBLIC_URL"`
+	TrustedProxies     Networks `env:"TRUSTED_PROXIES"`
+	PaymentProviderURL WebURL   `env:"PAYMENT_PROVIDER_URL"`
+	StripeSecretKey    Secret   `env:"STRIPE_SECRET_KEY" validate:"omitempty,stripekey"`
+	// HostedCheckout and PaymentPageURL: see CardPage and PageOrigin.
+	HostedCheckout         bool          `env:"HOSTED_CHECKOUT" envDefault:"false"`
+	PaymentPageURL         WebURL        `env:"PAYMENT_PAGE_URL"`
 	StripeWebhookSecret    Secret        `env:"STRIPE_WEBHOOK_SECRET" validate:"omitempty,printascii,lte=1024"`
 	RedisURL               Secret        `env:"REDIS_URL" validate:"omitempty,redis"`
 	PaymentProviderTimeout time.Duration `env:"PAYMENT_PROVIDER_TIMEOUT" envDefault:"500ms" validate:"gte=10ms,lte=5s"`
@@ -140,11 +142,13 @@ func (c Config) MinStrength() int {
 	return 0
 }
 
-// BaseURL is the address of the shop in mails.
+// BaseURL is the address of the shop in mails, and where customers come back to
+// from the provider's payment page.
 func (c Config) BaseURL() string {
 	if c.PublicURL != "" {
 		return string(c.PublicURL)
 	}
+	c.Host = reachable(c.Host)
 	return "http://" + c.Address()
 }
 
@@ -197,20 +201,7 @@ func (c Config) DirectURL() string {
 // Origin is the address of the shop in a browser as an Origin header has it,
 // without a path and without the port that goes without saying; empty where
 // PUBLIC_URL is.
-func (c Config) Origin() string {
-	u, err := url.Parse(string(c.PublicURL))
-	if err != nil || c.PublicURL == "" {
-		return ""
-	}
-	host := strings.ToLower(u.Hostname())
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port := u.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
-		host += ":" + port
-	}
-	return u.Scheme + "://" + host
-}
+func (c Config) Origin() string { return originOf(string(c.PublicURL)) }
 
 // SecureCookies reports whether cookies may travel over https only.
 func (c Config) SecureCookies() bool { return strings.HasPrefix(string(c.PublicURL), "https://") }

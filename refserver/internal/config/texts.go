@@ -103,6 +103,11 @@ var texts = map[string]text{
 	"STRIPE_SECRET_KEY": {
 		groupPayment, "a secret key that begins with sk_test_, rk_test_, sk_live_ or rk_live_, or empty",
 		"Key for the provider. With a live key the shop takes no card numbers and makes no demo data."},
+	"HOSTED_CHECKOUT": {groupPayment, "true or false",
+		"Whether who pays by card does so on the provider's page. With a live key always."},
+	"PAYMENT_PAGE_URL": {groupPayment, "the http or https address of the provider's payment pages, or empty",
+		"Where the payment pages are, for a domain of your own at Stripe. Empty: checkout.stripe.com, " +
+			"or the address of the provider."},
 	"STRIPE_WEBHOOK_SECRET": {
 		groupPayment, "the signing secret of the webhook in printable characters, such as whsec_..., or empty",
 		"Secret of the provider's webhook to PUBLIC_URL/webhooks/stripe. Empty: messages are refused."},

@@ -13,6 +13,7 @@ var (
 	ListOrders     = Action{Name: "list own orders"}
 	ReadOrder      = Action{Name: "read an order"}
 	CancelOrder    = Action{Name: "cancel an order"}
+	CheckPayment   = Action{Name: "check the payment of an order"}
 	ListAllOrders  = Action{Name: "list all orders", Who: Staff}
 	RecordDelivery = Action{Name: "record a delivery", Who: Staff}
 

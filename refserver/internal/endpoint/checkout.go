@@ -52,7 +52,7 @@ func (e *Endpoints) Checkout(ctx context.Context, by auth.User, p CheckoutParams
 		return orders.Order{}, err
 	}
 	o, err := e.d.Orders.Checkout(ctx, request)
-	if request.Method == payment.Card && request.Token == "" && isField(err, "token") {
+	if request.Method == payment.Card && request.Token == "" && !request.OnPage && isField(err, "token") {
 		_, err = e.d.Card(p.Number, p.Expires, p.Kind) // it was needed after all; says what is wrong with it
 	}
 	return o, explainCheckout(err)
@@ -72,14 +72,11 @@ func (e *Endpoints) askMethod(p CheckoutParams, r *orders.CheckoutRequest) error
 		return nil
 	}
 	r.Method = payment.Card
-	if e.d.Card == nil {
-		return problem.Invalid("payment_method", "Card payment is not available. Choose Cash.")
-	}
-	if credit && p.Number == "" {
+	if credit && p.Number == "" && e.d.Card != nil && !e.d.CardPage {
 		return nil
 	}
 	var err error
-	r.Token, err = e.d.Card(p.Number, p.Expires, p.Kind)
+	r.Token, r.OnPage, err = e.card(p)
 	return err
 }
 

@@ -69,6 +69,8 @@ type Deps struct {
 	// Card turns what the card form holds into the provider's payment method.
 	// Nil where the form is off, because the provider's key is live.
 	Card func(number, expires, kind string) (token string, err error)
+	// CardPage has who pays by card without a number do so on the provider's page.
+	CardPage bool
 	// RefundUnavailable is called for a refund whose outcome is not known when it
 	// is answered, because the provider gave no usable answer. Nil: nobody is.
 	RefundUnavailable func(ctx context.Context, r refunds.Refund)

@@ -15,8 +15,8 @@ import (
 
 // members are the use cases for whoever is signed in; all others are for staff.
 var members = []string{
-	"AddToCart", "CancelOrder", "CancelReturn", "Cart", "CheckInfo", "CheckRequest", "Checkout", "ClearCart",
-	"EstimateReturn", "Features",
+	"AddToCart", "CancelOrder", "CancelReturn", "Cart", "CheckInfo", "CheckPayment", "CheckRequest", "Checkout",
+	"ClearCart", "EstimateReturn", "Features",
 	"OnSale", "Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "RequestReturn",
 	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity", "CreditOffer", "StoreCredit",
 }

@@ -50,6 +50,18 @@
 // success_url. A declined card leaves the page open. A session is open for 24
 // hours unless expires_at says otherwise; one that has expired is never charged.
 //
+// To see it from a shop, with the simulator inside it:
+//
+//	HOSTED_CHECKOUT=true go run ./refserver
+//
+// And as with a live key, which takes no card numbers, no published credentials and
+// no demo data:
+//
+//	go run ./refserver paysim --addr 127.0.0.1:12111 --webhook-secret whsec_1 \
+//		--webhook-url http://localhost:5000/webhooks/stripe
+//	STRIPE_SECRET_KEY=sk_live_1 PAYMENT_PROVIDER_URL=http://127.0.0.1:12111 STRIPE_WEBHOOK_SECRET=whsec_1 \
+//		SUPER_ADMIN_PASSWORD=... SECRET_KEY=... go run ./refserver
+//
 // # Idempotency
 //
 // As https://docs.stripe.com/api/idempotent_requests says: the answer of the

@@ -83,6 +83,7 @@ var sessionParams = []string{
 	"mode", "line_items[]", "success_url", "cancel_url", "client_reference_id", "customer_email", "expires_at",
 	"metadata[]", "payment_intent_data[]", "payment_method_types[]", "expand[]", "ui_mode",
 	"locale", "submit_type", "billing_address_collection", "payment_method_options[]", "customer_creation",
+	"adaptive_pricing[]",
 }
 
 // itemFields are those of a line item; prices that exist already are not known

@@ -45,7 +45,7 @@ func New(s *app.App) (http.Handler, error) {
 		Orders: s.Orders, Returns: s.Returns, Refunds: s.Refunds, Auth: s.Auth, Review: waits, Nights: s.Nightly,
 		Levels: s.Figures, Card: card, Currency: c.Money(), Zone: c.DefaultTimezone.Location(),
 		PageSize: c.OrderHistoryPageSize, Features: s.Features, Partners: s.Partners,
-		Webhooks: s.EventsOut, Notices: s.Notices, Mailing: s.Mailing,
+		CardPage: c.CardPage(), Webhooks: s.EventsOut, Notices: s.Notices, Mailing: s.Mailing,
 		Progress: s.Progress, Exports: s.Exports, Quality: s.Quality,
 		Log: observability.Named(s.Log, "endpoint"), RefundUnavailable: s.RefundUnavailable,
 		Own: func(ctx context.Context, by auth.User, orderID string) error {
@@ -58,7 +58,8 @@ func New(s *app.App) (http.Handler, error) {
 		Metrics: s.Metrics, Registry: observability.PrometheusHandler(s.Registry), Health: s.Health, Log: s.Log,
 		Figures: s.Figures, Circuit: s.Breaker.State, Changes: s.Changes,
 		Webhooks: s.Webhooks(), NeedsReview: waits.Count, Keys: s.Keys, Uploads: s.Uploads,
-		Checkout: checkout, Admission: admit.handler, CardForm: card != nil, ClientAddress: s.ClientAddress,
+		Checkout: checkout, Admission: admit.handler, ClientAddress: s.ClientAddress,
+		CardForm: card != nil && !c.CardPage(), CardPage: s.PageOrigin(),
 		API: api.New(api.Deps{
 			Gate:      gate,
 			Endpoints: use, Partners: s.Partners, Features: s.Features, Keys: s.Keys, Uploads: s.Uploads,

@@ -216,6 +216,9 @@ func allowed(c returns.Return, p returns.Policy, m payment.Method) bool {
 	return false
 }
 
+// Joined is what the refunds before carried over and this one pays, in minor units.
+func (q quoteView) Joined() int64 { return -q.Carried }
+
 func quoteOf(c caseView, q refunds.Quote, b refunds.Balance) *quoteView {
 	v := &quoteView{Quote: q, Balance: b}
 	for _, l := range q.Lines {

@@ -53,6 +53,7 @@ type changeView struct {
 var auditTypes = []string{
 	orders.EventPlaced, orders.EventQueued, orders.EventCompleted, orders.EventCanceled, orders.EventDelivered,
 	orders.EventCharging, orders.EventChargeAttempted, orders.EventChargeRetried, orders.EventChargeWithdrawn,
+	orders.EventPageOpened, orders.EventPageAwaited,
 	orders.EventReserved, orders.EventReservationChanged, orders.EventReservationUsed, orders.EventReservationExpired,
 	orders.EventSaleCreated, orders.EventSaleChanged, orders.EventSaleEnded, returns.EventRequested,
 	returns.EventInfoRequested, returns.EventInfoProvided, returns.EventAuthorized, returns.EventRMAAssigned,
@@ -187,4 +188,6 @@ var auditWords = map[string]string{
 	orders.EventChargeAttempted: "got no answer to a charge attempt",
 	orders.EventChargeRetried:   "requested another look-up of the charge",
 	orders.EventChargeWithdrawn: "withdrew the charge",
+	orders.EventPageOpened:      "opened the payment page",
+	orders.EventPageAwaited:     "found the payment page still open",
 }

@@ -19,6 +19,7 @@ type cartForm struct {
 	Lines    []cartLine
 	Shown    string // the total, as the form sends it back
 	CardForm bool
+	CardPage bool   // the card is entered on the provider's page
 	Method   string // the method chosen before a problem
 	Expires  string // an example of a month that a card expires in
 	Credit   creditForm
@@ -38,7 +39,8 @@ func (s *server) cartForm(r *http.Request, method string) (cartForm, error) {
 		return cartForm{}, err
 	}
 	form := cartForm{
-		CartView: cart, Shown: money.New(cart.Total, cart.Currency).Decimal(), CardForm: s.CardForm, Method: method,
+		CartView: cart, Shown: money.New(cart.Total, cart.Currency).Decimal(), Method: method,
+		CardForm: s.CardForm, CardPage: s.CardPage != "",
 		Expires: fmt.Sprintf("12/%d", s.Now().Year()+3),
 	}
 	if form.Credit, err = s.creditForm(r, cart); err != nil {

@@ -133,8 +133,11 @@ func (s *server) static() http.Handler {
 // headers tell the browser what it need not allow. Pages hold no scripts but
 // our own file, and no inline styles.
 func (s *server) headers(next http.Handler) http.Handler {
-	const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; " +
+	policy := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; " +
 		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	if s.CardPage != "" { // the form of the checkout leads there
+		policy = strings.Replace(policy, "form-action 'self'", "form-action 'self' "+s.CardPage, 1)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

@@ -19,11 +19,13 @@ func (s *server) orderRoutes() {
 	s.use("GET /orders/{id}", endpoint.ReadOrder, s.orderPage)
 	s.use("GET /store-credit", endpoint.ReadCredit, s.storeCredit)
 	s.use("POST /orders/{id}/cancel", endpoint.CancelOrder, s.cancelOrder)
+	s.use("GET /orders/{id}/payment", endpoint.CheckPayment, s.checkPayment)
 }
 
-// checkout orders the cart. A completed order answers its receipt, a queued
-// one says so; a refusal shows the storefront again with the cart in it. A
-// browser is sent on to the page of the order, which it may load again.
+// checkout orders the cart. A completed order answers its receipt, a queued one says
+// so, and one to be paid on the provider's page leads there; a refusal shows the
+// storefront again with the cart in it. A browser is sent on to the page of the order,
+// which it may load again.
 func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	var p endpoint.CheckoutParams
 	if err := readForm(r, &p); err != nil {
@@ -33,6 +35,9 @@ func (s *server) checkout(w http.ResponseWriter, r *http.Request) error {
 	order, err := s.Endpoints.Checkout(r.Context(), user(r), p)
 	if err != nil {
 		return s.checkoutRefused(w, r, err)
+	}
+	if s.toPage(w, r, order) {
+		return nil
 	}
 	if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
 		http.Redirect(w, r, "/orders/"+order.ID, http.StatusSeeOther)

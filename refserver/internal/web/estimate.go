@@ -129,6 +129,9 @@ func (s *server) estimateView(o orders.Order, e returns.Estimate) *estimateView 
 	}
 	for _, d := range e.Deductions {
 		name := words(d.Rule)
+		if d.Rule == returns.RuleCarried {
+			name = carriedWords(d.Amount)
+		}
 		if bought, ok := o.Line(d.OrderLineID); ok {
 			name += ", " + bought.Name
 		}
@@ -138,6 +141,15 @@ func (s *server) estimateView(o orders.Order, e returns.Estimate) *estimateView 
 		v.Until = returns.LastDay(e.RefundDue, s.Zone).Words(returns.DayOf(s.Now(), s.Zone))
 	}
 	return v
+}
+
+// carriedWords names what a refund carries over to the next one, or joins from
+// those before.
+func carriedWords(minor int64) string {
+	if minor < 0 {
+		return "Carried over from an earlier refund"
+	}
+	return "Too small to pay by this method; added to your next refund"
 }
 
 // estimateOf is what the request of a form that was refused would refund; nil where the

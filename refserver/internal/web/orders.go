@@ -23,6 +23,8 @@ type receiptBody struct {
 	Subtotal money.Components // the sums of the lines
 	Reason   string           // why it was canceled, in words
 	Own      bool             // it is of who looks, who may cancel it
+	Pay      *payView         // it waits to be paid on the provider's page; nil: it does not
+	Retry    bool             // it was not paid there, and can be ordered again
 	Outside  *outsideView     // for staff; nil for nothing
 }
 
@@ -47,6 +49,7 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 	for _, l := range o.Lines {
 		body.Subtotal = body.Subtotal.Add(l.Paid)
 	}
+	body.Pay, body.Retry = s.payOf(o, body.Own), o.Status == orders.StatusCanceled && o.Payment.OnPage() && body.Own
 	if o.Payment.Status == orders.PaymentDeclined {
 		body.Reason = whyDeclined(o, body.Own)
 	}
@@ -59,6 +62,9 @@ func (s *server) receipt(w http.ResponseWriter, r *http.Request, o orders.Order)
 	title := "Receipt"
 	if body.Queued {
 		title = "Order queued"
+	}
+	if body.Pay != nil {
+		title = "Waiting for payment"
 	}
 	return s.page(w, r, "receipt", title, body)
 }

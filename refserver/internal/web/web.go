@@ -68,9 +68,11 @@ type Deps struct {
 	// Admission stands behind the session: it gives each account its turn at what
 	// is dear. Nil lets everything pass.
 	Admission func(http.Handler) http.Handler
-	// CardForm says whether card numbers are taken: not where the provider's key is
-	// live.
+	// CardForm says whether card numbers are taken: not where customers pay on the
+	// provider's page. CardPage is where that page is, such as
+	// https://checkout.stripe.com; empty for none.
 	CardForm bool
+	CardPage string
 	// Gate enforces the table of permissions.
 	Gate *access.Gate
 	// Audit is what happened to accounts, products, policies and settings.

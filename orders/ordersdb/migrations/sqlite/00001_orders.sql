@@ -133,10 +133,16 @@ CREATE TABLE rk_payments (
     needs_review       BOOLEAN NOT NULL,
     -- Queued payments are charged by priority, then in order of arrival.
     priority INTEGER NOT NULL DEFAULT 0 CONSTRAINT rk_payments_priority_check CHECK (priority BETWEEN 0 AND 9),
+    -- The page of the provider's on which the customer pays; no page_expires_at where
+    -- the shop charges.
+    page_id         TEXT NOT NULL DEFAULT '',
+    page_url        TEXT NOT NULL DEFAULT '',
+    page_expires_at INTEGER,
     CONSTRAINT rk_payments_credit_check CHECK (method <> 'store_credit' OR amount_minor = 0),
     CONSTRAINT rk_payments_order_id_key UNIQUE (order_id),
     CONSTRAINT rk_payments_captured_check CHECK ((status = 'captured') = (captured_at IS NOT NULL)),
-    CONSTRAINT rk_payments_unknown_check CHECK (status <> 'unknown' OR reference <> '')
+    CONSTRAINT rk_payments_unknown_check CHECK (status <> 'unknown' OR reference <> '' OR page_id <> ''),
+    CONSTRAINT rk_payments_page_check CHECK (page_expires_at IS NOT NULL OR page_id = '' AND page_url = '')
 );
 CREATE INDEX rk_payments_needs_review ON rk_payments (order_id) WHERE needs_review;
 

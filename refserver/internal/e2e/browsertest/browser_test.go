@@ -26,6 +26,12 @@ import (
 // serve opens a shop with these settings and serves its pages.
 func serve(t *testing.T, settings ...string) (*app.App, string) {
 	t.Helper()
+	return serveAt(t, httptest.NewUnstartedServer(nil), settings...)
+}
+
+// serveAt is serve with a server whose address is known before.
+func serveAt(t *testing.T, srv *httptest.Server, settings ...string) (*app.App, string) {
+	t.Helper()
 	c, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "PAYMENT_PROVIDER_TIMEOUT=4s"}, settings...), "")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +55,8 @@ func serve(t *testing.T, settings ...string) (*app.App, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(pages)
+	srv.Config.Handler = pages
+	srv.Start()
 	t.Cleanup(srv.Close)
 	s.Health.SetStarted()
 	return s, srv.URL

@@ -217,8 +217,15 @@ func (a *audit) sums(ctx context.Context) error {
 		for _, f := range r.Quote.V.Fees {
 			fees += f.Amount
 		}
-		if r.AmountMinor != max(0, r.Lines-fees) {
-			a.report("I3: refund %s of %d has lines of %d and fees of %d", r.ID, r.AmountMinor, r.Lines, fees)
+		if carried := r.Quote.V.Carried; r.AmountMinor != max(0, r.Lines-fees-carried) {
+			a.report(
+				"I3: refund %s of %d has lines of %d, fees of %d and %d carried",
+				r.ID,
+				r.AmountMinor,
+				r.Lines,
+				fees,
+				carried,
+			)
 		}
 	}
 	return nil
