@@ -212,3 +212,35 @@ func TestTheOtherPaymentGivesWhatTheProviderCant(t *testing.T) {
 	))
 	properties.TestingRun(t)
 }
+
+// onTens is a shop whose provider pays multiples of 0.10.
+func onTens(t *testing.T) func(*refunds.Config) {
+	return capable(t, payment.Capabilities{Nearest: func(amount int64, _ money.Currency) (int64, int64, bool) {
+		return amount / 10 * 10, (amount + 9) / 10 * 10, true
+	}})
+}
+
+func TestPartsOfSeveralPaymentsAreOnTheGrid(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		s.equal("the first unit, 6.66 and 3.34 by the rule", legs(s.pay(shared(1, 1))),
+			[]string{"credit by store_credit: 670 succeeded", "card by card: 330 succeeded"})
+		s.equal("the others", legs(s.pay(shared(2, 2))),
+			[]string{"credit by store_credit: 1330 succeeded", "card by card: 670 succeeded"})
+		s.check()
+	}, onTens(t))
+}
+
+func TestWhatTheProviderTookBackIsOwedOnTheGrid(t *testing.T) {
+	inBubble(t, func(s *shop) {
+		r := request(1, 1)
+		r.Quote.Lines[0].Paid.Price = 2997
+		first := s.refund(r)
+		s.equal("paid and carried", []int64{first.Amount(), first.Quote.Carried}, []int64{990, 9})
+		if _, err := s.Reverse(s.Context(), first.ID, kim, refunds.ReverseParams{Reason: "returned"}); err != nil {
+			s.Fatal(err)
+		}
+		again, err := s.ByClientReference(s.Context(), r.ClientReference)
+		s.equal("offered", []any{again.Amount(), again.Quote.Carried, again.HoldRef, err},
+			[]any{int64(990), int64(9), refunds.AwaitingMethod, nil})
+	}, onTens(t))
+}

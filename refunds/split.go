@@ -88,7 +88,8 @@ func Split(rule SplitRule, payments []SplitPayment, amount int64) ([]int64, erro
 		}
 		for _, p := range order {
 			if due[p] > payments[p].Available {
-				parts[p] = payments[p].Available
+				// More than the amount may be due where others are ahead.
+				parts[p] = min(payments[p].Available, amount)
 				amount -= parts[p]
 			}
 		}

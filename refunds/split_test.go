@@ -52,6 +52,10 @@ func TestSplitByEachRule(t *testing.T) {
 		{"one that is ahead gives what the others have not left", refunds.SplitProportional, []refunds.SplitPayment{
 			{Captured: 50, Refunded: 30, Available: 20}, {Captured: 50, Refunded: 0, Available: 10},
 		}, 15, []int64{5, 10}},
+		{"no more than the amount where one is ahead and the other has not all left", refunds.SplitLastPaidFirst,
+			[]refunds.SplitPayment{
+				{Captured: 100, Refunded: 2, Available: 98}, {Captured: 32, Available: 31},
+			}, 30, []int64{0, 30}},
 		{"amounts of any size", refunds.SplitProportional, fresh(1<<61, 1<<61), 1 << 61, []int64{1 << 60, 1 << 60}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
