@@ -19,6 +19,7 @@ var members = []string{
 	"ClearCart", "EstimateReturn", "Features",
 	"OnSale", "Order", "OrderHistory", "Photo", "Products", "ProvideInfo", "RequestReturn",
 	"ReserveFlashSale", "Return", "Returns", "SetCartQuantity", "CreditOffer", "StoreCredit",
+	"Notices", "ReadNotice", "SetMail", "WantsMail",
 }
 
 // ask calls a use case as somebody, with nothing else, and returns its status;

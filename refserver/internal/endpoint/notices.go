@@ -80,8 +80,8 @@ func (e *Endpoints) SendsMail() bool { return e.d.Mailing != nil }
 
 // WantsMail reports whether the user gets notices by mail.
 func (e *Endpoints) WantsMail(ctx context.Context, by auth.User) (bool, error) {
-	if e.d.Mailing == nil {
-		return false, nil
+	if err := SetMail.Permit(by); err != nil || e.d.Mailing == nil {
+		return false, err
 	}
 	return e.d.Mailing.Wants(ctx, by.ID)
 }
