@@ -85,14 +85,15 @@ func (a *API) cancelOperation(r *http.Request) (int, any, error) {
 
 // runScenario starts a scenario; the body may ask for its short form.
 func (a *API) runScenario(r *http.Request) (int, any, error) {
-	var p endpoint.ScenarioParams
+	var options endpoint.ScenarioOptions
 	if r.ContentLength != 0 {
-		if err := input.JSON(r, &p); err != nil {
+		if err := input.JSON(r, &options); err != nil {
 			return 0, nil, err
 		}
 	}
-	p.ID = r.PathValue("id")
-	o, err := a.Endpoints.RunScenario(r.Context(), user(r), p)
+	o, err := a.Endpoints.RunScenario(r.Context(), user(r), endpoint.ScenarioParams{
+		ID: r.PathValue("id"), ScenarioOptions: options,
+	})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -76,7 +76,7 @@ func (a *API) listWebhooks(r *http.Request) (int, any, error) {
 
 // addWebhook answers the secret, once: it is stored sealed.
 func (a *API) addWebhook(r *http.Request) (int, any, error) {
-	var p endpoint.WebhookParams
+	var p endpoint.NewWebhookParams
 	if err := input.JSON(r, &p); err != nil {
 		return 0, nil, err
 	}

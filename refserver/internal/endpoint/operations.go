@@ -116,8 +116,13 @@ func (e *Endpoints) OperationFile(
 
 // ScenarioParams say what to run.
 type ScenarioParams struct {
-	ID    string `json:"id"`    // empty: all
-	Short bool   `json:"short"` // smaller numbers, the same targets
+	ID string `json:"id"` // empty: all
+	ScenarioOptions
+}
+
+// ScenarioOptions say how to run it.
+type ScenarioOptions struct {
+	Short bool `json:"short"` // smaller numbers, the same targets
 }
 
 // Scenarios returns the quality scenarios and the newest runs, at most limit.

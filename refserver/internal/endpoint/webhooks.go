@@ -24,7 +24,12 @@ var (
 type WebhookParams struct {
 	URL    string   `json:"url" validate:"required"`
 	Events []string `json:"events"` // empty: all
-	Since  string   `json:"since"`  // day from which on past events are sent too; for a new one
+}
+
+// NewWebhookParams is what staff set of a new webhook.
+type NewWebhookParams struct {
+	WebhookParams
+	Since string `json:"since"` // day from which on past events are sent too; empty: none are
 }
 
 // WebhookView is a webhook with how many events wait for it, and how many were given up.
@@ -93,7 +98,7 @@ func (e *Endpoints) Deliveries(
 
 // AddWebhook makes a webhook and returns its secret, which is shown once.
 func (e *Endpoints) AddWebhook(
-	ctx context.Context, by auth.User, p WebhookParams,
+	ctx context.Context, by auth.User, p NewWebhookParams,
 ) (webhook.Endpoint, string, error) {
 	if err := ChangeWebhooks.Permit(by); err != nil {
 		return webhook.Endpoint{}, "", err

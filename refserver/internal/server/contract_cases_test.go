@@ -154,7 +154,7 @@ func approvalOf(by string) func(s *contractShop) subject {
 	}
 }
 
-// decided is a subject of a queue that the request was sent for already.
+// decided is the subject after the example of an operation was sent for it.
 func (s *contractShop) decided(operation string, about subject) subject {
 	s.t.Helper()
 	op, ok := s.doc.Operation(operation)
@@ -167,12 +167,17 @@ func (s *contractShop) decided(operation string, about subject) subject {
 	return about
 }
 
-// twice is the request of an operation for what it was sent for already: 409.
-func twice(operation string, about func(s *contractShop) subject) request {
-	return request{name: "again", status: http.StatusConflict, about: func(s *contractShop) subject {
+// decidedBefore is a subject that the operation was sent for already.
+func decidedBefore(operation string, about func(s *contractShop) subject) func(s *contractShop) subject {
+	return func(s *contractShop) subject {
 		s.t.Helper()
 		return s.decided(operation, about(s))
-	}}
+	}
+}
+
+// twice is the request of an operation for what it was sent for already: 409.
+func twice(operation string, about func(s *contractShop) subject) request {
+	return request{name: "again", status: http.StatusConflict, about: decidedBefore(operation, about)}
 }
 
 // partner makes a partner with a key.
@@ -309,6 +314,13 @@ var subjects = map[string]func(s *contractShop) subject{
 	"revokePartnerKey": partnerSubject, "operationProgress": runningFeed, "cancelOperation": runningFeed,
 
 	"toggleFeature": aSwitch,
+
+	"storeCredit": credited, "listNotifications": aNotice, "readNotifications": aNotice, "readNotification": aNotice,
+	"listMail": deadMail, "resendMail": deadMail, "runScenarioForm": noRun, "runScenario": noRun,
+
+	"listWebhooks": aWebhook, "readWebhook": aWebhook, "changeWebhook": aWebhook, "rotateWebhook": aWebhook,
+	"deleteWebhook": aWebhook, "enableWebhook": disabledWebhook, "disableWebhook": aWebhook, "pingWebhook": aWebhook,
+	"replayWebhook": aWebhook, "resendWebhook": deadLetter, "listDeliveries": deadLetter, "resendDelivery": deadLetter,
 }
 
 // queries are what the address of an operation needs besides its path.

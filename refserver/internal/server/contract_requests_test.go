@@ -147,6 +147,32 @@ var requests = map[string][]request{
 			status: http.StatusRequestEntityTooLarge},
 	},
 
+	"storeCredit": {{name: "spent", about: spentCredit, status: http.StatusOK}},
+	"listMail":    {{name: "400 state", query: "state=lost", status: http.StatusBadRequest}},
+	"resendMail":  {{name: "not given up", about: decidedBefore("resendMail", deadMail), status: http.StatusNotFound}},
+	"createWebhookForm": {{name: "400", body: form("url", "ftp://receiver.example", "events", "order.completed"),
+		status: http.StatusBadRequest}},
+	"createWebhook": {{name: "private", body: `{"url":"https://10.0.0.1/"}`, status: http.StatusBadRequest}},
+	"readWebhook":   {{name: "rotated", about: rotatedWebhook, status: http.StatusOK}},
+	"changeWebhook": {
+		{name: "no such event", about: aWebhook, status: http.StatusBadRequest,
+			body: `{"url":"https://receiver.example","events":["order.paid"]}`},
+		{name: "since", about: aWebhook, status: http.StatusBadRequest,
+			body: `{"url":"https://receiver.example","since":"2026-01-01"}`},
+	},
+	"pingWebhook":    {{name: "disabled", about: disabledWebhook, status: http.StatusBadRequest}},
+	"replayWebhook":  {{name: "disabled", about: disabledWebhook, status: http.StatusBadRequest}},
+	"resendWebhook":  {{name: "none dead", about: aWebhook, status: http.StatusNotFound}},
+	"listDeliveries": {{name: "a test", about: pinged, status: http.StatusOK}},
+	"runScenario": {
+		{name: "another id", about: noRun, body: `{"id":"X.2"}`, status: http.StatusBadRequest},
+		{name: "in progress", about: running, status: http.StatusConflict},
+	},
+	"runScenarioForm": {
+		{name: "404", body: form("id", "none"), status: http.StatusNotFound},
+		{name: "in progress", about: running, status: http.StatusConflict},
+	},
+
 	"metrics": {{name: "by a proxy", header: with("X-Forwarded-For", "192.0.2.1"), status: http.StatusForbidden}},
 	"providerWebhook": {
 		{name: "not signed", body: `{}`, status: http.StatusBadRequest},

@@ -93,7 +93,7 @@ func (s *server) showWebhooks(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (s *server) addWebhook(w http.ResponseWriter, r *http.Request) error {
-	var p endpoint.WebhookParams
+	var p endpoint.NewWebhookParams
 	err := readForm(r, &p)
 	if err == nil && len(p.Events) == 0 {
 		err = problem.Invalid("events", "Choose at least one event.")

@@ -18,7 +18,8 @@ func TestAnAnswerThatTheDocumentDoesNotAllowIsFound(t *testing.T) {
 		t.Fatal("there is no operation listOrders")
 	}
 	const order = `{"id":"o","number":"1","status":"COMPLETED","total":1.50,"currency":"USD",` +
-		`"placed_at":"2026-01-31T10:00:00Z","items":[{"sale_item_id":"l","product_id":1,"product_name":"Mouse",` +
+		`"placed_at":"2026-01-31T10:00:00Z","payments":[{"method":"CARD","amount":1.50}],` +
+		`"items":[{"sale_item_id":"l","product_id":1,"product_name":"Mouse",` +
 		`"quantity":1,"returnable_quantity":1,"unit_price":1.50}]}`
 	list := func(order string) string { return `{"orders":[` + order + `],"total":1}` }
 	for _, tc := range []struct {

@@ -54,9 +54,7 @@ func run(t *testing.T, requests uint64) {
 	t.Logf("SEED=%d REQUESTS=%d", seed, requests)
 	s := open(t, seed)
 	s.fill()
-	operations := slices.DeleteFunc(s.doc.Operations(), func(op contract.Operation) bool {
-		return rowOf(op.Pattern()) == nil // described before it is there
-	})
+	operations := s.doc.Operations()
 	f := &fuzzer{shop: s, answers: map[int]int{}}
 	for i := range requests {
 		op := operations[(int(i)+s.gen.Rand.IntN(len(operations)))%len(operations)]
