@@ -52,12 +52,10 @@ var texts = map[string]text{
 		label: "Order", allowed: "the id of the order, as GET /api/orders gives it", prompt: "Choose an order.",
 	},
 	"shipping_weight": {label: "Shipping weight", allowed: "a number from 0 on with at most 3 decimals"},
-	"since":           {label: "Since", allowed: "a day such as 2026-01-31", prompt: "Choose a day."},
 	"starts":          {label: "Starts", allowed: "a day and a time, such as 2026-11-27T09:00"},
 	"since":           {allowed: "a day, such as 2026-01-31", prompt: "Choose a day."},
 	"stock":           {label: "Units in stock", allowed: "a whole number, such as 1"},
 	"stock_was":       {allowed: "what the page was loaded with; reload the page"},
-	"url":             {label: "Address", allowed: "an address such as https://example.com/events", prompt: "Give the address."},
 	"tracking_number": {
 		label: "Tracking number", allowed: "the parcel's number at the carrier", prompt: "Give the tracking number.",
 	},

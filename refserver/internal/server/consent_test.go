@@ -25,6 +25,7 @@ func checkoutForm(t *testing.T, page string, fields url.Values) url.Values {
 		t.Fatalf("there is no checkout form in %s", shorten(page))
 	}
 	form, _, _ = strings.Cut(form, "</form>")
+	fields = plus(fields)
 	for _, m := range hidden.FindAllStringSubmatch(form, -1) {
 		fields.Set(m[1], m[2])
 	}

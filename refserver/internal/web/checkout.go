@@ -57,7 +57,12 @@ func (s *server) checkoutRefused(w http.ResponseWriter, r *http.Request, err err
 	if wantsJSON(r) {
 		return s.refusedJSON(w, r, p)
 	}
-	refused(r, p, nil)
+	switch orders.Code(p.Code) {
+	case orders.CodePriceChanged, orders.CodeCreditTooLow, orders.CodeAmountNotChargeable:
+		// The cart is not what the page showed: a note of its own says so, and no field is wrong.
+	default:
+		refused(r, p, nil)
+	}
 	return s.showStore(w, r, p.Status, r.PostForm.Get("payment_method"), notesOf(p)...)
 }
 
