@@ -119,7 +119,7 @@ func count(n int64, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// message says all findings in words, each once.
+// Message says all findings in words, each once.
 func (v Verdict) Message() string {
 	var words []string
 	add := func(findings []Finding) {

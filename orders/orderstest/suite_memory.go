@@ -166,6 +166,7 @@ func (b *bench) keptPlace(product int64) func() (any, error) {
 		want := o.Clone()
 		suite.Scramble(&[]any{&o, &given, made})
 		got, err := b.store.Order(b.ctx, want.ID)
+		b.ok(err)
 		b.equal("the order placed, after what Place gave or got was overwritten", got, want)
 		b.folded(want.ID)
 		_, err = b.store.Update(b.ctx, want.ID, func(o *orders.Order) error {
