@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -33,6 +34,9 @@ func TestARecordedVisitIsPlayedToAnotherShop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Fatal(err)
+	}
 	_ = res.Body.Close()
 	if err := recording.stop(); err != nil {
 		t.Fatal(err)
@@ -50,6 +54,9 @@ func post(t *testing.T, c *http.Client, address string, form url.Values) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Fatal(err)
+	}
 	if res.StatusCode >= http.StatusBadRequest {
 		t.Fatalf("%s answered %s", address, res.Status)
 	}

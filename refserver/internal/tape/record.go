@@ -79,11 +79,14 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	q.Header.Del("Accept-Encoding") // so that answers can be read
 	session := r.session(q)
 	kept := &answer{ResponseWriter: w, begins: func(h http.Header) { r.sign(session, h) }}
+	// The proxy panics for a client that leaves before its answer is whole; the shop has done what
+	// was asked of it all the same.
+	defer func() {
+		if !isStream(kept.Header()) { // that lasts for minutes and changes nothing
+			r.write(at, session, q, &sent, kept)
+		}
+	}()
 	r.next.ServeHTTP(kept, q)
-	if isStream(kept.Header()) {
-		return // it lasts for minutes and changes nothing
-	}
-	r.write(at, session, q, &sent, kept)
 }
 
 func (r *Recorder) write(at time.Time, session string, q *http.Request, sent *bytes.Buffer, kept *answer) {
