@@ -50,9 +50,9 @@ func TestScenariosAreRunFromTheDeskAndOutliveAKill(t *testing.T) {
 	_ = shop.cmd.Wait() // killed, as it should be
 	shop = run(t, bin, []string{data}).open()
 	admin := client.New(shop.url, testreq.Patience(t))
-	if err := admin.SignIn(t.Context(), "super_admin", "super_admin_92587"); err != nil {
-		t.Fatal(err)
-	}
+	testreq.UntilEvery(t, 200*time.Millisecond, "a shop that lets its admin in", func() bool {
+		return admin.SignIn(t.Context(), "super_admin", "super_admin_92587") == nil // 503 while it starts
+	})
 	var last struct {
 		Percent        int
 		State, Message string
