@@ -44,7 +44,7 @@ func TestAnythingIsAnsweredInWords(t *testing.T) {
 func TestAnythingIsAnsweredInWordsForLong(t *testing.T) {
 	testreq.Slow(t, "./refserver/internal/e2e/fuzztest")
 	t.Parallel()
-	run(t, number(t, "REQUESTS", 15_000))
+	run(t, number(t, "REQUESTS", 3_000))
 }
 
 // run sends as many requests to operations of the document, and half as many forms.
@@ -110,6 +110,9 @@ func (f *fuzzer) request(p *person, r contract.Request) {
 	what := fmt.Sprintf("%s as %s", r, p.name)
 	f.judge(p, what, w)
 	f.permitted(p, r.Pattern(), what, w)
+	if w.Code == http.StatusConflict && strings.Contains(w.Body.String(), "Idempotency-Key was used for another") {
+		return // the document says it once, for all that take a key
+	}
 	if err := f.doc.Check(r.Operation, contract.Response{
 		Status: w.Code, Header: w.Header(), Body: w.Body.Bytes(),
 	}); err != nil {
