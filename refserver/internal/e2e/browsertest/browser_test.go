@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,10 +63,12 @@ func serveAt(t *testing.T, srv *httptest.Server, settings ...string) (*app.App, 
 	return s, srv.URL
 }
 
-// browser is a headless Chromium.
-type browser struct{ ctx context.Context }
+// browser is how a headless Chromium is started.
+type browser struct {
+	options []chromedp.ExecAllocatorOption
+}
 
-// newBrowser starts Chromium, or ends the test.
+// newBrowser finds Chromium, or ends the test.
 func newBrowser(t *testing.T) browser {
 	t.Helper()
 	path := ""
@@ -82,17 +85,13 @@ func newBrowser(t *testing.T) browser {
 		}
 		t.Skip(reason)
 	}
-	options := append(
+	return browser{append(
 		chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-dev-shm-usage", true),
-	)
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	return browser{ctx}
+	)}
 }
 
 // tab is one page of the browser.
@@ -105,9 +104,15 @@ type tab struct {
 	nextShots int
 }
 
+// open starts a Chromium with a profile of its own: a second one on the profile of another ends
+// at once, in favor of that.
 func (b browser) open(t *testing.T, base string, width, height int64, name string) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
+	allocator, release := chromedp.NewExecAllocator(
+		t.Context(), append(slices.Clone(b.options), chromedp.UserDataDir(t.TempDir()))...,
+	)
+	t.Cleanup(release)
+	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	shots := os.Getenv("SCREENSHOTS")
 	if shots == "" {
