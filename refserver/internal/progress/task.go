@@ -197,12 +197,14 @@ func (s *Service) claim(ctx context.Context, k Kind, id string) (*Task, Operatio
 	}, r.operation(), nil
 }
 
-// keep renews the lease while the operation is carried out; the context ends when it is lost.
+// keep renews the lease while the operation is carried out; the context ends when it is lost. It
+// renews beside Step, which replaces the Operation, so it reads nothing of that.
 func (t *Task) keep(ctx context.Context) (leased context.Context, stop func()) {
+	id, token, service := t.ID, t.token, t.service
 	return resilience.KeepLease(ctx, 3*beat, func(ctx context.Context) (held bool, err error) {
-		r := row{ID: t.ID, Lease: lease.Lease{LeaseToken: t.token}}
-		err = t.service.cfg.DB.Tx(ctx, "progress: renew", func(ctx context.Context, tx bun.IDB) error {
-			held, err = lease.Renew(ctx, tx, &r, t.service.cfg.Now(), lasts)
+		r := row{ID: id, Lease: lease.Lease{LeaseToken: token}}
+		err = service.cfg.DB.Tx(ctx, "progress: renew", func(ctx context.Context, tx bun.IDB) error {
+			held, err = lease.Renew(ctx, tx, &r, service.cfg.Now(), lasts)
 			return err
 		})
 		return held, err

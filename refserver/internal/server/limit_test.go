@@ -76,10 +76,12 @@ func TestShopsOnOneRedisShareTheLimitAndKeepItWithoutIt(t *testing.T) {
 	begin = time.Now()
 	passed = offer(t, people, 25)
 	t.Logf("without Redis %d of 200 checkouts passed in %s", passed, time.Since(begin))
-	if passed == 0 || passed > limit(begin) {
+	if passed > limit(begin) {
 		t.Errorf("without Redis %d of 200 checkouts passed in %s; at most %d may", passed, time.Since(begin),
 			limit(begin))
 	}
+	// The shops may have spent their own burst on decisions that Redis made too late.
+	people[0].eventually("a checkout to pass without Redis", func() bool { return offer(t, people[:1], 1) == 1 })
 	people[0].eventually("health to say that Redis is gone", func() bool {
 		r := health()
 		return r.Usable && r.Status == observability.StatusDegraded &&
