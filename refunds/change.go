@@ -30,8 +30,8 @@ func (c Change) Empty() bool { return c.Before != nil && reflect.DeepEqual(*c.Be
 
 // PaymentChange is a checked change of a payment's holds and of its open refunds.
 type PaymentChange struct {
-	Holds   []HoldRecord
-	Refunds []Change // in the order they were given
+	Holds   []HoldRecord // all of the payment, in place of those it had
+	Refunds []Change     // in the order they were given
 }
 
 // NewChange checks the change from before (nil for a new refund) to after, on a

@@ -74,7 +74,7 @@ type Store interface {
 	Refund(ctx context.Context, id string) (Refund, error)
 	// ByClientReferences returns the refunds of each reference, in order of Leg: of
 	// each payment the one that is not reversed, or else the latest reversed one.
-	// References without a refund are left out.
+	// References without a refund are left out; one that is named twice counts once.
 	ByClientReferences(ctx context.Context, references []string) (map[string][]Refund, error)
 	// List returns a page of the refunds that q selects, newest first (by
 	// CreatedAt, then ID), and how many it selects.
@@ -94,7 +94,7 @@ type Store interface {
 	// reference, a manual one included.
 	ByProviderID(ctx context.Context, reference string) (Refund, error)
 	// PaymentState reads what Open would find, without a lock and without seeding: a
-	// preview, true at some instant.
+	// preview, true at some instant. Ids that Open refuses as no text are ErrNotFound here.
 	PaymentState(ctx context.Context, r OpenRequest) (PaymentState, error)
 	// Legs returns what was to be paid back through the provider: card attempts
 	// of more than nothing that q selects.
@@ -128,7 +128,7 @@ type Store interface {
 	Credit(ctx context.Context, e CreditEntry) (bool, error)
 	// CreditBalance is the sum of the customer's entries in the currency.
 	CreditBalance(ctx context.Context, customerID string, c money.Currency) (int64, error)
-	// CreditEntries returns the customer's entries, newest first.
+	// CreditEntries returns the customer's entries, newest first (by At, then ID).
 	CreditEntries(ctx context.Context, customerID string) ([]CreditEntry, error)
 }
 
@@ -136,7 +136,7 @@ type Store interface {
 type OutsideQuery struct {
 	OrderID   string
 	PaymentID string
-	IDs       []string     // the provider's; at most MaxPageSize
+	IDs       []string     // the provider's, at most MaxPageSize; nil selects all, an empty list none
 	State     OutsideState // in this state
 	AfterAt   time.Time    // after the place that a CreatedAt and ProviderID name; zero for the first page
 	AfterID   string
@@ -159,16 +159,17 @@ type Leg struct {
 	Attempt Attempt
 }
 
-// LegQuery selects card attempts of more than nothing: those of IDs where
-// there are any, in any order; else those with CreatedAt in [From, To), in
-// order of CreatedAt and ID, after the place that AfterAt and AfterID name, up
-// to Limit.
+// LegQuery selects attempts through the provider of more than nothing, in one of two ways.
+//
+// With IDs it selects the attempts that have them (Attempt.ID), in any order, and reads no
+// other field. Without, it selects a page of those with Attempt.CreatedAt in [From, To), in
+// order of CreatedAt and ID, after the place that AfterAt and AfterID name.
 type LegQuery struct {
-	IDs      []string // at most MaxPageSize
-	From, To time.Time
-	AfterAt  time.Time // of the last Attempt of the page before; zero for the first
-	AfterID  string
-	Limit    int // 1 to MaxPageSize
+	IDs      []string  // at most MaxPageSize
+	From, To time.Time // a zero To is before every attempt: it selects none
+	AfterAt  time.Time // of the last Attempt of the page before
+	AfterID  string    // empty for the first page
+	Limit    int       // of the page, 1 to MaxPageSize; 0 selects none
 }
 
 // OpenRequest names a payment that a refund is on, with what the balance is
@@ -252,9 +253,11 @@ type CreditEntry struct {
 
 // Query selects refunds. Zero fields select all.
 type Query struct {
-	OrderID     string
-	Status      []Status
-	NeedsReview bool      // only those in the review queue, those on hold among them
+	OrderID string
+	Status  []Status
+	// NeedsReview selects those with Work.NeedsReview, and those that failed while another
+	// refund of their reference counts (Status.CountsAgainstCaptured).
+	NeedsReview bool
 	From, To    time.Time // CreatedAt in [From, To)
 	Page        int       // 1 is the first; 0 means 1
 	PageSize    int       // 1 to 1000; 0 means 100
